@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CONF_CONFIG_H
+#define FL_CONF_CONFIG_H
+
+/*
+ * The configuration: one YAML file read by both processes. One schema (config.c) drives parsing,
+ * ranges, defaults, the help text (config_help()) and the test of the sample file. Every error is
+ * one sentence that names file, line and key.
+ */
+#include "../lib/addr.h"
+#include "../lib/ctl_abi.h"
+
+#include <stdio.h>
+
+enum {
+	CONFIG_ADDRS_MAX = 8,	  /* addresses of one port */
+	CONFIG_ROUTES_MAX = 64,	  /* routes of one port, gateways included */
+	CONFIG_PREFIXES_MAX = 64, /* entries of allow and deny */
+	CONFIG_SECRETS_MAX = 8,
+	CONFIG_PATH_MAX = 108, /* fits sun_path */
+	CONFIG_STR_MAX = 256,
+};
+
+enum config_hugepages { HUGEPAGES_AUTO, HUGEPAGES_YES, HUGEPAGES_NO };
+enum config_idle { IDLE_SLEEP, IDLE_POLL };
+enum config_transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS };
+
+struct config_dataplane {
+	uint16_t workers[CTL_WORKERS_MAX]; /* CPU of each */
+	uint16_t n_workers;
+	uint16_t main_cpu; /* service thread */
+	enum config_hugepages hugepages;
+	uint32_t memory_mb; /* DPDK's heap */
+	enum config_idle idle;
+	uint32_t idle_max_us; /* longest nap */
+	uint32_t mbufs;	      /* per worker */
+	uint32_t sessions;    /* per worker */
+	uint32_t peers;	      /* per worker: permissions and channels beyond each session's first */
+	uint32_t neighbours;  /* per worker */
+	uint32_t neighbour_queue; /* packets waiting for one neighbour */
+	uint32_t fragments;   /* per worker: packets in reassembly */
+	uint32_t fragment_timeout_ms;
+	uint32_t ring_slots;  /* of each command and event ring, power of two */
+	uint32_t binding_rate; /* Binding answers per second and source prefix (/24, /56) */
+	uint32_t request_rate; /* punted requests per second and source prefix; 0: no limit */
+	uint32_t icmp_rate;    /* ICMP messages made per second and worker */
+	char socket[CONFIG_PATH_MAX];
+};
+
+struct config_route {
+	struct ip_prefix to;
+	struct ip_addr via;
+};
+
+struct config_port {
+	char name[CTL_NAME_MAX];
+	char device[CONFIG_STR_MAX]; /* PCI address, or a DPDK vdev with its arguments */
+	uint16_t mtu;
+	uint16_t vlan; /* 0: untagged */
+	uint16_t rx_desc, tx_desc;
+	struct ip_prefix addr[CONFIG_ADDRS_MAX]; /* own address and its on-link subnet */
+	uint16_t n_addr;
+	struct config_route route[CONFIG_ROUTES_MAX]; /* gateways are routes to 0/0 and ::/0 */
+	uint16_t n_route;
+};
+
+struct config_listener {
+	struct sock_addr addr;
+	enum config_transport transport;
+};
+
+struct config_relay {
+	struct ip_addr addr;
+	uint16_t port_min, port_max;
+};
+
+struct config_turn {
+	char realm[CONFIG_STR_MAX];
+	char software[CONFIG_STR_MAX]; /* empty: no SOFTWARE attribute */
+	uint32_t lifetime_default, lifetime_max; /* seconds */
+	uint32_t permission_lifetime, channel_lifetime, reservation_lifetime; /* seconds */
+	uint32_t allocations_max;	   /* in all */
+	uint32_t allocations_per_user;	   /* 0: no limit */
+	uint32_t permissions_per_allocation;
+	uint32_t channels_per_allocation;
+};
+
+struct config_auth {
+	char users_db[CONFIG_STR_MAX];
+	char rest_secret[CONFIG_SECRETS_MAX][CONFIG_STR_MAX];
+	uint16_t n_rest_secret;
+	bool md5;    /* offer the MD5 key derivation */
+	bool sha256; /* offer SHA-256 */
+	uint32_t nonce_lifetime; /* seconds */
+};
+
+struct config_peers {
+	struct ip_prefix allow[CONFIG_PREFIXES_MAX]; /* special addresses allowed all the same */
+	struct ip_prefix deny[CONFIG_PREFIXES_MAX];  /* wins over allow */
+	uint16_t n_allow, n_deny;
+	bool relay_to_relay; /* a client may reach another client's relayed address */
+};
+
+struct config_control {
+	char socket[CONFIG_PATH_MAX]; /* JSON-RPC */
+	char state[CONFIG_STR_MAX];   /* allocation table */
+};
+
+struct config {
+	char file[CONFIG_STR_MAX];
+	struct config_dataplane dataplane;
+	struct config_port port[CTL_PORTS_MAX];
+	uint16_t n_port;
+	struct config_listener listener[CTL_LISTENERS_MAX];
+	uint16_t n_listener;
+	struct config_relay relay[CTL_RELAYS_MAX];
+	uint16_t n_relay;
+	struct config_turn turn;
+	struct config_auth auth;
+	struct config_peers peers;
+	struct config_control control;
+};
+
+/*
+ * Reads and checks a file. On failure returns NULL and writes one sentence (file, line, key,
+ * what is wrong) into err. Free with config_free(), which wipes secrets.
+ */
+struct config *config_load(const char *path, char *err, size_t errlen);
+void config_free(struct config *c);
+
+/* Digest of what both processes must agree on: workers, sizes, ports, listeners, relays. */
+uint64_t config_digest(const struct config *c);
+
+/* Prints every key with type, range, default and unit. */
+void config_help(FILE *out);
+
+#endif

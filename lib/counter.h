@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_LIB_COUNTER_H
+#define FL_LIB_COUNTER_H
+
+/* Drop reasons and counters, generated from drop.def and counter.def. */
+#include <stdint.h>
+
+enum severity { SEV_INFO, SEV_WARN, SEV_ERROR };
+
+enum drop {
+#define DROP(sym, name, sev, help) DROP_##sym,
+#include "drop.def"
+#undef DROP
+	DROP_MAX
+};
+
+enum counter {
+#define COUNTER(sym, name, help) CNT_##sym,
+#include "counter.def"
+#undef COUNTER
+	CNT_MAX
+};
+
+struct counter_desc {
+	const char *name;
+	const char *help;
+	enum severity severity; /* of drops */
+};
+
+extern const struct counter_desc drop_desc[DROP_MAX];
+extern const struct counter_desc counter_desc[CNT_MAX];
+
+#endif

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_LIB_CTL_ABI_H
+#define FL_LIB_CTL_ABI_H
+
+/*
+ * The boundary between fairlead-dp and fairlead-cp: all that the two share. Any change here bumps
+ * CTL_ABI_VERSION; tests/check-abi.sh compares a digest of this file, ring.h, counter.def and
+ * drop.def with the version and fails the build otherwise.
+ *
+ * fairlead-dp creates a memfd that holds one struct region and everything it points to by
+ * offset, and listens on a Unix socket (SOCK_SEQPACKET). fairlead-cp connects, sends
+ * struct ctl_hello, and receives struct ctl_welcome with three descriptors (SCM_RIGHTS): the
+ * memfd, the eventfd that wakes the control process, the eventfd that wakes the dataplane's
+ * service thread. One control process at a time; the socket closes when either side dies.
+ *
+ * Times are seconds of CLOCK_MONOTONIC, which both processes share; a deadline d is over when
+ * now >= d. All integers are host order unless they are be-types.
+ */
+#include "addr.h"
+#include "counter.h"
+#include "ring.h"
+
+#include <stdalign.h>
+
+#define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
+#define CTL_ABI_VERSION 1u
+
+enum {
+	CTL_WORKERS_MAX = 64,
+	CTL_PORTS_MAX = 16,
+	CTL_LISTENERS_MAX = 64,
+	CTL_RELAYS_MAX = 256, /* relay addresses */
+	CTL_NAME_MAX = 32,    /* NUL included */
+	CTL_TEXT_MAX = 192,
+	CTL_PAYLOAD_MAX = RING_MSG_SIZE - 80, /* bytes of STUN a punt or reply carries */
+};
+
+/* ---- the socket ---- */
+
+struct ctl_hello {
+	uint64_t magic;
+	uint32_t abi_version;
+	uint32_t pid;
+	uint64_t config_digest; /* of what both must agree on, see config_digest() */
+};
+
+enum ctl_verdict {
+	CTL_WELCOME = 0,
+	CTL_BAD_ABI = 1,
+	CTL_BAD_CONFIG = 2, /* the two processes run different configurations */
+	CTL_BUSY = 3,	    /* another control process is attached */
+};
+
+struct ctl_welcome {
+	uint64_t magic;
+	uint32_t abi_version;
+	uint32_t verdict; /* enum ctl_verdict; descriptors come with CTL_WELCOME only */
+	uint64_t region_size;
+	uint64_t config_digest;
+};
+
+/* ---- the region ---- */
+
+/* What a worker counts. Written by the worker only. */
+struct ctl_counters {
+	alignas(64) _Atomic uint64_t cnt[CNT_MAX];
+	alignas(64) _Atomic uint64_t drop[DROP_MAX];
+};
+
+/* Traffic of one worker on one port. Written by the worker only. */
+struct ctl_port_counters {
+	alignas(64) _Atomic uint64_t rx_packets;
+	_Atomic uint64_t rx_bytes;
+	_Atomic uint64_t tx_packets;
+	_Atomic uint64_t tx_bytes;
+	_Atomic uint64_t tx_full; /* packets the port did not take */
+};
+
+/* What the service thread knows of a port; rewritten once a second, seq is odd meanwhile. */
+struct ctl_port_info {
+	_Atomic uint32_t seq;
+	uint32_t link_up;
+	uint32_t speed_mbps; /* 0: unknown */
+	uint32_t mtu;
+	uint32_t rx_queues;
+	uint32_t tx_queues;
+	uint32_t vlan; /* 0: untagged */
+	uint8_t mac[6];
+	uint8_t pad[2];
+	char name[CTL_NAME_MAX];
+	char driver[CTL_NAME_MAX];
+	char steering[CTL_TEXT_MAX]; /* how packets reach the right worker */
+	char offloads[CTL_TEXT_MAX]; /* what the port does itself */
+	uint64_t rx_missed;	     /* by the device, for want of descriptors */
+	uint64_t rx_nombuf;
+	uint64_t rx_errors;
+	uint64_t tx_errors;
+};
+
+/* Where a worker's parts are (offsets from the region's start) and their geometry. */
+struct ctl_worker {
+	uint64_t cmd_ring; /* struct ring_shm, written by the control process */
+	uint64_t evt_ring; /* struct ring_shm, written by the worker */
+	uint64_t counters; /* struct ctl_counters */
+	uint64_t ports;	   /* struct ctl_port_counters[n_ports] */
+	uint32_t cmd_slots;
+	uint32_t evt_slots;
+	uint32_t cpu;
+	uint32_t sessions_max; /* slots 0 .. sessions_max - 1 */
+	uint32_t peers_max;    /* records beside the one each session holds */
+	uint32_t pad;
+};
+
+/* Written by the dataplane before it listens; constant from then on. */
+struct region {
+	uint64_t magic;
+	uint32_t abi_version;
+	uint32_t n_workers;
+	uint64_t size;
+	uint64_t config_digest;
+	uint32_t pid;
+	uint32_t n_ports;
+	uint64_t port_info;  /* struct ctl_port_info[n_ports] */
+	uint64_t start_time; /* seconds, CLOCK_MONOTONIC */
+	uint64_t generation; /* random, differs at each start of the dataplane */
+	struct ctl_worker worker[CTL_WORKERS_MAX];
+};
+
+/*
+ * Offset to pointer, with n bytes to be reached at the given alignment. NULL if that is not
+ * inside the region. size is the size mapped, never the one read from the region.
+ */
+static inline void *region_at(void *base, uint64_t size, uint64_t off, uint64_t n, uint64_t align)
+{
+	if (off > size || n > size - off || off % align)
+		return NULL;
+	return (uint8_t *)base + off;
+}
+
+/* ---- messages ---- */
+
+/*
+ * A client's leg: where a message came from and where a reply goes. listener is the index in the
+ * configuration's list, which gives local address, port and transport. conn and conn_gen name a
+ * TCP or TLS connection and are 0 for UDP.
+ */
+struct ctl_leg {
+	struct sock_addr client;
+	uint16_t listener;
+	uint32_t conn;
+	uint32_t conn_gen;
+};
+
+/*
+ * A session in the dataplane: slot of the worker's table, and a generation so that a message
+ * about an earlier tenant of the slot is recognised. Slots are handed out by the control process.
+ */
+struct ctl_sid {
+	uint32_t slot;
+	uint32_t gen; /* never 0 */
+};
+
+enum ctl_cmd_type {
+	CMD_SESSION_SET = 1, /* install, or change the expiry and flags of, a session */
+	CMD_SESSION_DEL,
+	CMD_PERM_SET, /* install or refresh a permission (peer address without port) */
+	CMD_CHAN_SET, /* bind or refresh a channel, and the permission that comes with it */
+	CMD_SEND,     /* send payload to a leg */
+	CMD_SYNC_BEGIN, /* what is not set again until CMD_SYNC_END goes */
+	CMD_SYNC_END,
+};
+
+enum ctl_evt_type {
+	EVT_PUNT = 1,	     /* a request for the control process */
+	EVT_SESSION_REFUSED, /* CMD_SESSION_SET failed: no memory for it, or a bad value */
+	EVT_PEER_REFUSED,    /* CMD_PERM_SET or CMD_CHAN_SET failed */
+	EVT_SYNCED,	     /* CMD_SYNC_END carried out; seq of that command */
+};
+
+struct ctl_hdr {
+	uint16_t type; /* enum ctl_cmd_type or enum ctl_evt_type */
+	uint16_t len;  /* bytes of the message, this header included */
+	uint32_t seq;  /* of the command; an event repeats that of the command it answers, or 0 */
+};
+
+enum ctl_session_flags {
+	SESSION_FINGERPRINT = 1 << 0, /* the client uses FINGERPRINT: add it to Data indications */
+};
+
+enum { CTL_RELAY_NONE = 0xffff };
+
+/* One relayed transport address: index of the relay in the configuration, and port. */
+struct ctl_relay {
+	uint16_t relay; /* CTL_RELAY_NONE: no address of this family */
+	struct be16 port;
+};
+
+enum { RELAY_V4 = 0, RELAY_V6 = 1 };
+
+struct cmd_session_set {
+	struct ctl_hdr hdr;
+	struct ctl_sid sid;
+	struct ctl_leg leg;
+	struct ctl_relay relay[2]; /* [RELAY_V4], [RELAY_V6] */
+	uint32_t flags;
+	uint32_t expiry; /* seconds */
+};
+
+struct cmd_session_del {
+	struct ctl_hdr hdr;
+	struct ctl_sid sid;
+};
+
+struct cmd_perm_set {
+	struct ctl_hdr hdr;
+	struct ctl_sid sid;
+	struct ip_addr peer;
+	uint32_t expiry; /* seconds */
+};
+
+struct cmd_chan_set {
+	struct ctl_hdr hdr;
+	struct ctl_sid sid;
+	struct sock_addr peer;
+	uint16_t channel;
+	uint32_t expiry;      /* of the binding */
+	uint32_t perm_expiry; /* of the permission */
+};
+
+struct cmd_send {
+	struct ctl_hdr hdr;
+	struct ctl_leg leg;
+	uint16_t payload_len;
+	uint8_t payload[CTL_PAYLOAD_MAX];
+};
+
+struct cmd_sync {
+	struct ctl_hdr hdr;
+};
+
+struct evt_punt {
+	struct ctl_hdr hdr;
+	struct ctl_leg leg;
+	struct ip_addr local; /* address the request came to */
+	uint64_t rx_us;	      /* CLOCK_MONOTONIC, microseconds */
+	uint16_t payload_len;
+	uint8_t payload[CTL_PAYLOAD_MAX];
+};
+
+struct evt_result {
+	struct ctl_hdr hdr;
+	struct ctl_sid sid;
+};
+
+_Static_assert(sizeof(struct ctl_leg) == 28, "layout of the boundary");
+_Static_assert(sizeof(struct cmd_send) <= RING_MSG_SIZE, "a command fits a slot");
+_Static_assert(sizeof(struct evt_punt) <= RING_MSG_SIZE, "an event fits a slot");
+
+/*
+ * Which worker owns a relayed port. Pairs (even, odd) stay together for EVEN-PORT; consecutive
+ * pairs go round the workers so that a rule on the port's low bits can steer.
+ */
+static inline uint32_t relay_port_worker(uint16_t port, uint32_t n_workers)
+{
+	return (uint32_t)(port >> 1) % n_workers;
+}
+
+#endif
