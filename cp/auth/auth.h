@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_AUTH_AUTH_H
+#define FL_CP_AUTH_AUTH_H
+
+/*
+ * Long-term credentials (RFC 8489 9.2) for TURN: who sent this request, and with which key is the
+ * reply signed. Nothing is stored for a request that does not pass (R71): nonces are a keyed hash
+ * of the client's address and the time.
+ */
+#include "../../conf/config.h"
+#include "../../lib/stun.h"
+
+enum {
+	AUTH_KEY_MAX = 32,  /* SHA-256 key; MD5 keys are 16 */
+	AUTH_USER_MAX = STUN_USERNAME_MAX + 1,
+};
+
+struct auth;
+
+/* What a request proved. Wipe with auth_wipe(). */
+struct auth_result {
+	int code; /* 0: authenticated; else the error to answer: 400, 401 or 438 */
+	char user[AUTH_USER_MAX]; /* canonical name, NUL-terminated; quota key of REST users too */
+	uint8_t key[AUTH_KEY_MAX];
+	uint8_t key_len;
+	uint16_t integrity; /* attribute the reply is signed with: STUN_ATTR_MESSAGE_INTEGRITY... */
+};
+
+/* Opens the user store. On failure NULL, and one sentence in err. */
+struct auth *auth_open(const struct config *c, char *err, size_t errlen);
+void auth_close(struct auth *a);
+
+/*
+ * Judges a request (RFC 8489 9.2.4). now is seconds of CLOCK_MONOTONIC; wall is seconds of
+ * CLOCK_REALTIME, which REST credentials carry. Fills *r.
+ */
+void auth_check(struct auth *a, const struct stun_msg *m, const struct sock_addr *client,
+		uint64_t now, uint64_t wall, struct auth_result *r);
+
+/* Appends REALM, NONCE and PASSWORD-ALGORITHMS to an error reply with code 401 or 438. */
+void auth_put_challenge(struct auth *a, struct stun_builder *b, const struct sock_addr *client,
+			uint64_t now);
+
+/* Signs a reply with the key the request was made with. */
+void auth_sign(struct stun_builder *b, const struct auth_result *r);
+void auth_wipe(struct auth_result *r);
+
+#endif
