@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_DPLANE_H
+#define FL_DP_DPLANE_H
+
+/*
+ * The dataplane as a whole: what is decided at start and read by every worker afterwards. Written
+ * by the main thread before the workers start; constant from then on, except where a field says
+ * otherwise.
+ */
+#include "../conf/config.h"
+#include "../lib/siphash.h"
+
+#include <rte_ether.h>
+#include <rte_mempool.h>
+#include <rte_ring.h>
+
+enum {
+	LOCAL_TABLE = 1024, /* slots of the table of own addresses, a power of two */
+	LOCAL_NONE = 0xffff,
+	RING_HANDOVER = 2048, /* mbufs on the way from one worker to another */
+};
+
+struct worker;
+
+/* An address of ours: destination check, and what lives there. */
+struct local_addr {
+	struct ip_addr ip;
+	uint16_t port;	/* index of the port that has it */
+	uint16_t relay; /* index of the relay on it, or CTL_RELAY_NONE */
+	uint16_t relay_min, relay_max; /* its relayed ports, host order */
+};
+
+struct port {
+	uint16_t id;  /* ethdev */
+	uint16_t idx; /* place in dplane.port and in the configuration */
+	uint16_t mtu; /* IP bytes */
+	uint16_t vlan; /* host order, 0: untagged */
+	uint16_t rx_queues, tx_queues; /* one per worker, or fewer where the device has fewer */
+	uint16_t l2_len; /* 14, or 18 with a tag */
+	bool multi_seg;	 /* takes chained mbufs */
+	bool rx_csum_ip, rx_csum_l4; /* verifies checksums itself */
+	bool steered;	 /* rte_flow brings relayed ports to their worker's queue */
+	struct rte_ether_addr mac;
+	struct ip_addr link_local; /* fe80::/64 from the MAC */
+	const struct config_port *conf;
+	char steering[CTL_TEXT_MAX];
+	char offloads[CTL_TEXT_MAX];
+	char driver[CTL_NAME_MAX];
+};
+
+struct dplane {
+	const struct config *conf;
+	struct port port[CTL_PORTS_MAX];
+	uint16_t n_ports;
+	uint16_t n_workers;
+	struct worker *worker[CTL_WORKERS_MAX];
+
+	struct local_addr local[LOCAL_TABLE];
+	uint16_t local_slot[LOCAL_TABLE]; /* hash to index in local, LOCAL_NONE when empty */
+	uint16_t n_local;
+	uint16_t relay_local[CTL_RELAYS_MAX]; /* relay to index in local */
+
+	/* UDP listeners by port number: first of a chain, LOCAL_NONE when there is none. */
+	uint16_t udp_listener[65536];
+	uint16_t udp_listener_next[CTL_LISTENERS_MAX];
+
+	uint8_t port_owner[32768]; /* relayed port >> 1 to worker, see relay_port_worker() */
+	uint64_t hash_key[4];	   /* secret of the flow tables */
+	double tsc_per_us;
+
+	/* Shared region. Base and size as mapped here. */
+	struct region *region;
+	uint64_t region_size;
+	int wake_cp; /* eventfd */
+
+	/* handover[from][to]: single producer, single consumer; NULL on the diagonal */
+	struct rte_ring *handover[CTL_WORKERS_MAX][CTL_WORKERS_MAX];
+	_Atomic bool stop; /* written by the signal handler, read by all */
+};
+
+static inline uint32_t local_hash(const struct ip_addr *a)
+{
+	uint64_t hi, lo;
+
+	memcpy(&hi, a->b, 8);
+	memcpy(&lo, a->b + 8, 8);
+	return (uint32_t)(((hi ^ lo) * UINT64_C(0x9e3779b97f4a7c15)) >> 54) & (LOCAL_TABLE - 1);
+}
+
+/* Our address a, or NULL if it is not one of ours. */
+static inline const struct local_addr *dplane_local(const struct dplane *dp,
+						    const struct ip_addr *a)
+{
+	uint32_t h = local_hash(a);
+	uint16_t i;
+
+	while ((i = dp->local_slot[h]) != LOCAL_NONE) {
+		if (ip_eq(&dp->local[i].ip, a))
+			return &dp->local[i];
+		h = (h + 1) & (LOCAL_TABLE - 1);
+	}
+	return NULL;
+}
+
+/* Index of the UDP listener at ip:port, or LOCAL_NONE. */
+static inline uint16_t dplane_listener(const struct dplane *dp, const struct ip_addr *ip,
+				       uint16_t port)
+{
+	uint16_t i = dp->udp_listener[port];
+
+	while (i != LOCAL_NONE && !ip_eq(&dp->conf->listener[i].addr.ip, ip))
+		i = dp->udp_listener_next[i];
+	return i;
+}
+
+/* Fills the tables above from the configuration. On failure one sentence in err. */
+bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t errlen);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TX_H
+#define FL_DP_TX_H
+
+/* The way out: batches per port, flushed once a turn or when full. */
+#include "worker.h"
+
+/* Sends a frame (Ethernet header at its start) by a port. Takes m. */
+void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m);
+
+/* What a mbuf on a handover ring is for; kept in m->hash.usr with the port's index. */
+enum handover_kind {
+	HANDOVER_RX,	/* a frame to be classified by its owner */
+	HANDOVER_NEIGH, /* a copy of an ARP or ND frame, to learn from */
+	HANDOVER_TX,	/* a frame to be sent by a port this worker has a queue of */
+	HANDOVER_LOOP,	/* an IP packet from one relayed address to another */
+};
+
+/* Hands m to another worker. Takes m. port is the index of the port it came in, or goes out, by. */
+void handover(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_kind kind,
+	      uint16_t port);
+
+/* Copies a frame to all other workers as HANDOVER_NEIGH. Does not take m. */
+void handover_neigh(struct worker *w, const struct rte_mbuf *m, uint16_t port);
+
+/* Flushes batches of ports and of other workers; returns packets moved. */
+uint32_t tx_flush(struct worker *w);
+
+/* Takes what other workers handed over; returns packets taken. */
+uint32_t handover_input(struct worker *w);
+
+#endif

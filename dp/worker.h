@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_WORKER_H
+#define FL_DP_WORKER_H
+
+/*
+ * One worker: everything it needs on the packet path. Only the worker itself reads or writes it
+ * once the loop runs, except where a field says otherwise. Passed first to every function.
+ */
+#include "dplane.h"
+#include "../lib/ring.h"
+
+#include <rte_hash.h>
+#include <rte_ip_frag.h>
+#include <rte_mbuf.h>
+
+enum {
+	BURST = 32,	 /* packets per receive */
+	TX_BATCH = 64,	 /* packets gathered per port before they go */
+	CMD_BUDGET = 64, /* commands per turn */
+	NAP_FIRST_US = 1,
+	IDLE_TURNS = 256, /* empty turns before the first nap */
+};
+
+struct session;
+struct peer;
+struct neigh_table;
+struct rate_table;
+
+/* What a received packet is, once parsed. Addresses are in the 16-byte form. */
+struct pkt {
+	struct rte_mbuf *m;
+	struct ip_addr src, dst;
+	struct be16 sport, dport;
+	uint8_t l2_len; /* m's data starts at the Ethernet header */
+	uint8_t l3_len; /* IP header with options or extension headers */
+	uint8_t tos;	/* DSCP and ECN */
+	uint8_t ttl;
+	bool df;	/* IPv4 DF; false for IPv6 */
+	bool v6;
+	uint8_t proto;
+	uint16_t l4_len; /* bytes after the IP header */
+	uint16_t index;	 /* of the listener, or of the relay */
+	uint16_t in_port; /* index of the port it came in by */
+	const struct local_addr *local; /* NULL for multicast */
+	uint32_t slot; /* of the session, SLOT_NONE if there is none */
+};
+
+enum { SLOT_NONE = 0xffffffff };
+
+struct tx_batch {
+	uint16_t n;
+	struct rte_mbuf *m[TX_BATCH];
+};
+
+struct worker {
+	/* Read on every packet, written at start. */
+	const struct dplane *dp;
+	struct rte_mempool *pool;
+	struct session *session; /* [sessions_max] */
+	struct rte_hash *flows;	 /* struct key24 (client, listener) to session slot */
+	struct rte_hash *peers;	 /* struct key24 (session, peer or channel) to record */
+	struct peer *peer;	 /* [peers_max], records beyond each session's first */
+	uint32_t **relay_slot;	 /* [relay][port] to session slot */
+	struct neigh_table *neigh;
+	struct ctl_counters *counters; /* in the region; this worker is the only writer */
+	struct ctl_port_counters *port_counters;
+	uint32_t sessions_max;
+	uint32_t peers_max;
+	uint16_t id;
+	uint16_t n_ports;
+
+	/* Clock: refreshed once a turn when a millisecond has passed. */
+	alignas(64) uint64_t tsc;
+	uint64_t tsc_next; /* when to look at the clock again */
+	uint64_t now_us;   /* CLOCK_MONOTONIC */
+	uint64_t now_ms;
+	uint32_t now; /* seconds */
+	uint16_t ip_id; /* next IPv4 identification for packets without DF */
+
+	/* Transmit: one batch a port, one for each other worker. */
+	alignas(64) struct tx_batch tx[CTL_PORTS_MAX];
+	struct tx_batch *handover; /* [n_workers] */
+	struct rte_mbuf *loop[TX_BATCH]; /* relayed address to relayed address, next turn */
+	uint16_t n_loop;
+
+	/* Boundary. */
+	struct ring cmd;
+	struct ring evt;
+	bool rings_ok;		   /* false once the control process lied */
+	_Atomic bool rings_broken; /* worker to service thread: detach it */
+	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */
+	uint32_t sync_epoch;	   /* of the replay under way, see cmd.c */
+
+	/* Fragments. */
+	struct rte_ip_frag_tbl *frags;
+	struct rte_ip_frag_death_row *death_row;
+
+	struct rate_table *binding_rate;
+	struct rate_table *request_rate;
+	uint64_t icmp_tokens, icmp_refill; /* see icmp.c */
+
+	uint32_t peer_free; /* head of the free records, SLOT_NONE at the end */
+	uint64_t tick_ms;   /* next housekeeping */
+	uint32_t nap_us;
+	uint32_t idle_turns;
+	struct pkt pkt[BURST];
+};
+
+/* ---- counting: one writer, so a relaxed load and store is an add ---- */
+
+static inline void count_add(struct worker *w, enum counter c, uint64_t n)
+{
+	_Atomic uint64_t *p = &w->counters->cnt[c];
+
+	atomic_store_explicit(p, atomic_load_explicit(p, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+static inline void count(struct worker *w, enum counter c)
+{
+	count_add(w, c, 1);
+}
+
+static inline void count_set(struct worker *w, enum counter c, uint64_t v)
+{
+	atomic_store_explicit(&w->counters->cnt[c], v, memory_order_relaxed);
+}
+
+/* The one exit of packets that go nowhere. */
+static inline void drop_n(struct worker *w, enum drop reason, uint64_t n)
+{
+	_Atomic uint64_t *p = &w->counters->drop[reason];
+
+	atomic_store_explicit(p, atomic_load_explicit(p, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+static inline void pkt_drop(struct worker *w, struct rte_mbuf *m, enum drop reason)
+{
+	drop_n(w, reason, 1);
+	rte_pktmbuf_free(m);
+}
+
+/* A packet that ended here as it should. */
+static inline void pkt_consume(struct worker *w, struct rte_mbuf *m)
+{
+	count(w, CNT_CONSUMED);
+	rte_pktmbuf_free(m);
+}
+
+/* A fresh packet of ours, or NULL (counted as DROP_NO_MBUF would be wrong: nothing was lost). */
+static inline struct rte_mbuf *pkt_make(struct worker *w)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
+
+	if (m)
+		count(w, CNT_MADE);
+	return m;
+}
+
+/* Allocates a worker and its tables on its socket. On failure one sentence in err. */
+struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t errlen);
+void worker_free(struct worker *w);
+
+/* The loop; an lcore function. Returns when dp->stop is set. */
+int worker_run(void *worker);
+
+/* One turn of the loop; returns the work done (0: idle). */
+uint32_t worker_turn(struct worker *w);
+
+/* Brings w's clock up to date from CLOCK_MONOTONIC, given in microseconds. */
+void worker_clock(struct worker *w, uint64_t now_us);
+
+#endif
