@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_NET_IP_H
+#define FL_DP_NET_IP_H
+
+/* IP in and out: headers, checksums, routes, fragments, ICMP. */
+#include "../worker.h"
+
+struct neigh;
+
+enum {
+	IPV4_HDR = 20,
+	IPV6_HDR = 40,
+	UDP_HDR = 8,
+	IP_TTL = 64, /* of packets we make */
+	IP_PROTO_ICMP = 1,
+	IP_PROTO_TCP = 6,
+	IP_PROTO_UDP = 17,
+	IP_PROTO_ICMPV6 = 58,
+};
+
+/* ---- checksums (csum.c): sums of native 16-bit words, RFC 1071 and 1624 ---- */
+
+static inline uint64_t csum_ip(uint64_t s, const struct ip_addr *a)
+{
+	uint32_t x[4];
+
+	/* The mapped prefix of IPv4 adds 0xffff, which is zero in one's complement. */
+	memcpy(x, a->b, 16);
+	return s + x[0] + x[1] + x[2] + x[3];
+}
+
+static inline uint64_t csum_be16(uint64_t s, struct be16 v)
+{
+	uint16_t x;
+
+	memcpy(&x, v.b, 2);
+	return s + x;
+}
+
+/* A value in host order. */
+static inline uint64_t csum_u16(uint64_t s, uint16_t host)
+{
+	return s + __builtin_bswap16(host);
+}
+
+static inline uint16_t csum_fold(uint64_t s)
+{
+	s = (s & 0xffffffff) + (s >> 32);
+	s = (s & 0xffffffff) + (s >> 32);
+	s = (s & 0xffff) + (s >> 16);
+	s = (s & 0xffff) + (s >> 16);
+	return (uint16_t)s;
+}
+
+/* Adds len bytes at p, which stand at an even offset of what is summed. */
+uint64_t csum_bytes(uint64_t s, const void *p, size_t len);
+/* Adds len bytes of a packet that may be chained, from byte off. */
+uint64_t csum_mbuf(uint64_t s, const struct rte_mbuf *m, uint32_t off, uint32_t len);
+/* Adds the pseudo header of either family. len: bytes after the IP header. */
+static inline uint64_t csum_pseudo(uint64_t s, const struct ip_addr *src,
+				   const struct ip_addr *dst, uint8_t proto, uint16_t len)
+{
+	return csum_u16(csum_u16(csum_ip(csum_ip(s, src), dst), proto), len);
+}
+
+/* Whether the UDP, ICMP or ICMPv6 checksum of a parsed packet is right: the port's word, or sum. */
+bool pkt_l4_csum_ok(const struct worker *w, const struct pkt *p);
+
+/* ---- out (ip.c) ---- */
+
+/* Fields of an IP header to be written. len: bytes after the IP header. */
+struct ip_out {
+	const struct ip_addr *src, *dst; /* one family */
+	uint16_t len;
+	uint8_t proto, tos, ttl;
+	bool df;
+};
+
+static inline uint8_t ip_hdr_len(const struct ip_addr *a)
+{
+	return ip_is_v4(a) ? IPV4_HDR : IPV6_HDR;
+}
+
+/* Writes an IPv4 or IPv6 header at p; returns its length. */
+uint8_t ip_write(struct worker *w, uint8_t *p, const struct ip_out *o);
+
+/*
+ * Sends m (data at the IP header) to next hop n, in fragments if it is larger than the link and
+ * may be cut (df is false). Takes m. Returns false when it was dropped as too big.
+ */
+bool ip_send(struct worker *w, struct neigh *n, struct rte_mbuf *m, bool df);
+
+/* Finds the next hop and sends: the path of packets we make ourselves. Takes m. */
+void ip_route_send(struct worker *w, struct rte_mbuf *m, const struct ip_addr *dst);
+
+/*
+ * Prepends UDP and IP headers to the payload m holds, with a full checksum, and sends it. Takes m.
+ */
+void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
+	      const struct sock_addr *dst, uint8_t tos);
+
+/* Longest-prefix route: own subnets, routes, gateways. False if there is none. */
+bool ip_route(const struct dplane *dp, const struct ip_addr *dst, uint16_t *port,
+	      struct ip_addr *via);
+
+/* ---- fragments (frag.c) ---- */
+
+/*
+ * A fragment came in: takes m (Ethernet header at its start, l2_len long). Returns the whole
+ * packet, Ethernet header at its start, or NULL when more are missing or it was dropped.
+ */
+struct rte_mbuf *frag_input(struct worker *w, struct rte_mbuf *m, uint8_t l2_len, bool v6);
+/* Cuts m (data at the IP header) to n->mtu and sends the pieces. Takes m. */
+void frag_send(struct worker *w, struct neigh *n, struct rte_mbuf *m);
+/* Frees what timed out; every NEIGH_TICK_MS. */
+void frag_tick(struct worker *w);
+/* Fragments that wait now. */
+uint32_t frag_held(const struct worker *w);
+bool frag_create(struct worker *w, char *err, size_t errlen);
+void frag_destroy(struct worker *w);
+
+/* ---- ICMP (icmp.c) ---- */
+
+/* ICMP or ICMPv6 for us: echo, ND, errors about packets of ours. Takes p->m. */
+void icmp_input(struct worker *w, struct pkt *p);
+
+enum icmp_why {
+	ICMP_WHY_PORT,	  /* port unreachable */
+	ICMP_WHY_TOO_BIG, /* fragmentation needed, packet too big */
+	ICMP_WHY_TTL,	  /* time exceeded */
+	ICMP_WHY_HOST,	  /* host unreachable */
+	ICMP_WHY_PROTO,	  /* protocol unreachable, or unrecognised next header */
+};
+
+/*
+ * Tells p's source why its packet ended (RFC 792, 1191, 4443): rate-limited, never about ICMP
+ * errors, multicast or later fragments. mtu is for ICMP_WHY_TOO_BIG. Does not take p->m, and must
+ * be called before its headers are rewritten.
+ */
+void icmp_error(struct worker *w, const struct pkt *p, enum icmp_why why, uint16_t mtu);
+
+/* An ICMP error about a packet that one of our relayed ports sent. */
+struct icmp_report {
+	struct sock_addr relayed, peer; /* source and destination of the packet it is about */
+	uint8_t type, code;		/* as the peer's family has them */
+	uint32_t data;			/* MTU of "too big", host order; else 0 */
+};
+
+/* turn/icmp.c: passes the report to the client (RFC 8656 11.5, 11.6). Takes p->m. */
+void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r);
+
+#endif

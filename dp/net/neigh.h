@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_NET_NEIGH_H
+#define FL_DP_NET_NEIGH_H
+
+/*
+ * Next hops: IPv4 and IPv6 neighbours in one table per worker, resolved by ARP (RFC 826) and
+ * neighbour discovery (RFC 4861). A worker that hears an answer passes a copy to the others, so
+ * tables are not shared. Packets wait for a resolution in a bounded queue; a neighbour that does
+ * not answer is unreachable for a while, and what waits is dropped.
+ */
+#include "../worker.h"
+
+enum {
+	NEIGH_MAX = 65535,
+	NEIGH_PROBES = 3,	    /* requests before a neighbour is called unreachable */
+	NEIGH_RETRY_MS = 1000,	    /* between them */
+	NEIGH_REACHABLE_MS = 30000, /* an answer holds that long; then it is asked again if used */
+	NEIGH_FAILED_MS = 3000,	    /* unreachable for that long before it is asked again */
+	NEIGH_TICK_MS = 100,
+	NH_NONE = 0, /* no cached next hop */
+};
+
+/* Cached next hop of one of our own relayed addresses: loop inside. */
+#define NH_LOOP UINT32_C(0xffffffff)
+
+enum neigh_state {
+	NEIGH_FREE,
+	NEIGH_INCOMPLETE, /* asked, no answer yet; packets wait */
+	NEIGH_REACHABLE,
+	NEIGH_STALE, /* older than NEIGH_REACHABLE_MS; used, and asked again by unicast */
+	NEIGH_FAILED,
+};
+
+/* One line: what transmit needs. A neighbour carries packets of its own family only. */
+struct neigh {
+	uint8_t l2[18]; /* complete Ethernet header, tag and EtherType included */
+	uint8_t l2_len;
+	uint8_t state; /* enum neigh_state */
+	uint16_t port; /* index */
+	uint16_t gen;  /* 1..0xfffe; differs between tenants of the entry */
+	uint16_t mtu;  /* of the port */
+	uint8_t probes;
+	bool used; /* since the last look of the housekeeping */
+	uint16_t n_wait;
+	struct ip_addr ip;
+	uint64_t since_ms; /* of the state */
+} __rte_cache_aligned;
+_Static_assert(sizeof(struct neigh) == 64, "one cache line");
+
+struct neigh_table;
+
+/* max entries, wait packets at most per neighbour. NULL when memory is short. */
+struct neigh_table *neigh_create(uint32_t max, uint32_t wait, const char *name, int socket);
+void neigh_free(struct worker *w, struct neigh_table *t);
+
+/* The entries, for neigh_cached(). */
+struct neigh *neigh_entries(struct neigh_table *t);
+
+/* The entry that a cached next hop (generation << 16 | index) names, or NULL if it changed hands. */
+static inline struct neigh *neigh_cached(struct neigh *entries, uint32_t cache)
+{
+	struct neigh *n = &entries[cache & 0xffff];
+
+	return n->gen == cache >> 16 ? n : NULL;
+}
+
+/*
+ * Next hop towards dst, from *cache if it still holds, else by route and table; a new entry is
+ * made if need be (packets then wait for it). NULL when there is no route or no room, with the
+ * reason in *why. *cache keeps what was found; when dst is one of our relay addresses it becomes
+ * NH_LOOP, and NULL with DROP_IP_DST is returned: the caller loops the packet, or drops it.
+ */
+struct neigh *neigh_find(struct worker *w, const struct ip_addr *dst, uint32_t *cache,
+			 enum drop *why);
+
+/*
+ * Sends an IP packet (data starts at the IP header) to a next hop: writes the Ethernet header and
+ * puts it into the port's batch, or lets it wait, or drops it with a reason. Takes m. The packet
+ * must not exceed n->mtu: ip_send() sees to that.
+ */
+void neigh_send(struct worker *w, struct neigh *n, struct rte_mbuf *m);
+
+/*
+ * What ARP and ND learnt: ip is at mac on port. solicited: an answer to a question of ours;
+ * otherwise a known entry is updated, and a new one made only if create is set.
+ */
+void neigh_learn(struct worker *w, uint16_t port, const struct ip_addr *ip,
+		 const struct rte_ether_addr *mac, bool solicited, bool create);
+
+/* Housekeeping every NEIGH_TICK_MS: retries, ageing, unreachability, a bounded number a call. */
+void neigh_tick(struct worker *w);
+
+/* Packets that wait now; neighbours known now. */
+uint32_t neigh_held(const struct neigh_table *t);
+uint32_t neigh_count(const struct neigh_table *t);
+
+/*
+ * arp.c: takes m (Ethernet header at its start, l2_len long). answer is false for a copy from
+ * another worker, which only teaches.
+ */
+void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_len, bool answer);
+/* Asks for ip; unicast to mac when it is not NULL. */
+void arp_request(struct worker *w, uint16_t port, const struct ip_addr *ip,
+		 const struct rte_ether_addr *mac);
+
+/* nd.c: an ICMPv6 message of types 133 to 137, checksum verified by the caller. Takes p->m. */
+void nd_input(struct worker *w, struct pkt *p, bool answer);
+void nd_solicit(struct worker *w, uint16_t port, const struct ip_addr *ip,
+		const struct rte_ether_addr *mac);
+
+#endif
