@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_DPLINK_H
+#define FL_CP_DPLINK_H
+
+/*
+ * The control process's end of the boundary (lib/ctl_abi.h): the mapped region, its rings, and the
+ * replay after an attach. Nothing in the region is believed: geometry is copied and checked once
+ * at attach, an event is copied once and then checked, and a value that cannot be right ends the
+ * attachment. dpsock.c does the socket.
+ */
+#include "../conf/config.h"
+
+struct dplink;
+
+enum { DPLINK_RESERVE = 80 }; /* free slots that a request may need: 64 permissions and a reply */
+
+/* What the link hands to its owner. */
+struct dplink_ops {
+	void (*punt)(void *ctx, uint32_t worker, const struct evt_punt *p);
+	/* EVT_SESSION_REFUSED, EVT_PEER_REFUSED */
+	void (*refused)(void *ctx, uint32_t worker, uint16_t type, struct ctl_sid sid);
+	/*
+	 * Replays more of worker's sessions from *cursor, 0 at first, while dplink_room() lasts.
+	 * True when all have been sent.
+	 */
+	bool (*replay)(void *ctx, uint32_t worker, uint32_t *cursor);
+};
+
+struct dplink_stats {
+	uint64_t attaches;
+	uint64_t detaches;
+	uint64_t lies; /* detaches because of a value that cannot be */
+	uint64_t events;
+	uint64_t events_stale; /* about a session that is gone */
+	uint64_t commands;
+	uint64_t commands_full; /* state commands that met a full ring: the worker is replayed */
+	uint64_t replies_full;	/* replies dropped because the ring was full */
+	uint64_t replays;	/* of a worker's sessions, carried out in full */
+};
+
+enum dplink_work {
+	DPLINK_IDLE,	/* nothing to do until the eventfd speaks */
+	DPLINK_MORE,	/* budget used up, call again */
+	DPLINK_BLOCKED, /* work is left, but a command ring is full: call again in a moment */
+};
+
+struct dplink *dplink_create(const struct config *c, const struct dplink_ops *ops, void *ctx);
+void dplink_free(struct dplink *l);
+
+/*
+ * Maps the region behind memfd and starts the replay. Takes the three descriptors over in any
+ * case. False, and one sentence in err, when the region is not what it should be.
+ */
+bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, int wake_dp, char *err,
+		   size_t errlen);
+void dplink_detach(struct dplink *l);
+
+/* ---- the loop's part ---- */
+
+/* Takes events round the workers, at most budget in all, and replays. */
+enum dplink_work dplink_poll(struct dplink *l, uint32_t budget);
+
+/* Wakes the dataplane where it sleeps on commands given since the last flush. */
+void dplink_flush(struct dplink *l);
+
+/*
+ * Announces that we will wait for the eventfd. False if an event came in meanwhile: poll first.
+ */
+bool dplink_sleep(struct dplink *l);
+
+/* The eventfd to wait for, -1 when not attached. Reading it is dplink_awake(). */
+int dplink_wake_fd(const struct dplink *l);
+void dplink_awake(struct dplink *l);
+
+/*
+ * True if the last poll ended the attachment because the dataplane lied; *why says how. The owner
+ * closes the socket and tries again later.
+ */
+bool dplink_lied(const struct dplink *l, const char **why);
+
+/* ---- commands ---- */
+
+/*
+ * Gives a command to a worker: fills hdr.seq. A state command that finds the ring full is not lost:
+ * the worker's sessions are replayed once there is room. False then, and when not attached.
+ */
+bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uint16_t len);
+
+/* Slots free for commands to worker; 0 when not attached. */
+uint32_t dplink_room(struct dplink *l, uint32_t worker);
+
+/* Smallest room of all workers, no less than which a sweep of expiries may use; UINT32_MAX when
+ * not attached, since nothing needs to be said then. */
+uint32_t dplink_room_all(struct dplink *l);
+
+/* ---- what others may look at ---- */
+
+const struct dplink_stats *dplink_stats(const struct dplink *l);
+bool dplink_attached(const struct dplink *l);
+bool dplink_replaying(const struct dplink *l);
+
+/* The region, read only, NULL when not attached. Its numbers must not be trusted as sizes. */
+const struct region *dplink_region(const struct dplink *l);
+uint32_t dplink_n_workers(const struct dplink *l); /* 0 when not attached */
+uint32_t dplink_n_ports(const struct dplink *l);
+
+/* Checked pointers into the region; NULL when not attached or out of range. */
+const struct ctl_counters *dplink_counters(const struct dplink *l, uint32_t worker);
+const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uint32_t worker,
+						     uint32_t port);
+const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port);
+
+#endif

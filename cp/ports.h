@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_PORTS_H
+#define FL_CP_PORTS_H
+
+/*
+ * Relayed ports. Each relay address has its range of ports shared out among the workers by
+ * relay_port_worker(). Within a share a port is drawn at random, in O(1) also when nearly all are
+ * taken (RFC 8656 21.4 and RFC 6056: an attacker must not guess the next). A port that was given
+ * back rests before it is drawn again, so that late packets of its last owner's peers do not reach
+ * the next one; the rest is cut short when nothing else is free.
+ */
+#include "../conf/config.h"
+#include "rand.h"
+
+enum { PORTS_REST_S = 30 };
+
+enum ports_want {
+	PORTS_ANY,
+	PORTS_EVEN, /* EVEN-PORT */
+	PORTS_PAIR, /* EVEN-PORT with R: the even port is returned, both are taken */
+};
+
+struct ports;
+
+/* One table for all relays of c. NULL without memory. r must outlive it. */
+struct ports *ports_create(const struct config *c, struct rand *r);
+void ports_free(struct ports *p);
+
+/* Draws a port of worker's share on a relay. Returns 0 if there is none. now: seconds. */
+uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports_want want,
+		    uint32_t now);
+
+/* The same on one of the relays of a family, which are used alike. CTL_RELAY_NONE if none has. */
+struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, enum ports_want want,
+				   uint32_t now);
+
+/* Marks a port as taken (an allocation of an earlier process). False if it cannot be. */
+bool ports_claim(struct ports *p, uint32_t relay, uint16_t port);
+
+/* Gives a taken port back. */
+void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now);
+
+/* Ports of a relay in all, and taken or resting now. */
+uint32_t ports_total(const struct ports *p, uint32_t relay);
+uint32_t ports_used(const struct ports *p, uint32_t relay);
+
+#endif

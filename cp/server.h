@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_SERVER_H
+#define FL_CP_SERVER_H
+
+/*
+ * The control process as a whole: its parts, its clock and its counters. One thread. A request
+ * comes in from dplink, is judged here (RFC 8656 5) and handled by one function of cp/turn a
+ * method. Time is passed in with server_clock(); nothing below reads a clock.
+ */
+#include "auth/auth.h"
+#include "dplink.h"
+#include "ports.h"
+#include "rand.h"
+#include "table.h"
+
+enum {
+	SERVER_EVENT_BUDGET = 256,     /* events per turn of the loop */
+	SERVER_TIMER_BUDGET = 256,     /* expiries per turn */
+	SERVER_TICK_MS = 100,	       /* of the timer wheel */
+	SERVER_REQUEST_MAX_AGE_S = 40, /* the client has given up by then (RFC 8489 6.2.1) */
+	SERVER_ERROR_MIN = 400,
+	SERVER_ERROR_MAX = 599,
+};
+
+/* Methods as counted. */
+enum server_method {
+	SERVER_ALLOCATE,
+	SERVER_REFRESH,
+	SERVER_CREATE_PERMISSION,
+	SERVER_CHANNEL_BIND,
+	SERVER_METHODS,
+};
+extern const char *const server_method_name[SERVER_METHODS];
+
+struct server_stats {
+	uint64_t requests[SERVER_METHODS];
+	uint64_t success[SERVER_METHODS];
+	uint64_t retransmissions;				 /* of Allocate, answered alike */
+	uint64_t error[SERVER_ERROR_MAX - SERVER_ERROR_MIN + 1]; /* replies by code - 400 */
+	uint64_t bad_stun;     /* punted messages that did not parse or are no request we serve */
+	uint64_t too_old;      /* punted messages that waited too long */
+	uint64_t peers_denied; /* peers refused by policy, each counted */
+	uint64_t allocs_made;
+	uint64_t allocs_expired;
+	uint64_t allocs_deleted; /* by a Refresh with lifetime 0 */
+	uint64_t allocs_refused; /* by the dataplane */
+	uint64_t peers_refused;	 /* by the dataplane */
+	uint64_t reservations;
+};
+
+struct server {
+	const struct config *conf;
+	struct auth *auth;
+	struct table *table;
+	struct ports *ports;
+	struct dplink *link;
+	struct rand rand;
+	struct wheel wheel;
+	struct server_stats stats;
+	uint64_t now_ms; /* CLOCK_MONOTONIC */
+	uint64_t wall;	 /* CLOCK_REALTIME, seconds */
+	uint64_t start_ms;
+};
+
+/*
+ * Takes up the table's allocations: ports, timers. auth is the caller's and outlives the server.
+ * On failure false and one sentence in err; nothing is left behind.
+ */
+bool server_open(struct server *s, const struct config *c, struct auth *auth, uint64_t now_ms,
+		 uint64_t wall, char *err, size_t errlen);
+void server_close(struct server *s);
+
+/* Sets the clock. Call before server_poll(). */
+void server_clock(struct server *s, uint64_t now_ms, uint64_t wall);
+
+/* One turn: requests, replay, expiries, each under a budget. */
+enum dplink_work server_poll(struct server *s);
+
+/* Now in whole seconds of CLOCK_MONOTONIC; a deadline d is over when now >= d. */
+static inline uint32_t server_now(const struct server *s)
+{
+	return (uint32_t)(s->now_ms / 1000);
+}
+
+/* The deadline of something that lives for `seconds` from now: never too early. */
+static inline uint32_t server_deadline(const struct server *s, uint32_t seconds)
+{
+	return (uint32_t)((s->now_ms + 999) / 1000) + seconds;
+}
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_TABLE_H
+#define FL_CP_TABLE_H
+
+/*
+ * The allocation table. Its records live in a mapped state file, so that a control process that
+ * is killed at any instruction is replaced by one that finds them again (R70); indexes live in
+ * private memory and are rebuilt at start.
+ *
+ * How a record is written: the fields first, the state word last (release). How it goes: the state
+ * word first. What changes in a live record is one aligned word at a time. A permission or channel
+ * names its allocation by index and session generation, and is void when they do not match, so
+ * deleting an allocation is one store.
+ *
+ * The file belongs to one process (flock), one boot of the machine (deadlines are seconds of
+ * CLOCK_MONOTONIC) and one set of listeners and relays; for another it starts empty.
+ */
+#include "../conf/config.h"
+#include "../lib/stun.h"
+#include "../lib/wheel.h"
+
+enum {
+	TABLE_NONE = 0xffffffff, /* no index */
+	TABLE_USER_TEXT = 112,	 /* bytes of the user's name kept for display, NUL included */
+	TABLE_USER_ID = 16,
+	TABLE_TOKEN_LEN = 8, /* RESERVATION-TOKEN, RFC 8656 18.10 */
+};
+
+enum table_state { TABLE_FREE = 0, TABLE_LIVE = 0x4c495645 };
+
+/* Which relayed addresses a record still has; bit RELAY_V4, bit RELAY_V6. */
+enum { FAMILY_V4 = 1 << RELAY_V4, FAMILY_V6 = 1 << RELAY_V6 };
+
+/* An allocation, in the file. Constant while live, except the fields marked. */
+struct table_alloc {
+	_Atomic uint32_t state;	    /* enum table_state */
+	_Atomic uint32_t families;  /* changes: one of two may go */
+	_Atomic uint32_t expiry[2]; /* changes: seconds, by family */
+	_Atomic uint32_t lifetime;  /* changes: seconds last granted, as told to the client */
+	_Atomic uint32_t flags;	    /* changes: enum ctl_session_flags */
+	uint64_t sum;		    /* keyed hash of all that follows */
+	uint32_t worker;
+	struct ctl_sid sid;
+	struct ctl_leg leg;		/* the five-tuple: client, listener, connection */
+	struct ctl_relay relay[2];	/* as allocated; see families */
+	uint32_t created;		/* seconds */
+	uint8_t tid[STUN_TID_LEN];	/* of the Allocate, to know its retransmissions */
+	uint8_t token[TABLE_TOKEN_LEN]; /* the reservation it was answered with, or 0 */
+	uint16_t address_error; /* code of the ADDRESS-ERROR-CODE it was answered with, or 0 */
+	uint16_t pad;
+	uint8_t user_id[TABLE_USER_ID]; /* identity: keyed hash of the full name */
+	char user[TABLE_USER_TEXT];	/* for display, cut if longer */
+};
+
+/* A permission, in the file. */
+struct table_perm {
+	_Atomic uint32_t state;
+	_Atomic uint32_t expiry; /* changes */
+	uint32_t alloc;		 /* index, and */
+	uint32_t gen;		 /* sid.gen of its allocation */
+	struct ip_addr peer;
+};
+
+/* A channel binding, in the file. */
+struct table_chan {
+	_Atomic uint32_t state;
+	_Atomic uint32_t expiry; /* changes */
+	uint32_t alloc;
+	uint32_t gen;
+	struct sock_addr peer;
+	uint16_t number;
+	uint8_t pad[4];
+};
+
+/* A reserved port (EVEN-PORT with R), in the file. */
+struct table_resv {
+	_Atomic uint32_t state;
+	uint32_t expiry;
+	uint8_t token[TABLE_TOKEN_LEN];
+	struct ctl_relay relay;
+	uint32_t pad;
+};
+
+_Static_assert(sizeof(struct table_alloc) + sizeof(struct table_perm) + sizeof(struct table_chan) <=
+		   512,
+	       "budget of an allocation with one permission and one channel");
+
+struct table;
+
+/* How full the table is, and what was found at start. */
+struct table_stats {
+	uint32_t allocs, allocs_max;
+	uint32_t perms, perms_max;
+	uint32_t chans, chans_max;
+	uint32_t resvs, resvs_max;
+	uint32_t users;	   /* that have an allocation */
+	uint32_t kept;	   /* allocations taken over from an earlier process */
+	uint32_t moved;	   /* of these, to another worker or slot */
+	uint32_t damaged;  /* records skipped because something in them cannot be */
+	uint32_t expired;  /* allocations whose time was over at start */
+	const char *fresh; /* why the file was started afresh, or NULL */
+};
+
+/*
+ * Maps c->control.state, makes it if need be, takes up its records. now: seconds. boot_id names
+ * the boot of the machine; NULL reads it from the kernel. On failure NULL and one sentence in err.
+ */
+struct table *table_open(const struct config *c, uint32_t now, const char *boot_id, char *err,
+			 size_t errlen);
+/* Lets go of the file; allocations stay in it. */
+void table_close(struct table *t);
+
+const struct table_stats *table_stats(const struct table *t);
+
+/* ---- allocations ---- */
+
+struct table_alloc *table_find(struct table *t, const struct ctl_leg *leg);
+struct table_alloc *table_find_sid(struct table *t, uint32_t worker, struct ctl_sid sid);
+
+/*
+ * Adds a copy of *proto, whose worker, leg, relay, families, expiry and so on are set; the table
+ * chooses sid. NULL when allocations_max or the worker's sessions are used up.
+ */
+struct table_alloc *table_add(struct table *t, const struct table_alloc *proto);
+
+/* Deletes it with its permissions and channels. */
+void table_del(struct table *t, struct table_alloc *a);
+
+/* Takes one family away, with its permissions and channels (RFC 8656 8.2). */
+void table_del_family(struct table *t, struct table_alloc *a, unsigned int family);
+
+/* Walks all allocations: *cursor starts at 0; NULL at the end. Deleting the current one is fine. */
+struct table_alloc *table_next(struct table *t, uint32_t *cursor);
+
+/* The later of its families' deadlines. */
+uint32_t table_alloc_expiry(const struct table_alloc *a);
+
+/* Identity of a user: a keyed hash of the name, so that its length costs nothing. */
+void table_user_id(const struct table *t, const char *user, uint8_t id[TABLE_USER_ID]);
+uint32_t table_user_allocs(const struct table *t, const uint8_t id[TABLE_USER_ID]);
+
+/* ---- permissions and channels of an allocation ---- */
+
+struct table_perm *table_perm_find(struct table *t, const struct table_alloc *a,
+				   const struct ip_addr *peer);
+/* Installs or refreshes. False when the pool is used up. */
+bool table_perm_set(struct table *t, struct table_alloc *a, const struct ip_addr *peer,
+		    uint32_t expiry);
+struct table_chan *table_chan_find(struct table *t, const struct table_alloc *a, uint16_t number);
+struct table_chan *table_chan_of_peer(struct table *t, const struct table_alloc *a,
+				      const struct sock_addr *peer);
+bool table_chan_set(struct table *t, struct table_alloc *a, const struct sock_addr *peer,
+		    uint16_t number, uint32_t expiry);
+
+/* First (NULL) and next of an allocation. */
+struct table_perm *table_perm_next(struct table *t, const struct table_alloc *a,
+				   const struct table_perm *p);
+struct table_chan *table_chan_next(struct table *t, const struct table_alloc *a,
+				   const struct table_chan *ch);
+uint32_t table_n_perms(const struct table *t, const struct table_alloc *a);
+uint32_t table_n_chans(const struct table *t, const struct table_alloc *a);
+
+/* Deletes what is over at now. Returns the earliest deadline of what is left (allocation too). */
+uint32_t table_expire(struct table *t, struct table_alloc *a, uint32_t now);
+
+/* ---- reservations ---- */
+
+/* Adds one under a fresh token. NULL when the pool is used up. */
+struct table_resv *table_resv_add(struct table *t, struct ctl_relay relay, uint32_t expiry);
+struct table_resv *table_resv_find(struct table *t, const uint8_t token[TABLE_TOKEN_LEN]);
+void table_resv_del(struct table *t, struct table_resv *r);
+struct table_resv *table_resv_next(struct table *t, uint32_t *cursor);
+
+/* ---- timers, one an allocation and one a reservation; private memory ---- */
+
+struct timer *table_timer(struct table *t, const struct table_alloc *a);
+struct table_alloc *table_timer_alloc(struct table *t, const struct timer *tm);
+struct timer *table_resv_timer(struct table *t, const struct table_resv *r);
+struct table_resv *table_timer_resv(struct table *t, const struct timer *tm);
+
+#endif
