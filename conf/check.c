@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "schema.h"
+
+#include <stdint.h>
+
+/* What no single key can tell: values that contradict each other, and things named twice. */
+
+static bool check_cpus(struct config_reader *r)
+{
+	const struct config_dataplane *d = &r->c->dataplane;
+
+	for (unsigned i = 0; i < d->n_workers; i++) {
+		for (unsigned j = 0; j < i; j++) {
+			if (d->workers[i] == d->workers[j])
+				return config_fail_at(
+				    r, &d->workers[i], "CPU %u has a worker already, in line %u",
+				    d->workers[i], config_line(r, &d->workers[j]));
+		}
+		if (d->workers[i] == d->main_cpu)
+			return config_fail_at(r, &d->main_cpu, "CPU %u is a worker's, in line %u",
+					      d->main_cpu, config_line(r, &d->workers[i]));
+	}
+	return true;
+}
+
+static bool check_sizes(struct config_reader *r)
+{
+	const struct config *c = r->c;
+	uint64_t sessions = (uint64_t)c->dataplane.n_workers * c->dataplane.sessions;
+	uint64_t descs = 0;
+
+	for (unsigned i = 0; i < c->n_port; i++)
+		descs += c->port[i].rx_desc + c->port[i].tx_desc;
+	if (c->dataplane.mbufs <= descs)
+		return config_fail_at(r, &c->dataplane.mbufs,
+				      "%u is too few: the ports' descriptors alone take %ju",
+				      c->dataplane.mbufs, (uintmax_t)descs);
+	if (c->turn.allocations_max > sessions)
+		return config_fail_at(
+		    r, &c->turn.allocations_max, "%u is more than the %ju sessions of %u worker%s",
+		    c->turn.allocations_max, (uintmax_t)sessions, c->dataplane.n_workers,
+		    c->dataplane.n_workers > 1 ? "s" : "");
+	if (c->turn.lifetime_default > c->turn.lifetime_max)
+		return config_fail_at(r, &c->turn.lifetime_default,
+				      "%u is more than lifetime-max, %u", c->turn.lifetime_default,
+				      c->turn.lifetime_max);
+	if (!c->auth.md5 && !c->auth.sha256)
+		return config_fail_at(r, &c->auth.sha256,
+				      "md5 and sha256 are both off: nobody could log in");
+	if (strcmp(c->dataplane.socket, c->control.socket) == 0)
+		return config_fail_at(r, &c->control.socket, "%s is dataplane.socket, in line %u",
+				      c->control.socket, config_line(r, &c->dataplane.socket));
+	return true;
+}
+
+/* The port that owns an address; NULL: none. */
+static const struct ip_prefix *own_addr(const struct config *c, const struct ip_addr *a)
+{
+	for (unsigned i = 0; i < c->n_port; i++) {
+		for (unsigned j = 0; j < c->port[i].n_addr; j++) {
+			if (ip_eq(&c->port[i].addr[j].ip, a))
+				return &c->port[i].addr[j];
+		}
+	}
+	return NULL;
+}
+
+static bool check_addr(struct config_reader *r, const struct config_port *p,
+		       const struct ip_prefix *addr)
+{
+	const struct ip_prefix *first = own_addr(r->c, &addr->ip);
+	const char *special = ip_special(&addr->ip);
+	char text[ADDR_STR_MAX];
+
+	ip_format(&addr->ip, text, sizeof(text));
+	if (first != addr)
+		return config_fail_at(r, addr, "%s is used already, in line %u", text,
+				      config_line(r, first));
+	if (special && (strcmp(special, "loopback") == 0 || strcmp(special, "multicast") == 0 ||
+			strcmp(special, "unspecified") == 0 || strcmp(special, "broadcast") == 0))
+		return config_fail_at(r, addr, "%s is a %s address", text, special);
+	if (!ip_is_v4(&addr->ip) && p->mtu < 1280)
+		return config_fail_at(r, &p->mtu, "%u is too small for IPv6, which needs 1280",
+				      p->mtu);
+	return true;
+}
+
+static bool check_route(struct config_reader *r, const struct config_port *p,
+			const struct config_route *route)
+{
+	char text[ADDR_STR_MAX];
+	bool on_link = false;
+
+	ip_format(&route->via, text, sizeof(text));
+	if (ip_is_v4(&route->to.ip) != ip_is_v4(&route->via))
+		return config_fail_at(r, &route->via,
+				      "%s is of another family than its destination", text);
+	for (unsigned i = 0; i < p->n_addr; i++)
+		on_link |= ip_in_prefix(&route->via, &p->addr[i]);
+	if (!on_link || own_addr(r->c, &route->via))
+		return config_fail_at(r, &route->via, "%s is no neighbour on port %s", text,
+				      p->name);
+	/* Gateways of two ports may stand side by side, but not twice the same on one port. */
+	for (const struct config_route *q = p->route; q < route; q++) {
+		if (q->to.len == route->to.len && ip_eq(&q->to.ip, &route->to.ip))
+			return config_fail_at(r, &route->via,
+					      "port %s has a route to that destination already, in "
+					      "line %u",
+					      p->name, config_line(r, &q->via));
+	}
+	return true;
+}
+
+static bool check_ports(struct config_reader *r)
+{
+	const struct config *c = r->c;
+
+	for (const struct config_port *p = c->port; p < c->port + c->n_port; p++) {
+		for (const struct config_port *q = c->port; q < p; q++) {
+			if (strcmp(p->name, q->name) == 0)
+				return config_fail_at(r, p->name,
+						      "%s is the port in line %u already", p->name,
+						      config_line(r, q->name));
+			if (strcmp(p->device, q->device) == 0)
+				return config_fail_at(r, p->device,
+						      "%s is used already, in line %u", p->device,
+						      config_line(r, q->device));
+		}
+		for (unsigned i = 0; i < p->n_addr; i++) {
+			if (!check_addr(r, p, &p->addr[i]))
+				return false;
+		}
+		for (unsigned i = 0; i < p->n_route; i++) {
+			if (!check_route(r, p, &p->route[i]))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool check_listeners(struct config_reader *r)
+{
+	static const char *const names[] = { "udp", "tcp", "tls" };
+	const struct config *c = r->c;
+	char text[ADDR_STR_MAX];
+
+	for (const struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
+		ip_format(&l->addr.ip, text, sizeof(text));
+		if (own_addr(c, &l->addr.ip) == NULL)
+			return config_fail_at(r, &l->addr.ip, "%s is the address of no port", text);
+		if (l->transport != TRANSPORT_UDP)
+			return config_fail_at(
+			    r, &l->transport,
+			    "transport %s is not served by this version, only udp",
+			    names[l->transport]);
+		sock_addr_format(&l->addr, text, sizeof(text));
+		for (const struct config_listener *q = c->listener; q < l; q++) {
+			if (sock_addr_eq(&l->addr, &q->addr))
+				return config_fail_at(r, &l->addr.ip,
+						      "%s is the listener in line %u already", text,
+						      config_line(r, &q->addr.ip));
+		}
+	}
+	return true;
+}
+
+static bool check_relay(struct config_reader *r, const struct config_relay *a)
+{
+	const struct config *c = r->c;
+	char text[ADDR_STR_MAX];
+
+	ip_format(&a->addr, text, sizeof(text));
+	if (own_addr(c, &a->addr) == NULL)
+		return config_fail_at(r, &a->addr, "%s is the address of no port", text);
+	if (a->port_min > a->port_max)
+		return config_fail_at(r, &a->port_min, "%u is more than port-max, %u", a->port_min,
+				      a->port_max);
+	if (a->port_max - a->port_min + 1u < c->dataplane.n_workers)
+		return config_fail_at(r, &a->port_max, "%u leaves fewer ports than workers",
+				      a->port_max);
+	for (const struct config_relay *b = c->relay; b < a; b++) {
+		if (ip_eq(&a->addr, &b->addr) && a->port_min <= b->port_max &&
+		    b->port_min <= a->port_max)
+			return config_fail_at(r, &a->addr,
+					      "%s has these ports in the relay in line %u already",
+					      text, config_line(r, &b->addr));
+	}
+	for (unsigned i = 0; i < c->n_listener; i++) {
+		const struct sock_addr *l = &c->listener[i].addr;
+		uint16_t port = be16_get(l->port);
+
+		if (ip_eq(&l->ip, &a->addr) && port >= a->port_min && port <= a->port_max)
+			return config_fail_at(r, &a->addr,
+					      "port %u of %s is the listener in line %u", port,
+					      text, config_line(r, &l->ip));
+	}
+	return true;
+}
+
+bool config_check(struct config_reader *r)
+{
+	/* Ports first: the rest refers to their addresses. */
+	if (!check_cpus(r) || !check_ports(r) || !check_listeners(r))
+		return false;
+	for (unsigned i = 0; i < r->c->n_relay; i++) {
+		if (!check_relay(r, &r->c->relay[i]))
+			return false;
+	}
+	return check_sizes(r);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "schema.h"
+
+#include <stddef.h>
+
+/* Every key there is: type, place, range, default, unit, help. */
+
+#define FIELD(s, m) .off = offsetof(struct s, m), .size = sizeof(((struct s *)0)->m)
+#define LIST(s, m, n, lo, hi)                                                \
+	.off = offsetof(struct s, m), .size = sizeof(((struct s *)0)->m[0]), \
+	.count_off = offsetof(struct s, n), .items_min = lo, .items_max = hi
+/* Longest string a field holds. */
+#define STRING(s, m, lo) FIELD(s, m), .min = lo, .max = sizeof(((struct s *)0)->m) - 1
+
+static const char *const names_hugepages[] = { "auto", "yes", "no", NULL };
+static const char *const names_idle[] = { "sleep", "poll", NULL };
+static const char *const names_transport[] = { "udp", "tcp", "tls", NULL };
+
+/* clang-format off */
+static const struct schema_key keys_dataplane[] = {
+	{ "workers", SCHEMA_UINT, LIST(config_dataplane, workers, n_workers, 1, CTL_WORKERS_MAX),
+	  .max = 1023, .def = "[0]",
+	  .help = "CPU of each worker; a worker owns one queue of every port" },
+	{ "main-cpu", SCHEMA_UINT, FIELD(config_dataplane, main_cpu),
+	  .max = 1023, .def = "1",
+	  .help = "CPU of the service thread; no worker's" },
+	{ "hugepages", SCHEMA_ENUM, FIELD(config_dataplane, hugepages),
+	  .names = names_hugepages, .def = "auto",
+	  .help = "yes fails without them, no runs on ordinary pages, auto takes what there is" },
+	{ "memory-mb", SCHEMA_UINT, FIELD(config_dataplane, memory_mb),
+	  .min = 64, .max = 1 << 20, .def = "512", .unit = "MiB",
+	  .help = "DPDK's heap: pools and tables of all workers, taken at start" },
+	{ "idle", SCHEMA_ENUM, FIELD(config_dataplane, idle),
+	  .names = names_idle, .def = "sleep",
+	  .help = "poll never rests; sleep naps when nothing comes, for machines that are shared" },
+	{ "idle-max-us", SCHEMA_UINT, FIELD(config_dataplane, idle_max_us),
+	  .min = 1, .max = 10000, .def = "100", .unit = "microseconds",
+	  .help = "longest nap, which the first packet after a silence may have to wait" },
+	{ "mbufs", SCHEMA_UINT, FIELD(config_dataplane, mbufs),
+	  .min = 1024, .max = 1 << 24, .def = "16384", .unit = "packets a worker",
+	  .help = "packet buffers; more than the descriptors of all ports" },
+	{ "sessions", SCHEMA_UINT, FIELD(config_dataplane, sessions),
+	  .min = 1, .max = 1 << 24, .def = "16384", .unit = "sessions a worker",
+	  .help = "one allocation takes one session" },
+	{ "peers", SCHEMA_UINT, FIELD(config_dataplane, peers),
+	  .min = 0, .max = 1 << 26, .def = "65536", .unit = "peers a worker",
+	  .help = "permissions and channels beyond the first of each session" },
+	{ "neighbours", SCHEMA_UINT, FIELD(config_dataplane, neighbours),
+	  .min = 16, .max = 1 << 20, .def = "1024", .unit = "neighbours a worker",
+	  .help = "ARP and ND entries" },
+	{ "neighbour-queue", SCHEMA_UINT, FIELD(config_dataplane, neighbour_queue),
+	  .min = 0, .max = 256, .def = "16", .unit = "packets",
+	  .help = "packets that wait for one neighbour to answer" },
+	{ "fragments", SCHEMA_UINT, FIELD(config_dataplane, fragments),
+	  .min = 16, .max = 1 << 20, .def = "1024", .unit = "packets a worker",
+	  .help = "packets in reassembly" },
+	{ "fragment-timeout-ms", SCHEMA_UINT, FIELD(config_dataplane, fragment_timeout_ms),
+	  .min = 10, .max = 60000, .def = "2000", .unit = "milliseconds",
+	  .help = "how long a packet waits for its other fragments" },
+	{ "ring-slots", SCHEMA_UINT, .pow2 = true, FIELD(config_dataplane, ring_slots),
+	  .min = 64, .max = 1 << 20, .def = "1024", .unit = "messages",
+	  .help = "command ring and event ring of each worker" },
+	{ "binding-rate", SCHEMA_UINT, FIELD(config_dataplane, binding_rate),
+	  .min = 1, .max = 10000000, .def = "1000", .unit = "a second",
+	  .help = "Binding answers to one source prefix (IPv4 /24, IPv6 /56) by one worker" },
+	{ "request-rate", SCHEMA_UINT, FIELD(config_dataplane, request_rate),
+	  .min = 0, .max = 10000000, .def = "1000", .unit = "a second",
+	  .help = "requests of one source prefix passed on to fairlead-cp; 0: no limit" },
+	{ "icmp-rate", SCHEMA_UINT, FIELD(config_dataplane, icmp_rate),
+	  .min = 0, .max = 1000000, .def = "1000", .unit = "a second",
+	  .help = "ICMP messages one worker makes" },
+	{ "socket", SCHEMA_STRING, STRING(config_dataplane, socket, 1),
+	  .def = "/run/fairlead/dp.sock",
+	  .help = "Unix socket where fairlead-cp meets fairlead-dp" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_route[] = {
+	{ "to", SCHEMA_PREFIX, FIELD(config_route, to),
+	  .help = "destination" },
+	{ "via", SCHEMA_ADDR, FIELD(config_route, via),
+	  .help = "next hop, in a subnet of this port" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_port[] = {
+	{ "name", SCHEMA_STRING, STRING(config_port, name, 1),
+	  .help = "name in tables and counters" },
+	{ "device", SCHEMA_STRING, STRING(config_port, device, 1),
+	  .help = "PCI address (0000:01:00.0), or a DPDK virtual device with its arguments" },
+	{ "mtu", SCHEMA_UINT, FIELD(config_port, mtu),
+	  .min = 576, .max = 9600, .def = "1500", .unit = "bytes",
+	  .help = "largest IP packet; with an IPv6 address 1280 or more" },
+	{ "vlan", SCHEMA_UINT, FIELD(config_port, vlan),
+	  .min = 0, .max = 4094, .def = "0",
+	  .help = "tag of every frame; 0: untagged" },
+	{ "rx-desc", SCHEMA_UINT, FIELD(config_port, rx_desc),
+	  .min = 64, .max = 32768, .def = "1024", .unit = "packets a worker",
+	  .help = "receive descriptors" },
+	{ "tx-desc", SCHEMA_UINT, FIELD(config_port, tx_desc),
+	  .min = 64, .max = 32768, .def = "1024", .unit = "packets a worker",
+	  .help = "transmit descriptors" },
+	{ "addresses", SCHEMA_PREFIX, LIST(config_port, addr, n_addr, 1, CONFIG_ADDRS_MAX),
+	  .help = "own addresses, each with its on-link subnet" },
+	{ "gateways", SCHEMA_GATEWAY,
+	  .off = offsetof(struct config_port, route[0].via), .size = sizeof(struct config_route),
+	  .count_off = offsetof(struct config_port, n_route), .items_max = 2, .def = "[]",
+	  .help = "default gateways, at most one a family" },
+	{ "routes", SCHEMA_MAP, LIST(config_port, route, n_route, 0, CONFIG_ROUTES_MAX - 2),
+	  .def = "[]", .keys = keys_route,
+	  .help = "further routes: {to: 192.0.2.0/24, via: 10.1.0.9}" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_listener[] = {
+	{ "address", SCHEMA_ADDR, FIELD(config_listener, addr.ip),
+	  .help = "address of a port" },
+	{ "port", SCHEMA_PORT, FIELD(config_listener, addr.port),
+	  .min = 1, .max = 65535, .def = "3478",
+	  .help = "where clients send" },
+	{ "transport", SCHEMA_ENUM, FIELD(config_listener, transport),
+	  .names = names_transport, .def = "udp",
+	  .help = "this version serves udp" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_relay[] = {
+	{ "address", SCHEMA_ADDR, FIELD(config_relay, addr),
+	  .help = "address of a port; relayed addresses are taken from it" },
+	{ "port-min", SCHEMA_UINT, FIELD(config_relay, port_min),
+	  .min = 1024, .max = 65535, .def = "49152",
+	  .help = "first port to relay from" },
+	{ "port-max", SCHEMA_UINT, FIELD(config_relay, port_max),
+	  .min = 1024, .max = 65535, .def = "65535",
+	  .help = "last port to relay from" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_turn[] = {
+	{ "realm", SCHEMA_STRING, FIELD(config_turn, realm),
+	  .min = 1, .max = 127,
+	  .help = "realm of the credentials; changing it invalidates stored keys" },
+	{ "software", SCHEMA_STRING, FIELD(config_turn, software),
+	  .min = 0, .max = 127, .def = "",
+	  .help = "SOFTWARE attribute of replies; empty: none" },
+	{ "lifetime-default", SCHEMA_UINT, FIELD(config_turn, lifetime_default),
+	  .min = 1, .max = 604800, .def = "600", .unit = "seconds",
+	  .help = "of an allocation whose client asks for none, or for less" },
+	{ "lifetime-max", SCHEMA_UINT, FIELD(config_turn, lifetime_max),
+	  .min = 1, .max = 604800, .def = "3600", .unit = "seconds",
+	  .help = "most an allocation may ask for" },
+	{ "permission-lifetime", SCHEMA_UINT, FIELD(config_turn, permission_lifetime),
+	  .min = 1, .max = 86400, .def = "300", .unit = "seconds",
+	  .help = "of a permission; RFC 8656 section 9 says 300" },
+	{ "channel-lifetime", SCHEMA_UINT, FIELD(config_turn, channel_lifetime),
+	  .min = 1, .max = 86400, .def = "600", .unit = "seconds",
+	  .help = "of a channel; RFC 8656 section 12 says 600" },
+	{ "reservation-lifetime", SCHEMA_UINT, FIELD(config_turn, reservation_lifetime),
+	  .min = 1, .max = 3600, .def = "30", .unit = "seconds",
+	  .help = "how long the port above an EVEN-PORT allocation is held" },
+	{ "allocations-max", SCHEMA_UINT, FIELD(config_turn, allocations_max),
+	  .min = 1, .max = 1 << 30, .def = "16384", .unit = "allocations",
+	  .help = "allocations in all; no more than the sessions of all workers" },
+	{ "allocations-per-user", SCHEMA_UINT, FIELD(config_turn, allocations_per_user),
+	  .min = 0, .max = 1 << 30, .def = "100", .unit = "allocations",
+	  .help = "allocations one user may hold; 0: no limit" },
+	{ "permissions-per-allocation", SCHEMA_UINT, FIELD(config_turn, permissions_per_allocation),
+	  .min = 1, .max = 65535, .def = "64", .unit = "permissions",
+	  .help = "peer addresses one allocation may permit at a time" },
+	{ "channels-per-allocation", SCHEMA_UINT, FIELD(config_turn, channels_per_allocation),
+	  .min = 0, .max = 4096, .def = "64", .unit = "channels",
+	  .help = "peers one allocation may bind at a time" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_auth[] = {
+	{ "users-db", SCHEMA_STRING, STRING(config_auth, users_db, 1),
+	  .def = "/var/lib/fairlead/users.db",
+	  .help = "SQLite file of users, made if it is not there" },
+	{ "rest-secrets", SCHEMA_SECRET,
+	  LIST(config_auth, rest_secret, n_rest_secret, 0, CONFIG_SECRETS_MAX),
+	  .min = 1, .max = CONFIG_STR_MAX - 1, .def = "[]",
+	  .help = "secrets of time-limited credentials; all are valid" },
+	{ "md5", SCHEMA_BOOL, FIELD(config_auth, md5), .def = "true",
+	  .help = "accept keys derived with MD5, which most clients use" },
+	{ "sha256", SCHEMA_BOOL, FIELD(config_auth, sha256), .def = "true",
+	  .help = "accept keys derived with SHA-256 (RFC 8489)" },
+	{ "nonce-lifetime", SCHEMA_UINT, FIELD(config_auth, nonce_lifetime),
+	  .min = 1, .max = 86400, .def = "600", .unit = "seconds",
+	  .help = "after it a client is told 438 and uses the new nonce" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_peers[] = {
+	{ "allow", SCHEMA_PREFIX, LIST(config_peers, allow, n_allow, 0, CONFIG_PREFIXES_MAX),
+	  .def = "[]",
+	  .help = "special-purpose blocks (RFC 6890) that are allowed all the same" },
+	{ "deny", SCHEMA_PREFIX, LIST(config_peers, deny, n_deny, 0, CONFIG_PREFIXES_MAX),
+	  .def = "[]",
+	  .help = "blocks that are denied; wins over allow" },
+	{ "relay-to-relay", SCHEMA_BOOL, FIELD(config_peers, relay_to_relay), .def = "true",
+	  .help = "a client reaches another client's relayed address" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_control[] = {
+	{ "socket", SCHEMA_STRING, STRING(config_control, socket, 1),
+	  .def = "/run/fairlead/control.sock",
+	  .help = "Unix socket the fairlead command talks to" },
+	{ "state", SCHEMA_STRING, STRING(config_control, state, 1),
+	  .def = "/var/lib/fairlead/allocations.state",
+	  .help = "file of allocations, which a new fairlead-cp takes up" },
+	{ .name = NULL }
+};
+
+const struct schema_key schema_top[] = {
+	{ "dataplane", SCHEMA_MAP, FIELD(config, dataplane), .keys = keys_dataplane,
+	  .help = "fairlead-dp: CPUs, memory and the sizes of its tables" },
+	{ "ports", SCHEMA_MAP, LIST(config, port, n_port, 1, CTL_PORTS_MAX), .keys = keys_port,
+	  .help = "network ports" },
+	{ "listeners", SCHEMA_MAP, LIST(config, listener, n_listener, 1, CTL_LISTENERS_MAX),
+	  .keys = keys_listener,
+	  .help = "where clients reach the relay" },
+	{ "relays", SCHEMA_MAP, LIST(config, relay, n_relay, 1, CTL_RELAYS_MAX), .keys = keys_relay,
+	  .help = "where relayed addresses come from" },
+	{ "turn", SCHEMA_MAP, FIELD(config, turn), .keys = keys_turn,
+	  .help = "allocations: lifetimes and quotas" },
+	{ "auth", SCHEMA_MAP, FIELD(config, auth), .keys = keys_auth,
+	  .help = "who may use the relay" },
+	{ "peers", SCHEMA_MAP, FIELD(config, peers), .keys = keys_peers,
+	  .help = "whom clients may reach" },
+	{ "control", SCHEMA_MAP, FIELD(config, control), .keys = keys_control,
+	  .help = "fairlead-cp" },
+	{ .name = NULL }
+};
+/* clang-format on */

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CONF_SCHEMA_H
+#define FL_CONF_SCHEMA_H
+
+/*
+ * The configuration as a table. Inside conf/ only: config.c reads a file by it, help.c prints it,
+ * check.c adds what no single key can tell.
+ */
+#include "config.h"
+
+enum schema_type {
+	SCHEMA_UINT,
+	SCHEMA_BOOL,
+	SCHEMA_ENUM,
+	SCHEMA_STRING,
+	SCHEMA_SECRET, /* a string that no message shows */
+	SCHEMA_PORT,   /* struct be16 */
+	SCHEMA_ADDR,
+	SCHEMA_PREFIX,
+	SCHEMA_GATEWAY, /* the via of a struct config_route to 0/0 or ::/0 */
+	SCHEMA_MAP,
+};
+
+struct schema_key {
+	const char *name;
+	enum schema_type type;
+	bool pow2;
+	uint32_t off;		       /* in the struct of the map that holds the key */
+	uint32_t size;		       /* of the field, or of one entry of the array */
+	uint32_t count_off;	       /* lists: the uint16_t that counts entries */
+	uint16_t items_min, items_max; /* items_max > 0: a list */
+	uint64_t min, max;	       /* of the number, or of the string's length */
+	const char *def;	       /* as text; lists in brackets; NULL: must be given */
+	const char *unit;	       /* NULL: none */
+	const char *const *names;      /* SCHEMA_ENUM: by value, ends with NULL */
+	const struct schema_key *keys; /* SCHEMA_MAP: ends with a NULL name */
+	const char *help;
+};
+
+/* The top level of the file. */
+extern const struct schema_key schema_top[];
+
+/* Where the value of a field of struct config came from. */
+struct config_place {
+	const void *at;
+	unsigned line;
+	char key[96];
+};
+
+/* Reading in progress. */
+struct config_reader {
+	struct config *c;
+	struct config_place *place;
+	size_t n_place, cap_place;
+	char key[96]; /* of the value being read: "ports[0].mtu" */
+	char *err;
+	size_t errlen;
+};
+
+/* Writes "FILE:LINE: KEY: what" and returns false. */
+bool config_fail(struct config_reader *r, unsigned line, const char *key, const char *what, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The same for a field of the configuration, whose line and key are looked up. */
+bool config_fail_at(struct config_reader *r, const void *field, const char *what, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Line a field was read from. */
+unsigned config_line(const struct config_reader *r, const void *field);
+
+/* Sets one value (not a list, not a map) from text; on failure why says what is wrong. */
+bool schema_set(const struct schema_key *k, void *field, const char *text, char *why,
+		size_t whylen);
+
+/* What concerns more than one key. */
+bool config_check(struct config_reader *r);
+
+#endif

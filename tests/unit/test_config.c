@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The configuration file (conf/): what is left out takes its default, and whatever is wrong, the
+ * message is one sentence with file, line and key. The sample file explains every key of the
+ * schema. Memory is bounded by these limits (R73), so none may be read wrongly.
+ */
+#include "conf/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static const char base[] = "dataplane:\n"				  /* 1 */
+			   "  workers: [2, 3]\n"			  /* 2 */
+			   "ports:\n"					  /* 3 */
+			   "  - name: access\n"				  /* 4 */
+			   "    device: net_null0\n"			  /* 5 */
+			   "    mtu: 1500\n"				  /* 6 */
+			   "    addresses: [10.1.0.1/24, fd00:1::1/64]\n" /* 7 */
+			   "    gateways: [10.1.0.9]\n"			  /* 8 */
+			   "    routes:\n"				  /* 9 */
+			   "      - {to: 192.0.2.0/24, via: 10.1.0.8}\n"  /* 10 */
+			   "  - name: core\n"				  /* 11 */
+			   "    device: net_null1\n"			  /* 12 */
+			   "    addresses: [10.2.0.1/24]\n"		  /* 13 */
+			   "listeners:\n"				  /* 14 */
+			   "  - address: 10.1.0.1\n"			  /* 15 */
+			   "  - address: fd00:1::1\n"			  /* 16 */
+			   "    port: 3479\n"				  /* 17 */
+			   "relays:\n"					  /* 18 */
+			   "  - address: 10.2.0.1\n"			  /* 19 */
+			   "    port-min: 50000\n"			  /* 20 */
+			   "turn:\n"					  /* 21 */
+			   "  realm: example.org\n"			  /* 22 */
+			   "auth:\n"					  /* 23 */
+			   "  rest-secrets: [one, two]\n";		  /* 24 */
+
+/* A file with this text in it. */
+static const char *write_file(const char *text)
+{
+	static char path[64];
+	FILE *f;
+	int fd;
+
+	snprintf(path, sizeof(path), "/tmp/fairlead-test-XXXXXX");
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	f = fdopen(fd, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	return path;
+}
+
+/* base with the first occurrence of find replaced. */
+static const char *edit(const char *find, const char *replace)
+{
+	static char text[8192];
+	const char *at = strstr(base, find);
+
+	assert_non_null(at);
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - base), base, replace,
+		 at + strlen(find));
+	return text;
+}
+
+static struct config *load(const char *text, char *err, size_t errlen)
+{
+	const char *path = write_file(text);
+	struct config *c = config_load(path, err, errlen);
+
+	unlink(path);
+	return c;
+}
+
+static const struct {
+	const char *find, *replace, *expect;
+} wrong[] = {
+	/* shape of the file */
+	{ "turn:", "turn: [", ":23: this is not YAML: did not find expected ',' or ']'" },
+	{ "turn:\n", "---\nturn:\n", ":1: turn.realm: is missing" },
+	{ "auth:\n", "turn:\n", ":23: turn: is given already, in line 21" },
+	{ "    mtu: 1500\n", "    mtu: 1500\n    mtu: 1500\n",
+	  ":7: ports[0].mtu: is given already, in line 6" },
+	{ "mtu", "mut", ":6: ports[0].mut: no such key" },
+	{ "auth:", "oauth:", ":23: oauth: no such key" },
+	{ "to: 192.0.2.0/24", "fro: 192.0.2.0/24", ":10: ports[0].routes[0].fro: no such key" },
+	{ "  realm: example.org\n", "", ":21: turn: must be a map of keys" },
+	{ "realm: example.org", "software: x", ":22: turn.realm: is missing" },
+	{ "    device: net_null1\n", "", ":11: ports[1].device: is missing" },
+	{ "[10.2.0.1/24]", "[]",
+	  ":13: ports[1].addresses: has 0 entries, and 1 to 8 are possible" },
+	{ "[one, two]", "[a, b, c, d, e, f, g, h, i]",
+	  ":24: auth.rest-secrets: has 9 entries, and 0 to 8 are possible" },
+	{ "[2, 3]", "2", ":2: dataplane.workers: must be a list" },
+	{ "example.org", "[a]", ":22: turn.realm: must be a single value" },
+
+	/* single values */
+	{ "1500", "90", ":6: ports[0].mtu: 90 is out of range 576..9600" },
+	{ "1500", "18446744073709553116",
+	  ":6: ports[0].mtu: 18446744073709553116 is out of range 576..9600" },
+	{ "1500", "-1", ":6: ports[0].mtu: -1 must be a whole number" },
+	{ "1500", "1500x", ":6: ports[0].mtu: 1500x must be a whole number" },
+	{ "1500", "\"1500\"", ":6: ports[0].mtu: must be a number, not a string" },
+	{ "1500", "", ":6: ports[0].mtu: must be a whole number" },
+	{ "3479", "0", ":17: listeners[1].port: 0 is out of range 1..65535" },
+	{ "10.2.0.1/24", "10.2.0/24",
+	  ":13: ports[1].addresses[0]: 10.2.0/24 is not an IPv4 or IPv6 prefix such as "
+	  "10.0.0.0/8" },
+	{ "10.1.0.9", "10.1.0.256",
+	  ":8: ports[0].gateways[0]: 10.1.0.256 is not an IPv4 or IPv6 address" },
+	{ "workers:", "idle: nap\n  workers:",
+	  ":2: dataplane.idle: nap must be one of sleep, poll" },
+	{ "workers:", "ring-slots: 1000\n  workers:",
+	  ":2: dataplane.ring-slots: 1000 must be a power of two" },
+	{ "rest-secrets:", "md5: yes\n  rest-secrets:",
+	  ":24: auth.md5: yes must be true or false" },
+	{ "name: core", "name: a-name-that-is-longer-than-31-bytes",
+	  ":11: ports[1].name: a-name-that-is-longer-than-31-bytes must be 1 to 31 bytes long" },
+	{ "example.org", "\"a\\nb\"", ":22: turn.realm: holds a control character" },
+	{ "one", "\"\\e\"", ":24: auth.rest-secrets[0]: holds a control character" },
+
+	/* values that contradict each other */
+	{ "[2, 3]", "[2, 2]", ":2: dataplane.workers[1]: CPU 2 has a worker already, in line 2" },
+	{ "workers:", "main-cpu: 3\n  workers:",
+	  ":2: dataplane.main-cpu: CPU 3 is a worker's, in line 3" },
+	{ "name: core", "name: access",
+	  ":11: ports[1].name: access is the port in line 4 already" },
+	{ "net_null1", "net_null0", ":12: ports[1].device: net_null0 is used already, in line 5" },
+	{ "10.2.0.1/24", "10.1.0.1/16",
+	  ":13: ports[1].addresses[0]: 10.1.0.1 is used already, in line 7" },
+	{ "10.2.0.1/24", "127.0.0.1/8",
+	  ":13: ports[1].addresses[0]: 127.0.0.1 is a loopback address" },
+	{ "1500", "1279", ":6: ports[0].mtu: 1279 is too small for IPv6, which needs 1280" },
+	{ "10.1.0.9", "10.9.0.9",
+	  ":8: ports[0].gateways[0]: 10.9.0.9 is no neighbour on port access" },
+	{ "10.1.0.9", "10.1.0.1",
+	  ":8: ports[0].gateways[0]: 10.1.0.1 is no neighbour on port access" },
+	{ "via: 10.1.0.8", "via: \"fd00:1::8\"",
+	  ":10: ports[0].routes[0].via: fd00:1::8 is of another family than its destination" },
+	{ "192.0.2.0/24", "0.0.0.0/0",
+	  ":10: ports[0].routes[0].via: port access has a route to that destination already, in "
+	  "line 8" },
+	{ "address: 10.1.0.1", "address: 10.1.0.2",
+	  ":15: listeners[0].address: 10.1.0.2 is the address of no port" },
+	{ "fd00:1::1\n    port: 3479", "10.1.0.1",
+	  ":16: listeners[1].address: 10.1.0.1:3478 is the listener in line 15 already" },
+	{ "port: 3479", "transport: tcp",
+	  ":17: listeners[1].transport: transport tcp is not served by this version, only udp" },
+	{ "port: 3479", "transport: tls",
+	  ":17: listeners[1].transport: transport tls is not served by this version, only udp" },
+	{ "address: 10.2.0.1", "address: 10.2.0.2",
+	  ":19: relays[0].address: 10.2.0.2 is the address of no port" },
+	{ "port-min: 50000", "port-min: 50000\n    port-max: 49999",
+	  ":20: relays[0].port-min: 50000 is more than port-max, 49999" },
+	{ "port-min: 50000", "port-min: 65535",
+	  ":19: relays[0].port-max: 65535 leaves fewer ports than workers" },
+	{ "port-min: 50000", "port-min: 50000\n  - {address: 10.2.0.1, port-max: 50000}",
+	  ":21: relays[1].address: 10.2.0.1 has these ports in the relay in line 19 already" },
+	{ "address: 10.2.0.1\n    port-min: 50000", "address: 10.1.0.1\n    port-min: 3000",
+	  ":19: relays[0].address: port 3478 of 10.1.0.1 is the listener in line 15" },
+	{ "workers:", "mbufs: 8192\n  workers:",
+	  NULL }, /* two ports of 1024 + 1024: 4096 descriptors */
+	{ "workers:", "mbufs: 4096\n  workers:",
+	  ":2: dataplane.mbufs: 4096 is too few: the ports' descriptors alone take 4096" },
+	{ "realm:", "allocations-max: 32769\n  realm:",
+	  ":22: turn.allocations-max: 32769 is more than the 32768 sessions of 2 workers" },
+	{ "realm:", "lifetime-default: 3601\n  realm:",
+	  ":22: turn.lifetime-default: 3601 is more than lifetime-max, 3600" },
+	{ "rest-secrets:", "md5: false\n  sha256: false\n  rest-secrets:",
+	  ":25: auth.sha256: md5 and sha256 are both off: nobody could log in" },
+	{ "auth:", "control:\n  socket: /run/fairlead/dp.sock\nauth:",
+	  ":24: control.socket: /run/fairlead/dp.sock is dataplane.socket, in line 2" },
+};
+
+static void test_wrong(void **state)
+{
+	char err[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct config *c = load(edit(wrong[i].find, wrong[i].replace), err, sizeof(err));
+
+		if (wrong[i].expect == NULL) {
+			assert_non_null(c);
+			config_free(c);
+			continue;
+		}
+		assert_null(c);
+		assert_string_equal(strchr(err, ':'), wrong[i].expect);
+	}
+}
+
+static void test_values(void **state)
+{
+	char err[512] = "", text[ADDR_STR_MAX];
+	struct config *c = load(base, err, sizeof(err));
+
+	(void)state;
+	assert_string_equal(err, "");
+	assert_non_null(c);
+	assert_int_equal(c->dataplane.n_workers, 2);
+	assert_int_equal(c->dataplane.workers[1], 3);
+	assert_int_equal(c->n_port, 2);
+	assert_string_equal(c->port[0].name, "access");
+	assert_string_equal(c->port[1].device, "net_null1");
+	assert_int_equal(c->port[0].n_addr, 2);
+	assert_string_equal(ip_prefix_format(&c->port[0].addr[1], text, sizeof(text)),
+			    "fd00:1::1/64");
+	assert_int_equal(c->port[0].n_route, 2);
+	assert_string_equal(ip_prefix_format(&c->port[0].route[0].to, text, sizeof(text)),
+			    "0.0.0.0/0");
+	assert_string_equal(ip_format(&c->port[0].route[0].via, text, sizeof(text)), "10.1.0.9");
+	assert_string_equal(ip_prefix_format(&c->port[0].route[1].to, text, sizeof(text)),
+			    "192.0.2.0/24");
+	assert_int_equal(be16_get(c->listener[0].addr.port), 3478);
+	assert_int_equal(be16_get(c->listener[1].addr.port), 3479);
+	assert_int_equal(c->relay[0].port_min, 50000);
+	assert_int_equal(c->auth.n_rest_secret, 2);
+	assert_string_equal(c->auth.rest_secret[1], "two");
+	config_free(c);
+}
+
+/* RFC 8656 sections 3.2, 9 and 12 for the lifetimes. */
+static void test_defaults(void **state)
+{
+	char err[512] = "";
+	struct config *c = load(edit("  workers: [2, 3]\n", "  idle: sleep\n"), err, sizeof(err));
+
+	(void)state;
+	assert_string_equal(err, "");
+	assert_non_null(c);
+	assert_int_equal(c->dataplane.n_workers, 1);
+	assert_int_equal(c->dataplane.workers[0], 0);
+	assert_int_equal(c->dataplane.main_cpu, 1);
+	assert_int_equal(c->dataplane.hugepages, HUGEPAGES_AUTO);
+	assert_int_equal(c->port[1].mtu, 1500);
+	assert_int_equal(c->listener[0].transport, TRANSPORT_UDP);
+	assert_int_equal(c->relay[0].port_max, 65535);
+	assert_int_equal(c->turn.lifetime_default, 600);
+	assert_int_equal(c->turn.permission_lifetime, 300);
+	assert_int_equal(c->turn.channel_lifetime, 600);
+	assert_string_equal(c->turn.software, "");
+	assert_true(c->auth.md5 && c->auth.sha256 && c->peers.relay_to_relay);
+	assert_int_equal(c->peers.n_allow, 0);
+	assert_string_equal(c->control.socket, "/run/fairlead/control.sock");
+	config_free(c);
+}
+
+static void test_files(void **state)
+{
+	char err[512];
+
+	(void)state;
+	assert_null(config_load("/nonexistent/x.yaml", err, sizeof(err)));
+	assert_string_equal(err,
+			    "/nonexistent/x.yaml: cannot be opened: No such file or directory");
+	assert_null(load("", err, sizeof(err)));
+	assert_string_equal(strchr(err, ':'), ":1: the file is empty");
+	/* A map that is its own child ends where the schema does. */
+	assert_null(load("&a {turn: *a}", err, sizeof(err)));
+	assert_string_equal(strchr(err, ':'), ":1: ports: is missing");
+}
+
+static void test_second_document(void **state)
+{
+	char err[512], text[2 * sizeof(base)];
+
+	(void)state;
+	snprintf(text, sizeof(text), "%s---\nturn: {realm: other}\n", base);
+	assert_null(load(text, err, sizeof(err)));
+	assert_string_equal(strchr(err, ':'), ":26: a second document begins here");
+}
+
+/* No message shows a secret. */
+static void test_secret(void **state)
+{
+	char err[512], secret[300] = "";
+
+	(void)state;
+	memset(secret, 's', sizeof(secret) - 1);
+	assert_null(load(edit("one", secret), err, sizeof(err)));
+	assert_string_equal(strchr(err, ':'),
+			    ":24: auth.rest-secrets[0]: must be 1 to 255 bytes long");
+}
+
+static uint64_t digest(const char *text)
+{
+	char err[512];
+	struct config *c = load(text, err, sizeof(err));
+	uint64_t d;
+
+	assert_non_null(c);
+	d = config_digest(c);
+	config_free(c);
+	return d;
+}
+
+/* The digest moves with what both processes share, and with nothing else. */
+static void test_digest(void **state)
+{
+	uint64_t d = digest(base);
+
+	(void)state;
+	assert_true(d == digest(base));
+	assert_true(d == digest(edit("example.org", "example.net")));
+	assert_true(d == digest(edit("  workers", "  # a comment\n  workers")));
+	assert_true(d != digest(edit("[2, 3]", "[3, 2]")));
+	assert_true(d != digest(edit("workers:", "sessions: 20000\n  workers:")));
+	assert_true(d != digest(edit("10.2.0.1/24", "10.2.0.1/25")));
+	assert_true(d != digest(edit("3479", "3480")));
+	assert_true(d != digest(edit("50000", "50001")));
+}
+
+/*
+ * The sample holds, in the help's order, every comment of the help and after it the key. What is
+ * free is the value.
+ */
+static void test_sample_explains_every_key(void **state)
+{
+	char *help = NULL, *save = NULL, line[512];
+	size_t len = 0, n_keys = 0;
+	FILE *f = open_memstream(&help, &len);
+	FILE *sample = fopen(FAIRLEAD_SAMPLE, "r");
+
+	(void)state;
+	assert_non_null(f);
+	assert_non_null(sample);
+	config_help(f);
+	fclose(f);
+	for (char *l = strtok_r(help, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
+		bool comment = l[strspn(l, " ")] == '#';
+		size_t n = comment ? strlen(l) : (size_t)(strchr(l, ':') - l) + 1;
+
+		n_keys += !comment;
+		do {
+			if (fgets(line, sizeof(line), sample) == NULL)
+				fail_msg("%s does not hold: %s", FAIRLEAD_SAMPLE, l);
+		} while (strncmp(line, l, n) != 0 || (comment && line[n] != '\n'));
+	}
+	assert_true(n_keys > 50);
+	fclose(sample);
+	free(help);
+}
+
+/* The scenario scripts outside the tree rely on: 10,000 allocations of one user. */
+static void test_sample_loads(void **state)
+{
+	char err[512] = "";
+	struct config *c = config_load(FAIRLEAD_SAMPLE, err, sizeof(err));
+
+	(void)state;
+	assert_string_equal(err, "");
+	assert_non_null(c);
+	assert_string_equal(c->turn.realm, "fairlead.test");
+	assert_true(c->turn.allocations_max >= 10000);
+	assert_int_equal(c->turn.allocations_per_user, 0);
+	assert_true(c->relay[0].port_max - c->relay[0].port_min >= 20000);
+	config_free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_second_document),
+		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_digest),
+		cmocka_unit_test(test_sample_explains_every_key),
+		cmocka_unit_test(test_sample_loads),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
