@@ -39,6 +39,7 @@ struct port {
 	uint16_t l2_len; /* 14, or 18 with a tag */
 	bool multi_seg;	 /* takes chained mbufs */
 	bool rx_csum_ip, rx_csum_l4; /* verifies checksums itself */
+	bool flow_sticky; /* packets of one five-tuple always come by the same queue */
 	bool steered;	 /* rte_flow brings relayed ports to their worker's queue */
 	struct rte_ether_addr mac;
 	struct ip_addr link_local; /* fe80::/64 from the MAC */
@@ -58,7 +59,6 @@ struct dplane {
 	struct local_addr local[LOCAL_TABLE];
 	uint16_t local_slot[LOCAL_TABLE]; /* hash to index in local, LOCAL_NONE when empty */
 	uint16_t n_local;
-	uint16_t relay_local[CTL_RELAYS_MAX]; /* relay to index in local */
 
 	/* UDP listeners by port number: first of a chain, LOCAL_NONE when there is none. */
 	uint16_t udp_listener[65536];
@@ -111,6 +111,19 @@ static inline uint16_t dplane_listener(const struct dplane *dp, const struct ip_
 	while (i != LOCAL_NONE && !ip_eq(&dp->conf->listener[i].addr.ip, ip))
 		i = dp->udp_listener_next[i];
 	return i;
+}
+
+/* Worker of a client's five-tuple on ports whose queues do not tell. */
+static inline uint16_t dplane_client_worker(const struct dplane *dp, const struct ip_addr *ip,
+					    struct be16 port)
+{
+	uint64_t hi, lo, x;
+
+	memcpy(&hi, ip->b, 8);
+	memcpy(&lo, ip->b + 8, 8);
+	x = (hi ^ dp->hash_key[0] ^ be16_get(port)) * UINT64_C(0x9e3779b97f4a7c15);
+	x = (x ^ x >> 29 ^ lo) * UINT64_C(0xd6e8feb86659fd93);
+	return (uint16_t)((x >> 32) * dp->n_workers >> 32);
 }
 
 /* Fills the tables above from the configuration. On failure one sentence in err. */

@@ -29,4 +29,7 @@ uint32_t tx_flush(struct worker *w);
 /* Takes what other workers handed over; returns packets taken. */
 uint32_t handover_input(struct worker *w);
 
+/* Takes what was looped from relayed address to relayed address here; returns packets taken. */
+uint32_t loop_input(struct worker *w);
+
 #endif

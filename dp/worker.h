@@ -89,7 +89,8 @@ struct worker {
 	bool rings_ok;		   /* false once the control process lied */
 	_Atomic bool rings_broken; /* worker to service thread: detach it */
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */
-	uint32_t sync_epoch;	   /* of the replay under way, see cmd.c */
+	uint32_t sync_epoch; /* of the replay under way, see session.c */
+	uint32_t sweep_at;   /* next slot of the sweep that ends a replay */
 
 	/* Fragments. */
 	struct rte_ip_frag_tbl *frags;
@@ -104,16 +105,20 @@ struct worker {
 	uint32_t nap_us;
 	uint32_t idle_turns;
 	struct pkt pkt[BURST];
+	bool punted; /* this turn: wake the control process */
 };
 
 /* ---- counting: one writer, so a relaxed load and store is an add ---- */
 
-static inline void count_add(struct worker *w, enum counter c, uint64_t n)
+static inline void stat_add(_Atomic uint64_t *p, uint64_t n)
 {
-	_Atomic uint64_t *p = &w->counters->cnt[c];
-
 	atomic_store_explicit(p, atomic_load_explicit(p, memory_order_relaxed) + n,
 			      memory_order_relaxed);
+}
+
+static inline void count_add(struct worker *w, enum counter c, uint64_t n)
+{
+	stat_add(&w->counters->cnt[c], n);
 }
 
 static inline void count(struct worker *w, enum counter c)
@@ -129,10 +134,7 @@ static inline void count_set(struct worker *w, enum counter c, uint64_t v)
 /* The one exit of packets that go nowhere. */
 static inline void drop_n(struct worker *w, enum drop reason, uint64_t n)
 {
-	_Atomic uint64_t *p = &w->counters->drop[reason];
-
-	atomic_store_explicit(p, atomic_load_explicit(p, memory_order_relaxed) + n,
-			      memory_order_relaxed);
+	stat_add(&w->counters->drop[reason], n);
 }
 
 static inline void pkt_drop(struct worker *w, struct rte_mbuf *m, enum drop reason)
@@ -167,6 +169,13 @@ int worker_run(void *worker);
 
 /* One turn of the loop; returns the work done (0: idle). */
 uint32_t worker_turn(struct worker *w);
+
+/*
+ * The control process lied: the rings are left alone until the service thread has detached it and
+ * asked for a fresh start, which worker_rings_reset() then makes.
+ */
+void worker_rings_broken(struct worker *w);
+void worker_rings_reset(struct worker *w);
 
 /* Brings w's clock up to date from CLOCK_MONOTONIC, given in microseconds. */
 void worker_clock(struct worker *w, uint64_t now_us);

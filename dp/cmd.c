@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Commands of the control process. Each is copied out of shared memory once and then checked; one
+ * that cannot be obeyed is counted and, where the control process must know, answered.
+ */
+#include "net/ip.h"
+#include "turn/relay.h"
+
+union cmd {
+	struct ctl_hdr hdr;
+	struct cmd_session_set session_set;
+	struct cmd_session_del session_del;
+	struct cmd_perm_set perm_set;
+	struct cmd_chan_set chan_set;
+	struct cmd_send send;
+	uint8_t bytes[RING_MSG_SIZE];
+};
+
+static void evt_result(struct worker *w, enum ctl_evt_type type, const struct ctl_hdr *hdr,
+		       const struct ctl_sid *sid)
+{
+	int room = w->rings_ok ? ring_room(&w->evt, 1) : 0;
+	struct evt_result *e;
+
+	if (room == RING_ERR)
+		worker_rings_broken(w);
+	if (room <= 0)
+		return;
+	e = (struct evt_result *)ring_slot(&w->evt, 0);
+	*e = (struct evt_result){ .hdr = { type, sizeof(*e), hdr->seq } };
+	if (sid)
+		e->sid = *sid;
+	ring_publish(&w->evt, 1);
+	w->punted = true;
+}
+
+static bool cmd_send(struct worker *w, const struct cmd_send *c)
+{
+	const struct config *conf = w->dp->conf;
+	const struct sock_addr *src;
+	struct rte_mbuf *m;
+	char *p;
+
+	if (c->leg.listener >= conf->n_listener || c->leg.conn != 0 || c->payload_len == 0 ||
+	    c->payload_len > CTL_PAYLOAD_MAX ||
+	    c->hdr.len != offsetof(struct cmd_send, payload) + c->payload_len)
+		return false;
+	src = &conf->listener[c->leg.listener].addr;
+	if (be16_get(c->leg.client.port) == 0 || ip_is_v4(&src->ip) != ip_is_v4(&c->leg.client.ip))
+		return false;
+	m = pkt_make(w);
+	if (!m)
+		return false;
+	p = rte_pktmbuf_append(m, c->payload_len);
+	if (!p) {
+		pkt_drop(w, m, DROP_REPLY_BAD);
+		return false;
+	}
+	memcpy(p, c->payload, c->payload_len);
+	count(w, CNT_REPLY);
+	udp_send(w, m, src, &c->leg.client, 0);
+	return true;
+}
+
+/* The length a command of this type must have; 0 for an unknown type. */
+static uint16_t cmd_len(const struct ctl_hdr *h)
+{
+	switch ((enum ctl_cmd_type)h->type) {
+	case CMD_SESSION_SET:
+		return sizeof(struct cmd_session_set);
+	case CMD_SESSION_DEL:
+		return sizeof(struct cmd_session_del);
+	case CMD_PERM_SET:
+		return sizeof(struct cmd_perm_set);
+	case CMD_CHAN_SET:
+		return sizeof(struct cmd_chan_set);
+	case CMD_SEND:
+		return h->len; /* cmd_send() checks it against its payload */
+	case CMD_SYNC_BEGIN:
+	case CMD_SYNC_END:
+		return sizeof(struct cmd_sync);
+	}
+	return 0;
+}
+
+static bool cmd_execute(struct worker *w, const union cmd *c)
+{
+	switch ((enum ctl_cmd_type)c->hdr.type) {
+	case CMD_SESSION_SET:
+		if (session_set(w, &c->session_set))
+			return true;
+		evt_result(w, EVT_SESSION_REFUSED, &c->hdr, &c->session_set.sid);
+		return false;
+	case CMD_SESSION_DEL:
+		return session_del(w, &c->session_del.sid);
+	case CMD_PERM_SET:
+		if (session_perm_set(w, &c->perm_set))
+			return true;
+		evt_result(w, EVT_PEER_REFUSED, &c->hdr, &c->perm_set.sid);
+		return false;
+	case CMD_CHAN_SET:
+		if (session_chan_set(w, &c->chan_set))
+			return true;
+		evt_result(w, EVT_PEER_REFUSED, &c->hdr, &c->chan_set.sid);
+		return false;
+	case CMD_SEND:
+		return cmd_send(w, &c->send);
+	case CMD_SYNC_BEGIN:
+		session_sync_begin(w);
+		return true;
+	case CMD_SYNC_END:
+		session_sync_end(w);
+		evt_result(w, EVT_SYNCED, &c->hdr, NULL);
+		return true;
+	}
+	return false;
+}
+
+/* Copies one message; false if its header lies. */
+static bool cmd_copy(union cmd *c, const uint8_t *shared)
+{
+	memcpy(&c->hdr, shared, sizeof(c->hdr));
+	if (c->hdr.len < sizeof(c->hdr) || c->hdr.len > sizeof(c->bytes) ||
+	    c->hdr.len != cmd_len(&c->hdr) ||
+	    (c->hdr.type == CMD_SEND && c->hdr.len < offsetof(struct cmd_send, payload)))
+		return false;
+	memcpy(c->bytes + sizeof(c->hdr), shared + sizeof(c->hdr), c->hdr.len - sizeof(c->hdr));
+	return true;
+}
+
+uint32_t cmd_input(struct worker *w, uint32_t budget)
+{
+	union cmd c;
+	uint32_t i;
+	int n;
+
+	if (unlikely(!w->rings_ok)) {
+		worker_rings_reset(w);
+		return 0;
+	}
+	n = ring_count(&w->cmd);
+	if (unlikely(n == RING_ERR)) {
+		worker_rings_broken(w);
+		return 0;
+	}
+	for (i = 0; i < (uint32_t)n && i < budget; i++) {
+		if (unlikely(!cmd_copy(&c, ring_peek(&w->cmd, i)))) {
+			count(w, CNT_CMD_BAD);
+			worker_rings_broken(w);
+			return i;
+		}
+		count(w, cmd_execute(w, &c) ? CNT_CMD : CNT_CMD_BAD);
+	}
+	if (i)
+		ring_release(&w->cmd, i);
+	return i;
+}

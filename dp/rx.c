@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "rx.h"
+#include "tx.h"
+#include "net/neigh.h"
+#include "turn/relay.h"
+#include "../lib/chandata.h"
+#include "../lib/stun.h"
+
+#include <rte_ethdev.h>
+#include <rte_ip.h>
+
+enum {
+	PREFETCH = 4,	   /* packets ahead */
+	CHAIN_HEAD = 256,  /* bytes a chained packet must have in its first segment */
+	IPV6_EXT_MAX = 4,  /* extension headers walked */
+};
+
+enum pkt_class {
+	PKT_TAKEN,    /* gone: consumed, dropped or handed over */
+	PKT_LISTENER, /* from a client: p->index is the listener */
+	PKT_RELAY,    /* from a peer: p->index is the relay, p->slot the session */
+};
+
+struct ipv4 {
+	uint8_t ver_ihl, tos;
+	struct be16 len, id, frag;
+	uint8_t ttl, proto;
+	uint8_t csum[2];
+	struct be32 src, dst;
+};
+_Static_assert(sizeof(struct ipv4) == IPV4_HDR, "wire format");
+
+struct ipv6 {
+	struct be32 ver_tc_flow;
+	struct be16 len;
+	uint8_t proto, hops;
+	struct ip_addr src, dst;
+};
+_Static_assert(sizeof(struct ipv6) == IPV6_HDR, "wire format");
+
+static enum pkt_class taken(struct worker *w, struct rte_mbuf *m, enum drop reason)
+{
+	pkt_drop(w, m, reason);
+	return PKT_TAKEN;
+}
+
+/* A source that no honest packet has: ours, unspecified, multicast, broadcast, loopback. */
+static bool src_is_bad(const struct worker *w, const struct pkt *p)
+{
+	const uint8_t *b = p->src.b;
+
+	if (p->v6) {
+		uint64_t hi, lo;
+
+		memcpy(&hi, b, 8);
+		memcpy(&lo, b + 8, 8);
+		if (b[0] == 0xff || (hi == 0 && lo == __builtin_bswap64(1)))
+			return true;
+		/* Unspecified is for address detection only (RFC 4862), which ND judges. */
+		if (hi == 0 && lo == 0 && p->proto != IP_PROTO_ICMPV6)
+			return true;
+		if (ip_is_v4(&p->src))
+			return true;
+	} else if (b[12] == 0 || b[12] == 127 || b[12] >= 224) {
+		return true;
+	}
+	return dplane_local(w->dp, &p->src) != NULL;
+}
+
+/* UDP to us: a listener's or a relayed port's. */
+static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode mode)
+{
+	const struct dplane *dp = w->dp;
+	struct rte_mbuf *m = p->m;
+	const uint8_t *h;
+	uint16_t ulen, dport;
+
+	if (unlikely(p->l4_len < UDP_HDR ||
+		     rte_pktmbuf_data_len(m) < (uint32_t)p->l2_len + p->l3_len + UDP_HDR))
+		return taken(w, m, DROP_UDP_SHORT);
+	h = rte_pktmbuf_mtod_offset(m, const uint8_t *, p->l2_len + p->l3_len);
+	memcpy(p->sport.b, h, 2);
+	memcpy(p->dport.b, h + 2, 2);
+	ulen = (uint16_t)(h[4] << 8 | h[5]);
+	if (unlikely(ulen < UDP_HDR || ulen > p->l4_len || be16_get(p->sport) == 0))
+		return taken(w, m, DROP_UDP_SHORT);
+	p->l4_len = ulen;
+	if (unlikely((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD))
+		return taken(w, m, DROP_UDP_CSUM);
+	dport = be16_get(p->dport);
+	p->index = dplane_listener(dp, &p->dst, dport);
+	if (p->index != LOCAL_NONE) {
+		uint16_t owner;
+
+		if (likely(mode != RX_FRESH || dp->n_workers == 1 || dp->port[p->in_port].flow_sticky))
+			return PKT_LISTENER;
+		owner = dplane_client_worker(dp, &p->src, p->sport);
+		if (owner == w->id)
+			return PKT_LISTENER;
+		handover(w, owner, m, HANDOVER_RX, p->in_port);
+		return PKT_TAKEN;
+	}
+	if (p->local && p->local->relay != CTL_RELAY_NONE && dport >= p->local->relay_min &&
+	    dport <= p->local->relay_max) {
+		uint16_t owner = dp->port_owner[dport >> 1];
+
+		p->index = p->local->relay;
+		if (likely(owner == w->id))
+			return PKT_RELAY;
+		handover(w, owner, m, HANDOVER_RX, p->in_port);
+		return PKT_TAKEN;
+	}
+	icmp_error(w, p, ICMP_WHY_PORT, 0);
+	return taken(w, m, DROP_UDP_PORT);
+}
+
+static enum pkt_class l4_classify(struct worker *w, struct pkt *p, enum rx_mode mode)
+{
+	if (likely(p->proto == IP_PROTO_UDP && p->local && mode != RX_COPY))
+		return udp_classify(w, p, mode);
+	if (mode == RX_COPY) {
+		nd_input(w, p, false);
+		return PKT_TAKEN;
+	}
+	if (p->proto == (p->v6 ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP)) {
+		icmp_input(w, p);
+		return PKT_TAKEN;
+	}
+	if (p->local)
+		icmp_error(w, p, ICMP_WHY_PROTO, 0);
+	return taken(w, p->m, p->local ? DROP_IP_PROTO : DROP_IP_DST);
+}
+
+/* Cuts the link's padding off, so that the mbuf is the packet. */
+static bool frame_cut(struct rte_mbuf *m, uint32_t len)
+{
+	uint32_t extra = m->pkt_len - len;
+
+	if (likely(extra == 0))
+		return true;
+	if (m->nb_segs == 1) {
+		m->data_len = (uint16_t)(m->data_len - extra);
+		m->pkt_len = len;
+		return true;
+	}
+	return extra < rte_pktmbuf_lastseg(m)->data_len && rte_pktmbuf_trim(m, (uint16_t)extra) == 0;
+}
+
+static enum pkt_class pkt_parse(struct worker *w, struct pkt *p, enum rx_mode mode);
+
+/* Puts a fragment to its siblings; the whole packet is parsed as if it had come like that. */
+static enum pkt_class frag_classify(struct worker *w, struct pkt *p, enum rx_mode mode)
+{
+	p->m = frag_input(w, p->m, p->l2_len, p->v6);
+	return p->m ? pkt_parse(w, p, mode) : PKT_TAKEN;
+}
+
+static enum pkt_class ipv4_parse(struct worker *w, struct pkt *p, enum rx_mode mode)
+{
+	struct rte_mbuf *m = p->m;
+	const struct ipv4 *h = rte_pktmbuf_mtod_offset(m, const struct ipv4 *, p->l2_len);
+	uint32_t len, room = rte_pktmbuf_data_len(m) - p->l2_len;
+	uint64_t csum = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
+
+	if (unlikely(room < IPV4_HDR))
+		return taken(w, m, DROP_IP_SHORT);
+	p->v6 = false;
+	p->l3_len = (uint8_t)((h->ver_ihl & 0xf) << 2);
+	len = be16_get(h->len);
+	if (unlikely(h->ver_ihl >> 4 != 4 || p->l3_len < IPV4_HDR || p->l3_len > room))
+		return taken(w, m, DROP_IP_HEADER);
+	if (unlikely(len < p->l3_len || len + p->l2_len > m->pkt_len || !frame_cut(m, len + p->l2_len)))
+		return taken(w, m, DROP_IP_SHORT);
+	if (unlikely(csum != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
+		     (csum == RTE_MBUF_F_RX_IP_CKSUM_BAD ||
+		      csum_fold(csum_bytes(0, h, p->l3_len)) != 0xffff)))
+		return taken(w, m, DROP_IP_CSUM);
+	p->src = ip_from_v4(h->src);
+	p->dst = ip_from_v4(h->dst);
+	p->tos = h->tos;
+	p->ttl = h->ttl;
+	p->proto = h->proto;
+	p->df = h->frag.b[0] & 0x40;
+	p->l4_len = (uint16_t)(len - p->l3_len);
+	p->local = dplane_local(w->dp, &p->dst);
+	if (unlikely(!p->local))
+		return taken(w, m, DROP_IP_DST);
+	if (unlikely(src_is_bad(w, p)))
+		return taken(w, m, DROP_IP_SRC);
+	if (unlikely((h->frag.b[0] & 0x3f) | h->frag.b[1]))
+		return frag_classify(w, p, mode);
+	return l4_classify(w, p, mode);
+}
+
+/*
+ * Walks IPv6 extension headers (RFC 8200 4). Fragments are told apart by *frag; routing headers
+ * and what we do not know end the packet.
+ */
+static bool ipv6_walk(const struct rte_mbuf *m, struct pkt *p, bool *frag)
+{
+	struct rd r = rd_init(rte_pktmbuf_mtod_offset(m, const uint8_t *, p->l2_len + IPV6_HDR),
+			      rte_pktmbuf_data_len(m) - p->l2_len - IPV6_HDR);
+	uint32_t len = IPV6_HDR;
+	int i;
+
+	*frag = false;
+	for (i = 0; i < IPV6_EXT_MAX; i++) {
+		uint32_t n;
+
+		if (p->proto == IPPROTO_FRAGMENT) {
+			*frag = true;
+			return true;
+		}
+		if (p->proto != IPPROTO_HOPOPTS && p->proto != IPPROTO_DSTOPTS)
+			break;
+		p->proto = rd_u8(&r);
+		n = (rd_u8(&r) + 1u) * 8u;
+		rd_take(&r, n - 2);
+		len += n;
+		if (r.failed || len > UINT8_MAX || n > p->l4_len)
+			return false;
+		p->l4_len = (uint16_t)(p->l4_len - n);
+	}
+	p->l3_len = (uint8_t)len;
+	return p->proto != IPPROTO_HOPOPTS && p->proto != IPPROTO_DSTOPTS &&
+	       p->proto != IPPROTO_ROUTING;
+}
+
+static enum pkt_class ipv6_parse(struct worker *w, struct pkt *p, enum rx_mode mode)
+{
+	struct rte_mbuf *m = p->m;
+	const struct ipv6 *h = rte_pktmbuf_mtod_offset(m, const struct ipv6 *, p->l2_len);
+	uint32_t vtf, len;
+	bool frag = false;
+
+	if (unlikely(rte_pktmbuf_data_len(m) < (uint32_t)p->l2_len + IPV6_HDR))
+		return taken(w, m, DROP_IP_SHORT);
+	vtf = be32_get(h->ver_tc_flow);
+	len = be16_get(h->len);
+	if (unlikely(vtf >> 28 != 6))
+		return taken(w, m, DROP_IP_HEADER);
+	if (unlikely(len + IPV6_HDR + p->l2_len > m->pkt_len ||
+		     !frame_cut(m, len + IPV6_HDR + p->l2_len)))
+		return taken(w, m, DROP_IP_SHORT);
+	p->v6 = true;
+	p->df = false;
+	p->src = h->src;
+	p->dst = h->dst;
+	p->tos = (uint8_t)(vtf >> 20);
+	p->ttl = h->hops;
+	p->proto = h->proto;
+	p->l3_len = IPV6_HDR;
+	p->l4_len = (uint16_t)len;
+	p->local = dplane_local(w->dp, &p->dst);
+	if (unlikely(p->proto != IP_PROTO_UDP && !ipv6_walk(m, p, &frag)))
+		return taken(w, m, DROP_IP_HEADER);
+	/* Multicast is for neighbour discovery only. */
+	if (unlikely(!p->local && !(p->dst.b[0] == 0xff && p->proto == IP_PROTO_ICMPV6 && !frag)))
+		return taken(w, m, DROP_IP_DST);
+	if (unlikely(src_is_bad(w, p)))
+		return taken(w, m, DROP_IP_SRC);
+	if (unlikely(frag))
+		return frag_classify(w, p, mode);
+	return l4_classify(w, p, mode);
+}
+
+/* Strips nothing: offsets tell. p->m and p->in_port are set. */
+static enum pkt_class pkt_parse(struct worker *w, struct pkt *p, enum rx_mode mode)
+{
+	const struct port *port = &w->dp->port[p->in_port];
+	struct rte_mbuf *m = p->m;
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	uint16_t type;
+
+	if (unlikely(rte_pktmbuf_data_len(m) < port->l2_len ||
+		     (m->nb_segs > 1 && rte_pktmbuf_data_len(m) < CHAIN_HEAD &&
+		      rte_pktmbuf_linearize(m) != 0)))
+		return taken(w, m, DROP_ETH_SHORT);
+	if (unlikely(!rte_is_same_ether_addr(&eth->dst_addr, &port->mac) &&
+		     !rte_is_multicast_ether_addr(&eth->dst_addr)))
+		return taken(w, m, DROP_ETH_DST);
+	type = rte_be_to_cpu_16(eth->ether_type);
+	if (unlikely((type == RTE_ETHER_TYPE_VLAN) != (port->vlan != 0)))
+		return taken(w, m, DROP_VLAN);
+	if (port->vlan) {
+		const struct rte_vlan_hdr *v = (const struct rte_vlan_hdr *)(eth + 1);
+
+		if ((rte_be_to_cpu_16(v->vlan_tci) & 0xfff) != port->vlan)
+			return taken(w, m, DROP_VLAN);
+		type = rte_be_to_cpu_16(v->eth_proto);
+	}
+	p->l2_len = (uint8_t)port->l2_len;
+	if (likely(type == RTE_ETHER_TYPE_IPV4))
+		return ipv4_parse(w, p, mode);
+	if (likely(type == RTE_ETHER_TYPE_IPV6))
+		return ipv6_parse(w, p, mode);
+	if (type != RTE_ETHER_TYPE_ARP)
+		return taken(w, m, DROP_ETH_TYPE);
+	arp_input(w, m, p->in_port, p->l2_len, mode != RX_COPY);
+	return PKT_TAKEN;
+}
+
+/* A message at a listener (RFC 8656 5: ChannelData and STUN told apart by the first bits). */
+static void listener_input(struct worker *w, struct pkt *p)
+{
+	const uint8_t *msg = pkt_payload(p);
+	uint16_t len = pkt_payload_len(p), type;
+
+	if (len >= CHANDATA_HDR_LEN && chandata_looks_like(msg[0])) {
+		if (likely(p->slot != SLOT_NONE))
+			relay_channel_data(w, p);
+		else
+			pkt_drop(w, p->m, DROP_NO_SESSION);
+		return;
+	}
+	if (unlikely(len < STUN_HDR_LEN || !stun_looks_like(msg) ||
+		     (uint16_t)(msg[2] << 8 | msg[3]) + STUN_HDR_LEN != len)) {
+		pkt_drop(w, p->m, DROP_STUN_BAD);
+		return;
+	}
+	type = (uint16_t)(msg[0] << 8 | msg[1]);
+	if (type == stun_type(STUN_SEND, STUN_INDICATION)) {
+		if (likely(p->slot != SLOT_NONE))
+			relay_send(w, p);
+		else
+			pkt_drop(w, p->m, DROP_NO_SESSION);
+	} else if (!pkt_l4_csum_ok(w, p)) {
+		pkt_drop(w, p->m, DROP_UDP_CSUM);
+	} else if (type == stun_type(STUN_BINDING, STUN_REQUEST)) {
+		binding_answer(w, p);
+	} else if (type == stun_type(STUN_BINDING, STUN_INDICATION)) {
+		pkt_consume(w, p->m); /* keep-alive (RFC 8445 11) */
+	} else if (stun_type_class(type) == STUN_REQUEST) {
+		punt(w, p);
+	} else {
+		pkt_drop(w, p->m, DROP_STUN_METHOD);
+	}
+}
+
+/* Looks up the sessions of n clients' packets in one go. */
+static void flow_lookup(struct worker *w, struct pkt **p, uint16_t n)
+{
+	struct key24 key[BURST];
+	const void *keys[BURST];
+	hash_sig_t sig[BURST];
+	void *data[BURST];
+	uint64_t hit = 0;
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		key[i] = flow_key(&p[i]->src, p[i]->sport, p[i]->index);
+		keys[i] = &key[i];
+		sig[i] = key24_hash(w->dp->hash_key, &key[i]);
+	}
+	rte_hash_lookup_with_hash_bulk_data(w->flows, keys, sig, n, &hit, data);
+	for (i = 0; i < n; i++) {
+		p[i]->slot = hit & UINT64_C(1) << i ? (uint32_t)(uintptr_t)data[i] : SLOT_NONE;
+		if (p[i]->slot != SLOT_NONE) {
+			rte_prefetch0(&w->session[p[i]->slot]);
+			rte_prefetch0(&w->session[p[i]->slot].first);
+		}
+	}
+}
+
+/* Peers' packets: relayed port to session, the table's line fetched during the parse. */
+static void relay_lookup(struct worker *w, struct pkt **p, uint16_t n)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		p[i]->slot = w->relay_slot[p[i]->index][be16_get(p[i]->dport)];
+		if (p[i]->slot != SLOT_NONE) {
+			rte_prefetch0(&w->session[p[i]->slot]);
+			rte_prefetch0(&w->session[p[i]->slot].first);
+		}
+	}
+}
+
+void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, enum rx_mode mode)
+{
+	struct pkt *client[BURST], *peer[BURST];
+	uint16_t i, n_client = 0, n_peer = 0;
+
+	for (i = 0; i < PREFETCH && i < n; i++)
+		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
+	for (i = 0; i < n; i++) {
+		struct pkt *p = &w->pkt[i];
+
+		if (i + PREFETCH < n)
+			rte_prefetch0(rte_pktmbuf_mtod(m[i + PREFETCH], void *));
+		p->m = m[i];
+		p->in_port = port;
+		switch (pkt_parse(w, p, mode)) {
+		case PKT_LISTENER:
+			client[n_client++] = p;
+			break;
+		case PKT_RELAY:
+			rte_prefetch0(&w->relay_slot[p->index][be16_get(p->dport)]);
+			peer[n_peer++] = p;
+			break;
+		case PKT_TAKEN:
+			break;
+		}
+	}
+	if (n_client)
+		flow_lookup(w, client, n_client);
+	relay_lookup(w, peer, n_peer);
+	for (i = 0; i < n_client; i++)
+		listener_input(w, client[i]);
+	for (i = 0; i < n_peer; i++) {
+		if (likely(peer[i]->slot != SLOT_NONE))
+			relay_peer(w, peer[i]);
+		else
+			pkt_drop(w, peer[i]->m, DROP_RELAY_PORT);
+	}
+}
+
+uint32_t rx_ports(struct worker *w)
+{
+	struct rte_mbuf *m[BURST];
+	uint32_t total = 0;
+	uint16_t i, j, n;
+
+	for (i = 0; i < w->n_ports; i++) {
+		const struct port *port = &w->dp->port[i];
+		uint64_t bytes = 0;
+
+		if (w->id >= port->rx_queues)
+			continue;
+		n = rte_eth_rx_burst(port->id, w->id, m, BURST);
+		if (n == 0)
+			continue;
+		for (j = 0; j < n; j++)
+			bytes += m[j]->pkt_len;
+		count_add(w, CNT_RX, n);
+		stat_add(&w->port_counters[i].rx_packets, n);
+		stat_add(&w->port_counters[i].rx_bytes, bytes);
+		rx_burst(w, m, n, i, RX_FRESH);
+		total += n;
+	}
+	return total;
+}

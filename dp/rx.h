@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_RX_H
+#define FL_DP_RX_H
+
+/*
+ * From frames to what they are for. A burst goes through stages: prefetch, parse, look up, act;
+ * whatever is not relay traffic leaves the burst during the parse.
+ */
+#include "worker.h"
+
+/* Receives a burst from each port this worker has a queue of; returns packets received. */
+uint32_t rx_ports(struct worker *w);
+
+enum rx_mode {
+	RX_FRESH,   /* from a port: may belong to another worker */
+	RX_STEERED, /* handed over: this worker owns it */
+	RX_COPY,    /* copy of an ARP or ND frame that another worker answered: learn from it */
+};
+
+/*
+ * Processes n <= BURST frames that came in by a port (index). Takes the mbufs.
+ */
+void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port,
+	      enum rx_mode mode);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "relay.h"
+#include "../../lib/stun.h"
+
+#include <rte_random.h>
+
+/* RFC 8656 18.13 wants types and codes as the peer's family has them. */
+static size_t icmp_indication(uint8_t *buf, size_t cap, const struct icmp_report *r,
+			      bool fingerprint)
+{
+	uint64_t rnd[2] = { rte_rand(), rte_rand() };
+	uint8_t tid[STUN_TID_LEN], val[8] = { 0 };
+	struct stun_builder b;
+
+	memcpy(tid, rnd, sizeof(tid));
+	val[2] = r->type;
+	val[3] = r->code;
+	memcpy(val + 4, be32_make(r->data).b, 4);
+	stun_begin(&b, buf, cap, stun_type(STUN_DATA, STUN_INDICATION), tid);
+	stun_put_xor_addr(&b, STUN_ATTR_XOR_PEER_ADDRESS, &r->peer);
+	stun_put(&b, STUN_ATTR_ICMP, val, sizeof(val));
+	if (fingerprint)
+		stun_put_fingerprint(&b);
+	return stun_end(&b);
+}
+
+/* RFC 8656 11.5, 11.6: only for a peer with a permission, so that nobody can feed a client. */
+void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r)
+{
+	const struct local_addr *l = dplane_local(w->dp, &r->relayed.ip);
+	struct rte_mbuf *m = p->m;
+	uint32_t slot = SLOT_NONE;
+	uint8_t buf[128];
+	struct session *s;
+	size_t len;
+
+	if (l && l->relay != CTL_RELAY_NONE)
+		slot = w->relay_slot[l->relay][be16_get(r->relayed.port)];
+	if (slot == SLOT_NONE) {
+		pkt_drop(w, m, DROP_ICMP_NO_SESSION);
+		return;
+	}
+	s = &w->session[slot];
+	if (s->expiry <= w->now || !session_permission(w, slot, &r->peer.ip)) {
+		pkt_drop(w, m, s->expiry <= w->now ? DROP_SESSION_EXPIRED : DROP_NO_PERMISSION);
+		return;
+	}
+	len = icmp_indication(buf, sizeof(buf), r, s->flags & SESSION_FINGERPRINT);
+	pkt_consume(w, m);
+	m = pkt_make(w);
+	if (!m)
+		return;
+	memcpy(rte_pktmbuf_append(m, (uint16_t)len), buf, len);
+	count(w, CNT_ICMP_TO_CLIENT);
+	udp_send(w, m, &w->dp->conf->listener[s->listener].addr, &s->client, 0);
+}

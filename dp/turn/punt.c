@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "relay.h"
+#include "../rate.h"
+
+#include <unistd.h>
+
+enum drop punt_why(enum stun_err err)
+{
+	switch (err) {
+	case STUN_ERR_ATTR:
+		return DROP_STUN_ATTR;
+	case STUN_ERR_FINGERPRINT:
+		return DROP_STUN_FINGERPRINT;
+	default:
+		return DROP_STUN_BAD;
+	}
+}
+
+static bool method_is_served(uint16_t method)
+{
+	switch (method) {
+	case STUN_ALLOCATE:
+	case STUN_REFRESH:
+	case STUN_CREATE_PERMISSION:
+	case STUN_CHANNEL_BIND:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The writer's end of the event ring; NULL when it is full, or broken. */
+static struct evt_punt *punt_slot(struct worker *w)
+{
+	int room = w->rings_ok ? ring_room(&w->evt, 1) : 0;
+
+	if (unlikely(room == RING_ERR))
+		worker_rings_broken(w);
+	return room > 0 ? (struct evt_punt *)ring_slot(&w->evt, 0) : NULL;
+}
+
+void punt(struct worker *w, struct pkt *p)
+{
+	uint16_t len = pkt_payload_len(p);
+	uint32_t off = (uint32_t)p->l2_len + p->l3_len + UDP_HDR;
+	uint8_t copy[CTL_PAYLOAD_MAX];
+	struct stun_msg msg;
+	struct evt_punt *e;
+	const void *bytes;
+	enum stun_err err;
+
+	if (unlikely(len > CTL_PAYLOAD_MAX)) {
+		pkt_drop(w, p->m, DROP_STUN_LONG);
+		return;
+	}
+	if (unlikely(!rate_allow(w->request_rate, &p->src, w->now_ms))) {
+		pkt_drop(w, p->m, DROP_PUNT_RATE);
+		return;
+	}
+	/* Malformed messages end here: the control process sees what parses. */
+	bytes = rte_pktmbuf_read(p->m, off, len, copy);
+	err = stun_parse(&msg, bytes, len);
+	if (err != STUN_OK || !method_is_served(msg.method)) {
+		pkt_drop(w, p->m, err != STUN_OK ? punt_why(err) : DROP_STUN_METHOD);
+		return;
+	}
+	e = punt_slot(w);
+	if (unlikely(!e)) {
+		pkt_drop(w, p->m, DROP_PUNT_FULL);
+		return;
+	}
+	memset(e, 0, offsetof(struct evt_punt, payload));
+	e->hdr.type = EVT_PUNT;
+	e->hdr.len = (uint16_t)(offsetof(struct evt_punt, payload) + len);
+	e->leg.client = (struct sock_addr){ p->src, p->sport };
+	e->leg.listener = p->index;
+	e->local = p->dst;
+	e->rx_us = w->now_us;
+	e->payload_len = len;
+	memcpy(e->payload, bytes, len);
+	ring_publish(&w->evt, 1);
+	w->punted = true;
+	count(w, CNT_PUNT);
+	pkt_consume(w, p->m);
+}
+
+void punt_wake(struct worker *w)
+{
+	uint64_t one = 1;
+
+	if (!w->punted)
+		return;
+	w->punted = false;
+	/* The only system call of the loop, once a turn at most and only when the reader sleeps. */
+	if (ring_must_wake(&w->evt) && write(w->dp->wake_cp, &one, sizeof(one)) < 0)
+		ring_sleep(&w->evt); /* the counter is full: it is awake already; ask again */
+}

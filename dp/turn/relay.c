@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "relay.h"
+#include "../net/neigh.h"
+#include "../tx.h"
+#include "../../lib/chandata.h"
+#include "../../lib/stun.h"
+
+#include <rte_random.h>
+
+/* Subtracting in one's complement is adding the complement. */
+static inline uint64_t csum_sub(uint16_t folded)
+{
+	return (uint16_t)~folded;
+}
+
+/*
+ * The new UDP checksum from the old one. What the old one covered and the new does not is in
+ * removed; lengths count twice, in the pseudo header and in the UDP header.
+ */
+static inline uint16_t relay_csum(uint16_t old, uint64_t removed, uint16_t old_len, uint64_t added,
+				  uint16_t new_len)
+{
+	uint64_t s = (uint16_t)~old;
+	uint16_t sum;
+
+	removed = csum_u16(csum_u16(removed, old_len), old_len);
+	s += csum_sub(csum_fold(removed)) + added;
+	s = csum_u16(csum_u16(s, new_len), new_len);
+	sum = (uint16_t)~csum_fold(s);
+	return sum ? sum : 0xffff;
+}
+
+/* Moves the packet's start to off bytes into it and cuts it to len bytes. */
+static bool relay_trim(struct rte_mbuf *m, uint32_t off, uint32_t len)
+{
+	if (likely(m->nb_segs == 1)) {
+		m->data_off = (uint16_t)(m->data_off + off);
+		m->data_len = (uint16_t)len;
+		m->pkt_len = len;
+		return true;
+	}
+	if (rte_pktmbuf_adj(m, (uint16_t)off) == NULL)
+		return false;
+	/* The tail may span segments: an empty last segment is legal and goes with its chain. */
+	while (m->pkt_len > len) {
+		struct rte_mbuf *last = rte_pktmbuf_lastseg(m);
+		uint32_t n = RTE_MIN(m->pkt_len - len, (uint32_t)last->data_len);
+
+		if (n == 0)
+			return false;
+		rte_pktmbuf_trim(m, (uint16_t)n);
+		if (last->data_len == 0 && last != m) {
+			struct rte_mbuf *s = m;
+
+			while (s->next != last)
+				s = s->next;
+			s->next = NULL;
+			m->nb_segs--;
+			rte_pktmbuf_free_seg(last);
+		}
+	}
+	return true;
+}
+
+/* Padding and FINGERPRINT behind the payload. The prefix is already in front. */
+static bool relay_suffix(struct rte_mbuf *m, const struct relay_out *o, uint64_t *sum)
+{
+	uint16_t n = (uint16_t)(o->suffix_len + (o->fingerprint ? 8 : 0));
+	uint32_t crc = 0, len = m->pkt_len;
+	struct rte_mbuf *s;
+	uint8_t *p;
+
+	if (n == 0)
+		return true;
+	p = (uint8_t *)rte_pktmbuf_append(m, n);
+	if (!p)
+		return false;
+	memset(p, 0, o->suffix_len);
+	if (!o->fingerprint)
+		return true;
+	p += o->suffix_len;
+	len += o->suffix_len;
+	for (s = m; s && len; s = s->next) {
+		uint32_t part = RTE_MIN((uint32_t)s->data_len, len);
+
+		crc = stun_crc32(crc, rte_pktmbuf_mtod(s, uint8_t *), part);
+		len -= part;
+	}
+	crc ^= STUN_FINGERPRINT_XOR;
+	p[0] = STUN_ATTR_FINGERPRINT >> 8;
+	p[1] = STUN_ATTR_FINGERPRINT & 0xff;
+	p[2] = 0;
+	p[3] = STUN_FINGERPRINT_LEN;
+	memcpy(p + 4, be32_make(crc).b, 4);
+	*sum = csum_bytes(*sum, p, 8);
+	return true;
+}
+
+/* Looks up the next hop; false (and p->m gone) when there is none. *n NULL: loop inside. */
+static bool relay_hop(struct worker *w, struct pkt *p, const struct relay_out *o, struct neigh **n)
+{
+	enum drop why;
+
+	*n = neigh_find(w, &o->dst->ip, o->nh, &why);
+	if (likely(*n != NULL) || *o->nh == NH_LOOP)
+		return true;
+	pkt_drop(w, p->m, why);
+	return false;
+}
+
+static void relay_loop(struct worker *w, struct rte_mbuf *m, uint16_t port)
+{
+	uint16_t owner = w->dp->port_owner[port >> 1];
+
+	count(w, CNT_RELAY_LOOPED);
+	if (owner != w->id) {
+		handover(w, owner, m, HANDOVER_LOOP, 0);
+	} else if (w->n_loop < TX_BATCH) {
+		w->loop[w->n_loop++] = m;
+	} else {
+		pkt_drop(w, m, DROP_TX_FULL);
+	}
+}
+
+bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o)
+{
+	struct rte_mbuf *m = p->m;
+	const uint8_t *udp_in = rte_pktmbuf_mtod_offset(m, uint8_t *, p->l2_len + p->l3_len);
+	uint8_t *h, l3_len = ip_hdr_len(&o->dst->ip);
+	uint64_t added = o->csum;
+	uint16_t old_csum, new_len;
+	struct ip_out ip;
+	struct neigh *n;
+	uint32_t size = UDP_HDR + o->prefix_len + o->len + o->suffix_len +
+			(o->fingerprint ? 8u : 0u);
+
+	memcpy(&old_csum, udp_in + 6, 2);
+	new_len = (uint16_t)size;
+	if (unlikely(size > UINT16_MAX - IPV4_HDR)) {
+		pkt_drop(w, m, DROP_FRAG_NEEDED);
+		return false;
+	}
+	if (unlikely(p->ttl <= 1)) {
+		icmp_error(w, p, ICMP_WHY_TTL, 0);
+		pkt_drop(w, m, DROP_IP_TTL);
+		return false;
+	}
+	if (!relay_hop(w, p, o, &n))
+		return false;
+	if (unlikely(n && o->df && l3_len + new_len > n->mtu)) {
+		uint16_t overhead = (uint16_t)(l3_len + new_len - p->l3_len - p->l4_len);
+
+		icmp_error(w, p, ICMP_WHY_TOO_BIG, (uint16_t)(n->mtu - overhead));
+		pkt_drop(w, m, DROP_FRAG_NEEDED);
+		return false;
+	}
+	if (unlikely(!relay_trim(m, (uint32_t)p->l2_len + p->l3_len + UDP_HDR + o->off, o->len))) {
+		pkt_drop(w, m, DROP_FRAG_BAD);
+		return false;
+	}
+	h = (uint8_t *)rte_pktmbuf_prepend(m, o->prefix_len);
+	memcpy(h, o->prefix, o->prefix_len);
+	if (unlikely(!relay_suffix(m, o, &added))) {
+		pkt_drop(w, m, DROP_NO_MBUF);
+		return false;
+	}
+	h = (uint8_t *)rte_pktmbuf_prepend(m, (uint16_t)(l3_len + UDP_HDR));
+	if (unlikely(h == NULL)) {
+		pkt_drop(w, m, DROP_NO_MBUF);
+		return false;
+	}
+	ip = (struct ip_out){ .src = &o->src->ip, .dst = &o->dst->ip, .len = new_len,
+			      .proto = IP_PROTO_UDP, .tos = p->tos, .ttl = (uint8_t)(p->ttl - 1),
+			      .df = o->df };
+	ip_write(w, h, &ip);
+	h += l3_len;
+	memcpy(h, o->src->port.b, 2);
+	memcpy(h + 2, o->dst->port.b, 2);
+	memcpy(h + 4, be16_make(new_len).b, 2);
+	if (likely(old_csum != 0)) {
+		old_csum = relay_csum(old_csum, o->csum_removed, p->l4_len, added, new_len);
+	} else if (l3_len == IPV6_HDR) {
+		/* IPv6 wants a checksum (RFC 8200 8.1) and the sender made none: make it here. */
+		memset(h + 6, 0, 2);
+		old_csum = (uint16_t)~csum_fold(csum_mbuf(
+			csum_pseudo(0, &o->src->ip, &o->dst->ip, IP_PROTO_UDP, new_len), m, l3_len,
+			new_len));
+		old_csum = old_csum ? old_csum : 0xffff;
+	}
+	memcpy(h + 6, &old_csum, 2);
+	if (unlikely(n == NULL)) {
+		relay_loop(w, m, be16_get(o->dst->port));
+		return true;
+	}
+	return ip_send(w, n, m, o->df);
+}
+
+/* ---- client to peer ---- */
+
+/* The sum over bytes of the datagram that do not stay: [0, off) and what follows the payload. */
+static uint64_t relay_cut_sum(const struct pkt *p, uint32_t off, uint32_t len)
+{
+	uint32_t start = (uint32_t)p->l2_len + p->l3_len + UDP_HDR, tail = off + len;
+	uint64_t s = csum_bytes(0, pkt_payload(p), off);
+
+	if (unlikely(tail < pkt_payload_len(p))) {
+		uint64_t t = csum_mbuf(0, p->m, start + tail, pkt_payload_len(p) - tail);
+
+		/* A tail at an odd place adds its words byte-swapped. */
+		s += tail & 1 ? __builtin_bswap16(csum_fold(t)) : csum_fold(t);
+	}
+	return s;
+}
+
+/*
+ * To a peer: DF as RFC 8656 14 has it. From IPv6 there is no DF to copy: what fits the minimum
+ * MTU of IPv6 may be cut, more is the sender's own path discovery (RFC 7915 5.1).
+ */
+static bool relay_df(const struct pkt *p, const struct sock_addr *dst)
+{
+	return p->v6 ? ip_is_v4(&dst->ip) && p->l4_len > 1280 - IPV6_HDR : p->df;
+}
+
+static void relay_to_peer(struct worker *w, struct pkt *p, struct session *s,
+			  const struct sock_addr *peer, uint16_t peer_csum, uint32_t *nh,
+			  struct relay_out *o)
+{
+	const struct ctl_relay *r = &s->relay[ip_is_v4(&peer->ip) ? RELAY_V4 : RELAY_V6];
+	struct sock_addr src;
+
+	src.ip = *relay_ip(w->dp, r);
+	src.port = r->port;
+	o->src = &src;
+	o->dst = peer;
+	o->nh = nh;
+	o->csum = peer_csum;
+	o->csum_removed = relay_cut_sum(p, o->off, o->len) + s->csum;
+	if (relay_emit(w, p, o)) {
+		count(w, CNT_RELAY_TO_PEER);
+		count_add(w, CNT_RELAY_TO_PEER_BYTES, o->len);
+	}
+}
+
+void relay_channel_data(struct worker *w, struct pkt *p)
+{
+	struct session *s = &w->session[p->slot];
+	uint16_t number = 0;
+	int len = chandata_parse(pkt_payload(p), pkt_payload_len(p), &number);
+	struct relay_out o = { .off = CHANDATA_HDR_LEN, .len = (uint16_t)len };
+	struct sock_addr dst;
+	struct peer *c;
+
+	if (unlikely(len < 0)) {
+		pkt_drop(w, p->m, DROP_CHANDATA_BAD);
+		return;
+	}
+	if (unlikely(s->expiry <= w->now)) {
+		pkt_drop(w, p->m, DROP_SESSION_EXPIRED);
+		return;
+	}
+	c = session_channel(w, p->slot, number);
+	if (unlikely(!c || c->chan_expiry <= w->now)) {
+		pkt_drop(w, p->m, DROP_NO_CHANNEL);
+		return;
+	}
+	dst = (struct sock_addr){ c->ip, c->port };
+	o.df = relay_df(p, &dst);
+	relay_to_peer(w, p, s, &dst, c->csum, &c->nh, &o);
+}
+
+/* What a Send indication says; offsets into the message. */
+struct send_ind {
+	struct sock_addr peer;
+	uint16_t data_off, data_len;
+	bool have_peer, have_data, dont_fragment;
+};
+
+/*
+ * Walks a Send indication (RFC 8656 11.3). Not stun_parse(): this runs for every packet of
+ * clients that use no channels, and four attributes are all it may hold.
+ */
+static enum drop send_parse(const uint8_t *msg, uint16_t len, struct send_ind *ind)
+{
+	struct rd r = rd_init(msg, len);
+	const uint8_t *tid = msg + 8;
+
+	rd_take(&r, STUN_HDR_LEN);
+	while (rd_left(&r) >= STUN_ATTR_HDR_LEN) {
+		const uint8_t *at = r.pos;
+		uint16_t type = rd_u16(&r), n = rd_u16(&r);
+		const uint8_t *v = rd_take(&r, n);
+		int i;
+
+		if (!v || !rd_take(&r, (size_t)(-n & 3)))
+			return DROP_STUN_ATTR;
+		if (type == STUN_ATTR_DATA && !ind->have_data) {
+			ind->data_off = (uint16_t)(v - msg);
+			ind->data_len = n;
+			ind->have_data = true;
+		} else if (type == STUN_ATTR_XOR_PEER_ADDRESS && !ind->have_peer) {
+			if (!(n == 8 && v[1] == STUN_FAMILY_IPV4) &&
+			    !(n == 20 && v[1] == STUN_FAMILY_IPV6))
+				return DROP_SEND_BAD;
+			ind->peer.port = (struct be16){ { v[2] ^ 0x21, v[3] ^ 0x12 } };
+			if (n == 8) {
+				struct be32 v4;
+
+				for (i = 0; i < 4; i++)
+					v4.b[i] = v[4 + i] ^ msg[4 + i];
+				ind->peer.ip = ip_from_v4(v4);
+			} else {
+				for (i = 0; i < 16; i++)
+					ind->peer.ip.b[i] = v[4 + i] ^ (i < 4 ? msg[4 + i] : tid[i - 4]);
+				if (ip_is_v4(&ind->peer.ip))
+					return DROP_SEND_BAD;
+			}
+			ind->have_peer = true;
+		} else if (type == STUN_ATTR_DONT_FRAGMENT) {
+			ind->dont_fragment = true;
+		} else if (type == STUN_ATTR_FINGERPRINT) {
+			uint32_t want = stun_crc32(0, msg, (size_t)(at - msg)) ^ STUN_FINGERPRINT_XOR;
+
+			if (n != STUN_FINGERPRINT_LEN || rd_left(&r) ||
+			    memcmp(v, be32_make(want).b, 4) != 0)
+				return DROP_STUN_FINGERPRINT;
+		} else if (type < 0x8000 && type != STUN_ATTR_DATA &&
+			   type != STUN_ATTR_XOR_PEER_ADDRESS) {
+			return DROP_STUN_UNKNOWN_ATTR;
+		}
+	}
+	if (rd_left(&r))
+		return DROP_STUN_ATTR;
+	return ind->have_peer && ind->have_data ? DROP_MAX : DROP_SEND_BAD;
+}
+
+void relay_send(struct worker *w, struct pkt *p)
+{
+	struct session *s = &w->session[p->slot];
+	uint8_t scratch[RING_MSG_SIZE];
+	struct send_ind ind = { 0 };
+	struct relay_out o = { 0 };
+	const uint8_t *msg = pkt_payload(p);
+	uint16_t len = pkt_payload_len(p);
+	enum drop why;
+	struct peer *perm;
+
+	/* A chained packet is read from a copy; what does not fit there is no sane indication. */
+	if (unlikely(p->m->nb_segs > 1)) {
+		if (len > sizeof(scratch)) {
+			pkt_drop(w, p->m, DROP_STUN_LONG);
+			return;
+		}
+		msg = rte_pktmbuf_read(p->m, (uint32_t)p->l2_len + p->l3_len + UDP_HDR, len, scratch);
+	}
+	why = send_parse(msg, len, &ind);
+	if (unlikely(why != DROP_MAX)) {
+		pkt_drop(w, p->m, why);
+		return;
+	}
+	if (unlikely(s->expiry <= w->now)) {
+		pkt_drop(w, p->m, DROP_SESSION_EXPIRED);
+		return;
+	}
+	if (s->relay[ip_is_v4(&ind.peer.ip) ? RELAY_V4 : RELAY_V6].relay == CTL_RELAY_NONE) {
+		pkt_drop(w, p->m, DROP_PEER_FAMILY);
+		return;
+	}
+	perm = session_permission(w, p->slot, &ind.peer.ip);
+	if (unlikely(!perm || be16_get(ind.peer.port) == 0)) {
+		pkt_drop(w, p->m, perm ? DROP_SEND_BAD : DROP_NO_PERMISSION);
+		return;
+	}
+	o.off = ind.data_off;
+	o.len = ind.data_len;
+	o.df = ind.dont_fragment || relay_df(p, &ind.peer);
+	/* The record's sum holds its own port (0 for a permission): exchange it for this one. */
+	relay_to_peer(w, p, s, &ind.peer,
+		      csum_fold(perm->csum + csum_sub(csum_fold(csum_be16(0, perm->port))) +
+				csum_fold(csum_be16(0, ind.peer.port))),
+		      &perm->nh, &o);
+}
+
+/* ---- peer to client ---- */
+
+/* Header of a Data indication (RFC 8656 11.4) up to the data; returns its length. */
+static uint8_t data_prefix(uint8_t *h, const struct sock_addr *peer, uint16_t len, bool fingerprint)
+{
+	uint8_t addr_len = ip_is_v4(&peer->ip) ? 8 : 20, *a = h + STUN_HDR_LEN;
+	uint16_t body = (uint16_t)(STUN_ATTR_HDR_LEN + addr_len + STUN_ATTR_HDR_LEN +
+				   RTE_ALIGN_CEIL(len, 4) + (fingerprint ? 8 : 0));
+	uint64_t r[2] = { rte_rand(), rte_rand() };
+	struct stun_hdr hdr = { .type = be16_make(stun_type(STUN_DATA, STUN_INDICATION)),
+				.len = be16_make(body), .magic = be32_make(STUN_MAGIC) };
+	uint8_t i, v6 = addr_len == 20;
+
+	memcpy(hdr.tid, r, STUN_TID_LEN);
+	memcpy(h, &hdr, sizeof(hdr));
+	a[0] = 0;
+	a[1] = STUN_ATTR_XOR_PEER_ADDRESS;
+	a[2] = 0;
+	a[3] = addr_len;
+	a[4] = 0;
+	a[5] = v6 ? STUN_FAMILY_IPV6 : STUN_FAMILY_IPV4;
+	a[6] = peer->port.b[0] ^ 0x21;
+	a[7] = peer->port.b[1] ^ 0x12;
+	for (i = 0; i < addr_len - 4; i++)
+		a[8 + i] = peer->ip.b[(v6 ? 0 : 12) + i] ^ h[4 + i];
+	a += STUN_ATTR_HDR_LEN + addr_len;
+	a[0] = 0;
+	a[1] = STUN_ATTR_DATA;
+	memcpy(a + 2, be16_make(len).b, 2);
+	return (uint8_t)(a + 4 - h);
+}
+
+void relay_peer(struct worker *w, struct pkt *p)
+{
+	const struct sock_addr *local, peer = { p->src, p->sport };
+	struct session *s = &w->session[p->slot];
+	uint16_t len = pkt_payload_len(p);
+	uint8_t prefix[RELAY_PREFIX_MAX];
+	struct relay_out o = { .len = len, .prefix = prefix };
+	uint64_t relayed;
+	struct peer *c;
+
+	if (unlikely(s->expiry <= w->now)) {
+		pkt_drop(w, p->m, DROP_SESSION_EXPIRED);
+		return;
+	}
+	c = session_peer(w, p->slot, &peer);
+	if (unlikely(!c || c->channel == 0 || c->perm_expiry <= w->now))
+		c = session_permission(w, p->slot, &peer.ip);
+	if (unlikely(!c)) {
+		pkt_drop(w, p->m, DROP_NO_PERMISSION);
+		return;
+	}
+	local = &w->dp->conf->listener[s->listener].addr;
+	if (likely(c->channel && be16_eq(c->port, p->sport) && c->chan_expiry > w->now)) {
+		chandata_write(prefix, c->channel, len);
+		o.prefix_len = CHANDATA_HDR_LEN;
+	} else {
+		o.fingerprint = s->flags & SESSION_FINGERPRINT;
+		o.suffix_len = (uint8_t)(-len & 3);
+		o.prefix_len = data_prefix(prefix, &peer, len, o.fingerprint);
+	}
+	o.src = local;
+	o.dst = &s->client;
+	o.df = p->v6 ? ip_is_v4(&s->client.ip) && p->l4_len > 1280 - IPV6_HDR : p->df;
+	o.nh = &s->client_nh;
+	o.csum = csum_bytes(s->csum, prefix, o.prefix_len);
+	relayed = csum_be16(csum_be16(csum_ip(csum_ip(0, &p->src), &p->dst), p->sport), p->dport);
+	o.csum_removed = relayed;
+	if (relay_emit(w, p, &o)) {
+		count(w, CNT_RELAY_TO_CLIENT);
+		count_add(w, CNT_RELAY_TO_CLIENT_BYTES, len);
+	}
+}
+
+void relay_loop_input(struct worker *w, struct rte_mbuf *m)
+{
+	const uint8_t *h = rte_pktmbuf_mtod(m, uint8_t *), *udp;
+	struct pkt p = { .m = m, .v6 = h[0] >> 4 == 6 };
+
+	/* Written by relay_emit() a moment ago: nothing to distrust. */
+	if (p.v6) {
+		memcpy(&p.src, h + 8, 16);
+		memcpy(&p.dst, h + 24, 16);
+		p.tos = (uint8_t)(h[0] << 4 | h[1] >> 4);
+		p.ttl = h[7];
+		p.l3_len = IPV6_HDR;
+	} else {
+		struct be32 a;
+
+		memcpy(a.b, h + 12, 4);
+		p.src = ip_from_v4(a);
+		memcpy(a.b, h + 16, 4);
+		p.dst = ip_from_v4(a);
+		p.tos = h[1];
+		p.ttl = h[8];
+		p.df = h[6] & 0x40;
+		p.l3_len = IPV4_HDR;
+	}
+	udp = h + p.l3_len;
+	memcpy(p.sport.b, udp, 2);
+	memcpy(p.dport.b, udp + 2, 2);
+	p.l4_len = (uint16_t)(m->pkt_len - p.l3_len);
+	p.proto = IP_PROTO_UDP;
+	p.local = dplane_local(w->dp, &p.dst);
+	p.slot = p.local && p.local->relay != CTL_RELAY_NONE ?
+			 w->relay_slot[p.local->relay][be16_get(p.dport)] :
+			 SLOT_NONE;
+	if (p.slot == SLOT_NONE)
+		pkt_drop(w, m, DROP_RELAY_PORT);
+	else
+		relay_peer(w, &p);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TURN_SESSION_H
+#define FL_DP_TURN_SESSION_H
+
+/*
+ * Sessions: what a worker must know of an allocation to relay for it. The control process
+ * installs them by slot; the flow table leads from the client's leg to the slot, the relay table
+ * from a relayed port to it. Permissions and channels are records: the first stands in the
+ * session, more come from the worker's pool and are found through one hash.
+ */
+#include "../net/ip.h"
+
+/*
+ * A permission (channel 0), or a channel and the permission that came with it. A channel record
+ * also holds its address's permission, so that one record answers for a packet.
+ */
+struct peer {
+	struct ip_addr ip;
+	struct be16 port;     /* 0 unless a channel is bound */
+	uint16_t channel;     /* 0: a permission */
+	uint32_t perm_expiry; /* seconds; the permission of ip */
+	uint32_t chan_expiry; /* seconds; the binding */
+	uint32_t nh;	      /* cached next hop, see neigh_find() */
+	uint32_t next;	      /* record of the same session in the pool, SLOT_NONE at the end */
+	uint16_t csum;	      /* folded sum: ip, port, relayed address, relayed port */
+	uint16_t pad;
+};
+_Static_assert(sizeof(struct peer) == 40, "budget of a session");
+
+struct session {
+	/* First line: both directions. */
+	uint32_t gen; /* 0: free slot */
+	uint32_t expiry; /* seconds */
+	struct ctl_relay relay[2];
+	struct sock_addr client;
+	uint16_t listener;
+	uint16_t flags; /* enum ctl_session_flags */
+	uint16_t csum;	/* folded sum: client's and listener's addresses and ports */
+	uint32_t client_nh;
+	uint32_t peers; /* pool records, SLOT_NONE if there are none */
+	uint32_t epoch; /* of the last replay that named it */
+	uint8_t pad[12];
+	/* Second line: the first permission or channel. */
+	struct peer first;
+	uint8_t pad2[24];
+} __rte_cache_aligned;
+_Static_assert(sizeof(struct session) == 128, "two cache lines");
+_Static_assert(offsetof(struct session, first) == 64, "hot part is one line");
+
+/* Key of both hashes. Flow: ip, port of the client, id of the listener. Record: see peer_key(). */
+struct key24 {
+	struct ip_addr ip;
+	struct be16 port;
+	uint16_t tag; /* listener, or channel */
+	uint32_t slot;
+};
+_Static_assert(sizeof(struct key24) == 24, "three words");
+
+/*
+ * Keyed multiplicative hash: a client chooses its port, and a CRC would let it choose the bucket
+ * too.
+ */
+static inline uint32_t key24_hash(const uint64_t secret[4], const struct key24 *k)
+{
+	uint64_t x[3];
+	__uint128_t a, b;
+
+	memcpy(x, k, sizeof(x));
+	a = (__uint128_t)(x[0] ^ secret[0]) * (x[1] ^ secret[1]);
+	b = (__uint128_t)(x[2] ^ secret[2]) * (secret[3] ^ (uint64_t)a ^ (uint64_t)(a >> 64));
+	return (uint32_t)((uint64_t)b ^ (uint64_t)(b >> 64));
+}
+
+static inline struct key24 flow_key(const struct ip_addr *ip, struct be16 port, uint16_t listener)
+{
+	return (struct key24){ .ip = *ip, .port = port, .tag = listener };
+}
+
+static inline const struct ip_addr *relay_ip(const struct dplane *dp, const struct ctl_relay *r)
+{
+	return &dp->conf->relay[r->relay].addr;
+}
+
+/* Worker's tables; part of worker_create(). */
+bool session_tables_create(struct worker *w, char *err, size_t errlen);
+void session_tables_free(struct worker *w);
+
+/* Commands (cmd.c). False when a value is impossible or a table is full. */
+bool session_set(struct worker *w, const struct cmd_session_set *c);
+bool session_del(struct worker *w, const struct ctl_sid *sid);
+bool session_perm_set(struct worker *w, const struct cmd_perm_set *c);
+bool session_chan_set(struct worker *w, const struct cmd_chan_set *c);
+
+/* Marks of a replay: what it did not name is deleted, a few sessions a turn. */
+void session_sync_begin(struct worker *w);
+void session_sync_end(struct worker *w);
+/* Goes on with the deletion; returns slots looked at. */
+uint32_t session_sweep(struct worker *w, uint32_t budget);
+
+/* Channel number to record; NULL if it is not bound. Expiry is the caller's to check. */
+struct peer *session_channel(struct worker *w, uint32_t slot, uint16_t channel);
+/* Record of exactly this transport address (a channel), or NULL. */
+struct peer *session_peer(struct worker *w, uint32_t slot, const struct sock_addr *a);
+/* A record whose permission covers ip now, or NULL. */
+struct peer *session_permission(struct worker *w, uint32_t slot, const struct ip_addr *ip);
+
+#endif

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tx.h"
+#include "rx.h"
+#include "net/neigh.h"
+#include "turn/relay.h"
+
+#include <rte_ethdev.h>
+
+static void port_flush(struct worker *w, uint16_t port)
+{
+	const struct port *p = &w->dp->port[port];
+	struct tx_batch *b = &w->tx[port];
+	uint64_t bytes = 0;
+	uint16_t i, sent;
+
+	for (i = 0; i < b->n; i++)
+		bytes += b->m[i]->pkt_len;
+	sent = rte_eth_tx_burst(p->id, w->id, b->m, b->n);
+	if (unlikely(sent < b->n)) {
+		/* A second try lets a slow device free descriptors; then the rest is lost. */
+		sent = (uint16_t)(sent +
+				  rte_eth_tx_burst(p->id, w->id, b->m + sent, (uint16_t)(b->n - sent)));
+		for (i = sent; i < b->n; i++) {
+			bytes -= b->m[i]->pkt_len;
+			pkt_drop(w, b->m[i], DROP_TX_FULL);
+		}
+		stat_add(&w->port_counters[port].tx_full, (uint64_t)(b->n - sent));
+	}
+	count_add(w, CNT_TX, sent);
+	stat_add(&w->port_counters[port].tx_packets, sent);
+	stat_add(&w->port_counters[port].tx_bytes, bytes);
+	b->n = 0;
+}
+
+/* One segment for devices that send no chains; NULL (and m dropped) when it cannot be had. */
+static struct rte_mbuf *frame_linear(struct worker *w, struct rte_mbuf *m)
+{
+	struct rte_mbuf *c;
+
+	if (RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 && rte_pktmbuf_linearize(m) == 0)
+		return m;
+	c = rte_pktmbuf_copy(m, w->pool, 0, UINT32_MAX);
+	if (!c || c->nb_segs > 1) {
+		rte_pktmbuf_free(c);
+		pkt_drop(w, m, DROP_NO_MBUF);
+		return NULL;
+	}
+	rte_pktmbuf_free(m);
+	return c;
+}
+
+void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m)
+{
+	const struct port *p = &w->dp->port[port];
+	struct tx_batch *b = &w->tx[port];
+
+	if (unlikely(m->nb_segs > 1 && !p->multi_seg)) {
+		m = frame_linear(w, m);
+		if (!m)
+			return;
+	}
+	if (unlikely(w->id >= p->tx_queues)) {
+		handover(w, (uint16_t)(w->id % p->tx_queues), m, HANDOVER_TX, port);
+		return;
+	}
+	b->m[b->n++] = m;
+	if (unlikely(b->n == TX_BATCH))
+		port_flush(w, port);
+}
+
+/* ---- between workers ---- */
+
+static uint32_t handover_flush(struct worker *w, uint16_t to)
+{
+	struct tx_batch *b = &w->handover[to];
+	uint16_t i, n = b->n;
+	uint32_t sent;
+
+	sent = rte_ring_sp_enqueue_burst(w->dp->handover[w->id][to], (void **)b->m, n, NULL);
+	for (i = (uint16_t)sent; i < n; i++)
+		pkt_drop(w, b->m[i], DROP_HANDOVER_FULL);
+	count_add(w, CNT_HANDOVER_OUT, sent);
+	b->n = 0;
+	return sent;
+}
+
+void handover(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_kind kind,
+	      uint16_t port)
+{
+	struct tx_batch *b = &w->handover[to];
+
+	m->hash.usr = (uint32_t)kind << 16 | port;
+	b->m[b->n++] = m;
+	if (b->n == TX_BATCH)
+		handover_flush(w, to);
+}
+
+void handover_neigh(struct worker *w, const struct rte_mbuf *m, uint16_t port)
+{
+	uint16_t i;
+
+	for (i = 0; i < w->dp->n_workers; i++) {
+		struct rte_mbuf *c;
+
+		if (i == w->id)
+			continue;
+		/* Without a copy the other worker asks for itself: nothing is lost. */
+		c = rte_pktmbuf_copy(m, w->pool, 0, UINT32_MAX);
+		if (!c)
+			continue;
+		count(w, CNT_MADE);
+		handover(w, i, c, HANDOVER_NEIGH, port);
+	}
+}
+
+static void handover_take(struct worker *w, struct rte_mbuf *m)
+{
+	uint16_t port = (uint16_t)m->hash.usr;
+
+	switch ((enum handover_kind)(m->hash.usr >> 16)) {
+	case HANDOVER_RX:
+		rx_burst(w, &m, 1, port, RX_STEERED);
+		break;
+	case HANDOVER_NEIGH:
+		rx_burst(w, &m, 1, port, RX_COPY);
+		break;
+	case HANDOVER_TX:
+		tx_frame(w, port, m);
+		break;
+	case HANDOVER_LOOP:
+		relay_loop_input(w, m);
+		break;
+	}
+}
+
+uint32_t handover_input(struct worker *w)
+{
+	struct rte_mbuf *m[BURST], *rx[BURST];
+	uint32_t total = 0;
+	uint16_t from, i, n, n_rx;
+
+	for (from = 0; from < w->dp->n_workers; from++) {
+		if (from == w->id)
+			continue;
+		n = (uint16_t)rte_ring_sc_dequeue_burst(w->dp->handover[from][w->id], (void **)m,
+							BURST, NULL);
+		count_add(w, CNT_HANDOVER_IN, n);
+		total += n;
+		/* Frames of one port go through the stages together. */
+		for (i = 0, n_rx = 0; i < n; i++) {
+			if (m[i]->hash.usr >> 16 != HANDOVER_RX ||
+			    (n_rx && rx[0]->hash.usr != m[i]->hash.usr))
+				handover_take(w, m[i]);
+			else
+				rx[n_rx++] = m[i];
+		}
+		if (n_rx)
+			rx_burst(w, rx, n_rx, (uint16_t)rx[0]->hash.usr, RX_STEERED);
+	}
+	return total;
+}
+
+uint32_t loop_input(struct worker *w)
+{
+	struct rte_mbuf *m[TX_BATCH];
+	uint16_t i, n = w->n_loop;
+
+	/* What is looped meanwhile waits for the next turn, so that a turn ends. */
+	memcpy(m, w->loop, n * sizeof(m[0]));
+	w->n_loop = 0;
+	for (i = 0; i < n; i++)
+		relay_loop_input(w, m[i]);
+	return n;
+}
+
+uint32_t tx_flush(struct worker *w)
+{
+	uint32_t n = 0;
+	uint16_t i;
+
+	for (i = 0; i < w->n_ports; i++) {
+		if (w->tx[i].n) {
+			n += w->tx[i].n;
+			port_flush(w, i);
+		}
+	}
+	for (i = 0; i < w->dp->n_workers; i++)
+		if (i != w->id && w->handover[i].n)
+			n += handover_flush(w, i);
+	return n;
+}
