@@ -71,6 +71,7 @@ struct dplane {
 	/* Shared region. Base and size as mapped here. */
 	struct region *region;
 	uint64_t region_size;
+	uint64_t port_info; /* offset of struct ctl_port_info[n_ports] */
 	int wake_cp; /* eventfd */
 
 	/* handover[from][to]: single producer, single consumer; NULL on the diagonal */
@@ -128,5 +129,8 @@ static inline uint16_t dplane_client_worker(const struct dplane *dp, const struc
 
 /* Fills the tables above from the configuration. On failure one sentence in err. */
 bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t errlen);
+
+/* Gives an opened port its link-local address, made from its MAC. */
+void dplane_add_link_local(struct dplane *dp, struct port *port);
 
 #endif

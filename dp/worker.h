@@ -84,6 +84,7 @@ struct worker {
 	uint16_t n_loop;
 
 	/* Boundary. */
+	struct ctl_worker layout; /* as we made it; what stands in the region may be altered */
 	struct ring cmd;
 	struct ring evt;
 	bool rings_ok;		   /* false once the control process lied */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dplane.h"
+
+#include <stdio.h>
+#include <sys/random.h>
+
+static struct local_addr *local_add(struct dplane *dp, const struct ip_addr *ip, uint16_t port)
+{
+	uint32_t h = local_hash(ip);
+	uint16_t i;
+
+	while ((i = dp->local_slot[h]) != LOCAL_NONE) {
+		if (ip_eq(&dp->local[i].ip, ip))
+			return &dp->local[i];
+		h = (h + 1) & (LOCAL_TABLE - 1);
+	}
+	i = dp->n_local++;
+	dp->local_slot[h] = i;
+	dp->local[i] = (struct local_addr){ .ip = *ip, .port = port, .relay = CTL_RELAY_NONE };
+	return &dp->local[i];
+}
+
+static void listeners_init(struct dplane *dp)
+{
+	const struct config *c = dp->conf;
+	uint16_t i;
+
+	memset(dp->udp_listener, 0xff, sizeof(dp->udp_listener));
+	for (i = 0; i < c->n_listener; i++) {
+		uint16_t port = be16_get(c->listener[i].addr.port);
+
+		if (c->listener[i].transport != TRANSPORT_UDP)
+			continue;
+		dp->udp_listener_next[i] = dp->udp_listener[port];
+		dp->udp_listener[port] = i;
+	}
+}
+
+/* Relay addresses may be given more than once with other ports: the table keeps one range. */
+static bool relays_init(struct dplane *dp, char *err, size_t errlen)
+{
+	const struct config *c = dp->conf;
+	char text[ADDR_STR_MAX];
+	uint16_t i;
+
+	for (i = 0; i < c->n_relay; i++) {
+		struct local_addr *l = (struct local_addr *)dplane_local(dp, &c->relay[i].addr);
+
+		if (!l || l->relay != CTL_RELAY_NONE) {
+			snprintf(err, errlen, "%s: relays[%u].address: %s %s", c->file, i,
+				 ip_format(&c->relay[i].addr, text, sizeof(text)),
+				 l ? "stands twice" : "is not an address of any port");
+			return false;
+		}
+		l->relay = i;
+		l->relay_min = c->relay[i].port_min;
+		l->relay_max = c->relay[i].port_max;
+	}
+	return true;
+}
+
+bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t errlen)
+{
+	uint32_t i, j;
+
+	dp->conf = conf;
+	dp->n_workers = conf->dataplane.n_workers;
+	memset(dp->local_slot, 0xff, sizeof(dp->local_slot));
+	for (i = 0; i < conf->n_port; i++)
+		for (j = 0; j < conf->port[i].n_addr; j++)
+			local_add(dp, &conf->port[i].addr[j].ip, (uint16_t)i);
+	listeners_init(dp);
+	if (!relays_init(dp, err, errlen))
+		return false;
+	for (i = 0; i < 32768; i++)
+		dp->port_owner[i] = (uint8_t)relay_port_worker((uint16_t)(i << 1), dp->n_workers);
+	if (getrandom(dp->hash_key, sizeof(dp->hash_key), 0) != sizeof(dp->hash_key)) {
+		snprintf(err, errlen, "the system gives no random numbers: %m");
+		return false;
+	}
+	return true;
+}
+
+void dplane_add_link_local(struct dplane *dp, struct port *port)
+{
+	const uint8_t *m = port->mac.addr_bytes;
+
+	/* RFC 4291 appendix A: modified EUI-64 */
+	port->link_local = (struct ip_addr){ { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, m[0] ^ 2, m[1], m[2],
+					       0xff, 0xfe, m[3], m[4], m[5] } };
+	local_add(dp, &port->link_local, port->idx);
+}

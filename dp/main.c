@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fairlead-dp: start, run, stop. */
+#include "port.h"
+#include "region.h"
+#include "service.h"
+#include "worker.h"
+
+#include <getopt.h>
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { EAL_ARGS = 24, ERR_MAX = 512 };
+
+static struct dplane dplane;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	atomic_store(&dplane.stop, true);
+}
+
+static void usage(FILE *out)
+{
+	fputs("usage: fairlead-dp [--config FILE]\n"
+	      "The dataplane of Fairlead: moves packets, on the CPUs and ports of the configuration.\n\n"
+	      "  --config FILE  configuration (default: $FAIRLEAD_CONFIG, or "
+	      "/etc/fairlead/fairlead.yaml)\n"
+	      "  --version      print the version\n"
+	      "  --help         this text; keys and defaults: fairlead-cp --config-help\n",
+	      out);
+}
+
+/* Free huge pages in MB, of the default size. */
+static uint64_t hugepages_free_mb(void)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	unsigned long long n = 0, kb = 0;
+	char line[128];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		sscanf(line, "HugePages_Free: %llu", &n);
+		sscanf(line, "Hugepagesize: %llu kB", &kb);
+	}
+	if (f)
+		fclose(f);
+	return n * kb / 1024;
+}
+
+static bool hugepages_decide(const struct config *c, bool *huge, char *err)
+{
+	uint64_t mb = hugepages_free_mb();
+
+	*huge = c->dataplane.hugepages != HUGEPAGES_NO && mb >= c->dataplane.memory_mb;
+	if (c->dataplane.hugepages == HUGEPAGES_YES && !*huge) {
+		snprintf(err, ERR_MAX,
+			 "%s: dataplane.hugepages: %llu MB of huge pages are free and memory-mb wants "
+			 "%u; reserve more (sysctl vm.nr_hugepages=N) or set hugepages: auto",
+			 c->file, (unsigned long long)mb, c->dataplane.memory_mb);
+		return false;
+	}
+	fprintf(stderr, "fairlead-dp: memory: %u MB in %s pages\n", c->dataplane.memory_mb,
+		*huge ? "huge" : "ordinary");
+	return true;
+}
+
+static bool eal_start(const struct config *c, char *err)
+{
+	char lcores[16 * (CTL_WORKERS_MAX + 1)], mem[16], prefix[32], *argv[EAL_ARGS];
+	bool huge, pci = false;
+	int argc = 0, n;
+	uint16_t i;
+
+	if (!hugepages_decide(c, &huge, err))
+		return false;
+	n = snprintf(lcores, sizeof(lcores), "--lcores=0@%u", c->dataplane.main_cpu);
+	for (i = 0; i < c->dataplane.n_workers; i++)
+		n += snprintf(lcores + n, sizeof(lcores) - (size_t)n, ",%u@%u", i + 1,
+			      c->dataplane.workers[i]);
+	for (i = 0; i < c->n_port; i++)
+		pci |= port_is_pci(c->port[i].device);
+	snprintf(mem, sizeof(mem), "%u", c->dataplane.memory_mb);
+	snprintf(prefix, sizeof(prefix), "--file-prefix=fl%d", (int)getpid());
+	argv[argc++] = (char *)"fairlead-dp";
+	argv[argc++] = lcores;
+	argv[argc++] = (char *)"-m";
+	argv[argc++] = mem;
+	argv[argc++] = prefix;
+	argv[argc++] = (char *)"--in-memory";
+	argv[argc++] = (char *)"--no-telemetry";
+	argv[argc++] = (char *)"--log-level=*:warning";
+	argv[argc++] = (char *)"--log-level=user1:notice";
+	if (!huge)
+		argv[argc++] = (char *)"--no-huge";
+	if (!pci)
+		argv[argc++] = (char *)"--no-pci";
+	else
+		argv[argc++] = (char *)"--allow=0000:00:00.0"; /* ports are probed one by one */
+	argv[argc] = NULL;
+	if (rte_eal_init(argc, argv) >= 0)
+		return true;
+	snprintf(err, ERR_MAX, "%s: dataplane: DPDK does not start (CPUs, memory-mb, or privileges?): %s",
+		 c->file, rte_strerror(rte_errno));
+	return false;
+}
+
+/* Rings from each worker to each other. */
+static bool handover_create(struct dplane *dp, char *err)
+{
+	char name[RTE_RING_NAMESIZE];
+	uint16_t i, j;
+
+	for (i = 0; i < dp->n_workers; i++) {
+		for (j = 0; j < dp->n_workers; j++) {
+			if (i == j)
+				continue;
+			snprintf(name, sizeof(name), "handover%u.%u", i, j);
+			dp->handover[i][j] = rte_ring_create(name, RING_HANDOVER, SOCKET_ID_ANY,
+							     RING_F_SP_ENQ | RING_F_SC_DEQ);
+			if (!dp->handover[i][j]) {
+				snprintf(err, ERR_MAX, "%s: dataplane.memory-mb: too small for %u workers",
+					 dp->conf->file, dp->n_workers);
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+static bool workers_create(struct dplane *dp, char *err)
+{
+	uint16_t i;
+
+	dp->tsc_per_us = (double)rte_get_tsc_hz() / 1e6;
+	for (i = 0; i < dp->n_workers; i++) {
+		dp->worker[i] = worker_create(dp, i, err, ERR_MAX);
+		if (!dp->worker[i])
+			return false;
+	}
+	return handover_create(dp, err);
+}
+
+static bool ports_open(struct dplane *dp, char *err)
+{
+	uint16_t i;
+
+	for (i = 0; i < dp->conf->n_port; i++) {
+		if (!port_open(dp, i, err, ERR_MAX))
+			return false;
+		fprintf(stderr, "fairlead-dp: port %s: %s, %u queues, %s\n", dp->port[i].conf->name,
+			dp->port[i].driver, dp->port[i].rx_queues, dp->port[i].steering);
+	}
+	/* Workers learn how many ports there are only now. */
+	for (i = 0; i < dp->n_workers; i++)
+		dp->worker[i]->n_ports = dp->n_ports;
+	return true;
+}
+
+static void dplane_close(struct dplane *dp, struct service *s, int region_fd)
+{
+	uint16_t i;
+
+	service_close(s);
+	for (i = 0; i < dp->n_ports; i++)
+		port_close(&dp->port[i]);
+	for (i = 0; i < dp->n_workers; i++)
+		worker_free(dp->worker[i]);
+	region_destroy(dp, region_fd);
+	rte_eal_cleanup();
+}
+
+static void dplane_run(struct dplane *dp, struct service *s)
+{
+	uint16_t i;
+
+	for (i = 0; i < dp->n_workers; i++)
+		rte_eal_remote_launch(worker_run, dp->worker[i], i + 1u);
+	fprintf(stderr, "fairlead-dp: ready, %u worker%s, control socket %s\n", dp->n_workers,
+		dp->n_workers == 1 ? "" : "s", dp->conf->dataplane.socket);
+	service_run(s);
+	rte_eal_mp_wait_lcore();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+						 { "version", no_argument, NULL, 'v' },
+						 { "help", no_argument, NULL, 'h' },
+						 { 0 } };
+	const char *path = getenv("FAIRLEAD_CONFIG");
+	struct sigaction sa = { .sa_handler = on_signal };
+	struct service service = { .dp = &dplane, .client_fd = -1, .listen_fd = -1 };
+	struct dplane *dp = &dplane;
+	char err[ERR_MAX] = "";
+	struct config *c;
+	int region_fd = -1, opt;
+	bool ok;
+
+	while ((opt = getopt_long(argc, argv, "c:vh", options, NULL)) != -1) {
+		if (opt == 'c')
+			path = optarg;
+		else if (opt == 'v')
+			return puts("fairlead-dp " FAIRLEAD_VERSION) < 0;
+		else
+			return usage(opt == 'h' ? stdout : stderr), opt == 'h' ? 0 : 2;
+	}
+	if (optind < argc)
+		return usage(stderr), 2;
+	c = config_load(path ? path : "/etc/fairlead/fairlead.yaml", err, sizeof(err));
+	if (!c || !dplane_init(dp, c, err, sizeof(err)) || !eal_start(c, err)) {
+		fprintf(stderr, "fairlead-dp: %s\n", err);
+		return 1;
+	}
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	dp->wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	region_fd = region_create(dp, err, sizeof(err));
+	ok = region_fd >= 0 && workers_create(dp, err) && ports_open(dp, err) &&
+	     service_open(&service, dp, region_fd, err, sizeof(err));
+	if (ok)
+		dplane_run(dp, &service);
+	else
+		fprintf(stderr, "fairlead-dp: %s\n", err);
+	dplane_close(dp, &service, region_fd);
+	config_free(c);
+	return ok ? 0 : 1;
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "port.h"
+#include "worker.h"
+
+#include <rte_bus_pci.h>
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <rte_flow.h>
+#include <stdio.h>
+
+bool port_is_pci(const char *device)
+{
+	unsigned int domain, bus, dev, fn;
+	char c;
+
+	return sscanf(device, "%x:%x:%x.%u%c", &domain, &bus, &dev, &fn, &c) == 4;
+}
+
+/* Error sentence of port idx; r is a negative errno. */
+static bool port_fail(const struct dplane *dp, uint16_t idx, const char *key, const char *what,
+		      int r, char *err, size_t errlen)
+{
+	const struct config_port *c = &dp->conf->port[idx];
+
+	snprintf(err, errlen, "%s: ports[%u].%s (%s, %s): %s%s%s", dp->conf->file, idx, key,
+		 c->name, c->device, what, r ? ": " : "", r ? strerror(r < 0 ? -r : r) : "");
+	return false;
+}
+
+static bool port_probe(struct dplane *dp, uint16_t idx, uint16_t *id, char *err, size_t errlen)
+{
+	const struct config_port *c = &dp->conf->port[idx];
+	char devargs[CONFIG_STR_MAX + 8];
+	uint16_t first = RTE_MAX_ETHPORTS, i;
+	bool before[RTE_MAX_ETHPORTS] = { false };
+	int r;
+
+	RTE_ETH_FOREACH_DEV(i)
+		before[i] = true;
+	snprintf(devargs, sizeof(devargs), "%s%s", port_is_pci(c->device) ? "" : "vdev:", c->device);
+	r = rte_dev_probe(devargs);
+	if (r < 0)
+		return port_fail(dp, idx, "device", "cannot be opened (is it there, and free?)", r,
+				 err, errlen);
+	RTE_ETH_FOREACH_DEV(i)
+		if (!before[i] && first == RTE_MAX_ETHPORTS)
+			first = i;
+	if (first == RTE_MAX_ETHPORTS)
+		return port_fail(dp, idx, "device", "gave no Ethernet port", 0, err, errlen);
+	*id = first;
+	return true;
+}
+
+/* Drivers whose kernel or device keeps a flow on one queue though they tell of no RSS. */
+static bool driver_is_sticky(const char *name)
+{
+	return !strcmp(name, "net_af_xdp") || !strcmp(name, "net_af_packet");
+}
+
+static void port_describe(struct port *p, const struct rte_eth_dev_info *info,
+			  const struct rte_eth_conf *conf)
+{
+	snprintf(p->driver, sizeof(p->driver), "%s", info->driver_name);
+	snprintf(p->offloads, sizeof(p->offloads), "rx-ip-csum %s, rx-l4-csum %s, tx-chains %s, rss %s",
+		 p->rx_csum_ip ? "device" : "software", p->rx_csum_l4 ? "device" : "software",
+		 p->multi_seg ? "device" : "software",
+		 conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG ? "device" : "none");
+}
+
+static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t errlen)
+{
+	struct rte_eth_conf conf = { 0 };
+	struct rte_eth_dev_info info;
+	int r = rte_eth_dev_info_get(p->id, &info);
+
+	if (r < 0)
+		return port_fail(dp, p->idx, "device", "tells nothing of itself", r, err, errlen);
+	p->rx_queues = RTE_MIN(dp->n_workers, info.max_rx_queues);
+	p->tx_queues = RTE_MIN(dp->n_workers, info.max_tx_queues);
+	conf.rxmode.offloads = info.rx_offload_capa &
+			       (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (p->rx_queues > 1 && info.flow_type_rss_offloads) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+	}
+	if (info.max_mtu && info.max_mtu < UINT16_MAX && p->mtu > info.max_mtu)
+		return port_fail(dp, p->idx, "mtu", "is more than the device carries", 0, err, errlen);
+	conf.rxmode.mtu = p->mtu;
+	p->rx_csum_ip = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+	p->rx_csum_l4 = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+	p->multi_seg = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	p->flow_sticky = p->rx_queues == dp->n_workers &&
+			 (conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS ||
+			  driver_is_sticky(info.driver_name));
+	port_describe(p, &info, &conf);
+	r = rte_eth_dev_configure(p->id, p->rx_queues, p->tx_queues, &conf);
+	if (r < 0)
+		return port_fail(dp, p->idx, "device", "refuses its configuration", r, err, errlen);
+	return true;
+}
+
+static bool port_queues(struct dplane *dp, struct port *p, char *err, size_t errlen)
+{
+	uint16_t rx = p->conf->rx_desc, tx = p->conf->tx_desc, q;
+	int r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &rx, &tx);
+
+	for (q = 0; r >= 0 && q < p->rx_queues; q++)
+		r = rte_eth_rx_queue_setup(p->id, q, rx, rte_eth_dev_socket_id(p->id), NULL,
+					   dp->worker[q]->pool);
+	for (q = 0; r >= 0 && q < p->tx_queues; q++)
+		r = rte_eth_tx_queue_setup(p->id, q, tx, rte_eth_dev_socket_id(p->id), NULL);
+	if (r < 0)
+		return port_fail(dp, p->idx, "device", "gives no queue (mbufs or rx-desc too few, or busy?)",
+				 r, err, errlen);
+	return true;
+}
+
+/* One rule: packets to this relay address whose port's pair is of worker q go to queue q. */
+static bool steer_rule(const struct port *p, const struct ip_addr *ip, uint16_t q, uint16_t mask)
+{
+	struct rte_flow_attr attr = { .ingress = 1 };
+	struct rte_flow_item_ipv4 v4 = { 0 }, v4_mask = { .hdr.dst_addr = UINT32_MAX };
+	struct rte_flow_item_ipv6 v6 = { 0 }, v6_mask = { 0 };
+	struct rte_flow_item_udp udp = { .hdr.dst_port = rte_cpu_to_be_16((uint16_t)(q << 1)) };
+	struct rte_flow_item_udp udp_mask = { .hdr.dst_port = rte_cpu_to_be_16(mask) };
+	struct rte_flow_action_queue queue = { .index = q };
+	struct rte_flow_item item[] = {
+		{ .type = RTE_FLOW_ITEM_TYPE_ETH },
+		{ .type = RTE_FLOW_ITEM_TYPE_IPV4, .spec = &v4, .mask = &v4_mask },
+		{ .type = RTE_FLOW_ITEM_TYPE_UDP, .spec = &udp, .mask = &udp_mask },
+		{ .type = RTE_FLOW_ITEM_TYPE_END },
+	};
+	struct rte_flow_action act[] = {
+		{ .type = RTE_FLOW_ACTION_TYPE_QUEUE, .conf = &queue },
+		{ .type = RTE_FLOW_ACTION_TYPE_END },
+	};
+	struct rte_flow_error e;
+
+	memset(v6_mask.hdr.dst_addr, 0xff, 16);
+	memcpy(v6.hdr.dst_addr, ip->b, 16);
+	memcpy(&v4.hdr.dst_addr, ip->b + 12, 4);
+	if (!ip_is_v4(ip))
+		item[1] = (struct rte_flow_item){ .type = RTE_FLOW_ITEM_TYPE_IPV6, .spec = &v6,
+						  .mask = &v6_mask };
+	return rte_flow_validate(p->id, &attr, item, act, &e) == 0 &&
+	       rte_flow_create(p->id, &attr, item, act, &e) != NULL;
+}
+
+/*
+ * How relayed ports reach their worker: by rules where the device takes a mask on the port (a
+ * power of two workers), else the receiving worker hands over.
+ */
+static void port_steer(struct dplane *dp, struct port *p)
+{
+	uint16_t mask = (uint16_t)((dp->n_workers - 1) << 1), q, i;
+	struct rte_flow_error e;
+	bool ok = dp->n_workers > 1 && p->rx_queues == dp->n_workers &&
+		  (dp->n_workers & (dp->n_workers - 1)) == 0;
+
+	for (i = 0; ok && i < dp->conf->n_relay; i++)
+		for (q = 0; ok && q < dp->n_workers; q++)
+			ok = steer_rule(p, &dp->conf->relay[i].addr, q, mask);
+	if (!ok && dp->n_workers > 1)
+		rte_flow_flush(p->id, &e);
+	p->steered = ok;
+	snprintf(p->steering, sizeof(p->steering), "clients: %s; relayed ports: %s",
+		 dp->n_workers == 1 ? "one worker" : p->flow_sticky ? "queue" : "hash and hand-over",
+		 dp->n_workers == 1 ? "one worker" : ok ? "rte_flow" : "hand-over");
+}
+
+bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
+{
+	const struct config_port *c = &dp->conf->port[idx];
+	struct port *p = &dp->port[idx];
+	int r;
+
+	*p = (struct port){ .idx = idx, .conf = c, .mtu = c->mtu, .vlan = c->vlan };
+	p->l2_len = c->vlan ? RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN : RTE_ETHER_HDR_LEN;
+	if (!port_probe(dp, idx, &p->id, err, errlen))
+		return false;
+	dp->n_ports = (uint16_t)(idx + 1);
+	if (!port_configure(dp, p, err, errlen) || !port_queues(dp, p, err, errlen))
+		return false;
+	r = rte_eth_dev_start(p->id);
+	if (r < 0)
+		return port_fail(dp, idx, "device", "does not start", r, err, errlen);
+	r = rte_eth_macaddr_get(p->id, &p->mac);
+	if (r < 0)
+		return port_fail(dp, idx, "device", "has no MAC address", r, err, errlen);
+	/* Neighbour discovery is multicast; a device that cannot filter hears it all anyway. */
+	rte_eth_allmulticast_enable(p->id);
+	dplane_add_link_local(dp, p);
+	port_steer(dp, p);
+	return true;
+}
+
+void port_close(struct port *port)
+{
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(port->id, &info) < 0)
+		return;
+	rte_eth_dev_stop(port->id);
+	rte_eth_dev_close(port->id);
+}
+
+void port_publish(const struct dplane *dp, const struct port *port)
+{
+	struct ctl_port_info *i = region_at(dp->region, dp->region_size,
+					    dp->port_info + port->idx * sizeof(*i), sizeof(*i),
+					    alignof(struct ctl_port_info));
+	uint32_t seq = atomic_load_explicit(&i->seq, memory_order_relaxed) | 1;
+	struct rte_eth_link link = { 0 };
+	struct rte_eth_stats st = { 0 };
+
+	rte_eth_link_get_nowait(port->id, &link);
+	rte_eth_stats_get(port->id, &st);
+	atomic_store_explicit(&i->seq, seq, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	i->link_up = link.link_status;
+	i->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
+	i->mtu = port->mtu;
+	i->rx_queues = port->rx_queues;
+	i->tx_queues = port->tx_queues;
+	i->vlan = port->vlan;
+	memcpy(i->mac, port->mac.addr_bytes, 6);
+	snprintf(i->name, sizeof(i->name), "%s", port->conf->name);
+	snprintf(i->driver, sizeof(i->driver), "%s", port->driver);
+	snprintf(i->steering, sizeof(i->steering), "%s", port->steering);
+	snprintf(i->offloads, sizeof(i->offloads), "%s", port->offloads);
+	i->rx_missed = st.imissed;
+	i->rx_nombuf = st.rx_nombuf;
+	i->rx_errors = st.ierrors;
+	i->tx_errors = st.oerrors;
+	atomic_store_explicit(&i->seq, seq + 1, memory_order_release);
+}

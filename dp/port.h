@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_PORT_H
+#define FL_DP_PORT_H
+
+/* Ethernet devices: any ethdev, with the offloads it has and software for the rest. */
+#include "dplane.h"
+
+/*
+ * Opens, configures and starts port idx of the configuration; workers' pools must exist. On
+ * failure false, and one sentence in err that names the key.
+ */
+bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen);
+void port_close(struct port *port);
+
+/* Whether a device name is a PCI address (else it is a vdev with arguments). */
+bool port_is_pci(const char *device);
+
+/* Rewrites the port's entry in the region. */
+void port_publish(const struct dplane *dp, const struct port *port);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "service.h"
+#include "port.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <rte_log.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SERVICE_POLL_MS = 100 };
+
+static bool socket_is_live(const struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	bool live = fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return live;
+}
+
+bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err, size_t errlen)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	const char *path = dp->conf->dataplane.socket;
+
+	*s = (struct service){ .dp = dp, .region_fd = region_fd, .client_fd = -1 };
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	s->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s->listen_fd >= 0 && socket_is_live(&a)) {
+		snprintf(err, errlen,
+			 "%s: dataplane.socket: %s is served by another fairlead-dp; stop it first",
+			 dp->conf->file, path);
+		return false;
+	}
+	unlink(path);
+	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    chmod(path, 0600) < 0 || listen(s->listen_fd, 4) < 0) {
+		snprintf(err, errlen, "%s: dataplane.socket: cannot listen on %s: %m", dp->conf->file,
+			 path);
+		return false;
+	}
+	return true;
+}
+
+static void service_detach(struct service *s, const char *why)
+{
+	if (s->attached)
+		RTE_LOG(NOTICE, USER1, "fairlead-cp detached: %s\n", why);
+	close(s->client_fd);
+	s->client_fd = -1;
+	s->attached = false;
+}
+
+/* Rings that the last control process broke are made anew before the next may come. */
+static bool service_rings_ready(struct service *s)
+{
+	bool ready = true;
+	uint16_t i;
+
+	for (i = 0; i < s->dp->n_workers; i++) {
+		struct worker *w = s->dp->worker[i];
+
+		if (!atomic_load_explicit(&w->rings_broken, memory_order_acquire))
+			continue;
+		if (s->client_fd >= 0)
+			service_detach(s, "it wrote nonsense into a ring");
+		atomic_store_explicit(&w->rings_reset, true, memory_order_release);
+		ready = false;
+	}
+	return ready;
+}
+
+static bool service_welcome(struct service *s, enum ctl_verdict verdict)
+{
+	struct ctl_welcome msg = { .magic = CTL_ABI_MAGIC, .abi_version = CTL_ABI_VERSION,
+				   .verdict = verdict, .region_size = s->dp->region_size,
+				   .config_digest = config_digest(s->dp->conf) };
+	int fds[2] = { s->region_fd, s->dp->wake_cp };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(fds))];
+	} ctl = { .bytes = { 0 } };
+	struct iovec iov = { &msg, sizeof(msg) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (verdict == CTL_WELCOME) {
+		struct cmsghdr *c;
+
+		m.msg_control = ctl.bytes;
+		m.msg_controllen = sizeof(ctl.bytes);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(fds));
+		memcpy(CMSG_DATA(c), fds, sizeof(fds));
+	}
+	return sendmsg(s->client_fd, &m, MSG_NOSIGNAL) == (ssize_t)sizeof(msg);
+}
+
+/* The first message of a control process; anything after it is a breach. */
+static void service_hello(struct service *s)
+{
+	enum ctl_verdict verdict = CTL_WELCOME;
+	struct ctl_hello hello;
+	ssize_t n = recv(s->client_fd, &hello, sizeof(hello), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n != sizeof(hello) || s->attached || hello.magic != CTL_ABI_MAGIC) {
+		service_detach(s, n == 0 ? "it ended" : "it broke the protocol");
+		return;
+	}
+	if (hello.abi_version != CTL_ABI_VERSION)
+		verdict = CTL_BAD_ABI;
+	else if (hello.config_digest != config_digest(s->dp->conf))
+		verdict = CTL_BAD_CONFIG;
+	if (!service_welcome(s, verdict) || verdict != CTL_WELCOME) {
+		RTE_LOG(WARNING, USER1, "fairlead-cp (pid %u) refused: %s\n", hello.pid,
+			verdict == CTL_BAD_ABI	    ? "built for another boundary version" :
+			verdict == CTL_BAD_CONFIG ? "runs another configuration" :
+						    "cannot send descriptors");
+		service_detach(s, "refused");
+		return;
+	}
+	s->attached = true;
+	RTE_LOG(NOTICE, USER1, "fairlead-cp attached, pid %u\n", hello.pid);
+}
+
+static void service_accept(struct service *s)
+{
+	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	struct service busy = *s;
+
+	if (fd < 0)
+		return;
+	if (s->client_fd < 0) {
+		s->client_fd = fd;
+		return;
+	}
+	busy.client_fd = fd;
+	service_welcome(&busy, CTL_BUSY);
+	close(fd);
+}
+
+static void service_publish(struct service *s)
+{
+	struct timespec t;
+	uint16_t i;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	if ((uint64_t)t.tv_sec == s->published)
+		return;
+	s->published = (uint64_t)t.tv_sec;
+	for (i = 0; i < s->dp->n_ports; i++)
+		port_publish(s->dp, &s->dp->port[i]);
+}
+
+void service_run(struct service *s)
+{
+	while (!atomic_load_explicit(&s->dp->stop, memory_order_relaxed)) {
+		struct pollfd p[2] = { { .fd = -1, .events = POLLIN },
+				       { .fd = s->client_fd, .events = POLLIN } };
+
+		service_publish(s);
+		if (service_rings_ready(s))
+			p[0].fd = s->listen_fd;
+		p[1].fd = s->client_fd;
+		if (poll(p, 2, SERVICE_POLL_MS) <= 0)
+			continue;
+		if (p[1].revents && s->client_fd >= 0)
+			service_hello(s);
+		if (p[0].revents)
+			service_accept(s);
+	}
+}
+
+void service_close(struct service *s)
+{
+	if (s->client_fd >= 0)
+		close(s->client_fd);
+	if (s->listen_fd >= 0) {
+		close(s->listen_fd);
+		unlink(s->dp->conf->dataplane.socket);
+	}
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_SERVICE_H
+#define FL_DP_SERVICE_H
+
+/*
+ * The main thread after start: lets the control process attach over the Unix socket, watches it,
+ * publishes what the ports tell. Never touches a packet.
+ */
+#include "dplane.h"
+
+struct service {
+	struct dplane *dp;
+	int region_fd;
+	int listen_fd;
+	int client_fd;	/* connected socket; -1: nobody */
+	bool attached;	/* it has been welcomed */
+	uint64_t published; /* second of the last port_publish() */
+};
+
+/* Binds the socket; replaces one that a dead process left. False and one sentence in err. */
+bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err, size_t errlen);
+/* Runs until dp->stop. */
+void service_run(struct service *s);
+void service_close(struct service *s);
+
+#endif

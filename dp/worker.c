@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "worker.h"
+#include "rate.h"
+#include "rx.h"
+#include "tx.h"
+#include "net/ip.h"
+#include "net/neigh.h"
+#include "turn/relay.h"
+
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_pause.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <time.h>
+
+enum { SWEEP_BUDGET = 256, CLOCK_US = 500 };
+
+/* ---- life ---- */
+
+/* Shared memory is addressed through the layout we made, never through what stands there now. */
+static bool worker_rings_attach(struct worker *w)
+{
+	const struct ctl_worker *l = &w->layout;
+	uint8_t *base = (uint8_t *)w->dp->region;
+
+	w->counters = (struct ctl_counters *)(base + l->counters);
+	w->port_counters = (struct ctl_port_counters *)(base + l->ports);
+	return ring_attach_reader(&w->cmd, (struct ring_shm *)(base + l->cmd_ring), l->cmd_slots) &&
+	       ring_attach_writer(&w->evt, (struct ring_shm *)(base + l->evt_ring), l->evt_slots);
+}
+
+static struct rate_table *rate_create(uint32_t per_second)
+{
+	struct rate_table *t = rte_malloc("rate", sizeof(*t), 64);
+	uint64_t key[2];
+
+	if (t && getrandom(key, sizeof(key), 0) == sizeof(key)) {
+		rate_init(t, per_second, key);
+		return t;
+	}
+	rte_free(t);
+	return NULL;
+}
+
+static bool worker_pools(struct worker *w, char *err, size_t errlen)
+{
+	const struct config_dataplane *c = &w->dp->conf->dataplane;
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	snprintf(name, sizeof(name), "mbufs%u", w->id);
+	w->pool = rte_pktmbuf_pool_create(name, c->mbufs, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+					  SOCKET_ID_ANY);
+	w->handover = rte_zmalloc("handover", sizeof(*w->handover) * w->dp->n_workers, 64);
+	w->binding_rate = rate_create(c->binding_rate);
+	w->request_rate = rate_create(c->request_rate);
+	snprintf(name, sizeof(name), "neigh%u", w->id);
+	w->neigh = neigh_create(c->neighbours, c->neighbour_queue, name, SOCKET_ID_ANY);
+	if (w->pool && w->handover && w->binding_rate && w->request_rate && w->neigh)
+		return true;
+	snprintf(err, errlen,
+		 "%s: dataplane.memory-mb: %u MB are too few for worker %u with %u packet buffers",
+		 w->dp->conf->file, c->memory_mb, w->id, c->mbufs);
+	return false;
+}
+
+struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t errlen)
+{
+	struct worker *w = rte_zmalloc("worker", sizeof(*w), RTE_CACHE_LINE_SIZE);
+
+	if (!w) {
+		snprintf(err, errlen, "%s: dataplane.memory-mb: too small for worker %u",
+			 dp->conf->file, id);
+		return NULL;
+	}
+	w->dp = dp;
+	w->id = id;
+	w->n_ports = dp->n_ports;
+	w->layout = dp->region->worker[id];
+	w->rings_ok = worker_rings_attach(w);
+	if (!worker_pools(w, err, errlen) || !session_tables_create(w, err, errlen) ||
+	    !frag_create(w, err, errlen)) {
+		worker_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	frag_destroy(w);
+	session_tables_free(w);
+	if (w->neigh)
+		neigh_free(w, w->neigh);
+	rte_free(w->binding_rate);
+	rte_free(w->request_rate);
+	rte_free(w->handover);
+	rte_mempool_free(w->pool);
+	rte_free(w);
+}
+
+/* ---- boundary ---- */
+
+void worker_rings_broken(struct worker *w)
+{
+	w->rings_ok = false;
+	atomic_store_explicit(&w->rings_broken, true, memory_order_release);
+}
+
+void worker_rings_reset(struct worker *w)
+{
+	if (!atomic_load_explicit(&w->rings_reset, memory_order_acquire))
+		return;
+	atomic_store(&w->cmd.shm->head, 0);
+	atomic_store(&w->cmd.shm->tail, 0);
+	atomic_store(&w->evt.shm->head, 0);
+	atomic_store(&w->evt.shm->tail, 0);
+	w->rings_ok = worker_rings_attach(w);
+	atomic_store_explicit(&w->rings_reset, false, memory_order_relaxed);
+	atomic_store_explicit(&w->rings_broken, false, memory_order_release);
+}
+
+/* ---- loop ---- */
+
+void worker_clock(struct worker *w, uint64_t now_us)
+{
+	w->now_us = now_us;
+	w->now_ms = now_us / 1000;
+	w->now = (uint32_t)(now_us / 1000000);
+}
+
+/* Reads the clock (vDSO, no system call) when half a millisecond of cycles has passed. */
+static void worker_time(struct worker *w)
+{
+	struct timespec t;
+
+	w->tsc = rte_rdtsc();
+	if (likely(w->tsc < w->tsc_next))
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	worker_clock(w, (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+	w->tsc_next = w->tsc + (uint64_t)(w->dp->tsc_per_us * CLOCK_US);
+}
+
+static void worker_gauges(struct worker *w)
+{
+	count_set(w, CNT_NEIGHBOURS, neigh_count(w->neigh));
+	count_set(w, CNT_MBUFS_FREE, rte_mempool_avail_count(w->pool));
+	count_set(w, CNT_HELD, neigh_held(w->neigh) + frag_held(w) + w->n_loop);
+}
+
+static void worker_tick(struct worker *w)
+{
+	if (likely(w->now_ms < w->tick_ms))
+		return;
+	w->tick_ms = w->now_ms + NEIGH_TICK_MS;
+	neigh_tick(w);
+	frag_tick(w);
+	worker_gauges(w);
+}
+
+uint32_t worker_turn(struct worker *w)
+{
+	uint32_t n = 0;
+
+	worker_time(w);
+	n += rx_ports(w);
+	n += handover_input(w);
+	n += loop_input(w);
+	n += cmd_input(w, CMD_BUDGET);
+	n += session_sweep(w, SWEEP_BUDGET);
+	worker_tick(w);
+	n += tx_flush(w);
+	punt_wake(w);
+	return n;
+}
+
+/*
+ * Nothing to do: spin for a while, then nap, each nap twice as long up to the configured limit.
+ * A packet that comes during a nap waits for its end at most.
+ */
+static void worker_idle(struct worker *w)
+{
+	struct timespec nap = { 0 };
+
+	if (w->dp->conf->dataplane.idle == IDLE_POLL || ++w->idle_turns < IDLE_TURNS) {
+		rte_pause();
+		return;
+	}
+	w->nap_us = RTE_MIN(w->nap_us ? w->nap_us * 2 : NAP_FIRST_US,
+			    w->dp->conf->dataplane.idle_max_us);
+	nap.tv_nsec = (long)w->nap_us * 1000;
+	count(w, CNT_SLEEPS);
+	nanosleep(&nap, NULL);
+}
+
+int worker_run(void *arg)
+{
+	struct worker *w = arg;
+
+	/* The default slack of 50 us would double the shortest naps many times over. */
+	prctl(PR_SET_TIMERSLACK, 1000UL);
+	while (!atomic_load_explicit(&w->dp->stop, memory_order_relaxed)) {
+		uint32_t n = worker_turn(w);
+
+		count(w, CNT_LOOPS);
+		if (likely(n)) {
+			w->idle_turns = 0;
+			w->nap_us = 0;
+			count_add(w, CNT_BUSY_CYCLES, rte_rdtsc() - w->tsc);
+		} else {
+			count(w, CNT_LOOPS_IDLE);
+			worker_idle(w);
+		}
+	}
+	tx_flush(w);
+	worker_gauges(w);
+	return 0;
+}
