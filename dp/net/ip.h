@@ -11,7 +11,7 @@ enum {
 	IPV4_HDR = 20,
 	IPV6_HDR = 40,
 	UDP_HDR = 8,
-	IP_TTL = 64, /* of packets we make */
+	IP_TTL_OWN = 64, /* of packets we make */
 	IP_PROTO_ICMP = 1,
 	IP_PROTO_TCP = 6,
 	IP_PROTO_UDP = 17,
