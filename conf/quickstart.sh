@@ -1,0 +1,521 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Fairlead in one command, on one machine:
+#
+#   fl-client                    fl-relay                     fl-peer
+#   10.1.0.2        client0 <-> access    core <-> peer0      10.2.0.2
+#   fd00:1::2            10.1.0.1 fd00:1::1                   fd00:2::2
+#                        10.2.0.1 fd00:2::1
+#
+# The addresses of fl-relay are fairlead-dp's own: the kernel there has none, and hands every
+# packet of access and core to it through AF_XDP.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+BUILD=${FAIRLEAD_BUILD:-build}
+[[ $BUILD == /* ]] || BUILD=$ROOT/$BUILD
+CONFIG=${FAIRLEAD_CONFIG:-$ROOT/conf/fairlead.yaml}
+RUN=/run/fairlead
+STATE=/var/lib/fairlead
+ETC=/etc/fairlead
+NAMESPACES=(fl-client fl-relay fl-peer)
+PROGRAMS=(fairlead-dp fairlead-cp fairlead)
+BUSY_TRIES=10 # a port's AF_XDP socket is busy for a while after its process has ended
+
+# ---- words ----
+
+usage()
+{
+	cat <<-END
+	Usage: conf/quickstart.sh [--detach | --check | --down | --help]
+
+	Installs what is missing, builds into build/, makes the namespaces fl-client, fl-relay and
+	fl-peer, starts fairlead-dp and fairlead-cp in fl-relay, and runs until interrupted.
+
+	  --detach  return once the relay serves, and leave it running
+	  --check   relay real traffic with an independent client over every transport, print a
+	            verdict and exit 0 or 1; what was not running before is taken down again
+	  --down    stop everything and remove what this script made
+	  --help    this text
+
+	FAIRLEAD_CONFIG=FILE  another configuration for the same namespaces (conf/fairlead.yaml)
+	FAIRLEAD_BUILD=DIR    another build directory, taken as it is (build)
+	END
+}
+
+say() { echo "quickstart: $*"; }
+warn() { echo "quickstart: $*" >&2; }
+
+# die SENTENCE [LOG]: the end, with the last lines of a log.
+die()
+{
+	warn "$1"
+	[[ -z ${2:-} ]] || tail -n 20 "$2" | sed 's/^/    /' >&2
+	exit 1
+}
+
+# How to use what runs. Part of the interface: people copy these lines.
+explain()
+{
+	cat <<-END
+
+	Fairlead serves TURN over UDP on 10.1.0.1:3478 and [fd00:1::1]:3478 in fl-relay.
+	User demo, password fairlead, realm fairlead.test.
+
+	  a client:      ip netns exec fl-client turnutils_uclient -u demo -w fairlead -e 10.2.0.2 -n 100 10.1.0.1
+	  its peer:      ip netns exec fl-peer turnutils_peer -p 3480
+	  look inside:   ${BUILD#"$PWD"/}/fairlead --config $CONFIG status   (workers, ports, sessions, drops)
+	  logs:          $RUN/fairlead-dp.log and $RUN/fairlead-cp.log
+	  check it:      conf/quickstart.sh --check
+	  take it down:  conf/quickstart.sh --down
+
+	END
+}
+
+# ---- small tools ----
+
+# await SECONDS COMMAND...: until the command succeeds; false when the time is over.
+await()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < end)) || return 1
+		sleep 0.1
+	done
+}
+
+# alive PROGRAM: whether the process of our PID file still is that program.
+alive()
+{
+	local pid exe
+	pid=$(cat "$RUN/$1.pid" 2>/dev/null) || return 1
+	exe=$(readlink "/proc/$pid/exe" 2>/dev/null) || return 1
+	[[ $(basename "${exe% (deleted)}") == "$1" ]]
+}
+
+gone() { ! alive "$1"; }
+
+# stop PROGRAM: asks, and after ten seconds insists.
+stop()
+{
+	if alive "$1"; then
+		say "stopping $1"
+		kill "$(cat "$RUN/$1.pid")" 2>/dev/null || true
+		if ! await 10 gone "$1"; then
+			warn "$1 did not stop when asked; it is killed"
+			kill -KILL "$(cat "$RUN/$1.pid")" 2>/dev/null || true
+			await 5 gone "$1" || warn "$1 does not go away"
+		fi
+	fi
+	rm -f "$RUN/$1.pid"
+}
+
+# set_kernel FILE VALUE [NAMESPACE]: false where the kernel's settings cannot be changed.
+set_kernel()
+{
+	local in=()
+	[[ -z ${3:-} ]] || in=(ip netns exec "$3")
+	# shellcheck disable=SC2016 # the inner shell expands them, in its namespace
+	"${in[@]}" sh -c 'echo "$2" >"$1"' sh "$1" "$2" 2>/dev/null
+}
+
+# ---- steps ----
+
+need_root()
+{
+	((EUID != 0)) || return 0
+	command -v sudo >/dev/null ||
+		die "needs root for namespaces and network ports; run it as root (there is no sudo)"
+	exec sudo ${FAIRLEAD_CONFIG:+"FAIRLEAD_CONFIG=$FAIRLEAD_CONFIG"} \
+		${FAIRLEAD_BUILD:+"FAIRLEAD_BUILD=$FAIRLEAD_BUILD"} "$ROOT/conf/quickstart.sh" "$@"
+}
+
+# install_packages PURPOSE...: of conf/packages.txt, what is not there yet.
+install_packages()
+{
+	local purpose name program missing=() policy=/usr/sbin/policy-rc.d made='' failed=''
+	while read -r purpose name program; do
+		[[ " $* " == *" $purpose "* ]] || continue
+		[[ -z $program ]] || ! command -v "$program" >/dev/null || continue
+		[[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] ||
+			missing+=("$name")
+	done < <(grep -v '^#' "$ROOT/conf/packages.txt")
+	((${#missing[@]})) || return 0
+	command -v apt-get >/dev/null ||
+		die "this is no Debian: install what these packages hold, and try again: ${missing[*]}"
+	say "installing ${missing[*]}"
+	# coturn is here for its test programs: its server must not start.
+	if [[ ! -e $policy ]]; then
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+		made=1
+	fi
+	apt_get update || true # an old list may do
+	apt_get install -y --no-install-recommends "${missing[@]}" || failed=1
+	[[ -z $made ]] || rm -f "$policy"
+	[[ -z $failed ]] ||
+		die "apt-get could not install ${missing[*]}; its words are above (is there a network?)"
+}
+
+apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 "$@" </dev/null >&2; }
+
+build()
+{
+	local log=$BUILD/quickstart.log
+	if [[ -n ${FAIRLEAD_BUILD:-} ]]; then
+		local p
+		for p in "${PROGRAMS[@]}"; do
+			[[ -x $BUILD/$p ]] || die "$BUILD/$p is not there: build it first"
+		done
+		return
+	fi
+	say "building into $BUILD"
+	mkdir -p "$BUILD"
+	if [[ ! -f $BUILD/build.ninja ]]; then
+		meson setup "$BUILD" "$ROOT" >"$log" 2>&1 || die "meson setup failed:" "$log"
+	fi
+	ninja -C "$BUILD" "${PROGRAMS[@]}" >"$log" 2>&1 || die "the build failed:" "$log"
+	chown -R --reference="$ROOT" "$BUILD" # under sudo the tree stays its owner's
+}
+
+# Directories, and the place where the fairlead command looks by itself. --down removes only what
+# is marked here as made by us.
+make_places()
+{
+	if [[ ! -e $STATE ]]; then
+		mkdir -p "$STATE"
+		chmod 700 "$STATE"
+		touch "$RUN/made-state"
+	fi
+	if [[ -L $ETC/fairlead.yaml && -e $RUN/made-etc ]]; then
+		ln -sfn "$CONFIG" "$ETC/fairlead.yaml"
+	elif [[ ! -e $ETC/fairlead.yaml ]]; then
+		mkdir -p "$ETC"
+		ln -sfn "$CONFIG" "$ETC/fairlead.yaml"
+		touch "$RUN/made-etc"
+	fi
+}
+
+# The configuration names CPUs 0 and 1; here others may be ours.
+fit_cpus()
+{
+	local part cpus=()
+	while read -r part; do
+		mapfile -t -O ${#cpus[@]} cpus < <(seq "${part%-*}" "${part#*-}")
+	done < <(awk '/^Cpus_allowed_list:/ { print $2 }' /proc/self/status | tr , '\n')
+	[[ " ${cpus[*]} " == *" 0 "* && " ${cpus[*]} " == *" 1 "* ]] && return
+	[[ $CONFIG == "$ROOT/conf/fairlead.yaml" ]] || return 0
+	((${#cpus[@]} > 1)) || die "two CPUs are needed, one for the worker and one for everything else"
+	say "CPUs ${cpus[0]} and ${cpus[1]} instead of 0 and 1"
+	sed -e "s/^  workers:.*/  workers: [${cpus[0]}]/" -e "s/^  main-cpu:.*/  main-cpu: ${cpus[1]}/" \
+		"$CONFIG" >"$RUN/fairlead.yaml"
+	CONFIG=$RUN/fairlead.yaml
+}
+
+make_namespaces()
+{
+	local ns
+	for ns in "${NAMESPACES[@]}"; do
+		ip netns list | grep -qw -- "$ns" && continue
+		say "making namespace $ns"
+		ip netns add "$ns" ||
+			die "cannot make a network namespace: this needs CAP_SYS_ADMIN (in a container: --privileged)"
+		ip -n "$ns" link set lo up
+	done
+	make_pair access client0 fl-client
+	make_pair core peer0 fl-peer
+	make_host fl-client client0 10.1.0.2/24 10.1.0.1 fd00:1::2/64 fd00:1::1
+	make_host fl-peer peer0 10.2.0.2/24 10.2.0.1 fd00:2::2/64 fd00:2::1
+}
+
+# make_pair PORT FAR NAMESPACE: a veth pair from fl-relay.
+make_pair()
+{
+	local out ns dev
+	ip -n fl-relay link show "$1" >/dev/null 2>&1 || {
+		say "making veth pair $1 (fl-relay) - $2 ($3)"
+		ip link add "$1" netns fl-relay type veth peer name "$2" netns "$3" ||
+			die "cannot make a veth pair: the kernel module veth is missing"
+	}
+	# Checksums left to a device that is none would reach the other side unfinished.
+	for out in "fl-relay $1" "$3 $2"; do
+		read -r ns dev <<<"$out"
+		ip netns exec "$ns" ethtool -K "$dev" rx off tx off tso off gso off gro off \
+			>/dev/null || die "ethtool cannot switch off the offloads of $dev in $ns"
+	done
+	# The kernel has no address on the relay's ports, not even one it makes by itself.
+	ip -n fl-relay link set "$1" addrgenmode none up
+}
+
+# make_host NAMESPACE DEVICE ADDR4 GATEWAY4 ADDR6 GATEWAY6
+make_host()
+{
+	local conf=/proc/sys/net/ipv6/conf/$2
+	set_kernel "$conf/accept_dad" 0 "$1" || true # nodad below does it as well
+	set_kernel "$conf/accept_ra" 0 "$1" || true
+	ip -n "$1" link set "$2" up
+	ip -n "$1" addr replace "$3" dev "$2"
+	ip -n "$1" addr replace "$5" dev "$2" nodad ||
+		die "$1 has no IPv6: boot without ipv6.disable=1"
+	ip -n "$1" route replace default via "$4"
+	ip -n "$1" -6 route replace default via "$6"
+}
+
+# Pages for DPDK's heap. Without them everything works, slower.
+make_hugepages()
+{
+	local pages=/proc/sys/vm/nr_hugepages size had free want
+	size=$(awk '/^Hugepagesize:/ { print $2 }' /proc/meminfo)
+	free=$(awk '/^HugePages_Free:/ { print $2 }' /proc/meminfo)
+	want=$(sed -n 's/^  memory-mb: *\([0-9]*\).*/\1/p' "$CONFIG" | head -n 1)
+	if [[ -z $size || ! -e $pages ]]; then
+		say "no hugepages: this kernel has none; ordinary pages do"
+		return
+	fi
+	want=$(((${want:-512} * 1024 + size - 1) / size))
+	had=$(cat "$pages")
+	if ((free < want)); then
+		set_kernel "$pages" $((had + want - free)) || true
+		free=$(awk '/^HugePages_Free:/ { print $2 }' /proc/meminfo)
+		if ((free < want)); then
+			set_kernel "$pages" "$had" || true
+			say "no hugepages: $want of $size kB are wanted and the kernel gave $free;" \
+				"ordinary pages do (for speed: sysctl vm.nr_hugepages=$want early after boot)"
+			return
+		fi
+		[[ -e $RUN/hugepages-before ]] || echo "$had" >"$RUN/hugepages-before"
+	fi
+	if ! grep -q ' hugetlbfs ' /proc/mounts; then
+		if mkdir -p /dev/hugepages 2>/dev/null &&
+			mount -t hugetlbfs none /dev/hugepages 2>/dev/null; then
+			touch "$RUN/made-hugetlbfs"
+		else
+			say "no hugepages: hugetlbfs cannot be mounted; ordinary pages do"
+			return
+		fi
+	fi
+	say "hugepages: $free of $size kB"
+}
+
+# launch PROGRAM: in fl-relay, in the background, with a log and a PID file.
+launch()
+{
+	ulimit -l unlimited 2>/dev/null ||
+		warn "memory cannot be locked without bound (ulimit -l): AF_XDP may refuse"
+	ulimit -c unlimited 2>/dev/null || true
+	ip netns exec fl-relay setsid "$BUILD/$1" --config "$CONFIG" \
+		>"$RUN/$1.log" 2>&1 </dev/null 9>&- &
+	echo $! >"$RUN/$1.pid"
+	disown
+}
+
+# The configuration names this socket, or leaves it to the default.
+dp_socket()
+{
+	awk '/^[a-z]/ { top = $1 } top == "dataplane:" && $1 == "socket:" { print $2 }' "$CONFIG" |
+		grep . || echo /run/fairlead/dp.sock
+}
+
+dp_up() { gone fairlead-dp || [[ -S $(dp_socket) ]]; }
+cli() { "$BUILD/fairlead" --config "$CONFIG" "$@"; }
+attached() { cli --json status 2>/dev/null | grep -Eq '"attached": *true'; }
+cp_up() { gone fairlead-cp || attached; }
+
+start_dp()
+{
+	local try
+	alive fairlead-dp && return
+	say "starting fairlead-dp in fl-relay"
+	for ((try = 1; ; try++)); do
+		rm -f "$(dp_socket)"
+		launch fairlead-dp
+		await 60 dp_up || die "fairlead-dp is not ready after 60 seconds:" "$RUN/fairlead-dp.log"
+		alive fairlead-dp && return
+		if ((try == BUSY_TRIES)) || ! grep -qi 'busy' "$RUN/fairlead-dp.log"; then
+			die "fairlead-dp ended:" "$RUN/fairlead-dp.log"
+		fi
+		sleep 1
+	done
+}
+
+start_cp()
+{
+	if ! alive fairlead-cp; then
+		say "starting fairlead-cp in fl-relay"
+		launch fairlead-cp
+	fi
+	await 30 cp_up || die "fairlead-cp is not attached after 30 seconds:" "$RUN/fairlead-cp.log"
+	alive fairlead-cp || die "fairlead-cp ended:" "$RUN/fairlead-cp.log"
+}
+
+make_user()
+{
+	cli user list 2>/dev/null | grep -qw demo && return
+	say "making user demo"
+	cli user add demo fairlead >/dev/null || die "user demo could not be made"
+}
+
+up()
+{
+	exec 9>/run/fairlead.lock
+	flock -n 9 || { say "another one is at work; waiting for it"; flock 9; }
+	install_packages build run check
+	mkdir -p "$RUN"
+	fit_cpus
+	make_places
+	build
+	"$BUILD/fairlead-cp" --check-config "$CONFIG" >/dev/null ||
+		die "the configuration is wrong, as said above"
+	make_namespaces
+	make_hugepages
+	start_dp
+	start_cp
+	make_user
+	exec 9>&-
+	say "ready"
+}
+
+down()
+{
+	local ns
+	stop fairlead-cp
+	stop fairlead-dp
+	for ns in "${NAMESPACES[@]}"; do
+		ip netns list 2>/dev/null | grep -qw -- "$ns" || continue
+		say "removing namespace $ns"
+		ip netns del "$ns"
+	done
+	if [[ -e $RUN/made-hugetlbfs ]]; then
+		umount /dev/hugepages || warn "/dev/hugepages is in use and stays mounted"
+	fi
+	if [[ -e $RUN/hugepages-before ]]; then
+		set_kernel /proc/sys/vm/nr_hugepages "$(cat "$RUN/hugepages-before")" || true
+	fi
+	if [[ -e $RUN/made-etc ]]; then
+		rm -f "$ETC/fairlead.yaml"
+		rmdir --ignore-fail-on-non-empty "$ETC"
+	fi
+	[[ ! -e $RUN/made-state ]] || rm -rf "$STATE"
+	rm -rf "$RUN"
+	say "everything is down"
+}
+
+running() { alive fairlead-dp && alive fairlead-cp; }
+
+# Until a signal comes, or one of the processes goes.
+watch_over()
+{
+	trap 'trap - EXIT INT TERM; down; exit 0' INT TERM
+	trap 'down' EXIT
+	say "running until interrupted (Ctrl-C)"
+	while running; do
+		sleep 1
+	done
+	local p
+	for p in fairlead-dp fairlead-cp; do
+		alive "$p" || die "$p ended:" "$RUN/$p.log"
+	done
+}
+
+# ---- the check ----
+
+PEER_PID=
+
+stop_peer()
+{
+	[[ -z $PEER_PID ]] || kill "$PEER_PID" 2>/dev/null || true
+	PEER_PID=
+}
+
+peer_listens() { ip netns exec fl-peer ss -Hlun sport = :3480 | grep -q 3480; }
+
+# relay NAME EXPECTED ARGUMENT...: one run of coturn's client; EXPECTED messages must come back.
+relay()
+{
+	local name=$1 expected=$2 log=$RUN/check.log got lost
+	shift 2
+	ip netns exec fl-client timeout 60 turnutils_uclient -u demo -w fairlead -r 3480 "$@" \
+		>"$log" 2>&1 || true
+	got=$(sed -n 's/.*tot_recv_msgs=\([0-9]*\).*/\1/p' "$log" | tail -n 1)
+	lost=$(sed -n 's/.*Total lost packets \([0-9]*\).*/\1/p' "$log" | tail -n 1)
+	if [[ ${got:-0} -eq $expected && ${lost:-x} == 0 ]]; then
+		say "  ok      $name: $got of $expected messages came back"
+		return
+	fi
+	say "  FAILED  $name: ${got:-0} of $expected messages came back"
+	tail -n 10 "$log" | sed 's/^/    /' >&2
+	return 1
+}
+
+# Every transport this version serves, with both families: UDP.
+check()
+{
+	local failed=0 v4=(-e 10.2.0.2 10.1.0.1) v6=(-x -e fd00:2::2 fd00:1::1)
+	say "relaying with turnutils_uclient from fl-client to turnutils_peer in fl-peer"
+	ip netns exec fl-peer turnutils_peer -p 3480 >"$RUN/peer.log" 2>&1 </dev/null &
+	PEER_PID=$!
+	await 10 peer_listens || { stop_peer; die "turnutils_peer does not listen:" "$RUN/peer.log"; }
+	relay "UDP, IPv4, channels" 200 -n 100 -m 2 -c "${v4[@]}" || failed=1
+	relay "UDP, IPv4, Send and Data indications" 200 -n 100 -m 2 -c -s "${v4[@]}" || failed=1
+	relay "UDP, IPv6, channels" 200 -n 100 -m 2 -c "${v6[@]}" || failed=1
+	relay "UDP, IPv6, Send and Data indications" 200 -n 100 -m 2 -c -s "${v6[@]}" || failed=1
+	stop_peer
+	return $failed
+}
+
+check_command()
+{
+	local was=0 rc=0
+	running && was=1
+	((was)) || trap 'stop_peer; down' EXIT
+	up
+	check || rc=1
+	if ((rc == 0)); then
+		say "verdict: the relay works"
+	else
+		say "verdict: the relay does not work; the last lines of both logs:"
+		tail -n 10 "$RUN/fairlead-dp.log" "$RUN/fairlead-cp.log" >&2
+	fi
+	exit $rc
+}
+
+main()
+{
+	if [[ ${1:-} == --install ]]; then # tests/run.sh: packages of these purposes, no more
+		need_root "$@"
+		install_packages "${@:2}"
+		return
+	fi
+	(($# <= 1)) || { usage >&2; exit 2; }
+	case ${1:-} in
+	--help | -h) usage; return ;;
+	'' | --detach | --down | --check) need_root "$@" ;;
+	*) usage >&2; exit 2 ;;
+	esac
+	case ${1:-} in
+	--down) down ;;
+	--check) check_command ;;
+	--detach)
+		running || trap 'down' EXIT # nothing half-started stays behind
+		up
+		trap - EXIT
+		explain
+		;;
+	'')
+		if running; then
+			up
+			say "it was running already"
+			explain
+			return
+		fi
+		trap 'down' EXIT
+		up
+		explain
+		watch_over
+		;;
+	esac
+}
+
+main "$@"

@@ -1,0 +1,193 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# For tests/e2e/*_test.sh, which begin so:
+#
+#   #!/usr/bin/env bash
+#   # What this test pins, and where the standard or a requirement asks for it.
+#   . "$(dirname "$0")/lib.sh"
+#
+# A test runs as root against the programs in build/ and the namespaces of conf/quickstart.sh,
+# which run when it begins. It passes when it ends with 0; skip() counts as a failure, since what
+# did not run has shown nothing. What a test starts it ends: processes by start(), a configuration
+# by relay_config().
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+BUILD=$ROOT/build
+CONFIG=$ROOT/conf/fairlead.yaml
+RUN=/run/fairlead
+NAME=$(basename "$0" _test.sh)
+TMP=$(mktemp -d "/tmp/fairlead-$NAME.XXXXXX")
+CLIENT4=10.1.0.2 CLIENT6=fd00:1::2 # in fl-client
+PEER4=10.2.0.2 PEER6=fd00:2::2	   # in fl-peer
+SERVER4=10.1.0.1 SERVER6=fd00:1::1 # listeners
+RELAY4=10.2.0.1 RELAY6=fd00:2::1   # relayed addresses
+export ROOT BUILD CONFIG RUN CLIENT4 CLIENT6 PEER4 PEER6 SERVER4 SERVER6 RELAY4 RELAY6
+
+STARTED=()
+OWN_CONFIG=
+
+on_exit()
+{
+	local rc=$? pid
+	trap - EXIT
+	for pid in "${STARTED[@]}"; do
+		kill "$pid" 2>/dev/null || true
+	done
+	if [[ -n $OWN_CONFIG ]]; then
+		"$ROOT/conf/quickstart.sh" --down >/dev/null || true
+	fi
+	if ((rc == 0)); then
+		rm -rf "$TMP"
+	else
+		echo "$NAME: what it wrote is in $TMP"
+	fi
+	exit "$rc"
+}
+trap on_exit EXIT
+trap 'exit 130' INT TERM
+
+# ---- verdicts ----
+
+# fail SENTENCE...: the end of the test.
+fail()
+{
+	echo "$NAME: $*" >&2
+	exit 1
+}
+
+# skip WHY: counts as failed; for what this machine cannot show.
+skip()
+{
+	echo "$NAME: skipped: $*" >&2
+	exit 77
+}
+
+note() { echo "$NAME: $*"; }
+
+# assert WHAT COMMAND...
+assert()
+{
+	local what=$1
+	shift
+	"$@" || fail "$what: not so: $*"
+}
+
+# assert_num WHAT NUMBER OPERATOR NUMBER, as in: assert_num "lost packets" "$lost" -eq 0
+assert_num()
+{
+	[[ $2 =~ ^-?[0-9]+$ ]] || fail "$1: '$2' is no number"
+	# shellcheck disable=SC1072,SC1073
+	test "$2" "$3" "$4" || fail "$1: $2 is not $3 $4"
+}
+
+# assert_eq WHAT GOT WANT
+assert_eq() { [[ $2 == "$3" ]] || fail "$1: got '$2', want '$3'"; }
+
+# await SECONDS COMMAND...: until it succeeds; false when the time is over. Never sleep instead.
+await()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < end)) || return 1
+		sleep 0.1
+	done
+}
+
+# ---- where ----
+
+in_client() { ip netns exec fl-client "$@"; }
+in_relay() { ip netns exec fl-relay "$@"; }
+in_peer() { ip netns exec fl-peer "$@"; }
+
+# start LOG COMMAND...: in the background until the test ends; its PID is in $PID. The command is
+# a program, or in_client and the like with one.
+start()
+{
+	local log=$1
+	shift
+	case $1 in
+	in_client) set -- ip netns exec fl-client "${@:2}" ;;
+	in_relay) set -- ip netns exec fl-relay "${@:2}" ;;
+	in_peer) set -- ip netns exec fl-peer "${@:2}" ;;
+	esac
+	"$@" >"$log" 2>&1 </dev/null &
+	PID=$!
+	STARTED+=("$PID")
+}
+
+# listens NAMESPACE PORT: whether something has this UDP port.
+listens() { ip netns exec "$1" ss -Hlun "sport = :$2" | grep -q .; }
+
+# start_peer [PORT]: coturn's echo in fl-peer, on PORT and the one above.
+start_peer()
+{
+	start "$TMP/peer.log" in_peer turnutils_peer -p "${1:-3480}"
+	await 10 listens fl-peer "${1:-3480}" || fail "turnutils_peer does not listen"
+}
+
+# uclient LOG ARGUMENT...: coturn's client in fl-client as user demo.
+uclient()
+{
+	local log=$1
+	shift
+	in_client timeout "${UCLIENT_SECONDS:-60}" turnutils_uclient -u demo -w fairlead -r 3480 \
+		"$@" >"$log" 2>&1
+}
+
+# What a uclient log says came back, and was lost.
+uclient_received() { sed -n 's/.*tot_recv_msgs=\([0-9]*\).*/\1/p' "$1" | tail -n 1; }
+uclient_lost() { sed -n 's/.*Total lost packets \([0-9]*\).*/\1/p' "$1" | tail -n 1; }
+
+# ---- the relay ----
+
+# fl ARGUMENT...: the fairlead command.
+fl() { "$BUILD/fairlead" --config "$CONFIG" "$@"; }
+
+# fl_json COMMAND FILTER: a part of its JSON, by jq.
+fl_json() { fl --json "$1" | jq -r "$2"; }
+
+# counter NAME: of lib/counter.def, summed over the workers.
+counter() { fl_json workers "[.workers[].counters.\"$1\"] | if any(. == null) then null else add end"; }
+
+attached() { fl_json status .dataplane.attached 2>/dev/null | grep -qx true; }
+
+# dp_pid, cp_pid: of the running programs.
+dp_pid() { cat "$RUN/fairlead-dp.pid"; }
+cp_pid() { cat "$RUN/fairlead-cp.pid"; }
+
+# start_cp: again, after the test has ended it.
+start_cp()
+{
+	in_relay setsid "$BUILD/fairlead-cp" --config "$CONFIG" >>"$RUN/fairlead-cp.log" 2>&1 \
+		</dev/null &
+	echo $! >"$RUN/fairlead-cp.pid"
+	disown
+}
+
+# relay_config SED...: restarts the relay with the sample configuration, edited by sed expressions;
+# the next test gets the sample again. Fails if an expression changes nothing.
+relay_config()
+{
+	local before
+	cp "$ROOT/conf/fairlead.yaml" "$TMP/fairlead.yaml"
+	while (($#)); do
+		before=$(md5sum <"$TMP/fairlead.yaml")
+		sed -i -e "$1" "$TMP/fairlead.yaml"
+		[[ $before != "$(md5sum <"$TMP/fairlead.yaml")" ]] ||
+			fail "'$1' changes nothing in conf/fairlead.yaml"
+		shift
+	done
+	relay_start "$TMP/fairlead.yaml"
+}
+
+# relay_start FILE [BUILD]: restarts the relay with another configuration, and other programs.
+relay_start()
+{
+	OWN_CONFIG=1
+	CONFIG=$1
+	"$ROOT/conf/quickstart.sh" --down
+	FAIRLEAD_BUILD=${2:-$BUILD} FAIRLEAD_CONFIG=$1 "$ROOT/conf/quickstart.sh" --detach
+}

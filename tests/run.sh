@@ -1,0 +1,270 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Every test there is, on a machine that may be new: packages, builds (gcc, clang, sanitizers),
+# unit tests, fuzzers for a bounded time, static checks, and the end-to-end tests against the
+# set-up of conf/quickstart.sh. The last line is "N passed, N failed".
+set -uo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+cd "$ROOT" || exit 1
+LOGS=$ROOT/build-logs
+FUZZ_SECONDS=${FUZZ_SECONDS:-10}
+E2E_SECONDS=${E2E_SECONDS:-180}
+PATTERN=${1:-}
+PASSED=0
+FAILED=0
+
+usage()
+{
+	cat <<-END
+	Usage: tests/run.sh [PATTERN | --help]
+
+	Runs every test, or those whose name the extended regular expression PATTERN finds. Names:
+
+	  build:gcc build:clang build:sanitized
+	  unit:NAME:release unit:NAME:sanitized    tests/unit, meson's other tests
+	  fuzz:NAME                                tests/fuzz, each on its corpus and then on its own
+	  static:NAME                              tests/check-*.sh, shellcheck, licences
+	  e2e:quickstart e2e:NAME                  conf/quickstart.sh --check, tests/e2e/NAME_test.sh
+
+	FUZZ_SECONDS=N  time of each fuzzer ($FUZZ_SECONDS)
+	E2E_SECONDS=N   most an end-to-end test may take ($E2E_SECONDS)
+
+	A test that is skipped has shown nothing and counts as failed. Logs are in build-logs/.
+	END
+}
+
+say() { echo "== $*"; }
+want() { [[ -z $PATTERN || $1 =~ $PATTERN ]]; }
+
+# want_kind KIND: whether the pattern may find names of this kind, told by its beginning.
+want_kind()
+{
+	[[ $PATTERN =~ ^^?(build|unit|fuzz|static|e2e)(:|$) ]] || return 0
+	[[ ${BASH_REMATCH[1]} == "$1" ]]
+}
+
+passed() { PASSED=$((PASSED + 1)); echo "   ok      $1${2:+ ($2)}"; }
+
+# failed NAME WHY [LOG]
+failed()
+{
+	FAILED=$((FAILED + 1))
+	echo "   FAILED  $1: $2${3:+ ($3)}"
+	[[ -z ${3:-} || ! -s ${3:-} ]] || tail -n 15 "$3" | sed 's/^/           | /'
+}
+
+# none KIND WHY: absence is no success.
+none() { ! want "$1" || failed "$1" "$2"; }
+
+log_of() { echo "$LOGS/$(tr -c 'A-Za-z0-9_.\n-' '_' <<<"$1").log"; }
+
+# try NAME COMMAND...: one test that is one command. Skipped (77) is failed.
+try()
+{
+	local name=$1 log rc=0 begin=$SECONDS
+	shift
+	want "$name" || return 0
+	log=$(log_of "$name")
+	"$@" >"$log" 2>&1 </dev/null || rc=$?
+	case $rc in
+	0) passed "$name" "$((SECONDS - begin)) s" ;;
+	77) failed "$name" "was skipped" "$log" ;;
+	124 | 137) failed "$name" "took too long" "$log" ;;
+	*) failed "$name" "exit code $rc" "$log" ;;
+	esac
+	return $rc
+}
+
+finish()
+{
+	((PASSED + FAILED)) || failed "$PATTERN" "no test has such a name"
+	echo "$PASSED passed, $FAILED failed"
+	((FAILED == 0))
+	exit
+}
+
+# ---- machine ----
+
+need_root()
+{
+	((EUID != 0)) || return 0
+	command -v sudo >/dev/null || { echo "tests/run.sh needs root, and there is no sudo" >&2; exit 1; }
+	exec sudo FUZZ_SECONDS="$FUZZ_SECONDS" E2E_SECONDS="$E2E_SECONDS" "$ROOT/tests/run.sh" "$@"
+}
+
+install()
+{
+	say "packages"
+	conf/quickstart.sh --install build run check test || {
+		failed packages "not all could be installed"
+		finish
+	}
+}
+
+# ---- builds ----
+
+# build NAME DIR CC OPTION...: a failure counts even when the pattern is about something else.
+build()
+{
+	local name=$1 dir=$2 cc=$3 log begin=$SECONDS
+	shift 3
+	log=$(log_of "$name")
+	if { [[ -f $dir/build.ninja ]] || CC=$cc meson setup "$dir" "$@"; } >"$log" 2>&1 </dev/null &&
+		ninja -C "$dir" >>"$log" 2>&1 </dev/null; then
+		! want "$name" || passed "$name" "$((SECONDS - begin)) s"
+	else
+		failed "$name" "does not build" "$log"
+		return 1
+	fi
+}
+
+# ---- unit tests ----
+
+# unit DIR KIND: meson's tests, one by one from its log.
+unit()
+{
+	local dir=$1 kind=$2 name result log testlog=$1/meson-logs/testlog.json
+	local -A left=()
+	say "unit tests, $kind"
+	while read -r name; do
+		left[$name]=1
+	done < <(meson test -C "$dir" --list 2>/dev/null | grep / | sed 's/.* \/ //')
+	((${#left[@]})) || { none "unit:all:$kind" "there are none"; return; }
+	for name in "${!left[@]}"; do
+		want "unit:$name:$kind" || unset "left[$name]"
+	done
+	((${#left[@]})) || return 0
+	log=$(log_of "unit:$kind")
+	rm -f "$testlog"
+	meson test -C "$dir" --no-rebuild -t 3 "${!left[@]}" >"$log" 2>&1 </dev/null
+	while read -r name result; do
+		unset "left[$name]"
+		if [[ $result == OK ]]; then
+			passed "unit:$name:$kind"
+		else
+			python3 tests/testlog.py "$testlog" "$name" >"$(log_of "unit:$name:$kind")"
+			failed "unit:$name:$kind" "$result" "$(log_of "unit:$name:$kind")"
+		fi
+	done < <(python3 tests/testlog.py "$testlog" 2>>"$log")
+	for name in "${!left[@]}"; do
+		failed "unit:$name:$kind" "did not run" "$log"
+	done
+}
+
+# ---- fuzzers ----
+
+fuzz_one()
+{
+	local target=$1 name=$2 seeds=tests/fuzz/corpus/$2 found
+	[[ -d $seeds ]] || { echo "there is no corpus $seeds"; return 1; }
+	found=$(mktemp -d)
+	mkdir -p "$LOGS/crashes"
+	timeout $((FUZZ_SECONDS + 120)) "$target" -max_total_time="$FUZZ_SECONDS" -timeout=10 \
+		-rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$LOGS/crashes/$name-" \
+		"$found" "$seeds"
+	local rc=$?
+	rm -rf "$found"
+	return $rc
+}
+
+fuzz()
+{
+	local target name n=0
+	say "fuzzers, $FUZZ_SECONDS s each"
+	for target in build-sanitized/tests/fuzz/fuzz_*; do
+		[[ -f $target && -x $target ]] || continue
+		n=$((n + 1))
+		name=${target##*/fuzz_}
+		try "fuzz:$name" fuzz_one "$target" "$name"
+	done
+	((n)) || none fuzz:all "no target was built"
+}
+
+# ---- static checks ----
+
+licences()
+{
+	local rc=0 f
+	while read -r f; do
+		head -n 3 "$f" | grep -q 'SPDX-License-Identifier: BSD-3-Clause' ||
+			{ echo "$f does not name its licence at the top"; rc=1; }
+	done < <(find . -path './build*' -prune -o -path '*/node_modules' -prune -o \
+		\( -name '*.[ch]' -o -name '*.sh' -o -name '*.py' \) -print)
+	return $rc
+}
+
+scripts() { find . -path './build*' -prune -o -path '*/node_modules' -prune -o -name '*.sh' -print0 | xargs -0 shellcheck -S warning -x; }
+
+static()
+{
+	local f
+	say "static checks"
+	try static:licences licences
+	try static:shellcheck scripts
+	for f in tests/check-*.sh; do
+		[[ -f $f ]] || { none static:checks "there is no tests/check-*.sh"; return; }
+		try "static:$(basename "$f" .sh)" bash "$f"
+	done
+}
+
+# ---- end to end ----
+
+e2e()
+{
+	local f name names=()
+	for f in tests/e2e/*_test.sh; do
+		name=e2e:$(basename "$f" _test.sh)
+		[[ -f $f ]] || none e2e:all "there is no tests/e2e/*_test.sh"
+		[[ ! -f $f ]] || ! want "$name" || names+=("$name")
+	done
+	((${#names[@]})) || want e2e:quickstart || return 0
+	say "end to end"
+	conf/quickstart.sh --down >"$(log_of e2e:down)" 2>&1 </dev/null
+	try e2e:quickstart timeout 300 conf/quickstart.sh --check
+	for name in "${names[@]}"; do
+		# Harmless if it runs already; a test that broke it does not break the next.
+		if timeout 120 conf/quickstart.sh --detach >"$(log_of e2e:up)" 2>&1 </dev/null; then
+			try "$name" timeout -k 20 "$E2E_SECONDS" bash "tests/e2e/${name#e2e:}_test.sh"
+		else
+			failed "$name" "the relay does not come up" "$(log_of e2e:up)"
+		fi
+	done
+	conf/quickstart.sh --down >"$(log_of e2e:down)" 2>&1 </dev/null
+}
+
+main()
+{
+	local sanitize=('-Db_sanitize=address,undefined' -Db_lundef=false -Dfuzz=true
+		-Dbuildtype=debugoptimized -Db_ndebug=false)
+	case $PATTERN in
+	-h | --help) usage; exit ;;
+	-*) usage >&2; exit 2 ;;
+	esac
+	need_root "$@"
+	rm -rf "$LOGS"
+	mkdir -p "$LOGS"
+	install
+	say "builds"
+	if want_kind static; then static; fi
+	if want_kind build || want_kind unit || want_kind e2e; then
+		build build:gcc build gcc && GCC=1
+	fi
+	if want_kind build && want build:clang; then
+		build build:clang build-clang clang
+	fi
+	if want_kind build || want_kind unit || want_kind fuzz; then
+		build build:sanitized build-sanitized clang "${sanitize[@]}" && SANITIZED=1
+	fi
+	export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1
+	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+	if want_kind unit && [[ -n ${GCC:-} ]]; then unit build release; fi
+	if want_kind unit && [[ -n ${SANITIZED:-} ]]; then unit build-sanitized sanitized; fi
+	if want_kind fuzz && [[ -n ${SANITIZED:-} ]]; then fuzz; fi
+	unset ASAN_OPTIONS UBSAN_OPTIONS
+	if want_kind e2e && [[ -n ${GCC:-} ]]; then e2e; fi
+	finish
+}
+
+main "$@"
