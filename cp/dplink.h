@@ -12,18 +12,34 @@
 
 struct dplink;
 
-enum { DPLINK_RESERVE = 80 }; /* free slots that a request may need: 64 permissions and a reply */
+enum {
+	DPLINK_RESERVE = 80, /* free slots that one request may need: 64 permissions and a reply */
+	DPLINK_REPLAY_SCAN = 4096, /* session slots looked at before others get their turn */
+};
+
+enum dplink_work {
+	DPLINK_IDLE,	/* nothing to do until the eventfd speaks */
+	DPLINK_MORE,	/* budget used up, call again */
+	DPLINK_BLOCKED, /* work is left, but a command ring is full: call again in a moment */
+};
+
+/* How far the replay of a worker's sessions has come. Zero at its start. */
+struct dplink_cursor {
+	uint32_t slot;	/* session */
+	uint32_t sent;	/* of that session's commands, */
+	uint32_t total; /* of which there were so many when it was begun */
+};
 
 /* What the link hands to its owner. */
 struct dplink_ops {
 	void (*punt)(void *ctx, uint32_t worker, const struct evt_punt *p);
-	/* EVT_SESSION_REFUSED, EVT_PEER_REFUSED */
-	void (*refused)(void *ctx, uint32_t worker, uint16_t type, struct ctl_sid sid);
+	/* EVT_SESSION_REFUSED, EVT_PEER_REFUSED. False if that session is gone. */
+	bool (*refused)(void *ctx, uint32_t worker, uint16_t type, struct ctl_sid sid);
 	/*
-	 * Replays more of worker's sessions from *cursor, 0 at first, while dplink_room() lasts.
-	 * True when all have been sent.
+	 * Sends more of worker's sessions, while dplink_replay_room() lasts. DPLINK_IDLE when all
+	 * have been sent.
 	 */
-	bool (*replay)(void *ctx, uint32_t worker, uint32_t *cursor);
+	enum dplink_work (*replay)(void *ctx, uint32_t worker, struct dplink_cursor *cur);
 };
 
 struct dplink_stats {
@@ -38,18 +54,13 @@ struct dplink_stats {
 	uint64_t replays;	/* of a worker's sessions, carried out in full */
 };
 
-enum dplink_work {
-	DPLINK_IDLE,	/* nothing to do until the eventfd speaks */
-	DPLINK_MORE,	/* budget used up, call again */
-	DPLINK_BLOCKED, /* work is left, but a command ring is full: call again in a moment */
-};
-
 struct dplink *dplink_create(const struct config *c, const struct dplink_ops *ops, void *ctx);
 void dplink_free(struct dplink *l);
 
 /*
- * Maps the region behind memfd and starts the replay. Takes the three descriptors over in any
- * case. False, and one sentence in err, when the region is not what it should be.
+ * Maps the region behind memfd and starts the replay. Takes the descriptors over in any case;
+ * wake_dp is -1 for a dataplane that never sleeps on its command rings. False, and one sentence in
+ * err, when the region is not what it should be.
  */
 bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, int wake_dp, char *err,
 		   size_t errlen);
@@ -73,8 +84,8 @@ int dplink_wake_fd(const struct dplink *l);
 void dplink_awake(struct dplink *l);
 
 /*
- * True if the last poll ended the attachment because the dataplane lied; *why says how. The owner
- * closes the socket and tries again later.
+ * True if the dataplane did something that cannot be; *why says what. The link is dead then: the
+ * owner detaches, closes the socket and tries again later.
  */
 bool dplink_lied(const struct dplink *l, const char **why);
 
@@ -88,6 +99,9 @@ bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uin
 
 /* Slots free for commands to worker; 0 when not attached. */
 uint32_t dplink_room(struct dplink *l, uint32_t worker);
+
+/* The same for a replay, which leaves DPLINK_RESERVE to new requests. */
+uint32_t dplink_replay_room(struct dplink *l, uint32_t worker);
 
 /* Smallest room of all workers, no less than which a sweep of expiries may use; UINT32_MAX when
  * not attached, since nothing needs to be said then. */

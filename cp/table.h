@@ -117,6 +117,9 @@ const struct table_stats *table_stats(const struct table *t);
 struct table_alloc *table_find(struct table *t, const struct ctl_leg *leg);
 struct table_alloc *table_find_sid(struct table *t, uint32_t worker, struct ctl_sid sid);
 
+/* Who has a session slot of a worker (both in range), or NULL. */
+struct table_alloc *table_at_slot(struct table *t, uint32_t worker, uint32_t slot);
+
 /*
  * Adds a copy of *proto, whose worker, leg, relay, families, expiry and so on are set; the table
  * chooses sid. NULL when allocations_max or the worker's sessions are used up.

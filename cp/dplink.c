@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dplink.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { DPLINK_SLOTS_MAX = 1 << 20 };
+
+/* The replay of one worker's sessions, step by step. */
+enum sync_step { SYNC_DONE, SYNC_BEGIN, SYNC_SESSIONS, SYNC_END, SYNC_WAIT };
+
+/* One worker as we see it: checked pointers and our own cursors. */
+struct worker_link {
+	struct ring cmd;
+	struct ring evt;
+	struct ctl_counters *counters;
+	struct ctl_port_counters *ports;
+	enum sync_step sync;
+	struct dplink_cursor cursor;
+	uint32_t end_seq; /* of CMD_SYNC_END */
+	bool touched;	  /* given commands since the last flush */
+};
+
+struct dplink {
+	const struct config *conf;
+	const struct dplink_ops *ops;
+	void *ctx;
+	void *base; /* the region; NULL when not attached */
+	uint64_t size;
+	int wake_cp, wake_dp;
+	uint32_t n_workers, n_ports;
+	struct ctl_port_info *port_info;
+	uint32_t seq;
+	uint32_t turn;	 /* worker that is first in the next poll */
+	const char *lie; /* what the dataplane did that cannot be */
+	struct dplink_stats stats;
+	struct worker_link worker[CTL_WORKERS_MAX];
+	_Alignas(64) uint8_t event[RING_MSG_SIZE]; /* private copy of the one in hand */
+};
+
+struct dplink *dplink_create(const struct config *c, const struct dplink_ops *ops, void *ctx)
+{
+	struct dplink *l = aligned_alloc(64, (sizeof(*l) + 63) & ~(size_t)63);
+
+	if (!l)
+		return NULL;
+	memset(l, 0, sizeof(*l));
+	l->conf = c;
+	l->ops = ops;
+	l->ctx = ctx;
+	l->wake_cp = l->wake_dp = -1;
+	return l;
+}
+
+void dplink_free(struct dplink *l)
+{
+	if (!l)
+		return;
+	dplink_detach(l);
+	free(l);
+}
+
+/* The dataplane did what cannot be: nothing more is taken from it or given to it. */
+static void link_lie(struct dplink *l, const char *what)
+{
+	if (!l->lie)
+		l->stats.lies++;
+	l->lie = what;
+}
+
+/* ---- attach ---- */
+
+static bool ring_slots_valid(uint32_t n)
+{
+	return n >= 2 && n <= DPLINK_SLOTS_MAX && (n & (n - 1)) == 0;
+}
+
+/* Checks the private copy of a worker's part and keeps what came of it. */
+static const char *worker_attach(struct dplink *l, struct worker_link *w,
+				 const struct ctl_worker *c)
+{
+	void *cmd, *evt;
+
+	if (!ring_slots_valid(c->cmd_slots) || !ring_slots_valid(c->evt_slots))
+		return "impossible ring size";
+	cmd = region_at(l->base, l->size, c->cmd_ring, ring_bytes(c->cmd_slots), 64);
+	evt = region_at(l->base, l->size, c->evt_ring, ring_bytes(c->evt_slots), 64);
+	w->counters = region_at(l->base, l->size, c->counters, sizeof(struct ctl_counters), 64);
+	w->ports = region_at(l->base, l->size, c->ports,
+			     (uint64_t)l->n_ports * sizeof(struct ctl_port_counters), 64);
+	if (!cmd || !evt || !w->counters || !w->ports)
+		return "an offset leads out of it";
+	if (c->sessions_max < l->conf->dataplane.sessions)
+		return "fewer sessions than configured";
+	if (!ring_attach_writer(&w->cmd, cmd, c->cmd_slots) ||
+	    !ring_attach_reader(&w->evt, evt, c->evt_slots))
+		return "impossible ring cursors";
+	w->sync = SYNC_BEGIN;
+	return NULL;
+}
+
+/* Checks the region through a private copy of its header. NULL if all is well. */
+static const char *region_attach(struct dplink *l)
+{
+	struct region r;
+
+	memcpy(&r, l->base, sizeof(r));
+	if (r.magic != CTL_ABI_MAGIC || r.abi_version != CTL_ABI_VERSION)
+		return "not a region of this version";
+	if (r.size != l->size)
+		return "its size is not what was announced";
+	if (r.n_workers == 0 || r.n_workers != l->conf->dataplane.n_workers)
+		return "another number of workers than configured";
+	if (r.n_ports > CTL_PORTS_MAX)
+		return "too many ports";
+	l->n_workers = r.n_workers;
+	l->n_ports = r.n_ports;
+	l->port_info = region_at(l->base, l->size, r.port_info,
+				 (uint64_t)r.n_ports * sizeof(struct ctl_port_info), 8);
+	if (!l->port_info)
+		return "an offset leads out of it";
+	for (uint32_t i = 0; i < r.n_workers; i++) {
+		const char *why = worker_attach(l, &l->worker[i], &r.worker[i]);
+
+		if (why)
+			return why;
+	}
+	return NULL;
+}
+
+bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, int wake_dp, char *err,
+		   size_t errlen)
+{
+	const char *why = NULL;
+	struct stat st;
+
+	dplink_detach(l);
+	l->wake_cp = wake_cp;
+	l->wake_dp = wake_dp;
+	l->size = size;
+	l->lie = NULL;
+	memset(l->worker, 0, sizeof(l->worker));
+	if (fstat(memfd, &st) || size < sizeof(struct region) || (uint64_t)st.st_size < size)
+		why = "its size is not what was announced";
+	if (!why) {
+		l->base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+		if (l->base == MAP_FAILED) {
+			l->base = NULL;
+			why = "it cannot be mapped";
+		}
+	}
+	close(memfd);
+	if (!why)
+		why = region_attach(l);
+	if (why) {
+		snprintf(err, errlen, "the dataplane's shared region is wrong: %s", why);
+		dplink_detach(l);
+		return false;
+	}
+	fcntl(wake_cp, F_SETFL, O_NONBLOCK);
+	if (wake_dp >= 0)
+		fcntl(wake_dp, F_SETFL, O_NONBLOCK);
+	l->stats.attaches++;
+	return true;
+}
+
+void dplink_detach(struct dplink *l)
+{
+	if (l->wake_cp >= 0)
+		close(l->wake_cp);
+	if (l->wake_dp >= 0)
+		close(l->wake_dp);
+	l->wake_cp = l->wake_dp = -1;
+	if (l->base) {
+		munmap(l->base, l->size);
+		l->base = NULL;
+		l->stats.detaches++;
+	}
+	l->lie = NULL;
+	l->n_workers = 0;
+	l->n_ports = 0;
+}
+
+/* ---- commands ---- */
+
+static bool link_usable(const struct dplink *l)
+{
+	return l->base && !l->lie;
+}
+
+uint32_t dplink_room(struct dplink *l, uint32_t worker)
+{
+	int n;
+
+	if (!link_usable(l) || worker >= l->n_workers)
+		return 0;
+	n = ring_room(&l->worker[worker].cmd, l->worker[worker].cmd.size);
+	if (n == RING_ERR) {
+		link_lie(l, "impossible cursor of a command ring");
+		return 0;
+	}
+	return (uint32_t)n;
+}
+
+/* Part of a small ring is enough: what does not fit is made up for by a replay. */
+static uint32_t worker_reserve(const struct worker_link *w)
+{
+	return w->cmd.size / 2 < DPLINK_RESERVE ? w->cmd.size / 2 : DPLINK_RESERVE;
+}
+
+uint32_t dplink_replay_room(struct dplink *l, uint32_t worker)
+{
+	uint32_t room = dplink_room(l, worker), reserve;
+
+	if (room == 0)
+		return 0;
+	reserve = worker_reserve(&l->worker[worker]);
+	return room > reserve ? room - reserve : 0;
+}
+
+uint32_t dplink_room_all(struct dplink *l)
+{
+	uint32_t least = UINT32_MAX;
+
+	for (uint32_t i = 0; link_usable(l) && i < l->n_workers; i++) {
+		uint32_t room = dplink_room(l, i);
+
+		least = room < least ? room : least;
+	}
+	return least;
+}
+
+bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uint16_t len)
+{
+	struct ctl_hdr hdr = { .type = type, .len = len, .seq = ++l->seq };
+	struct worker_link *w = &l->worker[worker];
+
+	if (!link_usable(l) || worker >= l->n_workers)
+		return false;
+	if (dplink_room(l, worker) == 0) {
+		if (type == CMD_SEND) {
+			l->stats.replies_full++;
+		} else {
+			l->stats.commands_full++;
+			w->sync = SYNC_BEGIN;
+		}
+		return false;
+	}
+	memcpy(cmd, &hdr, sizeof(hdr));
+	memcpy(ring_slot(&w->cmd, 0), cmd, len);
+	ring_publish(&w->cmd, 1);
+	w->touched = true;
+	l->stats.commands++;
+	return true;
+}
+
+void dplink_flush(struct dplink *l)
+{
+	static const uint64_t one = 1;
+	bool wake = false;
+
+	for (uint32_t i = 0; i < l->n_workers; i++) {
+		struct worker_link *w = &l->worker[i];
+
+		if (w->touched && ring_must_wake(&w->cmd))
+			wake = true;
+		w->touched = false;
+	}
+	/* A full eventfd has woken its reader already. */
+	if (wake && l->wake_dp >= 0 && write(l->wake_dp, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* ---- replay ---- */
+
+static bool sync_mark(struct dplink *l, uint32_t worker, uint16_t type)
+{
+	struct cmd_sync c = { 0 };
+
+	return dplink_replay_room(l, worker) && dplink_cmd(l, worker, type, &c, sizeof(c));
+}
+
+/* One worker's replay, as far as it gets now. */
+static enum dplink_work sync_step(struct dplink *l, uint32_t worker)
+{
+	struct worker_link *w = &l->worker[worker];
+	enum dplink_work work;
+
+	if (w->sync == SYNC_BEGIN) {
+		if (!sync_mark(l, worker, CMD_SYNC_BEGIN))
+			return DPLINK_BLOCKED;
+		w->cursor = (struct dplink_cursor){ 0 };
+		w->sync = SYNC_SESSIONS;
+	}
+	if (w->sync == SYNC_SESSIONS) {
+		work = l->ops->replay(l->ctx, worker, &w->cursor);
+		if (work != DPLINK_IDLE)
+			return work;
+		w->sync = SYNC_END;
+	}
+	if (w->sync == SYNC_END) {
+		if (!sync_mark(l, worker, CMD_SYNC_END))
+			return DPLINK_BLOCKED;
+		w->end_seq = l->seq;
+		w->sync = SYNC_WAIT;
+	}
+	return DPLINK_IDLE;
+}
+
+/* ---- events ---- */
+
+static const char *punt_lies(const struct dplink *l, const struct evt_punt *p)
+{
+	size_t head = offsetof(struct evt_punt, payload);
+
+	if (p->hdr.len < head || p->hdr.len > sizeof(*p) || p->payload_len > p->hdr.len - head)
+		return "impossible length of a request";
+	if (p->leg.listener >= l->conf->n_listener)
+		return "a request from a listener that does not exist";
+	return NULL;
+}
+
+static void event_synced(struct dplink *l, struct worker_link *w, uint32_t seq)
+{
+	if (w->sync == SYNC_WAIT && seq == w->end_seq) {
+		w->sync = SYNC_DONE;
+		l->stats.replays++;
+	}
+}
+
+/* Judges the private copy of an event and hands it on. Returns what is wrong with it, or NULL. */
+static const char *event_dispatch(struct dplink *l, uint32_t worker)
+{
+	const struct ctl_hdr *hdr = (const struct ctl_hdr *)l->event;
+	const struct evt_result *res = (const struct evt_result *)l->event;
+	const struct evt_punt *punt = (const struct evt_punt *)l->event;
+	const char *why;
+
+	switch (hdr->type) {
+	case EVT_PUNT:
+		why = punt_lies(l, punt);
+		if (!why)
+			l->ops->punt(l->ctx, worker, punt);
+		return why;
+	case EVT_SESSION_REFUSED:
+	case EVT_PEER_REFUSED:
+		if (hdr->len != sizeof(*res))
+			return "impossible length of an event";
+		if (!l->ops->refused(l->ctx, worker, hdr->type, res->sid))
+			l->stats.events_stale++;
+		return NULL;
+	case EVT_SYNCED:
+		event_synced(l, &l->worker[worker], hdr->seq);
+		return NULL;
+	default:
+		return "an event of no known type";
+	}
+}
+
+/* Takes one event of a worker. False if there is none, or no room for what it may cause. */
+static bool event_take(struct dplink *l, uint32_t worker, bool *blocked)
+{
+	struct worker_link *w = &l->worker[worker];
+	int n = ring_count(&w->evt);
+	const char *why;
+
+	if (n == RING_ERR)
+		link_lie(l, "impossible cursor of an event ring");
+	if (n <= 0)
+		return false;
+	if (dplink_room(l, worker) < worker_reserve(w)) {
+		*blocked = true;
+		return false;
+	}
+	memcpy(l->event, ring_peek(&w->evt, 0), RING_MSG_SIZE);
+	ring_release(&w->evt, 1);
+	l->stats.events++;
+	why = event_dispatch(l, worker);
+	if (why)
+		link_lie(l, why);
+	return true;
+}
+
+enum dplink_work dplink_poll(struct dplink *l, uint32_t budget)
+{
+	bool blocked = false, more = false, progress = true;
+
+	for (uint32_t i = 0; link_usable(l) && i < l->n_workers; i++) {
+		enum dplink_work work = sync_step(l, i);
+
+		more |= work == DPLINK_MORE;
+		blocked |= work == DPLINK_BLOCKED;
+	}
+	while (progress && budget && link_usable(l)) {
+		progress = false;
+		for (uint32_t i = 0; budget && link_usable(l) && i < l->n_workers; i++) {
+			if (event_take(l, (l->turn + i) % l->n_workers, &blocked)) {
+				progress = true;
+				budget--;
+			}
+		}
+		l->turn = (l->turn + 1) % l->n_workers;
+	}
+	if (!link_usable(l))
+		return DPLINK_IDLE;
+	dplink_flush(l);
+	if (more || budget == 0)
+		return DPLINK_MORE;
+	return blocked ? DPLINK_BLOCKED : DPLINK_IDLE;
+}
+
+bool dplink_lied(const struct dplink *l, const char **why)
+{
+	*why = l->lie;
+	return l->lie != NULL;
+}
+
+/* ---- sleep ---- */
+
+bool dplink_sleep(struct dplink *l)
+{
+	bool quiet = true;
+
+	for (uint32_t i = 0; i < l->n_workers; i++)
+		ring_sleep(&l->worker[i].evt);
+	for (uint32_t i = 0; i < l->n_workers; i++)
+		quiet &= ring_count(&l->worker[i].evt) == 0;
+	if (!quiet) {
+		for (uint32_t i = 0; i < l->n_workers; i++)
+			ring_awake(&l->worker[i].evt);
+	}
+	return quiet;
+}
+
+int dplink_wake_fd(const struct dplink *l)
+{
+	return l->wake_cp;
+}
+
+void dplink_awake(struct dplink *l)
+{
+	uint64_t n;
+
+	/* Only the fact counts; nothing to read is fine too. */
+	if (l->wake_cp >= 0 && read(l->wake_cp, &n, sizeof(n)) < 0)
+		n = 0;
+	for (uint32_t i = 0; i < l->n_workers; i++)
+		ring_awake(&l->worker[i].evt);
+}
+
+/* ---- what others may look at ---- */
+
+const struct dplink_stats *dplink_stats(const struct dplink *l)
+{
+	return &l->stats;
+}
+
+bool dplink_attached(const struct dplink *l)
+{
+	return l->base != NULL;
+}
+
+bool dplink_replaying(const struct dplink *l)
+{
+	for (uint32_t i = 0; i < l->n_workers; i++) {
+		if (l->worker[i].sync != SYNC_DONE)
+			return true;
+	}
+	return false;
+}
+
+const struct region *dplink_region(const struct dplink *l)
+{
+	return l->base;
+}
+
+uint32_t dplink_n_workers(const struct dplink *l)
+{
+	return l->n_workers;
+}
+
+uint32_t dplink_n_ports(const struct dplink *l)
+{
+	return l->n_ports;
+}
+
+const struct ctl_counters *dplink_counters(const struct dplink *l, uint32_t worker)
+{
+	return worker < l->n_workers ? l->worker[worker].counters : NULL;
+}
+
+const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uint32_t worker,
+						     uint32_t port)
+{
+	return worker < l->n_workers && port < l->n_ports ? &l->worker[worker].ports[port] : NULL;
+}
+
+const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port)
+{
+	return port < l->n_ports ? &l->port_info[port] : NULL;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dpsock.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { WELCOME_FDS = 3 }; /* region, our eventfd, the dataplane's (absent if it never sleeps) */
+
+struct dpsock {
+	struct event_base *base;
+	const struct config *conf;
+	struct dplink *link;
+	void (*change)(void *ctx);
+	void *ctx;
+	int fd;
+	struct event *readable;
+	struct event *retry;
+	uint32_t retry_ms;
+	char last[CONFIG_STR_MAX]; /* what was logged last, to say it once */
+};
+
+static void say_once(struct dpsock *d, const char *text)
+{
+	if (strcmp(d->last, text) == 0)
+		return;
+	snprintf(d->last, sizeof(d->last), "%s", text);
+	log_line("%s", text);
+}
+
+/* Closes what is open and sets the clock for the next try. */
+static void dpsock_reset(struct dpsock *d, const char *why)
+{
+	struct timeval tv = { d->retry_ms / 1000, (suseconds_t)(d->retry_ms % 1000) * 1000 };
+	bool attached = dplink_attached(d->link);
+	char text[CONFIG_STR_MAX];
+
+	snprintf(text, sizeof(text), "%s the dataplane at %s: %s",
+		 attached ? "detached from" : "not attached to", d->conf->dataplane.socket, why);
+	say_once(d, text);
+	if (d->readable)
+		event_free(d->readable);
+	d->readable = NULL;
+	if (d->fd >= 0)
+		close(d->fd);
+	d->fd = -1;
+	dplink_detach(d->link);
+	event_add(d->retry, &tv);
+	d->retry_ms = d->retry_ms * 2 < DPSOCK_RETRY_MAX_MS ? d->retry_ms * 2 : DPSOCK_RETRY_MAX_MS;
+	d->change(d->ctx);
+}
+
+void dpsock_drop(struct dpsock *d, const char *why)
+{
+	if (d->fd >= 0)
+		dpsock_reset(d, why);
+}
+
+/* ---- welcome ---- */
+
+static const char *verdict_text(uint32_t verdict)
+{
+	switch (verdict) {
+	case CTL_BAD_ABI:
+		return "it was built for another version of the boundary";
+	case CTL_BAD_CONFIG:
+		return "it runs another configuration; restart both with the same file";
+	case CTL_BUSY:
+		return "another control process is attached";
+	default:
+		return "it refused";
+	}
+}
+
+/* Receives the welcome and up to WELCOME_FDS descriptors; unused ones are -1. */
+static ssize_t welcome_recv(int fd, struct ctl_welcome *w, int fds[WELCOME_FDS])
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * WELCOME_FDS)];
+	} ctl;
+	struct iovec iov = { w, sizeof(*w) };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof(ctl)
+	};
+	ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+
+	for (int i = 0; i < WELCOME_FDS; i++)
+		fds[i] = -1;
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	return m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? 0 : n;
+}
+
+static const char *welcome_refuse(const struct dpsock *d, ssize_t n, const struct ctl_welcome *w,
+				  const int fds[WELCOME_FDS])
+{
+	if (n != sizeof(*w) || w->magic != CTL_ABI_MAGIC)
+		return "it broke the protocol";
+	if (w->abi_version != CTL_ABI_VERSION)
+		return verdict_text(CTL_BAD_ABI);
+	if (w->verdict != CTL_WELCOME)
+		return verdict_text(w->verdict);
+	if (w->config_digest != config_digest(d->conf))
+		return verdict_text(CTL_BAD_CONFIG);
+	return fds[0] < 0 || fds[1] < 0 ? "it sent no shared memory" : NULL;
+}
+
+static void welcome_take(struct dpsock *d)
+{
+	char err[CONFIG_STR_MAX];
+	struct ctl_welcome w;
+	int fds[WELCOME_FDS];
+	ssize_t n = welcome_recv(d->fd, &w, fds);
+	const char *why;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	why = n == 0 ? "it closed the socket" : welcome_refuse(d, n, &w, fds);
+	if (why) {
+		for (int i = 0; i < WELCOME_FDS; i++) {
+			if (fds[i] >= 0)
+				close(fds[i]);
+		}
+		dpsock_reset(d, why);
+		return;
+	}
+	if (!dplink_attach(d->link, fds[0], w.region_size, fds[1], fds[2], err, sizeof(err))) {
+		dpsock_reset(d, err);
+		return;
+	}
+	d->retry_ms = DPSOCK_RETRY_MIN_MS;
+	snprintf(err, sizeof(err), "attached to the dataplane at %s", d->conf->dataplane.socket);
+	say_once(d, err);
+	d->change(d->ctx);
+}
+
+static void dpsock_readable(evutil_socket_t fd, short what, void *ctx)
+{
+	struct dpsock *d = ctx;
+	char byte;
+
+	(void)what;
+	if (!dplink_attached(d->link)) {
+		welcome_take(d);
+		return;
+	}
+	/* Nothing more is ever sent: the end of the dataplane shows here. */
+	if (recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	dpsock_reset(d, "it ended");
+}
+
+/* ---- connecting ---- */
+
+static bool hello_send(struct dpsock *d)
+{
+	struct ctl_hello h = {
+		.magic = CTL_ABI_MAGIC,
+		.abi_version = CTL_ABI_VERSION,
+		.pid = (uint32_t)getpid(),
+		.config_digest = config_digest(d->conf),
+	};
+
+	return send(d->fd, &h, sizeof(h), MSG_NOSIGNAL) == (ssize_t)sizeof(h);
+}
+
+/* A Unix socket connects at once or fails. */
+static void dpsock_connect(evutil_socket_t fd, short what, void *ctx)
+{
+	struct dpsock *d = ctx;
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	(void)fd;
+	(void)what;
+	memcpy(a.sun_path, d->conf->dataplane.socket,
+	       strnlen(d->conf->dataplane.socket, sizeof(a.sun_path) - 1));
+	d->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (d->fd < 0 || connect(d->fd, (struct sockaddr *)&a, sizeof(a)) || !hello_send(d)) {
+		dpsock_reset(d, strerror(errno));
+		return;
+	}
+	d->readable = event_new(d->base, d->fd, EV_READ | EV_PERSIST, dpsock_readable, d);
+	if (!d->readable || event_add(d->readable, NULL))
+		dpsock_reset(d, "out of memory");
+}
+
+struct dpsock *dpsock_create(struct event_base *base, const struct config *c, struct dplink *l,
+			     void (*change)(void *ctx), void *ctx)
+{
+	struct dpsock *d = calloc(1, sizeof(*d));
+	struct timeval now = { 0 };
+
+	if (!d)
+		return NULL;
+	d->base = base;
+	d->conf = c;
+	d->link = l;
+	d->change = change;
+	d->ctx = ctx;
+	d->fd = -1;
+	d->retry_ms = DPSOCK_RETRY_MIN_MS;
+	d->retry = evtimer_new(base, dpsock_connect, d);
+	if (!d->retry || event_add(d->retry, &now)) {
+		dpsock_free(d);
+		return NULL;
+	}
+	return d;
+}
+
+void dpsock_free(struct dpsock *d)
+{
+	if (!d)
+		return;
+	if (d->readable)
+		event_free(d->readable);
+	if (d->retry)
+		event_free(d->retry);
+	if (d->fd >= 0)
+		close(d->fd);
+	free(d);
+}

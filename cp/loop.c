@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "loop.h"
+
+#include "dpsock.h"
+#include "log.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { BLOCKED_US = 1000 }; /* until a full command ring is looked at again */
+
+struct loop {
+	struct event_base *base;
+	struct server *server;
+	struct dpsock *sock;
+	struct event *wake;  /* eventfd of the attached dataplane, or NULL */
+	struct event *again; /* work is left over */
+	struct event *tick;
+	struct event *term, *interrupt;
+};
+
+uint64_t loop_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+uint64_t loop_wall(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec;
+}
+
+/*
+ * One turn. What is left over is done in a later turn of the loop, so that the control socket is
+ * served in between.
+ */
+static void loop_turn(struct loop *l)
+{
+	static const struct timeval at_once = { 0 }, soon = { 0, BLOCKED_US };
+	struct server *s = l->server;
+	enum dplink_work work;
+	const char *why;
+
+	server_clock(s, loop_now_ms(), loop_wall());
+	work = server_poll(s);
+	if (dplink_lied(s->link, &why)) {
+		dpsock_drop(l->sock, why);
+		return;
+	}
+	if (work == DPLINK_IDLE && !dplink_sleep(s->link))
+		work = DPLINK_MORE;
+	if (work == DPLINK_MORE)
+		event_add(l->again, &at_once);
+	else if (work == DPLINK_BLOCKED)
+		event_add(l->again, &soon);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	loop_turn(ctx);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *ctx)
+{
+	struct loop *l = ctx;
+
+	(void)fd;
+	(void)what;
+	dplink_awake(l->server->link);
+	loop_turn(l);
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *ctx)
+{
+	struct loop *l = ctx;
+
+	(void)what;
+	log_line("stopping on signal %d; allocations stay in %s", (int)sig,
+		 l->server->conf->control.state);
+	event_base_loopbreak(l->base);
+}
+
+/* The link was attached or detached: another eventfd to wait for, or none. */
+static void on_change(void *ctx)
+{
+	static const struct timeval at_once = { 0 };
+	struct loop *l = ctx;
+	int fd = dplink_wake_fd(l->server->link);
+
+	if (l->wake)
+		event_free(l->wake);
+	l->wake = NULL;
+	if (fd < 0)
+		return;
+	l->wake = event_new(l->base, fd, EV_READ | EV_PERSIST, on_wake, l);
+	if (!l->wake || event_add(l->wake, NULL))
+		log_line("out of memory for the event loop");
+	event_add(l->again, &at_once);
+}
+
+struct loop *loop_create(struct event_base *base, struct server *s)
+{
+	static const struct timeval tick = { 0, SERVER_TICK_MS * 1000 };
+	struct loop *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->base = base;
+	l->server = s;
+	l->again = evtimer_new(base, on_again, l);
+	l->tick = event_new(base, -1, EV_PERSIST, on_again, l);
+	l->term = evsignal_new(base, SIGTERM, on_signal, l);
+	l->interrupt = evsignal_new(base, SIGINT, on_signal, l);
+	if (!l->again || !l->tick || !l->term || !l->interrupt || event_add(l->tick, &tick) ||
+	    event_add(l->term, NULL) || event_add(l->interrupt, NULL)) {
+		loop_free(l);
+		return NULL;
+	}
+	l->sock = dpsock_create(base, s->conf, s->link, on_change, l);
+	if (!l->sock) {
+		loop_free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void loop_free(struct loop *l)
+{
+	struct event *events[] = { l->wake, l->again, l->tick, l->term, l->interrupt };
+
+	dpsock_free(l->sock);
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		if (events[i])
+			event_free(events[i]);
+	}
+	free(l);
+}

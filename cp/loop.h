@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_LOOP_H
+#define FL_CP_LOOP_H
+
+/*
+ * The event loop of the control process: turns server_poll() when the dataplane's eventfd speaks,
+ * when work is left over, and each tick of the timer wheel. SIGTERM and SIGINT end it.
+ */
+#include "server.h"
+
+#include <event2/event.h>
+
+struct loop;
+
+/* NULL without memory. */
+struct loop *loop_create(struct event_base *base, struct server *s);
+void loop_free(struct loop *l);
+
+/* CLOCK_MONOTONIC in milliseconds and CLOCK_REALTIME in seconds. */
+uint64_t loop_now_ms(void);
+uint64_t loop_wall(void);
+
+#endif

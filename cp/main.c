@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fairlead-cp: the control process. */
+#include "admin/rpc.h"
+#include "log.h"
+#include "loop.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char usage[] =
+    "Usage: fairlead-cp --config FILE\n"
+    "\n"
+    "Control process of the Fairlead relay: authenticates clients and decides about\n"
+    "allocations. Attaches to fairlead-dp, which runs with the same FILE.\n"
+    "\n"
+    "  --config FILE        run with this configuration\n"
+    "  --check-config FILE  check it and exit: 0, or 1 and what is wrong\n"
+    "  --config-help        every key with its range, default and unit\n"
+    "  --help, --version\n";
+
+enum option_id { OPT_CONFIG = 256, OPT_CHECK, OPT_CONFIG_HELP, OPT_HELP, OPT_VERSION };
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "check-config", required_argument, NULL, OPT_CHECK },
+	{ "config-help", no_argument, NULL, OPT_CONFIG_HELP },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int fail(const char *err)
+{
+	fprintf(stderr, "fairlead-cp: %s\n", err);
+	return 1;
+}
+
+static int check_config(const char *file)
+{
+	char err[2 * CONFIG_STR_MAX];
+	struct config *c = config_load(file, err, sizeof(err));
+
+	if (!c)
+		return fail(err);
+	config_free(c);
+	printf("%s is correct\n", file);
+	return 0;
+}
+
+/* Tells what an earlier process left. */
+static void report_table(const struct server *s)
+{
+	const struct table_stats *st = table_stats(s->table);
+
+	if (st->fresh)
+		log_line("the state file %s starts empty: %s", s->conf->control.state, st->fresh);
+	else
+		log_line("%u allocations taken over (%u moved), %u expired, %u damaged records "
+			 "skipped",
+			 st->kept, st->moved, st->expired, st->damaged);
+}
+
+/* The server and its sockets are up: runs until a signal. */
+static int run_loop(struct server *s)
+{
+	struct event_base *base = event_base_new();
+	char err[2 * CONFIG_STR_MAX];
+	struct rpc *rpc = NULL;
+	struct loop *loop = NULL;
+	int rc = 1;
+
+	snprintf(err, sizeof(err), "out of memory for the event loop");
+	if (base)
+		rpc = rpc_start(s, base, err, sizeof(err));
+	if (rpc)
+		loop = loop_create(base, s);
+	if (loop) {
+		report_table(s);
+		event_base_dispatch(base);
+		rc = 0;
+	} else {
+		fail(err);
+	}
+	if (loop)
+		loop_free(loop);
+	rpc_stop(rpc);
+	if (base)
+		event_base_free(base);
+	return rc;
+}
+
+static int run(const char *file)
+{
+	char err[2 * CONFIG_STR_MAX];
+	struct config *c = config_load(file, err, sizeof(err));
+	struct auth *auth;
+	struct server s;
+	int rc = 1;
+
+	if (!c)
+		return fail(err);
+	signal(SIGPIPE, SIG_IGN);
+	auth = auth_open(c, err, sizeof(err));
+	if (auth && server_open(&s, c, auth, loop_now_ms(), loop_wall(), err, sizeof(err))) {
+		rc = run_loop(&s);
+		server_close(&s);
+	} else {
+		fail(err);
+	}
+	auth_close(auth);
+	config_free(c);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	const char *config = NULL;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case OPT_CONFIG:
+			config = optarg;
+			break;
+		case OPT_CHECK:
+			return check_config(optarg);
+		case OPT_CONFIG_HELP:
+			config_help(stdout);
+			return 0;
+		case OPT_HELP:
+			fputs(usage, stdout);
+			return 0;
+		case OPT_VERSION:
+			puts("fairlead-cp " FAIRLEAD_VERSION);
+			return 0;
+		default:
+			return fail("see fairlead-cp --help");
+		}
+	}
+	if (!config || optind != argc)
+		return fail("no configuration; see fairlead-cp --help");
+	return run(config);
+}

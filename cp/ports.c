@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ports.h"
+
+#include <stdlib.h>
+
+/*
+ * Ports come in pairs (even, odd). A pair is in one of four states, and each worker's share keeps
+ * a set of pairs for each state that has something to give: an array whose members stand in any
+ * order, so that drawing one at random and taking one out are both O(1).
+ */
+enum pair_state { PAIR_NONE = 0, PAIR_EVEN = 1, PAIR_ODD = 2, PAIR_BOTH = 3 }; /* free halves */
+
+enum { PAIRS = 32768 };
+
+struct pair_set {
+	uint16_t *pair;
+	uint32_t n;
+};
+
+/* Ports that rest, oldest first: a ring as large as the share. */
+struct rest {
+	uint16_t *port;
+	uint32_t *until;
+	uint32_t size, head, n;
+};
+
+struct share {
+	struct pair_set set[4]; /* [PAIR_NONE] unused */
+	struct rest rest;
+};
+
+struct relay_ports {
+	uint32_t taken, total;
+	uint8_t *state;	 /* [PAIRS], enum pair_state */
+	uint8_t *in_use; /* [PAIRS], halves that were drawn or claimed and not given back */
+	uint16_t *pos;	 /* [PAIRS], place in its set */
+	struct share share[CTL_WORKERS_MAX];
+};
+
+struct ports {
+	struct rand *rand;
+	uint32_t n_workers;
+	uint32_t n_relay;
+	struct relay_ports *relay[CTL_RELAYS_MAX];
+	uint16_t family[2][CTL_RELAYS_MAX]; /* relays of each, by RELAY_V4 and RELAY_V6 */
+	uint32_t n_family[2];
+};
+
+static uint8_t port_half(uint16_t port)
+{
+	return port & 1 ? PAIR_ODD : PAIR_EVEN;
+}
+
+static struct share *share_of(struct ports *p, struct relay_ports *r, uint16_t port)
+{
+	return &r->share[relay_port_worker(port, p->n_workers)];
+}
+
+/* Moves a pair from the set of its old state to that of its new one. */
+static void pair_move(struct ports *p, struct relay_ports *r, uint16_t pair, uint8_t state)
+{
+	struct share *sh = share_of(p, r, (uint16_t)(pair << 1));
+	uint8_t old = r->state[pair];
+
+	if (old) {
+		struct pair_set *from = &sh->set[old];
+		uint16_t last = from->pair[--from->n];
+
+		from->pair[r->pos[pair]] = last;
+		r->pos[last] = r->pos[pair];
+	}
+	if (state) {
+		struct pair_set *to = &sh->set[state];
+
+		r->pos[pair] = (uint16_t)to->n;
+		to->pair[to->n++] = pair;
+	}
+	r->state[pair] = state;
+}
+
+static void relay_ports_free(struct relay_ports *r)
+{
+	if (!r)
+		return;
+	for (uint32_t w = 0; w < CTL_WORKERS_MAX; w++) {
+		for (int s = 0; s < 4; s++)
+			free(r->share[w].set[s].pair);
+		free(r->share[w].rest.port);
+		free(r->share[w].rest.until);
+	}
+	free(r->state);
+	free(r->in_use);
+	free(r->pos);
+	free(r);
+}
+
+static bool share_init(struct share *sh, uint32_t pairs)
+{
+	for (int s = PAIR_EVEN; s <= PAIR_BOTH; s++) {
+		sh->set[s].pair = calloc(pairs, sizeof(uint16_t));
+		if (!sh->set[s].pair)
+			return false;
+	}
+	sh->rest.size = 2 * pairs;
+	sh->rest.port = calloc(sh->rest.size, sizeof(uint16_t));
+	sh->rest.until = calloc(sh->rest.size, sizeof(uint32_t));
+	return sh->rest.port && sh->rest.until;
+}
+
+/* A relay may share its address with a listener, whose port is then not for relaying. */
+static bool port_is_listener(const struct config *conf, const struct config_relay *c, uint32_t port)
+{
+	for (uint16_t i = 0; i < conf->n_listener; i++) {
+		if (be16_get(conf->listener[i].addr.port) == port &&
+		    ip_eq(&conf->listener[i].addr.ip, &c->addr))
+			return true;
+	}
+	return false;
+}
+
+static struct relay_ports *relay_ports_create(struct ports *p, const struct config *conf,
+					      const struct config_relay *c)
+{
+	struct relay_ports *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->state = calloc(PAIRS, 1);
+	r->in_use = calloc(PAIRS, 1);
+	r->pos = calloc(PAIRS, sizeof(uint16_t));
+	if (!r->state || !r->in_use || !r->pos)
+		goto fail;
+	for (uint32_t w = 0; w < p->n_workers; w++) {
+		/* An even share, rounded up, of the pairs that the range touches. */
+		uint32_t pairs = (uint32_t)(c->port_max >> 1) - (c->port_min >> 1) + 1;
+
+		if (!share_init(&r->share[w], pairs / p->n_workers + 1))
+			goto fail;
+	}
+	for (uint32_t port = c->port_min; port <= c->port_max; port++) {
+		uint16_t pair = (uint16_t)(port >> 1);
+
+		if (port_is_listener(conf, c, port))
+			continue;
+		pair_move(p, r, pair, r->state[pair] | port_half((uint16_t)port));
+		r->total++;
+	}
+	return r;
+fail:
+	relay_ports_free(r);
+	return NULL;
+}
+
+struct ports *ports_create(const struct config *c, struct rand *rand)
+{
+	struct ports *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->rand = rand;
+	p->n_workers = c->dataplane.n_workers;
+	p->n_relay = c->n_relay;
+	for (uint32_t i = 0; i < c->n_relay; i++) {
+		int f;
+
+		p->relay[i] = relay_ports_create(p, c, &c->relay[i]);
+		if (!p->relay[i]) {
+			ports_free(p);
+			return NULL;
+		}
+		f = ip_is_v4(&c->relay[i].addr) ? RELAY_V4 : RELAY_V6;
+		p->family[f][p->n_family[f]++] = (uint16_t)i;
+	}
+	return p;
+}
+
+void ports_free(struct ports *p)
+{
+	if (!p)
+		return;
+	for (uint32_t i = 0; i < p->n_relay; i++)
+		relay_ports_free(p->relay[i]);
+	free(p);
+}
+
+/* ---- drawing ---- */
+
+static void port_use(struct ports *p, struct relay_ports *r, uint16_t port)
+{
+	uint16_t pair = port >> 1;
+
+	pair_move(p, r, pair, r->state[pair] & (uint8_t)~port_half(port));
+	r->in_use[pair] |= port_half(port);
+	r->taken++;
+}
+
+/* Puts the longest resting port back among the free ones. */
+static void rest_end(struct ports *p, struct relay_ports *r, struct share *sh)
+{
+	uint16_t port = sh->rest.port[sh->rest.head];
+
+	sh->rest.head = (sh->rest.head + 1) % sh->rest.size;
+	sh->rest.n--;
+	r->taken--;
+	pair_move(p, r, port >> 1, r->state[port >> 1] | port_half(port));
+}
+
+static uint16_t draw_pair(struct ports *p, struct share *sh, int state)
+{
+	return sh->set[state].pair[rand_below(p->rand, sh->set[state].n)];
+}
+
+/* Every free port is as likely as any other. 0 if there is none. */
+static uint16_t draw_any(struct ports *p, struct share *sh)
+{
+	uint32_t both = 2 * sh->set[PAIR_BOTH].n, even = sh->set[PAIR_EVEN].n;
+	uint32_t all = both + even + sh->set[PAIR_ODD].n;
+	uint32_t x;
+
+	if (all == 0)
+		return 0;
+	x = rand_below(p->rand, all);
+	if (x < both)
+		return (uint16_t)(sh->set[PAIR_BOTH].pair[x / 2] << 1 | (x & 1));
+	if (x < both + even)
+		return (uint16_t)(draw_pair(p, sh, PAIR_EVEN) << 1);
+	return (uint16_t)(draw_pair(p, sh, PAIR_ODD) << 1 | 1);
+}
+
+static uint16_t draw_even(struct ports *p, struct share *sh)
+{
+	uint32_t both = sh->set[PAIR_BOTH].n, all = both + sh->set[PAIR_EVEN].n;
+
+	if (all == 0)
+		return 0;
+	if (rand_below(p->rand, all) < both)
+		return (uint16_t)(draw_pair(p, sh, PAIR_BOTH) << 1);
+	return (uint16_t)(draw_pair(p, sh, PAIR_EVEN) << 1);
+}
+
+static uint16_t draw(struct ports *p, struct share *sh, enum ports_want want)
+{
+	switch (want) {
+	case PORTS_ANY:
+		return draw_any(p, sh);
+	case PORTS_EVEN:
+		return draw_even(p, sh);
+	case PORTS_PAIR:
+		return sh->set[PAIR_BOTH].n ? (uint16_t)(draw_pair(p, sh, PAIR_BOTH) << 1) : 0;
+	}
+	return 0;
+}
+
+uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports_want want,
+		    uint32_t now)
+{
+	struct relay_ports *r = p->relay[relay];
+	struct share *sh = &r->share[worker];
+	uint16_t port;
+
+	while (sh->rest.n && sh->rest.until[sh->rest.head] <= now)
+		rest_end(p, r, sh);
+	while ((port = draw(p, sh, want)) == 0 && sh->rest.n)
+		rest_end(p, r, sh);
+	if (port == 0)
+		return 0;
+	port_use(p, r, port);
+	if (want == PORTS_PAIR)
+		port_use(p, r, port | 1);
+	return port;
+}
+
+struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, enum ports_want want,
+				   uint32_t now)
+{
+	uint32_t f = v6 ? RELAY_V6 : RELAY_V4, n = p->n_family[f];
+	uint32_t start = n ? rand_below(p->rand, n) : 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t relay = p->family[f][(start + i) % n];
+		uint16_t port = ports_take(p, relay, worker, want, now);
+
+		if (port)
+			return (struct ctl_relay){ relay, be16_make(port) };
+	}
+	return (struct ctl_relay){ .relay = CTL_RELAY_NONE };
+}
+
+bool ports_claim(struct ports *p, uint32_t relay, uint16_t port)
+{
+	struct relay_ports *r;
+
+	if (relay >= p->n_relay)
+		return false;
+	r = p->relay[relay];
+	if (!(r->state[port >> 1] & port_half(port)))
+		return false;
+	port_use(p, r, port);
+	return true;
+}
+
+void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)
+{
+	struct relay_ports *r = p->relay[relay];
+	struct share *sh = share_of(p, r, port);
+	uint32_t tail;
+
+	if (!(r->in_use[port >> 1] & port_half(port)))
+		return;
+	r->in_use[port >> 1] &= (uint8_t)~port_half(port);
+	tail = (sh->rest.head + sh->rest.n) % sh->rest.size;
+	sh->rest.port[tail] = port;
+	sh->rest.until[tail] = now + PORTS_REST_S;
+	sh->rest.n++;
+}
+
+uint32_t ports_total(const struct ports *p, uint32_t relay)
+{
+	return p->relay[relay]->total;
+}
+
+uint32_t ports_used(const struct ports *p, uint32_t relay)
+{
+	return p->relay[relay]->taken;
+}

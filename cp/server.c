@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "server.h"
+
+#include "log.h"
+#include "session.h"
+#include "turn/turn.h"
+
+#include <stdio.h>
+
+static const struct {
+	uint16_t stun;
+	void (*handle)(struct server *s, struct request *r);
+} methods[SERVER_METHODS] = {
+	[SERVER_ALLOCATE] = { STUN_ALLOCATE, allocate_handle },
+	[SERVER_REFRESH] = { STUN_REFRESH, refresh_handle },
+	[SERVER_CREATE_PERMISSION] = { STUN_CREATE_PERMISSION, permission_handle },
+	[SERVER_CHANNEL_BIND] = { STUN_CHANNEL_BIND, channel_handle },
+};
+
+const char *const server_method_name[SERVER_METHODS] = {
+	[SERVER_ALLOCATE] = "allocate",
+	[SERVER_REFRESH] = "refresh",
+	[SERVER_CREATE_PERMISSION] = "create_permission",
+	[SERVER_CHANNEL_BIND] = "channel_bind",
+};
+
+/* ---- requests ---- */
+
+/* SERVER_METHODS if it is not one of ours. */
+static enum server_method method_find(const struct stun_msg *m)
+{
+	unsigned int i = 0;
+
+	if (m->cls != STUN_REQUEST)
+		return SERVER_METHODS;
+	while (i < SERVER_METHODS && methods[i].stun != m->method)
+		i++;
+	return (enum server_method)i;
+}
+
+/* The allocation of a five-tuple. One whose time is over goes here if its timer is late. */
+static struct table_alloc *alloc_of(struct server *s, const struct ctl_leg *leg)
+{
+	struct table_alloc *a = table_find(s->table, leg);
+
+	if (a && server_now(s) >= table_alloc_expiry(a)) {
+		s->stats.allocs_expired++;
+		session_del(s, a);
+		a = NULL;
+	}
+	return a;
+}
+
+/* What every request must pass (RFC 8656 5, RFC 8489 6.3.1). 0 or the error code. */
+static int request_judge(struct server *s, struct request *r)
+{
+	auth_check(s->auth, r->m, &r->leg->client, server_now(s), s->wall, &r->auth);
+	if (r->auth.code)
+		return r->auth.code;
+	if (r->m->n_unknown)
+		return 420;
+	table_user_id(s->table, r->auth.user, r->user_id);
+	r->alloc = alloc_of(s, r->leg);
+	if (!r->alloc)
+		return r->method == SERVER_ALLOCATE ? 0 : 437;
+	return memcmp(r->alloc->user_id, r->user_id, TABLE_USER_ID) == 0 ? 0 : 441;
+}
+
+static bool punt_too_old(const struct server *s, const struct evt_punt *p)
+{
+	uint64_t now_us = s->now_ms * 1000;
+
+	return p->rx_us < now_us &&
+	       now_us - p->rx_us > SERVER_REQUEST_MAX_AGE_S * UINT64_C(1000000);
+}
+
+static void server_punt(void *ctx, uint32_t worker, const struct evt_punt *p)
+{
+	struct server *s = ctx;
+	struct stun_msg m;
+	struct request r;
+	int code;
+
+	if (punt_too_old(s, p)) {
+		s->stats.too_old++;
+		return;
+	}
+	r.method = SERVER_METHODS;
+	if (stun_parse(&m, p->payload, p->payload_len) == STUN_OK)
+		r.method = method_find(&m);
+	if (r.method == SERVER_METHODS) {
+		s->stats.bad_stun++;
+		return;
+	}
+	r.m = &m;
+	r.leg = &p->leg;
+	r.worker = worker;
+	r.alloc = NULL;
+	s->stats.requests[r.method]++;
+	code = request_judge(s, &r);
+	if (code)
+		reply_error(s, &r, code);
+	else
+		methods[r.method].handle(s, &r);
+	auth_wipe(&r.auth);
+}
+
+/* The dataplane could not carry out what it was told. */
+static bool server_refused(void *ctx, uint32_t worker, uint16_t type, struct ctl_sid sid)
+{
+	struct server *s = ctx;
+	struct table_alloc *a = table_find_sid(s->table, worker, sid);
+	char text[ADDR_STR_MAX];
+
+	if (!a)
+		return false;
+	sock_addr_format(&a->leg.client, text, sizeof(text));
+	if (type == EVT_SESSION_REFUSED) {
+		log_line("the dataplane refused the allocation of %s, which is deleted", text);
+		s->stats.allocs_refused++;
+		session_del(s, a);
+	} else {
+		log_line("the dataplane has no room for a peer of %s (dataplane.peers)", text);
+		s->stats.peers_refused++;
+	}
+	return true;
+}
+
+/* ---- the server ---- */
+
+static const struct dplink_ops link_ops = {
+	.punt = server_punt,
+	.refused = server_refused,
+	.replay = session_replay,
+};
+
+bool server_open(struct server *s, const struct config *c, struct auth *auth, uint64_t now_ms,
+		 uint64_t wall, char *err, size_t errlen)
+{
+	memset(s, 0, sizeof(*s));
+	s->conf = c;
+	s->auth = auth;
+	s->start_ms = now_ms;
+	server_clock(s, now_ms, wall);
+	rand_init(&s->rand);
+	wheel_init(&s->wheel, now_ms / SERVER_TICK_MS);
+	s->table = table_open(c, server_now(s), NULL, err, errlen);
+	if (!s->table)
+		return false;
+	s->ports = ports_create(c, &s->rand);
+	s->link = dplink_create(c, &link_ops, s);
+	if (!s->ports || !s->link) {
+		snprintf(err, errlen, "not enough memory for the relayed ports");
+		server_close(s);
+		return false;
+	}
+	session_resume(s);
+	return true;
+}
+
+void server_close(struct server *s)
+{
+	dplink_free(s->link);
+	ports_free(s->ports);
+	table_close(s->table);
+	memset(s, 0, sizeof(*s));
+}
+
+void server_clock(struct server *s, uint64_t now_ms, uint64_t wall)
+{
+	s->now_ms = now_ms;
+	s->wall = wall;
+}
+
+/* Each expiry may need a command, so no more of them than there is room for. */
+static uint32_t timer_budget(struct server *s)
+{
+	uint32_t room = dplink_room_all(s->link);
+
+	return room < SERVER_TIMER_BUDGET ? room : SERVER_TIMER_BUDGET;
+}
+
+enum dplink_work server_poll(struct server *s)
+{
+	enum dplink_work work = dplink_poll(s->link, SERVER_EVENT_BUDGET);
+	uint32_t budget = timer_budget(s);
+
+	if (budget == 0)
+		return DPLINK_BLOCKED;
+	wheel_advance(&s->wheel, s->now_ms / SERVER_TICK_MS, budget, s);
+	dplink_flush(s->link);
+	return wheel_next(&s->wheel) == 0 ? DPLINK_MORE : work;
+}

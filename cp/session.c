@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "session.h"
+
+enum { TICKS_PER_S = 1000 / SERVER_TICK_MS };
+
+/* ---- commands ---- */
+
+static void send_set(struct server *s, const struct table_alloc *a)
+{
+	struct cmd_session_set c = {
+		.sid = a->sid,
+		.leg = a->leg,
+		.flags = atomic_load(&a->flags),
+		.expiry = table_alloc_expiry(a),
+	};
+	uint32_t families = atomic_load(&a->families);
+
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		c.relay[f] = a->relay[f];
+		if (!(families & (1u << f)))
+			c.relay[f] = (struct ctl_relay){ .relay = CTL_RELAY_NONE };
+	}
+	dplink_cmd(s->link, a->worker, CMD_SESSION_SET, &c, sizeof(c));
+}
+
+static void send_del(struct server *s, const struct table_alloc *a)
+{
+	struct cmd_session_del c = { .sid = a->sid };
+
+	dplink_cmd(s->link, a->worker, CMD_SESSION_DEL, &c, sizeof(c));
+}
+
+static void send_perm(struct server *s, const struct table_alloc *a, const struct table_perm *p)
+{
+	struct cmd_perm_set c = {
+		.sid = a->sid,
+		.peer = p->peer,
+		.expiry = atomic_load(&p->expiry),
+	};
+
+	dplink_cmd(s->link, a->worker, CMD_PERM_SET, &c, sizeof(c));
+}
+
+static void send_chan(struct server *s, const struct table_alloc *a, const struct table_chan *ch)
+{
+	const struct table_perm *p = table_perm_find(s->table, a, &ch->peer.ip);
+	struct cmd_chan_set c = {
+		.sid = a->sid,
+		.peer = ch->peer,
+		.channel = ch->number,
+		.expiry = atomic_load(&ch->expiry),
+		.perm_expiry = p ? atomic_load(&p->expiry) : 0,
+	};
+
+	dplink_cmd(s->link, a->worker, CMD_CHAN_SET, &c, sizeof(c));
+}
+
+/*
+ * Sends the session with all that belongs to it, without the first *skip commands of it, at most
+ * room. Returns how many were sent.
+ */
+static uint32_t send_all(struct server *s, const struct table_alloc *a, uint32_t skip,
+			 uint32_t room)
+{
+	const struct table_perm *p = NULL;
+	const struct table_chan *ch = NULL;
+	uint32_t i = 0, end = room > UINT32_MAX - skip ? UINT32_MAX : skip + room;
+
+	if (i >= skip && i < end)
+		send_set(s, a);
+	i++;
+	while (i < end && (p = table_perm_next(s->table, a, p)) != NULL) {
+		if (i++ >= skip)
+			send_perm(s, a, p);
+	}
+	while (i < end && (ch = table_chan_next(s->table, a, ch)) != NULL) {
+		if (i++ >= skip)
+			send_chan(s, a, ch);
+	}
+	return i > skip ? i - skip : 0;
+}
+
+enum dplink_work session_replay(void *server, uint32_t worker, struct dplink_cursor *cur)
+{
+	struct server *s = server;
+
+	for (uint32_t scan = 0; scan < DPLINK_REPLAY_SCAN; scan++, cur->slot++) {
+		const struct table_alloc *a;
+		uint32_t total;
+
+		if (cur->slot >= s->conf->dataplane.sessions)
+			return DPLINK_IDLE;
+		a = table_at_slot(s->table, worker, cur->slot);
+		if (!a)
+			continue;
+		total = 1 + table_n_perms(s->table, a) + table_n_chans(s->table, a);
+		if (total != cur->total) /* not begun, or its lists changed since */
+			cur->sent = 0;
+		cur->total = total;
+		cur->sent += send_all(s, a, cur->sent, dplink_replay_room(s->link, worker));
+		if (cur->sent < total)
+			return DPLINK_BLOCKED;
+		cur->total = 0;
+	}
+	return DPLINK_MORE;
+}
+
+/* ---- ports and timers ---- */
+
+static void relay_give(struct server *s, const struct table_alloc *a, unsigned int families)
+{
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		if (families & (1u << f))
+			ports_give(s->ports, a->relay[f].relay, be16_get(a->relay[f].port),
+				   server_now(s));
+	}
+}
+
+/* Has the timer look at the allocation at `deadline` at the latest. */
+static void timer_touch(struct server *s, const struct table_alloc *a, uint32_t deadline)
+{
+	struct timer *tm = table_timer(s->table, a);
+	uint64_t tick = (uint64_t)deadline * TICKS_PER_S;
+
+	if (!timer_armed(tm) || tick < tm->deadline)
+		wheel_start(&s->wheel, tm, tick);
+}
+
+/* Something of an allocation may be over: families, permissions, channels. */
+static void alloc_fire(struct timer *tm, void *ctx)
+{
+	struct server *s = ctx;
+	struct table_alloc *a = table_timer_alloc(s->table, tm);
+	uint32_t families = atomic_load(&a->families), over = 0, now = server_now(s);
+
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		if (families & (1u << f) && now >= atomic_load(&a->expiry[f]))
+			over |= 1u << f;
+	}
+	if (over == families) {
+		s->stats.allocs_expired++;
+		session_del(s, a);
+		return;
+	}
+	if (over)
+		session_del_family(s, a, over);
+	timer_touch(s, a, table_expire(s->table, a, now));
+}
+
+static void resv_fire(struct timer *tm, void *ctx)
+{
+	struct server *s = ctx;
+	struct table_resv *r = table_timer_resv(s->table, tm);
+
+	ports_give(s->ports, r->relay.relay, be16_get(r->relay.port), server_now(s));
+	table_resv_del(s->table, r);
+}
+
+static void timer_init(struct server *s, const struct table_alloc *a)
+{
+	table_timer(s->table, a)->fire = alloc_fire;
+	timer_touch(s, a, table_expire(s->table, (struct table_alloc *)a, server_now(s)));
+}
+
+static void resv_timer_init(struct server *s, const struct table_resv *r)
+{
+	struct timer *tm = table_resv_timer(s->table, r);
+
+	tm->fire = resv_fire;
+	wheel_start(&s->wheel, tm, (uint64_t)r->expiry * TICKS_PER_S);
+}
+
+/* ---- sessions ---- */
+
+/* Claims the ports of a record found at start. False if one of them is another's. */
+static bool relay_claim(struct server *s, const struct table_alloc *a)
+{
+	uint32_t families = atomic_load(&a->families), claimed = 0;
+
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		if (!(families & (1u << f)))
+			continue;
+		if (!ports_claim(s->ports, a->relay[f].relay, be16_get(a->relay[f].port))) {
+			relay_give(s, a, claimed);
+			return false;
+		}
+		claimed |= 1u << f;
+	}
+	return true;
+}
+
+void session_resume(struct server *s)
+{
+	struct table_alloc *a;
+	struct table_resv *r;
+	uint32_t cursor = 0;
+
+	while ((a = table_next(s->table, &cursor)) != NULL) {
+		if (relay_claim(s, a))
+			timer_init(s, a);
+		else
+			table_del(s->table, a);
+	}
+	/* A port may have passed to an allocation just before the end: that one has it. */
+	cursor = 0;
+	while ((r = table_resv_next(s->table, &cursor)) != NULL) {
+		if (ports_claim(s->ports, r->relay.relay, be16_get(r->relay.port)))
+			resv_timer_init(s, r);
+		else
+			table_resv_del(s->table, r);
+	}
+}
+
+struct table_alloc *session_add(struct server *s, const struct table_alloc *proto)
+{
+	struct table_alloc *a = table_add(s->table, proto);
+
+	if (!a)
+		return NULL;
+	timer_init(s, a);
+	send_set(s, a);
+	s->stats.allocs_made++;
+	return a;
+}
+
+void session_del(struct server *s, struct table_alloc *a)
+{
+	wheel_stop(&s->wheel, table_timer(s->table, a));
+	relay_give(s, a, atomic_load(&a->families));
+	send_del(s, a);
+	table_del(s->table, a);
+}
+
+/* The dataplane knows no session with one address less: it is taken down and set up again. */
+void session_del_family(struct server *s, struct table_alloc *a, unsigned int family)
+{
+	relay_give(s, a, family);
+	table_del_family(s->table, a, family);
+	send_del(s, a);
+	send_all(s, a, 0, UINT32_MAX);
+}
+
+void session_refresh(struct server *s, struct table_alloc *a, unsigned int families,
+		     uint32_t lifetime)
+{
+	uint32_t expiry = server_deadline(s, lifetime);
+
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		if (families & (1u << f))
+			atomic_store(&a->expiry[f], expiry);
+	}
+	atomic_store(&a->lifetime, lifetime);
+	timer_touch(s, a, expiry);
+	send_set(s, a);
+}
+
+bool session_perm(struct server *s, struct table_alloc *a, const struct ip_addr *peer)
+{
+	uint32_t expiry = server_deadline(s, s->conf->turn.permission_lifetime);
+
+	if (!table_perm_set(s->table, a, peer, expiry))
+		return false;
+	timer_touch(s, a, expiry);
+	send_perm(s, a, table_perm_find(s->table, a, peer));
+	return true;
+}
+
+bool session_chan(struct server *s, struct table_alloc *a, const struct sock_addr *peer,
+		  uint16_t number)
+{
+	uint32_t expiry = server_deadline(s, s->conf->turn.channel_lifetime);
+	uint32_t perm_expiry = server_deadline(s, s->conf->turn.permission_lifetime);
+
+	if (!table_perm_set(s->table, a, &peer->ip, perm_expiry) ||
+	    !table_chan_set(s->table, a, peer, number, expiry))
+		return false;
+	timer_touch(s, a, perm_expiry < expiry ? perm_expiry : expiry);
+	send_chan(s, a, table_chan_find(s->table, a, number));
+	return true;
+}
+
+struct table_resv *session_reserve(struct server *s, struct ctl_relay relay)
+{
+	uint32_t expiry = server_deadline(s, s->conf->turn.reservation_lifetime);
+	struct table_resv *r = table_resv_add(s->table, relay, expiry);
+
+	if (r) {
+		resv_timer_init(s, r);
+		s->stats.reservations++;
+	}
+	return r;
+}
+
+void session_reserve_use(struct server *s, struct table_resv *r)
+{
+	wheel_stop(&s->wheel, table_resv_timer(s->table, r));
+	table_resv_del(s->table, r);
+}

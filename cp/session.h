@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_SESSION_H
+#define FL_CP_SESSION_H
+
+/*
+ * An allocation as a whole: its record in the table, its ports, its timer, and its session in the
+ * dataplane. Each change is made in that order, so that the record is there before the dataplane,
+ * and the dataplane's session before the client hears of it.
+ */
+#include "server.h"
+
+/* Takes up allocations and reservations of an earlier process: their ports and timers. */
+void session_resume(struct server *s);
+
+/* Adds an allocation. NULL when the table or the worker is full; the ports stay the caller's. */
+struct table_alloc *session_add(struct server *s, const struct table_alloc *proto);
+
+/* Deletes it, or one of its two families (FAMILY_V4, FAMILY_V6); ports go back. */
+void session_del(struct server *s, struct table_alloc *a);
+void session_del_family(struct server *s, struct table_alloc *a, unsigned int family);
+
+/* Gives the families of the mask a new deadline. */
+void session_refresh(struct server *s, struct table_alloc *a, unsigned int families,
+		     uint32_t lifetime);
+
+/* Installs or refreshes. False when a pool of the table is used up. */
+bool session_perm(struct server *s, struct table_alloc *a, const struct ip_addr *peer);
+bool session_chan(struct server *s, struct table_alloc *a, const struct sock_addr *peer,
+		  uint16_t number);
+
+/* Reserves a taken port. NULL when the pool is used up. */
+struct table_resv *session_reserve(struct server *s, struct ctl_relay relay);
+/* Ends a reservation whose port passes to an allocation. */
+void session_reserve_use(struct server *s, struct table_resv *r);
+
+/* dplink's replay: see struct dplink_ops. */
+enum dplink_work session_replay(void *server, uint32_t worker, struct dplink_cursor *cur);
+
+#endif

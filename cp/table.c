@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The allocation table: allocations, users, session slots. */
+#include "table_priv.h"
+
+uint64_t table_alloc_sum(const struct table *t, const struct table_alloc *a)
+{
+	size_t from = offsetof(struct table_alloc, worker);
+
+	return siphash(&t->hdr->sum_key, (const uint8_t *)a + from, sizeof(*a) - from);
+}
+
+static uint32_t *leg_bucket(struct table *t, const struct ctl_leg *leg)
+{
+	return &t->bucket[siphash(&t->hash_key, leg, sizeof(*leg)) & t->mask];
+}
+
+static uint32_t *user_bucket(struct table *t, const uint8_t id[TABLE_USER_ID])
+{
+	uint64_t h;
+
+	memcpy(&h, id, sizeof(h)); /* a keyed hash already */
+	return &t->user_bucket[h & t->mask];
+}
+
+/* ---- users ---- */
+
+void table_user_id(const struct table *t, const char *user, uint8_t id[TABLE_USER_ID])
+{
+	for (int i = 0; i < 2; i++) {
+		uint64_t h = siphash(&t->hdr->user_key[i], user, strlen(user));
+
+		memcpy(id + 8 * i, &h, sizeof(h));
+	}
+}
+
+static uint32_t user_find(struct table *t, const uint8_t id[TABLE_USER_ID])
+{
+	uint32_t i = *user_bucket(t, id);
+
+	while (i != TABLE_NONE && memcmp(t->user[i].id, id, TABLE_USER_ID) != 0)
+		i = t->user[i].next;
+	return i;
+}
+
+uint32_t table_user_allocs(const struct table *t, const uint8_t id[TABLE_USER_ID])
+{
+	uint32_t i = user_find((struct table *)t, id);
+
+	return i == TABLE_NONE ? 0 : t->user[i].allocs;
+}
+
+/* There are as many user records as allocations, so one is always free. */
+static uint32_t user_get(struct table *t, const uint8_t id[TABLE_USER_ID])
+{
+	uint32_t i = user_find(t, id);
+	uint32_t *bucket = user_bucket(t, id);
+
+	if (i == TABLE_NONE) {
+		i = t->user_free;
+		t->user_free = t->user[i].next;
+		memcpy(t->user[i].id, id, TABLE_USER_ID);
+		t->user[i].allocs = 0;
+		t->user[i].next = *bucket;
+		*bucket = i;
+		t->stats.users++;
+	}
+	t->user[i].allocs++;
+	return i;
+}
+
+static void user_put(struct table *t, uint32_t i)
+{
+	uint32_t *p;
+
+	if (--t->user[i].allocs)
+		return;
+	for (p = user_bucket(t, t->user[i].id); *p != i;)
+		p = &t->user[*p].next;
+	*p = t->user[i].next;
+	t->user[i].next = t->user_free;
+	t->user_free = i;
+	t->stats.users--;
+}
+
+/* ---- session slots ---- */
+
+uint32_t table_slot_take(struct table *t, uint32_t worker)
+{
+	struct table_slots *s = &t->slots[worker];
+	uint32_t slot;
+
+	if (s->n_free == 0)
+		return TABLE_NONE;
+	slot = s->free[s->head];
+	s->head = s->head + 1 == t->sessions ? 0 : s->head + 1;
+	s->n_free--;
+	return slot;
+}
+
+static void slot_put(struct table *t, uint32_t worker, uint32_t slot)
+{
+	struct table_slots *s = &t->slots[worker];
+	uint64_t tail = (uint64_t)s->head + s->n_free;
+
+	s->owner[slot] = TABLE_NONE;
+	s->free[tail >= t->sessions ? tail - t->sessions : tail] = slot;
+	s->n_free++;
+}
+
+static uint32_t next_gen(struct table *t)
+{
+	uint32_t gen = word_get(&t->hdr->next_gen) + 1;
+
+	gen += gen == 0; /* never 0 */
+	word_set(&t->hdr->next_gen, gen);
+	return gen;
+}
+
+/* ---- allocations ---- */
+
+struct table_alloc *table_find(struct table *t, const struct ctl_leg *leg)
+{
+	uint32_t i = *leg_bucket(t, leg);
+
+	while (i != TABLE_NONE && memcmp(&t->alloc[i].leg, leg, sizeof(*leg)) != 0)
+		i = t->entry[i].next;
+	return i == TABLE_NONE ? NULL : &t->alloc[i];
+}
+
+struct table_alloc *table_find_sid(struct table *t, uint32_t worker, struct ctl_sid sid)
+{
+	uint32_t i;
+
+	if (worker >= t->n_workers || sid.slot >= t->sessions)
+		return NULL;
+	i = t->slots[worker].owner[sid.slot];
+	return i != TABLE_NONE && t->alloc[i].sid.gen == sid.gen ? &t->alloc[i] : NULL;
+}
+
+struct table_alloc *table_at_slot(struct table *t, uint32_t worker, uint32_t slot)
+{
+	uint32_t i = t->slots[worker].owner[slot];
+
+	return i == TABLE_NONE ? NULL : &t->alloc[i];
+}
+
+void table_index(struct table *t, struct table_alloc *a)
+{
+	struct table_entry *e = alloc_entry(t, a);
+	uint32_t *bucket = leg_bucket(t, &a->leg);
+
+	e->timer = (struct timer){ 0 };
+	e->perms = TABLE_NONE;
+	e->chans = TABLE_NONE;
+	e->n_perms = 0;
+	e->n_chans = 0;
+	e->next = *bucket;
+	*bucket = alloc_index(t, a);
+	e->user = user_get(t, a->user_id);
+	t->slots[a->worker].owner[a->sid.slot] = alloc_index(t, a);
+	t->stats.allocs++;
+}
+
+struct table_alloc *table_add(struct table *t, const struct table_alloc *proto)
+{
+	uint32_t i = t->alloc_free;
+	struct table_alloc *a = &t->alloc[i];
+	uint32_t slot;
+	size_t from = offsetof(struct table_alloc, families);
+
+	if (i == TABLE_NONE)
+		return NULL;
+	slot = table_slot_take(t, proto->worker);
+	if (slot == TABLE_NONE)
+		return NULL;
+	t->alloc_free = t->entry[i].next;
+	memcpy((uint8_t *)a + from, (const uint8_t *)proto + from, sizeof(*a) - from);
+	a->sid.slot = slot;
+	a->sid.gen = next_gen(t);
+	a->sum = table_alloc_sum(t, a);
+	table_index(t, a);
+	state_publish(&a->state);
+	return a;
+}
+
+void table_del(struct table *t, struct table_alloc *a)
+{
+	struct table_entry *e = alloc_entry(t, a);
+	uint32_t i = alloc_index(t, a);
+	uint32_t *p;
+
+	state_withdraw(&a->state);
+	table_peers_del(t, a, FAMILY_V4 | FAMILY_V6);
+	for (p = leg_bucket(t, &a->leg); *p != i;)
+		p = &t->entry[*p].next;
+	*p = e->next;
+	user_put(t, e->user);
+	slot_put(t, a->worker, a->sid.slot);
+	e->next = t->alloc_free;
+	t->alloc_free = i;
+	t->stats.allocs--;
+}
+
+void table_del_family(struct table *t, struct table_alloc *a, unsigned int family)
+{
+	word_set(&a->families, word_get(&a->families) & ~family);
+	table_peers_del(t, a, family);
+}
+
+struct table_alloc *table_next(struct table *t, uint32_t *cursor)
+{
+	while (*cursor < t->allocs) {
+		struct table_alloc *a = &t->alloc[(*cursor)++];
+
+		if (state_live(&a->state))
+			return a;
+	}
+	return NULL;
+}
+
+uint32_t table_alloc_expiry(const struct table_alloc *a)
+{
+	uint32_t families = word_get(&a->families), expiry = 0;
+
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		if (families & (1u << f) && word_get(&a->expiry[f]) > expiry)
+			expiry = word_get(&a->expiry[f]);
+	}
+	return expiry;
+}
+
+const struct table_stats *table_stats(const struct table *t)
+{
+	return &t->stats;
+}
+
+struct timer *table_timer(struct table *t, const struct table_alloc *a)
+{
+	return &alloc_entry(t, a)->timer;
+}
+
+struct table_alloc *table_timer_alloc(struct table *t, const struct timer *tm)
+{
+	const struct table_entry *e = (const struct table_entry *)tm; /* its first member */
+
+	return &t->alloc[e - t->entry];
+}

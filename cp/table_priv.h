@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_TABLE_PRIV_H
+#define FL_CP_TABLE_PRIV_H
+
+/* Inside of the allocation table: for table*.c only. */
+#include "table.h"
+
+#include "../lib/siphash.h"
+
+#define TABLE_MAGIC UINT64_C(0x656c626174464c31)
+
+enum { TABLE_VERSION = 1, TABLE_BOOT_ID = 40, TABLE_RESVS_MAX = 1 << 16 };
+
+/* At the start of the file. ready is written last. */
+struct table_header {
+	uint64_t magic;
+	uint32_t version;
+	_Atomic uint32_t ready;
+	char boot_id[TABLE_BOOT_ID];
+	uint64_t digest; /* of listeners and relays, which records name by index */
+	uint32_t allocs, perms, chans, resvs; /* records of each pool */
+	struct siphash_key sum_key;	      /* of table_alloc.sum */
+	struct siphash_key user_key[2];	      /* of table_alloc.user_id */
+	_Atomic uint32_t next_gen;	      /* of sid; goes on across restarts */
+};
+
+/* Private companion of an allocation record. */
+struct table_entry {
+	struct timer timer;
+	uint32_t next;	/* in its hash bucket, or in the free list */
+	uint32_t perms; /* first of its permissions and channels */
+	uint32_t chans;
+	uint32_t user; /* index */
+	uint32_t n_perms, n_chans;
+};
+
+struct table_resv_entry {
+	struct timer timer;
+	uint32_t next; /* free list */
+};
+
+/* Allocations of one user. */
+struct table_user {
+	uint8_t id[TABLE_USER_ID];
+	uint32_t allocs;
+	uint32_t next; /* in its bucket, or in the free list */
+};
+
+/* A worker's session slots: who has each, and the free ones, longest free first. */
+struct table_slots {
+	uint32_t *owner; /* [sessions], allocation or TABLE_NONE */
+	uint32_t *free;	 /* ring */
+	uint32_t head, n_free;
+};
+
+struct table {
+	const struct config *conf;
+	int fd;
+	void *map;
+	uint64_t size;
+	struct table_header *hdr;
+	struct table_alloc *alloc;
+	struct table_perm *perm;
+	struct table_chan *chan;
+	struct table_resv *resv;
+
+	struct siphash_key hash_key; /* of the buckets, this process only */
+	struct table_entry *entry;
+	uint32_t *bucket; /* [mask + 1], by five-tuple */
+	uint32_t *user_bucket;
+	uint32_t mask;
+	uint32_t *perm_next; /* in the allocation's list, or in the free list */
+	uint32_t *chan_next;
+	struct table_resv_entry *resv_entry;
+	struct table_user *user;
+	struct table_slots *slots; /* [n_workers] */
+	uint32_t n_workers, sessions;
+	uint32_t allocs, perms, chans, resvs; /* as in the header, which is not looked at again */
+	uint32_t alloc_free, perm_free, chan_free, resv_free, user_free;
+	struct table_stats stats;
+};
+
+static inline uint32_t alloc_index(const struct table *t, const struct table_alloc *a)
+{
+	return (uint32_t)(a - t->alloc);
+}
+
+static inline struct table_entry *alloc_entry(const struct table *t, const struct table_alloc *a)
+{
+	return &t->entry[a - t->alloc];
+}
+
+static inline bool state_live(_Atomic uint32_t *state)
+{
+	return atomic_load_explicit(state, memory_order_acquire) == TABLE_LIVE;
+}
+
+/* Publishes a record whose fields are written. */
+static inline void state_publish(_Atomic uint32_t *state)
+{
+	atomic_store_explicit(state, TABLE_LIVE, memory_order_release);
+}
+
+/* Withdraws a record; what is written to it later stays behind this store. */
+static inline void state_withdraw(_Atomic uint32_t *state)
+{
+	if (atomic_load_explicit(state, memory_order_relaxed) == TABLE_FREE)
+		return;
+	atomic_store_explicit(state, TABLE_FREE, memory_order_release);
+	atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* A changing field of a live record. */
+static inline uint32_t word_get(const _Atomic uint32_t *w)
+{
+	return atomic_load_explicit(w, memory_order_relaxed);
+}
+
+static inline void word_set(_Atomic uint32_t *w, uint32_t v)
+{
+	atomic_store_explicit(w, v, memory_order_release);
+}
+
+/* Hash of what is constant in an allocation record. */
+uint64_t table_alloc_sum(const struct table *t, const struct table_alloc *a);
+
+/* Puts a record into hash, user count and the owner's place of its slot. */
+void table_index(struct table *t, struct table_alloc *a);
+
+/* Takes a slot from those free for a worker. TABLE_NONE if there is none. */
+uint32_t table_slot_take(struct table *t, uint32_t worker);
+
+/* Links records found at start into the lists of their allocation. */
+void table_perm_link(struct table *t, struct table_alloc *a, struct table_perm *p);
+void table_chan_link(struct table *t, struct table_alloc *a, struct table_chan *ch);
+
+/* Deletes permissions and channels of the families given, or those over at now. */
+void table_peers_del(struct table *t, struct table_alloc *a, unsigned int families);
+
+/* Takes up the records of the mapped file (table_load.c). */
+void table_load(struct table *t, uint32_t now);
+
+#endif

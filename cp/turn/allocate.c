@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Allocate (RFC 8656 7.2). */
+#include "turn.h"
+
+#include "../session.h"
+
+enum { IPPROTO_OF_UDP = 17, EVEN_PORT_R = 0x80 };
+
+/* What the request asks for. */
+struct wish {
+	unsigned int families; /* FAMILY_V4, FAMILY_V6; both: a dual allocation */
+	enum ports_want want;
+	const uint8_t *token; /* NULL, or RESERVATION-TOKEN */
+	uint32_t lifetime;
+};
+
+static bool family_served(const struct server *s, unsigned int family)
+{
+	for (uint16_t i = 0; i < s->conf->n_relay; i++) {
+		if (ip_is_v4(&s->conf->relay[i].addr) == (family == FAMILY_V4))
+			return true;
+	}
+	return false;
+}
+
+/* Steps 5 and 8: EVEN-PORT and RESERVATION-TOKEN, and what they do not go with. */
+static int wish_ports(const struct stun_msg *m, struct wish *w)
+{
+	w->want = PORTS_ANY;
+	if (m->reservation_token.val) {
+		if (m->even_port.val || m->requested_family.val || m->additional_family.val ||
+		    m->reservation_token.len != TABLE_TOKEN_LEN)
+			return 400;
+		w->token = m->reservation_token.val;
+	}
+	if (m->even_port.val) {
+		if (m->even_port.len != 1)
+			return 400;
+		w->want = m->even_port.val[0] & EVEN_PORT_R ? PORTS_PAIR : PORTS_EVEN;
+		if (w->want == PORTS_PAIR && m->additional_family.val)
+			return 400;
+	}
+	return 0;
+}
+
+/* Steps 6, 7 and 9: the address families. */
+static int wish_families(const struct server *s, const struct stun_msg *m, struct wish *w)
+{
+	unsigned int family;
+
+	w->families = FAMILY_V4;
+	if (m->additional_family.val) {
+		if (m->requested_family.val || !family_get(&m->additional_family, &family) ||
+		    family != FAMILY_V6)
+			return 400;
+		w->families = FAMILY_V4 | FAMILY_V6;
+		return 0;
+	}
+	if (m->requested_family.val) {
+		if (!family_get(&m->requested_family, &w->families))
+			return 400;
+	}
+	return w->token || (w->families && family_served(s, w->families)) ? 0 : 440;
+}
+
+/* 0 or an error code. DONT-FRAGMENT (step 4) is served, so there is nothing to ask about it. */
+static int wish_read(const struct server *s, const struct stun_msg *m, struct wish *w)
+{
+	int code;
+
+	*w = (struct wish){ 0 };
+	if (m->requested_transport.len != 4)
+		return 400;
+	if (m->requested_transport.val[0] != IPPROTO_OF_UDP)
+		return 442;
+	code = wish_ports(m, w);
+	if (!code)
+		code = wish_families(s, m, w);
+	if (!code && !lifetime_grant(s, &m->lifetime, &w->lifetime))
+		code = 400;
+	return code;
+}
+
+/* ---- taking ---- */
+
+/* A reserved port passes to the allocation. 0 or an error code. */
+static int take_reserved(struct server *s, const struct request *r, const struct wish *w,
+			 struct table_alloc *proto, struct table_resv **used)
+{
+	struct table_resv *resv = table_resv_find(s->table, w->token);
+	int f;
+
+	if (!resv || server_now(s) >= resv->expiry)
+		return 508;
+	/*
+	 * The port belongs to one worker; a client that reaches us on another cannot have it,
+	 * since its packets and its peers' would not meet.
+	 */
+	if (relay_port_worker(be16_get(resv->relay.port), s->conf->dataplane.n_workers) !=
+	    r->worker)
+		return 508;
+	f = ip_is_v4(&s->conf->relay[resv->relay.relay].addr) ? RELAY_V4 : RELAY_V6;
+	proto->relay[f] = resv->relay;
+	proto->families = 1u << f;
+	*used = resv;
+	return 0;
+}
+
+/*
+ * One port of each family. Of a dual allocation one is enough: address_error then says why the
+ * other is missing (step 9). 0 or an error code.
+ */
+static int take_ports(struct server *s, const struct request *r, const struct wish *w,
+		      struct table_alloc *proto)
+{
+	int code = 0;
+
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		if (!(w->families & (1u << f)))
+			continue;
+		proto->relay[f] =
+		    ports_take_family(s->ports, f == RELAY_V6, r->worker, w->want, server_now(s));
+		if (proto->relay[f].relay != CTL_RELAY_NONE)
+			proto->families |= 1u << f;
+		else if (code != 508)
+			code = family_served(s, 1u << f) ? 508 : 440;
+	}
+	if (!proto->families)
+		return code;
+	proto->address_error = (uint16_t)code;
+	return 0;
+}
+
+/* Reserves the port above the one taken (step 8). */
+static bool take_reservation(struct server *s, struct table_alloc *proto, struct table_resv **made)
+{
+	int f = proto->families == FAMILY_V4 ? RELAY_V4 : RELAY_V6;
+	struct ctl_relay next = proto->relay[f];
+
+	next.port = be16_make(be16_get(next.port) | 1);
+	*made = session_reserve(s, next);
+	if (!*made) {
+		ports_give(s->ports, next.relay, be16_get(next.port), server_now(s));
+		return false;
+	}
+	memcpy(proto->token, (*made)->token, TABLE_TOKEN_LEN);
+	return true;
+}
+
+static void give_back(struct server *s, const struct table_alloc *proto, struct table_resv *made)
+{
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		if (proto->families & (1u << f))
+			ports_give(s->ports, proto->relay[f].relay, be16_get(proto->relay[f].port),
+				   server_now(s));
+	}
+	if (made) {
+		ports_give(s->ports, made->relay.relay, be16_get(made->relay.port), server_now(s));
+		session_reserve_use(s, made);
+	}
+}
+
+static void proto_init(struct server *s, const struct request *r, const struct wish *w,
+		       struct table_alloc *p)
+{
+	uint32_t expiry = server_deadline(s, w->lifetime);
+
+	*p = (struct table_alloc){
+		.worker = r->worker,
+		.leg = *r->leg,
+		.relay = { { .relay = CTL_RELAY_NONE }, { .relay = CTL_RELAY_NONE } },
+		.expiry = { expiry, expiry },
+		.lifetime = w->lifetime,
+		.flags = r->m->fingerprint.val ? SESSION_FINGERPRINT : 0,
+		.created = server_now(s),
+	};
+	memcpy(p->tid, r->m->tid, sizeof(p->tid));
+	memcpy(p->user_id, r->user_id, sizeof(p->user_id));
+	memcpy(p->user, r->auth.user, strnlen(r->auth.user, sizeof(p->user) - 1));
+}
+
+/* Ports, record and session. Sets r->alloc; 0 or an error code, with nothing left taken. */
+static int allocate_make(struct server *s, struct request *r, const struct wish *w)
+{
+	struct table_resv *used = NULL, *made = NULL;
+	struct table_alloc proto;
+	int code;
+
+	proto_init(s, r, w, &proto);
+	code = w->token ? take_reserved(s, r, w, &proto, &used) : take_ports(s, r, w, &proto);
+	if (code)
+		return code;
+	if (w->want == PORTS_PAIR && !take_reservation(s, &proto, &made)) {
+		give_back(s, &proto, NULL);
+		return 508;
+	}
+	r->alloc = session_add(s, &proto);
+	if (!r->alloc) {
+		if (!used)
+			give_back(s, &proto, made);
+		return 508;
+	}
+	if (used)
+		session_reserve_use(s, used);
+	return 0;
+}
+
+/* ---- answering ---- */
+
+/* The reply follows from the record alone, so that a retransmission is answered alike. */
+static void allocate_reply(struct server *s, struct request *r)
+{
+	static const uint8_t no_token[TABLE_TOKEN_LEN];
+	const struct table_alloc *a = r->alloc;
+	uint32_t families = atomic_load(&a->families);
+
+	reply_begin(r);
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		struct sock_addr relayed;
+
+		if (!(families & (1u << f)))
+			continue;
+		relayed.ip = s->conf->relay[a->relay[f].relay].addr;
+		relayed.port = a->relay[f].port;
+		stun_put_xor_addr(&r->b, STUN_ATTR_XOR_RELAYED_ADDRESS, &relayed);
+	}
+	stun_put_u32(&r->b, STUN_ATTR_LIFETIME, atomic_load(&a->lifetime));
+	if (memcmp(a->token, no_token, sizeof(no_token)) != 0)
+		stun_put(&r->b, STUN_ATTR_RESERVATION_TOKEN, a->token, sizeof(a->token));
+	stun_put_xor_addr(&r->b, STUN_ATTR_XOR_MAPPED_ADDRESS, &r->leg->client);
+	if (a->address_error)
+		stun_put_address_error(&r->b,
+				       a->relay[RELAY_V4].relay == CTL_RELAY_NONE
+					   ? STUN_FAMILY_IPV4
+					   : STUN_FAMILY_IPV6,
+				       a->address_error);
+	reply_success(s, r);
+}
+
+void allocate_handle(struct server *s, struct request *r)
+{
+	uint32_t per_user = s->conf->turn.allocations_per_user;
+	struct wish w;
+	int code;
+
+	if (r->alloc) { /* step 2 */
+		if (memcmp(r->alloc->tid, r->m->tid, STUN_TID_LEN) != 0) {
+			reply_error(s, r, 437);
+			return;
+		}
+		s->stats.retransmissions++;
+		allocate_reply(s, r);
+		return;
+	}
+	code = wish_read(s, r->m, &w);
+	if (!code && per_user && table_user_allocs(s->table, r->user_id) >= per_user)
+		code = 486;
+	if (!code)
+		code = allocate_make(s, r, &w);
+	if (code)
+		reply_error(s, r, code);
+	else
+		allocate_reply(s, r);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* ChannelBind (RFC 8656 12.2). */
+#include "turn.h"
+
+#include "../../lib/chandata.h"
+#include "../session.h"
+
+/* Number and peer, both well-formed and allowed. 0 or an error code. */
+static int channel_read(struct server *s, const struct request *r, uint16_t *number,
+			struct sock_addr *peer)
+{
+	const struct stun_val *v = &r->m->channel_number;
+
+	if (v->len != 4 || r->m->n_xor_peer == 0)
+		return 400;
+	*number = (uint16_t)(v->val[0] << 8 | v->val[1]);
+	if (*number < CHANNEL_MIN || *number > CHANNEL_MAX)
+		return 400;
+	return peer_check(s, r, &r->m->xor_peer[0], false, peer);
+}
+
+/* A number has one peer and a peer one number; both limits hold. 0 or an error code. */
+static int channel_admit(struct server *s, const struct request *r, uint16_t number,
+			 const struct sock_addr *peer)
+{
+	const struct table_stats *st = table_stats(s->table);
+	const struct config_turn *turn = &s->conf->turn;
+	struct table_chan *by_number = table_chan_find(s->table, r->alloc, number);
+
+	if (by_number != table_chan_of_peer(s->table, r->alloc, peer))
+		return 400;
+	if (!by_number && (table_n_chans(s->table, r->alloc) >= turn->channels_per_allocation ||
+			   st->chans >= st->chans_max))
+		return 508;
+	if (!table_perm_find(s->table, r->alloc, &peer->ip) &&
+	    (table_n_perms(s->table, r->alloc) >= turn->permissions_per_allocation ||
+	     st->perms >= st->perms_max))
+		return 508;
+	return 0;
+}
+
+void channel_handle(struct server *s, struct request *r)
+{
+	struct sock_addr peer;
+	uint16_t number;
+	int code = channel_read(s, r, &number, &peer);
+
+	if (!code) {
+		table_expire(s->table, r->alloc, server_now(s));
+		code = channel_admit(s, r, number, &peer);
+	}
+	if (code) {
+		reply_error(s, r, code);
+		return;
+	}
+	session_chan(s, r->alloc, &peer, number);
+	reply_begin(r);
+	reply_success(s, r);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Replies to TURN requests. */
+#include "turn.h"
+
+static void reply_start(struct request *r, enum stun_class cls)
+{
+	stun_begin_reply(&r->b, r->reply.payload, sizeof(r->reply.payload), r->m, cls);
+}
+
+/* SOFTWARE, the signature if there is a key, FINGERPRINT if the request had it; and off it goes. */
+static void reply_finish(struct server *s, struct request *r)
+{
+	const char *software = s->conf->turn.software;
+	size_t len;
+
+	if (software[0])
+		stun_put(&r->b, STUN_ATTR_SOFTWARE, software, strlen(software));
+	if (r->auth.code == 0)
+		auth_sign(&r->b, &r->auth);
+	if (r->m->fingerprint.val)
+		stun_put_fingerprint(&r->b);
+	len = stun_end(&r->b);
+	if (len == 0)
+		return;
+	r->reply.leg = *r->leg;
+	r->reply.payload_len = (uint16_t)len;
+	dplink_cmd(s->link, r->worker, CMD_SEND, &r->reply,
+		   (uint16_t)(offsetof(struct cmd_send, payload) + len));
+}
+
+void reply_begin(struct request *r)
+{
+	reply_start(r, STUN_SUCCESS);
+}
+
+void reply_success(struct server *s, struct request *r)
+{
+	s->stats.success[r->method]++;
+	reply_finish(s, r);
+}
+
+void reply_error(struct server *s, struct request *r, int code)
+{
+	if (code >= SERVER_ERROR_MIN && code <= SERVER_ERROR_MAX)
+		s->stats.error[code - SERVER_ERROR_MIN]++;
+	reply_start(r, STUN_ERROR);
+	stun_put_error(&r->b, code);
+	if (code == 420)
+		stun_put_unknown(&r->b, r->m->unknown, r->m->n_unknown);
+	if (code == 401 || code == 438)
+		auth_put_challenge(s->auth, &r->b, &r->leg->client, server_now(s));
+	reply_finish(s, r);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_TURN_TURN_H
+#define FL_CP_TURN_TURN_H
+
+/* A TURN request in hand, its reply, and one handler a method (RFC 8656). */
+#include "../server.h"
+
+struct request {
+	const struct stun_msg *m;
+	const struct ctl_leg *leg;
+	uint32_t worker; /* that punted it */
+	enum server_method method;
+	struct auth_result auth;
+	uint8_t user_id[TABLE_USER_ID];
+	struct table_alloc *alloc; /* of the five-tuple; only Allocate may come without */
+	struct stun_builder b;
+	struct cmd_send reply;
+};
+
+/* Handlers: called with an authenticated request. */
+void allocate_handle(struct server *s, struct request *r);
+void refresh_handle(struct server *s, struct request *r);
+void permission_handle(struct server *s, struct request *r);
+void channel_handle(struct server *s, struct request *r);
+
+/* ---- replies ---- */
+
+/* Starts a success reply in r->b; attributes are then put, and reply_success() sends it. */
+void reply_begin(struct request *r);
+void reply_success(struct server *s, struct request *r);
+
+/* Sends an error reply (RFC 8489 6.3.1, 9.2.4). Signed, once the request was authenticated. */
+void reply_error(struct server *s, struct request *r, int code);
+
+/* ---- shared by handlers ---- */
+
+/*
+ * Lifetime to grant (RFC 8656 7.2): what was asked for, at most lifetime_max; the default when
+ * nothing, or less than that, was asked for. False if the attribute is malformed.
+ */
+bool lifetime_grant(const struct server *s, const struct stun_val *v, uint32_t *lifetime);
+
+/*
+ * REQUESTED-ADDRESS-FAMILY and ADDITIONAL-ADDRESS-FAMILY (RFC 8656 18.6, 18.11): FAMILY_V4,
+ * FAMILY_V6, or 0 for another family. False if the attribute is malformed.
+ */
+bool family_get(const struct stun_val *v, unsigned int *family);
+
+/*
+ * Whether the allocation may be told about a peer: 0, or 400 for a malformed address, 443 for a
+ * family it has no relayed address of, 403 by policy. any_port: only the address counts.
+ */
+int peer_check(struct server *s, const struct request *r, const struct stun_val *v, bool any_port,
+	       struct sock_addr *peer);
+
+#endif
