@@ -16,8 +16,10 @@ static bool check_cpus(struct config_reader *r)
 				    r, &d->workers[i], "CPU %u has a worker already, in line %u",
 				    d->workers[i], config_line(r, &d->workers[j]));
 		}
-		if (d->workers[i] == d->main_cpu)
-			return config_fail_at(r, &d->main_cpu, "CPU %u is a worker's, in line %u",
+		/* A worker that polls would leave the service thread no time. */
+		if (d->workers[i] == d->main_cpu && d->idle == IDLE_POLL)
+			return config_fail_at(r, &d->main_cpu,
+					      "CPU %u has a worker that polls, in line %u",
 					      d->main_cpu, config_line(r, &d->workers[i]));
 	}
 	return true;

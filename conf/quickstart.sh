@@ -207,8 +207,7 @@ fit_cpus()
 	done < <(awk '/^Cpus_allowed_list:/ { print $2 }' /proc/self/status | tr , '\n')
 	[[ " ${cpus[*]} " == *" 0 "* && " ${cpus[*]} " == *" 1 "* ]] && return
 	[[ $CONFIG == "$ROOT/conf/fairlead.yaml" ]] || return 0
-	((${#cpus[@]} > 1)) || die "two CPUs are needed, one for the worker and one for everything else"
-	say "CPUs ${cpus[0]} and ${cpus[1]} instead of 0 and 1"
+	say "CPUs ${cpus[0]} and ${cpus[1]:=${cpus[0]}} instead of 0 and 1"
 	sed -e "s/^  workers:.*/  workers: [${cpus[0]}]/" -e "s/^  main-cpu:.*/  main-cpu: ${cpus[1]}/" \
 		"$CONFIG" >"$RUN/fairlead.yaml"
 	CONFIG=$RUN/fairlead.yaml
@@ -286,15 +285,6 @@ make_hugepages()
 			return
 		fi
 		[[ -e $RUN/hugepages-before ]] || echo "$had" >"$RUN/hugepages-before"
-	fi
-	if ! grep -q ' hugetlbfs ' /proc/mounts; then
-		if mkdir -p /dev/hugepages 2>/dev/null &&
-			mount -t hugetlbfs none /dev/hugepages 2>/dev/null; then
-			touch "$RUN/made-hugetlbfs"
-		else
-			say "no hugepages: hugetlbfs cannot be mounted; ordinary pages do"
-			return
-		fi
 	fi
 	say "hugepages: $free of $size kB"
 }
@@ -387,9 +377,6 @@ down()
 		say "removing namespace $ns"
 		ip netns del "$ns"
 	done
-	if [[ -e $RUN/made-hugetlbfs ]]; then
-		umount /dev/hugepages || warn "/dev/hugepages is in use and stays mounted"
-	fi
 	if [[ -e $RUN/hugepages-before ]]; then
 		set_kernel /proc/sys/vm/nr_hugepages "$(cat "$RUN/hugepages-before")" || true
 	fi

@@ -23,7 +23,7 @@ static const struct schema_key keys_dataplane[] = {
 	  .help = "CPU of each worker; a worker owns one queue of every port" },
 	{ "main-cpu", SCHEMA_UINT, FIELD(config_dataplane, main_cpu),
 	  .max = 1023, .def = "1",
-	  .help = "CPU of the service thread; no worker's" },
+	  .help = "CPU of the service thread; may be a worker's unless that polls" },
 	{ "hugepages", SCHEMA_ENUM, FIELD(config_dataplane, hugepages),
 	  .names = names_hugepages, .def = "auto",
 	  .help = "yes fails without them, no runs on ordinary pages, auto takes what there is" },

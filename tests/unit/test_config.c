@@ -125,8 +125,9 @@ static const struct {
 
 	/* values that contradict each other */
 	{ "[2, 3]", "[2, 2]", ":2: dataplane.workers[1]: CPU 2 has a worker already, in line 2" },
-	{ "workers:", "main-cpu: 3\n  workers:",
-	  ":2: dataplane.main-cpu: CPU 3 is a worker's, in line 3" },
+	{ "workers:", "main-cpu: 3\n  workers:", NULL },
+	{ "workers:", "main-cpu: 3\n  idle: poll\n  workers:",
+	  ":2: dataplane.main-cpu: CPU 3 has a worker that polls, in line 4" },
 	{ "name: core", "name: access",
 	  ":11: ports[1].name: access is the port in line 4 already" },
 	{ "net_null1", "net_null0", ":12: ports[1].device: net_null0 is used already, in line 5" },
