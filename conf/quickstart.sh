@@ -135,7 +135,7 @@ need_root()
 # install_packages PURPOSE...: of conf/packages.txt, what is not there yet.
 install_packages()
 {
-	local purpose name program missing=() policy=/usr/sbin/policy-rc.d made='' failed=''
+	local purpose name program missing=() policy=/usr/sbin/policy-rc.d made='' failed='' log
 	while read -r purpose name program; do
 		[[ " $* " == *" $purpose "* ]] || continue
 		[[ -z $program ]] || ! command -v "$program" >/dev/null || continue
@@ -146,20 +146,24 @@ install_packages()
 	command -v apt-get >/dev/null ||
 		die "this is no Debian: install what these packages hold, and try again: ${missing[*]}"
 	say "installing ${missing[*]}"
+	log=$(mktemp)
 	# coturn is here for its test programs: its server must not start.
 	if [[ ! -e $policy ]]; then
 		printf '#!/bin/sh\nexit 101\n' >"$policy"
 		chmod 755 "$policy"
 		made=1
 	fi
-	apt_get update || true # an old list may do
-	apt_get install -y --no-install-recommends "${missing[@]}" || failed=1
+	apt_get update >"$log" 2>&1 || true # an old list may do
+	apt_get install -y --no-install-recommends "${missing[@]}" >>"$log" 2>&1 || failed=1
 	[[ -z $made ]] || rm -f "$policy"
-	[[ -z $failed ]] ||
-		die "apt-get could not install ${missing[*]}; its words are above (is there a network?)"
+	[[ -z $failed ]] || die "apt-get could not install them (is there a network?):" "$log"
+	rm -f "$log"
 }
 
-apt_get() { DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 "$@" </dev/null >&2; }
+apt_get()
+{
+	DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 "$@" </dev/null
+}
 
 build()
 {
@@ -342,9 +346,9 @@ start_cp()
 
 make_user()
 {
-	cli user list 2>/dev/null | grep -qw demo && return
-	say "making user demo"
-	cli user add demo fairlead >/dev/null || die "user demo could not be made"
+	say "user demo, password fairlead"
+	cli user add demo --password-file - --replace >/dev/null <<<fairlead ||
+		die "user demo could not be made"
 }
 
 up()
