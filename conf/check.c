@@ -70,6 +70,8 @@ static const struct ip_prefix *own_addr(const struct config *c, const struct ip_
 static bool check_addr(struct config_reader *r, const struct config_port *p,
 		       const struct ip_prefix *addr)
 {
+	static const char *const never[] = { "loopback", "multicast", "unspecified", "broadcast",
+					     "this-network" };
 	const struct ip_prefix *first = own_addr(r->c, &addr->ip);
 	const char *special = ip_special(&addr->ip);
 	char text[ADDR_STR_MAX];
@@ -78,9 +80,10 @@ static bool check_addr(struct config_reader *r, const struct config_port *p,
 	if (first != addr)
 		return config_fail_at(r, addr, "%s is used already, in line %u", text,
 				      config_line(r, first));
-	if (special && (strcmp(special, "loopback") == 0 || strcmp(special, "multicast") == 0 ||
-			strcmp(special, "unspecified") == 0 || strcmp(special, "broadcast") == 0))
-		return config_fail_at(r, addr, "%s is a %s address", text, special);
+	for (unsigned i = 0; special && i < sizeof(never) / sizeof(never[0]); i++) {
+		if (strcmp(special, never[i]) == 0)
+			return config_fail_at(r, addr, "%s is a %s address", text, special);
+	}
 	if (!ip_is_v4(&addr->ip) && p->mtu < 1280)
 		return config_fail_at(r, &p->mtu, "%u is too small for IPv6, which needs 1280",
 				      p->mtu);

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A wrong configuration: every program that reads it says one sentence with file, line and key,
+# exits with another code than 0 and leaves no process behind. The running relay does not notice.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+dp=$(dp_pid) cp=$(cp_pid)
+
+# refused WANT SED PROGRAM ARGUMENT...: with the sample edited, a program refuses it.
+refused()
+{
+	local want=$1 edit=$2 out rc=0
+	shift 2
+	sed -e "$edit" "$ROOT/conf/fairlead.yaml" >"$TMP/wrong.yaml"
+	out=$(in_relay timeout 60 "$@" "$TMP/wrong.yaml" 2>&1 </dev/null) || rc=$?
+	((rc != 0 && rc != 124)) || fail "$* takes it, exit code $rc: $want"
+	grep -qF -- "$want" <<<"$out" || fail "$*: '$out' does not say '$want'"
+}
+
+line() { grep -n -m 1 -- "$1" "$ROOT/conf/fairlead.yaml" | cut -d: -f1; }
+
+assert "the sample is right" "$BUILD/fairlead-cp" --check-config "$ROOT/conf/fairlead.yaml"
+for program in "fairlead-cp --check-config" "fairlead-cp --config" "fairlead-dp --config"; do
+	read -r name option <<<"$program"
+	set -- "$BUILD/$name" "$option"
+	refused ":$(line '^    mtu:'): ports[0].mtu: 90 is out of range" 's/^    mtu:.*/    mtu: 90/' "$@"
+	refused ":$(line '^    transport:'): listeners[0].transport: transport tcp is not served" \
+		's/^    transport:.*/    transport: tcp/' "$@"
+	refused "10.1.0.1 is used already, in line" 's|\[10.2.0.1/24|[10.1.0.1/24|' "$@"
+	refused "no such key" 's/^  realm:/  raelm:/' "$@"
+done
+refused "nosuch" 's/iface=access/iface=nosuch/' "$BUILD/fairlead-dp" --config
+
+assert_eq "fairlead-dp" "$(dp_pid)" "$dp"
+assert_eq "fairlead-cp" "$(cp_pid)" "$cp"
+assert "still attached" attached
+

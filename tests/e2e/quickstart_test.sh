@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# conf/quickstart.sh as scripts outside the tree use it: running it twice is harmless, --down
+# leaves nothing, and after it everything comes up again.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+OWN_CONFIG=1 # the relay is restarted here
+
+quickstart() { "$ROOT/conf/quickstart.sh" "$@" >"$TMP/log" 2>&1 || fail "quickstart $*: $(tail -n 5 "$TMP/log")"; }
+
+dp=$(dp_pid) cp=$(cp_pid)
+quickstart --detach
+assert_eq "fairlead-dp after --detach of what runs" "$(dp_pid)" "$dp"
+assert_eq "fairlead-cp after --detach of what runs" "$(cp_pid)" "$cp"
+quickstart
+assert_eq "fairlead-dp after a second start" "$(dp_pid)" "$dp"
+
+kill "$cp"
+await 15 test ! -e "/proc/$cp" || fail "fairlead-cp does not end when asked"
+quickstart --detach
+assert_eq "fairlead-dp while fairlead-cp was replaced" "$(dp_pid)" "$dp"
+assert "attached again" attached
+
+quickstart --down
+assert "fairlead-dp has ended" test ! -e "/proc/$dp"
+for ns in fl-client fl-relay fl-peer; do
+	! ip netns list | grep -qw -- "$ns" || fail "namespace $ns is still there"
+done
+assert "no runtime directory" test ! -e "$RUN"
+quickstart --down
+
+quickstart --detach
+assert "attached after a fresh start" attached
+fl --json user list | grep -q demo || fail "user demo is not there"
