@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 enum {
-	CONFIG_ADDRS_MAX = 8,	  /* addresses of one port */
+	CONFIG_ADDRS_MAX = 64,	  /* addresses of one port */
 	CONFIG_ROUTES_MAX = 64,	  /* routes of one port, gateways included */
 	CONFIG_PREFIXES_MAX = 64, /* entries of allow and deny */
 	CONFIG_SECRETS_MAX = 8,

@@ -272,10 +272,11 @@ static enum pkt_class pkt_parse(struct worker *w, struct pkt *p, enum rx_mode mo
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
 	uint16_t type;
 
-	if (unlikely(rte_pktmbuf_data_len(m) < port->l2_len ||
-		     (m->nb_segs > 1 && rte_pktmbuf_data_len(m) < CHAIN_HEAD &&
-		      rte_pktmbuf_linearize(m) != 0)))
+	if (unlikely(rte_pktmbuf_data_len(m) < port->l2_len))
 		return taken(w, m, DROP_ETH_SHORT);
+	if (unlikely(m->nb_segs > 1 && rte_pktmbuf_data_len(m) < CHAIN_HEAD &&
+		     rte_pktmbuf_linearize(m) != 0))
+		return taken(w, m, DROP_FRAG_BAD);
 	if (unlikely(!rte_is_same_ether_addr(&eth->dst_addr, &port->mac) &&
 		     !rte_is_multicast_ether_addr(&eth->dst_addr)))
 		return taken(w, m, DROP_ETH_DST);

@@ -10,7 +10,6 @@
 #include "../lib/ring.h"
 
 #include <rte_hash.h>
-#include <rte_ip_frag.h>
 #include <rte_mbuf.h>
 
 enum {
@@ -24,6 +23,7 @@ enum {
 struct session;
 struct peer;
 struct neigh_table;
+struct fragments;
 struct rate_table;
 
 /* What a received packet is, once parsed. Addresses are in the 16-byte form. */
@@ -94,8 +94,7 @@ struct worker {
 	uint32_t sweep_at;   /* next slot of the sweep that ends a replay */
 
 	/* Fragments. */
-	struct rte_ip_frag_tbl *frags;
-	struct rte_ip_frag_death_row *death_row;
+	struct fragments *frag;
 
 	struct rate_table *binding_rate;
 	struct rate_table *request_rate;

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "neigh.h"
+#include "ip.h"
+#include "../tx.h"
+
+struct arp {
+	struct be16 hw, proto;
+	uint8_t hw_len, proto_len;
+	struct be16 op;
+	uint8_t sha[6];
+	struct be32 spa;
+	uint8_t tha[6];
+	struct be32 tpa;
+};
+_Static_assert(sizeof(struct arp) == 28, "wire format (RFC 826, Ethernet and IPv4)");
+
+enum { ARP_ETHERNET = 1, ARP_REQUEST = 1, ARP_REPLY = 2 };
+
+/* Ethernet header for a frame without a neighbour entry; returns where the payload goes. */
+uint8_t *eth_write(const struct port *p, uint8_t *h, const uint8_t *dst, uint16_t type)
+{
+	memcpy(h, dst, 6);
+	memcpy(h + 6, p->mac.addr_bytes, 6);
+	h += 12;
+	if (p->vlan) {
+		memcpy(h, be16_make(RTE_ETHER_TYPE_VLAN).b, 2);
+		memcpy(h + 2, be16_make(p->vlan).b, 2);
+		h += 4;
+	}
+	memcpy(h, be16_make(type).b, 2);
+	return h + 2;
+}
+
+const struct ip_addr *port_addr_for(const struct port *p, const struct ip_addr *ip)
+{
+	const struct ip_addr *any = NULL;
+	uint16_t i;
+
+	for (i = 0; i < p->conf->n_addr; i++) {
+		const struct ip_prefix *a = &p->conf->addr[i];
+
+		if (ip_is_v4(&a->ip) != ip_is_v4(ip))
+			continue;
+		if (ip_in_prefix(ip, a))
+			return &a->ip;
+		any = any ? any : &a->ip;
+	}
+	return any;
+}
+
+const struct ip_prefix *port_prefix_of(const struct port *p, const struct ip_addr *own)
+{
+	uint16_t i;
+
+	for (i = 0; i < p->conf->n_addr; i++)
+		if (ip_eq(&p->conf->addr[i].ip, own))
+			return &p->conf->addr[i];
+	return NULL;
+}
+
+static void arp_send(struct worker *w, const struct port *p, const uint8_t *dst,
+		     const struct arp *arp)
+{
+	struct rte_mbuf *m = pkt_make(w);
+	uint8_t *h;
+
+	if (!m)
+		return;
+	h = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(p->l2_len + sizeof(*arp)));
+	memcpy(eth_write(p, h, dst, RTE_ETHER_TYPE_ARP), arp, sizeof(*arp));
+	tx_frame(w, p->idx, m);
+}
+
+void arp_request(struct worker *w, uint16_t port, const struct ip_addr *ip,
+		 const struct rte_ether_addr *mac)
+{
+	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	const struct port *p = &w->dp->port[port];
+	const struct ip_addr *own = port_addr_for(p, ip);
+	struct arp a = { .hw = be16_make(ARP_ETHERNET), .proto = be16_make(RTE_ETHER_TYPE_IPV4),
+			 .hw_len = 6, .proto_len = 4, .op = be16_make(ARP_REQUEST),
+			 .tpa = ip_to_v4(ip) };
+
+	if (!own)
+		return;
+	memcpy(a.sha, p->mac.addr_bytes, 6);
+	a.spa = ip_to_v4(own);
+	arp_send(w, p, mac ? mac->addr_bytes : broadcast, &a);
+}
+
+static void arp_answer(struct worker *w, const struct port *p, const struct arp *q)
+{
+	struct arp a = *q;
+
+	a.op = be16_make(ARP_REPLY);
+	memcpy(a.tha, q->sha, 6);
+	a.tpa = q->spa;
+	memcpy(a.sha, p->mac.addr_bytes, 6);
+	a.spa = q->tpa;
+	arp_send(w, p, q->sha, &a);
+}
+
+static bool arp_valid(const struct arp *a)
+{
+	uint16_t op = be16_get(a->op);
+
+	return be16_get(a->hw) == ARP_ETHERNET && be16_get(a->proto) == RTE_ETHER_TYPE_IPV4 &&
+	       a->hw_len == 6 && a->proto_len == 4 && (op == ARP_REQUEST || op == ARP_REPLY) &&
+	       !(a->sha[0] & 1);
+}
+
+void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_len, bool answer)
+{
+	const struct port *p = &w->dp->port[port];
+	struct rte_ether_addr mac;
+	struct ip_addr from, to;
+	struct arp a;
+	const struct ip_prefix *own;
+	bool request;
+
+	if (rte_pktmbuf_data_len(m) < l2_len + sizeof(a)) {
+		pkt_drop(w, m, DROP_ARP_BAD);
+		return;
+	}
+	memcpy(&a, rte_pktmbuf_mtod_offset(m, void *, l2_len), sizeof(a));
+	from = ip_from_v4(a.spa);
+	to = ip_from_v4(a.tpa);
+	/* Somebody who claims an address of ours is not believed. */
+	if (!arp_valid(&a) || dplane_local(w->dp, &from)) {
+		pkt_drop(w, m, DROP_ARP_BAD);
+		return;
+	}
+	own = port_prefix_of(p, &to);
+	request = be16_get(a.op) == ARP_REQUEST;
+	memcpy(mac.addr_bytes, a.sha, 6);
+	/* 0.0.0.0 probes (RFC 5227) teach nothing; strangers' talk only changes what we know. */
+	if (be32_get(a.spa) != 0)
+		neigh_learn(w, port, &from, &mac, own && !request,
+			    own && request && ip_in_prefix(&from, own));
+	if (answer && own)
+		handover_neigh(w, m, port);
+	if (!own) {
+		pkt_drop(w, m, DROP_ARP_OTHER);
+		return;
+	}
+	if (answer && request)
+		arp_answer(w, p, &a);
+	pkt_consume(w, m);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ip.h"
+
+uint64_t csum_bytes(uint64_t s, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint32_t x;
+	uint16_t h = 0;
+
+	for (; len >= 4; len -= 4, p += 4) {
+		memcpy(&x, p, 4);
+		s += x;
+	}
+	if (len >= 2) {
+		memcpy(&h, p, 2);
+		s += h;
+		p += 2;
+		len -= 2;
+	}
+	if (len) {
+		h = 0;
+		memcpy(&h, p, 1);
+		s += h;
+	}
+	return s;
+}
+
+uint64_t csum_mbuf(uint64_t s, const struct rte_mbuf *m, uint32_t off, uint32_t len)
+{
+	bool odd = false;
+
+	for (; m && len; m = m->next) {
+		uint32_t n = m->data_len;
+		uint16_t part;
+
+		if (off >= n) {
+			off -= n;
+			continue;
+		}
+		n = RTE_MIN(n - off, len);
+		part = csum_fold(csum_bytes(0, rte_pktmbuf_mtod_offset(m, uint8_t *, off), n));
+		/* A part that starts at an odd byte has its words the other way round. */
+		s += odd ? __builtin_bswap16(part) : part;
+		odd ^= n & 1;
+		len -= n;
+		off = 0;
+	}
+	return s;
+}
+
+bool pkt_l4_csum_ok(const struct worker *w, const struct pkt *p)
+{
+	uint32_t off = (uint32_t)p->l2_len + p->l3_len;
+	const uint8_t *l4 = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, off);
+	uint64_t s = 0;
+
+	(void)w;
+	if (p->proto == IP_PROTO_UDP) {
+		if ((p->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+			return true;
+		/* None at all is legal for IPv4 only (RFC 768, RFC 8200 8.1). */
+		if ((l4[6] | l4[7]) == 0)
+			return !p->v6;
+	}
+	if (p->proto != IP_PROTO_ICMP)
+		s = csum_pseudo(0, &p->src, &p->dst, p->proto, p->l4_len);
+	return csum_fold(csum_mbuf(s, p->m, off, p->l4_len)) == 0xffff;
+}

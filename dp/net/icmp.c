@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ip.h"
+#include "neigh.h"
+#include "../tx.h"
+#include "../../lib/cursor.h"
+
+enum {
+	ICMP_HDR = 8,
+	ICMP4_ECHO_REPLY = 0,
+	ICMP4_UNREACHABLE = 3,
+	ICMP4_ECHO = 8,
+	ICMP4_TIME = 11,
+	ICMP4_PARAMETER = 12,
+	ICMP4_CODE_NEEDS_FRAG = 4,
+	ICMP6_UNREACHABLE = 1,
+	ICMP6_TOO_BIG = 2,
+	ICMP6_TIME = 3,
+	ICMP6_PARAMETER = 4,
+	ICMP6_ECHO = 128,
+	ICMP6_ECHO_REPLY = 129,
+	ICMP6_ND_FIRST = 133,
+	ICMP6_ND_LAST = 137,
+	QUOTE4_MAX = 576 - IPV4_HDR - ICMP_HDR,	  /* RFC 1812 4.3.2.3 */
+	QUOTE6_MAX = 1280 - IPV6_HDR - ICMP_HDR, /* RFC 4443 2.4 (c) */
+	QUOTE_READ = 128, /* of a quoted packet: headers are all that matters */
+};
+
+/* One bucket for all ICMP a worker makes: a second's worth at most. */
+static bool icmp_allow(struct worker *w)
+{
+	uint64_t rate = w->dp->conf->dataplane.icmp_rate;
+	uint64_t gain = (w->now_ms - w->icmp_refill) * rate;
+
+	w->icmp_refill = w->now_ms;
+	w->icmp_tokens = RTE_MIN(w->icmp_tokens + gain, rate * 1000);
+	if (w->icmp_tokens < 1000)
+		return false;
+	w->icmp_tokens -= 1000;
+	return true;
+}
+
+static void icmp_checksum(uint8_t *icmp, const struct rte_mbuf *m, uint32_t off, uint16_t len,
+			  const struct ip_addr *src, const struct ip_addr *dst)
+{
+	uint64_t s = ip_is_v4(src) ? 0 : csum_pseudo(0, src, dst, IP_PROTO_ICMPV6, len);
+	uint16_t csum;
+
+	memset(icmp + 2, 0, 2);
+	csum = (uint16_t)~csum_fold(csum_mbuf(s, m, off, len));
+	memcpy(icmp + 2, &csum, 2);
+}
+
+/* Echo (RFC 792, RFC 4443 4.2): the same packet goes back. */
+static void icmp_echo(struct worker *w, struct pkt *p)
+{
+	uint8_t l3_len = ip_hdr_len(&p->src);
+	struct ip_out o = { .src = &p->dst, .dst = &p->src, .len = p->l4_len, .proto = p->proto,
+			    .tos = p->tos, .ttl = IP_TTL_OWN };
+	struct rte_mbuf *m = p->m;
+	uint8_t *h;
+
+	if (!icmp_allow(w)) {
+		pkt_drop(w, m, DROP_ICMP_RATE);
+		return;
+	}
+	rte_pktmbuf_adj(m, (uint16_t)(p->l2_len + p->l3_len));
+	h = (uint8_t *)rte_pktmbuf_prepend(m, l3_len);
+	ip_write(w, h, &o);
+	h[l3_len] = p->v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY;
+	icmp_checksum(h + l3_len, m, l3_len, p->l4_len, &p->dst, &p->src);
+	ip_route_send(w, m, &p->src);
+}
+
+/* Source and destination of a quoted UDP packet; false if the quotation does not tell. */
+static bool quote_parse(const uint8_t *q, uint32_t len, bool v6, struct icmp_report *r)
+{
+	struct rd c = rd_init(q, len);
+	const uint8_t *h = rd_take(&c, v6 ? IPV6_HDR : IPV4_HDR), *udp;
+	struct be32 a;
+
+	if (!h || h[0] >> 4 != (v6 ? 6 : 4))
+		return false;
+	if (v6) {
+		memcpy(r->relayed.ip.b, h + 8, 16);
+		memcpy(r->peer.ip.b, h + 24, 16);
+		if (h[6] != IP_PROTO_UDP)
+			return false;
+	} else {
+		uint32_t options = (uint32_t)(h[0] & 0xf) * 4 - IPV4_HDR;
+
+		memcpy(a.b, h + 12, 4);
+		r->relayed.ip = ip_from_v4(a);
+		memcpy(a.b, h + 16, 4);
+		r->peer.ip = ip_from_v4(a);
+		/* A later fragment has no ports. */
+		if ((h[0] & 0xf) < 5 || h[9] != IP_PROTO_UDP || (h[6] & 0x1f) || h[7] ||
+		    !rd_take(&c, options))
+			return false;
+	}
+	udp = rd_take(&c, UDP_HDR);
+	if (!udp)
+		return false;
+	memcpy(r->relayed.port.b, udp, 2);
+	memcpy(r->peer.port.b, udp + 2, 2);
+	return true;
+}
+
+static bool type_is_error(bool v6, uint8_t type)
+{
+	return v6 ? type >= ICMP6_UNREACHABLE && type <= ICMP6_PARAMETER :
+		    type == ICMP4_UNREACHABLE || type == ICMP4_TIME || type == ICMP4_PARAMETER;
+}
+
+/* An error about a packet of ours: the relayed port it names leads to the session. */
+static void icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp)
+{
+	uint32_t off = (uint32_t)p->l2_len + p->l3_len + ICMP_HDR;
+	uint32_t len = RTE_MIN((uint32_t)(p->l4_len - ICMP_HDR), (uint32_t)QUOTE_READ);
+	struct icmp_report r = { .type = icmp[0], .code = icmp[1] };
+	const struct local_addr *l;
+	uint8_t buf[QUOTE_READ];
+	const uint8_t *quote = rte_pktmbuf_read(p->m, off, len, buf);
+	uint16_t port, owner;
+
+	if (!quote || !quote_parse(quote, len, p->v6, &r)) {
+		pkt_drop(w, p->m, DROP_ICMP_BAD);
+		return;
+	}
+	port = be16_get(r.relayed.port);
+	l = dplane_local(w->dp, &r.relayed.ip);
+	if (!l || l->relay == CTL_RELAY_NONE || port < l->relay_min || port > l->relay_max) {
+		pkt_drop(w, p->m, DROP_ICMP_NO_SESSION);
+		return;
+	}
+	owner = w->dp->port_owner[port >> 1];
+	if (owner != w->id) {
+		handover(w, owner, p->m, HANDOVER_RX, p->in_port);
+		return;
+	}
+	if (p->v6 && r.type == ICMP6_TOO_BIG)
+		r.data = (uint32_t)icmp[4] << 24 | icmp[5] << 16 | icmp[6] << 8 | icmp[7];
+	else if (!p->v6 && r.type == ICMP4_UNREACHABLE && r.code == ICMP4_CODE_NEEDS_FRAG)
+		r.data = (uint32_t)(icmp[6] << 8 | icmp[7]);
+	relay_icmp(w, p, &r);
+}
+
+void icmp_input(struct worker *w, struct pkt *p)
+{
+	uint32_t off = (uint32_t)p->l2_len + p->l3_len;
+	const uint8_t *icmp = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, off);
+
+	if (p->l4_len < ICMP_HDR || rte_pktmbuf_data_len(p->m) < off + ICMP_HDR ||
+	    !pkt_l4_csum_ok(w, p))
+		pkt_drop(w, p->m, DROP_ICMP_BAD);
+	else if (p->v6 && icmp[0] >= ICMP6_ND_FIRST && icmp[0] <= ICMP6_ND_LAST)
+		nd_input(w, p, true);
+	else if (!p->local)
+		pkt_drop(w, p->m, DROP_IP_DST);
+	else if (icmp[0] == (p->v6 ? ICMP6_ECHO : ICMP4_ECHO) && icmp[1] == 0)
+		icmp_echo(w, p);
+	else if (type_is_error(p->v6, icmp[0]))
+		icmp_report(w, p, icmp);
+	else
+		pkt_drop(w, p->m, DROP_ICMP_TYPE);
+}
+
+/* ---- errors we send ---- */
+
+struct icmp_code {
+	uint8_t type, code;
+};
+
+static const struct icmp_code why4[] = {
+	[ICMP_WHY_PORT] = { ICMP4_UNREACHABLE, 3 },
+	[ICMP_WHY_TOO_BIG] = { ICMP4_UNREACHABLE, ICMP4_CODE_NEEDS_FRAG },
+	[ICMP_WHY_TTL] = { ICMP4_TIME, 0 },
+	[ICMP_WHY_HOST] = { ICMP4_UNREACHABLE, 1 },
+	[ICMP_WHY_PROTO] = { ICMP4_UNREACHABLE, 2 },
+};
+
+static const struct icmp_code why6[] = {
+	[ICMP_WHY_PORT] = { ICMP6_UNREACHABLE, 4 },
+	[ICMP_WHY_TOO_BIG] = { ICMP6_TOO_BIG, 0 },
+	[ICMP_WHY_TTL] = { ICMP6_TIME, 0 },
+	[ICMP_WHY_HOST] = { ICMP6_UNREACHABLE, 3 },
+	[ICMP_WHY_PROTO] = { ICMP6_PARAMETER, 1 },
+};
+
+/* Quotes as much of p as fits, so that its sender can tell which packet it was. */
+static struct rte_mbuf *error_build(struct worker *w, const struct pkt *p, struct icmp_code c,
+				    uint16_t mtu)
+{
+	uint32_t quote = RTE_MIN((uint32_t)p->l3_len + p->l4_len,
+				 (uint32_t)(p->v6 ? QUOTE6_MAX : QUOTE4_MAX));
+	struct rte_mbuf *m = pkt_make(w);
+	const void *from;
+	uint8_t *h;
+
+	if (!m)
+		return NULL;
+	h = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(ICMP_HDR + quote));
+	from = h ? rte_pktmbuf_read(p->m, p->l2_len, quote, h + ICMP_HDR) : NULL;
+	if (!from) {
+		pkt_drop(w, m, DROP_ICMP_BAD);
+		return NULL;
+	}
+	if (from != h + ICMP_HDR)
+		memcpy(h + ICMP_HDR, from, quote);
+	memset(h, 0, ICMP_HDR);
+	h[0] = c.type;
+	h[1] = c.code;
+	memcpy(h + 6, be16_make(mtu).b, 2); /* the same place in both families (RFC 1191, 4443) */
+	return m;
+}
+
+void icmp_error(struct worker *w, const struct pkt *p, enum icmp_why why, uint16_t mtu)
+{
+	struct icmp_code c = p->v6 ? why6[why] : why4[why];
+	struct ip_out o = { .src = &p->dst, .dst = &p->src, .ttl = IP_TTL_OWN,
+			    .proto = p->v6 ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP };
+	struct rte_mbuf *m;
+	uint8_t *h, l3_len;
+
+	/* RFC 1122 3.2.2, RFC 4443 2.4 (e): never about multicast, broadcast, or ICMP errors. */
+	if (!p->local || p->proto == IP_PROTO_ICMP || p->proto == IP_PROTO_ICMPV6 || !icmp_allow(w))
+		return;
+	m = error_build(w, p, c, why == ICMP_WHY_TOO_BIG ? mtu : 0);
+	if (!m)
+		return;
+	o.len = (uint16_t)m->pkt_len;
+	l3_len = ip_hdr_len(&p->src);
+	h = (uint8_t *)rte_pktmbuf_prepend(m, l3_len);
+	ip_write(w, h, &o);
+	icmp_checksum(h + l3_len, m, l3_len, o.len, &p->dst, &p->src);
+	ip_route_send(w, m, &p->src);
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "neigh.h"
+#include "ip.h"
+#include "../tx.h"
+
+#include <rte_errno.h>
+#include <rte_jhash.h>
+#include <rte_malloc.h>
+#include <rte_random.h>
+
+enum {
+	EVICT_SCAN = 64,   /* entries looked at for one that can go */
+	HELD_MAX = 2048,   /* packets that wait, over all neighbours */
+	FREE_NONE = 0xffff,
+};
+
+struct neigh_key {
+	struct ip_addr ip;
+	uint16_t port;
+	uint16_t zero;
+};
+
+struct neigh_table {
+	struct neigh *entry;
+	struct rte_hash *hash;
+	struct rte_mbuf **wait; /* [max][wait_max] */
+	uint16_t *free;		/* stack of free entries */
+	uint32_t max, wait_max, n_free, held;
+	uint32_t evict_at, tick_at;
+};
+
+struct neigh_table *neigh_create(uint32_t max, uint32_t wait, const char *name, int socket)
+{
+	struct rte_hash_parameters p = { .name = name, .entries = RTE_MAX(max, 64u), .socket_id = socket,
+					 .key_len = sizeof(struct neigh_key), .hash_func = rte_jhash,
+					 .hash_func_init_val = (uint32_t)rte_rand(),
+					 .extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE };
+	struct neigh_table *t = rte_zmalloc_socket("neigh", sizeof(*t), 64, socket);
+	uint32_t i;
+
+	if (!t)
+		return NULL;
+	t->max = RTE_MIN(max, (uint32_t)NEIGH_MAX);
+	t->wait_max = wait;
+	t->hash = rte_hash_create(&p);
+	t->entry = rte_zmalloc_socket("neigh", sizeof(*t->entry) * t->max, 64, socket);
+	t->wait = rte_zmalloc_socket("neigh", sizeof(*t->wait) * t->max * RTE_MAX(wait, 1u), 64, socket);
+	t->free = rte_zmalloc_socket("neigh", sizeof(*t->free) * t->max, 64, socket);
+	if (!t->hash || !t->entry || !t->wait || !t->free) {
+		neigh_free(NULL, t);
+		return NULL;
+	}
+	for (i = 0; i < t->max; i++) {
+		t->entry[i].gen = 1;
+		t->free[t->n_free++] = (uint16_t)(t->max - 1 - i);
+	}
+	return t;
+}
+
+struct neigh *neigh_entries(struct neigh_table *t)
+{
+	return t->entry;
+}
+
+uint32_t neigh_held(const struct neigh_table *t)
+{
+	return t->held;
+}
+
+uint32_t neigh_count(const struct neigh_table *t)
+{
+	return t->max - t->n_free;
+}
+
+static uint32_t neigh_index(const struct neigh_table *t, const struct neigh *n)
+{
+	return (uint32_t)(n - t->entry);
+}
+
+static struct neigh_key neigh_key(const struct ip_addr *ip, uint16_t port)
+{
+	return (struct neigh_key){ .ip = *ip, .port = port };
+}
+
+/* ---- packets that wait ---- */
+
+/* What waited goes out (reason DROP_MAX) or is dropped. */
+static void wait_flush(struct worker *w, struct neigh_table *t, struct neigh *n, enum drop reason)
+{
+	struct rte_mbuf **q = &t->wait[(size_t)neigh_index(t, n) * t->wait_max];
+	uint16_t i, k = n->n_wait;
+
+	n->n_wait = 0;
+	t->held -= k;
+	for (i = 0; i < k; i++) {
+		if (reason == DROP_MAX)
+			neigh_send(w, n, q[i]);
+		else
+			pkt_drop(w, q[i], reason);
+	}
+}
+
+static void wait_add(struct worker *w, struct neigh *n, struct rte_mbuf *m)
+{
+	struct neigh_table *t = w->neigh;
+
+	if (n->n_wait >= t->wait_max || t->held >= HELD_MAX) {
+		pkt_drop(w, m, DROP_NEIGH_QUEUE);
+		return;
+	}
+	t->wait[(size_t)neigh_index(t, n) * t->wait_max + n->n_wait++] = m;
+	t->held++;
+}
+
+/* ---- entries ---- */
+
+static void neigh_state_set(struct worker *w, struct neigh *n, enum neigh_state s)
+{
+	n->state = (uint8_t)s;
+	n->since_ms = w->now_ms;
+	n->probes = 0;
+}
+
+/* Asks for n: by broadcast or multicast, or straight to the address it had. */
+static void neigh_ask(struct worker *w, struct neigh *n)
+{
+	struct rte_ether_addr mac;
+
+	n->probes++;
+	n->since_ms = w->now_ms;
+	memcpy(mac.addr_bytes, n->l2, RTE_ETHER_ADDR_LEN);
+	if (ip_is_v4(&n->ip))
+		arp_request(w, n->port, &n->ip, n->state == NEIGH_STALE ? &mac : NULL);
+	else
+		nd_solicit(w, n->port, &n->ip, n->state == NEIGH_STALE ? &mac : NULL);
+}
+
+static void neigh_release(struct worker *w, struct neigh_table *t, struct neigh *n)
+{
+	struct neigh_key k = neigh_key(&n->ip, n->port);
+
+	if (w)
+		wait_flush(w, t, n, DROP_NEIGH_FAILED);
+	rte_hash_del_key(t->hash, &k);
+	n->state = NEIGH_FREE;
+	n->gen = n->gen >= 0xfffe ? 1 : (uint16_t)(n->gen + 1);
+	t->free[t->n_free++] = (uint16_t)neigh_index(t, n);
+}
+
+void neigh_free(struct worker *w, struct neigh_table *t)
+{
+	uint32_t i;
+
+	for (i = 0; w && i < t->max; i++)
+		if (t->entry[i].state != NEIGH_FREE)
+			neigh_release(w, t, &t->entry[i]);
+	rte_hash_free(t->hash);
+	rte_free(t->entry);
+	rte_free(t->wait);
+	rte_free(t->free);
+	rte_free(t);
+}
+
+/*
+ * Makes room: among the next entries, one that never answered goes first, then one that is known
+ * but out of use. Live ones stay: a scan of the subnet cannot push them out.
+ */
+static void neigh_evict(struct worker *w, struct neigh_table *t)
+{
+	struct neigh *victim = NULL;
+	uint32_t i;
+
+	for (i = 0; i < EVICT_SCAN && i < t->max; i++) {
+		struct neigh *n = &t->entry[t->evict_at];
+
+		t->evict_at = t->evict_at + 1 < t->max ? t->evict_at + 1 : 0;
+		if (n->state == NEIGH_FREE || n->state == NEIGH_REACHABLE ||
+		    (n->state == NEIGH_STALE && n->used))
+			continue;
+		if (!victim || (victim->state == NEIGH_STALE && n->state != NEIGH_STALE) ||
+		    (victim->state == n->state && n->since_ms < victim->since_ms))
+			victim = n;
+	}
+	if (victim)
+		neigh_release(w, t, victim);
+}
+
+static struct neigh *neigh_lookup(struct neigh_table *t, const struct ip_addr *ip, uint16_t port)
+{
+	struct neigh_key k = neigh_key(ip, port);
+	void *data;
+
+	return rte_hash_lookup_data(t->hash, &k, &data) < 0 ? NULL : &t->entry[(uintptr_t)data];
+}
+
+/* A new entry, state INCOMPLETE, not asked yet. NULL when the table is full of live ones. */
+static struct neigh *neigh_add(struct worker *w, const struct ip_addr *ip, uint16_t port)
+{
+	struct neigh_key k = neigh_key(ip, port);
+	struct neigh_table *t = w->neigh;
+	const struct port *p = &w->dp->port[port];
+	struct neigh *n;
+	uint16_t i;
+
+	if (t->n_free == 0)
+		neigh_evict(w, t);
+	if (t->n_free == 0)
+		return NULL;
+	i = t->free[t->n_free - 1];
+	if (rte_hash_add_key_data(t->hash, &k, (void *)(uintptr_t)i) != 0)
+		return NULL;
+	t->n_free--;
+	n = &t->entry[i];
+	n->ip = *ip;
+	n->port = port;
+	n->mtu = p->mtu;
+	n->l2_len = (uint8_t)p->l2_len;
+	n->n_wait = 0;
+	n->used = true;
+	neigh_state_set(w, n, NEIGH_INCOMPLETE);
+	return n;
+}
+
+/* The complete Ethernet header towards mac. */
+static void neigh_header(struct worker *w, struct neigh *n, const struct rte_ether_addr *mac)
+{
+	const struct port *p = &w->dp->port[n->port];
+	struct be16 type = be16_make(ip_is_v4(&n->ip) ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
+	uint8_t *h = n->l2;
+
+	memcpy(h, mac->addr_bytes, 6);
+	memcpy(h + 6, p->mac.addr_bytes, 6);
+	h += 12;
+	if (p->vlan) {
+		memcpy(h, be16_make(RTE_ETHER_TYPE_VLAN).b, 2);
+		memcpy(h + 2, be16_make(p->vlan).b, 2);
+		h += 4;
+	}
+	memcpy(h, type.b, 2);
+}
+
+struct neigh *neigh_find(struct worker *w, const struct ip_addr *dst, uint32_t *cache,
+			 enum drop *why)
+{
+	struct neigh_table *t = w->neigh;
+	const struct local_addr *local;
+	struct ip_addr via;
+	struct neigh *n;
+	uint16_t port;
+
+	*why = DROP_IP_DST;
+	if (unlikely(*cache == NH_LOOP))
+		return NULL;
+	n = neigh_cached(t->entry, *cache);
+	if (likely(n && n->state != NEIGH_FREE))
+		return n;
+	local = dplane_local(w->dp, dst);
+	if (local) {
+		if (local->relay != CTL_RELAY_NONE)
+			*cache = NH_LOOP;
+		return NULL;
+	}
+	*why = DROP_NO_ROUTE;
+	if (!ip_route(w->dp, dst, &port, &via))
+		return NULL;
+	n = neigh_lookup(t, &via, port);
+	if (!n)
+		n = neigh_add(w, &via, port);
+	*why = DROP_NEIGH_FULL;
+	if (!n)
+		return NULL;
+	*cache = (uint32_t)n->gen << 16 | neigh_index(t, n);
+	return n;
+}
+
+void neigh_send(struct worker *w, struct neigh *n, struct rte_mbuf *m)
+{
+	char *h;
+
+	if (unlikely(!n->used))
+		n->used = true;
+	if (likely(n->state == NEIGH_REACHABLE || n->state == NEIGH_STALE)) {
+		h = rte_pktmbuf_prepend(m, n->l2_len);
+		if (unlikely(!h)) {
+			pkt_drop(w, m, DROP_NO_MBUF);
+			return;
+		}
+		memcpy(h, n->l2, RTE_ETHER_HDR_LEN);
+		if (unlikely(n->l2_len > RTE_ETHER_HDR_LEN))
+			memcpy(h + RTE_ETHER_HDR_LEN, n->l2 + RTE_ETHER_HDR_LEN, RTE_VLAN_HLEN);
+		tx_frame(w, n->port, m);
+		return;
+	}
+	if (n->state == NEIGH_FAILED) {
+		pkt_drop(w, m, DROP_NEIGH_FAILED);
+		return;
+	}
+	wait_add(w, n, m);
+	if (n->probes == 0)
+		neigh_ask(w, n);
+}
+
+void neigh_learn(struct worker *w, uint16_t port, const struct ip_addr *ip,
+		 const struct rte_ether_addr *mac, bool solicited, bool create)
+{
+	struct neigh *n = neigh_lookup(w->neigh, ip, port);
+
+	if (rte_is_multicast_ether_addr(mac) || rte_is_zero_ether_addr(mac))
+		return;
+	if (!n && create)
+		n = neigh_add(w, ip, port);
+	if (!n)
+		return;
+	/* A claim nobody asked for changes an address, but is no proof that packets arrive. */
+	if (!solicited && n->state == NEIGH_REACHABLE &&
+	    memcmp(n->l2, mac->addr_bytes, RTE_ETHER_ADDR_LEN) == 0)
+		return;
+	neigh_header(w, n, mac);
+	neigh_state_set(w, n, NEIGH_REACHABLE);
+	if (!solicited)
+		n->since_ms -= NEIGH_REACHABLE_MS; /* ask soon, if used */
+	wait_flush(w, w->neigh, n, DROP_MAX);
+}
+
+static void neigh_age(struct worker *w, struct neigh *n)
+{
+	uint64_t age = w->now_ms - n->since_ms;
+
+	switch ((enum neigh_state)n->state) {
+	case NEIGH_FREE:
+		break;
+	case NEIGH_INCOMPLETE:
+		if (age < NEIGH_RETRY_MS)
+			break;
+		if (n->probes < NEIGH_PROBES) {
+			neigh_ask(w, n);
+			break;
+		}
+		neigh_state_set(w, n, NEIGH_FAILED);
+		wait_flush(w, w->neigh, n, DROP_NEIGH_FAILED);
+		break;
+	case NEIGH_REACHABLE:
+		if (age < NEIGH_REACHABLE_MS)
+			break;
+		neigh_state_set(w, n, NEIGH_STALE);
+		n->used = false;
+		break;
+	case NEIGH_STALE:
+		if (!n->used || (n->probes && age < NEIGH_RETRY_MS))
+			break;
+		if (n->probes < NEIGH_PROBES)
+			neigh_ask(w, n);
+		else
+			neigh_state_set(w, n, NEIGH_INCOMPLETE);
+		break;
+	case NEIGH_FAILED:
+		if (age < NEIGH_FAILED_MS)
+			break;
+		if (n->used) {
+			n->used = false;
+			neigh_state_set(w, n, NEIGH_INCOMPLETE);
+			neigh_ask(w, n);
+		} else {
+			neigh_release(w, w->neigh, n);
+		}
+		break;
+	}
+}
+
+void neigh_tick(struct worker *w)
+{
+	struct neigh_table *t = w->neigh;
+	uint32_t i, budget = t->max / (NEIGH_RETRY_MS / NEIGH_TICK_MS) + 1;
+
+	/* A full round a second: as often as a neighbour is asked again. */
+	for (i = 0; i < budget; i++) {
+		neigh_age(w, &t->entry[t->tick_at]);
+		t->tick_at = t->tick_at + 1 < t->max ? t->tick_at + 1 : 0;
+	}
+}
