@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CLI_CLIENT_H
+#define FL_CLI_CLIENT_H
+
+/* One JSON-RPC call at a time on the control process's socket. */
+#include <jansson.h>
+#include <stddef.h>
+
+struct client;
+
+/* On failure NULL, and one sentence in err. */
+struct client *client_open(const char *path, char *err, size_t errlen);
+void client_close(struct client *c);
+
+/*
+ * Calls a method and returns its result, a new reference. params is taken over and may be NULL.
+ * On failure (no answer within seconds, nonsense, an error reply) NULL, and one sentence in err.
+ */
+json_t *client_call(struct client *c, const char *method, json_t *params, char *err,
+		    size_t errlen);
+
+#endif

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fairlead: looks at a running relay through the control socket, and keeps its users. */
+#include "../conf/config.h"
+#include "../cp/auth/user_cmd.h"
+#include "client.h"
+#include "show.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_CONFIG "/etc/fairlead/fairlead.yaml"
+
+enum {
+	EXIT_USAGE = 2,
+	ERR_MAX = 512,
+	PAGE = 256, /* sessions asked for at once */
+	SESSIONS_DEFAULT = 100,
+};
+
+struct cli {
+	const char *config; /* path */
+	const char *socket; /* given by option, or NULL */
+	bool json;
+	char path[CONFIG_PATH_MAX]; /* of the socket, once looked up */
+};
+
+struct command {
+	const char *name, *args, *help;
+	int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the command */
+};
+
+static int usage(const char *what, const char *arg)
+{
+	fprintf(stderr, "fairlead: %s%s%s; see \"fairlead help\"\n", what, arg ? " " : "",
+		arg ? arg : "");
+	return EXIT_USAGE;
+}
+
+static int fail(const char *sentence)
+{
+	fprintf(stderr, "fairlead: %s\n", sentence);
+	return EXIT_FAILURE;
+}
+
+/* The socket's path, by option or else from the configuration. NULL after telling why not. */
+static const char *socket_path(struct cli *cli)
+{
+	char err[ERR_MAX];
+	struct config *c;
+
+	if (cli->socket)
+		return cli->socket;
+	c = config_load(cli->config, err, sizeof(err));
+	if (!c) {
+		fail(err);
+		return NULL;
+	}
+	snprintf(cli->path, sizeof(cli->path), "%s", c->control.socket);
+	config_free(c);
+	return cli->path;
+}
+
+static struct client *connect_cp(struct cli *cli)
+{
+	const char *path = socket_path(cli);
+	struct client *c = NULL;
+	char err[ERR_MAX];
+
+	if (!path)
+		return NULL;
+	c = client_open(path, err, sizeof(err));
+	if (!c)
+		fail(err);
+	return c;
+}
+
+/* A result, or NULL after telling why not. Takes params over. */
+static json_t *call(struct client *c, const char *method, json_t *params)
+{
+	char err[ERR_MAX];
+	json_t *result = client_call(c, method, params, err, sizeof(err));
+
+	if (!result)
+		fail(err);
+	return result;
+}
+
+static void print_json(const json_t *result)
+{
+	json_dumpf(result, stdout, JSON_INDENT(2));
+	putchar('\n');
+}
+
+/* A whole number of at least min. */
+static bool parse_number(const char *s, long min, long *out)
+{
+	char *end;
+
+	*out = strtol(s, &end, 10);
+	return end != s && *end == '\0' && *out >= min && *out < INT_MAX;
+}
+
+/*
+ * The next option of a command among opts, or -1 when they end. A word that is no option, or an
+ * unknown option, gives '?' after telling.
+ */
+static int option(struct cli *cli, int argc, char **argv, const struct option *opts)
+{
+	int o;
+
+	while ((o = getopt_long(argc, argv, "+:", opts, NULL)) == 'j')
+		cli->json = true;
+	if (o == ':') {
+		usage("missing value after", argv[optind - 1]);
+		return '?';
+	}
+	if (o == '?')
+		usage("unknown option", argv[optind - 1]);
+	if (o == -1 && optind < argc) {
+		usage("unexpected", argv[optind]);
+		return '?';
+	}
+	return o;
+}
+
+static const struct option only_json[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+
+/* Commands with nothing but --json: one call, one table. */
+static int simple(struct cli *cli, int argc, char **argv, void (*show)(const json_t *, FILE *))
+{
+	struct client *c;
+	json_t *result;
+
+	if (option(cli, argc, argv, only_json) != -1)
+		return EXIT_USAGE;
+	c = connect_cp(cli);
+	result = c ? call(c, argv[0], NULL) : NULL;
+	client_close(c);
+	if (!result)
+		return EXIT_FAILURE;
+	if (cli->json)
+		print_json(result);
+	else
+		show(result, stdout);
+	json_decref(result);
+	return EXIT_SUCCESS;
+}
+
+static int cmd_status(struct cli *cli, int argc, char **argv)
+{
+	return simple(cli, argc, argv, show_status);
+}
+
+static int cmd_ports(struct cli *cli, int argc, char **argv)
+{
+	return simple(cli, argc, argv, show_ports);
+}
+
+static int cmd_accounting(struct cli *cli, int argc, char **argv)
+{
+	return simple(cli, argc, argv, show_accounting);
+}
+
+static void drops_some(const json_t *result, FILE *out)
+{
+	show_drops(result, false, out);
+}
+
+static void drops_all(const json_t *result, FILE *out)
+{
+	show_drops(result, true, out);
+}
+
+static int cmd_drops(struct cli *cli, int argc, char **argv)
+{
+	static const struct option opts[] = { { "all", no_argument, NULL, 'a' },
+					      { "json", no_argument, NULL, 'j' },
+					      { 0 } };
+	bool all = false;
+	int o;
+
+	while ((o = option(cli, argc, argv, opts)) != -1) {
+		if (o != 'a')
+			return EXIT_USAGE;
+		all = true;
+	}
+	return simple(cli, argc, argv, all ? drops_all : drops_some);
+}
+
+static int workers_watch(struct cli *cli, struct client *c, unsigned int seconds)
+{
+	json_t *before = NULL, *now;
+
+	while ((now = call(c, "workers", NULL))) {
+		if (cli->json) {
+			json_dumpf(now, stdout, JSON_COMPACT);
+			putchar('\n');
+		} else {
+			if (isatty(STDOUT_FILENO))
+				fputs("\033[H\033[J", stdout); /* home, and clear to the end */
+			show_workers(now, before, stdout);
+		}
+		if (fflush(stdout) == EOF)
+			break;
+		json_decref(before);
+		before = now;
+		if (!seconds)
+			break;
+		sleep(seconds);
+	}
+	json_decref(before);
+	return now ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int cmd_workers(struct cli *cli, int argc, char **argv)
+{
+	static const struct option opts[] = { { "watch", optional_argument, NULL, 'w' },
+					      { "json", no_argument, NULL, 'j' },
+					      { 0 } };
+	struct client *c;
+	long seconds = 0;
+	int o, rc;
+
+	while ((o = option(cli, argc, argv, opts)) != -1) {
+		if (o != 'w')
+			return EXIT_USAGE;
+		seconds = 1;
+		if (optarg && !parse_number(optarg, 1, &seconds))
+			return usage("--watch takes whole seconds, not", optarg);
+	}
+	c = connect_cp(cli);
+	if (!c)
+		return EXIT_FAILURE;
+	rc = workers_watch(cli, c, (unsigned int)seconds);
+	client_close(c);
+	return rc;
+}
+
+/* Asks page after page until there are limit sessions (0: all of them) or no more. */
+static json_t *sessions_get(struct client *c, const char *user, size_t limit)
+{
+	json_t *all = json_pack("{s:[], s:n}", "sessions", "cursor");
+	json_t *list = json_object_get(all, "sessions"), *cursor;
+
+	do {
+		size_t want = limit ? limit - json_array_size(list) : PAGE;
+		json_t *page = call(c, "sessions",
+				    json_pack("{s:s*, s:O, s:i}", "user", user, "cursor",
+					      json_object_get(all, "cursor"), "limit",
+					      (int)(want < PAGE ? want : PAGE)));
+
+		if (!page) {
+			json_decref(all);
+			return NULL;
+		}
+		json_array_extend(list, json_object_get(page, "sessions"));
+		cursor = json_object_get(page, "cursor");
+		json_object_set(all, "cursor", cursor ? cursor : json_null());
+		json_decref(page);
+	} while (json_is_integer(json_object_get(all, "cursor")) &&
+		 (!limit || json_array_size(list) < limit));
+	return all;
+}
+
+static int cmd_sessions(struct cli *cli, int argc, char **argv)
+{
+	static const struct option opts[] = { { "user", required_argument, NULL, 'u' },
+					      { "limit", required_argument, NULL, 'l' },
+					      { "peers", no_argument, NULL, 'p' },
+					      { "json", no_argument, NULL, 'j' },
+					      { 0 } };
+	const char *user = NULL;
+	long limit = SESSIONS_DEFAULT;
+	bool peers = false;
+	struct client *c;
+	json_t *result;
+	int o;
+
+	while ((o = option(cli, argc, argv, opts)) != -1) {
+		if (o == '?')
+			return EXIT_USAGE;
+		if (o == 'u')
+			user = optarg;
+		if (o == 'p')
+			peers = true;
+		if (o == 'l' && !parse_number(optarg, 0, &limit))
+			return usage("--limit takes a number, 0 for all, not", optarg);
+	}
+	c = connect_cp(cli);
+	result = c ? sessions_get(c, user, (size_t)limit) : NULL;
+	client_close(c);
+	if (!result)
+		return EXIT_FAILURE;
+	if (cli->json)
+		print_json(result);
+	else
+		show_sessions(result, peers, stdout);
+	json_decref(result);
+	return EXIT_SUCCESS;
+}
+
+static int cmd_user(struct cli *cli, int argc, char **argv)
+{
+	char err[ERR_MAX];
+	struct config *c = config_load(cli->config, err, sizeof(err));
+	int rc;
+
+	if (!c)
+		return fail(err);
+	optind = 0; /* it may have options of its own */
+	rc = user_command(c, argc, argv, cli->json);
+	config_free(c);
+	return rc;
+}
+
+static int cmd_version(struct cli *cli, int argc, char **argv)
+{
+	if (option(cli, argc, argv, only_json) != -1)
+		return EXIT_USAGE;
+	if (cli->json)
+		printf("{\"version\": \"%s\"}\n", FAIRLEAD_VERSION);
+	else
+		puts("fairlead " FAIRLEAD_VERSION);
+	return EXIT_SUCCESS;
+}
+
+static int cmd_help(struct cli *cli, int argc, char **argv);
+
+static const struct command commands[] = {
+	{ "status", "", "both processes, how full the tables are, requests and replies",
+	  cmd_status },
+	{ "workers", "[--watch[=SECONDS]]", "what each worker does, or its rates again and again",
+	  cmd_workers },
+	{ "ports", "", "links, traffic, steering and offloads of each port", cmd_ports },
+	{ "sessions", "[--user USER] [--limit N] [--peers]",
+	  "allocations, at most N (100; 0 for all), and with --peers their permissions",
+	  cmd_sessions },
+	{ "drops", "[--all]", "why packets were dropped, the busiest reason first", cmd_drops },
+	{ "accounting", "", "whether every packet is accounted for", cmd_accounting },
+	{ "user", "add|del|list|passwd ...", "users and their passwords", cmd_user },
+	{ "version", "", "the version of this program", cmd_version },
+	{ "help", "", "this text", cmd_help },
+};
+
+static int cmd_help(struct cli *cli, int argc, char **argv)
+{
+	(void)cli;
+	(void)argc;
+	(void)argv;
+	puts("Usage: fairlead [--config FILE] [--socket PATH] [--json] COMMAND\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		printf("  %s %s\n      %s\n", commands[i].name, commands[i].args, commands[i].help);
+	puts("\n--config FILE  configuration (else $FAIRLEAD_CONFIG, else " DEFAULT_CONFIG ")\n"
+	     "--socket PATH  control socket, when not the configuration's\n"
+	     "--json         results as JSON\n\n"
+	     "See fairlead(1).");
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option opts[] = { { "config", required_argument, NULL, 'c' },
+					      { "socket", required_argument, NULL, 's' },
+					      { "json", no_argument, NULL, 'j' },
+					      { "help", no_argument, NULL, 'h' },
+					      { "version", no_argument, NULL, 'V' },
+					      { 0 } };
+	const char *env = getenv("FAIRLEAD_CONFIG");
+	struct cli cli = { .config = env && *env ? env : DEFAULT_CONFIG };
+	int o, first;
+
+	opterr = 0;
+	while ((o = getopt_long(argc, argv, "+:", opts, NULL)) != -1) {
+		if (o == 'c')
+			cli.config = optarg;
+		else if (o == 's')
+			cli.socket = optarg;
+		else if (o == 'j')
+			cli.json = true;
+		else if (o == 'h')
+			return cmd_help(&cli, 0, NULL);
+		else if (o == 'V')
+			return cmd_version(&cli, 1, argv);
+		else
+			return usage(o == ':' ? "missing value after" : "unknown option",
+				     argv[optind - 1]);
+	}
+	if (optind == argc)
+		return usage("no command", NULL);
+	first = optind;
+	optind = 0; /* the command's own options are scanned from its name on */
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[first], commands[i].name) == 0) {
+			int rc = commands[i].run(&cli, argc - first, argv + first);
+
+			/* A full disk or a closed pipe is no success. */
+			return fflush(stdout) == EOF && rc == 0 ? fail("cannot write") : rc;
+		}
+	}
+	return usage("unknown command", argv[first]);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "grid.h"
+
+#include <err.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct grid {
+	const struct grid_col *cols;
+	size_t n_cols;
+	size_t n_rows, room;
+	char **cell; /* [n_rows][n_cols] */
+};
+
+struct grid *grid_new(const struct grid_col *cols, size_t n)
+{
+	struct grid *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		err(1, NULL);
+	g->cols = cols;
+	g->n_cols = n < GRID_COLS_MAX ? n : GRID_COLS_MAX;
+	return g;
+}
+
+/* A copy without what a terminal would obey: C0, DEL, and C1 as UTF-8 (c2 80 to c2 9f). */
+static char *copy_plain(const char *s)
+{
+	char *copy = strdup(s ? s : "");
+
+	if (!copy)
+		err(1, NULL);
+	for (unsigned char *p = (unsigned char *)copy; *p; p++) {
+		if (*p < ' ' || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+	}
+	return copy;
+}
+
+void grid_cells(struct grid *g, const char *const *cell)
+{
+	if (g->n_rows == g->room) {
+		g->room = g->room ? 2 * g->room : 16;
+		g->cell = reallocarray(g->cell, g->room * g->n_cols, sizeof(*g->cell));
+		if (!g->cell)
+			err(1, NULL);
+	}
+	for (size_t i = 0; i < g->n_cols; i++)
+		g->cell[g->n_rows * g->n_cols + i] = copy_plain(cell[i]);
+	g->n_rows++;
+}
+
+void grid_row(struct grid *g, ...)
+{
+	const char *cell[GRID_COLS_MAX];
+	va_list ap;
+
+	va_start(ap, g);
+	for (size_t i = 0; i < g->n_cols; i++)
+		cell[i] = va_arg(ap, const char *);
+	va_end(ap);
+	grid_cells(g, cell);
+}
+
+/* Characters of UTF-8 text; every character is taken for one column. */
+static size_t width_of(const char *s, size_t bytes)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		n += ((unsigned char)s[i] & 0xc0) != 0x80;
+	return n;
+}
+
+/* Bytes of s that make up its first line of at most max characters. */
+static size_t line_break(const char *s, size_t max)
+{
+	size_t chars = 0, space = 0, i;
+
+	for (i = 0; s[i]; i++) {
+		if (((unsigned char)s[i] & 0xc0) == 0x80)
+			continue;
+		if (chars++ == max)
+			return s[i] == ' ' || space == 0 ? i : space;
+		if (s[i] == ' ')
+			space = i;
+	}
+	return i;
+}
+
+static void widths(const struct grid *g, size_t indent, size_t *width)
+{
+	size_t used = indent;
+
+	for (size_t c = 0; c < g->n_cols; c++) {
+		size_t max = g->cols[c].max;
+
+		width[c] = width_of(g->cols[c].title, strlen(g->cols[c].title));
+		for (size_t r = 0; r < g->n_rows; r++) {
+			const char *s = g->cell[r * g->n_cols + c];
+			size_t w = width_of(s, strlen(s));
+
+			width[c] = w > width[c] ? w : width[c];
+		}
+		if (c == g->n_cols - 1 && used + 8 < GRID_WIDTH)
+			max = GRID_WIDTH - used;
+		if (max && width[c] > max)
+			width[c] = max;
+		used += width[c] + GRID_GAP;
+	}
+}
+
+static void pad(size_t n, FILE *out)
+{
+	while (n--)
+		fputc(' ', out);
+}
+
+/* Prints one line of the row and moves each cell on to its rest. True if more is left. */
+static bool line_print(const struct grid *g, size_t indent, const size_t *width,
+		       const char **rest, FILE *out)
+{
+	bool more = false;
+	size_t owed = indent; /* spaces held back, so that no line ends in them */
+
+	for (size_t c = 0; c < g->n_cols; c++) {
+		size_t bytes = line_break(rest[c], width[c]);
+		size_t fill = width[c] - width_of(rest[c], bytes);
+
+		if (bytes) {
+			pad(owed + (g->cols[c].right ? fill : 0), out);
+			fwrite(rest[c], 1, bytes, out);
+			owed = g->cols[c].right ? 0 : fill;
+		} else {
+			owed += fill;
+		}
+		owed += GRID_GAP;
+		rest[c] += bytes;
+		while (*rest[c] == ' ')
+			rest[c]++;
+		more |= *rest[c] != '\0';
+	}
+	fputc('\n', out);
+	return more;
+}
+
+void grid_print(struct grid *g, size_t indent, FILE *out)
+{
+	const char *rest[GRID_COLS_MAX];
+	size_t width[GRID_COLS_MAX];
+	bool titled = false;
+
+	widths(g, indent, width);
+	for (size_t c = 0; c < g->n_cols; c++) {
+		rest[c] = g->cols[c].title;
+		titled |= *rest[c] != '\0';
+	}
+	if (titled)
+		line_print(g, indent, width, rest, out);
+	for (size_t r = 0; r < g->n_rows; r++) {
+		for (size_t c = 0; c < g->n_cols; c++)
+			rest[c] = g->cell[r * g->n_cols + c];
+		while (line_print(g, indent, width, rest, out))
+			;
+	}
+	grid_free(g);
+}
+
+void grid_free(struct grid *g)
+{
+	for (size_t i = 0; i < g->n_rows * g->n_cols; i++)
+		free(g->cell[i]);
+	free(g->cell);
+	free(g);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CLI_GRID_H
+#define FL_CLI_GRID_H
+
+/*
+ * A table for a terminal. Columns are as wide as their widest cell, up to a limit; a longer cell
+ * goes on in the next line, broken at a space where there is one, so nothing is lost. Control
+ * characters become '?', for names come from outside.
+ */
+#include <stddef.h>
+#include <stdio.h>
+
+enum {
+	GRID_COLS_MAX = 12,
+	GRID_WIDTH = 100,
+	GRID_GAP = 2, /* spaces between columns */
+};
+
+struct grid_col {
+	const char *title;
+	int right; /* numbers stand on the right */
+	size_t max; /* characters; 0: no limit. For the last column: what is left of GRID_WIDTH */
+};
+
+struct grid;
+
+/* cols is kept by reference. Allocation failure ends the program. */
+struct grid *grid_new(const struct grid_col *cols, size_t n);
+
+/* Adds a row of as many strings as there are columns; NULL is an empty cell. Copies. */
+void grid_row(struct grid *g, ...);
+void grid_cells(struct grid *g, const char *const *cell);
+
+/* Prints the titles (if any) and the rows, each line after indent spaces, and frees the grid. */
+void grid_print(struct grid *g, size_t indent, FILE *out);
+void grid_free(struct grid *g);
+
+#endif

@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "show.h"
+
+#include "grid.h"
+#include "units.h"
+
+#include <err.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define N_COLS(cols) (sizeof(cols) / sizeof((cols)[0]))
+
+enum {
+	ACCOUNT_COLS = 5, /* total and workers side by side */
+	TEXT_MAX = 512,
+};
+
+static int64_t get_int(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static const char *get_str(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "-";
+}
+
+/* Says so if there is no dataplane. */
+static bool attached(const json_t *result, FILE *out)
+{
+	if (json_is_true(json_object_get(result, "attached")))
+		return true;
+	fputs("The dataplane is not attached: nothing to show.\n", out);
+	return false;
+}
+
+/* ---- status ---- */
+
+/* "12 of 1,000" */
+static const char *of(const json_t *o, const char *key, const char *max, char *buf, size_t len)
+{
+	char n[UNIT_STR_MAX], m[UNIT_STR_MAX];
+
+	snprintf(buf, len, "%s of %s", unit_exact(get_int(o, key), n, sizeof(n)),
+		 unit_exact(get_int(o, max), m, sizeof(m)));
+	return buf;
+}
+
+/* "allocate 24, refresh 3": the members of o that are not 0, or "none". */
+static const char *members(const json_t *o, char *buf, size_t len)
+{
+	char n[UNIT_STR_MAX];
+	const char *key;
+	json_t *value;
+	size_t used = 0;
+
+	snprintf(buf, len, "none");
+	json_object_foreach((json_t *)o, key, value) {
+		if (!json_integer_value(value) || used >= len)
+			continue;
+		used += (size_t)snprintf(buf + used, len - used, "%s%s %s", used ? ", " : "", key,
+					 unit_exact(json_integer_value(value), n, sizeof(n)));
+	}
+	return buf;
+}
+
+static void status_dataplane(const json_t *dp, char *buf, size_t len)
+{
+	char up[UNIT_STR_MAX];
+
+	if (!json_is_true(json_object_get(dp, "attached"))) {
+		snprintf(buf, len, "not attached");
+		return;
+	}
+	snprintf(buf, len,
+		 "attached: process %lld, up %s, %lld worker%s, ABI %lld, generation %s",
+		 (long long)get_int(dp, "pid"), unit_seconds(get_int(dp, "uptime_s"), up, sizeof(up)),
+		 (long long)get_int(dp, "workers"), get_int(dp, "workers") == 1 ? "" : "s",
+		 (long long)get_int(dp, "abi"), get_str(dp, "generation"));
+}
+
+static void status_allocations(const json_t *a, struct grid *g)
+{
+	char buf[2 * UNIT_STR_MAX];
+
+	grid_row(g, "allocations", of(a, "count", "max", buf, sizeof(buf)));
+	grid_row(g, "permissions", of(a, "permissions", "permissions_max", buf, sizeof(buf)));
+	grid_row(g, "channels", of(a, "channels", "channels_max", buf, sizeof(buf)));
+	grid_row(g, "reservations", of(a, "reservations", "reservations_max", buf, sizeof(buf)));
+}
+
+void show_status(const json_t *result, FILE *out)
+{
+	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, 0 } };
+	const json_t *users = json_object_get(result, "users");
+	struct grid *g = grid_new(cols, N_COLS(cols));
+	char buf[TEXT_MAX], n[UNIT_STR_MAX];
+
+	snprintf(buf, sizeof(buf), "%s, process %lld, up %s", get_str(result, "version"),
+		 (long long)get_int(result, "pid"),
+		 unit_seconds(get_int(result, "uptime_s"), n, sizeof(n)));
+	grid_row(g, "fairlead", buf);
+	grid_row(g, "configuration", get_str(result, "config"));
+	status_dataplane(json_object_get(result, "dataplane"), buf, sizeof(buf));
+	grid_row(g, "dataplane", buf);
+	status_allocations(json_object_get(result, "allocations"), g);
+	snprintf(buf, sizeof(buf), "%s with allocations",
+		 unit_exact(get_int(users, "active"), n, sizeof(n)));
+	if (get_int(users, "allocations_max"))
+		snprintf(buf + strlen(buf), sizeof(buf) - strlen(buf), ", each may have %s",
+			 unit_exact(get_int(users, "allocations_max"), n, sizeof(n)));
+	grid_row(g, "users", buf);
+	grid_row(g, "requests", members(json_object_get(result, "requests"), buf, sizeof(buf)));
+	grid_row(g, "replies", members(json_object_get(result, "replies"), buf, sizeof(buf)));
+	grid_row(g, "lost", members(json_object_get(result, "lost"), buf, sizeof(buf)));
+	grid_print(g, 0, out);
+}
+
+/* ---- workers ---- */
+
+/* A worker now, and as it was some time before (0: sums since its start). */
+struct worker_pair {
+	const json_t *now, *before;
+	double seconds;
+};
+
+static int64_t counter(const json_t *worker, const char *name)
+{
+	const json_t *v = json_object_get(worker, name);
+
+	return json_integer_value(v ? v : json_object_get(json_object_get(worker, "counters"), name));
+}
+
+static const char *counted(const struct worker_pair *w, const char *name, char *buf, size_t len)
+{
+	int64_t n = counter(w->now, name), was = counter(w->before, name);
+
+	if (w->seconds <= 0)
+		return unit_count(n, buf, len);
+	/* A dataplane that was started again counts from 0. */
+	return unit_rate((double)(n >= was ? n - was : n) / w->seconds, buf, len);
+}
+
+/* Share of loop turns that found nothing to do. */
+static const char *idle_share(const struct worker_pair *w, char *buf, size_t len)
+{
+	int64_t loops = counter(w->now, "loops") - counter(w->before, "loops");
+	int64_t idle = counter(w->now, "loops_idle") - counter(w->before, "loops_idle");
+
+	if (loops <= 0 || idle < 0 || idle > loops)
+		snprintf(buf, len, "-");
+	else
+		snprintf(buf, len, "%.0f%%", 100.0 * (double)idle / (double)loops);
+	return buf;
+}
+
+static void workers_traffic(const struct worker_pair *w, size_t n, FILE *out)
+{
+	static const struct grid_col cols[] = {
+		{ "WORKER", 1, 0 }, { "CPU", 1, 0 },	  { "SESSIONS", 1, 0 },
+		{ "RX", 1, 0 },	    { "TX", 1, 0 },	  { "TO PEERS", 1, 0 },
+		{ "TO CLIENTS", 1, 0 }, { "DROPPED", 1, 0 }, { "IDLE", 1, 0 },
+	};
+	static const char *const name[] = { "rx", "tx", "relay_to_peer", "relay_to_client",
+					    "dropped" };
+	struct grid *g = grid_new(cols, N_COLS(cols));
+
+	for (size_t i = 0; i < n; i++) {
+		char text[N_COLS(cols)][UNIT_STR_MAX];
+		const char *cell[N_COLS(cols)];
+
+		snprintf(text[0], UNIT_STR_MAX, "%lld", (long long)get_int(w[i].now, "worker"));
+		snprintf(text[1], UNIT_STR_MAX, "%lld", (long long)get_int(w[i].now, "cpu"));
+		unit_count(counter(w[i].now, "sessions"), text[2], UNIT_STR_MAX);
+		for (size_t c = 0; c < 5; c++)
+			counted(&w[i], name[c], text[3 + c], UNIT_STR_MAX);
+		idle_share(&w[i], text[8], UNIT_STR_MAX);
+		for (size_t c = 0; c < N_COLS(cols); c++)
+			cell[c] = text[c];
+		grid_cells(g, cell);
+	}
+	grid_print(g, 0, out);
+}
+
+static void workers_inside(const struct worker_pair *w, size_t n, FILE *out)
+{
+	static const struct grid_col cols[] = {
+		{ "WORKER", 1, 0 },	{ "PUNTED", 1, 0 },	{ "REPLIES", 1, 0 },
+		{ "COMMANDS", 1, 0 },	{ "HANDED OUT", 1, 0 }, { "HANDED IN", 1, 0 },
+		{ "MBUFS FREE", 1, 0 }, { "HELD", 1, 0 },
+	};
+	static const char *const name[] = { "punt", "reply", "cmd", "handover_out",
+					    "handover_in" };
+	struct grid *g = grid_new(cols, N_COLS(cols));
+
+	for (size_t i = 0; i < n; i++) {
+		char text[N_COLS(cols)][UNIT_STR_MAX];
+		const char *cell[N_COLS(cols)];
+
+		snprintf(text[0], UNIT_STR_MAX, "%lld", (long long)get_int(w[i].now, "worker"));
+		for (size_t c = 0; c < 5; c++)
+			counted(&w[i], name[c], text[1 + c], UNIT_STR_MAX);
+		unit_count(counter(w[i].now, "mbufs_free"), text[6], UNIT_STR_MAX);
+		unit_count(counter(w[i].now, "held"), text[7], UNIT_STR_MAX);
+		for (size_t c = 0; c < N_COLS(cols); c++)
+			cell[c] = text[c];
+		grid_cells(g, cell);
+	}
+	grid_print(g, 0, out);
+}
+
+void show_workers(const json_t *result, const json_t *before, FILE *out)
+{
+	const json_t *list = json_object_get(result, "workers");
+	const size_t n = json_array_size(list);
+	struct worker_pair *w;
+
+	if (!attached(result, out))
+		return;
+	w = calloc(n + 1, sizeof(*w));
+	if (!w)
+		err(1, NULL);
+	for (size_t i = 0; i < n; i++) {
+		w[i].now = json_array_get(list, i);
+		w[i].before = json_array_get(json_object_get(before, "workers"), i);
+		if (w[i].before)
+			w[i].seconds = (double)(get_int(result, "time_us") -
+						get_int(before, "time_us")) / 1e6;
+	}
+	workers_traffic(w, n, out);
+	fputc('\n', out);
+	workers_inside(w, n, out);
+	free(w);
+}
+
+/* ---- ports ---- */
+
+static void ports_traffic(const json_t *list, FILE *out)
+{
+	static const struct grid_col cols[] = {
+		{ "PORT", 0, 16 },  { "LINK", 0, 0 },	   { "SPEED", 1, 0 },
+		{ "RX", 1, 0 },	    { "RX BYTES", 1, 0 },  { "MISSED", 1, 0 },
+		{ "TX", 1, 0 },	    { "TX BYTES", 1, 0 },  { "NOT TAKEN", 1, 0 },
+	};
+	struct grid *g = grid_new(cols, N_COLS(cols));
+	size_t i;
+	json_t *p;
+
+	json_array_foreach(list, i, p) {
+		const json_t *info = json_object_get(p, "info");
+		const json_t *t = json_object_get(json_object_get(p, "traffic"), "total");
+		char speed[UNIT_STR_MAX], rx[UNIT_STR_MAX], rxb[UNIT_STR_MAX], missed[UNIT_STR_MAX];
+		char tx[UNIT_STR_MAX], txb[UNIT_STR_MAX], full[UNIT_STR_MAX];
+
+		grid_row(g, get_str(info, "name"),
+			 json_is_true(json_object_get(info, "link_up")) ? "up" : "down",
+			 unit_speed(get_int(info, "speed_mbps"), speed, sizeof(speed)),
+			 unit_count(get_int(t, "rx_packets"), rx, sizeof(rx)),
+			 unit_bytes(get_int(t, "rx_bytes"), rxb, sizeof(rxb)),
+			 unit_count(get_int(info, "rx_missed"), missed, sizeof(missed)),
+			 unit_count(get_int(t, "tx_packets"), tx, sizeof(tx)),
+			 unit_bytes(get_int(t, "tx_bytes"), txb, sizeof(txb)),
+			 unit_count(get_int(t, "tx_full"), full, sizeof(full)));
+	}
+	grid_print(g, 0, out);
+}
+
+static void port_detail(const json_t *info, FILE *out)
+{
+	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, 0 } };
+	struct grid *g = grid_new(cols, N_COLS(cols));
+	char buf[TEXT_MAX], vlan[UNIT_STR_MAX] = "untagged";
+
+	if (get_int(info, "vlan"))
+		snprintf(vlan, sizeof(vlan), "VLAN %lld", (long long)get_int(info, "vlan"));
+	snprintf(buf, sizeof(buf), "%s, %s, MTU %lld, %s, queues: %lld rx, %lld tx",
+		 get_str(info, "driver"), get_str(info, "mac"), (long long)get_int(info, "mtu"),
+		 vlan, (long long)get_int(info, "rx_queues"),
+		 (long long)get_int(info, "tx_queues"));
+	grid_row(g, "device", buf);
+	grid_row(g, "steering", get_str(info, "steering"));
+	grid_row(g, "offloads", get_str(info, "offloads"));
+	snprintf(buf, sizeof(buf), "%lld received, %lld sent, %lld for want of buffers",
+		 (long long)get_int(info, "rx_errors"), (long long)get_int(info, "tx_errors"),
+		 (long long)get_int(info, "rx_nombuf"));
+	grid_row(g, "errors", buf);
+	fprintf(out, "\n%s\n", get_str(info, "name"));
+	grid_print(g, 2, out);
+}
+
+void show_ports(const json_t *result, FILE *out)
+{
+	const json_t *list = json_object_get(result, "ports");
+	size_t i;
+	json_t *p;
+
+	if (!attached(result, out))
+		return;
+	ports_traffic(list, out);
+	json_array_foreach(list, i, p)
+		port_detail(json_object_get(p, "info"), out);
+}
+
+/* ---- sessions ---- */
+
+static const char *relayed(const json_t *session, char *buf, size_t len)
+{
+	size_t i, used = 0;
+	json_t *addr;
+
+	snprintf(buf, len, "-");
+	json_array_foreach(json_object_get(session, "relayed"), i, addr)
+		if (used < len && json_is_string(addr))
+			used += (size_t)snprintf(buf + used, len - used, "%s%s", used ? " " : "",
+						 json_string_value(addr));
+	return buf;
+}
+
+static void sessions_peers(const json_t *list, FILE *out)
+{
+	static const struct grid_col cols[] = {
+		{ "CLIENT", 0, 30 }, { "WHAT", 0, 0 }, { "PEER", 0, 30 }, { "EXPIRES", 1, 0 }
+	};
+	struct grid *g = grid_new(cols, N_COLS(cols));
+	char left[UNIT_STR_MAX], what[UNIT_STR_MAX];
+	size_t i, j;
+	json_t *s, *p;
+
+	json_array_foreach(list, i, s) {
+		const char *client = get_str(s, "client");
+
+		json_array_foreach(json_object_get(s, "permissions"), j, p)
+			grid_row(g, client, "permission", get_str(p, "peer"),
+				 unit_seconds(get_int(p, "expires_s"), left, sizeof(left)));
+		json_array_foreach(json_object_get(s, "channels"), j, p) {
+			snprintf(what, sizeof(what), "channel %s", get_str(p, "channel"));
+			grid_row(g, client, what, get_str(p, "peer"),
+				 unit_seconds(get_int(p, "expires_s"), left, sizeof(left)));
+		}
+	}
+	fputc('\n', out);
+	grid_print(g, 0, out);
+}
+
+void show_sessions(const json_t *result, bool peers, FILE *out)
+{
+	static const struct grid_col cols[] = {
+		{ "USER", 0, 16 },   { "CLIENT", 0, 21 }, { "RELAYED", 0, 21 },
+		{ "WORKER", 1, 0 },  { "EXPIRES", 1, 0 }, { "PERMS", 1, 0 },
+		{ "CHANS", 1, 0 },
+	};
+	const json_t *list = json_object_get(result, "sessions");
+	struct grid *g;
+	size_t i;
+	json_t *s;
+
+	if (json_array_size(list) == 0) {
+		fputs("No sessions.\n", out);
+		return;
+	}
+	g = grid_new(cols, N_COLS(cols));
+	json_array_foreach(list, i, s) {
+		char addrs[TEXT_MAX], worker[UNIT_STR_MAX], left[UNIT_STR_MAX];
+		char perms[UNIT_STR_MAX], chans[UNIT_STR_MAX];
+
+		snprintf(worker, sizeof(worker), "%lld", (long long)get_int(s, "worker"));
+		snprintf(perms, sizeof(perms), "%zu",
+			 json_array_size(json_object_get(s, "permissions")));
+		snprintf(chans, sizeof(chans), "%zu",
+			 json_array_size(json_object_get(s, "channels")));
+		grid_row(g, get_str(s, "user"), get_str(s, "client"),
+			 relayed(s, addrs, sizeof(addrs)), worker,
+			 unit_seconds(get_int(s, "expires_s"), left, sizeof(left)), perms, chans);
+	}
+	grid_print(g, 0, out);
+	if (peers)
+		sessions_peers(list, out);
+	if (!json_is_null(json_object_get(result, "cursor")))
+		fputs("\nThere may be more: see --limit.\n", out);
+}
+
+/* ---- drops ---- */
+
+struct drop_row {
+	const json_t *drop;
+	int64_t total;
+	size_t at; /* place in the result, which settles ties */
+};
+
+static int busiest_first(const void *pa, const void *pb)
+{
+	const struct drop_row *a = pa, *b = pb;
+
+	if (a->total != b->total)
+		return a->total < b->total ? 1 : -1;
+	return a->at < b->at ? -1 : 1;
+}
+
+void show_drops(const json_t *result, bool all, FILE *out)
+{
+	static const struct grid_col cols[] = {
+		{ "PACKETS", 1, 0 }, { "SEVERITY", 0, 0 }, { "REASON", 0, 20 }, { "MEANING", 0, 0 }
+	};
+	const json_t *list = json_object_get(result, "drops");
+	const size_t n = json_array_size(list);
+	struct drop_row *row = calloc(n + 1, sizeof(*row));
+	struct grid *g = grid_new(cols, N_COLS(cols));
+	char count[UNIT_STR_MAX];
+
+	if (!row)
+		err(1, NULL);
+	for (size_t i = 0; i < n; i++) {
+		row[i].drop = json_array_get(list, i);
+		row[i].total = get_int(row[i].drop, "total");
+		row[i].at = i;
+	}
+	qsort(row, n, sizeof(*row), busiest_first);
+	for (size_t i = 0; i < n && (all || row[i].total); i++)
+		grid_row(g, unit_exact(row[i].total, count, sizeof(count)),
+			 get_str(row[i].drop, "severity"), get_str(row[i].drop, "name"),
+			 get_str(row[i].drop, "help"));
+	if (attached(result, out)) {
+		grid_row(g, unit_exact(get_int(result, "total"), count, sizeof(count)), "", "in all",
+			 "");
+		grid_print(g, 0, out);
+	} else {
+		grid_free(g);
+	}
+	free(row);
+}
+
+/* ---- accounting ---- */
+
+/* Total is column 0, worker w column w + 1. */
+static const json_t *account_of(const json_t *result, size_t col)
+{
+	return col == 0 ? json_object_get(result, "total") :
+			  json_array_get(json_object_get(result, "workers"), col - 1);
+}
+
+static void accounting_block(const json_t *result, size_t first, size_t n, FILE *out)
+{
+	static const char *const line[][2] = {
+		{ "rx", "received" },	      { "made", "+ made here" },
+		{ "tx", "- sent" },	      { "consumed", "- consumed" },
+		{ "dropped", "- dropped" },   { "held", "- held" },
+		{ "difference", "= difference" },
+	};
+	struct grid_col cols[ACCOUNT_COLS + 1] = { { "", 0, 0 } };
+	char title[ACCOUNT_COLS][UNIT_STR_MAX];
+	struct grid *g;
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(title[i], sizeof(title[i]), first + i ? "WORKER %zu" : "TOTAL",
+			 first + i - 1);
+		cols[i + 1] = (struct grid_col){ title[i], 1, 0 };
+	}
+	g = grid_new(cols, n + 1);
+	for (size_t l = 0; l < N_COLS(line); l++) {
+		char text[ACCOUNT_COLS][UNIT_STR_MAX];
+		const char *cell[ACCOUNT_COLS + 1] = { line[l][1] };
+
+		for (size_t i = 0; i < n; i++)
+			cell[i + 1] = unit_exact(get_int(account_of(result, first + i), line[l][0]),
+						 text[i], sizeof(text[i]));
+		grid_cells(g, cell);
+	}
+	grid_print(g, 0, out);
+}
+
+void show_accounting(const json_t *result, FILE *out)
+{
+	const size_t n = json_array_size(json_object_get(result, "workers")) + 1;
+
+	if (!attached(result, out))
+		return;
+	for (size_t first = 0; first < n; first += ACCOUNT_COLS) {
+		if (first)
+			fputc('\n', out);
+		accounting_block(result, first, n - first < ACCOUNT_COLS ? n - first : ACCOUNT_COLS,
+				 out);
+	}
+	if (get_int(json_object_get(result, "total"), "difference"))
+		fputs("\nCounters are read while traffic goes on; a difference that stays at rest "
+		      "is an error.\n", out);
+}

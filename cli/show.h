@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CLI_SHOW_H
+#define FL_CLI_SHOW_H
+
+/*
+ * Results of the control process as tables of at most 100 columns. The same result gives the same
+ * text. What a result lacks is shown as 0 or "-": an older or newer control process is no error.
+ */
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+void show_status(const json_t *result, FILE *out);
+
+/* With an earlier result in before, rates since then instead of sums; NULL: sums. */
+void show_workers(const json_t *result, const json_t *before, FILE *out);
+void show_ports(const json_t *result, FILE *out);
+
+/* peers: a second table with every permission and channel. */
+void show_sessions(const json_t *result, bool peers, FILE *out);
+
+/* Reasons that dropped something, the busiest first; all: the others too. */
+void show_drops(const json_t *result, bool all, FILE *out);
+void show_accounting(const json_t *result, FILE *out);
+
+#endif

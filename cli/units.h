@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CLI_UNITS_H
+#define FL_CLI_UNITS_H
+
+/* Numbers for people. Each writes into buf, cut if too small, and returns buf. */
+#include <stddef.h>
+#include <stdint.h>
+
+enum { UNIT_STR_MAX = 32 };
+
+/* "1,234,567"; from ten digits on "12.35 G", so that a column stays narrow. */
+const char *unit_count(int64_t n, char *buf, size_t len);
+
+/* "1,234,567,890,123", however long. */
+const char *unit_exact(int64_t n, char *buf, size_t len);
+
+/* "812 B", "1.50 MB"; powers of ten. */
+const char *unit_bytes(int64_t n, char *buf, size_t len);
+
+/* "59 s", "9 min 59 s", "3 h 5 min", "2 d 4 h". */
+const char *unit_seconds(int64_t s, char *buf, size_t len);
+
+/* "12/s", "1.20 M/s"; per_s is not negative. */
+const char *unit_rate(double per_s, char *buf, size_t len);
+
+/* "10 Gb/s", "100 Mb/s"; "-" if 0. */
+const char *unit_speed(int64_t mbps, char *buf, size_t len);
+
+#endif

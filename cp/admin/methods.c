@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The methods of the control socket. All of them only look; `sessions` looks at a page a call. */
+#include "../server.h"
+#include "rpc.h"
+#include "stats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	PAGE_DEFAULT = 100,
+	PAGE_MAX = 256,
+	SCAN_MAX = 16384, /* allocations looked at in one call, so that clients need not wait */
+};
+
+static json_t *integer(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+/* ---- status ---- */
+
+static json_t *dataplane_json(const struct server *s)
+{
+	const struct region *r = dplink_region(s->link);
+	char generation[17];
+
+	if (!r)
+		return json_pack("{s:b}", "attached", 0);
+	snprintf(generation, sizeof(generation), "%016" PRIx64, r->generation);
+	return json_pack("{s:b, s:b, s:o, s:o, s:s, s:o, s:o}", "attached", 1, "replaying",
+			 dplink_replaying(s->link), "pid", integer(r->pid), "workers",
+			 integer(dplink_n_workers(s->link)), "generation", generation, "abi",
+			 integer(r->abi_version), "uptime_s",
+			 integer(server_now(s) > r->start_time ? server_now(s) - r->start_time : 0));
+}
+
+static json_t *allocations_json(const struct server *s)
+{
+	const struct table_stats *t = table_stats(s->table);
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "count", integer(t->allocs), "max", integer(t->allocs_max), "permissions",
+			 integer(t->perms), "permissions_max", integer(t->perms_max), "channels",
+			 integer(t->chans), "channels_max", integer(t->chans_max), "reservations",
+			 integer(t->resvs), "reservations_max", integer(t->resvs_max), "kept",
+			 integer(t->kept), "made", integer(s->stats.allocs_made), "expired",
+			 integer(s->stats.allocs_expired), "deleted", integer(s->stats.allocs_deleted),
+			 "refused", integer(s->stats.allocs_refused));
+}
+
+static json_t *requests_json(const struct server *s)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < SERVER_METHODS; i++)
+		json_object_set_new(o, server_method_name[i], integer(s->stats.requests[i]));
+	return o;
+}
+
+/* Successes, and errors by code; codes never sent are left out. */
+static json_t *replies_json(const struct server *s)
+{
+	json_t *o = json_object();
+	uint64_t success = 0;
+
+	for (int i = 0; i < SERVER_METHODS; i++)
+		success += s->stats.success[i];
+	json_object_set_new(o, "success", integer(success));
+	for (int code = SERVER_ERROR_MIN; code <= SERVER_ERROR_MAX; code++) {
+		uint64_t n = s->stats.error[code - SERVER_ERROR_MIN];
+		char key[8];
+
+		snprintf(key, sizeof(key), "%d", code);
+		if (n)
+			json_object_set_new(o, key, integer(n));
+	}
+	return o;
+}
+
+/* What went no further in the control process, and why. */
+static json_t *lost_json(const struct server *s)
+{
+	const struct dplink_stats *l = dplink_stats(s->link);
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "requests_malformed", integer(s->stats.bad_stun),
+			 "requests_too_old", integer(s->stats.too_old), "events_stale",
+			 integer(l->events_stale), "commands_ring_full", integer(l->commands_full),
+			 "replies_ring_full", integer(l->replies_full));
+}
+
+static json_t *link_json(const struct server *s)
+{
+	const struct dplink_stats *l = dplink_stats(s->link);
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "attaches", integer(l->attaches),
+			 "detaches", integer(l->detaches), "lies", integer(l->lies), "events",
+			 integer(l->events), "commands", integer(l->commands), "replays",
+			 integer(l->replays));
+}
+
+static json_t *status(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	const struct server *s = ctx;
+
+	(void)params;
+	(void)err;
+	return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o}",
+			 "version", FAIRLEAD_VERSION, "pid", (int)getpid(), "uptime_s",
+			 integer((s->now_ms - s->start_ms) / 1000), "config", rpc_text(s->conf->file),
+			 "dataplane", dataplane_json(s), "allocations", allocations_json(s),
+			 "users", "active", integer(table_stats(s->table)->users), "allocations_max",
+			 integer(s->conf->turn.allocations_per_user), "requests", requests_json(s),
+			 "replies", replies_json(s), "lost", lost_json(s), "link", link_json(s),
+			 "peers_denied", integer(s->stats.peers_denied));
+}
+
+/* ---- sessions ---- */
+
+static json_t *sock_addr_json(const struct sock_addr *a)
+{
+	char buf[ADDR_STR_MAX];
+
+	return json_string(sock_addr_format(a, buf, sizeof(buf)));
+}
+
+static json_t *seconds_left(const struct server *s, uint32_t deadline)
+{
+	return integer(deadline > server_now(s) ? deadline - server_now(s) : 0);
+}
+
+static json_t *relayed_json(const struct server *s, const struct table_alloc *a)
+{
+	const uint32_t families = atomic_load_explicit(&a->families, memory_order_relaxed);
+	json_t *list = json_array();
+
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		struct sock_addr addr;
+
+		if (!(families & 1u << f) || a->relay[f].relay >= s->conf->n_relay)
+			continue;
+		addr.ip = s->conf->relay[a->relay[f].relay].addr;
+		addr.port = a->relay[f].port;
+		json_array_append_new(list, sock_addr_json(&addr));
+	}
+	return list;
+}
+
+static json_t *permissions_json(const struct server *s, const struct table_alloc *a)
+{
+	json_t *list = json_array();
+	char buf[ADDR_STR_MAX];
+
+	for (struct table_perm *p = table_perm_next(s->table, a, NULL); p;
+	     p = table_perm_next(s->table, a, p))
+		json_array_append_new(list, json_pack("{s:s, s:o}", "peer",
+						      ip_format(&p->peer, buf, sizeof(buf)),
+						      "expires_s", seconds_left(s, p->expiry)));
+	return list;
+}
+
+static json_t *channels_json(const struct server *s, const struct table_alloc *a)
+{
+	json_t *list = json_array();
+
+	for (struct table_chan *c = table_chan_next(s->table, a, NULL); c;
+	     c = table_chan_next(s->table, a, c)) {
+		char number[8];
+
+		snprintf(number, sizeof(number), "0x%04x", c->number);
+		json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "channel", number, "peer",
+						      sock_addr_json(&c->peer), "expires_s",
+						      seconds_left(s, c->expiry)));
+	}
+	return list;
+}
+
+static json_t *session_json(const struct server *s, const struct table_alloc *a)
+{
+	static const char *const transport[] = { "udp", "tcp", "tls" };
+	const struct config_listener *l =
+		a->leg.listener < s->conf->n_listener ? &s->conf->listener[a->leg.listener] : NULL;
+	const uint32_t age = server_now(s) > a->created ? server_now(s) - a->created : 0;
+
+	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "user",
+			 rpc_text(a->user), "client", sock_addr_json(&a->leg.client), "listener",
+			 l ? sock_addr_json(&l->addr) : json_null(), "transport",
+			 l ? transport[l->transport] : "-", "relayed", relayed_json(s, a),
+			 "worker", integer(a->worker), "slot", integer(a->sid.slot), "age_s", integer(age),
+			 "expires_s", seconds_left(s, table_alloc_expiry(a)), "permissions",
+			 permissions_json(s, a), "channels", channels_json(s, a));
+}
+
+/* An optional parameter of min to max. False, and *err, if it is anything else. */
+static bool param_uint(const json_t *params, const char *name, uint32_t min, uint32_t max,
+		       uint32_t *value, struct rpc_error *err)
+{
+	const json_t *v = json_object_get(params, name);
+
+	if (!v || json_is_null(v))
+		return true;
+	if (!json_is_integer(v) || json_integer_value(v) < min || json_integer_value(v) > max) {
+		rpc_fail(err, RPC_BAD_PARAMS, "\"%s\" must be an integer of %u to %u", name, min,
+			 max);
+		return false;
+	}
+	*value = (uint32_t)json_integer_value(v);
+	return true;
+}
+
+/*
+ * A page of allocations, of one user or of all: up to limit of them from cursor on. The result's
+ * cursor is where the next page starts, null at the end. A page may be short, even empty.
+ */
+static json_t *sessions(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	const struct server *s = ctx;
+	const json_t *user = json_object_get(params, "user");
+	uint32_t cursor = 0, limit = PAGE_DEFAULT;
+	uint8_t id[TABLE_USER_ID];
+	struct table_alloc *a = NULL;
+	json_t *list;
+
+	if (!param_uint(params, "cursor", 0, UINT32_MAX, &cursor, err) ||
+	    !param_uint(params, "limit", 1, PAGE_MAX, &limit, err))
+		return NULL;
+	if (user && !json_is_string(user))
+		return rpc_fail(err, RPC_BAD_PARAMS, "\"user\" must be a string");
+	if (user)
+		table_user_id(s->table, json_string_value(user), id);
+	list = json_array();
+	for (uint32_t n = 0; n < SCAN_MAX && json_array_size(list) < limit; n++) {
+		a = table_next(s->table, &cursor);
+		if (!a)
+			break;
+		if (!user || memcmp(a->user_id, id, sizeof(id)) == 0)
+			json_array_append_new(list, session_json(s, a));
+	}
+	return json_pack("{s:o, s:o}", "sessions", list, "cursor", a ? integer(cursor) : json_null());
+}
+
+/* ---- counters ---- */
+
+static json_t *workers(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	const struct server *s = ctx;
+
+	(void)params;
+	(void)err;
+	return stats_json_workers(s->link);
+}
+
+static json_t *ports(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	const struct server *s = ctx;
+
+	(void)params;
+	(void)err;
+	return stats_json_ports(s->link);
+}
+
+static json_t *drops(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	const struct server *s = ctx;
+
+	(void)params;
+	(void)err;
+	return stats_json_drops(s->link);
+}
+
+static json_t *accounting(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	const struct server *s = ctx;
+
+	(void)params;
+	(void)err;
+	return stats_json_accounting(s->link);
+}
+
+static const struct rpc_method methods[] = {
+	{ "status", status }, { "workers", workers }, { "ports", ports },
+	{ "sessions", sessions }, { "drops", drops }, { "accounting", accounting },
+};
+
+struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size_t errlen)
+{
+	static const struct rpc_limits limits = {
+		.clients = 32, .line = 65536, .output = 262144, .idle_ms = 60000
+	};
+
+	return rpc_open(base, s->conf->control.socket, &limits, methods,
+			sizeof(methods) / sizeof(methods[0]), s, err, errlen);
+}

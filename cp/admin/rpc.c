@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The control socket: listens, splits input into lines, holds each client to its limits. */
+#include "rpc.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+	BACKLOG = 16,
+	LINES_PER_TURN = 8, /* of one client before others, and TURN, have a turn */
+	RETRY_ACCEPT_S = 1, /* after running out of descriptors */
+};
+
+struct client {
+	LIST_ENTRY(client) entry;
+	struct rpc *rpc;
+	struct bufferevent *bev;
+	bool eof;     /* it will send no more, but wants its replies */
+	bool closing; /* no more requests are taken; goes when its output is flushed */
+};
+
+struct rpc {
+	struct rpc_limits limits;
+	const struct rpc_method *methods;
+	size_t n_methods;
+	void *ctx;
+	struct evconnlistener *listener;
+	struct event *retry;
+	LIST_HEAD(, client) clients;
+	uint32_t n_clients;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
+static void client_free(struct client *c)
+{
+	LIST_REMOVE(c, entry);
+	c->rpc->n_clients--;
+	bufferevent_free(c->bev); /* closes the descriptor too */
+	free(c);
+}
+
+static void client_send(struct client *c, char *line)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+
+	if (line) {
+		evbuffer_add(out, line, strlen(line));
+		evbuffer_add(out, "\n", 1);
+	}
+	free(line);
+}
+
+/* Last words: what it still sends is not read. */
+static void client_refuse(struct client *c, enum rpc_code code, const char *text)
+{
+	client_send(c, rpc_error_line(code, text));
+	c->closing = true;
+}
+
+static void client_lines(struct client *c)
+{
+	const struct rpc *r = c->rpc;
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+	size_t len;
+
+	if (!c->eof)
+		bufferevent_enable(c->bev, EV_READ);
+	for (int n = 0;; n++) {
+		char *line;
+
+		if (evbuffer_get_length(out) >= r->limits.output) {
+			/* Until it has read: a full input left enabled would call back at once. */
+			bufferevent_disable(c->bev, EV_READ);
+			return;
+		}
+		if (n == LINES_PER_TURN) {
+			bufferevent_trigger(c->bev, EV_READ,
+					    BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
+			return;
+		}
+		line = evbuffer_readln(in, &len, EVBUFFER_EOL_LF);
+		if (!line) {
+			if (evbuffer_get_length(in) > r->limits.line)
+				client_refuse(c, RPC_INVALID_REQUEST, "request too long");
+			else if (c->eof)
+				c->closing = true;
+			return;
+		}
+		client_send(c, rpc_answer(r->methods, r->n_methods, r->ctx, line, len));
+		free(line);
+	}
+}
+
+/* Takes as many requests as the output has room for; frees the client once all is said. */
+static void client_serve(struct bufferevent *bev, void *arg)
+{
+	struct client *c = arg;
+
+	if (!c->closing)
+		client_lines(c);
+	if (!c->closing)
+		return;
+	bufferevent_disable(bev, EV_READ);
+	bufferevent_setwatermark(bev, EV_WRITE, 0, 0);
+	if (evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+		client_free(c);
+}
+
+static void client_event(struct bufferevent *bev, short what, void *arg)
+{
+	const short silent = BEV_EVENT_TIMEOUT | BEV_EVENT_READING;
+	struct client *c = arg;
+
+	if ((what & BEV_EVENT_EOF) && (what & BEV_EVENT_READING)) {
+		c->eof = true;
+		client_serve(bev, c);
+	} else if (what == silent && evbuffer_get_length(bufferevent_get_output(bev)) > 0) {
+		bufferevent_enable(bev, EV_READ); /* it still reads; a stall is a write timeout */
+	} else {
+		client_free(c);
+	}
+}
+
+static void client_reject(int fd)
+{
+	char *line = rpc_error_line(RPC_BUSY, "too many clients");
+
+	if (line) {
+		send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
+		send(fd, "\n", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	free(line);
+	close(fd);
+}
+
+static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
+			  int len, void *arg)
+{
+	struct rpc *r = arg;
+	struct timeval idle = { r->limits.idle_ms / 1000, r->limits.idle_ms % 1000 * 1000 };
+	struct client *c;
+
+	(void)sa;
+	(void)len;
+	if (r->n_clients >= r->limits.clients) {
+		client_reject(fd);
+		return;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c)
+		c->bev = bufferevent_socket_new(evconnlistener_get_base(l), fd,
+						BEV_OPT_CLOSE_ON_FREE);
+	if (!c || !c->bev) {
+		free(c);
+		close(fd);
+		return;
+	}
+	c->rpc = r;
+	LIST_INSERT_HEAD(&r->clients, c, entry);
+	r->n_clients++;
+	bufferevent_setcb(c->bev, client_serve, client_serve, client_event, c);
+	/* One byte past the limit tells a long line from one that just fits. */
+	bufferevent_setwatermark(c->bev, EV_READ, 0, r->limits.line + 1);
+	bufferevent_setwatermark(c->bev, EV_WRITE, r->limits.output / 2, 0);
+	bufferevent_set_timeouts(c->bev, &idle, &idle);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+/* Out of descriptors, most likely: a listener left enabled would spin. */
+static void accept_failed(struct evconnlistener *l, void *arg)
+{
+	struct rpc *r = arg;
+	struct timeval tv = { RETRY_ACCEPT_S, 0 };
+
+	evconnlistener_disable(l);
+	event_add(r->retry, &tv);
+}
+
+static void accept_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct rpc *r = arg;
+
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(r->listener);
+}
+
+__attribute__((format(printf, 4, 5))) static int listen_fail(int fd, char *err, size_t errlen,
+							     const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(err, errlen, fmt, ap);
+	va_end(ap);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Removes a socket file that nobody answers at. False, and a sentence, if it must stay. */
+static bool socket_clear(const struct sockaddr_un *sa, char *err, size_t errlen)
+{
+	struct stat st;
+	int fd, rc, why;
+
+	if (lstat(sa->sun_path, &st) < 0)
+		return true; /* nothing there; bind() tells of anything worse */
+	if (!S_ISSOCK(st.st_mode)) {
+		listen_fail(-1, err, errlen, "%s is in the way: not a socket", sa->sun_path);
+		return false;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	rc = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)sa, sizeof(*sa));
+	why = errno;
+	if (fd >= 0)
+		close(fd);
+	if (rc < 0 && why == ECONNREFUSED) {
+		unlink(sa->sun_path);
+		return true;
+	}
+	if (rc == 0 || why == EAGAIN)
+		listen_fail(-1, err, errlen, "another process already serves %s", sa->sun_path);
+	else
+		listen_fail(-1, err, errlen, "cannot take over %s: %s", sa->sun_path,
+			    strerror(why));
+	return false;
+}
+
+static int socket_listen(const char *path, char *err, size_t errlen)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return listen_fail(-1, err, errlen, "%s: longer than a socket's path may be", path);
+	strcpy(sa.sun_path, path);
+	if (!socket_clear(&sa, err, errlen))
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	/* Nobody can connect before listen(), so the mode holds from the first client on. */
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || chmod(path, 0660) < 0 ||
+	    listen(fd, BACKLOG) < 0)
+		return listen_fail(fd, err, errlen, "cannot listen at %s: %s", path,
+				   strerror(errno));
+	return fd;
+}
+
+struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc_limits *limits,
+		     const struct rpc_method *methods, size_t n, void *ctx, char *err,
+		     size_t errlen)
+{
+	int fd = socket_listen(path, err, errlen);
+	struct rpc *r;
+
+	if (fd < 0)
+		return NULL;
+	r = calloc(1, sizeof(*r));
+	if (r) {
+		*r = (struct rpc){ .limits = *limits, .methods = methods, .n_methods = n,
+				   .ctx = ctx };
+		snprintf(r->path, sizeof(r->path), "%s", path);
+		LIST_INIT(&r->clients);
+		r->retry = evtimer_new(base, accept_again, r);
+		r->listener = evconnlistener_new(base, client_accept, r,
+						 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
+						 0, fd);
+	}
+	if (!r || !r->retry || !r->listener) {
+		if (!r || !r->listener)
+			close(fd);
+		unlink(path);
+		snprintf(err, errlen, "cannot listen at %s: out of memory", path);
+		rpc_stop(r);
+		return NULL;
+	}
+	evconnlistener_set_error_cb(r->listener, accept_failed);
+	return r;
+}
+
+void rpc_stop(struct rpc *r)
+{
+	struct client *c;
+
+	if (!r)
+		return;
+	while ((c = LIST_FIRST(&r->clients)))
+		client_free(c);
+	if (r->listener) {
+		evconnlistener_free(r->listener);
+		unlink(r->path);
+	}
+	if (r->retry)
+		event_free(r->retry);
+	free(r);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_ADMIN_RPC_H
+#define FL_CP_ADMIN_RPC_H
+
+/*
+ * JSON-RPC 2.0 on a Unix stream socket: one request object a line, one reply object a line.
+ * Parameters go by name. Batches are not served: requests may be pipelined instead, and replies
+ * come in their order. Everything a client can make us hold is bounded by struct rpc_limits.
+ */
+#include <event2/event.h>
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum rpc_code {
+	RPC_PARSE = -32700,
+	RPC_INVALID_REQUEST = -32600,
+	RPC_NO_METHOD = -32601,
+	RPC_BAD_PARAMS = -32602,
+	RPC_INTERNAL = -32603,
+	RPC_BUSY = -32000, /* too many clients */
+};
+
+struct rpc_error {
+	int code; /* enum rpc_code */
+	char text[160];
+};
+
+struct rpc_method {
+	const char *name;
+	/*
+	 * Returns the result, a new reference, or NULL with *err filled (which arrives as
+	 * RPC_INTERNAL). params is an object, or NULL.
+	 */
+	json_t *(*call)(void *ctx, const json_t *params, struct rpc_error *err);
+};
+
+struct rpc_limits {
+	uint32_t clients;
+	uint32_t line;	  /* bytes of a request, newline excluded */
+	uint32_t output;  /* bytes of replies that wait before the next request is read */
+	uint32_t idle_ms; /* without a byte either way */
+};
+
+struct rpc;
+struct server;
+
+/*
+ * Listens at path with mode 0660. The socket file of a process that died is replaced; one that
+ * answers is an error. On failure NULL, and one sentence in err. The methods, n of them, are kept
+ * by reference.
+ */
+struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc_limits *limits,
+		     const struct rpc_method *methods, size_t n, void *ctx, char *err,
+		     size_t errlen);
+
+/* Serves the methods of methods.c on the control socket of the server's configuration. */
+struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size_t errlen);
+
+/* Closes every client and removes the socket file. NULL is fine. */
+void rpc_stop(struct rpc *r);
+
+/* The reply to one line, without newline, to be freed; NULL if none is due (a notification). */
+char *rpc_answer(const struct rpc_method *methods, size_t n, void *ctx, const char *line,
+		 size_t len);
+
+/* Fills *err; returns NULL, so that a method can return it. */
+json_t *rpc_fail(struct rpc_error *err, enum rpc_code code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* A string that may not be UTF-8, or was cut inside a character: what is wrong becomes '?'. */
+json_t *rpc_text(const char *s);
+
+/* One line (no newline) that reports an error to a request of unknown id. To be freed. */
+char *rpc_error_line(enum rpc_code code, const char *text);
+
+#endif

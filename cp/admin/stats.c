@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads counters out of the shared region: atomic, copied before use, strings bounded. */
+#include "stats.h"
+
+#include <string.h>
+
+enum { SEQ_TRIES = 1000 }; /* a writer needs a microsecond; one that died never ends */
+
+static uint64_t load(const _Atomic uint64_t *p)
+{
+	return atomic_load_explicit(p, memory_order_relaxed);
+}
+
+bool stats_worker(const struct dplink *l, uint32_t worker, struct stats_counters *out)
+{
+	const struct ctl_counters *c = dplink_counters(l, worker);
+
+	memset(out, 0, sizeof(*out));
+	if (!c)
+		return false;
+	for (int i = 0; i < CNT_MAX; i++)
+		out->cnt[i] = load(&c->cnt[i]);
+	for (int i = 0; i < DROP_MAX; i++)
+		out->drop[i] = load(&c->drop[i]);
+	return true;
+}
+
+bool stats_port(const struct dplink *l, uint32_t worker, uint32_t port,
+		struct stats_port *out)
+{
+	const struct ctl_port_counters *p = dplink_port_counters(l, worker, port);
+
+	memset(out, 0, sizeof(*out));
+	if (!p)
+		return false;
+	out->rx_packets = load(&p->rx_packets);
+	out->rx_bytes = load(&p->rx_bytes);
+	out->tx_packets = load(&p->tx_packets);
+	out->tx_bytes = load(&p->tx_bytes);
+	out->tx_full = load(&p->tx_full);
+	return true;
+}
+
+static void terminate(struct ctl_port_info *p)
+{
+	p->name[sizeof(p->name) - 1] = '\0';
+	p->driver[sizeof(p->driver) - 1] = '\0';
+	p->steering[sizeof(p->steering) - 1] = '\0';
+	p->offloads[sizeof(p->offloads) - 1] = '\0';
+}
+
+bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info *out)
+{
+	const struct ctl_port_info *p = dplink_port_info(l, port);
+
+	for (int i = 0; p && i < SEQ_TRIES; i++) {
+		uint32_t seq = atomic_load_explicit(&p->seq, memory_order_acquire);
+
+		if (seq & 1)
+			continue;
+		memcpy(out, p, sizeof(*out));
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&p->seq, memory_order_relaxed) == seq) {
+			terminate(out);
+			return true;
+		}
+	}
+	memset(out, 0, sizeof(*out));
+	return false;
+}
+
+struct stats_account stats_account(const struct stats_counters *c)
+{
+	struct stats_account a = {
+		.rx = c->cnt[CNT_RX],
+		.made = c->cnt[CNT_MADE],
+		.tx = c->cnt[CNT_TX],
+		.consumed = c->cnt[CNT_CONSUMED],
+		.held = c->cnt[CNT_HELD],
+	};
+
+	for (int i = 0; i < DROP_MAX; i++)
+		a.dropped += c->drop[i];
+	a.difference = (int64_t)(a.rx + a.made - a.tx - a.consumed - a.dropped - a.held);
+	return a;
+}
+
+const char *stats_severity(enum severity s)
+{
+	static const char *const name[] = { "info", "warn", "error" };
+
+	return name[s];
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_ADMIN_STATS_H
+#define FL_CP_ADMIN_STATS_H
+
+/*
+ * What the dataplane counts, read from the shared region and told as JSON. Counters are read one
+ * by one while the workers go on: sums are exact only once traffic rests.
+ */
+#include "../dplink.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* One moment's copy of what a worker counts. */
+struct stats_counters {
+	uint64_t cnt[CNT_MAX];
+	uint64_t drop[DROP_MAX];
+};
+
+/* One moment's copy of a worker's traffic on one port. */
+struct stats_port {
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes, tx_full;
+};
+
+/*
+ * rx + made = tx + consumed + dropped + held (R74). difference is the left side minus the right.
+ */
+struct stats_account {
+	uint64_t rx, made, tx, consumed, dropped, held;
+	int64_t difference;
+};
+
+/* Copies; false, and zeroes, if there is no such worker or port, or no dataplane. */
+bool stats_worker(const struct dplink *l, uint32_t worker, struct stats_counters *out);
+bool stats_port(const struct dplink *l, uint32_t worker, uint32_t port,
+		struct stats_port *out);
+
+/*
+ * Copies what the service thread knows of a port, strings terminated. False, and zeroes, if it
+ * could not be read whole: the dataplane died in the middle of writing it.
+ */
+bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info *out);
+
+struct stats_account stats_account(const struct stats_counters *c);
+
+/* "info", "warn" or "error". */
+const char *stats_severity(enum severity s);
+
+/* Results of the methods of the same names. New references; NULL when out of memory. */
+json_t *stats_json_workers(const struct dplink *l);
+json_t *stats_json_ports(const struct dplink *l);
+json_t *stats_json_drops(const struct dplink *l);
+json_t *stats_json_accounting(const struct dplink *l);
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Counters as JSON objects: the results of workers, ports, drops and accounting. */
+#include "rpc.h"
+#include "stats.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static json_t *integer(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+/* Microseconds of CLOCK_MONOTONIC, from which a reader of two results computes rates. */
+static json_t *time_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return integer((uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000);
+}
+
+static json_t *worker_json(const struct dplink *l, uint32_t w)
+{
+	const struct ctl_worker *geo = &dplink_region(l)->worker[w];
+	json_t *counters = json_object();
+	struct stats_counters c;
+
+	stats_worker(l, w, &c);
+	for (int i = 0; i < CNT_MAX; i++)
+		json_object_set_new(counters, counter_desc[i].name, integer(c.cnt[i]));
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o}", "worker", (int)w, "cpu", (json_int_t)geo->cpu,
+			 "sessions_max", (json_int_t)geo->sessions_max, "peers_max", (json_int_t)geo->peers_max,
+			 "dropped", (json_int_t)stats_account(&c).dropped, "counters", counters);
+}
+
+json_t *stats_json_workers(const struct dplink *l)
+{
+	json_t *list = json_array();
+
+	for (uint32_t w = 0; w < dplink_n_workers(l); w++)
+		json_array_append_new(list, worker_json(l, w));
+	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "time_us", time_us(),
+			 "workers", list);
+}
+
+static json_t *traffic_json(const struct stats_port *p)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I}", "rx_packets", (json_int_t)p->rx_packets,
+			 "rx_bytes", (json_int_t)p->rx_bytes, "tx_packets",
+			 (json_int_t)p->tx_packets, "tx_bytes", (json_int_t)p->tx_bytes, "tx_full",
+			 (json_int_t)p->tx_full);
+}
+
+/* {"total": ..., "workers": [...]} of one port. */
+static json_t *port_traffic_json(const struct dplink *l, uint32_t port)
+{
+	json_t *list = json_array();
+	struct stats_port sum = { 0 };
+
+	for (uint32_t w = 0; w < dplink_n_workers(l); w++) {
+		struct stats_port p;
+
+		stats_port(l, w, port, &p);
+		sum.rx_packets += p.rx_packets;
+		sum.rx_bytes += p.rx_bytes;
+		sum.tx_packets += p.tx_packets;
+		sum.tx_bytes += p.tx_bytes;
+		sum.tx_full += p.tx_full;
+		json_array_append_new(list, traffic_json(&p));
+	}
+	return json_pack("{s:o, s:o}", "total", traffic_json(&sum), "workers", list);
+}
+
+/* null if the description could not be read. */
+static json_t *port_info_json(const struct dplink *l, uint32_t port)
+{
+	struct ctl_port_info p;
+	char mac[18];
+
+	if (!stats_port_info(l, port, &p))
+		return json_null();
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p.mac[0], p.mac[1], p.mac[2],
+		 p.mac[3], p.mac[4], p.mac[5]);
+	return json_pack(
+		"{s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:I}",
+		"name", rpc_text(p.name), "driver", rpc_text(p.driver), "link_up", p.link_up != 0,
+		"speed_mbps", (json_int_t)p.speed_mbps, "mtu", (json_int_t)p.mtu, "vlan",
+		(json_int_t)p.vlan, "rx_queues", (json_int_t)p.rx_queues, "tx_queues",
+		(json_int_t)p.tx_queues, "mac", mac, "steering", rpc_text(p.steering), "offloads",
+		rpc_text(p.offloads), "rx_missed", (json_int_t)p.rx_missed, "rx_nombuf",
+		(json_int_t)p.rx_nombuf, "rx_errors", (json_int_t)p.rx_errors, "tx_errors",
+		(json_int_t)p.tx_errors);
+}
+
+json_t *stats_json_ports(const struct dplink *l)
+{
+	json_t *list = json_array();
+
+	for (uint32_t p = 0; p < dplink_n_ports(l); p++)
+		json_array_append_new(list, json_pack("{s:i, s:o, s:o}", "port", (int)p, "info",
+						      port_info_json(l, p), "traffic",
+						      port_traffic_json(l, p)));
+	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "time_us", time_us(),
+			 "ports", list);
+}
+
+json_t *stats_json_drops(const struct dplink *l)
+{
+	const uint32_t n = dplink_n_workers(l);
+	struct stats_counters c[CTL_WORKERS_MAX];
+	json_t *list = json_array();
+	uint64_t all = 0;
+
+	for (uint32_t w = 0; w < n; w++)
+		stats_worker(l, w, &c[w]);
+	for (int i = 0; i < DROP_MAX; i++) {
+		json_t *each = json_array();
+		uint64_t sum = 0;
+
+		for (uint32_t w = 0; w < n; w++) {
+			sum += c[w].drop[i];
+			json_array_append_new(each, integer(c[w].drop[i]));
+		}
+		all += sum;
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o, s:o}", "name",
+						      drop_desc[i].name, "severity",
+						      stats_severity(drop_desc[i].severity),
+						      "help", drop_desc[i].help, "total",
+						      integer(sum), "workers", each));
+	}
+	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "total", integer(all),
+			 "drops", list);
+}
+
+static json_t *account_json(const struct stats_account *a)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "rx", (json_int_t)a->rx, "made",
+			 (json_int_t)a->made, "tx", (json_int_t)a->tx, "consumed",
+			 (json_int_t)a->consumed, "dropped", (json_int_t)a->dropped, "held",
+			 (json_int_t)a->held, "difference", (json_int_t)a->difference);
+}
+
+json_t *stats_json_accounting(const struct dplink *l)
+{
+	struct stats_counters sum = { 0 };
+	struct stats_account total;
+	json_t *list = json_array();
+
+	for (uint32_t w = 0; w < dplink_n_workers(l); w++) {
+		struct stats_counters c;
+		struct stats_account a;
+
+		stats_worker(l, w, &c);
+		a = stats_account(&c);
+		json_array_append_new(list, account_json(&a));
+		for (int i = 0; i < CNT_MAX; i++)
+			sum.cnt[i] += c.cnt[i];
+		for (int i = 0; i < DROP_MAX; i++)
+			sum.drop[i] += c.drop[i];
+	}
+	total = stats_account(&sum);
+	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "total",
+			 account_json(&total), "workers", list);
+}
