@@ -305,13 +305,15 @@ static int cmd_sessions(struct cli *cli, int argc, char **argv)
 static int cmd_user(struct cli *cli, int argc, char **argv)
 {
 	char err[ERR_MAX];
-	struct config *c = config_load(cli->config, err, sizeof(err));
+	struct config *c;
 	int rc;
 
+	if (argc < 2)
+		return usage("missing add, del, list or passwd after", "user");
+	c = config_load(cli->config, err, sizeof(err));
 	if (!c)
 		return fail(err);
-	optind = 0; /* it may have options of its own */
-	rc = user_command(c, argc, argv, cli->json);
+	rc = user_command(c, argc - 1, argv + 1, cli->json);
 	config_free(c);
 	return rc;
 }

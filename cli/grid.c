@@ -4,8 +4,11 @@
 #include <err.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { LAST_MIN = 8 }; /* what the last column gets when the others left nothing */
 
 struct grid {
 	const struct grid_col *cols;
@@ -92,24 +95,36 @@ static size_t line_break(const char *s, size_t max)
 	return i;
 }
 
+/* Characters of the widest line of s once it is folded to max. */
+static size_t folded_width(const char *s, size_t max)
+{
+	size_t widest = 0;
+
+	while (*s) {
+		size_t bytes = line_break(s, max), w = width_of(s, bytes);
+
+		widest = w > widest ? w : widest;
+		for (s += bytes; *s == ' '; s++)
+			;
+	}
+	return widest;
+}
+
 static void widths(const struct grid *g, size_t indent, size_t *width)
 {
 	size_t used = indent;
 
 	for (size_t c = 0; c < g->n_cols; c++) {
-		size_t max = g->cols[c].max;
+		size_t max = g->cols[c].max ? g->cols[c].max : SIZE_MAX;
 
-		width[c] = width_of(g->cols[c].title, strlen(g->cols[c].title));
+		if (c == g->n_cols - 1)
+			max = used + LAST_MIN < GRID_WIDTH ? GRID_WIDTH - used : LAST_MIN;
+		width[c] = folded_width(g->cols[c].title, max);
 		for (size_t r = 0; r < g->n_rows; r++) {
-			const char *s = g->cell[r * g->n_cols + c];
-			size_t w = width_of(s, strlen(s));
+			size_t w = folded_width(g->cell[r * g->n_cols + c], max);
 
 			width[c] = w > width[c] ? w : width[c];
 		}
-		if (c == g->n_cols - 1 && used + 8 < GRID_WIDTH)
-			max = GRID_WIDTH - used;
-		if (max && width[c] > max)
-			width[c] = max;
 		used += width[c] + GRID_GAP;
 	}
 }

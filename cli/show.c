@@ -12,7 +12,7 @@
 #define N_COLS(cols) (sizeof(cols) / sizeof((cols)[0]))
 
 enum {
-	ACCOUNT_COLS = 5, /* total and workers side by side */
+	ACCOUNT_COLS = 3, /* side by side: the largest numbers there are fit the page */
 	TEXT_MAX = 512,
 };
 
