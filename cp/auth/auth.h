@@ -11,7 +11,7 @@
 #include "../../lib/stun.h"
 
 enum {
-	AUTH_KEY_MAX = 32,  /* SHA-256 key; MD5 keys are 16 */
+	AUTH_KEY_MAX = 32, /* SHA-256 key; MD5 keys are 16 */
 	AUTH_USER_MAX = STUN_USERNAME_MAX + 1,
 };
 
@@ -19,16 +19,24 @@ struct auth;
 
 /* What a request proved. Wipe with auth_wipe(). */
 struct auth_result {
-	int code; /* 0: authenticated; else the error to answer: 400, 401 or 438 */
+	int code; /* 0: authenticated; else the error to answer: 400, 401, 438, or 500 when the
+		     user store cannot answer (auth_error() says why) */
 	char user[AUTH_USER_MAX]; /* canonical name, NUL-terminated; quota key of REST users too */
 	uint8_t key[AUTH_KEY_MAX];
 	uint8_t key_len;
 	uint16_t integrity; /* attribute the reply is signed with: STUN_ATTR_MESSAGE_INTEGRITY... */
+	uint32_t quota;	    /* this user's limit of allocations; 0: the configuration's */
 };
 
-/* Opens the user store. On failure NULL, and one sentence in err. */
+/*
+ * Opens the user store (made if missing; none if users_db is empty) and the nonce key, kept beside
+ * control.state so that nonces outlive the process. On failure NULL, and one sentence in err.
+ */
 struct auth *auth_open(const struct config *c, char *err, size_t errlen);
 void auth_close(struct auth *a);
+
+/* Why the last 500 was given, one sentence. */
+const char *auth_error(const struct auth *a);
 
 /*
  * Judges a request (RFC 8489 9.2.4). now is seconds of CLOCK_MONOTONIC; wall is seconds of

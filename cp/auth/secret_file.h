@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_AUTH_SECRET_FILE_H
+#define FL_CP_AUTH_SECRET_FILE_H
+
+/* Files that hold secrets: mode 0600, never through a symbolic link, replaced whole or not at all.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Reads a file of exactly len bytes that only its owner may read. */
+bool secret_file_read(const char *path, void *buf, size_t len);
+
+/* Writes it, by way of a new file beside it. On failure false and errno. */
+bool secret_file_write(const char *path, const void *buf, size_t len);
+
+/* Makes the directory path lies in (mode 0750), its last component only. Fails silently. */
+void secret_file_make_dir(const char *path);
+
+#endif

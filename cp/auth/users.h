@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_AUTH_USERS_H
+#define FL_CP_AUTH_USERS_H
+
+/*
+ * Where users are kept. A store holds keys, never passwords. One implementation a file, each an
+ * ops struct; a store serves one realm and one thread.
+ */
+#include "auth.h"
+#include "digest.h"
+
+struct user {
+	char name[AUTH_USER_MAX];    /* as prep_opaque() leaves it */
+	uint8_t md5[DIGEST_MD5_LEN]; /* HA1 (R11) */
+	uint8_t sha256[DIGEST_SHA256_LEN];
+	uint8_t userhash[STUN_USERHASH_LEN];
+	bool has_md5, has_sha256;
+	bool disabled;
+	uint32_t quota;	 /* allocations; 0: the configuration's limit */
+	int64_t created; /* seconds since 1970 */
+};
+
+enum user_status {
+	USER_OK,
+	USER_UNKNOWN,
+	USER_EXISTS,
+	USER_ERROR, /* the store cannot answer; ops->error() says why */
+};
+
+struct user_store;
+
+typedef void user_list_fn(void *arg, const struct user *u, const char *realm);
+
+struct user_store_ops {
+	/* Opens it, making it if it is not there. On failure NULL and one sentence in err. */
+	struct user_store *(*open)(const char *where, const char *realm, char *err, size_t errlen);
+	void (*close)(struct user_store *s);
+
+	/*
+	 * For the event loop: these never wait for a lock. *u stays good until the next call. What
+	 * they return may be older than the last refresh(), no more.
+	 */
+	enum user_status (*by_name)(struct user_store *s, const char *name, const struct user **u);
+	enum user_status (*by_hash)(struct user_store *s, const uint8_t hash[STUN_USERHASH_LEN],
+				    const struct user **u);
+	void (*refresh)(struct user_store *s); /* notices what other processes changed */
+
+	/* For tools: these wait a few seconds for a lock. Keys not in *u are taken away. */
+	enum user_status (*add)(struct user_store *s, const struct user *u);
+	enum user_status (*set_keys)(struct user_store *s, const struct user *u);
+	enum user_status (*set_quota)(struct user_store *s, const char *name, uint32_t quota);
+	enum user_status (*set_disabled)(struct user_store *s, const char *name, bool disabled);
+	enum user_status (*del)(struct user_store *s, const char *name);
+	enum user_status (*list)(struct user_store *s, user_list_fn *fn,
+				 void *arg); /* all realms */
+
+	const char *(*error)(const struct user_store *s); /* one sentence after USER_ERROR */
+};
+
+extern const struct user_store_ops user_store_sqlite;
+
+#endif
