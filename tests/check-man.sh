@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Lints the manual pages, and compares what fairlead.yaml(5) says of each key with the comments of
+# the sample file, which in turn are the schema's (tests/unit/test_config.c). $1: the source tree.
+set -euo pipefail
+cd "$1"
+rc=0
+for page in doc/man/*.[1-8]; do
+	if command -v mandoc >/dev/null; then
+		out=$(mandoc -T lint -W warning "$page" 2>&1 || true)
+	elif command -v man >/dev/null; then
+		out=$(LC_ALL=C.UTF-8 man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
+	else
+		echo "neither mandoc nor man is installed" >&2
+		exit 77
+	fi
+	if [ -n "$out" ]; then
+		printf '%s: %s\n' "$page" "$out" >&2
+		rc=1
+	fi
+done
+
+# "key|meaning|range", in order, from either file.
+from_yaml() {
+	awk '/^ *#/ { sub(/^ *# ?/, ""); was = last; last = $0; next }
+	     last ~ /^\[/ && match($0, /^ *(- )?[a-z0-9-]+:/) {
+		key = substr($0, RSTART, RLENGTH); gsub(/[ :]|- /, "", key)
+		print key "|" was "|" last }
+	     { last = "" }' conf/fairlead.yaml
+}
+from_page() {
+	awk '/^\.(It Ic|Ss) / { key = $NF; next }
+	     key && /^\[/ { print key "|" help "|" $0; key = "" }
+	     !/^\.br/ { help = $0 }' doc/man/fairlead.yaml.5
+}
+if [ -z "$(from_yaml)" ] || ! diff <(from_yaml) <(from_page); then
+	echo "doc/man/fairlead.yaml.5 and conf/fairlead.yaml differ" >&2
+	rc=1
+fi
+exit $rc
