@@ -10,7 +10,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { WELCOME_FDS = 3 }; /* region, our eventfd, the dataplane's (absent if it never sleeps) */
+/*
+ * Region, our eventfd, the dataplane's (absent if it never sleeps). A control message is padded,
+ * so there is room for one more, which must be looked for lest it stay open.
+ */
+enum { WELCOME_FDS = 4, FDS_BYTES = WELCOME_FDS * sizeof(int) };
 
 struct dpsock {
 	struct event_base *base;
@@ -77,6 +81,9 @@ static const char *verdict_text(uint32_t verdict)
 	}
 }
 
+_Static_assert(CMSG_SPACE(sizeof(int) * WELCOME_FDS) == CMSG_LEN(sizeof(int) * WELCOME_FDS),
+	       "no padding in which a descriptor could hide");
+
 /* Receives the welcome and up to WELCOME_FDS descriptors; unused ones are -1. */
 static ssize_t welcome_recv(int fd, struct ctl_welcome *w, int fds[WELCOME_FDS])
 {
@@ -93,8 +100,11 @@ static ssize_t welcome_recv(int fd, struct ctl_welcome *w, int fds[WELCOME_FDS])
 
 	for (int i = 0; i < WELCOME_FDS; i++)
 		fds[i] = -1;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		size_t len = c->cmsg_len - CMSG_LEN(0);
+
+		memcpy(fds, CMSG_DATA(c), len < FDS_BYTES ? len : FDS_BYTES);
+	}
 	return m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? 0 : n;
 }
 
@@ -109,7 +119,7 @@ static const char *welcome_refuse(const struct dpsock *d, ssize_t n, const struc
 		return verdict_text(w->verdict);
 	if (w->config_digest != config_digest(d->conf))
 		return verdict_text(CTL_BAD_CONFIG);
-	return fds[0] < 0 || fds[1] < 0 ? "it sent no shared memory" : NULL;
+	return fds[0] < 0 || fds[1] < 0 || fds[3] >= 0 ? "it sent the wrong descriptors" : NULL;
 }
 
 static void welcome_take(struct dpsock *d)

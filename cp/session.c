@@ -66,7 +66,9 @@ static uint32_t send_all(struct server *s, const struct table_alloc *a, uint32_t
 	const struct table_chan *ch = NULL;
 	uint32_t i = 0, end = room > UINT32_MAX - skip ? UINT32_MAX : skip + room;
 
-	if (i >= skip && i < end)
+	if (room == 0)
+		return 0;
+	if (skip == 0)
 		send_set(s, a);
 	i++;
 	while (i < end && (p = table_perm_next(s->table, a, p)) != NULL) {
