@@ -296,14 +296,17 @@ make_hugepages()
 # launch PROGRAM: in fl-relay, in the background, with a log and a PID file.
 launch()
 {
-	ulimit -l unlimited 2>/dev/null ||
-		warn "memory cannot be locked without bound (ulimit -l): AF_XDP may refuse"
+	ulimit -l unlimited 2>/dev/null || true # for AF_XDP where CAP_IPC_LOCK is not enough
 	ulimit -c unlimited 2>/dev/null || true
 	ip netns exec fl-relay setsid "$BUILD/$1" --config "$CONFIG" \
 		>"$RUN/$1.log" 2>&1 </dev/null 9>&- &
 	echo $! >"$RUN/$1.pid"
 	disown
+	await 10 launched "$1" $! || die "$1 is not started after 10 seconds"
 }
+
+# Whether the process is the program by now, rather than what is about to become it, or has ended.
+launched() { alive "$1" || [[ ! -e /proc/$2 ]]; }
 
 # The configuration names this socket, or leaves it to the default.
 dp_socket()
@@ -315,7 +318,7 @@ dp_socket()
 dp_up() { gone fairlead-dp || [[ -S $(dp_socket) ]]; }
 cli() { "$BUILD/fairlead" --config "$CONFIG" "$@"; }
 attached() { cli --json status 2>/dev/null | grep -Eq '"attached": *true'; }
-cp_up() { gone fairlead-cp || attached; }
+cp_up() { gone fairlead-cp || gone fairlead-dp || attached; }
 
 start_dp()
 {
@@ -342,6 +345,7 @@ start_cp()
 	fi
 	await 30 cp_up || die "fairlead-cp is not attached after 30 seconds:" "$RUN/fairlead-cp.log"
 	alive fairlead-cp || die "fairlead-cp ended:" "$RUN/fairlead-cp.log"
+	alive fairlead-dp || die "fairlead-dp ended:" "$RUN/fairlead-dp.log"
 }
 
 make_user()
