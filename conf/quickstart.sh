@@ -306,7 +306,7 @@ launch()
 }
 
 # Whether the process is the program by now, rather than what is about to become it, or has ended.
-launched() { alive "$1" || [[ ! -e /proc/$2 ]]; }
+launched() { alive "$1" || [[ ! -e /proc/$2/exe ]]; }
 
 # The configuration names this socket, or leaves it to the default.
 dp_socket()

@@ -158,6 +158,9 @@ attached() { fl_json status .dataplane.attached 2>/dev/null | grep -qx true; }
 dp_pid() { cat "$RUN/fairlead-dp.pid"; }
 cp_pid() { cat "$RUN/fairlead-cp.pid"; }
 
+# ended PID: whether it is no more; one that nobody has waited for has ended too.
+ended() { [[ ! -e /proc/$1/exe ]]; }
+
 # start_cp: again, after the test has ended it.
 start_cp()
 {

@@ -16,13 +16,13 @@ quickstart
 assert_eq "fairlead-dp after a second start" "$(dp_pid)" "$dp"
 
 kill "$cp"
-await 15 test ! -e "/proc/$cp" || fail "fairlead-cp does not end when asked"
+await 15 ended "$cp" || fail "fairlead-cp does not end when asked"
 quickstart --detach
 assert_eq "fairlead-dp while fairlead-cp was replaced" "$(dp_pid)" "$dp"
 assert "attached again" attached
 
 quickstart --down
-assert "fairlead-dp has ended" test ! -e "/proc/$dp"
+assert "fairlead-dp has ended" ended "$dp"
 for ns in fl-client fl-relay fl-peer; do
 	! ip netns list | grep -qw -- "$ns" || fail "namespace $ns is still there"
 done
