@@ -92,12 +92,11 @@ static bool eal_start(const struct config *c, char *err)
 	argv[argc++] = (char *)"-m";
 	argv[argc++] = mem;
 	argv[argc++] = prefix;
-	argv[argc++] = (char *)"--in-memory";
+	argv[argc++] = (char *)"--no-shconf"; /* leaves no files behind, however it ends */
 	argv[argc++] = (char *)"--no-telemetry";
 	argv[argc++] = (char *)"--log-level=*:warning";
 	argv[argc++] = (char *)"--log-level=user1:notice";
-	if (!huge)
-		argv[argc++] = (char *)"--no-huge";
+	argv[argc++] = huge ? (char *)"--huge-unlink=always" : (char *)"--no-huge";
 	if (!pci)
 		argv[argc++] = (char *)"--no-pci";
 	else

@@ -193,9 +193,10 @@ static void neigh_answer(struct worker *w)
 
 int main(int argc, char **argv)
 {
-	static char *eal[] = { (char *)"bench_relay", (char *)"--in-memory", (char *)"--no-pci",
-			       (char *)"--no-telemetry", (char *)"-l", (char *)"0", (char *)"-m",
-			       (char *)"1400", (char *)"--log-level=*:error", NULL, NULL };
+	static char *eal[] = { (char *)"bench_relay", (char *)"--no-pci",
+			       (char *)"--no-telemetry", (char *)"--no-shconf",
+			       (char *)"--lcores=0@1", (char *)"-m", (char *)"1400",
+			       (char *)"--log-level=*:error", NULL, NULL };
 	uint32_t n = 1000;
 	uint64_t before;
 	char err[512];
@@ -214,9 +215,8 @@ int main(int argc, char **argv)
 			return fprintf(stderr, "usage: bench_relay [-n SESSIONS (1000)] [-p PAYLOAD "
 					       "BYTES (172)] [-H: tables in huge pages]\n"), 2;
 	}
-	if (!huge)
-		eal[9] = (char *)"--no-huge";
-	if (rte_eal_init(huge ? 9 : 10, eal) < 0)
+	eal[8] = huge ? (char *)"--huge-unlink=always" : (char *)"--no-huge";
+	if (rte_eal_init(9, eal) < 0)
 		return 1;
 	config_fill(n);
 	dp.tsc_per_us = (double)rte_get_tsc_hz() / 1e6;
