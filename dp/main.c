@@ -96,7 +96,8 @@ static bool eal_start(const struct config *c, char *err)
 	argv[argc++] = (char *)"--no-telemetry";
 	argv[argc++] = (char *)"--log-level=*:warning";
 	argv[argc++] = (char *)"--log-level=user1:notice";
-	argv[argc++] = huge ? (char *)"--huge-unlink=always" : (char *)"--no-huge";
+	/* Huge pages need no mount and leave no file behind; ordinary ones allow no --in-memory. */
+	argv[argc++] = huge ? (char *)"--in-memory" : (char *)"--no-huge";
 	if (!pci)
 		argv[argc++] = (char *)"--no-pci";
 	else

@@ -25,6 +25,20 @@ static bool socket_is_live(const struct sockaddr_un *a)
 	return live;
 }
 
+/* The directory of the socket, which /run loses at each boot. */
+static void socket_dir_make(const char *path)
+{
+	char dir[CONFIG_PATH_MAX];
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (slash && slash != dir) {
+		*slash = '\0';
+		mkdir(dir, 0755); /* bind() tells if it is missing still */
+	}
+}
+
 bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err, size_t errlen)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -39,6 +53,7 @@ bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err
 			 dp->conf->file, path);
 		return false;
 	}
+	socket_dir_make(path);
 	unlink(path);
 	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    chmod(path, 0600) < 0 || listen(s->listen_fd, 4) < 0) {

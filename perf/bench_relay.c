@@ -215,7 +215,7 @@ int main(int argc, char **argv)
 			return fprintf(stderr, "usage: bench_relay [-n SESSIONS (1000)] [-p PAYLOAD "
 					       "BYTES (172)] [-H: tables in huge pages]\n"), 2;
 	}
-	eal[8] = huge ? (char *)"--huge-unlink=always" : (char *)"--no-huge";
+	eal[8] = huge ? (char *)"--in-memory" : (char *)"--no-huge";
 	if (rte_eal_init(9, eal) < 0)
 		return 1;
 	config_fill(n);
