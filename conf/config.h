@@ -83,6 +83,7 @@ struct config_turn {
 	uint32_t allocations_per_user;	   /* 0: no limit */
 	uint32_t permissions_per_allocation;
 	uint32_t channels_per_allocation;
+	bool rfc5766_channels; /* numbers up to CHANNEL_MAX_RFC5766 may be bound */
 };
 
 struct config_auth {

@@ -170,6 +170,8 @@ static const struct schema_key keys_turn[] = {
 	{ "channels-per-allocation", SCHEMA_UINT, FIELD(config_turn, channels_per_allocation),
 	  .min = 0, .max = 4096, .def = "64", .unit = "channels",
 	  .help = "peers one allocation may bind at a time" },
+	{ "rfc5766-channels", SCHEMA_BOOL, FIELD(config_turn, rfc5766_channels), .def = "false",
+	  .help = "also bind channel numbers 0x5000 to 0x7fff, as clients older than RFC 8656 pick" },
 	{ .name = NULL }
 };
 

@@ -10,7 +10,8 @@
 enum {
 	CHANDATA_HDR_LEN = 4,
 	CHANNEL_MIN = 0x4000,
-	CHANNEL_MAX = 0x4fff, /* 0x5000 and up are reserved by RFC 8656 12 */
+	CHANNEL_MAX = 0x4fff,	      /* 0x5000 and up are reserved by RFC 8656 12 */
+	CHANNEL_MAX_RFC5766 = 0x7fff, /* what its predecessor allowed */
 };
 
 struct chandata_hdr {
@@ -19,10 +20,13 @@ struct chandata_hdr {
 };
 _Static_assert(sizeof(struct chandata_hdr) == CHANDATA_HDR_LEN, "wire format");
 
-/* First byte of a ChannelData message: 0x40..0x4f. Others of 01xxxxxx are reserved. */
+/*
+ * First byte of a ChannelData message: 01xxxxxx, which a STUN message never has. Which numbers
+ * may be bound is decided when they are.
+ */
 static inline bool chandata_looks_like(uint8_t first)
 {
-	return (first & 0xf0) == 0x40;
+	return (first & 0xc0) == 0x40;
 }
 
 /*
