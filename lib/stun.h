@@ -134,7 +134,7 @@ enum stun_err {
 	STUN_ERR_SHORT,	   /* fewer bytes than the header, or than its length says */
 	STUN_ERR_TRAILING, /* more bytes than its length says (datagrams only) */
 	STUN_ERR_COOKIE,   /* first two bits not 0, or no magic cookie */
-	STUN_ERR_LENGTH,   /* length not a multiple of 4 */
+	STUN_ERR_LENGTH,   /* length not a multiple of 4, or more than 65,535 bytes in all */
 	STUN_ERR_ATTR,	   /* an attribute runs past the end */
 	STUN_ERR_FINGERPRINT, /* FINGERPRINT present and wrong, or not last */
 };
@@ -229,6 +229,12 @@ void stun_put_error(struct stun_builder *b, int code);
 void stun_put_address_error(struct stun_builder *b, int family, int code);
 void stun_put_unknown(struct stun_builder *b, const uint16_t *types, size_t n);
 const char *stun_reason(int code);
+/*
+ * ICMP (RFC 8656 18.13): type and code of the error as received (an error's type is below 128 in
+ * both families), data is the fourth to eighth byte of its header, host order (the MTU of "too
+ * big"), or 0.
+ */
+void stun_put_icmp(struct stun_builder *b, uint8_t type, uint8_t code, uint32_t data);
 
 /*
  * Reserves an integrity attribute (STUN_ATTR_MESSAGE_INTEGRITY or .._SHA256), patches the header's

@@ -9,6 +9,7 @@
  * the callback of another timer that expires in the same advance: it then does not fire.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -28,14 +29,18 @@ struct timer {
 };
 
 struct wheel {
-	uint64_t now; /* last tick processed */
+	uint64_t now;	 /* last tick processed */
+	uint64_t target; /* latest tick told to wheel_advance(); now is behind if a budget ended */
 	uint32_t armed;
 	struct timer *slot[WHEEL_LEVELS][WHEEL_SLOTS];
 };
 
 void wheel_init(struct wheel *w, uint64_t now);
 
-/* Fires at tick `deadline`, at the earliest in the next advance. An armed timer is moved. */
+/*
+ * Fires at tick `deadline`; if wheel_advance() was told that tick already, at the tick after the
+ * latest one it was told, so never in the advance that is under way. An armed timer is moved.
+ */
 void wheel_start(struct wheel *w, struct timer *t, uint64_t deadline);
 void wheel_stop(struct wheel *w, struct timer *t);
 
@@ -45,12 +50,16 @@ static inline bool timer_armed(const struct timer *t)
 }
 
 /*
- * Processes ticks up to `now`, fires at most `budget` timers, returns how many fired. When the
- * budget ends early the next call goes on where this one stopped.
+ * Processes ticks up to `now`, fires at most `budget` timers, returns how many fired. Moving a
+ * timer to a finer level costs one of the budget too. When it ends early the next call goes on
+ * where this one stopped, and wheel_next() is 0.
  */
 uint32_t wheel_advance(struct wheel *w, uint64_t now, uint32_t budget, void *ctx);
 
-/* Ticks until something may fire (0: now; UINT64_MAX: nothing armed). Never later than due. */
+/*
+ * Ticks from the latest one told to wheel_advance() until it has something to do (0: now;
+ * UINT64_MAX: nothing armed). Never later than due.
+ */
 uint64_t wheel_next(const struct wheel *w);
 
 #endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "stun.h"
+
+/* Sets the header's length to what is written so far; false when that is not a message. */
+static bool set_length(struct stun_builder *b)
+{
+	size_t len = wr_len(&b->w);
+	struct be16 wire;
+
+	if (len < STUN_HDR_LEN || len > UINT16_MAX)
+		b->w.failed = true;
+	if (b->w.failed)
+		return false;
+	wire = be16_make((uint16_t)(len - STUN_HDR_LEN));
+	memcpy(b->w.start + offsetof(struct stun_hdr, len), &wire, sizeof(wire));
+	return true;
+}
+
+/* Header and padding of an attribute; returns where its len bytes go, or NULL. */
+static uint8_t *attr_begin(struct stun_builder *b, uint16_t type, size_t len)
+{
+	uint8_t *val;
+
+	if (len > UINT16_MAX)
+		b->w.failed = true;
+	wr_u16(&b->w, type);
+	wr_u16(&b->w, (uint16_t)len);
+	val = wr_take(&b->w, len);
+	wr_zero(&b->w, -len & 3);
+	return b->w.failed ? NULL : val;
+}
+
+void stun_begin(struct stun_builder *b, void *buf, size_t cap, uint16_t type,
+		const uint8_t tid[STUN_TID_LEN])
+{
+	struct stun_hdr h = { .type = be16_make(type), .magic = be32_make(STUN_MAGIC) };
+
+	memcpy(h.tid, tid, STUN_TID_LEN);
+	b->w = wr_init(buf, cap);
+	wr_bytes(&b->w, &h, sizeof(h));
+}
+
+void stun_begin_reply(struct stun_builder *b, void *buf, size_t cap, const struct stun_msg *m,
+		      enum stun_class cls)
+{
+	stun_begin(b, buf, cap, stun_type((enum stun_method)m->method, cls), m->tid);
+}
+
+void stun_put(struct stun_builder *b, uint16_t type, const void *val, size_t len)
+{
+	uint8_t *p = attr_begin(b, type, len);
+
+	if (p && len)
+		memcpy(p, val, len);
+}
+
+void stun_put_u32(struct stun_builder *b, uint16_t type, uint32_t val)
+{
+	struct be32 wire = be32_make(val);
+
+	stun_put(b, type, wire.b, sizeof(wire));
+}
+
+/* The address goes out XORed with the 16 bytes of mask, its port with the first two of them. */
+static void put_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a,
+		     const uint8_t mask[16])
+{
+	bool v4 = ip_is_v4(&a->ip);
+	const uint8_t *ip = v4 ? a->ip.b + 12 : a->ip.b;
+	size_t n = v4 ? 4 : 16;
+	uint8_t *p = attr_begin(b, type, 4 + n);
+
+	if (!p)
+		return;
+	p[0] = 0;
+	p[1] = v4 ? STUN_FAMILY_IPV4 : STUN_FAMILY_IPV6;
+	for (size_t i = 0; i < 2; i++)
+		p[2 + i] = a->port.b[i] ^ mask[i];
+	for (size_t i = 0; i < n; i++)
+		p[4 + i] = ip[i] ^ mask[i];
+}
+
+void stun_put_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a)
+{
+	static const uint8_t none[16];
+
+	put_addr(b, type, a, none);
+}
+
+void stun_put_xor_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a)
+{
+	/* Magic cookie and transaction id stand side by side in the header (RFC 8489 14.2). */
+	if (!b->w.failed)
+		put_addr(b, type, a, b->w.start + offsetof(struct stun_hdr, magic));
+}
+
+/* family 0: ERROR-CODE, whose first two bytes are reserved. */
+static void put_error(struct stun_builder *b, uint16_t type, int family, int code)
+{
+	const char *reason = stun_reason(code);
+	size_t n = strlen(reason);
+	uint8_t *p = attr_begin(b, type, 4 + n);
+
+	if (!p)
+		return;
+	p[0] = (uint8_t)family;
+	p[1] = 0;
+	p[2] = (uint8_t)(code / 100);
+	p[3] = (uint8_t)(code % 100);
+	memcpy(p + 4, reason, n);
+}
+
+void stun_put_error(struct stun_builder *b, int code)
+{
+	put_error(b, STUN_ATTR_ERROR_CODE, 0, code);
+}
+
+void stun_put_address_error(struct stun_builder *b, int family, int code)
+{
+	put_error(b, STUN_ATTR_ADDRESS_ERROR_CODE, family, code);
+}
+
+void stun_put_unknown(struct stun_builder *b, const uint16_t *types, size_t n)
+{
+	uint8_t *p = attr_begin(b, STUN_ATTR_UNKNOWN_ATTRIBUTES, 2 * n);
+
+	for (size_t i = 0; p && i < n; i++) {
+		p[2 * i] = (uint8_t)(types[i] >> 8);
+		p[2 * i + 1] = (uint8_t)types[i];
+	}
+}
+
+void stun_put_icmp(struct stun_builder *b, uint8_t type, uint8_t code, uint32_t data)
+{
+	uint8_t *p = attr_begin(b, STUN_ATTR_ICMP, 8);
+	struct be32 first = be32_make((uint32_t)(type & 0x7f) << 9 | code); /* 16 reserved, 7, 9 */
+	struct be32 second = be32_make(data);
+
+	if (!p)
+		return;
+	memcpy(p, &first, sizeof(first));
+	memcpy(p + 4, &second, sizeof(second));
+}
+
+const char *stun_reason(int code)
+{
+	switch (code) {
+	case 300:
+		return "Try Alternate";
+	case 400:
+		return "Bad Request";
+	case 401:
+		return "Unauthenticated";
+	case 403:
+		return "Forbidden";
+	case 405:
+		return "Mobility Forbidden";
+	case 420:
+		return "Unknown Attribute";
+	case 437:
+		return "Allocation Mismatch";
+	case 438:
+		return "Stale Nonce";
+	case 440:
+		return "Address Family not Supported";
+	case 441:
+		return "Wrong Credentials";
+	case 442:
+		return "Unsupported Transport Protocol";
+	case 443:
+		return "Peer Address Family Mismatch";
+	case 446:
+		return "Connection Already Exists";
+	case 447:
+		return "Connection Timeout or Failure";
+	case 486:
+		return "Allocation Quota Reached";
+	case 500:
+		return "Server Error";
+	case 508:
+		return "Insufficient Capacity";
+	default:
+		return "Error";
+	}
+}
+
+uint8_t *stun_put_integrity(struct stun_builder *b, uint16_t type, size_t *covered)
+{
+	size_t len = type == STUN_ATTR_MESSAGE_INTEGRITY_SHA256 ? STUN_MI256_LEN : STUN_MI_LEN;
+	uint8_t *p;
+
+	*covered = wr_len(&b->w);
+	p = attr_begin(b, type, len);
+	if (!p || !set_length(b))
+		return NULL;
+	memset(p, 0, len);
+	return p;
+}
+
+void stun_put_fingerprint(struct stun_builder *b)
+{
+	size_t before = wr_len(&b->w);
+	uint8_t *p = attr_begin(b, STUN_ATTR_FINGERPRINT, STUN_FINGERPRINT_LEN);
+	struct be32 value;
+
+	if (!p || !set_length(b))
+		return;
+	value = be32_make(stun_crc32(0, b->w.start, before) ^ STUN_FINGERPRINT_XOR);
+	memcpy(p, &value, sizeof(value));
+}
+
+size_t stun_end(struct stun_builder *b)
+{
+	return set_length(b) ? wr_len(&b->w) : 0;
+}
