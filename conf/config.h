@@ -105,6 +105,8 @@ struct config_peers {
 struct config_control {
 	char socket[CONFIG_PATH_MAX]; /* JSON-RPC */
 	char state[CONFIG_STR_MAX];   /* allocation table */
+	struct ip_addr metrics_addr;
+	uint16_t metrics_port; /* TCP; 0: no metrics over HTTP */
 };
 
 struct config {

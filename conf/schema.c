@@ -212,6 +212,12 @@ static const struct schema_key keys_control[] = {
 	{ "state", SCHEMA_STRING, STRING(config_control, state, 1),
 	  .def = "/var/lib/fairlead/allocations.state",
 	  .help = "file of allocations, which a new fairlead-cp takes up" },
+	{ "metrics-address", SCHEMA_ADDR, FIELD(config_control, metrics_addr),
+	  .def = "127.0.0.1",
+	  .help = "where metrics are served as plain text: GET /metrics" },
+	{ "metrics-port", SCHEMA_UINT, FIELD(config_control, metrics_port),
+	  .min = 0, .max = 65535, .def = "0",
+	  .help = "TCP port of the metrics, 9643 by custom; 0: none are served" },
 	{ .name = NULL }
 };
 

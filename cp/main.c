@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fairlead-cp: the control process. */
+#include "admin/metrics.h"
 #include "admin/rpc.h"
 #include "log.h"
 #include "loop.h"
@@ -67,6 +68,7 @@ static int run_loop(struct server *s)
 {
 	struct event_base *base = event_base_new();
 	char err[2 * CONFIG_STR_MAX];
+	struct metrics *metrics = NULL;
 	struct rpc *rpc = NULL;
 	struct loop *loop = NULL;
 	int rc = 1;
@@ -74,7 +76,7 @@ static int run_loop(struct server *s)
 	snprintf(err, sizeof(err), "out of memory for the event loop");
 	if (base)
 		rpc = rpc_start(s, base, err, sizeof(err));
-	if (rpc)
+	if (rpc && metrics_start(s, base, &metrics, err, sizeof(err)))
 		loop = loop_create(base, s);
 	if (loop) {
 		report_table(s);
@@ -85,6 +87,7 @@ static int run_loop(struct server *s)
 	}
 	if (loop)
 		loop_free(loop);
+	metrics_stop(metrics);
 	rpc_stop(rpc);
 	if (base)
 		event_base_free(base);

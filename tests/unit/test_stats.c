@@ -3,13 +3,18 @@
  * What is told of the dataplane's counters. Pins: the arithmetic of accounting (R74: rx + made =
  * tx + consumed + dropped + held) per worker and in total; every counter and drop reason by its
  * name; ports summed over workers; a description that is being written, unterminated strings and
- * a missing dataplane. The link is a stub over ordinary memory.
+ * a missing dataplane; and that metrics keep to the text format of Prometheus: HELP and TYPE once
+ * a family, counters and only they end in _total, no sample twice. The link and the table are
+ * stubs over ordinary memory.
  */
+#include "../../cp/admin/metrics.h"
 #include "../../cp/admin/stats.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -58,6 +63,23 @@ const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uin
 const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port)
 {
 	return l->attached && port < PORTS ? &l->info[port] : NULL;
+}
+
+static struct dplink_stats link_stats;
+static struct table_stats table_stats_;
+const char *const server_method_name[SERVER_METHODS] = { "allocate", "refresh", "permission",
+							 "channel" };
+
+const struct dplink_stats *dplink_stats(const struct dplink *l)
+{
+	(void)l;
+	return &link_stats;
+}
+
+const struct table_stats *table_stats(const struct table *t)
+{
+	(void)t;
+	return &table_stats_;
 }
 
 static struct dplink link_;
@@ -263,6 +285,134 @@ static void test_away(void **state)
 	assert_false(stats_port(&link_, 0, 0, &p));
 }
 
+/* ---- metrics ---- */
+
+static char *metrics(struct server *s)
+{
+	struct evbuffer *out = evbuffer_new();
+	char *text;
+
+	s->link = &link_;
+	metrics_write(out, s);
+	evbuffer_add(out, "", 1);
+	text = strdup((char *)evbuffer_pullup(out, -1));
+	evbuffer_free(out);
+	return text;
+}
+
+static void expect_line(const char *text, const char *line)
+{
+	for (const char *at = text; (at = strstr(at, line)); at++)
+		if ((at == text || at[-1] == '\n') && at[strlen(line)] == '\n')
+			return;
+	fail_msg("no line \"%s\"", line);
+}
+
+static void test_metrics_values(void **state)
+{
+	static struct server s = { .now_ms = 99000, .start_ms = 1000 };
+	char *text;
+
+	(void)state;
+	s.stats.requests[SERVER_REFRESH] = 6;
+	s.stats.error[438 - SERVER_ERROR_MIN] = 5;
+	table_stats_.allocs = 12;
+	link_stats.replies_full = 3;
+	link_.counters[1].cnt[CNT_RX] = UINT64_MAX;
+	link_.counters[0].cnt[CNT_TX] = 2;
+	link_.counters[1].cnt[CNT_SESSIONS] = 9;
+	link_.counters[1].drop[DROP_TX_FULL] = 8;
+	link_.traffic[1][0].rx_bytes = 77;
+	link_.info[0].rx_missed = 4;
+	link_.info[0].link_up = 1;
+	strcpy(link_.info[0].name, "a\"b\\\xff");
+	text = metrics(&s);
+	expect_line(text, "fairlead_uptime_seconds 98");
+	expect_line(text, "fairlead_dataplane_attached 1");
+	expect_line(text, "fairlead_allocations 12");
+	expect_line(text, "fairlead_requests_total{method=\"refresh\"} 6");
+	expect_line(text, "fairlead_errors_total{code=\"438\"} 5");
+	expect_line(text, "fairlead_lost_total{what=\"replies_ring_full\"} 3");
+	expect_line(text, "fairlead_worker_rx_total{worker=\"1\"} 18446744073709551615");
+	expect_line(text, "# TYPE fairlead_worker_sessions gauge");
+	expect_line(text, "# HELP fairlead_worker_sessions sessions installed");
+	expect_line(text, "fairlead_worker_sessions{worker=\"1\"} 9");
+	expect_line(text, "fairlead_worker_unaccounted{worker=\"0\"} -2");
+	expect_line(text, "fairlead_worker_dropped_total{worker=\"1\",reason=\"tx_full\","
+			  "severity=\"warn\"} 8");
+	expect_line(text, "fairlead_port_link_up{port=\"a\\\"b\\\\?\"} 1");
+	expect_line(text, "fairlead_port_rx_missed_total{port=\"a\\\"b\\\\?\"} 4");
+	expect_line(text, "fairlead_port_rx_bytes_total{port=\"a\\\"b\\\\?\",worker=\"1\"} 77");
+	free(text);
+}
+
+/* Whether the line `want` stands in text before `end`. */
+static bool seen(const char *text, const char *end, const char *want)
+{
+	const char *at = strstr(text, want);
+
+	return at && at < end;
+}
+
+/* One line: a HELP, the TYPE that follows it, or a sample of the family just opened. */
+static void check_line(const char *text, const char *line, size_t len, char *name, bool *counter)
+{
+	char buf[512], type[16], fam[128];
+	int n = 0;
+
+	assert_in_range(len, 1, sizeof(buf) - 2);
+	memcpy(buf, line, len);
+	buf[len] = '\n';
+	buf[len + 1] = '\0';
+	if (sscanf(buf, "# HELP %127s %n", fam, &n) == 1 && n && buf[n]) {
+		snprintf(buf, sizeof(buf), "# HELP %s ", fam);
+		assert_false(seen(text, line, buf));
+		assert_memory_equal(fam, "fairlead_", 9);
+		strcpy(name, fam);
+	} else if (sscanf(buf, "# TYPE %127s %15s", fam, type) == 2) {
+		assert_string_equal(fam, name);
+		*counter = strcmp(type, "counter") == 0;
+		assert_true(*counter || strcmp(type, "gauge") == 0);
+		n = (int)strlen(fam);
+		assert_int_equal(*counter, n > 6 && strcmp(fam + n - 6, "_total") == 0);
+	} else {
+		assert_memory_equal(buf, name, strlen(name));
+		assert_non_null(strchr("{ ", buf[strlen(name)]));
+		*strrchr(buf, ' ') = '\0'; /* without the value */
+		memmove(buf + 1, buf, strlen(buf) + 1);
+		buf[0] = '\n';
+		strcat(buf, " ");
+		assert_false(seen(text, line - 1, buf));
+	}
+}
+
+static void check_format(struct server *s)
+{
+	char *text = metrics(s), name[128] = "";
+	bool counter = false;
+
+	for (const char *line = text, *end; *line; line = end + 1) {
+		end = strchr(line, '\n');
+		assert_non_null(end);
+		check_line(text, line, (size_t)(end - line), name, &counter);
+	}
+	free(text);
+}
+
+static void test_metrics_format(void **state)
+{
+	static struct server s;
+
+	(void)state;
+	strcpy(link_.info[0].name, "access");
+	strcpy(link_.info[1].name, "core");
+	check_format(&s);
+	link_.info[0].seq = 1; /* cannot be read: its number stands for its name */
+	check_format(&s);
+	link_.attached = false;
+	check_format(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +423,8 @@ int main(void)
 		cmocka_unit_test_setup(test_port_torn, setup),
 		cmocka_unit_test_setup(test_port_strings, setup),
 		cmocka_unit_test_setup(test_away, setup),
+		cmocka_unit_test_setup(test_metrics_values, setup),
+		cmocka_unit_test_setup(test_metrics_format, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "metrics.h"
+
+#include "stats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	NAME_MAX_ = 96,
+	LABEL_MAX = 2 * CTL_NAME_MAX, /* every byte escaped */
+};
+
+static const char gauge_mark[] = "gauge: "; /* begins the help of gauges in counter.def */
+
+/* Starts a family; name is without "fairlead_". */
+static void family(struct evbuffer *out, const char *name, const char *type, const char *help)
+{
+	evbuffer_add_printf(out, "# HELP fairlead_%s %s\n# TYPE fairlead_%s %s\n", name, help, name,
+			    type);
+}
+
+static void single(struct evbuffer *out, const char *name, const char *type, const char *help,
+		   uint64_t value)
+{
+	family(out, name, type, help);
+	evbuffer_add_printf(out, "fairlead_%s %" PRIu64 "\n", name, value);
+}
+
+/* ---- the control process ---- */
+
+static void write_process(struct evbuffer *out, const struct server *s)
+{
+	family(out, "build_info", "gauge", "always 1; the version is its label");
+	evbuffer_add_printf(out, "fairlead_build_info{version=\"%s\"} 1\n", FAIRLEAD_VERSION);
+	single(out, "uptime_seconds", "gauge", "since the control process started",
+	       (s->now_ms - s->start_ms) / 1000);
+	single(out, "dataplane_attached", "gauge", "1 while a dataplane is attached",
+	       dplink_attached(s->link));
+}
+
+static void write_table(struct evbuffer *out, const struct server *s)
+{
+	const struct table_stats *t = table_stats(s->table);
+	const struct server_stats *c = &s->stats;
+	const struct {
+		const char *name, *type, *help;
+		uint64_t value;
+	} row[] = {
+		{ "allocations", "gauge", "allocations there are", t->allocs },
+		{ "allocations_limit", "gauge", "allocations there may be", t->allocs_max },
+		{ "permissions", "gauge", "permissions there are", t->perms },
+		{ "permissions_limit", "gauge", "permissions there may be", t->perms_max },
+		{ "channels", "gauge", "channels bound", t->chans },
+		{ "channels_limit", "gauge", "channels that may be bound", t->chans_max },
+		{ "reservations", "gauge", "ports reserved", t->resvs },
+		{ "reservations_limit", "gauge", "ports that may be reserved", t->resvs_max },
+		{ "users_active", "gauge", "users with an allocation", t->users },
+		{ "allocations_made_total", "counter", "allocations made", c->allocs_made },
+		{ "allocations_expired_total", "counter", "allocations that ran out",
+		  c->allocs_expired },
+		{ "allocations_deleted_total", "counter", "allocations their clients gave up",
+		  c->allocs_deleted },
+		{ "allocations_refused_total", "counter", "allocations the dataplane refused",
+		  c->allocs_refused },
+		{ "peers_refused_total", "counter",
+		  "permissions and channels the dataplane refused", c->peers_refused },
+		{ "peers_denied_total", "counter", "peer addresses denied by policy",
+		  c->peers_denied },
+		{ "reservations_made_total", "counter", "ports reserved so far", c->reservations },
+		{ "retransmissions_total", "counter", "Allocate requests answered once more",
+		  c->retransmissions },
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		single(out, row[i].name, row[i].type, row[i].help, row[i].value);
+}
+
+static void write_requests(struct evbuffer *out, const struct server *s)
+{
+	family(out, "requests_total", "counter", "requests by method");
+	for (int i = 0; i < SERVER_METHODS; i++)
+		evbuffer_add_printf(out, "fairlead_requests_total{method=\"%s\"} %" PRIu64 "\n",
+				    server_method_name[i], s->stats.requests[i]);
+	family(out, "success_total", "counter", "success replies by method");
+	for (int i = 0; i < SERVER_METHODS; i++)
+		evbuffer_add_printf(out, "fairlead_success_total{method=\"%s\"} %" PRIu64 "\n",
+				    server_method_name[i], s->stats.success[i]);
+	family(out, "errors_total", "counter", "error replies by STUN error code");
+	for (int code = SERVER_ERROR_MIN; code <= SERVER_ERROR_MAX; code++)
+		if (s->stats.error[code - SERVER_ERROR_MIN])
+			evbuffer_add_printf(out, "fairlead_errors_total{code=\"%d\"} %" PRIu64 "\n",
+					    code, s->stats.error[code - SERVER_ERROR_MIN]);
+}
+
+static void write_link(struct evbuffer *out, const struct server *s)
+{
+	const struct dplink_stats *l = dplink_stats(s->link);
+	const struct {
+		const char *name, *help;
+		uint64_t value;
+	} row[] = {
+		{ "link_attaches_total", "attachments to a dataplane", l->attaches },
+		{ "link_detaches_total", "attachments that ended", l->detaches },
+		{ "link_lies_total", "attachments ended for an impossible value", l->lies },
+		{ "link_events_total", "events of the dataplane", l->events },
+		{ "link_commands_total", "commands to the dataplane", l->commands },
+		{ "link_replays_total", "replays of a worker's sessions", l->replays },
+	};
+	const struct {
+		const char *what;
+		uint64_t value;
+	} lost[] = {
+		{ "requests_malformed", s->stats.bad_stun },
+		{ "requests_too_old", s->stats.too_old },
+		{ "events_stale", l->events_stale },
+		{ "commands_ring_full", l->commands_full },
+		{ "replies_ring_full", l->replies_full },
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		single(out, row[i].name, "counter", row[i].help, row[i].value);
+	family(out, "lost_total", "counter", "what went no further in the control process, and why");
+	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
+		evbuffer_add_printf(out, "fairlead_lost_total{what=\"%s\"} %" PRIu64 "\n",
+				    lost[i].what, lost[i].value);
+}
+
+/* ---- workers ---- */
+
+static void write_counters(struct evbuffer *out, const struct stats_counters *c, uint32_t n)
+{
+	for (int i = 0; i < CNT_MAX; i++) {
+		const char *help = counter_desc[i].help;
+		bool gauge = strncmp(help, gauge_mark, sizeof(gauge_mark) - 1) == 0;
+		char name[NAME_MAX_];
+
+		snprintf(name, sizeof(name), "worker_%s%s", counter_desc[i].name,
+			 gauge ? "" : "_total");
+		family(out, name, gauge ? "gauge" : "counter",
+		       gauge ? help + sizeof(gauge_mark) - 1 : help);
+		for (uint32_t w = 0; w < n; w++)
+			evbuffer_add_printf(out, "fairlead_%s{worker=\"%u\"} %" PRIu64 "\n", name,
+					    w, c[w].cnt[i]);
+	}
+}
+
+static void write_drops(struct evbuffer *out, const struct stats_counters *c, uint32_t n)
+{
+	family(out, "worker_dropped_total", "counter",
+	       "packets dropped by reason; fairlead drops --all explains each");
+	for (int i = 0; i < DROP_MAX; i++)
+		for (uint32_t w = 0; w < n; w++)
+			evbuffer_add_printf(
+				out,
+				"fairlead_worker_dropped_total{worker=\"%u\",reason=\"%s\","
+				"severity=\"%s\"} %" PRIu64 "\n",
+				w, drop_desc[i].name, stats_severity(drop_desc[i].severity),
+				c[w].drop[i]);
+}
+
+static void write_workers(struct evbuffer *out, const struct dplink *l)
+{
+	const uint32_t n = dplink_n_workers(l);
+	struct stats_counters c[CTL_WORKERS_MAX];
+
+	for (uint32_t w = 0; w < n; w++)
+		stats_worker(l, w, &c[w]);
+	write_counters(out, c, n);
+	write_drops(out, c, n);
+	family(out, "worker_unaccounted", "gauge",
+	       "packets received or made less those sent, consumed, dropped or held; 0 at rest");
+	for (uint32_t w = 0; w < n; w++)
+		evbuffer_add_printf(out, "fairlead_worker_unaccounted{worker=\"%u\"} %" PRId64 "\n",
+				    w, stats_account(&c[w]).difference);
+}
+
+/* ---- ports ---- */
+
+/* A label's value: other than printable ASCII becomes '?', quote and backslash are escaped. */
+static const char *label(const char *s, char *buf)
+{
+	size_t n = 0;
+
+	for (; *s && n + 2 < LABEL_MAX; s++) {
+		if (*s == '"' || *s == '\\')
+			buf[n++] = '\\';
+		buf[n++] = *s >= ' ' && *s <= '~' ? *s : '?';
+	}
+	buf[n] = '\0';
+	return buf;
+}
+
+static void write_port_traffic(struct evbuffer *out, const struct dplink *l, uint32_t port,
+			       const char *name, size_t field, const char *metric)
+{
+	for (uint32_t w = 0; w < dplink_n_workers(l); w++) {
+		struct stats_port p;
+		uint64_t value;
+
+		stats_port(l, w, port, &p);
+		memcpy(&value, (const char *)&p + field, sizeof(value));
+		evbuffer_add_printf(out, "fairlead_%s{port=\"%s\",worker=\"%u\"} %" PRIu64 "\n",
+				    metric, name, w, value);
+	}
+}
+
+static void write_traffic(struct evbuffer *out, const struct dplink *l,
+			  char name[][LABEL_MAX], uint32_t n)
+{
+	static const struct {
+		const char *metric, *help;
+		size_t field;
+	} row[] = {
+		{ "port_rx_packets_total", "packets received",
+		  offsetof(struct stats_port, rx_packets) },
+		{ "port_rx_bytes_total", "bytes received", offsetof(struct stats_port, rx_bytes) },
+		{ "port_tx_packets_total", "packets sent",
+		  offsetof(struct stats_port, tx_packets) },
+		{ "port_tx_bytes_total", "bytes sent", offsetof(struct stats_port, tx_bytes) },
+		{ "port_tx_full_total", "packets the port did not take",
+		  offsetof(struct stats_port, tx_full) },
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		family(out, row[i].metric, "counter", row[i].help);
+		for (uint32_t p = 0; p < n; p++)
+			write_port_traffic(out, l, p, name[p], row[i].field, row[i].metric);
+	}
+}
+
+static void write_ports(struct evbuffer *out, const struct dplink *l)
+{
+	const uint32_t n = dplink_n_ports(l);
+	struct ctl_port_info info[CTL_PORTS_MAX];
+	char name[CTL_PORTS_MAX][LABEL_MAX];
+	static const struct {
+		const char *metric, *help;
+		size_t field;
+	} row[] = {
+		{ "port_rx_missed_total", "packets the device lost for want of descriptors",
+		  offsetof(struct ctl_port_info, rx_missed) },
+		{ "port_rx_nombuf_total", "packets lost for want of buffers",
+		  offsetof(struct ctl_port_info, rx_nombuf) },
+		{ "port_rx_errors_total", "packets received in error",
+		  offsetof(struct ctl_port_info, rx_errors) },
+		{ "port_tx_errors_total", "packets the device failed to send",
+		  offsetof(struct ctl_port_info, tx_errors) },
+	};
+
+	for (uint32_t p = 0; p < n; p++) {
+		if (!stats_port_info(l, p, &info[p]))
+			snprintf(info[p].name, sizeof(info[p].name), "%u", p);
+		label(info[p].name, name[p]);
+	}
+	family(out, "port_link_up", "gauge", "1 while the link is up");
+	for (uint32_t p = 0; p < n; p++)
+		evbuffer_add_printf(out, "fairlead_port_link_up{port=\"%s\"} %u\n", name[p],
+				    info[p].link_up != 0);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		family(out, row[i].metric, "counter", row[i].help);
+		for (uint32_t p = 0; p < n; p++) {
+			uint64_t value;
+
+			memcpy(&value, (const char *)&info[p] + row[i].field, sizeof(value));
+			evbuffer_add_printf(out, "fairlead_%s{port=\"%s\"} %" PRIu64 "\n",
+					    row[i].metric, name[p], value);
+		}
+	}
+	write_traffic(out, l, name, n);
+}
+
+void metrics_write(struct evbuffer *out, const struct server *s)
+{
+	write_process(out, s);
+	write_table(out, s);
+	write_requests(out, s);
+	write_link(out, s);
+	write_workers(out, s->link);
+	write_ports(out, s->link);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_ADMIN_METRICS_H
+#define FL_CP_ADMIN_METRICS_H
+
+/*
+ * Metrics in the text format of Prometheus (0.0.4). Each family has HELP and TYPE; names start
+ * with fairlead_, counters end in _total.
+ */
+#include "../server.h"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+/* All of them. */
+void metrics_write(struct evbuffer *out, const struct server *s);
+
+struct metrics;
+
+/*
+ * Serves GET /metrics at control.metrics-address and -port. *m is NULL if the configuration wants
+ * none. On failure false, and one sentence in err.
+ */
+bool metrics_start(const struct server *s, struct event_base *base, struct metrics **m, char *err,
+		   size_t errlen);
+void metrics_stop(struct metrics *m);
+
+#endif
