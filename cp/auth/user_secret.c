@@ -37,7 +37,8 @@ static bool prompt(const char *text, char *out, size_t cap)
 	fputs(text, stderr);
 	if (tty) {
 		quiet = old;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
+		/* Ctrl-C must not leave the terminal mute: here it only spoils the password. */
+		quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
 	}
 	ok = line_read(STDIN_FILENO, out, cap);

@@ -5,6 +5,10 @@
  * so the control process reads while `fairlead user` writes. Changes of others are noticed by
  * PRAGMA data_version, which costs 2 us: hence refresh() and the cache rather than a look each
  * time. A file put in place of the open one is not noticed before a restart.
+ *
+ * Locks: opening waits half a second, a tool's write three seconds, a look-up never. On a file
+ * system without shared memory SQLite keeps its rollback journal; a look-up that meets a write
+ * there fails at once (answered 500, and the client asks again) rather than hold up the loop.
  */
 #include "secret_file.h"
 #include "user_cache.h"
