@@ -92,7 +92,7 @@ static const struct {
 	{ "realm: example.org", "software: x", ":22: turn.realm: is missing" },
 	{ "    device: net_null1\n", "", ":11: ports[1].device: is missing" },
 	{ "[10.2.0.1/24]", "[]",
-	  ":13: ports[1].addresses: has 0 entries, and 1 to 8 are possible" },
+	  ":13: ports[1].addresses: has 0 entries, and 1 to 64 are possible" },
 	{ "[one, two]", "[a, b, c, d, e, f, g, h, i]",
 	  ":24: auth.rest-secrets: has 9 entries, and 0 to 8 are possible" },
 	{ "[2, 3]", "2", ":2: dataplane.workers: must be a list" },
