@@ -279,7 +279,7 @@ static json_t *accounting(void *ctx, const json_t *params, struct rpc_error *err
 	return stats_json_accounting(s->link);
 }
 
-static const struct rpc_method methods[] = {
+const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "status", status }, { "workers", workers }, { "ports", ports },
 	{ "sessions", sessions }, { "drops", drops }, { "accounting", accounting },
 };
@@ -290,6 +290,6 @@ struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size
 		.clients = 32, .line = 65536, .output = 262144, .idle_ms = 60000
 	};
 
-	return rpc_open(base, s->conf->control.socket, &limits, methods,
-			sizeof(methods) / sizeof(methods[0]), s, err, errlen);
+	return rpc_open(base, s->conf->control.socket, &limits, rpc_methods,
+			RPC_METHODS, s, err, errlen);
 }

@@ -54,7 +54,11 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 		     const struct rpc_method *methods, size_t n, void *ctx, char *err,
 		     size_t errlen);
 
-/* Serves the methods of methods.c on the control socket of the server's configuration. */
+/* The methods a control process serves; their ctx is its struct server. */
+enum { RPC_METHODS = 6 };
+extern const struct rpc_method rpc_methods[RPC_METHODS];
+
+/* Serves them on the control socket of the server's configuration. */
 struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size_t errlen);
 
 /* Closes every client and removes the socket file. NULL is fine. */
