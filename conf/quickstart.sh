@@ -112,13 +112,28 @@ stop()
 	rm -f "$RUN/$1.pid"
 }
 
+# enter NAMESPACE: sets IN to the words before a command that is to run there. "ip netns exec" gives
+# it a /sys of its own as well, but cannot where / is no mount point, as in a chroot.
+enter()
+{
+	IN=(ip netns exec "$1")
+	ip netns exec "$1" true 2>/dev/null || IN=(nsenter "--net=/run/netns/$1")
+}
+
+in_ns()
+{
+	local IN
+	enter "$1"
+	"${IN[@]}" "${@:2}"
+}
+
 # set_kernel FILE VALUE [NAMESPACE]: false where the kernel's settings cannot be changed.
 set_kernel()
 {
-	local in=()
-	[[ -z ${3:-} ]] || in=(ip netns exec "$3")
+	local IN=()
+	[[ -z ${3:-} ]] || enter "$3"
 	# shellcheck disable=SC2016 # the inner shell expands them, in its namespace
-	"${in[@]}" sh -c 'echo "$2" >"$1"' sh "$1" "$2" 2>/dev/null
+	"${IN[@]}" sh -c 'echo "$2" >"$1"' sh "$1" "$2" 2>/dev/null
 }
 
 # ---- steps ----
@@ -225,7 +240,7 @@ make_namespaces()
 		say "making namespace $ns"
 		ip netns add "$ns" ||
 			die "cannot make a network namespace: this needs CAP_SYS_ADMIN (in a container: --privileged)"
-		ip -n "$ns" link set lo up
+		in_ns "$ns" ip link set lo up
 	done
 	make_pair access client0 fl-client
 	make_pair core peer0 fl-peer
@@ -237,7 +252,7 @@ make_namespaces()
 make_pair()
 {
 	local out ns dev
-	ip -n fl-relay link show "$1" >/dev/null 2>&1 || {
+	in_ns fl-relay ip link show "$1" >/dev/null 2>&1 || {
 		say "making veth pair $1 (fl-relay) - $2 ($3)"
 		ip link add "$1" netns fl-relay type veth peer name "$2" netns "$3" ||
 			die "cannot make a veth pair: the kernel module veth is missing"
@@ -245,11 +260,11 @@ make_pair()
 	# Checksums left to a device that is none would reach the other side unfinished.
 	for out in "fl-relay $1" "$3 $2"; do
 		read -r ns dev <<<"$out"
-		ip netns exec "$ns" ethtool -K "$dev" rx off tx off tso off gso off gro off \
+		in_ns "$ns" ethtool -K "$dev" rx off tx off tso off gso off gro off \
 			>/dev/null || die "ethtool cannot switch off the offloads of $dev in $ns"
 	done
 	# The kernel has no address on the relay's ports, not even one it makes by itself.
-	ip -n fl-relay link set "$1" addrgenmode none up
+	in_ns fl-relay ip link set "$1" addrgenmode none up
 }
 
 # make_host NAMESPACE DEVICE ADDR4 GATEWAY4 ADDR6 GATEWAY6
@@ -258,12 +273,12 @@ make_host()
 	local conf=/proc/sys/net/ipv6/conf/$2
 	set_kernel "$conf/accept_dad" 0 "$1" || true # nodad below does it as well
 	set_kernel "$conf/accept_ra" 0 "$1" || true
-	ip -n "$1" link set "$2" up
-	ip -n "$1" addr replace "$3" dev "$2"
-	ip -n "$1" addr replace "$5" dev "$2" nodad ||
+	in_ns "$1" ip link set "$2" up
+	in_ns "$1" ip addr replace "$3" dev "$2"
+	in_ns "$1" ip addr replace "$5" dev "$2" nodad ||
 		die "$1 has no IPv6: boot without ipv6.disable=1"
-	ip -n "$1" route replace default via "$4"
-	ip -n "$1" -6 route replace default via "$6"
+	in_ns "$1" ip route replace default via "$4"
+	in_ns "$1" ip -6 route replace default via "$6"
 }
 
 # Pages for DPDK's heap. Without them everything works, slower.
@@ -296,9 +311,12 @@ make_hugepages()
 # launch PROGRAM: in fl-relay, in the background, with a log and a PID file.
 launch()
 {
+	local IN
 	ulimit -l unlimited 2>/dev/null || true # for AF_XDP where CAP_IPC_LOCK is not enough
 	ulimit -c unlimited 2>/dev/null || true
-	ip netns exec fl-relay setsid "$BUILD/$1" --config "$CONFIG" \
+	enter fl-relay
+	# A dispatcher for several XDP programs would be shared through a file system of all namespaces.
+	LIBXDP_SKIP_DISPATCHER=1 "${IN[@]}" setsid "$BUILD/$1" --config "$CONFIG" \
 		>"$RUN/$1.log" 2>&1 </dev/null 9>&- &
 	echo $! >"$RUN/$1.pid"
 	disown
@@ -424,14 +442,14 @@ stop_peer()
 	PEER_PID=
 }
 
-peer_listens() { ip netns exec fl-peer ss -Hlun sport = :3480 | grep -q 3480; }
+peer_listens() { in_ns fl-peer ss -Hlun sport = :3480 | grep -q 3480; }
 
 # relay NAME EXPECTED ARGUMENT...: one run of coturn's client; EXPECTED messages must come back.
 relay()
 {
 	local name=$1 expected=$2 log=$RUN/check.log got lost
 	shift 2
-	ip netns exec fl-client timeout 60 turnutils_uclient -u demo -w fairlead -r 3480 "$@" \
+	in_ns fl-client timeout 60 turnutils_uclient -u demo -w fairlead -r 3480 "$@" \
 		>"$log" 2>&1 || true
 	got=$(sed -n 's/.*tot_recv_msgs=\([0-9]*\).*/\1/p' "$log" | tail -n 1)
 	lost=$(sed -n 's/.*Total lost packets \([0-9]*\).*/\1/p' "$log" | tail -n 1)
@@ -447,9 +465,10 @@ relay()
 # Every transport this version serves, with both families: UDP.
 check()
 {
-	local failed=0 v4=(-e 10.2.0.2 10.1.0.1) v6=(-x -e fd00:2::2 fd00:1::1)
+	local IN failed=0 v4=(-e 10.2.0.2 10.1.0.1) v6=(-x -e fd00:2::2 fd00:1::1)
 	say "relaying with turnutils_uclient from fl-client to turnutils_peer in fl-peer"
-	ip netns exec fl-peer turnutils_peer -p 3480 >"$RUN/peer.log" 2>&1 </dev/null &
+	enter fl-peer
+	"${IN[@]}" turnutils_peer -p 3480 >"$RUN/peer.log" 2>&1 </dev/null &
 	PEER_PID=$!
 	await 10 peer_listens || { stop_peer; die "turnutils_peer does not listen:" "$RUN/peer.log"; }
 	relay "UDP, IPv4, channels" 200 -n 100 -m 2 -c "${v4[@]}" || failed=1

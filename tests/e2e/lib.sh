@@ -98,28 +98,45 @@ await()
 
 # ---- where ----
 
-in_client() { ip netns exec fl-client "$@"; }
-in_relay() { ip netns exec fl-relay "$@"; }
-in_peer() { ip netns exec fl-peer "$@"; }
+# ns_words NAMESPACE: sets IN to the words before a command that is to run there; in a chroot, whose
+# / is no mount point, "ip netns exec" does not work.
+ns_words()
+{
+	IN=(ip netns exec "$1")
+	ip netns exec "$1" true 2>/dev/null || IN=(nsenter "--net=/run/netns/$1")
+}
+
+# in_ns NAMESPACE COMMAND...
+in_ns()
+{
+	local IN
+	ns_words "$1"
+	"${IN[@]}" "${@:2}"
+}
+
+in_client() { in_ns fl-client "$@"; }
+in_relay() { in_ns fl-relay "$@"; }
+in_peer() { in_ns fl-peer "$@"; }
 
 # start LOG COMMAND...: in the background until the test ends; its PID is in $PID. The command is
 # a program, or in_client and the like with one.
 start()
 {
-	local log=$1
+	local log=$1 IN=()
 	shift
 	case $1 in
-	in_client) set -- ip netns exec fl-client "${@:2}" ;;
-	in_relay) set -- ip netns exec fl-relay "${@:2}" ;;
-	in_peer) set -- ip netns exec fl-peer "${@:2}" ;;
+	in_client | in_relay | in_peer)
+		ns_words "fl-${1#in_}"
+		shift
+		;;
 	esac
-	"$@" >"$log" 2>&1 </dev/null &
+	"${IN[@]}" "$@" >"$log" 2>&1 </dev/null &
 	PID=$!
 	STARTED+=("$PID")
 }
 
 # listens NAMESPACE PORT: whether something has this UDP port.
-listens() { ip netns exec "$1" ss -Hlun "sport = :$2" | grep -q .; }
+listens() { in_ns "$1" ss -Hlun "sport = :$2" | grep -q .; }
 
 # start_peer [PORT]: coturn's echo in fl-peer, on PORT and the one above.
 start_peer()
@@ -164,7 +181,9 @@ ended() { [[ ! -e /proc/$1/exe ]]; }
 # start_cp: again, after the test has ended it.
 start_cp()
 {
-	in_relay setsid "$BUILD/fairlead-cp" --config "$CONFIG" >>"$RUN/fairlead-cp.log" 2>&1 \
+	local IN
+	ns_words fl-relay
+	"${IN[@]}" setsid "$BUILD/fairlead-cp" --config "$CONFIG" >>"$RUN/fairlead-cp.log" 2>&1 \
 		</dev/null &
 	echo $! >"$RUN/fairlead-cp.pid"
 	disown
