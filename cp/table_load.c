@@ -5,6 +5,8 @@
  */
 #include "table_priv.h"
 
+#include "../lib/chandata.h"
+
 static bool relay_valid(const struct config *c, struct ctl_relay r, bool v6)
 {
 	uint16_t port = be16_get(r.port);
@@ -148,9 +150,10 @@ static void load_perm(struct table *t, struct table_perm *p, uint32_t now)
 
 static void load_chan(struct table *t, struct table_chan *ch, uint32_t now)
 {
+	uint16_t max = t->conf->turn.rfc5766_channels ? CHANNEL_MAX_RFC5766 : CHANNEL_MAX;
 	struct table_alloc *a = NULL;
 
-	if (state_live(&ch->state) && ch->number >= 0x4000 && ch->number <= 0x4fff)
+	if (state_live(&ch->state) && ch->number >= CHANNEL_MIN && ch->number <= max)
 		a = peer_owner(t, ch->alloc, ch->gen, &ch->peer.ip, word_get(&ch->expiry), now);
 	if (a && !table_chan_find(t, a, ch->number) && !table_chan_of_peer(t, a, &ch->peer)) {
 		table_chan_link(t, a, ch);

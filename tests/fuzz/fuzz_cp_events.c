@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a dataplane may send to the control process: raw events, and requests of clients in events
+ * that are well-formed. An input is a list of records: kind, argument, length (two bytes, network
+ * order), bytes. No input may crash the control process or leave anything behind once its
+ * allocations are deleted.
+ */
+#include "../unit/cp_env.h"
+#include "cp/session.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum kind { KIND_RAW, KIND_STUN, KIND_TIME, KIND_REFUSED, KIND_KINDS };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct env env;
+
+static void env_once(void)
+{
+	if (env.s.table)
+		return;
+	env_open(&env);
+	env_start(&env, 256);
+	env_close(&env); /* the mapped file lives on without a name */
+}
+
+/* Takes all commands; a link that found a lie is made anew, as the owner of the socket does. */
+static void settle(void)
+{
+	union fake_cmd c;
+	const char *why;
+	char err[256];
+
+	server_clock(&env.s, env.now_ms, 0);
+	while (server_poll(&env.s) != DPLINK_IDLE && !dplink_lied(env.s.link, &why)) {
+		for (uint32_t w = 0; w < 2; w++) {
+			while (fake_dp_take(&env.dp, w, &c))
+				;
+		}
+	}
+	if (dplink_lied(env.s.link, &why)) {
+		fake_dp_close(&env.dp);
+		fake_dp_open(&env.dp, &env.conf, 256);
+		if (!fake_dp_attach(&env.dp, env.s.link, err, sizeof(err)))
+			abort();
+		server_poll(&env.s);
+	}
+	for (uint32_t w = 0; w < 2; w++) {
+		while (fake_dp_take(&env.dp, w, &c))
+			;
+	}
+}
+
+static void record(enum kind kind, uint8_t arg, const uint8_t *p, size_t len)
+{
+	struct sock_addr client = addr("198.51.100.7", (uint16_t)(1000 + arg / 2));
+
+	switch (kind) {
+	case KIND_RAW:
+		fake_dp_event(&env.dp, arg & 1, p, len);
+		break;
+	case KIND_STUN:
+		if (len <= CTL_PAYLOAD_MAX)
+			fake_dp_punt(&env.dp, arg & 1, &client, p, len, env.now_ms * 1000);
+		break;
+	case KIND_TIME:
+		env.now_ms += arg * UINT64_C(10000);
+		break;
+	default:
+		fake_dp_result(&env.dp, 0, EVT_SESSION_REFUSED, 0,
+			       (struct ctl_sid){ arg, len ? p[0] : 0 });
+	}
+	settle();
+}
+
+/* Everything goes, and nothing is left taken. */
+static void clear(void)
+{
+	const struct table_stats *st = table_stats(env.s.table);
+	struct table_alloc *a;
+	uint32_t cursor = 0;
+
+	while ((a = table_next(env.s.table, &cursor)) != NULL)
+		session_del(&env.s, a);
+	env.now_ms += 100000; /* reservations and rests are over */
+	settle();
+	if (st->allocs || st->perms || st->chans || st->resvs || st->users)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct rd r = rd_init(data, size);
+
+	env_once();
+	while (rd_left(&r) >= 4) {
+		enum kind kind = rd_u8(&r) % KIND_KINDS;
+		uint8_t arg = rd_u8(&r);
+		size_t len = rd_u16(&r);
+		const uint8_t *p;
+
+		if (len > rd_left(&r))
+			len = rd_left(&r);
+		p = rd_take(&r, len);
+		if (len <= RING_MSG_SIZE)
+			record(kind, arg, p, len);
+	}
+	clear();
+	return 0;
+}

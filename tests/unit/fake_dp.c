@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "fake_dp.h"
+
+#include <stdarg.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Hands out the region from its start. */
+static uint64_t place(uint64_t *used, uint64_t n)
+{
+	uint64_t at = (*used + 63) & ~UINT64_C(63);
+
+	*used = at + n;
+	return at;
+}
+
+void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
+{
+	struct region r = { .magic = CTL_ABI_MAGIC,
+			    .abi_version = CTL_ABI_VERSION,
+			    .n_workers = c->dataplane.n_workers,
+			    .n_ports = c->n_port };
+	uint64_t used = sizeof(r);
+
+	r.port_info = place(&used, c->n_port * sizeof(struct ctl_port_info));
+	for (uint32_t i = 0; i < r.n_workers; i++) {
+		struct ctl_worker *w = &r.worker[i];
+
+		w->cmd_ring = place(&used, ring_bytes(slots));
+		w->evt_ring = place(&used, ring_bytes(slots));
+		w->counters = place(&used, sizeof(struct ctl_counters));
+		w->ports = place(&used, c->n_port * sizeof(struct ctl_port_counters));
+		w->cmd_slots = w->evt_slots = slots;
+		w->sessions_max = c->dataplane.sessions;
+		w->peers_max = c->dataplane.peers;
+	}
+	r.size = f->size = (used + 4095) & ~UINT64_C(4095);
+	f->memfd = memfd_create("fake-dp", MFD_CLOEXEC);
+	f->wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_int_equal(ftruncate(f->memfd, (off_t)f->size), 0);
+	f->base = mmap(NULL, f->size, PROT_READ | PROT_WRITE, MAP_SHARED, f->memfd, 0);
+	assert_ptr_not_equal(f->base, MAP_FAILED);
+	memcpy(f->base, &r, sizeof(r));
+	f->region = (struct region *)f->base;
+	for (uint32_t i = 0; i < r.n_workers; i++) {
+		assert_true(ring_attach_reader(
+		    &f->cmd[i], (struct ring_shm *)(f->base + r.worker[i].cmd_ring), slots));
+		assert_true(ring_attach_writer(
+		    &f->evt[i], (struct ring_shm *)(f->base + r.worker[i].evt_ring), slots));
+	}
+}
+
+void fake_dp_close(struct fake_dp *f)
+{
+	munmap(f->base, f->size);
+	close(f->memfd);
+	close(f->wake_cp);
+}
+
+bool fake_dp_attach(struct fake_dp *f, struct dplink *l, char *err, size_t errlen)
+{
+	return dplink_attach(l, dup(f->memfd), f->size, dup(f->wake_cp), -1, err, errlen);
+}
+
+void fake_dp_event(struct fake_dp *f, uint32_t worker, const void *msg, size_t len)
+{
+	assert_true(ring_room(&f->evt[worker], 1) >= 1);
+	memcpy(ring_slot(&f->evt[worker], 0), msg, len);
+	ring_publish(&f->evt[worker], 1);
+}
+
+void fake_dp_punt(struct fake_dp *f, uint32_t worker, const struct sock_addr *client,
+		  const void *stun, size_t len, uint64_t rx_us)
+{
+	struct evt_punt p = { .leg.client = *client, .rx_us = rx_us };
+
+	p.hdr.type = EVT_PUNT;
+	p.hdr.len = (uint16_t)(offsetof(struct evt_punt, payload) + len);
+	p.payload_len = (uint16_t)len;
+	memcpy(p.payload, stun, len);
+	fake_dp_event(f, worker, &p, p.hdr.len);
+}
+
+void fake_dp_result(struct fake_dp *f, uint32_t worker, uint16_t type, uint32_t seq,
+		    struct ctl_sid sid)
+{
+	struct evt_result e = { .hdr = { type, sizeof(e), seq }, .sid = sid };
+
+	fake_dp_event(f, worker, &e, sizeof(e));
+}
+
+bool fake_dp_take(struct fake_dp *f, uint32_t worker, union fake_cmd *c)
+{
+	int n = ring_count(&f->cmd[worker]);
+
+	assert_true(n >= 0);
+	if (n == 0)
+		return false;
+	memcpy(c, ring_peek(&f->cmd[worker], 0), sizeof(*c));
+	ring_release(&f->cmd[worker], 1);
+	return true;
+}

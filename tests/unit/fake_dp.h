@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_TESTS_UNIT_FAKE_DP_H
+#define FL_TESTS_UNIT_FAKE_DP_H
+
+/* A dataplane in this process: the region and its rings, without packets. */
+#include "conf/config.h"
+#include "cp/dplink.h"
+
+enum { FAKE_WORKERS = 4 };
+
+union fake_cmd {
+	struct ctl_hdr hdr;
+	struct cmd_session_set session_set;
+	struct cmd_session_del session_del;
+	struct cmd_perm_set perm_set;
+	struct cmd_chan_set chan_set;
+	struct cmd_send send;
+	uint8_t bytes[RING_MSG_SIZE];
+};
+
+struct fake_dp {
+	int memfd;
+	int wake_cp;
+	uint8_t *base;
+	uint64_t size;
+	struct region *region;
+	struct ring cmd[FAKE_WORKERS];
+	struct ring evt[FAKE_WORKERS];
+};
+
+void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots);
+void fake_dp_close(struct fake_dp *f);
+
+/* Gives l copies of the descriptors. */
+bool fake_dp_attach(struct fake_dp *f, struct dplink *l, char *err, size_t errlen);
+
+void fake_dp_event(struct fake_dp *f, uint32_t worker, const void *msg, size_t len);
+void fake_dp_punt(struct fake_dp *f, uint32_t worker, const struct sock_addr *client,
+		  const void *stun, size_t len, uint64_t rx_us);
+void fake_dp_result(struct fake_dp *f, uint32_t worker, uint16_t type, uint32_t seq,
+		    struct ctl_sid sid);
+
+/* Takes the next command. False if there is none. */
+bool fake_dp_take(struct fake_dp *f, uint32_t worker, union fake_cmd *c);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The handshake on the dataplane's socket (lib/ctl_abi.h): hello, welcome with descriptors,
+ * refusals, broken welcomes, and coming back after the dataplane went away (R70).
+ */
+#include "cp_env.h"
+#include "cp/dpsock.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct shore {
+	struct env e;
+	struct event_base *base;
+	struct dpsock *sock;
+	int listener;
+	int fd; /* the accepted connection */
+	uint32_t changes;
+};
+
+static void on_change(void *ctx)
+{
+	((struct shore *)ctx)->changes++;
+}
+
+static void listen_at(struct shore *sh)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", sh->e.conf.dataplane.socket);
+	unlink(a.sun_path);
+	sh->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(sh->listener, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(sh->listener, 4), 0);
+}
+
+static int setup(void **state)
+{
+	static struct shore sh;
+
+	memset(&sh, 0, sizeof(sh));
+	env_open(&sh.e);
+	env_start(&sh.e, 64);
+	dplink_detach(sh.e.s.link);
+	sh.base = event_base_new();
+	listen_at(&sh);
+	sh.fd = -1;
+	sh.sock = dpsock_create(sh.base, &sh.e.conf, sh.e.s.link, on_change, &sh);
+	assert_non_null(sh.sock);
+	*state = &sh;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct shore *sh = *state;
+
+	dpsock_free(sh->sock);
+	event_base_free(sh->base);
+	if (sh->fd >= 0)
+		close(sh->fd);
+	close(sh->listener);
+	unlink(sh->e.conf.dataplane.socket);
+	env_stop(&sh->e);
+	env_close(&sh->e);
+	return 0;
+}
+
+/* A fresh one tries at once, where an old one would wait longer each time. */
+static void start_anew(struct shore *sh)
+{
+	dpsock_free(sh->sock);
+	sh->sock = dpsock_create(sh->base, &sh->e.conf, sh->e.s.link, on_change, sh);
+	assert_non_null(sh->sock);
+}
+
+/* Turns the loop until the control process has said hello. */
+static struct ctl_hello meet(struct shore *sh)
+{
+	struct ctl_hello h;
+
+	if (sh->fd >= 0)
+		close(sh->fd);
+	while ((sh->fd = accept(sh->listener, NULL, NULL)) < 0)
+		event_base_loop(sh->base, EVLOOP_ONCE);
+	assert_int_equal(recv(sh->fd, &h, sizeof(h), 0), sizeof(h));
+	return h;
+}
+
+static void send_fds(int fd, const void *msg, size_t len, const int *fds, size_t n)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * 4)];
+	} ctl = { .bytes = { 0 } };
+	struct iovec iov = { (void *)(uintptr_t)msg, len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (n) {
+		struct cmsghdr *c;
+
+		m.msg_control = ctl.bytes;
+		m.msg_controllen = CMSG_SPACE(sizeof(int) * n);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * n);
+		memcpy(CMSG_DATA(c), fds, sizeof(int) * n);
+	}
+	assert_int_equal(sendmsg(fd, &m, 0), len);
+}
+
+static struct ctl_welcome welcome(const struct shore *sh)
+{
+	return (struct ctl_welcome){ .magic = CTL_ABI_MAGIC,
+				     .abi_version = CTL_ABI_VERSION,
+				     .verdict = CTL_WELCOME,
+				     .region_size = sh->e.dp.size,
+				     .config_digest = config_digest(&sh->e.conf) };
+}
+
+/* Sends a welcome and turns the loop until it had an effect. */
+static void answer(struct shore *sh, const struct ctl_welcome *w, size_t len, size_t n_fds)
+{
+	int fds[4] = { sh->e.dp.memfd, sh->e.dp.wake_cp, sh->e.dp.wake_cp, sh->e.dp.memfd };
+	uint32_t before = sh->changes;
+
+	send_fds(sh->fd, w, len, fds, n_fds);
+	while (sh->changes == before)
+		event_base_loop(sh->base, EVLOOP_ONCE);
+}
+
+static void attaches_and_comes_back(void **state)
+{
+	struct shore *sh = *state;
+	struct ctl_welcome w = welcome(sh);
+	struct ctl_hello h = meet(sh);
+
+	assert_int_equal(h.magic, CTL_ABI_MAGIC);
+	assert_int_equal(h.abi_version, CTL_ABI_VERSION);
+	assert_int_equal(h.pid, getpid());
+	assert_int_equal(h.config_digest, config_digest(&sh->e.conf));
+	answer(sh, &w, sizeof(w), 2); /* a dataplane that never sleeps sends two */
+	assert_true(dplink_attached(sh->e.s.link));
+	assert_true(dplink_wake_fd(sh->e.s.link) >= 0);
+	shutdown(sh->fd, SHUT_RDWR); /* it died */
+	while (dplink_attached(sh->e.s.link))
+		event_base_loop(sh->base, EVLOOP_ONCE);
+	assert_int_equal(dplink_wake_fd(sh->e.s.link), -1);
+	meet(sh);
+	answer(sh, &w, sizeof(w), 3);
+	assert_true(dplink_attached(sh->e.s.link));
+	assert_int_equal(sh->changes, 3);
+}
+
+static void keeps_trying_while_nobody_listens(void **state)
+{
+	struct shore *sh = *state;
+	struct ctl_welcome w = welcome(sh);
+
+	close(sh->listener);
+	unlink(sh->e.conf.dataplane.socket);
+	while (sh->changes < 3)
+		event_base_loop(sh->base, EVLOOP_ONCE);
+	assert_false(dplink_attached(sh->e.s.link));
+	listen_at(sh);
+	meet(sh);
+	answer(sh, &w, sizeof(w), 3);
+	assert_true(dplink_attached(sh->e.s.link));
+}
+
+static void refusals_and_broken_welcomes(void **state)
+{
+	struct shore *sh = *state;
+	struct ctl_welcome good = welcome(sh), w;
+
+	for (uint32_t verdict = CTL_BAD_ABI; verdict <= CTL_BUSY; verdict++) {
+		start_anew(sh);
+		meet(sh);
+		w = good;
+		w.verdict = verdict;
+		answer(sh, &w, sizeof(w), 0);
+		assert_false(dplink_attached(sh->e.s.link));
+	}
+	start_anew(sh);
+	meet(sh);
+	answer(sh, &good, sizeof(good), 0); /* no descriptors */
+	assert_false(dplink_attached(sh->e.s.link));
+	start_anew(sh);
+	meet(sh);
+	answer(sh, &good, sizeof(good) - 1, 3);
+	assert_false(dplink_attached(sh->e.s.link));
+	start_anew(sh);
+	meet(sh);
+	answer(sh, &good, sizeof(good), 4); /* too many */
+	assert_false(dplink_attached(sh->e.s.link));
+	start_anew(sh);
+	meet(sh);
+	w = good;
+	w.config_digest++;
+	answer(sh, &w, sizeof(w), 3);
+	assert_false(dplink_attached(sh->e.s.link));
+	start_anew(sh);
+	meet(sh);
+	w = good;
+	w.region_size += 4096;
+	answer(sh, &w, sizeof(w), 3);
+	assert_false(dplink_attached(sh->e.s.link));
+	start_anew(sh);
+	meet(sh);
+	answer(sh, &good, sizeof(good), 3);
+	assert_true(dplink_attached(sh->e.s.link));
+}
+
+/* Whatever came of the above, no descriptor may stay behind. */
+static void no_descriptor_leaks(void **state)
+{
+	struct shore *sh = *state;
+	struct ctl_welcome w = welcome(sh);
+	int low, after;
+
+	w.region_size++;
+	start_anew(sh);
+	meet(sh);
+	answer(sh, &w, sizeof(w), 3);
+	low = dup(sh->listener);
+	close(low);
+	for (int i = 0; i < 3; i++) {
+		start_anew(sh);
+		meet(sh);
+		answer(sh, &w, sizeof(w), 4);
+		start_anew(sh);
+		meet(sh);
+		answer(sh, &w, sizeof(w), 3);
+	}
+	after = dup(sh->listener);
+	close(after);
+	assert_int_equal(low, after);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(attaches_and_comes_back),
+		T(keeps_trying_while_nobody_listens),
+		T(refusals_and_broken_welcomes),
+		T(no_descriptor_leaks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

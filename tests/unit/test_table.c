@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The state file: what one process wrote the next one finds (R70), whatever instruction the first
+ * was killed at; damaged records are skipped; another boot or configuration starts afresh; a
+ * second process is kept out.
+ */
+#include "cp_env.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct files {
+	struct config conf;
+	char dir[64];
+};
+
+static int setup(void **state)
+{
+	static struct files f;
+
+	snprintf(f.dir, sizeof(f.dir), "/tmp/fairlead-test-XXXXXX");
+	assert_non_null(mkdtemp(f.dir));
+	env_config(&f.conf, f.dir);
+	*state = &f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct files *f = *state;
+
+	unlink(f->conf.control.state);
+	return rmdir(f->dir);
+}
+
+static struct table *open_ok(const struct config *c, uint32_t now)
+{
+	char err[256] = "";
+	struct table *t = table_open(c, now, "boot", err, sizeof(err));
+
+	if (!t)
+		fail_msg("%s", err);
+	return t;
+}
+
+/* An allocation of client port `port` with relayed port `relayed`. */
+static struct table_alloc proto(uint16_t port, uint16_t relayed)
+{
+	struct table_alloc a = {
+		.families = FAMILY_V4,
+		.expiry = { 1000, 1000 },
+		.lifetime = 600,
+		.worker = relay_port_worker(relayed, 2),
+		.leg.client = addr("198.51.100.7", port),
+		.relay = { { 0, be16_make(relayed) }, { .relay = CTL_RELAY_NONE } },
+		.user = "alice",
+	};
+
+	memset(a.user_id, port & 1, sizeof(a.user_id)); /* two users */
+	return a;
+}
+
+static struct table_alloc *add(struct table *t, uint16_t port, uint16_t relayed)
+{
+	struct table_alloc p = proto(port, relayed);
+
+	return table_add(t, &p);
+}
+
+static struct table_alloc *find(struct table *t, uint16_t port)
+{
+	struct ctl_leg leg = { .client = addr("198.51.100.7", port) };
+
+	return table_find(t, &leg);
+}
+
+static void what_was_written_is_found_again(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	struct sock_addr peer = addr("203.0.113.1", 9);
+	struct table_alloc *a, saved;
+	struct table_resv *r;
+	uint8_t token[8];
+
+	assert_string_equal(table_stats(t)->fresh, "it did not exist");
+	a = add(t, 1, 49152);
+	add(t, 2, 49154);
+	add(t, 3, 49156);
+	assert_true(table_perm_set(t, a, &peer.ip, 400));
+	assert_true(table_chan_set(t, a, &peer, 0x4001, 700));
+	r = table_resv_add(t, (struct ctl_relay){ 1, be16_make(49153) }, 130);
+	memcpy(token, r->token, sizeof(token));
+	table_del(t, find(t, 2));
+	saved = *a;
+	table_close(t);
+
+	t = open_ok(&f->conf, 101);
+	assert_null(table_stats(t)->fresh);
+	assert_int_equal(table_stats(t)->kept, 2);
+	assert_int_equal(table_stats(t)->damaged, 0);
+	a = find(t, 1);
+	assert_non_null(a);
+	assert_memory_equal(a, &saved, sizeof(saved));
+	assert_ptr_equal(table_find_sid(t, saved.worker, saved.sid), a);
+	assert_null(find(t, 2));
+	assert_non_null(find(t, 3));
+	assert_int_equal(table_user_allocs(t, saved.user_id), 2);
+	assert_int_equal(table_n_perms(t, a), 1);
+	assert_int_equal(table_perm_find(t, a, &peer.ip)->expiry, 400);
+	assert_int_equal(table_chan_find(t, a, 0x4001)->expiry, 700);
+	assert_true(sock_addr_eq(&table_chan_find(t, a, 0x4001)->peer, &peer));
+	assert_non_null(table_resv_find(t, token));
+	/* slots in use are not handed out again, and generations go on */
+	assert_int_not_equal(add(t, 4, 49152)->sid.slot, a->sid.slot);
+	assert_int_not_equal(find(t, 4)->sid.gen, a->sid.gen);
+	table_close(t);
+}
+
+static void what_is_over_goes_at_start(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	struct sock_addr peer = addr("203.0.113.1", 9);
+	struct table_alloc *a = add(t, 1, 49152), *b = add(t, 2, 49154);
+
+	atomic_store(&b->expiry[RELAY_V4], 200);
+	table_perm_set(t, a, &peer.ip, 200);
+	table_chan_set(t, a, &peer, 0x4000, 201);
+	table_close(t);
+	t = open_ok(&f->conf, 200);
+	assert_int_equal(table_stats(t)->expired, 1);
+	assert_null(find(t, 2));
+	assert_int_equal(table_n_perms(t, find(t, 1)), 0);
+	assert_int_equal(table_n_chans(t, find(t, 1)), 1);
+	assert_int_equal(table_stats(t)->perms, 0);
+	table_close(t);
+}
+
+static void a_second_process_is_kept_out(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	char err[256];
+
+	assert_null(table_open(&f->conf, 100, "boot", err, sizeof(err)));
+	assert_non_null(strstr(err, "in use by another fairlead-cp"));
+	table_close(t);
+	snprintf(f->conf.control.state, sizeof(f->conf.control.state), "/nowhere/at/all");
+	assert_null(table_open(&f->conf, 100, "boot", err, sizeof(err)));
+	assert_non_null(strstr(err, "/nowhere/at/all"));
+	snprintf(f->conf.control.state, sizeof(f->conf.control.state), "%s/state", f->dir);
+}
+
+static void another_world_starts_afresh(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	char err[256];
+
+	add(t, 1, 49152);
+	table_close(t);
+	t = table_open(&f->conf, 100, "other boot", err, sizeof(err));
+	assert_string_equal(table_stats(t)->fresh, "the machine was started since");
+	assert_int_equal(table_stats(t)->allocs, 0);
+	assert_non_null(add(t, 1, 49152));
+	table_close(t);
+	assert_true(ip_parse("192.0.2.99", &f->conf.relay[0].addr));
+	t = table_open(&f->conf, 100, "other boot", err, sizeof(err));
+	assert_string_equal(table_stats(t)->fresh, "the configured listeners or relays changed");
+	assert_non_null(add(t, 1, 49152));
+	table_close(t);
+	f->conf.turn.allocations_max++;
+	t = table_open(&f->conf, 100, "other boot", err, sizeof(err));
+	assert_string_equal(table_stats(t)->fresh, "the configured limits changed");
+	table_close(t);
+}
+
+/* Each worker has half the pairs of two, and a quarter of four (same total of records). */
+static void more_workers_move_allocations(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	struct table_alloc *a, dual = proto(3, 49152);
+	struct sock_addr peer = addr("203.0.113.1", 9);
+
+	add(t, 1, 49152);     /* pair 0: worker 0 of 2, 0 of 4 */
+	a = add(t, 2, 49156); /* pair 2: worker 0 of 2, 2 of 4 */
+	table_perm_set(t, a, &peer.ip, 400);
+	dual.families = FAMILY_V4 | FAMILY_V6;
+	dual.relay[RELAY_V6] = (struct ctl_relay){ 2, be16_make(49156) };
+	assert_non_null(table_add(t, &dual)); /* its ports part */
+	table_close(t);
+	f->conf.dataplane.n_workers = 4;
+	f->conf.dataplane.peers /= 2;
+	t = open_ok(&f->conf, 101);
+	assert_null(table_stats(t)->fresh);
+	assert_int_equal(table_stats(t)->kept, 2);
+	assert_int_equal(table_stats(t)->moved, 1);
+	assert_int_equal(table_stats(t)->damaged, 1);
+	assert_int_equal(find(t, 1)->worker, 0);
+	assert_int_equal(find(t, 2)->worker, 2);
+	assert_int_equal(table_n_perms(t, find(t, 2)), 1);
+	table_close(t);
+	t = open_ok(&f->conf, 102); /* and it lasts */
+	assert_int_equal(table_stats(t)->kept, 2);
+	assert_int_equal(table_stats(t)->moved, 0);
+	table_close(t);
+}
+
+static void fewer_slots_move_or_drop(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+
+	for (uint16_t i = 0; i < 4; i++)
+		add(t, i, (uint16_t)(49152 + 4 * i)); /* all of worker 0, slots 0 to 3 */
+	table_del(t, find(t, 0));
+	table_close(t);
+	f->conf.dataplane.sessions = 2;
+	t = open_ok(&f->conf, 101);
+	assert_int_equal(table_stats(t)->kept, 2);
+	assert_int_equal(table_stats(t)->moved, 1);
+	assert_int_equal(table_stats(t)->damaged, 1);
+	assert_int_equal(find(t, 1)->sid.slot, 1);
+	table_close(t);
+}
+
+/* Any single byte of an allocation record, changed at will: skipped or unharmed, never obeyed. */
+static void damaged_records_are_skipped(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	size_t at, size = sizeof(struct table_alloc);
+	uint8_t *map, keep[sizeof(struct table_alloc)];
+	uint32_t cursor = 0;
+	struct stat st;
+	int fd;
+
+	add(t, 1, 49152);
+	memcpy(keep, table_next(t, &cursor), size);
+	table_close(t);
+	fd = open(f->conf.control.state, O_RDWR);
+	fstat(fd, &st);
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	for (at = 0; memcmp(map + at, keep, size) != 0; at += 64)
+		assert_true(at + size < (size_t)st.st_size);
+	for (size_t i = 0; i < size; i++) {
+		memcpy(map + at, keep, size);
+		map[at + i] ^= 0xff;
+		t = open_ok(&f->conf, 100);
+		if (find(t, 1) && i >= offsetof(struct table_alloc, sum))
+			fail_msg("byte %zu was not missed", i);
+		if (i >= offsetof(struct table_alloc, sum))
+			assert_int_equal(table_stats(t)->damaged, 1);
+		table_close(t);
+	}
+	munmap(map, (size_t)st.st_size);
+	close(fd);
+}
+
+/* ---- killed at any instruction ---- */
+
+/*
+ * A child changes the table while we step it instruction by instruction; whenever the file has
+ * changed, a copy of it is taken up as if the child had been killed there.
+ */
+static void changes(struct table *t)
+{
+	struct sock_addr peer = addr("203.0.113.1", 9), other = addr("203.0.113.2", 10);
+	struct table_alloc *a = add(t, 2, 49156);
+
+	table_perm_set(t, a, &peer.ip, 400);
+	table_chan_set(t, a, &peer, 0x4001, 700);
+	table_perm_set(t, a, &peer.ip, 450);
+	table_perm_set(t, a, &other.ip, 300);
+	table_resv_add(t, (struct ctl_relay){ 1, be16_make(49153) }, 130);
+	table_expire(t, a, 300);
+	atomic_store(&a->expiry[RELAY_V4], 1100);
+	table_del(t, a);
+	a = add(t, 3, 49158); /* in the place of the one that went */
+	table_chan_set(t, a, &other, 0x4002, 700);
+	table_perm_set(t, a, &other.ip, 400);
+}
+
+static void child(const struct config *c)
+{
+	struct table *t = open_ok(c, 100);
+
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	raise(SIGSTOP);
+	changes(t);
+	raise(SIGSTOP);
+	_exit(0);
+}
+
+/* Everything in the table must make sense, and what the child left alone must be there. */
+static void judge(struct table *t)
+{
+	struct table_alloc *a;
+	uint32_t cursor = 0, n = 0;
+
+	assert_null(table_stats(t)->fresh);
+	assert_int_equal(table_stats(t)->damaged, 0);
+	assert_non_null(find(t, 1));
+	assert_int_equal(table_n_perms(t, find(t, 1)), 1);
+	while ((a = table_next(t, &cursor)) != NULL) {
+		uint16_t port = be16_get(a->leg.client.port);
+		struct table_chan *ch = NULL;
+		struct table_perm *p = NULL;
+
+		n++;
+		assert_string_equal(a->user, "alice");
+		assert_int_equal(be16_get(a->relay[0].port), 49152 + 2 * port);
+		assert_ptr_equal(table_find_sid(t, a->worker, a->sid), a);
+		while ((p = table_perm_next(t, a, p)) != NULL)
+			assert_in_range(p->expiry, 300, 450);
+		while ((ch = table_chan_next(t, a, ch)) != NULL) {
+			assert_int_equal(ch->number, 0x4000 + port - 1);
+			assert_int_equal(be16_get(ch->peer.port), 7 + port);
+			assert_int_equal(ch->expiry, 700);
+		}
+	}
+	assert_int_equal(n, table_stats(t)->allocs);
+	assert_in_range(n, 1, 2);
+}
+
+static void judge_copy(const struct config *c, const void *bytes, size_t size)
+{
+	static struct config copy;
+	struct table *t;
+	int fd;
+
+	copy = *c;
+	snprintf(copy.control.state, sizeof(copy.control.state), "%.200s.copy", c->control.state);
+	fd = open(copy.control.state, O_CREAT | O_WRONLY | O_TRUNC, 0600);
+	assert_int_equal(write(fd, bytes, size), size);
+	close(fd);
+	t = open_ok(&copy, 100);
+	judge(t);
+	table_close(t);
+	unlink(copy.control.state);
+}
+
+static bool stopped(pid_t pid, int sig)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFSTOPPED(status) && WSTOPSIG(status) == sig;
+}
+
+static void killed_at_any_instruction(void **state)
+{
+	struct files *f = *state;
+	struct sock_addr peer = addr("203.0.113.1", 9);
+	uint32_t states = 0;
+	uint8_t *file, *seen;
+	struct table *t;
+	struct stat st;
+	pid_t pid;
+	int fd;
+
+	f->conf.turn.allocations_max = 4;
+	f->conf.dataplane.peers = 4;
+	t = open_ok(&f->conf, 100);
+	table_perm_set(t, add(t, 1, 49154), &peer.ip, 400);
+	table_close(t);
+	fd = open(f->conf.control.state, O_RDONLY);
+	fstat(fd, &st);
+	file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	seen = calloc(1, (size_t)st.st_size);
+	pid = fork();
+	if (pid == 0)
+		child(&f->conf);
+	if (!stopped(pid, SIGSTOP)) {
+		free(seen);
+		fail_msg("the child did not come up");
+	}
+	while (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0 && stopped(pid, SIGTRAP)) {
+		if (memcmp(seen, file, (size_t)st.st_size) == 0)
+			continue;
+		memcpy(seen, file, (size_t)st.st_size);
+		states++;
+		judge_copy(&f->conf, seen, (size_t)st.st_size);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_in_range(states, 30, 1000); /* it was seen at work, */
+	t = open_ok(&f->conf, 100);
+	assert_non_null(find(t, 3)); /* and to the end */
+	table_close(t);
+	munmap(file, (size_t)st.st_size);
+	close(fd);
+	free(seen);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(what_was_written_is_found_again), T(what_is_over_goes_at_start),
+		T(a_second_process_is_kept_out),    T(another_world_starts_afresh),
+		T(more_workers_move_allocations),   T(fewer_slots_move_or_drop),
+		T(damaged_records_are_skipped),	    T(killed_at_any_instruction),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

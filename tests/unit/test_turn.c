@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What clients are answered: every error code of RFC 8656 where it says so, and what the dataplane
+ * is told before the reply goes. Requests are STUN bytes through the rings; credentials are faked
+ * (fake_auth.c), so that only what follows authentication is judged here.
+ */
+#include "cp_env.h"
+
+/* ---- RFC 8656 5 and RFC 8489 6.3: before any method ---- */
+
+static void unauthenticated_is_challenged_and_nothing_stored(void **state)
+{
+	struct env *e = *state;
+	struct table_stats before = *table_stats(e->s.table);
+	struct answer ans;
+	struct ask a;
+
+	ask_begin_as(&a, STUN_ALLOCATE, 1000, NULL);
+	ask_transport(&a);
+	ask_expect(e, &a, &ans, 401);
+	assert_non_null(ans.m.realm.val);
+	assert_non_null(ans.m.nonce.val);
+	assert_null(ans.m.integrity.val);
+	ask_begin_as(&a, STUN_ALLOCATE, 1000, "stale");
+	ask_expect(e, &a, &ans, 438);
+	assert_non_null(ans.m.nonce.val);
+	ask_begin_as(&a, STUN_ALLOCATE, 1000, "broken");
+	ask_send(e, &a, &ans);
+	assert_int_equal(ans.code, 400);
+	assert_null(ans.m.integrity.val);
+	assert_memory_equal(&before, table_stats(e->s.table), sizeof(before)); /* R71 */
+}
+
+static void unknown_attribute_420(void **state)
+{
+	struct env *e = *state;
+	struct answer ans;
+	struct ask a;
+
+	ask_begin(&a, STUN_ALLOCATE, 1000);
+	ask_transport(&a);
+	stun_put_u32(&a.b, 0x7ff0, 1);
+	ask_expect(e, &a, &ans, 420);
+	assert_int_equal(ans.m.unknown_attributes.len, 2);
+	assert_int_equal(ans.m.unknown_attributes.val[0], 0x7f);
+	assert_int_equal(ans.m.unknown_attributes.val[1], 0xf0);
+}
+
+static void no_allocation_437(void **state)
+{
+	static const enum stun_method methods[] = { STUN_REFRESH, STUN_CREATE_PERMISSION,
+						    STUN_CHANNEL_BIND };
+	struct env *e = *state;
+	struct answer ans;
+	struct ask a;
+
+	for (size_t i = 0; i < 3; i++) {
+		ask_begin(&a, methods[i], 1000);
+		ask_expect(e, &a, &ans, 437);
+	}
+}
+
+static void other_user_441(void **state)
+{
+	static const enum stun_method methods[] = { STUN_ALLOCATE, STUN_REFRESH,
+						    STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND };
+	struct env *e = *state;
+	struct sock_addr relayed;
+	struct answer ans;
+	struct ask a;
+
+	ask_allocate(e, 1000, &relayed);
+	for (size_t i = 0; i < 4; i++) {
+		ask_begin_as(&a, methods[i], 1000, "mallory");
+		ask_expect(e, &a, &ans, 441);
+	}
+}
+
+static void what_is_no_request_is_counted_only(void **state)
+{
+	struct env *e = *state;
+	struct sock_addr client = addr("198.51.100.7", 1000);
+	union fake_cmd c;
+	struct ask a;
+	size_t len;
+
+	ask_begin(&a, STUN_CONNECT, 1000); /* RFC 6062, not served here */
+	len = stun_end(&a.b);
+	fake_dp_punt(&e->dp, 0, &client, a.buf, len, e->now_ms * 1000);
+	fake_dp_punt(&e->dp, 0, &client, a.buf, len - 4, e->now_ms * 1000); /* truncated */
+	fake_dp_punt(&e->dp, 0, &client, "", 0, e->now_ms * 1000);
+	env_poll(e);
+	assert_int_equal(e->s.stats.bad_stun, 3);
+	ask_begin(&a, STUN_REFRESH, 1000); /* waited while no control process was there */
+	len = stun_end(&a.b);
+	fake_dp_punt(&e->dp, 0, &client, a.buf, len, (e->now_ms - 41000) * 1000);
+	env_poll(e);
+	assert_int_equal(e->s.stats.too_old, 1);
+	assert_false(fake_dp_take(&e->dp, 0, &c));
+}
+
+static void fingerprint_only_if_asked(void **state)
+{
+	struct env *e = *state;
+	struct answer ans;
+	struct ask a;
+
+	ask_begin(&a, STUN_ALLOCATE, 1000);
+	ask_transport(&a);
+	ask_expect(e, &a, &ans, 0);
+	assert_null(ans.m.fingerprint.val);
+	assert_int_equal(ans.cmd[0].session_set.flags, 0);
+	ask_begin(&a, STUN_ALLOCATE, 1001);
+	ask_transport(&a);
+	stun_put_fingerprint(&a.b);
+	ask_expect(e, &a, &ans, 0);
+	assert_non_null(ans.m.fingerprint.val);
+	assert_int_equal(ans.cmd[0].session_set.flags, SESSION_FINGERPRINT);
+	ask_begin_as(&a, STUN_ALLOCATE, 1002, NULL);
+	stun_put_fingerprint(&a.b);
+	ask_expect(e, &a, &ans, 401);
+	assert_non_null(ans.m.fingerprint.val);
+}
+
+/* ---- Allocate, RFC 8656 7.2 ---- */
+
+static void allocate_succeeds(void **state)
+{
+	struct env *e = *state;
+	struct sock_addr got;
+	const struct cmd_session_set *c;
+	struct answer ans;
+	uint32_t lifetime;
+	struct ask a;
+
+	ask_begin(&a, STUN_ALLOCATE, 1000);
+	a.worker = 1;
+	ask_transport(&a);
+	stun_put(&a.b, STUN_ATTR_DONT_FRAGMENT, NULL, 0);
+	ask_expect(e, &a, &ans, 0);
+	assert_int_equal(stun_get_xor_addr(&ans.m, &ans.m.xor_mapped, &got), STUN_FAMILY_IPV4);
+	assert_true(sock_addr_eq(&got, &a.client));
+	assert_true(stun_get_u32(&ans.m.lifetime, &lifetime));
+	assert_int_equal(lifetime, 600);
+	assert_int_equal(ans.m.n_relayed, 1);
+	assert_int_equal(stun_get_xor_addr(&ans.m, &ans.m.xor_relayed, &got), STUN_FAMILY_IPV4);
+	assert_int_equal(ans.n_cmd, 1);
+	c = &ans.cmd[0].session_set;
+	assert_int_equal(c->hdr.type, CMD_SESSION_SET);
+	assert_int_equal(c->hdr.len, sizeof(*c));
+	assert_int_not_equal(c->sid.gen, 0);
+	assert_true(sock_addr_eq(&c->leg.client, &a.client));
+	assert_true(be16_eq(c->relay[RELAY_V4].port, got.port));
+	assert_true(ip_eq(&e->conf.relay[c->relay[RELAY_V4].relay].addr, &got.ip));
+	assert_int_equal(c->relay[RELAY_V6].relay, CTL_RELAY_NONE);
+	assert_int_equal(c->expiry, e->now_ms / 1000 + 600);
+	/* the port is of the share of the worker that the client reaches */
+	assert_int_equal(relay_port_worker(be16_get(got.port), 2), 1);
+}
+
+static void retransmission_is_answered_alike(void **state)
+{
+	struct env *e = *state;
+	struct answer first, second;
+	struct ask a, b;
+
+	ask_begin(&a, STUN_ALLOCATE, 1000);
+	ask_transport(&a);
+	b = a;
+	b.b.w.start = b.buf;
+	b.b.w.pos = b.buf + wr_len(&a.b.w);
+	b.b.w.end = b.buf + sizeof(b.buf);
+	ask_expect(e, &a, &first, 0);
+	e->now_ms += 3000;
+	ask_expect(e, &b, &second, 0);
+	assert_int_equal(second.n_cmd, 0);
+	assert_int_equal(first.send.payload_len, second.send.payload_len);
+	assert_memory_equal(first.send.payload, second.send.payload, first.send.payload_len);
+	assert_int_equal(table_stats(e->s.table)->allocs, 1);
+	ask_begin(&a, STUN_ALLOCATE, 1000); /* another transaction */
+	ask_transport(&a);
+	ask_expect(e, &a, &first, 437);
+}
+
+static void allocate_bad_requests(void **state)
+{
+	static const uint8_t tcp[4] = { 6 }, token[8] = { 0 }, r_bit = 0x80;
+	struct env *e = *state;
+	struct answer ans;
+	struct ask a;
+
+	ask_begin(&a, STUN_ALLOCATE, 1000); /* no REQUESTED-TRANSPORT */
+	ask_expect(e, &a, &ans, 400);
+	ask_begin(&a, STUN_ALLOCATE, 1000);
+	stun_put(&a.b, STUN_ATTR_REQUESTED_TRANSPORT, tcp, sizeof(tcp));
+	ask_expect(e, &a, &ans, 442);
+	ask_begin(&a, STUN_ALLOCATE, 1000);
+	ask_transport(&a);
+	ask_family(&a, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, 3);
+	ask_expect(e, &a, &ans, 440);
+	ask_begin(&a, STUN_ALLOCATE, 1000); /* both family attributes */
+	ask_transport(&a);
+	ask_family(&a, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, 1);
+	ask_family(&a, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, 2);
+	ask_expect(e, &a, &ans, 400);
+	ask_begin(&a, STUN_ALLOCATE, 1000); /* only IPv6 may be additional */
+	ask_transport(&a);
+	ask_family(&a, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, 1);
+	ask_expect(e, &a, &ans, 400);
+	ask_begin(&a, STUN_ALLOCATE, 1000); /* a pair of ports for two families */
+	ask_transport(&a);
+	ask_family(&a, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, 2);
+	stun_put(&a.b, STUN_ATTR_EVEN_PORT, &r_bit, 1);
+	ask_expect(e, &a, &ans, 400);
+	ask_begin(&a, STUN_ALLOCATE, 1000); /* token and EVEN-PORT */
+	ask_transport(&a);
+	stun_put(&a.b, STUN_ATTR_RESERVATION_TOKEN, token, sizeof(token));
+	stun_put(&a.b, STUN_ATTR_EVEN_PORT, &r_bit, 1);
+	ask_expect(e, &a, &ans, 400);
+	ask_begin(&a, STUN_ALLOCATE, 1000); /* token and family */
+	ask_transport(&a);
+	stun_put(&a.b, STUN_ATTR_RESERVATION_TOKEN, token, sizeof(token));
+	ask_family(&a, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, 1);
+	ask_expect(e, &a, &ans, 400);
+	ask_begin(&a, STUN_ALLOCATE, 1000); /* LIFETIME of two bytes */
+	ask_transport(&a);
+	stun_put(&a.b, STUN_ATTR_LIFETIME, token, 2);
+	ask_expect(e, &a, &ans, 400);
+	assert_int_equal(table_stats(e->s.table)->allocs, 0);
+	for (uint32_t i = 0; i < e->conf.n_relay; i++)
+		assert_int_equal(ports_used(e->s.ports, i), 0);
+}
+
+static void lifetime_is_bounded(void **state)
+{
+	static const struct {
+		uint32_t asked, granted;
+	} t[] = { { 0, 600 }, { 10, 600 }, { 1000, 1000 }, { 100000, 3600 } };
+	struct env *e = *state;
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct answer ans;
+		uint32_t lifetime;
+		struct ask a;
+
+		ask_begin(&a, STUN_ALLOCATE, (uint16_t)(1000 + i));
+		ask_transport(&a);
+		stun_put_u32(&a.b, STUN_ATTR_LIFETIME, t[i].asked);
+		ask_expect(e, &a, &ans, 0);
+		assert_true(stun_get_u32(&ans.m.lifetime, &lifetime));
+		assert_int_equal(lifetime, t[i].granted);
+	}
+}
+
+static void allocate_ipv6_and_dual(void **state)
+{
+	struct env *e = *state;
+	struct sock_addr got;
+	struct answer ans;
+	struct ask a;
+
+	ask_begin(&a, STUN_ALLOCATE, 1000);
+	ask_transport(&a);
+	ask_family(&a, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, STUN_FAMILY_IPV6);
+	ask_expect(e, &a, &ans, 0);
+	assert_int_equal(stun_get_xor_addr(&ans.m, &ans.m.xor_relayed, &got), STUN_FAMILY_IPV6);
+	assert_int_equal(ans.cmd[0].session_set.relay[RELAY_V4].relay, CTL_RELAY_NONE);
+	ask_begin(&a, STUN_ALLOCATE, 1001);
+	ask_transport(&a);
+	ask_family(&a, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, STUN_FAMILY_IPV6);
+	ask_expect(e, &a, &ans, 0);
+	assert_int_equal(ans.m.n_relayed, 2);
+	assert_int_equal(stun_get_xor_addr(&ans.m, &ans.m.xor_relayed, &got), STUN_FAMILY_IPV4);
+	assert_int_equal(stun_get_xor_addr(&ans.m, &ans.m.xor_relayed2, &got), STUN_FAMILY_IPV6);
+	assert_null(ans.m.address_error_code.val);
+}
+
+static void dual_with_one_family_only(void **state)
+{
+	struct env *e = *state;
+	struct answer ans;
+	struct ask a;
+
+	e->conf.n_relay = 2; /* IPv4 alone */
+	env_start(e, 256);
+	ask_begin(&a, STUN_ALLOCATE, 1000);
+	ask_transport(&a);
+	ask_family(&a, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, STUN_FAMILY_IPV6);
+	ask_expect(e, &a, &ans, 0);
+	assert_int_equal(ans.m.n_relayed, 1);
+	assert_true(ans.m.address_error_code.len >= 4);
+	assert_int_equal(ans.m.address_error_code.val[0], STUN_FAMILY_IPV6);
+	assert_int_equal(ans.m.address_error_code.val[2] * 100 + ans.m.address_error_code.val[3],
+			 440);
+	ask_begin(&a, STUN_ALLOCATE, 1001);
+	ask_transport(&a);
+	ask_family(&a, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, STUN_FAMILY_IPV6);
+	ask_expect(e, &a, &ans, 440);
+}
+
+/* Asks for an even port and the one above; copies the token. */
+static uint16_t allocate_pair(struct env *e, uint16_t port, uint8_t token[8])
+{
+	static const uint8_t r_bit = 0x80;
+	struct sock_addr got;
+	struct answer ans;
+	struct ask a;
+
+	ask_begin(&a, STUN_ALLOCATE, port);
+	ask_transport(&a);
+	stun_put(&a.b, STUN_ATTR_EVEN_PORT, &r_bit, 1);
+	ask_expect(e, &a, &ans, 0);
+	assert_int_equal(stun_get_xor_addr(&ans.m, &ans.m.xor_relayed, &got), STUN_FAMILY_IPV4);
+	assert_int_equal(ans.m.reservation_token.len, 8);
+	memcpy(token, ans.m.reservation_token.val, 8);
+	return be16_get(got.port);
+}
+
+static void ask_token(struct env *e, uint16_t port, uint32_t worker, const uint8_t token[8],
+		      struct answer *ans, int code)
+{
+	struct ask a;
+
+	ask_begin(&a, STUN_ALLOCATE, port);
+	a.worker = worker;
+	ask_transport(&a);
+	stun_put(&a.b, STUN_ATTR_RESERVATION_TOKEN, token, 8);
+	ask_expect(e, &a, ans, code);
+}
+
+static void even_port_and_reservation(void **state)
+{
+	struct env *e = *state;
+	struct sock_addr got;
+	uint8_t token[8], wrong[8];
+	struct answer ans;
+	uint16_t even;
+
+	even = allocate_pair(e, 1000, token);
+	assert_int_equal(even % 2, 0);
+	memcpy(wrong, token, 8);
+	wrong[7] ^= 1;
+	ask_token(e, 1001, 0, wrong, &ans, 508);
+	ask_token(e, 1001, 1, token, &ans, 508); /* the port is worker 0's */
+	ask_token(e, 1001, 0, token, &ans, 0);
+	assert_int_equal(stun_get_xor_addr(&ans.m, &ans.m.xor_relayed, &got), STUN_FAMILY_IPV4);
+	assert_int_equal(be16_get(got.port), even + 1);
+	ask_token(e, 1002, 0, token, &ans, 508); /* used */
+	assert_int_equal(table_stats(e->s.table)->resvs, 0);
+}
+
+static void reservation_expires(void **state)
+{
+	struct env *e = *state;
+	struct answer ans;
+	uint8_t token[8];
+	uint32_t used;
+
+	allocate_pair(e, 1000, token);
+	used = ports_used(e->s.ports, 0) + ports_used(e->s.ports, 1);
+	assert_int_equal(used, 2);
+	env_advance(e, 29000);
+	assert_int_equal(table_stats(e->s.table)->resvs, 1);
+	env_advance(e, 2000);
+	assert_int_equal(table_stats(e->s.table)->resvs, 0);
+	ask_token(e, 1001, 0, token, &ans, 508);
+}
+
+static void quota_486_and_capacity_508(void **state)
+{
+	struct env *e = *state;
+	struct sock_addr relayed;
+	struct answer ans;
+	struct ask a;
+
+	e->conf.turn.allocations_per_user = 2;
+	e->conf.turn.allocations_max = 3;
+	env_start(e, 256);
+	ask_allocate(e, 1000, &relayed);
+	ask_allocate(e, 1001, &relayed);
+	ask_begin(&a, STUN_ALLOCATE, 1002);
+	ask_transport(&a);
+	ask_expect(e, &a, &ans, 486);
+	ask_begin_as(&a, STUN_ALLOCATE, 1003, "bob");
+	ask_transport(&a);
+	ask_expect(e, &a, &ans, 0);
+	ask_begin_as(&a, STUN_ALLOCATE, 1004, "carol");
+	ask_transport(&a);
+	ask_expect(e, &a, &ans, 508);
+	/* a deletion makes room, in both counts */
+	ask_begin(&a, STUN_REFRESH, 1000);
+	stun_put_u32(&a.b, STUN_ATTR_LIFETIME, 0);
+	ask_send(e, &a, &ans);
+	assert_int_equal(ans.code, 0);
+	ask_allocate(e, 1002, &relayed);
+}
+
+static void ports_run_out_508(void **state)
+{
+	struct env *e = *state;
+	struct sock_addr relayed;
+	struct answer ans;
+	struct ask a;
+
+	e->conf.n_relay = 1;
+	e->conf.relay[0].port_min = 50000;
+	e->conf.relay[0].port_max = 50003; /* a pair for each worker */
+	env_start(e, 256);
+	ask_allocate(e, 1000, &relayed);
+	ask_allocate(e, 1001, &relayed);
+	ask_begin(&a, STUN_ALLOCATE, 1002);
+	ask_transport(&a);
+	ask_expect(e, &a, &ans, 508);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, env_setup_started, env_teardown)
+#define T_OWN(f) cmocka_unit_test_setup_teardown(f, env_setup, env_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(unauthenticated_is_challenged_and_nothing_stored),
+		T(unknown_attribute_420),
+		T(no_allocation_437),
+		T(other_user_441),
+		T(what_is_no_request_is_counted_only),
+		T(fingerprint_only_if_asked),
+		T(allocate_succeeds),
+		T(retransmission_is_answered_alike),
+		T(allocate_bad_requests),
+		T(lifetime_is_bounded),
+		T(allocate_ipv6_and_dual),
+		T_OWN(dual_with_one_family_only),
+		T(even_port_and_reservation),
+		T(reservation_expires),
+		T_OWN(quota_486_and_capacity_508),
+		T_OWN(ports_run_out_508),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
