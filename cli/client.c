@@ -82,8 +82,8 @@ static int send_all(int fd, const char *p, size_t n)
 /* The reply line as JSON, or NULL. */
 static json_t *exchange(struct client *c, const char *method, json_t *params)
 {
-	json_t *req = json_pack("{s:s, s:I, s:s, s:o*}", "jsonrpc", "2.0", "id", ++c->id,
-				"method", method, "params", params);
+	json_t *req = json_pack("{s:s, s:I, s:s, s:o*}", "jsonrpc", "2.0", "id", ++c->id, "method",
+				method, "params", params);
 	char *line = req ? json_dumps(req, JSON_COMPACT) : NULL;
 	json_t *reply = NULL;
 	size_t room = 0;
@@ -104,13 +104,12 @@ static json_t *exchange(struct client *c, const char *method, json_t *params)
 	return reply;
 }
 
-json_t *client_call(struct client *c, const char *method, json_t *params, char *err,
-		    size_t errlen)
+json_t *client_call(struct client *c, const char *method, json_t *params, char *err, size_t errlen)
 {
 	json_t *reply = exchange(c, method, params);
 	json_t *result = json_incref(json_object_get(reply, "result"));
-	const char *why = json_string_value(
-		json_object_get(json_object_get(reply, "error"), "message"));
+	const char *why =
+	    json_string_value(json_object_get(json_object_get(reply, "error"), "message"));
 
 	if (!result && why)
 		snprintf(err, errlen, "the control process refused \"%s\": %s", method, why);

@@ -16,7 +16,6 @@ void client_close(struct client *c);
  * Calls a method and returns its result, a new reference. params is taken over and may be NULL.
  * On failure (no answer within seconds, nonsense, an error reply) NULL, and one sentence in err.
  */
-json_t *client_call(struct client *c, const char *method, json_t *params, char *err,
-		    size_t errlen);
+json_t *client_call(struct client *c, const char *method, json_t *params, char *err, size_t errlen);
 
 #endif

@@ -195,7 +195,9 @@ static int workers_watch(struct cli *cli, struct client *c, unsigned int seconds
 	json_t *before = NULL, *now;
 
 	while ((now = call(c, "workers", NULL))) {
-		if (cli->json) {
+		if (cli->json && !seconds) {
+			print_json(now);
+		} else if (cli->json) { /* one object a line */
 			json_dumpf(now, stdout, JSON_COMPACT);
 			putchar('\n');
 		} else {

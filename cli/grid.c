@@ -136,8 +136,8 @@ static void pad(size_t n, FILE *out)
 }
 
 /* Prints one line of the row and moves each cell on to its rest. True if more is left. */
-static bool line_print(const struct grid *g, size_t indent, const size_t *width,
-		       const char **rest, FILE *out)
+static bool line_print(const struct grid *g, size_t indent, const size_t *width, const char **rest,
+		       FILE *out)
 {
 	bool more = false;
 	size_t owed = indent; /* spaces held back, so that no line ends in them */

@@ -58,7 +58,8 @@ static const char *members(const json_t *o, char *buf, size_t len)
 	size_t used = 0;
 
 	snprintf(buf, len, "none");
-	json_object_foreach((json_t *)o, key, value) {
+	json_object_foreach((json_t *)o, key, value)
+	{
 		if (!json_integer_value(value) || used >= len)
 			continue;
 		used += (size_t)snprintf(buf + used, len - used, "%s%s %s", used ? ", " : "", key,
@@ -75,9 +76,9 @@ static void status_dataplane(const json_t *dp, char *buf, size_t len)
 		snprintf(buf, len, "not attached");
 		return;
 	}
-	snprintf(buf, len,
-		 "attached: process %lld, up %s, %lld worker%s, ABI %lld, generation %s",
-		 (long long)get_int(dp, "pid"), unit_seconds(get_int(dp, "uptime_s"), up, sizeof(up)),
+	snprintf(buf, len, "attached: process %lld, up %s, %lld worker%s, ABI %lld, generation %s",
+		 (long long)get_int(dp, "pid"),
+		 unit_seconds(get_int(dp, "uptime_s"), up, sizeof(up)),
 		 (long long)get_int(dp, "workers"), get_int(dp, "workers") == 1 ? "" : "s",
 		 (long long)get_int(dp, "abi"), get_str(dp, "generation"));
 }
@@ -131,7 +132,8 @@ static int64_t counter(const json_t *worker, const char *name)
 {
 	const json_t *v = json_object_get(worker, name);
 
-	return json_integer_value(v ? v : json_object_get(json_object_get(worker, "counters"), name));
+	return json_integer_value(v ? v
+				    : json_object_get(json_object_get(worker, "counters"), name));
 }
 
 static const char *counted(const struct worker_pair *w, const char *name, char *buf, size_t len)
@@ -160,8 +162,8 @@ static const char *idle_share(const struct worker_pair *w, char *buf, size_t len
 static void workers_traffic(const struct worker_pair *w, size_t n, FILE *out)
 {
 	static const struct grid_col cols[] = {
-		{ "WORKER", 1, 0 }, { "CPU", 1, 0 },	  { "SESSIONS", 1, 0 },
-		{ "RX", 1, 0 },	    { "TX", 1, 0 },	  { "TO PEERS", 1, 0 },
+		{ "WORKER", 1, 0 },	{ "CPU", 1, 0 },     { "SESSIONS", 1, 0 },
+		{ "RX", 1, 0 },		{ "TX", 1, 0 },	     { "TO PEERS", 1, 0 },
 		{ "TO CLIENTS", 1, 0 }, { "DROPPED", 1, 0 }, { "IDLE", 1, 0 },
 	};
 	static const char *const name[] = { "rx", "tx", "relay_to_peer", "relay_to_client",
@@ -192,8 +194,7 @@ static void workers_inside(const struct worker_pair *w, size_t n, FILE *out)
 		{ "COMMANDS", 1, 0 },	{ "HANDED OUT", 1, 0 }, { "HANDED IN", 1, 0 },
 		{ "MBUFS FREE", 1, 0 }, { "HELD", 1, 0 },
 	};
-	static const char *const name[] = { "punt", "reply", "cmd", "handover_out",
-					    "handover_in" };
+	static const char *const name[] = { "punt", "reply", "cmd", "handover_out", "handover_in" };
 	struct grid *g = grid_new(cols, N_COLS(cols));
 
 	for (size_t i = 0; i < n; i++) {
@@ -227,8 +228,8 @@ void show_workers(const json_t *result, const json_t *before, FILE *out)
 		w[i].now = json_array_get(list, i);
 		w[i].before = json_array_get(json_object_get(before, "workers"), i);
 		if (w[i].before)
-			w[i].seconds = (double)(get_int(result, "time_us") -
-						get_int(before, "time_us")) / 1e6;
+			w[i].seconds =
+			    (double)(get_int(result, "time_us") - get_int(before, "time_us")) / 1e6;
 	}
 	workers_traffic(w, n, out);
 	fputc('\n', out);
@@ -241,15 +242,16 @@ void show_workers(const json_t *result, const json_t *before, FILE *out)
 static void ports_traffic(const json_t *list, FILE *out)
 {
 	static const struct grid_col cols[] = {
-		{ "PORT", 0, 16 },  { "LINK", 0, 0 },	   { "SPEED", 1, 0 },
-		{ "RX", 1, 0 },	    { "RX BYTES", 1, 0 },  { "MISSED", 1, 0 },
-		{ "TX", 1, 0 },	    { "TX BYTES", 1, 0 },  { "NOT TAKEN", 1, 0 },
+		{ "PORT", 0, 16 }, { "LINK", 0, 0 },	 { "SPEED", 1, 0 },
+		{ "RX", 1, 0 },	   { "RX BYTES", 1, 0 }, { "MISSED", 1, 0 },
+		{ "TX", 1, 0 },	   { "TX BYTES", 1, 0 }, { "NOT TAKEN", 1, 0 },
 	};
 	struct grid *g = grid_new(cols, N_COLS(cols));
 	size_t i;
 	json_t *p;
 
-	json_array_foreach(list, i, p) {
+	json_array_foreach(list, i, p)
+	{
 		const json_t *info = json_object_get(p, "info");
 		const json_t *t = json_object_get(json_object_get(p, "traffic"), "total");
 		char speed[UNIT_STR_MAX], rx[UNIT_STR_MAX], rxb[UNIT_STR_MAX], missed[UNIT_STR_MAX];
@@ -300,8 +302,7 @@ void show_ports(const json_t *result, FILE *out)
 	if (!attached(result, out))
 		return;
 	ports_traffic(list, out);
-	json_array_foreach(list, i, p)
-		port_detail(json_object_get(p, "info"), out);
+	json_array_foreach(list, i, p) port_detail(json_object_get(p, "info"), out);
 }
 
 /* ---- sessions ---- */
@@ -312,10 +313,10 @@ static const char *relayed(const json_t *session, char *buf, size_t len)
 	json_t *addr;
 
 	snprintf(buf, len, "-");
-	json_array_foreach(json_object_get(session, "relayed"), i, addr)
-		if (used < len && json_is_string(addr))
-			used += (size_t)snprintf(buf + used, len - used, "%s%s", used ? " " : "",
-						 json_string_value(addr));
+	json_array_foreach(json_object_get(session, "relayed"), i,
+			   addr) if (used < len && json_is_string(addr)) used +=
+	    (size_t)snprintf(buf + used, len - used, "%s%s", used ? " " : "",
+			     json_string_value(addr));
 	return buf;
 }
 
@@ -329,13 +330,15 @@ static void sessions_peers(const json_t *list, FILE *out)
 	size_t i, j;
 	json_t *s, *p;
 
-	json_array_foreach(list, i, s) {
+	json_array_foreach(list, i, s)
+	{
 		const char *client = get_str(s, "client");
 
 		json_array_foreach(json_object_get(s, "permissions"), j, p)
-			grid_row(g, client, "permission", get_str(p, "peer"),
-				 unit_seconds(get_int(p, "expires_s"), left, sizeof(left)));
-		json_array_foreach(json_object_get(s, "channels"), j, p) {
+		    grid_row(g, client, "permission", get_str(p, "peer"),
+			     unit_seconds(get_int(p, "expires_s"), left, sizeof(left)));
+		json_array_foreach(json_object_get(s, "channels"), j, p)
+		{
 			snprintf(what, sizeof(what), "channel %s", get_str(p, "channel"));
 			grid_row(g, client, what, get_str(p, "peer"),
 				 unit_seconds(get_int(p, "expires_s"), left, sizeof(left)));
@@ -348,9 +351,8 @@ static void sessions_peers(const json_t *list, FILE *out)
 void show_sessions(const json_t *result, bool peers, FILE *out)
 {
 	static const struct grid_col cols[] = {
-		{ "USER", 0, 16 },   { "CLIENT", 0, 21 }, { "RELAYED", 0, 21 },
-		{ "WORKER", 1, 0 },  { "EXPIRES", 1, 0 }, { "PERMS", 1, 0 },
-		{ "CHANS", 1, 0 },
+		{ "USER", 0, 16 },   { "CLIENT", 0, 21 }, { "RELAYED", 0, 21 }, { "WORKER", 1, 0 },
+		{ "EXPIRES", 1, 0 }, { "PERMS", 1, 0 },	  { "CHANS", 1, 0 },
 	};
 	const json_t *list = json_object_get(result, "sessions");
 	struct grid *g;
@@ -362,7 +364,8 @@ void show_sessions(const json_t *result, bool peers, FILE *out)
 		return;
 	}
 	g = grid_new(cols, N_COLS(cols));
-	json_array_foreach(list, i, s) {
+	json_array_foreach(list, i, s)
+	{
 		char addrs[TEXT_MAX], worker[UNIT_STR_MAX], left[UNIT_STR_MAX];
 		char perms[UNIT_STR_MAX], chans[UNIT_STR_MAX];
 
@@ -423,8 +426,8 @@ void show_drops(const json_t *result, bool all, FILE *out)
 			 get_str(row[i].drop, "severity"), get_str(row[i].drop, "name"),
 			 get_str(row[i].drop, "help"));
 	if (attached(result, out)) {
-		grid_row(g, unit_exact(get_int(result, "total"), count, sizeof(count)), "", "in all",
-			 "");
+		grid_row(g, unit_exact(get_int(result, "total"), count, sizeof(count)), "",
+			 "in all", "");
 		grid_print(g, 0, out);
 	} else {
 		grid_free(g);
@@ -437,16 +440,19 @@ void show_drops(const json_t *result, bool all, FILE *out)
 /* Total is column 0, worker w column w + 1. */
 static const json_t *account_of(const json_t *result, size_t col)
 {
-	return col == 0 ? json_object_get(result, "total") :
-			  json_array_get(json_object_get(result, "workers"), col - 1);
+	return col == 0 ? json_object_get(result, "total")
+			: json_array_get(json_object_get(result, "workers"), col - 1);
 }
 
 static void accounting_block(const json_t *result, size_t first, size_t n, FILE *out)
 {
 	static const char *const line[][2] = {
-		{ "rx", "received" },	      { "made", "+ made here" },
-		{ "tx", "- sent" },	      { "consumed", "- consumed" },
-		{ "dropped", "- dropped" },   { "held", "- held" },
+		{ "rx", "received" },
+		{ "made", "+ made here" },
+		{ "tx", "- sent" },
+		{ "consumed", "- consumed" },
+		{ "dropped", "- dropped" },
+		{ "held", "- held" },
 		{ "difference", "= difference" },
 	};
 	struct grid_col cols[ACCOUNT_COLS + 1] = { { "", 0, 0 } };
@@ -485,5 +491,6 @@ void show_accounting(const json_t *result, FILE *out)
 	}
 	if (get_int(json_object_get(result, "total"), "difference"))
 		fputs("\nCounters are read while traffic goes on; a difference that stays at rest "
-		      "is an error.\n", out);
+		      "is an error.\n",
+		      out);
 }

@@ -15,8 +15,11 @@ static const char *si(double v, const char *unit, char *buf, size_t len)
 	/* 999.5 would be printed as 1000 */
 	for (; v >= 999.5 && i < sizeof(prefix) / sizeof(prefix[0]) - 1; i++)
 		v /= 1000;
-	snprintf(buf, len, "%.*f%s%s%s", i == 0 || v >= 99.95 ? 0 : v >= 9.995 ? 1 : 2, v,
-		 *prefix[i] || *unit ? " " : "", prefix[i], unit);
+	snprintf(buf, len, "%.*f%s%s%s",
+		 i == 0 || v >= 99.95 ? 0
+		 : v >= 9.995	      ? 1
+				      : 2,
+		 v, *prefix[i] || *unit ? " " : "", prefix[i], unit);
 	return buf;
 }
 

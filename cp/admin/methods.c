@@ -30,25 +30,26 @@ static json_t *dataplane_json(const struct server *s)
 	if (!r)
 		return json_pack("{s:b}", "attached", 0);
 	snprintf(generation, sizeof(generation), "%016" PRIx64, r->generation);
-	return json_pack("{s:b, s:b, s:o, s:o, s:s, s:o, s:o}", "attached", 1, "replaying",
-			 dplink_replaying(s->link), "pid", integer(r->pid), "workers",
-			 integer(dplink_n_workers(s->link)), "generation", generation, "abi",
-			 integer(r->abi_version), "uptime_s",
-			 integer(server_now(s) > r->start_time ? server_now(s) - r->start_time : 0));
+	return json_pack(
+	    "{s:b, s:b, s:o, s:o, s:s, s:o, s:o}", "attached", 1, "replaying",
+	    dplink_replaying(s->link), "pid", integer(r->pid), "workers",
+	    integer(dplink_n_workers(s->link)), "generation", generation, "abi",
+	    integer(r->abi_version), "uptime_s",
+	    integer(server_now(s) > r->start_time ? server_now(s) - r->start_time : 0));
 }
 
 static json_t *allocations_json(const struct server *s)
 {
 	const struct table_stats *t = table_stats(s->table);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "count", integer(t->allocs), "max", integer(t->allocs_max), "permissions",
-			 integer(t->perms), "permissions_max", integer(t->perms_max), "channels",
-			 integer(t->chans), "channels_max", integer(t->chans_max), "reservations",
-			 integer(t->resvs), "reservations_max", integer(t->resvs_max), "kept",
-			 integer(t->kept), "made", integer(s->stats.allocs_made), "expired",
-			 integer(s->stats.allocs_expired), "deleted", integer(s->stats.allocs_deleted),
-			 "refused", integer(s->stats.allocs_refused));
+	return json_pack(
+	    "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "count",
+	    integer(t->allocs), "max", integer(t->allocs_max), "permissions", integer(t->perms),
+	    "permissions_max", integer(t->perms_max), "channels", integer(t->chans), "channels_max",
+	    integer(t->chans_max), "reservations", integer(t->resvs), "reservations_max",
+	    integer(t->resvs_max), "kept", integer(t->kept), "made", integer(s->stats.allocs_made),
+	    "expired", integer(s->stats.allocs_expired), "deleted",
+	    integer(s->stats.allocs_deleted), "refused", integer(s->stats.allocs_refused));
 }
 
 static json_t *requests_json(const struct server *s)
@@ -85,10 +86,10 @@ static json_t *lost_json(const struct server *s)
 {
 	const struct dplink_stats *l = dplink_stats(s->link);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "requests_malformed", integer(s->stats.bad_stun),
-			 "requests_too_old", integer(s->stats.too_old), "events_stale",
-			 integer(l->events_stale), "commands_ring_full", integer(l->commands_full),
-			 "replies_ring_full", integer(l->replies_full));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "requests_malformed",
+			 integer(s->stats.bad_stun), "requests_too_old", integer(s->stats.too_old),
+			 "events_stale", integer(l->events_stale), "commands_ring_full",
+			 integer(l->commands_full), "replies_ring_full", integer(l->replies_full));
 }
 
 static json_t *link_json(const struct server *s)
@@ -109,9 +110,10 @@ static json_t *status(void *ctx, const json_t *params, struct rpc_error *err)
 	(void)err;
 	return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o}",
 			 "version", FAIRLEAD_VERSION, "pid", (int)getpid(), "uptime_s",
-			 integer((s->now_ms - s->start_ms) / 1000), "config", rpc_text(s->conf->file),
-			 "dataplane", dataplane_json(s), "allocations", allocations_json(s),
-			 "users", "active", integer(table_stats(s->table)->users), "allocations_max",
+			 integer((s->now_ms - s->start_ms) / 1000), "config",
+			 rpc_text(s->conf->file), "dataplane", dataplane_json(s), "allocations",
+			 allocations_json(s), "users", "active",
+			 integer(table_stats(s->table)->users), "allocations_max",
 			 integer(s->conf->turn.allocations_per_user), "requests", requests_json(s),
 			 "replies", replies_json(s), "lost", lost_json(s), "link", link_json(s),
 			 "peers_denied", integer(s->stats.peers_denied));
@@ -181,14 +183,14 @@ static json_t *session_json(const struct server *s, const struct table_alloc *a)
 {
 	static const char *const transport[] = { "udp", "tcp", "tls" };
 	const struct config_listener *l =
-		a->leg.listener < s->conf->n_listener ? &s->conf->listener[a->leg.listener] : NULL;
+	    a->leg.listener < s->conf->n_listener ? &s->conf->listener[a->leg.listener] : NULL;
 	const uint32_t age = server_now(s) > a->created ? server_now(s) - a->created : 0;
 
 	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "user",
 			 rpc_text(a->user), "client", sock_addr_json(&a->leg.client), "listener",
 			 l ? sock_addr_json(&l->addr) : json_null(), "transport",
-			 l ? transport[l->transport] : "-", "relayed", relayed_json(s, a),
-			 "worker", integer(a->worker), "slot", integer(a->sid.slot), "age_s", integer(age),
+			 l ? transport[l->transport] : "-", "relayed", relayed_json(s, a), "worker",
+			 integer(a->worker), "slot", integer(a->sid.slot), "age_s", integer(age),
 			 "expires_s", seconds_left(s, table_alloc_expiry(a)), "permissions",
 			 permissions_json(s, a), "channels", channels_json(s, a));
 }
@@ -238,7 +240,8 @@ static json_t *sessions(void *ctx, const json_t *params, struct rpc_error *err)
 		if (!user || memcmp(a->user_id, id, sizeof(id)) == 0)
 			json_array_append_new(list, session_json(s, a));
 	}
-	return json_pack("{s:o, s:o}", "sessions", list, "cursor", a ? integer(cursor) : json_null());
+	return json_pack("{s:o, s:o}", "sessions", list, "cursor",
+			 a ? integer(cursor) : json_null());
 }
 
 /* ---- counters ---- */
@@ -280,8 +283,8 @@ static json_t *accounting(void *ctx, const json_t *params, struct rpc_error *err
 }
 
 const struct rpc_method rpc_methods[RPC_METHODS] = {
-	{ "status", status }, { "workers", workers }, { "ports", ports },
-	{ "sessions", sessions }, { "drops", drops }, { "accounting", accounting },
+	{ "status", status },	  { "workers", workers }, { "ports", ports },
+	{ "sessions", sessions }, { "drops", drops },	  { "accounting", accounting },
 };
 
 struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size_t errlen)
@@ -290,6 +293,6 @@ struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size
 		.clients = 32, .line = 65536, .output = 262144, .idle_ms = 60000
 	};
 
-	return rpc_open(base, s->conf->control.socket, &limits, rpc_methods,
-			RPC_METHODS, s, err, errlen);
+	return rpc_open(base, s->conf->control.socket, &limits, rpc_methods, RPC_METHODS, s, err,
+			errlen);
 }

@@ -121,7 +121,8 @@ static void write_link(struct evbuffer *out, const struct server *s)
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		single(out, row[i].name, "counter", row[i].help, row[i].value);
-	family(out, "lost_total", "counter", "what went no further in the control process, and why");
+	family(out, "lost_total", "counter",
+	       "what went no further in the control process, and why");
 	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
 		evbuffer_add_printf(out, "fairlead_lost_total{what=\"%s\"} %" PRIu64 "\n",
 				    lost[i].what, lost[i].value);
@@ -153,11 +154,11 @@ static void write_drops(struct evbuffer *out, const struct stats_counters *c, ui
 	for (int i = 0; i < DROP_MAX; i++)
 		for (uint32_t w = 0; w < n; w++)
 			evbuffer_add_printf(
-				out,
-				"fairlead_worker_dropped_total{worker=\"%u\",reason=\"%s\","
-				"severity=\"%s\"} %" PRIu64 "\n",
-				w, drop_desc[i].name, stats_severity(drop_desc[i].severity),
-				c[w].drop[i]);
+			    out,
+			    "fairlead_worker_dropped_total{worker=\"%u\",reason=\"%s\","
+			    "severity=\"%s\"} %" PRIu64 "\n",
+			    w, drop_desc[i].name, stats_severity(drop_desc[i].severity),
+			    c[w].drop[i]);
 }
 
 static void write_workers(struct evbuffer *out, const struct dplink *l)
@@ -206,8 +207,8 @@ static void write_port_traffic(struct evbuffer *out, const struct dplink *l, uin
 	}
 }
 
-static void write_traffic(struct evbuffer *out, const struct dplink *l,
-			  char name[][LABEL_MAX], uint32_t n)
+static void write_traffic(struct evbuffer *out, const struct dplink *l, char name[][LABEL_MAX],
+			  uint32_t n)
 {
 	static const struct {
 		const char *metric, *help;

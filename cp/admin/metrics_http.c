@@ -44,8 +44,7 @@ bool metrics_start(const struct server *s, struct event_base *base, struct metri
 	if (*m)
 		**m = (struct metrics){ .server = s, .http = evhttp_new(base) };
 	ip_format(&c->metrics_addr, addr, sizeof(addr));
-	if (!*m || !(*m)->http ||
-	    evhttp_bind_socket((*m)->http, addr, c->metrics_port) < 0) {
+	if (!*m || !(*m)->http || evhttp_bind_socket((*m)->http, addr, c->metrics_port) < 0) {
 		snprintf(err, errlen,
 			 "cannot serve metrics at %s port %u (control.metrics-address): %s", addr,
 			 c->metrics_port, strerror(errno));

@@ -161,8 +161,8 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 	}
 	c = calloc(1, sizeof(*c));
 	if (c)
-		c->bev = bufferevent_socket_new(evconnlistener_get_base(l), fd,
-						BEV_OPT_CLOSE_ON_FREE);
+		c->bev =
+		    bufferevent_socket_new(evconnlistener_get_base(l), fd, BEV_OPT_CLOSE_ON_FREE);
 	if (!c || !c->bev) {
 		free(c);
 		close(fd);
@@ -270,14 +270,14 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 		return NULL;
 	r = calloc(1, sizeof(*r));
 	if (r) {
-		*r = (struct rpc){ .limits = *limits, .methods = methods, .n_methods = n,
-				   .ctx = ctx };
+		*r = (struct rpc){
+			.limits = *limits, .methods = methods, .n_methods = n, .ctx = ctx
+		};
 		snprintf(r->path, sizeof(r->path), "%s", path);
 		LIST_INIT(&r->clients);
 		r->retry = evtimer_new(base, accept_again, r);
-		r->listener = evconnlistener_new(base, client_accept, r,
-						 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-						 0, fd);
+		r->listener = evconnlistener_new(
+		    base, client_accept, r, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	}
 	if (!r || !r->retry || !r->listener) {
 		if (!r || !r->listener)

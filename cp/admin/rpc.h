@@ -70,7 +70,7 @@ char *rpc_answer(const struct rpc_method *methods, size_t n, void *ctx, const ch
 
 /* Fills *err; returns NULL, so that a method can return it. */
 json_t *rpc_fail(struct rpc_error *err, enum rpc_code code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* A string that may not be UTF-8, or was cut inside a character: what is wrong becomes '?'. */
 json_t *rpc_text(const char *s);

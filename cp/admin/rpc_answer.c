@@ -82,8 +82,8 @@ static const char *request_fault(const json_t *req)
 	return NULL;
 }
 
-static json_t *method_run(const struct rpc_method *methods, size_t n, void *ctx,
-			  const json_t *req, struct rpc_error *err)
+static json_t *method_run(const struct rpc_method *methods, size_t n, void *ctx, const json_t *req,
+			  struct rpc_error *err)
 {
 	const char *name = json_string_value(json_object_get(req, "method"));
 	const json_t *params = json_object_get(req, "params");

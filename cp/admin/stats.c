@@ -25,8 +25,7 @@ bool stats_worker(const struct dplink *l, uint32_t worker, struct stats_counters
 	return true;
 }
 
-bool stats_port(const struct dplink *l, uint32_t worker, uint32_t port,
-		struct stats_port *out)
+bool stats_port(const struct dplink *l, uint32_t worker, uint32_t port, struct stats_port *out)
 {
 	const struct ctl_port_counters *p = dplink_port_counters(l, worker, port);
 

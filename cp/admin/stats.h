@@ -32,8 +32,7 @@ struct stats_account {
 
 /* Copies; false, and zeroes, if there is no such worker or port, or no dataplane. */
 bool stats_worker(const struct dplink *l, uint32_t worker, struct stats_counters *out);
-bool stats_port(const struct dplink *l, uint32_t worker, uint32_t port,
-		struct stats_port *out);
+bool stats_port(const struct dplink *l, uint32_t worker, uint32_t port, struct stats_port *out);
 
 /*
  * Copies what the service thread knows of a port, strings terminated. False, and zeroes, if it

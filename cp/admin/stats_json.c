@@ -30,9 +30,10 @@ static json_t *worker_json(const struct dplink *l, uint32_t w)
 	stats_worker(l, w, &c);
 	for (int i = 0; i < CNT_MAX; i++)
 		json_object_set_new(counters, counter_desc[i].name, integer(c.cnt[i]));
-	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o}", "worker", (int)w, "cpu", (json_int_t)geo->cpu,
-			 "sessions_max", (json_int_t)geo->sessions_max, "peers_max", (json_int_t)geo->peers_max,
-			 "dropped", (json_int_t)stats_account(&c).dropped, "counters", counters);
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o}", "worker", (int)w, "cpu",
+			 (json_int_t)geo->cpu, "sessions_max", (json_int_t)geo->sessions_max,
+			 "peers_max", (json_int_t)geo->peers_max, "dropped",
+			 (json_int_t)stats_account(&c).dropped, "counters", counters);
 }
 
 json_t *stats_json_workers(const struct dplink *l)
@@ -84,14 +85,13 @@ static json_t *port_info_json(const struct dplink *l, uint32_t port)
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p.mac[0], p.mac[1], p.mac[2],
 		 p.mac[3], p.mac[4], p.mac[5]);
 	return json_pack(
-		"{s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:I}",
-		"name", rpc_text(p.name), "driver", rpc_text(p.driver), "link_up", p.link_up != 0,
-		"speed_mbps", (json_int_t)p.speed_mbps, "mtu", (json_int_t)p.mtu, "vlan",
-		(json_int_t)p.vlan, "rx_queues", (json_int_t)p.rx_queues, "tx_queues",
-		(json_int_t)p.tx_queues, "mac", mac, "steering", rpc_text(p.steering), "offloads",
-		rpc_text(p.offloads), "rx_missed", (json_int_t)p.rx_missed, "rx_nombuf",
-		(json_int_t)p.rx_nombuf, "rx_errors", (json_int_t)p.rx_errors, "tx_errors",
-		(json_int_t)p.tx_errors);
+	    "{s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:I}", "name",
+	    rpc_text(p.name), "driver", rpc_text(p.driver), "link_up", p.link_up != 0, "speed_mbps",
+	    (json_int_t)p.speed_mbps, "mtu", (json_int_t)p.mtu, "vlan", (json_int_t)p.vlan,
+	    "rx_queues", (json_int_t)p.rx_queues, "tx_queues", (json_int_t)p.tx_queues, "mac", mac,
+	    "steering", rpc_text(p.steering), "offloads", rpc_text(p.offloads), "rx_missed",
+	    (json_int_t)p.rx_missed, "rx_nombuf", (json_int_t)p.rx_nombuf, "rx_errors",
+	    (json_int_t)p.rx_errors, "tx_errors", (json_int_t)p.tx_errors);
 }
 
 json_t *stats_json_ports(const struct dplink *l)
@@ -124,11 +124,10 @@ json_t *stats_json_drops(const struct dplink *l)
 			json_array_append_new(each, integer(c[w].drop[i]));
 		}
 		all += sum;
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o, s:o}", "name",
-						      drop_desc[i].name, "severity",
-						      stats_severity(drop_desc[i].severity),
-						      "help", drop_desc[i].help, "total",
-						      integer(sum), "workers", each));
+		json_array_append_new(
+		    list, json_pack("{s:s, s:s, s:s, s:o, s:o}", "name", drop_desc[i].name,
+				    "severity", stats_severity(drop_desc[i].severity), "help",
+				    drop_desc[i].help, "total", integer(sum), "workers", each));
 	}
 	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "total", integer(all),
 			 "drops", list);

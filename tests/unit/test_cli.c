@@ -99,7 +99,8 @@ static void test_grid_terminal(void **state)
 	FILE *out = capture();
 
 	(void)state;
-	grid_row(g, "\033[2J\n\x7f\xc2\x9b" "1m \xc2\xa3");
+	grid_row(g, "\033[2J\n\x7f\xc2\x9b"
+		    "1m \xc2\xa3");
 	grid_print(g, 0, out);
 	expect(out, "USER\n?[2J????1m \xc2\xa3\n");
 }
@@ -274,9 +275,10 @@ static void test_sessions(void **state)
 static void test_sessions_wide(void **state)
 {
 	const char *addr = "[2001:db8:1111:2222:3333:4444:5555:6666]:65535";
-	json_t *r = json_pack("{s:n, s:[{s:s, s:s, s:[s, s], s:i, s:i}]}", "cursor", "sessions",
-			      "user", "a.very.long.user.name.indeed@ims.mnc001.mcc001.3gppnetwork.org",
-			      "client", addr, "relayed", addr, addr, "worker", 63, "expires_s", 3599);
+	json_t *r =
+	    json_pack("{s:n, s:[{s:s, s:s, s:[s, s], s:i, s:i}]}", "cursor", "sessions", "user",
+		      "a.very.long.user.name.indeed@ims.mnc001.mcc001.3gppnetwork.org", "client",
+		      addr, "relayed", addr, addr, "worker", 63, "expires_s", 3599);
 	FILE *out = capture();
 
 	(void)state;
@@ -287,11 +289,11 @@ static void test_sessions_wide(void **state)
 	json_decref(r);
 }
 
-#define DROPS                                                                                    \
-	"{\"attached\":true,\"total\":1240,\"drops\":["                                          \
-	"{\"name\":\"vlan\",\"severity\":\"info\",\"help\":\"other tag\",\"total\":0},"          \
-	"{\"name\":\"udp_port\",\"severity\":\"info\",\"help\":\"no listener\",\"total\":3},"    \
-	"{\"name\":\"no_mbuf\",\"severity\":\"error\",\"help\":\"no buffers\",\"total\":1234},"  \
+#define DROPS                                                                                   \
+	"{\"attached\":true,\"total\":1240,\"drops\":["                                         \
+	"{\"name\":\"vlan\",\"severity\":\"info\",\"help\":\"other tag\",\"total\":0},"         \
+	"{\"name\":\"udp_port\",\"severity\":\"info\",\"help\":\"no listener\",\"total\":3},"   \
+	"{\"name\":\"no_mbuf\",\"severity\":\"error\",\"help\":\"no buffers\",\"total\":1234}," \
 	"{\"name\":\"tx_full\",\"severity\":\"warn\",\"help\":\"queue full\",\"total\":3}]}"
 
 static void test_drops(void **state)
@@ -327,17 +329,18 @@ static void test_accounting(void **state)
 
 	(void)state;
 	show_accounting(r, out);
-	expect(out, "                  TOTAL   WORKER 0\n"
-		    "received      1,000,000  1,000,000\n"
-		    "+ made here          50         50\n"
-		    "- sent          999,000    999,000\n"
-		    "- consumed          900        900\n"
-		    "- dropped           142        142\n"
-		    "- held                7          7\n"
-		    "= difference          1          1\n"
-		    "\n"
-		    "Counters are read while traffic goes on; a difference that stays at rest is an "
-		    "error.\n");
+	expect(out,
+	       "                  TOTAL   WORKER 0\n"
+	       "received      1,000,000  1,000,000\n"
+	       "+ made here          50         50\n"
+	       "- sent          999,000    999,000\n"
+	       "- consumed          900        900\n"
+	       "- dropped           142        142\n"
+	       "- held                7          7\n"
+	       "= difference          1          1\n"
+	       "\n"
+	       "Counters are read while traffic goes on; a difference that stays at rest is an "
+	       "error.\n");
 	json_decref(r);
 }
 
@@ -350,7 +353,8 @@ static void test_many_workers(void **state)
 
 	(void)state;
 	for (int w = 0; w < 64; w++)
-		json_array_append_new(list, json_pack("{s:I, s:I}", "rx", INT64_MAX, "tx", INT64_MAX));
+		json_array_append_new(list,
+				      json_pack("{s:I, s:I}", "rx", INT64_MAX, "tx", INT64_MAX));
 	r = json_pack("{s:b, s:O, s:{s:I}}", "attached", 1, "workers", list, "total", "rx",
 		      INT64_MAX);
 	show_accounting(r, out);
@@ -388,20 +392,13 @@ static void test_away(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_units),
-		cmocka_unit_test(test_grid),
-		cmocka_unit_test(test_grid_terminal),
-		cmocka_unit_test(test_status),
-		cmocka_unit_test(test_status_away),
-		cmocka_unit_test(test_workers),
-		cmocka_unit_test(test_workers_rates),
-		cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_sessions),
-		cmocka_unit_test(test_sessions_wide),
-		cmocka_unit_test(test_drops),
-		cmocka_unit_test(test_accounting),
-		cmocka_unit_test(test_many_workers),
-		cmocka_unit_test(test_away),
+		cmocka_unit_test(test_units),	      cmocka_unit_test(test_grid),
+		cmocka_unit_test(test_grid_terminal), cmocka_unit_test(test_status),
+		cmocka_unit_test(test_status_away),   cmocka_unit_test(test_workers),
+		cmocka_unit_test(test_workers_rates), cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_sessions),      cmocka_unit_test(test_sessions_wide),
+		cmocka_unit_test(test_drops),	      cmocka_unit_test(test_accounting),
+		cmocka_unit_test(test_many_workers),  cmocka_unit_test(test_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

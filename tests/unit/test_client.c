@@ -129,7 +129,8 @@ static void test_not_there(void **state)
 	server_kill();
 	assert_null(client_open(path, err, sizeof(err)));
 	snprintf(want, sizeof(want),
-		 "cannot reach the control process at %s: Connection refused; is it running?", path);
+		 "cannot reach the control process at %s: Connection refused; is it running?",
+		 path);
 	assert_string_equal(err, want);
 }
 

@@ -28,8 +28,8 @@ struct fixture {
 /* ---- a link that is not attached ---- */
 
 static const struct dplink_stats link_stats = { .commands_full = 4 };
-const char *const server_method_name[SERVER_METHODS] = { "allocate", "refresh",
-							 "create_permission", "channel_bind" };
+const char *const server_method_name[SERVER_METHODS] = { "allocate", "refresh", "create_permission",
+							 "channel_bind" };
 
 const struct dplink_stats *dplink_stats(const struct dplink *l)
 {
@@ -172,7 +172,7 @@ static json_t *call(struct fixture *f, const char *method, json_t *params, int *
 
 	if (code)
 		*code = (int)json_integer_value(
-			json_object_get(json_object_get(reply, "error"), "code"));
+		    json_object_get(json_object_get(reply, "error"), "code"));
 	json_decref(reply);
 	json_decref(req);
 	free(text);
@@ -238,15 +238,17 @@ static unsigned int read_pages(struct fixture *f, const char *user, int limit, u
 	unsigned int n = 0;
 
 	while (json_is_integer(cursor)) {
-		json_t *page = call(f, "sessions",
-				    json_pack("{s:o, s:i, s:s*}", "cursor", cursor, "limit", limit,
-					      "user", user), NULL);
+		json_t *page = call(
+		    f, "sessions",
+		    json_pack("{s:o, s:i, s:s*}", "cursor", cursor, "limit", limit, "user", user),
+		    NULL);
 		json_t *list = json_object_get(page, "sessions"), *s;
 		size_t i;
 
 		assert_non_null(page);
 		assert_in_range(json_array_size(list), 0, limit);
-		json_array_foreach(list, i, s) {
+		json_array_foreach(list, i, s)
+		{
 			const char *client = json_string_value(json_object_get(s, "client"));
 
 			seen[atoi(strchr(client, ':') + 1) - 10000]++;
@@ -290,9 +292,9 @@ static void test_unknown_user(void **state)
 static void test_bad_params(void **state)
 {
 	static const char *const bad[] = {
-		"{\"limit\":0}",	"{\"limit\":257}",	   "{\"limit\":\"5\"}",
-		"{\"limit\":1.5}",	"{\"cursor\":-1}",	   "{\"cursor\":4294967296}",
-		"{\"cursor\":\"next\"}", "{\"user\":5}",	   "{\"user\":null}",
+		"{\"limit\":0}",	 "{\"limit\":257}", "{\"limit\":\"5\"}",
+		"{\"limit\":1.5}",	 "{\"cursor\":-1}", "{\"cursor\":4294967296}",
+		"{\"cursor\":\"next\"}", "{\"user\":5}",    "{\"user\":null}",
 	};
 	struct fixture *f = *state;
 
@@ -333,8 +335,8 @@ static void test_status(void **state)
 	expect_json(json_incref(json_object_get(r, "lost")),
 		    "{\"requests_malformed\":0,\"requests_too_old\":3,\"events_stale\":0,"
 		    "\"commands_ring_full\":4,\"replies_ring_full\":0}");
-	assert_int_equal(json_integer_value(json_object_get(json_object_get(r, "allocations"),
-							    "count")), 3);
+	assert_int_equal(
+	    json_integer_value(json_object_get(json_object_get(r, "allocations"), "count")), 3);
 	json_decref(r);
 }
 

@@ -58,7 +58,9 @@ static json_t *refuse(void *ctx, const json_t *params, struct rpc_error *err)
 	return rpc_fail(err, RPC_BAD_PARAMS, "%s", "not \"this\"");
 }
 
-static const struct rpc_method methods[] = { { "echo", echo }, { "big", big }, { "refuse", refuse } };
+static const struct rpc_method methods[] = { { "echo", echo },
+					     { "big", big },
+					     { "refuse", refuse } };
 enum { N_METHODS = sizeof(methods) / sizeof(methods[0]) };
 
 static struct rpc *start(struct fixture *f, uint32_t idle_ms, char *err, size_t errlen)
@@ -184,8 +186,9 @@ static void check_answer(const char *line, const char *want)
 	free(reply);
 }
 
-#define ERR(id, code, text) \
-	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" text "\"}}"
+#define ERR(id, code, text)                                                                        \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" text "\"" \
+											      "}}"
 
 static void test_result(void **state)
 {
@@ -200,17 +203,24 @@ static void test_result(void **state)
 
 static void test_malformed(void **state)
 {
-	static const char *const not_json[] = { "", " ", "{", "}", "nonsense", "{\"a\":1} {}",
-						"{\"a\":1,\"a\":2}", "\"\xff\"", "{\"a\":1e999}" };
-	static const char *const not_request[] = { "5", "\"s\"", "null", "{}", "[]",
-						   "[{\"jsonrpc\":\"2.0\"}]" };
+	static const char *const not_json[] = { "",
+						" ",
+						"{",
+						"}",
+						"nonsense",
+						"{\"a\":1} {}",
+						"{\"a\":1,\"a\":2}",
+						"\"\xff\"",
+						"{\"a\":1e999}" };
+	static const char *const not_request[] = { "5",	 "\"s\"", "null",
+						   "{}", "[]",	  "[{\"jsonrpc\":\"2.0\"}]" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(not_json) / sizeof(not_json[0]); i++)
 		check_answer(not_json[i], ERR("null", "-32700", "not JSON"));
 	for (size_t i = 0; i < sizeof(not_request) / sizeof(not_request[0]); i++) {
-		char *reply = rpc_answer(methods, N_METHODS, NULL, not_request[i],
-					 strlen(not_request[i]));
+		char *reply =
+		    rpc_answer(methods, N_METHODS, NULL, not_request[i], strlen(not_request[i]));
 
 		assert_non_null(strstr(reply, "\"id\":null,\"error\":{\"code\":-32600,"));
 		free(reply);
@@ -218,8 +228,7 @@ static void test_malformed(void **state)
 	check_answer("{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"echo\"}",
 		     ERR("null", "-32600", "\\\"jsonrpc\\\" must be \\\"2.0\\\""));
 	check_answer("{\"jsonrpc\":\"2.0\",\"id\":[1],\"method\":\"echo\"}",
-		     ERR("null", "-32600",
-			 "\\\"id\\\" must be a string, a number or null"));
+		     ERR("null", "-32600", "\\\"id\\\" must be a string, a number or null"));
 	check_answer("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"exit\"}",
 		     ERR("1", "-32601", "no method of that name"));
 	check_answer("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":[1]}",
@@ -277,7 +286,8 @@ static void test_pipelined(void **state)
 	serve(f);
 	fd = dial(f);
 	for (int i = 0; i < 100; i++)
-		sprintf(all + strlen(all), "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"echo\"}\n", i);
+		sprintf(all + strlen(all), "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"echo\"}\n",
+			i);
 	say(f, fd, all);
 	for (int i = 0; i < 100; i++) {
 		sprintf(want, "{\"jsonrpc\":\"2.0\",\"id\":%d,\"result\":\"nothing\"}", i);
@@ -346,7 +356,7 @@ static void test_slow_reader(void **state)
 {
 	static char flood[64 * 45 + 1];
 	struct fixture *f = *state;
-	int small = 4096, fd, sent = 0;
+	int small = 4096, fd;
 	unsigned int stopped;
 	char line[2 * BIG];
 
@@ -356,9 +366,7 @@ static void test_slow_reader(void **state)
 	for (int i = 0; i < 64; i++)
 		strcat(flood, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"big\"}\n");
 	for (int i = 0; i < 200; i++) { /* as many as the socket takes */
-		if (send(fd, flood, strlen(flood), MSG_NOSIGNAL) == (ssize_t)strlen(flood))
-			sent += 64;
-		else
+		if (send(fd, flood, strlen(flood), MSG_NOSIGNAL) != (ssize_t)strlen(flood))
 			break;
 		for (int t = 0; t < 20; t++)
 			turn(f);

@@ -222,7 +222,8 @@ static void test_ports(void **state)
 	json_decref(r);
 }
 
-/* An odd sequence number that never ends, a dead writer, gives null and the traffic all the same. */
+/* An odd sequence number that never ends, a dead writer, gives null and the traffic all the same.
+ */
 static void test_port_torn(void **state)
 {
 	struct ctl_port_info out;
