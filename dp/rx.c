@@ -21,23 +21,6 @@ enum pkt_class {
 	PKT_RELAY,    /* from a peer: p->index is the relay, p->slot the session */
 };
 
-struct ipv4 {
-	uint8_t ver_ihl, tos;
-	struct be16 len, id, frag;
-	uint8_t ttl, proto;
-	uint8_t csum[2];
-	struct be32 src, dst;
-};
-_Static_assert(sizeof(struct ipv4) == IPV4_HDR, "wire format");
-
-struct ipv6 {
-	struct be32 ver_tc_flow;
-	struct be16 len;
-	uint8_t proto, hops;
-	struct ip_addr src, dst;
-};
-_Static_assert(sizeof(struct ipv6) == IPV6_HDR, "wire format");
-
 static enum pkt_class taken(struct worker *w, struct rte_mbuf *m, enum drop reason)
 {
 	pkt_drop(w, m, reason);
@@ -173,7 +156,8 @@ static enum pkt_class ipv4_parse(struct worker *w, struct pkt *p, enum rx_mode m
 		return taken(w, m, DROP_IP_SHORT);
 	if (unlikely(csum != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
 		     (csum == RTE_MBUF_F_RX_IP_CKSUM_BAD ||
-		      csum_fold(csum_bytes(0, h, p->l3_len)) != 0xffff)))
+		      csum_fold(csum_bytes(csum_words(0, h, IPV4_HDR / 4), h + 1,
+					   p->l3_len - IPV4_HDR)) != 0xffff)))
 		return taken(w, m, DROP_IP_CSUM);
 	p->src = ip_from_v4(h->src);
 	p->dst = ip_from_v4(h->dst);

@@ -40,11 +40,16 @@ static inline bool ip_is_v4(const struct ip_addr *a)
 	return memcmp(a->b, mapped, sizeof(mapped)) == 0;
 }
 
+/* Written as two words: read back as words a moment later, parts would stall the store buffer. */
 static inline struct ip_addr ip_from_v4(struct be32 v4)
 {
-	struct ip_addr a = { .b = { [10] = 0xff, [11] = 0xff } };
+	uint64_t w[2] = { 0, UINT64_C(0xffff0000) };
+	struct ip_addr a;
+	uint32_t x;
 
-	memcpy(a.b + 12, v4.b, 4);
+	memcpy(&x, v4.b, 4);
+	w[1] |= (uint64_t)x << 32;
+	memcpy(a.b, w, sizeof(a.b));
 	return a;
 }
 

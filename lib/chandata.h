@@ -46,7 +46,7 @@ static inline int chandata_parse(const uint8_t *p, size_t len, uint16_t *number)
 
 static inline void chandata_write(uint8_t *p, uint16_t number, uint16_t len)
 {
-	struct chandata_hdr h = { be16_make(number), be16_make(len) };
+	uint32_t h = __builtin_bswap32((uint32_t)number << 16 | len);
 
 	memcpy(p, &h, sizeof(h));
 }

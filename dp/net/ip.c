@@ -4,44 +4,6 @@
 
 #include <rte_mbuf.h>
 
-static uint8_t ipv4_write(struct worker *w, uint8_t *p, const struct ip_out *o)
-{
-	uint16_t len = (uint16_t)(IPV4_HDR + o->len), id = 0, csum;
-
-	/* Atomic datagrams need no identification (RFC 6864 4.1). */
-	if (!o->df)
-		id = w->ip_id++;
-	p[0] = 0x45;
-	p[1] = o->tos;
-	memcpy(p + 2, be16_make(len).b, 2);
-	memcpy(p + 4, be16_make(id).b, 2);
-	p[6] = o->df ? 0x40 : 0;
-	p[7] = 0;
-	p[8] = o->ttl;
-	p[9] = o->proto;
-	memset(p + 10, 0, 2);
-	memcpy(p + 12, o->src->b + 12, 4);
-	memcpy(p + 16, o->dst->b + 12, 4);
-	csum = (uint16_t)~csum_fold(csum_bytes(0, p, IPV4_HDR));
-	memcpy(p + 10, &csum, 2);
-	return IPV4_HDR;
-}
-
-uint8_t ip_write(struct worker *w, uint8_t *p, const struct ip_out *o)
-{
-	if (ip_is_v4(o->dst))
-		return ipv4_write(w, p, o);
-	p[0] = (uint8_t)(0x60 | o->tos >> 4);
-	p[1] = (uint8_t)(o->tos << 4);
-	p[2] = p[3] = 0;
-	memcpy(p + 4, be16_make(o->len).b, 2);
-	p[6] = o->proto;
-	p[7] = o->ttl;
-	memcpy(p + 8, o->src->b, 16);
-	memcpy(p + 24, o->dst->b, 16);
-	return IPV6_HDR;
-}
-
 bool ip_send(struct worker *w, struct neigh *n, struct rte_mbuf *m, bool df)
 {
 	if (likely(m->pkt_len <= n->mtu)) {

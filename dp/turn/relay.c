@@ -201,7 +201,8 @@ bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o)
 static uint64_t relay_cut_sum(const struct pkt *p, uint32_t off, uint32_t len)
 {
 	uint32_t start = (uint32_t)p->l2_len + p->l3_len + UDP_HDR, tail = off + len;
-	uint64_t s = csum_bytes(0, pkt_payload(p), off);
+	uint64_t s = off == CHANDATA_HDR_LEN ? csum_words(0, pkt_payload(p), 1) :
+					       csum_bytes(0, pkt_payload(p), off);
 
 	if (unlikely(tail < pkt_payload_len(p))) {
 		uint64_t t = csum_mbuf(0, p->m, start + tail, pkt_payload_len(p) - tail);
@@ -446,7 +447,9 @@ void relay_peer(struct worker *w, struct pkt *p)
 	o.dst = &s->client;
 	o.df = p->v6 ? ip_is_v4(&s->client.ip) && p->l4_len > 1280 - IPV6_HDR : p->df;
 	o.nh = &s->client_nh;
-	o.csum = csum_bytes(s->csum, prefix, o.prefix_len);
+	o.csum = csum_words(s->csum, prefix, 1);
+	if (unlikely(o.prefix_len > CHANDATA_HDR_LEN))
+		o.csum = csum_bytes(o.csum, prefix + 4, o.prefix_len - 4u);
 	relayed = csum_be16(csum_be16(csum_ip(csum_ip(0, &p->src), &p->dst), p->sport), p->dport);
 	o.csum_removed = relayed;
 	if (relay_emit(w, p, &o)) {
