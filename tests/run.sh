@@ -26,7 +26,7 @@ usage()
 	  unit:NAME:release unit:NAME:sanitized    tests/unit, meson's other tests
 	  fuzz:NAME                                tests/fuzz, each on its corpus and then on its own
 	  static:NAME                              tests/check-*.sh, shellcheck, licences
-	  e2e:quickstart e2e:NAME                  conf/quickstart.sh --check, tests/e2e/NAME_test.sh
+	  e2e:check e2e:NAME                       conf/quickstart.sh --check, tests/e2e/NAME_test.sh
 
 	FUZZ_SECONDS=N  time of each fuzzer ($FUZZ_SECONDS)
 	E2E_SECONDS=N   most an end-to-end test may take ($E2E_SECONDS)
@@ -130,7 +130,7 @@ unit()
 	say "unit tests, $kind"
 	while read -r name; do
 		left[$name]=1
-	done < <(meson test -C "$dir" --list 2>/dev/null | grep / | sed 's/.* \/ //')
+	done < <(meson test -C "$dir" --no-suite tree --list 2>/dev/null | grep / | sed 's/.* \/ //')
 	((${#left[@]})) || { none "unit:all:$kind" "there are none"; return; }
 	for name in "${!left[@]}"; do
 		want "unit:$name:$kind" || unset "left[$name]"
@@ -138,7 +138,7 @@ unit()
 	((${#left[@]})) || return 0
 	log=$(log_of "unit:$kind")
 	rm -f "$testlog"
-	meson test -C "$dir" --no-rebuild -t 3 "${!left[@]}" >"$log" 2>&1 </dev/null
+	meson test -C "$dir" --no-suite tree --no-rebuild -t 3 "${!left[@]}" >"$log" 2>&1 </dev/null
 	while read -r name result; do
 		unset "left[$name]"
 		if [[ $result == OK ]]; then
@@ -205,7 +205,7 @@ static()
 	try static:shellcheck scripts
 	for f in tests/check-*.sh; do
 		[[ -f $f ]] || { none static:checks "there is no tests/check-*.sh"; return; }
-		try "static:$(basename "$f" .sh)" bash "$f"
+		try "static:$(basename "$f" .sh)" bash "$f" "$ROOT"
 	done
 }
 
@@ -219,10 +219,10 @@ e2e()
 		[[ -f $f ]] || none e2e:all "there is no tests/e2e/*_test.sh"
 		[[ ! -f $f ]] || ! want "$name" || names+=("$name")
 	done
-	((${#names[@]})) || want e2e:quickstart || return 0
+	((${#names[@]})) || want e2e:check || return 0
 	say "end to end"
 	conf/quickstart.sh --down >"$(log_of e2e:down)" 2>&1 </dev/null
-	try e2e:quickstart timeout 300 conf/quickstart.sh --check
+	try e2e:check timeout 300 conf/quickstart.sh --check
 	for name in "${names[@]}"; do
 		# Harmless if it runs already; a test that broke it does not break the next.
 		if timeout 120 conf/quickstart.sh --detach >"$(log_of e2e:up)" 2>&1 </dev/null; then
