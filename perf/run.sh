@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Runs the micro-benchmarks and writes their figures, one JSON object a line, to perf/results/.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+BUILD=${FAIRLEAD_BUILD:-$ROOT/build}
+SESSIONS=(1000 100000 1000000)
+
+usage()
+{
+	cat <<-END
+	Usage: perf/run.sh [SCENARIO | --help]
+
+	  relay  cycles per packet of the relay path, both directions, and bytes per session
+	  auth   time of one authentication
+	  all    both (default)
+
+	Results: perf/results/SCENARIO.json, one JSON object a line, with date, commit and machine.
+	FAIRLEAD_BUILD=DIR names another build directory (build). Runs on CPU 1.
+	END
+}
+
+say() { printf 'perf: %s\n' "$*" >&2; }
+
+# stamp: what every line of results carries.
+stamp()
+{
+	local cpu commit
+	cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+	commit=$(git -C "$ROOT" describe --always --dirty 2>/dev/null || echo unknown)
+	printf '"date": "%s", "commit": "%s", "cpu": "%s", "cpus": %s' \
+		"$(date -u +%F)" "$commit" "$cpu" "$(nproc)"
+}
+
+# keep FILE LINE: one line of JSON with the stamp in it, shown and kept.
+keep()
+{
+	[[ $2 == '{'*'}' ]] || { say "no figure: $2"; exit 1; }
+	printf '%s, %s}\n' "${2%\}}" "$(stamp)" | tee -a "$1"
+}
+
+# The benchmark takes huge pages where enough are free: pages for its 1,400 MB heap.
+huge_flag()
+{
+	local free size
+	free=$(sed -n 's/^HugePages_Free: *//p' /proc/meminfo)
+	size=$(sed -n 's/^Hugepagesize: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+	(( free * size / 1024 >= 1400 )) && echo -H || true
+}
+
+run_relay()
+{
+	local n out=$ROOT/perf/results/relay.json flag
+	flag=$(huge_flag)
+	[[ -n $flag ]] || say "not enough huge pages (sysctl vm.nr_hugepages=720): ordinary pages"
+	: >"$out"
+	for n in "${SESSIONS[@]}"; do
+		say "relay path, $n sessions"
+		keep "$out" "$("$BUILD/perf/bench_relay" $flag -n "$n" | tail -n 1)"
+	done
+}
+
+run_auth()
+{
+	say "authentication"
+	"$BUILD/perf/bench_auth" | tee "$ROOT/perf/results/auth.txt"
+}
+
+main()
+{
+	local what=${1:-all}
+	case $what in
+	-h | --help) usage && return ;;
+	relay | auth | all) ;;
+	*) usage >&2 && return 2 ;;
+	esac
+	[[ -f $BUILD/build.ninja ]] || meson setup "$BUILD" "$ROOT" >/dev/null
+	ninja -C "$BUILD" perf/bench_relay perf/bench_auth >/dev/null
+	mkdir -p "$ROOT/perf/results"
+	[[ $what == auth ]] || run_relay
+	[[ $what == relay ]] || run_auth
+}
+
+main "$@"
