@@ -77,8 +77,11 @@ void arp_request(struct worker *w, uint16_t port, const struct ip_addr *ip,
 	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	const struct port *p = &w->dp->port[port];
 	const struct ip_addr *own = port_addr_for(p, ip);
-	struct arp a = { .hw = be16_make(ARP_ETHERNET), .proto = be16_make(RTE_ETHER_TYPE_IPV4),
-			 .hw_len = 6, .proto_len = 4, .op = be16_make(ARP_REQUEST),
+	struct arp a = { .hw = be16_make(ARP_ETHERNET),
+			 .proto = be16_make(RTE_ETHER_TYPE_IPV4),
+			 .hw_len = 6,
+			 .proto_len = 4,
+			 .op = be16_make(ARP_REQUEST),
 			 .tpa = ip_to_v4(ip) };
 
 	if (!own)
@@ -102,11 +105,12 @@ static void arp_answer(struct worker *w, const struct port *p, const struct arp 
 
 static bool arp_valid(const struct arp *a)
 {
+	static const uint8_t zero[6];
 	uint16_t op = be16_get(a->op);
 
 	return be16_get(a->hw) == ARP_ETHERNET && be16_get(a->proto) == RTE_ETHER_TYPE_IPV4 &&
 	       a->hw_len == 6 && a->proto_len == 4 && (op == ARP_REQUEST || op == ARP_REPLY) &&
-	       !(a->sha[0] & 1);
+	       !(a->sha[0] & 1) && memcmp(a->sha, zero, sizeof(zero)) != 0;
 }
 
 void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_len, bool answer)
@@ -116,7 +120,7 @@ void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_l
 	struct ip_addr from, to;
 	struct arp a;
 	const struct ip_prefix *own;
-	bool request;
+	bool request, news = false, gratuitous;
 
 	if (rte_pktmbuf_data_len(m) < l2_len + sizeof(a)) {
 		pkt_drop(w, m, DROP_ARP_BAD);
@@ -133,17 +137,19 @@ void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_l
 	own = port_prefix_of(p, &to);
 	request = be16_get(a.op) == ARP_REQUEST;
 	memcpy(mac.addr_bytes, a.sha, 6);
-	/* 0.0.0.0 probes (RFC 5227) teach nothing; strangers' talk only changes what we know. */
-	if (be32_get(a.spa) != 0)
-		neigh_learn(w, port, &from, &mac, own && !request,
-			    own && request && ip_in_prefix(&from, own));
-	if (answer && own)
+	gratuitous = be32_eq(a.spa, a.tpa); /* an announcement, RFC 5227 3 */
+	/* 0.0.0.0 probes (RFC 5227) teach nothing; announcements only change what we know. */
+	if ((own || gratuitous) && be32_get(a.spa) != 0)
+		news = neigh_learn(w, port, &from, &mac, own && !request,
+				   own && request && ip_in_prefix(&from, own));
+	/* The others may wait for what is an old story here; a mere question is no news to them. */
+	if (answer && (news || gratuitous || (own && !request)))
 		handover_neigh(w, m, port);
-	if (!own) {
+	if (!own && !gratuitous) {
 		pkt_drop(w, m, DROP_ARP_OTHER);
 		return;
 	}
-	if (answer && request)
+	if (answer && request && own)
 		arp_answer(w, p, &a);
 	pkt_consume(w, m);
 }

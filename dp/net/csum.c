@@ -1,28 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ip.h"
 
+/* Sixteen bytes a step in two chains, the carries beside them (RFC 1071 2 (C)). */
 uint64_t csum_bytes(uint64_t s, const void *data, size_t len)
 {
+	uint64_t a = 0, b = 0, carry = 0, x, y;
 	const uint8_t *p = data;
-	uint32_t x;
-	uint16_t h = 0;
+	uint32_t tail32;
+	uint16_t tail;
 
+	for (; len >= 16; len -= 16, p += 16) {
+		memcpy(&x, p, 8);
+		memcpy(&y, p + 8, 8);
+		a += x;
+		carry += a < x;
+		b += y;
+		carry += b < y;
+	}
+	s += carry + (a & UINT32_MAX) + (a >> 32) + (b & UINT32_MAX) + (b >> 32);
 	for (; len >= 4; len -= 4, p += 4) {
-		memcpy(&x, p, 4);
-		s += x;
+		memcpy(&tail32, p, 4);
+		s += tail32;
 	}
 	if (len >= 2) {
-		memcpy(&h, p, 2);
-		s += h;
+		memcpy(&tail, p, 2);
+		s += tail;
 		p += 2;
 		len -= 2;
 	}
-	if (len) {
-		h = 0;
-		memcpy(&h, p, 1);
-		s += h;
-	}
-	return s;
+	return len ? s + *p : s; /* the lower byte of a native word: little endian, see be.h */
 }
 
 uint64_t csum_mbuf(uint64_t s, const struct rte_mbuf *m, uint32_t off, uint32_t len)

@@ -4,6 +4,8 @@
 #include "../tx.h"
 #include "../../lib/cursor.h"
 
+#include <netinet/in.h>
+
 enum {
 	ICMP_HDR = 8,
 	ICMP4_ECHO_REPLY = 0,
@@ -20,9 +22,12 @@ enum {
 	ICMP6_ECHO_REPLY = 129,
 	ICMP6_ND_FIRST = 133,
 	ICMP6_ND_LAST = 137,
-	QUOTE4_MAX = 576 - IPV4_HDR - ICMP_HDR,	  /* RFC 1812 4.3.2.3 */
+	QUOTE4_MAX = 576 - IPV4_HDR - ICMP_HDR,	 /* RFC 1812 4.3.2.3 */
 	QUOTE6_MAX = 1280 - IPV6_HDR - ICMP_HDR, /* RFC 4443 2.4 (c) */
 	QUOTE_READ = 128, /* of a quoted packet: headers are all that matters */
+	IPV6_FRAG_HDR = 8,
+	IPV6_NEXT_HDR_AT = 6, /* in the fixed header */
+	DSCP_MASK = 0xfc,
 };
 
 /* One bucket for all ICMP a worker makes: a second's worth at most. */
@@ -50,12 +55,32 @@ static void icmp_checksum(uint8_t *icmp, const struct rte_mbuf *m, uint32_t off,
 	memcpy(icmp + 2, &csum, 2);
 }
 
+/* Sends m back to where p came from. A link-local address needs no route, but p's own link. */
+static void icmp_send(struct worker *w, const struct pkt *p, struct rte_mbuf *m)
+{
+	struct neigh *n;
+
+	if (!ip_is_link_local(&p->src)) {
+		ip_route_send(w, m, &p->src);
+		return;
+	}
+	n = neigh_at(w, p->in_port, &p->src);
+	if (n)
+		ip_send(w, n, m, false);
+	else
+		pkt_drop(w, m, DROP_NEIGH_FULL);
+}
+
 /* Echo (RFC 792, RFC 4443 4.2): the same packet goes back. */
 static void icmp_echo(struct worker *w, struct pkt *p)
 {
 	uint8_t l3_len = ip_hdr_len(&p->src);
-	struct ip_out o = { .src = &p->dst, .dst = &p->src, .len = p->l4_len, .proto = p->proto,
-			    .tos = p->tos, .ttl = IP_TTL_OWN };
+	struct ip_out o = { .src = &p->dst,
+			    .dst = &p->src,
+			    .len = p->l4_len,
+			    .proto = p->proto,
+			    .tos = p->tos & DSCP_MASK,
+			    .ttl = IP_TTL_OWN };
 	struct rte_mbuf *m = p->m;
 	uint8_t *h;
 
@@ -68,35 +93,53 @@ static void icmp_echo(struct worker *w, struct pkt *p)
 	ip_write(w, h, &o);
 	h[l3_len] = p->v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY;
 	icmp_checksum(h + l3_len, m, l3_len, p->l4_len, &p->dst, &p->src);
-	ip_route_send(w, m, &p->src);
+	icmp_send(w, p, m);
+}
+
+/* Our own packets have a fragment header and no other (frag_send()). */
+static bool quote6_header(struct rd *c, struct icmp_report *r)
+{
+	const uint8_t *h = rd_take(c, IPV6_HDR), *frag;
+	uint8_t proto;
+
+	if (!h || h[0] >> 4 != 6)
+		return false;
+	memcpy(r->relayed.ip.b, h + 8, 16);
+	memcpy(r->peer.ip.b, h + 24, 16);
+	proto = h[IPV6_NEXT_HDR_AT];
+	if (proto == IPPROTO_FRAGMENT) {
+		frag = rd_take(c, IPV6_FRAG_HDR);
+		if (!frag || frag[2] || frag[3] & 0xf8) /* a later fragment has no ports */
+			return false;
+		proto = frag[0];
+	}
+	/* An IPv4 address in IPv6's clothes is not what it would be taken for. */
+	return proto == IP_PROTO_UDP && (h[4] << 8 | h[5]) >= UDP_HDR && !ip_is_v4(&r->peer.ip);
+}
+
+static bool quote4_header(struct rd *c, struct icmp_report *r)
+{
+	const uint8_t *h = rd_take(c, IPV4_HDR);
+	uint32_t len = h ? (h[0] & 0xfu) * 4 : 0;
+	struct be32 a;
+
+	if (!h || h[0] >> 4 != 4 || len < IPV4_HDR || h[9] != IP_PROTO_UDP || h[6] & 0x1f || h[7])
+		return false;
+	memcpy(a.b, h + 12, 4);
+	r->relayed.ip = ip_from_v4(a);
+	memcpy(a.b, h + 16, 4);
+	r->peer.ip = ip_from_v4(a);
+	return rd_take(c, len - IPV4_HDR) && (uint32_t)(h[2] << 8 | h[3]) >= len + UDP_HDR;
 }
 
 /* Source and destination of a quoted UDP packet; false if the quotation does not tell. */
 static bool quote_parse(const uint8_t *q, uint32_t len, bool v6, struct icmp_report *r)
 {
 	struct rd c = rd_init(q, len);
-	const uint8_t *h = rd_take(&c, v6 ? IPV6_HDR : IPV4_HDR), *udp;
-	struct be32 a;
+	const uint8_t *udp;
 
-	if (!h || h[0] >> 4 != (v6 ? 6 : 4))
+	if (!(v6 ? quote6_header(&c, r) : quote4_header(&c, r)))
 		return false;
-	if (v6) {
-		memcpy(r->relayed.ip.b, h + 8, 16);
-		memcpy(r->peer.ip.b, h + 24, 16);
-		if (h[6] != IP_PROTO_UDP)
-			return false;
-	} else {
-		uint32_t options = (uint32_t)(h[0] & 0xf) * 4 - IPV4_HDR;
-
-		memcpy(a.b, h + 12, 4);
-		r->relayed.ip = ip_from_v4(a);
-		memcpy(a.b, h + 16, 4);
-		r->peer.ip = ip_from_v4(a);
-		/* A later fragment has no ports. */
-		if ((h[0] & 0xf) < 5 || h[9] != IP_PROTO_UDP || (h[6] & 0x1f) || h[7] ||
-		    !rd_take(&c, options))
-			return false;
-	}
 	udp = rd_take(&c, UDP_HDR);
 	if (!udp)
 		return false;
@@ -107,8 +150,8 @@ static bool quote_parse(const uint8_t *q, uint32_t len, bool v6, struct icmp_rep
 
 static bool type_is_error(bool v6, uint8_t type)
 {
-	return v6 ? type >= ICMP6_UNREACHABLE && type <= ICMP6_PARAMETER :
-		    type == ICMP4_UNREACHABLE || type == ICMP4_TIME || type == ICMP4_PARAMETER;
+	return v6 ? type >= ICMP6_UNREACHABLE && type <= ICMP6_PARAMETER
+		  : type == ICMP4_UNREACHABLE || type == ICMP4_TIME || type == ICMP4_PARAMETER;
 }
 
 /* An error about a packet of ours: the relayed port it names leads to the session. */
@@ -122,13 +165,14 @@ static void icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp)
 	const uint8_t *quote = rte_pktmbuf_read(p->m, off, len, buf);
 	uint16_t port, owner;
 
-	if (!quote || !quote_parse(quote, len, p->v6, &r)) {
+	/* Whoever quotes another source than the address it writes to has not seen our packet. */
+	if (!quote || !quote_parse(quote, len, p->v6, &r) || !ip_eq(&r.relayed.ip, &p->dst)) {
 		pkt_drop(w, p->m, DROP_ICMP_BAD);
 		return;
 	}
 	port = be16_get(r.relayed.port);
-	l = dplane_local(w->dp, &r.relayed.ip);
-	if (!l || l->relay == CTL_RELAY_NONE || port < l->relay_min || port > l->relay_max) {
+	l = p->local;
+	if (l->relay == CTL_RELAY_NONE || port < l->relay_min || port > l->relay_max) {
 		pkt_drop(w, p->m, DROP_ICMP_NO_SESSION);
 		return;
 	}
@@ -179,19 +223,17 @@ static const struct icmp_code why4[] = {
 };
 
 static const struct icmp_code why6[] = {
-	[ICMP_WHY_PORT] = { ICMP6_UNREACHABLE, 4 },
-	[ICMP_WHY_TOO_BIG] = { ICMP6_TOO_BIG, 0 },
-	[ICMP_WHY_TTL] = { ICMP6_TIME, 0 },
-	[ICMP_WHY_HOST] = { ICMP6_UNREACHABLE, 3 },
+	[ICMP_WHY_PORT] = { ICMP6_UNREACHABLE, 4 }, [ICMP_WHY_TOO_BIG] = { ICMP6_TOO_BIG, 0 },
+	[ICMP_WHY_TTL] = { ICMP6_TIME, 0 },	    [ICMP_WHY_HOST] = { ICMP6_UNREACHABLE, 3 },
 	[ICMP_WHY_PROTO] = { ICMP6_PARAMETER, 1 },
 };
 
 /* Quotes as much of p as fits, so that its sender can tell which packet it was. */
 static struct rte_mbuf *error_build(struct worker *w, const struct pkt *p, struct icmp_code c,
-				    uint16_t mtu)
+				    uint32_t data)
 {
-	uint32_t quote = RTE_MIN((uint32_t)p->l3_len + p->l4_len,
-				 (uint32_t)(p->v6 ? QUOTE6_MAX : QUOTE4_MAX));
+	uint32_t quote =
+	    RTE_MIN((uint32_t)p->l3_len + p->l4_len, (uint32_t)(p->v6 ? QUOTE6_MAX : QUOTE4_MAX));
 	struct rte_mbuf *m = pkt_make(w);
 	const void *from;
 	uint8_t *h;
@@ -209,22 +251,51 @@ static struct rte_mbuf *error_build(struct worker *w, const struct pkt *p, struc
 	memset(h, 0, ICMP_HDR);
 	h[0] = c.type;
 	h[1] = c.code;
-	memcpy(h + 6, be16_make(mtu).b, 2); /* the same place in both families (RFC 1191, 4443) */
+	memcpy(h + 4, be32_make(data).b, 4); /* IPv4's MTU is the lower half (RFC 1191 4) */
 	return m;
+}
+
+/* Where p says what follows its headers: the field a parameter problem points at. */
+static uint32_t next_header_at(const struct pkt *p)
+{
+	const uint8_t *h = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, p->l2_len);
+	uint32_t at = IPV6_NEXT_HDR_AT, off = IPV6_HDR;
+
+	while (off < p->l3_len) {
+		at = off;
+		off += (h[off + 1] + 1u) * 8u;
+	}
+	return at;
+}
+
+/*
+ * RFC 1122 3.2.2, RFC 4443 2.4 (e): never about multicast or broadcast of either layer, nor about
+ * ICMP errors (we have nothing to say about other ICMP either).
+ */
+static bool error_allowed(struct worker *w, const struct pkt *p)
+{
+	const uint8_t *frame = rte_pktmbuf_mtod(p->m, const uint8_t *);
+
+	return p->local && !(frame[0] & 1) && p->proto != IP_PROTO_ICMP &&
+	       p->proto != IP_PROTO_ICMPV6 && icmp_allow(w);
 }
 
 void icmp_error(struct worker *w, const struct pkt *p, enum icmp_why why, uint16_t mtu)
 {
 	struct icmp_code c = p->v6 ? why6[why] : why4[why];
-	struct ip_out o = { .src = &p->dst, .dst = &p->src, .ttl = IP_TTL_OWN,
+	struct ip_out o = { .src = &p->dst,
+			    .dst = &p->src,
+			    .ttl = IP_TTL_OWN,
 			    .proto = p->v6 ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP };
 	struct rte_mbuf *m;
+	uint32_t data = why == ICMP_WHY_TOO_BIG ? mtu : 0;
 	uint8_t *h, l3_len;
 
-	/* RFC 1122 3.2.2, RFC 4443 2.4 (e): never about multicast, broadcast, or ICMP errors. */
-	if (!p->local || p->proto == IP_PROTO_ICMP || p->proto == IP_PROTO_ICMPV6 || !icmp_allow(w))
+	if (!error_allowed(w, p))
 		return;
-	m = error_build(w, p, c, why == ICMP_WHY_TOO_BIG ? mtu : 0);
+	if (why == ICMP_WHY_PROTO && p->v6)
+		data = next_header_at(p);
+	m = error_build(w, p, c, data);
 	if (!m)
 		return;
 	o.len = (uint16_t)m->pkt_len;
@@ -232,5 +303,5 @@ void icmp_error(struct worker *w, const struct pkt *p, enum icmp_why why, uint16
 	h = (uint8_t *)rte_pktmbuf_prepend(m, l3_len);
 	ip_write(w, h, &o);
 	icmp_checksum(h + l3_len, m, l3_len, o.len, &p->dst, &p->src);
-	ip_route_send(w, m, &p->src);
+	icmp_send(w, p, m);
 }

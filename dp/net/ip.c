@@ -18,17 +18,45 @@ bool ip_send(struct worker *w, struct neigh *n, struct rte_mbuf *m, bool df)
 	return true;
 }
 
+/* Addresses that no packet is routed to. */
+static bool ip_is_no_host(const struct ip_addr *a)
+{
+	static const struct ip_addr loopback = { { [15] = 1 } };
+	struct ip_addr x = *a;
+
+	if (ip_is_v4(a))
+		return a->b[12] == 0 || a->b[12] == 127 || a->b[12] >= 224;
+	x.b[15] |= 1; /* unspecified counts as loopback */
+	return a->b[0] == 0xff || ip_is_link_local(a) || ip_eq(&x, &loopback);
+}
+
+/* The subnet's broadcast address, in either form (RFC 1122 3.3.6). */
+static bool ip_is_broadcast(const struct ip_addr *a, const struct ip_prefix *subnet)
+{
+	uint32_t host, mask;
+
+	if (!ip_is_v4(a) || subnet->len > 126)
+		return false;
+	mask = (uint32_t)((UINT64_C(1) << (128 - subnet->len)) - 1);
+	host = be32_get(ip_to_v4(a)) & mask;
+	return host == 0 || host == mask;
+}
+
 bool ip_route(const struct dplane *dp, const struct ip_addr *dst, uint16_t *port,
 	      struct ip_addr *via)
 {
 	int best = -1;
 	uint16_t i, j;
 
+	if (ip_is_no_host(dst))
+		return false;
 	for (i = 0; i < dp->n_ports; i++) {
 		const struct config_port *c = dp->port[i].conf;
 
 		for (j = 0; j < c->n_addr; j++) {
 			if (c->addr[j].len > best && ip_in_prefix(dst, &c->addr[j])) {
+				if (ip_is_broadcast(dst, &c->addr[j]))
+					return false;
 				best = c->addr[j].len;
 				*port = i;
 				*via = *dst;
@@ -61,13 +89,18 @@ void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 	      const struct sock_addr *dst, uint8_t tos)
 {
 	uint16_t len = (uint16_t)(m->pkt_len + UDP_HDR), csum;
+	bool fits = m->pkt_len + UDP_HDR + IPV4_HDR <= UINT16_MAX;
 	uint8_t l3_len = ip_hdr_len(&dst->ip);
-	struct ip_out o = { .src = &src->ip, .dst = &dst->ip, .len = len, .proto = IP_PROTO_UDP,
-			    .tos = tos, .ttl = IP_TTL_OWN };
+	struct ip_out o = { .src = &src->ip,
+			    .dst = &dst->ip,
+			    .len = len,
+			    .proto = IP_PROTO_UDP,
+			    .tos = tos,
+			    .ttl = IP_TTL_OWN };
 	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, (uint16_t)(l3_len + UDP_HDR));
 
-	if (unlikely(!p)) {
-		pkt_drop(w, m, DROP_NO_MBUF);
+	if (unlikely(!p || !fits)) {
+		pkt_drop(w, m, p ? DROP_FRAG_FAILED : DROP_NO_MBUF);
 		return;
 	}
 	ip_write(w, p, &o);
@@ -77,7 +110,7 @@ void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 	memcpy(p + 4, be16_make(len).b, 2);
 	memset(p + 6, 0, 2);
 	csum = (uint16_t)~csum_fold(
-		csum_mbuf(csum_pseudo(0, &src->ip, &dst->ip, IP_PROTO_UDP, len), m, l3_len, len));
+	    csum_mbuf(csum_pseudo(0, &src->ip, &dst->ip, IP_PROTO_UDP, len), m, l3_len, len));
 	csum = csum ? csum : 0xffff;
 	memcpy(p + 6, &csum, 2);
 	ip_route_send(w, m, &dst->ip);

@@ -18,6 +18,12 @@ enum {
 	IP_PROTO_ICMPV6 = 58,
 };
 
+/* fe80::/10: means something on one link only. */
+static inline bool ip_is_link_local(const struct ip_addr *a)
+{
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
 /* ---- checksums (csum.c): sums of native 16-bit words, RFC 1071 and 1624 ---- */
 
 static inline uint64_t csum_ip(uint64_t s, const struct ip_addr *a)
@@ -71,8 +77,8 @@ uint64_t csum_bytes(uint64_t s, const void *p, size_t len);
 /* Adds len bytes of a packet that may be chained, from byte off. */
 uint64_t csum_mbuf(uint64_t s, const struct rte_mbuf *m, uint32_t off, uint32_t len);
 /* Adds the pseudo header of either family. len: bytes after the IP header. */
-static inline uint64_t csum_pseudo(uint64_t s, const struct ip_addr *src,
-				   const struct ip_addr *dst, uint8_t proto, uint16_t len)
+static inline uint64_t csum_pseudo(uint64_t s, const struct ip_addr *src, const struct ip_addr *dst,
+				   uint8_t proto, uint16_t len)
 {
 	return csum_u16(csum_u16(csum_ip(csum_ip(s, src), dst), proto), len);
 }
@@ -167,7 +173,10 @@ void ip_route_send(struct worker *w, struct rte_mbuf *m, const struct ip_addr *d
 void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 	      const struct sock_addr *dst, uint8_t tos);
 
-/* Longest-prefix route: own subnets, routes, gateways. False if there is none. */
+/*
+ * Longest-prefix route: own subnets, routes, gateways. False if there is none, and for addresses
+ * that are no host's: multicast, broadcast, unspecified, loopback, IPv6 link-local.
+ */
 bool ip_route(const struct dplane *dp, const struct ip_addr *dst, uint16_t *port,
 	      struct ip_addr *via);
 

@@ -28,6 +28,7 @@ enum {
 	ND_HOPS = 255,
 };
 
+static const struct ip_addr all_nodes = { { 0xff, 2, [15] = 1 } };
 static const uint32_t ND_SOLICITED = UINT32_C(1) << 30, ND_OVERRIDE = UINT32_C(1) << 29;
 
 static bool ip_is_unspecified(const struct ip_addr *a)
@@ -48,8 +49,9 @@ static void nd_send(struct worker *w, const struct port *p, const uint8_t *dst_m
 		    uint8_t opt)
 {
 	uint16_t len = sizeof(*msg) + sizeof(struct nd_lladdr), csum;
-	struct ip_out o = { .src = src, .dst = dst, .len = len, .proto = IP_PROTO_ICMPV6,
-			    .ttl = ND_HOPS };
+	struct ip_out o = {
+		.src = src, .dst = dst, .len = len, .proto = IP_PROTO_ICMPV6, .ttl = ND_HOPS
+	};
 	struct nd_lladdr ll = { .type = opt, .len = 1 };
 	struct rte_mbuf *m = pkt_make(w);
 	uint8_t *h;
@@ -63,7 +65,7 @@ static void nd_send(struct worker *w, const struct port *p, const uint8_t *dst_m
 	memcpy(ll.mac, p->mac.addr_bytes, 6);
 	memcpy(h + sizeof(*msg), &ll, sizeof(ll));
 	csum = (uint16_t)~csum_fold(
-		csum_bytes(csum_pseudo(0, src, dst, IP_PROTO_ICMPV6, len), h, len));
+	    csum_bytes(csum_pseudo(0, src, dst, IP_PROTO_ICMPV6, len), h, len));
 	memcpy(h + 2, &csum, 2);
 	tx_frame(w, p->idx, m);
 }
@@ -77,10 +79,9 @@ void nd_solicit(struct worker *w, uint16_t port, const struct ip_addr *ip,
 	const struct ip_addr *own = port_addr_for(p, ip);
 	struct ip_addr dst = mac ? *ip : solicited_node(ip);
 
-	if (ip->b[0] == 0xfe && (ip->b[1] & 0xc0) == 0x80)
+	if (!own || ip_is_link_local(ip))
 		own = &p->link_local;
-	nd_send(w, p, mac ? mac->addr_bytes : group, own ? own : &p->link_local, &dst, &msg,
-		ND_OPT_SOURCE);
+	nd_send(w, p, mac ? mac->addr_bytes : group, own, &dst, &msg, ND_OPT_SOURCE);
 }
 
 /* The link-layer address option of a kind. False if an option lies about its length. */
@@ -107,71 +108,112 @@ static bool port_owns(const struct port *p, const struct ip_addr *a)
 	return port_prefix_of(p, a) || ip_eq(a, &p->link_local);
 }
 
-/* A question for an address of ours (RFC 4861 7.2.3, 7.2.4). */
-static bool nd_answer(struct worker *w, const struct pkt *p, const struct nd_msg *q, bool answer,
-		      const struct rte_ether_addr *mac, bool have_mac)
+static bool port_on_link(const struct port *p, const struct ip_addr *a)
 {
-	static const struct ip_addr all_nodes = { { 0xff, 2, [15] = 1 } };
-	static const uint8_t all_nodes_mac[6] = { 0x33, 0x33, [5] = 1 };
-	const struct port *port = &w->dp->port[p->in_port];
-	struct nd_msg a = { .type = ND_NA, .target = q->target };
-	bool dad = ip_is_unspecified(&p->src);
-	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
+	uint16_t i;
 
-	if (!port_owns(port, &q->target))
-		return false;
+	for (i = 0; i < p->conf->n_addr; i++)
+		if (ip_in_prefix(a, &p->conf->addr[i]))
+			return true;
+	return ip_is_link_local(a);
+}
+
+/* What nd_input() found in a message. */
+struct nd {
+	struct nd_msg msg;
+	struct rte_ether_addr mac; /* of the option */
+	bool have_mac;
+};
+
+/* A question for an address of ours (RFC 4861 7.2.3, 7.2.4). Returns whether it taught us. */
+static bool nd_solicitation(struct worker *w, const struct pkt *p, const struct nd *q, bool answer)
+{
+	static const uint8_t all_nodes_mac[6] = { 0x33, 0x33, [5] = 1 };
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
+	const struct port *port = &w->dp->port[p->in_port];
+	struct nd_msg a = { .type = ND_NA, .target = q->msg.target };
+	const uint8_t *mac = q->have_mac ? q->mac.addr_bytes : eth->src_addr.addr_bytes;
+	bool dad = ip_is_unspecified(&p->src), news = false;
+
 	a.flags = be32_make(ND_OVERRIDE | (dad ? 0 : ND_SOLICITED));
-	if (!dad && have_mac)
-		neigh_learn(w, p->in_port, &p->src, mac, false, true);
-	if (answer && dad)
-		nd_send(w, port, all_nodes_mac, &q->target, &all_nodes, &a, ND_OPT_TARGET);
-	else if (answer)
-		nd_send(w, port, have_mac ? mac->addr_bytes : eth->src_addr.addr_bytes, &q->target,
-			&p->src, &a, ND_OPT_TARGET);
-	return true;
+	if (q->have_mac && port_on_link(port, &p->src))
+		news = neigh_learn(w, p->in_port, &p->src, &q->mac, false, true);
+	if (answer)
+		nd_send(w, port, dad ? all_nodes_mac : mac, &q->msg.target,
+			dad ? &all_nodes : &p->src, &a, ND_OPT_TARGET);
+	return news;
+}
+
+/* An answer, or an announcement: changes only what we ask or asked for (RFC 4861 7.2.5). */
+static void nd_advertisement(struct worker *w, const struct pkt *p, const struct nd *a)
+{
+	struct neigh *n = neigh_lookup(w->neigh, p->in_port, &a->msg.target);
+	uint32_t flags = be32_get(a->msg.flags);
+	struct rte_ether_addr mac = a->mac;
+
+	if (!n || (!a->have_mac && !neigh_has_mac(n)))
+		return;
+	/* A unicast answer may leave the address out (4.4): it confirms the one we have. */
+	if (!a->have_mac)
+		memcpy(mac.addr_bytes, n->l2, RTE_ETHER_ADDR_LEN);
+	if (!(flags & ND_OVERRIDE) && neigh_has_mac(n) &&
+	    memcmp(mac.addr_bytes, n->l2, RTE_ETHER_ADDR_LEN) != 0)
+		neigh_doubt(w, n);
+	else
+		neigh_learn(w, p->in_port, &a->msg.target, &mac, flags & ND_SOLICITED, false);
+}
+
+/* RFC 4861 7.1.1 and 7.1.2, but for the checksum, which the caller has verified. */
+static bool nd_parse(const struct worker *w, const struct pkt *p, struct nd *d)
+{
+	uint32_t off = (uint32_t)p->l2_len + p->l3_len;
+	const uint8_t *b = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, off);
+	bool solicit;
+	struct rd r;
+
+	if (p->ttl != ND_HOPS || p->l4_len < sizeof(d->msg) ||
+	    rte_pktmbuf_data_len(p->m) < off + p->l4_len)
+		return false;
+	memcpy(&d->msg, b, sizeof(d->msg));
+	solicit = d->msg.type == ND_NS;
+	if (!solicit && d->msg.type != ND_NA)
+		return true;
+	r = rd_init(b + sizeof(d->msg), p->l4_len - sizeof(d->msg));
+	if (d->msg.code != 0 || d->msg.target.b[0] == 0xff ||
+	    !nd_option(&r, solicit ? ND_OPT_SOURCE : ND_OPT_TARGET, &d->mac, &d->have_mac))
+		return false;
+	if (solicit) {
+		struct ip_addr group = solicited_node(&d->msg.target);
+
+		/* Somebody who has no address yet asks the group, and names no address. */
+		return !ip_is_unspecified(&p->src) || (!d->have_mac && ip_eq(&p->dst, &group));
+	}
+	/* Who claims an address of ours is not believed. */
+	return !ip_is_unspecified(&p->src) && !dplane_local(w->dp, &d->msg.target) &&
+	       !(p->dst.b[0] == 0xff && be32_get(d->msg.flags) & ND_SOLICITED);
 }
 
 void nd_input(struct worker *w, struct pkt *p, bool answer)
 {
-	uint32_t off = (uint32_t)p->l2_len + p->l3_len;
-	struct rte_mbuf *m = p->m;
-	struct rte_ether_addr mac;
-	struct nd_msg msg;
-	bool have_mac;
-	struct rd r;
+	struct nd d;
+	bool news = true;
 
-	if (p->ttl != ND_HOPS || p->l4_len < sizeof(msg) ||
-	    rte_pktmbuf_data_len(m) < off + p->l4_len) {
-		pkt_drop(w, m, DROP_ND_BAD);
+	if (!nd_parse(w, p, &d)) {
+		pkt_drop(w, p->m, DROP_ND_BAD);
 		return;
 	}
-	memcpy(&msg, rte_pktmbuf_mtod_offset(m, void *, off), sizeof(msg));
-	if (msg.type != ND_NS && msg.type != ND_NA) {
-		pkt_drop(w, m, DROP_ND_OTHER); /* addresses and routes come from the configuration */
+	/* Routers are not listened to: addresses and routes come from the configuration. */
+	if ((d.msg.type != ND_NS && d.msg.type != ND_NA) ||
+	    (d.msg.type == ND_NS && !port_owns(&w->dp->port[p->in_port], &d.msg.target))) {
+		pkt_drop(w, p->m, DROP_ND_OTHER);
 		return;
 	}
-	r = rd_init(rte_pktmbuf_mtod_offset(m, uint8_t *, off + sizeof(msg)),
-		    p->l4_len - sizeof(msg));
-	if (msg.code != 0 || msg.target.b[0] == 0xff ||
-	    !nd_option(&r, msg.type == ND_NS ? ND_OPT_SOURCE : ND_OPT_TARGET, &mac, &have_mac) ||
-	    (msg.type == ND_NA && dplane_local(w->dp, &msg.target))) {
-		pkt_drop(w, m, DROP_ND_BAD);
-		return;
-	}
-	if (msg.type == ND_NS) {
-		if (!nd_answer(w, p, &msg, answer, &mac, have_mac)) {
-			pkt_drop(w, m, DROP_ND_OTHER);
-			return;
-		}
-	} else {
-		bool solicited = be32_get(msg.flags) & ND_SOLICITED;
-
-		/* A unicast answer may leave its address out (4.4): the frame has it. */
-		if (!have_mac)
-			mac = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *)->src_addr;
-		neigh_learn(w, p->in_port, &msg.target, &mac, solicited, false);
-	}
-	if (answer)
-		handover_neigh(w, m, p->in_port);
-	pkt_consume(w, m);
+	if (d.msg.type == ND_NS)
+		news = nd_solicitation(w, p, &d, answer);
+	else
+		nd_advertisement(w, p, &d);
+	/* An answer may be old here and new to others; a mere question is no news to them. */
+	if (answer && news)
+		handover_neigh(w, p->m, p->in_port);
+	pkt_consume(w, p->m);
 }

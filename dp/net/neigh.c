@@ -9,8 +9,10 @@
 #include <rte_random.h>
 
 enum {
-	EVICT_SCAN = 64,   /* entries looked at for one that can go */
-	HELD_MAX = 2048,   /* packets that wait, over all neighbours */
+	EVICT_SCAN = 64, /* entries looked at for one that can go */
+	RETRY_DUE_MS =
+	    NEIGH_RETRY_MS - NEIGH_TICK_MS, /* a look comes once a second, give or take */
+	HELD_MAX = 2048,		    /* packets that wait, over all neighbours */
 	FREE_NONE = 0xffff,
 };
 
@@ -31,8 +33,11 @@ struct neigh_table {
 
 struct neigh_table *neigh_create(uint32_t max, uint32_t wait, const char *name, int socket)
 {
-	struct rte_hash_parameters p = { .name = name, .entries = RTE_MAX(max, 64u), .socket_id = socket,
-					 .key_len = sizeof(struct neigh_key), .hash_func = rte_jhash,
+	struct rte_hash_parameters p = { .name = name,
+					 .entries = RTE_MAX(max, 64u),
+					 .socket_id = socket,
+					 .key_len = sizeof(struct neigh_key),
+					 .hash_func = rte_jhash,
 					 .hash_func_init_val = (uint32_t)rte_rand(),
 					 .extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE };
 	struct neigh_table *t = rte_zmalloc_socket("neigh", sizeof(*t), 64, socket);
@@ -44,7 +49,8 @@ struct neigh_table *neigh_create(uint32_t max, uint32_t wait, const char *name, 
 	t->wait_max = wait;
 	t->hash = rte_hash_create(&p);
 	t->entry = rte_zmalloc_socket("neigh", sizeof(*t->entry) * t->max, 64, socket);
-	t->wait = rte_zmalloc_socket("neigh", sizeof(*t->wait) * t->max * RTE_MAX(wait, 1u), 64, socket);
+	t->wait =
+	    rte_zmalloc_socket("neigh", sizeof(*t->wait) * t->max * RTE_MAX(wait, 1u), 64, socket);
 	t->free = rte_zmalloc_socket("neigh", sizeof(*t->free) * t->max, 64, socket);
 	if (!t->hash || !t->entry || !t->wait || !t->free) {
 		neigh_free(NULL, t);
@@ -104,11 +110,19 @@ static void wait_add(struct worker *w, struct neigh *n, struct rte_mbuf *m)
 {
 	struct neigh_table *t = w->neigh;
 
-	if (n->n_wait >= t->wait_max || t->held >= HELD_MAX) {
+	struct rte_mbuf **q = &t->wait[(size_t)neigh_index(t, n) * t->wait_max];
+
+	if (n->n_wait == 0 && (t->wait_max == 0 || t->held >= HELD_MAX)) {
 		pkt_drop(w, m, DROP_NEIGH_QUEUE);
 		return;
 	}
-	t->wait[(size_t)neigh_index(t, n) * t->wait_max + n->n_wait++] = m;
+	/* The oldest makes room for the newest (RFC 4861 7.2.2). */
+	if (n->n_wait >= t->wait_max || t->held >= HELD_MAX) {
+		pkt_drop(w, q[0], DROP_NEIGH_QUEUE);
+		t->held--;
+		memmove(q, q + 1, --n->n_wait * sizeof(*q));
+	}
+	q[n->n_wait++] = m;
 	t->held++;
 }
 
@@ -135,12 +149,14 @@ static void neigh_ask(struct worker *w, struct neigh *n)
 		nd_solicit(w, n->port, &n->ip, n->state == NEIGH_STALE ? &mac : NULL);
 }
 
-static void neigh_release(struct worker *w, struct neigh_table *t, struct neigh *n)
+/* Gives an entry back; what waited for it is dropped with that reason. */
+static void neigh_release(struct worker *w, struct neigh_table *t, struct neigh *n,
+			  enum drop reason)
 {
 	struct neigh_key k = neigh_key(&n->ip, n->port);
 
 	if (w)
-		wait_flush(w, t, n, DROP_NEIGH_FAILED);
+		wait_flush(w, t, n, reason);
 	rte_hash_del_key(t->hash, &k);
 	n->state = NEIGH_FREE;
 	n->gen = n->gen >= 0xfffe ? 1 : (uint16_t)(n->gen + 1);
@@ -153,7 +169,7 @@ void neigh_free(struct worker *w, struct neigh_table *t)
 
 	for (i = 0; w && i < t->max; i++)
 		if (t->entry[i].state != NEIGH_FREE)
-			neigh_release(w, t, &t->entry[i]);
+			neigh_release(w, t, &t->entry[i], DROP_NEIGH_FAILED);
 	rte_hash_free(t->hash);
 	rte_free(t->entry);
 	rte_free(t->wait);
@@ -182,10 +198,10 @@ static void neigh_evict(struct worker *w, struct neigh_table *t)
 			victim = n;
 	}
 	if (victim)
-		neigh_release(w, t, victim);
+		neigh_release(w, t, victim, DROP_NEIGH_FULL);
 }
 
-static struct neigh *neigh_lookup(struct neigh_table *t, const struct ip_addr *ip, uint16_t port)
+struct neigh *neigh_lookup(struct neigh_table *t, uint16_t port, const struct ip_addr *ip)
 {
 	struct neigh_key k = neigh_key(ip, port);
 	void *data;
@@ -221,22 +237,11 @@ static struct neigh *neigh_add(struct worker *w, const struct ip_addr *ip, uint1
 	return n;
 }
 
-/* The complete Ethernet header towards mac. */
-static void neigh_header(struct worker *w, struct neigh *n, const struct rte_ether_addr *mac)
+struct neigh *neigh_at(struct worker *w, uint16_t port, const struct ip_addr *ip)
 {
-	const struct port *p = &w->dp->port[n->port];
-	struct be16 type = be16_make(ip_is_v4(&n->ip) ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
-	uint8_t *h = n->l2;
+	struct neigh *n = neigh_lookup(w->neigh, port, ip);
 
-	memcpy(h, mac->addr_bytes, 6);
-	memcpy(h + 6, p->mac.addr_bytes, 6);
-	h += 12;
-	if (p->vlan) {
-		memcpy(h, be16_make(RTE_ETHER_TYPE_VLAN).b, 2);
-		memcpy(h + 2, be16_make(p->vlan).b, 2);
-		h += 4;
-	}
-	memcpy(h, type.b, 2);
+	return n ? n : neigh_add(w, ip, port);
 }
 
 struct neigh *neigh_find(struct worker *w, const struct ip_addr *dst, uint32_t *cache,
@@ -263,9 +268,7 @@ struct neigh *neigh_find(struct worker *w, const struct ip_addr *dst, uint32_t *
 	*why = DROP_NO_ROUTE;
 	if (!ip_route(w->dp, dst, &port, &via))
 		return NULL;
-	n = neigh_lookup(t, &via, port);
-	if (!n)
-		n = neigh_add(w, &via, port);
+	n = neigh_at(w, port, &via);
 	*why = DROP_NEIGH_FULL;
 	if (!n)
 		return NULL;
@@ -279,7 +282,7 @@ void neigh_send(struct worker *w, struct neigh *n, struct rte_mbuf *m)
 
 	if (unlikely(!n->used))
 		n->used = true;
-	if (likely(n->state == NEIGH_REACHABLE || n->state == NEIGH_STALE)) {
+	if (likely(neigh_has_mac(n))) {
 		h = rte_pktmbuf_prepend(m, n->l2_len);
 		if (unlikely(!h)) {
 			pkt_drop(w, m, DROP_NO_MBUF);
@@ -300,26 +303,36 @@ void neigh_send(struct worker *w, struct neigh *n, struct rte_mbuf *m)
 		neigh_ask(w, n);
 }
 
-void neigh_learn(struct worker *w, uint16_t port, const struct ip_addr *ip,
+bool neigh_learn(struct worker *w, uint16_t port, const struct ip_addr *ip,
 		 const struct rte_ether_addr *mac, bool solicited, bool create)
 {
-	struct neigh *n = neigh_lookup(w->neigh, ip, port);
+	struct neigh *n = neigh_lookup(w->neigh, port, ip);
+	bool same;
 
 	if (rte_is_multicast_ether_addr(mac) || rte_is_zero_ether_addr(mac))
-		return;
-	if (!n && create)
+		return false;
+	if (!n && create) {
 		n = neigh_add(w, ip, port);
+		if (n)
+			n->used = false; /* may go again at once: a flood of claims holds no room */
+	}
 	if (!n)
-		return;
+		return false;
+	same = neigh_has_mac(n) && memcmp(n->l2, mac->addr_bytes, RTE_ETHER_ADDR_LEN) == 0;
 	/* A claim nobody asked for changes an address, but is no proof that packets arrive. */
-	if (!solicited && n->state == NEIGH_REACHABLE &&
-	    memcmp(n->l2, mac->addr_bytes, RTE_ETHER_ADDR_LEN) == 0)
-		return;
-	neigh_header(w, n, mac);
-	neigh_state_set(w, n, NEIGH_REACHABLE);
-	if (!solicited)
-		n->since_ms -= NEIGH_REACHABLE_MS; /* ask soon, if used */
+	if (!solicited && same)
+		return false;
+	eth_write(&w->dp->port[port], n->l2, mac->addr_bytes,
+		  ip_is_v4(ip) ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
+	neigh_state_set(w, n, solicited ? NEIGH_REACHABLE : NEIGH_STALE);
 	wait_flush(w, w->neigh, n, DROP_MAX);
+	return !same;
+}
+
+void neigh_doubt(struct worker *w, struct neigh *n)
+{
+	if (n->state == NEIGH_REACHABLE)
+		neigh_state_set(w, n, NEIGH_STALE);
 }
 
 static void neigh_age(struct worker *w, struct neigh *n)
@@ -330,7 +343,7 @@ static void neigh_age(struct worker *w, struct neigh *n)
 	case NEIGH_FREE:
 		break;
 	case NEIGH_INCOMPLETE:
-		if (age < NEIGH_RETRY_MS)
+		if (age < RETRY_DUE_MS)
 			break;
 		if (n->probes < NEIGH_PROBES) {
 			neigh_ask(w, n);
@@ -346,12 +359,12 @@ static void neigh_age(struct worker *w, struct neigh *n)
 		n->used = false;
 		break;
 	case NEIGH_STALE:
-		if (!n->used || (n->probes && age < NEIGH_RETRY_MS))
+		if (!n->used || (n->probes && age < RETRY_DUE_MS))
 			break;
-		if (n->probes < NEIGH_PROBES)
-			neigh_ask(w, n);
-		else
+		/* Gone, or moved to another address: ask everybody (RFC 4861 7.3.3). */
+		if (n->probes == NEIGH_PROBES)
 			neigh_state_set(w, n, NEIGH_INCOMPLETE);
+		neigh_ask(w, n);
 		break;
 	case NEIGH_FAILED:
 		if (age < NEIGH_FAILED_MS)
@@ -361,7 +374,7 @@ static void neigh_age(struct worker *w, struct neigh *n)
 			neigh_state_set(w, n, NEIGH_INCOMPLETE);
 			neigh_ask(w, n);
 		} else {
-			neigh_release(w, w->neigh, n);
+			neigh_release(w, w->neigh, n, DROP_NEIGH_FAILED);
 		}
 		break;
 	}

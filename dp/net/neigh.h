@@ -56,7 +56,8 @@ void neigh_free(struct worker *w, struct neigh_table *t);
 /* The entries, for neigh_cached(). */
 struct neigh *neigh_entries(struct neigh_table *t);
 
-/* The entry that a cached next hop (generation << 16 | index) names, or NULL if it changed hands. */
+/* The entry that a cached next hop (generation << 16 | index) names, or NULL if it changed hands.
+ */
 static inline struct neigh *neigh_cached(struct neigh *entries, uint32_t cache)
 {
 	struct neigh *n = &entries[cache & 0xffff];
@@ -80,12 +81,26 @@ struct neigh *neigh_find(struct worker *w, const struct ip_addr *dst, uint32_t *
  */
 void neigh_send(struct worker *w, struct neigh *n, struct rte_mbuf *m);
 
+/* Whether packets can go: the entry has a link-layer address, fresh or not. */
+static inline bool neigh_has_mac(const struct neigh *n)
+{
+	return n->state == NEIGH_REACHABLE || n->state == NEIGH_STALE;
+}
+
+/* The entry of ip on a port; neigh_at() makes one if there is none, NULL when the table is full. */
+struct neigh *neigh_lookup(struct neigh_table *t, uint16_t port, const struct ip_addr *ip);
+struct neigh *neigh_at(struct worker *w, uint16_t port, const struct ip_addr *ip);
+
 /*
- * What ARP and ND learnt: ip is at mac on port. solicited: an answer to a question of ours;
- * otherwise a known entry is updated, and a new one made only if create is set.
+ * What ARP and ND learnt: ip is at mac on port. solicited: an answer to a question of ours, a
+ * proof that it can be reached; otherwise a known entry is updated, and a new one made only if
+ * create is set. Returns whether that was news.
  */
-void neigh_learn(struct worker *w, uint16_t port, const struct ip_addr *ip,
+bool neigh_learn(struct worker *w, uint16_t port, const struct ip_addr *ip,
 		 const struct rte_ether_addr *mac, bool solicited, bool create);
+
+/* Somebody contradicted what we know of n: used on, but asked again. */
+void neigh_doubt(struct worker *w, struct neigh *n);
 
 /* Housekeeping every NEIGH_TICK_MS: retries, ageing, unreachability, a bounded number a call. */
 void neigh_tick(struct worker *w);
