@@ -350,6 +350,7 @@ static void neigh_age(struct worker *w, struct neigh *n)
 			break;
 		}
 		neigh_state_set(w, n, NEIGH_FAILED);
+		n->used = false; /* asked again if it is wanted all the same */
 		wait_flush(w, w->neigh, n, DROP_NEIGH_FAILED);
 		break;
 	case NEIGH_REACHABLE:

@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Pins: next hops of both families are asked for three times, packets wait in bounded queues of
+ * which the newest survive (RFC 4861 7.2.2), a neighbour that does not answer drops what waits
+ * under one reason and is asked again later; a neighbour in use is confirmed by unicast, then by
+ * everybody (7.3.3). A scan of a subnet cannot push live neighbours out nor fill the table for
+ * ever. Routes: longest prefix; nothing that is no host's is routed.
+ */
+#include "dp_fixture.h"
+
+static const uint8_t data[100] = { 0x45 };
+
+/* A packet made here; its first byte after the header tells it from others. */
+static struct rte_mbuf *packet(uint8_t tag)
+{
+	struct rte_mbuf *m = pkt_make(&fx.w);
+	uint8_t *p;
+
+	assert_non_null(m);
+	p = (uint8_t *)rte_pktmbuf_append(m, sizeof(data));
+	memcpy(p, data, sizeof(data));
+	p[20] = tag;
+	return m;
+}
+
+static struct neigh *find(const char *dst)
+{
+	struct ip_addr a = fx_ip(dst);
+	uint32_t cache = NH_NONE;
+	enum drop why;
+
+	return neigh_find(&fx.w, &a, &cache, &why);
+}
+
+static void send(const char *dst, uint8_t tag)
+{
+	struct neigh *n = find(dst);
+
+	assert_non_null(n);
+	neigh_send(&fx.w, n, packet(tag));
+}
+
+static void answer(uint16_t port, const char *ip, uint8_t mac)
+{
+	struct ip_addr a = fx_ip(ip);
+	struct rte_ether_addr e = fx_mac(mac);
+
+	neigh_learn(&fx.w, port, &a, &e, true, false);
+}
+
+/* The i-th frame sent asks for a neighbour: by broadcast or multicast, or by unicast to a MAC. */
+static void assert_asks(uint32_t i, bool v6, const struct rte_ether_addr *mac)
+{
+	static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	const uint8_t *f = fx_sent(i);
+	uint32_t l2_len = fx.dp.port[fx.sent_port[i]].l2_len;
+
+	assert_int_equal(f[l2_len - 2] << 8 | f[l2_len - 1],
+			 v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_ARP);
+	if (v6)
+		assert_int_equal(f[l2_len + IPV6_HDR], 135);
+	if (mac)
+		assert_memory_equal(f, mac->addr_bytes, 6);
+	else if (v6)
+		assert_memory_equal(f, "\x33\x33\xff", 3);
+	else
+		assert_memory_equal(f, everybody, 6);
+}
+
+static void resolve(const char *dst, bool v6)
+{
+	struct rte_ether_addr mac = fx_mac(7);
+	uint32_t i;
+
+	send(dst, 1);
+	send(dst, 2);
+	send(dst, 3);
+	assert_int_equal(fx.n_sent, 1);
+	assert_asks(0, v6, NULL);
+	assert_int_equal(neigh_held(fx.w.neigh), 3);
+	answer(FX_ACCESS, dst, 7);
+	assert_int_equal(neigh_held(fx.w.neigh), 0);
+	assert_int_equal(fx.n_sent, 4);
+	for (i = 1; i < 4; i++) {
+		const uint8_t *f = fx_sent(i);
+
+		assert_memory_equal(f, mac.addr_bytes, 6);
+		assert_memory_equal(f + 6, fx.dp.port[FX_ACCESS].mac.addr_bytes, 6);
+		assert_int_equal(f[12] << 8 | f[13],
+				 v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+		assert_int_equal(f[14 + 20], i);
+		assert_int_equal(fx.sent[i]->pkt_len, 14 + sizeof(data));
+	}
+	send(dst, 4);
+	assert_int_equal(fx.n_sent, 5);
+}
+
+static void test_resolve(void **state)
+{
+	(void)state;
+	resolve("10.1.0.7", false);
+	fx_forget();
+	resolve("fd00:1::7", true);
+}
+
+static void test_vlan(void **state)
+{
+	const uint8_t *f;
+
+	(void)state;
+	send("10.2.0.7", 1);
+	answer(FX_CORE, "10.2.0.7", 7);
+	assert_int_equal(fx.n_sent, 2);
+	f = fx_sent(0);
+	assert_memory_equal(f + 12, "\x81\x00\x00\x2a\x08\x06", 6);
+	f = fx_sent(1);
+	assert_memory_equal(f + 12, "\x81\x00\x00\x2a\x08\x00\x45", 7);
+	assert_int_equal(fx.sent_port[1], FX_CORE);
+	/* The same address on another port is another neighbour. */
+	answer(FX_ACCESS, "10.2.0.7", 8);
+	assert_int_equal(neigh_count(fx.w.neigh), 1);
+}
+
+static void test_queue_bound(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < FX_WAIT + 3; i++)
+		send("10.1.0.7", (uint8_t)i);
+	assert_int_equal(neigh_held(fx.w.neigh), FX_WAIT);
+	assert_int_equal(fx_dropped(DROP_NEIGH_QUEUE), 3);
+	assert_int_equal(fx.n_sent, 1);
+	answer(FX_ACCESS, "10.1.0.7", 7);
+	assert_int_equal(fx.n_sent, 1 + FX_WAIT);
+	for (i = 0; i < FX_WAIT; i++)
+		assert_int_equal(fx_sent(1 + i)[14 + 20], 3 + i); /* the newest, in order */
+}
+
+static void silence(const char *dst, bool v6)
+{
+	uint32_t i;
+
+	send(dst, 1);
+	send(dst, 2);
+	fx_pass(2 * NEIGH_PROBES * NEIGH_RETRY_MS);
+	assert_int_equal(fx.n_sent, NEIGH_PROBES);
+	for (i = 0; i < NEIGH_PROBES; i++)
+		assert_asks(i, v6, NULL);
+	assert_int_equal(neigh_held(fx.w.neigh), 0);
+	assert_int_equal(fx_dropped(DROP_NEIGH_FAILED), 2);
+}
+
+static void test_unreachable(void **state)
+{
+	(void)state;
+	silence("10.1.0.7", false);
+	/* Nobody used it since: forgotten after a while. */
+	fx_pass(NEIGH_FAILED_MS + 3 * NEIGH_RETRY_MS);
+	assert_int_equal(neigh_count(fx.w.neigh), 0);
+}
+
+static void test_unreachable6(void **state)
+{
+	(void)state;
+	silence("fd00:1::7", true);
+}
+
+static void test_recovery(void **state)
+{
+	struct neigh *n;
+
+	(void)state;
+	send("10.1.0.7", 1);
+	n = find("10.1.0.7");
+	while (n->state == NEIGH_INCOMPLETE)
+		fx_pass(NEIGH_TICK_MS);
+	assert_int_equal(n->state, NEIGH_FAILED);
+	assert_int_equal(fx.n_sent, NEIGH_PROBES);
+	/* Dropped at once, nothing asked. */
+	send("10.1.0.7", 2);
+	assert_int_equal(fx_dropped(DROP_NEIGH_FAILED), 2);
+	assert_int_equal(neigh_held(fx.w.neigh), 0);
+	assert_int_equal(fx.n_sent, NEIGH_PROBES);
+	/* It is wanted: asked again by and by. */
+	fx_pass(NEIGH_FAILED_MS + NEIGH_RETRY_MS);
+	assert_int_equal(n->state, NEIGH_INCOMPLETE);
+	assert_int_equal(fx.n_sent, NEIGH_PROBES + 1);
+	send("10.1.0.7", 3);
+	assert_int_equal(neigh_held(fx.w.neigh), 1);
+	answer(FX_ACCESS, "10.1.0.7", 7);
+	assert_int_equal(fx.n_sent, NEIGH_PROBES + 2);
+	assert_int_equal(fx_dropped(DROP_NEIGH_FAILED), 2);
+}
+
+/* Uses a neighbour every tick for ms, and returns how often it was asked for. */
+static uint32_t use(const char *dst, uint32_t ms)
+{
+	uint32_t sent = fx.n_sent, n = 0;
+
+	for (; ms; ms -= NEIGH_TICK_MS) {
+		fx_pass(NEIGH_TICK_MS);
+		n += fx.n_sent - sent;
+		fx_forget();
+		send(dst, 1);
+		fx_forget();
+		sent = 0;
+	}
+	return n;
+}
+
+static void test_stale(void **state)
+{
+	struct rte_ether_addr mac = fx_mac(7);
+	struct neigh *n;
+	uint32_t i;
+
+	(void)state;
+	fx_neighbour(FX_ACCESS, "10.1.0.7", 7);
+	n = find("10.1.0.7");
+	assert_int_equal(n->state, NEIGH_REACHABLE);
+	assert_int_equal(use("10.1.0.7", NEIGH_REACHABLE_MS - NEIGH_TICK_MS), 0);
+	/* Packets still go while it is asked by unicast. */
+	for (i = 0; i < 30 && fx.n_sent == 0; i++) {
+		fx_pass(NEIGH_TICK_MS);
+		if (fx.n_sent == 0) {
+			send("10.1.0.7", 1);
+			fx_forget();
+		}
+	}
+	assert_int_equal(n->state, NEIGH_STALE);
+	assert_asks(0, false, &mac);
+	answer(FX_ACCESS, "10.1.0.7", 7);
+	assert_int_equal(n->state, NEIGH_REACHABLE);
+	assert_int_equal(fx_counted(CNT_MADE), fx_counted(CNT_TX));
+}
+
+static void test_stale_silent(void **state)
+{
+	struct neigh *n;
+	uint32_t i;
+
+	(void)state;
+	fx_neighbour(FX_ACCESS, "10.1.0.7", 7);
+	n = find("10.1.0.7");
+	/* Three times by unicast, three times by broadcast; then it has failed. */
+	for (i = 0; i < 500 && n->state != NEIGH_INCOMPLETE; i++)
+		use("10.1.0.7", NEIGH_TICK_MS);
+	assert_int_equal(n->state, NEIGH_INCOMPLETE);
+	fx_forget();
+	for (i = 0; i < 100 && n->state != NEIGH_FAILED; i++)
+		fx_pass(NEIGH_TICK_MS);
+	assert_int_equal(n->state, NEIGH_FAILED);
+	assert_int_equal(fx.n_sent, NEIGH_PROBES - 1);
+	assert_asks(0, false, NULL);
+}
+
+static void test_stale_unused(void **state)
+{
+	(void)state;
+	fx_neighbour(FX_ACCESS, "10.1.0.7", 7);
+	fx_pass(3 * NEIGH_REACHABLE_MS);
+	assert_int_equal(find("10.1.0.7")->state, NEIGH_STALE);
+	assert_int_equal(fx.n_sent, 0);
+}
+
+static void scan(uint32_t n)
+{
+	char dst[32];
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(dst, sizeof(dst), "fd00:1::bad:%x", i);
+		send(dst, 1);
+		fx_forget();
+	}
+}
+
+static void test_scan(void **state)
+{
+	struct ip_addr gw = fx_ip("192.0.2.1");
+	uint32_t cache = NH_NONE;
+	enum drop why;
+	struct neigh *n;
+
+	(void)state;
+	fx_neighbour(FX_ACCESS, "10.1.0.254", 7);
+	n = neigh_find(&fx.w, &gw, &cache, &why);
+	neigh_send(&fx.w, n, packet(1));
+	fx_forget();
+	scan(50 * FX_NEIGHBOURS);
+	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
+	assert_int_equal(fx_dropped(DROP_NEIGH_FULL), 49 * FX_NEIGHBOURS + 1);
+	/* The gateway is where it was, */
+	assert_ptr_equal(neigh_find(&fx.w, &gw, &cache, &why), n);
+	assert_int_equal(n->state, NEIGH_REACHABLE);
+	/* a newcomer finds its place, */
+	send("10.1.0.8", 1);
+	answer(FX_ACCESS, "10.1.0.8", 8);
+	assert_int_equal(find("10.1.0.8")->state, NEIGH_REACHABLE);
+	/* and when the scan ends nothing of it stays. */
+	fx_pass(20 * NEIGH_RETRY_MS);
+	assert_int_equal(neigh_count(fx.w.neigh), 2);
+	assert_int_equal(neigh_held(fx.w.neigh), 0);
+}
+
+/* Live neighbours are not pushed out, stale ones out of use are. */
+static void test_full(void **state)
+{
+	struct ip_addr dst = fx_ip("10.1.0.100");
+	uint32_t cache = NH_NONE, i;
+	char ip[32];
+	enum drop why;
+
+	(void)state;
+	for (i = 0; i < FX_NEIGHBOURS; i++) {
+		snprintf(ip, sizeof(ip), "10.1.0.%u", 10 + i);
+		fx_neighbour(FX_ACCESS, ip, (uint8_t)i);
+	}
+	assert_null(neigh_find(&fx.w, &dst, &cache, &why));
+	assert_int_equal(why, DROP_NEIGH_FULL);
+	assert_int_equal(cache, NH_NONE);
+	fx_pass(NEIGH_REACHABLE_MS + 2 * NEIGH_RETRY_MS);
+	assert_non_null(neigh_find(&fx.w, &dst, &cache, &why));
+	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
+}
+
+/* Claims nobody asked for make entries that may go again at once. */
+static void test_claims_do_not_fill(void **state)
+{
+	struct rte_ether_addr mac = fx_mac(66);
+	char ip[32];
+	uint32_t i;
+
+	(void)state;
+	for (i = 2; i < 250; i++) {
+		struct ip_addr a;
+
+		snprintf(ip, sizeof(ip), "10.1.0.%u", i);
+		a = fx_ip(ip);
+		neigh_learn(&fx.w, FX_ACCESS, &a, &mac, false, true);
+	}
+	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
+	send("fd00:1::7", 1);
+	answer(FX_ACCESS, "fd00:1::7", 7);
+	assert_int_equal(find("fd00:1::7")->state, NEIGH_REACHABLE);
+}
+
+static void test_bad_mac(void **state)
+{
+	static const struct rte_ether_addr bad[] = { { { 0 } }, { { 1, 0, 0x5e, 0, 0, 1 } } };
+	struct ip_addr a = fx_ip("10.1.0.7");
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(bad); i++)
+		assert_false(neigh_learn(&fx.w, FX_ACCESS, &a, &bad[i], true, true));
+	assert_int_equal(neigh_count(fx.w.neigh), 0);
+}
+
+static void test_cache(void **state)
+{
+	struct ip_addr relay = fx_ip("10.2.0.1"), own = fx_ip("10.1.0.1"), far = fx_ip("192.0.2.1");
+	struct neigh *entries = neigh_entries(fx.w.neigh), *n;
+	uint32_t cache = NH_NONE, old;
+	enum drop why;
+
+	(void)state;
+	assert_null(neigh_cached(entries, NH_NONE));
+	assert_null(neigh_find(&fx.w, &relay, &cache, &why));
+	assert_int_equal(why, DROP_IP_DST);
+	assert_int_equal(cache, NH_LOOP);
+	assert_null(neigh_find(&fx.w, &relay, &cache, &why));
+	cache = NH_NONE;
+	assert_null(neigh_find(&fx.w, &own, &cache, &why));
+	assert_int_equal(cache, NH_NONE);
+	n = neigh_find(&fx.w, &far, &cache, &why);
+	assert_non_null(n);
+	assert_true(ip_eq(&n->ip, &fx.conf.port[FX_ACCESS].route[0].via));
+	assert_ptr_equal(neigh_cached(entries, cache), n);
+	/* Once the entry is given back the name of it leads nowhere. */
+	old = cache;
+	neigh_send(&fx.w, n, packet(1));
+	fx_pass(20 * NEIGH_RETRY_MS);
+	assert_int_equal(neigh_count(fx.w.neigh), 0);
+	assert_null(neigh_cached(entries, old));
+	assert_non_null(neigh_find(&fx.w, &far, &cache, &why));
+	assert_int_not_equal(cache, old);
+}
+
+static void test_route(void **state)
+{
+	static const struct {
+		const char *dst, *via; /* NULL: no route */
+		uint16_t port;
+	} t[] = {
+		{ "10.1.0.7", "10.1.0.7", FX_ACCESS },
+		{ "10.2.0.7", "10.2.0.7", FX_CORE },
+		{ "10.9.1.1", "10.1.0.253", FX_ACCESS },
+		{ "192.0.2.1", "10.1.0.254", FX_ACCESS },
+		{ "fd00:2::7", "fd00:2::7", FX_CORE },
+		{ "2001:db8::1", "fd00:1::fe", FX_ACCESS },
+		{ "10.1.0.255", NULL, 0 },
+		{ "10.1.0.0", NULL, 0 },
+		{ "255.255.255.255", NULL, 0 },
+		{ "224.0.0.1", NULL, 0 },
+		{ "127.0.0.1", NULL, 0 },
+		{ "0.0.0.0", NULL, 0 },
+		{ "fe80::1", NULL, 0 },
+		{ "ff02::1", NULL, 0 },
+		{ "::", NULL, 0 },
+		{ "::1", NULL, 0 },
+	};
+	struct ip_addr dst, via, want;
+	uint16_t port;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(t); i++) {
+		dst = fx_ip(t[i].dst);
+		if (!t[i].via) {
+			assert_false(ip_route(&fx.dp, &dst, &port, &via));
+			continue;
+		}
+		want = fx_ip(t[i].via);
+		assert_true(ip_route(&fx.dp, &dst, &port, &via));
+		assert_int_equal(port, t[i].port);
+		assert_true(ip_eq(&via, &want));
+	}
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_resolve),	TEST(test_vlan),	 TEST(test_queue_bound),
+		TEST(test_unreachable), TEST(test_unreachable6), TEST(test_recovery),
+		TEST(test_stale),	TEST(test_stale_silent), TEST(test_stale_unused),
+		TEST(test_scan),	TEST(test_full),	 TEST(test_claims_do_not_fill),
+		TEST(test_bad_mac),	TEST(test_cache),	 TEST(test_route),
+	};
+
+	return cmocka_run_group_tests(tests, fx_eal, NULL);
+}
