@@ -8,7 +8,7 @@
  * otherwise.
  */
 #include "../conf/config.h"
-#include "../lib/siphash.h"
+#include "rss.h"
 
 #include <rte_ether.h>
 #include <rte_mempool.h>
@@ -40,9 +40,9 @@ struct port {
 	bool multi_seg;	 /* takes chained mbufs */
 	bool rx_csum_ip, rx_csum_l4; /* verifies checksums itself */
 	bool flow_sticky; /* packets of one five-tuple always come by the same queue */
-	bool steered;	 /* rte_flow brings relayed ports to their worker's queue */
 	struct rte_ether_addr mac;
 	struct ip_addr link_local; /* fe80::/64 from the MAC */
+	struct rss rss; /* for reassembled packets */
 	const struct config_port *conf;
 	char steering[CTL_TEXT_MAX];
 	char offloads[CTL_TEXT_MAX];

@@ -164,7 +164,6 @@ static void port_steer(struct dplane *dp, struct port *p)
 			ok = steer_rule(p, &dp->conf->relay[i].addr, q, mask);
 	if (!ok && dp->n_workers > 1)
 		rte_flow_flush(p->id, &e);
-	p->steered = ok;
 	snprintf(p->steering, sizeof(p->steering), "clients: %s; relayed ports: %s",
 		 dp->n_workers == 1 ? "one worker" : p->flow_sticky ? "queue" : "hash and hand-over",
 		 dp->n_workers == 1 ? "one worker" : ok ? "rte_flow" : "hand-over");
@@ -192,6 +191,8 @@ bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
 	/* Neighbour discovery is multicast; a device that cannot filter hears it all anyway. */
 	rte_eth_allmulticast_enable(p->id);
 	dplane_add_link_local(dp, p);
+	if (p->rx_queues > 1)
+		rss_read(&p->rss, p->id);
 	port_steer(dp, p);
 	return true;
 }

@@ -50,6 +50,23 @@ static bool src_is_bad(const struct worker *w, const struct pkt *p)
 	return dplane_local(w->dp, &p->src) != NULL;
 }
 
+/* The worker of a client's packet that came by a port, see HACKING.md on steering. */
+static uint16_t client_owner(const struct worker *w, const struct pkt *p)
+{
+	const struct port *port = &w->dp->port[p->in_port];
+
+	if (w->dp->n_workers == 1)
+		return w->id;
+	if (!port->flow_sticky)
+		return dplane_client_worker(w->dp, &p->src, p->sport);
+	if (unlikely(p->whole) && port->rss.reta_size) {
+		struct sock_addr src = { p->src, p->sport }, dst = { p->dst, p->dport };
+
+		return (uint16_t)(rss_queue(&port->rss, &src, &dst) % w->dp->n_workers);
+	}
+	return w->id;
+}
+
 /* UDP to us: a listener's or a relayed port's. */
 static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode mode)
 {
@@ -73,12 +90,9 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	dport = be16_get(p->dport);
 	p->index = dplane_listener(dp, &p->dst, dport);
 	if (p->index != LOCAL_NONE) {
-		uint16_t owner;
+		uint16_t owner = mode == RX_FRESH ? client_owner(w, p) : w->id;
 
-		if (likely(mode != RX_FRESH || dp->n_workers == 1 || dp->port[p->in_port].flow_sticky))
-			return PKT_LISTENER;
-		owner = dplane_client_worker(dp, &p->src, p->sport);
-		if (owner == w->id)
+		if (likely(owner == w->id))
 			return PKT_LISTENER;
 		handover(w, owner, m, HANDOVER_RX, p->in_port);
 		return PKT_TAKEN;
@@ -135,6 +149,7 @@ static enum pkt_class pkt_parse(struct worker *w, struct pkt *p, enum rx_mode mo
 static enum pkt_class frag_classify(struct worker *w, struct pkt *p, enum rx_mode mode)
 {
 	p->m = frag_input(w, p->m, p->l2_len, p->v6);
+	p->whole = true;
 	return p->m ? pkt_parse(w, p, mode) : PKT_TAKEN;
 }
 
@@ -375,6 +390,7 @@ void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, 
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + PREFETCH], void *));
 		p->m = m[i];
 		p->in_port = port;
+		p->whole = false;
 		switch (pkt_parse(w, p, mode)) {
 		case PKT_LISTENER:
 			client[n_client++] = p;

@@ -37,6 +37,7 @@ struct pkt {
 	uint8_t ttl;
 	bool df;	/* IPv4 DF; false for IPv6 */
 	bool v6;
+	bool whole; /* put together from fragments */
 	uint8_t proto;
 	uint16_t l4_len; /* bytes after the IP header */
 	uint16_t index;	 /* of the listener, or of the relay */

@@ -420,7 +420,6 @@ void relay_peer(struct worker *w, struct pkt *p)
 	uint16_t len = pkt_payload_len(p);
 	uint8_t prefix[RELAY_PREFIX_MAX];
 	struct relay_out o = { .len = len, .prefix = prefix };
-	uint64_t relayed;
 	struct peer *c;
 
 	if (unlikely(s->expiry <= w->now)) {
@@ -450,8 +449,9 @@ void relay_peer(struct worker *w, struct pkt *p)
 	o.csum = csum_words(s->csum, prefix, 1);
 	if (unlikely(o.prefix_len > CHANDATA_HDR_LEN))
 		o.csum = csum_bytes(o.csum, prefix + 4, o.prefix_len - 4u);
-	relayed = csum_be16(csum_be16(csum_ip(csum_ip(0, &p->src), &p->dst), p->sport), p->dport);
-	o.csum_removed = relayed;
+	/* The record's sum is of this very peer's address, or of its address without a port. */
+	o.csum_removed = c->csum + csum_sub(csum_fold(csum_be16(0, c->port))) +
+			 csum_be16(0, p->sport);
 	if (relay_emit(w, p, &o)) {
 		count(w, CNT_RELAY_TO_CLIENT);
 		count_add(w, CNT_RELAY_TO_CLIENT_BYTES, len);
