@@ -11,7 +11,7 @@
 
 enum {
 	PREFETCH = 4,	   /* packets ahead */
-	CHAIN_HEAD = 256,  /* bytes a chained packet must have in its first segment */
+	CHAIN_HEAD = 320,  /* bytes a chained packet must have in one piece: all headers, STUN's too */
 	IPV6_EXT_MAX = 4,  /* extension headers walked */
 };
 
@@ -85,6 +85,9 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	if (unlikely(ulen < UDP_HDR || ulen > p->l4_len || be16_get(p->sport) == 0))
 		return taken(w, m, DROP_UDP_SHORT);
 	p->l4_len = ulen;
+	/* IPv6 wants a checksum (RFC 8200 8.1). */
+	if (unlikely(p->v6 && (h[6] | h[7]) == 0))
+		return taken(w, m, DROP_UDP_CSUM);
 	if (unlikely((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD))
 		return taken(w, m, DROP_UDP_CSUM);
 	dport = be16_get(p->dport);
@@ -250,7 +253,8 @@ static enum pkt_class ipv6_parse(struct worker *w, struct pkt *p, enum rx_mode m
 	p->proto = h->proto;
 	p->l3_len = IPV6_HDR;
 	p->l4_len = (uint16_t)len;
-	p->local = dplane_local(w->dp, &p->dst);
+	/* ::ffff:0:0/96 is our form of IPv4 addresses and never stands on the wire. */
+	p->local = ip_is_v4(&p->dst) ? NULL : dplane_local(w->dp, &p->dst);
 	if (unlikely(p->proto != IP_PROTO_UDP && !ipv6_walk(m, p, &frag)))
 		return taken(w, m, DROP_IP_HEADER);
 	/* Multicast is for neighbour discovery only. */

@@ -107,6 +107,8 @@ void worker_free(struct worker *w)
 void worker_rings_broken(struct worker *w)
 {
 	w->rings_ok = false;
+	/* A request for an earlier breach that came too late must not answer for this one. */
+	atomic_store_explicit(&w->rings_reset, false, memory_order_relaxed);
 	atomic_store_explicit(&w->rings_broken, true, memory_order_release);
 }
 

@@ -43,14 +43,12 @@ void binding_answer(struct worker *w, struct pkt *p)
 		stun_put_fingerprint(&b);
 	len = stun_end(&b);
 	/* The request's buffer carries the reply; a chained one is not worth the care. */
-	if (len == 0 || m->nb_segs > 1 || rte_pktmbuf_adj(m, (uint16_t)off) == NULL ||
-	    (len > n && rte_pktmbuf_append(m, (uint16_t)(len - n)) == NULL)) {
+	if (len == 0 || m->nb_segs > 1) {
 		pkt_drop(w, m, DROP_STUN_LONG);
 		return;
 	}
-	if (len < n)
-		rte_pktmbuf_trim(m, (uint16_t)(n - len));
-	memcpy(rte_pktmbuf_mtod(m, void *), reply, len);
+	rte_pktmbuf_reset(m);
+	memcpy(rte_pktmbuf_append(m, (uint16_t)len), reply, len);
 	count(w, CNT_BINDING);
 	udp_send(w, m, &conf->listener[p->index].addr, &client, 0);
 }

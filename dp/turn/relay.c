@@ -62,8 +62,19 @@ static bool relay_trim(struct rte_mbuf *m, uint32_t off, uint32_t len)
 	return true;
 }
 
+/* A frame that fills its last buffer gets another one behind it. */
+static bool relay_extend(struct worker *w, struct rte_mbuf *m)
+{
+	struct rte_mbuf *more = rte_pktmbuf_alloc(w->pool);
+
+	if (more && rte_pktmbuf_chain(m, more) == 0)
+		return true;
+	rte_pktmbuf_free(more);
+	return false;
+}
+
 /* Padding and FINGERPRINT behind the payload. The prefix is already in front. */
-static bool relay_suffix(struct rte_mbuf *m, const struct relay_out *o, uint64_t *sum)
+static bool relay_suffix(struct worker *w, struct rte_mbuf *m, const struct relay_out *o, uint64_t *sum)
 {
 	uint16_t n = (uint16_t)(o->suffix_len + (o->fingerprint ? 8 : 0));
 	uint32_t crc = 0, len = m->pkt_len;
@@ -72,9 +83,9 @@ static bool relay_suffix(struct rte_mbuf *m, const struct relay_out *o, uint64_t
 
 	if (n == 0)
 		return true;
-	p = (uint8_t *)rte_pktmbuf_append(m, n);
-	if (!p)
+	if (unlikely(rte_pktmbuf_tailroom(rte_pktmbuf_lastseg(m)) < n) && !relay_extend(w, m))
 		return false;
+	p = (uint8_t *)rte_pktmbuf_append(m, n);
 	memset(p, 0, o->suffix_len);
 	if (!o->fingerprint)
 		return true;
@@ -159,8 +170,9 @@ bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o)
 		return false;
 	}
 	h = (uint8_t *)rte_pktmbuf_prepend(m, o->prefix_len);
-	memcpy(h, o->prefix, o->prefix_len);
-	if (unlikely(!relay_suffix(m, o, &added))) {
+	if (o->prefix_len)
+		memcpy(h, o->prefix, o->prefix_len);
+	if (unlikely(!relay_suffix(w, m, o, &added))) {
 		pkt_drop(w, m, DROP_NO_MBUF);
 		return false;
 	}
@@ -202,7 +214,7 @@ static uint64_t relay_cut_sum(const struct pkt *p, uint32_t off, uint32_t len)
 {
 	uint32_t start = (uint32_t)p->l2_len + p->l3_len + UDP_HDR, tail = off + len;
 	uint64_t s = off == CHANDATA_HDR_LEN ? csum_words(0, pkt_payload(p), 1) :
-					       csum_bytes(0, pkt_payload(p), off);
+					       csum_mbuf(0, p->m, start, off);
 
 	if (unlikely(tail < pkt_payload_len(p))) {
 		uint64_t t = csum_mbuf(0, p->m, start + tail, pkt_payload_len(p) - tail);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "session.h"
+#include "../../lib/chandata.h"
 
 #include <rte_errno.h>
 #include <rte_malloc.h>
@@ -397,10 +398,12 @@ static struct peer *perm_record(struct worker *w, uint32_t slot, struct session 
 	struct sock_addr any = { .ip = *ip };
 	struct peer tmp = { .ip = *ip }, *p;
 
+	if (!peer_sum(w, s, &tmp))
+		return NULL;
 	if (ip_eq(&s->first.ip, ip))
 		return &s->first;
 	p = session_peer(w, slot, &any);
-	if (p || !peer_sum(w, s, &tmp))
+	if (p)
 		return p;
 	if (peer_is_over(w, &s->first)) {
 		s->first = tmp;
@@ -455,12 +458,18 @@ static struct peer *chan_record(struct worker *w, uint32_t slot, struct session 
 	return p;
 }
 
+/* Which of these may be bound the control process knows; others would not read as ChannelData. */
+static bool channel_valid(uint16_t channel)
+{
+	return channel >= CHANNEL_MIN && channel <= CHANNEL_MAX_RFC5766;
+}
+
 bool session_chan_set(struct worker *w, const struct cmd_chan_set *c)
 {
 	struct session *s = session_of(w, &c->sid);
 	struct peer *p, tmp = { .ip = c->peer.ip, .port = c->peer.port, .channel = c->channel };
 
-	if (!s || c->channel == 0 || be16_get(c->peer.port) == 0 || !peer_sum(w, s, &tmp))
+	if (!s || !channel_valid(c->channel) || be16_get(c->peer.port) == 0 || !peer_sum(w, s, &tmp))
 		return false;
 	p = session_channel(w, c->sid.slot, c->channel);
 	if (!p || !ip_eq(&p->ip, &c->peer.ip) || !be16_eq(p->port, c->peer.port)) {
