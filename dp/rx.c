@@ -156,6 +156,15 @@ static enum pkt_class frag_classify(struct worker *w, struct pkt *p, enum rx_mod
 	return p->m ? pkt_parse(w, p, mode) : PKT_TAKEN;
 }
 
+static bool ipv4_csum_ok(const struct ipv4 *h, uint8_t len)
+{
+	uint64_t s = csum_words(0, h, IPV4_HDR / 4);
+
+	if (unlikely(len > IPV4_HDR))
+		s = csum_bytes(s, h + 1, len - IPV4_HDR);
+	return csum_fold(s) == 0xffff;
+}
+
 static enum pkt_class ipv4_parse(struct worker *w, struct pkt *p, enum rx_mode mode)
 {
 	struct rte_mbuf *m = p->m;
@@ -174,8 +183,7 @@ static enum pkt_class ipv4_parse(struct worker *w, struct pkt *p, enum rx_mode m
 		return taken(w, m, DROP_IP_SHORT);
 	if (unlikely(csum != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
 		     (csum == RTE_MBUF_F_RX_IP_CKSUM_BAD ||
-		      csum_fold(csum_bytes(csum_words(0, h, IPV4_HDR / 4), h + 1,
-					   p->l3_len - IPV4_HDR)) != 0xffff)))
+		      !ipv4_csum_ok(h, p->l3_len))))
 		return taken(w, m, DROP_IP_CSUM);
 	p->src = ip_from_v4(h->src);
 	p->dst = ip_from_v4(h->dst);

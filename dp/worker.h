@@ -28,23 +28,25 @@ struct rate_table;
 
 /* What a received packet is, once parsed. Addresses are in the 16-byte form. */
 struct pkt {
-	struct rte_mbuf *m;
 	struct ip_addr src, dst;
+	struct rte_mbuf *m;
+	const struct local_addr *local; /* NULL for multicast */
 	struct be16 sport, dport;
 	uint8_t l2_len; /* m's data starts at the Ethernet header */
 	uint8_t l3_len; /* IP header with options or extension headers */
 	uint8_t tos;	/* DSCP and ECN */
 	uint8_t ttl;
-	bool df;	/* IPv4 DF; false for IPv6 */
-	bool v6;
-	bool whole; /* put together from fragments */
 	uint8_t proto;
-	uint16_t l4_len; /* bytes after the IP header */
-	uint16_t index;	 /* of the listener, or of the relay */
+	bool df;	  /* IPv4 DF; false for IPv6 */
+	bool v6;
+	bool whole;	  /* put together from fragments */
+	uint16_t l4_len;  /* bytes after the IP header */
+	uint16_t index;	  /* of the listener, or of the relay */
 	uint16_t in_port; /* index of the port it came in by */
-	const struct local_addr *local; /* NULL for multicast */
-	uint32_t slot; /* of the session, SLOT_NONE if there is none */
-};
+	uint32_t slot;	  /* of the session, SLOT_NONE if there is none */
+} __rte_cache_aligned;
+
+_Static_assert(offsetof(struct pkt, slot) < 128, "two lines");
 
 enum { SLOT_NONE = 0xffffffff };
 

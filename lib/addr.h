@@ -40,16 +40,20 @@ static inline bool ip_is_v4(const struct ip_addr *a)
 	return memcmp(a->b, mapped, sizeof(mapped)) == 0;
 }
 
-/* Written as two words: read back as words a moment later, parts would stall the store buffer. */
+/*
+ * Written with one store: a moment later it is read back whole, as a key, and bytes that come
+ * from two stores stall until both have left the store buffer.
+ */
 static inline struct ip_addr ip_from_v4(struct be32 v4)
 {
-	uint64_t w[2] = { 0, UINT64_C(0xffff0000) };
+	uint64_t __attribute__((vector_size(16))) v;
 	struct ip_addr a;
 	uint32_t x;
 
 	memcpy(&x, v4.b, 4);
-	w[1] |= (uint64_t)x << 32;
-	memcpy(a.b, w, sizeof(a.b));
+	v[0] = 0;
+	v[1] = (uint64_t)x << 32 | UINT64_C(0xffff0000);
+	memcpy(a.b, &v, sizeof(a.b));
 	return a;
 }
 

@@ -126,16 +126,21 @@ _Static_assert(sizeof(struct ipv6) == IPV6_HDR, "wire format");
 static inline void ipv4_write(struct worker *w, uint8_t *p, const struct ip_out *o)
 {
 	uint16_t len = __builtin_bswap16((uint16_t)(IPV4_HDR + o->len));
-	uint32_t h[IPV4_HDR / 4];
+	uint64_t a, b, addrs;
+	uint32_t src, dst;
 
-	h[0] = (uint32_t)len << 16 | (uint32_t)o->tos << 8 | 0x45;
+	memcpy(&src, o->src->b + 12, 4);
+	memcpy(&dst, o->dst->b + 12, 4);
+	a = (uint64_t)len << 16 | (uint64_t)o->tos << 8 | 0x45;
 	/* Atomic datagrams need no identification (RFC 6864 4.1). */
-	h[1] = o->df ? 0x00400000 : __builtin_bswap16(w->ip_id++);
-	h[2] = (uint32_t)o->proto << 8 | o->ttl;
-	memcpy(&h[3], o->src->b + 12, 4);
-	memcpy(&h[4], o->dst->b + 12, 4);
-	h[2] |= (uint32_t)(uint16_t)~csum_fold((uint64_t)h[0] + h[1] + h[2] + h[3] + h[4]) << 16;
-	memcpy(p, h, sizeof(h));
+	a |= (o->df ? UINT64_C(0x00400000) : __builtin_bswap16(w->ip_id++)) << 32;
+	b = (uint64_t)o->proto << 8 | o->ttl;
+	addrs = (uint64_t)src + dst;
+	b |= (uint64_t)(uint16_t)~csum_fold((a & UINT32_MAX) + (a >> 32) + b + addrs) << 16;
+	b |= (uint64_t)src << 32;
+	memcpy(p, &a, 8);
+	memcpy(p + 8, &b, 8);
+	memcpy(p + 16, &dst, 4);
 }
 
 static inline void ipv6_write(uint8_t *p, const struct ip_out *o)

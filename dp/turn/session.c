@@ -87,13 +87,10 @@ void session_tables_free(struct worker *w)
 /* By address: port, and 0 for channel. By channel number: no address. */
 static struct key24 peer_key(uint32_t slot, const struct sock_addr *a, uint16_t channel)
 {
-	struct key24 k = { .tag = channel, .slot = slot };
+	static const struct sock_addr none;
 
-	if (a) {
-		k.ip = a->ip;
-		k.port = a->port;
-	}
-	return k;
+	a = a ? a : &none;
+	return key24_make(&a->ip, a->port, channel, slot);
 }
 
 static struct peer *peer_lookup(struct worker *w, const struct key24 *k)

@@ -71,9 +71,24 @@ static inline uint32_t key24_hash(const uint64_t secret[4], const struct key24 *
 	return (uint32_t)((uint64_t)b ^ (uint64_t)(b >> 64));
 }
 
+/* The three small fields go in as one word, for the hash reads them back as one. */
+static inline struct key24 key24_make(const struct ip_addr *ip, struct be16 port, uint16_t tag,
+				      uint32_t slot)
+{
+	struct key24 k;
+	uint64_t tail;
+	uint16_t p;
+
+	memcpy(&p, port.b, 2);
+	tail = (uint64_t)slot << 32 | (uint64_t)tag << 16 | p;
+	k.ip = *ip;
+	memcpy((uint8_t *)&k + offsetof(struct key24, port), &tail, 8);
+	return k;
+}
+
 static inline struct key24 flow_key(const struct ip_addr *ip, struct be16 port, uint16_t listener)
 {
-	return (struct key24){ .ip = *ip, .port = port, .tag = listener };
+	return key24_make(ip, port, listener, 0);
 }
 
 static inline const struct ip_addr *relay_ip(const struct dplane *dp, const struct ctl_relay *r)
