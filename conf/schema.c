@@ -46,7 +46,7 @@ static const struct schema_key keys_dataplane[] = {
 	  .min = 0, .max = 1 << 26, .def = "65536", .unit = "peers a worker",
 	  .help = "permissions and channels beyond the first of each session" },
 	{ "neighbours", SCHEMA_UINT, FIELD(config_dataplane, neighbours),
-	  .min = 16, .max = 1 << 20, .def = "1024", .unit = "neighbours a worker",
+	  .min = 16, .max = 65535, .def = "1024", .unit = "neighbours a worker",
 	  .help = "ARP and ND entries" },
 	{ "neighbour-queue", SCHEMA_UINT, FIELD(config_dataplane, neighbour_queue),
 	  .min = 0, .max = 256, .def = "16", .unit = "packets",

@@ -131,26 +131,37 @@ static bool peer_sum(struct worker *w, const struct session *s, struct peer *p)
 	return true;
 }
 
+/* Takes record i out of the hash and gives it back to the pool; its list is the caller's. */
+static void peer_release(struct worker *w, uint32_t slot, uint32_t i)
+{
+	struct peer *p = &w->peer[i];
+	struct sock_addr a = peer_addr(p);
+	struct key24 k = peer_key(slot, &a, 0);
+
+	peer_remove(w, &k);
+	if (p->channel) {
+		k = peer_key(slot, NULL, p->channel);
+		peer_remove(w, &k);
+	}
+	p->next = w->peer_free;
+	w->peer_free = i;
+	count_add(w, CNT_PEERS, (uint64_t)-1);
+}
+
 static void peers_unlink(struct worker *w, uint32_t slot, struct session *s)
 {
 	uint32_t i, next;
 
 	for (i = s->peers; i != SLOT_NONE; i = next) {
-		struct peer *p = &w->peer[i];
-		struct sock_addr a = peer_addr(p);
-		struct key24 k = peer_key(slot, &a, 0);
-
-		next = p->next;
-		peer_remove(w, &k);
-		if (p->channel) {
-			k = peer_key(slot, NULL, p->channel);
-			peer_remove(w, &k);
-		}
-		p->next = w->peer_free;
-		w->peer_free = i;
-		count_add(w, CNT_PEERS, (uint64_t)-1);
+		next = w->peer[i].next;
+		peer_release(w, slot, i);
 	}
 	s->peers = SLOT_NONE;
+}
+
+static bool peer_is_over(const struct worker *w, const struct peer *p)
+{
+	return p->perm_expiry <= w->now && p->chan_expiry <= w->now;
 }
 
 /* Takes back records whose time is over, so that a long-lived session does not eat the pool. */
@@ -160,22 +171,13 @@ static void peers_prune(struct worker *w, uint32_t slot, struct session *s)
 
 	while ((i = *link) != SLOT_NONE) {
 		struct peer *p = &w->peer[i];
-		struct sock_addr a = peer_addr(p);
-		struct key24 k = peer_key(slot, &a, 0);
 
-		if (p->perm_expiry > w->now || (p->channel && p->chan_expiry > w->now)) {
+		if (peer_is_over(w, p)) {
+			*link = p->next;
+			peer_release(w, slot, i);
+		} else {
 			link = &p->next;
-			continue;
 		}
-		*link = p->next;
-		peer_remove(w, &k);
-		if (p->channel) {
-			k = peer_key(slot, NULL, p->channel);
-			peer_remove(w, &k);
-		}
-		p->next = w->peer_free;
-		w->peer_free = i;
-		count_add(w, CNT_PEERS, (uint64_t)-1);
 	}
 }
 
@@ -201,11 +203,6 @@ static struct peer *peer_add(struct worker *w, uint32_t slot, struct session *s,
 	s->peers = i;
 	count(w, CNT_PEERS);
 	return p;
-}
-
-static bool peer_is_over(const struct worker *w, const struct peer *p)
-{
-	return p->perm_expiry <= w->now && p->chan_expiry <= w->now;
 }
 
 /* A permission is mirrored into every record of its address. */
