@@ -149,7 +149,8 @@ struct stun_val {
  * A parsed message: pointers into the caller's bytes, which must stay. Where an attribute may
  * come once, the first one counts (RFC 8489 14). Attributes after MESSAGE-INTEGRITY are ignored
  * except MESSAGE-INTEGRITY-SHA256 and FINGERPRINT; after MESSAGE-INTEGRITY-SHA256 only
- * FINGERPRINT counts (14.5, 14.6).
+ * FINGERPRINT counts (14.5, 14.6). Comprehension-required attributes of services we do not offer
+ * (CHANGE-REQUEST, ACCESS-TOKEN, CONNECTION-ID) count as unknown, so that 420 tells the client.
  */
 struct stun_msg {
 	const uint8_t *base;
@@ -160,7 +161,7 @@ struct stun_msg {
 	struct stun_val username, userhash, realm, nonce, software, data, lifetime, requested_transport,
 		even_port, reservation_token, requested_family, additional_family, channel_number,
 		dont_fragment, password_algorithm, password_algorithms, error_code, mapped,
-		xor_mapped, xor_relayed, change_request, connection_id, access_token,
+		xor_mapped, xor_relayed,
 		mobility_ticket, icmp, integrity, integrity256, fingerprint, unknown_attributes,
 		alternate_server, address_error_code;
 	struct stun_val xor_peer[STUN_PEERS_MAX];

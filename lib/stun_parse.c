@@ -11,7 +11,6 @@
  */
 static const uint16_t required_at[] = {
 	[STUN_ATTR_MAPPED_ADDRESS] = MEMBER(mapped),
-	[STUN_ATTR_CHANGE_REQUEST] = MEMBER(change_request),
 	[STUN_ATTR_USERNAME] = MEMBER(username),
 	[STUN_ATTR_MESSAGE_INTEGRITY] = MEMBER(integrity),
 	[STUN_ATTR_ERROR_CODE] = MEMBER(error_code),
@@ -25,13 +24,11 @@ static const uint16_t required_at[] = {
 	[STUN_ATTR_EVEN_PORT] = MEMBER(even_port),
 	[STUN_ATTR_REQUESTED_TRANSPORT] = MEMBER(requested_transport),
 	[STUN_ATTR_DONT_FRAGMENT] = MEMBER(dont_fragment),
-	[STUN_ATTR_ACCESS_TOKEN] = MEMBER(access_token),
 	[STUN_ATTR_MESSAGE_INTEGRITY_SHA256] = MEMBER(integrity256),
 	[STUN_ATTR_PASSWORD_ALGORITHM] = MEMBER(password_algorithm),
 	[STUN_ATTR_USERHASH] = MEMBER(userhash),
 	[STUN_ATTR_XOR_MAPPED_ADDRESS] = MEMBER(xor_mapped),
 	[STUN_ATTR_RESERVATION_TOKEN] = MEMBER(reservation_token),
-	[STUN_ATTR_CONNECTION_ID] = MEMBER(connection_id),
 };
 
 /* Index: type less 0x8000. */
