@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Includes point one way: lib <- conf <- dp, and lib <- conf <- cp <- cli. Only dp/ knows DPDK.
+#   check-includes.sh [ROOT [STAMP DEPFILE]]
+# Names each line that breaks this and exits 1. With STAMP and DEPFILE (ninja's), touches the one
+# and lists in the other what was looked at: every file, and every folder, since a new file
+# changes its folder.
+set -euo pipefail
+export LC_ALL=C
+root=${1:-$(dirname "$0")/..}
+stamp=${2:-} depfile=${3:-}
+
+# folder, what its files must not include (an extended regex on the path between the quotes)
+rules='
+lib  [.][.]/|(^|/)(dp|cp|cli|conf)/|(^|/)rte_
+conf (^|/)(dp|cp|cli)/|(^|/)rte_
+dp   (^|/)(cp|cli)/
+cp   (^|/)(dp|cli)/|(^|/)rte_
+cli  (^|/)dp/|(^|/)rte_
+'
+
+rc=0
+while read -r folder forbidden; do
+	[ -n "$folder" ] || continue
+	[ -d "$root/$folder" ] || { echo "tests/check-includes.sh: no folder $root/$folder" >&2 && exit 1; }
+	# An include by macro cannot be judged here, so there is none.
+	found=$(cd "$root" && grep -rnE '^[[:space:]]*#[[:space:]]*(include|include_next|import)\b' \
+		--include='*.[ch]' --include='*.def' "$folder" |
+		awk -v forbidden="$forbidden" '{
+			line = $0; sub(/^[^#]*#[ \t]*[a-z_]+[ \t]*(\/\*.*\*\/)?[ \t]*/, "", line)
+			path = substr(line, 2); sub(/[">].*/, "", path)
+			if (line !~ /^["<]/ || path ~ forbidden) print }') || true
+	if [ -n "$found" ]; then
+		printf '%s\n' "$found" >&2
+		printf 'tests/check-includes.sh: %s/ must not include the above\n' "$folder" >&2
+		rc=1
+	fi
+done <<<"$rules"
+[ $rc = 0 ] || exit 1
+
+if [ -n "$stamp" ]; then
+	{
+		printf '%s:' "$stamp"
+		find "$root"/{lib,conf,dp,cp,cli} \( -type d -o -name '*.[ch]' -o -name '*.def' \) \
+			-printf ' %p'
+		echo
+	} >"$depfile"
+	touch "$stamp"
+fi

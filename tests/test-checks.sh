@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The checks of the tree catch what they are for: a copy of the tree is broken in one way after
+# the other, and each must be noticed, by the script and (once each) by ninja. $1: the source tree.
+set -euo pipefail
+src=${1:-$(dirname "$0")/..}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+failed=0
+
+fresh() {
+	rm -rf "$tmp/tree"
+	mkdir -p "$tmp/tree/tests"
+	cp -r "$src"/{lib,conf,dp,cp,cli} "$tmp/tree"
+	cp "$src"/tests/{check-includes.sh,check-abi.sh,abi.digest} "$tmp/tree/tests"
+}
+
+# verdict WANT WHAT COMMAND...: WANT is 0 or 1, the command's exit code.
+verdict() {
+	local want=$1 what=$2 got=0
+	shift 2
+	"$@" >"$tmp/out" 2>&1 || got=$?
+	if [ "$got" != "$want" ]; then
+		printf 'FAILED: %s: exit code %s, not %s\n' "$what" "$got" "$want"
+		sed 's/^/    /' "$tmp/out"
+		failed=1
+	fi
+}
+
+includes() {
+	"$tmp/tree/tests/check-includes.sh" "$tmp/tree"
+}
+
+abi() {
+	"$tmp/tree/tests/check-abi.sh" "$@"
+}
+
+# edit FILE SED-EXPRESSION: fails loudly if it changed nothing.
+edit() {
+	cp "$tmp/tree/$1" "$tmp/before"
+	sed -i -E "$2" "$tmp/tree/$1"
+	! cmp -s "$tmp/before" "$tmp/tree/$1" || { echo "FAILED: no effect: $1: $2" && failed=1; }
+}
+
+# ---- includes ----
+fresh
+verdict 0 'the tree as it is' includes
+while read -r want file line; do
+	[ -n "$want" ] || continue
+	fresh
+	mkdir -p "$(dirname "$tmp/tree/$file")"
+	printf '%s\n' "$line" >>"$tmp/tree/$file"
+	verdict "$want" "$file: $line" includes
+done <<'END'
+1 dp/worker.h      #include "../cp/table.h"
+1 dp/net/new.c     #include "../../cp/table.h"
+1 dp/new.c         #include "cp/table.h"
+1 dp/new.c         #include <cp/table.h>
+1 dp/new.c         #include "../cli/grid.h"
+1 cp/server.h      #include "../dp/worker.h"
+1 cp/turn/new.h    #include "../../dp/worker.h"
+1 cp/new.c           #  include   <rte_ring.h>
+1 cli/new.c        #include <rte_eal.h>
+1 cli/new.c        #include "../dp/worker.h"
+1 conf/new.c       #include "../dp/dplane.h"
+1 conf/new.c       #include "../cp/table.h"
+1 conf/new.c       #include <rte_eal.h>
+1 lib/addr.h       #include "../conf/config.h"
+1 lib/new.c        #include "../dp/worker.h"
+1 lib/new.c        #include "../cp/table.h"
+1 lib/new.def      #include <rte_ring_elem.h>
+1 lib/new.c        #include "dpdk/rte_ring.h"
+1 lib/new.c        #include /* why */ <rte_ring.h>
+1 lib/new.c        #include HEADER
+1 cp/new.c         #import "../dp/worker.h"
+0 dp/new.c         #include <rte_ring.h>
+0 dp/net/new.c     #include "../../lib/stun.h"
+0 cp/new.c         #include "../conf/config.h"
+0 cli/new.c        #include "../cp/auth/user_cmd.h"
+0 lib/new.c        #include "ring.h" /* not dp/worker.h */
+0 lib/new.c        /* #include <rte_ring.h> */
+END
+
+# ---- the boundary ----
+fresh
+verdict 0 'the boundary as it is' abi
+for change in \
+	'lib/ctl_abi.h|s/CTL_RELAYS_MAX = 256/CTL_RELAYS_MAX = 257/' \
+	'lib/ctl_abi.h|s/^\tuint32_t cpu;/\tuint64_t cpu;/' \
+	'lib/ctl_abi.h|s/n_workers;$/(n_workers + 1);/' \
+	'lib/ring.h|s/RING_MSG_SIZE = 2048/RING_MSG_SIZE = 4096/' \
+	'lib/ring.h|s/memory_order_release/memory_order_relaxed/' \
+	'lib/addr.h|s/^\tuint8_t b\[16\];/\tuint8_t b[17];/' \
+	'lib/be.h|s/^\tuint8_t b\[2\];/\tuint8_t b[3];/' \
+	'lib/counter.h|s/^\tDROP_MAX/\tDROP_MORE, DROP_MAX/' \
+	'lib/counter.def|s/^COUNTER\(TX,/COUNTER(TXX,/' \
+	'lib/counter.def|/^COUNTER\(TX,/d' \
+	'lib/drop.def|$aDROP(NEW, "new", INFO, "a new one")' \
+	'lib/drop.def|/^DROP\(VLAN,/{h;d};/^DROP\(ARP_BAD,/{p;x}'; do
+	file=${change%%|*} expr=${change#*|}
+	fresh
+	edit "$file" "$expr"
+	verdict 1 "$change" abi
+	verdict 1 "$change: --update without a new version" abi --update
+	verdict 1 "$change: still not recorded" abi
+	edit lib/ctl_abi.h 's/^(#define CTL_ABI_VERSION) .*/\1 1000u/'
+	verdict 1 "$change: new version, not recorded" abi
+	verdict 0 "$change: --update with a new version" abi --update
+	verdict 0 "$change: recorded" abi
+	edit lib/ctl_abi.h 's/^(#define CTL_ABI_VERSION) .*/\1 999u/'
+	verdict 1 "$change: an older version" abi --update --force-unreleased
+done
+fresh
+edit lib/drop.def '$aDROP(NEW, "new", INFO, "a new one")'
+verdict 0 '--force-unreleased' abi --update --force-unreleased
+verdict 0 'recorded by force' abi
+for change in \
+	'lib/ctl_abi.h|s/^struct region \{/\/* more words *\/\nstruct  region\n{/' \
+	'lib/ring.h|s/r->own \+= n;/r->own  +=\n n; \/\/ words/' \
+	'lib/drop.def|s/^(DROP\(VLAN, ).*/\1"tag", ERROR, "other words")/' \
+	'lib/addr.h|s/^bool ip_parse.*/&\nbool ip_more(void);/'; do
+	fresh
+	edit "${change%%|*}" "${change#*|}"
+	verdict 0 "harmless: $change" abi
+done
+fresh
+edit lib/ctl_abi.h 's/^(#define CTL_ABI_VERSION) .*/\1 VERSION/'
+verdict 1 'a version that is not a number' abi
+fresh
+rm "$tmp/tree/tests/abi.digest"
+verdict 1 'no record' abi
+
+# ---- ninja runs them, and again when something changes ----
+fresh
+echo "project('checks')
+subdir('tests')" >"$tmp/tree/meson.build"
+sed -n '/^custom_target/,/build_by_default/p' "$src/tests/meson.build" >"$tmp/tree/tests/meson.build"
+verdict 0 'meson setup' meson setup "$tmp/build" "$tmp/tree"
+verdict 0 'ninja' ninja -C "$tmp/build"
+verdict 0 'nothing to do' grep -q 'no work to do' <(ninja -C "$tmp/build")
+verdict 0 'nothing left in the tree' test ! -e "$tmp/tree/tests/check-abi.stamp"
+echo '#include <rte_eal.h>' >"$tmp/tree/cp/new.c"
+verdict 1 'ninja with a new file' ninja -C "$tmp/build"
+rm "$tmp/tree/cp/new.c"
+verdict 0 'ninja without it' ninja -C "$tmp/build"
+echo '#include "../cp/log.h"' >>"$tmp/tree/dp/worker.h"
+verdict 1 'ninja with a changed file' ninja -C "$tmp/build"
+edit dp/worker.h '$d'
+verdict 0 'ninja with the file as it was' ninja -C "$tmp/build"
+edit lib/drop.def '$aDROP(NEW, "new", INFO, "a new one")'
+verdict 1 'ninja with a changed boundary' ninja -C "$tmp/build"
+
+[ $failed = 0 ] && echo 'the checks catch what they should'
+exit $failed
