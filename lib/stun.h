@@ -90,6 +90,11 @@ enum stun_attr_type {
 	STUN_ATTR_ICE_CONTROLLED = 0x8029,
 	STUN_ATTR_ICE_CONTROLLING = 0x802a,
 	STUN_ATTR_MOBILITY_TICKET = 0x8030,
+	/*
+	 * ADDITIONAL-ADDRESS-FAMILY in the drafts before RFC 8656, and in coturn's client to this
+	 * day. Nothing else of this number is ever in a request.
+	 */
+	STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY_DRAFT = 0x8032,
 };
 
 /* Password algorithms of RFC 8489 18.5. */

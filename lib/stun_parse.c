@@ -40,6 +40,7 @@ static const uint16_t optional_at[] = {
 	[STUN_ATTR_SOFTWARE - 0x8000] = MEMBER(software),
 	[STUN_ATTR_ALTERNATE_SERVER - 0x8000] = MEMBER(alternate_server),
 	[STUN_ATTR_MOBILITY_TICKET - 0x8000] = MEMBER(mobility_ticket),
+	[STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY_DRAFT - 0x8000] = MEMBER(additional_family),
 };
 
 static struct stun_val *msg_value(struct stun_msg *m, uint16_t type)
