@@ -12,10 +12,12 @@
 # did not run has shown nothing. What a test starts it ends: processes by start(), a configuration
 # by relay_config().
 set -euo pipefail
+export PYTHONDONTWRITEBYTECODE=1
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 BUILD=$ROOT/build
 CONFIG=$ROOT/conf/fairlead.yaml
+E2E=$ROOT/tests/e2e
 RUN=/run/fairlead
 NAME=$(basename "$0" _test.sh)
 TMP=$(mktemp -d "/tmp/fairlead-$NAME.XXXXXX")
@@ -23,7 +25,7 @@ CLIENT4=10.1.0.2 CLIENT6=fd00:1::2 # in fl-client
 PEER4=10.2.0.2 PEER6=fd00:2::2	   # in fl-peer
 SERVER4=10.1.0.1 SERVER6=fd00:1::1 # listeners
 RELAY4=10.2.0.1 RELAY6=fd00:2::1   # relayed addresses
-export ROOT BUILD CONFIG RUN CLIENT4 CLIENT6 PEER4 PEER6 SERVER4 SERVER6 RELAY4 RELAY6
+export ROOT BUILD CONFIG E2E RUN CLIENT4 CLIENT6 PEER4 PEER6 SERVER4 SERVER6 RELAY4 RELAY6
 
 STARTED=()
 OWN_CONFIG=
@@ -168,6 +170,18 @@ fl_json() { fl --json "$1" | jq -r "$2"; }
 
 # counter NAME: of lib/counter.def, summed over the workers.
 counter() { fl_json workers "[.workers[].counters.\"$1\"] | if any(. == null) then null else add end"; }
+
+# drops_mark: from here on, drops_except counts. drops_except REASON...: the names of other reasons
+# that dropped something.
+drops() { fl_json drops '.drops[] | "\(.name) \(.total)"'; }
+drops_mark() { drops >"$TMP/drops"; }
+drops_except()
+{
+	drops | grep -vxF -f "$TMP/drops" | cut -d' ' -f1 | grep -vxF -f <(printf '%s\n' "$@") || true
+}
+
+# accounted: whether every packet is accounted for (R74).
+accounted() { fl --json accounting | jq -e '.total.difference == 0' >/dev/null; }
 
 attached() { fl_json status .dataplane.attached 2>/dev/null | grep -qx true; }
 

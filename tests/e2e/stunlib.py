@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A small TURN client over UDP for tests: RFC 8489 messages, long-term credentials with MD5 and
+SHA-256 keys, RFC 8656 methods, ChannelData. It sends what it is told, right or wrong, and checks
+what it gets. Only Python's own library."""
+
+import hashlib
+import hmac
+import ipaddress
+import os
+import selectors
+import socket
+import struct
+import sys
+import time
+import zlib
+
+MAGIC = 0x2112A442
+REQUEST, INDICATION, SUCCESS, ERROR = range(4)
+BINDING, ALLOCATE, REFRESH, SEND, DATA, PERMISSION, CHANNEL = 1, 3, 4, 6, 7, 8, 9
+
+USERNAME, INTEGRITY, ERROR_CODE, UNKNOWN = 0x06, 0x08, 0x09, 0x0A
+CHANNEL_NUMBER, LIFETIME, PEER, PAYLOAD, REALM, NONCE = 0x0C, 0x0D, 0x12, 0x13, 0x14, 0x15
+RELAYED, FAMILY, EVEN_PORT, TRANSPORT, DONT_FRAGMENT = 0x16, 0x17, 0x18, 0x19, 0x1A
+INTEGRITY256, ALGORITHM, USERHASH, MAPPED, TOKEN = 0x1C, 0x1D, 0x1E, 0x20, 0x22
+ADDITIONAL_FAMILY, ADDRESS_ERROR, ALGORITHMS, ICMP, SOFTWARE = 0x8000, 0x8001, 0x8002, 0x8004, 0x8022
+FINGERPRINT = 0x8028
+
+MD5, SHA256 = b"\0\1\0\0", b"\0\2\0\0"  # values of PASSWORD-ALGORITHM
+UDP = bytes([17, 0, 0, 0])  # of REQUESTED-TRANSPORT
+V4, V6 = bytes([1, 0, 0, 0]), bytes([2, 0, 0, 0])  # of REQUESTED-ADDRESS-FAMILY
+PATIENCE = 10  # seconds until a condition that does not come is a failure
+
+
+class Malformed(Exception):
+    pass
+
+
+def u32(n):
+    return struct.pack("!I", n)
+
+
+def channel_number(n):
+    return struct.pack("!HH", n, 0)
+
+
+def xor_address(host, port, tid):
+    """Value of an XOR-...-ADDRESS."""
+    ip = ipaddress.ip_address(host)
+    mask = u32(MAGIC) + tid
+    body = bytes(a ^ b for a, b in zip(ip.packed, mask))
+    return struct.pack("!BBH", 0, 1 if ip.version == 4 else 2, port ^ (MAGIC >> 16)) + body
+
+
+class Message:
+    """What was received. Attributes are (type, value) in their order."""
+
+    def __init__(self, data):
+        if len(data) < 20:
+            raise Malformed("short")
+        kind, length, magic = struct.unpack("!HHI", data[:8])
+        if kind >> 14 or magic != MAGIC or length % 4 or length != len(data) - 20:
+            raise Malformed("header")
+        self.raw, self.tid = data, data[8:20]
+        self.method = kind & 0xF | kind >> 1 & 0x70 | kind >> 2 & 0xF80
+        self.cls = kind >> 4 & 1 | kind >> 7 & 2
+        self.attrs, self.at = [], {}
+        pos = 20
+        while pos < len(data):
+            if pos + 4 > len(data):
+                raise Malformed("attribute header")
+            t, n = struct.unpack("!HH", data[pos : pos + 4])
+            if pos + 4 + n > len(data):
+                raise Malformed("attribute length")
+            self.attrs.append((t, data[pos + 4 : pos + 4 + n]))
+            self.at.setdefault(t, pos)
+            pos += 4 + (n + 3) // 4 * 4
+        if FINGERPRINT in self.at and self.get(FINGERPRINT) != fingerprint(
+            data[: self.at[FINGERPRINT]]
+        ):
+            raise Malformed("fingerprint")
+
+    def get(self, kind):
+        return next((v for t, v in self.attrs if t == kind), None)
+
+    def u32(self, kind):
+        v = self.get(kind)
+        return None if v is None else struct.unpack("!I", v)[0]
+
+    def error(self):
+        """0 for a success."""
+        v = self.get(ERROR_CODE)
+        return 0 if v is None else v[2] % 8 * 100 + v[3]
+
+    def addresses(self, kind):
+        out = []
+        for v in (v for t, v in self.attrs if t == kind):
+            mask = u32(MAGIC) + self.tid
+            port = struct.unpack("!H", v[2:4])[0] ^ (MAGIC >> 16)
+            out.append((str(ipaddress.ip_address(bytes(a ^ b for a, b in zip(v[4:], mask)))), port))
+        return out
+
+    def address(self, kind):
+        return self.addresses(kind)[0]
+
+    def signed(self, key, kind):
+        """Whether the integrity attribute of that kind is there and right."""
+        return kind in self.at and self.get(kind) == integrity(self.raw[: self.at[kind]], key, kind)
+
+
+def fingerprint(before):
+    patched = before[:2] + struct.pack("!H", len(before) - 20 + 8) + before[4:]
+    return u32(zlib.crc32(patched) ^ 0x5354554E)
+
+
+def integrity(before, key, kind):
+    algorithm = "sha1" if kind == INTEGRITY else "sha256"
+    size = hashlib.new(algorithm).digest_size
+    patched = before[:2] + struct.pack("!H", len(before) - 20 + 4 + size) + before[4:]
+    return hmac.new(key, patched, algorithm).digest()
+
+
+def put(data, kind, value):
+    """data with one attribute more, its length in the header."""
+    data += struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4)
+    return data[:2] + struct.pack("!H", len(data) - 20) + data[4:]
+
+
+def build(method, cls, attrs=(), tid=None, key=None, kind=INTEGRITY, with_fingerprint=True):
+    bits = method & 0xF | (method & 0x70) << 1 | (method & 0xF80) << 2 | (cls & 1) << 4 | (cls & 2) << 7
+    data = struct.pack("!HHI", bits, 0, MAGIC) + (tid or os.urandom(12))
+    for t, v in attrs:
+        data = put(data, t, v)
+    if key is not None:
+        data = put(data, kind, integrity(data, key, kind))
+    if with_fingerprint:
+        data = put(data, FINGERPRINT, fingerprint(data))
+    return data
+
+
+class Client:
+    """A TURN client: one socket, one five-tuple."""
+
+    def __init__(self, server, port=3478, user="demo", password="fairlead", sha256=False,
+                 anonymous=False):
+        family = socket.AF_INET6 if ":" in server else socket.AF_INET
+        self.sock = socket.socket(family, socket.SOCK_DGRAM)
+        self.sock.connect((server, port))
+        self.user, self.password = user, password
+        self.sha256, self.anonymous = sha256, anonymous
+        self.realm = self.nonce = self.algorithms = None
+        self.backlog = []  # datagrams that came while a reply was awaited
+
+    def close(self):
+        self.sock.close()
+
+    def key(self):
+        text = b":".join((self.user.encode(), self.realm, self.password.encode()))
+        return hashlib.sha256(text).digest() if self.sha256 else hashlib.md5(text).digest()
+
+    def credentials(self):
+        out = [(REALM, self.realm), (NONCE, self.nonce)]
+        if self.anonymous:
+            out.append((USERHASH, hashlib.sha256(self.user.encode() + b":" + self.realm).digest()))
+        else:
+            out.append((USERNAME, self.user.encode()))
+        if self.sha256:
+            out += [(ALGORITHMS, self.algorithms), (ALGORITHM, SHA256)]
+        return out
+
+    def learn(self, reply):
+        self.realm, self.nonce = reply.get(REALM), reply.get(NONCE)
+        self.algorithms = reply.get(ALGORITHMS)
+
+    def exchange(self, data):
+        """Sends a request until its reply comes (RFC 8489 6.2.1, impatiently)."""
+        for _ in range(2 * PATIENCE):
+            self.sock.send(data)
+            end = time.monotonic() + 0.5
+            while time.monotonic() < end:
+                got = self.receive_raw(end - time.monotonic())
+                if got is None:
+                    break
+                if got[:1] < b"\x40" and got[8:20] == data[8:20]:
+                    return Message(got)
+                self.backlog.append(got)
+        raise TimeoutError("no reply")
+
+    def once(self, method, attrs=(), auth=True, tid=None):
+        """One transaction with the credentials as they are. A signed reply is checked."""
+        attrs, kind = list(attrs), INTEGRITY256 if self.sha256 else INTEGRITY
+        if not auth or self.nonce is None:
+            return self.exchange(build(method, REQUEST, attrs, tid))
+        reply = self.exchange(build(method, REQUEST, attrs + self.credentials(), tid, self.key(), kind))
+        if INTEGRITY in reply.at or INTEGRITY256 in reply.at:
+            assert reply.signed(self.key(), kind), "the reply is not signed as it must be"
+        else:
+            assert reply.error() in (400, 401, 438), f"unsigned reply {reply.error()}"
+        return reply
+
+    def request(self, method, attrs=(), tid=None):
+        """Goes on after a challenge and after a stale nonce, as clients do."""
+        reply = self.once(method, attrs, tid=tid)
+        if reply.error() == 401 and self.nonce is None or reply.error() == 438:
+            self.learn(reply)
+            reply = self.once(method, attrs)
+        return reply
+
+    def with_peers(self, method, attrs, *peers):
+        """A request whose XOR-PEER-ADDRESSes come after attrs. peers: (host, port)."""
+        for _ in range(2):
+            tid = os.urandom(12)
+            all_attrs = list(attrs) + [(PEER, xor_address(h, p, tid)) for h, p in peers]
+            reply = self.once(method, all_attrs, tid=tid)
+            if reply.error() != 438 and not (reply.error() == 401 and self.nonce is None):
+                break
+            self.learn(reply)
+        return reply
+
+    def allocate(self, *attrs):
+        return self.request(ALLOCATE, [(TRANSPORT, UDP), *attrs])
+
+    def refresh(self, *attrs):
+        return self.request(REFRESH, attrs)
+
+    def permit(self, *hosts):
+        return self.with_peers(PERMISSION, [], *[(h, 0) for h in hosts])
+
+    def bind(self, number, host, port):
+        return self.with_peers(CHANNEL, [(CHANNEL_NUMBER, channel_number(number))], (host, port))
+
+    def send(self, host, port, payload, *attrs):
+        tid = os.urandom(12)
+        peer = (PEER, xor_address(host, port, tid))
+        self.sock.send(build(SEND, INDICATION, [peer, *attrs, (PAYLOAD, payload)], tid))
+
+    def send_channel(self, number, payload):
+        self.sock.send(struct.pack("!HH", number, len(payload)) + payload)
+
+    def receive_raw(self, seconds):
+        self.sock.settimeout(max(seconds, 0.001))
+        try:
+            return self.sock.recv(65536)
+        except (socket.timeout, ConnectionError):
+            return None
+
+    def receive(self, seconds=0.5):
+        """The next payload of a peer: (where from, bytes), where an address or a channel; or None."""
+        data = self.backlog.pop(0) if self.backlog else self.receive_raw(seconds)
+        if data is None:
+            return None
+        if data[0] & 0xC0 == 0x40:
+            number, length = struct.unpack("!HH", data[:4])
+            return number, data[4 : 4 + length]
+        m = Message(data)
+        if (m.method, m.cls) != (DATA, INDICATION):
+            raise Malformed(f"method {m.method}, class {m.cls}")
+        return m.address(PEER), m.get(PAYLOAD)
+
+
+def await_true(what, condition):
+    """Until the condition holds; a failure after PATIENCE seconds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, f"never came: {what}"
+
+
+def echo(ports):
+    """Sends every datagram back, for ever: peers of a test, on IPv4 and IPv6."""
+    selector = selectors.DefaultSelector()
+    for port in ports:
+        s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        s.bind(("::", port))
+        selector.register(s, selectors.EVENT_READ)
+    while True:
+        for key, _ in selector.select():
+            try:
+                data, source = key.fileobj.recvfrom(65536)
+                key.fileobj.sendto(data, source)
+            except ConnectionError:
+                pass
+
+
+if __name__ == "__main__":  # stunlib.py PORT...
+    echo([int(p) for p in sys.argv[1:]])
