@@ -236,6 +236,7 @@ static void attributes(void **state)
 		AT(XOR_MAPPED_ADDRESS, xor_mapped),
 		AT(RESERVATION_TOKEN, reservation_token),
 		AT(ADDITIONAL_ADDRESS_FAMILY, additional_family),
+		AT(ADDITIONAL_ADDRESS_FAMILY_DRAFT, additional_family),
 		AT(ADDRESS_ERROR_CODE, address_error_code),
 		AT(PASSWORD_ALGORITHMS, password_algorithms),
 		AT(ICMP, icmp),
