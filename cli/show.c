@@ -449,9 +449,11 @@ static void accounting_block(const json_t *result, size_t first, size_t n, FILE 
 	static const char *const line[][2] = {
 		{ "rx", "received" },
 		{ "made", "+ made here" },
+		{ "handover_in", "+ from other workers" },
 		{ "tx", "- sent" },
 		{ "consumed", "- consumed" },
 		{ "dropped", "- dropped" },
+		{ "handover_out", "- to other workers" },
 		{ "held", "- held" },
 		{ "difference", "= difference" },
 	};

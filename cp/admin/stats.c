@@ -73,14 +73,17 @@ struct stats_account stats_account(const struct stats_counters *c)
 	struct stats_account a = {
 		.rx = c->cnt[CNT_RX],
 		.made = c->cnt[CNT_MADE],
+		.handover_in = c->cnt[CNT_HANDOVER_IN],
 		.tx = c->cnt[CNT_TX],
 		.consumed = c->cnt[CNT_CONSUMED],
+		.handover_out = c->cnt[CNT_HANDOVER_OUT],
 		.held = c->cnt[CNT_HELD],
 	};
 
 	for (int i = 0; i < DROP_MAX; i++)
 		a.dropped += c->drop[i];
-	a.difference = (int64_t)(a.rx + a.made - a.tx - a.consumed - a.dropped - a.held);
+	a.difference = (int64_t)(a.rx + a.made + a.handover_in - a.tx - a.consumed - a.dropped -
+				 a.handover_out - a.held);
 	return a;
 }
 

@@ -23,10 +23,13 @@ struct stats_port {
 };
 
 /*
- * rx + made = tx + consumed + dropped + held (R74). difference is the left side minus the right.
+ * rx + made + handover_in = tx + consumed + dropped + handover_out + held (R74). difference is the
+ * left side minus the right. Summed over workers, handover_out - handover_in packets are on their
+ * way from one to another.
  */
 struct stats_account {
-	uint64_t rx, made, tx, consumed, dropped, held;
+	uint64_t rx, made, handover_in;
+	uint64_t tx, consumed, dropped, handover_out, held;
 	int64_t difference;
 };
 

@@ -135,10 +135,11 @@ json_t *stats_json_drops(const struct dplink *l)
 
 static json_t *account_json(const struct stats_account *a)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "rx", (json_int_t)a->rx, "made",
-			 (json_int_t)a->made, "tx", (json_int_t)a->tx, "consumed",
-			 (json_int_t)a->consumed, "dropped", (json_int_t)a->dropped, "held",
-			 (json_int_t)a->held, "difference", (json_int_t)a->difference);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "rx", integer(a->rx),
+			 "made", integer(a->made), "handover_in", integer(a->handover_in), "tx",
+			 integer(a->tx), "consumed", integer(a->consumed), "dropped",
+			 integer(a->dropped), "handover_out", integer(a->handover_out), "held",
+			 integer(a->held), "difference", (json_int_t)a->difference);
 }
 
 json_t *stats_json_accounting(const struct dplink *l)

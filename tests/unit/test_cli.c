@@ -321,23 +321,27 @@ static void test_drops(void **state)
 
 static void test_accounting(void **state)
 {
-	json_t *r = parse("{\"attached\":true,\"total\":{\"rx\":1000000,\"made\":50,\"tx\":999000,"
-			  "\"consumed\":900,\"dropped\":142,\"held\":7,\"difference\":1},"
-			  "\"workers\":[{\"rx\":1000000,\"made\":50,\"tx\":999000,\"consumed\":900,"
-			  "\"dropped\":142,\"held\":7,\"difference\":1}]}");
+	json_t *r = parse("{\"attached\":true,\"total\":{\"rx\":1000000,\"made\":50,"
+			  "\"handover_in\":20,\"tx\":999000,\"consumed\":900,\"dropped\":140,"
+			  "\"handover_out\":22,\"held\":7,\"difference\":1},"
+			  "\"workers\":[{\"rx\":1000000,\"made\":50,\"handover_in\":20,"
+			  "\"tx\":999000,\"consumed\":900,\"dropped\":140,\"handover_out\":22,"
+			  "\"held\":7,\"difference\":1}]}");
 	FILE *out = capture();
 
 	(void)state;
 	show_accounting(r, out);
 	expect(out,
-	       "                  TOTAL   WORKER 0\n"
-	       "received      1,000,000  1,000,000\n"
-	       "+ made here          50         50\n"
-	       "- sent          999,000    999,000\n"
-	       "- consumed          900        900\n"
-	       "- dropped           142        142\n"
-	       "- held                7          7\n"
-	       "= difference          1          1\n"
+	       "                          TOTAL   WORKER 0\n"
+	       "received              1,000,000  1,000,000\n"
+	       "+ made here                  50         50\n"
+	       "+ from other workers         20         20\n"
+	       "- sent                  999,000    999,000\n"
+	       "- consumed                  900        900\n"
+	       "- dropped                   140        140\n"
+	       "- to other workers           22         22\n"
+	       "- held                        7          7\n"
+	       "= difference                  1          1\n"
 	       "\n"
 	       "Counters are read while traffic goes on; a difference that stays at rest is an "
 	       "error.\n");

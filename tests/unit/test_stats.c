@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is told of the dataplane's counters. Pins: the arithmetic of accounting (R74: rx + made =
- * tx + consumed + dropped + held) per worker and in total; every counter and drop reason by its
+ * What is told of the dataplane's counters. Pins: the arithmetic of accounting (R74: rx + made +
+ * handover_in = tx + consumed + dropped + handover_out + held) per worker and in total; every counter and drop reason by its
  * name; ports summed over workers; a description that is being written, unterminated strings and
  * a missing dataplane; and that metrics keep to the text format of Prometheus: HELP and TYPE once
  * a family, counters and only they end in _total, no sample twice. The link and the table are
@@ -172,6 +172,27 @@ static void test_accounting(void **state)
 	assert_int_equal(at(json_object_get(a, "total"), "dropped"), 48);
 	assert_int_equal(at(json_object_get(a, "total"), "held"), 7);
 	assert_int_equal(at(json_object_get(a, "total"), "difference"), 1);
+	json_decref(a);
+}
+
+/* Handed over is out here and in there; what is on its way shows in the total's two rows. */
+static void test_accounting_handover(void **state)
+{
+	json_t *a;
+
+	(void)state;
+	fill(&link_.counters[0], 100, 0, 60, 0, 0);
+	link_.counters[0].cnt[CNT_HANDOVER_OUT] = 40;
+	fill(&link_.counters[1], 0, 0, 38, 0, 0);
+	link_.counters[1].cnt[CNT_HANDOVER_IN] = 38;
+	a = stats_json_accounting(&link_);
+	for (size_t w = 0; w < WORKERS; w++)
+		assert_int_equal(at(elem(a, "workers", w), "difference"), 0);
+	assert_int_equal(at(elem(a, "workers", 0), "handover_out"), 40);
+	assert_int_equal(at(elem(a, "workers", 1), "handover_in"), 38);
+	assert_int_equal(at(json_object_get(a, "total"), "handover_out"), 40);
+	assert_int_equal(at(json_object_get(a, "total"), "handover_in"), 38);
+	assert_int_equal(at(json_object_get(a, "total"), "difference"), 0);
 	json_decref(a);
 }
 
@@ -419,6 +440,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_every_name, setup),
 		cmocka_unit_test_setup(test_accounting, setup),
+		cmocka_unit_test_setup(test_accounting_handover, setup),
 		cmocka_unit_test_setup(test_accounting_negative, setup),
 		cmocka_unit_test_setup(test_ports, setup),
 		cmocka_unit_test_setup(test_port_torn, setup),
