@@ -36,7 +36,8 @@ static uint32_t sum_pseudo(const struct ip_addr *src, const struct ip_addr *dst,
 {
 	int v4 = ip_is_v4(src) ? 12 : 0;
 	uint8_t tail[4] = { 0, proto };
-	uint32_t s = sum16(sum16(0, src->b + v4, (size_t)(16 - v4)), dst->b + v4, (size_t)(16 - v4));
+	uint32_t s =
+	    sum16(sum16(0, src->b + v4, (size_t)(16 - v4)), dst->b + v4, (size_t)(16 - v4));
 
 	put16(tail + 2, (uint32_t)len);
 	return sum16(s, tail, 4);
@@ -234,8 +235,8 @@ size_t chandata(uint8_t *buf, uint16_t channel, const void *data, size_t len)
 	return len + 4;
 }
 
-size_t send_ind(uint8_t *buf, size_t cap, const struct sock_addr *peer, const void *data, size_t len,
-		bool dont_fragment, bool fingerprint)
+size_t send_ind(uint8_t *buf, size_t cap, const struct sock_addr *peer, const void *data,
+		size_t len, bool dont_fragment, bool fingerprint)
 {
 	static const uint8_t tid[STUN_TID_LEN] = "transaction";
 	struct stun_builder b;

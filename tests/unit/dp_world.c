@@ -67,10 +67,14 @@ static void port_make(uint16_t idx)
 	struct rte_eth_fp_ops *ops = &rte_eth_fp_ops[idx];
 	uint16_t i;
 
-	*p = (struct port){ .id = idx, .idx = idx, .mtu = world.conf.port[idx].mtu,
-			    .vlan = world.conf.port[idx].vlan, .conf = &world.conf.port[idx],
+	*p = (struct port){ .id = idx,
+			    .idx = idx,
+			    .mtu = world.conf.port[idx].mtu,
+			    .vlan = world.conf.port[idx].vlan,
+			    .conf = &world.conf.port[idx],
 			    .rx_queues = world.conf.dataplane.n_workers,
-			    .tx_queues = world.conf.dataplane.n_workers, .multi_seg = true,
+			    .tx_queues = world.conf.dataplane.n_workers,
+			    .multi_seg = true,
 			    .mac = { { 2, 0, 0, 0, 1, (uint8_t)idx } } };
 	p->l2_len = p->vlan ? 18 : 14;
 	for (i = 0; i < CTL_WORKERS_MAX; i++) {
@@ -87,9 +91,15 @@ static void port_make(uint16_t idx)
 
 void world_eal(void)
 {
-	static char *eal[] = { (char *)"test", (char *)"--no-pci", (char *)"--no-telemetry",
-			       (char *)"--no-shconf", (char *)"--no-huge", (char *)"-m",
-			       (char *)"256", (char *)"--lcores=0@0", (char *)"--log-level=*:error",
+	static char *eal[] = { (char *)"test",
+			       (char *)"--no-pci",
+			       (char *)"--no-telemetry",
+			       (char *)"--no-shconf",
+			       (char *)"--no-huge",
+			       (char *)"-m",
+			       (char *)"256",
+			       (char *)"--lcores=0@0",
+			       (char *)"--log-level=*:error",
 			       NULL };
 	static bool done;
 
@@ -119,11 +129,20 @@ void world_config(void)
 	struct config *c = &world.conf;
 	uint16_t i;
 
-	*c = (struct config){ .file = "test", .n_port = WORLD_PORTS, .n_listener = 2, .n_relay = 2 };
+	*c =
+	    (struct config){ .file = "test", .n_port = WORLD_PORTS, .n_listener = 2, .n_relay = 2 };
 	c->dataplane = (struct config_dataplane){
-		.n_workers = 1, .memory_mb = 256, .mbufs = 1023, .sessions = 16, .peers = 32,
-		.neighbours = 32, .neighbour_queue = 4, .fragments = 16, .fragment_timeout_ms = 1000,
-		.ring_slots = 16, .icmp_rate = 1000,
+		.n_workers = 1,
+		.memory_mb = 256,
+		.mbufs = 1023,
+		.sessions = 16,
+		.peers = 32,
+		.neighbours = 32,
+		.neighbour_queue = 4,
+		.fragments = 16,
+		.fragment_timeout_ms = 1000,
+		.ring_slots = 16,
+		.icmp_rate = 1000,
 	};
 	for (i = 0; i < WORLD_PORTS; i++) {
 		snprintf(c->port[i].name, sizeof(c->port[i].name), "%s", name[i]);
@@ -144,8 +163,10 @@ static void rings_take(uint16_t i)
 	const struct ctl_worker *l = &world.dp.region->worker[i];
 	uint8_t *base = (uint8_t *)world.dp.region;
 
-	if (!ring_attach_writer(&world.cmd[i], (struct ring_shm *)(base + l->cmd_ring), l->cmd_slots) ||
-	    !ring_attach_reader(&world.evt[i], (struct ring_shm *)(base + l->evt_ring), l->evt_slots))
+	if (!ring_attach_writer(&world.cmd[i], (struct ring_shm *)(base + l->cmd_ring),
+				l->cmd_slots) ||
+	    !ring_attach_reader(&world.evt[i], (struct ring_shm *)(base + l->evt_ring),
+				l->evt_slots))
 		abort();
 }
 
@@ -155,8 +176,8 @@ static void handover_make(uint16_t from, uint16_t to)
 
 	snprintf(name, sizeof(name), "h%u.%u", from, to);
 	world.dp.handover[from][to] =
-		from == to ? NULL :
-			     rte_ring_create(name, 64, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	    from == to ? NULL
+		       : rte_ring_create(name, 64, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
 }
 
 void world_start(void)
@@ -252,7 +273,7 @@ void world_neighbours(void)
 		uint16_t port;
 		const char *ip;
 	} known[] = { { ACCESS, "10.1.0.2" }, { ACCESS, "10.1.0.3" }, { ACCESS, "fd00:1::2" },
-		      { CORE, "10.2.0.2" }, { CORE, "10.2.0.3" }, { CORE, "fd00:2::2" } };
+		      { CORE, "10.2.0.2" },   { CORE, "10.2.0.3" },   { CORE, "fd00:2::2" } };
 	struct rte_ether_addr mac;
 	uint16_t i, k;
 
@@ -314,7 +335,8 @@ void world_feed(uint16_t port, const struct frame *f)
 
 const struct frame *world_out(uint16_t port)
 {
-	return world.at_out[port] < world.n_out[port] ? world.out[port][world.at_out[port]++] : NULL;
+	return world.at_out[port] < world.n_out[port] ? world.out[port][world.at_out[port]++]
+						      : NULL;
 }
 
 void world_no_out(void)
@@ -396,8 +418,8 @@ int64_t world_missing(void)
 	for (i = 0; i < world.dp.n_workers; i++) {
 		const struct worker *w = world.dp.worker[i];
 
-		missing += (int64_t)w->pool->size - rte_mempool_avail_count(w->pool) -
-			   (int64_t)held(w);
+		missing +=
+		    (int64_t)w->pool->size - rte_mempool_avail_count(w->pool) - (int64_t)held(w);
 	}
 	return missing;
 }
@@ -432,9 +454,11 @@ const void *world_evt(uint16_t worker)
 bool session_add(uint16_t worker, uint32_t slot, uint32_t gen, const struct sock_addr *client,
 		 uint16_t listener, uint16_t port4, uint16_t port6, uint32_t flags)
 {
-	struct cmd_session_set c = { .sid = { slot, gen }, .leg = { *client, listener, 0, 0 },
+	struct cmd_session_set c = { .sid = { slot, gen },
+				     .leg = { *client, listener, 0, 0 },
 				     .relay = { { 0, be16_make(port4) }, { 1, be16_make(port6) } },
-				     .flags = flags, .expiry = world.w->now + 600 };
+				     .flags = flags,
+				     .expiry = world.w->now + 600 };
 
 	if (!port4)
 		c.relay[0].relay = CTL_RELAY_NONE;
@@ -446,7 +470,8 @@ bool session_add(uint16_t worker, uint32_t slot, uint32_t gen, const struct sock
 bool perm_add(uint16_t worker, uint32_t slot, const char *ip, uint32_t expiry)
 {
 	struct cmd_perm_set c = { .sid = { slot, world.dp.worker[worker]->session[slot].gen },
-				  .peer = at(ip, 0).ip, .expiry = expiry };
+				  .peer = at(ip, 0).ip,
+				  .expiry = expiry };
 
 	return session_perm_set(world.dp.worker[worker], &c);
 }
@@ -455,7 +480,9 @@ bool chan_add(uint16_t worker, uint32_t slot, const struct sock_addr *peer, uint
 	      uint32_t expiry)
 {
 	struct cmd_chan_set c = { .sid = { slot, world.dp.worker[worker]->session[slot].gen },
-				  .peer = *peer, .channel = channel, .expiry = expiry,
+				  .peer = *peer,
+				  .channel = channel,
+				  .expiry = expiry,
 				  .perm_expiry = expiry };
 
 	return session_chan_set(world.dp.worker[worker], &c);

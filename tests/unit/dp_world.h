@@ -41,8 +41,8 @@ struct world {
 	int region_fd;
 	struct ring cmd[CTL_WORKERS_MAX], evt[CTL_WORKERS_MAX]; /* the control process's ends */
 	uint16_t seg_first, seg_rest; /* 0: frames come in one piece; else cut like this */
-	bool at_end; /* a frame's last segment ends where its buffer does */
-	uint16_t tx_room; /* frames a port takes in all */
+	bool at_end;		      /* a frame's last segment ends where its buffer does */
+	uint16_t tx_room;	      /* frames a port takes in all */
 	uint64_t cnt[CTL_WORKERS_MAX][CNT_MAX], drop[CTL_WORKERS_MAX][DROP_MAX]; /* world_mark() */
 	struct frame *out[WORLD_PORTS][WORLD_FRAMES];
 	uint16_t n_out[WORLD_PORTS], at_out[WORLD_PORTS];
@@ -66,7 +66,8 @@ void world_clock_ms(uint64_t ms);
 /* Every neighbour the picture shows becomes known. */
 void world_neighbours(void);
 
-/* A frame comes in at a port, by worker's queue; world_run() lets workers turn until all is quiet. */
+/* A frame comes in at a port, by worker's queue; world_run() lets workers turn until all is quiet.
+ */
 void world_in(uint16_t port, uint16_t worker, const struct frame *f);
 void world_run(void);
 /* world_in() to worker 0, world_run(). */
@@ -94,7 +95,8 @@ const void *world_evt(uint16_t worker);
 /* ---- sessions ---- */
 
 struct sock_addr at(const char *ip, uint16_t port);
-/* Installs a session with relayed ports of both families at `port` (0: none), expiring at now + 600. */
+/* Installs a session with relayed ports of both families at `port` (0: none), expiring at now +
+ * 600. */
 bool session_add(uint16_t worker, uint32_t slot, uint32_t gen, const struct sock_addr *client,
 		 uint16_t listener, uint16_t port4, uint16_t port6, uint32_t flags);
 bool perm_add(uint16_t worker, uint32_t slot, const char *ip, uint32_t expiry);
@@ -135,7 +137,8 @@ struct udp_view {
 	uint16_t len;
 };
 
-/* The next frame out of a port: checks Ethernet and IP down to the last byte, then UDP's lengths. */
+/* The next frame out of a port: checks Ethernet and IP down to the last byte, then UDP's lengths.
+ */
 void expect_udp(uint16_t port, struct udp_view *v);
 /* The same with addresses, a good checksum and the payload as given. */
 void expect_udp_is(uint16_t port, const struct sock_addr *src, const struct sock_addr *dst,
@@ -144,8 +147,8 @@ void expect_udp_is(uint16_t port, const struct sock_addr *src, const struct sock
 /* ---- messages ---- */
 
 size_t chandata(uint8_t *buf, uint16_t channel, const void *data, size_t len);
-size_t send_ind(uint8_t *buf, size_t cap, const struct sock_addr *peer, const void *data, size_t len,
-		bool dont_fragment, bool fingerprint);
+size_t send_ind(uint8_t *buf, size_t cap, const struct sock_addr *peer, const void *data,
+		size_t len, bool dont_fragment, bool fingerprint);
 /* Bytes that show where they come from. */
 void fill(uint8_t *p, size_t len, uint8_t seed);
 

@@ -4,7 +4,8 @@
  * indications to clients (RFC 8656 11 and 12), between all families; what the IP header keeps and
  * loses on the way (14 to 16); that payload is never judged: a checksum that was right stays right,
  * one that was wrong stays wrong (RFC 1624), none stays none where that is legal. Afterwards no
- * buffer is missing and every packet is accounted for.
+ * buffer is missing and every packet is accounted for. (Over 600 lines: all of it rests on the few
+ * checks of what arrives.)
  */
 #include "dp_world.h"
 
@@ -78,7 +79,8 @@ static void csum_judge(const struct udp_view *v, enum frame_csum in)
 		assert_true(v->csum_ok && !v->csum_zero);
 }
 
-static void to_peer_arrives(int c, const struct sock_addr *to, size_t len, const struct frame_opt *o)
+static void to_peer_arrives(int c, const struct sock_addr *to, size_t len,
+			    const struct frame_opt *o)
 {
 	struct udp_view v;
 
@@ -214,7 +216,8 @@ static void chained_buffers(void **state)
 				for (p = 0; p < 2; p++) {
 					world.seg_first = first[i];
 					world.seg_rest = (uint16_t)(37 + 40 * i);
-					/* full buffers: no room behind for padding and FINGERPRINT */
+					/* full buffers: no room behind for padding and FINGERPRINT
+					 */
 					world.at_end = end && first[i] >= 320;
 					relay_both_ways((int)c, (int)p, 500 + i, &o, true);
 				}
@@ -269,7 +272,8 @@ static uint32_t expect_icmp(uint16_t port, bool v6, uint8_t type, uint8_t code)
 	assert_true(quoted >= 28);
 	assert_memory_equal(h + 8, f.b + frame_l3(&f), quoted);
 	/* from the address it was sent to, back to its source */
-	assert_memory_equal(e->b + l4 - (v6 ? 16 : 4), f.b + frame_l4(&f) - (v6 ? 32 : 8), v6 ? 16 : 4);
+	assert_memory_equal(e->b + l4 - (v6 ? 16 : 4), f.b + frame_l4(&f) - (v6 ? 32 : 8),
+			    v6 ? 16 : 4);
 	return (uint32_t)h[4] << 24 | (uint32_t)h[5] << 16 | (uint32_t)h[6] << 8 | h[7];
 }
 
@@ -318,8 +322,8 @@ static void too_big_with_df(void **state)
 		for (send = 0; send < 2; send++) {
 			world_mark();
 			other = stranger(p);
-			len = send ? send_ind(msg, sizeof(msg), &other, data, BIG, false, false) :
-				     chandata(msg, (uint16_t)(CHANNEL + p), data, BIG);
+			len = send ? send_ind(msg, sizeof(msg), &other, data, BIG, false, false)
+				   : chandata(msg, (uint16_t)(CHANNEL + p), data, BIG);
 			from_client(0, msg, len, &o);
 			mtu = expect_icmp(ACCESS, false, 3, 4);
 			world_drops(DROP_FRAG_NEEDED, 1);
@@ -327,8 +331,11 @@ static void too_big_with_df(void **state)
 			/* the largest payload in a packet of that MTU */
 			len = mtu - 28 - (send ? (p ? 48 : 36) : CHANDATA_HDR_LEN);
 			assert_int_equal(len + 28 + (p ? 20 : 0), 1300);
-			from_client(0, msg, send ? send_ind(msg, sizeof(msg), &other, data, len, false, false) :
-						   chandata(msg, (uint16_t)(CHANNEL + p), data, len), &o);
+			from_client(
+			    0, msg,
+			    send ? send_ind(msg, sizeof(msg), &other, data, len, false, false)
+				 : chandata(msg, (uint16_t)(CHANNEL + p), data, len),
+			    &o);
 			to_peer_arrives(0, send ? &other : &peer[p], len, &o);
 		}
 	}
@@ -354,11 +361,12 @@ static size_t collect(uint16_t port, bool v6, uint16_t mtu, uint8_t *out)
 	for (n = 0; (p = world_out(port)) != NULL; n++) {
 		const uint8_t *h = p->b + frame_l3(p);
 		uint16_t l4 = (uint16_t)(frame_l4(p) + (v6 ? 8 : 0));
-		uint32_t ofs = v6 ? (uint32_t)(h[42] << 8 | (h[43] & 0xf8)) :
-				    (uint32_t)((h[6] & 0x1f) << 8 | h[7]) * 8;
+		uint32_t ofs = v6 ? (uint32_t)(h[42] << 8 | (h[43] & 0xf8))
+				  : (uint32_t)((h[6] & 0x1f) << 8 | h[7]) * 8;
 		bool more = v6 ? h[43] & 1 : h[6] & 0x20;
-		uint32_t this_id = v6 ? (uint32_t)h[44] << 24 | (uint32_t)h[45] << 16 | h[46] << 8 | h[47] :
-					(uint32_t)(h[4] << 8 | h[5]);
+		uint32_t this_id =
+		    v6 ? (uint32_t)h[44] << 24 | (uint32_t)h[45] << 16 | h[46] << 8 | h[47]
+		       : (uint32_t)(h[4] << 8 | h[5]);
 		uint32_t len = p->len - l4;
 		struct frame copy = *p;
 
@@ -483,9 +491,9 @@ static void icmp_becomes_an_indication(void **state)
 		uint8_t v6, type, code;
 		uint32_t rest, data;
 	} cases[] = {
-		{ 0, 3, 3, 0, 0 },	 { 0, 3, 4, 1400, 1400 }, { 0, 3, 1, 99, 0 },
-		{ 0, 11, 0, 0, 0 },	 { 0, 12, 0, 0, 0 },	  { 1, 1, 4, 0, 0 },
-		{ 1, 2, 0, 70000, 70000 }, { 1, 3, 0, 5, 0 },	  { 1, 4, 1, 6, 0 },
+		{ 0, 3, 3, 0, 0 },	   { 0, 3, 4, 1400, 1400 }, { 0, 3, 1, 99, 0 },
+		{ 0, 11, 0, 0, 0 },	   { 0, 12, 0, 0, 0 },	    { 1, 1, 4, 0, 0 },
+		{ 1, 2, 0, 70000, 70000 }, { 1, 3, 0, 5, 0 },	    { 1, 4, 1, 6, 0 },
 	};
 	unsigned int i, c;
 
@@ -494,9 +502,16 @@ static void icmp_becomes_an_indication(void **state)
 	for (i = 0; i < RTE_DIM(cases) * 2; i++) {
 		const uint8_t v6 = cases[i / 2].v6;
 		uint32_t rest = cases[i / 2].rest;
-		uint8_t icmp[100] = { cases[i / 2].type, cases[i / 2].code, 0, 0, (uint8_t)(rest >> 24),
-				      (uint8_t)(rest >> 16), (uint8_t)(rest >> 8), (uint8_t)rest };
-		struct sock_addr from = stranger(v6), router = at(v6 ? "fd00:2::77" : "10.2.0.77", 0), a;
+		uint8_t icmp[100] = { cases[i / 2].type,
+				      cases[i / 2].code,
+				      0,
+				      0,
+				      (uint8_t)(rest >> 24),
+				      (uint8_t)(rest >> 16),
+				      (uint8_t)(rest >> 8),
+				      (uint8_t)rest };
+		struct sock_addr from = stranger(v6),
+				 router = at(v6 ? "fd00:2::77" : "10.2.0.77", 0), a;
 		struct udp_view v;
 		struct stun_msg m;
 
@@ -504,7 +519,8 @@ static void icmp_becomes_an_indication(void **state)
 		/* the quoted packet: ours, as the peer's side saw it */
 		frame_udp(&f, CORE, &relayed[c][v6], &from, data, 4, NULL);
 		memcpy(icmp + 8, f.b + 14, f.len - 14u);
-		frame_ip(&f, CORE, &router.ip, &relayed[c][v6].ip, v6 ? 58 : 1, icmp, f.len - 6u, NULL);
+		frame_ip(&f, CORE, &router.ip, &relayed[c][v6].ip, v6 ? 58 : 1, icmp, f.len - 6u,
+			 NULL);
 		frame_icmp_csum(&f);
 		world_feed(CORE, &f);
 		expect_udp(ACCESS, &v);
@@ -522,7 +538,7 @@ static void icmp_becomes_an_indication(void **state)
 		assert_int_equal(m.icmp.val[2], cases[i / 2].type);
 		assert_int_equal(m.icmp.val[3], cases[i / 2].code);
 		assert_int_equal((uint32_t)m.icmp.val[4] << 24 | (uint32_t)m.icmp.val[5] << 16 |
-					 (uint32_t)m.icmp.val[6] << 8 | m.icmp.val[7],
+				     (uint32_t)m.icmp.val[6] << 8 | m.icmp.val[7],
 				 cases[i / 2].data);
 		assert_non_null(m.fingerprint.val);
 		world_no_out();
@@ -553,7 +569,8 @@ static void relay_to_relay(void **state)
 		for (len = 0; len < 20; len++) {
 			from_client(0, msg, chandata(msg, to1, data, len), &o);
 			world_no_out();
-			world_drops(DROP_NO_PERMISSION, len + 1); /* the other has not allowed it yet */
+			world_drops(DROP_NO_PERMISSION,
+				    len + 1); /* the other has not allowed it yet */
 		}
 		assert_true(chan_add(0, 1, &relayed[0][p], to0, WORLD_START_S + 300));
 		world_mark();
@@ -579,10 +596,17 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-		T(all_families_and_lengths), T(fingerprint_for_who_uses_it), T(chained_buffers),
-		T(trailing_bytes_stay_behind), T(ttl_runs_out), T(too_big_with_df),
-		T(too_big_without_df), T(df_from_ipv6), T(everything_expires_in_its_second),
-		T(icmp_becomes_an_indication), T(relay_to_relay),
+		T(all_families_and_lengths),
+		T(fingerprint_for_who_uses_it),
+		T(chained_buffers),
+		T(trailing_bytes_stay_behind),
+		T(ttl_runs_out),
+		T(too_big_with_df),
+		T(too_big_without_df),
+		T(df_from_ipv6),
+		T(everything_expires_in_its_second),
+		T(icmp_becomes_an_indication),
+		T(relay_to_relay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

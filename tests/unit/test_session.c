@@ -50,9 +50,9 @@ static uint32_t slot_of_client(const struct sock_addr *a)
 	void *data;
 
 	return rte_hash_lookup_with_hash_data(world.w->flows, &k, key24_hash(world.dp.hash_key, &k),
-					      &data) < 0 ?
-		       SLOT_NONE :
-		       (uint32_t)(uintptr_t)data;
+					      &data) < 0
+		   ? SLOT_NONE
+		   : (uint32_t)(uintptr_t)data;
 }
 
 static void install_replace_delete(void **state)
@@ -113,18 +113,20 @@ static void one_session_a_client(void **state)
 static void impossible_sessions(void **state)
 {
 	const struct cmd_session_set good = {
-		.sid = { 1, 1 }, .leg = { .client = client_a, .listener = 0 }, .expiry = NOW + 60,
+		.sid = { 1, 1 },
+		.leg = { .client = client_a, .listener = 0 },
+		.expiry = NOW + 60,
 		.relay = { { 0, be16_make(PORT) }, { 1, be16_make(PORT) } },
 	};
 	struct cmd_session_set c = good;
 	uint16_t i;
 
 	(void)state;
-#define REFUSED(change)                                                                            \
-	do {                                                                                       \
-		c = good;                                                                          \
-		change;                                                                            \
-		assert_false(session_set(world.w, &c));                                            \
+#define REFUSED(change)                                 \
+	do {                                            \
+		c = good;                               \
+		change;                                 \
+		assert_false(session_set(world.w, &c)); \
 	} while (0)
 	REFUSED(c.sid.slot = world.w->sessions_max);
 	REFUSED(c.sid.slot = UINT32_MAX);
@@ -288,9 +290,9 @@ static void channels_are_bound_one_to_one(void **state)
 		/* numbers and peers change partners once it is over */
 		assert_true(chan_add(0, slot, &p[1], 0x4000, now + 60));
 		assert_true(chan_add(0, slot, &p[0], 0x4001, now + 60));
-		assert_true(sock_addr_eq(&p[1], &(struct sock_addr){
-							session_channel(world.w, slot, 0x4000)->ip,
-							session_channel(world.w, slot, 0x4000)->port }));
+		assert_true(sock_addr_eq(
+		    &p[1], &(struct sock_addr){ session_channel(world.w, slot, 0x4000)->ip,
+						session_channel(world.w, slot, 0x4000)->port }));
 		assert_int_equal(session_peer(world.w, slot, &p[0])->channel, 0x4001);
 		assert_int_equal(session_peer(world.w, slot, &p[1])->channel, 0x4000);
 		assert_true(permitted(slot, "10.2.0.2"));
