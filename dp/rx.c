@@ -367,10 +367,8 @@ static void flow_lookup(struct worker *w, struct pkt **p, uint16_t n)
 	rte_hash_lookup_with_hash_bulk_data(w->flows, keys, sig, n, &hit, data);
 	for (i = 0; i < n; i++) {
 		p[i]->slot = hit & UINT64_C(1) << i ? (uint32_t)(uintptr_t)data[i] : SLOT_NONE;
-		if (p[i]->slot != SLOT_NONE) {
+		if (p[i]->slot != SLOT_NONE)
 			rte_prefetch0(&w->session[p[i]->slot]);
-			rte_prefetch0(&w->session[p[i]->slot].first);
-		}
 	}
 }
 
@@ -381,10 +379,24 @@ static void relay_lookup(struct worker *w, struct pkt **p, uint16_t n)
 
 	for (i = 0; i < n; i++) {
 		p[i]->slot = w->relay_slot[p[i]->index][be16_get(p[i]->dport)];
-		if (p[i]->slot != SLOT_NONE) {
+		if (p[i]->slot != SLOT_NONE)
 			rte_prefetch0(&w->session[p[i]->slot]);
-			rte_prefetch0(&w->session[p[i]->slot].first);
-		}
+	}
+}
+
+/*
+ * First line of each session: is it alive? Then the second is fetched. One line after the other
+ * for the whole burst keeps more misses in flight than both lines of one session at a time.
+ */
+static void session_check(struct worker *w, struct pkt **p, uint16_t n)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		if (unlikely(p[i]->slot == SLOT_NONE))
+			continue;
+		p[i]->live = w->session[p[i]->slot].expiry > w->now;
+		rte_prefetch0(&w->session[p[i]->slot].first);
 	}
 }
 
@@ -418,6 +430,8 @@ void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, 
 	if (n_client)
 		flow_lookup(w, client, n_client);
 	relay_lookup(w, peer, n_peer);
+	session_check(w, client, n_client);
+	session_check(w, peer, n_peer);
 	for (i = 0; i < n_client; i++)
 		listener_input(w, client[i]);
 	for (i = 0; i < n_peer; i++) {

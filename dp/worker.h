@@ -40,6 +40,7 @@ struct pkt {
 	bool df;	  /* IPv4 DF; false for IPv6 */
 	bool v6;
 	bool whole;	  /* put together from fragments */
+	bool live;	  /* the session has not expired; valid with slot */
 	uint16_t l4_len;  /* bytes after the IP header */
 	uint16_t index;	  /* of the listener, or of the relay */
 	uint16_t in_port; /* index of the port it came in by */

@@ -267,7 +267,7 @@ void relay_channel_data(struct worker *w, struct pkt *p)
 		pkt_drop(w, p->m, DROP_CHANDATA_BAD);
 		return;
 	}
-	if (unlikely(s->expiry <= w->now)) {
+	if (unlikely(!p->live)) {
 		pkt_drop(w, p->m, DROP_SESSION_EXPIRED);
 		return;
 	}
@@ -370,7 +370,7 @@ void relay_send(struct worker *w, struct pkt *p)
 		pkt_drop(w, p->m, why);
 		return;
 	}
-	if (unlikely(s->expiry <= w->now)) {
+	if (unlikely(!p->live)) {
 		pkt_drop(w, p->m, DROP_SESSION_EXPIRED);
 		return;
 	}
@@ -434,7 +434,7 @@ void relay_peer(struct worker *w, struct pkt *p)
 	struct relay_out o = { .len = len, .prefix = prefix };
 	struct peer *c;
 
-	if (unlikely(s->expiry <= w->now)) {
+	if (unlikely(!p->live)) {
 		pkt_drop(w, p->m, DROP_SESSION_EXPIRED);
 		return;
 	}
@@ -503,8 +503,10 @@ void relay_loop_input(struct worker *w, struct rte_mbuf *m)
 	p.slot = p.local && p.local->relay != CTL_RELAY_NONE ?
 			 w->relay_slot[p.local->relay][be16_get(p.dport)] :
 			 SLOT_NONE;
-	if (p.slot == SLOT_NONE)
+	if (p.slot == SLOT_NONE) {
 		pkt_drop(w, m, DROP_RELAY_PORT);
-	else
-		relay_peer(w, &p);
+		return;
+	}
+	p.live = w->session[p.slot].expiry > w->now;
+	relay_peer(w, &p);
 }
