@@ -1,23 +1,24 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The boundary between the two processes does not change without its version.
-#   check-abi.sh [--root ROOT] [--stamp STAMP]   compares the tree with tests/abi.digest
+#   check-abi.sh [ROOT [STAMP]]                  compares the tree with tests/abi.digest
 #   check-abi.sh --update [--force-unreleased]   records the tree, once CTL_ABI_VERSION was raised
 # The digest is of meaning, not of looks: comments and white space do not count, nor do the names
 # and help texts of counters and drop reasons.
 set -euo pipefail
 export LC_ALL=C
 root=$(dirname "$0")/.. stamp='' update=no force=no
-while [ $# -gt 0 ]; do
-	case $1 in
-	--root) root=$2 && shift ;;
-	--stamp) stamp=$(realpath -m "$2") && shift ;;
-	--update) update=yes ;;
-	--force-unreleased) force=yes ;;
-	*) echo "usage: $0 [--root ROOT] [--stamp STAMP] [--update [--force-unreleased]]" >&2 && exit 2 ;;
-	esac
-	shift
-done
+case ${1:-} in
+--update)
+	update=yes
+	[ "${2:-}" != --force-unreleased ] || force=yes
+	[ $# = 1 ] || [ $force = yes ] || { echo "check-abi.sh: what is '$2'?" >&2 && exit 2; }
+	;;
+*)
+	root=${1:-$root}
+	[ -z "${2:-}" ] || stamp=$(realpath -m "$2") # where ninja is, which is not the tree
+	;;
+esac
 cd "$root"
 record=tests/abi.digest
 
