@@ -103,8 +103,11 @@ static bool eal_start(const struct config *c, char *err)
 	else
 		argv[argc++] = (char *)"--allow=0000:00:00.0"; /* ports are probed one by one */
 	argv[argc] = NULL;
-	if (rte_eal_init(argc, argv) >= 0)
+	if (rte_eal_init(argc, argv) >= 0) {
+		/* Empty, and nobody would remove it after a SIGKILL. */
+		rmdir(rte_eal_get_runtime_dir());
 		return true;
+	}
 	snprintf(err, ERR_MAX, "%s: dataplane: DPDK does not start (CPUs, memory-mb, or privileges?): %s",
 		 c->file, rte_strerror(rte_errno));
 	return false;
