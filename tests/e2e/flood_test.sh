@@ -74,7 +74,7 @@ unchanged()
 }
 
 # Reasons that could take media.
-media_drops() { dropped | grep -vE '^(punt_full|binding_rate|icmp_.*|stun_.*|no_session|chandata_bad|no_channel|send_bad|ip_dst|eth_.*|arp_.*|nd_other) '; }
+media_drops() { drops | grep -vE '^(punt_full|binding_rate|icmp_.*|stun_.*|no_session|chandata_bad|no_channel|send_bad|ip_dst|eth_.*|arp_.*|nd_other) '; }
 
 # under NAME COMMAND...: media flows meanwhile; what did not arrive was lost before the relay.
 under()

@@ -59,9 +59,3 @@ load_clean()
 	assert_num "$1: packets of the flow that got least" "$(jq .least <<<"$answer")" -gt 0
 	note "$1: $(jq .sent <<<"$answer") packets, none lost"
 }
-
-# accounted: received + made = sent + consumed + dropped + held, once what is in batches has left.
-accounted() { [[ $(fl_json accounting .total.difference) == 0 ]]; }
-
-# dropped: every reason and its count, one a line.
-dropped() { fl_json drops '.drops[] | "\(.name) \(.total)"'; }
