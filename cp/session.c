@@ -5,7 +5,7 @@ enum { TICKS_PER_S = 1000 / SERVER_TICK_MS };
 
 /* ---- commands ---- */
 
-static void send_set(struct server *s, const struct table_alloc *a)
+static void send_session(struct server *s, const struct table_alloc *a)
 {
 	struct cmd_session_set c = {
 		.sid = a->sid,
@@ -23,11 +23,41 @@ static void send_set(struct server *s, const struct table_alloc *a)
 	dplink_cmd(s->link, a->worker, CMD_SESSION_SET, &c, sizeof(c));
 }
 
+/* To the worker that the client's packets come to: where the session is. */
+static void send_redirect(struct server *s, const struct table_alloc *a)
+{
+	struct cmd_session_set c = {
+		.sid = { a->leg_slot, a->sid.gen },
+		.leg = a->leg,
+		.relay = { { .relay = CTL_RELAY_NONE }, { .relay = CTL_RELAY_NONE } },
+		.flags = SESSION_REDIRECT,
+		.expiry = table_alloc_expiry(a),
+		.redirect = (uint16_t)a->worker,
+	};
+
+	dplink_cmd(s->link, a->leg_worker, CMD_SESSION_SET, &c, sizeof(c));
+}
+
+/* The session is given before the way to it. */
+static void send_set(struct server *s, const struct table_alloc *a)
+{
+	send_session(s, a);
+	if (table_redirected(a))
+		send_redirect(s, a);
+}
+
+static void send_del_at(struct server *s, uint32_t worker, uint32_t slot, uint32_t gen)
+{
+	struct cmd_session_del c = { .sid = { slot, gen } };
+
+	dplink_cmd(s->link, worker, CMD_SESSION_DEL, &c, sizeof(c));
+}
+
 static void send_del(struct server *s, const struct table_alloc *a)
 {
-	struct cmd_session_del c = { .sid = a->sid };
-
-	dplink_cmd(s->link, a->worker, CMD_SESSION_DEL, &c, sizeof(c));
+	if (table_redirected(a))
+		send_del_at(s, a->leg_worker, a->leg_slot, a->sid.gen);
+	send_del_at(s, a->worker, a->sid.slot, a->sid.gen);
 }
 
 static void send_perm(struct server *s, const struct table_alloc *a, const struct table_perm *p)
@@ -69,7 +99,7 @@ static uint32_t send_all(struct server *s, const struct table_alloc *a, uint32_t
 	if (room == 0)
 		return 0;
 	if (skip == 0)
-		send_set(s, a);
+		send_session(s, a);
 	i++;
 	while (i < end && (p = table_perm_next(s->table, a, p)) != NULL) {
 		if (i++ >= skip)
@@ -82,25 +112,39 @@ static uint32_t send_all(struct server *s, const struct table_alloc *a, uint32_t
 	return i > skip ? i - skip : 0;
 }
 
+/* Sends what a worker has of an allocation, without the first *sent commands of it. */
+static void replay_one(struct server *s, uint32_t worker, const struct table_alloc *a,
+		       struct dplink_cursor *cur)
+{
+	uint32_t room = dplink_replay_room(s->link, worker), total = 1;
+
+	if (a->worker == worker)
+		total += table_n_perms(s->table, a) + table_n_chans(s->table, a);
+	if (total != cur->total) /* not begun, or its lists changed since */
+		cur->sent = 0;
+	cur->total = total;
+	if (a->worker == worker) {
+		cur->sent += send_all(s, a, cur->sent, room);
+	} else if (room) {
+		send_redirect(s, a);
+		cur->sent++;
+	}
+}
+
 enum dplink_work session_replay(void *server, uint32_t worker, struct dplink_cursor *cur)
 {
 	struct server *s = server;
 
 	for (uint32_t scan = 0; scan < DPLINK_REPLAY_SCAN; scan++, cur->slot++) {
 		const struct table_alloc *a;
-		uint32_t total;
 
 		if (cur->slot >= s->conf->dataplane.sessions)
 			return DPLINK_IDLE;
 		a = table_at_slot(s->table, worker, cur->slot);
 		if (!a)
 			continue;
-		total = 1 + table_n_perms(s->table, a) + table_n_chans(s->table, a);
-		if (total != cur->total) /* not begun, or its lists changed since */
-			cur->sent = 0;
-		cur->total = total;
-		cur->sent += send_all(s, a, cur->sent, dplink_replay_room(s->link, worker));
-		if (cur->sent < total)
+		replay_one(s, worker, a, cur);
+		if (cur->sent < cur->total)
 			return DPLINK_BLOCKED;
 		cur->total = 0;
 	}
@@ -238,7 +282,7 @@ void session_del_family(struct server *s, struct table_alloc *a, unsigned int fa
 {
 	relay_give(s, a, family);
 	table_del_family(s->table, a, family);
-	send_del(s, a);
+	send_del_at(s, a->worker, a->sid.slot, a->sid.gen);
 	send_all(s, a, 0, UINT32_MAX);
 }
 

@@ -84,7 +84,8 @@ static void user_put(struct table *t, uint32_t i)
 
 /* ---- session slots ---- */
 
-uint32_t table_slot_take(struct table *t, uint32_t worker)
+/* TABLE_NONE if there is none. */
+static uint32_t slot_take(struct table *t, uint32_t worker)
 {
 	struct table_slots *s = &t->slots[worker];
 	uint32_t slot;
@@ -105,6 +106,24 @@ static void slot_put(struct table *t, uint32_t worker, uint32_t slot)
 	s->owner[slot] = TABLE_NONE;
 	s->free[tail >= t->sessions ? tail - t->sessions : tail] = slot;
 	s->n_free++;
+}
+
+bool table_slots_take(struct table *t, struct table_alloc *a)
+{
+	uint32_t slot = slot_take(t, a->worker), leg_slot = TABLE_NONE;
+
+	if (slot == TABLE_NONE)
+		return false;
+	if (table_redirected(a)) {
+		leg_slot = slot_take(t, a->leg_worker);
+		if (leg_slot == TABLE_NONE) {
+			slot_put(t, a->worker, slot);
+			return false;
+		}
+	}
+	a->sid.slot = slot;
+	a->leg_slot = leg_slot;
+	return true;
 }
 
 static uint32_t next_gen(struct table *t)
@@ -158,6 +177,8 @@ void table_index(struct table *t, struct table_alloc *a)
 	*bucket = alloc_index(t, a);
 	e->user = user_get(t, a->user_id);
 	t->slots[a->worker].owner[a->sid.slot] = alloc_index(t, a);
+	if (table_redirected(a))
+		t->slots[a->leg_worker].owner[a->leg_slot] = alloc_index(t, a);
 	t->stats.allocs++;
 }
 
@@ -165,17 +186,14 @@ struct table_alloc *table_add(struct table *t, const struct table_alloc *proto)
 {
 	uint32_t i = t->alloc_free;
 	struct table_alloc *a = &t->alloc[i];
-	uint32_t slot;
 	size_t from = offsetof(struct table_alloc, families);
 
 	if (i == TABLE_NONE)
 		return NULL;
-	slot = table_slot_take(t, proto->worker);
-	if (slot == TABLE_NONE)
+	memcpy((uint8_t *)a + from, (const uint8_t *)proto + from, sizeof(*a) - from);
+	if (!table_slots_take(t, a))
 		return NULL;
 	t->alloc_free = t->entry[i].next;
-	memcpy((uint8_t *)a + from, (const uint8_t *)proto + from, sizeof(*a) - from);
-	a->sid.slot = slot;
 	a->sid.gen = next_gen(t);
 	a->sum = table_alloc_sum(t, a);
 	table_index(t, a);
@@ -196,6 +214,8 @@ void table_del(struct table *t, struct table_alloc *a)
 	*p = e->next;
 	user_put(t, e->user);
 	slot_put(t, a->worker, a->sid.slot);
+	if (table_redirected(a))
+		slot_put(t, a->leg_worker, a->leg_slot);
 	e->next = t->alloc_free;
 	t->alloc_free = i;
 	t->stats.allocs--;

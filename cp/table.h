@@ -39,8 +39,10 @@ struct table_alloc {
 	_Atomic uint32_t lifetime;  /* changes: seconds last granted, as told to the client */
 	_Atomic uint32_t flags;	    /* changes: enum ctl_session_flags */
 	uint64_t sum;		    /* keyed hash of all that follows */
-	uint32_t worker;
+	uint32_t worker;		/* of the session: the owner of the relayed ports */
 	struct ctl_sid sid;
+	uint32_t leg_worker;		/* that the client's packets come to */
+	uint32_t leg_slot;		/* of the redirect there; TABLE_NONE on the same worker */
 	struct ctl_leg leg;		/* the five-tuple: client, listener, connection */
 	struct ctl_relay relay[2];	/* as allocated; see families */
 	uint32_t created;		/* seconds */
@@ -51,6 +53,15 @@ struct table_alloc {
 	uint8_t user_id[TABLE_USER_ID]; /* identity: keyed hash of the full name */
 	char user[TABLE_USER_TEXT];	/* for display, cut if longer */
 };
+
+/*
+ * Whether the client's packets come to another worker than that of the session, which then holds a
+ * redirect: leg_slot there, with the session's generation.
+ */
+static inline bool table_redirected(const struct table_alloc *a)
+{
+	return a->leg_worker != a->worker;
+}
 
 /* A permission, in the file. */
 struct table_perm {
@@ -115,14 +126,15 @@ const struct table_stats *table_stats(const struct table *t);
 /* ---- allocations ---- */
 
 struct table_alloc *table_find(struct table *t, const struct ctl_leg *leg);
+/* By its session or its redirect. */
 struct table_alloc *table_find_sid(struct table *t, uint32_t worker, struct ctl_sid sid);
 
-/* Who has a session slot of a worker (both in range), or NULL. */
+/* Who has a slot of a worker (both in range) for a session or a redirect, or NULL. */
 struct table_alloc *table_at_slot(struct table *t, uint32_t worker, uint32_t slot);
 
 /*
- * Adds a copy of *proto, whose worker, leg, relay, families, expiry and so on are set; the table
- * chooses sid. NULL when allocations_max or the worker's sessions are used up.
+ * Adds a copy of *proto, whose workers, leg, relay, families, expiry and so on are set; the table
+ * chooses slots and generation. NULL when allocations_max or a worker's sessions are used up.
  */
 struct table_alloc *table_add(struct table *t, const struct table_alloc *proto);
 

@@ -69,6 +69,16 @@ static bool slot_is_free(const struct table *t, uint32_t worker, uint32_t slot)
 	return slot < t->sessions && t->slots[worker].owner[slot] == TABLE_NONE;
 }
 
+/* Whether it can stay on its worker and in its slots. */
+static bool place_stays(const struct table *t, const struct table_alloc *a)
+{
+	if (alloc_owner(t, a) != a->worker || !slot_is_free(t, a->worker, a->sid.slot))
+		return false;
+	if (!table_redirected(a))
+		return a->leg_slot == TABLE_NONE;
+	return a->leg_worker < t->n_workers && slot_is_free(t, a->leg_worker, a->leg_slot);
+}
+
 /* First pass: withdraws what cannot stay, indexes what stays where it is. */
 static void load_alloc(struct table *t, struct table_alloc *a, uint32_t now)
 {
@@ -84,7 +94,7 @@ static void load_alloc(struct table *t, struct table_alloc *a, uint32_t now)
 		state_withdraw(&a->state);
 		return;
 	}
-	if (alloc_owner(t, a) != a->worker || !slot_is_free(t, a->worker, a->sid.slot))
+	if (!place_stays(t, a))
 		return; /* second pass */
 	table_index(t, a);
 	t->stats.kept++;
@@ -96,22 +106,25 @@ static bool alloc_indexed(const struct table *t, const struct table_alloc *a)
 	       t->slots[a->worker].owner[a->sid.slot] == alloc_index(t, a);
 }
 
-/* Second pass: a new place for those whose worker or slot is another's now. */
+/*
+ * Second pass: a new place for those whose worker or slot is another's now. The client's packets
+ * are taken to come to the worker they came to before, as long as there is one of that number.
+ */
 static void move_alloc(struct table *t, struct table_alloc *a)
 {
-	uint32_t worker, slot;
+	uint32_t worker;
 
 	if (!state_live(&a->state) || alloc_indexed(t, a))
 		return;
 	state_withdraw(&a->state);
 	worker = alloc_owner(t, a);
-	slot = worker == TABLE_NONE ? TABLE_NONE : table_slot_take(t, worker);
-	if (slot == TABLE_NONE || table_find(t, &a->leg)) {
+	a->worker = worker;
+	if (a->leg_worker >= t->n_workers)
+		a->leg_worker = worker;
+	if (worker == TABLE_NONE || table_find(t, &a->leg) || !table_slots_take(t, a)) {
 		t->stats.damaged++;
 		return;
 	}
-	a->worker = worker;
-	a->sid.slot = slot;
 	a->sum = table_alloc_sum(t, a);
 	table_index(t, a);
 	state_publish(&a->state);

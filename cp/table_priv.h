@@ -9,7 +9,7 @@
 
 #define TABLE_MAGIC UINT64_C(0x656c626174464c31)
 
-enum { TABLE_VERSION = 1, TABLE_BOOT_ID = 40, TABLE_RESVS_MAX = 1 << 16 };
+enum { TABLE_VERSION = 2, TABLE_BOOT_ID = 40, TABLE_RESVS_MAX = 1 << 16 };
 
 /* At the start of the file. ready is written last. */
 struct table_header {
@@ -124,11 +124,14 @@ static inline void word_set(_Atomic uint32_t *w, uint32_t v)
 /* Hash of what is constant in an allocation record. */
 uint64_t table_alloc_sum(const struct table *t, const struct table_alloc *a);
 
-/* Puts a record into hash, user count and the owner's place of its slot. */
+/* Puts a record into hash, user count and the owner's place of its slots. */
 void table_index(struct table *t, struct table_alloc *a);
 
-/* Takes a slot from those free for a worker. TABLE_NONE if there is none. */
-uint32_t table_slot_take(struct table *t, uint32_t worker);
+/*
+ * Takes slots for the session on a->worker and, where that is another, for the redirect on
+ * a->leg_worker. False, with none taken, if a worker has none left.
+ */
+bool table_slots_take(struct table *t, struct table_alloc *a);
 
 /* Links records found at start into the lists of their allocation. */
 void table_perm_link(struct table *t, struct table_alloc *a, struct table_perm *p);

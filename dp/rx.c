@@ -312,12 +312,31 @@ static enum pkt_class pkt_parse(struct worker *w, struct pkt *p, enum rx_mode mo
 	return PKT_TAKEN;
 }
 
+/*
+ * Whether the client's session is another worker's, which then has the packet. One that was handed
+ * over for that reason once is not handed on: two redirects must not play ball.
+ */
+static inline bool client_redirect(struct worker *w, struct pkt *p, enum rx_mode mode)
+{
+	const struct session *s = &w->session[p->slot];
+
+	if (likely(!(s->flags & SESSION_REDIRECT)))
+		return false;
+	if (mode == RX_REDIRECTED)
+		pkt_drop(w, p->m, DROP_REDIRECT_LOOP);
+	else
+		handover(w, s->redirect, p->m, HANDOVER_REDIRECT, p->in_port);
+	return true;
+}
+
 /* A message at a listener (RFC 8656 5: ChannelData and STUN told apart by the first bits). */
-static void listener_input(struct worker *w, struct pkt *p)
+static void listener_input(struct worker *w, struct pkt *p, enum rx_mode mode)
 {
 	const uint8_t *msg = pkt_payload(p);
 	uint16_t len = pkt_payload_len(p), type;
 
+	if (likely(p->slot != SLOT_NONE) && unlikely(client_redirect(w, p, mode)))
+		return;
 	if (len >= CHANDATA_HDR_LEN && chandata_looks_like(msg[0])) {
 		if (likely(p->slot != SLOT_NONE))
 			relay_channel_data(w, p);
@@ -433,7 +452,7 @@ void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, 
 	session_check(w, client, n_client);
 	session_check(w, peer, n_peer);
 	for (i = 0; i < n_client; i++)
-		listener_input(w, client[i]);
+		listener_input(w, client[i], mode);
 	for (i = 0; i < n_peer; i++) {
 		if (likely(peer[i]->slot != SLOT_NONE))
 			relay_peer(w, peer[i]);

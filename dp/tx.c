@@ -113,13 +113,28 @@ void handover_neigh(struct worker *w, const struct rte_mbuf *m, uint16_t port)
 	}
 }
 
+/* Frames that go through rx_burst() as the owner's. */
+static bool handover_is_rx(const struct rte_mbuf *m)
+{
+	uint32_t kind = m->hash.usr >> 16;
+
+	return kind == HANDOVER_RX || kind == HANDOVER_REDIRECT;
+}
+
+static void handover_burst(struct worker *w, struct rte_mbuf **m, uint16_t n)
+{
+	rx_burst(w, m, n, (uint16_t)m[0]->hash.usr,
+		 m[0]->hash.usr >> 16 == HANDOVER_REDIRECT ? RX_REDIRECTED : RX_STEERED);
+}
+
 static void handover_take(struct worker *w, struct rte_mbuf *m)
 {
 	uint16_t port = (uint16_t)m->hash.usr;
 
 	switch ((enum handover_kind)(m->hash.usr >> 16)) {
 	case HANDOVER_RX:
-		rx_burst(w, &m, 1, port, RX_STEERED);
+	case HANDOVER_REDIRECT:
+		handover_burst(w, &m, 1);
 		break;
 	case HANDOVER_NEIGH:
 		rx_burst(w, &m, 1, port, RX_COPY);
@@ -146,16 +161,16 @@ uint32_t handover_input(struct worker *w)
 							BURST, NULL);
 		count_add(w, CNT_HANDOVER_IN, n);
 		total += n;
-		/* Frames of one port go through the stages together. */
+		/* Frames of one port and kind go through the stages together. */
 		for (i = 0, n_rx = 0; i < n; i++) {
-			if (m[i]->hash.usr >> 16 != HANDOVER_RX ||
+			if (!handover_is_rx(m[i]) ||
 			    (n_rx && rx[0]->hash.usr != m[i]->hash.usr))
 				handover_take(w, m[i]);
 			else
 				rx[n_rx++] = m[i];
 		}
 		if (n_rx)
-			rx_burst(w, rx, n_rx, (uint16_t)rx[0]->hash.usr, RX_STEERED);
+			handover_burst(w, rx, n_rx);
 	}
 	return total;
 }

@@ -9,9 +9,9 @@
  *
  * fairlead-dp creates a memfd that holds one struct region and everything it points to by
  * offset, and listens on a Unix socket (SOCK_SEQPACKET). fairlead-cp connects, sends
- * struct ctl_hello, and receives struct ctl_welcome with three descriptors (SCM_RIGHTS): the
- * memfd, the eventfd that wakes the control process, the eventfd that wakes the dataplane's
- * service thread. One control process at a time; the socket closes when either side dies.
+ * struct ctl_hello, and receives struct ctl_welcome with two descriptors (SCM_RIGHTS): the memfd,
+ * and the eventfd that wakes the control process. Workers look at their command rings by
+ * themselves. One control process at a time; the socket closes when either side dies.
  *
  * Times are seconds of CLOCK_MONOTONIC, which both processes share; a deadline d is over when
  * now >= d. All integers are host order unless they are be-types.
@@ -23,7 +23,7 @@
 #include <stdalign.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 1u
+#define CTL_ABI_VERSION 2u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -185,6 +185,11 @@ struct ctl_hdr {
 
 enum ctl_session_flags {
 	SESSION_FINGERPRINT = 1 << 0, /* the client uses FINGERPRINT: add it to Data indications */
+	/*
+	 * The client's session is another worker's: what comes from this leg is handed to worker
+	 * `redirect`. Such a session has no relayed addresses, permissions or channels.
+	 */
+	SESSION_REDIRECT = 1 << 1,
 };
 
 enum { CTL_RELAY_NONE = 0xffff };
@@ -203,7 +208,9 @@ struct cmd_session_set {
 	struct ctl_leg leg;
 	struct ctl_relay relay[2]; /* [RELAY_V4], [RELAY_V6] */
 	uint32_t flags;
-	uint32_t expiry; /* seconds */
+	uint32_t expiry;   /* seconds */
+	uint16_t redirect; /* worker, with SESSION_REDIRECT; else 0 */
+	uint16_t pad;
 };
 
 struct cmd_session_del {

@@ -83,22 +83,20 @@ static int wish_read(const struct server *s, const struct stun_msg *m, struct wi
 
 /* ---- taking ---- */
 
-/* A reserved port passes to the allocation. 0 or an error code. */
-static int take_reserved(struct server *s, const struct request *r, const struct wish *w,
-			 struct table_alloc *proto, struct table_resv **used)
+/*
+ * A reserved port passes to the allocation, whose session is on the port's worker, whichever the
+ * client reached us on. 0 or an error code.
+ */
+static int take_reserved(struct server *s, const struct wish *w, struct table_alloc *proto,
+			 struct table_resv **used)
 {
 	struct table_resv *resv = table_resv_find(s->table, w->token);
 	int f;
 
 	if (!resv || server_now(s) >= resv->expiry)
 		return 508;
-	/*
-	 * The port belongs to one worker; a client that reaches us on another cannot have it,
-	 * since its packets and its peers' would not meet.
-	 */
-	if (relay_port_worker(be16_get(resv->relay.port), s->conf->dataplane.n_workers) !=
-	    r->worker)
-		return 508;
+	proto->worker =
+	    relay_port_worker(be16_get(resv->relay.port), s->conf->dataplane.n_workers);
 	f = ip_is_v4(&s->conf->relay[resv->relay.relay].addr) ? RELAY_V4 : RELAY_V6;
 	proto->relay[f] = resv->relay;
 	proto->families = 1u << f;
@@ -167,6 +165,7 @@ static void proto_init(struct server *s, const struct request *r, const struct w
 
 	*p = (struct table_alloc){
 		.worker = r->worker,
+		.leg_worker = r->worker,
 		.leg = *r->leg,
 		.relay = { { .relay = CTL_RELAY_NONE }, { .relay = CTL_RELAY_NONE } },
 		.expiry = { expiry, expiry },
@@ -187,7 +186,7 @@ static int allocate_make(struct server *s, struct request *r, const struct wish 
 	int code;
 
 	proto_init(s, r, w, &proto);
-	code = w->token ? take_reserved(s, r, w, &proto, &used) : take_ports(s, r, w, &proto);
+	code = w->token ? take_reserved(s, w, &proto, &used) : take_ports(s, r, w, &proto);
 	if (code)
 		return code;
 	if (w->want == PORTS_PAIR && !take_reservation(s, &proto, &made)) {

@@ -24,7 +24,8 @@ static void reply_finish(struct server *s, struct request *r)
 		return;
 	r->reply.leg = *r->leg;
 	r->reply.payload_len = (uint16_t)len;
-	dplink_cmd(s->link, r->worker, CMD_SEND, &r->reply,
+	/* Behind what the session's worker was just told, or from where the request came. */
+	dplink_cmd(s->link, r->alloc ? r->alloc->worker : r->worker, CMD_SEND, &r->reply,
 		   (uint16_t)(offsetof(struct cmd_send, payload) + len));
 }
 

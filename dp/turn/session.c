@@ -285,6 +285,14 @@ static bool relay_valid(const struct worker *w, const struct ctl_relay *r, int f
 	       w->dp->port_owner[port >> 1] == w->id;
 }
 
+/* A redirect leads to another worker and has no address that a peer could send to. */
+static bool redirect_valid(const struct worker *w, const struct cmd_session_set *c)
+{
+	return c->redirect < w->dp->n_workers && c->redirect != w->id &&
+	       c->relay[RELAY_V4].relay == CTL_RELAY_NONE &&
+	       c->relay[RELAY_V6].relay == CTL_RELAY_NONE;
+}
+
 static bool session_cmd_valid(const struct worker *w, const struct cmd_session_set *c)
 {
 	const struct config *conf = w->dp->conf;
@@ -295,6 +303,8 @@ static bool session_cmd_valid(const struct worker *w, const struct cmd_session_s
 	    c->leg.listener >= conf->n_listener || be16_get(c->leg.client.port) == 0 ||
 	    ip_is_v4(&c->leg.client.ip) != ip_is_v4(&conf->listener[c->leg.listener].addr.ip))
 		return false;
+	if (c->flags & SESSION_REDIRECT)
+		return redirect_valid(w, c);
 	if (c->relay[0].relay == CTL_RELAY_NONE && c->relay[1].relay == CTL_RELAY_NONE)
 		return false;
 	for (f = 0; f < 2; f++) {
@@ -369,6 +379,7 @@ bool session_set(struct worker *w, const struct cmd_session_set *c)
 	}
 	s->expiry = c->expiry;
 	s->flags = (uint16_t)c->flags;
+	s->redirect = c->redirect;
 	s->epoch = w->sync_epoch;
 	return true;
 }

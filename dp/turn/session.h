@@ -5,7 +5,9 @@
 /*
  * Sessions: what a worker must know of an allocation to relay for it. The control process
  * installs them by slot; the flow table leads from the client's leg to the slot, the relay table
- * from a relayed port to it. Permissions and channels are records: the first stands in the
+ * from a relayed port to it. Where a client's packets come to another worker than that of its
+ * relayed port, that worker holds a redirect: a session that is nothing but the leg and where to
+ * hand its packets. Permissions and channels are records: the first stands in the
  * session, more come from the worker's pool and are found through one hash.
  */
 #include "../net/ip.h"
@@ -39,7 +41,8 @@ struct session {
 	uint32_t client_nh;
 	uint32_t peers; /* pool records, SLOT_NONE if there are none */
 	uint32_t epoch; /* of the last replay that named it */
-	uint8_t pad[12];
+	uint16_t redirect; /* worker that has the client's session, if flags say so */
+	uint8_t pad[10];
 	/* Second line: the first permission or channel. */
 	struct peer first;
 	uint8_t pad2[24];

@@ -57,6 +57,7 @@ static struct table_alloc proto(uint16_t port, uint16_t relayed)
 		.expiry = { 1000, 1000 },
 		.lifetime = 600,
 		.worker = relay_port_worker(relayed, 2),
+		.leg_worker = relay_port_worker(relayed, 2),
 		.leg.client = addr("198.51.100.7", port),
 		.relay = { { 0, be16_make(relayed) }, { .relay = CTL_RELAY_NONE } },
 		.user = "alice",
@@ -70,6 +71,15 @@ static struct table_alloc *add(struct table *t, uint16_t port, uint16_t relayed)
 {
 	struct table_alloc p = proto(port, relayed);
 
+	return table_add(t, &p);
+}
+
+/* The same, of a client whose packets come to the other worker. */
+static struct table_alloc *add_redirected(struct table *t, uint16_t port, uint16_t relayed)
+{
+	struct table_alloc p = proto(port, relayed);
+
+	p.leg_worker = 1 - p.worker;
 	return table_add(t, &p);
 }
 
@@ -206,11 +216,85 @@ static void more_workers_move_allocations(void **state)
 	assert_int_equal(table_stats(t)->damaged, 1);
 	assert_int_equal(find(t, 1)->worker, 0);
 	assert_int_equal(find(t, 2)->worker, 2);
+	assert_int_equal(find(t, 2)->leg_worker, 0); /* where its packets came so far */
 	assert_int_equal(table_n_perms(t, find(t, 2)), 1);
 	table_close(t);
 	t = open_ok(&f->conf, 102); /* and it lasts */
 	assert_int_equal(table_stats(t)->kept, 2);
 	assert_int_equal(table_stats(t)->moved, 0);
+	table_close(t);
+}
+
+/* A redirect has a slot of its worker, lasts as long as its session, and ends with it. */
+static void redirects_last_and_move(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	struct table_alloc *a = add_redirected(t, 1, 49158), *b; /* pair 3: worker 1 */
+	struct ctl_sid at_leg = { a->leg_slot, a->sid.gen };
+	uint32_t slot = a->leg_slot;
+
+	assert_int_equal(a->worker, 1);
+	assert_int_equal(a->leg_worker, 0);
+	assert_ptr_equal(table_at_slot(t, 0, slot), a);
+	assert_ptr_equal(table_at_slot(t, 1, a->sid.slot), a);
+	assert_ptr_equal(table_find_sid(t, 0, at_leg), a);
+	table_close(t);
+	t = open_ok(&f->conf, 101);
+	assert_int_equal(table_stats(t)->kept, 1);
+	assert_int_equal(table_stats(t)->moved, 0);
+	a = find(t, 1);
+	assert_ptr_equal(table_at_slot(t, 0, slot), a);
+	b = add(t, 2, 49152); /* worker 0: not the redirect's slot */
+	assert_int_not_equal(b->sid.slot, slot);
+	table_close(t);
+	f->conf.dataplane.n_workers = 4; /* pair 3 is worker 3's now */
+	f->conf.dataplane.peers /= 2;
+	t = open_ok(&f->conf, 102);
+	assert_int_equal(table_stats(t)->kept, 2);
+	assert_int_equal(find(t, 1)->worker, 3);
+	assert_int_equal(find(t, 1)->leg_worker, 0);
+	assert_ptr_equal(table_at_slot(t, 0, find(t, 1)->leg_slot), find(t, 1));
+	table_close(t);
+	f->conf.dataplane.n_workers = 1; /* all packets come to the one that is left */
+	f->conf.dataplane.peers *= 4;
+	t = open_ok(&f->conf, 103);
+	a = find(t, 1);
+	assert_false(table_redirected(a));
+	assert_int_equal(a->leg_slot, TABLE_NONE);
+	slot = a->sid.slot;
+	table_del(t, a);
+	assert_null(table_at_slot(t, 0, slot));
+	table_close(t);
+}
+
+/* The client's worker being full leaves nothing taken on the session's. */
+static void redirects_need_a_slot(void **state)
+{
+	struct files *f = *state;
+	struct table_alloc *a;
+	struct table *t;
+	uint32_t n = 0;
+
+	f->conf.dataplane.sessions = 2;
+	t = open_ok(&f->conf, 100);
+	assert_non_null(add(t, 1, 49152));
+	assert_non_null(add(t, 2, 49156)); /* worker 0 is full */
+	assert_null(add_redirected(t, 3, 49154));
+	assert_null(find(t, 3));
+	assert_non_null(add(t, 4, 49154));
+	assert_non_null(add(t, 5, 49158)); /* and 1 had both of its slots */
+	table_del(t, find(t, 5));
+	table_del(t, find(t, 2));
+	a = add_redirected(t, 3, 49154);
+	assert_non_null(a);
+	table_del(t, a); /* gives both back */
+	for (uint32_t w = 0; w < 2; w++)
+		for (uint32_t i = 0; i < 2; i++)
+			n += table_at_slot(t, w, i) != NULL;
+	assert_int_equal(n, 2);
+	assert_non_null(add(t, 2, 49156));
+	assert_non_null(add(t, 5, 49158));
 	table_close(t);
 }
 
@@ -284,7 +368,7 @@ static void changes(struct table *t)
 	table_expire(t, a, 300);
 	atomic_store(&a->expiry[RELAY_V4], 1100);
 	table_del(t, a);
-	a = add(t, 3, 49158); /* in the place of the one that went */
+	a = add_redirected(t, 3, 49158); /* in the place of the one that went */
 	table_chan_set(t, a, &other, 0x4002, 700);
 	table_perm_set(t, a, &other.ip, 400);
 }
@@ -319,6 +403,9 @@ static void judge(struct table *t)
 		assert_string_equal(a->user, "alice");
 		assert_int_equal(be16_get(a->relay[0].port), 49152 + 2 * port);
 		assert_ptr_equal(table_find_sid(t, a->worker, a->sid), a);
+		assert_ptr_equal(table_at_slot(t, a->leg_worker,
+					       table_redirected(a) ? a->leg_slot : a->sid.slot),
+				 a);
 		while ((p = table_perm_next(t, a, p)) != NULL)
 			assert_in_range(p->expiry, 300, 450);
 		while ((ch = table_chan_next(t, a, ch)) != NULL) {
@@ -409,6 +496,7 @@ int main(void)
 		T(what_was_written_is_found_again), T(what_is_over_goes_at_start),
 		T(a_second_process_is_kept_out),    T(another_world_starts_afresh),
 		T(more_workers_move_allocations),   T(fewer_slots_move_or_drop),
+		T(redirects_last_and_move),	    T(redirects_need_a_slot),
 		T(damaged_records_are_skipped),	    T(killed_at_any_instruction),
 	};
 

@@ -341,12 +341,141 @@ static void even_port_and_reservation(void **state)
 	memcpy(wrong, token, 8);
 	wrong[7] ^= 1;
 	ask_token(e, 1001, 0, wrong, &ans, 508);
-	ask_token(e, 1001, 1, token, &ans, 508); /* the port is worker 0's */
 	ask_token(e, 1001, 0, token, &ans, 0);
 	assert_int_equal(stun_get_xor_addr(&ans.m, &ans.m.xor_relayed, &got), STUN_FAMILY_IPV4);
 	assert_int_equal(be16_get(got.port), even + 1);
 	ask_token(e, 1002, 0, token, &ans, 508); /* used */
 	assert_int_equal(table_stats(e->s.table)->resvs, 0);
+}
+
+/* All commands a worker was given, a reply among them too. */
+static uint32_t take_all(struct env *e, uint32_t worker, union fake_cmd *c, uint32_t max)
+{
+	uint32_t n = 0;
+
+	while (n < max && fake_dp_take(&e->dp, worker, &c[n]))
+		n++;
+	return n;
+}
+
+/* A pair on worker 0; its second port goes to a client that comes to worker 1. */
+static void reserve_across(struct env *e, union fake_cmd session[4], union fake_cmd redirect[4])
+{
+	struct sock_addr client = addr("198.51.100.7", 1001);
+	uint8_t token[8];
+	struct ask a;
+	size_t len;
+
+	allocate_pair(e, 1000, token);
+	ask_begin(&a, STUN_ALLOCATE, 1001);
+	ask_transport(&a);
+	stun_put(&a.b, STUN_ATTR_RESERVATION_TOKEN, token, 8);
+	len = stun_end(&a.b);
+	fake_dp_punt(&e->dp, 1, &client, a.buf, len, e->now_ms * 1000);
+	env_poll(e);
+	assert_int_equal(take_all(e, 0, session, 4), 2);
+	assert_int_equal(take_all(e, 1, redirect, 4), 1);
+}
+
+/*
+ * RFC 8656 7.2: any five-tuple of the user may come with the token. The session is where the port
+ * is; where the client comes, a redirect leads there.
+ */
+static void reservation_taken_on_another_worker(void **state)
+{
+	struct env *e = *state;
+	union fake_cmd on_0[4], on_1[4];
+	const struct cmd_session_set *c = &on_0[0].session_set;
+	const struct cmd_session_set *r = &on_1[0].session_set;
+	struct stun_msg m;
+
+	reserve_across(e, on_0, on_1);
+	assert_int_equal(c->hdr.type, CMD_SESSION_SET);
+	assert_int_equal(c->flags & SESSION_REDIRECT, 0);
+	assert_int_equal(relay_port_worker(be16_get(c->relay[RELAY_V4].port), 2), 0);
+	assert_int_equal(be16_get(c->relay[RELAY_V4].port) & 1, 1);
+	/* the reply is behind the session */
+	assert_int_equal(on_0[1].hdr.type, CMD_SEND);
+	assert_int_equal(stun_parse(&m, on_0[1].send.payload, on_0[1].send.payload_len), STUN_OK);
+	assert_int_equal(m.cls, STUN_SUCCESS);
+	assert_int_equal(r->hdr.type, CMD_SESSION_SET);
+	assert_int_equal(r->flags, SESSION_REDIRECT);
+	assert_int_equal(r->redirect, 0);
+	assert_int_equal(r->relay[RELAY_V4].relay, CTL_RELAY_NONE);
+	assert_int_equal(r->relay[RELAY_V6].relay, CTL_RELAY_NONE);
+	assert_memory_equal(&r->leg, &c->leg, sizeof(r->leg));
+	assert_int_equal(r->expiry, c->expiry);
+	assert_int_equal(table_stats(e->s.table)->resvs, 0);
+}
+
+static void redirect_lives_as_long_as_its_session(void **state)
+{
+	struct env *e = *state;
+	union fake_cmd on_0[4], on_1[4];
+	struct ctl_sid sid, at_leg;
+	struct answer ans;
+	struct ask a;
+
+	reserve_across(e, on_0, on_1);
+	sid = on_0[0].session_set.sid;
+	at_leg = on_1[0].session_set.sid;
+	ask_begin(&a, STUN_REFRESH, 1001); /* handed over, so worker 0 punts it */
+	stun_put_u32(&a.b, STUN_ATTR_LIFETIME, 1200);
+	ask_expect(e, &a, &ans, 0);
+	assert_int_equal(ans.n_cmd, 1);
+	assert_int_equal(take_all(e, 1, on_1, 4), 1);
+	assert_int_equal(on_1[0].session_set.flags, SESSION_REDIRECT);
+	assert_int_equal(on_1[0].session_set.expiry, ans.cmd[0].session_set.expiry);
+	ask_begin(&a, STUN_REFRESH, 1001);
+	stun_put_u32(&a.b, STUN_ATTR_LIFETIME, 0);
+	ask_expect(e, &a, &ans, 0);
+	assert_int_equal(ans.n_cmd, 1);
+	assert_int_equal(ans.cmd[0].hdr.type, CMD_SESSION_DEL);
+	assert_memory_equal(&ans.cmd[0].session_del.sid, &sid, sizeof(sid));
+	assert_int_equal(take_all(e, 1, on_1, 4), 1);
+	assert_int_equal(on_1[0].hdr.type, CMD_SESSION_DEL);
+	assert_memory_equal(&on_1[0].session_del.sid, &at_leg, sizeof(at_leg));
+}
+
+static void redirect_expires_with_its_session(void **state)
+{
+	struct env *e = *state;
+	union fake_cmd on_0[4], on_1[4];
+
+	reserve_across(e, on_0, on_1);
+	env_advance(e, 601000);
+	assert_null(env_alloc(e, 1001));
+	assert_int_equal(take_all(e, 1, on_1, 4), 1);
+	assert_int_equal(on_1[0].hdr.type, CMD_SESSION_DEL);
+	assert_int_equal(take_all(e, 0, on_0, 4), 2); /* the pair's first client's, too */
+}
+
+/* A dataplane that comes back learns both; one that refuses the redirect ends the allocation. */
+static void redirect_is_replayed_and_may_be_refused(void **state)
+{
+	struct env *e = *state;
+	union fake_cmd on_0[8], on_1[8];
+	struct ctl_sid at_leg;
+	char err[256];
+
+	reserve_across(e, on_0, on_1);
+	at_leg = on_1[0].session_set.sid;
+	dplink_detach(e->s.link);
+	fake_dp_close(&e->dp);
+	fake_dp_open(&e->dp, &e->conf, 256);
+	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	env_poll(e);
+	assert_int_equal(take_all(e, 0, on_0, 8), 4); /* the pair's first client is there too */
+	assert_int_equal(take_all(e, 1, on_1, 8), 3);
+	assert_int_equal(on_1[0].hdr.type, CMD_SYNC_BEGIN);
+	assert_int_equal(on_1[1].session_set.flags, SESSION_REDIRECT);
+	assert_memory_equal(&on_1[1].session_set.sid, &at_leg, sizeof(at_leg));
+	assert_int_equal(on_1[2].hdr.type, CMD_SYNC_END);
+	fake_dp_result(&e->dp, 1, EVT_SESSION_REFUSED, on_1[1].hdr.seq, at_leg);
+	env_poll(e);
+	assert_null(env_alloc(e, 1001));
+	assert_int_equal(take_all(e, 0, on_0, 8), 1);
+	assert_int_equal(on_0[0].hdr.type, CMD_SESSION_DEL);
 }
 
 static void reservation_expires(void **state)
@@ -432,6 +561,10 @@ int main(void)
 		T(allocate_ipv6_and_dual),
 		T_OWN(dual_with_one_family_only),
 		T(even_port_and_reservation),
+		T(reservation_taken_on_another_worker),
+		T(redirect_lives_as_long_as_its_session),
+		T(redirect_expires_with_its_session),
+		T(redirect_is_replayed_and_may_be_refused),
 		T(reservation_expires),
 		T_OWN(quota_486_and_capacity_508),
 		T_OWN(ports_run_out_508),

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Two workers: clients, their EVEN-PORT pairs and reserved ports fall on either, and nothing is
+# lost between them. turnutils_uclient without -c takes a pair for each client and comes for its
+# second port from another port of its own (RFC 8656 7.2), which half of the time is the other
+# worker's. Every packet is accounted for, by each worker (R74).
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# balanced: each worker's books, not only their sum.
+balanced()
+{
+	fl --json accounting | jq -e '[.total, .workers[]] | all(.difference == 0)' >/dev/null
+}
+
+relay_config 's/^  workers: \[0\]$/  workers: [0, 1]/'
+await 10 attached || fail "the control process is not attached"
+drops_mark
+start_peer
+# relays WHAT MESSAGES ARGUMENT...: so many come back and none is lost.
+relays()
+{
+	local what=$1 messages=$2 log=$TMP/$1.log
+	shift 2
+	uclient "$log" "$@" || fail "$what: turnutils_uclient $*: $(tail -n 2 "$log")"
+	assert_num "$what: messages that came back" "$(uclient_received "$log")" -eq "$messages"
+	assert_num "$what: lost" "$(uclient_lost "$log")" -eq 0
+	note "$what: $messages of $messages"
+}
+
+relays "pairs" 1000 -n 50 -m 20 -e "$PEER4" "$SERVER4"
+relays "pairs, indications" 500 -n 50 -m 10 -s -e "$PEER4" "$SERVER4"
+relays "pairs, IPv6" 500 -n 50 -m 10 -x -e "$PEER6" "$SERVER6"
+relays "single ports" 500 -n 50 -m 10 -c -e "$PEER4" "$SERVER4"
+assert_num "packets that went from worker to worker" "$(counter handover_in)" -gt 0
+for worker in 0 1; do
+	assert_num "messages relayed by worker $worker" \
+		"$(fl_json workers ".workers[$worker].counters.relay_to_peer")" -gt 0
+done
+await 5 balanced || fail "a packet is not accounted for: $(fl accounting)"
+assert_eq "drops that were not expected" \
+	"$(drops_except ip_dst nd_other icmp_no_session)" ""
