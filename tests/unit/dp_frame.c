@@ -151,6 +151,19 @@ void frame_icmp_csum(struct frame *f)
 	put16(f->b + l4 + 2, ~sum16(s, f->b + l4, len) & 0xffff);
 }
 
+void frame_udp_csum(struct frame *f)
+{
+	struct ip_addr src, dst;
+	uint16_t l4 = frame_l4(f);
+	size_t len = f->len - l4;
+	uint32_t s;
+
+	frame_addrs(f, &src, &dst);
+	put16(f->b + l4 + 6, 0);
+	s = ~sum16(sum_pseudo(&src, &dst, 17, len), f->b + l4, len) & 0xffff;
+	put16(f->b + l4 + 6, s ? s : 0xffff);
+}
+
 void frame_ip_csum(struct frame *f)
 {
 	uint8_t *h = f->b + frame_l3(f);

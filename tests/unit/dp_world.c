@@ -89,6 +89,42 @@ static void port_make(uint16_t idx)
 
 /* ---- life ---- */
 
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+
+/* All but the last bytes of an object's header, which belong to the pool. */
+#define FENCE(pool) ((pool)->header_size - sizeof(struct rte_mempool_objhdr))
+
+static void fence_up(struct rte_mempool *pool, void *ctx, void *obj, unsigned int i)
+{
+	(void)ctx;
+	(void)i;
+	__asan_poison_memory_region((uint8_t *)obj - pool->header_size, FENCE(pool));
+}
+
+static void fence_down(struct rte_mempool *pool, void *ctx, void *obj, unsigned int i)
+{
+	(void)ctx;
+	(void)i;
+	__asan_unpoison_memory_region((uint8_t *)obj - pool->header_size, FENCE(pool));
+}
+
+/* DPDK's memory is one block to the sanitizer: what stands between two buffers must not be read. */
+static void pool_fence(struct rte_mempool *pool, bool up)
+{
+	rte_mempool_obj_iter(pool, up ? fence_up : fence_down, NULL);
+}
+#else
+static void pool_fence(struct rte_mempool *pool, bool up)
+{
+	(void)pool;
+	(void)up;
+}
+#endif
+
 void world_eal(void)
 {
 	static char *eal[] = { (char *)"test",
@@ -201,6 +237,9 @@ void world_start(void)
 		fprintf(stderr, "%s\n", err);
 		abort();
 	}
+	/* Which worker a client is on must not differ from run to run. */
+	for (i = 0; i < RTE_DIM(dp->hash_key); i++)
+		dp->hash_key[i] = UINT64_C(0x9e3779b97f4a7c15) * (i + 1u);
 	for (i = 0; i < dp->n_ports; i++)
 		port_make(i);
 	for (i = 0; i < dp->n_workers; i++) {
@@ -210,6 +249,7 @@ void world_start(void)
 			abort();
 		}
 		dp->worker[i]->tsc_next = UINT64_MAX;
+		pool_fence(dp->worker[i]->pool, true);
 		rings_take(i);
 		for (j = 0; j < dp->n_workers; j++)
 			handover_make(i, j);
@@ -231,10 +271,9 @@ void world_stop(void)
 	world_run();
 	accounts = world_accounts();
 	missing = world_missing();
-	for (i = 0; i < WORLD_PORTS; i++)
-		for (j = 0; j < world.n_out[i]; j++)
-			free(world.out[i][j]);
+	world_forget();
 	for (i = 0; i < dp->n_workers; i++) {
+		pool_fence(dp->worker[i]->pool, false);
 		worker_free(dp->worker[i]);
 		for (j = 0; j < dp->n_workers; j++)
 			rte_ring_free(dp->handover[i][j]);
@@ -295,7 +334,7 @@ static struct rte_mbuf *segment(struct worker *w, const uint8_t *b, uint16_t len
 	if (!m)
 		abort();
 	if (world.at_end)
-		m->data_off = (uint16_t)(m->buf_len - len);
+		m->data_off = (uint16_t)((m->buf_len - len) & ~1);
 	memcpy(rte_pktmbuf_append(m, len), b, len);
 	return m;
 }
@@ -337,6 +376,17 @@ const struct frame *world_out(uint16_t port)
 {
 	return world.at_out[port] < world.n_out[port] ? world.out[port][world.at_out[port]++]
 						      : NULL;
+}
+
+void world_forget(void)
+{
+	uint16_t i, k;
+
+	for (i = 0; i < WORLD_PORTS; i++) {
+		for (k = 0; k < world.n_out[i]; k++)
+			free(world.out[i][k]);
+		world.n_out[i] = world.at_out[i] = 0;
+	}
 }
 
 void world_no_out(void)

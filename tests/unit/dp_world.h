@@ -76,6 +76,8 @@ void world_feed(uint16_t port, const struct frame *f);
 /* The next frame that went out by a port, NULL if there is none. */
 const struct frame *world_out(uint16_t port);
 void world_no_out(void);
+/* Frees what went out so far; frames of world_out() with it. */
+void world_forget(void);
 
 /* Remembers the counters; then tells how they moved. */
 void world_mark(void);
@@ -122,6 +124,8 @@ void frame_ip(struct frame *f, uint16_t port, const struct ip_addr *src, const s
 	      uint8_t proto, const void *payload, size_t len, const struct frame_opt *o);
 /* Writes the right checksum of the ICMP or ICMPv6 message in a frame of frame_ip(). */
 void frame_icmp_csum(struct frame *f);
+/* The same for UDP; the datagram fills the packet. */
+void frame_udp_csum(struct frame *f);
 /* Rewrites the IPv4 header's checksum. */
 void frame_ip_csum(struct frame *f);
 uint16_t frame_l3(const struct frame *f); /* where its IP header starts */

@@ -266,7 +266,7 @@ static void impossible_replies(void **state)
 	REFUSED(c.payload_len = 0, head);
 	REFUSED(c.payload_len = 21, head + 20);
 	REFUSED(c.payload_len = 19, head + 20);
-	REFUSED(c.payload_len = CTL_PAYLOAD_MAX + 1, RING_MSG_SIZE);
+	REFUSED(c.payload_len = CTL_PAYLOAD_MAX + 1, sizeof(c));
 	REFUSED(c.payload_len = 0xffff, head + 20);
 	REFUSED(c.leg.listener = 2, head + 20);
 	REFUSED(c.leg.conn = 1, head + 20);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_TESTS_DP_HOSTILE_H
+#define FL_TESTS_DP_HOSTILE_H
+
+/* What the fuzz targets of the dataplane share: frames out of hostile bytes, and what must hold. */
+#include "../unit/dp_world.h"
+
+#define MUST(what)                                                                 \
+	do {                                                                       \
+		if (!(what)) {                                                     \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what); \
+			abort();                                                   \
+		}                                                                  \
+	} while (0)
+
+/* How a frame comes in: bits of a record's control byte. */
+enum {
+	HOSTILE_CORE = 1 << 0,	  /* by which port */
+	HOSTILE_WORKER1 = 1 << 1, /* by whose queue */
+	HOSTILE_CHAIN = 1 << 2,	  /* cut into small segments */
+	HOSTILE_LARGE = 1 << 3,	  /* into large ones */
+	HOSTILE_AT_END = 1 << 4,  /* buffers end where the data does */
+	HOSTILE_LATER = 1 << 5,	  /* 300 ms later than the one before */
+	HOSTILE_MEND = 1 << 6,	  /* with our MAC address and checksums that are right */
+};
+
+/* Feeds one frame of at most FRAME_MAX bytes and lets the workers run. */
+void hostile_frame(uint8_t how, const uint8_t *bytes, size_t len);
+/* Time goes by. */
+void hostile_later(uint64_t ms);
+/* Forgets what was sent, and what is in the event rings. */
+void hostile_drain(void);
+/* Takes neighbours and fragments back to what they were when the world began. */
+void hostile_rest(void);
+/* Every packet is accounted for, no buffer is missing, tables and gauges agree. */
+void hostile_check(void);
+/* A sum over all sessions and records but for their cached next hops. */
+uint64_t hostile_sessions(void);
+
+#endif

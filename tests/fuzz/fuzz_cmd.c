@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A hostile control process: any bytes in the command ring, any cursors, any header of the region,
+ * with packets in between. An input is a list of records: kind, length (two bytes, network order),
+ * bytes. Nothing it does may crash a worker, unbalance its books or leave its tables at odds; and
+ * once its sessions are gone, nothing of them is left.
+ */
+#include "dp_hostile.h"
+
+#include <stdlib.h>
+
+enum { RECORDS_MAX = 64 };
+
+enum kind {
+	KIND_RAW,    /* a message as it stands */
+	KIND_CMD,    /* one whose type and length agree, whose slot exists */
+	KIND_HEAD,   /* of the command ring */
+	KIND_TAIL,   /* of the event ring */
+	KIND_REGION, /* bytes somewhere in the region's header */
+	KIND_FRAME,  /* a packet: how it comes, bytes */
+	KIND_TIME,   /* seconds go by */
+	KIND_EVENTS, /* it takes its events */
+	KINDS
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct region saved;
+static uint32_t no_slots[65536];
+
+static void world_once(void)
+{
+	if (world.w)
+		return;
+	world_config();
+	world_start();
+	saved = *world.dp.region;
+	memset(no_slots, 0xff, sizeof(no_slots));
+}
+
+static void publish(const uint8_t *msg, size_t len)
+{
+	struct ring_shm *shm = world.cmd[0].shm;
+	uint32_t head = atomic_load(&shm->head);
+
+	memcpy(shm->slot[head & (world.cmd[0].size - 1)], msg, len);
+	atomic_store(&shm->head, head + 1);
+	world_run();
+}
+
+static void command(uint8_t *msg, size_t len)
+{
+	static const uint16_t size[] = {
+		sizeof(struct cmd_sync),	sizeof(struct cmd_session_set),
+		sizeof(struct cmd_session_del), sizeof(struct cmd_perm_set),
+		sizeof(struct cmd_chan_set),	0,
+		sizeof(struct cmd_sync),	sizeof(struct cmd_sync)
+	};
+	struct ctl_hdr h = { .type = msg[0] % RTE_DIM(size) };
+	struct ctl_sid *sid = (struct ctl_sid *)(msg + sizeof(h));
+
+	h.len = h.type == CMD_SEND ? (uint16_t)RTE_MAX(len, offsetof(struct cmd_send, payload))
+				   : size[h.type];
+	if (h.type == CMD_SEND)
+		((struct cmd_send *)msg)->payload_len =
+		    (uint16_t)(h.len - offsetof(struct cmd_send, payload));
+	else
+		sid->slot %= world.w->sessions_max + 1;
+	memcpy(msg, &h, sizeof(h));
+	publish(msg, h.len);
+}
+
+static uint32_t word(const uint8_t *p, size_t len)
+{
+	uint32_t v = 0;
+
+	memcpy(&v, p, RTE_MIN(len, sizeof(v)));
+	return v;
+}
+
+static void record(enum kind kind, const uint8_t *p, size_t len)
+{
+	alignas(8) uint8_t msg[RING_MSG_SIZE] = { 0 };
+	uint8_t *region = (uint8_t *)world.dp.region;
+
+	if (len == 0)
+		return;
+	memcpy(msg, p, RTE_MIN(len, sizeof(msg)));
+	len = RTE_MIN(len, sizeof(msg));
+	switch (kind) {
+	case KIND_RAW:
+		publish(msg, len);
+		break;
+	case KIND_CMD:
+		command(msg, len);
+		break;
+	case KIND_HEAD:
+		atomic_store(&world.cmd[0].shm->head, word(p, len));
+		break;
+	case KIND_TAIL:
+		atomic_store(&world.evt[0].shm->tail, word(p, len));
+		break;
+	case KIND_REGION:
+		if (len > 2)
+			memcpy(region + (p[0] << 8 | p[1]) % (sizeof(struct region) - len), p + 2,
+			       len - 2);
+		break;
+	case KIND_FRAME:
+		hostile_frame(p[0], p + 1, len - 1);
+		break;
+	case KIND_TIME:
+		hostile_later(p[0] * UINT64_C(1000));
+		break;
+	default:
+		atomic_store(&world.evt[0].shm->tail, world.w->evt.own);
+	}
+	world_run();
+}
+
+/* The service thread detaches who lies, and lets the next one in. */
+static void rings_again(void)
+{
+	if (!atomic_load(&world.w->rings_broken))
+		return;
+	MUST(!world.w->rings_ok);
+	atomic_store(&world.w->rings_reset, true);
+	world_run();
+	MUST(world.w->rings_ok);
+}
+
+/* A fresh control process replays no session. */
+static void replay_nothing(void)
+{
+	const _Atomic uint64_t *cnt = world.w->counters->cnt;
+	size_t i;
+
+	session_sync_begin(world.w);
+	session_sync_end(world.w);
+	world_run();
+	for (i = 0; i < world.conf.n_relay; i++)
+		MUST(memcmp(world.w->relay_slot[i], no_slots, sizeof(no_slots)) == 0);
+	MUST(cnt[CNT_SESSIONS] == 0 && cnt[CNT_PEERS] == 0);
+	MUST(rte_hash_count(world.w->flows) == 0 && rte_hash_count(world.w->peers) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct rd r = rd_init(data, size);
+	int i;
+
+	world_once();
+	for (i = 0; i < RECORDS_MAX && rd_left(&r) >= 3; i++) {
+		enum kind kind = (enum kind)(rd_u8(&r) % KINDS);
+		size_t len = rd_u16(&r);
+
+		len = RTE_MIN(len, rd_left(&r));
+		record(kind, rd_take(&r, len), len);
+		rings_again();
+	}
+	hostile_check();
+	replay_nothing();
+	hostile_check();
+	*world.dp.region = saved;
+	worker_rings_broken(world.w);
+	rings_again();
+	hostile_rest();
+	return 0;
+}
