@@ -22,7 +22,6 @@ struct worker_link {
 	enum sync_step sync;
 	struct dplink_cursor cursor;
 	uint32_t end_seq; /* of CMD_SYNC_END */
-	bool touched;	  /* given commands since the last flush */
 };
 
 struct dplink {
@@ -31,7 +30,7 @@ struct dplink {
 	void *ctx;
 	void *base; /* the region; NULL when not attached */
 	uint64_t size;
-	int wake_cp, wake_dp;
+	int wake_cp;
 	uint32_t n_workers, n_ports;
 	struct ctl_port_info *port_info;
 	uint32_t seq;
@@ -52,7 +51,7 @@ struct dplink *dplink_create(const struct config *c, const struct dplink_ops *op
 	l->conf = c;
 	l->ops = ops;
 	l->ctx = ctx;
-	l->wake_cp = l->wake_dp = -1;
+	l->wake_cp = -1;
 	return l;
 }
 
@@ -132,7 +131,7 @@ static const char *region_attach(struct dplink *l)
 	return NULL;
 }
 
-bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, int wake_dp, char *err,
+bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, char *err,
 		   size_t errlen)
 {
 	const char *why = NULL;
@@ -140,7 +139,6 @@ bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, int 
 
 	dplink_detach(l);
 	l->wake_cp = wake_cp;
-	l->wake_dp = wake_dp;
 	l->size = size;
 	l->lie = NULL;
 	memset(l->worker, 0, sizeof(l->worker));
@@ -162,8 +160,6 @@ bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, int 
 		return false;
 	}
 	fcntl(wake_cp, F_SETFL, O_NONBLOCK);
-	if (wake_dp >= 0)
-		fcntl(wake_dp, F_SETFL, O_NONBLOCK);
 	l->stats.attaches++;
 	return true;
 }
@@ -172,9 +168,7 @@ void dplink_detach(struct dplink *l)
 {
 	if (l->wake_cp >= 0)
 		close(l->wake_cp);
-	if (l->wake_dp >= 0)
-		close(l->wake_dp);
-	l->wake_cp = l->wake_dp = -1;
+	l->wake_cp = -1;
 	if (l->base) {
 		munmap(l->base, l->size);
 		l->base = NULL;
@@ -253,26 +247,8 @@ bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uin
 	memcpy(cmd, &hdr, sizeof(hdr));
 	memcpy(ring_slot(&w->cmd, 0), cmd, len);
 	ring_publish(&w->cmd, 1);
-	w->touched = true;
 	l->stats.commands++;
 	return true;
-}
-
-void dplink_flush(struct dplink *l)
-{
-	static const uint64_t one = 1;
-	bool wake = false;
-
-	for (uint32_t i = 0; i < l->n_workers; i++) {
-		struct worker_link *w = &l->worker[i];
-
-		if (w->touched && ring_must_wake(&w->cmd))
-			wake = true;
-		w->touched = false;
-	}
-	/* A full eventfd has woken its reader already. */
-	if (wake && l->wake_dp >= 0 && write(l->wake_dp, &one, sizeof(one)) < 0)
-		return;
 }
 
 /* ---- replay ---- */
@@ -407,7 +383,6 @@ enum dplink_work dplink_poll(struct dplink *l, uint32_t budget)
 	}
 	if (!link_usable(l))
 		return DPLINK_IDLE;
-	dplink_flush(l);
 	if (more || budget == 0)
 		return DPLINK_MORE;
 	return blocked ? DPLINK_BLOCKED : DPLINK_IDLE;

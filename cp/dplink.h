@@ -58,11 +58,10 @@ struct dplink *dplink_create(const struct config *c, const struct dplink_ops *op
 void dplink_free(struct dplink *l);
 
 /*
- * Maps the region behind memfd and starts the replay. Takes the descriptors over in any case;
- * wake_dp is -1 for a dataplane that never sleeps on its command rings. False, and one sentence in
- * err, when the region is not what it should be.
+ * Maps the region behind memfd and starts the replay. Takes both descriptors over in any case.
+ * False, and one sentence in err, when the region is not what it should be.
  */
-bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, int wake_dp, char *err,
+bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, char *err,
 		   size_t errlen);
 void dplink_detach(struct dplink *l);
 
@@ -70,9 +69,6 @@ void dplink_detach(struct dplink *l);
 
 /* Takes events round the workers, at most budget in all, and replays. */
 enum dplink_work dplink_poll(struct dplink *l, uint32_t budget);
-
-/* Wakes the dataplane where it sleeps on commands given since the last flush. */
-void dplink_flush(struct dplink *l);
 
 /*
  * Announces that we will wait for the eventfd. False if an event came in meanwhile: poll first.

@@ -10,11 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/*
- * Region, our eventfd, the dataplane's (absent if it never sleeps). A control message is padded,
- * so there is room for one more, which must be looked for lest it stay open.
- */
-enum { WELCOME_FDS = 4, FDS_BYTES = WELCOME_FDS * sizeof(int) };
+/* Region, our eventfd. */
+enum { WELCOME_FDS = 2, FDS_BYTES = WELCOME_FDS * sizeof(int) };
 
 struct dpsock {
 	struct event_base *base;
@@ -81,31 +78,36 @@ static const char *verdict_text(uint32_t verdict)
 	}
 }
 
-_Static_assert(CMSG_SPACE(sizeof(int) * WELCOME_FDS) == CMSG_LEN(sizeof(int) * WELCOME_FDS),
+_Static_assert(CMSG_SPACE(FDS_BYTES) == CMSG_LEN(FDS_BYTES),
 	       "no padding in which a descriptor could hide");
 
-/* Receives the welcome and up to WELCOME_FDS descriptors; unused ones are -1. */
-static ssize_t welcome_recv(int fd, struct ctl_welcome *w, int fds[WELCOME_FDS])
+/*
+ * Receives the welcome and the descriptors, -1 for each that is missing. More than there is room
+ * for never become ours; *whole is false then, or when the message was longer.
+ */
+static ssize_t welcome_recv(int fd, struct ctl_welcome *w, int fds[WELCOME_FDS], bool *whole)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int) * WELCOME_FDS)];
-	} ctl;
+		char bytes[CMSG_SPACE(FDS_BYTES)];
+	} ctl = { .bytes = { 0 } };
 	struct iovec iov = { w, sizeof(*w) };
 	struct msghdr m = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof(ctl)
 	};
 	ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	struct cmsghdr *c = n >= 0 ? CMSG_FIRSTHDR(&m) : NULL;
 
 	for (int i = 0; i < WELCOME_FDS; i++)
 		fds[i] = -1;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+	    c->cmsg_len > CMSG_LEN(0)) {
 		size_t len = c->cmsg_len - CMSG_LEN(0);
 
 		memcpy(fds, CMSG_DATA(c), len < FDS_BYTES ? len : FDS_BYTES);
 	}
-	return m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? 0 : n;
+	*whole = n >= 0 && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC));
+	return n;
 }
 
 static const char *welcome_refuse(const struct dpsock *d, ssize_t n, const struct ctl_welcome *w,
@@ -119,7 +121,7 @@ static const char *welcome_refuse(const struct dpsock *d, ssize_t n, const struc
 		return verdict_text(w->verdict);
 	if (w->config_digest != config_digest(d->conf))
 		return verdict_text(CTL_BAD_CONFIG);
-	return fds[0] < 0 || fds[1] < 0 || fds[3] >= 0 ? "it sent the wrong descriptors" : NULL;
+	return fds[0] < 0 || fds[1] < 0 ? "it sent the wrong descriptors" : NULL;
 }
 
 static void welcome_take(struct dpsock *d)
@@ -127,12 +129,18 @@ static void welcome_take(struct dpsock *d)
 	char err[CONFIG_STR_MAX];
 	struct ctl_welcome w;
 	int fds[WELCOME_FDS];
-	ssize_t n = welcome_recv(d->fd, &w, fds);
+	bool whole;
+	ssize_t n = welcome_recv(d->fd, &w, fds, &whole);
 	const char *why;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	why = n == 0 ? "it closed the socket" : welcome_refuse(d, n, &w, fds);
+	if (n == 0)
+		why = "it closed the socket";
+	else if (n > 0 && !whole)
+		why = "it sent more than a welcome";
+	else
+		why = welcome_refuse(d, n, &w, fds);
 	if (why) {
 		for (int i = 0; i < WELCOME_FDS; i++) {
 			if (fds[i] >= 0)
@@ -141,7 +149,7 @@ static void welcome_take(struct dpsock *d)
 		dpsock_reset(d, why);
 		return;
 	}
-	if (!dplink_attach(d->link, fds[0], w.region_size, fds[1], fds[2], err, sizeof(err))) {
+	if (!dplink_attach(d->link, fds[0], w.region_size, fds[1], err, sizeof(err))) {
 		dpsock_reset(d, err);
 		return;
 	}

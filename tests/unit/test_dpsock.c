@@ -144,7 +144,7 @@ static void attaches_and_comes_back(void **state)
 	assert_int_equal(h.abi_version, CTL_ABI_VERSION);
 	assert_int_equal(h.pid, getpid());
 	assert_int_equal(h.config_digest, config_digest(&sh->e.conf));
-	answer(sh, &w, sizeof(w), 2); /* a dataplane that never sleeps sends two */
+	answer(sh, &w, sizeof(w), 2);
 	assert_true(dplink_attached(sh->e.s.link));
 	assert_true(dplink_wake_fd(sh->e.s.link) >= 0);
 	shutdown(sh->fd, SHUT_RDWR); /* it died */
@@ -152,7 +152,7 @@ static void attaches_and_comes_back(void **state)
 		event_base_loop(sh->base, EVLOOP_ONCE);
 	assert_int_equal(dplink_wake_fd(sh->e.s.link), -1);
 	meet(sh);
-	answer(sh, &w, sizeof(w), 3);
+	answer(sh, &w, sizeof(w), 2);
 	assert_true(dplink_attached(sh->e.s.link));
 	assert_int_equal(sh->changes, 3);
 }
@@ -169,7 +169,7 @@ static void keeps_trying_while_nobody_listens(void **state)
 	assert_false(dplink_attached(sh->e.s.link));
 	listen_at(sh);
 	meet(sh);
-	answer(sh, &w, sizeof(w), 3);
+	answer(sh, &w, sizeof(w), 2);
 	assert_true(dplink_attached(sh->e.s.link));
 }
 
@@ -192,27 +192,35 @@ static void refusals_and_broken_welcomes(void **state)
 	assert_false(dplink_attached(sh->e.s.link));
 	start_anew(sh);
 	meet(sh);
-	answer(sh, &good, sizeof(good) - 1, 3);
+	answer(sh, &good, sizeof(good) - 1, 2);
 	assert_false(dplink_attached(sh->e.s.link));
 	start_anew(sh);
 	meet(sh);
-	answer(sh, &good, sizeof(good), 4); /* too many */
+	answer(sh, &good, sizeof(good), 1); /* one is missing */
+	assert_false(dplink_attached(sh->e.s.link));
+	start_anew(sh);
+	meet(sh);
+	answer(sh, &good, sizeof(good), 3); /* one too many */
+	assert_false(dplink_attached(sh->e.s.link));
+	start_anew(sh);
+	meet(sh);
+	answer(sh, &good, 0, 2); /* nothing but descriptors */
 	assert_false(dplink_attached(sh->e.s.link));
 	start_anew(sh);
 	meet(sh);
 	w = good;
 	w.config_digest++;
-	answer(sh, &w, sizeof(w), 3);
+	answer(sh, &w, sizeof(w), 2);
 	assert_false(dplink_attached(sh->e.s.link));
 	start_anew(sh);
 	meet(sh);
 	w = good;
 	w.region_size += 4096;
-	answer(sh, &w, sizeof(w), 3);
+	answer(sh, &w, sizeof(w), 2);
 	assert_false(dplink_attached(sh->e.s.link));
 	start_anew(sh);
 	meet(sh);
-	answer(sh, &good, sizeof(good), 3);
+	answer(sh, &good, sizeof(good), 2);
 	assert_true(dplink_attached(sh->e.s.link));
 }
 
@@ -224,18 +232,23 @@ static void no_descriptor_leaks(void **state)
 	int low, after;
 
 	w.region_size++;
-	start_anew(sh);
-	meet(sh);
-	answer(sh, &w, sizeof(w), 3);
+	for (size_t n = 0; n <= 4; n++) {
+		start_anew(sh);
+		meet(sh);
+		answer(sh, &w, sizeof(w), n);
+	}
 	low = dup(sh->listener);
 	close(low);
-	for (int i = 0; i < 3; i++) {
+	for (size_t n = 0; n <= 4; n++) {
 		start_anew(sh);
 		meet(sh);
-		answer(sh, &w, sizeof(w), 4);
+		answer(sh, &w, sizeof(w), n);
 		start_anew(sh);
 		meet(sh);
-		answer(sh, &w, sizeof(w), 3);
+		answer(sh, &w, 1, n);
+		start_anew(sh);
+		meet(sh);
+		answer(sh, &w, 0, n); /* an empty message may carry descriptors, too */
 	}
 	after = dup(sh->listener);
 	close(after);
