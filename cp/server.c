@@ -55,6 +55,8 @@ static struct table_alloc *alloc_of(struct server *s, const struct ctl_leg *leg)
 static int request_judge(struct server *s, struct request *r)
 {
 	auth_check(s->auth, r->m, &r->leg->client, server_now(s), s->wall, &r->auth);
+	if (r->auth.code == 500)
+		log_line("a request is answered with 500: %s", auth_error(s->auth));
 	if (r->auth.code)
 		return r->auth.code;
 	if (r->m->n_unknown)

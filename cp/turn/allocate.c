@@ -236,9 +236,16 @@ static void allocate_reply(struct server *s, struct request *r)
 	reply_success(s, r);
 }
 
+/* Whether the user may have one more; a limit of the user's own goes before the common one. */
+static bool quota_allows(const struct server *s, const struct request *r)
+{
+	uint32_t most = r->auth.quota ? r->auth.quota : s->conf->turn.allocations_per_user;
+
+	return !most || table_user_allocs(s->table, r->user_id) < most;
+}
+
 void allocate_handle(struct server *s, struct request *r)
 {
-	uint32_t per_user = s->conf->turn.allocations_per_user;
 	struct wish w;
 	int code;
 
@@ -252,7 +259,7 @@ void allocate_handle(struct server *s, struct request *r)
 		return;
 	}
 	code = wish_read(s, r->m, &w);
-	if (!code && per_user && table_user_allocs(s->table, r->user_id) >= per_user)
+	if (!code && !quota_allows(s, r))
 		code = 486;
 	if (!code)
 		code = allocate_make(s, r, &w);

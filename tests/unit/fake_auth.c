@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Stands in for cp/auth where only what follows authentication is of interest: whoever names a
- * user is that user, "stale" has a stale nonce, "broken" a bad request.
+ * user is that user, "stale" has a stale nonce, "broken" a bad request, "away" a user store that
+ * does not answer, and "single" may have one allocation, "triple" three.
  */
 #include "cp/auth/auth.h"
 
@@ -23,6 +24,18 @@ void auth_check(struct auth *a, const struct stun_msg *m, const struct sock_addr
 		r->code = 438;
 	else if (strcmp(r->user, "broken") == 0)
 		r->code = 400;
+	else if (strcmp(r->user, "away") == 0)
+		r->code = 500;
+	else if (strcmp(r->user, "single") == 0)
+		r->quota = 1;
+	else if (strcmp(r->user, "triple") == 0)
+		r->quota = 3;
+}
+
+const char *auth_error(const struct auth *a)
+{
+	(void)a;
+	return "the store is away";
 }
 
 void auth_put_challenge(struct auth *a, struct stun_builder *b, const struct sock_addr *client,

@@ -524,6 +524,44 @@ static void quota_486_and_capacity_508(void **state)
 	ask_allocate(e, 1002, &relayed);
 }
 
+/* A user's own limit goes before the common one, whether it is less or more. */
+static void quota_of_the_user_486(void **state)
+{
+	static const struct {
+		const char *user;
+		uint16_t most;
+	} t[] = { { "single", 1 }, { "alice", 2 }, { "triple", 3 } };
+	struct env *e = *state;
+	uint16_t port = 1000;
+
+	e->conf.turn.allocations_per_user = 2;
+	env_start(e, 256);
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		for (uint16_t n = 0; n <= t[i].most; n++) {
+			struct answer ans;
+			struct ask a;
+
+			ask_begin_as(&a, STUN_ALLOCATE, port++, t[i].user);
+			ask_transport(&a);
+			ask_expect(e, &a, &ans, n < t[i].most ? 0 : 486);
+		}
+	}
+}
+
+static void user_store_away_500(void **state)
+{
+	struct env *e = *state;
+	struct answer ans;
+	struct ask a;
+
+	ask_begin_as(&a, STUN_ALLOCATE, 1000, "away");
+	ask_transport(&a);
+	ask_send(e, &a, &ans);
+	assert_int_equal(ans.code, 500);
+	assert_int_equal(ans.n_cmd, 0);
+	assert_int_equal(e->s.stats.error[500 - SERVER_ERROR_MIN], 1);
+}
+
 static void ports_run_out_508(void **state)
 {
 	struct env *e = *state;
@@ -567,6 +605,8 @@ int main(void)
 		T(redirect_is_replayed_and_may_be_refused),
 		T(reservation_expires),
 		T_OWN(quota_486_and_capacity_508),
+		T_OWN(quota_of_the_user_486),
+		T(user_store_away_500),
 		T_OWN(ports_run_out_508),
 	};
 
