@@ -17,7 +17,13 @@ enum {
 	SERVER_EVENT_BUDGET = 256,     /* events per turn of the loop */
 	SERVER_TIMER_BUDGET = 256,     /* expiries per turn */
 	SERVER_TICK_MS = 100,	       /* of the timer wheel */
-	SERVER_REQUEST_MAX_AGE_S = 40, /* the client has given up by then (RFC 8489 6.2.1) */
+	/*
+	 * Older requests, which waited while no control process was there, are skipped. A client
+	 * listens for 8 s after the last of its transmissions (RFC 8489 6.2.1: Rm * RTO), so either
+	 * it has sent this one again, or nobody waits for the answer, and an Allocate would leave
+	 * an allocation behind that nobody knows of.
+	 */
+	SERVER_REQUEST_MAX_AGE_S = 10,
 	SERVER_ERROR_MIN = 400,
 	SERVER_ERROR_MAX = 599,
 };

@@ -91,12 +91,38 @@ static void what_is_no_request_is_counted_only(void **state)
 	fake_dp_punt(&e->dp, 0, &client, "", 0, e->now_ms * 1000);
 	env_poll(e);
 	assert_int_equal(e->s.stats.bad_stun, 3);
-	ask_begin(&a, STUN_REFRESH, 1000); /* waited while no control process was there */
+	assert_false(fake_dp_take(&e->dp, 0, &c));
+}
+
+/* What waited while no control process was there (RFC 8489 6.2.1). */
+static void old_requests_are_skipped(void **state)
+{
+	struct env *e = *state;
+	uint64_t oldest_us = (e->now_ms - SERVER_REQUEST_MAX_AGE_S * UINT64_C(1000)) * 1000;
+	struct sock_addr client = addr("198.51.100.7", 1000);
+	union fake_cmd c;
+	struct ask a;
+	size_t len;
+
+	ask_begin(&a, STUN_ALLOCATE, 1000);
+	ask_transport(&a);
 	len = stun_end(&a.b);
-	fake_dp_punt(&e->dp, 0, &client, a.buf, len, (e->now_ms - 41000) * 1000);
+	fake_dp_punt(&e->dp, 0, &client, a.buf, len, oldest_us - 1);
 	env_poll(e);
 	assert_int_equal(e->s.stats.too_old, 1);
+	assert_int_equal(e->s.stats.requests[SERVER_ALLOCATE], 0);
+	assert_int_equal(table_stats(e->s.table)->allocs, 0);
 	assert_false(fake_dp_take(&e->dp, 0, &c));
+	fake_dp_punt(&e->dp, 0, &client, a.buf, len, oldest_us);
+	env_poll(e);
+	assert_int_equal(e->s.stats.too_old, 1);
+	assert_int_equal(table_stats(e->s.table)->allocs, 1);
+	assert_true(fake_dp_take(&e->dp, 0, &c));
+	/* a clock that runs ahead of ours is no age */
+	fake_dp_punt(&e->dp, 0, &client, a.buf, len, e->now_ms * 1000 + 5000);
+	env_poll(e);
+	assert_int_equal(e->s.stats.too_old, 1);
+	assert_int_equal(e->s.stats.retransmissions, 1);
 }
 
 static void fingerprint_only_if_asked(void **state)
@@ -591,6 +617,7 @@ int main(void)
 		T(no_allocation_437),
 		T(other_user_441),
 		T(what_is_no_request_is_counted_only),
+		T(old_requests_are_skipped),
 		T(fingerprint_only_if_asked),
 		T(allocate_succeeds),
 		T(retransmission_is_answered_alike),
