@@ -33,7 +33,7 @@ bool ip_parse(const char *s, struct ip_addr *out)
 	return inet_pton(AF_INET6, s, out->b) == 1 && !ip_is_v4(out);
 }
 
-/* "0" to "128", digits only; -1 for anything else. */
+/* Up to three digits and nothing else; -1 otherwise. */
 static int prefix_len_parse(const char *s)
 {
 	int n = 0;
@@ -45,7 +45,7 @@ static int prefix_len_parse(const char *s)
 			return -1;
 		n = 10 * n + (*s - '0');
 	}
-	return n <= 128 ? n : -1;
+	return n;
 }
 
 bool ip_prefix_parse(const char *s, struct ip_prefix *out)

@@ -258,8 +258,7 @@ bool stun_integrity_input(const struct stun_msg *m, const struct stun_val *v,
 	struct be16 len;
 	size_t at, end;
 
-	if (!v->val || v->val < m->base + STUN_HDR_LEN + STUN_ATTR_HDR_LEN ||
-	    v->val > m->base + m->len)
+	if (!v->val || v->val < m->base + STUN_HDR_LEN + STUN_ATTR_HDR_LEN)
 		return false;
 	at = (size_t)(v->val - m->base);
 	end = at + ((v->len + 3u) & ~3u);

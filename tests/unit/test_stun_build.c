@@ -163,15 +163,19 @@ static void integrity_spans_agree(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N_OF(type); i++) {
-		uint8_t buf[256], signed_bytes[256], hdr[STUN_HDR_LEN];
+		uint8_t buf[256], signed_bytes[256], hdr[STUN_HDR_LEN], *value;
 		const uint8_t *body;
 		size_t covered, body_len, len;
 		struct stun_builder b;
 		struct stun_msg m;
 
+		memset(buf, 0xff, sizeof(buf));
 		stun_begin(&b, buf, sizeof(buf), 0x0003, tid);
 		stun_put(&b, STUN_ATTR_USERNAME, "user", 4);
-		assert_non_null(stun_put_integrity(&b, type[i], &covered));
+		value = stun_put_integrity(&b, type[i], &covered);
+		assert_non_null(value);
+		for (int j = 0; j < (i ? STUN_MI256_LEN : STUN_MI_LEN); j++)
+			assert_int_equal(value[j], 0); /* nothing of the buffer's past goes out */
 		memcpy(signed_bytes, buf, covered);
 		stun_put_fingerprint(&b);
 		len = stun_end(&b);

@@ -52,14 +52,21 @@ static void add(struct bytes *m, uint16_t type, size_t len, uint8_t fill)
 	set_len(m, m->len - STUN_HDR_LEN);
 }
 
-static void add_fingerprint(struct bytes *m)
+/* The value is right for a header that says attrs bytes. */
+static void add_fingerprint_for(struct bytes *m, size_t attrs)
 {
 	uint32_t crc;
 
 	add(m, STUN_ATTR_FINGERPRINT, 4, 0);
+	set_len(m, attrs);
 	crc = stun_crc32(0, m->b, m->len - 8) ^ STUN_FINGERPRINT_XOR;
 	for (int i = 0; i < 4; i++)
 		m->b[m->len - 4 + i] = (uint8_t)(crc >> (24 - 8 * i));
+}
+
+static void add_fingerprint(struct bytes *m)
+{
+	add_fingerprint_for(m, m->len + 8 - STUN_HDR_LEN);
 }
 
 /*
@@ -74,6 +81,7 @@ static enum stun_err parse_n(struct stun_msg *m, const struct bytes *in, size_t 
 	copy = malloc(len ? len : 1);
 	assert_non_null(copy);
 	memcpy(copy, in->b, len);
+	memset(m, 0xa5, sizeof(*m)); /* what is not set shows */
 	return stun_parse(m, copy, len);
 }
 
@@ -172,12 +180,14 @@ static void fingerprint(void **state)
 
 	in.b[in.len - 1] ^= 1;
 	assert_int_equal(parse(&m, &in), STUN_ERR_FINGERPRINT);
-	in.b[in.len - 1] ^= 1;
-	add(&in, STUN_ATTR_SOFTWARE, 0, 0); /* not last any more */
-	assert_int_equal(parse(&m, &in), STUN_ERR_FINGERPRINT);
 
-	in = start(0x0001); /* two of them: the first is not last */
-	add_fingerprint(&in);
+	/* Right for what stands before it, under the final length, but not last; then twice. */
+	in = start(0x0001);
+	add_fingerprint_for(&in, 16);
+	add(&in, STUN_ATTR_SOFTWARE, 4, 's');
+	assert_int_equal(parse(&m, &in), STUN_ERR_FINGERPRINT);
+	in = start(0x0001);
+	add_fingerprint_for(&in, 16);
 	add_fingerprint(&in);
 	assert_int_equal(parse(&m, &in), STUN_ERR_FINGERPRINT);
 
@@ -337,6 +347,7 @@ static void lists(void **state)
 		add(&in, STUN_ATTR_XOR_RELAYED_ADDRESS, 8, i);
 		assert_int_equal(parse(&m, &in), STUN_OK);
 		assert_int_equal(m.n_relayed, i);
+		assert_int_equal(m.xor_relayed2.val != NULL, i >= 2);
 	}
 	assert_int_equal(m.xor_relayed.val[0], 1);
 	assert_int_equal(m.xor_relayed2.val[0], 2);
