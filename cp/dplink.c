@@ -326,7 +326,7 @@ static const char *event_dispatch(struct dplink *l, uint32_t worker)
 	case EVT_PEER_REFUSED:
 		if (hdr->len != sizeof(*res))
 			return "impossible length of an event";
-		if (!l->ops->refused(l->ctx, worker, hdr->type, res->sid))
+		if (!l->ops->refused(l->ctx, worker, res))
 			l->stats.events_stale++;
 		return NULL;
 	case EVT_SYNCED:

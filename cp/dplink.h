@@ -34,7 +34,7 @@ struct dplink_cursor {
 struct dplink_ops {
 	void (*punt)(void *ctx, uint32_t worker, const struct evt_punt *p);
 	/* EVT_SESSION_REFUSED, EVT_PEER_REFUSED. False if that session is gone. */
-	bool (*refused)(void *ctx, uint32_t worker, uint16_t type, struct ctl_sid sid);
+	bool (*refused)(void *ctx, uint32_t worker, const struct evt_result *e);
 	/*
 	 * Sends more of worker's sessions, while dplink_replay_room() lasts. DPLINK_IDLE when all
 	 * have been sent.

@@ -108,22 +108,23 @@ static void server_punt(void *ctx, uint32_t worker, const struct evt_punt *p)
 }
 
 /* The dataplane could not carry out what it was told. */
-static bool server_refused(void *ctx, uint32_t worker, uint16_t type, struct ctl_sid sid)
+static bool server_refused(void *ctx, uint32_t worker, const struct evt_result *e)
 {
 	struct server *s = ctx;
-	struct table_alloc *a = table_find_sid(s->table, worker, sid);
+	struct table_alloc *a = table_find_sid(s->table, worker, e->sid);
 	char text[ADDR_STR_MAX];
 
 	if (!a)
 		return false;
 	sock_addr_format(&a->leg.client, text, sizeof(text));
-	if (type == EVT_SESSION_REFUSED) {
+	if (e->hdr.type == EVT_SESSION_REFUSED) {
 		log_line("the dataplane refused the allocation of %s, which is deleted", text);
 		s->stats.allocs_refused++;
 		session_del(s, a);
 	} else {
 		log_line("the dataplane has no room for a peer of %s (dataplane.peers)", text);
 		s->stats.peers_refused++;
+		session_peer_refused(s, a, &e->peer, e->channel);
 	}
 	return true;
 }

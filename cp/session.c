@@ -325,6 +325,23 @@ bool session_chan(struct server *s, struct table_alloc *a, const struct sock_add
 	return true;
 }
 
+void session_peer_refused(struct server *s, struct table_alloc *a, const struct sock_addr *peer,
+			  uint16_t channel)
+{
+	const struct table_perm *p;
+
+	table_peer_refused(s->table, a);
+	if (channel == 0) {
+		table_perm_del(s->table, a, &peer->ip);
+		return;
+	}
+	table_chan_del(s->table, a, channel);
+	/* The permission that came with it may find room by itself, or have been there before. */
+	p = table_perm_find(s->table, a, &peer->ip);
+	if (p)
+		send_perm(s, a, p);
+}
+
 struct table_resv *session_reserve(struct server *s, struct ctl_relay relay)
 {
 	uint32_t expiry = server_deadline(s, s->conf->turn.reservation_lifetime);

@@ -28,6 +28,13 @@ bool session_perm(struct server *s, struct table_alloc *a, const struct ip_addr 
 bool session_chan(struct server *s, struct table_alloc *a, const struct sock_addr *peer,
 		  uint16_t number);
 
+/*
+ * The dataplane has no room for a permission (channel 0) or a channel: it goes, and the next
+ * request of the allocation for a new peer will be told.
+ */
+void session_peer_refused(struct server *s, struct table_alloc *a, const struct sock_addr *peer,
+			  uint16_t channel);
+
 /* Reserves a taken port. NULL when the pool is used up. */
 struct table_resv *session_reserve(struct server *s, struct ctl_relay relay);
 /* Ends a reservation whose port passes to an allocation. */

@@ -173,6 +173,7 @@ void table_index(struct table *t, struct table_alloc *a)
 	e->chans = TABLE_NONE;
 	e->n_perms = 0;
 	e->n_chans = 0;
+	e->peer_refused = false;
 	e->next = *bucket;
 	*bucket = alloc_index(t, a);
 	e->user = user_get(t, a->user_id);

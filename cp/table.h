@@ -167,6 +167,13 @@ struct table_chan *table_chan_of_peer(struct table *t, const struct table_alloc 
 bool table_chan_set(struct table *t, struct table_alloc *a, const struct sock_addr *peer,
 		    uint16_t number, uint32_t expiry);
 
+void table_perm_del(struct table *t, struct table_alloc *a, const struct ip_addr *peer);
+void table_chan_del(struct table *t, struct table_alloc *a, uint16_t number);
+
+/* Remembers that the dataplane refused a peer; the second tells so once. */
+void table_peer_refused(struct table *t, struct table_alloc *a);
+bool table_peer_refused_take(struct table *t, struct table_alloc *a);
+
 /* First (NULL) and next of an allocation. */
 struct table_perm *table_perm_next(struct table *t, const struct table_alloc *a,
 				   const struct table_perm *p);

@@ -67,6 +67,30 @@ static bool peer_goes(const struct ip_addr *peer, uint32_t expiry, unsigned int 
 	return families & peer_family(peer) || now >= expiry;
 }
 
+/* Takes the permission that *link names out of the list. */
+static void perm_unlink(struct table *t, struct table_entry *e, uint32_t *link)
+{
+	uint32_t i = *link;
+
+	state_withdraw(&t->perm[i].state);
+	*link = t->perm_next[i];
+	t->perm_next[i] = t->perm_free;
+	t->perm_free = i;
+	e->n_perms--;
+	t->stats.perms--;
+}
+
+void table_perm_del(struct table *t, struct table_alloc *a, const struct ip_addr *peer)
+{
+	struct table_entry *e = alloc_entry(t, a);
+	uint32_t *link = &e->perms;
+
+	while (*link != TABLE_NONE && !ip_eq(&t->perm[*link].peer, peer))
+		link = &t->perm_next[*link];
+	if (*link != TABLE_NONE)
+		perm_unlink(t, e, link);
+}
+
 /* Returns the earliest deadline of what stays. */
 static uint32_t perms_sweep(struct table *t, struct table_alloc *a, unsigned int families,
 			    uint32_t now)
@@ -84,12 +108,7 @@ static uint32_t perms_sweep(struct table *t, struct table_alloc *a, unsigned int
 			link = &t->perm_next[i];
 			continue;
 		}
-		state_withdraw(&p->state);
-		*link = t->perm_next[i];
-		t->perm_next[i] = t->perm_free;
-		t->perm_free = i;
-		e->n_perms--;
-		t->stats.perms--;
+		perm_unlink(t, e, link);
 	}
 	return earliest;
 }
@@ -162,6 +181,30 @@ bool table_chan_set(struct table *t, struct table_alloc *a, const struct sock_ad
 	return true;
 }
 
+/* Takes the channel that *link names out of the list. */
+static void chan_unlink(struct table *t, struct table_entry *e, uint32_t *link)
+{
+	uint32_t i = *link;
+
+	state_withdraw(&t->chan[i].state);
+	*link = t->chan_next[i];
+	t->chan_next[i] = t->chan_free;
+	t->chan_free = i;
+	e->n_chans--;
+	t->stats.chans--;
+}
+
+void table_chan_del(struct table *t, struct table_alloc *a, uint16_t number)
+{
+	struct table_entry *e = alloc_entry(t, a);
+	uint32_t *link = &e->chans;
+
+	while (*link != TABLE_NONE && t->chan[*link].number != number)
+		link = &t->chan_next[*link];
+	if (*link != TABLE_NONE)
+		chan_unlink(t, e, link);
+}
+
 static uint32_t chans_sweep(struct table *t, struct table_alloc *a, unsigned int families,
 			    uint32_t now)
 {
@@ -178,12 +221,7 @@ static uint32_t chans_sweep(struct table *t, struct table_alloc *a, unsigned int
 			link = &t->chan_next[i];
 			continue;
 		}
-		state_withdraw(&ch->state);
-		*link = t->chan_next[i];
-		t->chan_next[i] = t->chan_free;
-		t->chan_free = i;
-		e->n_chans--;
-		t->stats.chans--;
+		chan_unlink(t, e, link);
 	}
 	return earliest;
 }
@@ -194,6 +232,20 @@ uint32_t table_n_chans(const struct table *t, const struct table_alloc *a)
 }
 
 /* ---- both ---- */
+
+void table_peer_refused(struct table *t, struct table_alloc *a)
+{
+	alloc_entry(t, a)->peer_refused = true;
+}
+
+bool table_peer_refused_take(struct table *t, struct table_alloc *a)
+{
+	struct table_entry *e = alloc_entry(t, a);
+	bool refused = e->peer_refused;
+
+	e->peer_refused = false;
+	return refused;
+}
 
 void table_peers_del(struct table *t, struct table_alloc *a, unsigned int families)
 {

@@ -32,6 +32,7 @@ struct table_entry {
 	uint32_t chans;
 	uint32_t user; /* index */
 	uint32_t n_perms, n_chans;
+	bool peer_refused; /* by the dataplane, and the client does not know yet */
 };
 
 struct table_resv_entry {

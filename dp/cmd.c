@@ -16,8 +16,9 @@ union cmd {
 	uint8_t bytes[RING_MSG_SIZE];
 };
 
+/* Answers a command; about says of what, the header is made here. */
 static void evt_result(struct worker *w, enum ctl_evt_type type, const struct ctl_hdr *hdr,
-		       const struct ctl_sid *sid)
+		       const struct evt_result *about)
 {
 	int room = w->rings_ok ? ring_room(&w->evt, 1) : 0;
 	struct evt_result *e;
@@ -27,9 +28,8 @@ static void evt_result(struct worker *w, enum ctl_evt_type type, const struct ct
 	if (room <= 0)
 		return;
 	e = (struct evt_result *)ring_slot(&w->evt, 0);
-	*e = (struct evt_result){ .hdr = { type, sizeof(*e), hdr->seq } };
-	if (sid)
-		e->sid = *sid;
+	*e = *about;
+	e->hdr = (struct ctl_hdr){ type, sizeof(*e), hdr->seq };
 	ring_publish(&w->evt, 1);
 	w->punted = true;
 }
@@ -83,26 +83,34 @@ static uint16_t cmd_len(const struct ctl_hdr *h)
 	return 0;
 }
 
+static bool peer_refused(struct worker *w, const struct ctl_hdr *hdr, const struct evt_result *about)
+{
+	evt_result(w, EVT_PEER_REFUSED, hdr, about);
+	return false;
+}
+
 static bool cmd_execute(struct worker *w, const union cmd *c)
 {
 	switch ((enum ctl_cmd_type)c->hdr.type) {
 	case CMD_SESSION_SET:
 		if (session_set(w, &c->session_set))
 			return true;
-		evt_result(w, EVT_SESSION_REFUSED, &c->hdr, &c->session_set.sid);
+		evt_result(w, EVT_SESSION_REFUSED, &c->hdr,
+			   &(struct evt_result){ .sid = c->session_set.sid });
 		return false;
 	case CMD_SESSION_DEL:
 		return session_del(w, &c->session_del.sid);
 	case CMD_PERM_SET:
-		if (session_perm_set(w, &c->perm_set))
-			return true;
-		evt_result(w, EVT_PEER_REFUSED, &c->hdr, &c->perm_set.sid);
-		return false;
+		return session_perm_set(w, &c->perm_set) ||
+		       peer_refused(w, &c->hdr,
+				    &(struct evt_result){ .sid = c->perm_set.sid,
+							  .peer.ip = c->perm_set.peer });
 	case CMD_CHAN_SET:
-		if (session_chan_set(w, &c->chan_set))
-			return true;
-		evt_result(w, EVT_PEER_REFUSED, &c->hdr, &c->chan_set.sid);
-		return false;
+		return session_chan_set(w, &c->chan_set) ||
+		       peer_refused(w, &c->hdr,
+				    &(struct evt_result){ .sid = c->chan_set.sid,
+							  .peer = c->chan_set.peer,
+							  .channel = c->chan_set.channel });
 	case CMD_SEND:
 		return cmd_send(w, &c->send);
 	case CMD_SYNC_BEGIN:
@@ -110,7 +118,7 @@ static bool cmd_execute(struct worker *w, const union cmd *c)
 		return true;
 	case CMD_SYNC_END:
 		session_sync_end(w);
-		evt_result(w, EVT_SYNCED, &c->hdr, NULL);
+		evt_result(w, EVT_SYNCED, &c->hdr, &(struct evt_result){ 0 });
 		return true;
 	}
 	return false;

@@ -254,9 +254,12 @@ struct evt_punt {
 	uint8_t payload[CTL_PAYLOAD_MAX];
 };
 
+/* Answer to a command. peer and channel are those of EVT_PEER_REFUSED's command, else 0. */
 struct evt_result {
 	struct ctl_hdr hdr;
 	struct ctl_sid sid;
+	struct sock_addr peer; /* port 0: a permission */
+	uint16_t channel;      /* 0: a permission */
 };
 
 _Static_assert(sizeof(struct ctl_leg) == 28, "layout of the boundary");

@@ -30,6 +30,8 @@ static int channel_admit(struct server *s, const struct request *r, uint16_t num
 
 	if (by_number != table_chan_of_peer(s->table, r->alloc, peer))
 		return 400;
+	if (!by_number && table_peer_refused_take(s->table, r->alloc))
+		return 508;
 	if (!by_number && (table_n_chans(s->table, r->alloc) >= turn->channels_per_allocation ||
 			   st->chans >= st->chans_max))
 		return 508;

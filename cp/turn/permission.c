@@ -30,7 +30,10 @@ static int peers_read(struct server *s, const struct request *r, struct sock_add
 	return 0;
 }
 
-/* Whether the allocation's limit and the table have room for those of the list that are new. */
+/*
+ * Whether the allocation's limit and the table have room for those of the list that are new, and
+ * the dataplane had for the last.
+ */
 static bool peers_fit(struct server *s, const struct request *r, const struct sock_addr *list)
 {
 	const struct table_stats *st = table_stats(s->table);
@@ -40,6 +43,8 @@ static bool peers_fit(struct server *s, const struct request *r, const struct so
 		if (peer_is_first(list, i) && !table_perm_find(s->table, r->alloc, &list[i].ip))
 			fresh++;
 	}
+	if (fresh && table_peer_refused_take(s->table, r->alloc))
+		return false;
 	return table_n_perms(s->table, r->alloc) + fresh <=
 		   s->conf->turn.permissions_per_allocation &&
 	       fresh <= st->perms_max - st->perms;

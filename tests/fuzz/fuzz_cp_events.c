@@ -69,6 +69,12 @@ static void record(enum kind kind, uint8_t arg, const uint8_t *p, size_t len)
 		env.now_ms += arg * UINT64_C(10000);
 		break;
 	default:
+		if (len == sizeof(client)) {
+			memcpy(&client, p, len);
+			fake_dp_peer_refused(&env.dp, arg & 1, (struct ctl_sid){ arg >> 1, p[0] },
+					     &client, (uint16_t)(0x4000 + p[1]));
+			break;
+		}
 		fake_dp_result(&env.dp, 0, EVT_SESSION_REFUSED, 0,
 			       (struct ctl_sid){ arg, len ? p[0] : 0 });
 	}

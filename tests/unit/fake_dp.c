@@ -92,6 +92,17 @@ void fake_dp_result(struct fake_dp *f, uint32_t worker, uint16_t type, uint32_t 
 	fake_dp_event(f, worker, &e, sizeof(e));
 }
 
+void fake_dp_peer_refused(struct fake_dp *f, uint32_t worker, struct ctl_sid sid,
+			  const struct sock_addr *peer, uint16_t channel)
+{
+	struct evt_result e = { .hdr = { EVT_PEER_REFUSED, sizeof(e), 0 },
+				.sid = sid,
+				.peer = *peer,
+				.channel = channel };
+
+	fake_dp_event(f, worker, &e, sizeof(e));
+}
+
 bool fake_dp_take(struct fake_dp *f, uint32_t worker, union fake_cmd *c)
 {
 	int n = ring_count(&f->cmd[worker]);

@@ -40,6 +40,10 @@ void fake_dp_punt(struct fake_dp *f, uint32_t worker, const struct sock_addr *cl
 void fake_dp_result(struct fake_dp *f, uint32_t worker, uint16_t type, uint32_t seq,
 		    struct ctl_sid sid);
 
+/* EVT_PEER_REFUSED; channel 0: a permission. */
+void fake_dp_peer_refused(struct fake_dp *f, uint32_t worker, struct ctl_sid sid,
+			  const struct sock_addr *peer, uint16_t channel);
+
 /* Takes the next command. False if there is none. */
 bool fake_dp_take(struct fake_dp *f, uint32_t worker, union fake_cmd *c);
 

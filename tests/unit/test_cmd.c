@@ -35,7 +35,7 @@ static struct cmd_session_set good_session(void)
 	};
 }
 
-static void expect_event(uint16_t type, uint32_t slot, uint32_t gen)
+static const struct evt_result *expect_event(uint16_t type, uint32_t slot, uint32_t gen)
 {
 	const struct evt_result *e = world_evt(0);
 
@@ -45,6 +45,7 @@ static void expect_event(uint16_t type, uint32_t slot, uint32_t gen)
 	assert_int_equal(e->hdr.seq, 7);
 	assert_int_equal(e->sid.slot, slot);
 	assert_int_equal(e->sid.gen, gen);
+	return e;
 }
 
 static void commands_do_what_they_say(void **state)
@@ -83,17 +84,23 @@ static void values_that_cannot_be(void **state)
 	struct cmd_session_set s = good_session();
 	struct cmd_perm_set p = { .sid = { 9, 9 }, .peer = peer.ip, .expiry = UINT32_MAX };
 	struct cmd_chan_set c = { .sid = { 1, 1 }, .peer = peer, .channel = 0x3fff };
+	const struct evt_result *e;
 
 	(void)state;
 	s.relay[0].relay = 200;
 	assert_false(world_cmd(0, CMD_SESSION_SET, &s, sizeof(s)));
 	expect_event(EVT_SESSION_REFUSED, 1, 1);
 	assert_false(world_cmd(0, CMD_PERM_SET, &p, sizeof(p)));
-	expect_event(EVT_PEER_REFUSED, 9, 9);
+	e = expect_event(EVT_PEER_REFUSED, 9, 9);
+	assert_true(ip_eq(&e->peer.ip, &peer.ip));
+	assert_int_equal(be16_get(e->peer.port), 0);
+	assert_int_equal(e->channel, 0);
 	s = good_session();
 	assert_true(world_cmd(0, CMD_SESSION_SET, &s, sizeof(s)));
 	assert_false(world_cmd(0, CMD_CHAN_SET, &c, sizeof(c)));
-	expect_event(EVT_PEER_REFUSED, 1, 1);
+	e = expect_event(EVT_PEER_REFUSED, 1, 1);
+	assert_true(sock_addr_eq(&e->peer, &peer));
+	assert_int_equal(e->channel, 0x3fff);
 	assert_int_equal(world_count(0, CNT_CMD_BAD), 3);
 	assert_true(world.w->rings_ok);
 	assert_false(atomic_load(&world.w->rings_broken));

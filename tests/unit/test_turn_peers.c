@@ -300,6 +300,93 @@ static void refused_session_is_deleted(void **state)
 	assert_true(dplink_attached(e->s.link));
 }
 
+static int ask_perm(struct env *e, const char *ip)
+{
+	struct answer ans;
+	struct ask a;
+
+	ask_begin(&a, STUN_CREATE_PERMISSION, 1000);
+	ask_peer(&a, ip, 0);
+	ask_send(e, &a, &ans);
+	return ans.code;
+}
+
+static int ask_chan(struct env *e, const char *ip, uint16_t number)
+{
+	struct answer ans;
+	struct ask a;
+
+	ask_begin(&a, STUN_CHANNEL_BIND, 1000);
+	ask_channel(&a, number);
+	ask_peer(&a, ip, 7);
+	ask_send(e, &a, &ans);
+	return ans.code;
+}
+
+/*
+ * What the dataplane has no room for goes, and nothing else; the client gets 508 when it comes for
+ * it again, once: then there may be room.
+ */
+static void refused_permission_is_deleted(void **state)
+{
+	struct env *e = *state;
+	struct sock_addr relayed, gone = addr("203.0.113.2", 0), kept = addr("203.0.113.1", 7);
+	struct table_alloc *a;
+	union fake_cmd c;
+
+	ask_allocate(e, 1000, &relayed);
+	a = env_alloc(e, 1000);
+	assert_int_equal(ask_chan(e, "203.0.113.1", 0x4000), 0);
+	assert_int_equal(ask_perm(e, "203.0.113.2"), 0);
+	fake_dp_peer_refused(&e->dp, 0, a->sid, &gone, 0);
+	env_poll(e);
+	assert_int_equal(e->s.stats.peers_refused, 1);
+	assert_null(table_perm_find(e->s.table, a, &gone.ip));
+	assert_non_null(table_perm_find(e->s.table, a, &kept.ip));
+	assert_int_equal(table_n_chans(e->s.table, a), 1);
+	assert_int_equal(table_stats(e->s.table)->perms, 1);
+	assert_false(fake_dp_take(&e->dp, 0, &c));
+	assert_int_equal(ask_perm(e, "203.0.113.1"), 0); /* that one is there */
+	assert_int_equal(ask_perm(e, "203.0.113.2"), 508);
+	assert_int_equal(ask_perm(e, "203.0.113.2"), 0);
+}
+
+static void refused_channel_is_deleted(void **state)
+{
+	struct env *e = *state;
+	struct sock_addr relayed, peer = addr("203.0.113.2", 7);
+	struct table_alloc *a;
+	union fake_cmd c;
+
+	ask_allocate(e, 1000, &relayed);
+	a = env_alloc(e, 1000);
+	assert_int_equal(ask_chan(e, "203.0.113.1", 0x4000), 0);
+	assert_int_equal(ask_chan(e, "203.0.113.2", 0x4001), 0);
+	assert_int_equal(ask_chan(e, "203.0.113.3", 0x4002), 0);
+	fake_dp_peer_refused(&e->dp, 0, a->sid, &peer, 0x4001);
+	env_poll(e);
+	assert_null(table_chan_find(e->s.table, a, 0x4001));
+	assert_non_null(table_chan_find(e->s.table, a, 0x4000));
+	assert_non_null(table_chan_find(e->s.table, a, 0x4002));
+	/* the permission is asked for alone, and goes if that is refused, too */
+	assert_true(fake_dp_take(&e->dp, 0, &c));
+	assert_int_equal(c.hdr.type, CMD_PERM_SET);
+	assert_true(ip_eq(&c.perm_set.peer, &peer.ip));
+	assert_false(fake_dp_take(&e->dp, 0, &c));
+	fake_dp_peer_refused(&e->dp, 0, a->sid, &peer, 0);
+	fake_dp_peer_refused(&e->dp, 0, a->sid, &peer, 0); /* twice does no harm */
+	fake_dp_peer_refused(&e->dp, 0, a->sid, &peer, 0x4fff);
+	env_poll(e);
+	assert_false(fake_dp_take(&e->dp, 0, &c));
+	assert_null(table_perm_find(e->s.table, a, &peer.ip));
+	assert_int_equal(table_n_perms(e->s.table, a), 2);
+	assert_int_equal(table_n_chans(e->s.table, a), 2);
+	assert_int_equal(ask_chan(e, "203.0.113.1", 0x4000), 0);
+	assert_int_equal(ask_chan(e, "203.0.113.2", 0x4001), 508);
+	assert_int_equal(ask_chan(e, "203.0.113.2", 0x4001), 0);
+	assert_true(dplink_attached(e->s.link));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, env_setup_started, env_teardown)
 #define T_OWN(f) cmocka_unit_test_setup_teardown(f, env_setup, env_teardown)
 
@@ -317,6 +404,8 @@ int main(void)
 		T(channel_is_free_again_when_over),
 		T(allocation_expires),
 		T(refused_session_is_deleted),
+		T(refused_permission_is_deleted),
+		T(refused_channel_is_deleted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
