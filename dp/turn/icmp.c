@@ -4,21 +4,18 @@
 
 #include <rte_random.h>
 
-/* RFC 8656 18.13 wants types and codes as the peer's family has them. */
+/* The report as a Data indication (RFC 8656 11.6): type and code as the peer's family has them. */
 static size_t icmp_indication(uint8_t *buf, size_t cap, const struct icmp_report *r,
 			      bool fingerprint)
 {
 	uint64_t rnd[2] = { rte_rand(), rte_rand() };
-	uint8_t tid[STUN_TID_LEN], val[8] = { 0 };
+	uint8_t tid[STUN_TID_LEN];
 	struct stun_builder b;
 
 	memcpy(tid, rnd, sizeof(tid));
-	val[2] = r->type;
-	val[3] = r->code;
-	memcpy(val + 4, be32_make(r->data).b, 4);
 	stun_begin(&b, buf, cap, stun_type(STUN_DATA, STUN_INDICATION), tid);
 	stun_put_xor_addr(&b, STUN_ATTR_XOR_PEER_ADDRESS, &r->peer);
-	stun_put(&b, STUN_ATTR_ICMP, val, sizeof(val));
+	stun_put_icmp(&b, r->type, r->code, r->data);
 	if (fingerprint)
 		stun_put_fingerprint(&b);
 	return stun_end(&b);
