@@ -14,9 +14,9 @@
 #include "table.h"
 
 enum {
-	SERVER_EVENT_BUDGET = 256,     /* events per turn of the loop */
-	SERVER_TIMER_BUDGET = 256,     /* expiries per turn */
-	SERVER_TICK_MS = 100,	       /* of the timer wheel */
+	SERVER_EVENT_BUDGET = 256, /* events per turn of the loop */
+	SERVER_TIMER_BUDGET = 256, /* expiries per turn */
+	SERVER_TICK_MS = 100,	   /* of the timer wheel */
 	/*
 	 * Older requests, which waited while no control process was there, are skipped. A client
 	 * listens for 8 s after the last of its transmissions (RFC 8489 6.2.1: Rm * RTO), so either

@@ -95,8 +95,7 @@ static int take_reserved(struct server *s, const struct wish *w, struct table_al
 
 	if (!resv || server_now(s) >= resv->expiry)
 		return 508;
-	proto->worker =
-	    relay_port_worker(be16_get(resv->relay.port), s->conf->dataplane.n_workers);
+	proto->worker = relay_port_worker(be16_get(resv->relay.port), s->conf->dataplane.n_workers);
 	f = ip_is_v4(&s->conf->relay[resv->relay.relay].addr) ? RELAY_V4 : RELAY_V6;
 	proto->relay[f] = resv->relay;
 	proto->families = 1u << f;

@@ -75,9 +75,8 @@ static void exchange(struct event_base *base, int family, uint16_t port, const c
 		v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	else
 		a.sin6_addr = in6addr_loopback;
-	assert_int_equal(connect(fd, (struct sockaddr *)&a,
-				 family == AF_INET ? sizeof(*v4) : sizeof(a)),
-			 0);
+	assert_int_equal(
+	    connect(fd, (struct sockaddr *)&a, family == AF_INET ? sizeof(*v4) : sizeof(a)), 0);
 	assert_int_equal(send(fd, request, strlen(request), 0), strlen(request));
 	while ((n = recv(fd, answer + len, cap - 1 - len, MSG_DONTWAIT)) != 0) {
 		if (n > 0)
@@ -118,7 +117,8 @@ static void served_at(int family, const char *address)
 	close(fd);
 	if (!metrics_start(&env->s, base, &m, err, sizeof(err)))
 		fail_msg("%s", err);
-	exchange(base, family, c->metrics_port, "GET /metrics HTTP/1.0\r\n\r\n", text, sizeof(text));
+	exchange(base, family, c->metrics_port, "GET /metrics HTTP/1.0\r\n\r\n", text,
+		 sizeof(text));
 	assert_int_equal(status(text), 200);
 	assert_non_null(strstr(text, "# TYPE fairlead_"));
 	exchange(base, family, c->metrics_port, "GET /else HTTP/1.0\r\n\r\n", text, sizeof(text));
