@@ -138,8 +138,8 @@ static bool steer_rule(const struct port *p, const struct ip_addr *ip, uint16_t 
 	};
 	struct rte_flow_error e;
 
-	memset(v6_mask.hdr.dst_addr, 0xff, 16);
-	memcpy(v6.hdr.dst_addr, ip->b, 16);
+	memset(&v6_mask.hdr.dst_addr, 0xff, 16);
+	memcpy(&v6.hdr.dst_addr, ip->b, 16);
 	memcpy(&v4.hdr.dst_addr, ip->b + 12, 4);
 	if (!ip_is_v4(ip))
 		item[1] = (struct rte_flow_item){ .type = RTE_FLOW_ITEM_TYPE_IPV6, .spec = &v6,
@@ -216,8 +216,10 @@ void port_publish(const struct dplane *dp, const struct port *port)
 	struct rte_eth_link link = { 0 };
 	struct rte_eth_stats st = { 0 };
 
-	rte_eth_link_get_nowait(port->id, &link);
-	rte_eth_stats_get(port->id, &st);
+	if (rte_eth_link_get_nowait(port->id, &link) < 0)
+		link.link_status = RTE_ETH_LINK_DOWN;
+	if (rte_eth_stats_get(port->id, &st) < 0)
+		memset(&st, 0, sizeof(st));
 	atomic_store_explicit(&i->seq, seq, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 	i->link_up = link.link_status;
