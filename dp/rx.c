@@ -88,8 +88,12 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	/* IPv6 wants a checksum (RFC 8200 8.1). */
 	if (unlikely(p->v6 && (h[6] | h[7]) == 0))
 		return taken(w, m, DROP_UDP_CSUM);
-	if (unlikely((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD))
-		return taken(w, m, DROP_UDP_CSUM);
+	if (unlikely(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD)) {
+		/* With the bit of GOOD beside it, the sender left it to a device that was none. */
+		if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_NONE)
+			return taken(w, m, DROP_UDP_CSUM);
+		pkt_udp_csum_finish(p);
+	}
 	dport = be16_get(p->dport);
 	p->index = dplane_listener(dp, &p->dst, dport);
 	if (p->index != LOCAL_NONE) {

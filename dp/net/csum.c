@@ -72,3 +72,18 @@ bool pkt_l4_csum_ok(const struct worker *w, const struct pkt *p)
 		s = csum_pseudo(0, &p->src, &p->dst, p->proto, p->l4_len);
 	return csum_fold(csum_mbuf(s, p->m, off, p->l4_len)) == 0xffff;
 }
+
+void pkt_udp_csum_finish(struct pkt *p)
+{
+	uint32_t off = (uint32_t)p->l2_len + p->l3_len;
+	uint8_t *sum = rte_pktmbuf_mtod_offset(p->m, uint8_t *, off + 6);
+	uint64_t s = csum_pseudo(0, &p->src, &p->dst, IP_PROTO_UDP, p->l4_len);
+	uint16_t done;
+
+	memset(sum, 0, 2);
+	done = (uint16_t)~csum_fold(csum_mbuf(s, p->m, off, p->l4_len));
+	done = done ? done : 0xffff;
+	memcpy(sum, &done, 2);
+	p->m->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
+	p->m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+}

@@ -85,6 +85,11 @@ static inline uint64_t csum_pseudo(uint64_t s, const struct ip_addr *src, const 
 
 /* Whether the UDP, ICMP or ICMPv6 checksum of a parsed packet is right: the port's word, or sum. */
 bool pkt_l4_csum_ok(const struct worker *w, const struct pkt *p);
+/*
+ * Computes the UDP checksum of a datagram that never left its machine (RTE_MBUF_F_RX_L4_CKSUM_NONE,
+ * from virtio guests): what stands in its place is no checksum. l4_len is UDP's own length.
+ */
+void pkt_udp_csum_finish(struct pkt *p);
 
 /* ---- out (ip.c) ---- */
 
