@@ -98,6 +98,8 @@ static bool eal_start(const struct config *c, char *err)
 	argv[argc++] = (char *)"--log-level=user1:notice";
 	/* Huge pages need no mount and leave no file behind; ordinary ones allow no --in-memory. */
 	argv[argc++] = huge ? (char *)"--in-memory" : (char *)"--no-huge";
+	if (huge) /* one file to share: a vhost-user back end takes no more than eight */
+		argv[argc++] = (char *)"--single-file-segments";
 	if (!pci)
 		argv[argc++] = (char *)"--no-pci";
 	else

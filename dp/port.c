@@ -16,14 +16,18 @@ bool port_is_pci(const char *device)
 	return sscanf(device, "%x:%x:%x.%u%c", &domain, &bus, &dev, &fn, &c) == 4;
 }
 
-/* Error sentence of port idx; r is a negative errno. */
+/*
+ * Error sentence of port idx; r is a negative errno, or 0 for none. Many drivers return -1 for
+ * whatever it was and log it: that is no EPERM.
+ */
 static bool port_fail(const struct dplane *dp, uint16_t idx, const char *key, const char *what,
 		      int r, char *err, size_t errlen)
 {
 	const struct config_port *c = &dp->conf->port[idx];
+	const char *why = r == -1 ? "its driver says why, above" : strerror(-r);
 
 	snprintf(err, errlen, "%s: ports[%u].%s (%s, %s): %s%s%s", dp->conf->file, idx, key,
-		 c->name, c->device, what, r ? ": " : "", r ? strerror(r < 0 ? -r : r) : "");
+		 c->name, c->device, what, r ? ": " : "", r ? why : "");
 	return false;
 }
 
@@ -39,6 +43,8 @@ static bool port_probe(struct dplane *dp, uint16_t idx, uint16_t *id, char *err,
 		before[i] = true;
 	snprintf(devargs, sizeof(devargs), "%s%s", port_is_pci(c->device) ? "" : "vdev:", c->device);
 	r = rte_dev_probe(devargs);
+	if (r == -EFAULT)
+		return port_fail(dp, idx, "device", "no driver of DPDK has such a name", 0, err, errlen);
 	if (r < 0)
 		return port_fail(dp, idx, "device", "cannot be opened (is it there, and free?)", r,
 				 err, errlen);
