@@ -20,6 +20,7 @@ CONFIG=$ROOT/conf/fairlead.yaml
 E2E=$ROOT/tests/e2e
 RUN=/run/fairlead
 NAME=$(basename "$0" _test.sh)
+NS=fl # of the namespaces; a test with its own has another, and they go with it
 TMP=$(mktemp -d "/tmp/fairlead-$NAME.XXXXXX")
 CLIENT4=10.1.0.2 CLIENT6=fd00:1::2 # in fl-client
 PEER4=10.2.0.2 PEER6=fd00:2::2	   # in fl-peer
@@ -40,6 +41,7 @@ on_exit()
 	if [[ -n $OWN_CONFIG ]]; then
 		"$ROOT/conf/quickstart.sh" --down >/dev/null || true
 	fi
+	[[ $NS == fl ]] || own_namespaces_del
 	if ((rc == 0)); then
 		rm -rf "$TMP"
 	else
@@ -116,9 +118,17 @@ in_ns()
 	"${IN[@]}" "${@:2}"
 }
 
-in_client() { in_ns fl-client "$@"; }
-in_relay() { in_ns fl-relay "$@"; }
-in_peer() { in_ns fl-peer "$@"; }
+in_client() { in_ns "$NS-client" "$@"; }
+in_relay() { in_ns "$NS-relay" "$@"; }
+in_peer() { in_ns "$NS-peer" "$@"; }
+
+own_namespaces_del()
+{
+	local n
+	for n in client relay peer; do
+		ip netns del "$NS-$n" 2>/dev/null || true
+	done
+}
 
 # start LOG COMMAND...: in the background until the test ends; its PID is in $PID. The command is
 # a program, or in_client and the like with one.
@@ -128,7 +138,7 @@ start()
 	shift
 	case $1 in
 	in_client | in_relay | in_peer)
-		ns_words "fl-${1#in_}"
+		ns_words "$NS-${1#in_}"
 		shift
 		;;
 	esac
@@ -144,7 +154,7 @@ listens() { in_ns "$1" ss -Hlun "sport = :$2" | grep -q .; }
 start_peer()
 {
 	start "$TMP/peer.log" in_peer turnutils_peer -p "${1:-3480}"
-	await 10 listens fl-peer "${1:-3480}" || fail "turnutils_peer does not listen"
+	await 10 listens "$NS-peer" "${1:-3480}" || fail "turnutils_peer does not listen"
 }
 
 # uclient LOG ARGUMENT...: coturn's client in fl-client as user demo.

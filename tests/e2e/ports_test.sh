@@ -1,0 +1,240 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Every type of port that needs no hardware: AF_PACKET, AF_XDP, memif, vhost and virtio-user, with
+# and without a VLAN tag. Over each, fairlead-dp answers ARP, ND and echo at full MTU and in
+# fragments, and relays an independent client's traffic with both families and nothing lost. A port
+# that is not there is one sentence.
+#
+#   fl-ports-client      fl-ports-relay                                   fl-ports-peer
+#   10.1.0.2  client0 <-> access                              core <-> peer0  10.2.0.2
+#                           |                                  |
+#                           +-- AF_PACKET, AF_XDP: fairlead-dp +
+#                           +-- cable -- memif, vhost, VLANs: fairlead-dp -- ... -- cable --+
+#
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+NS=fl-ports
+CABLE=$BUILD/tests/e2e/cable
+CABLES=0
+
+# wire_pair PORT FAR NAMESPACE
+wire_pair()
+{
+	ip link add "$1" netns "$NS-relay" type veth peer name "$2" netns "$3"
+	# A checksum or a tag left to a device that is none would not be in the frame.
+	in_relay ethtool -K "$1" rx off tx off tso off gso off gro off >/dev/null
+	in_ns "$3" ethtool -K "$2" rx off tx off tso off gso off gro off txvlan off >/dev/null
+	in_relay ip link set "$1" addrgenmode none up
+	in_ns "$3" ip link set "$2" up
+}
+
+# host NAMESPACE DEVICE ADDR4 GATEWAY4 ADDR6 GATEWAY6
+host()
+{
+	in_ns "$1" ip addr add "$3" dev "$2"
+	in_ns "$1" ip addr add "$5" dev "$2" nodad
+	in_ns "$1" ip route add default via "$4"
+	in_ns "$1" ip -6 route add default via "$6"
+}
+
+world()
+{
+	local n
+	own_namespaces_del
+	for n in client relay peer; do
+		ip netns add "$NS-$n"
+		in_ns "$NS-$n" ip link set lo up
+	done
+	wire_pair access client0 "$NS-client"
+	wire_pair core peer0 "$NS-peer"
+	host "$NS-client" client0 10.1.0.2/24 10.1.0.1 fd00:1::2/64 fd00:1::1
+	host "$NS-peer" peer0 10.2.0.2/24 10.2.0.1 fd00:2::2/64 fd00:2::1
+	start_peer
+}
+
+# configure ACCESS CORE [SED...]: $TMP/fairlead.yaml with these devices, small, apart from the
+# relay of quickstart.sh.
+configure()
+{
+	local from=$ROOT/conf/fairlead.yaml expr=()
+	[[ ! -e $RUN/fairlead.yaml ]] || from=$RUN/fairlead.yaml # with the CPUs of this machine
+	for e in "${@:3}"; do expr+=(-e "$e"); done
+	CONFIG=$TMP/fairlead.yaml
+	sed -e "s|net_af_xdp0,iface=access|$1|" -e "s|net_af_xdp1,iface=core|$2|" \
+		-e "s|/run/fairlead/|$TMP/|; s|/var/lib/fairlead/|$TMP/|" \
+		-e 's/^  memory-mb:.*/  memory-mb: 192/; s/^  sessions:.*/  sessions: 1024/' \
+		-e 's/^  allocations-max:.*/  allocations-max: 1024/; s/^  peers:.*/  peers: 1024/' \
+		-e 's/^  metrics-port:.*/  metrics-port: 0/' "${expr[@]}" "$from" >"$CONFIG"
+}
+
+dp_ready() { grep -q 'fairlead-dp: ready' "$TMP/dp.log" || ended "$DP"; }
+
+# relay_up: fairlead-dp and fairlead-cp with what configure() wrote.
+relay_up()
+{
+	LIBXDP_SKIP_DISPATCHER=1 start "$TMP/dp.log" in_relay "$BUILD/fairlead-dp" --config "$CONFIG"
+	DP=$PID
+	await 30 dp_ready || fail "fairlead-dp is not ready: $(tail -n 3 "$TMP/dp.log")"
+	! ended "$DP" || fail "fairlead-dp ended: $(tail -n 3 "$TMP/dp.log")"
+	start "$TMP/cp.log" in_relay "$BUILD/fairlead-cp" --config "$CONFIG"
+	CP=$PID
+	await 15 attached || fail "fairlead-cp is not attached: $(tail -n 3 "$TMP/cp.log")"
+	fl user add demo --password-file - --replace >/dev/null <<<fairlead
+}
+
+# cable_up DEVICE DEVICE...: one queue; CABLE_PID.
+cable_up()
+{
+	local log=$TMP/cable$((++CABLES)).log
+	LIBXDP_SKIP_DISPATCHER=1 start "$log" in_relay "$CABLE" --no-huge -m 128 --no-pci --no-shconf \
+		"--file-prefix=cable$$.$CABLES" --lcores=0@0 --no-telemetry -- 1 "$@"
+	CABLE_PID=$PID
+	await 20 grep -q 'cable: ready' "$log" || fail "cable: $(tail -n 3 "$log")"
+}
+
+# end PID...
+end()
+{
+	local pid
+	for pid; do
+		kill "$pid"
+		await 15 ended "$pid" || fail "process $pid does not end"
+	done
+}
+
+links_up() { [[ $(fl_json ports '[.ports[].info.link_up] | all') == true ]]; }
+
+# pings ADDRESS SIZE [DF]
+pings()
+{
+	in_client ping -q -c 2 -i 0.2 -W 2 -s "$2" ${3:+-M "$3"} "$1" >"$TMP/ping.log" ||
+		fail "$KIND: no echo of $2 bytes from $1: $(tail -n 2 "$TMP/ping.log")"
+}
+
+# came_back WHAT MESSAGES ARGUMENT...
+came_back()
+{
+	uclient "$TMP/uclient.log" "${@:3}" || true
+	assert_eq "$KIND: $1, messages back" "$(uclient_received "$TMP/uclient.log")" "$2"
+	assert_eq "$KIND: $1, lost" "$(uclient_lost "$TMP/uclient.log")" 0
+}
+
+# works: what every port can do.
+works()
+{
+	await 20 links_up || fail "$KIND: links stay down: $(fl --json ports)"
+	pings "$SERVER4" 1472 do
+	pings "$SERVER6" 1452 do
+	((${NO_FRAGMENTS4:-})) || pings "$SERVER4" 4000
+	pings "$SERVER6" 4000
+	came_back "IPv4, channels" 200 -n 50 -m 4 -c -e "$PEER4" "$SERVER4"
+	came_back "IPv4, near the MTU" 100 -n 50 -m 2 -c -l 1400 -e "$PEER4" "$SERVER4"
+	came_back "IPv6, Send" 200 -n 50 -m 4 -c -s -x -e "$PEER6" "$SERVER6"
+	await 5 accounted || fail "$KIND: a packet is not accounted for: $(fl accounting)"
+	note "$KIND: $(fl_json ports '[.ports[].info | .driver + " (" + .offloads + ")"] | join(", ")')"
+}
+
+# refused WANT ACCESS: one sentence, and the end.
+refused()
+{
+	local rc=0 out
+	configure "$2" net_null1
+	in_relay timeout 30 "$BUILD/fairlead-dp" --config "$CONFIG" 2>"$TMP/err" </dev/null || rc=$?
+	out=$(grep '^fairlead-dp: ' "$TMP/err" | grep -v ': memory: ')
+	assert_eq "$2: exit code" "$rc" 1
+	grep -qF -- "ports[0].device (access, $2): $1" <<<"$out" || fail "$2: '$out' does not say '$1'"
+	assert_eq "$2: lines said" "$(wc -l <<<"$out")" 1
+}
+
+af_packet()
+{
+	KIND="AF_PACKET"
+	# Its fanout has the kernel put IPv4 fragments together, whatever a frame may hold.
+	local NO_FRAGMENTS4=1
+	world
+	configure net_af_packet0,iface=access net_af_packet1,iface=core
+	relay_up
+	works
+	end "$CP" "$DP"
+}
+
+af_xdp()
+{
+	KIND="AF_XDP"
+	world
+	configure net_af_xdp0,iface=access net_af_xdp1,iface=core
+	relay_up
+	works
+	end "$CP" "$DP"
+}
+
+# trunk PORT FAR: a wire between the cable, which tags, and the relay.
+trunk()
+{
+	in_relay ip link add "$1" type veth peer name "$2"
+	in_relay ip link set "$1" addrgenmode none up
+	in_relay ip link set "$2" addrgenmode none up
+}
+
+# vlan DRIVER: a tag on each port, put on and taken off by the cable.
+vlan()
+{
+	KIND="VLANs on $1"
+	local NO_FRAGMENTS4=0
+	[[ $1 != af_packet ]] || NO_FRAGMENTS4=1
+	world
+	trunk trunk0 far0
+	trunk trunk1 far1
+	configure "net_${1}0,iface=trunk0" "net_${1}1,iface=trunk1" \
+		's/^    vlan: 0/    vlan: 100/' 's/^  - name: core/&\n    vlan: 200/'
+	relay_up
+	cable_up 100:net_af_xdp0,iface=far0 net_af_xdp1,iface=access \
+		200:net_af_xdp2,iface=far1 net_af_xdp3,iface=core
+	works
+	end "$CP" "$DP" "$CABLE_PID"
+}
+
+# memif with the relay as server at one port and as client at the other.
+memif()
+{
+	local access=id=1,socket-abstract=no,socket=$TMP/access.sock
+	local core=id=2,socket-abstract=no,socket=$TMP/core.sock late
+	KIND="memif"
+	world
+	configure "net_memif0,role=server,$access" "net_memif1,role=client,$core"
+	cable_up "net_memif1,role=server,$core" net_af_xdp1,iface=core
+	late=$CABLE_PID
+	relay_up
+	cable_up "net_memif0,role=client,$access" net_af_xdp0,iface=access
+	works
+	end "$CP" "$DP" "$CABLE_PID" "$late"
+}
+
+# The relay as the back end of a guest at one port, and as a guest itself at the other.
+vhost()
+{
+	local late
+	KIND="vhost and virtio-user"
+	world
+	configure "net_vhost0,iface=$TMP/access.sock" \
+		"net_virtio_user0,path=$TMP/core.sock,server=1,mac=02:00:00:00:02:01"
+	cable_up "net_vhost0,iface=$TMP/core.sock,client=1" net_af_xdp1,iface=core
+	late=$CABLE_PID
+	relay_up
+	cable_up "net_virtio_user0,path=$TMP/access.sock,mac=02:00:00:00:01:02" \
+		net_af_xdp0,iface=access
+	works
+	end "$CP" "$DP" "$CABLE_PID" "$late"
+}
+
+missing()
+{
+	world
+	refused "no driver of DPDK has such a name" net_nosuch0
+	refused "cannot be opened (is it there, and free?): No such device" 0000:fe:1f.7
+	refused "cannot be opened" net_af_packet0,iface=nosuch
+}
+
+for kind in ${*:-af_packet af_xdp vlan:af_packet vlan:af_xdp memif vhost missing}; do
+	"${kind%%:*}" "${kind#*:}"
+done
