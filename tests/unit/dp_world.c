@@ -351,6 +351,7 @@ void world_in(uint16_t port, uint16_t worker, const struct frame *f)
 		if (rte_pktmbuf_chain(m, segment(w, f->b + at, n)) != 0)
 			abort();
 	}
+	m->ol_flags |= world.rx_flags;
 	q->m[q->n++] = m;
 }
 

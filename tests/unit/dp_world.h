@@ -42,6 +42,7 @@ struct world {
 	struct ring cmd[CTL_WORKERS_MAX], evt[CTL_WORKERS_MAX]; /* the control process's ends */
 	uint16_t seg_first, seg_rest; /* 0: frames come in one piece; else cut like this */
 	bool at_end;		      /* a frame's last segment ends where its buffer does */
+	uint64_t rx_flags;	      /* what the port says of a frame that comes in */
 	uint16_t tx_room;	      /* frames a port takes in all */
 	uint64_t cnt[CTL_WORKERS_MAX][CNT_MAX], drop[CTL_WORKERS_MAX][DROP_MAX]; /* world_mark() */
 	struct frame *out[WORLD_PORTS][WORLD_FRAMES];

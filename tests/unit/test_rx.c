@@ -507,6 +507,45 @@ static void tagged_ports(void **state)
 	expect_udp_is(ACCESS, &listener[0], &client[0], msg, n, &v);
 }
 
+/*
+ * What the port says of a checksum counts: bad is dropped, and one
+ * that was left to the device (RTE_MBUF_F_RX_L4_CKSUM_NONE, virtio) is computed before it is
+ * carried over, over segments of any length.
+ */
+static void checksums_of_the_port(void **state)
+{
+	static const uint64_t flags[] = { RTE_MBUF_F_RX_L4_CKSUM_BAD, RTE_MBUF_F_RX_L4_CKSUM_NONE };
+	const struct frame_opt o = { .csum = CSUM_BAD };
+	uint8_t data[301], msg[sizeof(data) + 8];
+	struct udp_view v;
+	int i, k;
+
+	(void)state;
+	fill(data, sizeof(data), 7);
+	for (k = 0; k < 4; k++) {
+		size_t n = chandata(msg, CHANNEL, data, sizeof(data));
+		struct sock_addr from = at("10.2.0.1", (uint16_t)(RELAY_PORT + k % 2));
+		int cut = k / 2;
+
+		i = k % 2;
+		world.seg_first = cut ? 257 : 0;
+		world.seg_rest = cut ? 13 : 0;
+		world.rx_flags = flags[0];
+		world_mark();
+		frame_udp(&f, ACCESS, &client[i], &listener[i], msg, n, &o);
+		world_feed(ACCESS, &f);
+		world_drops(DROP_UDP_CSUM, 1);
+		world.rx_flags = flags[1];
+		world_feed(ACCESS, &f);
+		expect_udp_is(CORE, &from, &peer[0], data, sizeof(data), &v);
+		frame_udp(&f, CORE, &peer[i], &relayed[i], data, sizeof(data), &o);
+		world_feed(CORE, &f);
+		expect_udp(ACCESS, &v);
+		assert_true(v.csum_ok && !v.csum_zero);
+		world_drops(DROP_UDP_CSUM, 1);
+	}
+}
+
 /* Inserts n bytes at a place of the frame, and IP's length with them. */
 static void insert(uint16_t where, const uint8_t *bytes, uint16_t n)
 {
@@ -582,6 +621,7 @@ int main(void)
 		T(reasons_of_next_hops),
 		T(out_of_room),
 		T(icmp_is_limited),
+		T(checksums_of_the_port),
 		T(tagged_ports),
 		T(options_and_extension_headers),
 		T(mapped_addresses_are_no_wire_form),
