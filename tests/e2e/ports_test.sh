@@ -16,6 +16,7 @@
 NS=fl-ports
 CABLE=$BUILD/tests/e2e/cable
 CABLES=0
+declare -A CLIENTS
 
 # wire_pair PORT FAR NAMESPACE
 wire_pair()
@@ -104,32 +105,42 @@ end()
 
 links_up() { [[ $(fl_json ports '[.ports[].info.link_up] | all') == true ]]; }
 
-# pings ADDRESS SIZE [DF]
+# pings ADDRESS SIZE [whole]: in fragments where it is long, or never
 pings()
 {
-	in_client ping -q -c 2 -i 0.2 -W 2 -s "$2" ${3:+-M "$3"} "$1" >"$TMP/ping.log" ||
+	in_client ping -q -c 2 -i 0.2 -W 2 -s "$2" ${3:+-M do} "$1" >"$TMP/ping.log" ||
 		fail "$KIND: no echo of $2 bytes from $1: $(tail -n 2 "$TMP/ping.log")"
 }
 
-# came_back WHAT MESSAGES ARGUMENT...
+# traffic NAME ARGUMENT...: starts 200 messages of coturn's client.
+traffic()
+{
+	uclient "$TMP/uclient-$1.log" -n 50 -m 4 -c "${@:2}" &
+	CLIENTS[$1]=$!
+}
+
+# came_back NAME: none of them is lost.
 came_back()
 {
-	uclient "$TMP/uclient.log" "${@:3}" || true
-	assert_eq "$KIND: $1, messages back" "$(uclient_received "$TMP/uclient.log")" "$2"
-	assert_eq "$KIND: $1, lost" "$(uclient_lost "$TMP/uclient.log")" 0
+	wait "${CLIENTS[$1]}" || true
+	assert_eq "$KIND: $1, messages back" "$(uclient_received "$TMP/uclient-$1.log")" 200
+	assert_eq "$KIND: $1, lost" "$(uclient_lost "$TMP/uclient-$1.log")" 0
 }
 
 # works: what every port can do.
 works()
 {
 	await 20 links_up || fail "$KIND: links stay down: $(fl --json ports)"
-	pings "$SERVER4" 1472 do
-	pings "$SERVER6" 1452 do
+	pings "$SERVER4" 1472 whole
+	pings "$SERVER6" 1452 whole
 	((${NO_FRAGMENTS4:-})) || pings "$SERVER4" 4000
 	pings "$SERVER6" 4000
-	came_back "IPv4, channels" 200 -n 50 -m 4 -c -e "$PEER4" "$SERVER4"
-	came_back "IPv4, near the MTU" 100 -n 50 -m 2 -c -l 1400 -e "$PEER4" "$SERVER4"
-	came_back "IPv6, Send" 200 -n 50 -m 4 -c -s -x -e "$PEER6" "$SERVER6"
+	traffic channels -e "$PEER4" "$SERVER4"
+	traffic full-size -l 1400 -e "$PEER4" "$SERVER4"
+	traffic send-ipv6 -s -x -e "$PEER6" "$SERVER6"
+	came_back channels
+	came_back full-size
+	came_back send-ipv6
 	await 5 accounted || fail "$KIND: a packet is not accounted for: $(fl accounting)"
 	note "$KIND: $(fl_json ports '[.ports[].info | .driver + " (" + .offloads + ")"] | join(", ")')"
 }
@@ -235,6 +246,7 @@ missing()
 	refused "cannot be opened" net_af_packet0,iface=nosuch
 }
 
-for kind in ${*:-af_packet af_xdp vlan:af_packet vlan:af_xdp memif vhost missing}; do
+(($#)) || set -- af_packet af_xdp vlan:af_packet vlan:af_xdp memif vhost missing
+for kind; do
 	"${kind%%:*}" "${kind#*:}"
 done
