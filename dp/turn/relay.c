@@ -74,7 +74,8 @@ static bool relay_extend(struct worker *w, struct rte_mbuf *m)
 }
 
 /* Padding and FINGERPRINT behind the payload. The prefix is already in front. */
-static bool relay_suffix(struct worker *w, struct rte_mbuf *m, const struct relay_out *o, uint64_t *sum)
+static bool relay_suffix(struct worker *w, struct rte_mbuf *m, const struct relay_out *o,
+			 uint64_t *sum)
 {
 	uint16_t n = (uint16_t)(o->suffix_len + (o->fingerprint ? 8 : 0));
 	uint32_t crc = 0, len = m->pkt_len;
@@ -133,21 +134,68 @@ static void relay_loop(struct worker *w, struct rte_mbuf *m, uint16_t port)
 	}
 }
 
+/* Too large for the link and not to be cut: its source hears how much fits. n NULL: no link. */
+static bool relay_refuse(struct worker *w, struct pkt *p, const struct neigh *n, uint32_t size,
+			 bool df)
+{
+	uint32_t overhead = size - p->l3_len - p->l4_len;
+
+	if (likely(!n || !df || size <= n->mtu))
+		return false;
+	icmp_error(w, p, ICMP_WHY_TOO_BIG, (uint16_t)(n->mtu - overhead));
+	pkt_drop(w, p->m, DROP_FRAG_NEEDED);
+	return true;
+}
+
+/* IP and UDP headers in front of what m holds; csum is the one that came in. */
+static bool relay_headers(struct worker *w, const struct pkt *p, const struct relay_out *o,
+			  uint16_t csum, uint64_t added)
+{
+	uint16_t len = (uint16_t)(p->m->pkt_len + UDP_HDR);
+	uint8_t l3_len = ip_hdr_len(&o->dst->ip);
+	uint8_t *h = (uint8_t *)rte_pktmbuf_prepend(p->m, (uint16_t)(l3_len + UDP_HDR));
+	struct ip_out ip = { .src = &o->src->ip,
+			     .dst = &o->dst->ip,
+			     .len = len,
+			     .proto = IP_PROTO_UDP,
+			     .tos = p->tos,
+			     .ttl = (uint8_t)(p->ttl - 1),
+			     .df = o->df };
+
+	if (unlikely(h == NULL))
+		return false;
+	ip_write(w, h, &ip);
+	h += l3_len;
+	memcpy(h, o->src->port.b, 2);
+	memcpy(h + 2, o->dst->port.b, 2);
+	memcpy(h + 4, be16_make(len).b, 2);
+	if (likely(csum != 0)) {
+		csum = relay_csum(csum, o->csum_removed, p->l4_len, added, len);
+	} else if (l3_len == IPV6_HDR) {
+		/* IPv6 wants a checksum (RFC 8200 8.1) and the sender made none: make it here. */
+		memset(h + 6, 0, 2);
+		csum = (uint16_t)~csum_fold(
+		    csum_mbuf(csum_pseudo(0, &o->src->ip, &o->dst->ip, IP_PROTO_UDP, len), p->m,
+			      l3_len, len));
+		csum = csum ? csum : 0xffff;
+	}
+	memcpy(h + 6, &csum, 2);
+	return true;
+}
+
 bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o)
 {
-	struct rte_mbuf *m = p->m;
-	const uint8_t *udp_in = rte_pktmbuf_mtod_offset(m, uint8_t *, p->l2_len + p->l3_len);
-	uint8_t *h, l3_len = ip_hdr_len(&o->dst->ip);
-	uint64_t added = o->csum;
-	uint16_t old_csum, new_len;
-	struct ip_out ip;
-	struct neigh *n;
-	uint32_t size = UDP_HDR + o->prefix_len + o->len + o->suffix_len +
+	uint32_t start = (uint32_t)p->l2_len + p->l3_len;
+	uint32_t size = ip_hdr_len(&o->dst->ip) + UDP_HDR + o->prefix_len + o->len + o->suffix_len +
 			(o->fingerprint ? 8u : 0u);
+	struct rte_mbuf *m = p->m;
+	uint64_t added = o->csum;
+	struct neigh *n;
+	uint16_t csum;
+	uint8_t *h;
 
-	memcpy(&old_csum, udp_in + 6, 2);
-	new_len = (uint16_t)size;
-	if (unlikely(size > UINT16_MAX - IPV4_HDR)) {
+	memcpy(&csum, rte_pktmbuf_mtod_offset(m, uint8_t *, start + 6), 2);
+	if (unlikely(size > UINT16_MAX)) {
 		pkt_drop(w, m, DROP_FRAG_NEEDED);
 		return false;
 	}
@@ -156,50 +204,21 @@ bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o)
 		pkt_drop(w, m, DROP_IP_TTL);
 		return false;
 	}
-	if (!relay_hop(w, p, o, &n))
+	if (!relay_hop(w, p, o, &n) || relay_refuse(w, p, n, size, o->df))
 		return false;
-	if (unlikely(n && o->df && l3_len + new_len > n->mtu)) {
-		uint16_t overhead = (uint16_t)(l3_len + new_len - p->l3_len - p->l4_len);
-
-		icmp_error(w, p, ICMP_WHY_TOO_BIG, (uint16_t)(n->mtu - overhead));
-		pkt_drop(w, m, DROP_FRAG_NEEDED);
-		return false;
-	}
-	if (unlikely(!relay_trim(m, (uint32_t)p->l2_len + p->l3_len + UDP_HDR + o->off, o->len))) {
+	if (unlikely(!relay_trim(m, start + UDP_HDR + o->off, o->len))) {
 		pkt_drop(w, m, DROP_FRAG_BAD);
 		return false;
 	}
-	h = (uint8_t *)rte_pktmbuf_prepend(m, o->prefix_len);
-	if (o->prefix_len)
+	if (o->prefix_len) {
+		/* Shorter than the headers that have just gone. */
+		h = (uint8_t *)rte_pktmbuf_prepend(m, o->prefix_len);
 		memcpy(h, o->prefix, o->prefix_len);
-	if (unlikely(!relay_suffix(w, m, o, &added))) {
+	}
+	if (unlikely(!relay_suffix(w, m, o, &added) || !relay_headers(w, p, o, csum, added))) {
 		pkt_drop(w, m, DROP_NO_MBUF);
 		return false;
 	}
-	h = (uint8_t *)rte_pktmbuf_prepend(m, (uint16_t)(l3_len + UDP_HDR));
-	if (unlikely(h == NULL)) {
-		pkt_drop(w, m, DROP_NO_MBUF);
-		return false;
-	}
-	ip = (struct ip_out){ .src = &o->src->ip, .dst = &o->dst->ip, .len = new_len,
-			      .proto = IP_PROTO_UDP, .tos = p->tos, .ttl = (uint8_t)(p->ttl - 1),
-			      .df = o->df };
-	ip_write(w, h, &ip);
-	h += l3_len;
-	memcpy(h, o->src->port.b, 2);
-	memcpy(h + 2, o->dst->port.b, 2);
-	memcpy(h + 4, be16_make(new_len).b, 2);
-	if (likely(old_csum != 0)) {
-		old_csum = relay_csum(old_csum, o->csum_removed, p->l4_len, added, new_len);
-	} else if (l3_len == IPV6_HDR) {
-		/* IPv6 wants a checksum (RFC 8200 8.1) and the sender made none: make it here. */
-		memset(h + 6, 0, 2);
-		old_csum = (uint16_t)~csum_fold(csum_mbuf(
-			csum_pseudo(0, &o->src->ip, &o->dst->ip, IP_PROTO_UDP, new_len), m, l3_len,
-			new_len));
-		old_csum = old_csum ? old_csum : 0xffff;
-	}
-	memcpy(h + 6, &old_csum, 2);
 	if (unlikely(n == NULL)) {
 		relay_loop(w, m, be16_get(o->dst->port));
 		return true;
@@ -213,8 +232,8 @@ bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o)
 static uint64_t relay_cut_sum(const struct pkt *p, uint32_t off, uint32_t len)
 {
 	uint32_t start = (uint32_t)p->l2_len + p->l3_len + UDP_HDR, tail = off + len;
-	uint64_t s = off == CHANDATA_HDR_LEN ? csum_words(0, pkt_payload(p), 1) :
-					       csum_mbuf(0, p->m, start, off);
+	uint64_t s = off == CHANDATA_HDR_LEN ? csum_words(0, pkt_payload(p), 1)
+					     : csum_mbuf(0, p->m, start, off);
 
 	if (unlikely(tail < pkt_payload_len(p))) {
 		uint64_t t = csum_mbuf(0, p->m, start + tail, pkt_payload_len(p) - tail);
@@ -323,7 +342,8 @@ static enum drop send_parse(const uint8_t *msg, uint16_t len, struct send_ind *i
 				ind->peer.ip = ip_from_v4(v4);
 			} else {
 				for (i = 0; i < 16; i++)
-					ind->peer.ip.b[i] = v[4 + i] ^ (i < 4 ? msg[4 + i] : tid[i - 4]);
+					ind->peer.ip.b[i] =
+					    v[4 + i] ^ (i < 4 ? msg[4 + i] : tid[i - 4]);
 				if (ip_is_v4(&ind->peer.ip))
 					return DROP_SEND_BAD;
 			}
@@ -331,7 +351,8 @@ static enum drop send_parse(const uint8_t *msg, uint16_t len, struct send_ind *i
 		} else if (type == STUN_ATTR_DONT_FRAGMENT) {
 			ind->dont_fragment = true;
 		} else if (type == STUN_ATTR_FINGERPRINT) {
-			uint32_t want = stun_crc32(0, msg, (size_t)(at - msg)) ^ STUN_FINGERPRINT_XOR;
+			uint32_t want =
+			    stun_crc32(0, msg, (size_t)(at - msg)) ^ STUN_FINGERPRINT_XOR;
 
 			if (n != STUN_FINGERPRINT_LEN || rd_left(&r) ||
 			    memcmp(v, be32_make(want).b, 4) != 0)
@@ -363,7 +384,8 @@ void relay_send(struct worker *w, struct pkt *p)
 			pkt_drop(w, p->m, DROP_STUN_LONG);
 			return;
 		}
-		msg = rte_pktmbuf_read(p->m, (uint32_t)p->l2_len + p->l3_len + UDP_HDR, len, scratch);
+		msg =
+		    rte_pktmbuf_read(p->m, (uint32_t)p->l2_len + p->l3_len + UDP_HDR, len, scratch);
 	}
 	why = send_parse(msg, len, &ind);
 	if (unlikely(why != DROP_MAX)) {
@@ -403,7 +425,8 @@ static uint8_t data_prefix(uint8_t *h, const struct sock_addr *peer, uint16_t le
 				   RTE_ALIGN_CEIL(len, 4) + (fingerprint ? 8 : 0));
 	uint64_t r[2] = { rte_rand(), rte_rand() };
 	struct stun_hdr hdr = { .type = be16_make(stun_type(STUN_DATA, STUN_INDICATION)),
-				.len = be16_make(body), .magic = be32_make(STUN_MAGIC) };
+				.len = be16_make(body),
+				.magic = be32_make(STUN_MAGIC) };
 	uint8_t i, v6 = addr_len == 20;
 
 	memcpy(hdr.tid, r, STUN_TID_LEN);
@@ -462,8 +485,8 @@ void relay_peer(struct worker *w, struct pkt *p)
 	if (unlikely(o.prefix_len > CHANDATA_HDR_LEN))
 		o.csum = csum_bytes(o.csum, prefix + 4, o.prefix_len - 4u);
 	/* The record's sum is of this very peer's address, or of its address without a port. */
-	o.csum_removed = c->csum + csum_sub(csum_fold(csum_be16(0, c->port))) +
-			 csum_be16(0, p->sport);
+	o.csum_removed =
+	    c->csum + csum_sub(csum_fold(csum_be16(0, c->port))) + csum_be16(0, p->sport);
 	if (relay_emit(w, p, &o)) {
 		count(w, CNT_RELAY_TO_CLIENT);
 		count_add(w, CNT_RELAY_TO_CLIENT_BYTES, len);
@@ -500,9 +523,9 @@ void relay_loop_input(struct worker *w, struct rte_mbuf *m)
 	p.l4_len = (uint16_t)(m->pkt_len - p.l3_len);
 	p.proto = IP_PROTO_UDP;
 	p.local = dplane_local(w->dp, &p.dst);
-	p.slot = p.local && p.local->relay != CTL_RELAY_NONE ?
-			 w->relay_slot[p.local->relay][be16_get(p.dport)] :
-			 SLOT_NONE;
+	p.slot = p.local && p.local->relay != CTL_RELAY_NONE
+		     ? w->relay_slot[p.local->relay][be16_get(p.dport)]
+		     : SLOT_NONE;
 	if (p.slot == SLOT_NONE) {
 		pkt_drop(w, m, DROP_RELAY_PORT);
 		return;
