@@ -8,6 +8,8 @@
 #include <rte_flow.h>
 #include <stdio.h>
 
+enum { XDP_HEADROOM = 256 }; /* XDP_PACKET_HEADROOM of linux/bpf.h */
+
 bool port_is_pci(const char *device)
 {
 	unsigned int domain, bus, dev, fn;
@@ -73,6 +75,21 @@ static void port_describe(struct port *p, const struct rte_eth_dev_info *info,
 		 conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG ? "device" : "none");
 }
 
+/*
+ * Devices tell the MTU they carry, or only the frame. AF_XDP tells what a page would hold, but a
+ * frame has to fit one of our buffers, behind the kernel's headroom; longer ones are lost.
+ */
+static uint32_t port_mtu_max(const struct port *p, const struct rte_eth_dev_info *info)
+{
+	const uint32_t l2 = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+
+	if (!strcmp(info->driver_name, "net_af_xdp"))
+		return RTE_MBUF_DEFAULT_DATAROOM - XDP_HEADROOM - p->l2_len;
+	if (info->max_mtu && info->max_mtu != UINT16_MAX)
+		return info->max_mtu;
+	return info->max_rx_pktlen > l2 ? info->max_rx_pktlen - l2 : UINT16_MAX;
+}
+
 static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t errlen)
 {
 	struct rte_eth_conf conf = { 0 };
@@ -91,9 +108,11 @@ static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t 
 		conf.rx_adv_conf.rss_conf.rss_hf =
 			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
 	}
-	if (info.max_mtu && info.max_mtu < UINT16_MAX && p->mtu > info.max_mtu)
+	if (p->mtu > port_mtu_max(p, &info))
 		return port_fail(dp, p->idx, "mtu", "is more than the device carries", 0, err, errlen);
 	conf.rxmode.mtu = p->mtu;
+	if (p->mtu + p->l2_len > RTE_MBUF_DEFAULT_DATAROOM)
+		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 	p->rx_csum_ip = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 	p->rx_csum_l4 = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
 	p->multi_seg = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
@@ -175,27 +194,46 @@ static void port_steer(struct dplane *dp, struct port *p)
 		 dp->n_workers == 1 ? "one worker" : ok ? "rte_flow" : "hand-over");
 }
 
+/*
+ * Neighbour discovery is multicast: where the device cannot take all of that (AF_XDP, AF_PACKET),
+ * it takes everything, lest the interface below filters it.
+ */
+static void port_hear(const struct port *p)
+{
+	if (rte_eth_allmulticast_enable(p->id) != 0)
+		rte_eth_promiscuous_enable(p->id);
+}
+
+static bool port_start(struct dplane *dp, struct port *p, char *err, size_t errlen)
+{
+	/* The configured MTU is the driver's; this sets that of a kernel device below it, too. */
+	int r = rte_eth_dev_set_mtu(p->id, p->mtu);
+
+	if (r < 0 && r != -ENOTSUP)
+		return port_fail(dp, p->idx, "mtu", "the device does not take it", r, err, errlen);
+	r = rte_eth_dev_start(p->id);
+	if (r < 0)
+		return port_fail(dp, p->idx, "device", "does not start", r, err, errlen);
+	r = rte_eth_macaddr_get(p->id, &p->mac);
+	if (r < 0)
+		return port_fail(dp, p->idx, "device", "has no MAC address", r, err, errlen);
+	port_hear(p);
+	return true;
+}
+
 bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
 {
 	const struct config_port *c = &dp->conf->port[idx];
 	struct port *p = &dp->port[idx];
-	int r;
 
 	*p = (struct port){ .idx = idx, .conf = c, .mtu = c->mtu, .vlan = c->vlan };
 	p->l2_len = c->vlan ? RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN : RTE_ETHER_HDR_LEN;
 	if (!port_probe(dp, idx, &p->id, err, errlen))
 		return false;
 	dp->n_ports = (uint16_t)(idx + 1);
-	if (!port_configure(dp, p, err, errlen) || !port_queues(dp, p, err, errlen))
+	if (!port_configure(dp, p, err, errlen) || !port_queues(dp, p, err, errlen) ||
+	    !port_start(dp, p, err, errlen))
 		return false;
-	r = rte_eth_dev_start(p->id);
-	if (r < 0)
-		return port_fail(dp, idx, "device", "does not start", r, err, errlen);
-	r = rte_eth_macaddr_get(p->id, &p->mac);
-	if (r < 0)
-		return port_fail(dp, idx, "device", "has no MAC address", r, err, errlen);
-	/* Neighbour discovery is multicast; a device that cannot filter hears it all anyway. */
-	rte_eth_allmulticast_enable(p->id);
 	dplane_add_link_local(dp, p);
 	if (p->rx_queues > 1)
 		rss_read(&p->rss, p->id);
