@@ -83,14 +83,23 @@ relay_up()
 	fl user add demo --password-file - --replace >/dev/null <<<fairlead
 }
 
-# cable_up DEVICE DEVICE...: one queue; CABLE_PID.
+cable_ready() { grep -q 'cable: ready' "$TMP/cable$CABLES.log" || ended "$CABLE_PID"; }
+
+# cable_up DEVICE DEVICE...: one queue; CABLE_PID. A port's AF_XDP socket is busy for a while after
+# its process has ended.
 cable_up()
 {
-	local log=$TMP/cable$((++CABLES)).log
-	LIBXDP_SKIP_DISPATCHER=1 start "$log" in_relay "$CABLE" --no-huge -m 128 --no-pci --no-shconf \
-		"--file-prefix=cable$$.$CABLES" --lcores=0@0 --no-telemetry -- 1 "$@"
-	CABLE_PID=$PID
-	await 20 grep -q 'cable: ready' "$log" || fail "cable: $(tail -n 3 "$log")"
+	local log try
+	for ((try = 0; try < 10; try++)); do
+		log=$TMP/cable$((++CABLES)).log
+		LIBXDP_SKIP_DISPATCHER=1 start "$log" in_relay "$CABLE" --no-huge -m 128 --no-pci \
+			--no-shconf "--file-prefix=cable$$.$CABLES" --lcores=0@0 --no-telemetry -- 1 "$@"
+		CABLE_PID=$PID
+		await 20 cable_ready || fail "the cable is not ready: $(tail -n 3 "$log")"
+		! ended "$CABLE_PID" || { grep -qi busy "$log" && sleep 0.5 && continue; }
+		break
+	done
+	! ended "$CABLE_PID" || fail "the cable ended: $(tail -n 3 "$log")"
 }
 
 # end PID...
@@ -145,35 +154,37 @@ works()
 	note "$KIND: $(fl_json ports '[.ports[].info | .driver + " (" + .offloads + ")"] | join(", ")')"
 }
 
-# refused WANT ACCESS: one sentence, and the end.
+# works_again: after the far end of a port went and came.
+works_again()
+{
+	await 20 links_up || fail "$KIND: a link stays down: $(fl --json ports)"
+	pings "$SERVER4" 1472 whole
+	pings "$SERVER6" 4000
+}
+
+# refused KEY WANT ACCESS [SED]: one sentence, and the end.
 refused()
 {
 	local rc=0 out
-	configure "$2" net_null1
-	in_relay timeout 30 "$BUILD/fairlead-dp" --config "$CONFIG" 2>"$TMP/err" </dev/null || rc=$?
+	configure "$3" net_null1 "${@:4}"
+	LIBXDP_SKIP_DISPATCHER=1 in_relay timeout 30 "$BUILD/fairlead-dp" --config "$CONFIG" \
+		2>"$TMP/err" </dev/null || rc=$?
 	out=$(grep '^fairlead-dp: ' "$TMP/err" | grep -v ': memory: ')
-	assert_eq "$2: exit code" "$rc" 1
-	grep -qF -- "ports[0].device (access, $2): $1" <<<"$out" || fail "$2: '$out' does not say '$1'"
-	assert_eq "$2: lines said" "$(wc -l <<<"$out")" 1
+	assert_eq "$3: exit code" "$rc" 1
+	grep -qF -- "ports[0].$1 (access, $3): $2" <<<"$out" || fail "$3: '$out' does not say '$2'"
+	assert_eq "$3: lines said" "$(wc -l <<<"$out")" 1
 }
 
-af_packet()
+# kernel DRIVER: straight on kernel devices, whose MTU is the relay's to set.
+kernel()
 {
-	KIND="AF_PACKET"
+	KIND=$1
+	local NO_FRAGMENTS4=0
 	# Its fanout has the kernel put IPv4 fragments together, whatever a frame may hold.
-	local NO_FRAGMENTS4=1
+	[[ $1 != af_packet ]] || NO_FRAGMENTS4=1
 	world
-	configure net_af_packet0,iface=access net_af_packet1,iface=core
-	relay_up
-	works
-	end "$CP" "$DP"
-}
-
-af_xdp()
-{
-	KIND="AF_XDP"
-	world
-	configure net_af_xdp0,iface=access net_af_xdp1,iface=core
+	in_relay ip link set access mtu 1400
+	configure "net_${1}0,iface=access" "net_${1}1,iface=core"
 	relay_up
 	works
 	end "$CP" "$DP"
@@ -205,48 +216,72 @@ vlan()
 	end "$CP" "$DP" "$CABLE_PID"
 }
 
-# memif with the relay as server at one port and as client at the other.
+# memif with the relay as server at one port, whose client may come and go, and as client at the
+# other.
 memif()
 {
 	local access=id=1,socket-abstract=no,socket=$TMP/access.sock
-	local core=id=2,socket-abstract=no,socket=$TMP/core.sock late
+	local core=id=2,socket-abstract=no,socket=$TMP/core.sock first
+	local far=("net_memif0,role=client,$access" "net_af_xdp0,iface=access")
 	KIND="memif"
 	world
 	configure "net_memif0,role=server,$access" "net_memif1,role=client,$core"
 	cable_up "net_memif1,role=server,$core" net_af_xdp1,iface=core
-	late=$CABLE_PID
+	first=$CABLE_PID
 	relay_up
-	cable_up "net_memif0,role=client,$access" net_af_xdp0,iface=access
+	cable_up "${far[@]}"
 	works
-	end "$CP" "$DP" "$CABLE_PID" "$late"
+	end "$CABLE_PID"
+	cable_up "${far[@]}"
+	works_again
+	end "$CP" "$DP" "$CABLE_PID" "$first"
 }
 
 # The relay as the back end of a guest at one port, and as a guest itself at the other.
 vhost()
 {
-	local late
+	local first
+	local far=("net_virtio_user0,path=$TMP/access.sock,mac=02:00:00:00:01:02"
+		"net_af_xdp0,iface=access")
 	KIND="vhost and virtio-user"
 	world
 	configure "net_vhost0,iface=$TMP/access.sock" \
 		"net_virtio_user0,path=$TMP/core.sock,server=1,mac=02:00:00:00:02:01"
 	cable_up "net_vhost0,iface=$TMP/core.sock,client=1" net_af_xdp1,iface=core
-	late=$CABLE_PID
+	first=$CABLE_PID
 	relay_up
-	cable_up "net_virtio_user0,path=$TMP/access.sock,mac=02:00:00:00:01:02" \
-		net_af_xdp0,iface=access
+	cable_up "${far[@]}"
 	works
-	end "$CP" "$DP" "$CABLE_PID" "$late"
+	end "$CABLE_PID"
+	cable_up "${far[@]}"
+	works_again
+	end "$CP" "$DP" "$CABLE_PID" "$first"
+}
+
+# Frames longer than a buffer: the device has to chain them.
+jumbo()
+{
+	KIND="virtio-user with an MTU of 9000"
+	world
+	configure "net_virtio_user0,path=$TMP/access.sock" net_null1 's/^    mtu: 1500/    mtu: 9000/'
+	cable_up "net_vhost0,iface=$TMP/access.sock" net_null0
+	relay_up
+	assert_eq "$KIND: mtu" "$(fl_json ports '.ports[0].info.mtu')" 9000
+	end "$CP" "$DP" "$CABLE_PID"
 }
 
 missing()
 {
 	world
-	refused "no driver of DPDK has such a name" net_nosuch0
-	refused "cannot be opened (is it there, and free?): No such device" 0000:fe:1f.7
-	refused "cannot be opened" net_af_packet0,iface=nosuch
+	refused device "no driver of DPDK has such a name" net_nosuch0
+	refused device "cannot be opened (is it there, and free?): No such device" 0000:fe:1f.7
+	refused device "cannot be opened" net_af_packet0,iface=nosuch
+	refused device "cannot be opened" "net_virtio_user0,path=$TMP/nosuch"
+	refused mtu "is more than the device carries" net_af_xdp0,iface=access \
+		's/^    mtu: 1500/    mtu: 1779/'
 }
 
-(($#)) || set -- af_packet af_xdp vlan:af_packet vlan:af_xdp memif vhost missing
+(($#)) || set -- kernel:af_packet kernel:af_xdp vlan:af_packet vlan:af_xdp memif vhost jumbo missing
 for kind; do
 	"${kind%%:*}" "${kind#*:}"
 done
