@@ -224,6 +224,24 @@ static void chained_buffers(void **state)
 	world_drops(DROP_MAX, 0);
 }
 
+/* A datagram put together from fragments may be as long as UDP allows. */
+static void chained_and_long(void **state)
+{
+	const struct frame_opt o = { .ttl = 64, .csum = CSUM_GOOD };
+	size_t n;
+
+	(void)state;
+	sessions(0);
+	world.seg_first = world.seg_rest = 1400;
+	n = send_ind(msg, sizeof(msg), &peer[0], data, sizeof(data), false, false);
+	from_client(0, msg, n, &o);
+	world_drops(DROP_MAX, 0);
+	assert_int_equal(world_count(0, CNT_RELAY_TO_PEER), 1);
+	assert_int_equal(world_count(0, CNT_RELAY_TO_PEER_BYTES), sizeof(data));
+	while (world_out(CORE))
+		;
+}
+
 /* Bytes behind a ChannelData message, or behind the UDP datagram, go no further. */
 static void trailing_bytes_stay_behind(void **state)
 {
@@ -600,6 +618,7 @@ int main(void)
 		T(all_families_and_lengths),
 		T(fingerprint_for_who_uses_it),
 		T(chained_buffers),
+		T(chained_and_long),
 		T(trailing_bytes_stay_behind),
 		T(ttl_runs_out),
 		T(too_big_with_df),
