@@ -77,6 +77,7 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 	w->dp = dp;
 	w->id = id;
 	w->n_ports = dp->n_ports;
+	w->ip_id = (uint16_t)(dp->hash_key[0] + id);
 	w->layout = dp->region->worker[id];
 	w->rings_ok = worker_rings_attach(w);
 	if (!worker_pools(w, err, errlen) || !session_tables_create(w, err, errlen) ||

@@ -125,6 +125,15 @@ struct ipv6 {
 _Static_assert(sizeof(struct ipv6) == IPV6_HDR, "wire format");
 
 /*
+ * Identification of a packet that may be cut (RFC 6864 4.1): workers send from the same addresses,
+ * so each has its own numbers.
+ */
+static inline uint16_t ip_id_next(struct worker *w)
+{
+	return w->ip_id = (uint16_t)(w->ip_id + w->dp->n_workers);
+}
+
+/*
  * Built in registers, word by word in memory order: the checksum needs no second look at bytes
  * that have just been stored.
  */
@@ -138,7 +147,7 @@ static inline void ipv4_write(struct worker *w, uint8_t *p, const struct ip_out 
 	memcpy(&dst, o->dst->b + 12, 4);
 	a = (uint64_t)len << 16 | (uint64_t)o->tos << 8 | 0x45;
 	/* Atomic datagrams need no identification (RFC 6864 4.1). */
-	a |= (o->df ? UINT64_C(0x00400000) : __builtin_bswap16(w->ip_id++)) << 32;
+	a |= (o->df ? UINT64_C(0x00400000) : __builtin_bswap16(ip_id_next(w))) << 32;
 	b = (uint64_t)o->proto << 8 | o->ttl;
 	addrs = (uint64_t)src + dst;
 	b |= (uint64_t)(uint16_t)~csum_fold((a & UINT32_MAX) + (a >> 32) + b + addrs) << 16;

@@ -244,6 +244,29 @@ static void neighbours_are_told(void **state)
 	world_no_out();
 }
 
+/* RFC 6864 4.1: packets from one address that may be cut have each their own identification. */
+static void identifications_differ(void **state)
+{
+	const struct frame_opt o = { .ttl = 64, .csum = CSUM_GOOD };
+	uint16_t seen[4 * CLIENTS], n_seen = 0, i, k;
+
+	(void)state;
+	for (i = 0; i < 4 * CLIENTS; i++) {
+		const struct frame *out;
+		size_t n = chandata(msg, CHANNEL, "x", 1);
+
+		frame_udp(&f, ACCESS, &client[i % CLIENTS], &listener, msg, n, &o);
+		world_in(ACCESS, 0, &f);
+		world_run();
+		out = world_out(CORE);
+		assert_non_null(out);
+		assert_int_equal(out->b[20] & 0x40, 0); /* no DF */
+		for (k = 0; k < n_seen; k++)
+			assert_int_not_equal(seen[k], out->b[18] << 8 | out->b[19]);
+		seen[n_seen++] = (uint16_t)(out->b[18] << 8 | out->b[19]);
+	}
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
@@ -251,7 +274,7 @@ int main(void)
 		T(either_queue_will_do),       T(punts_come_from_the_owner),
 		T(icmp_errors_find_the_owner), T(relay_to_relay_across_workers),
 		T(fewer_queues_than_workers),  T(full_ring),
-		T(neighbours_are_told),
+		T(neighbours_are_told),	       T(identifications_differ),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
