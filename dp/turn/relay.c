@@ -245,12 +245,15 @@ static uint64_t relay_cut_sum(const struct pkt *p, uint32_t off, uint32_t len)
 }
 
 /*
- * To a peer: DF as RFC 8656 14 has it. From IPv6 there is no DF to copy: what fits the minimum
- * MTU of IPv6 may be cut, more is the sender's own path discovery (RFC 7915 5.1).
+ * DF as RFC 8656 14 has it. From IPv6 to IPv4 there is none to copy: what fits the minimum MTU of
+ * IPv6 may be cut, more is the sender's own path discovery (RFC 7915 5.1), unless the sender cut
+ * it already and it is a chain now (5.1.1).
  */
 static bool relay_df(const struct pkt *p, const struct sock_addr *dst)
 {
-	return p->v6 ? ip_is_v4(&dst->ip) && p->l4_len > 1280 - IPV6_HDR : p->df;
+	if (!p->v6)
+		return p->df;
+	return ip_is_v4(&dst->ip) && p->l4_len > 1280 - IPV6_HDR && p->m->nb_segs == 1;
 }
 
 static void relay_to_peer(struct worker *w, struct pkt *p, struct session *s,
@@ -481,7 +484,7 @@ void relay_peer(struct worker *w, struct pkt *p)
 	}
 	o.src = local;
 	o.dst = &s->client;
-	o.df = p->v6 ? ip_is_v4(&s->client.ip) && p->l4_len > 1280 - IPV6_HDR : p->df;
+	o.df = relay_df(p, &s->client);
 	o.nh = &s->client_nh;
 	o.csum = csum_words(s->csum, prefix, 1);
 	if (unlikely(o.prefix_len > CHANDATA_HDR_LEN))
