@@ -264,22 +264,39 @@ def await_true(what, condition):
         assert time.monotonic() < end, f"never came: {what}"
 
 
-def echo(ports):
-    """Sends every datagram back, for ever: peers of a test, on IPv4 and IPv6."""
+def mark_packets(sock, tos=0, ttl=64, df=False):
+    """What the socket's packets carry: DSCP and ECN, TTL or hop limit, DF (IPv4 only)."""
+    if sock.family == socket.AF_INET:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, tos)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+        sock.setsockopt(socket.IPPROTO_IP, 10, 2 if df else 0)  # IP_MTU_DISCOVER: DO or DONT
+    else:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, tos)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+
+
+def echo(ports, marks):
+    """Sends every datagram back, for ever: peers of a test, on IPv4 and IPv6. A datagram that
+    begins with DF comes back with DF set."""
     selector = selectors.DefaultSelector()
     for port in ports:
-        s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
-        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        s.bind(("::", port))
-        selector.register(s, selectors.EVENT_READ)
+        for family, host in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+            s = socket.socket(family, socket.SOCK_DGRAM)
+            if family == socket.AF_INET6:
+                s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            s.bind((host, port))
+            mark_packets(s, **marks)
+            selector.register(s, selectors.EVENT_READ)
     while True:
         for key, _ in selector.select():
             try:
                 data, source = key.fileobj.recvfrom(65536)
+                mark_packets(key.fileobj, df=data.startswith(b"DF"), **marks)
                 key.fileobj.sendto(data, source)
-            except ConnectionError:
+            except OSError:
                 pass
 
 
-if __name__ == "__main__":  # stunlib.py PORT...
-    echo([int(p) for p in sys.argv[1:]])
+if __name__ == "__main__":  # stunlib.py PORT... [tos=N] [ttl=N]
+    words = [w.split("=") for w in sys.argv[1:]]
+    echo([int(w[0]) for w in words if len(w) == 1], {w[0]: int(w[1]) for w in words if len(w) == 2})
