@@ -7,15 +7,6 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# capture NAME WHERE DEVICE
-capture()
-{
-	start "$TMP/$1.log" "$2" dumpcap -q -i "$3" -w "$TMP/$1.pcapng"
-	CAPTURES+=("$PID")
-	await 10 grep -q '^File:' "$TMP/$1.log" || fail "dumpcap does not start: $(tail -n 2 "$TMP/$1.log")"
-}
-CAPTURES=()
-
 finished() { grep -qa the-very-last "$TMP/client.pcapng" && grep -qa the-very-last "$TMP/peer.pcapng"; }
 
 drops_mark
@@ -25,10 +16,7 @@ capture client in_client client0
 capture peer in_peer peer0
 in_client /usr/bin/python3 "$E2E/capture_client.py" >"$TMP/sent" || fail "see above"
 await 10 finished || fail "the captures are not whole"
-for pid in "${CAPTURES[@]}"; do
-	kill -INT "$pid"
-	await 10 ended "$pid" || fail "dumpcap does not end"
-done
+captures_end
 /usr/bin/python3 "$E2E/capture_check.py" "$TMP/sent" "$TMP/client.pcapng" "$TMP/peer.pcapng" || fail "see above"
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
 assert_eq "drops that were not expected" "$(drops_except ip_dst nd_other icmp_no_session)" ""

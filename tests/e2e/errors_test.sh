@@ -16,3 +16,6 @@ fl user add other --password-file - --replace >/dev/null <<<secret
 in_client /usr/bin/python3 "$E2E/errors_client.py" || fail "see above"
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
 assert_eq "drops that were not expected" "$(drops_except ip_dst nd_other)" ""
+
+relay_config 's/^  md5:.*/  md5: false/' >"$TMP/up.log" 2>&1 || fail "the relay does not start: $(tail -n 3 "$TMP/up.log")"
+in_client /usr/bin/python3 "$E2E/errors_client.py" sha256-only || fail "see above"

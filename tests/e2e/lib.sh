@@ -29,6 +29,7 @@ RELAY4=10.2.0.1 RELAY6=fd00:2::1   # relayed addresses
 export ROOT BUILD CONFIG E2E RUN CLIENT4 CLIENT6 PEER4 PEER6 SERVER4 SERVER6 RELAY4 RELAY6
 
 STARTED=()
+CAPTURES=()
 OWN_CONFIG=
 
 on_exit()
@@ -169,6 +170,24 @@ uclient()
 # What a uclient log says came back, and was lost.
 uclient_received() { sed -n 's/.*tot_recv_msgs=\([0-9]*\).*/\1/p' "$1" | tail -n 1; }
 uclient_lost() { sed -n 's/.*Total lost packets \([0-9]*\).*/\1/p' "$1" | tail -n 1; }
+
+# capture NAME in_client|in_peer DEVICE: what passes there goes to $TMP/NAME.pcapng.
+# captures_end: no more of it. What has passed may be written later: await it in the file first.
+capture()
+{
+	start "$TMP/$1.log" "$2" dumpcap -q -i "$3" -w "$TMP/$1.pcapng"
+	CAPTURES+=("$PID")
+	await 10 grep -q '^File:' "$TMP/$1.log" || fail "dumpcap does not start: $(tail -n 2 "$TMP/$1.log")"
+}
+captures_end()
+{
+	local pid
+	for pid in "${CAPTURES[@]}"; do
+		kill -INT "$pid"
+		await 10 ended "$pid" || fail "dumpcap does not end"
+	done
+	CAPTURES=()
+}
 
 # ---- the relay ----
 
