@@ -458,6 +458,34 @@ static void df_from_ipv6(void **state)
 	world_no_out();
 }
 
+/*
+ * What came in fragments is a chain. However long, ChannelData and Send indications are relayed and
+ * cut again, from IPv6 to IPv4 too (RFC 7915 5.1.1: no DF for what was cut already).
+ */
+static void longer_than_the_mtu(void **state)
+{
+	enum { LONG = 5000 };
+	static uint8_t whole[FRAME_MAX];
+	const struct frame_opt o = { .ttl = 64, .csum = CSUM_GOOD };
+	int c, p, send;
+	size_t n;
+
+	(void)state;
+	sessions(0);
+	world.seg_first = 1400;
+	world.seg_rest = 700;
+	for (c = 0; c < 2; c++)
+		for (p = 0; p < 2; p++)
+			for (send = 0; send < 2; send++) {
+				n = send ? send_ind(msg, sizeof(msg), &peer[p], data, LONG, false, false)
+					 : chandata(msg, (uint16_t)(CHANNEL + p), data, LONG);
+				from_client(c, msg, n, &o);
+				assert_int_equal(collect(CORE, p, 1500, whole), LONG + 8);
+				assert_memory_equal(whole + 8, data, LONG);
+			}
+	world_drops(DROP_MAX, 0);
+}
+
 /* Deadlines are over in the very second they name. */
 static void everything_expires_in_its_second(void **state)
 {
@@ -624,6 +652,7 @@ int main(void)
 		T(too_big_with_df),
 		T(too_big_without_df),
 		T(df_from_ipv6),
+		T(longer_than_the_mtu),
 		T(everything_expires_in_its_second),
 		T(icmp_becomes_an_indication),
 		T(relay_to_relay),
