@@ -207,8 +207,8 @@ async function main() {
 		const stats = await page("stats()");
 		check(name, stats);
 		console.log(`ok: page ${name}: ${stats.local} to ${stats.remote}, ${stats.framesDecoded} frames decoded`);
-		await page("pc.close()");
 	}
+	await Promise.all([a("pc.close()"), b("pc.close()")]);
 	await browser.close();
 }
 
