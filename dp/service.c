@@ -13,12 +13,17 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SERVICE_POLL_MS = 100 };
+enum {
+	SERVICE_POLL_MS = 100,
+	SERVICE_HELLO_MS = 1000, /* a client that is silent for longer holds the place for nothing */
+};
 
+/* Somebody listens there, even one so busy that its queue of clients is full. */
 static bool socket_is_live(const struct sockaddr_un *a)
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	bool live = fd >= 0 && connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool live = fd >= 0 && (connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0 ||
+				errno == EAGAIN);
 
 	if (fd >= 0)
 		close(fd);
@@ -39,6 +44,14 @@ static void socket_dir_make(const char *path)
 	}
 }
 
+/* After a failure: service_close() must not remove a socket that is another's. */
+static void service_unlisten(struct service *s)
+{
+	if (s->listen_fd >= 0)
+		close(s->listen_fd);
+	s->listen_fd = -1;
+}
+
 bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err, size_t errlen)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -51,6 +64,7 @@ bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err
 		snprintf(err, errlen,
 			 "%s: dataplane.socket: %s is served by another fairlead-dp; stop it first",
 			 dp->conf->file, path);
+		service_unlisten(s);
 		return false;
 	}
 	socket_dir_make(path);
@@ -59,6 +73,7 @@ bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err
 	    chmod(path, 0600) < 0 || listen(s->listen_fd, 4) < 0) {
 		snprintf(err, errlen, "%s: dataplane.socket: cannot listen on %s: %m", dp->conf->file,
 			 path);
+		service_unlisten(s);
 		return false;
 	}
 	return true;
@@ -148,7 +163,8 @@ static void service_hello(struct service *s)
 	RTE_LOG(NOTICE, USER1, "fairlead-cp attached, pid %u\n", hello.pid);
 }
 
-static void service_accept(struct service *s)
+/* The place goes to the first to come; a second learns that it is taken. */
+static void service_accept(struct service *s, uint64_t now_ms)
 {
 	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	struct service busy = *s;
@@ -157,6 +173,7 @@ static void service_accept(struct service *s)
 		return;
 	if (s->client_fd < 0) {
 		s->client_fd = fd;
+		s->hello_by = now_ms + SERVICE_HELLO_MS;
 		return;
 	}
 	busy.client_fd = fd;
@@ -164,35 +181,46 @@ static void service_accept(struct service *s)
 	close(fd);
 }
 
-static void service_publish(struct service *s)
+static void service_publish(struct service *s, uint64_t now_ms)
 {
-	struct timespec t;
 	uint16_t i;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	if ((uint64_t)t.tv_sec == s->published)
+	if (now_ms / 1000 == s->published)
 		return;
-	s->published = (uint64_t)t.tv_sec;
+	s->published = now_ms / 1000;
 	for (i = 0; i < s->dp->n_ports; i++)
 		port_publish(s->dp, &s->dp->port[i]);
 }
 
-void service_run(struct service *s)
+void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 {
-	while (!atomic_load_explicit(&s->dp->stop, memory_order_relaxed)) {
-		struct pollfd p[2] = { { .fd = -1, .events = POLLIN },
-				       { .fd = s->client_fd, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = -1, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
 
-		service_publish(s);
-		if (service_rings_ready(s))
-			p[0].fd = s->listen_fd;
-		p[1].fd = s->client_fd;
-		if (poll(p, 2, SERVICE_POLL_MS) <= 0)
-			continue;
-		if (p[1].revents && s->client_fd >= 0)
+	service_publish(s, now_ms);
+	/* Whoever comes while another has yet to say hello waits in the queue: it may fail. */
+	if (service_rings_ready(s) && (s->client_fd < 0 || s->attached))
+		p[0].fd = s->listen_fd;
+	p[1].fd = s->client_fd;
+	if (poll(p, 2, timeout_ms) > 0) {
+		if (p[1].revents)
 			service_hello(s);
 		if (p[0].revents)
-			service_accept(s);
+			service_accept(s, now_ms);
+	}
+	if (s->client_fd >= 0 && !s->attached && now_ms >= s->hello_by) {
+		RTE_LOG(WARNING, USER1, "a client said no hello within %d ms\n", SERVICE_HELLO_MS);
+		service_detach(s, "silent");
+	}
+}
+
+void service_run(struct service *s)
+{
+	struct timespec t;
+
+	while (!atomic_load_explicit(&s->dp->stop, memory_order_relaxed)) {
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		service_turn(s, (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000,
+			     SERVICE_POLL_MS);
 	}
 }
 

@@ -14,11 +14,14 @@ struct service {
 	int listen_fd;
 	int client_fd;	/* connected socket; -1: nobody */
 	bool attached;	/* it has been welcomed */
+	uint64_t hello_by; /* ms; until then it may be silent */
 	uint64_t published; /* second of the last port_publish() */
 };
 
 /* Binds the socket; replaces one that a dead process left. False and one sentence in err. */
 bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err, size_t errlen);
+/* One look at the clients, at most timeout_ms long; now_ms is CLOCK_MONOTONIC. */
+void service_turn(struct service *s, uint64_t now_ms, int timeout_ms);
 /* Runs until dp->stop. */
 void service_run(struct service *s);
 void service_close(struct service *s);
