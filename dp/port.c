@@ -65,6 +65,12 @@ static bool driver_is_sticky(const char *name)
 	return !strcmp(name, "net_af_xdp") || !strcmp(name, "net_af_packet");
 }
 
+/* memif says so of itself, but in DPDK 24.11 what arrives of a chain is not what was sent. */
+static bool driver_sends_chains(const char *name)
+{
+	return strcmp(name, "net_memif") != 0;
+}
+
 static void port_describe(struct port *p, const struct rte_eth_dev_info *info,
 			  const struct rte_eth_conf *conf)
 {
@@ -102,7 +108,8 @@ static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t 
 	p->tx_queues = RTE_MIN(dp->n_workers, info.max_tx_queues);
 	conf.rxmode.offloads = info.rx_offload_capa &
 			       (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
-	conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	if (driver_sends_chains(info.driver_name))
+		conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	if (p->rx_queues > 1 && info.flow_type_rss_offloads) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf =
