@@ -43,7 +43,7 @@ struct config_dataplane {
 	uint32_t ring_slots;  /* of each command and event ring, power of two */
 	uint32_t binding_rate; /* Binding answers per second and source prefix (/24, /56) */
 	uint32_t request_rate; /* punted requests per second and source prefix; 0: no limit */
-	uint32_t icmp_rate;    /* ICMP messages made per second and worker */
+	uint32_t icmp_rate;    /* echo replies, and errors, per second and source prefix */
 	char socket[CONFIG_PATH_MAX];
 };
 

@@ -6,6 +6,7 @@
 #include "../lib/chandata.h"
 #include "../lib/stun.h"
 
+#include <netinet/ip6.h>
 #include <rte_ethdev.h>
 #include <rte_ip.h>
 
@@ -130,7 +131,8 @@ static enum pkt_class l4_classify(struct worker *w, struct pkt *p, enum rx_mode 
 		icmp_input(w, p);
 		return PKT_TAKEN;
 	}
-	if (p->local)
+	/* "No next header" is not an error (RFC 8200 4.7). */
+	if (p->local && p->proto != IPPROTO_NONE)
 		icmp_error(w, p, ICMP_WHY_PROTO, 0);
 	return taken(w, p->m, p->local ? DROP_IP_PROTO : DROP_IP_DST);
 }
@@ -207,8 +209,27 @@ static enum pkt_class ipv4_parse(struct worker *w, struct pkt *p, enum rx_mode m
 }
 
 /*
- * Walks IPv6 extension headers (RFC 8200 4). Fragments are told apart by *frag; routing headers
- * and what we do not know end the packet.
+ * Options of a hop-by-hop or destination header: those we do not know are skipped if their first
+ * two bits say so (RFC 8200 4.2), else the packet ends here.
+ */
+static bool ipv6_options(const uint8_t *p, size_t len)
+{
+	struct rd r = rd_init(p, len);
+
+	while (rd_left(&r) > 0) {
+		uint8_t type = rd_u8(&r);
+
+		if (type == IP6OPT_PAD1)
+			continue;
+		if (type & 0xc0 || !rd_take(&r, rd_u8(&r)) || r.failed)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Walks IPv6 extension headers (RFC 8200 4). Fragments are told apart by *frag; a routing header
+ * that has more to visit, and what we do not know, end the packet.
  */
 static bool ipv6_walk(const struct rte_mbuf *m, struct pkt *p, bool *frag)
 {
@@ -219,19 +240,24 @@ static bool ipv6_walk(const struct rte_mbuf *m, struct pkt *p, bool *frag)
 
 	*frag = false;
 	for (i = 0; i < IPV6_EXT_MAX; i++) {
+		uint8_t proto = p->proto;
+		const uint8_t *body;
 		uint32_t n;
 
-		if (p->proto == IPPROTO_FRAGMENT) {
+		if (proto == IPPROTO_FRAGMENT) {
 			*frag = true;
 			return true;
 		}
-		if (p->proto != IPPROTO_HOPOPTS && p->proto != IPPROTO_DSTOPTS)
+		if (proto != IPPROTO_HOPOPTS && proto != IPPROTO_DSTOPTS && proto != IPPROTO_ROUTING)
 			break;
 		p->proto = rd_u8(&r);
 		n = (rd_u8(&r) + 1u) * 8u;
-		rd_take(&r, n - 2);
+		body = rd_take(&r, n - 2);
 		len += n;
 		if (r.failed || len > UINT8_MAX || n > p->l4_len)
+			return false;
+		/* The second byte of a routing header's body: segments left (RFC 8200 4.4). */
+		if (proto == IPPROTO_ROUTING ? body[1] != 0 : !ipv6_options(body, n - 2))
 			return false;
 		p->l4_len = (uint16_t)(p->l4_len - n);
 	}

@@ -15,7 +15,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { SWEEP_BUDGET = 256, CLOCK_US = 500 };
+enum { SWEEP_BUDGET = 256, PRUNE_BUDGET = 512, CLOCK_US = 500 };
 
 /* ---- life ---- */
 
@@ -55,9 +55,13 @@ static bool worker_pools(struct worker *w, char *err, size_t errlen)
 	w->handover = rte_zmalloc("handover", sizeof(*w->handover) * w->dp->n_workers, 64);
 	w->binding_rate = rate_create(c->binding_rate);
 	w->request_rate = rate_create(c->request_rate);
+	w->session_rate = rate_create(c->request_rate);
+	w->echo_rate = rate_create(c->icmp_rate);
+	w->error_rate = rate_create(c->icmp_rate);
 	snprintf(name, sizeof(name), "neigh%u", w->id);
 	w->neigh = neigh_create(c->neighbours, c->neighbour_queue, name, SOCKET_ID_ANY);
-	if (w->pool && w->handover && w->binding_rate && w->request_rate && w->neigh)
+	if (w->pool && w->handover && w->binding_rate && w->request_rate &&
+	    w->session_rate && w->echo_rate && w->error_rate && w->neigh)
 		return true;
 	snprintf(err, errlen,
 		 "%s: dataplane.memory-mb: %u MB are too few for worker %u with %u packet buffers",
@@ -98,6 +102,9 @@ void worker_free(struct worker *w)
 		neigh_free(w, w->neigh);
 	rte_free(w->binding_rate);
 	rte_free(w->request_rate);
+	rte_free(w->session_rate);
+	rte_free(w->echo_rate);
+	rte_free(w->error_rate);
 	rte_free(w->handover);
 	rte_mempool_free(w->pool);
 	rte_free(w);
@@ -117,11 +124,9 @@ void worker_rings_reset(struct worker *w)
 {
 	if (!atomic_load_explicit(&w->rings_reset, memory_order_acquire))
 		return;
-	atomic_store(&w->cmd.shm->head, 0);
-	atomic_store(&w->cmd.shm->tail, 0);
-	atomic_store(&w->evt.shm->head, 0);
-	atomic_store(&w->evt.shm->tail, 0);
-	w->rings_ok = worker_rings_attach(w);
+	ring_reset(&w->cmd);
+	ring_reset(&w->evt);
+	w->rings_ok = true;
 	atomic_store_explicit(&w->rings_reset, false, memory_order_relaxed);
 	atomic_store_explicit(&w->rings_broken, false, memory_order_release);
 }
@@ -162,6 +167,7 @@ static void worker_tick(struct worker *w)
 	w->tick_ms = w->now_ms + NEIGH_TICK_MS;
 	neigh_tick(w);
 	frag_tick(w);
+	session_prune(w, PRUNE_BUDGET);
 	worker_gauges(w);
 }
 

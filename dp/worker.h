@@ -96,13 +96,15 @@ struct worker {
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */
 	uint32_t sync_epoch; /* of the replay under way, see session.c */
 	uint32_t sweep_at;   /* next slot of the sweep that ends a replay */
+	uint32_t prune_at;   /* next slot whose records are looked at for age */
 
 	/* Fragments. */
 	struct fragments *frag;
 
 	struct rate_table *binding_rate;
 	struct rate_table *request_rate;
-	uint64_t icmp_tokens, icmp_refill; /* see icmp.c */
+	struct rate_table *session_rate; /* requests of five-tuples that have a session */
+	struct rate_table *echo_rate, *error_rate; /* ICMP: one flood must not silence the other */
 
 	uint32_t peer_free; /* head of the free records, SLOT_NONE at the end */
 	uint64_t tick_ms;   /* next housekeeping */

@@ -31,3 +31,12 @@ bool ring_attach_reader(struct ring *r, struct ring_shm *shm, uint32_t size)
 {
 	return ring_attach(r, shm, size, false);
 }
+
+void ring_reset(struct ring *r)
+{
+	r->own = 0;
+	r->cached = 0;
+	atomic_store_explicit(&r->shm->head, 0, memory_order_relaxed);
+	atomic_store_explicit(&r->shm->tail, 0, memory_order_relaxed);
+	atomic_store_explicit(&r->shm->asleep, 0, memory_order_release);
+}

@@ -44,6 +44,12 @@ static inline uint64_t ring_bytes(uint32_t size)
 bool ring_attach_writer(struct ring *r, struct ring_shm *shm, uint32_t size);
 bool ring_attach_reader(struct ring *r, struct ring_shm *shm, uint32_t size);
 
+/*
+ * Starts an empty ring afresh for one side, whatever stands in shm, which is not read: the other
+ * side may be writing to it still.
+ */
+void ring_reset(struct ring *r);
+
 /* Slots free for writing, or RING_ERR. Looks at shared memory only when fewer than want are. */
 static inline int ring_room(struct ring *r, uint32_t want)
 {

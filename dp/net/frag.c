@@ -96,7 +96,7 @@ static void death_empty(struct worker *w, const struct rte_mbuf *m)
 	}
 	if (n == 0)
 		return;
-	drop_n(w, has_m && n > 1 ? DROP_FRAG_BAD : DROP_FRAG_TIMEOUT, n);
+	drop_n(w, !has_m ? DROP_FRAG_TIMEOUT : n > 1 ? DROP_FRAG_BAD : DROP_FRAG_FULL, n);
 	f->held -= n;
 	rte_ip_frag_free_death_row(&f->death, 0);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ip.h"
 #include "neigh.h"
+#include "../rate.h"
 #include "../tx.h"
 #include "../../lib/cursor.h"
 
@@ -12,7 +13,6 @@ enum {
 	ICMP4_UNREACHABLE = 3,
 	ICMP4_ECHO = 8,
 	ICMP4_TIME = 11,
-	ICMP4_PARAMETER = 12,
 	ICMP4_CODE_NEEDS_FRAG = 4,
 	ICMP6_UNREACHABLE = 1,
 	ICMP6_TOO_BIG = 2,
@@ -29,20 +29,6 @@ enum {
 	IPV6_NEXT_HDR_AT = 6, /* in the fixed header */
 	DSCP_MASK = 0xfc,
 };
-
-/* One bucket for all ICMP a worker makes: a second's worth at most. */
-static bool icmp_allow(struct worker *w)
-{
-	uint64_t rate = w->dp->conf->dataplane.icmp_rate;
-	uint64_t gain = (w->now_ms - w->icmp_refill) * rate;
-
-	w->icmp_refill = w->now_ms;
-	w->icmp_tokens = RTE_MIN(w->icmp_tokens + gain, rate * 1000);
-	if (w->icmp_tokens < 1000)
-		return false;
-	w->icmp_tokens -= 1000;
-	return true;
-}
 
 static void icmp_checksum(uint8_t *icmp, const struct rte_mbuf *m, uint32_t off, uint16_t len,
 			  const struct ip_addr *src, const struct ip_addr *dst)
@@ -84,7 +70,7 @@ static void icmp_echo(struct worker *w, struct pkt *p)
 	struct rte_mbuf *m = p->m;
 	uint8_t *h;
 
-	if (!icmp_allow(w)) {
+	if (!rate_allow(w->echo_rate, &p->src, w->now_ms)) {
 		pkt_drop(w, m, DROP_ICMP_RATE);
 		return;
 	}
@@ -148,10 +134,11 @@ static bool quote_parse(const uint8_t *q, uint32_t len, bool v6, struct icmp_rep
 	return true;
 }
 
+/* The errors that a client is told of (RFC 8656 11.5). */
 static bool type_is_error(bool v6, uint8_t type)
 {
-	return v6 ? type >= ICMP6_UNREACHABLE && type <= ICMP6_PARAMETER
-		  : type == ICMP4_UNREACHABLE || type == ICMP4_TIME || type == ICMP4_PARAMETER;
+	return v6 ? type >= ICMP6_UNREACHABLE && type <= ICMP6_TIME
+		  : type == ICMP4_UNREACHABLE || type == ICMP4_TIME;
 }
 
 /* An error about a packet of ours: the relayed port it names leads to the session. */
@@ -276,8 +263,9 @@ static bool error_allowed(struct worker *w, const struct pkt *p)
 {
 	const uint8_t *frame = rte_pktmbuf_mtod(p->m, const uint8_t *);
 
-	return p->local && !(frame[0] & 1) && p->proto != IP_PROTO_ICMP &&
-	       p->proto != IP_PROTO_ICMPV6 && icmp_allow(w);
+	/* A packet looped from relayed address to relayed address has no frame. */
+	return p->local && !(p->l2_len && (frame[0] & 1)) && p->proto != IP_PROTO_ICMP &&
+	       p->proto != IP_PROTO_ICMPV6 && rate_allow(w->error_rate, &p->src, w->now_ms);
 }
 
 void icmp_error(struct worker *w, const struct pkt *p, enum icmp_why why, uint16_t mtu)

@@ -44,6 +44,7 @@ void punt(struct worker *w, struct pkt *p)
 	uint16_t len = pkt_payload_len(p);
 	uint32_t off = (uint32_t)p->l2_len + p->l3_len + UDP_HDR;
 	uint8_t copy[CTL_PAYLOAD_MAX];
+	struct rate_table *rate;
 	struct stun_msg msg;
 	struct evt_punt *e;
 	const void *bytes;
@@ -53,7 +54,9 @@ void punt(struct worker *w, struct pkt *p)
 		pkt_drop(w, p->m, DROP_STUN_LONG);
 		return;
 	}
-	if (unlikely(!rate_allow(w->request_rate, &p->src, w->now_ms))) {
+	/* A flood in a prefix's name must not keep its clients from refreshing what they have. */
+	rate = p->slot == SLOT_NONE ? w->request_rate : w->session_rate;
+	if (unlikely(!rate_allow(rate, &p->src, w->now_ms))) {
 		pkt_drop(w, p->m, DROP_PUNT_RATE);
 		return;
 	}

@@ -245,15 +245,15 @@ static uint64_t relay_cut_sum(const struct pkt *p, uint32_t off, uint32_t len)
 }
 
 /*
- * DF as RFC 8656 14 has it. From IPv6 to IPv4 there is none to copy: what fits the minimum MTU of
- * IPv6 may be cut, more is the sender's own path discovery (RFC 7915 5.1), unless the sender cut
- * it already and it is a chain now (5.1.1).
+ * May the packet be cut? From IPv4 its own DF says (RFC 8656 13.1, 14). From IPv6, where only the
+ * sender cuts: to IPv6 no, unless it had been cut already (13.2); to IPv4 as a translator does it,
+ * which is yes for what fits the minimum MTU of IPv6 (13.3, RFC 7915 5.1).
  */
 static bool relay_df(const struct pkt *p, const struct sock_addr *dst)
 {
 	if (!p->v6)
 		return p->df;
-	return ip_is_v4(&dst->ip) && p->l4_len > 1280 - IPV6_HDR && p->m->nb_segs == 1;
+	return !p->whole && (!ip_is_v4(&dst->ip) || p->l4_len > 1280 - IPV6_HDR);
 }
 
 static void relay_to_peer(struct worker *w, struct pkt *p, struct session *s,

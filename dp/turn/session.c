@@ -523,3 +523,15 @@ uint32_t session_sweep(struct worker *w, uint32_t budget)
 		w->sweep_at = SWEEP_IDLE;
 	return n;
 }
+
+void session_prune(struct worker *w, uint32_t budget)
+{
+	struct session *s;
+
+	for (budget = RTE_MIN(budget, w->sessions_max); budget; budget--) {
+		s = &w->session[w->prune_at];
+		if (s->gen && s->peers != SLOT_NONE)
+			peers_prune(w, w->prune_at, s);
+		w->prune_at = w->prune_at + 1 < w->sessions_max ? w->prune_at + 1 : 0;
+	}
+}

@@ -115,6 +115,9 @@ void session_sync_end(struct worker *w);
 /* Goes on with the deletion; returns slots looked at. */
 uint32_t session_sweep(struct worker *w, uint32_t budget);
 
+/* Gives back records whose time is over, over `budget` sessions: housekeeping. */
+void session_prune(struct worker *w, uint32_t budget);
+
 /* Channel number to record; NULL if it is not bound. Expiry is the caller's to check. */
 struct peer *session_channel(struct worker *w, uint32_t slot, uint16_t channel);
 /* Record of exactly this transport address (a channel), or NULL. */

@@ -96,7 +96,6 @@ void hostile_rest(void)
 		for (k = 0; k < w->peers_max; k++)
 			w->peer[k].nh = NH_NONE;
 		w->tick_ms = 0;
-		w->icmp_tokens = w->icmp_refill = 0;
 	}
 	now_ms = WORLD_START_S * 1000;
 	world_clock_ms(now_ms);

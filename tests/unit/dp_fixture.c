@@ -101,6 +101,10 @@ int fx_setup(void **state)
 	fx.w.counters = &fx.counters;
 	fx.w.n_ports = fx.dp.n_ports;
 	fx.w.now_ms = 5; /* machines may have just started */
+	rate_init(&fx.echo, FX_ICMP_RATE, (const uint64_t[2]){ 1, 2 });
+	rate_init(&fx.error, FX_ICMP_RATE, (const uint64_t[2]){ 3, 4 });
+	fx.w.echo_rate = &fx.echo;
+	fx.w.error_rate = &fx.error;
 	fx.w.neigh = neigh_create(FX_NEIGHBOURS, FX_WAIT, "test", SOCKET_ID_ANY);
 	assert_non_null(fx.w.neigh);
 	assert_true(frag_create(&fx.w, err, sizeof(err)));

@@ -13,6 +13,7 @@
  */
 #include "../../dp/net/ip.h"
 #include "../../dp/net/neigh.h"
+#include "../../dp/rate.h"
 #include "../../dp/tx.h"
 
 #include <setjmp.h>
@@ -38,6 +39,7 @@ struct fixture {
 	struct config conf;
 	struct dplane dp;
 	struct worker w;
+	struct rate_table echo, error;
 	struct ctl_counters counters;
 	struct rte_mbuf *sent[FX_SENT_MAX]; /* frames, in order */
 	uint16_t sent_port[FX_SENT_MAX];

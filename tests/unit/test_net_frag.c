@@ -411,7 +411,7 @@ static void test_table_full(void **state)
 	for (i = 0; i < 3 * FX_FRAGMENTS; i++)
 		assert_null(hand(i % 2, (uint16_t)i, 0, 16, true));
 	assert_int_equal(frag_held(&fx.w), FX_FRAGMENTS);
-	assert_int_equal(fx_dropped(DROP_FRAG_TIMEOUT), 2 * FX_FRAGMENTS);
+	assert_int_equal(fx_dropped(DROP_FRAG_FULL), 2 * FX_FRAGMENTS);
 	/* Those that have a place can still be completed. */
 	assert_whole(hand(false, 0, 16, 9, false), false, 25);
 	fx_pass(2 * FX_FRAG_TIMEOUT_MS);

@@ -213,8 +213,8 @@ static void test_report(void **state)
 	static const struct {
 		uint8_t type, code;
 		uint32_t value;
-	} t4[] = { { 3, 3, 0 }, { 3, 4, 0x0567 }, { 11, 0, 0 }, { 12, 0, 0 } },
-	  t6[] = { { 1, 4, 0 }, { 2, 0, 0x01230567 }, { 3, 0, 0 }, { 4, 1, 0 } };
+	} t4[] = { { 3, 3, 0 }, { 3, 4, 0x0567 }, { 11, 0, 0 } },
+	  t6[] = { { 1, 4, 0 }, { 2, 0, 0x01230567 }, { 3, 0, 0 } };
 	struct quote q;
 	uint32_t i;
 
@@ -231,6 +231,13 @@ static void test_report(void **state)
 		error6(&q);
 		assert_reported(t6[i].type, t6[i].code, "fd00:2::1", "2001:db8::9", t6[i].value);
 	}
+	/* Parameter problems are not for clients (RFC 8656 11.5). */
+	q = quote(12, 0, "10.2.0.1", "10.9.9.9", OWNER0);
+	error4(&q);
+	q = quote(4, 1, "fd00:2::1", "2001:db8::9", OWNER0);
+	error6(&q);
+	assert_int_equal(fx.n_reports, 0);
+	assert_int_equal(fx_dropped(DROP_ICMP_TYPE), 2);
 }
 
 /* Eight bytes after the IP header are enough (RFC 792), one less is not. */

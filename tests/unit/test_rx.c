@@ -453,6 +453,7 @@ static void out_of_room(void **state)
 
 static void icmp_is_limited(void **state)
 {
+	const struct sock_addr closed = { listener[0].ip, be16_make(9) };
 	int i, n = (int)world.conf.dataplane.icmp_rate;
 
 	(void)state;
@@ -463,8 +464,16 @@ static void icmp_is_limited(void **state)
 	}
 	world_drops(DROP_MAX, 0);
 	world_feed(base_make(ECHO4), &f);
+	world_drops(DROP_ICMP_RATE, 1);
+	world_no_out();
+	/* Others are answered, and errors are not what was used up. */
+	world_mark();
 	world_feed(base_make(ECHO6), &f);
-	world_drops(DROP_ICMP_RATE, 2);
+	frame_udp(&f, ACCESS, &client[0], &closed, "x", 1, NULL);
+	world_feed(ACCESS, &f);
+	world_drops(DROP_UDP_PORT, 1);
+	assert_int_equal(world.n_out[CORE], 1);
+	assert_int_equal(world.n_out[ACCESS], 1);
 	world_forget();
 }
 
