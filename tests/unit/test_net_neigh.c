@@ -304,6 +304,130 @@ static void test_scan(void **state)
 	assert_int_equal(neigh_held(fx.w.neigh), 0);
 }
 
+/*
+ * However many neighbours are asked for at once, so many packets wait and no more: a scan must not
+ * hold all buffers. One that has some waiting still gets its newest in, at its own oldest's cost.
+ */
+static void test_held_bound(void **state)
+{
+	enum { HELD = 2048, MBUFS = 4095, MAX = 1024 };
+	struct rte_mempool *small = fx.w.pool, *pool;
+	struct neigh_table *narrow = fx.w.neigh, *wide;
+	uint32_t i;
+
+	(void)state;
+	pool = rte_pktmbuf_pool_create("wide", MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+				       SOCKET_ID_ANY);
+	wide = neigh_create(MAX, FX_WAIT, "wide", SOCKET_ID_ANY);
+	assert_non_null(pool);
+	assert_non_null(wide);
+	fx.w.pool = pool;
+	fx.w.neigh = wide;
+	send("10.1.0.7", 1);
+	for (i = 0; i < FX_WAIT; i++) {
+		fx_forget();
+		scan(HELD / FX_WAIT - 1);
+	}
+	for (i = 0; i < FX_WAIT - 1; i++)
+		send("10.1.0.8", (uint8_t)i);
+	assert_int_equal(neigh_held(wide), HELD);
+	assert_int_equal(fx_dropped(DROP_NEIGH_QUEUE), 0);
+	/* A newcomer's packet cannot wait; it is asked for all the same. */
+	fx_forget();
+	send("10.1.0.9", 1);
+	assert_int_equal(fx_dropped(DROP_NEIGH_QUEUE), 1);
+	assert_int_equal(fx.n_sent, 1);
+	/* Its queue is far from full, but all are together. */
+	send("10.1.0.7", 2);
+	assert_int_equal(fx_dropped(DROP_NEIGH_QUEUE), 2);
+	assert_int_equal(neigh_held(wide), HELD);
+	fx_forget();
+	answer(FX_ACCESS, "10.1.0.7", 7);
+	assert_int_equal(fx.n_sent, 1);
+	assert_int_equal(fx_sent(0)[14 + 20], 2);
+	/* What went makes room. */
+	send("10.1.0.9", 2);
+	assert_int_equal(neigh_held(wide), HELD);
+	assert_int_equal(fx_dropped(DROP_NEIGH_QUEUE), 2);
+	fx_forget();
+	neigh_free(&fx.w, wide);
+	assert_int_equal(fx_dropped(DROP_NEIGH_FAILED), HELD);
+	assert_int_equal(rte_mempool_avail_count(pool), MBUFS);
+	rte_mempool_free(pool);
+	fx.w.pool = small;
+	fx.w.neigh = narrow;
+}
+
+static void resolve_all(const char *prefix, uint32_t n)
+{
+	char ip[32];
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(ip, sizeof(ip), "%s%u", prefix, 10 + i);
+		send(ip, 1);
+		answer(FX_ACCESS, ip, (uint8_t)i);
+		fx_forget();
+	}
+}
+
+static bool known(const char *ip)
+{
+	struct ip_addr a = fx_ip(ip);
+
+	return neigh_lookup(fx.w.neigh, FX_ACCESS, &a) != NULL;
+}
+
+/* Newcomers that answer take the place of all that is stale but of none that is in use. */
+static void test_stale_in_use_stays(void **state)
+{
+	struct ip_addr dst = fx_ip("fd00:1::99");
+	uint32_t cache = NH_NONE;
+	enum drop why;
+
+	(void)state;
+	resolve_all("10.1.0.", FX_NEIGHBOURS);
+	fx_pass(NEIGH_REACHABLE_MS + 2 * NEIGH_RETRY_MS);
+	assert_int_equal(find("10.1.0.10")->state, NEIGH_STALE);
+	assert_int_equal(find("10.1.0.25")->state, NEIGH_STALE);
+	send("10.1.0.10", 1);
+	send("10.1.0.25", 1);
+	fx_forget();
+	assert_int_equal(find("10.1.0.25")->state, NEIGH_STALE);
+	resolve_all("fd00:1::", FX_NEIGHBOURS - 2);
+	assert_null(neigh_find(&fx.w, &dst, &cache, &why));
+	assert_int_equal(why, DROP_NEIGH_FULL);
+	assert_true(known("10.1.0.10"));
+	assert_true(known("10.1.0.25"));
+	assert_false(known("10.1.0.11"));
+}
+
+/* Of those that can go, one that never answered goes first, the oldest of them before others. */
+static void test_silent_go_first(void **state)
+{
+	(void)state;
+	resolve_all("10.1.0.", FX_NEIGHBOURS - 2);
+	fx_pass(NEIGH_REACHABLE_MS + 2 * NEIGH_RETRY_MS);
+	send("10.1.0.201", 1);
+	fx.w.now_ms += 1;
+	send("10.1.0.202", 1);
+	fx.w.now_ms += 1;
+	resolve_all("fd00:1::", 1);
+	assert_false(known("10.1.0.201"));
+	assert_true(known("10.1.0.202"));
+	assert_int_equal(fx_dropped(DROP_NEIGH_FULL), 1);
+	resolve_all("fd00:1::1:", 1);
+	assert_false(known("10.1.0.202"));
+	assert_int_equal(fx_dropped(DROP_NEIGH_FULL), 2);
+	assert_true(known("10.1.0.10"));
+	assert_true(known("10.1.0.39"));
+	/* Nobody silent is left: one out of use goes. */
+	resolve_all("fd00:1::2:", 1);
+	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
+	assert_true(known("fd00:1::10"));
+	assert_true(known("fd00:1::1:10"));
+}
+
 /* Live neighbours are not pushed out, stale ones out of use are. */
 static void test_full(void **state)
 {
@@ -438,6 +562,8 @@ int main(void)
 		TEST(test_unreachable), TEST(test_unreachable6), TEST(test_recovery),
 		TEST(test_stale),	TEST(test_stale_silent), TEST(test_stale_unused),
 		TEST(test_scan),	TEST(test_full),	 TEST(test_claims_do_not_fill),
+		TEST(test_held_bound),	TEST(test_stale_in_use_stays),
+		TEST(test_silent_go_first),
 		TEST(test_bad_mac),	TEST(test_cache),	 TEST(test_route),
 	};
 

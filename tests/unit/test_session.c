@@ -233,6 +233,48 @@ static void records_run_out(void **state)
 	assert_int_equal(gauge(CNT_PEERS), 0);
 }
 
+/* A session that lives long does not keep what is over: the next it adds gives all of it back. */
+static void records_that_are_over_come_back(void **state)
+{
+	uint32_t i, n = world.w->peers_max;
+	struct sock_addr dead = at("10.2.66.66", 1), half = at("10.2.66.67", 1);
+	struct ctl_sid sid = { 0, 1 };
+
+	(void)state;
+	assert_true(session_add(0, 0, 1, &client_a, 0, PORT, 0, 0));
+	assert_true(session_add(0, 1, 1, &client_b, 0, PORT + 1, 0, 0));
+	assert_true(perm_add(0, 0, "10.2.88.88", NOW + 500)); /* stands in the session */
+	assert_true(chan_add(0, 0, &dead, 0x4000, NOW + 100)); /* two records each */
+	assert_true(chan_add(0, 0, &half, 0x4001, NOW + 100));
+	assert_true(perm_add(0, 0, "10.2.66.67", NOW + 300)); /* outlives its channel */
+	for (i = 0; i < n - 4; i++)
+		assert_true(perm_add(0, 0, peer_ip(i), NOW + (i % 2 ? 100 : 300)));
+	assert_int_equal(gauge(CNT_PEERS), n);
+	/* a second too early, */
+	world_clock_ms((NOW + 99) * 1000);
+	assert_false(perm_add(0, 0, "10.2.99.99", NOW + 300));
+	assert_int_equal(gauge(CNT_PEERS), n);
+	/* and as early as can be */
+	world_clock_ms((NOW + 100) * 1000);
+	assert_true(perm_add(0, 0, "10.2.99.99", NOW + 300));
+	assert_int_equal(gauge(CNT_PEERS), 2 + (n - 4 + 1) / 2 + 1);
+	assert_null(session_channel(world.w, 0, 0x4000));
+	assert_null(session_peer(world.w, 0, &dead));
+	assert_non_null(session_peer(world.w, 0, &half));
+	assert_true(permitted(0, "10.2.88.88") && permitted(0, "10.2.66.67"));
+	for (i = 0; i < n - 4; i++)
+		assert_int_equal(permitted(0, peer_ip(i)), i % 2 == 0);
+	/* another session gets all that was given back */
+	for (i = gauge(CNT_PEERS) - 1; i < n; i++) /* its first takes no record */
+		assert_true(perm_add(0, 1, peer_ip(100 + i), NOW + 300));
+	assert_int_equal(gauge(CNT_PEERS), n);
+	assert_false(perm_add(0, 1, "10.2.99.98", NOW + 300));
+	assert_true(session_del(world.w, &sid));
+	sid.slot = 1;
+	assert_true(session_del(world.w, &sid));
+	assert_int_equal(gauge(CNT_PEERS), 0);
+}
+
 static void permission_covers_all_channels_of_its_address(void **state)
 {
 	struct sock_addr p = at("10.2.0.2", 1), other = at("10.2.0.3", 1);
@@ -373,6 +415,7 @@ int main(void)
 		T(ports_of_other_workers),
 		T(slots_run_out),
 		T(records_run_out),
+		T(records_that_are_over_come_back),
 		T(permission_covers_all_channels_of_its_address),
 		T(channels_are_bound_one_to_one),
 		T(impossible_channels_and_permissions),
