@@ -44,6 +44,7 @@ static uint16_t port_tx(void *q, struct rte_mbuf **m, uint16_t n)
 	uint16_t port = ((struct queue *)q)->port, i;
 
 	n = RTE_MIN(n, world.tx_room);
+	n = RTE_MIN(n, world.tx_once);
 	world.tx_room = (uint16_t)(world.tx_room - n);
 	for (i = 0; i < n; i++) {
 		struct frame *f = malloc(sizeof(*f));
@@ -229,7 +230,7 @@ void world_start(void)
 	dp->n_ports = world.conf.n_port;
 	world.seg_first = world.seg_rest = 0;
 	world.at_end = false;
-	world.tx_room = UINT16_MAX;
+	world.tx_room = world.tx_once = UINT16_MAX;
 	memset(world.n_out, 0, sizeof(world.n_out));
 	memset(world.at_out, 0, sizeof(world.at_out));
 	if (!dplane_init(dp, &world.conf, err, sizeof(err)) ||

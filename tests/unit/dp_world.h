@@ -44,6 +44,7 @@ struct world {
 	bool at_end;		      /* a frame's last segment ends where its buffer does */
 	uint64_t rx_flags;	      /* what the port says of a frame that comes in */
 	uint16_t tx_room;	      /* frames a port takes in all */
+	uint16_t tx_once;	      /* and at one call */
 	uint64_t cnt[CTL_WORKERS_MAX][CNT_MAX], drop[CTL_WORKERS_MAX][DROP_MAX]; /* world_mark() */
 	struct frame *out[WORLD_PORTS][WORLD_FRAMES];
 	uint16_t n_out[WORLD_PORTS], at_out[WORLD_PORTS];
