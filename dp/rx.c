@@ -102,7 +102,7 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 
 		if (likely(owner == w->id))
 			return PKT_LISTENER;
-		handover(w, owner, m, HANDOVER_RX, p->in_port);
+		handover_pkt(w, owner, p, HANDOVER_RX);
 		return PKT_TAKEN;
 	}
 	if (p->local && p->local->relay != CTL_RELAY_NONE && dport >= p->local->relay_min &&
@@ -112,7 +112,7 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 		p->index = p->local->relay;
 		if (likely(owner == w->id))
 			return PKT_RELAY;
-		handover(w, owner, m, HANDOVER_RX, p->in_port);
+		handover_pkt(w, owner, p, HANDOVER_RX);
 		return PKT_TAKEN;
 	}
 	icmp_error(w, p, ICMP_WHY_PORT, 0);
@@ -355,7 +355,7 @@ static inline bool client_redirect(struct worker *w, struct pkt *p, enum rx_mode
 	if (mode == RX_REDIRECTED)
 		pkt_drop(w, p->m, DROP_REDIRECT_LOOP);
 	else
-		handover(w, s->redirect, p->m, HANDOVER_REDIRECT, p->in_port);
+		handover_pkt(w, s->redirect, p, HANDOVER_REDIRECT);
 	return true;
 }
 
@@ -452,6 +452,7 @@ static void session_check(struct worker *w, struct pkt **p, uint16_t n)
 void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, enum rx_mode mode)
 {
 	struct pkt *client[BURST], *peer[BURST];
+	bool handed = mode == RX_STEERED || mode == RX_REDIRECTED;
 	uint16_t i, n_client = 0, n_peer = 0;
 
 	for (i = 0; i < PREFETCH && i < n; i++)
@@ -463,7 +464,7 @@ void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, 
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + PREFETCH], void *));
 		p->m = m[i];
 		p->in_port = port;
-		p->whole = false;
+		p->whole = handed && m[i]->hash.usr & HANDOVER_WHOLE;
 		switch (pkt_parse(w, p, mode)) {
 		case PKT_LISTENER:
 			client[n_client++] = p;

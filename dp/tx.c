@@ -123,7 +123,7 @@ static bool handover_is_rx(const struct rte_mbuf *m)
 
 static void handover_burst(struct worker *w, struct rte_mbuf **m, uint16_t n)
 {
-	rx_burst(w, m, n, (uint16_t)m[0]->hash.usr,
+	rx_burst(w, m, n, m[0]->hash.usr & (HANDOVER_WHOLE - 1),
 		 m[0]->hash.usr >> 16 == HANDOVER_REDIRECT ? RX_REDIRECTED : RX_STEERED);
 }
 

@@ -21,6 +21,16 @@ enum handover_kind {
 void handover(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_kind kind,
 	      uint16_t port);
 
+/* Beside the port's index: the frame has been put together from fragments. */
+enum { HANDOVER_WHOLE = 0x8000 };
+
+/* Hands a received packet to the worker that owns it. Takes p->m. */
+static inline void handover_pkt(struct worker *w, uint16_t to, const struct pkt *p,
+				enum handover_kind kind)
+{
+	handover(w, to, p->m, kind, (uint16_t)(p->in_port | (p->whole ? HANDOVER_WHOLE : 0)));
+}
+
 /* Copies a frame to all other workers as HANDOVER_NEIGH. Does not take m. */
 void handover_neigh(struct worker *w, const struct rte_mbuf *m, uint16_t port);
 

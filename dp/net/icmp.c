@@ -165,7 +165,7 @@ static void icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp)
 	}
 	owner = w->dp->port_owner[port >> 1];
 	if (owner != w->id) {
-		handover(w, owner, p->m, HANDOVER_RX, p->in_port);
+		handover_pkt(w, owner, p, HANDOVER_RX);
 		return;
 	}
 	if (p->v6 && r.type == ICMP6_TOO_BIG)
