@@ -184,10 +184,9 @@ static bool check_relay(struct config_reader *r, const struct config_relay *a)
 		return config_fail_at(r, &a->port_max, "%u leaves fewer ports than workers",
 				      a->port_max);
 	for (const struct config_relay *b = c->relay; b < a; b++) {
-		if (ip_eq(&a->addr, &b->addr) && a->port_min <= b->port_max &&
-		    b->port_min <= a->port_max)
-			return config_fail_at(r, &a->addr,
-					      "%s has these ports in the relay in line %u already",
+		/* One range an address: the dataplane's table holds one. */
+		if (ip_eq(&a->addr, &b->addr))
+			return config_fail_at(r, &a->addr, "%s is the relay in line %u already",
 					      text, config_line(r, &b->addr));
 	}
 	for (unsigned i = 0; i < c->n_listener; i++) {

@@ -203,7 +203,7 @@ static()
 	say "static checks"
 	try static:licences licences
 	try static:shellcheck scripts
-	for f in tests/check-*.sh; do
+	for f in tests/check-*.sh tests/test-checks.sh; do
 		[[ -f $f ]] || { none static:checks "there is no tests/check-*.sh"; return; }
 		try "static:$(basename "$f" .sh)" bash "$f" "$ROOT"
 	done

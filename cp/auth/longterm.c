@@ -66,8 +66,7 @@ static bool auth_configure(struct auth *a, const struct config *c, char *err, si
 	}
 	if (!c->auth.users_db[0] && !c->auth.n_rest_secret) {
 		snprintf(err, errlen,
-			 "auth names neither a users_db nor a rest_secret: nobody could "
-			 "sign in");
+			 "neither auth.users-db nor auth.rest-secrets: nobody could sign in");
 		return false;
 	}
 	a->md5 = c->auth.md5;

@@ -22,7 +22,7 @@ static const char usage[] =
     "       --ha1 HEX            MD5(name:realm:password), 32 digits, or the SHA-256 of the\n"
     "                            same, 64 digits; may be given twice, once for each\n"
     "       without it the password is asked for, or read from standard input\n"
-    "       --quota N            allocations this user may hold; 0: turn.allocations_per_user\n"
+    "       --quota N            allocations this user may hold; 0: turn.allocations-per-user\n"
     "       --replace            give a user who exists the new key instead of failing\n";
 
 /* One run of the command. */
@@ -336,7 +336,7 @@ static bool user_prepare(struct run *r, const struct verb *v, char *err, size_t 
 	if (!digest_open(err, errlen))
 		return false;
 	if (!r->c->auth.users_db[0]) {
-		snprintf(err, errlen, "%s names no users_db", r->c->file);
+		snprintf(err, errlen, "%s: auth.users-db: names no file", r->c->file);
 		return false;
 	}
 	if (!prep_opaque(r->c->turn.realm, strlen(r->c->turn.realm), r->realm, sizeof(r->realm))) {

@@ -161,7 +161,7 @@ static bool schema_check(struct user_store *s)
 	}
 	if (id != APPLICATION_ID) {
 		snprintf(s->err, sizeof(s->err),
-			 "%s is a database of another program: name another file as users_db",
+			 "%s is a database of another program: name another file as auth.users-db",
 			 s->path);
 		return false;
 	}

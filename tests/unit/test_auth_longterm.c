@@ -661,7 +661,7 @@ static void unusable_set_up_is_one_sentence(void **state)
 	f->c.auth.md5 = true;
 	f->c.auth.users_db[0] = 0;
 	assert_null(auth_open(&f->c, f->err, sizeof(f->err)));
-	assert_non_null(strstr(f->err, "users_db"));
+	assert_non_null(strstr(f->err, "users-db"));
 	snprintf(f->c.auth.users_db, sizeof(f->c.auth.users_db), "%s/no/such/users.db", f->dir);
 	assert_null(auth_open(&f->c, f->err, sizeof(f->err)));
 	assert_non_null(strstr(f->err, f->c.auth.users_db));

@@ -242,7 +242,7 @@ static void database_trouble_is_told(void **state)
 	assert_non_null(strstr(c.err, f->c.auth.users_db));
 	f->c.auth.users_db[0] = 0;
 	assert_int_equal(RUN("list"), USER_CMD_FAILED);
-	assert_non_null(strstr(c.err, "users_db"));
+	assert_non_null(strstr(c.err, "users-db"));
 }
 
 int main(void)

@@ -160,7 +160,7 @@ static const struct {
 	{ "port-min: 50000", "port-min: 65535",
 	  ":19: relays[0].port-max: 65535 leaves fewer ports than workers" },
 	{ "port-min: 50000", "port-min: 50000\n  - {address: 10.2.0.1, port-max: 50000}",
-	  ":21: relays[1].address: 10.2.0.1 has these ports in the relay in line 19 already" },
+	  ":21: relays[1].address: 10.2.0.1 is the relay in line 19 already" },
 	{ "address: 10.2.0.1\n    port-min: 50000", "address: 10.1.0.1\n    port-min: 3000",
 	  ":19: relays[0].address: port 3478 of 10.1.0.1 is the listener in line 15" },
 	{ "workers:", "mbufs: 8192\n  workers:",
