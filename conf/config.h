@@ -38,9 +38,9 @@ struct config_dataplane {
 	uint32_t peers;	      /* per worker: permissions and channels beyond each session's first */
 	uint32_t neighbours;  /* per worker */
 	uint32_t neighbour_queue; /* packets waiting for one neighbour */
-	uint32_t fragments;   /* per worker: packets in reassembly */
+	uint32_t fragments;	  /* per worker: packets in reassembly */
 	uint32_t fragment_timeout_ms;
-	uint32_t ring_slots;  /* of each command and event ring, power of two */
+	uint32_t ring_slots;   /* of each command and event ring, power of two */
 	uint32_t binding_rate; /* Binding answers per second and source prefix (/24, /56) */
 	uint32_t request_rate; /* punted requests per second and source prefix; 0: no limit */
 	uint32_t icmp_rate;    /* echo replies, and errors, per second and source prefix */
@@ -76,11 +76,11 @@ struct config_relay {
 
 struct config_turn {
 	char realm[CONFIG_STR_MAX];
-	char software[CONFIG_STR_MAX]; /* empty: no SOFTWARE attribute */
+	char software[CONFIG_STR_MAX];		 /* empty: no SOFTWARE attribute */
 	uint32_t lifetime_default, lifetime_max; /* seconds */
 	uint32_t permission_lifetime, channel_lifetime, reservation_lifetime; /* seconds */
-	uint32_t allocations_max;	   /* in all */
-	uint32_t allocations_per_user;	   /* 0: no limit */
+	uint32_t allocations_max;					      /* in all */
+	uint32_t allocations_per_user;					      /* 0: no limit */
 	uint32_t permissions_per_allocation;
 	uint32_t channels_per_allocation;
 	bool rfc5766_channels; /* numbers up to CHANNEL_MAX_RFC5766 may be bound */
@@ -90,8 +90,8 @@ struct config_auth {
 	char users_db[CONFIG_STR_MAX];
 	char rest_secret[CONFIG_SECRETS_MAX][CONFIG_STR_MAX];
 	uint16_t n_rest_secret;
-	bool md5;    /* offer the MD5 key derivation */
-	bool sha256; /* offer SHA-256 */
+	bool md5;		 /* offer the MD5 key derivation */
+	bool sha256;		 /* offer SHA-256 */
 	uint32_t nonce_lifetime; /* seconds */
 };
 

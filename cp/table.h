@@ -39,7 +39,7 @@ struct table_alloc {
 	_Atomic uint32_t lifetime;  /* changes: seconds last granted, as told to the client */
 	_Atomic uint32_t flags;	    /* changes: enum ctl_session_flags */
 	uint64_t sum;		    /* keyed hash of all that follows */
-	uint32_t worker;		/* of the session: the owner of the relayed ports */
+	uint32_t worker;	    /* of the session: the owner of the relayed ports */
 	struct ctl_sid sid;
 	uint32_t leg_worker;		/* that the client's packets come to */
 	uint32_t leg_slot;		/* of the redirect there; TABLE_NONE on the same worker */

@@ -83,7 +83,8 @@ static uint16_t cmd_len(const struct ctl_hdr *h)
 	return 0;
 }
 
-static bool peer_refused(struct worker *w, const struct ctl_hdr *hdr, const struct evt_result *about)
+static bool peer_refused(struct worker *w, const struct ctl_hdr *hdr,
+			 const struct evt_result *about)
 {
 	evt_result(w, EVT_PEER_REFUSED, hdr, about);
 	return false;

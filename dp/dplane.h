@@ -25,24 +25,24 @@ struct worker;
 /* An address of ours: destination check, and what lives there. */
 struct local_addr {
 	struct ip_addr ip;
-	uint16_t port;	/* index of the port that has it */
-	uint16_t relay; /* index of the relay on it, or CTL_RELAY_NONE */
+	uint16_t port;		       /* index of the port that has it */
+	uint16_t relay;		       /* index of the relay on it, or CTL_RELAY_NONE */
 	uint16_t relay_min, relay_max; /* its relayed ports, host order */
 };
 
 struct port {
-	uint16_t id;  /* ethdev */
-	uint16_t idx; /* place in dplane.port and in the configuration */
-	uint16_t mtu; /* IP bytes */
-	uint16_t vlan; /* host order, 0: untagged */
+	uint16_t id;		       /* ethdev */
+	uint16_t idx;		       /* place in dplane.port and in the configuration */
+	uint16_t mtu;		       /* IP bytes */
+	uint16_t vlan;		       /* host order, 0: untagged */
 	uint16_t rx_queues, tx_queues; /* one per worker, or fewer where the device has fewer */
-	uint16_t l2_len; /* 14, or 18 with a tag */
-	bool multi_seg;	 /* takes chained mbufs */
-	bool rx_csum_ip, rx_csum_l4; /* verifies checksums itself */
-	bool flow_sticky; /* packets of one five-tuple always come by the same queue */
+	uint16_t l2_len;	       /* 14, or 18 with a tag */
+	bool multi_seg;		       /* takes chained mbufs */
+	bool rx_csum_ip, rx_csum_l4;   /* verifies checksums itself */
+	bool flow_sticky;	       /* packets of one five-tuple always come by the same queue */
 	struct rte_ether_addr mac;
 	struct ip_addr link_local; /* fe80::/64 from the MAC */
-	struct rss rss; /* for reassembled packets */
+	struct rss rss;		   /* for reassembled packets */
 	const struct config_port *conf;
 	char steering[CTL_TEXT_MAX];
 	char offloads[CTL_TEXT_MAX];
@@ -72,7 +72,7 @@ struct dplane {
 	struct region *region;
 	uint64_t region_size;
 	uint64_t port_info; /* offset of struct ctl_port_info[n_ports] */
-	int wake_cp; /* eventfd */
+	int wake_cp;	    /* eventfd */
 
 	/* handover[from][to]: single producer, single consumer; NULL on the diagonal */
 	struct rte_ring *handover[CTL_WORKERS_MAX][CTL_WORKERS_MAX];

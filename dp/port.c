@@ -41,16 +41,18 @@ static bool port_probe(struct dplane *dp, uint16_t idx, uint16_t *id, char *err,
 	bool before[RTE_MAX_ETHPORTS] = { false };
 	int r;
 
-	RTE_ETH_FOREACH_DEV(i)
+	RTE_ETH_FOREACH_DEV (i)
 		before[i] = true;
-	snprintf(devargs, sizeof(devargs), "%s%s", port_is_pci(c->device) ? "" : "vdev:", c->device);
+	snprintf(devargs, sizeof(devargs), "%s%s",
+		 port_is_pci(c->device) ? "" : "vdev:", c->device);
 	r = rte_dev_probe(devargs);
 	if (r == -EFAULT)
-		return port_fail(dp, idx, "device", "no driver of DPDK has such a name", 0, err, errlen);
+		return port_fail(dp, idx, "device", "no driver of DPDK has such a name", 0, err,
+				 errlen);
 	if (r < 0)
 		return port_fail(dp, idx, "device", "cannot be opened (is it there, and free?)", r,
 				 err, errlen);
-	RTE_ETH_FOREACH_DEV(i)
+	RTE_ETH_FOREACH_DEV (i)
 		if (!before[i] && first == RTE_MAX_ETHPORTS)
 			first = i;
 	if (first == RTE_MAX_ETHPORTS)
@@ -75,7 +77,8 @@ static void port_describe(struct port *p, const struct rte_eth_dev_info *info,
 			  const struct rte_eth_conf *conf)
 {
 	snprintf(p->driver, sizeof(p->driver), "%s", info->driver_name);
-	snprintf(p->offloads, sizeof(p->offloads), "rx-ip-csum %s, rx-l4-csum %s, tx-chains %s, rss %s",
+	snprintf(p->offloads, sizeof(p->offloads),
+		 "rx-ip-csum %s, rx-l4-csum %s, tx-chains %s, rss %s",
 		 p->rx_csum_ip ? "device" : "software", p->rx_csum_l4 ? "device" : "software",
 		 p->multi_seg ? "device" : "software",
 		 conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG ? "device" : "none");
@@ -106,26 +109,27 @@ static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t 
 		return port_fail(dp, p->idx, "device", "tells nothing of itself", r, err, errlen);
 	p->rx_queues = RTE_MIN(dp->n_workers, info.max_rx_queues);
 	p->tx_queues = RTE_MIN(dp->n_workers, info.max_tx_queues);
-	conf.rxmode.offloads = info.rx_offload_capa &
-			       (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+	conf.rxmode.offloads =
+	    info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
 	if (driver_sends_chains(info.driver_name))
 		conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	if (p->rx_queues > 1 && info.flow_type_rss_offloads) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf =
-			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+		    info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
 	}
 	if (p->mtu > port_mtu_max(p, &info))
-		return port_fail(dp, p->idx, "mtu", "is more than the device carries", 0, err, errlen);
+		return port_fail(dp, p->idx, "mtu", "is more than the device carries", 0, err,
+				 errlen);
 	conf.rxmode.mtu = p->mtu;
 	if (p->mtu + p->l2_len > RTE_MBUF_DEFAULT_DATAROOM)
 		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 	p->rx_csum_ip = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 	p->rx_csum_l4 = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
 	p->multi_seg = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	p->flow_sticky = p->rx_queues == dp->n_workers &&
-			 (conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS ||
-			  driver_is_sticky(info.driver_name));
+	p->flow_sticky =
+	    p->rx_queues == dp->n_workers &&
+	    (conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS || driver_is_sticky(info.driver_name));
 	port_describe(p, &info, &conf);
 	r = rte_eth_dev_configure(p->id, p->rx_queues, p->tx_queues, &conf);
 	if (r < 0)
@@ -144,8 +148,9 @@ static bool port_queues(struct dplane *dp, struct port *p, char *err, size_t err
 	for (q = 0; r >= 0 && q < p->tx_queues; q++)
 		r = rte_eth_tx_queue_setup(p->id, q, tx, rte_eth_dev_socket_id(p->id), NULL);
 	if (r < 0)
-		return port_fail(dp, p->idx, "device", "gives no queue (mbufs or rx-desc too few, or busy?)",
-				 r, err, errlen);
+		return port_fail(dp, p->idx, "device",
+				 "gives no queue (mbufs or rx-desc too few, or busy?)", r, err,
+				 errlen);
 	return true;
 }
 
@@ -174,7 +179,8 @@ static bool steer_rule(const struct port *p, const struct ip_addr *ip, uint16_t 
 	memcpy(&v6.hdr.dst_addr, ip->b, 16);
 	memcpy(&v4.hdr.dst_addr, ip->b + 12, 4);
 	if (!ip_is_v4(ip))
-		item[1] = (struct rte_flow_item){ .type = RTE_FLOW_ITEM_TYPE_IPV6, .spec = &v6,
+		item[1] = (struct rte_flow_item){ .type = RTE_FLOW_ITEM_TYPE_IPV6,
+						  .spec = &v6,
 						  .mask = &v6_mask };
 	return rte_flow_validate(p->id, &attr, item, act, &e) == 0 &&
 	       rte_flow_create(p->id, &attr, item, act, &e) != NULL;
@@ -197,8 +203,12 @@ static void port_steer(struct dplane *dp, struct port *p)
 	if (!ok && dp->n_workers > 1)
 		rte_flow_flush(p->id, &e);
 	snprintf(p->steering, sizeof(p->steering), "clients: %s; relayed ports: %s",
-		 dp->n_workers == 1 ? "one worker" : p->flow_sticky ? "queue" : "hash and hand-over",
-		 dp->n_workers == 1 ? "one worker" : ok ? "rte_flow" : "hand-over");
+		 dp->n_workers == 1 ? "one worker"
+		 : p->flow_sticky   ? "queue"
+				    : "hash and hand-over",
+		 dp->n_workers == 1 ? "one worker"
+		 : ok		    ? "rte_flow"
+				    : "hand-over");
 }
 
 /*
@@ -260,9 +270,9 @@ void port_close(struct port *port)
 
 void port_publish(const struct dplane *dp, const struct port *port)
 {
-	struct ctl_port_info *i = region_at(dp->region, dp->region_size,
-					    dp->port_info + port->idx * sizeof(*i), sizeof(*i),
-					    alignof(struct ctl_port_info));
+	struct ctl_port_info *i =
+	    region_at(dp->region, dp->region_size, dp->port_info + port->idx * sizeof(*i),
+		      sizeof(*i), alignof(struct ctl_port_info));
 	uint32_t seq = atomic_load_explicit(&i->seq, memory_order_relaxed) | 1;
 	struct rte_eth_link link = { 0 };
 	struct rte_eth_stats st = { 0 };

@@ -43,8 +43,10 @@ static void region_layout(const struct config *c, struct region *r)
 int region_create(struct dplane *dp, char *err, size_t errlen)
 {
 	struct timespec now;
-	struct region r = { .magic = CTL_ABI_MAGIC, .abi_version = CTL_ABI_VERSION,
-			    .pid = (uint32_t)getpid(), .config_digest = config_digest(dp->conf) };
+	struct region r = { .magic = CTL_ABI_MAGIC,
+			    .abi_version = CTL_ABI_VERSION,
+			    .pid = (uint32_t)getpid(),
+			    .config_digest = config_digest(dp->conf) };
 	int fd = memfd_create("fairlead", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	void *base;
 
@@ -65,7 +67,8 @@ int region_create(struct dplane *dp, char *err, size_t errlen)
 	dp->port_info = r.port_info;
 	return fd;
 fail:
-	snprintf(err, errlen, "%s: dataplane.ring-slots: cannot make the shared region of %llu bytes: %m",
+	snprintf(err, errlen,
+		 "%s: dataplane.ring-slots: cannot make the shared region of %llu bytes: %m",
 		 dp->conf->file, (unsigned long long)r.size);
 	if (fd >= 0)
 		close(fd);

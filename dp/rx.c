@@ -11,9 +11,10 @@
 #include <rte_ip.h>
 
 enum {
-	PREFETCH = 4,	   /* packets ahead */
-	CHAIN_HEAD = 320,  /* bytes a chained packet must have in one piece: all headers, STUN's too */
-	IPV6_EXT_MAX = 4,  /* extension headers walked */
+	PREFETCH = 4, /* packets ahead */
+	CHAIN_HEAD =
+	    320, /* bytes a chained packet must have in one piece: all headers, STUN's too */
+	IPV6_EXT_MAX = 4, /* extension headers walked */
 };
 
 enum pkt_class {
@@ -149,7 +150,8 @@ static bool frame_cut(struct rte_mbuf *m, uint32_t len)
 		m->pkt_len = len;
 		return true;
 	}
-	return extra < rte_pktmbuf_lastseg(m)->data_len && rte_pktmbuf_trim(m, (uint16_t)extra) == 0;
+	return extra < rte_pktmbuf_lastseg(m)->data_len &&
+	       rte_pktmbuf_trim(m, (uint16_t)extra) == 0;
 }
 
 static enum pkt_class pkt_parse(struct worker *w, struct pkt *p, enum rx_mode mode);
@@ -185,11 +187,11 @@ static enum pkt_class ipv4_parse(struct worker *w, struct pkt *p, enum rx_mode m
 	len = be16_get(h->len);
 	if (unlikely(h->ver_ihl >> 4 != 4 || p->l3_len < IPV4_HDR || p->l3_len > room))
 		return taken(w, m, DROP_IP_HEADER);
-	if (unlikely(len < p->l3_len || len + p->l2_len > m->pkt_len || !frame_cut(m, len + p->l2_len)))
+	if (unlikely(len < p->l3_len || len + p->l2_len > m->pkt_len ||
+		     !frame_cut(m, len + p->l2_len)))
 		return taken(w, m, DROP_IP_SHORT);
 	if (unlikely(csum != RTE_MBUF_F_RX_IP_CKSUM_GOOD &&
-		     (csum == RTE_MBUF_F_RX_IP_CKSUM_BAD ||
-		      !ipv4_csum_ok(h, p->l3_len))))
+		     (csum == RTE_MBUF_F_RX_IP_CKSUM_BAD || !ipv4_csum_ok(h, p->l3_len))))
 		return taken(w, m, DROP_IP_CSUM);
 	p->src = ip_from_v4(h->src);
 	p->dst = ip_from_v4(h->dst);
@@ -248,7 +250,8 @@ static bool ipv6_walk(const struct rte_mbuf *m, struct pkt *p, bool *frag)
 			*frag = true;
 			return true;
 		}
-		if (proto != IPPROTO_HOPOPTS && proto != IPPROTO_DSTOPTS && proto != IPPROTO_ROUTING)
+		if (proto != IPPROTO_HOPOPTS && proto != IPPROTO_DSTOPTS &&
+		    proto != IPPROTO_ROUTING)
 			break;
 		p->proto = rd_u8(&r);
 		n = (rd_u8(&r) + 1u) * 8u;

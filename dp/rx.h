@@ -12,16 +12,15 @@
 uint32_t rx_ports(struct worker *w);
 
 enum rx_mode {
-	RX_FRESH,   /* from a port: may belong to another worker */
-	RX_STEERED, /* handed over: this worker owns it */
+	RX_FRESH,      /* from a port: may belong to another worker */
+	RX_STEERED,    /* handed over: this worker owns it */
 	RX_REDIRECTED, /* handed over by a redirect: this worker has the client's session */
-	RX_COPY,    /* copy of an ARP or ND frame that another worker answered: learn from it */
+	RX_COPY,       /* copy of an ARP or ND frame that another worker answered: learn from it */
 };
 
 /*
  * Processes n <= BURST frames that came in by a port (index). Takes the mbufs.
  */
-void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port,
-	      enum rx_mode mode);
+void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, enum rx_mode mode);
 
 #endif

@@ -12,9 +12,9 @@ struct service {
 	struct dplane *dp;
 	int region_fd;
 	int listen_fd;
-	int client_fd;	/* connected socket; -1: nobody */
-	bool attached;	/* it has been welcomed */
-	uint64_t hello_by; /* ms; until then it may be silent */
+	int client_fd;	    /* connected socket; -1: nobody */
+	bool attached;	    /* it has been welcomed */
+	uint64_t hello_by;  /* ms; until then it may be silent */
 	uint64_t published; /* second of the last port_publish() */
 };
 

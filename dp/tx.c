@@ -18,8 +18,8 @@ static void port_flush(struct worker *w, uint16_t port)
 	sent = rte_eth_tx_burst(p->id, w->id, b->m, b->n);
 	if (unlikely(sent < b->n)) {
 		/* A second try lets a slow device free descriptors; then the rest is lost. */
-		sent = (uint16_t)(sent +
-				  rte_eth_tx_burst(p->id, w->id, b->m + sent, (uint16_t)(b->n - sent)));
+		sent = (uint16_t)(sent + rte_eth_tx_burst(p->id, w->id, b->m + sent,
+							  (uint16_t)(b->n - sent)));
 		for (i = sent; i < b->n; i++) {
 			bytes -= b->m[i]->pkt_len;
 			pkt_drop(w, b->m[i], DROP_TX_FULL);
@@ -163,8 +163,7 @@ uint32_t handover_input(struct worker *w)
 		total += n;
 		/* Frames of one port and kind go through the stages together. */
 		for (i = 0, n_rx = 0; i < n; i++) {
-			if (!handover_is_rx(m[i]) ||
-			    (n_rx && rx[0]->hash.usr != m[i]->hash.usr))
+			if (!handover_is_rx(m[i]) || (n_rx && rx[0]->hash.usr != m[i]->hash.usr))
 				handover_take(w, m[i]);
 			else
 				rx[n_rx++] = m[i];

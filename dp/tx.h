@@ -10,11 +10,11 @@ void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m);
 
 /* What a mbuf on a handover ring is for; kept in m->hash.usr with the port's index. */
 enum handover_kind {
-	HANDOVER_RX,	/* a frame to be classified by its owner */
+	HANDOVER_RX,	   /* a frame to be classified by its owner */
 	HANDOVER_REDIRECT, /* a client's frame, for the worker that has its session */
-	HANDOVER_NEIGH, /* a copy of an ARP or ND frame, to learn from */
-	HANDOVER_TX,	/* a frame to be sent by a port this worker has a queue of */
-	HANDOVER_LOOP,	/* an IP packet from one relayed address to another */
+	HANDOVER_NEIGH,	   /* a copy of an ARP or ND frame, to learn from */
+	HANDOVER_TX,	   /* a frame to be sent by a port this worker has a queue of */
+	HANDOVER_LOOP,	   /* an IP packet from one relayed address to another */
 };
 
 /* Hands m to another worker. Takes m. port is the index of the port it came in, or goes out, by. */

@@ -60,8 +60,8 @@ static bool worker_pools(struct worker *w, char *err, size_t errlen)
 	w->error_rate = rate_create(c->icmp_rate);
 	snprintf(name, sizeof(name), "neigh%u", w->id);
 	w->neigh = neigh_create(c->neighbours, c->neighbour_queue, name, SOCKET_ID_ANY);
-	if (w->pool && w->handover && w->binding_rate && w->request_rate &&
-	    w->session_rate && w->echo_rate && w->error_rate && w->neigh)
+	if (w->pool && w->handover && w->binding_rate && w->request_rate && w->session_rate &&
+	    w->echo_rate && w->error_rate && w->neigh)
 		return true;
 	snprintf(err, errlen,
 		 "%s: dataplane.memory-mb: %u MB are too few for worker %u with %u packet buffers",
@@ -199,8 +199,8 @@ static void worker_idle(struct worker *w)
 		rte_pause();
 		return;
 	}
-	w->nap_us = RTE_MIN(w->nap_us ? w->nap_us * 2 : NAP_FIRST_US,
-			    w->dp->conf->dataplane.idle_max_us);
+	w->nap_us =
+	    RTE_MIN(w->nap_us ? w->nap_us * 2 : NAP_FIRST_US, w->dp->conf->dataplane.idle_max_us);
 	nap.tv_nsec = (long)w->nap_us * 1000;
 	count(w, CNT_SLEEPS);
 	nanosleep(&nap, NULL);

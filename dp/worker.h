@@ -37,7 +37,7 @@ struct pkt {
 	uint8_t tos;	/* DSCP and ECN */
 	uint8_t ttl;
 	uint8_t proto;
-	bool df;	  /* IPv4 DF; false for IPv6 */
+	bool df; /* IPv4 DF; false for IPv6 */
 	bool v6;
 	bool whole;	  /* put together from fragments */
 	bool live;	  /* the session has not expired; valid with slot */
@@ -78,12 +78,12 @@ struct worker {
 	uint64_t tsc_next; /* when to look at the clock again */
 	uint64_t now_us;   /* CLOCK_MONOTONIC */
 	uint64_t now_ms;
-	uint32_t now; /* seconds */
+	uint32_t now;	/* seconds */
 	uint16_t ip_id; /* next IPv4 identification for packets without DF */
 
 	/* Transmit: one batch a port, one for each other worker. */
 	alignas(64) struct tx_batch tx[CTL_PORTS_MAX];
-	struct tx_batch *handover; /* [n_workers] */
+	struct tx_batch *handover;	 /* [n_workers] */
 	struct rte_mbuf *loop[TX_BATCH]; /* relayed address to relayed address, next turn */
 	uint16_t n_loop;
 
@@ -94,16 +94,16 @@ struct worker {
 	bool rings_ok;		   /* false once the control process lied */
 	_Atomic bool rings_broken; /* worker to service thread: detach it */
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */
-	uint32_t sync_epoch; /* of the replay under way, see session.c */
-	uint32_t sweep_at;   /* next slot of the sweep that ends a replay */
-	uint32_t prune_at;   /* next slot whose records are looked at for age */
+	uint32_t sync_epoch;	   /* of the replay under way, see session.c */
+	uint32_t sweep_at;	   /* next slot of the sweep that ends a replay */
+	uint32_t prune_at;	   /* next slot whose records are looked at for age */
 
 	/* Fragments. */
 	struct fragments *frag;
 
 	struct rate_table *binding_rate;
 	struct rate_table *request_rate;
-	struct rate_table *session_rate; /* requests of five-tuples that have a session */
+	struct rate_table *session_rate;	   /* requests of five-tuples that have a session */
 	struct rate_table *echo_rate, *error_rate; /* ICMP: one flood must not silence the other */
 
 	uint32_t peer_free; /* head of the free records, SLOT_NONE at the end */

@@ -163,9 +163,9 @@ struct ctl_sid {
 enum ctl_cmd_type {
 	CMD_SESSION_SET = 1, /* install, or change the expiry and flags of, a session */
 	CMD_SESSION_DEL,
-	CMD_PERM_SET, /* install or refresh a permission (peer address without port) */
-	CMD_CHAN_SET, /* bind or refresh a channel, and the permission that comes with it */
-	CMD_SEND,     /* send payload to a leg */
+	CMD_PERM_SET,	/* install or refresh a permission (peer address without port) */
+	CMD_CHAN_SET,	/* bind or refresh a channel, and the permission that comes with it */
+	CMD_SEND,	/* send payload to a leg */
 	CMD_SYNC_BEGIN, /* what is not set again until CMD_SYNC_END goes */
 	CMD_SYNC_END,
 };

@@ -14,16 +14,16 @@ enum {
 	STUN_HDR_LEN = 20,
 	STUN_ATTR_HDR_LEN = 4,
 	STUN_TID_LEN = 12,
-	STUN_MI_LEN = 20,	    /* MESSAGE-INTEGRITY value */
-	STUN_MI256_LEN = 32,	    /* MESSAGE-INTEGRITY-SHA256 value, never truncated in TURN */
-	STUN_FINGERPRINT_LEN = 4,   /* value */
-	STUN_USERHASH_LEN = 32,	    /* value */
-	STUN_USERNAME_MAX = 508,    /* bytes, RFC 8489 14.3 */
-	STUN_REALM_MAX = 763,	    /* bytes, 14.9 */
-	STUN_NONCE_MAX = 763,	    /* bytes, 14.10 */
-	STUN_SOFTWARE_MAX = 763,    /* bytes, 14.14 */
-	STUN_UNKNOWN_MAX = 16,	    /* comprehension-required unknowns listed in a 420 */
-	STUN_PEERS_MAX = 64,	    /* XOR-PEER-ADDRESS attributes in one CreatePermission */
+	STUN_MI_LEN = 20,	  /* MESSAGE-INTEGRITY value */
+	STUN_MI256_LEN = 32,	  /* MESSAGE-INTEGRITY-SHA256 value, never truncated in TURN */
+	STUN_FINGERPRINT_LEN = 4, /* value */
+	STUN_USERHASH_LEN = 32,	  /* value */
+	STUN_USERNAME_MAX = 508,  /* bytes, RFC 8489 14.3 */
+	STUN_REALM_MAX = 763,	  /* bytes, 14.9 */
+	STUN_NONCE_MAX = 763,	  /* bytes, 14.10 */
+	STUN_SOFTWARE_MAX = 763,  /* bytes, 14.14 */
+	STUN_UNKNOWN_MAX = 16,	  /* comprehension-required unknowns listed in a 420 */
+	STUN_PEERS_MAX = 64,	  /* XOR-PEER-ADDRESS attributes in one CreatePermission */
 };
 
 #define STUN_MAGIC UINT32_C(0x2112A442)
@@ -136,11 +136,11 @@ static inline uint16_t stun_type_method(uint16_t type)
 /* Why a message was not parsed. Each is a drop reason of its own. */
 enum stun_err {
 	STUN_OK = 0,
-	STUN_ERR_SHORT,	   /* fewer bytes than the header, or than its length says */
-	STUN_ERR_TRAILING, /* more bytes than its length says (datagrams only) */
-	STUN_ERR_COOKIE,   /* first two bits not 0, or no magic cookie */
-	STUN_ERR_LENGTH,   /* length not a multiple of 4, or more than 65,535 bytes in all */
-	STUN_ERR_ATTR,	   /* an attribute runs past the end */
+	STUN_ERR_SHORT,	      /* fewer bytes than the header, or than its length says */
+	STUN_ERR_TRAILING,    /* more bytes than its length says (datagrams only) */
+	STUN_ERR_COOKIE,      /* first two bits not 0, or no magic cookie */
+	STUN_ERR_LENGTH,      /* length not a multiple of 4, or more than 65,535 bytes in all */
+	STUN_ERR_ATTR,	      /* an attribute runs past the end */
 	STUN_ERR_FINGERPRINT, /* FINGERPRINT present and wrong, or not last */
 };
 
@@ -159,16 +159,15 @@ struct stun_val {
  */
 struct stun_msg {
 	const uint8_t *base;
-	uint16_t len;	   /* bytes, header included */
+	uint16_t len; /* bytes, header included */
 	uint16_t method;
 	enum stun_class cls;
 	const uint8_t *tid; /* STUN_TID_LEN bytes */
-	struct stun_val username, userhash, realm, nonce, software, data, lifetime, requested_transport,
-		even_port, reservation_token, requested_family, additional_family, channel_number,
-		dont_fragment, password_algorithm, password_algorithms, error_code, mapped,
-		xor_mapped, xor_relayed,
-		mobility_ticket, icmp, integrity, integrity256, fingerprint, unknown_attributes,
-		alternate_server, address_error_code;
+	struct stun_val username, userhash, realm, nonce, software, data, lifetime,
+	    requested_transport, even_port, reservation_token, requested_family, additional_family,
+	    channel_number, dont_fragment, password_algorithm, password_algorithms, error_code,
+	    mapped, xor_mapped, xor_relayed, mobility_ticket, icmp, integrity, integrity256,
+	    fingerprint, unknown_attributes, alternate_server, address_error_code;
 	struct stun_val xor_peer[STUN_PEERS_MAX];
 	uint16_t n_xor_peer;
 	bool too_many_peers;

@@ -77,7 +77,8 @@ static void config_fill(uint32_t n)
 	for (i = 0; i < relays; i++)
 		conf.relay[i] = (struct config_relay){ v4(0xc0000200 + i), 1024, 65533 };
 	for (i = 0; i < relays; i++)
-		conf.port[0].addr[conf.port[0].n_addr++] = (struct ip_prefix){ conf.relay[i].addr, 128 };
+		conf.port[0].addr[conf.port[0].n_addr++] =
+		    (struct ip_prefix){ conf.relay[i].addr, 128 };
 }
 
 /* Session i's addresses: all different, none in order. */
@@ -103,11 +104,16 @@ static void sessions_install(struct worker *w, uint32_t n)
 	uint32_t i;
 
 	for (i = 0; i < n; i++) {
-		struct cmd_session_set s = { .sid = { i, 1 }, .leg = { .client = client_of(i) },
-					     .relay = { relay_of(i), { CTL_RELAY_NONE, { { 0 } } } },
+		struct cmd_session_set s = { .sid = { i, 1 },
+					     .leg = { .client = client_of(i) },
+					     .relay = { relay_of(i),
+							{ CTL_RELAY_NONE, { { 0 } } } },
 					     .expiry = UINT32_MAX };
-		struct cmd_chan_set c = { .sid = { i, 1 }, .peer = peer_of(i), .channel = CHANNEL_MIN,
-					  .expiry = UINT32_MAX, .perm_expiry = UINT32_MAX };
+		struct cmd_chan_set c = { .sid = { i, 1 },
+					  .peer = peer_of(i),
+					  .channel = CHANNEL_MIN,
+					  .expiry = UINT32_MAX,
+					  .perm_expiry = UINT32_MAX };
 
 		if (!session_set(w, &s) || !session_chan_set(w, &c))
 			rte_exit(1, "bench_relay: session %u refused\n", i);
@@ -115,12 +121,16 @@ static void sessions_install(struct worker *w, uint32_t n)
 }
 
 /* A frame from src to dst with an empty payload of len bytes, the checksum as it should be. */
-static void frame_write(struct rte_mbuf *m, const struct sock_addr *src, const struct sock_addr *dst,
-			uint16_t len, uint16_t channel)
+static void frame_write(struct rte_mbuf *m, const struct sock_addr *src,
+			const struct sock_addr *dst, uint16_t len, uint16_t channel)
 {
 	uint8_t *p;
-	struct ip_out o = { .src = &src->ip, .dst = &dst->ip, .len = (uint16_t)(UDP_HDR + len),
-			    .proto = IPPROTO_UDP, .ttl = 64, .df = true };
+	struct ip_out o = { .src = &src->ip,
+			    .dst = &dst->ip,
+			    .len = (uint16_t)(UDP_HDR + len),
+			    .proto = IPPROTO_UDP,
+			    .ttl = 64,
+			    .df = true };
 	uint16_t csum;
 
 	rte_pktmbuf_reset(m);
@@ -137,8 +147,8 @@ static void frame_write(struct rte_mbuf *m, const struct sock_addr *src, const s
 	memset(p + 6, 0, 2);
 	if (channel)
 		chandata_write(p + UDP_HDR, channel, (uint16_t)(len - CHANDATA_HDR_LEN));
-	csum = (uint16_t)~csum_fold(csum_bytes(
-		csum_pseudo(0, &src->ip, &dst->ip, IPPROTO_UDP, o.len), p, o.len));
+	csum = (uint16_t)~csum_fold(
+	    csum_bytes(csum_pseudo(0, &src->ip, &dst->ip, IPPROTO_UDP, o.len), p, o.len));
 	memcpy(p + 6, &csum, 2);
 }
 
@@ -229,10 +239,16 @@ static void neigh_answer(struct worker *w)
 
 int main(int argc, char **argv)
 {
-	static char *eal[] = { (char *)"bench_relay", (char *)"--no-pci",
-			       (char *)"--no-telemetry", (char *)"--no-shconf",
-			       (char *)"--lcores=0@1", (char *)"-m", (char *)"1400",
-			       (char *)"--log-level=*:error", NULL, NULL };
+	static char *eal[] = { (char *)"bench_relay",
+			       (char *)"--no-pci",
+			       (char *)"--no-telemetry",
+			       (char *)"--no-shconf",
+			       (char *)"--lcores=0@1",
+			       (char *)"-m",
+			       (char *)"1400",
+			       (char *)"--log-level=*:error",
+			       NULL,
+			       NULL };
 	uint32_t n = 1000;
 	uint64_t before;
 	char err[512];
@@ -248,8 +264,10 @@ int main(int argc, char **argv)
 		else if (opt == 'H')
 			huge = true;
 		else
-			return fprintf(stderr, "usage: bench_relay [-n SESSIONS (1000)] [-p PAYLOAD "
-					       "BYTES (172)] [-H: tables in huge pages]\n"), 2;
+			return fprintf(stderr,
+				       "usage: bench_relay [-n SESSIONS (1000)] [-p PAYLOAD "
+				       "BYTES (172)] [-H: tables in huge pages]\n"),
+			       2;
 	}
 	eal[8] = huge ? (char *)"--in-memory" : (char *)"--no-huge";
 	if (rte_eal_init(9, eal) < 0)

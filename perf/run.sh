@@ -47,7 +47,9 @@ huge_flag()
 	local free size
 	free=$(sed -n 's/^HugePages_Free: *//p' /proc/meminfo)
 	size=$(sed -n 's/^Hugepagesize: *\([0-9]*\) kB/\1/p' /proc/meminfo)
-	(( free * size / 1024 >= 1400 )) && echo -H || true
+	if ((free * size / 1024 >= 1400)); then
+		echo -H
+	fi
 }
 
 run_relay()

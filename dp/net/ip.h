@@ -160,8 +160,11 @@ static inline void ipv4_write(struct worker *w, uint8_t *p, const struct ip_out 
 static inline void ipv6_write(uint8_t *p, const struct ip_out *o)
 {
 	struct ipv6 h = { .ver_tc_flow = be32_make(UINT32_C(6) << 28 | (uint32_t)o->tos << 20),
-			  .len = be16_make(o->len), .proto = o->proto, .hops = o->ttl,
-			  .src = *o->src, .dst = *o->dst };
+			  .len = be16_make(o->len),
+			  .proto = o->proto,
+			  .hops = o->ttl,
+			  .src = *o->src,
+			  .dst = *o->dst };
 
 	memcpy(p, &h, sizeof(h));
 }

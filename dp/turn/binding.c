@@ -3,7 +3,8 @@
 #include "../rate.h"
 #include "../../lib/stun.h"
 
-/* RFC 8489 7.3: what we cannot understand is an error; nothing else about a Binding can be wrong. */
+/* RFC 8489 7.3: what we cannot understand is an error; nothing else about a Binding can be wrong.
+ */
 void binding_answer(struct worker *w, struct pkt *p)
 {
 	const struct config *conf = w->dp->conf;

@@ -15,9 +15,9 @@ enum { RELAY_PREFIX_MAX = 64 }; /* header of the largest Data indication */
 /* How a received datagram becomes another. */
 struct relay_out {
 	const struct sock_addr *src, *dst;
-	uint16_t off; /* first payload byte that stays, from the start of the UDP payload */
-	uint16_t len; /* payload bytes that stay */
-	uint64_t csum;	       /* sum of what the new datagram covers beside payload and lengths */
+	uint16_t off;  /* first payload byte that stays, from the start of the UDP payload */
+	uint16_t len;  /* payload bytes that stay */
+	uint64_t csum; /* sum of what the new datagram covers beside payload and lengths */
 	uint64_t csum_removed; /* the same of the datagram that came in */
 	const uint8_t *prefix; /* goes in front of the payload */
 	uint8_t prefix_len;    /* even */

@@ -63,9 +63,10 @@ bool session_tables_create(struct worker *w, char *err, size_t errlen)
 	w->peer_free = w->peers_max ? 0 : SLOT_NONE;
 	return true;
 no_memory:
-	snprintf(err, errlen,
-		 "%s: dataplane.memory-mb: too small for %u sessions and %u peers on each worker (%s)",
-		 c->file, w->sessions_max, w->peers_max, rte_strerror(rte_errno));
+	snprintf(
+	    err, errlen,
+	    "%s: dataplane.memory-mb: too small for %u sessions and %u peers on each worker (%s)",
+	    c->file, w->sessions_max, w->peers_max, rte_strerror(rte_errno));
 	return false;
 }
 
@@ -280,7 +281,8 @@ static bool relay_valid(const struct worker *w, const struct ctl_relay *r, int f
 
 	if (r->relay == CTL_RELAY_NONE)
 		return true;
-	return r->relay < c->n_relay && ip_is_v4(&c->relay[r->relay].addr) == (family == RELAY_V4) &&
+	return r->relay < c->n_relay &&
+	       ip_is_v4(&c->relay[r->relay].addr) == (family == RELAY_V4) &&
 	       port >= c->relay[r->relay].port_min && port <= c->relay[r->relay].port_max &&
 	       w->dp->port_owner[port >> 1] == w->id;
 }
@@ -366,14 +368,14 @@ bool session_set(struct worker *w, const struct cmd_session_set *c)
 		s->gen = c->sid.gen;
 		s->client = c->leg.client;
 		s->listener = c->leg.listener;
-		s->csum = csum_fold(csum_be16(csum_be16(csum_ip(csum_ip(0, &s->client.ip), &local->ip),
-							s->client.port),
-					      local->port));
+		s->csum = csum_fold(csum_be16(
+		    csum_be16(csum_ip(csum_ip(0, &s->client.ip), &local->ip), s->client.port),
+		    local->port));
 		memcpy(s->relay, c->relay, sizeof(s->relay));
 		for (f = 0; f < 2; f++)
 			if (s->relay[f].relay != CTL_RELAY_NONE)
 				w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] =
-					c->sid.slot;
+				    c->sid.slot;
 		s->peers = SLOT_NONE;
 		count(w, CNT_SESSIONS);
 	}
@@ -474,7 +476,8 @@ bool session_chan_set(struct worker *w, const struct cmd_chan_set *c)
 	struct session *s = session_of(w, &c->sid);
 	struct peer *p, tmp = { .ip = c->peer.ip, .port = c->peer.port, .channel = c->channel };
 
-	if (!s || !channel_valid(c->channel) || be16_get(c->peer.port) == 0 || !peer_sum(w, s, &tmp))
+	if (!s || !channel_valid(c->channel) || be16_get(c->peer.port) == 0 ||
+	    !peer_sum(w, s, &tmp))
 		return false;
 	p = session_channel(w, c->sid.slot, c->channel);
 	if (!p || !ip_eq(&p->ip, &c->peer.ip) || !be16_eq(p->port, c->peer.port)) {

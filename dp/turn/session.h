@@ -31,7 +31,7 @@ _Static_assert(sizeof(struct peer) == 40, "budget of a session");
 
 struct session {
 	/* First line: both directions. */
-	uint32_t gen; /* 0: free slot */
+	uint32_t gen;	 /* 0: free slot */
 	uint32_t expiry; /* seconds */
 	struct ctl_relay relay[2];
 	struct sock_addr client;
@@ -39,8 +39,8 @@ struct session {
 	uint16_t flags; /* enum ctl_session_flags */
 	uint16_t csum;	/* folded sum: client's and listener's addresses and ports */
 	uint32_t client_nh;
-	uint32_t peers; /* pool records, SLOT_NONE if there are none */
-	uint32_t epoch; /* of the last replay that named it */
+	uint32_t peers;	   /* pool records, SLOT_NONE if there are none */
+	uint32_t epoch;	   /* of the last replay that named it */
 	uint16_t redirect; /* worker that has the client's session, if flags say so */
 	uint8_t pad[10];
 	/* Second line: the first permission or channel. */

@@ -17,7 +17,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { BURST = 32, DESCS = 1024, MBUFS = 16383, ENDS_MAX = 16, TRIES = 64, NAP_AFTER = 256, NAP_US = 50 };
+enum {
+	BURST = 32,
+	DESCS = 1024,
+	MBUFS = 16383,
+	ENDS_MAX = 16,
+	TRIES = 64,
+	NAP_AFTER = 256,
+	NAP_US = 50
+};
 
 struct end {
 	const char *device;
@@ -62,13 +70,13 @@ static int end_open(struct end *e, uint16_t queues, struct rte_mempool *pool)
 	char devargs[256];
 	int r;
 
-	RTE_ETH_FOREACH_DEV(i)
+	RTE_ETH_FOREACH_DEV (i)
 		before[i] = true;
 	snprintf(devargs, sizeof(devargs), "vdev:%s", e->device);
 	r = rte_dev_probe(devargs);
 	if (r < 0)
 		return fail(e->device, "probe", r);
-	RTE_ETH_FOREACH_DEV(i)
+	RTE_ETH_FOREACH_DEV (i)
 		if (!before[i])
 			e->id = i;
 	r = rte_eth_dev_configure(e->id, queues, queues, &conf);
@@ -130,8 +138,8 @@ static uint16_t pass(struct end *from, struct end *to, uint16_t queue)
 	if (to->vlan)
 		n = tag(to, m, n);
 	for (i = 0; sent < n && i < TRIES; i++)
-		sent = (uint16_t)(sent + rte_eth_tx_burst(to->id, queue, m + sent,
-							  (uint16_t)(n - sent)));
+		sent = (uint16_t)(sent +
+				  rte_eth_tx_burst(to->id, queue, m + sent, (uint16_t)(n - sent)));
 	to->sent += sent;
 	to->lost += (uint64_t)(n - sent);
 	rte_pktmbuf_free_bulk(m + sent, n - sent);
@@ -164,7 +172,8 @@ int main(int argc, char **argv)
 	argc -= used;
 	argv += used;
 	if (used < 0 || argc < 4 || argc - 2 > ENDS_MAX || argc % 2) {
-		fputs("usage: cable EAL-ARGUMENT... -- QUEUES [VLAN:]DEVICE [VLAN:]DEVICE ...\n", stderr);
+		fputs("usage: cable EAL-ARGUMENT... -- QUEUES [VLAN:]DEVICE [VLAN:]DEVICE ...\n",
+		      stderr);
 		return 2;
 	}
 	signal(SIGTERM, on_signal);

@@ -123,7 +123,8 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; sent < count; i++) {
 		unsigned long left = count - sent;
 
-		sent += send_batch(fd[i % SOCKETS], argv[1][0] == 'g', left < BATCH ? (unsigned int)left : BATCH);
+		sent += send_batch(fd[i % SOCKETS], argv[1][0] == 'g',
+				   left < BATCH ? (unsigned int)left : BATCH);
 	}
 	printf("%lu\n", sent);
 	return 0;

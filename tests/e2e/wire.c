@@ -28,8 +28,8 @@ static void on_signal(int sig)
 static void port_open(uint16_t port, uint16_t queues)
 {
 	char name[] = { 'w', 'i', 'r', 'e', (char)('0' + port), '\0' };
-	struct rte_mempool *pool = rte_pktmbuf_pool_create(name, MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-							   SOCKET_ID_ANY);
+	struct rte_mempool *pool =
+	    rte_pktmbuf_pool_create(name, MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	struct rte_eth_conf conf = { 0 };
 	int r = rte_eth_dev_configure(port, queues, queues, &conf);
 

@@ -64,8 +64,8 @@ static void lies_about_the_region(void **state)
 	LIE(r->worker[1].sessions_max = 1);
 	assert_false(dplink_attach(e->s.link, dup(e->dp.memfd), e->dp.size + 4096,
 				   dup(e->dp.wake_cp), err, sizeof(err)));
-	assert_false(dplink_attach(e->s.link, dup(e->dp.memfd), 64, dup(e->dp.wake_cp), err,
-				   sizeof(err)));
+	assert_false(
+	    dplink_attach(e->s.link, dup(e->dp.memfd), 64, dup(e->dp.wake_cp), err, sizeof(err)));
 	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
 }
 

@@ -316,8 +316,8 @@ static void test_held_bound(void **state)
 	uint32_t i;
 
 	(void)state;
-	pool = rte_pktmbuf_pool_create("wide", MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-				       SOCKET_ID_ANY);
+	pool =
+	    rte_pktmbuf_pool_create("wide", MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	wide = neigh_create(MAX, FX_WAIT, "wide", SOCKET_ID_ANY);
 	assert_non_null(pool);
 	assert_non_null(wide);
@@ -558,13 +558,24 @@ static void test_route(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_resolve),	TEST(test_vlan),	 TEST(test_queue_bound),
-		TEST(test_unreachable), TEST(test_unreachable6), TEST(test_recovery),
-		TEST(test_stale),	TEST(test_stale_silent), TEST(test_stale_unused),
-		TEST(test_scan),	TEST(test_full),	 TEST(test_claims_do_not_fill),
-		TEST(test_held_bound),	TEST(test_stale_in_use_stays),
+		TEST(test_resolve),
+		TEST(test_vlan),
+		TEST(test_queue_bound),
+		TEST(test_unreachable),
+		TEST(test_unreachable6),
+		TEST(test_recovery),
+		TEST(test_stale),
+		TEST(test_stale_silent),
+		TEST(test_stale_unused),
+		TEST(test_scan),
+		TEST(test_full),
+		TEST(test_claims_do_not_fill),
+		TEST(test_held_bound),
+		TEST(test_stale_in_use_stays),
 		TEST(test_silent_go_first),
-		TEST(test_bad_mac),	TEST(test_cache),	 TEST(test_route),
+		TEST(test_bad_mac),
+		TEST(test_cache),
+		TEST(test_route),
 	};
 
 	return cmocka_run_group_tests(tests, fx_eal, NULL);

@@ -477,10 +477,12 @@ static void longer_than_the_mtu(void **state)
 	for (c = 0; c < 2; c++)
 		for (p = 0; p < 2; p++)
 			for (send = 0; send < 2; send++) {
-				n = send ? send_ind(msg, sizeof(msg), &peer[p], data, LONG, false, false)
+				n = send ? send_ind(msg, sizeof(msg), &peer[p], data, LONG, false,
+						    false)
 					 : chandata(msg, (uint16_t)(CHANNEL + p), data, LONG);
 				from_client(c, msg, n, &o);
-				/* IPv6 that its sender did not cut is not ours to cut (RFC 8656 13.2). */
+				/* IPv6 that its sender did not cut is not ours to cut (RFC
+				 * 8656 13.2). */
 				if (c) {
 					expect_icmp(ACCESS, true, 2, 0);
 					continue;
@@ -542,9 +544,9 @@ static void icmp_becomes_an_indication(void **state)
 		uint8_t v6, type, code;
 		uint32_t rest, data;
 	} cases[] = {
-		{ 0, 3, 3, 0, 0 },	   { 0, 3, 4, 1400, 1400 }, { 0, 3, 1, 99, 0 },
-		{ 0, 11, 0, 0, 0 },	   { 1, 1, 4, 0, 0 },
-		{ 1, 2, 0, 70000, 70000 }, { 1, 3, 0, 5, 0 },
+		{ 0, 3, 3, 0, 0 },  { 0, 3, 4, 1400, 1400 }, { 0, 3, 1, 99, 0 },
+		{ 0, 11, 0, 0, 0 }, { 1, 1, 4, 0, 0 },	     { 1, 2, 0, 70000, 70000 },
+		{ 1, 3, 0, 5, 0 },
 	};
 	unsigned int i, c;
 

@@ -188,7 +188,7 @@ static void check_answer(const char *line, const char *want)
 
 #define ERR(id, code, text)                                                                        \
 	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"error\":{\"code\":" code ",\"message\":\"" text "\"" \
-											      "}}"
+	"}}"
 
 static void test_result(void **state)
 {

@@ -243,7 +243,7 @@ static void records_that_are_over_come_back(void **state)
 	(void)state;
 	assert_true(session_add(0, 0, 1, &client_a, 0, PORT, 0, 0));
 	assert_true(session_add(0, 1, 1, &client_b, 0, PORT + 1, 0, 0));
-	assert_true(perm_add(0, 0, "10.2.88.88", NOW + 500)); /* stands in the session */
+	assert_true(perm_add(0, 0, "10.2.88.88", NOW + 500));  /* stands in the session */
 	assert_true(chan_add(0, 0, &dead, 0x4000, NOW + 100)); /* two records each */
 	assert_true(chan_add(0, 0, &half, 0x4001, NOW + 100));
 	assert_true(perm_add(0, 0, "10.2.66.67", NOW + 300)); /* outlives its channel */

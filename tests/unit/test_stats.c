@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What is told of the dataplane's counters. Pins: the arithmetic of accounting (R74: rx + made +
- * handover_in = tx + consumed + dropped + handover_out + held) per worker and in total; every counter and drop reason by its
- * name; ports summed over workers; a description that is being written, unterminated strings and
- * a missing dataplane; and that metrics keep to the text format of Prometheus: HELP and TYPE once
- * a family, counters and only they end in _total, no sample twice. The link and the table are
- * stubs over ordinary memory.
+ * handover_in = tx + consumed + dropped + handover_out + held) per worker and in total; every
+ * counter and drop reason by its name; ports summed over workers; a description that is being
+ * written, unterminated strings and a missing dataplane; and that metrics keep to the text format
+ * of Prometheus: HELP and TYPE once a family, counters and only they end in _total, no sample
+ * twice. The link and the table are stubs over ordinary memory.
  */
 #include "../../cp/admin/metrics.h"
 #include "../../cp/admin/stats.h"

@@ -11,8 +11,7 @@
 #define RFC5769_PASSWORD "VOkJxbRl1RmTxUk/WvJxBt" /* of the first three */
 
 /* "Matrix" in katakana; the password is as SASLprep and OpaqueString leave it. */
-#define VECTOR_USERNAME                                                                            \
-	"\xe3\x83\x9e\xe3\x83\x88\xe3\x83\xaa\xe3\x83\x83\xe3\x82\xaf\xe3\x82\xb9"
+#define VECTOR_USERNAME "\xe3\x83\x9e\xe3\x83\x88\xe3\x83\xaa\xe3\x83\x83\xe3\x82\xaf\xe3\x82\xb9"
 #define VECTOR_REALM "example.org"
 #define VECTOR_PASSWORD "TheMatrIX"
 #define RFC5769_NONCE "f//499k954d6OL34oL9FSTvy64sA"
