@@ -38,6 +38,13 @@ static int fail(const char *err)
 	return 1;
 }
 
+/* What a key of the configuration asks for cannot be had. */
+static int fail_at(const struct config *c, const char *key, const char *err)
+{
+	fprintf(stderr, "fairlead-cp: %s: %s: %s\n", c->file, key, err);
+	return 1;
+}
+
 static int check_config(const char *file)
 {
 	char err[2 * CONFIG_STR_MAX];
@@ -82,8 +89,10 @@ static int run_loop(struct server *s)
 		report_table(s);
 		event_base_dispatch(base);
 		rc = 0;
+	} else if (base && !rpc) {
+		fail_at(s->conf, "control.socket", err);
 	} else {
-		fail(err);
+		fail_at(s->conf, "control", err);
 	}
 	if (loop)
 		loop_free(loop);
@@ -110,7 +119,7 @@ static int run(const char *file)
 		rc = run_loop(&s);
 		server_close(&s);
 	} else {
-		fail(err);
+		fail_at(c, auth ? "control.state" : "auth", err);
 	}
 	auth_close(auth);
 	config_free(c);

@@ -11,6 +11,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -70,14 +71,37 @@ static bool hugepages_decide(const struct config *c, bool *huge, char *err)
 	return true;
 }
 
+/* DPDK answers a CPU that is not there with a page of its own options. */
+static bool cpu_check(const struct config *c, const char *key, uint16_t cpu, char *err)
+{
+	cpu_set_t ours;
+
+	if (sched_getaffinity(0, sizeof(ours), &ours) < 0 || CPU_ISSET(cpu, &ours))
+		return true;
+	snprintf(err, ERR_MAX, "%s: dataplane.%s: there is no CPU %u here, or we may not run on it",
+		 c->file, key, cpu);
+	return false;
+}
+
+static bool cpus_check(const struct config *c, char *err)
+{
+	bool ok = cpu_check(c, "main-cpu", c->dataplane.main_cpu, err);
+	uint16_t i;
+
+	for (i = 0; ok && i < c->dataplane.n_workers; i++)
+		ok = cpu_check(c, "workers", c->dataplane.workers[i], err);
+	return ok;
+}
+
 static bool eal_start(const struct config *c, char *err)
 {
 	char lcores[16 * (CTL_WORKERS_MAX + 1)], mem[16], prefix[32], *argv[EAL_ARGS];
 	bool huge, pci = false;
 	int argc = 0, n;
 	uint16_t i;
+	bool ok;
 
-	if (!hugepages_decide(c, &huge, err))
+	if (!cpus_check(c, err) || !hugepages_decide(c, &huge, err))
 		return false;
 	n = snprintf(lcores, sizeof(lcores), "--lcores=0@%u", c->dataplane.main_cpu);
 	for (i = 0; i < c->dataplane.n_workers; i++)
@@ -105,11 +129,11 @@ static bool eal_start(const struct config *c, char *err)
 	else
 		argv[argc++] = (char *)"--allow=0000:00:00.0"; /* ports are probed one by one */
 	argv[argc] = NULL;
-	if (rte_eal_init(argc, argv) >= 0) {
-		/* Empty, and nobody would remove it after a SIGKILL. */
-		rmdir(rte_eal_get_runtime_dir());
+	ok = rte_eal_init(argc, argv) >= 0;
+	/* Empty, and nobody would remove it after a SIGKILL. */
+	rmdir(rte_eal_get_runtime_dir());
+	if (ok)
 		return true;
-	}
 	snprintf(err, ERR_MAX, "%s: dataplane: DPDK does not start (CPUs, memory-mb, or privileges?): %s",
 		 c->file, rte_strerror(rte_errno));
 	return false;

@@ -44,6 +44,15 @@ static void socket_dir_make(const char *path)
 	}
 }
 
+/* Only what a fairlead-dp that was killed left goes; any other file there makes bind() fail. */
+static void socket_remove(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		unlink(path);
+}
+
 /* After a failure: service_close() must not remove a socket that is another's. */
 static void service_unlisten(struct service *s)
 {
@@ -68,7 +77,7 @@ bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err
 		return false;
 	}
 	socket_dir_make(path);
-	unlink(path);
+	socket_remove(path);
 	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    chmod(path, 0600) < 0 || listen(s->listen_fd, 4) < 0) {
 		snprintf(err, errlen, "%s: dataplane.socket: cannot listen on %s: %m", dp->conf->file,
