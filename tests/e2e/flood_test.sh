@@ -108,6 +108,7 @@ under()
 # A port keeps what it sent last until it sends again.
 buffers_back() { (($(counter mbufs_free) >= buffers - 64)); }
 
+relay_start "$CONFIG" >"$TMP/quickstart" # without what other clients left
 dp=$(dp_pid) cp=$(cp_pid)
 load_start media media --legs 8 --rate 500
 # Rings, pools and the cache of users, all of fixed size, are touched for the first time.

@@ -11,7 +11,6 @@
 # shellcheck source=tests/e2e/load.sh
 . "$(dirname "$0")/load.sh"
 KILLS=20
-OWN_CONFIG=1 # both processes end here
 
 synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 kill_cp() { local pid; pid=$(cp_pid); kill -KILL "$pid"; await 10 ended "$pid" || fail "fairlead-cp survives SIGKILL"; }
@@ -37,8 +36,11 @@ agreed()
 		[[ $(fl --json sessions --limit 0 | jq '.sessions | length') == "$1" ]]
 }
 
+state() { echo "fairlead-cp has $(fl_json status .allocations.count) allocations, fairlead-dp $(counter sessions)"; }
+
 # ---- fairlead-cp is killed under media ----
 
+relay_start "$CONFIG" >"$TMP/quickstart" # without what other clients left
 load_start media media --legs 16 --rate 1000
 load media go
 load_more media received 1000
@@ -77,7 +79,7 @@ load_more media received 2000
 load_clean media
 load media renew
 load media quit
-await 10 agreed 0 || fail "allocations are left after their clients deleted them"
+await 10 agreed 0 || fail "left after all clients are gone: $(state)"
 
 # ---- fairlead-cp is killed at any moment ----
 
@@ -91,11 +93,10 @@ await 20 synced || fail "fairlead-cp does not attach after $KILLS deaths"
 load_more churn made 10
 load churn pause live
 await 10 agreed "$REPLY" ||
-	fail "clients have $REPLY allocations, fairlead-cp $(fl_json status .allocations.count)," \
-		"fairlead-dp $(counter sessions)"
+	fail "clients have $REPLY allocations: $(state)"
 note "$KILLS deaths, $(jq -c . <<<"$REPLY") allocations at the end"
 load churn quit
-await 10 agreed 0 || fail "allocations are left after their clients deleted them"
+await 10 agreed 0 || fail "left after all clients are gone: $(state)"
 await 10 accounted || fail "packets are not accounted for: $(fl --json accounting)"
 assert_eq "lies on the link" "$(fl_json status .link.lies)" 0
 
