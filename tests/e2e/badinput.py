@@ -178,7 +178,7 @@ def ip_headers(w):
     yield "ip_header", w.ip(6, UDP, bytes(8), nibble=5)
     yield "ip_header", w.ip(6, 0, b"\0\0" + bytes(6) + b"\x11\xff" + bytes(6) + bytes(8))  # past the end
     yield "ip_header", w.ip(6, 0, (b"\0\0" + bytes(6)) * 6)  # headers without end
-    yield "ip_header", w.ip(6, 43, b"\x11\0" + bytes(14))  # a routing header
+    yield "ip_header", w.ip(6, 43, b"\x11\0\0\1" + bytes(12))  # a route to go on
     yield "ip_proto", w.ip(6, 99, bytes(8))
 
 

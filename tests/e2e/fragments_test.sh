@@ -40,21 +40,23 @@ for size in 1473 3000 9000; do
 done
 assert_eq "reasons to drop" "$(drops_except ip_dst nd_other icmp_no_session)" ""
 
-# A peer whose packets fit with DF, but not in an indication, is told the size that does (RFC 1191)
-# and does as told. IPv6 knows no DF: the relay cuts for its client, as the origin of what it sends.
+# A peer whose packets fit whole, but not in an indication, is told the size that does (RFC 1191,
+# RFC 8201) and does as told.
 needed() { drops | sed -n 's/^frag_needed //p'; }
-was=$(needed)
-load_start told media --legs 4 --rate 200 --size 1440 --family 4
-load told go
-load_more told least 15
-load told pause lost
-assert_num "lost until the peer was told" "$REPLY" -gt 0
-assert_eq "lost for the size and nothing else" $(($(needed) - was)) "$REPLY"
-load told go
-load_more told least 15
-load_clean told
-load told quit
-relays 1440 6 yes
+for family in 4 6; do
+	in_peer ip "-$family" route flush cache
+	was=$(needed)
+	load_start "told-$family" media --legs 4 --rate 200 --size 1440 --family $family
+	load "told-$family" go
+	load_more "told-$family" least 15
+	load "told-$family" pause lost
+	assert_num "IPv$family: lost until the peer was told" "$REPLY" -gt 0
+	assert_eq "IPv$family: lost for the size and nothing else" $(($(needed) - was)) "$REPLY"
+	load "told-$family" go
+	load_more "told-$family" least 15
+	load_clean "told-$family"
+	load "told-$family" quit
+done
 await 10 accounted || fail "packets are not accounted for: $(fl --json accounting)"
 nothing_held() { [[ $(counter held) == 0 ]]; }
 await 10 nothing_held || fail "$(counter held) packets are held"
