@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
-static uint64_t held;	     /* in all */
-static uint64_t held_untold; /* since the last line that went */
+static uint64_t held; /* lines held back since the last that went */
 
 /* A token bucket; one thread. */
 static int log_admit(void)
@@ -36,21 +35,15 @@ void log_line(const char *fmt, ...)
 
 	if (!log_admit()) {
 		held++;
-		held_untold++;
 		return;
 	}
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	if (held_untold)
+	if (held)
 		fprintf(stderr, "fairlead-cp: %s (%llu messages before this one were held back)\n",
-			text, (unsigned long long)held_untold);
+			text, (unsigned long long)held);
 	else
 		fprintf(stderr, "fairlead-cp: %s\n", text);
-	held_untold = 0;
-}
-
-uint64_t log_suppressed(void)
-{
-	return held;
+	held = 0;
 }

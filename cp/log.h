@@ -12,7 +12,4 @@ enum { LOG_BURST = 50, LOG_RATE = 5 };
 
 __attribute__((format(printf, 1, 2))) void log_line(const char *fmt, ...);
 
-/* Lines held back since the start. */
-uint64_t log_suppressed(void);
-
 #endif

@@ -30,7 +30,7 @@ struct share {
 };
 
 struct relay_ports {
-	uint32_t taken, total;
+	uint32_t taken;
 	uint8_t *state;	 /* [PAIRS], enum pair_state */
 	uint8_t *in_use; /* [PAIRS], halves that were drawn or claimed and not given back */
 	uint16_t *pos;	 /* [PAIRS], place in its set */
@@ -107,19 +107,7 @@ static bool share_init(struct share *sh, uint32_t pairs)
 	return sh->rest.port && sh->rest.until;
 }
 
-/* A relay may share its address with a listener, whose port is then not for relaying. */
-static bool port_is_listener(const struct config *conf, const struct config_relay *c, uint32_t port)
-{
-	for (uint16_t i = 0; i < conf->n_listener; i++) {
-		if (be16_get(conf->listener[i].addr.port) == port &&
-		    ip_eq(&conf->listener[i].addr.ip, &c->addr))
-			return true;
-	}
-	return false;
-}
-
-static struct relay_ports *relay_ports_create(struct ports *p, const struct config *conf,
-					      const struct config_relay *c)
+static struct relay_ports *relay_ports_create(struct ports *p, const struct config_relay *c)
 {
 	struct relay_ports *r = calloc(1, sizeof(*r));
 
@@ -140,10 +128,7 @@ static struct relay_ports *relay_ports_create(struct ports *p, const struct conf
 	for (uint32_t port = c->port_min; port <= c->port_max; port++) {
 		uint16_t pair = (uint16_t)(port >> 1);
 
-		if (port_is_listener(conf, c, port))
-			continue;
 		pair_move(p, r, pair, r->state[pair] | port_half((uint16_t)port));
-		r->total++;
 	}
 	return r;
 fail:
@@ -163,7 +148,7 @@ struct ports *ports_create(const struct config *c, struct rand *rand)
 	for (uint32_t i = 0; i < c->n_relay; i++) {
 		int f;
 
-		p->relay[i] = relay_ports_create(p, c, &c->relay[i]);
+		p->relay[i] = relay_ports_create(p, &c->relay[i]);
 		if (!p->relay[i]) {
 			ports_free(p);
 			return NULL;
@@ -312,11 +297,6 @@ void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)
 	sh->rest.port[tail] = port;
 	sh->rest.until[tail] = now + PORTS_REST_S;
 	sh->rest.n++;
-}
-
-uint32_t ports_total(const struct ports *p, uint32_t relay)
-{
-	return p->relay[relay]->total;
 }
 
 uint32_t ports_used(const struct ports *p, uint32_t relay)

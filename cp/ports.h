@@ -40,8 +40,7 @@ bool ports_claim(struct ports *p, uint32_t relay, uint16_t port);
 /* Gives a taken port back. */
 void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now);
 
-/* Ports of a relay in all, and taken or resting now. */
-uint32_t ports_total(const struct ports *p, uint32_t relay);
+/* Ports of a relay that are taken or rest now. */
 uint32_t ports_used(const struct ports *p, uint32_t relay);
 
 #endif

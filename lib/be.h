@@ -57,14 +57,6 @@ static inline struct be32 be32_make(uint32_t x)
 	return v;
 }
 
-static inline uint64_t be64_get(struct be64 v)
-{
-	uint64_t x;
-
-	memcpy(&x, v.b, sizeof(x));
-	return __builtin_bswap64(x);
-}
-
 static inline struct be64 be64_make(uint64_t x)
 {
 	struct be64 v;

@@ -122,12 +122,6 @@ static inline void wr_u16(struct wr *w, uint16_t v)
 	}
 }
 
-static inline void wr_u32(struct wr *w, uint32_t v)
-{
-	wr_u16(w, (uint16_t)(v >> 16));
-	wr_u16(w, (uint16_t)v);
-}
-
 static inline void wr_bytes(struct wr *w, const void *src, size_t n)
 {
 	uint8_t *p = wr_take(w, n);

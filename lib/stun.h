@@ -189,7 +189,6 @@ static inline bool stun_looks_like(const uint8_t *p)
 
 /* Parses one datagram of len bytes. On an error *m is undefined. FINGERPRINT is verified. */
 enum stun_err stun_parse(struct stun_msg *m, const void *p, size_t len);
-const char *stun_err_name(enum stun_err e);
 
 /*
  * Decodes an address value. XOR forms need m's transaction id. Returns the family
@@ -227,7 +226,6 @@ void stun_begin_reply(struct stun_builder *b, void *buf, size_t cap, const struc
 		      enum stun_class cls);
 void stun_put(struct stun_builder *b, uint16_t type, const void *val, size_t len);
 void stun_put_u32(struct stun_builder *b, uint16_t type, uint32_t val);
-void stun_put_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a);
 void stun_put_xor_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a);
 /* ERROR-CODE (or ADDRESS-ERROR-CODE when family is not 0) with the standard's reason phrase. */
 void stun_put_error(struct stun_builder *b, int code);

@@ -61,37 +61,23 @@ void stun_put_u32(struct stun_builder *b, uint16_t type, uint32_t val)
 	stun_put(b, type, wire.b, sizeof(wire));
 }
 
-/* The address goes out XORed with the 16 bytes of mask, its port with the first two of them. */
-static void put_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a,
-		     const uint8_t mask[16])
+void stun_put_xor_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a)
 {
 	bool v4 = ip_is_v4(&a->ip);
-	const uint8_t *ip = v4 ? a->ip.b + 12 : a->ip.b;
+	const uint8_t *ip = v4 ? a->ip.b + 12 : a->ip.b, *mask;
 	size_t n = v4 ? 4 : 16;
 	uint8_t *p = attr_begin(b, type, 4 + n);
 
 	if (!p)
 		return;
+	/* Magic cookie and transaction id stand side by side in the header (RFC 8489 14.2). */
+	mask = b->w.start + offsetof(struct stun_hdr, magic);
 	p[0] = 0;
 	p[1] = v4 ? STUN_FAMILY_IPV4 : STUN_FAMILY_IPV6;
 	for (size_t i = 0; i < 2; i++)
 		p[2 + i] = a->port.b[i] ^ mask[i];
 	for (size_t i = 0; i < n; i++)
 		p[4 + i] = ip[i] ^ mask[i];
-}
-
-void stun_put_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a)
-{
-	static const uint8_t none[16];
-
-	put_addr(b, type, a, none);
-}
-
-void stun_put_xor_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a)
-{
-	/* Magic cookie and transaction id stand side by side in the header (RFC 8489 14.2). */
-	if (!b->w.failed)
-		put_addr(b, type, a, b->w.start + offsetof(struct stun_hdr, magic));
 }
 
 /* family 0: ERROR-CODE, whose first two bytes are reserved. */

@@ -172,21 +172,6 @@ enum stun_err stun_parse(struct stun_msg *m, const void *p, size_t len)
 	return STUN_OK;
 }
 
-const char *stun_err_name(enum stun_err e)
-{
-	static const char *const name[] = {
-		[STUN_OK] = "ok",
-		[STUN_ERR_SHORT] = "shorter than its length says",
-		[STUN_ERR_TRAILING] = "longer than its length says",
-		[STUN_ERR_COOKIE] = "no magic cookie",
-		[STUN_ERR_LENGTH] = "impossible length",
-		[STUN_ERR_ATTR] = "attribute runs past the end",
-		[STUN_ERR_FINGERPRINT] = "wrong fingerprint",
-	};
-
-	return (size_t)e < sizeof(name) / sizeof(name[0]) ? name[e] : "unknown error";
-}
-
 /* ---- values ---- */
 
 /* tid NULL: not XORed. */

@@ -30,7 +30,6 @@ static void every_port_of_the_share_once(void **state)
 
 	(void)state;
 	memset(seen, 0, sizeof(seen));
-	assert_int_equal(ports_total(p, 0), 100);
 	for (uint32_t w = 0; w < 2; w++) {
 		while ((port = ports_take(p, 0, w, PORTS_ANY, 0)) != 0) {
 			assert_in_range(port, 50001, 50100);
@@ -142,22 +141,6 @@ static void relays_of_a_family_share_the_load(void **state)
 	ports_free(p);
 }
 
-static void a_listener_keeps_its_port(void **state)
-{
-	struct ports *p;
-
-	(void)state;
-	env_config(&conf, "/nowhere");
-	conf.n_relay = 1;
-	conf.relay[0].port_min = 50000;
-	conf.relay[0].port_max = 50001;
-	conf.listener[conf.n_listener++].addr = addr("192.0.2.11", 50000);
-	p = ports_create(&conf, &rnd);
-	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 0), 50001);
-	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 0), 0);
-	ports_free(p);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,7 +151,6 @@ int main(void)
 		cmocka_unit_test(claims_exclude),
 		cmocka_unit_test(ports_are_scattered),
 		cmocka_unit_test(relays_of_a_family_share_the_load),
-		cmocka_unit_test(a_listener_keeps_its_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
