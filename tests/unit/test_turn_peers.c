@@ -63,16 +63,28 @@ static void slot_is_reused_under_another_generation(void **state)
 	assert_int_not_equal(env_alloc(e, 1000)->sid.gen, first.gen);
 }
 
+/* Ports in use on a relay when those at rest are free again, which drawing another one does. */
+static uint32_t ports_left(struct env *e, const struct ctl_relay *r)
+{
+	uint32_t worker = relay_port_worker(be16_get(r->port), e->conf.dataplane.n_workers);
+	uint32_t rested = server_now(&e->s) + PORTS_REST_S;
+
+	assert_int_not_equal(ports_take(e->s.ports, r->relay, worker, PORTS_ANY, rested), 0);
+	return ports_used(e->s.ports, r->relay) - 1;
+}
+
 static void one_family_of_two_is_deleted(void **state)
 {
 	struct env *e = *state;
 	struct answer ans;
+	struct ctl_relay relay[2];
 	struct ask a;
 
 	ask_begin(&a, STUN_ALLOCATE, 1000);
 	ask_transport(&a);
 	ask_family(&a, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, STUN_FAMILY_IPV6);
 	ask_expect(e, &a, &ans, 0);
+	memcpy(relay, env_alloc(e, 1000)->relay, sizeof(relay));
 	ask_begin(&a, STUN_CREATE_PERMISSION, 1000);
 	ask_peer(&a, "203.0.113.1", 1);
 	ask_peer(&a, "2001:db8::1", 1);
@@ -92,6 +104,9 @@ static void one_family_of_two_is_deleted(void **state)
 	ask_begin(&a, STUN_CREATE_PERMISSION, 1000);
 	ask_peer(&a, "203.0.113.1", 1);
 	ask_expect(e, &a, &ans, 443);
+	/* its port is given back (and rests), the other family's is not */
+	assert_int_equal(ports_left(e, &relay[RELAY_V4]), 0);
+	assert_int_equal(ports_left(e, &relay[RELAY_V6]), 1);
 }
 
 /* ---- CreatePermission, RFC 8656 10.2 ---- */
@@ -150,7 +165,7 @@ static void permission_limit_508(void **state)
 	ask_begin(&a, STUN_CREATE_PERMISSION, 1000);
 	ask_peer(&a, "203.0.113.9", 1);
 	ask_expect(e, &a, &ans, 508);
-	env_advance(e, 301000); /* what is over makes room */
+	e->now_ms += 301000; /* what is over makes room, also before a timer has seen to it */
 	ask_begin(&a, STUN_CREATE_PERMISSION, 1000);
 	ask_peer(&a, "203.0.113.9", 1);
 	ask_expect(e, &a, &ans, 0);
