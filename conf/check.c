@@ -25,18 +25,32 @@ static bool check_cpus(struct config_reader *r)
 	return true;
 }
 
+/*
+ * What others can make a worker hold, which is fragments and packets for neighbours that do not
+ * answer, must leave it buffers to fill the descriptors with.
+ */
+static bool check_mbufs(struct config_reader *r)
+{
+	const struct config_dataplane *d = &r->c->dataplane;
+	uint32_t frags = d->fragments * CONFIG_FRAGMENTS_EACH, descs = 0;
+
+	for (unsigned i = 0; i < r->c->n_port; i++)
+		descs += r->c->port[i].rx_desc + r->c->port[i].tx_desc;
+	if (d->mbufs > descs + frags + CONFIG_WAITING_MAX)
+		return true;
+	return config_fail_at(r, &d->mbufs,
+			      "%u are too few: %u descriptors, %u fragments (%u a packet), and %u "
+			      "packets that wait for neighbours",
+			      d->mbufs, descs, frags, CONFIG_FRAGMENTS_EACH, CONFIG_WAITING_MAX);
+}
+
 static bool check_sizes(struct config_reader *r)
 {
 	const struct config *c = r->c;
 	uint64_t sessions = (uint64_t)c->dataplane.n_workers * c->dataplane.sessions;
-	uint64_t descs = 0;
 
-	for (unsigned i = 0; i < c->n_port; i++)
-		descs += c->port[i].rx_desc + c->port[i].tx_desc;
-	if (c->dataplane.mbufs <= descs)
-		return config_fail_at(r, &c->dataplane.mbufs,
-				      "%u is too few: the ports' descriptors alone take %ju",
-				      c->dataplane.mbufs, (uintmax_t)descs);
+	if (!check_mbufs(r))
+		return false;
 	if (c->turn.allocations_max > sessions)
 		return config_fail_at(
 		    r, &c->turn.allocations_max, "%u is more than the %ju sessions of %u worker%s",

@@ -17,7 +17,9 @@ enum {
 	CONFIG_ROUTES_MAX = 64,	  /* routes of one port, gateways included */
 	CONFIG_PREFIXES_MAX = 64, /* entries of allow and deny */
 	CONFIG_SECRETS_MAX = 8,
-	CONFIG_PATH_MAX = 108, /* fits sun_path */
+	CONFIG_FRAGMENTS_EACH = 8, /* of one packet in reassembly, at most */
+	CONFIG_WAITING_MAX = 2048, /* packets that wait for neighbours, all of a worker's */
+	CONFIG_PATH_MAX = 108,	   /* fits sun_path */
 	CONFIG_STR_MAX = 256,
 };
 

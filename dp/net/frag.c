@@ -14,6 +14,8 @@ enum {
 	FRAG_HEAD = 0x46726167, /* in hash.usr of a fragment's first segment */
 	IPV6_WALK_MAX = 8,	/* headers before a fragment header */
 };
+static_assert(RTE_LIBRTE_IP_FRAG_MAX_FRAG <= CONFIG_FRAGMENTS_EACH,
+	      "the configuration sees to it that fragments leave packet buffers");
 
 struct fragments {
 	struct rte_ip_frag_tbl *table;

@@ -12,7 +12,6 @@ enum {
 	EVICT_SCAN = 64, /* entries looked at for one that can go */
 	RETRY_DUE_MS =
 	    NEIGH_RETRY_MS - NEIGH_TICK_MS, /* a look comes once a second, give or take */
-	HELD_MAX = 2048,		    /* packets that wait, over all neighbours */
 	FREE_NONE = 0xffff,
 };
 
@@ -112,12 +111,12 @@ static void wait_add(struct worker *w, struct neigh *n, struct rte_mbuf *m)
 
 	struct rte_mbuf **q = &t->wait[(size_t)neigh_index(t, n) * t->wait_max];
 
-	if (n->n_wait == 0 && (t->wait_max == 0 || t->held >= HELD_MAX)) {
+	if (n->n_wait == 0 && (t->wait_max == 0 || t->held >= CONFIG_WAITING_MAX)) {
 		pkt_drop(w, m, DROP_NEIGH_QUEUE);
 		return;
 	}
 	/* The oldest makes room for the newest (RFC 4861 7.2.2). */
-	if (n->n_wait >= t->wait_max || t->held >= HELD_MAX) {
+	if (n->n_wait >= t->wait_max || t->held >= CONFIG_WAITING_MAX) {
 		pkt_drop(w, q[0], DROP_NEIGH_QUEUE);
 		t->held--;
 		memmove(q, q + 1, --n->n_wait * sizeof(*q));

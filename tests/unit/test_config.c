@@ -163,10 +163,15 @@ static const struct {
 	  ":21: relays[1].address: 10.2.0.1 is the relay in line 19 already" },
 	{ "address: 10.2.0.1\n    port-min: 50000", "address: 10.1.0.1\n    port-min: 3000",
 	  ":19: relays[0].address: port 3478 of 10.1.0.1 is the listener in line 15" },
-	{ "workers:", "mbufs: 8192\n  workers:",
-	  NULL }, /* two ports of 1024 + 1024: 4096 descriptors */
-	{ "workers:", "mbufs: 4096\n  workers:",
-	  ":2: dataplane.mbufs: 4096 is too few: the ports' descriptors alone take 4096" },
+	/* two ports of 1024 + 1024 descriptors, 8 * 512 fragments, 2048 packets that wait */
+	{ "workers:", "mbufs: 10241\n  workers:", NULL },
+	{ "workers:", "mbufs: 10240\n  workers:",
+	  ":2: dataplane.mbufs: 10240 are too few: 4096 descriptors, 4096 fragments (8 a packet), "
+	  "and 2048 packets that wait for neighbours" },
+	{ "workers:", "fragments: 1279\n  workers:", NULL },
+	{ "workers:", "fragments: 1280\n  workers:",
+	  ":2: dataplane.mbufs: 16384 are too few: 4096 descriptors, 10240 fragments (8 a packet), "
+	  "and 2048 packets that wait for neighbours" },
 	{ "realm:", "allocations-max: 32769\n  realm:",
 	  ":22: turn.allocations-max: 32769 is more than the 32768 sessions of 2 workers" },
 	{ "realm:", "lifetime-default: 3601\n  realm:",
