@@ -215,8 +215,18 @@ static bool check_relay(struct config_reader *r, const struct config_relay *a)
 	return true;
 }
 
+/* Lines of what only opening a port can tell to be wrong. */
+static void note_lines(struct config_reader *r)
+{
+	for (struct config_port *p = r->c->port; p < r->c->port + r->c->n_port; p++) {
+		p->device_line = config_line(r, p->device);
+		p->mtu_line = config_line(r, &p->mtu);
+	}
+}
+
 bool config_check(struct config_reader *r)
 {
+	note_lines(r);
 	/* Ports first: the rest refers to their addresses. */
 	if (!check_cpus(r) || !check_ports(r) || !check_listeners(r))
 		return false;

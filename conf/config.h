@@ -58,7 +58,8 @@ struct config_port {
 	char name[CTL_NAME_MAX];
 	char device[CONFIG_STR_MAX]; /* PCI address, or a DPDK vdev with its arguments */
 	uint16_t mtu;
-	uint16_t vlan; /* 0: untagged */
+	uint32_t device_line, mtu_line; /* where the file says so */
+	uint16_t vlan;			/* 0: untagged */
 	uint16_t rx_desc, tx_desc;
 	struct ip_prefix addr[CONFIG_ADDRS_MAX]; /* own address and its on-link subnet */
 	uint16_t n_addr;

@@ -6,6 +6,7 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_flow.h>
+#include <rte_log.h>
 #include <stdio.h>
 
 enum { XDP_HEADROOM = 256 }; /* XDP_PACKET_HEADROOM of linux/bpf.h */
@@ -27,25 +28,38 @@ static bool port_fail(const struct dplane *dp, uint16_t idx, const char *key, co
 {
 	const struct config_port *c = &dp->conf->port[idx];
 	const char *why = r == -1 ? "its driver says why, above" : strerror(-r);
+	uint32_t line = strcmp(key, "mtu") == 0 ? c->mtu_line : c->device_line;
 
-	snprintf(err, errlen, "%s: ports[%u].%s (%s, %s): %s%s%s", dp->conf->file, idx, key,
-		 c->name, c->device, what, r ? ": " : "", r ? why : "");
+	snprintf(err, errlen, "%s:%u: ports[%u].%s (%s, %s): %s%s%s", dp->conf->file, line, idx,
+		 key, c->name, c->device, what, r ? ": " : "", r ? why : "");
 	return false;
+}
+
+/* The driver of a virtual device says what it lacks; EAL would only add that it failed. */
+static int device_probe(const char *device)
+{
+	char devargs[CONFIG_STR_MAX + 8];
+	bool pci = port_is_pci(device);
+	int r, level = rte_log_get_level(RTE_LOGTYPE_EAL);
+
+	snprintf(devargs, sizeof(devargs), "%s%s", pci ? "" : "vdev:", device);
+	if (!pci)
+		rte_log_set_level(RTE_LOGTYPE_EAL, RTE_LOG_CRIT);
+	r = rte_dev_probe(devargs);
+	rte_log_set_level(RTE_LOGTYPE_EAL, (uint32_t)level);
+	return r;
 }
 
 static bool port_probe(struct dplane *dp, uint16_t idx, uint16_t *id, char *err, size_t errlen)
 {
 	const struct config_port *c = &dp->conf->port[idx];
-	char devargs[CONFIG_STR_MAX + 8];
 	uint16_t first = RTE_MAX_ETHPORTS, i;
 	bool before[RTE_MAX_ETHPORTS] = { false };
 	int r;
 
 	RTE_ETH_FOREACH_DEV (i)
 		before[i] = true;
-	snprintf(devargs, sizeof(devargs), "%s%s",
-		 port_is_pci(c->device) ? "" : "vdev:", c->device);
-	r = rte_dev_probe(devargs);
+	r = device_probe(c->device);
 	if (r == -EFAULT)
 		return port_fail(dp, idx, "device", "no driver of DPDK has such a name", 0, err,
 				 errlen);

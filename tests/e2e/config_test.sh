@@ -30,7 +30,7 @@ for program in "fairlead-cp --check-config" "fairlead-cp --config" "fairlead-dp 
 	refused "10.1.0.1 is used already, in line" 's|\[10.2.0.1/24|[10.1.0.1/24|' "$@"
 	refused "no such key" 's/^  realm:/  raelm:/' "$@"
 done
-refused "nosuch" 's/iface=access/iface=nosuch/' "$BUILD/fairlead-dp" --config
+refused ":$(line '^    device:'): ports[0].device (access, net_af_xdp0,iface=nosuch): " 's/iface=access/iface=nosuch/' "$BUILD/fairlead-dp" --config
 
 assert_eq "fairlead-dp" "$(dp_pid)" "$dp"
 assert_eq "fairlead-cp" "$(cp_pid)" "$cp"

@@ -213,6 +213,8 @@ static void test_values(void **state)
 	assert_int_equal(c->n_port, 2);
 	assert_string_equal(c->port[0].name, "access");
 	assert_string_equal(c->port[1].device, "net_null1");
+	assert_int_equal(c->port[0].device_line, 5);
+	assert_int_equal(c->port[0].mtu_line, 6);
 	assert_int_equal(c->port[0].n_addr, 2);
 	assert_string_equal(ip_prefix_format(&c->port[0].addr[1], text, sizeof(text)),
 			    "fd00:1::1/64");
