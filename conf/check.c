@@ -36,12 +36,13 @@ static bool check_mbufs(struct config_reader *r)
 
 	for (unsigned i = 0; i < r->c->n_port; i++)
 		descs += r->c->port[i].rx_desc + r->c->port[i].tx_desc;
-	if (d->mbufs > descs + frags + CONFIG_WAITING_MAX)
+	if (d->mbufs > (uint64_t)descs + frags + r->c->tcp.buffers + CONFIG_WAITING_MAX)
 		return true;
 	return config_fail_at(r, &d->mbufs,
-			      "%u are too few: %u descriptors, %u fragments (%u a packet), and %u "
-			      "packets that wait for neighbours",
-			      d->mbufs, descs, frags, CONFIG_FRAGMENTS_EACH, CONFIG_WAITING_MAX);
+			      "%u are too few: %u descriptors, %u fragments (%u a packet), %u of "
+			      "TCP, and %u packets that wait for neighbours",
+			      d->mbufs, descs, frags, CONFIG_FRAGMENTS_EACH, r->c->tcp.buffers,
+			      CONFIG_WAITING_MAX);
 }
 
 static bool check_sizes(struct config_reader *r)
@@ -167,14 +168,15 @@ static bool check_listeners(struct config_reader *r)
 		ip_format(&l->addr.ip, text, sizeof(text));
 		if (own_addr(c, &l->addr.ip) == NULL)
 			return config_fail_at(r, &l->addr.ip, "%s is the address of no port", text);
-		if (l->transport != TRANSPORT_UDP)
+		if (l->transport == TRANSPORT_TLS)
 			return config_fail_at(
 			    r, &l->transport,
-			    "transport %s is not served by this version, only udp",
+			    "transport %s is not served by this version, only udp and tcp",
 			    names[l->transport]);
 		sock_addr_format(&l->addr, text, sizeof(text));
 		for (const struct config_listener *q = c->listener; q < l; q++) {
-			if (sock_addr_eq(&l->addr, &q->addr))
+			if (sock_addr_eq(&l->addr, &q->addr) &&
+			    (l->transport == TRANSPORT_UDP) == (q->transport == TRANSPORT_UDP))
 				return config_fail_at(r, &l->addr.ip,
 						      "%s is the listener in line %u already", text,
 						      config_line(r, &q->addr.ip));

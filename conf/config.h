@@ -49,6 +49,34 @@ struct config_dataplane {
 	char socket[CONFIG_PATH_MAX];
 };
 
+enum config_congestion { CONGESTION_CUBIC, CONGESTION_RENO };
+enum config_cookies { COOKIES_AUTO, COOKIES_ALWAYS, COOKIES_NEVER };
+
+/* The TCP stack of each worker. */
+struct config_tcp {
+	uint32_t connections;	  /* per worker */
+	uint32_t half_open;	  /* per worker: in SYN-RECEIVED; SYN cookies beyond that */
+	uint32_t time_wait;	  /* per worker: entries */
+	uint32_t time_wait_ms;	  /* 2 MSL */
+	uint32_t buffers;	  /* per worker: packet buffers all connections may hold */
+	uint32_t send_buffer;	  /* bytes a connection */
+	uint32_t receive_buffer;  /* bytes a connection */
+	uint32_t reorder_buffer;  /* bytes a connection: out of order */
+	uint32_t media_queue;	  /* bytes a connection: datagrams for a slow client */
+	uint32_t media_age_ms;	  /* and how long one may wait */
+	uint32_t handshake_ms;	  /* SYN-RECEIVED at most */
+	uint32_t connect_timeout; /* seconds; RFC 6062 4.3 */
+	uint32_t bind_timeout;	  /* seconds; RFC 6062 4.3, 4.4 */
+	uint32_t idle_timeout;	  /* seconds: a client without allocation */
+	uint32_t frame_ms;	  /* a message begun is whole after that */
+	uint32_t stall_timeout;	  /* seconds: data unacknowledged, or window closed */
+	uint32_t linger;	  /* seconds: FIN-WAIT-2 at most */
+	uint32_t keepalive;	  /* seconds of silence before a probe; 0: none */
+	enum config_cookies cookies;
+	enum config_congestion congestion;
+	bool ecn;
+};
+
 struct config_route {
 	struct ip_prefix to;
 	struct ip_addr via;
@@ -86,6 +114,7 @@ struct config_turn {
 	uint32_t allocations_per_user;					      /* 0: no limit */
 	uint32_t permissions_per_allocation;
 	uint32_t channels_per_allocation;
+	uint32_t connections_per_allocation; /* of a TCP allocation: connections to peers */
 	bool rfc5766_channels; /* numbers up to CHANNEL_MAX_RFC5766 may be bound */
 };
 
@@ -115,6 +144,7 @@ struct config_control {
 struct config {
 	char file[CONFIG_STR_MAX];
 	struct config_dataplane dataplane;
+	struct config_tcp tcp;
 	struct config_port port[CTL_PORTS_MAX];
 	uint16_t n_port;
 	struct config_listener listener[CTL_LISTENERS_MAX];

@@ -49,7 +49,8 @@ uint64_t config_digest(const struct config *c)
 	fprintf(f, "workers");
 	for (unsigned i = 0; i < d->n_workers; i++)
 		fprintf(f, " %u", d->workers[i]);
-	fprintf(f, "\nsizes %u %u %u\n", d->sessions, d->peers, d->ring_slots);
+	fprintf(f, "\nsizes %u %u %u %u\n", d->sessions, d->peers, d->ring_slots,
+		c->tcp.connections);
 	put_ports(c, f);
 	put_transport(c, f);
 	fclose(f);

@@ -14,6 +14,8 @@
 
 static const char *const names_hugepages[] = { "auto", "yes", "no", NULL };
 static const char *const names_idle[] = { "sleep", "poll", NULL };
+static const char *const names_cookies[] = { "auto", "always", "never", NULL };
+static const char *const names_congestion[] = { "cubic", "reno", NULL };
 static const char *const names_transport[] = { "udp", "tcp", "tls", NULL };
 
 /* clang-format off */
@@ -37,8 +39,8 @@ static const struct schema_key keys_dataplane[] = {
 	  .min = 1, .max = 10000, .def = "100", .unit = "microseconds",
 	  .help = "longest nap, which the first packet after a silence may have to wait" },
 	{ "mbufs", SCHEMA_UINT, FIELD(config_dataplane, mbufs),
-	  .min = 1024, .max = 1 << 24, .def = "16384", .unit = "packets a worker",
-	  .help = "packet buffers; more than all descriptors, 8 for each of fragments, and 2048" },
+	  .min = 1024, .max = 1 << 24, .def = "32768", .unit = "packets a worker",
+	  .help = "packet buffers; more than all descriptors, tcp.buffers, 8 a fragment, and 2048" },
 	{ "sessions", SCHEMA_UINT, FIELD(config_dataplane, sessions),
 	  .min = 1, .max = 1 << 24, .def = "16384", .unit = "sessions a worker",
 	  .help = "one allocation takes one session" },
@@ -72,6 +74,72 @@ static const struct schema_key keys_dataplane[] = {
 	{ "socket", SCHEMA_STRING, STRING(config_dataplane, socket, 1),
 	  .def = "/run/fairlead/dp.sock",
 	  .help = "Unix socket where fairlead-cp meets fairlead-dp" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_tcp[] = {
+	{ "connections", SCHEMA_UINT, FIELD(config_tcp, connections),
+	  .min = 16, .max = 1 << 24, .def = "16384", .unit = "connections a worker",
+	  .help = "of clients and of peers, open or opening" },
+	{ "half-open", SCHEMA_UINT, FIELD(config_tcp, half_open),
+	  .min = 1, .max = 1 << 24, .def = "1024", .unit = "connections a worker",
+	  .help = "handshakes not finished; beyond that SYN cookies are sent" },
+	{ "syn-cookies", SCHEMA_ENUM, FIELD(config_tcp, cookies),
+	  .names = names_cookies, .def = "auto",
+	  .help = "auto when half-open or connections is used up; never drops SYNs then" },
+	{ "time-wait", SCHEMA_UINT, FIELD(config_tcp, time_wait),
+	  .min = 16, .max = 1 << 24, .def = "16384", .unit = "entries a worker",
+	  .help = "closed connections remembered; the oldest makes room" },
+	{ "time-wait-ms", SCHEMA_UINT, FIELD(config_tcp, time_wait_ms),
+	  .min = 1, .max = 240000, .def = "60000", .unit = "milliseconds",
+	  .help = "how long a closed connection is remembered (2 MSL)" },
+	{ "buffers", SCHEMA_UINT, FIELD(config_tcp, buffers),
+	  .min = 64, .max = 1 << 24, .def = "8192", .unit = "packets a worker",
+	  .help = "packet buffers that all connections may hold; part of dataplane.mbufs" },
+	{ "send-buffer", SCHEMA_UINT, FIELD(config_tcp, send_buffer),
+	  .min = 4096, .max = 1 << 28, .def = "262144", .unit = "bytes a connection",
+	  .help = "sent and not acknowledged, or waiting" },
+	{ "receive-buffer", SCHEMA_UINT, FIELD(config_tcp, receive_buffer),
+	  .min = 4096, .max = 1 << 28, .def = "262144", .unit = "bytes a connection",
+	  .help = "largest window offered" },
+	{ "reorder-buffer", SCHEMA_UINT, FIELD(config_tcp, reorder_buffer),
+	  .min = 0, .max = 1 << 28, .def = "131072", .unit = "bytes a connection",
+	  .help = "what came out of order and waits for the rest" },
+	{ "media-queue", SCHEMA_UINT, FIELD(config_tcp, media_queue),
+	  .min = 2048, .max = 1 << 24, .def = "65536", .unit = "bytes a connection",
+	  .help = "datagrams that wait for a slow client; the oldest is dropped" },
+	{ "media-age-ms", SCHEMA_UINT, FIELD(config_tcp, media_age_ms),
+	  .min = 1, .max = 10000, .def = "200", .unit = "milliseconds",
+	  .help = "older datagrams that wait for a slow client are dropped" },
+	{ "handshake-ms", SCHEMA_UINT, FIELD(config_tcp, handshake_ms),
+	  .min = 100, .max = 120000, .def = "10000", .unit = "milliseconds",
+	  .help = "a handshake not finished by then is forgotten" },
+	{ "connect-timeout", SCHEMA_UINT, FIELD(config_tcp, connect_timeout),
+	  .min = 1, .max = 120, .def = "30", .unit = "seconds",
+	  .help = "of a Connect towards a peer; RFC 6062 section 5.2 says 30 at least" },
+	{ "bind-timeout", SCHEMA_UINT, FIELD(config_tcp, bind_timeout),
+	  .min = 1, .max = 120, .def = "30", .unit = "seconds",
+	  .help = "a peer's connection waits so long for its ConnectionBind (RFC 6062)" },
+	{ "idle-timeout", SCHEMA_UINT, FIELD(config_tcp, idle_timeout),
+	  .min = 1, .max = 86400, .def = "60", .unit = "seconds",
+	  .help = "a client's connection without allocation ends after so long without a request" },
+	{ "frame-ms", SCHEMA_UINT, FIELD(config_tcp, frame_ms),
+	  .min = 100, .max = 600000, .def = "10000", .unit = "milliseconds",
+	  .help = "a message whose first byte came must be whole by then" },
+	{ "stall-timeout", SCHEMA_UINT, FIELD(config_tcp, stall_timeout),
+	  .min = 1, .max = 86400, .def = "60", .unit = "seconds",
+	  .help = "data not acknowledged, or a window closed, for so long ends a connection" },
+	{ "linger", SCHEMA_UINT, FIELD(config_tcp, linger),
+	  .min = 1, .max = 86400, .def = "60", .unit = "seconds",
+	  .help = "how long the other side may take to close after us" },
+	{ "keepalive", SCHEMA_UINT, FIELD(config_tcp, keepalive),
+	  .min = 0, .max = 86400, .def = "120", .unit = "seconds",
+	  .help = "silence before a keep-alive probe; 0: none are sent" },
+	{ "congestion", SCHEMA_ENUM, FIELD(config_tcp, congestion),
+	  .names = names_congestion, .def = "cubic",
+	  .help = "congestion control: RFC 9438, or RFC 5681" },
+	{ "ecn", SCHEMA_BOOL, FIELD(config_tcp, ecn), .def = "true",
+	  .help = "explicit congestion notification (RFC 3168) is negotiated" },
 	{ .name = NULL }
 };
 
@@ -120,7 +188,7 @@ static const struct schema_key keys_listener[] = {
 	  .help = "where clients send" },
 	{ "transport", SCHEMA_ENUM, FIELD(config_listener, transport),
 	  .names = names_transport, .def = "udp",
-	  .help = "this version serves udp" },
+	  .help = "this version serves udp and tcp" },
 	{ .name = NULL }
 };
 
@@ -170,6 +238,9 @@ static const struct schema_key keys_turn[] = {
 	{ "channels-per-allocation", SCHEMA_UINT, FIELD(config_turn, channels_per_allocation),
 	  .min = 0, .max = 4096, .def = "64", .unit = "channels",
 	  .help = "peers one allocation may bind at a time" },
+	{ "connections-per-allocation", SCHEMA_UINT, FIELD(config_turn, connections_per_allocation),
+	  .min = 1, .max = 65535, .def = "16", .unit = "connections",
+	  .help = "connections to peers one TCP allocation may have that are not bound yet" },
 	{ "rfc5766-channels", SCHEMA_BOOL, FIELD(config_turn, rfc5766_channels), .def = "false",
 	  .help = "also bind channel numbers 0x5000 to 0x7fff, as clients older than RFC 8656 pick" },
 	{ .name = NULL }
@@ -224,6 +295,8 @@ static const struct schema_key keys_control[] = {
 const struct schema_key schema_top[] = {
 	{ "dataplane", SCHEMA_MAP, FIELD(config, dataplane), .keys = keys_dataplane,
 	  .help = "fairlead-dp: CPUs, memory and the sizes of its tables" },
+	{ "tcp", SCHEMA_MAP, FIELD(config, tcp), .keys = keys_tcp,
+	  .help = "the TCP stack: its tables, its buffers and its patience" },
 	{ "ports", SCHEMA_MAP, LIST(config, port, n_port, 1, CTL_PORTS_MAX), .keys = keys_port,
 	  .help = "network ports" },
 	{ "listeners", SCHEMA_MAP, LIST(config, listener, n_listener, 1, CTL_LISTENERS_MAX),

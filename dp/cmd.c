@@ -13,6 +13,9 @@ union cmd {
 	struct cmd_perm_set perm_set;
 	struct cmd_chan_set chan_set;
 	struct cmd_send send;
+	struct cmd_connect connect;
+	struct cmd_join join;
+	struct cmd_conn_close conn_close;
 	uint8_t bytes[RING_MSG_SIZE];
 };
 
@@ -76,6 +79,12 @@ static uint16_t cmd_len(const struct ctl_hdr *h)
 		return sizeof(struct cmd_chan_set);
 	case CMD_SEND:
 		return h->len; /* cmd_send() checks it against its payload */
+	case CMD_CONNECT:
+		return sizeof(struct cmd_connect);
+	case CMD_JOIN:
+		return sizeof(struct cmd_join);
+	case CMD_CONN_CLOSE:
+		return sizeof(struct cmd_conn_close);
 	case CMD_SYNC_BEGIN:
 	case CMD_SYNC_END:
 		return sizeof(struct cmd_sync);
@@ -114,6 +123,10 @@ static bool cmd_execute(struct worker *w, const union cmd *c)
 							  .channel = c->chan_set.channel });
 	case CMD_SEND:
 		return cmd_send(w, &c->send);
+	case CMD_CONNECT:
+	case CMD_JOIN:
+	case CMD_CONN_CLOSE:
+		return false;
 	case CMD_SYNC_BEGIN:
 		session_sync_begin(w);
 		return true;

@@ -26,13 +26,15 @@ static void listeners_init(struct dplane *dp)
 	uint16_t i;
 
 	memset(dp->udp_listener, 0xff, sizeof(dp->udp_listener));
+	memset(dp->tcp_listener, 0xff, sizeof(dp->tcp_listener));
 	for (i = 0; i < c->n_listener; i++) {
+		bool udp = c->listener[i].transport == TRANSPORT_UDP;
+		uint16_t *first = udp ? dp->udp_listener : dp->tcp_listener;
+		uint16_t *next = udp ? dp->udp_listener_next : dp->tcp_listener_next;
 		uint16_t port = be16_get(c->listener[i].addr.port);
 
-		if (c->listener[i].transport != TRANSPORT_UDP)
-			continue;
-		dp->udp_listener_next[i] = dp->udp_listener[port];
-		dp->udp_listener[port] = i;
+		next[i] = first[port];
+		first[port] = i;
 	}
 }
 

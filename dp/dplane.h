@@ -39,6 +39,7 @@ struct port {
 	uint16_t l2_len;	       /* 14, or 18 with a tag */
 	bool multi_seg;		       /* takes chained mbufs */
 	bool rx_csum_ip, rx_csum_l4;   /* verifies checksums itself */
+	bool tx_csum_tcp, tx_tso;      /* computes TCP checksums, cuts large segments itself */
 	bool flow_sticky;	       /* packets of one five-tuple always come by the same queue */
 	struct rte_ether_addr mac;
 	struct ip_addr link_local; /* fe80::/64 from the MAC */
@@ -63,10 +64,13 @@ struct dplane {
 	/* UDP listeners by port number: first of a chain, LOCAL_NONE when there is none. */
 	uint16_t udp_listener[65536];
 	uint16_t udp_listener_next[CTL_LISTENERS_MAX];
+	uint16_t tcp_listener[65536]; /* the same for TCP */
+	uint16_t tcp_listener_next[CTL_LISTENERS_MAX];
 
 	uint8_t port_owner[32768]; /* relayed port >> 1 to worker, see relay_port_worker() */
 	uint64_t hash_key[4];	   /* secret of the flow tables */
 	double tsc_per_us;
+	uint64_t us_per_tsc; /* times 2^32 */
 
 	/* Shared region. Base and size as mapped here. */
 	struct region *region;
@@ -111,6 +115,17 @@ static inline uint16_t dplane_listener(const struct dplane *dp, const struct ip_
 
 	while (i != LOCAL_NONE && !ip_eq(&dp->conf->listener[i].addr.ip, ip))
 		i = dp->udp_listener_next[i];
+	return i;
+}
+
+/* Index of the TCP listener at ip:port, or LOCAL_NONE. */
+static inline uint16_t dplane_tcp_listener(const struct dplane *dp, const struct ip_addr *ip,
+					   uint16_t port)
+{
+	uint16_t i = dp->tcp_listener[port];
+
+	while (i != LOCAL_NONE && !ip_eq(&dp->conf->listener[i].addr.ip, ip))
+		i = dp->tcp_listener_next[i];
 	return i;
 }
 

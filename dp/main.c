@@ -167,6 +167,7 @@ static bool workers_create(struct dplane *dp, char *err)
 	uint16_t i;
 
 	dp->tsc_per_us = (double)rte_get_tsc_hz() / 1e6;
+	dp->us_per_tsc = (uint64_t)(4294967296.0 / dp->tsc_per_us);
 	for (i = 0; i < dp->n_workers; i++) {
 		dp->worker[i] = worker_create(dp, i, err, ERR_MAX);
 		if (!dp->worker[i])

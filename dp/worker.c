@@ -140,16 +140,27 @@ void worker_clock(struct worker *w, uint64_t now_us)
 	w->now = (uint32_t)(now_us / 1000000);
 }
 
-/* Reads the clock (vDSO, no system call) when half a millisecond of cycles has passed. */
+/*
+ * Counts cycles from the last look at the clock (vDSO, no system call), which is half a
+ * millisecond ago at most. Never goes back.
+ */
 static void worker_time(struct worker *w)
 {
 	struct timespec t;
+	uint64_t us;
 
 	w->tsc = rte_rdtsc();
-	if (likely(w->tsc < w->tsc_next))
+	if (likely(w->tsc < w->tsc_next)) {
+		us = w->us_base + ((w->tsc - w->tsc_base) * w->dp->us_per_tsc >> 32);
+		if (us > w->now_us)
+			worker_clock(w, us);
 		return;
+	}
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	worker_clock(w, (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+	us = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+	worker_clock(w, RTE_MAX(us, w->now_us));
+	w->tsc_base = w->tsc;
+	w->us_base = us;
 	w->tsc_next = w->tsc + (uint64_t)(w->dp->tsc_per_us * CLOCK_US);
 }
 

@@ -25,6 +25,7 @@ struct peer;
 struct neigh_table;
 struct fragments;
 struct rate_table;
+struct tcp;
 
 /* What a received packet is, once parsed. Addresses are in the 16-byte form. */
 struct pkt {
@@ -66,6 +67,7 @@ struct worker {
 	struct peer *peer;	 /* [peers_max], records beyond each session's first */
 	uint32_t **relay_slot;	 /* [relay][port] to session slot */
 	struct neigh_table *neigh;
+	struct tcp *tcp;
 	struct ctl_counters *counters; /* in the region; this worker is the only writer */
 	struct ctl_port_counters *port_counters;
 	uint32_t sessions_max;
@@ -73,10 +75,11 @@ struct worker {
 	uint16_t id;
 	uint16_t n_ports;
 
-	/* Clock: refreshed once a turn when a millisecond has passed. */
+	/* Clock: by cycles every turn, put right from CLOCK_MONOTONIC now and then. */
 	alignas(64) uint64_t tsc;
-	uint64_t tsc_next; /* when to look at the clock again */
-	uint64_t now_us;   /* CLOCK_MONOTONIC */
+	uint64_t tsc_next;	    /* when to look at the system's clock again */
+	uint64_t tsc_base, us_base; /* when it was looked at, and what it said */
+	uint64_t now_us;	    /* CLOCK_MONOTONIC */
 	uint64_t now_ms;
 	uint32_t now;	/* seconds */
 	uint16_t ip_id; /* next IPv4 identification for packets without DF */

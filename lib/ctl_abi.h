@@ -19,11 +19,12 @@
 #include "addr.h"
 #include "counter.h"
 #include "ring.h"
+#include "tcp_end.h"
 
 #include <stdalign.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 2u
+#define CTL_ABI_VERSION 3u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -65,6 +66,7 @@ struct ctl_welcome {
 struct ctl_counters {
 	alignas(64) _Atomic uint64_t cnt[CNT_MAX];
 	alignas(64) _Atomic uint64_t drop[DROP_MAX];
+	alignas(64) _Atomic uint64_t end[TCP_END_MAX]; /* connections by what ended them */
 };
 
 /* Traffic of one worker on one port. Written by the worker only. */
@@ -97,18 +99,52 @@ struct ctl_port_info {
 	uint64_t tx_errors;
 };
 
+/*
+ * One TCP connection of a worker, for display. Written by the worker only, which goes round its
+ * connections a few at a time: an entry may be seconds old. seq is odd while it is written.
+ */
+struct ctl_conn_info {
+	alignas(64) _Atomic uint32_t seq;
+	uint32_t gen; /* 0: no connection here */
+	struct sock_addr local, remote;
+	uint8_t state; /* enum tcp_state */
+	uint8_t role;  /* enum ctl_conn_role */
+	uint16_t mss;
+	uint32_t srtt_us;
+	uint32_t cwnd;	     /* bytes */
+	uint32_t snd_wnd;    /* the peer's window, bytes */
+	uint32_t rcv_wnd;    /* ours, bytes */
+	uint32_t unacked;    /* bytes sent and not acknowledged */
+	uint32_t send_queue; /* bytes, those included */
+	uint32_t recv_queue; /* bytes not taken yet */
+	uint32_t retransmits;
+	uint32_t session; /* slot, or UINT32_MAX */
+	uint32_t age_s;
+	uint64_t rx_bytes, tx_bytes; /* of the stream */
+};
+
+/* What a connection is for. */
+enum ctl_conn_role {
+	CONN_CLIENT, /* of a TURN client: control connection, or not known yet */
+	CONN_PEER,   /* of a peer of a TCP allocation (RFC 6062), not bound yet */
+	CONN_DATA,   /* one of two that are joined */
+	CONN_OTHER,
+	CONN_ROLES
+};
+
 /* Where a worker's parts are (offsets from the region's start) and their geometry. */
 struct ctl_worker {
 	uint64_t cmd_ring; /* struct ring_shm, written by the control process */
 	uint64_t evt_ring; /* struct ring_shm, written by the worker */
 	uint64_t counters; /* struct ctl_counters */
 	uint64_t ports;	   /* struct ctl_port_counters[n_ports] */
+	uint64_t conns;	   /* struct ctl_conn_info[conns_max] */
 	uint32_t cmd_slots;
 	uint32_t evt_slots;
 	uint32_t cpu;
 	uint32_t sessions_max; /* slots 0 .. sessions_max - 1 */
 	uint32_t peers_max;    /* records beside the one each session holds */
-	uint32_t pad;
+	uint32_t conns_max;    /* TCP connections */
 };
 
 /* Written by the dataplane before it listens; constant from then on. */
@@ -142,7 +178,7 @@ static inline void *region_at(void *base, uint64_t size, uint64_t off, uint64_t 
 /*
  * A client's leg: where a message came from and where a reply goes. listener is the index in the
  * configuration's list, which gives local address, port and transport. conn and conn_gen name a
- * TCP or TLS connection and are 0 for UDP.
+ * TCP or TLS connection of the worker the message came from; conn_gen is 0 for UDP.
  */
 struct ctl_leg {
 	struct sock_addr client;
@@ -166,6 +202,9 @@ enum ctl_cmd_type {
 	CMD_PERM_SET,	/* install or refresh a permission (peer address without port) */
 	CMD_CHAN_SET,	/* bind or refresh a channel, and the permission that comes with it */
 	CMD_SEND,	/* send payload to a leg */
+	CMD_CONNECT,	/* connect from a TCP allocation's relayed address to a peer */
+	CMD_JOIN,	/* join a client's data connection with a peer's connection */
+	CMD_CONN_CLOSE, /* end a connection */
 	CMD_SYNC_BEGIN, /* what is not set again until CMD_SYNC_END goes */
 	CMD_SYNC_END,
 };
@@ -175,6 +214,10 @@ enum ctl_evt_type {
 	EVT_SESSION_REFUSED, /* CMD_SESSION_SET failed: no memory for it, or a bad value */
 	EVT_PEER_REFUSED,    /* CMD_PERM_SET or CMD_CHAN_SET failed */
 	EVT_SYNCED,	     /* CMD_SYNC_END carried out; seq of that command */
+	EVT_CONNECTED,	     /* CMD_CONNECT came through; seq of that command */
+	EVT_CONNECT_FAILED,  /* it did not: why says so */
+	EVT_PEER_ATTEMPT,    /* a permitted peer connected to a TCP allocation's relayed address */
+	EVT_CONN_GONE,	     /* a connection the control process knows of has ended */
 };
 
 struct ctl_hdr {
@@ -190,6 +233,7 @@ enum ctl_session_flags {
 	 * `redirect`. Such a session has no relayed addresses, permissions or channels.
 	 */
 	SESSION_REDIRECT = 1 << 1,
+	SESSION_TCP = 1 << 2, /* relayed transport is TCP (RFC 6062) */
 };
 
 enum { CTL_RELAY_NONE = 0xffff };
@@ -234,11 +278,56 @@ struct cmd_chan_set {
 	uint32_t perm_expiry; /* of the permission */
 };
 
+enum ctl_send_flags {
+	/*
+	 * The reply to a ConnectionBind that succeeded: what follows on this connection is no STUN
+	 * any more, so it is not read until CMD_JOIN. Without it a connection that waits for the
+	 * answer to a ConnectionBind goes on as before.
+	 */
+	SEND_HOLD = 1 << 0,
+};
+
 struct cmd_send {
 	struct ctl_hdr hdr;
 	struct ctl_leg leg;
+	uint16_t flags; /* enum ctl_send_flags */
 	uint16_t payload_len;
 	uint8_t payload[CTL_PAYLOAD_MAX];
+};
+
+/* A TCP connection of the worker the message goes to, or comes from. */
+struct ctl_conn {
+	uint32_t idx;
+	uint32_t gen; /* never 0 */
+};
+
+/*
+ * The session has SESSION_TCP. Answered by EVT_CONNECTED or EVT_CONNECT_FAILED, within
+ * tcp.connect-timeout. Until it is joined, a peer's connection lives for tcp.bind-timeout only,
+ * whether the control process is there or not (RFC 6062 4.3, 4.4: 30 seconds).
+ */
+struct cmd_connect {
+	struct ctl_hdr hdr;
+	struct ctl_sid sid;
+	struct sock_addr peer;
+};
+
+/*
+ * Joins the client's connection (of this worker, held by SEND_HOLD) with a peer's connection of
+ * worker peer_worker, to which it moves if that is another. If the peer's is gone, the client's is
+ * closed. No answer: the bytes tell.
+ */
+struct cmd_join {
+	struct ctl_hdr hdr;
+	struct ctl_conn client;
+	struct ctl_conn peer;
+	uint32_t peer_worker;
+	struct ctl_sid sid; /* of the allocation, on peer_worker: both end with it */
+};
+
+struct cmd_conn_close {
+	struct ctl_hdr hdr;
+	struct ctl_conn conn;
 };
 
 struct cmd_sync {
@@ -260,6 +349,27 @@ struct evt_result {
 	struct ctl_sid sid;
 	struct sock_addr peer; /* port 0: a permission */
 	uint16_t channel;      /* 0: a permission */
+};
+
+/* EVT_CONNECTED, EVT_CONNECT_FAILED, EVT_PEER_ATTEMPT. */
+struct evt_peer_conn {
+	struct ctl_hdr hdr;
+	struct ctl_sid sid;
+	struct ctl_conn conn; /* of the worker the event comes from; 0 with EVT_CONNECT_FAILED */
+	struct sock_addr peer;
+	uint16_t why; /* enum tcp_end, with EVT_CONNECT_FAILED; TCP_END_EXISTS: code 446 */
+};
+
+/*
+ * A client's connection that had a session (sid; its session is gone with it), or a peer's that
+ * was not joined yet (sid of its allocation).
+ */
+struct evt_conn_gone {
+	struct ctl_hdr hdr;
+	struct ctl_sid sid;
+	struct ctl_conn conn;
+	uint16_t role; /* enum ctl_conn_role */
+	uint16_t why;  /* enum tcp_end */
 };
 
 _Static_assert(sizeof(struct ctl_leg) == 28, "layout of the boundary");

@@ -42,7 +42,9 @@ struct session {
 	uint32_t peers;	   /* pool records, SLOT_NONE if there are none */
 	uint32_t epoch;	   /* of the last replay that named it */
 	uint16_t redirect; /* worker that has the client's session, if flags say so */
-	uint8_t pad[10];
+	uint8_t pad[2];
+	uint32_t conn;	     /* the client's TCP connection on this worker; with conn_gen != 0 */
+	uint32_t peer_conns; /* with SESSION_TCP: first of its peers' connections, or SLOT_NONE */
 	/* Second line: the first permission or channel. */
 	struct peer first;
 	uint8_t pad2[24];

@@ -149,10 +149,10 @@ static const struct {
 	  ":15: listeners[0].address: 10.1.0.2 is the address of no port" },
 	{ "fd00:1::1\n    port: 3479", "10.1.0.1",
 	  ":16: listeners[1].address: 10.1.0.1:3478 is the listener in line 15 already" },
-	{ "port: 3479", "transport: tcp",
-	  ":17: listeners[1].transport: transport tcp is not served by this version, only udp" },
+	{ "port: 3479", "transport: tcp", NULL },
 	{ "port: 3479", "transport: tls",
-	  ":17: listeners[1].transport: transport tls is not served by this version, only udp" },
+	  ":17: listeners[1].transport: transport tls is not served by this version, only udp "
+	  "and tcp" },
 	{ "address: 10.2.0.1", "address: 10.2.0.2",
 	  ":19: relays[0].address: 10.2.0.2 is the address of no port" },
 	{ "port-min: 50000", "port-min: 50000\n    port-max: 49999",
@@ -163,15 +163,16 @@ static const struct {
 	  ":21: relays[1].address: 10.2.0.1 is the relay in line 19 already" },
 	{ "address: 10.2.0.1\n    port-min: 50000", "address: 10.1.0.1\n    port-min: 3000",
 	  ":19: relays[0].address: port 3478 of 10.1.0.1 is the listener in line 15" },
-	/* two ports of 1024 + 1024 descriptors, 8 * 512 fragments, 2048 packets that wait */
-	{ "workers:", "mbufs: 10241\n  workers:", NULL },
-	{ "workers:", "mbufs: 10240\n  workers:",
-	  ":2: dataplane.mbufs: 10240 are too few: 4096 descriptors, 4096 fragments (8 a packet), "
-	  "and 2048 packets that wait for neighbours" },
-	{ "workers:", "fragments: 1279\n  workers:", NULL },
-	{ "workers:", "fragments: 1280\n  workers:",
-	  ":2: dataplane.mbufs: 16384 are too few: 4096 descriptors, 10240 fragments (8 a packet), "
-	  "and 2048 packets that wait for neighbours" },
+	/* two ports of 1024 + 1024 descriptors, 8 * 512 fragments, 8192 of TCP, 2048 packets that
+	   wait */
+	{ "workers:", "mbufs: 18433\n  workers:", NULL },
+	{ "workers:", "mbufs: 18432\n  workers:",
+	  ":2: dataplane.mbufs: 18432 are too few: 4096 descriptors, 4096 fragments (8 a packet), "
+	  "8192 of TCP, and 2048 packets that wait for neighbours" },
+	{ "workers:", "fragments: 2303\n  workers:", NULL },
+	{ "workers:", "fragments: 2304\n  workers:",
+	  ":2: dataplane.mbufs: 32768 are too few: 4096 descriptors, 18432 fragments (8 a packet), "
+	  "8192 of TCP, and 2048 packets that wait for neighbours" },
 	{ "realm:", "allocations-max: 32769\n  realm:",
 	  ":22: turn.allocations-max: 32769 is more than the 32768 sessions of 2 workers" },
 	{ "realm:", "lifetime-default: 3601\n  realm:",

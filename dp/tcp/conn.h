@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TCP_CONN_H
+#define FL_DP_TCP_CONN_H
+
+/*
+ * A connection from the inside, and the stack of a worker: for the files of dp/tcp only. Names are
+ * RFC 9293's (3.3.1) where it has one. All in host order; times in microseconds of the worker's
+ * clock cut to 32 bits where they are compared, milliseconds for timers.
+ *
+ *   conn.c     table, life, ports            input.c    segments of open connections (3.10.7)
+ *   listen.c   SYN-RECEIVED, cookies         output.c   what may be sent, and sending it
+ *   reorder.c  out-of-order data, SACK out   recovery.c scoreboard, RACK-TLP, PRR
+ *   timer.c    every timeout                 cubic.c, reno.c  congestion control
+ *   stream.c   the owner's calls             move.c     to another worker
+ *   wire.c     headers and options           timewait.c compact TIME-WAIT
+ */
+#include "seq.h"
+#include "tcp.h"
+#include "wire.h"
+#include "../net/ip.h"
+#include "../../lib/siphash.h"
+#include "../../lib/wheel.h"
+
+enum {
+	TCP_WHEEL_BUDGET = 256,	 /* timers a turn */
+	TCP_TURN_BUDGET = 1024,	 /* dirty connections a turn */
+	TCP_RTO_MIN_MS = 200,	 /* RFC 6298 2.4 says 1 s; as everybody does */
+	TCP_RTO_INIT_MS = 1000,	 /* 2.1 */
+	TCP_RTO_MAX_MS = 60000,	 /* 2.5 */
+	TCP_DELACK_MS = 40,	 /* RFC 9293 3.8.6.3: below 500 */
+	TCP_INITIAL_WINDOW = 10, /* segments, RFC 6928 */
+	TCP_DUPTHRESH = 3,
+	TCP_CHALLENGE_PER_S = 1000, /* of one worker; RFC 5961 7 */
+};
+
+/* Packet buffers in a row, one segment each, linked by next. */
+struct mbuf_queue {
+	struct rte_mbuf *head, *tail;
+	uint32_t bytes;
+	uint32_t n; /* buffers */
+};
+
+/*
+ * A piece of sequence space as it was sent last: one segment, or several of a burst that the port
+ * cuts (TSO). In two lists: by sequence number, and by the time of the last transmission, which is
+ * RACK's order. SYN and FIN have one, too.
+ */
+struct tcp_sent {
+	struct tcp_sent *next, *prev;	 /* by seq */
+	struct tcp_sent *later, *sooner; /* by xmit_us */
+	uint32_t seq, end;
+	uint32_t xmit_us;
+	uint16_t flags; /* enum tcp_sent_flags */
+	uint16_t rexmits;
+	/* Rate samples and limits are not kept: congestion control does not ask for them. */
+	uint64_t pad;
+};
+_Static_assert(sizeof(struct tcp_sent) == 64, "one line");
+
+enum tcp_sent_flags {
+	SENT_SACKED = 1 << 0,
+	SENT_LOST = 1 << 1,   /* and not sent again yet */
+	SENT_REXMIT = 1 << 2, /* was sent more than once */
+	SENT_PROBE = 1 << 3,  /* the last time as a tail loss probe */
+	SENT_SYN = 1 << 4,
+	SENT_FIN = 1 << 5,
+};
+
+enum tcp_timer {
+	TCP_TIMER_REXMIT, /* RTO, or the tail loss probe, or RACK's reordering: c->rexmit_mode */
+	TCP_TIMER_PERSIST,
+	TCP_TIMER_DELACK,
+	TCP_TIMER_LIFE, /* handshake, connect, FIN-WAIT-2, keep-alive: by state */
+	TCP_TIMER_APP,
+	TCP_TIMERS
+};
+
+enum tcp_rexmit_mode { REXMIT_RTO, REXMIT_PROBE, REXMIT_REORDER };
+
+/* Congestion state (RFC 6675, 8985). */
+enum tcp_ca { CA_OPEN, CA_CWR, CA_RECOVERY, CA_LOSS };
+
+enum tcp_conn_flags {
+	CONN_TS = 1 << 0,	     /* timestamps agreed */
+	CONN_SACK = 1 << 1,	     /* SACK agreed */
+	CONN_WSCALE = 1 << 2,	     /* window scale agreed */
+	CONN_ECN = 1 << 3,	     /* ECN agreed */
+	CONN_ECE_OUT = 1 << 4,	     /* echo congestion until CWR comes */
+	CONN_CWR_OUT = 1 << 5,	     /* set CWR on the next new data */
+	CONN_ACK_NOW = 1 << 6,	     /* output sends an ACK, even a bare one */
+	CONN_FIN_QUEUED = 1 << 7,    /* the owner shut this direction down */
+	CONN_FIN_SENT = 1 << 8,	     /* snd_max covers it */
+	CONN_FIN_RCVD = 1 << 9,	     /* rcv_nxt covers it */
+	CONN_FIN_TOLD = 1 << 10,     /* the owner was told */
+	CONN_PAUSED = 1 << 11,	     /* the owner takes nothing */
+	CONN_WANT_ROOM = 1 << 12,    /* a tcp_send() met a full buffer */
+	CONN_CLOSED_APP = 1 << 13,   /* tcp_close(): nobody reads */
+	CONN_DIRTY = 1 << 14,	     /* on the list of tcp_turn() */
+	CONN_DEAD = 1 << 15,	     /* to be freed by tcp_turn() */
+	CONN_READABLE = 1 << 16,     /* tell the owner */
+	CONN_OPENED = 1 << 17,	     /* tell the owner */
+	CONN_ACTIVE = 1 << 18,	     /* opened from here */
+	CONN_ZERO_WND = 1 << 19,     /* our last offer was no room */
+	CONN_ECN_SYN = 1 << 20,	     /* the SYN asked for ECN */
+	CONN_MOVED_IN = 1 << 21,     /* came from c->home, which forwards */
+	CONN_PROBING = 1 << 22,	     /* a tail loss probe is out (RFC 8985 7.2) */
+	CONN_MSS_TRIED = 1 << 23,    /* black hole: the segment size was reduced */
+	CONN_TIMED_OUT = 1 << 24,    /* the app timer fired: tell the owner */
+	CONN_SEGMENT_LAST = 1 << 25, /* the last segment in was data not acknowledged yet */
+};
+
+struct tcp_cc_ops;
+
+struct tcp_conn {
+	/* Line 1: every segment, in. */
+	uint32_t gen; /* of the slot; 0: free */
+	uint32_t flags;
+	uint8_t state; /* enum tcp_state; tcp_set_state() only */
+	uint8_t ca;    /* enum tcp_ca */
+	uint8_t snd_wscale, rcv_wscale;
+	uint16_t mss;	/* bytes of data a segment may carry, options taken off */
+	uint16_t local; /* index in dplane.local */
+	uint32_t rcv_nxt;
+	uint32_t rcv_adv;		    /* right edge of the window offered */
+	uint32_t rcv_acked;		    /* last rcv_nxt sent */
+	uint32_t ts_recent, ts_recent_s;    /* RFC 7323 5.2; when, in seconds */
+	uint32_t snd_una, snd_nxt, snd_max; /* snd_nxt == snd_max: retransmissions do not move it */
+	uint32_t snd_wnd, snd_wl1, snd_wl2;
+	uint32_t dirty_next; /* index of the next on tcp_turn()'s list */
+
+	/* Line 2: out. */
+	alignas(64) struct mbuf_queue snd; /* from snd_una (less SYN) on */
+	uint32_t cwnd, ssthresh;	   /* bytes */
+	uint32_t srtt_us, rttvar_us;	   /* 8 and 4 times, as RFC 6298 is computed in integers */
+	uint32_t rto_ms;
+	uint32_t last_rx_ms, last_tx_ms; /* any segment in; data out */
+	uint32_t nh;			 /* cached next hop */
+	struct mbuf_queue rcv;		 /* in order, not taken */
+
+	/* Reordering and recovery. */
+	struct mbuf_queue ooo; /* ascending, disjoint; hash.usr of each is its sequence number */
+	struct tcp_sack_block sack_recent[TCP_SACK_MAX]; /* RFC 2018 4: latest first */
+	struct tcp_sack_block dsack;		    /* to report, empty when equal (RFC 2883) */
+	struct tcp_sent *sent_first, *sent_last;    /* by seq */
+	struct tcp_sent *sent_oldest, *sent_newest; /* by time of transmission */
+	uint32_t sacked_bytes, lost_bytes, rexmit_bytes; /* of the scoreboard; see pipe */
+	uint32_t high_sacked;				 /* highest end SACKed */
+	uint32_t recovery_point;			 /* RFC 6675 */
+	uint32_t prior_cwnd, prior_ssthresh;		 /* to undo */
+	uint32_t undo_una, undo_rexmits;
+	uint32_t prr_delivered, prr_out, prr_flight;		 /* RFC 6937 */
+	uint32_t rack_xmit_us, rack_end, rack_rtt_us, rack_fack; /* RFC 8985 5.2 */
+	uint32_t min_rtt_us;
+	uint32_t tlp_end, tlp_rexmit; /* RFC 8985 7.1 */
+	uint32_t rtt_seq, delivered;  /* round count for RACK; bytes delivered in all */
+	uint16_t reo_wnd_mult;
+	uint8_t reo_wnd_persist, reordering_seen, dsack_round, rexmit_mode;
+	uint8_t rto_count; /* in a row, without progress */
+	uint8_t keepalive_count;
+	uint8_t syn_count;
+	uint8_t quick_acks; /* at once, at the start of a stream */
+	const struct tcp_cc_ops *cc;
+	uint64_t cc_data[6];
+
+	/* Cold. */
+	alignas(64) const struct tcp_app *app;
+	uint64_t app_data[TCP_APP_DATA / 8];
+	struct ip_addr remote_ip;
+	struct be16 remote_port, local_port;
+	uint32_t due_ms[TCP_TIMERS]; /* low half of now_ms; 0: not set */
+	struct timer timer;	     /* armed for the first of due_ms, or earlier */
+	uint32_t iss, irs;
+	uint32_t ts_offset; /* of our timestamps, RFC 7323 5.4 */
+	uint32_t max_wnd;   /* largest window offered to us */
+	uint32_t stall_ms;  /* since when there was no progress, 0: there is */
+	uint32_t retransmits;
+	uint32_t opened_s;
+	uint32_t rcv_buf;  /* bytes: what the window may grow to */
+	uint16_t peer_mss; /* what the other side announced, or the default */
+	uint16_t pmtu;	   /* IP bytes */
+	uint16_t home;	   /* worker that forwards, with CONN_MOVED_IN */
+	uint8_t why;	   /* enum tcp_end, when dead or closing */
+	uint8_t tos;
+	uint32_t next_free;
+	uint64_t rx_bytes, tx_bytes;
+} __rte_cache_aligned;
+_Static_assert(offsetof(struct tcp_conn, snd) == 64, "what input reads is one line");
+_Static_assert(offsetof(struct tcp_conn, ooo) <= 160, "what output reads is little more");
+
+/* ---- congestion control ---- */
+
+/* One implementation a file. cwnd and ssthresh are theirs; bytes. */
+struct tcp_cc_ops {
+	const char *name;
+	void (*init)(struct worker *w, struct tcp_conn *c);
+	/* acked bytes were newly acknowledged and the window was used; not in recovery. */
+	void (*acked)(struct worker *w, struct tcp_conn *c, uint32_t acked);
+	/* The window to go down to because of loss or ECN: at least 2 segments. */
+	uint32_t (*ssthresh)(struct worker *w, struct tcp_conn *c);
+	/* Retransmission timeout. */
+	void (*timeout)(struct worker *w, struct tcp_conn *c);
+	/* A reduction turned out to be needless: cwnd was put back. NULL: nothing to do. */
+	void (*undo)(struct worker *w, struct tcp_conn *c);
+};
+extern const struct tcp_cc_ops tcp_cubic, tcp_reno;
+
+/* ---- TIME-WAIT ---- */
+
+struct tcp_timewait {
+	struct ip_addr remote_ip;
+	struct be16 remote_port, local_port;
+	uint16_t local;
+	uint16_t flags; /* CONN_TS */
+	uint32_t rcv_nxt, snd_nxt;
+	uint32_t ts_recent, ts_offset;
+	uint32_t rcv_wnd; /* scaled, as in segments */
+	uint32_t due_ms;
+	uint32_t next, prev; /* by age, or free list */
+	uint32_t pad;
+};
+_Static_assert(sizeof(struct tcp_timewait) <= 64, "budget of TIME-WAIT");
+
+/* ---- the stack of a worker ---- */
+
+/* What a table entry leads to: kind in the low bits of the hash's data, index or worker above. */
+enum tcp_entry { ENTRY_CONN, ENTRY_TIMEWAIT, ENTRY_MOVED };
+
+struct tcp {
+	struct tcp_conn *conn;	       /* [connections] */
+	struct rte_hash *table;	       /* struct key24 (remote, local port, local address) */
+	struct rte_mempool *sent_pool; /* struct tcp_sent */
+	tcp_accept_fn *accept;
+	const struct tcp_cc_ops *cc;
+	uint32_t conn_free, conns, half_open;
+	uint32_t dirty_head, dirty_tail; /* SLOT_NONE: empty */
+	uint32_t held;			 /* packet buffers */
+	uint32_t info_at;		 /* next connection shown in the region */
+	struct wheel wheel;		 /* 1 ms */
+	struct tcp_timewait *tw;
+	uint32_t tw_free, tw_oldest, tw_newest, tw_n;
+	struct siphash_key key; /* ISN, cookies, ports, timestamps */
+	uint64_t challenge_ms;	/* second under way */
+	uint32_t challenge_left;
+	uint32_t port_next;
+	struct ctl_conn_info *info; /* in the region */
+};
+
+/* ---- conn.c ---- */
+
+struct tcp_conn *conn_alloc(struct worker *w);
+/* Frees what it holds and the slot; closed() was called. */
+void conn_free(struct worker *w, struct tcp_conn *c);
+struct tcp_conn *conn_lookup(struct worker *w, const struct pkt *p, uint32_t *entry);
+bool conn_insert(struct worker *w, struct tcp_conn *c);
+void tcp_set_state(struct worker *w, struct tcp_conn *c, enum tcp_state s);
+/* tcp_turn() looks at it. */
+void conn_dirty(struct worker *w, struct tcp_conn *c);
+/* It is over: closed(why) and conn_free() follow in tcp_turn(). Sends nothing. */
+void conn_end(struct worker *w, struct tcp_conn *c, enum tcp_end why);
+/* Effective segment size from peer_mss, pmtu and options. */
+void conn_mss_update(struct tcp_conn *c);
+uint32_t conn_tsval(const struct worker *w, const struct tcp_conn *c);
+/* RFC 6528. */
+uint32_t tcp_isn(const struct worker *w, const struct sock_addr *local,
+		 const struct sock_addr *remote);
+
+static inline uint32_t conn_idx(const struct worker *w, const struct tcp_conn *c);
+
+/* ---- queues (queue.c): buffers change hands through these, so that they are counted ---- */
+
+/* Splits a packet into its segments at the end of q. Takes m. */
+void queue_put(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m);
+struct rte_mbuf *queue_take(struct worker *w, struct mbuf_queue *q);
+/* Drops n bytes from the front. */
+void queue_drop(struct worker *w, struct mbuf_queue *q, uint32_t n);
+void queue_clear(struct worker *w, struct mbuf_queue *q, enum drop why);
+/* Copies n bytes from offset off. */
+void queue_copy(const struct mbuf_queue *q, uint32_t off, void *to, uint32_t n);
+
+/* ---- input.c, listen.c, output.c ---- */
+
+/* RFC 9293 3.10.7.2-4: a segment of connection c. Takes p->m, whose data still starts at L2. */
+void conn_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s);
+/* 3.10.7.1, .2: no connection. Takes p->m. */
+void listen_input(struct worker *w, struct pkt *p, struct tcp_seg *s);
+/* Sends what may be sent: retransmissions, data, FIN, ACK. */
+void conn_output(struct worker *w, struct tcp_conn *c);
+/* One segment of flags, no data, at seq; SYN options where flags say so. */
+void conn_send_bare(struct worker *w, struct tcp_conn *c, uint8_t flags, uint32_t seq);
+/* RST in answer to a segment that has no connection (3.10.7.1), rate-limited. */
+void tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg *s);
+/* RFC 5961 7: an ACK, within the budget of all connections. */
+void conn_challenge(struct worker *w, struct tcp_conn *c);
+/* Retransmits s now; false when there was no buffer. */
+bool conn_resend(struct worker *w, struct tcp_conn *c, struct tcp_sent *s);
+/* Window to offer now: bytes from rcv_nxt, silly-window avoidance included (3.8.6.2.2). */
+uint32_t conn_window(const struct worker *w, const struct tcp_conn *c);
+
+/* ---- timer.c ---- */
+
+void conn_timer_set(struct worker *w, struct tcp_conn *c, enum tcp_timer t, uint32_t ms);
+void conn_timer_stop(struct tcp_conn *c, enum tcp_timer t);
+static inline bool conn_timer_on(const struct tcp_conn *c, enum tcp_timer t)
+{
+	return c->due_ms[t] != 0;
+}
+
+/* ---- reorder.c ---- */
+
+/*
+ * Data beyond rcv_nxt, [seq, seq + m's bytes), inside the window: kept in order, overlaps cut
+ * away, so that what came first stays (the bytes of a stream never change). Takes m, which may be
+ * dropped (TCP_OOO_FULL, TCP_DUP). Updates the SACK and DSACK blocks.
+ */
+void reorder_put(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq);
+/* Moves what has become in order to c->rcv; rcv_nxt follows. Returns bytes moved. */
+uint32_t reorder_take(struct worker *w, struct tcp_conn *c);
+/* Gives up everything out of order (memory is short); RFC 2018 8 allows that. */
+void reorder_clear(struct worker *w, struct tcp_conn *c);
+/* Blocks to report, the DSACK first; returns how many, at most max. */
+uint8_t reorder_sack(const struct tcp_conn *c, struct tcp_sack_block *b, uint8_t max);
+/* [start, end) came a second time. */
+void reorder_dup(struct tcp_conn *c, uint32_t start, uint32_t end);
+
+/* ---- recovery.c ---- */
+
+/* What an ACK did, filled by recovery_ack() and used by input. */
+struct tcp_ack {
+	uint32_t acked;	    /* bytes snd_una moved */
+	uint32_t delivered; /* bytes newly acknowledged or SACKed */
+	uint32_t lost;	    /* bytes newly marked lost */
+	bool dsack;	    /* the first block was a DSACK */
+	bool rexmitted;	    /* covers something that was sent twice */
+	int32_t rtt_us;	    /* sample of what was sent once, -1: none */
+};
+
+/*
+ * [seq, end) was sent for the first time, now. NULL when no record can be had: the caller then
+ * sends nothing. flags: SENT_SYN, SENT_FIN.
+ */
+struct tcp_sent *recovery_sent(struct worker *w, struct tcp_conn *c, uint32_t seq, uint32_t end,
+			       uint16_t flags);
+/* s is sent again now. */
+void recovery_resent(struct worker *w, struct tcp_conn *c, struct tcp_sent *s);
+/*
+ * A segment that acknowledges snd_una < s->ack <= snd_max, or repeats snd_una, or has SACK blocks:
+ * updates scoreboard, RACK (RFC 8985 6.2), congestion state and window (RFC 6675, 6937, 5681),
+ * undoes needless reductions. c->snd_una is still the old one; the caller moves it afterwards.
+ * ecn: the segment echoes congestion (RFC 3168).
+ */
+void recovery_ack(struct worker *w, struct tcp_conn *c, const struct tcp_seg *s, bool ecn,
+		  struct tcp_ack *a);
+/* Retransmission timeout (RFC 6298 5.4-5.7, RFC 8985 6.3): everything is lost, window of one. */
+void recovery_timeout(struct worker *w, struct tcp_conn *c);
+/* The reordering timer (RFC 8985 6.2 step 5). Returns bytes marked lost. */
+uint32_t recovery_reorder_timeout(struct worker *w, struct tcp_conn *c);
+/*
+ * The first lost piece to send again that the window has room for (RFC 6675 NextSeg, PRR), or
+ * NULL.
+ */
+struct tcp_sent *recovery_next(struct worker *w, struct tcp_conn *c);
+/* Bytes of new data the congestion window has room for now (cwnd - pipe, PRR, limited transmit). */
+uint32_t recovery_room(const struct worker *w, const struct tcp_conn *c);
+/* Which timer must run and when: RTO, probe or reordering; sets TCP_TIMER_REXMIT, or stops it. */
+void recovery_arm(struct worker *w, struct tcp_conn *c);
+/*
+ * The probe timer fired (RFC 8985 7.3): what to send again, or NULL when new data shall go instead
+ * (the caller calls recovery_probed() after it sent either).
+ */
+struct tcp_sent *recovery_probe(struct worker *w, struct tcp_conn *c);
+void recovery_probed(struct worker *w, struct tcp_conn *c, bool rexmit);
+/* Round-trip time sample (RFC 6298 2). */
+void recovery_rtt(struct tcp_conn *c, uint32_t rtt_us);
+/* The segment size went down: pieces are cut accordingly and what is larger is lost. */
+void recovery_resegment(struct worker *w, struct tcp_conn *c);
+/* Cuts s at seq, s keeping the front; NULL when no record can be had. */
+struct tcp_sent *recovery_split(struct worker *w, struct tcp_conn *c, struct tcp_sent *s,
+				uint32_t seq);
+void recovery_clear(struct worker *w, struct tcp_conn *c);
+
+/* Bytes in flight (RFC 6675 4): sent, neither SACKed nor lost, and those sent again. */
+static inline uint32_t recovery_pipe(const struct tcp_conn *c)
+{
+	return c->snd_max - c->snd_una - c->sacked_bytes - c->lost_bytes;
+}
+
+/* ---- timewait.c ---- */
+
+/* c goes to TIME-WAIT: an entry takes its place in the table, c ends (DONE). */
+void timewait_enter(struct worker *w, struct tcp_conn *c);
+/*
+ * A segment for an entry (RFC 9293 3.10.7.4, RFC 1337, RFC 6191): true when the entry made way for
+ * a new connection, and the segment is listen_input()'s; else p->m is taken.
+ */
+bool timewait_input(struct worker *w, uint32_t entry, struct pkt *p, const struct tcp_seg *s);
+/* Forgets what is over, a few a call. */
+void timewait_tick(struct worker *w);
+
+static inline uint32_t conn_idx(const struct worker *w, const struct tcp_conn *c)
+{
+	return (uint32_t)(c - w->tcp->conn);
+}
+
+static inline bool conn_has_mss_room(const struct tcp_conn *c, uint32_t bytes)
+{
+	return bytes >= c->mss;
+}
+
+/* Now, for records and RTTs. */
+static inline uint32_t tcp_us(const struct worker *w)
+{
+	return (uint32_t)w->now_us;
+}
+
+#endif

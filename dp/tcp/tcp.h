@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TCP_TCP_H
+#define FL_DP_TCP_TCP_H
+
+/*
+ * TCP as the rest of the dataplane sees it. One stack a worker; a connection belongs to one worker
+ * and is touched by no other. A connection is a byte stream in packet buffers: what came is taken
+ * with tcp_recv(), what goes is given with tcp_send(), and bytes are not copied in between.
+ *
+ * Nothing calls back while a segment is being processed. A segment, a timer or a call from above
+ * marks the connection dirty; tcp_turn(), once a turn of the loop, tells the owner of each dirty
+ * connection (struct tcp_app) and then sends what there is to send. So an owner may do anything to
+ * any connection at any time, and what is given in one turn shares segments and ACKs.
+ */
+#include "../worker.h"
+#include "../../lib/tcp_end.h"
+
+struct tcp_conn;
+
+enum { TCP_APP_DATA = 64 }; /* bytes of a connection that are its owner's */
+
+/*
+ * Who owns a connection. Calls come from tcp_turn() only. Any of them may send, receive, close or
+ * abort this connection or others.
+ */
+struct tcp_app {
+	const char *name;
+	enum ctl_conn_role role;
+	/* The handshake is over. */
+	void (*established)(struct worker *w, struct tcp_conn *c);
+	/* There are bytes to take, or the other side's FIN was reached (tcp_recv_fin()). */
+	void (*readable)(struct worker *w, struct tcp_conn *c);
+	/* A tcp_send() that had no room may be tried again. */
+	void (*writable)(struct worker *w, struct tcp_conn *c);
+	/* The timer of tcp_app_timer(). NULL where none is used. */
+	void (*timeout)(struct worker *w, struct tcp_conn *c);
+	/* tcp_move() brought it to this worker. NULL where owners never move theirs. */
+	void (*arrived)(struct worker *w, struct tcp_conn *c);
+	/* The last call: c is gone when it returns. The owner frees what it holds. */
+	void (*closed)(struct worker *w, struct tcp_conn *c, enum tcp_end why);
+};
+
+/* Wants to open a connection: what accept() is asked about. Addresses as the segment has them. */
+struct tcp_request {
+	struct sock_addr local, remote;
+	uint16_t in_port; /* index of the port */
+	/* Answer: the owner's bytes of the new connection. */
+	uint8_t data[TCP_APP_DATA];
+};
+
+/*
+ * Whether there is a listener for r: its owner, or NULL. Called for every SYN and for every SYN
+ * cookie that comes back; must not store anything. turn/leg.c has the dataplane's, which
+ * worker_create() sets; tests set their own.
+ */
+typedef const struct tcp_app *tcp_accept_fn(struct worker *w, struct tcp_request *r);
+
+/* ---- life ---- */
+
+/* Part of worker_create(), worker_free(). On failure one sentence in err. */
+bool tcp_create(struct worker *w, char *err, size_t errlen);
+void tcp_destroy(struct worker *w);
+
+/* A segment for us: p parsed down to IP, p->l4_len bytes of TCP. Takes p->m. */
+void tcp_input(struct worker *w, struct pkt *p);
+/* Timers, owners, output; once a turn, before tx_flush(). Returns the work done. */
+uint32_t tcp_turn(struct worker *w);
+/* Gauges and a few entries of the region's connection table; every NEIGH_TICK_MS. */
+void tcp_tick(struct worker *w);
+/* Packet buffers held by connections. */
+uint32_t tcp_held(const struct worker *w);
+
+/*
+ * Which worker a segment to one of our addresses belongs to, from its addresses alone: its
+ * connection, where this worker has it or knows where it moved to; else this worker. *mine tells
+ * whether a connection was found here.
+ */
+uint16_t tcp_owner(struct worker *w, const struct pkt *p, bool *mine);
+
+/* An ICMP error quotes a segment of ours (RFC 5927). mtu: 0, or the next hop's. */
+void tcp_icmp(struct worker *w, const struct icmp_report *r, uint32_t seq);
+
+/* ---- connections ---- */
+
+/*
+ * Opens a connection (RFC 9293 3.5, 3.10.1). src.port 0 picks a port whose replies come to this
+ * worker (RFC 6056). NULL with the reason in *why: EXISTS, NO_BUFFER, UNREACHABLE. data, or NULL
+ * for zeros, becomes the owner's bytes. Success is told by established(), failure by closed().
+ */
+struct tcp_conn *tcp_connect(struct worker *w, const struct sock_addr *src,
+			     const struct sock_addr *dst, const struct tcp_app *app,
+			     const void *data, enum tcp_end *why);
+
+/* By its name, NULL if there is no such connection (any more). */
+struct tcp_conn *tcp_find(struct worker *w, struct ctl_conn name);
+struct ctl_conn tcp_name(const struct tcp_conn *c);
+/* The owner's bytes: aligned to 8, TCP_APP_DATA of them. */
+void *tcp_data(struct tcp_conn *c);
+/* Gives the connection another owner. Its bytes are the old one's: the caller rewrites them. */
+void tcp_own(struct tcp_conn *c, const struct tcp_app *app);
+const struct tcp_app *tcp_app(const struct tcp_conn *c);
+enum tcp_state tcp_state(const struct tcp_conn *c);
+void tcp_addrs(const struct worker *w, const struct tcp_conn *c, struct sock_addr *local,
+	       struct sock_addr *remote);
+/* Fills what the region and tests show; seq is left alone. */
+void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *i);
+
+/* ---- the stream, in ---- */
+
+/* Bytes that wait to be taken. */
+uint32_t tcp_readable(const struct tcp_conn *c);
+/* All bytes were taken and the other side has closed its direction. */
+bool tcp_recv_fin(const struct tcp_conn *c);
+/* The first buffer: one segment (nb_segs 1), never empty. NULL when there is none. Not taken. */
+struct rte_mbuf *tcp_recv_peek(const struct tcp_conn *c);
+/*
+ * Takes the first buffer: the caller's from now on, and counted as made (pkt_consume(),
+ * pkt_drop() or sending it). NULL when there is none.
+ */
+struct rte_mbuf *tcp_recv(struct worker *w, struct tcp_conn *c);
+/* Drops n <= tcp_readable() bytes from the front. */
+void tcp_recv_skip(struct worker *w, struct tcp_conn *c, uint32_t n);
+/* Copies n <= tcp_readable() bytes from offset `off` without taking them. */
+void tcp_recv_copy(const struct tcp_conn *c, uint32_t off, void *to, uint32_t n);
+/* While paused, readable() is not called and the window closes as the buffer fills. */
+void tcp_recv_pause(struct worker *w, struct tcp_conn *c, bool paused);
+
+/* ---- the stream, out ---- */
+
+/* Bytes the send buffer takes now; 0 when closed. */
+uint32_t tcp_send_room(const struct tcp_conn *c);
+/* Bytes given and not acknowledged yet. */
+uint32_t tcp_send_queued(const struct tcp_conn *c);
+/* Bytes given that were never sent: what the window keeps back. */
+uint32_t tcp_send_unsent(const struct tcp_conn *c);
+/*
+ * Gives a packet (chained or not, data at the first stream byte; counted as one packet that is
+ * here). Taken if true. False, and m still the caller's, when the buffer has no room for all of it
+ * (then writable() follows), or when this direction is closed.
+ */
+bool tcp_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m);
+/* Copies bytes into buffers of its own. All or nothing, as above. */
+bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len);
+/* FIN after what was given (RFC 9293 3.10.4); bytes are still received. */
+void tcp_shutdown(struct worker *w, struct tcp_conn *c);
+/*
+ * The owner is done: FIN after what was given, and what comes from now on is answered with RST
+ * (RFC 2525 2.17). closed(why) follows when the connection is over.
+ */
+void tcp_close(struct worker *w, struct tcp_conn *c, enum tcp_end why);
+/* RST, at once; closed(why) follows. */
+void tcp_abort(struct worker *w, struct tcp_conn *c, enum tcp_end why);
+
+/* timeout() after ms; 0 stops it. */
+void tcp_app_timer(struct worker *w, struct tcp_conn *c, uint32_t ms);
+
+/* ---- between workers (move.c) ---- */
+
+/*
+ * Moves an open connection to another worker. Its owner's arrived() is called there, with the
+ * owner's bytes as they are; segments that still come here follow it until it ends. c is gone from
+ * here when this returns, and closed() is not called. When the way is full it is ended instead
+ * (NO_BUFFER), of which closed() tells as ever. to is another worker.
+ */
+void tcp_move(struct worker *w, struct tcp_conn *c, uint16_t to);
+/* Takes a message of tcp_move() or one that says that a moved connection has ended. Takes m. */
+void tcp_move_input(struct worker *w, struct rte_mbuf *m);
+
+#endif

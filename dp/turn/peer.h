@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TURN_PEER_H
+#define FL_DP_TURN_PEER_H
+
+/*
+ * Peers of TCP allocations (RFC 6062): connections from a relayed address and to it, which wait
+ * for a ConnectionBind to be joined with a client's data connection. They belong to the worker of
+ * the relayed port, and end with the session.
+ */
+#include "session.h"
+#include "../tcp/tcp.h"
+
+extern const struct tcp_app peer_app;
+
+/* A SYN for r->local: peer_app, if a TCP session is there and the peer is permitted (6062 5.3). */
+const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r);
+
+/* Commands. peer_connect() answers with events itself; false only for impossible values. */
+bool peer_connect(struct worker *w, const struct cmd_connect *c);
+bool peer_join(struct worker *w, const struct cmd_join *c);
+bool peer_conn_close(struct worker *w, const struct cmd_conn_close *c);
+
+/* The session in slot is being deleted: its peers' connections, joined or not, are ended. */
+void peer_session_del(struct worker *w, uint32_t slot);
+
+/* EVT_CONN_GONE to the control process. */
+void conn_gone_event(struct worker *w, struct ctl_sid sid, struct ctl_conn conn,
+		     enum ctl_conn_role role, enum tcp_end why);
+
+#endif
