@@ -52,8 +52,7 @@ struct tcp_sent {
 	uint32_t xmit_us;
 	uint16_t flags; /* enum tcp_sent_flags */
 	uint16_t rexmits;
-	/* Rate samples and limits are not kept: congestion control does not ask for them. */
-	uint64_t pad;
+	uint64_t pad[2];
 };
 _Static_assert(sizeof(struct tcp_sent) == 64, "one line");
 
@@ -264,8 +263,6 @@ uint32_t conn_tsval(const struct worker *w, const struct tcp_conn *c);
 uint32_t tcp_isn(const struct worker *w, const struct sock_addr *local,
 		 const struct sock_addr *remote);
 
-static inline uint32_t conn_idx(const struct worker *w, const struct tcp_conn *c);
-
 /* ---- queues (queue.c): buffers change hands through these, so that they are counted ---- */
 
 /* Splits a packet into its segments at the end of q. Takes m. */
@@ -399,11 +396,6 @@ void timewait_tick(struct worker *w);
 static inline uint32_t conn_idx(const struct worker *w, const struct tcp_conn *c)
 {
 	return (uint32_t)(c - w->tcp->conn);
-}
-
-static inline bool conn_has_mss_room(const struct tcp_conn *c, uint32_t bytes)
-{
-	return bytes >= c->mss;
 }
 
 /* Now, for records and RTTs. */

@@ -77,8 +77,12 @@ uint32_t tcp_held(const struct worker *w);
  */
 uint16_t tcp_owner(struct worker *w, const struct pkt *p, bool *mine);
 
-/* An ICMP error quotes a segment of ours (RFC 5927). mtu: 0, or the next hop's. */
-void tcp_icmp(struct worker *w, const struct icmp_report *r, uint32_t seq);
+/*
+ * An ICMP error quotes a segment of ours with sequence number seq (RFC 5927): mtu of "too big", or
+ * 0 when it says that the other side cannot be reached.
+ */
+void tcp_icmp(struct worker *w, const struct sock_addr *local, const struct sock_addr *remote,
+	      uint32_t seq, uint32_t mtu);
 
 /* ---- connections ---- */
 
