@@ -60,8 +60,9 @@ struct tcp_seg {
 
 /*
  * Parses the l4_len bytes of a segment, of which the first `room` stand at p; options never run
- * past that. False if the header or an option lies about its length. Unknown options are skipped;
- * of those known the first counts. Window scale is cut to TCP_WSCALE_MAX.
+ * past that. False if the header lies about its length, or an option runs past the end (MUST-68:
+ * or is shorter than its own two bytes). Unknown options are skipped, and known ones of another
+ * length than theirs; of those known the first counts. Window scale is cut to TCP_WSCALE_MAX.
  */
 bool tcp_parse(struct tcp_seg *s, const uint8_t *p, uint32_t room, uint32_t l4_len);
 
