@@ -13,6 +13,7 @@
  *   timer.c    every timeout                 cubic.c, reno.c  congestion control
  *   stream.c   the owner's calls             move.c     to another worker
  *   wire.c     headers and options           timewait.c compact TIME-WAIT
+ *   queue.c    rows of packet buffers        raw.c      segments without a connection
  */
 #include "seq.h"
 #include "tcp.h"
@@ -284,14 +285,26 @@ void listen_input(struct worker *w, struct pkt *p, struct tcp_seg *s);
 void conn_output(struct worker *w, struct tcp_conn *c);
 /* One segment of flags, no data, at seq; SYN options where flags say so. */
 void conn_send_bare(struct worker *w, struct tcp_conn *c, uint8_t flags, uint32_t seq);
-/* RST in answer to a segment that has no connection (3.10.7.1), rate-limited. */
-void tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg *s);
 /* RFC 5961 7: an ACK, within the budget of all connections. */
 void conn_challenge(struct worker *w, struct tcp_conn *c);
 /* Retransmits s now; false when there was no buffer. */
 bool conn_resend(struct worker *w, struct tcp_conn *c, struct tcp_sent *s);
 /* Window to offer now: bytes from rcv_nxt, silly-window avoidance included (3.8.6.2.2). */
 uint32_t conn_window(const struct worker *w, const struct tcp_conn *c);
+
+/* ---- raw.c: segments that no connection sends ---- */
+
+/* One without data. o: NULL for no options. */
+void tcp_send_raw(struct worker *w, const struct sock_addr *src, const struct sock_addr *dst,
+		  uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd,
+		  const struct tcp_out_opts *o);
+/*
+ * RST in answer to a segment that has no connection (RFC 9293 3.10.7.1), nothing when it is one
+ * itself. False when nothing was sent since the source is over the rate limit. Leaves p->m alone.
+ */
+bool tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg *s);
+/* Takes one from the budget of challenge ACKs (RFC 5961 7) and counts it; false: none is left. */
+bool tcp_challenge_allow(struct worker *w);
 
 /* ---- timer.c ---- */
 

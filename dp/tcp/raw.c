@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "conn.h"
+#include "../rate.h"
+
+bool tcp_challenge_allow(struct worker *w)
+{
+	struct tcp *t = w->tcp;
+
+	if (w->now_ms - t->challenge_ms >= 1000) {
+		t->challenge_ms = w->now_ms;
+		t->challenge_left = TCP_CHALLENGE_PER_S;
+	}
+	if (t->challenge_left == 0)
+		return false;
+	t->challenge_left--;
+	count(w, CNT_TCP_CHALLENGE);
+	return true;
+}
+
+void tcp_send_raw(struct worker *w, const struct sock_addr *src, const struct sock_addr *dst,
+		  uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd,
+		  const struct tcp_out_opts *o)
+{
+	uint16_t len = (uint16_t)(TCP_HDR + (o ? tcp_opts_len(o) : 0)), csum;
+	uint8_t l3_len = ip_hdr_len(&dst->ip), *p;
+	struct rte_mbuf *m = pkt_make(w);
+	struct tcp_hdr h = { .sport = src->port,
+			     .dport = dst->port,
+			     .seq = be32_make(seq),
+			     .ack = be32_make(ack),
+			     .off = (uint8_t)(len / 4 << 4),
+			     .flags = flags,
+			     .wnd = be16_make(wnd) };
+	struct ip_out ip = { .src = &src->ip,
+			     .dst = &dst->ip,
+			     .len = len,
+			     .proto = IP_PROTO_TCP,
+			     .ttl = IP_TTL_OWN,
+			     .df = true };
+
+	if (!m)
+		return;
+	p = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(l3_len + len));
+	p += ip_write(w, p, &ip);
+	memcpy(p, &h, sizeof(h));
+	if (o)
+		tcp_opts_write(p + TCP_HDR, o);
+	csum = (uint16_t)~csum_fold(
+	    csum_bytes(csum_pseudo(0, &src->ip, &dst->ip, IP_PROTO_TCP, len), p, len));
+	memcpy(p + offsetof(struct tcp_hdr, csum), &csum, 2);
+	count(w, CNT_TCP_TX);
+	if (flags & TCP_RST)
+		count(w, CNT_TCP_RST_TX);
+	ip_route_send(w, m, &dst->ip);
+}
+
+bool tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg *s)
+{
+	struct sock_addr local = { p->dst, p->dport }, remote = { p->src, p->sport };
+
+	if (s->flags & TCP_RST)
+		return true;
+	if (!rate_allow(w->error_rate, &p->src, w->now_ms))
+		return false;
+	if (s->flags & TCP_ACK)
+		tcp_send_raw(w, &local, &remote, TCP_RST, s->ack, 0, 0, NULL);
+	else
+		tcp_send_raw(w, &local, &remote, TCP_RST | TCP_ACK, 0, s->seq + tcp_seg_seqs(s), 0,
+			     NULL);
+	return true;
+}
