@@ -19,6 +19,7 @@
 #include "tcp.h"
 #include "wire.h"
 #include "../net/ip.h"
+#include "../turn/session.h"
 #include "../../lib/siphash.h"
 #include "../../lib/wheel.h"
 
@@ -31,7 +32,9 @@ enum {
 	TCP_DELACK_MS = 40,	 /* RFC 9293 3.8.6.3: below 500 */
 	TCP_INITIAL_WINDOW = 10, /* segments, RFC 6928 */
 	TCP_DUPTHRESH = 3,
+	TCP_RETRY_MS = 5,	    /* when there was no buffer */
 	TCP_CHALLENGE_PER_S = 1000, /* of one worker; RFC 5961 7 */
+	CONN_GEN_LIVE = 1,	    /* bit of a slot's generation: in use */
 };
 
 /* Packet buffers in a row, one segment each, linked by next. */
@@ -81,39 +84,40 @@ enum tcp_rexmit_mode { REXMIT_RTO, REXMIT_PROBE, REXMIT_REORDER };
 enum tcp_ca { CA_OPEN, CA_CWR, CA_RECOVERY, CA_LOSS };
 
 enum tcp_conn_flags {
-	CONN_TS = 1 << 0,	     /* timestamps agreed */
-	CONN_SACK = 1 << 1,	     /* SACK agreed */
-	CONN_WSCALE = 1 << 2,	     /* window scale agreed */
-	CONN_ECN = 1 << 3,	     /* ECN agreed */
-	CONN_ECE_OUT = 1 << 4,	     /* echo congestion until CWR comes */
-	CONN_CWR_OUT = 1 << 5,	     /* set CWR on the next new data */
-	CONN_ACK_NOW = 1 << 6,	     /* output sends an ACK, even a bare one */
-	CONN_FIN_QUEUED = 1 << 7,    /* the owner shut this direction down */
-	CONN_FIN_SENT = 1 << 8,	     /* snd_max covers it */
-	CONN_FIN_RCVD = 1 << 9,	     /* rcv_nxt covers it */
-	CONN_FIN_TOLD = 1 << 10,     /* the owner was told */
-	CONN_PAUSED = 1 << 11,	     /* the owner takes nothing */
-	CONN_WANT_ROOM = 1 << 12,    /* a tcp_send() met a full buffer */
-	CONN_CLOSED_APP = 1 << 13,   /* tcp_close(): nobody reads */
-	CONN_DIRTY = 1 << 14,	     /* on the list of tcp_turn() */
-	CONN_DEAD = 1 << 15,	     /* to be freed by tcp_turn() */
-	CONN_READABLE = 1 << 16,     /* tell the owner */
-	CONN_OPENED = 1 << 17,	     /* tell the owner */
-	CONN_ACTIVE = 1 << 18,	     /* opened from here */
-	CONN_ZERO_WND = 1 << 19,     /* our last offer was no room */
-	CONN_ECN_SYN = 1 << 20,	     /* the SYN asked for ECN */
-	CONN_MOVED_IN = 1 << 21,     /* came from c->home, which forwards */
-	CONN_PROBING = 1 << 22,	     /* a tail loss probe is out (RFC 8985 7.2) */
-	CONN_MSS_TRIED = 1 << 23,    /* black hole: the segment size was reduced */
-	CONN_TIMED_OUT = 1 << 24,    /* the app timer fired: tell the owner */
-	CONN_SEGMENT_LAST = 1 << 25, /* the last segment in was data not acknowledged yet */
+	CONN_TS = 1 << 0,	   /* timestamps agreed */
+	CONN_SACK = 1 << 1,	   /* SACK agreed */
+	CONN_WSCALE = 1 << 2,	   /* window scale agreed */
+	CONN_ECN = 1 << 3,	   /* ECN agreed */
+	CONN_ECE_OUT = 1 << 4,	   /* echo congestion until CWR comes */
+	CONN_CWR_OUT = 1 << 5,	   /* set CWR on the next new data */
+	CONN_ACK_NOW = 1 << 6,	   /* output sends an ACK, even a bare one */
+	CONN_FIN_QUEUED = 1 << 7,  /* the owner shut this direction down */
+	CONN_FIN_SENT = 1 << 8,	   /* snd_max covers it */
+	CONN_FIN_RCVD = 1 << 9,	   /* rcv_nxt covers it */
+	CONN_FIN_TOLD = 1 << 10,   /* the owner was told */
+	CONN_PAUSED = 1 << 11,	   /* the owner takes nothing */
+	CONN_WANT_ROOM = 1 << 12,  /* a tcp_send() met a full buffer */
+	CONN_CLOSED_APP = 1 << 13, /* tcp_close(): nobody reads */
+	CONN_DIRTY = 1 << 14,	   /* on the list of tcp_turn() */
+	CONN_DEAD = 1 << 15,	   /* to be freed by tcp_turn() */
+	CONN_READABLE = 1 << 16,   /* tell the owner */
+	CONN_OPENED = 1 << 17,	   /* tell the owner */
+	CONN_ACTIVE = 1 << 18,	   /* opened from here */
+	CONN_ZERO_WND = 1 << 19,   /* our last offer was no room */
+	CONN_ECN_SYN = 1 << 20,	   /* the SYN asked for ECN */
+	CONN_MOVED_IN = 1 << 21,   /* came from c->home, which forwards */
+	CONN_PROBING = 1 << 22,	   /* a tail loss probe is out (RFC 8985 7.2) */
+	CONN_MSS_TRIED = 1 << 23,  /* black hole: the segment size was reduced */
+	CONN_TIMED_OUT = 1 << 24,  /* the app timer fired: tell the owner */
+	CONN_KNOWN = 1 << 25,	   /* its owner knows of it: closed() must tell */
+	CONN_OVER = 1 << 26,	   /* both FINs acknowledged: ends when the owner has read all */
 };
 
 struct tcp_cc_ops;
 
 struct tcp_conn {
 	/* Line 1: every segment, in. */
-	uint32_t gen; /* of the slot; 0: free */
+	uint32_t gen; /* of the slot; odd: in use */
 	uint32_t flags;
 	uint8_t state; /* enum tcp_state; tcp_set_state() only */
 	uint8_t ca;    /* enum tcp_ca */
@@ -136,6 +140,8 @@ struct tcp_conn {
 	uint32_t last_rx_ms, last_tx_ms; /* any segment in; data out */
 	uint32_t nh;			 /* cached next hop */
 	struct mbuf_queue rcv;		 /* in order, not taken */
+	struct rte_mbuf *snd_cur;	 /* of snd: has the byte at snd_max; NULL: all is sent */
+	uint32_t snd_cur_seq;		 /* of its first byte, unless it is the queue's first */
 
 	/* Reordering and recovery. */
 	struct mbuf_queue ooo; /* ascending, disjoint; hash.usr of each is its sequence number */
@@ -158,6 +164,7 @@ struct tcp_conn {
 	uint8_t rto_count; /* in a row, without progress */
 	uint8_t keepalive_count;
 	uint8_t syn_count;
+	uint8_t persist_count;
 	uint8_t quick_acks; /* at once, at the start of a stream */
 	const struct tcp_cc_ops *cc;
 	uint64_t cc_data[6];
@@ -173,6 +180,8 @@ struct tcp_conn {
 	uint32_t ts_offset; /* of our timestamps, RFC 7323 5.4 */
 	uint32_t max_wnd;   /* largest window offered to us */
 	uint32_t stall_ms;  /* since when there was no progress, 0: there is */
+	uint32_t syn_us;    /* when the SYN, or SYN-ACK, went out first */
+	uint32_t oow_ms;    /* last ACK in answer to one outside the window */
 	uint32_t retransmits;
 	uint32_t opened_s;
 	uint32_t rcv_buf;  /* bytes: what the window may grow to */
@@ -247,10 +256,19 @@ struct tcp {
 
 /* ---- conn.c ---- */
 
+/* A free slot, zeroed but for its name; NULL when all are in use. */
 struct tcp_conn *conn_alloc(struct worker *w);
 /* Frees what it holds and the slot; closed() was called. */
 void conn_free(struct worker *w, struct tcp_conn *c);
-struct tcp_conn *conn_lookup(struct worker *w, const struct pkt *p, uint32_t *entry);
+/*
+ * What the table has for a segment's addresses: enum tcp_entry in the low bits, index or worker
+ * above; SLOT_NONE: nothing.
+ */
+uint32_t conn_lookup(const struct worker *w, const struct pkt *p);
+struct key24 conn_key(const struct tcp_conn *c);
+/* Puts data (index << 2 | enum tcp_entry) into the table under c's addresses. */
+bool conn_entry_set(struct worker *w, const struct tcp_conn *c, uint32_t data);
+/* False when there is such a connection, or no room. */
 bool conn_insert(struct worker *w, struct tcp_conn *c);
 void tcp_set_state(struct worker *w, struct tcp_conn *c, enum tcp_state s);
 /* tcp_turn() looks at it. */
@@ -260,6 +278,15 @@ void conn_end(struct worker *w, struct tcp_conn *c, enum tcp_end why);
 /* Effective segment size from peer_mss, pmtu and options. */
 void conn_mss_update(struct tcp_conn *c);
 uint32_t conn_tsval(const struct worker *w, const struct tcp_conn *c);
+/* What both directions of opening set: sequence numbers, timestamps, scale, path MTU. */
+void conn_open(struct worker *w, struct tcp_conn *c);
+/* SYN or SYN-ACK, by state; arms its retransmission. */
+void conn_send_syn(struct worker *w, struct tcp_conn *c);
+/* The handshake is over: congestion control starts, the owner is told. */
+void conn_opened(struct worker *w, struct tcp_conn *c);
+/* Connections hold so many buffers that new ones are refused; so many that order is needed. */
+bool tcp_pressed(const struct worker *w);
+bool tcp_full(const struct worker *w);
 /* RFC 6528. */
 uint32_t tcp_isn(const struct worker *w, const struct sock_addr *local,
 		 const struct sock_addr *remote);
@@ -283,12 +310,14 @@ void conn_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_
 void listen_input(struct worker *w, struct pkt *p, struct tcp_seg *s);
 /* Sends what may be sent: retransmissions, data, FIN, ACK. */
 void conn_output(struct worker *w, struct tcp_conn *c);
-/* One segment of flags, no data, at seq; SYN options where flags say so. */
-void conn_send_bare(struct worker *w, struct tcp_conn *c, uint8_t flags, uint32_t seq);
+/* A segment without data, at seq; SYN's options where flags say so. False: no buffer. */
+bool conn_send_bare(struct worker *w, struct tcp_conn *c, uint8_t flags, uint32_t seq);
 /* RFC 5961 7: an ACK, within the budget of all connections. */
 void conn_challenge(struct worker *w, struct tcp_conn *c);
 /* Retransmits s now; false when there was no buffer. */
 bool conn_resend(struct worker *w, struct tcp_conn *c, struct tcp_sent *s);
+/* Sends a segment of new data, whatever the congestion window says (tail loss probe). */
+bool conn_send_one(struct worker *w, struct tcp_conn *c);
 /* Window to offer now: bytes from rcv_nxt, silly-window avoidance included (3.8.6.2.2). */
 uint32_t conn_window(const struct worker *w, const struct tcp_conn *c);
 
@@ -405,6 +434,23 @@ void timewait_enter(struct worker *w, struct tcp_conn *c);
 bool timewait_input(struct worker *w, uint32_t entry, struct pkt *p, const struct tcp_seg *s);
 /* Forgets what is over, a few a call. */
 void timewait_tick(struct worker *w);
+
+/* Sequence number of the first byte of c->snd: SYN is before it. */
+static inline uint32_t conn_snd_seq(const struct tcp_conn *c)
+{
+	return c->state >= TCP_ESTABLISHED ? c->snd_una : c->iss + 1;
+}
+
+/* Bytes given and never sent: none once FIN, which is behind them, was. */
+static inline uint32_t conn_unsent(const struct tcp_conn *c)
+{
+	return c->flags & CONN_FIN_SENT ? 0 : conn_snd_seq(c) + c->snd.bytes - c->snd_max;
+}
+
+static inline bool conn_established(const struct tcp_conn *c)
+{
+	return c->state >= TCP_ESTABLISHED;
+}
 
 static inline uint32_t conn_idx(const struct worker *w, const struct tcp_conn *c)
 {

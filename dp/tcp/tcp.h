@@ -63,7 +63,9 @@ void tcp_destroy(struct worker *w);
 
 /* A segment for us: p parsed down to IP, p->l4_len bytes of TCP. Takes p->m. */
 void tcp_input(struct worker *w, struct pkt *p);
-/* Timers, owners, output; once a turn, before tx_flush(). Returns the work done. */
+/* Fires timers that are due; once a turn, before anything is received. Returns how many. */
+uint32_t tcp_timers(struct worker *w);
+/* Owners, output; once a turn, before tx_flush(). Returns the work done. */
 uint32_t tcp_turn(struct worker *w);
 /* Gauges and a few entries of the region's connection table; every NEIGH_TICK_MS. */
 void tcp_tick(struct worker *w);
@@ -97,7 +99,7 @@ struct tcp_conn *tcp_connect(struct worker *w, const struct sock_addr *src,
 
 /* By its name, NULL if there is no such connection (any more). */
 struct tcp_conn *tcp_find(struct worker *w, struct ctl_conn name);
-struct ctl_conn tcp_name(const struct tcp_conn *c);
+struct ctl_conn tcp_name(const struct worker *w, const struct tcp_conn *c);
 /* The owner's bytes: aligned to 8, TCP_APP_DATA of them. */
 void *tcp_data(struct tcp_conn *c);
 /* Gives the connection another owner. Its bytes are the old one's: the caller rewrites them. */
@@ -132,7 +134,7 @@ void tcp_recv_pause(struct worker *w, struct tcp_conn *c, bool paused);
 /* ---- the stream, out ---- */
 
 /* Bytes the send buffer takes now; 0 when closed. */
-uint32_t tcp_send_room(const struct tcp_conn *c);
+uint32_t tcp_send_room(const struct worker *w, const struct tcp_conn *c);
 /* Bytes given and not acknowledged yet. */
 uint32_t tcp_send_queued(const struct tcp_conn *c);
 /* Bytes given that were never sent: what the window keeps back. */
