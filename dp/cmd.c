@@ -3,6 +3,7 @@
  * Commands of the control process. Each is copied out of shared memory once and then checked; one
  * that cannot be obeyed is counted and, where the control process must know, answered.
  */
+#include "evt.h"
 #include "net/ip.h"
 #include "turn/relay.h"
 
@@ -23,18 +24,13 @@ union cmd {
 static void evt_result(struct worker *w, enum ctl_evt_type type, const struct ctl_hdr *hdr,
 		       const struct evt_result *about)
 {
-	int room = w->rings_ok ? ring_room(&w->evt, 1) : 0;
-	struct evt_result *e;
+	struct evt_result *e = evt_slot(w);
 
-	if (room == RING_ERR)
-		worker_rings_broken(w);
-	if (room <= 0)
+	if (!e)
 		return;
-	e = (struct evt_result *)ring_slot(&w->evt, 0);
 	*e = *about;
 	e->hdr = (struct ctl_hdr){ type, sizeof(*e), hdr->seq };
-	ring_publish(&w->evt, 1);
-	w->punted = true;
+	evt_publish(w);
 }
 
 static bool cmd_send(struct worker *w, const struct cmd_send *c)

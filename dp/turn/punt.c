@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "relay.h"
+#include "../evt.h"
 #include "../rate.h"
 
 #include <unistd.h>
@@ -27,16 +28,6 @@ static bool method_is_served(uint16_t method)
 	default:
 		return false;
 	}
-}
-
-/* The writer's end of the event ring; NULL when it is full, or broken. */
-static struct evt_punt *punt_slot(struct worker *w)
-{
-	int room = w->rings_ok ? ring_room(&w->evt, 1) : 0;
-
-	if (unlikely(room == RING_ERR))
-		worker_rings_broken(w);
-	return room > 0 ? (struct evt_punt *)ring_slot(&w->evt, 0) : NULL;
 }
 
 void punt(struct worker *w, struct pkt *p)
@@ -67,7 +58,7 @@ void punt(struct worker *w, struct pkt *p)
 		pkt_drop(w, p->m, err != STUN_OK ? punt_why(err) : DROP_STUN_METHOD);
 		return;
 	}
-	e = punt_slot(w);
+	e = evt_slot(w);
 	if (unlikely(!e)) {
 		pkt_drop(w, p->m, DROP_PUNT_FULL);
 		return;
@@ -81,8 +72,7 @@ void punt(struct worker *w, struct pkt *p)
 	e->rx_us = w->now_us;
 	e->payload_len = len;
 	memcpy(e->payload, bytes, len);
-	ring_publish(&w->evt, 1);
-	w->punted = true;
+	evt_publish(w);
 	count(w, CNT_PUNT);
 	pkt_consume(w, p->m);
 }

@@ -29,6 +29,8 @@ struct peer {
 };
 _Static_assert(sizeof(struct peer) == 40, "budget of a session");
 
+struct tcp_conn;
+
 struct session {
 	/* First line: both directions. */
 	uint32_t gen;	 /* 0: free slot */
@@ -43,11 +45,11 @@ struct session {
 	uint32_t epoch;	   /* of the last replay that named it */
 	uint16_t redirect; /* worker that has the client's session, if flags say so */
 	uint8_t pad[2];
-	uint32_t conn;	     /* the client's TCP connection on this worker; with conn_gen != 0 */
-	uint32_t peer_conns; /* with SESSION_TCP: first of its peers' connections, or SLOT_NONE */
+	uint32_t conn, conn_gen; /* the client's TCP connection on this worker; conn_gen 0: none */
 	/* Second line: the first permission or channel. */
 	struct peer first;
-	uint8_t pad2[24];
+	struct tcp_conn *peer_conns; /* with SESSION_TCP: those that end with it, see peer.h */
+	uint8_t pad2[16];
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct session) == 128, "two cache lines");
 _Static_assert(offsetof(struct session, first) == 64, "hot part is one line");
