@@ -144,7 +144,7 @@ struct tcp_conn {
 	uint32_t snd_cur_seq;		 /* of its first byte, unless it is the queue's first */
 
 	/* Reordering and recovery. */
-	struct mbuf_queue ooo; /* ascending, disjoint; hash.usr of each is its sequence number */
+	struct mbuf_queue ooo; /* ascending, disjoint; hash.usr, tx_offload: see reorder.c */
 	struct tcp_sack_block sack_recent[TCP_SACK_MAX]; /* RFC 2018 4: latest first */
 	struct tcp_sack_block dsack;		    /* to report, empty when equal (RFC 2883) */
 	struct tcp_sent *sent_first, *sent_last;    /* by seq */
@@ -293,7 +293,10 @@ uint32_t tcp_isn(const struct worker *w, const struct sock_addr *local,
 
 /* ---- queues (queue.c): buffers change hands through these, so that they are counted ---- */
 
-/* Splits a packet into its segments at the end of q. Takes m. */
+/*
+ * Splits a packet into its segments at the end of q. Takes m. Small segments are copied behind the
+ * bytes of the last buffer, or one byte a segment would hold a whole buffer each.
+ */
 void queue_put(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m);
 struct rte_mbuf *queue_take(struct worker *w, struct mbuf_queue *q);
 /* Drops n bytes from the front. */
@@ -301,6 +304,13 @@ void queue_drop(struct worker *w, struct mbuf_queue *q, uint32_t n);
 void queue_clear(struct worker *w, struct mbuf_queue *q, enum drop why);
 /* Copies n bytes from offset off. */
 void queue_copy(const struct mbuf_queue *q, uint32_t off, void *to, uint32_t n);
+/*
+ * Takes the first segment with bytes off a chain that is one packet: then both are one each. Empty
+ * ones are freed. NULL at the end, and when there are no bytes at all: the packet is consumed.
+ */
+struct rte_mbuf *mbuf_shift(struct worker *w, struct rte_mbuf **chain);
+/* Copies m's bytes behind those of `to`: if they are few, fit and `to` is nobody else's. */
+bool mbuf_merge(struct rte_mbuf *to, const struct rte_mbuf *m);
 
 /* ---- input.c, listen.c, output.c ---- */
 
@@ -349,7 +359,8 @@ static inline bool conn_timer_on(const struct tcp_conn *c, enum tcp_timer t)
 /*
  * Data beyond rcv_nxt, [seq, seq + m's bytes), inside the window: kept in order, overlaps cut
  * away, so that what came first stays (the bytes of a stream never change). Takes m, which may be
- * dropped (TCP_OOO_FULL, TCP_DUP). Updates the SACK and DSACK blocks.
+ * dropped (TCP_OOO_FULL). Updates the SACK and DSACK blocks, counts TCP_OOO and TCP_DUP. Data at
+ * rcv_nxt is taken, too, whatever is held: to be moved on by reorder_take().
  */
 void reorder_put(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq);
 /* Moves what has become in order to c->rcv; rcv_nxt follows. Returns bytes moved. */

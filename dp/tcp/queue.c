@@ -3,57 +3,67 @@
 
 enum { COPY_MAX = 256 }; /* bytes worth copying to save a buffer */
 
-/*
- * A small segment goes behind the bytes of the last buffer, where that is nobody else's: or one
- * byte a segment would hold a whole buffer each.
- */
-static bool queue_append(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m)
+bool mbuf_merge(struct rte_mbuf *to, const struct rte_mbuf *m)
 {
-	struct rte_mbuf *t = q->tail;
 	uint16_t len = m->data_len;
 
-	if (!t || len > COPY_MAX || rte_mbuf_refcnt_read(t) != 1 || !RTE_MBUF_DIRECT(t) ||
-	    rte_pktmbuf_tailroom(t) < len)
+	if (len > COPY_MAX || rte_mbuf_refcnt_read(to) != 1 || !RTE_MBUF_DIRECT(to) ||
+	    rte_pktmbuf_tailroom(to) < len)
 		return false;
-	memcpy(rte_pktmbuf_append(t, len), rte_pktmbuf_mtod(m, void *), len);
-	q->bytes += len;
-	pkt_consume(w, m);
+	memcpy(rte_pktmbuf_mtod_offset(to, void *, to->data_len), rte_pktmbuf_mtod(m, const void *),
+	       len);
+	to->data_len += len;
+	to->pkt_len = to->data_len;
 	return true;
 }
 
-static void queue_link(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m)
+/* Frees leading segments without bytes, but for the last of all when `keep`. */
+static struct rte_mbuf *skip_empty(struct rte_mbuf *m, bool keep)
 {
-	if (q->tail)
-		q->tail->next = m;
-	else
-		q->head = m;
-	q->tail = m;
-	q->bytes += m->data_len;
-	q->n++;
-	w->tcp->held++;
+	while (m && m->data_len == 0 && (m->next || !keep)) {
+		struct rte_mbuf *next = m->next;
+
+		rte_pktmbuf_free_seg(m);
+		m = next;
+	}
+	return m;
+}
+
+struct rte_mbuf *mbuf_shift(struct worker *w, struct rte_mbuf **chain)
+{
+	struct rte_mbuf *m = skip_empty(*chain, true);
+
+	if (!m)
+		return NULL;
+	*chain = skip_empty(m->next, false);
+	if (*chain)
+		count(w, CNT_MADE);
+	m->next = NULL;
+	m->nb_segs = 1;
+	m->pkt_len = m->data_len;
+	if (m->data_len)
+		return m;
+	pkt_consume(w, m);
+	return NULL;
 }
 
 void queue_put(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m)
 {
-	struct rte_mbuf *next;
-	uint32_t packets = 0;
+	struct rte_mbuf *s;
 
-	for (; m; m = next) {
-		next = m->next;
-		m->next = NULL;
-		m->nb_segs = 1;
-		m->pkt_len = m->data_len;
-		/* The packet as a whole ends with its last segment, if none had any bytes. */
-		if (m->data_len == 0 && (next || packets)) {
-			rte_pktmbuf_free_seg(m);
+	while ((s = mbuf_shift(w, &m))) {
+		q->bytes += s->data_len;
+		if (q->tail && mbuf_merge(q->tail, s)) {
+			pkt_consume(w, s);
 			continue;
 		}
-		if (packets++)
-			count(w, CNT_MADE);
-		if (m->data_len == 0)
-			pkt_consume(w, m);
-		else if (!queue_append(w, q, m))
-			queue_link(w, q, m);
+		if (q->tail)
+			q->tail->next = s;
+		else
+			q->head = s;
+		q->tail = s;
+		q->n++;
+		w->tcp->held++;
 	}
 }
 
