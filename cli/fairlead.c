@@ -16,8 +16,8 @@
 enum {
 	EXIT_USAGE = 2,
 	ERR_MAX = 512,
-	PAGE = 256, /* sessions asked for at once */
-	SESSIONS_DEFAULT = 100,
+	PAGE = 256, /* sessions or connections asked for at once */
+	LIMIT_DEFAULT = 100,
 };
 
 struct cli {
@@ -174,7 +174,19 @@ static void drops_all(const json_t *result, FILE *out)
 	show_drops(result, true, out);
 }
 
-static int cmd_drops(struct cli *cli, int argc, char **argv)
+static void tcp_some(const json_t *result, FILE *out)
+{
+	show_tcp(result, false, out);
+}
+
+static void tcp_all(const json_t *result, FILE *out)
+{
+	show_tcp(result, true, out);
+}
+
+/* Commands with --all besides. */
+static int some_or_all(struct cli *cli, int argc, char **argv, void (*some)(const json_t *, FILE *),
+		       void (*every)(const json_t *, FILE *))
 {
 	static const struct option opts[] = { { "all", no_argument, NULL, 'a' },
 					      { "json", no_argument, NULL, 'j' },
@@ -187,7 +199,17 @@ static int cmd_drops(struct cli *cli, int argc, char **argv)
 			return EXIT_USAGE;
 		all = true;
 	}
-	return simple(cli, argc, argv, all ? drops_all : drops_some);
+	return simple(cli, argc, argv, all ? every : some);
+}
+
+static int cmd_drops(struct cli *cli, int argc, char **argv)
+{
+	return some_or_all(cli, argc, argv, drops_some, drops_all);
+}
+
+static int cmd_tcp(struct cli *cli, int argc, char **argv)
+{
+	return some_or_all(cli, argc, argv, tcp_some, tcp_all);
 }
 
 static int workers_watch(struct cli *cli, struct client *c, unsigned int seconds)
@@ -241,30 +263,32 @@ static int cmd_workers(struct cli *cli, int argc, char **argv)
 	return rc;
 }
 
-/* Asks page after page until there are limit sessions (0: all of them) or no more. */
-static json_t *sessions_get(struct client *c, const char *user, size_t limit)
+/*
+ * Asks page after page until there are limit members of the list that is named as the method
+ * (0: all of them) or no more. Takes params over; cursor and limit are set in it.
+ */
+static json_t *pages_get(struct client *c, const char *method, json_t *params, size_t limit)
 {
-	json_t *all = json_pack("{s:[], s:n}", "sessions", "cursor");
-	json_t *list = json_object_get(all, "sessions"), *cursor;
+	json_t *list = json_array(), *page, *cursor;
 
-	do {
+	for (;;) {
 		size_t want = limit ? limit - json_array_size(list) : PAGE;
-		json_t *page = call(c, "sessions",
-				    json_pack("{s:s*, s:O, s:i}", "user", user, "cursor",
-					      json_object_get(all, "cursor"), "limit",
-					      (int)(want < PAGE ? want : PAGE)));
 
-		if (!page) {
-			json_decref(all);
-			return NULL;
-		}
-		json_array_extend(list, json_object_get(page, "sessions"));
+		json_object_set_new(params, "limit", json_integer(want < PAGE ? want : PAGE));
+		page = call(c, method, json_incref(params));
+		if (!page)
+			break;
+		json_array_extend(list, json_object_get(page, method));
+		json_object_set(page, method, list);
 		cursor = json_object_get(page, "cursor");
-		json_object_set(all, "cursor", cursor ? cursor : json_null());
+		if (!json_is_integer(cursor) || (limit && json_array_size(list) >= limit))
+			break;
+		json_object_set(params, "cursor", cursor);
 		json_decref(page);
-	} while (json_is_integer(json_object_get(all, "cursor")) &&
-		 (!limit || json_array_size(list) < limit));
-	return all;
+	}
+	json_decref(params);
+	json_decref(list);
+	return page;
 }
 
 static int cmd_sessions(struct cli *cli, int argc, char **argv)
@@ -275,7 +299,7 @@ static int cmd_sessions(struct cli *cli, int argc, char **argv)
 					      { "json", no_argument, NULL, 'j' },
 					      { 0 } };
 	const char *user = NULL;
-	long limit = SESSIONS_DEFAULT;
+	long limit = LIMIT_DEFAULT;
 	bool peers = false;
 	struct client *c;
 	json_t *result;
@@ -292,7 +316,8 @@ static int cmd_sessions(struct cli *cli, int argc, char **argv)
 			return usage("--limit takes a number, 0 for all, not", optarg);
 	}
 	c = connect_cp(cli);
-	result = c ? sessions_get(c, user, (size_t)limit) : NULL;
+	result =
+	    c ? pages_get(c, "sessions", json_pack("{s:s*}", "user", user), (size_t)limit) : NULL;
 	client_close(c);
 	if (!result)
 		return EXIT_FAILURE;
@@ -300,6 +325,42 @@ static int cmd_sessions(struct cli *cli, int argc, char **argv)
 		print_json(result);
 	else
 		show_sessions(result, peers, stdout);
+	json_decref(result);
+	return EXIT_SUCCESS;
+}
+
+static int cmd_connections(struct cli *cli, int argc, char **argv)
+{
+	static const struct option opts[] = { { "worker", required_argument, NULL, 'w' },
+					      { "limit", required_argument, NULL, 'l' },
+					      { "json", no_argument, NULL, 'j' },
+					      { 0 } };
+	long worker = -1, limit = LIMIT_DEFAULT;
+	struct client *c;
+	json_t *result;
+	int o;
+
+	while ((o = option(cli, argc, argv, opts)) != -1) {
+		if (o == '?')
+			return EXIT_USAGE;
+		if (o == 'w' && !parse_number(optarg, 0, &worker))
+			return usage("--worker takes a number, not", optarg);
+		if (o == 'l' && !parse_number(optarg, 0, &limit))
+			return usage("--limit takes a number, 0 for all, not", optarg);
+	}
+	c = connect_cp(cli);
+	result =
+	    c ? pages_get(c, "connections",
+			  worker < 0 ? json_object() : json_pack("{s:i}", "worker", (int)worker),
+			  (size_t)limit)
+	      : NULL;
+	client_close(c);
+	if (!result)
+		return EXIT_FAILURE;
+	if (cli->json)
+		print_json(result);
+	else
+		show_connections(result, stdout);
 	json_decref(result);
 	return EXIT_SUCCESS;
 }
@@ -342,6 +403,10 @@ static const struct command commands[] = {
 	{ "sessions", "[--user USER] [--limit N] [--peers]",
 	  "allocations, at most N (100; 0 for all), and with --peers their permissions",
 	  cmd_sessions },
+	{ "connections", "[--worker N] [--limit N]",
+	  "TCP connections of all workers or one, at most N (100; 0 for all)", cmd_connections },
+	{ "tcp", "[--all]", "states of TCP connections, what ended them, and what TCP counts",
+	  cmd_tcp },
 	{ "drops", "[--all]", "why packets were dropped, the busiest reason first", cmd_drops },
 	{ "accounting", "", "whether every packet is accounted for", cmd_accounting },
 	{ "user", "add|del|list|passwd ...", "users and their passwords", cmd_user },

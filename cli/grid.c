@@ -174,8 +174,8 @@ void grid_print(struct grid *g, size_t indent, FILE *out)
 		rest[c] = g->cols[c].title;
 		titled |= *rest[c] != '\0';
 	}
-	if (titled)
-		line_print(g, indent, width, rest, out);
+	while (titled && line_print(g, indent, width, rest, out))
+		;
 	for (size_t r = 0; r < g->n_rows; r++) {
 		for (size_t c = 0; c < g->n_cols; c++)
 			rest[c] = g->cell[r * g->n_cols + c];

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "show.h"
 
+#include "field.h"
 #include "grid.h"
 #include "units.h"
 
 #include <err.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,20 +16,7 @@ enum {
 	TEXT_MAX = 512,
 };
 
-static int64_t get_int(const json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
-
-static const char *get_str(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "-";
-}
-
-/* Says so if there is no dataplane. */
-static bool attached(const json_t *result, FILE *out)
+bool show_attached(const json_t *result, FILE *out)
 {
 	if (json_is_true(json_object_get(result, "attached")))
 		return true;
@@ -107,6 +94,9 @@ void show_status(const json_t *result, FILE *out)
 	grid_row(g, "configuration", get_str(result, "config"));
 	status_dataplane(json_object_get(result, "dataplane"), buf, sizeof(buf));
 	grid_row(g, "dataplane", buf);
+	grid_row(g, "connections",
+		 of(json_object_get(result, "dataplane"), "connections", "connections_max", buf,
+		    sizeof(buf)));
 	status_allocations(json_object_get(result, "allocations"), g);
 	snprintf(buf, sizeof(buf), "%s with allocations",
 		 unit_exact(get_int(users, "active"), n, sizeof(n)));
@@ -219,7 +209,7 @@ void show_workers(const json_t *result, const json_t *before, FILE *out)
 	const size_t n = json_array_size(list);
 	struct worker_pair *w;
 
-	if (!attached(result, out))
+	if (!show_attached(result, out))
 		return;
 	w = calloc(n + 1, sizeof(*w));
 	if (!w)
@@ -299,7 +289,7 @@ void show_ports(const json_t *result, FILE *out)
 	size_t i;
 	json_t *p;
 
-	if (!attached(result, out))
+	if (!show_attached(result, out))
 		return;
 	ports_traffic(list, out);
 	json_array_foreach(list, i, p) port_detail(json_object_get(p, "info"), out);
@@ -425,7 +415,7 @@ void show_drops(const json_t *result, bool all, FILE *out)
 		grid_row(g, unit_exact(row[i].total, count, sizeof(count)),
 			 get_str(row[i].drop, "severity"), get_str(row[i].drop, "name"),
 			 get_str(row[i].drop, "help"));
-	if (attached(result, out)) {
+	if (show_attached(result, out)) {
 		grid_row(g, unit_exact(get_int(result, "total"), count, sizeof(count)), "",
 			 "in all", "");
 		grid_print(g, 0, out);
@@ -483,7 +473,7 @@ void show_accounting(const json_t *result, FILE *out)
 {
 	const size_t n = json_array_size(json_object_get(result, "workers")) + 1;
 
-	if (!attached(result, out))
+	if (!show_attached(result, out))
 		return;
 	for (size_t first = 0; first < n; first += ACCOUNT_COLS) {
 		if (first)

@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* False, and says so, if there is no dataplane. */
+bool show_attached(const json_t *result, FILE *out);
+
 void show_status(const json_t *result, FILE *out);
 
 /* With an earlier result in before, rates since then instead of sums; NULL: sums. */
@@ -22,5 +25,11 @@ void show_sessions(const json_t *result, bool peers, FILE *out);
 /* Reasons that dropped something, the busiest first; all: the others too. */
 void show_drops(const json_t *result, bool all, FILE *out);
 void show_accounting(const json_t *result, FILE *out);
+
+/* Two tables: who is connected, and how it goes. */
+void show_connections(const json_t *result, FILE *out);
+
+/* States, ends and events of TCP: those that count something; all: the others too. */
+void show_tcp(const json_t *result, bool all, FILE *out);
 
 #endif

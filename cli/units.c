@@ -64,6 +64,36 @@ const char *unit_seconds(int64_t s, char *buf, size_t len)
 	return buf;
 }
 
+const char *unit_short(int64_t n, char *buf, size_t len)
+{
+	return n < 10000 ? unit_exact(n, buf, len) : si((double)n, "", buf, len);
+}
+
+const char *unit_clock(int64_t s, char *buf, size_t len)
+{
+	if (s < 3600)
+		snprintf(buf, len, "%" PRId64 ":%02" PRId64, s / 60, s % 60);
+	else if (s < 360000)
+		snprintf(buf, len, "%" PRId64 ":%02" PRId64 ":%02" PRId64, s / 3600, s % 3600 / 60,
+			 s % 60);
+	else
+		snprintf(buf, len, "%" PRId64 " d %" PRId64 " h", s / 86400, s % 86400 / 3600);
+	return buf;
+}
+
+const char *unit_micros(int64_t us, char *buf, size_t len)
+{
+	if (us <= 0)
+		snprintf(buf, len, "-");
+	else if (us < 1000)
+		snprintf(buf, len, "%" PRId64 " us", us);
+	else if (us < 999500)
+		snprintf(buf, len, "%.*f ms", us < 9995 ? 2 : us < 99950 ? 1 : 0, (double)us / 1e3);
+	else
+		snprintf(buf, len, "%.2f s", (double)us / 1e6);
+	return buf;
+}
+
 const char *unit_rate(double per_s, char *buf, size_t len)
 {
 	if (per_s < 999.5)

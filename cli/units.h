@@ -20,6 +20,15 @@ const char *unit_bytes(int64_t n, char *buf, size_t len);
 /* "59 s", "9 min 59 s", "3 h 5 min", "2 d 4 h". */
 const char *unit_seconds(int64_t s, char *buf, size_t len);
 
+/* "1.23 k", at most seven characters whatever n is. */
+const char *unit_short(int64_t n, char *buf, size_t len);
+
+/* "0:59", "12:34", "3:25:45"; from a hundred hours on "12 d 3 h". */
+const char *unit_clock(int64_t s, char *buf, size_t len);
+
+/* "83 us", "1.20 ms", "2.50 s"; "-" if 0. */
+const char *unit_micros(int64_t us, char *buf, size_t len);
+
 /* "12/s", "1.20 M/s"; per_s is not negative. */
 const char *unit_rate(double per_s, char *buf, size_t len);
 

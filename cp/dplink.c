@@ -19,6 +19,8 @@ struct worker_link {
 	struct ring evt;
 	struct ctl_counters *counters;
 	struct ctl_port_counters *ports;
+	struct ctl_conn_info *conns;
+	uint32_t conns_max;
 	enum sync_step sync;
 	struct dplink_cursor cursor;
 	uint32_t end_seq; /* of CMD_SYNC_END */
@@ -91,10 +93,15 @@ static const char *worker_attach(struct dplink *l, struct worker_link *w,
 	w->counters = region_at(l->base, l->size, c->counters, sizeof(struct ctl_counters), 64);
 	w->ports = region_at(l->base, l->size, c->ports,
 			     (uint64_t)l->n_ports * sizeof(struct ctl_port_counters), 64);
-	if (!cmd || !evt || !w->counters || !w->ports)
+	w->conns = region_at(l->base, l->size, c->conns,
+			     (uint64_t)c->conns_max * sizeof(struct ctl_conn_info), 64);
+	w->conns_max = c->conns_max;
+	if (!cmd || !evt || !w->counters || !w->ports || !w->conns)
 		return "an offset leads out of it";
 	if (c->sessions_max < l->conf->dataplane.sessions)
 		return "fewer sessions than configured";
+	if (c->conns_max != l->conf->tcp.connections)
+		return "another number of connections than configured";
 	if (!ring_attach_writer(&w->cmd, cmd, c->cmd_slots) ||
 	    !ring_attach_reader(&w->evt, evt, c->evt_slots))
 		return "impossible ring cursors";
@@ -477,4 +484,10 @@ const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uin
 const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port)
 {
 	return port < l->n_ports ? &l->port_info[port] : NULL;
+}
+
+const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n)
+{
+	*n = worker < l->n_workers ? l->worker[worker].conns_max : 0;
+	return worker < l->n_workers ? l->worker[worker].conns : NULL;
 }

@@ -120,4 +120,7 @@ const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uin
 						     uint32_t port);
 const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port);
 
+/* A worker's table of TCP connections, and how many entries it has; NULL and 0 likewise. */
+const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n);
+
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The methods of the control socket. All of them only look; `sessions` looks at a page a call. */
+/* The methods of the control socket. All only look; `sessions` and `connections` at a page a call.
+ */
 #include "../server.h"
+#include "conns.h"
 #include "rpc.h"
 #include "stats.h"
 
@@ -12,7 +14,8 @@
 enum {
 	PAGE_DEFAULT = 100,
 	PAGE_MAX = 256,
-	SCAN_MAX = 16384, /* allocations looked at in one call, so that clients need not wait */
+	/* Allocations or connections looked at in one call, so that clients need not wait. */
+	SCAN_MAX = 16384,
 };
 
 static json_t *integer(uint64_t n)
@@ -25,17 +28,25 @@ static json_t *integer(uint64_t n)
 static json_t *dataplane_json(const struct server *s)
 {
 	const struct region *r = dplink_region(s->link);
+	uint64_t conns = 0;
 	char generation[17];
 
 	if (!r)
 		return json_pack("{s:b}", "attached", 0);
+	for (uint32_t w = 0; w < dplink_n_workers(s->link); w++) {
+		struct stats_counters c;
+
+		stats_worker(s->link, w, &c);
+		conns += stats_tcp_conns(&c);
+	}
 	snprintf(generation, sizeof(generation), "%016" PRIx64, r->generation);
-	return json_pack(
-	    "{s:b, s:b, s:o, s:o, s:s, s:o, s:o}", "attached", 1, "replaying",
-	    dplink_replaying(s->link), "pid", integer(r->pid), "workers",
-	    integer(dplink_n_workers(s->link)), "generation", generation, "abi",
-	    integer(r->abi_version), "uptime_s",
-	    integer(server_now(s) > r->start_time ? server_now(s) - r->start_time : 0));
+	return json_pack("{s:b, s:b, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "attached", 1,
+			 "replaying", dplink_replaying(s->link), "pid", integer(r->pid), "workers",
+			 integer(dplink_n_workers(s->link)), "generation", generation, "abi",
+			 integer(r->abi_version), "uptime_s",
+			 integer(server_now(s) > r->start_time ? server_now(s) - r->start_time : 0),
+			 "connections", integer(conns), "connections_max",
+			 integer(conns_max(s->link)));
 }
 
 static json_t *allocations_json(const struct server *s)
@@ -244,6 +255,34 @@ static json_t *sessions(void *ctx, const json_t *params, struct rpc_error *err)
 			 a ? integer(cursor) : json_null());
 }
 
+/* ---- connections ---- */
+
+/* A page of the live table of TCP connections, of one worker or of all; cursor as above. */
+static json_t *connections(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	const struct server *s = ctx;
+	uint32_t worker = CONNS_ALL, cursor = 0, limit = PAGE_DEFAULT;
+	json_t *list;
+	bool end;
+
+	if (!param_uint(params, "cursor", 0, UINT32_MAX, &cursor, err) ||
+	    !param_uint(params, "limit", 1, PAGE_MAX, &limit, err) ||
+	    !param_uint(params, "worker", 0, s->conf->dataplane.n_workers - 1, &worker, err))
+		return NULL;
+	list = conns_json(s->link, worker, limit, SCAN_MAX, &cursor, &end);
+	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(s->link), "connections",
+			 list, "cursor", end ? json_null() : integer(cursor));
+}
+
+static json_t *tcp(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	const struct server *s = ctx;
+
+	(void)params;
+	(void)err;
+	return stats_json_tcp(s->link);
+}
+
 /* ---- counters ---- */
 
 static json_t *workers(void *ctx, const json_t *params, struct rpc_error *err)
@@ -283,8 +322,9 @@ static json_t *accounting(void *ctx, const json_t *params, struct rpc_error *err
 }
 
 const struct rpc_method rpc_methods[RPC_METHODS] = {
-	{ "status", status },	  { "workers", workers }, { "ports", ports },
-	{ "sessions", sessions }, { "drops", drops },	  { "accounting", accounting },
+	{ "status", status },		{ "workers", workers }, { "ports", ports },
+	{ "sessions", sessions },	{ "drops", drops },	{ "accounting", accounting },
+	{ "connections", connections }, { "tcp", tcp },
 };
 
 struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size_t errlen)

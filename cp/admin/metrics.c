@@ -12,8 +12,6 @@ enum {
 	LABEL_MAX = 2 * CTL_NAME_MAX, /* every byte escaped */
 };
 
-static const char gauge_mark[] = "gauge: "; /* begins the help of gauges in counter.def */
-
 /* Starts a family; name is without "fairlead_". */
 static void family(struct evbuffer *out, const char *name, const char *type, const char *help)
 {
@@ -133,14 +131,15 @@ static void write_link(struct evbuffer *out, const struct server *s)
 static void write_counters(struct evbuffer *out, const struct stats_counters *c, uint32_t n)
 {
 	for (int i = 0; i < CNT_MAX; i++) {
-		const char *help = counter_desc[i].help;
-		bool gauge = strncmp(help, gauge_mark, sizeof(gauge_mark) - 1) == 0;
+		const enum counter k = (enum counter)i;
+		const bool gauge = stats_is_gauge(k);
 		char name[NAME_MAX_];
 
-		snprintf(name, sizeof(name), "worker_%s%s", counter_desc[i].name,
-			 gauge ? "" : "_total");
-		family(out, name, gauge ? "gauge" : "counter",
-		       gauge ? help + sizeof(gauge_mark) - 1 : help);
+		if (i >= CNT_TCP_CLOSED && i <= CNT_TCP_TIME_WAIT)
+			continue; /* write_tcp() */
+		snprintf(name, sizeof(name), "%s%s%s", stats_is_tcp(k) ? "" : "worker_",
+			 counter_desc[i].name, gauge ? "" : "_total");
+		family(out, name, gauge ? "gauge" : "counter", stats_help(k));
 		for (uint32_t w = 0; w < n; w++)
 			evbuffer_add_printf(out, "fairlead_%s{worker=\"%u\"} %" PRIu64 "\n", name,
 					    w, c[w].cnt[i]);
@@ -161,6 +160,27 @@ static void write_drops(struct evbuffer *out, const struct stats_counters *c, ui
 			    c[w].drop[i]);
 }
 
+/* States and ends of connections: what sums up stands under one name. */
+static void write_tcp(struct evbuffer *out, const struct stats_counters *c, uint32_t n)
+{
+	family(out, "tcp_connections", "gauge",
+	       "TCP connections by state; those in time_wait are entries of a table of their own");
+	for (int s = 0; s < TCP_STATES; s++)
+		for (uint32_t w = 0; w < n; w++)
+			evbuffer_add_printf(
+			    out,
+			    "fairlead_tcp_connections{worker=\"%u\",state=\"%s\"} %" PRIu64 "\n", w,
+			    tcp_state_name[s], stats_tcp_state(&c[w], (enum tcp_state)s));
+	family(out, "tcp_ends_total", "counter",
+	       "TCP connections by what ended them; fairlead tcp --all explains each");
+	for (int i = 0; i < TCP_END_MAX; i++)
+		for (uint32_t w = 0; w < n; w++)
+			evbuffer_add_printf(
+			    out,
+			    "fairlead_tcp_ends_total{worker=\"%u\",reason=\"%s\"} %" PRIu64 "\n", w,
+			    tcp_end_desc[i].name, c[w].end[i]);
+}
+
 static void write_workers(struct evbuffer *out, const struct dplink *l)
 {
 	const uint32_t n = dplink_n_workers(l);
@@ -170,6 +190,7 @@ static void write_workers(struct evbuffer *out, const struct dplink *l)
 		stats_worker(l, w, &c[w]);
 	write_counters(out, c, n);
 	write_drops(out, c, n);
+	write_tcp(out, c, n);
 	family(out, "worker_unaccounted", "gauge",
 	       "packets received or made less those sent, consumed, dropped or held; 0 at rest");
 	for (uint32_t w = 0; w < n; w++)

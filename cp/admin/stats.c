@@ -22,6 +22,8 @@ bool stats_worker(const struct dplink *l, uint32_t worker, struct stats_counters
 		out->cnt[i] = load(&c->cnt[i]);
 	for (int i = 0; i < DROP_MAX; i++)
 		out->drop[i] = load(&c->drop[i]);
+	for (int i = 0; i < TCP_END_MAX; i++)
+		out->end[i] = load(&c->end[i]);
 	return true;
 }
 
@@ -66,6 +68,40 @@ bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info
 	}
 	memset(out, 0, sizeof(*out));
 	return false;
+}
+
+_Static_assert(CNT_TCP_TIME_WAIT - CNT_TCP_CLOSED == TCP_TIME_WAIT, "gauges in order of states");
+
+uint64_t stats_tcp_state(const struct stats_counters *c, enum tcp_state s)
+{
+	return c->cnt[CNT_TCP_CLOSED + s];
+}
+
+uint64_t stats_tcp_conns(const struct stats_counters *c)
+{
+	uint64_t sum = 0;
+
+	for (int s = TCP_CLOSED; s < TCP_TIME_WAIT; s++)
+		sum += stats_tcp_state(c, (enum tcp_state)s);
+	return sum;
+}
+
+bool stats_is_tcp(enum counter c)
+{
+	return strncmp(counter_desc[c].name, "tcp_", 4) == 0;
+}
+
+bool stats_is_gauge(enum counter c)
+{
+	return stats_help(c) != counter_desc[c].help;
+}
+
+const char *stats_help(enum counter c)
+{
+	static const char mark[] = "gauge: "; /* begins the help of gauges in counter.def */
+	const char *help = counter_desc[c].help;
+
+	return strncmp(help, mark, sizeof(mark) - 1) == 0 ? help + sizeof(mark) - 1 : help;
 }
 
 struct stats_account stats_account(const struct stats_counters *c)

@@ -15,6 +15,7 @@
 struct stats_counters {
 	uint64_t cnt[CNT_MAX];
 	uint64_t drop[DROP_MAX];
+	uint64_t end[TCP_END_MAX];
 };
 
 /* One moment's copy of a worker's traffic on one port. */
@@ -43,6 +44,16 @@ bool stats_port(const struct dplink *l, uint32_t worker, uint32_t port, struct s
  */
 bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info *out);
 
+/* Connections in a state. */
+uint64_t stats_tcp_state(const struct stats_counters *c, enum tcp_state s);
+/* All that are open or opening: in any state but TIME-WAIT, which needs none. */
+uint64_t stats_tcp_conns(const struct stats_counters *c);
+
+/* Whether a counter is of TCP, and whether it is a gauge; its help, without the word. */
+bool stats_is_tcp(enum counter c);
+bool stats_is_gauge(enum counter c);
+const char *stats_help(enum counter c);
+
 struct stats_account stats_account(const struct stats_counters *c);
 
 /* "info", "warn" or "error". */
@@ -53,5 +64,6 @@ json_t *stats_json_workers(const struct dplink *l);
 json_t *stats_json_ports(const struct dplink *l);
 json_t *stats_json_drops(const struct dplink *l);
 json_t *stats_json_accounting(const struct dplink *l);
+json_t *stats_json_tcp(const struct dplink *l);
 
 #endif

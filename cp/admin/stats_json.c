@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Counters as JSON objects: the results of workers, ports, drops and accounting. */
+/* Counters as JSON objects: the results of workers, ports, drops, accounting and tcp. */
+#include "conns.h"
 #include "rpc.h"
 #include "stats.h"
 
@@ -163,4 +164,75 @@ json_t *stats_json_accounting(const struct dplink *l)
 	total = stats_account(&sum);
 	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "total",
 			 account_json(&total), "workers", list);
+}
+
+/* What one place in struct stats_counters has, summed and of each worker. */
+static json_t *named_json(const char *name, const char *help, const struct stats_counters *c,
+			  uint32_t n, size_t field)
+{
+	json_t *each = json_array();
+	uint64_t sum = 0, value;
+
+	for (uint32_t w = 0; w < n; w++) {
+		memcpy(&value, (const char *)&c[w] + field, sizeof(value));
+		sum += value;
+		json_array_append_new(each, integer(value));
+	}
+	return json_pack("{s:s, s:s, s:o, s:o}", "name", name, "help", help, "total", integer(sum),
+			 "workers", each);
+}
+
+static json_t *tcp_states_json(const struct stats_counters *c, uint32_t n)
+{
+	json_t *list = json_array();
+
+	for (int s = 0; s < TCP_STATES; s++) {
+		const int i = CNT_TCP_CLOSED + s;
+
+		json_array_append_new(
+		    list, named_json(tcp_state_name[s], stats_help((enum counter)i), c, n,
+				     offsetof(struct stats_counters, cnt) + i * sizeof(uint64_t)));
+	}
+	return list;
+}
+
+static json_t *tcp_events_json(const struct stats_counters *c, uint32_t n)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < CNT_MAX; i++)
+		if (stats_is_tcp((enum counter)i) && !stats_is_gauge((enum counter)i))
+			json_array_append_new(
+			    list, named_json(counter_desc[i].name, counter_desc[i].help, c, n,
+					     offsetof(struct stats_counters, cnt) +
+						 i * sizeof(uint64_t)));
+	return list;
+}
+
+static json_t *tcp_ends_json(const struct stats_counters *c, uint32_t n)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < TCP_END_MAX; i++)
+		json_array_append_new(
+		    list, named_json(tcp_end_desc[i].name, tcp_end_desc[i].help, c, n,
+				     offsetof(struct stats_counters, end) + i * sizeof(uint64_t)));
+	return list;
+}
+
+json_t *stats_json_tcp(const struct dplink *l)
+{
+	const uint32_t n = dplink_n_workers(l);
+	struct stats_counters c[CTL_WORKERS_MAX];
+	uint64_t conns = 0, buffers = 0;
+
+	for (uint32_t w = 0; w < n; w++) {
+		stats_worker(l, w, &c[w]);
+		conns += stats_tcp_conns(&c[w]);
+		buffers += c[w].cnt[CNT_TCP_BUFFERS];
+	}
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "attached", dplink_attached(l),
+			 "connections", integer(conns), "connections_max", integer(conns_max(l)),
+			 "buffers", integer(buffers), "states", tcp_states_json(c, n), "events",
+			 tcp_events_json(c, n), "ends", tcp_ends_json(c, n));
 }

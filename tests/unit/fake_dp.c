@@ -33,6 +33,8 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 		w->evt_ring = place(&used, ring_bytes(slots));
 		w->counters = place(&used, sizeof(struct ctl_counters));
 		w->ports = place(&used, c->n_port * sizeof(struct ctl_port_counters));
+		w->conns = place(&used, c->tcp.connections * sizeof(struct ctl_conn_info));
+		w->conns_max = c->tcp.connections;
 		w->cmd_slots = w->evt_slots = slots;
 		w->sessions_max = c->dataplane.sessions;
 		w->peers_max = c->dataplane.peers;

@@ -63,6 +63,17 @@ static void test_units(void **state)
 	assert_string_equal(unit_seconds(599, b, sizeof(b)), "9 min 59 s");
 	assert_string_equal(unit_seconds(86399, b, sizeof(b)), "23 h 59 min");
 	assert_string_equal(unit_seconds(90000, b, sizeof(b)), "1 d 1 h");
+	assert_string_equal(unit_short(9999, b, sizeof(b)), "9,999");
+	assert_string_equal(unit_short(UINT32_MAX, b, sizeof(b)), "4.29 G");
+	assert_string_equal(unit_clock(7, b, sizeof(b)), "0:07");
+	assert_string_equal(unit_clock(3599, b, sizeof(b)), "59:59");
+	assert_string_equal(unit_clock(359999, b, sizeof(b)), "99:59:59");
+	assert_string_equal(unit_clock(360000, b, sizeof(b)), "4 d 4 h");
+	assert_string_equal(unit_micros(0, b, sizeof(b)), "-");
+	assert_string_equal(unit_micros(999, b, sizeof(b)), "999 us");
+	assert_string_equal(unit_micros(1234, b, sizeof(b)), "1.23 ms");
+	assert_string_equal(unit_micros(999499, b, sizeof(b)), "999 ms");
+	assert_string_equal(unit_micros(999500, b, sizeof(b)), "1.00 s");
 	assert_string_equal(unit_rate(0, b, sizeof(b)), "0/s");
 	assert_string_equal(unit_rate(1234567, b, sizeof(b)), "1.23 M/s");
 	assert_string_equal(unit_speed(0, b, sizeof(b)), "-");
@@ -123,7 +134,8 @@ static void test_status(void **state)
 	json_t *r = parse("{\"version\":\"0.1.0\",\"pid\":4711,\"uptime_s\":3700,"
 			  "\"config\":\"/etc/fairlead/fairlead.yaml\","
 			  "\"dataplane\":{\"attached\":true,\"pid\":4710,\"workers\":2,"
-			  "\"generation\":\"00000000deadbeef\",\"abi\":1,\"uptime_s\":90061},"
+			  "\"generation\":\"00000000deadbeef\",\"abi\":1,\"uptime_s\":90061,"
+			  "\"connections\":42,\"connections_max\":32768},"
 			  "\"allocations\":{\"count\":12,\"max\":100000,\"permissions\":24,"
 			  "\"permissions_max\":400000,\"channels\":3,\"channels_max\":200000,"
 			  "\"reservations\":0,\"reservations_max\":1000},"
@@ -139,6 +151,7 @@ static void test_status(void **state)
 	       "configuration  /etc/fairlead/fairlead.yaml\n"
 	       "dataplane      attached: process 4710, up 1 d 1 h, 2 workers, ABI 1, generation "
 	       "00000000deadbeef\n"
+	       "connections    42 of 32,768\n"
 	       "allocations    12 of 100,000\n"
 	       "permissions    24 of 400,000\n"
 	       "channels       3 of 200,000\n"
@@ -160,6 +173,7 @@ static void test_status_away(void **state)
 	expect(out, "fairlead       -, process 0, up 0 s\n"
 		    "configuration  -\n"
 		    "dataplane      not attached\n"
+		    "connections    0 of 0\n"
 		    "allocations    0 of 0\n"
 		    "permissions    0 of 0\n"
 		    "channels       0 of 0\n"
@@ -319,6 +333,100 @@ static void test_drops(void **state)
 	json_decref(r);
 }
 
+#define CONNECTION                                                                     \
+	"{\"worker\":1,\"queue\":1,\"index\":7,\"local\":\"10.1.0.1:3478\","           \
+	"\"remote\":\"10.1.0.2:51234\",\"state\":\"established\",\"role\":\"client\"," \
+	"\"rtt_us\":1234,\"mss\":1448,\"cwnd\":14480,\"send_window\":64256,"           \
+	"\"receive_window\":262144,\"unacked\":2896,\"send_queue\":10000,"             \
+	"\"receive_queue\":0,\"retransmits\":3,\"session\":null,\"age_s\":3725,"       \
+	"\"rx_bytes\":1500000,\"tx_bytes\":999}"
+
+static void test_connections(void **state)
+{
+	json_t *r = parse("{\"attached\":true,\"cursor\":512,\"connections\":[" CONNECTION "]}");
+	FILE *out = capture();
+
+	(void)state;
+	show_connections(r, out);
+	expect(
+	    out,
+	    "WORKER  LOCAL          REMOTE          STATE        ROLE        AGE       RX     TX\n"
+	    "     1  10.1.0.1:3478  10.1.0.2:51234  established  client  1:02:05  1.50 MB  999 B\n"
+	    "\n"
+	    "REMOTE              RTT     CWND   MSS     SEND    RECV  UNACKED     SEND   RECV  "
+	    "RESENT\n"
+	    "                                         WINDOW  WINDOW             QUEUE  QUEUE\n"
+	    "10.1.0.2:51234  1.23 ms  14.5 kB  1448  64.3 kB  262 kB  2.90 kB  10.0 kB    0 B      "
+	    " 3\n"
+	    "\n"
+	    "There may be more: see --limit.\n");
+	json_decref(r);
+	r = parse("{\"attached\":true,\"cursor\":null,\"connections\":[]}");
+	out = capture();
+	show_connections(r, out);
+	expect(out, "No connections.\n");
+	json_decref(r);
+}
+
+/* The longest addresses and the largest numbers there can be stay within the page. */
+static void test_connections_wide(void **state)
+{
+	const char *addr = "[2001:db8:1111:2222:3333:4444:5555:6666]:65535";
+	const json_int_t max = UINT32_MAX;
+	json_t *c =
+	    json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i}", "worker", 63,
+		      "local", addr, "remote", "255.255.255.255:65535", "state", "syn_received",
+		      "role", "client", "rtt_us", max, "age_s", max, "rx_bytes", INT64_MAX,
+		      "tx_bytes", INT64_MAX, "retransmits", max, "mss", 65535);
+	static const char *const bytes[] = { "cwnd",	"send_window", "receive_window",
+					     "unacked", "send_queue",  "receive_queue" };
+	json_t *r = json_pack("{s:b, s:n, s:[o]}", "attached", 1, "cursor", "connections", c);
+	FILE *out = capture();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++)
+		json_object_set_new(c, bytes[i], json_integer(999400000));
+	show_connections(r, out);
+	fclose(out);
+	assert_in_range(widest(text), 90, GRID_WIDTH);
+	free(text);
+	json_decref(r);
+}
+
+static void test_tcp(void **state)
+{
+	json_t *r = parse("{\"attached\":true,\"connections\":12,\"connections_max\":32768,"
+			  "\"buffers\":40,\"states\":[{\"name\":\"established\",\"help\":\"open\","
+			  "\"total\":12},{\"name\":\"closing\",\"help\":\"both\",\"total\":0}],"
+			  "\"events\":[{\"name\":\"tcp_rx\",\"help\":\"received\",\"total\":1234}],"
+			  "\"ends\":[{\"name\":\"done\",\"help\":\"in order\",\"total\":0}]}");
+	FILE *out = capture();
+
+	(void)state;
+	show_tcp(r, false, out);
+	expect(out, "12 of 32,768 connections, which hold 40 packet buffers\n"
+		    "\n"
+		    "TOTAL  STATE        MEANING\n"
+		    "   12  established  open\n"
+		    "\n"
+		    "TOTAL  EVENT   MEANING\n"
+		    "1,234  tcp_rx  received\n");
+	out = capture();
+	show_tcp(r, true, out);
+	expect(out, "12 of 32,768 connections, which hold 40 packet buffers\n"
+		    "\n"
+		    "TOTAL  STATE        MEANING\n"
+		    "   12  established  open\n"
+		    "    0  closing      both\n"
+		    "\n"
+		    "TOTAL  ENDED BY  MEANING\n"
+		    "    0  done      in order\n"
+		    "\n"
+		    "TOTAL  EVENT   MEANING\n"
+		    "1,234  tcp_rx  received\n");
+	json_decref(r);
+}
+
 static void test_accounting(void **state)
 {
 	json_t *r = parse("{\"attached\":true,\"total\":{\"rx\":1000000,\"made\":50,"
@@ -390,6 +498,12 @@ static void test_away(void **state)
 	out = capture();
 	show_accounting(r, out);
 	expect(out, want);
+	out = capture();
+	show_connections(r, out);
+	expect(out, want);
+	out = capture();
+	show_tcp(r, true, out);
+	expect(out, want);
 	json_decref(r);
 }
 
@@ -402,7 +516,9 @@ int main(void)
 		cmocka_unit_test(test_workers_rates), cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_sessions),      cmocka_unit_test(test_sessions_wide),
 		cmocka_unit_test(test_drops),	      cmocka_unit_test(test_accounting),
-		cmocka_unit_test(test_many_workers),  cmocka_unit_test(test_away),
+		cmocka_unit_test(test_connections),   cmocka_unit_test(test_connections_wide),
+		cmocka_unit_test(test_tcp),	      cmocka_unit_test(test_many_workers),
+		cmocka_unit_test(test_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,8 @@ static void lies_about_the_region(void **state)
 	LIE(r->worker[1].cmd_slots = 0);
 	LIE(r->worker[1].evt_slots = 1u << 31);
 	LIE(r->worker[1].sessions_max = 1);
+	LIE(r->worker[1].conns_max++);
+	LIE(r->worker[1].conns = e->dp.size + 64);
 	assert_false(dplink_attach(e->s.link, dup(e->dp.memfd), e->dp.size + 4096,
 				   dup(e->dp.wake_cp), err, sizeof(err)));
 	assert_false(

@@ -90,6 +90,14 @@ const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t po
 	return NULL;
 }
 
+const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n)
+{
+	(void)l;
+	(void)worker;
+	*n = 0;
+	return NULL;
+}
+
 /* ---- the table ---- */
 
 static void configure(struct config *c, const char *dir)

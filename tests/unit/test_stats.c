@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { WORKERS = 2, PORTS = 2 };
+enum { WORKERS = 2, PORTS = 2, CONNS = 3 };
 
 struct dplink {
 	bool attached;
@@ -27,6 +27,7 @@ struct dplink {
 	struct ctl_counters counters[WORKERS];
 	struct ctl_port_counters traffic[WORKERS][PORTS];
 	struct ctl_port_info info[PORTS];
+	struct ctl_conn_info conns[WORKERS][CONNS];
 };
 
 bool dplink_attached(const struct dplink *l)
@@ -63,6 +64,12 @@ const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uin
 const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port)
 {
 	return l->attached && port < PORTS ? &l->info[port] : NULL;
+}
+
+const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n)
+{
+	*n = l->attached && worker < WORKERS ? CONNS : 0;
+	return *n ? l->conns[worker] : NULL;
 }
 
 static struct dplink_stats link_stats;
@@ -142,6 +149,68 @@ static void test_every_name(void **state)
 	}
 	json_decref(workers);
 	json_decref(drops);
+}
+
+/* Every state, event and end of TCP, each once and under its own name. */
+static void test_tcp_names(void **state)
+{
+	size_t events = 0;
+	json_t *r;
+
+	(void)state;
+	for (unsigned int i = 0; i < CNT_MAX; i++)
+		link_.counters[1].cnt[i] = 1000 + i;
+	for (unsigned int i = 0; i < TCP_END_MAX; i++) {
+		link_.counters[0].end[i] = 5;
+		link_.counters[1].end[i] = 100 + i;
+	}
+	r = stats_json_tcp(&link_);
+	for (unsigned int i = 0; i < TCP_STATES; i++) {
+		const json_t *d = elem(r, "states", i);
+		char want[64] = "tcp_";
+
+		strcat(want, json_string_value(json_object_get(d, "name")));
+		assert_string_equal(want, counter_desc[CNT_TCP_CLOSED + i].name);
+		assert_int_equal(at(d, "total"), 1000 + CNT_TCP_CLOSED + i);
+		assert_null(strstr(json_string_value(json_object_get(d, "help")), "gauge"));
+	}
+	for (unsigned int i = 0; i < TCP_END_MAX; i++) {
+		const json_t *d = elem(r, "ends", i);
+
+		assert_string_equal(json_string_value(json_object_get(d, "name")),
+				    tcp_end_desc[i].name);
+		assert_int_equal(at(d, "total"), 105 + i);
+		assert_int_equal(json_integer_value(elem(d, "workers", 1)), 100 + i);
+	}
+	for (unsigned int i = 0; i < CNT_MAX; i++) {
+		const json_t *d;
+
+		if (memcmp(counter_desc[i].name, "tcp_", 4) || stats_is_gauge((enum counter)i))
+			continue;
+		d = elem(r, "events", events++);
+		assert_string_equal(json_string_value(json_object_get(d, "name")),
+				    counter_desc[i].name);
+		assert_int_equal(at(d, "total"), 1000 + i);
+	}
+	assert_int_equal(json_array_size(json_object_get(r, "events")), events);
+	assert_int_equal(at(r, "buffers"), 1000 + CNT_TCP_BUFFERS);
+	assert_int_equal(at(r, "connections_max"), WORKERS * CONNS);
+	json_decref(r);
+}
+
+/* What is in TIME-WAIT is no connection any more. */
+static void test_tcp_conns(void **state)
+{
+	json_t *r;
+
+	(void)state;
+	link_.counters[0].cnt[CNT_TCP_SYN_RECEIVED] = 3;
+	link_.counters[1].cnt[CNT_TCP_ESTABLISHED] = 40;
+	link_.counters[1].cnt[CNT_TCP_LAST_ACK] = 2;
+	link_.counters[1].cnt[CNT_TCP_TIME_WAIT] = 500;
+	r = stats_json_tcp(&link_);
+	assert_int_equal(at(r, "connections"), 45);
+	json_decref(r);
 }
 
 static void fill(struct ctl_counters *c, uint64_t rx, uint64_t made, uint64_t tx, uint64_t consumed,
@@ -286,9 +355,9 @@ static void test_port_strings(void **state)
 
 static void test_away(void **state)
 {
-	json_t *(*const result[])(const struct dplink *) = { stats_json_workers, stats_json_ports,
-							     stats_json_drops,
-							     stats_json_accounting };
+	json_t *(*const result[])(
+	    const struct dplink *) = { stats_json_workers, stats_json_ports, stats_json_drops,
+				       stats_json_accounting, stats_json_tcp };
 	struct stats_counters c;
 	struct stats_port p;
 
@@ -343,6 +412,9 @@ static void test_metrics_values(void **state)
 	link_.counters[1].cnt[CNT_RX] = UINT64_MAX;
 	link_.counters[0].cnt[CNT_TX] = 2;
 	link_.counters[1].cnt[CNT_SESSIONS] = 9;
+	link_.counters[1].cnt[CNT_TCP_RTO] = 31;
+	link_.counters[1].cnt[CNT_TCP_FIN_WAIT_2] = 32;
+	link_.counters[1].end[TCP_END_STALLED] = 33;
 	link_.counters[1].drop[DROP_TX_FULL] = 8;
 	link_.traffic[1][0].rx_bytes = 77;
 	link_.info[0].rx_missed = 4;
@@ -359,6 +431,10 @@ static void test_metrics_values(void **state)
 	expect_line(text, "# TYPE fairlead_worker_sessions gauge");
 	expect_line(text, "# HELP fairlead_worker_sessions sessions installed");
 	expect_line(text, "fairlead_worker_sessions{worker=\"1\"} 9");
+	expect_line(text, "fairlead_tcp_rto_total{worker=\"1\"} 31");
+	expect_line(text, "# TYPE fairlead_tcp_buffers gauge");
+	expect_line(text, "fairlead_tcp_connections{worker=\"1\",state=\"fin_wait_2\"} 32");
+	expect_line(text, "fairlead_tcp_ends_total{worker=\"1\",reason=\"stalled\"} 33");
 	expect_line(text, "fairlead_worker_unaccounted{worker=\"0\"} -2");
 	expect_line(text, "fairlead_worker_dropped_total{worker=\"1\",reason=\"tx_full\","
 			  "severity=\"warn\"} 8");
@@ -439,6 +515,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_every_name, setup),
+		cmocka_unit_test_setup(test_tcp_names, setup),
+		cmocka_unit_test_setup(test_tcp_conns, setup),
 		cmocka_unit_test_setup(test_accounting, setup),
 		cmocka_unit_test_setup(test_accounting_handover, setup),
 		cmocka_unit_test_setup(test_accounting_negative, setup),

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "conns.h"
+
+#include <string.h>
+
+enum { SEQ_TRIES = 16 }; /* a writer needs a tenth of a microsecond */
+
+static json_t *integer(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+bool conn_read(const struct dplink *l, uint32_t worker, uint32_t idx, struct ctl_conn_info *out)
+{
+	uint32_t n;
+	const struct ctl_conn_info *c = dplink_conns(l, worker, &n);
+
+	for (int i = 0; c && idx < n && i < SEQ_TRIES; i++) {
+		uint32_t seq = atomic_load_explicit(&c[idx].seq, memory_order_acquire);
+
+		if (seq & 1)
+			continue;
+		memcpy(out, &c[idx], sizeof(*out));
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&c[idx].seq, memory_order_relaxed) == seq)
+			return out->gen != 0;
+	}
+	memset(out, 0, sizeof(*out));
+	return false;
+}
+
+static json_t *addr_json(const struct sock_addr *a)
+{
+	char buf[ADDR_STR_MAX];
+
+	return json_string(sock_addr_format(a, buf, sizeof(buf)));
+}
+
+/* The copy's numbers are shown, so they may be any; those that choose a name are checked. */
+static json_t *conn_json(uint32_t worker, uint32_t idx, const struct ctl_conn_info *c)
+{
+	static const char *const role[CONN_ROLES] = { "client", "peer", "data", "other" };
+
+	return json_pack(
+	    "{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+	    " s:o, s:o, s:o}",
+	    "worker", integer(worker), "queue", integer(worker), "index", integer(idx), "local",
+	    addr_json(&c->local), "remote", addr_json(&c->remote), "state",
+	    c->state < TCP_STATES ? tcp_state_name[c->state] : "?", "role",
+	    c->role < CONN_ROLES ? role[c->role] : "?", "rtt_us", integer(c->srtt_us), "mss",
+	    integer(c->mss), "cwnd", integer(c->cwnd), "send_window", integer(c->snd_wnd),
+	    "receive_window", integer(c->rcv_wnd), "unacked", integer(c->unacked), "send_queue",
+	    integer(c->send_queue), "receive_queue", integer(c->recv_queue), "retransmits",
+	    integer(c->retransmits), "session",
+	    c->session == UINT32_MAX ? json_null() : integer(c->session), "age_s",
+	    integer(c->age_s), "rx_bytes", integer(c->rx_bytes), "tx_bytes", integer(c->tx_bytes));
+}
+
+json_t *conns_json(const struct dplink *l, uint32_t worker, uint32_t limit, uint32_t scan,
+		   uint32_t *place, bool *end)
+{
+	json_t *list = json_array();
+	uint32_t first = 0, n; /* place of the worker's first entry, and how many it has */
+
+	*end = false;
+	for (uint32_t w = 0; w < dplink_n_workers(l); w++, first += n) {
+		dplink_conns(l, w, &n);
+		if (worker != CONNS_ALL && worker != w)
+			continue;
+		for (uint32_t i = *place > first ? *place - first : 0; i < n; i++) {
+			struct ctl_conn_info c;
+
+			*place = first + i;
+			if (scan-- == 0 || json_array_size(list) == limit)
+				return list;
+			if (conn_read(l, w, i, &c))
+				json_array_append_new(list, conn_json(w, i, &c));
+		}
+	}
+	*end = true;
+	return list;
+}
+
+uint64_t conns_max(const struct dplink *l)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t w = 0; w < dplink_n_workers(l); w++) {
+		uint32_t n;
+
+		dplink_conns(l, w, &n);
+		sum += n;
+	}
+	return sum;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_ADMIN_CONNS_H
+#define FL_CP_ADMIN_CONNS_H
+
+/*
+ * The live tables of TCP connections in the shared region, one after another as if they were one:
+ * a place is an index into all of them.
+ */
+#include "../dplink.h"
+
+#include <jansson.h>
+
+enum { CONNS_ALL = UINT32_MAX }; /* instead of a worker */
+
+/*
+ * Copies an entry. False, and zeroes, if no connection is there, or if it could not be read whole
+ * in a few tries: it is being written again and again, or its writer died.
+ */
+bool conn_read(const struct dplink *l, uint32_t worker, uint32_t idx, struct ctl_conn_info *out);
+
+/*
+ * A page of one worker's connections or of all: up to limit of them from *place on, of which at
+ * most scan entries are looked at. *place is then where the next page starts, unless *end.
+ */
+json_t *conns_json(const struct dplink *l, uint32_t worker, uint32_t limit, uint32_t scan,
+		   uint32_t *place, bool *end);
+
+/* Entries of all tables. */
+uint64_t conns_max(const struct dplink *l);
+
+#endif
