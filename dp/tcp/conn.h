@@ -225,7 +225,7 @@ struct tcp_timewait {
 	uint32_t rcv_wnd; /* scaled, as in segments */
 	uint32_t due_ms;
 	uint32_t next, prev; /* by age, or free list */
-	uint32_t pad;
+	uint32_t oow_ms;     /* last ACK in answer to an ACK */
 };
 _Static_assert(sizeof(struct tcp_timewait) <= 64, "budget of TIME-WAIT");
 
@@ -436,11 +436,14 @@ static inline uint32_t recovery_pipe(const struct tcp_conn *c)
 
 /* ---- timewait.c ---- */
 
+/* n entries at t->tw, none in use. Part of tcp_create(). */
+void timewait_init(struct tcp *t, uint32_t n);
 /* c goes to TIME-WAIT: an entry takes its place in the table, c ends (DONE). */
 void timewait_enter(struct worker *w, struct tcp_conn *c);
 /*
- * A segment for an entry (RFC 9293 3.10.7.4, RFC 1337, RFC 6191): true when the entry made way for
- * a new connection, and the segment is listen_input()'s; else p->m is taken.
+ * A segment for entry number `entry` (RFC 9293 3.10.7.4, RFC 1337, RFC 6191): true when the entry
+ * was over or made way for a new connection, and the segment is listen_input()'s; else p->m is
+ * taken.
  */
 bool timewait_input(struct worker *w, uint32_t entry, struct pkt *p, const struct tcp_seg *s);
 /* Forgets what is over, a few a call. */
