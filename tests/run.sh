@@ -26,10 +26,11 @@ usage()
 	  unit:NAME:release unit:NAME:sanitized    tests/unit, meson's other tests
 	  fuzz:NAME                                tests/fuzz, each on its corpus and then on its own
 	  static:NAME                              tests/check-*.sh, shellcheck, licences
+	  tcp:NAME                                 tests/tcp/NAME_test.sh
 	  e2e:check e2e:NAME                       conf/quickstart.sh --check, tests/e2e/NAME_test.sh
 
 	FUZZ_SECONDS=N  time of each fuzzer ($FUZZ_SECONDS)
-	E2E_SECONDS=N   most an end-to-end test may take ($E2E_SECONDS)
+	E2E_SECONDS=N   most a test of the kinds tcp and e2e may take ($E2E_SECONDS)
 
 	A test that is skipped has shown nothing and counts as failed. Logs are in build-logs/.
 	END
@@ -41,7 +42,7 @@ want() { [[ -z $PATTERN || $1 =~ $PATTERN ]]; }
 # want_kind KIND: whether the pattern may find names of this kind, told by its beginning.
 want_kind()
 {
-	[[ $PATTERN =~ ^^?(build|unit|fuzz|static|e2e)(:|$) ]] || return 0
+	[[ $PATTERN =~ ^^?(build|unit|fuzz|static|tcp|e2e)(:|$) ]] || return 0
 	[[ ${BASH_REMATCH[1]} == "$1" ]]
 }
 
@@ -209,6 +210,21 @@ static()
 	done
 }
 
+# ---- the TCP stack against Linux's ----
+
+tcp()
+{
+	local f n=0
+	say "TCP against Linux"
+	for f in tests/tcp/*_test.sh; do
+		[[ -f $f ]] || continue
+		n=$((n + 1))
+		f=${f##*/}
+		try "tcp:${f%_test.sh}" timeout -k 20 "$E2E_SECONDS" bash "tests/tcp/$f"
+	done
+	((n)) || none tcp:all "there is no tests/tcp/*_test.sh"
+}
+
 # ---- end to end ----
 
 e2e()
@@ -248,7 +264,7 @@ main()
 	install
 	say "builds"
 	if want_kind static; then static; fi
-	if want_kind build || want_kind unit || want_kind e2e; then
+	if want_kind build || want_kind unit || want_kind tcp || want_kind e2e; then
 		build build:gcc build gcc && GCC=1
 	fi
 	if want_kind build && want build:clang; then
@@ -263,6 +279,7 @@ main()
 	if want_kind unit && [[ -n ${SANITIZED:-} ]]; then unit build-sanitized sanitized; fi
 	if want_kind fuzz && [[ -n ${SANITIZED:-} ]]; then fuzz; fi
 	unset ASAN_OPTIONS UBSAN_OPTIONS
+	if want_kind tcp && [[ -n ${GCC:-} ]]; then tcp; fi
 	if want_kind e2e && [[ -n ${GCC:-} ]]; then e2e; fi
 	finish
 }
