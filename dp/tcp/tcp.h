@@ -139,6 +139,16 @@ uint32_t tcp_send_room(const struct worker *w, const struct tcp_conn *c);
 uint32_t tcp_send_queued(const struct tcp_conn *c);
 /* Bytes given that were never sent: what the window keeps back. */
 uint32_t tcp_send_unsent(const struct tcp_conn *c);
+/* Bytes that would go out at once if they were given now: what both windows let go. */
+uint32_t tcp_send_window(const struct worker *w, const struct tcp_conn *c);
+/* Asks for writable() when something was acknowledged, whether there is room before or not. */
+void tcp_send_wait(struct tcp_conn *c);
+/*
+ * An owner keeps n packet buffers for later: they count among those that connections hold, until
+ * they are given back with tcp_unhold(). False when as many are held as may be.
+ */
+bool tcp_hold(struct worker *w, uint32_t n);
+void tcp_unhold(struct worker *w, uint32_t n);
 /*
  * Gives a packet (chained or not, data at the first stream byte; counted as one packet that is
  * here). Taken if true. False, and m still the caller's, when the buffer has no room for all of it
