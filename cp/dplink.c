@@ -33,6 +33,7 @@ struct dplink {
 	void *base; /* the region; NULL when not attached */
 	uint64_t size;
 	int wake_cp;
+	uint64_t generation;
 	uint32_t n_workers, n_ports;
 	struct ctl_port_info *port_info;
 	uint32_t seq;
@@ -123,6 +124,7 @@ static const char *region_attach(struct dplink *l)
 		return "another number of workers than configured";
 	if (r.n_ports > CTL_PORTS_MAX)
 		return "too many ports";
+	l->generation = r.generation;
 	l->n_workers = r.n_workers;
 	l->n_ports = r.n_ports;
 	l->port_info = region_at(l->base, l->size, r.port_info,
@@ -168,6 +170,7 @@ bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, char
 	}
 	fcntl(wake_cp, F_SETFL, O_NONBLOCK);
 	l->stats.attaches++;
+	l->ops->attached(l->ctx, l->generation);
 	return true;
 }
 
@@ -304,6 +307,27 @@ static const char *punt_lies(const struct dplink *l, const struct evt_punt *p)
 		return "impossible length of a request";
 	if (p->leg.listener >= l->conf->n_listener)
 		return "a request from a listener that does not exist";
+	if ((l->conf->listener[p->leg.listener].transport == TRANSPORT_UDP) !=
+	    (p->leg.conn_gen == 0))
+		return "a request from a connection of another transport";
+	return NULL;
+}
+
+static const char *peer_conn_lies(const struct evt_peer_conn *e)
+{
+	if (e->hdr.len != sizeof(*e))
+		return "impossible length of an event";
+	if (e->hdr.type == EVT_CONNECT_FAILED ? e->why >= TCP_END_MAX : e->conn.gen == 0)
+		return "impossible news of a peer's connection";
+	return NULL;
+}
+
+static const char *conn_gone_lies(const struct evt_conn_gone *e)
+{
+	if (e->hdr.len != sizeof(*e))
+		return "impossible length of an event";
+	if (e->conn.gen == 0 || e->role >= CONN_ROLES || e->why >= TCP_END_MAX)
+		return "impossible end of a connection";
 	return NULL;
 }
 
@@ -315,12 +339,21 @@ static void event_synced(struct dplink *l, struct worker_link *w, uint32_t seq)
 	}
 }
 
+static const char *event_refused(struct dplink *l, uint32_t worker, const struct evt_result *e)
+{
+	if (e->hdr.len != sizeof(*e))
+		return "impossible length of an event";
+	l->stats.events_stale += !l->ops->refused(l->ctx, worker, e);
+	return NULL;
+}
+
 /* Judges the private copy of an event and hands it on. Returns what is wrong with it, or NULL. */
 static const char *event_dispatch(struct dplink *l, uint32_t worker)
 {
 	const struct ctl_hdr *hdr = (const struct ctl_hdr *)l->event;
-	const struct evt_result *res = (const struct evt_result *)l->event;
 	const struct evt_punt *punt = (const struct evt_punt *)l->event;
+	const struct evt_peer_conn *conn = (const struct evt_peer_conn *)l->event;
+	const struct evt_conn_gone *gone = (const struct evt_conn_gone *)l->event;
 	const char *why;
 
 	switch (hdr->type) {
@@ -331,11 +364,19 @@ static const char *event_dispatch(struct dplink *l, uint32_t worker)
 		return why;
 	case EVT_SESSION_REFUSED:
 	case EVT_PEER_REFUSED:
-		if (hdr->len != sizeof(*res))
-			return "impossible length of an event";
-		if (!l->ops->refused(l->ctx, worker, res))
-			l->stats.events_stale++;
-		return NULL;
+		return event_refused(l, worker, (const struct evt_result *)l->event);
+	case EVT_CONNECTED:
+	case EVT_CONNECT_FAILED:
+	case EVT_PEER_ATTEMPT:
+		why = peer_conn_lies(conn);
+		if (!why)
+			l->stats.events_stale += !l->ops->peer_conn(l->ctx, worker, conn);
+		return why;
+	case EVT_CONN_GONE:
+		why = conn_gone_lies(gone);
+		if (!why)
+			l->stats.events_stale += !l->ops->conn_gone(l->ctx, worker, gone);
+		return why;
 	case EVT_SYNCED:
 		event_synced(l, &l->worker[worker], hdr->seq);
 		return NULL;

@@ -33,6 +33,15 @@ struct dplink_cursor {
 /* What the link hands to its owner. */
 struct dplink_ops {
 	void (*punt)(void *ctx, uint32_t worker, const struct evt_punt *p);
+	/*
+	 * Attached to a dataplane, whose generation is another after each of its starts. Comes
+	 * before the replay.
+	 */
+	void (*attached)(void *ctx, uint64_t generation);
+	/* EVT_CONNECTED, EVT_CONNECT_FAILED, EVT_PEER_ATTEMPT. False if its session is gone. */
+	bool (*peer_conn)(void *ctx, uint32_t worker, const struct evt_peer_conn *e);
+	/* False if nothing is known of that connection. */
+	bool (*conn_gone)(void *ctx, uint32_t worker, const struct evt_conn_gone *e);
 	/* EVT_SESSION_REFUSED, EVT_PEER_REFUSED. False if that session is gone. */
 	bool (*refused)(void *ctx, uint32_t worker, const struct evt_result *e);
 	/*
@@ -47,7 +56,7 @@ struct dplink_stats {
 	uint64_t detaches;
 	uint64_t lies; /* detaches because of a value that cannot be */
 	uint64_t events;
-	uint64_t events_stale; /* about a session that is gone */
+	uint64_t events_stale; /* about a session or connection that is gone */
 	uint64_t commands;
 	uint64_t commands_full; /* state commands that met a full ring: the worker is replayed */
 	uint64_t replies_full;	/* replies dropped because the ring was full */
@@ -88,8 +97,9 @@ bool dplink_lied(const struct dplink *l, const char **why);
 /* ---- commands ---- */
 
 /*
- * Gives a command to a worker: fills hdr.seq. A state command that finds the ring full is not lost:
- * the worker's sessions are replayed once there is room. False then, and when not attached.
+ * Gives a command to a worker: fills hdr, whose seq an answer repeats. A state command that finds
+ * the ring full is not lost: the worker's sessions are replayed once there is room. False then, and
+ * when not attached.
  */
 bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uint16_t len);
 

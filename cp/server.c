@@ -7,14 +7,20 @@
 
 #include <stdio.h>
 
+/* Whether a method wants an allocation on its five-tuple (RFC 8656 5, RFC 6062 5.4). */
+enum need { NEED_ANY, NEED_SOME, NEED_NONE };
+
 static const struct {
 	uint16_t stun;
+	enum need need;
 	void (*handle)(struct server *s, struct request *r);
 } methods[SERVER_METHODS] = {
-	[SERVER_ALLOCATE] = { STUN_ALLOCATE, allocate_handle },
-	[SERVER_REFRESH] = { STUN_REFRESH, refresh_handle },
-	[SERVER_CREATE_PERMISSION] = { STUN_CREATE_PERMISSION, permission_handle },
-	[SERVER_CHANNEL_BIND] = { STUN_CHANNEL_BIND, channel_handle },
+	[SERVER_ALLOCATE] = { STUN_ALLOCATE, NEED_ANY, allocate_handle },
+	[SERVER_REFRESH] = { STUN_REFRESH, NEED_SOME, refresh_handle },
+	[SERVER_CREATE_PERMISSION] = { STUN_CREATE_PERMISSION, NEED_SOME, permission_handle },
+	[SERVER_CHANNEL_BIND] = { STUN_CHANNEL_BIND, NEED_SOME, channel_handle },
+	[SERVER_CONNECT] = { STUN_CONNECT, NEED_SOME, connect_handle },
+	[SERVER_CONNECTION_BIND] = { STUN_CONNECTION_BIND, NEED_NONE, connection_bind_handle },
 };
 
 const char *const server_method_name[SERVER_METHODS] = {
@@ -22,6 +28,8 @@ const char *const server_method_name[SERVER_METHODS] = {
 	[SERVER_REFRESH] = "refresh",
 	[SERVER_CREATE_PERMISSION] = "create_permission",
 	[SERVER_CHANNEL_BIND] = "channel_bind",
+	[SERVER_CONNECT] = "connect",
+	[SERVER_CONNECTION_BIND] = "connection_bind",
 };
 
 /* ---- requests ---- */
@@ -38,23 +46,32 @@ static enum server_method method_find(const struct stun_msg *m)
 	return (enum server_method)i;
 }
 
-/* The allocation of a five-tuple. One whose time is over goes here if its timer is late. */
-static struct table_alloc *alloc_of(struct server *s, const struct ctl_leg *leg)
+/*
+ * The allocation of a five-tuple. One whose time is over goes here if its timer is late, and one
+ * of an earlier connection between the same two ends, if the news of its end is.
+ */
+static struct table_alloc *alloc_of(struct server *s, uint32_t worker, const struct ctl_leg *leg)
 {
 	struct table_alloc *a = table_find(s->table, leg);
 
-	if (a && server_now(s) >= table_alloc_expiry(a)) {
+	if (!a)
+		return NULL;
+	if (server_now(s) >= table_alloc_expiry(a))
 		s->stats.allocs_expired++;
-		session_del(s, a);
-		a = NULL;
-	}
-	return a;
+	else if (leg_is_stream(leg) &&
+		 (a->leg.conn != leg->conn || a->leg.conn_gen != leg->conn_gen ||
+		  a->leg_worker != worker))
+		s->stats.allocs_gone++;
+	else
+		return a;
+	session_del(s, a);
+	return NULL;
 }
 
 /* What every request must pass (RFC 8656 5, RFC 8489 6.3.1). 0 or the error code. */
 static int request_judge(struct server *s, struct request *r)
 {
-	auth_check(s->auth, r->m, &r->leg->client, server_now(s), s->wall, &r->auth);
+	auth_check(s->auth, r->m, &r->nonce_client, server_now(s), s->wall, &r->auth);
 	if (r->auth.code == 500)
 		log_line("a request is answered with 500: %s", auth_error(s->auth));
 	if (r->auth.code)
@@ -62,10 +79,10 @@ static int request_judge(struct server *s, struct request *r)
 	if (r->m->n_unknown)
 		return 420;
 	table_user_id(s->table, r->auth.user, r->user_id);
-	r->alloc = alloc_of(s, r->leg);
-	if (!r->alloc)
-		return r->method == SERVER_ALLOCATE ? 0 : 437;
-	return memcmp(r->alloc->user_id, r->user_id, TABLE_USER_ID) == 0 ? 0 : 441;
+	r->alloc = alloc_of(s, r->worker, r->leg);
+	if (methods[r->method].need == (r->alloc ? NEED_NONE : NEED_SOME))
+		return 437;
+	return !r->alloc || memcmp(r->alloc->user_id, r->user_id, TABLE_USER_ID) == 0 ? 0 : 441;
 }
 
 static bool punt_too_old(const struct server *s, const struct evt_punt *p)
@@ -97,7 +114,11 @@ static void server_punt(void *ctx, uint32_t worker, const struct evt_punt *p)
 	r.m = &m;
 	r.leg = &p->leg;
 	r.worker = worker;
+	r.nonce_client = p->leg.client;
+	if (leg_is_stream(&p->leg))
+		r.nonce_client.port = be16_make(0);
 	r.alloc = NULL;
+	r.reply.flags = 0;
 	s->stats.requests[r.method]++;
 	code = request_judge(s, &r);
 	if (code)
@@ -129,10 +150,76 @@ static bool server_refused(void *ctx, uint32_t worker, const struct evt_result *
 	return true;
 }
 
+/* ---- connections (RFC 6062) ---- */
+
+static void server_attached(void *ctx, uint64_t generation)
+{
+	struct server *s = ctx;
+
+	if (table_generation(s->table) == generation)
+		return;
+	session_streams_lost(s);
+	table_generation_set(s->table, generation);
+}
+
+static bool server_peer_conn(void *ctx, uint32_t worker, const struct evt_peer_conn *e)
+{
+	struct server *s = ctx;
+
+	switch (e->hdr.type) {
+	case EVT_CONNECTED:
+		return connect_done(s, worker, e);
+	case EVT_CONNECT_FAILED:
+		return connect_failed(s, worker, e);
+	default:
+		return attempt_handle(s, worker, e);
+	}
+}
+
+/* A client's connection takes its allocation along: the five-tuple is no more. */
+static bool client_gone(struct server *s, uint32_t worker, const struct evt_conn_gone *e)
+{
+	struct table_alloc *a = table_find_sid(s->table, worker, e->sid);
+
+	if (!a || a->leg.conn != e->conn.idx || a->leg.conn_gen != e->conn.gen)
+		return false;
+	s->stats.allocs_gone++;
+	session_del(s, a);
+	return true;
+}
+
+static bool peer_gone(struct server *s, uint32_t worker, const struct evt_conn_gone *e)
+{
+	struct pending_conn *c = pending_find_conn(s->pending, worker, e->sid, e->conn);
+
+	if (!c)
+		return false;
+	s->stats.peers_gone++;
+	pending_del(s->pending, c);
+	return true;
+}
+
+static bool server_conn_gone(void *ctx, uint32_t worker, const struct evt_conn_gone *e)
+{
+	struct server *s = ctx;
+
+	switch (e->role) {
+	case CONN_CLIENT:
+		return client_gone(s, worker, e);
+	case CONN_PEER:
+		return peer_gone(s, worker, e);
+	default:
+		return false; /* joined ones are no business of ours */
+	}
+}
+
 /* ---- the server ---- */
 
 static const struct dplink_ops link_ops = {
+	.attached = server_attached,
 	.punt = server_punt,
+	.peer_conn = server_peer_conn,
+	.conn_gone = server_conn_gone,
 	.refused = server_refused,
 	.replay = session_replay,
 };
@@ -151,9 +238,10 @@ bool server_open(struct server *s, const struct config *c, struct auth *auth, ui
 	if (!s->table)
 		return false;
 	s->ports = ports_create(c, &s->rand);
+	s->pending = pending_create(c, &s->rand, &s->wheel);
 	s->link = dplink_create(c, &link_ops, s);
-	if (!s->ports || !s->link) {
-		snprintf(err, errlen, "not enough memory for the relayed ports");
+	if (!s->ports || !s->pending || !s->link) {
+		snprintf(err, errlen, "not enough memory for the relayed ports and connections");
 		server_close(s);
 		return false;
 	}
@@ -165,6 +253,7 @@ void server_close(struct server *s)
 {
 	dplink_free(s->link);
 	ports_free(s->ports);
+	pending_free(s->pending);
 	table_close(s->table);
 	memset(s, 0, sizeof(*s));
 }

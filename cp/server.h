@@ -8,6 +8,7 @@
  * method. Time is passed in with server_clock(); nothing below reads a clock.
  */
 #include "auth/auth.h"
+#include "pending.h"
 #include "dplink.h"
 #include "ports.h"
 #include "rand.h"
@@ -34,6 +35,8 @@ enum server_method {
 	SERVER_REFRESH,
 	SERVER_CREATE_PERMISSION,
 	SERVER_CHANNEL_BIND,
+	SERVER_CONNECT,
+	SERVER_CONNECTION_BIND,
 	SERVER_METHODS,
 };
 extern const char *const server_method_name[SERVER_METHODS];
@@ -50,8 +53,16 @@ struct server_stats {
 	uint64_t allocs_expired;
 	uint64_t allocs_deleted; /* by a Refresh with lifetime 0 */
 	uint64_t allocs_refused; /* by the dataplane */
+	uint64_t allocs_gone;	 /* with their client's connection */
 	uint64_t peers_refused;	 /* by the dataplane */
 	uint64_t reservations;
+	/* Connections to peers (RFC 6062). */
+	uint64_t connects_made;	   /* by a Connect */
+	uint64_t connects_failed;  /* answered with 446 or 447 */
+	uint64_t attempts;	   /* of peers that connected in and were announced */
+	uint64_t attempts_refused; /* closed at once: too many wait already */
+	uint64_t binds_late;	   /* closed since no ConnectionBind came in time */
+	uint64_t peers_gone;	   /* ended before a ConnectionBind came */
 };
 
 struct server {
@@ -59,6 +70,7 @@ struct server {
 	struct auth *auth;
 	struct table *table;
 	struct ports *ports;
+	struct pending *pending;
 	struct dplink *link;
 	struct rand rand;
 	struct wheel wheel;
@@ -92,6 +104,12 @@ static inline uint32_t server_now(const struct server *s)
 static inline uint32_t server_deadline(const struct server *s, uint32_t seconds)
 {
 	return (uint32_t)((s->now_ms + 999) / 1000) + seconds;
+}
+
+/* The tick of the wheel at which so many seconds from now are over. */
+static inline uint64_t server_tick(const struct server *s, uint32_t seconds)
+{
+	return (s->now_ms + UINT64_C(1000) * seconds + SERVER_TICK_MS - 1) / SERVER_TICK_MS;
 }
 
 #endif

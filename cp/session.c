@@ -269,12 +269,32 @@ struct table_alloc *session_add(struct server *s, const struct table_alloc *prot
 	return a;
 }
 
-void session_del(struct server *s, struct table_alloc *a)
+static void session_forget(struct server *s, struct table_alloc *a)
 {
 	wheel_stop(&s->wheel, table_timer(s->table, a));
 	relay_give(s, a, atomic_load(&a->families));
-	send_del(s, a);
+	pending_del_session(s->pending, a->worker, a->sid);
 	table_del(s->table, a);
+}
+
+/* The session's end is that of its peers' connections, of which nothing needs to be said. */
+void session_del(struct server *s, struct table_alloc *a)
+{
+	send_del(s, a);
+	session_forget(s, a);
+}
+
+void session_streams_lost(struct server *s)
+{
+	struct table_alloc *a;
+	uint32_t cursor = 0;
+
+	while ((a = table_next(s->table, &cursor)) != NULL) {
+		if (!leg_is_stream(&a->leg))
+			continue;
+		s->stats.allocs_gone++;
+		session_forget(s, a);
+	}
 }
 
 /* The dataplane knows no session with one address less: it is taken down and set up again. */
@@ -282,6 +302,7 @@ void session_del_family(struct server *s, struct table_alloc *a, unsigned int fa
 {
 	relay_give(s, a, family);
 	table_del_family(s->table, a, family);
+	pending_del_session(s->pending, a->worker, a->sid);
 	send_del_at(s, a->worker, a->sid.slot, a->sid.gen);
 	send_all(s, a, 0, UINT32_MAX);
 }

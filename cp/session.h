@@ -15,6 +15,12 @@ void session_resume(struct server *s);
 /* Adds an allocation. NULL when the table or the worker is full; the ports stay the caller's. */
 struct table_alloc *session_add(struct server *s, const struct table_alloc *proto);
 
+/*
+ * The dataplane is another one than before: all connections of clients and of peers are gone, and
+ * with them the allocations made over TCP or TLS, of which the new dataplane needs no word.
+ */
+void session_streams_lost(struct server *s);
+
 /* Deletes it, or one of its two families (FAMILY_V4, FAMILY_V6); ports go back. */
 void session_del(struct server *s, struct table_alloc *a);
 void session_del_family(struct server *s, struct table_alloc *a, unsigned int family);

@@ -9,9 +9,13 @@ uint64_t table_alloc_sum(const struct table *t, const struct table_alloc *a)
 	return siphash(&t->hdr->sum_key, (const uint8_t *)a + from, sizeof(*a) - from);
 }
 
+/* The five-tuple: all of a leg but the connection, of which only one at a time can have it. */
+enum { LEG_TUPLE = offsetof(struct ctl_leg, conn) };
+_Static_assert(LEG_TUPLE == 20, "client and listener, no gaps");
+
 static uint32_t *leg_bucket(struct table *t, const struct ctl_leg *leg)
 {
-	return &t->bucket[siphash(&t->hash_key, leg, sizeof(*leg)) & t->mask];
+	return &t->bucket[siphash(&t->hash_key, leg, LEG_TUPLE) & t->mask];
 }
 
 static uint32_t *user_bucket(struct table *t, const uint8_t id[TABLE_USER_ID])
@@ -141,7 +145,7 @@ struct table_alloc *table_find(struct table *t, const struct ctl_leg *leg)
 {
 	uint32_t i = *leg_bucket(t, leg);
 
-	while (i != TABLE_NONE && memcmp(&t->alloc[i].leg, leg, sizeof(*leg)) != 0)
+	while (i != TABLE_NONE && memcmp(&t->alloc[i].leg, leg, LEG_TUPLE) != 0)
 		i = t->entry[i].next;
 	return i == TABLE_NONE ? NULL : &t->alloc[i];
 }
@@ -248,6 +252,16 @@ uint32_t table_alloc_expiry(const struct table_alloc *a)
 			expiry = word_get(&a->expiry[f]);
 	}
 	return expiry;
+}
+
+uint64_t table_generation(const struct table *t)
+{
+	return atomic_load_explicit(&t->hdr->generation, memory_order_relaxed);
+}
+
+void table_generation_set(struct table *t, uint64_t generation)
+{
+	atomic_store_explicit(&t->hdr->generation, generation, memory_order_release);
 }
 
 const struct table_stats *table_stats(const struct table *t)

@@ -63,6 +63,18 @@ static inline bool table_redirected(const struct table_alloc *a)
 	return a->leg_worker != a->worker;
 }
 
+/* A leg of TCP or TLS: its five-tuple ends with its connection. */
+static inline bool leg_is_stream(const struct ctl_leg *leg)
+{
+	return leg->conn_gen != 0;
+}
+
+/* Whether the relayed transport is TCP (RFC 6062). */
+static inline bool table_relays_tcp(const struct table_alloc *a)
+{
+	return atomic_load_explicit(&a->flags, memory_order_relaxed) & SESSION_TCP;
+}
+
 /* A permission, in the file. */
 struct table_perm {
 	_Atomic uint32_t state;
@@ -125,6 +137,10 @@ const struct table_stats *table_stats(const struct table *t);
 
 /* ---- allocations ---- */
 
+/*
+ * By its five-tuple: client and listener. Whether a stream's connection is still the one that had
+ * the allocation is for the caller to see.
+ */
 struct table_alloc *table_find(struct table *t, const struct ctl_leg *leg);
 /* By its session or its redirect. */
 struct table_alloc *table_find_sid(struct table *t, uint32_t worker, struct ctl_sid sid);
@@ -153,6 +169,13 @@ uint32_t table_alloc_expiry(const struct table_alloc *a);
 /* Identity of a user: a keyed hash of the name, so that its length costs nothing. */
 void table_user_id(const struct table *t, const char *user, uint8_t id[TABLE_USER_ID]);
 uint32_t table_user_allocs(const struct table *t, const uint8_t id[TABLE_USER_ID]);
+
+/*
+ * The dataplane's generation (struct region) that the connections in the records are of, kept in
+ * the file; 0 in a fresh one.
+ */
+uint64_t table_generation(const struct table *t);
+void table_generation_set(struct table *t, uint64_t generation);
 
 /* ---- permissions and channels of an allocation ---- */
 

@@ -23,6 +23,8 @@ static bool alloc_valid(struct table *t, const struct table_alloc *a)
 	    families & ~(uint32_t)(FAMILY_V4 | FAMILY_V6) || a->sid.gen == 0 ||
 	    a->leg.listener >= t->conf->n_listener || a->user[TABLE_USER_TEXT - 1] != '\0')
 		return false;
+	if (table_relays_tcp(a) && !leg_is_stream(&a->leg))
+		return false;
 	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
 		if (families & (1u << f) && !relay_valid(t->conf, a->relay[f], f == RELAY_V6))
 			return false;

@@ -9,7 +9,7 @@
 
 #define TABLE_MAGIC UINT64_C(0x656c626174464c31)
 
-enum { TABLE_VERSION = 2, TABLE_BOOT_ID = 40, TABLE_RESVS_MAX = 1 << 16 };
+enum { TABLE_VERSION = 3, TABLE_BOOT_ID = 40, TABLE_RESVS_MAX = 1 << 16 };
 
 /* At the start of the file. ready is written last. */
 struct table_header {
@@ -22,6 +22,7 @@ struct table_header {
 	struct siphash_key sum_key;	      /* of table_alloc.sum */
 	struct siphash_key user_key[2];	      /* of table_alloc.user_id */
 	_Atomic uint32_t next_gen;	      /* of sid; goes on across restarts */
+	_Atomic uint64_t generation;	      /* of the dataplane */
 };
 
 /* Private companion of an allocation record. */

@@ -155,7 +155,7 @@ struct stun_val {
  * come once, the first one counts (RFC 8489 14). Attributes after MESSAGE-INTEGRITY are ignored
  * except MESSAGE-INTEGRITY-SHA256 and FINGERPRINT; after MESSAGE-INTEGRITY-SHA256 only
  * FINGERPRINT counts (14.5, 14.6). Comprehension-required attributes of services we do not offer
- * (CHANGE-REQUEST, ACCESS-TOKEN, CONNECTION-ID) count as unknown, so that 420 tells the client.
+ * (CHANGE-REQUEST, ACCESS-TOKEN) count as unknown, so that 420 tells the client.
  */
 struct stun_msg {
 	const uint8_t *base;
@@ -166,8 +166,8 @@ struct stun_msg {
 	struct stun_val username, userhash, realm, nonce, software, data, lifetime,
 	    requested_transport, even_port, reservation_token, requested_family, additional_family,
 	    channel_number, dont_fragment, password_algorithm, password_algorithms, error_code,
-	    mapped, xor_mapped, xor_relayed, mobility_ticket, icmp, integrity, integrity256,
-	    fingerprint, unknown_attributes, alternate_server, address_error_code;
+	    mapped, xor_mapped, xor_relayed, connection_id, mobility_ticket, icmp, integrity,
+	    integrity256, fingerprint, unknown_attributes, alternate_server, address_error_code;
 	struct stun_val xor_peer[STUN_PEERS_MAX];
 	uint16_t n_xor_peer;
 	bool too_many_peers;
@@ -198,7 +198,7 @@ enum stun_err stun_parse(struct stun_msg *m, const void *p, size_t len);
 int stun_get_addr(const struct stun_val *v, struct sock_addr *out);
 int stun_get_xor_addr(const struct stun_msg *m, const struct stun_val *v, struct sock_addr *out);
 
-/* A 32-bit value (LIFETIME). False if absent or not 4 bytes. */
+/* A 32-bit value (LIFETIME, CONNECTION-ID). False if absent or not 4 bytes. */
 bool stun_get_u32(const struct stun_val *v, uint32_t *out);
 
 /* Code of an ERROR-CODE value (300..699), 0 if malformed. */

@@ -29,6 +29,7 @@ static const uint16_t required_at[] = {
 	[STUN_ATTR_USERHASH] = MEMBER(userhash),
 	[STUN_ATTR_XOR_MAPPED_ADDRESS] = MEMBER(xor_mapped),
 	[STUN_ATTR_RESERVATION_TOKEN] = MEMBER(reservation_token),
+	[STUN_ATTR_CONNECTION_ID] = MEMBER(connection_id),
 };
 
 /* Index: type less 0x8000. */

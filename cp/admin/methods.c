@@ -53,14 +53,29 @@ static json_t *allocations_json(const struct server *s)
 {
 	const struct table_stats *t = table_stats(s->table);
 
-	return json_pack(
-	    "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "count",
-	    integer(t->allocs), "max", integer(t->allocs_max), "permissions", integer(t->perms),
-	    "permissions_max", integer(t->perms_max), "channels", integer(t->chans), "channels_max",
-	    integer(t->chans_max), "reservations", integer(t->resvs), "reservations_max",
-	    integer(t->resvs_max), "kept", integer(t->kept), "made", integer(s->stats.allocs_made),
-	    "expired", integer(s->stats.allocs_expired), "deleted",
-	    integer(s->stats.allocs_deleted), "refused", integer(s->stats.allocs_refused));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "count", integer(t->allocs), "max", integer(t->allocs_max), "permissions",
+			 integer(t->perms), "permissions_max", integer(t->perms_max), "channels",
+			 integer(t->chans), "channels_max", integer(t->chans_max), "reservations",
+			 integer(t->resvs), "reservations_max", integer(t->resvs_max), "kept",
+			 integer(t->kept), "made", integer(s->stats.allocs_made), "expired",
+			 integer(s->stats.allocs_expired), "deleted",
+			 integer(s->stats.allocs_deleted), "gone", integer(s->stats.allocs_gone),
+			 "refused", integer(s->stats.allocs_refused));
+}
+
+/* Connections to peers (RFC 6062) that are not bound yet, and what became of others. */
+static json_t *peer_connections_json(const struct server *s)
+{
+	const struct server_stats *c = &s->stats;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "pending",
+			 integer(pending_used(s->pending)), "max", integer(pending_max(s->pending)),
+			 "connected", integer(c->connects_made), "failed",
+			 integer(c->connects_failed), "attempts", integer(c->attempts),
+			 "attempts_refused", integer(c->attempts_refused), "bound",
+			 integer(c->success[SERVER_CONNECTION_BIND]), "late",
+			 integer(c->binds_late), "gone", integer(c->peers_gone));
 }
 
 static json_t *requests_json(const struct server *s)
@@ -119,15 +134,15 @@ static json_t *status(void *ctx, const json_t *params, struct rpc_error *err)
 
 	(void)params;
 	(void)err;
-	return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o}",
-			 "version", FAIRLEAD_VERSION, "pid", (int)getpid(), "uptime_s",
-			 integer((s->now_ms - s->start_ms) / 1000), "config",
-			 rpc_text(s->conf->file), "dataplane", dataplane_json(s), "allocations",
-			 allocations_json(s), "users", "active",
-			 integer(table_stats(s->table)->users), "allocations_max",
-			 integer(s->conf->turn.allocations_per_user), "requests", requests_json(s),
-			 "replies", replies_json(s), "lost", lost_json(s), "link", link_json(s),
-			 "peers_denied", integer(s->stats.peers_denied));
+	return json_pack(
+	    "{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o}", "version",
+	    FAIRLEAD_VERSION, "pid", (int)getpid(), "uptime_s",
+	    integer((s->now_ms - s->start_ms) / 1000), "config", rpc_text(s->conf->file),
+	    "dataplane", dataplane_json(s), "allocations", allocations_json(s), "peer_connections",
+	    peer_connections_json(s), "users", "active", integer(table_stats(s->table)->users),
+	    "allocations_max", integer(s->conf->turn.allocations_per_user), "requests",
+	    requests_json(s), "replies", replies_json(s), "lost", lost_json(s), "link",
+	    link_json(s), "peers_denied", integer(s->stats.peers_denied));
 }
 
 /* ---- sessions ---- */
@@ -142,6 +157,11 @@ static json_t *sock_addr_json(const struct sock_addr *a)
 static json_t *seconds_left(const struct server *s, uint32_t deadline)
 {
 	return integer(deadline > server_now(s) ? deadline - server_now(s) : 0);
+}
+
+static const char *relay_transport(const struct table_alloc *a)
+{
+	return table_relays_tcp(a) ? "tcp" : "udp";
 }
 
 static json_t *relayed_json(const struct server *s, const struct table_alloc *a)
@@ -197,12 +217,13 @@ static json_t *session_json(const struct server *s, const struct table_alloc *a)
 	    a->leg.listener < s->conf->n_listener ? &s->conf->listener[a->leg.listener] : NULL;
 	const uint32_t age = server_now(s) > a->created ? server_now(s) - a->created : 0;
 
-	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "user",
+	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "user",
 			 rpc_text(a->user), "client", sock_addr_json(&a->leg.client), "listener",
 			 l ? sock_addr_json(&l->addr) : json_null(), "transport",
-			 l ? transport[l->transport] : "-", "relayed", relayed_json(s, a), "worker",
-			 integer(a->worker), "slot", integer(a->sid.slot), "age_s", integer(age),
-			 "expires_s", seconds_left(s, table_alloc_expiry(a)), "permissions",
+			 l ? transport[l->transport] : "-", "relay_transport", relay_transport(a),
+			 "relayed", relayed_json(s, a), "worker", integer(a->worker), "slot",
+			 integer(a->sid.slot), "age_s", integer(age), "expires_s",
+			 seconds_left(s, table_alloc_expiry(a)), "permissions",
 			 permissions_json(s, a), "channels", channels_json(s, a));
 }
 

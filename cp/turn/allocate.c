@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Allocate (RFC 8656 7.2). */
+/* Allocate (RFC 8656 7.2; of TCP RFC 6062 5.1). */
 #include "turn.h"
 
 #include "../session.h"
 
-enum { IPPROTO_OF_UDP = 17, EVEN_PORT_R = 0x80 };
+enum { IPPROTO_OF_TCP = 6, IPPROTO_OF_UDP = 17, EVEN_PORT_R = 0x80 };
 
 /* What the request asks for. */
 struct wish {
 	unsigned int families; /* FAMILY_V4, FAMILY_V6; both: a dual allocation */
 	enum ports_want want;
 	const uint8_t *token; /* NULL, or RESERVATION-TOKEN */
+	bool tcp;	      /* relayed transport: else UDP */
 	uint32_t lifetime;
 };
 
@@ -63,17 +64,32 @@ static int wish_families(const struct server *s, const struct stun_msg *m, struc
 	return w->token || (w->families && family_served(s, w->families)) ? 0 : 440;
 }
 
-/* 0 or an error code. DONT-FRAGMENT (step 4) is served, so there is nothing to ask about it. */
-static int wish_read(const struct server *s, const struct stun_msg *m, struct wish *w)
+/* Step 3, and all of RFC 6062 5.1: TCP is relayed for clients that came over it. */
+static int wish_transport(const struct request *r, struct wish *w)
 {
+	const struct stun_msg *m = r->m;
+
+	if (m->requested_transport.len != 4)
+		return 400;
+	w->tcp = m->requested_transport.val[0] == IPPROTO_OF_TCP;
+	if (!w->tcp)
+		return m->requested_transport.val[0] == IPPROTO_OF_UDP ? 0 : 442;
+	return leg_is_stream(r->leg) && !m->dont_fragment.val && !m->even_port.val &&
+		       !m->reservation_token.val
+		   ? 0
+		   : 400;
+}
+
+/* 0 or an error code. DONT-FRAGMENT (step 4) is served, so there is nothing to ask about it. */
+static int wish_read(const struct server *s, const struct request *r, struct wish *w)
+{
+	const struct stun_msg *m = r->m;
 	int code;
 
 	*w = (struct wish){ 0 };
-	if (m->requested_transport.len != 4)
-		return 400;
-	if (m->requested_transport.val[0] != IPPROTO_OF_UDP)
-		return 442;
-	code = wish_ports(m, w);
+	code = wish_transport(r, w);
+	if (!code)
+		code = wish_ports(m, w);
 	if (!code)
 		code = wish_families(s, m, w);
 	if (!code && !lifetime_grant(s, &m->lifetime, &w->lifetime))
@@ -85,7 +101,7 @@ static int wish_read(const struct server *s, const struct stun_msg *m, struct wi
 
 /*
  * A reserved port passes to the allocation, whose session is on the port's worker, whichever the
- * client reached us on. 0 or an error code.
+ * client reached us on: packets can be handed over, a connection cannot. 0 or an error code.
  */
 static int take_reserved(struct server *s, const struct wish *w, struct table_alloc *proto,
 			 struct table_resv **used)
@@ -96,6 +112,8 @@ static int take_reserved(struct server *s, const struct wish *w, struct table_al
 	if (!resv || server_now(s) >= resv->expiry)
 		return 508;
 	proto->worker = relay_port_worker(be16_get(resv->relay.port), s->conf->dataplane.n_workers);
+	if (table_redirected(proto) && leg_is_stream(&proto->leg))
+		return 508;
 	f = ip_is_v4(&s->conf->relay[resv->relay.relay].addr) ? RELAY_V4 : RELAY_V6;
 	proto->relay[f] = resv->relay;
 	proto->families = 1u << f;
@@ -169,7 +187,8 @@ static void proto_init(struct server *s, const struct request *r, const struct w
 		.relay = { { .relay = CTL_RELAY_NONE }, { .relay = CTL_RELAY_NONE } },
 		.expiry = { expiry, expiry },
 		.lifetime = w->lifetime,
-		.flags = r->m->fingerprint.val ? SESSION_FINGERPRINT : 0,
+		.flags =
+		    (r->m->fingerprint.val ? SESSION_FINGERPRINT : 0) | (w->tcp ? SESSION_TCP : 0),
 		.created = server_now(s),
 	};
 	memcpy(p->tid, r->m->tid, sizeof(p->tid));
@@ -248,8 +267,8 @@ void allocate_handle(struct server *s, struct request *r)
 	struct wish w;
 	int code;
 
-	if (r->alloc) { /* step 2 */
-		if (memcmp(r->alloc->tid, r->m->tid, STUN_TID_LEN) != 0) {
+	if (r->alloc) { /* step 2; nothing is retransmitted over a stream */
+		if (leg_is_stream(r->leg) || memcmp(r->alloc->tid, r->m->tid, STUN_TID_LEN) != 0) {
 			reply_error(s, r, 437);
 			return;
 		}
@@ -257,7 +276,7 @@ void allocate_handle(struct server *s, struct request *r)
 		allocate_reply(s, r);
 		return;
 	}
-	code = wish_read(s, r->m, &w);
+	code = wish_read(s, r, &w);
 	if (!code && !quota_allows(s, r))
 		code = 486;
 	if (!code)

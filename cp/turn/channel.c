@@ -46,7 +46,8 @@ void channel_handle(struct server *s, struct request *r)
 {
 	struct sock_addr peer;
 	uint16_t number;
-	int code = channel_read(s, r, &number, &peer);
+	/* What a TCP allocation relays goes over data connections alone (RFC 6062 3). */
+	int code = table_relays_tcp(r->alloc) ? 403 : channel_read(s, r, &number, &peer);
 
 	if (!code) {
 		table_expire(s->table, r->alloc, server_now(s));

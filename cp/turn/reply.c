@@ -49,6 +49,6 @@ void reply_error(struct server *s, struct request *r, int code)
 	if (code == 420)
 		stun_put_unknown(&r->b, r->m->unknown, r->m->n_unknown);
 	if (code == 401 || code == 438)
-		auth_put_challenge(s->auth, &r->b, &r->leg->client, server_now(s));
+		auth_put_challenge(s->auth, &r->b, &r->nonce_client, server_now(s));
 	reply_finish(s, r);
 }

@@ -2,30 +2,54 @@
 #ifndef FL_CP_TURN_TURN_H
 #define FL_CP_TURN_TURN_H
 
-/* A TURN request in hand, its reply, and one handler a method (RFC 8656). */
+/* A TURN request in hand, its reply, and one handler a method (RFC 8656, RFC 6062). */
 #include "../server.h"
 
 struct request {
 	const struct stun_msg *m;
 	const struct ctl_leg *leg;
 	uint32_t worker; /* that punted it */
+	/*
+	 * The client as its nonces know it. Of a stream without the port: its address is proved by
+	 * the handshake, and a ConnectionBind may come with the control connection's nonce.
+	 */
+	struct sock_addr nonce_client;
 	enum server_method method;
 	struct auth_result auth;
 	uint8_t user_id[TABLE_USER_ID];
-	struct table_alloc *alloc; /* of the five-tuple; only Allocate may come without */
+	struct table_alloc *alloc; /* of the five-tuple, or NULL */
 	struct stun_builder b;
 	struct cmd_send reply;
 };
 
-/* Handlers: called with an authenticated request. */
+/*
+ * Handlers: called with an authenticated request, with or without an allocation on its five-tuple
+ * as the method wants it.
+ */
 void allocate_handle(struct server *s, struct request *r);
 void refresh_handle(struct server *s, struct request *r);
 void permission_handle(struct server *s, struct request *r);
 void channel_handle(struct server *s, struct request *r);
+void connect_handle(struct server *s, struct request *r);
+void connection_bind_handle(struct server *s, struct request *r);
+
+/* ---- peers' connections (RFC 6062): events, as in struct dplink_ops ---- */
+
+bool connect_done(struct server *s, uint32_t worker, const struct evt_peer_conn *e);
+bool connect_failed(struct server *s, uint32_t worker, const struct evt_peer_conn *e);
+bool attempt_handle(struct server *s, uint32_t worker, const struct evt_peer_conn *e);
+
+/* The peer's connection waits for its ConnectionBind from now on, at most tcp.bind-timeout. */
+void connection_wait(struct server *s, struct pending_conn *e, struct ctl_conn conn);
+/* Has the dataplane end a peer's connection. */
+void connection_close(struct server *s, uint32_t worker, struct ctl_conn conn);
 
 /* ---- replies ---- */
 
-/* Starts a success reply in r->b; attributes are then put, and reply_success() sends it. */
+/*
+ * Starts a success reply in r->b; attributes are then put, and reply_success() sends it with the
+ * flags (enum ctl_send_flags) that stand in r->reply.
+ */
 void reply_begin(struct request *r);
 void reply_success(struct server *s, struct request *r);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a dataplane may send to the control process: raw events, and requests of clients in events
- * that are well-formed. An input is a list of records: kind, argument, length (two bytes, network
- * order), bytes. No input may crash the control process or leave anything behind once its
- * allocations are deleted.
+ * What a dataplane may send to the control process: raw events, requests of clients over UDP and
+ * TCP, and news of connections, in events that are well-formed. An input is a list of records:
+ * kind, argument, length (two bytes, network order), bytes. No input may crash the control process
+ * or leave anything behind once its allocations are deleted.
  */
 #include "../unit/cp_env.h"
 #include "cp/session.h"
@@ -11,11 +11,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum kind { KIND_RAW, KIND_STUN, KIND_TIME, KIND_REFUSED, KIND_KINDS };
+enum kind {
+	KIND_RAW,
+	KIND_STUN,
+	KIND_TIME,
+	KIND_REFUSED,
+	KIND_STUN_TCP,
+	KIND_PEER_CONN,
+	KIND_CONN_GONE,
+	KIND_KINDS
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct env env;
+static uint32_t last_seq[2]; /* of CMD_CONNECT, by worker */
 
 static void env_once(void)
 {
@@ -26,19 +36,26 @@ static void env_once(void)
 	env_close(&env); /* the mapped file lives on without a name */
 }
 
+static void take_all(uint32_t worker)
+{
+	union fake_cmd c;
+
+	while (fake_dp_take(&env.dp, worker, &c)) {
+		if (c.hdr.type == CMD_CONNECT)
+			last_seq[worker] = c.hdr.seq;
+	}
+}
+
 /* Takes all commands; a link that found a lie is made anew, as the owner of the socket does. */
 static void settle(void)
 {
-	union fake_cmd c;
 	const char *why;
 	char err[256];
 
 	server_clock(&env.s, env.now_ms, 0);
 	while (server_poll(&env.s) != DPLINK_IDLE && !dplink_lied(env.s.link, &why)) {
-		for (uint32_t w = 0; w < 2; w++) {
-			while (fake_dp_take(&env.dp, w, &c))
-				;
-		}
+		for (uint32_t w = 0; w < 2; w++)
+			take_all(w);
 	}
 	if (dplink_lied(env.s.link, &why)) {
 		fake_dp_close(&env.dp);
@@ -47,15 +64,34 @@ static void settle(void)
 			abort();
 		server_poll(&env.s);
 	}
-	for (uint32_t w = 0; w < 2; w++) {
-		while (fake_dp_take(&env.dp, w, &c))
-			;
-	}
+	for (uint32_t w = 0; w < 2; w++)
+		take_all(w);
+}
+
+/* The session of the arg-th client over TCP if there is one, so that an event can hit. */
+static struct ctl_sid sid_of(uint8_t arg)
+{
+	struct table_alloc *a = env_alloc_tcp(&env, (uint16_t)(1000 + arg / 2));
+
+	return a ? a->sid : (struct ctl_sid){ arg, arg };
+}
+
+/* An outcome of the newest command, or a peer's attempt. */
+static void peer_conn(uint8_t arg, const uint8_t *p, size_t len)
+{
+	static const uint16_t types[] = { EVT_CONNECTED, EVT_CONNECT_FAILED, EVT_PEER_ATTEMPT };
+	struct evt_peer_conn e = { .sid = sid_of(arg), .peer = addr("203.0.113.1", arg) };
+	uint16_t type = types[len ? p[0] % 3 : 0];
+
+	e.conn = (struct ctl_conn){ arg, type != EVT_CONNECT_FAILED };
+	e.why = len > 1 ? p[1] % TCP_END_MAX : 0;
+	fake_dp_peer_conn(&env.dp, arg & 1, type, last_seq[arg & 1], &e);
 }
 
 static void record(enum kind kind, uint8_t arg, const uint8_t *p, size_t len)
 {
 	struct sock_addr client = addr("198.51.100.7", (uint16_t)(1000 + arg / 2));
+	struct ctl_leg leg;
 
 	switch (kind) {
 	case KIND_RAW:
@@ -64,6 +100,18 @@ static void record(enum kind kind, uint8_t arg, const uint8_t *p, size_t len)
 	case KIND_STUN:
 		if (len <= CTL_PAYLOAD_MAX)
 			fake_dp_punt(&env.dp, arg & 1, &client, p, len, env.now_ms * 1000);
+		break;
+	case KIND_STUN_TCP:
+		leg = (struct ctl_leg){ client, 1, arg / 2, 1 };
+		if (len <= CTL_PAYLOAD_MAX)
+			fake_dp_punt_leg(&env.dp, arg & 1, &leg, p, len, env.now_ms * 1000);
+		break;
+	case KIND_PEER_CONN:
+		peer_conn(arg, p, len);
+		break;
+	case KIND_CONN_GONE:
+		fake_dp_conn_gone(&env.dp, arg & 1, sid_of(arg), (struct ctl_conn){ arg / 2, 1 },
+				  len ? p[0] % CONN_ROLES : CONN_CLIENT);
 		break;
 	case KIND_TIME:
 		env.now_ms += arg * UINT64_C(10000);
@@ -92,7 +140,8 @@ static void clear(void)
 		session_del(&env.s, a);
 	env.now_ms += 100000; /* reservations and rests are over */
 	settle();
-	if (st->allocs || st->perms || st->chans || st->resvs || st->users)
+	if (st->allocs || st->perms || st->chans || st->resvs || st->users ||
+	    pending_used(env.s.pending))
 		abort();
 }
 

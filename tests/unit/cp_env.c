@@ -36,8 +36,10 @@ void env_config(struct config *c, const char *dir)
 	c->n_port = 1;
 	c->port[0].n_addr = 1;
 	prefix(&c->port[0].addr[0], "192.0.2.1/24");
-	c->n_listener = 1;
+	c->n_listener = 2;
 	c->listener[0].addr = addr("192.0.2.1", 3478);
+	c->listener[1].addr = addr("192.0.2.1", 3478);
+	c->listener[1].transport = TRANSPORT_TCP;
 	relay(c, "192.0.2.11");
 	relay(c, "192.0.2.12");
 	relay(c, "2001:db8:ffff::1");
@@ -49,6 +51,9 @@ void env_config(struct config *c, const char *dir)
 	c->turn.allocations_max = 100;
 	c->turn.permissions_per_allocation = 8;
 	c->turn.channels_per_allocation = 4;
+	c->turn.connections_per_allocation = 3;
+	c->tcp.connect_timeout = 30;
+	c->tcp.bind_timeout = 30;
 	prefix(&c->peers.allow[c->peers.n_allow++], "203.0.113.0/24");
 	prefix(&c->peers.allow[c->peers.n_allow++], "2001:db8::/32");
 	c->peers.relay_to_relay = true;
@@ -157,7 +162,7 @@ void ask_begin_as(struct ask *a, enum stun_method method, uint16_t port, const c
 	memset(a, 0, sizeof(*a));
 	serial++;
 	memcpy(a->tid, &serial, sizeof(serial));
-	a->client = addr("198.51.100.7", port);
+	a->leg.client = addr("198.51.100.7", port);
 	stun_begin(&a->b, a->buf, sizeof(a->buf), stun_type(method, STUN_REQUEST), a->tid);
 	if (user)
 		stun_put(&a->b, STUN_ATTR_USERNAME, user, strlen(user));
@@ -168,11 +173,25 @@ void ask_begin(struct ask *a, enum stun_method method, uint16_t port)
 	ask_begin_as(a, method, port, "alice");
 }
 
+void ask_over_tcp(struct ask *a, struct ctl_conn conn)
+{
+	a->leg.listener = 1;
+	a->leg.conn = conn.idx;
+	a->leg.conn_gen = conn.gen;
+}
+
 void ask_transport(struct ask *a)
 {
 	static const uint8_t udp[4] = { 17 };
 
 	stun_put(&a->b, STUN_ATTR_REQUESTED_TRANSPORT, udp, sizeof(udp));
+}
+
+void ask_transport_tcp(struct ask *a)
+{
+	static const uint8_t tcp[4] = { 6 };
+
+	stun_put(&a->b, STUN_ATTR_REQUESTED_TRANSPORT, tcp, sizeof(tcp));
 }
 
 void ask_family(struct ask *a, uint16_t attr, uint8_t family)
@@ -204,10 +223,11 @@ void ask_send(struct env *e, struct ask *a, struct answer *ans)
 
 	assert_true(len > 0);
 	memset(ans, 0, sizeof(*ans));
-	fake_dp_punt(&e->dp, a->worker, &a->client, a->buf, len, e->now_ms * 1000);
+	fake_dp_punt_leg(&e->dp, a->worker, &a->leg, a->buf, len, e->now_ms * 1000);
 	env_poll(e);
 	while (fake_dp_take(&e->dp, a->worker, &c)) {
-		assert_false(answered); /* state comes before the reply */
+		/* State comes before the reply, and a data connection is joined behind it. */
+		assert_true(!answered || c.hdr.type == CMD_JOIN);
 		if (c.hdr.type == CMD_SEND) {
 			ans->send = c.send;
 			answered = true;
@@ -216,7 +236,7 @@ void ask_send(struct env *e, struct ask *a, struct answer *ans)
 		}
 	}
 	assert_true(answered);
-	assert_memory_equal(&ans->send.leg.client, &a->client, sizeof(a->client));
+	assert_memory_equal(&ans->send.leg, &a->leg, sizeof(a->leg));
 	assert_int_equal(stun_parse(&ans->m, ans->send.payload, ans->send.payload_len), STUN_OK);
 	assert_memory_equal(ans->m.tid, a->tid, STUN_TID_LEN);
 	if (ans->m.cls == STUN_ERROR)
@@ -251,4 +271,23 @@ struct table_alloc *env_alloc(struct env *e, uint16_t port)
 	struct ctl_leg leg = { .client = addr("198.51.100.7", port) };
 
 	return table_find(e->s.table, &leg);
+}
+
+struct table_alloc *env_alloc_tcp(struct env *e, uint16_t port)
+{
+	struct ctl_leg leg = { .client = addr("198.51.100.7", port), .listener = 1 };
+
+	return table_find(e->s.table, &leg);
+}
+
+/* ---- commands ---- */
+
+bool env_take(struct env *e, uint32_t worker, uint16_t type, union fake_cmd *c)
+{
+	env_poll(e);
+	while (fake_dp_take(&e->dp, worker, c)) {
+		if (c->hdr.type == type)
+			return true;
+	}
+	return false;
 }

@@ -3,9 +3,9 @@
 #define FL_TESTS_UNIT_CP_ENV_H
 
 /*
- * A whole server with a fake dataplane and a clock of our own. Two relays of IPv4 share nothing
- * with the listener; one of IPv6. Peers in 203.0.113.0/24 (TEST-NET-3, allowed here) and
- * 2001:db8::/32 (likewise) are reachable.
+ * A whole server with a fake dataplane and a clock of our own. Listeners for UDP (0) and TCP (1).
+ * Two relays of IPv4 share nothing with them; one of IPv6. Peers in 203.0.113.0/24 (TEST-NET-3,
+ * allowed here) and 2001:db8::/32 (likewise) are reachable.
  */
 #include "cp/server.h"
 #include "cp/turn/turn.h"
@@ -43,7 +43,7 @@ struct ask {
 	struct stun_builder b;
 	uint8_t buf[1600];
 	uint8_t tid[STUN_TID_LEN];
-	struct sock_addr client;
+	struct ctl_leg leg;
 	uint32_t worker;
 };
 
@@ -61,7 +61,10 @@ struct sock_addr addr(const char *ip, uint16_t port);
 /* Starts a request with a fresh transaction id and USERNAME "alice" from 198.51.100.7:port. */
 void ask_begin(struct ask *a, enum stun_method method, uint16_t port);
 void ask_begin_as(struct ask *a, enum stun_method method, uint16_t port, const char *user);
+/* Makes it come over TCP, on that connection of the worker. */
+void ask_over_tcp(struct ask *a, struct ctl_conn conn);
 void ask_transport(struct ask *a);
+void ask_transport_tcp(struct ask *a);
 void ask_family(struct ask *a, uint16_t attr, uint8_t family);
 void ask_peer(struct ask *a, const char *ip, uint16_t port);
 void ask_channel(struct ask *a, uint16_t number);
@@ -75,5 +78,10 @@ void ask_expect(struct env *e, struct ask *a, struct answer *ans, int code);
 void ask_allocate(struct env *e, uint16_t port, struct sock_addr *relayed);
 
 struct table_alloc *env_alloc(struct env *e, uint16_t port);
+/* The same over TCP. */
+struct table_alloc *env_alloc_tcp(struct env *e, uint16_t port);
+
+/* Takes commands up to the first of a type; the others are lost. False if there is none. */
+bool env_take(struct env *e, uint32_t worker, uint16_t type, union fake_cmd *c);
 
 #endif

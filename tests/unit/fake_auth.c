@@ -4,15 +4,17 @@
  * user is that user, "stale" has a stale nonce, "broken" a bad request, "away" a user store that
  * does not answer, and "single" may have one allocation, "triple" three.
  */
-#include "cp/auth/auth.h"
+#include "fake_auth.h"
+
+struct sock_addr fake_auth_client;
 
 void auth_check(struct auth *a, const struct stun_msg *m, const struct sock_addr *client,
 		uint64_t now, uint64_t wall, struct auth_result *r)
 {
 	(void)a;
-	(void)client;
 	(void)now;
 	(void)wall;
+	fake_auth_client = *client;
 	memset(r, 0, sizeof(*r));
 	if (!m->username.val || m->username.len >= sizeof(r->user)) {
 		r->code = 401;
@@ -20,6 +22,8 @@ void auth_check(struct auth *a, const struct stun_msg *m, const struct sock_addr
 	}
 	memcpy(r->user, m->username.val, m->username.len);
 	r->integrity = STUN_ATTR_MESSAGE_INTEGRITY;
+	r->key_len = FAKE_KEY_LEN;
+	memset(r->key, FAKE_KEY_BYTE, r->key_len);
 	if (strcmp(r->user, "stale") == 0)
 		r->code = 438;
 	else if (strcmp(r->user, "broken") == 0)
@@ -53,8 +57,9 @@ void auth_sign(struct stun_builder *b, const struct auth_result *r)
 	size_t covered;
 	uint8_t *mac = stun_put_integrity(b, r->integrity, &covered);
 
-	if (mac)
-		memset(mac, 0xaa, STUN_MI_LEN);
+	/* As if the key went into it, so that a key that was lost shows. */
+	for (int i = 0; mac && i < STUN_MI_LEN; i++)
+		mac[i] = r->key_len == FAKE_KEY_LEN ? r->key[i % FAKE_KEY_LEN] : 0;
 }
 
 void auth_wipe(struct auth_result *r)

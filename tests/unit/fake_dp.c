@@ -77,7 +77,13 @@ void fake_dp_event(struct fake_dp *f, uint32_t worker, const void *msg, size_t l
 void fake_dp_punt(struct fake_dp *f, uint32_t worker, const struct sock_addr *client,
 		  const void *stun, size_t len, uint64_t rx_us)
 {
-	struct evt_punt p = { .leg.client = *client, .rx_us = rx_us };
+	fake_dp_punt_leg(f, worker, &(struct ctl_leg){ .client = *client }, stun, len, rx_us);
+}
+
+void fake_dp_punt_leg(struct fake_dp *f, uint32_t worker, const struct ctl_leg *leg,
+		      const void *stun, size_t len, uint64_t rx_us)
+{
+	struct evt_punt p = { .leg = *leg, .rx_us = rx_us };
 
 	p.hdr.type = EVT_PUNT;
 	p.hdr.len = (uint16_t)(offsetof(struct evt_punt, payload) + len);
@@ -101,6 +107,27 @@ void fake_dp_peer_refused(struct fake_dp *f, uint32_t worker, struct ctl_sid sid
 				.sid = sid,
 				.peer = *peer,
 				.channel = channel };
+
+	fake_dp_event(f, worker, &e, sizeof(e));
+}
+
+void fake_dp_peer_conn(struct fake_dp *f, uint32_t worker, uint16_t type, uint32_t seq,
+		       const struct evt_peer_conn *e)
+{
+	struct evt_peer_conn copy = *e;
+
+	copy.hdr = (struct ctl_hdr){ type, sizeof(copy), seq };
+	fake_dp_event(f, worker, &copy, sizeof(copy));
+}
+
+void fake_dp_conn_gone(struct fake_dp *f, uint32_t worker, struct ctl_sid sid, struct ctl_conn conn,
+		       enum ctl_conn_role role)
+{
+	struct evt_conn_gone e = { .hdr = { EVT_CONN_GONE, sizeof(e), 0 },
+				   .sid = sid,
+				   .conn = conn,
+				   .role = (uint16_t)role,
+				   .why = TCP_END_RESET };
 
 	fake_dp_event(f, worker, &e, sizeof(e));
 }

@@ -15,6 +15,9 @@ union fake_cmd {
 	struct cmd_perm_set perm_set;
 	struct cmd_chan_set chan_set;
 	struct cmd_send send;
+	struct cmd_connect connect;
+	struct cmd_join join;
+	struct cmd_conn_close conn_close;
 	uint8_t bytes[RING_MSG_SIZE];
 };
 
@@ -37,12 +40,21 @@ bool fake_dp_attach(struct fake_dp *f, struct dplink *l, char *err, size_t errle
 void fake_dp_event(struct fake_dp *f, uint32_t worker, const void *msg, size_t len);
 void fake_dp_punt(struct fake_dp *f, uint32_t worker, const struct sock_addr *client,
 		  const void *stun, size_t len, uint64_t rx_us);
+/* The same from any leg. */
+void fake_dp_punt_leg(struct fake_dp *f, uint32_t worker, const struct ctl_leg *leg,
+		      const void *stun, size_t len, uint64_t rx_us);
 void fake_dp_result(struct fake_dp *f, uint32_t worker, uint16_t type, uint32_t seq,
 		    struct ctl_sid sid);
 
 /* EVT_PEER_REFUSED; channel 0: a permission. */
 void fake_dp_peer_refused(struct fake_dp *f, uint32_t worker, struct ctl_sid sid,
 			  const struct sock_addr *peer, uint16_t channel);
+
+/* EVT_CONNECTED, EVT_CONNECT_FAILED, EVT_PEER_ATTEMPT; fills in type, length and seq. */
+void fake_dp_peer_conn(struct fake_dp *f, uint32_t worker, uint16_t type, uint32_t seq,
+		       const struct evt_peer_conn *e);
+void fake_dp_conn_gone(struct fake_dp *f, uint32_t worker, struct ctl_sid sid, struct ctl_conn conn,
+		       enum ctl_conn_role role);
 
 /* Takes the next command. False if there is none. */
 bool fake_dp_take(struct fake_dp *f, uint32_t worker, union fake_cmd *c);

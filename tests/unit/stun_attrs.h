@@ -38,6 +38,7 @@ static const struct stun_attr_at stun_attrs[] = {
 	AT(USERHASH, userhash),
 	AT(XOR_MAPPED_ADDRESS, xor_mapped),
 	AT(RESERVATION_TOKEN, reservation_token),
+	AT(CONNECTION_ID, connection_id),
 	AT(ADDITIONAL_ADDRESS_FAMILY, additional_family),
 	AT(ADDITIONAL_ADDRESS_FAMILY_DRAFT, additional_family),
 	AT(ADDRESS_ERROR_CODE, address_error_code),

@@ -265,7 +265,7 @@ static void requests_are_served_during_a_replay(void **state)
 		ask_begin(&a, STUN_ALLOCATE, 5000);
 		ask_transport(&a);
 		len = stun_end(&a.b);
-		fake_dp_punt(&e->dp, 0, &a.client, a.buf, len, e->now_ms * 1000);
+		fake_dp_punt(&e->dp, 0, &a.leg.client, a.buf, len, e->now_ms * 1000);
 		env_poll(e);
 	}
 	assert_non_null(env_alloc(e, 5000));

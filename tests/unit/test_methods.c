@@ -28,8 +28,9 @@ struct fixture {
 /* ---- a link that is not attached ---- */
 
 static const struct dplink_stats link_stats = { .commands_full = 4 };
-const char *const server_method_name[SERVER_METHODS] = { "allocate", "refresh", "create_permission",
-							 "channel_bind" };
+const char *const server_method_name[SERVER_METHODS] = { "allocate",	      "refresh",
+							 "create_permission", "channel_bind",
+							 "connect",	      "connection_bind" };
 
 const struct dplink_stats *dplink_stats(const struct dplink *l)
 {
@@ -136,6 +137,8 @@ static int setup(void **state)
 	f->server.table = table_open(&f->conf, NOW, "boot", err, sizeof(err));
 	if (!f->server.table)
 		fail_msg("%s", err);
+	f->server.pending = pending_create(&f->conf, &f->server.rand, &f->server.wheel);
+	assert_non_null(f->server.pending);
 	*state = f;
 	return 0;
 }
@@ -144,6 +147,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	pending_free(f->server.pending);
 	table_close(f->server.table);
 	unlink(f->conf.control.state);
 	rmdir(f->dir);
@@ -214,7 +218,7 @@ static void test_session(void **state)
 	assert_true(table_chan_set(f->server.table, a, &peer, 0x4001, NOW + 599));
 	snprintf(want, sizeof(want),
 		 "{\"cursor\":null,\"sessions\":[{\"user\":\"demo\",\"client\":\"10.1.0.2:10000\","
-		 "\"listener\":\"10.1.0.1:3478\",\"transport\":\"udp\","
+		 "\"listener\":\"10.1.0.1:3478\",\"transport\":\"udp\",\"relay_transport\":\"udp\","
 		 "\"relayed\":[\"10.2.0.1:20000\",\"[fd00:2::1]:20000\"],\"worker\":0,\"slot\":%u,"
 		 "\"age_s\":7,\"expires_s\":600,"
 		 "\"permissions\":[{\"peer\":\"10.2.0.2\",\"expires_s\":300}],\"channels\":"
@@ -338,7 +342,8 @@ static void test_status(void **state)
 	expect_json(json_incref(json_object_get(r, "users")),
 		    "{\"active\":2,\"allocations_max\":5}");
 	expect_json(json_incref(json_object_get(r, "requests")),
-		    "{\"allocate\":9,\"refresh\":0,\"create_permission\":0,\"channel_bind\":0}");
+		    "{\"allocate\":9,\"refresh\":0,\"create_permission\":0,\"channel_bind\":0,"
+		    "\"connect\":0,\"connection_bind\":0}");
 	expect_json(json_incref(json_object_get(r, "replies")), "{\"success\":3,\"401\":6}");
 	expect_json(json_incref(json_object_get(r, "lost")),
 		    "{\"requests_malformed\":0,\"requests_too_old\":3,\"events_stale\":0,"

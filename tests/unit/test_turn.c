@@ -84,7 +84,7 @@ static void what_is_no_request_is_counted_only(void **state)
 	struct ask a;
 	size_t len;
 
-	ask_begin(&a, STUN_CONNECT, 1000); /* RFC 6062, not served here */
+	ask_begin(&a, STUN_SEND, 1000); /* no request */
 	len = stun_end(&a.b);
 	fake_dp_punt(&e->dp, 0, &client, a.buf, len, e->now_ms * 1000);
 	fake_dp_punt(&e->dp, 0, &client, a.buf, len - 4, e->now_ms * 1000); /* truncated */
@@ -165,7 +165,7 @@ static void allocate_succeeds(void **state)
 	stun_put(&a.b, STUN_ATTR_DONT_FRAGMENT, NULL, 0);
 	ask_expect(e, &a, &ans, 0);
 	assert_int_equal(stun_get_xor_addr(&ans.m, &ans.m.xor_mapped, &got), STUN_FAMILY_IPV4);
-	assert_true(sock_addr_eq(&got, &a.client));
+	assert_true(sock_addr_eq(&got, &a.leg.client));
 	assert_true(stun_get_u32(&ans.m.lifetime, &lifetime));
 	assert_int_equal(lifetime, 600);
 	assert_int_equal(ans.m.n_relayed, 1);
@@ -175,7 +175,7 @@ static void allocate_succeeds(void **state)
 	assert_int_equal(c->hdr.type, CMD_SESSION_SET);
 	assert_int_equal(c->hdr.len, sizeof(*c));
 	assert_int_not_equal(c->sid.gen, 0);
-	assert_true(sock_addr_eq(&c->leg.client, &a.client));
+	assert_true(sock_addr_eq(&c->leg.client, &a.leg.client));
 	assert_true(be16_eq(c->relay[RELAY_V4].port, got.port));
 	assert_true(ip_eq(&e->conf.relay[c->relay[RELAY_V4].relay].addr, &got.ip));
 	assert_int_equal(c->relay[RELAY_V6].relay, CTL_RELAY_NONE);
@@ -210,7 +210,7 @@ static void retransmission_is_answered_alike(void **state)
 
 static void allocate_bad_requests(void **state)
 {
-	static const uint8_t tcp[4] = { 6 }, token[8] = { 0 }, r_bit = 0x80;
+	static const uint8_t sctp[4] = { 132 }, token[8] = { 0 }, r_bit = 0x80;
 	struct env *e = *state;
 	struct answer ans;
 	struct ask a;
@@ -218,7 +218,7 @@ static void allocate_bad_requests(void **state)
 	ask_begin(&a, STUN_ALLOCATE, 1000); /* no REQUESTED-TRANSPORT */
 	ask_expect(e, &a, &ans, 400);
 	ask_begin(&a, STUN_ALLOCATE, 1000);
-	stun_put(&a.b, STUN_ATTR_REQUESTED_TRANSPORT, tcp, sizeof(tcp));
+	stun_put(&a.b, STUN_ATTR_REQUESTED_TRANSPORT, sctp, sizeof(sctp));
 	ask_expect(e, &a, &ans, 442);
 	ask_begin(&a, STUN_ALLOCATE, 1000);
 	ask_transport(&a);

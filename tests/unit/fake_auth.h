@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_TESTS_UNIT_FAKE_AUTH_H
+#define FL_TESTS_UNIT_FAKE_AUTH_H
+
+#include "cp/auth/auth.h"
+
+/* Everybody's key; a signature repeats its bytes. */
+enum { FAKE_KEY_LEN = 16, FAKE_KEY_BYTE = 0xaa };
+
+/* Whom the last request's nonce was taken to be for. */
+extern struct sock_addr fake_auth_client;
+
+#endif
