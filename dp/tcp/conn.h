@@ -9,7 +9,8 @@
  *
  *   conn.c     table, life, ports            input.c    segments of open connections (3.10.7)
  *   listen.c   SYN-RECEIVED, cookies         output.c   what may be sent, and sending it
- *   reorder.c  out-of-order data, SACK out   recovery.c scoreboard, RACK-TLP, PRR
+ *   reorder.c  out-of-order data, SACK out   recovery.c congestion state; with sent.h: sent.c
+ *                                            sack.c rack.c tlp.c rto.c cwnd.c
  *   timer.c    every timeout                 cubic.c, reno.c  congestion control
  *   stream.c   the owner's calls             move.c     to another worker
  *   wire.c     headers and options           timewait.c compact TIME-WAIT
@@ -46,8 +47,8 @@ struct mbuf_queue {
 
 /*
  * A piece of sequence space as it was sent last: one segment, or several of a burst that the port
- * cuts (TSO). In two lists: by sequence number, and by the time of the last transmission, which is
- * RACK's order. SYN and FIN have one, too.
+ * cuts (TSO). In a list by sequence number and, while it is in flight, in one by the time of its
+ * last transmission, which is RACK's order. FIN has one, too.
  */
 struct tcp_sent {
 	struct tcp_sent *next, *prev;	 /* by seq */
@@ -148,12 +149,16 @@ struct tcp_conn {
 	struct tcp_sack_block sack_recent[TCP_SACK_MAX]; /* RFC 2018 4: latest first */
 	struct tcp_sack_block dsack;		    /* to report, empty when equal (RFC 2883) */
 	struct tcp_sent *sent_first, *sent_last;    /* by seq */
-	struct tcp_sent *sent_oldest, *sent_newest; /* by time of transmission */
-	uint32_t sacked_bytes, lost_bytes, rexmit_bytes; /* of the scoreboard; see pipe */
-	uint32_t high_sacked;				 /* highest end SACKed */
-	uint32_t recovery_point;			 /* RFC 6675 */
-	uint32_t prior_cwnd, prior_ssthresh;		 /* to undo */
-	uint32_t undo_una, undo_rexmits;
+	struct tcp_sent *sent_oldest, *sent_newest; /* in flight, by time of transmission */
+	struct tcp_sent *sack_hint;		    /* where a walk by seq ended */
+	struct tcp_sent *lost_hint;		    /* none before it is lost */
+	uint32_t sacked_bytes, lost_bytes;	    /* of the scoreboard; see pipe */
+	uint32_t rto_from_us;	      /* what the RTO counts from: last ACK, first record's time */
+	uint32_t used_pipe, used_seq; /* most that was in flight since used_seq was sent */
+	uint32_t high_sacked;	      /* highest end SACKed */
+	uint32_t recovery_point;      /* RFC 6675 */
+	uint32_t prior_cwnd, prior_ssthresh; /* to undo */
+	uint32_t undo_una, undo_rexmits;     /* bytes sent again since, less those DSACKed */
 	uint32_t prr_delivered, prr_out, prr_flight;		 /* RFC 6937 */
 	uint32_t rack_xmit_us, rack_end, rack_rtt_us, rack_fack; /* RFC 8985 5.2 */
 	uint32_t min_rtt_us;
@@ -162,6 +167,7 @@ struct tcp_conn {
 	uint16_t reo_wnd_mult;
 	uint8_t reo_wnd_persist, reordering_seen, dsack_round, rexmit_mode;
 	uint8_t rto_count; /* in a row, without progress */
+	uint8_t dup_acks;  /* in a row; those that SACK something count, too */
 	uint8_t keepalive_count;
 	uint8_t syn_count;
 	uint8_t persist_count;
@@ -381,7 +387,7 @@ struct tcp_ack {
 	uint32_t lost;	    /* bytes newly marked lost */
 	bool dsack;	    /* the first block was a DSACK */
 	bool rexmitted;	    /* covers something that was sent twice */
-	int32_t rtt_us;	    /* sample of what was sent once, -1: none */
+	int32_t rtt_us;	    /* sample of what was sent once, or of timestamps; -1: none */
 };
 
 /*
@@ -395,7 +401,8 @@ void recovery_resent(struct worker *w, struct tcp_conn *c, struct tcp_sent *s);
 /*
  * A segment that acknowledges snd_una < s->ack <= snd_max, or repeats snd_una, or has SACK blocks:
  * updates scoreboard, RACK (RFC 8985 6.2), congestion state and window (RFC 6675, 6937, 5681),
- * undoes needless reductions. c->snd_una is still the old one; the caller moves it afterwards.
+ * undoes needless reductions. c->snd_una and c->snd_wnd are still the old ones; the caller moves
+ * them afterwards, and gives rtt_us to recovery_rtt().
  * ecn: the segment echoes congestion (RFC 3168).
  */
 void recovery_ack(struct worker *w, struct tcp_conn *c, const struct tcp_seg *s, bool ecn,
@@ -421,7 +428,7 @@ struct tcp_sent *recovery_probe(struct worker *w, struct tcp_conn *c);
 void recovery_probed(struct worker *w, struct tcp_conn *c, bool rexmit);
 /* Round-trip time sample (RFC 6298 2). */
 void recovery_rtt(struct tcp_conn *c, uint32_t rtt_us);
-/* The segment size went down: pieces are cut accordingly and what is larger is lost. */
+/* The segment size went down: what is larger is lost; conn_resend() cuts it. */
 void recovery_resegment(struct worker *w, struct tcp_conn *c);
 /* Cuts s at seq, s keeping the front; NULL when no record can be had. */
 struct tcp_sent *recovery_split(struct worker *w, struct tcp_conn *c, struct tcp_sent *s,

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Records of what was sent: two lists, three conditions, and the sums of bytes (sent.h). */
+#include "sent.h"
+
+#include <rte_mempool.h>
+
+static uint32_t len(const struct tcp_sent *r)
+{
+	return r->end - r->seq;
+}
+
+/* ---- the list by sequence number ---- */
+
+/* Puts r behind at, which may be NULL when the list is empty. */
+static void seq_insert(struct tcp_conn *c, struct tcp_sent *at, struct tcp_sent *r)
+{
+	r->prev = at;
+	r->next = at ? at->next : NULL;
+	*(r->prev ? &r->prev->next : &c->sent_first) = r;
+	*(r->next ? &r->next->prev : &c->sent_last) = r;
+}
+
+static void seq_remove(struct tcp_conn *c, struct tcp_sent *r)
+{
+	if (c->sack_hint == r)
+		c->sack_hint = r->prev ? r->prev : r->next;
+	if (c->lost_hint == r)
+		c->lost_hint = r->next;
+	*(r->prev ? &r->prev->next : &c->sent_first) = r->next;
+	*(r->next ? &r->next->prev : &c->sent_last) = r->prev;
+}
+
+struct tcp_sent *sent_find(struct tcp_conn *c, uint32_t seq, uint32_t *steps)
+{
+	struct tcp_sent *r = c->sack_hint ? c->sack_hint : c->sent_first;
+
+	if (!r)
+		return NULL;
+	/* Begin at the nearest of three. */
+	if (seq - c->sent_first->seq < (seq_lt(seq, r->seq) ? r->seq - seq : seq - r->seq))
+		r = c->sent_first;
+	if (seq_lt(r->seq, seq) && c->sent_last->seq - seq < seq - r->seq)
+		r = c->sent_last;
+	while (r && seq_lt(seq, r->seq) && *steps) {
+		r = r->prev;
+		(*steps)--;
+	}
+	while (r && seq_le(r->end, seq) && *steps) {
+		r = r->next;
+		(*steps)--;
+	}
+	if (r)
+		c->sack_hint = r;
+	return r && seq_le(r->seq, seq) && seq_lt(seq, r->end) ? r : NULL;
+}
+
+/* ---- the list by time of transmission ---- */
+
+/* Puts r behind at; NULL: before all others. */
+static void time_insert(struct tcp_conn *c, struct tcp_sent *at, struct tcp_sent *r)
+{
+	r->sooner = at;
+	r->later = at ? at->later : c->sent_oldest;
+	*(r->sooner ? &r->sooner->later : &c->sent_oldest) = r;
+	*(r->later ? &r->later->sooner : &c->sent_newest) = r;
+}
+
+static void time_remove(struct tcp_conn *c, struct tcp_sent *r)
+{
+	*(r->sooner ? &r->sooner->later : &c->sent_oldest) = r->later;
+	*(r->later ? &r->later->sooner : &c->sent_newest) = r->sooner;
+}
+
+/* ---- life ---- */
+
+struct tcp_sent *recovery_sent(struct worker *w, struct tcp_conn *c, uint32_t seq, uint32_t end,
+			       uint16_t flags)
+{
+	struct tcp_sent *r;
+	uint32_t pipe;
+
+	if (unlikely(rte_mempool_get(w->tcp->sent_pool, (void **)&r) != 0))
+		return NULL;
+	if (!c->sent_first) {
+		cwnd_restart(w, c);
+		c->rack_fack = seq;
+	}
+	*r = (struct tcp_sent){ .seq = seq, .end = end, .xmit_us = tcp_us(w), .flags = flags };
+	seq_insert(c, c->sent_last, r);
+	time_insert(c, c->sent_newest, r);
+	pipe = end - c->snd_una - c->sacked_bytes - c->lost_bytes;
+	cwnd_used(c, pipe, end);
+	c->prr_out += end - seq;
+	return r;
+}
+
+void recovery_resent(struct worker *w, struct tcp_conn *c, struct tcp_sent *r)
+{
+	if (r->flags & SENT_LOST)
+		c->lost_bytes -= len(r);
+	else
+		time_remove(c, r);
+	r->flags = (uint16_t)((r->flags & ~SENT_LOST) | SENT_REXMIT);
+	r->rexmits += r->rexmits < UINT16_MAX;
+	r->xmit_us = tcp_us(w);
+	time_insert(c, c->sent_newest, r);
+	if (r == c->sent_first)
+		c->rto_from_us = r->xmit_us;
+	cwnd_used(c, recovery_pipe(c), c->snd_max);
+	c->prr_out += len(r);
+	c->undo_rexmits += len(r);
+	c->retransmits++;
+	if (!(r->flags & SENT_PROBE)) /* those recovery_probed() counts */
+		count(w, c->ca == CA_LOSS ? CNT_TCP_REXMIT_RTO : CNT_TCP_REXMIT_FAST);
+}
+
+struct tcp_sent *recovery_split(struct worker *w, struct tcp_conn *c, struct tcp_sent *s,
+				uint32_t seq)
+{
+	struct tcp_sent *r;
+
+	if (unlikely(rte_mempool_get(w->tcp->sent_pool, (void **)&r) != 0))
+		return NULL;
+	*r = *s;
+	r->seq = s->end = seq;
+	r->flags &= (uint16_t)~SENT_SYN;
+	s->flags &= (uint16_t)~SENT_FIN;
+	seq_insert(c, s, r);
+	if (sent_in_flight(s))
+		time_insert(c, s, r);
+	return r;
+}
+
+void sent_free(struct worker *w, struct tcp_conn *c, struct tcp_sent *r)
+{
+	if (r->flags & SENT_SACKED)
+		c->sacked_bytes -= len(r);
+	else if (r->flags & SENT_LOST)
+		c->lost_bytes -= len(r);
+	else
+		time_remove(c, r);
+	seq_remove(c, r);
+	rte_mempool_put(w->tcp->sent_pool, r);
+}
+
+void sent_trim(struct tcp_conn *c, struct tcp_sent *r, uint32_t seq)
+{
+	if (r->flags & SENT_SACKED)
+		c->sacked_bytes -= seq - r->seq;
+	else if (r->flags & SENT_LOST)
+		c->lost_bytes -= seq - r->seq;
+	r->seq = seq;
+	r->flags &= (uint16_t)~SENT_SYN;
+}
+
+void recovery_clear(struct worker *w, struct tcp_conn *c)
+{
+	while (c->sent_first)
+		sent_free(w, c, c->sent_first);
+	c->sacked_bytes = c->lost_bytes = 0;
+	rack_forget(c);
+}
+
+/* ---- conditions ---- */
+
+/* Appends b, the neighbour of a, to it: both are SACKed. */
+static void join(struct worker *w, struct tcp_conn *c, struct tcp_sent *a, struct tcp_sent *b)
+{
+	a->end = b->end;
+	a->flags |= b->flags;
+	a->rexmits = RTE_MAX(a->rexmits, b->rexmits);
+	if (c->sack_hint == b)
+		c->sack_hint = a;
+	seq_remove(c, b);
+	rte_mempool_put(w->tcp->sent_pool, b);
+}
+
+struct tcp_sent *sent_sack(struct worker *w, struct tcp_conn *c, struct tcp_sent *r)
+{
+	struct tcp_sent *prev = r->prev;
+
+	if (r->flags & SENT_LOST)
+		c->lost_bytes -= len(r);
+	else
+		time_remove(c, r);
+	r->flags = (uint16_t)((r->flags & ~SENT_LOST) | SENT_SACKED);
+	c->sacked_bytes += len(r);
+	if (r->next && r->next->flags & SENT_SACKED)
+		join(w, c, r, r->next);
+	if (prev && prev->flags & SENT_SACKED) {
+		join(w, c, prev, r);
+		return prev;
+	}
+	return r;
+}
+
+void sent_lose(struct tcp_conn *c, struct tcp_sent *r)
+{
+	time_remove(c, r);
+	if (!c->lost_hint || c->lost_bytes == 0 || seq_lt(r->seq, c->lost_hint->seq))
+		c->lost_hint = r;
+	r->flags |= SENT_LOST;
+	c->lost_bytes += len(r);
+}
+
+void sent_unlose(struct tcp_conn *c)
+{
+	struct tcp_sent *r, *at = NULL;
+
+	for (r = c->sent_first; r && c->lost_bytes; r = r->next) {
+		if (!(r->flags & SENT_LOST))
+			continue;
+		/* Most were sent once, so that the next belongs right behind the last. */
+		if (at && seq_lt(r->xmit_us, at->xmit_us))
+			at = NULL;
+		while ((at ? at->later : c->sent_oldest) &&
+		       seq_le((at ? at->later : c->sent_oldest)->xmit_us, r->xmit_us))
+			at = at ? at->later : c->sent_oldest;
+		r->flags &= (uint16_t)~SENT_LOST;
+		c->lost_bytes -= len(r);
+		time_insert(c, at, r);
+		at = r;
+	}
+}
+
+void sent_unsack(struct tcp_conn *c)
+{
+	struct tcp_sent *r;
+
+	for (r = c->sent_first; r; r = r->next) {
+		if (!(r->flags & SENT_SACKED))
+			continue;
+		r->flags = (uint16_t)((r->flags & ~SENT_SACKED) | SENT_LOST);
+		c->sacked_bytes -= len(r);
+		if (!c->lost_hint || c->lost_bytes == 0 || seq_lt(r->seq, c->lost_hint->seq))
+			c->lost_hint = r;
+		c->lost_bytes += len(r);
+	}
+}
