@@ -39,7 +39,8 @@ struct port {
 	uint16_t l2_len;	       /* 14, or 18 with a tag */
 	bool multi_seg;		       /* takes chained mbufs */
 	bool rx_csum_ip, rx_csum_l4;   /* verifies checksums itself */
-	bool tx_csum_tcp, tx_tso;      /* computes TCP checksums, cuts large segments itself */
+	bool tx_csum_tcp, tx_csum_ip;  /* computes checksums of what it sends */
+	bool tx_tso;		       /* cuts large segments */
 	bool flow_sticky;	       /* packets of one five-tuple always come by the same queue */
 	struct rte_ether_addr mac;
 	struct ip_addr link_local; /* fe80::/64 from the MAC */

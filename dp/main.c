@@ -30,7 +30,8 @@ static void on_signal(int sig)
 static void usage(FILE *out)
 {
 	fputs("usage: fairlead-dp [--config FILE]\n"
-	      "The dataplane of Fairlead: moves packets, on the CPUs and ports of the configuration.\n\n"
+	      "The dataplane of Fairlead: moves packets, on the CPUs and ports of the "
+	      "configuration.\n\n"
 	      "  --config FILE  configuration (default: $FAIRLEAD_CONFIG, or "
 	      "/etc/fairlead/fairlead.yaml)\n"
 	      "  --version      print the version\n"
@@ -60,10 +61,11 @@ static bool hugepages_decide(const struct config *c, bool *huge, char *err)
 
 	*huge = c->dataplane.hugepages != HUGEPAGES_NO && mb >= c->dataplane.memory_mb;
 	if (c->dataplane.hugepages == HUGEPAGES_YES && !*huge) {
-		snprintf(err, ERR_MAX,
-			 "%s: dataplane.hugepages: %llu MB of huge pages are free and memory-mb wants "
-			 "%u; reserve more (sysctl vm.nr_hugepages=N) or set hugepages: auto",
-			 c->file, (unsigned long long)mb, c->dataplane.memory_mb);
+		snprintf(
+		    err, ERR_MAX,
+		    "%s: dataplane.hugepages: %llu MB of huge pages are free and memory-mb wants "
+		    "%u; reserve more (sysctl vm.nr_hugepages=N) or set hugepages: auto",
+		    c->file, (unsigned long long)mb, c->dataplane.memory_mb);
 		return false;
 	}
 	fprintf(stderr, "fairlead-dp: memory: %u MB in %s pages\n", c->dataplane.memory_mb,
@@ -134,7 +136,8 @@ static bool eal_start(const struct config *c, char *err)
 	rmdir(rte_eal_get_runtime_dir());
 	if (ok)
 		return true;
-	snprintf(err, ERR_MAX, "%s: dataplane: DPDK does not start (CPUs, memory-mb, or privileges?): %s",
+	snprintf(err, ERR_MAX,
+		 "%s: dataplane: DPDK does not start (CPUs, memory-mb, or privileges?): %s",
 		 c->file, rte_strerror(rte_errno));
 	return false;
 }
@@ -153,7 +156,8 @@ static bool handover_create(struct dplane *dp, char *err)
 			dp->handover[i][j] = rte_ring_create(name, RING_HANDOVER, SOCKET_ID_ANY,
 							     RING_F_SP_ENQ | RING_F_SC_DEQ);
 			if (!dp->handover[i][j]) {
-				snprintf(err, ERR_MAX, "%s: dataplane.memory-mb: too small for %u workers",
+				snprintf(err, ERR_MAX,
+					 "%s: dataplane.memory-mb: too small for %u workers",
 					 dp->conf->file, dp->n_workers);
 				return false;
 			}

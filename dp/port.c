@@ -92,8 +92,9 @@ static void port_describe(struct port *p, const struct rte_eth_dev_info *info,
 {
 	snprintf(p->driver, sizeof(p->driver), "%s", info->driver_name);
 	snprintf(p->offloads, sizeof(p->offloads),
-		 "rx-ip-csum %s, rx-l4-csum %s, tx-chains %s, rss %s",
+		 "rx-ip-csum %s, rx-l4-csum %s, tx-tcp-csum %s, tso %s, tx-chains %s, rss %s",
 		 p->rx_csum_ip ? "device" : "software", p->rx_csum_l4 ? "device" : "software",
+		 p->tx_csum_tcp ? "device" : "software", p->tx_tso ? "device" : "none",
 		 p->multi_seg ? "device" : "software",
 		 conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG ? "device" : "none");
 }
@@ -113,6 +114,21 @@ static uint32_t port_mtu_max(const struct port *p, const struct rte_eth_dev_info
 	return info->max_rx_pktlen > l2 ? info->max_rx_pktlen - l2 : UINT16_MAX;
 }
 
+/*
+ * What a device does for TCP on the way out: the checksum, with IPv4's beside it, and cutting
+ * large segments where it takes chains as well.
+ */
+static uint64_t tcp_offloads(uint64_t capa, uint64_t have)
+{
+	uint64_t csum = RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+
+	if (!(capa & csum))
+		return 0;
+	csum |= capa & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+	return have & RTE_ETH_TX_OFFLOAD_MULTI_SEGS ? csum | (capa & RTE_ETH_TX_OFFLOAD_TCP_TSO)
+						    : csum;
+}
+
 static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t errlen)
 {
 	struct rte_eth_conf conf = { 0 };
@@ -124,13 +140,16 @@ static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t 
 	p->rx_queues = RTE_MIN(dp->n_workers, info.max_rx_queues);
 	p->tx_queues = RTE_MIN(dp->n_workers, info.max_tx_queues);
 	conf.rxmode.offloads =
-	    info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
+	    info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
+				    RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
 	if (driver_sends_chains(info.driver_name))
 		conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	conf.txmode.offloads |= tcp_offloads(info.tx_offload_capa, conf.txmode.offloads);
 	if (p->rx_queues > 1 && info.flow_type_rss_offloads) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf =
-		    info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP);
+		    info.flow_type_rss_offloads &
+		    (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
 	}
 	if (p->mtu > port_mtu_max(p, &info))
 		return port_fail(dp, p->idx, "mtu", "is more than the device carries", 0, err,
@@ -140,6 +159,9 @@ static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t 
 		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 	p->rx_csum_ip = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 	p->rx_csum_l4 = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+	p->tx_csum_tcp = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	p->tx_csum_ip = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+	p->tx_tso = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO;
 	p->multi_seg = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	p->flow_sticky =
 	    p->rx_queues == dp->n_workers &&
@@ -201,6 +223,28 @@ static bool steer_rule(const struct port *p, const struct ip_addr *ip, uint16_t 
 }
 
 /*
+ * How replies to connections opened from here find their worker: a local port is picked whose
+ * hash leads back to it, where the device's key and table are known and the self-test finds one
+ * for each worker; else one of the worker's share of ports, and the receiving worker hands over.
+ */
+static const char *port_outbound(const struct dplane *dp, const struct port *p)
+{
+	const struct sock_addr peer = { .ip = p->conf->addr[0].ip, .port = be16_make(443) };
+	struct sock_addr own = { .ip = p->conf->addr[0].ip };
+	uint64_t found = 0;
+	uint32_t i;
+
+	if (dp->n_workers == 1)
+		return "one worker";
+	for (i = 32768; p->rss.reta_size && i < 65536; i += 2) {
+		own.port = be16_make((uint16_t)i);
+		if (rss_queue(&p->rss, &peer, &own) % dp->n_workers == dp->port_owner[i >> 1])
+			found |= UINT64_C(1) << dp->port_owner[i >> 1];
+	}
+	return found == UINT64_MAX >> (64 - dp->n_workers) ? "RSS hash" : "hand-over";
+}
+
+/*
  * How relayed ports reach their worker: by rules where the device takes a mask on the port (a
  * power of two workers), else the receiving worker hands over.
  */
@@ -216,13 +260,15 @@ static void port_steer(struct dplane *dp, struct port *p)
 			ok = steer_rule(p, &dp->conf->relay[i].addr, q, mask);
 	if (!ok && dp->n_workers > 1)
 		rte_flow_flush(p->id, &e);
-	snprintf(p->steering, sizeof(p->steering), "clients: %s; relayed ports: %s",
+	snprintf(p->steering, sizeof(p->steering),
+		 "clients: %s; relayed ports: %s; outbound TCP: %s",
 		 dp->n_workers == 1 ? "one worker"
 		 : p->flow_sticky   ? "queue"
 				    : "hash and hand-over",
 		 dp->n_workers == 1 ? "one worker"
 		 : ok		    ? "rte_flow"
-				    : "hand-over");
+				    : "hand-over",
+		 port_outbound(dp, p));
 }
 
 /*

@@ -2,6 +2,7 @@
 #include "rx.h"
 #include "tx.h"
 #include "net/neigh.h"
+#include "tcp/tcp.h"
 #include "turn/relay.h"
 #include "../lib/chandata.h"
 #include "../lib/stun.h"
@@ -14,6 +15,7 @@ enum {
 	PREFETCH = 4, /* packets ahead */
 	CHAIN_HEAD =
 	    320, /* bytes a chained packet must have in one piece: all headers, STUN's too */
+	TCP_HDR_MIN = 20,
 	IPV6_EXT_MAX = 4, /* extension headers walked */
 };
 
@@ -53,7 +55,7 @@ static bool src_is_bad(const struct worker *w, const struct pkt *p)
 }
 
 /* The worker of a client's packet that came by a port, see HACKING.md on steering. */
-static uint16_t client_owner(const struct worker *w, const struct pkt *p)
+uint16_t rx_client_owner(const struct worker *w, const struct pkt *p)
 {
 	const struct port *port = &w->dp->port[p->in_port];
 
@@ -99,7 +101,7 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	dport = be16_get(p->dport);
 	p->index = dplane_listener(dp, &p->dst, dport);
 	if (p->index != LOCAL_NONE) {
-		uint16_t owner = mode == RX_FRESH ? client_owner(w, p) : w->id;
+		uint16_t owner = mode == RX_FRESH ? rx_client_owner(w, p) : w->id;
 
 		if (likely(owner == w->id))
 			return PKT_LISTENER;
@@ -120,10 +122,43 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	return taken(w, m, DROP_UDP_PORT);
 }
 
+/*
+ * TCP to us. A client's connection is with the worker its segments come to; all others have a
+ * local port of their worker's share.
+ */
+static enum pkt_class tcp_classify(struct worker *w, struct pkt *p, enum rx_mode mode)
+{
+	const struct dplane *dp = w->dp;
+	struct rte_mbuf *m = p->m;
+	uint16_t owner = w->id, dport;
+	const uint8_t *h;
+
+	if (unlikely(p->l4_len < TCP_HDR_MIN ||
+		     rte_pktmbuf_data_len(m) < (uint32_t)p->l2_len + p->l3_len + TCP_HDR_MIN))
+		return taken(w, m, DROP_TCP_SHORT);
+	h = rte_pktmbuf_mtod_offset(m, const uint8_t *, p->l2_len + p->l3_len);
+	memcpy(p->sport.b, h, 2);
+	memcpy(p->dport.b, h + 2, 2);
+	dport = be16_get(p->dport);
+	if (unlikely(be16_get(p->sport) == 0))
+		return taken(w, m, DROP_TCP_SHORT);
+	if (mode == RX_FRESH && dp->n_workers > 1)
+		owner = dplane_tcp_listener(dp, &p->dst, dport) != LOCAL_NONE
+			    ? rx_client_owner(w, p)
+			    : dp->port_owner[dport >> 1];
+	if (likely(owner == w->id))
+		tcp_input(w, p);
+	else
+		handover_pkt(w, owner, p, HANDOVER_RX);
+	return PKT_TAKEN;
+}
+
 static enum pkt_class l4_classify(struct worker *w, struct pkt *p, enum rx_mode mode)
 {
 	if (likely(p->proto == IP_PROTO_UDP && p->local && mode != RX_COPY))
 		return udp_classify(w, p, mode);
+	if (likely(p->proto == IP_PROTO_TCP && p->local && mode != RX_COPY))
+		return tcp_classify(w, p, mode);
 	if (mode == RX_COPY) {
 		nd_input(w, p, false);
 		return PKT_TAKEN;

@@ -2,6 +2,7 @@
 #include "tx.h"
 #include "rx.h"
 #include "net/neigh.h"
+#include "tcp/tcp.h"
 #include "turn/relay.h"
 
 #include <rte_ethdev.h>
@@ -15,6 +16,9 @@ static void port_flush(struct worker *w, uint16_t port)
 
 	for (i = 0; i < b->n; i++)
 		bytes += b->m[i]->pkt_len;
+	/* Devices differ in what they want to find in a checksum they fill in. */
+	if (p->tx_csum_tcp)
+		rte_eth_tx_prepare(p->id, w->id, b->m, b->n);
 	sent = rte_eth_tx_burst(p->id, w->id, b->m, b->n);
 	if (unlikely(sent < b->n)) {
 		/* A second try lets a slow device free descriptors; then the rest is lost. */
@@ -127,6 +131,17 @@ static void handover_burst(struct worker *w, struct rte_mbuf **m, uint16_t n)
 		 m[0]->hash.usr >> 16 == HANDOVER_REDIRECT ? RX_REDIRECTED : RX_STEERED);
 }
 
+/* From one of our addresses to another: a datagram of the relay, or a segment. */
+static void loop_take(struct worker *w, struct rte_mbuf *m)
+{
+	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
+
+	if ((h[0] >> 4 == 6 ? h[6] : h[9]) == IP_PROTO_TCP)
+		tcp_loop_input(w, m);
+	else
+		relay_loop_input(w, m);
+}
+
 static void handover_take(struct worker *w, struct rte_mbuf *m)
 {
 	uint16_t port = (uint16_t)m->hash.usr;
@@ -143,7 +158,7 @@ static void handover_take(struct worker *w, struct rte_mbuf *m)
 		tx_frame(w, port, m);
 		break;
 	case HANDOVER_LOOP:
-		relay_loop_input(w, m);
+		loop_take(w, m);
 		break;
 	}
 }
@@ -183,7 +198,7 @@ uint32_t loop_input(struct worker *w)
 	memcpy(m, w->loop, n * sizeof(m[0]));
 	w->n_loop = 0;
 	for (i = 0; i < n; i++)
-		relay_loop_input(w, m[i]);
+		loop_take(w, m[i]);
 	return n;
 }
 

@@ -5,6 +5,7 @@
 #include "tx.h"
 #include "net/ip.h"
 #include "net/neigh.h"
+#include "tcp/tcp.h"
 #include "turn/relay.h"
 
 #include <rte_cycles.h>
@@ -85,7 +86,7 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 	w->layout = dp->region->worker[id];
 	w->rings_ok = worker_rings_attach(w);
 	if (!worker_pools(w, err, errlen) || !session_tables_create(w, err, errlen) ||
-	    !frag_create(w, err, errlen)) {
+	    !tcp_create(w, err, errlen) || !frag_create(w, err, errlen)) {
 		worker_free(w);
 		return NULL;
 	}
@@ -96,6 +97,7 @@ void worker_free(struct worker *w)
 {
 	if (!w)
 		return;
+	tcp_destroy(w);
 	frag_destroy(w);
 	session_tables_free(w);
 	if (w->neigh)
@@ -168,7 +170,7 @@ static void worker_gauges(struct worker *w)
 {
 	count_set(w, CNT_NEIGHBOURS, neigh_count(w->neigh));
 	count_set(w, CNT_MBUFS_FREE, rte_mempool_avail_count(w->pool));
-	count_set(w, CNT_HELD, neigh_held(w->neigh) + frag_held(w) + w->n_loop);
+	count_set(w, CNT_HELD, neigh_held(w->neigh) + frag_held(w) + tcp_held(w) + w->n_loop);
 }
 
 static void worker_tick(struct worker *w)
@@ -178,6 +180,7 @@ static void worker_tick(struct worker *w)
 	w->tick_ms = w->now_ms + NEIGH_TICK_MS;
 	neigh_tick(w);
 	frag_tick(w);
+	tcp_tick(w);
 	session_prune(w, PRUNE_BUDGET);
 	worker_gauges(w);
 }
@@ -187,11 +190,13 @@ uint32_t worker_turn(struct worker *w)
 	uint32_t n = 0;
 
 	worker_time(w);
+	n += tcp_timers(w);
 	n += rx_ports(w);
 	n += handover_input(w);
 	n += loop_input(w);
 	n += cmd_input(w, CMD_BUDGET);
 	n += session_sweep(w, SWEEP_BUDGET);
+	n += tcp_turn(w);
 	worker_tick(w);
 	n += tx_flush(w);
 	punt_wake(w);

@@ -62,6 +62,7 @@ static void config_fill(uint32_t n)
 	conf.dataplane.fragments = 64;
 	conf.dataplane.fragment_timeout_ms = 1000;
 	conf.dataplane.ring_slots = 64;
+	conf.tcp = (struct config_tcp){ .connections = 16, .time_wait = 16, .buffers = 64 };
 	conf.n_port = 1;
 	snprintf(conf.port[0].name, sizeof(conf.port[0].name), "null");
 	snprintf(conf.port[0].device, sizeof(conf.port[0].device), "net_null0");

@@ -61,6 +61,13 @@ bool pkt_l4_csum_ok(const struct worker *w, const struct pkt *p)
 	uint64_t s = 0;
 
 	(void)w;
+	if (p->proto == IP_PROTO_TCP) {
+		uint64_t said = p->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+		/* NONE: it never left its machine, and the sender left the sum to a device. */
+		if (said == RTE_MBUF_F_RX_L4_CKSUM_GOOD || said == RTE_MBUF_F_RX_L4_CKSUM_NONE)
+			return true;
+	}
 	if (p->proto == IP_PROTO_UDP) {
 		if ((p->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 			return true;

@@ -2,6 +2,8 @@
 #include "ip.h"
 #include "neigh.h"
 #include "../rate.h"
+#include "../rx.h"
+#include "../tcp/tcp.h"
 #include "../tx.h"
 #include "../../lib/cursor.h"
 
@@ -86,21 +88,20 @@ static void icmp_echo(struct worker *w, struct pkt *p)
 static bool quote6_header(struct rd *c, struct icmp_report *r)
 {
 	const uint8_t *h = rd_take(c, IPV6_HDR), *frag;
-	uint8_t proto;
 
 	if (!h || h[0] >> 4 != 6)
 		return false;
 	memcpy(r->relayed.ip.b, h + 8, 16);
 	memcpy(r->peer.ip.b, h + 24, 16);
-	proto = h[IPV6_NEXT_HDR_AT];
-	if (proto == IPPROTO_FRAGMENT) {
+	r->proto = h[IPV6_NEXT_HDR_AT];
+	if (r->proto == IPPROTO_FRAGMENT) {
 		frag = rd_take(c, IPV6_FRAG_HDR);
 		if (!frag || frag[2] || frag[3] & 0xf8) /* a later fragment has no ports */
 			return false;
-		proto = frag[0];
+		r->proto = frag[0];
 	}
 	/* An IPv4 address in IPv6's clothes is not what it would be taken for. */
-	return proto == IP_PROTO_UDP && (h[4] << 8 | h[5]) >= UDP_HDR && !ip_is_v4(&r->peer.ip);
+	return (h[4] << 8 | h[5]) >= UDP_HDR && !ip_is_v4(&r->peer.ip);
 }
 
 static bool quote4_header(struct rd *c, struct icmp_report *r)
@@ -109,8 +110,9 @@ static bool quote4_header(struct rd *c, struct icmp_report *r)
 	uint32_t len = h ? (h[0] & 0xfu) * 4 : 0;
 	struct be32 a;
 
-	if (!h || h[0] >> 4 != 4 || len < IPV4_HDR || h[9] != IP_PROTO_UDP || h[6] & 0x1f || h[7])
+	if (!h || h[0] >> 4 != 4 || len < IPV4_HDR || h[6] & 0x1f || h[7])
 		return false;
+	r->proto = h[9];
 	memcpy(a.b, h + 12, 4);
 	r->relayed.ip = ip_from_v4(a);
 	memcpy(a.b, h + 16, 4);
@@ -118,19 +120,20 @@ static bool quote4_header(struct rd *c, struct icmp_report *r)
 	return rd_take(c, len - IPV4_HDR) && (uint32_t)(h[2] << 8 | h[3]) >= len + UDP_HDR;
 }
 
-/* Source and destination of a quoted UDP packet; false if the quotation does not tell. */
+/* Source and destination of a quoted packet; false if the quotation does not tell. */
 static bool quote_parse(const uint8_t *q, uint32_t len, bool v6, struct icmp_report *r)
 {
 	struct rd c = rd_init(q, len);
-	const uint8_t *udp;
+	const uint8_t *l4;
 
 	if (!(v6 ? quote6_header(&c, r) : quote4_header(&c, r)))
 		return false;
-	udp = rd_take(&c, UDP_HDR);
-	if (!udp)
+	l4 = rd_take(&c, UDP_HDR); /* as much as every quotation has (RFC 792) */
+	if (!l4 || (r->proto != IP_PROTO_UDP && r->proto != IP_PROTO_TCP))
 		return false;
-	memcpy(r->relayed.port.b, udp, 2);
-	memcpy(r->peer.port.b, udp + 2, 2);
+	memcpy(r->relayed.port.b, l4, 2);
+	memcpy(r->peer.port.b, l4 + 2, 2);
+	r->seq = (uint32_t)l4[4] << 24 | l4[5] << 16 | l4[6] << 8 | l4[7];
 	return true;
 }
 
@@ -139,6 +142,24 @@ static bool type_is_error(bool v6, uint8_t type)
 {
 	return v6 ? type >= ICMP6_UNREACHABLE && type <= ICMP6_TIME
 		  : type == ICMP4_UNREACHABLE || type == ICMP4_TIME;
+}
+
+/* About a segment of ours: judged by the worker that has the connection (RFC 5927). */
+static void icmp_tcp(struct worker *w, struct pkt *p, const struct icmp_report *r)
+{
+	struct pkt back = { .src = r->peer.ip, .sport = r->peer.port, .in_port = p->in_port };
+	uint16_t port = be16_get(r->relayed.port);
+	uint16_t owner = dplane_tcp_listener(w->dp, &p->dst, port) != LOCAL_NONE
+			     ? rx_client_owner(w, &back)
+			     : w->dp->port_owner[port >> 1];
+	bool hard = p->v6 ? r->type == ICMP6_UNREACHABLE : r->type == ICMP4_UNREACHABLE;
+
+	if (owner != w->id)
+		handover_pkt(w, owner, p, HANDOVER_RX);
+	else if ((hard || r->data) && tcp_icmp(w, &r->relayed, &r->peer, r->seq, r->data))
+		pkt_consume(w, p->m);
+	else
+		pkt_drop(w, p->m, DROP_ICMP_NO_SESSION);
 }
 
 /* An error about a packet of ours: the relayed port it names leads to the session. */
@@ -157,6 +178,14 @@ static void icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp)
 		pkt_drop(w, p->m, DROP_ICMP_BAD);
 		return;
 	}
+	if (p->v6 && r.type == ICMP6_TOO_BIG)
+		r.data = (uint32_t)icmp[4] << 24 | icmp[5] << 16 | icmp[6] << 8 | icmp[7];
+	else if (!p->v6 && r.type == ICMP4_UNREACHABLE && r.code == ICMP4_CODE_NEEDS_FRAG)
+		r.data = (uint32_t)(icmp[6] << 8 | icmp[7]);
+	if (r.proto == IP_PROTO_TCP) {
+		icmp_tcp(w, p, &r);
+		return;
+	}
 	port = be16_get(r.relayed.port);
 	l = p->local;
 	if (l->relay == CTL_RELAY_NONE || port < l->relay_min || port > l->relay_max) {
@@ -168,10 +197,6 @@ static void icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp)
 		handover_pkt(w, owner, p, HANDOVER_RX);
 		return;
 	}
-	if (p->v6 && r.type == ICMP6_TOO_BIG)
-		r.data = (uint32_t)icmp[4] << 24 | icmp[5] << 16 | icmp[6] << 8 | icmp[7];
-	else if (!p->v6 && r.type == ICMP4_UNREACHABLE && r.code == ICMP4_CODE_NEEDS_FRAG)
-		r.data = (uint32_t)(icmp[6] << 8 | icmp[7]);
 	relay_icmp(w, p, &r);
 }
 

@@ -83,7 +83,7 @@ static inline uint64_t csum_pseudo(uint64_t s, const struct ip_addr *src, const 
 	return csum_u16(csum_u16(csum_ip(csum_ip(s, src), dst), proto), len);
 }
 
-/* Whether the UDP, ICMP or ICMPv6 checksum of a parsed packet is right: the port's word, or sum. */
+/* Whether the UDP, TCP, ICMP or ICMPv6 checksum of a parsed packet is right: the port's word, or sum. */
 bool pkt_l4_csum_ok(const struct worker *w, const struct pkt *p);
 /*
  * Computes the UDP checksum of a datagram that never left its machine (RTE_MBUF_F_RX_L4_CKSUM_NONE,
@@ -238,11 +238,13 @@ enum icmp_why {
  */
 void icmp_error(struct worker *w, const struct pkt *p, enum icmp_why why, uint16_t mtu);
 
-/* An ICMP error about a packet that one of our relayed ports sent. */
+/* An ICMP error about a packet that one of our relayed ports or connections sent. */
 struct icmp_report {
 	struct sock_addr relayed, peer; /* source and destination of the packet it is about */
 	uint8_t type, code;		/* as the peer's family has them */
 	uint32_t data;			/* MTU of "too big", host order; else 0 */
+	uint8_t proto;			/* UDP or TCP */
+	uint32_t seq;			/* TCP's sequence number, host order */
 };
 
 /* turn/icmp.c: passes the report to the client (RFC 8656 11.5, 11.6). Takes p->m. */

@@ -33,6 +33,8 @@ enum {
 	TCP_DELACK_MS = 40,	 /* RFC 9293 3.8.6.3: below 500 */
 	TCP_INITIAL_WINDOW = 10, /* segments, RFC 6928 */
 	TCP_DUPTHRESH = 3,
+	TCP_PMTU_MIN_V4 = 576, /* less is believed of no path (RFC 1191 says 68) */
+	TCP_PMTU_MIN_V6 = 1280,
 	TCP_RETRY_MS = 5,	    /* when there was no buffer */
 	TCP_CHALLENGE_PER_S = 1000, /* of one worker; RFC 5961 7 */
 	CONN_GEN_LIVE = 1,	    /* bit of a slot's generation: in use */
@@ -193,6 +195,7 @@ struct tcp_conn {
 	uint32_t rcv_buf;  /* bytes: what the window may grow to */
 	uint16_t peer_mss; /* what the other side announced, or the default */
 	uint16_t pmtu;	   /* IP bytes */
+	uint16_t rcv_mss;  /* largest segment that came */
 	uint16_t home;	   /* worker that forwards, with CONN_MOVED_IN */
 	uint8_t why;	   /* enum tcp_end, when dead or closing */
 	uint8_t tos;
@@ -286,6 +289,8 @@ void conn_mss_update(struct tcp_conn *c);
 uint32_t conn_tsval(const struct worker *w, const struct tcp_conn *c);
 /* What both directions of opening set: sequence numbers, timestamps, scale, path MTU. */
 void conn_open(struct worker *w, struct tcp_conn *c);
+/* Takes up the options of the other side's SYN. */
+void conn_syn_options(struct worker *w, struct tcp_conn *c, const struct tcp_seg *s);
 /* SYN or SYN-ACK, by state; arms its retransmission. */
 void conn_send_syn(struct worker *w, struct tcp_conn *c);
 /* The handshake is over: congestion control starts, the owner is told. */
@@ -334,6 +339,8 @@ void conn_challenge(struct worker *w, struct tcp_conn *c);
 bool conn_resend(struct worker *w, struct tcp_conn *c, struct tcp_sent *s);
 /* Sends a segment of new data, whatever the congestion window says (tail loss probe). */
 bool conn_send_one(struct worker *w, struct tcp_conn *c);
+/* Sends n bytes of new data at most, however small a segment that is. */
+bool conn_send_part(struct worker *w, struct tcp_conn *c, uint32_t n);
 /* Window to offer now: bytes from rcv_nxt, silly-window avoidance included (3.8.6.2.2). */
 uint32_t conn_window(const struct worker *w, const struct tcp_conn *c);
 
@@ -355,6 +362,10 @@ bool tcp_challenge_allow(struct worker *w);
 
 void conn_timer_set(struct worker *w, struct tcp_conn *c, enum tcp_timer t, uint32_t ms);
 void conn_timer_stop(struct tcp_conn *c, enum tcp_timer t);
+/* Arms the wheel for the first deadline, after c came here from another worker. */
+void conn_timers_arm(struct worker *w, struct tcp_conn *c);
+/* The path carries IP packets of mtu bytes, fewer than was thought. */
+void conn_pmtu_reduce(struct worker *w, struct tcp_conn *c, uint16_t mtu);
 static inline bool conn_timer_on(const struct tcp_conn *c, enum tcp_timer t)
 {
 	return c->due_ms[t] != 0;

@@ -63,6 +63,8 @@ void tcp_destroy(struct worker *w);
 
 /* A segment for us: p parsed down to IP, p->l4_len bytes of TCP. Takes p->m. */
 void tcp_input(struct worker *w, struct pkt *p);
+/* A segment between two of our own addresses, data at the IP header. Takes m. */
+void tcp_loop_input(struct worker *w, struct rte_mbuf *m);
 /* Fires timers that are due; once a turn, before anything is received. Returns how many. */
 uint32_t tcp_timers(struct worker *w);
 /* Owners, output; once a turn, before tx_flush(). Returns the work done. */
@@ -81,9 +83,9 @@ uint16_t tcp_owner(struct worker *w, const struct pkt *p, bool *mine);
 
 /*
  * An ICMP error quotes a segment of ours with sequence number seq (RFC 5927): mtu of "too big", or
- * 0 when it says that the other side cannot be reached.
+ * 0 when it says that the other side cannot be reached. False when it is about none of ours.
  */
-void tcp_icmp(struct worker *w, const struct sock_addr *local, const struct sock_addr *remote,
+bool tcp_icmp(struct worker *w, const struct sock_addr *local, const struct sock_addr *remote,
 	      uint32_t seq, uint32_t mtu);
 
 /* ---- connections ---- */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dp_fixture.h"
 
+#include "../../dp/rx.h"
+#include "../../dp/tcp/tcp.h"
+
 #include <rte_eal.h>
 #include <rte_lcore.h>
 #include <stdio.h>
@@ -284,6 +287,24 @@ void handover_neigh(struct worker *w, const struct rte_mbuf *m, uint16_t port)
 	(void)m;
 	(void)port;
 	fx.n_copies++;
+}
+
+bool tcp_icmp(struct worker *w, const struct sock_addr *local, const struct sock_addr *remote,
+	      uint32_t seq, uint32_t mtu)
+{
+	(void)w;
+	(void)local;
+	(void)remote;
+	(void)seq;
+	(void)mtu;
+	fx.n_tcp_icmp++;
+	return true;
+}
+
+uint16_t rx_client_owner(const struct worker *w, const struct pkt *p)
+{
+	(void)p;
+	return w->id;
 }
 
 void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r)

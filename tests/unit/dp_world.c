@@ -181,6 +181,27 @@ void world_config(void)
 		.ring_slots = 16,
 		.icmp_rate = 1000,
 	};
+	c->tcp = (struct config_tcp){
+		.connections = 64,
+		.half_open = 16,
+		.time_wait = 16,
+		.time_wait_ms = 60000,
+		.buffers = 512,
+		.send_buffer = 65536,
+		.receive_buffer = 262144,
+		.reorder_buffer = 131072,
+		.media_queue = 8192,
+		.media_age_ms = 200,
+		.handshake_ms = 10000,
+		.connect_timeout = 30,
+		.bind_timeout = 30,
+		.idle_timeout = 60,
+		.frame_ms = 10000,
+		.stall_timeout = 60,
+		.linger = 60,
+		.keepalive = 120,
+		.ecn = true,
+	};
 	for (i = 0; i < WORLD_PORTS; i++) {
 		snprintf(c->port[i].name, sizeof(c->port[i].name), "%s", name[i]);
 		c->port[i].mtu = 1500;
@@ -299,12 +320,17 @@ int world_teardown(void **state)
 	return 0;
 }
 
-void world_clock_ms(uint64_t ms)
+void world_clock_us(uint64_t us)
 {
 	uint16_t i;
 
 	for (i = 0; i < world.dp.n_workers; i++)
-		worker_clock(world.dp.worker[i], ms * 1000);
+		worker_clock(world.dp.worker[i], us);
+}
+
+void world_clock_ms(uint64_t ms)
+{
+	world_clock_us(ms * 1000);
 }
 
 void world_neighbours(void)

@@ -65,6 +65,7 @@ int world_teardown(void **state);
 
 /* Sets the clock of all workers. */
 void world_clock_ms(uint64_t ms);
+void world_clock_us(uint64_t us);
 /* Every neighbour the picture shows becomes known. */
 void world_neighbours(void);
 

@@ -326,14 +326,14 @@ static void test_report_lies(void **state)
 	lie(q, 0, 0x44);	 /* header of 16 bytes */
 	lie(q, 0, 0x35);	 /* version */
 	lie(q, 3, 27);		 /* no room for UDP in its total length */
-	lie(q, 9, IP_PROTO_TCP); /* not what we send */
+	lie(q, 9, IPPROTO_SCTP); /* not what we send */
 	lie(q, 7, 1);		 /* a later fragment */
 	lie(q, 6, 0x1f);
 	lie(q, 15, 2); /* not from the address the error came to */
 	q = quote6(OWNER0);
 	lie(q, 0, 0x70);
 	lie(q, 5, 7);
-	lie(q, 6, IP_PROTO_TCP);
+	lie(q, 6, IPPROTO_SCTP);
 	lie(q, 8 + 15, 2);
 	/* An IPv4 destination in IPv6's clothes. */
 	memset(q.b + 8 + 24, 0, 10);

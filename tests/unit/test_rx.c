@@ -196,7 +196,8 @@ static const struct row rows[] = {
 	{ DROP_ICMP_BAD, ECHO4, 0, 0, { { V4 + 8, 0 } } },
 	{ DROP_ICMP_BAD, ECHO6, 0, 0, { { V6 + 8, 0 } } },
 	{ DROP_ICMP_BAD, ERROR4, FIX_ICMP, 0, { { V4 + 8, 0x65 } } },
-	{ DROP_ICMP_BAD, ERROR4, FIX_ICMP, 0, { { V4 + 17, 6 } } },
+	{ DROP_ICMP_BAD, ERROR4, FIX_ICMP, 0, { { V4 + 17, 132 } } },
+	{ DROP_ICMP_NO_SESSION, ERROR4, FIX_ICMP, 0, { { V4 + 17, 6 } } },
 	{ DROP_ICMP_BAD, ERROR4, FIX_ICMP, 0, { { V4 + 15, 1 } } }, /* about a later fragment */
 	{ DROP_ICMP_TYPE, ECHO4, FIX_ICMP, 0, { { V4, 13 } } },
 	{ DROP_ICMP_TYPE, ECHO4, FIX_ICMP, 0, { { V4, 0 } } },

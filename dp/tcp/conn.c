@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Connections: their table, their life, and what happens to them once a turn. */
+#include "conn.h"
+
+#include "../net/neigh.h"
+
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+enum { INFO_BUDGET = 512 }; /* entries shown in the region a tick */
+
+/* ---- the stack ---- */
+
+static bool tcp_tables(struct worker *w, struct tcp *t)
+{
+	const struct config_tcp *c = &w->dp->conf->tcp;
+	char name[RTE_HASH_NAMESIZE];
+	/* A connection that moved away leaves an entry; TIME-WAIT has its own. */
+	struct rte_hash_parameters h = { .name = name,
+					 .entries = 2 * c->connections + c->time_wait + 64,
+					 .key_len = sizeof(struct key24),
+					 .socket_id = SOCKET_ID_ANY };
+
+	snprintf(name, sizeof(name), "tcp%u", w->id);
+	t->table = rte_hash_create(&h);
+	t->conn = rte_zmalloc("tcp_conn", sizeof(*t->conn) * (size_t)c->connections, 64);
+	t->tw = rte_zmalloc("tcp_tw", sizeof(*t->tw) * (size_t)c->time_wait, 64);
+	snprintf(name, sizeof(name), "sent%u", w->id);
+	t->sent_pool = rte_mempool_create(
+	    name, c->buffers, sizeof(struct tcp_sent), RTE_MIN(c->buffers / 2, 256u), 0, NULL, NULL,
+	    NULL, NULL, SOCKET_ID_ANY, RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
+	return t->table && t->conn && t->tw && t->sent_pool;
+}
+
+bool tcp_create(struct worker *w, char *err, size_t errlen)
+{
+	const struct config_tcp *c = &w->dp->conf->tcp;
+	struct tcp *t = rte_zmalloc("tcp", sizeof(*t), RTE_CACHE_LINE_SIZE);
+	uint32_t i;
+
+	w->tcp = t;
+	if (!t || !tcp_tables(w, t) || getrandom(&t->key, sizeof(t->key), 0) != sizeof(t->key)) {
+		snprintf(err, errlen,
+			 "%s: dataplane.memory-mb: too few for worker %u with %u TCP connections "
+			 "(tcp.connections) and %u buffers (tcp.buffers)",
+			 w->dp->conf->file, w->id, c->connections, c->buffers);
+		return false;
+	}
+	t->cc = c->congestion == CONGESTION_RENO ? &tcp_reno : &tcp_cubic;
+	t->info = (struct ctl_conn_info *)((uint8_t *)w->dp->region + w->layout.conns);
+	t->conn_free = t->tw_free = 0;
+	for (i = 0; i < c->connections; i++)
+		t->conn[i].next_free = i + 1 < c->connections ? i + 1 : SLOT_NONE;
+	for (i = 0; i < c->time_wait; i++)
+		t->tw[i].next = i + 1 < c->time_wait ? i + 1 : SLOT_NONE;
+	t->tw_oldest = t->tw_newest = SLOT_NONE;
+	t->dirty_head = t->dirty_tail = SLOT_NONE;
+	t->challenge_left = TCP_CHALLENGE_PER_S;
+	wheel_init(&t->wheel, w->now_ms);
+	return true;
+}
+
+void tcp_destroy(struct worker *w)
+{
+	struct tcp *t = w->tcp;
+	uint32_t i;
+
+	if (!t)
+		return;
+	for (i = 0; t->conn && i < w->dp->conf->tcp.connections; i++) {
+		if (t->conn[i].gen & CONN_GEN_LIVE && !(t->conn[i].flags & CONN_DEAD))
+			conn_end(w, &t->conn[i], TCP_END_CLOSED);
+	}
+	while (t->dirty_head != SLOT_NONE && tcp_turn(w))
+		;
+	rte_hash_free(t->table);
+	rte_mempool_free(t->sent_pool);
+	rte_free(t->conn);
+	rte_free(t->tw);
+	rte_free(t);
+	w->tcp = NULL;
+}
+
+uint32_t tcp_held(const struct worker *w)
+{
+	return w->tcp->held;
+}
+
+/* ---- table ---- */
+
+struct key24 conn_key(const struct tcp_conn *c)
+{
+	return key24_make(&c->remote_ip, c->remote_port, be16_get(c->local_port), c->local);
+}
+
+static uint32_t entry_get(const struct worker *w, const struct key24 *k)
+{
+	void *data;
+
+	if (rte_hash_lookup_with_hash_data(w->tcp->table, k, key24_hash(w->dp->hash_key, k),
+					   &data) < 0)
+		return SLOT_NONE;
+	return (uint32_t)(uintptr_t)data;
+}
+
+uint32_t conn_lookup(const struct worker *w, const struct pkt *p)
+{
+	struct key24 k =
+	    key24_make(&p->src, p->sport, be16_get(p->dport), (uint32_t)(p->local - w->dp->local));
+
+	return entry_get(w, &k);
+}
+
+bool conn_entry_set(struct worker *w, const struct tcp_conn *c, uint32_t data)
+{
+	struct key24 k = conn_key(c);
+
+	return rte_hash_add_key_with_hash_data(w->tcp->table, &k, key24_hash(w->dp->hash_key, &k),
+					       (void *)(uintptr_t)data) == 0;
+}
+
+bool conn_insert(struct worker *w, struct tcp_conn *c)
+{
+	struct key24 k = conn_key(c);
+
+	return entry_get(w, &k) == SLOT_NONE &&
+	       conn_entry_set(w, c, conn_idx(w, c) << 2 | ENTRY_CONN);
+}
+
+/* The entry may be another's already: TIME-WAIT's, or that of the worker it moved to. */
+static void conn_remove(struct worker *w, const struct tcp_conn *c)
+{
+	struct key24 k = conn_key(c);
+
+	if (entry_get(w, &k) == (conn_idx(w, c) << 2 | ENTRY_CONN))
+		rte_hash_del_key_with_hash(w->tcp->table, &k, key24_hash(w->dp->hash_key, &k));
+}
+
+struct tcp_conn *tcp_find(struct worker *w, struct ctl_conn name)
+{
+	struct tcp_conn *c;
+
+	if (name.idx >= w->dp->conf->tcp.connections)
+		return NULL;
+	c = &w->tcp->conn[name.idx];
+	return c->gen == name.gen && name.gen & CONN_GEN_LIVE && !(c->flags & CONN_DEAD) ? c : NULL;
+}
+
+uint16_t tcp_owner(struct worker *w, const struct pkt *p, bool *mine)
+{
+	uint32_t e = conn_lookup(w, p);
+
+	*mine = e != SLOT_NONE && (e & 3) == ENTRY_CONN;
+	return e != SLOT_NONE && (e & 3) == ENTRY_MOVED ? (uint16_t)(e >> 2) : w->id;
+}
+
+/* ---- life ---- */
+
+/* Odd generations are live: a slot's name changes when it is taken and when it is given back. */
+struct tcp_conn *conn_alloc(struct worker *w)
+{
+	struct tcp *t = w->tcp;
+	struct tcp_conn *c;
+	uint32_t gen;
+
+	if (t->conn_free == SLOT_NONE)
+		return NULL;
+	c = &t->conn[t->conn_free];
+	t->conn_free = c->next_free;
+	gen = c->gen + 1;
+	memset(c, 0, sizeof(*c));
+	c->gen = gen;
+	c->dirty_next = SLOT_NONE;
+	c->cc = t->cc;
+	c->rto_ms = TCP_RTO_INIT_MS;
+	c->rcv_buf = w->dp->conf->tcp.receive_buffer;
+	c->quick_acks = TCP_INITIAL_WINDOW;
+	c->opened_s = w->now;
+	c->last_rx_ms = c->last_tx_ms = (uint32_t)w->now_ms;
+	t->conns++;
+	count_add(w, CNT_TCP_CLOSED, 1);
+	return c;
+}
+
+void conn_free(struct worker *w, struct tcp_conn *c)
+{
+	struct tcp *t = w->tcp;
+
+	tcp_set_state(w, c, TCP_CLOSED);
+	count_add(w, CNT_TCP_CLOSED, UINT64_MAX);
+	wheel_stop(&t->wheel, &c->timer);
+	conn_remove(w, c);
+	recovery_clear(w, c);
+	queue_clear(w, &c->snd, DROP_TCP_CLOSED);
+	queue_clear(w, &c->rcv, DROP_TCP_CLOSED);
+	reorder_clear(w, c);
+	c->gen++;
+	c->next_free = t->conn_free;
+	t->conn_free = conn_idx(w, c);
+	t->conns--;
+}
+
+void tcp_set_state(struct worker *w, struct tcp_conn *c, enum tcp_state s)
+{
+	count_add(w, (enum counter)(CNT_TCP_CLOSED + c->state), UINT64_MAX);
+	count_add(w, (enum counter)(CNT_TCP_CLOSED + s), 1);
+	w->tcp->half_open += (s == TCP_SYN_RECEIVED) - (c->state == TCP_SYN_RECEIVED);
+	c->state = (uint8_t)s;
+}
+
+void conn_dirty(struct worker *w, struct tcp_conn *c)
+{
+	struct tcp *t = w->tcp;
+	uint32_t i = conn_idx(w, c);
+
+	if (c->flags & CONN_DIRTY)
+		return;
+	c->flags |= CONN_DIRTY;
+	c->dirty_next = SLOT_NONE;
+	if (t->dirty_head == SLOT_NONE)
+		t->dirty_head = i;
+	else
+		t->conn[t->dirty_tail].dirty_next = i;
+	t->dirty_tail = i;
+}
+
+void conn_end(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	if (c->flags & CONN_DEAD)
+		return;
+	c->flags |= CONN_DEAD;
+	/* What the owner closed for is the reason, however the rest went. */
+	if (!(c->flags & CONN_CLOSED_APP) || why == TCP_END_MOVED)
+		c->why = (uint8_t)why;
+	tcp_set_state(w, c, TCP_CLOSED);
+	conn_dirty(w, c);
+}
+
+uint32_t conn_tsval(const struct worker *w, const struct tcp_conn *c)
+{
+	return (uint32_t)w->now_ms + c->ts_offset;
+}
+
+void conn_mss_update(struct tcp_conn *c)
+{
+	uint16_t room = (uint16_t)(c->pmtu - ip_hdr_len(&c->remote_ip) - TCP_HDR);
+	uint16_t mss = RTE_MIN(c->peer_mss, room);
+
+	c->mss = (uint16_t)(mss - (c->flags & CONN_TS ? TCP_TS_LEN : 0));
+}
+
+/* ---- once a turn ---- */
+
+static void conn_bury(struct worker *w, struct tcp_conn *c)
+{
+	if (c->why != TCP_END_MOVED)
+		stat_add(&w->counters->end[c->why], 1);
+	if (c->flags & CONN_KNOWN && c->why != TCP_END_MOVED)
+		c->app->closed(w, c, c->why);
+	conn_free(w, c);
+}
+
+/* Tells the owner what happened; any of the calls may end the connection. */
+static void conn_tell(struct worker *w, struct tcp_conn *c)
+{
+	if (c->flags & CONN_OPENED) {
+		c->flags &= ~(uint32_t)CONN_OPENED;
+		c->app->established(w, c);
+	}
+	if (c->flags & CONN_TIMED_OUT && !(c->flags & CONN_DEAD)) {
+		c->flags &= ~(uint32_t)CONN_TIMED_OUT;
+		if (c->app->timeout)
+			c->app->timeout(w, c);
+	}
+	if (c->flags & CONN_READABLE && !(c->flags & (CONN_DEAD | CONN_PAUSED | CONN_CLOSED_APP))) {
+		c->flags &= ~(uint32_t)CONN_READABLE;
+		if (c->rcv.bytes || tcp_recv_fin(c)) {
+			if (tcp_recv_fin(c))
+				c->flags |= CONN_FIN_TOLD;
+			c->app->readable(w, c);
+		}
+	}
+	if (c->flags & CONN_WANT_ROOM && !(c->flags & CONN_DEAD) && tcp_send_room(w, c)) {
+		c->flags &= ~(uint32_t)CONN_WANT_ROOM;
+		c->app->writable(w, c);
+	}
+}
+
+/*
+ * The protocol is over: what is left is the owner's reading. TIME-WAIT goes to its compact table,
+ * the rest ends.
+ */
+static void conn_finish(struct worker *w, struct tcp_conn *c)
+{
+	bool read = !c->rcv.bytes && c->flags & CONN_FIN_TOLD;
+
+	if (c->flags & CONN_DEAD || !(read || c->flags & CONN_CLOSED_APP))
+		return;
+	if (c->state == TCP_TIME_WAIT)
+		timewait_enter(w, c);
+	else if (c->flags & CONN_OVER)
+		conn_end(w, c, TCP_END_DONE);
+}
+
+uint32_t tcp_turn(struct worker *w)
+{
+	struct tcp *t = w->tcp;
+	uint32_t n;
+
+	for (n = 0; n < TCP_TURN_BUDGET && t->dirty_head != SLOT_NONE; n++) {
+		struct tcp_conn *c = &t->conn[t->dirty_head];
+
+		t->dirty_head = c->dirty_next;
+		c->flags &= ~(uint32_t)CONN_DIRTY;
+		if (t->dirty_head != SLOT_NONE)
+			rte_prefetch0(&t->conn[t->dirty_head]);
+		if (unlikely(c->flags & CONN_DEAD)) {
+			conn_bury(w, c);
+			continue;
+		}
+		conn_tell(w, c);
+		if (!(c->flags & CONN_DEAD))
+			conn_output(w, c);
+		if (unlikely(c->flags & CONN_OVER || c->state == TCP_TIME_WAIT))
+			conn_finish(w, c);
+	}
+	return n;
+}
+
+/* ---- for operators ---- */
+
+void tcp_addrs(const struct worker *w, const struct tcp_conn *c, struct sock_addr *local,
+	       struct sock_addr *remote)
+{
+	*local = (struct sock_addr){ w->dp->local[c->local].ip, c->local_port };
+	*remote = (struct sock_addr){ c->remote_ip, c->remote_port };
+}
+
+void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *i)
+{
+	i->gen = c->gen;
+	tcp_addrs(w, c, &i->local, &i->remote);
+	i->state = c->state;
+	i->role = c->app ? (uint8_t)c->app->role : CONN_OTHER;
+	i->mss = c->mss;
+	i->srtt_us = c->srtt_us >> 3;
+	i->cwnd = c->cwnd;
+	i->snd_wnd = c->snd_wnd;
+	i->rcv_wnd = c->rcv_adv - c->rcv_nxt;
+	i->unacked = c->snd_max - c->snd_una;
+	i->send_queue = c->snd.bytes;
+	i->recv_queue = c->rcv.bytes;
+	i->retransmits = c->retransmits;
+	i->session = UINT32_MAX;
+	i->age_s = w->now - c->opened_s;
+	i->rx_bytes = c->rx_bytes;
+	i->tx_bytes = c->tx_bytes;
+}
+
+static void info_publish(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *to)
+{
+	uint32_t seq = atomic_load_explicit(&to->seq, memory_order_relaxed) | 1;
+	bool live = c->gen & CONN_GEN_LIVE && !(c->flags & CONN_DEAD);
+
+	if (!live && to->gen == 0)
+		return;
+	atomic_store_explicit(&to->seq, seq, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	if (live)
+		tcp_info(w, c, to);
+	else
+		to->gen = 0;
+	atomic_store_explicit(&to->seq, seq + 1, memory_order_release);
+}
+
+void tcp_tick(struct worker *w)
+{
+	struct tcp *t = w->tcp;
+	uint32_t n = w->dp->conf->tcp.connections, i;
+
+	for (i = 0; i < INFO_BUDGET && i < n; i++) {
+		info_publish(w, &t->conn[t->info_at], &t->info[t->info_at]);
+		t->info_at = t->info_at + 1 < n ? t->info_at + 1 : 0;
+	}
+	timewait_tick(w);
+	count_set(w, CNT_TCP_BUFFERS, t->held);
+}

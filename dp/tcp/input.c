@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Segments of connections (RFC 9293 3.10.7), in the order of the steps there. Everything is
+ * decided here, nothing is told to owners and no data is sent: the connection is marked dirty.
+ */
+#include "conn.h"
+
+#include "../tx.h"
+
+enum {
+	IP_ECN_CE = 3,
+	OOW_ACK_MS = 100, /* between ACKs of empty segments outside the window, RFC 5961 7 */
+	PAWS_IDLE_S = 24 * 86400, /* RFC 7323 5.5 */
+};
+
+/* ---- where they come in ---- */
+
+/* Flags that never stand together. What is not forbidden is left to the states. */
+static bool flags_ok(uint8_t f)
+{
+	return f & (TCP_SYN | TCP_ACK | TCP_RST) &&
+	       (f & (TCP_SYN | TCP_FIN)) != (TCP_SYN | TCP_FIN) &&
+	       (f & (TCP_SYN | TCP_RST)) != (TCP_SYN | TCP_RST);
+}
+
+void tcp_input(struct worker *w, struct pkt *p)
+{
+	uint32_t off = (uint32_t)p->l2_len + p->l3_len, entry;
+	const uint8_t *h = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, off);
+	struct tcp_seg s;
+
+	count(w, CNT_TCP_RX);
+	if (unlikely(!tcp_parse(&s, h, rte_pktmbuf_data_len(p->m) - off, p->l4_len))) {
+		pkt_drop(w, p->m, DROP_TCP_SHORT);
+		return;
+	}
+	if (unlikely(!pkt_l4_csum_ok(w, p))) {
+		pkt_drop(w, p->m, DROP_TCP_CSUM);
+		return;
+	}
+	if (unlikely(!flags_ok(s.flags))) {
+		pkt_drop(w, p->m, DROP_TCP_FLAGS);
+		return;
+	}
+	entry = conn_lookup(w, p);
+	if (likely(entry != SLOT_NONE && (entry & 3) == ENTRY_CONN)) {
+		conn_input(w, &w->tcp->conn[entry >> 2], p, &s);
+	} else if (entry == SLOT_NONE) {
+		listen_input(w, p, &s);
+	} else if ((entry & 3) == ENTRY_MOVED) {
+		handover_pkt(w, (uint16_t)(entry >> 2), p, HANDOVER_REDIRECT);
+	} else if (timewait_input(w, entry >> 2, p, &s)) {
+		listen_input(w, p, &s);
+	}
+}
+
+void tcp_loop_input(struct worker *w, struct rte_mbuf *m)
+{
+	const uint8_t *h = rte_pktmbuf_mtod(m, uint8_t *);
+	struct pkt p = { .m = m, .v6 = h[0] >> 4 == 6, .proto = IP_PROTO_TCP };
+	struct be32 a;
+
+	/* Written by segment_send() a moment ago: nothing to distrust. */
+	if (p.v6) {
+		memcpy(&p.src, h + 8, 16);
+		memcpy(&p.dst, h + 24, 16);
+		p.tos = (uint8_t)(h[0] << 4 | h[1] >> 4);
+		p.l3_len = IPV6_HDR;
+	} else {
+		memcpy(a.b, h + 12, 4);
+		p.src = ip_from_v4(a);
+		memcpy(a.b, h + 16, 4);
+		p.dst = ip_from_v4(a);
+		p.tos = h[1];
+		p.l3_len = IPV4_HDR;
+	}
+	memcpy(p.sport.b, h + p.l3_len, 2);
+	memcpy(p.dport.b, h + p.l3_len + 2, 2);
+	p.l4_len = (uint16_t)(m->pkt_len - p.l3_len);
+	p.local = dplane_local(w->dp, &p.dst);
+	if (p.local)
+		tcp_input(w, &p);
+	else
+		pkt_drop(w, m, DROP_IP_DST);
+}
+
+/* ---- SYN-SENT (3.10.7.3) ---- */
+
+static void syn_sent_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
+{
+	bool ack = s->flags & TCP_ACK;
+
+	/* First: an ACK of what we never sent; second: RST; fourth: SYN. */
+	if (ack && s->ack != c->iss + 1) {
+		tcp_send_reset(w, p, s);
+		pkt_drop(w, p->m, DROP_TCP_ACK);
+		return;
+	}
+	if (s->flags & TCP_RST) {
+		if (!ack) {
+			pkt_drop(w, p->m, DROP_TCP_RST);
+			return;
+		}
+		conn_end(w, c, TCP_END_REFUSED);
+		pkt_consume(w, p->m);
+		return;
+	}
+	if (!(s->flags & TCP_SYN)) {
+		pkt_drop(w, p->m, DROP_TCP_FLAGS);
+		return;
+	}
+	conn_syn_options(w, c, s);
+	if (!ack) { /* both opened at once (3.5, figure 7) */
+		tcp_set_state(w, c, TCP_SYN_RECEIVED);
+		c->flags &= ~(uint32_t)CONN_ECN_SYN;
+		conn_send_syn(w, c);
+	} else {
+		if (c->flags & CONN_ECN_SYN && (s->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE)
+			c->flags |= CONN_ECN;
+		conn_opened(w, c);
+		c->flags |= CONN_ACK_NOW;
+	}
+	/* Data that came with the SYN was not asked for: it will come again. */
+	pkt_consume(w, p->m);
+}
+
+/* ---- first: is it in the window? ---- */
+
+/* An empty segment outside of it is answered now and then only: two of us would never end. */
+static void ack_outside(struct worker *w, struct tcp_conn *c, const struct tcp_seg *s)
+{
+	if (tcp_seg_seqs(s) == 0 || s->flags & TCP_SYN) {
+		if (c->oow_ms && (uint32_t)w->now_ms - c->oow_ms < OOW_ACK_MS)
+			return;
+		c->oow_ms = (uint32_t)w->now_ms | 1;
+		conn_challenge(w, c);
+		return;
+	}
+	c->flags |= CONN_ACK_NOW;
+	conn_dirty(w, c);
+}
+
+/* RFC 7323 5.3 R1. False when the segment is too old; RST is judged by its number alone. */
+static bool paws_ok(const struct worker *w, const struct tcp_conn *c, const struct tcp_seg *s)
+{
+	if (!(c->flags & CONN_TS) || !s->has_ts || s->flags & TCP_RST)
+		return true;
+	return seq_ge(s->tsval, c->ts_recent) || w->now - c->ts_recent_s > PAWS_IDLE_S;
+}
+
+/*
+ * RFC 9293 3.10.7.4, first; an empty segment may stand at the window's end as well, since that is
+ * where one stands that has sent all it may.
+ */
+static bool seq_ok(const struct tcp_conn *c, const struct tcp_seg *s)
+{
+	uint32_t end = s->seq + tcp_seg_seqs(s);
+
+	if (end == s->seq)
+		return seq_ge(s->seq, c->rcv_nxt) && seq_le(s->seq, c->rcv_adv);
+	return seq_lt(s->seq, c->rcv_adv) && seq_gt(end, c->rcv_nxt);
+}
+
+/* Takes p->m when the segment goes no further. */
+static bool window_check(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
+{
+	enum drop why = DROP_TCP_SEQ;
+
+	if (unlikely(!paws_ok(w, c, s))) {
+		why = DROP_TCP_PAWS;
+	} else if (likely(seq_ok(c, s))) {
+		return true;
+	} else if (c->rcv_nxt == c->rcv_adv && s->seq == c->rcv_nxt && s->len) {
+		/* A probe of the closed window: its ACK counts, its data does not. */
+		count(w, CNT_TCP_DUP);
+		c->flags |= CONN_ACK_NOW;
+		s->len = 0;
+		s->flags &= (uint8_t)~TCP_FIN;
+		p->l4_len = s->hdr_len;
+		return true;
+	} else if (s->len && seq_le(s->seq + s->len, c->rcv_nxt)) {
+		reorder_dup(c, s->seq, s->seq + s->len);
+		count(w, CNT_TCP_DUP);
+	}
+	if (!(s->flags & TCP_RST))
+		ack_outside(w, c, s);
+	pkt_drop(w, p->m, why);
+	return false;
+}
+
+/* ---- second: RST; fourth: SYN ---- */
+
+/* RFC 5961 3.2: only the very next number resets; others are asked to prove it. */
+static void rst_input(struct worker *w, struct tcp_conn *c, struct pkt *p, const struct tcp_seg *s)
+{
+	if (s->seq != c->rcv_nxt) {
+		conn_challenge(w, c);
+		pkt_drop(w, p->m, DROP_TCP_RST);
+		return;
+	}
+	conn_end(w, c,
+		 c->state == TCP_SYN_RECEIVED && c->flags & CONN_ACTIVE ? TCP_END_REFUSED
+									: TCP_END_RESET);
+	pkt_consume(w, p->m);
+}
+
+/* The SYN once more, or one of the same addresses: the first gets its answer again. */
+static bool syn_again(struct worker *w, struct tcp_conn *c, struct pkt *p, const struct tcp_seg *s)
+{
+	if (c->state != TCP_SYN_RECEIVED || s->seq != c->irs ||
+	    (s->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+		return false;
+	conn_send_bare(w, c, TCP_SYN | TCP_ACK | (c->flags & CONN_ECN ? TCP_ECE : 0), c->iss);
+	count(w, CNT_TCP_REXMIT_SYN);
+	pkt_consume(w, p->m);
+	return true;
+}
+
+/* ---- fifth: ACK ---- */
+
+/* The last step of opening. False: p->m is taken. */
+static bool ack_opens(struct worker *w, struct tcp_conn *c, struct pkt *p, const struct tcp_seg *s)
+{
+	if (s->ack != c->iss + 1) {
+		tcp_send_reset(w, p, s);
+		pkt_drop(w, p->m, DROP_TCP_ACK);
+		return false;
+	}
+	conn_opened(w, c);
+	c->snd_wnd = c->max_wnd = (uint32_t)s->wnd << c->snd_wscale;
+	c->snd_wl1 = s->seq;
+	c->snd_wl2 = s->ack;
+	return true;
+}
+
+/* RFC 9293 3.10.7.4 fifth: SND.WND from the segment that is newest. */
+static void window_input(struct worker *w, struct tcp_conn *c, const struct tcp_seg *s)
+{
+	uint32_t wnd = (uint32_t)s->wnd << c->snd_wscale;
+
+	if (!(seq_lt(c->snd_wl1, s->seq) || (c->snd_wl1 == s->seq && seq_le(c->snd_wl2, s->ack))))
+		return;
+	if (unlikely(wnd == 0 && c->snd_wnd))
+		count(w, CNT_TCP_ZERO_WINDOW_RX);
+	if (unlikely(c->snd_wnd == 0 && wnd && conn_unsent(c))) {
+		c->persist_count = 0;
+		conn_timer_stop(c, TCP_TIMER_PERSIST);
+		c->stall_ms = (uint32_t)w->now_ms | 1;
+	}
+	c->snd_wnd = wnd;
+	c->max_wnd = RTE_MAX(c->max_wnd, wnd);
+	c->snd_wl1 = s->seq;
+	c->snd_wl2 = s->ack;
+}
+
+/* snd_una moves: bytes and records before it go. */
+static void ack_advance(struct worker *w, struct tcp_conn *c, uint32_t ack)
+{
+	bool fin = c->flags & CONN_FIN_SENT && ack == c->snd_max;
+	uint32_t bytes = ack - c->snd_una - (fin && c->snd_una != c->snd_max);
+
+	c->snd_una = ack;
+	queue_drop(w, &c->snd, bytes);
+	c->rto_count = 0;
+	c->stall_ms =
+	    c->snd.bytes || (c->flags & CONN_FIN_SENT && !fin) ? (uint32_t)w->now_ms | 1 : 0;
+}
+
+/* Our FIN is acknowledged. */
+static void fin_acked(struct worker *w, struct tcp_conn *c)
+{
+	switch ((enum tcp_state)c->state) {
+	case TCP_FIN_WAIT_1:
+		tcp_set_state(w, c, TCP_FIN_WAIT_2);
+		conn_timer_set(w, c, TCP_TIMER_LIFE, w->dp->conf->tcp.linger * 1000);
+		break;
+	case TCP_CLOSING:
+		tcp_set_state(w, c, TCP_TIME_WAIT);
+		break;
+	case TCP_LAST_ACK:
+		tcp_set_state(w, c, TCP_CLOSED);
+		c->flags |= CONN_OVER;
+		break;
+	default:
+		break;
+	}
+}
+
+/* False: the ACK is impossible and p->m is taken (RFC 5961 5.2). */
+static bool ack_input(struct worker *w, struct tcp_conn *c, struct pkt *p, const struct tcp_seg *s)
+{
+	struct tcp_ack a = { 0 };
+	bool ecn = c->flags & CONN_ECN && s->flags & TCP_ECE;
+
+	if (unlikely(seq_gt(s->ack, c->snd_max) || seq_lt(s->ack, c->snd_una - c->max_wnd))) {
+		conn_challenge(w, c);
+		pkt_drop(w, p->m, DROP_TCP_ACK);
+		return false;
+	}
+	if (c->snd_max != c->snd_una && seq_ge(s->ack, c->snd_una))
+		recovery_ack(w, c, s, ecn, &a);
+	window_input(w, c, s);
+	if (seq_gt(s->ack, c->snd_una)) {
+		ack_advance(w, c, s->ack);
+		if (c->flags & CONN_FIN_SENT && c->snd_una == c->snd_max)
+			fin_acked(w, c);
+	}
+	/* A keep-alive or a probe was answered. */
+	c->keepalive_count = 0;
+	conn_dirty(w, c);
+	return true;
+}
+
+/* ---- seventh: data; eighth: FIN ---- */
+
+/* RFC 9293 3.8.6.3, RFC 5681 4.2: every second full segment, and the first ones of a stream. */
+static void ack_policy(struct worker *w, struct tcp_conn *c)
+{
+	uint32_t pending = c->rcv_nxt - c->rcv_acked;
+
+	if (pending >= 2u * c->rcv_mss || c->quick_acks) {
+		if (c->quick_acks)
+			c->quick_acks--;
+		c->flags |= CONN_ACK_NOW;
+	} else if (!conn_timer_on(c, TCP_TIMER_DELACK)) {
+		conn_timer_set(w, c, TCP_TIMER_DELACK, TCP_DELACK_MS);
+	}
+}
+
+/* The segment's data without headers, and without what is not in the window. */
+static bool data_trim(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
+{
+	uint32_t dup = seq_lt(s->seq, c->rcv_nxt) ? c->rcv_nxt - s->seq : 0;
+	uint32_t beyond = seq_gt(s->seq + s->len, c->rcv_adv) ? s->seq + s->len - c->rcv_adv : 0;
+	uint32_t off = (uint32_t)p->l2_len + p->l3_len + s->hdr_len;
+
+	if (unlikely(beyond)) {
+		count(w, CNT_TCP_DUP);
+		s->flags &= (uint8_t)~TCP_FIN;
+		s->len = (uint16_t)(s->len - beyond);
+		if (rte_pktmbuf_trim(p->m, (uint16_t)beyond) != 0)
+			return false;
+	}
+	if (unlikely(dup)) {
+		reorder_dup(c, s->seq, c->rcv_nxt);
+		count(w, CNT_TCP_DUP);
+		c->flags |= CONN_ACK_NOW;
+		s->seq += dup;
+		s->len = (uint16_t)(s->len - dup);
+		off += dup;
+	}
+	return rte_pktmbuf_adj(p->m, (uint16_t)off) != NULL;
+}
+
+/* Takes p->m. False when the data was not taken, so that a FIN behind it does not count. */
+static bool data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
+{
+	uint32_t before = c->rcv_nxt;
+
+	if (!data_trim(w, c, p, s)) {
+		/* A chain whose last piece is shorter than what is beyond the window. */
+		pkt_drop(w, p->m, DROP_TCP_WINDOW_FULL);
+		return false;
+	}
+	if (unlikely(tcp_full(w))) {
+		/* Order of refusal: what is out of order goes first, then what comes. */
+		reorder_clear(w, c);
+		if (tcp_full(w)) {
+			pkt_drop(w, p->m, DROP_TCP_MEMORY);
+			return false;
+		}
+	}
+	if (unlikely(s->seq != c->rcv_nxt)) {
+		count(w, CNT_TCP_OOO);
+		c->flags |= CONN_ACK_NOW;
+		if (tcp_pressed(w))
+			pkt_drop(w, p->m, DROP_TCP_OOO_FULL);
+		else
+			reorder_put(w, c, p->m, s->seq);
+		return false;
+	}
+	c->rcv_nxt += s->len;
+	c->rcv_mss = RTE_MAX(c->rcv_mss, s->len);
+	queue_put(w, &c->rcv, p->m);
+	if (unlikely(c->ooo.n)) {
+		reorder_take(w, c);
+		c->flags |= CONN_ACK_NOW;
+	}
+	c->rx_bytes += c->rcv_nxt - before;
+	count_add(w, CNT_TCP_RX_BYTES, c->rcv_nxt - before);
+	c->flags |= CONN_READABLE;
+	ack_policy(w, c);
+	return true;
+}
+
+static void fin_input(struct worker *w, struct tcp_conn *c)
+{
+	c->rcv_nxt++;
+	c->flags |= CONN_FIN_RCVD | CONN_READABLE | CONN_ACK_NOW;
+	switch ((enum tcp_state)c->state) {
+	case TCP_ESTABLISHED:
+		tcp_set_state(w, c, TCP_CLOSE_WAIT);
+		break;
+	case TCP_FIN_WAIT_1:
+		tcp_set_state(w, c, TCP_CLOSING);
+		break;
+	case TCP_FIN_WAIT_2:
+		tcp_set_state(w, c, TCP_TIME_WAIT);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Takes p->m. */
+static void text_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
+{
+	bool open = !(c->flags & CONN_FIN_RCVD), in_order = s->seq == c->rcv_nxt;
+
+	if (s->len && open && c->flags & CONN_CLOSED_APP) {
+		/* Nobody will read it, and the other side must know (RFC 9293 3.6.1). */
+		tcp_abort(w, c, TCP_END_UNREAD);
+		pkt_drop(w, p->m, DROP_TCP_CLOSED);
+		return;
+	}
+	if (s->len && open)
+		in_order = data_input(w, c, p, s);
+	else if (s->len)
+		pkt_drop(w, p->m, DROP_TCP_SEQ);
+	else
+		pkt_consume(w, p->m);
+	if (s->flags & TCP_FIN && open && in_order && s->seq + s->len == c->rcv_nxt)
+		fin_input(w, c);
+}
+
+/* ---- all of it ---- */
+
+static void ecn_input(struct worker *w, struct tcp_conn *c, const struct pkt *p,
+		      const struct tcp_seg *s)
+{
+	if (s->flags & TCP_CWR)
+		c->flags &= ~(uint32_t)CONN_ECE_OUT;
+	if ((p->tos & IP_ECN_CE) == IP_ECN_CE) {
+		count(w, CNT_TCP_ECN_CE);
+		c->flags |= CONN_ECE_OUT | CONN_ACK_NOW;
+	}
+}
+
+void conn_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
+{
+	c->last_rx_ms = (uint32_t)w->now_ms;
+	if (unlikely(c->flags & CONN_DEAD || c->state == TCP_CLOSED)) {
+		tcp_send_reset(w, p, s);
+		pkt_drop(w, p->m, DROP_TCP_CLOSED);
+		return;
+	}
+	if (unlikely(c->state == TCP_SYN_SENT)) {
+		syn_sent_input(w, c, p, s);
+		return;
+	}
+	if (unlikely(syn_again(w, c, p, s)) || !window_check(w, c, p, s))
+		return;
+	if (unlikely(s->flags & TCP_RST)) {
+		rst_input(w, c, p, s);
+		return;
+	}
+	if (unlikely(s->flags & TCP_SYN)) { /* RFC 5961 4.2 */
+		conn_challenge(w, c);
+		pkt_drop(w, p->m, DROP_TCP_SYN);
+		return;
+	}
+	if (unlikely(!(s->flags & TCP_ACK))) {
+		pkt_drop(w, p->m, DROP_TCP_FLAGS);
+		return;
+	}
+	/* RFC 7323 4.3: echo what covers the last ACK sent. */
+	if (s->has_ts && c->flags & CONN_TS && seq_ge(s->tsval, c->ts_recent) &&
+	    seq_le(s->seq, c->rcv_acked)) {
+		c->ts_recent = s->tsval;
+		c->ts_recent_s = w->now;
+	}
+	if (unlikely(c->state == TCP_SYN_RECEIVED) && !ack_opens(w, c, p, s))
+		return;
+	if (unlikely(c->flags & CONN_ECN))
+		ecn_input(w, c, p, s);
+	if (!ack_input(w, c, p, s))
+		return;
+	text_input(w, c, p, s);
+}
+
+/* ---- ICMP (RFC 5927) ---- */
+
+static struct tcp_conn *icmp_conn(struct worker *w, const struct sock_addr *local,
+				  const struct sock_addr *remote)
+{
+	struct pkt p = { .src = remote->ip,
+			 .sport = remote->port,
+			 .dport = local->port,
+			 .local = dplane_local(w->dp, &local->ip) };
+	uint32_t e = p.local ? conn_lookup(w, &p) : SLOT_NONE;
+
+	return e != SLOT_NONE && (e & 3) == ENTRY_CONN ? &w->tcp->conn[e >> 2] : NULL;
+}
+
+bool tcp_icmp(struct worker *w, const struct sock_addr *local, const struct sock_addr *remote,
+	      uint32_t seq, uint32_t mtu)
+{
+	struct tcp_conn *c = icmp_conn(w, local, remote);
+	uint32_t min;
+
+	/* Only who has seen what is under way can quote it (RFC 5927 4.1). */
+	if (!c || c->flags & CONN_DEAD || seq_lt(seq, c->snd_una) || seq_ge(seq, c->snd_max))
+		return false;
+	if (!mtu) {
+		/* A soft error once the connection is open (RFC 9293 3.9.2.2). */
+		if (c->state == TCP_SYN_SENT)
+			conn_end(w, c, TCP_END_UNREACHABLE);
+		return true;
+	}
+	min = ip_is_v4(&c->remote_ip) ? TCP_PMTU_MIN_V4 : TCP_PMTU_MIN_V6;
+	mtu = RTE_MAX(mtu, min);
+	if (mtu < c->pmtu && conn_established(c))
+		conn_pmtu_reduce(w, c, (uint16_t)mtu);
+	return true;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What may be sent, and sending it (RFC 9293 3.8). */
+#include "conn.h"
+
+#include "../net/neigh.h"
+#include "../tx.h"
+
+enum {
+	ECN_ECT0 = 2,
+	TSO_MAX = 65535 - IPV6_HDR - TCP_HDR_MAX, /* bytes of data one burst carries */
+	SEGMENT_COPY = 2048, /* up to here data is copied behind the headers, else referred to */
+};
+
+bool tcp_pressed(const struct worker *w)
+{
+	uint32_t max = w->dp->conf->tcp.buffers;
+
+	return w->tcp->held > max - max / 4;
+}
+
+bool tcp_full(const struct worker *w)
+{
+	return w->tcp->held >= w->dp->conf->tcp.buffers;
+}
+
+/* ---- segments ---- */
+
+/* A segment to be built. */
+struct segment {
+	struct rte_mbuf *m; /* empty */
+	uint32_t seq, len;
+	uint8_t flags;
+	bool rexmit;
+	struct tcp_out_opts o;
+};
+
+static void segment_opts(const struct worker *w, const struct tcp_conn *c, struct segment *s)
+{
+	if (s->flags & TCP_SYN) {
+		bool ours = c->state == TCP_SYN_SENT;
+		const struct port *p = &w->dp->port[w->dp->local[c->local].port];
+
+		s->o.mss = (uint16_t)(p->mtu - ip_hdr_len(&c->remote_ip) - TCP_HDR);
+		s->o.ts = ours || c->flags & CONN_TS;
+		s->o.sack_ok = ours || c->flags & CONN_SACK;
+		s->o.wscale_ok = ours || c->flags & CONN_WSCALE;
+		s->o.wscale = c->rcv_wscale;
+	} else {
+		s->o.ts = c->flags & CONN_TS;
+		if (unlikely(c->flags & CONN_SACK && (c->ooo.n || c->dsack.start != c->dsack.end)))
+			s->o.n_sack = reorder_sack(c, s->o.sack, TCP_SACK_MAX);
+	}
+	s->o.tsval = conn_tsval(w, c);
+	s->o.tsecr = c->ts_recent;
+}
+
+/* Data of c->snd at seq into m, behind what it holds. False: no buffer for a reference. */
+static bool segment_data(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq,
+			 uint32_t len, bool refer)
+{
+	bool cur = c->snd_cur && seq_ge(seq, c->snd_cur_seq) && c->snd_cur != c->snd.head;
+	struct rte_mbuf *from = cur ? c->snd_cur : c->snd.head, *last = m;
+	uint32_t off = seq - (cur ? c->snd_cur_seq : conn_snd_seq(c));
+
+	while (off >= from->data_len) {
+		off -= from->data_len;
+		from = from->next;
+	}
+	while (len) {
+		uint32_t n = RTE_MIN(len, from->data_len - off);
+		struct rte_mbuf *r;
+
+		if (!refer) {
+			memcpy(rte_pktmbuf_append(m, (uint16_t)n),
+			       rte_pktmbuf_mtod_offset(from, void *, off), n);
+		} else {
+			r = rte_pktmbuf_alloc(w->pool);
+			if (!r)
+				return false;
+			rte_pktmbuf_attach(r, from);
+			r->data_off = (uint16_t)(r->data_off + off);
+			r->data_len = (uint16_t)n;
+			r->pkt_len = n;
+			r->next = NULL;
+			r->nb_segs = 1;
+			last->next = r;
+			last = r;
+			m->nb_segs++;
+			m->pkt_len += n;
+		}
+		len -= n;
+		from = from->next;
+		off = 0;
+	}
+	return true;
+}
+
+/* The TCP header at h, without its checksum. */
+static void segment_header(const struct tcp_conn *c, const struct segment *s, uint8_t *h,
+			   uint8_t hdr_len)
+{
+	uint32_t wnd = c->rcv_adv - c->rcv_nxt;
+	struct tcp_hdr t = { .sport = c->local_port,
+			     .dport = c->remote_port,
+			     .seq = be32_make(s->seq),
+			     .off = (uint8_t)(hdr_len << 2),
+			     .flags = s->flags };
+
+	wnd = s->flags & TCP_SYN ? RTE_MIN(wnd, (uint32_t)UINT16_MAX) : wnd >> c->rcv_wscale;
+	t.wnd = be16_make((uint16_t)wnd);
+	if (s->flags & TCP_ACK)
+		t.ack = be32_make(c->rcv_nxt);
+	memcpy(h, &t, TCP_HDR);
+	tcp_opts_write(h + TCP_HDR, &s->o);
+}
+
+/* Checksum over all that m holds from off on, or what the port needs to do it. */
+static void segment_csum(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m, uint8_t l3_len,
+			 uint8_t hdr_len, const struct port *p)
+{
+	const struct ip_addr *src = &w->dp->local[c->local].ip;
+	uint16_t len = (uint16_t)(m->pkt_len - l3_len), csum;
+	uint8_t *at = rte_pktmbuf_mtod_offset(m, uint8_t *, l3_len + 16);
+
+	if (p && p->tx_csum_tcp) {
+		bool tso = m->pkt_len - l3_len - hdr_len > c->mss;
+
+		/* A device that cuts fills in each length itself. */
+		csum = csum_fold(csum_pseudo(0, src, &c->remote_ip, IP_PROTO_TCP, tso ? 0 : len));
+		m->l2_len = p->l2_len;
+		m->l3_len = l3_len;
+		m->l4_len = hdr_len;
+		m->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM |
+			       (l3_len == IPV4_HDR ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
+		if (tso) {
+			m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
+			m->tso_segsz = c->mss;
+			/* Each piece has a length, and so a header checksum, of its own. */
+			if (p->tx_csum_ip && l3_len == IPV4_HDR)
+				m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+		}
+	} else {
+		csum = (uint16_t)~csum_fold(csum_mbuf(
+		    csum_pseudo(0, src, &c->remote_ip, IP_PROTO_TCP, len), m, l3_len, len));
+	}
+	memcpy(at, &csum, 2);
+}
+
+/* Between two of our own addresses: the packet comes back in, by way of the other worker's ring. */
+static void segment_loop(struct worker *w, const struct tcp_conn *c, struct rte_mbuf *m)
+{
+	uint16_t owner = w->dp->port_owner[be16_get(c->remote_port) >> 1];
+
+	if (owner != w->id)
+		handover(w, owner, m, HANDOVER_LOOP, 0);
+	else if (w->n_loop < TX_BATCH)
+		w->loop[w->n_loop++] = m;
+	else
+		pkt_drop(w, m, DROP_TX_FULL);
+}
+
+/* Builds a segment in s->m and sends it. What is lost from here on is lost on the way. */
+static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s)
+{
+	const struct ip_addr *src = &w->dp->local[c->local].ip;
+	uint8_t l3_len = ip_hdr_len(&c->remote_ip),
+		hdr_len = (uint8_t)(TCP_HDR + tcp_opts_len(&s->o));
+	enum drop why = DROP_NO_ROUTE;
+	struct neigh *n = neigh_find(w, &c->remote_ip, &c->nh, &why);
+	const struct port *p = n ? &w->dp->port[n->port] : NULL;
+	bool refer = s->len + l3_len + hdr_len > SEGMENT_COPY;
+	struct rte_mbuf *m = s->m;
+	struct ip_out o = { .src = src,
+			    .dst = &c->remote_ip,
+			    .proto = IP_PROTO_TCP,
+			    .tos = c->tos,
+			    .ttl = IP_TTL_OWN,
+			    .df = true };
+	uint8_t *h;
+
+	h = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(l3_len + hdr_len));
+	if (s->len && !segment_data(w, c, m, s->seq, s->len, refer)) {
+		pkt_drop(w, m, DROP_NO_MBUF);
+		return;
+	}
+	if (c->flags & CONN_ECN && s->len && !s->rexmit)
+		o.tos |= ECN_ECT0;
+	o.len = (uint16_t)(m->pkt_len - l3_len);
+	ip_write(w, h, &o);
+	segment_header(c, s, h + l3_len, hdr_len);
+	segment_csum(w, c, m, l3_len, hdr_len, p);
+	count(w, CNT_TCP_TX);
+	if (s->flags & TCP_ACK) {
+		c->rcv_acked = c->rcv_nxt;
+		c->flags &= ~(uint32_t)CONN_ACK_NOW;
+		c->dsack.start = c->dsack.end;
+		conn_timer_stop(c, TCP_TIMER_DELACK);
+	}
+	if (likely(n != NULL))
+		m->ol_flags &RTE_MBUF_F_TX_TCP_SEG ? neigh_send(w, n, m)
+						   : (void)ip_send(w, n, m, true);
+	else if (c->nh == NH_LOOP)
+		segment_loop(w, c, m);
+	else
+		pkt_drop(w, m, why);
+}
+
+bool conn_send_bare(struct worker *w, struct tcp_conn *c, uint8_t flags, uint32_t seq)
+{
+	struct segment s = { .m = pkt_make(w), .seq = seq, .flags = flags };
+
+	if (!s.m)
+		return false;
+	if (c->flags & CONN_ECE_OUT && !(flags & (TCP_SYN | TCP_RST)))
+		s.flags |= TCP_ECE;
+	segment_opts(w, c, &s);
+	segment_send(w, c, &s);
+	return true;
+}
+
+void conn_send_syn(struct worker *w, struct tcp_conn *c)
+{
+	uint8_t flags = TCP_SYN;
+
+	if (c->state == TCP_SYN_RECEIVED)
+		flags |= TCP_ACK | (c->flags & CONN_ECN ? TCP_ECE : 0);
+	else if (w->dp->conf->tcp.ecn && c->syn_count == 0)
+		flags |= TCP_ECE | TCP_CWR; /* not again: some path may dislike it (3168 6.1.1.1) */
+	if (c->state == TCP_SYN_SENT && flags & TCP_ECE)
+		c->flags |= CONN_ECN_SYN;
+	conn_send_bare(w, c, flags, c->iss);
+	conn_timer_set(w, c, TCP_TIMER_REXMIT, c->rto_ms);
+}
+
+/* ---- the window we offer ---- */
+
+/* RFC 9293 3.8.6.2.2: the edge moves by a segment or half the buffer, and never back. */
+uint32_t conn_window(const struct worker *w, const struct tcp_conn *c)
+{
+	uint32_t used = c->rcv.bytes, offered = c->rcv_adv - c->rcv_nxt;
+	uint32_t space = c->rcv_buf > used ? c->rcv_buf - used : 0;
+
+	if (seq_lt(c->rcv_adv, c->rcv_nxt))
+		offered = 0;
+	/* Short of buffers: what was offered stands, no more is offered. */
+	if (unlikely(tcp_pressed(w)))
+		space = 0;
+	space &= ~((1u << c->rcv_wscale) - 1);
+	if (space <= offered || space - offered < RTE_MIN((uint32_t)c->mss, c->rcv_buf / 2))
+		return offered;
+	return space;
+}
+
+/* Moves the edge before a segment goes out; says so at once where it matters (3.8.6.2.2). */
+static void window_update(struct worker *w, struct tcp_conn *c)
+{
+	uint32_t offered = c->rcv_adv - c->rcv_nxt, now = conn_window(w, c);
+
+	if (now > offered) {
+		/* The other side may be waiting for this: nothing else would tell it. */
+		if (c->flags & CONN_ZERO_WND || now - offered >= c->rcv_buf / 4)
+			c->flags |= CONN_ACK_NOW;
+		c->rcv_adv = c->rcv_nxt + now;
+	}
+	if (now >> c->rcv_wscale == 0 && !(c->flags & CONN_ZERO_WND)) {
+		c->flags |= CONN_ZERO_WND;
+		count(w, CNT_TCP_ZERO_WINDOW_TX);
+	} else if (now >> c->rcv_wscale) {
+		c->flags &= ~(uint32_t)CONN_ZERO_WND;
+	}
+}
+
+/* ---- data ---- */
+
+bool conn_resend(struct worker *w, struct tcp_conn *c, struct tcp_sent *s)
+{
+	struct segment g = { .seq = s->seq, .flags = TCP_ACK, .rexmit = true };
+	uint32_t fin;
+
+	if (s->end - s->seq > c->mss && !recovery_split(w, c, s, s->seq + c->mss))
+		return false;
+	g.m = pkt_make(w);
+	if (!g.m)
+		return false;
+	segment_opts(w, c, &g);
+	fin = (s->flags & SENT_FIN) != 0;
+	g.len = s->end - s->seq - fin;
+	/* SACK blocks take room that the segment had when it was sent first. */
+	while (g.o.n_sack && g.len + tcp_opts_len(&g.o) > c->mss + (g.o.ts ? TCP_TS_LEN : 0u))
+		g.o.n_sack--;
+	if (fin)
+		g.flags |= TCP_FIN;
+	if (g.len)
+		g.flags |= TCP_PSH;
+	if (c->flags & CONN_ECE_OUT)
+		g.flags |= TCP_ECE;
+	segment_send(w, c, &g);
+	c->last_tx_ms = (uint32_t)w->now_ms;
+	recovery_resent(w, c, s);
+	return true;
+}
+
+/* Steps over n bytes that have just been sent. */
+static void cursor_move(struct tcp_conn *c, uint32_t seq)
+{
+	struct rte_mbuf *m = c->snd_cur;
+	uint32_t at = m == c->snd.head ? conn_snd_seq(c) : c->snd_cur_seq;
+
+	while (m && seq_ge(seq, at + m->data_len)) {
+		at += m->data_len;
+		m = m->next;
+	}
+	c->snd_cur = m;
+	c->snd_cur_seq = at;
+}
+
+/*
+ * How much of `unsent` goes as one segment (or burst) now; 0: wait. Sender's silly-window
+ * avoidance (3.8.6.2.1): a full segment, all there is, or half of the largest window seen.
+ */
+static uint32_t segment_size(const struct worker *w, const struct tcp_conn *c, uint32_t unsent,
+			     uint32_t mss, const struct port *p)
+{
+	uint32_t edge = c->snd_una + c->snd_wnd, cwnd = recovery_room(w, c), n = unsent;
+	uint32_t wnd = seq_gt(edge, c->snd_max) ? edge - c->snd_max : 0;
+
+	n = RTE_MIN(n, wnd);
+	n = RTE_MIN(n, cwnd);
+	if (n < mss && n < unsent && !(wnd < mss && n >= c->max_wnd / 2 && n))
+		return 0;
+	if (n <= mss)
+		return n;
+	if (!p || !p->tx_tso)
+		return mss;
+	n = RTE_MIN(n, (uint32_t)TSO_MAX);
+	return n - n % mss;
+}
+
+/*
+ * Sends one segment of new data, and the FIN with the last. force: that many bytes at most,
+ * whatever the windows say; 0: as they say. False when nothing (more) goes.
+ */
+static bool send_new(struct worker *w, struct tcp_conn *c, const struct port *p, uint32_t force)
+{
+	struct segment s = { .seq = c->snd_max, .flags = TCP_ACK };
+	uint32_t unsent = conn_unsent(c), mss;
+	bool fin;
+
+	segment_opts(w, c, &s);
+	mss = c->mss - (tcp_opts_len(&s.o) - (s.o.ts ? TCP_TS_LEN : 0u));
+	s.len = force ? RTE_MIN(unsent, mss) : segment_size(w, c, unsent, mss, p);
+	if (force)
+		s.len = RTE_MIN(s.len, force);
+	fin = c->flags & CONN_FIN_QUEUED && !(c->flags & CONN_FIN_SENT) && s.len == unsent;
+	if (s.len == 0 && !fin)
+		return false;
+	s.flags |= (s.len == unsent ? TCP_PSH : 0) | (fin ? TCP_FIN : 0);
+	if (c->flags & CONN_ECE_OUT)
+		s.flags |= TCP_ECE;
+	if (c->flags & CONN_CWR_OUT && s.len)
+		s.flags |= TCP_CWR;
+	s.m = pkt_make(w);
+	if (!s.m || !recovery_sent(w, c, s.seq, s.seq + s.len + fin, fin ? SENT_FIN : 0)) {
+		if (s.m)
+			pkt_consume(w, s.m);
+		conn_timer_set(w, c, TCP_TIMER_PERSIST, TCP_RETRY_MS);
+		return false;
+	}
+	segment_send(w, c, &s);
+	if (s.flags & TCP_CWR)
+		c->flags &= ~(uint32_t)CONN_CWR_OUT;
+	return true;
+}
+
+/* Bookkeeping of what send_new() put on the wire. */
+static bool send_step(struct worker *w, struct tcp_conn *c, const struct port *p, uint32_t force)
+{
+	uint32_t before = c->snd_max;
+	bool fin;
+
+	if (!send_new(w, c, p, force))
+		return false;
+	fin = c->sent_last->flags & SENT_FIN;
+	c->snd_max = c->snd_nxt = c->sent_last->end;
+	if (fin) {
+		c->flags |= CONN_FIN_SENT;
+		tcp_set_state(w, c, c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1);
+	}
+	c->tx_bytes += c->snd_max - before - fin;
+	count_add(w, CNT_TCP_TX_BYTES, c->snd_max - before - fin);
+	cursor_move(c, c->snd_max - fin);
+	c->last_tx_ms = (uint32_t)w->now_ms;
+	if (!c->stall_ms)
+		c->stall_ms = (uint32_t)w->now_ms | 1;
+	return true;
+}
+
+bool conn_send_one(struct worker *w, struct tcp_conn *c)
+{
+	return send_step(w, c, NULL, UINT32_MAX);
+}
+
+bool conn_send_part(struct worker *w, struct tcp_conn *c, uint32_t n)
+{
+	return send_step(w, c, NULL, n);
+}
+
+/* The window is closed, or too small for what waits, and nothing is out whose ACK would tell. */
+static void persist_arm(struct worker *w, struct tcp_conn *c)
+{
+	bool waits = conn_unsent(c) && c->snd_max == c->snd_una;
+	uint32_t ms = c->rto_ms << RTE_MIN(c->persist_count, 8);
+
+	if (!waits) {
+		if (!(c->flags & CONN_WANT_ROOM))
+			conn_timer_stop(c, TCP_TIMER_PERSIST);
+		c->persist_count = 0;
+		return;
+	}
+	if (!c->stall_ms)
+		c->stall_ms = (uint32_t)w->now_ms | 1;
+	if (!conn_timer_on(c, TCP_TIMER_PERSIST))
+		conn_timer_set(w, c, TCP_TIMER_PERSIST, RTE_MIN(ms, (uint32_t)TCP_RTO_MAX_MS));
+}
+
+void conn_output(struct worker *w, struct tcp_conn *c)
+{
+	struct neigh *n = neigh_cached(neigh_entries(w->neigh), c->nh);
+	const struct port *p = n ? &w->dp->port[n->port] : NULL;
+	struct tcp_sent *s;
+
+	if (!conn_established(c))
+		return;
+	window_update(w, c);
+	while (unlikely(c->lost_bytes) && (s = recovery_next(w, c)) != NULL) {
+		if (!conn_resend(w, c, s)) {
+			conn_timer_set(w, c, TCP_TIMER_PERSIST, TCP_RETRY_MS);
+			break;
+		}
+	}
+	if (conn_unsent(c) || (c->flags & (CONN_FIN_QUEUED | CONN_FIN_SENT)) == CONN_FIN_QUEUED) {
+		while (send_step(w, c, p, 0))
+			;
+		persist_arm(w, c);
+	}
+	if (c->flags & CONN_ACK_NOW && !conn_send_bare(w, c, TCP_ACK, c->snd_max))
+		conn_timer_set(w, c, TCP_TIMER_DELACK, TCP_RETRY_MS);
+	recovery_arm(w, c);
+}
+
+void conn_challenge(struct worker *w, struct tcp_conn *c)
+{
+	if (tcp_challenge_allow(w))
+		conn_send_bare(w, c, TCP_ACK, c->snd_max);
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What an owner does with a connection (RFC 9293 3.9.1). */
+#include "conn.h"
+
+#include <rte_hash.h>
+
+struct ctl_conn tcp_name(const struct worker *w, const struct tcp_conn *c)
+{
+	return (struct ctl_conn){ conn_idx(w, c), c->gen };
+}
+
+void *tcp_data(struct tcp_conn *c)
+{
+	return c->app_data;
+}
+
+void tcp_own(struct tcp_conn *c, const struct tcp_app *app)
+{
+	c->app = app;
+}
+
+const struct tcp_app *tcp_app(const struct tcp_conn *c)
+{
+	return c->app;
+}
+
+enum tcp_state tcp_state(const struct tcp_conn *c)
+{
+	return c->state;
+}
+
+/* ---- in ---- */
+
+uint32_t tcp_readable(const struct tcp_conn *c)
+{
+	return c->rcv.bytes;
+}
+
+bool tcp_recv_fin(const struct tcp_conn *c)
+{
+	return c->flags & CONN_FIN_RCVD && !c->rcv.bytes;
+}
+
+struct rte_mbuf *tcp_recv_peek(const struct tcp_conn *c)
+{
+	return c->rcv.head;
+}
+
+/* What was taken may open the window, and the FIN behind it is still to be told of. */
+static void recv_taken(struct worker *w, struct tcp_conn *c)
+{
+	if (tcp_recv_fin(c) && !(c->flags & CONN_FIN_TOLD))
+		c->flags |= CONN_READABLE;
+	conn_dirty(w, c);
+}
+
+struct rte_mbuf *tcp_recv(struct worker *w, struct tcp_conn *c)
+{
+	struct rte_mbuf *m = c->rcv.head ? queue_take(w, &c->rcv) : NULL;
+
+	if (m)
+		recv_taken(w, c);
+	return m;
+}
+
+void tcp_recv_skip(struct worker *w, struct tcp_conn *c, uint32_t n)
+{
+	queue_drop(w, &c->rcv, n);
+	recv_taken(w, c);
+}
+
+void tcp_recv_copy(const struct tcp_conn *c, uint32_t off, void *to, uint32_t n)
+{
+	queue_copy(&c->rcv, off, to, n);
+}
+
+void tcp_recv_pause(struct worker *w, struct tcp_conn *c, bool paused)
+{
+	if (paused) {
+		c->flags |= CONN_PAUSED;
+		return;
+	}
+	c->flags &= ~(uint32_t)CONN_PAUSED;
+	c->flags |= CONN_READABLE;
+	conn_dirty(w, c);
+}
+
+/* ---- out ---- */
+
+/* Bytes may be given: the direction is not shut down. */
+static bool send_open(const struct tcp_conn *c)
+{
+	return !(c->flags & (CONN_DEAD | CONN_FIN_QUEUED)) && c->state != TCP_CLOSED &&
+	       c->state != TCP_TIME_WAIT;
+}
+
+uint32_t tcp_send_room(const struct worker *w, const struct tcp_conn *c)
+{
+	uint32_t max = w->dp->conf->tcp.send_buffer;
+
+	return send_open(c) && c->snd.bytes < max ? max - c->snd.bytes : 0;
+}
+
+uint32_t tcp_send_queued(const struct tcp_conn *c)
+{
+	return c->snd.bytes;
+}
+
+uint32_t tcp_send_unsent(const struct tcp_conn *c)
+{
+	return conn_established(c) ? conn_unsent(c) : c->snd.bytes;
+}
+
+bool tcp_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
+{
+	struct rte_mbuf *tail = c->snd.tail;
+	uint32_t end = conn_snd_seq(c) + c->snd.bytes, len = tail ? tail->data_len : 0;
+
+	if (unlikely(tcp_send_room(w, c) < m->pkt_len)) {
+		c->flags |= CONN_WANT_ROOM;
+		return false;
+	}
+	if (unlikely(w->tcp->held + m->nb_segs > w->dp->conf->tcp.buffers)) {
+		c->flags |= CONN_WANT_ROOM;
+		conn_timer_set(w, c, TCP_TIMER_PERSIST, TCP_RETRY_MS);
+		return false;
+	}
+	queue_put(w, &c->snd, m);
+	/* The first byte never sent: in the old tail if the new ones were added to that. */
+	if (!c->snd_cur && tail && tail->data_len > len) {
+		c->snd_cur = tail;
+		c->snd_cur_seq = end - len;
+	} else if (!c->snd_cur) {
+		c->snd_cur = tail ? tail->next : c->snd.head;
+		c->snd_cur_seq = end;
+	}
+	conn_dirty(w, c);
+	return true;
+}
+
+bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len)
+{
+	struct rte_mbuf *m = NULL, *part;
+	const uint8_t *at = p;
+
+	if (tcp_send_room(w, c) < len) {
+		c->flags |= CONN_WANT_ROOM;
+		return false;
+	}
+	while (len) {
+		uint16_t n;
+
+		part = m ? rte_pktmbuf_alloc(w->pool) : pkt_make(w);
+		if (!part || (m && rte_pktmbuf_chain(m, part) != 0)) {
+			rte_pktmbuf_free(part);
+			if (m)
+				pkt_drop(w, m, DROP_NO_MBUF);
+			return false;
+		}
+		m = m ? m : part;
+		n = (uint16_t)RTE_MIN(len, (uint32_t)rte_pktmbuf_tailroom(part));
+		memcpy(rte_pktmbuf_mtod(part, void *), at, n);
+		part->data_len = n;
+		m->pkt_len += n;
+		at += n;
+		len -= n;
+	}
+	if (!m || tcp_send(w, c, m))
+		return true;
+	pkt_drop(w, m, DROP_TCP_MEMORY);
+	return false;
+}
+
+void tcp_shutdown(struct worker *w, struct tcp_conn *c)
+{
+	if (!send_open(c))
+		return;
+	if (c->state == TCP_SYN_SENT) {
+		conn_end(w, c, TCP_END_CLOSED);
+		return;
+	}
+	c->flags |= CONN_FIN_QUEUED;
+	conn_dirty(w, c);
+}
+
+void tcp_close(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	if (c->flags & (CONN_DEAD | CONN_CLOSED_APP))
+		return;
+	c->why = (uint8_t)why;
+	/* Bytes that nobody will read: the other side must not think they were (RFC 2525 2.17). */
+	if (c->rcv.bytes) {
+		tcp_abort(w, c, why);
+		return;
+	}
+	tcp_shutdown(w, c);
+	c->flags |= CONN_CLOSED_APP;
+	conn_timer_stop(c, TCP_TIMER_APP);
+	if (c->state == TCP_FIN_WAIT_2)
+		conn_timer_set(w, c, TCP_TIMER_LIFE, w->dp->conf->tcp.linger * 1000);
+	conn_dirty(w, c);
+}
+
+void tcp_abort(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	if (c->flags & CONN_DEAD)
+		return;
+	/* 3.10.5: in SYN-SENT, and when all is over, there is nobody to tell. */
+	if (c->state != TCP_CLOSED && c->state != TCP_SYN_SENT && c->state != TCP_TIME_WAIT) {
+		conn_send_bare(w, c, TCP_RST | TCP_ACK, c->snd_max);
+		count(w, CNT_TCP_RST_TX);
+	}
+	conn_end(w, c, why);
+}
+
+void tcp_app_timer(struct worker *w, struct tcp_conn *c, uint32_t ms)
+{
+	if (ms)
+		conn_timer_set(w, c, TCP_TIMER_APP, ms);
+	else
+		conn_timer_stop(c, TCP_TIMER_APP);
+}
+
+/* ---- opening ---- */
+
+enum { PORT_FIRST = 32768, PORT_TRIES = 512 };
+
+/*
+ * A local port whose replies come to this worker: of its share of ports (rx.c hands them over by
+ * it), and where the port's RSS is known one that it brings to this queue by itself. RFC 6056
+ * 3.3.3: from an offset keyed by the addresses, counting up.
+ */
+static bool port_pick(struct worker *w, struct tcp_conn *c)
+{
+	const struct local_addr *l = &w->dp->local[c->local];
+	const struct rss *rss = &w->dp->port[l->port].rss;
+	struct sock_addr src = { c->remote_ip, c->remote_port }, dst = { l->ip, { { 0 } } };
+	uint64_t off = siphash(&w->tcp->key, &src, sizeof(src));
+	int pass, i;
+
+	for (pass = rss->reta_size ? 0 : 1; pass < 2; pass++) {
+		for (i = 0; i < PORT_TRIES; i++) {
+			uint16_t p = (uint16_t)(PORT_FIRST | (off + w->tcp->port_next++));
+
+			dst.port = be16_make(p);
+			if (w->dp->port_owner[p >> 1] != w->id ||
+			    dplane_tcp_listener(w->dp, &l->ip, p) != LOCAL_NONE ||
+			    (l->relay != CTL_RELAY_NONE && p >= l->relay_min && p <= l->relay_max))
+				continue;
+			if (pass == 0 && rss_queue(rss, &src, &dst) % w->dp->n_workers != w->id)
+				continue;
+			c->local_port = dst.port;
+			if (conn_insert(w, c))
+				return true;
+		}
+	}
+	return false;
+}
+
+struct tcp_conn *tcp_connect(struct worker *w, const struct sock_addr *src,
+			     const struct sock_addr *dst, const struct tcp_app *app,
+			     const void *data, enum tcp_end *why)
+{
+	const struct local_addr *l = dplane_local(w->dp, &src->ip);
+	struct tcp_conn *c;
+
+	*why = TCP_END_UNREACHABLE;
+	if (!l || ip_is_v4(&src->ip) != ip_is_v4(&dst->ip) || be16_get(dst->port) == 0)
+		return NULL;
+	*why = TCP_END_NO_BUFFER;
+	c = tcp_pressed(w) ? NULL : conn_alloc(w);
+	if (!c)
+		return NULL;
+	c->local = (uint16_t)(l - w->dp->local);
+	c->remote_ip = dst->ip;
+	c->remote_port = dst->port;
+	c->local_port = src->port;
+	c->app = app;
+	if (data)
+		memcpy(c->app_data, data, TCP_APP_DATA);
+	*why = TCP_END_EXISTS;
+	if (be16_get(src->port) ? !conn_insert(w, c) : !port_pick(w, c)) {
+		conn_free(w, c);
+		return NULL;
+	}
+	c->flags |= CONN_ACTIVE | CONN_KNOWN;
+	conn_open(w, c);
+	c->peer_mss = ip_is_v4(&dst->ip) ? TCP_MSS_DEFAULT : TCP_MSS_DEFAULT_V6;
+	tcp_set_state(w, c, TCP_SYN_SENT);
+	conn_send_syn(w, c);
+	return c;
+}
