@@ -412,8 +412,8 @@ void recovery_resent(struct worker *w, struct tcp_conn *c, struct tcp_sent *s);
 /*
  * A segment that acknowledges snd_una < s->ack <= snd_max, or repeats snd_una, or has SACK blocks:
  * updates scoreboard, RACK (RFC 8985 6.2), congestion state and window (RFC 6675, 6937, 5681),
- * undoes needless reductions. c->snd_una and c->snd_wnd are still the old ones; the caller moves
- * them afterwards, and gives rtt_us to recovery_rtt().
+ * undoes needless reductions, takes the RTT sample. c->snd_una and c->snd_wnd are still the old
+ * ones; the caller moves them afterwards.
  * ecn: the segment echoes congestion (RFC 3168).
  */
 void recovery_ack(struct worker *w, struct tcp_conn *c, const struct tcp_seg *s, bool ecn,

@@ -163,6 +163,8 @@ static void progress(struct ack_walk *k)
 	if (!c->sent_first)
 		rack_forget(c);
 	sample_ts(k);
+	if (k->a->rtt_us >= 0)
+		recovery_rtt(c, (uint32_t)k->a->rtt_us);
 }
 
 /* What follows from loss and marks, and from nothing at all: growth. */
