@@ -376,7 +376,7 @@ static inline bool conn_timer_on(const struct tcp_conn *c, enum tcp_timer t)
 /*
  * Data beyond rcv_nxt, [seq, seq + m's bytes), inside the window: kept in order, overlaps cut
  * away, so that what came first stays (the bytes of a stream never change). Takes m, which may be
- * dropped (TCP_OOO_FULL). Updates the SACK and DSACK blocks, counts TCP_OOO and TCP_DUP. Data at
+ * dropped (TCP_OOO_FULL). Updates the SACK and DSACK blocks, counts TCP_DUP. Data at
  * rcv_nxt is taken, too, whatever is held: to be moved on by reorder_take().
  */
 void reorder_put(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq);
@@ -454,8 +454,6 @@ static inline uint32_t recovery_pipe(const struct tcp_conn *c)
 
 /* ---- timewait.c ---- */
 
-/* n entries at t->tw, none in use. Part of tcp_create(). */
-void timewait_init(struct tcp *t, uint32_t n);
 /* c goes to TIME-WAIT: an entry takes its place in the table, c ends (DONE). */
 void timewait_enter(struct worker *w, struct tcp_conn *c);
 /*

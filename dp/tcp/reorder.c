@@ -92,8 +92,7 @@ static void sack_prune(struct tcp_conn *c)
 	int i, n = 0;
 
 	for (i = 0; i < TCP_SACK_MAX; i++)
-		if (seq_gt(c->sack_recent[i].end, c->rcv_nxt) &&
-		    c->sack_recent[i].start != c->sack_recent[i].end)
+		if (seq_gt(c->sack_recent[i].end, c->rcv_nxt))
 			b[n++] = c->sack_recent[i];
 	memcpy(c->sack_recent, b, sizeof(b));
 }
@@ -235,8 +234,6 @@ void reorder_put(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m, uint3
 {
 	struct rte_mbuf *s;
 
-	if (seq_gt(seq, c->rcv_nxt))
-		count(w, CNT_TCP_OOO);
 	while ((s = mbuf_shift(w, &m))) {
 		uint32_t at = seq;
 

@@ -70,17 +70,6 @@ static bool tw_over(const struct worker *w, const struct tcp_timewait *e)
 	return seq_ge((uint32_t)w->now_ms, e->due_ms);
 }
 
-void timewait_init(struct tcp *t, uint32_t n)
-{
-	uint32_t i;
-
-	for (i = 0; i < n; i++)
-		t->tw[i].next = i + 1 < n ? i + 1 : SLOT_NONE;
-	t->tw_free = n ? 0 : SLOT_NONE;
-	t->tw_oldest = t->tw_newest = SLOT_NONE;
-	t->tw_n = 0;
-}
-
 void timewait_enter(struct worker *w, struct tcp_conn *c)
 {
 	uint32_t wnd = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0, i;
