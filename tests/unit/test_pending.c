@@ -84,6 +84,16 @@ static void ids_differ_and_do_not_follow(void **state)
 		assert_int_not_equal(steps[i], steps[i + 3]);
 }
 
+/* Should the same number be drawn again, another is. */
+static void ids_are_unique(void **state)
+{
+	struct world *w = *state;
+	uint32_t id = add(w, 0, 1, 80)->id;
+
+	w->rand.counter = 0;
+	assert_int_not_equal(add(w, 0, 1, 81)->id, id);
+}
+
 static void found_by_each_name(void **state)
 {
 	struct world *w = *state;
@@ -185,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(ids_differ_and_do_not_follow),
+		T(ids_are_unique),
 		T(found_by_each_name),
 		T(bounded_and_reused),
 		T(sizes),

@@ -346,6 +346,21 @@ static void a_new_control_process_keeps_them(void **state)
 	assert_int_equal(table_stats(e->s.table)->allocs, 0);
 }
 
+/* A record that cannot be: nobody over UDP has a TCP allocation. */
+static void a_damaged_record_is_skipped(void **state)
+{
+	struct env *e = *state;
+	struct sock_addr relayed;
+	char err[256] = "";
+
+	ask_allocate(e, 1000, &relayed);
+	atomic_fetch_or(&env_alloc(e, 1000)->flags, SESSION_TCP);
+	server_close(&e->s);
+	assert_true(server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)));
+	assert_int_equal(table_stats(e->s.table)->damaged, 1);
+	assert_int_equal(table_stats(e->s.table)->allocs, 0);
+}
+
 /* ---- lies ---- */
 
 static void what_cannot_be_ends_the_attachment(void **state)
@@ -419,6 +434,7 @@ int main(void)
 		T(a_new_connection_between_the_same_ends),
 		T(a_new_dataplane_has_no_connections),
 		T(a_new_control_process_keeps_them),
+		T(a_damaged_record_is_skipped),
 		T(what_cannot_be_ends_the_attachment),
 	};
 
