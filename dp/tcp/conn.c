@@ -282,8 +282,9 @@ static void conn_tell(struct worker *w, struct tcp_conn *c)
 			c->app->readable(w, c);
 		}
 	}
-	if (c->flags & CONN_WANT_ROOM && !(c->flags & CONN_DEAD) && tcp_send_room(w, c)) {
-		c->flags &= ~(uint32_t)CONN_WANT_ROOM;
+	if (c->flags & (CONN_WANT_ROOM | CONN_WANT_ACK) && !(c->flags & CONN_DEAD) &&
+	    tcp_send_room(w, c)) {
+		c->flags &= ~(uint32_t)(CONN_WANT_ROOM | CONN_WANT_ACK);
 		c->app->writable(w, c);
 	}
 }

@@ -114,6 +114,7 @@ enum tcp_conn_flags {
 	CONN_TIMED_OUT = 1 << 24,  /* the app timer fired: tell the owner */
 	CONN_KNOWN = 1 << 25,	   /* its owner knows of it: closed() must tell */
 	CONN_OVER = 1 << 26,	   /* both FINs acknowledged: ends when the owner has read all */
+	CONN_WANT_ACK = 1 << 27,   /* the owner keeps data back: it wants to hear of progress */
 };
 
 struct tcp_cc_ops;

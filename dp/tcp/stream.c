@@ -29,6 +29,11 @@ enum tcp_state tcp_state(const struct tcp_conn *c)
 	return c->state;
 }
 
+void tcp_listen(struct worker *w, tcp_accept_fn *accept)
+{
+	w->tcp->accept = accept;
+}
+
 /* ---- in ---- */
 
 uint32_t tcp_readable(const struct tcp_conn *c)
@@ -109,6 +114,35 @@ uint32_t tcp_send_queued(const struct tcp_conn *c)
 uint32_t tcp_send_unsent(const struct tcp_conn *c)
 {
 	return conn_established(c) ? conn_unsent(c) : c->snd.bytes;
+}
+
+uint32_t tcp_send_window(const struct worker *w, const struct tcp_conn *c)
+{
+	uint32_t edge = c->snd_una + c->snd_wnd, wnd, unsent = conn_unsent(c);
+
+	if (!send_open(c) || !conn_established(c))
+		return 0;
+	wnd = seq_gt(edge, c->snd_max) ? edge - c->snd_max : 0;
+	wnd = RTE_MIN(wnd, recovery_room(w, c));
+	return wnd > unsent ? wnd - unsent : 0;
+}
+
+void tcp_send_wait(struct tcp_conn *c)
+{
+	c->flags |= CONN_WANT_ACK;
+}
+
+bool tcp_hold(struct worker *w, uint32_t n)
+{
+	if (w->tcp->held + n > w->dp->conf->tcp.buffers)
+		return false;
+	w->tcp->held += n;
+	return true;
+}
+
+void tcp_unhold(struct worker *w, uint32_t n)
+{
+	w->tcp->held -= n;
 }
 
 bool tcp_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)

@@ -51,9 +51,10 @@ struct tcp_request {
 /*
  * Whether there is a listener for r: its owner, or NULL. Called for every SYN and for every SYN
  * cookie that comes back; must not store anything. turn/leg.c has the dataplane's, which
- * worker_create() sets; tests set their own.
+ * worker_create() sets; tests set their own. None: nobody listens.
  */
 typedef const struct tcp_app *tcp_accept_fn(struct worker *w, struct tcp_request *r);
+void tcp_listen(struct worker *w, tcp_accept_fn *accept);
 
 /* ---- life ---- */
 

@@ -153,8 +153,7 @@ static void rexmit_fire(struct worker *w, struct tcp_conn *c)
 static void persist_fire(struct worker *w, struct tcp_conn *c)
 {
 	conn_dirty(w, c);
-	if (c->flags & CONN_WANT_ROOM || !conn_established(c) || c->snd_una != c->snd_max ||
-	    !conn_unsent(c))
+	if (!conn_established(c) || c->snd_una != c->snd_max || !conn_unsent(c))
 		return;
 	if (seq_gt(c->snd_una + c->snd_wnd, c->snd_max) &&
 	    c->snd_una + c->snd_wnd - c->snd_max >= RTE_MIN((uint32_t)c->mss, conn_unsent(c)))
