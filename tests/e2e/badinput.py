@@ -19,7 +19,8 @@ HOST = {CLIENT: ("fl-client", "client0", "access"), PEER: ("fl-peer", "peer0", "
 IP = {CLIENT: {4: "10.1.0.2", 6: "fd00:1::2"}, PEER: {4: "10.2.0.2", 6: "fd00:2::2"}}
 OURS = {CLIENT: {4: "10.1.0.1", 6: "fd00:1::1"}, PEER: {4: "10.2.0.1", 6: "fd00:2::1"}}
 NOISE = {"ip_dst", "nd_other", "arp_other"}  # hosts' own multicast
-UDP, ICMP, ICMP6, FRAGMENT = 17, 1, 58, 44
+UDP, TCP, ICMP, ICMP6, FRAGMENT = 17, 6, 1, 58, 44
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 BASE_PORT, FREE_PORT = 40000, 16384
 PATIENCE = 10
 
@@ -62,6 +63,15 @@ def udp(src, dst, sport, dport, payload=b"", length=None, bad=0, none=False):
     return h[:6] + struct.pack("!H", 0 if none else c ^ bad) + payload
 
 
+def tcp(src, dst, sport, dport, seq=0, ack=0, flags=ACK, payload=b"", options=b"", offset=None, bad=0):
+    """A segment; options are a multiple of four bytes, offset is in words."""
+    offset = 5 + len(options) // 4 if offset is None else offset
+    h = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, offset << 4, flags,
+                    65535, 0, 0) + options
+    c = csum(pseudo(src, dst, TCP, len(h + payload)) + h + payload) ^ bad
+    return h[:16] + struct.pack("!H", c) + h[18:] + payload
+
+
 def icmp(kind, code, body, bad=0):
     m = struct.pack("!BBH", kind, code, 0) + body
     return m[:2] + struct.pack("!H", csum(m) ^ bad) + m[4:]
@@ -82,8 +92,8 @@ class Relay:
     def __init__(self, program, config):
         self.command = [program, "--config", config, "--json"]
 
-    def ask(self, what):
-        return json.loads(subprocess.run(self.command + [what], check=True, capture_output=True).stdout)
+    def ask(self, *what):
+        return json.loads(subprocess.run([*self.command, *what], check=True, capture_output=True).stdout)
 
     def drops(self):
         return {d["name"]: d["total"] for d in self.ask("drops")["drops"]}
@@ -120,6 +130,11 @@ class Wire:
         src, dst = src or self.host[version], to or self.relay[version]
         make = ip4 if version == 4 else ip6
         return self.eth(make(src, dst, udp(src, dst, sport, dport, payload, **more)))
+
+    def tcp(self, version, dport, sport=BASE_PORT, to=None, **more):
+        src, dst = self.host[version], to or self.relay[version]
+        make = ip4 if version == 4 else ip6
+        return self.eth(make(src, dst, tcp(src, dst, sport, dport, **more), TCP))
 
     def icmp(self, version, kind, code, body, bad=0):
         if version == 4:
@@ -203,6 +218,23 @@ def udp_headers(w):
     yield "udp_csum", w.udp(6, 3478 if w.side == CLIENT else FREE_PORT, bytes(20), none=True)
 
 
+def tcp_headers(w):
+    """Segments of no connection."""
+    listener = 3478 if w.side == CLIENT else FREE_PORT
+    for v in (4, 6):
+        yield "tcp_short", w.ip(v, TCP, bytes(19))
+        yield "tcp_short", w.tcp(v, listener, offset=4)
+        yield "tcp_short", w.tcp(v, listener, offset=6)  # past the end
+        yield "tcp_short", w.tcp(v, listener, flags=SYN, options=b"\x02\x04\x05\xb4\x08\x0a\0\0")
+        yield "tcp_short", w.tcp(v, listener, flags=SYN, options=b"\x03\0\0\0")  # an option of no length
+        yield "tcp_csum", w.tcp(v, listener, flags=SYN, bad=1)
+        for flags in (0, SYN | FIN, SYN | RST, SYN | FIN | RST | PSH | ACK):
+            yield "tcp_flags", w.tcp(v, listener, flags=flags)
+        yield "tcp_port", w.tcp(v, 9, flags=SYN)
+        yield "tcp_port", w.tcp(v, 9, flags=RST)
+        yield "tcp_port", w.tcp(v, listener, flags=SYN | ACK)
+
+
 def stun(w):
     def lying(method, cls, length):
         """An attribute that is longer than the message."""
@@ -267,13 +299,15 @@ def icmp_forged(w, c, relayed):
     yield "icmp_bad", w.icmp(4, 3, 3, bytes(4) + quote(ours, relayed[1], host, 4000), bad=1)
     yield "icmp_bad", unreachable(b"")
     yield "icmp_bad", unreachable(quote(ours, relayed[1], host, 4000)[:24])
-    yield "icmp_bad", unreachable(quote(ours, relayed[1], host, 4000, proto=6))
+    yield "icmp_bad", unreachable(quote(ours, relayed[1], host, 4000, proto=132))
+    yield "icmp_no_session", unreachable(quote(ours, relayed[1], host, 4000, proto=TCP))
     yield "icmp_bad", unreachable(quote(OURS[CLIENT][4], 3478, host, 4000))  # not what it is sent to
     yield "icmp_no_session", unreachable(quote(ours, FREE_PORT, host, 4000))
     yield "no_permission", unreachable(quote(ours, relayed[1], "10.2.0.77", 4000))
     yield "icmp_type", w.icmp(4, 13, 0, bytes(16))
     yield "icmp_bad", w.icmp(6, 1, 4, bytes(4) + bytes(10))
-    yield "icmp_bad", w.icmp(6, 1, 4, bytes(4) + ip6(w.relay[6], w.host[6], bytes(8), 6))
+    yield "icmp_bad", w.icmp(6, 1, 4, bytes(4) + ip6(w.relay[6], w.host[6], bytes(8), 132))
+    yield "icmp_no_session", w.icmp(6, 1, 4, bytes(4) + ip6(w.relay[6], w.host[6], bytes(8), TCP))
     yield "icmp_type", w.icmp(6, 200, 0, bytes(4))
     yield "no_permission", w.udp(4, relayed[1], b"from a stranger", src="10.2.0.77")
 
@@ -359,7 +393,7 @@ def main():
     relayed = c.allocate().address(s.RELAYED)
     assert c.permit(IP[PEER][4]).error() == 0
     for side in (CLIENT, PEER):
-        for cases in (ethernet, arp, nd, ip_headers, spoofed, udp_headers, fragments):
+        for cases in (ethernet, arp, nd, ip_headers, spoofed, udp_headers, tcp_headers, fragments):
             check.all(wires[side], cases(wires[side]))
     check.all(wires[CLIENT], stun(wires[CLIENT]))
     check.all(wires[CLIENT], session(wires[CLIENT], c))
