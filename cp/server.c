@@ -139,7 +139,10 @@ static bool server_refused(void *ctx, uint32_t worker, const struct evt_result *
 		return false;
 	sock_addr_format(&a->leg.client, text, sizeof(text));
 	if (e->hdr.type == EVT_SESSION_REFUSED) {
-		log_line("the dataplane refused the allocation of %s, which is deleted", text);
+		/* A client may hang up at any time, which is nothing to write home about. */
+		if (!leg_is_stream(&a->leg))
+			log_line("the dataplane refused the allocation of %s, which is deleted",
+				 text);
 		s->stats.allocs_refused++;
 		session_del(s, a);
 	} else {
@@ -183,8 +186,7 @@ static bool client_gone(struct server *s, uint32_t worker, const struct evt_conn
 
 	if (!a || a->leg.conn != e->conn.idx || a->leg.conn_gen != e->conn.gen)
 		return false;
-	s->stats.allocs_gone++;
-	session_del(s, a);
+	session_gone(s, a);
 	return true;
 }
 

@@ -284,16 +284,20 @@ void session_del(struct server *s, struct table_alloc *a)
 	session_forget(s, a);
 }
 
+void session_gone(struct server *s, struct table_alloc *a)
+{
+	s->stats.allocs_gone++;
+	session_forget(s, a);
+}
+
 void session_streams_lost(struct server *s)
 {
 	struct table_alloc *a;
 	uint32_t cursor = 0;
 
 	while ((a = table_next(s->table, &cursor)) != NULL) {
-		if (!leg_is_stream(&a->leg))
-			continue;
-		s->stats.allocs_gone++;
-		session_forget(s, a);
+		if (leg_is_stream(&a->leg))
+			session_gone(s, a);
 	}
 }
 

@@ -15,6 +15,9 @@ void session_resume(struct server *s);
 /* Adds an allocation. NULL when the table or the worker is full; the ports stay the caller's. */
 struct table_alloc *session_add(struct server *s, const struct table_alloc *proto);
 
+/* Its client's connection has ended, and the dataplane's session with it: no command is due. */
+void session_gone(struct server *s, struct table_alloc *a);
+
 /*
  * The dataplane is another one than before: all connections of clients and of peers are gone, and
  * with them the allocations made over TCP or TLS, of which the new dataplane needs no word.
