@@ -195,7 +195,7 @@ void conn_free(struct worker *w, struct tcp_conn *c)
 	recovery_clear(w, c);
 	queue_clear(w, &c->snd, DROP_TCP_CLOSED);
 	queue_clear(w, &c->rcv, DROP_TCP_CLOSED);
-	reorder_clear(w, c);
+	queue_clear(w, &c->ooo, DROP_TCP_CLOSED);
 	c->gen++;
 	c->next_free = t->conn_free;
 	t->conn_free = conn_idx(w, c);

@@ -55,7 +55,7 @@ static void tw_remove(struct worker *w, uint32_t i)
 	t->tw[i].next = t->tw_free;
 	t->tw_free = i;
 	t->tw_n--;
-	count_set(w, CNT_TCP_TIME_WAIT, t->tw_n);
+	count_add(w, CNT_TCP_TIME_WAIT, UINT64_MAX);
 }
 
 /* The 2 MSL start now. */
@@ -95,7 +95,8 @@ void timewait_enter(struct worker *w, struct tcp_conn *c)
 		};
 		tw_restart(w, i);
 		t->tw_n++;
-		count_set(w, CNT_TCP_TIME_WAIT, t->tw_n);
+		/* tcp_set_state() counts connections that are about to become one. */
+		count(w, CNT_TCP_TIME_WAIT);
 	}
 	conn_end(w, c, TCP_END_DONE);
 }
@@ -162,8 +163,8 @@ bool timewait_input(struct worker *w, uint32_t entry, struct pkt *p, const struc
 		return true;
 	}
 	/* Nothing but the other side's FIN, or an ACK, ends where the stream does. */
-	if (old || s->flags & TCP_SYN || !(s->flags & TCP_ACK) ||
-	    s->seq + tcp_seg_seqs(s) != e->rcv_nxt || (s->len && !(s->flags & TCP_FIN))) {
+	if (old || s->flags & TCP_SYN || s->seq + tcp_seg_seqs(s) != e->rcv_nxt ||
+	    (s->len && !(s->flags & TCP_FIN))) {
 		tw_refuse(w, e, p->m, s, old);
 		return false;
 	}
