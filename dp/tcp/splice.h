@@ -5,22 +5,21 @@
 /*
  * Two legs joined: what one receives the other sends, buffer by buffer, no faster than it takes
  * them, so that the window of each is the back-pressure of the other. FIN passes through after the
- * bytes before it, one direction at a time; RST ends both. It knows legs, not protocols.
+ * bytes before it, one direction at a time (R59); what ends one otherwise ends both with RST. It
+ * knows legs, not protocols.
  */
 #include "tcp.h"
 
 extern const struct tcp_app splice_app;
 
+enum { SPLICE_KEEP = 24 }; /* of the owner's bytes: still the joiner's */
+
 /*
- * Joins a and b of this worker, which become splice_app's; their owners' bytes are overwritten.
- * Bytes already received go first. gone, if not NULL, is called once when both are over, with the
- * 16 bytes given here.
+ * Joins a and b of this worker, which become splice_app's. Bytes already received go first. The
+ * first SPLICE_KEEP of each one's owner's bytes stay as they are, for gone(), which is called for
+ * each of the two as it ends, or may be NULL.
  */
-struct splice_end {
-	void (*gone)(struct worker *w, const struct splice_end *e);
-	uint64_t data[2];
-};
 void splice_join(struct worker *w, struct tcp_conn *a, struct tcp_conn *b,
-		 const struct splice_end *end);
+		 void (*gone)(struct worker *w, struct tcp_conn *c));
 
 #endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_TESTS_TCP_HOST_H
+#define FL_TESTS_TCP_HOST_H
+
+/*
+ * Machines around the world of dp_world.h that speak just enough TCP to be at the other end of
+ * many connections at once: nothing is lost on the way, so nothing is sent twice, and every
+ * segment must be the next. Streams are patterns by seed, which the far end checks.
+ */
+#include "dp_world.h"
+
+enum { HOSTS_MAX = 16, HOST_MSS = 1000, HOST_WND = 60000 };
+
+/* One end of a connection, ours the other. */
+struct host {
+	struct sock_addr addr, us;
+	uint16_t port;	 /* ACCESS or CORE */
+	uint16_t worker; /* whose queue its segments come in by */
+	uint8_t seed;	 /* of what it sends */
+	uint8_t expect;	 /* seed of what it gets */
+	bool silent;	 /* answers nothing */
+	bool refuse;	 /* RST to a SYN */
+	bool stop;	 /* takes no more data than it said it would: its window closes */
+	bool fin;	 /* FIN behind to_send */
+	bool any;	 /* what it gets is not checked: see last */
+	uint64_t to_send;
+	/* What became of it. */
+	uint64_t sent, acked, received;
+	uint8_t last[256]; /* the last bytes received, for any */
+	uint32_t last_len;
+	bool open, fin_sent, fin_acked, fin_rcvd, rst;
+	uint32_t syns; /* of ours, seen */
+	uint32_t iss, irs;
+	uint64_t wnd;  /* what we offered, stream offset of its right edge */
+	uint64_t edge; /* what it offered, of the other */
+	bool ack_due;
+};
+
+/* Forgets all hosts. */
+void hosts_reset(void);
+/* A host that waits for our SYN; the addresses name the connection. */
+struct host *host_new(uint16_t port, const struct sock_addr *addr, const struct sock_addr *us,
+		      uint8_t seed, uint8_t expect);
+/* Its SYN; runs. */
+void host_connect(struct host *h);
+void host_rst(struct host *h);
+/* It takes data again; runs. */
+void host_go(struct host *h);
+/* Sends bytes of its own instead of the pattern, one segment; runs. */
+void host_say(struct host *h, const void *bytes, uint16_t len);
+/* Workers and hosts until all is quiet. */
+void hosts_run(void);
+/* The same while time passes, in steps of 1 ms. */
+void hosts_pass_ms(uint32_t ms);
+uint8_t host_pattern(uint8_t seed, uint64_t at);
+
+#endif
