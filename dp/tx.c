@@ -99,6 +99,17 @@ void handover(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_k
 		handover_flush(w, to);
 }
 
+bool handover_now(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_kind kind,
+		  uint32_t n)
+{
+	handover_flush(w, to);
+	m->hash.usr = (uint32_t)kind << 16;
+	if (rte_ring_sp_enqueue(w->dp->handover[w->id][to], m) != 0)
+		return false;
+	count_add(w, CNT_HANDOVER_OUT, n);
+	return true;
+}
+
 void handover_neigh(struct worker *w, const struct rte_mbuf *m, uint16_t port)
 {
 	uint16_t i;
@@ -159,6 +170,9 @@ static void handover_take(struct worker *w, struct rte_mbuf *m)
 		break;
 	case HANDOVER_LOOP:
 		loop_take(w, m);
+		break;
+	case HANDOVER_MOVE:
+		tcp_move_input(w, m);
 		break;
 	}
 }

@@ -15,11 +15,19 @@ enum handover_kind {
 	HANDOVER_NEIGH,	   /* a copy of an ARP or ND frame, to learn from */
 	HANDOVER_TX,	   /* a frame to be sent by a port this worker has a queue of */
 	HANDOVER_LOOP,	   /* an IP packet from one relayed address to another */
+	HANDOVER_MOVE,	   /* a TCP connection that moves, or the end of one that did */
 };
 
 /* Hands m to another worker. Takes m. port is the index of the port it came in, or goes out, by. */
 void handover(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_kind kind,
 	      uint16_t port);
+
+/*
+ * The same at once, behind all that was handed over before. False when the ring is full: m is still
+ * the caller's then. m may stand for more than one packet: n is how many.
+ */
+bool handover_now(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_kind kind,
+		  uint32_t n);
 
 /* Beside the port's index: the frame has been put together from fragments. */
 enum { HANDOVER_WHOLE = 0x8000 };

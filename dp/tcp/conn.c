@@ -129,12 +129,11 @@ bool conn_insert(struct worker *w, struct tcp_conn *c)
 	       conn_entry_set(w, c, conn_idx(w, c) << 2 | ENTRY_CONN);
 }
 
-/* The entry may be another's already: TIME-WAIT's, or that of the worker it moved to. */
-static void conn_remove(struct worker *w, const struct tcp_conn *c)
+void conn_entry_del(struct worker *w, const struct tcp_conn *c, uint32_t data)
 {
 	struct key24 k = conn_key(c);
 
-	if (entry_get(w, &k) == (conn_idx(w, c) << 2 | ENTRY_CONN))
+	if (entry_get(w, &k) == data)
 		rte_hash_del_key_with_hash(w->tcp->table, &k, key24_hash(w->dp->hash_key, &k));
 }
 
@@ -191,7 +190,8 @@ void conn_free(struct worker *w, struct tcp_conn *c)
 	tcp_set_state(w, c, TCP_CLOSED);
 	count_add(w, CNT_TCP_CLOSED, UINT64_MAX);
 	wheel_stop(&t->wheel, &c->timer);
-	conn_remove(w, c);
+	/* It may be TIME-WAIT's already, or say where c moved to. */
+	conn_entry_del(w, c, conn_idx(w, c) << 2 | ENTRY_CONN);
 	recovery_clear(w, c);
 	queue_clear(w, &c->snd, DROP_TCP_CLOSED);
 	queue_clear(w, &c->rcv, DROP_TCP_CLOSED);
@@ -255,6 +255,10 @@ void conn_mss_update(struct tcp_conn *c)
 
 static void conn_bury(struct worker *w, struct tcp_conn *c)
 {
+	if (unlikely(c->flags & CONN_MOVED_IN) && !move_over(w, c)) {
+		conn_dirty(w, c); /* another turn may have a buffer */
+		return;
+	}
 	if (c->why != TCP_END_MOVED)
 		stat_add(&w->counters->end[c->why], 1);
 	if (c->flags & CONN_KNOWN && c->why != TCP_END_MOVED)
@@ -327,6 +331,8 @@ uint32_t tcp_turn(struct worker *w)
 		if (unlikely(c->flags & CONN_OVER || c->state == TCP_TIME_WAIT))
 			conn_finish(w, c);
 	}
+	if (unlikely(t->notices.head != NULL))
+		move_flush(w);
 	return n;
 }
 

@@ -115,6 +115,7 @@ enum tcp_conn_flags {
 	CONN_KNOWN = 1 << 25,	   /* its owner knows of it: closed() must tell */
 	CONN_OVER = 1 << 26,	   /* both FINs acknowledged: ends when the owner has read all */
 	CONN_WANT_ACK = 1 << 27,   /* the owner keeps data back: it wants to hear of progress */
+	CONN_HOME_WAIT = 1 << 28,  /* with CONN_MOVED_IN: ended, and TIME-WAIT is for its home */
 };
 
 struct tcp_cc_ops;
@@ -262,6 +263,7 @@ struct tcp {
 	uint32_t challenge_left;
 	uint32_t port_next;
 	struct ctl_conn_info *info; /* in the region */
+	struct mbuf_queue notices;  /* to the homes of moved connections that have ended */
 };
 
 /* ---- conn.c ---- */
@@ -278,6 +280,8 @@ uint32_t conn_lookup(const struct worker *w, const struct pkt *p);
 struct key24 conn_key(const struct tcp_conn *c);
 /* Puts data (index << 2 | enum tcp_entry) into the table under c's addresses. */
 bool conn_entry_set(struct worker *w, const struct tcp_conn *c, uint32_t data);
+/* Takes it out if it still is `data`: it may be another's by now. */
+void conn_entry_del(struct worker *w, const struct tcp_conn *c, uint32_t data);
 /* False when there is such a connection, or no room. */
 bool conn_insert(struct worker *w, struct tcp_conn *c);
 void tcp_set_state(struct worker *w, struct tcp_conn *c, enum tcp_state s);
@@ -372,6 +376,16 @@ static inline bool conn_timer_on(const struct tcp_conn *c, enum tcp_timer t)
 	return c->due_ms[t] != 0;
 }
 
+/* ---- move.c ---- */
+
+/*
+ * c, which came from another worker, has ended: its home is to be told. False when there is no
+ * buffer to do it with; c must not be freed before it is true.
+ */
+bool move_over(struct worker *w, const struct tcp_conn *c);
+/* Sends what move_over() left behind; once a turn, when there are notices. */
+void move_flush(struct worker *w);
+
 /* ---- reorder.c ---- */
 
 /*
@@ -457,6 +471,8 @@ static inline uint32_t recovery_pipe(const struct tcp_conn *c)
 
 /* c goes to TIME-WAIT: an entry takes its place in the table, c ends (DONE). */
 void timewait_enter(struct worker *w, struct tcp_conn *c);
+/* The entry alone; what the table has for c's addresses makes way. */
+void timewait_add(struct worker *w, const struct tcp_conn *c);
 /*
  * A segment for entry number `entry` (RFC 9293 3.10.7.4, RFC 1337, RFC 6191): true when the entry
  * was over or made way for a new connection, and the segment is listen_input()'s; else p->m is

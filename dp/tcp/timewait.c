@@ -70,7 +70,7 @@ static bool tw_over(const struct worker *w, const struct tcp_timewait *e)
 	return seq_ge((uint32_t)w->now_ms, e->due_ms);
 }
 
-void timewait_enter(struct worker *w, struct tcp_conn *c)
+void timewait_add(struct worker *w, const struct tcp_conn *c)
 {
 	uint32_t wnd = seq_gt(c->rcv_adv, c->rcv_nxt) ? c->rcv_adv - c->rcv_nxt : 0, i;
 	struct tcp *t = w->tcp;
@@ -98,6 +98,15 @@ void timewait_enter(struct worker *w, struct tcp_conn *c)
 		/* tcp_set_state() counts connections that are about to become one. */
 		count(w, CNT_TCP_TIME_WAIT);
 	}
+}
+
+void timewait_enter(struct worker *w, struct tcp_conn *c)
+{
+	/* Segments go to its home first: so must a SYN that may reopen it. */
+	if (c->flags & CONN_MOVED_IN)
+		c->flags |= CONN_HOME_WAIT;
+	else
+		timewait_add(w, c);
 	conn_end(w, c, TCP_END_DONE);
 }
 
