@@ -5,6 +5,7 @@
  */
 #include "evt.h"
 #include "net/ip.h"
+#include "turn/peer.h"
 #include "turn/relay.h"
 
 union cmd {
@@ -120,9 +121,11 @@ static bool cmd_execute(struct worker *w, const union cmd *c)
 	case CMD_SEND:
 		return cmd_send(w, &c->send);
 	case CMD_CONNECT:
+		return peer_connect(w, &c->connect);
 	case CMD_JOIN:
+		return peer_join(w, &c->join);
 	case CMD_CONN_CLOSE:
-		return false;
+		return peer_conn_close(w, &c->conn_close);
 	case CMD_SYNC_BEGIN:
 		session_sync_begin(w);
 		return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "session.h"
+#include "peer.h"
 #include "../../lib/chandata.h"
 
 #include <rte_errno.h>
@@ -327,6 +327,7 @@ static void session_clear(struct worker *w, uint32_t slot)
 	struct key24 k = flow_key(&s->client.ip, s->client.port, s->listener);
 	int f;
 
+	peer_session_del(w, slot);
 	peers_unlink(w, slot, s);
 	rte_hash_del_key_with_hash(w->flows, &k, key24_hash(w->dp->hash_key, &k));
 	for (f = 0; f < 2; f++)
@@ -535,6 +536,9 @@ void session_prune(struct worker *w, uint32_t budget)
 		s = &w->session[w->prune_at];
 		if (s->gen && s->peers != SLOT_NONE)
 			peers_prune(w, w->prune_at, s);
+		/* Nobody may be there to delete it. */
+		if (s->gen && s->peer_conns && s->expiry <= w->now)
+			peer_session_del(w, w->prune_at);
 		w->prune_at = w->prune_at + 1 < w->sessions_max ? w->prune_at + 1 : 0;
 	}
 }

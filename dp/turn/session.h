@@ -41,10 +41,10 @@ struct session {
 	uint16_t flags; /* enum ctl_session_flags */
 	uint16_t csum;	/* folded sum: client's and listener's addresses and ports */
 	uint32_t client_nh;
-	uint32_t peers;	   /* pool records, SLOT_NONE if there are none */
-	uint32_t epoch;	   /* of the last replay that named it */
-	uint16_t redirect; /* worker that has the client's session, if flags say so */
-	uint8_t pad[2];
+	uint32_t peers;		 /* pool records, SLOT_NONE if there are none */
+	uint32_t epoch;		 /* of the last replay that named it */
+	uint16_t redirect;	 /* worker that has the client's session, if flags say so */
+	uint16_t peers_waiting;	 /* connections peers opened that are not joined yet */
 	uint32_t conn, conn_gen; /* the client's TCP connection on this worker; conn_gen 0: none */
 	/* Second line: the first permission or channel. */
 	struct peer first;

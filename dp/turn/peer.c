@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "peer.h"
+#include "leg.h"
+#include "../evt.h"
+#include "../tcp/splice.h"
+
+/*
+ * Most connections of one session that peers opened and nobody has bound yet: a permitted peer
+ * must not take those of all.
+ */
+enum { PEERS_WAITING_MAX = 64 };
+
+enum peer_flags {
+	PEER_ACTIVE = 1 << 0, /* opened by CMD_CONNECT */
+	PEER_OPEN = 1 << 1,   /* the handshake is over */
+};
+
+/*
+ * Owner's bytes. A session's connections are in its list: a peer's from the beginning, or from the
+ * end of the handshake if the peer opened it; a client's from when it is joined with one.
+ */
+struct peer_conn {
+	struct tcp_conn *next, *prev;
+	struct ctl_sid sid;
+	/* Until it is joined: */
+	uint32_t seq; /* of CMD_CONNECT */
+	uint32_t flags;
+};
+_Static_assert(offsetof(struct peer_conn, seq) == SPLICE_KEEP, "stays through the join");
+_Static_assert(sizeof(struct peer_conn) <= TCP_APP_DATA, "owner's bytes");
+
+/* Owner's bytes of a client's connection on its way to the worker of its peer's. */
+struct peer_move {
+	struct ctl_conn peer;
+	struct ctl_sid sid;
+};
+_Static_assert(sizeof(struct peer_move) <= TCP_APP_DATA, "owner's bytes");
+
+/* The TCP session a sid means, if it has not expired; else NULL. */
+static struct session *peer_session(struct worker *w, struct ctl_sid sid)
+{
+	struct session *s;
+
+	if (sid.slot >= w->sessions_max || sid.gen == 0)
+		return NULL;
+	s = &w->session[sid.slot];
+	return s->gen == sid.gen && s->flags & SESSION_TCP && s->expiry > w->now ? s : NULL;
+}
+
+/* ---- a session's list ---- */
+
+static struct peer_conn *peer_of(struct tcp_conn *c)
+{
+	return tcp_data(c);
+}
+
+static void peer_link(struct session *s, struct tcp_conn *c)
+{
+	struct peer_conn *p = peer_of(c);
+
+	p->prev = NULL;
+	p->next = s->peer_conns;
+	if (p->next)
+		peer_of(p->next)->prev = c;
+	s->peer_conns = c;
+}
+
+/* Nothing happens when it is in no list (any more). */
+static void peer_unlink(struct worker *w, struct tcp_conn *c)
+{
+	struct peer_conn *p = peer_of(c);
+	struct session *s = &w->session[p->sid.slot];
+
+	if (p->prev)
+		peer_of(p->prev)->next = p->next;
+	else if (s->peer_conns == c)
+		s->peer_conns = p->next;
+	else
+		return;
+	if (p->next)
+		peer_of(p->next)->prev = p->prev;
+	p->next = p->prev = NULL;
+}
+
+/* ---- events ---- */
+
+static bool peer_event(struct worker *w, enum ctl_evt_type type, uint32_t seq,
+		       const struct evt_peer_conn *about)
+{
+	struct evt_peer_conn *e = evt_slot(w);
+
+	if (!e)
+		return false;
+	*e = *about;
+	e->hdr = (struct ctl_hdr){ type, sizeof(*e), seq };
+	evt_publish(w);
+	return true;
+}
+
+static void connect_failed(struct worker *w, uint32_t seq, struct ctl_sid sid,
+			   const struct sock_addr *peer, enum tcp_end why)
+{
+	peer_event(w, EVT_CONNECT_FAILED, seq,
+		   &(struct evt_peer_conn){ .sid = sid, .peer = *peer, .why = (uint16_t)why });
+}
+
+void conn_gone_event(struct worker *w, struct ctl_sid sid, struct ctl_conn conn,
+		     enum ctl_conn_role role, enum tcp_end why)
+{
+	struct evt_conn_gone *e = evt_slot(w);
+
+	if (!e)
+		return;
+	*e = (struct evt_conn_gone){ .hdr = { EVT_CONN_GONE, sizeof(*e), 0 },
+				     .sid = sid,
+				     .conn = conn,
+				     .role = (uint16_t)role,
+				     .why = (uint16_t)why };
+	evt_publish(w);
+}
+
+/* ---- a peer's connection, until it is joined ---- */
+
+static void peer_established(struct worker *w, struct tcp_conn *c)
+{
+	struct peer_conn *p = peer_of(c);
+	struct session *s = peer_session(w, p->sid);
+	bool active = p->flags & PEER_ACTIVE;
+	struct evt_peer_conn about = { .sid = p->sid, .conn = tcp_name(w, c) };
+	struct sock_addr local;
+
+	/* Nothing is read before there is somebody to read it; the window is the bound. */
+	tcp_recv_pause(w, c, true);
+	if (!s || (!active && s->peers_waiting >= PEERS_WAITING_MAX)) {
+		tcp_abort(w, c, TCP_END_CLOSED);
+		return;
+	}
+	tcp_addrs(w, c, &local, &about.peer);
+	/* One nobody knows of would be bound by nobody. */
+	if (!peer_event(w, active ? EVT_CONNECTED : EVT_PEER_ATTEMPT, p->seq, &about)) {
+		tcp_abort(w, c, TCP_END_NO_BUFFER);
+		return;
+	}
+	p->flags |= PEER_OPEN;
+	if (!active) {
+		peer_link(s, c);
+		s->peers_waiting++;
+	}
+	tcp_app_timer(w, c, w->dp->conf->tcp.bind_timeout * 1000);
+}
+
+/* It is not waiting for a ConnectionBind any more. */
+static void peer_waited(struct worker *w, const struct peer_conn *p)
+{
+	struct session *s = &w->session[p->sid.slot];
+
+	if ((p->flags & (PEER_ACTIVE | PEER_OPEN)) == PEER_OPEN && s->gen == p->sid.gen &&
+	    s->peers_waiting)
+		s->peers_waiting--;
+}
+
+static void peer_timeout(struct worker *w, struct tcp_conn *c)
+{
+	tcp_abort(w, c, peer_of(c)->flags & PEER_OPEN ? TCP_END_IDLE : TCP_END_TIMEOUT);
+}
+
+static void peer_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	struct peer_conn *p = peer_of(c);
+	struct sock_addr local, peer;
+
+	peer_waited(w, p);
+	peer_unlink(w, c);
+	if (p->flags & PEER_OPEN) {
+		conn_gone_event(w, p->sid, tcp_name(w, c), CONN_PEER, why);
+	} else if (p->flags & PEER_ACTIVE) {
+		tcp_addrs(w, c, &local, &peer);
+		connect_failed(w, p->seq, p->sid, &peer, why);
+	}
+}
+
+const struct tcp_app peer_app = {
+	.name = "peer",
+	.role = CONN_PEER,
+	.established = peer_established,
+	.timeout = peer_timeout,
+	.closed = peer_closed,
+};
+
+const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r)
+{
+	const struct local_addr *l = dplane_local(w->dp, &r->local.ip);
+	struct peer_conn p = { 0 };
+	struct session *s;
+
+	if (!l || l->relay == CTL_RELAY_NONE)
+		return NULL;
+	p.sid.slot = w->relay_slot[l->relay][be16_get(r->local.port)];
+	if (p.sid.slot == SLOT_NONE)
+		return NULL;
+	p.sid.gen = w->session[p.sid.slot].gen;
+	s = peer_session(w, p.sid);
+	if (!s || s->peers_waiting >= PEERS_WAITING_MAX ||
+	    !session_permission(w, p.sid.slot, &r->remote.ip))
+		return NULL;
+	memcpy(r->data, &p, sizeof(p));
+	return &peer_app;
+}
+
+/* ---- commands ---- */
+
+bool peer_connect(struct worker *w, const struct cmd_connect *cmd)
+{
+	struct peer_conn p = { .sid = cmd->sid, .seq = cmd->hdr.seq, .flags = PEER_ACTIVE };
+	struct session *s = peer_session(w, cmd->sid);
+	const struct ctl_relay *r;
+	enum tcp_end why = TCP_END_CLOSED;
+	struct tcp_conn *c = NULL;
+	struct sock_addr local;
+
+	if (be16_get(cmd->peer.port) == 0)
+		return false;
+	if (s) {
+		r = &s->relay[ip_is_v4(&cmd->peer.ip) ? RELAY_V4 : RELAY_V6];
+		if (r->relay == CTL_RELAY_NONE)
+			return false;
+		local = (struct sock_addr){ *relay_ip(w->dp, r), r->port };
+		c = tcp_connect(w, &local, &cmd->peer, &peer_app, &p, &why);
+	}
+	if (!c) {
+		connect_failed(w, cmd->hdr.seq, cmd->sid, &cmd->peer, why);
+		return true;
+	}
+	peer_link(s, c);
+	tcp_app_timer(w, c, w->dp->conf->tcp.connect_timeout * 1000);
+	return true;
+}
+
+/* Both end with the session from here on; each leaves its list as it ends. */
+static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn peer,
+		      struct ctl_sid sid)
+{
+	struct session *s = peer_session(w, sid);
+	struct tcp_conn *c = tcp_find(w, peer);
+	struct peer_conn *p = c ? peer_of(c) : NULL;
+
+	if (!s || !c || tcp_app(c) != &peer_app || !(p->flags & PEER_OPEN) ||
+	    p->sid.slot != sid.slot || p->sid.gen != sid.gen) {
+		tcp_abort(w, client, TCP_END_PARTNER);
+		return;
+	}
+	peer_waited(w, p);
+	*peer_of(client) = (struct peer_conn){ .sid = sid };
+	peer_link(s, client);
+	splice_join(w, client, c, peer_unlink);
+}
+
+static void move_arrived(struct worker *w, struct tcp_conn *c)
+{
+	struct peer_move to = *(struct peer_move *)tcp_data(c);
+
+	pair_join(w, c, to.peer, to.sid);
+}
+
+/* It could not be moved, or came in vain; there is nothing to give back. */
+static void move_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	(void)w;
+	(void)c;
+	(void)why;
+}
+
+static const struct tcp_app peer_move_app = {
+	.name = "move",
+	.role = CONN_DATA,
+	.arrived = move_arrived,
+	.closed = move_closed,
+};
+
+bool peer_join(struct worker *w, const struct cmd_join *cmd)
+{
+	struct tcp_conn *c = tcp_find(w, cmd->client);
+	const struct leg *leg;
+
+	if (cmd->peer_worker >= w->dp->n_workers)
+		return false;
+	if (!c)
+		return true; /* it ended meanwhile; nobody will bind the peer's any more */
+	leg = tcp_data(c);
+	if (tcp_app(c)->role != CONN_CLIENT || !(leg->flags & LEG_HELD) || leg->slot != SLOT_NONE ||
+	    leg->media_head)
+		return false;
+	if (cmd->peer_worker == w->id) {
+		pair_join(w, c, cmd->peer, cmd->sid);
+		return true;
+	}
+	tcp_own(c, &peer_move_app);
+	*(struct peer_move *)tcp_data(c) = (struct peer_move){ cmd->peer, cmd->sid };
+	tcp_app_timer(w, c, 0);
+	tcp_move(w, c, (uint16_t)cmd->peer_worker);
+	return true;
+}
+
+bool peer_conn_close(struct worker *w, const struct cmd_conn_close *cmd)
+{
+	struct tcp_conn *c = tcp_find(w, cmd->conn);
+
+	if (!c)
+		return true;
+	/* A client may wait for what was just sent; to a peer nothing was, and a pair is cut. */
+	if (tcp_app(c)->role == CONN_CLIENT)
+		tcp_close(w, c, TCP_END_CLOSED);
+	else
+		tcp_abort(w, c, TCP_END_CLOSED);
+	return true;
+}
+
+void peer_session_del(struct worker *w, uint32_t slot)
+{
+	struct session *s = &w->session[slot];
+	struct tcp_conn *c;
+
+	while ((c = s->peer_conns)) {
+		peer_unlink(w, c);
+		tcp_abort(w, c, TCP_END_CLOSED);
+	}
+}
