@@ -25,13 +25,14 @@
 #include "../../lib/wheel.h"
 
 enum {
-	TCP_WHEEL_BUDGET = 256,	 /* timers a turn */
-	TCP_TURN_BUDGET = 1024,	 /* dirty connections a turn */
-	TCP_RTO_MIN_MS = 200,	 /* RFC 6298 2.4 says 1 s; as everybody does */
-	TCP_RTO_INIT_MS = 1000,	 /* 2.1 */
-	TCP_RTO_MAX_MS = 60000,	 /* 2.5 */
-	TCP_DELACK_MS = 40,	 /* RFC 9293 3.8.6.3: below 500 */
-	TCP_INITIAL_WINDOW = 10, /* segments, RFC 6928 */
+	TCP_WHEEL_BUDGET = 256,	    /* timers a turn */
+	TCP_TURN_BUDGET = 1024,	    /* dirty connections a turn */
+	TCP_RTO_MIN_MS = 200,	    /* RFC 6298 2.4 says 1 s; as everybody does */
+	TCP_RTO_INIT_MS = 1000,	    /* 2.1 */
+	TCP_RTO_MAX_MS = 60000,	    /* 2.5 */
+	TCP_RTO_LOST_SYN_MS = 3000, /* 5.7 */
+	TCP_DELACK_MS = 40,	    /* RFC 9293 3.8.6.3: below 500 */
+	TCP_INITIAL_WINDOW = 10,    /* segments, RFC 6928 */
 	TCP_DUPTHRESH = 3,
 	TCP_PMTU_MIN_V4 = 576, /* less is believed of no path (RFC 1191 says 68) */
 	TCP_PMTU_MIN_V6 = 1280,

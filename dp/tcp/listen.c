@@ -114,8 +114,10 @@ void conn_opened(struct worker *w, struct tcp_conn *c)
 	c->cwnd = RTE_MAX(2u * c->mss, (uint32_t)INITIAL_WINDOW_BYTES);
 	if (c->cwnd > (uint32_t)TCP_INITIAL_WINDOW * c->mss)
 		c->cwnd = (uint32_t)TCP_INITIAL_WINDOW * c->mss;
-	if (c->syn_count > 0) /* RFC 6298 5.7 */
+	if (c->syn_count > 0) { /* RFC 5681 3.1, RFC 6298 5.7 */
 		c->cwnd = c->mss;
+		c->rto_ms = TCP_RTO_LOST_SYN_MS;
+	}
 	c->ssthresh = UINT32_MAX;
 	c->high_sacked = c->recovery_point = c->snd_una;
 	c->cc->init(w, c);

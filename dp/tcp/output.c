@@ -257,8 +257,11 @@ static void window_update(struct worker *w, struct tcp_conn *c)
 	uint32_t offered = c->rcv_adv - c->rcv_nxt, now = conn_window(w, c);
 
 	if (now > offered) {
-		/* The other side may be waiting for this: nothing else would tell it. */
-		if (c->flags & CONN_ZERO_WND || now - offered >= c->rcv_buf / 4)
+		/*
+		 * The other side may be waiting for this: nothing else would tell it. What the
+		 * handshake could not say, being unscaled, the first ACK of data does.
+		 */
+		if (c->flags & CONN_ZERO_WND || (c->rx_bytes && now - offered >= c->rcv_buf / 4))
 			c->flags |= CONN_ACK_NOW;
 		c->rcv_adv = c->rcv_nxt + now;
 	}

@@ -227,8 +227,8 @@ void tcp_close(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 		tcp_abort(w, c, why);
 		return;
 	}
+	c->flags |= CONN_CLOSED_APP; /* before it ends, or the reason would be another */
 	tcp_shutdown(w, c);
-	c->flags |= CONN_CLOSED_APP;
 	conn_timer_stop(c, TCP_TIMER_APP);
 	if (c->state == TCP_FIN_WAIT_2)
 		conn_timer_set(w, c, TCP_TIMER_LIFE, w->dp->conf->tcp.linger * 1000);
@@ -257,12 +257,12 @@ void tcp_app_timer(struct worker *w, struct tcp_conn *c, uint32_t ms)
 
 /* ---- opening ---- */
 
-enum { PORT_FIRST = 32768, PORT_TRIES = 512 };
+enum { PORT_FIRST = 1024, PORTS = 65536 - PORT_FIRST, PORT_TRIES = 512 };
 
 /*
  * A local port whose replies come to this worker: of its share of ports (rx.c hands them over by
  * it), and where the port's RSS is known one that it brings to this queue by itself. RFC 6056
- * 3.3.3: from an offset keyed by the addresses, counting up.
+ * 3.2, 3.3.3: of all above the system's, from an offset keyed by the addresses, counting up.
  */
 static bool port_pick(struct worker *w, struct tcp_conn *c)
 {
@@ -274,12 +274,15 @@ static bool port_pick(struct worker *w, struct tcp_conn *c)
 
 	for (pass = rss->reta_size ? 0 : 1; pass < 2; pass++) {
 		for (i = 0; i < PORT_TRIES; i++) {
-			uint16_t p = (uint16_t)(PORT_FIRST | (off + w->tcp->port_next++));
+			uint16_t p = (uint16_t)(PORT_FIRST + (off + w->tcp->port_next++) % PORTS);
 
+			if (l->relay != CTL_RELAY_NONE && p >= l->relay_min && p <= l->relay_max) {
+				w->tcp->port_next += (uint32_t)(l->relay_max - p);
+				continue;
+			}
 			dst.port = be16_make(p);
 			if (w->dp->port_owner[p >> 1] != w->id ||
-			    dplane_tcp_listener(w->dp, &l->ip, p) != LOCAL_NONE ||
-			    (l->relay != CTL_RELAY_NONE && p >= l->relay_min && p <= l->relay_max))
+			    dplane_tcp_listener(w->dp, &l->ip, p) != LOCAL_NONE)
 				continue;
 			if (pass == 0 && rss_queue(rss, &src, &dst) % w->dp->n_workers != w->id)
 				continue;

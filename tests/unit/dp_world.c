@@ -2,6 +2,7 @@
 #include "dp_world.h"
 
 #include "../../dp/tx.h"
+#include "../../dp/tcp/tcp.h"
 
 #include <rte_eal.h>
 #include <rte_ethdev.h>
@@ -463,7 +464,7 @@ void world_drops(enum drop reason, uint64_t n)
 
 static uint64_t held(const struct worker *w)
 {
-	return neigh_held(w->neigh) + frag_held(w) + w->n_loop;
+	return neigh_held(w->neigh) + frag_held(w) + w->n_loop + tcp_held(w);
 }
 
 bool world_accounts(void)
