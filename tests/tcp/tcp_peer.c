@@ -21,16 +21,16 @@ struct tcp_peer peer;
 void peer_new(void)
 {
 	peer = (struct tcp_peer){ .addr = at("10.1.0.2", PEER_PORT),
-			      .us = at("10.1.0.1", APP_PORT),
-			      .port = ACCESS,
-			      .wnd = UINT16_MAX,
-			      .mss = PEER_MSS,
-			      .ws = 1 + 7,
-			      .sack = true,
-			      .ts = true,
-			      .iss = PEER_ISS,
-			      .ts_base = PEER_TS - WORLD_START_S * 1000u,
-			      .rtt_ms = RTT_MS };
+				  .us = at("10.1.0.1", APP_PORT),
+				  .port = ACCESS,
+				  .wnd = UINT16_MAX,
+				  .mss = PEER_MSS,
+				  .ws = 1 + 7,
+				  .sack = true,
+				  .ts = true,
+				  .iss = PEER_ISS,
+				  .ts_base = PEER_TS - WORLD_START_S * 1000u,
+				  .rtt_ms = RTT_MS };
 }
 
 void peer_plain(void)
@@ -544,8 +544,8 @@ void icmp_in(uint32_t seq, uint16_t mtu, const struct sock_addr *from, const str
 		put32(icmp + 4, mtu);
 	}
 	memcpy(icmp + 8, quoted.b + 14, quoted.len - 14u);
-	frame_ip(&f, peer.port, &peer.addr.ip, &peer.us.ip, v4 ? 1 : 58, icmp,
-		 8 + quoted.len - 14u, NULL);
+	frame_ip(&f, peer.port, &peer.addr.ip, &peer.us.ip, v4 ? 1 : 58, icmp, 8 + quoted.len - 14u,
+		 NULL);
 	frame_icmp_csum(&f);
 	world_feed(peer.port, &f);
 }

@@ -245,13 +245,13 @@ static const char *left_over(const struct worker *w)
 {
 	const struct tcp *t = w->tcp;
 
-	return t->conns			   ? "connections"
-	       : t->half_open		   ? "half-open connections"
-	       : t->tw_n		   ? "entries in TIME-WAIT"
-	       : rte_hash_count(t->table)  ? "entries of the table"
-	       : tcp_held(w)		   ? "buffers held"
-	       : t->wheel.armed		   ? "timers"
-	       : t->dirty_head != SLOT_NONE ? "dirty connections"
+	return t->conns					? "connections"
+	       : t->half_open				? "half-open connections"
+	       : t->tw_n				? "entries in TIME-WAIT"
+	       : rte_hash_count(t->table)		? "entries of the table"
+	       : tcp_held(w)				? "buffers held"
+	       : t->wheel.armed				? "timers"
+	       : t->dirty_head != SLOT_NONE		? "dirty connections"
 	       : rte_mempool_in_use_count(t->sent_pool) ? "records of what was sent"
 							: NULL;
 }

@@ -4,8 +4,8 @@
 
 /*
  * The TCP of real workers seen from outside, a segment at a time, with a clock that only tests
- * move. Three parties: the owner (`app`) of connections on top, the stack, and a peer whose segments
- * are written and checked here with code of its own.
+ * move. Three parties: the owner (`app`) of connections on top, the stack, and a peer whose
+ * segments are written and checked here with code of its own.
  *
  * Sequence numbers are relative: 0 is the SYN, 1 the first byte, in both directions. The real ones
  * start just below 2^32, so that every test that moves a few KB crosses the wrap. Data is the
@@ -98,18 +98,18 @@ void world_pass_ms(uint32_t ms);
 
 struct tcp_peer {
 	struct sock_addr addr, us;
-	uint16_t port; /* ACCESS or CORE */
-	uint16_t worker;	/* whose queue its segments come by */
-	uint16_t wnd;	/* in every segment of its, as it stands */
-	uint16_t mss;	/* of its SYN; 0: none */
-	uint8_t ws;	/* window scale + 1 of its SYN; 0: none */
-	bool sack, ts;	/* offered in its SYN, ts in the rest */
-	uint8_t ecn;	/* SYN asks for it */
-	uint32_t iss;	/* real */
-	uint32_t irs;	/* real: learnt from our SYN */
+	uint16_t port;	  /* ACCESS or CORE */
+	uint16_t worker;  /* whose queue its segments come by */
+	uint16_t wnd;	  /* in every segment of its, as it stands */
+	uint16_t mss;	  /* of its SYN; 0: none */
+	uint8_t ws;	  /* window scale + 1 of its SYN; 0: none */
+	bool sack, ts;	  /* offered in its SYN, ts in the rest */
+	uint8_t ecn;	  /* SYN asks for it */
+	uint32_t iss;	  /* real */
+	uint32_t irs;	  /* real: learnt from our SYN */
 	uint32_t ts_base; /* added to the clock's ms */
 	uint32_t ts_last; /* of ours, echoed */
-	uint32_t rtt_ms; /* of handshakes */
+	uint32_t rtt_ms;  /* of handshakes */
 };
 extern struct tcp_peer peer;
 
@@ -129,8 +129,8 @@ struct seg {
 	uint16_t urg;
 	/* In only: lies. */
 	bool bad_csum;
-	uint8_t off;	   /* data offset in words; 0: the right one */
-	uint8_t cut;	   /* bytes the IP packet is shorter */
+	uint8_t off;	    /* data offset in words; 0: the right one */
+	uint8_t cut;	    /* bytes the IP packet is shorter */
 	const uint8_t *opt; /* raw options instead, opt_len a multiple of 4 */
 	uint8_t opt_len;
 	/* Out only. */
@@ -140,12 +140,12 @@ struct seg {
 };
 
 /* Sends a segment to us and lets workers turn. seg_in(ACK, 1, 1, 1000, .n_sack = 1, ...) */
-#define seg_in(f, s, a, l, ...)                                                                    \
+#define seg_in(f, s, a, l, ...) \
 	seg_put(&(struct seg){ .flags = (f), .seq = (s), .ack = (a), .len = (l), ##__VA_ARGS__ })
 void seg_put(const struct seg *s);
 /* Queues it only. */
-#define seg_queue(f, s, a, l, ...)                                                                 \
-	seg_enqueue(                                                                               \
+#define seg_queue(f, s, a, l, ...) \
+	seg_enqueue(               \
 	    &(struct seg){ .flags = (f), .seq = (s), .ack = (a), .len = (l), ##__VA_ARGS__ })
 void seg_enqueue(const struct seg *s);
 
@@ -155,9 +155,10 @@ void seg_enqueue(const struct seg *s);
  */
 const struct seg *seg_next(void);
 /* The same, and it must be this one: flags, numbers, length and SACK blocks. */
-#define seg_expect(f, s, a, l, ...)                                                                \
-	seg_check(&(struct seg){ .flags = (f), .seq = (s), .ack = (a), .len = (l), ##__VA_ARGS__ },\
-		  __FILE__, __LINE__)
+#define seg_expect(f, s, a, l, ...)                                                           \
+	seg_check(                                                                            \
+	    &(struct seg){ .flags = (f), .seq = (s), .ack = (a), .len = (l), ##__VA_ARGS__ }, \
+	    __FILE__, __LINE__)
 const struct seg *seg_check(const struct seg *want, const char *file, int line);
 void seg_none_at(const char *file, int line);
 #define seg_none() seg_none_at(__FILE__, __LINE__)

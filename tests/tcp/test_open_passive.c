@@ -204,11 +204,16 @@ static void over_ipv6(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		tcp_test(all_options_are_answered),   tcp_test(none_without_an_offer),
-		tcp_test(the_last_ack_carries_data),  tcp_test(the_last_ack_carries_fin),
-		tcp_test(the_last_ack_is_lost),	      tcp_test(data_of_a_syn_comes_once),
-		tcp_test(a_wrong_ack_opens_nothing),  tcp_test(a_reset_returns_to_listen),
-		tcp_test(without_ack_nothing_opens),  tcp_test(a_listener_takes_syns_only),
+		tcp_test(all_options_are_answered),
+		tcp_test(none_without_an_offer),
+		tcp_test(the_last_ack_carries_data),
+		tcp_test(the_last_ack_carries_fin),
+		tcp_test(the_last_ack_is_lost),
+		tcp_test(data_of_a_syn_comes_once),
+		tcp_test(a_wrong_ack_opens_nothing),
+		tcp_test(a_reset_returns_to_listen),
+		tcp_test(without_ack_nothing_opens),
+		tcp_test(a_listener_takes_syns_only),
 		tcp_test(over_ipv6),
 	};
 
