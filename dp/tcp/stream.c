@@ -259,6 +259,18 @@ void tcp_app_timer(struct worker *w, struct tcp_conn *c, uint32_t ms)
 
 enum { PORT_FIRST = 1024, PORTS = 65536 - PORT_FIRST, PORT_TRIES = 512 };
 
+/* One of the ports that are not relayed ones of the address; 0 if all are. */
+static uint16_t port_nth(const struct local_addr *l, uint64_t x)
+{
+	uint32_t relayed = l->relay == CTL_RELAY_NONE ? 0 : l->relay_max - l->relay_min + 1u;
+	uint32_t p;
+
+	if (relayed >= PORTS)
+		return 0;
+	p = PORT_FIRST + (uint32_t)(x % (PORTS - relayed));
+	return (uint16_t)(relayed && p >= l->relay_min ? p + relayed : p);
+}
+
 /*
  * A local port whose replies come to this worker: of its share of ports (rx.c hands them over by
  * it), and where the port's RSS is known one that it brings to this queue by itself. RFC 6056
@@ -274,14 +286,10 @@ static bool port_pick(struct worker *w, struct tcp_conn *c)
 
 	for (pass = rss->reta_size ? 0 : 1; pass < 2; pass++) {
 		for (i = 0; i < PORT_TRIES; i++) {
-			uint16_t p = (uint16_t)(PORT_FIRST + (off + w->tcp->port_next++) % PORTS);
+			uint16_t p = port_nth(l, off + w->tcp->port_next++);
 
-			if (l->relay != CTL_RELAY_NONE && p >= l->relay_min && p <= l->relay_max) {
-				w->tcp->port_next += (uint32_t)(l->relay_max - p);
-				continue;
-			}
 			dst.port = be16_make(p);
-			if (w->dp->port_owner[p >> 1] != w->id ||
+			if (!p || w->dp->port_owner[p >> 1] != w->id ||
 			    dplane_tcp_listener(w->dp, &l->ip, p) != LOCAL_NONE)
 				continue;
 			if (pass == 0 && rss_queue(rss, &src, &dst) % w->dp->n_workers != w->id)
