@@ -103,7 +103,7 @@ static int setup(void **state)
 	world.conf.tcp.buffers = 1024;
 	world.conf.tcp.time_wait_ms = 1000;
 	world_start();
-	world.w->tcp->accept = accept_all;
+	tcp_listen(world.w, accept_all);
 	memset(ended, 0, sizeof(ended));
 	open_pair();
 	join();
