@@ -58,9 +58,10 @@ struct tcp_sent {
 	struct tcp_sent *later, *sooner; /* by xmit_us */
 	uint32_t seq, end;
 	uint32_t xmit_us;
+	uint32_t order; /* of the transmission: of two at the same time, which was first */
 	uint16_t flags; /* enum tcp_sent_flags */
 	uint16_t rexmits;
-	uint64_t pad[2];
+	uint32_t pad[3];
 };
 _Static_assert(sizeof(struct tcp_sent) == 64, "one line");
 
@@ -164,8 +165,10 @@ struct tcp_conn {
 	uint32_t recovery_point;      /* RFC 6675 */
 	uint32_t prior_cwnd, prior_ssthresh; /* to undo */
 	uint32_t undo_una, undo_rexmits;     /* bytes sent again since, less those DSACKed */
-	uint32_t prr_delivered, prr_out, prr_flight;		 /* RFC 6937 */
-	uint32_t rack_xmit_us, rack_end, rack_rtt_us, rack_fack; /* RFC 8985 5.2 */
+	uint32_t prr_delivered, prr_out, prr_flight; /* RFC 6937 */
+	uint32_t rack_xmit_us, rack_order, rack_end; /* RFC 8985 5.2 */
+	uint32_t rack_rtt_us, rack_fack;
+	uint32_t sent_order; /* of the last transmission */
 	uint32_t min_rtt_us;
 	uint32_t tlp_end, tlp_rexmit; /* RFC 8985 7.1 */
 	uint32_t rtt_seq, delivered;  /* round count for RACK; bytes delivered in all */

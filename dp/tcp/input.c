@@ -297,7 +297,9 @@ static bool ack_input(struct worker *w, struct tcp_conn *c, struct pkt *p, const
 		pkt_drop(w, p->m, DROP_TCP_ACK);
 		return false;
 	}
-	if (c->snd_max != c->snd_una && seq_ge(s->ack, c->snd_una))
+	/* A DSACK, or a second ACK for a probe, may come when nothing is outstanding any more. */
+	if (seq_ge(s->ack, c->snd_una) &&
+	    (c->snd_max != c->snd_una || s->n_sack || ecn || c->flags & CONN_PROBING))
 		recovery_ack(w, c, s, ecn, &a);
 	window_input(w, c, s);
 	if (seq_gt(s->ack, c->snd_una)) {

@@ -5,10 +5,20 @@
  */
 #include "sent.h"
 
-/* RFC 8985 5.2 (RACK_sent_after). */
-static bool sent_after(uint32_t us, uint32_t end, uint32_t us2, uint32_t end2)
+/*
+ * r, up to end, was sent after what RACK knows of (RFC 8985 5.2, RACK_sent_after). Pieces of one
+ * transmission follow each other by number.
+ */
+static bool sent_after(const struct tcp_conn *c, const struct tcp_sent *r, uint32_t end)
 {
-	return us == us2 ? seq_gt(end, end2) : seq_gt(us, us2);
+	return r->order == c->rack_order ? seq_gt(end, c->rack_end)
+					 : seq_gt(r->order, c->rack_order);
+}
+
+/* r was sent before that, or is it. */
+static bool sent_before(const struct tcp_conn *c, const struct tcp_sent *r)
+{
+	return c->rack_rtt_us && !sent_after(c, r, r->end);
 }
 
 /* Our timestamp when r was sent last. Milliseconds, as they go out. */
@@ -45,8 +55,9 @@ void rack_delivered(struct ack_walk *k, const struct tcp_sent *r, uint32_t end)
 		return;
 	if (!(r->flags & SENT_REXMIT) && (rtt < c->min_rtt_us || c->min_rtt_us == 0))
 		c->min_rtt_us = rtt;
-	if (c->rack_rtt_us == 0 || sent_after(r->xmit_us, end, c->rack_xmit_us, c->rack_end)) {
+	if (c->rack_rtt_us == 0 || sent_after(c, r, end)) {
 		c->rack_xmit_us = r->xmit_us;
+		c->rack_order = r->order;
 		c->rack_end = end;
 	}
 	c->rack_rtt_us = rtt;
@@ -84,13 +95,12 @@ uint32_t rack_detect(struct worker *w, struct tcp_conn *c)
 	uint32_t wnd, before = c->lost_bytes, now = tcp_us(w);
 	struct tcp_sent *r, *later;
 
-	if (c->rack_rtt_us == 0 || !(c->flags & CONN_SACK))
+	if (!(c->flags & CONN_SACK))
 		return 0;
 	wnd = rack_window(c);
 	for (r = c->sent_oldest; r; r = later) {
 		later = r->later;
-		if (!sent_after(c->rack_xmit_us, c->rack_end, r->xmit_us, r->end) ||
-		    seq_gt(r->xmit_us + c->rack_rtt_us + wnd, now))
+		if (!sent_before(c, r) || seq_gt(r->xmit_us + c->rack_rtt_us + wnd, now))
 			break;
 		sent_lose(c, r);
 		count_add(w, CNT_TCP_RACK_LOST, (r->end - r->seq + c->mss - 1) / c->mss);
@@ -106,8 +116,7 @@ bool rack_due(const struct tcp_conn *c, uint32_t *us)
 {
 	const struct tcp_sent *r = c->sent_oldest;
 
-	if (!r || c->rack_rtt_us == 0 || !(c->flags & CONN_SACK) ||
-	    !sent_after(c->rack_xmit_us, c->rack_end, r->xmit_us, r->end))
+	if (!r || !(c->flags & CONN_SACK) || !sent_before(c, r))
 		return false;
 	*us = c->rack_xmit_us + c->rack_rtt_us + rack_window(c);
 	return true;

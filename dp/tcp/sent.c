@@ -86,6 +86,7 @@ struct tcp_sent *recovery_sent(struct worker *w, struct tcp_conn *c, uint32_t se
 		c->rack_fack = seq;
 	}
 	*r = (struct tcp_sent){ .seq = seq, .end = end, .xmit_us = tcp_us(w), .flags = flags };
+	r->order = ++c->sent_order;
 	seq_insert(c, c->sent_last, r);
 	time_insert(c, c->sent_newest, r);
 	pipe = end - c->snd_una - c->sacked_bytes - c->lost_bytes;
@@ -103,6 +104,7 @@ void recovery_resent(struct worker *w, struct tcp_conn *c, struct tcp_sent *r)
 	r->flags = (uint16_t)((r->flags & ~SENT_LOST) | SENT_REXMIT);
 	r->rexmits += r->rexmits < UINT16_MAX;
 	r->xmit_us = tcp_us(w);
+	r->order = ++c->sent_order;
 	time_insert(c, c->sent_newest, r);
 	if (r == c->sent_first)
 		c->rto_from_us = r->xmit_us;
@@ -211,10 +213,10 @@ void sent_unlose(struct tcp_conn *c)
 		if (!(r->flags & SENT_LOST))
 			continue;
 		/* Most were sent once, so that the next belongs right behind the last. */
-		if (at && seq_lt(r->xmit_us, at->xmit_us))
+		if (at && seq_lt(r->order, at->order))
 			at = NULL;
 		while ((at ? at->later : c->sent_oldest) &&
-		       seq_le((at ? at->later : c->sent_oldest)->xmit_us, r->xmit_us))
+		       seq_le((at ? at->later : c->sent_oldest)->order, r->order))
 			at = at ? at->later : c->sent_oldest;
 		r->flags &= (uint16_t)~SENT_LOST;
 		c->lost_bytes -= len(r);
