@@ -133,8 +133,8 @@ void rack_timeout(struct worker *w, struct tcp_conn *c)
 	struct tcp_sent *r, *later;
 
 	/* Without SACK nothing would ever tell of the rest. */
-	if (c->flags & CONN_SACK && c->rack_rtt_us)
-		wait = c->rack_rtt_us + rack_window(c);
+	if (c->flags & CONN_SACK)
+		wait = (c->rack_rtt_us ? c->rack_rtt_us : c->srtt_us >> 3) + rack_window(c);
 	for (r = c->sent_oldest; r && seq_le(r->xmit_us + wait, now); r = later) {
 		later = r->later;
 		sent_lose(c, r);

@@ -39,11 +39,11 @@ uint32_t conn_tsval(const struct worker *w, const struct tcp_conn *c)
 
 static void eal(void)
 {
-	static char *argv[] = { (char *)"test",		 (char *)"--no-pci",
-				(char *)"--no-telemetry", (char *)"--no-shconf",
-				(char *)"--no-huge",	 (char *)"-m",
-				(char *)"64",		 (char *)"--lcores=0@0",
-				(char *)"--log-level=*:error" };
+	static char *argv[] = {
+		(char *)"test",	       (char *)"--no-pci",     (char *)"--no-telemetry",
+		(char *)"--no-shconf", (char *)"--no-huge",    (char *)"-m",
+		(char *)"64",	       (char *)"--lcores=0@0", (char *)"--log-level=*:error"
+	};
 	static bool done;
 
 	if (!done && rte_eal_init(N_OF(argv), argv) < 0)
@@ -119,6 +119,8 @@ void bench_send_bytes(uint32_t bytes)
 	assert_non_null(r);
 	assert_ptr_equal(r, c->sent_last);
 	c->snd_max = c->snd_nxt = r->end;
+	if (b.out)
+		b.out(r->seq - b.base, bytes);
 	bench_check();
 }
 
@@ -133,9 +135,10 @@ static void resend(struct tcp_sent *r)
 {
 	if (r->end - r->seq > b.c.mss)
 		assert_non_null(recovery_split(&b.w, &b.c, r, r->seq + b.c.mss));
-	assert_true(b.n_resent < BENCH_LOG);
-	b.resent[b.n_resent++] = r->seq - b.base;
+	b.resent[b.n_resent++ % BENCH_LOG] = r->seq - b.base;
 	recovery_resent(&b.w, &b.c, r);
+	if (b.out)
+		b.out(r->seq - b.base, r->end - r->seq);
 	bench_check();
 }
 
@@ -160,6 +163,31 @@ uint32_t bench_output(void)
 		bench_send(1);
 	recovery_arm(&b.w, &b.c);
 	return n;
+}
+
+void bench_timer(void)
+{
+	struct tcp_sent *r;
+
+	assert_true(b.timer_on);
+	b.timer_on = false;
+	switch ((enum tcp_rexmit_mode)b.c.rexmit_mode) {
+	case REXMIT_PROBE:
+		r = recovery_probe(&b.w, &b.c);
+		if (r)
+			resend(r);
+		else
+			bench_send_bytes(RTE_MIN(conn_unsent(&b.c), (uint32_t)MSS));
+		recovery_probed(&b.w, &b.c, r != NULL);
+		break;
+	case REXMIT_REORDER:
+		recovery_reorder_timeout(&b.w, &b.c);
+		break;
+	case REXMIT_RTO:
+		recovery_timeout(&b.w, &b.c);
+		break;
+	}
+	bench_check();
 }
 
 /* ---- in ---- */

@@ -23,11 +23,13 @@ struct bench {
 	struct worker w;
 	struct tcp tcp;
 	struct tcp_conn c;
-	struct tcp_ack a;	/* of the last ACK */
-	struct tcp_seg seg;	/* of the next ACK: tests may set timestamps, window */
-	uint32_t base;		/* sequence number of position 0 */
+	struct tcp_ack a;	    /* of the last ACK */
+	struct tcp_seg seg;	    /* of the next ACK: tests may set timestamps, window */
+	uint32_t base;		    /* sequence number of position 0 */
 	uint32_t resent[BENCH_LOG]; /* positions, in order */
 	uint32_t n_resent;
+	/* Told of all that is sent. NULL: nobody is. */
+	void (*out)(uint32_t pos, uint32_t len);
 	bool timer_on;
 	uint32_t timer_ms;
 };
@@ -53,6 +55,8 @@ uint32_t bench_output(void);
 struct tcp_sent *bench_at(uint32_t pos);
 uint32_t bench_flags(uint32_t pos);
 uint64_t bench_count(enum counter c);
+/* The timer fires: what the stack would do then. */
+void bench_timer(void);
 /* Lists, sums, hints; called by everything above. */
 void bench_check(void);
 
