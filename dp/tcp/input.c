@@ -190,17 +190,32 @@ static bool window_check(struct worker *w, struct tcp_conn *c, struct pkt *p, st
 
 /* ---- second: RST; fourth: SYN ---- */
 
+/*
+ * What a RST means to the owner. When both sides have closed and all our bytes have arrived it says
+ * no more than that the other side has forgotten us: no signal (RFC 9293 3.10.7.4, second).
+ */
+static enum tcp_end rst_end(const struct tcp_conn *c)
+{
+	if (c->state == TCP_SYN_RECEIVED && c->flags & CONN_ACTIVE)
+		return TCP_END_REFUSED;
+	if ((c->state == TCP_CLOSING || c->state == TCP_LAST_ACK) && !c->snd.bytes)
+		return TCP_END_DONE;
+	return TCP_END_RESET;
+}
+
 /* RFC 5961 3.2: only the very next number resets; others are asked to prove it. */
 static void rst_input(struct worker *w, struct tcp_conn *c, struct pkt *p, const struct tcp_seg *s)
 {
+	if (c->state == TCP_TIME_WAIT) { /* RFC 1337: what the owner has yet to read stays */
+		pkt_drop(w, p->m, DROP_TCP_RST);
+		return;
+	}
 	if (s->seq != c->rcv_nxt) {
 		conn_challenge(w, c);
 		pkt_drop(w, p->m, DROP_TCP_RST);
 		return;
 	}
-	conn_end(w, c,
-		 c->state == TCP_SYN_RECEIVED && c->flags & CONN_ACTIVE ? TCP_END_REFUSED
-									: TCP_END_RESET);
+	conn_end(w, c, rst_end(c));
 	pkt_consume(w, p->m);
 }
 
