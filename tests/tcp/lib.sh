@@ -16,6 +16,7 @@ LINUX4=10.9.0.2 LINUX6=fd09::2
 AGENT4=10.9.0.1 AGENT6=fd09::1
 AGENT_SOCKET=$TMP/agent.sock
 BOX_PID=
+AGENT_PID=
 export TCP LINUX4 LINUX6 AGENT4 AGENT6 AGENT_SOCKET
 
 # Called at the end of every test.
@@ -85,6 +86,7 @@ topology()
 # box_up OPTION...: the impairment box. box_down: its end; its counts are in $TMP/box.log then.
 box_up()
 {
+	: >"$TMP/box.log" # there, whenever it is looked at
 	spawn box "$TMP/box.log" "$BUILD/tests/tcp/impair" "$@" boxl boxa
 	BOX_PID=$PID
 	await 10 grep -q ready "$TMP/box.log" || fail "impair does not start: $(cat "$TMP/box.log")"
@@ -93,4 +95,65 @@ box_down()
 {
 	kill "$BOX_PID"
 	await 10 ended "$BOX_PID" || fail "impair does not end"
+}
+
+# agent_config [LINE...]: of the agent, which serves no TURN; lines are more keys of tcp:.
+agent_config()
+{
+	local line
+	cat <<-END
+	dataplane:
+	  workers: [$(awk '/^Cpus_allowed_list:/ { sub(/[-,].*/, "", $2); print $2 }' /proc/self/status)]
+	  memory-mb: 320
+	  mbufs: 49152
+	  sessions: 16
+	  peers: 16
+	  icmp-rate: 100000
+	tcp:
+	  connections: 2048
+	  time-wait: 4096
+	  time-wait-ms: 200
+	  buffers: 32768
+	  send-buffer: 1048576
+	  receive-buffer: 1048576
+	  reorder-buffer: 1048576
+	$(for line in "$@"; do echo "  $line"; done)
+	ports:
+	  - name: agent0
+	    device: "net_af_packet0,iface=agent0,framecnt=8192"
+	    addresses: [$AGENT4/24, "$AGENT6/64"]
+	listeners:
+	  - address: $AGENT4
+	relays:
+	  - address: $AGENT4
+	turn:
+	  realm: fairlead.test
+	  allocations-max: 16
+	END
+}
+
+# agent_up [LINE...]: the agent in fltcp-agent. agent_down: its end, which must be in order.
+agent_up()
+{
+	agent_config "$@" >"$TMP/agent.yaml"
+	: >"$TMP/agent.log"
+	spawn agent "$TMP/agent.log" "$BUILD/tests/tcp/tcp-agent" --config "$TMP/agent.yaml" \
+		--socket "$AGENT_SOCKET"
+	AGENT_PID=$PID
+	await 20 grep -q ready "$TMP/agent.log" || fail "the agent does not start: $(cat "$TMP/agent.log")"
+}
+agent_down()
+{
+	kill "$AGENT_PID"
+	await 10 ended "$AGENT_PID" || fail "the agent does not end"
+	wait "$AGENT_PID" || fail "the agent ended with $?"
+}
+
+# kernel_up NAMESPACE SOCKET: kernel sockets that are driven as the agent is.
+kernel_up()
+{
+	: >"$TMP/kernel.log"
+	spawn "$1" "$TMP/kernel.log" python3 "$TCP/kernel_agent.py" "$2"
+	[[ $1 != agent ]] || AGENT_PID=$PID
+	await 20 grep -q ready "$TMP/kernel.log" || fail "kernel_agent.py: $(cat "$TMP/kernel.log")"
 }
