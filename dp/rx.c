@@ -23,6 +23,7 @@ enum pkt_class {
 	PKT_TAKEN,    /* gone: consumed, dropped or handed over */
 	PKT_LISTENER, /* from a client: p->index is the listener */
 	PKT_RELAY,    /* from a peer: p->index is the relay, p->slot the session */
+	PKT_TCP,      /* a segment that this worker looks for a connection for */
 };
 
 static enum pkt_class taken(struct worker *w, struct rte_mbuf *m, enum drop reason)
@@ -147,9 +148,8 @@ static enum pkt_class tcp_classify(struct worker *w, struct pkt *p, enum rx_mode
 			    ? rx_client_owner(w, p)
 			    : dp->port_owner[dport >> 1];
 	if (likely(owner == w->id))
-		tcp_input(w, p);
-	else
-		handover_pkt(w, owner, p, HANDOVER_RX);
+		return PKT_TCP;
+	handover_pkt(w, owner, p, HANDOVER_RX);
 	return PKT_TAKEN;
 }
 
@@ -489,9 +489,9 @@ static void session_check(struct worker *w, struct pkt **p, uint16_t n)
 
 void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, enum rx_mode mode)
 {
-	struct pkt *client[BURST], *peer[BURST];
+	struct pkt *client[BURST], *peer[BURST], *tcp[BURST];
 	bool handed = mode == RX_STEERED || mode == RX_REDIRECTED;
-	uint16_t i, n_client = 0, n_peer = 0;
+	uint16_t i, n_client = 0, n_peer = 0, n_tcp = 0;
 
 	for (i = 0; i < PREFETCH && i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
@@ -511,6 +511,9 @@ void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, 
 			rte_prefetch0(&w->relay_slot[p->index][be16_get(p->dport)]);
 			peer[n_peer++] = p;
 			break;
+		case PKT_TCP:
+			tcp[n_tcp++] = p;
+			break;
 		case PKT_TAKEN:
 			break;
 		}
@@ -528,6 +531,8 @@ void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, 
 		else
 			pkt_drop(w, peer[i]->m, DROP_RELAY_PORT);
 	}
+	if (n_tcp)
+		tcp_input(w, tcp, n_tcp);
 }
 
 uint32_t rx_ports(struct worker *w)

@@ -1,27 +1,39 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ip.h"
 
-/* Sixteen bytes a step in two chains, the carries beside them (RFC 1071 2 (C)). */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+/* Sanitizers do not live with what is chosen while a program is loaded. */
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer) || \
+    __has_feature(undefined_behavior_sanitizer) || defined(FL_FUZZ)
+#define BEST_OF_CPU
+#else
+#define BEST_OF_CPU __attribute__((target_clones("avx2", "default")))
+#endif
+
+/* Whole words into a sum too wide to overflow (RFC 1071 2 (B)): compilers make vectors of this. */
+BEST_OF_CPU static uint64_t csum_long(const uint8_t *p, size_t words)
+{
+	uint64_t s = 0;
+	uint32_t x;
+	size_t i;
+
+	for (i = 0; i < words; i++) {
+		memcpy(&x, p + 4 * i, 4);
+		s += x;
+	}
+	return s;
+}
+
 uint64_t csum_bytes(uint64_t s, const void *data, size_t len)
 {
-	uint64_t a = 0, b = 0, carry = 0, x, y;
 	const uint8_t *p = data;
-	uint32_t tail32;
 	uint16_t tail;
 
-	for (; len >= 16; len -= 16, p += 16) {
-		memcpy(&x, p, 8);
-		memcpy(&y, p + 8, 8);
-		a += x;
-		carry += a < x;
-		b += y;
-		carry += b < y;
-	}
-	s += carry + (a & UINT32_MAX) + (a >> 32) + (b & UINT32_MAX) + (b >> 32);
-	for (; len >= 4; len -= 4, p += 4) {
-		memcpy(&tail32, p, 4);
-		s += tail32;
-	}
+	s += csum_long(p, len / 4);
+	p += len & ~(size_t)3;
+	len &= 3;
 	if (len >= 2) {
 		memcpy(&tail, p, 2);
 		s += tail;

@@ -23,35 +23,88 @@ static bool flags_ok(uint8_t f)
 	       (f & (TCP_SYN | TCP_RST)) != (TCP_SYN | TCP_RST);
 }
 
-void tcp_input(struct worker *w, struct pkt *p)
+/* Header, options and checksum. Takes p->m when they are no good. */
+static bool segment_parse(struct worker *w, struct pkt *p, struct tcp_seg *s)
 {
-	uint32_t off = (uint32_t)p->l2_len + p->l3_len, entry;
+	uint32_t off = (uint32_t)p->l2_len + p->l3_len;
 	const uint8_t *h = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, off);
-	struct tcp_seg s;
+	enum drop why = DROP_TCP_SHORT;
 
-	count(w, CNT_TCP_RX);
-	if (unlikely(!tcp_parse(&s, h, rte_pktmbuf_data_len(p->m) - off, p->l4_len))) {
-		pkt_drop(w, p->m, DROP_TCP_SHORT);
-		return;
+	if (likely(tcp_parse(s, h, rte_pktmbuf_data_len(p->m) - off, p->l4_len))) {
+		why = DROP_TCP_CSUM;
+		if (likely(pkt_l4_csum_ok(w, p))) {
+			why = DROP_TCP_FLAGS;
+			if (likely(flags_ok(s->flags)))
+				return true;
+		}
 	}
-	if (unlikely(!pkt_l4_csum_ok(w, p))) {
-		pkt_drop(w, p->m, DROP_TCP_CSUM);
-		return;
-	}
-	if (unlikely(!flags_ok(s.flags))) {
-		pkt_drop(w, p->m, DROP_TCP_FLAGS);
-		return;
-	}
-	entry = conn_lookup(w, p);
+	pkt_drop(w, p->m, why);
+	return false;
+}
+
+/* To its connection, or to what else the table has for its addresses now. */
+static void segment_input(struct worker *w, struct pkt *p, struct tcp_seg *s, uint32_t entry)
+{
+	if (unlikely(entry == SLOT_NONE || (entry & 3) != ENTRY_CONN))
+		entry = conn_lookup(w, p);
 	if (likely(entry != SLOT_NONE && (entry & 3) == ENTRY_CONN)) {
-		conn_input(w, &w->tcp->conn[entry >> 2], p, &s);
+		conn_input(w, &w->tcp->conn[entry >> 2], p, s);
 	} else if (entry == SLOT_NONE) {
-		listen_input(w, p, &s);
+		listen_input(w, p, s);
 	} else if ((entry & 3) == ENTRY_MOVED) {
 		handover_pkt(w, (uint16_t)(entry >> 2), p, HANDOVER_REDIRECT);
-	} else if (timewait_input(w, entry >> 2, p, &s)) {
-		listen_input(w, p, &s);
+	} else if (timewait_input(w, entry >> 2, p, s)) {
+		listen_input(w, p, s);
 	}
+}
+
+/* What input and output touch of a connection first. */
+static void conn_prefetch(const struct tcp_conn *c)
+{
+	rte_prefetch0(c);
+	rte_prefetch0(&c->snd);
+	rte_prefetch0(&c->rcv);
+	rte_prefetch0(&c->sent_first);
+}
+
+/*
+ * In stages, as datagrams are. A connection found stays one while the burst lasts, for they are
+ * freed by tcp_turn() only; what was not found, or is something else, is looked up again, for a
+ * segment before may have made it.
+ */
+void tcp_input(struct worker *w, struct pkt **p, uint16_t n)
+{
+	struct tcp_seg seg[BURST];
+	struct key24 key[BURST];
+	const void *keys[BURST];
+	hash_sig_t sig[BURST];
+	void *data[BURST];
+	struct pkt *ok[BURST];
+	uint64_t hit = 0;
+	uint16_t i, k = 0;
+
+	count_add(w, CNT_TCP_RX, n);
+	for (i = 0; i < n; i++) {
+		if (unlikely(!segment_parse(w, p[i], &seg[k])))
+			continue;
+		key[k] = key24_make(&p[i]->src, p[i]->sport, be16_get(p[i]->dport),
+				    (uint32_t)(p[i]->local - w->dp->local));
+		keys[k] = &key[k];
+		sig[k] = key24_hash(w->dp->hash_key, &key[k]);
+		ok[k++] = p[i];
+	}
+	if (k == 0)
+		return;
+	rte_hash_lookup_with_hash_bulk_data(w->tcp->table, keys, sig, k, &hit, data);
+	for (i = 0; i < k; i++) {
+		uint32_t e = hit >> i & 1 ? (uint32_t)(uintptr_t)data[i] : SLOT_NONE;
+
+		data[i] = (void *)(uintptr_t)e;
+		if (e != SLOT_NONE && (e & 3) == ENTRY_CONN)
+			conn_prefetch(&w->tcp->conn[e >> 2]);
+	}
+	for (i = 0; i < k; i++)
+		segment_input(w, ok[i], &seg[i], (uint32_t)(uintptr_t)data[i]);
 }
 
 void tcp_loop_input(struct worker *w, struct rte_mbuf *m)
@@ -79,7 +132,7 @@ void tcp_loop_input(struct worker *w, struct rte_mbuf *m)
 	p.l4_len = (uint16_t)(m->pkt_len - p.l3_len);
 	p.local = dplane_local(w->dp, &p.dst);
 	if (p.local)
-		tcp_input(w, &p);
+		tcp_input(w, &(struct pkt *){ &p }, 1);
 	else
 		pkt_drop(w, m, DROP_IP_DST);
 }

@@ -62,8 +62,8 @@ void tcp_listen(struct worker *w, tcp_accept_fn *accept);
 bool tcp_create(struct worker *w, char *err, size_t errlen);
 void tcp_destroy(struct worker *w);
 
-/* A segment for us: p parsed down to IP, p->l4_len bytes of TCP. Takes p->m. */
-void tcp_input(struct worker *w, struct pkt *p);
+/* n <= BURST segments for us: parsed down to IP, p->l4_len bytes of TCP. Takes the mbufs. */
+void tcp_input(struct worker *w, struct pkt **p, uint16_t n);
 /* A segment between two of our own addresses, data at the IP header. Takes m. */
 void tcp_loop_input(struct worker *w, struct rte_mbuf *m);
 /* Fires timers that are due; once a turn, before anything is received. Returns how many. */
