@@ -35,8 +35,9 @@ boundary() {
 	sed '/#define CTL_ABI_VERSION/d' lib/ctl_abi.h | normalise
 	normalise <lib/ring.h
 	normalise <lib/counter.h
+	normalise <lib/tcp_end.h
 	awk '/^(struct|enum) .*\{/, /^\};/' lib/addr.h lib/be.h | normalise
-	awk -F'[(,]' '/^(COUNTER|DROP)\(/ { print $1, $2 }' lib/counter.def lib/drop.def
+	awk -F'[(,]' '/^(COUNTER|DROP|END)\(/ { print $1, $2 }' lib/counter.def lib/drop.def lib/tcp_end.def
 }
 
 fail() {
@@ -64,7 +65,7 @@ if [ $update = yes ]; then
 fi
 
 if [ "$digest" != "$was_digest" ] && [ "$version" = "$was_version" ]; then
-	fail "the boundary (ctl_abi.h, ring.h, addr.h, counter.h, counter.def or drop.def in lib/)" \
+	fail "the boundary (ctl_abi.h, ring.h, addr.h, counter.h, tcp_end.h or a .def file in lib/)" \
 		"changed, but CTL_ABI_VERSION is still $version: raise it in lib/ctl_abi.h and run" \
 		"tests/check-abi.sh --update (with --force-unreleased instead of raising it, while no" \
 		"release has version $version)."
