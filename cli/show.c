@@ -104,6 +104,8 @@ void show_status(const json_t *result, FILE *out)
 		snprintf(buf + strlen(buf), sizeof(buf) - strlen(buf), ", each may have %s",
 			 unit_exact(get_int(users, "allocations_max"), n, sizeof(n)));
 	grid_row(g, "users", buf);
+	grid_row(g, "to peers",
+		 members(json_object_get(result, "peer_connections"), buf, sizeof(buf)));
 	grid_row(g, "requests", members(json_object_get(result, "requests"), buf, sizeof(buf)));
 	grid_row(g, "replies", members(json_object_get(result, "replies"), buf, sizeof(buf)));
 	grid_row(g, "lost", members(json_object_get(result, "lost"), buf, sizeof(buf)));
@@ -297,16 +299,23 @@ void show_ports(const json_t *result, FILE *out)
 
 /* ---- sessions ---- */
 
+/* " tcp" behind an address, nothing for UDP. */
+static const char *via(const json_t *session, const char *key)
+{
+	return strcmp(get_str(session, key), "tcp") == 0 ? " tcp" : "";
+}
+
 static const char *relayed(const json_t *session, char *buf, size_t len)
 {
+	const char *tcp = via(session, "relay_transport");
 	size_t i, used = 0;
 	json_t *addr;
 
 	snprintf(buf, len, "-");
 	json_array_foreach(json_object_get(session, "relayed"), i,
 			   addr) if (used < len && json_is_string(addr)) used +=
-	    (size_t)snprintf(buf + used, len - used, "%s%s", used ? " " : "",
-			     json_string_value(addr));
+	    (size_t)snprintf(buf + used, len - used, "%s%s%s", used ? " " : "",
+			     json_string_value(addr), tcp);
 	return buf;
 }
 
@@ -356,7 +365,7 @@ void show_sessions(const json_t *result, bool peers, FILE *out)
 	g = grid_new(cols, N_COLS(cols));
 	json_array_foreach(list, i, s)
 	{
-		char addrs[TEXT_MAX], worker[UNIT_STR_MAX], left[UNIT_STR_MAX];
+		char client[TEXT_MAX], addrs[TEXT_MAX], worker[UNIT_STR_MAX], left[UNIT_STR_MAX];
 		char perms[UNIT_STR_MAX], chans[UNIT_STR_MAX];
 
 		snprintf(worker, sizeof(worker), "%lld", (long long)get_int(s, "worker"));
@@ -364,8 +373,8 @@ void show_sessions(const json_t *result, bool peers, FILE *out)
 			 json_array_size(json_object_get(s, "permissions")));
 		snprintf(chans, sizeof(chans), "%zu",
 			 json_array_size(json_object_get(s, "channels")));
-		grid_row(g, get_str(s, "user"), get_str(s, "client"),
-			 relayed(s, addrs, sizeof(addrs)), worker,
+		snprintf(client, sizeof(client), "%s%s", get_str(s, "client"), via(s, "transport"));
+		grid_row(g, get_str(s, "user"), client, relayed(s, addrs, sizeof(addrs)), worker,
 			 unit_seconds(get_int(s, "expires_s"), left, sizeof(left)), perms, chans);
 	}
 	grid_print(g, 0, out);

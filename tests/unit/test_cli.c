@@ -139,6 +139,7 @@ static void test_status(void **state)
 			  "\"allocations\":{\"count\":12,\"max\":100000,\"permissions\":24,"
 			  "\"permissions_max\":400000,\"channels\":3,\"channels_max\":200000,"
 			  "\"reservations\":0,\"reservations_max\":1000},"
+			  "\"peer_connections\":{\"pending\":2,\"max\":512,\"failed\":0},"
 			  "\"users\":{\"active\":3,\"allocations_max\":10},"
 			  "\"requests\":{\"allocate\":1024,\"refresh\":0,\"channel-bind\":3},"
 			  "\"replies\":{\"success\":15,\"401\":12},\"lost\":{\"too_old\":0}}");
@@ -157,6 +158,7 @@ static void test_status(void **state)
 	       "channels       3 of 200,000\n"
 	       "reservations   0 of 1,000\n"
 	       "users          3 with allocations, each may have 10\n"
+	       "to peers       pending 2, max 512\n"
 	       "requests       allocate 1,024, channel-bind 3\n"
 	       "replies        success 15, 401 12\n"
 	       "lost           none\n");
@@ -179,6 +181,7 @@ static void test_status_away(void **state)
 		    "channels       0 of 0\n"
 		    "reservations   0 of 0\n"
 		    "users          0 with allocations\n"
+		    "to peers       none\n"
 		    "requests       none\n"
 		    "replies        none\n"
 		    "lost           none\n");
@@ -282,6 +285,15 @@ static void test_sessions(void **state)
 	out = capture();
 	show_sessions(r, false, out);
 	expect(out, "No sessions.\n");
+	json_decref(r);
+	r = parse("{\"cursor\":null,\"sessions\":[{\"user\":\"demo\",\"client\":\"10.1.0.2:4000\","
+		  "\"transport\":\"tcp\",\"relay_transport\":\"tcp\","
+		  "\"relayed\":[\"10.2.0.1:50000\"],\"worker\":0,\"expires_s\":60}]}");
+	out = capture();
+	show_sessions(r, false, out);
+	expect(out,
+	       "USER  CLIENT             RELAYED             WORKER    EXPIRES  PERMS  CHANS\n"
+	       "demo  10.1.0.2:4000 tcp  10.2.0.1:50000 tcp       0  1 min 0 s      0      0\n");
 	json_decref(r);
 }
 
