@@ -211,7 +211,6 @@ const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r)
 
 bool peer_connect(struct worker *w, const struct cmd_connect *cmd)
 {
-	struct peer_conn p = { .sid = cmd->sid, .seq = cmd->hdr.seq, .flags = PEER_ACTIVE };
 	struct session *s = peer_session(w, cmd->sid);
 	const struct ctl_relay *r;
 	enum tcp_end why = TCP_END_CLOSED;
@@ -225,12 +224,14 @@ bool peer_connect(struct worker *w, const struct cmd_connect *cmd)
 		if (r->relay == CTL_RELAY_NONE)
 			return false;
 		local = (struct sock_addr){ *relay_ip(w->dp, r), r->port };
-		c = tcp_connect(w, &local, &cmd->peer, &peer_app, &p, &why);
+		c = tcp_connect(w, &local, &cmd->peer, &peer_app, NULL, &why);
 	}
 	if (!c) {
 		connect_failed(w, cmd->hdr.seq, cmd->sid, &cmd->peer, why);
 		return true;
 	}
+	*peer_of(c) =
+	    (struct peer_conn){ .sid = cmd->sid, .seq = cmd->hdr.seq, .flags = PEER_ACTIVE };
 	peer_link(s, c);
 	tcp_app_timer(w, c, w->dp->conf->tcp.connect_timeout * 1000);
 	return true;
