@@ -543,9 +543,8 @@ void conn_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_
 		pkt_drop(w, p->m, DROP_TCP_FLAGS);
 		return;
 	}
-	/* RFC 7323 4.3: echo what covers the last ACK sent. */
-	if (s->has_ts && c->flags & CONN_TS && seq_ge(s->tsval, c->ts_recent) &&
-	    seq_le(s->seq, c->rcv_acked)) {
+	/* RFC 7323 4.3: echo what covers the last ACK sent. Later, or after 5.5, by now. */
+	if (s->has_ts && c->flags & CONN_TS && seq_le(s->seq, c->rcv_acked)) {
 		c->ts_recent = s->tsval;
 		c->ts_recent_s = w->now;
 	}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Segments of somebody who guesses (RFC 5961): a SYN on an open connection, wherever it stands
+ * (4.2), and an ACK of what was never sent or long ago (5.2) get a challenge ACK and do nothing;
+ * how many of those are sent a second is bounded (7).
+ */
+#include "tcp_world.h"
+
+static void a_syn_in_the_window(void **state)
+{
+	(void)state;
+	open_passive();
+	world_mark();
+	seg_in(SYN, 1, 0, 0);
+	seg_expect(ACK, 1, 1, 0);
+	seg_in(SYN, 1000, 0, 0);
+	seg_expect(ACK, 1, 1, 0);
+	seg_in(SYN | ACK, 1, 1, 0);
+	seg_expect(ACK, 1, 1, 0);
+	world_drops(DROP_TCP_SYN, 3);
+	assert_int_equal(tcp_state(app.c), TCP_ESTABLISHED);
+	/* And outside of it. */
+	seg_in(SYN, -5000u, 0, 0);
+	seg_expect(ACK, 1, 1, 0);
+	assert_int_equal(tcp_state(app.c), TCP_ESTABLISHED);
+	assert_int_equal(app.closed, 0);
+	peer_reset();
+}
+
+static void an_ack_of_the_future(void **state)
+{
+	(void)state;
+	open_passive();
+	app_send(100);
+	seg_expect(ACK, 1, 1, 100);
+	world_mark();
+	seg_in(ACK, 1, 102, 50);
+	seg_expect(ACK, 101, 1, 0);
+	seg_in(ACK, 1, 0x70000000, 50);
+	seg_expect(ACK, 101, 1, 0);
+	world_drops(DROP_TCP_ACK, 2);
+	assert_int_equal(app.received, 0);
+	seg_in(ACK, 1, 101, 50);
+	seg_expect(ACK, 101, 51, 0);
+	assert_int_equal(app.received, 50);
+	peer_reset();
+}
+
+static void an_ack_of_long_ago(void **state)
+{
+	(void)state;
+	peer.ws = 1; /* so that the largest window is 64 KB */
+	open_passive();
+	app_send(100);
+	seg_expect(ACK, 1, 1, 100);
+	seg_in(ACK, 1, 101, 0);
+	world_mark();
+	seg_in(ACK, 1, 101 - UINT16_MAX - 1, 50);
+	seg_expect(ACK, 101, 1, 0);
+	world_drops(DROP_TCP_ACK, 1);
+	assert_int_equal(app.received, 0);
+	/* Within one window it is a duplicate, and what it carries counts. */
+	seg_in(ACK, 1, 101 - UINT16_MAX, 50);
+	seg_expect(ACK, 101, 51, 0);
+	seg_in(ACK, 51, 1, 50);
+	seg_expect(ACK, 101, 101, 0);
+	assert_int_equal(app.received, 100);
+	peer_reset();
+}
+
+static uint32_t guess(uint32_t n)
+{
+	uint32_t answers = 0;
+
+	while (n--) {
+		seg_in(RST, 2, 0, 0);
+		answers += seg_skip();
+	}
+	return answers;
+}
+
+static void they_are_bounded(void **state)
+{
+	(void)state;
+	open_passive();
+	world_pass_ms(2000);
+	assert_int_equal(guess(TCP_CHALLENGE_PER_S + 200), TCP_CHALLENGE_PER_S);
+	world_pass_ms(500);
+	assert_int_equal(guess(10), 0);
+	world_pass_ms(600);
+	assert_int_equal(guess(10), 10);
+	peer_reset();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		tcp_test(a_syn_in_the_window),
+		tcp_test(an_ack_of_the_future),
+		tcp_test(an_ack_of_long_ago),
+		tcp_test(they_are_bounded),
+	};
+
+	return tcp_run(tests);
+}
