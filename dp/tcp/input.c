@@ -449,9 +449,14 @@ static bool data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 			reorder_put(w, c, p->m, s->seq);
 		return false;
 	}
-	c->rcv_nxt += s->len;
 	c->rcv_mss = RTE_MAX(c->rcv_mss, s->len);
-	queue_put(w, &c->rcv, p->m);
+	if (unlikely(c->ooo.n && seq_gt(s->seq + s->len, c->ooo.head->hash.usr))) {
+		/* It reaches into what is held, which came first and stays. */
+		reorder_put(w, c, p->m, s->seq);
+	} else {
+		c->rcv_nxt += s->len;
+		queue_put(w, &c->rcv, p->m);
+	}
 	if (unlikely(c->ooo.n)) {
 		reorder_take(w, c);
 		c->flags |= CONN_ACK_NOW;

@@ -68,6 +68,7 @@ void conn_open(struct worker *w, struct tcp_conn *c)
 	c->snd_nxt = c->snd_max = c->iss + 1;
 	while (c->rcv_wscale < TCP_WSCALE_MAX && c->rcv_buf >> c->rcv_wscale > UINT16_MAX)
 		c->rcv_wscale++;
+	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, (uint32_t)UINT16_MAX);
 	c->syn_us = tcp_us(w);
 	c->min_rtt_us = UINT32_MAX;
 }

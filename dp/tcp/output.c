@@ -193,7 +193,11 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 	if (s->flags & TCP_ACK) {
 		c->rcv_acked = c->rcv_nxt;
 		c->flags &= ~(uint32_t)CONN_ACK_NOW;
-		c->dsack.start = c->dsack.end;
+		if (unlikely(c->dsack.start != c->dsack.end)) {
+			c->dsack.start = c->dsack.end;
+			if (s->o.n_sack)
+				count(w, CNT_TCP_DSACK_TX);
+		}
 		conn_timer_stop(c, TCP_TIMER_DELACK);
 	}
 	if (likely(n != NULL))
