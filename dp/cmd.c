@@ -5,6 +5,7 @@
  */
 #include "evt.h"
 #include "net/ip.h"
+#include "turn/leg.h"
 #include "turn/peer.h"
 #include "turn/relay.h"
 
@@ -41,9 +42,17 @@ static bool cmd_send(struct worker *w, const struct cmd_send *c)
 	struct rte_mbuf *m;
 	char *p;
 
-	if (c->leg.listener >= conf->n_listener || c->leg.conn != 0 || c->payload_len == 0 ||
+	if (c->leg.listener >= conf->n_listener || c->payload_len == 0 ||
 	    c->payload_len > CTL_PAYLOAD_MAX ||
 	    c->hdr.len != offsetof(struct cmd_send, payload) + c->payload_len)
+		return false;
+	if (c->leg.conn_gen) {
+		if (!leg_reply(w, c))
+			return false;
+		count(w, CNT_REPLY);
+		return true;
+	}
+	if (c->leg.conn != 0 || c->flags != 0)
 		return false;
 	src = &conf->listener[c->leg.listener].addr;
 	if (be16_get(c->leg.client.port) == 0 || ip_is_v4(&src->ip) != ip_is_v4(&c->leg.client.ip))

@@ -6,6 +6,7 @@
 #include "net/ip.h"
 #include "net/neigh.h"
 #include "tcp/tcp.h"
+#include "turn/leg.h"
 #include "turn/relay.h"
 
 #include <rte_cycles.h>
@@ -90,6 +91,7 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 		worker_free(w);
 		return NULL;
 	}
+	tcp_listen(w, leg_accept);
 	return w;
 }
 

@@ -85,24 +85,25 @@ void ip_route_send(struct worker *w, struct rte_mbuf *m, const struct ip_addr *d
 		pkt_drop(w, m, why);
 }
 
-void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
-	      const struct sock_addr *dst, uint8_t tos)
+enum drop udp_write(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
+		    const struct sock_addr *dst, uint8_t tos, bool df)
 {
 	uint16_t len = (uint16_t)(m->pkt_len + UDP_HDR), csum;
-	bool fits = m->pkt_len + UDP_HDR + IPV4_HDR <= UINT16_MAX;
 	uint8_t l3_len = ip_hdr_len(&dst->ip);
 	struct ip_out o = { .src = &src->ip,
 			    .dst = &dst->ip,
 			    .len = len,
 			    .proto = IP_PROTO_UDP,
 			    .tos = tos,
-			    .ttl = IP_TTL_OWN };
-	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, (uint16_t)(l3_len + UDP_HDR));
+			    .ttl = IP_TTL_OWN,
+			    .df = df };
+	uint8_t *p;
 
-	if (unlikely(!p || !fits)) {
-		pkt_drop(w, m, p ? DROP_FRAG_FAILED : DROP_NO_MBUF);
-		return;
-	}
+	if (unlikely(m->pkt_len + UDP_HDR + l3_len > UINT16_MAX))
+		return DROP_FRAG_NEEDED;
+	p = (uint8_t *)rte_pktmbuf_prepend(m, (uint16_t)(l3_len + UDP_HDR));
+	if (unlikely(!p))
+		return DROP_NO_MBUF;
 	ip_write(w, p, &o);
 	p += l3_len;
 	memcpy(p, src->port.b, 2);
@@ -113,5 +114,16 @@ void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 	    csum_mbuf(csum_pseudo(0, &src->ip, &dst->ip, IP_PROTO_UDP, len), m, l3_len, len));
 	csum = csum ? csum : 0xffff;
 	memcpy(p + 6, &csum, 2);
-	ip_route_send(w, m, &dst->ip);
+	return DROP_MAX;
+}
+
+void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
+	      const struct sock_addr *dst, uint8_t tos)
+{
+	enum drop why = udp_write(w, m, src, dst, tos, false);
+
+	if (unlikely(why != DROP_MAX))
+		pkt_drop(w, m, why);
+	else
+		ip_route_send(w, m, &dst->ip);
 }

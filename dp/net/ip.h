@@ -190,8 +190,13 @@ bool ip_send(struct worker *w, struct neigh *n, struct rte_mbuf *m, bool df);
 void ip_route_send(struct worker *w, struct rte_mbuf *m, const struct ip_addr *dst);
 
 /*
- * Prepends UDP and IP headers to the payload m holds, with a full checksum, and sends it. Takes m.
+ * Prepends UDP and IP headers to the payload m holds, with a full checksum and a TTL of our own.
+ * DROP_MAX when done, else why it cannot be. Does not take m.
  */
+enum drop udp_write(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
+		    const struct sock_addr *dst, uint8_t tos, bool df);
+
+/* The same, and sends it. Takes m. */
 void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 	      const struct sock_addr *dst, uint8_t tos);
 

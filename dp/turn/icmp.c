@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "relay.h"
+#include "leg.h"
 #include "../../lib/stun.h"
 
 #include <rte_random.h>
@@ -38,6 +39,11 @@ void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r)
 		return;
 	}
 	s = &w->session[slot];
+	/* It quotes UDP, which a TCP allocation never sent. */
+	if (s->flags & SESSION_TCP) {
+		pkt_drop(w, m, DROP_ICMP_NO_SESSION);
+		return;
+	}
 	if (s->expiry <= w->now || !session_permission(w, slot, &r->peer.ip)) {
 		pkt_drop(w, m, s->expiry <= w->now ? DROP_SESSION_EXPIRED : DROP_NO_PERMISSION);
 		return;
@@ -49,5 +55,8 @@ void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r)
 		return;
 	memcpy(rte_pktmbuf_append(m, (uint16_t)len), buf, len);
 	count(w, CNT_ICMP_TO_CLIENT);
-	udp_send(w, m, &w->dp->conf->listener[s->listener].addr, &s->client, 0);
+	if (s->conn_gen)
+		leg_media(w, s, m);
+	else
+		udp_send(w, m, &w->dp->conf->listener[s->listener].addr, &s->client, 0);
 }

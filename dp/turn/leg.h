@@ -10,19 +10,22 @@
 #include "session.h"
 #include "../tcp/tcp.h"
 
-/* Owner's bytes of a client's connection. */
+/* Owner's bytes of a client's connection. Times are low halves of now_ms. */
 struct leg {
 	uint32_t slot; /* of its session, or SLOT_NONE */
 	uint32_t gen;  /* of that session */
 	uint16_t listener;
 	uint16_t flags; /* enum leg_flags */
-	uint32_t need;	/* bytes of the message under way, 0: not known yet */
-	/* Datagrams for a slow client, each one whole message; see leg_media(). */
+	uint32_t need;	/* bytes of the message under way, padding included; 0: not known yet */
+	/*
+	 * Datagrams for a slow client, oldest first, each one whole message. The last segment of
+	 * each leads to the first of the next; hash.usr of the first says when it came.
+	 */
 	struct rte_mbuf *media_head, *media_tail;
-	uint32_t media_bytes, media_n;
-	uint32_t frame_ms;   /* when the message under way began, low half of now_ms */
-	uint32_t request_ms; /* last request */
-	uint64_t pad;
+	uint32_t media_bytes;
+	uint32_t frame_ms;   /* when the message under way began */
+	uint32_t request_ms; /* last request, or end of the session */
+	uint32_t timer_ms;   /* when the timer fires, with LEG_TIMER */
 };
 _Static_assert(sizeof(struct leg) <= TCP_APP_DATA, "owner's bytes");
 
@@ -30,6 +33,9 @@ enum leg_flags {
 	LEG_BINDING = 1 << 0, /* a ConnectionBind was punted: nothing is read until the answer */
 	LEG_HELD = 1 << 1,    /* it succeeded: nothing is read until CMD_JOIN */
 	LEG_PARTIAL = 1 << 2, /* a message is under way */
+	LEG_SERVED = 1 << 3,  /* it had a session, now or once */
+	LEG_TIMER = 1 << 4,
+	LEG_CLOSING = 1 << 5, /* closed from here */
 };
 
 extern const struct tcp_app leg_app;
@@ -41,17 +47,17 @@ const struct tcp_app *leg_accept(struct worker *w, struct tcp_request *r);
 bool leg_reply(struct worker *w, const struct cmd_send *c);
 
 /*
- * The session in slot is that of the client on connection `name` from now on. False if the
- * connection is gone or no client's.
+ * Session sid is that of the client on connection `name` from now on; another that it had is
+ * deleted. False if the connection is gone, or is no client's that speaks STUN.
  */
-bool leg_session_set(struct worker *w, struct ctl_conn name, uint32_t slot);
+bool leg_session_set(struct worker *w, struct ctl_conn name, const struct ctl_sid *sid);
 /* The session is being deleted; the connection goes on without. */
 void leg_session_del(struct worker *w, uint32_t slot);
 
 /*
- * A datagram for the client: m starts with its ChannelData header or Data indication, padding not
- * there yet. Bounded in bytes and in age (tcp.media-queue, tcp.media-age-ms); the oldest is
- * dropped. Takes m; returns whether it was queued.
+ * A message for the client, whole and padded to four bytes: ChannelData, or a Data indication.
+ * Waits while the connection cannot take it, bounded in bytes and in age (tcp.media-queue,
+ * tcp.media-age-ms); the oldest is dropped. Takes m; returns whether it was sent or waits.
  */
 bool leg_media(struct worker *w, struct session *s, struct rte_mbuf *m);
 

@@ -24,57 +24,56 @@ static bool method_is_served(uint16_t method)
 	case STUN_REFRESH:
 	case STUN_CREATE_PERMISSION:
 	case STUN_CHANNEL_BIND:
+	case STUN_CONNECT:
+	case STUN_CONNECTION_BIND:
 		return true;
 	default:
 		return false;
 	}
 }
 
-void punt(struct worker *w, struct pkt *p)
+enum drop punt_request(struct worker *w, const struct request *r)
 {
-	uint16_t len = pkt_payload_len(p);
-	uint32_t off = (uint32_t)p->l2_len + p->l3_len + UDP_HDR;
-	uint8_t copy[CTL_PAYLOAD_MAX];
-	struct rate_table *rate;
+	/* A flood in a prefix's name must not keep its clients from refreshing what they have. */
+	struct rate_table *rate = r->slot == SLOT_NONE ? w->request_rate : w->session_rate;
 	struct stun_msg msg;
 	struct evt_punt *e;
-	const void *bytes;
 	enum stun_err err;
 
-	if (unlikely(len > CTL_PAYLOAD_MAX)) {
-		pkt_drop(w, p->m, DROP_STUN_LONG);
-		return;
-	}
-	/* A flood in a prefix's name must not keep its clients from refreshing what they have. */
-	rate = p->slot == SLOT_NONE ? w->request_rate : w->session_rate;
-	if (unlikely(!rate_allow(rate, &p->src, w->now_ms))) {
-		pkt_drop(w, p->m, DROP_PUNT_RATE);
-		return;
-	}
+	if (unlikely(r->len > CTL_PAYLOAD_MAX))
+		return DROP_STUN_LONG;
+	if (unlikely(!rate_allow(rate, &r->client.ip, w->now_ms)))
+		return DROP_PUNT_RATE;
 	/* Malformed messages end here: the control process sees what parses. */
-	bytes = rte_pktmbuf_read(p->m, off, len, copy);
-	err = stun_parse(&msg, bytes, len);
-	if (err != STUN_OK || !method_is_served(msg.method)) {
-		pkt_drop(w, p->m, err != STUN_OK ? punt_why(err) : DROP_STUN_METHOD);
-		return;
-	}
+	err = stun_parse(&msg, r->msg, r->len);
+	if (err != STUN_OK || !method_is_served(msg.method))
+		return err != STUN_OK ? punt_why(err) : DROP_STUN_METHOD;
 	e = evt_slot(w);
-	if (unlikely(!e)) {
-		pkt_drop(w, p->m, DROP_PUNT_FULL);
-		return;
-	}
+	if (unlikely(!e))
+		return DROP_PUNT_FULL;
 	memset(e, 0, offsetof(struct evt_punt, payload));
 	e->hdr.type = EVT_PUNT;
-	e->hdr.len = (uint16_t)(offsetof(struct evt_punt, payload) + len);
-	e->leg.client = (struct sock_addr){ p->src, p->sport };
-	e->leg.listener = p->index;
-	e->local = p->dst;
+	e->hdr.len = (uint16_t)(offsetof(struct evt_punt, payload) + r->len);
+	e->leg = (struct ctl_leg){ r->client, r->listener, r->conn.idx, r->conn.gen };
+	e->local = r->local;
 	e->rx_us = w->now_us;
-	e->payload_len = len;
-	memcpy(e->payload, bytes, len);
+	e->payload_len = (uint16_t)r->len;
+	memcpy(e->payload, r->msg, r->len);
 	evt_publish(w);
 	count(w, CNT_PUNT);
-	pkt_consume(w, p->m);
+	return DROP_MAX;
+}
+
+void punt(struct worker *w, struct pkt *p)
+{
+	uint8_t copy[CTL_PAYLOAD_MAX];
+	struct request r = pkt_request(p, copy, sizeof(copy));
+	enum drop why = punt_request(w, &r);
+
+	if (unlikely(why != DROP_MAX))
+		pkt_drop(w, p->m, why);
+	else
+		pkt_consume(w, p->m);
 }
 
 void punt_wake(struct worker *w)

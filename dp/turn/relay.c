@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "relay.h"
+#include "leg.h"
 #include "../net/neigh.h"
 #include "../tx.h"
 #include "../../lib/chandata.h"
 #include "../../lib/stun.h"
-
-#include <rte_random.h>
 
 /* Subtracting in one's complement is adding the complement. */
 static inline uint64_t csum_sub(uint16_t folded)
@@ -30,15 +29,8 @@ static inline uint16_t relay_csum(uint16_t old, uint64_t removed, uint16_t old_l
 	return sum ? sum : 0xffff;
 }
 
-/* Moves the packet's start to off bytes into it and cuts it to len bytes. */
-static bool relay_trim(struct rte_mbuf *m, uint32_t off, uint32_t len)
+static bool relay_trim_chained(struct rte_mbuf *m, uint32_t off, uint32_t len)
 {
-	if (likely(m->nb_segs == 1)) {
-		m->data_off = (uint16_t)(m->data_off + off);
-		m->data_len = (uint16_t)len;
-		m->pkt_len = len;
-		return true;
-	}
 	if (rte_pktmbuf_adj(m, (uint16_t)off) == NULL)
 		return false;
 	/* The tail may span segments: an empty last segment is legal and goes with its chain. */
@@ -62,6 +54,17 @@ static bool relay_trim(struct rte_mbuf *m, uint32_t off, uint32_t len)
 	return true;
 }
 
+/* Moves the packet's start to off bytes into it and cuts it to len bytes. */
+static __rte_always_inline bool relay_trim(struct rte_mbuf *m, uint32_t off, uint32_t len)
+{
+	if (unlikely(m->nb_segs > 1))
+		return relay_trim_chained(m, off, len);
+	m->data_off = (uint16_t)(m->data_off + off);
+	m->data_len = (uint16_t)len;
+	m->pkt_len = len;
+	return true;
+}
+
 /* A frame that fills its last buffer gets another one behind it. */
 static bool relay_extend(struct worker *w, struct rte_mbuf *m)
 {
@@ -82,8 +85,6 @@ static bool relay_suffix(struct worker *w, struct rte_mbuf *m, const struct rela
 	struct rte_mbuf *s;
 	uint8_t *p;
 
-	if (n == 0)
-		return true;
 	if (unlikely(rte_pktmbuf_tailroom(rte_pktmbuf_lastseg(m)) < n) && !relay_extend(w, m))
 		return false;
 	p = (uint8_t *)rte_pktmbuf_append(m, n);
@@ -215,7 +216,8 @@ bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o)
 		h = (uint8_t *)rte_pktmbuf_prepend(m, o->prefix_len);
 		memcpy(h, o->prefix, o->prefix_len);
 	}
-	if (unlikely(!relay_suffix(w, m, o, &added) || !relay_headers(w, p, o, csum, added))) {
+	if (unlikely((o->suffix_len | o->fingerprint) && !relay_suffix(w, m, o, &added)) ||
+	    unlikely(!relay_headers(w, p, o, csum, added))) {
 		pkt_drop(w, m, DROP_NO_MBUF);
 		return false;
 	}
@@ -276,98 +278,69 @@ static void relay_to_peer(struct worker *w, struct pkt *p, struct session *s,
 	}
 }
 
+/*
+ * The channel of a ChannelData message, of which the header is at msg, with the payload's length
+ * in *n; or NULL, and why.
+ */
+static inline struct peer *channel_find(struct worker *w, uint32_t slot, bool live,
+					const uint8_t *msg, uint32_t len, int *n, enum drop *why)
+{
+	uint16_t number = 0;
+	struct peer *c;
+
+	*n = chandata_parse(msg, len, &number);
+	if (unlikely(*n < 0)) {
+		*why = DROP_CHANDATA_BAD;
+		return NULL;
+	}
+	if (unlikely(!live)) {
+		*why = DROP_SESSION_EXPIRED;
+		return NULL;
+	}
+	c = session_channel(w, slot, number);
+	if (unlikely(!c || c->chan_expiry <= w->now)) {
+		*why = DROP_NO_CHANNEL;
+		return NULL;
+	}
+	return c;
+}
+
 void relay_channel_data(struct worker *w, struct pkt *p)
 {
 	struct session *s = &w->session[p->slot];
-	uint16_t number = 0;
-	int len = chandata_parse(pkt_payload(p), pkt_payload_len(p), &number);
-	struct relay_out o = { .off = CHANDATA_HDR_LEN, .len = (uint16_t)len };
+	struct relay_out o = { .off = CHANDATA_HDR_LEN };
 	struct sock_addr dst;
+	enum drop why;
 	struct peer *c;
+	int n;
 
-	if (unlikely(len < 0)) {
-		pkt_drop(w, p->m, DROP_CHANDATA_BAD);
+	c = channel_find(w, p->slot, p->live, pkt_payload(p), pkt_payload_len(p), &n, &why);
+	if (unlikely(!c)) {
+		pkt_drop(w, p->m, why);
 		return;
 	}
-	if (unlikely(!p->live)) {
-		pkt_drop(w, p->m, DROP_SESSION_EXPIRED);
-		return;
-	}
-	c = session_channel(w, p->slot, number);
-	if (unlikely(!c || c->chan_expiry <= w->now)) {
-		pkt_drop(w, p->m, DROP_NO_CHANNEL);
-		return;
-	}
+	o.len = (uint16_t)n;
 	dst = (struct sock_addr){ c->ip, c->port };
 	o.df = relay_df(p, &dst);
 	relay_to_peer(w, p, s, &dst, c->csum, &c->nh, &o);
 }
 
-/* What a Send indication says; offsets into the message. */
-struct send_ind {
-	struct sock_addr peer;
-	uint16_t data_off, data_len;
-	bool have_peer, have_data, dont_fragment;
-};
-
-/*
- * Walks a Send indication (RFC 8656 11.3). Not stun_parse(): this runs for every packet of
- * clients that use no channels, and four attributes are all it may hold.
- */
-static enum drop send_parse(const uint8_t *msg, uint16_t len, struct send_ind *ind)
+/* The permission that lets a Send indication pass; or NULL, and why. */
+static struct peer *send_find(struct worker *w, uint32_t slot, bool live,
+			      const struct send_ind *ind, enum drop *why)
 {
-	struct rd r = rd_init(msg, len);
-	const uint8_t *tid = msg + 8;
+	const struct session *s = &w->session[slot];
+	struct peer *perm = NULL;
 
-	rd_take(&r, STUN_HDR_LEN);
-	while (rd_left(&r) >= STUN_ATTR_HDR_LEN) {
-		const uint8_t *at = r.pos;
-		uint16_t type = rd_u16(&r), n = rd_u16(&r);
-		const uint8_t *v = rd_take(&r, n);
-		int i;
-
-		if (!v || !rd_take(&r, (size_t)(-n & 3)))
-			return DROP_STUN_ATTR;
-		if (type == STUN_ATTR_DATA && !ind->have_data) {
-			ind->data_off = (uint16_t)(v - msg);
-			ind->data_len = n;
-			ind->have_data = true;
-		} else if (type == STUN_ATTR_XOR_PEER_ADDRESS && !ind->have_peer) {
-			if (!(n == 8 && v[1] == STUN_FAMILY_IPV4) &&
-			    !(n == 20 && v[1] == STUN_FAMILY_IPV6))
-				return DROP_SEND_BAD;
-			ind->peer.port = (struct be16){ { v[2] ^ 0x21, v[3] ^ 0x12 } };
-			if (n == 8) {
-				struct be32 v4;
-
-				for (i = 0; i < 4; i++)
-					v4.b[i] = v[4 + i] ^ msg[4 + i];
-				ind->peer.ip = ip_from_v4(v4);
-			} else {
-				for (i = 0; i < 16; i++)
-					ind->peer.ip.b[i] =
-					    v[4 + i] ^ (i < 4 ? msg[4 + i] : tid[i - 4]);
-				if (ip_is_v4(&ind->peer.ip))
-					return DROP_SEND_BAD;
-			}
-			ind->have_peer = true;
-		} else if (type == STUN_ATTR_DONT_FRAGMENT) {
-			ind->dont_fragment = true;
-		} else if (type == STUN_ATTR_FINGERPRINT) {
-			uint32_t want =
-			    stun_crc32(0, msg, (size_t)(at - msg)) ^ STUN_FINGERPRINT_XOR;
-
-			if (n != STUN_FINGERPRINT_LEN || rd_left(&r) ||
-			    memcmp(v, be32_make(want).b, 4) != 0)
-				return DROP_STUN_FINGERPRINT;
-		} else if (type < 0x8000 && type != STUN_ATTR_DATA &&
-			   type != STUN_ATTR_XOR_PEER_ADDRESS) {
-			return DROP_STUN_UNKNOWN_ATTR;
-		}
-	}
-	if (rd_left(&r))
-		return DROP_STUN_ATTR;
-	return ind->have_peer && ind->have_data ? DROP_MAX : DROP_SEND_BAD;
+	*why = DROP_SESSION_EXPIRED;
+	if (unlikely(!live))
+		return NULL;
+	*why = DROP_PEER_FAMILY;
+	if (s->relay[ip_is_v4(&ind->peer.ip) ? RELAY_V4 : RELAY_V6].relay == CTL_RELAY_NONE)
+		return NULL;
+	perm = session_permission(w, slot, &ind->peer.ip);
+	*why = perm ? DROP_SEND_BAD : DROP_NO_PERMISSION;
+	return be16_get(ind->peer.port) ? perm : NULL;
 }
 
 /* A chained packet is read from a copy. Apart from relay_send(), whose frame stays small. */
@@ -386,31 +359,20 @@ void relay_send(struct worker *w, struct pkt *p)
 	struct send_ind ind = { 0 };
 	struct relay_out o = { 0 };
 	uint16_t len = pkt_payload_len(p);
+	struct peer *perm = NULL;
 	enum drop why;
-	struct peer *perm;
 
 	if (likely(p->m->nb_segs == 1))
 		why = send_parse(pkt_payload(p), len, &ind);
 	else
 		why = send_parse_chained(p, len, &ind);
-	if (unlikely(why != DROP_MAX)) {
+	if (likely(why == DROP_MAX))
+		perm = send_find(w, p->slot, p->live, &ind, &why);
+	if (unlikely(!perm)) {
 		pkt_drop(w, p->m, why);
 		return;
 	}
-	if (unlikely(!p->live)) {
-		pkt_drop(w, p->m, DROP_SESSION_EXPIRED);
-		return;
-	}
-	if (s->relay[ip_is_v4(&ind.peer.ip) ? RELAY_V4 : RELAY_V6].relay == CTL_RELAY_NONE) {
-		pkt_drop(w, p->m, DROP_PEER_FAMILY);
-		return;
-	}
-	perm = session_permission(w, p->slot, &ind.peer.ip);
-	if (unlikely(!perm || be16_get(ind.peer.port) == 0)) {
-		pkt_drop(w, p->m, perm ? DROP_SEND_BAD : DROP_NO_PERMISSION);
-		return;
-	}
-	o.off = ind.data_off;
+	o.off = (uint16_t)ind.data_off;
 	o.len = ind.data_len;
 	o.df = ind.dont_fragment || relay_df(p, &ind.peer);
 	/* The record's sum holds its own port (0 for a permission): exchange it for this one. */
@@ -420,68 +382,157 @@ void relay_send(struct worker *w, struct pkt *p)
 		      &perm->nh, &o);
 }
 
+enum drop relay_find(struct worker *w, uint32_t slot, const uint8_t *msg, uint32_t len,
+		     struct relay_to *to)
+{
+	bool live = w->session[slot].expiry > w->now;
+	struct send_ind ind = { 0 };
+	enum drop why;
+	struct peer *r;
+	int n;
+
+	if (chandata_looks_like(msg[0])) {
+		r = channel_find(w, slot, live, msg, len, &n, &why);
+		if (!r)
+			return why;
+		*to = (struct relay_to){ .peer = { r->ip, r->port },
+					 .off = CHANDATA_HDR_LEN,
+					 .len = (uint16_t)n,
+					 .nh = &r->nh };
+		return DROP_MAX;
+	}
+	why = send_parse(msg, len, &ind);
+	r = why == DROP_MAX ? send_find(w, slot, live, &ind, &why) : NULL;
+	if (!r)
+		return why;
+	*to = (struct relay_to){ .peer = ind.peer,
+				 .off = ind.data_off,
+				 .len = ind.data_len,
+				 .dont_fragment = ind.dont_fragment,
+				 .nh = &r->nh };
+	return DROP_MAX;
+}
+
+void relay_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m, const struct relay_to *to)
+{
+	const struct session *s = &w->session[slot];
+	const struct ctl_relay *r = &s->relay[ip_is_v4(&to->peer.ip) ? RELAY_V4 : RELAY_V6];
+	const struct sock_addr src = { *relay_ip(w->dp, r), r->port };
+	enum drop why = DROP_NO_ROUTE;
+	struct neigh *n = neigh_find(w, &to->peer.ip, to->nh, &why);
+	bool sent = true;
+
+	if (likely(n || *to->nh == NH_LOOP))
+		why = udp_write(w, m, &src, &to->peer, 0, to->dont_fragment);
+	if (unlikely(why != DROP_MAX)) {
+		pkt_drop(w, m, why);
+		return;
+	}
+	if (likely(n))
+		sent = ip_send(w, n, m, to->dont_fragment);
+	else
+		relay_loop(w, m, be16_get(to->peer.port));
+	if (likely(sent)) {
+		count(w, CNT_RELAY_TO_PEER);
+		count_add(w, CNT_RELAY_TO_PEER_BYTES, to->len);
+	}
+}
+
 /* ---- peer to client ---- */
 
-/* Header of a Data indication (RFC 8656 11.4) up to the data; returns its length. */
-static uint8_t data_prefix(uint8_t *h, const struct sock_addr *peer, uint16_t len, bool fingerprint)
+/* The record that lets this peer's packet through, or NULL. */
+static inline struct peer *peer_permitted(struct worker *w, const struct pkt *p,
+					  const struct sock_addr *peer)
 {
-	uint8_t addr_len = ip_is_v4(&peer->ip) ? 8 : 20, *a = h + STUN_HDR_LEN;
-	uint16_t body = (uint16_t)(STUN_ATTR_HDR_LEN + addr_len + STUN_ATTR_HDR_LEN +
-				   RTE_ALIGN_CEIL(len, 4) + (fingerprint ? 8 : 0));
-	uint64_t r[2] = { rte_rand(), rte_rand() };
-	struct stun_hdr hdr = { .type = be16_make(stun_type(STUN_DATA, STUN_INDICATION)),
-				.len = be16_make(body),
-				.magic = be32_make(STUN_MAGIC) };
-	uint8_t i, v6 = addr_len == 20;
+	struct peer *c = session_peer(w, p->slot, peer);
 
-	memcpy(hdr.tid, r, STUN_TID_LEN);
-	memcpy(h, &hdr, sizeof(hdr));
-	a[0] = 0;
-	a[1] = STUN_ATTR_XOR_PEER_ADDRESS;
-	a[2] = 0;
-	a[3] = addr_len;
-	a[4] = 0;
-	a[5] = v6 ? STUN_FAMILY_IPV6 : STUN_FAMILY_IPV4;
-	a[6] = peer->port.b[0] ^ 0x21;
-	a[7] = peer->port.b[1] ^ 0x12;
-	for (i = 0; i < addr_len - 4; i++)
-		a[8 + i] = peer->ip.b[(v6 ? 0 : 12) + i] ^ h[4 + i];
-	a += STUN_ATTR_HDR_LEN + addr_len;
-	a[0] = 0;
-	a[1] = STUN_ATTR_DATA;
-	memcpy(a + 2, be16_make(len).b, 2);
-	return (uint8_t)(a + 4 - h);
+	if (unlikely(!c || c->channel == 0 || c->perm_expiry <= w->now))
+		c = session_permission(w, p->slot, &peer->ip);
+	return c;
+}
+
+/* What goes around the payload: ChannelData where a channel is bound, else a Data indication. */
+static inline void client_prefix(const struct worker *w, const struct session *s,
+				 const struct peer *c, const struct sock_addr *peer, uint8_t *h,
+				 struct relay_out *o)
+{
+	o->prefix = h;
+	if (likely(c->channel && be16_eq(c->port, peer->port) && c->chan_expiry > w->now)) {
+		chandata_write(h, c->channel, o->len);
+		o->prefix_len = CHANDATA_HDR_LEN;
+	} else {
+		o->fingerprint = s->flags & SESSION_FINGERPRINT;
+		o->suffix_len = (uint8_t)(-o->len & 3);
+		o->prefix_len = data_prefix(h, peer, o->len, o->fingerprint);
+	}
+}
+
+/*
+ * To a client that has a connection: the datagram ends here (RFC 8656 15), so that its checksum is
+ * judged, and what it carried goes on as a message of the stream, padded (12.5).
+ */
+static __rte_noinline void relay_peer_leg(struct worker *w, struct pkt *p)
+{
+	struct session *s = &w->session[p->slot];
+	const struct sock_addr peer = { p->src, p->sport };
+	struct relay_out o = { .len = pkt_payload_len(p) };
+	struct peer *c = peer_permitted(w, p, &peer);
+	uint8_t prefix[RELAY_PREFIX_MAX];
+	enum drop why = DROP_MAX;
+	uint64_t sum = 0;
+
+	if (s->flags & SESSION_TCP)
+		why = DROP_RELAY_PORT;
+	else if (!c)
+		why = DROP_NO_PERMISSION;
+	else if (!pkt_l4_csum_ok(w, p))
+		why = DROP_UDP_CSUM;
+	else if (o.len > RELAY_INDICATION_MAX)
+		why = DROP_FRAG_NEEDED;
+	if (unlikely(why != DROP_MAX)) {
+		pkt_drop(w, p->m, why);
+		return;
+	}
+	client_prefix(w, s, c, &peer, prefix, &o);
+	o.suffix_len = (uint8_t)(-o.len & 3);
+	if (unlikely(!relay_trim(p->m, (uint32_t)p->l2_len + p->l3_len + UDP_HDR, o.len))) {
+		pkt_drop(w, p->m, DROP_FRAG_BAD);
+		return;
+	}
+	memcpy(rte_pktmbuf_prepend(p->m, o.prefix_len), prefix, o.prefix_len);
+	if ((o.suffix_len | o.fingerprint) && unlikely(!relay_suffix(w, p->m, &o, &sum))) {
+		pkt_drop(w, p->m, DROP_NO_MBUF);
+		return;
+	}
+	if (leg_media(w, s, p->m)) {
+		count(w, CNT_RELAY_TO_CLIENT);
+		count_add(w, CNT_RELAY_TO_CLIENT_BYTES, o.len);
+	}
 }
 
 void relay_peer(struct worker *w, struct pkt *p)
 {
 	const struct sock_addr *local, peer = { p->src, p->sport };
 	struct session *s = &w->session[p->slot];
-	uint16_t len = pkt_payload_len(p);
 	uint8_t prefix[RELAY_PREFIX_MAX];
-	struct relay_out o = { .len = len, .prefix = prefix };
+	struct relay_out o = { .len = pkt_payload_len(p) };
 	struct peer *c;
 
 	if (unlikely(!p->live)) {
 		pkt_drop(w, p->m, DROP_SESSION_EXPIRED);
 		return;
 	}
-	c = session_peer(w, p->slot, &peer);
-	if (unlikely(!c || c->channel == 0 || c->perm_expiry <= w->now))
-		c = session_permission(w, p->slot, &peer.ip);
+	if (unlikely(s->conn_gen)) {
+		relay_peer_leg(w, p);
+		return;
+	}
+	c = peer_permitted(w, p, &peer);
 	if (unlikely(!c)) {
 		pkt_drop(w, p->m, DROP_NO_PERMISSION);
 		return;
 	}
 	local = &w->dp->conf->listener[s->listener].addr;
-	if (likely(c->channel && be16_eq(c->port, p->sport) && c->chan_expiry > w->now)) {
-		chandata_write(prefix, c->channel, len);
-		o.prefix_len = CHANDATA_HDR_LEN;
-	} else {
-		o.fingerprint = s->flags & SESSION_FINGERPRINT;
-		o.suffix_len = (uint8_t)(-len & 3);
-		o.prefix_len = data_prefix(prefix, &peer, len, o.fingerprint);
-	}
+	client_prefix(w, s, c, &peer, prefix, &o);
 	o.src = local;
 	o.dst = &s->client;
 	o.df = relay_df(p, &s->client);
@@ -494,7 +545,7 @@ void relay_peer(struct worker *w, struct pkt *p)
 	    c->csum + csum_sub(csum_fold(csum_be16(0, c->port))) + csum_be16(0, p->sport);
 	if (relay_emit(w, p, &o)) {
 		count(w, CNT_RELAY_TO_CLIENT);
-		count_add(w, CNT_RELAY_TO_CLIENT_BYTES, len);
+		count_add(w, CNT_RELAY_TO_CLIENT_BYTES, o.len);
 	}
 }
 

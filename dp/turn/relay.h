@@ -10,7 +10,10 @@
 #include "session.h"
 #include "../../lib/stun.h"
 
-enum { RELAY_PREFIX_MAX = 64 }; /* header of the largest Data indication */
+enum {
+	RELAY_PREFIX_MAX = 64,	      /* header of the largest Data indication */
+	RELAY_INDICATION_MAX = 65496, /* data bytes that fit one with every attribute of ours */
+};
 
 /* How a received datagram becomes another. */
 struct relay_out {
@@ -33,19 +36,72 @@ struct relay_out {
  */
 bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o);
 
+/* Where a client's message goes: what the look-up found. */
+struct relay_to {
+	struct sock_addr peer;
+	uint32_t off;	    /* of the payload in the message */
+	uint16_t len;	    /* of the payload */
+	bool dont_fragment; /* the client asked for DF (RFC 8656 14.9) */
+	uint32_t *nh;	    /* cached next hop */
+};
+
 /* From a client: p->slot is a session's; the message starts with ChannelData or Send. */
 void relay_channel_data(struct worker *w, struct pkt *p);
 void relay_send(struct worker *w, struct pkt *p);
 /* From a peer to a relayed port whose session is p->slot. */
 void relay_peer(struct worker *w, struct pkt *p);
 
+/*
+ * The same for a client's connection: len bytes at msg are one ChannelData message, of which only
+ * the header is read, or one Send indication, of the session in slot. DROP_MAX when it may pass.
+ */
+enum drop relay_find(struct worker *w, uint32_t slot, const uint8_t *msg, uint32_t len,
+		     struct relay_to *to);
+/* Sends the payload m holds as a datagram of our own making. Takes m. */
+void relay_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m, const struct relay_to *to);
+
+/* What a Send indication says (RFC 8656 11.1); data_off counts from the start of the message. */
+struct send_ind {
+	struct sock_addr peer;
+	uint32_t data_off;
+	uint16_t data_len;
+	bool have_peer, have_data, dont_fragment;
+};
+
+/* Walks a Send indication whose header was checked. *ind is zeroed. DROP_MAX when it is good. */
+enum drop send_parse(const uint8_t *msg, uint32_t len, struct send_ind *ind);
+/*
+ * Writes a Data indication (11.4) of len data bytes up to these; returns how many were written,
+ * RELAY_PREFIX_MAX at most.
+ */
+uint8_t data_prefix(uint8_t *h, const struct sock_addr *peer, uint16_t len, bool fingerprint);
+
 /* A packet from one relayed address to another (data at the IP header): taken in by the owner. */
 void relay_loop_input(struct worker *w, struct rte_mbuf *m);
 
-/* Answers a Binding request (RFC 8489 6.3.1), R10. Takes p->m. */
+/* A request, and where it came from. */
+struct request {
+	const uint8_t *msg; /* NULL if it is too long for anybody to read */
+	uint32_t len;
+	struct sock_addr client;
+	struct ip_addr local; /* address it came to */
+	uint16_t listener;
+	uint32_t slot;	      /* of the client's session, or SLOT_NONE */
+	struct ctl_conn conn; /* gen 0: UDP */
+};
+
+/*
+ * Writes the answer to a Binding request (RFC 8489 6.3.1, R10), BINDING_REPLY_MAX bytes at most.
+ * DROP_MAX, or why there is none.
+ */
+enum { BINDING_REPLY_MAX = 512 };
+enum drop binding_reply(struct worker *w, const struct request *r, uint8_t *reply, size_t *len);
+/* Answers a datagram. Takes p->m. */
 void binding_answer(struct worker *w, struct pkt *p);
 
-/* Hands a request to the control process. Takes p->m. */
+/* Hands a request to the control process. DROP_MAX, or why it was not. */
+enum drop punt_request(struct worker *w, const struct request *r);
+/* The same of a datagram. Takes p->m. */
 void punt(struct worker *w, struct pkt *p);
 /* The drop reason of a message that does not parse. */
 enum drop punt_why(enum stun_err err);
@@ -64,6 +120,21 @@ static inline uint8_t *pkt_payload(const struct pkt *p)
 static inline uint16_t pkt_payload_len(const struct pkt *p)
 {
 	return (uint16_t)(p->l4_len - UDP_HDR);
+}
+
+/* The request in a datagram; where it is chained, of cap bytes at most, copied. */
+static inline struct request pkt_request(const struct pkt *p, uint8_t *copy, size_t cap)
+{
+	struct request r = { .len = pkt_payload_len(p),
+			     .client = { p->src, p->sport },
+			     .local = p->dst,
+			     .listener = p->index,
+			     .slot = p->slot };
+	uint32_t off = (uint32_t)p->l2_len + p->l3_len + UDP_HDR;
+
+	if (likely(r.len <= cap))
+		r.msg = rte_pktmbuf_read(p->m, off, r.len, copy);
+	return r;
 }
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "leg.h"
 #include "peer.h"
 #include "../../lib/chandata.h"
 
@@ -287,10 +288,13 @@ static bool relay_valid(const struct worker *w, const struct ctl_relay *r, int f
 	       w->dp->port_owner[port >> 1] == w->id;
 }
 
-/* A redirect leads to another worker and has no address that a peer could send to. */
+/*
+ * A redirect leads to another worker and has no address that a peer could send to. Packets can be
+ * handed over, a connection's bytes cannot.
+ */
 static bool redirect_valid(const struct worker *w, const struct cmd_session_set *c)
 {
-	return c->redirect < w->dp->n_workers && c->redirect != w->id &&
+	return c->leg.conn_gen == 0 && c->redirect < w->dp->n_workers && c->redirect != w->id &&
 	       c->relay[RELAY_V4].relay == CTL_RELAY_NONE &&
 	       c->relay[RELAY_V6].relay == CTL_RELAY_NONE;
 }
@@ -301,8 +305,9 @@ static bool session_cmd_valid(const struct worker *w, const struct cmd_session_s
 	uint32_t slot;
 	int f;
 
-	if (c->sid.slot >= w->sessions_max || c->sid.gen == 0 || c->leg.conn != 0 ||
-	    c->leg.listener >= conf->n_listener || be16_get(c->leg.client.port) == 0 ||
+	if (c->sid.slot >= w->sessions_max || c->sid.gen == 0 ||
+	    (c->leg.conn_gen == 0 && c->leg.conn != 0) || c->leg.listener >= conf->n_listener ||
+	    be16_get(c->leg.client.port) == 0 ||
 	    ip_is_v4(&c->leg.client.ip) != ip_is_v4(&conf->listener[c->leg.listener].addr.ip))
 		return false;
 	if (c->flags & SESSION_REDIRECT)
@@ -321,15 +326,24 @@ static bool session_cmd_valid(const struct worker *w, const struct cmd_session_s
 	return true;
 }
 
+static void flow_del(struct worker *w, const struct session *s)
+{
+	struct key24 k = flow_key(&s->client.ip, s->client.port, s->listener);
+
+	rte_hash_del_key_with_hash(w->flows, &k, key24_hash(w->dp->hash_key, &k));
+}
+
 static void session_clear(struct worker *w, uint32_t slot)
 {
 	struct session *s = &w->session[slot];
-	struct key24 k = flow_key(&s->client.ip, s->client.port, s->listener);
 	int f;
 
 	peer_session_del(w, slot);
 	peers_unlink(w, slot, s);
-	rte_hash_del_key_with_hash(w->flows, &k, key24_hash(w->dp->hash_key, &k));
+	if (s->conn_gen)
+		leg_session_del(w, slot);
+	else
+		flow_del(w, s);
 	for (f = 0; f < 2; f++)
 		if (s->relay[f].relay != CTL_RELAY_NONE)
 			w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] = SLOT_NONE;
@@ -339,47 +353,62 @@ static void session_clear(struct worker *w, uint32_t slot)
 
 static bool session_same(const struct session *s, const struct cmd_session_set *c)
 {
-	return s->gen == c->sid.gen && s->listener == c->leg.listener &&
-	       sock_addr_eq(&s->client, &c->leg.client) &&
+	return s->gen == c->sid.gen && !((s->flags ^ c->flags) & SESSION_TCP) &&
+	       s->listener == c->leg.listener && s->conn_gen == c->leg.conn_gen &&
+	       s->conn == c->leg.conn && sock_addr_eq(&s->client, &c->leg.client) &&
 	       memcmp(s->relay, c->relay, sizeof(s->relay)) == 0;
+}
+
+/* Leads from the client's packets to the slot; whoever had this client before goes. */
+static bool flow_add(struct worker *w, const struct ctl_leg *l, uint32_t slot)
+{
+	struct key24 k = flow_key(&l->client.ip, l->client.port, l->listener);
+	hash_sig_t sig = key24_hash(w->dp->hash_key, &k);
+	void *other;
+
+	if (rte_hash_lookup_with_hash_data(w->flows, &k, sig, &other) >= 0)
+		session_clear(w, (uint32_t)(uintptr_t)other);
+	return rte_hash_add_key_with_hash_data(w->flows, &k, sig, (void *)(uintptr_t)slot) == 0;
+}
+
+/* A session into a free slot. */
+static bool session_make(struct worker *w, const struct cmd_session_set *c)
+{
+	const struct sock_addr *local = &w->dp->conf->listener[c->leg.listener].addr;
+	const struct ctl_conn conn = { c->leg.conn, c->leg.conn_gen };
+	struct session *s = &w->session[c->sid.slot];
+	int f;
+
+	if (conn.gen ? !leg_session_set(w, conn, &c->sid) : !flow_add(w, &c->leg, c->sid.slot))
+		return false;
+	s->gen = c->sid.gen;
+	s->client = c->leg.client;
+	s->listener = c->leg.listener;
+	s->conn = conn.idx;
+	s->conn_gen = conn.gen;
+	s->csum = csum_fold(
+	    csum_be16(csum_be16(csum_ip(csum_ip(0, &s->client.ip), &local->ip), s->client.port),
+		      local->port));
+	memcpy(s->relay, c->relay, sizeof(s->relay));
+	for (f = 0; f < 2; f++)
+		if (s->relay[f].relay != CTL_RELAY_NONE)
+			w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] = c->sid.slot;
+	s->peers = SLOT_NONE;
+	count(w, CNT_SESSIONS);
+	return true;
 }
 
 bool session_set(struct worker *w, const struct cmd_session_set *c)
 {
-	const struct sock_addr *local;
 	struct session *s;
-	struct key24 k;
-	void *other;
-	int f;
 
 	if (!session_cmd_valid(w, c))
 		return false;
 	s = &w->session[c->sid.slot];
 	if (s->gen && !session_same(s, c))
 		session_clear(w, c->sid.slot);
-	if (!s->gen) {
-		k = flow_key(&c->leg.client.ip, c->leg.client.port, c->leg.listener);
-		if (rte_hash_lookup_with_hash_data(w->flows, &k, key24_hash(w->dp->hash_key, &k),
-						   &other) >= 0)
-			session_clear(w, (uint32_t)(uintptr_t)other);
-		if (rte_hash_add_key_with_hash_data(w->flows, &k, key24_hash(w->dp->hash_key, &k),
-						    (void *)(uintptr_t)c->sid.slot) != 0)
-			return false;
-		local = &w->dp->conf->listener[c->leg.listener].addr;
-		s->gen = c->sid.gen;
-		s->client = c->leg.client;
-		s->listener = c->leg.listener;
-		s->csum = csum_fold(csum_be16(
-		    csum_be16(csum_ip(csum_ip(0, &s->client.ip), &local->ip), s->client.port),
-		    local->port));
-		memcpy(s->relay, c->relay, sizeof(s->relay));
-		for (f = 0; f < 2; f++)
-			if (s->relay[f].relay != CTL_RELAY_NONE)
-				w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] =
-				    c->sid.slot;
-		s->peers = SLOT_NONE;
-		count(w, CNT_SESSIONS);
-	}
+	if (!s->gen && !session_make(w, c))
+		return false;
 	s->expiry = c->expiry;
 	s->flags = (uint16_t)c->flags;
 	s->redirect = c->redirect;

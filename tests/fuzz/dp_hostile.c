@@ -106,7 +106,7 @@ void hostile_rest(void)
 
 static void worker_check(const struct worker *w)
 {
-	uint32_t i, live = 0, records = 0, free = 0;
+	uint32_t i, flows = 0, records = 0, free = 0;
 
 	for (i = 0; i < w->sessions_max; i++) {
 		const struct session *s = &w->session[i];
@@ -115,7 +115,7 @@ static void worker_check(const struct worker *w)
 
 		if (!s->gen)
 			continue;
-		live++;
+		flows += s->conn_gen == 0;
 		for (f = 0; f < 2; f++)
 			MUST(s->relay[f].relay == CTL_RELAY_NONE ||
 			     w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] == i);
@@ -125,7 +125,7 @@ static void worker_check(const struct worker *w)
 	for (i = w->peer_free; i != SLOT_NONE; i = w->peer[i].next)
 		MUST(++free <= w->peers_max);
 	MUST(records + free == w->peers_max);
-	MUST(rte_hash_count(w->flows) == (int32_t)live);
+	MUST(rte_hash_count(w->flows) == (int32_t)flows);
 	MUST(rte_hash_count(w->peers) <= (int32_t)(2 * records));
 }
 

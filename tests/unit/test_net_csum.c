@@ -163,7 +163,7 @@ static void test_udp_too_long(void **state)
 		assert_int_equal(rte_pktmbuf_chain(m, s), 0);
 	}
 	udp_send(&fx.w, m, &src, &dst, 0);
-	assert_int_equal(fx_dropped(DROP_FRAG_FAILED), 1);
+	assert_int_equal(fx_dropped(DROP_FRAG_NEEDED), 1);
 	assert_int_equal(fx.n_sent, 0);
 }
 

@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "leg.h"
+#include "peer.h"
+#include "relay.h"
+#include "../../lib/chandata.h"
+
+enum {
+	LEG_BUDGET = 64, /* messages of one connection before it is another's turn */
+	HEAD_LEN = 8,	 /* of a message: what tells its length, and STUN by its cookie */
+	STUN_MAX = STUN_HDR_LEN + UINT16_MAX,
+	CHANDATA_MAX = UINT16_MAX - IPV4_HDR - UDP_HDR, /* no datagram carries more */
+};
+
+static uint32_t ms_since(const struct worker *w, uint32_t then_ms)
+{
+	return (uint32_t)w->now_ms - then_ms;
+}
+
+/* ---- patience: one timer, set again only where it would fire too late ---- */
+
+static void leg_timer_by(struct worker *w, struct tcp_conn *c, uint32_t since_ms, uint32_t limit_ms)
+{
+	struct leg *l = tcp_data(c);
+	uint32_t due_ms = since_ms + limit_ms, left;
+
+	if (l->flags & LEG_TIMER && (int32_t)(due_ms - l->timer_ms) >= 0)
+		return;
+	left = due_ms - (uint32_t)w->now_ms;
+	left = (int32_t)left < 1 ? 1 : left;
+	l->flags |= LEG_TIMER;
+	l->timer_ms = (uint32_t)w->now_ms + left;
+	tcp_app_timer(w, c, left);
+}
+
+static void leg_timer(struct worker *w, struct tcp_conn *c)
+{
+	const struct config_tcp *conf = &w->dp->conf->tcp;
+	const struct leg *l = tcp_data(c);
+
+	if (l->flags & LEG_CLOSING)
+		return;
+	if (l->flags & LEG_PARTIAL)
+		leg_timer_by(w, c, l->frame_ms, conf->frame_ms);
+	if (l->slot == SLOT_NONE)
+		leg_timer_by(w, c, l->request_ms, conf->idle_timeout * 1000);
+	if (l->media_head)
+		leg_timer_by(w, c, l->media_head->hash.usr, conf->media_age_ms + 1);
+}
+
+/* ---- media: what waits for a slow client ---- */
+
+/* Last segment of the message that starts with m, where another may follow. */
+static struct rte_mbuf *media_last(struct rte_mbuf *m)
+{
+	uint16_t n;
+
+	for (n = m->nb_segs; n > 1; n--)
+		m = m->next;
+	return m;
+}
+
+/* One packet of n segments counts as n while it is held. */
+static struct rte_mbuf *media_take(struct worker *w, struct leg *l)
+{
+	struct rte_mbuf *m = l->media_head, *last = media_last(m);
+
+	l->media_head = last->next;
+	if (!l->media_head)
+		l->media_tail = NULL;
+	last->next = NULL;
+	l->media_bytes -= m->pkt_len;
+	tcp_unhold(w, m->nb_segs);
+	count_add(w, CNT_CONSUMED, m->nb_segs - 1u);
+	return m;
+}
+
+static bool media_put(struct worker *w, struct leg *l, struct rte_mbuf *m)
+{
+	if (!tcp_hold(w, m->nb_segs))
+		return false;
+	count_add(w, CNT_MADE, m->nb_segs - 1u);
+	m->hash.usr = (uint32_t)w->now_ms;
+	if (l->media_tail)
+		l->media_tail->next = m;
+	else
+		l->media_head = m;
+	l->media_tail = media_last(m);
+	l->media_bytes += m->pkt_len;
+	return true;
+}
+
+static void media_expire(struct worker *w, struct leg *l)
+{
+	uint32_t age_ms = w->dp->conf->tcp.media_age_ms;
+
+	while (l->media_head && ms_since(w, l->media_head->hash.usr) > age_ms)
+		pkt_drop(w, media_take(w, l), DROP_MEDIA_OLD);
+}
+
+/*
+ * May the connection have another message? While it would go out at once; what it has taken cannot
+ * be dropped any more. One that does not go makes it look whether the window opens (RFC 9293
+ * 3.8.6.1).
+ */
+static bool media_may_go(const struct worker *w, const struct tcp_conn *c)
+{
+	return tcp_send_window(w, c) > 0 || tcp_send_unsent(c) == 0;
+}
+
+static void media_flush(struct worker *w, struct tcp_conn *c)
+{
+	struct leg *l = tcp_data(c);
+
+	media_expire(w, l);
+	while (l->media_head && media_may_go(w, c) &&
+	       tcp_send_room(w, c) >= l->media_head->pkt_len) {
+		struct rte_mbuf *m = media_take(w, l);
+
+		if (!tcp_send(w, c, m))
+			pkt_drop(w, m, DROP_TCP_MEMORY);
+	}
+	if (l->media_head) {
+		tcp_send_wait(c);
+		leg_timer(w, c);
+	}
+}
+
+bool leg_media(struct worker *w, struct session *s, struct rte_mbuf *m)
+{
+	struct tcp_conn *c = tcp_find(w, (struct ctl_conn){ s->conn, s->conn_gen });
+	uint32_t max = w->dp->conf->tcp.media_queue;
+	struct leg *l = c ? tcp_data(c) : NULL;
+
+	if (unlikely(!l || tcp_app(c) != &leg_app || l->flags & LEG_CLOSING)) {
+		pkt_drop(w, m, DROP_TCP_CLOSED);
+		return false;
+	}
+	if (l->media_head)
+		media_flush(w, c); /* what is older goes first, or is too old */
+	if (likely(!l->media_head && media_may_go(w, c)) && tcp_send(w, c, m))
+		return true;
+	while (l->media_head && l->media_bytes + m->pkt_len > max)
+		pkt_drop(w, media_take(w, l), DROP_MEDIA_FULL);
+	if (m->pkt_len > max || !media_put(w, l, m)) {
+		pkt_drop(w, m, m->pkt_len > max ? DROP_MEDIA_FULL : DROP_TCP_MEMORY);
+		return false;
+	}
+	tcp_send_wait(c);
+	leg_timer(w, c);
+	return true;
+}
+
+/* ---- ends ---- */
+
+static void leg_close(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	struct leg *l = tcp_data(c);
+
+	l->flags |= LEG_CLOSING;
+	while (l->media_head)
+		pkt_drop(w, media_take(w, l), DROP_TCP_CLOSED);
+	tcp_close(w, c, why);
+}
+
+static void leg_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	struct leg *l = tcp_data(c);
+	struct ctl_sid sid = { l->slot, l->gen };
+
+	while (l->media_head)
+		pkt_drop(w, media_take(w, l), DROP_TCP_CLOSED);
+	if (l->slot == SLOT_NONE)
+		return;
+	l->slot = SLOT_NONE;
+	session_del(w, &sid);
+	conn_gone_event(w, sid, tcp_name(w, c), CONN_CLIENT, why);
+}
+
+static void leg_timeout(struct worker *w, struct tcp_conn *c)
+{
+	const struct config_tcp *conf = &w->dp->conf->tcp;
+	struct leg *l = tcp_data(c);
+
+	l->flags &= (uint16_t)~LEG_TIMER;
+	media_expire(w, l);
+	if (l->flags & LEG_PARTIAL && ms_since(w, l->frame_ms) >= conf->frame_ms)
+		leg_close(w, c, TCP_END_FRAME_TIMEOUT);
+	else if (l->slot == SLOT_NONE && ms_since(w, l->request_ms) >= conf->idle_timeout * 1000)
+		leg_close(w, c, TCP_END_IDLE);
+	else
+		leg_timer(w, c);
+}
+
+/* ---- messages ---- */
+
+/* The message that comes next ends here; of what it was, one is counted as a packet. */
+static void leg_discard(struct worker *w, struct tcp_conn *c, uint32_t need, enum drop why)
+{
+	count(w, CNT_MADE);
+	drop_n(w, why, 1);
+	tcp_recv_skip(w, c, need);
+}
+
+/* Copies len bytes from off of the stream into buffers of its own; NULL when there are none. */
+static struct rte_mbuf *leg_copy(struct worker *w, struct tcp_conn *c, uint32_t off, uint32_t len)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool), *s = m;
+
+	while (s) {
+		uint16_t n = (uint16_t)RTE_MIN(len, (uint32_t)rte_pktmbuf_tailroom(s));
+
+		tcp_recv_copy(c, off, rte_pktmbuf_mtod(s, void *), n);
+		s->data_len = n;
+		m->pkt_len += n;
+		off += n;
+		len -= n;
+		if (len == 0) {
+			count(w, CNT_MADE);
+			return m;
+		}
+		s = rte_pktmbuf_alloc(w->pool);
+		if (s && rte_pktmbuf_chain(m, s) != 0) {
+			rte_pktmbuf_free(s);
+			break;
+		}
+	}
+	rte_pktmbuf_free(m);
+	return NULL;
+}
+
+/*
+ * Takes the message that comes next and leaves its payload: in the buffer it came in, if it is the
+ * last there, else copied. NULL, and it is still there, when there is no buffer.
+ */
+static struct rte_mbuf *leg_payload(struct worker *w, struct tcp_conn *c, uint32_t need,
+				    const struct relay_to *to)
+{
+	struct rte_mbuf *m = tcp_recv_peek(c);
+
+	if (m->data_len == need) {
+		m = tcp_recv(w, c);
+		rte_pktmbuf_adj(m, (uint16_t)to->off);
+		rte_pktmbuf_trim(m, (uint16_t)(need - to->off - to->len));
+		return m;
+	}
+	m = leg_copy(w, c, to->off, to->len);
+	if (m)
+		tcp_recv_skip(w, c, need);
+	return m;
+}
+
+/* ChannelData or a Send indication. RFC 6062 5: a TCP allocation relays neither. */
+static void leg_relay(struct worker *w, struct tcp_conn *c, const uint8_t *msg, uint32_t need)
+{
+	const struct leg *l = tcp_data(c);
+	enum drop why = DROP_NO_SESSION;
+	struct rte_mbuf *m = NULL;
+	struct relay_to to;
+
+	if (l->slot != SLOT_NONE && w->session[l->slot].flags & SESSION_TCP)
+		why = chandata_looks_like(msg[0]) ? DROP_NO_CHANNEL : DROP_STUN_METHOD;
+	else if (l->slot != SLOT_NONE)
+		why = relay_find(w, l->slot, msg, need, &to);
+	if (likely(why == DROP_MAX)) {
+		m = leg_payload(w, c, need, &to);
+		why = DROP_NO_MBUF;
+	}
+	if (likely(m))
+		relay_stream(w, l->slot, m, &to);
+	else
+		leg_discard(w, c, need, why);
+}
+
+static enum drop leg_binding(struct worker *w, struct tcp_conn *c, const struct request *r)
+{
+	uint8_t reply[BINDING_REPLY_MAX];
+	size_t len;
+	enum drop why = binding_reply(w, r, reply, &len);
+
+	if (why != DROP_MAX)
+		return why;
+	if (!tcp_send_bytes(w, c, reply, (uint32_t)len))
+		return DROP_TX_FULL;
+	count(w, CNT_BINDING);
+	return DROP_MAX;
+}
+
+/*
+ * A connection that asks to be joined with a peer's speaks STUN no more if that succeeds (RFC 6062
+ * 4.3): what follows waits for the answer. One that has an allocation cannot be joined.
+ */
+static enum drop leg_punt(struct worker *w, struct tcp_conn *c, const struct request *r)
+{
+	struct leg *l = tcp_data(c);
+	enum drop why = punt_request(w, r);
+
+	if (why == DROP_MAX && l->slot == SLOT_NONE &&
+	    stun_type_method((uint16_t)(r->msg[0] << 8 | r->msg[1])) == STUN_CONNECTION_BIND) {
+		l->flags |= LEG_BINDING;
+		tcp_recv_pause(w, c, true);
+	}
+	return why;
+}
+
+/* STUN but for Send indications, as listener_input() has it for datagrams. */
+static void leg_stun(struct worker *w, struct tcp_conn *c, const uint8_t *msg, uint32_t need)
+{
+	struct leg *l = tcp_data(c);
+	struct request r = { .msg = msg,
+			     .len = need,
+			     .listener = l->listener,
+			     .slot = l->slot,
+			     .conn = tcp_name(w, c) };
+	uint16_t type = (uint16_t)(msg[0] << 8 | msg[1]);
+	enum drop why = DROP_STUN_METHOD;
+	struct sock_addr local;
+
+	tcp_addrs(w, c, &local, &r.client);
+	r.local = local.ip;
+	if (stun_type_class(type) == STUN_REQUEST) {
+		l->request_ms = (uint32_t)w->now_ms;
+		why = type == stun_type(STUN_BINDING, STUN_REQUEST) ? leg_binding(w, c, &r)
+								    : leg_punt(w, c, &r);
+	} else if (type == stun_type(STUN_BINDING, STUN_INDICATION)) {
+		why = DROP_MAX; /* keep-alive (RFC 8445 11) */
+	}
+	if (why == DROP_MAX)
+		tcp_recv_skip(w, c, need);
+	else
+		leg_discard(w, c, need, why);
+}
+
+static void leg_message(struct worker *w, struct tcp_conn *c, const uint8_t *msg, uint32_t need)
+{
+	if (chandata_looks_like(msg[0]) ||
+	    (msg[0] << 8 | msg[1]) == stun_type(STUN_SEND, STUN_INDICATION))
+		leg_relay(w, c, msg, need);
+	else
+		leg_stun(w, c, msg, need);
+}
+
+/* A message in several buffers is read from a copy. Apart, so that the common frame stays small. */
+static __rte_noinline void leg_message_copied(struct worker *w, struct tcp_conn *c, uint32_t need)
+{
+	uint8_t msg[STUN_MAX];
+
+	tcp_recv_copy(c, 0, msg, need);
+	leg_message(w, c, msg, need);
+}
+
+/* ---- framing ---- */
+
+/*
+ * Bytes of the message that starts with h, of which n are known, padding included (RFC 8656 12.5):
+ * 0 when it takes more to tell, -1 when no message starts like that. ChannelData from who never
+ * had an allocation is none: every HTTP method looks like it.
+ */
+static int32_t frame_len(const struct leg *l, const uint8_t *h, uint32_t n)
+{
+	uint32_t len;
+
+	if (h[0] & 0x80 || (chandata_looks_like(h[0]) && !(l->flags & LEG_SERVED)))
+		return -1;
+	if (n < CHANDATA_HDR_LEN)
+		return 0;
+	len = (uint32_t)(h[2] << 8 | h[3]);
+	if (chandata_looks_like(h[0]))
+		return len <= CHANDATA_MAX ? (int32_t)RTE_ALIGN_CEIL(CHANDATA_HDR_LEN + len, 4)
+					   : -1;
+	if (len & 3)
+		return -1;
+	if (n < HEAD_LEN)
+		return 0;
+	return stun_looks_like(h) ? (int32_t)(STUN_HDR_LEN + len) : -1;
+}
+
+/* How long the next message is goes to l->need. False when the stream is lost. */
+static bool leg_frame(struct worker *w, struct tcp_conn *c, uint32_t have)
+{
+	const struct rte_mbuf *m = tcp_recv_peek(c);
+	struct leg *l = tcp_data(c);
+	uint8_t copy[HEAD_LEN];
+	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
+	int32_t len;
+
+	if (unlikely(m->data_len < HEAD_LEN)) {
+		tcp_recv_copy(c, 0, copy, RTE_MIN(have, (uint32_t)HEAD_LEN));
+		h = copy;
+	}
+	len = frame_len(l, h, have);
+	if (unlikely(len < 0 || (uint32_t)len > w->dp->conf->tcp.receive_buffer))
+		return false;
+	l->need = (uint32_t)len;
+	return true;
+}
+
+/* Puts the next message through, if it is whole. */
+static bool leg_next(struct worker *w, struct tcp_conn *c)
+{
+	uint32_t have = tcp_readable(c), need;
+	struct leg *l = tcp_data(c);
+	const struct rte_mbuf *m;
+
+	if (have == 0 || l->flags & (LEG_BINDING | LEG_HELD | LEG_CLOSING))
+		return false;
+	if (l->need == 0 && unlikely(!leg_frame(w, c, have))) {
+		leg_close(w, c, TCP_END_FRAME_BAD);
+		return false;
+	}
+	need = l->need;
+	if (unlikely(need == 0 || need > have)) {
+		if (!(l->flags & LEG_PARTIAL)) {
+			l->flags |= LEG_PARTIAL;
+			l->frame_ms = (uint32_t)w->now_ms;
+			leg_timer(w, c);
+		}
+		return false;
+	}
+	l->need = 0;
+	l->flags &= (uint16_t)~LEG_PARTIAL;
+	m = tcp_recv_peek(c);
+	if (likely(m->data_len >= need))
+		leg_message(w, c, rte_pktmbuf_mtod(m, const uint8_t *), need);
+	else
+		leg_message_copied(w, c, need);
+	return true;
+}
+
+static void leg_readable(struct worker *w, struct tcp_conn *c)
+{
+	const struct leg *l = tcp_data(c);
+	int i;
+
+	for (i = 0; i < LEG_BUDGET; i++) {
+		if (!leg_next(w, c)) {
+			if (tcp_recv_fin(c) && !(l->flags & (LEG_BINDING | LEG_HELD | LEG_CLOSING)))
+				leg_close(w, c, TCP_END_DONE);
+			return;
+		}
+	}
+	tcp_recv_pause(w, c, false); /* called again, after others */
+}
+
+/* ---- life ---- */
+
+static void leg_established(struct worker *w, struct tcp_conn *c)
+{
+	struct leg *l = tcp_data(c);
+
+	l->request_ms = (uint32_t)w->now_ms;
+	leg_timer(w, c);
+}
+
+const struct tcp_app leg_app = {
+	.name = "client",
+	.role = CONN_CLIENT,
+	.established = leg_established,
+	.readable = leg_readable,
+	.writable = media_flush,
+	.timeout = leg_timeout,
+	.closed = leg_closed,
+};
+
+const struct tcp_app *leg_accept(struct worker *w, struct tcp_request *r)
+{
+	uint16_t i = dplane_tcp_listener(w->dp, &r->local.ip, be16_get(r->local.port));
+	struct leg l = { .slot = SLOT_NONE, .listener = i };
+
+	if (i == LOCAL_NONE)
+		return peer_accept(w, r);
+	/* What comes to a TLS port is not for this code to read. */
+	if (w->dp->conf->listener[i].transport != TRANSPORT_TCP)
+		return NULL;
+	memcpy(r->data, &l, sizeof(l));
+	return &leg_app;
+}
+
+/* ---- what the control process says ---- */
+
+bool leg_reply(struct worker *w, const struct cmd_send *c)
+{
+	struct tcp_conn *conn = tcp_find(w, (struct ctl_conn){ c->leg.conn, c->leg.conn_gen });
+	struct leg *l;
+
+	if (!conn || tcp_app(conn) != &leg_app || c->payload_len < STUN_HDR_LEN)
+		return false;
+	l = tcp_data(conn);
+	if (l->flags & LEG_CLOSING || (c->flags & SEND_HOLD && !(l->flags & LEG_BINDING)) ||
+	    !tcp_send_bytes(w, conn, c->payload, c->payload_len))
+		return false;
+	if (c->flags & SEND_HOLD) {
+		l->flags = (uint16_t)((l->flags & ~LEG_BINDING) | LEG_HELD);
+		l->request_ms = (uint32_t)w->now_ms;
+	} else if (l->flags & LEG_BINDING &&
+		   stun_type_method((uint16_t)(c->payload[0] << 8 | c->payload[1])) ==
+		       STUN_CONNECTION_BIND) {
+		/* It was refused: STUN goes on. */
+		l->flags &= (uint16_t)~LEG_BINDING;
+		tcp_recv_pause(w, conn, false);
+	}
+	return true;
+}
+
+bool leg_session_set(struct worker *w, struct ctl_conn name, const struct ctl_sid *sid)
+{
+	struct tcp_conn *c = tcp_find(w, name);
+	struct leg *l = c ? tcp_data(c) : NULL;
+
+	if (!l || tcp_app(c) != &leg_app || l->flags & (LEG_BINDING | LEG_HELD | LEG_CLOSING))
+		return false;
+	if (l->slot != SLOT_NONE)
+		session_del(w, &(struct ctl_sid){ l->slot, l->gen });
+	l->slot = sid->slot;
+	l->gen = sid->gen;
+	l->flags |= LEG_SERVED;
+	return true;
+}
+
+void leg_session_del(struct worker *w, uint32_t slot)
+{
+	const struct session *s = &w->session[slot];
+	struct tcp_conn *c = tcp_find(w, (struct ctl_conn){ s->conn, s->conn_gen });
+	struct leg *l = c ? tcp_data(c) : NULL;
+
+	if (!l || tcp_app(c) != &leg_app || l->slot != slot || l->gen != s->gen)
+		return;
+	l->slot = SLOT_NONE;
+	l->request_ms = (uint32_t)w->now_ms;
+	leg_timer(w, c);
+}
