@@ -7,6 +7,7 @@
  *
  *   agent.c   start, the loop, the end      conns.c   the connections' owner
  *   client.c  the socket, lines             verbs.c   requests      info.c   what can be seen
+ *   services.c  ports that serve by themselves
  */
 #include "../../../dp/tcp/conn.h"
 
@@ -66,6 +67,13 @@ struct agent_conn *conns_open(const struct sock_addr *src, const struct sock_add
 uint32_t conns_readable(const struct agent_conn *a, bool *fin);
 /* Takes n <= conns_readable() bytes. */
 void conns_read(struct agent_conn *a, uint8_t *to, uint32_t n);
+
+/* ---- services.c ---- */
+
+/* The owner of what comes to a port that serves by itself, or NULL. */
+const struct tcp_app *services_accept(const struct tcp_request *r);
+/* echo, discard or proxy (with to); anything else ends it. Returns whether the port serves now. */
+bool services_set(const char *name, uint16_t port, const struct sock_addr *to);
 
 /* ---- client.c ---- */
 

@@ -98,7 +98,7 @@ const struct tcp_app *conns_accept(struct worker *w, struct tcp_request *r)
 {
 	(void)w;
 	memset(r->data, 0, sizeof(r->data));
-	return agent.listening[be16_get(r->local.port)] ? &app : NULL;
+	return agent.listening[be16_get(r->local.port)] ? &app : services_accept(r);
 }
 
 struct agent_conn *conns_next(uint16_t port)

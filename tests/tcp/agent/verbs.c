@@ -189,6 +189,22 @@ static void run_connect(struct client *c, char **word, int n)
 	r->now = now;
 }
 
+static void run_serve(struct client *c, char **word, int n)
+{
+	struct sock_addr to;
+	uint64_t port, to_port = 0;
+
+	if (!number(c, word[2], 65535, &port) || (n > 3 && !number(c, word[4], 65535, &to_port)))
+		return;
+	if ((n == 4) != !strcmp(word[1], "proxy") || (n == 4 && !ip_parse(word[3], &to.ip))) {
+		refuse(c, "proxy, and only that, wants an address and a port");
+		return;
+	}
+	to.port = be16_make((uint16_t)to_port);
+	say(c, "{\"serving\":%s}\n",
+	    services_set(word[1], (uint16_t)port, n == 4 ? &to : NULL) ? "true" : "false");
+}
+
 static bool step_wait(struct client *c, struct request *r)
 {
 	struct agent_conn *a = conns_get(r->id);
@@ -474,6 +490,9 @@ static const struct verb verbs[] = {
 	{ "unlisten", "PORT", "refuses them again", 1, 1, run_listen },
 	{ "accept", "[PORT] [now]", "waits for one, gives its id; now: id null when there is none",
 	  0, 2, run_accept },
+	{ "serve", "echo|discard|none PORT", "the port serves by itself", 2, 4, run_serve },
+	{ "serve", "proxy PORT IP PORT", "what comes to the port goes on to there", 4, 4,
+	  run_serve },
 	{ "connect", "IP PORT [FROM-PORT] [now]",
 	  "opens one, waits until it is open; now: does not", 2, 4, run_connect },
 	{ "send", "ID N [SEED]", "N bytes of a pattern; waits until the stack has taken all", 2, 3,
