@@ -19,7 +19,7 @@
 
 static struct tcp_conn *conn;
 static struct worker *owner; /* conn's */
-static uint32_t arrived, closed;
+static uint32_t arrived, closed, timeouts;
 static enum tcp_end why_closed;
 static bool echo;
 
@@ -60,11 +60,19 @@ static void echo_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 	why_closed = why;
 }
 
+static void echo_timeout(struct worker *w, struct tcp_conn *c)
+{
+	assert_ptr_equal(w, owner);
+	assert_ptr_equal(c, conn);
+	timeouts++;
+}
+
 static const struct tcp_app echo_app = {
 	.name = "echo",
 	.established = echo_established,
 	.readable = echo_readable,
 	.writable = echo_readable,
+	.timeout = echo_timeout,
 	.arrived = echo_arrived,
 	.closed = echo_closed,
 };
@@ -119,7 +127,7 @@ static void world_two(void)
 	home = dplane_client_worker(&world.dp, &them.ip, them.port);
 	away = !home;
 	hosts_reset();
-	arrived = closed = 0;
+	arrived = closed = timeouts = 0;
 	echo = true;
 	client_open(5000);
 }
@@ -318,7 +326,21 @@ static void timers_go_along(void **state)
 	assert_int_equal(h->received, 1);
 	assert_true(conn_timer_on(conn, TCP_TIMER_APP));
 	hosts_pass_ms(600);
-	assert_false(conn_timer_on(conn, TCP_TIMER_APP));
+	assert_int_equal(timeouts, 1);
+	host_rst(h);
+}
+
+/* Nothing else happens: the owner's time comes all the same. */
+static void an_idle_owner_has_its_timer(void **state)
+{
+	(void)state;
+	tcp_app_timer(owner, conn, 3000);
+	hosts_pass_ms(1000);
+	move();
+	hosts_pass_ms(1999);
+	assert_int_equal(timeouts, 0);
+	hosts_pass_ms(2);
+	assert_int_equal(timeouts, 1);
 	host_rst(h);
 }
 
@@ -331,6 +353,7 @@ static void it_moves_once(void **state)
 	assert_true(h->rst);
 	assert_int_equal(closed, 1);
 	assert_int_equal(why_closed, TCP_END_NO_BUFFER);
+	assert_int_equal(world_count(away, CNT_TCP_MOVED), 0);
 	assert_int_equal(entries(home), 0);
 }
 
@@ -464,6 +487,7 @@ int main(void)
 		T(reset_ends_it_at_home_too),
 		T(time_wait_is_at_home),
 		T(timers_go_along),
+		T(an_idle_owner_has_its_timer),
 		T(it_moves_once),
 		T(way_is_full),
 		T(no_slot_there),
