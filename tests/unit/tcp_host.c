@@ -277,7 +277,7 @@ void host_go(struct host *h)
 
 void host_rst(struct host *h)
 {
-	put(h, RST | ACK, h->sent, NULL, 0);
+	put(h, RST | ACK, h->sent + h->fin_sent, NULL, 0);
 	h->rst = true;
 	hosts_run();
 }

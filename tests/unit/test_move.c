@@ -344,6 +344,32 @@ static void an_idle_owner_has_its_timer(void **state)
 	host_rst(h);
 }
 
+/*
+ * What was in flight tells no round-trip time (RFC 6298 3), and the clock of the new worker, which
+ * is its own, does not make times of the old one ones to come.
+ */
+static void clocks_differ(void **state)
+{
+	uint64_t late_us = world.w->now_us + 700;
+	uint32_t srtt_us = 8 * 50000;
+
+	(void)state;
+	h->silent = true;
+	conn->srtt_us = srtt_us;
+	assert_true(tcp_send_bytes(owner, conn, "x", 1));
+	hosts_run();
+	worker_clock(worker(home), late_us);
+	move();
+	assert_int_equal(worker(away)->now_us, late_us);
+	h->silent = false;
+	h->received = 1; /* it had come */
+	h->ack_due = true;
+	hosts_run();
+	assert_int_equal(tcp_send_queued(conn), 0);
+	assert_int_equal(conn->srtt_us, srtt_us);
+	host_rst(h);
+}
+
 static void it_moves_once(void **state)
 {
 	(void)state;
@@ -488,6 +514,7 @@ int main(void)
 		T(time_wait_is_at_home),
 		T(timers_go_along),
 		T(an_idle_owner_has_its_timer),
+		T(clocks_differ),
 		T(it_moves_once),
 		T(way_is_full),
 		T(no_slot_there),

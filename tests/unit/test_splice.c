@@ -318,6 +318,32 @@ static void abort_of_one(void **state)
 	assert_int_equal(ends(TCP_END_PARTNER), 1);
 }
 
+/* One is over, its slot another's, while the other still delivers: they have nothing in common. */
+static void the_first_to_end_is_forgotten(void **state)
+{
+	struct sock_addr us = at("10.1.0.1", 3478), them = at("10.1.0.3", 7000);
+	struct tcp_conn *first = conn[0];
+	struct host *other;
+
+	(void)state;
+	h[1]->stop = true;
+	h[1]->fin = true;
+	h[0]->to_send = HOST_WND + 10000;
+	h[0]->fin = true;
+	hosts_run();
+	assert_true(h[0]->fin_acked && h[0]->fin_rcvd);
+	assert_int_equal(ends(TCP_END_DONE), 1);
+	assert_int_equal(gone, 1);
+	opened = 0;
+	other = host_new(ACCESS, &them, &us, 1, 2);
+	host_connect(other);
+	assert_ptr_equal(conn[0], first);
+	host_rst(h[1]);
+	assert_int_equal(gone, 2);
+	assert_false(other->rst || other->fin_rcvd);
+	host_rst(other);
+}
+
 /* What came before the join, FIN included, goes first. */
 static void early_bytes_go_first(void **state)
 {
@@ -358,6 +384,7 @@ int main(void)
 		T(reset_after_fin),
 		T(a_stalled_side_ends_both),
 		T(abort_of_one),
+		T(the_first_to_end_is_forgotten),
 		T(early_bytes_go_first),
 	};
 
