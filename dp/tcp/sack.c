@@ -116,12 +116,13 @@ static void sack_block(struct ack_walk *k, uint32_t start, uint32_t end)
 static void sack_blocks(struct ack_walk *k)
 {
 	struct tcp_sack_block b[TCP_SACK_MAX], t;
-	uint32_t i, j, n = 0;
+	uint32_t flight = k->c->snd_max - k->una, from, to, i, j, n = 0;
 
 	for (i = 0; i < k->s->n_sack; i++) {
 		t = k->s->sack[i];
-		if (!seq_lt(t.start, t.end) || seq_le(t.start, k->una) ||
-		    seq_gt(t.end, k->c->snd_max))
+		from = t.start - k->una;
+		to = t.end - k->una;
+		if (from == 0 || from >= to || to > flight)
 			continue;
 		for (j = n++; j > 0 && seq_lt(t.start, b[j - 1].start); j--)
 			b[j] = b[j - 1];
@@ -165,7 +166,7 @@ static void duplicates(struct ack_walk *k)
 		k->a->delivered -= n;
 		c->dup_acks = 0;
 		sack_virtual_limit(c, k->una);
-	} else if (is_duplicate(k) && c->ca != CA_LOSS) {
+	} else if (is_duplicate(k) && c->ca != CA_LOSS && c->dup_acks != DUP_ACKS_BLOCKED) {
 		c->dup_acks += c->dup_acks < DUP_ACKS_BLOCKED - 1;
 		c->sacked_bytes += c->mss;
 		sack_virtual_limit(c, k->una);

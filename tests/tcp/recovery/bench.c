@@ -86,6 +86,7 @@ int bench_setup(void **state)
 	c->ssthresh = UINT32_MAX;
 	c->rto_ms = TCP_RTO_INIT_MS;
 	c->min_rtt_us = UINT32_MAX;
+	c->rto_from_us = tcp_us(&b.w);
 	c->cc = &tcp_reno;
 	c->cc->init(&b.w, c);
 	b.seg = (struct tcp_seg){ .flags = TCP_ACK, .wnd = 1 << 16 };

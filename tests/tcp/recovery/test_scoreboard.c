@@ -82,7 +82,7 @@ static void beyond_belief(void **state)
 	bench_ack(2 * MSS, 4, 5 * MSS, 7 * MSS, 2 * MSS, 4 * MSS, 4 * MSS, 4 * MSS, 5 * MSS,
 		  4 * MSS);
 	assert_int_equal(b.c.sacked_bytes, 0);
-	bench_ack(2 * MSS, 2, 0x80000000u, 0x80001000u, MSS, 3 * MSS);
+	bench_ack(2 * MSS, 3, 0x80000000u, 0x80001000u, MSS, 3 * MSS, 878212782u, 2813950809u);
 	assert_int_equal(b.c.sacked_bytes, 0);
 	assert_int_equal(b.c.lost_bytes, 0);
 	bench_ack(2 * MSS, 1, 3 * MSS, 4 * MSS);
