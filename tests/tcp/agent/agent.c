@@ -38,7 +38,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum { ERR_MAX = 512, POLL_TURNS = 8, SPARE_CONNS = 4096 };
+enum { HUGE_AT = 7, ERR_MAX = 512, POLL_TURNS = 8, SPARE_CONNS = 4096 };
 
 static struct dplane dplane;
 
@@ -70,13 +70,17 @@ static bool eal_start(const struct config *c, char *err)
 			 (char *)"-m",
 			 mem,
 			 prefix,
-			 (char *)"--no-huge",
 			 (char *)"--no-pci",
 			 (char *)"--no-shconf",
+			 (char *)"--no-huge",
+			 (char *)"--single-file-segments",
 			 (char *)"--no-telemetry",
 			 (char *)"--log-level=*:warning",
 			 NULL };
 
+	/* vhost and virtio-user share memory by descriptor, which ordinary pages have none of. */
+	if (c->dataplane.hugepages == HUGEPAGES_YES)
+		argv[HUGE_AT] = (char *)"--in-memory";
 	snprintf(cpu, sizeof(cpu), "--lcores=0@%u", c->dataplane.workers[0]);
 	snprintf(mem, sizeof(mem), "%u", c->dataplane.memory_mb);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=fltcp%d", (int)getpid());
