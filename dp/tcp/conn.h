@@ -70,8 +70,7 @@ enum tcp_sent_flags {
 	SENT_LOST = 1 << 1,   /* and not sent again yet */
 	SENT_REXMIT = 1 << 2, /* was sent more than once */
 	SENT_PROBE = 1 << 3,  /* the last time as a tail loss probe */
-	SENT_SYN = 1 << 4,
-	SENT_FIN = 1 << 5,
+	SENT_FIN = 1 << 4,
 };
 
 enum tcp_timer {
@@ -161,7 +160,6 @@ struct tcp_conn {
 	uint32_t sacked_bytes, lost_bytes;	    /* of the scoreboard; see pipe */
 	uint32_t rto_from_us;	      /* what the RTO counts from: last ACK, first record's time */
 	uint32_t used_pipe, used_seq; /* most that was in flight since used_seq was sent */
-	uint32_t high_sacked;	      /* highest end SACKed */
 	uint32_t recovery_point;      /* RFC 6675 */
 	uint32_t prior_cwnd, prior_ssthresh; /* to undo */
 	uint32_t undo_una, undo_rexmits;     /* bytes sent again since, less those DSACKed */
@@ -171,7 +169,7 @@ struct tcp_conn {
 	uint32_t sent_order; /* of the last transmission */
 	uint32_t min_rtt_us;
 	uint32_t tlp_end, tlp_rexmit; /* RFC 8985 7.1 */
-	uint32_t rtt_seq, delivered;  /* round count for RACK; bytes delivered in all */
+	uint32_t dsack_seq;	      /* dsack_round ends when it is acknowledged */
 	uint16_t reo_wnd_mult;
 	uint8_t reo_wnd_persist, reordering_seen, dsack_round, rexmit_mode;
 	uint8_t rto_count; /* in a row, without progress */
@@ -422,7 +420,7 @@ struct tcp_ack {
 
 /*
  * [seq, end) was sent for the first time, now. NULL when no record can be had: the caller then
- * sends nothing. flags: SENT_SYN, SENT_FIN.
+ * sends nothing. flags: SENT_FIN, or 0.
  */
 struct tcp_sent *recovery_sent(struct worker *w, struct tcp_conn *c, uint32_t seq, uint32_t end,
 			       uint16_t flags);

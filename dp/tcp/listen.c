@@ -120,7 +120,7 @@ void conn_opened(struct worker *w, struct tcp_conn *c)
 		c->rto_ms = TCP_RTO_LOST_SYN_MS;
 	}
 	c->ssthresh = UINT32_MAX;
-	c->high_sacked = c->recovery_point = c->snd_una;
+	c->recovery_point = c->snd_una;
 	c->cc->init(w, c);
 	conn_timer_stop(c, TCP_TIMER_REXMIT);
 	conn_timer_stop(c, TCP_TIMER_LIFE);

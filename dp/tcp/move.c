@@ -130,7 +130,7 @@ static struct tcp_conn *move_alloc(struct worker *w, const struct move *mv)
  */
 static bool move_sent_take(struct worker *w, struct tcp_conn *c, const struct move *mv)
 {
-	const uint16_t keep = SENT_SYN | SENT_FIN;
+	const uint16_t keep = SENT_FIN;
 	struct tcp_sent *s;
 	uint16_t i;
 

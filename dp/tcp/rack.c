@@ -65,11 +65,11 @@ void rack_delivered(struct ack_walk *k, const struct tcp_sent *r, uint32_t end)
 
 void rack_adapt(struct tcp_conn *c, uint32_t una, bool dsack, bool over)
 {
-	if (c->dsack_round && seq_ge(una, c->rtt_seq))
+	if (c->dsack_round && seq_ge(una, c->dsack_seq))
 		c->dsack_round = 0;
 	if (dsack && !c->dsack_round) {
 		c->dsack_round = 1;
-		c->rtt_seq = c->snd_max;
+		c->dsack_seq = c->snd_max;
 		c->reo_wnd_mult += c->reo_wnd_mult < UINT8_MAX;
 		c->reo_wnd_persist = 16;
 	} else if (over && c->reo_wnd_persist && --c->reo_wnd_persist == 0) {

@@ -155,7 +155,6 @@ static void progress(struct ack_walk *k)
 {
 	struct tcp_conn *c = k->c;
 
-	c->delivered += k->a->delivered;
 	if (k->a->acked) {
 		c->rto_count = 0;
 		c->rto_from_us = tcp_us(k->w);

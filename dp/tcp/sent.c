@@ -125,7 +125,6 @@ struct tcp_sent *recovery_split(struct worker *w, struct tcp_conn *c, struct tcp
 		return NULL;
 	*r = *s;
 	r->seq = s->end = seq;
-	r->flags &= (uint16_t)~SENT_SYN;
 	s->flags &= (uint16_t)~SENT_FIN;
 	seq_insert(c, s, r);
 	if (sent_in_flight(s))
@@ -152,7 +151,6 @@ void sent_trim(struct tcp_conn *c, struct tcp_sent *r, uint32_t seq)
 	else if (r->flags & SENT_LOST)
 		c->lost_bytes -= seq - r->seq;
 	r->seq = seq;
-	r->flags &= (uint16_t)~SENT_SYN;
 }
 
 void recovery_clear(struct worker *w, struct tcp_conn *c)

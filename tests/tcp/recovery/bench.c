@@ -197,6 +197,7 @@ static void ack(uint32_t to, bool ece)
 {
 	b.seg.ack = b.base + to;
 	recovery_ack(&b.w, &b.c, &b.seg, ece, &b.a);
+	b.delivered += b.a.delivered;
 	if (seq_gt(b.seg.ack, b.c.snd_una) && seq_le(b.seg.ack, b.c.snd_max))
 		b.c.snd_una = b.seg.ack;
 	b.seg.n_sack = 0;

@@ -24,6 +24,7 @@ struct bench {
 	struct tcp tcp;
 	struct tcp_conn c;
 	struct tcp_ack a;	    /* of the last ACK */
+	uint32_t delivered;	    /* by all */
 	struct tcp_seg seg;	    /* of the next ACK: tests may set timestamps, window */
 	uint32_t base;		    /* sequence number of position 0 */
 	uint32_t resent[BENCH_LOG]; /* positions, in order */

@@ -22,7 +22,7 @@ static void cumulative(void **state)
 	assert_int_equal(b.c.sent_first->seq, b.base + 5 * MSS);
 	bench_ack(7 * MSS, 0);
 	assert_null(b.c.sent_first);
-	assert_int_equal(b.c.delivered, 7 * MSS);
+	assert_int_equal(b.delivered, 7 * MSS);
 }
 
 /* What is acknowledged after it was SACKed is delivered once. */
@@ -41,7 +41,7 @@ static void selective(void **state)
 	assert_int_equal(b.a.delivered, 3 * MSS);
 	assert_int_equal(b.c.sacked_bytes, MSS);
 	bench_ack(8 * MSS, 0);
-	assert_int_equal(b.c.delivered, 8 * MSS);
+	assert_int_equal(b.delivered, 8 * MSS);
 }
 
 /* Neighbours join, whatever came first: the list is as long as there are holes. */
@@ -100,6 +100,8 @@ static void dsack(void **state)
 	assert_true(b.a.dsack);
 	assert_int_equal(b.c.sacked_bytes, 2 * MSS);
 	assert_int_equal(bench_count(CNT_TCP_DSACK_RX), 2);
+	bench_ack(4 * MSS, 1, 6 * MSS, 8 * MSS); /* what was second before is not there */
+	assert_false(b.a.dsack);
 	bench_ack(4 * MSS, 2, 6 * MSS, 8 * MSS, 9 * MSS, 10 * MSS);
 	assert_false(b.a.dsack);
 	bench_ack(4 * MSS, 2, 5 * MSS, 6 * MSS, 9 * MSS, 10 * MSS);
@@ -193,6 +195,26 @@ static void no_records(void **state)
 	assert_int_equal(b.c.sacked_bytes, MSS);
 }
 
+/* And of what it was joined with, should the receiver take that back. */
+static void fin_joined(void **state)
+{
+	struct tcp_sent *r;
+
+	(void)state;
+	bench_send(2);
+	r = recovery_sent(&b.w, &b.c, b.base + 2 * MSS, b.base + 3 * MSS, SENT_FIN);
+	b.c.snd_max = r->end;
+	bench_ack(0, 1, MSS, 2 * MSS);
+	bench_ack(0, 1, MSS, 3 * MSS);
+	assert_int_equal(rte_mempool_in_use_count(b.tcp.sent_pool), 2);
+	bench_ack(MSS, 0);
+	bench_wait(2000 * MS);
+	recovery_timeout(&b.w, &b.c);
+	bench_resend();
+	assert_int_equal(bench_flags(MSS) & SENT_FIN, 0);
+	assert_true(bench_flags(2 * MSS) & SENT_FIN);
+}
+
 /* FIN is of the last piece, however it is cut. */
 static void fin(void **state)
 {
@@ -243,6 +265,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bounded, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(no_records, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(fin, bench_setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(fin_joined, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(resegment, bench_setup, bench_teardown),
 	};
 
