@@ -249,6 +249,8 @@ void tcp_abort(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 
 void tcp_app_timer(struct worker *w, struct tcp_conn *c, uint32_t ms)
 {
+	/* It may have fired in this very turn, and not been told of yet. */
+	c->flags &= ~(uint32_t)CONN_TIMED_OUT;
 	if (ms)
 		conn_timer_set(w, c, TCP_TIMER_APP, ms);
 	else

@@ -188,7 +188,7 @@ void seg_enqueue(const struct seg *s)
 		memcpy(p + hdr, s->data, s->len);
 	else
 		pattern_fill(p + hdr, s->seq + (s->flags & SYN ? 0u : (uint32_t)-1), s->len);
-	hdr += s->len - s->cut;
+	hdr = hdr + s->len - s->cut;
 	put16(p + 16, ~checksum(&peer.addr.ip, &peer.us.ip, p, hdr) & 0xffff);
 	if (s->bad_csum)
 		p[16] ^= 1;
