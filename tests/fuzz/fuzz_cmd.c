@@ -51,10 +51,16 @@ static void publish(const uint8_t *msg, size_t len)
 static void command(uint8_t *msg, size_t len)
 {
 	static const uint16_t size[] = {
-		sizeof(struct cmd_sync),	sizeof(struct cmd_session_set),
-		sizeof(struct cmd_session_del), sizeof(struct cmd_perm_set),
-		sizeof(struct cmd_chan_set),	0,
-		sizeof(struct cmd_sync),	sizeof(struct cmd_sync)
+		[0] = sizeof(struct cmd_sync),
+		[CMD_SESSION_SET] = sizeof(struct cmd_session_set),
+		[CMD_SESSION_DEL] = sizeof(struct cmd_session_del),
+		[CMD_PERM_SET] = sizeof(struct cmd_perm_set),
+		[CMD_CHAN_SET] = sizeof(struct cmd_chan_set),
+		[CMD_CONNECT] = sizeof(struct cmd_connect),
+		[CMD_JOIN] = sizeof(struct cmd_join),
+		[CMD_CONN_CLOSE] = sizeof(struct cmd_conn_close),
+		[CMD_SYNC_BEGIN] = sizeof(struct cmd_sync),
+		[CMD_SYNC_END] = sizeof(struct cmd_sync),
 	};
 	struct ctl_hdr h = { .type = msg[0] % RTE_DIM(size) };
 	struct ctl_sid *sid = (struct ctl_sid *)(msg + sizeof(h));
@@ -64,6 +70,8 @@ static void command(uint8_t *msg, size_t len)
 	if (h.type == CMD_SEND)
 		((struct cmd_send *)msg)->payload_len =
 		    (uint16_t)(h.len - offsetof(struct cmd_send, payload));
+	else if (h.type == CMD_JOIN || h.type == CMD_CONN_CLOSE) /* names a connection there */
+		sid->slot %= world.conf.tcp.connections + 1;
 	else
 		sid->slot %= world.w->sessions_max + 1;
 	memcpy(msg, &h, sizeof(h));
