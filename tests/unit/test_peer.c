@@ -574,6 +574,55 @@ static void join_there(void **state)
 	assert_int_equal(world_count(1, CNT_TCP_MOVED), 1);
 }
 
+/* The whole of RFC 6062 4.3 as the dataplane sees it, on the leg of a real client. */
+static void bind_and_join(void **state)
+{
+	static const uint8_t tid[STUN_TID_LEN] = "abcdefghijk";
+	struct cmd_send reply = { .flags = SEND_HOLD, .payload_len = STUN_HDR_LEN };
+	struct ctl_conn c = connected();
+	const struct evt_punt *e;
+	struct cmd_join j = { .peer = c, .sid = { SLOT, GEN } };
+	uint16_t on = dplane_client_worker(&world.dp, &client->addr.ip, client->addr.port), i;
+	struct stun_builder b;
+	uint8_t msg[64];
+
+	(void)state;
+	for (i = 0; i < world.dp.n_workers; i++)
+		tcp_listen(worker(i), leg_accept);
+	client->any = peer->any = true;
+	host_connect(client);
+	stun_begin(&b, msg, sizeof(msg), stun_type(STUN_CONNECTION_BIND, STUN_REQUEST), tid);
+	host_say(client, msg, (uint16_t)stun_end(&b));
+	e = world_evt(on);
+	assert_non_null(e);
+	assert_int_equal(e->hdr.type, EVT_PUNT);
+	reply.leg = e->leg;
+	j.client = (struct ctl_conn){ e->leg.conn, e->leg.conn_gen };
+	host_say(client, "early", 5); /* no STUN, and nobody takes it for that */
+	assert_false(cmd(on, CMD_JOIN, &j, sizeof(j)));
+	stun_begin(&b, reply.payload, sizeof(reply.payload),
+		   stun_type(STUN_CONNECTION_BIND, STUN_SUCCESS), tid);
+	stun_end(&b);
+	assert_true(cmd(on, CMD_SEND, &reply,
+			(uint16_t)(offsetof(struct cmd_send, payload) + STUN_HDR_LEN)));
+	assert_int_equal(client->received, STUN_HDR_LEN);
+	host_say(client, " and late", 9);
+	assert_int_equal(peer->received, 0);
+	assert_true(cmd(on, CMD_JOIN, &j, sizeof(j)));
+	assert_int_equal(peer->received, 14);
+	assert_memory_equal(peer->last, "early and late", peer->last_len);
+	host_say(peer, "hello", 5);
+	assert_memory_equal(client->last, "hello", 5);
+	/* longer than any patience with a client's leg */
+	hosts_pass_ms(world.conf.tcp.idle_timeout * 1000 + 1000);
+	host_say(client, "bye", 3);
+	assert_memory_equal(peer->last, "bye", 3);
+	client->fin = peer->fin = true;
+	hosts_run();
+	assert_true(client->fin_rcvd && peer->fin_rcvd);
+	no_event();
+}
+
 static void reset_of_one_there(void **state)
 {
 	struct ctl_conn c = attempted();
@@ -790,6 +839,8 @@ int main(void)
 		T(join_here),
 		T(join_an_attempt),
 		T2(join_there),
+		T(bind_and_join),
+		T2(bind_and_join),
 		T2(reset_of_one_there),
 		T(join_with_what_is_gone),
 		T2(join_with_what_is_gone),
