@@ -431,7 +431,8 @@ static void leg_readable(struct worker *w, struct tcp_conn *c)
 	const struct leg *l = tcp_data(c);
 	int i;
 
-	for (i = 0; i < LEG_BUDGET; i++) {
+	/* What is looped inside goes on next turn: no more than there is room for. */
+	for (i = 0; i < LEG_BUDGET && w->n_loop < TX_BATCH; i++) {
 		if (!leg_next(w, c)) {
 			if (tcp_recv_fin(c) && !(l->flags & (LEG_BINDING | LEG_HELD | LEG_CLOSING)))
 				leg_close(w, c, TCP_END_DONE);
