@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The client of aioice_test.sh: what is sent must come back, in any order."""
+"""The client of aioice_test.sh: what is sent must come back, in any order.
+aioice_client.py TRANSPORT [HOST PORT]"""
 
 import asyncio
+import sys
 
 import aioice
 from aioice import turn
 
-SERVER, PEER = ("10.1.0.1", 3478), ("10.2.0.2", 3480)
+TRANSPORT = sys.argv[1]
+SERVER = (sys.argv[2], int(sys.argv[3])) if sys.argv[2:] else ("10.1.0.1", 3478)
+PEER = ("10.2.0.2", 3480)
 MESSAGES = 100
 
 
@@ -30,7 +34,8 @@ async def until(condition, what, seconds=15):
 async def with_peer():
     """aioice's TURN endpoint, with a peer that sends everything back."""
     transport, protocol = await turn.create_turn_endpoint(
-        Collector, server_addr=SERVER, username="demo", password="fairlead")
+        Collector, server_addr=SERVER, username="demo", password="fairlead",
+        transport=TRANSPORT)
     relayed = transport.get_extra_info("sockname")
     assert relayed[0] == "10.2.0.1", relayed
     want = {(b"message %d" % i, PEER) for i in range(MESSAGES)}
@@ -43,7 +48,7 @@ async def with_peer():
 async def relayed_only(name):
     """An ICE agent that offers its relayed address and nothing else."""
     c = aioice.Connection(ice_controlling=name == "a", components=1, use_ipv6=False, turn_server=SERVER,
-                          turn_username="demo", turn_password="fairlead")
+                          turn_username="demo", turn_password="fairlead", turn_transport=TRANSPORT)
     await c.gather_candidates()
     c.offered = [x for x in c.local_candidates if x.type == "relay"]
     assert [x.host for x in c.offered] == ["10.2.0.1"], c.offered
@@ -79,7 +84,7 @@ async def relay_to_relay():
 async def main():
     for test in (with_peer, relay_to_relay):
         await test()
-        print("ok", test.__name__)
+        print("ok", test.__name__, TRANSPORT)
 
 
 asyncio.run(main())

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Datagrams to a port as fast as sendmmsg() takes them, from many source ports:
- * flood allocate|garbage COUNT ADDRESS PORT. Allocate requests bear no credentials; garbage is
- * random bytes, some of which begin like STUN or ChannelData. Prints how many were sent.
+ * Packets to a port as fast as sendmmsg() takes them: flood allocate|garbage|syn COUNT ADDRESS
+ * PORT. Allocate requests bear no credentials; garbage is random bytes, some of which begin like
+ * STUN or ChannelData; both come from many source ports. SYNs (IPv4) come from addresses all over
+ * 198.18.0.0/15 (RFC 2544) that answer nothing. Prints how many were sent.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <netdb.h>
-#include <stdbool.h>
+#include <netinet/ip.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +82,53 @@ static size_t garbage_make(uint8_t *p)
 	return n;
 }
 
+struct syn {
+	struct iphdr ip;
+	struct tcphdr tcp;
+	uint8_t options[20]; /* as Linux sends them */
+} __attribute__((packed));
+
+static uint16_t sum_of(const uint8_t *p, size_t n, uint32_t sum)
+{
+	for (size_t i = 0; i < n; i += 2)
+		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+
+/* A whole IPv4 packet; the kernel fills in length, number and checksum of its header. */
+static size_t syn_make(uint8_t *p, const struct sockaddr_in *to)
+{
+	static const uint8_t options[] = { 2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0,
+					   0, 1, 0, 0,	  0, 0, 1, 3,  3, 7 };
+	struct syn s = { .ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_TCP } };
+	uint64_t r = rnd();
+
+	s.ip.saddr = htonl(0xc6120000 | (uint32_t)(r & 0x1ffff));
+	s.ip.daddr = to->sin_addr.s_addr;
+	s.tcp.source = htons((uint16_t)(1024 + (r >> 17) % 60000));
+	s.tcp.dest = to->sin_port;
+	s.tcp.seq = htonl((uint32_t)(r >> 32));
+	s.tcp.syn = 1;
+	s.tcp.doff = 10;
+	s.tcp.window = htons(64240);
+	memcpy(s.options, options, sizeof(options));
+	s.tcp.check = htons((uint16_t)~sum_of((uint8_t *)&s + offsetof(struct iphdr, saddr),
+					      sizeof(s) - offsetof(struct iphdr, saddr),
+					      IPPROTO_TCP + sizeof(s) - sizeof(s.ip)));
+	memcpy(p, &s, sizeof(s));
+	return sizeof(s);
+}
+
+static int raw_socket(const struct addrinfo *to)
+{
+	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+
+	if (fd < 0 || to->ai_family != AF_INET || connect(fd, to->ai_addr, to->ai_addrlen))
+		err(1, "raw socket");
+	return fd;
+}
+
 static int connected(const struct addrinfo *to)
 {
 	int fd = socket(to->ai_family, SOCK_DGRAM, 0), least = 1;
@@ -89,8 +139,15 @@ static int connected(const struct addrinfo *to)
 	return fd;
 }
 
-/* One batch from one source port. Returns how many were sent. */
-static unsigned long send_batch(int fd, bool garbage, unsigned int n)
+static size_t make(char what, uint8_t *p, const struct addrinfo *to)
+{
+	if (what == 's')
+		return syn_make(p, (const struct sockaddr_in *)to->ai_addr);
+	return what == 'g' ? garbage_make(p) : allocate_make(p);
+}
+
+/* One batch through one socket. Returns how many were sent. */
+static unsigned long send_batch(int fd, char what, const struct addrinfo *to, unsigned int n)
 {
 	static uint8_t data[BATCH][DATAGRAM_MAX + 8];
 	struct mmsghdr m[BATCH] = { 0 };
@@ -99,7 +156,7 @@ static unsigned long send_batch(int fd, bool garbage, unsigned int n)
 
 	for (unsigned int i = 0; i < n; i++) {
 		iov[i].iov_base = data[i];
-		iov[i].iov_len = garbage ? garbage_make(data[i]) : allocate_make(data[i]);
+		iov[i].iov_len = make(what, data[i], to);
 		m[i].msg_hdr.msg_iov = &iov[i];
 		m[i].msg_hdr.msg_iovlen = 1;
 	}
@@ -112,18 +169,20 @@ int main(int argc, char **argv)
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_NUMERICHOST }, *to;
 	const struct rlimit files = { 2 * SOCKETS, 2 * SOCKETS };
 	unsigned long count, sent = 0;
+	unsigned int sockets;
 	int fd[SOCKETS];
 
 	if (argc != 5 || getaddrinfo(argv[3], argv[4], &hints, &to))
-		errx(2, "usage: flood allocate|garbage COUNT ADDRESS PORT");
+		errx(2, "usage: flood allocate|garbage|syn COUNT ADDRESS PORT");
 	setrlimit(RLIMIT_NOFILE, &files);
-	for (int i = 0; i < SOCKETS; i++)
-		fd[i] = connected(to);
+	sockets = argv[1][0] == 's' ? 1 : SOCKETS;
+	for (unsigned int i = 0; i < sockets; i++)
+		fd[i] = argv[1][0] == 's' ? raw_socket(to) : connected(to);
 	count = strtoul(argv[2], NULL, 10);
 	for (unsigned int i = 0; sent < count; i++) {
 		unsigned long left = count - sent;
 
-		sent += send_batch(fd[i % SOCKETS], argv[1][0] == 'g',
+		sent += send_batch(fd[i % sockets], argv[1][0], to,
 				   left < BATCH ? (unsigned int)left : BATCH);
 	}
 	printf("%lu\n", sent);

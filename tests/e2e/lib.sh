@@ -148,8 +148,9 @@ start()
 	STARTED+=("$PID")
 }
 
-# listens NAMESPACE PORT: whether something has this UDP port.
+# listens NAMESPACE PORT: whether something has this UDP port. listens_tcp: this TCP port.
 listens() { in_ns "$1" ss -Hlun "sport = :$2" | grep -q .; }
+listens_tcp() { in_ns "$1" ss -Hltn "sport = :$2" | grep -q .; }
 
 # start_peer [PORT]: coturn's echo in fl-peer, on PORT and the one above.
 start_peer()
@@ -189,6 +190,20 @@ captures_end()
 	CAPTURES=()
 }
 
+# node_modules: sets MODULES to a directory with the packages of tests/e2e/node, kept until its lock
+# file changes.
+node_modules()
+{
+	MODULES=$BUILD/e2e-node
+	cmp -s "$E2E/node/package-lock.json" "$MODULES/installed-lock.json" && return
+	rm -rf "$MODULES"
+	mkdir -p "$MODULES"
+	cp "$E2E"/node/package*.json "$MODULES"
+	npm ci --prefix "$MODULES" --no-audit --no-fund >"$TMP/npm.log" 2>&1 ||
+		fail "npm could not install its packages: $(tail -n 3 "$TMP/npm.log")"
+	cp "$E2E/node/package-lock.json" "$MODULES/installed-lock.json"
+}
+
 # ---- the relay ----
 
 # fl ARGUMENT...: the fairlead command.
@@ -208,6 +223,9 @@ drops_except()
 {
 	drops | grep -vxF -f "$TMP/drops" | cut -d' ' -f1 | grep -vxF -f <(printf '%s\n' "$@") || true
 }
+
+# tcp_ends NAME: connections that ended for this reason of lib/tcp_end.def.
+tcp_ends() { fl_json tcp ".ends[] | select(.name == \"$1\").total"; }
 
 # accounted: whether every packet is accounted for (R74).
 accounted() { fl --json accounting | jq -e '.total.difference == 0' >/dev/null; }

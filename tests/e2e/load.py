@@ -2,8 +2,9 @@
 """Load for tests that break something meanwhile. Both ends are here: clients in fl-client and
 their peers in fl-peer, so every packet has a number and a lost one is known by it.
 
-  load.py media [--legs N] [--rate PPS] [--size BYTES] [--family 4|6|both]
-      allocations that relay PPS packets a second each way, in turn over channels and indications
+  load.py media [--tcp] [--legs N] [--rate PPS] [--size BYTES] [--family 4|6|both]
+      allocations that relay PPS packets a second each way, in turn over channels and indications;
+      with --tcp the clients reach the relay over TCP
   load.py churn
       allocations made and deleted one after the other
 
@@ -72,7 +73,7 @@ class Leg(stunlib.Client):
 
     def __init__(self, index, family, args):
         enter("fl-client")
-        super().__init__(SERVER[family])
+        super().__init__(SERVER[family], tcp=args.tcp)
         self.index, self.family, self.channel = index, family, 0x4000 if index % 2 == 0 else None
         self.waiting, self.asked, self.ask_replies = {}, set(), []
         enter("fl-peer")
@@ -89,10 +90,10 @@ class Leg(stunlib.Client):
     def exchange(self, data):
         inbox = self.waiting[data[8:20]] = queue.SimpleQueue()
         try:
-            for _ in range(4 * PATIENCE):
+            for _ in range(1 if self.tcp else 4 * PATIENCE):
                 self.sock.send(data)
                 try:
-                    return stunlib.Message(inbox.get(timeout=0.5))
+                    return stunlib.Message(inbox.get(timeout=2 * PATIENCE if self.tcp else 0.5))
                 except queue.Empty:
                     pass
             raise TimeoutError("no reply")
@@ -153,37 +154,52 @@ class Media:
     """The thread that sends and reads."""
 
     def __init__(self, args):
-        families = {"4": [4], "6": [6], "both": [4, 4, 6, 6]}[args.family]
-        self.legs = [Leg(i, families[i % len(families)], args) for i in range(args.legs)]
+        self.args, self.legs, self.ends = args, [], 0
         self.rate, self.flowing, self.turn, self.last = args.rate, False, 0, 0.0
         self.selector = selectors.DefaultSelector()
-        for leg in self.legs:
+        threading.Thread(target=self.run, daemon=True).start()
+        self.open()
+
+    def open(self):
+        """Clients with an allocation each, instead of those there were."""
+        families = {"4": [4], "6": [6], "both": [4, 4, 6, 6]}[self.args.family]
+        legs = [Leg(i, families[i % len(families)], self.args) for i in range(self.args.legs)]
+        for leg in legs:
             self.selector.register(leg.sock, selectors.EVENT_READ, leg.read_client)
             self.selector.register(leg.peer_sock, selectors.EVENT_READ, leg.read_peer)
-        threading.Thread(target=self.run, daemon=True).start()
-        for leg in self.legs:
+        for leg in legs:
             leg.open()
+        self.legs, self.ends = legs, 0
+        return {}
 
-    def read(self, reader):
+    def read(self, key):
         try:
-            for _ in range(64):
-                reader()
+            for _ in range(512):  # more messages than a stream gives at once
+                key.data()
                 self.last = time.monotonic()
         except BlockingIOError:
             pass
         except ConnectionError:
-            pass  # an ICMP error: what it is about shows in the numbers
+            # Over UDP an ICMP error: what it is about shows in the numbers.
+            if isinstance(key.fileobj, stunlib.Stream):
+                self.selector.unregister(key.fileobj)
+                self.ends += 1
+
+    def ended(self):
+        """How many connections have come to their end."""
+        return {"ends": self.ends}
 
     def run(self):
         start, sent = time.monotonic(), 0
         while True:
             for key, _ in self.selector.select(TICK):
-                self.read(key.data)
+                self.read(key)
             now = time.monotonic()
             if not self.flowing or now - start > 0.5:  # no bursts to make up for a silence
                 start, sent = now, 0
+            legs = self.legs
             while self.flowing and sent < (now - start) * self.rate:
-                leg = self.legs[self.turn % len(self.legs)]
+                leg = legs[self.turn % len(legs)]
                 try:
                     leg.send_media()
                 except (BlockingIOError, ConnectionError):
@@ -297,6 +313,7 @@ class Churn:
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("what", choices=("media", "churn"))
+    p.add_argument("--tcp", action="store_true")
     p.add_argument("--legs", type=int, default=16)
     p.add_argument("--rate", type=int, default=1000)
     p.add_argument("--size", type=int, default=160)

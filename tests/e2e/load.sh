@@ -33,6 +33,13 @@ load()
 	[[ -z ${3:-} ]] || REPLY=$(jq -c ".$3" <<<"$REPLY")
 }
 
+# load_ended NAME NUMBER: whether so many of its connections have come to their end; for await.
+load_ended()
+{
+	load "$1" ended ends
+	((REPLY == $2))
+}
+
 # load_reaches NAME KEY NUMBER: for await.
 load_reaches()
 {

@@ -8,21 +8,11 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# The packages of the lock file, kept until it changes.
-modules=$BUILD/e2e-node
-if ! cmp -s "$E2E/node/package-lock.json" "$modules/installed-lock.json"; then
-	rm -rf "$modules"
-	mkdir -p "$modules"
-	cp "$E2E"/node/package*.json "$modules"
-	npm ci --prefix "$modules" --no-audit --no-fund >"$TMP/npm.log" 2>&1 ||
-		fail "npm could not install node-datachannel: $(tail -n 3 "$TMP/npm.log")"
-	cp "$E2E/node/package-lock.json" "$modules/installed-lock.json"
-fi
-
+node_modules
 drops_mark
 looped=$(counter relay_looped)
 capture client in_client client0
-in_client timeout 50 node "$E2E/node/datachannel.cjs" "$modules" || fail "see above"
+in_client timeout 50 node "$E2E/node/datachannel.cjs" "$MODULES" || fail "see above"
 await 10 grep -qa fairlead.test "$TMP/client.pcapng" || fail "the capture is empty"
 captures_end
 

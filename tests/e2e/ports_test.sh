@@ -147,9 +147,11 @@ works()
 	traffic channels -e "$PEER4" "$SERVER4"
 	traffic full-size -l 1400 -e "$PEER4" "$SERVER4"
 	traffic send-ipv6 -s -x -e "$PEER6" "$SERVER6"
+	traffic stream -t -l 1400 -e "$PEER4" "$SERVER4"
 	came_back channels
 	came_back full-size
 	came_back send-ipv6
+	came_back stream
 	await 5 accounted || fail "$KIND: a packet is not accounted for: $(fl accounting)"
 	note "$KIND: $(fl_json ports '[.ports[].info | .driver + " (" + .offloads + ")"] | join(", ")')"
 }

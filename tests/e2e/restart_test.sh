@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # R70: either process is killed under load and started again. Without fairlead-cp no relayed packet
 # is lost, the next one lists the same allocations, answers what was asked meanwhile, and clients
-# refresh as if nothing had been (RFC 8656 sections 7 to 10, 12). A new fairlead-dp is given every
-# session again, and media goes on through the same relayed addresses. Whenever fairlead-cp dies,
+# refresh as if nothing had been (RFC 8656 sections 7 to 10, 12), over the same TCP connections where
+# they came over TCP. A new fairlead-dp is given every session over UDP again, and media goes on
+# through the same relayed addresses; TCP connections are gone, and clients allocate anew. Whenever fairlead-cp dies,
 # the clients, fairlead-cp and fairlead-dp agree on the allocations afterwards. Asked to end, both
 # leave nothing behind.
 # shellcheck source=tests/e2e/lib.sh
@@ -21,11 +22,11 @@ revive_cp()
 	await 20 synced || fail "fairlead-cp does not attach: $(tail -n 3 "$RUN/fairlead-cp.log")"
 }
 
-# What is there but for its times, in the order of relayed addresses.
+# What is there but for its times, in the order of relayed addresses; of one transport, if it is told.
 sessions()
 {
-	fl --json sessions --peers --limit 0 | jq -S '.sessions | map(del(.age_s, .expires_s) |
-		.permissions[] |= .peer | .channels[] |= del(.expires_s)) | sort_by(.relayed)'
+	fl --json sessions --peers --limit 0 | jq -S --arg t "${1:-}" '.sessions |
+		map(select($t == "" or .transport == $t) | del(.age_s, .expires_s) | .permissions[] |= .peer | .channels[] |= del(.expires_s)) | sort_by(.relayed)'
 }
 
 agreed()
@@ -42,27 +43,34 @@ state() { echo "fairlead-cp has $(fl_json status .allocations.count) allocations
 
 relay_start "$CONFIG" >"$TMP/quickstart" # without what other clients left
 load_start media media --legs 16 --rate 1000
-load media go
-load_more media received 1000
+load_start stream media --tcp --legs 8 --rate 400
+# both COMMAND...: for the clients over UDP and for those over TCP.
+both() { "$1" media "${@:2}"; "$1" stream "${@:2}"; }
+both load go
+both load_more received 1000
 sessions >"$TMP/before"
+connections=$(counter tcp_accepted)
 kill_cp
-load media ask
-load_more media received 3000
+both load ask
+both load_more received 2000
 assert "fairlead-dp notices nothing" test -e "/proc/$(dp_pid)/exe"
 revive_cp
-load_more media received 1000
+both load_more received 1000
 load media answered
 assert_eq "requests that waited in the ring" "$REPLY" '{"answered": 16, "errors": []}'
+load stream answered
+assert_eq "requests over TCP that waited in the ring" "$REPLY" '{"answered": 8, "errors": []}'
 sessions >"$TMP/after"
 diff "$TMP/before" "$TMP/after" || fail "the new fairlead-cp lists other allocations"
-load media renew
-load_clean media
+both load renew
+both load_clean
+assert_eq "connections accepted meanwhile" "$(counter tcp_accepted)" "$connections"
 
 # ---- fairlead-dp is killed under media ----
 
-sessions >"$TMP/before"
-load media go
-load_more media received 1000
+sessions udp >"$TMP/before"
+both load go
+both load_more received 1000
 dp=$(dp_pid)
 generation=$(fl_json status .dataplane.generation)
 kill -KILL "$dp"
@@ -71,14 +79,20 @@ await 10 ended "$dp" || fail "fairlead-dp survives SIGKILL"
 await 20 synced || fail "the new fairlead-dp is not given the sessions"
 [[ $(fl_json status .dataplane.generation) != "$generation" ]] || fail "fairlead-dp is the old one"
 load_more media received 1000
-load media pause # what was sent to a dead process is lost, as it must be
-sessions >"$TMP/after"
+both load pause # what was sent to a dead process is lost, as it must be
+await 20 load_ended stream 8 || fail "of 8 connections to a dead process $REPLY have ended"
+sessions >"$TMP/after" # those over TCP are gone
 diff "$TMP/before" "$TMP/after" || fail "after fairlead-dp came back there are other allocations"
 load media go
 load_more media received 2000
 load_clean media
 load media renew
-load media quit
+load stream open
+load stream go
+load_more stream least 20
+load_clean stream
+load stream renew
+both load quit
 await 10 agreed 0 || fail "left after all clients are gone: $(state)"
 
 # ---- fairlead-cp is killed at any moment ----

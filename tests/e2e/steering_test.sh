@@ -3,7 +3,7 @@
 # Two workers, on ports with and without queues of their own and none with RSS: clients are spread
 # over both, peers' packets arrive at either, nothing is lost, no session is on two workers, clients
 # reach each other's relayed addresses across workers, fragments find their way (RFC 8656 sections 12
-# and 15), and the counters of the hand-over and of R74 add up.
+# and 15), clients over TCP are served alike, and the counters of the hand-over and of R74 add up.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/load.sh
@@ -66,6 +66,7 @@ show()
 	done
 	load "$1" renew
 	[[ -z ${2:-} ]] || media "$1-large" --size 3000 --family "$2"
+	media "$1-stream" --tcp
 	each_to_each || fail "$1: from client to client"
 	assert_num "$1: looped" "$(counter relay_looped)" -ge 132
 	assert_num "$1: handed over" "$(counter handover_out)" -gt 0
@@ -73,6 +74,7 @@ show()
 	assert_eq "$1: taken over and handed over" "$(counter handover_in)" "$(counter handover_out)"
 	load "$1" quit
 	[[ -z ${2:-} ]] || load "$1-large" quit
+	load "$1-stream" quit
 	await 10 nothing_left || fail "$1: sessions are left: $(per_worker sessions | xargs)"
 }
 

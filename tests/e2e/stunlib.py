@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A small TURN client over UDP for tests: RFC 8489 messages, long-term credentials with MD5 and
-SHA-256 keys, RFC 8656 methods, ChannelData. It sends what it is told, right or wrong, and checks
-what it gets. Only Python's own library."""
+"""A small TURN client over UDP and TCP for tests: RFC 8489 messages, long-term credentials with MD5
+and SHA-256 keys, RFC 8656 methods, ChannelData, TCP allocations (RFC 6062). It sends what it is
+told, right or wrong, and checks what it gets. Only Python's own library."""
 
 import hashlib
 import hmac
@@ -17,16 +17,17 @@ import zlib
 MAGIC = 0x2112A442
 REQUEST, INDICATION, SUCCESS, ERROR = range(4)
 BINDING, ALLOCATE, REFRESH, SEND, DATA, PERMISSION, CHANNEL = 1, 3, 4, 6, 7, 8, 9
+CONNECT, CONNECTION_BIND, CONNECTION_ATTEMPT = 0xA, 0xB, 0xC
 
 USERNAME, INTEGRITY, ERROR_CODE, UNKNOWN = 0x06, 0x08, 0x09, 0x0A
 CHANNEL_NUMBER, LIFETIME, PEER, PAYLOAD, REALM, NONCE = 0x0C, 0x0D, 0x12, 0x13, 0x14, 0x15
 RELAYED, FAMILY, EVEN_PORT, TRANSPORT, DONT_FRAGMENT = 0x16, 0x17, 0x18, 0x19, 0x1A
 INTEGRITY256, ALGORITHM, USERHASH, MAPPED, TOKEN = 0x1C, 0x1D, 0x1E, 0x20, 0x22
 ADDITIONAL_FAMILY, ADDRESS_ERROR, ALGORITHMS, ICMP, SOFTWARE = 0x8000, 0x8001, 0x8002, 0x8004, 0x8022
-FINGERPRINT = 0x8028
+FINGERPRINT, CONNECTION_ID = 0x8028, 0x2A
 
 MD5, SHA256 = b"\0\1\0\0", b"\0\2\0\0"  # values of PASSWORD-ALGORITHM
-UDP = bytes([17, 0, 0, 0])  # of REQUESTED-TRANSPORT
+UDP, TCP = bytes([17, 0, 0, 0]), bytes([6, 0, 0, 0])  # of REQUESTED-TRANSPORT
 V4, V6 = bytes([1, 0, 0, 0]), bytes([2, 0, 0, 0])  # of REQUESTED-ADDRESS-FAMILY
 PATIENCE = 10  # seconds until a condition that does not come is a failure
 
@@ -137,14 +138,63 @@ def build(method, cls, attrs=(), tid=None, key=None, kind=INTEGRITY, with_finger
     return data
 
 
+class Stream:
+    """STUN and ChannelData over TCP (RFC 8656 3.1, 12.5), used like a datagram socket."""
+
+    def __init__(self, sock):
+        self.sock, self.rest = sock, b""
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, data):
+        self.sock.sendall(data + bytes(-len(data) % 4))
+
+    def __getattr__(self, name):
+        return getattr(self.sock, name)
+
+    def message_size(self):
+        """Of the message at the front, 0 while that is not known."""
+        if len(self.rest) < 4:
+            return 0
+        length = struct.unpack("!H", self.rest[2:4])[0]
+        return 4 + (length + 3) // 4 * 4 if self.rest[0] & 0xC0 == 0x40 else 20 + length
+
+    def recv(self, _=None):
+        """The next whole message; ConnectionError at the end of the stream."""
+        while not 0 < self.message_size() <= len(self.rest):
+            data = self.sock.recv(65536)
+            if not data:
+                raise ConnectionResetError("the server closed the connection")
+            self.rest += data
+        message, self.rest = self.rest[: self.message_size()], self.rest[self.message_size():]
+        return message
+
+
+def connect(server, port, via=None):
+    """A TCP connection, through an HTTP proxy (host, port) if there is one."""
+    sock = socket.create_connection(via or (server, port), PATIENCE)
+    if via:
+        sock.sendall(b"CONNECT %s:%d HTTP/1.1\r\n\r\n" % (server.encode(), port))
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            byte = sock.recv(1)  # not one of what follows
+            assert byte, f"the proxy closed the connection: {answer!r}"
+            answer += byte
+        assert answer.split()[1] == b"200", answer
+    return sock
+
+
 class Client:
     """A TURN client: one socket, one five-tuple."""
 
     def __init__(self, server, port=3478, user="demo", password="fairlead", sha256=False,
-                 anonymous=False):
-        family = socket.AF_INET6 if ":" in server else socket.AF_INET
-        self.sock = socket.socket(family, socket.SOCK_DGRAM)
-        self.sock.connect((server, port))
+                 anonymous=False, tcp=False, via=None):
+        self.server, self.tcp, self.via = (server, port), tcp or via, via
+        if self.tcp:
+            self.sock = Stream(connect(server, port, via))
+        else:
+            family = socket.AF_INET6 if ":" in server else socket.AF_INET
+            self.sock = socket.socket(family, socket.SOCK_DGRAM)
+            self.sock.connect(self.server)
         self.user, self.password = user, password
         self.sha256, self.anonymous = sha256, anonymous
         self.realm = self.nonce = self.algorithms = None
@@ -172,10 +222,10 @@ class Client:
         self.algorithms = reply.get(ALGORITHMS)
 
     def exchange(self, data):
-        """Sends a request until its reply comes (RFC 8489 6.2.1, impatiently)."""
-        for _ in range(2 * PATIENCE):
+        """Sends a request until its reply comes (RFC 8489 6.2.1, impatiently); over TCP once."""
+        for _ in range(1 if self.tcp else 2 * PATIENCE):
             self.sock.send(data)
-            end = time.monotonic() + 0.5
+            end = time.monotonic() + (PATIENCE if self.tcp else 0.5)
             while time.monotonic() < end:
                 got = self.receive_raw(end - time.monotonic())
                 if got is None:
@@ -219,6 +269,36 @@ class Client:
     def allocate(self, *attrs):
         return self.request(ALLOCATE, [(TRANSPORT, UDP), *attrs])
 
+    def allocate_tcp(self, *attrs):
+        return self.request(ALLOCATE, [(TRANSPORT, TCP), *attrs])
+
+    def connect(self, host, port):
+        """RFC 6062 4.3. The reply has the CONNECTION-ID."""
+        return self.with_peers(CONNECT, [], (host, port))
+
+    def attempt(self, seconds=PATIENCE):
+        """A ConnectionAttempt (RFC 6062 4.4): (CONNECTION-ID, peer's address); None if none comes."""
+        data = self.backlog.pop(0) if self.backlog else self.receive_raw(seconds)
+        if data is None:
+            return None
+        m = Message(data)
+        if (m.method, m.cls) != (CONNECTION_ATTEMPT, INDICATION):
+            raise Malformed(f"method {m.method}, class {m.cls}")
+        return m.get(CONNECTION_ID), m.address(PEER)
+
+    def bind_connection(self, connection_id):
+        """ConnectionBind on a connection of its own (RFC 6062 4.3): the reply, and that connection
+        as a Data object once it succeeded."""
+        c = Client(*self.server, self.user, self.password, self.sha256, self.anonymous, True, self.via)
+        c.realm, c.nonce, c.algorithms = self.realm, self.nonce, self.algorithms
+        reply = c.request(CONNECTION_BIND, [(CONNECTION_ID, connection_id)])
+        return reply, Data(c.sock)
+
+    def data_connection(self, connection_id):
+        reply, data = self.bind_connection(connection_id)
+        assert reply.error() == 0, f"ConnectionBind: {reply.error()}"
+        return data
+
     def refresh(self, *attrs):
         return self.request(REFRESH, attrs)
 
@@ -255,6 +335,41 @@ class Client:
         if (m.method, m.cls) != (DATA, INDICATION):
             raise Malformed(f"method {m.method}, class {m.cls}")
         return m.address(PEER), m.get(PAYLOAD)
+
+
+class Data:
+    """What a client's data connection is after ConnectionBind: the peer's bytes and nothing else."""
+
+    def __init__(self, stream):
+        self.sock, self.rest = stream.sock, stream.rest
+        self.sock.settimeout(PATIENCE)
+
+    def sendall(self, data):
+        self.sock.sendall(data)
+
+    def recv(self, size=65536):
+        if self.rest:
+            data, self.rest = self.rest[:size], self.rest[size:]
+            return data
+        return self.sock.recv(size)
+
+    def read(self, size):
+        """So many bytes, fewer only at the end of the stream."""
+        out = bytearray()
+        while len(out) < size:
+            data = self.recv(min(65536, size - len(out)))
+            if not data:
+                break
+            out += data
+        return bytes(out)
+
+    def close(self):
+        self.sock.close()
+
+    def reset(self):
+        """Closes with RST."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
 
 
 def await_true(what, condition):

@@ -5,19 +5,8 @@
 # pairs, wrong and broken requests; 20 clients at once; and every packet is accounted for (R74).
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-
-RUNNING=()
-
-# relays WHAT MESSAGES ARGUMENT...: so many come back and none is lost.
-relays()
-{
-	local what=$1 messages=$2 log=$TMP/$1.log
-	shift 2
-	uclient "$log" "$@" || fail "$what: turnutils_uclient $*: $(tail -n 2 "$log")"
-	assert_num "$what: messages that came back" "$(uclient_received "$log")" -eq "$messages"
-	assert_num "$what: lost" "$(uclient_lost "$log")" -eq 0
-	note "$what: $messages of $messages"
-}
+# shellcheck source=tests/e2e/uclient.sh
+. "$(dirname "$0")/uclient.sh"
 
 # mangles WHAT ARGUMENT...: the client breaks messages at random (-R) and waits for ever for replies
 # to those that must be dropped unanswered (RFC 8489 6.3), so it may end or be ended.
@@ -27,23 +16,6 @@ mangles()
 	shift
 	UCLIENT_SECONDS=8 uclient "$TMP/$what.log" "$@" || rc=$?
 	((rc == 0 || rc == 124)) || fail "$what: exit code $rc: $(tail -n 2 "$TMP/$what.log")"
-}
-
-# Side by side, since each client spends most of its time waiting for late messages.
-also()
-{
-	"$@" &
-	RUNNING+=($!)
-}
-
-all_end()
-{
-	local pid failed=0
-	for pid in "${RUNNING[@]}"; do
-		wait "$pid" || failed=1
-	done
-	RUNNING=()
-	((!failed)) || exit 1
 }
 
 drops_mark

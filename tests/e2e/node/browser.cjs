@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Drives two pages of chromium_test.sh over the DevTools protocol on a pipe, with nothing but
-// node's own modules: browser.cjs CHROMIUM PROFILE-DIRECTORY.
+// node's own modules: browser.cjs CHROMIUM PROFILE-DIRECTORY TRANSPORT.
 "use strict";
 
 const { spawn } = require("child_process");
@@ -8,7 +8,7 @@ const fs = require("fs");
 const path = require("path");
 
 const FILE_SIZE = 1 << 20, FRAMES = 60, SECONDS = 60;
-const [program, profile] = process.argv.slice(2);
+const [program, profile, transport] = process.argv.slice(2);
 const flags = [
 	"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 	"--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -18,10 +18,10 @@ const flags = [
 
 // ---- what runs in a page ----
 
-function pageSetup(fileSize, offers) {
+function pageSetup(fileSize, offers, transport) {
 	const pc = new RTCPeerConnection({
 		iceTransportPolicy: "relay",
-		iceServers: [{ urls: "turn:10.1.0.1:3478?transport=udp", username: "demo", credential: "fairlead" }],
+		iceServers: [{ urls: "turn:10.1.0.1:3478?transport=" + transport, username: "demo", credential: "fairlead" }],
 	});
 	const hex = (buffer) => [...new Uint8Array(buffer)].map((b) => b.toString(16).padStart(2, "0")).join("");
 	const hashOf = async (bytes) => hex(await crypto.subtle.digest("SHA-256", bytes));
@@ -178,8 +178,8 @@ async function call(a, b) {
 }
 
 function check(name, stats) {
-	if (stats.local !== "relay" || stats.remote !== "relay" || stats.protocol !== "udp")
-		throw new Error(`page ${name} is not relayed on both sides over UDP: ${JSON.stringify(stats)}`);
+	if (stats.local !== "relay" || stats.remote !== "relay" || stats.protocol !== transport)
+		throw new Error(`page ${name} is not relayed on both sides over ${transport}: ${JSON.stringify(stats)}`);
 	if (!stats.gathered.every((type) => type === "relay"))
 		throw new Error(`page ${name} gathered more than relay candidates: ${stats.gathered}`);
 }
@@ -188,8 +188,8 @@ async function main() {
 	const file = path.join(profile, "page.html");
 	fs.writeFileSync(file, "<!doctype html><title>a</title><body></body>");
 	const a = await browser.page(file), b = await browser.page(file);
-	await a(`(${pageSetup})(${FILE_SIZE}, true)`);
-	await b(`(${pageSetup})(${FILE_SIZE}, false)`);
+	await a(`(${pageSetup})(${FILE_SIZE}, true, "${transport}")`);
+	await b(`(${pageSetup})(${FILE_SIZE}, false, "${transport}")`);
 	await call(a, b);
 	for (const [name, page] of [["a", a], ["b", b]])
 		await until("a connection of page " + name, async () => {
@@ -201,7 +201,7 @@ async function main() {
 	const sent = await a("sendFile()");
 	if (sent !== (await b("receivedFile")))
 		throw new Error("the file arrived with another hash");
-	console.log(`ok: a file of ${FILE_SIZE} bytes`);
+	console.log(`ok: a file of ${FILE_SIZE} bytes over ${transport}`);
 	for (const [name, page] of [["a", a], ["b", b]]) {
 		await until("video in page " + name, async () => (await page("stats()")).framesDecoded >= FRAMES);
 		const stats = await page("stats()");

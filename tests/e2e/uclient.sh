@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Runs of coturn's client that must lose nothing, several side by side.
+RUNNING=()
+
+# relays WHAT MESSAGES ARGUMENT...: so many come back and none is lost.
+relays()
+{
+	local what=$1 messages=$2 log=$TMP/$1.log
+	shift 2
+	uclient "$log" "$@" || fail "$what: turnutils_uclient $*: $(tail -n 2 "$log")"
+	(($(uclient_received "$log") == messages)) || fl drops
+	assert_num "$what: messages that came back" "$(uclient_received "$log")" -eq "$messages"
+	assert_num "$what: lost" "$(uclient_lost "$log")" -eq 0
+	note "$what: $messages of $messages"
+}
+
+# Side by side, since each client spends most of its time waiting for late messages.
+also()
+{
+	"$@" &
+	RUNNING+=($!)
+}
+
+all_end()
+{
+	local pid failed=0
+	for pid in "${RUNNING[@]}"; do
+		wait "$pid" || failed=1
+	done
+	RUNNING=()
+	((!failed)) || exit 1
+}
