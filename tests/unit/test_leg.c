@@ -626,6 +626,14 @@ static void bind_refused(void **state)
 	fake_run();
 	assert_int_equal(world_count(0, CNT_BINDING), 1);
 	assert_false(f->paused);
+	/* a FIN right behind waits for the answer, too */
+	len = 0;
+	add_stun(STUN_CONNECTION_BIND, STUN_REQUEST, 0);
+	fake_fin(world.w, f);
+	feed();
+	assert_true(f->open);
+	assert_true(reply(STUN_CONNECTION_BIND, STUN_ERROR, 0));
+	ended(TCP_END_DONE);
 }
 
 /* A request that went nowhere has no answer to wait for; a control connection is never joined. */
@@ -844,6 +852,30 @@ static void media_waits_and_goes_in_order(void **state)
 	assert_int_equal(tcp_held(world.w), 0);
 	world_drops(DROP_MAX, 0);
 	assert_int_equal(world_count(0, CNT_RELAY_TO_CLIENT), 8);
+}
+
+/* Nothing follows that would take it along. */
+static void one_alone_waits_and_goes(void **state)
+{
+	(void)state;
+	served();
+	fake_stall(f);
+	from_peer(&peer, 30, CSUM_GOOD);
+	fake_acked(f, UINT32_MAX, UINT32_MAX);
+	fake_run();
+	channel_in_the_stream(CHANNEL, 30);
+	fake_stall(f);
+	from_peer(&peer, 31, CSUM_GOOD);
+	after_ms(201);
+	world_drops(DROP_MEDIA_OLD, 1);
+	/* a window that opens otherwise is used by the next datagram, in order */
+	from_peer(&peer, 32, CSUM_GOOD);
+	f->unsent = 0;
+	f->window = UINT32_MAX;
+	from_peer(&peer, 33, CSUM_GOOD);
+	channel_in_the_stream(CHANNEL, 32);
+	channel_in_the_stream(CHANNEL, 33);
+	assert_int_equal(f->out_len, 0);
 }
 
 /* So that the stack asks for the window: it keeps one that does not go (RFC 9293 3.8.6.1). */
@@ -1124,6 +1156,7 @@ int main(void)
 		T(to_the_client),
 		T(relay_to_relay),
 		T(media_waits_and_goes_in_order),
+		T(one_alone_waits_and_goes),
 		T(a_closed_window_is_given_one),
 		T(media_is_bounded_in_bytes),
 		T(media_is_bounded_in_age),

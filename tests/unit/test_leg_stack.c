@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A TURN client over TCP on the real stack (R7, R8): from its SYN to the end of its allocation.
+ * test_leg.c has every case of the messages; here is what the leg and dp/tcp owe each other:
+ * listeners, the way of a request up and of its answer down, relaying both ways, a client whose
+ * window closes and opens again, and ends that the control process hears of.
+ */
+#include "tcp_host.h"
+
+#include "../../dp/turn/leg.h"
+#include "unit.h"
+
+enum { TCP4 = 2, CHANNEL = 0x4001, DATA = 900 };
+
+static struct sock_addr client, local, peer, relayed;
+static struct ctl_leg leg;
+static struct host *h;
+static uint8_t data[DATA], msg[DATA + 100];
+
+static uint16_t allocate(uint8_t *buf, size_t cap)
+{
+	static const uint8_t tid[STUN_TID_LEN] = "transaction";
+	struct stun_builder b;
+
+	stun_begin(&b, buf, cap, stun_type(STUN_ALLOCATE, STUN_REQUEST), tid);
+	stun_put_u32(&b, STUN_ATTR_REQUESTED_TRANSPORT, 17u << 24);
+	return (uint16_t)stun_end(&b);
+}
+
+/* A client that has asked for an allocation, in two segments, and got it. */
+static int setup(void **state)
+{
+	struct cmd_session_set s = { .sid = { 1, 7 },
+				     .relay = { { 0, be16_make(RELAY_PORT) },
+						{ CTL_RELAY_NONE, { { 0 } } } } };
+	struct cmd_send r = { .payload_len = 20,
+			      .payload = { 1, 3, 0, 0, 0x21, 0x12, 0xa4, 0x42 } };
+	const struct evt_punt *e;
+	uint16_t n;
+
+	(void)state;
+	world_config();
+	world.conf.n_listener = 3;
+	world.conf.listener[TCP4] = (struct config_listener){ at("10.1.0.1", 3478), TRANSPORT_TCP };
+	world_start();
+	hosts_reset();
+	client = at("10.1.0.2", 6000);
+	local = at("10.1.0.1", 3478);
+	peer = at("10.2.0.2", 4000);
+	relayed = at("10.2.0.1", RELAY_PORT);
+	fill(data, sizeof(data), 3);
+	h = host_new(ACCESS, &client, &local, 1, 2);
+	h->any = true;
+	host_connect(h);
+	assert_true(h->open);
+	n = allocate(msg, sizeof(msg));
+	host_say(h, msg, 5);
+	assert_null(world_evt(0));
+	host_say(h, msg + 5, (uint16_t)(n - 5));
+	e = world_evt(0);
+	assert_non_null(e);
+	assert_memory_equal(&e->leg.client, &client, sizeof(client));
+	assert_int_equal(e->payload_len, n);
+	assert_memory_equal(e->payload, msg, n);
+	leg = s.leg = r.leg = e->leg;
+	s.expiry = world.w->now + 600;
+	assert_true(world_cmd(0, CMD_SESSION_SET, &s, sizeof(s)));
+	assert_true(chan_add(0, 1, &peer, CHANNEL, world.w->now + 300));
+	assert_true(world_cmd(0, CMD_SEND, &r, offsetof(struct cmd_send, payload) + 20));
+	hosts_run();
+	assert_int_equal(h->received, 20);
+	assert_memory_equal(h->last, r.payload, 8);
+	world_mark();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_stop();
+	return 0;
+}
+
+static void from_peer(uint16_t len)
+{
+	struct frame f;
+
+	frame_udp(&f, CORE, &peer, &relayed, data, len, NULL);
+	world_in(CORE, 0, &f);
+}
+
+/* The allocation is gone, and the control process was told why. */
+static void over(enum tcp_end why)
+{
+	const struct evt_conn_gone *e = world_evt(0);
+
+	assert_non_null(e);
+	assert_int_equal(e->hdr.type, EVT_CONN_GONE);
+	assert_int_equal(e->sid.slot, 1);
+	assert_int_equal(e->sid.gen, 7);
+	assert_int_equal(e->conn.idx, leg.conn);
+	assert_int_equal(e->conn.gen, leg.conn_gen);
+	assert_int_equal(e->role, CONN_CLIENT);
+	assert_int_equal(e->why, why);
+	assert_int_equal(world.w->session[1].gen, 0);
+	assert_int_equal(tcp_held(world.w), 0);
+}
+
+static void both_ways(void **state)
+{
+	uint16_t n = (uint16_t)chandata(msg, CHANNEL, data, 40);
+
+	(void)state;
+	/* two messages in three segments */
+	memcpy(msg + n, msg, n);
+	host_say(h, msg, 10);
+	host_say(h, msg + 10, n);
+	host_say(h, msg + 10 + n, (uint16_t)(n - 10));
+	assert_int_equal(world_count(0, CNT_RELAY_TO_PEER), 2);
+	assert_int_equal(world_count(0, CNT_RELAY_TO_PEER_BYTES), 80);
+	from_peer(37);
+	from_peer(41);
+	hosts_run();
+	assert_int_equal(world_count(0, CNT_RELAY_TO_CLIENT), 2);
+	assert_int_equal(h->received, 20 + 44 + 48);
+	world_drops(DROP_MAX, 0);
+	host_rst(h);
+	over(TCP_END_RESET);
+}
+
+/* The window closes, datagrams wait and go; it opens, and what is still young arrives whole. */
+static void slow_client(void **state)
+{
+	const uint64_t message = 4 + DATA;
+	uint64_t before, sent = 0;
+
+	(void)state;
+	h->stop = true;
+	while (world_count(0, CNT_RELAY_TO_CLIENT) == sent && sent < 200) {
+		sent++;
+		from_peer(DATA);
+		hosts_run();
+		hosts_pass_ms(1);
+	}
+	assert_int_equal(sent, 200);
+	assert_true(world.w->counters->drop[DROP_MEDIA_FULL] > 0);
+	assert_true(tcp_held(world.w) < 150);
+	hosts_pass_ms(world.conf.tcp.media_age_ms + 10);
+	assert_true(world.w->counters->drop[DROP_MEDIA_OLD] > 0);
+	assert_true(h->received < 100 * message);
+	before = world.w->counters->drop[DROP_MEDIA_FULL] + world.w->counters->drop[DROP_MEDIA_OLD];
+	host_go(h);
+	hosts_pass_ms(2000);
+	from_peer(DATA);
+	hosts_pass_ms(100);
+	/* nothing but whole messages, and all that were not dropped */
+	assert_int_equal(h->received, 20 + (201 - before) * message);
+	assert_int_equal(world.w->counters->drop[DROP_MEDIA_FULL] +
+			     world.w->counters->drop[DROP_MEDIA_OLD],
+			 before);
+	host_rst(h);
+	over(TCP_END_RESET);
+}
+
+static void garbage(void **state)
+{
+	(void)state;
+	host_say(h, "\x80 is no message", 15);
+	assert_true(h->rst);
+	over(TCP_END_FRAME_BAD);
+}
+
+static void unfinished(void **state)
+{
+	(void)state;
+	host_say(h, "\x40\x01\x00\x08", 4);
+	hosts_pass_ms(world.conf.tcp.frame_ms - 10);
+	assert_false(h->rst);
+	hosts_pass_ms(20);
+	assert_true(h->rst);
+	over(TCP_END_FRAME_TIMEOUT);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(both_ways),
+		T(slow_client),
+		T(garbage),
+		T(unfinished),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
