@@ -91,8 +91,10 @@ static void black_hole(struct worker *w, struct tcp_conn *c)
 /* No progress for longer than an operator has patience. */
 static bool stalled(struct worker *w, struct tcp_conn *c)
 {
-	if (!c->stall_ms ||
-	    (uint32_t)w->now_ms - c->stall_ms < w->dp->conf->tcp.stall_timeout * 1000)
+	/* stall_ms may be a millisecond ahead, since 0 says something else. */
+	int32_t ms = (int32_t)((uint32_t)w->now_ms - c->stall_ms);
+
+	if (!c->stall_ms || ms < (int32_t)(w->dp->conf->tcp.stall_timeout * 1000))
 		return false;
 	tcp_abort(w, c, c->snd_wnd ? TCP_END_TIMEOUT : TCP_END_STALLED);
 	return true;

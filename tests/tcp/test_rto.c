@@ -136,6 +136,21 @@ static void not_for_ever(void **state)
 	app_gone(TCP_END_TIMEOUT);
 }
 
+/* An ACK in the middle of a segment: what is behind it goes again, and no more. */
+static void a_part_of_a_segment(void **state)
+{
+	(void)state;
+	open_passive();
+	app_send(1000);
+	seg_expect(ACK, 1, 1, 1000);
+	seg_in(ACK, 1, 401, 0);
+	seg_wait(1000);
+	seg_expect(ACK, 401, 1, 600);
+	seg_in(ACK, 1, 1001, 0);
+	seg_quiet(1000);
+	peer_reset();
+}
+
 /* The first, before any sample, is a second (2.1); and it is a minute at most (2.5). */
 static void at_most_a_minute(void **state)
 {
@@ -163,6 +178,7 @@ int main(void)
 		no_sack(progress_starts_it_again),
 		no_sack(slow_start_from_one),
 		no_sack(not_for_ever),
+		no_sack(a_part_of_a_segment),
 		no_sack(at_most_a_minute),
 	};
 
