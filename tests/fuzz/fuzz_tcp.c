@@ -71,6 +71,7 @@ struct remote {
 	uint32_t seen;	/* end of what we sent */
 	uint32_t tsval; /* of ours, the last */
 	bool lied;
+	bool opened, crowded; /* we connected to it: more than once */
 };
 static struct remote remote[PEERS];
 static uint8_t manners;
@@ -524,7 +525,10 @@ static void op_connect(struct rd *r)
 	memcpy(data, &o, sizeof(o));
 	if (rd_u8(r) & 1) /* else the same ports again, perhaps */
 		p->us.port = be16_make(0);
-	tcp_connect(world.w, &p->us, &p->addr, &owner, data, &why);
+	if (tcp_connect(world.w, &p->us, &p->addr, &owner, data, &why)) {
+		p->crowded |= p->opened;
+		p->opened = true;
+	}
 }
 
 static void op_memory(uint8_t much)
@@ -621,12 +625,12 @@ static void begin(void)
 }
 
 /*
- * Its peer will answer as it should: it is of the latest of its connections, and did not say
- * something of its window from a place in the stream where it has never been (snd_wl1).
+ * Its peer will answer as it should: it knows of no other connection, and did not say something of
+ * its window from a place in the stream where it has never been (snd_wl1).
  */
 static bool answered(const struct tcp_conn *c, const struct owned *o)
 {
-	return be16_eq(remote[o->who].us.port, c->local_port) && seq_le(c->snd_wl1, c->rcv_nxt);
+	return !remote[o->who].crowded && seq_le(c->snd_wl1, c->rcv_nxt);
 }
 
 /* Some open connection has bytes that were not given, sent or acknowledged. */
@@ -648,15 +652,19 @@ static bool busy(void)
 /* Whatever was before: with peers that behave and some time all that was given arrives. */
 static void calm_down(void)
 {
-	int i;
+	uint32_t seen;
 	uint8_t k;
+	int i;
 
 	for (i = 0; i < CALM_ROUNDS && (i == 0 || busy()); i++) {
 		hostile_later(CALM_MS);
 		world_neighbours();
 		for (k = 0; k < PEERS; k++) {
-			reply(HOW_TS | k, 0);
-			drain();
+			do { /* as long as there is more */
+				seen = remote[k].seen;
+				reply(HOW_TS | k, 0);
+				drain();
+			} while (remote[k].seen != seen);
 		}
 		check();
 	}
