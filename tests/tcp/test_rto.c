@@ -82,6 +82,24 @@ static void karn(void **state)
 	peer_reset();
 }
 
+/* Nor from what waited behind a hole that was filled by the second. */
+static void karn_behind_a_hole(void **state)
+{
+	uint32_t srtt;
+
+	(void)state;
+	open_passive();
+	srtt = app.c->srtt_us;
+	app_send(2 * PEER_MSS);
+	assert_int_equal(seg_skip(), 2);
+	seg_wait(1000);
+	seg_expect(ACK, 1, 1, PEER_MSS);
+	world_pass_ms(10);
+	seg_in(ACK, 1, 1 + 2 * PEER_MSS, 0);
+	assert_int_equal(app.c->srtt_us, srtt);
+	peer_reset();
+}
+
 /* 5.3: an ACK of a part starts it again. */
 static void progress_starts_it_again(void **state)
 {
@@ -175,6 +193,7 @@ int main(void)
 		no_sack(twice_as_long_each_time),
 		no_sack(it_follows_the_round_trip),
 		plain(karn),
+		plain(karn_behind_a_hole),
 		no_sack(progress_starts_it_again),
 		no_sack(slow_start_from_one),
 		no_sack(not_for_ever),
