@@ -138,7 +138,7 @@ proxy_up()
 	nginx-offload) offloads on && nginx_up ;;
 	fairlead)
 		offloads off
-		for try in 1 2 3 4 5; do
+		for _ in 1 2 3 4 5; do
 			(fairlead_up) && break
 			sleep 1
 		done
