@@ -7,7 +7,7 @@
  * unacknowledged or cannot be sent has a timer that will see to it. Bytes are functions of their
  * sequence number in both directions: none may come or go altered, whatever is sent again. At the
  * end peers behave until all that was given has arrived; then all is closed, and nothing is left
- * anywhere.
+ * anywhere. (One file, though a long one: peers, owner and checks see the same few structs.)
  */
 #include "dp_hostile.h"
 #include "../../dp/net/ip.h"
