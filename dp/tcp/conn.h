@@ -266,6 +266,7 @@ struct tcp {
 	uint32_t port_next;
 	struct ctl_conn_info *info; /* in the region */
 	struct mbuf_queue notices;  /* to the homes of moved connections that have ended */
+	uint32_t moved;		    /* ENTRY_MOVED in the table, at most as many as connections */
 };
 
 /* ---- conn.c ---- */

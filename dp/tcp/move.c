@@ -74,11 +74,11 @@ static bool move_sent_put(struct move *mv)
 
 void tcp_move(struct worker *w, struct tcp_conn *c, uint16_t to)
 {
+	/* Its home forwards to one place only, and the table has room for so many. */
+	bool may = !(c->flags & CONN_MOVED_IN) && w->tcp->moved < w->dp->conf->tcp.connections;
+	struct rte_mbuf *m = may ? move_make(w, MOVE_CONN, c) : NULL;
 	uint32_t n = move_buffers(c);
-	struct rte_mbuf *m;
 
-	/* Its home forwards to one place only. */
-	m = c->flags & CONN_MOVED_IN ? NULL : move_make(w, MOVE_CONN, c);
 	if (!m || !move_sent_put(rte_pktmbuf_mtod(m, struct move *)) ||
 	    !handover_now(w, to, m, HANDOVER_MOVE, n + 1)) {
 		if (m)
@@ -91,6 +91,7 @@ void tcp_move(struct worker *w, struct tcp_conn *c, uint16_t to)
 	c->snd_cur = NULL;
 	conn_entry_set(w, c, (uint32_t)to << 2 | ENTRY_MOVED);
 	conn_end(w, c, TCP_END_MOVED);
+	w->tcp->moved++;
 	count(w, CNT_TCP_MOVED);
 }
 
@@ -225,6 +226,7 @@ void tcp_move_input(struct worker *w, struct rte_mbuf *m)
 		move_arrive(w, mv, m);
 		return;
 	}
+	w->tcp->moved--;
 	if (mv->kind == MOVE_WAIT)
 		timewait_add(w, &mv->c);
 	else

@@ -20,8 +20,8 @@ struct tcp_conn;
 enum { TCP_APP_DATA = 64 }; /* bytes of a connection that are its owner's */
 
 /*
- * Who owns a connection. Calls come from tcp_turn() only. Any of them may send, receive, close or
- * abort this connection or others.
+ * Who owns a connection. Calls come from tcp_turn() only, but for arrived(), which comes with the
+ * connection. Any of them may send, receive, close or abort this connection or others.
  */
 struct tcp_app {
 	const char *name;
@@ -93,8 +93,9 @@ bool tcp_icmp(struct worker *w, const struct sock_addr *local, const struct sock
 
 /*
  * Opens a connection (RFC 9293 3.5, 3.10.1). src.port 0 picks a port whose replies come to this
- * worker (RFC 6056). NULL with the reason in *why: EXISTS, NO_BUFFER, UNREACHABLE. data, or NULL
- * for zeros, becomes the owner's bytes. Success is told by established(), failure by closed().
+ * worker (RFC 6056). NULL with the reason in *why: EXISTS, NO_BUFFER, UNREACHABLE. data,
+ * TCP_APP_DATA bytes or NULL for zeros, become the owner's bytes. Success is told by established(),
+ * failure by closed().
  */
 struct tcp_conn *tcp_connect(struct worker *w, const struct sock_addr *src,
 			     const struct sock_addr *dst, const struct tcp_app *app,

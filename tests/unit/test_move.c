@@ -150,6 +150,7 @@ static int teardown(void **state)
 		assert_int_equal(worker(i)->tcp->conns, 0);
 		assert_int_equal(tcp_held(worker(i)), 0);
 		assert_int_equal(entries(i), 0);
+		assert_int_equal(worker(i)->tcp->moved, 0);
 		assert_int_equal(rte_mempool_in_use_count(worker(i)->tcp->sent_pool), 0);
 	}
 	world_stop();
@@ -413,6 +414,19 @@ static void way_is_full(void **state)
 	assert_int_equal(world_count(home, CNT_TCP_MOVED), 0);
 }
 
+/* As many as the table has room for beside its own. */
+static void too_many_moved(void **state)
+{
+	(void)state;
+	worker(home)->tcp->moved = world.conf.tcp.connections;
+	tcp_move(owner, conn, away);
+	hosts_run();
+	worker(home)->tcp->moved = 0;
+	assert_true(h->rst);
+	assert_int_equal(arrived, 0);
+	assert_int_equal(why_closed, TCP_END_NO_BUFFER);
+}
+
 /* All slots there are taken: the client hears of it, and home forgets. */
 static void no_slot_there(void **state)
 {
@@ -517,6 +531,7 @@ int main(void)
 		T(clocks_differ),
 		T(it_moves_once),
 		T(way_is_full),
+		T(too_many_moved),
 		T(no_slot_there),
 		T(notice_waits_for_the_ring),
 		T(notice_waits_for_a_buffer),
