@@ -361,7 +361,7 @@ void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_
 	i->recv_queue = c->rcv.bytes;
 	i->retransmits = c->retransmits;
 	i->session = UINT32_MAX;
-	i->age_s = w->now - c->opened_s;
+	i->age_s = c->opened_s ? w->now - c->opened_s : 0; /* a handshake has none yet */
 	i->rx_bytes = c->rx_bytes;
 	i->tx_bytes = c->tx_bytes;
 }
