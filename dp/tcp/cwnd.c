@@ -68,9 +68,6 @@ void cwnd_prr(struct tcp_conn *c, uint32_t una, uint32_t delivered, bool safe)
 			n = RTE_MAX(n, (int64_t)delivered) + c->mss;
 		n = RTE_MIN(n, (int64_t)c->ssthresh - pipe);
 	}
-	/* The first retransmission goes at once, and something must be out to be acknowledged. */
-	if (c->prr_out == 0 || pipe == 0)
-		n = RTE_MAX(n, (int64_t)c->mss);
 	n = RTE_MAX(n, (int64_t)0) + pipe;
 	c->cwnd = clamp_u32((uint32_t)n, c->mss, TCP_CWND_MAX);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * RACK (RFC 8985 6): what was sent long enough before something that has been delivered is lost.
- * rack_rtt_us 0 says that nothing is known; times are never compared when they are old.
+ * What went before what is told by count, not by time, which wraps while a connection is silent.
  */
 #include "sent.h"
 
@@ -120,11 +120,6 @@ bool rack_due(const struct tcp_conn *c, uint32_t *us)
 		return false;
 	*us = c->rack_xmit_us + c->rack_rtt_us + rack_window(c);
 	return true;
-}
-
-void rack_forget(struct tcp_conn *c)
-{
-	c->rack_rtt_us = 0;
 }
 
 void rack_timeout(struct worker *w, struct tcp_conn *c)

@@ -159,8 +159,6 @@ static void progress(struct ack_walk *k)
 		c->rto_count = 0;
 		c->rto_from_us = tcp_us(k->w);
 	}
-	if (!c->sent_first)
-		rack_forget(c);
 	sample_ts(k);
 	if (k->a->rtt_us >= 0)
 		recovery_rtt(c, (uint32_t)k->a->rtt_us);
@@ -239,8 +237,8 @@ struct tcp_sent *recovery_next(struct worker *w, struct tcp_conn *c)
 	c->lost_hint = r;
 	if (!r)
 		return NULL;
-	/* The first of a recovery does not wait for room. */
-	if (pipe && !(c->ca >= CA_RECOVERY && c->prr_out == 0) &&
+	/* The first of a recovery does not wait for room; cwnd is never less than a segment. */
+	if (!(c->ca >= CA_RECOVERY && c->prr_out == 0) &&
 	    pipe + RTE_MIN(r->end - r->seq, (uint32_t)c->mss) > c->cwnd)
 		return NULL;
 	r->flags &= (uint16_t)~SENT_PROBE;

@@ -158,7 +158,6 @@ void recovery_clear(struct worker *w, struct tcp_conn *c)
 	while (c->sent_first)
 		sent_free(w, c, c->sent_first);
 	c->sacked_bytes = c->lost_bytes = 0;
-	rack_forget(c);
 }
 
 /* ---- conditions ---- */

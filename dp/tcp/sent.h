@@ -84,8 +84,6 @@ uint32_t rack_detect(struct worker *w, struct tcp_conn *c);
 bool rack_due(const struct tcp_conn *c, uint32_t *us);
 /* 6.3: marks the first, and what had the time to be acknowledged. */
 void rack_timeout(struct worker *w, struct tcp_conn *c);
-/* Nothing is outstanding: what RACK knows is about to grow old. */
-void rack_forget(struct tcp_conn *c);
 
 /* ---- cwnd.c ---- */
 

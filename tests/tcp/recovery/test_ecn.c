@@ -80,6 +80,22 @@ static void loss_after(void **state)
 	assert_int_equal(b.c.ssthresh, 5 * MSS);
 }
 
+/* DSACKs for an earlier recovery do not undo what ECN asked for. */
+static void no_undo(void **state)
+{
+	(void)state;
+	bench_ack(0, 1, MSS, 4 * MSS);
+	assert_int_equal(bench_resend(), 1);
+	bench_ack(10 * MSS, 0);
+	assert_int_equal(b.c.ca, CA_OPEN);
+	bench_output();
+	bench_ack_ece(11 * MSS);
+	assert_int_equal(b.c.ca, CA_CWR);
+	bench_ack(11 * MSS, 1, 0, MSS);
+	assert_int_equal(b.c.ca, CA_CWR);
+	assert_int_equal(bench_count(CNT_TCP_UNDO), 0);
+}
+
 /* CWR tells of loss, too. */
 static void loss_first(void **state)
 {
@@ -108,6 +124,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(held_until_seen, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(not_agreed, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(loss_after, setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(no_undo, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(loss_first, setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(timeout_first, setup, bench_teardown),
 	};

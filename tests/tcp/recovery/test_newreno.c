@@ -90,6 +90,7 @@ static void partial(void **state)
 	bench_resend();
 	bench_wait(RTT);
 	bench_ack(3 * MSS, 0);
+	assert_int_equal(b.a.delivered, MSS); /* duplicates told of two */
 	assert_int_equal(b.c.ca, CA_RECOVERY);
 	assert_true(bench_flags(3 * MSS) & SENT_LOST);
 	bench_resend();

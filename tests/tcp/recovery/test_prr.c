@@ -70,6 +70,21 @@ static void conservative(void **state)
 	}
 }
 
+/* An ACK that moves on and tells of more loss is no reason for more. */
+static void not_safe(void **state)
+{
+	(void)state;
+	start();
+	bench_ack(0, 1, 15 * MSS, 18 * MSS);
+	bench_output();
+	bench_wait(RTT);
+	b.n_resent = 0;
+	bench_ack(MSS, 1, 15 * MSS, 18 * MSS);
+	assert_int_equal(b.a.lost, 2 * MSS);
+	bench_output();
+	assert_int_equal(b.n_resent, 1);
+}
+
 /* What was sent again arrives: slow start up to ssthresh. */
 static void slow_start(void **state)
 {
@@ -150,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(proportional, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(conservative, bench_setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(not_safe, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(slow_start, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(first_at_once, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(something, bench_setup, bench_teardown),

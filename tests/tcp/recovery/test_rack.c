@@ -48,6 +48,26 @@ static void three_at_once(void **state)
 	assert_int_equal(b.a.lost, 2 * MSS);
 }
 
+/* Three ACKs that SACK something are three segments, be they small. */
+static void three_small(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	warm_up();
+	for (i = 0; i < 5; i++)
+		bench_send_bytes(10);
+	bench_wait(RTT);
+	for (i = 1; i <= 3; i++) {
+		assert_int_equal(b.c.lost_bytes, 0);
+		bench_ack(MSS, 1, MSS + 10, MSS + 10 + i * 10);
+	}
+	assert_int_equal(b.c.lost_bytes, 10);
+	bench_resend();
+	bench_ack(MSS + 20, 0);
+	assert_int_equal(rack_window(&b.c), 0); /* in recovery none, whatever is SACKed */
+}
+
 /* Fewer: a quarter of the smallest RTT later, by the timer. */
 static void timer(void **state)
 {
@@ -285,6 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(three_sacked, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(three_at_once, bench_setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(three_small, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(timer, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(order, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(same_time, bench_setup, bench_teardown),

@@ -47,7 +47,7 @@ static void avoidance(void **state)
 /* A trickle proves nothing. */
 static void not_used(void **state)
 {
-	uint32_t i;
+	uint32_t i, at;
 
 	(void)state;
 	for (i = 1; i <= 30; i++) {
@@ -63,6 +63,16 @@ static void not_used(void **state)
 		bench_ack((i + 2) * MSS, 0);
 	}
 	assert_int_equal(b.c.cwnd, 10 * MSS);
+	/* What was used before the last reduction is forgotten after a round trip. */
+	b.c.ssthresh = 10 * MSS;
+	round_trip(1);
+	b.c.cwnd = 5 * MSS;
+	for (i = b.c.snd_una - b.base, at = i + 60 * MSS; i < at;) {
+		bench_send(1);
+		bench_wait(RTT);
+		bench_ack(i += MSS, 0);
+	}
+	assert_int_equal(b.c.cwnd, 5 * MSS);
 }
 
 /* ACKs that come together leave less and less in flight: the window was used all the same. */

@@ -27,6 +27,9 @@ static void computed(void **state)
 	for (i = 0; i < 100; i++)
 		recovery_rtt(&b.c, UINT32_MAX);
 	assert_int_equal(b.c.rto_ms, TCP_RTO_MAX_MS);
+	for (i = 0; i < 400; i++)
+		recovery_rtt(&b.c, 300 * MS);
+	assert_int_equal(b.c.rto_ms, 301); /* 2.3: no less than the clock's grain above it */
 	recovery_rtt(&b.c, 0);
 	assert_int_equal(b.c.min_rtt_us, 1);
 }

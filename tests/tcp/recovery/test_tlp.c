@@ -150,6 +150,8 @@ static void needless(void **state)
 	probe();
 	bench_ack(4 * MSS, 0);
 	assert_true(b.c.flags & CONN_PROBING); /* both, or one? */
+	bench_ack(4 * MSS, 1, MSS, 2 * MSS);   /* of something else */
+	assert_true(b.c.flags & CONN_PROBING);
 	bench_ack(4 * MSS, 1, 3 * MSS, 4 * MSS);
 	assert_int_equal(b.c.flags & CONN_PROBING, 0);
 	assert_int_equal(b.c.ssthresh, UINT32_MAX);

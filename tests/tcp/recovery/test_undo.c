@@ -101,6 +101,22 @@ static void timestamp_of_rexmit(void **state)
 	assert_int_equal(b.c.cwnd, 5 * MSS);
 }
 
+/* Sent three times, and the ACK is for the second: something was lost. */
+static void timestamp_between(void **state)
+{
+	(void)state;
+	b.c.flags |= CONN_TS;
+	b.seg.has_ts = true;
+	fall_into_recovery();
+	b.seg.tsecr = conn_tsval(&b.w, &b.c);
+	bench_wait(1000 * MS);
+	recovery_timeout(&b.w, &b.c);
+	assert_int_equal(bench_resend(), 1);
+	bench_wait(MS);
+	bench_ack(7 * MSS, 0);
+	assert_int_equal(bench_count(CNT_TCP_UNDO), 0);
+}
+
 /* A delay, longer than the timer: nothing but the first goes twice (Eifel). */
 static void spurious_timeout(void **state)
 {
@@ -179,6 +195,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(dsack_of_before, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(timestamp, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(timestamp_of_rexmit, bench_setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(timestamp_between, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(spurious_timeout, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(order_restored, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(true_timeout, bench_setup, bench_teardown),
