@@ -117,6 +117,7 @@ enum tcp_conn_flags {
 	CONN_OVER = 1 << 26,	   /* both FINs acknowledged: ends when the owner has read all */
 	CONN_WANT_ACK = 1 << 27,   /* the owner keeps data back: it wants to hear of progress */
 	CONN_HOME_WAIT = 1 << 28,  /* with CONN_MOVED_IN: ended, and TIME-WAIT is for its home */
+	CONN_FIN_HELD = 1 << 29,   /* a FIN came, to stand at fin_seq */
 };
 
 struct tcp_cc_ops;
@@ -194,6 +195,7 @@ struct tcp_conn {
 	uint32_t stall_ms;  /* since when there was no progress, 0: there is */
 	uint32_t syn_us;    /* when the SYN, or SYN-ACK, went out first */
 	uint32_t oow_ms;    /* last ACK in answer to one outside the window */
+	uint32_t fin_seq;   /* with CONN_FIN_HELD */
 	uint32_t retransmits;
 	uint32_t opened_s;
 	uint32_t rcv_buf;  /* bytes: what the window may grow to */

@@ -422,22 +422,22 @@ static bool data_trim(struct worker *w, struct tcp_conn *c, struct pkt *p, struc
 	return rte_pktmbuf_adj(p->m, (uint16_t)off) != NULL;
 }
 
-/* Takes p->m. False when the data was not taken, so that a FIN behind it does not count. */
-static bool data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
+/* Takes p->m. */
+static void data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
 {
 	uint32_t before = c->rcv_nxt;
 
 	if (!data_trim(w, c, p, s)) {
 		/* A chain whose last piece is shorter than what is beyond the window. */
 		pkt_drop(w, p->m, DROP_TCP_WINDOW_FULL);
-		return false;
+		return;
 	}
 	if (unlikely(tcp_full(w))) {
 		/* Order of refusal: what is out of order goes first, then what comes. */
 		reorder_clear(w, c);
 		if (tcp_full(w)) {
 			pkt_drop(w, p->m, DROP_TCP_MEMORY);
-			return false;
+			return;
 		}
 	}
 	if (unlikely(s->seq != c->rcv_nxt)) {
@@ -447,7 +447,7 @@ static bool data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 			pkt_drop(w, p->m, DROP_TCP_OOO_FULL);
 		else
 			reorder_put(w, c, p->m, s->seq);
-		return false;
+		return;
 	}
 	c->rcv_mss = RTE_MAX(c->rcv_mss, s->len);
 	if (unlikely(c->ooo.n && seq_gt(s->seq + s->len, c->ooo.head->hash.usr))) {
@@ -465,12 +465,16 @@ static bool data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 	count_add(w, CNT_TCP_RX_BYTES, c->rcv_nxt - before);
 	c->flags |= CONN_READABLE;
 	ack_policy(w, c);
-	return true;
 }
 
 static void fin_input(struct worker *w, struct tcp_conn *c)
 {
 	c->rcv_nxt++;
+	/* Nothing can follow a FIN: it would be held, and SACKed, for ever. */
+	if (unlikely(c->ooo.n)) {
+		queue_clear(w, &c->ooo, DROP_TCP_SEQ);
+		reorder_clear(w, c);
+	}
 	c->flags |= CONN_FIN_RCVD | CONN_READABLE | CONN_ACK_NOW;
 	switch ((enum tcp_state)c->state) {
 	case TCP_ESTABLISHED:
@@ -487,10 +491,13 @@ static void fin_input(struct worker *w, struct tcp_conn *c)
 	}
 }
 
-/* Takes p->m. */
+/*
+ * Takes p->m. A FIN that came before all data did is remembered (SHLD-31), though no SACK tells of
+ * it, and acknowledged at once, bare as well: something is missing (RFC 5681 4.2).
+ */
 static void text_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
 {
-	bool open = !(c->flags & CONN_FIN_RCVD), in_order = s->seq == c->rcv_nxt;
+	bool open = !(c->flags & CONN_FIN_RCVD);
 
 	if (s->len && open && c->flags & CONN_CLOSED_APP) {
 		/* Nobody will read it, and the other side must know (RFC 9293 3.6.1). */
@@ -499,12 +506,16 @@ static void text_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 		return;
 	}
 	if (s->len && open)
-		in_order = data_input(w, c, p, s);
+		data_input(w, c, p, s);
 	else if (s->len)
 		pkt_drop(w, p->m, DROP_TCP_SEQ);
 	else
 		pkt_consume(w, p->m);
-	if (s->flags & TCP_FIN && open && in_order && s->seq + s->len == c->rcv_nxt)
+	if (unlikely(s->flags & TCP_FIN && open)) {
+		c->fin_seq = s->seq + s->len;
+		c->flags |= CONN_FIN_HELD | CONN_ACK_NOW;
+	}
+	if (unlikely(open && c->flags & CONN_FIN_HELD && c->fin_seq == c->rcv_nxt))
 		fin_input(w, c);
 }
 
