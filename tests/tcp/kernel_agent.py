@@ -38,6 +38,7 @@ def pattern(seed, n):
 class Conn:
     def __init__(self, cid, sock, peer):
         self.id, self.sock, self.fin, self.end, self.sent, self.received = cid, sock, False, None, 0, 0
+        self.over = False  # nothing more can be received
         self.peer = peer  # what was reset already has none
 
     def opened(self):
@@ -111,6 +112,8 @@ class KernelAgent:
         try:
             await asyncio.get_running_loop().sock_sendall(c.sock, data)
         except OSError as e:
+            if e.errno == errno.ECONNRESET:
+                c.end = "reset"  # recv() would not tell it again
             return {"bytes": 0, "sha256": "", "error": ENDS.get(e.errno, str(e))}
         c.sent += len(data)
         return {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -119,12 +122,13 @@ class KernelAgent:
         c, got, h = self.conns[int(cid)], bytearray(), hashlib.sha256()
         left, n = (1 << 62 if what in ("all", "now") else int(what)), 0
         try:
-            while n < left and not c.fin and not c.end:
+            while n < left and not c.fin and not c.over:
                 if what == "now":
                     d = c.sock.recv(min(left - n, 1 << 18))
                 else:
                     d = await asyncio.get_running_loop().sock_recv(c.sock, min(left - n, 1 << 18))
-                c.fin = not d
+                c.fin = not d and not c.end
+                c.over = not d
                 h.update(d)
                 n += len(d)
                 if form:
@@ -132,7 +136,7 @@ class KernelAgent:
         except BlockingIOError:
             pass
         except OSError as e:
-            c.end = ENDS.get(e.errno, str(e))
+            c.end, c.over = ENDS.get(e.errno, str(e)), True
         c.received += n
         r = {"bytes": n, "sha256": h.hexdigest(), "fin": c.fin}
         if form:

@@ -112,7 +112,7 @@ agent_config()
 	tcp:
 	  connections: 2048
 	  time-wait: 4096
-	  time-wait-ms: 200
+	  time-wait-ms: ${TIME_WAIT_MS:-200}
 	  buffers: 32768
 	  send-buffer: 1048576
 	  receive-buffer: 1048576
