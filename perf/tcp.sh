@@ -37,8 +37,8 @@ finish()
 	rm -rf "$TMP"
 }
 
+# Not for what is started and stopped: its PID would be a shell's.
 far() { ip netns exec flperf-far taskset -c 1 "$@"; }
-near() { ip netns exec flperf-near taskset -c 0 "$@"; }
 
 # await FILE WORDS: until a line of FILE has the words, ten seconds at most.
 await()
@@ -67,7 +67,7 @@ net_up()
 		echo 1 >/proc/sys/net/ipv4/tcp_tw_reuse'
 	ip netns exec flperf-near sh -c 'echo "1024 65000" >/proc/sys/net/ipv4/ip_local_port_range
 		echo 1 >/proc/sys/net/ipv4/tcp_tw_reuse' || true
-	far "$BUILD/perf/tcp_load" serve $OUT >"$TMP/serve.log" 2>&1 &
+	ip netns exec flperf-far taskset -c 1 "$BUILD/perf/tcp_load" serve $OUT >"$TMP/serve.log" 2>&1 &
 	PIDS+=($!)
 	await "$TMP/serve.log" ready
 }
@@ -86,7 +86,7 @@ fairlead_up()
 	relays: [{address: $NEAR}]
 	turn: {realm: perf}
 	END
-	near "$BUILD/tests/tcp/tcp-agent" --config "$TMP/dp.yaml" --socket "$TMP/agent.sock" \
+	ip netns exec flperf-near taskset -c 0 "$BUILD/tests/tcp/tcp-agent" --config "$TMP/dp.yaml" --socket "$TMP/agent.sock" \
 		>"$TMP/agent.log" 2>&1 &
 	PROXY=$!
 	await "$TMP/agent.log" 'tcp-agent: ready'
@@ -112,7 +112,7 @@ nginx_up()
 	END
 	ip -n flperf-near addr add $NEAR/24 dev near0
 	ip -n flperf-near link set lo up
-	near nginx -c "$TMP/nginx.conf" >"$TMP/nginx.out" 2>&1 &
+	ip netns exec flperf-near taskset -c 0 nginx -c "$TMP/nginx.conf" >"$TMP/nginx.out" 2>&1 &
 	PROXY=$!
 	timeout 10 sh -c 'until ip netns exec flperf-near ss -ltn | grep -q ":$1 "; do sleep 0.05; done' \
 		sh $IN || { say "nginx does not listen: $(cat "$TMP/nginx.out")"; exit 1; }
@@ -132,16 +132,12 @@ proxy_down()
 # proxy_up NAME: one of fairlead, nginx, nginx-offload. An AF_XDP socket stays busy for a while.
 proxy_up()
 {
-	local try
 	case $1 in
 	nginx) offloads off && nginx_up ;;
 	nginx-offload) offloads on && nginx_up ;;
 	fairlead)
 		offloads off
-		for _ in 1 2 3 4 5; do
-			(fairlead_up) && break
-			sleep 1
-		done
+		fairlead_up
 		;;
 	esac
 }
