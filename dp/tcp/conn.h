@@ -198,12 +198,13 @@ struct tcp_conn {
 	uint32_t fin_seq;   /* with CONN_FIN_HELD */
 	uint32_t retransmits;
 	uint32_t opened_s;
-	uint32_t rcv_buf;  /* bytes: what the window may grow to */
-	uint16_t peer_mss; /* what the other side announced, or the default */
-	uint16_t pmtu;	   /* IP bytes */
-	uint16_t rcv_mss;  /* largest segment that came */
-	uint16_t home;	   /* worker that forwards, with CONN_MOVED_IN */
-	uint8_t why;	   /* enum tcp_end, when dead or closing */
+	uint32_t rcv_buf;   /* bytes: what the window may grow to */
+	uint16_t peer_mss;  /* what the other side announced, or the default */
+	uint16_t pmtu;	    /* IP bytes */
+	uint16_t hole_pmtu; /* what it was before a black hole was suspected; 0: it was not */
+	uint16_t rcv_mss;   /* largest segment that came */
+	uint16_t home;	    /* worker that forwards, with CONN_MOVED_IN */
+	uint8_t why;	    /* enum tcp_end, when dead or closing */
 	uint8_t tos;
 	uint32_t next_free;
 	uint64_t rx_bytes, tx_bytes;

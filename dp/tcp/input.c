@@ -179,15 +179,21 @@ static void syn_sent_input(struct worker *w, struct tcp_conn *c, struct pkt *p, 
 
 /* ---- first: is it in the window? ---- */
 
-/* An empty segment outside of it is answered now and then only: two of us would never end. */
+/*
+ * An empty segment outside of it is answered now and then only: two of us would never end. The
+ * answer has the window as it is now, for the segment may be a probe.
+ */
 static void ack_outside(struct worker *w, struct tcp_conn *c, const struct tcp_seg *s)
 {
 	if (tcp_seg_seqs(s) == 0 || s->flags & TCP_SYN) {
-		if (c->oow_ms && (uint32_t)w->now_ms - c->oow_ms < OOW_ACK_MS)
+		if ((c->oow_ms && (uint32_t)w->now_ms - c->oow_ms < OOW_ACK_MS) ||
+		    !tcp_challenge_allow(w))
 			return;
 		c->oow_ms = (uint32_t)w->now_ms | 1;
-		conn_challenge(w, c);
-		return;
+		if (!conn_established(c)) { /* output has nothing to say yet */
+			conn_send_bare(w, c, TCP_ACK, c->snd_max);
+			return;
+		}
 	}
 	c->flags |= CONN_ACK_NOW;
 	conn_dirty(w, c);

@@ -6,6 +6,7 @@
 #include "../tx.h"
 
 enum {
+	SQUEEZED_MS = 20, /* between looks for buffers, with a window closed for want of them */
 	ECN_ECT0 = 2,
 	TSO_MAX = 65535 - IPV6_HDR - TCP_HDR_MAX, /* bytes of data one burst carries */
 	SEGMENT_COPY = 2048, /* up to here data is copied behind the headers, else referred to */
@@ -238,6 +239,21 @@ void conn_send_syn(struct worker *w, struct tcp_conn *c)
 
 /* ---- the window we offer ---- */
 
+/*
+ * What may be offered while buffers are short: less and less, and then nothing more. What was
+ * offered stands.
+ */
+static uint32_t window_cap(const struct worker *w, const struct tcp_conn *c)
+{
+	uint32_t max = w->dp->conf->tcp.buffers, held = w->tcp->held;
+
+	if (likely(held <= max / 2))
+		return UINT32_MAX;
+	if (held <= max / 2 + max / 8)
+		return RTE_MAX(c->rcv_buf / 8, 4u * c->mss);
+	return tcp_pressed(w) ? 0 : 4u * c->mss;
+}
+
 /* RFC 9293 3.8.6.2.2: the edge moves by a segment or half the buffer, and never back. */
 uint32_t conn_window(const struct worker *w, const struct tcp_conn *c)
 {
@@ -246,9 +262,7 @@ uint32_t conn_window(const struct worker *w, const struct tcp_conn *c)
 
 	if (seq_lt(c->rcv_adv, c->rcv_nxt))
 		offered = 0;
-	/* Short of buffers: what was offered stands, no more is offered. */
-	if (unlikely(tcp_pressed(w)))
-		space = 0;
+	space = RTE_MIN(space, window_cap(w, c));
 	space &= ~((1u << c->rcv_wscale) - 1);
 	if (space <= offered || space - offered < RTE_MIN((uint32_t)c->mss, c->rcv_buf / 2))
 		return offered;
@@ -265,9 +279,14 @@ static void window_update(struct worker *w, struct tcp_conn *c)
 		 * The other side may be waiting for this: nothing else would tell it. What the
 		 * handshake could not say, being unscaled, the first ACK of data does.
 		 */
-		if (c->flags & CONN_ZERO_WND || (c->rx_bytes && now - offered >= c->rcv_buf / 4))
+		if (c->flags & CONN_ZERO_WND || offered < 2u * c->mss ||
+		    (c->rx_bytes && now - offered >= c->rcv_buf / 4))
 			c->flags |= CONN_ACK_NOW;
 		c->rcv_adv = c->rcv_nxt + now;
+	} else if (unlikely(offered < 2u * c->mss && !c->rcv.bytes) &&
+		   !conn_timer_on(c, TCP_TIMER_PERSIST)) {
+		/* Others have the buffers: nobody but we will look again when they are free. */
+		conn_timer_set(w, c, TCP_TIMER_PERSIST, SQUEEZED_MS);
 	}
 	if (now >> c->rcv_wscale == 0 && !(c->flags & CONN_ZERO_WND)) {
 		c->flags |= CONN_ZERO_WND;

@@ -79,10 +79,20 @@ static void black_hole(struct worker *w, struct tcp_conn *c)
 {
 	uint16_t mtu = ip_is_v4(&c->remote_ip) ? TCP_PMTU_MIN_V4 : TCP_PMTU_MIN_V6;
 
-	if (c->rto_count < BLACK_HOLE_RTOS || c->flags & CONN_MSS_TRIED || c->pmtu <= mtu ||
-	    !c->sent_first || c->sent_first->end - c->sent_first->seq < c->mss)
+	if (c->flags & CONN_MSS_TRIED) {
+		/* Small ones do not come through, either: the path is merely bad. */
+		if (c->rto_count >= 2 * BLACK_HOLE_RTOS && c->pmtu == mtu && c->hole_pmtu) {
+			c->pmtu = c->hole_pmtu;
+			c->hole_pmtu = 0;
+			conn_mss_update(c);
+		}
+		return;
+	}
+	if (c->rto_count < BLACK_HOLE_RTOS || c->pmtu <= mtu || !c->sent_first ||
+	    c->sent_first->end - c->sent_first->seq < c->mss)
 		return;
 	c->flags |= CONN_MSS_TRIED;
+	c->hole_pmtu = c->pmtu;
 	conn_pmtu_reduce(w, c, mtu);
 }
 
