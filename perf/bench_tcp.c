@@ -9,7 +9,8 @@
  *   splice  comes in by one connection, out by one    the same, for each byte's two segments
  *   open    connect, one byte there and back, close   cycles a connection, opened from outside
  *
- * and bytes an idle connection: what a worker takes for n of them, over n.
+ * and bytes an idle connection: what a worker takes for n of them, over n. It fails when connections
+ * that are over leave anything behind, or idle ones take more than 1 KB.
  */
 #include "../dp/region.h"
 #include "../dp/worker.h"
@@ -392,6 +393,23 @@ static void run_bulk(uint32_t n_turns)
 	       SEGMENT * 8 * dp[0].tsc_per_us / window[n / 2] / 1000);
 }
 
+/* Nothing is left of the connections that are over: not one buffer, record or slot. */
+static void leak_check(int side)
+{
+	const struct worker *w = dp[side].worker[side];
+
+	if (w->tcp->conns || w->tcp->tw_n || w->tcp->held || w->tcp->wheel.armed ||
+	    rte_mempool_in_use_count(w->tcp->sent_pool) || rte_mempool_in_use_count(w->pool) ||
+	    rte_hash_count(w->tcp->table))
+		rte_exit(1,
+			 "bench_tcp: %s: left over: %u connections, %u in TIME-WAIT, %u buffers "
+			 "held, %u timers, %u records, %u of all buffers, %d table entries\n",
+			 side == FAR ? "far side" : "under test", w->tcp->conns, w->tcp->tw_n,
+			 w->tcp->held, w->tcp->wheel.armed,
+			 rte_mempool_in_use_count(w->tcp->sent_pool),
+			 rte_mempool_in_use_count(w->pool), rte_hash_count(w->tcp->table));
+}
+
 static void run_open(uint32_t n)
 {
 	uint32_t i = 0;
@@ -402,6 +420,11 @@ static void run_open(uint32_t n)
 			connect_from(FAR, &ask_app, side_port(UNDER_TEST, i));
 		cycles += turns(1);
 	}
+	while (dp[FAR].worker[FAR]->tcp->tw_n || dp[UNDER_TEST].worker[UNDER_TEST]->tcp->tw_n)
+		turns(100);
+	turns(100);
+	leak_check(FAR);
+	leak_check(UNDER_TEST);
 	printf("{\"tcp\": \"open\", \"at_once\": %u, \"cycles_per_connection\": %.0f, "
 	       "\"connections_per_s\": %.0f}\n",
 	       conns, (double)cycles / n, dp[0].tsc_per_us * 1e6 / ((double)cycles / n));
@@ -434,6 +457,12 @@ static uint64_t tables_used(uint64_t heap)
 static void run_idle(uint64_t before)
 {
 	connect_all(FAR, &ask_app);
+	turns(1000);
+	if (count_of(UNDER_TEST, CNT_TCP_ESTABLISHED) != conns ||
+	    tables_used(before) / conns > 1024)
+		rte_exit(1, "bench_tcp: %ju of %u are open, %ju bytes each\n",
+			 (uintmax_t)count_of(UNDER_TEST, CNT_TCP_ESTABLISHED), conns,
+			 (uintmax_t)(tables_used(before) / conns));
 	printf("{\"tcp\": \"idle\", \"connections\": %u, \"bytes_per_connection\": %.0f}\n", conns,
 	       (double)tables_used(before) / conns);
 }
