@@ -360,7 +360,8 @@ void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_
 	i->send_queue = c->snd.bytes;
 	i->recv_queue = c->rcv.bytes;
 	i->retransmits = c->retransmits;
-	i->session = UINT32_MAX;
+	i->session = c->app && c->app->session ? c->app->session((struct tcp_conn *)(uintptr_t)c)
+					       : SLOT_NONE;
 	i->age_s = c->opened_s ? w->now - c->opened_s : 0; /* a handshake has none yet */
 	i->rx_bytes = c->rx_bytes;
 	i->tx_bytes = c->tx_bytes;

@@ -354,6 +354,8 @@ static void fin_acked(struct worker *w, struct tcp_conn *c)
 	case TCP_LAST_ACK:
 		tcp_set_state(w, c, TCP_CLOSED);
 		c->flags |= CONN_OVER;
+		/* The owner may still be reading; the addresses are free for another connection. */
+		conn_entry_del(w, c, conn_idx(w, c) << 2 | ENTRY_CONN);
 		break;
 	default:
 		break;

@@ -435,7 +435,7 @@ bool conn_send_part(struct worker *w, struct tcp_conn *c, uint32_t n)
 static void persist_arm(struct worker *w, struct tcp_conn *c)
 {
 	bool waits = conn_unsent(c) && c->snd_max == c->snd_una;
-	uint32_t ms = c->rto_ms << RTE_MIN(c->persist_count, 8);
+	uint32_t ms = c->rto_ms << RTE_MIN(c->persist_count, 8), stall, quiet;
 
 	if (!waits) {
 		if (!(c->flags & CONN_WANT_ROOM))
@@ -445,6 +445,10 @@ static void persist_arm(struct worker *w, struct tcp_conn *c)
 	}
 	if (!c->stall_ms)
 		c->stall_ms = (uint32_t)w->now_ms | 1;
+	/* Not later than the end of patience, which is looked at when it fires. */
+	stall = w->dp->conf->tcp.stall_timeout * 1000;
+	quiet = seq_gt((uint32_t)w->now_ms, c->stall_ms) ? (uint32_t)w->now_ms - c->stall_ms : 0;
+	ms = RTE_MIN(ms, quiet < stall ? stall - quiet + 1 : 1);
 	if (!conn_timer_on(c, TCP_TIMER_PERSIST))
 		conn_timer_set(w, c, TCP_TIMER_PERSIST, RTE_MIN(ms, (uint32_t)TCP_RTO_MAX_MS));
 }

@@ -36,6 +36,8 @@ struct tcp_app {
 	void (*timeout)(struct worker *w, struct tcp_conn *c);
 	/* tcp_move() brought it to this worker. NULL where owners never move theirs. */
 	void (*arrived)(struct worker *w, struct tcp_conn *c);
+	/* Slot of the session it serves, for display. NULL, or SLOT_NONE: none. */
+	uint32_t (*session)(struct tcp_conn *c);
 	/* The last call: c is gone when it returns. The owner frees what it holds. */
 	void (*closed)(struct worker *w, struct tcp_conn *c, enum tcp_end why);
 };

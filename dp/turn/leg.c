@@ -452,6 +452,11 @@ static void leg_established(struct worker *w, struct tcp_conn *c)
 	leg_timer(w, c);
 }
 
+static uint32_t leg_session(struct tcp_conn *c)
+{
+	return ((const struct leg *)tcp_data(c))->slot;
+}
+
 const struct tcp_app leg_app = {
 	.name = "client",
 	.role = CONN_CLIENT,
@@ -459,6 +464,7 @@ const struct tcp_app leg_app = {
 	.readable = leg_readable,
 	.writable = media_flush,
 	.timeout = leg_timeout,
+	.session = leg_session,
 	.closed = leg_closed,
 };
 

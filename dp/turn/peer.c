@@ -179,11 +179,17 @@ static void peer_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 	}
 }
 
+static uint32_t peer_session_slot(struct tcp_conn *c)
+{
+	return peer_of(c)->sid.slot;
+}
+
 const struct tcp_app peer_app = {
 	.name = "peer",
 	.role = CONN_PEER,
 	.established = peer_established,
 	.timeout = peer_timeout,
+	.session = peer_session_slot,
 	.closed = peer_closed,
 };
 
