@@ -15,7 +15,8 @@ usage()
 
 	  relay  cycles per packet of the relay path, both directions, and bytes per session
 	  auth   time of one authentication
-	  all    both (default)
+	  tcp    cycles of the TCP stack; joined connections beside nginx's stream proxy
+	  all    all of these (default)
 
 	Results: perf/results/SCENARIO.json, one JSON object a line, with date, commit and machine.
 	FAIRLEAD_BUILD=DIR names another build directory (build). Runs on CPU 1.
@@ -70,19 +71,40 @@ run_auth()
 	"$BUILD/perf/bench_auth" | tee "$ROOT/perf/results/auth.txt"
 }
 
+run_tcp()
+{
+	local out=$ROOT/perf/results/tcp.json line args
+	: >"$out"
+	for args in sink source splice '-c 1000 sink' '-c 1000 source' '-c 1000 splice' \
+		'-c 100 -t 300000 open' '-c 100000 idle'; do
+		say "TCP stack: $args"
+		# shellcheck disable=SC2086 # words
+		keep "$out" "$("$BUILD/perf/bench_tcp" $args | tail -n 1)"
+	done
+	[[ -x $(command -v nginx) ]] || { say "nginx is not installed: no comparison"; return 1; }
+	"$ROOT/perf/tcp.sh" "$BUILD" >"$out.lines"
+	while read -r line; do
+		keep "$out" "$line" >/dev/null
+	done <"$out.lines"
+	tail -n 4 "$out.lines"
+	rm -f "$out.lines"
+}
+
 main()
 {
 	local what=${1:-all}
 	case $what in
 	-h | --help) usage && return ;;
-	relay | auth | all) ;;
+	relay | auth | tcp | all) ;;
 	*) usage >&2 && return 2 ;;
 	esac
 	[[ -f $BUILD/build.ninja ]] || meson setup "$BUILD" "$ROOT" >/dev/null
-	ninja -C "$BUILD" perf/bench_relay perf/bench_auth >/dev/null
+	ninja -C "$BUILD" perf/bench_relay perf/bench_auth perf/bench_tcp perf/tcp_load \
+		tests/tcp/tcp-agent >/dev/null
 	mkdir -p "$ROOT/perf/results"
-	[[ $what == auth ]] || run_relay
-	[[ $what == relay ]] || run_auth
+	[[ $what != all && $what != relay ]] || run_relay
+	[[ $what != all && $what != auth ]] || run_auth
+	[[ $what != all && $what != tcp ]] || run_tcp
 }
 
 main "$@"
