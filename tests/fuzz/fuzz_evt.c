@@ -45,6 +45,26 @@ static bool refused(void *ctx, uint32_t worker, const struct evt_result *e)
 	return worker < conf.dataplane.n_workers;
 }
 
+static bool peer_conn(void *ctx, uint32_t worker, const struct evt_peer_conn *e)
+{
+	(void)ctx;
+	(void)e;
+	return worker < conf.dataplane.n_workers;
+}
+
+static bool conn_gone(void *ctx, uint32_t worker, const struct evt_conn_gone *e)
+{
+	(void)ctx;
+	(void)e;
+	return worker < conf.dataplane.n_workers;
+}
+
+static void attached(void *ctx, uint64_t generation)
+{
+	(void)ctx;
+	(void)generation;
+}
+
 /* As many sessions as there is room for, up to eight. */
 static enum dplink_work replay(void *ctx, uint32_t worker, struct dplink_cursor *cur)
 {
@@ -62,7 +82,12 @@ static enum dplink_work replay(void *ctx, uint32_t worker, struct dplink_cursor 
 
 static void once(void)
 {
-	static const struct dplink_ops ops = { punt, refused, replay };
+	static const struct dplink_ops ops = { .punt = punt,
+					       .attached = attached,
+					       .peer_conn = peer_conn,
+					       .conn_gone = conn_gone,
+					       .refused = refused,
+					       .replay = replay };
 
 	if (dl)
 		return;
