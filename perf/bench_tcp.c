@@ -9,8 +9,8 @@
  *   splice  comes in by one connection, out by one    the same, for each byte's two segments
  *   open    connect, one byte there and back, close   cycles a connection, opened from outside
  *
- * and bytes an idle connection: what a worker takes for n of them, over n. It fails when connections
- * that are over leave anything behind, or idle ones take more than 1 KB.
+ * and bytes an idle connection: what a worker takes for n of them, over n. It fails when
+ * connections that are over leave anything behind, or idle ones take more than 1 KB.
  */
 #include "../dp/region.h"
 #include "../dp/worker.h"
@@ -325,11 +325,25 @@ static uint64_t count_of(int side, enum counter c)
 	return dp[side].worker[side]->counters->cnt[c];
 }
 
+/* There is nobody to answer ARP: neighbours stay known by being told of again. */
+static void neigh_refresh(void)
+{
+	static uint64_t next_ms;
+	uint64_t now_ms = dp[FAR].worker[FAR]->now_ms;
+
+	if (now_ms < next_ms)
+		return;
+	next_ms = now_ms + 1000;
+	side_neigh(FAR);
+	side_neigh(UNDER_TEST);
+}
+
 static uint64_t turns(uint32_t n)
 {
 	uint64_t t, sum = 0;
 
 	while (n--) {
+		neigh_refresh();
 		worker_turn(dp[FAR].worker[FAR]);
 		t = rte_rdtsc();
 		if (worker_turn(dp[UNDER_TEST].worker[UNDER_TEST]))

@@ -146,8 +146,10 @@ def code_441():
 
 def code_442():
     c = Client(SERVER)
-    for protocol in (6, 0, 255):
+    for protocol in (132, 0, 255):
         expect(442, c.request(ALLOCATE, [(TRANSPORT, bytes([protocol, 0, 0, 0]))]), f"protocol {protocol}")
+    # TCP is served, but not over UDP (RFC 6062 5.1).
+    expect(400, c.request(ALLOCATE, [(TRANSPORT, bytes([6, 0, 0, 0]))]), "protocol 6 over UDP")
     c.close()
 
 

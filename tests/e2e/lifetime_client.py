@@ -32,8 +32,9 @@ def channel_echoes(c, number):
     payload = os.urandom(8)
     c.send_channel(number, payload)
     got = c.receive(0.3)
-    assert got in (None, (number, payload)), got
-    return got is not None
+    # The channel may end while the echo is under way; under its permission it comes all the same.
+    assert got in (None, (number, payload), ((PEER, 3480), payload)), got
+    return got == (number, payload)
 
 
 def permission():

@@ -197,7 +197,8 @@ static void test_tcp_names(void **state)
 	for (unsigned int i = 0; i < CNT_MAX; i++) {
 		const json_t *d;
 
-		if (memcmp(counter_desc[i].name, "tcp_", 4) || stats_is_gauge((enum counter)i))
+		if (strncmp(counter_desc[i].name, "tcp_", 4) != 0 ||
+		    stats_is_gauge((enum counter)i))
 			continue;
 		d = elem(r, "events", events++);
 		assert_string_equal(json_string_value(json_object_get(d, "name")),
