@@ -85,6 +85,8 @@ static void black_hole(struct worker *w, struct tcp_conn *c)
 			c->pmtu = c->hole_pmtu;
 			c->hole_pmtu = 0;
 			conn_mss_update(c);
+			/* A window of less than a segment would let nothing go, for ever. */
+			c->cwnd = RTE_MAX(c->cwnd, c->mss);
 		}
 		return;
 	}
@@ -167,11 +169,11 @@ static void persist_fire(struct worker *w, struct tcp_conn *c)
 	conn_dirty(w, c);
 	if (!conn_established(c) || c->snd_una != c->snd_max || !conn_unsent(c))
 		return;
+	if (stalled(w, c))
+		return;
 	if (seq_gt(c->snd_una + c->snd_wnd, c->snd_max) &&
 	    c->snd_una + c->snd_wnd - c->snd_max >= RTE_MIN((uint32_t)c->mss, conn_unsent(c)))
 		return; /* it was no window but buffers that we lacked */
-	if (stalled(w, c))
-		return;
 	if (c->persist_count < UINT8_MAX)
 		c->persist_count++;
 	count(w, CNT_TCP_PROBE_WINDOW);

@@ -156,6 +156,38 @@ static void a_black_hole(void **state)
 	peer_reset();
 }
 
+/* Nothing at all arrives for a while: segments are long again then, and so must the window be. */
+static void a_path_that_was_away(void **state)
+{
+	uint32_t ms, at = 1;
+
+	(void)state;
+	open_passive();
+	app_send(20 * LEN);
+	seg_skip();
+	/* It had all; its first acknowledgement that comes through answers the sixth timeout. */
+	for (ms = 0; world_count(0, CNT_TCP_RTO) < 6; ms++) {
+		world_pass_ms(1);
+		seg_skip();
+		assert_true(ms < 60000);
+	}
+	assert_int_equal(app.c->mss, LEN);
+	at += app.c->snd_max - app.c->snd_una;
+	seg_in(ACK, 1, at, 0);
+	for (ms = 0; at < 1 + 20 * LEN && ms < 1000; ms++) {
+		const struct seg *s;
+
+		while ((s = seg_next()) != NULL) {
+			assert_int_equal(s->seq, at);
+			at += s->len;
+			seg_in(ACK, 1, at, 0);
+		}
+		world_pass_ms(1);
+	}
+	assert_int_equal(at, 1 + 20 * LEN);
+	peer_reset();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +199,7 @@ int main(void)
 		tcp_test(unreachable_ends_what_is_not_open),
 		tcp_test(unreachable_is_soft_when_open),
 		tcp_test(a_black_hole),
+		tcp_test(a_path_that_was_away),
 	};
 
 	return tcp_run(tests);
