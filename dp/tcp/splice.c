@@ -17,21 +17,13 @@ static struct splice *splice_of(struct tcp_conn *c)
 /* Hands on what there is room for, and the FIN behind it. */
 static void splice_pull(struct worker *w, struct tcp_conn *from, struct tcp_conn *to)
 {
-	struct rte_mbuf *m;
 	uint64_t bytes = 0;
+	uint32_t n;
 
-	while ((m = tcp_recv_peek(from)) && tcp_send_room(w, to) >= m->data_len) {
-		uint32_t len = m->data_len;
-
-		m = tcp_recv(w, from);
-		if (unlikely(!tcp_send(w, to, m))) {
-			pkt_drop(w, m, DROP_TCP_CLOSED);
-			break;
-		}
-		bytes += len;
-	}
+	while ((n = tcp_pass(w, from, to)))
+		bytes += n;
 	count_add(w, CNT_TCP_SPLICE_BYTES, bytes);
-	if (m)
+	if (tcp_readable(from))
 		tcp_send_wait(to);
 	else if (tcp_recv_fin(from))
 		tcp_shutdown(w, to);

@@ -145,20 +145,12 @@ void tcp_unhold(struct worker *w, uint32_t n)
 	w->tcp->held -= n;
 }
 
-bool tcp_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
+/* Puts m, for which there is room, behind what is to be sent. */
+static void send_put(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
 {
 	struct rte_mbuf *tail = c->snd.tail;
 	uint32_t end = conn_snd_seq(c) + c->snd.bytes, len = tail ? tail->data_len : 0;
 
-	if (unlikely(tcp_send_room(w, c) < m->pkt_len)) {
-		c->flags |= CONN_WANT_ROOM;
-		return false;
-	}
-	if (unlikely(w->tcp->held + m->nb_segs > w->dp->conf->tcp.buffers)) {
-		c->flags |= CONN_WANT_ROOM;
-		conn_timer_set(w, c, TCP_TIMER_PERSIST, TCP_RETRY_MS);
-		return false;
-	}
 	queue_put(w, &c->snd, m);
 	/* The first byte never sent: in the old tail if the new ones were added to that. */
 	if (!c->snd_cur && tail && tail->data_len > len) {
@@ -169,7 +161,33 @@ bool tcp_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
 		c->snd_cur_seq = end;
 	}
 	conn_dirty(w, c);
+}
+
+bool tcp_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
+{
+	if (unlikely(tcp_send_room(w, c) < m->pkt_len)) {
+		c->flags |= CONN_WANT_ROOM;
+		return false;
+	}
+	if (unlikely(w->tcp->held + m->nb_segs > w->dp->conf->tcp.buffers)) {
+		c->flags |= CONN_WANT_ROOM;
+		conn_timer_set(w, c, TCP_TIMER_PERSIST, TCP_RETRY_MS);
+		return false;
+	}
+	send_put(w, c, m);
 	return true;
+}
+
+uint32_t tcp_pass(struct worker *w, struct tcp_conn *from, struct tcp_conn *to)
+{
+	struct rte_mbuf *m = from->rcv.head;
+	uint32_t len = m ? m->data_len : 0;
+
+	/* No more buffers are held than before, so that a shortage is no reason to wait. */
+	if (!m || tcp_send_room(w, to) < len)
+		return 0;
+	send_put(w, to, tcp_recv(w, from));
+	return len;
 }
 
 bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len)

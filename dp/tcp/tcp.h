@@ -161,7 +161,12 @@ void tcp_unhold(struct worker *w, uint32_t n);
  * (then writable() follows), or when this direction is closed.
  */
 bool tcp_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m);
-/* Copies bytes into buffers of its own. All or nothing, as above. */
+/*
+ * Gives to the one what waits first to be taken from the other, as it is, and however few buffers
+ * there are. Returns its bytes; 0, and nothing has moved, when there are none or no room for them.
+ */
+uint32_t tcp_pass(struct worker *w, struct tcp_conn *from, struct tcp_conn *to);
+/* Copies bytes into buffers of its own. All or nothing, as tcp_send(). */
 bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len);
 /* FIN after what was given (RFC 9293 3.10.4); bytes are still received. */
 void tcp_shutdown(struct worker *w, struct tcp_conn *c);

@@ -202,6 +202,26 @@ static void a_slow_side_stops_the_other(void **state)
 	close_both();
 }
 
+/* What others hold must not cost the stream a byte: what moves on needs no buffer. */
+static void more_is_held_than_may_be(void **state)
+{
+	uint32_t others;
+
+	(void)state;
+	h[1]->stop = true;
+	h[0]->to_send = 1000000;
+	hosts_run();
+	/* As connections that come from another worker bring it along. */
+	others = world.conf.tcp.buffers + 8;
+	tcp_unhold(world.w, -others);
+	host_go(h[1]);
+	hosts_pass_ms(100);
+	tcp_unhold(world.w, others);
+	hosts_pass_ms(10000);
+	whole(0);
+	close_both();
+}
+
 /* R59: one direction ends, the other goes on for as long as it likes. */
 static void half_closed(int first)
 {
@@ -376,6 +396,7 @@ int main(void)
 		T(bytes_pass_both_ways),
 		T(windows_open_and_close),
 		T(a_slow_side_stops_the_other),
+		T(more_is_held_than_may_be),
 		T(client_half_closes),
 		T(peer_half_closes),
 		T(fin_is_behind_the_bytes),
