@@ -37,7 +37,7 @@ enum {
 	TCP_PMTU_MIN_V4 = 576, /* less is believed of no path (RFC 1191 says 68) */
 	TCP_PMTU_MIN_V6 = 1280,
 	TCP_RETRY_MS = 5,	    /* when there was no buffer */
-	TCP_CHALLENGE_PER_S = 1000, /* of one worker; RFC 5961 7 */
+	TCP_CHALLENGE_PER_S = 1000, /* of one worker, on average; RFC 5961 7 */
 	CONN_GEN_LIVE = 1,	    /* bit of a slot's generation: in use */
 };
 
@@ -266,6 +266,7 @@ struct tcp {
 	struct siphash_key key; /* ISN, cookies, ports, timestamps */
 	uint64_t challenge_ms;	/* second under way */
 	uint32_t challenge_left;
+	uint32_t cookies_until; /* seconds: a cookie may come back before */
 	uint32_t port_next;
 	struct ctl_conn_info *info; /* in the region */
 	struct mbuf_queue notices;  /* to the homes of moved connections that have ended */

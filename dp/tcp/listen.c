@@ -202,6 +202,7 @@ static void cookie_send(struct worker *w, const struct tcp_request *r, const str
 		     time << (COOKIE_MAC_BITS + 3) | mss << COOKIE_MAC_BITS |
 			 cookie_mac(w, r, s->seq, time, mss),
 		     s->seq + 1, (uint16_t)RTE_MIN(buf, (uint32_t)UINT16_MAX), &o);
+	w->tcp->cookies_until = w->now + (2u << COOKIE_SHIFT);
 	count(w, CNT_TCP_COOKIE_TX);
 }
 
@@ -213,7 +214,9 @@ static bool cookie_check(const struct worker *w, const struct tcp_request *r,
 	uint32_t mss = iss >> COOKIE_MAC_BITS & 7, now = cookie_time(w), ts;
 	uint32_t age = (now - time) & ((1u << COOKIE_TIME_BITS) - 1);
 
-	if (age > 1 || (iss & ((1u << COOKIE_MAC_BITS) - 1)) != cookie_mac(w, r, irs, time, mss))
+	/* Who guesses gets no chance but while there are any. */
+	if (w->now >= w->tcp->cookies_until || age > 1 ||
+	    (iss & ((1u << COOKIE_MAC_BITS) - 1)) != cookie_mac(w, r, irs, time, mss))
 		return false;
 	*syn = (struct tcp_seg){ .seq = irs,
 				 .ack = iss,
@@ -243,9 +246,10 @@ static bool cookie_accept(struct worker *w, struct pkt *p, struct tcp_seg *s,
 
 	if (!cookie_check(w, r, s, &syn))
 		return false;
-	c = conn_passive(w, p, app, r);
+	/* As with a SYN. The other side thinks it is open, and will ask again. */
+	c = tcp_pressed(w) ? NULL : conn_passive(w, p, app, r);
 	if (!c) {
-		pkt_drop(w, p->m, DROP_TCP_FULL);
+		pkt_drop(w, p->m, tcp_pressed(w) ? DROP_TCP_MEMORY : DROP_TCP_FULL);
 		return true;
 	}
 	count(w, CNT_TCP_COOKIE_OK);

@@ -2,13 +2,18 @@
 #include "conn.h"
 #include "../rate.h"
 
+#include <rte_random.h>
+
 bool tcp_challenge_allow(struct worker *w)
 {
 	struct tcp *t = w->tcp;
 
 	if (w->now_ms - t->challenge_ms >= 1000) {
 		t->challenge_ms = w->now_ms;
-		t->challenge_left = TCP_CHALLENGE_PER_S;
+		/* All connections share it: of a number that is known, what is left would tell
+		 * who guesses at one connection by way of another whether he was right. */
+		t->challenge_left =
+		    TCP_CHALLENGE_PER_S / 2 + (uint32_t)rte_rand_max(TCP_CHALLENGE_PER_S);
 	}
 	if (t->challenge_left == 0)
 		return false;

@@ -81,10 +81,18 @@ static uint32_t guess(uint32_t n)
 
 static void they_are_bounded(void **state)
 {
+	uint32_t n[3], i;
+
 	(void)state;
 	open_passive();
 	world_pass_ms(2000);
-	assert_int_equal(guess(TCP_CHALLENGE_PER_S + 200), TCP_CHALLENGE_PER_S);
+	for (i = 0; i < 3; i++) {
+		n[i] = guess(2 * TCP_CHALLENGE_PER_S);
+		assert_in_range(n[i], TCP_CHALLENGE_PER_S / 2, TCP_CHALLENGE_PER_S * 3 / 2 - 1);
+		world_pass_ms(i < 2 ? 1100 : 0);
+	}
+	/* How many it is nobody can count on (CVE-2016-5696). */
+	assert_false(n[0] == n[1] && n[1] == n[2]);
 	world_pass_ms(500);
 	assert_int_equal(guess(10), 0);
 	world_pass_ms(600);

@@ -127,6 +127,42 @@ static void a_forged_one_opens_nothing(void **state)
 	assert_int_equal(app.opened, 0);
 }
 
+/* Nobody could have one: then a good guess is none. */
+static void none_was_sent(void **state)
+{
+	uint32_t until;
+
+	(void)state;
+	syn(0);
+	until = world.w->tcp->cookies_until;
+	world.w->tcp->cookies_until = world.w->now;
+	seg_in(ACK, 1, 1, 0);
+	seg_expect(RST, 1, 0, 0);
+	world_drops(DROP_TCP_COOKIE, 1);
+	world.w->tcp->cookies_until = until;
+	seg_in(ACK, 1, 1, 0);
+	assert_int_equal(app.opened, 1);
+	peer_reset();
+}
+
+/* The first thing that goes when buffers are short is new connections. */
+static void buffers_are_short(void **state)
+{
+	uint32_t n = world.conf.tcp.buffers;
+
+	(void)state;
+	syn(0);
+	assert_true(tcp_hold(world.w, n));
+	seg_in(ACK, 1, 1, 0);
+	seg_none();
+	world_drops(DROP_TCP_MEMORY, 1);
+	assert_int_equal(app.opened, 0);
+	tcp_unhold(world.w, n);
+	seg_in(ACK, 1, 1, 0);
+	assert_int_equal(app.opened, 1);
+	peer_reset();
+}
+
 static void an_old_one_opens_nothing(void **state)
 {
 	(void)state;
@@ -179,6 +215,8 @@ int main(void)
 		cookie(segment_sizes),
 		cookie(the_ack_is_lost),
 		cookie(a_forged_one_opens_nothing),
+		cookie(none_was_sent),
+		cookie(buffers_are_short),
 		cookie(an_old_one_opens_nothing),
 		cookie(an_open_connection_is_left_alone),
 		cookie(over_ipv6),

@@ -426,6 +426,17 @@ bool tcp_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
 	return true;
 }
 
+uint32_t tcp_pass(struct worker *w, struct tcp_conn *from, struct tcp_conn *to)
+{
+	uint32_t len = from->head ? from->head->data_len : 0;
+
+	if (!len || tcp_send_room(w, to) < len)
+		return 0;
+	if (!tcp_send(w, to, tcp_recv(w, from)))
+		abort();
+	return len;
+}
+
 void tcp_abort(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 {
 	fake_end(w, &c->f, why);
