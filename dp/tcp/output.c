@@ -254,6 +254,12 @@ static uint32_t window_cap(const struct worker *w, const struct tcp_conn *c)
 	return tcp_pressed(w) ? 0 : 4u * c->mss;
 }
 
+/* The buffers of others keep the window from what the owner's reading would make it. */
+static bool window_squeezed(const struct worker *w, const struct tcp_conn *c)
+{
+	return c->rcv.bytes < c->rcv_buf && window_cap(w, c) < c->rcv_buf - c->rcv.bytes;
+}
+
 /* RFC 9293 3.8.6.2.2: the edge moves by a segment or half the buffer, and never back. */
 uint32_t conn_window(const struct worker *w, const struct tcp_conn *c)
 {
@@ -283,7 +289,7 @@ static void window_update(struct worker *w, struct tcp_conn *c)
 		    (c->rx_bytes && now - offered >= c->rcv_buf / 4))
 			c->flags |= CONN_ACK_NOW;
 		c->rcv_adv = c->rcv_nxt + now;
-	} else if (unlikely(offered < 2u * c->mss && !c->rcv.bytes) &&
+	} else if (unlikely(offered < 2u * c->mss && window_squeezed(w, c)) &&
 		   !conn_timer_on(c, TCP_TIMER_PERSIST)) {
 		/* Others have the buffers: nobody but we will look again when they are free. */
 		conn_timer_set(w, c, TCP_TIMER_PERSIST, SQUEEZED_MS);

@@ -118,6 +118,42 @@ static void what_an_owner_gives(void **state)
 	close_peer_first(1, next);
 }
 
+static int setup_small_window(void **state)
+{
+	(void)state;
+	tcp_config();
+	world.conf.tcp.buffers = BUFFERS;
+	world.conf.tcp.receive_buffer = 4096;
+	tcp_start();
+	return 0;
+}
+
+/* Buffers lack, and the owner waits for the rest of a message: when there are some, it is told. */
+static void a_window_that_others_closed(void **state)
+{
+	const uint32_t rest = 4096 - 2 * MSS_TS, next = 1 + 4096;
+	const struct seg *s;
+
+	(void)state;
+	app.hold = true;
+	open_passive();
+	assert_true(tcp_hold(world.w, BUFFERS - 4));
+	seg_in(ACK, 1, 1, MSS_TS);
+	seg_in(ACK, 1 + MSS_TS, 1, MSS_TS);
+	app_take(2 * MSS_TS);
+	seg_in(ACK, 1 + 2 * MSS_TS, 1, rest);
+	app_take(rest - 100);
+	world_pass_ms(100);
+	seg_skip();
+	assert_int_equal(app.c->rcv_adv, app.c->rcv_nxt);
+	tcp_unhold(world.w, BUFFERS - 4);
+	world_pass_ms(30);
+	s = seg_expect(ACK, 1, next, 0);
+	assert_true(seg_window(s) >= 2 * MSS_TS);
+	app_take(100);
+	peer_reset();
+}
+
 static void connections(void **state)
 {
 	struct sock_addr dst = at("10.2.0.2", 80), src = at("10.2.0.1", 4000);
@@ -156,6 +192,8 @@ int main(void)
 		bounded(buffers_of_all_connections),
 		bounded(out_of_order_goes_first),
 		bounded(what_an_owner_gives),
+		cmocka_unit_test_setup_teardown(a_window_that_others_closed, setup_small_window,
+						tcp_teardown),
 		bounded(connections),
 	};
 
