@@ -567,17 +567,20 @@ void conn_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_
 		pkt_drop(w, p->m, DROP_TCP_FLAGS);
 		return;
 	}
-	/* RFC 7323 4.3: echo what covers the last ACK sent. Later, or after 5.5, by now. */
-	if (s->has_ts && c->flags & CONN_TS && seq_le(s->seq, c->rcv_acked)) {
-		c->ts_recent = s->tsval;
-		c->ts_recent_s = w->now;
-	}
 	if (unlikely(c->state == TCP_SYN_RECEIVED) && !ack_opens(w, c, p, s))
 		return;
 	if (unlikely(c->flags & CONN_ECN))
 		ecn_input(w, c, p, s);
 	if (!ack_input(w, c, p, s))
 		return;
+	/*
+	 * RFC 7323 4.3: echo what covers the last ACK sent. Later, or after 5.5, by now; and that
+	 * its ACK is possible, or a guess in the window would make all that follows too old.
+	 */
+	if (s->has_ts && c->flags & CONN_TS && seq_le(s->seq, c->rcv_acked)) {
+		c->ts_recent = s->tsval;
+		c->ts_recent_s = w->now;
+	}
 	text_input(w, c, p, s);
 }
 

@@ -96,11 +96,24 @@ static void after_24_days(void **state)
 	peer_reset();
 }
 
+/* Who guesses a place in the window, but not what we have sent, must not set the clock ahead. */
+static void a_forged_clock(void **state)
+{
+	(void)state;
+	open_passive();
+	seg_in(ACK, 1, 0x40000000, 100, .tsval = PEER_TS + 0x40000000);
+	seg_expect(ACK, 1, 1, 0);
+	seg_in(ACK, 1, 1, 100);
+	seg_expect(ACK, 1, 101, 0);
+	assert_int_equal(app.received, 100);
+	peer_reset();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		tcp_test(older_is_dropped), tcp_test(reset_is_exempt), tcp_test(without_timestamp),
-		tcp_test(timestamps_wrap),  tcp_test(after_24_days),
+		tcp_test(timestamps_wrap),  tcp_test(after_24_days),   tcp_test(a_forged_clock),
 	};
 
 	return tcp_run(tests);
