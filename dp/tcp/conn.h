@@ -15,6 +15,7 @@
  *   stream.c   the owner's calls             move.c     to another worker
  *   wire.c     headers and options           timewait.c compact TIME-WAIT
  *   queue.c    rows of packet buffers        raw.c      segments without a connection
+ *   icmp.c     errors that quote a segment
  */
 #include "seq.h"
 #include "tcp.h"
