@@ -126,6 +126,9 @@ static bool eal_start(const struct config *c, char *err)
 	argv[argc++] = huge ? (char *)"--in-memory" : (char *)"--no-huge";
 	if (huge) /* one file to share: a vhost-user back end takes no more than eight */
 		argv[argc++] = (char *)"--single-file-segments";
+	/* Virtual addresses where nothing needs others, see mbufs_create(). */
+	if (!pci)
+		argv[argc++] = (char *)"--iova-mode=va";
 	if (!pci)
 		argv[argc++] = (char *)"--no-pci";
 	else

@@ -173,11 +173,43 @@ static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t 
 	return true;
 }
 
+static void obj_end(struct rte_mempool *pool, void *end, void *obj, unsigned int i)
+{
+	uintptr_t e = (uintptr_t)obj + pool->elt_size + pool->trailer_size;
+
+	(void)i;
+	if (e > *(uintptr_t *)end)
+		*(uintptr_t *)end = e;
+}
+
+/*
+ * AF_XDP gives the kernel as many bytes as the pool's buffers are long together, from the first on.
+ * With gaps between them the last would lie beyond, and each that is used there is lost for good,
+ * until the port hears nothing any more.
+ */
+static bool pool_is_dense(struct rte_mempool *pool)
+{
+	const struct rte_mempool_memhdr *first = STAILQ_FIRST(&pool->mem_list);
+	uintptr_t end = 0;
+
+	rte_mempool_obj_iter(pool, obj_end, &end);
+	return end - (uintptr_t)first->addr <=
+	       (uintptr_t)pool->populated_size *
+		   rte_mempool_calc_obj_size(pool->elt_size, pool->flags, NULL);
+}
+
 static bool port_queues(struct dplane *dp, struct port *p, char *err, size_t errlen)
 {
 	uint16_t rx = p->conf->rx_desc, tx = p->conf->tx_desc, q;
 	int r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &rx, &tx);
 
+	if (!strcmp(p->driver, "net_af_xdp"))
+		for (q = 0; q < p->rx_queues; q++)
+			if (!pool_is_dense(dp->worker[q]->pool))
+				return port_fail(dp, p->idx, "device",
+						 "AF_XDP needs packet buffers side by side, which "
+						 "they are not beside a PCI device",
+						 0, err, errlen);
 	for (q = 0; r >= 0 && q < p->rx_queues; q++)
 		r = rte_eth_rx_queue_setup(p->id, q, rx, rte_eth_dev_socket_id(p->id), NULL,
 					   dp->worker[q]->pool);

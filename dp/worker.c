@@ -12,6 +12,7 @@
 #include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
+#include <rte_mbuf_pool_ops.h>
 #include <rte_pause.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -46,14 +47,39 @@ static struct rate_table *rate_create(uint32_t per_second)
 	return NULL;
 }
 
+/*
+ * Packet buffers. Side by side, across pages, where addresses are virtual: AF_XDP counts on that
+ * (pool_is_dense() in port.c), and ordinary pages would hold one each. Devices that want physical
+ * addresses want each buffer in one page.
+ */
+static struct rte_mempool *mbufs_create(const char *name, uint32_t n)
+{
+	const uint32_t flags =
+	    rte_eal_iova_mode() == RTE_IOVA_VA ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0;
+	struct rte_mempool *p = rte_mempool_create_empty(
+	    name, n, sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE, 256,
+	    sizeof(struct rte_pktmbuf_pool_private), SOCKET_ID_ANY, flags);
+
+	if (!p)
+		return NULL;
+	if (rte_mempool_set_ops_byname(p, rte_mbuf_best_mempool_ops(), NULL) == 0) {
+		rte_pktmbuf_pool_init(p, NULL);
+		if (rte_mempool_populate_default(p) >= 0) {
+			rte_mempool_obj_iter(p, rte_pktmbuf_init, NULL);
+			return p;
+		}
+	}
+	rte_mempool_free(p);
+	return NULL;
+}
+
 static bool worker_pools(struct worker *w, char *err, size_t errlen)
 {
 	const struct config_dataplane *c = &w->dp->conf->dataplane;
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	snprintf(name, sizeof(name), "mbufs%u", w->id);
-	w->pool = rte_pktmbuf_pool_create(name, c->mbufs, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-					  SOCKET_ID_ANY);
+	w->pool = mbufs_create(name, c->mbufs);
 	w->handover = rte_zmalloc("handover", sizeof(*w->handover) * w->dp->n_workers, 64);
 	w->binding_rate = rate_create(c->binding_rate);
 	w->request_rate = rate_create(c->request_rate);

@@ -74,6 +74,7 @@ static bool eal_start(const struct config *c, char *err)
 			 (char *)"--no-shconf",
 			 (char *)"--no-huge",
 			 (char *)"--single-file-segments",
+			 (char *)"--iova-mode=va", /* see mbufs_create() */
 			 (char *)"--no-telemetry",
 			 (char *)"--log-level=*:warning",
 			 NULL };
