@@ -269,6 +269,9 @@ uint32_t conn_window(const struct worker *w, const struct tcp_conn *c)
 	if (seq_lt(c->rcv_adv, c->rcv_nxt))
 		offered = 0;
 	space = RTE_MIN(space, window_cap(w, c));
+	/* Nobody reads: no more than was offered before that was known. */
+	if (unlikely(c->flags & CONN_PAUSED))
+		space = 0;
 	space &= ~((1u << c->rcv_wscale) - 1);
 	if (space <= offered || space - offered < RTE_MIN((uint32_t)c->mss, c->rcv_buf / 2))
 		return offered;

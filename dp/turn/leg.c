@@ -237,7 +237,8 @@ static struct rte_mbuf *leg_payload(struct worker *w, struct tcp_conn *c, uint32
 {
 	struct rte_mbuf *m = tcp_recv_peek(c);
 
-	if (m->data_len == need) {
+	/* A buffer that somebody else has, too, is not written to: it may be read again there. */
+	if (m->data_len == need && RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1) {
 		m = tcp_recv(w, c);
 		rte_pktmbuf_adj(m, (uint16_t)to->off);
 		rte_pktmbuf_trim(m, (uint16_t)(need - to->off - to->len));

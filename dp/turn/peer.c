@@ -4,12 +4,6 @@
 #include "../evt.h"
 #include "../tcp/splice.h"
 
-/*
- * Most connections of one session that peers opened and nobody has bound yet: a permitted peer
- * must not take those of all.
- */
-enum { PEERS_WAITING_MAX = 64 };
-
 enum peer_flags {
 	PEER_ACTIVE = 1 << 0, /* opened by CMD_CONNECT */
 	PEER_OPEN = 1 << 1,   /* the handshake is over */
@@ -131,7 +125,8 @@ static void peer_established(struct worker *w, struct tcp_conn *c)
 
 	/* Nothing is read before there is somebody to read it; the window is the bound. */
 	tcp_recv_pause(w, c, true);
-	if (!s || (!active && s->peers_waiting >= PEERS_WAITING_MAX)) {
+	/* A permitted peer must not take the connections, or the buffers, of all. */
+	if (!s || (!active && s->peers_waiting >= w->dp->conf->turn.connections_per_allocation)) {
 		tcp_abort(w, c, TCP_END_CLOSED);
 		return;
 	}
@@ -206,7 +201,7 @@ const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r)
 		return NULL;
 	p.sid.gen = w->session[p.sid.slot].gen;
 	s = peer_session(w, p.sid);
-	if (!s || s->peers_waiting >= PEERS_WAITING_MAX ||
+	if (!s || s->peers_waiting >= w->dp->conf->turn.connections_per_allocation ||
 	    !session_permission(w, p.sid.slot, &r->remote.ip))
 		return NULL;
 	memcpy(r->data, &p, sizeof(p));

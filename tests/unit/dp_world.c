@@ -203,6 +203,7 @@ void world_config(void)
 		.keepalive = 120,
 		.ecn = true,
 	};
+	c->turn.connections_per_allocation = 64;
 	for (i = 0; i < WORLD_PORTS; i++) {
 		snprintf(c->port[i].name, sizeof(c->port[i].name), "%s", name[i]);
 		c->port[i].mtu = 1500;
