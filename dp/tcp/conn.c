@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-enum { INFO_BUDGET = 512 }; /* entries shown in the region a tick */
+enum {
+	INFO_BUDGET = 512, /* entries shown in the region a tick */
+	DESTROY_TURNS = 1 << 16,
+};
 
 /* ---- the stack ---- */
 
@@ -73,8 +76,10 @@ void tcp_destroy(struct worker *w)
 		if (t->conn[i].gen & CONN_GEN_LIVE && !(t->conn[i].flags & CONN_DEAD))
 			conn_end(w, &t->conn[i], TCP_END_CLOSED);
 	}
-	while (t->dirty_head != SLOT_NONE && tcp_turn(w))
-		;
+	/* Bounded, since a notice that finds no buffer is put off, and buffers may be gone by now.
+	 */
+	for (i = 0; t->dirty_head != SLOT_NONE && i < DESTROY_TURNS; i++)
+		tcp_turn(w);
 	rte_hash_free(t->table);
 	rte_mempool_free(t->sent_pool);
 	rte_free(t->conn);

@@ -5,6 +5,7 @@
  */
 #include "conn.h"
 
+#include "../rate.h"
 #include "../tx.h"
 
 enum {
@@ -284,6 +285,11 @@ static bool syn_again(struct worker *w, struct tcp_conn *c, struct pkt *p, const
 	if (c->state != TCP_SYN_RECEIVED || s->seq != c->irs ||
 	    (s->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		return false;
+	/* Each may be forged, and its answer goes to somebody who never asked. */
+	if (!rate_allow(w->error_rate, &p->src, w->now_ms)) {
+		pkt_drop(w, p->m, DROP_TCP_RATE);
+		return true;
+	}
 	conn_send_bare(w, c, TCP_SYN | TCP_ACK | (c->flags & CONN_ECN ? TCP_ECE : 0), c->iss);
 	count(w, CNT_TCP_REXMIT_SYN);
 	pkt_consume(w, p->m);
@@ -542,7 +548,6 @@ static void ecn_input(struct worker *w, struct tcp_conn *c, const struct pkt *p,
 
 void conn_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
 {
-	c->last_rx_ms = (uint32_t)w->now_ms;
 	if (unlikely(c->flags & CONN_DEAD || c->state == TCP_CLOSED)) {
 		tcp_send_reset(w, p, s);
 		pkt_drop(w, p->m, DROP_TCP_CLOSED);
@@ -554,6 +559,7 @@ void conn_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_
 	}
 	if (unlikely(syn_again(w, c, p, s)) || !window_check(w, c, p, s))
 		return;
+	c->last_rx_ms = (uint32_t)w->now_ms; /* of what anybody could not have sent */
 	if (unlikely(s->flags & TCP_RST)) {
 		rst_input(w, c, p, s);
 		return;

@@ -4,8 +4,6 @@
 #include "../../dp/turn/leg.h"
 #include "dp_world.h"
 
-#include <stdlib.h>
-
 enum { HEADERS = 14 + 20 + 20 }; /* in front of what a segment carries */
 
 struct tcp_conn {
@@ -119,11 +117,13 @@ void fake_run(void)
 
 bool tcp_create(struct worker *w, char *err, size_t errlen)
 {
+	static uint64_t nothing; /* that anybody looks into */
+
 	(void)err;
 	(void)errlen;
-	w->tcp = calloc(1, 1);
+	w->tcp = (struct tcp *)&nothing;
 	fake_tcp_start(w);
-	return w->tcp != NULL;
+	return true;
 }
 
 static void conn_bury(struct worker *w, struct tcp_conn *c)
@@ -141,7 +141,6 @@ void tcp_destroy(struct worker *w)
 	for (i = 0; i < FAKE_CONNS; i++)
 		if (conn[i].gen & 1)
 			conn_bury(w, &conn[i]);
-	free(w->tcp);
 	w->tcp = NULL;
 }
 
