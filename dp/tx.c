@@ -142,15 +142,61 @@ static void handover_burst(struct worker *w, struct rte_mbuf **m, uint16_t n)
 		 m[0]->hash.usr >> 16 == HANDOVER_REDIRECT ? RX_REDIRECTED : RX_STEERED);
 }
 
-/* From one of our addresses to another: a datagram of the relay, or a segment. */
-static void loop_take(struct worker *w, struct rte_mbuf *m)
+/* A packet of loop_send(): written here a moment ago, so there is nothing to distrust. */
+static void loop_parse(struct worker *w, struct rte_mbuf *m, struct pkt *p)
 {
 	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct be32 a;
 
-	if ((h[0] >> 4 == 6 ? h[6] : h[9]) == IP_PROTO_TCP)
-		tcp_loop_input(w, m);
+	*p = (struct pkt){ .m = m, .v6 = h[0] >> 4 == 6 };
+	if (p->v6) {
+		memcpy(&p->src, h + 8, 16);
+		memcpy(&p->dst, h + 24, 16);
+		p->tos = (uint8_t)(h[0] << 4 | h[1] >> 4);
+		p->proto = h[6];
+		p->ttl = h[7];
+		p->l3_len = IPV6_HDR;
+	} else {
+		memcpy(a.b, h + 12, 4);
+		p->src = ip_from_v4(a);
+		memcpy(a.b, h + 16, 4);
+		p->dst = ip_from_v4(a);
+		p->tos = h[1];
+		p->df = h[6] & 0x40;
+		p->ttl = h[8];
+		p->proto = h[9];
+		p->l3_len = IPV4_HDR;
+	}
+	memcpy(p->sport.b, h + p->l3_len, 2);
+	memcpy(p->dport.b, h + p->l3_len + 2, 2);
+	p->l4_len = (uint16_t)(m->pkt_len - p->l3_len);
+	p->local = dplane_local(w->dp, &p->dst);
+}
+
+/* A datagram of the relay, or a segment. */
+static void loop_take(struct worker *w, struct rte_mbuf *m)
+{
+	struct pkt p;
+
+	loop_parse(w, m, &p);
+	if (p.proto != IP_PROTO_TCP)
+		relay_loop_input(w, &p);
+	else if (p.local)
+		tcp_input(w, &(struct pkt *){ &p }, 1);
 	else
-		relay_loop_input(w, m);
+		pkt_drop(w, m, DROP_IP_DST);
+}
+
+void loop_send(struct worker *w, struct rte_mbuf *m, uint16_t port)
+{
+	uint16_t owner = w->dp->port_owner[port >> 1];
+
+	if (owner != w->id)
+		handover(w, owner, m, HANDOVER_LOOP, 0);
+	else if (w->n_loop < TX_BATCH)
+		w->loop[w->n_loop++] = m;
+	else
+		pkt_drop(w, m, DROP_TX_FULL);
 }
 
 static void handover_take(struct worker *w, struct rte_mbuf *m)

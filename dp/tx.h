@@ -48,6 +48,11 @@ uint32_t tx_flush(struct worker *w);
 /* Takes what other workers handed over; returns packets taken. */
 uint32_t handover_input(struct worker *w);
 
+/*
+ * A packet from one of our own addresses to another (data at the IP header, dport in host order)
+ * comes in again, at the worker that has the port. Takes m.
+ */
+void loop_send(struct worker *w, struct rte_mbuf *m, uint16_t dport);
 /* Takes what was looped from relayed address to relayed address here; returns packets taken. */
 uint32_t loop_input(struct worker *w);
 

@@ -152,14 +152,6 @@ struct tcp_conn *tcp_find(struct worker *w, struct ctl_conn name)
 	return c->gen == name.gen && name.gen & CONN_GEN_LIVE && !(c->flags & CONN_DEAD) ? c : NULL;
 }
 
-uint16_t tcp_owner(struct worker *w, const struct pkt *p, bool *mine)
-{
-	uint32_t e = conn_lookup(w, p);
-
-	*mine = e != SLOT_NONE && (e & 3) == ENTRY_CONN;
-	return e != SLOT_NONE && (e & 3) == ENTRY_MOVED ? (uint16_t)(e >> 2) : w->id;
-}
-
 /* ---- life ---- */
 
 /* Odd generations are live: a slot's name changes when it is taken and when it is given back. */

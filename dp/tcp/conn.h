@@ -133,10 +133,10 @@ struct tcp_conn {
 	uint16_t mss;	/* bytes of data a segment may carry, options taken off */
 	uint16_t local; /* index in dplane.local */
 	uint32_t rcv_nxt;
-	uint32_t rcv_adv;		    /* right edge of the window offered */
-	uint32_t rcv_acked;		    /* last rcv_nxt sent */
-	uint32_t ts_recent, ts_recent_s;    /* RFC 7323 5.2; when, in seconds */
-	uint32_t snd_una, snd_nxt, snd_max; /* snd_nxt == snd_max: retransmissions do not move it */
+	uint32_t rcv_adv;		 /* right edge of the window offered */
+	uint32_t rcv_acked;		 /* last rcv_nxt sent */
+	uint32_t ts_recent, ts_recent_s; /* RFC 7323 5.2; when, in seconds */
+	uint32_t snd_una, snd_max;	 /* retransmissions go below snd_max, which is SND.NXT */
 	uint32_t snd_wnd, snd_wl1, snd_wl2;
 	uint32_t dirty_next; /* index of the next on tcp_turn()'s list */
 
@@ -350,9 +350,10 @@ bool conn_send_bare(struct worker *w, struct tcp_conn *c, uint8_t flags, uint32_
 void conn_challenge(struct worker *w, struct tcp_conn *c);
 /* Retransmits s now; false when there was no buffer. */
 bool conn_resend(struct worker *w, struct tcp_conn *c, struct tcp_sent *s);
-/* Sends a segment of new data, whatever the congestion window says (tail loss probe). */
-bool conn_send_one(struct worker *w, struct tcp_conn *c);
-/* Sends n bytes of new data at most, however small a segment that is. */
+/*
+ * Sends a segment of new data, n bytes at most, whatever the windows say: a tail loss probe, or a
+ * window too small for a whole one.
+ */
 bool conn_send_part(struct worker *w, struct tcp_conn *c, uint32_t n);
 /* Window to offer now: bytes from rcv_nxt, silly-window avoidance included (3.8.6.2.2). */
 uint32_t conn_window(const struct worker *w, const struct tcp_conn *c);
@@ -500,6 +501,14 @@ static inline uint32_t conn_snd_seq(const struct tcp_conn *c)
 static inline uint32_t conn_unsent(const struct tcp_conn *c)
 {
 	return c->flags & CONN_FIN_SENT ? 0 : conn_snd_seq(c) + c->snd.bytes - c->snd_max;
+}
+
+/* What the other side's window has left for new data, bytes. */
+static inline uint32_t conn_wnd_left(const struct tcp_conn *c)
+{
+	uint32_t edge = c->snd_una + c->snd_wnd;
+
+	return seq_gt(edge, c->snd_max) ? edge - c->snd_max : 0;
 }
 
 static inline bool conn_established(const struct tcp_conn *c)

@@ -108,36 +108,6 @@ void tcp_input(struct worker *w, struct pkt **p, uint16_t n)
 		segment_input(w, ok[i], &seg[i], (uint32_t)(uintptr_t)data[i]);
 }
 
-void tcp_loop_input(struct worker *w, struct rte_mbuf *m)
-{
-	const uint8_t *h = rte_pktmbuf_mtod(m, uint8_t *);
-	struct pkt p = { .m = m, .v6 = h[0] >> 4 == 6, .proto = IP_PROTO_TCP };
-	struct be32 a;
-
-	/* Written by segment_send() a moment ago: nothing to distrust. */
-	if (p.v6) {
-		memcpy(&p.src, h + 8, 16);
-		memcpy(&p.dst, h + 24, 16);
-		p.tos = (uint8_t)(h[0] << 4 | h[1] >> 4);
-		p.l3_len = IPV6_HDR;
-	} else {
-		memcpy(a.b, h + 12, 4);
-		p.src = ip_from_v4(a);
-		memcpy(a.b, h + 16, 4);
-		p.dst = ip_from_v4(a);
-		p.tos = h[1];
-		p.l3_len = IPV4_HDR;
-	}
-	memcpy(p.sport.b, h + p.l3_len, 2);
-	memcpy(p.dport.b, h + p.l3_len + 2, 2);
-	p.l4_len = (uint16_t)(m->pkt_len - p.l3_len);
-	p.local = dplane_local(w->dp, &p.dst);
-	if (p.local)
-		tcp_input(w, &(struct pkt *){ &p }, 1);
-	else
-		pkt_drop(w, m, DROP_IP_DST);
-}
-
 /* ---- SYN-SENT (3.10.7.3) ---- */
 
 static void syn_sent_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)

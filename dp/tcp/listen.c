@@ -65,7 +65,7 @@ void conn_open(struct worker *w, struct tcp_conn *c)
 	c->iss = tcp_isn(w, &local, &remote);
 	c->ts_offset = (uint32_t)keyed(w, &local, &remote, USE_TIMESTAMP, 0, 0);
 	c->snd_una = c->iss;
-	c->snd_nxt = c->snd_max = c->iss + 1;
+	c->snd_max = c->iss + 1;
 	while (c->rcv_wscale < TCP_WSCALE_MAX && c->rcv_buf >> c->rcv_wscale > UINT16_MAX)
 		c->rcv_wscale++;
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, (uint32_t)UINT16_MAX);
@@ -258,7 +258,7 @@ static bool cookie_accept(struct worker *w, struct pkt *p, struct tcp_seg *s,
 		c->flags |= CONN_ECN;
 	c->iss = s->ack - 1;
 	c->snd_una = c->iss;
-	c->snd_nxt = c->snd_max = c->iss + 1;
+	c->snd_max = c->iss + 1;
 	c->syn_us = 0; /* nobody looked at the clock */
 	tcp_set_state(w, c, TCP_SYN_RECEIVED);
 	conn_input(w, c, p, s);

@@ -35,6 +35,7 @@ struct segment {
 	struct tcp_out_opts o;
 };
 
+/* Options, and the echo of congestion. */
 static void segment_opts(const struct worker *w, const struct tcp_conn *c, struct segment *s)
 {
 	if (s->flags & TCP_SYN) {
@@ -51,6 +52,8 @@ static void segment_opts(const struct worker *w, const struct tcp_conn *c, struc
 		if (unlikely(c->flags & CONN_SACK && (c->ooo.n || c->dsack.start != c->dsack.end)))
 			s->o.n_sack = reorder_sack(c, s->o.sack, TCP_SACK_MAX);
 	}
+	if (c->flags & CONN_ECE_OUT && !(s->flags & (TCP_SYN | TCP_RST)))
+		s->flags |= TCP_ECE;
 	s->o.tsval = conn_tsval(w, c);
 	s->o.tsecr = c->ts_recent;
 }
@@ -147,19 +150,6 @@ static void segment_csum(struct worker *w, struct tcp_conn *c, struct rte_mbuf *
 	memcpy(at, &csum, 2);
 }
 
-/* Between two of our own addresses: the packet comes back in, by way of the other worker's ring. */
-static void segment_loop(struct worker *w, const struct tcp_conn *c, struct rte_mbuf *m)
-{
-	uint16_t owner = w->dp->port_owner[be16_get(c->remote_port) >> 1];
-
-	if (owner != w->id)
-		handover(w, owner, m, HANDOVER_LOOP, 0);
-	else if (w->n_loop < TX_BATCH)
-		w->loop[w->n_loop++] = m;
-	else
-		pkt_drop(w, m, DROP_TX_FULL);
-}
-
 /* Builds a segment in s->m and sends it. What is lost from here on is lost on the way. */
 static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s)
 {
@@ -201,11 +191,12 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 		}
 		conn_timer_stop(c, TCP_TIMER_DELACK);
 	}
-	if (likely(n != NULL))
-		m->ol_flags &RTE_MBUF_F_TX_TCP_SEG ? neigh_send(w, n, m)
-						   : (void)ip_send(w, n, m, true);
+	if (likely(n != NULL && !(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG)))
+		ip_send(w, n, m, true);
+	else if (n) /* longer than the link: the port cuts it */
+		neigh_send(w, n, m);
 	else if (c->nh == NH_LOOP)
-		segment_loop(w, c, m);
+		loop_send(w, m, be16_get(c->remote_port));
 	else
 		pkt_drop(w, m, why);
 }
@@ -216,8 +207,6 @@ bool conn_send_bare(struct worker *w, struct tcp_conn *c, uint8_t flags, uint32_
 
 	if (!s.m)
 		return false;
-	if (c->flags & CONN_ECE_OUT && !(flags & (TCP_SYN | TCP_RST)))
-		s.flags |= TCP_ECE;
 	segment_opts(w, c, &s);
 	segment_send(w, c, &s);
 	return true;
@@ -327,8 +316,6 @@ bool conn_resend(struct worker *w, struct tcp_conn *c, struct tcp_sent *s)
 		g.flags |= TCP_FIN;
 	if (g.len)
 		g.flags |= TCP_PSH;
-	if (c->flags & CONN_ECE_OUT)
-		g.flags |= TCP_ECE;
 	segment_send(w, c, &g);
 	c->last_tx_ms = (uint32_t)w->now_ms;
 	recovery_resent(w, c, s);
@@ -356,10 +343,8 @@ static void cursor_move(struct tcp_conn *c, uint32_t seq)
 static uint32_t segment_size(const struct worker *w, const struct tcp_conn *c, uint32_t unsent,
 			     uint32_t mss, const struct port *p)
 {
-	uint32_t edge = c->snd_una + c->snd_wnd, cwnd = recovery_room(w, c), n = unsent;
-	uint32_t wnd = seq_gt(edge, c->snd_max) ? edge - c->snd_max : 0;
+	uint32_t wnd = conn_wnd_left(c), cwnd = recovery_room(w, c), n = RTE_MIN(unsent, wnd);
 
-	n = RTE_MIN(n, wnd);
 	n = RTE_MIN(n, cwnd);
 	if (n < mss && n < unsent && !(wnd < mss && n >= c->max_wnd / 2 && n))
 		return 0;
@@ -390,8 +375,6 @@ static bool send_new(struct worker *w, struct tcp_conn *c, const struct port *p,
 	if (s.len == 0 && !fin)
 		return false;
 	s.flags |= (s.len == unsent ? TCP_PSH : 0) | (fin ? TCP_FIN : 0);
-	if (c->flags & CONN_ECE_OUT)
-		s.flags |= TCP_ECE;
 	if (c->flags & CONN_CWR_OUT && s.len)
 		s.flags |= TCP_CWR;
 	s.m = pkt_make(w);
@@ -416,7 +399,7 @@ static bool send_step(struct worker *w, struct tcp_conn *c, const struct port *p
 	if (!send_new(w, c, p, force))
 		return false;
 	fin = c->sent_last->flags & SENT_FIN;
-	c->snd_max = c->snd_nxt = c->sent_last->end;
+	c->snd_max = c->sent_last->end;
 	if (fin) {
 		c->flags |= CONN_FIN_SENT;
 		tcp_set_state(w, c, c->state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1);
@@ -428,11 +411,6 @@ static bool send_step(struct worker *w, struct tcp_conn *c, const struct port *p
 	if (!c->stall_ms)
 		c->stall_ms = (uint32_t)w->now_ms | 1;
 	return true;
-}
-
-bool conn_send_one(struct worker *w, struct tcp_conn *c)
-{
-	return send_step(w, c, NULL, UINT32_MAX);
 }
 
 bool conn_send_part(struct worker *w, struct tcp_conn *c, uint32_t n)

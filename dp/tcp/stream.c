@@ -118,11 +118,11 @@ uint32_t tcp_send_unsent(const struct tcp_conn *c)
 
 uint32_t tcp_send_window(const struct worker *w, const struct tcp_conn *c)
 {
-	uint32_t edge = c->snd_una + c->snd_wnd, wnd, unsent = conn_unsent(c);
+	uint32_t wnd, unsent = conn_unsent(c);
 
 	if (!send_open(c) || !conn_established(c))
 		return 0;
-	wnd = seq_gt(edge, c->snd_max) ? edge - c->snd_max : 0;
+	wnd = conn_wnd_left(c);
 	wnd = RTE_MIN(wnd, recovery_room(w, c));
 	return wnd > unsent ? wnd - unsent : 0;
 }

@@ -66,8 +66,6 @@ void tcp_destroy(struct worker *w);
 
 /* n <= BURST segments for us: parsed down to IP, p->l4_len bytes of TCP. Takes the mbufs. */
 void tcp_input(struct worker *w, struct pkt **p, uint16_t n);
-/* A segment between two of our own addresses, data at the IP header. Takes m. */
-void tcp_loop_input(struct worker *w, struct rte_mbuf *m);
 /* Fires timers that are due; once a turn, before anything is received. Returns how many. */
 uint32_t tcp_timers(struct worker *w);
 /* Owners, output; once a turn, before tx_flush(). Returns the work done. */
@@ -76,13 +74,6 @@ uint32_t tcp_turn(struct worker *w);
 void tcp_tick(struct worker *w);
 /* Packet buffers held by connections. */
 uint32_t tcp_held(const struct worker *w);
-
-/*
- * Which worker a segment to one of our addresses belongs to, from its addresses alone: its
- * connection, where this worker has it or knows where it moved to; else this worker. *mine tells
- * whether a connection was found here.
- */
-uint16_t tcp_owner(struct worker *w, const struct pkt *p, bool *mine);
 
 /*
  * An ICMP error quotes a segment of ours with sequence number seq (RFC 5927): mtu of "too big", or

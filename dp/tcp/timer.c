@@ -127,7 +127,7 @@ static void syn_fire(struct worker *w, struct tcp_conn *c)
 static void probe_fire(struct worker *w, struct tcp_conn *c)
 {
 	struct tcp_sent *s = recovery_probe(w, c);
-	bool sent = s ? conn_resend(w, c, s) : conn_send_one(w, c);
+	bool sent = s ? conn_resend(w, c, s) : conn_send_part(w, c, UINT32_MAX);
 
 	if (sent)
 		recovery_probed(w, c, s != NULL);
@@ -171,8 +171,7 @@ static void persist_fire(struct worker *w, struct tcp_conn *c)
 		return;
 	if (stalled(w, c))
 		return;
-	if (seq_gt(c->snd_una + c->snd_wnd, c->snd_max) &&
-	    c->snd_una + c->snd_wnd - c->snd_max >= RTE_MIN((uint32_t)c->mss, conn_unsent(c)))
+	if (conn_wnd_left(c) >= RTE_MIN((uint32_t)c->mss, conn_unsent(c)))
 		return; /* it was no window but buffers that we lacked */
 	if (c->persist_count < UINT8_MAX)
 		c->persist_count++;

@@ -123,16 +123,8 @@ static bool relay_hop(struct worker *w, struct pkt *p, const struct relay_out *o
 
 static void relay_loop(struct worker *w, struct rte_mbuf *m, uint16_t port)
 {
-	uint16_t owner = w->dp->port_owner[port >> 1];
-
 	count(w, CNT_RELAY_LOOPED);
-	if (owner != w->id) {
-		handover(w, owner, m, HANDOVER_LOOP, 0);
-	} else if (w->n_loop < TX_BATCH) {
-		w->loop[w->n_loop++] = m;
-	} else {
-		pkt_drop(w, m, DROP_TX_FULL);
-	}
+	loop_send(w, m, port);
 }
 
 /* Too large for the link and not to be cut: its source hears how much fits. n NULL: no link. */
@@ -549,43 +541,15 @@ void relay_peer(struct worker *w, struct pkt *p)
 	}
 }
 
-void relay_loop_input(struct worker *w, struct rte_mbuf *m)
+void relay_loop_input(struct worker *w, struct pkt *p)
 {
-	const uint8_t *h = rte_pktmbuf_mtod(m, uint8_t *), *udp;
-	struct pkt p = { .m = m, .v6 = h[0] >> 4 == 6 };
-
-	/* Written by relay_emit() a moment ago: nothing to distrust. */
-	if (p.v6) {
-		memcpy(&p.src, h + 8, 16);
-		memcpy(&p.dst, h + 24, 16);
-		p.tos = (uint8_t)(h[0] << 4 | h[1] >> 4);
-		p.ttl = h[7];
-		p.l3_len = IPV6_HDR;
-	} else {
-		struct be32 a;
-
-		memcpy(a.b, h + 12, 4);
-		p.src = ip_from_v4(a);
-		memcpy(a.b, h + 16, 4);
-		p.dst = ip_from_v4(a);
-		p.tos = h[1];
-		p.ttl = h[8];
-		p.df = h[6] & 0x40;
-		p.l3_len = IPV4_HDR;
-	}
-	udp = h + p.l3_len;
-	memcpy(p.sport.b, udp, 2);
-	memcpy(p.dport.b, udp + 2, 2);
-	p.l4_len = (uint16_t)(m->pkt_len - p.l3_len);
-	p.proto = IP_PROTO_UDP;
-	p.local = dplane_local(w->dp, &p.dst);
-	p.slot = p.local && p.local->relay != CTL_RELAY_NONE
-		     ? w->relay_slot[p.local->relay][be16_get(p.dport)]
-		     : SLOT_NONE;
-	if (p.slot == SLOT_NONE) {
-		pkt_drop(w, m, DROP_RELAY_PORT);
+	p->slot = p->local && p->local->relay != CTL_RELAY_NONE
+		      ? w->relay_slot[p->local->relay][be16_get(p->dport)]
+		      : SLOT_NONE;
+	if (p->slot == SLOT_NONE) {
+		pkt_drop(w, p->m, DROP_RELAY_PORT);
 		return;
 	}
-	p.live = w->session[p.slot].expiry > w->now;
-	relay_peer(w, &p);
+	p->live = w->session[p->slot].expiry > w->now;
+	relay_peer(w, p);
 }

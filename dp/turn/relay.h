@@ -76,8 +76,8 @@ enum drop send_parse(const uint8_t *msg, uint32_t len, struct send_ind *ind);
  */
 uint8_t data_prefix(uint8_t *h, const struct sock_addr *peer, uint16_t len, bool fingerprint);
 
-/* A packet from one relayed address to another (data at the IP header): taken in by the owner. */
-void relay_loop_input(struct worker *w, struct rte_mbuf *m);
+/* A datagram from one relayed address to another, parsed: taken in by the owner. Takes p->m. */
+void relay_loop_input(struct worker *w, struct pkt *p);
 
 /* A request, and where it came from. */
 struct request {

@@ -58,7 +58,7 @@ static void enter(uint16_t i, bool ts, bool v6)
 	c->rcv_nxt = RCV_NXT;
 	c->rcv_adv = RCV_NXT + (1000 << 4);
 	c->rcv_wscale = 4;
-	c->snd_una = c->snd_nxt = c->snd_max = SND_NXT;
+	c->snd_una = c->snd_max = SND_NXT;
 	c->ts_recent = TS_RECENT;
 	c->ts_offset = TS_OFFSET;
 	assert_true(conn_insert(world.w, c));

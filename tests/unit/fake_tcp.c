@@ -212,22 +212,10 @@ void tcp_input(struct worker *w, struct pkt **p, uint16_t n)
 		pkt_drop(w, p[--n]->m, DROP_TCP_PORT);
 }
 
-uint16_t tcp_owner(struct worker *w, const struct pkt *p, bool *mine)
-{
-	(void)p;
-	*mine = false;
-	return w->id;
-}
-
 void tcp_listen(struct worker *w, tcp_accept_fn *accept)
 {
 	(void)w;
 	(void)accept;
-}
-
-void tcp_loop_input(struct worker *w, struct rte_mbuf *m)
-{
-	pkt_drop(w, m, DROP_TCP_PORT);
 }
 
 bool tcp_icmp(struct worker *w, const struct sock_addr *local, const struct sock_addr *remote,
