@@ -17,6 +17,13 @@ enum {
 	CONFIG_ROUTES_MAX = 64,	  /* routes of one port, gateways included */
 	CONFIG_PREFIXES_MAX = 64, /* entries of allow and deny */
 	CONFIG_SECRETS_MAX = 8,
+	CONFIG_DOMAINS_MAX = 16,      /* TLS domains */
+	CONFIG_CERTIFICATES_MAX = 64, /* of all domains */
+	CONFIG_SERVICES_MAX = 16,
+	CONFIG_NAMES_MAX = 16,	/* host names, ALPN names, suites or groups of one entry */
+	CONFIG_CRYPTO_MAX = 16, /* crypto CPUs */
+	SERVICE_NONE = 0xffff,
+	SERVICE_TURN = 0xfffe,	   /* chosen as such by ALPN */
 	CONFIG_FRAGMENTS_EACH = 8, /* of one packet in reassembly, at most */
 	CONFIG_WAITING_MAX = 2048, /* packets that wait for neighbours, all of a worker's */
 	CONFIG_PATH_MAX = 108,	   /* fits sun_path */
@@ -77,6 +84,65 @@ struct config_tcp {
 	bool ecn;
 };
 
+/* Handshakes and records of all domains. */
+struct config_tls {
+	uint16_t crypto_cpus[CONFIG_CRYPTO_MAX]; /* of shakers; none: each worker does its own */
+	uint16_t n_crypto_cpus;
+	uint32_t handshakes;	  /* per worker: under way */
+	uint32_t waiting;	  /* per worker: connections that wait for one of those */
+	uint32_t handshake_ms;	  /* from the connection's opening to Finished */
+	uint32_t connections;	  /* per worker */
+	uint32_t key_updates;	  /* that one connection may ask for, a minute (RFC 8446 5.5) */
+	uint32_t ticket_lifetime; /* seconds; an epoch of ticket keys is as long */
+	char ticket_secret[CONFIG_STR_MAX]; /* file; empty: one made in the state directory */
+	char engine[CONFIG_STR_MAX];	    /* OpenSSL engine; empty: none */
+	uint32_t engine_timeout_ms;	    /* a job that takes longer: on without the engine */
+};
+
+enum config_tls_profile { PROFILE_MODERN, PROFILE_TS33210 };
+enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
+enum config_client_cert { CLIENT_CERT_NONE, CLIENT_CERT_ASK, CLIENT_CERT_REQUIRE };
+
+/* A TLS domain (R48). */
+struct config_domain {
+	char name[CTL_NAME_MAX];
+	enum config_tls_profile profile; /* suites, groups and signatures where none are listed */
+	enum config_tls_version version_min, version_max;
+	char suite[CONFIG_NAMES_MAX][64]; /* OpenSSL's names, most wanted first */
+	char group[CONFIG_NAMES_MAX][32];
+	uint16_t n_suite, n_group;
+	enum config_client_cert client_cert;
+	char client_ca[CONFIG_STR_MAX]; /* file of CA certificates; empty: whatever it shows is
+					   taken */
+	bool tickets;
+	bool psk; /* external PSKs (R65) */
+};
+
+/* A chain and its key; several of one domain may have the same names (ECDSA, RSA). */
+struct config_certificate {
+	char domain[CTL_NAME_MAX];
+	char chain[CONFIG_STR_MAX], key[CONFIG_STR_MAX]; /* PEM files */
+	char name[CONFIG_NAMES_MAX][CONFIG_STR_MAX];	 /* none: those in the certificate */
+	uint16_t n_name;
+	uint16_t domain_index;	       /* set by config_load() */
+	uint32_t chain_line, key_line; /* where the file says so */
+};
+
+enum config_crlf { CRLF_PASS, CRLF_ANSWER };
+
+/* What else than TURN is reached through TLS listeners (R2). */
+struct config_service {
+	char name[CTL_NAME_MAX];
+	char domain[CTL_NAME_MAX];		     /* empty: all */
+	char alpn[CONFIG_NAMES_MAX][32];	     /* protocol names that choose it */
+	char host[CONFIG_NAMES_MAX][CONFIG_STR_MAX]; /* names (SNI) that choose it */
+	uint16_t n_alpn, n_host;
+	bool sip; /* also chosen by first bytes that are SIP, or a CRLF keep-alive */
+	struct sock_addr backend; /* TCP */
+	enum config_crlf crlf;	  /* RFC 5626 4.4.1 */
+	uint16_t domain_index;	  /* set by config_load(); CONFIG_DOMAINS_MAX: all */
+};
+
 struct config_route {
 	struct ip_prefix to;
 	struct ip_addr via;
@@ -98,6 +164,8 @@ struct config_port {
 struct config_listener {
 	struct sock_addr addr;
 	enum config_transport transport;
+	char domain[CTL_NAME_MAX]; /* of a TLS listener */
+	uint16_t domain_index;	   /* set by config_load() */
 };
 
 struct config_relay {
@@ -115,7 +183,7 @@ struct config_turn {
 	uint32_t permissions_per_allocation;
 	uint32_t channels_per_allocation;
 	uint32_t connections_per_allocation; /* of a TCP allocation: connections to peers */
-	bool rfc5766_channels; /* numbers up to CHANNEL_MAX_RFC5766 may be bound */
+	bool rfc5766_channels;		     /* numbers up to CHANNEL_MAX_RFC5766 may be bound */
 };
 
 struct config_auth {
@@ -145,6 +213,13 @@ struct config {
 	char file[CONFIG_STR_MAX];
 	struct config_dataplane dataplane;
 	struct config_tcp tcp;
+	struct config_tls tls;
+	struct config_domain domain[CONFIG_DOMAINS_MAX];
+	uint16_t n_domain;
+	struct config_certificate certificate[CONFIG_CERTIFICATES_MAX];
+	uint16_t n_certificate;
+	struct config_service service[CONFIG_SERVICES_MAX];
+	uint16_t n_service;
 	struct config_port port[CTL_PORTS_MAX];
 	uint16_t n_port;
 	struct config_listener listener[CTL_LISTENERS_MAX];

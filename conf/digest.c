@@ -29,6 +29,12 @@ static void put_transport(const struct config *c, FILE *f)
 		fprintf(f, "listener %s %u\n",
 			sock_addr_format(&c->listener[i].addr, text, sizeof(text)),
 			c->listener[i].transport);
+	for (const struct config_domain *d = c->domain; d < c->domain + c->n_domain; d++)
+		fprintf(f, "domain %s\n", d->name);
+	for (unsigned i = 0; i < c->n_certificate; i++)
+		fprintf(f, "certificate %s\n", c->certificate[i].chain);
+	for (unsigned i = 0; i < c->n_service; i++)
+		fprintf(f, "service %s\n", c->service[i].name);
 	for (const struct config_relay *r = c->relay; r < c->relay + c->n_relay; r++)
 		fprintf(f, "relay %s %u %u\n", ip_format(&r->addr, text, sizeof(text)), r->port_min,
 			r->port_max);

@@ -70,12 +70,15 @@ static void put_comment(FILE *out, const struct schema_key *k, int indent)
 /* first: the first key of a list's entry, which carries the dash. */
 static void put_key(FILE *out, const struct schema_key *k, int indent, bool first)
 {
+	/* Small maps inside of others are told by their help. */
+	bool whole = k->type == SCHEMA_MAP && (k->def == NULL || indent == 0);
+
 	put_comment(out, k, indent);
 	fprintf(out, "%*s%s%s:", first ? indent - 2 : indent, "", first ? "- " : "", k->name);
-	if (k->def)
+	if (k->def && !whole)
 		fprintf(out, " %s", *k->def ? k->def : "\"\"");
 	fprintf(out, "\n");
-	if (k->type == SCHEMA_MAP && k->def == NULL)
+	if (whole)
 		put_keys(out, k->keys, indent + (k->items_max ? 4 : 2), k->items_max > 0);
 }
 

@@ -11,11 +11,16 @@
 	.count_off = offsetof(struct s, n), .items_min = lo, .items_max = hi
 /* Longest string a field holds. */
 #define STRING(s, m, lo) FIELD(s, m), .min = lo, .max = sizeof(((struct s *)0)->m) - 1
+#define STRINGS(s, m, n, hi) LIST(s, m, n, 0, hi), .min = 1, .max = sizeof(((struct s *)0)->m[0]) - 1
 
 static const char *const names_hugepages[] = { "auto", "yes", "no", NULL };
 static const char *const names_idle[] = { "sleep", "poll", NULL };
 static const char *const names_cookies[] = { "auto", "always", "never", NULL };
 static const char *const names_congestion[] = { "cubic", "reno", NULL };
+static const char *const names_profile[] = { "modern", "ts33210", NULL };
+static const char *const names_tls[] = { "tls1.2", "tls1.3", NULL };
+static const char *const names_client_cert[] = { "none", "ask", "require", NULL };
+static const char *const names_crlf[] = { "pass", "answer", NULL };
 static const char *const names_transport[] = { "udp", "tcp", "tls", NULL };
 
 /* clang-format off */
@@ -143,6 +148,100 @@ static const struct schema_key keys_tcp[] = {
 	{ .name = NULL }
 };
 
+static const struct schema_key keys_tls[] = {
+	{ "crypto-cpus", SCHEMA_UINT, LIST(config_tls, crypto_cpus, n_crypto_cpus, 0, CONFIG_CRYPTO_MAX),
+	  .max = 1023, .def = "[]",
+	  .help = "CPUs that do handshakes and nothing else; none: each worker does its own, a step a turn" },
+	{ "connections", SCHEMA_UINT, FIELD(config_tls, connections),
+	  .min = 16, .max = 1 << 24, .def = "16384", .unit = "connections a worker",
+	  .help = "of tcp.connections, those that may be TLS" },
+	{ "handshakes", SCHEMA_UINT, FIELD(config_tls, handshakes),
+	  .min = 1, .max = 65536, .def = "256", .unit = "handshakes a worker",
+	  .help = "under way at a time; about 100 KB each" },
+	{ "waiting", SCHEMA_UINT, FIELD(config_tls, waiting),
+	  .min = 0, .max = 1 << 20, .def = "1024", .unit = "connections a worker",
+	  .help = "that wait their turn for a handshake; beyond that they are reset" },
+	{ "handshake-ms", SCHEMA_UINT, FIELD(config_tls, handshake_ms),
+	  .min = 100, .max = 120000, .def = "10000", .unit = "milliseconds",
+	  .help = "a connection whose handshake is not over by then ends" },
+	{ "key-updates", SCHEMA_UINT, FIELD(config_tls, key_updates),
+	  .min = 1, .max = 100000, .def = "60", .unit = "a minute",
+	  .help = "KeyUpdates one connection may send before it is ended" },
+	{ "ticket-lifetime", SCHEMA_UINT, FIELD(config_tls, ticket_lifetime),
+	  .min = 2, .max = 604800, .def = "7200", .unit = "seconds",
+	  .help = "how long a session may be resumed, and how often ticket keys change" },
+	{ "ticket-secret", SCHEMA_STRING, STRING(config_tls, ticket_secret, 0), .def = "",
+	  .help = "file with 32 bytes or more that nodes share, so that tickets of one are good at all; empty: made beside control.state" },
+	{ "engine", SCHEMA_STRING, STRING(config_tls, engine, 0), .def = "",
+	  .help = "OpenSSL engine for the private-key operations of handshakes, such as qatengine: name or path; empty: none" },
+	{ "engine-timeout-ms", SCHEMA_UINT, FIELD(config_tls, engine_timeout_ms),
+	  .min = 1, .max = 60000, .def = "500", .unit = "milliseconds",
+	  .help = "a job that takes longer: new handshakes do without the engine" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_domain[] = {
+	{ "name", SCHEMA_STRING, STRING(config_domain, name, 1),
+	  .help = "what listeners and certificates call it" },
+	{ "profile", SCHEMA_ENUM, FIELD(config_domain, profile),
+	  .names = names_profile, .def = "modern",
+	  .help = "suites, groups and signatures where none are listed; ts33210 is 3GPP TS 33.210 6.2 and TS 33.310" },
+	{ "version-min", SCHEMA_ENUM, FIELD(config_domain, version_min),
+	  .names = names_tls, .def = "tls1.2",
+	  .help = "oldest version; what is older than TLS 1.2 is not served" },
+	{ "version-max", SCHEMA_ENUM, FIELD(config_domain, version_max),
+	  .names = names_tls, .def = "tls1.3",
+	  .help = "newest version" },
+	{ "suites", SCHEMA_STRING, STRINGS(config_domain, suite, n_suite, CONFIG_NAMES_MAX), .def = "[]",
+	  .help = "OpenSSL's names, most wanted first: AES-GCM and ChaCha20-Poly1305 only" },
+	{ "groups", SCHEMA_STRING, STRINGS(config_domain, group, n_group, CONFIG_NAMES_MAX), .def = "[]",
+	  .help = "of key exchange, most wanted first, as OpenSSL names them" },
+	{ "client-certificate", SCHEMA_ENUM, FIELD(config_domain, client_cert),
+	  .names = names_client_cert, .def = "none",
+	  .help = "whether clients are asked for one, or must have one" },
+	{ "client-ca", SCHEMA_STRING, STRING(config_domain, client_ca, 0), .def = "",
+	  .help = "PEM file of the CAs that clients' certificates must come from; empty: any is taken" },
+	{ "tickets", SCHEMA_BOOL, FIELD(config_domain, tickets), .def = "true",
+	  .help = "sessions may be resumed" },
+	{ "psk", SCHEMA_BOOL, FIELD(config_domain, psk), .def = "false",
+	  .help = "external pre-shared keys are taken, as fairlead-cp knows them" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_certificate[] = {
+	{ "domain", SCHEMA_STRING, STRING(config_certificate, domain, 1), .def = "default",
+	  .help = "TLS domain it belongs to" },
+	{ "chain", SCHEMA_STRING, STRING(config_certificate, chain, 1),
+	  .help = "PEM file: the certificate, then those above it" },
+	{ "key", SCHEMA_STRING, STRING(config_certificate, key, 1),
+	  .help = "PEM file of its private key, unencrypted; read by fairlead-dp only" },
+	{ "names", SCHEMA_STRING, STRINGS(config_certificate, name, n_name, CONFIG_NAMES_MAX), .def = "[]",
+	  .help = "host names (SNI) it is for, *.example.org too; none: those it has. The first of a domain serves all other names" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_service[] = {
+	{ "name", SCHEMA_STRING, STRING(config_service, name, 1),
+	  .help = "name in tables and counters" },
+	{ "domain", SCHEMA_STRING, STRING(config_service, domain, 0), .def = "",
+	  .help = "TLS domain it is reached through; empty: all" },
+	{ "alpn", SCHEMA_STRING, STRINGS(config_service, alpn, n_alpn, CONFIG_NAMES_MAX), .def = "[]",
+	  .help = "protocol names (ALPN) that choose it" },
+	{ "hosts", SCHEMA_STRING, STRINGS(config_service, host, n_host, CONFIG_NAMES_MAX), .def = "[]",
+	  .help = "host names (SNI) that choose it" },
+	{ "sip", SCHEMA_BOOL, FIELD(config_service, sip), .def = "false",
+	  .help = "chosen, too, when the first bytes are SIP or a CRLF keep-alive" },
+	{ "backend", SCHEMA_ADDR, FIELD(config_service, backend.ip),
+	  .help = "TCP back end: address" },
+	{ "port", SCHEMA_PORT, FIELD(config_service, backend.port),
+	  .min = 1, .max = 65535, .def = "5060",
+	  .help = "and port" },
+	{ "crlf", SCHEMA_ENUM, FIELD(config_service, crlf),
+	  .names = names_crlf, .def = "pass",
+	  .help = "keep-alives of SIP clients (RFC 5626 4.4.1): passed to the back end, or answered here" },
+	{ .name = NULL }
+};
+
 static const struct schema_key keys_route[] = {
 	{ "to", SCHEMA_PREFIX, FIELD(config_route, to),
 	  .help = "destination" },
@@ -188,7 +287,9 @@ static const struct schema_key keys_listener[] = {
 	  .help = "where clients send" },
 	{ "transport", SCHEMA_ENUM, FIELD(config_listener, transport),
 	  .names = names_transport, .def = "udp",
-	  .help = "this version serves udp and tcp" },
+	  .help = "udp, tcp, or tls over TCP" },
+	{ "domain", SCHEMA_STRING, STRING(config_listener, domain, 1), .def = "default",
+	  .help = "TLS domain, for transport tls" },
 	{ .name = NULL }
 };
 
@@ -297,6 +398,17 @@ const struct schema_key schema_top[] = {
 	  .help = "fairlead-dp: CPUs, memory and the sizes of its tables" },
 	{ "tcp", SCHEMA_MAP, FIELD(config, tcp), .keys = keys_tcp,
 	  .help = "the TCP stack: its tables, its buffers and its patience" },
+	{ "tls", SCHEMA_MAP, FIELD(config, tls), .keys = keys_tls,
+	  .help = "TLS: handshakes, tickets, accelerators" },
+	{ "tls-domains", SCHEMA_MAP, LIST(config, domain, n_domain, 0, CONFIG_DOMAINS_MAX),
+	  .def = "[]", .keys = keys_domain,
+	  .help = "what TLS listeners offer and accept" },
+	{ "certificates", SCHEMA_MAP, LIST(config, certificate, n_certificate, 0, CONFIG_CERTIFICATES_MAX),
+	  .def = "[]", .keys = keys_certificate,
+	  .help = "certificates and keys of TLS domains; read again by: fairlead tls reload" },
+	{ "services", SCHEMA_MAP, LIST(config, service, n_service, 0, CONFIG_SERVICES_MAX),
+	  .def = "[]", .keys = keys_service,
+	  .help = "what else than TURN is reached through TLS listeners" },
 	{ "ports", SCHEMA_MAP, LIST(config, port, n_port, 1, CTL_PORTS_MAX), .keys = keys_port,
 	  .help = "network ports" },
 	{ "listeners", SCHEMA_MAP, LIST(config, listener, n_listener, 1, CTL_LISTENERS_MAX),

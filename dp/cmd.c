@@ -19,6 +19,7 @@ union cmd {
 	struct cmd_connect connect;
 	struct cmd_join join;
 	struct cmd_conn_close conn_close;
+	struct cmd_psk psk;
 	uint8_t bytes[RING_MSG_SIZE];
 };
 
@@ -91,6 +92,8 @@ static uint16_t cmd_len(const struct ctl_hdr *h)
 		return sizeof(struct cmd_join);
 	case CMD_CONN_CLOSE:
 		return sizeof(struct cmd_conn_close);
+	case CMD_PSK:
+		return sizeof(struct cmd_psk);
 	case CMD_SYNC_BEGIN:
 	case CMD_SYNC_END:
 		return sizeof(struct cmd_sync);
@@ -135,6 +138,8 @@ static bool cmd_execute(struct worker *w, const union cmd *c)
 		return peer_join(w, &c->join);
 	case CMD_CONN_CLOSE:
 		return peer_conn_close(w, &c->conn_close);
+	case CMD_PSK:
+		return false;
 	case CMD_SYNC_BEGIN:
 		session_sync_begin(w);
 		return true;

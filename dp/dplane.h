@@ -21,6 +21,9 @@ enum {
 };
 
 struct worker;
+struct shaker;
+struct tickets;
+struct engine;
 
 /* An address of ours: destination check, and what lives there. */
 struct local_addr {
@@ -77,7 +80,14 @@ struct dplane {
 	struct region *region;
 	uint64_t region_size;
 	uint64_t port_info; /* offset of struct ctl_port_info[n_ports] */
+	uint64_t cert_info; /* offset of struct ctl_cert_info[n_certificate] */
 	int wake_cp;	    /* eventfd */
+
+	/* TLS; none and NULL where no listener has it. */
+	struct shaker *shaker[CTL_WORKERS_MAX];
+	uint16_t n_shakers;
+	struct tickets *tickets; /* written by the service thread */
+	struct engine *engine;
 
 	/* handover[from][to]: single producer, single consumer; NULL on the diagonal */
 	struct rte_ring *handover[CTL_WORKERS_MAX][CTL_WORKERS_MAX];

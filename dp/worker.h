@@ -26,6 +26,7 @@ struct neigh_table;
 struct fragments;
 struct rate_table;
 struct tcp;
+struct tls_worker;
 
 /* What a received packet is, once parsed. Addresses are in the 16-byte form. */
 struct pkt {
@@ -68,6 +69,7 @@ struct worker {
 	uint32_t **relay_slot;	 /* [relay][port] to session slot */
 	struct neigh_table *neigh;
 	struct tcp *tcp;
+	struct tls_worker *tls; /* NULL: no listener, or leg, has TLS */
 	struct ctl_counters *counters; /* in the region; this worker is the only writer */
 	struct ctl_port_counters *port_counters;
 	uint32_t sessions_max;

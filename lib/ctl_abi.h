@@ -24,7 +24,7 @@
 #include <stdalign.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 3u
+#define CTL_ABI_VERSION 4u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -33,6 +33,9 @@ enum {
 	CTL_RELAYS_MAX = 256, /* relay addresses */
 	CTL_NAME_MAX = 32,    /* NUL included */
 	CTL_TEXT_MAX = 192,
+	CTL_CERTS_MAX = 64,		      /* certificates of all TLS domains */
+	CTL_IDENTITY_MAX = 256,		      /* bytes of a PSK identity */
+	CTL_PSK_MAX = 64,		      /* bytes of a pre-shared key */
 	CTL_PAYLOAD_MAX = RING_MSG_SIZE - 80, /* bytes of STUN a punt or reply carries */
 };
 
@@ -58,6 +61,44 @@ struct ctl_welcome {
 	uint32_t verdict; /* enum ctl_verdict; descriptors come with CTL_WELCOME only */
 	uint64_t region_size;
 	uint64_t config_digest;
+};
+
+/*
+ * Once attached, the control process may ask for what is rare and slow, or too secret for shared
+ * memory. One request at a time; each is answered by a struct msg_result with its seq.
+ */
+enum ctl_msg_type {
+	MSG_TICKET_KEYS = 1, /* struct msg_ticket_keys */
+	MSG_TLS_RELOAD,	     /* struct msg_hdr: read certificates and keys again */
+	MSG_RESULT,
+};
+
+struct msg_hdr {
+	uint32_t type; /* enum ctl_msg_type */
+	uint32_t seq;
+};
+
+/* What session tickets are sealed with (RFC 5077 4, AES-256-CBC and HMAC-SHA-256). */
+struct ctl_ticket_key {
+	uint8_t name[16]; /* stands in the ticket, in clear */
+	uint8_t aes[32];
+	uint8_t hmac[32];
+};
+
+/* Tickets are made with current and taken with any of the three. */
+struct ctl_ticket_keys {
+	struct ctl_ticket_key previous, current, next;
+};
+
+struct msg_ticket_keys {
+	struct msg_hdr hdr;
+	struct ctl_ticket_keys keys;
+};
+
+struct msg_result {
+	struct msg_hdr hdr;
+	uint32_t ok;
+	char text[CTL_TEXT_MAX * 2]; /* one sentence when it is not */
 };
 
 /* ---- the region ---- */
@@ -120,7 +161,29 @@ struct ctl_conn_info {
 	uint32_t retransmits;
 	uint32_t session; /* slot, or UINT32_MAX */
 	uint32_t age_s;
+	uint16_t tls_version; /* 0x0303, 0x0304; 0: no TLS, or its handshake is not over */
+	uint16_t tls_suite;   /* IANA number */
+	uint16_t tls_domain;  /* index in the configuration */
+	uint16_t tls_resumed;
 	uint64_t rx_bytes, tx_bytes; /* of the stream */
+};
+
+/*
+ * A certificate of a TLS domain, as it is in force. Written by the service thread at start and at
+ * each reload; seq is odd meanwhile.
+ */
+struct ctl_cert_info {
+	alignas(64) _Atomic uint32_t seq;
+	uint16_t domain;		/* index in the configuration */
+	uint16_t certificate;		/* likewise */
+	uint64_t loaded;		/* seconds, CLOCK_REALTIME */
+	uint64_t not_before, not_after; /* seconds since 1970 */
+	uint8_t sha256[32];		/* of the certificate, DER */
+	char type[CTL_NAME_MAX];	/* "EC P-256", "RSA 2048" */
+	char subject[CTL_TEXT_MAX];
+	char names[CTL_TEXT_MAX]; /* host names it serves, with spaces; cut when too long */
+	char error[CTL_TEXT_MAX *
+		   2]; /* of the last reload, which left this one in force; empty: none */
 };
 
 /* What a connection is for. */
@@ -156,7 +219,10 @@ struct region {
 	uint64_t config_digest;
 	uint32_t pid;
 	uint32_t n_ports;
-	uint64_t port_info;  /* struct ctl_port_info[n_ports] */
+	uint64_t port_info; /* struct ctl_port_info[n_ports] */
+	uint64_t cert_info; /* struct ctl_cert_info[n_certs] */
+	uint32_t n_certs;
+	uint32_t pad;
 	uint64_t start_time; /* seconds, CLOCK_MONOTONIC */
 	uint64_t generation; /* random, differs at each start of the dataplane */
 	struct ctl_worker worker[CTL_WORKERS_MAX];
@@ -205,6 +271,7 @@ enum ctl_cmd_type {
 	CMD_CONNECT,	/* connect from a TCP allocation's relayed address to a peer */
 	CMD_JOIN,	/* join a client's data connection with a peer's connection */
 	CMD_CONN_CLOSE, /* end a connection */
+	CMD_PSK,	/* answers EVT_PSK */
 	CMD_SYNC_BEGIN, /* what is not set again until CMD_SYNC_END goes */
 	CMD_SYNC_END,
 };
@@ -218,6 +285,7 @@ enum ctl_evt_type {
 	EVT_CONNECT_FAILED,  /* it did not: why says so */
 	EVT_PEER_ATTEMPT,    /* a permitted peer connected to a TCP allocation's relayed address */
 	EVT_CONN_GONE,	     /* a connection the control process knows of has ended */
+	EVT_PSK,	     /* a TLS client names a pre-shared key (R65) */
 };
 
 struct ctl_hdr {
@@ -330,6 +398,14 @@ struct cmd_conn_close {
 	struct ctl_conn conn;
 };
 
+/* The key of an identity; len 0: there is none. The worker wipes the slot once it has copied it. */
+struct cmd_psk {
+	struct ctl_hdr hdr;
+	struct ctl_conn conn;
+	uint16_t len; /* bytes of key */
+	uint8_t key[CTL_PSK_MAX];
+};
+
 struct cmd_sync {
 	struct ctl_hdr hdr;
 };
@@ -370,6 +446,15 @@ struct evt_conn_gone {
 	struct ctl_conn conn;
 	uint16_t role; /* enum ctl_conn_role */
 	uint16_t why;  /* enum tcp_end */
+};
+
+/* Answered by CMD_PSK, or the handshake ends after tls.handshake-ms. */
+struct evt_psk {
+	struct ctl_hdr hdr;
+	struct ctl_conn conn;
+	uint16_t domain; /* index in the configuration */
+	uint16_t identity_len;
+	uint8_t identity[CTL_IDENTITY_MAX];
 };
 
 _Static_assert(sizeof(struct ctl_leg) == 28, "layout of the boundary");

@@ -17,6 +17,7 @@
  *   queue.c    rows of packet buffers        raw.c      segments without a connection
  *   icmp.c     errors that quote a segment
  */
+#include "queue.h"
 #include "seq.h"
 #include "tcp.h"
 #include "wire.h"
@@ -40,13 +41,6 @@ enum {
 	TCP_RETRY_MS = 5,	    /* when there was no buffer */
 	TCP_CHALLENGE_PER_S = 1000, /* of one worker, on average; RFC 5961 7 */
 	CONN_GEN_LIVE = 1,	    /* bit of a slot's generation: in use */
-};
-
-/* Packet buffers in a row, one segment each, linked by next. */
-struct mbuf_queue {
-	struct rte_mbuf *head, *tail;
-	uint32_t bytes;
-	uint32_t n; /* buffers */
 };
 
 /*
@@ -314,27 +308,6 @@ bool tcp_full(const struct worker *w);
 /* RFC 6528. */
 uint32_t tcp_isn(const struct worker *w, const struct sock_addr *local,
 		 const struct sock_addr *remote);
-
-/* ---- queues (queue.c): buffers change hands through these, so that they are counted ---- */
-
-/*
- * Splits a packet into its segments at the end of q. Takes m. Small segments are copied behind the
- * bytes of the last buffer, or one byte a segment would hold a whole buffer each.
- */
-void queue_put(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m);
-struct rte_mbuf *queue_take(struct worker *w, struct mbuf_queue *q);
-/* Drops n bytes from the front. */
-void queue_drop(struct worker *w, struct mbuf_queue *q, uint32_t n);
-void queue_clear(struct worker *w, struct mbuf_queue *q, enum drop why);
-/* Copies n bytes from offset off. */
-void queue_copy(const struct mbuf_queue *q, uint32_t off, void *to, uint32_t n);
-/*
- * Takes the first segment with bytes off a chain that is one packet: then both are one each. Empty
- * ones are freed. NULL at the end, and when there are no bytes at all: the packet is consumed.
- */
-struct rte_mbuf *mbuf_shift(struct worker *w, struct rte_mbuf **chain);
-/* Copies m's bytes behind those of `to`: if they are few, fit and `to` is nobody else's. */
-bool mbuf_merge(struct rte_mbuf *to, const struct rte_mbuf *m);
 
 /* ---- input.c, listen.c, output.c ---- */
 

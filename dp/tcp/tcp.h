@@ -12,7 +12,7 @@
  * connection (struct tcp_app) and then sends what there is to send. So an owner may do anything to
  * any connection at any time, and what is given in one turn shares segments and ACKs.
  */
-#include "../worker.h"
+#include "queue.h"
 #include "../../lib/tcp_end.h"
 
 struct tcp_conn;
@@ -42,12 +42,49 @@ struct tcp_app {
 	void (*closed)(struct worker *w, struct tcp_conn *c, enum tcp_end why);
 };
 
+/*
+ * A layer between a connection and its owner: TLS. It has its own bytes in and out; the owner's
+ * calls (the stream, below) go to those, and the layer carries them to and from the connection.
+ * Calls come from tcp_turn() only.
+ */
+struct tcp_layer_ops {
+	/*
+	 * The connection is open: make the layer with tcp_layer_set(). The owner's established()
+	 * waits for tcp_layer_ready(). arg is that of the request.
+	 */
+	void (*opened)(struct worker *w, struct tcp_conn *c, uint16_t arg);
+	/*
+	 * Before the owner is told of anything: the connection's bytes (tcp_raw()) into layer->in,
+	 * while that has no more than tcp.receive-buffer; tcp_layer_fin() when their end was
+	 * announced.
+	 */
+	void (*input)(struct worker *w, struct tcp_conn *c);
+	/* After the owner was told, before output: layer->out into the connection, tcp_raw_send().
+	 */
+	void (*output)(struct worker *w, struct tcp_conn *c);
+	/* The timer of tcp_layer_timer(). */
+	void (*timeout)(struct worker *w, struct tcp_conn *c);
+	/* The connection is over; free the layer. Its queues are empty. */
+	void (*closed)(struct worker *w, struct tcp_conn *c, enum tcp_end why);
+};
+
+/* First member of what a layer keeps of a connection. */
+struct tcp_layer {
+	struct mbuf_queue in;  /* for the owner */
+	struct mbuf_queue out; /* from the owner */
+	uint32_t overhead;     /* bytes that go with each packet of the owner's: an estimate */
+	bool fin_in;	       /* tcp_layer_fin() */
+	bool fin_out; /* the owner shut down: the layer says goodbye, then tcp_raw_shutdown() */
+};
+
 /* Wants to open a connection: what accept() is asked about. Addresses as the segment has them. */
 struct tcp_request {
 	struct sock_addr local, remote;
 	uint16_t in_port; /* index of the port */
-	/* Answer: the owner's bytes of the new connection. */
+	/* Answer: the owner's bytes of the new connection; a layer, NULL for none, and its arg. */
 	uint8_t data[TCP_APP_DATA];
+	const struct tcp_layer_ops *layer;
+	uint16_t layer_arg;
 };
 
 /*
@@ -171,6 +208,35 @@ void tcp_abort(struct worker *w, struct tcp_conn *c, enum tcp_end why);
 
 /* timeout() after ms; 0 stops it. */
 void tcp_app_timer(struct worker *w, struct tcp_conn *c, uint32_t ms);
+
+/* ---- for layers ---- */
+
+struct tcp_layer *tcp_layer(const struct tcp_conn *c);
+/* The layer of c from now on; its queues are empty. */
+void tcp_layer_set(struct tcp_conn *c, struct tcp_layer *l);
+/* Puts a layer under a connection that tcp_connect() is opening. */
+void tcp_layer_use(struct tcp_conn *c, const struct tcp_layer_ops *ops, uint16_t arg);
+/* The handshake is over: the owner's established(), in this turn. */
+void tcp_layer_ready(struct worker *w, struct tcp_conn *c);
+/* The other side announced the end of its bytes; FIN alone does not say so. */
+void tcp_layer_fin(struct worker *w, struct tcp_conn *c);
+/* timeout() after ms; 0 stops it. */
+void tcp_layer_timer(struct worker *w, struct tcp_conn *c, uint32_t ms);
+/* Another turn for c, although nothing came. */
+void tcp_layer_again(struct worker *w, struct tcp_conn *c);
+
+/* What came and was not taken, below the layer; who takes from it calls tcp_raw_taken(). */
+struct mbuf_queue *tcp_raw(struct tcp_conn *c);
+void tcp_raw_taken(struct worker *w, struct tcp_conn *c);
+/* All of it was taken, and FIN came. */
+bool tcp_raw_fin(const struct tcp_conn *c);
+/* Sends below the layer: never refused for want of room, which tcp_send() has looked at. */
+void tcp_raw_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m);
+/* FIN after what was given. */
+void tcp_raw_shutdown(struct worker *w, struct tcp_conn *c);
+/* Segment size, and bytes that would go out at once if they were given now. */
+uint32_t tcp_raw_mss(const struct tcp_conn *c);
+uint32_t tcp_raw_window(const struct worker *w, const struct tcp_conn *c);
 
 /* ---- between workers (move.c) ---- */
 

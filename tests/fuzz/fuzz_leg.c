@@ -42,7 +42,8 @@ static void world_once(void)
 		return;
 	world_config();
 	world.conf.n_listener = 3;
-	world.conf.listener[TCP4] = (struct config_listener){ at("10.1.0.1", 3478), TRANSPORT_TCP };
+	world.conf.listener[TCP4] =
+	    (struct config_listener){ .addr = at("10.1.0.1", 3478), .transport = TRANSPORT_TCP };
 	world.conf.tcp.connections = FAKE_CONNS;
 	world.conf.tcp.media_queue = 4096;
 	world.conf.tcp.buffers = 300;

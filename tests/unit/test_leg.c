@@ -30,10 +30,12 @@ static int setup(void **state)
 	(void)state;
 	world_config();
 	world.conf.n_listener = 5;
-	world.conf.listener[TCP4] = (struct config_listener){ at("10.1.0.1", 3478), TRANSPORT_TCP };
+	world.conf.listener[TCP4] =
+	    (struct config_listener){ .addr = at("10.1.0.1", 3478), .transport = TRANSPORT_TCP };
 	world.conf.listener[TCP6] =
-	    (struct config_listener){ at("fd00:1::1", 3478), TRANSPORT_TCP };
-	world.conf.listener[TLS4] = (struct config_listener){ at("10.1.0.1", 5349), TRANSPORT_TLS };
+	    (struct config_listener){ .addr = at("fd00:1::1", 3478), .transport = TRANSPORT_TCP };
+	world.conf.listener[TLS4] =
+	    (struct config_listener){ .addr = at("10.1.0.1", 5349), .transport = TRANSPORT_TLS };
 	world.conf.tcp.connections = FAKE_CONNS;
 	world.conf.tcp.buffers = 600;
 	world.conf.tcp.send_buffer = world.conf.tcp.receive_buffer = 1 << 18;

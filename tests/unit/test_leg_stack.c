@@ -41,7 +41,8 @@ static int setup(void **state)
 	(void)state;
 	world_config();
 	world.conf.n_listener = 3;
-	world.conf.listener[TCP4] = (struct config_listener){ at("10.1.0.1", 3478), TRANSPORT_TCP };
+	world.conf.listener[TCP4] =
+	    (struct config_listener){ .addr = at("10.1.0.1", 3478), .transport = TRANSPORT_TCP };
 	world_start();
 	hosts_reset();
 	client = at("10.1.0.2", 6000);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TLS_AEAD_H
+#define FL_DP_TLS_AEAD_H
+
+/*
+ * Authenticated encryption (RFC 5116) over scattered bytes: what records are protected with. Two
+ * implementations: aead_imb.c (libipsec-mb: AES-GCM), aead_evp.c (OpenSSL's EVP: all ciphers,
+ * and all there is without libipsec-mb). Which one serves a cipher is chosen once, at start.
+ */
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum aead_cipher { AEAD_AES128_GCM, AEAD_AES256_GCM, AEAD_CHACHA20_POLY1305, AEAD_CIPHERS };
+
+enum {
+	AEAD_TAG = 16,
+	AEAD_NONCE = 12,
+	AEAD_AAD_MAX = 16,
+	AEAD_PIECES_MAX = 64,  /* of one record */
+	AEAD_KEY_STATE = 1024, /* bytes a key may take once it is expanded */
+};
+
+/* len bytes from `from` to `to`: the same place, or apart. */
+struct aead_piece {
+	const uint8_t *from;
+	uint8_t *to;
+	uint32_t len;
+};
+
+/* A key, expanded: opaque, by value, may be copied (connections move between workers). */
+struct aead_key {
+	alignas(64) uint8_t state[AEAD_KEY_STATE];
+	uint8_t cipher; /* enum aead_cipher */
+	bool set;
+};
+
+/*
+ * What a worker seals and opens with. Not shared between threads. A key made by one worker's may be
+ * used by another's.
+ */
+struct aead;
+
+struct aead_ops {
+	const char *name; /* "libipsec-mb", "evp" */
+	/* False: this machine, or build, cannot. */
+	bool (*open)(struct aead *a);
+	void (*close)(struct aead *a);
+	bool (*key)(struct aead *a, struct aead_key *k, const uint8_t *key);
+	void (*seal)(struct aead *a, const struct aead_key *k, const uint8_t *nonce,
+		     const uint8_t *aad, uint32_t aad_len, const struct aead_piece *p, uint32_t n,
+		     uint8_t *tag);
+	/* Computes the tag; aead_open() compares. */
+	void (*unseal)(struct aead *a, const struct aead_key *k, const uint8_t *nonce,
+		       const uint8_t *aad, uint32_t aad_len, const struct aead_piece *p, uint32_t n,
+		       uint8_t *tag);
+};
+extern const struct aead_ops aead_imb, aead_evp;
+
+/* NULL when memory or OpenSSL fail. only: use no other implementation (tests, benchmarks); NULL. */
+struct aead *aead_create(const struct aead_ops *only);
+void aead_free(struct aead *a);
+/* Name of the implementation that serves a cipher. */
+const char *aead_backend(const struct aead *a, enum aead_cipher c);
+
+/* Expands a key of the cipher's length. False: the implementation refused. */
+bool aead_key_set(struct aead *a, struct aead_key *k, enum aead_cipher c, const uint8_t *key);
+void aead_key_wipe(struct aead_key *k);
+/* nonce: AEAD_NONCE bytes; tag: AEAD_TAG bytes, out. n <= AEAD_PIECES_MAX. */
+void aead_seal(struct aead *a, const struct aead_key *k, const uint8_t *nonce, const uint8_t *aad,
+	       uint32_t aad_len, const struct aead_piece *p, uint32_t n, uint8_t *tag);
+/* False: the tag is wrong (compared in constant time); what was written must not be used. */
+bool aead_unseal(struct aead *a, const struct aead_key *k, const uint8_t *nonce, const uint8_t *aad,
+		 uint32_t aad_len, const struct aead_piece *p, uint32_t n, const uint8_t *tag);
+
+#endif

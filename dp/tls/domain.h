@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TLS_DOMAIN_H
+#define FL_DP_TLS_DOMAIN_H
+
+/*
+ * TLS domains (R48): what a listener, or a gateway leg, offers and accepts: versions, suites,
+ * groups, certificates by name (SNI), ALPN, the policy for client certificates, tickets. Built from
+ * the configuration as OpenSSL contexts, once for each shaker, since each has a library context of
+ * its own. A set is immutable; a reload builds another and the shaker takes that up for handshakes
+ * that begin from then on (R76).
+ */
+#include "../../conf/config.h"
+
+#include <openssl/ssl.h>
+
+struct dplane;
+struct domain_set;
+
+/*
+ * Reads every certificate and key of the configuration and builds the contexts in libctx. NULL with
+ * one sentence that names file, and line and key of the configuration, on failure.
+ */
+struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx, char *err,
+				  size_t errlen);
+/* Tells struct ctl_cert_info of the region what is in force; error: why a reload was not, or "". */
+void domains_publish(const struct dplane *dp, const struct domain_set *d);
+void domains_publish_error(const struct dplane *dp, uint16_t certificate, const char *error);
+/* Handshakes that use a context hold it until they end. */
+void domains_free(struct domain_set *d);
+
+/*
+ * A new SSL for a handshake in domain i (index in the configuration), accepting or connecting.
+ * arg is what callbacks find by SSL_get_app_data(): the struct shake. NULL: out of memory.
+ */
+SSL *domain_ssl(struct domain_set *d, uint16_t i, bool client, void *arg);
+
+/* After the handshake: index of the service that ALPN or SNI chose, or SERVICE_NONE. */
+uint16_t domain_service(const struct domain_set *d, uint16_t i, const SSL *ssl);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TLS_TLS_H
+#define FL_DP_TLS_TLS_H
+
+/*
+ * TLS on a TCP connection: a layer between the connection and its owner (struct tcp_layer). The
+ * owner calls what it calls without TLS (tcp.h) and sees plaintext; established() comes after the
+ * handshake, the end of the stream is the other side's close_notify, and tcp_shutdown() sends ours.
+ * A stream that ends without close_notify ends with TCP_END_TLS_TRUNCATED.
+ */
+#include "../tcp/tcp.h"
+#include "shake.h"
+
+struct tls_worker;
+
+/* Part of worker_create(), worker_free(). On failure one sentence in err. */
+bool tls_create(struct worker *w, char *err, size_t errlen);
+void tls_destroy(struct worker *w);
+
+/* Handshakes that came back from shakers, and a step of this worker's own. Returns the work done.
+ */
+uint32_t tls_input(struct worker *w);
+/* Gauges, every NEIGH_TICK_MS. */
+void tls_tick(struct worker *w);
+
+/* The layer of a connection to a TLS listener: request.layer; layer_arg is the domain's index. */
+extern const struct tcp_layer_ops tls_server_layer, tls_client_layer;
+
+/* What the handshake agreed on; NULL without TLS, or before established(). */
+struct tls_info {
+	uint16_t version, suite;
+	uint16_t domain;
+	uint16_t service; /* by ALPN or SNI, else SERVICE_NONE */
+	bool resumed, psk, client_cert;
+	uint8_t peer_sha256[32];
+};
+const struct tls_info *tls_info(const struct tcp_conn *c);
+
+/* EVT_PSK's answer. False: nobody waits for it. */
+bool tls_psk(struct worker *w, const struct cmd_psk *c);
+
+#endif
