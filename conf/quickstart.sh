@@ -19,6 +19,9 @@ CONFIG=${FAIRLEAD_CONFIG:-$ROOT/conf/fairlead.yaml}
 RUN=/run/fairlead
 STATE=/var/lib/fairlead
 ETC=/etc/fairlead
+TLS=$STATE/tls # as conf/fairlead.yaml has it
+TLS_DAYS=365
+TLS_NAMES="DNS:relay.fairlead.test,DNS:*.fairlead.test,DNS:sip.fairlead.test,IP:10.1.0.1,IP:fd00:1::1"
 NAMESPACES=(fl-client fl-relay fl-peer)
 PROGRAMS=(fairlead-dp fairlead-cp fairlead)
 BUSY_TRIES=10 # a port's AF_XDP socket is busy for a while after its process has ended
@@ -218,6 +221,52 @@ make_places()
 	fi
 }
 
+# ---- certificates ----
+
+# tls_fresh NAME: whether that certificate is there, of our CA, and good for a month more.
+tls_fresh()
+{
+	openssl x509 -in "$TLS/$1.pem" -noout -checkend $((30 * 86400)) >/dev/null 2>&1 &&
+		openssl verify -CAfile "$TLS/ca.pem" -verify_hostname relay.fairlead.test "$TLS/$1.pem" >/dev/null 2>&1 &&
+		[[ -s $TLS/$1.key ]]
+}
+
+# tls_make NAME ALGORITHM OPTION: a key, and a certificate of it by our CA; both or none come there.
+tls_make()
+{
+	openssl genpkey -algorithm "$2" -pkeyopt "$3" -out "$TLS/$1.key.new" &&
+		openssl req -new -key "$TLS/$1.key.new" -subj "/CN=relay.fairlead.test" -out "$TLS/$1.csr" &&
+		openssl x509 -req -in "$TLS/$1.csr" -CA "$TLS/ca.pem" -CAkey "$TLS/ca.key" -days $TLS_DAYS \
+			-set_serial "0x$(openssl rand -hex 16)" -out "$TLS/$1.pem.new" -extfile <(
+				printf '%s\n' "subjectAltName=$TLS_NAMES" basicConstraints=critical,CA:false \
+					keyUsage=critical,digitalSignature extendedKeyUsage=serverAuth,clientAuth
+			) &&
+		mv "$TLS/$1.key.new" "$TLS/$1.key" && mv "$TLS/$1.pem.new" "$TLS/$1.pem" && rm "$TLS/$1.csr"
+}
+
+# A CA for this machine, and two certificates of it. What others put there stays: only a directory
+# with the key of our CA in it is ours.
+make_certificates()
+{
+	local log=$RUN/certificates.log old
+	if [[ -e $TLS && ! -e $TLS/ca.key ]]; then
+		return
+	fi
+	tls_fresh ecdsa && tls_fresh rsa && return
+	say "making certificates in $TLS"
+	old=$(umask)
+	umask 077
+	[[ -e $TLS ]] || touch "$RUN/made-tls"
+	mkdir -p "$TLS"
+	{
+		openssl x509 -in "$TLS/ca.pem" -noout -checkend $(((TLS_DAYS + 30) * 86400)) ||
+			openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
+				-subj "/CN=Fairlead test CA $(openssl rand -hex 4)" -keyout "$TLS/ca.key" -out "$TLS/ca.pem"
+		tls_make ecdsa EC ec_paramgen_curve:P-256 && tls_make rsa RSA rsa_keygen_bits:2048
+	} >"$log" 2>&1 || die "openssl cannot make certificates:" "$log"
+	umask "$old"
+}
+
 # The configuration names CPUs 0 and 1; here others may be ours.
 fit_cpus()
 {
@@ -382,6 +431,7 @@ up()
 	mkdir -p "$RUN"
 	fit_cpus
 	make_places
+	make_certificates
 	build
 	"$BUILD/fairlead-cp" --check-config "$CONFIG" >/dev/null ||
 		die "the configuration is wrong, as said above"
@@ -411,6 +461,7 @@ down()
 		rm -f "$ETC/fairlead.yaml"
 		rmdir --ignore-fail-on-non-empty "$ETC"
 	fi
+	[[ ! -e $RUN/made-tls ]] || rm -rf "$TLS"
 	[[ ! -e $RUN/made-state ]] || rm -rf "$STATE"
 	rm -rf "$RUN"
 	say "everything is down"
