@@ -192,96 +192,6 @@ static bool check_listeners(struct config_reader *r)
 	return true;
 }
 
-/* ---- TLS ---- */
-
-enum { TLS_RECEIVE_MIN = 98304 }; /* the longest message, and a record beside it */
-
-/* Index of the domain called name; n_domain: none. */
-static uint16_t domain_find(const struct config *c, const char *name)
-{
-	uint16_t i = 0;
-
-	while (i < c->n_domain && strcmp(c->domain[i].name, name) != 0)
-		i++;
-	return i;
-}
-
-static bool domain_refer(struct config_reader *r, const char *name, uint16_t *index)
-{
-	*index = domain_find(r->c, name);
-	return *index < r->c->n_domain ||
-	       config_fail_at(r, name, "%s is the name of no domain in tls-domains", name);
-}
-
-static bool check_domain(struct config_reader *r, const struct config_domain *d)
-{
-	const struct config *c = r->c;
-	uint16_t first = domain_find(c, d->name);
-
-	if (d != &c->domain[first])
-		return config_fail_at(r, d->name, "%s is the domain in line %u already", d->name,
-				      config_line(r, c->domain[first].name));
-	if (d->version_min > d->version_max)
-		return config_fail_at(r, &d->version_min, "is newer than version-max");
-	if (d->client_ca[0] && d->client_cert == CLIENT_CERT_NONE)
-		return config_fail_at(r, d->client_ca,
-				      "has no use while client-certificate is none");
-	for (unsigned i = 0; i < c->n_certificate; i++) {
-		if (strcmp(c->certificate[i].domain, d->name) == 0)
-			return true;
-	}
-	return d->psk || config_fail_at(r, d->name, "%s has no entry in certificates", d->name);
-}
-
-static bool check_service(struct config_reader *r, struct config_service *s)
-{
-	const struct config *c = r->c;
-
-	for (const struct config_service *q = c->service; q < s; q++) {
-		if (strcmp(q->name, s->name) == 0)
-			return config_fail_at(r, s->name, "%s is the service in line %u already",
-					      s->name, config_line(r, q->name));
-	}
-	s->domain_index = CONFIG_DOMAINS_MAX;
-	if (s->domain[0] && !domain_refer(r, s->domain, &s->domain_index))
-		return false;
-	return s->n_alpn || s->n_host || s->sip ||
-	       config_fail_at(r, s->name, "%s is chosen by nothing: give alpn, hosts or sip",
-			      s->name);
-}
-
-static bool check_tls(struct config_reader *r)
-{
-	struct config *c = r->c;
-
-	for (unsigned i = 0; i < c->n_domain; i++) {
-		if (!check_domain(r, &c->domain[i]))
-			return false;
-	}
-	for (struct config_certificate *e = c->certificate; e < c->certificate + c->n_certificate;
-	     e++) {
-		if (!domain_refer(r, e->domain, &e->domain_index))
-			return false;
-		e->chain_line = config_line(r, e->chain);
-		e->key_line = config_line(r, e->key);
-	}
-	for (unsigned i = 0; i < c->n_service; i++) {
-		if (!check_service(r, &c->service[i]))
-			return false;
-	}
-	for (struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
-		if (l->transport != TRANSPORT_TLS)
-			continue;
-		if (!domain_refer(r, l->domain, &l->domain_index))
-			return false;
-		if (c->tcp.receive_buffer < TLS_RECEIVE_MIN)
-			return config_fail_at(r, &c->tcp.receive_buffer,
-					      "%u is too small for TLS, which needs %u",
-					      c->tcp.receive_buffer, TLS_RECEIVE_MIN);
-	}
-	return true;
-}
-
 static bool check_relay(struct config_reader *r, const struct config_relay *a)
 {
 	const struct config *c = r->c;
@@ -327,7 +237,7 @@ bool config_check(struct config_reader *r)
 {
 	note_lines(r);
 	/* Ports first: the rest refers to their addresses. */
-	if (!check_cpus(r) || !check_ports(r) || !check_listeners(r) || !check_tls(r))
+	if (!check_cpus(r) || !check_ports(r) || !check_listeners(r) || !config_check_tls(r))
 		return false;
 	for (unsigned i = 0; i < r->c->n_relay; i++) {
 		if (!check_relay(r, &r->c->relay[i]))

@@ -95,6 +95,7 @@ struct config_tls {
 	uint32_t key_updates;	  /* that one connection may ask for, a minute (RFC 8446 5.5) */
 	uint32_t ticket_lifetime; /* seconds; an epoch of ticket keys is as long */
 	char ticket_secret[CONFIG_STR_MAX]; /* file; empty: one made in the state directory */
+	uint32_t ticket_secret_line;	    /* where the file says so */
 	char engine[CONFIG_STR_MAX];	    /* OpenSSL engine; empty: none */
 	uint32_t engine_timeout_ms;	    /* a job that takes longer: on without the engine */
 };

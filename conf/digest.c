@@ -32,7 +32,8 @@ static void put_transport(const struct config *c, FILE *f)
 	for (const struct config_domain *d = c->domain; d < c->domain + c->n_domain; d++)
 		fprintf(f, "domain %s\n", d->name);
 	for (unsigned i = 0; i < c->n_certificate; i++)
-		fprintf(f, "certificate %s\n", c->certificate[i].chain);
+		fprintf(f, "certificate %u %s\n", c->certificate[i].domain_index,
+			c->certificate[i].chain);
 	for (unsigned i = 0; i < c->n_service; i++)
 		fprintf(f, "service %s\n", c->service[i].name);
 	for (const struct config_relay *r = c->relay; r < c->relay + c->n_relay; r++)
@@ -57,6 +58,8 @@ uint64_t config_digest(const struct config *c)
 		fprintf(f, " %u", d->workers[i]);
 	fprintf(f, "\nsizes %u %u %u %u\n", d->sessions, d->peers, d->ring_slots,
 		c->tcp.connections);
+	/* Clients are told the one, keys change by the other. */
+	fprintf(f, "ticket-lifetime %u\n", c->tls.ticket_lifetime);
 	put_ports(c, f);
 	put_transport(c, f);
 	fclose(f);

@@ -55,16 +55,21 @@ static const char *write_file(const char *text)
 	return path;
 }
 
-/* base with the first occurrence of find replaced. */
-static const char *edit(const char *find, const char *replace)
+/* from with the first occurrence of find replaced. */
+static const char *edit_of(const char *from, const char *find, const char *replace)
 {
 	static char text[8192];
-	const char *at = strstr(base, find);
+	const char *at = strstr(from, find);
 
 	assert_non_null(at);
-	snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - base), base, replace,
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - from), from, replace,
 		 at + strlen(find));
 	return text;
+}
+
+static const char *edit(const char *find, const char *replace)
+{
+	return edit_of(base, find, replace);
 }
 
 static struct config *load(const char *text, char *err, size_t errlen)
@@ -151,8 +156,7 @@ static const struct {
 	  ":16: listeners[1].address: 10.1.0.1:3478 is the listener in line 15 already" },
 	{ "port: 3479", "transport: tcp", NULL },
 	{ "port: 3479", "transport: tls",
-	  ":17: listeners[1].transport: transport tls is not served by this version, only udp "
-	  "and tcp" },
+	  ":16: listeners[1].domain: default is the name of no domain in tls-domains" },
 	{ "address: 10.2.0.1", "address: 10.2.0.2",
 	  ":19: relays[0].address: 10.2.0.2 is the address of no port" },
 	{ "port-min: 50000", "port-min: 50000\n    port-max: 49999",
@@ -183,22 +187,151 @@ static const struct {
 	  ":24: control.socket: /run/fairlead/dp.sock is dataplane.socket, in line 2" },
 };
 
+/* expect NULL: it loads. */
+static void expect_error(const char *text, const char *expect)
+{
+	char err[512] = "";
+	struct config *c = load(text, err, sizeof(err));
+
+	if (expect == NULL) {
+		assert_string_equal(err, "");
+		config_free(c);
+		return;
+	}
+	assert_null(c);
+	assert_string_equal(strchr(err, ':'), expect);
+}
+
 static void test_wrong(void **state)
 {
-	char err[512];
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		expect_error(edit(wrong[i].find, wrong[i].replace), wrong[i].expect);
+}
+
+/* ---- TLS ---- */
+
+static const char tls[] =
+    "dataplane: {workers: [2, 3]}\n"					 /* 1 */
+    "tls:\n"								 /* 2 */
+    "  crypto-cpus: [4]\n"						 /* 3 */
+    "tls-domains:\n"							 /* 4 */
+    "  - name: default\n"						 /* 5 */
+    "  - {name: ims, profile: ts33210, client-certificate: require}\n"	 /* 6 */
+    "  - {name: keys, psk: true}\n"					 /* 7 */
+    "certificates:\n"							 /* 8 */
+    "  - {chain: /c, key: /k}\n"					 /* 9 */
+    "  - {domain: ims, chain: /c2, key: /k2}\n"				 /* 10 */
+    "services:\n"							 /* 11 */
+    "  - name: sip\n"							 /* 12 */
+    "    alpn: [sip]\n"							 /* 13 */
+    "    hosts: [sip.example.org]\n"					 /* 14 */
+    "    sip: true\n"							 /* 15 */
+    "    backend: 10.2.0.2\n"						 /* 16 */
+    "  - name: web\n"							 /* 17 */
+    "    domain: ims\n"							 /* 18 */
+    "    hosts: [www.example.org]\n"					 /* 19 */
+    "    backend: 10.2.0.2\n"						 /* 20 */
+    "    port: 80\n"							 /* 21 */
+    "ports:\n"								 /* 22 */
+    "  - {name: access, device: net_null0, addresses: [10.1.0.1/24]}\n"	 /* 23 */
+    "listeners:\n"							 /* 24 */
+    "  - address: 10.1.0.1\n"						 /* 25 */
+    "    port: 443\n"							 /* 26 */
+    "    transport: tls\n"						 /* 27 */
+    "  - {address: 10.1.0.1, port: 444, transport: tls, domain: ims}\n"	 /* 28 */
+    "  - {address: 10.1.0.1, port: 445, transport: tls, domain: keys}\n" /* 29 */
+    "relays:\n"								 /* 30 */
+    "  - address: 10.1.0.1\n"						 /* 31 */
+    "turn: {realm: example.org}\n";					 /* 32 */
+
+static const struct {
+	const char *find, *replace, *expect;
+} wrong_tls[] = {
+	{ "[4]", "[2]", ":3: tls.crypto-cpus[0]: CPU 2 has a worker, in line 1" },
+	{ "[4]", "[4, 5, 4]", ":3: tls.crypto-cpus[2]: CPU 4 stands twice" },
+	{ "name: ims", "name: default",
+	  ":6: tls-domains[1].name: default is the domain in line 5 already" },
+	{ "psk: true", "psk: true, version-max: tls1.2", NULL },
+	{ "psk: true", "psk: true, version-min: tls1.3, version-max: tls1.2",
+	  ":7: tls-domains[2].version-min: is newer than version-max" },
+	{ "psk: true", "psk: true, version-min: tls1.1",
+	  ":7: tls-domains[2].version-min: tls1.1 must be one of tls1.2, tls1.3" },
+	{ "require", "require, client-ca: /ca", NULL },
+	{ "require", "none, client-ca: /ca",
+	  ":6: tls-domains[1].client-ca: has no use while client-certificate is none" },
+	{ "psk: true", "psk: false", ":7: tls-domains[2].name: keys has no entry in certificates" },
+	{ "chain: /c2", "chain: /c3, key: /k3}\n  - {domain: ism, chain: /c2",
+	  ":11: certificates[2].domain: ism is the name of no domain in tls-domains" },
+	{ "chain: /c,", "", ":9: certificates[0].chain: is missing" },
+	{ "    domain: ims\n", "    domain: ism\n",
+	  ":18: services[1].domain: ism is the name of no domain in tls-domains" },
+	{ "name: web", "name: sip",
+	  ":17: services[1].name: sip is the service in line 12 already" },
+	{ "    hosts: [www.example.org]\n", "",
+	  ":17: services[1].name: web is chosen by nothing: give alpn, hosts or sip" },
+	{ "[sip]", "[sip, stun.turn]", ":13: services[0].alpn[1]: stun.turn chooses TURN" },
+	{ "[sip]", "[stun.nat-discovery]",
+	  ":13: services[0].alpn[0]: stun.nat-discovery chooses TURN" },
+	{ "www.example", "SIP.example",
+	  ":19: services[1].hosts[0]: SIP.example.org chooses service sip already, in line 14" },
+	{ "hosts: [www.example.org]", "alpn: [h2, sip]",
+	  ":19: services[1].alpn[1]: sip chooses service sip already, in line 13" },
+	{ "hosts: [www.example.org]", "sip: true",
+	  ":19: services[1].sip: SIP chooses service sip already, in line 15" },
+	/* Two services may share what chooses them where no connection can reach both. */
+	{ "backend: 10.2.0.2\n  - name: web\n    domain: ims\n    hosts: [www.example.org]\n",
+	  "domain: default\n    backend: 10.2.0.2\n  - name: web\n    domain: ims\n"
+	  "    hosts: [sip.example.org]\n",
+	  NULL },
+	{ "backend: 10.2.0.2", "backend: 10.1.0.1\n    port: 443",
+	  ":16: services[0].backend: 10.1.0.1:443 is the listener in line 26" },
+	{ "tls, domain: ims", "tls, domain: ism",
+	  ":28: listeners[1].domain: ism is the name of no domain in tls-domains" },
+	{ "tls:\n", "tcp: {receive-buffer: 98304}\ntls:\n", NULL },
+	{ "tls:\n", "tcp: {receive-buffer: 98303}\ntls:\n",
+	  ":2: tcp.receive-buffer: 98303 is too small for TLS, which needs 98304" },
+};
+
+static void test_wrong_tls(void **state)
+{
+	(void)state;
+	expect_error(tls, NULL);
+	for (size_t i = 0; i < sizeof(wrong_tls) / sizeof(wrong_tls[0]); i++)
+		expect_error(edit_of(tls, wrong_tls[i].find, wrong_tls[i].replace),
+			     wrong_tls[i].expect);
+}
+
+static void test_values_tls(void **state)
+{
+	char err[512] = "";
+	struct config *c =
+	    load(edit_of(tls, "[4]\n", "[4]\n  ticket-secret: /s\n"), err, sizeof(err));
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		struct config *c = load(edit(wrong[i].find, wrong[i].replace), err, sizeof(err));
-
-		if (wrong[i].expect == NULL) {
-			assert_non_null(c);
-			config_free(c);
-			continue;
-		}
-		assert_null(c);
-		assert_string_equal(strchr(err, ':'), wrong[i].expect);
-	}
+	assert_string_equal(err, "");
+	assert_int_equal(c->tls.crypto_cpus[0], 4);
+	assert_int_equal(c->tls.handshakes, 256);
+	assert_int_equal(c->tls.ticket_lifetime, 7200);
+	assert_string_equal(c->tls.ticket_secret, "/s");
+	assert_int_equal(c->tls.ticket_secret_line, 4);
+	assert_int_equal(c->n_domain, 3);
+	assert_int_equal(c->domain[0].version_min, CONFIG_TLS_1_2);
+	assert_int_equal(c->domain[0].version_max, CONFIG_TLS_1_3);
+	assert_true(c->domain[0].tickets && !c->domain[0].psk);
+	assert_int_equal(c->domain[1].profile, PROFILE_TS33210);
+	assert_int_equal(c->domain[1].client_cert, CLIENT_CERT_REQUIRE);
+	assert_true(c->domain[2].psk);
+	assert_int_equal(c->certificate[0].domain_index, 0);
+	assert_int_equal(c->certificate[1].domain_index, 1);
+	assert_int_equal(c->certificate[1].chain_line, 11);
+	assert_int_equal(c->certificate[1].key_line, 11);
+	assert_int_equal(c->service[0].domain_index, CONFIG_DOMAINS_MAX);
+	assert_int_equal(be16_get(c->service[0].backend.port), 5060);
+	assert_int_equal(c->service[1].domain_index, 1);
+	assert_int_equal(c->listener[1].domain_index, 1);
+	assert_int_equal(c->listener[2].domain_index, 2);
+	config_free(c);
 }
 
 static void test_values(void **state)
@@ -322,6 +455,14 @@ static void test_digest(void **state)
 	assert_true(d != digest(edit("10.2.0.1/24", "10.2.0.1/25")));
 	assert_true(d != digest(edit("3479", "3480")));
 	assert_true(d != digest(edit("50000", "50001")));
+	d = digest(tls);
+	assert_true(d == digest(edit_of(tls, "crypto-cpus: [4]", "handshakes: 100")));
+	assert_true(d != digest(edit_of(tls, "crypto-cpus: [4]", "ticket-lifetime: 100")));
+	assert_true(d != digest(edit_of(tls, "/c2", "/c3")));
+	assert_true(d != digest(edit_of(tls, "{chain: /c,",
+					"{domain: keys, chain: /c3, key: /k}\n"
+					"  - {chain: /c,")));
+	assert_true(d != digest(edit_of(tls, "name: web", "name: www")));
 }
 
 /*
@@ -375,7 +516,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_wrong_tls),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_values_tls),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_second_document),

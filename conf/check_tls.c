@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "schema.h"
+
+/* TLS domains, certificates and services: who refers to whom, and what contradicts itself. */
+
+enum { TLS_RECEIVE_MIN = 98304 }; /* the longest message, and a record beside it */
+
+/* Index of the domain called name; n_domain: none. */
+static uint16_t domain_find(const struct config *c, const char *name)
+{
+	uint16_t i = 0;
+
+	while (i < c->n_domain && strcmp(c->domain[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+static bool domain_refer(struct config_reader *r, const char *name, uint16_t *index)
+{
+	*index = domain_find(r->c, name);
+	return *index < r->c->n_domain ||
+	       config_fail_at(r, name, "%s is the name of no domain in tls-domains", name);
+}
+
+static bool check_domain(struct config_reader *r, const struct config_domain *d)
+{
+	const struct config *c = r->c;
+	const struct config_domain *first = &c->domain[domain_find(c, d->name)];
+
+	if (d != first)
+		return config_fail_at(r, d->name, "%s is the domain in line %u already", d->name,
+				      config_line(r, first->name));
+	if (d->version_min > d->version_max)
+		return config_fail_at(r, &d->version_min, "is newer than version-max");
+	if (d->client_ca[0] && d->client_cert == CLIENT_CERT_NONE)
+		return config_fail_at(r, d->client_ca,
+				      "has no use while client-certificate is none");
+	for (unsigned i = 0; i < c->n_certificate; i++) {
+		if (strcmp(c->certificate[i].domain, d->name) == 0)
+			return true;
+	}
+	return d->psk || config_fail_at(r, d->name, "%s has no entry in certificates", d->name);
+}
+
+static bool check_certificates(struct config_reader *r)
+{
+	struct config *c = r->c;
+
+	for (struct config_certificate *e = c->certificate; e < c->certificate + c->n_certificate;
+	     e++) {
+		if (!domain_refer(r, e->domain, &e->domain_index))
+			return false;
+		e->chain_line = config_line(r, e->chain);
+		e->key_line = config_line(r, e->key);
+	}
+	return true;
+}
+
+/* ---- services ---- */
+
+/* Whether connections of one domain could choose between the two. */
+static bool service_meets(const struct config_service *a, const struct config_service *b)
+{
+	return a->domain_index == b->domain_index || a->domain_index == CONFIG_DOMAINS_MAX ||
+	       b->domain_index == CONFIG_DOMAINS_MAX;
+}
+
+/* Names that TURN has for itself (RFC 7443 3). */
+static bool alpn_is_turn(const char *name)
+{
+	return strcmp(name, "stun.turn") == 0 || strcmp(name, "stun.nat-discovery") == 0;
+}
+
+/* What chooses s must choose neither TURN nor the service q before it. */
+static bool check_choice(struct config_reader *r, const struct config_service *s,
+			 const struct config_service *q)
+{
+	for (unsigned i = 0; i < s->n_alpn; i++) {
+		for (unsigned j = 0; j < q->n_alpn; j++) {
+			if (strcmp(s->alpn[i], q->alpn[j]) == 0)
+				return config_fail_at(
+				    r, s->alpn[i], "%s chooses service %s already, in line %u",
+				    s->alpn[i], q->name, config_line(r, q->alpn[j]));
+		}
+	}
+	for (unsigned i = 0; i < s->n_host; i++) {
+		for (unsigned j = 0; j < q->n_host; j++) {
+			if (strcasecmp(s->host[i], q->host[j]) == 0)
+				return config_fail_at(
+				    r, s->host[i], "%s chooses service %s already, in line %u",
+				    s->host[i], q->name, config_line(r, q->host[j]));
+		}
+	}
+	return !(s->sip && q->sip) ||
+	       config_fail_at(r, &s->sip, "SIP chooses service %s already, in line %u", q->name,
+			      config_line(r, &q->sip));
+}
+
+/* A back end that is one of our own listeners would be ourselves, again and again. */
+static bool check_backend(struct config_reader *r, const struct config_service *s)
+{
+	const struct config *c = r->c;
+	char text[ADDR_STR_MAX];
+
+	for (const struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
+		if (l->transport != TRANSPORT_UDP && sock_addr_eq(&l->addr, &s->backend))
+			return config_fail_at(r, &s->backend.ip, "%s is the listener in line %u",
+					      sock_addr_format(&s->backend, text, sizeof(text)),
+					      config_line(r, &l->addr.ip));
+	}
+	return true;
+}
+
+static bool check_service(struct config_reader *r, struct config_service *s)
+{
+	const struct config *c = r->c;
+
+	s->domain_index = CONFIG_DOMAINS_MAX;
+	if (s->domain[0] && !domain_refer(r, s->domain, &s->domain_index))
+		return false;
+	if (!s->n_alpn && !s->n_host && !s->sip)
+		return config_fail_at(r, s->name,
+				      "%s is chosen by nothing: give alpn, hosts or sip", s->name);
+	for (unsigned i = 0; i < s->n_alpn; i++) {
+		if (alpn_is_turn(s->alpn[i]))
+			return config_fail_at(r, s->alpn[i], "%s chooses TURN", s->alpn[i]);
+	}
+	for (const struct config_service *q = c->service; q < s; q++) {
+		if (strcmp(q->name, s->name) == 0)
+			return config_fail_at(r, s->name, "%s is the service in line %u already",
+					      s->name, config_line(r, q->name));
+		if (service_meets(s, q) && !check_choice(r, s, q))
+			return false;
+	}
+	return check_backend(r, s);
+}
+
+bool config_check_tls(struct config_reader *r)
+{
+	struct config *c = r->c;
+
+	for (unsigned i = 0; i < c->n_domain; i++) {
+		if (!check_domain(r, &c->domain[i]))
+			return false;
+	}
+	if (!check_certificates(r))
+		return false;
+	for (unsigned i = 0; i < c->n_service; i++) {
+		if (!check_service(r, &c->service[i]))
+			return false;
+	}
+	for (struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
+		if (l->transport != TRANSPORT_TLS)
+			continue;
+		if (!domain_refer(r, l->domain, &l->domain_index))
+			return false;
+		if (c->tcp.receive_buffer < TLS_RECEIVE_MIN)
+			return config_fail_at(r, &c->tcp.receive_buffer,
+					      "%u is too small for TLS, which needs %u",
+					      c->tcp.receive_buffer, TLS_RECEIVE_MIN);
+	}
+	c->tls.ticket_secret_line = config_line(r, c->tls.ticket_secret);
+	return true;
+}
