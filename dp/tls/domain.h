@@ -17,14 +17,16 @@ struct dplane;
 struct domain_set;
 
 /*
- * Reads every certificate and key of the configuration and builds the contexts in libctx. NULL with
- * one sentence that names file, and line and key of the configuration, on failure.
+ * Reads every certificate and key of the configuration and builds the contexts in libctx. On
+ * failure NULL, one sentence that names file, and line and key of the configuration, and in
+ * *at_fault the index of the certificate, or CONFIG_CERTIFICATES_MAX when it is none of them.
  */
-struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx, char *err,
-				  size_t errlen);
-/* Tells struct ctl_cert_info of the region what is in force; error: why a reload was not, or "". */
+struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx,
+				  uint16_t *at_fault, char *err, size_t errlen);
+/* Tells struct ctl_cert_info of the region what is in force. By the service thread only. */
 void domains_publish(const struct dplane *dp, const struct domain_set *d);
-void domains_publish_error(const struct dplane *dp, uint16_t certificate, const char *error);
+/* What a failed reload leaves in force stays published, with why it failed; at_fault as above. */
+void domains_publish_error(const struct dplane *dp, uint16_t at_fault, const char *error);
 /* Handshakes that use a context hold it until they end. */
 void domains_free(struct domain_set *d);
 
