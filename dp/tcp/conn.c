@@ -190,6 +190,7 @@ void conn_free(struct worker *w, struct tcp_conn *c)
 	/* It may be TIME-WAIT's already, or say where c moved to. */
 	conn_entry_del(w, c, conn_idx(w, c) << 2 | ENTRY_CONN);
 	recovery_clear(w, c);
+	layer_free(w, c, c->why);
 	queue_clear(w, &c->snd, DROP_TCP_CLOSED);
 	queue_clear(w, &c->rcv, DROP_TCP_CLOSED);
 	queue_clear(w, &c->ooo, DROP_TCP_CLOSED);
@@ -268,8 +269,13 @@ static void conn_tell(struct worker *w, struct tcp_conn *c)
 {
 	if (c->flags & CONN_OPENED) {
 		c->flags &= ~(uint32_t)CONN_OPENED;
-		c->app->established(w, c);
+		if (unlikely(c->layer_ops != NULL))
+			c->layer_ops->opened(w, c, c->layer_arg);
+		else
+			c->app->established(w, c);
 	}
+	if (unlikely(c->flags & CONN_LAYER))
+		layer_input(w, c);
 	if (c->flags & CONN_TIMED_OUT && !(c->flags & CONN_DEAD)) {
 		c->flags &= ~(uint32_t)CONN_TIMED_OUT;
 		if (c->app->timeout)
@@ -277,7 +283,7 @@ static void conn_tell(struct worker *w, struct tcp_conn *c)
 	}
 	if (c->flags & CONN_READABLE && !(c->flags & (CONN_DEAD | CONN_PAUSED | CONN_CLOSED_APP))) {
 		c->flags &= ~(uint32_t)CONN_READABLE;
-		if (c->rcv.bytes || tcp_recv_fin(c)) {
+		if (conn_in(c)->bytes || tcp_recv_fin(c)) {
 			if (tcp_recv_fin(c))
 				c->flags |= CONN_FIN_TOLD;
 			c->app->readable(w, c);
@@ -296,7 +302,7 @@ static void conn_tell(struct worker *w, struct tcp_conn *c)
  */
 static void conn_finish(struct worker *w, struct tcp_conn *c)
 {
-	bool read = !c->rcv.bytes && c->flags & CONN_FIN_TOLD;
+	bool read = !conn_unread(c) && c->flags & CONN_FIN_TOLD;
 
 	if (c->flags & CONN_DEAD || !(read || c->flags & CONN_CLOSED_APP))
 		return;
@@ -323,6 +329,8 @@ uint32_t tcp_turn(struct worker *w)
 			continue;
 		}
 		conn_tell(w, c);
+		if (unlikely(c->flags & CONN_LAYER))
+			layer_output(w, c);
 		if (!(c->flags & CONN_DEAD))
 			conn_output(w, c);
 		if (unlikely(c->flags & CONN_OVER || c->state == TCP_TIME_WAIT))
@@ -355,13 +363,16 @@ void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_
 	i->rcv_wnd = c->rcv_adv - c->rcv_nxt;
 	i->unacked = c->snd_max - c->snd_una;
 	i->send_queue = c->snd.bytes;
-	i->recv_queue = c->rcv.bytes;
+	i->recv_queue = conn_unread(c);
 	i->retransmits = c->retransmits;
 	i->session = c->app && c->app->session ? c->app->session((struct tcp_conn *)(uintptr_t)c)
 					       : SLOT_NONE;
 	i->age_s = c->opened_s ? w->now - c->opened_s : 0; /* a handshake has none yet */
 	i->rx_bytes = c->rx_bytes;
 	i->tx_bytes = c->tx_bytes;
+	i->tls_version = i->tls_suite = i->tls_domain = i->tls_resumed = 0;
+	if (c->flags & CONN_LAYER)
+		c->layer_ops->info(c, i);
 }
 
 static void info_publish(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *to)

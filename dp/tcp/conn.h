@@ -15,7 +15,7 @@
  *   stream.c   the owner's calls             move.c     to another worker
  *   wire.c     headers and options           timewait.c compact TIME-WAIT
  *   queue.c    rows of packet buffers        raw.c      segments without a connection
- *   icmp.c     errors that quote a segment
+ *   icmp.c     errors that quote a segment                layer.c    TLS between the two
  */
 #include "queue.h"
 #include "seq.h"
@@ -74,6 +74,7 @@ enum tcp_timer {
 	TCP_TIMER_DELACK,
 	TCP_TIMER_LIFE, /* handshake, connect, FIN-WAIT-2, keep-alive: by state */
 	TCP_TIMER_APP,
+	TCP_TIMER_LAYER,
 	TCP_TIMERS
 };
 
@@ -113,6 +114,8 @@ enum tcp_conn_flags {
 	CONN_WANT_ACK = 1 << 27,   /* the owner keeps data back: it wants to hear of progress */
 	CONN_HOME_WAIT = 1 << 28,  /* with CONN_MOVED_IN: ended, and TIME-WAIT is for its home */
 	CONN_FIN_HELD = 1 << 29,   /* a FIN came, to stand at fin_seq */
+	CONN_LAYER = 1 << 30,	   /* c->layer is there: the stream is that's */
+	CONN_READY = 1u << 31,	   /* the layer is: tell the owner */
 };
 
 struct tcp_cc_ops;
@@ -180,6 +183,8 @@ struct tcp_conn {
 	/* Cold. */
 	alignas(64) const struct tcp_app *app;
 	uint64_t app_data[TCP_APP_DATA / 8];
+	const struct tcp_layer_ops *layer_ops; /* NULL: the owner has the connection itself */
+	struct tcp_layer *layer;	       /* with CONN_LAYER */
 	struct ip_addr remote_ip;
 	struct be16 remote_port, local_port;
 	uint32_t due_ms[TCP_TIMERS]; /* low half of now_ms; 0: not set */
@@ -198,8 +203,9 @@ struct tcp_conn {
 	uint16_t pmtu;	    /* IP bytes */
 	uint16_t hole_pmtu; /* what it was before a black hole was suspected; 0: it was not */
 	uint16_t rcv_mss;   /* largest segment that came */
-	uint16_t home;	    /* worker that forwards, with CONN_MOVED_IN */
-	uint8_t why;	    /* enum tcp_end, when dead or closing */
+	uint16_t layer_arg;
+	uint16_t home; /* worker that forwards, with CONN_MOVED_IN */
+	uint8_t why;   /* enum tcp_end, when dead or closing */
 	uint8_t tos;
 	uint32_t next_free;
 	uint64_t rx_bytes, tx_bytes;
@@ -449,6 +455,15 @@ static inline uint32_t recovery_pipe(const struct tcp_conn *c)
 	return c->snd_max - c->snd_una - c->sacked_bytes - c->lost_bytes;
 }
 
+/* ---- layer.c ---- */
+
+/* The layer's turn before the owner's: what came becomes the owner's bytes. */
+void layer_input(struct worker *w, struct tcp_conn *c);
+/* And after it: what the owner gave becomes the connection's. */
+void layer_output(struct worker *w, struct tcp_conn *c);
+/* The connection ends, or was refused on its way: the layer goes. */
+void layer_free(struct worker *w, struct tcp_conn *c, enum tcp_end why);
+
 /* ---- timewait.c ---- */
 
 /* c goes to TIME-WAIT: an entry takes its place in the table, c ends (DONE). */
@@ -482,6 +497,18 @@ static inline uint32_t conn_wnd_left(const struct tcp_conn *c)
 	uint32_t edge = c->snd_una + c->snd_wnd;
 
 	return seq_gt(edge, c->snd_max) ? edge - c->snd_max : 0;
+}
+
+/* What the owner reads from: the layer's plaintext, or what came. */
+static inline struct mbuf_queue *conn_in(struct tcp_conn *c)
+{
+	return unlikely(c->flags & CONN_LAYER) ? &c->layer->in : &c->rcv;
+}
+
+/* Bytes that were received and wait, in all. */
+static inline uint32_t conn_unread(const struct tcp_conn *c)
+{
+	return c->rcv.bytes + (unlikely(c->flags & CONN_LAYER) ? c->layer->in.bytes : 0);
 }
 
 static inline bool conn_established(const struct tcp_conn *c)

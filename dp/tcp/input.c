@@ -483,8 +483,11 @@ static void text_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 {
 	bool open = !(c->flags & CONN_FIN_RCVD);
 
-	if (s->len && open && c->flags & CONN_CLOSED_APP) {
-		/* Nobody will read it, and the other side must know (RFC 9293 3.6.1). */
+	/*
+	 * Nobody will read it, and the other side must know (RFC 9293 3.6.1). With a layer it may be
+	 * the other side's goodbye.
+	 */
+	if (s->len && open && (c->flags & (CONN_CLOSED_APP | CONN_LAYER)) == CONN_CLOSED_APP) {
 		tcp_abort(w, c, TCP_END_UNREAD);
 		pkt_drop(w, p->m, DROP_TCP_CLOSED);
 		return;

@@ -146,6 +146,7 @@ static struct tcp_conn *conn_passive(struct worker *w, const struct pkt *p,
 	c->local_port = p->dport;
 	c->app = app;
 	memcpy(c->app_data, r->data, TCP_APP_DATA);
+	tcp_layer_use(c, r->layer, r->layer_arg);
 	if (!conn_insert(w, c)) {
 		conn_free(w, c);
 		return NULL;

@@ -54,7 +54,9 @@ static struct rte_mbuf *move_make(struct worker *w, enum move_kind kind, const s
 
 static uint32_t move_buffers(const struct tcp_conn *c)
 {
-	return c->snd.n + c->rcv.n + c->ooo.n;
+	uint32_t n = c->snd.n + c->rcv.n + c->ooo.n;
+
+	return c->flags & CONN_LAYER ? n + c->layer->in.n + c->layer->out.n : n;
 }
 
 /* ---- there ---- */
@@ -87,6 +89,9 @@ void tcp_move(struct worker *w, struct tcp_conn *c, uint16_t to)
 		return;
 	}
 	w->tcp->held -= n;
+	if (c->flags & CONN_LAYER)
+		c->layer_ops->moved(w, c, false);
+	c->flags &= ~(uint32_t)CONN_LAYER;
 	c->snd = c->rcv = c->ooo = (struct mbuf_queue){ 0 };
 	c->snd_cur = NULL;
 	conn_entry_set(w, c, (uint32_t)to << 2 | ENTRY_MOVED);
@@ -157,6 +162,7 @@ static void move_refuse(struct worker *w, struct move *mv, struct rte_mbuf *m)
 	tcp_send_raw(w, &local, &remote, TCP_RST, mv->c.snd_max, 0, 0, NULL);
 	for (i = 0; i < RTE_DIM(q); i++)
 		queue_clear(w, q[i], DROP_TCP_FULL);
+	layer_free(w, &mv->c, TCP_END_NO_BUFFER);
 	stat_add(&w->counters->end[TCP_END_NO_BUFFER], 1);
 	mv->c.home = mv->from;
 	mv->from = w->id;
@@ -172,6 +178,8 @@ static void move_arrive(struct worker *w, struct move *mv, struct rte_mbuf *m)
 
 	count_add(w, CNT_HANDOVER_IN, n);
 	w->tcp->held += n;
+	if (mv->c.flags & CONN_LAYER)
+		mv->c.layer_ops->moved(w, &mv->c, true);
 	c = move_alloc(w, mv);
 	if (!c) {
 		move_refuse(w, mv, m);

@@ -246,13 +246,15 @@ static uint32_t window_cap(const struct worker *w, const struct tcp_conn *c)
 /* The buffers of others keep the window from what the owner's reading would make it. */
 static bool window_squeezed(const struct worker *w, const struct tcp_conn *c)
 {
-	return c->rcv.bytes < c->rcv_buf && window_cap(w, c) < c->rcv_buf - c->rcv.bytes;
+	uint32_t used = conn_unread(c);
+
+	return used < c->rcv_buf && window_cap(w, c) < c->rcv_buf - used;
 }
 
 /* RFC 9293 3.8.6.2.2: the edge moves by a segment or half the buffer, and never back. */
 uint32_t conn_window(const struct worker *w, const struct tcp_conn *c)
 {
-	uint32_t used = c->rcv.bytes, offered = c->rcv_adv - c->rcv_nxt;
+	uint32_t used = conn_unread(c), offered = c->rcv_adv - c->rcv_nxt;
 	uint32_t space = c->rcv_buf > used ? c->rcv_buf - used : 0;
 
 	if (seq_lt(c->rcv_adv, c->rcv_nxt))

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "conn.h"
 
-enum { COPY_MAX = 256 }; /* bytes worth copying to save a buffer */
+enum {
+	COPY_MAX = 256, /* bytes worth copying to save a buffer */
+	JOIN_MAX = 32,	/* buffers that may be small */
+};
 
 bool mbuf_merge(struct rte_mbuf *to, const struct rte_mbuf *m)
 {
@@ -81,6 +84,27 @@ struct rte_mbuf *queue_take(struct worker *w, struct mbuf_queue *q)
 	q->n--;
 	w->tcp->held--;
 	return m;
+}
+
+void queue_join(struct worker *w, struct mbuf_queue *to, struct mbuf_queue *from)
+{
+	struct rte_mbuf *m;
+
+	if (to->n >= JOIN_MAX) {
+		while ((m = queue_take(w, from)))
+			queue_put(w, to, m);
+		return;
+	}
+	if (!from->head)
+		return;
+	if (to->tail)
+		to->tail->next = from->head;
+	else
+		to->head = from->head;
+	to->tail = from->tail;
+	to->bytes += from->bytes;
+	to->n += from->n;
+	*from = (struct mbuf_queue){ 0 };
 }
 
 void queue_drop(struct worker *w, struct mbuf_queue *q, uint32_t n)

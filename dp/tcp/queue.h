@@ -21,6 +21,11 @@ struct mbuf_queue {
  */
 void queue_put(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m);
 struct rte_mbuf *queue_take(struct worker *w, struct mbuf_queue *q);
+/*
+ * All of `from` behind `to`, buffers as they are. When `to` has many small ones already they are
+ * put together, or who sends a byte at a time would hold a buffer for each.
+ */
+void queue_join(struct worker *w, struct mbuf_queue *to, struct mbuf_queue *from);
 /* Drops n bytes from the front. */
 void queue_drop(struct worker *w, struct mbuf_queue *q, uint32_t n);
 void queue_clear(struct worker *w, struct mbuf_queue *q, enum drop why);

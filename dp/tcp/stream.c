@@ -38,17 +38,19 @@ void tcp_listen(struct worker *w, tcp_accept_fn *accept)
 
 uint32_t tcp_readable(const struct tcp_conn *c)
 {
-	return c->rcv.bytes;
+	return conn_in((struct tcp_conn *)(uintptr_t)c)->bytes;
 }
 
 bool tcp_recv_fin(const struct tcp_conn *c)
 {
+	if (unlikely(c->flags & CONN_LAYER))
+		return c->layer->fin_in && !c->layer->in.bytes;
 	return c->flags & CONN_FIN_RCVD && !c->rcv.bytes;
 }
 
 struct rte_mbuf *tcp_recv_peek(const struct tcp_conn *c)
 {
-	return c->rcv.head;
+	return conn_in((struct tcp_conn *)(uintptr_t)c)->head;
 }
 
 /* What was taken may open the window, and the FIN behind it is still to be told of. */
@@ -61,7 +63,7 @@ static void recv_taken(struct worker *w, struct tcp_conn *c)
 
 struct rte_mbuf *tcp_recv(struct worker *w, struct tcp_conn *c)
 {
-	struct rte_mbuf *m = c->rcv.head ? queue_take(w, &c->rcv) : NULL;
+	struct rte_mbuf *m = queue_take(w, conn_in(c));
 
 	if (m)
 		recv_taken(w, c);
@@ -70,13 +72,13 @@ struct rte_mbuf *tcp_recv(struct worker *w, struct tcp_conn *c)
 
 void tcp_recv_skip(struct worker *w, struct tcp_conn *c, uint32_t n)
 {
-	queue_drop(w, &c->rcv, n);
+	queue_drop(w, conn_in(c), n);
 	recv_taken(w, c);
 }
 
 void tcp_recv_copy(const struct tcp_conn *c, uint32_t off, void *to, uint32_t n)
 {
-	queue_copy(&c->rcv, off, to, n);
+	queue_copy(conn_in((struct tcp_conn *)(uintptr_t)c), off, to, n);
 }
 
 void tcp_recv_pause(struct worker *w, struct tcp_conn *c, bool paused)
@@ -96,35 +98,37 @@ void tcp_recv_pause(struct worker *w, struct tcp_conn *c, bool paused)
 static bool send_open(const struct tcp_conn *c)
 {
 	return !(c->flags & (CONN_DEAD | CONN_FIN_QUEUED)) && c->state != TCP_CLOSED &&
-	       c->state != TCP_TIME_WAIT;
+	       c->state != TCP_TIME_WAIT && !(c->flags & CONN_LAYER && c->layer->fin_out);
+}
+
+/* Bytes the owner gave that its layer has not passed on. */
+static inline uint32_t layer_waiting(const struct tcp_conn *c)
+{
+	return unlikely(c->flags & CONN_LAYER) ? c->layer->out.bytes : 0;
 }
 
 uint32_t tcp_send_room(const struct worker *w, const struct tcp_conn *c)
 {
-	uint32_t max = w->dp->conf->tcp.send_buffer;
+	uint32_t max = w->dp->conf->tcp.send_buffer, used = c->snd.bytes + layer_waiting(c);
 
-	return send_open(c) && c->snd.bytes < max ? max - c->snd.bytes : 0;
+	return send_open(c) && used < max ? max - used : 0;
 }
 
 uint32_t tcp_send_queued(const struct tcp_conn *c)
 {
-	return c->snd.bytes;
+	return c->snd.bytes + layer_waiting(c);
 }
 
 uint32_t tcp_send_unsent(const struct tcp_conn *c)
 {
-	return conn_established(c) ? conn_unsent(c) : c->snd.bytes;
+	return (conn_established(c) ? conn_unsent(c) : c->snd.bytes) + layer_waiting(c);
 }
 
 uint32_t tcp_send_window(const struct worker *w, const struct tcp_conn *c)
 {
-	uint32_t wnd, unsent = conn_unsent(c);
+	uint32_t wnd = tcp_raw_window(w, c), waiting = layer_waiting(c);
 
-	if (!send_open(c) || !conn_established(c))
-		return 0;
-	wnd = conn_wnd_left(c);
-	wnd = RTE_MIN(wnd, recovery_room(w, c));
-	return wnd > unsent ? wnd - unsent : 0;
+	return send_open(c) && wnd > waiting ? wnd - waiting : 0;
 }
 
 void tcp_send_wait(struct tcp_conn *c)
@@ -145,8 +149,29 @@ void tcp_unhold(struct worker *w, uint32_t n)
 	w->tcp->held -= n;
 }
 
-/* Puts m, for which there is room, behind what is to be sent. */
-static void send_put(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
+uint32_t tcp_raw_mss(const struct tcp_conn *c)
+{
+	return c->mss;
+}
+
+uint32_t tcp_raw_cwnd(const struct tcp_conn *c)
+{
+	return c->cwnd;
+}
+
+uint32_t tcp_raw_window(const struct worker *w, const struct tcp_conn *c)
+{
+	uint32_t wnd, unsent = conn_unsent(c);
+
+	if (c->flags & (CONN_DEAD | CONN_FIN_QUEUED) || !conn_established(c))
+		return 0;
+	wnd = conn_wnd_left(c);
+	wnd = RTE_MIN(wnd, recovery_room(w, c));
+	return wnd > unsent ? wnd - unsent : 0;
+}
+
+/* Puts m behind what is to be sent. */
+void tcp_raw_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
 {
 	struct rte_mbuf *tail = c->snd.tail;
 	uint32_t end = conn_snd_seq(c) + c->snd.bytes, len = tail ? tail->data_len : 0;
@@ -160,6 +185,17 @@ static void send_put(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
 		c->snd_cur = tail ? tail->next : c->snd.head;
 		c->snd_cur_seq = end;
 	}
+	conn_dirty(w, c);
+}
+
+/* The same for the owner, whose bytes a layer may change first. */
+static void send_put(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
+{
+	if (likely(!(c->flags & CONN_LAYER))) {
+		tcp_raw_send(w, c, m);
+		return;
+	}
+	queue_put(w, &c->layer->out, m);
 	conn_dirty(w, c);
 }
 
@@ -180,7 +216,7 @@ bool tcp_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
 
 uint32_t tcp_pass(struct worker *w, struct tcp_conn *from, struct tcp_conn *to)
 {
-	struct rte_mbuf *m = from->rcv.head;
+	struct rte_mbuf *m = conn_in(from)->head;
 	uint32_t len = m ? m->data_len : 0;
 
 	/* No more buffers are held than before, so that a shortage is no reason to wait. */
@@ -231,6 +267,15 @@ void tcp_shutdown(struct worker *w, struct tcp_conn *c)
 		conn_end(w, c, TCP_END_CLOSED);
 		return;
 	}
+	if (c->flags & CONN_LAYER)
+		c->layer->fin_out = true; /* it says goodbye first */
+	else
+		c->flags |= CONN_FIN_QUEUED;
+	conn_dirty(w, c);
+}
+
+void tcp_raw_shutdown(struct worker *w, struct tcp_conn *c)
+{
 	c->flags |= CONN_FIN_QUEUED;
 	conn_dirty(w, c);
 }
@@ -241,7 +286,7 @@ void tcp_close(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 		return;
 	c->why = (uint8_t)why;
 	/* Bytes that nobody will read: the other side must not think they were (RFC 2525 2.17). */
-	if (c->rcv.bytes) {
+	if (conn_in(c)->bytes) {
 		tcp_abort(w, c, why);
 		return;
 	}

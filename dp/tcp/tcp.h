@@ -66,13 +66,17 @@ struct tcp_layer_ops {
 	void (*timeout)(struct worker *w, struct tcp_conn *c);
 	/* The connection is over; free the layer. Its queues are empty. */
 	void (*closed)(struct worker *w, struct tcp_conn *c, enum tcp_end why);
+	/* tcp_move(): it is leaving this worker, or has come to it. */
+	void (*moved)(struct worker *w, struct tcp_conn *c, bool here);
+	/* Its part of what operators see. */
+	void (*info)(const struct tcp_conn *c, struct ctl_conn_info *i);
 };
 
 /* First member of what a layer keeps of a connection. */
 struct tcp_layer {
 	struct mbuf_queue in;  /* for the owner */
 	struct mbuf_queue out; /* from the owner */
-	uint32_t overhead;     /* bytes that go with each packet of the owner's: an estimate */
+	bool timed_out;	       /* its timer fired */
 	bool fin_in;	       /* tcp_layer_fin() */
 	bool fin_out; /* the owner shut down: the layer says goodbye, then tcp_raw_shutdown() */
 };
@@ -211,7 +215,9 @@ void tcp_app_timer(struct worker *w, struct tcp_conn *c, uint32_t ms);
 
 /* ---- for layers ---- */
 
+/* NULL before opened(), and without one. */
 struct tcp_layer *tcp_layer(const struct tcp_conn *c);
+const struct tcp_layer_ops *tcp_layer_ops(const struct tcp_conn *c);
 /* The layer of c from now on; its queues are empty. */
 void tcp_layer_set(struct tcp_conn *c, struct tcp_layer *l);
 /* Puts a layer under a connection that tcp_connect() is opening. */
@@ -225,17 +231,22 @@ void tcp_layer_timer(struct worker *w, struct tcp_conn *c, uint32_t ms);
 /* Another turn for c, although nothing came. */
 void tcp_layer_again(struct worker *w, struct tcp_conn *c);
 
-/* What came and was not taken, below the layer; who takes from it calls tcp_raw_taken(). */
+/* The owner has closed: nobody reads any more. */
+bool tcp_layer_closing(const struct tcp_conn *c);
+
+/* The window grows to so many bytes, and no more, from now on; what was offered stands. */
+void tcp_recv_limit(struct tcp_conn *c, uint32_t bytes);
+/* What came and was not taken, below the layer. */
 struct mbuf_queue *tcp_raw(struct tcp_conn *c);
-void tcp_raw_taken(struct worker *w, struct tcp_conn *c);
-/* All of it was taken, and FIN came. */
+/* FIN came: nothing follows what is there. */
 bool tcp_raw_fin(const struct tcp_conn *c);
 /* Sends below the layer: never refused for want of room, which tcp_send() has looked at. */
 void tcp_raw_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m);
 /* FIN after what was given. */
 void tcp_raw_shutdown(struct worker *w, struct tcp_conn *c);
-/* Segment size, and bytes that would go out at once if they were given now. */
+/* Segment size, congestion window, and bytes that would go out at once if they were given now. */
 uint32_t tcp_raw_mss(const struct tcp_conn *c);
+uint32_t tcp_raw_cwnd(const struct tcp_conn *c);
 uint32_t tcp_raw_window(const struct worker *w, const struct tcp_conn *c);
 
 /* ---- between workers (move.c) ---- */

@@ -250,12 +250,20 @@ static void app_fire(struct worker *w, struct tcp_conn *c)
 	conn_dirty(w, c);
 }
 
+static void layer_fire(struct worker *w, struct tcp_conn *c)
+{
+	if (!(c->flags & CONN_LAYER))
+		return;
+	c->layer->timed_out = true;
+	conn_dirty(w, c);
+}
+
 static void conn_fire(struct timer *t, void *worker)
 {
 	static void (*const fire[TCP_TIMERS])(struct worker * w, struct tcp_conn * c) = {
 		[TCP_TIMER_REXMIT] = rexmit_fire, [TCP_TIMER_PERSIST] = persist_fire,
 		[TCP_TIMER_DELACK] = delack_fire, [TCP_TIMER_LIFE] = life_fire,
-		[TCP_TIMER_APP] = app_fire,
+		[TCP_TIMER_APP] = app_fire,	  [TCP_TIMER_LAYER] = layer_fire,
 	};
 	struct tcp_conn *c = RTE_PTR_SUB(t, offsetof(struct tcp_conn, timer));
 	struct worker *w = worker;

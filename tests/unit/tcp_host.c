@@ -202,7 +202,9 @@ static void take(struct host *h, const uint8_t *t, uint32_t len)
 		return;
 	assert_int_equal(get32(t + 4), h->irs + 1 + (uint32_t)h->received);
 	assert_true(h->received + len <= h->edge);
-	for (i = 0; i < len && !h->any; i++)
+	if (h->got)
+		h->got(h, data, len);
+	for (i = 0; i < len && !h->any && !h->got; i++)
 		if (data[i] != host_pattern(h->expect, h->received + i))
 			fail_msg("byte %llu is wrong", (unsigned long long)h->received + i);
 	h->last_len = RTE_MIN(len, (uint32_t)sizeof(h->last));
@@ -265,6 +267,12 @@ void hosts_pass_ms(uint32_t ms)
 void host_connect(struct host *h)
 {
 	put(h, SYN, (uint64_t)-1, NULL, 0);
+	hosts_run();
+}
+
+void host_fin(struct host *h)
+{
+	h->fin = true;
 	hosts_run();
 }
 

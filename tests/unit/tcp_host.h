@@ -23,6 +23,9 @@ struct host {
 	bool stop;	 /* takes no more data than it said it would: its window closes */
 	bool fin;	 /* FIN behind to_send */
 	bool any;	 /* what it gets is not checked: see last */
+	/* Told of what it gets, instead of the check. */
+	void (*got)(struct host *h, const uint8_t *p, uint32_t n);
+	void *arg;
 	uint64_t to_send;
 	/* What became of it. */
 	uint64_t sent, acked, received;
@@ -44,6 +47,8 @@ struct host *host_new(uint16_t port, const struct sock_addr *addr, const struct 
 /* Its SYN; runs. */
 void host_connect(struct host *h);
 void host_rst(struct host *h);
+/* Its FIN; runs. */
+void host_fin(struct host *h);
 /* It takes data again; runs. */
 void host_go(struct host *h);
 /* Sends bytes of its own instead of the pattern, one segment; runs. */

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What lies between a connection and its owner (struct tcp_layer_ops). */
+#include "conn.h"
+
+/* ---- once a turn ---- */
+
+void layer_input(struct worker *w, struct tcp_conn *c)
+{
+	struct tcp_layer *l = c->layer;
+	uint32_t bytes = l->in.bytes;
+	bool fin = l->fin_in;
+
+	if (l->timed_out) {
+		l->timed_out = false;
+		c->layer_ops->timeout(w, c);
+	}
+	if (c->flags & CONN_DEAD)
+		return;
+	c->layer_ops->input(w, c);
+	if (c->flags & CONN_DEAD)
+		return;
+	if (c->flags & CONN_READY) {
+		c->flags &= ~CONN_READY;
+		c->app->established(w, c);
+	}
+	if (l->in.bytes != bytes || l->fin_in != fin)
+		c->flags |= CONN_READABLE;
+}
+
+void layer_output(struct worker *w, struct tcp_conn *c)
+{
+	if (!(c->flags & CONN_DEAD))
+		c->layer_ops->output(w, c);
+}
+
+void layer_free(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	struct tcp_layer *l = c->layer;
+
+	if (!(c->flags & CONN_LAYER))
+		return;
+	queue_clear(w, &l->in, DROP_TCP_CLOSED);
+	queue_clear(w, &l->out, DROP_TCP_CLOSED);
+	c->layer_ops->closed(w, c, why);
+	c->flags &= ~(uint32_t)CONN_LAYER;
+	c->layer = NULL;
+}
+
+/* ---- what a layer may call ---- */
+
+struct tcp_layer *tcp_layer(const struct tcp_conn *c)
+{
+	return c->flags & CONN_LAYER ? c->layer : NULL;
+}
+
+void tcp_layer_set(struct tcp_conn *c, struct tcp_layer *l)
+{
+	c->layer = l;
+	c->flags |= CONN_LAYER;
+}
+
+void tcp_layer_use(struct tcp_conn *c, const struct tcp_layer_ops *ops, uint16_t arg)
+{
+	c->layer_ops = ops;
+	c->layer_arg = arg;
+}
+
+const struct tcp_layer_ops *tcp_layer_ops(const struct tcp_conn *c)
+{
+	return c->layer_ops;
+}
+
+void tcp_layer_ready(struct worker *w, struct tcp_conn *c)
+{
+	c->flags |= CONN_READY;
+	conn_dirty(w, c);
+}
+
+void tcp_layer_fin(struct worker *w, struct tcp_conn *c)
+{
+	c->layer->fin_in = true;
+	conn_dirty(w, c);
+}
+
+void tcp_layer_timer(struct worker *w, struct tcp_conn *c, uint32_t ms)
+{
+	c->layer->timed_out = false;
+	if (ms)
+		conn_timer_set(w, c, TCP_TIMER_LAYER, ms);
+	else
+		conn_timer_stop(c, TCP_TIMER_LAYER);
+}
+
+void tcp_layer_again(struct worker *w, struct tcp_conn *c)
+{
+	conn_dirty(w, c);
+}
+
+bool tcp_layer_closing(const struct tcp_conn *c)
+{
+	return c->flags & CONN_CLOSED_APP;
+}
+
+void tcp_recv_limit(struct tcp_conn *c, uint32_t bytes)
+{
+	/* Without scaling no more can be said. */
+	c->rcv_buf = c->flags & CONN_WSCALE ? bytes : RTE_MIN(bytes, (uint32_t)UINT16_MAX);
+}
+
+struct mbuf_queue *tcp_raw(struct tcp_conn *c)
+{
+	return &c->rcv;
+}
+
+bool tcp_raw_fin(const struct tcp_conn *c)
+{
+	return c->flags & CONN_FIN_RCVD;
+}
