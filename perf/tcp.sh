@@ -4,10 +4,7 @@
 # Joined TCP connections through Fairlead's stack beside nginx's stream proxy over kernel sockets,
 # on the same veth pair: throughput of one connection and of many, connections a second, latency.
 #
-#   flperf-far: tcp_load, client and server    far0 <-> near0   flperf-near: one of the two proxies
-#   10.8.0.2                                                    10.8.0.1
-#
-# The proxy has CPU 0, the load CPU 1. AF_XDP carries what is in the frame, so checksum and
+# perf/net.sh shows the pair. AF_XDP carries what is in the frame, so checksum and
 # segmentation offloads are off at both ends, for both proxies; "nginx-offload" is nginx with them
 # on, which on veth means segments of 64 KB and no checksums. Runs are in turn (a b a b ...), and
 # ratios are medians of those of each turn. One JSON object a line on standard output.
@@ -15,58 +12,15 @@
 #   tcp.sh [BUILD [SECONDS [TURNS]]]     build, 3, 3
 set -euo pipefail
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=perf/net.sh
+. "$(dirname "${BASH_SOURCE[0]}")/net.sh"
 BUILD=$(realpath "${1:-$ROOT/build}")
 SECS=${2:-3}
 TURNS=${3:-3}
-TMP=$(mktemp -d)
-NEAR=10.8.0.1 FAR=10.8.0.2 IN=7000 OUT=7001
-PIDS=()
+IN=7000 OUT=7001
 
-say() { printf 'perf: %s\n' "$*" >&2; }
-
-finish()
+serve_up()
 {
-	local pid
-	proxy_down
-	for pid in "${PIDS[@]}"; do
-		kill "$pid" 2>/dev/null || true
-	done
-	ip netns del flperf-near 2>/dev/null || true
-	ip netns del flperf-far 2>/dev/null || true
-	rm -rf "$TMP"
-}
-
-# Not for what is started and stopped: its PID would be a shell's.
-far() { ip netns exec flperf-far taskset -c 1 "$@"; }
-
-# await FILE WORDS: until a line of FILE has the words, ten seconds at most.
-await()
-{
-	timeout 10 sh -c 'until grep -q "$2" "$1" 2>/dev/null; do sleep 0.05; done' sh "$1" "$2" ||
-		{ say "$2 did not come: $(tail -n 3 "$1" 2>/dev/null)"; exit 1; }
-}
-
-offloads() # on | off
-{
-	ip netns exec flperf-near ethtool -K near0 rx "$1" tx "$1" tso "$1" gso "$1" gro "$1" >/dev/null
-	ip netns exec flperf-far ethtool -K far0 rx "$1" tx "$1" tso "$1" gso "$1" gro "$1" >/dev/null
-}
-
-net_up()
-{
-	ip netns add flperf-near
-	ip netns add flperf-far
-	ip link add near0 netns flperf-near type veth peer name far0 netns flperf-far
-	ip -n flperf-near link set near0 up
-	ip -n flperf-far link set far0 up
-	ip -n flperf-far link set lo up
-	ip -n flperf-far addr add $FAR/24 dev far0
-	# Thousands of closed connections must not use up the ports of the far end.
-	ip netns exec flperf-far sh -c 'echo "1024 65000" >/proc/sys/net/ipv4/ip_local_port_range
-		echo 1 >/proc/sys/net/ipv4/tcp_tw_reuse'
-	ip netns exec flperf-near sh -c 'echo "1024 65000" >/proc/sys/net/ipv4/ip_local_port_range
-		echo 1 >/proc/sys/net/ipv4/tcp_tw_reuse' || true
 	ip netns exec flperf-far taskset -c 1 "$BUILD/perf/tcp_load" serve $OUT >"$TMP/serve.log" 2>&1 &
 	PIDS+=($!)
 	await "$TMP/serve.log" ready
@@ -86,9 +40,8 @@ fairlead_up()
 	relays: [{address: $NEAR}]
 	turn: {realm: perf}
 	END
-	ip netns exec flperf-near taskset -c 0 "$BUILD/tests/tcp/tcp-agent" --config "$TMP/dp.yaml" --socket "$TMP/agent.sock" \
-		>"$TMP/agent.log" 2>&1 &
-	PROXY=$!
+	server_run "$TMP/agent.log" "$BUILD/tests/tcp/tcp-agent" --config "$TMP/dp.yaml" \
+		--socket "$TMP/agent.sock"
 	await "$TMP/agent.log" 'tcp-agent: ready'
 	python3 - "$TMP/agent.sock" "serve proxy $IN $FAR $OUT" <<-'END'
 	import socket, sys
@@ -110,23 +63,9 @@ nginx_up()
 	stream { server { listen $NEAR:$IN backlog=4096; proxy_pass $FAR:$OUT; proxy_buffer_size 64k;
 	         tcp_nodelay on; } }
 	END
-	ip -n flperf-near addr add $NEAR/24 dev near0
-	ip -n flperf-near link set lo up
-	ip netns exec flperf-near taskset -c 0 nginx -c "$TMP/nginx.conf" >"$TMP/nginx.out" 2>&1 &
-	PROXY=$!
-	timeout 10 sh -c 'until ip netns exec flperf-near ss -ltn | grep -q ":$1 "; do sleep 0.05; done' \
-		sh $IN || { say "nginx does not listen: $(cat "$TMP/nginx.out")"; exit 1; }
-}
-
-PROXY=
-proxy_down()
-{
-	[[ -n $PROXY ]] || return 0
-	kill "$PROXY" 2>/dev/null || true
-	wait "$PROXY" 2>/dev/null || true
-	PROXY=
-	ip -n flperf-near addr flush dev near0 2>/dev/null || true
-	ip -n flperf-far neigh flush all 2>/dev/null || true
+	near_addr
+	server_run "$TMP/nginx.out" nginx -c "$TMP/nginx.conf"
+	await_listen $IN "$TMP/nginx.out"
 }
 
 # proxy_up NAME: one of fairlead, nginx, nginx-offload. An AF_XDP socket stays busy for a while.
@@ -153,8 +92,9 @@ measure() # NAME LOAD ARGUMENT: one line
 main()
 {
 	local turn name
-	trap finish EXIT
+	trap net_down EXIT
 	net_up
+	serve_up
 	for turn in $(seq "$TURNS"); do
 		for name in fairlead nginx nginx-offload; do
 			say "turn $turn of $TURNS: $name"
@@ -163,7 +103,7 @@ main()
 			measure $name bulk 1000
 			measure $name rate 64
 			measure $name ping 64
-			proxy_down
+			server_down
 		done
 	done
 	python3 - "$TMP/lines" <<-'END'
