@@ -16,6 +16,7 @@ usage()
 	  relay  cycles per packet of the relay path, both directions, and bytes per session
 	  auth   time of one authentication
 	  tcp    cycles of the TCP stack; joined connections beside nginx's stream proxy
+	  tls    TLS through Fairlead beside coturn, nginx, stunnel and OpenSSL alone
 	  all    all of these (default)
 
 	Results: perf/results/SCENARIO.json, one JSON object a line, with date, commit and machine.
@@ -90,21 +91,38 @@ run_tcp()
 	rm -f "$out.lines"
 }
 
+run_tls()
+{
+	local out=$ROOT/perf/results/tls.json line program
+	for program in nginx turnserver stunnel4; do
+		[[ -x $(command -v $program) ]] ||
+			{ say "$program is not installed: no comparison"; return 1; }
+	done
+	: >"$out"
+	"$ROOT/perf/tls.sh" -b "$BUILD" >"$out.lines"
+	while read -r line; do
+		keep "$out" "$line" >/dev/null
+	done <"$out.lines"
+	grep '"figure"' "$out.lines"
+	rm -f "$out.lines"
+}
+
 main()
 {
 	local what=${1:-all}
 	case $what in
 	-h | --help) usage && return ;;
-	relay | auth | tcp | all) ;;
+	relay | auth | tcp | tls | all) ;;
 	*) usage >&2 && return 2 ;;
 	esac
 	[[ -f $BUILD/build.ninja ]] || meson setup "$BUILD" "$ROOT" >/dev/null
 	ninja -C "$BUILD" perf/bench_relay perf/bench_auth perf/bench_tcp perf/tcp_load \
-		tests/tcp/tcp-agent >/dev/null
+		perf/tls_load fairlead-dp fairlead-cp fairlead tests/tcp/tcp-agent >/dev/null
 	mkdir -p "$ROOT/perf/results"
 	[[ $what != all && $what != relay ]] || run_relay
 	[[ $what != all && $what != auth ]] || run_auth
 	[[ $what != all && $what != tcp ]] || run_tcp
+	[[ $what != all && $what != tls ]] || run_tls
 }
 
 main "$@"
