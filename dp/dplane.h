@@ -22,6 +22,7 @@ enum {
 
 struct worker;
 struct shaker;
+struct shake_pool;
 struct tickets;
 struct engine;
 
@@ -86,6 +87,7 @@ struct dplane {
 	/* TLS; none and NULL where no listener has it. */
 	struct shaker *shaker[CTL_WORKERS_MAX];
 	uint16_t n_shakers;
+	struct shake_pool *shakes[CTL_WORKERS_MAX]; /* each worker's alone */
 	struct tickets *tickets; /* written by the service thread */
 	struct engine *engine;
 

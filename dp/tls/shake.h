@@ -21,6 +21,7 @@
 struct dplane;
 struct shaker;
 struct shake_ssl; /* OpenSSL's side; the shaker's alone */
+struct ssl_ctx_st;
 
 enum {
 	SHAKE_IN_MAX = TLS_HDR + TLS_CIPHER_MAX_12,
@@ -74,6 +75,7 @@ struct shake {
 	/* By the worker, before it is sent. */
 	uint16_t op; /* enum shake_op */
 	uint16_t worker;
+	uint16_t shaker;      /* of dplane.shaker, for its life */
 	uint16_t domain;      /* index in the configuration */
 	bool client;	      /* our role */
 	struct ctl_conn conn; /* of the worker: for the worker alone */
@@ -120,6 +122,20 @@ int shaker_run(void *shaker);
  * shaker_run(), or by the worker whose shaker it is.
  */
 uint32_t shaker_turn(struct shaker *s, uint32_t n);
+
+/* ---- for contexts and their callbacks ---- */
+
+/*
+ * What a handshake here counts on in each context it may use, those that a callback switches to
+ * among them: nothing early, nothing after Finished, RFC 8449. False: OpenSSL failed.
+ */
+bool shake_ctx_init(struct ssl_ctx_st *ctx);
+/*
+ * Within a callback of s's handshake that runs as a job (SSL_MODE_ASYNC): asks for the key of
+ * identity, which is filled, and returns once psk has the answer. False: there is none (unknown,
+ * the connection has gone, or this is no job).
+ */
+bool shake_lookup(struct shake *s);
 
 /* ---- the worker's side ---- */
 

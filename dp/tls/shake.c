@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One handshake: OpenSSL between the record that came and the records that go. */
+#include "shaker.h"
+#include "domain.h"
+#include "engine.h"
+#include "tickets.h"
+#include "../../lib/tcp_end.h"
+
+#include <openssl/async.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+enum {
+	EXT_PSK_MODES = 45,	    /* RFC 8446 4.2.9 */
+	EXT_RECORD_SIZE_LIMIT = 28, /* RFC 8449 */
+	PSK_DHE_KE = 1,		    /* RFC 8446 4.2.9 */
+	LIMIT_MIN = 64,		    /* RFC 8449 4 */
+	LIMIT_OPENSSL_MIN = 512,    /* SSL_set_max_send_fragment() takes no less */
+	ALERT_UNKNOWN_PSK = 115,    /* RFC 8446 6.2; these are of no use elsewhere */
+	ALERT_CERT_REQUIRED = 116,
+	ALERT_CERT_FIRST = 42, /* bad_certificate to certificate_unknown */
+	ALERT_CERT_LAST = 46,
+	ALERT_UNKNOWN_CA = 48,
+};
+
+static struct shake_ssl *of_ssl(const SSL *ssl)
+{
+	struct shake *s = SSL_get_app_data(ssl);
+
+	return s->ssl;
+}
+
+/* ---- records in and out ---- */
+
+void record_tap(struct record_tap *t, const uint8_t *p, size_t len)
+{
+	while (len) {
+		size_t n, keep;
+
+		if (t->have < TLS_HDR) {
+			t->head[t->have++] = *p++;
+			len--;
+			if (t->have < TLS_HDR)
+				continue;
+			t->left = (uint32_t)t->head[3] << 8 | t->head[4];
+			t->n = t->head[0] == TLS_CHANGE_CIPHER_SPEC ? 0 : t->n + 1;
+		}
+		n = RTE_MIN(len, (size_t)t->left);
+		keep = RTE_MIN(n, (size_t)TLS_HEAD_MAX - t->have);
+		memcpy(t->head + t->have, p, keep);
+		t->have += (uint32_t)keep;
+		t->left -= (uint32_t)n;
+		p += n;
+		len -= n;
+		if (!t->left)
+			t->have = 0;
+	}
+}
+
+static int bio_read(BIO *b, char *to, int len)
+{
+	struct shake_ssl *x = BIO_get_data(b);
+	uint32_t n = RTE_MIN((uint32_t)len, x->in_len - x->in_at);
+
+	BIO_clear_retry_flags(b);
+	if (!n) {
+		BIO_set_retry_read(b);
+		return -1;
+	}
+	memcpy(to, x->shake->in + x->in_at, n);
+	x->in_at += n;
+	return (int)n;
+}
+
+static int bio_write(BIO *b, const char *from, int len)
+{
+	struct shake_ssl *x = BIO_get_data(b);
+	struct shake *s = x->shake;
+	uint32_t n = RTE_MIN((uint32_t)len, SHAKE_OUT_MAX - s->out_len);
+
+	BIO_clear_retry_flags(b);
+	if (!n) {
+		BIO_set_retry_write(b);
+		return -1;
+	}
+	memcpy(s->out + s->out_len, from, n);
+	record_tap(&x->tap_out, s->out + s->out_len, n);
+	s->out_len += n;
+	return (int)n;
+}
+
+static long bio_ctrl(BIO *b, int cmd, long num, void *ptr)
+{
+	(void)b, (void)num, (void)ptr;
+	return cmd == BIO_CTRL_FLUSH;
+}
+
+static int bio_create(BIO *b)
+{
+	BIO_set_init(b, 1);
+	return 1;
+}
+
+BIO_METHOD *shake_bio_method(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "shake");
+
+	if (m && BIO_meth_set_read(m, bio_read) && BIO_meth_set_write(m, bio_write) &&
+	    BIO_meth_set_ctrl(m, bio_ctrl) && BIO_meth_set_create(m, bio_create))
+		return m;
+	BIO_meth_free(m);
+	return NULL;
+}
+
+/* ---- contexts ---- */
+
+static void on_keylog(const SSL *ssl, const char *line)
+{
+	shake_keylog(of_ssl(ssl), line);
+}
+
+static void on_info(const SSL *ssl, int where, int ret)
+{
+	struct shake_ssl *x = of_ssl(ssl);
+
+	if (!(where & SSL_CB_ALERT))
+		return;
+	x->alert = (uint8_t)ret;
+	x->alert_received = where & SSL_CB_READ;
+}
+
+/* Each extension of the other side. RFC 8446 4.2.9: who cannot use tickets should get none. */
+static void on_extension(SSL *ssl, int client, int type, const unsigned char *p, int len, void *arg)
+{
+	struct shake *s = arg;
+	int i;
+
+	(void)ssl, (void)client;
+	if (type != EXT_PSK_MODES)
+		return;
+	s->ssl->resumable = false; /* a second ClientHello may say something else */
+	for (i = 1; i < len; i++)
+		s->ssl->resumable |= p[i] == PSK_DHE_KE;
+}
+
+/* RFC 8449 4: with TLS 1.3 the inner content type counts. */
+static int on_limit_add(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
+			size_t *len, X509 *cert, size_t chain, int *alert, void *arg)
+{
+	static const uint8_t limit_13[] = { (TLS_PLAIN_MAX + 1) >> 8, (TLS_PLAIN_MAX + 1) & 0xff },
+			     limit_12[] = { TLS_PLAIN_MAX >> 8, TLS_PLAIN_MAX & 0xff };
+
+	(void)type, (void)cert, (void)chain, (void)alert, (void)arg;
+	if (context != SSL_EXT_CLIENT_HELLO) {
+		/*
+		 * OpenSSL has agreed to the older max_fragment_length already, and both must not
+		 * be answered; nor what it could not keep while it writes the handshake.
+		 */
+		if (SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl)) ||
+		    of_ssl(ssl)->limit < LIMIT_OPENSSL_MIN)
+			return 0;
+	}
+	*out = context == SSL_EXT_TLS1_2_SERVER_HELLO ? limit_12 : limit_13;
+	*len = sizeof(limit_13);
+	return 1;
+}
+
+static int on_limit(SSL *ssl, unsigned type, unsigned context, const unsigned char *p, size_t len,
+		    X509 *cert, size_t chain, int *alert, void *arg)
+{
+	bool v13 = SSL_version(ssl) == TLS1_3_VERSION;
+	uint32_t limit, max = TLS_PLAIN_MAX + v13;
+
+	(void)type, (void)cert, (void)chain, (void)arg;
+	*alert = len == 2 ? SSL_AD_ILLEGAL_PARAMETER : SSL_AD_DECODE_ERROR;
+	if (len != 2)
+		return 0;
+	limit = (uint32_t)p[0] << 8 | p[1];
+	/* A client may mean another version by more than there is, a server cannot. */
+	if (limit < LIMIT_MIN || (limit > max && context != SSL_EXT_CLIENT_HELLO))
+		return 0;
+	limit = RTE_MIN(limit, max) - v13;
+	of_ssl(ssl)->limit = (uint16_t)limit;
+	return limit < LIMIT_OPENSSL_MIN || SSL_set_max_send_fragment(ssl, limit);
+}
+
+bool shake_ctx_init(SSL_CTX *ctx)
+{
+	SSL_CTX_set_keylog_callback(ctx, on_keylog);
+	SSL_CTX_set_info_callback(ctx, on_info);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_read_ahead(ctx, 0);
+	SSL_CTX_set_post_handshake_auth(ctx, 0);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	return SSL_CTX_set_max_early_data(ctx, 0) && SSL_CTX_set_recv_max_early_data(ctx, 0) &&
+	       /* TLS 1.3: sent after Finished by shake_ticket(), where they are counted. */
+	       SSL_CTX_set_num_tickets(ctx, 0) &&
+	       SSL_CTX_add_custom_ext(ctx, EXT_RECORD_SIZE_LIMIT,
+				      SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_2_SERVER_HELLO |
+					  SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS,
+				      on_limit_add, NULL, NULL, on_limit, NULL);
+}
+
+bool shake_lookup(struct shake *s)
+{
+	struct shake_ssl *x = s->ssl;
+
+	s->psk_len = 0;
+	x->lookup = !x->aborted && ASYNC_get_current_job();
+	while (x->lookup)
+		ASYNC_pause_job();
+	return s->psk_len > 0;
+}
+
+/* ---- life ---- */
+
+/* Server Name Indication (RFC 6066 3) and what the certificate must say (RFC 6125). */
+static bool shake_client_name(SSL *ssl, const char *name)
+{
+	X509_VERIFY_PARAM *p = SSL_get0_param(ssl);
+
+	if (!*name || X509_VERIFY_PARAM_set1_ip_asc(p, name))
+		return true;
+	X509_VERIFY_PARAM_set_hostflags(p, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return SSL_set_tlsext_host_name(ssl, name) && SSL_set1_host(ssl, name);
+}
+
+static int on_wake(SSL *ssl, void *arg)
+{
+	struct shake_ssl *x = arg;
+
+	(void)ssl;
+	atomic_store_explicit(&x->ready, true, memory_order_release);
+	atomic_store_explicit(&x->shaker->woken, true, memory_order_release);
+	return 1;
+}
+
+static bool shake_open(struct shaker *sh, struct shake *s)
+{
+	const bool psk = !s->client && sh->dp->conf->domain[s->domain].psk; /* shake_lookup() */
+	struct shake_ssl *x = OPENSSL_zalloc(sizeof(*x));
+	BIO *bio;
+
+	if (!x)
+		return false;
+	s->ssl = x;
+	x->shake = s;
+	x->shaker = sh;
+	x->alert = ALERT_NONE;
+	x->domains = sh->domains;
+	x->domains->users++;
+	memset(&s->result, 0, sizeof(s->result));
+	x->ssl = domain_ssl(sh->domains->set, s->domain, s->client, s);
+	bio = x->ssl ? BIO_new(sh->bio) : NULL;
+	if (!bio)
+		return false;
+	BIO_set_data(bio, x);
+	SSL_set_bio(x->ssl, bio, bio);
+	if ((sh->dp->engine || psk) && !engine_ssl(sh->dp->engine, x->ssl, on_wake, x))
+		return false;
+	SSL_set_tlsext_debug_callback(x->ssl, on_extension);
+	SSL_set_tlsext_debug_arg(x->ssl, s);
+	return !s->client || shake_client_name(x->ssl, s->name);
+}
+
+void shake_clear(struct shake *s)
+{
+	struct shake_ssl *x = s->ssl;
+
+	if (!x)
+		return;
+	SSL_free(x->ssl);
+	shaker_domains_put(x->shaker, x->domains);
+	OPENSSL_clear_free(x, sizeof(*x));
+	s->ssl = NULL;
+}
+
+/* ---- ends ---- */
+
+static bool shake_end(struct shake *s, enum shake_state state)
+{
+	shake_clear(s);
+	s->state = state;
+	return true;
+}
+
+static bool shake_fail(struct shake *s, enum tcp_end why)
+{
+	s->why = why;
+	s->alert = s->ssl ? s->ssl->alert : ALERT_NONE;
+	s->alert_received = s->ssl && s->ssl->alert_received;
+	OPENSSL_cleanse(&s->result, sizeof(s->result));
+	return shake_end(s, SHAKE_FAILED);
+}
+
+/* TCP_ENDS: nothing that is told apart. */
+static enum tcp_end reason_end(int reason, bool first_record)
+{
+	switch (reason) {
+	case SSL_R_HTTP_REQUEST:
+	case SSL_R_HTTPS_PROXY_REQUEST:
+		return TCP_END_TLS_PLAIN;
+	case SSL_R_WRONG_VERSION_NUMBER:
+		return first_record ? TCP_END_TLS_PLAIN : TCP_END_TLS_HANDSHAKE;
+	case SSL_R_CERTIFICATE_VERIFY_FAILED:
+	case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+		return TCP_END_TLS_CERT;
+	case SSL_R_PSK_IDENTITY_NOT_FOUND:
+		return TCP_END_TLS_PSK;
+	case ERR_R_MALLOC_FAILURE:
+	case ERR_R_INTERNAL_ERROR:
+		return TCP_END_TLS_INTERNAL;
+	default:
+		return TCP_END_MAX;
+	}
+}
+
+static enum tcp_end alert_end(uint8_t alert)
+{
+	if ((alert >= ALERT_CERT_FIRST && alert <= ALERT_CERT_LAST) || alert == ALERT_UNKNOWN_CA ||
+	    alert == ALERT_CERT_REQUIRED)
+		return TCP_END_TLS_CERT;
+	if (alert == ALERT_UNKNOWN_PSK)
+		return TCP_END_TLS_PSK;
+	return alert == ALERT_INTERNAL_ERROR ? TCP_END_TLS_INTERNAL : TCP_END_TLS_HANDSHAKE;
+}
+
+/* Why, from what OpenSSL left in its queue and which alert it sent. */
+static enum tcp_end shake_why(const struct shake_ssl *x, int ssl_error)
+{
+	enum tcp_end why;
+	unsigned long e;
+
+	if (ssl_error == SSL_ERROR_ZERO_RETURN)
+		return TCP_END_TLS_ALERT;
+	while ((e = ERR_get_error())) {
+		if (ERR_GET_LIB(e) != ERR_LIB_SSL)
+			continue;
+		if (ERR_GET_REASON(e) >= SSL_AD_REASON_OFFSET)
+			return TCP_END_TLS_ALERT;
+		why = reason_end(ERR_GET_REASON(e), x->tap_in.n == 1);
+		if (why != TCP_END_MAX)
+			return why;
+	}
+	return x->alert == ALERT_NONE ? TCP_END_TLS_INTERNAL : alert_end(x->alert);
+}
+
+/* ---- steps ---- */
+
+/*
+ * TLS 1.3 after Finished: a ticket, where the domain gives them and the client can use it. True:
+ * there is something to write.
+ */
+static bool shake_ticket(const struct shaker *sh, const struct shake *s)
+{
+	struct shake_ssl *x = s->ssl;
+	struct tickets *t = sh->dp->tickets;
+
+	if (x->ticket || s->client || SSL_version(x->ssl) != TLS1_3_VERSION)
+		return false;
+	x->ticket = true;
+	x->tap_out.n = 0; /* these are the first records under their key */
+	return sh->dp->conf->domain[s->domain].tickets && x->resumable && t &&
+	       atomic_load_explicit(&t->seq, memory_order_relaxed) &&
+	       SSL_new_session_ticket(x->ssl);
+}
+
+static bool shake_done(struct shaker *sh, struct shake *s)
+{
+	/* More in Finished's record than Finished: nothing that may follow there. */
+	if (SSL_has_pending(s->ssl->ssl))
+		return shake_fail(s, TCP_END_TLS_HANDSHAKE);
+	if (!shake_result(sh, s))
+		return shake_fail(s, TCP_END_TLS_INTERNAL);
+	return shake_end(s, SHAKE_DONE);
+}
+
+/* It waits for a job: the worker's answer, or an engine's. */
+static bool shake_wait(struct shaker *sh, struct shake *s, int ssl_error)
+{
+	struct shake_ssl *x = s->ssl;
+
+	if (x->lookup) {
+		s->state = SHAKE_LOOKUP;
+		return true;
+	}
+	shaker_park(sh, x);
+	/* Neither a fibre nor the engine was free: try again, as if it were ready. */
+	if (ssl_error == SSL_ERROR_WANT_ASYNC_JOB || engine_again(x->ssl))
+		on_wake(x->ssl, x);
+	return false;
+}
+
+bool shake_go(struct shaker *sh, struct shake *s)
+{
+	struct shake_ssl *x = s->ssl;
+	int ret, e;
+
+	ERR_clear_error();
+	atomic_store_explicit(&x->ready, false, memory_order_relaxed);
+	ret = SSL_do_handshake(x->ssl);
+	if (ret == 1 && !x->aborted && shake_ticket(sh, s))
+		ret = SSL_do_handshake(x->ssl);
+	e = SSL_get_error(x->ssl, ret);
+	if (e == SSL_ERROR_WANT_ASYNC || e == SSL_ERROR_WANT_ASYNC_JOB)
+		return shake_wait(sh, s, e);
+	x->parked_tsc = 0;
+	if (x->aborted)
+		return shake_end(s, SHAKE_ABORTED);
+	switch (e) {
+	case SSL_ERROR_NONE:
+		return shake_done(sh, s);
+	case SSL_ERROR_WANT_READ:
+		s->state = SHAKE_MORE;
+		return true;
+	case SSL_ERROR_WANT_WRITE:
+		s->state = SHAKE_OUT;
+		return true;
+	default:
+		return shake_fail(s, shake_why(x, e));
+	}
+}
+
+/* What a job still refers to is freed once it has come back, without a key that it waits for. */
+static bool shake_abort(struct shaker *sh, struct shake *s)
+{
+	struct shake_ssl *x = s->ssl;
+
+	if (!x || !SSL_waiting_for_async(x->ssl))
+		return shake_end(s, SHAKE_ABORTED);
+	x->aborted = true;
+	x->lookup = false;
+	s->psk_len = 0;
+	return shake_go(sh, s);
+}
+
+static bool shake_psk(struct shaker *sh, struct shake *s)
+{
+	bool back;
+
+	s->ssl->lookup = false;
+	back = shake_go(sh, s);
+	if (!back || s->state != SHAKE_LOOKUP) /* of another identity, which lies there now */
+		OPENSSL_cleanse(s->psk, sizeof(s->psk));
+	return back;
+}
+
+bool shake_step(struct shaker *sh, struct shake *s)
+{
+	s->out_len = 0;
+	s->identity_len = 0;
+	if (s->op == SHAKE_ABORT)
+		return shake_abort(sh, s);
+	if (!s->ssl && !shake_open(sh, s))
+		return shake_fail(s, TCP_END_TLS_INTERNAL);
+	if (s->op == SHAKE_PSK)
+		return shake_psk(sh, s);
+	s->total_in += s->in_len;
+	if (s->in_len > SHAKE_IN_MAX || s->total_in > SHAKE_BYTES_MAX)
+		return shake_fail(s, TCP_END_TLS_FLOOD);
+	s->ssl->in_len = s->in_len;
+	s->ssl->in_at = 0;
+	record_tap(&s->ssl->tap_in, s->in, s->in_len);
+	return shake_go(sh, s);
+}

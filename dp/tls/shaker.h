@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TLS_SHAKER_H
+#define FL_DP_TLS_SHAKER_H
+
+/* What a shaker is inside: for shake.c, shake_key.c, shaker.c and their tests. */
+#include "../dplane.h"
+#include "shake.h"
+
+#include <openssl/kdf.h>
+#include <openssl/ssl.h>
+#include <sys/queue.h>
+
+/* Domains in force, or that were when a handshake under way began. One thread's: the shaker's. */
+struct shaker_domains {
+	struct domain_set *set;
+	uint32_t users; /* handshakes */
+};
+
+TAILQ_HEAD(shake_list, shake_ssl);
+
+struct shaker {
+	const struct dplane *dp;
+	OSSL_LIB_CTX *libctx;
+	BIO_METHOD *bio;
+	EVP_KDF_CTX *prf; /* TLS 1.2 (RFC 5246 5) */
+	struct shaker_domains *domains;
+	struct shake_list parked; /* their jobs wait, the longest first */
+	uint32_t n_parked;
+	uint16_t id;
+	uint16_t next; /* worker whose ring is looked at first */
+	uint32_t nap_us, idle_turns;
+	bool started; /* its thread is ready for jobs */
+
+	alignas(64) _Atomic(struct shaker_domains *) fresh; /* service thread to shaker */
+	_Atomic bool woken; /* some parked one is ready; any thread to shaker */
+
+	/* By worker; NULL where it has another shaker. */
+	alignas(64) struct rte_ring *in[CTL_WORKERS_MAX], *out[CTL_WORKERS_MAX];
+};
+
+/* Looks at the records that go by, in pieces of any size, what they are and how many. */
+struct record_tap {
+	uint8_t head[TLS_HEAD_MAX];
+	uint32_t have; /* bytes of head */
+	uint32_t left; /* of the record, behind head */
+	uint64_t n;    /* records since the last change_cipher_spec, or since it was set to 0 */
+};
+void record_tap(struct record_tap *t, const uint8_t *p, size_t len);
+
+struct shake_ssl {
+	SSL *ssl;
+	struct shake *shake;
+	struct shaker *shaker;
+	struct shaker_domains *domains;
+	TAILQ_ENTRY(shake_ssl) link; /* of parked */
+	uint64_t parked_tsc;	     /* since when a job is under way; 0: none is */
+	uint32_t in_len, in_at;	     /* of shake->in: what OpenSSL has yet to read */
+	uint32_t records_in;
+	struct record_tap tap_in, tap_out;
+	uint16_t limit; /* plaintext bytes a record to the other side; 0: it did not say */
+	bool parked;
+	bool stalled;	     /* was told of */
+	bool lookup;	     /* its job waits for a key */
+	bool aborted;	     /* the worker is no longer interested */
+	bool ticket;	     /* TLS 1.3: ours is on its way */
+	bool resumable;	     /* the client can use one (psk_dhe_ke) */
+	bool alert_received; /* alert was, not sent */
+	uint8_t alert;
+	_Atomic bool ready; /* the job may go on; any thread to shaker */
+	uint8_t secret_len;
+	uint8_t client_secret[TLS_SECRET_MAX], server_secret[TLS_SECRET_MAX]; /* TLS 1.3 */
+};
+
+/* ---- shake.c ---- */
+
+/* BIO of one handshake: reads shake->in, writes shake->out. NULL: out of memory. */
+BIO_METHOD *shake_bio_method(void);
+/*
+ * Carries out what the worker sent it for. True: it goes back to the worker. False: it waits, and
+ * shake_go() carries on once it is ready.
+ */
+bool shake_step(struct shaker *sh, struct shake *s);
+bool shake_go(struct shaker *sh, struct shake *s);
+/* Frees what OpenSSL has of it and wipes secrets, but for the result. No job may be under way. */
+void shake_clear(struct shake *s);
+
+/* ---- shake_key.c ---- */
+
+/* A line of the key log: keeps application traffic secrets. */
+void shake_keylog(struct shake_ssl *x, const char *line);
+/* Fills shake->result of a handshake that is complete. False: not one that records can follow. */
+bool shake_result(struct shaker *sh, struct shake *s);
+
+/* ---- shaker.c ---- */
+
+void shaker_park(struct shaker *sh, struct shake_ssl *x);
+/* One handshake less uses them: superseded ones go with their last. */
+void shaker_domains_put(struct shaker *sh, struct shaker_domains *d);
+
+#endif
