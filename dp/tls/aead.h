@@ -36,27 +36,29 @@ struct aead_key {
 	bool set;
 };
 
+/* An implementation. self is what open() made. */
+struct aead_ops {
+	const char *name; /* "libipsec-mb", "evp" */
+	/* NULL: this machine, or build, cannot. */
+	void *(*open)(void);
+	void (*close)(void *self);
+	bool (*has)(enum aead_cipher c);
+	bool (*key)(void *self, struct aead_key *k, const uint8_t *key);
+	/* If it fails inside, what it wrote is zeros: no plaintext leaves by accident. */
+	void (*seal)(void *self, const struct aead_key *k, const uint8_t *nonce, const uint8_t *aad,
+		     uint32_t aad_len, const struct aead_piece *p, uint32_t n, uint8_t *tag);
+	/* Compares the tag in constant time. */
+	bool (*unseal)(void *self, const struct aead_key *k, const uint8_t *nonce,
+		       const uint8_t *aad, uint32_t aad_len, const struct aead_piece *p, uint32_t n,
+		       const uint8_t *tag);
+};
+extern const struct aead_ops aead_imb, aead_evp;
+
 /*
  * What a worker seals and opens with. Not shared between threads. A key made by one worker's may be
  * used by another's.
  */
 struct aead;
-
-struct aead_ops {
-	const char *name; /* "libipsec-mb", "evp" */
-	/* False: this machine, or build, cannot. */
-	bool (*open)(struct aead *a);
-	void (*close)(struct aead *a);
-	bool (*key)(struct aead *a, struct aead_key *k, const uint8_t *key);
-	void (*seal)(struct aead *a, const struct aead_key *k, const uint8_t *nonce,
-		     const uint8_t *aad, uint32_t aad_len, const struct aead_piece *p, uint32_t n,
-		     uint8_t *tag);
-	/* Computes the tag; aead_open() compares. */
-	void (*unseal)(struct aead *a, const struct aead_key *k, const uint8_t *nonce,
-		       const uint8_t *aad, uint32_t aad_len, const struct aead_piece *p, uint32_t n,
-		       uint8_t *tag);
-};
-extern const struct aead_ops aead_imb, aead_evp;
 
 /* NULL when memory or OpenSSL fail. only: use no other implementation (tests, benchmarks); NULL. */
 struct aead *aead_create(const struct aead_ops *only);
