@@ -6,6 +6,7 @@ struct splice {
 	uint8_t keep[SPLICE_KEEP];
 	struct tcp_conn *other; /* NULL when it has ended */
 	void (*gone)(struct worker *w, struct tcp_conn *c);
+	splice_pass_fn *pass;
 };
 _Static_assert(sizeof(struct splice) <= TCP_APP_DATA, "owner's bytes");
 
@@ -17,10 +18,11 @@ static struct splice *splice_of(struct tcp_conn *c)
 /* Hands on what there is room for, and the FIN behind it. */
 static void splice_pull(struct worker *w, struct tcp_conn *from, struct tcp_conn *to)
 {
+	splice_pass_fn *pass = splice_of(from)->pass;
 	uint64_t bytes = 0;
 	uint32_t n;
 
-	while ((n = tcp_pass(w, from, to)))
+	while ((n = pass(w, from, to)))
 		bytes += n;
 	count_add(w, CNT_TCP_SPLICE_BYTES, bytes);
 	if (tcp_readable(from))
@@ -69,6 +71,7 @@ const struct tcp_app splice_app = {
 	.role = CONN_DATA,
 	.readable = splice_readable,
 	.writable = splice_writable,
+	.timeout = splice_readable,
 	.closed = splice_closed,
 };
 
@@ -81,6 +84,7 @@ static void splice_own(struct worker *w, struct tcp_conn *c, struct tcp_conn *ot
 	tcp_app_timer(w, c, 0);
 	s->other = other;
 	s->gone = gone;
+	s->pass = tcp_pass;
 }
 
 void splice_join(struct worker *w, struct tcp_conn *a, struct tcp_conn *b,
@@ -92,4 +96,9 @@ void splice_join(struct worker *w, struct tcp_conn *a, struct tcp_conn *b,
 	tcp_recv_pause(w, a, false);
 	tcp_recv_pause(w, b, false);
 	count(w, CNT_TCP_SPLICED);
+}
+
+void splice_pass_by(struct tcp_conn *c, splice_pass_fn *pass)
+{
+	splice_of(c)->pass = pass;
 }

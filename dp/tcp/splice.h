@@ -14,6 +14,9 @@ extern const struct tcp_app splice_app;
 
 enum { SPLICE_KEEP = 24 }; /* of the owner's bytes: still the joiner's */
 
+/* Moves what waits first at `from` on to `to`, and says how many bytes; 0: not now. tcp_pass(). */
+typedef uint32_t splice_pass_fn(struct worker *w, struct tcp_conn *from, struct tcp_conn *to);
+
 /*
  * Joins a and b of this worker, which become splice_app's. Bytes already received go first. The
  * first SPLICE_KEEP of each one's owner's bytes stay as they are, for gone(), which is called for
@@ -21,5 +24,11 @@ enum { SPLICE_KEEP = 24 }; /* of the owner's bytes: still the joiner's */
  */
 void splice_join(struct worker *w, struct tcp_conn *a, struct tcp_conn *b,
 		 void (*gone)(struct worker *w, struct tcp_conn *c));
+
+/*
+ * What a joined connection receives is moved on by pass instead. The kept bytes of both are for it,
+ * and c's timer (tcp_app_timer()), which makes it look again.
+ */
+void splice_pass_by(struct tcp_conn *c, splice_pass_fn *pass);
 
 #endif

@@ -469,17 +469,23 @@ const struct tcp_app leg_app = {
 	.closed = leg_closed,
 };
 
+void leg_init(void *data, uint16_t listener)
+{
+	struct leg l = { .slot = SLOT_NONE, .listener = listener };
+
+	memcpy(data, &l, sizeof(l));
+}
+
 const struct tcp_app *leg_accept(struct worker *w, struct tcp_request *r)
 {
 	uint16_t i = dplane_tcp_listener(w->dp, &r->local.ip, be16_get(r->local.port));
-	struct leg l = { .slot = SLOT_NONE, .listener = i };
 
 	if (i == LOCAL_NONE)
 		return peer_accept(w, r);
 	/* What comes to a TLS port is not for this code to read. */
 	if (w->dp->conf->listener[i].transport != TRANSPORT_TCP)
 		return NULL;
-	memcpy(r->data, &l, sizeof(l));
+	leg_init(r->data, i);
 	return &leg_app;
 }
 

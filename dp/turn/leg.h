@@ -40,6 +40,9 @@ enum leg_flags {
 
 extern const struct tcp_app leg_app;
 
+/* Owner's bytes of a new connection to listener i (index in the configuration). */
+void leg_init(void *data, uint16_t listener);
+
 /* The dataplane's accept(): TCP listeners here, relayed addresses of TCP allocations by peer.h. */
 const struct tcp_app *leg_accept(struct worker *w, struct tcp_request *r);
 

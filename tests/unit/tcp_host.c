@@ -139,10 +139,11 @@ static struct host *find(uint16_t port, const uint8_t *ip, const uint8_t *tcp)
 
 	for (i = n_host; i-- > 0;) {
 		struct host *h = &host[i];
-		bool v4 = ip_is_v4(&h->addr.ip);
+		bool v4 = ip_is_v4(&h->addr.ip), any = be16_get(h->us.port) == 0;
 
 		if (h->port == port && (ip[0] >> 4 == 4) == v4 &&
-		    memcmp(tcp, h->us.port.b, 2) == 0 && memcmp(tcp + 2, h->addr.port.b, 2) == 0 &&
+		    (any ? tcp[13] & SYN : memcmp(tcp, h->us.port.b, 2) == 0) &&
+		    memcmp(tcp + 2, h->addr.port.b, 2) == 0 &&
 		    (v4 ? memcmp(ip + 12, h->us.ip.b + 12, 4) == 0 &&
 			      memcmp(ip + 16, h->addr.ip.b + 12, 4) == 0
 			: memcmp(ip + 8, h->us.ip.b, 16) == 0 &&
@@ -155,6 +156,7 @@ static struct host *find(uint16_t port, const uint8_t *ip, const uint8_t *tcp)
 static void take_syn(struct host *h, const uint8_t *t)
 {
 	h->syns++;
+	memcpy(h->us.port.b, t, 2);
 	h->irs = get32(t + 4);
 	h->wnd = (uint32_t)(t[14] << 8 | t[15]);
 	if (h->silent)

@@ -13,6 +13,7 @@ enum { HOSTS_MAX = 16, HOST_MSS = 1000, HOST_WND = 60000 };
 
 /* One end of a connection, ours the other. */
 struct host {
+	/* us.port 0: whichever the first SYN comes from. */
 	struct sock_addr addr, us;
 	uint16_t port;	 /* ACCESS or CORE */
 	uint16_t worker; /* whose queue its segments come in by */

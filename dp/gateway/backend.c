@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "backend.h"
+#include "edge.h"
+#include "../net/ip.h"
+#include "../net/neigh.h"
+#include "../tcp/splice.h"
+
+/* Owner's bytes of each of the two until they are joined. */
+struct half {
+	struct tcp_conn *other; /* NULL when it has ended */
+	uint16_t service;
+};
+_Static_assert(sizeof(struct half) <= TCP_APP_DATA, "owner's bytes");
+
+static struct half *half_of(struct tcp_conn *c)
+{
+	return tcp_data(c);
+}
+
+/*
+ * In order, with TLS's goodbye: what the client sent is taken off first, since bytes that nobody
+ * read would make it a reset.
+ */
+static void client_end(struct worker *w, struct tcp_conn *c)
+{
+	tcp_recv_skip(w, c, tcp_readable(c));
+	tcp_close(w, c, TCP_END_BACKEND);
+}
+
+/* ---- the client's connection, of which nothing is read: a FIN waits behind its bytes ---- */
+
+static void client_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	struct tcp_conn *other = half_of(c)->other;
+
+	(void)why;
+	if (!other)
+		return;
+	half_of(other)->other = NULL;
+	tcp_abort(w, other, TCP_END_PARTNER);
+}
+
+static const struct tcp_app client_app = {
+	.name = "service",
+	.role = CONN_DATA,
+	.closed = client_closed,
+};
+
+/* ---- the back end's ---- */
+
+static void backend_established(struct worker *w, struct tcp_conn *c)
+{
+	const struct half *h = half_of(c);
+	enum config_crlf crlf = w->dp->conf->service[h->service].crlf;
+	struct tcp_conn *client = h->other;
+
+	if (!client)
+		return;
+	splice_join(w, client, c, NULL);
+	if (crlf == CRLF_ANSWER)
+		edge_join(client, c);
+	count(w, CNT_TLS_SERVICE);
+}
+
+static void backend_timeout(struct worker *w, struct tcp_conn *c)
+{
+	tcp_abort(w, c, TCP_END_TIMEOUT);
+}
+
+static void backend_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	struct tcp_conn *client = half_of(c)->other;
+
+	(void)why;
+	if (!client)
+		return;
+	half_of(client)->other = NULL;
+	client_end(w, client);
+}
+
+static const struct tcp_app backend_app = {
+	.name = "backend",
+	.role = CONN_DATA,
+	.established = backend_established,
+	.timeout = backend_timeout,
+	.closed = backend_closed,
+};
+
+/* From the port's address that the way to the back end starts at. */
+static struct tcp_conn *backend_connect(struct worker *w, const struct sock_addr *to)
+{
+	struct sock_addr from = { 0 };
+	const struct ip_addr *own;
+	enum tcp_end why;
+	struct ip_addr via;
+	uint16_t port;
+
+	if (!ip_route(w->dp, &to->ip, &port, &via))
+		return NULL;
+	own = port_addr_for(&w->dp->port[port], &via);
+	if (!own)
+		return NULL;
+	from.ip = *own;
+	return tcp_connect(w, &from, to, &backend_app, NULL, &why);
+}
+
+void backend_join(struct worker *w, struct tcp_conn *client, uint16_t service)
+{
+	struct tcp_conn *c = backend_connect(w, &w->dp->conf->service[service].backend);
+
+	tcp_own(client, &client_app);
+	tcp_app_timer(w, client, 0);
+	*half_of(client) = (struct half){ c, service };
+	if (!c) {
+		client_end(w, client);
+		return;
+	}
+	*half_of(c) = (struct half){ client, service };
+	tcp_recv_pause(w, client, true);
+	tcp_app_timer(w, c, w->dp->conf->tcp.connect_timeout * 1000);
+}
