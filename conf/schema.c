@@ -11,7 +11,8 @@
 	.count_off = offsetof(struct s, n), .items_min = lo, .items_max = hi
 /* Longest string a field holds. */
 #define STRING(s, m, lo) FIELD(s, m), .min = lo, .max = sizeof(((struct s *)0)->m) - 1
-#define STRINGS(s, m, n, hi) LIST(s, m, n, 0, hi), .min = 1, .max = sizeof(((struct s *)0)->m[0]) - 1
+#define STRINGS(s, m, n, hi) \
+	LIST(s, m, n, 0, hi), .min = 1, .max = sizeof(((struct s *)0)->m[0]) - 1
 
 static const char *const names_hugepages[] = { "auto", "yes", "no", NULL };
 static const char *const names_idle[] = { "sleep", "poll", NULL };
@@ -204,7 +205,7 @@ static const struct schema_key keys_domain[] = {
 	{ "tickets", SCHEMA_BOOL, FIELD(config_domain, tickets), .def = "true",
 	  .help = "sessions may be resumed" },
 	{ "psk", SCHEMA_BOOL, FIELD(config_domain, psk), .def = "false",
-	  .help = "external pre-shared keys are taken, as fairlead-cp knows them" },
+	  .help = "external pre-shared keys are taken, as fairlead-cp knows them; in TLS 1.3 by suites with SHA-256" },
 	{ .name = NULL }
 };
 

@@ -95,7 +95,7 @@ enum {
 
 struct engine {
 	ENGINE *engine;
-	char name[CONFIG_STR_MAX];
+	char name[CONFIG_STR_MAX + 16];
 	/* The engine's; NULL: it does not do these. */
 	int (*rsa_priv_enc)(int n, const unsigned char *from, unsigned char *to, RSA *rsa,
 			    int padding);
@@ -296,7 +296,10 @@ static bool engine_start(struct engine *e)
 	if (ENGINE_init(e->engine) <= 0)
 		return false;
 	instances = e->poll ? command(e, "GET_NUM_CRYPTO_INSTANCES") : 0;
-	e->one_thread = instances && (ENGINE_ctrl(e->engine, instances, 0, &n, NULL) <= 0 || !n);
+	if (instances && (ENGINE_ctrl(e->engine, instances, 0, &n, NULL) <= 0 || !n)) {
+		e->one_thread = true;
+		strcat(e->name, " (no device)");
+	}
 	ERR_clear_error();
 	if (methods_create(e))
 		return true;
@@ -333,7 +336,7 @@ struct engine *engine_load(const struct config *c, char *err, size_t errlen)
 		snprintf(err, errlen, "tls.engine %s: out of memory", name);
 		return NULL;
 	}
-	snprintf(e->name, sizeof(e->name), "%s", name);
+	snprintf(e->name, CONFIG_STR_MAX, "%s", name);
 	e->engine = engine_find(name);
 	if (!e->engine) {
 		engine_error(name, "cannot be loaded", err, errlen);

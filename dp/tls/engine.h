@@ -28,6 +28,7 @@ struct engine;
 struct engine *engine_load(const struct config *c, char *err, size_t errlen);
 /* After all keys that it was shown have been freed. NULL: nothing. */
 void engine_free(struct engine *e);
+/* What it is, for the operator: its name, and that it found no device if it says so. */
 const char *engine_name(const struct engine *e);
 
 /*

@@ -2,7 +2,7 @@
 #ifndef FL_DP_TLS_SHAKER_H
 #define FL_DP_TLS_SHAKER_H
 
-/* What a shaker is inside: for shake.c, shake_key.c, shaker.c and their tests. */
+/* What a shaker is inside: for shake.c, shake_key.c, shaker.c, psk.c and their tests. */
 #include "../dplane.h"
 #include "shake.h"
 
@@ -67,6 +67,7 @@ struct shake_ssl {
 	bool alert_received; /* alert was, not sent */
 	uint8_t alert;
 	_Atomic bool ready; /* the job may go on; any thread to shaker */
+	uint8_t lookups; /* so far: psk.c's */
 	uint8_t secret_len;
 	uint8_t client_secret[TLS_SECRET_MAX], server_secret[TLS_SECRET_MAX]; /* TLS 1.3 */
 };
