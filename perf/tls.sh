@@ -32,6 +32,7 @@ TURNS=3
 SCENARIOS=(relay proxy handshake idle storm)
 TLS=5349 IN=7443 BACK=7001 PEER=3480
 LEGS=16 WINDOW=32
+ENTRIES=16384
 IDLE=2000
 STORM_RATE=6000 # of RSA-2048 handshakes one CPU does some 2,000 a second
 MEDIA_RATE=2000
@@ -40,7 +41,7 @@ CP=
 
 usage()
 {
-	sed -n 's/^# \{0,1\}//; 4,19p' "${BASH_SOURCE[0]}"
+	sed -n 's/^# \{0,1\}//; 4,16p' "${BASH_SOURCE[0]}"
 }
 
 load() { timeout 60 ip netns exec flperf-far taskset -c 1 "$BUILD/perf/tls_load" "$@"; }
@@ -57,15 +58,15 @@ certificates()
 
 fl() { "$BUILD/fairlead" --config "$TMP/fairlead.yaml" "$@"; }
 
-# fairlead_up [CRYPTO-CPU]
+# fairlead_up [CRYPTO-CPU]: with tables for $ENTRIES of everything.
 fairlead_up()
 {
 	cat >"$TMP/fairlead.yaml" <<-END
 	dataplane: {workers: [0], main-cpu: 1, hugepages: no, memory-mb: 1024, mbufs: 65536,
-	            sessions: 16384, idle: sleep, idle-max-us: 20, socket: $TMP/dp.sock}
-	tcp: {connections: 16384, half-open: 16384, time-wait: 65536, time-wait-ms: 1000,
+	            sessions: $ENTRIES, idle: sleep, idle-max-us: 20, socket: $TMP/dp.sock}
+	tcp: {connections: $ENTRIES, half-open: 16384, time-wait: 65536, time-wait-ms: 1000,
 	      buffers: 40000}
-	tls: {crypto-cpus: [${1:-}], handshakes: 256}
+	tls: {crypto-cpus: [${1:-}], connections: $ENTRIES}
 	tls-domains: [{name: default}]
 	certificates:
 	  - {chain: $TMP/ecdsa.pem, key: $TMP/ecdsa.key}
@@ -76,7 +77,7 @@ fairlead_up()
 	     addresses: [$NEAR/24]}
 	listeners: [{address: $NEAR}, {address: $NEAR, port: $TLS, transport: tls}]
 	relays: [{address: $NEAR, port-min: 16384}]
-	turn: {realm: perf, allocations-max: 16384, allocations-per-user: 0}
+	turn: {realm: perf, allocations-max: $ENTRIES, allocations-per-user: 0}
 	auth: {users-db: $TMP/users.db}
 	peers: {allow: [10.0.0.0/8]}
 	control: {socket: $TMP/control.sock, state: $TMP/allocations.state, metrics-port: 0}
@@ -175,7 +176,15 @@ down()
 # Whose CPU time counts.
 cpu_of() { echo "$SERVER,$(pgrep -x ksoftirqd/0)"; }
 
-rss() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; } # KiB
+# KiB of the server, of both its processes.
+rss()
+{
+	local pid sum=0
+	for pid in $SERVER $CP; do
+		sum=$((sum + $(awk '$1 == "VmRSS:" { print $2 }' "/proc/$pid/status")))
+	done
+	echo "$sum"
+}
 
 # keep SCENARIO SERVER JSON: a run.
 keep()
@@ -251,17 +260,29 @@ handshake_runs()
 openssl_up() { :; }
 
 # idle_run NAME PORT [turn]: what N connections add to the server's memory. The first hundred, gone
-# again, are for what a server makes once.
+# again, are for what a server makes once. Ours takes its tables at start: what an entry costs there
+# is what twice as many entries add.
 idle_run()
 {
-	local before after pid
+	local before after table=0
+	if [[ $1 == fairlead ]]; then
+		ENTRIES=$((ENTRIES * 2)) up fairlead
+		after=$(rss)
+		down
+		up fairlead
+		table=$(((after - $(rss)) * 1024 / ENTRIES))
+	else
+		up "$1"
+	fi
 	idle_hold 100 "${@:2}"
 	idle_release
-	before=$(rss "$SERVER")
+	before=$(rss)
 	idle_hold $IDLE "${@:2}"
-	after=$(rss "$SERVER")
+	after=$(rss)
 	idle_release
-	keep idle "$1" "{\"load\": \"idle ${3:-tls}\", \"connections\": $IDLE, \"bytes_per_leg\": $(((after - before) * 1024 / IDLE))}"
+	down
+	after=$(((after - before) * 1024 / IDLE))
+	keep idle "$1" "{\"load\": \"idle ${3:-tls}\", \"connections\": $IDLE, \"bytes_in_tables\": $table, \"bytes_that_come\": $after, \"bytes_per_leg\": $((table + after))}"
 }
 
 # idle_hold COUNT PORT [turn]; idle_release.
@@ -290,10 +311,8 @@ scenario_idle()
 	for run in "fairlead $TLS" "fairlead $TLS turn" "coturn $TLS" "coturn $TLS turn" \
 		"nginx $((IN + 1))"; do
 		say "idle: $run"
-		up "${run%% *}"
 		# shellcheck disable=SC2086 # words
 		idle_run $run
-		down
 	done
 }
 
