@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fairlead: looks at a running relay through the control socket, and keeps its users. */
 #include "../conf/config.h"
+#include "../cp/auth/psk_cmd.h"
 #include "../cp/auth/user_cmd.h"
 #include "client.h"
 #include "show.h"
@@ -128,8 +129,9 @@ static int option(struct cli *cli, int argc, char **argv, const struct option *o
 
 static const struct option only_json[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
 
-/* Commands with nothing but --json: one call, one table. */
-static int simple(struct cli *cli, int argc, char **argv, void (*show)(const json_t *, FILE *))
+/* Commands with nothing but --json: one call of a method, one table. */
+static int one_call(struct cli *cli, int argc, char **argv, const char *method,
+		    void (*show)(const json_t *, FILE *))
 {
 	struct client *c;
 	json_t *result;
@@ -137,7 +139,7 @@ static int simple(struct cli *cli, int argc, char **argv, void (*show)(const jso
 	if (option(cli, argc, argv, only_json) != -1)
 		return EXIT_USAGE;
 	c = connect_cp(cli);
-	result = c ? call(c, argv[0], NULL) : NULL;
+	result = c ? call(c, method, NULL) : NULL;
 	client_close(c);
 	if (!result)
 		return EXIT_FAILURE;
@@ -147,6 +149,12 @@ static int simple(struct cli *cli, int argc, char **argv, void (*show)(const jso
 		show(result, stdout);
 	json_decref(result);
 	return EXIT_SUCCESS;
+}
+
+/* The method is called as the command. */
+static int simple(struct cli *cli, int argc, char **argv, void (*show)(const json_t *, FILE *))
+{
+	return one_call(cli, argc, argv, argv[0], show);
 }
 
 static int cmd_status(struct cli *cli, int argc, char **argv)
@@ -210,6 +218,24 @@ static int cmd_drops(struct cli *cli, int argc, char **argv)
 static int cmd_tcp(struct cli *cli, int argc, char **argv)
 {
 	return some_or_all(cli, argc, argv, tcp_some, tcp_all);
+}
+
+static void tls_some(const json_t *result, FILE *out)
+{
+	show_tls(result, false, out);
+}
+
+static void tls_all(const json_t *result, FILE *out)
+{
+	show_tls(result, true, out);
+}
+
+/* With "reload": what is in force now, or why nothing changed. */
+static int cmd_tls(struct cli *cli, int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "reload") == 0)
+		return one_call(cli, argc - 1, argv + 1, "tls.reload", show_certificates);
+	return some_or_all(cli, argc, argv, tls_some, tls_all);
 }
 
 static int workers_watch(struct cli *cli, struct client *c, unsigned int seconds)
@@ -365,20 +391,32 @@ static int cmd_connections(struct cli *cli, int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
-static int cmd_user(struct cli *cli, int argc, char **argv)
+/* Commands that work on the database of users by themselves. */
+static int keeper(struct cli *cli, int argc, char **argv, const char *missing,
+		  int (*command)(const struct config *, int, char **, bool))
 {
 	char err[ERR_MAX];
 	struct config *c;
 	int rc;
 
 	if (argc < 2)
-		return usage("missing add, del, list or passwd after", "user");
+		return usage(missing, argv[0]);
 	c = config_load(cli->config, err, sizeof(err));
 	if (!c)
 		return fail(err);
-	rc = user_command(c, argc - 1, argv + 1, cli->json);
+	rc = command(c, argc - 1, argv + 1, cli->json);
 	config_free(c);
 	return rc;
+}
+
+static int cmd_user(struct cli *cli, int argc, char **argv)
+{
+	return keeper(cli, argc, argv, "missing add, del, list or passwd after", user_command);
+}
+
+static int cmd_psk(struct cli *cli, int argc, char **argv)
+{
+	return keeper(cli, argc, argv, "missing add, del or list after", psk_command);
 }
 
 static int cmd_version(struct cli *cli, int argc, char **argv)
@@ -407,9 +445,13 @@ static const struct command commands[] = {
 	  "TCP connections of all workers or one, at most N (100; 0 for all)", cmd_connections },
 	{ "tcp", "[--all]", "states of TCP connections, what ended them, and what TCP counts",
 	  cmd_tcp },
+	{ "tls", "[reload] [--all]",
+	  "certificates in force, handshakes, and what TLS counts; reload: files are read again",
+	  cmd_tls },
 	{ "drops", "[--all]", "why packets were dropped, the busiest reason first", cmd_drops },
 	{ "accounting", "", "whether every packet is accounted for", cmd_accounting },
 	{ "user", "add|del|list|passwd ...", "users and their passwords", cmd_user },
+	{ "psk", "add|del|list ...", "pre-shared keys of TLS clients", cmd_psk },
 	{ "version", "", "the version of this program", cmd_version },
 	{ "help", "", "this text", cmd_help },
 };

@@ -26,10 +26,17 @@ void show_sessions(const json_t *result, bool peers, FILE *out);
 void show_drops(const json_t *result, bool all, FILE *out);
 void show_accounting(const json_t *result, FILE *out);
 
-/* Two tables: who is connected, and how it goes. */
+/* Who is connected, how it goes, and by which TLS. */
 void show_connections(const json_t *result, FILE *out);
 
 /* States, ends and events of TCP: those that count something; all: the others too. */
 void show_tcp(const json_t *result, bool all, FILE *out);
+
+/* Certificates in force, handshakes, ends and events of TLS; all as above. */
+void show_tls(const json_t *result, bool all, FILE *out);
+void show_certificates(const json_t *result, FILE *out);
+
+/* A list of name, total, and what it means: only what counted, unless all. */
+void show_counts(const json_t *list, const char *title, bool all, FILE *out);
 
 #endif

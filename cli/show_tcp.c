@@ -32,6 +32,38 @@ static void connections_who(const json_t *list, FILE *out)
 	grid_print(g, 0, out);
 }
 
+/* Those with TLS, if there are any. */
+static void connections_tls(const json_t *list, FILE *out)
+{
+	static const struct grid_col cols[] = { { "REMOTE", 0, 21 },
+						{ "VERSION", 0, 0 },
+						{ "SUITE", 0, 32 },
+						{ "DOMAIN", 0, 20 },
+						{ "HANDSHAKE", 0, 0 } };
+	struct grid *g = grid_new(cols, N_COLS(cols));
+	bool some = false;
+	size_t i;
+	json_t *c;
+
+	json_array_foreach(list, i, c)
+	{
+		const json_t *t = json_object_get(c, "tls");
+
+		if (!json_is_object(t))
+			continue;
+		some = true;
+		grid_row(g, get_str(c, "remote"), get_str(t, "version"), get_str(t, "suite"),
+			 get_str(t, "domain"),
+			 json_is_true(json_object_get(t, "resumed")) ? "resumed" : "full");
+	}
+	if (some) {
+		fputc('\n', out);
+		grid_print(g, 0, out);
+	} else {
+		grid_free(g);
+	}
+}
+
 static void connections_how(const json_t *list, FILE *out)
 {
 	static const struct grid_col cols[] = {
@@ -75,6 +107,7 @@ void show_connections(const json_t *result, FILE *out)
 	} else {
 		connections_who(list, out);
 		connections_how(list, out);
+		connections_tls(list, out);
 	}
 	if (!json_is_null(json_object_get(result, "cursor")))
 		fputs("\nThere may be more: see --limit.\n", out);
@@ -82,8 +115,7 @@ void show_connections(const json_t *result, FILE *out)
 
 /* ---- tcp ---- */
 
-/* One of the result's lists: name, total, and what it means; only what counted, unless all. */
-static void tcp_list(const json_t *list, const char *title, bool all, FILE *out)
+void show_counts(const json_t *list, const char *title, bool all, FILE *out)
 {
 	struct grid_col cols[] = { { "TOTAL", 1, 0 }, { title, 0, 20 }, { "MEANING", 0, 0 } };
 	struct grid *g = grid_new(cols, N_COLS(cols));
@@ -118,7 +150,7 @@ void show_tcp(const json_t *result, bool all, FILE *out)
 		unit_exact(get_int(result, "connections"), n, sizeof(n)),
 		unit_exact(get_int(result, "connections_max"), max, sizeof(max)),
 		unit_exact(get_int(result, "buffers"), held, sizeof(held)));
-	tcp_list(json_object_get(result, "states"), "STATE", all, out);
-	tcp_list(json_object_get(result, "ends"), "ENDED BY", all, out);
-	tcp_list(json_object_get(result, "events"), "EVENT", all, out);
+	show_counts(json_object_get(result, "states"), "STATE", all, out);
+	show_counts(json_object_get(result, "ends"), "ENDED BY", all, out);
+	show_counts(json_object_get(result, "events"), "EVENT", all, out);
 }

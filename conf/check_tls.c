@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "schema.h"
 
+#include "../lib/tls_name.h"
+
 /* TLS domains, certificates and services: who refers to whom, and what contradicts itself. */
 
 enum { TLS_RECEIVE_MIN = 98304 }; /* the longest message, and a record beside it */
@@ -22,6 +24,19 @@ static bool domain_refer(struct config_reader *r, const char *name, uint16_t *in
 	       config_fail_at(r, name, "%s is the name of no domain in tls-domains", name);
 }
 
+/* Suites that are not ours would be left out in silence by OpenSSL, or not known to records. */
+static bool check_suites(struct config_reader *r, const struct config_domain *d)
+{
+	for (unsigned i = 0; i < d->n_suite; i++) {
+		if (!tls_suite_by_name(d->suite[i]))
+			return config_fail_at(r, d->suite[i],
+					      "%s is no suite that is served: AES-GCM or "
+					      "ChaCha20-Poly1305, with OpenSSL's name",
+					      d->suite[i]);
+	}
+	return true;
+}
+
 static bool check_domain(struct config_reader *r, const struct config_domain *d)
 {
 	const struct config *c = r->c;
@@ -35,6 +50,8 @@ static bool check_domain(struct config_reader *r, const struct config_domain *d)
 	if (d->client_ca[0] && d->client_cert == CLIENT_CERT_NONE)
 		return config_fail_at(r, d->client_ca,
 				      "has no use while client-certificate is none");
+	if (!check_suites(r, d))
+		return false;
 	for (unsigned i = 0; i < c->n_certificate; i++) {
 		if (strcmp(c->certificate[i].domain, d->name) == 0)
 			return true;

@@ -36,6 +36,7 @@ struct dplink {
 	uint64_t generation;
 	uint32_t n_workers, n_ports;
 	struct ctl_port_info *port_info;
+	struct ctl_cert_info *cert_info;
 	uint32_t seq;
 	uint32_t turn;	 /* worker that is first in the next poll */
 	const char *lie; /* what the dataplane did that cannot be */
@@ -129,8 +130,12 @@ static const char *region_attach(struct dplink *l)
 	l->n_ports = r.n_ports;
 	l->port_info = region_at(l->base, l->size, r.port_info,
 				 (uint64_t)r.n_ports * sizeof(struct ctl_port_info), 8);
-	if (!l->port_info)
+	l->cert_info = region_at(l->base, l->size, r.cert_info,
+				 (uint64_t)r.n_certs * sizeof(struct ctl_cert_info), 64);
+	if (!l->port_info || !l->cert_info)
 		return "an offset leads out of it";
+	if (r.n_certs != l->conf->n_certificate)
+		return "another number of certificates than configured";
 	for (uint32_t i = 0; i < r.n_workers; i++) {
 		const char *why = worker_attach(l, &l->worker[i], &r.worker[i]);
 
@@ -246,7 +251,7 @@ bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uin
 	if (!link_usable(l) || worker >= l->n_workers)
 		return false;
 	if (dplink_room(l, worker) == 0) {
-		if (type == CMD_SEND) {
+		if (type == CMD_SEND || type == CMD_PSK) {
 			l->stats.replies_full++;
 		} else {
 			l->stats.commands_full++;
@@ -331,6 +336,15 @@ static const char *conn_gone_lies(const struct evt_conn_gone *e)
 	return NULL;
 }
 
+static const char *psk_lies(const struct dplink *l, const struct evt_psk *e)
+{
+	if (e->hdr.len != sizeof(*e) || e->identity_len > sizeof(e->identity))
+		return "impossible length of an identity";
+	if (e->conn.gen == 0 || e->domain >= l->conf->n_domain)
+		return "an identity of a connection that cannot be";
+	return NULL;
+}
+
 static void event_synced(struct dplink *l, struct worker_link *w, uint32_t seq)
 {
 	if (w->sync == SYNC_WAIT && seq == w->end_seq) {
@@ -354,6 +368,7 @@ static const char *event_dispatch(struct dplink *l, uint32_t worker)
 	const struct evt_punt *punt = (const struct evt_punt *)l->event;
 	const struct evt_peer_conn *conn = (const struct evt_peer_conn *)l->event;
 	const struct evt_conn_gone *gone = (const struct evt_conn_gone *)l->event;
+	const struct evt_psk *psk = (const struct evt_psk *)l->event;
 	const char *why;
 
 	switch (hdr->type) {
@@ -376,6 +391,11 @@ static const char *event_dispatch(struct dplink *l, uint32_t worker)
 		why = conn_gone_lies(gone);
 		if (!why)
 			l->stats.events_stale += !l->ops->conn_gone(l->ctx, worker, gone);
+		return why;
+	case EVT_PSK:
+		why = psk_lies(l, psk);
+		if (!why)
+			l->ops->psk(l->ctx, worker, psk);
 		return why;
 	case EVT_SYNCED:
 		event_synced(l, &l->worker[worker], hdr->seq);
@@ -525,6 +545,11 @@ const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uin
 const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port)
 {
 	return port < l->n_ports ? &l->port_info[port] : NULL;
+}
+
+const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t cert)
+{
+	return l->base && cert < l->conf->n_certificate ? &l->cert_info[cert] : NULL;
 }
 
 const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n)

@@ -42,6 +42,8 @@ struct dplink_ops {
 	bool (*peer_conn)(void *ctx, uint32_t worker, const struct evt_peer_conn *e);
 	/* False if nothing is known of that connection. */
 	bool (*conn_gone)(void *ctx, uint32_t worker, const struct evt_conn_gone *e);
+	/* A client names a pre-shared key: answered by CMD_PSK. */
+	void (*psk)(void *ctx, uint32_t worker, const struct evt_psk *e);
 	/* EVT_SESSION_REFUSED, EVT_PEER_REFUSED. False if that session is gone. */
 	bool (*refused)(void *ctx, uint32_t worker, const struct evt_result *e);
 	/*
@@ -59,7 +61,7 @@ struct dplink_stats {
 	uint64_t events_stale; /* about a session or connection that is gone */
 	uint64_t commands;
 	uint64_t commands_full; /* state commands that met a full ring: the worker is replayed */
-	uint64_t replies_full;	/* replies dropped because the ring was full */
+	uint64_t replies_full;	/* replies and keys dropped because the ring was full */
 	uint64_t replays;	/* of a worker's sessions, carried out in full */
 };
 
@@ -129,6 +131,7 @@ const struct ctl_counters *dplink_counters(const struct dplink *l, uint32_t work
 const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uint32_t worker,
 						     uint32_t port);
 const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port);
+const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t cert);
 
 /* A worker's table of TCP connections, and how many entries it has; NULL and 0 likewise. */
 const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n);

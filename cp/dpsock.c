@@ -4,6 +4,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -12,6 +13,15 @@
 
 /* Region, our eventfd. */
 enum { WELCOME_FDS = 2, FDS_BYTES = WELCOME_FDS * sizeof(int) };
+
+/* A request: under way, or waiting for the one before it. */
+struct ask {
+	dpsock_answer *answer;
+	void *ctx;
+	size_t len;
+	uint32_t patience_ms;
+	uint8_t msg[DPSOCK_ASK_MAX];
+};
 
 struct dpsock {
 	struct event_base *base;
@@ -23,6 +33,10 @@ struct dpsock {
 	struct event *readable;
 	struct event *retry;
 	uint32_t retry_ms;
+	struct event *patience; /* with the answer to asks[0] */
+	uint32_t seq;		/* of asks[0] once it is sent */
+	uint32_t n_asks;
+	struct ask asks[DPSOCK_ASKS_MAX];
 	char last[CONFIG_STR_MAX]; /* what was logged last, to say it once */
 };
 
@@ -32,6 +46,72 @@ static void say_once(struct dpsock *d, const char *text)
 		return;
 	snprintf(d->last, sizeof(d->last), "%s", text);
 	log_line("%s", text);
+}
+
+/* ---- requests ---- */
+
+static void ask_send(struct dpsock *d);
+
+/* Takes the first request out, lets the next go, and tells the owner what came of it. */
+static void ask_end(struct dpsock *d, bool ok, const char *text)
+{
+	struct ask a = d->asks[0];
+
+	event_del(d->patience);
+	d->n_asks--;
+	memmove(d->asks, d->asks + 1, d->n_asks * sizeof(a));
+	OPENSSL_cleanse(&d->asks[d->n_asks], sizeof(a));
+	OPENSSL_cleanse(a.msg, sizeof(a.msg));
+	if (d->n_asks && d->fd >= 0)
+		ask_send(d);
+	a.answer(a.ctx, ok, text);
+}
+
+/* Only those that wait now: an owner may ask again at once. */
+static void asks_fail(struct dpsock *d, const char *text)
+{
+	for (uint32_t n = d->n_asks; n > 0; n--)
+		ask_end(d, false, text);
+}
+
+/* Sends the first request. A socket that does not take it is full of what is not read. */
+static void ask_send(struct dpsock *d)
+{
+	struct ask *a = &d->asks[0];
+	struct timeval patience = { a->patience_ms / 1000, a->patience_ms % 1000 * 1000 };
+	struct msg_hdr hdr;
+
+	memcpy(&hdr, a->msg, sizeof(hdr));
+	hdr.seq = ++d->seq;
+	memcpy(a->msg, &hdr, sizeof(hdr));
+	event_add(d->patience, &patience);
+	if (send(d->fd, a->msg, a->len, MSG_NOSIGNAL) != (ssize_t)a->len)
+		event_active(d->patience, EV_TIMEOUT, 0);
+}
+
+/* What is answered later than that finds its seq gone. */
+static void ask_timeout(evutil_socket_t fd, short what, void *ctx)
+{
+	struct dpsock *d = ctx;
+
+	(void)fd;
+	(void)what;
+	ask_end(d, false, "the dataplane does not answer");
+}
+
+bool dpsock_ask(struct dpsock *d, const void *msg, size_t len, uint32_t patience_ms,
+		dpsock_answer *answer, void *ctx)
+{
+	struct ask *a = &d->asks[d->n_asks];
+
+	if (d->fd < 0 || !dplink_attached(d->link) || d->n_asks == DPSOCK_ASKS_MAX ||
+	    len > sizeof(a->msg))
+		return false;
+	*a = (struct ask){ answer, ctx, len, patience_ms, { 0 } };
+	memcpy(a->msg, msg, len);
+	if (++d->n_asks == 1)
+		ask_send(d);
+	return true;
 }
 
 /* Closes what is open and sets the clock for the next try. */
@@ -51,6 +131,7 @@ static void dpsock_reset(struct dpsock *d, const char *why)
 		close(d->fd);
 	d->fd = -1;
 	dplink_detach(d->link);
+	asks_fail(d, "the dataplane detached");
 	event_add(d->retry, &tv);
 	d->retry_ms = d->retry_ms * 2 < DPSOCK_RETRY_MAX_MS ? d->retry_ms * 2 : DPSOCK_RETRY_MAX_MS;
 	d->change(d->ctx);
@@ -159,20 +240,41 @@ static void welcome_take(struct dpsock *d)
 	d->change(d->ctx);
 }
 
+/*
+ * An answer to a request, the only thing that comes after the welcome. An older seq is that of a
+ * request whose patience was over.
+ */
+static void answer_take(struct dpsock *d)
+{
+	struct msg_result r;
+	ssize_t n = recv(d->fd, &r, sizeof(r), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		dpsock_reset(d, "it ended");
+		return;
+	}
+	if (n != sizeof(r) || r.hdr.type != MSG_RESULT || (int32_t)(d->seq - r.hdr.seq) < 0) {
+		dpsock_reset(d, "it broke the protocol");
+		return;
+	}
+	if (d->n_asks == 0 || r.hdr.seq != d->seq)
+		return;
+	r.text[sizeof(r.text) - 1] = '\0';
+	ask_end(d, r.ok != 0, r.text);
+}
+
 static void dpsock_readable(evutil_socket_t fd, short what, void *ctx)
 {
 	struct dpsock *d = ctx;
-	char byte;
 
+	(void)fd;
 	(void)what;
-	if (!dplink_attached(d->link)) {
+	if (dplink_attached(d->link))
+		answer_take(d);
+	else
 		welcome_take(d);
-		return;
-	}
-	/* Nothing more is ever sent: the end of the dataplane shows here. */
-	if (recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	dpsock_reset(d, "it ended");
 }
 
 /* ---- connecting ---- */
@@ -225,7 +327,8 @@ struct dpsock *dpsock_create(struct event_base *base, const struct config *c, st
 	d->fd = -1;
 	d->retry_ms = DPSOCK_RETRY_MIN_MS;
 	d->retry = evtimer_new(base, dpsock_connect, d);
-	if (!d->retry || event_add(d->retry, &now)) {
+	d->patience = evtimer_new(base, ask_timeout, d);
+	if (!d->retry || !d->patience || event_add(d->retry, &now)) {
 		dpsock_free(d);
 		return NULL;
 	}
@@ -242,5 +345,10 @@ void dpsock_free(struct dpsock *d)
 		event_free(d->retry);
 	if (d->fd >= 0)
 		close(d->fd);
+	d->fd = -1;
+	if (d->patience) {
+		asks_fail(d, "the control process ends");
+		event_free(d->patience);
+	}
 	free(d);
 }

@@ -3,6 +3,7 @@
 
 #include "dpsock.h"
 #include "log.h"
+#include "tls/agent.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ struct loop {
 	struct event *wake;  /* eventfd of the attached dataplane, or NULL */
 	struct event *again; /* work is left over */
 	struct event *tick;
-	struct event *term, *interrupt;
+	struct event *term, *interrupt, *hangup;
 };
 
 uint64_t loop_now_ms(void)
@@ -48,6 +49,8 @@ static void loop_turn(struct loop *l)
 	const char *why;
 
 	server_clock(s, loop_now_ms(), loop_wall());
+	if (s->tls)
+		tls_agent_turn(s->tls, s->wall);
 	work = server_poll(s);
 	if (dplink_lied(s->link, &why)) {
 		dpsock_drop(l->sock, why);
@@ -88,6 +91,22 @@ static void on_signal(evutil_socket_t sig, short what, void *ctx)
 	event_base_loopbreak(l->base);
 }
 
+static void reload_done(void *ctx, bool ok, const char *text)
+{
+	(void)ctx;
+	tls_agent_log(ok, text);
+}
+
+static void on_hangup(evutil_socket_t sig, short what, void *ctx)
+{
+	struct loop *l = ctx;
+
+	(void)sig;
+	(void)what;
+	if (l->server->tls)
+		tls_agent_reload(l->server->tls, reload_done, l);
+}
+
 /* The link was attached or detached: another eventfd to wait for, or none. */
 static void on_change(void *ctx)
 {
@@ -95,6 +114,8 @@ static void on_change(void *ctx)
 	struct loop *l = ctx;
 	int fd = dplink_wake_fd(l->server->link);
 
+	if (l->server->tls)
+		tls_agent_sock(l->server->tls, l->sock);
 	if (l->wake)
 		event_free(l->wake);
 	l->wake = NULL;
@@ -119,8 +140,10 @@ struct loop *loop_create(struct event_base *base, struct server *s)
 	l->tick = event_new(base, -1, EV_PERSIST, on_again, l);
 	l->term = evsignal_new(base, SIGTERM, on_signal, l);
 	l->interrupt = evsignal_new(base, SIGINT, on_signal, l);
-	if (!l->again || !l->tick || !l->term || !l->interrupt || event_add(l->tick, &tick) ||
-	    event_add(l->term, NULL) || event_add(l->interrupt, NULL)) {
+	l->hangup = evsignal_new(base, SIGHUP, on_hangup, l);
+	if (!l->again || !l->tick || !l->term || !l->interrupt || !l->hangup ||
+	    event_add(l->tick, &tick) || event_add(l->term, NULL) ||
+	    event_add(l->interrupt, NULL) || event_add(l->hangup, NULL)) {
 		loop_free(l);
 		return NULL;
 	}
@@ -134,9 +157,11 @@ struct loop *loop_create(struct event_base *base, struct server *s)
 
 void loop_free(struct loop *l)
 {
-	struct event *events[] = { l->wake, l->again, l->tick, l->term, l->interrupt };
+	struct event *events[] = { l->wake, l->again, l->tick, l->term, l->interrupt, l->hangup };
 
 	dpsock_free(l->sock);
+	if (l->server->tls)
+		tls_agent_sock(l->server->tls, NULL);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
 		if (events[i])
 			event_free(events[i]);

@@ -4,7 +4,8 @@
 
 /*
  * The event loop of the control process: turns server_poll() when the dataplane's eventfd speaks,
- * when work is left over, and each tick of the timer wheel. SIGTERM and SIGINT end it.
+ * when work is left over, and each tick of the timer wheel. SIGTERM and SIGINT end it; SIGHUP has
+ * certificates read again.
  */
 #include "server.h"
 

@@ -2,8 +2,10 @@
 /* fairlead-cp: the control process. */
 #include "admin/metrics.h"
 #include "admin/rpc.h"
+#include "auth/psk.h"
 #include "log.h"
 #include "loop.h"
+#include "tls/agent.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -103,25 +105,72 @@ static int run_loop(struct server *s)
 	return rc;
 }
 
+/* What a server needs beside its table. On failure one sentence is told. */
+struct stores {
+	struct auth *auth;
+	struct tls_agent *tls;
+	struct psk_store *psk; /* NULL: no domain takes pre-shared keys */
+};
+
+static bool takes_psk(const struct config *c)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < c->n_domain; i++)
+		any |= c->domain[i].psk;
+	return any;
+}
+
+static void stores_close(struct stores *st)
+{
+	psk_close(st->psk);
+	tls_agent_close(st->tls);
+	auth_close(st->auth);
+}
+
+static bool stores_open(struct stores *st, const struct config *c)
+{
+	char err[2 * CONFIG_STR_MAX];
+
+	*st = (struct stores){ .auth = auth_open(c, err, sizeof(err)) };
+	if (!st->auth) {
+		fail_at(c, "auth", err);
+		return false;
+	}
+	st->tls = tls_agent_open(c, err, sizeof(err));
+	if (!st->tls) {
+		fail(err);
+		return false;
+	}
+	if (takes_psk(c) && !(st->psk = psk_open(c->auth.users_db, 0, err, sizeof(err)))) {
+		fail_at(c, "auth.users-db", err);
+		return false;
+	}
+	return true;
+}
+
 static int run(const char *file)
 {
 	char err[2 * CONFIG_STR_MAX];
 	struct config *c = config_load(file, err, sizeof(err));
-	struct auth *auth;
+	struct stores st;
 	struct server s;
 	int rc = 1;
 
 	if (!c)
 		return fail(err);
 	signal(SIGPIPE, SIG_IGN);
-	auth = auth_open(c, err, sizeof(err));
-	if (auth && server_open(&s, c, auth, loop_now_ms(), loop_wall(), err, sizeof(err))) {
-		rc = run_loop(&s);
-		server_close(&s);
-	} else {
-		fail_at(c, auth ? "control.state" : "auth", err);
+	if (stores_open(&st, c)) {
+		if (server_open(&s, c, st.auth, loop_now_ms(), loop_wall(), err, sizeof(err))) {
+			s.tls = st.tls;
+			s.psk = st.psk;
+			rc = run_loop(&s);
+			server_close(&s);
+		} else {
+			fail_at(c, "control.state", err);
+		}
 	}
-	auth_close(auth);
+	stores_close(&st);
 	config_free(c);
 	return rc;
 }

@@ -3,6 +3,7 @@
 
 #include "log.h"
 #include "session.h"
+#include "tls/psk.h"
 #include "turn/turn.h"
 
 #include <stdio.h>
@@ -215,6 +216,11 @@ static bool server_conn_gone(void *ctx, uint32_t worker, const struct evt_conn_g
 	}
 }
 
+static void server_psk(void *ctx, uint32_t worker, const struct evt_psk *e)
+{
+	psk_handle(ctx, worker, e);
+}
+
 /* ---- the server ---- */
 
 static const struct dplink_ops link_ops = {
@@ -222,6 +228,7 @@ static const struct dplink_ops link_ops = {
 	.punt = server_punt,
 	.peer_conn = server_peer_conn,
 	.conn_gone = server_conn_gone,
+	.psk = server_psk,
 	.refused = server_refused,
 	.replay = session_replay,
 };

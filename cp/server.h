@@ -63,6 +63,11 @@ struct server_stats {
 	uint64_t attempts_refused; /* closed at once: too many wait already */
 	uint64_t binds_late;	   /* closed since no ConnectionBind came in time */
 	uint64_t peers_gone;	   /* ended before a ConnectionBind came */
+	/* Identities that TLS clients named. */
+	uint64_t psk_found;
+	uint64_t psk_unknown; /* the next two included */
+	uint64_t psk_limited; /* not looked up: too many in a second */
+	uint64_t psk_errors;  /* the store did not answer */
 };
 
 struct server {
@@ -72,11 +77,15 @@ struct server {
 	struct ports *ports;
 	struct pending *pending;
 	struct dplink *link;
+	/* Set once it is open by whoever owns them; NULL: none. */
+	struct tls_agent *tls;
+	struct psk_store *psk;
 	struct rand rand;
 	struct wheel wheel;
 	struct server_stats stats;
-	uint64_t now_ms; /* CLOCK_MONOTONIC */
-	uint64_t wall;	 /* CLOCK_REALTIME, seconds */
+	uint32_t psk_second, psk_lookups; /* of that second */
+	uint64_t now_ms;		  /* CLOCK_MONOTONIC */
+	uint64_t wall;			  /* CLOCK_REALTIME, seconds */
 	uint64_t start_ms;
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "conns.h"
 
+#include "../../lib/tls_name.h"
+
 #include <string.h>
 
 enum { SEQ_TRIES = 16 }; /* a writer needs a tenth of a microsecond */
@@ -36,14 +38,28 @@ static json_t *addr_json(const struct sock_addr *a)
 	return json_string(sock_addr_format(a, buf, sizeof(buf)));
 }
 
+/* null until the handshake is over. */
+static json_t *conn_tls_json(const struct config *conf, const struct ctl_conn_info *c)
+{
+	const char *suite = tls_suite_name(c->tls_suite);
+
+	if (c->tls_version == 0)
+		return json_null();
+	return json_pack("{s:s, s:s, s:s, s:b}", "version", tls_version_name(c->tls_version),
+			 "suite", suite ? suite : "?", "domain",
+			 c->tls_domain < conf->n_domain ? conf->domain[c->tls_domain].name : "?",
+			 "resumed", c->tls_resumed != 0);
+}
+
 /* The copy's numbers are shown, so they may be any; those that choose a name are checked. */
-static json_t *conn_json(uint32_t worker, uint32_t idx, const struct ctl_conn_info *c)
+static json_t *conn_json(const struct config *conf, uint32_t worker, uint32_t idx,
+			 const struct ctl_conn_info *c)
 {
 	static const char *const role[CONN_ROLES] = { "client", "peer", "data", "other" };
 
 	return json_pack(
 	    "{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-	    " s:o, s:o, s:o}",
+	    " s:o, s:o, s:o, s:o}",
 	    "worker", integer(worker), "queue", integer(worker), "index", integer(idx), "local",
 	    addr_json(&c->local), "remote", addr_json(&c->remote), "state",
 	    c->state < TCP_STATES ? tcp_state_name[c->state] : "?", "role",
@@ -53,11 +69,12 @@ static json_t *conn_json(uint32_t worker, uint32_t idx, const struct ctl_conn_in
 	    integer(c->send_queue), "receive_queue", integer(c->recv_queue), "retransmits",
 	    integer(c->retransmits), "session",
 	    c->session == UINT32_MAX ? json_null() : integer(c->session), "age_s",
-	    integer(c->age_s), "rx_bytes", integer(c->rx_bytes), "tx_bytes", integer(c->tx_bytes));
+	    integer(c->age_s), "rx_bytes", integer(c->rx_bytes), "tx_bytes", integer(c->tx_bytes),
+	    "tls", conn_tls_json(conf, c));
 }
 
-json_t *conns_json(const struct dplink *l, uint32_t worker, uint32_t limit, uint32_t scan,
-		   uint32_t *place, bool *end)
+json_t *conns_json(const struct dplink *l, const struct config *conf, uint32_t worker,
+		   uint32_t limit, uint32_t scan, uint32_t *place, bool *end)
 {
 	json_t *list = json_array();
 	uint32_t first = 0, n; /* place of the worker's first entry, and how many it has */
@@ -74,7 +91,7 @@ json_t *conns_json(const struct dplink *l, uint32_t worker, uint32_t limit, uint
 			if (scan-- == 0 || json_array_size(list) == limit)
 				return list;
 			if (conn_read(l, w, i, &c))
-				json_array_append_new(list, conn_json(w, i, &c));
+				json_array_append_new(list, conn_json(conf, w, i, &c));
 		}
 	}
 	*end = true;

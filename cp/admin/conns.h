@@ -22,8 +22,8 @@ bool conn_read(const struct dplink *l, uint32_t worker, uint32_t idx, struct ctl
  * A page of one worker's connections or of all: up to limit of them from *place on, of which at
  * most scan entries are looked at. *place is then where the next page starts, unless *end.
  */
-json_t *conns_json(const struct dplink *l, uint32_t worker, uint32_t limit, uint32_t scan,
-		   uint32_t *place, bool *end);
+json_t *conns_json(const struct dplink *l, const struct config *conf, uint32_t worker,
+		   uint32_t limit, uint32_t scan, uint32_t *place, bool *end);
 
 /* Entries of all tables. */
 uint64_t conns_max(const struct dplink *l);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The methods of the control socket. All only look; `sessions` and `connections` at a page a call.
+/*
+ * The methods of the control socket, those of tls.c included. `sessions` and `connections` tell a
+ * page a call.
  */
 #include "../server.h"
 #include "conns.h"
 #include "rpc.h"
 #include "stats.h"
+#include "tls.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -290,7 +293,7 @@ static json_t *connections(void *ctx, const json_t *params, struct rpc_error *er
 	    !param_uint(params, "limit", 1, PAGE_MAX, &limit, err) ||
 	    !param_uint(params, "worker", 0, s->conf->dataplane.n_workers - 1, &worker, err))
 		return NULL;
-	list = conns_json(s->link, worker, limit, SCAN_MAX, &cursor, &end);
+	list = conns_json(s->link, s->conf, worker, limit, SCAN_MAX, &cursor, &end);
 	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(s->link), "connections",
 			 list, "cursor", end ? json_null() : integer(cursor));
 }
@@ -343,9 +346,18 @@ static json_t *accounting(void *ctx, const json_t *params, struct rpc_error *err
 }
 
 const struct rpc_method rpc_methods[RPC_METHODS] = {
-	{ "status", status },		{ "workers", workers }, { "ports", ports },
-	{ "sessions", sessions },	{ "drops", drops },	{ "accounting", accounting },
-	{ "connections", connections }, { "tcp", tcp },
+	{ "status", .call = status },
+	{ "workers", .call = workers },
+	{ "ports", .call = ports },
+	{ "sessions", .call = sessions },
+	{ "drops", .call = drops },
+	{ "accounting", .call = accounting },
+	{ "connections", .call = connections },
+	{ "tcp", .call = tcp },
+	{ "tls", .call = tls_show },
+	{ "tls.reload", .later = tls_reload },
+	{ "psk.set", .call = psk_set },
+	{ "psk.del", .call = psk_unset },
 };
 
 struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size_t errlen)

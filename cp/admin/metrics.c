@@ -10,6 +10,7 @@
 enum {
 	NAME_MAX_ = 96,
 	LABEL_MAX = 2 * CTL_NAME_MAX, /* every byte escaped */
+	LABEL_LONG = 2 * CONFIG_STR_MAX,
 };
 
 /* Starts a family; name is without "fairlead_". */
@@ -154,8 +155,9 @@ static void write_counters(struct evbuffer *out, const struct stats_counters *c,
 
 		if (i >= CNT_TCP_CLOSED && i <= CNT_TCP_TIME_WAIT)
 			continue; /* write_tcp() */
-		snprintf(name, sizeof(name), "%s%s%s", stats_is_tcp(k) ? "" : "worker_",
-			 counter_desc[i].name, gauge ? "" : "_total");
+		snprintf(name, sizeof(name), "%s%s%s",
+			 stats_is_tcp(k) || stats_is_tls(k) ? "" : "worker_", counter_desc[i].name,
+			 gauge ? "" : "_total");
 		family(out, name, gauge ? "gauge" : "counter", stats_help(k));
 		for (uint32_t w = 0; w < n; w++)
 			evbuffer_add_printf(out, "fairlead_%s{worker=\"%u\"} %" PRIu64 "\n", name,
@@ -218,11 +220,11 @@ static void write_workers(struct evbuffer *out, const struct dplink *l)
 /* ---- ports ---- */
 
 /* A label's value: other than printable ASCII becomes '?', quote and backslash are escaped. */
-static const char *label(const char *s, char *buf)
+static const char *label(const char *s, char *buf, size_t len)
 {
 	size_t n = 0;
 
-	for (; *s && n + 2 < LABEL_MAX; s++) {
+	for (; *s && n + 2 < len; s++) {
 		if (*s == '"' || *s == '\\')
 			buf[n++] = '\\';
 		buf[n++] = *s >= ' ' && *s <= '~' ? *s : '?';
@@ -291,7 +293,7 @@ static void write_ports(struct evbuffer *out, const struct dplink *l)
 	for (uint32_t p = 0; p < n; p++) {
 		if (!stats_port_info(l, p, &info[p]))
 			snprintf(info[p].name, sizeof(info[p].name), "%u", p);
-		label(info[p].name, name[p]);
+		label(info[p].name, name[p], LABEL_MAX);
 	}
 	family(out, "port_link_up", "gauge", "1 while the link is up");
 	for (uint32_t p = 0; p < n; p++)
@@ -310,6 +312,68 @@ static void write_ports(struct evbuffer *out, const struct dplink *l)
 	write_traffic(out, l, name, n);
 }
 
+/* ---- TLS ---- */
+
+/* One family of the certificates in force. */
+static void write_certs(struct evbuffer *out, const struct server *s, const char *name,
+			const char *help, uint64_t (*value)(const struct ctl_cert_info *c))
+{
+	char domain[LABEL_MAX], chain[LABEL_LONG];
+
+	family(out, name, "gauge", help);
+	for (uint32_t i = 0; i < s->conf->n_certificate; i++) {
+		const struct config_certificate *conf = &s->conf->certificate[i];
+		struct ctl_cert_info c;
+
+		if (stats_cert(s->link, i, &c))
+			evbuffer_add_printf(
+			    out, "fairlead_%s{domain=\"%s\",certificate=\"%s\"} %" PRIu64 "\n",
+			    name, label(conf->domain, domain, sizeof(domain)),
+			    label(conf->chain, chain, sizeof(chain)), value(&c));
+	}
+}
+
+static uint64_t cert_not_after(const struct ctl_cert_info *c)
+{
+	return c->not_after;
+}
+
+static uint64_t cert_loaded(const struct ctl_cert_info *c)
+{
+	return c->loaded;
+}
+
+static uint64_t cert_failed(const struct ctl_cert_info *c)
+{
+	return c->error[0] != '\0';
+}
+
+static void write_tls(struct evbuffer *out, const struct server *s)
+{
+	const struct server_stats *c = &s->stats;
+	const struct {
+		const char *name, *help;
+		uint64_t value;
+	} row[] = {
+		{ "tls_psk_found_total", "identities whose key was found", c->psk_found },
+		{ "tls_psk_unknown_total", "identities without a key, the next two included",
+		  c->psk_unknown },
+		{ "tls_psk_limited_total", "identities not looked up: too many in a second",
+		  c->psk_limited },
+		{ "tls_psk_errors_total", "identities the database gave no answer for",
+		  c->psk_errors },
+	};
+
+	write_certs(out, s, "tls_certificate_not_after_seconds",
+		    "when the certificate in force ends, since 1970", cert_not_after);
+	write_certs(out, s, "tls_certificate_loaded_seconds",
+		    "when the certificate in force was read, since 1970", cert_loaded);
+	write_certs(out, s, "tls_certificate_reload_failed",
+		    "1 while the last reload left an older one in force", cert_failed);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		single(out, row[i].name, "counter", row[i].help, row[i].value);
+}
+
 void metrics_write(struct evbuffer *out, const struct server *s)
 {
 	write_process(out, s);
@@ -318,4 +382,5 @@ void metrics_write(struct evbuffer *out, const struct server *s)
 	write_link(out, s);
 	write_workers(out, s->link);
 	write_ports(out, s->link);
+	write_tls(out, s);
 }

@@ -27,8 +27,9 @@ struct client {
 	LIST_ENTRY(client) entry;
 	struct rpc *rpc;
 	struct bufferevent *bev;
-	bool eof;     /* it will send no more, but wants its replies */
-	bool closing; /* no more requests are taken; goes when its output is flushed */
+	struct rpc_later *later; /* the request in hand is not answered yet */
+	bool eof;		 /* it will send no more, but wants its replies */
+	bool closing;		 /* no more requests are taken; goes when its output is flushed */
 };
 
 struct rpc {
@@ -45,6 +46,8 @@ struct rpc {
 
 static void client_free(struct client *c)
 {
+	if (c->later)
+		rpc_later_wait(c->later, NULL, NULL);
 	LIST_REMOVE(c, entry);
 	c->rpc->n_clients--;
 	bufferevent_free(c->bev); /* closes the descriptor too */
@@ -69,12 +72,29 @@ static void client_refuse(struct client *c, enum rpc_code code, const char *text
 	c->closing = true;
 }
 
+static void client_answered(void *arg, char *line);
+
+/* Takes a request. False if its answer has to be waited for. */
+static bool client_line(struct client *c, const char *line, size_t len)
+{
+	const struct rpc *r = c->rpc;
+	char *reply = rpc_answer(r->methods, r->n_methods, r->ctx, line, len, &c->later);
+
+	if (c->later) {
+		rpc_later_wait(c->later, client_answered, c);
+		return false;
+	}
+	client_send(c, reply);
+	return true;
+}
+
 static void client_lines(struct client *c)
 {
 	const struct rpc *r = c->rpc;
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 	size_t len;
+	bool more;
 
 	if (!c->eof)
 		bufferevent_enable(c->bev, EV_READ);
@@ -99,8 +119,11 @@ static void client_lines(struct client *c)
 				c->closing = true;
 			return;
 		}
-		client_send(c, rpc_answer(r->methods, r->n_methods, r->ctx, line, len));
+		more = client_line(c, line, len);
+		explicit_bzero(line, len); /* there may be a key in it */
 		free(line);
+		if (!more)
+			return;
 	}
 }
 
@@ -109,7 +132,7 @@ static void client_serve(struct bufferevent *bev, void *arg)
 {
 	struct client *c = arg;
 
-	if (!c->closing)
+	if (!c->closing && !c->later)
 		client_lines(c);
 	if (!c->closing)
 		return;
@@ -117,6 +140,15 @@ static void client_serve(struct bufferevent *bev, void *arg)
 	bufferevent_setwatermark(bev, EV_WRITE, 0, 0);
 	if (evbuffer_get_length(bufferevent_get_output(bev)) == 0)
 		client_free(c);
+}
+
+static void client_answered(void *arg, char *line)
+{
+	struct client *c = arg;
+
+	c->later = NULL;
+	client_send(c, line);
+	client_serve(c->bev, c);
 }
 
 static void client_event(struct bufferevent *bev, short what, void *arg)

@@ -5,8 +5,11 @@
 /*
  * JSON-RPC 2.0 on a Unix stream socket: one request object a line, one reply object a line.
  * Parameters go by name. Batches are not served: requests may be pipelined instead, and replies
- * come in their order. Everything a client can make us hold is bounded by struct rpc_limits.
+ * come in their order, also where one has to wait for the dataplane. Everything a client can make
+ * us hold is bounded by struct rpc_limits.
  */
+#include "../../lib/ctl_abi.h"
+
 #include <event2/event.h>
 #include <jansson.h>
 #include <stddef.h>
@@ -22,9 +25,12 @@ enum rpc_code {
 };
 
 struct rpc_error {
-	int code; /* enum rpc_code */
-	char text[160];
+	int code;		     /* enum rpc_code */
+	char text[CTL_TEXT_MAX * 2]; /* the dataplane's sentences fit */
 };
+
+/* A request whose reply comes later. Those behind it wait. */
+struct rpc_later;
 
 struct rpc_method {
 	const char *name;
@@ -33,6 +39,11 @@ struct rpc_method {
 	 * RPC_INTERNAL). params is an object, or NULL.
 	 */
 	json_t *(*call)(void *ctx, const json_t *params, struct rpc_error *err);
+	/*
+	 * Instead of it, where the answer is not here yet: calls rpc_reply() once, now or later,
+	 * whether the client is still there or not.
+	 */
+	void (*later)(void *ctx, const json_t *params, struct rpc_later *l);
 };
 
 struct rpc_limits {
@@ -55,7 +66,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 		     size_t errlen);
 
 /* The methods a control process serves; their ctx is its struct server. */
-enum { RPC_METHODS = 8 };
+enum { RPC_METHODS = 12 };
 extern const struct rpc_method rpc_methods[RPC_METHODS];
 
 /* Serves them on the control socket of the server's configuration. */
@@ -64,9 +75,22 @@ struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size
 /* Closes every client and removes the socket file. NULL is fine. */
 void rpc_stop(struct rpc *r);
 
-/* The reply to one line, without newline, to be freed; NULL if none is due (a notification). */
+/*
+ * The reply to one line, without newline, to be freed; NULL if none is due (a notification), or if
+ * it comes later: *later is set then, and rpc_later_wait() must be called before anything else
+ * happens. With later NULL such methods are not served.
+ */
 char *rpc_answer(const struct rpc_method *methods, size_t n, void *ctx, const char *line,
-		 size_t len);
+		 size_t len, struct rpc_later **later);
+
+/* done gets the line, to be freed, or NULL if none is due; done NULL: nobody waits any more. */
+void rpc_later_wait(struct rpc_later *l, void (*done)(void *arg, char *line), void *arg);
+
+/* Takes over result, or with NULL err. l is gone afterwards. */
+void rpc_reply(struct rpc_later *l, json_t *result, const struct rpc_error *err);
+
+/* The method's ctx. */
+void *rpc_later_ctx(const struct rpc_later *l);
 
 /* Fills *err; returns NULL, so that a method can return it. */
 json_t *rpc_fail(struct rpc_error *err, enum rpc_code code, const char *fmt, ...)

@@ -3,6 +3,7 @@
 #include "rpc.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,8 @@ static char *reply_dump(json_t *id, const char *key, json_t *body)
 /* Takes over id. */
 static char *error_dump(json_t *id, int code, const char *text)
 {
-	return reply_dump(id, "error", json_pack("{s:i, s:s}", "code", code, "message", text));
+	return reply_dump(id, "error",
+			  json_pack("{s:i, s:o}", "code", code, "message", rpc_text(text)));
 }
 
 char *rpc_error_line(enum rpc_code code, const char *text)
@@ -82,28 +84,102 @@ static const char *request_fault(const json_t *req)
 	return NULL;
 }
 
-static json_t *method_run(const struct rpc_method *methods, size_t n, void *ctx, const json_t *req,
-			  struct rpc_error *err)
+/* The method a request asks for, or NULL and *err. */
+static const struct rpc_method *request_method(const struct rpc_method *methods, size_t n,
+					       const json_t *req, struct rpc_error *err)
 {
 	const char *name = json_string_value(json_object_get(req, "method"));
 	const json_t *params = json_object_get(req, "params");
 	const struct rpc_method *m = method_find(methods, n, name);
 
 	if (!m)
-		return rpc_fail(err, RPC_NO_METHOD, "no method of that name");
-	if (params && !json_is_object(params))
-		return rpc_fail(err, RPC_BAD_PARAMS, "\"params\" must be an object");
-	return m->call(ctx, params, err);
+		rpc_fail(err, RPC_NO_METHOD, "no method of that name");
+	else if (params && !json_is_object(params))
+		rpc_fail(err, RPC_BAD_PARAMS, "\"params\" must be an object");
+	else
+		return m;
+	return NULL;
+}
+
+/* Takes over id, which is NULL for a notification, and result. NULL if no reply is due. */
+static char *outcome_dump(json_t *id, json_t *result, const struct rpc_error *err)
+{
+	if (id)
+		return result ? reply_dump(id, "result", result)
+			      : error_dump(id, err->code, err->text);
+	json_decref(result);
+	return NULL;
+}
+
+/* ---- replies that come later ---- */
+
+struct rpc_later {
+	json_t *id; /* NULL: a notification */
+	void *ctx;
+	void (*done)(void *arg, char *line);
+	void *arg;
+	bool waiting;  /* the method has returned without a reply */
+	bool answered; /* before it returned */
+	char *line;
+};
+
+void *rpc_later_ctx(const struct rpc_later *l)
+{
+	return l->ctx;
+}
+
+void rpc_later_wait(struct rpc_later *l, void (*done)(void *arg, char *line), void *arg)
+{
+	l->done = done;
+	l->arg = arg;
+}
+
+void rpc_reply(struct rpc_later *l, json_t *result, const struct rpc_error *err)
+{
+	l->line = outcome_dump(l->id, result, err);
+	l->answered = true;
+	if (!l->waiting)
+		return;
+	if (l->done)
+		l->done(l->arg, l->line);
+	else
+		free(l->line);
+	free(l);
+}
+
+/* Takes over id. The reply if it is there at once. */
+static char *method_later(const struct rpc_method *m, void *ctx, const json_t *params, json_t *id,
+			  struct rpc_later **later)
+{
+	struct rpc_later *l = calloc(1, sizeof(*l));
+	char *line;
+
+	if (!l) {
+		json_decref(id);
+		return NULL;
+	}
+	l->id = id;
+	l->ctx = ctx;
+	m->later(ctx, params, l);
+	if (!l->answered) {
+		l->waiting = true;
+		*later = l;
+		return NULL;
+	}
+	line = l->line;
+	free(l);
+	return line;
 }
 
 char *rpc_answer(const struct rpc_method *methods, size_t n, void *ctx, const char *line,
-		 size_t len)
+		 size_t len, struct rpc_later **later)
 {
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
 	json_t *req = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
-	char *reply = NULL;
+	json_t *id, *params, *result = NULL;
+	const struct rpc_method *m;
 	const char *fault;
-	json_t *id, *result;
+	char *reply;
 
 	if (!req)
 		return rpc_error_line(RPC_PARSE, "not JSON");
@@ -113,13 +189,17 @@ char *rpc_answer(const struct rpc_method *methods, size_t n, void *ctx, const ch
 		return rpc_error_line(RPC_INVALID_REQUEST, fault);
 	}
 	id = json_incref(json_object_get(req, "id"));
-	result = method_run(methods, n, ctx, req, &err);
+	params = json_object_get(req, "params");
+	m = request_method(methods, n, req, &err);
+	if (m && m->later && !later)
+		rpc_fail(&err, RPC_INTERNAL, "this method answers later, and nobody would wait");
+	if (m && m->later && later) {
+		reply = method_later(m, ctx, params, id, later);
+	} else {
+		if (m && m->call)
+			result = m->call(ctx, params, &err);
+		reply = outcome_dump(id, result, &err);
+	}
 	json_decref(req);
-	if (!id)
-		json_decref(result);
-	else if (result)
-		reply = reply_dump(id, "result", result);
-	else
-		reply = error_dump(id, err.code, err.text);
 	return reply;
 }

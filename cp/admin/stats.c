@@ -27,6 +27,16 @@ bool stats_worker(const struct dplink *l, uint32_t worker, struct stats_counters
 	return true;
 }
 
+void stats_add(struct stats_counters *sum, const struct stats_counters *c)
+{
+	for (int i = 0; i < CNT_MAX; i++)
+		sum->cnt[i] += c->cnt[i];
+	for (int i = 0; i < DROP_MAX; i++)
+		sum->drop[i] += c->drop[i];
+	for (int i = 0; i < TCP_END_MAX; i++)
+		sum->end[i] += c->end[i];
+}
+
 bool stats_port(const struct dplink *l, uint32_t worker, uint32_t port, struct stats_port *out)
 {
 	const struct ctl_port_counters *p = dplink_port_counters(l, worker, port);
@@ -70,6 +80,34 @@ bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info
 	return false;
 }
 
+static void terminate_cert(struct ctl_cert_info *c)
+{
+	c->type[sizeof(c->type) - 1] = '\0';
+	c->subject[sizeof(c->subject) - 1] = '\0';
+	c->names[sizeof(c->names) - 1] = '\0';
+	c->error[sizeof(c->error) - 1] = '\0';
+}
+
+bool stats_cert(const struct dplink *l, uint32_t cert, struct ctl_cert_info *out)
+{
+	const struct ctl_cert_info *c = dplink_cert_info(l, cert);
+
+	for (int i = 0; c && i < SEQ_TRIES; i++) {
+		uint32_t seq = atomic_load_explicit(&c->seq, memory_order_acquire);
+
+		if (seq & 1)
+			continue;
+		memcpy(out, c, sizeof(*out));
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&c->seq, memory_order_relaxed) == seq) {
+			terminate_cert(out);
+			return out->loaded != 0;
+		}
+	}
+	memset(out, 0, sizeof(*out));
+	return false;
+}
+
 _Static_assert(CNT_TCP_TIME_WAIT - CNT_TCP_CLOSED == TCP_TIME_WAIT, "gauges in order of states");
 
 uint64_t stats_tcp_state(const struct stats_counters *c, enum tcp_state s)
@@ -89,6 +127,11 @@ uint64_t stats_tcp_conns(const struct stats_counters *c)
 bool stats_is_tcp(enum counter c)
 {
 	return strncmp(counter_desc[c].name, "tcp_", 4) == 0;
+}
+
+bool stats_is_tls(enum counter c)
+{
+	return strncmp(counter_desc[c].name, "tls_", 4) == 0;
 }
 
 bool stats_is_gauge(enum counter c)

@@ -44,13 +44,23 @@ bool stats_port(const struct dplink *l, uint32_t worker, uint32_t port, struct s
  */
 bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info *out);
 
+/*
+ * Copies what is known of a certificate (index in the configuration), strings terminated. False if
+ * none is in force, and with zeroes if it could not be read whole.
+ */
+bool stats_cert(const struct dplink *l, uint32_t cert, struct ctl_cert_info *out);
+
 /* Connections in a state. */
 uint64_t stats_tcp_state(const struct stats_counters *c, enum tcp_state s);
 /* All that are open or opening: in any state but TIME-WAIT, which needs none. */
 uint64_t stats_tcp_conns(const struct stats_counters *c);
 
-/* Whether a counter is of TCP, and whether it is a gauge; its help, without the word. */
+/* Adds one worker's to a sum. */
+void stats_add(struct stats_counters *sum, const struct stats_counters *c);
+
+/* Whether a counter is of TCP or TLS, and whether it is a gauge; its help, without the word. */
 bool stats_is_tcp(enum counter c);
+bool stats_is_tls(enum counter c);
 bool stats_is_gauge(enum counter c);
 const char *stats_help(enum counter c);
 

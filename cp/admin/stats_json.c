@@ -156,10 +156,7 @@ json_t *stats_json_accounting(const struct dplink *l)
 		stats_worker(l, w, &c);
 		a = stats_account(&c);
 		json_array_append_new(list, account_json(&a));
-		for (int i = 0; i < CNT_MAX; i++)
-			sum.cnt[i] += c.cnt[i];
-		for (int i = 0; i < DROP_MAX; i++)
-			sum.drop[i] += c.drop[i];
+		stats_add(&sum, &c);
 	}
 	total = stats_account(&sum);
 	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "total",

@@ -4,23 +4,43 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool secret_file_read(const char *path, void *buf, size_t len)
+size_t secret_file_load(const char *path, void *buf, size_t min, size_t max, char *why,
+			size_t whylen)
 {
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	size_t len = 0;
 	struct stat st;
-	bool ok;
 
-	if (fd < 0)
-		return false;
-	ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && !(st.st_mode & 077) &&
-	     st.st_size == (off_t)len && read(fd, buf, len) == (ssize_t)len;
-	close(fd);
-	return ok;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		snprintf(why, whylen, "cannot be read: %s",
+			 errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		snprintf(why, whylen, "is not a file");
+	else if (st.st_mode & 077)
+		snprintf(why, whylen, "can be read by others: its mode must be 0600");
+	else if (st.st_size < (off_t)min || st.st_size > (off_t)max)
+		snprintf(why, whylen, "has %jd bytes, and %zu to %zu are possible",
+			 (intmax_t)st.st_size, min, max);
+	else if (read(fd, buf, (size_t)st.st_size) != st.st_size)
+		snprintf(why, whylen, "cannot be read to its end");
+	else
+		len = (size_t)st.st_size;
+	if (fd >= 0)
+		close(fd);
+	return len;
+}
+
+bool secret_file_read(const char *path, void *buf, size_t len)
+{
+	char why[128];
+
+	return secret_file_load(path, buf, len, len, why, sizeof(why)) == len;
 }
 
 bool secret_file_write(const char *path, const void *buf, size_t len)

@@ -10,6 +10,13 @@
 /* Reads a file of exactly len bytes that only its owner may read. */
 bool secret_file_read(const char *path, void *buf, size_t len);
 
+/*
+ * The same of min to max bytes. Returns how many, or 0 and in why what is wrong with the file
+ * ("others may read it").
+ */
+size_t secret_file_load(const char *path, void *buf, size_t min, size_t max, char *why,
+			size_t whylen);
+
 /* Writes it, by way of a new file beside it. On failure false and errno. */
 bool secret_file_write(const char *path, const void *buf, size_t len);
 

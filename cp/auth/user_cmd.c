@@ -206,7 +206,7 @@ static bool keys_take(struct run *r, char *err, size_t errlen)
 		return true;
 	if (r->password)
 		return keys_derive(r, r->password, err, errlen);
-	ok = user_secret_read(r->password_file, raw, sizeof(raw), err, errlen) &&
+	ok = user_secret_read("password", r->password_file, raw, sizeof(raw), err, errlen) &&
 	     keys_derive(r, raw, err, errlen);
 	OPENSSL_cleanse(raw, sizeof(raw));
 	return ok;

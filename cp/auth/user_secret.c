@@ -48,30 +48,34 @@ static bool prompt(const char *text, char *out, size_t cap)
 	return ok;
 }
 
-static bool terminal_read(char *out, size_t cap, char *err, size_t errlen)
+static bool terminal_read(const char *what, char *out, size_t cap, char *err, size_t errlen)
 {
-	char again[USER_PASSWORD_MAX];
-	bool ok = prompt("Password: ", out, cap);
+	char again[USER_PASSWORD_MAX], text[32];
+	bool ok;
+
+	snprintf(text, sizeof(text), "The %s: ", what);
+	ok = prompt(text, out, cap);
 
 	if (!ok) {
-		snprintf(err, errlen, "no password typed, or one that is too long");
+		snprintf(err, errlen, "no %s typed, or one that is too long", what);
 		return false;
 	}
 	ok = prompt("Once more: ", again, sizeof(again)) && strcmp(out, again) == 0;
 	if (!ok)
-		snprintf(err, errlen, "the two passwords differ");
+		snprintf(err, errlen, "the two %ss differ", what);
 	OPENSSL_cleanse(again, sizeof(again));
 	return ok;
 }
 
-bool user_secret_read(const char *file, char *out, size_t cap, char *err, size_t errlen)
+bool user_secret_read(const char *what, const char *file, char *out, size_t cap, char *err,
+		      size_t errlen)
 {
 	bool from_stdin = !file || strcmp(file, "-") == 0;
 	FILE *f;
 	bool ok;
 
 	if (!file && isatty(STDIN_FILENO))
-		return terminal_read(out, cap, err, errlen);
+		return terminal_read(what, out, cap, err, errlen);
 	f = from_stdin ? stdin : fopen(file, "re");
 	if (!f) {
 		snprintf(err, errlen, "cannot read %s: %s", file, strerror(errno));
@@ -79,8 +83,8 @@ bool user_secret_read(const char *file, char *out, size_t cap, char *err, size_t
 	}
 	ok = line_read(fileno(f), out, cap);
 	if (!ok)
-		snprintf(err, errlen, "the first line of %s is empty or too long for a password",
-			 from_stdin ? "standard input" : file);
+		snprintf(err, errlen, "the first line of %s is empty or too long for a %s",
+			 from_stdin ? "standard input" : file, what);
 	if (!from_stdin)
 		fclose(f);
 	return ok;

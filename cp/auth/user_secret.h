@@ -2,7 +2,7 @@
 #ifndef FL_CP_AUTH_USER_SECRET_H
 #define FL_CP_AUTH_USER_SECRET_H
 
-/* Where the password given to `fairlead user` comes from. */
+/* Where the password given to `fairlead user`, or the key given to `fairlead psk`, comes from. */
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -10,8 +10,10 @@ enum { USER_PASSWORD_MAX = 1024 }; /* NUL included */
 
 /*
  * The first line of a file ("-": standard input) or, with file NULL, what is typed twice at the
- * terminal, or one line of standard input if that is none. False with one sentence in err.
+ * terminal, or one line of standard input if that is none. what is the secret's name, "password".
+ * False with one sentence in err.
  */
-bool user_secret_read(const char *file, char *out, size_t cap, char *err, size_t errlen);
+bool user_secret_read(const char *what, const char *file, char *out, size_t cap, char *err,
+		      size_t errlen);
 
 #endif

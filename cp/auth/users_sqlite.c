@@ -10,9 +10,9 @@
  * system without shared memory SQLite keeps its rollback journal; a look-up that meets a write
  * there fails at once (answered 500, and the client asks again) rather than hold up the loop.
  */
-#include "secret_file.h"
 #include "user_cache.h"
 #include "users.h"
+#include "users_db.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,197 +21,48 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum {
-	APPLICATION_ID = 0x464c5573, /* "FLUs": the file is ours */
-	SCHEMA_VERSION = 1,
-	OPEN_WAIT_MS = 500,
-	WRITE_WAIT_MS = 3000,
-};
-
 #define FIELDS "name, realm, md5, sha256, userhash, quota, disabled, created"
 
-static const char schema[] =
-    "CREATE TABLE users ("
-    " name TEXT NOT NULL,"
-    " realm TEXT NOT NULL,"
-    " md5 BLOB CHECK (md5 IS NULL OR length(md5) = 16)," /* MD5(name:realm:password), HA1 */
-    " sha256 BLOB CHECK (sha256 IS NULL OR length(sha256) = 32),"
-    " userhash BLOB NOT NULL CHECK (length(userhash) = 32)," /* SHA-256(name:realm) */
-    " quota INTEGER," /* allocations; NULL: the configuration's limit */
-    " disabled INTEGER NOT NULL DEFAULT 0,"
-    " created INTEGER NOT NULL," /* seconds since 1970 */
-    " PRIMARY KEY (realm, name)) WITHOUT ROWID;"
-    "CREATE UNIQUE INDEX users_userhash ON users (userhash);"
-    "PRAGMA application_id = 1179407731;"
-    "PRAGMA user_version = 1;";
-_Static_assert(APPLICATION_ID == 1179407731 && SCHEMA_VERSION == 1, "as in the schema's text");
-
 struct user_store {
-	sqlite3 *db;
+	struct users_db d;
 	sqlite3_stmt *by_name, *by_hash, *version;
 	struct user_cache *cache;
 	int64_t data_version;
 	char realm[CONFIG_STR_MAX];
-	char path[CONFIG_STR_MAX];
-	char err[CONFIG_STR_MAX * 2];
 };
 
 /* ---- errors ---- */
 
-/* What went wrong and what to do about it; rc is SQLite's primary result code. */
-static void describe(struct user_store *s, int rc)
-{
-	const char *f = s->path;
-	char *e = s->err;
-	size_t n = sizeof(s->err);
-
-	switch (rc & 0xff) {
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-	case SQLITE_PROTOCOL:
-		snprintf(e, n,
-			 "user database %s is locked by another program: end it and try again", f);
-		break;
-	case SQLITE_NOTADB:
-	case SQLITE_CORRUPT:
-		snprintf(e, n,
-			 "user database %s is damaged or not a database: restore it, or move it "
-			 "away to start a new one",
-			 f);
-		break;
-	case SQLITE_CANTOPEN:
-	case SQLITE_PERM:
-	case SQLITE_AUTH:
-		snprintf(e, n,
-			 "cannot open user database %s: check that its directory exists and that "
-			 "this user may read and write both",
-			 f);
-		break;
-	case SQLITE_READONLY:
-		snprintf(e, n, "user database %s or its directory is read-only: make both writable",
-			 f);
-		break;
-	case SQLITE_FULL:
-		snprintf(e, n, "no space left on the disk of user database %s", f);
-		break;
-	default:
-		snprintf(e, n, "user database %s: %s", f,
-			 s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc));
-	}
-}
-
 static enum user_status failed(struct user_store *s, int rc)
 {
-	describe(s, rc);
+	users_db_describe(&s->d, rc);
 	return USER_ERROR;
 }
 
 static const char *sqlite_error(const struct user_store *s)
 {
-	return s->err;
+	return s->d.err;
 }
 
 /* ---- opening ---- */
 
-static int pragma_get(struct user_store *s, const char *sql, int64_t *out)
+static bool database_open(struct user_store *s, const char *path)
 {
-	sqlite3_stmt *q;
-	int rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
+	int rc;
 
-	if (rc == SQLITE_OK && (rc = sqlite3_step(q)) == SQLITE_ROW) {
-		*out = sqlite3_column_int64(q, 0);
-		rc = SQLITE_OK;
-	}
-	sqlite3_finalize(q);
-	return rc;
-}
-
-/* Makes the tables in a file that has none. Two processes may come here at once. */
-static int schema_make(struct user_store *s)
-{
-	int64_t version = 0, tables = 0;
-	int rc = sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-
-	if (rc == SQLITE_OK)
-		rc = pragma_get(s, "PRAGMA user_version", &version);
-	if (rc == SQLITE_OK)
-		rc = pragma_get(s, "SELECT count(*) FROM sqlite_master", &tables);
-	if (rc == SQLITE_OK && version == 0 && tables == 0)
-		rc = sqlite3_exec(s->db, schema, NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL);
-	return rc;
-}
-
-/* Whether the file is one of ours and of a version we know. */
-static bool schema_check(struct user_store *s)
-{
-	int64_t id = 0, version = 0;
-	int rc = pragma_get(s, "PRAGMA user_version", &version);
-
-	if (rc == SQLITE_OK && version == 0)
-		rc = schema_make(s);
-	if (rc == SQLITE_OK)
-		rc = pragma_get(s, "PRAGMA application_id", &id);
-	if (rc == SQLITE_OK)
-		rc = pragma_get(s, "PRAGMA user_version", &version);
-	if (rc != SQLITE_OK) {
-		describe(s, rc);
+	if (!users_db_open(&s->d, path))
 		return false;
-	}
-	if (id != APPLICATION_ID) {
-		snprintf(s->err, sizeof(s->err),
-			 "%s is a database of another program: name another file as auth.users-db",
-			 s->path);
-		return false;
-	}
-	if (version != SCHEMA_VERSION) {
-		snprintf(
-		    s->err, sizeof(s->err),
-		    "user database %s has version %lld, this program knows %d: use the one that "
-		    "made it",
-		    s->path, (long long)version, SCHEMA_VERSION);
-		return false;
-	}
-	return true;
-}
-
-static int prepare(struct user_store *s, const char *sql, sqlite3_stmt **q)
-{
-	return sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, q, NULL);
-}
-
-static bool database_open(struct user_store *s)
-{
-	int fd, rc;
-
-	/* Made here so that it never exists with a wider mode; SQLite copies it to -wal and -shm.
-	 */
-	secret_file_make_dir(s->path);
-	fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd >= 0)
-		close(fd);
-	rc = sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc == SQLITE_OK) {
-		sqlite3_busy_timeout(s->db, OPEN_WAIT_MS);
-		rc = sqlite3_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON;",
-				  NULL, NULL, NULL);
-	}
-	if (rc != SQLITE_OK) {
-		describe(s, rc);
-		return false;
-	}
-	if (!schema_check(s))
-		return false;
-	rc = prepare(s, "SELECT " FIELDS " FROM users WHERE realm = ?1 AND name = ?2", &s->by_name);
+	rc = users_db_prepare(&s->d, "SELECT " FIELDS " FROM users WHERE realm = ?1 AND name = ?2",
+			      &s->by_name);
 	if (rc == SQLITE_OK)
-		rc = prepare(s, "SELECT " FIELDS " FROM users WHERE userhash = ?2 AND realm = ?1",
-			     &s->by_hash);
+		rc = users_db_prepare(
+		    &s->d, "SELECT " FIELDS " FROM users WHERE userhash = ?2 AND realm = ?1",
+		    &s->by_hash);
 	if (rc == SQLITE_OK)
-		rc = prepare(s, "PRAGMA data_version", &s->version);
+		rc = users_db_prepare(&s->d, "PRAGMA data_version", &s->version);
 	if (rc != SQLITE_OK)
-		describe(s, rc);
-	sqlite3_busy_timeout(s->db, 0);
+		users_db_describe(&s->d, rc);
+	sqlite3_busy_timeout(s->d.db, 0);
 	return rc == SQLITE_OK;
 }
 
@@ -222,7 +73,7 @@ static void sqlite_close(struct user_store *s)
 	sqlite3_finalize(s->by_name);
 	sqlite3_finalize(s->by_hash);
 	sqlite3_finalize(s->version);
-	sqlite3_close(s->db);
+	users_db_close(&s->d);
 	user_cache_free(s->cache);
 	free(s);
 }
@@ -237,10 +88,9 @@ static struct user_store *sqlite_open(const char *where, const char *realm, char
 		sqlite_close(s);
 		return NULL;
 	}
-	snprintf(s->path, sizeof(s->path), "%s", where);
 	snprintf(s->realm, sizeof(s->realm), "%s", realm);
-	if (!database_open(s)) {
-		snprintf(err, errlen, "%s", s->err);
+	if (!database_open(s, where)) {
+		snprintf(err, errlen, "%s", s->d.err);
 		sqlite_close(s);
 		return NULL;
 	}
@@ -349,16 +199,16 @@ static enum user_status sqlite_list(struct user_store *s, user_list_fn *fn, void
 	struct user u;
 	int rc;
 
-	sqlite3_busy_timeout(s->db, WRITE_WAIT_MS);
-	rc = sqlite3_prepare_v2(s->db, "SELECT " FIELDS " FROM users ORDER BY realm, name", -1, &q,
-				NULL);
+	sqlite3_busy_timeout(s->d.db, USERS_DB_WAIT_MS);
+	rc = sqlite3_prepare_v2(s->d.db, "SELECT " FIELDS " FROM users ORDER BY realm, name", -1,
+				&q, NULL);
 	while (rc == SQLITE_OK && (rc = sqlite3_step(q)) == SQLITE_ROW) {
 		rc = row_read(q, &u) ? SQLITE_OK : SQLITE_CORRUPT;
 		if (rc == SQLITE_OK)
 			fn(arg, &u, (const char *)sqlite3_column_text(q, 1));
 	}
 	sqlite3_finalize(q);
-	sqlite3_busy_timeout(s->db, 0);
+	sqlite3_busy_timeout(s->d.db, 0);
 	return rc == SQLITE_DONE ? USER_OK : failed(s, rc);
 }
 
@@ -374,8 +224,8 @@ static enum user_status row_write(struct user_store *s, const char *sql, const s
 	sqlite3_stmt *q = NULL;
 	int rc;
 
-	sqlite3_busy_timeout(s->db, WRITE_WAIT_MS);
-	rc = sqlite3_prepare_v2(s->db, sql, -1, &q, NULL);
+	sqlite3_busy_timeout(s->d.db, USERS_DB_WAIT_MS);
+	rc = sqlite3_prepare_v2(s->d.db, sql, -1, &q, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_bind_text(q, 1, s->realm, -1, SQLITE_STATIC);
 		sqlite3_bind_text(q, 2, u->name, -1, SQLITE_STATIC);
@@ -391,13 +241,13 @@ static enum user_status row_write(struct user_store *s, const char *sql, const s
 		rc = sqlite3_step(q);
 	}
 	sqlite3_finalize(q);
-	sqlite3_busy_timeout(s->db, 0);
+	sqlite3_busy_timeout(s->d.db, 0);
 	user_cache_clear(s->cache);
 	if ((rc & 0xff) == SQLITE_CONSTRAINT)
 		return USER_EXISTS;
 	if (rc != SQLITE_DONE)
 		return failed(s, rc);
-	return sqlite3_changes(s->db) ? USER_OK : USER_UNKNOWN;
+	return sqlite3_changes(s->d.db) ? USER_OK : USER_UNKNOWN;
 }
 
 static enum user_status sqlite_add(struct user_store *s, const struct user *u)

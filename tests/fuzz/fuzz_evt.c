@@ -38,6 +38,14 @@ static void punt(void *ctx, uint32_t worker, const struct evt_punt *p)
 		abort();
 }
 
+static void psk(void *ctx, uint32_t worker, const struct evt_psk *e)
+{
+	(void)ctx;
+	if (worker >= conf.dataplane.n_workers || e->domain >= conf.n_domain ||
+	    e->identity_len > CTL_IDENTITY_MAX)
+		abort();
+}
+
 static bool refused(void *ctx, uint32_t worker, const struct evt_result *e)
 {
 	(void)ctx;
@@ -86,6 +94,7 @@ static void once(void)
 					       .attached = attached,
 					       .peer_conn = peer_conn,
 					       .conn_gone = conn_gone,
+					       .psk = psk,
 					       .refused = refused,
 					       .replay = replay };
 

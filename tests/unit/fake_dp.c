@@ -22,10 +22,12 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 	struct region r = { .magic = CTL_ABI_MAGIC,
 			    .abi_version = CTL_ABI_VERSION,
 			    .n_workers = c->dataplane.n_workers,
-			    .n_ports = c->n_port };
+			    .n_ports = c->n_port,
+			    .n_certs = c->n_certificate };
 	uint64_t used = sizeof(r);
 
 	r.port_info = place(&used, c->n_port * sizeof(struct ctl_port_info));
+	r.cert_info = place(&used, c->n_certificate * sizeof(struct ctl_cert_info));
 	for (uint32_t i = 0; i < r.n_workers; i++) {
 		struct ctl_worker *w = &r.worker[i];
 

@@ -18,6 +18,7 @@ union fake_cmd {
 	struct cmd_connect connect;
 	struct cmd_join join;
 	struct cmd_conn_close conn_close;
+	struct cmd_psk psk;
 	uint8_t bytes[RING_MSG_SIZE];
 };
 

@@ -39,7 +39,8 @@ static json_t *refuse(void *ctx, const json_t *params, struct rpc_error *err)
 	return rpc_fail(err, RPC_BAD_PARAMS, "no such thing");
 }
 
-static const struct rpc_method methods[] = { { "echo", echo }, { "refuse", refuse } };
+static const struct rpc_method methods[] = { { "echo", .call = echo },
+					     { "refuse", .call = refuse } };
 
 /* The server's process; one byte on the pipe says that it listens. */
 static void serve(int ready)

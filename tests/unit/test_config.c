@@ -257,6 +257,10 @@ static const struct {
 	  ":7: tls-domains[2].version-min: is newer than version-max" },
 	{ "psk: true", "psk: true, version-min: tls1.1",
 	  ":7: tls-domains[2].version-min: tls1.1 must be one of tls1.2, tls1.3" },
+	{ "psk: true", "psk: true, suites: [TLS_AES_128_GCM_SHA256, PSK-AES128-GCM-SHA256]", NULL },
+	{ "psk: true", "psk: true, suites: [TLS_AES_128_GCM_SHA256, AES128-SHA]",
+	  ":7: tls-domains[2].suites[1]: AES128-SHA is no suite that is served: AES-GCM or "
+	  "ChaCha20-Poly1305, with OpenSSL's name" },
 	{ "require", "require, client-ca: /ca", NULL },
 	{ "require", "none, client-ca: /ca",
 	  ":6: tls-domains[1].client-ca: has no use while client-certificate is none" },

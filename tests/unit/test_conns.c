@@ -60,7 +60,15 @@ static json_t *page(uint32_t worker)
 	uint32_t place = 0;
 	bool end;
 
-	return conns_json(link_, worker, 256, UINT32_MAX, &place, &end);
+	return conns_json(link_, &env.conf, worker, 256, UINT32_MAX, &place, &end);
+}
+
+static void expect_tls(const json_t *list, const char *want)
+{
+	json_t *w = json_loads(want, 0, NULL);
+
+	assert_true(json_equal(json_object_get(json_array_get(list, 0), "tls"), w));
+	json_decref(w);
 }
 
 static void test_fields(void **state)
@@ -71,7 +79,9 @@ static void test_fields(void **state)
 		       "\"remote\":\"10.1.0.2:1007\",\"state\":\"fin_wait_2\",\"role\":\"data\","
 		       "\"rtt_us\":1,\"mss\":2,\"cwnd\":3,\"send_window\":4,\"receive_window\":5,"
 		       "\"unacked\":6,\"send_queue\":7,\"receive_queue\":8,\"retransmits\":9,"
-		       "\"session\":10,\"age_s\":11,\"rx_bytes\":12,\"tx_bytes\":13}]",
+		       "\"session\":10,\"age_s\":11,\"rx_bytes\":12,\"tx_bytes\":13,"
+		       "\"tls\":{\"version\":\"TLS 1.3\",\"suite\":\"TLS_AES_256_GCM_SHA384\","
+		       "\"domain\":\"ims\",\"resumed\":true}}]",
 		       0, NULL);
 	json_t *got;
 
@@ -93,8 +103,23 @@ static void test_fields(void **state)
 	c->age_s = 11;
 	c->rx_bytes = 12;
 	c->tx_bytes = 13;
+	env.conf.n_domain = 2;
+	strcpy(env.conf.domain[1].name, "ims");
+	c->tls_version = 0x0304;
+	c->tls_suite = 0x1302;
+	c->tls_domain = 1;
+	c->tls_resumed = 1;
 	got = page(CONNS_ALL);
 	assert_true(json_equal(got, want));
+	json_decref(got);
+	c->tls_version = 0;
+	got = page(CONNS_ALL);
+	assert_true(json_is_null(json_object_get(json_array_get(got, 0), "tls")));
+	json_decref(got);
+	/* Numbers out of range choose nothing. */
+	c->tls_version = c->tls_suite = c->tls_domain = UINT16_MAX;
+	got = page(CONNS_ALL);
+	expect_tls(got, "{\"version\":\"?\",\"suite\":\"?\",\"domain\":\"?\",\"resumed\":true}");
 	json_decref(got);
 	c->session = UINT32_MAX;
 	got = page(CONNS_ALL);
@@ -151,7 +176,7 @@ static unsigned int read_pages(uint32_t worker, uint32_t limit, uint32_t scan, u
 	bool end;
 
 	do {
-		json_t *list = conns_json(link_, worker, limit, scan, &place, &end), *c;
+		json_t *list = conns_json(link_, &env.conf, worker, limit, scan, &place, &end), *c;
 		size_t i;
 
 		assert_in_range(json_array_size(list), 0, limit < scan ? limit : scan);
@@ -214,7 +239,7 @@ static void test_past_the_end(void **state)
 
 	(void)state;
 	put(1, CONNS - 1);
-	list = conns_json(link_, CONNS_ALL, 256, 1000, &place, &end);
+	list = conns_json(link_, &env.conf, CONNS_ALL, 256, 1000, &place, &end);
 	assert_int_equal(json_array_size(list), 0);
 	assert_true(end);
 	json_decref(list);
@@ -230,7 +255,7 @@ static json_t *call(const char *params, int *code)
 
 	snprintf(line, sizeof(line),
 		 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"connections\",\"params\":%s}", params);
-	text = rpc_answer(rpc_methods, RPC_METHODS, &env.s, line, strlen(line));
+	text = rpc_answer(rpc_methods, RPC_METHODS, &env.s, line, strlen(line), NULL);
 	reply = json_loads(text, 0, NULL);
 	result = json_incref(json_object_get(reply, "result"));
 	*code = (int)json_integer_value(json_object_get(json_object_get(reply, "error"), "code"));

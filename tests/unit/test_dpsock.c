@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The handshake on the dataplane's socket (lib/ctl_abi.h): hello, welcome with descriptors,
- * refusals, broken welcomes, and coming back after the dataplane went away (R70).
+ * refusals, broken welcomes, and coming back after the dataplane went away (R70); then requests,
+ * one at a time, each answered once whatever happens.
  */
 #include "cp_env.h"
 #include "cp/dpsock.h"
@@ -255,6 +256,191 @@ static void no_descriptor_leaks(void **state)
 	assert_int_equal(low, after);
 }
 
+/* ---- requests ---- */
+
+struct heard {
+	uint32_t calls;
+	bool ok;
+	char text[CTL_TEXT_MAX * 2];
+};
+
+static void on_answer(void *ctx, bool ok, const char *text)
+{
+	struct heard *h = ctx;
+
+	h->calls++;
+	h->ok = ok;
+	snprintf(h->text, sizeof(h->text), "%s", text);
+}
+
+static void attach(struct shore *sh)
+{
+	struct ctl_welcome w = welcome(sh);
+
+	meet(sh);
+	answer(sh, &w, sizeof(w), 2);
+	assert_true(dplink_attached(sh->e.s.link));
+}
+
+static bool ask(struct shore *sh, uint32_t type, uint32_t patience_ms, struct heard *h)
+{
+	struct msg_ticket_keys m = { .hdr.type = type };
+
+	return dpsock_ask(sh->sock, &m, type == MSG_TICKET_KEYS ? sizeof(m) : sizeof(m.hdr),
+			  patience_ms, on_answer, h);
+}
+
+/* The next request as the dataplane gets it; type 0: there is none. */
+static struct msg_hdr take(struct shore *sh, size_t len)
+{
+	struct msg_ticket_keys m = { .hdr.type = 0 };
+	ssize_t n = recv(sh->fd, &m, sizeof(m), MSG_DONTWAIT);
+
+	if (n >= 0)
+		assert_int_equal(n, len);
+	return m.hdr;
+}
+
+static void say(struct shore *sh, uint32_t seq, bool ok, const char *text)
+{
+	struct msg_result r = { .hdr = { MSG_RESULT, seq }, .ok = ok };
+
+	snprintf(r.text, sizeof(r.text), "%s", text);
+	assert_int_equal(send(sh->fd, &r, sizeof(r), 0), sizeof(r));
+}
+
+static void wait_for(struct shore *sh, struct heard *h, uint32_t calls)
+{
+	while (h->calls < calls)
+		event_base_loop(sh->base, EVLOOP_ONCE);
+	assert_int_equal(h->calls, calls);
+}
+
+static void requests_go_one_at_a_time(void **state)
+{
+	struct shore *sh = *state;
+	struct heard one = { 0 }, two = { 0 };
+	struct msg_hdr a, b;
+
+	assert_false(ask(sh, MSG_TLS_RELOAD, 60000, &one)); /* not attached */
+	attach(sh);
+	assert_true(ask(sh, MSG_TICKET_KEYS, 60000, &one));
+	assert_true(ask(sh, MSG_TLS_RELOAD, 60000, &two));
+	a = take(sh, sizeof(struct msg_ticket_keys));
+	assert_int_equal(a.type, MSG_TICKET_KEYS);
+	assert_int_equal(take(sh, 0).type, 0); /* the other waits */
+	say(sh, a.seq, true, "");
+	wait_for(sh, &one, 1);
+	assert_true(one.ok);
+	assert_int_equal(two.calls, 0);
+	b = take(sh, sizeof(struct msg_hdr));
+	assert_int_equal(b.type, MSG_TLS_RELOAD);
+	assert_int_not_equal(a.seq, b.seq);
+	say(sh, b.seq, false, "the file is gone");
+	wait_for(sh, &two, 1);
+	assert_false(two.ok);
+	assert_string_equal(two.text, "the file is gone");
+	assert_int_equal(one.calls, 1);
+	assert_true(dplink_attached(sh->e.s.link));
+}
+
+static void the_queue_is_bounded(void **state)
+{
+	struct heard h = { 0 };
+	struct shore *sh = *state;
+
+	attach(sh);
+	for (int i = 0; i < DPSOCK_ASKS_MAX; i++)
+		assert_true(ask(sh, MSG_TLS_RELOAD, 60000, &h));
+	assert_false(ask(sh, MSG_TLS_RELOAD, 60000, &h));
+	shutdown(sh->fd, SHUT_RDWR);
+	wait_for(sh, &h, DPSOCK_ASKS_MAX); /* all are told when the dataplane ends */
+	assert_false(h.ok);
+	assert_string_equal(h.text, "the dataplane detached");
+	assert_false(ask(sh, MSG_TLS_RELOAD, 60000, &h));
+}
+
+/* A late answer is that to nobody; the next request is served all the same. */
+static void patience_ends(void **state)
+{
+	struct shore *sh = *state;
+	struct heard slow = { 0 }, next = { 0 };
+	struct msg_hdr a, b;
+
+	attach(sh);
+	assert_true(ask(sh, MSG_TLS_RELOAD, 1, &slow));
+	assert_true(ask(sh, MSG_TLS_RELOAD, 60000, &next));
+	wait_for(sh, &slow, 1);
+	assert_false(slow.ok);
+	assert_string_equal(slow.text, "the dataplane does not answer");
+	a = take(sh, sizeof(struct msg_hdr));
+	b = take(sh, sizeof(struct msg_hdr));
+	say(sh, a.seq, false, "late");
+	say(sh, b.seq, true, "");
+	wait_for(sh, &next, 1);
+	assert_true(next.ok);
+	assert_int_equal(slow.calls, 1);
+}
+
+/* From within an answer one may ask again. */
+static struct shore *again_on;
+static struct heard again_heard;
+
+static void on_answer_ask(void *ctx, bool ok, const char *text)
+{
+	on_answer(ctx, ok, text);
+	assert_true(ask(again_on, MSG_TLS_RELOAD, 60000, &again_heard));
+}
+
+static void an_answer_may_ask(void **state)
+{
+	struct msg_hdr m = { .type = MSG_TLS_RELOAD }, got;
+	struct heard h = { 0 };
+	struct shore *sh = *state;
+
+	again_on = sh;
+	again_heard = (struct heard){ 0 };
+	attach(sh);
+	assert_true(dpsock_ask(sh->sock, &m, sizeof(m), 60000, on_answer_ask, &h));
+	got = take(sh, sizeof(m));
+	say(sh, got.seq, true, "");
+	wait_for(sh, &h, 1);
+	got = take(sh, sizeof(m));
+	assert_int_equal(got.type, MSG_TLS_RELOAD);
+	assert_int_equal(take(sh, 0).type, 0); /* it was sent once */
+	say(sh, got.seq, true, "");
+	wait_for(sh, &again_heard, 1);
+}
+
+static void broken_answers_end_the_attachment(void **state)
+{
+	struct shore *sh = *state;
+
+	for (int i = 0; i < 4; i++) {
+		struct msg_result r = { .hdr = { MSG_RESULT, 0 }, .ok = 1 };
+		struct heard h = { 0 };
+		size_t len = sizeof(r);
+
+		start_anew(sh);
+		attach(sh);
+		assert_true(ask(sh, MSG_TLS_RELOAD, 60000, &h));
+		r.hdr.seq = take(sh, sizeof(struct msg_hdr)).seq;
+		if (i == 0)
+			r.hdr.type = MSG_TLS_RELOAD;
+		else if (i == 1)
+			r.hdr.seq++; /* not asked yet */
+		else if (i == 2)
+			len--;
+		memset(r.text, 'x', sizeof(r.text)); /* unterminated: cut, no more */
+		assert_int_equal(send(sh->fd, &r, len, 0), len);
+		wait_for(sh, &h, 1);
+		assert_int_equal(h.ok, i == 3);
+		assert_int_equal(strlen(h.text),
+				 i == 3 ? sizeof(r.text) - 1 : strlen("the dataplane detached"));
+		assert_int_equal(dplink_attached(sh->e.s.link), i == 3);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -264,6 +450,11 @@ int main(void)
 		T(keeps_trying_while_nobody_listens),
 		T(refusals_and_broken_welcomes),
 		T(no_descriptor_leaks),
+		T(requests_go_one_at_a_time),
+		T(the_queue_is_bounded),
+		T(patience_ends),
+		T(an_answer_may_ask),
+		T(broken_answers_end_the_attachment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

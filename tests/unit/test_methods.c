@@ -6,6 +6,7 @@
  */
 #include "../../cp/admin/rpc.h"
 #include "../../cp/server.h"
+#include "../../cp/tls/agent.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,6 +25,26 @@ struct fixture {
 	struct server server;
 	char dir[32];
 };
+
+/* ---- an agent that answers when told to ---- */
+
+static struct {
+	dpsock_answer *done;
+	void *ctx;
+} asked;
+
+void tls_agent_reload(struct tls_agent *a, dpsock_answer *done, void *ctx)
+{
+	(void)a;
+	asked.done = done;
+	asked.ctx = ctx;
+}
+
+void tls_agent_log(bool ok, const char *text)
+{
+	(void)ok;
+	(void)text;
+}
 
 /* ---- a link that is not attached ---- */
 
@@ -88,6 +109,13 @@ const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t po
 {
 	(void)l;
 	(void)port;
+	return NULL;
+}
+
+const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t cert)
+{
+	(void)l;
+	(void)cert;
 	return NULL;
 }
 
@@ -178,7 +206,7 @@ static json_t *call(struct fixture *f, const char *method, json_t *params, int *
 	json_t *req = json_pack("{s:s, s:i, s:s, s:o*}", "jsonrpc", "2.0", "id", 1, "method",
 				method, "params", params);
 	char *line = json_dumps(req, 0);
-	char *text = rpc_answer(rpc_methods, RPC_METHODS, &f->server, line, strlen(line));
+	char *text = rpc_answer(rpc_methods, RPC_METHODS, &f->server, line, strlen(line), NULL);
 	json_t *reply = json_loads(text, 0, NULL);
 	json_t *result = json_incref(json_object_get(reply, "result"));
 
@@ -355,11 +383,49 @@ static void test_status(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- a reload, whose answer comes later ---- */
+
+static void take_line(void *arg, char *line)
+{
+	*(char **)arg = line;
+}
+
+static void test_tls_reload(void **state)
+{
+	static const char request[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tls.reload\"}";
+	struct fixture *f = *state;
+	struct rpc_later *later;
+	char *line;
+
+	for (int ok = 0; ok <= 1; ok++) {
+		f->server.tls = (struct tls_agent *)f; /* there is one */
+		later = NULL;
+		line = NULL;
+		assert_null(rpc_answer(rpc_methods, RPC_METHODS, &f->server, request,
+				       sizeof(request) - 1, &later));
+		assert_non_null(later);
+		rpc_later_wait(later, take_line, &line);
+		assert_null(line);
+		asked.done(asked.ctx, ok, "x.yaml:7: certificates[0].key: it is gone");
+		assert_non_null(line);
+		assert_non_null(strstr(line, ok ? "\"certificates\":[]"
+						: "{\"code\":-32603,\"message\":\"x.yaml:7: "
+						  "certificates[0].key: it is gone\"}"));
+		free(line);
+	}
+	f->server.tls = NULL;
+	line =
+	    rpc_answer(rpc_methods, RPC_METHODS, &f->server, request, sizeof(request) - 1, &later);
+	assert_non_null(strstr(line, "no listener is for TLS"));
+	free(line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_session),	 TEST(test_session_over), TEST(test_pages),
 		TEST(test_unknown_user), TEST(test_bad_params),	  TEST(test_status),
+		TEST(test_tls_reload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

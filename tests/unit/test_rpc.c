@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The control socket. Pins: the error codes of JSON-RPC 2.0 section 5.1 for malformed input;
- * replies in the order of pipelined requests; a bound on the length of a request, on clients, and
- * on what waits for a client that does not read; who goes when idle; the mode of the socket file,
- * and that the file of a dead process is replaced and that of a live one is not (R27, R73).
+ * replies in the order of pipelined requests, also where one has to wait; a bound on the length of
+ * a request, on clients, and on what waits for a client that does not read; who goes when idle; the
+ * mode of the socket file, and that the file of a dead process is replaced and that of a live one
+ * is not (R27, R73).
  */
 #include "../../cp/admin/rpc.h"
 
@@ -58,9 +59,31 @@ static json_t *refuse(void *ctx, const json_t *params, struct rpc_error *err)
 	return rpc_fail(err, RPC_BAD_PARAMS, "%s", "not \"this\"");
 }
 
-static const struct rpc_method methods[] = { { "echo", echo },
-					     { "big", big },
-					     { "refuse", refuse } };
+/* Answers when told to. */
+static struct rpc_later *held;
+
+static void hold(void *ctx, const json_t *params, struct rpc_later *l)
+{
+	assert_ptr_equal(rpc_later_ctx(l), ctx);
+	((struct fixture *)ctx)->calls++;
+	if (json_is_true(json_object_get(params, "now")))
+		rpc_reply(l, json_string("at once"), NULL);
+	else
+		held = l;
+}
+
+static void release(void)
+{
+	struct rpc_later *l = held;
+
+	held = NULL;
+	rpc_reply(l, json_string("at last"), NULL);
+}
+
+static const struct rpc_method methods[] = { { "echo", .call = echo },
+					     { "big", .call = big },
+					     { "refuse", .call = refuse },
+					     { "hold", .later = hold } };
 enum { N_METHODS = sizeof(methods) / sizeof(methods[0]) };
 
 static struct rpc *start(struct fixture *f, uint32_t idle_ms, char *err, size_t errlen)
@@ -177,7 +200,7 @@ static void expect(struct fixture *f, int fd, const char *want)
 static void check_answer(const char *line, const char *want)
 {
 	struct fixture f = { 0 };
-	char *reply = rpc_answer(methods, N_METHODS, &f, line, strlen(line));
+	char *reply = rpc_answer(methods, N_METHODS, &f, line, strlen(line), NULL);
 
 	if (want)
 		assert_string_equal(reply, want);
@@ -219,8 +242,8 @@ static void test_malformed(void **state)
 	for (size_t i = 0; i < sizeof(not_json) / sizeof(not_json[0]); i++)
 		check_answer(not_json[i], ERR("null", "-32700", "not JSON"));
 	for (size_t i = 0; i < sizeof(not_request) / sizeof(not_request[0]); i++) {
-		char *reply =
-		    rpc_answer(methods, N_METHODS, NULL, not_request[i], strlen(not_request[i]));
+		char *reply = rpc_answer(methods, N_METHODS, NULL, not_request[i],
+					 strlen(not_request[i]), NULL);
 
 		assert_non_null(strstr(reply, "\"id\":null,\"error\":{\"code\":-32600,"));
 		free(reply);
@@ -233,6 +256,8 @@ static void test_malformed(void **state)
 		     ERR("1", "-32601", "no method of that name"));
 	check_answer("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\",\"params\":[1]}",
 		     ERR("1", "-32602", "\\\"params\\\" must be an object"));
+	check_answer("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"hold\"}",
+		     ERR("1", "-32603", "this method answers later, and nobody would wait"));
 	check_answer("{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"refuse\"}",
 		     ERR("1", "-32602", "not \\\"this\\\""));
 }
@@ -245,10 +270,10 @@ static void test_malformed_bytes(void **state)
 
 	(void)state;
 	memset(deep, '[', sizeof(deep));
-	reply = rpc_answer(methods, N_METHODS, NULL, deep, sizeof(deep));
+	reply = rpc_answer(methods, N_METHODS, NULL, deep, sizeof(deep), NULL);
 	assert_string_equal(reply, ERR("null", "-32700", "not JSON"));
 	free(reply);
-	reply = rpc_answer(methods, N_METHODS, NULL, "{\"a\":\0}", 7);
+	reply = rpc_answer(methods, N_METHODS, NULL, "{\"a\":\0}", 7, NULL);
 	assert_string_equal(reply, ERR("null", "-32700", "not JSON"));
 	free(reply);
 }
@@ -383,6 +408,84 @@ static void test_slow_reader(void **state)
 	assert_true(f->calls > stopped); /* and now it does */
 	close(fd);
 	turn(f);
+}
+
+/* ---- answers that come later ---- */
+
+#define HOLD(id, params) \
+	"{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"hold\",\"params\":" params "}\n"
+#define ECHO(id) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"method\":\"echo\"}\n"
+#define LAST(id) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":\"at last\"}"
+
+/* Requests behind it wait; other clients do not. */
+static void test_later(void **state)
+{
+	struct fixture *f = *state;
+	int fd, other;
+
+	serve(f);
+	fd = dial(f);
+	other = dial(f);
+	say(f, fd, HOLD("1", "{}") ECHO("2"));
+	while (!held)
+		turn(f);
+	say(f, other, ECHO("3"));
+	expect(f, other, "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":\"nothing\"}");
+	assert_int_equal(f->calls, 2); /* ECHO 2 waits */
+	shutdown(fd, SHUT_WR);	       /* it wants its replies all the same */
+	for (int i = 0; i < 20; i++)
+		turn(f);
+	release();
+	expect(f, fd, LAST("1"));
+	expect(f, fd, "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":\"nothing\"}");
+	close(fd);
+	close(other);
+}
+
+static void test_later_at_once(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+
+	serve(f);
+	fd = dial(f);
+	say(f, fd, HOLD("1", "{\"now\":true}") ECHO("2"));
+	expect(f, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"at once\"}");
+	expect(f, fd, "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":\"nothing\"}");
+	/* One of which nobody wants the result. */
+	say(f, fd, "{\"jsonrpc\":\"2.0\",\"method\":\"hold\"}\n" ECHO("3"));
+	while (!held)
+		turn(f);
+	release();
+	expect(f, fd, "{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":\"nothing\"}");
+	close(fd);
+}
+
+/* The client goes, or the server stops, before the answer comes. */
+static void test_later_and_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct linger reset = { 1, 0 };
+	int fd;
+
+	serve(f);
+	fd = dial(f);
+	say(f, fd, HOLD("1", "{}"));
+	while (!held)
+		turn(f);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(fd);
+	for (int i = 0; i < 20; i++)
+		turn(f);
+	release();
+	fd = dial(f);
+	say(f, fd, HOLD("1", "{}"));
+	while (!held)
+		turn(f);
+	rpc_stop(f->rpc);
+	f->rpc = NULL;
+	release();
+	close(fd);
 }
 
 static void test_too_many_clients(void **state)
@@ -536,6 +639,9 @@ int main(void)
 		TEST(test_split),
 		TEST(test_line_length),
 		TEST(test_slow_reader),
+		TEST(test_later),
+		TEST(test_later_at_once),
+		TEST(test_later_and_gone),
 		TEST(test_too_many_clients),
 		TEST(test_idle),
 		TEST(test_client_vanishes),

@@ -66,6 +66,13 @@ const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t po
 	return l->attached && port < PORTS ? &l->info[port] : NULL;
 }
 
+const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t cert)
+{
+	(void)l;
+	(void)cert;
+	return NULL;
+}
+
 const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n)
 {
 	*n = l->attached && worker < WORKERS ? CONNS : 0;
@@ -391,6 +398,8 @@ static void test_away(void **state)
 
 /* ---- metrics ---- */
 
+static const struct config no_config;
+
 static char *metrics(struct server *s)
 {
 	struct evbuffer *out = evbuffer_new();
@@ -414,7 +423,7 @@ static void expect_line(const char *text, const char *line)
 
 static void test_metrics_values(void **state)
 {
-	static struct server s = { .now_ms = 99000, .start_ms = 1000 };
+	static struct server s = { .conf = &no_config, .now_ms = 99000, .start_ms = 1000 };
 	char *text;
 
 	(void)state;
@@ -512,7 +521,7 @@ static void check_format(struct server *s)
 
 static void test_metrics_format(void **state)
 {
-	static struct server s;
+	static struct server s = { .conf = &no_config };
 
 	(void)state;
 	strcpy(link_.info[0].name, "access");

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tls.h"
+
+#include "../auth/psk.h"
+#include "../tls/agent.h"
+#include "stats.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <string.h>
+
+static json_t *integer(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+/* ---- certificates ---- */
+
+/* The host names, which stand in one string with spaces. */
+static json_t *names_json(char *names)
+{
+	json_t *list = json_array();
+	char *save = NULL;
+
+	for (char *n = strtok_r(names, " ", &save); n; n = strtok_r(NULL, " ", &save))
+		json_array_append_new(list, rpc_text(n));
+	return list;
+}
+
+/* Days until the end, rounded down, negative once it is over. */
+static int64_t days_left(uint64_t not_after, uint64_t wall)
+{
+	const int64_t left = (int64_t)(not_after - wall);
+
+	return left >= 0 ? left / 86400 : -((-left + 86399) / 86400);
+}
+
+static json_t *cert_json(const struct server *s, uint32_t cert)
+{
+	const struct config_certificate *conf = &s->conf->certificate[cert];
+	char sha256[2 * sizeof(((struct ctl_cert_info *)0)->sha256) + 1];
+	struct ctl_cert_info c;
+
+	if (!stats_cert(s->link, cert, &c))
+		return json_pack("{s:s, s:s, s:b, s:o}", "domain", conf->domain, "chain",
+				 conf->chain, "loaded", 0, "error", rpc_text(c.error));
+	for (size_t i = 0; i < sizeof(c.sha256); i++)
+		snprintf(sha256 + 2 * i, 3, "%02x", c.sha256[i]);
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "domain",
+			 conf->domain, "chain", conf->chain, "loaded", integer(c.loaded), "type",
+			 rpc_text(c.type), "subject", rpc_text(c.subject), "names",
+			 names_json(c.names), "not_before", integer(c.not_before), "not_after",
+			 integer(c.not_after), "days_left",
+			 json_integer(days_left(c.not_after, s->wall)), "sha256", sha256, "error",
+			 rpc_text(c.error));
+}
+
+static json_t *certs_json(const struct server *s)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; dplink_attached(s->link) && i < s->conf->n_certificate; i++)
+		json_array_append_new(list, cert_json(s, i));
+	return list;
+}
+
+/* ---- counters ---- */
+
+static json_t *events_json(const struct stats_counters *sum)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < CNT_MAX; i++) {
+		if (stats_is_tls((enum counter)i) && !stats_is_gauge((enum counter)i))
+			json_array_append_new(
+			    list, json_pack("{s:s, s:s, s:o}", "name", counter_desc[i].name, "help",
+					    counter_desc[i].help, "total", integer(sum->cnt[i])));
+	}
+	return list;
+}
+
+/* What ended connections and has to do with TLS, or with services behind it. */
+static json_t *ends_json(const struct stats_counters *sum)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < TCP_END_MAX; i++) {
+		if (i == TCP_END_BACKEND || strncmp(tcp_end_desc[i].name, "tls_", 4) == 0)
+			json_array_append_new(
+			    list, json_pack("{s:s, s:s, s:o}", "name", tcp_end_desc[i].name, "help",
+					    tcp_end_desc[i].help, "total", integer(sum->end[i])));
+	}
+	return list;
+}
+
+static json_t *handshakes_json(const struct stats_counters *sum)
+{
+	const uint64_t *c = sum->cnt;
+
+	return json_pack("{s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o}", "TLS 1.2", "full",
+			 integer(c[CNT_TLS_FULL_12]), "resumed", integer(c[CNT_TLS_RESUMED_12]),
+			 "TLS 1.3", "full", integer(c[CNT_TLS_FULL_13]), "resumed",
+			 integer(c[CNT_TLS_RESUMED_13]), "psk", integer(c[CNT_TLS_PSK]), "failed",
+			 integer(c[CNT_TLS_FAILED]), "queued", integer(c[CNT_TLS_QUEUED]),
+			 "under_way", integer(c[CNT_TLS_SHAKES]), "waiting",
+			 integer(c[CNT_TLS_WAITING]));
+}
+
+json_t *tls_json(const struct server *s)
+{
+	const uint32_t n = dplink_n_workers(s->link);
+	struct stats_counters sum = { 0 };
+
+	for (uint32_t w = 0; w < n; w++) {
+		struct stats_counters c;
+
+		stats_worker(s->link, w, &c);
+		stats_add(&sum, &c);
+	}
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:o, s:o}", "attached",
+			 dplink_attached(s->link), "connections", integer(sum.cnt[CNT_TLS_CONNS]),
+			 "connections_max", integer((uint64_t)n * s->conf->tls.connections),
+			 "certificates", certs_json(s), "handshakes", handshakes_json(&sum), "psk",
+			 "found", integer(s->stats.psk_found), "unknown",
+			 integer(s->stats.psk_unknown), "limited", integer(s->stats.psk_limited),
+			 "errors", integer(s->stats.psk_errors), "events", events_json(&sum),
+			 "ends", ends_json(&sum));
+}
+
+/* ---- methods ---- */
+
+json_t *tls_show(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	(void)params;
+	(void)err;
+	return tls_json(ctx);
+}
+
+static void reload_done(void *ctx, bool ok, const char *text)
+{
+	struct rpc_later *l = ctx;
+	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
+
+	tls_agent_log(ok, text);
+	if (!ok)
+		rpc_fail(&err, RPC_INTERNAL, "%s", text);
+	rpc_reply(l, ok ? tls_json(rpc_later_ctx(l)) : NULL, &err);
+}
+
+void tls_reload(void *ctx, const json_t *params, struct rpc_later *l)
+{
+	const struct server *s = ctx;
+
+	(void)params;
+	if (s->tls)
+		tls_agent_reload(s->tls, reload_done, l);
+	else
+		reload_done(l, false, "no listener is for TLS");
+}
+
+/* ---- pre-shared keys ---- */
+
+/* A parameter that must be text without NUL. NULL and *err if it is anything else. */
+static const char *param_text(const json_t *params, const char *name, struct rpc_error *err)
+{
+	const json_t *v = json_object_get(params, name);
+
+	if (json_is_string(v) && strlen(json_string_value(v)) == json_string_length(v))
+		return json_string_value(v);
+	rpc_fail(err, RPC_BAD_PARAMS, "\"%s\" must be a string", name);
+	return NULL;
+}
+
+static json_t *psk_done(struct psk_store *s, enum user_status st, const char *identity,
+			const char *what, struct rpc_error *err)
+{
+	if (st == USER_ERROR)
+		return rpc_fail(err, RPC_INTERNAL, "%s", psk_error(s));
+	if (st == USER_UNKNOWN)
+		return rpc_fail(err, RPC_BAD_PARAMS, "no such identity");
+	return json_pack("{s:s, s:s}", "identity", identity, "result", what);
+}
+
+static struct psk_store *psk_store_of(const struct server *s, struct rpc_error *err)
+{
+	if (!s->psk)
+		rpc_fail(err, RPC_INTERNAL, "no TLS domain takes pre-shared keys");
+	return s->psk;
+}
+
+/* {identity, key}: the key in hexadecimal, instead of the one there may be. */
+json_t *psk_set(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	struct psk_store *store = psk_store_of(ctx, err);
+	const char *identity = store ? param_text(params, "identity", err) : NULL;
+	const char *key = identity ? param_text(params, "key", err) : NULL;
+	enum user_status st;
+	struct psk p;
+	bool ok;
+
+	if (!key)
+		return NULL;
+	ok = psk_parse(&p, identity, key, err->text, sizeof(err->text));
+	OPENSSL_cleanse((char *)(uintptr_t)key, strlen(key));
+	if (!ok) {
+		err->code = RPC_BAD_PARAMS;
+		return NULL;
+	}
+	st = psk_add(store, &p, true);
+	OPENSSL_cleanse(&p, sizeof(p));
+	return psk_done(store, st, identity, "set", err);
+}
+
+json_t *psk_unset(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	struct psk_store *store = psk_store_of(ctx, err);
+	const char *identity = store ? param_text(params, "identity", err) : NULL;
+
+	if (!identity)
+		return NULL;
+	return psk_done(store, psk_del(store, identity), identity, "deleted", err);
+}

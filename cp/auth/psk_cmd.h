@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_AUTH_PSK_CMD_H
+#define FL_CP_AUTH_PSK_CMD_H
+
+#include "user_cmd.h"
+
+/*
+ * `fairlead psk ...`: pre-shared keys of TLS clients, in the database itself, whether the control
+ * process runs or not; a running one sees changes at once. argv[0] is the verb (add, del, list).
+ * A key never stands on the command line. Otherwise as user_command().
+ */
+int psk_command(const struct config *c, int argc, char **argv, bool json);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_AUTH_USERS_DB_H
+#define FL_CP_AUTH_USERS_DB_H
+
+/*
+ * The SQLite file that users and pre-shared keys are kept in: opening it, making it, telling
+ * whether it is ours, and saying what is wrong with it.
+ */
+#include "../../conf/config.h"
+
+#include <sqlite3.h>
+
+enum { USERS_DB_WAIT_MS = 3000 }; /* a tool's write, for a lock */
+
+struct users_db {
+	sqlite3 *db;
+	char path[CONFIG_STR_MAX];
+	char err[CONFIG_STR_MAX * 2]; /* one sentence after a failure */
+};
+
+/* Half a second is waited for a lock, and so it stays until told otherwise. Close in any case. */
+bool users_db_open(struct users_db *d, const char *path);
+void users_db_close(struct users_db *d);
+
+/* Fills err with what went wrong and what to do about it; rc is SQLite's result code. */
+void users_db_describe(struct users_db *d, int rc);
+
+/* Prepares a statement that is used again and again. Returns SQLite's result code. */
+int users_db_prepare(struct users_db *d, const char *sql, sqlite3_stmt **q);
+
+#endif
