@@ -57,8 +57,8 @@ static const char *names(const json_t *c, char *buf, size_t len)
 static void certs_table(const json_t *list, FILE *out)
 {
 	static const struct grid_col cols[] = {
-		{ "DOMAIN", 0, 12 }, { "NAMES", 0, 24 },   { "KEY", 0, 9 },
-		{ "ENDS", 0, 20 },   { "SHA-256", 0, 16 }, { "READ (UTC)", 0, 0 },
+		{ "DOMAIN", 0, 12 }, { "NAMES", 0, 22 },   { "KEY", 0, 9 },
+		{ "ENDS", 0, 24 },   { "SHA-256", 0, 16 }, { "READ (UTC)", 0, 0 },
 	};
 	struct grid *g = grid_new(cols, N_COLS(cols));
 	size_t i;

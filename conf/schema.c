@@ -217,7 +217,7 @@ static const struct schema_key keys_certificate[] = {
 	{ "key", SCHEMA_STRING, STRING(config_certificate, key, 1),
 	  .help = "PEM file of its private key, unencrypted; read by fairlead-dp only" },
 	{ "names", SCHEMA_STRING, STRINGS(config_certificate, name, n_name, CONFIG_NAMES_MAX), .def = "[]",
-	  .help = "host names (SNI) it is for, *.example.org too; none: those it has. The first of a domain serves all other names" },
+	  .help = "host names (SNI) it is for, *.example.org too; none: those it has; the first of a domain serves all others" },
 	{ .name = NULL }
 };
 

@@ -6,8 +6,10 @@
  * or leave anything behind once its allocations are deleted.
  */
 #include "../unit/cp_env.h"
+#include "cp/auth/psk.h"
 #include "cp/session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@ enum kind {
 	KIND_STUN_TCP,
 	KIND_PEER_CONN,
 	KIND_CONN_GONE,
+	KIND_PSK,
 	KIND_KINDS
 };
 
@@ -27,12 +30,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct env env;
 static uint32_t last_seq[2]; /* of CMD_CONNECT, by worker */
 
+/* A store whose files have no name any more. */
+static void psk_open_unnamed(void)
+{
+	static const char *const suffix[] = { "", "-wal", "-shm" };
+	char path[128], err[512];
+
+	snprintf(path, sizeof(path), "%s/users.db", env.dir);
+	env.s.psk = psk_open(path, 0, err, sizeof(err));
+	if (!env.s.psk)
+		abort();
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/users.db%s", env.dir, suffix[i]);
+		unlink(path);
+	}
+}
+
 static void env_once(void)
 {
 	if (env.s.table)
 		return;
 	env_open(&env);
+	env.conf.n_domain = 1;
+	env.conf.domain[0].psk = true;
 	env_start(&env, 256);
+	psk_open_unnamed();
 	env_close(&env); /* the mapped file lives on without a name */
 }
 
@@ -88,6 +110,17 @@ static void peer_conn(uint8_t arg, const uint8_t *p, size_t len)
 	fake_dp_peer_conn(&env.dp, arg & 1, type, last_seq[arg & 1], &e);
 }
 
+/* A client's identity: any bytes. */
+static void psk(uint8_t arg, const uint8_t *p, size_t len)
+{
+	struct evt_psk e = { .hdr = { EVT_PSK, sizeof(e), 0 }, .conn = { arg, 1 } };
+
+	e.identity_len = len < sizeof(e.identity) ? (uint16_t)len : sizeof(e.identity);
+	if (e.identity_len)
+		memcpy(e.identity, p, e.identity_len);
+	fake_dp_event(&env.dp, arg & 1, &e, sizeof(e));
+}
+
 static void record(enum kind kind, uint8_t arg, const uint8_t *p, size_t len)
 {
 	struct sock_addr client = addr("198.51.100.7", (uint16_t)(1000 + arg / 2));
@@ -112,6 +145,9 @@ static void record(enum kind kind, uint8_t arg, const uint8_t *p, size_t len)
 	case KIND_CONN_GONE:
 		fake_dp_conn_gone(&env.dp, arg & 1, sid_of(arg), (struct ctl_conn){ arg / 2, 1 },
 				  len ? p[0] % CONN_ROLES : CONN_CLIENT);
+		break;
+	case KIND_PSK:
+		psk(arg, p, len);
 		break;
 	case KIND_TIME:
 		env.now_ms += arg * UINT64_C(10000);

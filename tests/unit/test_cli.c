@@ -519,17 +519,131 @@ static void test_away(void **state)
 	json_decref(r);
 }
 
+#define CERT(more)                                                                              \
+	"{\"domain\":\"default\",\"chain\":\"/c\",\"loaded\":1700000000,\"type\":\"EC P-256\"," \
+	"\"names\":[\"a.example.org\",\"*.example.org\"],\"not_after\":1800000000,"             \
+	"\"sha256\":\"abcdef0123456789ab\"," more "}"
+
+static void test_certificates(void **state)
+{
+	json_t *r = parse("{\"certificates\":[" CERT("\"days_left\":71,\"error\":\"\"") "," CERT(
+	    "\"days_left\":1,\"error\":\"x.yaml:7: it is gone\"") ","
+								  "{\"domain\":\"ims\",\"loaded\":"
+								  "false,\"error\":\"\"}]}");
+	FILE *out = capture();
+
+	(void)state;
+	show_certificates(r, out);
+	expect(out, "DOMAIN   NAMES          KEY       ENDS                    SHA-256           "
+		    "READ (UTC)\n"
+		    "default  a.example.org  EC P-256  2027-01-15, 71 days     abcdef0123456789  "
+		    "11-14 22:13:20\n"
+		    "         *.example.org\n"
+		    "default  a.example.org  EC P-256  2027-01-15, 1 day ONLY  abcdef0123456789  "
+		    "11-14 22:13:20\n"
+		    "         *.example.org\n"
+		    "ims      none in force\n"
+		    "Not read again: x.yaml:7: it is gone\n");
+	json_decref(r);
+	r = parse("{\"certificates\":[" CERT("\"days_left\":-1") "]}");
+	out = capture();
+	show_certificates(r, out);
+	fclose(out);
+	assert_non_null(strstr(text, "2027-01-15, OVER"));
+	free(text);
+	json_decref(r);
+	r = parse("{}");
+	out = capture();
+	show_certificates(r, out);
+	expect(out, "No certificates.\n");
+	json_decref(r);
+}
+
+static void test_tls(void **state)
+{
+	json_t *r = parse(
+	    "{\"attached\":true,\"connections\":42,\"connections_max\":32768,"
+	    "\"certificates\":[],\"handshakes\":{\"TLS 1.2\":{\"full\":1,\"resumed\":2},"
+	    "\"TLS 1.3\":{\"full\":30000,\"resumed\":4},\"psk\":5,\"failed\":6,\"under_way\":8,"
+	    "\"waiting\":9},\"events\":[{\"name\":\"tls_alert_rx\",\"help\":\"alerts\","
+	    "\"total\":3},{\"name\":\"tls_alert_tx\",\"help\":\"more\",\"total\":0}],"
+	    "\"ends\":[{\"name\":\"tls_plain\",\"help\":\"plain text\",\"total\":2}]}");
+	FILE *out = capture();
+
+	(void)state;
+	show_tls(r, false, out);
+	expect(out, "No certificates.\n"
+		    "\n42 of 32,768 connections\n\n"
+		    "HANDSHAKES    FULL  RESUMED\n"
+		    "TLS 1.2          1        2\n"
+		    "TLS 1.3     30,000        4\n"
+		    "5 with a pre-shared key, 6 failed; 8 under way, 9 wait\n\n"
+		    "TOTAL  ENDED BY   MEANING\n"
+		    "    2  tls_plain  plain text\n\n"
+		    "TOTAL  EVENT         MEANING\n"
+		    "    3  tls_alert_rx  alerts\n");
+	out = capture();
+	show_tls(r, true, out);
+	fclose(out);
+	assert_non_null(strstr(text, "    0  tls_alert_tx  more\n"));
+	free(text);
+	json_decref(r);
+	r = parse("{\"attached\":false}");
+	out = capture();
+	show_tls(r, false, out);
+	expect(out, "The dataplane is not attached: nothing to show.\n");
+	json_decref(r);
+}
+
+/* Only connections whose handshake is over are in the third table, and only if there are any. */
+static void test_connections_tls(void **state)
+{
+	json_t *r = parse("{\"attached\":true,\"cursor\":null,\"connections\":["
+			  "{\"remote\":\"10.0.0.1:1\",\"tls\":null},"
+			  "{\"remote\":\"10.0.0.1:2\",\"tls\":{\"version\":\"TLS 1.3\",\"suite\":"
+			  "\"TLS_AES_128_GCM_SHA256\",\"domain\":\"default\",\"resumed\":true}}]}");
+	FILE *out = capture();
+
+	(void)state;
+	show_connections(r, out);
+	fclose(out);
+	assert_non_null(strstr(text,
+			       "\n\nREMOTE      VERSION  SUITE                   DOMAIN   "
+			       "HANDSHAKE\n"
+			       "10.0.0.1:2  TLS 1.3  TLS_AES_128_GCM_SHA256  default  resumed\n"));
+	free(text);
+	json_object_set_new(json_array_get(json_object_get(r, "connections"), 1), "tls",
+			    json_null());
+	out = capture();
+	show_connections(r, out);
+	fclose(out);
+	assert_null(strstr(text, "SUITE"));
+	free(text);
+	json_decref(r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_units),	      cmocka_unit_test(test_grid),
-		cmocka_unit_test(test_grid_terminal), cmocka_unit_test(test_status),
-		cmocka_unit_test(test_status_away),   cmocka_unit_test(test_workers),
-		cmocka_unit_test(test_workers_rates), cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_sessions),      cmocka_unit_test(test_sessions_wide),
-		cmocka_unit_test(test_drops),	      cmocka_unit_test(test_accounting),
-		cmocka_unit_test(test_connections),   cmocka_unit_test(test_connections_wide),
-		cmocka_unit_test(test_tcp),	      cmocka_unit_test(test_many_workers),
+		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_grid),
+		cmocka_unit_test(test_grid_terminal),
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_status_away),
+		cmocka_unit_test(test_workers),
+		cmocka_unit_test(test_workers_rates),
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_sessions_wide),
+		cmocka_unit_test(test_drops),
+		cmocka_unit_test(test_accounting),
+		cmocka_unit_test(test_connections),
+		cmocka_unit_test(test_connections_wide),
+		cmocka_unit_test(test_connections_tls),
+		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_tls),
+		cmocka_unit_test(test_tcp),
+		cmocka_unit_test(test_many_workers),
 		cmocka_unit_test(test_away),
 	};
 
