@@ -109,7 +109,6 @@ void backend_join(struct worker *w, struct tcp_conn *client, uint16_t service)
 	struct tcp_conn *c = backend_connect(w, &w->dp->conf->service[service].backend);
 
 	tcp_own(client, &client_app);
-	tcp_app_timer(w, client, 0);
 	*half_of(client) = (struct half){ c, service };
 	if (!c) {
 		client_end(w, client);

@@ -36,7 +36,6 @@ static void door_relay(struct worker *w, struct tcp_conn *c)
 
 	leg_init(tcp_data(c), d->listener);
 	tcp_own(c, &leg_app);
-	tcp_app_timer(w, c, 0);
 	leg_app.established(w, c);
 	tcp_recv_pause(w, c, false); /* readable(), if there is anything */
 }

@@ -100,10 +100,8 @@ static enum sip_verdict ping_next(struct worker *w, struct tcp_conn *client)
 	n = RTE_MIN(n, (uint32_t)SIP_PING_LEN);
 	tcp_recv_copy(client, e->judged, look, n);
 	v = sip_ping(look, n);
-	if (v != SIP_MORE || e->judged) {
-		e->held_ms = 0;
+	if (v != SIP_MORE)
 		return v;
-	}
 	if (!e->held_ms) {
 		e->held_ms = ((uint32_t)w->now_ms + HOLD_MS) | 1;
 		tcp_app_timer(w, client, HOLD_MS + 1);
@@ -124,10 +122,11 @@ static uint32_t edge_up(struct worker *w, struct tcp_conn *client, struct tcp_co
 		while (e->judged < m->data_len && (ping = ping_next(w, client)) == SIP_NO)
 			edge_scan(w, e, rte_pktmbuf_mtod_offset(m, uint8_t *, e->judged),
 				  m->data_len - e->judged);
+		if (!e->judged && ping == SIP_MORE)
+			return 0;
+		e->held_ms = 0;
 		if (e->judged)
 			return edge_move(w, client, backend);
-		if (ping == SIP_MORE)
-			return 0;
 		tcp_recv_skip(w, client, SIP_PING_LEN);
 		if (edge_of(backend)->pongs < PONGS_MAX)
 			edge_of(backend)->pongs++;

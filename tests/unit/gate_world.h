@@ -10,7 +10,7 @@
 #include "tcp_host.h"
 #include "../../dp/tcp/conn.h"
 
-enum { GATE_ALL = 1 << 18 };
+enum { GATE_ALL = 1 << 20 };
 
 extern struct host *gate_client, *gate_backend;
 extern uint8_t gate_all[WORLD_PORTS][GATE_ALL]; /* what each received, by its port */

@@ -263,6 +263,31 @@ static void both_at_once(void **state)
 	assert_int_equal(gate_ends(TCP_END_BACKEND), 0);
 }
 
+/* The back end's slot is another's when the client's connection ends at last. */
+static void nobody_is_mistaken(void **state)
+{
+	struct sock_addr other = at("10.1.0.2", 5001), us = gate_client->us;
+	struct host *h;
+
+	(void)state;
+	gate_listen("10.2.0.2");
+	gate_backend->refuse = true;
+	gate_connect();
+	assert_true(gate_client->fin_rcvd);
+	assert_int_equal(world.w->tcp->conns, 1);
+	gate_listen("10.2.0.2");
+	h = host_new(ACCESS, &other, &us, 0, 0);
+	host_connect(h);
+	assert_true(gate_backend->open);
+	assert_int_equal(world.w->tcp->conns, 3);
+	gate_client->fin = true;
+	hosts_pass_ms(3000);
+	assert_int_equal(world.w->tcp->conns, 2);
+	assert_false(h->rst || gate_backend->rst);
+	h->fin = true;
+	gate_close();
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -280,6 +305,7 @@ int main(void)
 		T(no_address_of_that_family),
 		T(the_client_resets_meanwhile),
 		T(both_at_once),
+		T(nobody_is_mistaken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,7 +115,7 @@ static void a_lone_crlf_at_the_end(void **state)
 	(void)state;
 	gate_say(gate_client, PONG "\r");
 	gate_client->fin = true;
-	hosts_pass_ms(2500);
+	hosts_pass_ms(1100);
 	gate_heard(gate_backend, PONG "\r");
 	assert_true(gate_backend->fin_rcvd);
 }
@@ -262,6 +262,47 @@ static void slow_sides(void **state)
 	assert_int_equal(gate_client->received, 2 * pings);
 }
 
+/*
+ * What the client does not take yet is in front of the pongs, whatever has room: with the first
+ * third of a message, the second or the last being what waits.
+ */
+static void a_slow_client(void **state)
+{
+	static const char head[] = "SIP/2.0 200 OK\r\nl: 2001\r\n\r\n";
+	static char message[sizeof(head) + 2001];
+	uint32_t i, round, len = sizeof(message) - 1, third = len / 3, at = 0, pongs = 0;
+
+	(void)state;
+	assert_int_equal(len % 3, 0);
+	memset(message, '.', len);
+	memcpy(message, head, sizeof(head) - 1);
+	for (round = 0; round < 3; round++) {
+		gate_client->stop = true;
+		for (i = 0; gate_backend->wnd - gate_backend->sent > third; i++) {
+			host_say(gate_backend, message + i % 3 * third, (uint16_t)third);
+			gate_say(gate_client, PING);
+		}
+		assert_in_range(i * third, HOST_WND, GATE_ALL);
+		for (; i % 3; i++) {
+			host_go(gate_client);
+			host_say(gate_backend, message + i % 3 * third, (uint16_t)third);
+		}
+		host_go(gate_client);
+		hosts_pass_ms(100);
+		world.conf.tcp.send_buffer += third;
+	}
+	while (gate_client->received - at >= len) {
+		if (memcmp(gate_all[ACCESS] + at, PONG, 2) == 0) {
+			at += 2;
+			pongs++;
+		} else {
+			assert_memory_equal(gate_all[ACCESS] + at, message, len);
+			at += len;
+		}
+	}
+	assert_in_range(pongs, 3, answered());
+}
+
 static void passed_where_so_configured(void **state)
 {
 	(void)state;
@@ -292,6 +333,7 @@ int main(void)
 		T(a_back_end_that_speaks_no_sip),
 		T(a_flood_of_pings),
 		T(slow_sides),
+		T(a_slow_client),
 		T(passed_where_so_configured),
 	};
 
