@@ -25,6 +25,9 @@ static bool check_cpus(struct config_reader *r)
 	for (unsigned i = 0; i < r->c->tls.n_crypto_cpus; i++) {
 		const uint16_t *cpu = &r->c->tls.crypto_cpus[i];
 
+		if (*cpu == d->main_cpu && d->idle == IDLE_POLL)
+			return config_fail_at(r, cpu, "CPU %u is main-cpu, in line %u, and polls",
+					      *cpu, config_line(r, &d->main_cpu));
 		for (unsigned j = 0; j < d->n_workers; j++) {
 			if (*cpu == d->workers[j])
 				return config_fail_at(r, cpu, "CPU %u has a worker, in line %u",

@@ -3,9 +3,14 @@
 
 #include "../lib/tls_name.h"
 
+#include <stdint.h>
+
 /* TLS domains, certificates and services: who refers to whom, and what contradicts itself. */
 
-enum { TLS_RECEIVE_MIN = 98304 }; /* the longest message, and a record beside it */
+enum {
+	TLS_RECEIVE_MIN = 98304, /* the longest message, and a record beside it */
+	TLS_SHAKE_KB = 28,	 /* of a handshake under way, from DPDK's heap */
+};
 
 /* Index of the domain called name; n_domain: none. */
 static uint16_t domain_find(const struct config *c, const char *name)
@@ -152,6 +157,23 @@ static bool check_service(struct config_reader *r, struct config_service *s)
 	return check_backend(r, s);
 }
 
+/* What a listener for TLS needs beside its domain. */
+static bool check_sizes(struct config_reader *r)
+{
+	const struct config *c = r->c;
+	uint64_t need = (uint64_t)c->tls.handshakes * c->dataplane.n_workers * TLS_SHAKE_KB / 1024;
+
+	if (c->tcp.receive_buffer < TLS_RECEIVE_MIN)
+		return config_fail_at(r, &c->tcp.receive_buffer,
+				      "%u is too small for TLS, which needs %u",
+				      c->tcp.receive_buffer, TLS_RECEIVE_MIN);
+	if (need >= c->dataplane.memory_mb)
+		return config_fail_at(r, &c->tls.handshakes,
+				      "%u need %ju MiB, and dataplane.memory-mb is %u",
+				      c->tls.handshakes, (uintmax_t)need, c->dataplane.memory_mb);
+	return true;
+}
+
 bool config_check_tls(struct config_reader *r)
 {
 	struct config *c = r->c;
@@ -169,12 +191,8 @@ bool config_check_tls(struct config_reader *r)
 	for (struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
 		if (l->transport != TRANSPORT_TLS)
 			continue;
-		if (!domain_refer(r, l->domain, &l->domain_index))
+		if (!domain_refer(r, l->domain, &l->domain_index) || !check_sizes(r))
 			return false;
-		if (c->tcp.receive_buffer < TLS_RECEIVE_MIN)
-			return config_fail_at(r, &c->tcp.receive_buffer,
-					      "%u is too small for TLS, which needs %u",
-					      c->tcp.receive_buffer, TLS_RECEIVE_MIN);
 	}
 	c->tls.ticket_secret_line = config_line(r, c->tls.ticket_secret);
 	return true;
