@@ -16,7 +16,8 @@ usage()
 	  relay  cycles per packet of the relay path, both directions, and bytes per session
 	  auth   time of one authentication
 	  tcp    cycles of the TCP stack; joined connections beside nginx's stream proxy
-	  tls    TLS through Fairlead beside coturn, nginx, stunnel and OpenSSL alone
+	  tls    TLS through Fairlead beside coturn, nginx, stunnel and OpenSSL alone; records
+	         beside libipsec-mb and OpenSSL
 	  all    all of these (default)
 
 	Results: perf/results/SCENARIO.json, one JSON object a line, with date, commit and machine.
@@ -91,6 +92,18 @@ run_tcp()
 	rm -f "$out.lines"
 }
 
+run_tls_records()
+{
+	local out=$ROOT/perf/results/tls_records.json cipher bytes
+	: >"$out"
+	for cipher in aes128 aes256 chacha20; do
+		for bytes in 200 1350 16384; do
+			say "TLS records: $cipher, $bytes bytes"
+			keep "$out" "$("$BUILD/perf/bench_tls" "$cipher" "$bytes" | tail -n 1)"
+		done
+	done
+}
+
 run_tls()
 {
 	local out=$ROOT/perf/results/tls.json line program
@@ -117,11 +130,12 @@ main()
 	esac
 	[[ -f $BUILD/build.ninja ]] || meson setup "$BUILD" "$ROOT" >/dev/null
 	ninja -C "$BUILD" perf/bench_relay perf/bench_auth perf/bench_tcp perf/tcp_load \
-		perf/tls_load fairlead-dp fairlead-cp fairlead tests/tcp/tcp-agent >/dev/null
+		perf/bench_tls perf/tls_load fairlead-dp fairlead-cp fairlead tests/tcp/tcp-agent >/dev/null
 	mkdir -p "$ROOT/perf/results"
 	[[ $what != all && $what != relay ]] || run_relay
 	[[ $what != all && $what != auth ]] || run_auth
 	[[ $what != all && $what != tcp ]] || run_tcp
+	[[ $what != all && $what != tls ]] || run_tls_records
 	[[ $what != all && $what != tls ]] || run_tls
 }
 

@@ -101,6 +101,10 @@ static uint32_t row_take(struct worker *w, const struct row *r, struct mbuf_queu
 {
 	uint32_t kept = 0, i = 0, j;
 
+	if (likely(r->n == 1 && r->m[0] == q->head && q->head->data_len == len)) {
+		queue_take(w, q);
+		return 1;
+	}
 	while (len) {
 		struct rte_mbuf *m = q->head;
 
@@ -124,38 +128,33 @@ static uint32_t row_take(struct worker *w, const struct row *r, struct mbuf_queu
 
 /* ---- what both directions share ---- */
 
-static void put_u64(uint8_t *p, uint64_t v)
+/* 16 bytes stored at once: the cipher reads them so, and would wait for smaller stores. */
+union bytes16 {
+	uint64_t v __attribute__((vector_size(16)));
+	uint8_t b[16];
+};
+
+/* explicit: as it is on the wire (RFC 5288 3); the others' is RFC 8446 5.3, RFC 7905 2. */
+static void nonce_make(const struct tls_keys *k, uint64_t explicit, union bytes16 *nonce)
 {
-	v = rte_cpu_to_be_64(v);
-	memcpy(p, &v, sizeof(v));
+	uint64_t low, last = k->suite->explicit_len ? explicit : rte_cpu_to_be_64(k->seq);
+	uint32_t high;
+
+	memcpy(&low, k->iv, sizeof(low));
+	memcpy(&high, k->iv + sizeof(low), sizeof(high));
+	nonce->v = (__typeof__(nonce->v)){ low ^ last << 32, high ^ last >> 32 };
 }
 
-/* RFC 8446 5.3, RFC 7905 2; explicit: RFC 5288 3. */
-static void nonce_make(const struct tls_keys *k, const uint8_t *explicit, uint8_t *nonce)
-{
-	uint64_t v;
-
-	memcpy(nonce, k->iv, TLS_NONCE);
-	if (k->suite->explicit_len) {
-		memcpy(nonce + TLS_NONCE - TLS_EXPLICIT_12, explicit, TLS_EXPLICIT_12);
-		return;
-	}
-	memcpy(&v, nonce + TLS_NONCE - sizeof(v), sizeof(v));
-	v ^= rte_cpu_to_be_64(k->seq);
-	memcpy(nonce + TLS_NONCE - sizeof(v), &v, sizeof(v));
-}
-
-/* From a header as it is on the wire. Returns its length; len: of the plaintext (TLS 1.2). */
-static uint32_t aad_make(const struct tls_keys *k, const uint8_t *head, uint32_t len, uint8_t *aad)
+/* head: its bytes as they are on the wire, the first lowest; len: of the plaintext. */
+static uint32_t aad_make(const struct tls_keys *k, uint64_t head, uint32_t len, union bytes16 *aad)
 {
 	if (k->suite->version == TLS_1_3) {
-		memcpy(aad, head, TLS_HDR);
+		aad->v = (__typeof__(aad->v)){ head, 0 };
 		return TLS_HDR;
 	}
-	put_u64(aad, k->seq);
-	memcpy(aad + 8, head, 3);
-	aad[11] = (uint8_t)(len >> 8);
-	aad[12] = (uint8_t)len;
+	len = rte_cpu_to_be_16((uint16_t)len);
+	aad->v = (__typeof__(aad->v)){ rte_cpu_to_be_64(k->seq),
+				       (head & 0xffffff) | (uint64_t)len << 24 };
 	return AAD_12;
 }
 
@@ -264,11 +263,26 @@ static bool row_behind(struct row *r, const struct mbuf_queue *from, uint32_t of
 	return true;
 }
 
+/* The record is all of a buffer of ours: the common case. */
+static bool row_whole(struct row *r, const struct mbuf_queue *from, uint32_t off, uint32_t n,
+		      uint32_t len)
+{
+	uint8_t *p = rte_pktmbuf_mtod_offset(from->head, uint8_t *, off);
+
+	if (from->head->data_len != len || !mbuf_own(from->head))
+		return false;
+	r->piece[0] = (struct aead_piece){ p, p, n };
+	r->m[0] = from->head;
+	r->n = 1;
+	return true;
+}
+
 static bool row_open(struct worker *w, struct row *r, const struct mbuf_queue *from,
 		     struct mbuf_queue *to, uint32_t off, uint32_t n, uint32_t len)
 {
 	row_init(r);
-	if (row_behind(r, from, off, n, to->tail) || row_lay(w, r, from, off, n, len))
+	if (row_behind(r, from, off, n, to->tail) || row_whole(r, from, off, n, len) ||
+	    row_lay(w, r, from, off, n, len))
 		return true;
 	row_free(r);
 	if (row_gather(w, r, from, off, n))
@@ -360,8 +374,10 @@ int32_t record_open(struct worker *w, struct aead *a, struct tls_keys *keys, uin
 {
 	bool v13 = keys->suite->version == TLS_1_3;
 	uint32_t head_len = TLS_HDR + keys->suite->explicit_len, n = len - head_len - TLS_TAG;
-	uint8_t head_tmp[TLS_HEAD_MAX], tag_tmp[TLS_TAG], nonce[TLS_NONCE], aad[AAD_12], type;
+	uint8_t head_tmp[TLS_HEAD_MAX], tag_tmp[TLS_TAG], type;
 	const uint8_t *head, *tag;
+	uint64_t first = 0, explicit = 0;
+	union bytes16 nonce, aad;
 	struct row r;
 
 	*alert = ALERT_BAD_RECORD_MAC;
@@ -374,14 +390,17 @@ int32_t record_open(struct worker *w, struct aead *a, struct tls_keys *keys, uin
 		return 0;
 	head = peek(from, 0, head_len, head_tmp);
 	tag = peek(from, len - TLS_TAG, TLS_TAG, tag_tmp);
-	nonce_make(keys, head + TLS_HDR, nonce);
+	memcpy(&first, head, TLS_HDR);
+	if (keys->suite->explicit_len)
+		memcpy(&explicit, head + TLS_HDR, sizeof(explicit));
+	nonce_make(keys, explicit, &nonce);
 	*alert = ALERT_BAD_RECORD_MAC;
-	if (!aead_unseal(a, &keys->key, nonce, aad, aad_make(keys, head, n, aad), r.piece, r.n,
-			 tag)) {
+	if (!aead_unseal(a, &keys->key, nonce.b, aad.b, aad_make(keys, first, n, &aad), r.piece,
+			 r.n, tag)) {
 		row_wipe(&r);
 		return -1;
 	}
-	type = v13 ? inner_type(&r, &n) : head[0];
+	type = v13 ? inner_type(&r, &n) : (uint8_t)first;
 	*alert = ALERT_UNEXPECTED_MESSAGE;
 	if (!content_ok(keys->suite->version, type, n)) {
 		row_wipe(&r);
@@ -470,27 +489,30 @@ static struct rte_mbuf *row_seal(struct aead *a, struct tls_keys *keys, struct r
 	uint32_t body = s->explicit_len + len + v13 + TLS_TAG;
 	struct rte_mbuf *first = r->before ? r->before : r->m[0];
 	struct rte_mbuf *last = r->after ? r->after : r->m[r->n - 1];
-	uint8_t *head, *tail, nonce[TLS_NONCE], aad[AAD_12];
+	uint64_t explicit = rte_cpu_to_be_64(keys->explicit_next);
+	uint64_t h = (v13 ? TLS_APPLICATION : type) | TLS_1_2 << 8 |
+		     (uint64_t)rte_cpu_to_be_16((uint16_t)body) << 24;
+	union bytes16 nonce, aad;
+	uint8_t *head, *tail;
 
 	tail = rte_pktmbuf_mtod_offset(last, uint8_t *, last->data_len);
 	last->data_len = (uint16_t)(last->data_len + v13 + TLS_TAG);
 	first->data_off = (uint16_t)(first->data_off - head_len);
 	first->data_len = (uint16_t)(first->data_len + head_len);
 	head = rte_pktmbuf_mtod(first, uint8_t *);
-	head[0] = v13 ? TLS_APPLICATION : type;
-	head[1] = TLS_1_2 >> 8;
-	head[2] = TLS_1_2 & 0xff;
-	head[3] = (uint8_t)(body >> 8);
-	head[4] = (uint8_t)body;
-	if (s->explicit_len)
-		put_u64(head + TLS_HDR, keys->explicit_next++);
+	memcpy(head, &h, TLS_HDR);
+	if (s->explicit_len) {
+		memcpy(head + TLS_HDR, &explicit, sizeof(explicit));
+		keys->explicit_next++;
+	}
 	if (v13) {
 		*tail = type;
 		row_add(r, tail, tail, 1, last);
 		tail++;
 	}
-	nonce_make(keys, head + TLS_HDR, nonce);
-	aead_seal(a, &keys->key, nonce, aad, aad_make(keys, head, len, aad), r->piece, r->n, tail);
+	nonce_make(keys, explicit, &nonce);
+	aead_seal(a, &keys->key, nonce.b, aad.b, aad_make(keys, h, len, &aad), r->piece, r->n,
+		  tail);
 	keys_used(keys, len);
 	return row_chain(r, TLS_HDR + body);
 }
