@@ -102,7 +102,7 @@ static bool keys_13(struct shake *s, const struct tls_suite *suite)
 
 	memcpy(r->in_secret, s->client ? x->server_secret : x->client_secret, TLS_SECRET_MAX);
 	memcpy(r->out_secret, s->client ? x->client_secret : x->server_secret, TLS_SECRET_MAX);
-	r->out_seq = x->tap_out.n; /* tickets */
+	r->out_seq = s->client ? 0 : x->tap_out.n; /* after tickets */
 	return x->secret_len == (suite->digest == TLS_SHA384 ? 48 : 32);
 }
 
@@ -136,7 +136,7 @@ static void result_names(struct shake_result *r, const SSL *ssl)
 	unsigned len;
 
 	SSL_get0_alpn_selected(ssl, &alpn, &len);
-	if (len < sizeof(r->alpn))
+	if (len && len < sizeof(r->alpn))
 		memcpy(r->alpn, alpn, len);
 	if (name)
 		snprintf(r->name, sizeof(r->name), "%s", name);
