@@ -55,7 +55,6 @@ struct shake_ssl {
 	TAILQ_ENTRY(shake_ssl) link; /* of parked */
 	uint64_t parked_tsc;	     /* since when a job is under way; 0: none is */
 	uint32_t in_len, in_at;	     /* of shake->in: what OpenSSL has yet to read */
-	uint32_t records_in;
 	struct record_tap tap_in, tap_out;
 	uint16_t limit; /* plaintext bytes a record to the other side; 0: it did not say */
 	bool parked;
@@ -67,7 +66,7 @@ struct shake_ssl {
 	bool alert_received; /* alert was, not sent */
 	uint8_t alert;
 	_Atomic bool ready; /* the job may go on; any thread to shaker */
-	uint8_t lookups; /* so far: psk.c's */
+	uint8_t lookups;    /* so far: psk.c's */
 	uint8_t secret_len;
 	uint8_t client_secret[TLS_SECRET_MAX], server_secret[TLS_SECRET_MAX]; /* TLS 1.3 */
 };
