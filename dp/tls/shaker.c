@@ -21,7 +21,9 @@ struct shake_pool {
 	struct shake *free;
 	uint32_t n;
 	uint16_t shaker; /* of the next one */
-	uint16_t from;	 /* shaker whose ring is looked at next */
+	uint16_t next;	 /* of from: which is looked at first */
+	uint16_t n_from;
+	struct rte_ring *from[CONFIG_CRYPTO_MAX];
 	uint8_t *memory;
 };
 
@@ -111,6 +113,7 @@ static bool shaker_rings(struct shaker *sh, uint16_t worker, uint32_t n)
 	sh->in[worker] = rte_ring_create(name, n, SOCKET_ID_ANY, flags);
 	snprintf(name, sizeof(name), "shook%u.%u", worker, sh->id);
 	sh->out[worker] = rte_ring_create(name, n, SOCKET_ID_ANY, flags);
+	sh->from[sh->n_from++] = sh->in[worker];
 	return sh->in[worker] && sh->out[worker];
 }
 
@@ -174,8 +177,8 @@ static struct shaker *shaker_create(struct dplane *dp, uint16_t id, char *err, s
 
 static struct shake_pool *pool_create(const struct dplane *dp, uint16_t worker)
 {
-	uint32_t i, n = dp->conf->tls.handshakes;
 	struct shake_pool *p = rte_zmalloc("shakes", sizeof(*p), RTE_CACHE_LINE_SIZE);
+	uint32_t i, n = dp->conf->tls.handshakes;
 
 	if (p)
 		p->memory = rte_zmalloc("shakes", (size_t)n * SHAKE_STRIDE, RTE_CACHE_LINE_SIZE);
@@ -185,6 +188,9 @@ static struct shake_pool *pool_create(const struct dplane *dp, uint16_t worker)
 	}
 	p->n = n;
 	p->shaker = worker % dp->n_shakers; /* workers do not all begin with the same */
+	for (i = 0; i < dp->n_shakers; i++)
+		if (dp->shaker[i]->out[worker])
+			p->from[p->n_from++] = dp->shaker[i]->out[worker];
 	for (i = 0; i < n; i++) {
 		struct shake *s = pool_at(p, i);
 
@@ -345,16 +351,15 @@ static void shaker_watch(struct shaker *sh)
 /* What workers sent, one of each in turn. */
 static uint32_t shaker_input(struct shaker *sh, uint32_t budget)
 {
-	const uint16_t workers = sh->dp->n_workers;
 	uint32_t n = 0;
 	uint16_t idle;
 
-	for (idle = 0; idle < workers && n < budget;) {
-		uint16_t w = sh->next;
+	for (idle = 0; idle < sh->n_from && n < budget;) {
+		struct rte_ring *from = sh->from[sh->next];
 		void *s;
 
-		sh->next = w + 1 < workers ? w + 1 : 0;
-		if (!sh->in[w] || rte_ring_sc_dequeue(sh->in[w], &s) < 0) {
+		sh->next = sh->next + 1 < sh->n_from ? sh->next + 1 : 0;
+		if (rte_ring_sc_dequeue(from, &s) < 0) {
 			idle++;
 			continue;
 		}
@@ -469,13 +474,12 @@ struct shake *shake_recv(struct worker *w)
 	struct shake_pool *p = w->dp->shakes[w->id];
 	uint16_t i;
 
-	for (i = 0; i < w->dp->n_shakers; i++) {
-		struct shaker *sh = w->dp->shaker[p->from];
+	for (i = 0; i < p->n_from; i++) {
 		void *s;
 
-		if (sh->out[w->id] && rte_ring_sc_dequeue(sh->out[w->id], &s) == 0)
+		if (rte_ring_sc_dequeue(p->from[p->next], &s) == 0)
 			return s;
-		p->from = p->from + 1 < w->dp->n_shakers ? p->from + 1 : 0;
+		p->next = p->next + 1 < p->n_from ? p->next + 1 : 0;
 	}
 	return NULL;
 }

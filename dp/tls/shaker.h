@@ -27,7 +27,8 @@ struct shaker {
 	struct shake_list parked; /* their jobs wait, the longest first */
 	uint32_t n_parked;
 	uint16_t id;
-	uint16_t next; /* worker whose ring is looked at first */
+	uint16_t next; /* of from: which is looked at first */
+	uint16_t n_from;
 	uint32_t nap_us, idle_turns;
 	bool started; /* its thread is ready for jobs */
 
@@ -36,6 +37,7 @@ struct shaker {
 
 	/* By worker; NULL where it has another shaker. */
 	alignas(64) struct rte_ring *in[CTL_WORKERS_MAX], *out[CTL_WORKERS_MAX];
+	struct rte_ring *from[CTL_WORKERS_MAX]; /* those of in that are there */
 };
 
 /* Looks at the records that go by, in pieces of any size, what they are and how many. */
