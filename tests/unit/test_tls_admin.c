@@ -125,6 +125,10 @@ static void certificates_in_force(void **state)
 	expect_json(certificate(r, 1), "{\"domain\":\"default\",\"chain\":\"/etc/\\\"rsa\\\".pem\","
 				       "\"loaded\":false,\"error\":\"\"}");
 	json_decref(r);
+	cert(1)->seq = cert(1)->loaded = 0; /* never read */
+	r = call("tls", "{}", &code);
+	assert_true(json_is_false(json_object_get(certificate(r, 1), "loaded")));
+	json_decref(r);
 }
 
 static int64_t days(int64_t seconds)
