@@ -4,8 +4,8 @@
 
 /*
  * Authenticated encryption (RFC 5116) over scattered bytes: what records are protected with. Two
- * implementations: aead_imb.c (libipsec-mb: AES-GCM), aead_evp.c (OpenSSL's EVP: all ciphers,
- * and all there is without libipsec-mb). Which one serves a cipher is chosen once, at start.
+ * implementations: aead_imb.c (libipsec-mb) and aead_evp.c (OpenSSL's EVP: for machines and builds
+ * without it). Which one serves a cipher is chosen once, at start.
  */
 #include <stdalign.h>
 #include <stdbool.h>
