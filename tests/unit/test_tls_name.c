@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Names of suites (lib/tls_name.h): OpenSSL gives the same name to the same number, and back. */
-#include "../../lib/tls_name.h"
+/*
+ * Names of suites (lib/tls_name.h): OpenSSL gives the same name to the same number, and back; and
+ * they are those that the record layer knows, no more and no fewer.
+ */
+#include "dp/tls/record.h"
+#include "lib/tls_name.h"
 
 #include <openssl/ssl.h>
 #include <setjmp.h>
@@ -8,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+
+enum { KNOWN = 19 };
 
 static void names_are_openssl_s(void **state)
 {
@@ -29,9 +35,20 @@ static void names_are_openssl_s(void **state)
 		assert_true(SSL_CIPHER_is_aead(c));
 		assert_int_equal(tls_suite_by_name(SSL_CIPHER_get_name(c)), id);
 	}
-	assert_int_equal(known, 19);
+	assert_int_equal(known, KNOWN);
 	SSL_free(ssl);
 	SSL_CTX_free(ctx);
+}
+
+static void they_are_the_record_layer_s(void **state)
+{
+	size_t n;
+	const struct tls_suite *s = tls_suites(&n);
+
+	(void)state;
+	assert_int_equal(n, KNOWN);
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(tls_suite_name(s[i].id), s[i].name);
 }
 
 static void others_have_none(void **state)
@@ -50,6 +67,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_openssl_s),
+		cmocka_unit_test(they_are_the_record_layer_s),
 		cmocka_unit_test(others_have_none),
 	};
 
