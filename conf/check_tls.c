@@ -179,8 +179,13 @@ bool config_check_tls(struct config_reader *r)
 	struct config *c = r->c;
 
 	for (unsigned i = 0; i < c->n_domain; i++) {
-		if (!check_domain(r, &c->domain[i]))
+		struct config_domain *d = &c->domain[i];
+
+		if (!check_domain(r, d))
 			return false;
+		d->suite_line = config_line(r, d->suite[0]);
+		d->group_line = config_line(r, d->group[0]);
+		d->client_ca_line = config_line(r, d->client_ca);
 	}
 	if (!check_certificates(r))
 		return false;

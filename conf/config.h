@@ -117,6 +117,7 @@ struct config_domain {
 					   taken */
 	bool tickets;
 	bool psk; /* external PSKs (R65) */
+	uint32_t suite_line, group_line, client_ca_line; /* where the file says so */
 };
 
 /* A chain and its key; several of one domain may have the same names (ECDSA, RSA). */

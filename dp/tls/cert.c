@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "cert.h"
+#include "engine.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/objects.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FILE_MAX = 1 << 20, RSA_BITS_MIN = 2048, EC_BITS_MIN = 256, WHY_MAX = 256 };
+
+/* Where a sentence is to go, and the place in the configuration it is about. */
+struct complaint {
+	const struct config *conf;
+	uint32_t line;
+	const char *list, *key; /* "certificates", "chain" */
+	uint16_t idx;
+	const char *path;
+	char *err;
+	size_t errlen;
+};
+
+static bool __attribute__((format(printf, 2, 3)))
+complain(const struct complaint *c, const char *why, ...)
+{
+	char text[WHY_MAX + CONFIG_STR_MAX];
+	va_list ap;
+
+	va_start(ap, why);
+	vsnprintf(text, sizeof(text), why, ap);
+	va_end(ap);
+	snprintf(c->err, c->errlen, "%s:%u: %s[%u].%s: %s: %s", c->conf->file, c->line, c->list,
+		 c->idx, c->key, c->path, text);
+	return false;
+}
+
+/* ---- files ---- */
+
+struct text {
+	char *bytes;
+	size_t len;
+};
+
+static void text_free(struct text *t)
+{
+	OPENSSL_clear_free(t->bytes, t->len);
+}
+
+/* Without stdio, whose buffers would keep a copy of a key. */
+static bool text_read(struct text *t, const struct complaint *c)
+{
+	int fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	ssize_t n;
+
+	*t = (struct text){ 0 };
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		complain(c, "cannot be read: %s", strerror(errno));
+		goto fail;
+	}
+	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
+		complain(c, "is no file of at most %u bytes", FILE_MAX);
+		goto fail;
+	}
+	t->len = (size_t)st.st_size;
+	t->bytes = OPENSSL_malloc(t->len + 1);
+	n = t->bytes ? read(fd, t->bytes, t->len) : -1;
+	if (n != (ssize_t)t->len) {
+		complain(c, "cannot be read: %s", n < 0 ? strerror(errno) : "it is being changed");
+		goto fail;
+	}
+	close(fd);
+	return true;
+fail:
+	if (fd >= 0)
+		close(fd);
+	text_free(t);
+	*t = (struct text){ 0 };
+	return false;
+}
+
+static X509 *pem_next(BIO *b, OSSL_LIB_CTX *libctx)
+{
+	X509 *x = X509_new_ex(libctx, NULL);
+
+	if (x && PEM_read_bio_X509(b, &x, NULL, (void *)"") != NULL)
+		return x;
+	X509_free(x);
+	return NULL;
+}
+
+/* All certificates of a file, at least one. */
+static STACK_OF(X509) * certs_read(const struct complaint *c, OSSL_LIB_CTX *libctx)
+{
+	STACK_OF(X509) *all = sk_X509_new_null();
+	struct text t;
+	BIO *b = NULL;
+	X509 *x;
+
+	if (text_read(&t, c) && all && (b = BIO_new_mem_buf(t.bytes, (int)t.len))) {
+		ERR_clear_error();
+		while ((x = pem_next(b, libctx)) && sk_X509_push(all, x))
+			;
+		/* The end of the file is where no other begins. */
+		if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+			complain(c, "certificate %d in it is broken", sk_X509_num(all) + 1);
+		else if (sk_X509_num(all) == 0)
+			complain(c, "has no certificate in it; PEM is needed");
+		else
+			goto out;
+		sk_X509_pop_free(all, X509_free);
+		all = NULL;
+	} else {
+		sk_X509_free(all);
+		all = NULL;
+	}
+out:
+	ERR_clear_error();
+	BIO_free(b);
+	text_free(&t);
+	return all;
+}
+
+/* Asked for a passphrase: there is nobody to type one. */
+static int pem_passphrase(char *buf, int size, int rwflag, void *asked)
+{
+	(void)buf;
+	(void)size;
+	(void)rwflag;
+	*(bool *)asked = true;
+	return -1;
+}
+
+static EVP_PKEY *key_read(const struct complaint *c, OSSL_LIB_CTX *libctx)
+{
+	bool encrypted = false;
+	EVP_PKEY *key = NULL;
+	struct text t;
+	BIO *b;
+
+	if (!text_read(&t, c))
+		return NULL;
+	b = BIO_new_mem_buf(t.bytes, (int)t.len);
+	if (b)
+		key = PEM_read_bio_PrivateKey_ex(b, NULL, pem_passphrase, &encrypted, libctx, NULL);
+	if (!key && encrypted)
+		complain(c, "is encrypted; a key without passphrase is needed");
+	else if (!key)
+		complain(c, "has no private key in it; PEM is needed");
+	ERR_clear_error();
+	BIO_free(b);
+	text_free(&t);
+	return key;
+}
+
+/* ---- what is accepted ---- */
+
+static bool key_judge(const struct complaint *c, EVP_PKEY *k)
+{
+	int bits = EVP_PKEY_get_bits(k);
+
+	switch (EVP_PKEY_get_base_id(k)) {
+	case EVP_PKEY_RSA:
+	case EVP_PKEY_RSA_PSS:
+		if (bits < RSA_BITS_MIN)
+			return complain(c, "its RSA key has %d bits, and %d are needed", bits,
+					RSA_BITS_MIN);
+		return true;
+	case EVP_PKEY_EC:
+		if (bits < EC_BITS_MIN)
+			return complain(c, "its EC key has %d bits, and %d are needed", bits,
+					EC_BITS_MIN);
+		return true;
+	case EVP_PKEY_ED25519:
+	case EVP_PKEY_ED448:
+		return true;
+	default:
+		return complain(c, "its key is neither RSA nor EC nor EdDSA");
+	}
+}
+
+/* ---- names ---- */
+
+static bool name_add(struct cert *c, const char *name, size_t len)
+{
+	char(*grown)[CONFIG_STR_MAX];
+	char *to;
+
+	/* No host is called so: too long (RFC 6066 3), or a NUL that hides something. */
+	if (len == 0 || len >= CONFIG_STR_MAX || memchr(name, 0, len))
+		return true;
+	grown = realloc(c->name, (c->n_name + 1) * sizeof(*grown));
+	if (!grown)
+		return false;
+	c->name = grown;
+	to = c->name[c->n_name++];
+	for (size_t i = 0; i < len; i++)
+		to[i] = (char)tolower((unsigned char)name[i]);
+	to[len] = '\0';
+	return true;
+}
+
+/* dNSNames, or the last CN when there are none (RFC 6125 6.4.4). */
+static bool names_own(struct cert *c)
+{
+	GENERAL_NAMES *alt = X509_get_ext_d2i(c->leaf, NID_subject_alt_name, NULL, NULL);
+	bool ok = true;
+	char cn[CONFIG_STR_MAX];
+	int len;
+
+	for (int i = 0; ok && i < sk_GENERAL_NAME_num(alt); i++) {
+		const GENERAL_NAME *n = sk_GENERAL_NAME_value(alt, i);
+
+		if (n->type == GEN_DNS)
+			ok = name_add(c, (const char *)ASN1_STRING_get0_data(n->d.dNSName),
+				      (size_t)ASN1_STRING_length(n->d.dNSName));
+	}
+	GENERAL_NAMES_free(alt);
+	if (!ok || c->n_name)
+		return ok;
+	len = X509_NAME_get_text_by_NID(X509_get_subject_name(c->leaf), NID_commonName, cn,
+					sizeof(cn));
+	return len <= 0 || name_add(c, cn, (size_t)len);
+}
+
+static bool names_load(struct cert *c)
+{
+	if (c->conf->n_name == 0)
+		return names_own(c);
+	for (uint16_t i = 0; i < c->conf->n_name; i++) {
+		if (!name_add(c, c->conf->name[i], strlen(c->conf->name[i])))
+			return false;
+	}
+	return true;
+}
+
+bool cert_has(const struct cert *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->n_name; i++) {
+		if (strcmp(c->name[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+int cert_kind(const struct cert *c)
+{
+	return EVP_PKEY_get_base_id(X509_get0_pubkey(c->leaf));
+}
+
+/* ---- loading ---- */
+
+bool cert_load(struct cert *c, const struct config *conf, uint16_t idx, struct engine *engine,
+	       OSSL_LIB_CTX *libctx, char *err, size_t errlen)
+{
+	const struct config_certificate *e = &conf->certificate[idx];
+	struct complaint chain = { conf,     e->chain_line, "certificates", "chain", idx,
+				   e->chain, err,	    errlen };
+	struct complaint key = {
+		conf, e->key_line, "certificates", "key", idx, e->key, err, errlen
+	};
+
+	*c = (struct cert){ .conf = e, .above = certs_read(&chain, libctx) };
+	if (!c->above)
+		return false;
+	c->leaf = sk_X509_shift(c->above);
+	if (!X509_get0_pubkey(c->leaf)) {
+		complain(&chain, "its key is of no kind we know");
+		goto fail;
+	}
+	if (!key_judge(&chain, X509_get0_pubkey(c->leaf)))
+		goto fail;
+	c->key = key_read(&key, libctx);
+	if (!c->key)
+		goto fail;
+	if (X509_check_private_key(c->leaf, c->key) != 1) {
+		complain(&key, "is not the key of the certificate in %s", e->chain);
+		goto fail;
+	}
+	if (!names_load(c)) {
+		complain(&chain, "out of memory");
+		goto fail;
+	}
+	if (engine)
+		c->key = engine_key(engine, c->key);
+	return true;
+fail:
+	ERR_clear_error();
+	cert_free(c);
+	return false;
+}
+
+void cert_free(struct cert *c)
+{
+	X509_free(c->leaf);
+	sk_X509_pop_free(c->above, X509_free);
+	EVP_PKEY_free(c->key);
+	free(c->name);
+	*c = (struct cert){ 0 };
+}
+
+STACK_OF(X509) * cert_load_ca(const struct config *conf, uint16_t domain, OSSL_LIB_CTX *libctx,
+			      char *err, size_t errlen)
+{
+	const struct config_domain *d = &conf->domain[domain];
+	struct complaint c = { conf,   d->client_ca_line, "tls-domains", "client-ca",
+			       domain, d->client_ca,	  err,		 errlen };
+
+	return certs_read(&c, libctx);
+}
+
+/* ---- for display ---- */
+
+static void describe_type(const struct cert *c, char *out, size_t len)
+{
+	EVP_PKEY *k = X509_get0_pubkey(c->leaf);
+	char group[CTL_NAME_MAX] = "";
+	const char *nist;
+
+	switch (cert_kind(c)) {
+	case EVP_PKEY_EC:
+		EVP_PKEY_get_group_name(k, group, sizeof(group), NULL);
+		nist = EC_curve_nid2nist(OBJ_sn2nid(group));
+		snprintf(out, len, "EC %s", nist ? nist : group);
+		break;
+	case EVP_PKEY_RSA:
+	case EVP_PKEY_RSA_PSS:
+		snprintf(out, len, "RSA %d", EVP_PKEY_get_bits(k));
+		break;
+	default:
+		snprintf(out, len, "%s", OBJ_nid2sn(cert_kind(c)));
+	}
+}
+
+static uint64_t seconds(const ASN1_TIME *t)
+{
+	struct tm tm;
+	time_t s = ASN1_TIME_to_tm(t, &tm) == 1 ? timegm(&tm) : 0;
+
+	return s > 0 ? (uint64_t)s : 0;
+}
+
+void cert_describe(const struct cert *c, struct ctl_cert_info *i)
+{
+	BIO *b = BIO_new(BIO_s_mem());
+	size_t at = 0;
+	int n = 0;
+
+	i->domain = c->conf->domain_index;
+	i->not_before = seconds(X509_get0_notBefore(c->leaf));
+	i->not_after = seconds(X509_get0_notAfter(c->leaf));
+	X509_digest(c->leaf, EVP_sha256(), i->sha256, NULL);
+	describe_type(c, i->type, sizeof(i->type));
+	if (b && X509_NAME_print_ex(b, X509_get_subject_name(c->leaf), 0, XN_FLAG_RFC2253) >= 0)
+		n = BIO_read(b, i->subject, sizeof(i->subject) - 1);
+	i->subject[n > 0 ? n : 0] = '\0';
+	BIO_free(b);
+	i->names[0] = '\0';
+	for (uint32_t k = 0; k < c->n_name && at < sizeof(i->names); k++)
+		at += (size_t)snprintf(i->names + at, sizeof(i->names) - at, "%s%s", k ? " " : "",
+				       c->name[k]);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* OpenSSL contexts of a TLS domain. */
+#include "domain_int.h"
+#include "profile.h"
+#include "shake.h"
+#include "tickets.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+/* Weak while its module is not in the tree. */
+bool psk_ctx_init(SSL_CTX *ctx) __attribute__((weak));
+
+enum { KEY_BITS_MIN = 112 }; /* of security: what level 2 asks for where a chain is verified */
+
+/* ---- the other side's certificate ---- */
+
+/*
+ * Without CAs no chain is asked for: whoever shows a certificate is known by its fingerprint
+ * (struct tls_info) to those who were told that one, as self-signed ones are meant to be. That the
+ * other side has its key, the handshake itself shows. A name to check is checked all the same.
+ */
+static int on_verify_any(X509_STORE_CTX *s, void *arg)
+{
+	X509 *x = X509_STORE_CTX_get0_cert(s);
+	X509_VERIFY_PARAM *p = X509_STORE_CTX_get0_param(s);
+	const char *name = X509_VERIFY_PARAM_get0_host(p, 0);
+	EVP_PKEY *key = x ? X509_get0_pubkey(x) : NULL;
+	int error = X509_V_OK;
+
+	(void)arg;
+	if (!key || EVP_PKEY_get_security_bits(key) < KEY_BITS_MIN)
+		error = X509_V_ERR_EE_KEY_TOO_SMALL;
+	else if (name && X509_check_host(x, name, 0, 0, NULL) != 1)
+		error = X509_V_ERR_HOSTNAME_MISMATCH;
+	X509_STORE_CTX_set_error(s, error);
+	return error == X509_V_OK;
+}
+
+/* ask: the names of the CAs go into the CertificateRequest. */
+static bool ca_use(SSL_CTX *ctx, STACK_OF(X509) * ca, bool ask)
+{
+	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
+
+	for (int i = 0; i < sk_X509_num(ca); i++) {
+		X509 *x = sk_X509_value(ca, i);
+
+		if (X509_STORE_add_cert(store, x) != 1 ||
+		    (ask && SSL_CTX_add_client_CA(ctx, x) != 1))
+			return false;
+	}
+	/* What the file has is trusted, be it a root or below one. */
+	return X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
+}
+
+static bool verify_use(SSL_CTX *ctx, const struct domain *d, STACK_OF(X509) * ca, bool client)
+{
+	static const int modes[] = {
+		[CLIENT_CERT_NONE] = SSL_VERIFY_NONE,
+		[CLIENT_CERT_ASK] = SSL_VERIFY_PEER,
+		[CLIENT_CERT_REQUIRE] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+	};
+
+	SSL_CTX_set_verify(ctx, client ? SSL_VERIFY_PEER : modes[d->conf->client_cert], NULL);
+	if (ca)
+		return ca_use(ctx, ca, !client);
+	SSL_CTX_set_cert_verify_callback(ctx, on_verify_any, NULL);
+	return true;
+}
+
+/* ---- contexts ---- */
+
+bool domain_fail(const struct domain_build *b, const char *what)
+{
+	const char *why = ERR_reason_error_string(ERR_peek_last_error());
+
+	snprintf(b->err, b->errlen, "%s: tls-domains[%u] (%s): %s: %s", b->d->set->dp->conf->file,
+		 b->d->idx, b->d->conf->name, what, why ? why : "out of memory");
+	ERR_clear_error();
+	return false;
+}
+
+static bool certs_use(const struct domain_build *b, SSL_CTX *ctx, uint64_t certs)
+{
+	const struct config *conf = b->d->set->dp->conf;
+
+	for (uint16_t i = 0; i < conf->n_certificate; i++) {
+		const struct cert *c = &b->d->set->cert[i];
+
+		if ((certs >> i & 1) == 0 ||
+		    SSL_CTX_use_cert_and_key(ctx, c->leaf, c->key, c->above, 1) == 1)
+			continue;
+		snprintf(b->err, b->errlen, "%s:%u: certificates[%u].chain: %s: is refused: %s",
+			 conf->file, c->conf->chain_line, i, c->conf->chain,
+			 ERR_reason_error_string(ERR_peek_last_error()));
+		ERR_clear_error();
+		return false;
+	}
+	return true;
+}
+
+static bool resumption_use(SSL_CTX *ctx, const struct domain *d)
+{
+	const struct dplane *dp = d->set->dp;
+
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_timeout(ctx, dp->conf->tls.ticket_lifetime);
+	if (d->conf->tickets && dp->tickets)
+		return tickets_use(dp->tickets, ctx);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+	return SSL_CTX_set_num_tickets(ctx, 0) == 1;
+}
+
+static bool server_use(SSL_CTX *ctx, const struct domain *d)
+{
+	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+	SSL_CTX_set_tlsext_servername_callback(ctx, domain_on_name);
+	SSL_CTX_set_alpn_select_cb(ctx, domain_on_alpn, NULL);
+	/* A ticket of one domain is none in another, whose clients may need a certificate. */
+	return SSL_CTX_set_session_id_context(ctx, (const unsigned char *)d->conf->name,
+					      (unsigned)strlen(d->conf->name)) == 1 &&
+	       resumption_use(ctx, d) && (!d->conf->psk || !psk_ctx_init || psk_ctx_init(ctx));
+}
+
+SSL_CTX *domain_ctx(const struct domain_build *b, uint64_t certs, bool client)
+{
+	struct domain *d = b->d;
+	SSL_CTX *ctx = SSL_CTX_new_ex(d->set->libctx, NULL,
+				      client ? TLS_client_method() : TLS_server_method());
+
+	if (!ctx) {
+		domain_fail(b, "OpenSSL makes no context");
+		return NULL;
+	}
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+	if (!profile_apply(ctx, d->set->dp->conf, d->idx, b->err, b->errlen) ||
+	    !certs_use(b, ctx, certs)) {
+		SSL_CTX_free(ctx);
+		return NULL;
+	}
+	if (client)
+		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET); /* we keep no sessions of others */
+	if (!verify_use(ctx, d, b->ca, client) || !shake_ctx_init(ctx) ||
+	    (!client && !server_use(ctx, d))) {
+		domain_fail(b, "OpenSSL refuses it");
+		SSL_CTX_free(ctx);
+		return NULL;
+	}
+	return ctx;
+}

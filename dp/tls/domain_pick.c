@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a ClientHello chooses: certificates by name, and who is behind us by name or protocol. */
+#include "domain_int.h"
+
+#include <ctype.h>
+#include <strings.h>
+
+static const char *const turn_alpn[] = { "stun.turn", "stun.nat-discovery" }; /* RFC 7443 3 */
+
+/* ---- names (RFC 6066 3) ---- */
+
+bool host_wildcard(const char *name, char *out, size_t len)
+{
+	const char *dot = strchr(name, '.');
+
+	return dot && name[0] != '*' && (size_t)snprintf(out, len, "*%s", dot) < len;
+}
+
+/* Whether name, which a client sent, is the one of the configuration, or within its wildcard. */
+static bool host_matches(const char *conf, const char *name)
+{
+	char wild[CONFIG_STR_MAX];
+
+	return strcasecmp(conf, name) == 0 ||
+	       (host_wildcard(name, wild, sizeof(wild)) && strcasecmp(conf, wild) == 0);
+}
+
+int host_order(const void *a, const void *b)
+{
+	return strcmp(((const struct host *)a)->name, ((const struct host *)b)->name);
+}
+
+static const struct host *host_find(const struct domain *d, const char *name)
+{
+	struct host key = { .name = name };
+
+	return bsearch(&key, d->host, d->n_host, sizeof(key), host_order);
+}
+
+/* Exact names first, then wildcards of one label. NULL: no certificate is for it. */
+static const struct host *host_lookup(const struct domain *d, const char *name)
+{
+	char lower[CONFIG_STR_MAX], wild[CONFIG_STR_MAX];
+	const struct host *h;
+	size_t n = 0;
+
+	for (; name[n] && n < sizeof(lower) - 1; n++)
+		lower[n] = (char)tolower((unsigned char)name[n]);
+	lower[n] = '\0';
+	if (name[n])
+		return NULL;
+	h = host_find(d, lower);
+	if (!h && host_wildcard(lower, wild, sizeof(wild)))
+		h = host_find(d, wild);
+	return h;
+}
+
+static bool service_here(const struct domain *d, const struct config_service *s)
+{
+	return s->domain_index == d->idx || s->domain_index == CONFIG_DOMAINS_MAX;
+}
+
+/* Index of the service whose host the client named, or SERVICE_NONE. */
+static uint16_t service_by_host(const struct domain *d, const char *name)
+{
+	const struct config *c = d->set->dp->conf;
+
+	for (uint16_t i = 0; name && i < c->n_service; i++) {
+		const struct config_service *s = &c->service[i];
+
+		for (uint16_t h = 0; service_here(d, s) && h < s->n_host; h++) {
+			if (host_matches(s->host[h], name))
+				return i;
+		}
+	}
+	return SERVICE_NONE;
+}
+
+/*
+ * All contexts of a domain differ in their certificates only, so that no name leads to another
+ * policy. An unknown name gets no alert: clients that only know an address often send something.
+ */
+int domain_on_name(SSL *ssl, int *alert, void *arg)
+{
+	const struct domain *d = SSL_get_ex_data(ssl, domain_index);
+	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	const struct host *h = d && name ? host_lookup(d, name) : NULL;
+
+	(void)alert;
+	(void)arg;
+	if (h && !SSL_set_SSL_CTX(ssl, d->server[h->server].ctx))
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	/* A name that is accepted is part of a session of TLS 1.2, and chooses when it resumes. */
+	return h || (d && service_by_host(d, name) != SERVICE_NONE) ? SSL_TLSEXT_ERR_OK
+								    : SSL_TLSEXT_ERR_NOACK;
+}
+
+/* ---- ALPN (RFC 7301) ---- */
+
+static void alpn_add(struct domain *d, const char *name)
+{
+	uint8_t len = (uint8_t)strlen(name);
+
+	d->alpn[d->alpn_len] = len;
+	memcpy(d->alpn + d->alpn_len + 1, name, len);
+	d->alpn_len += 1u + len;
+}
+
+bool alpn_build(struct domain *d)
+{
+	const struct config *c = d->set->dp->conf;
+	size_t n = RTE_DIM(turn_alpn);
+
+	for (uint16_t i = 0; i < c->n_service; i++)
+		n += c->service[i].n_alpn;
+	d->alpn = malloc(n * sizeof(c->service[0].alpn[0]));
+	if (!d->alpn)
+		return false;
+	for (size_t i = 0; i < RTE_DIM(turn_alpn); i++)
+		alpn_add(d, turn_alpn[i]);
+	for (uint16_t i = 0; i < c->n_service; i++) {
+		const struct config_service *s = &c->service[i];
+
+		for (uint16_t a = 0; service_here(d, s) && a < s->n_alpn; a++)
+			alpn_add(d, s->alpn[a]);
+	}
+	return true;
+}
+
+int domain_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+		   const unsigned char *in, unsigned in_len, void *arg)
+{
+	const struct domain *d = SSL_get_ex_data(ssl, domain_index);
+	unsigned char *chosen;
+	uint16_t s;
+
+	(void)arg;
+	if (!d)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	if (SSL_select_next_proto(&chosen, out_len, d->alpn, d->alpn_len, in, in_len) ==
+	    OPENSSL_NPN_NEGOTIATED) {
+		*out = chosen;
+		return SSL_TLSEXT_ERR_OK;
+	}
+	/* What a service that lists no protocols speaks is between the client and its back end. */
+	s = service_by_host(d, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+	if (s != SERVICE_NONE && d->set->dp->conf->service[s].n_alpn == 0)
+		return SSL_TLSEXT_ERR_NOACK;
+	return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol (3.2) */
+}
+
+static bool name_is(const char *name, const unsigned char *p, unsigned len)
+{
+	return strlen(name) == len && memcmp(name, p, len) == 0;
+}
+
+uint16_t domain_service(const struct domain_set *set, uint16_t idx, const SSL *ssl)
+{
+	const struct domain *d = &set->domain[idx];
+	const struct config *c = set->dp->conf;
+	const unsigned char *p;
+	unsigned len;
+
+	SSL_get0_alpn_selected(ssl, &p, &len);
+	for (size_t i = 0; len && i < RTE_DIM(turn_alpn); i++) {
+		if (name_is(turn_alpn[i], p, len))
+			return SERVICE_TURN;
+	}
+	for (uint16_t i = 0; len && i < c->n_service; i++) {
+		const struct config_service *s = &c->service[i];
+
+		for (uint16_t a = 0; service_here(d, s) && a < s->n_alpn; a++) {
+			if (name_is(s->alpn[a], p, len))
+				return i;
+		}
+	}
+	return service_by_host(d, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+}

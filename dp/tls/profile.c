@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "profile.h"
+#include "record.h"
+
+#include <openssl/err.h>
+
+#pragma weak tls_suites
+
+enum {
+	SECURITY_LEVEL = 2, /* 112 bits: no SHA-1 signatures, no RSA below 2,048 bits */
+	LIST_MAX = CONFIG_NAMES_MAX * 64,
+};
+
+struct profile {
+	const char *suite[CONFIG_NAMES_MAX]; /* most wanted first */
+	const char *psk_suite[4];	     /* TLS 1.2 with external PSKs; after those */
+	const char *groups, *signatures;
+};
+
+static const struct profile profiles[] = {
+	/* Ephemeral keys and AEAD only, as RFC 9325 4.1 and 4.2 recommend. */
+	[PROFILE_MODERN] = {
+		.suite = { "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+			   "TLS_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256",
+			   "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+			   "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305",
+			   "ECDHE-RSA-CHACHA20-POLY1305" },
+		.psk_suite = { "DHE-PSK-AES128-GCM-SHA256", "DHE-PSK-AES256-GCM-SHA384",
+			       "ECDHE-PSK-CHACHA20-POLY1305" },
+		.groups = "X25519:P-256:P-384",
+		.signatures = "ed25519:ECDSA+SHA256:RSA-PSS+SHA256:ECDSA+SHA384:RSA-PSS+SHA384:"
+			      "ECDSA+SHA512:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512",
+	},
+	/*
+	 * 3GPP TS 33.210 6.2 (R1), which TS 33.310 refers to. 6.2.1: TLS 1.2 and 1.3, none older.
+	 * 6.2.2, TLS 1.3: what RFC 8446 9.1 makes mandatory (TLS_AES_128_GCM_SHA256, secp256r1,
+	 * ecdsa_secp256r1_sha256, rsa_pss_rsae_sha256, rsa_pkcs1_sha256) or recommends, and
+	 * secp384r1 with ecdsa_secp384r1_sha384. 6.2.3, TLS 1.2: AEAD and forward secrecy; DHE
+	 * stands last, for those who have nothing else.
+	 */
+	[PROFILE_TS33210] = {
+		.suite = { "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+			   "TLS_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256",
+			   "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+			   "ECDHE-RSA-AES256-GCM-SHA384", "DHE-RSA-AES128-GCM-SHA256",
+			   "DHE-RSA-AES256-GCM-SHA384" },
+		.psk_suite = { "DHE-PSK-AES128-GCM-SHA256", "DHE-PSK-AES256-GCM-SHA384" },
+		.groups = "P-256:P-384:X25519",
+		.signatures = "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA384:"
+			      "RSA+SHA384",
+	},
+};
+
+struct lists {
+	char v12[LIST_MAX], v13[LIST_MAX]; /* names with colons, as OpenSSL takes them */
+};
+
+static const struct tls_suite *suite_find(const char *name)
+{
+	size_t n;
+	const struct tls_suite *s = tls_suites(&n);
+
+	for (; n; n--, s++) {
+		if (strcmp(s->name, name) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+static void list_add(char *list, const char *name)
+{
+	size_t at = strlen(list);
+
+	snprintf(list + at, LIST_MAX - at, "%s%s", at ? ":" : "", name);
+}
+
+/* False: there is no such suite here. */
+static bool lists_add(struct lists *l, const char *name)
+{
+	const struct tls_suite *s = tls_suites ? suite_find(name) : NULL;
+
+	if (!tls_suites) {
+		list_add(strncmp(name, "TLS_", 4) == 0 ? l->v13 : l->v12, name);
+		return true;
+	}
+
+	if (s)
+		list_add(s->version == TLS_1_3 ? l->v13 : l->v12, name);
+	return s != NULL;
+}
+
+static void lists_profile(struct lists *l, const struct config_domain *d)
+{
+	const struct profile *p = &profiles[d->profile];
+
+	for (const char *const *s = p->suite; *s; s++)
+		lists_add(l, *s);
+	for (const char *const *s = p->psk_suite; d->psk && *s; s++)
+		lists_add(l, *s);
+}
+
+static bool suites_choose(struct lists *l, const struct config *conf, uint16_t idx, char *err,
+			  size_t errlen)
+{
+	const struct config_domain *d = &conf->domain[idx];
+	const char *none;
+	uint16_t i;
+
+	if (d->n_suite == 0)
+		lists_profile(l, d);
+	for (i = 0; i < d->n_suite; i++) {
+		if (lists_add(l, d->suite[i]))
+			continue;
+		snprintf(err, errlen,
+			 "%s:%u: tls-domains[%u].suites: %s is no AES-GCM or ChaCha20-Poly1305 "
+			 "suite by OpenSSL's name",
+			 conf->file, d->suite_line, idx, d->suite[i]);
+		return false;
+	}
+	none = d->version_max == CONFIG_TLS_1_3 && !l->v13[0]	? "TLS 1.3"
+	       : d->version_min == CONFIG_TLS_1_2 && !l->v12[0] ? "TLS 1.2"
+								: NULL;
+	if (none)
+		snprintf(err, errlen,
+			 "%s:%u: tls-domains[%u].suites: has none of %s, which version-min and "
+			 "version-max ask for",
+			 conf->file, d->suite_line, idx, none);
+	return none == NULL;
+}
+
+static bool groups_set(SSL_CTX *ctx, const struct config *conf, uint16_t idx, char *err,
+		       size_t errlen)
+{
+	const struct config_domain *d = &conf->domain[idx];
+	char list[LIST_MAX] = "";
+
+	/* One by one first, to know which is wrong. */
+	for (uint16_t i = 0; i < d->n_group; i++) {
+		if (SSL_CTX_set1_groups_list(ctx, d->group[i]) != 1) {
+			snprintf(err, errlen,
+				 "%s:%u: tls-domains[%u].groups: %s is no group that OpenSSL knows",
+				 conf->file, d->group_line, idx, d->group[i]);
+			return false;
+		}
+		list_add(list, d->group[i]);
+	}
+	if (d->n_group == 0)
+		list_add(list, profiles[d->profile].groups);
+	if (SSL_CTX_set1_groups_list(ctx, list) == 1)
+		return true;
+	snprintf(err, errlen, "%s:%u: tls-domains[%u].groups: one is there twice", conf->file,
+		 d->group_line, idx);
+	return false;
+}
+
+bool profile_apply(SSL_CTX *ctx, const struct config *conf, uint16_t idx, char *err, size_t errlen)
+{
+	static const int versions[] = {
+		[CONFIG_TLS_1_2] = TLS1_2_VERSION, [CONFIG_TLS_1_3] = TLS1_3_VERSION
+	};
+	const struct config_domain *d = &conf->domain[idx];
+	struct lists l = { "", "" };
+	bool ok;
+
+	if (!suites_choose(&l, conf, idx, err, errlen) || !groups_set(ctx, conf, idx, err, errlen))
+		return false;
+	SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
+	SSL_CTX_set_dh_auto(ctx, 1); /* sizes by the certificate's strength */
+	/* A list without suites of TLS 1.2 is an error to OpenSSL, and of no use to us. */
+	ok = SSL_CTX_set_min_proto_version(ctx, versions[d->version_min]) == 1 &&
+	     SSL_CTX_set_max_proto_version(ctx, versions[d->version_max]) == 1 &&
+	     SSL_CTX_set_ciphersuites(ctx, l.v13) == 1 &&
+	     (!l.v12[0] || SSL_CTX_set_cipher_list(ctx, l.v12) == 1) &&
+	     SSL_CTX_set1_sigalgs_list(ctx, profiles[d->profile].signatures) == 1;
+	if (!ok)
+		snprintf(err, errlen,
+			 "%s:%u: tls-domains[%u].suites: OpenSSL does not take %s:%s: %s",
+			 conf->file, d->suite_line, idx, l.v13, l.v12,
+			 ERR_reason_error_string(ERR_peek_last_error()));
+	ERR_clear_error();
+	return ok;
+}
