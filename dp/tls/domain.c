@@ -191,6 +191,7 @@ static bool domain_build(struct domain *d, char *err, size_t errlen)
 	if (ok && !alpn_build(d))
 		ok = domain_fail(&b, "no room for protocol names");
 	sk_X509_pop_free(b.ca, X509_free);
+	ERR_clear_error(); /* a handshake on this thread would take them for its own */
 	return ok;
 }
 

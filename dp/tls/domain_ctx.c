@@ -2,14 +2,12 @@
 /* OpenSSL contexts of a TLS domain. */
 #include "domain_int.h"
 #include "profile.h"
+#include "psk.h"
 #include "shake.h"
 #include "tickets.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-
-/* Weak while its module is not in the tree. */
-bool psk_ctx_init(SSL_CTX *ctx) __attribute__((weak));
 
 enum { KEY_BITS_MIN = 112 }; /* of security: what level 2 asks for where a chain is verified */
 
@@ -99,16 +97,16 @@ static bool certs_use(const struct domain_build *b, SSL_CTX *ctx, uint64_t certs
 	return true;
 }
 
+/* By tickets only: shake_ctx_init() has turned the cache off, and gives those of TLS 1.3 itself. */
 static bool resumption_use(SSL_CTX *ctx, const struct domain *d)
 {
 	const struct dplane *dp = d->set->dp;
 
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_timeout(ctx, dp->conf->tls.ticket_lifetime);
 	if (d->conf->tickets && dp->tickets)
 		return tickets_use(dp->tickets, ctx);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-	return SSL_CTX_set_num_tickets(ctx, 0) == 1;
+	return true;
 }
 
 static bool server_use(SSL_CTX *ctx, const struct domain *d)
@@ -119,7 +117,7 @@ static bool server_use(SSL_CTX *ctx, const struct domain *d)
 	/* A ticket of one domain is none in another, whose clients may need a certificate. */
 	return SSL_CTX_set_session_id_context(ctx, (const unsigned char *)d->conf->name,
 					      (unsigned)strlen(d->conf->name)) == 1 &&
-	       resumption_use(ctx, d) && (!d->conf->psk || !psk_ctx_init || psk_ctx_init(ctx));
+	       resumption_use(ctx, d) && (!d->conf->psk || psk_ctx_init(ctx));
 }
 
 SSL_CTX *domain_ctx(const struct domain_build *b, uint64_t certs, bool client)

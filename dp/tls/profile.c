@@ -4,8 +4,6 @@
 
 #include <openssl/err.h>
 
-#pragma weak tls_suites
-
 enum {
 	SECURITY_LEVEL = 2, /* 112 bits: no SHA-1 signatures, no RSA below 2,048 bits */
 	LIST_MAX = CONFIG_NAMES_MAX * 64,
@@ -77,12 +75,7 @@ static void list_add(char *list, const char *name)
 /* False: there is no such suite here. */
 static bool lists_add(struct lists *l, const char *name)
 {
-	const struct tls_suite *s = tls_suites ? suite_find(name) : NULL;
-
-	if (!tls_suites) {
-		list_add(strncmp(name, "TLS_", 4) == 0 ? l->v13 : l->v12, name);
-		return true;
-	}
+	const struct tls_suite *s = suite_find(name);
 
 	if (s)
 		list_add(s->version == TLS_1_3 ? l->v13 : l->v12, name);
