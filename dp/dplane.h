@@ -93,7 +93,8 @@ struct dplane {
 
 	/* handover[from][to]: single producer, single consumer; NULL on the diagonal */
 	struct rte_ring *handover[CTL_WORKERS_MAX][CTL_WORKERS_MAX];
-	_Atomic bool stop; /* written by the signal handler, read by all */
+	_Atomic bool stop;   /* written by the signal handler, read by all */
+	_Atomic bool reload; /* written by the signal handler, taken by the service thread */
 };
 
 static inline uint32_t local_hash(const struct ip_addr *a)

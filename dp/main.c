@@ -4,8 +4,10 @@
 #include "region.h"
 #include "service.h"
 #include "worker.h"
+#include "tls/tickets.h"
 
 #include <getopt.h>
+#include <openssl/crypto.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -20,11 +22,11 @@
 enum { EAL_ARGS = 24, ERR_MAX = 512 };
 
 static struct dplane dplane;
+static struct tickets tickets;
 
 static void on_signal(int sig)
 {
-	(void)sig;
-	atomic_store(&dplane.stop, true);
+	atomic_store(sig == SIGHUP ? &dplane.reload : &dplane.stop, true);
 }
 
 static void usage(FILE *out)
@@ -209,6 +211,7 @@ static void dplane_close(struct dplane *dp, struct service *s, int region_fd)
 	for (i = 0; i < dp->n_workers; i++)
 		worker_free(dp->worker[i]);
 	region_destroy(dp, region_fd);
+	OPENSSL_cleanse(&tickets, sizeof(tickets));
 	rte_eal_cleanup();
 }
 
@@ -256,7 +259,9 @@ int main(int argc, char **argv)
 	}
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL); /* certificates and keys are read again */
 	signal(SIGPIPE, SIG_IGN);
+	dp->tickets = &tickets;
 	dp->wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	region_fd = region_create(dp, err, sizeof(err));
 	ok = region_fd >= 0 && workers_create(dp, err) && ports_open(dp, err) &&

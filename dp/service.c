@@ -2,8 +2,11 @@
 #include "service.h"
 #include "port.h"
 #include "worker.h"
+#include "tls/shake.h"
+#include "tls/tickets.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <poll.h>
 #include <rte_log.h>
 #include <sys/eventfd.h>
@@ -15,15 +18,16 @@
 
 enum {
 	SERVICE_POLL_MS = 100,
-	SERVICE_HELLO_MS = 1000, /* a client that is silent for longer holds the place for nothing */
+	SERVICE_HELLO_MS =
+	    1000, /* a client that is silent for longer holds the place for nothing */
 };
 
 /* Somebody listens there, even one so busy that its queue of clients is full. */
 static bool socket_is_live(const struct sockaddr_un *a)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool live = fd >= 0 && (connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0 ||
-				errno == EAGAIN);
+	bool live = fd >= 0 &&
+		    (connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0 || errno == EAGAIN);
 
 	if (fd >= 0)
 		close(fd);
@@ -80,8 +84,8 @@ bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err
 	socket_remove(path);
 	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    chmod(path, 0600) < 0 || listen(s->listen_fd, 4) < 0) {
-		snprintf(err, errlen, "%s: dataplane.socket: cannot listen on %s: %m", dp->conf->file,
-			 path);
+		snprintf(err, errlen, "%s: dataplane.socket: cannot listen on %s: %m",
+			 dp->conf->file, path);
 		service_unlisten(s);
 		return false;
 	}
@@ -118,8 +122,10 @@ static bool service_rings_ready(struct service *s)
 
 static bool service_welcome(struct service *s, enum ctl_verdict verdict)
 {
-	struct ctl_welcome msg = { .magic = CTL_ABI_MAGIC, .abi_version = CTL_ABI_VERSION,
-				   .verdict = verdict, .region_size = s->dp->region_size,
+	struct ctl_welcome msg = { .magic = CTL_ABI_MAGIC,
+				   .abi_version = CTL_ABI_VERSION,
+				   .verdict = verdict,
+				   .region_size = s->dp->region_size,
 				   .config_digest = config_digest(s->dp->conf) };
 	int fds[2] = { s->region_fd, s->dp->wake_cp };
 	union {
@@ -143,33 +149,87 @@ static bool service_welcome(struct service *s, enum ctl_verdict verdict)
 	return sendmsg(s->client_fd, &m, MSG_NOSIGNAL) == (ssize_t)sizeof(msg);
 }
 
-/* The first message of a control process; anything after it is a breach. */
-static void service_hello(struct service *s)
+/* What a control process may say; longer ones arrive cut and are a breach. */
+union service_msg {
+	struct ctl_hello hello;
+	struct msg_hdr hdr;
+	struct msg_ticket_keys ticket_keys;
+};
+
+/* The first message of a control process. */
+static void service_hello(struct service *s, const struct ctl_hello *hello, size_t len)
 {
 	enum ctl_verdict verdict = CTL_WELCOME;
-	struct ctl_hello hello;
-	ssize_t n = recv(s->client_fd, &hello, sizeof(hello), MSG_DONTWAIT | MSG_TRUNC);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n != sizeof(hello) || s->attached || hello.magic != CTL_ABI_MAGIC) {
-		service_detach(s, n == 0 ? "it ended" : "it broke the protocol");
+	if (len != sizeof(*hello) || hello->magic != CTL_ABI_MAGIC) {
+		service_detach(s, "it broke the protocol");
 		return;
 	}
-	if (hello.abi_version != CTL_ABI_VERSION)
+	if (hello->abi_version != CTL_ABI_VERSION)
 		verdict = CTL_BAD_ABI;
-	else if (hello.config_digest != config_digest(s->dp->conf))
+	else if (hello->config_digest != config_digest(s->dp->conf))
 		verdict = CTL_BAD_CONFIG;
 	if (!service_welcome(s, verdict) || verdict != CTL_WELCOME) {
-		RTE_LOG(WARNING, USER1, "fairlead-cp (pid %u) refused: %s\n", hello.pid,
-			verdict == CTL_BAD_ABI	    ? "built for another boundary version" :
-			verdict == CTL_BAD_CONFIG ? "runs another configuration" :
-						    "cannot send descriptors");
+		RTE_LOG(WARNING, USER1, "fairlead-cp (pid %u) refused: %s\n", hello->pid,
+			verdict == CTL_BAD_ABI	    ? "built for another boundary version"
+			: verdict == CTL_BAD_CONFIG ? "runs another configuration"
+						    : "cannot send descriptors");
 		service_detach(s, "refused");
 		return;
 	}
 	s->attached = true;
-	RTE_LOG(NOTICE, USER1, "fairlead-cp attached, pid %u\n", hello.pid);
+	RTE_LOG(NOTICE, USER1, "fairlead-cp attached, pid %u\n", hello->pid);
+}
+
+/* Empty text: it was done. */
+static bool service_reload(struct service *s, char *text, size_t len)
+{
+	bool ok = shakers_reload(s->dp, text, len);
+
+	if (ok)
+		RTE_LOG(NOTICE, USER1, "certificates and keys were read again\n");
+	else
+		RTE_LOG(ERR, USER1, "certificates and keys stay as they were: %s\n", text);
+	return ok;
+}
+
+/* All that comes after the hello; whatever is not in the ABI is a breach. */
+static void service_request(struct service *s, const union service_msg *m, size_t len)
+{
+	struct msg_result r = { .hdr = { MSG_RESULT, m->hdr.seq } };
+
+	if (len == sizeof(m->ticket_keys) && m->hdr.type == MSG_TICKET_KEYS) {
+		r.ok = s->dp->tickets != NULL;
+		if (r.ok)
+			tickets_set(s->dp->tickets, &m->ticket_keys.keys);
+		else
+			snprintf(r.text, sizeof(r.text), "%s: listeners: none has transport tls",
+				 s->dp->conf->file);
+	} else if (len == sizeof(m->hdr) && m->hdr.type == MSG_TLS_RELOAD) {
+		r.ok = service_reload(s, r.text, sizeof(r.text));
+	} else {
+		service_detach(s, "it broke the protocol");
+		return;
+	}
+	/* It asks one at a time: that there is no room means that it does not listen. */
+	if (send(s->client_fd, &r, sizeof(r), MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(r))
+		service_detach(s, "it does not take answers");
+}
+
+static void service_recv(struct service *s)
+{
+	union service_msg m = { 0 };
+	ssize_t n = recv(s->client_fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0)
+		service_detach(s, "it ended");
+	else if (s->attached)
+		service_request(s, &m, (size_t)n);
+	else
+		service_hello(s, &m.hello, (size_t)n);
+	OPENSSL_cleanse(&m, sizeof(m));
 }
 
 /* The place goes to the first to come; a second learns that it is taken. */
@@ -204,15 +264,18 @@ static void service_publish(struct service *s, uint64_t now_ms)
 void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 {
 	struct pollfd p[2] = { { .fd = -1, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
+	char text[CTL_TEXT_MAX * 2] = "";
 
 	service_publish(s, now_ms);
+	if (atomic_exchange_explicit(&s->dp->reload, false, memory_order_relaxed))
+		service_reload(s, text, sizeof(text));
 	/* Whoever comes while another has yet to say hello waits in the queue: it may fail. */
 	if (service_rings_ready(s) && (s->client_fd < 0 || s->attached))
 		p[0].fd = s->listen_fd;
 	p[1].fd = s->client_fd;
 	if (poll(p, 2, timeout_ms) > 0) {
 		if (p[1].revents)
-			service_hello(s);
+			service_recv(s);
 		if (p[0].revents)
 			service_accept(s, now_ms);
 	}

@@ -4,7 +4,8 @@
 
 /*
  * The main thread after start: lets the control process attach over the Unix socket, watches it,
- * publishes what the ports tell. Never touches a packet.
+ * does what it asks for over that (struct msg_hdr), and publishes what the ports tell. Never touches
+ * a packet.
  */
 #include "dplane.h"
 

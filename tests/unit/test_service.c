@@ -2,12 +2,18 @@
 /*
  * Pins the dataplane's side of the handshake (lib/ctl_abi.h): who is welcomed and with what, who
  * is refused and why, that there is one control process at a time and that a silent or broken one
- * does not keep the place (R70), that one which writes nonsense into a ring loses it and the next
- * finds rings that work, and that a socket is taken over from the dead but not from the living.
+ * does not keep the place (R70), what it may ask
+ * for once it is in (ticket keys, R9; certificates read again, R76: a broken file leaves the old
+ * ones in force and says so) and that anything else ends it, that one which writes nonsense into a
+ * ring loses it and the next finds rings that work, and that a socket is taken over from the dead
+ * but not from the living.
  */
 #include "dp_world.h"
+#include "make_cert.h"
 
 #include "../../dp/service.h"
+#include "../../dp/tls/shake.h"
+#include "../../dp/tls/tickets.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +35,7 @@ enum { HELLO_MS = 1000 };
 static struct service service;
 static char dir[] = "/tmp/fl_service.XXXXXX";
 static uint64_t now_ms;
+static struct tickets tickets;
 static int fds[8]; /* as they came with the last welcome */
 static size_t n_fds;
 
@@ -49,12 +56,12 @@ static bool serve(struct service *s, char *err, size_t errlen)
 	return service_open(s, &world.dp, world.region_fd, err, errlen);
 }
 
-static int setup(void **state)
+/* The world as it is configured, and a service in it. */
+static int start(void **state)
 {
 	char err[512] = "";
 
 	(void)state;
-	world_config();
 	snprintf(world.conf.dataplane.socket, sizeof(world.conf.dataplane.socket), "%s/dp.sock",
 		 dir);
 	world_start();
@@ -65,6 +72,12 @@ static int setup(void **state)
 	if (!serve(&service, err, sizeof(err)))
 		fail_msg("%s", err);
 	return 0;
+}
+
+static int setup(void **state)
+{
+	world_config();
+	return start(state);
 }
 
 static void fds_close(void)
@@ -410,6 +423,216 @@ static void broken_rings_detach_and_heal(void **state)
 	close(fd);
 }
 
+/* ---- requests ---- */
+
+/* Asks, and takes the answer; false: none came, and the connection has ended. */
+static bool ask(int fd, const void *msg, size_t len, struct msg_result *r)
+{
+	ssize_t n;
+
+	say(fd, msg, len);
+	n = recv(fd, r, sizeof(*r), MSG_DONTWAIT | MSG_TRUNC);
+	if (n == 0)
+		return false;
+	assert_int_equal(n, sizeof(*r));
+	assert_int_equal(r->hdr.type, MSG_RESULT);
+	assert_int_equal(r->hdr.seq, ((const struct msg_hdr *)msg)->seq);
+	return true;
+}
+
+static void ticket_keys_are_taken(void **state)
+{
+	struct msg_ticket_keys m = { .hdr = { MSG_TICKET_KEYS, 7 } };
+	struct ctl_ticket_keys got;
+	struct msg_result r;
+	int fd = attach();
+
+	(void)state;
+	memset(&m.keys, 'k', sizeof(m.keys));
+	/* Where there are none to seal nobody waits for them. */
+	assert_true(ask(fd, &m, sizeof(m), &r));
+	assert_false(r.ok);
+	assert_non_null(strstr(r.text, "none has transport tls"));
+	memset(&tickets, 0, sizeof(tickets));
+	world.dp.tickets = &tickets;
+	assert_false(tickets_get(&tickets, &got));
+	m.hdr.seq++;
+	assert_true(ask(fd, &m, sizeof(m), &r));
+	assert_true(r.ok);
+	assert_string_equal(r.text, "");
+	assert_true(tickets_get(&tickets, &got));
+	assert_memory_equal(&got, &m.keys, sizeof(got));
+	world.dp.tickets = NULL;
+	close(fd);
+}
+
+static void breaches_end_it(void **state)
+{
+	struct {
+		struct msg_ticket_keys m;
+		uint8_t more;
+	} keys = { .m = { .hdr = { MSG_TICKET_KEYS, 1 } } };
+	const struct {
+		uint32_t type;
+		size_t len;
+	} breach[] = {
+		{ MSG_TICKET_KEYS, sizeof(struct msg_hdr) },
+		{ MSG_TICKET_KEYS, sizeof(struct msg_ticket_keys) - 1 },
+		{ MSG_TICKET_KEYS, sizeof(struct msg_ticket_keys) + 1 },
+		{ MSG_TLS_RELOAD, sizeof(struct msg_hdr) - 1 },
+		{ MSG_TLS_RELOAD, sizeof(struct msg_ticket_keys) },
+		{ MSG_TLS_RELOAD, 1 },
+		{ MSG_RESULT, sizeof(struct msg_hdr) },
+		{ MSG_RESULT + 1, sizeof(struct msg_hdr) },
+		{ 0, sizeof(struct msg_hdr) },
+	};
+	struct ctl_ticket_keys got;
+	struct msg_result r;
+
+	(void)state;
+	memset(&tickets, 0, sizeof(tickets));
+	world.dp.tickets = &tickets;
+	for (size_t i = 0; i < sizeof(breach) / sizeof(breach[0]); i++) {
+		int fd = attach();
+
+		keys.m.hdr.type = breach[i].type;
+		assert_false(ask(fd, &keys, breach[i].len, &r));
+		close(fd);
+	}
+	assert_false(tickets_get(&tickets, &got));
+	world.dp.tickets = NULL;
+}
+
+/* Nothing is asked for before the hello. */
+static void request_without_hello_is_dropped(void **state)
+{
+	struct msg_ticket_keys m = { .hdr = { MSG_TICKET_KEYS, 1 } };
+	struct ctl_ticket_keys got;
+	int fd = client();
+
+	(void)state;
+	memset(&tickets, 0, sizeof(tickets));
+	world.dp.tickets = &tickets;
+	say(fd, &m, sizeof(m));
+	expect_end(fd);
+	assert_false(tickets_get(&tickets, &got));
+	world.dp.tickets = NULL;
+}
+
+/* ---- certificates ---- */
+
+static EVP_PKEY *cert_key;
+
+static void cert_write(const char *cn)
+{
+	struct cert_spec s = { .cn = cn };
+	X509 *x = make_cert(&s, cert_key, NULL, NULL);
+
+	write_certs(world.conf.certificate[0].chain, &x, 1);
+	X509_free(x);
+}
+
+/* A world with one certificate, served by TLS. */
+static int tls_setup(void **state)
+{
+	struct config *c = &world.conf;
+	char err[512] = "";
+
+	cert_key = make_key("EC:P-256");
+	world_config();
+	c->domain[0] = (struct config_domain){ .name = "default", .version_max = CONFIG_TLS_1_3 };
+	c->n_domain = 1;
+	snprintf(c->certificate[0].chain, sizeof(c->certificate[0].chain), "%s/chain", dir);
+	snprintf(c->certificate[0].key, sizeof(c->certificate[0].key), "%s/key", dir);
+	c->certificate[0].chain_line = 12;
+	c->n_certificate = 1;
+	c->listener[c->n_listener++] =
+	    (struct config_listener){ .addr = at("10.1.0.1", 5349), .transport = TRANSPORT_TLS };
+	c->tls = (struct config_tls){ .connections = 16,
+				      .handshakes = 2,
+				      .waiting = 2,
+				      .handshake_ms = 1000,
+				      .key_updates = 10,
+				      .ticket_lifetime = 600 };
+	write_key(c->certificate[0].key, cert_key, NULL);
+	cert_write("old");
+	if (start(state) != 0)
+		return -1;
+	if (!shakers_create(&world.dp, err, sizeof(err)))
+		fail_msg("%s", err);
+	world_mark();
+	return 0;
+}
+
+static int tls_teardown(void **state)
+{
+	shakers_free(&world.dp);
+	unlink(world.conf.certificate[0].chain);
+	unlink(world.conf.certificate[0].key);
+	EVP_PKEY_free(cert_key);
+	return teardown(state);
+}
+
+static const struct ctl_cert_info *cert_info(void)
+{
+	const struct ctl_cert_info *i =
+	    (const void *)((const uint8_t *)world.dp.region + world.dp.cert_info);
+
+	assert_int_equal(i->seq % 2, 0);
+	return i;
+}
+
+static void reload_takes_good_files_and_no_others(void **state)
+{
+	struct msg_hdr m = { MSG_TLS_RELOAD, 1 };
+	struct msg_result r;
+	char text[1024];
+	int fd = attach();
+
+	(void)state;
+	assert_string_equal(cert_info()->subject, "CN=old");
+	cert_write("new");
+	assert_string_equal(cert_info()->subject, "CN=old");
+	assert_true(ask(fd, &m, sizeof(m), &r));
+	assert_true(r.ok);
+	assert_string_equal(r.text, "");
+	assert_string_equal(cert_info()->subject, "CN=new");
+
+	write_text(world.conf.certificate[0].chain, "broken");
+	m.seq++;
+	assert_true(ask(fd, &m, sizeof(m), &r));
+	assert_false(r.ok);
+	snprintf(text, sizeof(text),
+		 "%s:12: certificates[0].chain: %s: has no certificate in it; PEM is needed",
+		 world.conf.file, world.conf.certificate[0].chain);
+	assert_string_equal(r.text, text);
+	assert_string_equal(cert_info()->subject, "CN=new");
+	assert_string_equal(cert_info()->error, text);
+
+	cert_write("newer");
+	m.seq++;
+	assert_true(ask(fd, &m, sizeof(m), &r));
+	assert_true(r.ok);
+	assert_string_equal(cert_info()->subject, "CN=newer");
+	assert_string_equal(cert_info()->error, "");
+	close(fd);
+}
+
+/* What SIGHUP sets; nobody need be attached. */
+static void signal_reloads_once(void **state)
+{
+	uint32_t seq;
+
+	(void)state;
+	cert_write("new");
+	atomic_store(&world.dp.reload, true);
+	turn();
+	assert_string_equal(cert_info()->subject, "CN=new");
+	seq = cert_info()->seq;
+	turn();
+	assert_int_equal(cert_info()->seq, seq);
+}
+
 static void live_socket_is_refused(void **state)
 {
 	struct service other;
@@ -448,6 +671,7 @@ static void dead_socket_is_replaced(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TLS(name) cmocka_unit_test_setup_teardown(name, tls_setup, tls_teardown)
 	const struct CMUnitTest tests[] = {
 		T(welcome_brings_region_and_eventfd),
 		T(region_keeps_its_size),
@@ -459,6 +683,11 @@ int main(void)
 		T(silent_client_is_dropped),
 		T(late_look_is_not_silence),
 		T(broken_rings_detach_and_heal),
+		T(ticket_keys_are_taken),
+		T(breaches_end_it),
+		T(request_without_hello_is_dropped),
+		TLS(reload_takes_good_files_and_no_others),
+		TLS(signal_reloads_once),
 		T(live_socket_is_refused),
 		T(dead_socket_is_replaced),
 	};
