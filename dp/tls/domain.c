@@ -17,7 +17,7 @@ static void set_unref(struct domain_set *set)
 
 	if (atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	for (i = 0; i < set->dp->conf->n_domain; i++) {
+	for (i = 0; i < CONFIG_DOMAINS_MAX; i++) {
 		struct domain *d = &set->domain[i];
 
 		for (uint32_t s = 0; s < d->n_server; s++)
@@ -27,7 +27,7 @@ static void set_unref(struct domain_set *set)
 		free(d->host);
 		free(d->alpn);
 	}
-	for (i = 0; i < set->dp->conf->n_certificate; i++)
+	for (i = 0; i < CONFIG_CERTIFICATES_MAX; i++)
 		cert_free(&set->cert[i]);
 	free(set);
 }
