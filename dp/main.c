@@ -29,6 +29,15 @@ static void on_signal(int sig)
 	atomic_store(sig == SIGHUP ? &dplane.reload : &dplane.stop, true);
 }
 
+/* Ticket keys are for those who serve TLS. */
+static void tickets_place(struct dplane *dp)
+{
+	for (uint16_t i = 0; i < dp->conf->n_listener; i++) {
+		if (dp->conf->listener[i].transport == TRANSPORT_TLS)
+			dp->tickets = &tickets;
+	}
+}
+
 static void usage(FILE *out)
 {
 	fputs("usage: fairlead-dp [--config FILE]\n"
@@ -261,7 +270,7 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL); /* certificates and keys are read again */
 	signal(SIGPIPE, SIG_IGN);
-	dp->tickets = &tickets;
+	tickets_place(dp);
 	dp->wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	region_fd = region_create(dp, err, sizeof(err));
 	ok = region_fd >= 0 && workers_create(dp, err) && ports_open(dp, err) &&

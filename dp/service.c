@@ -181,7 +181,7 @@ static void service_hello(struct service *s, const struct ctl_hello *hello, size
 	RTE_LOG(NOTICE, USER1, "fairlead-cp attached, pid %u\n", hello->pid);
 }
 
-/* Empty text: it was done. */
+/* False: text says why not. */
 static bool service_reload(struct service *s, char *text, size_t len)
 {
 	bool ok = shakers_reload(s->dp, text, len);
@@ -261,14 +261,21 @@ static void service_publish(struct service *s, uint64_t now_ms)
 		port_publish(s->dp, &s->dp->port[i]);
 }
 
+/* SIGHUP: nobody to answer, the log has it. */
+static void service_signal(struct service *s)
+{
+	char text[CTL_TEXT_MAX * 2] = "";
+
+	if (atomic_exchange_explicit(&s->dp->reload, false, memory_order_relaxed))
+		service_reload(s, text, sizeof(text));
+}
+
 void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 {
 	struct pollfd p[2] = { { .fd = -1, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
-	char text[CTL_TEXT_MAX * 2] = "";
 
 	service_publish(s, now_ms);
-	if (atomic_exchange_explicit(&s->dp->reload, false, memory_order_relaxed))
-		service_reload(s, text, sizeof(text));
+	service_signal(s);
 	/* Whoever comes while another has yet to say hello waits in the queue: it may fail. */
 	if (service_rings_ready(s) && (s->client_fd < 0 || s->attached))
 		p[0].fd = s->listen_fd;

@@ -100,29 +100,30 @@ static X509 *pem_next(BIO *b, OSSL_LIB_CTX *libctx)
 /* All certificates of a file, at least one. */
 static STACK_OF(X509) * certs_read(const struct complaint *c, OSSL_LIB_CTX *libctx)
 {
-	STACK_OF(X509) *all = sk_X509_new_null();
+	STACK_OF(X509) *all = NULL;
+	bool ok = false;
 	struct text t;
-	BIO *b = NULL;
+	BIO *b;
 	X509 *x;
 
-	if (text_read(&t, c) && all && (b = BIO_new_mem_buf(t.bytes, (int)t.len))) {
-		ERR_clear_error();
-		while ((x = pem_next(b, libctx)) && sk_X509_push(all, x))
-			;
-		/* The end of the file is where no other begins. */
-		if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-			complain(c, "certificate %d in it is broken", sk_X509_num(all) + 1);
-		else if (sk_X509_num(all) == 0)
-			complain(c, "has no certificate in it; PEM is needed");
-		else
-			goto out;
+	if (!text_read(&t, c))
+		return NULL;
+	ERR_clear_error();
+	b = BIO_new_mem_buf(t.bytes, (int)t.len);
+	all = sk_X509_new_null();
+	while (b && all && (x = pem_next(b, libctx)) && sk_X509_push(all, x))
+		;
+	/* The end of the file is where no other begins. */
+	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		complain(c, "certificate %d in it is broken", sk_X509_num(all) + 1);
+	else if (sk_X509_num(all) == 0)
+		complain(c, "has no certificate in it; PEM is needed");
+	else
+		ok = true;
+	if (!ok) {
 		sk_X509_pop_free(all, X509_free);
 		all = NULL;
-	} else {
-		sk_X509_free(all);
-		all = NULL;
 	}
-out:
 	ERR_clear_error();
 	BIO_free(b);
 	text_free(&t);

@@ -78,19 +78,30 @@ bool domain_fail(const struct domain_build *b, const char *what)
 	return false;
 }
 
+/* EdDSA has no place in that profile: nobody who keeps to it could ever be shown such a one. */
+static bool cert_fits(const struct config_domain *d, const struct cert *c)
+{
+	int kind = cert_kind(c);
+
+	return d->profile != PROFILE_TS33210 ||
+	       (kind != EVP_PKEY_ED25519 && kind != EVP_PKEY_ED448);
+}
+
 static bool certs_use(const struct domain_build *b, SSL_CTX *ctx, uint64_t certs)
 {
 	const struct config *conf = b->d->set->dp->conf;
 
 	for (uint16_t i = 0; i < conf->n_certificate; i++) {
 		const struct cert *c = &b->d->set->cert[i];
+		bool fits = cert_fits(b->d->conf, c);
 
 		if ((certs >> i & 1) == 0 ||
-		    SSL_CTX_use_cert_and_key(ctx, c->leaf, c->key, c->above, 1) == 1)
+		    (fits && SSL_CTX_use_cert_and_key(ctx, c->leaf, c->key, c->above, 1) == 1))
 			continue;
 		snprintf(b->err, b->errlen, "%s:%u: certificates[%u].chain: %s: is refused: %s",
 			 conf->file, c->conf->chain_line, i, c->conf->chain,
-			 ERR_reason_error_string(ERR_peek_last_error()));
+			 fits ? ERR_reason_error_string(ERR_peek_last_error())
+			      : "profile ts33210 has no EdDSA");
 		ERR_clear_error();
 		return false;
 	}

@@ -26,8 +26,10 @@ static const struct profile profiles[] = {
 		.psk_suite = { "DHE-PSK-AES128-GCM-SHA256", "DHE-PSK-AES256-GCM-SHA384",
 			       "ECDHE-PSK-CHACHA20-POLY1305" },
 		.groups = "X25519:P-256:P-384",
-		.signatures = "ed25519:ECDSA+SHA256:RSA-PSS+SHA256:ECDSA+SHA384:RSA-PSS+SHA384:"
-			      "ECDSA+SHA512:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512",
+		.signatures = "ed25519:ed448:ECDSA+SHA256:RSA-PSS+SHA256:rsa_pss_pss_sha256:"
+			      "ECDSA+SHA384:RSA-PSS+SHA384:rsa_pss_pss_sha384:"
+			      "ECDSA+SHA512:RSA-PSS+SHA512:rsa_pss_pss_sha512:"
+			      "RSA+SHA256:RSA+SHA384:RSA+SHA512",
 	},
 	/*
 	 * 3GPP TS 33.210 6.2 (R1), which TS 33.310 refers to. 6.2.1: TLS 1.2 and 1.3, none older.
@@ -44,8 +46,8 @@ static const struct profile profiles[] = {
 			   "DHE-RSA-AES256-GCM-SHA384" },
 		.psk_suite = { "DHE-PSK-AES128-GCM-SHA256", "DHE-PSK-AES256-GCM-SHA384" },
 		.groups = "P-256:P-384:X25519",
-		.signatures = "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA384:"
-			      "RSA+SHA384",
+		.signatures = "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256:rsa_pss_pss_sha256:"
+			      "ECDSA+SHA384:RSA-PSS+SHA384:RSA+SHA384:rsa_pss_pss_sha384",
 	},
 };
 

@@ -899,6 +899,26 @@ static void external_psks_need_no_certificate(void **state)
 	SSL_free(ssl);
 }
 
+/* What the profile has no signatures for could be shown to nobody. */
+static void eddsa_and_the_profiles(void **state)
+{
+	EVP_PKEY *k = make_key("ED25519");
+	struct cert_spec s = { .cn = "ed" };
+	X509 *x = make_cert(&s, k, NULL, NULL);
+
+	(void)state;
+	simple(KEY_EC, "ed", NULL);
+	write_certs(conf.certificate[0].chain, &x, 1);
+	write_key(conf.certificate[0].key, k, NULL);
+	create();
+	assert_string_equal(shown(NULL), "ed");
+	conf.domain[0].profile = PROFILE_TS33210;
+	expect_fail(CONFIG_CERTIFICATES_MAX, "f.yaml:100: certificates[0].chain: %s/0.pem: is "
+					     "refused: profile ts33210 has no EdDSA");
+	X509_free(x);
+	EVP_PKEY_free(k);
+}
+
 /* ---- what is published ---- */
 
 static const struct ctl_cert_info *info(uint16_t i)
@@ -1016,6 +1036,7 @@ int main(void)
 		T(tickets_are_of_one_domain),
 		T(broken_files_are_named),
 		T(external_psks_need_no_certificate),
+		T(eddsa_and_the_profiles),
 		T(certificates_are_published),
 		T(handshakes_outlive_their_set),
 		T(each_context_is_prepared),
