@@ -20,6 +20,7 @@
 #include <openssl/async.h>
 #include <openssl/ec.h>
 #include <openssl/engine.h>
+#include <openssl/err.h>
 #include <openssl/rsa.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -182,7 +183,10 @@ __attribute__((no_sanitize("address"))) static bool op_wait(void)
 	}
 	pthread_mutex_unlock(&lock);
 	atomic_fetch_add(&slow_engine.done, 1);
-	return !env("SLOW_ENGINE_FAIL", 0);
+	if (!env("SLOW_ENGINE_FAIL", 0))
+		return true;
+	ERR_raise(ERR_LIB_USER, ERR_R_INTERNAL_ERROR);
+	return false;
 }
 
 /* ---- methods ---- */
