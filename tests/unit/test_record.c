@@ -562,6 +562,8 @@ static void test_sequence(void **state)
 		keys_for(some_suites[s]);
 		la = seal(TLS_APPLICATION, (const uint8_t *)"first", 5, a);
 		lb = seal(TLS_APPLICATION, (const uint8_t *)"second", 6, b);
+		if (rig.out.suite->explicit_len) /* a nonce is used once */
+			assert_memory_not_equal(a + TLS_HDR, b + TLS_HDR, TLS_EXPLICIT_12);
 		put(&rig.from, b, lb, lb);
 		expect_alert(ALERT_BAD_RECORD_MAC);
 		put(&rig.from, a, la, la);
@@ -838,6 +840,45 @@ static void test_seal_in_place(void **state)
 	expect(plain, 1000);
 }
 
+/* Each number of bytes of room before and behind. */
+static void test_seal_room(void **state)
+{
+	uint8_t plain[300];
+	enum tls_alert alert;
+	uint16_t room;
+	size_t s;
+
+	(void)state;
+	fill(plain, sizeof(plain), 1);
+	for (s = 0; s < N_OF(some_suites); s++)
+		for (room = 0; room <= TLS_TAIL_MAX; room++) {
+			struct rte_mbuf *m = pkt_make(world.w);
+
+			keys_for(some_suites[s]);
+			m->data_off = (uint16_t)(m->buf_len - sizeof(plain) - room);
+			memcpy(rte_pktmbuf_append(m, sizeof(plain)), plain, sizeof(plain));
+			queue_put(world.w, &rig.to, m);
+			m = record_seal(world.w, rig.aead, &rig.out, TLS_APPLICATION, &rig.to, 300);
+			assert_non_null(m);
+			queue_put(world.w, &rig.from, m);
+			assert_int_equal(open_one(&alert), TLS_APPLICATION);
+			expect(plain, sizeof(plain));
+			m = pkt_make(world.w);
+			m->data_off = room;
+			memcpy(rte_pktmbuf_append(m, sizeof(plain)), plain, sizeof(plain));
+			queue_put(world.w, &rig.to, m);
+			m = record_seal(world.w, rig.aead, &rig.out, TLS_APPLICATION, &rig.to, 300);
+			assert_non_null(m);
+			assert_int_equal(m->nb_segs, room < record_overhead(&rig.out) - TLS_TAG -
+								 (rig.out.suite->version == TLS_1_3)
+							 ? 2
+							 : 1);
+			queue_put(world.w, &rig.from, m);
+			assert_int_equal(open_one(&alert), TLS_APPLICATION);
+			expect(plain, sizeof(plain));
+		}
+}
+
 /* Whole buffers up to max; one that is longer by itself is cut. */
 static void test_seal_max(void **state)
 {
@@ -1040,9 +1081,10 @@ int main(void)
 		RECORD_TEST(test_header),	 RECORD_TEST(test_short),
 		RECORD_TEST(test_padding),	 RECORD_TEST(test_types),
 		RECORD_TEST(test_overflow),	 RECORD_TEST(test_update),
-		RECORD_TEST(test_seal_in_place), RECORD_TEST(test_seal_max),
-		RECORD_TEST(test_seal_many),	 RECORD_TEST(test_seal_shared),
-		RECORD_TEST(test_open_no_mbuf),	 RECORD_TEST(test_seal_no_mbuf),
+		RECORD_TEST(test_seal_in_place), RECORD_TEST(test_seal_room),
+		RECORD_TEST(test_seal_max),	 RECORD_TEST(test_seal_many),
+		RECORD_TEST(test_seal_shared),	 RECORD_TEST(test_open_no_mbuf),
+		RECORD_TEST(test_seal_no_mbuf),
 	};
 
 	world_eal();
