@@ -12,14 +12,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef IPSEC_MB_KEY
+#define IPSEC_MB_KEY 32 /* EVP's is the key itself */
+#endif
+
 enum aead_cipher { AEAD_AES128_GCM, AEAD_AES256_GCM, AEAD_CHACHA20_POLY1305, AEAD_CIPHERS };
 
 enum {
 	AEAD_TAG = 16,
 	AEAD_NONCE = 12,
 	AEAD_AAD_MAX = 16,
-	AEAD_PIECES_MAX = 64,  /* of one record */
-	AEAD_KEY_STATE = 1024, /* bytes a key may take once it is expanded */
+	AEAD_PIECES_MAX = 64,	       /* of one record */
+	AEAD_KEY_STATE = IPSEC_MB_KEY, /* bytes a key may take once it is expanded */
 };
 
 /* len bytes from `from` to `to`: the same place, or apart. */
