@@ -4,6 +4,7 @@
 #include "region.h"
 #include "service.h"
 #include "worker.h"
+#include "tls/shake.h"
 #include "tls/tickets.h"
 
 #include <getopt.h>
@@ -19,7 +20,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { EAL_ARGS = 24, ERR_MAX = 512 };
+enum { EAL_ARGS = 24, ERR_MAX = 512, LCORES_LEN = 16 * (1 + CTL_WORKERS_MAX + CONFIG_CRYPTO_MAX) };
 
 static struct dplane dplane;
 static struct tickets tickets;
@@ -91,35 +92,58 @@ static bool cpu_check(const struct config *c, const char *key, uint16_t cpu, cha
 
 	if (sched_getaffinity(0, sizeof(ours), &ours) < 0 || CPU_ISSET(cpu, &ours))
 		return true;
-	snprintf(err, ERR_MAX, "%s: dataplane.%s: there is no CPU %u here, or we may not run on it",
-		 c->file, key, cpu);
+	snprintf(err, ERR_MAX, "%s: %s: there is no CPU %u here, or we may not run on it", c->file,
+		 key, cpu);
 	return false;
 }
 
 static bool cpus_check(const struct config *c, char *err)
 {
-	bool ok = cpu_check(c, "main-cpu", c->dataplane.main_cpu, err);
+	bool ok = cpu_check(c, "dataplane.main-cpu", c->dataplane.main_cpu, err);
 	uint16_t i;
 
 	for (i = 0; ok && i < c->dataplane.n_workers; i++)
-		ok = cpu_check(c, "workers", c->dataplane.workers[i], err);
+		ok = cpu_check(c, "dataplane.workers", c->dataplane.workers[i], err);
+	for (i = 0; ok && i < c->tls.n_crypto_cpus; i++)
+		ok = cpu_check(c, "tls.crypto-cpus", c->tls.crypto_cpus[i], err);
 	return ok;
+}
+
+/* Lcore 0 is this thread, 1 and up are workers, then come shakers. */
+static unsigned lcore_worker(uint16_t i)
+{
+	return 1u + i;
+}
+
+static unsigned lcore_shaker(const struct config *c, uint16_t i)
+{
+	return 1u + c->dataplane.n_workers + i;
+}
+
+static void lcores_write(const struct config *c, char *out)
+{
+	int n = snprintf(out, LCORES_LEN, "--lcores=0@%u", c->dataplane.main_cpu);
+	uint16_t i;
+
+	for (i = 0; i < c->dataplane.n_workers; i++)
+		n += snprintf(out + n, LCORES_LEN - (size_t)n, ",%u@%u", lcore_worker(i),
+			      c->dataplane.workers[i]);
+	for (i = 0; i < c->tls.n_crypto_cpus; i++)
+		n += snprintf(out + n, LCORES_LEN - (size_t)n, ",%u@%u", lcore_shaker(c, i),
+			      c->tls.crypto_cpus[i]);
 }
 
 static bool eal_start(const struct config *c, char *err)
 {
-	char lcores[16 * (CTL_WORKERS_MAX + 1)], mem[16], prefix[32], *argv[EAL_ARGS];
+	char lcores[LCORES_LEN], mem[16], prefix[32], *argv[EAL_ARGS];
 	bool huge, pci = false;
-	int argc = 0, n;
+	int argc = 0;
 	uint16_t i;
 	bool ok;
 
 	if (!cpus_check(c, err) || !hugepages_decide(c, &huge, err))
 		return false;
-	n = snprintf(lcores, sizeof(lcores), "--lcores=0@%u", c->dataplane.main_cpu);
-	for (i = 0; i < c->dataplane.n_workers; i++)
-		n += snprintf(lcores + n, sizeof(lcores) - (size_t)n, ",%u@%u", i + 1,
-			      c->dataplane.workers[i]);
+	lcores_write(c, lcores);
 	for (i = 0; i < c->n_port; i++)
 		pci |= port_is_pci(c->port[i].device);
 	snprintf(mem, sizeof(mem), "%u", c->dataplane.memory_mb);
@@ -219,6 +243,7 @@ static void dplane_close(struct dplane *dp, struct service *s, int region_fd)
 		port_close(&dp->port[i]);
 	for (i = 0; i < dp->n_workers; i++)
 		worker_free(dp->worker[i]);
+	shakers_free(dp);
 	region_destroy(dp, region_fd);
 	OPENSSL_cleanse(&tickets, sizeof(tickets));
 	rte_eal_cleanup();
@@ -229,7 +254,9 @@ static void dplane_run(struct dplane *dp, struct service *s)
 	uint16_t i;
 
 	for (i = 0; i < dp->n_workers; i++)
-		rte_eal_remote_launch(worker_run, dp->worker[i], i + 1u);
+		rte_eal_remote_launch(worker_run, dp->worker[i], lcore_worker(i));
+	for (i = 0; dp->conf->tls.n_crypto_cpus && i < dp->n_shakers; i++)
+		rte_eal_remote_launch(shaker_run, dp->shaker[i], lcore_shaker(dp->conf, i));
 	fprintf(stderr, "fairlead-dp: ready, %u worker%s, control socket %s\n", dp->n_workers,
 		dp->n_workers == 1 ? "" : "s", dp->conf->dataplane.socket);
 	service_run(s);
@@ -274,6 +301,7 @@ int main(int argc, char **argv)
 	dp->wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	region_fd = region_create(dp, err, sizeof(err));
 	ok = region_fd >= 0 && workers_create(dp, err) && ports_open(dp, err) &&
+	     shakers_create(dp, err, ERR_MAX) &&
 	     service_open(&service, dp, region_fd, err, sizeof(err));
 	if (ok)
 		dplane_run(dp, &service);
