@@ -5,6 +5,7 @@
  */
 #include "evt.h"
 #include "net/ip.h"
+#include "tls/tls.h"
 #include "turn/leg.h"
 #include "turn/peer.h"
 #include "turn/relay.h"
@@ -139,7 +140,7 @@ static bool cmd_execute(struct worker *w, const union cmd *c)
 	case CMD_CONN_CLOSE:
 		return peer_conn_close(w, &c->conn_close);
 	case CMD_PSK:
-		return false;
+		return tls_psk(w, &c->psk);
 	case CMD_SYNC_BEGIN:
 		session_sync_begin(w);
 		return true;
@@ -185,6 +186,11 @@ uint32_t cmd_input(struct worker *w, uint32_t budget)
 			return i;
 		}
 		count(w, cmd_execute(w, &c) ? CNT_CMD : CNT_CMD_BAD);
+		if (unlikely(c.hdr.type == CMD_PSK)) {
+			explicit_bzero(&c, sizeof(c));
+			explicit_bzero((void *)(uintptr_t)ring_peek(&w->cmd, i),
+				       sizeof(struct cmd_psk));
+		}
 	}
 	if (i)
 		ring_release(&w->cmd, i);

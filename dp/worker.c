@@ -6,6 +6,7 @@
 #include "net/ip.h"
 #include "net/neigh.h"
 #include "tcp/tcp.h"
+#include "tls/tls.h"
 #include "turn/leg.h"
 #include "turn/relay.h"
 
@@ -113,7 +114,8 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 	w->layout = dp->region->worker[id];
 	w->rings_ok = worker_rings_attach(w);
 	if (!worker_pools(w, err, errlen) || !session_tables_create(w, err, errlen) ||
-	    !tcp_create(w, err, errlen) || !frag_create(w, err, errlen)) {
+	    !tcp_create(w, err, errlen) || !tls_create(w, err, errlen) ||
+	    !frag_create(w, err, errlen)) {
 		worker_free(w);
 		return NULL;
 	}
@@ -126,6 +128,7 @@ void worker_free(struct worker *w)
 	if (!w)
 		return;
 	tcp_destroy(w);
+	tls_destroy(w);
 	frag_destroy(w);
 	session_tables_free(w);
 	if (w->neigh)
@@ -209,6 +212,7 @@ static void worker_tick(struct worker *w)
 	neigh_tick(w);
 	frag_tick(w);
 	tcp_tick(w);
+	tls_tick(w);
 	session_prune(w, PRUNE_BUDGET);
 	worker_gauges(w);
 }
@@ -224,6 +228,7 @@ uint32_t worker_turn(struct worker *w)
 	n += loop_input(w);
 	n += cmd_input(w, CMD_BUDGET);
 	n += session_sweep(w, SWEEP_BUDGET);
+	n += tls_input(w);
 	n += tcp_turn(w);
 	worker_tick(w);
 	n += tx_flush(w);

@@ -505,6 +505,12 @@ static inline struct mbuf_queue *conn_in(struct tcp_conn *c)
 	return unlikely(c->flags & CONN_LAYER) ? &c->layer->in : &c->rcv;
 }
 
+/* What segments have to tell the owner; a layer looks for itself, and tells what it made of them. */
+static inline uint32_t conn_tells(const struct tcp_conn *c)
+{
+	return unlikely(c->flags & CONN_LAYER) ? 0 : CONN_READABLE;
+}
+
 /* Bytes that were received and wait, in all. */
 static inline uint32_t conn_unread(const struct tcp_conn *c)
 {

@@ -447,7 +447,7 @@ static void data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 	}
 	c->rx_bytes += c->rcv_nxt - before;
 	count_add(w, CNT_TCP_RX_BYTES, c->rcv_nxt - before);
-	c->flags |= CONN_READABLE;
+	c->flags |= conn_tells(c);
 	ack_policy(w, c);
 }
 
@@ -459,7 +459,7 @@ static void fin_input(struct worker *w, struct tcp_conn *c)
 		queue_clear(w, &c->ooo, DROP_TCP_SEQ);
 		reorder_clear(w, c);
 	}
-	c->flags |= CONN_FIN_RCVD | CONN_READABLE | CONN_ACK_NOW;
+	c->flags |= CONN_FIN_RCVD | CONN_ACK_NOW | conn_tells(c);
 	switch ((enum tcp_state)c->state) {
 	case TCP_ESTABLISHED:
 		tcp_set_state(w, c, TCP_CLOSE_WAIT);

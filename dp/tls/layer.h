@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TLS_LAYER_H
+#define FL_DP_TLS_LAYER_H
+
+/*
+ * TLS on a connection from the inside, for the files of dp/tls that have connections:
+ *
+ *   tls.c    life and handshake: records to a shaker and back
+ *   open.c   after the handshake: records opened and sealed, alerts, KeyUpdate, the end
+ */
+#include "tls.h"
+
+enum tls_state {
+	TLS_HELLO,   /* waits for the first record */
+	TLS_WAITING, /* has one, and waits for a shake: in tls_worker's list */
+	TLS_SHAKING, /* the shaker has the shake */
+	TLS_RECORD,  /* we have it, and wait for the next record */
+	TLS_LOOKUP,  /* we have it, and wait for the key of an identity */
+	TLS_OPEN,
+	TLS_OVER, /* nothing is opened any more: what comes is dropped */
+};
+
+enum tls_flags {
+	TLS_CLIENT = 1 << 0,	  /* our role */
+	TLS_MUTE = 1 << 1,	  /* no close_notify: a fatal alert was sent or received */
+	TLS_GOODBYE = 1 << 2,	  /* our close_notify, or FIN in its place, is on its way */
+	TLS_UPDATE = 1 << 3,	  /* a KeyUpdate of ours is due */
+	TLS_UPDATE_ASK = 1 << 4,  /* and asks for one of the other side's */
+	TLS_RENEGOTIATE = 1 << 5, /* the other side was told no once */
+	TLS_FIN_SEEN = 1 << 6,	  /* FIN came without close_notify, and was counted */
+	TLS_STARTED = 1 << 7,	  /* the shaker has had something */
+};
+
+enum {
+	TLS_MSG_HEAD = 4, /* of a handshake message: type, length */
+	TLS_RETRY_MS = 5, /* when there was no buffer */
+	/* RFC 8446 5.5: 2^24.5 full records under one AES-GCM key; in bytes for TLS 1.2, by blocks.
+	 */
+	TLS_REKEY_RECORDS = 1 << 24,
+	TLS_REKEY_LOG2_BYTES = 38,
+	TLS_WARNINGS_MAX = 16,	   /* alerts that end nothing, of one connection */
+	TLS_BULK_CWND = 64 * 1024, /* from here on records are as long as they may be */
+};
+
+struct tls {
+	struct tcp_layer layer;
+	/* While the handshake lasts: */
+	struct ctl_conn conn;	 /* its name */
+	struct shake *shake;	 /* TLS_SHAKING: the shaker's, and not to be touched */
+	struct tls *next, *prev; /* TLS_WAITING */
+	/* From then on: */
+	uint8_t state; /* enum tls_state */
+	uint8_t flags; /* enum tls_flags */
+	uint8_t warnings;
+	uint8_t msg_len;	       /* bytes of msg */
+	uint8_t msg[TLS_MSG_HEAD + 1]; /* handshake message under way, after the handshake */
+	uint16_t plain_max_in, plain_max_out;
+	uint16_t updates; /* KeyUpdates since update_s */
+	uint32_t update_s;
+	uint32_t msg_skip; /* bytes of a handshake message that is not read */
+	struct tls_info info;
+	struct tls_keys rd, wr;
+};
+_Static_assert(offsetof(struct tls, layer) == 0, "a layer");
+_Static_assert(sizeof(struct tls) <= 2816, "budget of an idle leg: 4 KB with its connection");
+
+/* A worker's TLS. */
+struct tls_worker {
+	struct aead *aead;
+	struct tls_kdf *kdf;
+	struct rte_mempool *pool;	   /* struct tls */
+	struct tls *wait_head, *wait_tail; /* longest first */
+	uint32_t waiting, conns, shakes;
+	uint64_t rekey_records; /* TLS_REKEY_RECORDS, but in tests */
+};
+
+static inline struct tls *tls_of(const struct tcp_conn *c)
+{
+	return (struct tls *)(void *)tcp_layer(c);
+}
+
+/* open.c: calls of struct tcp_layer_ops in state TLS_OPEN. */
+void open_input(struct worker *w, struct tcp_conn *c);
+void open_output(struct worker *w, struct tcp_conn *c);
+/* The handshake is given up, whatever it waits for. */
+void tls_leave(struct worker *w, struct tls *t);
+/*
+ * Ends it: a fatal alert goes out first (ALERT_NONE: none), sealed or in clear as the state has it,
+ * then FIN; no close_notify.
+ */
+void tls_fail(struct worker *w, struct tcp_conn *c, enum tls_alert alert, enum tcp_end why);
+
+#endif

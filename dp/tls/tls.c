@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* TLS on connections: their life, and the handshake, which shakers do. open.c has the rest. */
+#include "layer.h"
+#include "../evt.h"
+
+#include <openssl/crypto.h>
+#include <rte_malloc.h>
+#include <stdio.h>
+
+/* ---- a worker's ---- */
+
+static bool config_has_tls(const struct config *c)
+{
+	uint16_t i;
+
+	for (i = 0; i < c->n_listener; i++)
+		if (c->listener[i].transport == TRANSPORT_TLS)
+			return true;
+	return false;
+}
+
+bool tls_create(struct worker *w, char *err, size_t errlen)
+{
+	const struct config *c = w->dp->conf;
+	struct tls_worker *t;
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	if (!config_has_tls(c))
+		return true;
+	w->tls = t = rte_zmalloc("tls", sizeof(*t), RTE_CACHE_LINE_SIZE);
+	if (t) {
+		snprintf(name, sizeof(name), "tls%u", w->id);
+		t->rekey_records = TLS_REKEY_RECORDS;
+		t->aead = aead_create(NULL);
+		t->kdf = tls_kdf_create();
+		t->pool = rte_mempool_create(name, c->tls.connections, sizeof(struct tls), 0, 0,
+					     NULL, NULL, NULL, NULL, SOCKET_ID_ANY, 0);
+	}
+	if (t && t->aead && t->kdf && t->pool)
+		return true;
+	snprintf(err, errlen,
+		 "%s: dataplane.memory-mb: too few for worker %u with %u TLS connections "
+		 "(tls.connections)",
+		 c->file, w->id, c->tls.connections);
+	return false;
+}
+
+void tls_destroy(struct worker *w)
+{
+	struct tls_worker *t = w->tls;
+
+	if (!t)
+		return;
+	rte_mempool_free(t->pool);
+	tls_kdf_free(t->kdf);
+	aead_free(t->aead);
+	rte_free(t);
+	w->tls = NULL;
+}
+
+void tls_tick(struct worker *w)
+{
+	if (!w->tls)
+		return;
+	count_set(w, CNT_TLS_CONNS, w->tls->conns);
+	count_set(w, CNT_TLS_SHAKES, w->tls->shakes);
+	count_set(w, CNT_TLS_WAITING, w->tls->waiting);
+}
+
+const struct tls_info *tls_info(const struct tcp_conn *c)
+{
+	const struct tls *t = tcp_layer(c) ? tls_of(c) : NULL;
+
+	return t && t->info.version ? &t->info : NULL;
+}
+
+/* ---- shakes, of which there are a few ---- */
+
+static void shake_start(struct worker *w, struct tls *t, struct shake *s)
+{
+	w->tls->shakes++;
+	t->shake = s;
+	s->worker = w->id;
+	s->conn = t->conn;
+	s->domain = t->info.domain;
+	s->client = t->flags & TLS_CLIENT;
+	s->name[0] = '\0';
+	s->total_in = 0;
+}
+
+static void wait_put(struct worker *w, struct tls *t)
+{
+	struct tls_worker *tw = w->tls;
+
+	t->state = TLS_WAITING;
+	t->next = NULL;
+	t->prev = tw->wait_tail;
+	if (tw->wait_tail)
+		tw->wait_tail->next = t;
+	else
+		tw->wait_head = t;
+	tw->wait_tail = t;
+	tw->waiting++;
+	count(w, CNT_TLS_QUEUED);
+}
+
+static void wait_del(struct worker *w, struct tls *t)
+{
+	struct tls_worker *tw = w->tls;
+
+	if (t->prev)
+		t->prev->next = t->next;
+	else
+		tw->wait_head = t->next;
+	if (t->next)
+		t->next->prev = t->prev;
+	else
+		tw->wait_tail = t->prev;
+	tw->waiting--;
+}
+
+/* Its secrets have been taken, or there are none; whoever waits longest is next. */
+static void shake_end(struct worker *w, struct shake *s)
+{
+	struct tls *t = w->tls->wait_head;
+
+	OPENSSL_cleanse(&s->result, sizeof(s->result));
+	shake_put(w, s);
+	w->tls->shakes--;
+	if (!t)
+		return;
+	s = shake_get(w);
+	if (!s)
+		return;
+	wait_del(w, t);
+	shake_start(w, t, s);
+	t->state = TLS_RECORD;
+	tcp_layer_again(w, tcp_find(w, t->conn));
+}
+
+static bool shake_over(const struct shake *s)
+{
+	return s->state == SHAKE_DONE || s->state == SHAKE_FAILED || s->state == SHAKE_ABORTED;
+}
+
+/* Nobody waits for it any more: what OpenSSL has is given back where it came from. */
+static void shake_abort(struct worker *w, struct shake *s)
+{
+	if (shake_over(s)) {
+		shake_end(w, s);
+		return;
+	}
+	s->op = SHAKE_ABORT;
+	s->in_len = 0;
+	shake_send(w, s);
+}
+
+void tls_leave(struct worker *w, struct tls *t)
+{
+	struct shake *s = t->shake;
+
+	if (t->state == TLS_WAITING)
+		wait_del(w, t);
+	t->shake = NULL;
+	/* One that the shaker has comes back and finds nobody. */
+	if (s && t->state != TLS_SHAKING)
+		shake_abort(w, s);
+}
+
+/* Sends the shaker the n bytes at the front of what came: a record, or none. */
+static void shake_feed(struct worker *w, struct tcp_conn *c, uint32_t n)
+{
+	struct tls *t = tls_of(c);
+	struct shake *s = t->shake;
+
+	queue_copy(tcp_raw(c), 0, s->in, n);
+	queue_drop(w, tcp_raw(c), n);
+	s->op = SHAKE_FEED;
+	s->in_len = n;
+	t->state = TLS_SHAKING;
+	t->flags |= TLS_STARTED;
+	shake_send(w, s);
+}
+
+/* ---- the handshake ---- */
+
+/* Of a TLS 1.2 record, whose limit is the wider one; what is inside is OpenSSL's to judge. */
+static int32_t handshake_length(const struct mbuf_queue *raw, enum tls_alert *alert)
+{
+	return record_length(raw, TLS_1_2, true, TLS_PLAIN_MAX, alert);
+}
+
+/* Whether a whole record is there. It ends what starts like no record, or ends too early. */
+static bool handshake_record(struct worker *w, struct tcp_conn *c, uint32_t *len)
+{
+	struct mbuf_queue *raw = tcp_raw(c);
+	struct tls *t = tls_of(c);
+	enum tls_alert alert = ALERT_NONE;
+	int32_t n = raw->bytes < TLS_HDR ? 0 : handshake_length(raw, &alert);
+
+	if (n < 0) {
+		count(w, CNT_TLS_FAILED);
+		tls_fail(w, c, alert,
+			 t->state == TLS_HELLO && alert != ALERT_RECORD_OVERFLOW
+			     ? TCP_END_TLS_PLAIN
+			     : TCP_END_TLS_RECORD);
+		return false;
+	}
+	*len = (uint32_t)n;
+	if (n > 0 && raw->bytes >= (uint32_t)n)
+		return true;
+	if (tcp_raw_fin(c)) {
+		count(w, CNT_TLS_FAILED);
+		tls_fail(w, c, ALERT_NONE, TCP_END_TLS_TRUNCATED);
+	}
+	return false;
+}
+
+/* Nothing is kept of a connection that has not sent a whole record. */
+static void hello_input(struct worker *w, struct tcp_conn *c, uint32_t len)
+{
+	struct tls *t = tls_of(c);
+	struct shake *s = w->tls->wait_head ? NULL : shake_get(w);
+
+	if (s) {
+		shake_start(w, t, s);
+		shake_feed(w, c, len);
+	} else if (w->tls->waiting < w->dp->conf->tls.waiting) {
+		wait_put(w, t);
+	} else {
+		tcp_abort(w, c, TCP_END_TLS_BUSY);
+	}
+}
+
+static void layer_input_tls(struct worker *w, struct tcp_conn *c)
+{
+	struct tls *t = tls_of(c);
+	struct mbuf_queue *raw = tcp_raw(c);
+	uint32_t len = 0;
+
+	if (tcp_layer_closing(c) || t->state == TLS_OVER) {
+		while (raw->head)
+			pkt_consume(w, queue_take(w, raw));
+		return;
+	}
+	switch ((enum tls_state)t->state) {
+	case TLS_HELLO:
+		if (t->flags & TLS_CLIENT || handshake_record(w, c, &len))
+			hello_input(w, c, len);
+		break;
+	case TLS_RECORD:
+		if ((t->flags & (TLS_CLIENT | TLS_STARTED)) == TLS_CLIENT ||
+		    handshake_record(w, c, &len))
+			shake_feed(w, c, len);
+		break;
+	case TLS_OPEN:
+		open_input(w, c);
+		break;
+	default:
+		break;
+	}
+}
+
+static void layer_output_tls(struct worker *w, struct tcp_conn *c)
+{
+	struct tls *t = tls_of(c);
+
+	if (t->wr.suite) {
+		open_output(w, c);
+	} else if (t->layer.fin_out && !(t->flags & TLS_GOODBYE)) {
+		t->flags |= TLS_GOODBYE;
+		tcp_raw_shutdown(w, c);
+	}
+}
+
+static void layer_timeout(struct worker *w, struct tcp_conn *c)
+{
+	struct tls *t = tls_of(c);
+
+	if (t->state >= TLS_OPEN)
+		return; /* a buffer was missing: this turn tries again */
+	count(w, CNT_TLS_FAILED);
+	tls_fail(w, c, ALERT_NONE, TCP_END_TLS_TIMEOUT);
+}
+
+/* ---- what shakers say ---- */
+
+/* Records of OpenSSL's. False: no buffers. */
+static bool shake_output(struct worker *w, struct tcp_conn *c, const struct shake *s)
+{
+	uint32_t at = 0;
+
+	while (at < s->out_len) {
+		struct rte_mbuf *m = pkt_make(w);
+		uint32_t n;
+
+		if (!m)
+			return false;
+		n = RTE_MIN(s->out_len - at, (uint32_t)rte_pktmbuf_tailroom(m));
+		memcpy(rte_pktmbuf_append(m, (uint16_t)n), s->out + at, n);
+		at += n;
+		tcp_raw_send(w, c, m);
+	}
+	return true;
+}
+
+/* The keys become ours. False: a suite or a version that we did not offer. */
+static bool shake_keys(struct worker *w, struct tls *t, const struct shake_result *r)
+{
+	const struct tls_suite *suite = tls_suite(r->suite);
+	struct tls_worker *tw = w->tls;
+
+	if (!suite || suite->version != r->version)
+		return false;
+	if (r->version == TLS_1_3) {
+		if (!tls_keys_13(tw->kdf, tw->aead, &t->rd, suite, r->in_secret) ||
+		    !tls_keys_13(tw->kdf, tw->aead, &t->wr, suite, r->out_secret))
+			return false;
+		t->rd.seq = r->in_seq;
+		t->wr.seq = r->out_seq;
+		return true;
+	}
+	return tls_keys_12(tw->aead, &t->rd, suite, r->in_secret, r->in_iv, r->in_seq, 0) &&
+	       tls_keys_12(tw->aead, &t->wr, suite, r->out_secret, r->out_iv, r->out_seq,
+			   r->out_explicit);
+}
+
+static void shake_count(struct worker *w, const struct shake_result *r)
+{
+	bool v13 = r->version == TLS_1_3;
+
+	if (r->psk)
+		count(w, CNT_TLS_PSK);
+	else if (r->resumed)
+		count(w, v13 ? CNT_TLS_RESUMED_13 : CNT_TLS_RESUMED_12);
+	else
+		count(w, v13 ? CNT_TLS_FULL_13 : CNT_TLS_FULL_12);
+}
+
+static void shake_done(struct worker *w, struct tcp_conn *c, struct shake *s)
+{
+	const struct shake_result *r = &s->result;
+	struct tls *t = tls_of(c);
+
+	if (!shake_keys(w, t, r)) {
+		count(w, CNT_TLS_FAILED);
+		tls_fail(w, c, ALERT_NONE, TCP_END_TLS_INTERNAL);
+		return;
+	}
+	shake_count(w, r);
+	t->plain_max_in = r->plain_max_in;
+	t->plain_max_out = r->plain_max_out;
+	t->info.version = r->version;
+	t->info.suite = r->suite;
+	t->info.service = r->service;
+	t->info.resumed = r->resumed;
+	t->info.psk = r->psk;
+	t->info.client_cert = r->client_cert;
+	memcpy(t->info.peer_sha256, r->peer_sha256, sizeof(t->info.peer_sha256));
+	t->state = TLS_OPEN;
+	tcp_layer_timer(w, c, 0);
+	tcp_recv_limit(c, w->dp->conf->tcp.receive_buffer);
+	tcp_layer_ready(w, c);
+}
+
+static void shake_failed(struct worker *w, struct tcp_conn *c, const struct shake *s)
+{
+	count(w, CNT_TLS_FAILED);
+	if (s->alert != ALERT_NONE)
+		count(w, s->alert_received ? CNT_TLS_ALERT_RX : CNT_TLS_ALERT_TX);
+	tls_fail(w, c, ALERT_NONE, (enum tcp_end)s->why);
+}
+
+/* False: nobody would hear of it. */
+static bool psk_lookup_send(struct worker *w, struct tcp_conn *c, const struct shake *s)
+{
+	struct evt_psk *e = evt_slot(w);
+
+	if (!e)
+		return false;
+	*e = (struct evt_psk){ .hdr = { EVT_PSK, sizeof(*e), 0 },
+			       .conn = tcp_name(w, c),
+			       .domain = s->domain,
+			       .identity_len = (uint16_t)s->identity_len };
+	memcpy(e->identity, s->identity, s->identity_len);
+	evt_publish(w);
+	return true;
+}
+
+static void shake_input(struct worker *w, struct shake *s)
+{
+	struct tcp_conn *c = tcp_find(w, s->conn);
+	struct tls *t = c && tcp_layer(c) ? tls_of(c) : NULL;
+
+	if (!t || t->shake != s) {
+		shake_abort(w, s);
+		return;
+	}
+	t->state = TLS_RECORD;
+	if (!shake_output(w, c, s))
+		tcp_abort(w, c, TCP_END_NO_BUFFER);
+	else if (s->state == SHAKE_OUT)
+		shake_feed(w, c, 0);
+	else if (s->state == SHAKE_DONE)
+		shake_done(w, c, s);
+	else if (s->state == SHAKE_FAILED)
+		shake_failed(w, c, s);
+	else if (s->state == SHAKE_LOOKUP && psk_lookup_send(w, c, s))
+		t->state = TLS_LOOKUP;
+	else if (s->state != SHAKE_MORE)
+		tcp_abort(w, c, TCP_END_NO_BUFFER);
+	if (t->shake && shake_over(s)) {
+		t->shake = NULL;
+		shake_end(w, s);
+	}
+	tcp_layer_again(w, c);
+}
+
+uint32_t tls_input(struct worker *w)
+{
+	struct shake *s;
+	uint32_t n = 0;
+
+	if (w->dp->n_shakers == 0)
+		return 0;
+	if (w->dp->conf->tls.n_crypto_cpus == 0)
+		n = shaker_turn(w->dp->shaker[w->id], 1);
+	while ((s = shake_recv(w))) {
+		shake_input(w, s);
+		n++;
+	}
+	return n;
+}
+
+bool tls_psk(struct worker *w, const struct cmd_psk *cmd)
+{
+	struct tcp_conn *c = w->tls ? tcp_find(w, cmd->conn) : NULL;
+	struct tls *t = c && tcp_layer(c) ? tls_of(c) : NULL;
+
+	if (!t || t->state != TLS_LOOKUP || cmd->len > SHAKE_PSK_MAX)
+		return false;
+	memcpy(t->shake->psk, cmd->key, cmd->len);
+	t->shake->psk_len = cmd->len;
+	t->shake->op = SHAKE_PSK;
+	t->shake->in_len = 0;
+	t->state = TLS_SHAKING;
+	shake_send(w, t->shake);
+	return true;
+}
+
+/* ---- life ---- */
+
+static void layer_open(struct worker *w, struct tcp_conn *c, uint16_t domain, uint8_t flags)
+{
+	void *p;
+	struct tls *t;
+
+	if (!w->tls || rte_mempool_get(w->tls->pool, &p) < 0) {
+		tcp_abort(w, c, TCP_END_TLS_BUSY);
+		return;
+	}
+	t = p;
+	memset(t, 0, sizeof(*t));
+	t->conn = tcp_name(w, c);
+	t->flags = flags;
+	t->info.domain = domain;
+	t->info.service = SERVICE_NONE;
+	w->tls->conns++;
+	tcp_layer_set(c, &t->layer);
+	tcp_layer_timer(w, c, w->dp->conf->tls.handshake_ms);
+	tcp_recv_limit(c, TLS_CIPHER_MAX_12 * 2);
+}
+
+static void server_opened(struct worker *w, struct tcp_conn *c, uint16_t domain)
+{
+	layer_open(w, c, domain, 0);
+}
+
+static void client_opened(struct worker *w, struct tcp_conn *c, uint16_t domain)
+{
+	layer_open(w, c, domain, TLS_CLIENT);
+}
+
+static void layer_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	struct tls *t = tls_of(c);
+
+	(void)why;
+	tls_leave(w, t);
+	tls_keys_wipe(&t->rd);
+	tls_keys_wipe(&t->wr);
+	w->tls->conns--;
+	rte_mempool_put(rte_mempool_from_obj(t), t);
+}
+
+/* Only open connections move. */
+static void layer_moved(struct worker *w, struct tcp_conn *c, bool here)
+{
+	(void)c;
+	w->tls->conns += here ? 1 : UINT32_MAX;
+}
+
+static void layer_info(const struct tcp_conn *c, struct ctl_conn_info *i)
+{
+	const struct tls *t = tls_of(c);
+
+	i->tls_version = t->info.version;
+	i->tls_suite = t->info.suite;
+	i->tls_domain = t->info.domain;
+	i->tls_resumed = t->info.resumed;
+}
+
+const struct tcp_layer_ops tls_server_layer = {
+	.opened = server_opened,
+	.input = layer_input_tls,
+	.output = layer_output_tls,
+	.timeout = layer_timeout,
+	.closed = layer_closed,
+	.moved = layer_moved,
+	.info = layer_info,
+};
+
+const struct tcp_layer_ops tls_client_layer = {
+	.opened = client_opened,
+	.input = layer_input_tls,
+	.output = layer_output_tls,
+	.timeout = layer_timeout,
+	.closed = layer_closed,
+	.moved = layer_moved,
+	.info = layer_info,
+};

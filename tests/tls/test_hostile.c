@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Everything before Finished is hostile: other protocols, records too long or of no version,
+ * ClientHellos in pieces, connections that leave or fall silent at each step, more handshakes than
+ * are done at a time, keys that never come. Each ends under its own name, holds no more than its
+ * bound, and leaves nothing (checked at the end of every test; R71, R73).
+ */
+#include "tls_world.h"
+
+static uint8_t wire[70000];
+
+/* Sends bytes on a fresh connection. */
+static void say(const void *p, uint16_t n)
+{
+	client_new(0);
+	host_say(client.host, p, n);
+}
+
+static void over(enum tcp_end why)
+{
+	assert_true(client.host->fin_rcvd || client.host->rst);
+	if (!client.host->rst)
+		host_fin(client.host);
+	hosts_run();
+	assert_int_equal(atomic_load(&world.w->counters->end[why]), 1);
+	assert_int_equal(owner.opened, 0);
+	owner.closed = 1; /* nothing is left to reset */
+}
+
+static void plain_http(void **state)
+{
+	(void)state;
+	say("GET / HTTP/1.1\r\nHost: relay.test\r\n\r\n", 36);
+	over(TCP_END_TLS_PLAIN);
+	assert_int_equal(world_count(0, CNT_TLS_FAILED), 1);
+}
+
+static void plain_stun(void **state)
+{
+	(void)state;
+	say("\0\1\0\0\x21\x12\xa4\x42transaction!", 20);
+	over(TCP_END_TLS_PLAIN);
+}
+
+static void oversized(void **state)
+{
+	(void)state;
+	say("\x16\x03\x01\x48\x01\x01", 6); /* 2^14 + 2049 */
+	assert_int_equal(client.record[0].type, TLS_ALERT);
+	over(TCP_END_TLS_RECORD);
+}
+
+static void application_data_first(void **state)
+{
+	(void)state;
+	say("\x17\x03\x03\0\x05hello", 10);
+	assert_int_equal(client.record[0].type, TLS_ALERT);
+	assert_true(client.host->fin_rcvd);
+	host_fin(client.host);
+	hosts_run();
+	assert_int_equal(owner.opened, 0);
+	owner.closed = 1;
+}
+
+static void ssl2(void **state)
+{
+	(void)state;
+	say("\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10", 11);
+	over(TCP_END_TLS_PLAIN);
+}
+
+/* The client goes at each step: before it, after each of its bytes, after each of its flights. */
+static void leaves(int version, bool rst)
+{
+	size_t n, at;
+	int step;
+
+	client_new(version);
+	SSL_do_handshake(client.ssl);
+	n = client_take(wire, sizeof(wire));
+	client_free();
+	for (at = 0; at < n; at += at < 12 ? 1 : 97) {
+		say(wire, (uint16_t)at);
+		if (rst)
+			host_rst(client.host);
+		else
+			host_fin(client.host);
+		client_free();
+		hosts_reset();
+	}
+	for (step = 0; step < 3; step++) {
+		client_new(version);
+		client.hold_out = true;
+		for (int i = 0; i <= step; i++) {
+			client_run();
+			n = client_take(wire, sizeof(wire));
+			client_raw(wire, i == step && n > 2 ? n - 1 : n);
+		}
+		if (rst)
+			host_rst(client.host);
+		else
+			host_fin(client.host);
+		client_free();
+		hosts_run();
+		hosts_reset();
+		memset(&owner, 0, sizeof(owner));
+	}
+	assert_int_equal(world.w->tls->conns, 0);
+	assert_int_equal(world.w->tls->shakes, 0);
+}
+
+static void leaves_rst(void **state)
+{
+	(void)state;
+	leaves(TLS1_3_VERSION, true);
+	leaves(TLS1_2_VERSION, true);
+}
+
+static void leaves_fin(void **state)
+{
+	(void)state;
+	leaves(TLS1_3_VERSION, false);
+	leaves(TLS1_2_VERSION, false);
+}
+
+static void silent(void **state)
+{
+	(void)state;
+	client_new(0);
+	hosts_pass_ms(world.conf.tls.handshake_ms - 1);
+	assert_false(client.host->fin_rcvd);
+	hosts_pass_ms(2);
+	over(TCP_END_TLS_TIMEOUT);
+}
+
+static void silent_after_hello(void **state)
+{
+	(void)state;
+	client_new(TLS1_3_VERSION);
+	client.hold_out = true;
+	client_run();
+	client_raw(wire, client_take(wire, sizeof(wire)));
+	assert_true(client.n_record > 0);
+	hosts_pass_ms(world.conf.tls.handshake_ms + 1);
+	over(TCP_END_TLS_TIMEOUT);
+}
+
+/*
+ * As many handshakes as there may be, as many that wait, one more: it is reset. When the first end,
+ * those that waited go on, in the order they came.
+ */
+static void too_many(void **state)
+{
+	enum { ALL = 9 };
+	struct host *h[ALL];
+	size_t n;
+	int i;
+
+	(void)state;
+	client_new(TLS1_3_VERSION);
+	SSL_do_handshake(client.ssl);
+	n = client_take(wire, sizeof(wire));
+	client_free();
+	for (i = 0; i < ALL; i++) {
+		struct sock_addr addr = at("10.1.0.2", (uint16_t)(20000 + i));
+		struct sock_addr us = at("10.1.0.1", TLS_PORT);
+
+		h[i] = host_new(ACCESS, &addr, &us, 1, 2);
+		h[i]->any = true;
+		host_connect(h[i]);
+		host_say(h[i], wire, (uint16_t)n);
+	}
+	assert_int_equal(world.w->tls->shakes, 4);
+	assert_int_equal(world.w->tls->waiting, 4);
+	assert_int_equal(world_count(0, CNT_TLS_QUEUED), 4);
+	assert_true(h[8]->rst);
+	assert_int_equal(atomic_load(&world.w->counters->end[TCP_END_TLS_BUSY]), 1);
+	assert_true(h[3]->received > 0);
+	assert_int_equal(h[4]->received, 0);
+	host_rst(h[0]);
+	hosts_run();
+	assert_true(h[4]->received > 0);
+	assert_int_equal(h[5]->received, 0);
+	host_rst(h[6]); /* one that waits */
+	assert_int_equal(world.w->tls->waiting, 2);
+	for (i = 0; i < ALL; i++)
+		if (!h[i]->rst)
+			host_rst(h[i]);
+	hosts_run();
+}
+
+/* Small pieces of a ClientHello, a byte a record. */
+static void hello_in_many_records(void **state)
+{
+	static uint8_t cut[8000];
+	size_t n, i, at = 0;
+
+	(void)state;
+	client_new(TLS1_3_VERSION);
+	client.hold_out = true;
+	SSL_do_handshake(client.ssl);
+	n = client_take(wire, sizeof(wire));
+	for (i = 5; i < n; i++) {
+		memcpy(cut + at, "\x16\x03\x01\0\x01", 5);
+		cut[at + 5] = wire[i];
+		at += 6;
+	}
+	client_raw(cut, at);
+	client.hold_out = false;
+	client_run();
+	assert_int_equal(owner.opened, 1);
+}
+
+/* A ClientHello that says it is as long as can be, and comes for ever. */
+static void endless_hello(void **state)
+{
+	static uint8_t r[16389] = { 0x16, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff };
+	int i;
+
+	(void)state;
+	client_new(0);
+	for (i = 0; i < 8 && !client.host->fin_rcvd && !client.host->rst; i++) {
+		client_raw(r, sizeof(r));
+		memset(r + 5, 0, 4);
+	}
+	assert_true(client.host->fin_rcvd || client.host->rst);
+	if (!client.host->rst)
+		host_fin(client.host);
+	hosts_run();
+	assert_int_equal(world_count(0, CNT_TLS_FAILED), 1);
+	owner.closed = 1;
+}
+
+static void no_version_in_common(void **state)
+{
+	(void)state;
+	world.conf.domain[0].version_min = CONFIG_TLS_1_3;
+	shakers_free(&world.dp);
+	assert_true(shakers_create(&world.dp, (char[512]){ 0 }, 512));
+	client_new(TLS1_2_VERSION);
+	client_run();
+	assert_int_equal(client_alert(), 70); /* protocol_version */
+	over(TCP_END_TLS_HANDSHAKE);
+}
+
+/* Bytes behind Finished in the same segment are the first data, or nothing at all. */
+static void garbage_after_finished(void **state)
+{
+	size_t n;
+
+	(void)state;
+	client_new(TLS1_3_VERSION);
+	client.hold_out = true;
+	client_run();
+	client_raw(wire, client_take(wire, sizeof(wire)));
+	client_run();
+	n = client_take(wire, sizeof(wire));
+	memcpy(wire + n, "\x17\x03\x03\0\x20................................", 37);
+	client_raw(wire, n + 37);
+	client.hold_out = false;
+	client_run();
+	assert_int_equal(client_alert(), ALERT_BAD_RECORD_MAC);
+	host_fin(client.host);
+	owner_gone(TCP_END_TLS_MAC);
+	assert_int_equal(owner.n, 0);
+}
+
+static void data_with_finished(void **state)
+{
+	size_t n;
+
+	(void)state;
+	client_new(TLS1_3_VERSION);
+	client.hold_out = true;
+	client_run();
+	client_raw(wire, client_take(wire, sizeof(wire)));
+	client_run();
+	SSL_write(client.ssl, "at once", 7);
+	n = client_take(wire, sizeof(wire));
+	client_raw(wire, n);
+	client.hold_out = false;
+	client_run();
+	assert_int_equal(owner.opened, 1);
+	assert_int_equal(owner.n, 7);
+	assert_memory_equal(owner.got, "at once", 7);
+}
+
+static void change_cipher_spec_late(void **state)
+{
+	(void)state;
+	client_open(TLS1_3_VERSION);
+	client_raw((const uint8_t *)"\x14\x03\x03\0\x01\x01", 6);
+	client_run();
+	assert_int_equal(client_alert(), ALERT_UNEXPECTED_MESSAGE);
+	host_fin(client.host);
+	owner_gone(TCP_END_TLS_RECORD);
+}
+
+/* Tables are full: the next connection is refused, the others live. */
+static void no_state_left(void **state)
+{
+	void *p[64];
+	int n = 0;
+
+	(void)state;
+	while (n < 64 && rte_mempool_get(world.w->tls->pool, &p[n]) == 0)
+		n++;
+	client_new(0);
+	assert_true(client.host->rst);
+	assert_int_equal(atomic_load(&world.w->counters->end[TCP_END_TLS_BUSY]), 1);
+	while (n--)
+		rte_mempool_put(world.w->tls->pool, p[n]);
+	owner.closed = 1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		tls_test(plain_http),
+		tls_test(plain_stun),
+		tls_test(oversized),
+		tls_test(application_data_first),
+		tls_test(ssl2),
+		tls_test(leaves_rst),
+		tls_test(leaves_fin),
+		tls_test(silent),
+		tls_test(silent_after_hello),
+		tls_test(too_many),
+		tls_test(hello_in_many_records),
+		tls_test(endless_hello),
+		tls_test(no_version_in_common),
+		tls_test(garbage_after_finished),
+		tls_test(data_with_finished),
+		tls_test(change_cipher_spec_late),
+		tls_test(no_state_left),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
