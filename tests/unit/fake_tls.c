@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Where TCP is the tests' own there is no TLS on it. */
+#include "../../dp/tls/tls.h"
+
+bool tls_create(struct worker *w, char *err, size_t errlen)
+{
+	(void)w;
+	(void)err;
+	(void)errlen;
+	return true;
+}
+
+void tls_destroy(struct worker *w)
+{
+	(void)w;
+}
+
+uint32_t tls_input(struct worker *w)
+{
+	(void)w;
+	return 0;
+}
+
+void tls_tick(struct worker *w)
+{
+	(void)w;
+}
+
+bool tls_psk(struct worker *w, const struct cmd_psk *c)
+{
+	(void)w;
+	(void)c;
+	return false;
+}
+
+const struct tls_info *tls_info(const struct tcp_conn *c)
+{
+	(void)c;
+	return NULL;
+}
+
+const struct tcp_layer_ops tls_server_layer, tls_client_layer;
