@@ -2,6 +2,8 @@
 #include "leg.h"
 #include "peer.h"
 #include "relay.h"
+#include "../gateway/door.h"
+#include "../tls/tls.h"
 #include "../../lib/chandata.h"
 
 enum {
@@ -482,9 +484,12 @@ const struct tcp_app *leg_accept(struct worker *w, struct tcp_request *r)
 
 	if (i == LOCAL_NONE)
 		return peer_accept(w, r);
-	/* What comes to a TLS port is not for this code to read. */
-	if (w->dp->conf->listener[i].transport != TRANSPORT_TCP)
-		return NULL;
+	if (w->dp->conf->listener[i].transport == TRANSPORT_TLS) {
+		r->layer = &tls_server_layer;
+		r->layer_arg = w->dp->conf->listener[i].domain_index;
+		door_init(r->data, i);
+		return &door_app;
+	}
 	leg_init(r->data, i);
 	return &leg_app;
 }

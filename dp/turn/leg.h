@@ -43,7 +43,10 @@ extern const struct tcp_app leg_app;
 /* Owner's bytes of a new connection to listener i (index in the configuration). */
 void leg_init(void *data, uint16_t listener);
 
-/* The dataplane's accept(): TCP listeners here, relayed addresses of TCP allocations by peer.h. */
+/*
+ * The dataplane's accept(): TCP listeners here, TLS listeners by gateway/door.h, relayed addresses
+ * of TCP allocations by peer.h.
+ */
 const struct tcp_app *leg_accept(struct worker *w, struct tcp_request *r);
 
 /* CMD_SEND to a connection: one whole STUN message. False if it is gone or has no room. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where TCP is the tests' own there is no TLS on it. */
+/* Where TCP is the tests' own there is no TLS on it, and nobody at the door. */
+#include "../../dp/gateway/door.h"
 #include "../../dp/tls/tls.h"
 
 bool tls_create(struct worker *w, char *err, size_t errlen)
@@ -40,3 +41,10 @@ const struct tls_info *tls_info(const struct tcp_conn *c)
 }
 
 const struct tcp_layer_ops tls_server_layer, tls_client_layer;
+
+const struct tcp_app door_app = { .name = "door", .role = CONN_CLIENT };
+
+void door_init(void *data, uint16_t listener)
+{
+	memcpy(data, &listener, sizeof(listener));
+}

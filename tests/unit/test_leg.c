@@ -8,7 +8,9 @@
  */
 #include "fake_tcp.h"
 
+#include "../../dp/gateway/door.h"
 #include "../../dp/rate.h"
+#include "../../dp/tls/tls.h"
 #include "../../dp/turn/leg.h"
 #include "../../dp/turn/relay.h"
 #include "../../lib/chandata.h"
@@ -34,8 +36,9 @@ static int setup(void **state)
 	    (struct config_listener){ .addr = at("10.1.0.1", 3478), .transport = TRANSPORT_TCP };
 	world.conf.listener[TCP6] =
 	    (struct config_listener){ .addr = at("fd00:1::1", 3478), .transport = TRANSPORT_TCP };
-	world.conf.listener[TLS4] =
-	    (struct config_listener){ .addr = at("10.1.0.1", 5349), .transport = TRANSPORT_TLS };
+	world.conf.listener[TLS4] = (struct config_listener){ .addr = at("10.1.0.1", 5349),
+							      .transport = TRANSPORT_TLS,
+							      .domain_index = 3 };
 	world.conf.tcp.connections = FAKE_CONNS;
 	world.conf.tcp.buffers = 600;
 	world.conf.tcp.send_buffer = world.conf.tcp.receive_buffer = 1 << 18;
@@ -1110,8 +1113,13 @@ static void who_listens(void **state)
 	assert_ptr_equal(leg_accept(world.w, &r), &leg_app);
 	assert_int_equal(listener_of(&r), TCP6);
 	r.local = at("10.1.0.1", 5349);
-	assert_null(leg_accept(world.w, &r));
+	assert_null(r.layer);
+	assert_ptr_equal(leg_accept(world.w, &r), &door_app);
+	assert_int_equal(*(const uint16_t *)(const void *)r.data, TLS4);
+	assert_ptr_equal(r.layer, &tls_server_layer);
+	assert_int_equal(r.layer_arg, 3);
 	assert_int_equal(fake_peer.accepts, 0);
+	r.layer = NULL;
 	r.local = relayed;
 	assert_ptr_equal(leg_accept(world.w, &r), &peer_app);
 	assert_int_equal(fake_peer.accepts, 1);
