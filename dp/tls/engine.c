@@ -116,7 +116,8 @@ struct engine {
 
 /* Methods of EC keys have no room for an argument. One a process, set by engine_load(). */
 static struct engine *the_engine;
-static _Thread_local bool served;	 /* by the engine: engine_thread_init() was called */
+static _Thread_local bool fibres; /* of this thread are there: OpenSSL would leak the first */
+static _Thread_local bool served; /* by the engine: engine_thread_init() was called */
 static _Thread_local uint64_t polled_ns; /* CLOCK_MONOTONIC */
 
 /* ---- methods of keys ---- */
@@ -375,8 +376,9 @@ const char *engine_name(const struct engine *e)
 
 bool engine_thread_init(struct engine *e, uint32_t n)
 {
-	if (!ASYNC_is_capable() || !ASYNC_init_thread(n, 0))
+	if (!fibres && (!ASYNC_is_capable() || !ASYNC_init_thread(n, 0)))
 		return false;
+	fibres = true;
 	served = e && (!e->one_thread || !atomic_exchange(&e->taken, true));
 	return true;
 }
@@ -384,6 +386,7 @@ bool engine_thread_init(struct engine *e, uint32_t n)
 void engine_thread_end(struct engine *e)
 {
 	ASYNC_cleanup_thread();
+	fibres = false;
 	if (served && e)
 		atomic_store(&e->taken, false);
 	served = false;
