@@ -104,6 +104,17 @@ run_tls_records()
 	done
 }
 
+run_tls_shakes()
+{
+	local out=$ROOT/perf/results/tls_shakes.json args
+	: >"$out"
+	for args in '1.3 ecdsa' '1.3 rsa' '1.2 ecdsa' '1.2 rsa' '1.3 ecdsa resume' '1.2 ecdsa resume'; do
+		say "TLS handshakes: $args"
+		# shellcheck disable=SC2086 # words
+		keep "$out" "$("$BUILD/perf/bench_shake" $args | tail -n 1)"
+	done
+}
+
 run_tls()
 {
 	local out=$ROOT/perf/results/tls.json line program
@@ -136,6 +147,7 @@ main()
 	[[ $what != all && $what != auth ]] || run_auth
 	[[ $what != all && $what != tcp ]] || run_tcp
 	[[ $what != all && $what != tls ]] || run_tls_records
+	[[ $what != all && $what != tls ]] || run_tls_shakes
 	[[ $what != all && $what != tls ]] || run_tls
 }
 
