@@ -33,8 +33,10 @@ bool tls_create(struct worker *w, char *err, size_t errlen)
 		t->rekey_records = TLS_REKEY_RECORDS;
 		t->aead = aead_create(NULL);
 		t->kdf = tls_kdf_create();
+		/* No device looks at it: side by side, or ordinary pages would hold one each. */
 		t->pool = rte_mempool_create(name, c->tls.connections, sizeof(struct tls), 0, 0,
-					     NULL, NULL, NULL, NULL, SOCKET_ID_ANY, 0);
+					     NULL, NULL, NULL, NULL, SOCKET_ID_ANY,
+					     RTE_MEMPOOL_F_NO_IOVA_CONTIG);
 	}
 	if (t && t->aead && t->kdf && t->pool)
 		return true;
