@@ -314,22 +314,52 @@ void client_forge(uint64_t seq, enum tls_type type, const void *p, uint32_t n)
 	client_run();
 }
 
-static void client_connect(void)
+/* What both kinds of far ends have. */
+static void far_ssl(uint16_t port, const struct sock_addr *us)
 {
-	struct sock_addr addr = at("10.1.0.2", next_port++), us = at("10.1.0.1", TLS_PORT);
+	struct sock_addr addr = at("10.1.0.2", port);
 
 	client.ssl = SSL_new(client.ctx);
 	client.in = BIO_new(BIO_s_mem());
 	client.out = BIO_new(BIO_s_mem());
 	SSL_set_bio(client.ssl, client.in, client.out);
-	SSL_set_connect_state(client.ssl);
-	SSL_set_tlsext_host_name(client.ssl, "relay.test");
 	client.part_len = client.part_left = client.n_record = 0;
 	alert_seen = -1;
-	client.host = host_new(ACCESS, &addr, &us, 1, 2);
+	client.host = host_new(ACCESS, &addr, us, 1, 2);
 	client.host->got = client_got;
+}
+
+static void client_connect(void)
+{
+	struct sock_addr us = at("10.1.0.1", TLS_PORT);
+
+	far_ssl(next_port++, &us);
+	SSL_set_connect_state(client.ssl);
+	SSL_set_tlsext_host_name(client.ssl, "relay.test");
 	host_connect(client.host);
 	assert_true(client.host->open);
+}
+
+void server_open(int version)
+{
+	struct sock_addr us = at("10.1.0.1", 0), server = at("10.1.0.2", 443);
+	const struct config_certificate *cert = &world.conf.certificate[0];
+	struct tcp_conn *c;
+	enum tcp_end why;
+
+	client.ctx = SSL_CTX_new(TLS_server_method());
+	SSL_CTX_set_min_proto_version(client.ctx, version);
+	SSL_CTX_set_max_proto_version(client.ctx, version);
+	SSL_CTX_set_info_callback(client.ctx, on_alert);
+	assert_int_equal(SSL_CTX_use_certificate_file(client.ctx, cert->chain, SSL_FILETYPE_PEM),
+			 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey_file(client.ctx, cert->key, SSL_FILETYPE_PEM), 1);
+	c = tcp_connect(world.w, &us, &server, &owner_app, NULL, &why);
+	assert_non_null(c);
+	tcp_layer_use(c, &tls_client_layer, 0);
+	far_ssl(443, &us);
+	SSL_set_accept_state(client.ssl);
+	client_run();
 }
 
 void client_new(int version)

@@ -72,6 +72,11 @@ int tls_teardown(void **state);
 
 /* A client of one version, 0: any, and its TCP connection; no byte of TLS has gone. */
 void client_new(int version);
+/*
+ * The other way round: an OpenSSL server, and a connection from us to it, whose owner is the same.
+ * client.ssl is the server's then.
+ */
+void server_open(int version);
 /* Another connection of the same context. */
 void client_again(void);
 /* Carries bytes both ways until all is quiet; goes on with the handshake if it is not over. */
