@@ -125,6 +125,7 @@ static void wait_del(struct worker *w, struct tls *t)
 static void shake_end(struct worker *w, struct shake *s)
 {
 	struct tls *t = w->tls->wait_head;
+	struct tcp_conn *c;
 
 	OPENSSL_cleanse(&s->result, sizeof(s->result));
 	shake_put(w, s);
@@ -137,7 +138,9 @@ static void shake_end(struct worker *w, struct shake *s)
 	wait_del(w, t);
 	shake_start(w, t, s);
 	t->state = TLS_RECORD;
-	tcp_layer_again(w, tcp_find(w, t->conn));
+	c = tcp_find(w, t->conn);
+	if (likely(c != NULL)) /* one that ended in this turn gives it back at once */
+		tcp_layer_again(w, c);
 }
 
 static bool shake_over(const struct shake *s)

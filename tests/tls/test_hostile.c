@@ -189,6 +189,43 @@ static void too_many(void **state)
 	hosts_run();
 }
 
+/* One that waits ends in the very turn in which a handshake ends and it would be next. */
+static void waiting_one_goes(void **state)
+{
+	enum { ALL = 6 };
+	struct host *h[ALL];
+	struct tls *last;
+	size_t n;
+	int i;
+
+	(void)state;
+	client_new(TLS1_3_VERSION);
+	SSL_do_handshake(client.ssl);
+	n = client_take(wire, sizeof(wire));
+	client_free();
+	for (i = 0; i < ALL; i++) {
+		struct sock_addr addr = at("10.1.0.2", (uint16_t)(21000 + i));
+		struct sock_addr us = at("10.1.0.1", TLS_PORT);
+
+		h[i] = host_new(ACCESS, &addr, &us, 1, 2);
+		h[i]->any = true;
+		host_connect(h[i]);
+		host_say(h[i], wire, (uint16_t)n);
+	}
+	assert_int_equal(world.w->tls->waiting, 2);
+	last = world.w->tls->wait_tail;
+	host_rst_put(h[0]);
+	worker_turn(world.w); /* its handshake is given up, and comes back in the next turn */
+	host_rst_put(h[4]);
+	hosts_run();
+	assert_int_equal(world.w->tls->waiting, 0);
+	assert_non_null(last->shake); /* the one behind it was not forgotten */
+	assert_true(h[5]->received > 0);
+	for (i = 0; i < ALL; i++)
+		if (!h[i]->rst)
+			host_rst(h[i]);
+}
+
 /* Small pieces of a ClientHello, a byte a record. */
 static void hello_in_many_records(void **state)
 {
@@ -326,6 +363,7 @@ int main(void)
 		tls_test(silent),
 		tls_test(silent_after_hello),
 		tls_test(too_many),
+		tls_test(waiting_one_goes),
 		tls_test(hello_in_many_records),
 		tls_test(endless_hello),
 		tls_test(no_version_in_common),

@@ -285,10 +285,15 @@ void host_go(struct host *h)
 	hosts_run();
 }
 
-void host_rst(struct host *h)
+void host_rst_put(struct host *h)
 {
 	put(h, RST | ACK, h->sent + h->fin_sent, NULL, 0);
 	h->rst = true;
+}
+
+void host_rst(struct host *h)
+{
+	host_rst_put(h);
 	hosts_run();
 }
 

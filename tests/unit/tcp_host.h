@@ -48,6 +48,8 @@ struct host *host_new(uint16_t port, const struct sock_addr *addr, const struct 
 /* Its SYN; runs. */
 void host_connect(struct host *h);
 void host_rst(struct host *h);
+/* The same, but nobody has had a turn yet. */
+void host_rst_put(struct host *h);
 /* Its FIN; runs. */
 void host_fin(struct host *h);
 /* It takes data again; runs. */
