@@ -337,7 +337,8 @@ void open_output(struct worker *w, struct tcp_conn *c)
 
 	while (t->layer.out.bytes && !(t->flags & TLS_MUTE) && seal_next(w, c))
 		;
-	if (unlikely(t->flags & TLS_UPDATE) && !t->layer.out.bytes && !(t->flags & TLS_GOODBYE))
+	if (unlikely(t->flags & TLS_UPDATE) && !t->layer.out.bytes &&
+	    !(t->flags & (TLS_GOODBYE | TLS_MUTE)))
 		update_output(w, c);
 	if (t->layer.out.bytes && !(t->flags & TLS_MUTE)) {
 		tcp_layer_timer(w, c, TLS_RETRY_MS);

@@ -84,6 +84,31 @@ static void asked_twice_answered_once(void **state)
 	assert_int_equal(world_count(0, CNT_TLS_KEY_UPDATE_TX), 1);
 }
 
+/* A fatal alert is the last record: an answer that was due stays away (RFC 8446 6.2). */
+static void asked_before_the_end(void **state)
+{
+	size_t n;
+
+	(void)state;
+	client_open(TLS1_3_VERSION);
+	client.n_record = 0;
+	client.hold_out = true;
+	SSL_key_update(client.ssl, SSL_KEY_UPDATE_REQUESTED);
+	SSL_write(client.ssl, "x", 1);
+	SSL_write(client.ssl, "spoilt", 6);
+	n = client_take(wire, sizeof(wire));
+	wire[n - 1] ^= 1;
+	client_raw(wire, n);
+	client.hold_out = false;
+	client_run();
+	assert_int_equal(world_count(0, CNT_TLS_KEY_UPDATE_RX), 1);
+	assert_int_equal(client_alert(), ALERT_BAD_RECORD_MAC);
+	assert_int_equal(client.n_record, 1);
+	assert_int_equal(world_count(0, CNT_TLS_KEY_UPDATE_TX), 0);
+	host_fin(client.host);
+	owner_gone(TCP_END_TLS_MAC);
+}
+
 /* So many a minute and no more; the next minute has its own. */
 static void flood(void **state)
 {
@@ -227,6 +252,7 @@ int main(void)
 		tls_test(byte_by_byte),
 		tls_test(asked_for),
 		tls_test(asked_twice_answered_once),
+		tls_test(asked_before_the_end),
 		tls_test(flood),
 		tls_test(limit),
 		tls_test(bad_request),
