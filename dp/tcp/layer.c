@@ -21,7 +21,11 @@ void layer_input(struct worker *w, struct tcp_conn *c)
 		return;
 	if (c->flags & CONN_READY) {
 		c->flags &= ~CONN_READY;
-		c->app->established(w, c);
+		/* The first bytes may have ended it; the owner may move it to another worker. */
+		if (!(c->flags & CONN_CLOSED_APP))
+			c->app->established(w, c);
+		if (c->flags & CONN_DEAD)
+			return;
 	}
 	if (l->in.bytes != bytes || l->fin_in != fin)
 		c->flags |= CONN_READABLE;

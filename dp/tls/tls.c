@@ -244,6 +244,10 @@ static void layer_input_tls(struct worker *w, struct tcp_conn *c)
 	uint32_t len = 0;
 
 	if (tcp_layer_closing(c) || t->state == TLS_OVER) {
+		if (t->state < TLS_OPEN) { /* nobody waits for it any more, nor for its records */
+			tls_leave(w, t);
+			t->state = TLS_OVER;
+		}
 		while (raw->head)
 			pkt_consume(w, queue_take(w, raw));
 		return;

@@ -6,6 +6,7 @@
  * bound, and leaves nothing (checked at the end of every test; R71, R73).
  */
 #include "tls_world.h"
+#include "../../dp/tcp/conn.h"
 
 static uint8_t wire[70000];
 
@@ -299,6 +300,7 @@ static void garbage_after_finished(void **state)
 	assert_int_equal(client_alert(), ALERT_BAD_RECORD_MAC);
 	host_fin(client.host);
 	owner_gone(TCP_END_TLS_MAC);
+	assert_int_equal(owner.opened, 0); /* nothing is begun for who is gone already */
 	assert_int_equal(owner.n, 0);
 }
 
@@ -331,6 +333,32 @@ static void change_cipher_spec_late(void **state)
 	assert_int_equal(client_alert(), ALERT_UNEXPECTED_MESSAGE);
 	host_fin(client.host);
 	owner_gone(TCP_END_TLS_RECORD);
+}
+
+/* The owner closes before Finished: the handshake is over at once, and FIN is the last that goes. */
+static void closed_while_shaking(void **state)
+{
+	struct tcp_conn *c;
+	size_t n;
+
+	(void)state;
+	client_new(TLS1_3_VERSION);
+	client.hold_out = true;
+	client_run();
+	n = client_take(wire, sizeof(wire));
+	client_raw(wire, n);
+	assert_int_equal(world.w->tls->shakes, 1);
+	c = tcp_find(world.w, (struct ctl_conn){ 0, world.w->tcp->conn[0].gen });
+	assert_non_null(c);
+	tcp_close(world.w, c, TCP_END_CLOSED);
+	hosts_run();
+	assert_true(client.host->fin_rcvd);
+	assert_int_equal(world.w->tls->shakes, 0);
+	client_run();
+	client_raw(wire, client_take(wire, sizeof(wire))); /* Finished, that nobody waits for */
+	host_fin(client.host);
+	assert_int_equal(owner.opened, 0);
+	owner_gone(TCP_END_CLOSED);
 }
 
 /* Tables are full: the next connection is refused, the others live. */
@@ -370,6 +398,7 @@ int main(void)
 		tls_test(garbage_after_finished),
 		tls_test(data_with_finished),
 		tls_test(change_cipher_spec_late),
+		tls_test(closed_while_shaking),
 		tls_test(no_state_left),
 	};
 
