@@ -107,8 +107,8 @@ bool tcp_layer_closing(const struct tcp_conn *c)
 
 void tcp_recv_limit(struct tcp_conn *c, uint32_t bytes)
 {
-	/* Without scaling no more can be said. */
-	c->rcv_buf = c->flags & CONN_WSCALE ? bytes : RTE_MIN(bytes, (uint32_t)UINT16_MAX);
+	/* More than the window field can say, scaled as it was agreed, would be said modulo 2^16. */
+	c->rcv_buf = RTE_MIN(bytes, (uint32_t)UINT16_MAX << c->rcv_wscale);
 }
 
 struct mbuf_queue *tcp_raw(struct tcp_conn *c)

@@ -368,7 +368,8 @@ static void shake_done(struct worker *w, struct tcp_conn *c, struct shake *s)
 	memcpy(t->info.peer_sha256, r->peer_sha256, sizeof(t->info.peer_sha256));
 	t->state = TLS_OPEN;
 	tcp_layer_timer(w, c, 0);
-	tcp_recv_limit(c, w->dp->conf->tcp.receive_buffer);
+	/* A whole record must fit behind what nobody has read yet: nothing of a part can be. */
+	tcp_recv_limit(c, w->dp->conf->tcp.receive_buffer + TLS_CIPHER_MAX_12 + TLS_HDR);
 	tcp_layer_ready(w, c);
 }
 

@@ -245,6 +245,33 @@ static void suites(void **state)
 	}
 }
 
+/* The longest record, where the buffer that is configured is shorter, and before it one unread. */
+static int small_buffer_setup(void **state)
+{
+	(void)state;
+	tls_world_config();
+	world.conf.tcp.receive_buffer = 4096;
+	tls_world_start();
+	return 0;
+}
+
+static void longer_than_the_buffer(void **state)
+{
+	(void)state;
+	noise(sent, sizeof(sent));
+	client_open(TLS1_3_VERSION);
+	client_write(sent, TLS_PLAIN_MAX);
+	assert_int_equal(owner.n, TLS_PLAIN_MAX);
+	owner.hold = true;
+	client_write(sent, 4000);
+	client_write(sent, TLS_PLAIN_MAX);
+	assert_int_equal(tcp_readable(owner.c), 4000 + TLS_PLAIN_MAX);
+	owner.hold = false;
+	tcp_recv_pause(owner.w, owner.c, false);
+	hosts_run();
+	assert_int_equal(owner.n, 2 * TLS_PLAIN_MAX + 4000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +287,8 @@ int main(void)
 		tls_test(empty_records),
 		tls_test(back_pressure),
 		tls_test(suites),
+		cmocka_unit_test_setup_teardown(longer_than_the_buffer, small_buffer_setup,
+						tls_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
