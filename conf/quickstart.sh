@@ -64,10 +64,13 @@ explain()
 	cat <<-END
 
 	Fairlead serves TURN on 10.1.0.1 and [fd00:1::1] in fl-relay: over UDP and TCP on port 3478,
-	over TCP on port 80 as well.
+	over TCP on port 80 as well; over TLS (turns:) on ports 5349 and 443, with certificates for these
+	addresses, relay.fairlead.test and *.fairlead.test.
 	User demo, password fairlead, realm fairlead.test.
 
-	  a client:      ip netns exec fl-client turnutils_uclient -u demo -w fairlead -e 10.2.0.2 -n 100 10.1.0.1   (-t: over TCP)
+	  a client:      ip netns exec fl-client turnutils_uclient -u demo -w fairlead -e 10.2.0.2 -n 100 10.1.0.1   (-t: over TCP, -t -S: over TLS)
+	  a browser:     turns:10.1.0.1:443?transport=tcp   once it trusts the CA in $TLS/ca.pem
+	  its handshake: ip netns exec fl-client openssl s_client -connect 10.1.0.1:443 -alpn stun.turn -CAfile $TLS/ca.pem
 	  its peer:      ip netns exec fl-peer turnutils_peer -p 3480
 	  look inside:   ${BUILD#"$PWD"/}/fairlead --config $CONFIG status   (workers, ports, sessions, connections, tcp, drops)
 	  logs:          $RUN/fairlead-dp.log and $RUN/fairlead-cp.log
@@ -515,7 +518,7 @@ relay()
 	return 1
 }
 
-# Every transport this version serves, with both families: UDP and TCP, and TCP relayed (RFC 6062).
+# Every transport this version serves, with both families: UDP, TCP and TLS, and TCP relayed (RFC 6062).
 check()
 {
 	local IN failed=0 v4=(-e 10.2.0.2 10.1.0.1) v6=(-x -e fd00:2::2 fd00:1::1)
@@ -532,6 +535,9 @@ check()
 	relay "TCP, IPv6, Send and Data indications" 200 -t -n 100 -m 2 -c -s "${v6[@]}" || failed=1
 	relay "TCP on port 80, IPv4, channels" 200 -t -p 80 -n 100 -m 2 -c "${v4[@]}" || failed=1
 	relay "TCP on port 80, IPv6, channels" 200 -t -p 80 -n 100 -m 2 -c "${v6[@]}" || failed=1
+	relay "TLS, IPv4, channels" 200 -t -S -p 5349 -n 100 -m 2 -c "${v4[@]}" || failed=1
+	relay "TLS on port 443, IPv6, Send and Data indications" 200 -t -S -p 443 -n 100 -m 2 -c -s "${v6[@]}" ||
+		failed=1
 	LEAST=180 relay "TCP allocations, IPv4" 200 -T -n 100 -m 2 10.1.0.1 || failed=1
 	stop_peer
 	return $failed

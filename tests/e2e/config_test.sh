@@ -25,8 +25,8 @@ for program in "fairlead-cp --check-config" "fairlead-cp --config" "fairlead-dp 
 	read -r name option <<<"$program"
 	set -- "$BUILD/$name" "$option"
 	refused ":$(line '^    mtu:'): ports[0].mtu: 90 is out of range" 's/^    mtu:.*/    mtu: 90/' "$@"
-	refused ":$(line '^    transport:'): listeners[0].transport: transport tls is not served" \
-		's/^    transport:.*/    transport: tls/' "$@"
+	refused ":$(($(line '^    transport: tls') + 1)): listeners[6].domain: nosuch is the name of no domain" \
+		's/^    transport: tls/&\n    domain: nosuch/' "$@"
 	refused "10.1.0.1 is used already, in line" 's|\[10.2.0.1/24|[10.1.0.1/24|' "$@"
 	refused "no such key" 's/^  realm:/  raelm:/' "$@"
 done
