@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The client of aioice_test.sh: what is sent must come back, in any order.
-aioice_client.py TRANSPORT [HOST PORT]"""
+aioice_client.py udp|tcp|tls [HOST PORT]
+With tls SSL_CERT_FILE must name the relay's CA."""
 
 import asyncio
 import sys
@@ -9,7 +10,9 @@ import aioice
 from aioice import turn
 
 TRANSPORT = sys.argv[1]
-SERVER = (sys.argv[2], int(sys.argv[3])) if sys.argv[2:] else ("10.1.0.1", 3478)
+TLS = TRANSPORT == "tls"
+SERVER = (sys.argv[2], int(sys.argv[3])) if sys.argv[2:] else ("10.1.0.1", 5349 if TLS else 3478)
+CARRIER = "tcp" if TLS else TRANSPORT
 PEER = ("10.2.0.2", 3480)
 MESSAGES = 100
 
@@ -35,7 +38,7 @@ async def with_peer():
     """aioice's TURN endpoint, with a peer that sends everything back."""
     transport, protocol = await turn.create_turn_endpoint(
         Collector, server_addr=SERVER, username="demo", password="fairlead",
-        transport=TRANSPORT)
+        transport=CARRIER, ssl=TLS)
     relayed = transport.get_extra_info("sockname")
     assert relayed[0] == "10.2.0.1", relayed
     want = {(b"message %d" % i, PEER) for i in range(MESSAGES)}
@@ -48,7 +51,7 @@ async def with_peer():
 async def relayed_only(name):
     """An ICE agent that offers its relayed address and nothing else."""
     c = aioice.Connection(ice_controlling=name == "a", components=1, use_ipv6=False, turn_server=SERVER,
-                          turn_username="demo", turn_password="fairlead", turn_transport=TRANSPORT)
+                          turn_username="demo", turn_password="fairlead", turn_transport=CARRIER, turn_ssl=TLS)
     await c.gather_candidates()
     c.offered = [x for x in c.local_candidates if x.type == "relay"]
     assert [x.host for x in c.offered] == ["10.2.0.1"], c.offered

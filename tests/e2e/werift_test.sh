@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# werift, an independent WebRTC stack, through Fairlead over TCP and UDP (R5, RFC 8656 3.1): two peers
-# with relayed addresses only pass a file over a data channel, looped inside the relay.
+# werift, an independent WebRTC stack, through Fairlead over TLS with the relay's certificate checked,
+# TCP and UDP (R5, R6, RFC 8656 3.1): two peers with relayed addresses only pass a file over a data channel, looped inside the relay.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 node_modules
 drops_mark
-for transport in tcp udp; do
+for transport in tls tcp udp; do
 	looped=$(counter relay_looped)
-	in_client timeout 70 node "$E2E/node/werift.cjs" "$MODULES" $transport || fail "see above"
+	NODE_EXTRA_CA_CERTS=$CA in_client timeout 70 node "$E2E/node/werift.cjs" "$MODULES" $transport || fail "see above"
 	assert_num "packets looped inside" "$(counter relay_looped)" -gt $((looped + 500))
 done
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Drives two pages of chromium_test.sh over the DevTools protocol on a pipe, with nothing but
-// node's own modules: browser.cjs CHROMIUM PROFILE-DIRECTORY TRANSPORT.
+// node's own modules: browser.cjs CHROMIUM PROFILE-DIRECTORY udp|tcp|tls. With tls certificates are
+// checked: the relay's CA must be in the NSS database of $HOME.
 "use strict";
 
 const { spawn } = require("child_process");
@@ -9,6 +10,7 @@ const path = require("path");
 
 const FILE_SIZE = 1 << 20, FRAMES = 60, SECONDS = 60;
 const [program, profile, transport] = process.argv.slice(2);
+const server = transport === "tls" ? "turns:10.1.0.1:443?transport=tcp" : "turn:10.1.0.1:3478?transport=" + transport;
 const flags = [
 	"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 	"--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -18,10 +20,10 @@ const flags = [
 
 // ---- what runs in a page ----
 
-function pageSetup(fileSize, offers, transport) {
+function pageSetup(fileSize, offers, server) {
 	const pc = new RTCPeerConnection({
 		iceTransportPolicy: "relay",
-		iceServers: [{ urls: "turn:10.1.0.1:3478?transport=" + transport, username: "demo", credential: "fairlead" }],
+		iceServers: [{ urls: server, username: "demo", credential: "fairlead" }],
 	});
 	const hex = (buffer) => [...new Uint8Array(buffer)].map((b) => b.toString(16).padStart(2, "0")).join("");
 	const hashOf = async (bytes) => hex(await crypto.subtle.digest("SHA-256", bytes));
@@ -188,8 +190,8 @@ async function main() {
 	const file = path.join(profile, "page.html");
 	fs.writeFileSync(file, "<!doctype html><title>a</title><body></body>");
 	const a = await browser.page(file), b = await browser.page(file);
-	await a(`(${pageSetup})(${FILE_SIZE}, true, "${transport}")`);
-	await b(`(${pageSetup})(${FILE_SIZE}, false, "${transport}")`);
+	await a(`(${pageSetup})(${FILE_SIZE}, true, "${server}")`);
+	await b(`(${pageSetup})(${FILE_SIZE}, false, "${server}")`);
 	await call(a, b);
 	for (const [name, page] of [["a", a], ["b", b]])
 		await until("a connection of page " + name, async () => {

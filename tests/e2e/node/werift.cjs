@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Two peers of werift_test.sh: werift.cjs DIRECTORY-OF-MODULES TRANSPORT. A passes a file of random
-// bytes to B, which answers with its hash.
+// Two peers of werift_test.sh: werift.cjs DIRECTORY-OF-MODULES udp|tcp|tls. A passes a file of random
+// bytes to B, which answers with its hash. With tls NODE_EXTRA_CA_CERTS must name the relay's CA.
 "use strict";
 
 const crypto = require("crypto");
@@ -8,8 +8,9 @@ const [modules, transport] = process.argv.slice(2);
 const { RTCPeerConnection } = require(require.resolve("werift", { paths: [modules] }));
 
 const SIZE = 1 << 20, CHUNK = 8192, HIGH_WATER = 128 * 1024;
+const server = transport === "tls" ? "turns:10.1.0.1:443?transport=tcp" : `turn:10.1.0.1:3478?transport=${transport}`;
 const config = {
-	iceServers: [{ urls: `turn:10.1.0.1:3478?transport=${transport}`, username: "demo", credential: "fairlead" }],
+	iceServers: [{ urls: server, username: "demo", credential: "fairlead" }],
 	iceTransportPolicy: "relay",
 };
 
