@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A small TURN client over UDP and TCP for tests: RFC 8489 messages, long-term credentials with MD5
+"""A small TURN client over UDP, TCP and TLS for tests: RFC 8489 messages, long-term credentials with MD5
 and SHA-256 keys, RFC 8656 methods, ChannelData, TCP allocations (RFC 6062). It sends what it is
 told, right or wrong, and checks what it gets. Only Python's own library."""
 
@@ -9,8 +9,10 @@ import ipaddress
 import os
 import selectors
 import socket
+import ssl
 import struct
 import sys
+import threading
 import time
 import zlib
 
@@ -183,13 +185,46 @@ def connect(server, port, via=None):
     return sock
 
 
+class TlsSocket:
+    """A socket with TLS, which behaves as one without where nothing has come yet or where the
+    connection is no more, and with threads."""
+
+    def __init__(self, sock):
+        self.sock, self.lock = sock, threading.Lock()
+
+    def __getattr__(self, name):
+        return getattr(self.sock, name)
+
+    def call(self, method, argument):
+        try:
+            with self.lock:
+                return method(argument)
+        except ssl.SSLWantReadError:
+            raise BlockingIOError from None
+        except ssl.SSLError as e:
+            raise ConnectionResetError(e.reason) from None
+
+    def sendall(self, data):
+        self.call(self.sock.sendall, data)
+
+    def recv(self, size):
+        return self.call(self.sock.recv, size)
+
+
 class Client:
-    """A TURN client: one socket, one five-tuple."""
+    """A TURN client: one socket, one five-tuple. tls is an ssl.SSLContext, stream a connection that
+    is there already."""
 
     def __init__(self, server, port=3478, user="demo", password="fairlead", sha256=False,
-                 anonymous=False, tcp=False, via=None):
-        self.server, self.tcp, self.via = (server, port), tcp or via, via
-        if self.tcp:
+                 anonymous=False, tcp=False, via=None, tls=None, stream=None):
+        self.server, self.tcp, self.via = (server, port), tcp or via or tls or stream, via
+        self.tls = tls
+        if stream:
+            self.sock = Stream(stream)
+        elif tls:
+            plain = connect(server, port, via)
+            self.sock = Stream(TlsSocket(tls.wrap_socket(plain, server_hostname=server)))
+        elif self.tcp:
             self.sock = Stream(connect(server, port, via))
         else:
             family = socket.AF_INET6 if ":" in server else socket.AF_INET
@@ -289,7 +324,8 @@ class Client:
     def bind_connection(self, connection_id):
         """ConnectionBind on a connection of its own (RFC 6062 4.3): the reply, and that connection
         as a Data object once it succeeded."""
-        c = Client(*self.server, self.user, self.password, self.sha256, self.anonymous, True, self.via)
+        c = Client(*self.server, self.user, self.password, self.sha256, self.anonymous, True, self.via,
+                   self.tls)
         c.realm, c.nonce, c.algorithms = self.realm, self.nonce, self.algorithms
         reply = c.request(CONNECTION_BIND, [(CONNECTION_ID, connection_id)])
         return reply, Data(c.sock)
