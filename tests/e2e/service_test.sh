@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# One port, several services (R2): kamailio, which knows TCP only, is reached through TLS on 443: chosen
+# by ALPN, by name (SNI), by first bytes; from openssl s_client through squid's CONNECT (R4) as well;
+# while coturn's client relays through the same port. CRLF keep-alives (R3, RFC 5626) are answered by
+# kamailio where they are passed, by Fairlead where it answers. When kamailio is gone, connections end
+# in order and the reason is counted (R54).
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/uclient.sh
+. "$(dirname "$0")/uclient.sh"
+PROXY=3128 SIP=5060
+
+start_kamailio()
+{
+	start "$TMP/kamailio.log" in_peer kamailio -DD -E -f "$TMP/kamailio.cfg" -m 32 -M 4 -Y "$TMP"
+	KAMAILIO=$PID
+	await 20 listens_tcp fl-peer $SIP || fail "kamailio does not listen: $(tail -n 3 "$TMP/kamailio.log")"
+}
+
+stop_kamailio()
+{
+	kill "$KAMAILIO"
+	await 20 ended "$KAMAILIO" || fail "kamailio does not end"
+}
+
+# sip WHAT ARGUMENT...: of service_client.py
+sip()
+{
+	in_client timeout 60 /usr/bin/python3 "$E2E/service_client.py" "${@:2}" 2>"$TMP/client.log" ||
+		fail "$1: $(tail -n 1 "$TMP/client.log")"
+	note "$1"
+}
+
+# served WHAT NUMBER: so many connections reached a back end since the last time.
+served()
+{
+	local now
+	now=$(counter tls_service)
+	assert_num "$1: connections passed to a back end" $((now - SERVED)) -eq "$2"
+	SERVED=$now
+}
+
+nothing_lost()
+{
+	await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
+	assert_eq "drops that were not expected" "$(drops_except ip_dst nd_other icmp_no_session \
+		no_permission relay_port no_session tcp_closed tcp_port tcp_seq)" ""
+}
+
+cat >"$TMP/kamailio.cfg" <<END
+debug=0
+log_stderror=yes
+auto_aliases=no
+children=1
+tcp_children=2
+listen=tcp:$PEER4:$SIP
+listen=tcp:[$PEER6]:$SIP
+loadmodule "sl.so"
+loadmodule "pv.so"
+request_route {
+	sl_send_reply("200", "OK");
+}
+END
+install -d -o proxy -g proxy "$TMP/squid"
+chmod a+x "$TMP"
+cat >"$TMP/squid.conf" <<END
+http_port 127.0.0.1:$PROXY
+acl listeners port 443
+http_access deny !CONNECT
+http_access deny !listeners
+http_access allow localhost
+cache deny all
+access_log none
+cache_log $TMP/squid/cache.log
+pid_filename $TMP/squid/pid
+coredump_dir $TMP/squid
+pinger_enable off
+shutdown_lifetime 0 seconds
+END
+start_kamailio
+start "$TMP/squid.log" in_client squid -N -f "$TMP/squid.conf"
+await 20 listens_tcp fl-client $PROXY || fail "squid does not listen: $(tail -n 2 "$TMP/squid.log")"
+
+# ---- who gets a connection; keep-alives pass ----
+
+drops_mark
+start_peer
+SERVED=$(counter tls_service)
+bad=$(tcp_ends frame_bad)
+also relays "TURN on the same port" 400 -t -S -p 443 -n 200 -m 2 -c -e "$PEER4" "$SERVER4"
+sip "by ALPN" --alpn sip options ping burst options
+sip "by name" --sni sip.fairlead.test options split options
+sip "by first bytes" options
+sip "by first bytes, a keep-alive" ping options
+sip "over IPv6" --server "$SERVER6" --sni sip.fairlead.test options ping
+served "by ALPN, name and first bytes" 5
+sip "ALPN says TURN" --alpn stun.turn binding
+sip "first bytes say TURN" binding
+sip "neither" junk closed
+served "not SIP" 0
+assert_num "ended for their first bytes" "$(tcp_ends frame_bad)" -gt "$bad"
+all_end
+sip "through squid" --via $PROXY options ping options
+in_client timeout 30 /usr/bin/python3 - $PROXY <<'END' || fail "openssl s_client through squid: see above"
+import os, sys
+sys.path.insert(0, os.environ["E2E"])
+from service_client import request
+from tlslib import s_client
+
+with s_client("-proxy", f"127.0.0.1:{sys.argv[1]}", "-quiet", "-verify_quiet", "-verify_return_error",
+              "-servername", "sip.fairlead.test") as p:
+    p.send(request(1))
+    p.until(r"SIP/2\.0 200 .*\r\n\r\n")
+END
+note "openssl s_client through squid"
+served "through squid" 2
+assert_num "keep-alives answered here" "$(counter tls_crlf)" -eq 0
+nothing_lost
+
+# ---- keep-alives are answered here, the back end is reached over IPv6 ----
+
+stop_kamailio # the namespaces go
+relay_config 's/^    crlf: pass$/    crlf: answer/' "s/^    backend: .*/    backend: \"$PEER6\"/"
+start_kamailio
+drops_mark
+SERVED=$(counter tls_service)
+sip "answered here, by ALPN" --alpn sip ping options ping split burst ping options
+sip "answered here, by first bytes" ping options burst
+served "answered here" 2
+assert_num "keep-alives answered here" "$(counter tls_crlf)" -eq 7
+assert_num "streams that could not be cut" "$(counter tls_sip_lost)" -eq 0
+
+# ---- the back end is down ----
+
+stop_kamailio
+down=$(tcp_ends backend)
+sip "nobody listens" --alpn sip closed
+sip "nobody listens, with a request under way" begin closed
+ended_for_backend() { (($(tcp_ends backend) == down + 2)); }
+await 5 ended_for_backend || fail "ended for backend: $(tcp_ends backend), not $((down + 2))"
+sip "TURN all the same" binding
+start_kamailio
+sip "it is back" --alpn sip options ping
+nothing_lost
