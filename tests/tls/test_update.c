@@ -228,7 +228,7 @@ static void data_in_between(void **state)
 	owner_gone(TCP_END_TLS_RECORD);
 }
 
-/* TLS 1.2: told no, and the connection goes on; ended when it insists. */
+/* TLS 1.2: told no. */
 static void renegotiation(void **state)
 {
 	(void)state;
@@ -239,10 +239,73 @@ static void renegotiation(void **state)
 	client_run();
 	assert_int_equal(client_alert(), ALERT_NO_RENEGOTIATION);
 	assert_int_equal(client.record[0].type, TLS_ALERT);
-	if (owner.closed)
-		owner_gone(TCP_END_TLS_ALERT); /* OpenSSL gives up at the first no */
-	else
-		host_rst(client.host);
+	host_fin(client.host);
+	owner_gone(TCP_END_TLS_ALERT); /* OpenSSL gives up at the first no */
+}
+
+/* A record that OpenSSL would not send: with the keys that we open with, which seal as well. */
+static void say_12(enum tls_type type, const void *p, uint32_t n)
+{
+	static struct tls_keys k;
+	struct rte_mbuf *m;
+
+	k = tls_of(owner.c)->rd;
+	m = record_seal_bytes(world.w, world.w->tls->aead, &k, type, p, n);
+	assert_non_null(m);
+	client_raw(rte_pktmbuf_mtod(m, const uint8_t *), rte_pktmbuf_pkt_len(m));
+	pkt_consume(world.w, m);
+	client_run();
+}
+
+/* The connection goes on after the first no, and not after the second. */
+static void renegotiation_insisted(void **state)
+{
+	const uint8_t hello[6] = { 1, 0, 0, 2, 3, 3 };
+
+	(void)state;
+	client_open(TLS1_2_VERSION);
+	client.hold_out = true; /* OpenSSL would give up at the first no */
+	say_12(TLS_HANDSHAKE, hello, sizeof(hello));
+	assert_int_equal(client_alert(), ALERT_NO_RENEGOTIATION);
+	assert_int_equal(owner.closed, 0);
+	say_12(TLS_APPLICATION, "goes on", 7);
+	assert_int_equal(owner.n, 7);
+	say_12(TLS_HANDSHAKE, hello, sizeof(hello));
+	assert_true(client.host->fin_rcvd);
+	host_fin(client.host);
+	owner_gone(TCP_END_TLS_RENEGOTIATION);
+}
+
+/* Alerts that end nothing, but do not end either. */
+static void warnings(void **state)
+{
+	const uint8_t alert[2] = { 1, 112 };
+	int i;
+
+	(void)state;
+	client_open(TLS1_2_VERSION);
+	for (i = 0; i < TLS_WARNINGS_MAX; i++)
+		say_12(TLS_ALERT, alert, sizeof(alert));
+	assert_int_equal(owner.closed, 0);
+	assert_false(client.host->fin_rcvd);
+	say_12(TLS_ALERT, alert, sizeof(alert));
+	assert_int_equal(client_alert(), ALERT_UNEXPECTED_MESSAGE);
+	host_fin(client.host);
+	owner_gone(TCP_END_TLS_FLOOD);
+}
+
+/* TLS 1.2 has no other key to go on with. */
+static void limit_12(void **state)
+{
+	(void)state;
+	client_open(TLS1_2_VERSION);
+	tls_of(owner.c)->wr.bytes = UINT64_C(1) << TLS_REKEY_LOG2_BYTES;
+	client.n_record = 0;
+	owner_say("one too many", 12);
+	assert_int_equal(client.n_record, 1);
+	assert_int_equal(client_alert(), ALERT_INTERNAL_ERROR);
+	host_fin(client.host);
+	owner_gone(TCP_END_TLS_LIMIT);
 }
 
 int main(void)
@@ -264,6 +327,9 @@ int main(void)
 		tls_test(cut_over_records),
 		tls_test(data_in_between),
 		tls_test(renegotiation),
+		tls_test(renegotiation_insisted),
+		tls_test(warnings),
+		tls_test(limit_12),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
