@@ -203,12 +203,16 @@ static bool handshake_record(struct worker *w, struct tcp_conn *c, uint32_t *len
 	enum tls_alert alert = ALERT_NONE;
 	int32_t n = raw->bytes < TLS_HDR ? 0 : handshake_length(raw, &alert);
 
+	if (n < 0 && t->flags & TLS_STARTED) {
+		/* OpenSSL may have keys in force already: it is to say no (RFC 8446 6). */
+		t->flags |= TLS_MUTE;
+		shake_feed(w, c, TLS_HDR);
+		return false;
+	}
 	if (n < 0) {
 		count(w, CNT_TLS_FAILED);
 		tls_fail(w, c, alert,
-			 t->state == TLS_HELLO && alert != ALERT_RECORD_OVERFLOW
-			     ? TCP_END_TLS_PLAIN
-			     : TCP_END_TLS_RECORD);
+			 alert == ALERT_RECORD_OVERFLOW ? TCP_END_TLS_RECORD : TCP_END_TLS_PLAIN);
 		return false;
 	}
 	*len = (uint32_t)n;
@@ -378,7 +382,9 @@ static void shake_failed(struct worker *w, struct tcp_conn *c, const struct shak
 	count(w, CNT_TLS_FAILED);
 	if (s->alert != ALERT_NONE)
 		count(w, s->alert_received ? CNT_TLS_ALERT_RX : CNT_TLS_ALERT_TX);
-	tls_fail(w, c, ALERT_NONE, (enum tcp_end)s->why);
+	/* Muted by what is no record: handshake_record(). */
+	tls_fail(w, c, ALERT_NONE,
+		 tls_of(c)->flags & TLS_MUTE ? TCP_END_TLS_RECORD : (enum tcp_end)s->why);
 }
 
 /* False: nobody would hear of it. */
@@ -409,12 +415,12 @@ static void shake_input(struct worker *w, struct shake *s)
 	t->state = TLS_RECORD;
 	if (!shake_output(w, c, s))
 		tcp_abort(w, c, TCP_END_NO_BUFFER);
+	else if (s->state == SHAKE_FAILED || t->flags & TLS_MUTE)
+		shake_failed(w, c, s);
 	else if (s->state == SHAKE_OUT)
 		shake_feed(w, c, 0);
 	else if (s->state == SHAKE_DONE)
 		shake_done(w, c, s);
-	else if (s->state == SHAKE_FAILED)
-		shake_failed(w, c, s);
 	else if (s->state == SHAKE_LOOKUP && psk_lookup_send(w, c, s))
 		t->state = TLS_LOOKUP;
 	else if (s->state != SHAKE_MORE)

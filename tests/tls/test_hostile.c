@@ -51,6 +51,34 @@ static void oversized(void **state)
 	over(TCP_END_TLS_RECORD);
 }
 
+/* The same when keys are in force: the alert is sealed, and the client can read it. */
+static void bad_header_later(const char *header, int alert)
+{
+	client_new(TLS1_3_VERSION);
+	client.hold_out = true;
+	client_run();
+	client_raw(wire, client_take(wire, sizeof(wire)));
+	client_run();
+	client_raw((const uint8_t *)header, TLS_HDR);
+	client_run();
+	assert_int_equal(client.record[client.n_record - 1].type, TLS_APPLICATION);
+	assert_int_equal(client_alert(), alert);
+	assert_int_equal(world_count(0, CNT_TLS_ALERT_TX), 1);
+	over(TCP_END_TLS_RECORD);
+}
+
+static void oversized_later(void **state)
+{
+	(void)state;
+	bad_header_later("\x17\x03\x03\x48\x01", ALERT_RECORD_OVERFLOW);
+}
+
+static void type_unknown_later(void **state)
+{
+	(void)state;
+	bad_header_later("\x99\x03\x03\0\x20", ALERT_UNEXPECTED_MESSAGE);
+}
+
 static void application_data_first(void **state)
 {
 	(void)state;
@@ -384,6 +412,8 @@ int main(void)
 		tls_test(plain_http),
 		tls_test(plain_stun),
 		tls_test(oversized),
+		tls_test(oversized_later),
+		tls_test(type_unknown_later),
 		tls_test(application_data_first),
 		tls_test(ssl2),
 		tls_test(leaves_rst),
