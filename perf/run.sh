@@ -141,7 +141,8 @@ main()
 	esac
 	[[ -f $BUILD/build.ninja ]] || meson setup "$BUILD" "$ROOT" >/dev/null
 	ninja -C "$BUILD" perf/bench_relay perf/bench_auth perf/bench_tcp perf/tcp_load \
-		perf/bench_tls perf/tls_load fairlead-dp fairlead-cp fairlead tests/tcp/tcp-agent >/dev/null
+		perf/bench_tls perf/bench_shake perf/tls_load fairlead-dp fairlead-cp fairlead \
+		tests/tcp/tcp-agent >/dev/null
 	mkdir -p "$ROOT/perf/results"
 	[[ $what != all && $what != relay ]] || run_relay
 	[[ $what != all && $what != auth ]] || run_auth
