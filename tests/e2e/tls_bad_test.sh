@@ -13,7 +13,7 @@
 
 relay_config '/^tls:/,/^tls-domains:/s/^  handshake-ms:.*/  handshake-ms: 1500/' 's/^  handshakes:.*/  handshakes: 16/' \
 	's/^  waiting:.*/  waiting: 32/' 's/^  key-updates:.*/  key-updates: 5/' \
-	's/^  linger:.*/  linger: 1/' >"$TMP/quickstart"
+	's/^  linger:.*/  linger: 1/' 's/^  crypto-cpus:.*/  crypto-cpus: [1]/' >"$TMP/quickstart"
 dp=$(dp_pid) cp=$(cp_pid)
 drops_mark
 load_start udp media --legs 4 --rate 200
