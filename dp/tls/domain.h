@@ -21,8 +21,8 @@ struct domain_set;
  * failure NULL, one sentence that names file, and line and key of the configuration, and in
  * *at_fault the index of the certificate, or CONFIG_CERTIFICATES_MAX when it is none of them.
  */
-struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx,
-				  uint16_t *at_fault, char *err, size_t errlen);
+struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx, uint16_t *at_fault,
+				  char *err, size_t errlen);
 /* Tells struct ctl_cert_info of the region what is in force. By the service thread only. */
 void domains_publish(const struct dplane *dp, const struct domain_set *d);
 /* What a failed reload leaves in force stays published, with why it failed; at_fault as above. */

@@ -105,7 +105,10 @@ struct engine {
 				  const BIGNUM *r, EC_KEY *ec);
 	RSA_METHOD *rsa; /* ours */
 	EC_KEY_METHOD *ec;
-	int poll;	 /* number of the command; 0: the engine polls by itself */
+	int poll; /* number of the command; 0: the engine polls by itself */
+	/* In flight: half a worker's handshakes, so that an engine that stalls leaves it the rest.
+	 */
+	uint32_t jobs_max;
 	bool one_thread; /* it serves the first that comes, no other */
 
 	/* Any thread. */
@@ -127,8 +130,10 @@ static bool engine_take(struct engine *e)
 {
 	if (!served || !ASYNC_get_current_job() || atomic_load(&e->stalled))
 		return false;
-	atomic_fetch_add(&e->jobs, 1);
-	return true;
+	if (atomic_fetch_add(&e->jobs, 1) < e->jobs_max)
+		return true;
+	atomic_fetch_sub(&e->jobs, 1);
+	return false;
 }
 
 /* done: it has. Otherwise OpenSSL does it, and what the engine complained of is not an error. */
@@ -338,6 +343,7 @@ struct engine *engine_load(const struct config *c, char *err, size_t errlen)
 		return NULL;
 	}
 	snprintf(e->name, CONFIG_STR_MAX, "%s", name);
+	e->jobs_max = c->tls.handshakes > 1 ? c->tls.handshakes / 2 : 1;
 	e->engine = engine_find(name);
 	if (!e->engine) {
 		engine_error(name, "cannot be loaded", err, errlen);

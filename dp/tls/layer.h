@@ -14,7 +14,7 @@ enum tls_state {
 	TLS_HELLO,   /* waits for the first record */
 	TLS_WAITING, /* has one, and waits for a shake: in tls_worker's list */
 	TLS_SHAKING, /* the shaker has the shake */
-	TLS_RECORD,  /* we have it, and wait for the next record */
+	TLS_RECORD,  /* we have it, and wait for the client: in tls_worker's other list */
 	TLS_LOOKUP,  /* we have it, and wait for the key of an identity */
 	TLS_OPEN,
 	TLS_OVER, /* nothing is opened any more: what comes is dropped */
@@ -39,6 +39,8 @@ enum {
 	TLS_REKEY_RECORDS = 1 << 24,
 	TLS_REKEY_LOG2_BYTES = 38,
 	TLS_WARNINGS_MAX = 16,	   /* alerts that end nothing, of one connection */
+	TLS_PARTING_MS = 5000,	   /* after an error: what is left of tcp.linger */
+	TLS_PATIENCE_MS = 1000,	   /* with a client, while others wait for a handshake */
 	TLS_BULK_CWND = 64 * 1024, /* from here on records are as long as they may be */
 };
 
@@ -47,7 +49,8 @@ struct tls {
 	/* While the handshake lasts: */
 	struct ctl_conn conn;	 /* its name */
 	struct shake *shake;	 /* TLS_SHAKING: the shaker's, and not to be touched */
-	struct tls *next, *prev; /* TLS_WAITING */
+	struct tls *next, *prev; /* TLS_WAITING, TLS_RECORD: in a list, */
+	uint32_t since_ms;	 /* since then (low half of now_ms) */
 	/* From then on: */
 	uint8_t state; /* enum tls_state */
 	uint8_t flags; /* enum tls_flags */
@@ -55,7 +58,9 @@ struct tls {
 	uint8_t msg_len;	       /* bytes of msg */
 	uint8_t msg[TLS_MSG_HEAD + 1]; /* handshake message under way, after the handshake */
 	uint16_t plain_max_in, plain_max_out;
-	uint16_t updates; /* KeyUpdates since update_s */
+	bool retry;	   /* the timer is for want of a buffer */
+	uint32_t begun_ms; /* since when half a record is there (low half of now_ms); 0: none is */
+	uint16_t updates;  /* KeyUpdates since update_s */
 	uint32_t update_s;
 	uint32_t msg_skip; /* bytes of a handshake message that is not read */
 	struct tls_info info;
@@ -64,13 +69,21 @@ struct tls {
 _Static_assert(offsetof(struct tls, layer) == 0, "a layer");
 _Static_assert(sizeof(struct tls) <= 2816, "budget of an idle leg: 4 KB with its connection");
 
+/* Longest first. */
+struct tls_list {
+	struct tls *head, *tail;
+	uint32_t n;
+};
+
 /* A worker's TLS. */
 struct tls_worker {
 	struct aead *aead;
 	struct tls_kdf *kdf;
-	struct rte_mempool *pool;	   /* struct tls */
-	struct tls *wait_head, *wait_tail; /* longest first */
-	uint32_t waiting, conns, shakes;
+	struct rte_mempool *pool; /* struct tls */
+	struct tls_list waiting;  /* for a shake */
+	struct tls_list silent;	  /* clients we wait for while they hold one */
+	uint32_t conns, shakes;
+	uint32_t leaving;	/* of the shakes: given up, and not back from the shaker yet */
 	uint64_t rekey_records; /* TLS_REKEY_RECORDS, but in tests */
 };
 
@@ -82,7 +95,10 @@ static inline struct tls *tls_of(const struct tcp_conn *c)
 /* open.c: calls of struct tcp_layer_ops in state TLS_OPEN. */
 void open_input(struct worker *w, struct tcp_conn *c);
 void open_output(struct worker *w, struct tcp_conn *c);
-/* The handshake is given up, whatever it waits for. */
+void open_timeout(struct worker *w, struct tcp_conn *c);
+/* The one place where the state changes, and with it the list it is in. */
+void tls_set_state(struct worker *w, struct tls *t, enum tls_state s);
+/* The handshake is given up, whatever it waits for: TLS_OVER, unless it was over already. */
 void tls_leave(struct worker *w, struct tls *t);
 /*
  * Ends it: a fatal alert goes out first (ALERT_NONE: none), sealed or in clear as the state has it,

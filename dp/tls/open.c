@@ -57,10 +57,11 @@ void tls_fail(struct worker *w, struct tcp_conn *c, enum tls_alert alert, enum t
 	}
 	tls_leave(w, t);
 	t->flags |= TLS_MUTE;
-	t->state = TLS_OVER;
+	tls_set_state(w, t, TLS_OVER);
 	/* Unread bytes would make it a RST, which may overtake the alert. */
 	queue_clear(w, &t->layer.in, DROP_TCP_CLOSED);
 	tcp_close(w, c, why);
+	tcp_layer_timer(w, c, TLS_PARTING_MS);
 }
 
 /* ---- what is not the owner's ---- */
@@ -77,7 +78,7 @@ static void alert_input(struct worker *w, struct tcp_conn *c, struct mbuf_queue 
 	}
 	queue_copy(q, 0, a, sizeof(a));
 	if (a[1] == ALERT_CLOSE_NOTIFY) {
-		t->state = TLS_OVER; /* what follows is ignored */
+		tls_set_state(w, t, TLS_OVER); /* what follows is ignored */
 		tcp_layer_fin(w, c);
 	} else if (a[1] == ALERT_USER_CANCELED ||
 		   (t->info.version == TLS_1_2 && a[0] == ALERT_WARNING)) {
@@ -143,7 +144,9 @@ static void message_input(struct worker *w, struct tcp_conn *c, bool last)
 		renegotiation_input(w, c);
 	} else if (t->info.version == TLS_1_3 && client && type == MSG_SESSION_TICKET) {
 		t->msg_skip = len; /* our own connections are not resumed */
-	} else if (t->info.version == TLS_1_3 && type == MSG_KEY_UPDATE && len == 1 && last) {
+	} else if (t->info.version == TLS_1_3 && type == MSG_KEY_UPDATE && len != 1) {
+		tls_fail(w, c, ALERT_DECODE_ERROR, TCP_END_TLS_RECORD);
+	} else if (t->info.version == TLS_1_3 && type == MSG_KEY_UPDATE && last) {
 		update_input(w, c, t->msg[TLS_MSG_HEAD]);
 	} else {
 		tls_fail(w, c, ALERT_UNEXPECTED_MESSAGE, TCP_END_TLS_RECORD);
@@ -176,6 +179,46 @@ static void handshake_input(struct worker *w, struct tcp_conn *c, struct mbuf_qu
 
 /* ---- in ---- */
 
+/* There was no buffer: another turn may have one. */
+static void open_retry(struct worker *w, struct tcp_conn *c)
+{
+	tls_of(c)->retry = true;
+	tcp_layer_timer(w, c, TLS_RETRY_MS);
+}
+
+/* Half a record holds buffers: it must be whole within tcp.frame-ms, as messages must be. */
+static void open_begun(struct worker *w, struct tcp_conn *c, bool begun)
+{
+	struct tls *t = tls_of(c);
+
+	if (!begun) {
+		t->begun_ms = 0;
+	} else if (!t->begun_ms) {
+		t->begun_ms = (uint32_t)w->now_ms | 1;
+		if (!t->retry)
+			tcp_layer_timer(w, c, w->dp->conf->tcp.frame_ms);
+	}
+}
+
+void open_timeout(struct worker *w, struct tcp_conn *c)
+{
+	struct tls *t = tls_of(c);
+	int32_t left;
+
+	if (t->flags & TLS_MUTE) { /* it has had its alert, and keeps what it holds */
+		tcp_abort(w, c, TCP_END_LINGER);
+		return;
+	}
+	t->retry = false; /* this turn tries again */
+	if (!t->begun_ms)
+		return;
+	left = (int32_t)(t->begun_ms + w->dp->conf->tcp.frame_ms - (uint32_t)w->now_ms);
+	if (left > 0)
+		tcp_layer_timer(w, c, (uint32_t)left);
+	else
+		tls_fail(w, c, ALERT_NONE, TCP_END_FRAME_TIMEOUT);
+}
+
 static enum tcp_end alert_end(enum tls_alert alert)
 {
 	return alert == ALERT_BAD_RECORD_MAC ? TCP_END_TLS_MAC : TCP_END_TLS_RECORD;
@@ -204,7 +247,7 @@ static bool open_next(struct worker *w, struct tcp_conn *c)
 		if (type < 0)
 			tls_fail(w, c, alert, alert_end(alert));
 		else
-			tcp_layer_timer(w, c, TLS_RETRY_MS);
+			open_retry(w, c);
 		return false;
 	}
 	count(w, CNT_TLS_RECORDS_IN);
@@ -247,9 +290,10 @@ void open_input(struct worker *w, struct tcp_conn *c)
 	struct mbuf_queue *raw = tcp_raw(c);
 
 	while (t->layer.in.bytes < max && open_next(w, c))
-		;
+		t->begun_ms = 0;
 	if (t->state != TLS_OPEN)
 		return;
+	open_begun(w, c, raw->bytes && t->layer.in.bytes < max);
 	if (unlikely(t->rd.records >= w->tls->rekey_records && t->info.version == TLS_1_3)) {
 		t->flags |= TLS_UPDATE | TLS_UPDATE_ASK;
 		t->rd.records = 0; /* asked once */
@@ -341,13 +385,13 @@ void open_output(struct worker *w, struct tcp_conn *c)
 	    !(t->flags & (TLS_GOODBYE | TLS_MUTE)))
 		update_output(w, c);
 	if (t->layer.out.bytes && !(t->flags & TLS_MUTE)) {
-		tcp_layer_timer(w, c, TLS_RETRY_MS);
+		open_retry(w, c);
 		return;
 	}
 	if (likely(!t->layer.fin_out) || t->flags & TLS_GOODBYE)
 		return;
 	if (!(t->flags & TLS_MUTE) && !send_alert(w, c, ALERT_WARNING, ALERT_CLOSE_NOTIFY)) {
-		tcp_layer_timer(w, c, TLS_RETRY_MS);
+		open_retry(w, c);
 		return;
 	}
 	t->flags |= TLS_GOODBYE;

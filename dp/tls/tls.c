@@ -66,7 +66,7 @@ void tls_tick(struct worker *w)
 		return;
 	count_set(w, CNT_TLS_CONNS, w->tls->conns);
 	count_set(w, CNT_TLS_SHAKES, w->tls->shakes);
-	count_set(w, CNT_TLS_WAITING, w->tls->waiting);
+	count_set(w, CNT_TLS_WAITING, w->tls->waiting.n);
 }
 
 const struct tls_info *tls_info(const struct tcp_conn *c)
@@ -90,41 +90,54 @@ static void shake_start(struct worker *w, struct tls *t, struct shake *s)
 	s->total_in = 0;
 }
 
-static void wait_put(struct worker *w, struct tls *t)
+static struct tls_list *list_of(struct worker *w, uint8_t state)
 {
-	struct tls_worker *tw = w->tls;
-
-	t->state = TLS_WAITING;
-	t->next = NULL;
-	t->prev = tw->wait_tail;
-	if (tw->wait_tail)
-		tw->wait_tail->next = t;
-	else
-		tw->wait_head = t;
-	tw->wait_tail = t;
-	tw->waiting++;
-	count(w, CNT_TLS_QUEUED);
+	if (state == TLS_WAITING)
+		return &w->tls->waiting;
+	return state == TLS_RECORD ? &w->tls->silent : NULL;
 }
 
-static void wait_del(struct worker *w, struct tls *t)
+static void list_put(struct tls_list *l, struct tls *t)
 {
-	struct tls_worker *tw = w->tls;
+	t->next = NULL;
+	t->prev = l->tail;
+	if (l->tail)
+		l->tail->next = t;
+	else
+		l->head = t;
+	l->tail = t;
+	l->n++;
+}
 
+static void list_del(struct tls_list *l, struct tls *t)
+{
 	if (t->prev)
 		t->prev->next = t->next;
 	else
-		tw->wait_head = t->next;
+		l->head = t->next;
 	if (t->next)
 		t->next->prev = t->prev;
 	else
-		tw->wait_tail = t->prev;
-	tw->waiting--;
+		l->tail = t->prev;
+	l->n--;
+}
+
+void tls_set_state(struct worker *w, struct tls *t, enum tls_state s)
+{
+	struct tls_list *from = list_of(w, t->state), *to = list_of(w, s);
+
+	if (from)
+		list_del(from, t);
+	t->state = (uint8_t)s;
+	t->since_ms = (uint32_t)w->now_ms;
+	if (to)
+		list_put(to, t);
 }
 
 /* Its secrets have been taken, or there are none; whoever waits longest is next. */
 static void shake_end(struct worker *w, struct shake *s)
 {
-	struct tls *t = w->tls->wait_head;
+	struct tls *t = w->tls->waiting.head;
 	struct tcp_conn *c;
 
 	OPENSSL_cleanse(&s->result, sizeof(s->result));
@@ -135,9 +148,8 @@ static void shake_end(struct worker *w, struct shake *s)
 	s = shake_get(w);
 	if (!s)
 		return;
-	wait_del(w, t);
 	shake_start(w, t, s);
-	t->state = TLS_RECORD;
+	tls_set_state(w, t, TLS_RECORD);
 	c = tcp_find(w, t->conn);
 	if (likely(c != NULL)) /* one that ended in this turn gives it back at once */
 		tcp_layer_again(w, c);
@@ -162,13 +174,17 @@ static void shake_abort(struct worker *w, struct shake *s)
 
 void tls_leave(struct worker *w, struct tls *t)
 {
+	bool away = t->state == TLS_SHAKING;
 	struct shake *s = t->shake;
 
-	if (t->state == TLS_WAITING)
-		wait_del(w, t);
 	t->shake = NULL;
+	if (t->state < TLS_OPEN)
+		tls_set_state(w, t, TLS_OVER);
+	if (!s)
+		return;
+	w->tls->leaving += away || !shake_over(s);
 	/* One that the shaker has comes back and finds nobody. */
-	if (s && t->state != TLS_SHAKING)
+	if (!away)
 		shake_abort(w, s);
 }
 
@@ -182,7 +198,7 @@ static void shake_feed(struct worker *w, struct tcp_conn *c, uint32_t n)
 	queue_drop(w, tcp_raw(c), n);
 	s->op = SHAKE_FEED;
 	s->in_len = n;
-	t->state = TLS_SHAKING;
+	tls_set_state(w, t, TLS_SHAKING);
 	t->flags |= TLS_STARTED;
 	shake_send(w, s);
 }
@@ -229,13 +245,14 @@ static bool handshake_record(struct worker *w, struct tcp_conn *c, uint32_t *len
 static void hello_input(struct worker *w, struct tcp_conn *c, uint32_t len)
 {
 	struct tls *t = tls_of(c);
-	struct shake *s = w->tls->wait_head ? NULL : shake_get(w);
+	struct shake *s = w->tls->waiting.head ? NULL : shake_get(w);
 
 	if (s) {
 		shake_start(w, t, s);
 		shake_feed(w, c, len);
-	} else if (w->tls->waiting < w->dp->conf->tls.waiting) {
-		wait_put(w, t);
+	} else if (w->tls->waiting.n < w->dp->conf->tls.waiting) {
+		tls_set_state(w, t, TLS_WAITING);
+		count(w, CNT_TLS_QUEUED);
 	} else {
 		tcp_abort(w, c, TCP_END_TLS_BUSY);
 	}
@@ -248,10 +265,7 @@ static void layer_input_tls(struct worker *w, struct tcp_conn *c)
 	uint32_t len = 0;
 
 	if (tcp_layer_closing(c) || t->state == TLS_OVER) {
-		if (t->state < TLS_OPEN) { /* nobody waits for it any more, nor for its records */
-			tls_leave(w, t);
-			t->state = TLS_OVER;
-		}
+		tls_leave(w, t); /* nobody waits for it any more, nor for its records */
 		while (raw->head)
 			pkt_consume(w, queue_take(w, raw));
 		return;
@@ -290,10 +304,12 @@ static void layer_timeout(struct worker *w, struct tcp_conn *c)
 {
 	struct tls *t = tls_of(c);
 
-	if (t->state >= TLS_OPEN)
-		return; /* a buffer was missing: this turn tries again */
+	if (t->state >= TLS_OPEN) {
+		open_timeout(w, c);
+		return;
+	}
 	count(w, CNT_TLS_FAILED);
-	tls_fail(w, c, ALERT_NONE, TCP_END_TLS_TIMEOUT);
+	tcp_abort(w, c, TCP_END_TLS_TIMEOUT);
 }
 
 /* ---- what shakers say ---- */
@@ -370,7 +386,7 @@ static void shake_done(struct worker *w, struct tcp_conn *c, struct shake *s)
 	t->info.psk = r->psk;
 	t->info.client_cert = r->client_cert;
 	memcpy(t->info.peer_sha256, r->peer_sha256, sizeof(t->info.peer_sha256));
-	t->state = TLS_OPEN;
+	tls_set_state(w, t, TLS_OPEN);
 	tcp_layer_timer(w, c, 0);
 	/* A whole record must fit behind what nobody has read yet: nothing of a part can be. */
 	tcp_recv_limit(c, w->dp->conf->tcp.receive_buffer + TLS_CIPHER_MAX_12 + TLS_HDR);
@@ -409,10 +425,11 @@ static void shake_input(struct worker *w, struct shake *s)
 	struct tls *t = c && tcp_layer(c) ? tls_of(c) : NULL;
 
 	if (!t || t->shake != s) {
+		w->tls->leaving -= shake_over(s);
 		shake_abort(w, s);
 		return;
 	}
-	t->state = TLS_RECORD;
+	tls_set_state(w, t, TLS_RECORD);
 	if (!shake_output(w, c, s))
 		tcp_abort(w, c, TCP_END_NO_BUFFER);
 	else if (s->state == SHAKE_FAILED || t->flags & TLS_MUTE)
@@ -422,7 +439,7 @@ static void shake_input(struct worker *w, struct shake *s)
 	else if (s->state == SHAKE_DONE)
 		shake_done(w, c, s);
 	else if (s->state == SHAKE_LOOKUP && psk_lookup_send(w, c, s))
-		t->state = TLS_LOOKUP;
+		tls_set_state(w, t, TLS_LOOKUP);
 	else if (s->state != SHAKE_MORE)
 		tcp_abort(w, c, TCP_END_NO_BUFFER);
 	if (t->shake && shake_over(s)) {
@@ -430,6 +447,29 @@ static void shake_input(struct worker *w, struct shake *s)
 		shake_end(w, s);
 	}
 	tcp_layer_again(w, c);
+}
+
+/*
+ * While others wait for a handshake, clients that hold one and say nothing give way: or a few that
+ * say hello and no more would keep everybody out.
+ */
+static void silent_leave(struct worker *w)
+{
+	const struct tls_worker *tw = w->tls;
+	struct tls *t;
+
+	while (tw->waiting.n > tw->leaving && (t = tw->silent.head) &&
+	       (uint32_t)w->now_ms - t->since_ms >= TLS_PATIENCE_MS) {
+		struct tcp_conn *c = tcp_find(w, t->conn);
+
+		if (!c) { /* it ends in this turn, and gives back what it has */
+			tls_leave(w, t);
+			continue;
+		}
+		count(w, CNT_TLS_FAILED);
+		tls_leave(w, t);
+		tcp_abort(w, c, TCP_END_TLS_TIMEOUT);
+	}
 }
 
 uint32_t tls_input(struct worker *w)
@@ -445,6 +485,8 @@ uint32_t tls_input(struct worker *w)
 		shake_input(w, s);
 		n++;
 	}
+	if (w->tls)
+		silent_leave(w);
 	return n;
 }
 
@@ -459,7 +501,7 @@ bool tls_psk(struct worker *w, const struct cmd_psk *cmd)
 	t->shake->psk_len = cmd->len;
 	t->shake->op = SHAKE_PSK;
 	t->shake->in_len = 0;
-	t->state = TLS_SHAKING;
+	tls_set_state(w, t, TLS_SHAKING);
 	shake_send(w, t->shake);
 	return true;
 }

@@ -200,7 +200,7 @@ static void too_many(void **state)
 		host_say(h[i], wire, (uint16_t)n);
 	}
 	assert_int_equal(world.w->tls->shakes, 4);
-	assert_int_equal(world.w->tls->waiting, 4);
+	assert_int_equal(world.w->tls->waiting.n, 4);
 	assert_int_equal(world_count(0, CNT_TLS_QUEUED), 4);
 	assert_true(h[8]->rst);
 	assert_int_equal(atomic_load(&world.w->counters->end[TCP_END_TLS_BUSY]), 1);
@@ -211,7 +211,7 @@ static void too_many(void **state)
 	assert_true(h[4]->received > 0);
 	assert_int_equal(h[5]->received, 0);
 	host_rst(h[6]); /* one that waits */
-	assert_int_equal(world.w->tls->waiting, 2);
+	assert_int_equal(world.w->tls->waiting.n, 2);
 	for (i = 0; i < ALL; i++)
 		if (!h[i]->rst)
 			host_rst(h[i]);
@@ -241,18 +241,84 @@ static void waiting_one_goes(void **state)
 		host_connect(h[i]);
 		host_say(h[i], wire, (uint16_t)n);
 	}
-	assert_int_equal(world.w->tls->waiting, 2);
-	last = world.w->tls->wait_tail;
+	assert_int_equal(world.w->tls->waiting.n, 2);
+	last = world.w->tls->waiting.tail;
 	host_rst_put(h[0]);
 	worker_turn(world.w); /* its handshake is given up, and comes back in the next turn */
 	host_rst_put(h[4]);
 	hosts_run();
-	assert_int_equal(world.w->tls->waiting, 0);
+	assert_int_equal(world.w->tls->waiting.n, 0);
 	assert_non_null(last->shake); /* the one behind it was not forgotten */
 	assert_true(h[5]->received > 0);
 	for (i = 0; i < ALL; i++)
 		if (!h[i]->rst)
 			host_rst(h[i]);
+}
+
+/* Clients that hold all handshakes and say nothing give way to those that wait, a second later. */
+static void silent_ones_give_way(void **state)
+{
+	struct sock_addr us = at("10.1.0.1", TLS_PORT);
+	struct host *h[4];
+	size_t n;
+	int i;
+
+	(void)state;
+	client_new(TLS1_3_VERSION);
+	SSL_do_handshake(client.ssl);
+	n = client_take(wire, sizeof(wire));
+	client_free();
+	for (i = 0; i < 4; i++) {
+		struct sock_addr addr = at("10.1.0.2", (uint16_t)(21000 + i));
+
+		h[i] = host_new(ACCESS, &addr, &us, 1, 2);
+		h[i]->any = true;
+		host_connect(h[i]);
+		host_say(h[i], wire, (uint16_t)n);
+		hosts_pass_ms(1);
+	}
+	hosts_pass_ms(TLS_PATIENCE_MS + 10);
+	assert_false(h[0]->rst); /* nobody waits */
+	client_new(TLS1_3_VERSION);
+	client_run();
+	assert_int_equal(owner.opened, 1);
+	assert_true(h[0]->rst);
+	assert_false(h[1]->rst);
+	assert_int_equal(atomic_load(&world.w->counters->end[TCP_END_TLS_TIMEOUT]), 1);
+	host_rst(client.host);
+	for (i = 1; i < 4; i++)
+		host_rst(h[i]);
+}
+
+/* Half a record, in the open: as long as half a message may stay, and no longer. */
+static void half_a_record(void **state)
+{
+	size_t n;
+
+	(void)state;
+	client_open(TLS1_3_VERSION);
+	client.hold_out = true;
+	SSL_write(client.ssl, "never", 5);
+	n = client_take(wire, sizeof(wire));
+	client_raw(wire, n - 1);
+	hosts_pass_ms(world.conf.tcp.frame_ms - 1);
+	assert_false(client.host->fin_rcvd);
+	hosts_pass_ms(2);
+	assert_true(client.host->fin_rcvd);
+	host_fin(client.host);
+	owner_gone(TCP_END_FRAME_TIMEOUT);
+}
+
+/* After its alert a client has not for ever to go. */
+static void stays_after_alert(void **state)
+{
+	(void)state;
+	client_open(TLS1_3_VERSION);
+	client_forge(0, TLS_HANDSHAKE, "", 0);
+	assert_true(client.host->fin_rcvd);
+	assert_int_equal(owner.closed, 0);
+	hosts_pass_ms(TLS_PARTING_MS + 1);
+	owner_gone(TCP_END_TLS_RECORD);
 }
 
 /* Small pieces of a ClientHello, a byte a record. */
@@ -363,7 +429,8 @@ static void change_cipher_spec_late(void **state)
 	owner_gone(TCP_END_TLS_RECORD);
 }
 
-/* The owner closes before Finished: the handshake is over at once, and FIN is the last that goes. */
+/* The owner closes before Finished: the handshake is over at once, and FIN is the last that goes.
+ */
 static void closed_while_shaking(void **state)
 {
 	struct tcp_conn *c;
@@ -422,6 +489,9 @@ int main(void)
 		tls_test(silent_after_hello),
 		tls_test(too_many),
 		tls_test(waiting_one_goes),
+		tls_test(silent_ones_give_way),
+		tls_test(half_a_record),
+		tls_test(stays_after_alert),
 		tls_test(hello_in_many_records),
 		tls_test(endless_hello),
 		tls_test(no_version_in_common),

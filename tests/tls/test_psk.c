@@ -127,7 +127,7 @@ static void nobody_answers(void **state)
 	(void)state;
 	hosts_pass_ms(world.conf.tls.handshake_ms + 1);
 	assert_int_equal(world.w->tls->shakes, 0);
-	assert_true(client.host->fin_rcvd);
+	assert_true(client.host->rst);
 	assert_false(answer(&e, KEY_LEN));
 	host_fin(client.host);
 	owner_gone(TCP_END_TLS_TIMEOUT);

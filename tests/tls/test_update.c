@@ -176,7 +176,7 @@ static void bad_request(void **state)
 static void bad_length(void **state)
 {
 	(void)state;
-	refused((const uint8_t[]){ 24, 0, 0, 2, 0, 0 }, 6, ALERT_UNEXPECTED_MESSAGE);
+	refused((const uint8_t[]){ 24, 0, 0, 2, 0, 0 }, 6, ALERT_DECODE_ERROR);
 }
 
 /* RFC 8446 5.1: nothing may follow in the same record. */

@@ -213,7 +213,7 @@ void tls_world_stop(void)
 
 		assert_int_equal(w->tls->conns, 0);
 		assert_int_equal(w->tls->shakes, 0);
-		assert_int_equal(w->tls->waiting, 0);
+		assert_int_equal(w->tls->waiting.n, 0);
 		assert_int_equal(rte_mempool_in_use_count(w->tls->pool), 0);
 		assert_int_equal(shakes_count(w), world.conf.tls.handshakes);
 		assert_int_equal(tcp_held(w), 0);

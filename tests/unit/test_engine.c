@@ -461,6 +461,7 @@ static int with(void **state)
 	module = dlopen(SLOW_ENGINE, RTLD_NOW);
 	slow = dlsym(module, "slow_engine");
 	memset(slow, 0, sizeof(*slow));
+	conf.tls.handshakes = 256;
 	strcpy(conf.tls.engine, SLOW_ENGINE);
 	engine = engine_load(&conf, err, sizeof(err));
 	if (!engine) {
