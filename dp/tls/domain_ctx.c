@@ -115,7 +115,8 @@ static bool resumption_use(SSL_CTX *ctx, const struct domain *d)
 
 	SSL_CTX_set_timeout(ctx, dp->conf->tls.ticket_lifetime);
 	if (d->conf->tickets && dp->tickets)
-		return tickets_use(dp->tickets, ctx);
+		return SSL_CTX_set_session_ticket_cb(ctx, NULL, domain_on_ticket, NULL) == 1 &&
+		       tickets_use(dp->tickets, ctx);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
 	return true;
 }

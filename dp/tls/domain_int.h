@@ -67,6 +67,9 @@ int host_order(const void *a, const void *b);
 bool alpn_build(struct domain *d);
 /* SSL_CTX_set_tlsext_servername_callback(3), SSL_CTX_set_alpn_select_cb(3) */
 int domain_on_name(SSL *ssl, int *alert, void *arg);
+/* Whether a session of a ticket may go on here. */
+SSL_TICKET_RETURN domain_on_ticket(SSL *ssl, SSL_SESSION *s, const unsigned char *key, size_t len,
+				   SSL_TICKET_STATUS status, void *arg);
 int domain_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 		   const unsigned char *in, unsigned in_len, void *arg);
 

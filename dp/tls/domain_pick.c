@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a ClientHello chooses: certificates by name, and who is behind us by name or protocol. */
 #include "domain_int.h"
+#include "../../lib/cursor.h"
 
 #include <ctype.h>
 #include <strings.h>
@@ -93,6 +94,68 @@ int domain_on_name(SSL *ssl, int *alert, void *arg)
 	/* A name that is accepted is part of a session of TLS 1.2, and chooses when it resumes. */
 	return h || (d && service_by_host(d, name) != SERVICE_NONE) ? SSL_TLSEXT_ERR_OK
 								    : SSL_TLSEXT_ERR_NOACK;
+}
+
+/*
+ * The name in the ClientHello that is being read (RFC 6066 3): tickets are looked at before OpenSSL
+ * takes it up. False: there is none, or one that OpenSSL will refuse.
+ */
+static bool hello_name(SSL *ssl, char *name, size_t size)
+{
+	const unsigned char *ext;
+	struct rd r;
+	size_t len;
+
+	if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &ext, &len))
+		return false;
+	r = rd_init(ext, len);
+	rd_u16(&r); /* of the list, which holds one name */
+	if (rd_u8(&r) != TLSEXT_NAMETYPE_host_name)
+		return false;
+	len = rd_u16(&r);
+	ext = rd_take(&r, len);
+	if (!ext || len >= size || memchr(ext, 0, len))
+		return false;
+	memcpy(name, ext, len);
+	name[len] = '\0';
+	return true;
+}
+
+/*
+ * A session goes on under the name it was made with, or began without one that we know and does so
+ * again (RFC 6066 3): another name may have another certificate, or be another service.
+ */
+static bool name_is_sessions(SSL *ssl, const SSL_SESSION *s)
+{
+	const struct domain *d = SSL_get_ex_data(ssl, domain_index);
+	const char *had = SSL_SESSION_get0_hostname(s);
+	char name[TLSEXT_MAXLEN_host_name + 1];
+	bool has = hello_name(ssl, name, sizeof(name));
+
+	if (had)
+		return has && strcasecmp(had, name) == 0;
+	return !has || (d && !host_lookup(d, name) && service_by_host(d, name) == SERVICE_NONE);
+}
+
+SSL_TICKET_RETURN domain_on_ticket(SSL *ssl, SSL_SESSION *s, const unsigned char *key, size_t len,
+				   SSL_TICKET_STATUS status, void *arg)
+{
+	(void)key;
+	(void)len;
+	(void)arg;
+	switch (status) {
+	case SSL_TICKET_SUCCESS:
+	case SSL_TICKET_SUCCESS_RENEW:
+		if (!name_is_sessions(ssl, s))
+			return SSL_TICKET_RETURN_IGNORE_RENEW;
+		return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE
+						    : SSL_TICKET_RETURN_USE_RENEW;
+	case SSL_TICKET_EMPTY:
+	case SSL_TICKET_NO_DECRYPT:
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	default:
+		return SSL_TICKET_RETURN_ABORT;
+	}
 }
 
 /* ---- ALPN (RFC 7301) ---- */

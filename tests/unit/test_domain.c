@@ -737,9 +737,9 @@ static void tickets_fill(void)
 }
 
 /* A full handshake, and the session the server's ticket makes of it; NULL: no ticket came. */
-static SSL_SESSION *session_from(uint16_t domain)
+static SSL_SESSION *session_as(uint16_t domain, const char *name)
 {
-	struct pair p = pair_make(domain, NULL);
+	struct pair p = pair_make(domain, name);
 	SSL_SESSION *s;
 	char byte;
 
@@ -755,6 +755,11 @@ static SSL_SESSION *session_from(uint16_t domain)
 	return s;
 }
 
+static SSL_SESSION *session_from(uint16_t domain)
+{
+	return session_as(domain, NULL);
+}
+
 static bool resumes(uint16_t domain, SSL_SESSION *s)
 {
 	struct pair p = pair_make(domain, NULL);
@@ -765,6 +770,46 @@ static bool resumes(uint16_t domain, SSL_SESSION *s)
 	hit = SSL_session_reused(p.server);
 	pair_free(&p);
 	return hit;
+}
+
+static bool resumes_as(const char *name, SSL_SESSION *s)
+{
+	struct pair p = pair_make(0, name);
+	bool hit;
+
+	SSL_set_session(p.client, s);
+	assert_true(shake(&p));
+	hit = SSL_session_reused(p.server);
+	pair_free(&p);
+	return hit;
+}
+
+/* RFC 6066 3: a session is of the name it was made with. */
+static void tickets_are_of_one_name(void **state)
+{
+	const char *const names[] = { "a.test", "b.test", "stranger.test", NULL };
+
+	(void)state;
+	certificate(0, KEY_EC, &(struct cert_spec){ .cn = "a", .names = "DNS:a.test" });
+	certificate(0, KEY_EC, &(struct cert_spec){ .cn = "b", .names = "DNS:b.test" });
+	tickets_fill();
+	create();
+	for (int v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
+		SSL_CTX_set_max_proto_version(client_ctx, v);
+		for (size_t i = 0; i < 4; i++) {
+			for (size_t j = 0; j < 4; j++) {
+				SSL_SESSION *s = session_as(0, names[i]);
+				bool strangers = i >= 2 && j >= 2;
+
+				assert_non_null(s);
+				/* OpenSSL's client keeps to the name itself with TLS 1.3 */
+				if (v == TLS1_2_VERSION || i == j)
+					assert_int_equal(resumes_as(names[j], s),
+							 i == j || strangers);
+				SSL_SESSION_free(s);
+			}
+		}
+	}
 }
 
 static void tickets_are_of_one_domain(void **state)
@@ -1034,6 +1079,7 @@ int main(void)
 		T(client_certificate_of_a_ca),
 		T(as_client_we_verify),
 		T(tickets_are_of_one_domain),
+		T(tickets_are_of_one_name),
 		T(broken_files_are_named),
 		T(external_psks_need_no_certificate),
 		T(eddsa_and_the_profiles),
