@@ -325,6 +325,7 @@ static SSL_CTX *server_context(const char *chain, const char *key)
 	    SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
 		load_die(chain);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(ctx, 1); /* as ours */
 	return ctx;
 }
 
