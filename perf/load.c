@@ -265,6 +265,7 @@ bool conn_open(struct conn *c, SSL_CTX *ctx)
 	ERR_clear_error();
 	if (SSL_do_handshake(c->ssl) == 1)
 		return true;
+	ERR_print_errors_fp(stderr);
 	load_errors++;
 	return false;
 }

@@ -32,7 +32,7 @@ TURNS=3
 SCENARIOS=(relay proxy handshake idle storm)
 TLS=5349 IN=7443 BACK=7001 PEER=3480
 LEGS=16 WINDOW=32
-ENTRIES=16384
+CONNS=16384 ALLOCS=16384
 IDLE=2000
 STORM_RATE=6000 # of RSA-2048 handshakes one CPU does some 2,000 a second
 MEDIA_RATE=2000
@@ -58,15 +58,15 @@ certificates()
 
 fl() { "$BUILD/fairlead" --config "$TMP/fairlead.yaml" "$@"; }
 
-# fairlead_up [CRYPTO-CPU]: with tables for $ENTRIES of everything.
+# fairlead_up [CRYPTO-CPU]: with tables for $CONNS connections and $ALLOCS allocations.
 fairlead_up()
 {
 	cat >"$TMP/fairlead.yaml" <<-END
 	dataplane: {workers: [0], main-cpu: 1, hugepages: no, memory-mb: 1024, mbufs: 65536,
-	            sessions: $ENTRIES, idle: sleep, idle-max-us: 20, socket: $TMP/dp.sock}
-	tcp: {connections: $ENTRIES, half-open: 16384, time-wait: 65536, time-wait-ms: 1000,
+	            sessions: $ALLOCS, idle: sleep, idle-max-us: 20, socket: $TMP/dp.sock}
+	tcp: {connections: $CONNS, half-open: 16384, time-wait: 65536, time-wait-ms: 1000,
 	      buffers: 40000}
-	tls: {crypto-cpus: [${1:-}], connections: $ENTRIES}
+	tls: {crypto-cpus: [${1:-}], connections: $CONNS}
 	tls-domains: [{name: default}]
 	certificates:
 	  - {chain: $TMP/ecdsa.pem, key: $TMP/ecdsa.key}
@@ -77,7 +77,7 @@ fairlead_up()
 	     addresses: [$NEAR/24]}
 	listeners: [{address: $NEAR}, {address: $NEAR, port: $TLS, transport: tls}]
 	relays: [{address: $NEAR, port-min: 16384}]
-	turn: {realm: perf, allocations-max: $ENTRIES, allocations-per-user: 0}
+	turn: {realm: perf, allocations-max: $ALLOCS, allocations-per-user: 0}
 	auth: {users-db: $TMP/users.db}
 	peers: {allow: [10.0.0.0/8]}
 	control: {socket: $TMP/control.sock, state: $TMP/allocations.state, metrics-port: 0}
@@ -176,11 +176,11 @@ down()
 # Whose CPU time counts.
 cpu_of() { echo "$SERVER,$(pgrep -x ksoftirqd/0)"; }
 
-# KiB of the server, of both its processes.
+# rss PID...: their KiB, added.
 rss()
 {
 	local pid sum=0
-	for pid in $SERVER $CP; do
+	for pid; do
 		sum=$((sum + $(awk '$1 == "VmRSS:" { print $2 }' "/proc/$pid/status")))
 	done
 	echo "$sum"
@@ -259,30 +259,32 @@ handshake_runs()
 
 openssl_up() { :; }
 
-# idle_run NAME PORT [turn]: what N connections add to the server's memory. The first hundred, gone
-# again, are for what a server makes once. Ours takes its tables at start: what an entry costs there
-# is what twice as many entries add.
+# idle_run NAME PORT [turn]: what N connections add to the server's memory, fairlead-cp's included.
+# The first hundred, gone again, are for what a server makes once. Ours takes its tables at start:
+# what an entry costs there is what twice as many entries add.
 idle_run()
 {
-	local before after table=0
+	local before come control_before table=0 control=0 times=1
+	[[ -z ${3:-} ]] || times=2
 	if [[ $1 == fairlead ]]; then
-		ENTRIES=$((ENTRIES * 2)) up fairlead
-		after=$(rss)
+		CONNS=$((CONNS * 2)) ALLOCS=$((ALLOCS * times)) up fairlead
+		table=$(rss "$SERVER") control=$(rss "$CP")
 		down
 		up fairlead
-		table=$(((after - $(rss)) * 1024 / ENTRIES))
+		table=$(((table - $(rss "$SERVER")) * 1024 / CONNS))
+		control=$(((control - $(rss "$CP")) * 1024 / ALLOCS))
 	else
 		up "$1"
 	fi
 	idle_hold 100 "${@:2}"
 	idle_release
-	before=$(rss)
+	before=$(rss "$SERVER") control_before=${CP:+$(rss "$CP")}
 	idle_hold $IDLE "${@:2}"
-	after=$(rss)
+	come=$((($(rss "$SERVER") - before) * 1024 / IDLE))
+	[[ -z $CP ]] || control=$((control + ($(rss "$CP") - control_before) * 1024 / IDLE))
 	idle_release
 	down
-	after=$(((after - before) * 1024 / IDLE))
-	keep idle "$1" "{\"load\": \"idle ${3:-tls}\", \"connections\": $IDLE, \"bytes_in_tables\": $table, \"bytes_that_come\": $after, \"bytes_per_leg\": $((table + after))}"
+	keep idle "$1" "{\"load\": \"idle ${3:-tls}\", \"connections\": $IDLE, \"bytes_in_tables\": $table, \"bytes_that_come\": $come, \"bytes_of_control\": $control, \"bytes_per_leg\": $((table + come + control))}"
 }
 
 # idle_hold COUNT PORT [turn]; idle_release.
@@ -321,7 +323,18 @@ scenario_proxy() { turns proxy fairlead nginx stunnel; }
 scenario_handshake() { turns handshake fairlead fairlead-crypto nginx openssl; }
 
 # Media is timed by a real-time thread, so that what it waits for is the relay and not its own turn
-# on CPU 1, where handshakes are done and asked for.
+# on CPU 1, where handshakes are done and asked for; and the worker is one, so that it has CPU 0 as it
+# would on a machine of its own.
+storm_worker()
+{
+	local task
+	for task in "/proc/$SERVER/task"/*; do
+		if grep -qx 'Cpus_allowed_list:[[:space:]]*0' "$task/status"; then
+			chrt -f -p 10 "${task##*/}"
+		fi
+	done
+}
+
 storm_media()
 {
 	timeout 60 ip netns exec flperf-far taskset -c 1 chrt -f 10 "$BUILD/perf/tls_load" -t udp \
@@ -332,6 +345,7 @@ scenario_storm()
 {
 	local turn line
 	up fairlead-crypto
+	storm_worker
 	for turn in $(seq "$TURNS"); do
 		say "storm, turn $turn of $TURNS"
 		keep storm calm "$(storm_media)"

@@ -158,8 +158,11 @@ static bool allocate(struct conn *c, struct credentials *cr, struct sock_addr *r
 			break;
 		if (m.cls == STUN_SUCCESS)
 			return stun_get_xor_addr(&m, &m.xor_relayed, relayed) != 0;
-		if (stun_get_error(&m.error_code) != 401 || !m.realm.val || !m.nonce.val)
+		if (stun_get_error(&m.error_code) != 401 || !m.realm.val || !m.nonce.val) {
+			fprintf(stderr, "tls_load: Allocate: error %d\n",
+				stun_get_error(&m.error_code));
 			break;
+		}
 		credentials_set(cr, &m);
 	}
 	load_errors++;
