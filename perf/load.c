@@ -35,56 +35,64 @@ void load_die(const char *what)
 	exit(1);
 }
 
-/* First figure of a schedstat file: nanoseconds on a CPU. */
-static double schedstat(const char *path)
+/* What one thread has had so far: /proc/PID/task/THREAD. */
+static void cpu_add(struct load_cpu *sum, const char *pid, const char *thread)
 {
-	unsigned long long ns = 0;
-	FILE *f = fopen(path, "r");
+	unsigned long long ns;
+	unsigned long user;
+	char path[128];
+	FILE *f;
 
-	if (f) {
-		if (fscanf(f, "%llu", &ns) != 1)
-			ns = 0;
+	snprintf(path, sizeof(path), "/proc/%.16s/task/%.16s/schedstat", pid, thread);
+	f = fopen(path, "r");
+	if (f && fscanf(f, "%llu", &ns) == 1)
+		sum->s += (double)ns / 1e9;
+	if (f)
 		fclose(f);
-	}
-	return (double)ns / 1e9;
+	snprintf(path, sizeof(path), "/proc/%.16s/task/%.16s/stat", pid, thread);
+	f = fopen(path, "r");
+	/* The fourteenth field; the second is the name, in brackets. */
+	if (f &&
+	    fscanf(f, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu", &user) == 1)
+		sum->user_s += (double)user / (double)sysconf(_SC_CLK_TCK);
+	if (f)
+		fclose(f);
 }
 
-static double cpu_of(const char *who)
+struct load_cpu load_cpu(void)
 {
-	const char *slash = strchr(who, '/');
-	char path[128];
-	double sum = 0;
+	char list[256], path[64], *next = list, *pid;
+	struct load_cpu sum = { 0, 0 };
 	struct dirent *e;
 	DIR *d;
 
-	if (slash) {
-		snprintf(path, sizeof(path), "/proc/%.*s/task/%s/schedstat", (int)(slash - who),
-			 who, slash + 1);
-		return schedstat(path);
+	snprintf(list, sizeof(list), "%s", opt.cpu_of ? opt.cpu_of : "");
+	while ((pid = strsep(&next, ","))) {
+		snprintf(path, sizeof(path), "/proc/%.16s/task", pid);
+		d = *pid ? opendir(path) : NULL;
+		while (d && (e = readdir(d)))
+			if (e->d_name[0] != '.')
+				cpu_add(&sum, pid, e->d_name);
+		if (d)
+			closedir(d);
 	}
-	snprintf(path, sizeof(path), "/proc/%s/task", who);
-	d = opendir(path);
-	while (d && (e = readdir(d)))
-		if (e->d_name[0] != '.') {
-			snprintf(path, sizeof(path), "/proc/%.16s/task/%.16s/schedstat", who,
-				 e->d_name);
-			sum += schedstat(path);
-		}
-	if (d)
-		closedir(d);
 	return sum;
 }
 
-double load_cpu(void)
+struct load_cpu load_cpu_since(struct load_cpu begin)
 {
-	char list[256], *next = list, *who;
-	double sum = 0;
+	struct load_cpu c = load_cpu();
 
-	snprintf(list, sizeof(list), "%s", opt.cpu_of ? opt.cpu_of : "");
-	while ((who = strsep(&next, ",")))
-		if (*who)
-			sum += cpu_of(who);
-	return sum;
+	c.s -= begin.s;
+	c.user_s -= begin.user_s;
+	return c;
+}
+
+void load_cpu_print(struct load_cpu c, const char *unit, double n)
+{
+	if (c.s > 0)
+		printf(", \"cpu_s\": %.2f, \"user_s\": %.2f, \"%s_per_cpu_s\": %.0f", c.s, c.user_s,
+		       unit, n / c.s);
 }
 
 static float *sample;

@@ -28,7 +28,7 @@ struct load_options {
 	const char *name;	     /* SNI, or NULL */
 	const char *user, *password; /* TURN */
 	const char *netns;	     /* of the far end's socket; NULL: ours */
-	const char *cpu_of;	     /* processes and threads whose time counts; NULL: none */
+	const char *cpu_of;	     /* processes whose time counts; NULL: none */
 	uint32_t window;	     /* messages under way in one direction of one leg */
 	struct sockaddr_storage to;
 	socklen_t to_len;
@@ -40,8 +40,17 @@ extern uint64_t load_errors;
 
 uint64_t load_now(void); /* monotonic, nanoseconds */
 void load_die(const char *what) __attribute__((noreturn));
-/* Seconds of CPU that opt.cpu_of has had: "PID" or "PID/THREAD", by commas. 0 without. */
-double load_cpu(void);
+/*
+ * Seconds of CPU that the processes of opt.cpu_of have had (PIDs, by commas; 0 without), and of
+ * these in user mode, which the kernel knows less exactly.
+ */
+struct load_cpu {
+	double s, user_s;
+};
+struct load_cpu load_cpu(void);
+struct load_cpu load_cpu_since(struct load_cpu begin);
+/* Members of a JSON object: what c was, and how many of n units it did a second; nothing for 0. */
+void load_cpu_print(struct load_cpu c, const char *unit, double n);
 void load_sample(double us);
 /* The figures of a JSON object: "us_p50" and so on; nothing without samples. */
 void load_samples_print(void);

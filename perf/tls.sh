@@ -20,8 +20,9 @@
 # one, the crypto CPU; whoever makes a packet pays for its way through veth, and for what the far
 # kernel does with it. So every run tells, beside what came through, what it cost: per second of
 # CPU time of the server's threads ("per_cpu_s"; ksoftirqd of CPU 0 is counted with them). That of
-# Fairlead includes its naps' timers and AF_XDP's send, which is a system call in copy mode.
-# Checksum and segmentation offloads are off at both ends, since AF_XDP carries what is in the frame.
+# Fairlead includes its naps' timers and AF_XDP's send, which is a system call in copy mode: "user_s"
+# of "cpu_s" was not the kernel's. Checksum and segmentation offloads are off at both ends, since
+# AF_XDP carries what is in the frame.
 set -euo pipefail
 
 # shellcheck source=perf/net.sh
@@ -284,7 +285,10 @@ idle_run()
 	[[ -z $CP ]] || control=$((control + ($(rss "$CP") - control_before) * 1024 / IDLE))
 	idle_release
 	down
-	keep idle "$1" "{\"load\": \"idle ${3:-tls}\", \"connections\": $IDLE, \"bytes_in_tables\": $table, \"bytes_that_come\": $come, \"bytes_of_control\": $control, \"bytes_per_leg\": $((table + come + control))}"
+	keep idle "$1" "$(printf '{"load": "idle %s", "connections": %s, "bytes_in_tables": %s, ' \
+		"${3:-tls}" $IDLE "$table"
+		printf '"bytes_that_come": %s, "bytes_of_control": %s, "bytes_per_leg": %s}' \
+			"$come" "$control" $((table + come + control)))"
 }
 
 # idle_hold COUNT PORT [turn]; idle_release.
@@ -323,8 +327,8 @@ scenario_proxy() { turns proxy fairlead nginx stunnel; }
 scenario_handshake() { turns handshake fairlead fairlead-crypto nginx openssl; }
 
 # Media is timed by a real-time thread, so that what it waits for is the relay and not its own turn
-# on CPU 1, where handshakes are done and asked for; and the worker is one, so that it has CPU 0 as it
-# would on a machine of its own.
+# on CPU 1, where handshakes are done and asked for; and the worker is one, so that it has CPU 0 as
+# it would on a machine of its own.
 storm_worker()
 {
 	local task

@@ -156,7 +156,7 @@ bool load_shake(int argc, char **argv)
 	SSL_SESSION *resume = NULL;
 	uint32_t n, i;
 	SSL_CTX *ctx;
-	double cpu;
+	struct load_cpu cpu;
 
 	if (argc < 4 || argc > 5)
 		return false;
@@ -182,13 +182,12 @@ bool load_shake(int argc, char **argv)
 		shaking_sweep(n);
 	} while (n_open || (load_now() < end && begun < count));
 	took = load_now() - begin;
-	cpu = load_cpu() - cpu;
+	cpu = load_cpu_since(cpu);
 	printf("{\"load\": \"shake\", \"tls\": \"%s\", \"key\": \"%s\", \"resume\": %s, "
-	       "\"at_once\": %u, \"handshakes\": %ju, "
-	       "\"resumed\": %ju, \"handshakes_per_s\": %.0f, \"handshakes_per_cpu_s\": %.0f",
+	       "\"at_once\": %u, \"handshakes\": %ju, \"resumed\": %ju, \"handshakes_per_s\": %.0f",
 	       version_name(), key_name(), opt.resume ? "true" : "false", n, (uintmax_t)n_done,
-	       (uintmax_t)n_resumed, (double)n_done * 1e9 / (double)took,
-	       cpu > 0 ? (double)n_done / cpu : 0);
+	       (uintmax_t)n_resumed, (double)n_done * 1e9 / (double)took);
+	load_cpu_print(cpu, "handshakes", (double)n_done);
 	load_samples_print();
 	printf(", \"errors\": %ju}\n", (uintmax_t)load_errors);
 	return true;

@@ -155,7 +155,8 @@ bool load_stream(int argc, char **argv)
 {
 	uint64_t begin, bytes;
 	uint32_t n;
-	double cpu, took, mbit;
+	struct load_cpu cpu;
+	double took, mbit;
 
 	if (argc < 6 || argc > 7 || !direction_parse(argv[5], &direction))
 		return false;
@@ -173,15 +174,15 @@ bool load_stream(int argc, char **argv)
 	bytes = arrived;
 	run_until(begin + (uint64_t)(atof(argv[4]) * 1e9));
 	took = (double)(load_now() - begin) / 1e9;
-	cpu = load_cpu() - cpu;
+	cpu = load_cpu_since(cpu);
 	mbit = (double)(arrived - bytes) * 8 / 1e6;
 	printf("{\"load\": \"stream\", \"direction\": \"%s\", \"streams\": %u, \"seconds\": %.2f",
 	       argv[5], n, took);
 	if (direction != ECHO)
-		printf(", \"mbit_per_s\": %.1f, \"mbit_per_cpu_s\": %.1f", mbit / took,
-		       cpu > 0 ? mbit / cpu : 0);
+		printf(", \"mbit_per_s\": %.1f", mbit / took);
+	load_cpu_print(cpu, "mbit", mbit);
 	load_samples_print();
-	printf(", \"cpu_s\": %.2f, \"errors\": %ju}\n", cpu, (uintmax_t)load_errors);
+	printf(", \"errors\": %ju}\n", (uintmax_t)load_errors);
 	return true;
 }
 

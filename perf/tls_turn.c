@@ -493,7 +493,8 @@ bool load_turn(int argc, char **argv)
 {
 	static const char *const transports[] = { "tls", "tcp", "udp" };
 	uint64_t begin, arrived, end;
-	double cpu, took, rate = argc > 8 ? atof(argv[8]) : 0;
+	struct load_cpu cpu;
+	double took, rate = argc > 8 ? atof(argv[8]) : 0;
 
 	if (argc < 7 || argc > 9 || !direction_parse(argv[6], &direction) || !opt.user ||
 	    !opt.password)
@@ -512,18 +513,18 @@ bool load_turn(int argc, char **argv)
 	arrived = n_arrived;
 	run_until(begin + (uint64_t)(atof(argv[5]) * 1e9), rate);
 	took = (double)(load_now() - begin) / 1e9;
-	cpu = load_cpu() - cpu;
+	cpu = load_cpu_since(cpu);
 	arrived = n_arrived - arrived;
 	end = load_now() + DRAIN_MS * NS_PER_MS;
 	for (uint64_t now; (now = load_now()) < end;)
 		load_poll(end - now);
 	printf("{\"load\": \"turn\", \"transport\": \"%s\", \"direction\": \"%s\", \"legs\": %u, "
 	       "\"bytes\": %u, \"rate\": %.0f, \"seconds\": %.2f, \"messages_per_s\": %.0f, "
-	       "\"mbit_per_s\": %.1f, \"cpu_s\": %.2f, \"messages_per_cpu_s\": %.0f, "
-	       "\"sent\": %ju, \"lost\": %ju",
+	       "\"mbit_per_s\": %.1f, \"sent\": %ju, \"lost\": %ju",
 	       transports[opt.transport], argv[6], n_leg, bytes, rate, took, (double)arrived / took,
-	       (double)arrived * bytes * 8 / 1e6 / took, cpu, cpu > 0 ? (double)arrived / cpu : 0,
-	       (uintmax_t)n_sent, (uintmax_t)(n_sent - n_arrived));
+	       (double)arrived * bytes * 8 / 1e6 / took, (uintmax_t)n_sent,
+	       (uintmax_t)(n_sent - n_arrived));
+	load_cpu_print(cpu, "messages", (double)arrived);
 	load_samples_print();
 	printf(", \"errors\": %ju}\n", (uintmax_t)load_errors);
 	return true;
