@@ -16,8 +16,7 @@ debian13()
 	local log=$TMP/debootstrap.log new=$DEBIAN13.new package
 	[[ ! -d $DEBIAN13 ]] || return 0
 	rm -rf "$new"
-	debootstrap --foreign --variant=minbase --include=libssl3t64,qatengine trixie "$new" \
-		http://deb.debian.org/debian >"$log" 2>&1 ||
+	debootstrap --foreign --variant=minbase --include=libssl3t64,qatengine trixie "$new" >"$log" 2>&1 ||
 		fail "Debian 13 cannot be made: $(tail -n 3 "$log")"
 	for package in $(<"$new/debootstrap/base"); do
 		dpkg-deb -x "$new/var/cache/apt/archives/$package"_*.deb "$new"

@@ -135,6 +135,7 @@ int main(int argc, char **argv)
 	char err[512];
 
 	must(argc == 2, "usage: engine_report NAME");
+	conf.tls.handshakes = 256;
 	snprintf(conf.tls.engine, sizeof(conf.tls.engine), "%s", argv[1]);
 	printf("%s\n", OpenSSL_version(OPENSSL_VERSION));
 	e = engine_load(&conf, err, sizeof(err));
