@@ -198,7 +198,10 @@ bool tcp_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m);
  * there are. Returns its bytes; 0, and nothing has moved, when there are none or no room for them.
  */
 uint32_t tcp_pass(struct worker *w, struct tcp_conn *from, struct tcp_conn *to);
-/* Copies bytes into buffers of its own. All or nothing, as tcp_send(). */
+/*
+ * Copies bytes into buffers of its own. All or nothing, as tcp_send(); also false when the pool is
+ * empty, of whose end nobody tells: writable() need not follow.
+ */
 bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len);
 /* FIN after what was given (RFC 9293 3.10.4); bytes are still received. */
 void tcp_shutdown(struct worker *w, struct tcp_conn *c);

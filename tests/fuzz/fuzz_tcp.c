@@ -83,6 +83,7 @@ struct owned {
 	uint32_t in, out; /* next sequence numbers, once established */
 	uint32_t who;	  /* of remote */
 	uint32_t want;	  /* bytes to send as room comes */
+	bool starved;	  /* no buffer was had: nobody tells when there is one */
 };
 
 /* The byte at a sequence number. */
@@ -124,13 +125,16 @@ static void give(struct worker *w, struct tcp_conn *c)
 {
 	struct owned *o = tcp_data(c);
 	uint8_t buf[2000];
+	bool given;
 
 	while (o->want) {
 		uint32_t n = RTE_MIN(o->want, (uint32_t)sizeof(buf)), i;
 
 		for (i = 0; i < n; i++)
 			buf[i] = byte_out(o->out + i);
-		if (!(manners & DO_COPY ? tcp_send_bytes(w, c, buf, n) : give_mbuf(w, c, buf, n)))
+		given = manners & DO_COPY ? tcp_send_bytes(w, c, buf, n) : give_mbuf(w, c, buf, n);
+		o->starved = !given && !(c->flags & CONN_WANT_ROOM);
+		if (!given)
 			return;
 		o->out += n;
 		o->want -= n;
@@ -649,6 +653,20 @@ static bool busy(void)
 	return false;
 }
 
+/* Owners that found no buffer ask again by themselves. */
+static void feed(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < CONNS; i++) {
+		struct tcp_conn *c = &world.w->tcp->conn[i];
+		struct owned *o = tcp_data(c);
+
+		if (c->gen & CONN_GEN_LIVE && c->flags & CONN_KNOWN && o->starved)
+			give(world.w, c);
+	}
+}
+
 /* Whatever was before: with peers that behave and some time all that was given arrives. */
 static void calm_down(void)
 {
@@ -659,6 +677,7 @@ static void calm_down(void)
 	for (i = 0; i < CALM_ROUNDS && (i == 0 || busy()); i++) {
 		hostile_later(CALM_MS);
 		world_neighbours();
+		feed();
 		for (k = 0; k < PEERS; k++) {
 			do { /* as long as there is more */
 				seen = remote[k].seen;
