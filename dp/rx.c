@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rx.h"
+#include "stage.h"
 #include "tx.h"
 #include "net/neigh.h"
 #include "tcp/tcp.h"
@@ -518,11 +519,13 @@ void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, 
 			break;
 		}
 	}
+	stage_end(w, STAGE_PARSE, n);
 	if (n_client)
 		flow_lookup(w, client, n_client);
 	relay_lookup(w, peer, n_peer);
 	session_check(w, client, n_client);
 	session_check(w, peer, n_peer);
+	stage_work(w, STAGE_LOOKUP, (uint32_t)n_client + n_peer);
 	for (i = 0; i < n_client; i++)
 		listener_input(w, client[i], mode);
 	for (i = 0; i < n_peer; i++) {
@@ -531,8 +534,11 @@ void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, 
 		else
 			pkt_drop(w, peer[i]->m, DROP_RELAY_PORT);
 	}
-	if (n_tcp)
+	stage_work(w, STAGE_RELAY, (uint32_t)n_client + n_peer);
+	if (n_tcp) {
 		tcp_input(w, tcp, n_tcp);
+		stage_end(w, STAGE_TCP_INPUT, n_tcp);
+	}
 }
 
 uint32_t rx_ports(struct worker *w)
@@ -548,6 +554,7 @@ uint32_t rx_ports(struct worker *w)
 		if (w->id >= port->rx_queues)
 			continue;
 		n = rte_eth_rx_burst(port->id, w->id, m, BURST);
+		batch_count(w->counters->rx_burst, n);
 		if (n == 0)
 			continue;
 		for (j = 0; j < n; j++)
@@ -555,6 +562,7 @@ uint32_t rx_ports(struct worker *w)
 		count_add(w, CNT_RX, n);
 		stat_add(&w->port_counters[i].rx_packets, n);
 		stat_add(&w->port_counters[i].rx_bytes, bytes);
+		stage_end(w, STAGE_RX, n);
 		rx_burst(w, m, n, i, RX_FRESH);
 		total += n;
 	}

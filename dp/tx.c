@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tx.h"
 #include "rx.h"
+#include "stage.h"
 #include "net/neigh.h"
 #include "tcp/tcp.h"
 #include "turn/relay.h"
@@ -14,6 +15,7 @@ static void port_flush(struct worker *w, uint16_t port)
 	uint64_t bytes = 0;
 	uint16_t i, sent;
 
+	batch_count(w->counters->tx_batch, b->n);
 	for (i = 0; i < b->n; i++)
 		bytes += b->m[i]->pkt_len;
 	/* Devices differ in what they want to find in a checksum they fill in. */
@@ -68,8 +70,12 @@ void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m)
 		return;
 	}
 	b->m[b->n++] = m;
-	if (unlikely(b->n == TX_BATCH))
+	if (unlikely(b->n == TX_BATCH)) {
+		uint64_t from = rte_rdtsc();
+
 		port_flush(w, port);
+		stage_inner(w, STAGE_TX, from, TX_BATCH);
+	}
 }
 
 /* ---- between workers ---- */
@@ -236,6 +242,9 @@ uint32_t handover_input(struct worker *w)
 							BURST, NULL);
 		count_add(w, CNT_HANDOVER_IN, n);
 		total += n;
+		if (n == 0)
+			continue;
+		stage_end(w, STAGE_HANDOVER, n);
 		/* Frames of one port and kind go through the stages together. */
 		for (i = 0, n_rx = 0; i < n; i++) {
 			if (!handover_is_rx(m[i]) || (n_rx && rx[0]->hash.usr != m[i]->hash.usr))
@@ -245,6 +254,7 @@ uint32_t handover_input(struct worker *w)
 		}
 		if (n_rx)
 			handover_burst(w, rx, n_rx);
+		stage_end(w, STAGE_HANDOVER, 0);
 	}
 	return total;
 }

@@ -2,6 +2,7 @@
 #include "worker.h"
 #include "rate.h"
 #include "rx.h"
+#include "stage.h"
 #include "tx.h"
 #include "net/ip.h"
 #include "net/neigh.h"
@@ -10,7 +11,6 @@
 #include "turn/leg.h"
 #include "turn/relay.h"
 
-#include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mbuf_pool_ops.h>
@@ -174,15 +174,14 @@ void worker_clock(struct worker *w, uint64_t now_us)
 }
 
 /*
- * Counts cycles from the last look at the clock (vDSO, no system call), which is half a
- * millisecond ago at most. Never goes back.
+ * The time of the last mark (stage.h), by cycles from the last look at the clock (vDSO, no system
+ * call), which is half a millisecond ago at most. Never goes back.
  */
 static void worker_time(struct worker *w)
 {
 	struct timespec t;
 	uint64_t us;
 
-	w->tsc = rte_rdtsc();
 	if (likely(w->tsc < w->tsc_next)) {
 		us = w->us_base + ((w->tsc - w->tsc_base) * w->dp->us_per_tsc >> 32);
 		if (us > w->now_us)
@@ -215,6 +214,7 @@ static void worker_tick(struct worker *w)
 	tls_tick(w);
 	session_prune(w, PRUNE_BUDGET);
 	worker_gauges(w);
+	stage_end(w, STAGE_HOUSEKEEPING, 1);
 }
 
 uint32_t worker_turn(struct worker *w)
@@ -222,17 +222,20 @@ uint32_t worker_turn(struct worker *w)
 	uint32_t n = 0;
 
 	worker_time(w);
-	n += tcp_timers(w);
-	n += rx_ports(w);
+	n += stage_work(w, STAGE_TIMERS, tcp_timers(w));
+	n += rx_ports(w); /* this and the next set marks of their own */
 	n += handover_input(w);
-	n += loop_input(w);
-	n += cmd_input(w, CMD_BUDGET);
-	n += session_sweep(w, SWEEP_BUDGET);
-	n += tls_input(w);
-	n += tcp_turn(w);
+	n += stage_work(w, STAGE_LOOP, loop_input(w));
+	n += stage_work(w, STAGE_COMMANDS, cmd_input(w, CMD_BUDGET));
+	n += stage_work(w, STAGE_SWEEP, session_sweep(w, SWEEP_BUDGET));
+	n += stage_work(w, STAGE_TLS, tls_input(w));
+	n += stage_work(w, STAGE_TCP_OUTPUT, tcp_turn(w));
 	worker_tick(w);
-	n += tx_flush(w);
-	punt_wake(w);
+	n += stage_work(w, STAGE_TX, tx_flush(w));
+	if (punt_wake(w))
+		stage_end(w, STAGE_COMMANDS, 0);
+	if (n == 0)
+		stage_end(w, STAGE_IDLE, 1);
 	return n;
 }
 
@@ -253,6 +256,7 @@ static void worker_idle(struct worker *w)
 	nap.tv_nsec = (long)w->nap_us * 1000;
 	count(w, CNT_SLEEPS);
 	nanosleep(&nap, NULL);
+	stage_end(w, STAGE_IDLE, 0);
 }
 
 int worker_run(void *arg)
@@ -261,6 +265,7 @@ int worker_run(void *arg)
 
 	/* The default slack of 50 us would double the shortest naps many times over. */
 	prctl(PR_SET_TIMERSLACK, 1000UL);
+	stage_start(w);
 	while (!atomic_load_explicit(&w->dp->stop, memory_order_relaxed)) {
 		uint32_t n = worker_turn(w);
 
@@ -268,7 +273,6 @@ int worker_run(void *arg)
 		if (likely(n)) {
 			w->idle_turns = 0;
 			w->nap_us = 0;
-			count_add(w, CNT_BUSY_CYCLES, rte_rdtsc() - w->tsc);
 		} else {
 			count(w, CNT_LOOPS_IDLE);
 			worker_idle(w);

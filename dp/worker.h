@@ -78,7 +78,7 @@ struct worker {
 	uint16_t n_ports;
 
 	/* Clock: by cycles every turn, put right from CLOCK_MONOTONIC now and then. */
-	alignas(64) uint64_t tsc;
+	alignas(64) uint64_t tsc;   /* at the last mark, see stage.h */
 	uint64_t tsc_next;	    /* when to look at the system's clock again */
 	uint64_t tsc_base, us_base; /* when it was looked at, and what it said */
 	uint64_t now_us;	    /* CLOCK_MONOTONIC */
@@ -178,7 +178,10 @@ void worker_free(struct worker *w);
 /* The loop; an lcore function. Returns when dp->stop is set. */
 int worker_run(void *worker);
 
-/* One turn of the loop; returns the work done (0: idle). */
+/*
+ * One turn of the loop; returns the work done (0: idle). Its time is that of the last mark: whoever
+ * did something else since then calls stage_start() first.
+ */
 uint32_t worker_turn(struct worker *w);
 
 /*

@@ -12,3 +12,9 @@ const struct counter_desc counter_desc[CNT_MAX] = {
 #include "counter.def"
 #undef COUNTER
 };
+
+const struct counter_desc stage_desc[STAGE_MAX] = {
+#define STAGE(sym, name, help) { name, help, SEV_INFO },
+#include "stage.def"
+#undef STAGE
+};

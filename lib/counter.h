@@ -2,7 +2,7 @@
 #ifndef FL_LIB_COUNTER_H
 #define FL_LIB_COUNTER_H
 
-/* Drop reasons and counters, generated from drop.def and counter.def. */
+/* Drop reasons, counters and stages, generated from drop.def, counter.def and stage.def. */
 #include <stdint.h>
 
 enum severity { SEV_INFO, SEV_WARN, SEV_ERROR };
@@ -21,6 +21,13 @@ enum counter {
 	CNT_MAX
 };
 
+enum stage {
+#define STAGE(sym, name, help) STAGE_##sym,
+#include "stage.def"
+#undef STAGE
+	STAGE_MAX
+};
+
 struct counter_desc {
 	const char *name;
 	const char *help;
@@ -29,5 +36,6 @@ struct counter_desc {
 
 extern const struct counter_desc drop_desc[DROP_MAX];
 extern const struct counter_desc counter_desc[CNT_MAX];
+extern const struct counter_desc stage_desc[STAGE_MAX];
 
 #endif

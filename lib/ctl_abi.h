@@ -4,8 +4,8 @@
 
 /*
  * The boundary between fairlead-dp and fairlead-cp: all that the two share. Any change here bumps
- * CTL_ABI_VERSION; tests/check-abi.sh compares a digest of this file, ring.h, counter.def and
- * drop.def with the version and fails the build otherwise.
+ * CTL_ABI_VERSION; tests/check-abi.sh compares a digest of this file, ring.h and the
+ * .def files with the version and fails the build otherwise.
  *
  * fairlead-dp creates a memfd that holds one struct region and everything it points to by
  * offset, and listens on a Unix socket (SOCK_SEQPACKET). fairlead-cp connects, sends
@@ -103,11 +103,32 @@ struct msg_result {
 
 /* ---- the region ---- */
 
+/* Batches of packets by size: none, 1, 2-3, 4-7, 8-15, 16-31, 32-63, 64 and more. */
+enum { CTL_BATCHES = 8 };
+
+/* Place of a batch of n in such a list; the first that counts there is of 1 << place - 1. */
+static inline uint32_t ctl_batch(uint32_t n)
+{
+	uint32_t bits = n ? 32 - (uint32_t)__builtin_clz(n) : 0;
+
+	return bits < CTL_BATCHES ? bits : CTL_BATCHES - 1;
+}
+
+/* What one stage of the loop took so far. */
+struct ctl_stage {
+	alignas(32) _Atomic uint64_t cycles; /* of the time stamp counter, see region.tsc_hz */
+	_Atomic uint64_t calls;
+	_Atomic uint64_t items; /* see stage.def */
+};
+
 /* What a worker counts. Written by the worker only. */
 struct ctl_counters {
 	alignas(64) _Atomic uint64_t cnt[CNT_MAX];
 	alignas(64) _Atomic uint64_t drop[DROP_MAX];
 	alignas(64) _Atomic uint64_t end[TCP_END_MAX]; /* connections by what ended them */
+	alignas(64) struct ctl_stage stage[STAGE_MAX];
+	alignas(64) _Atomic uint64_t rx_burst[CTL_BATCHES]; /* receives from ports, by packets */
+	alignas(64) _Atomic uint64_t tx_batch[CTL_BATCHES]; /* transmits, by packets */
 };
 
 /* Traffic of one worker on one port. Written by the worker only. */
@@ -224,6 +245,7 @@ struct region {
 	uint32_t n_certs;
 	uint32_t pad;
 	uint64_t start_time; /* seconds, CLOCK_MONOTONIC */
+	uint64_t tsc_hz;     /* of the time stamp counter, as stages have it */
 	uint64_t generation; /* random, differs at each start of the dataplane */
 	struct ctl_worker worker[CTL_WORKERS_MAX];
 };

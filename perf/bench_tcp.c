@@ -13,6 +13,7 @@
  * connections that are over leave anything behind, or idle ones take more than 1 KB.
  */
 #include "../dp/region.h"
+#include "../dp/stage.h"
 #include "../dp/worker.h"
 #include "../dp/net/neigh.h"
 #include "../dp/tcp/conn.h"
@@ -344,7 +345,9 @@ static uint64_t turns(uint32_t n)
 
 	while (n--) {
 		neigh_refresh();
+		stage_start(dp[FAR].worker[FAR]);
 		worker_turn(dp[FAR].worker[FAR]);
+		stage_start(dp[UNDER_TEST].worker[UNDER_TEST]);
 		t = rte_rdtsc();
 		if (worker_turn(dp[UNDER_TEST].worker[UNDER_TEST]))
 			sum += rte_rdtsc() - t;

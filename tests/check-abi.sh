@@ -37,7 +37,7 @@ boundary() {
 	normalise <lib/counter.h
 	normalise <lib/tcp_end.h
 	awk '/^(struct|enum) .*\{/, /^\};/' lib/addr.h lib/be.h | normalise
-	awk -F'[(,]' '/^(COUNTER|DROP|END)\(/ { print $1, $2 }' lib/counter.def lib/drop.def lib/tcp_end.def
+	awk -F'[(,]' '/^(COUNTER|DROP|END|STAGE)\(/ { print $1, $2 }' lib/{counter,drop,tcp_end,stage}.def
 }
 
 fail() {

@@ -97,6 +97,7 @@ for change in \
 	'lib/counter.def|/^COUNTER\(TX,/d' \
 	'lib/tcp_end.h|s/^\tTCP_LAST_ACK,$/\tTCP_LAST_ACK_, TCP_LAST_ACK,/' \
 	'lib/tcp_end.def|/^END\(RESET,/d' \
+	'lib/stage.def|/^STAGE\(IDLE,/d' \
 	'lib/drop.def|$aDROP(NEW, "new", INFO, "a new one")' \
 	'lib/drop.def|/^DROP\(VLAN,/{h;d};/^DROP\(ARP_BAD,/{p;x}'; do
 	file=${change%%|*} expr=${change#*|}

@@ -76,14 +76,17 @@ void punt(struct worker *w, struct pkt *p)
 		pkt_consume(w, p->m);
 }
 
-void punt_wake(struct worker *w)
+bool punt_wake(struct worker *w)
 {
 	uint64_t one = 1;
 
 	if (!w->punted)
-		return;
+		return false;
 	w->punted = false;
+	if (!ring_must_wake(&w->evt))
+		return false;
 	/* The only system call of the loop, once a turn at most and only when the reader sleeps. */
-	if (ring_must_wake(&w->evt) && write(w->dp->wake_cp, &one, sizeof(one)) < 0)
+	if (write(w->dp->wake_cp, &one, sizeof(one)) < 0)
 		ring_sleep(&w->evt); /* the counter is full: it is awake already; ask again */
+	return true;
 }

@@ -105,8 +105,8 @@ enum drop punt_request(struct worker *w, const struct request *r);
 void punt(struct worker *w, struct pkt *p);
 /* The drop reason of a message that does not parse. */
 enum drop punt_why(enum stun_err err);
-/* Wakes the control process if it sleeps and something was punted this turn. */
-void punt_wake(struct worker *w);
+/* Wakes the control process if it sleeps and something was punted this turn; whether it did. */
+bool punt_wake(struct worker *w);
 
 /* Carries out commands of the control process; returns how many. */
 uint32_t cmd_input(struct worker *w, uint32_t budget);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Drop reasons and counters (R74): each has a name of its own and a sentence that explains it. */
+/* Drop reasons, counters and stages (R74): each has a name of its own and a sentence that explains it. */
 #include "unit.h"
 
 #include "../../lib/counter.h"
@@ -32,11 +32,18 @@ static void counters(void **state)
 	check(counter_desc, CNT_MAX);
 }
 
+static void stages(void **state)
+{
+	(void)state;
+	check(stage_desc, STAGE_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(drops),
 		cmocka_unit_test(counters),
+		cmocka_unit_test(stages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@
 #include "agent.h"
 #include "../../../dp/port.h"
 #include "../../../dp/region.h"
+#include "../../../dp/stage.h"
 
 #include <getopt.h>
 #include <rte_eal.h>
@@ -131,6 +132,7 @@ static void run(const struct config *c)
 
 	prctl(PR_SET_TIMERSLACK, 1000UL);
 	while (!atomic_load_explicit(&dplane.stop, memory_order_relaxed)) {
+		stage_start(agent.w);
 		if (worker_turn(agent.w) | clients_step()) {
 			idle = nap_us = 0;
 			if (++turn % POLL_TURNS == 0)

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_STAGE_H
+#define FL_DP_STAGE_H
+
+/*
+ * Where a worker's cycles go. One mark runs along (w->tsc): whoever ends a stage is charged for
+ * all since the last end, so nothing is counted twice or left out, and a stage that found nothing
+ * to do sets no mark: its few cycles are the next one's. A mark costs about as much as relaying a
+ * quarter of a packet: once a burst, never once a packet.
+ *
+ * The time stamp counter is read without a fence: instructions of a neighbouring stage that are
+ * still in flight, some dozens of cycles, may be counted on either side.
+ */
+#include "worker.h"
+
+#include <rte_cycles.h>
+
+static inline void stage_count(struct worker *w, enum stage s, uint64_t cycles, uint64_t items)
+{
+	struct ctl_stage *c = &w->counters->stage[s];
+
+	stat_add(&c->cycles, cycles);
+	stat_add(&c->calls, 1);
+	stat_add(&c->items, items);
+}
+
+/* What went before is nobody's. */
+static inline void stage_start(struct worker *w)
+{
+	w->tsc = rte_rdtsc();
+}
+
+/* Charges the cycles since the last mark to s, which dealt with so many items. */
+static inline void stage_end(struct worker *w, enum stage s, uint64_t items)
+{
+	uint64_t now = rte_rdtsc();
+
+	/* Read ahead of its turn it may be the older of two, and a mark never goes back. */
+	now = RTE_MAX(now, w->tsc);
+	stage_count(w, s, now - w->tsc, items);
+	w->tsc = now;
+}
+
+/* The same for a verb of worker_turn(), which returns the work it did. */
+static inline uint32_t stage_work(struct worker *w, enum stage s, uint32_t n)
+{
+	if (n)
+		stage_end(w, s, n);
+	return n;
+}
+
+/*
+ * For what happens in the middle of another stage: charges the cycles since `from` to s, and moves
+ * the mark, so that the stage around it is not charged for them.
+ */
+static inline void stage_inner(struct worker *w, enum stage s, uint64_t from, uint64_t items)
+{
+	uint64_t now = rte_rdtsc();
+	uint64_t cycles = now > from ? now - from : 0;
+
+	stage_count(w, s, cycles, items);
+	w->tsc += cycles;
+}
+
+/* Counts a batch of n packets by size. */
+static inline void batch_count(_Atomic uint64_t by_size[static CTL_BATCHES], uint32_t n)
+{
+	stat_add(&by_size[ctl_batch(n)], 1);
+}
+
+#endif
