@@ -405,12 +405,26 @@ static const char *event_dispatch(struct dplink *l, uint32_t worker)
 	}
 }
 
+/* Copies one event, no more of it than there is. False if its header lies. */
+static bool event_copy(struct dplink *l, const uint8_t *shared)
+{
+	struct ctl_hdr hdr;
+
+	memcpy(&hdr, shared, sizeof(hdr));
+	if (hdr.len < sizeof(hdr) || hdr.len > RING_MSG_SIZE)
+		return false;
+	memcpy(l->event, &hdr, sizeof(hdr));
+	memcpy(l->event + sizeof(hdr), shared + sizeof(hdr), hdr.len - sizeof(hdr));
+	return true;
+}
+
 /* Takes one event of a worker. False if there is none, or no room for what it may cause. */
 static bool event_take(struct dplink *l, uint32_t worker, bool *blocked)
 {
 	struct worker_link *w = &l->worker[worker];
 	int n = ring_count(&w->evt);
 	const char *why;
+	bool copied;
 
 	if (n == RING_ERR)
 		link_lie(l, "impossible cursor of an event ring");
@@ -420,10 +434,10 @@ static bool event_take(struct dplink *l, uint32_t worker, bool *blocked)
 		*blocked = true;
 		return false;
 	}
-	memcpy(l->event, ring_peek(&w->evt, 0), RING_MSG_SIZE);
+	copied = event_copy(l, ring_peek(&w->evt, 0));
 	ring_release(&w->evt, 1);
 	l->stats.events++;
-	why = event_dispatch(l, worker);
+	why = copied ? event_dispatch(l, worker) : "impossible length of an event";
 	if (why)
 		link_lie(l, why);
 	return true;

@@ -111,6 +111,10 @@ static void lies_on_the_rings(void **state)
 	p.hdr.len = 0xffff;
 	fake_dp_event(&e->dp, 0, &p, sizeof(p));
 	expect_lie(e);
+	p.hdr = (struct ctl_hdr){ .type = EVT_SYNCED, .len = 7 }; /* shorter than any */
+	fake_dp_event(&e->dp, 0, &p, sizeof(p));
+	expect_lie(e);
+	p.hdr.type = EVT_PUNT;
 	p.hdr.len = offsetof(struct evt_punt, payload) + 20;
 	p.payload_len = 21;
 	fake_dp_event(&e->dp, 0, &p, sizeof(p));
