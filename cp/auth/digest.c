@@ -2,13 +2,18 @@
 #include "digest.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <stdio.h>
 
 /* Fetching costs microseconds and a lock, so it is done once and kept for the process's life. */
 static struct {
-	EVP_MAC_CTX *hmac_sha1, *hmac_sha256;
+	struct hmac {
+		EVP_MAC_CTX *ctx;
+		uint8_t key[DIGEST_KEY_MAX]; /* that ctx was started with last */
+		size_t key_len;		     /* 0: with a longer one, or none */
+	} hmac_sha1, hmac_sha256;
 	EVP_MD *md5, *sha256;
 	EVP_MD_CTX *md;
 } ossl;
@@ -36,21 +41,21 @@ bool digest_open(char *err, size_t errlen)
 		return true;
 	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	if (mac) {
-		ossl.hmac_sha1 = hmac_new(mac, "SHA1");
-		ossl.hmac_sha256 = hmac_new(mac, "SHA256");
+		ossl.hmac_sha1.ctx = hmac_new(mac, "SHA1");
+		ossl.hmac_sha256.ctx = hmac_new(mac, "SHA256");
 		EVP_MAC_free(mac);
 	}
 	ossl.md5 = EVP_MD_fetch(NULL, "MD5", NULL);
 	ossl.sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	ossl.md = EVP_MD_CTX_new();
-	if (ossl.hmac_sha1 && ossl.hmac_sha256 && ossl.md5 && ossl.sha256 && ossl.md)
+	if (ossl.hmac_sha1.ctx && ossl.hmac_sha256.ctx && ossl.md5 && ossl.sha256 && ossl.md)
 		return true;
 	snprintf(
 	    err, errlen,
 	    "OpenSSL offers no %s here (a FIPS provider lacks it: give it the default one too)",
 	    !ossl.md5 ? "MD5" : "HMAC or SHA-256");
-	EVP_MAC_CTX_free(ossl.hmac_sha1);
-	EVP_MAC_CTX_free(ossl.hmac_sha256);
+	EVP_MAC_CTX_free(ossl.hmac_sha1.ctx);
+	EVP_MAC_CTX_free(ossl.hmac_sha256.ctx);
 	EVP_MD_free(ossl.md5);
 	EVP_MD_free(ossl.sha256);
 	EVP_MD_CTX_free(ossl.md);
@@ -58,19 +63,51 @@ bool digest_open(char *err, size_t errlen)
 	return false;
 }
 
+static struct hmac *hmac_of(uint16_t type)
+{
+	return type == STUN_ATTR_MESSAGE_INTEGRITY ? &ossl.hmac_sha1 : &ossl.hmac_sha256;
+}
+
+static bool hmac_begin(struct hmac *h, const void *key, size_t key_len)
+{
+	h->key_len = 0;
+	if (!h->ctx || !EVP_MAC_init(h->ctx, key, key_len, NULL))
+		return false;
+	if (key_len > sizeof(h->key))
+		return true;
+	memcpy(h->key, key, key_len);
+	h->key_len = key_len;
+	return true;
+}
+
+static size_t hmac_end(struct hmac *h, const struct digest_span *in, size_t n,
+		       uint8_t out[DIGEST_SHA256_LEN])
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (in[i].len && !EVP_MAC_update(h->ctx, in[i].p, in[i].len))
+			return 0;
+	}
+	return EVP_MAC_final(h->ctx, out, &len, DIGEST_SHA256_LEN) ? len : 0;
+}
+
 size_t digest_hmac(uint16_t type, const void *key, size_t key_len, const struct digest_span *in,
 		   size_t n, uint8_t out[DIGEST_SHA256_LEN])
 {
-	EVP_MAC_CTX *ctx = type == STUN_ATTR_MESSAGE_INTEGRITY ? ossl.hmac_sha1 : ossl.hmac_sha256;
-	size_t len = 0;
+	struct hmac *h = hmac_of(type);
 
-	if (!ctx || !EVP_MAC_init(ctx, key, key_len, NULL))
-		return 0;
-	for (size_t i = 0; i < n; i++) {
-		if (in[i].len && !EVP_MAC_update(ctx, in[i].p, in[i].len))
-			return 0;
-	}
-	return EVP_MAC_final(ctx, out, &len, DIGEST_SHA256_LEN) ? len : 0;
+	return hmac_begin(h, key, key_len) ? hmac_end(h, in, n, out) : 0;
+}
+
+size_t digest_hmac_again(uint16_t type, const void *key, size_t key_len,
+			 const struct digest_span *in, size_t n, uint8_t out[DIGEST_SHA256_LEN])
+{
+	struct hmac *h = hmac_of(type);
+
+	if (key_len == 0 || key_len != h->key_len || CRYPTO_memcmp(key, h->key, key_len) != 0)
+		return digest_hmac(type, key, key_len, in, n, out);
+	return EVP_MAC_init(h->ctx, NULL, 0, NULL) ? hmac_end(h, in, n, out) : 0;
 }
 
 static size_t digest(const EVP_MD *md, const struct digest_span *in, size_t n, uint8_t *out)

@@ -379,7 +379,7 @@ void auth_sign(struct stun_builder *b, const struct auth_result *r)
 	if (!value)
 		return;
 	in.p = b->w.start;
-	n = digest_hmac(r->integrity, r->key, r->key_len, &in, 1, mac);
+	n = digest_hmac_again(r->integrity, r->key, r->key_len, &in, 1, mac);
 	if (n)
 		memcpy(value, mac, n);
 	else
@@ -388,5 +388,6 @@ void auth_sign(struct stun_builder *b, const struct auth_result *r)
 
 void auth_wipe(struct auth_result *r)
 {
-	OPENSSL_cleanse(r, sizeof(*r));
+	OPENSSL_cleanse(r->key, sizeof(r->key)); /* the only secret, and a byte at a time */
+	memset(r, 0, sizeof(*r));
 }

@@ -76,6 +76,37 @@ static void rfc8489_sha256_key_signs_the_sample_request(void **state)
 	assert_memory_equal(mac, b1_mac, sizeof(b1_mac));
 }
 
+/* Whatever was hashed before: the same key, another, one too long to be kept, nothing. */
+static void a_key_used_again_signs_alike(void **state)
+{
+	static const uint16_t types[] = { STUN_ATTR_MESSAGE_INTEGRITY,
+					  STUN_ATTR_MESSAGE_INTEGRITY_SHA256 };
+	static const size_t before[] = { 0, 16, 32, 200, 16, 16, 32, 200, 200, 16 };
+	const struct digest_span in = { rfc5769_input, sizeof(rfc5769_input) };
+	uint8_t key[200], other[200], mac[DIGEST_SHA256_LEN], want[DIGEST_SHA256_LEN];
+
+	(void)state;
+	memset(other, 0x55, sizeof(other));
+	for (size_t i = 0; i < sizeof(key); i++)
+		key[i] = (uint8_t)i;
+	for (size_t i = 0; i < 2 * sizeof(before) / sizeof(before[0]); i++) {
+		size_t len = before[i / 2];
+		uint16_t type = types[i % 2];
+		size_t n = digest_hmac(type, key, 16, &in, 1, want);
+
+		if (len)
+			digest_hmac(type, other, len, &in, 1, mac);
+		for (int again = 0; again < 3; again++) {
+			memset(mac, 0, sizeof(mac));
+			assert_int_equal(digest_hmac_again(type, key, 16, &in, 1, mac), n);
+			assert_memory_equal(mac, want, n);
+		}
+		assert_int_equal(digest_hmac_again(type, key, sizeof(key), &in, 1, mac), n);
+		digest_hmac(type, key, sizeof(key), &in, 1, want);
+		assert_memory_equal(mac, want, n);
+	}
+}
+
 static bool prep(const char *in, size_t len, char *out)
 {
 	return prep_opaque(in, len, out, 32);
@@ -133,6 +164,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(rfc5769_md5_key_signs_the_sample_request),
 		FIXTURE_TEST(rfc8489_sha256_key_signs_the_sample_request),
+		FIXTURE_TEST(a_key_used_again_signs_alike),
 		FIXTURE_TEST(prep_follows_rfc4013),
 		FIXTURE_TEST(prep_refuses_what_is_no_text),
 	};
