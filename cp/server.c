@@ -289,5 +289,5 @@ enum dplink_work server_poll(struct server *s)
 	if (budget == 0)
 		return DPLINK_BLOCKED;
 	wheel_advance(&s->wheel, s->now_ms / SERVER_TICK_MS, budget, s);
-	return wheel_next(&s->wheel) == 0 ? DPLINK_MORE : work;
+	return wheel_behind(&s->wheel) ? DPLINK_MORE : work;
 }

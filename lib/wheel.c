@@ -119,27 +119,3 @@ uint32_t wheel_advance(struct wheel *w, uint64_t now, uint32_t budget, void *ctx
 		w->now = w->target;
 	return fired;
 }
-
-uint64_t wheel_next(const struct wheel *w)
-{
-	uint64_t first = UINT64_MAX;
-
-	if (w->armed == 0)
-		return UINT64_MAX;
-	for (unsigned int level = 0; level < WHEEL_LEVELS; level++) {
-		unsigned int shift = WHEEL_BITS * level;
-		uint64_t base = w->now >> shift;
-
-		for (unsigned int i = 1; i <= WHEEL_SLOTS; i++) {
-			uint64_t tick = (base + i) << shift;
-
-			if (tick >= first)
-				break;
-			if (w->slot[level][(base + i) & (WHEEL_SLOTS - 1)]) {
-				first = tick;
-				break;
-			}
-		}
-	}
-	return first > w->target ? first - w->target : 0;
-}

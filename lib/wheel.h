@@ -52,14 +52,14 @@ static inline bool timer_armed(const struct timer *t)
 /*
  * Processes ticks up to `now`, fires at most `budget` timers, returns how many fired. Moving a
  * timer to a finer level costs one of the budget too. When it ends early the next call goes on
- * where this one stopped, and wheel_next() is 0.
+ * where this one stopped; wheel_behind() says so.
  */
 uint32_t wheel_advance(struct wheel *w, uint64_t now, uint32_t budget, void *ctx);
 
-/*
- * Ticks from the latest one told to wheel_advance() until it has something to do (0: now;
- * UINT64_MAX: nothing armed). Never later than due.
- */
-uint64_t wheel_next(const struct wheel *w);
+/* Whether the budget of the last wheel_advance() ended before its work. */
+static inline bool wheel_behind(const struct wheel *w)
+{
+	return w->armed > 0 && w->now < w->target;
+}
 
 #endif
