@@ -223,12 +223,12 @@ static uint32_t worker_reserve(const struct worker_link *w)
 
 uint32_t dplink_replay_room(struct dplink *l, uint32_t worker)
 {
-	uint32_t room = dplink_room(l, worker), reserve;
+	uint32_t room = dplink_room(l, worker), half;
 
 	if (room == 0)
 		return 0;
-	reserve = worker_reserve(&l->worker[worker]);
-	return room > reserve ? room - reserve : 0;
+	half = l->worker[worker].cmd.size / 2;
+	return room > half ? room - half : 0;
 }
 
 uint32_t dplink_room_all(struct dplink *l)

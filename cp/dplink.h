@@ -108,7 +108,7 @@ bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uin
 /* Slots free for commands to worker; 0 when not attached. */
 uint32_t dplink_room(struct dplink *l, uint32_t worker);
 
-/* The same for a replay, which leaves DPLINK_RESERVE to new requests. */
+/* The same for a replay, which leaves half of the ring to new requests. */
 uint32_t dplink_replay_room(struct dplink *l, uint32_t worker);
 
 /* Smallest room of all workers, no less than which a sweep of expiries may use; UINT32_MAX when

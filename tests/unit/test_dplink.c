@@ -279,6 +279,32 @@ static void requests_are_served_during_a_replay(void **state)
 	(void)relayed;
 }
 
+/* Not one request a turn: half of the ring is theirs. */
+static void a_replay_leaves_room_for_a_burst(void **state)
+{
+	struct env *e = *state;
+	char err[256];
+
+	fill(e, 40); /* 160 commands */
+	dplink_detach(e->s.link);
+	fake_dp_close(&e->dp);
+	fake_dp_open(&e->dp, &e->conf, 256);
+	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	env_poll(e);
+	assert_true(dplink_replaying(e->s.link));
+	for (uint16_t i = 0; i < 20; i++) {
+		struct ask a;
+		size_t len;
+
+		ask_begin(&a, STUN_ALLOCATE, 5000 + i);
+		ask_transport(&a);
+		len = stun_end(&a.b);
+		fake_dp_punt(&e->dp, 0, &a.leg.client, a.buf, len, e->now_ms * 1000);
+	}
+	env_poll(e); /* nothing was taken from the ring */
+	assert_int_equal(table_stats(e->s.table)->allocs, 60);
+}
+
 /* ---- full rings ---- */
 
 static void a_full_ring_holds_requests_back(void **state)
@@ -369,6 +395,7 @@ int main(void)
 		T(a_new_dataplane_gets_everything),
 		T(a_new_control_process_takes_over),
 		T(requests_are_served_during_a_replay),
+		T(a_replay_leaves_room_for_a_burst),
 		T(a_full_ring_holds_requests_back),
 		T(a_command_that_meets_a_full_ring_is_made_up_for),
 		T(expiries_wait_for_room),
