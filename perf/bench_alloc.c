@@ -225,7 +225,7 @@ static uint32_t client_of(const struct sock_addr *a)
 
 static const struct credential *credential_of(uint32_t i)
 {
-	return &credentials[i % opt.users];
+	return &credentials[i * 2654435761u % opt.users]; /* in no order */
 }
 
 static uint16_t integrity(void)

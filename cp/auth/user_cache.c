@@ -4,13 +4,17 @@
 #include "../../lib/siphash.h"
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
+enum { SLOTS = USER_CACHE_SETS * USER_CACHE_WAYS };
+
 struct user_cache {
 	struct siphash_key key;
-	uint32_t epoch;
-	struct user_cache_slot slot[USER_CACHE_SLOTS];
+	uint32_t next;	     /* which of a set makes room */
+	uint32_t tag[SLOTS]; /* of what is in each slot; 0: nothing is */
+	struct user_cache_slot slot[SLOTS];
 };
 
 struct user_cache *user_cache_new(void)
@@ -21,43 +25,70 @@ struct user_cache *user_cache_new(void)
 		free(c);
 		return NULL;
 	}
-	if (c)
-		c->epoch = 1;
 	return c;
 }
 
 void user_cache_free(struct user_cache *c)
 {
-	if (c)
-		OPENSSL_cleanse(c, sizeof(*c));
+	for (uint32_t i = 0; c && i < SLOTS; i++) {
+		if (c->slot[i].by)
+			OPENSSL_cleanse(&c->slot[i], sizeof(c->slot[i]));
+	}
 	free(c);
 }
 
 void user_cache_clear(struct user_cache *c)
 {
-	if (++c->epoch == 0) {
-		memset(c->slot, 0, sizeof(c->slot));
-		c->epoch = 1;
+	memset(c->tag, 0, sizeof(c->tag));
+}
+
+static bool slot_holds(const struct user_cache_slot *s, enum user_cache_by by, const void *key)
+{
+	if (s->by != by)
+		return false;
+	return by == USER_BY_NAME ? strcmp(s->user.name, key) == 0
+				  : memcmp(s->user.userhash, key, STUN_USERHASH_LEN) == 0;
+}
+
+/* An empty slot of the set that begins at first; failing that, one whose turn it is. */
+static uint32_t slot_make_room(struct user_cache *c, uint32_t first)
+{
+	for (uint32_t i = first; i < first + USER_CACHE_WAYS; i++) {
+		if (c->tag[i] == 0)
+			return i;
 	}
+	return first + c->next++ % USER_CACHE_WAYS;
 }
 
 struct user_cache_slot *user_cache_find(struct user_cache *c, enum user_cache_by by,
-					const void *key, size_t key_len, bool *hit)
+					const void *key, bool *hit)
 {
-	uint64_t h = siphash(&c->key, key, key_len) + by;
-	struct user_cache_slot *s = &c->slot[h % USER_CACHE_SLOTS];
+	size_t len = by == USER_BY_NAME ? strlen(key) : STUN_USERHASH_LEN;
+	uint64_t h = siphash(&c->key, key, len);
+	uint32_t first = (uint32_t)(h % USER_CACHE_SETS) * USER_CACHE_WAYS;
+	uint32_t tag = (uint32_t)(h >> 32) | 1, i;
 
-	*hit = s->epoch == c->epoch && s->by == by && s->key_len == key_len &&
-	       memcmp(s->key, key, key_len) == 0;
-	return s;
+	*hit = true;
+	for (i = first; i < first + USER_CACHE_WAYS; i++) {
+		if (c->tag[i] == tag && slot_holds(&c->slot[i], by, key))
+			return &c->slot[i];
+	}
+	*hit = false;
+	i = slot_make_room(c, first);
+	c->tag[i] = 0;
+	c->slot[i].tag = tag;
+	c->slot[i].by = (uint8_t)by;
+	return &c->slot[i];
 }
 
-void user_cache_fill(struct user_cache *c, struct user_cache_slot *s, enum user_cache_by by,
-		     const void *key, size_t key_len, bool known)
+void user_cache_fill(struct user_cache *c, struct user_cache_slot *s, const void *key, bool known)
 {
-	s->epoch = c->epoch;
-	s->by = (uint8_t)by;
-	s->key_len = (uint16_t)key_len;
-	memcpy(s->key, key, key_len);
+	if (!known)
+		memset(&s->user, 0, sizeof(s->user));
+	if (s->by == USER_BY_NAME)
+		snprintf(s->user.name, sizeof(s->user.name), "%s", (const char *)key);
+	else
+		memcpy(s->user.userhash, key, sizeof(s->user.userhash));
 	s->known = known;
+	c->tag[s - c->slot] = s->tag;
 }

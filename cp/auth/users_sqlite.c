@@ -130,27 +130,26 @@ static bool row_read(sqlite3_stmt *q, struct user *u)
 	       column_key(q, 4, u->userhash, sizeof(u->userhash), &has_hash) && has_hash;
 }
 
-/* Runs a look-up whose key is bound; the answer goes into the slot. */
+/* Asks the cache, then the file; the answer is in the cache afterwards. */
 static enum user_status row_find(struct user_store *s, sqlite3_stmt *q, enum user_cache_by by,
-				 const void *key, size_t key_len, const struct user **u)
+				 const void *key, const struct user **u)
 {
 	struct user_cache_slot *slot;
 	bool hit;
 	int rc;
 
-	slot = user_cache_find(s->cache, by, key, key_len, &hit);
+	slot = user_cache_find(s->cache, by, key, &hit);
 	if (!hit) {
 		sqlite3_bind_text(q, 1, s->realm, -1, SQLITE_STATIC);
 		if (by == USER_BY_NAME)
-			sqlite3_bind_text(q, 2, key, (int)key_len, SQLITE_STATIC);
+			sqlite3_bind_text(q, 2, key, -1, SQLITE_STATIC);
 		else
-			sqlite3_bind_blob(q, 2, key, (int)key_len, SQLITE_STATIC);
+			sqlite3_bind_blob(q, 2, key, STUN_USERHASH_LEN, SQLITE_STATIC);
 		rc = sqlite3_step(q);
-		slot->epoch = 0;
 		if (rc == SQLITE_ROW && !row_read(q, &slot->user))
 			rc = SQLITE_CORRUPT;
 		if (rc == SQLITE_ROW || rc == SQLITE_DONE)
-			user_cache_fill(s->cache, slot, by, key, key_len, rc == SQLITE_ROW);
+			user_cache_fill(s->cache, slot, key, rc == SQLITE_ROW);
 		sqlite3_reset(q);
 		sqlite3_clear_bindings(q);
 		if (rc != SQLITE_ROW && rc != SQLITE_DONE)
@@ -163,17 +162,14 @@ static enum user_status row_find(struct user_store *s, sqlite3_stmt *q, enum use
 static enum user_status sqlite_by_name(struct user_store *s, const char *name,
 				       const struct user **u)
 {
-	size_t len = strlen(name);
-
-	if (len > STUN_USERNAME_MAX)
-		return USER_UNKNOWN;
-	return row_find(s, s->by_name, USER_BY_NAME, name, len, u);
+	return strlen(name) > STUN_USERNAME_MAX ? USER_UNKNOWN
+						: row_find(s, s->by_name, USER_BY_NAME, name, u);
 }
 
 static enum user_status sqlite_by_hash(struct user_store *s, const uint8_t hash[STUN_USERHASH_LEN],
 				       const struct user **u)
 {
-	return row_find(s, s->by_hash, USER_BY_HASH, hash, STUN_USERHASH_LEN, u);
+	return row_find(s, s->by_hash, USER_BY_HASH, hash, u);
 }
 
 /*

@@ -7,6 +7,8 @@
  */
 #include "auth_fixture.h"
 
+#include "../../cp/auth/user_cache.h"
+
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -150,14 +152,17 @@ static void cache_is_bounded(void **state)
 	struct fixture *f = *state;
 	struct user_store *s = fixture_store(f);
 	struct user u = fixture_user("demo", "fairlead");
+	const struct user *got;
 	char name[32];
 
 	assert_int_equal(ops->add(s, &u), USER_OK);
-	for (int i = 0; i < 10000; i++) {
+	for (int i = 0; i < 5 * USER_CACHE_SETS; i++) {
 		snprintf(name, sizeof(name), "nobody%d", i);
 		assert_int_equal(find(s, name), USER_UNKNOWN);
 	}
 	assert_int_equal(find(s, "demo"), USER_OK);
+	assert_int_equal(ops->by_hash(s, u.userhash, &got), USER_OK);
+	assert_string_equal(got->name, "demo");
 	ops->close(s);
 }
 
