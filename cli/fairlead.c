@@ -5,6 +5,7 @@
 #include "../cp/auth/user_cmd.h"
 #include "client.h"
 #include "show.h"
+#include "top.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -289,6 +290,70 @@ static int cmd_workers(struct cli *cli, int argc, char **argv)
 	return rc;
 }
 
+/* What of --interval, --once and --worker was asked for. */
+struct top_opts {
+	long seconds;
+	long worker; /* -1: all together */
+	bool once;
+};
+
+static int top_watch(struct cli *cli, struct client *c, const struct top_opts *o)
+{
+	json_t *before = call(c, "workers", NULL), *now = NULL, *top;
+
+	while (before) {
+		sleep((unsigned int)o->seconds);
+		now = call(c, "workers", NULL);
+		if (!now)
+			break;
+		top = top_result(before, now);
+		json_decref(before);
+		before = now;
+		if (cli->json) {
+			print_json(top);
+		} else {
+			if (!o->once && isatty(STDOUT_FILENO))
+				fputs("\033[H\033[J", stdout);
+			show_top(top, o->worker, stdout);
+		}
+		json_decref(top);
+		if (fflush(stdout) == EOF || o->once)
+			break;
+	}
+	json_decref(before);
+	return now ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int cmd_top(struct cli *cli, int argc, char **argv)
+{
+	static const struct option opts[] = { { "interval", required_argument, NULL, 'i' },
+					      { "worker", required_argument, NULL, 'w' },
+					      { "once", no_argument, NULL, 'o' },
+					      { "json", no_argument, NULL, 'j' },
+					      { 0 } };
+	struct top_opts top = { .seconds = 1, .worker = -1 };
+	struct client *c;
+	int o, rc;
+
+	while ((o = option(cli, argc, argv, opts)) != -1) {
+		if (o == '?')
+			return EXIT_USAGE;
+		if (o == 'o')
+			top.once = true;
+		if (o == 'i' && !parse_number(optarg, 1, &top.seconds))
+			return usage("--interval takes whole seconds, not", optarg);
+		if (o == 'w' && !parse_number(optarg, 0, &top.worker))
+			return usage("--worker takes a number, not", optarg);
+	}
+	top.once |= cli->json; /* one object is what a program can read */
+	c = connect_cp(cli);
+	if (!c)
+		return EXIT_FAILURE;
+	rc = top_watch(cli, c, &top);
+	client_close(c);
+	return rc;
+}
+
 /*
  * Asks page after page until there are limit members of the list that is named as the method
  * (0: all of them) or no more. Takes params over; cursor and limit are set in it.
@@ -437,6 +502,9 @@ static const struct command commands[] = {
 	  cmd_status },
 	{ "workers", "[--watch[=SECONDS]]", "what each worker does, or its rates again and again",
 	  cmd_workers },
+	{ "top", "[--interval SECONDS] [--worker N] [--once]",
+	  "load, rates and cycles by stage, again and again; of all workers together or one",
+	  cmd_top },
 	{ "ports", "", "links, traffic, steering and offloads of each port", cmd_ports },
 	{ "sessions", "[--user USER] [--limit N] [--peers]",
 	  "allocations, at most N (100; 0 for all), and with --peers their permissions",

@@ -2,6 +2,7 @@
 #include "region.h"
 
 #include <fcntl.h>
+#include <rte_cycles.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -57,7 +58,7 @@ int region_create(struct dplane *dp, char *err, size_t errlen)
 	region_layout(dp->conf, &r);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	r.start_time = (uint64_t)now.tv_sec;
-	r.tsc_hz = (uint64_t)(dp->tsc_per_us * 1e6);
+	r.tsc_hz = rte_get_tsc_hz();
 	if (fd < 0 || ftruncate(fd, (off_t)r.size) < 0 ||
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0 ||
 	    getrandom(&r.generation, sizeof(r.generation), 0) != sizeof(r.generation))

@@ -274,17 +274,18 @@ uint32_t loop_input(struct worker *w)
 
 uint32_t tx_flush(struct worker *w)
 {
-	uint32_t n = 0;
+	uint32_t sent = 0, handed = 0;
 	uint16_t i;
 
 	for (i = 0; i < w->n_ports; i++) {
 		if (w->tx[i].n) {
-			n += w->tx[i].n;
+			sent += w->tx[i].n;
 			port_flush(w, i);
 		}
 	}
+	stage_work(w, STAGE_TX, sent);
 	for (i = 0; i < w->dp->n_workers; i++)
 		if (i != w->id && w->handover[i].n)
-			n += handover_flush(w, i);
-	return n;
+			handed += handover_flush(w, i);
+	return sent + stage_work(w, STAGE_HANDOVER, handed);
 }

@@ -223,7 +223,7 @@ uint32_t worker_turn(struct worker *w)
 
 	worker_time(w);
 	n += stage_work(w, STAGE_TIMERS, tcp_timers(w));
-	n += rx_ports(w); /* this and the next set marks of their own */
+	n += rx_ports(w); /* sets marks of its own, as handover_input() and tx_flush() do */
 	n += handover_input(w);
 	n += stage_work(w, STAGE_LOOP, loop_input(w));
 	n += stage_work(w, STAGE_COMMANDS, cmd_input(w, CMD_BUDGET));
@@ -231,7 +231,7 @@ uint32_t worker_turn(struct worker *w)
 	n += stage_work(w, STAGE_TLS, tls_input(w));
 	n += stage_work(w, STAGE_TCP_OUTPUT, tcp_turn(w));
 	worker_tick(w);
-	n += stage_work(w, STAGE_TX, tx_flush(w));
+	n += tx_flush(w);
 	if (punt_wake(w))
 		stage_end(w, STAGE_COMMANDS, 0);
 	if (n == 0)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Lints the manual pages, and compares what fairlead.yaml(5) says of each key with the comments of
-# the sample file, which in turn are the schema's (tests/unit/test_config.c). $1: the source tree.
+# the sample file, which in turn are the schema's (tests/unit/test_config.c), and what fairlead(1)
+# says of stages with lib/stage.def. $1: the source tree.
 set -euo pipefail
 cd "$1"
 rc=0
@@ -33,6 +34,14 @@ from_page() {
 	     key && /^\[/ { print key "|" help "|" $0; key = "" }
 	     !/^\.br/ { help = $0 }' doc/man/fairlead.yaml.5
 }
+# Names and help texts of stages, in order.
+if ! diff <(sed -nE 's/^STAGE\(\w+, "(\w+)", "(.*); items: (.*)"\)$/\1|\2; \3/p' lib/stage.def) \
+	<(awk '/^\.It Cm top/ { on = 1 } /^\.It Cm ports/ { on = 0 }
+	       on && name { print name "|" $0; name = "" }
+	       on && /^\.It Cm [a-z_]+$/ { name = $3 }' doc/man/fairlead.1); then
+	echo "doc/man/fairlead.1 and lib/stage.def differ" >&2
+	rc=1
+fi
 if [ -z "$(from_yaml)" ] || ! diff <(from_yaml) <(from_page); then
 	echo "doc/man/fairlead.yaml.5 and conf/fairlead.yaml differ" >&2
 	rc=1

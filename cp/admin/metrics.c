@@ -200,8 +200,86 @@ static void write_tcp(struct evbuffer *out, const struct stats_counters *c, uint
 			    tcp_end_desc[i].name, c[w].end[i]);
 }
 
+/* Cumulative, as histograms are; sum is that of all sizes. */
+static void write_batches(struct evbuffer *out, const char *name, uint32_t worker,
+			  const uint64_t *by_size, uint64_t sum)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < CTL_BATCHES - 1; i++) {
+		n += by_size[i];
+		evbuffer_add_printf(out,
+				    "fairlead_%s_bucket{worker=\"%u\",le=\"%u\"} %" PRIu64 "\n",
+				    name, worker, (1u << i) - 1, n);
+	}
+	n += by_size[CTL_BATCHES - 1];
+	evbuffer_add_printf(out,
+			    "fairlead_%s_bucket{worker=\"%u\",le=\"+Inf\"} %" PRIu64 "\n"
+			    "fairlead_%s_sum{worker=\"%u\"} %" PRIu64 "\n"
+			    "fairlead_%s_count{worker=\"%u\"} %" PRIu64 "\n",
+			    name, worker, n, name, worker, sum, name, worker, n);
+}
+
+static void write_stage(struct evbuffer *out, const char *metric, uint32_t worker, enum stage s,
+			uint64_t value)
+{
+	evbuffer_add_printf(out, "fairlead_%s{worker=\"%u\",stage=\"%s\"} %" PRIu64 "\n", metric,
+			    worker, stage_desc[s].name, value);
+}
+
+/* Where the cycles of workers go. */
+static void write_stages(struct evbuffer *out, const struct stats_counters *c, uint32_t n)
+{
+	static const struct {
+		const char *metric, *help;
+		size_t field;
+	} row[] = {
+		{ "worker_stage_cycles_total",
+		  "cycles by stage of the loop; all stages together are all cycles that passed",
+		  offsetof(struct stats_stage, cycles) },
+		{ "worker_stage_calls_total", "times a stage found something to do",
+		  offsetof(struct stats_stage, calls) },
+		{ "worker_stage_items_total",
+		  "packets, segments or others a stage dealt with; fairlead(1) says what",
+		  offsetof(struct stats_stage, items) },
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		family(out, row[i].metric, "counter", row[i].help);
+		for (uint32_t w = 0; w < n; w++)
+			for (int s = 0; s < STAGE_MAX; s++) {
+				uint64_t value;
+
+				memcpy(&value, (const char *)&c[w].stage[s] + row[i].field,
+				       sizeof(value));
+				write_stage(out, row[i].metric, w, (enum stage)s, value);
+			}
+	}
+	family(out, "worker_rx_burst_packets", "histogram",
+	       "packets a port gave at once; none is a look for nothing");
+	for (uint32_t w = 0; w < n; w++)
+		write_batches(out, "worker_rx_burst_packets", w, c[w].rx_burst,
+			      c[w].stage[STAGE_RX].items);
+	family(out, "worker_tx_batch_packets", "histogram", "packets given to a port at once");
+	for (uint32_t w = 0; w < n; w++)
+		write_batches(out, "worker_tx_batch_packets", w, c[w].tx_batch,
+			      c[w].stage[STAGE_TX].items);
+}
+
+static void write_idle(struct evbuffer *out, const struct stats_counters *c, uint32_t n,
+		       uint64_t hz)
+{
+	single(out, "tsc_hertz", "gauge", "cycles a second, as stages have them", hz);
+	family(out, "worker_idle_seconds_total", "counter",
+	       "time without work: its rate is the share of time a worker idles");
+	for (uint32_t w = 0; hz && w < n; w++)
+		evbuffer_add_printf(out, "fairlead_worker_idle_seconds_total{worker=\"%u\"} %.6f\n",
+				    w, (double)c[w].stage[STAGE_IDLE].cycles / (double)hz);
+}
+
 static void write_workers(struct evbuffer *out, const struct dplink *l)
 {
+	const struct region *r = dplink_region(l);
 	const uint32_t n = dplink_n_workers(l);
 	struct stats_counters c[CTL_WORKERS_MAX];
 
@@ -210,6 +288,8 @@ static void write_workers(struct evbuffer *out, const struct dplink *l)
 	write_counters(out, c, n);
 	write_drops(out, c, n);
 	write_tcp(out, c, n);
+	write_stages(out, c, n);
+	write_idle(out, c, n, r ? r->tsc_hz : 0);
 	family(out, "worker_unaccounted", "gauge",
 	       "packets received or made less those sent, consumed, dropped or held; 0 at rest");
 	for (uint32_t w = 0; w < n; w++)

@@ -24,6 +24,14 @@ bool stats_worker(const struct dplink *l, uint32_t worker, struct stats_counters
 		out->drop[i] = load(&c->drop[i]);
 	for (int i = 0; i < TCP_END_MAX; i++)
 		out->end[i] = load(&c->end[i]);
+	for (int i = 0; i < STAGE_MAX; i++)
+		out->stage[i] =
+		    (struct stats_stage){ load(&c->stage[i].cycles), load(&c->stage[i].calls),
+					  load(&c->stage[i].items) };
+	for (int i = 0; i < CTL_BATCHES; i++) {
+		out->rx_burst[i] = load(&c->rx_burst[i]);
+		out->tx_batch[i] = load(&c->tx_batch[i]);
+	}
 	return true;
 }
 

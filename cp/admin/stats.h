@@ -11,11 +11,18 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+/* See struct ctl_stage. */
+struct stats_stage {
+	uint64_t cycles, calls, items;
+};
+
 /* One moment's copy of what a worker counts. */
 struct stats_counters {
 	uint64_t cnt[CNT_MAX];
 	uint64_t drop[DROP_MAX];
 	uint64_t end[TCP_END_MAX];
+	struct stats_stage stage[STAGE_MAX];
+	uint64_t rx_burst[CTL_BATCHES], tx_batch[CTL_BATCHES]; /* see ctl_batch() */
 };
 
 /* One moment's copy of a worker's traffic on one port. */
@@ -55,7 +62,7 @@ uint64_t stats_tcp_state(const struct stats_counters *c, enum tcp_state s);
 /* All that are open or opening: in any state but TIME-WAIT, which needs none. */
 uint64_t stats_tcp_conns(const struct stats_counters *c);
 
-/* Adds one worker's to a sum. */
+/* Adds one worker's counters, drops and ends to a sum. */
 void stats_add(struct stats_counters *sum, const struct stats_counters *c);
 
 /* Whether a counter is of TCP or TLS, and whether it is a gauge; its help, without the word. */

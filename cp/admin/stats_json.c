@@ -22,6 +22,39 @@ static json_t *time_us(void)
 	return integer((uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000);
 }
 
+static json_t *stages_json(const struct stats_counters *c)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < STAGE_MAX; i++)
+		json_array_append_new(list,
+				      json_pack("{s:s, s:o, s:o, s:o}", "name", stage_desc[i].name,
+						"cycles", integer(c->stage[i].cycles), "calls",
+						integer(c->stage[i].calls), "items",
+						integer(c->stage[i].items)));
+	return list;
+}
+
+static json_t *batches_json(const uint64_t *by_size)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < CTL_BATCHES; i++)
+		json_array_append_new(list, integer(by_size[i]));
+	return list;
+}
+
+/* The smallest batch of each place in these lists. */
+static json_t *batch_min_json(void)
+{
+	json_t *list = json_array();
+
+	for (uint32_t n = 0; json_array_size(list) < CTL_BATCHES; n++)
+		if (ctl_batch(n) == json_array_size(list))
+			json_array_append_new(list, integer(n));
+	return list;
+}
+
 static json_t *worker_json(const struct dplink *l, uint32_t w)
 {
 	const struct ctl_worker *geo = &dplink_region(l)->worker[w];
@@ -31,20 +64,24 @@ static json_t *worker_json(const struct dplink *l, uint32_t w)
 	stats_worker(l, w, &c);
 	for (int i = 0; i < CNT_MAX; i++)
 		json_object_set_new(counters, counter_desc[i].name, integer(c.cnt[i]));
-	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o}", "worker", (int)w, "cpu",
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "worker", (int)w, "cpu",
 			 (json_int_t)geo->cpu, "sessions_max", (json_int_t)geo->sessions_max,
 			 "peers_max", (json_int_t)geo->peers_max, "dropped",
-			 (json_int_t)stats_account(&c).dropped, "counters", counters);
+			 (json_int_t)stats_account(&c).dropped, "counters", counters, "stages",
+			 stages_json(&c), "rx_burst", batches_json(c.rx_burst), "tx_batch",
+			 batches_json(c.tx_batch));
 }
 
 json_t *stats_json_workers(const struct dplink *l)
 {
+	const struct region *r = dplink_region(l);
 	json_t *list = json_array();
 
 	for (uint32_t w = 0; w < dplink_n_workers(l); w++)
 		json_array_append_new(list, worker_json(l, w));
-	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "time_us", time_us(),
-			 "workers", list);
+	return json_pack("{s:b, s:o, s:o, s:o, s:o}", "attached", dplink_attached(l), "time_us",
+			 time_us(), "tsc_hz", integer(r ? r->tsc_hz : 0), "batch_min",
+			 batch_min_json(), "workers", list);
 }
 
 static json_t *traffic_json(const struct stats_port *p)

@@ -13,6 +13,13 @@ balanced()
 	fl --json accounting | jq -e '[.total, .workers[]] | all(.difference == 0)' >/dev/null
 }
 
+# staged: what each worker took from its ports is what its stage rx dealt with.
+staged()
+{
+	fl --json workers | jq -e '.workers | any(.counters.rx > 0) and
+		all(.counters.rx == (.stages[] | select(.name == "rx").items))' >/dev/null
+}
+
 relay_config 's/^  workers: \[0\]$/  workers: [0, 1]/'
 await 10 attached || fail "the control process is not attached"
 drops_mark
@@ -38,5 +45,14 @@ for worker in 0 1; do
 		"$(fl_json workers ".workers[$worker].counters.relay_to_peer")" -gt 0
 done
 await 5 balanced || fail "a packet is not accounted for: $(fl accounting)"
+# Cycles by stage.
+await 5 staged || fail "the stages rx did not deal with what came in: $(fl --json workers)"
+fl top --once >"$TMP/top" || fail "fairlead top: $(cat "$TMP/top")"
+assert_num "lines of workers and their sum in fairlead top" \
+	"$(grep -cE '^ +([01] +[01]|all) ' "$TMP/top")" -eq 3
+assert "the stage idle in fairlead top" grep -q '^idle ' "$TMP/top"
+assert_num "cycles a second in fairlead top --json" "$(fl --json top | jq .tsc_hz)" -gt 1000000
+assert_eq "all shares in fairlead top --json" \
+	"$(fl --json top | jq '[.total.stages[].share] | add * 1000 | round')" 1000
 assert_eq "drops that were not expected" \
 	"$(drops_except ip_dst nd_other icmp_no_session)" ""

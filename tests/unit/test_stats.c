@@ -4,8 +4,9 @@
  * handover_in = tx + consumed + dropped + handover_out + held) per worker and in total; every
  * counter and drop reason by its name; ports summed over workers; a description that is being
  * written, unterminated strings and a missing dataplane; and that metrics keep to the text format
- * of Prometheus: HELP and TYPE once a family, counters and only they end in _total, no sample
- * twice. The link and the table are stubs over ordinary memory.
+ * of Prometheus: HELP and TYPE once a family, counters and only they end in _total, histograms
+ * have buckets, sum and count, no sample twice. The link and the table are stubs over ordinary
+ * memory.
  */
 #include "../../cp/admin/metrics.h"
 #include "../../cp/admin/stats.h"
@@ -168,6 +169,49 @@ static void test_every_name(void **state)
 	}
 	json_decref(workers);
 	json_decref(drops);
+}
+
+/* Every stage by its name, batches by their size, and what makes time of cycles. */
+static void test_stages(void **state)
+{
+	json_t *workers, *w, *min;
+
+	(void)state;
+	link_.region.tsc_hz = 2900000000;
+	for (unsigned int i = 0; i < STAGE_MAX; i++) {
+		link_.counters[1].stage[i].cycles = 1000 + i;
+		link_.counters[1].stage[i].calls = 2000 + i;
+		link_.counters[1].stage[i].items = 3000 + i;
+	}
+	for (unsigned int i = 0; i < CTL_BATCHES; i++) {
+		link_.counters[1].rx_burst[i] = 10 + i;
+		link_.counters[1].tx_batch[i] = 20 + i;
+	}
+	workers = stats_json_workers(&link_);
+	w = elem(workers, "workers", 1);
+	min = json_object_get(workers, "batch_min");
+	assert_int_equal(at(workers, "tsc_hz"), 2900000000);
+	assert_int_equal(json_array_size(json_object_get(w, "stages")), STAGE_MAX);
+	for (unsigned int i = 0; i < STAGE_MAX; i++) {
+		const json_t *s = elem(w, "stages", i);
+
+		assert_string_equal(json_string_value(json_object_get(s, "name")),
+				    stage_desc[i].name);
+		assert_int_equal(at(s, "cycles"), 1000 + i);
+		assert_int_equal(at(s, "calls"), 2000 + i);
+		assert_int_equal(at(s, "items"), 3000 + i);
+	}
+	assert_int_equal(json_array_size(min), CTL_BATCHES);
+	assert_int_equal(json_array_size(json_object_get(w, "rx_burst")), CTL_BATCHES);
+	for (unsigned int i = 0; i < CTL_BATCHES; i++) {
+		int64_t n = json_integer_value(json_array_get(min, i));
+
+		assert_int_equal(ctl_batch((uint32_t)n), i);
+		assert_true(i == 0 || ctl_batch((uint32_t)n - 1) == i - 1);
+		assert_int_equal(json_integer_value(elem(w, "rx_burst", i)), 10 + i);
+		assert_int_equal(json_integer_value(elem(w, "tx_batch", i)), 20 + i);
+	}
+	json_decref(workers);
 }
 
 /* Every state, event and end of TCP, each once and under its own name. */
@@ -438,6 +482,13 @@ static void test_metrics_values(void **state)
 	link_.counters[1].cnt[CNT_TCP_FIN_WAIT_2] = 32;
 	link_.counters[1].end[TCP_END_STALLED] = 33;
 	link_.counters[1].drop[DROP_TX_FULL] = 8;
+	link_.counters[1].stage[STAGE_IDLE].cycles = 4500;
+	link_.counters[1].stage[STAGE_RX].items = 41;
+	link_.counters[1].rx_burst[0] = 7;
+	link_.counters[1].rx_burst[ctl_batch(32)] = 1;
+	link_.counters[1].rx_burst[ctl_batch(9)] = 1;
+	link_.counters[1].tx_batch[CTL_BATCHES - 1] = 3;
+	link_.region.tsc_hz = 3000;
 	link_.traffic[1][0].rx_bytes = 77;
 	link_.info[0].rx_missed = 4;
 	link_.info[0].link_up = 1;
@@ -460,6 +511,17 @@ static void test_metrics_values(void **state)
 	expect_line(text, "fairlead_worker_unaccounted{worker=\"0\"} -2");
 	expect_line(text, "fairlead_worker_dropped_total{worker=\"1\",reason=\"tx_full\","
 			  "severity=\"warn\"} 8");
+	expect_line(text, "fairlead_worker_stage_cycles_total{worker=\"1\",stage=\"idle\"} 4500");
+	expect_line(text, "fairlead_worker_stage_items_total{worker=\"1\",stage=\"rx\"} 41");
+	expect_line(text, "fairlead_worker_rx_burst_packets_bucket{worker=\"1\",le=\"7\"} 7");
+	expect_line(text, "fairlead_worker_rx_burst_packets_bucket{worker=\"1\",le=\"15\"} 8");
+	expect_line(text, "fairlead_worker_rx_burst_packets_bucket{worker=\"1\",le=\"63\"} 9");
+	expect_line(text, "fairlead_worker_rx_burst_packets_sum{worker=\"1\"} 41");
+	expect_line(text, "fairlead_worker_rx_burst_packets_count{worker=\"1\"} 9");
+	expect_line(text, "fairlead_worker_tx_batch_packets_bucket{worker=\"1\",le=\"63\"} 0");
+	expect_line(text, "fairlead_worker_tx_batch_packets_bucket{worker=\"1\",le=\"+Inf\"} 3");
+	expect_line(text, "fairlead_tsc_hertz 3000");
+	expect_line(text, "fairlead_worker_idle_seconds_total{worker=\"1\"} 1.500000");
 	expect_line(text, "fairlead_port_link_up{port=\"a\\\"b\\\\?\"} 1");
 	expect_line(text, "fairlead_port_rx_missed_total{port=\"a\\\"b\\\\?\"} 4");
 	expect_line(text, "fairlead_port_rx_bytes_total{port=\"a\\\"b\\\\?\",worker=\"1\"} 77");
@@ -474,10 +536,20 @@ static bool seen(const char *text, const char *end, const char *want)
 	return at && at < end;
 }
 
-/* One line: a HELP, the TYPE that follows it, or a sample of the family just opened. */
-static void check_line(const char *text, const char *line, size_t len, char *name, bool *counter)
+/* What may follow a family's name. */
+static bool is_sample(const char *rest, bool histogram)
 {
-	char buf[512], type[16], fam[128];
+	if (!histogram)
+		return *rest == '{' || *rest == ' ';
+	return strncmp(rest, "_bucket{", 8) == 0 || strncmp(rest, "_sum{", 5) == 0 ||
+	       strncmp(rest, "_count{", 7) == 0;
+}
+
+/* One line: a HELP, the TYPE that follows it, or a sample of the family just opened. */
+static void check_line(const char *text, const char *line, size_t len, char *name, char *type)
+{
+	char buf[512], fam[128];
+	bool counter;
 	int n = 0;
 
 	assert_in_range(len, 1, sizeof(buf) - 2);
@@ -491,13 +563,14 @@ static void check_line(const char *text, const char *line, size_t len, char *nam
 		strcpy(name, fam);
 	} else if (sscanf(buf, "# TYPE %127s %15s", fam, type) == 2) {
 		assert_string_equal(fam, name);
-		*counter = strcmp(type, "counter") == 0;
-		assert_true(*counter || strcmp(type, "gauge") == 0);
+		counter = strcmp(type, "counter") == 0;
+		assert_true(counter || strcmp(type, "gauge") == 0 ||
+			    strcmp(type, "histogram") == 0);
 		n = (int)strlen(fam);
-		assert_int_equal(*counter, n > 6 && strcmp(fam + n - 6, "_total") == 0);
+		assert_int_equal(counter, n > 6 && strcmp(fam + n - 6, "_total") == 0);
 	} else {
 		assert_memory_equal(buf, name, strlen(name));
-		assert_non_null(strchr("{ ", buf[strlen(name)]));
+		assert_true(is_sample(buf + strlen(name), strcmp(type, "histogram") == 0));
 		*strrchr(buf, ' ') = '\0'; /* without the value */
 		memmove(buf + 1, buf, strlen(buf) + 1);
 		buf[0] = '\n';
@@ -508,13 +581,12 @@ static void check_line(const char *text, const char *line, size_t len, char *nam
 
 static void check_format(struct server *s)
 {
-	char *text = metrics(s), name[128] = "";
-	bool counter = false;
+	char *text = metrics(s), name[128] = "", type[16] = "";
 
 	for (const char *line = text, *end; *line; line = end + 1) {
 		end = strchr(line, '\n');
 		assert_non_null(end);
-		check_line(text, line, (size_t)(end - line), name, &counter);
+		check_line(text, line, (size_t)(end - line), name, type);
 	}
 	free(text);
 }
@@ -537,6 +609,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_every_name, setup),
+		cmocka_unit_test_setup(test_stages, setup),
 		cmocka_unit_test_setup(test_tcp_names, setup),
 		cmocka_unit_test_setup(test_tcp_conns, setup),
 		cmocka_unit_test_setup(test_accounting, setup),
