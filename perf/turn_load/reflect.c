@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The far end that is known to do wrong: each datagram goes back to its sender, but for those that
+ * are lost, repeated, delayed or swapped, which are told by counting. What goes back waits for the
+ * device, so nothing else is lost here. Swapping addresses leaves every checksum as it was.
+ */
+#include "turn_load.h"
+
+#include <rte_ethdev.h>
+#include <stdio.h>
+
+enum {
+	HELD_MAX = 4096,
+	FLUSH_MS = 100, /* without a successor, what is held goes all the same */
+	FULL_MS = 1000, /* a device that takes nothing for so long has nobody behind it */
+};
+
+/* Held back: until its time, and until another has gone after it came. */
+struct held {
+	struct rte_mbuf *m;
+	uint16_t port;
+	uint64_t due, flush; /* TSC */
+	uint64_t after;	     /* goes once more than so many have gone straight back */
+};
+
+static struct {
+	uint64_t received, sent, straight, lost, repeated, delayed, swapped, refused;
+	struct held held[HELD_MAX]; /* in the order of their coming */
+	uint32_t head, tail;	    /* modulo HELD_MAX */
+	struct held swap;
+	uint64_t hz;
+} mirror;
+
+static void swap_bytes(uint8_t *a, uint8_t *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint8_t x = a[i];
+
+		a[i] = b[i];
+		b[i] = x;
+	}
+}
+
+static void turn_back(struct rte_mbuf *m, const struct packet *k)
+{
+	struct eth_hdr *e = rte_pktmbuf_mtod(m, struct eth_hdr *);
+	struct udp_hdr *u = (struct udp_hdr *)k->l4;
+	size_t n = k->v6 ? 16 : 4;
+	uint8_t *addresses =
+	    k->l3 + (k->v6 ? offsetof(struct ipv6_hdr, src) : offsetof(struct ipv4_hdr, src));
+
+	swap_bytes(e->dst, e->src, sizeof(e->dst));
+	swap_bytes(addresses, addresses + n, n);
+	swap_bytes(u->src.b, u->dst.b, sizeof(u->src));
+}
+
+/* Sends, and waits for the device as long as it takes. */
+static void send_out(uint16_t id, struct rte_mbuf *m)
+{
+	uint64_t end = rte_rdtsc() + mirror.hz * FULL_MS / 1000;
+
+	while (rte_eth_tx_burst(id, 0, &m, 1) == 0) {
+		if (rte_rdtsc() < end && !stop)
+			continue;
+		rte_pktmbuf_free(m);
+		mirror.refused++;
+		return;
+	}
+	mirror.sent++;
+}
+
+static bool nth(uint64_t n, uint32_t every)
+{
+	return every && n % every == 0;
+}
+
+static bool held_may_go(const struct held *h, uint64_t now)
+{
+	return now >= h->flush || (now >= h->due && mirror.straight > h->after);
+}
+
+static void held_release(uint64_t now)
+{
+	struct held *h;
+
+	if (mirror.swap.m && held_may_go(&mirror.swap, now)) {
+		send_out(mirror.swap.port, mirror.swap.m);
+		mirror.swap.m = NULL;
+	}
+	while (mirror.head != mirror.tail) {
+		h = &mirror.held[mirror.head % HELD_MAX];
+		if (!held_may_go(h, now))
+			return;
+		send_out(h->port, h->m);
+		mirror.head++;
+	}
+}
+
+/* One datagram that came: back, or what was asked for. */
+static void reflect_one(uint16_t id, struct rte_mbuf *m, uint64_t now)
+{
+	uint64_t n = ++mirror.received;
+	struct held h = { .m = m,
+			  .port = id,
+			  .flush = now + mirror.hz * FLUSH_MS / 1000,
+			  .after = mirror.straight };
+
+	if (nth(n, opt.lose_every)) {
+		mirror.lost++;
+		rte_pktmbuf_free(m);
+	} else if (nth(n, opt.delay_every) && mirror.tail - mirror.head < HELD_MAX) {
+		mirror.delayed++;
+		h.due = now + mirror.hz * opt.delay_us / 1000000;
+		h.flush += h.due - now;
+		mirror.held[mirror.tail++ % HELD_MAX] = h;
+	} else if (nth(n, opt.swap_every) && !mirror.swap.m) {
+		mirror.swapped++;
+		mirror.swap = h;
+	} else {
+		struct rte_mbuf *copy =
+		    nth(n, opt.repeat_every) ? rte_pktmbuf_copy(m, slow_pool, 0, UINT32_MAX) : NULL;
+
+		send_out(id, m);
+		mirror.straight++;
+		if (copy) {
+			mirror.repeated++;
+			send_out(id, copy);
+		}
+	}
+	held_release(now);
+}
+
+static void reflect_burst(struct port *p, struct rte_mbuf **m, uint16_t n)
+{
+	uint64_t now = rte_rdtsc();
+	struct packet k;
+
+	for (uint16_t i = 0; i < n; i++) {
+		if (neighbour_input(p, m[i]) || !packet_parse(m[i], &k) || k.proto != PROTO_UDP) {
+			rte_pktmbuf_free(m[i]);
+			continue;
+		}
+		turn_back(m[i], &k);
+		reflect_one(p->id, m[i], now);
+	}
+	held_release(now);
+}
+
+void reflect(void)
+{
+	struct rte_mbuf *m[BURST];
+
+	mirror.hz = rte_get_tsc_hz();
+	note("reflecting");
+	while (!stop) {
+		for (uint16_t i = 0; i < n_port; i++) {
+			uint16_t n = rte_eth_rx_burst(port[i].id, 0, m, BURST);
+
+			reflect_burst(&port[i], m, n);
+		}
+		ports_flush();
+	}
+	printf("{\"received\": %ju, \"sent\": %ju, \"lost\": %ju, \"repeated\": %ju, "
+	       "\"delayed\": %ju, \"swapped\": %ju, \"refused\": %ju}\n",
+	       (uintmax_t)mirror.received, (uintmax_t)mirror.sent, (uintmax_t)mirror.lost,
+	       (uintmax_t)mirror.repeated, (uintmax_t)mirror.delayed, (uintmax_t)mirror.swapped,
+	       (uintmax_t)mirror.refused);
+	fflush(stdout);
+}

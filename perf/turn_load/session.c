@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "turn_load.h"
+
+#include <stdlib.h>
+
+struct session *session;
+
+/* An address so many above another, in its last 32 bits. */
+static struct ip_addr ip_above(const struct ip_addr *a, uint32_t n)
+{
+	struct ip_addr r = *a;
+	struct be32 low;
+
+	memcpy(low.b, a->b + 12, sizeof(low));
+	low = be32_make(be32_get(low) + n);
+	memcpy(r.b + 12, low.b, sizeof(low));
+	return r;
+}
+
+struct sock_addr session_addr(enum side s, uint32_t i)
+{
+	return (struct sock_addr){ .ip = ip_above(&opt.block[s].ip, i / SESSION_PORTS),
+				   .port = be16_make(session_udp_port(i)) };
+}
+
+uint32_t side_addresses(enum side s)
+{
+	(void)s;
+	return (opt.sessions + SESSION_PORTS - 1) / SESSION_PORTS;
+}
+
+bool side_has(enum side s, const struct ip_addr *a)
+{
+	const struct ip_addr *first = &opt.block[s].ip;
+	struct be32 x, low;
+
+	memcpy(x.b, a->b + 12, sizeof(x));
+	memcpy(low.b, first->b + 12, sizeof(low));
+	return memcmp(a->b, first->b, 12) == 0 && be32_get(x) - be32_get(low) < side_addresses(s);
+}
+
+/* The block of a side must hold all its addresses, and no others that matter. */
+static void block_check(enum side s, const char *name)
+{
+	struct ip_addr last = ip_above(&opt.block[s].ip, side_addresses(s) - 1);
+	struct ip_addr above = ip_above(&last, 1);
+	bool v4 = ip_is_v4(&last);
+
+	/* The last of an IPv4 net is its broadcast address. */
+	if (!ip_in_prefix(&last, &opt.block[s]) ||
+	    (v4 && opt.block[s].len < 127 && !ip_in_prefix(&above, &opt.block[s])))
+		die("%s: %u sessions take %u addresses, more than the block has", name,
+		    opt.sessions, side_addresses(s));
+	if (!opt.raw && !opt.reflect && side_has(s, &opt.server.ip))
+		die("%s: the server's address is one of those %u that the sessions take", name,
+		    side_addresses(s));
+}
+
+void sessions_open(void)
+{
+	size_t bytes = sizeof(*session) * opt.sessions;
+
+	block_check(CLIENT, "--client");
+	block_check(PEER, "--peer");
+	if (side_has(PEER, &opt.block[CLIENT].ip) || side_has(CLIENT, &opt.block[PEER].ip))
+		die("--client and --peer overlap");
+	session = aligned_alloc(RTE_CACHE_LINE_SIZE, bytes);
+	if (!session)
+		die("no memory for %u sessions", opt.sessions);
+	memset(session, 0, bytes);
+}
