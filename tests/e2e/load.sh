@@ -66,3 +66,18 @@ load_clean()
 	assert_num "$1: packets of the flow that got least" "$(jq .least <<<"$answer")" -gt 0
 	note "$1: $(jq .sent <<<"$answer") packets, none lost"
 }
+
+# offered: what the hosts' kernels gave to the wire, or could not, since they started.
+offered()
+{
+	local ns_dev sum=0 n
+	for ns_dev in fl-client/client0 fl-peer/peer0; do
+		n=$(in_ns "${ns_dev%/*}" ip -s -j link show "${ns_dev#*/}" | jq '.[0].stats64.tx | .packets + .dropped')
+		sum=$((sum + n))
+	done
+	echo "$sum"
+}
+
+# unheard: how many of them did not reach the relay, but for a constant; the difference of two calls
+# is what was lost on the way to it. While nothing flows: the counters are read one after the other.
+unheard() { echo $(($(offered) - $(counter rx))); }

@@ -13,15 +13,6 @@
 RATE=6000 STORM_SECONDS=3 HANDSHAKES=32 WAITING=64
 SLACK_KB=2048 # of OpenSSL's own caches, and of the C library's
 
-offered()
-{
-	local ns_dev sum=0 n
-	for ns_dev in fl-client/client0 fl-peer/peer0; do
-		n=$(in_ns "${ns_dev%/*}" ip -s -j link show "${ns_dev#*/}" | jq '.[0].stats64.tx | .packets + .dropped')
-		sum=$((sum + n))
-	done
-	echo "$sum"
-}
 memory() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$dp/status"; }
 buffers_back() { (($(counter mbufs_free) >= buffers - 64)); }
 quiet() { (($(counter tls_conns) + $(counter tls_shakes) + $(counter tls_waiting) == 0)); }
@@ -42,13 +33,13 @@ media()
 {
 	local name=$1 missed lost
 	shift
-	missed=$(($(counter rx) - $(offered)))
+	missed=$(unheard)
 	load media go
 	load_more media received 500
 	"$@"
 	load_more media received 500
 	load media pause
-	missed=$((missed - ($(counter rx) - $(offered)))) lost=$(jq .lost <<<"$REPLY")
+	missed=$(($(unheard) - missed)) lost=$(jq .lost <<<"$REPLY")
 	note "$name: media lost $lost of $(jq .sent <<<"$REPLY"); $missed of all packets never reached a port"
 	assert_num "$name: media lost in the relay" "$lost" -le "$missed"
 	assert_num "$name: media that came twice or wrong" "$(jq '.twice + .wrong' <<<"$REPLY")" -eq 0
