@@ -78,7 +78,7 @@ under()
 	load_more media received 100
 	load media pause
 	sent=$(jq .sent <<<"$REPLY") lost=$(jq .lost <<<"$REPLY")
-	missed=$(($(unheard) - missed))
+	missed=$(unheard_since "$missed")
 	note "$name: media lost $lost of $sent; $missed of all packets never reached a port"
 	assert_num "$name: media lost in the relay" "$lost" -le "$missed"
 	assert_num "$name: media that came twice or wrong" "$(jq '.twice + .wrong' <<<"$REPLY")" -eq 0

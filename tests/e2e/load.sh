@@ -78,6 +78,12 @@ offered()
 	echo "$sum"
 }
 
-# unheard: how many of them did not reach the relay, but for a constant; the difference of two calls
-# is what was lost on the way to it. While nothing flows: the counters are read one after the other.
+# unheard: how many of them did not reach the relay, but for a constant; unheard_since NUMBER: how
+# many more since it said that, which were lost on the way. To be asked while nothing flows, since the
+# counters are read one after the other; a straggler of the first time makes it less than none.
 unheard() { echo $(($(offered) - $(counter rx))); }
+unheard_since()
+{
+	local n=$(($(unheard) - $1))
+	echo $((n > 0 ? n : 0))
+}

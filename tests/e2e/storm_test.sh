@@ -39,7 +39,7 @@ media()
 	"$@"
 	load_more media received 500
 	load media pause
-	missed=$(($(unheard) - missed)) lost=$(jq .lost <<<"$REPLY")
+	missed=$(unheard_since "$missed") lost=$(jq .lost <<<"$REPLY")
 	note "$name: media lost $lost of $(jq .sent <<<"$REPLY"); $missed of all packets never reached a port"
 	assert_num "$name: media lost in the relay" "$lost" -le "$missed"
 	assert_num "$name: media that came twice or wrong" "$(jq '.twice + .wrong' <<<"$REPLY")" -eq 0

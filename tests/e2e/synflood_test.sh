@@ -41,7 +41,7 @@ load_more udp least 20
 load udp pause
 sent=$(jq .sent <<<"$REPLY") lost=$(jq .lost <<<"$REPLY")
 load tcp pause
-missed=$(($(unheard) - missed))
+missed=$(unheard_since "$missed")
 assert_num "media lost in the relay" "$lost" -le "$missed"
 note "$COUNT SYNs, at most $took ms; UDP lost $lost of $sent, TCP $(jq .lost <<<"$REPLY") of $(jq .sent <<<"$REPLY");" \
 	"$missed of all packets never reached a port"
