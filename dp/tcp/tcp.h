@@ -16,6 +16,7 @@
 #include "../../lib/tcp_end.h"
 
 struct tcp_conn;
+struct tls_expect;
 
 enum { TCP_APP_DATA = 64 }; /* bytes of a connection that are its owner's */
 
@@ -26,6 +27,11 @@ enum { TCP_APP_DATA = 64 }; /* bytes of a connection that are its owner's */
 struct tcp_app {
 	const char *name;
 	enum ctl_conn_role role;
+	/*
+	 * With TLS (tls/expect.h), as the handshake begins: what is expected of the other side. e
+	 * is all zeros. NULL: what the TLS domain says.
+	 */
+	void (*expect)(struct worker *w, struct tcp_conn *c, struct tls_expect *e);
 	/* The handshake is over. */
 	void (*established)(struct worker *w, struct tcp_conn *c);
 	/* There are bytes to take, or the other side's FIN was reached (tcp_recv_fin()). */

@@ -9,28 +9,20 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-enum { KEY_BITS_MIN = 112 }; /* of security: what level 2 asks for where a chain is verified */
-
 /* ---- the other side's certificate ---- */
 
-/*
- * Without CAs no chain is asked for: whoever shows a certificate is known by its fingerprint
- * (struct tls_info) to those who were told that one, as self-signed ones are meant to be. That the
- * other side has its key, the handshake itself shows. A name to check is checked all the same.
- */
-static int on_verify_any(X509_STORE_CTX *s, void *arg)
+/* By the CAs of the domain, where it has some, and by what the connection's owner expects. */
+static int on_verify(X509_STORE_CTX *s, void *arg)
 {
-	X509 *x = X509_STORE_CTX_get0_cert(s);
-	X509_VERIFY_PARAM *p = X509_STORE_CTX_get0_param(s);
-	const char *name = X509_VERIFY_PARAM_get0_host(p, 0);
-	EVP_PKEY *key = x ? X509_get0_pubkey(x) : NULL;
-	int error = X509_V_OK;
+	const struct domain *d = arg;
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(s, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const struct shake *shake = SSL_get_app_data(ssl);
+	const struct tls_expect *e = shake ? &shake->expect : NULL;
+	int error;
 
-	(void)arg;
-	if (!key || EVP_PKEY_get_security_bits(key) < KEY_BITS_MIN)
-		error = X509_V_ERR_EE_KEY_TOO_SMALL;
-	else if (name && X509_check_host(x, name, 0, 0, NULL) != 1)
-		error = X509_V_ERR_HOSTNAME_MISMATCH;
+	if (expect_chain(e, d->conf->client_ca[0]))
+		return X509_verify_cert(s);
+	error = expect_judge(e, s);
 	X509_STORE_CTX_set_error(s, error);
 	return error == X509_V_OK;
 }
@@ -51,7 +43,7 @@ static bool ca_use(SSL_CTX *ctx, STACK_OF(X509) * ca, bool ask)
 	return X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
 }
 
-static bool verify_use(SSL_CTX *ctx, const struct domain *d, STACK_OF(X509) * ca, bool client)
+static bool verify_use(SSL_CTX *ctx, struct domain *d, STACK_OF(X509) * ca, bool client)
 {
 	static const int modes[] = {
 		[CLIENT_CERT_NONE] = SSL_VERIFY_NONE,
@@ -60,10 +52,8 @@ static bool verify_use(SSL_CTX *ctx, const struct domain *d, STACK_OF(X509) * ca
 	};
 
 	SSL_CTX_set_verify(ctx, client ? SSL_VERIFY_PEER : modes[d->conf->client_cert], NULL);
-	if (ca)
-		return ca_use(ctx, ca, !client);
-	SSL_CTX_set_cert_verify_callback(ctx, on_verify_any, NULL);
-	return true;
+	SSL_CTX_set_cert_verify_callback(ctx, on_verify, d);
+	return !ca || ca_use(ctx, ca, !client);
 }
 
 /* ---- contexts ---- */

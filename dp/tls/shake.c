@@ -8,7 +8,6 @@
 
 #include <openssl/async.h>
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 
 enum {
 	EXT_PSK_MODES = 45,	    /* RFC 8446 4.2.9 */
@@ -215,17 +214,6 @@ bool shake_lookup(struct shake *s)
 
 /* ---- life ---- */
 
-/* Server Name Indication (RFC 6066 3) and what the certificate must say (RFC 6125). */
-static bool shake_client_name(SSL *ssl, const char *name)
-{
-	X509_VERIFY_PARAM *p = SSL_get0_param(ssl);
-
-	if (!*name || X509_VERIFY_PARAM_set1_ip_asc(p, name))
-		return true;
-	X509_VERIFY_PARAM_set_hostflags(p, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set_tlsext_host_name(ssl, name) && SSL_set1_host(ssl, name);
-}
-
 static int on_wake(SSL *ssl, void *arg)
 {
 	struct shake_ssl *x = arg;
@@ -261,7 +249,7 @@ static bool shake_open(struct shaker *sh, struct shake *s)
 		return false;
 	SSL_set_tlsext_debug_callback(x->ssl, on_extension);
 	SSL_set_tlsext_debug_arg(x->ssl, s);
-	return !s->client || shake_client_name(x->ssl, s->name);
+	return expect_use(&s->expect, x->ssl, s->client);
 }
 
 void shake_clear(struct shake *s)
@@ -287,9 +275,13 @@ static bool shake_end(struct shake *s, enum shake_state state)
 
 static bool shake_fail(struct shake *s, enum tcp_end why)
 {
+	bool theirs = s->ssl && s->ssl->alert_received;
+
+	if (why == TCP_END_TLS_CERT && !theirs && s->expect.peer == EXPECT_FINGERPRINT)
+		why = TCP_END_TLS_FINGERPRINT;
 	s->why = why;
 	s->alert = s->ssl ? s->ssl->alert : ALERT_NONE;
-	s->alert_received = s->ssl && s->ssl->alert_received;
+	s->alert_received = theirs;
 	OPENSSL_cleanse(&s->result, sizeof(s->result));
 	return shake_end(s, SHAKE_FAILED);
 }
@@ -362,6 +354,7 @@ static bool shake_ticket(const struct shaker *sh, const struct shake *s)
 	x->ticket = true;
 	x->tap_out.n = 0; /* these are the first records under their key */
 	return sh->dp->conf->domain[s->domain].tickets && x->resumable && t &&
+	       s->expect.peer == EXPECT_DOMAIN &&
 	       atomic_load_explicit(&t->seq, memory_order_relaxed) &&
 	       SSL_new_session_ticket(x->ssl);
 }
@@ -373,6 +366,8 @@ static bool shake_done(struct shaker *sh, struct shake *s)
 		return shake_fail(s, TCP_END_TLS_HANDSHAKE);
 	if (!shake_result(sh, s))
 		return shake_fail(s, TCP_END_TLS_INTERNAL);
+	if (!expect_met(&s->expect, s->result.peer_cert ? &s->result.peer : NULL))
+		return shake_fail(s, TCP_END_TLS_FINGERPRINT);
 	return shake_end(s, SHAKE_DONE);
 }
 

@@ -14,6 +14,7 @@
  * after SHAKE_FAILED. A shake whose operation waits (an engine's job, an identity's key) stays with
  * the shaker until it can go on: nothing that a job still refers to is freed.
  */
+#include "expect.h"
 #include "record.h"
 
 #include <rte_ring.h>
@@ -27,8 +28,6 @@ enum {
 	SHAKE_IN_MAX = TLS_HDR + TLS_CIPHER_MAX_12,
 	SHAKE_OUT_MAX = 8192,	   /* a turn's; more follows by SHAKE_OUT */
 	SHAKE_BYTES_MAX = 1 << 16, /* what the other side may send before Finished, in all */
-	SHAKE_NAME_MAX = 256,	   /* host name, NUL included (RFC 6066 3) */
-	SHAKE_ALPN_MAX = 32,	   /* protocol name, NUL included */
 	SHAKE_IDENTITY_MAX = 256,  /* PSK identity, bytes */
 	SHAKE_PSK_MAX = 64,	   /* bytes */
 };
@@ -58,26 +57,25 @@ struct shake_result {
 	uint16_t plain_max_out, plain_max_in; /* RFC 8449, RFC 6066 4; TLS_PLAIN_MAX without */
 	bool resumed;			      /* by a ticket or an external PSK */
 	bool psk;			      /* an external one */
-	bool client_cert;		      /* the other side showed one that was accepted */
+	bool peer_cert;			      /* the other side showed one that was accepted */
 	uint16_t service; /* of the listener's, by ALPN or SNI; SERVICE_NONE: neither says */
 	/* TLS 1.3: application traffic secrets. TLS 1.2: keys and IVs. By direction, seen from us.
 	 */
 	uint8_t in_secret[TLS_SECRET_MAX], out_secret[TLS_SECRET_MAX];
 	uint8_t in_iv[TLS_NONCE], out_iv[TLS_NONCE]; /* TLS 1.2 only */
 	uint64_t in_seq, out_seq;		     /* of the next record */
-	uint64_t out_explicit;	   /* TLS 1.2 AES-GCM: explicit nonce of the next record */
-	char alpn[SHAKE_ALPN_MAX]; /* agreed; empty: none */
-	char name[SHAKE_NAME_MAX]; /* SNI; empty: none */
-	uint8_t peer_sha256[32];   /* of the other side's certificate, DER; zeros: none */
+	uint64_t out_explicit;	     /* TLS 1.2 AES-GCM: explicit nonce of the next record */
+	struct fingerprint_set peer; /* of the other side's certificate; zeros: none */
 };
 
 struct shake {
 	/* By the worker, before it is sent. */
 	uint16_t op; /* enum shake_op */
 	uint16_t worker;
-	uint16_t shaker;      /* of dplane.shaker, for its life */
-	uint16_t domain;      /* index in the configuration */
-	bool client;	      /* our role */
+	uint16_t shaker; /* of dplane.shaker, for its life */
+	uint16_t domain; /* index in the configuration */
+	bool client;	 /* our role */
+	struct tls_expect expect;
 	struct ctl_conn conn; /* of the worker: for the worker alone */
 	uint32_t in_len;
 	uint32_t psk_len;
@@ -94,8 +92,6 @@ struct shake {
 	union {
 		uint8_t identity[SHAKE_IDENTITY_MAX]; /* SHAKE_LOOKUP */
 		uint8_t psk[SHAKE_PSK_MAX];	      /* SHAKE_PSK; the shaker wipes it */
-		char name[SHAKE_NAME_MAX]; /* first SHAKE_FEED as client: SNI and name to check, or
-					      "" */
 	};
 	struct shake_result result;
 	uint8_t in[SHAKE_IN_MAX];

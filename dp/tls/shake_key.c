@@ -122,24 +122,10 @@ static void result_limits(struct shake_result *r, const struct shake_ssl *x)
 
 static bool result_peer(struct shake_result *r, const SSL *ssl)
 {
-	X509 *cert = SSL_get0_peer_certificate(ssl);
-	unsigned len = sizeof(r->peer_sha256);
+	const X509 *cert = SSL_get0_peer_certificate(ssl);
 
-	r->client_cert = cert;
-	return !cert || X509_digest(cert, EVP_sha256(), r->peer_sha256, &len);
-}
-
-static void result_names(struct shake_result *r, const SSL *ssl)
-{
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-	const unsigned char *alpn;
-	unsigned len;
-
-	SSL_get0_alpn_selected(ssl, &alpn, &len);
-	if (len && len < sizeof(r->alpn))
-		memcpy(r->alpn, alpn, len);
-	if (name)
-		snprintf(r->name, sizeof(r->name), "%s", name);
+	r->peer_cert = cert;
+	return !cert || fingerprints_make(&r->peer, cert);
 }
 
 bool shake_result(struct shaker *sh, struct shake *s)
@@ -157,7 +143,6 @@ bool shake_result(struct shaker *sh, struct shake *s)
 	r->psk &= r->resumed || SSL_get_psk_identity(ssl);
 	r->service = domain_service(s->ssl->domains->set, s->domain, ssl);
 	result_limits(r, s->ssl);
-	result_names(r, ssl);
 	return result_peer(r, ssl) &&
 	       (r->version == TLS_1_3 ? keys_13(s, suite) : keys_12(sh, s, suite));
 }

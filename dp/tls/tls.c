@@ -86,7 +86,6 @@ static void shake_start(struct worker *w, struct tls *t, struct shake *s)
 	s->conn = t->conn;
 	s->domain = t->info.domain;
 	s->client = t->flags & TLS_CLIENT;
-	s->name[0] = '\0';
 	s->total_in = 0;
 }
 
@@ -198,6 +197,8 @@ static void shake_feed(struct worker *w, struct tcp_conn *c, uint32_t n)
 	queue_drop(w, tcp_raw(c), n);
 	s->op = SHAKE_FEED;
 	s->in_len = n;
+	if (!(t->flags & TLS_STARTED) && tcp_app(c)->expect)
+		tcp_app(c)->expect(w, c, &s->expect);
 	tls_set_state(w, t, TLS_SHAKING);
 	t->flags |= TLS_STARTED;
 	shake_send(w, s);
@@ -384,8 +385,8 @@ static void shake_done(struct worker *w, struct tcp_conn *c, struct shake *s)
 	t->info.service = r->service;
 	t->info.resumed = r->resumed;
 	t->info.psk = r->psk;
-	t->info.client_cert = r->client_cert;
-	memcpy(t->info.peer_sha256, r->peer_sha256, sizeof(t->info.peer_sha256));
+	t->info.peer_cert = r->peer_cert;
+	t->info.peer = r->peer;
 	tls_set_state(w, t, TLS_OPEN);
 	tcp_layer_timer(w, c, 0);
 	/* A whole record must fit behind what nobody has read yet: nothing of a part can be. */

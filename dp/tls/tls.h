@@ -31,8 +31,9 @@ struct tls_info {
 	uint16_t version, suite;
 	uint16_t domain;
 	uint16_t service; /* by ALPN or SNI, else SERVICE_NONE */
-	bool resumed, psk, client_cert;
-	uint8_t peer_sha256[32];
+	bool resumed, psk;
+	bool peer_cert;		     /* the other side showed one that was accepted; */
+	struct fingerprint_set peer; /* its fingerprints: known before a byte can be read (R50) */
 };
 const struct tls_info *tls_info(const struct tcp_conn *c);
 

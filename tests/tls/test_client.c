@@ -13,7 +13,7 @@ static void both_ways(int version)
 	server_open(version);
 	assert_int_equal(owner.opened, 1);
 	assert_int_equal(owner.info.version, version);
-	assert_true(owner.info.client_cert); /* the other side's, whichever it is */
+	assert_true(owner.info.peer_cert); /* the other side's, whichever it is */
 	owner.echo = true;
 	client_write("hello", 5);
 	client_read(got, 5);

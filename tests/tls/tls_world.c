@@ -10,6 +10,7 @@ enum { CLIENT_PORT = 7000 };
 
 struct owner owner;
 struct client client;
+struct tickets tls_tickets;
 
 static char dir[] = "/tmp/fairlead-tls-XXXXXX";
 static uint16_t next_port = CLIENT_PORT;
@@ -58,6 +59,13 @@ static void certificate_make(const char *name, EVP_PKEY *key, struct config_cert
 }
 
 /* ---- the owner ---- */
+
+static void owner_expect(struct worker *w, struct tcp_conn *c, struct tls_expect *e)
+{
+	(void)w;
+	(void)c;
+	*e = owner.expect;
+}
 
 static void owner_established(struct worker *w, struct tcp_conn *c)
 {
@@ -112,6 +120,7 @@ static void owner_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 static const struct tcp_app owner_app = {
 	.name = "owner",
 	.role = CONN_OTHER,
+	.expect = owner_expect,
 	.established = owner_established,
 	.readable = owner_readable,
 	.writable = owner_writable,
@@ -190,6 +199,7 @@ void tls_world_start(void)
 	memset(&owner, 0, sizeof(owner));
 	memset(&client, 0, sizeof(client));
 	world_start();
+	world.dp.tickets = atomic_load(&tls_tickets.seq) ? &tls_tickets : NULL;
 	if (!shakers_create(&world.dp, err, sizeof(err)))
 		fail_msg("%s", err);
 	hosts_reset();

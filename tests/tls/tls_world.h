@@ -11,6 +11,7 @@
  */
 #include "../unit/tcp_host.h"
 #include "../../dp/tls/layer.h"
+#include "../../dp/tls/tickets.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,9 +33,10 @@ struct owner {
 	struct worker *w;   /* its worker */
 	unsigned int opened, closed, fins, arrived;
 	enum tcp_end why;
-	struct tls_info info; /* at established() */
-	bool hold;	      /* reads nothing */
-	bool echo;	      /* sends what it reads */
+	struct tls_expect expect; /* of the next handshakes */
+	struct tls_info info;	  /* at established() */
+	bool hold;		  /* reads nothing */
+	bool echo;		  /* sends what it reads */
 	bool close_on_fin;
 	uint32_t n;
 	uint8_t got[OWNER_MAX];
@@ -62,6 +64,9 @@ struct client {
 	uint32_t part_left;
 };
 extern struct client client;
+
+/* Those of the next tls_world_start(), if keys were set. */
+extern struct tickets tls_tickets;
 
 /* tls_world_config(): one domain with ECDSA and RSA certificates; change world.conf after it. */
 void tls_world_config(void);

@@ -150,7 +150,7 @@ struct shake *shake_hands(void)
 	struct shake *s = shake_fresh();
 
 	if (s->client)
-		strcpy(s->name, FAKE_NAME);
+		strcpy(s->expect.name, FAKE_NAME);
 	peer_open();
 	shake_all(s);
 	return s;

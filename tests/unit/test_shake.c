@@ -107,6 +107,8 @@ static void client_suites(void **state)
 static void names(void **state)
 {
 	static const uint8_t offer[] = "\x02h2\x09stun.turn";
+	const uint8_t *chosen;
+	unsigned int len;
 	struct shake *s;
 
 	(void)state;
@@ -117,10 +119,11 @@ static void names(void **state)
 	SSL_set_tlsext_host_name(sw.ssl, FAKE_NAME);
 	shake_all(s);
 	expect_done(s);
-	assert_string_equal(s->result.alpn, "stun.turn");
-	assert_string_equal(s->result.name, FAKE_NAME);
+	SSL_get0_alpn_selected(sw.ssl, &chosen, &len);
+	assert_int_equal(len, 9);
+	assert_memory_equal(chosen, "stun.turn", len);
 	assert_int_equal(s->result.service, SERVICE_NONE);
-	assert_false(s->result.client_cert);
+	assert_false(s->result.peer_cert);
 	put(s);
 }
 
@@ -138,10 +141,10 @@ static void client_names(void **state)
 		peer_context(true);
 		s = shake_fresh();
 		peer_open();
-		strcpy(s->name, wanted[i]);
+		strcpy(s->expect.name, wanted[i]);
 		shake_all(s);
 		expect_done(s);
-		assert_true(s->result.client_cert);
+		assert_true(s->result.peer_cert);
 		if (i == 0)
 			assert_string_equal(SSL_get_servername(sw.ssl, 0), FAKE_NAME);
 		else
@@ -153,14 +156,16 @@ static void client_names(void **state)
 static void client_certificate(void **state)
 {
 	static const bool ec[] = { true, false };
-	uint8_t digest[32];
-	unsigned len = sizeof(digest);
-	int v;
+	uint8_t digest[FP_HASHES][EVP_MAX_MD_SIZE];
+	const EVP_MD *md[FP_HASHES] = { EVP_sha1(), EVP_sha224(), EVP_sha256(), EVP_sha384(),
+					EVP_sha512() };
+	int v, h;
 
 	(void)state;
 	fake_domain.verify = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	shake_start();
-	X509_digest(fake_cert(FAKE_EC), EVP_sha256(), digest, &len);
+	for (h = 0; h < FP_HASHES; h++)
+		X509_digest(fake_cert(FAKE_EC), md[h], digest[h], NULL);
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
 		struct shake *s;
 
@@ -168,8 +173,10 @@ static void client_certificate(void **state)
 		SSL_CTX_set_max_proto_version(sw.ctx, v);
 		fake_certs(sw.ctx, ec, 0);
 		s = hands_done();
-		assert_true(s->result.client_cert);
-		assert_memory_equal(s->result.peer_sha256, digest, sizeof(digest));
+		assert_true(s->result.peer_cert);
+		for (h = 0; h < FP_HASHES; h++)
+			assert_memory_equal(fp_of(&s->result.peer, h), digest[h],
+					    (size_t)EVP_MD_get_size(md[h]));
 		expect_records(s);
 		put(s);
 	}

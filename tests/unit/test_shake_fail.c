@@ -182,7 +182,7 @@ static void server_of_other_name(void **state)
 		struct shake *s = shake_fresh();
 
 		peer_open();
-		strcpy(s->name, wrong[i]);
+		strcpy(s->expect.name, wrong[i]);
 		shake_all(s);
 		expect_failed(s, TCP_END_TLS_CERT, ALERT_BAD_CERTIFICATE, false);
 		put(s);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "expect.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+enum { KEY_BITS_MIN = 112 }; /* of security: what level 2 asks for where a chain is verified */
+
+bool fingerprints_make(struct fingerprint_set *set, const X509 *x)
+{
+	const EVP_MD *md[FP_HASHES] = { EVP_sha1(), EVP_sha224(), EVP_sha256(), EVP_sha384(),
+					EVP_sha512() };
+	uint8_t digest[EVP_MAX_MD_SIZE];
+
+	for (uint8_t h = 0; h < FP_HASHES; h++) {
+		if (X509_digest(x, md[h], digest, NULL) != 1)
+			return false;
+		memcpy((uint8_t *)(uintptr_t)fp_of(set, h), digest, fp_len(h));
+	}
+	return true;
+}
+
+/*
+ * RFC 8122 5: of several hashes the strongest counts. One that collides in SHA-1 is no match where
+ * SHA-256 was given, too; several of the same hash are those of several certificates.
+ */
+static bool fingerprint_matches(const struct tls_expect *e, const struct fingerprint_set *set)
+{
+	uint8_t strongest = 0;
+	bool match = false;
+
+	for (uint8_t i = 0; i < e->n_fingerprint; i++)
+		if (e->fingerprint[i].hash < FP_HASHES && e->fingerprint[i].hash > strongest)
+			strongest = e->fingerprint[i].hash;
+	for (uint8_t i = 0; i < e->n_fingerprint; i++)
+		match |= e->fingerprint[i].hash == strongest &&
+			 CRYPTO_memcmp(e->fingerprint[i].digest, fp_of(set, strongest),
+				       fp_len(strongest)) == 0;
+	return match;
+}
+
+bool expect_met(const struct tls_expect *e, const struct fingerprint_set *peer)
+{
+	return e->peer == EXPECT_DOMAIN ||
+	       (peer && (e->peer == EXPECT_ANY || fingerprint_matches(e, peer)));
+}
+
+bool expect_chain(const struct tls_expect *e, bool chain)
+{
+	return chain && (!e || e->peer == EXPECT_DOMAIN);
+}
+
+/* The name or address that SSL_get0_param() was told, if it was. */
+static bool name_fits(X509 *x, X509_VERIFY_PARAM *p)
+{
+	const char *name = X509_VERIFY_PARAM_get0_host(p, 0);
+	bool fits =
+	    !name || X509_check_host(x, name, 0, X509_VERIFY_PARAM_get_hostflags(p), NULL) == 1;
+	char *ip;
+
+	ERR_set_mark();
+	ip = X509_VERIFY_PARAM_get1_ip_asc(p);
+	ERR_pop_to_mark(); /* to OpenSSL none is an error, which would end the handshake */
+	fits = fits && (!ip || X509_check_ip_asc(x, ip, 0) == 1);
+	OPENSSL_free(ip);
+	return fits;
+}
+
+/*
+ * Without CAs no chain is asked for: whoever shows a certificate is known by its fingerprint to
+ * those who were told that one, as self-signed ones are meant to be. That the other side has its
+ * key, the handshake itself shows. A name to check is checked all the same.
+ */
+int expect_judge(const struct tls_expect *e, X509_STORE_CTX *s)
+{
+	X509 *x = X509_STORE_CTX_get0_cert(s);
+	EVP_PKEY *key = x ? X509_get0_pubkey(x) : NULL;
+	struct fingerprint_set set;
+
+	if (!key || EVP_PKEY_get_security_bits(key) < KEY_BITS_MIN)
+		return X509_V_ERR_EE_KEY_TOO_SMALL;
+	if (!name_fits(x, X509_STORE_CTX_get0_param(s)))
+		return X509_V_ERR_HOSTNAME_MISMATCH;
+	if (e && e->peer == EXPECT_FINGERPRINT &&
+	    (!fingerprints_make(&set, x) || !expect_met(e, &set)))
+		return X509_V_ERR_CERT_REJECTED;
+	return X509_V_OK;
+}
+
+static bool is_address(const char *name)
+{
+	ASN1_OCTET_STRING *a = a2i_IPADDRESS(name);
+
+	ASN1_OCTET_STRING_free(a);
+	return a;
+}
+
+/* Server Name Indication (RFC 6066 3: never an address), and what the certificate must say. */
+static bool name_use(const struct tls_expect *e, SSL *ssl)
+{
+	bool address = is_address(e->name), check = e->peer == EXPECT_DOMAIN;
+	X509_VERIFY_PARAM *p = SSL_get0_param(ssl);
+
+	if (address)
+		return !check || X509_VERIFY_PARAM_set1_ip_asc(p, e->name);
+	X509_VERIFY_PARAM_set_hostflags(p, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return SSL_set_tlsext_host_name(ssl, e->name) && (!check || SSL_set1_host(ssl, e->name));
+}
+
+bool expect_use(const struct tls_expect *e, SSL *ssl, bool client)
+{
+	if (e->peer != EXPECT_DOMAIN) {
+		SSL_set_verify(ssl, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+		SSL_set_options(ssl, SSL_OP_NO_TICKET);
+		SSL_set_psk_server_callback(ssl, NULL);
+		SSL_set_psk_find_session_callback(ssl, NULL);
+	}
+	return !client || !*e->name || name_use(e, ssl);
+}
