@@ -4,6 +4,17 @@
 #include <stdio.h>
 #include <sys/random.h>
 
+static void local_v4_add(struct dplane *dp, const struct ip_addr *ip, uint16_t i)
+{
+	uint32_t word, h;
+
+	memcpy(&word, ip->b + 12, 4);
+	h = local_v4_hash(word);
+	while (dp->local_v4[h].idx != LOCAL_NONE)
+		h = (h + 1) & (LOCAL_TABLE - 1);
+	dp->local_v4[h] = (struct local_v4){ word, i };
+}
+
 static struct local_addr *local_add(struct dplane *dp, const struct ip_addr *ip, uint16_t port)
 {
 	uint32_t h = local_hash(ip);
@@ -17,6 +28,8 @@ static struct local_addr *local_add(struct dplane *dp, const struct ip_addr *ip,
 	i = dp->n_local++;
 	dp->local_slot[h] = i;
 	dp->local[i] = (struct local_addr){ .ip = *ip, .port = port, .relay = CTL_RELAY_NONE };
+	if (ip_is_v4(ip))
+		local_v4_add(dp, ip, i);
 	return &dp->local[i];
 }
 
@@ -38,6 +51,20 @@ static void listeners_init(struct dplane *dp)
 	}
 }
 
+static bool listens_within(const struct config *c, const struct config_relay *r)
+{
+	uint16_t i;
+
+	for (i = 0; i < c->n_listener; i++) {
+		uint16_t port = be16_get(c->listener[i].addr.port);
+
+		if (c->listener[i].transport == TRANSPORT_UDP && port >= r->port_min &&
+		    port <= r->port_max && ip_eq(&c->listener[i].addr.ip, &r->addr))
+			return true;
+	}
+	return false;
+}
+
 /* Relay addresses may be given more than once with other ports: the table keeps one range. */
 static bool relays_init(struct dplane *dp, char *err, size_t errlen)
 {
@@ -57,6 +84,7 @@ static bool relays_init(struct dplane *dp, char *err, size_t errlen)
 		l->relay = i;
 		l->relay_min = c->relay[i].port_min;
 		l->relay_max = c->relay[i].port_max;
+		l->listeners = listens_within(c, &c->relay[i]);
 	}
 	return true;
 }
@@ -68,6 +96,8 @@ bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t
 	dp->conf = conf;
 	dp->n_workers = conf->dataplane.n_workers;
 	memset(dp->local_slot, 0xff, sizeof(dp->local_slot));
+	for (i = 0; i < LOCAL_TABLE; i++)
+		dp->local_v4[i].idx = LOCAL_NONE;
 	for (i = 0; i < conf->n_port; i++)
 		for (j = 0; j < conf->port[i].n_addr; j++)
 			local_add(dp, &conf->port[i].addr[j].ip, (uint16_t)i);

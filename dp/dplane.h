@@ -32,6 +32,13 @@ struct local_addr {
 	uint16_t port;		       /* index of the port that has it */
 	uint16_t relay;		       /* index of the relay on it, or CTL_RELAY_NONE */
 	uint16_t relay_min, relay_max; /* its relayed ports, host order */
+	bool listeners;		       /* a UDP listener has one of those ports */
+};
+
+/* Our IPv4 addresses once more, by a word each. */
+struct local_v4 {
+	uint32_t ip;  /* as it stands in memory */
+	uint32_t idx; /* of dplane.local, LOCAL_NONE when empty */
 };
 
 struct port {
@@ -64,6 +71,7 @@ struct dplane {
 
 	struct local_addr local[LOCAL_TABLE];
 	uint16_t local_slot[LOCAL_TABLE]; /* hash to index in local, LOCAL_NONE when empty */
+	struct local_v4 local_v4[LOCAL_TABLE];
 	uint16_t n_local;
 
 	/* UDP listeners by port number: first of a chain, LOCAL_NONE when there is none. */
@@ -88,7 +96,7 @@ struct dplane {
 	struct shaker *shaker[CTL_WORKERS_MAX];
 	uint16_t n_shakers;
 	struct shake_pool *shakes[CTL_WORKERS_MAX]; /* each worker's alone */
-	struct tickets *tickets; /* written by the service thread */
+	struct tickets *tickets;		    /* written by the service thread */
 	struct engine *engine;
 
 	/* handover[from][to]: single producer, single consumer; NULL on the diagonal */
@@ -116,6 +124,24 @@ static inline const struct local_addr *dplane_local(const struct dplane *dp,
 	while ((i = dp->local_slot[h]) != LOCAL_NONE) {
 		if (ip_eq(&dp->local[i].ip, a))
 			return &dp->local[i];
+		h = (h + 1) & (LOCAL_TABLE - 1);
+	}
+	return NULL;
+}
+
+static inline uint32_t local_v4_hash(uint32_t ip)
+{
+	return ip * UINT32_C(0x9e3779b1) >> 22 & (LOCAL_TABLE - 1);
+}
+
+/* The same for an IPv4 address as it stands in memory. */
+static inline const struct local_addr *dplane_local_v4(const struct dplane *dp, uint32_t ip)
+{
+	uint32_t h = local_v4_hash(ip);
+
+	while (dp->local_v4[h].idx != LOCAL_NONE) {
+		if (dp->local_v4[h].ip == ip)
+			return &dp->local[dp->local_v4[h].idx];
 		h = (h + 1) & (LOCAL_TABLE - 1);
 	}
 	return NULL;

@@ -4,6 +4,7 @@
 #include "tx.h"
 #include "net/neigh.h"
 #include "tcp/tcp.h"
+#include "turn/path.h"
 #include "turn/relay.h"
 #include "../lib/chandata.h"
 #include "../lib/stun.h"
@@ -440,24 +441,22 @@ static void listener_input(struct worker *w, struct pkt *p, enum rx_mode mode)
 /* Looks up the sessions of n clients' packets in one go. */
 static void flow_lookup(struct worker *w, struct pkt **p, uint16_t n)
 {
-	struct key24 key[BURST];
-	const void *keys[BURST];
-	hash_sig_t sig[BURST];
-	void *data[BURST];
-	uint64_t hit = 0;
+	uint64_t hash[BURST];
 	uint16_t i;
 
 	for (i = 0; i < n; i++) {
-		key[i] = flow_key(&p[i]->src, p[i]->sport, p[i]->index);
-		keys[i] = &key[i];
-		sig[i] = key24_hash(w->dp->hash_key, &key[i]);
+		hash[i] = flow_hash(w->dp->hash_key, &p[i]->src, p[i]->sport, p[i]->index);
+		rte_prefetch0(flow_home(&w->flows, hash[i]));
 	}
-	rte_hash_lookup_with_hash_bulk_data(w->flows, keys, sig, n, &hit, data);
 	for (i = 0; i < n; i++) {
-		p[i]->slot = hit & UINT64_C(1) << i ? (uint32_t)(uintptr_t)data[i] : SLOT_NONE;
+		struct flow_cursor c = flow_find(&w->flows, hash[i]);
+
+		p[i]->slot = flow_next(&w->flows, &c);
 		if (p[i]->slot != SLOT_NONE)
 			rte_prefetch0(&w->session[p[i]->slot]);
 	}
+	for (i = 0; i < n; i++)
+		p[i]->slot = session_find(w, hash[i], &p[i]->src, p[i]->sport, p[i]->index);
 }
 
 /* Peers' packets: relayed port to session, the table's line fetched during the parse. */
@@ -488,7 +487,9 @@ static void session_check(struct worker *w, struct pkt **p, uint16_t n)
 	}
 }
 
-void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, enum rx_mode mode)
+/* Packets that have no path, see turn/path.h. */
+static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port,
+		       enum rx_mode mode)
 {
 	struct pkt *client[BURST], *peer[BURST], *tcp[BURST];
 	bool handed = mode == RX_STEERED || mode == RX_REDIRECTED;
@@ -519,13 +520,11 @@ void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, 
 			break;
 		}
 	}
-	stage_end(w, STAGE_PARSE, n);
 	if (n_client)
 		flow_lookup(w, client, n_client);
 	relay_lookup(w, peer, n_peer);
 	session_check(w, client, n_client);
 	session_check(w, peer, n_peer);
-	stage_work(w, STAGE_LOOKUP, (uint32_t)n_client + n_peer);
 	for (i = 0; i < n_client; i++)
 		listener_input(w, client[i], mode);
 	for (i = 0; i < n_peer; i++) {
@@ -534,11 +533,19 @@ void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, 
 		else
 			pkt_drop(w, peer[i]->m, DROP_RELAY_PORT);
 	}
-	stage_work(w, STAGE_RELAY, (uint32_t)n_client + n_peer);
+	stage_end(w, STAGE_GENERAL, n);
 	if (n_tcp) {
 		tcp_input(w, tcp, n_tcp);
 		stage_end(w, STAGE_TCP_INPUT, n_tcp);
 	}
+}
+
+void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, enum rx_mode mode)
+{
+	if (likely(mode == RX_FRESH || mode == RX_STEERED))
+		n = path_burst(w, m, n, &w->dp->port[port]);
+	if (unlikely(n))
+		rx_general(w, m, n, port, mode);
 }
 
 uint32_t rx_ports(struct worker *w)

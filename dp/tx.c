@@ -55,10 +55,17 @@ static struct rte_mbuf *frame_linear(struct worker *w, struct rte_mbuf *m)
 	return c;
 }
 
+void tx_batch_full(struct worker *w, uint16_t port)
+{
+	uint64_t from = rte_rdtsc();
+
+	port_flush(w, port);
+	stage_inner(w, STAGE_TX, from, TX_BATCH);
+}
+
 void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m)
 {
 	const struct port *p = &w->dp->port[port];
-	struct tx_batch *b = &w->tx[port];
 
 	if (unlikely(m->nb_segs > 1 && !p->multi_seg)) {
 		m = frame_linear(w, m);
@@ -69,13 +76,7 @@ void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m)
 		handover(w, (uint16_t)(w->id % p->tx_queues), m, HANDOVER_TX, port);
 		return;
 	}
-	b->m[b->n++] = m;
-	if (unlikely(b->n == TX_BATCH)) {
-		uint64_t from = rte_rdtsc();
-
-		port_flush(w, port);
-		stage_inner(w, STAGE_TX, from, TX_BATCH);
-	}
+	tx_put(w, port, m);
 }
 
 /* ---- between workers ---- */

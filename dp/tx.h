@@ -8,6 +8,19 @@
 /* Sends a frame (Ethernet header at its start) by a port. Takes m. */
 void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m);
 
+/* Sends the batch of a port, which is full. */
+void tx_batch_full(struct worker *w, uint16_t port);
+
+/* The same as tx_frame() for one buffer, by a port this worker has a queue of. */
+static inline void tx_put(struct worker *w, uint16_t port, struct rte_mbuf *m)
+{
+	struct tx_batch *b = &w->tx[port];
+
+	b->m[b->n++] = m;
+	if (unlikely(b->n == TX_BATCH))
+		tx_batch_full(w, port);
+}
+
 /* What a mbuf on a handover ring is for; kept in m->hash.usr with the port's index. */
 enum handover_kind {
 	HANDOVER_RX,	   /* a frame to be classified by its owner */

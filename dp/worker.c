@@ -89,6 +89,7 @@ static bool worker_pools(struct worker *w, char *err, size_t errlen)
 	w->error_rate = rate_create(c->icmp_rate);
 	snprintf(name, sizeof(name), "neigh%u", w->id);
 	w->neigh = neigh_create(c->neighbours, c->neighbour_queue, name, SOCKET_ID_ANY);
+	w->neighbours = w->neigh ? neigh_entries(w->neigh) : NULL;
 	if (w->pool && w->handover && w->binding_rate && w->request_rate && w->session_rate &&
 	    w->echo_rate && w->error_rate && w->neigh)
 		return true;

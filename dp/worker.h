@@ -7,6 +7,7 @@
  * once the loop runs, except where a field says otherwise. Passed first to every function.
  */
 #include "dplane.h"
+#include "turn/flow.h"
 #include "../lib/ring.h"
 
 #include <rte_hash.h>
@@ -21,6 +22,7 @@ enum {
 };
 
 struct session;
+struct path;
 struct peer;
 struct neigh_table;
 struct fragments;
@@ -51,8 +53,6 @@ struct pkt {
 
 _Static_assert(offsetof(struct pkt, slot) < 128, "two lines");
 
-enum { SLOT_NONE = 0xffffffff };
-
 struct tx_batch {
 	uint16_t n;
 	struct rte_mbuf *m[TX_BATCH];
@@ -63,11 +63,13 @@ struct worker {
 	const struct dplane *dp;
 	struct rte_mempool *pool;
 	struct session *session; /* [sessions_max] */
-	struct rte_hash *flows;	 /* struct key24 (client, listener) to session slot */
+	struct path *path;	 /* [sessions_max], the short way of each */
+	struct flow_table flows; /* (client, listener) to session slot */
 	struct rte_hash *peers;	 /* struct key24 (session, peer or channel) to record */
 	struct peer *peer;	 /* [peers_max], records beyond each session's first */
 	uint32_t **relay_slot;	 /* [relay][port] to session slot */
 	struct neigh_table *neigh;
+	struct neigh *neighbours; /* entries of neigh, for neigh_cached() */
 	struct tcp *tcp;
 	struct tls_worker *tls; /* NULL: no listener, or leg, has TLS */
 	struct ctl_counters *counters; /* in the region; this worker is the only writer */

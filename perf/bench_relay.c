@@ -153,13 +153,13 @@ static void frame_write(struct rte_mbuf *m, const struct sock_addr *src,
 	memcpy(p + 6, &csum, 2);
 }
 
-static void burst_write(struct rte_mbuf **m, uint32_t n, bool to_peer)
+static void burst_write(struct rte_mbuf **m, const uint32_t *session, bool to_peer)
 {
 	const struct sock_addr listener = conf.listener[0].addr;
 	uint32_t i;
 
 	for (i = 0; i < BURST; i++) {
-		uint32_t s = (uint32_t)rte_rand_max(n);
+		uint32_t s = session[i];
 		struct ctl_relay r = relay_of(s);
 		struct sock_addr relay = { conf.relay[r.relay].addr, r.port };
 		struct sock_addr c = client_of(s), p = peer_of(s);
@@ -179,23 +179,47 @@ static int cycles_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* Cycles of one burst, a packet of each of these sessions. */
+static uint64_t burst_cycles(struct worker *w, const uint32_t *session, bool to_peer)
+{
+	struct rte_mbuf *m[BURST];
+	uint64_t t;
+
+	if (rte_pktmbuf_alloc_bulk(w->pool, m, BURST) != 0)
+		rte_exit(1, "bench_relay: out of packet buffers\n");
+	burst_write(m, session, to_peer);
+	t = rte_rdtsc_precise();
+	rx_burst(w, m, BURST, 0, RX_FRESH);
+	tx_flush(w);
+	return rte_rdtsc_precise() - t;
+}
+
+/* A packet of every session, for the first one looks its route up. */
+static void sessions_touch(struct worker *w, uint32_t n, bool to_peer)
+{
+	uint32_t session[BURST], s, i;
+
+	for (s = 0; s < n; s += BURST) {
+		for (i = 0; i < BURST; i++)
+			session[i] = RTE_MIN(s + i, n - 1);
+		burst_cycles(w, session, to_peer);
+	}
+}
+
 /* The median burst: what else runs on the machine moves the mean, not this. */
 static double cycles_per_packet(struct worker *w, uint32_t n, bool to_peer)
 {
 	static uint64_t cycles[ROUNDS];
 	enum counter c = to_peer ? CNT_RELAY_TO_PEER : CNT_RELAY_TO_CLIENT;
-	uint64_t before = w->counters->cnt[c], t;
-	struct rte_mbuf *m[BURST];
-	uint32_t i;
+	uint32_t session[BURST], i, j;
+	uint64_t before;
 
+	sessions_touch(w, n, to_peer);
+	before = w->counters->cnt[c];
 	for (i = 0; i < ROUNDS; i++) {
-		if (rte_pktmbuf_alloc_bulk(w->pool, m, BURST) != 0)
-			rte_exit(1, "bench_relay: out of packet buffers\n");
-		burst_write(m, n, to_peer);
-		t = rte_rdtsc_precise();
-		rx_burst(w, m, BURST, 0, RX_FRESH);
-		tx_flush(w);
-		cycles[i] = rte_rdtsc_precise() - t;
+		for (j = 0; j < BURST; j++)
+			session[j] = (uint32_t)rte_rand_max(n);
+		cycles[i] = burst_cycles(w, session, to_peer);
 	}
 	if (w->counters->cnt[c] - before != (uint64_t)ROUNDS * BURST)
 		rte_exit(1, "bench_relay: only %llu of %u packets were relayed\n",

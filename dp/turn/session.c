@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "leg.h"
+#include "path.h"
 #include "peer.h"
 #include "../../lib/chandata.h"
 
@@ -45,13 +46,14 @@ bool session_tables_create(struct worker *w, char *err, size_t errlen)
 	w->sessions_max = c->dataplane.sessions;
 	w->peers_max = c->dataplane.peers;
 	w->sweep_at = SWEEP_IDLE;
-	w->flows = table_create("flows", w->id, w->sessions_max);
 	/* Each record is found by its address, a channel by its number as well. */
 	w->peers = table_create("peers", w->id, 2 * w->peers_max);
 	w->session = rte_zmalloc("sessions", sizeof(struct session) * w->sessions_max, 64);
 	w->peer = rte_zmalloc("records", sizeof(struct peer) * RTE_MAX(w->peers_max, 1u), 64);
 	w->relay_slot = rte_zmalloc("relays", sizeof(*w->relay_slot) * RTE_MAX(c->n_relay, 1), 64);
-	if (!w->flows || !w->peers || !w->session || !w->peer || !w->relay_slot)
+	w->path = rte_zmalloc("paths", sizeof(struct path) * w->sessions_max, 64);
+	if (!flow_create(&w->flows, w->sessions_max) || !w->peers || !w->session || !w->path ||
+	    !w->peer || !w->relay_slot)
 		goto no_memory;
 	for (i = 0; i < c->n_relay; i++) {
 		w->relay_slot[i] = rte_malloc("relay ports", 65536 * sizeof(uint32_t), 64);
@@ -79,9 +81,10 @@ void session_tables_free(struct worker *w)
 		rte_free(w->relay_slot[i]);
 	rte_free(w->relay_slot);
 	rte_free(w->peer);
+	rte_free(w->path);
 	rte_free(w->session);
 	rte_hash_free(w->peers);
-	rte_hash_free(w->flows);
+	flow_free(&w->flows);
 }
 
 /* ---- records ---- */
@@ -326,11 +329,25 @@ static bool session_cmd_valid(const struct worker *w, const struct cmd_session_s
 	return true;
 }
 
-static void flow_del(struct worker *w, const struct session *s)
+uint32_t session_find(const struct worker *w, uint64_t hash, const struct ip_addr *ip,
+		      struct be16 port, uint16_t listener)
 {
-	struct key24 k = flow_key(&s->client.ip, s->client.port, s->listener);
+	struct flow_cursor c = flow_find(&w->flows, hash);
+	uint32_t slot;
 
-	rte_hash_del_key_with_hash(w->flows, &k, key24_hash(w->dp->hash_key, &k));
+	while ((slot = flow_next(&w->flows, &c)) != SLOT_NONE) {
+		const struct session *s = &w->session[slot];
+
+		if (likely(ip_eq(&s->client.ip, ip) && be16_eq(s->client.port, port) &&
+			   s->listener == listener))
+			break;
+	}
+	return slot;
+}
+
+static uint64_t session_hash(const struct worker *w, const struct session *s)
+{
+	return flow_hash(w->dp->hash_key, &s->client.ip, s->client.port, s->listener);
 }
 
 static void session_clear(struct worker *w, uint32_t slot)
@@ -343,11 +360,12 @@ static void session_clear(struct worker *w, uint32_t slot)
 	if (s->conn_gen)
 		leg_session_del(w, slot);
 	else
-		flow_del(w, s);
+		flow_del(&w->flows, session_hash(w, s), slot);
 	for (f = 0; f < 2; f++)
 		if (s->relay[f].relay != CTL_RELAY_NONE)
 			w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] = SLOT_NONE;
 	memset(s, 0, sizeof(*s));
+	path_make(w, slot);
 	count_add(w, CNT_SESSIONS, (uint64_t)-1);
 }
 
@@ -360,15 +378,14 @@ static bool session_same(const struct session *s, const struct cmd_session_set *
 }
 
 /* Leads from the client's packets to the slot; whoever had this client before goes. */
-static bool flow_add(struct worker *w, const struct ctl_leg *l, uint32_t slot)
+static void flow_set(struct worker *w, const struct ctl_leg *l, uint32_t slot)
 {
-	struct key24 k = flow_key(&l->client.ip, l->client.port, l->listener);
-	hash_sig_t sig = key24_hash(w->dp->hash_key, &k);
-	void *other;
+	uint64_t hash = flow_hash(w->dp->hash_key, &l->client.ip, l->client.port, l->listener);
+	uint32_t other = session_find(w, hash, &l->client.ip, l->client.port, l->listener);
 
-	if (rte_hash_lookup_with_hash_data(w->flows, &k, sig, &other) >= 0)
-		session_clear(w, (uint32_t)(uintptr_t)other);
-	return rte_hash_add_key_with_hash_data(w->flows, &k, sig, (void *)(uintptr_t)slot) == 0;
+	if (other != SLOT_NONE)
+		session_clear(w, other);
+	flow_add(&w->flows, hash, slot);
 }
 
 /* A session into a free slot. */
@@ -379,8 +396,10 @@ static bool session_make(struct worker *w, const struct cmd_session_set *c)
 	struct session *s = &w->session[c->sid.slot];
 	int f;
 
-	if (conn.gen ? !leg_session_set(w, conn, &c->sid) : !flow_add(w, &c->leg, c->sid.slot))
+	if (conn.gen && !leg_session_set(w, conn, &c->sid))
 		return false;
+	if (conn.gen == 0)
+		flow_set(w, &c->leg, c->sid.slot);
 	s->gen = c->sid.gen;
 	s->client = c->leg.client;
 	s->listener = c->leg.listener;
@@ -413,6 +432,7 @@ bool session_set(struct worker *w, const struct cmd_session_set *c)
 	s->flags = (uint16_t)c->flags;
 	s->redirect = c->redirect;
 	s->epoch = w->sync_epoch;
+	path_make(w, c->sid.slot);
 	return true;
 }
 
@@ -459,6 +479,7 @@ bool session_perm_set(struct worker *w, const struct cmd_perm_set *c)
 	if (!s || !perm_record(w, c->sid.slot, s, &c->peer))
 		return false;
 	perm_mirror(w, s, &c->peer, c->expiry);
+	path_make(w, c->sid.slot);
 	return true;
 }
 
@@ -524,9 +545,11 @@ bool session_chan_set(struct worker *w, const struct cmd_chan_set *c)
 	/* p is not over now, so that perm_record() cannot take its place. */
 	if (!perm_record(w, c->sid.slot, s, &c->peer.ip)) {
 		p->chan_expiry = 0;
+		path_make(w, c->sid.slot);
 		return false;
 	}
 	perm_mirror(w, s, &c->peer.ip, c->perm_expiry);
+	path_make(w, c->sid.slot);
 	return true;
 }
 

@@ -54,11 +54,11 @@ struct session {
 _Static_assert(sizeof(struct session) == 128, "two cache lines");
 _Static_assert(offsetof(struct session, first) == 64, "hot part is one line");
 
-/* Key of both hashes. Flow: ip, port of the client, id of the listener. Record: see peer_key(). */
+/* Key of the hash of records, see peer_key(); and of the stack's connections. */
 struct key24 {
 	struct ip_addr ip;
 	struct be16 port;
-	uint16_t tag; /* listener, or channel */
+	uint16_t tag; /* channel */
 	uint32_t slot;
 };
 _Static_assert(sizeof(struct key24) == 24, "three words");
@@ -93,11 +93,6 @@ static inline struct key24 key24_make(const struct ip_addr *ip, struct be16 port
 	return k;
 }
 
-static inline struct key24 flow_key(const struct ip_addr *ip, struct be16 port, uint16_t listener)
-{
-	return key24_make(ip, port, listener, 0);
-}
-
 static inline const struct ip_addr *relay_ip(const struct dplane *dp, const struct ctl_relay *r)
 {
 	return &dp->conf->relay[r->relay].addr;
@@ -122,6 +117,9 @@ uint32_t session_sweep(struct worker *w, uint32_t budget);
 /* Gives back records whose time is over, over `budget` sessions: housekeeping. */
 void session_prune(struct worker *w, uint32_t budget);
 
+/* Slot of the session of a client over UDP, hash being its flow's; SLOT_NONE if there is none. */
+uint32_t session_find(const struct worker *w, uint64_t hash, const struct ip_addr *ip,
+		      struct be16 port, uint16_t listener);
 /* Channel number to record; NULL if it is not bound. Expiry is the caller's to check. */
 struct peer *session_channel(struct worker *w, uint32_t slot, uint16_t channel);
 /* Record of exactly this transport address (a channel), or NULL. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dp_hostile.h"
+#include "../../dp/turn/path.h"
 
 #include <stdlib.h>
 
@@ -91,8 +92,11 @@ void hostile_rest(void)
 					world.conf.dataplane.neighbour_queue, name, SOCKET_ID_ANY);
 		frag_destroy(w);
 		MUST(w->neigh && frag_create(w, err, sizeof(err)));
-		for (k = 0; k < w->sessions_max; k++)
+		w->neighbours = neigh_entries(w->neigh);
+		for (k = 0; k < w->sessions_max; k++) {
 			w->session[k].client_nh = w->session[k].first.nh = NH_NONE;
+			w->path[k].to_client.nh = w->path[k].to_peer.nh = NH_NONE;
+		}
 		for (k = 0; k < w->peers_max; k++)
 			w->peer[k].nh = NH_NONE;
 		w->tick_ms = 0;
@@ -125,7 +129,7 @@ static void worker_check(const struct worker *w)
 	for (i = w->peer_free; i != SLOT_NONE; i = w->peer[i].next)
 		MUST(++free <= w->peers_max);
 	MUST(records + free == w->peers_max);
-	MUST(rte_hash_count(w->flows) == (int32_t)flows);
+	MUST(w->flows.n == flows);
 	MUST(rte_hash_count(w->peers) <= (int32_t)(2 * records));
 }
 

@@ -148,7 +148,7 @@ static void replay_nothing(void)
 	for (i = 0; i < world.conf.n_relay; i++)
 		MUST(memcmp(world.w->relay_slot[i], no_slots, sizeof(no_slots)) == 0);
 	MUST(cnt[CNT_SESSIONS] == 0 && cnt[CNT_PEERS] == 0);
-	MUST(rte_hash_count(world.w->flows) == 0 && rte_hash_count(world.w->peers) == 0);
+	MUST(world.w->flows.n == 0 && rte_hash_count(world.w->peers) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -160,7 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hostile_check();
 	MUST(tcp_held(world.w) == 0);
 	MUST(world.w->session[0].gen == 0);
-	MUST(rte_hash_count(world.w->flows) == 0);
+	MUST(world.w->flows.n == 0);
 	hostile_rest();
 	return 0;
 }

@@ -46,13 +46,8 @@ static bool permitted(uint32_t slot, const char *ip)
 /* Whether a client's ChannelData finds its session, and which. */
 static uint32_t slot_of_client(const struct sock_addr *a)
 {
-	struct key24 k = flow_key(&a->ip, a->port, 0);
-	void *data;
-
-	return rte_hash_lookup_with_hash_data(world.w->flows, &k, key24_hash(world.dp.hash_key, &k),
-					      &data) < 0
-		   ? SLOT_NONE
-		   : (uint32_t)(uintptr_t)data;
+	return session_find(world.w, flow_hash(world.dp.hash_key, &a->ip, a->port, 0), &a->ip,
+			    a->port, 0);
 }
 
 static void install_replace_delete(void **state)
