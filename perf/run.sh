@@ -1,155 +1,157 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Runs the micro-benchmarks and writes their figures, one JSON object a line, to perf/results/.
+# Builds what is measured and what measures, runs scenarios one after another, keeps their figures,
+# and makes tables and plots of all that were kept.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 BUILD=${FAIRLEAD_BUILD:-$ROOT/build}
-SESSIONS=(1000 100000 1000000)
+RESULTS=${PERF_RESULTS:-$ROOT/perf/results}
+SCENARIOS=(relay workers auth alloc memif veth latency memory tcp tls ceilings instructions)
+SHORT_ONES=(relay alloc memif veth latency memory tcp tls ceilings)
+PROGRAMS=(perf/bench_relay perf/bench_auth perf/bench_tcp perf/bench_tls perf/bench_shake
+	perf/tcp_load perf/tls_load perf/turn_load tests/tcp/tcp-agent fairlead-dp fairlead-cp fairlead)
+CHILD=
 
 usage()
 {
+	local s
 	cat <<-END
-	Usage: perf/run.sh [SCENARIO | --help]
+	Usage: perf/run.sh [SCENARIO... | all | short | --help]      as root
 
-	  relay  cycles per packet of the relay path, both directions, and bytes per session
-	  auth   time of one authentication
-	  tcp    cycles of the TCP stack; joined connections beside nginx's stream proxy
-	  tls    TLS through Fairlead beside coturn, nginx, stunnel and OpenSSL alone; records
-	         beside libipsec-mb and OpenSSL
-	  all    all of these (default)
+	END
+	for s in "${SCENARIOS[@]}"; do
+		printf '  %-13s' "$s"
+		sed -n '3s/^# //p' "$ROOT/perf/scenario/$s.sh"
+	done
+	cat <<-END
+	  all          25 min: all of these (default)
+	  short        1 min: as little of each as shows that it works; the figures mean nothing
 
-	Results: perf/results/SCENARIO.json, one JSON object a line, with date, commit and machine.
-	FAIRLEAD_BUILD=DIR names another build directory (build). Runs on CPU 1.
+	What is missing is installed from Debian (conf/packages.txt: build, run, perf). The server under
+	test has CPU 0, the load CPU 1. Runs of servers are in turn (a b a b ...); ratios are medians of
+	those of each turn.
+
+	Results: perf/results/SCENARIO.json, one JSON object a line, each with date, commit, machine and
+	versions; tables in perf/results/README.md and README.md; plots in perf/results/*.svg.
+
+	COTURN=PATH TESTPMD=PATH NGINX=PATH HAPROXY=PATH STUNNEL=PATH   other rivals than Debian's
+	SECS=2 TURNS=3      time of a run, turns
+	LOSS=0.0001         share of packets a rate may lose and be free of loss
+	FAIRLEAD_BUILD=DIR  another build directory (build)
+	PERF_RESULTS=DIR    another place for the results
 	END
 }
 
 say() { printf 'perf: %s\n' "$*" >&2; }
 
-# stamp: what every line of results carries.
+die()
+{
+	say "$*"
+	exit 1
+}
+
+# version COMMAND... SED: what the sed expression makes of what it says; nothing if it is missing.
+version()
+{
+	local expr=${*: -1}
+	{ "${@:1:$#-1}" 2>&1 || true; } | sed -nE "$expr" | head -n 1
+}
+
+# stamp: what every line of results carries, as JSON.
 stamp()
 {
-	local cpu commit
-	cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
-	commit=$(git -C "$ROOT" describe --always --dirty 2>/dev/null || echo unknown)
-	printf '"date": "%s", "commit": "%s", "cpu": "%s", "cpus": %s' \
-		"$(date -u +%F)" "$commit" "$cpu" "$(nproc)"
+	python3 - "$(git -C "$ROOT" describe --always --dirty 2>/dev/null || echo unknown)" <<-END
+	import json, os, platform, sys, time
+	cpu = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")),
+	           platform.machine())
+	versions = {"dpdk": "$(version pkg-config --modversion libdpdk p)",
+	            "openssl": "$(version openssl version 's/^OpenSSL ([^ ]*).*/\1/p')",
+	            "coturn": "$(version "${COTURN:-turnserver}" --version 's/^([0-9.]+)$/\1/p')",
+	            "nginx": "$(version "${NGINX:-nginx}" -v 's/.*nginx.([0-9.]+).*/\1/p')",
+	            "haproxy": "$(version "${HAPROXY:-haproxy}" -v 's/.*version ([0-9.]+).*/\1/p')",
+	            "stunnel": "$(version "${STUNNEL:-stunnel4}" -version 's/^stunnel ([0-9.]+).*/\1/p')"}
+	print(json.dumps({"date": time.strftime("%Y-%m-%d", time.gmtime()), "commit": sys.argv[1],
+	                  "cpu": cpu, "cpus": os.cpu_count(), "kernel": platform.release(),
+	                  "load_average": round(os.getloadavg()[0], 2),
+	                  "versions": {k: v for k, v in versions.items() if v}}))
+	END
 }
 
-# keep FILE LINE: one line of JSON with the stamp in it, shown and kept.
-keep()
+build()
 {
-	[[ $2 == '{'*'}' ]] || { say "no figure: $2"; exit 1; }
-	printf '%s, %s}\n' "${2%\}}" "$(stamp)" | tee -a "$1"
+	local log
+	log=$(mktemp)
+	say "building into $BUILD"
+	{ [[ -f $BUILD/build.ninja ]] || meson setup "$BUILD" "$ROOT"; } >"$log" 2>&1 &&
+		ninja -C "$BUILD" "${PROGRAMS[@]}" >>"$log" 2>&1 ||
+		die "the build failed; the end of $log: $(tail -n 5 "$log")"
+	rm -f "$log"
 }
 
-# The benchmark takes huge pages where enough are free: pages for its 1,400 MB heap.
-huge_flag()
+on_signal()
 {
-	local free size
-	free=$(sed -n 's/^HugePages_Free: *//p' /proc/meminfo)
-	size=$(sed -n 's/^Hugepagesize: *\([0-9]*\) kB/\1/p' /proc/meminfo)
-	if ((free * size / 1024 >= 1400)); then
-		echo -H
+	trap '' INT TERM
+	[[ -z $CHILD ]] || { kill "$CHILD" 2>/dev/null; wait "$CHILD" || true; }
+	exit 130
+}
+
+# scenario NAME: its lines replace those of an earlier run when it has ended well. In the background,
+# so that a signal to us alone ends it too.
+scenario()
+{
+	local lines rc=0
+	lines=$(mktemp)
+	"$ROOT/perf/scenario/$1.sh" >"$lines" &
+	CHILD=$!
+	wait $CHILD || rc=$?
+	CHILD=
+	if ((rc == 0)); then
+		PERF_STAMP=$(stamp) python3 "$ROOT/perf/figures.py" stamp <"$lines" >"$lines.stamped" &&
+			mv "$lines.stamped" "$RESULTS/$1.json" && chmod 644 "$RESULTS/$1.json" || rc=1
 	fi
-}
-
-run_relay()
-{
-	local n out=$ROOT/perf/results/relay.json flag
-	flag=$(huge_flag)
-	[[ -n $flag ]] || say "not enough huge pages (sysctl vm.nr_hugepages=720): ordinary pages"
-	: >"$out"
-	for n in "${SESSIONS[@]}"; do
-		say "relay path, $n sessions"
-		keep "$out" "$("$BUILD/perf/bench_relay" $flag -n "$n" | tail -n 1)"
-	done
-}
-
-run_auth()
-{
-	say "authentication"
-	"$BUILD/perf/bench_auth" | tee "$ROOT/perf/results/auth.txt"
-}
-
-run_tcp()
-{
-	local out=$ROOT/perf/results/tcp.json line args
-	: >"$out"
-	for args in sink source splice '-c 1000 sink' '-c 1000 source' '-c 1000 splice' \
-		'-c 100 -t 300000 open' '-c 100000 idle'; do
-		say "TCP stack: $args"
-		# shellcheck disable=SC2086 # words
-		keep "$out" "$("$BUILD/perf/bench_tcp" $args | tail -n 1)"
-	done
-	[[ -x $(command -v nginx) ]] || { say "nginx is not installed: no comparison"; return 1; }
-	"$ROOT/perf/tcp.sh" "$BUILD" >"$out.lines"
-	while read -r line; do
-		keep "$out" "$line" >/dev/null
-	done <"$out.lines"
-	tail -n 4 "$out.lines"
-	rm -f "$out.lines"
-}
-
-run_tls_records()
-{
-	local out=$ROOT/perf/results/tls_records.json cipher bytes
-	: >"$out"
-	for cipher in aes128 aes256 chacha20; do
-		for bytes in 200 1350 16384; do
-			say "TLS records: $cipher, $bytes bytes"
-			keep "$out" "$("$BUILD/perf/bench_tls" "$cipher" "$bytes" | tail -n 1)"
-		done
-	done
-}
-
-run_tls_shakes()
-{
-	local out=$ROOT/perf/results/tls_shakes.json args
-	: >"$out"
-	for args in '1.3 ecdsa' '1.3 rsa' '1.2 ecdsa' '1.2 rsa' '1.3 ecdsa resume' '1.2 ecdsa resume'; do
-		say "TLS handshakes: $args"
-		# shellcheck disable=SC2086 # words
-		keep "$out" "$("$BUILD/perf/bench_shake" $args | tail -n 1)"
-	done
-}
-
-run_tls()
-{
-	local out=$ROOT/perf/results/tls.json line program
-	for program in nginx turnserver stunnel4; do
-		[[ -x $(command -v $program) ]] ||
-			{ say "$program is not installed: no comparison"; return 1; }
-	done
-	: >"$out"
-	"$ROOT/perf/tls.sh" -b "$BUILD" >"$out.lines"
-	while read -r line; do
-		keep "$out" "$line" >/dev/null
-	done <"$out.lines"
-	grep '"figure"' "$out.lines"
-	rm -f "$out.lines"
+	rm -f "$lines" "$lines.stamped"
+	return $rc
 }
 
 main()
 {
-	local what=${1:-all}
-	case $what in
+	local s n=0 failed=() readme begin
+	case ${1:-all} in
 	-h | --help) usage && return ;;
-	relay | auth | tcp | tls | all) ;;
-	*) usage >&2 && return 2 ;;
+	all) ;;
+	short)
+		export SHORT=1
+		[[ -n ${PERF_RESULTS:-} ]] || RESULTS=$BUILD/perf-short
+		SCENARIOS=("${SHORT_ONES[@]}")
+		;;
+	*)
+		for s; do
+			[[ " ${SCENARIOS[*]} " == *" $s "* ]] || { usage >&2; return 2; }
+		done
+		SCENARIOS=("$@")
+		;;
 	esac
-	[[ -f $BUILD/build.ninja ]] || meson setup "$BUILD" "$ROOT" >/dev/null
-	ninja -C "$BUILD" perf/bench_relay perf/bench_auth perf/bench_tcp perf/tcp_load \
-		perf/bench_tls perf/bench_shake perf/tls_load fairlead-dp fairlead-cp fairlead \
-		tests/tcp/tcp-agent >/dev/null
-	mkdir -p "$ROOT/perf/results"
-	[[ $what != all && $what != relay ]] || run_relay
-	[[ $what != all && $what != auth ]] || run_auth
-	[[ $what != all && $what != tcp ]] || run_tcp
-	[[ $what != all && $what != tls ]] || run_tls_records
-	[[ $what != all && $what != tls ]] || run_tls_shakes
-	[[ $what != all && $what != tls ]] || run_tls
+	((EUID == 0)) || die "needs root, for namespaces, huge pages and network ports"
+	(($(nproc) >= 2)) || die "needs two CPUs: one for the server under test, one for the load"
+	exec 9>/run/fairlead-rig.lock
+	flock -n 9 || die "another perf/run.sh is at work"
+	trap on_signal INT TERM
+	"$ROOT/conf/quickstart.sh" --install build run perf >&2 9>&-
+	build 9>&-
+	mkdir -p "$RESULTS"
+	for s in "${SCENARIOS[@]}"; do
+		begin=$SECONDS
+		say "== $s, $((++n)) of ${#SCENARIOS[@]}: $(sed -n '3s/^# //p' "$ROOT/perf/scenario/$s.sh")"
+		scenario "$s" 9>&- || { say "$s failed"; failed+=("$s"); }
+		say "== $s: $((SECONDS - begin)) s"
+	done
+	python3 "$ROOT/perf/plot.py" "$RESULTS" >&2 || failed+=(plots)
+	readme=()
+	[[ $RESULTS != "$ROOT/perf/results" ]] || readme=("$ROOT/README.md")
+	python3 "$ROOT/perf/table.py" "$RESULTS" "${readme[@]}" || failed+=(tables)
+	((${#failed[@]} == 0)) || die "failed: ${failed[*]}"
 }
 
 main "$@"

@@ -98,7 +98,7 @@ need_root()
 install()
 {
 	say "packages"
-	conf/quickstart.sh --install build run check test || {
+	conf/quickstart.sh --install build run check perf test || {
 		failed packages "not all could be installed"
 		finish
 	}

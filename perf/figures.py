@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""JSON of the benchmarks, one object a line. A run is
+
+  {"scenario": S, "server": WHO, "turn": N, "case": {what was asked}, "got": {what was measured}}
+
+and a summary of runs, made by "ratios", is
+
+  {"scenario": S, "case": {...}, "figure": F, "turns": N, "medians": {WHO: X, ...},
+   "ratios": {OURS: {RIVAL: {"median": X, "min": X, "max": X}}}}
+
+  figures.py run SCENARIO SERVER TURN [KEY=VALUE...]   the run whose figures are on standard input
+  figures.py ratios FILE OURS FIGURE...   summaries; OURS is how our servers' names begin, FIGURE a
+                                          member of "got", a.b one inside of another
+  figures.py slope FILE KEY FIGURE NAME   for each server a run whose NAME is by how much FIGURE
+                                          grows with KEY of the case (least squares)
+  figures.py stamp                        standard input with $PERF_STAMP (an object) in each line
+  figures.py check FILE SERVER,SERVER FIGURE...   fails unless there are runs of each server, and
+                                          each FIGURE is in some run of each, none below zero
+  figures.py get PATH                     one member of the object on standard input
+"""
+import json
+import os
+import statistics
+import sys
+
+
+def value_of(text):
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def member(tree, path):
+    for name in path.split("."):
+        if not isinstance(tree, dict) or name not in tree:
+            return None
+        tree = tree[name]
+    return tree
+
+
+def numbers_of(tree, path=""):
+    """Paths of all numbers inside."""
+    if isinstance(tree, dict):
+        return [p for k, v in tree.items() for p in numbers_of(v, f"{path}.{k}" if path else k)]
+    return [path] if is_number(tree) else []
+
+
+def is_number(x):
+    return isinstance(x, (int, float)) and not isinstance(x, bool)
+
+
+def lines_of(file):
+    with open(file, encoding="utf-8") as f:
+        return [json.loads(line) for line in f if line.strip()]
+
+
+def run(scenario, server, turn, *words):
+    """Standard input's last line is the object: programs may talk before."""
+    lines = [line for line in sys.stdin.read().splitlines() if line.startswith("{")]
+    if not lines:
+        sys.exit(f"perf: {scenario}, {server}: no figures came")
+    got = json.loads(lines[-1])
+    case = {k: value_of(v) for k, v in (w.split("=", 1) for w in words)}
+    print(json.dumps({"scenario": scenario, "server": server, "turn": int(turn), "case": case,
+                      "got": got}))
+
+
+def spread(ratios):
+    return {"median": round(statistics.median(ratios), 3), "min": round(min(ratios), 3),
+            "max": round(max(ratios), 3)}
+
+
+def summary(runs, figure, ours):
+    """One case, one figure. None where no run has it."""
+    got = {}
+    for r in runs:
+        x = member(r["got"], figure)
+        if is_number(x):
+            got.setdefault(r["server"], {})[r["turn"]] = x
+    if not got:
+        return None
+    ratios = {}
+    for a in (s for s in got if s.startswith(ours)):
+        for b in (s for s in got if not s.startswith(ours)):
+            pairs = [got[a][t] / got[b][t] for t in got[a] if got[b].get(t)]
+            if pairs:
+                ratios.setdefault(a, {})[b] = spread(pairs)
+    return {"figure": figure, "turns": max(len(v) for v in got.values()),
+            "medians": {s: round(statistics.median(v.values()), 3) for s, v in got.items()},
+            "ratios": ratios}
+
+
+def summaries(runs, ours, figures=None):
+    """Of each case and each figure; of all numbers there are where no figures are named."""
+    groups = {}
+    for r in runs:
+        if "server" in r:
+            groups.setdefault((r["scenario"], json.dumps(r["case"])), []).append(r)
+    for (scenario, case), same in groups.items():
+        for figure in figures or numbers_of(same[0]["got"]):
+            s = summary(same, figure, ours)
+            if s:
+                yield {"scenario": scenario, "case": json.loads(case)} | s
+
+
+def ratios(file, ours, *figures):
+    for s in summaries(lines_of(file), ours, figures):
+        print(json.dumps(s))
+
+
+def slope(file, key, figure, name):
+    points = {}
+    for r in lines_of(file):
+        x, y = r["case"].get(key), member(r["got"], figure)
+        if is_number(x) and is_number(y):
+            points.setdefault((r["scenario"], r["server"]), []).append((x, y))
+    for (scenario, server), p in points.items():
+        fit = statistics.linear_regression(*zip(*p)).slope
+        print(json.dumps({"scenario": scenario, "server": server, "turn": 1, "case": {},
+                          "got": {name: round(fit, 1)}}))
+
+
+def stamp():
+    extra = json.loads(os.environ["PERF_STAMP"])
+    for line in sys.stdin:
+        print(json.dumps(json.loads(line) | extra))
+
+
+def check(file, servers, *figures):
+    lines = lines_of(file)
+    for field in ("date", "commit", "cpu", "cpus", "kernel", "versions"):
+        if not all(line.get(field) for line in lines):
+            sys.exit(f"{file}: a line has no {field}")
+    for server in servers.split(","):
+        runs = [line["got"] for line in lines if line.get("server") == server]
+        for figure in figures:
+            got = [x for x in (member(r, figure) for r in runs) if is_number(x)]
+            if not got or min(got) < 0:
+                sys.exit(f"{file}: {server}: {figure} is {got or 'missing'}")
+
+
+def get(path):
+    x = member(json.load(sys.stdin), path)
+    if x is None:
+        sys.exit(f"perf: {path} is missing")
+    print(x)
+
+
+COMMANDS = {f.__name__: f for f in (run, ratios, slope, stamp, check, get)}
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        sys.exit(__doc__)
+    COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# 1 min: authenticated allocations a second, beside coturn
+#
+# Our worker and our control process share CPU 0, as coturn's threads do.
+#
+# shellcheck source=perf/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+SCENARIO=alloc
+declare -A COUNT=([fairlead]=50000 [coturn]=8000)
+[[ -z $SHORT ]] || COUNT=([fairlead]=100 [coturn]=100)
+
+one_turn()
+{
+	udp_up "$1" veth
+	generate "$1" veth --sessions "${COUNT[$1]}" --setup-only
+	keep "$1" port=veth <"$TMP/load.json"
+	server_down
+}
+
+rig_begin "$COTURN"
+pages_up 2048
+SESSIONS=65536
+turns fairlead coturn
+summarise setup.per_second

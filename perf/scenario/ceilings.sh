@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# 30 s: what OpenSSL's ciphers, digests and signatures do here by themselves (openssl speed)
+#
+# shellcheck source=perf/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+SCENARIO=ceilings TURN=1
+SIZES=(200 1350 16384)
+[[ -z $SHORT ]] || SIZES=(200)
+ALGORITHMS=(aes-128-gcm aes-256-gcm chacha20-poly1305 sha1 md5 sha256)
+SIGNATURES=(ecdsap256 rsa2048)
+
+# "+F:25:AES-128-GCM:416979487.18" is bytes a second; "+F4:3:256:46300.0:15204.8" signatures and
+# verifications a second, +F2 for RSA.
+speeds()
+{
+	local size alg
+	for size in "${SIZES[@]}"; do
+		for alg in "${ALGORITHMS[@]}"; do
+			taskset -c 0 openssl speed -mr -seconds 1 -bytes "$size" -evp "$alg" 2>"$TMP/speed.log" |
+				awk -F: -v a="$alg" -v n="$size" '/^\+F:/ { print a, n, n * 1e9 / $NF }' |
+				while read -r a n ns; do keep openssl what="$a" bytes="$n" <<<"{\"ns\": $ns}"; done
+		done
+	done
+}
+
+signatures()
+{
+	local alg
+	for alg in "${SIGNATURES[@]}"; do
+		taskset -c 0 openssl speed -mr -seconds 1 "$alg" 2>"$TMP/speed.log" |
+			awk -F: '/^\+F[24]:/ { print 1e9 / $4, 1e9 / $5 }' | while read -r sign verify; do
+			keep openssl what="$alg" <<<"{\"ns\": $sign, \"verify_ns\": $verify}"
+		done
+	done
+}
+
+rig_begin openssl
+speeds
+signatures

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# 3 min: latency over load on memif and on veth, at shares of our loss-free rate, beside testpmd
+#
+# shellcheck source=perf/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+SCENARIO=latency
+LOADS=(10 25 50 75 90) # percent
+COUNT=1000 STEPS=7
+[[ -z $SHORT ]] || LOADS=(50) COUNT=10 STEPS=2
+
+# loss_free PORT: the rate that all loads on this type of port are shares of, for both servers.
+loss_free()
+{
+	udp_up fairlead "$1"
+	generate fairlead "$1" --sessions $COUNT --size 172 --search --loss "$LOSS" \
+		--search-seconds "$SEARCH_SECS" --search-steps $STEPS --teardown
+	server_down
+	RATE=$(figures get loss_free_rate <"$TMP/load.json")
+	RATE=${RATE%.*}
+	if ((RATE == 0)); then
+		say "latency: $1: no rate is free of loss here: shares of what came through flat out"
+		RATE=$(figures get rate_delivered <"$TMP/load.json")
+		RATE=${RATE%.*}
+	fi
+	say "latency: $1: 100 % is $RATE packets a second"
+}
+
+one_turn()
+{
+	local load
+	udp_up "$1" "$PORT"
+	for load in "${LOADS[@]}"; do
+		generate "$1" "$PORT" --sessions $COUNT --size 172 --rate $((RATE * load / 100)) \
+			--seconds "$SECS" --teardown
+		keep "$1" port="$PORT" bytes=172 sessions=$COUNT load="$load" <"$TMP/load.json"
+	done
+	server_down
+}
+
+rig_begin "$TESTPMD"
+pages_up 2048
+for PORT in memif veth; do
+	loss_free $PORT
+	turns fairlead testpmd
+done
+summarise latency_us.p50 latency_us.p99 latency_us.p99_9 latency_us.max rate_delivered lost

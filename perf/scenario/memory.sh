@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# 2 min: memory over sessions: both of our processes, and coturn
+#
+# Resident memory while so many allocations live. Ours takes its tables at start, so each count has a
+# dataplane with tables for just that many: the slope is what a session costs. Ordinary pages, since
+# huge ones are in no process's resident memory.
+#
+# shellcheck source=perf/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+SCENARIO=memory TURN=1
+COUNTS=(1000 4000 8000 32000 64000)
+MAX_COTURN=8000 # two descriptors a session, and some machines give 20,000
+[[ -z $SHORT ]] || COUNTS=(16 100)
+
+measure() # SERVER SESSIONS
+{
+	local control=0 before after
+	say "memory: $1, $2 sessions"
+	SESSIONS=$2
+	udp_up "$1" veth
+	before=$(rss "$SERVER" $CP)
+	generate "$1" veth --sessions "$2" --rate 1000 --seconds 0.2 --warmup 0
+	after=$(rss "$SERVER" $CP)
+	[[ -z $CP ]] || control=$(rss "$CP")
+	keep "$1" sessions="$2" <<<"{\"bytes\": $after, \"bytes_control\": $control, \"bytes_idle\": $before}"
+	server_down
+}
+
+rig_begin "$COTURN"
+HUGE=no
+for server in fairlead coturn; do
+	for count in "${COUNTS[@]}"; do
+		[[ $server != coturn ]] || ((count <= MAX_COTURN)) || continue
+		measure $server "$count"
+	done
+done
+summarise bytes
+figures slope "$TMP/runs" sessions bytes bytes_per_session >"$TMP/slopes"
+cat "$TMP/slopes"
+figures ratios "$TMP/slopes" fairlead bytes_per_session

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# 1 min: cycles a packet of the relay path, both directions, and bytes a session; no port in between
+#
+# shellcheck source=perf/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+SCENARIO=relay
+COUNTS=(1000 100000 1000000)
+[[ -z $SHORT ]] || COUNTS=(1000)
+
+one_turn()
+{
+	local n
+	for n in "${COUNTS[@]}"; do
+		say "relay: turn $TURN of $TURNS, $n sessions"
+		bench "$BUILD/perf/bench_relay" "${PAGES[@]}" -n "$n"
+		keep fairlead sessions="$n" <"$TMP/out"
+	done
+}
+
+rig_begin
+pages_up 1500
+PAGES=()
+[[ $HUGE == no ]] || PAGES=(-H)
+for TURN in $(seq "$TURNS"); do
+	one_turn
+done
+summarise cycles_to_peer cycles_to_client bytes_per_session

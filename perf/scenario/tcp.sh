@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# 3 min: cycles of the TCP stack; joined connections over veth beside nginx stream and haproxy
+#
+# Throughput of one connection and of many, connections a second, latency. Checksum and segmentation
+# offloads are off at both ends; "nginx-offload" is nginx with them on, which on veth means segments
+# of 64 KB and no checksums.
+#
+# shellcheck source=perf/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+SCENARIO=tcp
+IN=7000 OUT=7001
+STACK=(sink source splice '-c 1000 sink' '-c 1000 source' '-c 1000 splice' '-c 100 -t 300000 open'
+	'-c 100000 idle')
+LOADS=('bulk 1' 'bulk 1000' 'rate 64' 'ping 64')
+if [[ -n $SHORT ]]; then
+	STACK=('-c 100 -t 1000 open') LOADS=('bulk 1' 'rate 8' 'ping 64')
+fi
+
+stack()
+{
+	local args TURN=1
+	for args in "${STACK[@]}"; do
+		say "tcp: stack alone: $args"
+		# shellcheck disable=SC2086 # words
+		bench "$BUILD/perf/bench_tcp" $args
+		keep fairlead stack="$args" <"$TMP/out"
+	done
+}
+
+serve_up()
+{
+	ip netns exec flperf-far taskset -c 1 "$BUILD/perf/tcp_load" serve $OUT >"$TMP/serve.log" 2>&1 &
+	PIDS+=($!)
+	await 10 grep -q ready "$TMP/serve.log" || die "no far end: $(cat "$TMP/serve.log")"
+}
+
+fairlead_stack_up()
+{
+	RELAYS=$NEAR MEMORY=768 CTL_CPU=1 fairlead_conf "$(device near veth)" <<-END
+	tcp: {connections: 65536, half-open: 16384, time-wait: 65536, time-wait-ms: 1000, buffers: 40000}
+	END
+	DP_CPUS=0,1 dp_run "$BUILD/tests/tcp/tcp-agent" --config "$TMP/fairlead.yaml" \
+		--socket "$TMP/agent.sock"
+	python3 - "$TMP/agent.sock" "serve proxy $IN $FAR $OUT" <<-'END'
+	import socket, sys
+	s = socket.socket(socket.AF_UNIX)
+	s.connect(sys.argv[1])
+	s.sendall((sys.argv[2] + "\n").encode())
+	answer = s.recv(1000)
+	assert b"true" in answer, answer
+	END
+}
+
+nginx_up()
+{
+	nginx_conf <<-END
+	stream { server { listen $NEAR:$IN backlog=4096; proxy_pass $FAR:$OUT; proxy_buffer_size 64k;
+	         tcp_nodelay on; } }
+	END
+	await_listen $IN "$TMP/nginx.log"
+}
+
+haproxy_up()
+{
+	haproxy_conf <<-END
+	listen perf
+	  bind $NEAR:$IN backlog 4096
+	  server far $FAR:$OUT
+	END
+	await_listen $IN "$TMP/haproxy.log"
+}
+
+one_turn()
+{
+	local load words
+	offloads off
+	case $1 in
+	nginx-offload) offloads on && nginx_up ;;
+	fairlead) fairlead_stack_up ;;
+	*) "$1_up" ;;
+	esac
+	for load in "${LOADS[@]}"; do
+		read -ra words <<<"$load"
+		bench_far tcp_load "${words[0]}" $NEAR $IN "${words[1]}" "$SECS"
+		keep "$1" load="${words[0]}" of="${words[1]}" <"$TMP/out"
+	done
+	server_down
+}
+
+rig_begin "$NGINX" "$HAPROXY"
+stack
+serve_up
+turns fairlead nginx nginx-offload haproxy
+summarise mbit_per_s connections_per_s us_p50

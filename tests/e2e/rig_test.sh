@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The benchmarks' rig does not rot: perf/run.sh short runs as little as can be of each scenario, with
+# the rivals, and what it keeps holds every figure that tables and plots are made of. No time and no
+# rate is judged here: they mean nothing on a machine that does other things.
+#
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+RESULTS=$TMP/results
+
+# kept SCENARIO SERVER,SERVER FIGURE...
+kept()
+{
+	python3 "$ROOT/perf/figures.py" check "$RESULTS/$1.json" "${@:2}" 2>"$TMP/kept" ||
+		fail "$(cat "$TMP/kept")"
+}
+
+FAIRLEAD_BUILD=$BUILD PERF_RESULTS=$RESULTS "$ROOT/perf/run.sh" short >"$TMP/table" 2>"$TMP/short.log" ||
+	fail "perf/run.sh short: $(tail -n 20 "$TMP/short.log")"
+kept relay fairlead cycles_to_peer cycles_to_client
+kept alloc fairlead,coturn setup.per_second
+kept memif fairlead,testpmd rate_delivered loss_free_rate lost duplicated reordered latency_us.p99_9
+kept veth fairlead,testpmd,coturn rate_delivered loss_free_rate lost duplicated reordered \
+	latency_us.p99_9
+kept latency fairlead,testpmd latency_us.p50 latency_us.p99 latency_us.p99_9 latency_us.max
+kept memory fairlead,coturn bytes
+kept tcp fairlead,nginx,nginx-offload,haproxy mbit_per_s connections_per_s us_p50
+kept tls fairlead,coturn messages_per_s
+kept tls fairlead,nginx,haproxy,stunnel mbit_per_s us_p99
+kept tls fairlead,fairlead-crypto,nginx,openssl handshakes_per_s
+kept ceilings openssl ns
+for f in memif veth latency memory; do
+	python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' "$RESULTS/$f.svg" 2>"$TMP/svg" ||
+		fail "$f.svg is no SVG: $(tail -n 1 "$TMP/svg")"
+	grep -q "($f.svg)" "$RESULTS/README.md" || fail "$f.svg is not in results/README.md"
+done
+grep -q '^| measure |' "$TMP/table" || fail "no table of goals: $(cat "$TMP/table")"
+ip netns list | grep -q '^flperf-' && fail "a namespace stays behind"
+note "$(wc -l "$RESULTS"/*.json | tail -n 1) of JSON"
