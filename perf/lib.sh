@@ -259,6 +259,7 @@ dp_run()
 	local try
 	for ((try = 0; try < 20; try++)); do
 		rm -f "$TMP/dp.sock"
+		: >"$TMP/dp.log" # not what the last one said
 		CPUS=${DP_CPUS:-0} server_run "$TMP/dp.log" "$@"
 		await 30 ready_or_ended ': ready' "$TMP/dp.log" || break
 		! grep -q ': ready' "$TMP/dp.log" || return 0
@@ -287,6 +288,7 @@ testpmd_up()
 	eal_words
 	exec {keys}<>"$TMP/keys" # it ends with its standard input
 	for ((try = 0; try < 20; try++)); do
+		: >"$TMP/testpmd.log"
 		ip netns exec flperf-near taskset -c 0,1 stdbuf -oL "$TESTPMD" --lcores 0@1,1@0 "${EAL[@]}" \
 			--vdev "$2" -- --forward-mode="$1" --auto-start --disable-link-check \
 			--rxd=4096 --txd=4096 --total-num-mbufs=65536 >"$TMP/testpmd.log" 2>&1 <&$keys &

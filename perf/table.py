@@ -22,8 +22,8 @@ def load(results):
     for file in sorted(glob.glob(os.path.join(results, "*.json"))):
         with open(file, encoding="utf-8") as f:
             lines = [json.loads(line) for line in f if line.strip()]
-        if lines and all("scenario" in line for line in lines):
-            out[lines[0]["scenario"]] = lines
+        if lines:
+            out[os.path.basename(file)[:-len(".json")]] = lines
     return out
 
 
@@ -92,6 +92,9 @@ def details(results):
                 steps.setdefault(s["case"].get("step", ""), []).append(s)
         for step, ss in steps.items():
             parts += ([f"### {step}", ""] if step else []) + [summaries_table(ss), ""]
+        counted = [[r["bench"], r["case"], number(r["instructions"])] for r in lines if "instructions" in r]
+        if counted:
+            parts += [table(["benchmark", "case", "instructions"], counted), ""]
         alone = [r for r in lines if "got" in r and not any(s["case"] == r["case"] for s in lines if "figure" in s)]
         if alone:
             parts += [runs_table(alone), ""]

@@ -18,7 +18,18 @@ one_turn()
 	server_down
 }
 
+# The control process by itself: no socket, no network, no other process on its CPU.
+alone()
+{
+	local TURN=1
+	[[ -z $SHORT ]] || return 0
+	say "alloc: the control process alone"
+	bench taskset -c 0 "$BUILD/perf/bench_alloc" -n 100000
+	keep fairlead bench=alone <"$TMP/out"
+}
+
 rig_begin "$COTURN"
+alone
 pages_up 2048
 SESSIONS=65536
 turns fairlead coturn

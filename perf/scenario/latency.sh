@@ -6,8 +6,9 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 SCENARIO=latency
 LOADS=(10 25 50 75 90) # percent
+TYPES=(memif veth)
 COUNT=1000 STEPS=7
-[[ -z $SHORT ]] || LOADS=(50) COUNT=10 STEPS=2
+[[ -z $SHORT ]] || TYPES=(memif) LOADS=(25 50) COUNT=10 STEPS=2
 
 # loss_free PORT: the rate that all loads on this type of port are shares of, for both servers.
 loss_free()
@@ -40,8 +41,8 @@ one_turn()
 
 rig_begin "$TESTPMD"
 pages_up 2048
-for PORT in memif veth; do
-	loss_free $PORT
+for PORT in "${TYPES[@]}"; do
+	loss_free "$PORT"
 	turns fairlead testpmd
 done
 summarise latency_us.p50 latency_us.p99 latency_us.p99_9 latency_us.max rate_delivered lost

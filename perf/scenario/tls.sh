@@ -33,10 +33,11 @@ USER_WORDS=(-u demo -w fairlead)
 CIPHERS=(aes128 aes256 chacha20) RECORDS=(200 1350 16384)
 SHAKES=('1.3 ecdsa' '1.3 rsa' '1.2 ecdsa' '1.2 rsa' '1.3 ecdsa resume' '1.2 ecdsa resume')
 HANDSHAKES=('-v 1.3 -k ecdsa' '-v 1.3 -k ecdsa -r' '-v 1.3 -k rsa' '-v 1.2 -k ecdsa -r')
+MESSAGES=(1200 200) STREAMS=(1 64)
 [[ ${SECS%.*} == 0 ]] || SECS=1
 if [[ -n $SHORT ]]; then
 	STEPS=(relay proxy handshake)
-	HANDSHAKES=('-v 1.3 -k ecdsa') CONNS=1024 ALLOCS=1024
+	HANDSHAKES=('-v 1.3 -k ecdsa') MESSAGES=(200) STREAMS=(1) CONNS=1024 ALLOCS=1024
 fi
 
 # ---- servers ----
@@ -184,10 +185,10 @@ step_shake()
 relay_runs()
 {
 	local bytes direction
-	for bytes in 1200 200; do
+	for bytes in "${MESSAGES[@]}"; do
 		for direction in up down; do
-			measure "$1" bytes=$bytes direction=$direction -- "${USER_WORDS[@]}" -W $WINDOW \
-				turn $NEAR $TLS $FAR $PEER $LEGS "$SECS" $direction $bytes
+			measure "$1" bytes="$bytes" direction=$direction -- "${USER_WORDS[@]}" -W $WINDOW \
+				turn $NEAR $TLS $FAR $PEER $LEGS "$SECS" $direction "$bytes"
 		done
 	done
 }
@@ -198,10 +199,10 @@ proxy_runs()
 	if [[ $1 == fairlead ]]; then
 		port=$TLS alpn=(-a perf)
 	fi
-	for streams in 1 64; do
+	for streams in "${STREAMS[@]}"; do
 		for direction in up down; do
-			measure "$1" streams=$streams direction=$direction -- "${alpn[@]}" \
-				stream $NEAR $port $BACK $streams "$SECS" $direction
+			measure "$1" streams="$streams" direction=$direction -- "${alpn[@]}" \
+				stream $NEAR $port $BACK "$streams" "$SECS" $direction
 		done
 	done
 	measure "$1" streams=1 direction=echo bytes=64 -- "${alpn[@]}" \
