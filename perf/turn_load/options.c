@@ -24,6 +24,7 @@ struct options opt = {
 	.size = 172,
 	.descs = 1024,
 	.setup_window = 128,
+	.renew = 240,
 	.seconds = 10,
 	.warmup = 1,
 	.search_seconds = 5,
@@ -61,6 +62,8 @@ void options_usage(FILE *f)
 	    "  --setup-rate N         begin at most so many a second (0: no limit)\n"
 	    "  --setup-window N       requests under way at a time, 1 to 8192 (128)\n"
 	    "  --setup-only           allocate without channels, report, end\n"
+	    "  --renew S              bind each channel again after so long: permissions live 300 "
+	    "s (240)\n"
 	    "  --teardown             give all allocations back at the end\n"
 	    "\n"
 	    "Traffic\n"
@@ -87,22 +90,21 @@ void options_usage(FILE *f)
 	    "  --json                 one object on stdout, for programs; progress goes to stderr\n"
 	    "  --descs N              descriptors of each ring of a device (1024)\n"
 	    "\n"
-	    "EAL-ARGUMENTs, for CPU 1. Huge pages are best; --no-huge -m 512 does without. Two "
-	    "programs\n"
-	    "on a machine need different --file-prefix, or --in-memory.\n"
-	    "  memif     -l 1 --in-memory --single-file-segments --no-pci\n"
-	    "            --vdev "
+	    "EAL-ARGUMENTs, for CPU 1:\n"
+	    "  -l 1 --in-memory --single-file-segments --iova-mode=va --no-pci\n"
+	    "and one --vdev a port. Where there are no huge pages, add --no-huge -m 512.\n"
+	    "  memif      --vdev "
 	    "net_memif0,role=client,zero-copy=yes,socket-abstract=no,socket=PATH\n"
-	    "            the server must be there first; zero-copy saves one of the copies of "
-	    "each\n"
-	    "            packet and needs huge pages. Ports of two sockets: net_memif1 in a second "
-	    "--vdev\n"
-	    "  AF_XDP    -l 1 --in-memory --no-pci --vdev net_af_xdp0,iface=DEV\n"
-	    "            the far end of DEV: no address, and checksums finished in software\n"
-	    "            (ethtool -K FAR tx off). Its socket is busy for a second after the last "
+	    "             The server must be there first. zero-copy saves one copy of each packet, "
+	    "and\n"
+	    "             needs --single-file-segments; a second port is net_memif1\n"
+	    "  AF_XDP     --vdev net_af_xdp0,iface=DEV\n"
+	    "             DEV has no address, and the far end of a veth pair finishes its "
+	    "checksums\n"
+	    "             (ethtool -K FAR tx off). Its socket is busy for a second after the last "
 	    "run\n"
-	    "  AF_PACKET -l 1 --in-memory --no-pci --vdev net_af_packet0,iface=DEV\n"
-	    "            likewise; the device must have no address\n"
+	    "  AF_PACKET  --vdev net_af_packet0,iface=DEV\n"
+	    "             likewise\n"
 	    "\n"
 	    "Latency is from before transmission to after reception, in software, and its "
 	    "quantiles are\n"
@@ -209,6 +211,7 @@ static const struct {
 	{ "size", COUNT, &opt.size, SIZE_MIN, SIZE_MAX_IPV4 },
 	{ "setup-rate", COUNT, &opt.setup_rate, 0, 1e9 },
 	{ "setup-window", COUNT, &opt.setup_window, 1, WINDOW_MAX },
+	{ "renew", COUNT, &opt.renew, 1, 1e6 },
 	{ "rate", NUMBER, &opt.rate, 0, 1e9 },
 	{ "seconds", NUMBER, &opt.seconds, 0, 1e6 },
 	{ "warmup", NUMBER, &opt.warmup, 0, 1e6 },

@@ -8,10 +8,13 @@
 
 #include <rte_ethdev.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum {
 	HELD_MAX = 4096,
 	FLUSH_MS = 100, /* without a successor, what is held goes all the same */
+	REST_MS = 100,	/* of silence; then it naps, see ports_close() */
+	NAP_US = 1000,
 	FULL_MS = 1000, /* a device that takes nothing for so long has nobody behind it */
 };
 
@@ -146,19 +149,34 @@ static void reflect_burst(struct port *p, struct rte_mbuf **m, uint16_t n)
 	held_release(now);
 }
 
-void reflect(void)
+/* One poll of all ports. Returns whether anything came. */
+static bool reflect_poll(void)
 {
 	struct rte_mbuf *m[BURST];
+	bool came = false;
+
+	for (uint16_t i = 0; i < n_port; i++) {
+		uint16_t n = rte_eth_rx_burst(port[i].id, 0, m, BURST);
+
+		reflect_burst(&port[i], m, n);
+		came |= n != 0;
+	}
+	ports_flush();
+	return came;
+}
+
+void reflect(void)
+{
+	uint64_t now = rte_rdtsc(), last = now;
 
 	mirror.hz = rte_get_tsc_hz();
 	note("reflecting");
 	while (!stop) {
-		for (uint16_t i = 0; i < n_port; i++) {
-			uint16_t n = rte_eth_rx_burst(port[i].id, 0, m, BURST);
-
-			reflect_burst(&port[i], m, n);
-		}
-		ports_flush();
+		now = rte_rdtsc();
+		if (reflect_poll())
+			last = now;
+		else if (now - last > mirror.hz * REST_MS / 1000)
+			usleep(NAP_US);
 	}
 	printf("{\"received\": %ju, \"sent\": %ju, \"lost\": %ju, \"repeated\": %ju, "
 	       "\"delayed\": %ju, \"swapped\": %ju, \"refused\": %ju}\n",

@@ -7,7 +7,7 @@
 enum { TRIALS_MAX = 65 };
 
 static struct {
-	double rate, loss;
+	double rate, offered, loss;
 	bool passed;
 } searched[TRIALS_MAX];
 static uint32_t n_searched;
@@ -57,12 +57,13 @@ void report_second(uint64_t now)
 	last = now;
 }
 
-void report_trial(double rate, double loss, bool passed)
+void report_trial(double rate, double offered, double loss, bool passed)
 {
-	note("search: %.0f pps: %.6f %% lost (%.6f %% allowed): %s", rate, loss * 100,
-	     opt.loss * 100, passed ? "passed" : "failed");
+	note("search: %.0f a second asked for, %.0f offered: %.6f %% lost (%.6f %% allowed): %s",
+	     rate, offered, loss * 100, opt.loss * 100, passed ? "passed" : "failed");
 	if (n_searched < TRIALS_MAX) {
 		searched[n_searched].rate = rate;
+		searched[n_searched].offered = offered;
 		searched[n_searched].loss = loss;
 		searched[n_searched++].passed = passed;
 	}
@@ -105,8 +106,9 @@ static void search_print(double loss_free)
 {
 	printf(", \"search\": [");
 	for (uint32_t i = 0; i < n_searched; i++)
-		printf("%s{\"rate\": %.0f, \"loss\": %.9f, \"passed\": %s}", i ? ", " : "",
-		       searched[i].rate, searched[i].loss, searched[i].passed ? "true" : "false");
+		printf("%s{\"rate\": %.0f, \"offered\": %.0f, \"loss\": %.9f, \"passed\": %s}",
+		       i ? ", " : "", searched[i].rate, searched[i].offered, searched[i].loss,
+		       searched[i].passed ? "true" : "false");
 	printf("], \"loss_allowed\": %.9f, \"loss_free_rate\": %.0f", opt.loss, loss_free);
 }
 

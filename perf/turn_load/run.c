@@ -11,7 +11,6 @@ enum {
 	LAG_PACKETS = 64, /* but so many may always be due */
 	CREDIT_BITS = 40, /* fraction of a packet */
 };
-#define OFFERED_MIN 0.99 /* of the rate asked for, or the trial has not tried it */
 
 struct trial trial;
 
@@ -149,6 +148,7 @@ static void trial_run(double rate, double warmup, double seconds, uint64_t packe
 			second += hz;
 		}
 	}
+	now = rte_rdtsc(); /* after the last was made, where it does not go by time */
 	trial.until = now < trial.until ? now : trial.until;
 	drain(hz);
 }
@@ -168,47 +168,44 @@ static double rate_of(const struct trial *t, uint64_t n)
 	return (double)n * (double)rte_get_tsc_hz() / (double)(t->until - t->from);
 }
 
-/* Whether a rate is carried: offered in full, and lost no more than is allowed. */
-static bool trial_passes(double rate)
+/* What was offered a second, if no more of it was lost than may be; 0 if more was. */
+static double trial_carries(double rate)
 {
 	double offered, loss;
-	bool passes;
 
 	trial_run(rate, opt.warmup, opt.search_seconds, 0);
 	offered = rate_of(&trial, trial.tally[UP].offered + trial.tally[DOWN].offered);
 	loss = loss_of(&trial);
-	passes = loss <= opt.loss && (rate <= 0 || offered >= rate * OFFERED_MIN);
-	report_trial(rate > 0 ? rate : offered, loss, passes);
-	return passes;
+	report_trial(rate, offered, loss, loss <= opt.loss);
+	return loss <= opt.loss ? offered : 0;
 }
 
 /*
  * Bisection between nothing and more than can be: what came back when it was offered flat out, and
- * a tenth. Where the device holds the load back instead of losing it, flat out is the answer.
+ * a tenth. Where the device holds the load back instead of losing it, flat out is the answer. What
+ * counts is the rate that was offered, which may be less than what was asked for.
  */
 static void search(void)
 {
 	struct trial *best = malloc(sizeof(*best));
-	double low = 0, high = opt.rate;
+	double low = trial_carries(opt.rate), high = opt.rate;
 
 	if (!best)
 		die("no memory");
-	if (trial_passes(opt.rate)) {
-		low = rate_of(&trial, trial.tally[UP].offered + trial.tally[DOWN].offered);
-		high = low;
-	} else if (high <= 0) {
-		high = 1.1 * rate_of(&trial, trial.tally[UP].in_time + trial.tally[DOWN].in_time);
-	}
 	*best = trial;
+	if (low > 0)
+		high = low;
+	else if (high <= 0)
+		high = 1.1 * rate_of(&trial, trial.tally[UP].in_time + trial.tally[DOWN].in_time);
 	for (uint32_t i = 1; i < opt.search_steps && high > low && !stop; i++) {
-		double rate = (low + high) / 2;
+		double rate = (low + high) / 2, carried = trial_carries(rate);
 
-		if (trial_passes(rate)) {
-			low = rate;
+		if (carried > low) {
+			low = carried;
 			*best = trial;
-		} else {
-			high = rate;
 		}
+		if (carried <= 0)
+			high = rate;
 	}
 	report_end(best, low);
 	free(best);

@@ -11,11 +11,10 @@
 #include <stdlib.h>
 
 enum {
-	RTO_MS = 500,	       /* doubled each time */
-	SENDS_MAX = 7,	       /* Rc */
-	LAST_WAIT = 16,	       /* Rm, in RTO_MS after the last */
-	CHALLENGES_MAX = 4,    /* 401 and 438 in a row */
-	CHANNEL_RENEW_S = 240, /* a permission lives 300 s, a channel 600 s; this renews both */
+	RTO_MS = 500,	    /* doubled each time */
+	SENDS_MAX = 7,	    /* Rc */
+	LAST_WAIT = 16,	    /* Rm, in RTO_MS after the last */
+	CHALLENGES_MAX = 4, /* 401 and 438 in a row */
 	TICK_MS = 1,
 	SCAN_TICKS = 10,    /* of the slots */
 	SWEEP_TICKS = 5000, /* of all sessions, for what is to be renewed */
@@ -234,7 +233,7 @@ static void succeeded(struct slot *s, const struct stun_msg *m)
 			setup.sessions++;
 			turn.done++;
 		}
-		l->bind_at = seconds_now() + CHANNEL_RENEW_S;
+		l->bind_at = seconds_now() + opt.renew;
 		break;
 	case REFRESH:
 		l->refresh_at = renew_at(m);

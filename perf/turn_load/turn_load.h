@@ -43,7 +43,7 @@ struct options {
 	struct rte_ether_addr gateway_mac;
 	const char *user, *password;
 	uint32_t sessions, size, descs, packets; /* packets: 0: by time */
-	uint32_t setup_rate, setup_window;
+	uint32_t setup_rate, setup_window, renew;
 	double rate, seconds, warmup; /* rate: packets a second in all; 0: flat out */
 	double loss, search_seconds;
 	uint32_t search_steps;
@@ -216,7 +216,8 @@ void run(void);
 /* ---- report.c ---- */
 
 void report_second(uint64_t now);
-void report_trial(double rate, double loss, bool passed);
+/* Of the search: packets a second asked for (0: flat out) and offered, share lost. */
+void report_trial(double rate, double offered, double loss, bool passed);
 /* All there is, at the end: t is what to report as the result, or NULL without traffic. */
 void report_end(const struct trial *t, double loss_free);
 
