@@ -123,6 +123,9 @@ static void handshakes(const json_t *h, FILE *out)
 			 unit_exact(get_int(v, "resumed"), b, sizeof(b)));
 	}
 	grid_print(g, 0, out);
+	if (get_int(h, "overdue") > 0)
+		fprintf(out, "THE ENGINE HAS STALLED and keeps %s handshakes\n",
+			unit_exact(get_int(h, "overdue"), a, sizeof(a)));
 	fprintf(out, "%s with a pre-shared key, %s failed; %s under way, %s wait\n",
 		unit_exact(get_int(h, "psk"), a, sizeof(a)),
 		unit_exact(get_int(h, "failed"), b, sizeof(b)),

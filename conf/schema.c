@@ -177,7 +177,7 @@ static const struct schema_key keys_tls[] = {
 	  .help = "OpenSSL engine for the private-key operations of handshakes, such as qatengine: name or path; empty: none" },
 	{ "engine-timeout-ms", SCHEMA_UINT, FIELD(config_tls, engine_timeout_ms),
 	  .min = 1, .max = 60000, .def = "500", .unit = "milliseconds",
-	  .help = "a job that takes longer: new handshakes do without the engine" },
+	  .help = "a job that takes longer: OpenSSL signs until all have come back; one that never does keeps one of tls.handshakes for good, of which an engine has half at most" },
 	{ .name = NULL }
 };
 

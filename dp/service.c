@@ -2,6 +2,7 @@
 #include "service.h"
 #include "port.h"
 #include "worker.h"
+#include "tls/engine.h"
 #include "tls/shake.h"
 #include "tls/tickets.h"
 
@@ -20,6 +21,7 @@ enum {
 	SERVICE_POLL_MS = 100,
 	SERVICE_HELLO_MS =
 	    1000, /* a client that is silent for longer holds the place for nothing */
+	SERVICE_STALL_MS = 60000,
 };
 
 /* Somebody listens there, even one so busy that its queue of clients is full. */
@@ -261,6 +263,28 @@ static void service_publish(struct service *s, uint64_t now_ms)
 		port_publish(s->dp, &s->dp->port[i]);
 }
 
+/* Stalls cost two lines a minute, however often they come and go. */
+static void service_engine(struct service *s, uint64_t now_ms)
+{
+	const struct engine *e = s->dp->engine;
+	uint32_t stalls = engine_stalls(e);
+
+	if (s->stalled && engine_ok(e)) {
+		RTE_LOG(NOTICE, USER1, "tls.engine %s: its jobs have come back, it signs again\n",
+			engine_name(e));
+		s->stalled = false;
+	}
+	if (stalls == s->stalls || (s->stall_told && now_ms - s->stall_told < SERVICE_STALL_MS))
+		return;
+	RTE_LOG(WARNING, USER1,
+		"tls.engine %s: stalled %u times since the last word of it, has %u jobs and the "
+		"handshakes they belong to; OpenSSL signs until all have come back\n",
+		engine_name(e), stalls - s->stalls, engine_jobs(e));
+	s->stalls = stalls;
+	s->stalled = !engine_ok(e);
+	s->stall_told = now_ms;
+}
+
 /* SIGHUP: nobody to answer, the log has it. */
 static void service_signal(struct service *s)
 {
@@ -275,6 +299,7 @@ void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 	struct pollfd p[2] = { { .fd = -1, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
 
 	service_publish(s, now_ms);
+	service_engine(s, now_ms);
 	service_signal(s);
 	/* Whoever comes while another has yet to say hello waits in the queue: it may fail. */
 	if (service_rings_ready(s) && (s->client_fd < 0 || s->attached))

@@ -17,6 +17,10 @@ struct service {
 	bool attached;	    /* it has been welcomed */
 	uint64_t hello_by;  /* ms; until then it may be silent */
 	uint64_t published; /* second of the last port_publish() */
+	/* What the log says of the engine: */
+	uint32_t stalls;     /* of how many, */
+	bool stalled;	     /* that it has not come back, */
+	uint64_t stall_told; /* and when it said so: ms */
 };
 
 /* Binds the socket; replaces one that a dead process left. False and one sentence in err. */

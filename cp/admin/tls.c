@@ -97,13 +97,13 @@ static json_t *handshakes_json(const struct stats_counters *sum)
 {
 	const uint64_t *c = sum->cnt;
 
-	return json_pack("{s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o}", "TLS 1.2", "full",
-			 integer(c[CNT_TLS_FULL_12]), "resumed", integer(c[CNT_TLS_RESUMED_12]),
-			 "TLS 1.3", "full", integer(c[CNT_TLS_FULL_13]), "resumed",
-			 integer(c[CNT_TLS_RESUMED_13]), "psk", integer(c[CNT_TLS_PSK]), "failed",
-			 integer(c[CNT_TLS_FAILED]), "queued", integer(c[CNT_TLS_QUEUED]),
-			 "under_way", integer(c[CNT_TLS_SHAKES]), "waiting",
-			 integer(c[CNT_TLS_WAITING]));
+	return json_pack(
+	    "{s:{s:o, s:o}, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o}", "TLS 1.2", "full",
+	    integer(c[CNT_TLS_FULL_12]), "resumed", integer(c[CNT_TLS_RESUMED_12]), "TLS 1.3",
+	    "full", integer(c[CNT_TLS_FULL_13]), "resumed", integer(c[CNT_TLS_RESUMED_13]), "psk",
+	    integer(c[CNT_TLS_PSK]), "failed", integer(c[CNT_TLS_FAILED]), "queued",
+	    integer(c[CNT_TLS_QUEUED]), "under_way", integer(c[CNT_TLS_SHAKES]), "overdue",
+	    integer(c[CNT_TLS_OVERDUE]), "waiting", integer(c[CNT_TLS_WAITING]));
 }
 
 json_t *tls_json(const struct server *s)

@@ -84,6 +84,18 @@ bool engine_ok(const struct engine *e)
 	return false;
 }
 
+uint32_t engine_stalls(const struct engine *e)
+{
+	(void)e;
+	return 0;
+}
+
+uint32_t engine_jobs(const struct engine *e)
+{
+	(void)e;
+	return 0;
+}
+
 #else
 
 #include <openssl/engine.h>
@@ -115,6 +127,7 @@ struct engine {
 	atomic_bool taken; /* with one_thread: there is one */
 	atomic_uint jobs;  /* operations that it has */
 	atomic_bool stalled;
+	atomic_uint stalls; /* so far */
 };
 
 /* Methods of EC keys have no room for an argument. One a process, set by engine_load(). */
@@ -420,7 +433,8 @@ void engine_stalled(struct engine *e)
 {
 	if (!e)
 		return;
-	atomic_store(&e->stalled, true);
+	if (!atomic_exchange(&e->stalled, true))
+		atomic_fetch_add(&e->stalls, 1);
 	/* Its last job may have come back just now: engine_give() looked too early then. */
 	if (!atomic_load(&e->jobs))
 		atomic_store(&e->stalled, false);
@@ -429,6 +443,16 @@ void engine_stalled(struct engine *e)
 bool engine_ok(const struct engine *e)
 {
 	return e && !atomic_load(&e->stalled);
+}
+
+uint32_t engine_stalls(const struct engine *e)
+{
+	return e ? atomic_load(&e->stalls) : 0;
+}
+
+uint32_t engine_jobs(const struct engine *e)
+{
+	return e ? atomic_load(&e->jobs) : 0;
 }
 
 #endif

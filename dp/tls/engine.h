@@ -68,5 +68,8 @@ bool engine_poll(struct engine *e, uint32_t in_flight, bool progress);
 void engine_stalled(struct engine *e);
 /* False once it has stalled, until all jobs that it has have come back. NULL: false. */
 bool engine_ok(const struct engine *e);
+/* How often it has stalled, and how many jobs it has. Any thread. NULL: 0. */
+uint32_t engine_stalls(const struct engine *e);
+uint32_t engine_jobs(const struct engine *e);
 
 #endif

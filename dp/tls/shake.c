@@ -445,6 +445,7 @@ bool shake_step(struct shaker *sh, struct shake *s)
 {
 	s->out_len = 0;
 	s->identity_len = 0;
+	s->waits = 0;
 	if (s->op == SHAKE_ABORT)
 		return shake_abort(sh, s);
 	if (!s->ssl && !shake_open(sh, s))

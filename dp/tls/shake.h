@@ -84,6 +84,7 @@ struct shake {
 	uint16_t why;	/* enum tcp_end, with SHAKE_FAILED */
 	uint8_t alert;	/* sent (enum tls_alert), or received, or ALERT_NONE; with SHAKE_FAILED */
 	bool alert_received;
+	uint16_t waits; /* for an engine, in this step */
 	uint32_t out_len;
 	uint32_t identity_len;
 	uint32_t total_in;     /* bytes fed so far; the shaker ends it beyond SHAKE_BYTES_MAX */

@@ -293,6 +293,7 @@ void shaker_park(struct shaker *sh, struct shake_ssl *x)
 	if (!x->parked_tsc) {
 		x->parked_tsc = rte_rdtsc();
 		x->stalled = false;
+		x->shake->waits++;
 	}
 	TAILQ_INSERT_TAIL(&sh->parked, x, link);
 	sh->n_parked++;

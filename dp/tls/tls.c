@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* TLS on connections: their life, and the handshake, which shakers do. open.c has the rest. */
 #include "layer.h"
+#include "engine.h"
 #include "../evt.h"
 
 #include <openssl/crypto.h>
@@ -67,6 +68,10 @@ void tls_tick(struct worker *w)
 	count_set(w, CNT_TLS_CONNS, w->tls->conns);
 	count_set(w, CNT_TLS_SHAKES, w->tls->shakes);
 	count_set(w, CNT_TLS_WAITING, w->tls->waiting.n);
+	if (w->id > 0) /* one engine for all */
+		return;
+	count_set(w, CNT_TLS_STALLS, engine_stalls(w->dp->engine));
+	count_set(w, CNT_TLS_OVERDUE, engine_ok(w->dp->engine) ? 0 : engine_jobs(w->dp->engine));
 }
 
 const struct tls_info *tls_info(const struct tcp_conn *c)
@@ -425,6 +430,7 @@ static void shake_input(struct worker *w, struct shake *s)
 	struct tcp_conn *c = tcp_find(w, s->conn);
 	struct tls *t = c && tcp_layer(c) ? tls_of(c) : NULL;
 
+	count_add(w, CNT_TLS_ASYNC, s->waits);
 	if (!t || t->shake != s) {
 		w->tls->leaving -= shake_over(s);
 		shake_abort(w, s);

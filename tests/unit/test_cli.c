@@ -565,7 +565,8 @@ static void test_tls(void **state)
 	    "{\"attached\":true,\"connections\":42,\"connections_max\":32768,"
 	    "\"certificates\":[],\"handshakes\":{\"TLS 1.2\":{\"full\":1,\"resumed\":2},"
 	    "\"TLS 1.3\":{\"full\":30000,\"resumed\":4},\"psk\":5,\"failed\":6,\"under_way\":8,"
-	    "\"waiting\":9},\"events\":[{\"name\":\"tls_alert_rx\",\"help\":\"alerts\","
+	    "\"overdue\":7,\"waiting\":9},\"events\":[{\"name\":\"tls_alert_rx\",\"help\":"
+	    "\"alerts\","
 	    "\"total\":3},{\"name\":\"tls_alert_tx\",\"help\":\"more\",\"total\":0}],"
 	    "\"ends\":[{\"name\":\"tls_plain\",\"help\":\"plain text\",\"total\":2}]}");
 	FILE *out = capture();
@@ -577,6 +578,7 @@ static void test_tls(void **state)
 		    "HANDSHAKES    FULL  RESUMED\n"
 		    "TLS 1.2          1        2\n"
 		    "TLS 1.3     30,000        4\n"
+		    "THE ENGINE HAS STALLED and keeps 7 handshakes\n"
 		    "5 with a pre-shared key, 6 failed; 8 under way, 9 wait\n\n"
 		    "TOTAL  ENDED BY   MEANING\n"
 		    "    2  tls_plain  plain text\n\n"

@@ -12,11 +12,13 @@
 #include "make_cert.h"
 
 #include "../../dp/service.h"
+#include "../../dp/tls/engine.h"
 #include "../../dp/tls/shake.h"
 #include "../../dp/tls/tickets.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <rte_log.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -466,6 +468,81 @@ static void ticket_keys_are_taken(void **state)
 	close(fd);
 }
 
+/* ---- an engine that stalls ---- */
+
+static struct {
+	bool stalled;
+	uint32_t stalls;
+} accelerator;
+
+/* The linker puts these in the place of engine_ok() and the like. */
+bool __wrap_engine_ok(const struct engine *e);
+uint32_t __wrap_engine_stalls(const struct engine *e);
+uint32_t __wrap_engine_jobs(const struct engine *e);
+
+bool __wrap_engine_ok(const struct engine *e)
+{
+	(void)e;
+	return !accelerator.stalled;
+}
+
+uint32_t __wrap_engine_stalls(const struct engine *e)
+{
+	(void)e;
+	return accelerator.stalls;
+}
+
+uint32_t __wrap_engine_jobs(const struct engine *e)
+{
+	(void)e;
+	return accelerator.stalled ? 5 : 0;
+}
+
+/* What a turn of the service says; at most one line. */
+static const char *said(uint64_t ms)
+{
+	static char line[512];
+	uint32_t level = (uint32_t)rte_log_get_level(RTE_LOGTYPE_USER1);
+	FILE *f = tmpfile();
+
+	rte_openlog_stream(f);
+	rte_log_set_level(RTE_LOGTYPE_USER1, RTE_LOG_NOTICE);
+	service_turn(&service, ms, 0);
+	rte_log_set_level(RTE_LOGTYPE_USER1, level);
+	rte_openlog_stream(NULL);
+	rewind(f);
+	if (!fgets(line, sizeof(line), f))
+		line[0] = '\0';
+	assert_null(fgets(line + strlen(line), 2, f));
+	fclose(f);
+	return line;
+}
+
+static void stalls_are_logged(void **state)
+{
+	uint64_t ms = now_ms + 1;
+
+	(void)state;
+	assert_string_equal(said(ms), "");
+	accelerator.stalled = true;
+	accelerator.stalls = 1;
+	assert_non_null(strstr(said(++ms), "stalled 1 times"));
+	assert_string_equal(said(++ms), "");
+	accelerator.stalled = false;
+	assert_non_null(strstr(said(++ms), "come back"));
+	assert_string_equal(said(++ms), "");
+	/* It comes and goes: told within the minute, all together. */
+	accelerator.stalls = 40;
+	assert_string_equal(said(++ms), "");
+	accelerator.stalls = 41;
+	accelerator.stalled = true;
+	assert_string_equal(said(ms + 59000), "");
+	assert_non_null(
+	    strstr(said(ms + 61000), "stalled 40 times since the last word of it, has 5 jobs"));
+	accelerator.stalled = false;
+	accelerator.stalls = 0;
+}
+
 static void breaches_end_it(void **state)
 {
 	struct {
@@ -684,6 +761,7 @@ int main(void)
 		T(late_look_is_not_silence),
 		T(broken_rings_detach_and_heal),
 		T(ticket_keys_are_taken),
+		T(stalls_are_logged),
 		T(breaches_end_it),
 		T(request_without_hello_is_dropped),
 		TLS(reload_takes_good_files_and_no_others),

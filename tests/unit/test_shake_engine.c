@@ -122,7 +122,7 @@ struct client {
 	bool away; /* the shaker has it */
 	bool gone; /* the client has reset */
 	bool over;
-	uint16_t lookups;
+	uint16_t lookups, waits;
 };
 
 static struct client clients[HANDSHAKES];
@@ -241,6 +241,7 @@ static void client_back(struct client *c)
 	struct shake *s = c->s;
 
 	c->away = false;
+	c->waits = (uint16_t)(c->waits + s->waits);
 	if (s->out_len)
 		assert_int_equal(BIO_write(c->in, s->out, (int)s->out_len), s->out_len);
 	c->over = s->state == SHAKE_DONE || s->state == SHAKE_FAILED || s->state == SHAKE_ABORTED;
@@ -398,6 +399,7 @@ static void stalls_and_returns(void **state)
 {
 	char file[] = "/tmp/fairlead-stall.XXXXXX";
 	struct client *waits, *other;
+	uint32_t stalls = engine_stalls(dp.engine);
 	int fd = mkstemp(file);
 
 	(void)state;
@@ -416,12 +418,17 @@ static void stalls_and_returns(void **state)
 	}
 	assert_int_equal(slow->ops, 1);
 	assert_false(engine_ok(dp.engine));
+	assert_int_equal(engine_stalls(dp.engine), stalls + 1);
+	assert_int_equal(engine_jobs(dp.engine), 1);
 	unlink(file);
 	while (!waits->over)
 		turn(1);
 	assert_int_equal(waits->s->state, SHAKE_DONE);
+	assert_int_equal(waits->waits, 1);
 	client_close(waits);
 	assert_quiet();
+	assert_int_equal(engine_stalls(dp.engine), stalls + 1);
+	assert_int_equal(engine_jobs(dp.engine), 0);
 	assert_int_equal(one(EC_DOMAIN)->s->state, SHAKE_DONE);
 	client_close(&clients[0]);
 	assert_int_equal(slow->ops, 2);

@@ -227,6 +227,8 @@ static void counters_are_summed(void **state)
 	count(1, CNT_TLS_RESUMED_13, 4);
 	count(0, CNT_TLS_SHAKES, 5);
 	count(1, CNT_TLS_WAITING, 6);
+	count(0, CNT_TLS_OVERDUE, 3);
+	count(0, CNT_TLS_STALLS, 2);
 	count(0, CNT_TLS_CONNS, 7);
 	count(0, CNT_TLS_ALERT_RX, 8);
 	k->end[TCP_END_TLS_PLAIN] = 9;
@@ -234,10 +236,11 @@ static void counters_are_summed(void **state)
 	expect_json(json_object_get(r, "handshakes"),
 		    "{\"TLS 1.2\":{\"full\":3,\"resumed\":0},\"TLS 1.3\":{\"full\":0,"
 		    "\"resumed\":4},\"psk\":0,\"failed\":0,\"queued\":0,\"under_way\":5,"
-		    "\"waiting\":6}");
+		    "\"overdue\":3,\"waiting\":6}");
 	assert_int_equal(json_integer_value(json_object_get(r, "connections")), 7);
 	assert_int_equal(json_integer_value(json_object_get(r, "connections_max")), 200);
 	assert_int_equal(total(r, "events", "tls_alert_rx"), 8);
+	assert_int_equal(total(r, "events", "tls_stalls"), 2);
 	assert_int_equal(total(r, "events", "tls_shakes"), -1); /* a gauge is no event */
 	assert_int_equal(total(r, "ends", "tls_plain"), 9);
 	assert_int_equal(total(r, "ends", "backend"), 0);
