@@ -50,11 +50,22 @@ static struct path_leg leg_make(const struct sock_addr *src, const struct sock_a
 	return l;
 }
 
-static bool session_has_path(const struct session *s)
+/*
+ * An address that packets may come from (rx.c judges all others). Who takes a path comes from the
+ * very address of its session, so this is asked here and not of each packet.
+ */
+static bool source_ok(const struct worker *w, const struct ip_addr *ip)
+{
+	uint8_t net = ip->b[12];
+
+	return ip_is_v4(ip) && net != 0 && net != 127 && net < 224 && !dplane_local(w->dp, ip);
+}
+
+static bool session_has_path(const struct worker *w, const struct session *s)
 {
 	return s->gen && s->conn_gen == 0 && !(s->flags & (SESSION_REDIRECT | SESSION_TCP)) &&
 	       s->first.channel && s->relay[RELAY_V4].relay != CTL_RELAY_NONE &&
-	       ip_is_v4(&s->client.ip) && ip_is_v4(&s->first.ip);
+	       source_ok(w, &s->client.ip) && source_ok(w, &s->first.ip);
 }
 
 void path_make(struct worker *w, uint32_t slot)
@@ -64,7 +75,7 @@ void path_make(struct worker *w, uint32_t slot)
 	struct path *p = &w->path[slot], old = *p;
 
 	memset(p, 0, sizeof(*p));
-	if (!session_has_path(s))
+	if (!session_has_path(w, s))
 		return;
 	p->to_peer = leg_make(&(struct sock_addr){ *relay_ip(w->dp, r), r->port },
 			      &(struct sock_addr){ s->first.ip, s->first.port });
@@ -131,18 +142,15 @@ static inline bool link_ok(const struct path_link *l, const uint8_t *frame)
 				       (load16(frame + 14) & RTE_BE16(0xfff)) == l->tag);
 }
 
-/* No options, no fragment, UDP; addresses that may be, and lengths and checksums that are right. */
+/* No options, no fragment, UDP; lengths and checksums that are right. */
 static inline bool headers_ok(const struct rte_mbuf *m, const uint8_t *ip, uint32_t room)
 {
 	uint32_t len = field16(ip + 2);
 	uint64_t bad =
 	    (ip[0] ^ 0x45) | (load16(ip + 6) & RTE_BE16(0x3fff)) | (ip[9] ^ IP_PROTO_UDP);
-	uint8_t net = ip[12];
 
 	bad |= len > room || len < HDRS;
-	bad |= (uint64_t)(net == 0 || net == 127 || net >= 224);
 	bad |= (uint16_t)(len - IPV4_HDR) ^ field16(ip + IPV4_HDR + 4);
-	bad |= load16(ip + IPV4_HDR) == 0;
 	bad |= ip[8] <= 1;
 	if (unlikely(bad || m->nb_segs > 1 || m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD))
 		return false;
@@ -183,7 +191,7 @@ static inline bool path_classify(struct worker *w, const struct port *port, stru
 	memcpy(sport.b, k->ip + IPV4_HDR, 2);
 	k->src = load32(k->ip + 12);
 	k->sport = load16(k->ip + IPV4_HDR);
-	if (unlikely(!l || dplane_local_v4(dp, k->src)))
+	if (unlikely(!l))
 		return false;
 	if (l->relay != CTL_RELAY_NONE && dport >= l->relay_min && dport <= l->relay_max &&
 	    likely(!l->listeners)) {
