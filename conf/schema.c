@@ -73,7 +73,7 @@ static const struct schema_key keys_dataplane[] = {
 	  .help = "Binding answers to one source prefix (IPv4 /24, IPv6 /56) by one worker" },
 	{ "request-rate", SCHEMA_UINT, FIELD(config_dataplane, request_rate),
 	  .min = 0, .max = 4000000, .def = "1000", .unit = "a second",
-	  .help = "requests of one source prefix passed on to fairlead-cp; 0: no limit" },
+	  .help = "requests, and names of pre-shared keys, of one source prefix passed on to fairlead-cp; 0: no limit" },
 	{ "icmp-rate", SCHEMA_UINT, FIELD(config_dataplane, icmp_rate),
 	  .min = 1, .max = 1000000, .def = "1000", .unit = "a second",
 	  .help = "ICMP to one source prefix by one worker: so many echo replies, and so many errors" },

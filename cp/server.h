@@ -66,7 +66,6 @@ struct server_stats {
 	/* Identities that TLS clients named. */
 	uint64_t psk_found;
 	uint64_t psk_unknown; /* the next two included */
-	uint64_t psk_limited; /* not looked up: too many in a second */
 	uint64_t psk_errors;  /* the store did not answer */
 };
 
@@ -83,7 +82,6 @@ struct server {
 	struct rand rand;
 	struct wheel wheel;
 	struct server_stats stats;
-	uint32_t psk_second, psk_lookups; /* of that second */
 	uint64_t now_ms;		  /* CLOCK_MONOTONIC */
 	uint64_t wall;			  /* CLOCK_REALTIME, seconds */
 	uint64_t start_ms;

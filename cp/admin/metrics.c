@@ -436,10 +436,8 @@ static void write_tls(struct evbuffer *out, const struct server *s)
 		uint64_t value;
 	} row[] = {
 		{ "tls_psk_found_total", "identities whose key was found", c->psk_found },
-		{ "tls_psk_unknown_total", "identities without a key, the next two included",
+		{ "tls_psk_unknown_total", "identities without a key, the next included",
 		  c->psk_unknown },
-		{ "tls_psk_limited_total", "identities not looked up: too many in a second",
-		  c->psk_limited },
 		{ "tls_psk_errors_total", "identities the database gave no answer for",
 		  c->psk_errors },
 	};

@@ -6,25 +6,11 @@
 
 #include <openssl/crypto.h>
 
-/* Whether one more look-up fits into this second. */
-static bool rate_take(struct server *s)
-{
-	if (s->psk_second != server_now(s)) {
-		s->psk_second = server_now(s);
-		s->psk_lookups = 0;
-	}
-	return s->psk_lookups++ < PSK_RATE;
-}
-
 /* The key of an identity; none unless its domain takes pre-shared keys. */
 static void key_find(struct server *s, const struct evt_psk *e, struct psk *p)
 {
 	if (!s->psk || !s->conf->domain[e->domain].psk)
 		return;
-	if (!rate_take(s)) {
-		s->stats.psk_limited++;
-		return;
-	}
 	if (psk_find(s->psk, e->identity, e->identity_len, p) == USER_ERROR) {
 		s->stats.psk_errors++;
 		log_line("a pre-shared key cannot be looked up: %s", psk_error(s->psk));

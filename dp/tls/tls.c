@@ -3,6 +3,7 @@
 #include "layer.h"
 #include "engine.h"
 #include "../evt.h"
+#include "../rate.h"
 
 #include <openssl/crypto.h>
 #include <rte_malloc.h>
@@ -409,11 +410,38 @@ static void shake_failed(struct worker *w, struct tcp_conn *c, const struct shak
 		 tls_of(c)->flags & TLS_MUTE ? TCP_END_TLS_RECORD : (enum tcp_end)s->why);
 }
 
-/* False: nobody would hear of it. */
-static bool psk_lookup_send(struct worker *w, struct tcp_conn *c, const struct shake *s)
+static void psk_answer(struct worker *w, struct tls *t, const uint8_t *key, uint32_t len)
 {
-	struct evt_psk *e = evt_slot(w);
+	struct shake *s = t->shake;
 
+	memcpy(s->psk, key, len);
+	s->psk_len = len;
+	s->op = SHAKE_PSK;
+	s->in_len = 0;
+	tls_set_state(w, t, TLS_SHAKING);
+	shake_send(w, s);
+}
+
+/* An identity costs the control process a look-up, as a request does. */
+static bool psk_allowed(struct worker *w, const struct tcp_conn *c)
+{
+	struct sock_addr local, remote;
+
+	tcp_addrs(w, c, &local, &remote);
+	return rate_allow(w->request_rate, &remote.ip, w->now_ms);
+}
+
+/* False: nobody would hear of it. */
+static bool psk_lookup(struct worker *w, struct tcp_conn *c, const struct shake *s)
+{
+	struct evt_psk *e;
+
+	if (!psk_allowed(w, c)) {
+		count(w, CNT_TLS_PSK_LIMITED);
+		psk_answer(w, tls_of(c), s->psk, 0);
+		return true;
+	}
+	e = evt_slot(w);
 	if (!e)
 		return false;
 	*e = (struct evt_psk){ .hdr = { EVT_PSK, sizeof(*e), 0 },
@@ -422,6 +450,7 @@ static bool psk_lookup_send(struct worker *w, struct tcp_conn *c, const struct s
 			       .identity_len = (uint16_t)s->identity_len };
 	memcpy(e->identity, s->identity, s->identity_len);
 	evt_publish(w);
+	tls_set_state(w, tls_of(c), TLS_LOOKUP);
 	return true;
 }
 
@@ -445,9 +474,7 @@ static void shake_input(struct worker *w, struct shake *s)
 		shake_feed(w, c, 0);
 	else if (s->state == SHAKE_DONE)
 		shake_done(w, c, s);
-	else if (s->state == SHAKE_LOOKUP && psk_lookup_send(w, c, s))
-		tls_set_state(w, t, TLS_LOOKUP);
-	else if (s->state != SHAKE_MORE)
+	else if (s->state != SHAKE_MORE && !(s->state == SHAKE_LOOKUP && psk_lookup(w, c, s)))
 		tcp_abort(w, c, TCP_END_NO_BUFFER);
 	if (t->shake && shake_over(s)) {
 		t->shake = NULL;
@@ -504,12 +531,7 @@ bool tls_psk(struct worker *w, const struct cmd_psk *cmd)
 
 	if (!t || t->state != TLS_LOOKUP || cmd->len > SHAKE_PSK_MAX)
 		return false;
-	memcpy(t->shake->psk, cmd->key, cmd->len);
-	t->shake->psk_len = cmd->len;
-	t->shake->op = SHAKE_PSK;
-	t->shake->in_len = 0;
-	tls_set_state(w, t, TLS_SHAKING);
-	shake_send(w, t->shake);
+	psk_answer(w, t, cmd->key, cmd->len);
 	return true;
 }
 

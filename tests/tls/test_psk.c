@@ -3,9 +3,10 @@
  * Handshakes that wait for the key of an identity, which the control process looks up (R65): the
  * question and its answer as messages of the boundary; clients that go or fall silent while it is
  * on its way, answers that come too late, twice or for a slot that is another's by now, and a
- * control process that hears nothing.
+ * control process that hears nothing; and no more questions of one source than it may ask.
  */
 #include "tls_world.h"
+#include "../../dp/rate.h"
 
 enum { KEY_LEN = 32 };
 
@@ -133,6 +134,29 @@ static void nobody_answers(void **state)
 	owner_gone(TCP_END_TLS_TIMEOUT);
 }
 
+/* No more questions than the source prefix may ask: then the key is unknown. */
+static void limited(void **state)
+{
+	struct evt_psk e;
+
+	(void)state;
+	rate_init(world.w->request_rate, 1, (const uint64_t[2]){ 1, 2 });
+	e = ask();
+	assert_true(answer(&e, KEY_LEN));
+	client_run();
+	assert_true(owner.info.psk);
+	host_rst(client.host);
+	client_free();
+	memset(&owner, 0, sizeof(owner));
+	client_new(TLS1_3_VERSION);
+	SSL_set_psk_use_session_callback(client.ssl, on_psk);
+	client_run();
+	assert_null(world_evt(0));
+	assert_int_equal(owner.opened, 1);
+	assert_false(owner.info.psk);
+	assert_int_equal(world_count(0, CNT_TLS_PSK_LIMITED), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +165,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(client_goes, setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(slot_is_anothers, setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(nobody_answers, setup, tls_teardown),
+		cmocka_unit_test_setup_teardown(limited, setup, tls_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

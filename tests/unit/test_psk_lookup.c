@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Identities that TLS clients name (R65), from the ring to the answer: the key of a known one, none
- * for all others, whatever the reason; a bounded number a second; and an event that cannot be
- * ends the attachment.
+ * for all others, whatever the reason; and an event that cannot be ends the attachment.
  */
 #include "cp_env.h"
 
@@ -115,19 +114,6 @@ static void not_where_it_is_off(void **state)
 	assert_int_equal(ask_for(e, &p).len, sizeof(key));
 }
 
-static void no_more_than_so_many_a_second(void **state)
-{
-	struct env *e = *state;
-	struct evt_psk p = event("alice");
-
-	for (int i = 0; i < PSK_RATE; i++)
-		assert_int_equal(ask_for(e, &p).len, sizeof(key));
-	expect_none(e, &p);
-	assert_int_equal(e->s.stats.psk_limited, 1);
-	env_advance(e, 1000);
-	assert_int_equal(ask_for(e, &p).len, sizeof(key));
-}
-
 static void lies_end_the_attachment(void **state)
 {
 	struct env *e = *state;
@@ -170,7 +156,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(known_and_unknown),
 		T(not_where_it_is_off),
-		T(no_more_than_so_many_a_second),
 		T(lies_end_the_attachment),
 	};
 
