@@ -3,19 +3,15 @@
 #include "engine.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { FILE_MAX = 1 << 20, RSA_BITS_MIN = 2048, EC_BITS_MIN = 256, WHY_MAX = 256 };
+enum { RSA_BITS_MIN = 2048, EC_BITS_MIN = 256, WHY_MAX = 256 };
 
 /* Where a sentence is to go, and the place in the configuration it is about. */
 struct complaint {
@@ -44,47 +40,17 @@ complain(const struct complaint *c, const char *why, ...)
 
 /* ---- files ---- */
 
-struct text {
-	char *bytes;
-	size_t len;
-};
-
-static void text_free(struct text *t)
+/* A BIO of the file's bytes; NULL: complained of. */
+static BIO *file_open(struct tls_files *files, const struct complaint *c)
 {
-	OPENSSL_clear_free(t->bytes, t->len);
-}
+	char why[WHY_MAX];
+	const struct tls_text *t = files_read(files, c->path, why, sizeof(why));
+	BIO *b = t ? BIO_new_mem_buf(t->bytes, (int)t->len) : NULL;
 
-/* Without stdio, whose buffers would keep a copy of a key. */
-static bool text_read(struct text *t, const struct complaint *c)
-{
-	int fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	ssize_t n;
-
-	*t = (struct text){ 0 };
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		complain(c, "cannot be read: %s", strerror(errno));
-		goto fail;
-	}
-	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
-		complain(c, "is no file of at most %u bytes", FILE_MAX);
-		goto fail;
-	}
-	t->len = (size_t)st.st_size;
-	t->bytes = OPENSSL_malloc(t->len + 1);
-	n = t->bytes ? read(fd, t->bytes, t->len) : -1;
-	if (n != (ssize_t)t->len) {
-		complain(c, "cannot be read: %s", n < 0 ? strerror(errno) : "it is being changed");
-		goto fail;
-	}
-	close(fd);
-	return true;
-fail:
-	if (fd >= 0)
-		close(fd);
-	text_free(t);
-	*t = (struct text){ 0 };
-	return false;
+	if (!b)
+		complain(c, "%s", t ? "out of memory" : why);
+	ERR_clear_error();
+	return b;
 }
 
 static X509 *pem_next(BIO *b, OSSL_LIB_CTX *libctx)
@@ -98,20 +64,17 @@ static X509 *pem_next(BIO *b, OSSL_LIB_CTX *libctx)
 }
 
 /* All certificates of a file, at least one. */
-static STACK_OF(X509) * certs_read(const struct complaint *c, OSSL_LIB_CTX *libctx)
+static STACK_OF(X509) * certs_read(const struct cert_from *from, const struct complaint *c)
 {
+	BIO *b = file_open(from->files, c);
 	STACK_OF(X509) *all = NULL;
 	bool ok = false;
-	struct text t;
-	BIO *b;
 	X509 *x;
 
-	if (!text_read(&t, c))
+	if (!b)
 		return NULL;
-	ERR_clear_error();
-	b = BIO_new_mem_buf(t.bytes, (int)t.len);
 	all = sk_X509_new_null();
-	while (b && all && (x = pem_next(b, libctx)) && sk_X509_push(all, x))
+	while (all && (x = pem_next(b, from->libctx)) && sk_X509_push(all, x))
 		;
 	/* The end of the file is where no other begins. */
 	if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
@@ -126,7 +89,6 @@ static STACK_OF(X509) * certs_read(const struct complaint *c, OSSL_LIB_CTX *libc
 	}
 	ERR_clear_error();
 	BIO_free(b);
-	text_free(&t);
 	return all;
 }
 
@@ -140,25 +102,21 @@ static int pem_passphrase(char *buf, int size, int rwflag, void *asked)
 	return -1;
 }
 
-static EVP_PKEY *key_read(const struct complaint *c, OSSL_LIB_CTX *libctx)
+static EVP_PKEY *key_read(const struct cert_from *from, const struct complaint *c)
 {
+	BIO *b = file_open(from->files, c);
 	bool encrypted = false;
-	EVP_PKEY *key = NULL;
-	struct text t;
-	BIO *b;
+	EVP_PKEY *key;
 
-	if (!text_read(&t, c))
+	if (!b)
 		return NULL;
-	b = BIO_new_mem_buf(t.bytes, (int)t.len);
-	if (b)
-		key = PEM_read_bio_PrivateKey_ex(b, NULL, pem_passphrase, &encrypted, libctx, NULL);
+	key = PEM_read_bio_PrivateKey_ex(b, NULL, pem_passphrase, &encrypted, from->libctx, NULL);
 	if (!key && encrypted)
 		complain(c, "is encrypted; a key without passphrase is needed");
 	else if (!key)
 		complain(c, "has no private key in it; PEM is needed");
 	ERR_clear_error();
 	BIO_free(b);
-	text_free(&t);
 	return key;
 }
 
@@ -259,9 +217,9 @@ int cert_kind(const struct cert *c)
 
 /* ---- loading ---- */
 
-bool cert_load(struct cert *c, const struct config *conf, uint16_t idx, struct engine *engine,
-	       OSSL_LIB_CTX *libctx, char *err, size_t errlen)
+bool cert_load(struct cert *c, const struct cert_from *from, uint16_t idx, char *err, size_t errlen)
 {
+	const struct config *conf = from->conf;
 	const struct config_certificate *e = &conf->certificate[idx];
 	struct complaint chain = { conf,     e->chain_line, "certificates", "chain", idx,
 				   e->chain, err,	    errlen };
@@ -269,7 +227,7 @@ bool cert_load(struct cert *c, const struct config *conf, uint16_t idx, struct e
 		conf, e->key_line, "certificates", "key", idx, e->key, err, errlen
 	};
 
-	*c = (struct cert){ .conf = e, .above = certs_read(&chain, libctx) };
+	*c = (struct cert){ .conf = e, .above = certs_read(from, &chain) };
 	if (!c->above)
 		return false;
 	c->leaf = sk_X509_shift(c->above);
@@ -279,7 +237,7 @@ bool cert_load(struct cert *c, const struct config *conf, uint16_t idx, struct e
 	}
 	if (!key_judge(&chain, X509_get0_pubkey(c->leaf)))
 		goto fail;
-	c->key = key_read(&key, libctx);
+	c->key = key_read(from, &key);
 	if (!c->key)
 		goto fail;
 	if (X509_check_private_key(c->leaf, c->key) != 1) {
@@ -290,8 +248,8 @@ bool cert_load(struct cert *c, const struct config *conf, uint16_t idx, struct e
 		complain(&chain, "out of memory");
 		goto fail;
 	}
-	if (engine)
-		c->key = engine_key(engine, c->key);
+	if (from->engine)
+		c->key = engine_key(from->engine, c->key);
 	return true;
 fail:
 	ERR_clear_error();
@@ -308,14 +266,14 @@ void cert_free(struct cert *c)
 	*c = (struct cert){ 0 };
 }
 
-STACK_OF(X509) * cert_load_ca(const struct config *conf, uint16_t domain, OSSL_LIB_CTX *libctx,
-			      char *err, size_t errlen)
+STACK_OF(X509) *
+    cert_load_ca(const struct cert_from *from, uint16_t domain, char *err, size_t errlen)
 {
-	const struct config_domain *d = &conf->domain[domain];
-	struct complaint c = { conf,   d->client_ca_line, "tls-domains", "client-ca",
-			       domain, d->client_ca,	  err,		 errlen };
+	const struct config_domain *d = &from->conf->domain[domain];
+	struct complaint c = { from->conf, d->client_ca_line, "tls-domains", "client-ca",
+			       domain,	   d->client_ca,      err,	     errlen };
 
-	return certs_read(&c, libctx);
+	return certs_read(from, &c);
 }
 
 /* ---- for display ---- */

@@ -6,6 +6,7 @@
  * Certificates of the configuration: their files are read and judged here, before OpenSSL sees
  * them, so that what is wrong can be said in a sentence.
  */
+#include "file.h"
 #include "../../conf/config.h"
 
 #include <openssl/x509.h>
@@ -22,12 +23,20 @@ struct cert {
 	uint32_t n_name;
 };
 
+/* What they are loaded from and for. */
+struct cert_from {
+	const struct config *conf;
+	struct engine *engine; /* for the keys; NULL: none */
+	OSSL_LIB_CTX *libctx;
+	struct tls_files *files;
+};
+
 /*
  * Loads entry idx: a chain, an unencrypted key that fits it, RSA of 2,048 bits or more, EC of 256
  * or more, or EdDSA. False: one sentence in err, and nothing is held.
  */
-bool cert_load(struct cert *c, const struct config *conf, uint16_t idx, struct engine *engine,
-	       OSSL_LIB_CTX *libctx, char *err, size_t errlen);
+bool cert_load(struct cert *c, const struct cert_from *from, uint16_t idx, char *err,
+	       size_t errlen);
 void cert_free(struct cert *c);
 
 /* Whether name, in lower case, is one of its names, letter by letter. */
@@ -38,7 +47,7 @@ int cert_kind(const struct cert *c);
 void cert_describe(const struct cert *c, struct ctl_cert_info *i);
 
 /* The certificates of a domain's client-ca. NULL: one sentence in err. */
-STACK_OF(X509) * cert_load_ca(const struct config *conf, uint16_t domain, OSSL_LIB_CTX *libctx,
-			      char *err, size_t errlen);
+STACK_OF(X509) *
+    cert_load_ca(const struct cert_from *from, uint16_t domain, char *err, size_t errlen);
 
 #endif

@@ -175,7 +175,7 @@ static bool hosts_build(const struct domain_build *b)
 	return true;
 }
 
-static bool domain_build(struct domain *d, char *err, size_t errlen)
+static bool domain_build(struct domain *d, const struct cert_from *from, char *err, size_t errlen)
 {
 	struct domain_build b = { .d = d, .err = err, .errlen = errlen };
 	uint64_t first = certs_first(d);
@@ -183,7 +183,7 @@ static bool domain_build(struct domain *d, char *err, size_t errlen)
 	bool ok = true;
 
 	if (d->conf->client_ca[0]) {
-		b.ca = cert_load_ca(d->set->dp->conf, d->idx, d->set->libctx, err, errlen);
+		b.ca = cert_load_ca(from, d->idx, err, errlen);
 		ok = b.ca != NULL;
 	}
 	ok = ok && server_get(&b, first, &server) && hosts_build(&b) &&
@@ -195,9 +195,11 @@ static bool domain_build(struct domain *d, char *err, size_t errlen)
 	return ok;
 }
 
-struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx, uint16_t *at_fault,
-				  char *err, size_t errlen)
+struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx,
+				  struct tls_files *files, uint16_t *at_fault, char *err,
+				  size_t errlen)
 {
+	const struct cert_from from = { dp->conf, dp->engine, libctx, files };
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct domain_set *set = calloc(1, sizeof(*set));
 
@@ -212,7 +214,7 @@ struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx,
 	set->dp = dp;
 	set->libctx = libctx;
 	for (uint16_t i = 0; i < dp->conf->n_certificate; i++) {
-		if (cert_load(&set->cert[i], dp->conf, i, dp->engine, libctx, err, errlen))
+		if (cert_load(&set->cert[i], &from, i, err, errlen))
 			continue;
 		*at_fault = i;
 		domains_free(set);
@@ -221,7 +223,7 @@ struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx,
 	for (uint16_t i = 0; i < dp->conf->n_domain; i++) {
 		set->domain[i] =
 		    (struct domain){ .set = set, .conf = &dp->conf->domain[i], .idx = i };
-		if (domain_build(&set->domain[i], err, errlen))
+		if (domain_build(&set->domain[i], &from, err, errlen))
 			continue;
 		domains_free(set);
 		return NULL;

@@ -14,15 +14,18 @@
 #include <openssl/ssl.h>
 
 struct dplane;
+struct tls_files;
 struct domain_set;
 
 /*
- * Reads every certificate and key of the configuration and builds the contexts in libctx. On
- * failure NULL, one sentence that names file, and line and key of the configuration, and in
- * *at_fault the index of the certificate, or CONFIG_CERTIFICATES_MAX when it is none of them.
+ * Takes every certificate and key of the configuration from files, which reads those that it has
+ * not, and builds the contexts in libctx. On failure NULL, one sentence that names file, and line
+ * and key of the configuration, and in *at_fault the index of the certificate, or
+ * CONFIG_CERTIFICATES_MAX when it is none of them.
  */
-struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx, uint16_t *at_fault,
-				  char *err, size_t errlen);
+struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx,
+				  struct tls_files *files, uint16_t *at_fault, char *err,
+				  size_t errlen);
 /* Tells struct ctl_cert_info of the region what is in force. By the service thread only. */
 void domains_publish(const struct dplane *dp, const struct domain_set *d);
 /* What a failed reload leaves in force stays published, with why it failed; at_fault as above. */

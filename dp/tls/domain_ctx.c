@@ -111,15 +111,40 @@ static bool resumption_use(SSL_CTX *ctx, const struct domain *d)
 	return true;
 }
 
-static bool server_use(SSL_CTX *ctx, const struct domain *d)
+/*
+ * What a session may go on in: this domain, and while it judges client certificates as it did when
+ * the session began (policy and CAs), since nobody looks at them again.
+ */
+static bool session_context_use(SSL_CTX *ctx, const struct domain_build *b)
 {
+	const struct config_domain *conf = b->d->conf;
+	EVP_MD *sha256 = EVP_MD_fetch(b->d->set->libctx, "SHA256", NULL);
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	uint8_t policy = conf->client_cert, der[EVP_MAX_MD_SIZE], id[SSL_MAX_SID_CTX_LENGTH];
+	bool ok = sha256 && md && EVP_MD_get_size(sha256) == sizeof(id) &&
+		  EVP_DigestInit_ex(md, sha256, NULL) == 1 &&
+		  EVP_DigestUpdate(md, conf->name, strlen(conf->name) + 1) == 1 &&
+		  EVP_DigestUpdate(md, &policy, sizeof(policy)) == 1;
+
+	for (int i = 0; ok && i < sk_X509_num(b->ca); i++)
+		ok = X509_digest(sk_X509_value(b->ca, i), sha256, der, NULL) == 1 &&
+		     EVP_DigestUpdate(md, der, sizeof(id)) == 1;
+	ok = ok && EVP_DigestFinal_ex(md, id, NULL) == 1 &&
+	     SSL_CTX_set_session_id_context(ctx, id, sizeof(id)) == 1;
+	EVP_MD_CTX_free(md);
+	EVP_MD_free(sha256);
+	return ok;
+}
+
+static bool server_use(SSL_CTX *ctx, const struct domain_build *b)
+{
+	const struct domain *d = b->d;
+
 	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
 	SSL_CTX_set_tlsext_servername_callback(ctx, domain_on_name);
 	SSL_CTX_set_alpn_select_cb(ctx, domain_on_alpn, NULL);
-	/* A ticket of one domain is none in another, whose clients may need a certificate. */
-	return SSL_CTX_set_session_id_context(ctx, (const unsigned char *)d->conf->name,
-					      (unsigned)strlen(d->conf->name)) == 1 &&
-	       resumption_use(ctx, d) && (!d->conf->psk || psk_ctx_init(ctx));
+	return session_context_use(ctx, b) && resumption_use(ctx, d) &&
+	       (!d->conf->psk || psk_ctx_init(ctx));
 }
 
 SSL_CTX *domain_ctx(const struct domain_build *b, uint64_t certs, bool client)
@@ -141,7 +166,7 @@ SSL_CTX *domain_ctx(const struct domain_build *b, uint64_t certs, bool client)
 	if (client)
 		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET); /* we keep no sessions of others */
 	if (!verify_use(ctx, d, b->ca, client) || !shake_ctx_init(ctx) ||
-	    (!client && !server_use(ctx, d))) {
+	    (!client && !server_use(ctx, b))) {
 		domain_fail(b, "OpenSSL refuses it");
 		SSL_CTX_free(ctx);
 		return NULL;

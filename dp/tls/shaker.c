@@ -4,6 +4,7 @@
 #include "../worker.h"
 #include "domain.h"
 #include "engine.h"
+#include "file.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -42,13 +43,13 @@ static void domains_drop(struct shaker_domains *d)
 	free(d);
 }
 
-static struct shaker_domains *domains_make(const struct shaker *sh, uint16_t *at_fault, char *err,
-					   size_t errlen)
+static struct shaker_domains *domains_make(const struct shaker *sh, struct tls_files *files,
+					   uint16_t *at_fault, char *err, size_t errlen)
 {
 	struct shaker_domains *d = calloc(1, sizeof(*d));
 
 	if (d)
-		d->set = domains_create(sh->dp, sh->libctx, at_fault, err, errlen);
+		d->set = domains_create(sh->dp, sh->libctx, files, at_fault, err, errlen);
 	else
 		snprintf(err, errlen, "out of memory");
 	if (d && d->set)
@@ -79,12 +80,16 @@ bool shakers_reload(struct dplane *dp, char *err, size_t errlen)
 {
 	struct shaker_domains *d[CTL_WORKERS_MAX], *passed_over;
 	uint16_t i, n, at_fault = CONFIG_CERTIFICATES_MAX;
+	struct tls_files *files = files_create();
 
-	for (n = 0; n < dp->n_shakers; n++) {
-		d[n] = domains_make(dp->shaker[n], &at_fault, err, errlen);
+	if (!files)
+		snprintf(err, errlen, "out of memory");
+	for (n = 0; files && n < dp->n_shakers; n++) {
+		d[n] = domains_make(dp->shaker[n], files, &at_fault, err, errlen);
 		if (!d[n])
 			break;
 	}
+	files_free(files);
 	if (n < dp->n_shakers) {
 		domains_publish_error(dp, at_fault, err);
 		while (n--)
@@ -147,7 +152,8 @@ static bool shaker_openssl(struct shaker *sh)
 	return sh->bio && sh->prf;
 }
 
-static struct shaker *shaker_create(struct dplane *dp, uint16_t id, char *err, size_t errlen)
+static struct shaker *shaker_create(struct dplane *dp, uint16_t id, struct tls_files *files,
+				    char *err, size_t errlen)
 {
 	struct shaker *sh = rte_zmalloc("shaker", sizeof(*sh), RTE_CACHE_LINE_SIZE);
 	bool own = dp->conf->tls.n_crypto_cpus == 0, ok = sh;
@@ -169,7 +175,7 @@ static struct shaker *shaker_create(struct dplane *dp, uint16_t id, char *err, s
 		snprintf(err, errlen, "OpenSSL does not start: %s",
 			 ERR_reason_error_string(ERR_peek_last_error()));
 	}
-	if (ok && (sh->domains = domains_make(sh, &at_fault, err, errlen)))
+	if (ok && (sh->domains = domains_make(sh, files, &at_fault, err, errlen)))
 		return sh;
 	shaker_free(sh);
 	return NULL;
@@ -227,15 +233,22 @@ bool shakers_create(struct dplane *dp, char *err, size_t errlen)
 {
 	const struct config *c = dp->conf;
 	uint16_t i, n = c->tls.n_crypto_cpus ? c->tls.n_crypto_cpus : dp->n_workers;
+	struct tls_files *files;
 
 	if (!shakers_wanted(c))
 		return true;
 	shakers_engine(dp);
-	for (i = 0; i < n; i++, dp->n_shakers++) {
-		dp->shaker[i] = shaker_create(dp, i, err, errlen);
+	files = files_create();
+	if (!files)
+		snprintf(err, errlen, "out of memory");
+	for (i = 0; files && i < n; i++, dp->n_shakers++) {
+		dp->shaker[i] = shaker_create(dp, i, files, err, errlen);
 		if (!dp->shaker[i])
-			return false;
+			break;
 	}
+	files_free(files);
+	if (dp->n_shakers < n)
+		return false;
 	for (i = 0; i < dp->n_workers; i++) {
 		dp->shakes[i] = pool_create(dp, i);
 		if (!dp->shakes[i]) {

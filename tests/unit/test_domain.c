@@ -11,6 +11,7 @@
 
 #include "../../dp/dplane.h"
 #include "../../dp/tls/domain.h"
+#include "../../dp/tls/file.h"
 #include "../../dp/tls/psk.h"
 #include "../../dp/tls/shake.h"
 #include "../../dp/tls/tickets.h"
@@ -149,9 +150,19 @@ static struct config_certificate *simple(int k, const char *cn, const char *name
 	return certificate(0, k, &s);
 }
 
+static struct domain_set *create_from(struct tls_files *files)
+{
+	struct tls_files *own = files ? NULL : files_create();
+	struct domain_set *d =
+	    domains_create(&dp, libctx, files ? files : own, &at_fault, err, sizeof(err));
+
+	files_free(own);
+	return d;
+}
+
 static void create(void)
 {
-	set = domains_create(&dp, libctx, &at_fault, err, sizeof(err));
+	set = create_from(NULL);
 	if (!set)
 		fail_msg("%s", err);
 }
@@ -163,7 +174,7 @@ static void expect_fail(uint16_t cert, const char *what)
 
 	snprintf(sentence, sizeof(sentence), what, dir, dir);
 	err[0] = '\0';
-	assert_null(domains_create(&dp, libctx, &at_fault, err, sizeof(err)));
+	assert_null(create_from(NULL));
 	assert_string_equal(err, sentence);
 	assert_int_equal(at_fault, cert);
 	assert_int_equal(ERR_peek_error(), 0); /* nothing that a handshake would take for its own */
@@ -846,6 +857,80 @@ static void tickets_are_of_one_domain(void **state)
 
 /* ---- what can be wrong with files ---- */
 
+/*
+ * A session goes on without a certificate: one that began when others were let in, or none was
+ * asked for, does not. What stays as it was leaves sessions as they were.
+ */
+static void tickets_are_of_one_policy(void **state)
+{
+	struct cert_spec ca = { .cn = "ca", .ca = 1 }, phone = { .cn = "phone" };
+	X509 *root[] = { make_cert(&ca, key[KEY_CA], NULL, NULL),
+			 make_cert(&ca, key[KEY_EC_2], NULL, NULL) };
+	SSL_SESSION *asked, *s;
+
+	(void)state;
+	simple(KEY_EC, "a", NULL);
+	tickets_fill();
+	for (int v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
+		client_fresh(v);
+		client_shows(&phone, key[KEY_CLIENT], root[0], key[KEY_CA]);
+		conf.domain[0].client_cert = CLIENT_CERT_ASK;
+		conf.domain[0].client_ca[0] = '\0';
+		create();
+		asked = session_from(0);
+		assert_true(resumes(0, asked));
+		domains_free(set);
+		snprintf(conf.domain[0].client_ca, sizeof(conf.domain[0].client_ca), "%s",
+			 path("ca.pem"));
+		write_certs(path("ca.pem"), root, 1);
+		create();
+		assert_false(resumes(0, asked));
+		s = session_from(0);
+		domains_free(set);
+		create();
+		assert_true(resumes(0, s));
+		domains_free(set);
+		conf.domain[0].client_cert = CLIENT_CERT_REQUIRE;
+		create();
+		assert_false(resumes(0, s));
+		SSL_SESSION_free(s);
+		s = session_from(0);
+		domains_free(set);
+		write_certs(path("ca.pem"), root, 2);
+		create();
+		assert_false(resumes(0, s));
+		SSL_SESSION_free(s);
+		SSL_SESSION_free(asked);
+		domains_free(set);
+		set = NULL;
+	}
+	X509_free(root[0]);
+	X509_free(root[1]);
+}
+
+/* A second shaker has what the first has, whatever became of the files meanwhile. */
+static void files_are_read_once(void **state)
+{
+	struct cert_spec other = { .cn = "other" };
+	struct tls_files *files = files_create();
+	struct domain_set *first;
+	X509 *x = make_cert(&other, key[KEY_EC_2], NULL, NULL);
+
+	(void)state;
+	simple(KEY_EC, "a", NULL);
+	first = create_from(files);
+	assert_non_null(first);
+	write_certs(conf.certificate[0].chain, &x, 1);
+	set = create_from(files);
+	assert_non_null(set);
+	assert_string_equal(shown(NULL), "a");
+	files_free(files);
+	domains_free(first);
+	/* And the next time they are read again: the certificate is not the key's any more. */
+	assert_null(create_from(NULL));
+	X509_free(x);
+}
+
 static void broken_files_are_named(void **state)
 {
 	struct config_certificate *c;
@@ -1080,6 +1165,8 @@ int main(void)
 		T(as_client_we_verify),
 		T(tickets_are_of_one_domain),
 		T(tickets_are_of_one_name),
+		T(tickets_are_of_one_policy),
+		T(files_are_read_once),
 		T(broken_files_are_named),
 		T(external_psks_need_no_certificate),
 		T(eddsa_and_the_profiles),
