@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Time of one auth_check(), for the kinds of request it sees. Prints; judges nothing. */
+/*
+ * Time of one auth_check(), for the kinds of request it sees: bench_auth [ROUNDS]. Prints; judges
+ * nothing.
+ */
 #include "../cp/auth/auth.h"
 #include "../cp/auth/digest.h"
 #include "../cp/auth/rest.h"
@@ -13,7 +16,7 @@
 
 #define REALM "example.org"
 
-enum { ROUNDS = 200000 };
+static long rounds = 200000;
 
 static const struct sock_addr client = { .ip.b = { [10] = 0xff, 0xff, 10, 0, 0, 1 } };
 
@@ -88,9 +91,9 @@ static void bench(struct auth *a, const char *what, int want, const char *user,
 	if (r.code != want)
 		die(what);
 	start = now_ns();
-	for (int i = 0; i < ROUNDS; i++)
+	for (long i = 0; i < rounds; i++)
 		auth_check(a, &m, &client, 1, 0, &r);
-	printf("%-34s %7.0f ns\n", what, (now_ns() - start) / ROUNDS);
+	printf("%-34s %7.0f ns\n", what, (now_ns() - start) / (double)rounds);
 }
 
 static void user_add(const struct config *c)
@@ -109,13 +112,17 @@ static void user_add(const struct config *c)
 	user_store_sqlite.close(s);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct config c = { .auth = { .md5 = true, .sha256 = true, .nonce_lifetime = 600 } };
 	char dir[] = "/tmp/fl-bench-XXXXXX", err[512], password[REST_PASSWORD_LEN + 1];
 	static const char rest[] = "2000000000:alice";
 	struct auth *a;
 
+	if (argc > 1)
+		rounds = atol(argv[1]);
+	if (rounds < 1)
+		die("usage: bench_auth [ROUNDS]");
 	if (!mkdtemp(dir) || !digest_open(err, sizeof(err)))
 		die("cannot make a directory, or OpenSSL lacks something");
 	snprintf(c.turn.realm, sizeof(c.turn.realm), REALM);

@@ -15,11 +15,13 @@
 #include "../dp/port.h"
 #include "../dp/region.h"
 #include "../dp/rx.h"
+#include "../dp/stage.h"
 #include "../dp/tx.h"
 #include "../dp/worker.h"
 #include "../dp/net/neigh.h"
 #include "../dp/turn/session.h"
 #include "../lib/chandata.h"
+#include "stages.h"
 
 #include <getopt.h>
 #include <rte_cycles.h>
@@ -32,7 +34,7 @@
 #include <unistd.h>
 
 enum {
-	ROUNDS = 20000,
+	ROUNDS_MAX = 20000,
 	PORTS_PER_RELAY = 65534 - 1024,
 	CLIENT_NET = 0x0a010000,
 	BYTES_FROM = 100000, /* sessions; with fewer the fixed tables are most of what is taken */
@@ -41,6 +43,8 @@ enum {
 static struct dplane dp;
 static struct config conf;
 static uint16_t payload = 172; /* 20 ms of G.711 in RTP */
+static uint32_t rounds = ROUNDS_MAX;
+static struct stages look[2][ROUNDS_MAX + 1]; /* on the way to clients, to peers */
 
 static struct ip_addr v4(uint32_t a)
 {
@@ -188,6 +192,7 @@ static uint64_t burst_cycles(struct worker *w, const uint32_t *session, bool to_
 	if (rte_pktmbuf_alloc_bulk(w->pool, m, BURST) != 0)
 		rte_exit(1, "bench_relay: out of packet buffers\n");
 	burst_write(m, session, to_peer);
+	stage_start(w);
 	t = rte_rdtsc_precise();
 	rx_burst(w, m, BURST, 0, RX_FRESH);
 	tx_flush(w);
@@ -209,23 +214,25 @@ static void sessions_touch(struct worker *w, uint32_t n, bool to_peer)
 /* The median burst: what else runs on the machine moves the mean, not this. */
 static double cycles_per_packet(struct worker *w, uint32_t n, bool to_peer)
 {
-	static uint64_t cycles[ROUNDS];
+	static uint64_t cycles[ROUNDS_MAX];
 	enum counter c = to_peer ? CNT_RELAY_TO_PEER : CNT_RELAY_TO_CLIENT;
 	uint32_t session[BURST], i, j;
 	uint64_t before;
 
 	sessions_touch(w, n, to_peer);
 	before = w->counters->cnt[c];
-	for (i = 0; i < ROUNDS; i++) {
+	look[to_peer][0] = stages_read(w);
+	for (i = 0; i < rounds; i++) {
 		for (j = 0; j < BURST; j++)
 			session[j] = (uint32_t)rte_rand_max(n);
 		cycles[i] = burst_cycles(w, session, to_peer);
+		look[to_peer][i + 1] = stages_read(w);
 	}
-	if (w->counters->cnt[c] - before != (uint64_t)ROUNDS * BURST)
+	if (w->counters->cnt[c] - before != (uint64_t)rounds * BURST)
 		rte_exit(1, "bench_relay: only %llu of %u packets were relayed\n",
-			 (unsigned long long)(w->counters->cnt[c] - before), ROUNDS * BURST);
-	qsort(cycles, ROUNDS, sizeof(cycles[0]), cycles_cmp);
-	return (double)cycles[ROUNDS / 2] / BURST;
+			 (unsigned long long)(w->counters->cnt[c] - before), rounds * BURST);
+	qsort(cycles, rounds, sizeof(cycles[0]), cycles_cmp);
+	return (double)cycles[rounds / 2] / BURST;
 }
 
 /* Bytes DPDK's heap holds now. */
@@ -281,19 +288,24 @@ int main(int argc, char **argv)
 	bool huge = false;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:p:Hh")) != -1) {
+	while ((opt = getopt(argc, argv, "n:p:r:Hh")) != -1) {
 		if (opt == 'n')
 			n = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (opt == 'p')
 			payload = (uint16_t)strtoul(optarg, NULL, 0);
+		else if (opt == 'r')
+			rounds = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (opt == 'H')
 			huge = true;
 		else
 			return fprintf(stderr,
 				       "usage: bench_relay [-n SESSIONS (1000)] [-p PAYLOAD "
-				       "BYTES (172)] [-H: tables in huge pages]\n"),
+				       "BYTES (172)] [-r BURSTS (20000)] [-H: tables in huge "
+				       "pages]\n"),
 			       2;
 	}
+	if (rounds == 0 || rounds > ROUNDS_MAX)
+		return fprintf(stderr, "bench_relay: -r takes 1 to %d\n", ROUNDS_MAX), 2;
 	eal[8] = huge ? (char *)"--in-memory" : (char *)"--no-huge";
 	if (rte_eal_init(9, eal) < 0)
 		return 1;
@@ -314,6 +326,10 @@ int main(int argc, char **argv)
 	printf("{\"sessions\": %u, \"payload\": %u, \"huge_pages\": %s, \"cycles_to_peer\": %.1f, "
 	       "\"cycles_to_client\": %.1f",
 	       n, payload, huge ? "true" : "false", up, down);
+	printf(", \"stages_to_peer\": ");
+	stages_print(look[true], rounds, BURST, stdout);
+	printf(", \"stages_to_client\": ");
+	stages_print(look[false], rounds, BURST, stdout);
 	if (n >= BYTES_FROM)
 		printf(", \"bytes_per_session\": %.0f",
 		       (double)(heap_used() - before - buffers_used(dp.worker[0])) / n);

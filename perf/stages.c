@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stages.h"
 
+#include <stdlib.h>
+
 struct stages stages_read(const struct worker *w)
 {
 	struct stages s;
@@ -11,21 +13,31 @@ struct stages stages_read(const struct worker *w)
 	return s;
 }
 
-void stages_print(const struct worker *w, const struct stages *before, uint64_t packets, FILE *out)
+static int cycles_cmp(const void *a, const void *b)
 {
-	const struct stages now = stages_read(w);
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void stages_print(const struct stages *look, size_t n, uint32_t packets, FILE *out)
+{
+	uint64_t *cycles = calloc(n, sizeof(*cycles));
 	const char *comma = "";
-	int i;
+	size_t i;
+	int s;
 
 	fputc('{', out);
-	for (i = 0; i < STAGE_MAX; i++) {
-		uint64_t cycles = now.cycles[i] - before->cycles[i];
-
-		if (cycles == 0)
+	for (s = 0; cycles && s < STAGE_MAX; s++) {
+		for (i = 0; i < n; i++)
+			cycles[i] = look[i + 1].cycles[s] - look[i].cycles[s];
+		qsort(cycles, n, sizeof(*cycles), cycles_cmp);
+		if (cycles[n / 2] == 0)
 			continue;
-		fprintf(out, "%s\"%s\": %.1f", comma, stage_desc[i].name,
-			(double)cycles / (double)packets);
+		fprintf(out, "%s\"%s\": %.1f", comma, stage_desc[s].name,
+			(double)cycles[n / 2] / packets);
 		comma = ", ";
 	}
 	fputc('}', out);
+	free(cycles);
 }
