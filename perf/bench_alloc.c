@@ -61,7 +61,8 @@ struct stand_in {
 static struct options {
 	uint32_t sessions, users, batch;
 	bool sha256, rest;
-} opt = { .sessions = 100000, .users = 1, .batch = 64 };
+	const char *dir;
+} opt = { .dir = "/dev/shm", .sessions = 100000, .users = 1, .batch = 64 };
 
 static struct config conf;
 static struct server server;
@@ -465,7 +466,8 @@ static void run(struct auth *auth)
 	       ns[CHALLENGE], ns[ALLOCATE], ns[BIND], ns[REFRESH], ns[DELETE]);
 	printf("\"per_second\": %.0f, \"per_second_challenged\": %.0f, ", 1e9 / ns[ALLOCATE],
 	       1e9 / (ns[CHALLENGE] + ns[ALLOCATE]));
-	printf("\"restart_ms\": %.1f, \"replay_ns\": %.0f, \"heap_bytes\": %.0f, \"state_bytes\": "
+	printf("\"restart_ms\": %.1f, \"replay_ns\": %.0f, \"heap_bytes\": "
+	       "%.0f, \"state_bytes\": "
 	       "%.0f}\n",
 	       open_ms, replay_ns, ((double)heap[1] - (double)heap[0]) / opt.sessions,
 	       ((double)shared[1] - (double)shared[0]) / opt.sessions);
@@ -473,25 +475,21 @@ static void run(struct auth *auth)
 
 static int usage(void)
 {
-	fputs("Usage: bench_alloc [-n SESSIONS] [-u USERS] [-b BATCH] [-r] [-2]\n"
+	fputs("Usage: bench_alloc [-n SESSIONS] [-u USERS] [-b BATCH] [-r] [-2] [-d DIR]\n"
 	      "  -u  users that share the sessions (1)\n"
 	      "  -b  requests a turn, 1 to 256 (64)\n"
 	      "  -r  time-limited credentials instead of stored users\n"
-	      "  -2  SHA-256 (RFC 8489) instead of MD5 and SHA-1\n",
+	      "  -2  SHA-256 (RFC 8489) instead of MD5 and SHA-1\n"
+	      "  -d  where the state file is (/dev/shm)\n",
 	      stderr);
 	return 2;
 }
 
-int main(int argc, char **argv)
+static bool options_read(int argc, char **argv)
 {
-	static char dir[] = "/dev/shm/fl-bench-XXXXXX";
-	static const char *const files[] = { "users.db", "users.db-wal", "users.db-shm", "state",
-					     "nonce.key" };
-	char err[512], path[64];
-	struct auth *auth;
 	int c;
 
-	while ((c = getopt(argc, argv, "n:u:b:r2")) != -1) {
+	while ((c = getopt(argc, argv, "n:u:b:r2d:")) != -1) {
 		if (c == 'n')
 			opt.sessions = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 'u')
@@ -502,11 +500,24 @@ int main(int argc, char **argv)
 			opt.rest = true;
 		else if (c == '2')
 			opt.sha256 = true;
+		else if (c == 'd')
+			opt.dir = optarg;
 		else
-			return usage();
+			return false;
 	}
-	if (!opt.sessions || !opt.users || !opt.batch || opt.batch > 256 || optind != argc)
+	return opt.sessions && opt.users && opt.batch && opt.batch <= 256 && optind == argc;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const files[] = { "users.db", "users.db-wal", "users.db-shm", "state",
+					     "nonce.key" };
+	char err[512], dir[128], path[160];
+	struct auth *auth;
+
+	if (!options_read(argc, argv))
 		return usage();
+	snprintf(dir, sizeof(dir), "%s/fl-bench-XXXXXX", opt.dir);
 	if (!mkdtemp(dir) || !digest_open(err, sizeof(err)))
 		die("cannot make a directory, or OpenSSL lacks something");
 	config_fill(dir);
