@@ -118,7 +118,8 @@ struct worker {
 	uint32_t nap_us;
 	uint32_t idle_turns;
 	struct pkt pkt[BURST];
-	bool punted; /* this turn: wake the control process */
+	bool punted;	  /* the control process does not know of an event yet */
+	uint64_t wake_us; /* it is not woken before */
 };
 
 /* ---- counting: one writer, so a relaxed load and store is an add ---- */

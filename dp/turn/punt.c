@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+enum { WAKE_GAP_US = 200 }; /* between two wake-ups of the control process by one worker */
+
 enum drop punt_why(enum stun_err err)
 {
 	switch (err) {
@@ -76,15 +78,20 @@ void punt(struct worker *w, struct pkt *p)
 		pkt_consume(w, p->m);
 }
 
+/*
+ * A sleeper that is quicker than requests come would be woken for each of them, and waking costs us
+ * as much as relaying a burst: the next request waits for those that come until then.
+ */
 bool punt_wake(struct worker *w)
 {
 	uint64_t one = 1;
 
-	if (!w->punted)
+	if (likely(!w->punted) || w->now_us < w->wake_us)
 		return false;
 	w->punted = false;
 	if (!ring_must_wake(&w->evt))
 		return false;
+	w->wake_us = w->now_us + WAKE_GAP_US;
 	/* The only system call of the loop, once a turn at most and only when the reader sleeps. */
 	if (write(w->dp->wake_cp, &one, sizeof(one)) < 0)
 		ring_sleep(&w->evt); /* the counter is full: it is awake already; ask again */

@@ -105,7 +105,7 @@ enum drop punt_request(struct worker *w, const struct request *r);
 void punt(struct worker *w, struct pkt *p);
 /* The drop reason of a message that does not parse. */
 enum drop punt_why(enum stun_err err);
-/* Wakes the control process if it sleeps and something was punted this turn; whether it did. */
+/* Wakes the control process if it sleeps and an event waits; not too often. Whether it did. */
 bool punt_wake(struct worker *w);
 
 /* Carries out commands of the control process; returns how many. */

@@ -13,6 +13,8 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 static struct sock_addr client, listener, peer;
 static struct frame f;
@@ -397,6 +399,44 @@ static void request_rate(void **state)
 	world_drops(DROP_PUNT_RATE, 1);
 }
 
+/* Whether a request that comes now wakes the control process, which sleeps. */
+static bool wakes(uint64_t us)
+{
+	uint8_t msg[64];
+	uint64_t n = 0;
+
+	world_clock_us(WORLD_START_S * UINT64_C(1000000) + us);
+	ring_sleep(&world.evt[0]);
+	frame_udp(&f, ACCESS, &client, &listener, msg, request(msg, sizeof(msg), STUN_ALLOCATE, 0),
+		  NULL);
+	world_feed(ACCESS, &f);
+	return read(world.dp.wake_cp, &n, sizeof(n)) == sizeof(n);
+}
+
+/* The first of them at once, and those behind it together, a little later: none is forgotten. */
+static void requests_wake_a_sleeper(void **state)
+{
+	uint64_t n;
+
+	(void)state;
+	world.dp.wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_true(wakes(0));
+	assert_false(wakes(1));
+	assert_false(wakes(199));
+	world_clock_us(WORLD_START_S * UINT64_C(1000000) + 200);
+	world_run(); /* nothing new comes */
+	assert_int_equal(read(world.dp.wake_cp, &n, sizeof(n)), sizeof(n));
+	assert_int_equal(n, 1);
+	assert_false(wakes(399));
+	assert_true(wakes(1000));
+	while (world_evt(0))
+		;
+	ring_awake(&world.evt[0]);
+	assert_true(read(world.dp.wake_cp, &n, sizeof(n)) < 0);
+	close(world.dp.wake_cp);
+	world.dp.wake_cp = -1;
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
@@ -410,6 +450,7 @@ int main(void)
 		T(replies_go_out),
 		T(impossible_replies),
 		T(punted_requests),
+		T(requests_wake_a_sleeper),
 		T(event_ring_full),
 		T(request_rate),
 	};
