@@ -206,7 +206,8 @@ static bool memory_take(struct table *t)
 {
 	uint64_t buckets = 1024;
 
-	while (buckets < t->allocs)
+	/* Half of them empty: each record in a bucket costs two lines of cold memory. */
+	while (buckets < UINT64_C(2) * t->allocs)
 		buckets *= 2;
 	t->mask = (uint32_t)(buckets - 1);
 	t->entry = calloc(t->allocs, sizeof(*t->entry));

@@ -248,7 +248,7 @@ static int judge_stored(struct auth *a, const struct claim *cl, const char *name
 	}
 	if (!claim_try(cl, key, key_len, r) || key == a->decoy)
 		return 401;
-	snprintf(r->user, sizeof(r->user), "%s", u->name);
+	memcpy(r->user, u->name, strlen(u->name) + 1);
 	r->quota = u->quota;
 	return 0;
 }
