@@ -196,14 +196,15 @@ static bool service_reload(struct service *s, char *text, size_t len)
 }
 
 /* All that comes after the hello; whatever is not in the ABI is a breach. */
-static void service_request(struct service *s, const union service_msg *m, size_t len)
+static void service_request(struct service *s, const union service_msg *m, size_t len,
+			    uint64_t now_ms)
 {
 	struct msg_result r = { .hdr = { MSG_RESULT, m->hdr.seq } };
 
 	if (len == sizeof(m->ticket_keys) && m->hdr.type == MSG_TICKET_KEYS) {
 		r.ok = s->dp->tickets != NULL;
 		if (r.ok)
-			tickets_set(s->dp->tickets, &m->ticket_keys.keys);
+			tickets_set(s->dp->tickets, &m->ticket_keys.keys, now_ms);
 		else
 			snprintf(r.text, sizeof(r.text), "%s: listeners: none has transport tls",
 				 s->dp->conf->file);
@@ -218,7 +219,7 @@ static void service_request(struct service *s, const union service_msg *m, size_
 		service_detach(s, "it does not take answers");
 }
 
-static void service_recv(struct service *s)
+static void service_recv(struct service *s, uint64_t now_ms)
 {
 	union service_msg m = { 0 };
 	ssize_t n = recv(s->client_fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
@@ -228,7 +229,7 @@ static void service_recv(struct service *s)
 	if (n <= 0)
 		service_detach(s, "it ended");
 	else if (s->attached)
-		service_request(s, &m, (size_t)n);
+		service_request(s, &m, (size_t)n, now_ms);
 	else
 		service_hello(s, &m.hello, (size_t)n);
 	OPENSSL_cleanse(&m, sizeof(m));
@@ -252,15 +253,18 @@ static void service_accept(struct service *s, uint64_t now_ms)
 	close(fd);
 }
 
-static void service_publish(struct service *s, uint64_t now_ms)
+/* What is done once a second. */
+static void service_second(struct service *s, uint64_t now_ms)
 {
 	uint16_t i;
 
-	if (now_ms / 1000 == s->published)
+	if (now_ms / 1000 == s->second)
 		return;
-	s->published = now_ms / 1000;
+	s->second = now_ms / 1000;
 	for (i = 0; i < s->dp->n_ports; i++)
 		port_publish(s->dp, &s->dp->port[i]);
+	if (s->dp->tickets)
+		tickets_age(s->dp->tickets, s->dp->conf->tls.ticket_lifetime, now_ms);
 }
 
 /* Stalls cost two lines a minute, however often they come and go. */
@@ -298,7 +302,7 @@ void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 {
 	struct pollfd p[2] = { { .fd = -1, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
 
-	service_publish(s, now_ms);
+	service_second(s, now_ms);
 	service_engine(s, now_ms);
 	service_signal(s);
 	/* Whoever comes while another has yet to say hello waits in the queue: it may fail. */
@@ -307,7 +311,7 @@ void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 	p[1].fd = s->client_fd;
 	if (poll(p, 2, timeout_ms) > 0) {
 		if (p[1].revents)
-			service_recv(s);
+			service_recv(s, now_ms);
 		if (p[0].revents)
 			service_accept(s, now_ms);
 	}

@@ -4,8 +4,8 @@
 
 /*
  * The main thread after start: lets the control process attach over the Unix socket, watches it,
- * does what it asks for over that (struct msg_hdr), and publishes what the ports tell. Never touches
- * a packet.
+ * does what it asks for over that (struct msg_hdr), and publishes what the ports tell. Never
+ * touches a packet.
  */
 #include "dplane.h"
 
@@ -13,10 +13,10 @@ struct service {
 	struct dplane *dp;
 	int region_fd;
 	int listen_fd;
-	int client_fd;	    /* connected socket; -1: nobody */
-	bool attached;	    /* it has been welcomed */
-	uint64_t hello_by;  /* ms; until then it may be silent */
-	uint64_t published; /* second of the last port_publish() */
+	int client_fd;	   /* connected socket; -1: nobody */
+	bool attached;	   /* it has been welcomed */
+	uint64_t hello_by; /* ms; until then it may be silent */
+	uint64_t second;   /* in which the last look at ports and the like was */
 	/* What the log says of the engine: */
 	uint32_t stalls;     /* of how many, */
 	bool stalled;	     /* that it has not come back, */

@@ -94,7 +94,7 @@ static void dplane_make(void)
 	if (RAND_bytes((uint8_t *)&keys, sizeof(keys)) != 1 ||
 	    region_create(&dp, err, sizeof(err)) < 0 || !shakers_create(&dp, err, sizeof(err)))
 		die(err);
-	tickets_set(&tickets, &keys);
+	tickets_set(&tickets, &keys, 0);
 	w.dp = &dp;
 }
 

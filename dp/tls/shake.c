@@ -353,10 +353,8 @@ static bool shake_ticket(const struct shaker *sh, const struct shake *s)
 		return false;
 	x->ticket = true;
 	x->tap_out.n = 0; /* these are the first records under their key */
-	return sh->dp->conf->domain[s->domain].tickets && x->resumable && t &&
-	       s->expect.peer == EXPECT_DOMAIN &&
-	       atomic_load_explicit(&t->seq, memory_order_relaxed) &&
-	       SSL_new_session_ticket(x->ssl);
+	return sh->dp->conf->domain[s->domain].tickets && x->resumable && t && tickets_given(t) &&
+	       s->expect.peer == EXPECT_DOMAIN && SSL_new_session_ticket(x->ssl);
 }
 
 static bool shake_done(struct shaker *sh, struct shake *s)

@@ -2,6 +2,7 @@
 #include "tickets.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <pthread.h>
@@ -11,19 +12,55 @@ enum { TICKET_WORDS = sizeof(struct ctl_ticket_keys) / 8 };
 
 _Static_assert(sizeof(struct ctl_ticket_keys) % 8 == 0, "struct tickets holds it by words");
 
-void tickets_set(struct tickets *t, const struct ctl_ticket_keys *k)
+/* What readers see; seq is what they find then: 0, no keys. */
+static void words_write(struct tickets *t, const uint64_t words[TICKET_WORDS], uint32_t seq)
 {
-	uint32_t seq = atomic_load_explicit(&t->seq, memory_order_relaxed);
-	uint64_t words[TICKET_WORDS];
+	uint32_t odd = atomic_load_explicit(&t->seq, memory_order_relaxed) | 1;
 
-	memcpy(words, k, sizeof(words));
-	atomic_store_explicit(&t->seq, seq + 1, memory_order_relaxed);
+	atomic_store_explicit(&t->seq, odd, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 	for (uint32_t i = 0; i < TICKET_WORDS; i++)
 		atomic_store_explicit(&t->words[i], words[i], memory_order_relaxed);
-	/* Never 0 again, which says that there are none. */
-	atomic_store_explicit(&t->seq, seq + 2 ? seq + 2 : 2, memory_order_release);
+	atomic_store_explicit(&t->seq, seq, memory_order_release);
+}
+
+/* Whether t has k's current key for its current one. */
+static bool key_is_current(const struct tickets *t, const struct ctl_ticket_keys *k)
+{
+	struct ctl_ticket_keys had;
+	bool is = tickets_get(t, &had) &&
+		  CRYPTO_memcmp(&had.current, &k->current, sizeof(had.current)) == 0;
+
+	OPENSSL_cleanse(&had, sizeof(had));
+	return is;
+}
+
+void tickets_set(struct tickets *t, const struct ctl_ticket_keys *k, uint64_t now_ms)
+{
+	uint32_t seq = atomic_load_explicit(&t->seq, memory_order_relaxed) + 2;
+	uint64_t words[TICKET_WORDS];
+
+	if (!key_is_current(t, k)) { /* told again, it is no younger */
+		t->since_ms = now_ms;
+		atomic_store_explicit(&t->stale, false, memory_order_relaxed);
+	}
+	memcpy(words, k, sizeof(words));
+	words_write(t, words, seq ? seq : 2); /* never 0, which says that there are none */
 	OPENSSL_cleanse(words, sizeof(words));
+}
+
+void tickets_age(struct tickets *t, uint32_t lifetime_s, uint64_t now_ms)
+{
+	static const uint64_t none[TICKET_WORDS];
+	const uint64_t lifetime = (uint64_t)lifetime_s * 1000;
+	uint64_t age = now_ms - t->since_ms;
+
+	if (atomic_load_explicit(&t->seq, memory_order_relaxed) == 0 ||
+	    age < lifetime + TICKETS_LATE_MS)
+		return;
+	atomic_store_explicit(&t->stale, true, memory_order_relaxed);
+	if (age >= 2 * lifetime + TICKETS_LATE_MS)
+		words_write(t, none, 0);
 }
 
 bool tickets_get(const struct tickets *t, struct ctl_ticket_keys *k)
@@ -82,8 +119,8 @@ static int ticket_seal(const struct ctl_ticket_keys *k, uint8_t *name, uint8_t *
 }
 
 /* Names stand in clear in every ticket: there is nothing to learn from how they compare. */
-static int ticket_open(const struct ctl_ticket_keys *k, const uint8_t *name, const uint8_t *iv,
-		       EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+static int ticket_open(const struct ctl_ticket_keys *k, bool renew, const uint8_t *name,
+		       const uint8_t *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
 	const struct ctl_ticket_key *all[] = { &k->current, &k->previous, &k->next };
 
@@ -92,7 +129,7 @@ static int ticket_open(const struct ctl_ticket_keys *k, const uint8_t *name, con
 			continue;
 		if (!ticket_init(all[i], iv, cipher, mac, false))
 			return -1;
-		return all[i] == &k->current ? 1 : 2;
+		return renew && all[i] != &k->current ? 2 : 1;
 	}
 	return 0;
 }
@@ -104,9 +141,12 @@ static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
 	struct ctl_ticket_keys k;
 	int r;
 
-	if (!t || !tickets_get(t, &k))
+	/* In TLS 1.3, where an empty ticket is none, it is not asked for: shake_ticket(). */
+	if (!t || (seal && SSL_version(ssl) < TLS1_3_VERSION && !tickets_given(t)) ||
+	    !tickets_get(t, &k))
 		return 0;
-	r = seal ? ticket_seal(&k, name, iv, cipher, mac) : ticket_open(&k, name, iv, cipher, mac);
+	r = seal ? ticket_seal(&k, name, iv, cipher, mac)
+		 : ticket_open(&k, tickets_given(t), name, iv, cipher, mac);
 	OPENSSL_cleanse(&k, sizeof(k));
 	return r;
 }

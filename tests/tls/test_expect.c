@@ -294,7 +294,7 @@ static void tickets(void **state)
 	(void)state;
 	tls_world_stop();
 	memset(&k, 1, sizeof(k));
-	tickets_set(&tls_tickets, &k);
+	tickets_set(&tls_tickets, &k, 0);
 	tls_world_config();
 	tls_world_start();
 	for (size_t v = 0; v < RTE_DIM(versions); v++) {

@@ -744,7 +744,7 @@ static void tickets_fill(void)
 	struct ctl_ticket_keys k;
 
 	memset(&k, 'k', sizeof(k));
-	tickets_set(&tickets, &k);
+	tickets_set(&tickets, &k, 0);
 }
 
 /* A full handshake, and the session the server's ticket makes of it; NULL: no ticket came. */

@@ -464,8 +464,17 @@ static void ticket_keys_are_taken(void **state)
 	assert_string_equal(r.text, "");
 	assert_true(tickets_get(&tickets, &got));
 	assert_memory_equal(&got, &m.keys, sizeof(got));
-	world.dp.tickets = NULL;
 	close(fd);
+	/* Nobody is there to renew them. */
+	world.conf.tls.ticket_lifetime = 100;
+	service_turn(&service, now_ms += 100000, 0);
+	assert_true(tickets_given(&tickets));
+	service_turn(&service, now_ms += TICKETS_LATE_MS, 0);
+	assert_false(tickets_given(&tickets));
+	assert_true(tickets_get(&tickets, &got));
+	service_turn(&service, now_ms += 100000, 0);
+	assert_false(tickets_get(&tickets, &got));
+	world.dp.tickets = NULL;
 }
 
 /* ---- an engine that stalls ---- */

@@ -42,7 +42,7 @@ static void rotate(int n, uint8_t epoch)
 {
 	struct ctl_ticket_keys k = { key_of(epoch - 1u), key_of(epoch), key_of(epoch + 1u) };
 
-	tickets_set(&node[n].tickets, &k);
+	tickets_set(&node[n].tickets, &k, 0);
 }
 
 static int setup(void **state)
@@ -103,7 +103,7 @@ static struct visit visit(int n, int version, SSL_SESSION *with)
 	char byte;
 
 	SSL_set_max_proto_version(c, version);
-	if (!tickets_get(&node[n].tickets, &(struct ctl_ticket_keys){ 0 }))
+	if (!tickets_given(&node[n].tickets))
 		SSL_set_num_tickets(s, 0);
 	assert_int_equal(BIO_new_bio_pair(&a, 1 << 16, &b, 1 << 16), 1);
 	SSL_set_bio(c, a, a);
@@ -240,6 +240,46 @@ static void no_keys_no_tickets(void **state)
 	}
 }
 
+/* With the control process dead: so long as LIFETIME seals, and twice that opens. */
+static void keys_age_alone(void **state)
+{
+	enum { LIFETIME = 100, START_MS = 5000, LATE_MS = START_MS + TICKETS_LATE_MS };
+	const struct ctl_ticket_keys k = { key_of(4), key_of(5), key_of(6) };
+	const uint64_t words[sizeof(k) / 8] = { 0 };
+	struct tickets *t = &node[0].tickets;
+
+	(void)state;
+	FOR_VERSIONS(version)
+	{
+		struct visit first, second;
+
+		memset(t, 0, sizeof(*t));
+		tickets_age(t, LIFETIME, 1u << 30);
+		assert_false(tickets_given(t));
+		tickets_set(t, &k, START_MS);
+		tickets_age(t, LIFETIME, LATE_MS + LIFETIME * 1000 - 1);
+		first = visit(0, version, NULL);
+		assert_non_null(first.session);
+		tickets_set(t, &k, LATE_MS + LIFETIME * 500); /* a new process that says the same */
+		tickets_age(t, LIFETIME, LATE_MS + LIFETIME * 1000);
+		second = visit(0, version, NULL);
+		assert_null(second.session);
+		second = visit(0, version, first.session);
+		assert_true(second.resumed);
+		assert_null(second.session);
+		tickets_age(t, LIFETIME, LATE_MS + 2 * LIFETIME * 1000);
+		second = visit(0, version, first.session);
+		assert_false(second.resumed);
+		assert_memory_equal(t->words, words, sizeof(words));
+		SSL_SESSION_free(first.session);
+		/* The control process is back. */
+		tickets_set(t, &k, LATE_MS + 3 * LIFETIME * 1000);
+		first = visit(0, version, NULL);
+		assert_non_null(first.session);
+		SSL_SESSION_free(first.session);
+	}
+}
+
 static void copy_is_what_was_set(void **state)
 {
 	struct tickets t = { 0 };
@@ -247,12 +287,12 @@ static void copy_is_what_was_set(void **state)
 
 	(void)state;
 	assert_false(tickets_get(&t, &got));
-	tickets_set(&t, &k);
+	tickets_set(&t, &k, 0);
 	assert_true(tickets_get(&t, &got));
 	assert_memory_equal(&got, &k, sizeof(k));
 	/* After two thousand million changes there are keys still. */
 	t.seq = UINT32_MAX - 1;
-	tickets_set(&t, &k);
+	tickets_set(&t, &k, 0);
 	assert_true(tickets_get(&t, &got));
 }
 
@@ -267,7 +307,7 @@ static void *writer(void *arg)
 		struct ctl_ticket_keys k;
 
 		memset(&k, (int)(i % EPOCHS), sizeof(k));
-		tickets_set(&shared, &k);
+		tickets_set(&shared, &k, 0);
 	}
 	return NULL;
 }
@@ -305,6 +345,7 @@ int main(void)
 		T(clocks_differ_and_keys_go),
 		T(tampered_is_not_taken),
 		T(no_keys_no_tickets),
+		T(keys_age_alone),
 		cmocka_unit_test(copy_is_what_was_set),
 		cmocka_unit_test(readers_see_whole_keys),
 	};
