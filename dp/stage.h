@@ -6,7 +6,7 @@
  * Where a worker's cycles go. One mark runs along (w->tsc): whoever ends a stage is charged for
  * all since the last end, so nothing is counted twice or left out, and a stage that found nothing
  * to do sets no mark: its few cycles are the next one's. A mark costs about as much as relaying a
- * quarter of a packet: once a burst, never once a packet.
+ * fifth of a packet: once a burst, never once a packet.
  *
  * The time stamp counter is read without a fence: instructions of a neighbouring stage that are
  * still in flight, some dozens of cycles, may be counted on either side.
