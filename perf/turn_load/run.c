@@ -182,32 +182,32 @@ static double trial_carries(double rate)
 
 /*
  * Bisection between nothing and more than can be: what came back when it was offered flat out, and
- * a tenth. Where the device holds the load back instead of losing it, flat out is the answer. What
- * counts is the rate that was offered, which may be less than what was asked for.
+ * a tenth. Where the device holds the load back instead of losing it, flat out is the answer. The
+ * result is the highest rate that was offered indeed, which may be less than what was asked for.
  */
 static void search(void)
 {
 	struct trial *best = malloc(sizeof(*best));
-	double low = trial_carries(opt.rate), high = opt.rate;
+	double found = trial_carries(opt.rate), low = 0, high = opt.rate;
 
 	if (!best)
 		die("no memory");
 	*best = trial;
-	if (low > 0)
-		high = low;
+	if (found > 0)
+		low = high;
 	else if (high <= 0)
 		high = 1.1 * rate_of(&trial, trial.tally[UP].in_time + trial.tally[DOWN].in_time);
 	for (uint32_t i = 1; i < opt.search_steps && high > low && !stop; i++) {
 		double rate = (low + high) / 2, carried = trial_carries(rate);
 
-		if (carried > low) {
-			low = carried;
+		if (carried > found) {
+			found = carried;
 			*best = trial;
 		}
-		if (carried <= 0)
-			high = rate;
+		low = carried > 0 ? rate : low;
+		high = carried > 0 ? high : rate;
 	}
-	report_end(best, low);
+	report_end(best, found);
 	free(best);
 }
 
