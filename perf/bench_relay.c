@@ -7,6 +7,9 @@
  * number of sessions makes it. Packets are written just before they are timed, as a NIC's DMA
  * leaves them in the cache.
  *
+ * With more than one worker each has sessions, a core and a queue of its own, and all run at the
+ * same time: packets a second of all of them, so that what one costs the other shows.
+ *
  * Bytes per session: what a worker with room for n sessions takes of DPDK's heap, without packet
  * buffers, over n. What it takes whatever n is (tables of relayed ports, rate limits, neighbours)
  * is in it, and would be all of it for few sessions: printed from 100,000 on.
@@ -16,17 +19,20 @@
 #include "../dp/region.h"
 #include "../dp/rx.h"
 #include "../dp/stage.h"
+#include "../dp/stage.h"
 #include "../dp/tx.h"
 #include "../dp/worker.h"
 #include "../dp/net/neigh.h"
 #include "../dp/turn/session.h"
 #include "../lib/chandata.h"
 #include "stages.h"
+#include "stages.h"
 
 #include <getopt.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_ip.h>
+#include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_mempool.h>
 #include <rte_random.h>
@@ -40,11 +46,23 @@ enum {
 	BYTES_FROM = 100000, /* sessions; with fewer the fixed tables are most of what is taken */
 };
 
+/* What one worker has, and what it took. */
+struct share {
+	struct worker *w;
+	uint32_t *session; /* those of it */
+	uint32_t n;
+	double up, down;	/* cycles a packet */
+	uint64_t *cycles;	/* [rounds], of a burst */
+	struct stages *look[2]; /* [rounds + 1], on the way to clients, to peers */
+};
+
 static struct dplane dp;
 static struct config conf;
-static uint16_t payload = 172; /* 20 ms of G.711 in RTP */
+static struct share share[CTL_WORKERS_MAX];
+static uint16_t workers = 1;
+static _Atomic uint16_t at_start, at_end; /* workers that are */
+static uint16_t payload = 172;		  /* 20 ms of G.711 in RTP */
 static uint32_t rounds = ROUNDS_MAX;
-static struct stages look[2][ROUNDS_MAX + 1]; /* on the way to clients, to peers */
 
 static struct ip_addr v4(uint32_t a)
 {
@@ -54,10 +72,11 @@ static struct ip_addr v4(uint32_t a)
 /* One port with the null device, a listener, and relay addresses enough for n sessions. */
 static void config_fill(uint32_t n)
 {
-	uint32_t i, relays = n / PORTS_PER_RELAY + 1;
+	/* Of a session's client and relayed port, both must lead to the same worker. */
+	uint32_t i, relays = n * workers / PORTS_PER_RELAY + 1 + (workers > 1);
 
 	snprintf(conf.file, sizeof(conf.file), "bench");
-	conf.dataplane.n_workers = 1;
+	conf.dataplane.n_workers = workers;
 	conf.dataplane.mbufs = 8191;
 	conf.dataplane.sessions = n;
 	conf.dataplane.peers = 64;
@@ -104,29 +123,44 @@ static struct sock_addr peer_of(uint32_t i)
 	return (struct sock_addr){ v4(0x0c000000 + (i * 40503u & 0xffffff)), be16_make(4000) };
 }
 
-static void sessions_install(struct worker *w, uint32_t n)
+static void session_install(struct worker *w, uint32_t i)
 {
-	uint32_t i;
+	struct cmd_session_set s = { .sid = { share[w->id].n, 1 },
+				     .leg = { .client = client_of(i) },
+				     .relay = { relay_of(i), { CTL_RELAY_NONE, { { 0 } } } },
+				     .expiry = UINT32_MAX };
+	struct cmd_chan_set c = { .sid = s.sid,
+				  .peer = peer_of(i),
+				  .channel = CHANNEL_MIN,
+				  .expiry = UINT32_MAX,
+				  .perm_expiry = UINT32_MAX };
 
-	for (i = 0; i < n; i++) {
-		struct cmd_session_set s = { .sid = { i, 1 },
-					     .leg = { .client = client_of(i) },
-					     .relay = { relay_of(i),
-							{ CTL_RELAY_NONE, { { 0 } } } },
-					     .expiry = UINT32_MAX };
-		struct cmd_chan_set c = { .sid = { i, 1 },
-					  .peer = peer_of(i),
-					  .channel = CHANNEL_MIN,
-					  .expiry = UINT32_MAX,
-					  .perm_expiry = UINT32_MAX };
+	if (!session_set(w, &s) || !session_chan_set(w, &c))
+		rte_exit(1, "bench_relay: session %u refused\n", i);
+	share[w->id].session[share[w->id].n++] = i;
+}
 
-		if (!session_set(w, &s) || !session_chan_set(w, &c))
-			rte_exit(1, "bench_relay: session %u refused\n", i);
+/* n sessions to each worker, of those whose addresses lead there. */
+static void sessions_install(uint32_t n)
+{
+	uint32_t i, left = n * workers;
+
+	for (i = 0; left; i++) {
+		struct sock_addr c = client_of(i);
+		uint16_t owner = (uint16_t)relay_port_worker(be16_get(relay_of(i).port), workers);
+
+		if (relay_of(i).relay >= conf.n_relay)
+			rte_exit(1, "bench_relay: too few relayed ports\n");
+		if ((workers > 1 && dplane_client_worker(&dp, &c.ip, c.port) != owner) ||
+		    share[owner].n == n)
+			continue;
+		session_install(dp.worker[owner], i);
+		left--;
 	}
 }
 
 /* A frame from src to dst with an empty payload of len bytes, the checksum as it should be. */
-static void frame_write(struct rte_mbuf *m, const struct sock_addr *src,
+static void frame_write(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 			const struct sock_addr *dst, uint16_t len, uint16_t channel)
 {
 	uint8_t *p;
@@ -144,7 +178,7 @@ static void frame_write(struct rte_mbuf *m, const struct sock_addr *src,
 	memset(p + 6, 2, 6);
 	p[12] = 8;
 	p[13] = 0;
-	ip_write(dp.worker[0], p + 14, &o);
+	ip_write(w, p + 14, &o);
 	p += 14 + IPV4_HDR;
 	memcpy(p, src->port.b, 2);
 	memcpy(p + 2, dst->port.b, 2);
@@ -157,7 +191,8 @@ static void frame_write(struct rte_mbuf *m, const struct sock_addr *src,
 	memcpy(p + 6, &csum, 2);
 }
 
-static void burst_write(struct rte_mbuf **m, const uint32_t *session, bool to_peer)
+static void burst_write(struct worker *w, struct rte_mbuf **m, const uint32_t *session,
+			bool to_peer)
 {
 	const struct sock_addr listener = conf.listener[0].addr;
 	uint32_t i;
@@ -169,10 +204,10 @@ static void burst_write(struct rte_mbuf **m, const uint32_t *session, bool to_pe
 		struct sock_addr c = client_of(s), p = peer_of(s);
 
 		if (to_peer)
-			frame_write(m[i], &c, &listener, (uint16_t)(payload + CHANDATA_HDR_LEN),
+			frame_write(w, m[i], &c, &listener, (uint16_t)(payload + CHANDATA_HDR_LEN),
 				    CHANNEL_MIN);
 		else
-			frame_write(m[i], &p, &relay, payload, 0);
+			frame_write(w, m[i], &p, &relay, payload, 0);
 	}
 }
 
@@ -191,48 +226,73 @@ static uint64_t burst_cycles(struct worker *w, const uint32_t *session, bool to_
 
 	if (rte_pktmbuf_alloc_bulk(w->pool, m, BURST) != 0)
 		rte_exit(1, "bench_relay: out of packet buffers\n");
-	burst_write(m, session, to_peer);
-	stage_start(w);
+	burst_write(w, m, session, to_peer);
 	t = rte_rdtsc_precise();
+	stage_start(w);
 	rx_burst(w, m, BURST, 0, RX_FRESH);
-	tx_flush(w);
+	stage_work(w, STAGE_TX, tx_flush(w));
 	return rte_rdtsc_precise() - t;
 }
 
 /* A packet of every session, for the first one looks its route up. */
-static void sessions_touch(struct worker *w, uint32_t n, bool to_peer)
+static void sessions_touch(struct share *s, bool to_peer)
 {
-	uint32_t session[BURST], s, i;
+	uint32_t session[BURST], at, i;
 
-	for (s = 0; s < n; s += BURST) {
+	for (at = 0; at < s->n; at += BURST) {
 		for (i = 0; i < BURST; i++)
-			session[i] = RTE_MIN(s + i, n - 1);
-		burst_cycles(w, session, to_peer);
+			session[i] = s->session[RTE_MIN(at + i, s->n - 1)];
+		burst_cycles(s->w, session, to_peer);
 	}
 }
 
-/* The median burst: what else runs on the machine moves the mean, not this. */
-static double cycles_per_packet(struct worker *w, uint32_t n, bool to_peer)
+static void burst_random(struct share *s, uint32_t *session)
 {
-	static uint64_t cycles[ROUNDS_MAX];
-	enum counter c = to_peer ? CNT_RELAY_TO_PEER : CNT_RELAY_TO_CLIENT;
-	uint32_t session[BURST], i, j;
-	uint64_t before;
+	uint32_t i;
 
-	sessions_touch(w, n, to_peer);
-	before = w->counters->cnt[c];
-	look[to_peer][0] = stages_read(w);
+	for (i = 0; i < BURST; i++)
+		session[i] = s->session[rte_rand_max(s->n)];
+}
+
+/* The median burst: what else runs on the machine moves the mean, not this. */
+static double cycles_per_packet(struct share *s, bool to_peer)
+{
+	enum counter c = to_peer ? CNT_RELAY_TO_PEER : CNT_RELAY_TO_CLIENT;
+	uint64_t before = s->w->counters->cnt[c];
+	uint32_t session[BURST], i;
+
+	s->look[to_peer][0] = stages_read(s->w);
 	for (i = 0; i < rounds; i++) {
-		for (j = 0; j < BURST; j++)
-			session[j] = (uint32_t)rte_rand_max(n);
-		cycles[i] = burst_cycles(w, session, to_peer);
-		look[to_peer][i + 1] = stages_read(w);
+		burst_random(s, session);
+		s->cycles[i] = burst_cycles(s->w, session, to_peer);
+		s->look[to_peer][i + 1] = stages_read(s->w);
 	}
-	if (w->counters->cnt[c] - before != (uint64_t)rounds * BURST)
+	if (s->w->counters->cnt[c] - before != (uint64_t)rounds * BURST)
 		rte_exit(1, "bench_relay: only %llu of %u packets were relayed\n",
-			 (unsigned long long)(w->counters->cnt[c] - before), rounds * BURST);
-	qsort(cycles, rounds, sizeof(cycles[0]), cycles_cmp);
-	return (double)cycles[rounds / 2] / BURST;
+			 (unsigned long long)(s->w->counters->cnt[c] - before), rounds * BURST);
+	qsort(s->cycles, rounds, sizeof(s->cycles[0]), cycles_cmp);
+	return (double)s->cycles[rounds / 2] / BURST;
+}
+
+/* All workers begin together, and go on until the last has its figures. */
+static int share_run(void *arg)
+{
+	struct share *s = arg;
+	uint32_t session[BURST];
+
+	sessions_touch(s, true);
+	sessions_touch(s, false);
+	atomic_fetch_add(&at_start, 1);
+	while (atomic_load(&at_start) < workers)
+		rte_pause();
+	s->up = cycles_per_packet(s, true);
+	s->down = cycles_per_packet(s, false);
+	atomic_fetch_add(&at_end, 1);
+	while (atomic_load(&at_end) < workers) {
+		burst_random(s, session);
+		burst_cycles(s->w, session, true);
+	}
+	return 0;
 }
 
 /* Bytes DPDK's heap holds now. */
@@ -269,70 +329,122 @@ static void neigh_answer(struct worker *w)
 	neigh_learn(w, 0, &gw, &mac, true, true);
 }
 
+static void share_alloc(struct share *s, uint32_t n)
+{
+	s->session = malloc(sizeof(*s->session) * n);
+	s->cycles = malloc(sizeof(*s->cycles) * rounds);
+	s->look[0] = malloc(sizeof(struct stages) * (rounds + 1));
+	s->look[1] = malloc(sizeof(struct stages) * (rounds + 1));
+	if (!s->session || !s->cycles || !s->look[0] || !s->look[1])
+		rte_exit(1, "bench_relay: out of memory\n");
+}
+
+static void workers_start(uint32_t n)
+{
+	char err[512];
+	uint16_t i;
+
+	dp.tsc_per_us = (double)rte_get_tsc_hz() / 1e6;
+	if (!dplane_init(&dp, &conf, err, sizeof(err)) || region_create(&dp, err, sizeof(err)) < 0)
+		rte_exit(1, "bench_relay: %s\n", err);
+	for (i = 0; i < workers; i++) {
+		share_alloc(&share[i], n);
+		share[i].w = dp.worker[i] = worker_create(&dp, i, err, sizeof(err));
+		if (!dp.worker[i])
+			rte_exit(1, "bench_relay: %s\n", err);
+	}
+	if (!port_open(&dp, 0, err, sizeof(err)))
+		rte_exit(1, "bench_relay: %s\n", err);
+	for (i = 0; i < workers; i++) {
+		dp.worker[i]->n_ports = 1;
+		neigh_answer(dp.worker[i]);
+	}
+	sessions_install(n);
+}
+
+/* One worker: how its cycles divide. */
+static void one_print(uint32_t n, bool huge, uint64_t heap)
+{
+	printf("{\"sessions\": %u, \"payload\": %u, \"huge_pages\": %s, \"cycles_to_peer\": %.1f, "
+	       "\"cycles_to_client\": %.1f, \"stages_to_peer\": ",
+	       n, payload, huge ? "true" : "false", share[0].up, share[0].down);
+	stages_print(share[0].look[true], rounds, BURST, stdout);
+	printf(", \"stages_to_client\": ");
+	stages_print(share[0].look[false], rounds, BURST, stdout);
+	if (n >= BYTES_FROM)
+		printf(", \"bytes_per_session\": %.0f",
+		       (double)(heap - buffers_used(share[0].w)) / n);
+	puts("}");
+}
+
+static void all_print(uint32_t n, bool huge)
+{
+	double rate = 0;
+	uint16_t i;
+
+	for (i = 0; i < workers; i++)
+		rate += 2 * (double)rte_get_tsc_hz() / (share[i].up + share[i].down);
+	printf("{\"workers\": %u, \"sessions\": %u, \"payload\": %u, \"huge_pages\": %s, "
+	       "\"packets_per_s\": %.0f}\n",
+	       workers, n, payload, huge ? "true" : "false", rate);
+}
+
+static const char usage[] =
+    "usage: bench_relay [-n SESSIONS of each worker (1000)] [-p PAYLOAD BYTES (172)]\n"
+    "                   [-r BURSTS (20000)] [-w WORKERS on CPU 1, 0, 2, ... (1)]\n"
+    "                   [-H: tables in huge pages]\n";
+
 int main(int argc, char **argv)
 {
+	static char lcores[16 * CTL_WORKERS_MAX] = "--lcores=0@1";
 	static char *eal[] = { (char *)"bench_relay",
 			       (char *)"--no-pci",
 			       (char *)"--no-telemetry",
 			       (char *)"--no-shconf",
-			       (char *)"--lcores=0@1",
+			       lcores,
 			       (char *)"-m",
 			       (char *)"1400",
 			       (char *)"--log-level=*:error",
 			       NULL,
 			       NULL };
+	bool huge = false, rate = false;
 	uint32_t n = 1000;
-	uint64_t before;
-	char err[512];
-	double up, down;
-	bool huge = false;
+	uint64_t heap;
+	uint16_t i;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:p:r:Hh")) != -1) {
+	while ((opt = getopt(argc, argv, "n:p:r:w:Hh")) != -1) {
 		if (opt == 'n')
 			n = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (opt == 'p')
 			payload = (uint16_t)strtoul(optarg, NULL, 0);
 		else if (opt == 'r')
 			rounds = (uint32_t)strtoul(optarg, NULL, 0);
+		else if (opt == 'w')
+			workers = (uint16_t)strtoul(optarg, NULL, 0), rate = true;
 		else if (opt == 'H')
 			huge = true;
 		else
-			return fprintf(stderr,
-				       "usage: bench_relay [-n SESSIONS (1000)] [-p PAYLOAD "
-				       "BYTES (172)] [-r BURSTS (20000)] [-H: tables in huge "
-				       "pages]\n"),
-			       2;
+			return fputs(usage, stderr), 2;
 	}
-	if (rounds == 0 || rounds > ROUNDS_MAX)
-		return fprintf(stderr, "bench_relay: -r takes 1 to %d\n", ROUNDS_MAX), 2;
+	if (workers < 1 || workers > CTL_WORKERS_MAX || n < 1 || rounds < 1 || rounds > ROUNDS_MAX)
+		return fputs(usage, stderr), 2;
+	for (i = 1; i < workers; i++)
+		snprintf(lcores + strlen(lcores), 16, ",%u@%u", i, i == 1 ? 0 : i);
 	eal[8] = huge ? (char *)"--in-memory" : (char *)"--no-huge";
 	if (rte_eal_init(9, eal) < 0)
 		return 1;
 	config_fill(n);
-	dp.tsc_per_us = (double)rte_get_tsc_hz() / 1e6;
-	if (!dplane_init(&dp, &conf, err, sizeof(err)) || region_create(&dp, err, sizeof(err)) < 0)
-		return fprintf(stderr, "bench_relay: %s\n", err), 1;
-	before = heap_used();
-	dp.worker[0] = worker_create(&dp, 0, err, sizeof(err));
-	if (!dp.worker[0] || !port_open(&dp, 0, err, sizeof(err)))
-		return fprintf(stderr, "bench_relay: %s\n", err), 1;
-	dp.worker[0]->n_ports = 1;
-	neigh_answer(dp.worker[0]);
-	sessions_install(dp.worker[0], n);
-	cycles_per_packet(dp.worker[0], n, true);
-	up = cycles_per_packet(dp.worker[0], n, true);
-	down = cycles_per_packet(dp.worker[0], n, false);
-	printf("{\"sessions\": %u, \"payload\": %u, \"huge_pages\": %s, \"cycles_to_peer\": %.1f, "
-	       "\"cycles_to_client\": %.1f",
-	       n, payload, huge ? "true" : "false", up, down);
-	printf(", \"stages_to_peer\": ");
-	stages_print(look[true], rounds, BURST, stdout);
-	printf(", \"stages_to_client\": ");
-	stages_print(look[false], rounds, BURST, stdout);
-	if (n >= BYTES_FROM)
-		printf(", \"bytes_per_session\": %.0f",
-		       (double)(heap_used() - before - buffers_used(dp.worker[0])) / n);
-	puts("}");
+	heap = heap_used();
+	workers_start(n);
+	heap = heap_used() - heap;
+	for (i = 1; i < workers; i++)
+		rte_eal_remote_launch(share_run, &share[i], i);
+	share_run(&share[0]);
+	rte_eal_mp_wait_lcore();
+	if (rate)
+		all_print(n, huge);
+	else
+		one_print(n, huge, heap);
 	return 0;
 }
