@@ -21,12 +21,19 @@ enum {
 /* Held back: until its time, and until another has gone after it came. */
 struct held {
 	struct rte_mbuf *m;
-	uint16_t port;
+	uint16_t port;	     /* index */
 	uint64_t due, flush; /* TSC */
 	uint64_t after;	     /* goes once more than so many have gone straight back */
 };
 
+/* On its way back. */
+struct out {
+	struct rte_mbuf *m[BURST];
+	uint16_t n;
+};
+
 static struct {
+	struct out out[PORTS_MAX];
 	uint64_t received, sent, straight, lost, repeated, delayed, swapped, refused;
 	struct held held[HELD_MAX]; /* in the order of their coming */
 	uint32_t head, tail;	    /* modulo HELD_MAX */
@@ -57,19 +64,29 @@ static void turn_back(struct rte_mbuf *m, const struct packet *k)
 	swap_bytes(u->src.b, u->dst.b, sizeof(u->src));
 }
 
-/* Sends, and waits for the device as long as it takes. */
-static void send_out(uint16_t id, struct rte_mbuf *m)
+/* Sends what waits on a port, however long the device takes. */
+static void out_flush(uint16_t i)
 {
+	struct out *o = &mirror.out[i];
 	uint64_t end = rte_rdtsc() + mirror.hz * FULL_MS / 1000;
+	uint16_t done = 0;
 
-	while (rte_eth_tx_burst(id, 0, &m, 1) == 0) {
-		if (rte_rdtsc() < end && !stop)
-			continue;
-		rte_pktmbuf_free(m);
-		mirror.refused++;
-		return;
-	}
-	mirror.sent++;
+	while (done < o->n && rte_rdtsc() < end && !stop)
+		done = (uint16_t)(done + rte_eth_tx_burst(port[i].id, 0, o->m + done,
+							  (uint16_t)(o->n - done)));
+	rte_pktmbuf_free_bulk(o->m + done, (unsigned int)(o->n - done));
+	mirror.sent += done;
+	mirror.refused += (uint64_t)(o->n - done);
+	o->n = 0;
+}
+
+static void out_put(uint16_t i, struct rte_mbuf *m)
+{
+	struct out *o = &mirror.out[i];
+
+	if (o->n == BURST)
+		out_flush(i);
+	o->m[o->n++] = m;
 }
 
 static bool nth(uint64_t n, uint32_t every)
@@ -87,24 +104,24 @@ static void held_release(uint64_t now)
 	struct held *h;
 
 	if (mirror.swap.m && held_may_go(&mirror.swap, now)) {
-		send_out(mirror.swap.port, mirror.swap.m);
+		out_put(mirror.swap.port, mirror.swap.m);
 		mirror.swap.m = NULL;
 	}
 	while (mirror.head != mirror.tail) {
 		h = &mirror.held[mirror.head % HELD_MAX];
 		if (!held_may_go(h, now))
 			return;
-		send_out(h->port, h->m);
+		out_put(h->port, h->m);
 		mirror.head++;
 	}
 }
 
 /* One datagram that came: back, or what was asked for. */
-static void reflect_one(uint16_t id, struct rte_mbuf *m, uint64_t now)
+static void reflect_one(uint16_t i, struct rte_mbuf *m, uint64_t now)
 {
 	uint64_t n = ++mirror.received;
 	struct held h = { .m = m,
-			  .port = id,
+			  .port = i,
 			  .flush = now + mirror.hz * FLUSH_MS / 1000,
 			  .after = mirror.straight };
 
@@ -123,30 +140,33 @@ static void reflect_one(uint16_t id, struct rte_mbuf *m, uint64_t now)
 		struct rte_mbuf *copy =
 		    nth(n, opt.repeat_every) ? rte_pktmbuf_copy(m, slow_pool, 0, UINT32_MAX) : NULL;
 
-		send_out(id, m);
+		out_put(i, m);
 		mirror.straight++;
 		if (copy) {
 			mirror.repeated++;
-			send_out(id, copy);
+			out_put(i, copy);
 		}
 	}
 	held_release(now);
 }
 
-static void reflect_burst(struct port *p, struct rte_mbuf **m, uint16_t n)
+static void reflect_burst(uint16_t i, struct rte_mbuf **m, uint16_t n)
 {
 	uint64_t now = rte_rdtsc();
 	struct packet k;
 
-	for (uint16_t i = 0; i < n; i++) {
-		if (neighbour_input(p, m[i]) || !packet_parse(m[i], &k) || k.proto != PROTO_UDP) {
-			rte_pktmbuf_free(m[i]);
+	for (uint16_t j = 0; j < n; j++) {
+		if (neighbour_input(&port[i], m[j]) || !packet_parse(m[j], &k) ||
+		    k.proto != PROTO_UDP) {
+			rte_pktmbuf_free(m[j]);
 			continue;
 		}
-		turn_back(m[i], &k);
-		reflect_one(p->id, m[i], now);
+		turn_back(m[j], &k);
+		reflect_one(i, m[j], now);
 	}
 	held_release(now);
+	for (i = 0; i < n_port; i++)
+		out_flush(i);
 }
 
 /* One poll of all ports. Returns whether anything came. */
@@ -158,7 +178,7 @@ static bool reflect_poll(void)
 	for (uint16_t i = 0; i < n_port; i++) {
 		uint16_t n = rte_eth_rx_burst(port[i].id, 0, m, BURST);
 
-		reflect_burst(&port[i], m, n);
+		reflect_burst(i, m, n);
 		came |= n != 0;
 	}
 	ports_flush();

@@ -80,8 +80,9 @@ raw_faults()
 {
 	local lost twice held
 	read -r lost twice held < <(faults_expected)
-	# One session, or a swap would change the order of two that have none between them.
-	raw faults "--lose-every 100 --repeat-every 101 --delay-every 107 --swap-every 103" \
+	# One session, or a swap would change the order of two that have none between them. The delay is
+	# short: of what waited for a reflector that was stopped, a window's worth passes in 20 us.
+	raw faults "--lose-every 100 --repeat-every 101 --delay-every 107 --delay-us 1 --swap-every 103" \
 		--sessions 1 --direction up --rate 20000 --packets 20000
 	result faults offered 20000
 	result faults lost "$lost"
