@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "aead.h"
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,11 +82,6 @@ bool aead_key_set(struct aead *a, struct aead_key *k, enum aead_cipher c, const 
 	k->cipher = (uint8_t)c;
 	k->set = a->by[c].ops && a->by[c].ops->key(a->by[c].self, k, key);
 	return k->set;
-}
-
-void aead_key_wipe(struct aead_key *k)
-{
-	OPENSSL_cleanse(k, sizeof(*k));
 }
 
 void aead_seal(struct aead *a, const struct aead_key *k, const uint8_t *nonce, const uint8_t *aad,

@@ -72,7 +72,6 @@ const char *aead_backend(const struct aead *a, enum aead_cipher c);
 
 /* Expands a key of the cipher's length. False: the implementation refused. */
 bool aead_key_set(struct aead *a, struct aead_key *k, enum aead_cipher c, const uint8_t *key);
-void aead_key_wipe(struct aead_key *k);
 /* nonce: AEAD_NONCE bytes; tag: AEAD_TAG bytes, out. n <= AEAD_PIECES_MAX. */
 void aead_seal(struct aead *a, const struct aead_key *k, const uint8_t *nonce, const uint8_t *aad,
 	       uint32_t aad_len, const struct aead_piece *p, uint32_t n, uint8_t *tag);

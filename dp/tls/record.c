@@ -5,7 +5,6 @@
 
 enum {
 	AAD_12 = 8 + TLS_HDR, /* sequence number, header (RFC 5246 6.2.3.3) */
-	SMALL = 256,	      /* content worth writing behind the content before it */
 	SEAL_PIECES = 48,     /* of one record, and room for copies and its ends */
 	COPY_MAX = 64,	      /* record_seal_bytes() */
 };
@@ -249,20 +248,6 @@ static bool row_gather(struct worker *w, struct row *r, const struct mbuf_queue 
 	return true;
 }
 
-/* A few bytes in one buffer go behind the content that waits already. */
-static bool row_behind(struct row *r, const struct mbuf_queue *from, uint32_t off, uint32_t n,
-		       struct rte_mbuf *m)
-{
-	if (n == 0 || n > SMALL || !m || from->head->data_len < off + n || !mbuf_own(m) ||
-	    rte_pktmbuf_tailroom(m) < n)
-		return false;
-	r->piece[0] = (struct aead_piece){ rte_pktmbuf_mtod_offset(from->head, uint8_t *, off),
-					   rte_pktmbuf_mtod_offset(m, uint8_t *, m->data_len), n };
-	r->m[0] = m;
-	r->n = 1;
-	return true;
-}
-
 /* The record is all of a buffer of ours: the common case. */
 static bool row_whole(struct row *r, const struct mbuf_queue *from, uint32_t off, uint32_t n,
 		      uint32_t len)
@@ -277,12 +262,11 @@ static bool row_whole(struct row *r, const struct mbuf_queue *from, uint32_t off
 	return true;
 }
 
-static bool row_open(struct worker *w, struct row *r, const struct mbuf_queue *from,
-		     struct mbuf_queue *to, uint32_t off, uint32_t n, uint32_t len)
+static bool row_open(struct worker *w, struct row *r, const struct mbuf_queue *from, uint32_t off,
+		     uint32_t n, uint32_t len)
 {
 	row_init(r);
-	if (row_behind(r, from, off, n, to->tail) || row_whole(r, from, off, n, len) ||
-	    row_lay(w, r, from, off, n, len))
+	if (row_whole(r, from, off, n, len) || row_lay(w, r, from, off, n, len))
 		return true;
 	row_free(r);
 	if (row_gather(w, r, from, off, n))
@@ -342,12 +326,6 @@ static void row_give(struct worker *w, struct row *r, struct mbuf_queue *q, uint
 	struct rte_mbuf *m;
 	uint32_t i, n;
 
-	if (r->n && r->m[0] == q->tail) { /* row_behind() */
-		r->m[0]->data_len = (uint16_t)(r->m[0]->data_len + len);
-		r->m[0]->pkt_len = r->m[0]->data_len;
-		q->bytes += len;
-		return;
-	}
 	while ((m = r->fresh)) {
 		r->fresh = m->next;
 		m->next = NULL;
@@ -386,7 +364,7 @@ int32_t record_open(struct worker *w, struct aead *a, struct tls_keys *keys, uin
 	*alert = ALERT_RECORD_OVERFLOW;
 	if (n > plain_max + v13)
 		return -1;
-	if (!row_open(w, &r, from, to, head_len, n, len))
+	if (!row_open(w, &r, from, head_len, n, len))
 		return 0;
 	head = peek(from, 0, head_len, head_tmp);
 	tag = peek(from, len - TLS_TAG, TLS_TAG, tag_tmp);

@@ -263,7 +263,11 @@ bool shakers_create(struct dplane *dp, char *err, size_t errlen)
 	return true;
 }
 
-/* With the handshakes that are under way anywhere. */
+/*
+ * With the handshakes that are under way anywhere. One that an engine works on stays: it may still
+ * write. One that waits for a key goes; nobody else knows of it, and its fibre, whose thread has
+ * ended, is not continued any more.
+ */
 static void pool_free(struct shake_pool *p)
 {
 	uint32_t i;

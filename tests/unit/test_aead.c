@@ -250,8 +250,7 @@ static void test_key_moves(void **state)
 		aead_key_set(a, &k, (enum aead_cipher)c, o.key);
 		seal(a, &k, &o, 1);
 		copy = k;
-		aead_key_wipe(&k);
-		assert_false(k.set);
+		memset(&k, 0, sizeof(k));
 		assert_true(unseal(b, &copy, &o, 1));
 	}
 	aead_free(a);
