@@ -77,6 +77,7 @@ struct config_tcp {
 	uint32_t idle_timeout;	  /* seconds: a client without allocation */
 	uint32_t frame_ms;	  /* a message begun is whole after that */
 	uint32_t stall_timeout;	  /* seconds: data unacknowledged, or window closed */
+	uint32_t slow_rate;	  /* bytes a second of what waits; 0: any will do */
 	uint32_t linger;	  /* seconds: FIN-WAIT-2 at most */
 	uint32_t keepalive;	  /* seconds of silence before a probe; 0: none */
 	enum config_cookies cookies;

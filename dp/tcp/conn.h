@@ -75,6 +75,7 @@ enum tcp_timer {
 	TCP_TIMER_LIFE, /* handshake, connect, FIN-WAIT-2, keep-alive: by state */
 	TCP_TIMER_APP,
 	TCP_TIMER_LAYER,
+	TCP_TIMER_SLOW, /* slow_seq must be acknowledged by then */
 	TCP_TIMERS
 };
 
@@ -193,6 +194,7 @@ struct tcp_conn {
 	uint32_t ts_offset; /* of our timestamps, RFC 7323 5.4 */
 	uint32_t max_wnd;   /* largest window offered to us */
 	uint32_t stall_ms;  /* since when there was no progress, 0: there is */
+	uint32_t slow_seq;  /* with TCP_TIMER_SLOW */
 	uint32_t syn_us;    /* when the SYN, or SYN-ACK, went out first */
 	uint32_t oow_ms;    /* last ACK in answer to one outside the window */
 	uint32_t fin_seq;   /* with CONN_FIN_HELD */
@@ -505,7 +507,8 @@ static inline struct mbuf_queue *conn_in(struct tcp_conn *c)
 	return unlikely(c->flags & CONN_LAYER) ? &c->layer->in : &c->rcv;
 }
 
-/* What segments have to tell the owner; a layer looks for itself, and tells what it made of them. */
+/* What segments have to tell the owner; a layer looks for itself, and tells what it made of them.
+ */
 static inline uint32_t conn_tells(const struct tcp_conn *c)
 {
 	return unlikely(c->flags & CONN_LAYER) ? 0 : CONN_READABLE;

@@ -12,6 +12,7 @@ enum {
 	IP_ECN_CE = 3,
 	OOW_ACK_MS = 100, /* between ACKs of empty segments outside the window, RFC 5961 7 */
 	PAWS_IDLE_S = 24 * 86400, /* RFC 7323 5.5 */
+	SLOW_STALLS = 2, /* times tcp.stall-timeout, and a path may have failed in between */
 };
 
 /* ---- where they come in ---- */
@@ -303,6 +304,24 @@ static void window_input(struct worker *w, struct tcp_conn *c, const struct tcp_
 	c->snd_wl2 = s->ack;
 }
 
+/*
+ * Who acknowledges a byte now and then makes progress, and holds our buffers all the same. So much
+ * of what waits has to be taken in SLOW_STALLS times tcp.stall-timeout; then it is looked at anew.
+ */
+static void slow_watch(struct worker *w, struct tcp_conn *c)
+{
+	const struct config_tcp *conf = &w->dp->conf->tcp;
+	uint32_t s = SLOW_STALLS * conf->stall_timeout;
+
+	if (!c->snd.bytes || !conf->slow_rate) {
+		conn_timer_stop(c, TCP_TIMER_SLOW);
+	} else if (!conn_timer_on(c, TCP_TIMER_SLOW) || seq_ge(c->snd_una, c->slow_seq)) {
+		c->slow_seq =
+		    c->snd_una + (uint32_t)RTE_MIN((uint64_t)conf->slow_rate * s, c->snd.bytes);
+		conn_timer_set(w, c, TCP_TIMER_SLOW, s * 1000);
+	}
+}
+
 /* snd_una moves: bytes and records before it go. */
 static void ack_advance(struct worker *w, struct tcp_conn *c, uint32_t ack)
 {
@@ -314,6 +333,7 @@ static void ack_advance(struct worker *w, struct tcp_conn *c, uint32_t ack)
 	c->rto_count = 0;
 	c->stall_ms =
 	    c->snd.bytes || (c->flags & CONN_FIN_SENT && !fin) ? (uint32_t)w->now_ms | 1 : 0;
+	slow_watch(w, c);
 }
 
 /* Our FIN is acknowledged. */
@@ -484,8 +504,8 @@ static void text_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 	bool open = !(c->flags & CONN_FIN_RCVD);
 
 	/*
-	 * Nobody will read it, and the other side must know (RFC 9293 3.6.1). With a layer it may be
-	 * the other side's goodbye.
+	 * Nobody will read it, and the other side must know (RFC 9293 3.6.1). With a layer it may
+	 * be the other side's goodbye.
 	 */
 	if (s->len && open && (c->flags & (CONN_CLOSED_APP | CONN_LAYER)) == CONN_CLOSED_APP) {
 		tcp_abort(w, c, TCP_END_UNREAD);

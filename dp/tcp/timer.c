@@ -258,12 +258,19 @@ static void layer_fire(struct worker *w, struct tcp_conn *c)
 	conn_dirty(w, c);
 }
 
+static void slow_fire(struct worker *w, struct tcp_conn *c)
+{
+	if (c->snd.bytes && seq_lt(c->snd_una, c->slow_seq))
+		tcp_abort(w, c, TCP_END_SLOW);
+}
+
 static void conn_fire(struct timer *t, void *worker)
 {
 	static void (*const fire[TCP_TIMERS])(struct worker * w, struct tcp_conn * c) = {
 		[TCP_TIMER_REXMIT] = rexmit_fire, [TCP_TIMER_PERSIST] = persist_fire,
 		[TCP_TIMER_DELACK] = delack_fire, [TCP_TIMER_LIFE] = life_fire,
 		[TCP_TIMER_APP] = app_fire,	  [TCP_TIMER_LAYER] = layer_fire,
+		[TCP_TIMER_SLOW] = slow_fire,
 	};
 	struct tcp_conn *c = RTE_PTR_SUB(t, offsetof(struct tcp_conn, timer));
 	struct worker *w = worker;
