@@ -28,6 +28,8 @@ struct neigh_table {
 	uint16_t *free;		/* stack of free entries */
 	uint32_t max, wait_max, n_free, held;
 	uint32_t evict_at, tick_at;
+	uint32_t asks_left; /* of NEIGH_ASKS, as it was at */
+	uint64_t asked_ms;
 };
 
 struct neigh_table *neigh_create(uint32_t max, uint32_t wait, const char *name, int socket)
@@ -44,6 +46,7 @@ struct neigh_table *neigh_create(uint32_t max, uint32_t wait, const char *name, 
 
 	if (!t)
 		return NULL;
+	t->asks_left = NEIGH_ASKS;
 	t->max = RTE_MIN(max, (uint32_t)NEIGH_MAX);
 	t->wait_max = wait;
 	t->hash = rte_hash_create(&p);
@@ -134,11 +137,37 @@ static void neigh_state_set(struct worker *w, struct neigh *n, enum neigh_state 
 	n->probes = 0;
 }
 
+_Static_assert(NEIGH_ASKS == 1000, "one a millisecond: no division");
+
+/*
+ * Whoever makes us send to all addresses of a subnet makes us ask its hosts for each (RFC 6583 5):
+ * so much of that, and the rest later. Known neighbours are asked by unicast, as often as they
+ * need, or a scan would have us forget them.
+ */
+static bool ask_allowed(struct worker *w, const struct neigh *n)
+{
+	struct neigh_table *t = w->neigh;
+
+	if (n->state == NEIGH_STALE)
+		return true;
+	t->asks_left =
+	    (uint32_t)RTE_MIN(t->asks_left + (w->now_ms - t->asked_ms), (uint64_t)NEIGH_ASKS);
+	t->asked_ms = w->now_ms;
+	if (!t->asks_left) {
+		count(w, CNT_NEIGH_PUT_OFF);
+		return false;
+	}
+	t->asks_left--;
+	return true;
+}
+
 /* Asks for n: by broadcast or multicast, or straight to the address it had. */
 static void neigh_ask(struct worker *w, struct neigh *n)
 {
 	struct rte_ether_addr mac;
 
+	if (!ask_allowed(w, n))
+		return;
 	n->probes++;
 	n->since_ms = w->now_ms;
 	memcpy(mac.addr_bytes, n->l2, RTE_ETHER_ADDR_LEN);

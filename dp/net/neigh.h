@@ -17,7 +17,8 @@ enum {
 	NEIGH_REACHABLE_MS = 30000, /* an answer holds that long; then it is asked again if used */
 	NEIGH_FAILED_MS = 3000,	    /* unreachable for that long before it is asked again */
 	NEIGH_TICK_MS = 100,
-	NH_NONE = 0, /* no cached next hop */
+	NEIGH_ASKS = 1000, /* questions to everybody a second, by one worker */
+	NH_NONE = 0,	   /* no cached next hop */
 };
 
 /* Cached next hop of one of our own relayed addresses: loop inside. */

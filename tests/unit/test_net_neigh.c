@@ -304,6 +304,56 @@ static void test_scan(void **state)
 	assert_int_equal(neigh_held(fx.w.neigh), 0);
 }
 
+static uint32_t scan_asks(uint32_t from, uint32_t n)
+{
+	uint32_t i, asks = 0;
+	char dst[32];
+
+	for (i = 0; i < n; i++) {
+		snprintf(dst, sizeof(dst), "fd00:1::bad:%x", from + i);
+		send(dst, 1);
+		asks += fx.n_sent;
+		fx_forget();
+	}
+	return asks;
+}
+
+/*
+ * RFC 6583 5: a scan has hosts asked for no more often than so; who could not be asked for is asked
+ * later. A neighbour that is known is confirmed all the while.
+ */
+static void test_asks_bound(void **state)
+{
+	struct rte_ether_addr mac = fx_mac(7);
+	struct neigh *n;
+	uint32_t i;
+
+	(void)state;
+	fx_neighbour(FX_ACCESS, "10.1.0.7", 7);
+	fx_forget();
+	assert_int_equal(scan_asks(0, 2 * NEIGH_ASKS), NEIGH_ASKS);
+	assert_int_equal(fx_counted(CNT_NEIGH_PUT_OFF), NEIGH_ASKS);
+	neigh_doubt(&fx.w, find("10.1.0.7"));
+	send("10.1.0.7", 1);
+	fx_forget();
+	for (i = 0; i < NEIGH_RETRY_MS / NEIGH_TICK_MS; i++)
+		neigh_tick(&fx.w);
+	assert_int_equal(fx.n_sent, 1);
+	assert_asks(0, false, &mac);
+	fx_forget();
+	fx.w.now_ms += 3;
+	assert_int_equal(scan_asks(2 * NEIGH_ASKS, 31), 3);
+	/* When it is over there is time for one that had none. */
+	send("10.1.0.8", 1);
+	assert_int_equal(fx.n_sent, 0);
+	n = find("10.1.0.8");
+	assert_int_equal(n->probes, 0);
+	fx_pass(2 * NEIGH_RETRY_MS);
+	assert_true(n->probes > 0);
+	answer(FX_ACCESS, "10.1.0.8", 8);
+	assert_int_equal(n->state, NEIGH_REACHABLE);
+}
+
 /*
  * However many neighbours are asked for at once, so many packets wait and no more: a scan must not
  * hold all buffers. One that has some waiting still gets its newest in, at its own oldest's cost.
@@ -568,6 +618,7 @@ int main(void)
 		TEST(test_stale_silent),
 		TEST(test_stale_unused),
 		TEST(test_scan),
+		TEST(test_asks_bound),
 		TEST(test_full),
 		TEST(test_claims_do_not_fill),
 		TEST(test_held_bound),
