@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { BLOCKED_US = 1000 }; /* until a full command ring is looked at again */
+enum { BLOCKED_US = 100 }; /* until a full command ring is looked at again */
 
 struct loop {
 	struct event_base *base;

@@ -72,10 +72,23 @@ static void report_table(const struct server *s)
 			 st->kept, st->moved, st->expired, st->damaged);
 }
 
+/* Timers of less than a millisecond: a full command ring is looked at again so soon. */
+static struct event_base *base_create(void)
+{
+	struct event_config *c = event_config_new();
+	struct event_base *base = NULL;
+
+	if (c && event_config_set_flag(c, EVENT_BASE_FLAG_PRECISE_TIMER) == 0)
+		base = event_base_new_with_config(c);
+	if (c)
+		event_config_free(c);
+	return base;
+}
+
 /* The server and its sockets are up: runs until a signal. */
 static int run_loop(struct server *s)
 {
-	struct event_base *base = event_base_new();
+	struct event_base *base = base_create();
 	char err[2 * CONFIG_STR_MAX];
 	struct metrics *metrics = NULL;
 	struct rpc *rpc = NULL;
