@@ -20,13 +20,15 @@ struct pace {
 	bool flat_out;
 };
 
-static struct pace pace_begin(double rate)
+/* Where both ways go, they take turns: one begins half a packet ahead. */
+static struct pace pace_begin(double rate, enum way w)
 {
 	double a_cycle = rate / (double)rte_get_tsc_hz();
 	double most = rate * LAG_US / 1e6;
 
 	most = most > LAG_PACKETS ? most : LAG_PACKETS;
-	return (struct pace){ .a_cycle = (uint64_t)(a_cycle * (double)(UINT64_C(1) << CREDIT_BITS)),
+	return (struct pace){ .credit = (uint64_t)w << (CREDIT_BITS - 1),
+			      .a_cycle = (uint64_t)(a_cycle * (double)(UINT64_C(1) << CREDIT_BITS)),
 			      .most = (uint64_t)most << CREDIT_BITS,
 			      .flat_out = rate <= 0 };
 }
@@ -131,7 +133,7 @@ static void trial_run(double rate, double warmup, double seconds, uint64_t packe
 	now_running.left = packets;
 	now_running.limited = packets != 0;
 	for (int w = 0; w < WAYS; w++)
-		now_running.pace[w] = pace_begin(rate / ways);
+		now_running.pace[w] = pace_begin(rate / ways, (enum way)w);
 	now = rte_rdtsc();
 	now_running.last = now;
 	trial.rate = rate;

@@ -104,8 +104,8 @@ struct half {
 _Static_assert(sizeof(struct half) == 64, "a cache line");
 
 struct session {
-	struct half half[WAYS];
-} __rte_cache_aligned;
+	_Alignas(RTE_CACHE_LINE_SIZE) struct half half[WAYS];
+};
 extern struct session *session; /* opt.sessions of them */
 
 void sessions_open(void);
