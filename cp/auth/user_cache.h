@@ -10,7 +10,7 @@
  */
 #include "users.h"
 
-enum { USER_CACHE_SETS = 1 << 14, USER_CACHE_WAYS = 4 };
+enum { USER_CACHE_SETS = 1 << 12, USER_CACHE_WAYS = 4 };
 
 enum user_cache_by { USER_BY_NAME = 1, USER_BY_HASH };
 
