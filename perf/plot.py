@@ -18,14 +18,20 @@ STAGES = ["#0072B2", "#56B4E9", "#009E73", "#F0E442", "#E69F00", "#D55E00", "#CC
 HEAD = """
 set terminal svg size {width},{height} font 'DejaVu Sans,12' background rgb 'white' noenhanced
 set output '{file}'
-set multiplot layout 1,{panels} margins {left},0.98,0.15,0.74 spacing 0.09,0
+set multiplot layout 1,{panels} margins {left},0.97,0.15,0.70 spacing 0.09,0
 set label 1 '{title}' at screen 0.02,0.95 font 'DejaVu Sans,15'
 set label 2 '{subtitle}' at screen 0.02,0.885 font 'DejaVu Sans,10' tc rgb '#666666'
 set border 3 lc rgb '#444444'
 set tics nomirror out scale 0.5
 set grid ytics lc rgb '#dddddd' lt 1 lw 0.7
-set key outside top left horizontal Left reverse samplen 2.5 font ',11'
+unset key
 set title ''
+"""
+
+KEY = """
+set lmargin at screen 0.02; set rmargin at screen 0.98; set tmargin at screen 1; set bmargin at screen 0
+set key at screen 0.01,0.835 left top horizontal maxcols 6 Left reverse samplen 2 width 1 font ',11'
+unset border; unset tics; unset grid; unset xlabel; unset ylabel; unset logscale
 """
 
 
@@ -55,9 +61,14 @@ def curve(lines, figure, key, **case):
     return {server: sorted(points) for server, points in out.items()}
 
 
+def by_server(entry):
+    """Order of the legend: all curves of a server in one column, ours first."""
+    return list(NAMES.values()).index(entry[0].split(",")[0])
+
+
 class Plot:
     def __init__(self, file, title, lines, panels, width=900, height=380, left=0.07):
-        self.file, self.panel = file, 0
+        self.file, self.panel, self.legend = file, 0, {}
         self.words = [HEAD.format(file=file, title=title, subtitle=subtitle(lines), panels=panels,
                                   width=width, height=height, left=left)]
 
@@ -66,15 +77,21 @@ class Plot:
 
     def draw(self, curves, scale=1.0):
         """curves: (label, style, points)."""
+        self.legend |= {label: style for label, style, _ in curves}
         self.panel += 1
         parts = []
         for n, (label, style, points) in enumerate(curves):
             name = f"$d{self.panel}_{n}"
             self.words += [name + " << EOD"] + [f"{x} {y * scale}" for x, y in points] + ["EOD"]
-            parts.append(f"{name} using 1:2 with linespoints {style} title '{label}'")
-        self.words.append("plot " + ", ".join(parts) if parts else "set multiplot next")
+            parts.append(f"{name} using 1:2 with linespoints {style}")
+        self.words += ["plot " + ", ".join(parts) if parts else "set multiplot next",
+                       "unset label"]
 
     def end(self):
+        """The legend is a panel of its own, as wide as the picture: keys go by the width of theirs."""
+        if self.legend:
+            self.words += [KEY, "plot [0:1] [0:1] " + ", ".join(
+                f"NaN with linespoints {style} title '{label}'" for label, style in sorted(self.legend.items(), key=by_server))]
         self.words.append("unset multiplot")
         script = "\n".join(self.words) + "\n"
         p = subprocess.run(["gnuplot"], input=script, text=True, capture_output=True, check=False)
@@ -87,25 +104,34 @@ def both_rates(lines, key, **case):
     """Flat out solid, loss-free dashed."""
     out = []
     for figure, load_, dash, words in (("rate_delivered", "flat", "", "flat out"),
-                                       ("loss_free_rate", "search", " dt 2", "loss-free")):
+                                       ("loss_free_rate", "search", " dt 3", "loss-free")):
         for server, points in curve(lines, figure, key, load=load_, **case).items():
-            if len(points) > 1:
-                out.append((f"{NAMES[server]}, {words}", STYLE[server] + dash, points))
+            out.append((f"{NAMES[server]}, {words}", STYLE[server] + dash, points))
     return out
+
+
+def counts(lines, apart=0):
+    """Tics of all numbers of sessions there are, but for those nearer to the one before than `apart`."""
+    all_ = []
+    for n in sorted({s["case"]["sessions"] for s in lines}):
+        if not all_ or n - all_[-1] >= apart:
+            all_.append(n)
+    return ", ".join(f"'{n // 1000} k' {n}" if n >= 1000 else f"'{n}' {n}" for n in all_)
 
 
 def throughput(results, scenario, title):
     lines = load(results, scenario)
     if not lines:
         return
+    sizes = ", ".join(str(n) for n in sorted({s["case"]["bytes"] for s in lines}))
     p = Plot(os.path.join(results, scenario + ".svg"), title, lines, 2)
     p.set("ylabel 'million packets a second' offset 1", "yrange [0:*]",
-          "xlabel 'bytes of payload, 1,000 sessions'", "xtics (64, 172, 512, 1024, 1400)",
+          "xlabel 'bytes of payload, 1,000 sessions'", "xtics (" + sizes + ")",
           "xrange [0:1464]")
     p.draw(both_rates(lines, "bytes", sessions=1000), 1e-6)
-    p.set("ylabel ''", "xlabel 'sessions, 172 bytes'", "logscale x", "xrange [*:*]",
-          "xtics ('1' 1, '100' 100, '1 k' 1000, '10 k' 10000, '100 k' 100000)")
-    p.draw([c for c in both_rates(lines, "sessions", bytes=172) if "flat" in c[0]], 1e-6)
+    p.set("ylabel ''", "xlabel 'sessions, 172 bytes'", "logscale x", "xrange [70:*]",
+          "xtics (" + counts(lines) + ")")
+    p.draw([c for c in both_rates(lines, "sessions", bytes=172) if len(c[2]) > 1], 1e-6)
     p.end()
 
 
@@ -131,8 +157,9 @@ def memory(results):
         return
     p = Plot(os.path.join(results, "memory.svg"), "Memory over sessions, both processes of Fairlead",
              lines, 1, width=560, left=0.12)
-    p.set("logscale xy", "xlabel 'sessions'", "ylabel 'resident, MB' offset 1",
-          "xtics ('1 k' 1000, '4 k' 4000, '8 k' 8000, '32 k' 32000, '64 k' 64000)")
+    lines = [s for s in lines if "sessions" in s["case"]]
+    p.set("xlabel 'sessions'", "ylabel 'resident, MB' offset 1", "yrange [0:*]",
+          "xtics (" + counts(lines, 5000) + ")")
     p.draw([(NAMES[s], STYLE[s], points) for s, points in curve(lines, "bytes", "sessions").items()], 1e-6)
     p.end()
 

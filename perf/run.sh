@@ -37,7 +37,7 @@ usage()
 	versions; tables in perf/results/README.md and README.md; plots in perf/results/*.svg.
 
 	COTURN=PATH TESTPMD=PATH NGINX=PATH HAPROXY=PATH STUNNEL=PATH   other rivals than Debian's
-	SECS=2 TURNS=3      time of a run, turns
+	SECS=1 TURNS=3      seconds of a run, turns
 	LOSS=0.0001         share of packets a rate may lose and be free of loss
 	FAIRLEAD_BUILD=DIR  another build directory (build)
 	PERF_RESULTS=DIR    another place for the results
@@ -103,7 +103,7 @@ scenario()
 {
 	local lines rc=0
 	lines=$(mktemp)
-	"$ROOT/perf/scenario/$1.sh" >"$lines" &
+	setsid "$ROOT/perf/scenario/$1.sh" >"$lines" &
 	CHILD=$!
 	wait $CHILD || rc=$?
 	CHILD=

@@ -5,6 +5,7 @@
 # shellcheck source=perf/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 SCENARIO=memif
+SIZES=(64 172 512 1024 1400)
 COUNTS=(100 10000 100000)
 # shellcheck source=perf/udp.sh
 . "$ROOT/perf/udp.sh"

@@ -20,10 +20,12 @@ measure() # SERVER SESSIONS
 	SESSIONS=$2
 	udp_up "$1" veth
 	before=$(rss "$SERVER" $CP)
-	generate "$1" veth --sessions "$2" --rate 1000 --seconds 0.2 --warmup 0
+	generate "$1" veth --sessions "$2" --rate 1000 --seconds 0.2
 	after=$(rss "$SERVER" $CP)
 	[[ -z $CP ]] || control=$(rss "$CP")
-	keep "$1" sessions="$2" <<<"{\"bytes\": $after, \"bytes_control\": $control, \"bytes_idle\": $before}"
+	keep "$1" sessions="$2" <<-END
+	{"bytes": $after, "bytes_control": $control, "bytes_dataplane": $((after - control)), "bytes_idle": $before}
+	END
 	server_down
 }
 
@@ -36,6 +38,8 @@ for server in fairlead coturn; do
 	done
 done
 summarise bytes
-figures slope "$TMP/runs" sessions bytes bytes_per_session >"$TMP/slopes"
+for part in bytes bytes_control bytes_dataplane; do
+	figures slope "$TMP/runs" sessions $part ${part}_per_session >>"$TMP/slopes"
+done
 cat "$TMP/slopes"
 figures ratios "$TMP/slopes" fairlead bytes_per_session

@@ -5,6 +5,7 @@
 # shellcheck source=perf/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 SCENARIO=veth
+SIZES=(64 172 1400)
 COUNTS=(100 8000) # coturn takes two descriptors a session, and some machines give 20,000
 # shellcheck source=perf/udp.sh
 . "$ROOT/perf/udp.sh"
