@@ -11,7 +11,7 @@ and a summary of runs, made by "ratios", is
 
   figures.py run SCENARIO SERVER TURN [KEY=VALUE...]   the run whose figures are on standard input
   figures.py ratios FILE OURS FIGURE...   summaries; OURS is how our servers' names begin, FIGURE a
-                                          member of "got", a.b one inside of another
+                                          member of "got" and all in it, a.b one inside of another
   figures.py slope FILE KEY FIGURE NAME   for each server a run whose NAME is by how much FIGURE
                                           grows with KEY of the case (least squares)
   figures.py stamp                        standard input with $PERF_STAMP (an object) in each line
@@ -93,13 +93,15 @@ def summary(runs, figure, ours):
 
 
 def summaries(runs, ours, figures=None):
-    """Of each case and each figure; of all numbers there are where no figures are named."""
+    """Of each case and each figure, or each number inside of one; of all there are where none is named."""
     groups = {}
     for r in runs:
         if "server" in r:
             groups.setdefault((r["scenario"], json.dumps(r["case"])), []).append(r)
     for (scenario, case), same in groups.items():
-        for figure in figures or numbers_of(same[0]["got"]):
+        paths = dict.fromkeys(p for f in figures or [""] for r in same for p in
+                              numbers_of(member(r["got"], f) if f else r["got"], f))
+        for figure in paths:
             s = summary(same, figure, ours)
             if s:
                 yield {"scenario": scenario, "case": json.loads(case)} | s

@@ -18,7 +18,7 @@ STAGES = ["#0072B2", "#56B4E9", "#009E73", "#F0E442", "#E69F00", "#D55E00", "#CC
 HEAD = """
 set terminal svg size {width},{height} font 'DejaVu Sans,12' background rgb 'white' noenhanced
 set output '{file}'
-set multiplot layout 1,{panels} margins {left},0.97,0.15,0.70 spacing 0.09,0
+set multiplot layout 1,{panels} margins {left},0.97,{bottom},0.70 spacing 0.09,0
 set label 1 '{title}' at screen 0.02,0.95 font 'DejaVu Sans,15'
 set label 2 '{subtitle}' at screen 0.02,0.885 font 'DejaVu Sans,10' tc rgb '#666666'
 set border 3 lc rgb '#444444'
@@ -67,10 +67,10 @@ def by_server(entry):
 
 
 class Plot:
-    def __init__(self, file, title, lines, panels, width=900, height=380, left=0.07):
+    def __init__(self, file, title, lines, panels, width=900, height=380, left=0.07, bottom=0.15):
         self.file, self.panel, self.legend = file, 0, {}
         self.words = [HEAD.format(file=file, title=title, subtitle=subtitle(lines), panels=panels,
-                                  width=width, height=height, left=left)]
+                                  width=width, height=height, left=left, bottom=bottom)]
 
     def set(self, *words):
         self.words += ["set " + w for w in words]
@@ -164,12 +164,39 @@ def memory(results):
     p.end()
 
 
+def cycles(results):
+    lines = load(results, "relay")
+    stages = {}
+    for way in ("peer", "client"):
+        for s in lines:
+            name, _, stage = s.get("figure", "").partition(".")
+            if name == f"stages_to_{way}":
+                bar = stages.setdefault((way, s["case"]["sessions"]), {})
+                bar[stage] = s["medians"]["fairlead"]
+    if not stages:
+        return
+    names = list(dict.fromkeys(stage for bar in stages.values() for stage in bar))
+    p = Plot(os.path.join(results, "cycles.svg"), "Cycles of a relayed packet by stage, 172 bytes", lines, 1,
+             width=640, left=0.1, bottom=0.2)
+    p.set("style data histograms", "style histogram rowstacked", "style fill solid border lc rgb 'white'",
+          "boxwidth 0.6", "ylabel 'TSC cycles a packet' offset 1", "yrange [0:*]", f"xrange [-0.6:{len(stages) - 0.4}]", "xlabel 'sessions, direction' offset 0,-0.7")
+    p.words.append("$bars << EOD")
+    for (way, n), bar in stages.items():
+        label = f"{n // 1000} k" if n < 1000000 else f"{n // 1000000} M"
+        p.words.append(f'"{label}\\nto {way}" ' + " ".join(str(bar.get(x, 0)) for x in names))
+    p.words += ["EOD", "set key at screen 0.01,0.835 left top horizontal maxrows 1 Left reverse samplen 1 font ',11'",
+                "plot " + ", ".join(f"$bars using {n + 2}{':xtic(1)' if n == 0 else ''} title '{x}' "
+                                    f"lc rgb '{STAGES[n % len(STAGES)]}'" for n, x in enumerate(names))]
+    p.end()
+
+
 def main(results):
     if not shutil.which("gnuplot"):
         sys.exit("perf: gnuplot is not installed: no plots")
     throughput(results, "memif", "Relayed over memif, as many packets up as down; one core")
     throughput(results, "veth", "Relayed over AF_XDP on veth (coturn: kernel), up and down; one core")
     latency(results)
+    cycles(results)
     memory(results)
 
 

@@ -59,10 +59,19 @@ version()
 	{ "${@:1:$#-1}" 2>&1 || true; } | sed -nE "$expr" | head -n 1
 }
 
-# stamp: what every line of results carries, as JSON.
+# commit: what is checked out, and whether other than results was changed.
+commit()
+{
+	local id
+	id=$(git -C "$ROOT" describe --always 2>/dev/null) || id=unknown
+	git -C "$ROOT" diff --quiet HEAD -- . ':!perf/results' ':!README.md' 2>/dev/null || id+=-dirty
+	echo "$id"
+}
+
+# stamp COMMIT: what every line of results carries, as JSON.
 stamp()
 {
-	python3 - "$(git -C "$ROOT" describe --always --dirty 2>/dev/null || echo unknown)" <<-END
+	python3 - "$1" <<-END
 	import json, os, platform, sys, time
 	cpu = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")),
 	           platform.machine())
@@ -108,7 +117,7 @@ scenario()
 	wait $CHILD || rc=$?
 	CHILD=
 	if ((rc == 0)); then
-		PERF_STAMP=$(stamp) python3 "$ROOT/perf/figures.py" stamp <"$lines" >"$lines.stamped" &&
+		PERF_STAMP=$(stamp "$COMMIT") python3 "$ROOT/perf/figures.py" stamp <"$lines" >"$lines.stamped" &&
 			mv "$lines.stamped" "$RESULTS/$1.json" && chmod 644 "$RESULTS/$1.json" || rc=1
 	fi
 	rm -f "$lines" "$lines.stamped"
@@ -140,6 +149,7 @@ main()
 	trap on_signal INT TERM
 	"$ROOT/conf/quickstart.sh" --install build run perf >&2 9>&-
 	build 9>&-
+	COMMIT=$(commit)
 	mkdir -p "$RESULTS"
 	for s in "${SCENARIOS[@]}"; do
 		begin=$SECONDS

@@ -22,7 +22,7 @@ def load(results):
     for file in sorted(glob.glob(os.path.join(results, "*.json"))):
         with open(file, encoding="utf-8") as f:
             lines = [json.loads(line) for line in f if line.strip()]
-        if lines:
+        if lines and "versions" in lines[0]:
             out[os.path.basename(file)[:-len(".json")]] = lines
     return out
 
@@ -33,6 +33,10 @@ def number(x):
     if abs(x) >= 1000:
         return f"{x:,.0f}"
     return f"{x:.3g}" if abs(x) < 100 else f"{x:.0f}"
+
+
+def words(figure):
+    return figure.replace("p99_9", "p99.9").replace("latency_us.", "us, ").replace("_", " ")
 
 
 def ratio(r):
@@ -63,7 +67,7 @@ def summaries_table(lines):
     rows = []
     for s in lines:
         ratios = [f"{NAMES.get(b, b)} {ratio(r)}" for of in list(s["ratios"].values())[:1] for b, r in of.items()]
-        rows.append([cases(s["case"]), s["figure"].replace("_", " ")] +
+        rows.append([cases(s["case"]), words(s["figure"])] +
                     [number(s["medians"].get(x)) for x in servers] + ["; ".join(ratios)])
     head = ["case", "figure"] + [NAMES.get(s, s) for s in servers] + ["Fairlead to"]
     if not any(r[-1] for r in rows):
@@ -98,6 +102,7 @@ def details(results):
         alone = [r for r in lines if "got" in r and not any(s["case"] == r["case"] for s in lines if "figure" in s)]
         if alone:
             parts += [runs_table(alone), ""]
+        parts.pop()
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -218,7 +223,7 @@ def compare(file, a, b):
     for s in figures.summaries(figures.lines_of(file), "B"):
         m, r = s["medians"], s["ratios"].get("B", {}).get("A")
         if r and not m["A"] == m["B"]: # what was asked for is the same in both
-            rows.append([s["case"]["benchmark"], s["figure"].replace("_", " "), number(m["A"]), number(m["B"]),
+            rows.append([s["case"]["benchmark"], words(s["figure"]), number(m["A"]), number(m["B"]),
                          ratio(r)])
     print(table(["benchmark", "figure", a, b, "ratio"], rows))
 

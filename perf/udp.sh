@@ -49,4 +49,8 @@ one_turn()
 	server_down
 }
 
-summarise_udp() { summarise rate_delivered loss_free_rate; }
+summarise_udp()
+{
+	figures ratios <(grep '"load": "flat"' "$TMP/runs") fairlead rate_delivered
+	figures ratios <(grep '"load": "search"' "$TMP/runs") fairlead loss_free_rate
+}

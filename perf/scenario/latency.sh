@@ -45,4 +45,4 @@ for PORT in "${TYPES[@]}"; do
 	loss_free "$PORT"
 	turns fairlead testpmd
 done
-summarise latency_us.p50 latency_us.p99 latency_us.p99_9 latency_us.max rate_delivered lost
+summarise latency_us.p50 latency_us.p99 latency_us.p99_9 latency_us.max

@@ -25,4 +25,4 @@ PAGES=()
 for TURN in $(seq "$TURNS"); do
 	one_turn
 done
-summarise cycles_to_peer cycles_to_client bytes_per_session
+summarise cycles_to_peer cycles_to_client bytes_per_session stages_to_peer stages_to_client
