@@ -55,6 +55,10 @@ rig_begin()
 	for p; do
 		command -v "$p" >/dev/null || die "$p is not installed, and no path to it was given"
 	done
+	if [[ -z ${RIG_LOCKED:-} ]]; then
+		exec {RIG_LOCKED}>/run/fairlead-rig.lock
+		flock -n "$RIG_LOCKED" || die "another benchmark is at work"
+	fi
 	TMP=$(mktemp -d /tmp/fairlead-perf.XXXXXX)
 	trap rig_end EXIT
 	trap 'exit 130' INT
@@ -223,7 +227,7 @@ server_down()
 	local pid
 	for pid in $CP $SERVER; do
 		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || await 10 ended "$pid" || kill -9 "$pid" || true
 	done
 	CP='' SERVER=''
 	ip -n flperf-near addr flush dev near0 2>/dev/null || true
@@ -298,6 +302,7 @@ testpmd_up()
 			--vdev "$2" -- --forward-mode="$1" --auto-start --disable-link-check \
 			--rxd=4096 --txd=4096 --total-num-mbufs=65536 >"$TMP/testpmd.log" 2>&1 <&$keys &
 		SERVER=$!
+		disown # or bash would tell of its crashes: afresh() sees to them
 		await 20 ready_or_ended 'Press enter' "$TMP/testpmd.log" || break
 		! grep -q "Press enter" "$TMP/testpmd.log" || { exec {keys}>&-; return 0; }
 		sleep 0.3
@@ -393,6 +398,17 @@ udp_up()
 		await_listen 3478 "$TMP/coturn.log" u
 		;;
 	esac
+}
+
+# afresh SERVER memif|veth: before another run of it. coturn answers 437 for a while to the address of
+# an allocation that was given back; testpmd may crash in DPDK's memif when a generator goes: its
+# rings are unmapped by another thread than polls them.
+afresh()
+{
+	if [[ $1 == coturn ]] || { [[ $1 == testpmd ]] && ended "$SERVER"; }; then
+		server_down
+		udp_up "$1" "$2"
+	fi
 }
 
 # generate SERVER memif|veth ARGUMENT...: a run of turn_load; its JSON goes to $TMP/load.json.

@@ -145,7 +145,8 @@ main()
 	((EUID == 0)) || die "needs root, for namespaces, huge pages and network ports"
 	(($(nproc) >= 2)) || die "needs two CPUs: one for the server under test, one for the load"
 	exec 9>/run/fairlead-rig.lock
-	flock -n 9 || die "another perf/run.sh is at work"
+	flock -n 9 || die "another benchmark is at work"
+	export RIG_LOCKED=1
 	trap on_signal INT TERM
 	"$ROOT/conf/quickstart.sh" --install build run perf >&2 9>&-
 	build 9>&-

@@ -12,18 +12,10 @@ if [[ -n $SHORT ]]; then
 	SIZES=(172) COUNTS=() SEARCHED=(172) COUNT=10 STEPS=2
 fi
 
-# afresh SERVER: coturn answers 437 for a while to the address of an allocation that was given back.
-afresh()
-{
-	[[ $1 == coturn ]] || return 0
-	server_down
-	udp_up coturn "$SCENARIO"
-}
-
 # flat SERVER BYTES SESSIONS
 flat()
 {
-	afresh "$1"
+	afresh "$1" "$SCENARIO"
 	say "  $2 bytes, $3 sessions, flat out"
 	generate "$1" "$SCENARIO" --sessions "$3" --size "$2" --rate 0 --seconds "$SECS" --teardown
 	keep "$1" load=flat bytes="$2" sessions="$3" <"$TMP/load.json"
@@ -32,7 +24,7 @@ flat()
 # search SERVER BYTES SESSIONS
 search()
 {
-	afresh "$1"
+	afresh "$1" "$SCENARIO"
 	say "  $2 bytes, $3 sessions, highest rate with $LOSS lost"
 	generate "$1" "$SCENARIO" --sessions "$3" --size "$2" --search --loss "$LOSS" \
 		--search-seconds "$SEARCH_SECS" --search-steps $STEPS --teardown

@@ -32,6 +32,7 @@ one_turn()
 	local load
 	udp_up "$1" "$PORT"
 	for load in "${LOADS[@]}"; do
+		afresh "$1" "$PORT"
 		generate "$1" "$PORT" --sessions $COUNT --size 172 --rate $((RATE * load / 100)) \
 			--seconds "$SECS" --teardown
 		keep "$1" port="$PORT" bytes=172 sessions=$COUNT load="$load" <"$TMP/load.json"
