@@ -65,6 +65,7 @@ rig_begin()
 	trap 'exit 143' TERM
 	# Server and load alike come before what else a machine has to do; where the scheduler has a group
 	# for each session, only the whole of one can be.
+	ulimit -c 0
 	renice -n "$PRIORITY" $$ >/dev/null
 	[[ $(ps -o sid= $$) -ne $$ || ! -w /proc/$$/autogroup ]] || echo "$PRIORITY" >/proc/$$/autogroup
 	ulimit -n 1048576 2>/dev/null || ulimit -n "$(ulimit -Hn)"
@@ -247,7 +248,7 @@ fairlead_conf()
 	cat >"$TMP/fairlead.yaml"
 	cat >>"$TMP/fairlead.yaml" <<-END
 	dataplane: {workers: [0], main-cpu: ${CTL_CPU:-0}, hugepages: ${HUGE:-no}, memory-mb: ${MEMORY:-1024},
-	            mbufs: 65536, sessions: ${SESSIONS:-16384}, ring-slots: 4096, request-rate: 0,
+	            mbufs: 65536, sessions: ${SESSIONS:-16384}, request-rate: 0,
 	            idle: ${IDLE:-sleep}, idle-max-us: 20, socket: $TMP/dp.sock}
 	ports: [{name: near, device: "$1", rx-desc: 4096, tx-desc: 4096, addresses: [${addresses%, }]}]
 	listeners: [{address: $NEAR}${LISTENERS:+, $LISTENERS}]
@@ -387,6 +388,7 @@ device()
 # udp_up SERVER memif|veth
 udp_up()
 {
+	rm -f "$TMP/memif.sock" # of one that crashed
 	case $1 in
 	fairlead)
 		fairlead_conf "$(device near "$2")" </dev/null
@@ -405,7 +407,7 @@ udp_up()
 # rings are unmapped by another thread than polls them.
 afresh()
 {
-	if [[ $1 == coturn ]] || { [[ $1 == testpmd ]] && ended "$SERVER"; }; then
+	if [[ $1 == coturn || "$1 $2" == "testpmd memif" ]]; then
 		server_down
 		udp_up "$1" "$2"
 	fi
@@ -424,7 +426,7 @@ generate()
 			"${@:3}" \
 			>"$TMP/load.json" 2>"$TMP/load.log" </dev/null &
 		! wait_for $! || return 0
-		grep -qi busy "$TMP/load.log" || break
+		grep -qiE 'busy|Failed to connect' "$TMP/load.log" || break
 		sleep 0.3
 	done
 	die "turn_load ($1, $2, ${*:3}): $(tail -n 3 "$TMP/load.log")"

@@ -229,12 +229,14 @@ step_proxy() { turns fairlead nginx haproxy stunnel; }
 step_handshake() { turns fairlead fairlead-crypto nginx openssl; }
 
 # idle_run NAME PORT [turn]: what N connections add to the server's memory, fairlead-cp's included.
-# The first hundred, gone again, are for what a server makes once. Ours takes its tables at start:
+# The first 500, gone again, are for what a server makes once. Ours takes its tables at start:
 # what an entry costs there is what twice as many entries add.
 idle_run()
 {
-	local before come control_before=0 table=0 control=0 times=1
-	[[ -z ${3:-} ]] || times=2
+	local before come control_before=0 table=0 control=0 times=1 ALLOCS=$ALLOCS
+	if [[ -n ${3:-} ]]; then
+		times=2 ALLOCS=$((IDLE_LEGS + 256)) # of a table that is nearly empty each entry takes a page
+	fi
 	if [[ $1 == fairlead ]]; then
 		CONNS=$((CONNS * 2)) ALLOCS=$((ALLOCS * times)) up fairlead
 		table=$(rss "$SERVER") control=$(rss "$CP")
@@ -245,7 +247,7 @@ idle_run()
 	else
 		up "$1"
 	fi
-	idle_hold 100 "${@:2}"
+	idle_hold 500 "${@:2}"
 	idle_release
 	before=$(rss "$SERVER")
 	[[ -z $CP ]] || control_before=$(rss "$CP")
@@ -262,7 +264,7 @@ idle_run()
 # idle_hold COUNT PORT [turn]; idle_release.
 idle_hold()
 {
-	rm -f "$TMP/idle.in"
+	rm -f "$TMP/idle.in" "$TMP/idle.out"
 	mkfifo "$TMP/idle.in"
 	ip netns exec flperf-far taskset -c 1 "$BUILD/perf/tls_load" "${USER_WORDS[@]}" \
 		idle $NEAR "$2" "$1" ${3:+"$3"} <"$TMP/idle.in" >"$TMP/idle.out" 2>&1 &
