@@ -26,7 +26,7 @@ STEPS=(record shake relay proxy handshake idle storm)
 TLS=5349 IN=7443 BACK=7001 PEER=3480
 LEGS=16 WINDOW=32
 CONNS=16384 ALLOCS=16384
-IDLE_LEGS=2000
+IDLE_LEGS=6000
 STORM_RATE=6000 # of RSA-2048 handshakes one CPU does some 2,000 a second
 MEDIA_RATE=2000
 USER_WORDS=(-u demo -w fairlead)
@@ -229,7 +229,7 @@ step_proxy() { turns fairlead nginx haproxy stunnel; }
 step_handshake() { turns fairlead fairlead-crypto nginx openssl; }
 
 # idle_run NAME PORT [turn]: what N connections add to the server's memory, fairlead-cp's included.
-# The first 500, gone again, are for what a server makes once. Ours takes its tables at start:
+# The first 300, gone again, are for what a server makes once. Ours takes its tables at start:
 # what an entry costs there is what twice as many entries add.
 idle_run()
 {
@@ -247,7 +247,7 @@ idle_run()
 	else
 		up "$1"
 	fi
-	idle_hold 500 "${@:2}"
+	idle_hold 300 "${@:2}"
 	idle_release
 	before=$(rss "$SERVER")
 	[[ -z $CP ]] || control_before=$(rss "$CP")

@@ -27,7 +27,7 @@ kept memory fairlead,coturn bytes
 kept tcp fairlead,nginx,nginx-offload,haproxy mbit_per_s connections_per_s us_p50
 kept tls fairlead,coturn messages_per_s
 kept tls fairlead,nginx,haproxy,stunnel mbit_per_s us_p99
-kept tls fairlead,fairlead-crypto,nginx,openssl handshakes_per_s
+kept tls fairlead,fairlead-crypto,nginx,openssl handshakes_per_cpu_s
 kept ceilings openssl ns
 for f in memif veth latency memory; do
 	python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' "$RESULTS/$f.svg" 2>"$TMP/svg" ||
