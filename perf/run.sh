@@ -26,8 +26,8 @@ usage()
 		sed -n '3s/^# //p' "$ROOT/perf/scenario/$s.sh"
 	done
 	cat <<-END
-	  all          25 min: all of these (default)
-	  short        1 min: as little of each as shows that it works; the figures mean nothing
+	  all          23 min: all of these (default)
+	  short        90 s: as little of each as shows that it works; the figures mean nothing
 
 	What is missing is installed from Debian (conf/packages.txt: build, run, perf). The server under
 	test has CPU 0, the load CPU 1. Runs of servers are in turn (a b a b ...); ratios are medians of

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# 1 min: authenticated allocations a second, beside coturn
+# 20 s: authenticated allocations a second, beside coturn
 #
 # Our worker and our control process share CPU 0, as coturn's threads do.
 #

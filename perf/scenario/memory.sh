@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# 2 min: memory over sessions: both of our processes, and coturn
+# 30 s: memory over sessions: both of our processes, and coturn
 #
 # Resident memory while so many allocations live. Ours takes its tables at start, so each count has a
 # dataplane with tables for just that many: the slope is what a session costs. Ordinary pages, since

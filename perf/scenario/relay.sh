@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# 1 min: cycles a packet of the relay path, both directions, and bytes a session; no port in between
+# 20 s: cycles a packet of the relay path, both directions, and bytes a session; no port in between
 #
 # shellcheck source=perf/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# 1 min: packets a second of two workers beside one, no kernel and no port in between
+# 10 s: packets a second of two workers beside one, no kernel and no port in between
 #
 # shellcheck source=perf/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
