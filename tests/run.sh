@@ -42,7 +42,8 @@ want() { [[ -z $PATTERN || $1 =~ $PATTERN ]]; }
 # want_kind KIND: whether the pattern may find names of this kind, told by its beginning.
 want_kind()
 {
-	[[ $PATTERN =~ ^^?(build|unit|fuzz|static|tcp|e2e)(:|$) ]] || return 0
+	local kind='^\^?(build|unit|fuzz|static|tcp|e2e)(:|$)'
+	[[ $PATTERN =~ $kind ]] || return 0
 	[[ ${BASH_REMATCH[1]} == "$1" ]]
 }
 
