@@ -349,11 +349,21 @@ static inline struct path_link link_of(const struct port *port)
 }
 
 /*
+ * What is left goes out behind what is sent from here, and a flow must keep its order: packets stay
+ * with those of their source that are left. A bit of 64 stands for a source, and for others.
+ */
+static inline uint64_t source_bit(uint32_t src)
+{
+	return UINT64_C(1) << (src * UINT32_C(0x9e3779b1) >> 26);
+}
+
+/*
  * First stage: headers. Returns the packets that may have a path. This and the second are functions
  * of their own so that a profile tells them apart: a call a burst costs nothing.
  */
 static __rte_noinline uint16_t burst_classify(struct worker *w, struct rte_mbuf **m, uint16_t n,
-					      const struct port *port, struct path_pkt *k)
+					      const struct port *port, struct path_pkt *k,
+					      uint64_t *behind)
 {
 	const struct path_link link = link_of(port);
 	uint16_t i, found = 0;
@@ -372,6 +382,8 @@ static __rte_noinline uint16_t burst_classify(struct worker *w, struct rte_mbuf 
 			   path_classify(w, port, k))) {
 			k++;
 			found++;
+		} else if (m[i]->data_len >= link.len + IPV4_HDR) {
+			*behind |= source_bit(load32(k->ip + 12));
 		}
 	}
 	return found;
@@ -401,21 +413,25 @@ static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, 
 
 uint16_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const struct port *port)
 {
-	uint64_t sent = 0, up = 0, down = 0, up_bytes = 0, down_bytes = 0;
+	uint64_t sent = 0, behind = 0, up = 0, down = 0, up_bytes = 0, down_bytes = 0;
 	struct path_pkt pkt[BURST];
 	uint16_t i, found, left = 0;
 
-	found = burst_classify(w, m, n, port, pkt);
+	found = burst_classify(w, m, n, port, pkt, &behind);
 	stage_end(w, STAGE_PARSE, n);
 	found = burst_find(w, pkt, found);
 	stage_work(w, STAGE_LOOKUP, found);
 	for (i = 0; i < found; i++) {
 		const struct path_pkt *k = &pkt[i];
 		struct path *p = &w->path[k->slot];
-		uint32_t bytes = k->relay_slot ? path_to_client(w, k, p) : path_to_peer(w, k, p);
+		uint32_t bytes = LEFT;
 
-		if (unlikely(bytes == LEFT))
+		if (likely(!(behind & source_bit(k->src))))
+			bytes = k->relay_slot ? path_to_client(w, k, p) : path_to_peer(w, k, p);
+		if (unlikely(bytes == LEFT)) {
+			behind |= source_bit(k->src);
 			continue;
+		}
 		sent |= UINT64_C(1) << k->i;
 		if (k->relay_slot) {
 			down++;
