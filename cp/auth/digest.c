@@ -104,10 +104,16 @@ size_t digest_hmac_again(uint16_t type, const void *key, size_t key_len,
 			 const struct digest_span *in, size_t n, uint8_t out[DIGEST_SHA256_LEN])
 {
 	struct hmac *h = hmac_of(type);
+	size_t len;
 
-	if (key_len == 0 || key_len != h->key_len || CRYPTO_memcmp(key, h->key, key_len) != 0)
-		return digest_hmac(type, key, key_len, in, n, out);
-	return EVP_MAC_init(h->ctx, NULL, 0, NULL) ? hmac_end(h, in, n, out) : 0;
+	if (key_len != 0 && key_len == h->key_len && CRYPTO_memcmp(key, h->key, key_len) == 0)
+		len = EVP_MAC_init(h->ctx, NULL, 0, NULL) ? hmac_end(h, in, n, out) : 0;
+	else
+		len = digest_hmac(type, key, key_len, in, n, out);
+	/* The reply was the last that this request needs of the key. */
+	h->key_len = 0;
+	OPENSSL_cleanse(h->key, sizeof(h->key));
+	return len;
 }
 
 static size_t digest(const EVP_MD *md, const struct digest_span *in, size_t n, uint8_t *out)

@@ -28,18 +28,26 @@ struct user_cache *user_cache_new(void)
 	return c;
 }
 
-void user_cache_free(struct user_cache *c)
+/* Slots that were never used are left alone: they are address space only. */
+static void slots_wipe(struct user_cache *c)
 {
-	for (uint32_t i = 0; c && i < SLOTS; i++) {
+	for (uint32_t i = 0; i < SLOTS; i++) {
 		if (c->slot[i].by)
 			OPENSSL_cleanse(&c->slot[i], sizeof(c->slot[i]));
 	}
+}
+
+void user_cache_free(struct user_cache *c)
+{
+	if (c)
+		slots_wipe(c);
 	free(c);
 }
 
 void user_cache_clear(struct user_cache *c)
 {
 	memset(c->tag, 0, sizeof(c->tag));
+	slots_wipe(c);
 }
 
 static bool slot_holds(const struct user_cache_slot *s, enum user_cache_by by, const void *key)
