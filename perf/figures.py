@@ -63,13 +63,19 @@ def run(scenario, server, turn, *words):
         sys.exit(f"perf: {scenario}, {server}: no figures came")
     got = json.loads(lines[-1])
     case = {k: value_of(v) for k, v in (w.split("=", 1) for w in words)}
-    print(json.dumps({"scenario": scenario, "server": server, "turn": int(turn), "case": case,
-                      "got": got}))
+    print(
+        json.dumps(
+            {"scenario": scenario, "server": server, "turn": int(turn), "case": case, "got": got}
+        )
+    )
 
 
 def spread(ratios):
-    return {"median": round(statistics.median(ratios), 3), "min": round(min(ratios), 3),
-            "max": round(max(ratios), 3)}
+    return {
+        "median": round(statistics.median(ratios), 3),
+        "min": round(min(ratios), 3),
+        "max": round(max(ratios), 3),
+    }
 
 
 def summary(runs, figure, ours):
@@ -87,20 +93,27 @@ def summary(runs, figure, ours):
             pairs = [got[a][t] / got[b][t] for t in got[a] if got[b].get(t)]
             if pairs:
                 ratios.setdefault(a, {})[b] = spread(pairs)
-    return {"figure": figure, "turns": max(len(v) for v in got.values()),
-            "medians": {s: round(statistics.median(v.values()), 3) for s, v in got.items()},
-            "ratios": ratios}
+    return {
+        "figure": figure,
+        "turns": max(len(v) for v in got.values()),
+        "medians": {s: round(statistics.median(v.values()), 3) for s, v in got.items()},
+        "ratios": ratios,
+    }
 
 
 def summaries(runs, ours, figures=None):
-    """Of each case and each figure, or each number inside of one; of all there are where none is named."""
+    """Of each case and each figure, or number inside of one; of all where none is named."""
     groups = {}
     for r in runs:
         if "server" in r:
             groups.setdefault((r["scenario"], json.dumps(r["case"])), []).append(r)
     for (scenario, case), same in groups.items():
-        paths = dict.fromkeys(p for f in figures or [""] for r in same for p in
-                              numbers_of(member(r["got"], f) if f else r["got"], f))
+        paths = dict.fromkeys(
+            p
+            for f in figures or [""]
+            for r in same
+            for p in numbers_of(member(r["got"], f) if f else r["got"], f)
+        )
         for figure in paths:
             s = summary(same, figure, ours)
             if s:
@@ -120,8 +133,17 @@ def slope(file, key, figure, name):
             points.setdefault((r["scenario"], r["server"]), []).append((x, y))
     for (scenario, server), p in points.items():
         fit = statistics.linear_regression(*zip(*p)).slope
-        print(json.dumps({"scenario": scenario, "server": server, "turn": 1, "case": {},
-                          "got": {name: round(fit, 1)}}))
+        print(
+            json.dumps(
+                {
+                    "scenario": scenario,
+                    "server": server,
+                    "turn": 1,
+                    "case": {},
+                    "got": {name: round(fit, 1)},
+                }
+            )
+        )
 
 
 def stamp():

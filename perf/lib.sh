@@ -247,7 +247,8 @@ fairlead_conf()
 	done
 	cat >"$TMP/fairlead.yaml"
 	cat >>"$TMP/fairlead.yaml" <<-END
-	dataplane: {workers: [0], main-cpu: ${CTL_CPU:-0}, hugepages: ${HUGE:-no}, memory-mb: ${MEMORY:-1024},
+	dataplane: {workers: [0], main-cpu: ${CTL_CPU:-0}, hugepages: ${HUGE:-no},
+	            memory-mb: ${MEMORY:-1024},
 	            mbufs: 65536, sessions: ${SESSIONS:-16384}, request-rate: 0,
 	            idle: ${IDLE:-sleep}, idle-max-us: 20, socket: $TMP/dp.sock}
 	ports: [{name: near, device: "$1", rx-desc: 4096, tx-desc: 4096, addresses: [${addresses%, }]}]
@@ -416,14 +417,18 @@ afresh()
 # generate SERVER memif|veth ARGUMENT...: a run of turn_load; its JSON goes to $TMP/load.json.
 generate()
 {
-	local to=(--server "$NEAR:3478" --user demo --password fairlead --client "$CLIENTS" --peer "$PEERS")
+	local to=(--client "$CLIENTS" --peer "$PEERS")
 	local try EAL
 	eal_words
-	[[ $1 != testpmd ]] || to=(--raw --gateway-mac 02:00:00:00:00:fe --client "$CLIENTS" --peer "$PEERS")
+	if [[ $1 == testpmd ]]; then
+		to+=(--raw --gateway-mac 02:00:00:00:00:fe)
+	else
+		to+=(--server "$NEAR:3478" --user demo --password fairlead)
+	fi
 	for ((try = 0; try < 20; try++)); do
-		timeout -k 5 120 ip netns exec flperf-far taskset -c 1 "$BUILD/perf/turn_load" --lcores 0@1 \
-			"${EAL[@]}" --single-file-segments --vdev "$(device far "$2")" -- "${to[@]}" --json --warmup 0.2 \
-			"${@:3}" \
+		timeout -k 5 120 ip netns exec flperf-far taskset -c 1 "$BUILD/perf/turn_load" \
+			--lcores 0@1 "${EAL[@]}" --single-file-segments --vdev "$(device far "$2")" -- \
+			"${to[@]}" --json --warmup 0.2 "${@:3}" \
 			>"$TMP/load.json" 2>"$TMP/load.log" </dev/null &
 		! wait_for $! || return 0
 		grep -qiE 'busy|Failed to connect' "$TMP/load.log" || break

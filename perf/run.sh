@@ -11,7 +11,8 @@ RESULTS=${PERF_RESULTS:-$ROOT/perf/results}
 SCENARIOS=(relay workers auth alloc memif veth latency memory tcp tls ceilings instructions)
 SHORT_ONES=(relay alloc memif veth latency memory tcp tls ceilings)
 PROGRAMS=(perf/bench_relay perf/bench_alloc perf/bench_auth perf/bench_tcp perf/bench_tls
-	perf/bench_shake perf/tcp_load perf/tls_load perf/turn_load tests/tcp/tcp-agent fairlead-dp fairlead-cp fairlead)
+	perf/bench_shake perf/tcp_load perf/tls_load perf/turn_load tests/tcp/tcp-agent
+	fairlead-dp fairlead-cp fairlead)
 CHILD=
 
 usage()

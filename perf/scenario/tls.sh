@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# 5 min: TLS: records, handshakes, and through Fairlead beside coturn, nginx, haproxy, stunnel, OpenSSL
+# 5 min: TLS: records, handshakes, relay and proxy beside coturn, nginx, haproxy, stunnel, OpenSSL
 #
 #   record     sealing and opening, beside libipsec-mb and OpenSSL called directly
 #   shake      handshakes in memory, beside OpenSSL's server alone
