@@ -37,6 +37,10 @@ usage()
 	Results: perf/results/SCENARIO.json, one JSON object a line, each with date, commit, machine and
 	versions; tables in perf/results/README.md and README.md; plots in perf/results/*.svg.
 
+	coturn has its users in memory, writes no log, serves nothing else, and has one relay thread
+	(COTURN_THREADS), since it has one CPU. Runs have priority over what else the machine does
+	(PRIORITY=-10, as of nice).
+
 	COTURN=PATH TESTPMD=PATH NGINX=PATH HAPROXY=PATH STUNNEL=PATH   other rivals than Debian's
 	SECS=1 TURNS=3      seconds of a run, turns
 	LOSS=0.0001         share of packets a rate may lose and be free of loss
@@ -64,7 +68,7 @@ version()
 commit()
 {
 	local id
-	id=$(git -C "$ROOT" describe --always 2>/dev/null) || id=unknown
+	id=$(git -C "$ROOT" describe --always 2>/dev/null) || { echo unknown; return; }
 	git -C "$ROOT" diff --quiet HEAD -- . ':!perf/results' ':!README.md' 2>/dev/null || id+=-dirty
 	echo "$id"
 }
