@@ -32,8 +32,9 @@ static struct maker {
 	uint32_t next, ahead, stride;	  /* sessions */
 	uint32_t own4;			  /* last 32 bits of our first address, host order */
 	struct rte_mbuf *m[BURST];	  /* made; those from done on wait for the device */
+	uint64_t due[BURST];		  /* their stamps */
 	uint16_t n, done;
-	bool counts; /* they were made while the trial was measured */
+	bool again; /* they have been refused before */
 } maker[WAYS];
 
 /* ---- templates ---- */
@@ -159,7 +160,7 @@ void make_open(void)
 /* ---- datagrams ---- */
 
 /* What differs between datagrams, into a frame of the template. */
-static __rte_always_inline void frame_finish(uint8_t *f, struct half *h, uint32_t i, uint64_t now,
+static __rte_always_inline void frame_finish(uint8_t *f, struct half *h, uint32_t i, uint64_t at,
 					     const struct maker *k, const bool v6,
 					     const bool to_far)
 {
@@ -187,16 +188,16 @@ static __rte_always_inline void frame_finish(uint8_t *f, struct half *h, uint32_
 		udp->dst = h->far.port;
 	s->session = i;
 	s->sequence = h->sent;
-	s->at = now;
-	sum = (uint64_t)h->sum + h->sent + (uint32_t)now + (now >> 32);
+	s->at = at;
+	sum = (uint64_t)h->sum + h->sent + (uint32_t)at + (at >> 32);
 	sum = (sum & UINT32_MAX) + (sum >> 32);
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum_write(&udp->sum, (uint32_t)sum);
 	h->sent++;
 }
 
-static __rte_always_inline void frames_make(struct maker *k, enum way w, uint64_t now,
-					    const bool v6, const bool to_far)
+static __rte_always_inline void frames_make(struct maker *k, enum way w, const bool v6,
+					    const bool to_far)
 {
 	for (uint16_t j = 0; j < k->n; j++) {
 		struct rte_mbuf *m = k->m[j];
@@ -207,53 +208,61 @@ static __rte_always_inline void frames_make(struct maker *k, enum way w, uint64_
 		k->next = walk(k, i);
 		m->data_len = (uint16_t)k->at.len;
 		m->pkt_len = k->at.len;
-		frame_finish(rte_pktmbuf_mtod(m, uint8_t *), &session[i].half[w], i, now, k, v6,
-			     to_far);
+		frame_finish(rte_pktmbuf_mtod(m, uint8_t *), &session[i].half[w], i, k->due[j], k,
+			     v6, to_far);
 	}
 }
 
-/* A burst of n, where the last one has gone. */
-static void burst_make(struct maker *k, enum way w, uint16_t n)
+bool make_burst(enum way w, const uint64_t *at, uint16_t n)
 {
-	uint64_t now = rte_rdtsc();
+	struct maker *k = &maker[w];
+	uint64_t begin = rte_rdtsc();
 
 	if (rte_pktmbuf_alloc_bulk(k->pool, k->m, n) != 0)
-		return; /* the device has them all */
+		return false; /* the device has them all */
+	memcpy(k->due, at, n * sizeof(*at));
 	k->n = n;
 	k->done = 0;
-	k->counts = trial_measures(now);
+	k->again = false;
 	if (k->v6 && k->to_far)
-		frames_make(k, w, now, true, true);
+		frames_make(k, w, true, true);
 	else if (k->v6)
-		frames_make(k, w, now, true, false);
+		frames_make(k, w, true, false);
 	else if (k->to_far)
-		frames_make(k, w, now, false, true);
+		frames_make(k, w, false, true);
 	else
-		frames_make(k, w, now, false, false);
-	trial.cost.make += rte_rdtsc() - now;
+		frames_make(k, w, false, false);
+	trial.cost.make += rte_rdtsc() - begin;
 	trial.cost.make_n += n;
+	return true;
 }
 
-uint16_t make_burst(enum way w, uint16_t n)
+/* How many of those from first up to end the trial measures. */
+static uint16_t measured(const struct maker *k, uint16_t first, uint16_t end)
+{
+	uint16_t n = 0;
+
+	for (; first < end; first++)
+		n += trial_measures(k->due[first]);
+	return n;
+}
+
+uint16_t make_send(enum way w)
 {
 	struct maker *k = &maker[w];
 	struct tally *t = &trial.tally[w];
-	bool again = k->done < k->n;
-	uint64_t begin;
-	uint16_t sent;
+	uint64_t begin = rte_rdtsc(), end;
+	uint16_t first = k->done, sent;
 
-	if (!again)
-		burst_make(k, w, n);
-	if (k->done == k->n)
-		return 0;
-	begin = rte_rdtsc();
-	sent = rte_eth_tx_burst(k->port, 0, k->m + k->done, (uint16_t)(k->n - k->done));
-	trial.cost.driver += rte_rdtsc() - begin;
-	k->done = (uint16_t)(k->done + sent);
-	if (k->counts) {
-		t->offered += sent;
-		t->refused += again ? 0 : (uint64_t)(k->n - k->done);
-	}
+	sent = rte_eth_tx_burst(k->port, 0, k->m + first, (uint16_t)(k->n - first));
+	end = rte_rdtsc();
+	trial.cost.driver += end - begin;
+	k->done = (uint16_t)(first + sent);
+	t->offered += measured(k, first, k->done);
+	t->refused += k->again ? 0 : measured(k, k->done, k->n);
+	k->again = true;
+	if (sent && trial_measures(k->due[first]))
+		t->behind = RTE_MAX(t->behind, end - k->due[first]);
 	return sent;
 }
 
@@ -262,10 +271,12 @@ bool make_pending(enum way w)
 	return maker[w].done < maker[w].n;
 }
 
-void make_drop(enum way w)
+uint16_t make_drop(enum way w)
 {
 	struct maker *k = &maker[w];
+	uint16_t n = measured(k, k->done, k->n);
 
 	rte_pktmbuf_free_bulk(k->m + k->done, (unsigned int)(k->n - k->done));
 	k->n = k->done = 0;
+	return n;
 }

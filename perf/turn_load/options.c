@@ -102,9 +102,11 @@ static const char usage[] =
     "  AF_PACKET  --vdev net_af_packet0,iface=DEV\n"
     "             likewise\n"
     "\n"
-    "Latency is from before transmission to after reception, in software, and its "
-    "quantiles are\n"
-    "within 0.4 %. Lost is what was not back when nothing had come for half a second, or "
+    "Latency is to after reception, in software, and its quantiles are within 0.4 %: at a "
+    "--rate\n"
+    "from when a packet was due, flat out from when it was made. What is late is sent all the\n"
+    "same, up to a second; what is later is forgotten, and reported. Lost is what was not back "
+    "when nothing had come for half a second, or "
     "came\n"
     "when 256 of its session had been sent and received after it (late).\n";
 

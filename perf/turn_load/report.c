@@ -28,6 +28,8 @@ static void tally_add(struct tally *to, const struct tally *t)
 	to->in_time += t->in_time;
 	to->strays += t->strays;
 	to->refused += t->refused;
+	to->forgotten += t->forgotten;
+	to->behind = RTE_MAX(to->behind, t->behind);
 	histogram_add(&to->latency, &t->latency);
 }
 
@@ -79,12 +81,14 @@ static void tally_print(const struct tally *t, double seconds)
 
 	printf("\"offered\": %ju, \"delivered\": %ju, \"lost\": %ju, \"duplicated\": %ju, "
 	       "\"reordered\": %ju, \"late\": %ju, \"strays\": %ju, \"sent_full\": %ju, "
-	       "\"seconds\": %.3f, \"rate_offered\": %.0f, \"rate_delivered\": %.0f, "
+	       "\"forgotten\": %ju, \"behind_max_us\": %.2f, \"seconds\": %.3f, \"rate_offered\": "
+	       "%.0f, \"rate_delivered\": %.0f, "
 	       "\"goodput_bps\": %.0f, ",
 	       (uintmax_t)t->offered, (uintmax_t)t->delivered,
 	       (uintmax_t)(t->offered - t->delivered), (uintmax_t)t->duplicated,
 	       (uintmax_t)t->reordered, (uintmax_t)t->late, (uintmax_t)t->strays,
-	       (uintmax_t)t->refused, seconds, (double)t->offered * per, (double)t->in_time * per,
+	       (uintmax_t)t->refused, (uintmax_t)t->forgotten, us(t->behind), seconds,
+	       (double)t->offered * per, (double)t->in_time * per,
 	       (double)t->in_time * opt.size * 8 * per);
 	printf("\"latency_us\": {\"min\": %.2f, \"p50\": %.2f, \"p99\": %.2f, \"p99_9\": %.2f, "
 	       "\"max\": %.2f, \"mean\": %.2f}",
@@ -158,6 +162,8 @@ static void text_print(const struct trial *t, const struct tally *sum, double lo
 	printf("latency     p50 %.1f, p99 %.1f, p99.9 %.1f, max %.1f us\n",
 	       us(histogram_quantile(h, NULL, 0.5)), us(histogram_quantile(h, NULL, 0.99)),
 	       us(histogram_quantile(h, NULL, 0.999)), us(h->max));
+	printf("behind      %.1f us at most; %ju forgotten\n", us(sum->behind),
+	       (uintmax_t)sum->forgotten);
 	printf("generator   %.0f cycles made, %.0f checked, %.0f driver a packet; %.0f %% idle\n",
 	       per(t->cost.make, t->cost.make_n), per(t->cost.check, t->cost.check_n),
 	       per(t->cost.driver, t->cost.make_n + t->cost.check_n),
@@ -176,6 +182,9 @@ void report_end(const struct trial *t, double loss_free)
 	if (t && sum.strays)
 		note("%ju packets had a wrong address, length or checksum, and count as lost",
 		     (uintmax_t)sum.strays);
+	if (t && sum.forgotten)
+		note("%ju packets were more than a second late, and were never sent",
+		     (uintmax_t)sum.forgotten);
 	if (opt.json)
 		json_print(t, &sum, loss_free);
 	else if (t)

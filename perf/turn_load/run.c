@@ -2,99 +2,130 @@
 /* One trial: warm up, measure, wait for the rest; and the search of RFC 2544 26.1 among trials. */
 #include "turn_load.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum {
 	DRAIN_MS = 500, /* of silence: what is not back by then is lost */
 	DRAIN_MAX_MS = 5000,
-	LAG_US = 100,	  /* behind by more, a rate is not caught up with: that would be a burst */
-	LAG_PACKETS = 64, /* but so many may always be due */
-	CREDIT_BITS = 40, /* fraction of a packet */
+	BEHIND_MAX_MS = 1000, /* what is later than this is not caught up with */
 };
 
 struct trial trial;
 
-/* Due packets of a way: credit grows with time. */
+/*
+ * When the packets of a way are due: the nth (from 0) at begin + n * gap. What is late is sent all
+ * the same and stamped with when it was due, or what a stopped relay, or a stopped generator, kept
+ * from being sent would be missing in the latency.
+ */
 struct pace {
-	uint64_t credit, a_cycle, most; /* packets << CREDIT_BITS */
-	bool flat_out;
+	uint64_t begin;
+	double gap;    /* TSC; 0: flat out */
+	uint64_t next; /* packet */
 };
 
-/* Where both ways go, they take turns: one begins half a packet ahead. */
-static struct pace pace_begin(double rate, enum way w)
+/* Where both ways go, they take turns: one begins half a packet after the other. */
+static struct pace pace_begin(double rate, enum way w, uint64_t now)
 {
-	double a_cycle = rate / (double)rte_get_tsc_hz();
-	double most = rate * LAG_US / 1e6;
+	double gap = rate > 0 ? (double)rte_get_tsc_hz() / rate : 0;
 
-	most = most > LAG_PACKETS ? most : LAG_PACKETS;
-	return (struct pace){ .credit = (uint64_t)w << (CREDIT_BITS - 1),
-			      .a_cycle = (uint64_t)(a_cycle * (double)(UINT64_C(1) << CREDIT_BITS)),
-			      .most = (uint64_t)most << CREDIT_BITS,
-			      .flat_out = rate <= 0 };
+	return (struct pace){ .begin = now + (uint64_t)(w * gap / 2), .gap = gap };
 }
 
-/* How many are due, a burst at most. */
-static inline uint16_t pace_due(struct pace *p, uint64_t cycles)
+static inline uint64_t pace_at(const struct pace *p, uint64_t n)
 {
-	uint64_t due;
-
-	if (p->flat_out)
-		return BURST;
-	p->credit += cycles * p->a_cycle;
-	p->credit = p->credit < p->most ? p->credit : p->most;
-	due = p->credit >> CREDIT_BITS;
-	return due < BURST ? (uint16_t)due : BURST;
+	return p->begin + (uint64_t)((double)n * p->gap);
 }
 
-static inline void pace_spend(struct pace *p, uint16_t n)
+/* When those are due that are by now, a burst at most. Returns how many. */
+static inline uint16_t pace_due(const struct pace *p, uint64_t now, uint64_t *at)
 {
-	if (!p->flat_out)
-		p->credit -= (uint64_t)n << CREDIT_BITS;
+	uint16_t n = 0;
+
+	while (n < BURST && (at[n] = p->gap > 0 ? pace_at(p, p->next + n) : now) <= now)
+		n++;
+	return n;
+}
+
+/* The first packet that is due at a time or later. */
+static uint64_t pace_number(const struct pace *p, uint64_t at)
+{
+	return at > p->begin ? (uint64_t)ceil((double)(at - p->begin) / p->gap) : 0;
+}
+
+/* Leaves out what was due before a time. Returns how many of those the trial measures. */
+static uint64_t pace_forget(struct pace *p, uint64_t before)
+{
+	uint64_t end = pace_number(p, before);
+	uint64_t first = RTE_MAX(p->next, pace_number(p, trial.from));
+
+	p->next = RTE_MAX(p->next, end);
+	return end > first ? end - first : 0;
 }
 
 /* ---- a trial ---- */
 
 static struct {
 	struct pace pace[WAYS];
-	uint64_t last; /* turn */
-	uint64_t lag;  /* most cycles of a turn that count */
-	uint64_t left; /* packets still to be made */
+	uint64_t last;	     /* turn */
+	uint64_t behind_max; /* cycles */
+	uint64_t left[WAYS]; /* packets still to be made */
 	bool limited;
 } now_running;
 
-static uint16_t way_turn(enum way w, uint64_t cycles)
+static void way_forget(enum way w, uint64_t before)
+{
+	trial.tally[w].forgotten += pace_forget(&now_running.pace[w], RTE_MIN(before, trial.until));
+}
+
+static uint16_t way_turn(enum way w)
 {
 	struct pace *p = &now_running.pace[w];
-	uint16_t due = pace_due(p, cycles);
+	uint64_t at[BURST], now = rte_rdtsc();
+	uint16_t due, sent = 0;
 
-	/* A burst that was refused was paid for when it was made. */
-	if (make_pending(w))
-		return make_burst(w, 0);
-	due = now_running.limited && now_running.left < due ? (uint16_t)now_running.left : due;
-	if (!due)
-		return 0;
-	pace_spend(p, due);
-	now_running.left -= due;
-	return make_burst(w, due);
+	if (make_pending(w)) {
+		sent = make_send(w);
+		if (make_pending(w))
+			return sent;
+	}
+	if (p->gap > 0 && pace_at(p, p->next) + now_running.behind_max < now)
+		way_forget(w, now - now_running.behind_max);
+	due = pace_due(p, RTE_MIN(now, trial.until - 1), at);
+	due = now_running.limited ? (uint16_t)RTE_MIN(due, now_running.left[w]) : due;
+	if (!due || !make_burst(w, at, due))
+		return sent;
+	p->next += due;
+	now_running.left[w] -= due;
+	return sent + make_send(w);
 }
 
 /* One round of the loop. */
 static void turn_around(uint64_t now)
 {
-	uint64_t cycles = now - now_running.last;
-	uint32_t moved;
+	uint64_t cycles;
+	uint32_t moved = check_poll();
 
-	now_running.last = now;
-	cycles = cycles < now_running.lag ? cycles : now_running.lag;
-	moved = check_poll();
 	for (int w = 0; w < WAYS; w++)
 		if (opt.way[w])
-			moved += way_turn((enum way)w, cycles);
+			moved += way_turn((enum way)w);
 	turn_tick(now);
 	ports_flush();
 	cycles = rte_rdtsc() - now;
 	trial.cost.all += cycles;
 	trial.cost.idle += moved ? 0 : cycles;
+}
+
+/* Whether something that was due in the trial has not gone out. */
+static bool owing(void)
+{
+	bool owes = false;
+
+	for (int w = 0; w < WAYS; w++)
+		owes |= opt.way[w] && now_running.pace[w].gap > 0 &&
+			(make_pending((enum way)w) ||
+			 pace_at(&now_running.pace[w], now_running.pace[w].next) < trial.until);
+	return owes;
 }
 
 static uint64_t missing(void)
@@ -111,8 +142,11 @@ static void drain(uint64_t hz)
 {
 	uint64_t begin = rte_rdtsc(), last = begin, now = begin;
 
-	for (int w = 0; w < WAYS; w++)
-		make_drop((enum way)w);
+	for (int w = 0; w < WAYS; w++) {
+		uint16_t dropped = make_drop((enum way)w);
+
+		trial.tally[w].forgotten += trial.rate > 0 ? dropped : 0;
+	}
 	while (missing() && now - last < hz * DRAIN_MS / 1000 &&
 	       now - begin < hz * DRAIN_MAX_MS / 1000) {
 		now = rte_rdtsc();
@@ -126,22 +160,25 @@ static void drain(uint64_t hz)
 static void trial_run(double rate, double warmup, double seconds, uint64_t packets)
 {
 	uint64_t hz = rte_get_tsc_hz(), now, second;
-	int ways = opt.way[UP] + opt.way[DOWN];
+	uint32_t ways = opt.way[UP] + opt.way[DOWN];
 
 	memset(&trial, 0, sizeof(trial));
-	now_running.lag = hz * LAG_US / 1000000;
-	now_running.left = packets;
+	now_running.behind_max = hz * BEHIND_MAX_MS / 1000;
 	now_running.limited = packets != 0;
-	for (int w = 0; w < WAYS; w++)
-		now_running.pace[w] = pace_begin(rate / ways, (enum way)w);
 	now = rte_rdtsc();
-	now_running.last = now;
+	for (int w = 0; w < WAYS; w++) {
+		now_running.pace[w] = pace_begin(rate / ways, (enum way)w, now);
+		now_running.left[w] = opt.way[w] ? packets / ways : 0;
+	}
+	now_running.left[opt.way[UP] ? UP : DOWN] += packets % ways;
 	trial.rate = rate;
 	trial.from = packets ? now : now + (uint64_t)(warmup * (double)hz);
 	trial.until = packets ? UINT64_MAX : trial.from + (uint64_t)(seconds * (double)hz);
 	second = trial.from + hz;
-	while (now < trial.until && !stop) {
-		if (packets && !now_running.left && !make_pending(UP) && !make_pending(DOWN))
+	while (!stop &&
+	       (now < trial.until || (owing() && now < trial.until + now_running.behind_max))) {
+		if (packets && !now_running.left[UP] && !now_running.left[DOWN] &&
+		    !make_pending(UP) && !make_pending(DOWN))
 			break;
 		now = rte_rdtsc();
 		turn_around(now);
@@ -152,6 +189,9 @@ static void trial_run(double rate, double warmup, double seconds, uint64_t packe
 	}
 	now = rte_rdtsc(); /* after the last was made, where it does not go by time */
 	trial.until = now < trial.until ? now : trial.until;
+	for (int w = 0; w < WAYS; w++)
+		if (opt.way[w] && rate > 0 && !packets)
+			way_forget((enum way)w, trial.until);
 	drain(hz);
 }
 

@@ -159,13 +159,15 @@ void turn_tick(uint64_t now);
 /* Templates and buffers, once all sessions are ready. */
 void make_open(void);
 /*
- * Sends what is due: n new datagrams at most, or those that were refused before. Returns how many
- * went out.
+ * Makes n datagrams, a burst at most, with these stamps (TSC, ascending), where none wait. False if
+ * there are no buffers: the device has them all.
  */
-uint16_t make_burst(enum way w, uint16_t n);
-/* Gives up what was refused. */
-void make_drop(enum way w);
+bool make_burst(enum way w, const uint64_t *at, uint16_t n);
+/* Sends what was made, or what of it was refused before. Returns how many went out. */
+uint16_t make_send(enum way w);
 bool make_pending(enum way w);
+/* Gives up what was refused. Returns how many of those the trial measures. */
+uint16_t make_drop(enum way w);
 
 /* ---- check.c ---- */
 
@@ -174,7 +176,7 @@ struct stamp {
 	uint32_t magic; /* STAMP_MAGIC + way */
 	uint32_t session;
 	uint32_t sequence;
-	uint64_t at; /* TSC */
+	uint64_t at; /* TSC: when it was due; flat out, when it was made */
 } __attribute__((packed));
 /* First byte (0xb6, 0xb7) neither a STUN message's nor ChannelData's. */
 #define STAMP_MAGIC UINT32_C(0x1da7cbb6)
@@ -184,13 +186,15 @@ uint32_t check_poll(void);
 
 /* ---- run.c ---- */
 
-/* Counted are datagrams that were made while the trial was measured; times in TSC. */
+/* Counted are datagrams that were due while the trial was measured; times in TSC. */
 struct tally {
 	uint64_t offered, delivered, duplicated, reordered;
-	uint64_t late;	  /* beyond the tracker's window; they count as lost */
-	uint64_t in_time; /* came while the trial was measured, whenever made */
-	uint64_t strays;  /* from or to the wrong address, wrong length, wrong checksum; lost */
-	uint64_t refused; /* our own device did not take them at once */
+	uint64_t late;	    /* beyond the tracker's window; they count as lost */
+	uint64_t in_time;   /* came while the trial was measured, whenever due */
+	uint64_t strays;    /* from or to the wrong address, wrong length, wrong checksum; lost */
+	uint64_t refused;   /* our own device did not take them at once */
+	uint64_t forgotten; /* due, but so late that they were never sent */
+	uint64_t behind;    /* longest from when one was due until the device had taken it */
 	struct histogram latency;
 };
 struct cost {

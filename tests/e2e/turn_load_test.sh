@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # perf/turn_load counts right and speaks TURN: a reflector that loses, repeats, delays and swaps known
-# datagrams is reported exactly; through the relay (both families, SHA-256 and MD5 keys) and through
+# datagrams is reported exactly, one that stops is seen in the latency of all that was due; through the relay (both families, SHA-256 and MD5 keys) and through
 # coturn nothing is lost while allocations, channels and nonces run out and are renewed (RFC 8656 3.3,
 # RFC 8489 9.2.5), and a later run takes over addresses whose allocations an earlier one left (437).
 # No namespaces but for coturn, no huge pages, no rates asserted.
@@ -51,18 +51,29 @@ carried()
 
 # ---- raw ----
 
+# mirror_up FAULT...
+mirror_up()
+{
+	start "$TMP/reflect.log" "$LOAD" "${EAL[@]}" "--file-prefix=mirror$$" \
+		--vdev "$(memif 0 server raw)" -- --reflect "$@"
+	MIRROR=$PID
+	await 20 test -S "$TMP/raw.sock" || fail "no reflector: $(tail -n 2 "$TMP/reflect.log")"
+}
+
+mirror_down()
+{
+	kill "$MIRROR"
+	await 10 ended "$MIRROR" || fail "the reflector does not end"
+}
+
 # raw NAME FAULTS ARGUMENT...: a run against a reflector with these faults.
 raw()
 {
 	local faults
 	read -ra faults <<<"$2"
-	start "$TMP/reflect.log" "$LOAD" "${EAL[@]}" "--file-prefix=mirror$$" \
-		--vdev "$(memif 0 server raw)" -- --reflect "${faults[@]}"
-	MIRROR=$PID
-	await 20 test -S "$TMP/raw.sock" || fail "no reflector: $(tail -n 2 "$TMP/reflect.log")"
+	mirror_up "${faults[@]}"
 	load "$1" "$(memif 0 client raw)" -- --raw "${@:3}"
-	kill "$MIRROR"
-	await 10 ended "$MIRROR" || fail "the reflector does not end"
+	mirror_down
 }
 
 # What a reflector must do with datagrams 1 to 20000 (one fault each, in this order).
@@ -101,6 +112,29 @@ raw_faults()
 	result many duplicated $((20000 / 11 - 20000 / 110))
 	result many reordered 0
 	result many strays 0
+}
+
+# A reflector that stands still for 0.3 s of 2: what was due meanwhile is sent late, and has waited
+# since. Half of 0.3 s, for 15 % of the datagrams, is 22.5 ms for each on average.
+raw_stopped()
+{
+	local sum run
+	mirror_up
+	load stopped "$(memif 0 client raw)" -- --raw --rate 10000 --seconds 2 --warmup 0.2 &
+	run=$!
+	await 20 grep -qs ' 1 s:' "$TMP/stopped.log" || fail "stopped: no second of it is over"
+	kill -STOP "$MIRROR"
+	sleep 0.3
+	kill -CONT "$MIRROR"
+	wait "$run" || fail "stopped: the run failed"
+	mirror_down
+	sum=$(jq '.offered + .forgotten' "$TMP/stopped.json")
+	assert_num "stopped: all that was due" "$sum" -ge 19998
+	assert_num "stopped: all that was due" "$sum" -le 20002
+	result stopped forgotten 0
+	result stopped lost 0
+	result stopped 'latency_us.max >= 299000' true
+	result stopped 'latency_us.mean >= 22000' true
 }
 
 # ---- the relay ----
@@ -188,5 +222,6 @@ coturn()
 }
 
 raw_faults
+raw_stopped
 relay
 coturn
