@@ -6,23 +6,33 @@
 
 and a summary of runs, made by "ratios", is
 
-  {"scenario": S, "case": {...}, "figure": F, "turns": N, "medians": {WHO: X, ...},
-   "ratios": {OURS: {RIVAL: {"median": X, "min": X, "max": X}}}}
+  {"scenario": S, "case": {...}, "figure": F, "turns": N, "of": M, "medians": {WHO: X, ...},
+   "ratios": {OURS: {RIVAL: {"median": X, "min": X, "max": X, "turns": N}}}}
 
-  figures.py run SCENARIO SERVER TURN [KEY=VALUE...]   the run whose figures are on standard input
+where N of M turns have both figures, and the rival's is not 0. A run that counted errors has
+"failed" instead of "got", and is no figure. Where the generator was the limit, "generator_limited"
+names whose run it was.
+
+  figures.py run SCENARIO SERVER TURN [KEY=VALUE...]   the run whose figures are on standard input;
+                                          fails if there are none
   figures.py ratios FILE OURS FIGURE...   summaries; OURS is how our servers' names begin, FIGURE a
                                           member of "got" and all in it, a.b one inside of another
   figures.py slope FILE KEY FIGURE NAME   for each server a run whose NAME is by how much FIGURE
                                           grows with KEY of the case (least squares)
-  figures.py stamp                        standard input with $PERF_STAMP (an object) in each line
-  figures.py check FILE SERVER,SERVER FIGURE...   fails unless there are runs of each server, and
-                                          each FIGURE is in some run of each, none below zero
+  figures.py stamp                        standard input with $PERF_STAMP (an object) in each line;
+                                          fails where there is none, or all runs of a server failed
+  figures.py failed FILE                  says which runs failed; fails if some did
+  figures.py check FILE SERVER,SERVER FIGURE...   fails unless there are runs of each server, none
+                                          failed, and each FIGURE is in some run of each and above
+                                          zero (counts of what should not happen may be zero)
   figures.py get PATH                     one member of the object on standard input
 """
 import json
 import os
 import statistics
 import sys
+
+MAY_BE_ZERO = ("lost", "duplicated", "reordered")
 
 
 def value_of(text):
@@ -63,9 +73,11 @@ def run(scenario, server, turn, *words):
         sys.exit(f"perf: {scenario}, {server}: no figures came")
     got = json.loads(lines[-1])
     case = {k: value_of(v) for k, v in (w.split("=", 1) for w in words)}
+    errors = got.get("errors")
     print(
         json.dumps(
-            {"scenario": scenario, "server": server, "turn": int(turn), "case": case, "got": got}
+            {"scenario": scenario, "server": server, "turn": int(turn), "case": case}
+            | ({"failed": f"{errors} errors"} if errors else {"got": got})
         )
     )
 
@@ -75,14 +87,22 @@ def spread(ratios):
         "median": round(statistics.median(ratios), 3),
         "min": round(min(ratios), 3),
         "max": round(max(ratios), 3),
+        "turns": len(ratios),
     }
+
+
+def limited(run_):
+    """Whether turn_load says that itself, not the server, was what set the figure."""
+    got = run_.get("got", {})
+    trials = got.get("search") or []
+    return any(x.get("generator_limited") for x in [got] + trials)
 
 
 def summary(runs, figure, ours):
     """One case, one figure. None where no run has it."""
     got = {}
     for r in runs:
-        x = member(r["got"], figure)
+        x = member(r.get("got"), figure)
         if is_number(x):
             got.setdefault(r["server"], {})[r["turn"]] = x
     if not got:
@@ -93,12 +113,18 @@ def summary(runs, figure, ours):
             pairs = [got[a][t] / got[b][t] for t in got[a] if got[b].get(t)]
             if pairs:
                 ratios.setdefault(a, {})[b] = spread(pairs)
-    return {
+    turns = [r["turns"] for of in ratios.values() for r in of.values()] or [
+        len(v) for v in got.values()
+    ]
+    out = {
         "figure": figure,
-        "turns": max(len(v) for v in got.values()),
+        "turns": min(turns),
+        "of": len({r["turn"] for r in runs}),
         "medians": {s: round(statistics.median(v.values()), 3) for s, v in got.items()},
         "ratios": ratios,
     }
+    bound = sorted({r["server"] for r in runs if limited(r)})
+    return out | ({"generator_limited": bound} if bound else {})
 
 
 def summaries(runs, ours, figures=None):
@@ -112,7 +138,7 @@ def summaries(runs, ours, figures=None):
             p
             for f in figures or [""]
             for r in same
-            for p in numbers_of(member(r["got"], f) if f else r["got"], f)
+            for p in numbers_of(member(r, f"got.{f}" if f else "got"), f)
         )
         for figure in paths:
             s = summary(same, figure, ours)
@@ -128,7 +154,7 @@ def ratios(file, ours, *figures):
 def slope(file, key, figure, name):
     points = {}
     for r in lines_of(file):
-        x, y = r["case"].get(key), member(r["got"], figure)
+        x, y = r["case"].get(key), member(r.get("got"), figure)
         if is_number(x) and is_number(y):
             points.setdefault((r["scenario"], r["server"]), []).append((x, y))
     for (scenario, server), p in points.items():
@@ -148,12 +174,32 @@ def slope(file, key, figure, name):
 
 def stamp():
     extra = json.loads(os.environ["PERF_STAMP"])
-    for line in sys.stdin:
-        print(json.dumps(json.loads(line) | extra))
+    lines = [json.loads(line) for line in sys.stdin if line.strip()]
+    if not lines:
+        sys.exit("perf: no figures came")
+    alive = {r["server"] for r in lines if "got" in r}
+    dead = {r["server"] for r in lines if "failed" in r} - alive
+    if dead:
+        sys.exit(f"perf: every run failed of {', '.join(sorted(dead))}")
+    for line in lines:
+        print(json.dumps(line | extra))
+
+
+def failed(file):
+    bad = [r for r in lines_of(file) if "failed" in r]
+    for r in bad:
+        print(
+            f"perf: {r['scenario']}: {r['server']}, turn {r['turn']}, {json.dumps(r['case'])}: "
+            f"{r['failed']}",
+            file=sys.stderr,
+        )
+    sys.exit(1 if bad else 0)
 
 
 def check(file, servers, *figures):
     lines = lines_of(file)
+    if any("failed" in line for line in lines):
+        sys.exit(f"{file}: a run failed: {next(line for line in lines if 'failed' in line)}")
     for field in ("date", "commit", "cpu", "cpus", "kernel", "versions"):
         if not all(line.get(field) for line in lines):
             sys.exit(f"{file}: a line has no {field}")
@@ -161,7 +207,7 @@ def check(file, servers, *figures):
         runs = [line["got"] for line in lines if line.get("server") == server]
         for figure in figures:
             got = [x for x in (member(r, figure) for r in runs) if is_number(x)]
-            if not got or min(got) < 0:
+            if not got or min(got) < 0 or (min(got) == 0 and figure not in MAY_BE_ZERO):
                 sys.exit(f"{file}: {server}: {figure} is {got or 'missing'}")
 
 
@@ -172,7 +218,7 @@ def get(path):
     print(x)
 
 
-COMMANDS = {f.__name__: f for f in (run, ratios, slope, stamp, check, get)}
+COMMANDS = {f.__name__: f for f in (run, ratios, slope, stamp, failed, check, get)}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:

@@ -21,7 +21,8 @@ SECS=${SECS:-1}
 PRIORITY=${PRIORITY:--10} # as of nice(1)
 SHORT=${SHORT:-} # anything: as little as shows that each step works
 SEARCH_SECS=0.5 # of a trial
-[[ -z $SHORT ]] || PRIORITY=0 SECS=0.2 TURNS=1 SEARCH_SECS=0.1
+LOSS=${LOSS:-0.0001} # a rate is free of loss if no more than this is lost
+[[ -z $SHORT ]] || PRIORITY=0 SECS=0.2 TURNS=1 SEARCH_SECS=0.1 LOSS=0.5
 # Programs under test, by name or by path.
 COTURN=${COTURN:-turnserver} TESTPMD=${TESTPMD:-dpdk-testpmd} NGINX=${NGINX:-nginx}
 HAPROXY=${HAPROXY:-haproxy} STUNNEL=${STUNNEL:-stunnel4}
@@ -31,7 +32,6 @@ RELAYS="$NEAR 10.9.0.3 10.9.0.4"
 PIDS=()
 SERVER= # its PID
 CP=     # that of fairlead-cp
-LOSS=${LOSS:-0.0001} # a rate is free of loss if no more than this is lost
 PAGES_BEFORE=
 export LIBXDP_SKIP_DISPATCHER=1 PYTHONDONTWRITEBYTECODE=1
 
@@ -129,18 +129,22 @@ wait_for()
 	return $rc
 }
 
-# bench PROGRAM...: its standard output goes to $TMP/out. Where it fails keep() finds no figures, or
-# they come with errors counted.
+# bench PROGRAM...: its standard output goes to $TMP/out; no longer than two minutes. Where it fails
+# all of the scenario does, unless it counted errors: then keep() notes a failed run.
 bench()
 {
-	"$@" >"$TMP/out" 2>"$TMP/bench.log" </dev/null &
-	wait_for $! || say "exit code $?: $*"
+	local rc=0
+	timeout -k 5 "${BENCH_SECS:-120}" "$@" >"$TMP/out" 2>"$TMP/bench.log" </dev/null &
+	wait_for $! || rc=$?
+	((rc != 0)) || return 0
+	grep -q '"errors": *[1-9]' "$TMP/out" || die "exit code $rc: $*"
+	say "errors: $*: $(tail -n 1 "$TMP/out")"
 }
 
 # bench_far PROGRAM...: of build/perf, at the far end; no longer than a minute.
 bench_far()
 {
-	bench timeout -k 5 60 ip netns exec flperf-far taskset -c 1 "$BUILD/perf/$1" "${@:2}"
+	BENCH_SECS=60 bench ip netns exec flperf-far taskset -c 1 "$BUILD/perf/$1" "${@:2}"
 }
 
 # ---- the network ----
@@ -228,7 +232,8 @@ server_down()
 	local pid
 	for pid in $CP $SERVER; do
 		kill "$pid" 2>/dev/null || true
-		wait "$pid" 2>/dev/null || await 10 ended "$pid" || kill -9 "$pid" || true
+		await 10 ended "$pid" || kill -9 "$pid" 2>/dev/null || true
+		wait "$pid" 2>/dev/null || true
 	done
 	CP='' SERVER=''
 	ip -n flperf-near addr flush dev near0 2>/dev/null || true
@@ -462,6 +467,13 @@ turns()
 			one_turn "$name"
 		done
 	done
+}
+
+# few_turns SERVER...: where no goal is at stake, at most two.
+few_turns()
+{
+	local TURNS=$((TURNS < 2 ? TURNS : 2))
+	turns "$@"
 }
 
 # summarise FIGURE...: of all runs.

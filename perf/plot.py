@@ -138,6 +138,11 @@ class Plot:
         print(self.file)
 
 
+def allowed(lines):
+    """The share that may be lost at a rate called loss-free."""
+    return next((f"{100 * s['case']['loss']:.3g} %" for s in lines if "loss" in s["case"]), "0 %")
+
+
 def both_rates(lines, key, **case):
     """Flat out solid, loss-free dashed."""
     out = []
@@ -145,6 +150,8 @@ def both_rates(lines, key, **case):
         ("rate_delivered", "flat", "", "flat out"),
         ("loss_free_rate", "search", " dt 3", "loss-free"),
     ):
+        if load_ == "search":
+            words += f" ({allowed(lines)} allowed)"
         for server, points in curve(lines, figure, key, load=load_, **case).items():
             out.append((f"{NAMES[server]}, {words}", STYLE[server] + dash, points))
     return out
@@ -201,7 +208,9 @@ def latency(results):
         "ylabel 'microseconds, there and back' offset 1",
     )
     for port, name in (("memif", "memif"), ("veth", "AF_XDP on veth")):
-        p.set(f"xlabel '% of Fairlead''s loss-free rate, {name}'")
+        case = next((s["case"] for s in lines if s["case"]["port"] == port), {})
+        base = "flat-out" if case.get("base") == "flat" else f"loss-free ({allowed(lines)} allowed)"
+        p.set(f"xlabel '% of Fairlead''s {base} rate, {name}'")
         p.draw(
             [
                 (f"{NAMES[s]}, {words}", STYLE[s] + dash, points)

@@ -9,7 +9,6 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 BUILD=${FAIRLEAD_BUILD:-$ROOT/build}
 RESULTS=${PERF_RESULTS:-$ROOT/perf/results}
 SCENARIOS=(relay workers auth alloc memif veth latency memory tcp tls ceilings instructions)
-SHORT_ONES=(relay alloc memif veth latency memory tcp tls ceilings)
 PROGRAMS=(perf/bench_relay perf/bench_alloc perf/bench_auth perf/bench_tcp perf/bench_tls
 	perf/bench_shake perf/tcp_load perf/tls_load perf/turn_load tests/tcp/tcp-agent
 	fairlead-dp fairlead-cp fairlead)
@@ -27,8 +26,8 @@ usage()
 		sed -n '3s/^# //p' "$ROOT/perf/scenario/$s.sh"
 	done
 	cat <<-END
-	  all          23 min: all of these (default)
-	  short        90 s: as little of each as shows that it works; the figures mean nothing
+	  all          18 min: all of these (default)
+	  short        2 min: as little of each as shows that it works; the figures mean nothing
 
 	What is missing is installed from Debian (conf/packages.txt: build, run, perf). The server under
 	test has CPU 0, the load CPU 1. Runs of servers are in turn (a b a b ...); ratios are medians of
@@ -42,7 +41,7 @@ usage()
 	(PRIORITY=-10, as of nice).
 
 	COTURN=PATH TESTPMD=PATH NGINX=PATH HAPROXY=PATH STUNNEL=PATH   other rivals than Debian's
-	SECS=1 TURNS=3      seconds of a run, turns
+	SECS=1 TURNS=3      seconds of a run, turns (where no goal is at stake at most two)
 	LOSS=0.0001         share of packets a rate may lose and be free of loss
 	FAIRLEAD_BUILD=DIR  another build directory (build)
 	PERF_RESULTS=DIR    another place for the results
@@ -95,13 +94,11 @@ stamp()
 
 build()
 {
-	local log
-	log=$(mktemp)
+	local log=$TMP/build.log
 	say "building into $BUILD"
 	{ [[ -f $BUILD/build.ninja ]] || meson setup "$BUILD" "$ROOT"; } >"$log" 2>&1 &&
 		ninja -C "$BUILD" "${PROGRAMS[@]}" >>"$log" 2>&1 ||
-		die "the build failed; the end of $log: $(tail -n 5 "$log")"
-	rm -f "$log"
+		die "the build failed; $(tail -n 5 "$log")"
 }
 
 on_signal()
@@ -111,21 +108,20 @@ on_signal()
 	exit 130
 }
 
-# scenario NAME: its lines replace those of an earlier run when it has ended well. In the background,
-# so that a signal to us alone ends it too.
+# scenario NAME: its lines replace those of an earlier run when it has ended well; false, too, when
+# some of its runs failed. In the background, so that a signal to us alone ends it too.
 scenario()
 {
-	local lines rc=0
-	lines=$(mktemp)
+	local lines=$TMP/lines rc=0
 	setsid "$ROOT/perf/scenario/$1.sh" >"$lines" &
 	CHILD=$!
 	wait $CHILD || rc=$?
 	CHILD=
 	if ((rc == 0)); then
 		PERF_STAMP=$(stamp "$COMMIT") python3 "$ROOT/perf/figures.py" stamp <"$lines" >"$lines.stamped" &&
-			mv "$lines.stamped" "$RESULTS/$1.json" && chmod 644 "$RESULTS/$1.json" || rc=1
+			mv "$lines.stamped" "$RESULTS/$1.json" &&
+			python3 "$ROOT/perf/figures.py" failed "$RESULTS/$1.json" || rc=1
 	fi
-	rm -f "$lines" "$lines.stamped"
 	return $rc
 }
 
@@ -138,7 +134,6 @@ main()
 	short)
 		export SHORT=1
 		[[ -n ${PERF_RESULTS:-} ]] || RESULTS=$BUILD/perf-short
-		SCENARIOS=("${SHORT_ONES[@]}")
 		;;
 	*)
 		for s; do
@@ -152,6 +147,8 @@ main()
 	exec 9>/run/fairlead-rig.lock
 	flock -n 9 || die "another benchmark is at work"
 	export RIG_LOCKED=1
+	TMP=$(mktemp -d /tmp/fairlead-run.XXXXXX)
+	trap 'rm -rf "$TMP"' EXIT
 	trap on_signal INT TERM
 	"$ROOT/conf/quickstart.sh" --install build run perf >&2 9>&-
 	build 9>&-

@@ -12,6 +12,12 @@ import sys
 
 import figures
 
+OFFERED = 0.98  # a latency counts if at least so much of the rate was offered
+NOTE = (
+    "The server under test has CPU 0, the load CPU 1; for latency, TCP and TLS Fairlead's main "
+    "thread, control process and crypto thread have CPU 1 as well, where coturn, nginx, haproxy and "
+    "stunnel have CPU 0 only. Fairlead's joined TCP is `tests/tcp/tcp-agent`, a test program on its stack."
+)
 BEGIN, END = "<!-- perf: begin -->", "<!-- perf: end -->"
 NAMES = {
     "fairlead": "Fairlead",
@@ -44,8 +50,37 @@ def figure_words(figure):
     return figure.replace("p99_9", "p99.9").replace("latency_us.", "us, ").replace("_", " ")
 
 
-def ratio(r):
-    return f"{r['median']:.2f} ({r['min']:.2f} to {r['max']:.2f})"
+def ratio(r, of):
+    """With how many of the turns it is made of, if not of all."""
+    some = "" if r["turns"] == of else f"; {r['turns']} of {of} turns"
+    return f"{r['median']:.2f} ({r['min']:.2f} to {r['max']:.2f}{some})"
+
+
+def percent(x):
+    return f"{100 * x:.3g} %"
+
+
+def searched(case):
+    """What "loss-free" means in this case."""
+    return f"loss-free ({percent(case['loss'])} allowed)"
+
+
+def flaws(lines, s):
+    """{server: words} of a run at a rate that was not what was asked for, or of which too much was
+    lost; and of one that the generator was the limit of."""
+    out = {who: ["the generator's limit"] for who in s.get("generator_limited", [])}
+    case = s["case"]
+    if "rate" not in case:
+        return {who: ", ".join(w) for who, w in out.items()}
+    got = {x["figure"]: x["medians"] for x in lines if x.get("figure") and x["case"] == case}
+    for who in s["medians"]:
+        offered = got["rate_offered"].get(who, 0) / case["rate"]
+        lost = got["lost"].get(who, 0) / max(got["offered"].get(who, 0), 1)
+        if offered < OFFERED:
+            out.setdefault(who, []).append(f"offered {percent(offered)}")
+        if lost > case["loss"]:
+            out.setdefault(who, []).append(f"lost {percent(lost)}")
+    return {who: ", ".join(w) for who, w in out.items()}
 
 
 def table(head, rows):
@@ -73,18 +108,28 @@ def servers_of(lines):
     return list(out)
 
 
-def summaries_table(lines):
+def summary_words(s):
+    if s["figure"] == "loss_free_rate":
+        return f"rate, {searched(s['case'])}"
+    return figure_words(s["figure"])
+
+
+def summaries_table(lines, all_):
     servers = servers_of(lines)
     rows = []
     for s in lines:
         ratios = [
-            f"{NAMES.get(b, b)} {ratio(r)}"
+            f"{NAMES.get(b, b)} {ratio(r, s['of'])}"
             for of in list(s["ratios"].values())[:1]
             for b, r in of.items()
         ]
+        marks = flaws(all_, s)
         rows.append(
-            [cases(s["case"]), figure_words(s["figure"])]
-            + [number(s["medians"].get(x)) for x in servers]
+            [cases(s["case"]), summary_words(s)]
+            + [
+                number(s["medians"].get(x)) + (f" ({marks[x]})" if x in marks else "")
+                for x in servers
+            ]
             + ["; ".join(ratios)]
         )
     head = ["case", "figure"] + [NAMES.get(s, s) for s in servers] + ["Fairlead to"]
@@ -114,10 +159,10 @@ def details(results):
         "# Results",
         "",
         "Made by `perf/run.sh`; do not edit. Medians of runs in turn (a b a b ...); "
-        "ratios are medians of those of each turn, with the lowest and the highest. The server under "
-        "test has CPU 0, the load CPU 1; `perf/lib.sh` shows how each is started, coturn with its "
-        "users in memory, no log and one relay thread. A rate is loss-free with 0.01 % lost or less, "
-        "if no other share is named.",
+        "ratios are medians of those of each turn, with the lowest and the highest. "
+        + NOTE
+        + " `perf/lib.sh` shows how each is started, coturn with its users in memory, no log and "
+        "one relay thread.",
     ]
     for scenario, lines in results.items():
         parts += ["", f"## {scenario}", "", machine(lines[0]), ""]
@@ -128,7 +173,7 @@ def details(results):
             if "figure" in s:
                 steps.setdefault(s["case"].get("step", ""), []).append(s)
         for step, ss in steps.items():
-            parts += ([f"### {step}", ""] if step else []) + [summaries_table(ss), ""]
+            parts += ([f"### {step}", ""] if step else []) + [summaries_table(ss, lines), ""]
         counted = [
             [r["bench"], r["case"], number(r["instructions"])] for r in lines if "instructions" in r
         ]
@@ -141,6 +186,18 @@ def details(results):
         ]
         if alone:
             parts += [runs_table(alone), ""]
+        bad = [
+            [NAMES.get(r["server"], r["server"]), cases(r["case"]), str(r["turn"]), r["failed"]]
+            for r in lines
+            if "failed" in r
+        ]
+        if bad:
+            parts += [
+                "Runs that failed, and are no figures:",
+                "",
+                table(["server", "case", "turn", "why"], bad),
+                "",
+            ]
         parts.pop()
     return "\n".join(parts).rstrip() + "\n"
 
@@ -164,29 +221,63 @@ def find(results, scenario, figure, **case):
     return None
 
 
-def row(words, s, rival=None, goal=None, at_most=False, by_ratio=True):
-    """One line of the table: goal is one of the ratio to the rival, or of the figure itself."""
-    if not s or "fairlead" not in s["medians"]:
-        return []
-    ours, r = s["medians"]["fairlead"], s["ratios"].get("fairlead", {}).get(rival)
-    if rival and not r:
-        return []
-    x = r["median"] if by_ratio and r else ours
-    reached = "" if goal is None else "yes" if (x <= goal if at_most else x >= goal) else "no"
+def row(
+    words,
+    s,
+    rival=None,
+    goal=None,
+    at_most=False,
+    by_ratio=True,
+    bad=None,
+    strict=False,
+    ours="fairlead",
+):
+    """One line of the table, with the summary it is of: goal is one of the ratio to the rival, or
+    of the figure itself; bad are flaws(), with which, if strict, it is not judged."""
+    medians = s["medians"] if s else {}
+    beside = NAMES.get(rival, rival)
+    r = s["ratios"].get(ours, {}).get(rival) if s else None
     goal_words = (
         ""
         if goal is None
-        else ("at most " if at_most else "") + (f"{goal} times" if by_ratio and r else number(goal))
+        else ("at most " if at_most else "")
+        + (f"{goal} times" if rival and by_ratio else number(goal))
     )
-    return [
-        [
-            words,
-            number(ours),
-            f"{rival} {number(s['medians'][rival])}" if rival else "",
-            ratio(r) if r else "",
-            goal_words,
-            reached,
+    if ours not in medians or (rival and by_ratio and not r):
+        return [
+            (
+                s,
+                [
+                    words,
+                    number(medians.get(ours)),
+                    f"{beside} {number(medians.get(rival))}".strip() if rival else "",
+                    "",
+                    goal_words,
+                    "not measured",
+                ],
+            )
         ]
+    bad = bad or {}
+    x = r["median"] if rival and by_ratio else medians[ours]
+    reached = "" if goal is None else "yes" if (x <= goal if at_most else x >= goal) else "no"
+    if goal is not None and strict and any(who in bad for who in (ours, rival)):
+        reached = "not measured"
+
+    def shown(who):
+        return number(medians.get(who)) + (f" ({bad[who]})" if who in bad else "")
+
+    return [
+        (
+            s,
+            [
+                words,
+                shown(ours),
+                f"{beside} {shown(rival)}" if rival else "",
+                ratio(r, s["of"]) if r else "",
+                goal_words,
+                reached,
+            ],
+        )
     ]
 
 
@@ -217,21 +308,34 @@ def udp_rows(results):
         ("memif", "memif", {"testpmd": 0.8}),
         ("veth", "AF_XDP on veth", {"testpmd": 0.95, "coturn": 4}),
     ):
-        for figure, words in (("rate_delivered", "flat out"), ("loss_free_rate", "loss-free")):
+        for figure in ("rate_delivered", "loss_free_rate"):
+            s = find(results, scenario, figure, sessions=1000, bytes=172)
+            how = (
+                "flat out"
+                if figure == "rate_delivered"
+                else searched(s["case"])
+                if s
+                else "loss-free"
+            )
             for rival, goal in rivals.items():
                 rows += row(
-                    f"packets/s, {name}, 172 bytes, {words}",
-                    find(results, scenario, figure, sessions=1000, bytes=172),
+                    f"packets/s, {name}, 172 bytes, {how}",
+                    s,
                     rival,
                     goal,
+                    bad=flaws(results[scenario], s) if s else None,
                 )
     for port in ("memif", "veth"):
+        s = find(results, "latency", "latency_us.p99_9", port=port, load=50)
+        base = "flat-out" if s and s["case"].get("base") == "flat" else "loss-free"
         rows += row(
-            f"p99.9 at half the loss-free rate, us, {port}",
-            find(results, "latency", "latency_us.p99_9", port=port, load=50),
+            f"p99.9 at half the {base} rate, us, {port}",
+            s,
             "testpmd",
             2,
             True,
+            strict=True,
+            bad=flaws(results["latency"], s) if s else None,
         )
     return rows
 
@@ -247,28 +351,21 @@ def control_rows(results):
         True,
         by_ratio=False,
     )
-    w = find(results, "workers", "packets_per_s")
-    if w and "workers-1" in w["ratios"].get("workers-2", {}):
-        r = w["ratios"]["workers-2"]["workers-1"]
-        rows.append(
-            [
-                "packets/s of two workers beside one",
-                number(w["medians"]["workers-2"]),
-                f"one {number(w['medians']['workers-1'])}",
-                ratio(r),
-                "1.9 times",
-                "yes" if r["median"] >= 1.9 else "no",
-            ]
-        )
-    return rows
+    return rows + row(
+        "packets/s of two workers beside one",
+        find(results, "workers", "packets_per_s"),
+        "workers-1",
+        1.9,
+        ours="workers-2",
+    )
 
 
 def stream_rows(results):
     rows = []
     for load_, of, figure, words in (
-        ("bulk", 1, "mbit_per_s", "Mbit/s of a joined TCP connection"),
-        ("bulk", 1000, "mbit_per_s", "Mbit/s of 1,000 joined TCP connections"),
-        ("rate", 64, "connections_per_s", "joined TCP connections/s"),
+        ("bulk", 1, "mbit_per_s", "Mbit/s, tcp-agent, a joined TCP connection"),
+        ("bulk", 1000, "mbit_per_s", "Mbit/s, tcp-agent, 1,000 joined TCP connections"),
+        ("rate", 64, "connections_per_s", "joined TCP connections/s, tcp-agent"),
     ):
         for rival in ("nginx", "haproxy"):
             rows += row(words + ", veth", find(results, "tcp", figure, load=load_, of=of), rival)
@@ -286,15 +383,26 @@ def stream_rows(results):
     return rows
 
 
+def stamp_of(line):
+    return line["cpu"], line["cpus"], line["kernel"], line["commit"], line["date"]
+
+
 def goals(results):
+    """What most rows have in common is said once; the others say what they are of."""
     rows = relay_rows(results) + udp_rows(results) + control_rows(results) + stream_rows(results)
-    first = next(iter(results.values()))[0]
-    commits = sorted({line["commit"] for lines in results.values() for line in lines})
+    stamps = [stamp_of(s) for s, _ in rows if s] or [stamp_of(next(iter(results.values()))[0])]
+    first = max(dict.fromkeys(stamps), key=stamps.count)
+    cells = []
+    for s, row_ in rows:
+        if s and stamp_of(s) != first:
+            cpu, _, _, commit, date = stamp_of(s)
+            row_[0] += f" ({commit}, {date}{', ' + cpu if cpu != first[0] else ''})"
+        cells.append(row_)
     return (
-        f"{first['cpu']}, {first['cpus']} CPUs, Linux {first['kernel']}; commit "
-        f"{', '.join(commits)}, {first['date']}. Ratios are medians of runs in turn, with the "
-        "lowest and the highest.\n\n"
-        + table(["measure", "Fairlead", "beside", "ratio", "goal", "reached"], rows)
+        f"{first[0]}, {first[1]} CPUs, Linux {first[2]}; commit {first[3]}, {first[4]}, where "
+        "a row does not say otherwise. Ratios are medians of runs in turn, with the lowest and the "
+        f"highest. {NOTE}"
+        "\n\n" + table(["measure", "Fairlead", "beside", "ratio", "goal", "reached"], cells)
     )
 
 
@@ -326,7 +434,7 @@ def compare(file, a, b):
                     figure_words(s["figure"]),
                     number(m["A"]),
                     number(m["B"]),
-                    ratio(r),
+                    ratio(r, s["of"]),
                 ]
             )
     print(table(["benchmark", "figure", a, b, "ratio"], rows))

@@ -149,9 +149,10 @@ static bool fd_failed(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 || err;
 }
 
-/* Bytes sent count when the server has closed after our FIN: then it took them all. */
+/* Bytes of a connection count when the server has closed after our FIN: then it took them all. */
 static void bulk(int conns, double seconds)
 {
+	static uint64_t sent[FDS_MAX];
 	double start = now(), end = start + seconds, last = start;
 	struct epoll_event e[EVENTS];
 	uint64_t bytes = 0;
@@ -161,6 +162,8 @@ static void bulk(int conns, double seconds)
 	for (i = 0; i < conns; i++) {
 		int fd = dial();
 
+		if (fd >= FDS_MAX)
+			die("descriptors");
 		/* What stands in socket buffers at the end takes time that nobody wants to wait. */
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
 		watch(fd, EPOLLOUT, EPOLL_CTL_ADD);
@@ -172,7 +175,11 @@ static void bulk(int conns, double seconds)
 			ssize_t w;
 
 			if (e[i].events & EPOLLIN || fd_failed(fd)) {
-				errors += !(e[i].events & EPOLLIN) || read(fd, chunk, 1) != 0;
+				if (e[i].events & EPOLLIN && read(fd, chunk, 1) == 0 &&
+				    now() >= end)
+					bytes += sent[fd];
+				else
+					errors++;
 				close(fd);
 				open--;
 				last = now();
@@ -180,14 +187,15 @@ static void bulk(int conns, double seconds)
 				shutdown(fd, SHUT_WR);
 				watch(fd, EPOLLIN, EPOLL_CTL_MOD);
 			} else if ((w = write(fd, chunk, sizeof(chunk))) > 0) {
-				bytes += (uint64_t)w;
+				sent[fd] += (uint64_t)w;
 			}
 		}
 	}
 	errors += (uint64_t)open;
 	printf("{\"load\": \"bulk\", \"connections\": %d, \"seconds\": %.2f, \"mbit_per_s\": %.1f, "
 	       "\"errors\": %ju}\n",
-	       conns, last - start, (double)bytes * 8 / 1e6 / (last - start), (uintmax_t)errors);
+	       conns, last - start, bytes ? (double)bytes * 8 / 1e6 / (last - start) : 0,
+	       (uintmax_t)errors);
 }
 
 static void rate(int at_once, double seconds)

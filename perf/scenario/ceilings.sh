@@ -17,9 +17,9 @@ speeds()
 	local size alg
 	for size in "${SIZES[@]}"; do
 		for alg in "${ALGORITHMS[@]}"; do
-			taskset -c 0 openssl speed -mr -seconds 1 -bytes "$size" -evp "$alg" 2>"$TMP/speed.log" |
-				awk -F: -v a="$alg" -v n="$size" '/^\+F:/ { print a, n, n * 1e9 / $NF }' |
-				while read -r a n ns; do keep openssl what="$a" bytes="$n" <<<"{\"ns\": $ns}"; done
+			bench taskset -c 0 openssl speed -mr -seconds 1 -bytes "$size" -evp "$alg"
+			awk -F: -v n="$size" '/^\+F:/ { printf "{\"ns\": %.1f}\n", n * 1e9 / $NF }' "$TMP/out" |
+				keep openssl what="$alg" bytes="$size"
 		done
 	done
 }
@@ -28,10 +28,9 @@ signatures()
 {
 	local alg
 	for alg in "${SIGNATURES[@]}"; do
-		taskset -c 0 openssl speed -mr -seconds 1 "$alg" 2>"$TMP/speed.log" |
-			awk -F: '/^\+F[24]:/ { print 1e9 / $4, 1e9 / $5 }' | while read -r sign verify; do
-			keep openssl what="$alg" <<<"{\"ns\": $sign, \"verify_ns\": $verify}"
-		done
+		bench taskset -c 0 openssl speed -mr -seconds 1 "$alg"
+		awk -F: '/^\+F[24]:/ { printf "{\"ns\": %.0f, \"verify_ns\": %.0f}\n", 1e9 / $4, 1e9 / $5 }' \
+			"$TMP/out" | keep openssl what="$alg"
 	done
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# 4 min: cycles of the TCP stack; joined connections over veth beside nginx stream and haproxy
+# 2 min: cycles of the TCP stack; joined connections over veth beside nginx stream and haproxy
 #
 # Throughput of one connection and of many, connections a second, latency. Checksum and segmentation
 # offloads are off at both ends; "nginx-offload" is nginx with them on, which on veth means segments

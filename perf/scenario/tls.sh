@@ -225,8 +225,8 @@ handshake_runs()
 }
 
 step_relay() { turns fairlead coturn; }
-step_proxy() { turns fairlead nginx haproxy stunnel; }
-step_handshake() { turns fairlead fairlead-crypto nginx openssl; }
+step_proxy() { few_turns fairlead nginx haproxy stunnel; }
+step_handshake() { few_turns fairlead fairlead-crypto nginx openssl; }
 
 # idle_run NAME PORT [turn]: what N connections add to the server's memory, fairlead-cp's included.
 # The first 300, gone again, are for what a server makes once. Ours takes its tables at start:
@@ -308,7 +308,7 @@ storm_worker()
 
 storm_media()
 {
-	bench timeout 60 ip netns exec flperf-far taskset -c 1 chrt -f 10 "$BUILD/perf/tls_load" -t udp \
+	BENCH_SECS=60 bench ip netns exec flperf-far taskset -c 1 chrt -f 10 "$BUILD/perf/tls_load" -t udp \
 		"${USER_WORDS[@]}" turn $NEAR 3478 $FAR $PEER 8 3 echo 200 $MEDIA_RATE
 }
 

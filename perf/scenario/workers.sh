@@ -5,11 +5,13 @@
 # shellcheck source=perf/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 SCENARIO=workers
+COUNT=1000 ROUNDS=()
+[[ -z $SHORT ]] || COUNT=100 ROUNDS=(-r 100)
 
 one_turn()
 {
-	bench "$BUILD/perf/bench_relay" "${PAGES[@]}" -n 1000 -w "${1#workers-}"
-	keep "$1" sessions=1000 <"$TMP/out"
+	bench "$BUILD/perf/bench_relay" "${PAGES[@]}" -n "$COUNT" "${ROUNDS[@]}" -w "${1#workers-}"
+	keep "$1" sessions="$COUNT" <"$TMP/out"
 }
 
 rig_begin

@@ -18,17 +18,21 @@ kept()
 FAIRLEAD_BUILD=$BUILD PERF_RESULTS=$RESULTS "$ROOT/perf/run.sh" short >"$TMP/table" 2>"$TMP/short.log" ||
 	fail "perf/run.sh short: $(tail -n 20 "$TMP/short.log")"
 kept relay fairlead cycles_to_peer cycles_to_client
+kept workers workers-1,workers-2 packets_per_s
+kept auth fairlead ns
 kept alloc fairlead,coturn setup.per_second
-kept memif fairlead,testpmd rate_delivered loss_free_rate lost duplicated reordered latency_us.p99_9
-kept veth fairlead,testpmd,coturn rate_delivered loss_free_rate lost duplicated reordered \
+kept memif fairlead,testpmd rate_delivered delivered latency_us.p50 loss_free_rate lost duplicated reordered latency_us.p99_9
+kept veth fairlead,testpmd,coturn rate_delivered delivered latency_us.p50 loss_free_rate lost duplicated reordered \
 	latency_us.p99_9
-kept latency fairlead,testpmd latency_us.p50 latency_us.p99 latency_us.p99_9 latency_us.max
+kept latency fairlead,testpmd rate_delivered delivered latency_us.p50 latency_us.p99 latency_us.p99_9 latency_us.max
 kept memory fairlead,coturn bytes
 kept tcp fairlead,nginx,nginx-offload,haproxy mbit_per_s connections_per_s us_p50
 kept tls fairlead,coturn messages_per_s
 kept tls fairlead,nginx,haproxy,stunnel mbit_per_s us_p99
 kept tls fairlead,fairlead-crypto,nginx,openssl handshakes_per_cpu_s
 kept ceilings openssl ns
+jq -es 'length == 7 and all(.[]; .instructions > 0 and .commit)' "$RESULTS/instructions.json" >"$TMP/kept" ||
+	fail "instructions: $(cat "$RESULTS/instructions.json")"
 for f in memif veth latency memory; do
 	python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' "$RESULTS/$f.svg" 2>"$TMP/svg" ||
 		fail "$f.svg is no SVG: $(tail -n 1 "$TMP/svg")"

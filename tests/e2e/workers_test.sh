@@ -20,6 +20,14 @@ staged()
 		all(.counters.rx == (.stages[] | select(.name == "rx").items))' >/dev/null
 }
 
+# charged: the cycles of all stages of each worker are all that went by, but for the turn it was in
+# at either look; that is long where the machine does other things, hence a tenth.
+charged()
+{
+	fl --json top | jq -e '(.tsc_hz * .seconds) as $all | (.workers | length == 2) and
+		all(.workers[]; ([.stages[].cycles] | add) / $all | . > 0.9 and . < 1.1)' >/dev/null
+}
+
 relay_config 's/^  workers: \[0\]$/  workers: [0, 1]/'
 await 10 attached || fail "the control process is not attached"
 drops_mark
@@ -52,7 +60,6 @@ assert_num "lines of workers and their sum in fairlead top" \
 	"$(grep -cE '^ +([01] +[01]|all) ' "$TMP/top")" -eq 3
 assert "the stage idle in fairlead top" grep -q '^idle ' "$TMP/top"
 assert_num "cycles a second in fairlead top --json" "$(fl --json top | jq .tsc_hz)" -gt 1000000
-assert_eq "all shares in fairlead top --json" \
-	"$(fl --json top | jq '[.total.stages[].share] | add * 1000 | round')" 1000
+await 10 charged || fail "cycles of all stages are not those that went by: $(fl --json top)"
 assert_eq "drops that were not expected" \
 	"$(drops_except ip_dst nd_other icmp_no_session)" ""
