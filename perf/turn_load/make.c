@@ -261,8 +261,10 @@ uint16_t make_send(enum way w)
 	t->offered += measured(k, first, k->done);
 	t->refused += k->again ? 0 : measured(k, k->done, k->n);
 	k->again = true;
-	if (sent && trial_measures(k->due[first]))
+	if (sent && trial_measures(k->due[first])) {
 		t->behind = RTE_MAX(t->behind, end - k->due[first]);
+		trial.sent_until = end;
+	}
 	return sent;
 }
 

@@ -4,12 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TRIALS_MAX = 65 };
+enum { TRIALS_MAX = 80 };
 
-static struct {
-	double rate, offered, loss;
-	bool passed;
-} searched[TRIALS_MAX];
+static struct searched searched[TRIALS_MAX];
 static uint32_t n_searched;
 
 static double us(uint64_t cycles)
@@ -59,25 +56,26 @@ void report_second(uint64_t now)
 	last = now;
 }
 
-void report_trial(double rate, double offered, double loss, bool passed)
+void report_trial(const struct searched *s)
 {
-	note("search: %.0f a second asked for, %.0f offered: %.6f %% lost (%.6f %% allowed): %s",
-	     rate, offered, loss * 100, opt.loss * 100, passed ? "passed" : "failed");
-	if (n_searched < TRIALS_MAX) {
-		searched[n_searched].rate = rate;
-		searched[n_searched].offered = offered;
-		searched[n_searched].loss = loss;
-		searched[n_searched++].passed = passed;
-	}
+	note("search: %.0f a second asked for, %.0f offered%s: %.6f %% lost (%.6f %% allowed): "
+	     "%s%s",
+	     s->rate, s->offered, s->limited ? " (the generator is the limit)" : "", s->loss * 100,
+	     opt.loss * 100, s->passed ? "passed" : "failed", s->confirming ? ", confirming" : "");
+	if (n_searched < TRIALS_MAX)
+		searched[n_searched++] = *s;
 }
 
 /* ---- the end ---- */
 
-/* The members of a JSON object that are the same for a way and for both. */
-static void tally_print(const struct tally *t, double seconds)
+/*
+ * The members of a JSON object that are the same for a way and for both. sending: seconds until the
+ * last was sent, which may be after it was due.
+ */
+static void tally_print(const struct tally *t, double seconds, double sending)
 {
 	const struct histogram *h = &t->latency;
-	double per = seconds > 0 ? 1 / seconds : 0;
+	double per = seconds > 0 ? 1 / seconds : 0, per_sent = sending > 0 ? 1 / sending : 0;
 
 	printf("\"offered\": %ju, \"delivered\": %ju, \"lost\": %ju, \"duplicated\": %ju, "
 	       "\"reordered\": %ju, \"late\": %ju, \"strays\": %ju, \"sent_full\": %ju, "
@@ -88,7 +86,7 @@ static void tally_print(const struct tally *t, double seconds)
 	       (uintmax_t)(t->offered - t->delivered), (uintmax_t)t->duplicated,
 	       (uintmax_t)t->reordered, (uintmax_t)t->late, (uintmax_t)t->strays,
 	       (uintmax_t)t->refused, (uintmax_t)t->forgotten, us(t->behind), seconds,
-	       (double)t->offered * per, (double)t->in_time * per,
+	       (double)t->offered * per_sent, (double)t->in_time * per,
 	       (double)t->in_time * opt.size * 8 * per);
 	printf("\"latency_us\": {\"min\": %.2f, \"p50\": %.2f, \"p99\": %.2f, \"p99_9\": %.2f, "
 	       "\"max\": %.2f, \"mean\": %.2f}",
@@ -106,14 +104,24 @@ static void setup_print(void)
 	       (uintmax_t)setup.stale, (uintmax_t)setup.resent, (uintmax_t)setup.errors);
 }
 
+static const char *truth(bool b)
+{
+	return b ? "true" : "false";
+}
+
 static void search_print(double loss_free)
 {
 	printf(", \"search\": [");
-	for (uint32_t i = 0; i < n_searched; i++)
-		printf("%s{\"rate\": %.0f, \"offered\": %.0f, \"loss\": %.9f, \"passed\": %s}",
-		       i ? ", " : "", searched[i].rate, searched[i].offered, searched[i].loss,
-		       searched[i].passed ? "true" : "false");
-	printf("], \"loss_allowed\": %.9f, \"loss_free_rate\": %.0f", opt.loss, loss_free);
+	for (uint32_t i = 0; i < n_searched; i++) {
+		const struct searched *s = &searched[i];
+
+		printf("%s{\"rate\": %.0f, \"offered\": %.0f, \"loss\": %.9f, \"passed\": %s, "
+		       "\"generator_limited\": %s, \"confirming\": %s}",
+		       i ? ", " : "", s->rate, s->offered, s->loss, truth(s->passed),
+		       truth(s->limited), truth(s->confirming));
+	}
+	printf("], \"loss_allowed\": %.9f, \"loss_free_rate\": %.0f, \"confirmed\": %s", opt.loss,
+	       loss_free, truth(loss_free > 0));
 }
 
 static double per(uint64_t cycles, uint64_t n)
@@ -125,14 +133,15 @@ static void json_print(const struct trial *t, const struct tally *sum, double lo
 {
 	static const char *const way[WAYS] = { "up", "down" };
 	double seconds = t ? us(t->until - t->from) / 1e6 : 0;
+	double sending = t ? us(t->sent_until - t->from) / 1e6 : 0;
 
 	printf("{\"sessions\": %u, \"size\": %u, ", opt.sessions, opt.size);
 	if (t) {
 		printf("\"rate\": %.0f, ", t->rate);
-		tally_print(sum, seconds);
+		tally_print(sum, seconds, sending);
 		for (int w = 0; w < WAYS; w++) {
 			printf(", \"%s\": {", way[w]);
-			tally_print(&t->tally[w], seconds);
+			tally_print(&t->tally[w], seconds, sending);
 			putchar('}');
 		}
 		printf(", \"cycles_tx\": %.1f, \"cycles_rx\": %.1f, \"cycles_driver\": %.1f, "
@@ -153,7 +162,8 @@ static void text_print(const struct trial *t, const struct tally *sum, double lo
 	double seconds = us(t->until - t->from) / 1e6;
 
 	printf("offered     %ju packets of %u bytes in %.2f s, %.0f a second\n",
-	       (uintmax_t)sum->offered, opt.size, seconds, (double)sum->offered / seconds);
+	       (uintmax_t)sum->offered, opt.size, seconds,
+	       (double)sum->offered / us(t->sent_until - t->from) * 1e6);
 	printf("delivered   %ju, %.0f a second; %ju lost (%ju late), %ju duplicated, "
 	       "%ju reordered, %ju strays\n",
 	       (uintmax_t)sum->delivered, (double)sum->in_time / seconds,

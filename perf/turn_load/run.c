@@ -8,8 +8,14 @@
 enum {
 	DRAIN_MS = 500, /* of silence: what is not back by then is lost */
 	DRAIN_MAX_MS = 5000,
+	CONFIRMS_MAX = 12,
+	CONFIRM_LONGER = 3,   /* than other trials of a search */
 	BEHIND_MAX_MS = 1000, /* what is later than this is not caught up with */
 };
+
+static const double LIMITED_BELOW = 0.98; /* of what was asked for */
+static const double CONFIRM_STEP = 0.96;  /* down; more if less was offered */
+static const double CONFIRM_STEP_MAX = 0.8;
 
 struct trial trial;
 
@@ -189,6 +195,7 @@ static void trial_run(double rate, double warmup, double seconds, uint64_t packe
 	}
 	now = rte_rdtsc(); /* after the last was made, where it does not go by time */
 	trial.until = now < trial.until ? now : trial.until;
+	trial.sent_until = RTE_MAX(trial.sent_until, trial.until);
 	for (int w = 0; w < WAYS; w++)
 		if (opt.way[w] && rate > 0 && !packets)
 			way_forget((enum way)w, trial.until);
@@ -197,60 +204,86 @@ static void trial_run(double rate, double warmup, double seconds, uint64_t packe
 
 /* ---- the search ---- */
 
-static double loss_of(const struct trial *t)
+static double loss_of(void)
 {
-	uint64_t offered = t->tally[UP].offered + t->tally[DOWN].offered;
-	uint64_t delivered = t->tally[UP].delivered + t->tally[DOWN].delivered;
+	uint64_t offered = trial.tally[UP].offered + trial.tally[DOWN].offered;
+	uint64_t delivered = trial.tally[UP].delivered + trial.tally[DOWN].delivered;
 
 	return offered ? (double)(offered - delivered) / (double)offered : 1;
 }
 
-static double rate_of(const struct trial *t, uint64_t n)
+/* A second, of what took until then. */
+static double rate_of(uint64_t n, uint64_t until)
 {
-	return (double)n * (double)rte_get_tsc_hz() / (double)(t->until - t->from);
+	return (double)n * (double)rte_get_tsc_hz() / (double)(until - trial.from);
 }
 
-/* What was offered a second, if no more of it was lost than may be; 0 if more was. */
-static double trial_carries(double rate)
+/* One of the search: passed if no more was lost than may be, limited if not all was offered. */
+static struct searched search_trial(double rate, double seconds, bool confirming)
 {
-	double offered, loss;
+	struct searched s = { .rate = rate, .confirming = confirming };
 
-	trial_run(rate, opt.warmup, opt.search_seconds, 0);
-	offered = rate_of(&trial, trial.tally[UP].offered + trial.tally[DOWN].offered);
-	loss = loss_of(&trial);
-	report_trial(rate, offered, loss, loss <= opt.loss);
-	return loss <= opt.loss ? offered : 0;
+	trial_run(rate, opt.warmup, seconds, 0);
+	s.offered = rate_of(trial.tally[UP].offered + trial.tally[DOWN].offered, trial.sent_until);
+	s.loss = loss_of();
+	s.passed = s.loss <= opt.loss;
+	s.limited = s.offered < LIMITED_BELOW * rate;
+	report_trial(&s);
+	return s;
 }
 
 /*
  * Bisection between nothing and more than can be: what came back when it was offered flat out, and
- * a tenth. Where the device holds the load back instead of losing it, flat out is the answer. The
- * result is the highest rate that was offered indeed, which may be less than what was asked for.
+ * a tenth. Where the device holds the load back instead of losing it, flat out is the answer.
+ * Returns the highest rate that was carried: what was offered indeed, which may be less than what
+ * was asked for.
  */
+static double search_bisect(void)
+{
+	struct searched s = search_trial(opt.rate, opt.search_seconds, false);
+	double low = s.passed ? s.offered : 0, high = opt.rate;
+
+	if (s.passed)
+		return low;
+	if (high <= 0)
+		high =
+		    1.1 * rate_of(trial.tally[UP].in_time + trial.tally[DOWN].in_time, trial.until);
+	for (uint32_t i = 1; i < opt.search_steps && high > low && !stop; i++) {
+		s = search_trial((low + high) / 2, opt.search_seconds, false);
+		if (s.passed)
+			low = RTE_MAX(low, s.offered);
+		/* Where the generator is the limit, there is no use in asking for more. */
+		if (!s.passed || s.limited)
+			high = s.rate;
+	}
+	return low;
+}
+
+/*
+ * What a short trial carried by luck, a longer one does not: down from there until one does.
+ * Returns its rate, or 0 if none does.
+ */
+static double search_confirm(double rate)
+{
+	struct searched s;
+
+	for (int i = 0; i < CONFIRMS_MAX && rate > 0 && !stop; i++) {
+		s = search_trial(rate, CONFIRM_LONGER * opt.search_seconds, true);
+		if (s.passed && !s.limited && !stop)
+			return s.offered;
+		rate *= fmax(CONFIRM_STEP_MAX, fmin(CONFIRM_STEP, s.offered / rate));
+	}
+	return 0;
+}
+
+/* The result is the last trial, which is the confirming one if there was any rate to confirm. */
 static void search(void)
 {
-	struct trial *best = malloc(sizeof(*best));
-	double found = trial_carries(opt.rate), low = 0, high = opt.rate;
+	double found = search_bisect(), confirmed = search_confirm(found);
 
-	if (!best)
-		die("no memory");
-	*best = trial;
-	if (found > 0)
-		low = high;
-	else if (high <= 0)
-		high = 1.1 * rate_of(&trial, trial.tally[UP].in_time + trial.tally[DOWN].in_time);
-	for (uint32_t i = 1; i < opt.search_steps && high > low && !stop; i++) {
-		double rate = (low + high) / 2, carried = trial_carries(rate);
-
-		if (carried > found) {
-			found = carried;
-			*best = trial;
-		}
-		low = carried > 0 ? rate : low;
-		high = carried > 0 ? high : rate;
-	}
-	report_end(best, found);
-	free(best);
+	if (found > 0 && confirmed <= 0)
+		note("search: no longer trial confirms %.0f a second, or less", found);
+	report_end(&trial, confirmed);
 }
 
 void run(void)

@@ -203,6 +203,7 @@ struct cost {
 };
 struct trial {
 	uint64_t from, until; /* measured, TSC */
+	uint64_t sent_until;  /* until the last of those was sent, until or later */
 	double rate;
 	struct tally tally[WAYS];
 	struct cost cost;
@@ -220,9 +221,16 @@ void run(void);
 /* ---- report.c ---- */
 
 void report_second(uint64_t now);
-/* Of the search: packets a second asked for (0: flat out) and offered, share lost. */
-void report_trial(double rate, double offered, double loss, bool passed);
-/* All there is, at the end: t is what to report as the result, or NULL without traffic. */
+/* A trial of the search: packets a second asked for (0: flat out) and offered, share lost. */
+struct searched {
+	double rate, offered, loss;
+	bool passed, limited, confirming; /* limited: by us, who did not offer what was asked */
+};
+void report_trial(const struct searched *s);
+/*
+ * All there is, at the end: t is what to report as the result, or NULL without traffic; loss_free
+ * the rate that a search confirmed, or 0.
+ */
 void report_end(const struct trial *t, double loss_free);
 
 /* ---- reflect.c ---- */

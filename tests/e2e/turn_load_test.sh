@@ -137,6 +137,22 @@ raw_stopped()
 	result stopped 'latency_us.mean >= 22000' true
 }
 
+# What a search reports is what a longer trial at the end carried, or 0.
+raw_search()
+{
+	local rate='[.search[] | select(.confirming and .passed and (.generator_limited | not)) | .offered]'
+	raw search "--lose-every 10" --search --loss 0.2 --rate 2000 --search-seconds 0.2 --warmup 0
+	result search "loss_free_rate == ($rate | first // 0)" true
+	result search 'confirmed == (.loss_free_rate > 0)' true
+	result search 'search | all(.passed)' true
+	result search 'search | last | .confirming' true
+	raw lossy "--lose-every 10" --search --loss 0 --rate 2000 --search-seconds 0.2 --warmup 0 \
+		--search-steps 2
+	result lossy 'search | any(.passed)' false
+	result lossy loss_free_rate 0
+	result lossy confirmed false
+}
+
 # ---- the relay ----
 
 dp_ready() { grep -q 'fairlead-dp: ready' "$TMP/dp.log" || ended "$DP"; }
@@ -223,5 +239,6 @@ coturn()
 
 raw_faults
 raw_stopped
+raw_search
 relay
 coturn
