@@ -19,13 +19,11 @@
 #include "../dp/region.h"
 #include "../dp/rx.h"
 #include "../dp/stage.h"
-#include "../dp/stage.h"
 #include "../dp/tx.h"
 #include "../dp/worker.h"
 #include "../dp/net/neigh.h"
 #include "../dp/turn/session.h"
 #include "../lib/chandata.h"
-#include "stages.h"
 #include "stages.h"
 
 #include <getopt.h>
@@ -42,9 +40,13 @@
 enum {
 	ROUNDS_MAX = 20000,
 	PORTS_PER_RELAY = 65534 - 1024,
-	CLIENT_NET = 0x0a010000,
+	OWN = 0x0a000001,
+	GATEWAY = 0x0a000002,
+	CLIENT_NET = 0x0b000000,
+	PEER_NET = 0x0c000000,
 	BYTES_FROM = 100000, /* sessions; with fewer the fixed tables are most of what is taken */
 };
+#define RELAY_NET UINT32_C(0xc0000200)
 
 /* What one worker has, and what it took. */
 struct share {
@@ -63,10 +65,23 @@ static uint16_t workers = 1;
 static _Atomic uint16_t at_start, at_end; /* workers that are */
 static uint16_t payload = 172;		  /* 20 ms of G.711 in RTP */
 static uint32_t rounds = ROUNDS_MAX;
+static bool client6, peer6; /* IPv6 */
 
 static struct ip_addr v4(uint32_t a)
 {
 	return ip_from_v4(be32_make(a));
+}
+
+/* The address that a stands for: itself, or the same in fd00::/96. */
+static struct ip_addr ip_of(bool v6, uint32_t a)
+{
+	struct ip_addr ip = v4(a);
+
+	if (v6) {
+		memset(ip.b, 0, 12);
+		ip.b[0] = 0xfd;
+	}
+	return ip;
 }
 
 /* One port with the null device, a listener, and relay addresses enough for n sessions. */
@@ -74,6 +89,7 @@ static void config_fill(uint32_t n)
 {
 	/* Of a session's client and relayed port, both must lead to the same worker. */
 	uint32_t i, relays = n * workers / PORTS_PER_RELAY + 1 + (workers > 1);
+	struct config_port *p = &conf.port[0];
 
 	snprintf(conf.file, sizeof(conf.file), "bench");
 	conf.dataplane.n_workers = workers;
@@ -91,24 +107,24 @@ static void config_fill(uint32_t n)
 	snprintf(conf.port[0].device, sizeof(conf.port[0].device), "net_null0");
 	conf.port[0].mtu = 1500;
 	conf.port[0].rx_desc = conf.port[0].tx_desc = 512;
-	conf.port[0].addr[0] = (struct ip_prefix){ v4(0x0a000001), 104 };
-	conf.port[0].n_addr = 1;
-	conf.port[0].route[0] = (struct config_route){ { v4(0), 96 }, v4(0x0a000002) };
-	conf.port[0].n_route = 1;
+	p->addr[p->n_addr++] = (struct ip_prefix){ ip_of(false, OWN), 104 };
+	p->addr[p->n_addr++] = (struct ip_prefix){ ip_of(true, OWN), 104 };
+	p->route[p->n_route++] = (struct config_route){ { v4(0), 96 }, ip_of(false, GATEWAY) };
+	p->route[p->n_route++] =
+	    (struct config_route){ { ip_of(true, 0), 8 }, ip_of(true, GATEWAY) };
 	conf.n_listener = 1;
-	conf.listener[0].addr = (struct sock_addr){ v4(0x0a000001), be16_make(3478) };
+	conf.listener[0].addr = (struct sock_addr){ ip_of(client6, OWN), be16_make(3478) };
 	conf.n_relay = (uint16_t)relays;
-	for (i = 0; i < relays; i++)
-		conf.relay[i] = (struct config_relay){ v4(0xc0000200 + i), 1024, 65533 };
-	for (i = 0; i < relays; i++)
-		conf.port[0].addr[conf.port[0].n_addr++] =
-		    (struct ip_prefix){ conf.relay[i].addr, 128 };
+	for (i = 0; i < relays; i++) {
+		conf.relay[i] = (struct config_relay){ ip_of(peer6, RELAY_NET + i), 1024, 65533 };
+		p->addr[p->n_addr++] = (struct ip_prefix){ conf.relay[i].addr, 128 };
+	}
 }
 
 /* Session i's addresses: all different, none in order. */
 static struct sock_addr client_of(uint32_t i)
 {
-	return (struct sock_addr){ v4(0x0b000000 + (i * 2654435761u >> 8)),
+	return (struct sock_addr){ ip_of(client6, CLIENT_NET + (i * 2654435761u >> 8)),
 				   be16_make((uint16_t)(1024 + (i & 0x7fff))) };
 }
 
@@ -120,14 +136,16 @@ static struct ctl_relay relay_of(uint32_t i)
 
 static struct sock_addr peer_of(uint32_t i)
 {
-	return (struct sock_addr){ v4(0x0c000000 + (i * 40503u & 0xffffff)), be16_make(4000) };
+	return (struct sock_addr){ ip_of(peer6, PEER_NET + (i * 40503u & 0xffffff)),
+				   be16_make(4000) };
 }
 
 static void session_install(struct worker *w, uint32_t i)
 {
 	struct cmd_session_set s = { .sid = { share[w->id].n, 1 },
 				     .leg = { .client = client_of(i) },
-				     .relay = { relay_of(i), { CTL_RELAY_NONE, { { 0 } } } },
+				     .relay = { [RELAY_V4] = { .relay = CTL_RELAY_NONE },
+						[RELAY_V6] = { .relay = CTL_RELAY_NONE } },
 				     .expiry = UINT32_MAX };
 	struct cmd_chan_set c = { .sid = s.sid,
 				  .peer = peer_of(i),
@@ -135,6 +153,7 @@ static void session_install(struct worker *w, uint32_t i)
 				  .expiry = UINT32_MAX,
 				  .perm_expiry = UINT32_MAX };
 
+	s.relay[peer6 ? RELAY_V6 : RELAY_V4] = relay_of(i);
 	if (!session_set(w, &s) || !session_chan_set(w, &c))
 		rte_exit(1, "bench_relay: session %u refused\n", i);
 	share[w->id].session[share[w->id].n++] = i;
@@ -170,16 +189,17 @@ static void frame_write(struct worker *w, struct rte_mbuf *m, const struct sock_
 			    .proto = IPPROTO_UDP,
 			    .ttl = 64,
 			    .df = true };
+	bool v6 = !ip_is_v4(&dst->ip);
 	uint16_t csum;
 
 	rte_pktmbuf_reset(m);
-	p = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(14 + IPV4_HDR + UDP_HDR + len));
+	p = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(14 + ip_hdr_len(&dst->ip) + UDP_HDR + len));
 	memcpy(p, dp.port[0].mac.addr_bytes, 6);
 	memset(p + 6, 2, 6);
-	p[12] = 8;
-	p[13] = 0;
-	ip_write(w, p + 14, &o);
-	p += 14 + IPV4_HDR;
+	p[12] = v6 ? 0x86 : 8;
+	p[13] = v6 ? 0xdd : 0;
+	p += 14;
+	p += ip_write(w, p, &o);
 	memcpy(p, src->port.b, 2);
 	memcpy(p + 2, dst->port.b, 2);
 	memcpy(p + 4, be16_make(o.len).b, 2);
@@ -188,6 +208,7 @@ static void frame_write(struct worker *w, struct rte_mbuf *m, const struct sock_
 		chandata_write(p + UDP_HDR, channel, (uint16_t)(len - CHANDATA_HDR_LEN));
 	csum = (uint16_t)~csum_fold(
 	    csum_bytes(csum_pseudo(0, &src->ip, &dst->ip, IPPROTO_UDP, o.len), p, o.len));
+	csum = csum ? csum : 0xffff;
 	memcpy(p + 6, &csum, 2);
 }
 
@@ -323,10 +344,11 @@ static uint64_t buffers_used(const struct worker *w)
 static void neigh_answer(struct worker *w)
 {
 	const struct rte_ether_addr mac = { { 2, 0, 0, 0, 0, 9 } };
-	const struct ip_addr gw = v4(0x0a000002);
+	const struct ip_addr gw[] = { ip_of(false, GATEWAY), ip_of(true, GATEWAY) };
 
 	worker_clock(w, rte_get_tsc_cycles() / (uint64_t)dp.tsc_per_us);
-	neigh_learn(w, 0, &gw, &mac, true, true);
+	neigh_learn(w, 0, &gw[0], &mac, true, true);
+	neigh_learn(w, 0, &gw[1], &mac, true, true);
 }
 
 static void share_alloc(struct share *s, uint32_t n)
@@ -392,6 +414,7 @@ static void all_print(uint32_t n, bool huge)
 static const char usage[] =
     "usage: bench_relay [-n SESSIONS of each worker (1000)] [-p PAYLOAD BYTES (172)]\n"
     "                   [-r BURSTS (20000)] [-w WORKERS on CPU 1, 0, 2, ... (1)]\n"
+    "                   [-c 4|6: clients are IPv4 (4) or IPv6] [-e 4|6: the same of peers]\n"
     "                   [-H: tables in huge pages]\n";
 
 int main(int argc, char **argv)
@@ -413,7 +436,7 @@ int main(int argc, char **argv)
 	uint16_t i;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:p:r:w:Hh")) != -1) {
+	while ((opt = getopt(argc, argv, "n:p:r:w:c:e:Hh")) != -1) {
 		if (opt == 'n')
 			n = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (opt == 'p')
@@ -422,6 +445,10 @@ int main(int argc, char **argv)
 			rounds = (uint32_t)strtoul(optarg, NULL, 0);
 		else if (opt == 'w')
 			workers = (uint16_t)strtoul(optarg, NULL, 0), rate = true;
+		else if (opt == 'c')
+			client6 = atoi(optarg) == 6;
+		else if (opt == 'e')
+			peer6 = atoi(optarg) == 6;
 		else if (opt == 'H')
 			huge = true;
 		else
