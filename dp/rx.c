@@ -543,7 +543,7 @@ static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16
 void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, enum rx_mode mode)
 {
 	if (likely(mode == RX_FRESH || mode == RX_STEERED))
-		n = path_burst(w, m, n, &w->dp->port[port]);
+		n = path_burst(w, m, n, &w->dp->port[port], mode == RX_STEERED);
 	if (unlikely(n))
 		rx_general(w, m, n, port, mode);
 }

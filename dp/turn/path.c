@@ -10,8 +10,7 @@
 #include <netinet/in.h>
 
 enum {
-	HDRS = IPV4_HDR + UDP_HDR,
-	ROOM = 16, /* bytes in front of a frame that longer headers may take */
+	ROOM = 32, /* bytes in front of a frame that longer headers may take */
 };
 #define LEFT UINT32_MAX
 
@@ -21,75 +20,24 @@ struct path_pkt {
 	uint8_t *ip;		    /* its header */
 	uint64_t hash;		    /* of a client's flow */
 	const uint32_t *relay_slot; /* where a peer's session stands; NULL: from a client */
-	uint32_t src;		    /* as it stands in memory */
-	uint16_t sport;		    /* the same */
 	uint16_t listener;	    /* index */
 	uint32_t slot;
-	uint16_t i; /* place in the burst */
+	uint16_t i;  /* place in the burst */
+	uint16_t v6; /* came over IPv6 */
 };
 
-/* ---- making ---- */
-
-static struct be32 ipv4_of(const struct ip_addr *a)
-{
-	struct be32 v4;
-
-	memcpy(v4.b, a->b + 12, 4);
-	return v4;
-}
-
-static struct path_leg leg_make(const struct sock_addr *src, const struct sock_addr *dst)
-{
-	struct path_leg l = { .src = ipv4_of(&src->ip),
-			      .dst = ipv4_of(&dst->ip),
-			      .sport = src->port,
-			      .dport = dst->port,
-			      .nh = NH_NONE };
-
-	l.sum = csum_fold(csum_words(0, &l, 3));
-	return l;
-}
-
 /*
- * An address that packets may come from (rx.c judges all others). Who takes a path comes from the
- * very address of its session, so this is asked here and not of each packet.
+ * The family is a constant where code is for IPv4 or IPv6 alone; `six` is one where it is false in
+ * code for IPv4 on both sides, which then asks no packet and no leg for its family.
  */
-static bool source_ok(const struct worker *w, const struct ip_addr *ip)
+static inline uint32_t ip_len(bool v6)
 {
-	uint8_t net = ip->b[12];
-
-	return ip_is_v4(ip) && net != 0 && net != 127 && net < 224 && !dplane_local(w->dp, ip);
+	return v6 ? IPV6_HDR : IPV4_HDR;
 }
 
-static bool session_has_path(const struct worker *w, const struct session *s)
+static inline uint8_t *pkt_udp(const struct path_pkt *k, bool six)
 {
-	return s->gen && s->conn_gen == 0 && !(s->flags & (SESSION_REDIRECT | SESSION_TCP)) &&
-	       s->first.channel && s->relay[RELAY_V4].relay != CTL_RELAY_NONE &&
-	       source_ok(w, &s->client.ip) && source_ok(w, &s->first.ip);
-}
-
-void path_make(struct worker *w, uint32_t slot)
-{
-	const struct session *s = &w->session[slot];
-	const struct ctl_relay *r = &s->relay[RELAY_V4];
-	struct path *p = &w->path[slot], old = *p;
-
-	memset(p, 0, sizeof(*p));
-	if (!session_has_path(w, s))
-		return;
-	p->to_peer = leg_make(&(struct sock_addr){ *relay_ip(w->dp, r), r->port },
-			      &(struct sock_addr){ s->first.ip, s->first.port });
-	p->to_client = leg_make(&w->dp->conf->listener[s->listener].addr, &s->client);
-	p->expiry = s->expiry;
-	p->perm_expiry = s->first.perm_expiry;
-	p->chan_expiry = s->first.chan_expiry;
-	p->channel = s->first.channel;
-	p->listener = s->listener;
-	/* A refresh leads nowhere else. */
-	if (be32_eq(old.to_peer.dst, p->to_peer.dst))
-		p->to_peer.nh = old.to_peer.nh;
-	if (be32_eq(old.to_client.dst, p->to_client.dst))
-		p->to_client.nh = old.to_client.nh;
+	return k->ip + ip_len(six && k->v6);
 }
 
 /* ---- packets in ---- */
@@ -124,32 +72,34 @@ static inline uint16_t field16(const uint8_t *p)
 	return __builtin_bswap16(load16(p));
 }
 
-/* The Ethernet header of frames for us: our MAC, the tag if there is one, IPv4. */
+/* The Ethernet header of frames for us: our MAC, the tag if there is one. */
 struct path_link {
 	uint64_t mac;
 	uint16_t len, tag;
 };
 
-static inline bool link_ok(const struct path_link *l, const uint8_t *frame)
+/* The EtherType of a frame for us, as it stands on the wire; 0 of others. */
+static inline uint16_t link_type(const struct path_link *l, const uint8_t *frame)
 {
 	uint64_t mac = load64(frame) ^ l->mac;
 
 	/* Only the first six bytes count. */
 	memset((uint8_t *)&mac + 6, 0, 2);
-	if (unlikely(mac | (load16(frame + l->len - 2) ^ RTE_BE16(RTE_ETHER_TYPE_IPV4))))
-		return false;
-	return likely(l->tag == 0) || (load16(frame + 12) == RTE_BE16(RTE_ETHER_TYPE_VLAN) &&
-				       (load16(frame + 14) & RTE_BE16(0xfff)) == l->tag);
+	if (unlikely(mac) ||
+	    unlikely(l->tag && (load16(frame + 12) != RTE_BE16(RTE_ETHER_TYPE_VLAN) ||
+				(load16(frame + 14) & RTE_BE16(0xfff)) != l->tag)))
+		return 0;
+	return load16(frame + l->len - 2);
 }
 
 /* No options, no fragment, UDP; lengths and checksums that are right. */
-static inline bool headers_ok(const struct rte_mbuf *m, const uint8_t *ip, uint32_t room)
+static inline bool ipv4_ok(const struct rte_mbuf *m, const uint8_t *ip, uint32_t room)
 {
 	uint32_t len = field16(ip + 2);
 	uint64_t bad =
 	    (ip[0] ^ 0x45) | (load16(ip + 6) & RTE_BE16(0x3fff)) | (ip[9] ^ IP_PROTO_UDP);
 
-	bad |= len > room || len < HDRS;
+	bad |= len > room || len < IPV4_HDR + UDP_HDR;
 	bad |= (uint16_t)(len - IPV4_HDR) ^ field16(ip + IPV4_HDR + 4);
 	bad |= ip[8] <= 1;
 	if (unlikely(bad || m->nb_segs > 1 || m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD))
@@ -159,12 +109,23 @@ static inline bool headers_ok(const struct rte_mbuf *m, const uint8_t *ip, uint3
 		      !(m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_BAD));
 }
 
-/* Whether a datagram for a listener is ChannelData, with padding behind it at most (RFC 8656 12.5).
- */
-static inline bool chandata_only(const uint8_t *ip)
+/* No extension headers, UDP; lengths that are right. Its checksum is for path_hop(). */
+static inline bool ipv6_ok(const struct rte_mbuf *m, const uint8_t *ip, uint32_t room)
 {
-	const uint8_t *msg = ip + HDRS;
-	int len = field16(ip + 2) - HDRS - CHANDATA_HDR_LEN;
+	uint32_t len = field16(ip + 4);
+	uint64_t bad = (ip[0] >> 4 ^ 6) | (ip[6] ^ IP_PROTO_UDP);
+
+	bad |= len + IPV6_HDR > room || len < UDP_HDR;
+	bad |= load16(ip + 4) ^ load16(ip + IPV6_HDR + 4);
+	bad |= ip[7] <= 1;
+	return likely(!bad && m->nb_segs == 1 && !(m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_BAD));
+}
+
+/* Whether a datagram is ChannelData, with padding behind it at most (RFC 8656 12.5). */
+static inline bool chandata_only(const uint8_t *udp)
+{
+	const uint8_t *msg = udp + UDP_HDR;
+	int len = field16(udp + 4) - UDP_HDR - CHANDATA_HDR_LEN;
 
 	return len >= 0 && chandata_looks_like(msg[0]) && (uint32_t)(len - field16(msg + 2)) <= 3;
 }
@@ -176,21 +137,41 @@ static inline bool client_here(const struct worker *w, const struct port *port,
 	       dplane_client_worker(w->dp, src, sport) == w->id;
 }
 
+static inline struct ip_addr ipv6_addr(const uint8_t *p)
+{
+	struct ip_addr a;
+
+	memcpy(a.b, p, sizeof(a.b));
+	return a;
+}
+
+static inline struct ip_addr ipv4_addr(const uint8_t *p)
+{
+	struct be32 a;
+
+	memcpy(a.b, p, sizeof(a.b));
+	return ip_from_v4(a);
+}
+
+/* An address of ours; none in our form of IPv4, which stands on no wire. */
+static inline const struct local_addr *local_v6(const struct dplane *dp, struct ip_addr a)
+{
+	return unlikely(ip_is_v4(&a)) ? NULL : dplane_local(dp, &a);
+}
+
 /* Where a packet goes by its destination: a listener's or a relayed port's. False: neither. */
-static inline bool path_classify(struct worker *w, const struct port *port, struct path_pkt *k)
+static __rte_always_inline bool path_classify(struct worker *w, const struct port *port,
+					      struct path_pkt *k, bool v6)
 {
 	const struct dplane *dp = w->dp;
-	const struct local_addr *l = dplane_local_v4(dp, load32(k->ip + 16));
-	uint16_t dport = field16(k->ip + IPV4_HDR + 2);
-
-	struct be32 src4;
-	struct be16 sport;
+	const struct local_addr *l =
+	    v6 ? local_v6(dp, ipv6_addr(k->ip + 24)) : dplane_local_v4(dp, load32(k->ip + 16));
+	const uint8_t *udp = k->ip + ip_len(v6);
+	uint16_t dport = field16(udp + 2);
 	struct ip_addr src;
+	struct be16 sport;
 
-	memcpy(src4.b, k->ip + 12, 4);
-	memcpy(sport.b, k->ip + IPV4_HDR, 2);
-	k->src = load32(k->ip + 12);
-	k->sport = load16(k->ip + IPV4_HDR);
+	k->v6 = v6;
 	if (unlikely(!l))
 		return false;
 	if (l->relay != CTL_RELAY_NONE && dport >= l->relay_min && dport <= l->relay_max &&
@@ -201,30 +182,49 @@ static inline bool path_classify(struct worker *w, const struct port *port, stru
 	}
 	k->relay_slot = NULL;
 	k->listener = dplane_listener(dp, &l->ip, dport);
-	if (unlikely(k->listener == LOCAL_NONE || !chandata_only(k->ip)))
+	if (unlikely(k->listener == LOCAL_NONE || !chandata_only(udp)))
 		return false;
-	src = ip_from_v4(src4);
+	src = v6 ? ipv6_addr(k->ip + 8) : ipv4_addr(k->ip + 12);
+	memcpy(sport.b, udp, 2);
 	k->hash = flow_hash(dp->hash_key, &src, sport, k->listener);
 	rte_prefetch0(flow_home(&w->flows, k->hash));
 	return likely(client_here(w, port, &src, sport));
 }
 
+/* Whether a packet came from where the leg's packets go to. */
+static __rte_always_inline bool leg_is_of(const struct path_leg *l, bool v6,
+					  const struct path_pkt *k, bool six)
+{
+	if (load16(l->dport.b) != load16(pkt_udp(k, six)) || (six && v6 != k->v6))
+		return false;
+	if (six && v6)
+		return memcmp(l->dst6.b, k->ip + 8, sizeof(l->dst6.b)) == 0;
+	return load32(l->dst.b) == load32(k->ip + 12);
+}
+
 /* ---- packets out ---- */
 
-/* The next hop if a frame can go there now, as a port of this worker's takes it. */
-static inline struct neigh *path_hop(struct worker *w, struct path_leg *l, uint32_t len)
+/*
+ * The next hop if len bytes of UDP can go there now: within the MTU, by a port of this worker's,
+ * and with a checksum where IPv6, which wants one (RFC 8200 8.1), is on one side or on both.
+ */
+static __rte_always_inline struct neigh *path_hop(struct worker *w, const struct path_pkt *k,
+						  struct path_leg *l, bool v6, uint32_t len,
+						  bool six)
 {
 	struct neigh *n = neigh_cached(w->neighbours, l->nh);
 
+	if (six && unlikely(load16(pkt_udp(k, six) + 6) == 0))
+		return NULL;
 	if (unlikely(!n || !neigh_has_mac(n))) {
-		struct be32 dst = l->dst;
-		struct ip_addr ip = ip_from_v4(dst);
+		struct ip_addr dst = path_leg_dst(l, v6);
 		enum drop why;
 
-		n = neigh_find(w, &ip, &l->nh, &why);
+		n = neigh_find(w, &dst, &l->nh, &why);
 		if (!n || !neigh_has_mac(n))
 			return NULL;
 	}
+	len += ip_len(six && v6);
 	return likely(len <= n->mtu && w->id < w->dp->port[n->port].tx_queues) ? n : NULL;
 }
 
@@ -234,47 +234,91 @@ static inline uint64_t minus(uint16_t v)
 	return (uint16_t)~v;
 }
 
-/*
- * Sends the datagram that begins shift bytes further than it came: len bytes from its IP header on,
- * the new headers made from the old. added: what its UDP checksum covers now and did not before,
- * beside lengths, as folded sums.
- */
-static inline void path_send(struct worker *w, const struct path_pkt *k, const struct path_leg *l,
-			     struct neigh *n, int shift, uint32_t len, uint64_t added)
+/* What a header says that is made from another. */
+struct path_ip {
+	uint8_t tos, ttl;
+	bool df;
+};
+
+static __rte_always_inline struct path_ip ip_read(const struct path_pkt *k, bool six)
 {
-	struct rte_mbuf *m = k->m;
-	uint8_t *ip = k->ip + shift, *frame = ip - n->l2_len;
-	uint16_t csum = load16(k->ip + IPV4_HDR + 6), old_len = load16(k->ip + IPV4_HDR + 4);
-	uint16_t frag = load16(k->ip + 6) & RTE_BE16(0x4000);
-	uint8_t tos = k->ip[1], ttl = (uint8_t)(k->ip[8] - 1);
-	uint64_t udp_len = __builtin_bswap16((uint16_t)(len - IPV4_HDR)), a, b, addrs;
-	uint32_t ports, dst;
+	const uint8_t *ip = k->ip;
+
+	if (six && k->v6)
+		/* To IPv4 as a translator does it, see relay_df(). */
+		return (struct path_ip){ .tos = (uint8_t)(field16(ip) >> 4),
+					 .ttl = ip[7],
+					 .df = field16(ip + 4) > 1280 - IPV6_HDR };
+	return (struct path_ip){ .tos = ip[1], .ttl = ip[8], .df = ip[6] & 0x40 };
+}
+
+/* The header of len bytes of UDP, like ipv4_write(), addresses and all from a leg. */
+static inline void ipv4_from_leg(struct worker *w, uint8_t *p, const struct path_leg *l,
+				 const struct path_ip *o, uint32_t len)
+{
+	uint64_t a, b, addrs;
+	uint32_t dst;
 
 	memcpy(&addrs, &l->src, 8);
-	memcpy(&ports, &l->sport, 4);
 	memcpy(&dst, &l->dst, 4);
+	a = (uint64_t)__builtin_bswap16((uint16_t)(len + IPV4_HDR)) << 16 | (uint64_t)o->tos << 8 |
+	    0x45;
+	a |= (o->df ? UINT64_C(0x00400000) : __builtin_bswap16(ip_id_next(w))) << 32;
+	b = (uint64_t)IP_PROTO_UDP << 8 | o->ttl;
+	b |= (uint64_t)(uint16_t)~csum_fold((a & UINT32_MAX) + (a >> 32) + b + (uint32_t)addrs +
+					    (addrs >> 32))
+	     << 16;
+	b |= addrs << 32;
+	memcpy(p, &a, 8);
+	memcpy(p + 8, &b, 8);
+	memcpy(p + 16, &dst, 4);
+}
+
+static inline void ipv6_from_leg(uint8_t *p, const struct ip_addr *src, const struct path_leg *l,
+				 const struct path_ip *o, uint32_t len)
+{
+	ipv6_write(p, &(struct ip_out){ .src = src,
+					.dst = &l->dst6,
+					.len = (uint16_t)len,
+					.proto = IP_PROTO_UDP,
+					.tos = o->tos,
+					.ttl = o->ttl });
+}
+
+/*
+ * Sends the datagram of which the UDP header stands shift bytes further than it came: len bytes,
+ * the new headers made from the old. added: what its UDP checksum covers now and did not before,
+ * beside lengths, as folded sums. src6: where from if the leg is IPv6, else NULL.
+ */
+static __rte_always_inline void path_send(struct worker *w, const struct path_pkt *k,
+					  const struct path_leg *l, const struct ip_addr *src6,
+					  struct neigh *n, int shift, uint32_t len, uint64_t added,
+					  bool six)
+{
+	struct path_ip o = ip_read(k, six);
+	struct rte_mbuf *m = k->m;
+	uint8_t *udp = pkt_udp(k, six), *ip = udp + shift - ip_len(six && src6);
+	uint8_t *frame = ip - n->l2_len;
+	uint16_t csum = load16(udp + 6), old_len = load16(udp + 4);
+	uint64_t udp_len = __builtin_bswap16((uint16_t)len), head;
+
 	if (likely(csum)) {
 		/* Lengths count twice, in the pseudo header and in the UDP header. */
 		csum = (uint16_t)~csum_fold(minus(csum) + added + 2 * (udp_len + minus(old_len)));
 		csum = csum ? csum : 0xffff;
 	}
-	a = (uint64_t)__builtin_bswap16((uint16_t)len) << 16 | (uint64_t)tos << 8 | 0x45;
-	a |= (frag ? UINT64_C(0x00400000) : __builtin_bswap16(ip_id_next(w))) << 32;
-	b = (uint64_t)IP_PROTO_UDP << 8 | ttl;
-	b |= (uint64_t)(uint16_t)~csum_fold((a & UINT32_MAX) + (a >> 32) + b + (uint32_t)addrs +
-					    (addrs >> 32))
-	     << 16;
-	b |= addrs << 32;
+	o.ttl--;
 	memcpy(frame, n->l2, 16);
 	if (unlikely(n->l2_len > RTE_ETHER_HDR_LEN))
 		memcpy(frame + 16, n->l2 + 16, 2);
-	memcpy(ip, &a, 8);
-	memcpy(ip + 8, &b, 8);
-	memcpy(ip + 16, &dst, 4);
-	a = (uint64_t)csum << 48 | udp_len << 32 | ports;
-	memcpy(ip + IPV4_HDR, &a, 8);
+	if (six && src6)
+		ipv6_from_leg(ip, src6, l, &o, len);
+	else
+		ipv4_from_leg(w, ip, l, &o, len);
+	head = (uint64_t)csum << 48 | udp_len << 32 | load32(l->sport.b);
+	memcpy(udp + shift, &head, 8);
 	m->data_off = (uint16_t)(frame - (uint8_t *)m->buf_addr);
-	m->data_len = (uint16_t)(len + n->l2_len);
+	m->data_len = (uint16_t)(udp + shift + len - frame);
 	m->pkt_len = m->data_len;
 	if (unlikely(!n->used))
 		n->used = true;
@@ -290,52 +334,66 @@ static uint16_t padding_sum(const uint8_t *payload, uint32_t len, uint32_t paddi
 }
 
 /* Returns the payload bytes that went out; LEFT: it is as it was. */
-static inline uint32_t path_to_peer(struct worker *w, const struct path_pkt *k, struct path *p)
+static __rte_always_inline uint32_t path_to_peer(struct worker *w, const struct path_pkt *k,
+						 struct path *p, bool six)
 {
-	const uint8_t *msg = k->ip + HDRS;
-	uint32_t payload = field16(msg + 2), len = payload + HDRS;
-	uint32_t padding = field16(k->ip + 2) - len - CHANDATA_HDR_LEN;
+	const uint8_t *udp = pkt_udp(k, six), *msg = udp + UDP_HDR;
+	uint32_t payload = field16(msg + 2), len = payload + UDP_HDR;
+	uint32_t padding = field16(udp + 4) - len - CHANDATA_HDR_LEN;
+	const struct ip_addr *src6 = six && p->peer6 ? &w->dp->conf->relay[p->relay].addr : NULL;
 	uint64_t added;
 	struct neigh *n;
 
-	if (unlikely(load32((const uint8_t *)&p->to_client.dst) != k->src ||
-		     load16((const uint8_t *)&p->to_client.dport) != k->sport ||
-		     p->listener != k->listener || p->channel != field16(msg) ||
-		     p->expiry <= w->now || p->chan_expiry <= w->now))
+	if (unlikely(!leg_is_of(&p->to_client, p->client6, k, six) || p->listener != k->listener ||
+		     p->channel != field16(msg) || p->up_expiry <= w->now))
 		return LEFT;
-	n = path_hop(w, &p->to_peer, len);
+	n = path_hop(w, k, &p->to_peer, p->peer6, len, six);
 	if (unlikely(!n))
 		return LEFT;
-	added =
-	    minus(p->to_client.sum) + minus(load16(msg)) + minus(load16(msg + 2)) + p->to_peer.sum;
+	added = p->sum + minus(load16(msg)) + minus(load16(msg + 2));
 	if (unlikely(padding))
 		added += minus(padding_sum(msg + CHANDATA_HDR_LEN, payload, padding));
-	path_send(w, k, &p->to_peer, n, CHANDATA_HDR_LEN, len, added);
+	path_send(w, k, &p->to_peer, src6, n, CHANDATA_HDR_LEN, len, added, six);
 	return payload;
 }
 
-static inline uint32_t path_to_client(struct worker *w, const struct path_pkt *k, struct path *p)
+static __rte_always_inline uint32_t path_to_client(struct worker *w, const struct path_pkt *k,
+						   struct path *p, bool six)
 {
-	uint32_t len = field16(k->ip + 2) + CHANDATA_HDR_LEN;
-	uint32_t payload = len - HDRS - CHANDATA_HDR_LEN;
+	uint8_t *udp = pkt_udp(k, six);
+	uint32_t len = field16(udp + 4) + CHANDATA_HDR_LEN;
+	uint32_t payload = len - UDP_HDR - CHANDATA_HDR_LEN;
 	uint16_t channel = __builtin_bswap16(p->channel), length;
+	const struct ip_addr *src6 =
+	    six && p->client6 ? &w->dp->conf->listener[p->listener].addr.ip : NULL;
 	uint32_t head;
 	struct neigh *n;
 
-	if (unlikely(load32((const uint8_t *)&p->to_peer.dst) != k->src ||
-		     load16((const uint8_t *)&p->to_peer.dport) != k->sport || channel == 0 ||
-		     p->expiry <= w->now || p->perm_expiry <= w->now || p->chan_expiry <= w->now))
+	if (unlikely(!leg_is_of(&p->to_peer, p->peer6, k, six) || p->down_expiry <= w->now))
 		return LEFT;
-	n = path_hop(w, &p->to_client, len);
+	n = path_hop(w, k, &p->to_client, p->client6, len, six);
 	if (unlikely(!n))
 		return LEFT;
 	length = __builtin_bswap16((uint16_t)payload);
 	head = (uint32_t)length << 16 | channel;
-	path_send(w, k, &p->to_client, n, -CHANDATA_HDR_LEN, len,
-		  minus(p->to_peer.sum) + channel + length + p->to_client.sum);
+	path_send(w, k, &p->to_client, src6, n, -CHANDATA_HDR_LEN, len,
+		  minus(p->sum) + channel + length, six);
 	/* Behind the new headers, where the old ones ended. */
-	memcpy(k->ip - CHANDATA_HDR_LEN + HDRS, &head, sizeof(head));
+	memcpy(udp + UDP_HDR - CHANDATA_HDR_LEN, &head, sizeof(head));
 	return payload;
+}
+
+static __rte_always_inline uint32_t path_relay(struct worker *w, const struct path_pkt *k,
+					       struct path *p, bool six)
+{
+	return k->relay_slot ? path_to_client(w, k, p, six) : path_to_peer(w, k, p, six);
+}
+
+/* The same where IPv6 is on one side or on both. */
+static __rte_noinline uint32_t path_relay6(struct worker *w, const struct path_pkt *k,
+					   struct path *p)
+{
+	return path_relay(w, k, p, true);
 }
 
 /* ---- a burst ---- */
@@ -350,11 +408,33 @@ static inline struct path_link link_of(const struct port *port)
 
 /*
  * What is left goes out behind what is sent from here, and a flow must keep its order: packets stay
- * with those of their source that are left. A bit of 64 stands for a source, and for others.
+ * with those of their source that are left. A bit of 64 stands for a source, and for others; of
+ * IPv6 for a subnet.
  */
-static inline uint64_t source_bit(uint32_t src)
+static inline uint64_t source_bit(const uint8_t *ip)
 {
-	return UINT64_C(1) << (src * UINT32_C(0x9e3779b1) >> 26);
+	return UINT64_C(1) << (load32(ip + 12) * UINT32_C(0x9e3779b1) >> 26);
+}
+
+/* Whether a packet may have a path: fills k. */
+static inline bool path_parse(struct worker *w, const struct port *port,
+			      const struct path_link *link, bool handed, struct path_pkt *k)
+{
+	const struct rte_mbuf *m = k->m;
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+	uint32_t room = (uint32_t)m->data_len - link->len;
+	uint16_t type;
+
+	k->ip = frame + link->len;
+	if (unlikely(m->data_len < link->len + IPV4_HDR + UDP_HDR || m->data_off < ROOM))
+		return false;
+	type = link_type(link, frame);
+	if (likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
+		return ipv4_ok(m, k->ip, room) && path_classify(w, port, k, false);
+	/* What had come in pieces may be cut again, see relay_df(). */
+	return type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && room >= IPV6_HDR + UDP_HDR &&
+	       !(handed && m->hash.usr & HANDOVER_WHOLE) && ipv6_ok(m, k->ip, room) &&
+	       path_classify(w, port, k, true);
 }
 
 /*
@@ -362,8 +442,8 @@ static inline uint64_t source_bit(uint32_t src)
  * of their own so that a profile tells them apart: a call a burst costs nothing.
  */
 static __rte_noinline uint16_t burst_classify(struct worker *w, struct rte_mbuf **m, uint16_t n,
-					      const struct port *port, struct path_pkt *k,
-					      uint64_t *behind)
+					      const struct port *port, bool handed,
+					      struct path_pkt *k, uint64_t *behind)
 {
 	const struct path_link link = link_of(port);
 	uint16_t i, found = 0;
@@ -371,19 +451,13 @@ static __rte_noinline uint16_t burst_classify(struct worker *w, struct rte_mbuf 
 	for (i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (i = 0; i < n; i++) {
-		uint8_t *frame = rte_pktmbuf_mtod(m[i], uint8_t *);
-
 		k->m = m[i];
-		k->ip = frame + link.len;
 		k->i = i;
-		if (likely(m[i]->data_len >= link.len + HDRS && m[i]->data_off >= ROOM &&
-			   link_ok(&link, frame) &&
-			   headers_ok(m[i], k->ip, m[i]->data_len - link.len) &&
-			   path_classify(w, port, k))) {
+		if (likely(path_parse(w, port, &link, handed, k))) {
 			k++;
 			found++;
 		} else if (m[i]->data_len >= link.len + IPV4_HDR) {
-			*behind |= source_bit(load32(k->ip + 12));
+			*behind |= source_bit(k->ip);
 		}
 	}
 	return found;
@@ -411,13 +485,14 @@ static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, 
 	return found;
 }
 
-uint16_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const struct port *port)
+uint16_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const struct port *port,
+		    bool handed)
 {
 	uint64_t sent = 0, behind = 0, up = 0, down = 0, up_bytes = 0, down_bytes = 0;
 	struct path_pkt pkt[BURST];
 	uint16_t i, found, left = 0;
 
-	found = burst_classify(w, m, n, port, pkt, &behind);
+	found = burst_classify(w, m, n, port, handed, pkt, &behind);
 	stage_end(w, STAGE_PARSE, n);
 	found = burst_find(w, pkt, found);
 	stage_work(w, STAGE_LOOKUP, found);
@@ -426,10 +501,12 @@ uint16_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const str
 		struct path *p = &w->path[k->slot];
 		uint32_t bytes = LEFT;
 
-		if (likely(!(behind & source_bit(k->src))))
-			bytes = k->relay_slot ? path_to_client(w, k, p) : path_to_peer(w, k, p);
+		if (likely(!(behind & source_bit(k->ip))))
+			bytes = likely(!(k->v6 | p->peer6 | p->client6))
+				    ? path_relay(w, k, p, false)
+				    : path_relay6(w, k, p);
 		if (unlikely(bytes == LEFT)) {
-			behind |= source_bit(k->src);
+			behind |= source_bit(k->ip);
 			continue;
 		}
 		sent |= UINT64_C(1) << k->i;

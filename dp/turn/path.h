@@ -3,40 +3,56 @@
 #define FL_DP_TURN_PATH_H
 
 /*
- * The way most packets go: IPv4 on both sides, a client over UDP, a channel bound. A path is what a
- * session comes down to for those, made from the session by each command that changes it: one
- * line, which has the new headers nearly as they go out. What a path cannot do is left as it came,
- * untouched, to the general way (rx.c, relay.c), which would do the same to each packet; a test
- * compares the two byte by byte.
+ * The way most packets go: a client over UDP, a channel bound. A path is what a session comes down
+ * to for those, made from the session by each command that changes it: one line, which has the new
+ * headers nearly as they go out. All zero: there is none, for its time is over. What a path cannot
+ * do is left as it came, untouched, to the general way (rx.c, relay.c), which would do the same to
+ * each packet; a test compares the two byte by byte.
  */
 #include "../net/ip.h"
 
-/* Addresses and ports as they stand on the wire, and their folded sum. */
+/*
+ * Addresses and ports as they stand on the wire. IPv6 leaves no room for our own address, which is
+ * the relay's or the listener's in the configuration.
+ */
 struct path_leg {
-	struct be32 src, dst;
+	union {
+		struct {
+			struct be32 src, dst;
+		};
+		struct ip_addr dst6;
+	};
 	struct be16 sport, dport;
-	uint16_t sum;
-	uint16_t pad;
 	uint32_t nh; /* cached next hop towards dst, see neigh_find() */
 };
 
 struct path {
-	struct path_leg to_peer;		   /* from the relayed address */
-	struct path_leg to_client;		   /* from the listener */
-	uint32_t expiry, perm_expiry, chan_expiry; /* seconds */
-	uint16_t channel;			   /* 0: there is no path */
-	uint16_t listener;
-	uint8_t pad[8];
+	struct path_leg to_peer;	 /* from the relayed address */
+	struct path_leg to_client;	 /* from the listener */
+	uint32_t up_expiry, down_expiry; /* seconds: of all that lets packets pass */
+	uint16_t sum; /* folded: of the leg to the peer, less that to the client */
+	uint16_t channel;
+	uint8_t listener, relay; /* index */
+	bool client6, peer6;	 /* the leg's addresses are IPv6 */
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct path) == 64, "one cache line");
+_Static_assert(CTL_LISTENERS_MAX <= 256 && CTL_RELAYS_MAX <= 256, "indexes of a path");
 
-/* Makes the path of a session anew, or takes it away: after every change of the session. */
+static inline struct ip_addr path_leg_dst(const struct path_leg *l, bool v6)
+{
+	struct be32 dst = l->dst;
+
+	return v6 ? l->dst6 : ip_from_v4(dst);
+}
+
+/* Makes the path of a session anew, or takes it away: after each change of it (path_make.c). */
 void path_make(struct worker *w, uint32_t slot);
 
 /*
  * Takes the packets of a burst that have a path, and sends them. Returns how many are left, in
- * their order, at the start of m. n: BURST at most.
+ * their order, at the start of m. n: BURST at most. handed: by another worker, see handover_pkt().
  */
-uint16_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const struct port *port);
+uint16_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const struct port *port,
+		    bool handed);
 
 #endif

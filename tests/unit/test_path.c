@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A path does to a packet what the general way does. Each frame comes in twice: to sessions that
- * have their paths, and to the same sessions when their paths were taken away. What goes out must
- * be the same byte by byte, and every counter must have moved alike. Frames are media of both
- * directions with headers, lengths and checksums that are right, nearly right, or altered at
- * random; sessions are alive, expired in each of their parts, or of a kind that has no path.
+ * A path does to a packet what the general way does, in IPv4, in IPv6 and from one to the other
+ * (RFC 8656 13). Each frame comes in twice: to sessions that have their paths, and to the same
+ * sessions when their paths were taken away. What goes out must be the same byte by byte, and every
+ * counter must have moved alike. Frames are media of both directions with headers, lengths and
+ * checksums that are right, nearly right, or altered at random; sessions are alive, expired in each
+ * of their parts, or of a kind that has no path.
  */
 #include "dp_world.h"
 
+#include "../../dp/rx.h"
+#include "../../dp/tx.h"
 #include "../../dp/net/ip.h"
 #include "../../dp/turn/path.h"
 
+#include <netinet/in.h>
+#include <rte_ethdev.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,20 +29,51 @@ enum {
 	BATCH = 8, /* that come in together */
 	CHANNEL = 0x4001,
 	OTHER_CHANNEL = 0x4002,
-	SESSIONS = 9,
+	MTU = 1400,
+	PAIRS = 4,  /* of families: client's, peer's */
+	KINDS = 12, /* of sessions, see sessions_make() */
+	SESSIONS = PAIRS * KINDS,
 };
 
-static uint64_t stages_relayed;
-
-static struct sock_addr client_of(uint32_t i)
+static bool client_v6(uint32_t i)
 {
-	return at("10.1.0.2", (uint16_t)(5000 + i));
+	return i / KINDS & 1;
 }
 
-/* The last two have peers that no packet may come from. */
+static bool peer_v6(uint32_t i)
+{
+	return i / KINDS & 2;
+}
+
+/* The last kind's is a client that no packet may come from. */
+static struct sock_addr client_of(uint32_t i)
+{
+	uint16_t port = (uint16_t)(5000 + i);
+
+	if (i % KINDS == 11)
+		return at(client_v6(i) ? "::1" : "127.0.0.1", port);
+	return at(client_v6(i) ? "fd00:1::2" : "10.1.0.2", port);
+}
+
+/* Kinds 7 to 10 have peers that no packet may come from. */
 static struct sock_addr peer_of(uint32_t i)
 {
-	return at(i == 7 ? "10.2.0.1" : i == 8 ? "127.0.0.1" : "10.2.0.2", (uint16_t)(4000 + i));
+	static const char *const bad[4][2] = { { "10.2.0.1", "fd00:2::1" },
+					       { "127.0.0.1", "::1" },
+					       { "0.1.2.3", "::" },
+					       { "224.0.0.9", "ff05::9" } };
+	uint32_t kind = i % KINDS, v6 = peer_v6(i);
+	uint16_t port = (uint16_t)(4000 + i);
+
+	if (kind >= 7 && kind <= 10)
+		return at(bad[kind - 7][v6], port);
+	return at(v6 ? "fd00:2::2" : "10.2.0.2", port);
+}
+
+/* Another transport address of the peer's. */
+static struct sock_addr peer_at(uint32_t i, uint16_t port)
+{
+	return at(peer_v6(i) ? "fd00:2::2" : "10.2.0.2", port);
 }
 
 static uint16_t port_of(uint32_t i)
@@ -46,22 +82,31 @@ static uint16_t port_of(uint32_t i)
 }
 
 /* 0 to 3 are alive, 3 has a second channel; 4 to 6 have expired: binding, permission, all. */
+static void session_make(uint32_t i)
+{
+	struct sock_addr c = client_of(i), p = peer_of(i), second = peer_at(i, 4100);
+	uint32_t kind = i % KINDS;
+
+	assert_true(session_add(0, i, 1, &c, client_v6(i), port_of(i), port_of(i),
+				i & 1 ? SESSION_FINGERPRINT : 0));
+	assert_true(chan_add(0, i, &p, CHANNEL, kind == 4 ? NOW : NOW + 300));
+	if (kind == 3)
+		assert_true(chan_add(0, i, &second, OTHER_CHANNEL, NOW + 300));
+	if (kind == 4 || kind == 5)
+		assert_true(perm_add(0, i, peer_v6(i) ? "fd00:2::2" : "10.2.0.2",
+				     kind == 4 ? NOW + 300 : NOW));
+	if (kind == 6) {
+		world.w->session[i].expiry = NOW;
+		path_make(world.w, i);
+	}
+}
+
 static void sessions_make(void)
 {
-	struct sock_addr second = at("10.2.0.2", 4100);
 	uint32_t i;
 
-	for (i = 0; i < SESSIONS; i++) {
-		struct sock_addr c = client_of(i), p = peer_of(i);
-
-		assert_true(
-		    session_add(0, i, 1, &c, 0, port_of(i), 0, i & 1 ? SESSION_FINGERPRINT : 0));
-		assert_true(chan_add(0, i, &p, CHANNEL, i == 4 ? NOW : NOW + 300));
-	}
-	assert_true(chan_add(0, 3, &second, OTHER_CHANNEL, NOW + 300));
-	assert_true(perm_add(0, 5, "10.2.0.2", NOW));
-	world.w->session[6].expiry = NOW;
-	path_make(world.w, 6);
+	for (i = 0; i < SESSIONS; i++)
+		session_make(i);
 }
 
 static uint32_t any(uint32_t n)
@@ -77,10 +122,19 @@ static void payload_make(uint8_t *p, uint32_t len)
 		p[i] = (uint8_t)(any(4) ? random() : 0);
 }
 
+/* The longest an MTU takes in either family, or what decides of DF (RFC 7915 5.1); or near it. */
+static uint32_t edge(void)
+{
+	static const uint16_t ip_max[] = { MTU, 1280 };
+	uint32_t around = (any(2) ? IPV4_HDR : IPV6_HDR) + UDP_HDR + (any(2) ? 4 : 0);
+
+	return ip_max[any(2)] - around + any(4) - 1;
+}
+
 /* ChannelData: as it should be, padded, cut short, longer than it says, or of another channel. */
 static uint32_t message_make(uint8_t *msg)
 {
-	uint32_t len = any(3) ? any(200) : any(1461), total = len + 4;
+	uint32_t len = any(3) ? any(200) : any(2) ? any(1461) : edge(), total = len + 4;
 
 	payload_make(msg + 4, len + 4);
 	if (any(3) == 0)
@@ -94,30 +148,80 @@ static uint32_t message_make(uint8_t *msg)
 	return total;
 }
 
+/* Lengths that agree and are too short for UDP, or just not; or a frame that is cut. */
+static void frame_shorten(struct frame *f)
+{
+	uint32_t l3 = frame_l3(f), v6 = f->b[l3] >> 4 == 6, len = any(2) ? any(16) : UDP_HDR - 1;
+
+	if (any(2)) {
+		f->len = (uint16_t)(f->len - any(4));
+		return;
+	}
+	memcpy(f->b + l3 + (v6 ? 4 : 2), be16_make((uint16_t)(v6 ? len : len + IPV4_HDR)).b, 2);
+	memcpy(f->b + frame_l4(f) + 4, be16_make((uint16_t)len).b, 2);
+	if (!v6)
+		frame_ip_csum(f);
+}
+
 /* What the right headers are not. */
 static void frame_alter(struct frame *f)
 {
-	/* Other sources might be answered by way of neighbours nobody knows yet, once. */
-	static const char *const source[] = { "0.0.0.0",  "127.0.0.1",	     "10.1.0.1",
-					      "10.2.0.1", "255.255.255.255", "224.0.0.1" };
-	uint32_t l3 = frame_l3(f), n = any(3);
+	/*
+	 * Other sources might be answered by way of neighbours nobody knows yet, once. The last is
+	 * our form of IPv4, which is no address of IPv6.
+	 */
+	static const char *const source[2][6] = {
+		{ "0.0.0.0", "127.0.0.1", "10.1.0.1", "10.2.0.1", "255.255.255.255", "224.0.0.1" },
+		{ "::", "::1", "fd00:1::1", "fd00:2::1", "ff02::1", "10.1.0.2" },
+	};
+	uint32_t l3 = frame_l3(f), v6 = f->b[l3] >> 4 == 6, n = any(3);
+	uint32_t src = l3 + (v6 ? 8 : 12), len = v6 ? 16 : 4;
 
 	while (n--) {
-		uint32_t i = any(3) ? l3 + any(28) : any(RTE_MIN(80u, (uint32_t)f->len));
+		uint32_t i = any(3) ? l3 + any(v6 ? 48 : 28) : any(RTE_MIN(80u, (uint32_t)f->len));
 
-		if (i < l3 + 12 || i >= l3 + 16)
+		if (i < src || i >= src + len)
 			f->b[i] ^= (uint8_t)(1 << any(8));
 	}
 	if (any(8) == 0)
-		memcpy(f->b + l3 + 12, at(source[any(RTE_DIM(source))], 0).ip.b + 12, 4);
+		memcpy(f->b + src, at(source[v6][any(RTE_DIM(source[0]))], 0).ip.b + 16 - len, len);
+	if (v6) {
+		/* Our address in our form of IPv4. */
+		if (any(16) == 0)
+			memcpy(f->b + l3 + 24, at(any(2) ? "10.1.0.1" : "10.2.0.1", 0).ip.b, 16);
+		return;
+	}
 	/* Fragments are put together, and what comes twice is not the same there. */
 	f->b[l3 + 6] &= 0xc0;
+	f->b[l3 + 6] ^= any(8) ? 0 : 0x80;
 	f->b[l3 + 7] = 0;
 	if (any(2))
 		frame_ip_csum(f);
 }
 
-static void frame_make(struct frame *f, bool to_peer)
+/* Any session of a pair of families; of PAIRS: any session. */
+static uint32_t session_any(uint32_t pair)
+{
+	uint32_t kind = any(2) ? any(4) : any(KINDS);
+
+	return (pair < PAIRS ? pair : any(PAIRS)) * KINDS + kind;
+}
+
+/* Somebody who is not the peer, nor of its family, but reads like it where IPv4 has its words. */
+static struct sock_addr other_family(uint32_t i, struct sock_addr *relayed)
+{
+	const struct be16 port = peer_of(i).port;
+	struct sock_addr from = at("10.2.0.2", be16_get(port));
+
+	relayed->ip = at(peer_v6(i) ? "10.2.0.1" : "fd00:2::1", 0).ip;
+	if (!peer_v6(i)) {
+		from.ip = at("fd00:0:a02:2::9", 0).ip;
+		memcpy(from.ip.b + 12, port.b, 2);
+	}
+	return from;
+}
+
+static void frame_make(struct frame *f, uint32_t i, bool to_peer)
 {
 	static const uint8_t ttl[] = { 1, 2, 64, 64, 64, 64, 255 };
 	struct frame_opt o = { .tos = (uint8_t)(any(2) ? random() : 0),
@@ -127,25 +231,31 @@ static void frame_make(struct frame *f, bool to_peer)
 			       .csum = any(8)	? CSUM_GOOD
 				       : any(2) ? CSUM_BAD
 						: CSUM_NONE };
-	struct sock_addr listener = at("10.1.0.1", 3478), relayed = at("10.2.0.1", 0), from;
-	uint32_t i = any(SESSIONS);
+	/* Each session has relayed ports of both families. */
+	struct sock_addr relayed = at(peer_v6(i) ? "fd00:2::1" : "10.2.0.1", port_of(i)), from;
+	struct sock_addr listener = world.conf.listener[client_v6(i)].addr;
 	uint8_t msg[2048];
 
-	relayed.port = be16_make(port_of(i));
 	if (to_peer) {
-		from = client_of(any(20) ? i : SESSIONS);
+		from = any(20) ? client_of(i) : at(client_v6(i) ? "fd00:1::2" : "10.1.0.2", 4999);
 		frame_udp(f, ACCESS, &from, &listener, msg, message_make(msg), &o);
 	} else {
-		bool bound = any(10) && i != 4;
 		/* A Data indication is not cut: its random part would be in one piece of two. */
-		uint32_t len = any(3) ? any(200) : any(bound ? 1473 : 1200);
+		bool known = any(10), bound = known && i % KINDS != 4;
+		uint32_t len = any(3)		 ? any(200)
+			       : any(2) && bound ? edge()
+						 : any(bound ? 1473 : 1200);
 
-		from = bound ? peer_of(i) : at("10.2.0.2", any(2) ? 4100 : 4200);
+		from = known ? peer_of(i) : peer_at(i, any(2) ? 4100 : 4200);
+		if (any(12) == 0)
+			from = other_family(i, &relayed);
 		payload_make(msg, len);
 		frame_udp(f, CORE, &from, &relayed, msg, len, &o);
 	}
 	if (any(6) == 0 && (to_peer || f->len < 1200))
 		frame_alter(f);
+	else if (any(20) == 0)
+		frame_shorten(f);
 	/* The link pads what is short. */
 	while (f->len < 60)
 		f->b[f->len++] = (uint8_t)any(2);
@@ -158,16 +268,24 @@ struct outcome {
 	struct frame out[WORLD_PORTS][2 * BATCH];
 };
 
-/* A Data indication's transaction, and what is computed over it, are random. */
+/*
+ * A Data indication's transaction, and what is computed over it, are random: so is an IPv6 peer's
+ * address in it (RFC 8489 14.2).
+ */
 static void transaction_take(struct frame *f)
 {
-	uint8_t *udp = f->b + frame_l4(f);
+	const uint8_t *ip = f->b + frame_l3(f);
+	uint8_t *udp = f->b + frame_l4(f), *msg = udp + UDP_HDR, *attr = msg + STUN_HDR_LEN;
+	uint32_t i;
 
-	if (f->b[frame_l3(f) + 9] != IP_PROTO_UDP ||
-	    f->len < frame_l4(f) + UDP_HDR + STUN_HDR_LEN || udp[8] != 0 || udp[9] != 0x17)
+	if (ip[ip[0] >> 4 == 4 ? 9 : 6] != IP_PROTO_UDP ||
+	    f->len < frame_l4(f) + UDP_HDR + STUN_HDR_LEN || !stun_looks_like(msg) ||
+	    attr[1] != STUN_ATTR_XOR_PEER_ADDRESS)
 		return;
+	for (i = 0; attr[5] == STUN_FAMILY_IPV6 && i < STUN_TID_LEN; i++)
+		attr[12 + i] ^= msg[8 + i];
 	memset(udp + 6, 0, 2);
-	memset(udp + 16, 0, 12);
+	memset(msg + 8, 0, STUN_TID_LEN);
 	memset(f->b + f->len - 4, 0, 4);
 }
 
@@ -176,8 +294,11 @@ static void number_take(struct frame *f)
 {
 	uint8_t *h = f->b + frame_l3(f), csum[2];
 
-	if (h[0] >> 4 != 4)
+	if (h[0] >> 4 != 4) {
+		if (h[6] == IPPROTO_FRAGMENT)
+			memset(h + IPV6_HDR + 4, 0, 4);
 		return;
+	}
 	memcpy(csum, h + 10, 2);
 	frame_ip_csum(f);
 	assert_memory_equal(csum, h + 10, 2);
@@ -213,6 +334,13 @@ static void batch_run(const struct frame *f, const bool *to_peer, struct outcome
 		; /* mutants that read as requests */
 }
 
+static int frame_cmp(const void *a, const void *b)
+{
+	const struct frame *x = a, *y = b;
+
+	return x->len != y->len ? x->len - y->len : memcmp(x->b, y->b, x->len);
+}
+
 static void frame_same(const struct frame *a, const struct frame *b)
 {
 	uint16_t i;
@@ -224,8 +352,8 @@ static void frame_same(const struct frame *a, const struct frame *b)
 			 a->len, a->b[i], b->b[i], b->len, b->b[frame_l3(b) + 9]);
 }
 
-/* In the same order, too: all clients have one address, and all peers. */
-static void outcome_same(struct outcome *a, struct outcome *b)
+/* In the same order, too, if all clients have one address, and all peers. */
+static void outcome_same(struct outcome *a, struct outcome *b, bool ordered)
 {
 	uint16_t i, k;
 
@@ -239,6 +367,10 @@ static void outcome_same(struct outcome *a, struct outcome *b)
 				 (unsigned)b->cnt[k]);
 	for (i = 0; i < WORLD_PORTS; i++) {
 		assert_int_equal(a->n[i], b->n[i]);
+		if (!ordered) {
+			qsort(a->out[i], a->n[i], sizeof(a->out[i][0]), frame_cmp);
+			qsort(b->out[i], b->n[i], sizeof(b->out[i][0]), frame_cmp);
+		}
 		for (k = 0; k < a->n[i]; k++)
 			frame_same(&a->out[i][k], &b->out[i][k]);
 	}
@@ -257,30 +389,133 @@ static void paths_back(void)
 		path_make(world.w, i);
 }
 
+/* Now and then frames come in pieces, or with a word of the port's about their checksums. */
+static void batch_flags(void)
+{
+	static const uint64_t flags[] = {
+		RTE_MBUF_F_RX_L4_CKSUM_BAD,
+		RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_GOOD,
+		RTE_MBUF_F_RX_L4_CKSUM_NONE,
+		RTE_MBUF_F_RX_IP_CKSUM_BAD,
+		RTE_MBUF_F_RX_IP_CKSUM_NONE,
+	};
+
+	world.rx_flags = any(8) ? 0 : flags[any(RTE_DIM(flags))];
+	world.seg_first = any(16) ? 0 : (uint16_t)(any(2) ? 330 : 100);
+	world.seg_rest = 500;
+}
+
+/* Packets that took a path. */
+static uint64_t relayed(void)
+{
+	return world.w->counters->stage[STAGE_RELAY].items;
+}
+
+/* Batches of sessions of each pair of families, and of all together. */
 static void both_ways(void **state)
 {
 	static struct frame f[BATCH];
 	static struct outcome with, without;
+	uint64_t by_path[PAIRS + 1] = { 0 };
 	bool to_peer[BATCH];
-	uint32_t i, k;
+	uint32_t i, k, pair;
 
 	(void)state;
 	sessions_make();
 	srandom(world.conf.port[CORE].vlan + 1);
-	stages_relayed = world.w->counters->stage[STAGE_RELAY].items;
 	for (i = 0; i < FRAMES / BATCH; i++) {
+		pair = i % (PAIRS + 1);
 		for (k = 0; k < BATCH; k++) {
 			to_peer[k] = any(2);
-			frame_make(&f[k], to_peer[k]);
+			frame_make(&f[k], session_any(pair), to_peer[k]);
 		}
+		batch_flags();
+		by_path[pair] -= relayed();
 		batch_run(f, to_peer, &with);
+		by_path[pair] += relayed();
 		paths_away();
 		batch_run(f, to_peer, &without);
 		paths_back();
-		outcome_same(&with, &without);
+		outcome_same(&with, &without, pair < PAIRS);
 	}
 	/* Or this showed nothing. */
-	assert_true(world.w->counters->stage[STAGE_RELAY].items - stages_relayed > FRAMES / 20);
+	for (pair = 0; pair <= PAIRS; pair++)
+		assert_true(by_path[pair] > FRAMES / (PAIRS + 1) / 20);
+}
+
+/* One frame each way by the path of session 0, bound to a peer beyond a port. */
+static void one_each_way(const struct sock_addr *peer, uint16_t port)
+{
+	const uint64_t before = relayed();
+	struct sock_addr client = client_of(0), listener = world.conf.listener[0].addr;
+	struct sock_addr own = at(ip_is_v4(&peer->ip) ? "10.2.0.1" : "fd00:2::1", port_of(0));
+	uint8_t data[20], msg[24];
+	struct udp_view v;
+	struct frame f;
+
+	fill(data, sizeof(data), 1);
+	frame_udp(&f, ACCESS, &client, &listener, msg, chandata(msg, CHANNEL, data, 20), NULL);
+	world_feed(ACCESS, &f);
+	expect_udp_is(port, &own, peer, data, sizeof(data), &v);
+	frame_udp(&f, port, peer, &own, data, sizeof(data), NULL);
+	world_feed(port, &f);
+	expect_udp_is(ACCESS, &listener, &client, msg, sizeof(msg), &v);
+	assert_int_equal(relayed() - before, 2);
+}
+
+/* The next hop a path remembers is of its peer: a channel bound anew leads elsewhere. */
+static void bound_anew(void **state)
+{
+	static const struct {
+		const char *ip;
+		uint16_t port;
+	} peer[] = { { "10.2.0.2", CORE },   { "fd00:2::2", CORE }, { "fd00:1::2", ACCESS },
+		     { "10.1.0.2", ACCESS }, { "10.2.0.2", CORE },  { "fd00:1::2", ACCESS },
+		     { "fd00:2::2", CORE } };
+	struct sock_addr c = client_of(0), p;
+	uint32_t i;
+
+	(void)state;
+	assert_true(session_add(0, 0, 1, &c, 0, port_of(0), port_of(0), 0));
+	for (i = 0; i < RTE_DIM(peer); i++) {
+		p = at(peer[i].ip, 4000);
+		assert_true(chan_add(0, 0, &p, CHANNEL, NOW + 300));
+		one_each_way(&p, peer[i].port);
+		/* Its time is over. */
+		world.w->session[0].first.chan_expiry = world.w->session[0].first.perm_expiry = NOW;
+	}
+}
+
+/*
+ * What another worker had put together of pieces may be cut again, though it came over IPv6, and
+ * so goes without DF (RFC 8656 13.3).
+ */
+static void whole_again(void **state)
+{
+	const uint32_t i = KINDS; /* an IPv6 client and an IPv4 peer */
+	struct sock_addr c = client_of(i), listener = world.conf.listener[1].addr, p = peer_of(i);
+	uint8_t data[1300], msg[1304];
+	struct rte_mbuf *m;
+	struct udp_view v;
+	struct frame f;
+	uint16_t whole;
+
+	(void)state;
+	sessions_make();
+	fill(data, sizeof(data), 1);
+	frame_udp(&f, ACCESS, &c, &listener, msg, chandata(msg, CHANNEL, data, 1300), NULL);
+	for (whole = 0; whole < 2; whole++) {
+		world_in(ACCESS, 0, &f);
+		assert_int_equal(rte_eth_rx_burst(ACCESS, 0, &m, 1), 1);
+		count(world.w, CNT_RX);
+		m->hash.usr = whole ? HANDOVER_WHOLE : 0;
+		rx_burst(world.w, &m, 1, ACCESS, RX_STEERED);
+		world_run();
+		expect_udp(CORE, &v);
+		assert_int_equal(v.len, sizeof(data));
+		assert_memory_equal(&v.dst, &p, sizeof(p));
+		assert_int_equal(v.df, !whole);
+	}
 }
 
 static int setup_with(uint16_t vlan_access, uint16_t vlan_core)
@@ -288,7 +523,8 @@ static int setup_with(uint16_t vlan_access, uint16_t vlan_core)
 	world_config();
 	world.conf.port[ACCESS].vlan = vlan_access;
 	world.conf.port[CORE].vlan = vlan_core;
-	world.conf.port[CORE].mtu = world.conf.port[ACCESS].mtu = 1400;
+	world.conf.port[CORE].mtu = world.conf.port[ACCESS].mtu = MTU;
+	world.conf.dataplane.sessions = SESSIONS;
 	world.conf.dataplane.icmp_rate = 0; /* without limit, which is the same twice */
 	world_start();
 	world_neighbours();
@@ -319,6 +555,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(both_ways, setup_plain, world_teardown),
 		cmocka_unit_test_setup_teardown(both_ways, setup_vlan, world_teardown),
 		cmocka_unit_test_setup_teardown(both_ways, setup_vlans, world_teardown),
+		cmocka_unit_test_setup_teardown(bound_anew, setup_plain, world_teardown),
+		cmocka_unit_test_setup_teardown(whole_again, setup_plain, world_teardown),
 	};
 
 	world_eal();

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a session comes down to: its path, or none. */
+#include "path.h"
+#include "session.h"
+#include "../net/neigh.h"
+
+/* v6: what the leg was. Both addresses are of one family. */
+static void leg_make(struct path_leg *l, bool v6, const struct sock_addr *src,
+		     const struct sock_addr *dst)
+{
+	const struct ip_addr before = path_leg_dst(l, v6);
+	/* A refresh leads nowhere else. */
+	const uint32_t nh = ip_eq(&before, &dst->ip) ? l->nh : NH_NONE;
+
+	*l = (struct path_leg){ .sport = src->port, .dport = dst->port, .nh = nh };
+	if (ip_is_v4(&dst->ip)) {
+		l->src = ip_to_v4(&src->ip);
+		l->dst = ip_to_v4(&dst->ip);
+	} else {
+		l->dst6 = dst->ip;
+	}
+}
+
+static uint64_t csum_addrs(const struct sock_addr *a, const struct sock_addr *b)
+{
+	return csum_be16(csum_be16(csum_ip(csum_ip(0, &a->ip), &b->ip), a->port), b->port);
+}
+
+/*
+ * An address that packets may come from (rx.c judges all others). Who takes a path comes from the
+ * very address of its session, so this is asked here and not of each packet.
+ */
+static bool source_ok(const struct worker *w, const struct ip_addr *ip)
+{
+	static const struct ip_addr unspecified, loopback = { { [15] = 1 } };
+	uint8_t net = ip->b[12];
+
+	if (dplane_local(w->dp, ip))
+		return false;
+	if (ip_is_v4(ip))
+		return net != 0 && net != 127 && net < 224;
+	return ip->b[0] != 0xff && !ip_eq(ip, &unspecified) && !ip_eq(ip, &loopback);
+}
+
+/* Where the peer's packets come to. */
+static const struct ctl_relay *session_relay(const struct session *s)
+{
+	return &s->relay[ip_is_v4(&s->first.ip) ? RELAY_V4 : RELAY_V6];
+}
+
+static bool session_has_path(const struct worker *w, const struct session *s)
+{
+	return s->gen && s->conn_gen == 0 && !(s->flags & (SESSION_REDIRECT | SESSION_TCP)) &&
+	       s->first.channel && session_relay(s)->relay != CTL_RELAY_NONE &&
+	       source_ok(w, &s->client.ip) && source_ok(w, &s->first.ip);
+}
+
+void path_make(struct worker *w, uint32_t slot)
+{
+	const struct session *s = &w->session[slot];
+	const struct sock_addr *listener = &w->dp->conf->listener[s->listener].addr;
+	const struct ctl_relay *r = session_relay(s);
+	struct sock_addr relayed, peer = { s->first.ip, s->first.port };
+	struct path *p = &w->path[slot];
+
+	if (!session_has_path(w, s)) {
+		memset(p, 0, sizeof(*p));
+		return;
+	}
+	relayed = (struct sock_addr){ *relay_ip(w->dp, r), r->port };
+	leg_make(&p->to_peer, p->peer6, &relayed, &peer);
+	leg_make(&p->to_client, p->client6, listener, &s->client);
+	p->peer6 = !ip_is_v4(&peer.ip);
+	p->client6 = !ip_is_v4(&s->client.ip);
+	p->sum = csum_fold(csum_addrs(&relayed, &peer) +
+			   (uint16_t)~csum_fold(csum_addrs(listener, &s->client)));
+	p->up_expiry = RTE_MIN(s->expiry, s->first.chan_expiry);
+	p->down_expiry = RTE_MIN(p->up_expiry, s->first.perm_expiry);
+	p->channel = s->first.channel;
+	p->listener = (uint8_t)s->listener;
+	p->relay = (uint8_t)r->relay;
+}
