@@ -30,13 +30,15 @@ struct slot {
 	uint32_t generation; /* of what the slot was used for */
 	uint8_t step, sends, challenges;
 	bool live, sign;
-	bool again; /* DELETE that makes room for a new allocation (437) */
+	bool again;  /* DELETE that makes room for a new allocation (437) */
+	bool counts; /* it is its session's part of a setup or a teardown, not a renewal */
 };
 
 /* What is to be renewed when: seconds since the start, 0 while there is no such thing. */
 struct lease {
 	uint32_t refresh_at, bind_at;
-	bool busy;
+	bool busy;   /* a request is under way */
+	bool ending; /* torn down, or to be as soon as it is not busy: nothing is renewed */
 };
 
 struct setup setup;
@@ -155,7 +157,7 @@ static void slot_step(struct slot *s, enum step step)
 	slot_send(s);
 }
 
-static void session_begin(uint32_t i, enum step step)
+static void session_begin(uint32_t i, enum step step, bool counts)
 {
 	struct slot *s = &turn.slot[turn.idle[--turn.n_idle]];
 
@@ -163,15 +165,26 @@ static void session_begin(uint32_t i, enum step step)
 	s->challenges = 0;
 	s->live = true;
 	s->again = false;
+	s->counts = counts;
 	s->sign = credentials_known(i);
 	turn.lease[i].busy = true;
 	slot_step(s, step);
 }
 
+/* A teardown that found a renewal under way follows it. */
 static void slot_end(struct slot *s)
 {
+	struct lease *l = &turn.lease[s->session];
+
+	if (l->ending && !s->counts) {
+		s->counts = true;
+		s->challenges = 0;
+		slot_step(s, DELETE);
+		return;
+	}
+	turn.done += s->counts;
 	s->live = false;
-	turn.lease[s->session].busy = false;
+	l->busy = false;
 	turn.idle[turn.n_idle++] = (uint32_t)(s - turn.slot);
 }
 
@@ -180,14 +193,10 @@ static void slot_end(struct slot *s)
 static void slot_fail(struct slot *s, const char *why, int code)
 {
 	static const char *const name[] = { "Allocate", "ChannelBind", "Refresh", "Refresh 0" };
-	struct lease *l = &turn.lease[s->session];
 
 	if (setup.errors++ < ERRORS_SAID)
 		note("%s of session %u: %s%.0d", name[s->step], s->session, why, code);
-	/* What could not be renewed is tried again; a setup is over. */
-	if (s->step == ALLOCATE || s->step == DELETE || !l->bind_at)
-		turn.done++;
-	slot_end(s);
+	slot_end(s); /* what could not be renewed is tried again */
 }
 
 /* Half a lifetime before its end, or a minute. */
@@ -216,7 +225,6 @@ static void allocated(struct slot *s, const struct stun_msg *m)
 		return;
 	}
 	setup.sessions++;
-	turn.done++;
 	slot_end(s);
 }
 
@@ -229,10 +237,7 @@ static void succeeded(struct slot *s, const struct stun_msg *m)
 		allocated(s, m);
 		return;
 	case BIND:
-		if (!l->bind_at) {
-			setup.sessions++;
-			turn.done++;
-		}
+		setup.sessions += s->counts;
 		l->bind_at = seconds_now() + opt.renew;
 		break;
 	case REFRESH:
@@ -243,8 +248,6 @@ static void succeeded(struct slot *s, const struct stun_msg *m)
 			slot_step(s, ALLOCATE);
 			return;
 		}
-		l->bind_at = 0;
-		turn.done++;
 		break;
 	}
 	slot_end(s);
@@ -321,11 +324,12 @@ static void leases_sweep(void)
 	for (; n && turn.n_idle; n--) {
 		uint32_t i = turn.swept;
 		const struct lease *l = &turn.lease[i];
+		bool rests = !l->busy && !l->ending && l->bind_at;
 
-		if (!l->busy && l->bind_at && now >= l->bind_at)
-			session_begin(i, BIND);
-		else if (!l->busy && l->bind_at && now >= l->refresh_at)
-			session_begin(i, REFRESH);
+		if (rests && now >= l->bind_at)
+			session_begin(i, BIND, false);
+		else if (rests && now >= l->refresh_at)
+			session_begin(i, REFRESH, false);
 		turn.swept = i + 1 < opt.sessions ? i + 1 : 0;
 	}
 }
@@ -342,6 +346,15 @@ void turn_tick(uint64_t now)
 
 /* ---- all sessions ---- */
 
+static void setup_or_teardown(uint32_t i, enum step step)
+{
+	struct lease *l = &turn.lease[i];
+
+	l->ending = step == DELETE;
+	if (!l->busy)
+		session_begin(i, step, true);
+}
+
 /* One step of every session, by --setup-window and --setup-rate. */
 static void all_sessions(enum step step, const char *doing)
 {
@@ -354,7 +367,7 @@ static void all_sessions(enum step step, const char *doing)
 		while (begun < opt.sessions && turn.n_idle &&
 		       (!opt.setup_rate ||
 			begun <= (double)(now - begin) / (double)turn.hz * opt.setup_rate))
-			session_begin(begun++, step);
+			setup_or_teardown(begun++, step);
 		check_poll();
 		turn_tick(now);
 		ports_flush();
