@@ -27,12 +27,15 @@ static inline bool arrival_parse(struct rte_mbuf *m, struct arrival *a)
 {
 	uint32_t overhead = sizeof(struct udp_hdr);
 	const uint8_t *payload;
+	uint16_t channel = 0;
+	int in_channel = 0;
 
 	if (!packet_parse(m, &a->p) || a->p.proto != PROTO_UDP ||
 	    a->p.l4_len < overhead + sizeof(struct stamp))
 		return false;
 	payload = a->p.l4 + sizeof(struct udp_hdr);
 	if (chandata_looks_like(payload[0])) {
+		in_channel = chandata_parse(payload, a->p.l4_len - overhead, &channel);
 		payload += CHANDATA_HDR_LEN;
 		overhead += CHANDATA_HDR_LEN;
 	}
@@ -43,28 +46,47 @@ static inline bool arrival_parse(struct rte_mbuf *m, struct arrival *a)
 	if ((uint32_t)a->way >= WAYS || a->stamp.session >= opt.sessions)
 		return false;
 	a->half = &session[a->stamp.session].half[a->way];
-	/* Its length, and ChannelData where it must be and only there. */
+	/* All lengths, and ChannelData of its channel where it must be and only there. */
 	if (a->p.l4_len != overhead + opt.size ||
-	    (overhead != sizeof(struct udp_hdr)) != (a->way == DOWN && !opt.raw))
+	    be16_get(((const struct udp_hdr *)a->p.l4)->len) != a->p.l4_len ||
+	    (channel != 0) != (a->way == DOWN && !opt.raw) ||
+	    (channel && (channel != CHANNEL_MIN || in_channel != (int)opt.size)))
 		a->half = NULL;
 	return true;
 }
 
-/* Whether it came from where its session's datagrams come from, to where it should. */
+/* Whether an address of a packet and a port of it are these. */
+static inline bool end_is(const struct packet *p, const uint8_t *ip, struct be16 udp_port,
+			  const struct sock_addr *a)
+{
+	size_t n = p->v6 ? 16 : 4;
+
+	return memcmp(ip, a->ip.b + 16 - n, n) == 0 && be16_eq(udp_port, a->port);
+}
+
+static inline bool ends_are(const struct packet *p, const struct sock_addr *src,
+			    const struct sock_addr *dst)
+{
+	const struct udp_hdr *udp = (const struct udp_hdr *)p->l4;
+	const uint8_t *ip =
+	    p->l3 + (p->v6 ? offsetof(struct ipv6_hdr, src) : offsetof(struct ipv4_hdr, src));
+
+	return end_is(p, ip, udp->src, src) && end_is(p, ip + (p->v6 ? 16 : 4), udp->dst, dst);
+}
+
+/*
+ * Whether it came from where its session's datagrams come from, to where it should. Without TURN it
+ * is as it was sent, or sent back.
+ */
 static inline bool arrival_addressed(const struct arrival *a)
 {
-	const struct udp_hdr *udp = (const struct udp_hdr *)a->p.l4;
-	const struct sock_addr *from = a->way == UP ? &a->half->far : &opt.server;
-	bool same;
+	struct sock_addr client = session_addr(CLIENT, a->stamp.session);
+	struct sock_addr peer = session_addr(PEER, a->stamp.session);
 
 	if (opt.raw)
-		return true;
-	if (a->p.v6)
-		same = memcmp(a->p.l3 + offsetof(struct ipv6_hdr, src), from->ip.b, 16) == 0;
-	else
-		same = memcmp(a->p.l3 + offsetof(struct ipv4_hdr, src), from->ip.b + 12, 4) == 0;
-	return same && be16_eq(udp->src, from->port) &&
-	       be16_get(udp->dst) == session_udp_port(a->stamp.session);
+		return ends_are(&a->p, &client, &peer) || ends_are(&a->p, &peer, &client);
+	return a->way == UP ? ends_are(&a->p, &a->half->far, &peer)
+			    : ends_are(&a->p, &opt.server, &client);
 }
 
 /* Right, or over IPv4 left out (RFC 768). */

@@ -86,6 +86,7 @@ static const char usage[] =
     "  --delay-every N        hold each Nth for --delay-us U (0; 1000), and behind the "
     "next\n"
     "  --swap-every N         hold each Nth behind the next (0)\n"
+    "  --spoil-every N        give each Nth a wrong address, port or UDP length, in turn (0)\n"
     "\n"
     "  --json                 one object on stdout, for programs; progress goes to stderr\n"
     "  --descs N              descriptors of each ring of a device (1024)\n"
@@ -227,6 +228,7 @@ static const struct {
 	{ "delay-every", COUNT, &opt.delay_every, 0, 4e9 },
 	{ "delay-us", COUNT, &opt.delay_us, 1, 1e7 },
 	{ "swap-every", COUNT, &opt.swap_every, 0, 4e9 },
+	{ "spoil-every", COUNT, &opt.spoil_every, 0, 4e9 },
 	{ "descs", COUNT, &opt.descs, 64, 16384 },
 	{ "help", HELP, NULL, 0, 0 },
 };

@@ -34,7 +34,7 @@ struct out {
 
 static struct {
 	struct out out[PORTS_MAX];
-	uint64_t received, sent, straight, lost, repeated, delayed, swapped, refused;
+	uint64_t received, sent, straight, lost, repeated, delayed, swapped, spoiled, refused;
 	struct held held[HELD_MAX]; /* in the order of their coming */
 	uint32_t head, tail;	    /* modulo HELD_MAX */
 	struct held swap;
@@ -116,8 +116,20 @@ static void held_release(uint64_t now)
 	}
 }
 
+/* A wrong destination address, port or length, in turn: what a checksum that is left out hides. */
+static void spoil(const struct packet *k)
+{
+	struct udp_hdr *udp = (struct udp_hdr *)k->l4;
+	uint8_t *wrong[] = { k->l3 + (k->v6 ? sizeof(struct ipv6_hdr) : sizeof(struct ipv4_hdr)) -
+				 1,
+			     udp->dst.b + 1, udp->len.b + 1 };
+
+	udp->sum = be16_make(0);
+	++*wrong[mirror.spoiled++ % RTE_DIM(wrong)];
+}
+
 /* One datagram that came: back, or what was asked for. */
-static void reflect_one(uint16_t i, struct rte_mbuf *m, uint64_t now)
+static void reflect_one(uint16_t i, struct rte_mbuf *m, const struct packet *k, uint64_t now)
 {
 	uint64_t n = ++mirror.received;
 	struct held h = { .m = m,
@@ -125,6 +137,8 @@ static void reflect_one(uint16_t i, struct rte_mbuf *m, uint64_t now)
 			  .flush = now + mirror.hz * FLUSH_MS / 1000,
 			  .after = mirror.straight };
 
+	if (nth(n, opt.spoil_every))
+		spoil(k);
 	if (nth(n, opt.lose_every)) {
 		mirror.lost++;
 		rte_pktmbuf_free(m);
@@ -162,7 +176,7 @@ static void reflect_burst(uint16_t i, struct rte_mbuf **m, uint16_t n)
 			continue;
 		}
 		turn_back(m[j], &k);
-		reflect_one(i, m[j], now);
+		reflect_one(i, m[j], &k, now);
 	}
 	held_release(now);
 	for (i = 0; i < n_port; i++)
@@ -199,9 +213,9 @@ void reflect(void)
 			usleep(NAP_US);
 	}
 	printf("{\"received\": %ju, \"sent\": %ju, \"lost\": %ju, \"repeated\": %ju, "
-	       "\"delayed\": %ju, \"swapped\": %ju, \"refused\": %ju}\n",
+	       "\"delayed\": %ju, \"swapped\": %ju, \"spoiled\": %ju, \"refused\": %ju}\n",
 	       (uintmax_t)mirror.received, (uintmax_t)mirror.sent, (uintmax_t)mirror.lost,
 	       (uintmax_t)mirror.repeated, (uintmax_t)mirror.delayed, (uintmax_t)mirror.swapped,
-	       (uintmax_t)mirror.refused);
+	       (uintmax_t)mirror.spoiled, (uintmax_t)mirror.refused);
 	fflush(stdout);
 }

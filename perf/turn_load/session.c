@@ -8,24 +8,6 @@ enum { HUGE_PAGE = 1 << 21 };
 
 struct session *session;
 
-/* An address so many above another, in its last 32 bits. */
-static struct ip_addr ip_above(const struct ip_addr *a, uint32_t n)
-{
-	struct ip_addr r = *a;
-	struct be32 low;
-
-	memcpy(low.b, a->b + 12, sizeof(low));
-	low = be32_make(be32_get(low) + n);
-	memcpy(r.b + 12, low.b, sizeof(low));
-	return r;
-}
-
-struct sock_addr session_addr(enum side s, uint32_t i)
-{
-	return (struct sock_addr){ .ip = ip_above(&opt.block[s].ip, i / SESSION_PORTS),
-				   .port = be16_make(session_udp_port(i)) };
-}
-
 uint32_t side_addresses(enum side s)
 {
 	(void)s;

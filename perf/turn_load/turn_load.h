@@ -47,7 +47,7 @@ struct options {
 	double rate, seconds, warmup; /* rate: packets a second in all; 0: flat out */
 	double loss, search_seconds;
 	uint32_t search_steps;
-	uint32_t lose_every, repeat_every, delay_every, delay_us, swap_every;
+	uint32_t lose_every, repeat_every, delay_every, delay_us, swap_every, spoil_every;
 };
 extern struct options opt;
 
@@ -109,14 +109,29 @@ struct session {
 extern struct session *session; /* opt.sessions of them */
 
 void sessions_open(void);
-/* Our address of a session on that side. */
-struct sock_addr session_addr(enum side s, uint32_t i);
 /* How many addresses all sessions take on that side, and whether this is one of them. */
 uint32_t side_addresses(enum side s);
 bool side_has(enum side s, const struct ip_addr *a);
 static inline uint16_t session_udp_port(uint32_t i)
 {
 	return (uint16_t)(SESSION_PORT_MIN + i % SESSION_PORTS);
+}
+/* An address so many above another, in its last 32 bits. */
+static inline struct ip_addr ip_above(const struct ip_addr *a, uint32_t n)
+{
+	struct ip_addr r = *a;
+	struct be32 low;
+
+	memcpy(low.b, a->b + 12, sizeof(low));
+	low = be32_make(be32_get(low) + n);
+	memcpy(r.b + 12, low.b, sizeof(low));
+	return r;
+}
+/* Our address of a session on that side. */
+static inline struct sock_addr session_addr(enum side s, uint32_t i)
+{
+	return (struct sock_addr){ .ip = ip_above(&opt.block[s].ip, i / SESSION_PORTS),
+				   .port = be16_make(session_udp_port(i)) };
 }
 
 /* ---- neighbour.c ---- */
@@ -191,7 +206,7 @@ struct tally {
 	uint64_t offered, delivered, duplicated, reordered;
 	uint64_t late;	    /* beyond the tracker's window; they count as lost */
 	uint64_t in_time;   /* came while the trial was measured, whenever due */
-	uint64_t strays;    /* from or to the wrong address, wrong length, wrong checksum; lost */
+	uint64_t strays;    /* wrong address, port, channel, length or checksum; lost */
 	uint64_t refused;   /* our own device did not take them at once */
 	uint64_t forgotten; /* due, but so late that they were never sent */
 	uint64_t behind;    /* longest from when one was due until the device had taken it */
