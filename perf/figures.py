@@ -92,10 +92,10 @@ def spread(ratios):
 
 
 def limited(run_):
-    """Whether turn_load says that itself, not the server, was what set the figure."""
-    got = run_.get("got", {})
-    trials = got.get("search") or []
-    return any(x.get("generator_limited") for x in [got] + trials)
+    """Whether turn_load could not offer more where nothing was lost: the figure of its search is its
+    own limit then, not the server's."""
+    trials = run_.get("got", {}).get("search") or []
+    return any(x.get("passed") and x.get("generator_limited") for x in trials)
 
 
 def summary(runs, figure, ours):

@@ -26,7 +26,7 @@ usage()
 		sed -n '3s/^# //p' "$ROOT/perf/scenario/$s.sh"
 	done
 	cat <<-END
-	  all          18 min: all of these (default)
+	  all          19 min: all of these (default)
 	  short        2 min: as little of each as shows that it works; the figures mean nothing
 
 	What is missing is installed from Debian (conf/packages.txt: build, run, perf). The server under

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# 2 min: packets a second over memif, flat out and without loss, beside testpmd macswap on the same
+# 2.5 min: packets a second over memif, flat out and without loss, beside testpmd macswap on the same
 #
 # shellcheck source=perf/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"

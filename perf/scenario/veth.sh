@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# 3.5 min: packets a second over AF_XDP on veth, flat out and without loss, beside testpmd and coturn
+# 4 min: packets a second over AF_XDP on veth, flat out and without loss, beside testpmd and coturn
 #
 # shellcheck source=perf/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
