@@ -10,8 +10,8 @@ and a summary of runs, made by "ratios", is
    "ratios": {OURS: {RIVAL: {"median": X, "min": X, "max": X, "turns": N}}}}
 
 where N of M turns have both figures, and the rival's is not 0. A run that counted errors has
-"failed" instead of "got", and is no figure. Where the generator was the limit, "generator_limited"
-names whose run it was.
+"failed" instead of "got", and is no figure. "generator_limited" names servers
+that carried all that generator and port could offer.
 
   figures.py run SCENARIO SERVER TURN [KEY=VALUE...]   the run whose figures are on standard input;
                                           fails if there are none
@@ -24,7 +24,7 @@ names whose run it was.
   figures.py failed FILE                  says which runs failed; fails if some did
   figures.py check FILE SERVER,SERVER FIGURE...   fails unless there are runs of each server, none
                                           failed, and each FIGURE is in some run of each and above
-                                          zero (counts of what should not happen may be zero)
+                                          zero (but for what may be: MAY_BE_ZERO)
   figures.py get PATH                     one member of the object on standard input
 """
 import json
@@ -32,7 +32,8 @@ import os
 import statistics
 import sys
 
-MAY_BE_ZERO = ("lost", "duplicated", "reordered")
+# No loss-free rate is what a search says that nothing confirmed; what it delivered is above zero.
+MAY_BE_ZERO = ("lost", "duplicated", "reordered", "loss_free_rate")
 
 
 def value_of(text):
@@ -92,8 +93,8 @@ def spread(ratios):
 
 
 def limited(run_):
-    """Whether turn_load could not offer more where nothing was lost: the figure of its search is its
-    own limit then, not the server's."""
+    """Whether turn_load could offer no more where nothing was lost: what its search found is a limit
+    of generator or port then, and need not be the server's."""
     trials = run_.get("got", {}).get("search") or []
     return any(x.get("passed") and x.get("generator_limited") for x in trials)
 

@@ -67,8 +67,8 @@ def searched(case):
 
 def flaws(lines, s):
     """{server: words} of a run at a rate that was not what was asked for, or of which too much was
-    lost; and of one that the generator was the limit of."""
-    out = {who: ["the generator's limit"] for who in s.get("generator_limited", [])}
+    lost; and of a search in which port and generator could offer no more than was carried."""
+    out = {who: ["no more could be offered"] for who in s.get("generator_limited", [])}
     case = s["case"]
     if "rate" not in case:
         return {who: ", ".join(w) for who, w in out.items()}
