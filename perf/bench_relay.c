@@ -7,8 +7,10 @@
  * number of sessions makes it. Packets are written just before they are timed, as a NIC's DMA
  * leaves them in the cache.
  *
- * With more than one worker each has sessions, a core and a queue of its own, and all run at the
- * same time: packets a second of all of them, so that what one costs the other shows.
+ * With -w workers are not timed burst by burst: each has sessions, a core and a queue of its own,
+ * and all relay for the same second of the clock. Their packets are made of headers kept before,
+ * which is in the time, so that they spend nearly all of it in the relay and what one costs the
+ * other shows.
  *
  * Bytes per session: what a worker with room for n sessions takes of DPDK's heap, without packet
  * buffers, over n. What it takes whatever n is (tables of relayed ports, rate limits, neighbours)
@@ -44,6 +46,7 @@ enum {
 	GATEWAY = 0x0a000002,
 	CLIENT_NET = 0x0b000000,
 	PEER_NET = 0x0c000000,
+	HEAD = 64,	     /* bytes of a packet: all that the relay reads */
 	BYTES_FROM = 100000, /* sessions; with fewer the fixed tables are most of what is taken */
 };
 #define RELAY_NET UINT32_C(0xc0000200)
@@ -53,17 +56,20 @@ struct share {
 	struct worker *w;
 	uint32_t *session; /* those of it */
 	uint32_t n;
-	double up, down;	/* cycles a packet */
-	uint64_t *cycles;	/* [rounds], of a burst */
-	struct stages *look[2]; /* [rounds + 1], on the way to clients, to peers */
+	double up, down;	  /* cycles a packet */
+	uint64_t *cycles;	  /* [rounds], of a burst */
+	struct stages *look[2];	  /* [rounds + 1], on the way to clients, to peers */
+	uint8_t (*head[2])[HEAD]; /* [n], the first bytes of a packet of each session */
+	uint16_t frame_len[2];
+	double rate; /* packets a second */
 };
 
 static struct dplane dp;
 static struct config conf;
 static struct share share[CTL_WORKERS_MAX];
 static uint16_t workers = 1;
-static _Atomic uint16_t at_start, at_end; /* workers that are */
-static uint16_t payload = 172;		  /* 20 ms of G.711 in RTP */
+static _Atomic uint16_t ready; /* workers that are */
+static uint16_t payload = 172; /* 20 ms of G.711 in RTP */
 static uint32_t rounds = ROUNDS_MAX;
 static bool client6, peer6; /* IPv6 */
 
@@ -295,26 +301,85 @@ static double cycles_per_packet(struct share *s, bool to_peer)
 	return (double)s->cycles[rounds / 2] / BURST;
 }
 
-/* All workers begin together, and go on until the last has its figures. */
-static int share_run(void *arg)
+static void share_time(struct share *s)
 {
+	sessions_touch(s, true);
+	sessions_touch(s, false);
+	s->up = cycles_per_packet(s, true);
+	s->down = cycles_per_packet(s, false);
+}
+
+/* ---- packets by the clock ---- */
+
+static void heads_make(struct share *s, bool to_peer)
+{
+	uint32_t session[BURST], at, i;
+	struct rte_mbuf *m[BURST];
+
+	s->head[to_peer] = malloc((size_t)HEAD * s->n);
+	if (!s->head[to_peer] || rte_pktmbuf_alloc_bulk(s->w->pool, m, BURST) != 0)
+		rte_exit(1, "bench_relay: out of memory\n");
+	for (at = 0; at < s->n; at += BURST) {
+		for (i = 0; i < BURST; i++)
+			session[i] = s->session[RTE_MIN(at + i, s->n - 1)];
+		burst_write(s->w, m, session, to_peer);
+		for (i = 0; i < BURST && at + i < s->n; i++)
+			memcpy(s->head[to_peer][at + i], rte_pktmbuf_mtod(m[i], void *), HEAD);
+	}
+	s->frame_len[to_peer] = m[0]->data_len;
+	rte_pktmbuf_free_bulk(m, BURST);
+}
+
+static void burst_relay(struct share *s, uint32_t *at, bool to_peer)
+{
+	struct rte_mbuf *m[BURST];
+	uint16_t i;
+
+	if (rte_pktmbuf_alloc_bulk(s->w->pool, m, BURST) != 0)
+		rte_exit(1, "bench_relay: out of packet buffers\n");
+	for (i = 0; i < BURST; i++) {
+		m[i]->data_len = s->frame_len[to_peer];
+		m[i]->pkt_len = m[i]->data_len;
+		memcpy(rte_pktmbuf_mtod(m[i], void *), s->head[to_peer][*at], HEAD);
+		*at = *at + 1 < s->n ? *at + 1 : 0;
+	}
+	stage_start(s->w);
+	rx_burst(s->w, m, BURST, 0, RX_FRESH);
+	stage_work(s->w, STAGE_TX, tx_flush(s->w));
+}
+
+static uint64_t relayed(const struct share *s)
+{
+	return s->w->counters->cnt[CNT_RELAY_TO_PEER] + s->w->counters->cnt[CNT_RELAY_TO_CLIENT];
+}
+
+/* Relays for a second that begins when all workers are ready. */
+static int share_flood(void *arg)
+{
+	const uint64_t hz = rte_get_tsc_hz();
+	uint64_t begin, now, before;
 	struct share *s = arg;
-	uint32_t session[BURST];
+	uint32_t at[2] = { 0, 0 };
 
 	sessions_touch(s, true);
 	sessions_touch(s, false);
-	atomic_fetch_add(&at_start, 1);
-	while (atomic_load(&at_start) < workers)
+	heads_make(s, true);
+	heads_make(s, false);
+	atomic_fetch_add(&ready, 1);
+	while (atomic_load(&ready) < workers)
 		rte_pause();
-	s->up = cycles_per_packet(s, true);
-	s->down = cycles_per_packet(s, false);
-	atomic_fetch_add(&at_end, 1);
-	while (atomic_load(&at_end) < workers) {
-		burst_random(s, session);
-		burst_cycles(s->w, session, true);
-	}
+	before = relayed(s);
+	begin = rte_rdtsc();
+	do {
+		burst_relay(s, &at[true], true);
+		burst_relay(s, &at[false], false);
+		now = rte_rdtsc();
+	} while (now - begin < hz);
+	s->rate = (double)(relayed(s) - before) * (double)hz / (double)(now - begin);
 	return 0;
 }
+
+/* ---- all of it ---- */
 
 /* Bytes DPDK's heap holds now. */
 static uint64_t heap_used(void)
@@ -405,7 +470,7 @@ static void all_print(uint32_t n, bool huge)
 	uint16_t i;
 
 	for (i = 0; i < workers; i++)
-		rate += 2 * (double)rte_get_tsc_hz() / (share[i].up + share[i].down);
+		rate += share[i].rate;
 	printf("{\"workers\": %u, \"sessions\": %u, \"payload\": %u, \"huge_pages\": %s, "
 	       "\"packets_per_s\": %.0f}\n",
 	       workers, n, payload, huge ? "true" : "false", rate);
@@ -465,13 +530,15 @@ int main(int argc, char **argv)
 	heap = heap_used();
 	workers_start(n);
 	heap = heap_used() - heap;
-	for (i = 1; i < workers; i++)
-		rte_eal_remote_launch(share_run, &share[i], i);
-	share_run(&share[0]);
-	rte_eal_mp_wait_lcore();
-	if (rate)
+	if (rate) {
+		for (i = 1; i < workers; i++)
+			rte_eal_remote_launch(share_flood, &share[i], i);
+		share_flood(&share[0]);
+		rte_eal_mp_wait_lcore();
 		all_print(n, huge);
-	else
+	} else {
+		share_time(&share[0]);
 		one_print(n, huge, heap);
+	}
 	return 0;
 }
