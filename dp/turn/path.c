@@ -480,7 +480,9 @@ static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, 
 		if (unlikely(k[i].slot == SLOT_NONE))
 			continue;
 		rte_prefetch0(&w->path[k[i].slot]);
-		k[found++] = k[i];
+		if (unlikely(found != i))
+			k[found] = k[i];
+		found++;
 	}
 	return found;
 }
