@@ -172,7 +172,10 @@ uclient_once()
 }
 uclient()
 {
-	uclient_once "$@" || { grep -q 'channel bind: error 400' "$1" && uclient_once "$@"; }
+	local rc=0
+	uclient_once "$@" || rc=$?
+	((rc == 0)) || ! grep -q 'channel bind: error 400' "$1" || { rc=0 && uclient_once "$@"; } || rc=$?
+	return $rc
 }
 
 # What a uclient log says came back, and was lost.
