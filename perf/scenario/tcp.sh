@@ -35,10 +35,11 @@ serve_up()
 	await 10 grep -q ready "$TMP/serve.log" || die "no far end: $(cat "$TMP/serve.log")"
 }
 
+# One far end, one port there: at a second of TIME-WAIT our 15,360 ports would be the limit.
 fairlead_stack_up()
 {
 	RELAYS=$NEAR MEMORY=768 CTL_CPU=1 fairlead_conf "$(device near veth)" <<-END
-	tcp: {connections: 65536, half-open: 16384, time-wait: 65536, time-wait-ms: 1000, buffers: 40000}
+	tcp: {connections: 65536, half-open: 16384, time-wait: 65536, time-wait-ms: 100, buffers: 40000}
 	END
 	DP_CPUS=0,1 dp_run "$BUILD/tests/tcp/tcp-agent" --config "$TMP/fairlead.yaml" \
 		--socket "$TMP/agent.sock"
