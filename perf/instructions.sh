@@ -29,8 +29,8 @@ usage()
 
 	Counts instructions and prints one JSON object a line. --compare: prints their ratio to those
 	of FILE instead, such as perf/results/instructions.json, which perf/run.sh instructions writes.
-	--check: the same, and fails when one is missing, or of the same compiler and grew by more than
-	3 %.
+	--check: the same, and fails when one is missing, or of the same compiler and processor and grew
+	by more than 3 %.
 	FAIRLEAD_BUILD=DIR names another build directory (build), which should be a release build.
 	END
 }
@@ -115,17 +115,19 @@ auth()
 }
 
 # compare OLD NEW: a line for each case of OLD; false if one is missing, or of the same compiler and
-# grew by more than 3 %.
+# processor (libcrypto has code for several) and grew by more than 3 %.
 compare()
 {
-	jq -rn --slurpfile old "$1" --slurpfile new "$2" '
+	local cpu
+	cpu=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)
+	jq -rn --arg cpu "$cpu" --slurpfile old "$1" --slurpfile new "$2" '
 		[$old[] as $o | {name: "\($o.bench) \($o.case)", was: $o.instructions, of: $o.compiler} +
 			(($new[] | select(.bench == $o.bench and .case == $o.case) |
 				{is: .instructions, ratio: (.instructions / $o.instructions),
-				 same: (.compiler == $o.compiler)}) // {})]
+				 same: (.compiler == $o.compiler and ($o.cpu // $cpu) == $cpu)}) // {})]
 		| (.[] | "\(.name): \(.is // "missing"), was \(.was)" +
 			if .is then ", ratio \(.ratio * 1000 | round / 1000)" else "" end +
-			if .same == false then ", by another compiler: \(.of)" else "" end),
+			if .same == false then ", by another compiler or processor: \(.of)" else "" end),
 		  if length == 0 or any(.is == null or (.same and .ratio > 1.03))
 		  then "" | halt_error(1) else empty end'
 }
