@@ -34,27 +34,15 @@ static enum pkt_class taken(struct worker *w, struct rte_mbuf *m, enum drop reas
 	return PKT_TAKEN;
 }
 
-/* A source that no honest packet has: ours, unspecified, multicast, broadcast, loopback. */
+/*
+ * A source that no honest packet has. Unspecified IPv6 is for address detection only (RFC 4862),
+ * which ND judges; mapped IPv4 stands on no wire.
+ */
 static bool src_is_bad(const struct worker *w, const struct pkt *p)
 {
-	const uint8_t *b = p->src.b;
-
-	if (p->v6) {
-		uint64_t hi, lo;
-
-		memcpy(&hi, b, 8);
-		memcpy(&lo, b + 8, 8);
-		if (b[0] == 0xff || (hi == 0 && lo == __builtin_bswap64(1)))
-			return true;
-		/* Unspecified is for address detection only (RFC 4862), which ND judges. */
-		if (hi == 0 && lo == 0 && p->proto != IP_PROTO_ICMPV6)
-			return true;
-		if (ip_is_v4(&p->src))
-			return true;
-	} else if (b[12] == 0 || b[12] == 127 || b[12] >= 224) {
-		return true;
-	}
-	return dplane_local(w->dp, &p->src) != NULL;
+	if (p->v6 && p->proto == IP_PROTO_ICMPV6 && ip_is_unspecified(&p->src))
+		return false;
+	return (p->v6 && ip_is_v4(&p->src)) || !ip_source_ok(w->dp, &p->src);
 }
 
 /* The worker of a client's packet that came by a port, see HACKING.md on steering. */

@@ -24,6 +24,25 @@ static inline bool ip_is_link_local(const struct ip_addr *a)
 	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
 }
 
+static inline bool ip_is_unspecified(const struct ip_addr *a)
+{
+	static const struct ip_addr unspecified;
+
+	return ip_eq(a, &unspecified);
+}
+
+/* An address that packets may come from: not ours, unspecified, multicast, broadcast, loopback. */
+static inline bool ip_source_ok(const struct dplane *dp, const struct ip_addr *a)
+{
+	static const struct ip_addr loopback = { { [15] = 1 } };
+	uint8_t net = a->b[12];
+
+	if (ip_is_v4(a) ? net == 0 || net == 127 || net >= 224
+			: a->b[0] == 0xff || ip_is_unspecified(a) || ip_eq(a, &loopback))
+		return false;
+	return dplane_local(dp, a) == NULL;
+}
+
 /* ---- checksums (csum.c): sums of native 16-bit words, RFC 1071 and 1624 ---- */
 
 static inline uint64_t csum_ip(uint64_t s, const struct ip_addr *a)
@@ -83,7 +102,8 @@ static inline uint64_t csum_pseudo(uint64_t s, const struct ip_addr *src, const 
 	return csum_u16(csum_u16(csum_ip(csum_ip(s, src), dst), proto), len);
 }
 
-/* Whether the UDP, TCP, ICMP or ICMPv6 checksum of a parsed packet is right: the port's word, or sum. */
+/* Whether the UDP, TCP, ICMP or ICMPv6 checksum of a parsed packet is right: the port's word, or
+ * sum. */
 bool pkt_l4_csum_ok(const struct worker *w, const struct pkt *p);
 /*
  * Computes the UDP checksum of a datagram that never left its machine (RTE_MBUF_F_RX_L4_CKSUM_NONE,

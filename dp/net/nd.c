@@ -31,13 +31,6 @@ enum {
 static const struct ip_addr all_nodes = { { 0xff, 2, [15] = 1 } };
 static const uint32_t ND_SOLICITED = UINT32_C(1) << 30, ND_OVERRIDE = UINT32_C(1) << 29;
 
-static bool ip_is_unspecified(const struct ip_addr *a)
-{
-	static const struct ip_addr zero;
-
-	return ip_eq(a, &zero);
-}
-
 /* ff02::1:ffXX:XXXX and its Ethernet group 33:33:ff:XX:XX:XX (RFC 4291 2.7.1, RFC 2464 7). */
 static struct ip_addr solicited_node(const struct ip_addr *a)
 {

@@ -26,33 +26,21 @@ static uint64_t csum_addrs(const struct sock_addr *a, const struct sock_addr *b)
 	return csum_be16(csum_be16(csum_ip(csum_ip(0, &a->ip), &b->ip), a->port), b->port);
 }
 
-/*
- * An address that packets may come from (rx.c judges all others). Who takes a path comes from the
- * very address of its session, so this is asked here and not of each packet.
- */
-static bool source_ok(const struct worker *w, const struct ip_addr *ip)
-{
-	static const struct ip_addr unspecified, loopback = { { [15] = 1 } };
-	uint8_t net = ip->b[12];
-
-	if (dplane_local(w->dp, ip))
-		return false;
-	if (ip_is_v4(ip))
-		return net != 0 && net != 127 && net < 224;
-	return ip->b[0] != 0xff && !ip_eq(ip, &unspecified) && !ip_eq(ip, &loopback);
-}
-
 /* Where the peer's packets come to. */
 static const struct ctl_relay *session_relay(const struct session *s)
 {
 	return &s->relay[ip_is_v4(&s->first.ip) ? RELAY_V4 : RELAY_V6];
 }
 
+/*
+ * Sources are judged here and not of each packet (rx.c does that of all others): who takes a path
+ * comes from the very address of its session.
+ */
 static bool session_has_path(const struct worker *w, const struct session *s)
 {
 	return s->gen && s->conn_gen == 0 && !(s->flags & (SESSION_REDIRECT | SESSION_TCP)) &&
 	       s->first.channel && session_relay(s)->relay != CTL_RELAY_NONE &&
-	       source_ok(w, &s->client.ip) && source_ok(w, &s->first.ip);
+	       ip_source_ok(w->dp, &s->client.ip) && ip_source_ok(w->dp, &s->first.ip);
 }
 
 void path_make(struct worker *w, uint32_t slot)
