@@ -98,6 +98,11 @@ void open_output(struct worker *w, struct tcp_conn *c);
 void open_timeout(struct worker *w, struct tcp_conn *c);
 /* The one place where the state changes, and with it the list it is in. */
 void tls_set_state(struct worker *w, struct tls *t, enum tls_state s);
+/*
+ * Asks the control process for the key of the identity that s names (lookup.c); tls_psk() has the
+ * answer. False: nobody would hear of it.
+ */
+bool tls_psk_ask(struct worker *w, struct tcp_conn *c, const struct shake *s);
 /* The handshake is given up, whatever it waits for: TLS_OVER, unless it was over already. */
 void tls_leave(struct worker *w, struct tls *t);
 /*

@@ -337,32 +337,31 @@ static void names_alone(void **state)
 	names();
 }
 
-static void names_under_ca(void **state)
+/* The world anew, whose domain asks for certificates of a CA: that of a certificate of ours. */
+static void world_under_ca(int certificate)
 {
-	struct config_domain *d;
+	struct config_domain *d = &world.conf.domain[0];
 
-	(void)state;
 	tls_world_stop();
 	tls_world_config();
-	d = &world.conf.domain[0];
 	d->client_cert = CLIENT_CERT_ASK;
-	snprintf(d->client_ca, sizeof(d->client_ca), "%s", world.conf.certificate[0].chain);
+	snprintf(d->client_ca, sizeof(d->client_ca), "%s",
+		 world.conf.certificate[certificate].chain);
 	tls_world_start();
+}
+
+static void names_under_ca(void **state)
+{
+	(void)state;
+	world_under_ca(0);
 	names();
 }
 
 /* A chain that leads nowhere is refused by the domain, and no matter to a fingerprint. */
 static void foreign_ca(void **state)
 {
-	struct config_domain *d;
-
 	(void)state;
-	tls_world_stop();
-	tls_world_config();
-	d = &world.conf.domain[0];
-	d->client_cert = CLIENT_CERT_ASK;
-	snprintf(d->client_ca, sizeof(d->client_ca), "%s", world.conf.certificate[1].chain);
-	tls_world_start();
+	world_under_ca(1);
 	named("relay.test");
 	expect_refused(TCP_END_TLS_CERT, SSL_AD_UNKNOWN_CA);
 	expect_fingerprint(FP_SHA384, true);

@@ -174,6 +174,18 @@ static void silent_after_hello(void **state)
 	over(TCP_END_TLS_TIMEOUT);
 }
 
+/* A ClientHello that nobody stands behind, into wire; its length. */
+static size_t hello_make(void)
+{
+	size_t n;
+
+	client_new(TLS1_3_VERSION);
+	SSL_do_handshake(client.ssl);
+	n = client_take(wire, sizeof(wire));
+	client_free();
+	return n;
+}
+
 /*
  * As many handshakes as there may be, as many that wait, one more: it is reset. When the first end,
  * those that waited go on, in the order they came.
@@ -186,10 +198,7 @@ static void too_many(void **state)
 	int i;
 
 	(void)state;
-	client_new(TLS1_3_VERSION);
-	SSL_do_handshake(client.ssl);
-	n = client_take(wire, sizeof(wire));
-	client_free();
+	n = hello_make();
 	for (i = 0; i < ALL; i++) {
 		struct sock_addr addr = at("10.1.0.2", (uint16_t)(20000 + i));
 		struct sock_addr us = at("10.1.0.1", TLS_PORT);
@@ -228,10 +237,7 @@ static void waiting_one_goes(void **state)
 	int i;
 
 	(void)state;
-	client_new(TLS1_3_VERSION);
-	SSL_do_handshake(client.ssl);
-	n = client_take(wire, sizeof(wire));
-	client_free();
+	n = hello_make();
 	for (i = 0; i < ALL; i++) {
 		struct sock_addr addr = at("10.1.0.2", (uint16_t)(21000 + i));
 		struct sock_addr us = at("10.1.0.1", TLS_PORT);
@@ -264,10 +270,7 @@ static void silent_ones_give_way(void **state)
 	int i;
 
 	(void)state;
-	client_new(TLS1_3_VERSION);
-	SSL_do_handshake(client.ssl);
-	n = client_take(wire, sizeof(wire));
-	client_free();
+	n = hello_make();
 	for (i = 0; i < 4; i++) {
 		struct sock_addr addr = at("10.1.0.2", (uint16_t)(21000 + i));
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* External keys that the control process looks up: what goes there, and what comes back. */
+#include "layer.h"
+#include "../evt.h"
+#include "../rate.h"
+
+static void psk_answer(struct worker *w, struct tls *t, const uint8_t *key, uint32_t len)
+{
+	struct shake *s = t->shake;
+
+	memcpy(s->psk, key, len);
+	s->psk_len = len;
+	s->op = SHAKE_PSK;
+	s->in_len = 0;
+	tls_set_state(w, t, TLS_SHAKING);
+	shake_send(w, s);
+}
+
+/* An identity costs the control process a look-up, as a request does. */
+static bool psk_allowed(struct worker *w, const struct tcp_conn *c)
+{
+	struct sock_addr local, remote;
+
+	tcp_addrs(w, c, &local, &remote);
+	return rate_allow(w->request_rate, &remote.ip, w->now_ms);
+}
+
+bool tls_psk_ask(struct worker *w, struct tcp_conn *c, const struct shake *s)
+{
+	struct evt_psk *e;
+
+	if (!psk_allowed(w, c)) {
+		count(w, CNT_TLS_PSK_LIMITED);
+		psk_answer(w, tls_of(c), s->psk, 0);
+		return true;
+	}
+	e = evt_slot(w);
+	if (!e)
+		return false;
+	*e = (struct evt_psk){ .hdr = { EVT_PSK, sizeof(*e), 0 },
+			       .conn = tcp_name(w, c),
+			       .domain = s->domain,
+			       .identity_len = (uint16_t)s->identity_len };
+	memcpy(e->identity, s->identity, s->identity_len);
+	evt_publish(w);
+	tls_set_state(w, tls_of(c), TLS_LOOKUP);
+	return true;
+}
+
+bool tls_psk(struct worker *w, const struct cmd_psk *cmd)
+{
+	struct tcp_conn *c = w->tls ? tcp_find(w, cmd->conn) : NULL;
+	struct tls *t = c && tcp_layer(c) ? tls_of(c) : NULL;
+
+	if (!t || t->state != TLS_LOOKUP || cmd->len > SHAKE_PSK_MAX)
+		return false;
+	psk_answer(w, t, cmd->key, cmd->len);
+	return true;
+}
