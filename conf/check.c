@@ -246,5 +246,5 @@ bool config_check(struct config_reader *r)
 		if (!check_relay(r, &r->c->relay[i]))
 			return false;
 	}
-	return check_sizes(r);
+	return config_check_gateway(r) && check_sizes(r);
 }

@@ -22,6 +22,7 @@ enum {
 	CONFIG_SERVICES_MAX = 16,
 	CONFIG_NAMES_MAX = 16,	/* host names, ALPN names, suites or groups of one entry */
 	CONFIG_CRYPTO_MAX = 16, /* crypto CPUs */
+	CONFIG_REALMS_MAX = 32,
 	SERVICE_NONE = 0xffff,
 	SERVICE_TURN = 0xfffe,	   /* chosen as such by ALPN */
 	CONFIG_FRAGMENTS_EACH = 8, /* of one packet in reassembly, at most */
@@ -117,7 +118,7 @@ struct config_domain {
 	char client_ca[CONFIG_STR_MAX]; /* file of CA certificates; empty: whatever it shows is
 					   taken */
 	bool tickets;
-	bool psk; /* external PSKs (R65) */
+	bool psk;					 /* external PSKs (R65) */
 	uint32_t suite_line, group_line, client_ca_line; /* where the file says so */
 };
 
@@ -174,6 +175,37 @@ struct config_listener {
 struct config_relay {
 	struct ip_addr addr;
 	uint16_t port_min, port_max;
+	bool turn;		  /* allocations are given its ports */
+	char realm[CTL_NAME_MAX]; /* terminations in this realm are; empty: none */
+	uint16_t realm_index;	  /* set by config_load(); CONFIG_REALMS_MAX: none */
+};
+
+/* An address realm: a network that terminations of contexts are in (R28). */
+struct config_realm {
+	char name[CTL_NAME_MAX];
+	char domain[CTL_NAME_MAX]; /* TLS domain of its terminations, unless told another (R48) */
+	uint16_t domain_index;	   /* set by config_load(); CONFIG_DOMAINS_MAX: none */
+	uint32_t domain_line;
+};
+
+/* The access gateway: contexts of two terminations, and who controls them. */
+struct config_gateway {
+	uint32_t contexts;	  /* per worker */
+	uint32_t streams;	  /* per worker: of these, contexts of TCP and TLS */
+	uint32_t lifetime;	  /* seconds: of a context that is never deleted */
+	uint32_t answer_timeout;  /* seconds: with one termination, or no remote address */
+	uint32_t connect_timeout; /* seconds: of terminations that were told to begin */
+	uint32_t ended_timeout;	  /* seconds: a context whose connections have ended is kept */
+	uint32_t fingerprint_ms;  /* a certificate waits to be judged (R51) */
+	uint32_t latch_ms;	  /* a remote address is learnt anew (R14) */
+	uint32_t inactivity;	  /* seconds of silence of both sides that end a context; 0: none */
+	uint32_t events;	  /* that are kept for controllers to fetch */
+	struct ip_addr ng_addr;
+	uint16_t ng_port;	    /* UDP; 0: no ng */
+	uint16_t ng_websocket_port; /* TCP; 0: none */
+	struct ip_prefix ng_allow[CONFIG_PREFIXES_MAX];
+	uint16_t n_ng_allow;
+	uint32_t ng_rate; /* commands a second and source; 0: no limit */
 };
 
 struct config_turn {
@@ -206,8 +238,9 @@ struct config_peers {
 };
 
 struct config_control {
-	char socket[CONFIG_PATH_MAX]; /* JSON-RPC */
-	char state[CONFIG_STR_MAX];   /* allocation table */
+	char socket[CONFIG_PATH_MAX];  /* JSON-RPC */
+	char state[CONFIG_STR_MAX];    /* allocation table */
+	char contexts[CONFIG_STR_MAX]; /* context table */
 	struct ip_addr metrics_addr;
 	uint16_t metrics_port; /* TCP; 0: no metrics over HTTP */
 };
@@ -229,6 +262,9 @@ struct config {
 	uint16_t n_listener;
 	struct config_relay relay[CTL_RELAYS_MAX];
 	uint16_t n_relay;
+	struct config_realm realm[CONFIG_REALMS_MAX];
+	uint16_t n_realm;
+	struct config_gateway gateway;
 	struct config_turn turn;
 	struct config_auth auth;
 	struct config_peers peers;

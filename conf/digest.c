@@ -39,6 +39,7 @@ static void put_transport(const struct config *c, FILE *f)
 	for (const struct config_relay *r = c->relay; r < c->relay + c->n_relay; r++)
 		fprintf(f, "relay %s %u %u\n", ip_format(&r->addr, text, sizeof(text)), r->port_min,
 			r->port_max);
+	fprintf(f, "contexts %u %u\n", c->gateway.contexts, c->gateway.streams);
 }
 
 uint64_t config_digest(const struct config *c)

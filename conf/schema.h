@@ -75,5 +75,6 @@ bool schema_set(const struct schema_key *k, void *field, const char *text, char 
 /* What concerns more than one key. */
 bool config_check(struct config_reader *r);
 bool config_check_tls(struct config_reader *r); /* part of it, once listeners are checked */
+bool config_check_gateway(struct config_reader *r); /* likewise, once relays are */
 
 #endif

@@ -26,7 +26,7 @@ static bool relay_at(const struct config *c, const struct ip_addr *a, uint16_t p
 	for (uint16_t i = 0; i < c->n_relay; i++) {
 		const struct config_relay *r = &c->relay[i];
 
-		if (ip_eq(&r->addr, a) &&
+		if (r->turn && ip_eq(&r->addr, a) &&
 		    (port == POLICY_ANY_PORT || (port >= r->port_min && port <= r->port_max)))
 			return port == POLICY_ANY_PORT || !listener_at(c, a, port);
 	}

@@ -154,7 +154,8 @@ struct ports *ports_create(const struct config *c, struct rand *rand)
 			return NULL;
 		}
 		f = ip_is_v4(&c->relay[i].addr) ? RELAY_V4 : RELAY_V6;
-		p->family[f][p->n_family[f]++] = (uint16_t)i;
+		if (c->relay[i].turn)
+			p->family[f][p->n_family[f]++] = (uint16_t)i;
 	}
 	return p;
 }
@@ -255,20 +256,41 @@ uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports
 	return port;
 }
 
-struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, enum ports_want want,
-				   uint32_t now)
+/* On one of n relays, which are used alike. */
+static struct ctl_relay ports_take_of(struct ports *p, const uint16_t *relays, uint32_t n,
+				      uint32_t worker, enum ports_want want, uint32_t now)
 {
-	uint32_t f = v6 ? RELAY_V6 : RELAY_V4, n = p->n_family[f];
 	uint32_t start = n ? rand_below(p->rand, n) : 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		uint16_t relay = p->family[f][(start + i) % n];
+		uint16_t relay = relays[(start + i) % n];
 		uint16_t port = ports_take(p, relay, worker, want, now);
 
 		if (port)
 			return (struct ctl_relay){ relay, be16_make(port) };
 	}
 	return (struct ctl_relay){ .relay = CTL_RELAY_NONE };
+}
+
+struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, enum ports_want want,
+				   uint32_t now)
+{
+	uint32_t f = v6 ? RELAY_V6 : RELAY_V4;
+
+	return ports_take_of(p, p->family[f], p->n_family[f], worker, want, now);
+}
+
+struct ctl_relay ports_take_realm(struct ports *p, const struct config *c, uint32_t realm, bool v6,
+				  uint32_t worker, enum ports_want want, uint32_t now)
+{
+	uint16_t relays[CTL_RELAYS_MAX];
+	uint32_t n = 0;
+
+	for (uint16_t i = 0; i < c->n_relay; i++) {
+		if (c->relay[i].realm_index == realm && ip_is_v4(&c->relay[i].addr) != v6)
+			relays[n++] = i;
+	}
+	return ports_take_of(p, relays, n, worker, want, now);
 }
 
 bool ports_claim(struct ports *p, uint32_t relay, uint16_t port)

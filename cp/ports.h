@@ -30,9 +30,16 @@ void ports_free(struct ports *p);
 uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports_want want,
 		    uint32_t now);
 
-/* The same on one of the relays of a family, which are used alike. CTL_RELAY_NONE if none has. */
+/*
+ * The same on one of the relays of a family that are TURN's, which are used alike. CTL_RELAY_NONE
+ * if none has.
+ */
 struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, enum ports_want want,
 				   uint32_t now);
+
+/* The same of an address realm (index in c, which is that of ports_create()). */
+struct ctl_relay ports_take_realm(struct ports *p, const struct config *c, uint32_t realm, bool v6,
+				  uint32_t worker, enum ports_want want, uint32_t now);
 
 /* Marks a port as taken (an allocation of an earlier process). False if it cannot be. */
 bool ports_claim(struct ports *p, uint32_t relay, uint16_t port);

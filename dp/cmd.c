@@ -95,6 +95,13 @@ static uint16_t cmd_len(const struct ctl_hdr *h)
 		return sizeof(struct cmd_conn_close);
 	case CMD_PSK:
 		return sizeof(struct cmd_psk);
+	case CMD_CONTEXT_SET:
+		return sizeof(struct cmd_context_set);
+	case CMD_CONTEXT_DEL:
+	case CMD_CONTEXT_AUDIT:
+		return sizeof(struct cmd_context);
+	case CMD_CONTEXT_MOVE:
+		return sizeof(struct cmd_context_move);
 	case CMD_SYNC_BEGIN:
 	case CMD_SYNC_END:
 		return sizeof(struct cmd_sync);
@@ -141,6 +148,11 @@ static bool cmd_execute(struct worker *w, const union cmd *c)
 		return peer_conn_close(w, &c->conn_close);
 	case CMD_PSK:
 		return tls_psk(w, &c->psk);
+	case CMD_CONTEXT_SET:
+	case CMD_CONTEXT_DEL:
+	case CMD_CONTEXT_AUDIT:
+	case CMD_CONTEXT_MOVE:
+		return false;
 	case CMD_SYNC_BEGIN:
 		session_sync_begin(w);
 		return true;

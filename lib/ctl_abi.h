@@ -18,6 +18,7 @@
  */
 #include "addr.h"
 #include "counter.h"
+#include "fingerprint.h"
 #include "ring.h"
 #include "tcp_end.h"
 
@@ -36,6 +37,10 @@ enum {
 	CTL_CERTS_MAX = 64,		      /* certificates of all TLS domains */
 	CTL_IDENTITY_MAX = 256,		      /* bytes of a PSK identity */
 	CTL_PSK_MAX = 64,		      /* bytes of a pre-shared key */
+	CTL_FINGERPRINTS_MAX = 8,	      /* that a termination's other side may have */
+	CTL_HOST_MAX = 128,		      /* host name, NUL included */
+	CTL_UFRAG_MAX = 16,		      /* ICE user fragment of ours, NUL included */
+	CTL_PWD_MAX = 40,		      /* ICE password of ours, NUL included */
 	CTL_PAYLOAD_MAX = RING_MSG_SIZE - 80, /* bytes of STUN a punt or reply carries */
 };
 
@@ -229,6 +234,8 @@ struct ctl_worker {
 	uint32_t sessions_max; /* slots 0 .. sessions_max - 1 */
 	uint32_t peers_max;    /* records beside the one each session holds */
 	uint32_t conns_max;    /* TCP connections */
+	uint32_t contexts_max; /* slots 0 .. contexts_max - 1 */
+	uint32_t pad;
 };
 
 /* Written by the dataplane before it listens; constant from then on. */
@@ -287,14 +294,18 @@ struct ctl_sid {
 enum ctl_cmd_type {
 	CMD_SESSION_SET = 1, /* install, or change the expiry and flags of, a session */
 	CMD_SESSION_DEL,
-	CMD_PERM_SET,	/* install or refresh a permission (peer address without port) */
-	CMD_CHAN_SET,	/* bind or refresh a channel, and the permission that comes with it */
-	CMD_SEND,	/* send payload to a leg */
-	CMD_CONNECT,	/* connect from a TCP allocation's relayed address to a peer */
-	CMD_JOIN,	/* join a client's data connection with a peer's connection */
-	CMD_CONN_CLOSE, /* end a connection */
-	CMD_PSK,	/* answers EVT_PSK */
-	CMD_SYNC_BEGIN, /* what is not set again until CMD_SYNC_END goes */
+	CMD_PERM_SET,	   /* install or refresh a permission (peer address without port) */
+	CMD_CHAN_SET,	   /* bind or refresh a channel, and the permission that comes with it */
+	CMD_SEND,	   /* send payload to a leg */
+	CMD_CONNECT,	   /* connect from a TCP allocation's relayed address to a peer */
+	CMD_JOIN,	   /* join a client's data connection with a peer's connection */
+	CMD_CONN_CLOSE,	   /* end a connection */
+	CMD_PSK,	   /* answers EVT_PSK */
+	CMD_CONTEXT_SET,   /* install or change a context: what it shall be from now on */
+	CMD_CONTEXT_DEL,   /* answered by EVT_CONTEXT_STATS, its last */
+	CMD_CONTEXT_AUDIT, /* answered by EVT_CONTEXT_STATS */
+	CMD_CONTEXT_MOVE,  /* a termination goes to another context of the worker */
+	CMD_SYNC_BEGIN,	   /* what is not set again until CMD_SYNC_END goes */
 	CMD_SYNC_END,
 };
 
@@ -308,6 +319,9 @@ enum ctl_evt_type {
 	EVT_PEER_ATTEMPT,    /* a permitted peer connected to a TCP allocation's relayed address */
 	EVT_CONN_GONE,	     /* a connection the control process knows of has ended */
 	EVT_PSK,	     /* a TLS client names a pre-shared key (R65) */
+	EVT_CONTEXT_REFUSED, /* CMD_CONTEXT_SET or CMD_CONTEXT_MOVE failed */
+	EVT_CONTEXT_STATS,   /* seq of the command it answers */
+	EVT_TERM,	     /* something happened to a termination */
 };
 
 struct ctl_hdr {
@@ -420,6 +434,153 @@ struct cmd_conn_close {
 	struct ctl_conn conn;
 };
 
+/* ---- contexts (R28, R42): two terminations, and what comes from one goes to the other ---- */
+
+/* A context in the dataplane: slot of the worker's table and a generation, as of a session. */
+struct ctl_cid {
+	uint32_t slot;
+	uint32_t gen; /* never 0 */
+};
+
+enum ctl_transport {
+	TERM_NONE, /* there is no termination on this side */
+	TERM_UDP,
+	TERM_TCP,
+	TERM_TLS,
+};
+
+/* Both terminations of a context are UDP, or neither is. */
+enum ctl_term_flags {
+	TERM_IN = 1 << 0,  /* gate: what the remote sends is taken */
+	TERM_OUT = 1 << 1, /* gate: what the partner sends goes to the remote */
+	/* UDP */
+	TERM_RTP = 1 << 2, /* RTP, and RTCP on the port above (RFC 3550 11), which is ours, too */
+	TERM_RTCP_MUX = 1 << 3, /* RTCP on the same port (RFC 5761); with TERM_RTP */
+	TERM_ICE = 1 << 4,	/* ICE-lite (RFC 8445 2.5): the remote is who was nominated */
+	/*
+	 * The remote is who sends (R14): learnt during gateway.latch-ms from its first packet, then
+	 * locked. With TCP: whoever connects.
+	 */
+	TERM_LATCH = 1 << 5,
+	TERM_LATCH_ADDR = 1 << 6, /* with TERM_LATCH: from the address given only, by any port */
+	/* TCP and TLS */
+	TERM_CONNECT = 1 << 7,	  /* TCP client; else server (R43) */
+	TERM_TLS_CLIENT = 1 << 8, /* TLS client; else server (R44) */
+};
+
+enum { CTL_DSCP_KEEP = 0xff };
+
+/*
+ * What a termination shall be. A change of attempt makes a termination of TCP or TLS begin: listen,
+ * or connect to the remote (R58); 0: not yet. It does so once; what was begun goes on whatever else
+ * changes. Fingerprints may come later than the handshake (R51).
+ */
+struct ctl_term {
+	uint8_t transport; /* enum ctl_transport */
+	uint8_t attempt;
+	uint16_t flags;		     /* enum ctl_term_flags */
+	struct ctl_relay local;	     /* port: even, where RTCP has the one above */
+	struct sock_addr remote[2];  /* RTP, or the only one; RTCP. Port 0: not known */
+	struct sock_addr latched[2]; /* what was learnt, as EVT_TERM said. Port 0: nothing yet */
+	uint8_t dscp;		     /* of packets to the remote; CTL_DSCP_KEEP: as they came */
+	uint8_t n_fingerprint;	     /* TLS: the remote's certificate has one of these (R50) */
+	uint16_t domain;	     /* TLS domain, index in the configuration (R48) */
+	uint32_t rate;		     /* bytes a second taken from the remote; 0: any */
+	uint32_t burst;		     /* bytes taken at once, with rate */
+	uint32_t inactivity; /* seconds of silence of the remote that are told; 0: none are */
+	char ufrag[CTL_UFRAG_MAX], pwd[CTL_PWD_MAX]; /* ours, with TERM_ICE */
+	char host[CTL_HOST_MAX];		     /* TLS client: SNI; "": none */
+	struct fingerprint fingerprint[CTL_FINGERPRINTS_MAX];
+};
+
+enum ctl_context_flags {
+	/*
+	 * The end of one termination does not end the other: it is held, and neither read nor
+	 * written, until the control process decides.
+	 */
+	CONTEXT_HOLD = 1 << 0,
+};
+
+/*
+ * The whole of it each time, so that a replay is nothing else. A slot with another generation, or
+ * none, is taken over; a termination that is not there any more is ended in order.
+ */
+struct cmd_context_set {
+	struct ctl_hdr hdr;
+	struct ctl_cid cid;
+	uint32_t expiry; /* seconds */
+	uint32_t flags;	 /* enum ctl_context_flags */
+	struct ctl_term term[2];
+};
+
+/* CMD_CONTEXT_DEL, CMD_CONTEXT_AUDIT. */
+struct cmd_context {
+	struct ctl_hdr hdr;
+	struct ctl_cid cid;
+};
+
+/*
+ * Side `side` of cid becomes side `to_side` of `to`, which has none there: its ports, what it has
+ * learnt, its connection. CMD_CONTEXT_SET follows for both.
+ */
+struct cmd_context_move {
+	struct ctl_hdr hdr;
+	struct ctl_cid cid, to;
+	uint8_t side, to_side;
+	uint16_t pad;
+};
+
+enum ctl_refusal {
+	REFUSED_FULL, /* no slot, no stream, no memory for it */
+	REFUSED_PORT, /* another has its port */
+	REFUSED_BAD,  /* impossible values */
+	REFUSED_GONE, /* CMD_CONTEXT_MOVE: there is no such context or termination */
+	REFUSALS
+};
+
+struct evt_context_refused {
+	struct ctl_hdr hdr;
+	struct ctl_cid cid;
+	uint32_t why; /* enum ctl_refusal */
+};
+
+/* What came from a termination's remote. */
+struct ctl_term_stats {
+	uint64_t packets, bytes; /* of RTP, or of all but RTCP; of a stream bytes only */
+	uint64_t rtcp_packets, rtcp_bytes;
+	uint64_t dropped;  /* packets that were not passed on */
+	uint32_t checks;   /* ICE checks answered */
+	uint32_t silent_s; /* seconds since anything came; UINT32_MAX: nothing did */
+};
+
+struct evt_context_stats {
+	struct ctl_hdr hdr;
+	struct ctl_cid cid;
+	struct ctl_term_stats term[2];
+};
+
+enum ctl_term_news {
+	TERM_UP,       /* connection open, handshake over, certificate judged (R53) */
+	TERM_UNJUDGED, /* handshake over; a fingerprint is waited for (R51) */
+	TERM_ENDED,    /* why says how; whoever asks again with CMD_CONTEXT_SET hears it again */
+	TERM_LATCHED,  /* remote learnt */
+	TERM_INACTIVE, /* nothing came for `inactivity` seconds; told once until something does */
+	TERM_NEWS
+};
+
+struct evt_term {
+	struct ctl_hdr hdr;
+	struct ctl_cid cid;
+	uint8_t side;
+	uint8_t what;			 /* enum ctl_term_news */
+	uint16_t why;			 /* enum tcp_end, with TERM_ENDED */
+	uint8_t attempt;		 /* it is about */
+	uint8_t rtcp;			 /* with TERM_LATCHED: 1: of RTCP */
+	uint16_t tls_version, tls_suite; /* with TLS once it is up, else 0 */
+	struct sock_addr remote;
+	uint8_t sha256[32]; /* of the remote's certificate; zeros: none was shown */
+};
+
 /* The key of an identity; len 0: there is none. The worker wipes the slot once it has copied it. */
 struct cmd_psk {
 	struct ctl_hdr hdr;
@@ -481,6 +642,7 @@ struct evt_psk {
 
 _Static_assert(sizeof(struct ctl_leg) == 28, "layout of the boundary");
 _Static_assert(sizeof(struct cmd_send) <= RING_MSG_SIZE, "a command fits a slot");
+_Static_assert(sizeof(struct cmd_context_set) <= RING_MSG_SIZE, "a command fits a slot");
 _Static_assert(sizeof(struct evt_punt) <= RING_MSG_SIZE, "an event fits a slot");
 
 /*

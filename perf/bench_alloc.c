@@ -107,7 +107,7 @@ static void config_fill(const char *dir)
 	conf.listener[0].addr = (struct sock_addr){ v4(0xc0000201), be16_make(3478) };
 	conf.n_relay = (uint16_t)relays;
 	for (uint32_t i = 0; i < relays; i++)
-		conf.relay[i] = (struct config_relay){ v4(0xc6336400 + i), 1024, 65535 };
+		conf.relay[i] = (struct config_relay){ v4(0xc6336400 + i), 1024, 65535, .turn = true };
 	snprintf(conf.turn.realm, sizeof(conf.turn.realm), REALM);
 	snprintf(conf.turn.software, sizeof(conf.turn.software), "Fairlead");
 	conf.turn.lifetime_default = 600;

@@ -122,7 +122,7 @@ static void config_fill(uint32_t n)
 	conf.listener[0].addr = (struct sock_addr){ ip_of(client6, OWN), be16_make(3478) };
 	conf.n_relay = (uint16_t)relays;
 	for (i = 0; i < relays; i++) {
-		conf.relay[i] = (struct config_relay){ ip_of(peer6, RELAY_NET + i), 1024, 65533 };
+		conf.relay[i] = (struct config_relay){ ip_of(peer6, RELAY_NET + i), 1024, 65533, .turn = true };
 		p->addr[p->n_addr++] = (struct ip_prefix){ conf.relay[i].addr, 128 };
 	}
 }

@@ -18,7 +18,9 @@ struct wish {
 static bool family_served(const struct server *s, unsigned int family)
 {
 	for (uint16_t i = 0; i < s->conf->n_relay; i++) {
-		if (ip_is_v4(&s->conf->relay[i].addr) == (family == FAMILY_V4))
+		const struct config_relay *r = &s->conf->relay[i];
+
+		if (r->turn && ip_is_v4(&r->addr) == (family == FAMILY_V4))
 			return true;
 	}
 	return false;

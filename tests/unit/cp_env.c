@@ -20,6 +20,7 @@ static void relay(struct config *c, const char *ip)
 	assert_true(ip_parse(ip, &r->addr));
 	r->port_min = 49152;
 	r->port_max = 65535;
+	r->turn = true;
 }
 
 static void prefix(struct ip_prefix *p, const char *text)

@@ -81,8 +81,10 @@ static void config_init(void)
 	assert_true(ip_prefix_parse("10.9.0.0/16", &access->route[2].to));
 	access->route[2].via = fx_ip("10.1.0.253");
 	access->n_route = 3;
-	fx.conf.relay[0] = (struct config_relay){ fx_ip("10.2.0.1"), FX_RELAY_MIN, 65535 };
-	fx.conf.relay[1] = (struct config_relay){ fx_ip("fd00:2::1"), FX_RELAY_MIN, 65535 };
+	fx.conf.relay[0] =
+	    (struct config_relay){ fx_ip("10.2.0.1"), FX_RELAY_MIN, 65535, .turn = true };
+	fx.conf.relay[1] =
+	    (struct config_relay){ fx_ip("fd00:2::1"), FX_RELAY_MIN, 65535, .turn = true };
 	fx.conf.n_relay = 2;
 }
 

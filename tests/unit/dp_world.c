@@ -214,8 +214,10 @@ void world_config(void)
 	conf_addr(&c->port[CORE], "fd00:2::1/64");
 	c->listener[0].addr = at("10.1.0.1", 3478);
 	c->listener[1].addr = at("fd00:1::1", 3478);
-	c->relay[0] = (struct config_relay){ at("10.2.0.1", 0).ip, RELAY_MIN, RELAY_MAX };
-	c->relay[1] = (struct config_relay){ at("fd00:2::1", 0).ip, RELAY_MIN, RELAY_MAX };
+	c->relay[0] =
+	    (struct config_relay){ at("10.2.0.1", 0).ip, RELAY_MIN, RELAY_MAX, .turn = true };
+	c->relay[1] =
+	    (struct config_relay){ at("fd00:2::1", 0).ip, RELAY_MIN, RELAY_MAX, .turn = true };
 }
 
 static void rings_take(uint16_t i)

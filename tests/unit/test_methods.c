@@ -142,6 +142,7 @@ static void configure(struct config *c, const char *dir)
 	for (int i = 0; i < 2; i++) {
 		c->relay[i].port_min = 1024;
 		c->relay[i].port_max = 65535;
+		c->relay[i].turn = true;
 	}
 	c->dataplane.peers = 1024;
 	c->turn.allocations_max = 2048;

@@ -16,6 +16,7 @@ static struct ports *make(uint16_t min, uint16_t max)
 	conf.n_relay = 1;
 	conf.relay[0].port_min = min;
 	conf.relay[0].port_max = max;
+	conf.relay[0].turn = true;
 	rand_init(&rnd);
 	p = ports_create(&conf, &rnd);
 	assert_non_null(p);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "schema.h"
+
+/* Realms, who is in them, and the sizes of the gateway. */
+
+static uint16_t domain_index(const struct config *c, const char *name)
+{
+	uint16_t i = 0;
+
+	while (i < c->n_domain && strcmp(c->domain[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+static uint16_t realm_index(const struct config *c, const char *name)
+{
+	uint16_t i = 0;
+
+	while (i < c->n_realm && strcmp(c->realm[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+static bool check_realm(struct config_reader *r, struct config_realm *m)
+{
+	struct config *c = r->c;
+	const struct config_realm *first = &c->realm[realm_index(c, m->name)];
+
+	if (m != first)
+		return config_fail_at(r, m->name, "%s is the realm in line %u already", m->name,
+				      config_line(r, first->name));
+	m->domain_index = CONFIG_DOMAINS_MAX;
+	m->domain_line = config_line(r, m->domain);
+	if (!m->domain[0])
+		return true;
+	m->domain_index = domain_index(c, m->domain);
+	return m->domain_index < c->n_domain ||
+	       config_fail_at(r, m->domain, "%s is the name of no domain in tls-domains",
+			      m->domain);
+}
+
+static bool check_relay_realm(struct config_reader *r, struct config_relay *a)
+{
+	struct config *c = r->c;
+
+	a->realm_index = CONFIG_REALMS_MAX;
+	if (!a->realm[0])
+		return a->turn || config_fail_at(r, &a->turn,
+						 "is false, and there is no realm: of no use");
+	a->realm_index = realm_index(c, a->realm);
+	return a->realm_index < c->n_realm ||
+	       config_fail_at(r, a->realm, "%s is the name of no realm in realms", a->realm);
+}
+
+bool config_check_gateway(struct config_reader *r)
+{
+	struct config *c = r->c;
+	const struct config_gateway *g = &c->gateway;
+
+	for (unsigned i = 0; i < c->n_realm; i++) {
+		if (!check_realm(r, &c->realm[i]))
+			return false;
+	}
+	for (unsigned i = 0; i < c->n_relay; i++) {
+		if (!check_relay_realm(r, &c->relay[i]))
+			return false;
+	}
+	if (g->contexts && c->n_realm == 0)
+		return config_fail_at(r, &g->contexts, "is %u, and there are no realms",
+				      g->contexts);
+	if (g->streams > g->contexts && g->contexts)
+		return config_fail_at(r, &g->streams, "%u is more than contexts, %u", g->streams,
+				      g->contexts);
+	if ((uint64_t)g->streams * 2 > c->tcp.connections && g->contexts)
+		return config_fail_at(r, &g->streams,
+				      "%u take two connections each, tcp.connections are %u",
+				      g->streams, c->tcp.connections);
+	if (!g->contexts && (g->ng_port || g->ng_websocket_port))
+		return config_fail_at(r, &g->contexts, "is 0, and ng is to be served");
+	return true;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_GATEWAY_GATEWAY_H
+#define FL_CP_GATEWAY_GATEWAY_H
+
+/*
+ * What controllers may do with contexts, shaped like H.248 (R32): add, modify, move, subtract,
+ * audit; and what they are told. JSON-RPC and ng are mappings onto this file. Each change is made
+ * in the record first, then in the dataplane.
+ */
+#include "context.h"
+
+struct server;
+struct gateway;
+
+/*
+ * What a controller wants of a termination. To change one: gate_wish() gives what it is, change
+ * fields, gate_set(). In term the fields local, latched, attempt, ufrag and pwd are the gateway's
+ * and are not looked at.
+ */
+struct gate_wish {
+	struct ctl_term term;
+	uint16_t realm; /* index in the configuration */
+	bool v6;	/* of the local address */
+	uint16_t port;	/* local, host order; with TERM_RTP even; 0: any of the realm's */
+	uint8_t notify; /* see struct context_term */
+	bool begin;	/* TCP and TLS: listen or connect now; again if it was begun before (R58) */
+	char tag[CONTEXT_TAG_MAX];
+};
+
+/* What a controller wants of a context beside its terminations. */
+struct gate_plan {
+	char call[CONTEXT_CALL_MAX];
+	uint16_t media;
+	uint32_t flags;	      /* enum ctl_context_flags */
+	uint32_t lifetime;    /* seconds; 0: gateway.lifetime */
+	uint32_t inactivity;  /* seconds; UINT32_MAX: gateway.inactivity */
+	struct context *near; /* its terminations may be moved between the two; NULL: any worker */
+};
+
+enum gate_error {
+	GATE_OK,
+	GATE_BAD,    /* the request contradicts itself, or names what there is not */
+	GATE_DENIED, /* a remote address that policy refuses */
+	GATE_FULL,   /* no context, no port, or a worker's ring is full */
+	GATE_BUSY,   /* no dataplane is attached */
+};
+
+/* Why something was refused: one sentence that names the field or address at fault. */
+struct gate_fail {
+	enum gate_error error;
+	char text[CTL_TEXT_MAX];
+};
+
+/* Takes up the contexts of the file. On failure NULL and one sentence in err. */
+struct gateway *gate_open(struct server *s, char *err, size_t errlen);
+void gate_close(struct gateway *g);
+
+/* ---- contexts ---- */
+
+/* Adds a context with one termination or two (wish[1] NULL). NULL, and why in *f, if refused. */
+struct context *gate_add(struct gateway *g, const struct gate_plan *plan, const struct gate_wish *a,
+			 const struct gate_wish *b, struct gate_fail *f);
+/* What a termination is now; all zeros, transport TERM_NONE, if there is none. */
+void gate_wish(const struct gateway *g, const struct context *c, uint32_t side,
+	       struct gate_wish *w);
+/* Adds or changes a termination. Its local address stays unless realm, family or port change. */
+bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct gate_wish *w,
+	      struct gate_fail *f);
+/* Changes flags, lifetime (from now) and inactivity. */
+void gate_plan_set(struct gateway *g, struct context *c, const struct gate_plan *plan);
+/* Takes a termination away. */
+bool gate_subtract(struct gateway *g, struct context *c, uint32_t side, struct gate_fail *f);
+/* Takes it to a side of another context, of the same worker, where there is none. */
+bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct context *to,
+	       uint32_t to_side, struct gate_fail *f);
+
+/*
+ * Counters as they are now; stats NULL: the dataplane is away, or did not answer in time. Called
+ * once, now or later. c is valid during the call only, and NULL if it went meanwhile.
+ */
+typedef void gate_stats_fn(void *arg, const struct context *c,
+			   const struct ctl_term_stats stats[2]);
+void gate_audit(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg);
+/* Deletes it; done, which may be NULL, gets its last counters. c is gone when this returns. */
+void gate_delete(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg);
+/* done is not called any more: for owners of arg that go. */
+void gate_forget(struct gateway *g, void *arg);
+
+struct context *gate_find(struct gateway *g, uint64_t id);
+/* First (NULL) and next of a call, by rising media. */
+struct context *gate_call_next(struct gateway *g, const char *call, const struct context *c);
+/* All: *cursor starts at 0; NULL at the end. Deleting the current one is fine. */
+struct context *gate_next(struct gateway *g, uint32_t *cursor);
+
+/* The local address of a termination; rtcp: of RTCP. False if it has none. */
+bool gate_local(const struct gateway *g, const struct context *c, uint32_t side, bool rtcp,
+		struct sock_addr *a);
+/*
+ * Fingerprints of our certificates in a termination's TLS domain, FP_SHA256 each (R49): as many as
+ * fit into max. 0 while no dataplane is attached.
+ */
+uint32_t gate_fingerprints(const struct gateway *g, const struct context *c, uint32_t side,
+			   struct fingerprint *fp, uint32_t max);
+
+/* ---- news for controllers ---- */
+
+struct gate_news {
+	uint64_t seq;	  /* from 1, without gaps */
+	uint64_t wall_ms; /* CLOCK_REALTIME */
+	uint64_t context;
+	char call[CONTEXT_CALL_MAX];
+	uint8_t side;	   /* 2: of the context as a whole */
+	uint8_t what;	   /* enum ctl_term_news; TERM_NEWS: the context ended, `end` says why */
+	uint8_t transport; /* enum ctl_transport */
+	uint8_t end;	   /* enum context_end */
+	uint16_t why;	   /* enum tcp_end */
+	uint8_t rtcp;
+	uint16_t tls_version, tls_suite;
+	struct sock_addr remote;
+	uint8_t sha256[32];
+};
+
+/* The one with seq or the oldest kept after it; NULL: there is none yet. */
+const struct gate_news *gate_news(const struct gateway *g, uint64_t seq);
+/* Of the newest; 0: there was none. */
+uint64_t gate_news_last(const struct gateway *g);
+/* Calls changed after each; one listener. */
+void gate_news_listen(struct gateway *g, void (*changed)(void *arg), void *arg);
+
+/*
+ * A word for how a connection ended, as controllers are told: of TLS close-notify where TCP has
+ * fin; else the names of tcp_end.def.
+ */
+const char *gate_why(uint8_t transport, uint16_t why);
+
+struct gate_stats {
+	uint64_t added, deleted;
+	uint64_t ended[CONTEXT_ENDS];
+	uint64_t refused[GATE_BUSY + 1]; /* requests by enum gate_error */
+	uint64_t moved;
+	uint64_t news, news_lost; /* lost: overwritten before anybody fetched them */
+	uint32_t contexts, contexts_max;
+	uint32_t kept, damaged; /* found at start */
+};
+const struct gate_stats *gate_stats(const struct gateway *g);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_GATEWAY_CONTEXT_H
+#define FL_DP_GATEWAY_CONTEXT_H
+
+/*
+ * Contexts: two terminations each, what comes from one goes to the other (R28, R42). The control
+ * process says what a context shall be (struct cmd_context_set), all of it each time; media.c makes
+ * that true of UDP, stream.c of TCP and TLS. This file has the table: slots, replay, expiry, news.
+ *
+ * A context lives on one worker, and so do its local ports: they are of that worker's share. What
+ * stands in the relay table for such a port names a leg (gate_leg()), where a session's slot stands
+ * for an allocation's.
+ */
+#include "../worker.h"
+
+enum {
+	SIDES = 2,
+	LEGS = 4,	       /* of a context: side by side, RTP then RTCP */
+	CONTEXT_TICK_MS = 100, /* rounds of context_tick() */
+	CONSENT_S = 30,	       /* RFC 7675 5.1 */
+};
+
+#define LEG_BIT UINT32_C(0x80000000)
+
+/* What stands in a relay table for leg 2 * side + rtcp of the context in a slot. */
+static inline uint32_t gate_leg(uint32_t slot, uint32_t leg)
+{
+	return LEG_BIT | (slot * LEGS + leg);
+}
+
+/* Whether an entry of a relay table is a leg's; SLOT_NONE is not. */
+static inline bool gate_is_leg(uint32_t entry)
+{
+	return (entry & LEG_BIT) && entry != UINT32_MAX;
+}
+
+static inline uint32_t gate_slot(uint32_t entry)
+{
+	return (entry & ~LEG_BIT) / LEGS;
+}
+
+static inline uint32_t gate_side(uint32_t entry)
+{
+	return entry % LEGS / 2;
+}
+
+enum context_kind { CONTEXT_NONE, CONTEXT_MEDIA, CONTEXT_STREAM };
+
+struct stream;
+
+/* What both kinds have in common. */
+struct context {
+	uint32_t gen;	 /* 0: free slot */
+	uint32_t expiry; /* seconds */
+	uint32_t epoch;	 /* of the last replay that named it */
+	uint8_t kind;	 /* enum context_kind: of the terminations it has had */
+	uint8_t flags;	 /* enum ctl_context_flags */
+	uint16_t pad;
+	struct stream *stream; /* of CONTEXT_STREAM, from the worker's pool */
+};
+
+/* Worker's tables; part of worker_create(). */
+bool context_create(struct worker *w, char *err, size_t errlen);
+void context_destroy(struct worker *w);
+
+/* Commands (cmd.c). context_set() and context_move() tell of a failure themselves. */
+bool context_set(struct worker *w, const struct cmd_context_set *c);
+bool context_del(struct worker *w, const struct cmd_context *c);
+bool context_audit(struct worker *w, const struct cmd_context *c);
+bool context_move(struct worker *w, const struct cmd_context_move *c);
+
+/* A replay: what it did not name is deleted, a few contexts a turn. Returns slots looked at. */
+void context_sync_begin(struct worker *w);
+void context_sync_end(struct worker *w);
+uint32_t context_sweep(struct worker *w, uint32_t budget);
+
+/* Expiry, silence, consent, gauges: a part of the table each time, all of it in CONTEXT_TICK_MS. */
+void context_tick(struct worker *w);
+
+/* The context of a cid, NULL if it is gone. */
+struct context *context_find(struct worker *w, struct ctl_cid cid);
+
+/*
+ * News for the control process: what, side and all are set, hdr and cid are made here. False when
+ * the ring is full: whoever has news that must not be lost keeps it and tries again.
+ */
+bool context_tell(struct worker *w, uint32_t slot, const struct evt_term *about);
+
+/* ---- UDP (media.c) ---- */
+
+/*
+ * A context of UDP comes, changes or (term[] all TERM_NONE) goes. Values were checked, ports are
+ * free or its own. The fast path of each leg is made anew (path.c, media_burst()).
+ */
+void media_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES]);
+void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side);
+void media_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES]);
+void media_tick(struct worker *w, uint32_t slot);
+/* Takes p->m: a datagram to the port of the leg in p->slot (an entry of the relay table). */
+void media_input(struct worker *w, struct pkt *p);
+
+/* ---- TCP and TLS (stream.c) ---- */
+
+bool stream_create(struct worker *w, char *err, size_t errlen);
+void stream_destroy(struct worker *w);
+/*
+ * A context of TCP and TLS comes, changes or (term[] all TERM_NONE) goes, and with it
+ * context->stream. False when there is no stream to be had.
+ */
+bool stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES]);
+void stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side);
+void stream_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES]);
+void stream_tick(struct worker *w, uint32_t slot);
+
+struct tcp_app;
+struct tcp_request;
+/* A SYN to the port of a leg (an entry of the relay table): its owner, if one listens there. */
+const struct tcp_app *stream_accept(struct worker *w, struct tcp_request *r, uint32_t entry);
+
+#endif
