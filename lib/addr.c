@@ -33,12 +33,12 @@ bool ip_parse(const char *s, struct ip_addr *out)
 	return inet_pton(AF_INET6, s, out->b) == 1 && !ip_is_v4(out);
 }
 
-/* Up to three digits and nothing else; -1 otherwise. */
-static int prefix_len_parse(const char *s)
+/* Up to `digits` of them and nothing else; -1 otherwise. */
+static int number_parse(const char *s, size_t digits)
 {
 	int n = 0;
 
-	if (*s == '\0' || strlen(s) > 3)
+	if (*s == '\0' || strlen(s) > digits)
 		return -1;
 	for (; *s; s++) {
 		if (*s < '0' || *s > '9')
@@ -62,13 +62,37 @@ bool ip_prefix_parse(const char *s, struct ip_prefix *out)
 	if (!ip_parse(addr, &out->ip))
 		return false;
 	if (slash) {
-		len = prefix_len_parse(slash + 1);
+		len = number_parse(slash + 1, 3);
 		if (len >= 0 && ip_is_v4(&out->ip))
 			len += V4_BITS;
 	}
 	if (len < 0 || len > 128)
 		return false;
 	out->len = (uint8_t)len;
+	return true;
+}
+
+bool sock_addr_parse(const char *s, struct sock_addr *out)
+{
+	const char *colon = strrchr(s, ':');
+	size_t n = colon ? (size_t)(colon - s) : 0;
+	const bool bracketed = n >= 2 && s[0] == '[' && s[n - 1] == ']';
+	char addr[ADDR_STR_MAX];
+	int port;
+
+	if (!colon || n >= sizeof(addr))
+		return false;
+	if (bracketed) {
+		s++;
+		n -= 2;
+	}
+	memcpy(addr, s, n);
+	addr[n] = '\0';
+	port = number_parse(colon + 1, 5);
+	if (port < 1 || port > UINT16_MAX || !ip_parse(addr, &out->ip) ||
+	    ip_is_v4(&out->ip) == bracketed)
+		return false;
+	out->port = be16_make((uint16_t)port);
 	return true;
 }
 

@@ -85,6 +85,9 @@ bool ip_parse(const char *s, struct ip_addr *out);
 /* "10.0.0.0/8", "fd00::/8", or a bare address (a host prefix). Host bits are kept in ip. */
 bool ip_prefix_parse(const char *s, struct ip_prefix *out);
 
+/* "10.0.0.1:80" or "[fd00::1]:80", with a port of 1 to 65535. False if s is anything else. */
+bool sock_addr_parse(const char *s, struct sock_addr *out);
+
 /* Text into buf (NUL-terminated, cut if too small); returns buf. */
 const char *ip_format(const struct ip_addr *a, char *buf, size_t len);
 const char *ip_prefix_format(const struct ip_prefix *p, char *buf, size_t len);

@@ -3,6 +3,8 @@
 #define FL_LIB_FINGERPRINT_H
 
 /* Fingerprints of certificates: hashes of their DER (RFC 8122 5). */
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Weakest first. MD5 and MD2 are not to be used (RFC 8122 5). */
@@ -11,6 +13,7 @@ enum fp_hash { FP_SHA1, FP_SHA224, FP_SHA256, FP_SHA384, FP_SHA512, FP_HASHES };
 enum {
 	FP_MAX = 64,				 /* bytes of the longest */
 	FP_SET_LEN = 20 + 28 + 32 + 48 + FP_MAX, /* bytes of all */
+	FP_TEXT_MAX = 8 + 3 * FP_MAX,		 /* as text, NUL included */
 };
 
 struct fingerprint {
@@ -38,5 +41,21 @@ static inline const uint8_t *fp_of(const struct fingerprint_set *s, enum fp_hash
 
 	return s->bytes + at[hash];
 }
+
+/* "sha-256": as SDP and TLS name it. "?": no hash of these. */
+const char *fp_hash_name(uint8_t hash);
+
+/*
+ * "sha-256 4A:AD:B9:...": what follows "a=fingerprint:" (RFC 8122 5), len bytes without NUL. Names
+ * and digits are taken in either case. False if it is anything else, a hash not to be used or a
+ * digest of another length included; *fp is zeros then.
+ */
+bool fingerprint_parse(const char *text, size_t len, struct fingerprint *fp);
+
+/*
+ * The same as text, with the RFC's capital digits: NUL-terminated, cut if buf is too small. Returns
+ * the length of the whole; 0, and "", if its hash is none of these.
+ */
+size_t fingerprint_format(const struct fingerprint *fp, char *buf, size_t len);
 
 #endif

@@ -20,7 +20,12 @@ static void check_text(const char *s)
 	char text[ADDR_STR_MAX];
 	struct ip_prefix p, q;
 	struct ip_addr a, b;
+	struct sock_addr sa, sb;
 
+	if (sock_addr_parse(s, &sa)) {
+		must(sock_addr_parse(sock_addr_format(&sa, text, sizeof(text)), &sb));
+		must(sock_addr_eq(&sa, &sb) && be16_get(sa.port) != 0);
+	}
 	if (ip_parse(s, &a)) {
 		must(ip_parse(ip_format(&a, text, sizeof(text)), &b));
 		must(ip_eq(&a, &b));

@@ -67,6 +67,49 @@ static void parse_and_format(void **state)
 			fail_msg("taken: '%s'", bad[i]);
 }
 
+static void sock_addr_text(void **state)
+{
+	static const char *const good[] = {
+		"10.0.0.1:1", "10.0.0.1:65535", "0.0.0.0:80", "[::1]:80", "[fd00:1::2]:5060",
+	};
+	static const char *const bad[] = {
+		"",
+		":",
+		":80",
+		"10.0.0.1",
+		"10.0.0.1:",
+		"10.0.0.1:0",
+		"10.0.0.1:65536",
+		"10.0.0.1:99999999999",
+		"10.0.0.1:-1",
+		"10.0.0.1:+80",
+		"10.0.0.1: 80",
+		"10.0.0.1:80 ",
+		"[10.0.0.1]:80",
+		"fd00::1:80",
+		"[fd00::1]",
+		"[fd00::1:80",
+		"fd00::1]:80",
+		"[]:80",
+		"[]",
+		"[::ffff:1.2.3.4]:80",
+		"[fd00::1%lo]:80",
+		"localhost:80",
+		"[1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111]:80",
+	};
+	char text[ADDR_STR_MAX];
+	struct sock_addr a;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(good); i++) {
+		assert_true(sock_addr_parse(good[i], &a));
+		assert_string_equal(sock_addr_format(&a, text, sizeof(text)), good[i]);
+	}
+	for (size_t i = 0; i < N_OF(bad); i++)
+		if (sock_addr_parse(bad[i], &a))
+			fail_msg("taken: '%s'", bad[i]);
+}
+
 static void v4_form(void **state)
 {
 	struct ip_addr a = ip("10.1.2.3"), b;
@@ -359,10 +402,10 @@ static void special_inside(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parse_and_format), cmocka_unit_test(v4_form),
-		cmocka_unit_test(format_cuts),	    cmocka_unit_test(prefix_text),
-		cmocka_unit_test(in_prefix),	    cmocka_unit_test(special),
-		cmocka_unit_test(special_inside),
+		cmocka_unit_test(parse_and_format), cmocka_unit_test(sock_addr_text),
+		cmocka_unit_test(v4_form),	    cmocka_unit_test(format_cuts),
+		cmocka_unit_test(prefix_text),	    cmocka_unit_test(in_prefix),
+		cmocka_unit_test(special),	    cmocka_unit_test(special_inside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
