@@ -167,7 +167,8 @@ struct stun_msg {
 	    requested_transport, even_port, reservation_token, requested_family, additional_family,
 	    channel_number, dont_fragment, password_algorithm, password_algorithms, error_code,
 	    mapped, xor_mapped, xor_relayed, connection_id, mobility_ticket, icmp, integrity,
-	    integrity256, fingerprint, unknown_attributes, alternate_server, address_error_code;
+	    integrity256, fingerprint, unknown_attributes, alternate_server, address_error_code,
+	    ice_controlled;
 	struct stun_val xor_peer[STUN_PEERS_MAX];
 	uint16_t n_xor_peer;
 	bool too_many_peers;

@@ -161,6 +161,8 @@ const char *stun_reason(int code)
 		return "Connection Timeout or Failure";
 	case 486:
 		return "Allocation Quota Reached";
+	case 487:
+		return "Role Conflict";
 	case 500:
 		return "Server Error";
 	case 508:

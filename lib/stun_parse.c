@@ -40,6 +40,7 @@ static const uint16_t optional_at[] = {
 	[STUN_ATTR_ICMP - 0x8000] = MEMBER(icmp),
 	[STUN_ATTR_SOFTWARE - 0x8000] = MEMBER(software),
 	[STUN_ATTR_ALTERNATE_SERVER - 0x8000] = MEMBER(alternate_server),
+	[STUN_ATTR_ICE_CONTROLLED - 0x8000] = MEMBER(ice_controlled),
 	[STUN_ATTR_MOBILITY_TICKET - 0x8000] = MEMBER(mobility_ticket),
 	[STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY_DRAFT - 0x8000] = MEMBER(additional_family),
 };

@@ -46,6 +46,7 @@ static const struct stun_attr_at stun_attrs[] = {
 	AT(ICMP, icmp),
 	AT(SOFTWARE, software),
 	AT(ALTERNATE_SERVER, alternate_server),
+	AT(ICE_CONTROLLED, ice_controlled),
 	AT(MOBILITY_TICKET, mobility_ticket),
 };
 

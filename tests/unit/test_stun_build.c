@@ -248,7 +248,7 @@ static void largest(void **state)
 static void reasons(void **state)
 {
 	static const int code[] = { 300, 400, 401, 403, 405, 420, 437, 438, 440,
-				    441, 442, 443, 446, 447, 486, 500, 508 };
+				    441, 442, 443, 446, 447, 486, 487, 500, 508 };
 
 	(void)state;
 	for (size_t i = 0; i < N_OF(code); i++)
