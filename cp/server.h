@@ -69,6 +69,8 @@ struct server_stats {
 	uint64_t psk_errors;  /* the store did not answer */
 };
 
+struct gateway;
+
 struct server {
 	const struct config *conf;
 	struct auth *auth;
@@ -76,6 +78,7 @@ struct server {
 	struct ports *ports;
 	struct pending *pending;
 	struct dplink *link;
+	struct gateway *gateway; /* NULL: gateway.contexts is 0 */
 	/* Set once it is open by whoever owns them; NULL: none. */
 	struct tls_agent *tls;
 	struct psk_store *psk;
