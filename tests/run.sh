@@ -70,13 +70,19 @@ try()
 	want "$name" || return 0
 	log=$(log_of "$name")
 	"$@" >"$log" 2>&1 </dev/null || rc=$?
-	case $rc in
-	0) passed "$name" "$((SECONDS - begin)) s" ;;
-	77) failed "$name" "was skipped" "$log" ;;
-	124 | 137) failed "$name" "took too long" "$log" ;;
-	*) failed "$name" "exit code $rc" "$log" ;;
-	esac
+	judge "$name" $rc "$log" $((SECONDS - begin))
 	return $rc
+}
+
+# judge NAME RC LOG SECONDS: what became of a test.
+judge()
+{
+	case $2 in
+	0) passed "$1" "$4 s" ;;
+	77) failed "$1" "was skipped" "$3" ;;
+	124 | 137) failed "$1" "took too long" "$3" ;;
+	*) failed "$1" "exit code $2" "$3" ;;
+	esac
 }
 
 finish()
@@ -171,16 +177,32 @@ fuzz_one()
 	return $rc
 }
 
+# As many at a time as there are CPUs; told in their order.
 fuzz()
 {
-	local target name n=0
+	local target name names=() n=0 ends
 	say "fuzzers, $FUZZ_SECONDS s each"
+	ends=$(mktemp -d)
 	for target in build-sanitized/tests/fuzz/fuzz_*; do
 		[[ -f $target && -x $target ]] || continue
 		n=$((n + 1))
 		name=${target##*/fuzz_}
-		try "fuzz:$name" fuzz_one "$target" "$name"
+		want "fuzz:$name" || continue
+		names+=("$name")
+		while (($(jobs -rp | wc -l) >= $(nproc))); do wait -n; done
+		{
+			begin=$SECONDS rc=0
+			fuzz_one "$target" "$name" || rc=$?
+			echo "$rc $((SECONDS - begin))" >"$ends/$name"
+		} >"$(log_of "fuzz:$name")" 2>&1 </dev/null &
 	done
+	wait
+	for name in "${names[@]}"; do
+		local rc seconds
+		read -r rc seconds <"$ends/$name"
+		judge "fuzz:$name" "$rc" "$(log_of "fuzz:$name")" "$seconds"
+	done
+	rm -r "$ends"
 	((n)) || none fuzz:all "no target was built"
 }
 
