@@ -42,14 +42,14 @@ static inline bool arrival_parse(struct rte_mbuf *m, struct arrival *a)
 	if (a->p.l4_len < overhead + sizeof(struct stamp))
 		return false;
 	memcpy(&a->stamp, payload, sizeof(a->stamp));
-	a->way = (enum way)(a->stamp.magic - STAMP_MAGIC);
+	a->way = (enum way)stamp_way(a->stamp.magic);
 	if ((uint32_t)a->way >= WAYS || a->stamp.session >= opt.sessions)
 		return false;
 	a->half = &session[a->stamp.session].half[a->way];
 	/* All lengths, and ChannelData of its channel where it must be and only there. */
 	if (a->p.l4_len != overhead + opt.size ||
 	    be16_get(((const struct udp_hdr *)a->p.l4)->len) != a->p.l4_len ||
-	    (channel != 0) != (a->way == DOWN && !opt.raw) ||
+	    (channel != 0) != (a->way == DOWN && opt.turn) ||
 	    (channel && (channel != CHANNEL_MIN || in_channel != (int)opt.size)))
 		a->half = NULL;
 	return true;
@@ -75,16 +75,20 @@ static inline bool ends_are(const struct packet *p, const struct sock_addr *src,
 }
 
 /*
- * Whether it came from where its session's datagrams come from, to where it should. Without TURN it
- * is as it was sent, or sent back.
+ * Whether it came from where its session's datagrams come from, to where it should. With --raw
+ * it is as it was sent, or sent back.
  */
 static inline bool arrival_addressed(const struct arrival *a)
 {
 	struct sock_addr client = session_addr(CLIENT, a->stamp.session);
 	struct sock_addr peer = session_addr(PEER, a->stamp.session);
+	const struct session *s = &session[a->stamp.session];
 
 	if (opt.raw)
 		return ends_are(&a->p, &client, &peer) || ends_are(&a->p, &peer, &client);
+	if (opt.legs) /* the gateway's other end, which is on the line of the other way */
+		return a->way == UP ? ends_are(&a->p, &s->half[DOWN].far, &peer)
+				    : ends_are(&a->p, &s->half[UP].far, &client);
 	return a->way == UP ? ends_are(&a->p, &a->half->far, &peer)
 			    : ends_are(&a->p, &opt.server, &client);
 }

@@ -42,8 +42,8 @@ static struct maker {
 /* A template without addresses, of all zero but for what every datagram has. */
 static void template_write(struct maker *k, enum way w)
 {
-	bool channel = w == UP && !opt.raw;
-	struct stamp stamp = { .magic = STAMP_MAGIC + w };
+	bool channel = w == UP && opt.turn;
+	struct stamp stamp = { .magic = stamp_magic(w) };
 	uint16_t len =
 	    (uint16_t)(sizeof(struct udp_hdr) + (channel ? CHANDATA_HDR_LEN : 0) + opt.size);
 	struct sock_addr from = session_addr(k->from, 0);
@@ -74,7 +74,7 @@ static void session_sums(const struct maker *k, enum way w, uint32_t i)
 	struct half *h = &session[i].half[w];
 	struct sock_addr from = session_addr(k->from, i), to = k->to_far ? h->far : opt.server;
 	uint16_t len = (uint16_t)(k->at.len - k->at.udp);
-	struct stamp stamp = { .magic = STAMP_MAGIC + w, .session = i };
+	struct stamp stamp = { .magic = stamp_magic(w), .session = i };
 	struct udp_hdr udp = { .src = from.port, .dst = to.port, .len = be16_make(len) };
 	uint8_t f[RTE_ETHER_MAX_LEN];
 	struct packet p = {
@@ -131,7 +131,7 @@ static void maker_open(struct maker *k, enum way w)
 
 	k->from = w == UP ? CLIENT : PEER;
 	k->port = side_port(k->from)->id;
-	k->to_far = opt.raw || w == DOWN;
+	k->to_far = !opt.turn || w == DOWN;
 	memcpy(low.b, opt.block[k->from].ip.b + 12, sizeof(low));
 	k->own4 = be32_get(low);
 	template_write(k, w);

@@ -45,6 +45,9 @@ static const char usage[] =
     "with\n"
     "                         or without addresses swapped (dpdk-testpmd, --reflect)\n"
     "  --gateway-mac MAC      for --raw (default 02:00:00:00:00:01)\n"
+    "  --legs FILE            no TURN: plain datagrams through a gateway's contexts, which are\n"
+    "                         there already. A line each: ADDR:PORT for the client to send to,\n"
+    "                         ADDR:PORT for the peer; what comes must come from there, too\n"
     "  --client ADDR/LEN      first address of the clients and their net (10.9.0.2/24)\n"
     "  --peer ADDR/LEN        of the peers (10.10.0.2/24). Each address serves 32,768 "
     "sessions,\n"
@@ -139,8 +142,7 @@ static uint32_t count(const char *name, const char *s, double min, double max)
 	return (uint32_t)v;
 }
 
-/* ADDR:PORT, or [ADDR]:PORT. */
-static struct sock_addr server_parse(const char *s)
+struct sock_addr address_port_parse(const char *name, const char *s)
 {
 	const char *colon = strrchr(s, ':');
 	char text[ADDR_STR_MAX];
@@ -153,8 +155,8 @@ static struct sock_addr server_parse(const char *s)
 	}
 	snprintf(text, sizeof(text), "%.*s", (int)n, s);
 	if (!n || n >= sizeof(text) || !ip_parse(text, &a.ip))
-		die("--server: ADDR:PORT or [ADDR]:PORT is wanted");
-	a.port = be16_make((uint16_t)count("server", colon + 1, 1, UINT16_MAX));
+		die("--%s %s: ADDR:PORT or [ADDR]:PORT is wanted", name, s);
+	a.port = be16_make((uint16_t)count(name, colon + 1, 1, UINT16_MAX));
 	return a;
 }
 
@@ -203,6 +205,7 @@ static const struct {
 	{ "setup-only", FLAG, &opt.setup_only, 0, 0 },
 	{ "md5", FLAG, &opt.md5, 0, 0 },
 	{ "server", SERVER, &opt.server, 0, 0 },
+	{ "legs", TEXT, &opt.legs, 0, 0 },
 	{ "client", BLOCK, &opt.block[CLIENT], 0, 0 },
 	{ "peer", BLOCK, &opt.block[PEER], 0, 0 },
 	{ "gateway", ADDRESS, &opt.gateway[CLIENT], 0, 0 },
@@ -259,7 +262,7 @@ static void option_set(int i, const char *s)
 		*(struct ip_prefix *)to = block_parse(name, s);
 		break;
 	case SERVER:
-		*(struct sock_addr *)to = server_parse(s);
+		*(struct sock_addr *)to = address_port_parse(name, s);
 		break;
 	case MAC:
 		if (rte_ether_unformat_addr(s, to) < 0)
@@ -278,7 +281,10 @@ static void options_check(void)
 {
 	bool v6 = !ip_is_v4(&opt.block[CLIENT].ip) || !ip_is_v4(&opt.block[PEER].ip);
 
-	if (!opt.raw && ip_is_v4(&opt.server.ip) != ip_is_v4(&opt.block[CLIENT].ip))
+	opt.turn = !opt.raw && !opt.legs;
+	if (opt.raw && opt.legs)
+		die("--raw or --legs, not both");
+	if (opt.turn && ip_is_v4(&opt.server.ip) != ip_is_v4(&opt.block[CLIENT].ip))
 		die("--server and --client are of different families");
 	if (opt.raw && ip_is_v4(&opt.block[CLIENT].ip) != ip_is_v4(&opt.block[PEER].ip))
 		die("--client and --peer are of different families, and there is no relay between");
@@ -302,7 +308,7 @@ void options_parse(int argc, char **argv)
 				       ? no_argument
 				       : required_argument,
 		};
-	opt.server = server_parse("10.9.0.1:3478");
+	opt.server = address_port_parse("server", "10.9.0.1:3478");
 	opt.block[CLIENT] = block_parse("client", "10.9.0.2/24");
 	opt.block[PEER] = block_parse("peer", "10.10.0.2/24");
 	optind = 1;

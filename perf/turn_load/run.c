@@ -292,11 +292,14 @@ void run(void)
 	if (opt.raw) {
 		next_hop[CLIENT] = opt.gateway_mac;
 		next_hop[PEER] = opt.gateway_mac;
+	} else if (opt.legs) {
+		legs_read();
+		neighbour_resolve(CLIENT, &session[0].half[UP].far.ip);
 	} else {
 		neighbour_resolve(CLIENT, &opt.server.ip);
 		turn_setup();
 	}
-	if (!opt.raw && setup.sessions < opt.sessions) {
+	if (opt.turn && setup.sessions < opt.sessions) {
 		report_end(NULL, 0);
 		if (!stop)
 			die("%u of %u sessions could not be set up", opt.sessions - setup.sessions,
@@ -316,6 +319,6 @@ void run(void)
 			report_end(&trial, 0);
 		}
 	}
-	if (!opt.raw && opt.teardown)
+	if (opt.turn && opt.teardown)
 		turn_teardown();
 }

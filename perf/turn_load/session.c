@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "turn_load.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -36,7 +38,7 @@ static void block_check(enum side s, const char *name)
 	    (v4 && opt.block[s].len < 127 && !ip_in_prefix(&above, &opt.block[s])))
 		die("%s: %u sessions take %u addresses, more than the block has", name,
 		    opt.sessions, side_addresses(s));
-	if (!opt.raw && !opt.reflect && side_has(s, &opt.server.ip))
+	if (opt.turn && !opt.reflect && side_has(s, &opt.server.ip))
 		die("%s: the server's address is one of those %u that the sessions take", name,
 		    side_addresses(s));
 }
@@ -54,4 +56,24 @@ void sessions_open(void)
 		die("no memory for %u sessions", opt.sessions);
 	madvise(session, bytes, MADV_HUGEPAGE); /* where the kernel has none, it is slower */
 	memset(session, 0, bytes);
+}
+
+void legs_read(void)
+{
+	FILE *f = fopen(opt.legs, "r");
+	char text[SIDES][64];
+
+	if (!f)
+		die("--legs %s: %s", opt.legs, strerror(errno));
+	for (uint32_t i = 0; i < opt.sessions; i++) {
+		if (fscanf(f, "%63s %63s", text[CLIENT], text[PEER]) != SIDES)
+			die("--legs %s: only %u of %u sessions", opt.legs, i, opt.sessions);
+		session[i].half[UP].far = address_port_parse("legs", text[CLIENT]);
+		session[i].half[DOWN].far = address_port_parse("legs", text[PEER]);
+		if (ip_is_v4(&session[i].half[UP].far.ip) != ip_is_v4(&opt.block[CLIENT].ip) ||
+		    ip_is_v4(&session[i].half[DOWN].far.ip) != ip_is_v4(&opt.block[PEER].ip))
+			die("--legs %s: line %u: of another family than its sender", opt.legs,
+			    i + 1);
+	}
+	fclose(f);
 }

@@ -5,12 +5,13 @@
 /*
  * What the parts of turn_load share. One thread polls one port or two: the first is the side of the
  * clients, the last that of their peers. Each session is an allocation with one channel to a peer
- * address of its own, so that the relay's tables have as many entries as in service. What must not
- * fail ends the program with a sentence.
+ * address of its own, or a context that somebody else made with two terminations, so that the
+ * relay's tables have as many entries as in service. What must not fail ends the program with a
+ * sentence.
  *
  *   options.c  what was asked for          neighbour.c  ARP and ND
  *   port.c     devices and buffers         turn.c       requests: setup, refreshes, teardown
- *   session.c  the table, addresses        credentials.c  challenge, key, integrity
+ *   session.c  the table, addresses, legs  credentials.c  challenge, key, integrity
  *   make.c     datagrams out               check.c      datagrams in
  *   run.c      one trial, and the search   report.c     progress, JSON
  *   reflect.c  the other mode
@@ -35,6 +36,8 @@ enum side { CLIENT, PEER, SIDES };
 
 struct options {
 	bool raw, reflect, search, json, teardown, setup_only, md5;
+	bool turn;	  /* sessions are allocations: neither raw nor legs */
+	const char *legs; /* file; NULL: none */
 	bool way[WAYS];
 	struct sock_addr server;
 	struct ip_prefix
@@ -51,6 +54,8 @@ struct options {
 };
 extern struct options opt;
 
+/* ADDR:PORT or [ADDR]:PORT, the value of an option; ends the program if it is none. */
+struct sock_addr address_port_parse(const char *name, const char *s);
 /* Reads what follows the EAL's arguments; ends the program if it is wrong. */
 void options_parse(int argc, char **argv);
 void options_usage(FILE *f);
@@ -96,7 +101,8 @@ struct half {
 	struct track track;
 	/*
 	 * The other end: up, whom the peer hears the client as; down, whom the peer sends to. Both
-	 * are the relayed address, or without TURN the session's other address.
+	 * are the relayed address, or with --raw the session's other address. With --legs, whom
+	 * the client, and the peer, sends to and hears from.
 	 */
 	struct sock_addr far;
 	uint16_t ip_sum; /* checksum of the IPv4 header, as it is in memory */
@@ -109,6 +115,8 @@ struct session {
 extern struct session *session; /* opt.sessions of them */
 
 void sessions_open(void);
+/* Reads the legs of all sessions. */
+void legs_read(void);
 /* How many addresses all sessions take on that side, and whether this is one of them. */
 uint32_t side_addresses(enum side s);
 bool side_has(enum side s, const struct ip_addr *a);
@@ -186,15 +194,28 @@ uint16_t make_drop(enum way w);
 
 /* ---- check.c ---- */
 
-/* What a payload begins with; x86 order, since it comes back here. */
+/*
+ * What a payload begins with; x86 order, since it comes back here. To a relay of RTP it is a header
+ * of PCMU (RFC 3550 5.1): an SSRC for each session, the sequence number where the timestamp is.
+ */
 struct stamp {
-	uint32_t magic; /* STAMP_MAGIC + way */
-	uint32_t session;
+	uint32_t magic; /* STAMP_MAGIC, and the way in the last byte */
 	uint32_t sequence;
+	uint32_t session;
 	uint64_t at; /* TSC: when it was due; flat out, when it was made */
 } __attribute__((packed));
-/* First byte (0xb6, 0xb7) neither a STUN message's nor ChannelData's. */
-#define STAMP_MAGIC UINT32_C(0x1da7cbb6)
+/* First byte 0x80: neither a STUN message's nor ChannelData's. */
+#define STAMP_MAGIC UINT32_C(0x1da70080)
+
+static inline uint32_t stamp_magic(enum way w)
+{
+	return STAMP_MAGIC + ((uint32_t)w << 24);
+}
+
+static inline uint32_t stamp_way(uint32_t magic)
+{
+	return magic << 8 == STAMP_MAGIC << 8 ? (magic - STAMP_MAGIC) >> 24 : WAYS;
+}
 
 /* One poll of all ports: takes what came, answers, counts. Returns how many datagrams. */
 uint32_t check_poll(void);
