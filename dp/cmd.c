@@ -4,6 +4,7 @@
  * that cannot be obeyed is counted and, where the control process must know, answered.
  */
 #include "evt.h"
+#include "gateway/context.h"
 #include "net/ip.h"
 #include "tls/tls.h"
 #include "turn/leg.h"
@@ -21,6 +22,9 @@ union cmd {
 	struct cmd_join join;
 	struct cmd_conn_close conn_close;
 	struct cmd_psk psk;
+	struct cmd_context_set context_set;
+	struct cmd_context context;
+	struct cmd_context_move context_move;
 	uint8_t bytes[RING_MSG_SIZE];
 };
 
@@ -149,15 +153,20 @@ static bool cmd_execute(struct worker *w, const union cmd *c)
 	case CMD_PSK:
 		return tls_psk(w, &c->psk);
 	case CMD_CONTEXT_SET:
+		return context_set(w, &c->context_set);
 	case CMD_CONTEXT_DEL:
+		return context_del(w, &c->context);
 	case CMD_CONTEXT_AUDIT:
+		return context_audit(w, &c->context);
 	case CMD_CONTEXT_MOVE:
-		return false;
+		return context_move(w, &c->context_move);
 	case CMD_SYNC_BEGIN:
 		session_sync_begin(w);
+		context_sync_begin(w);
 		return true;
 	case CMD_SYNC_END:
 		session_sync_end(w);
+		context_sync_end(w);
 		evt_result(w, EVT_SYNCED, &c->hdr, &(struct evt_result){ 0 });
 		return true;
 	}

@@ -41,6 +41,7 @@ static void region_layout(const struct config *c, struct region *r)
 		w->cpu = c->dataplane.workers[i];
 		w->sessions_max = c->dataplane.sessions;
 		w->peers_max = c->dataplane.peers;
+		w->contexts_max = c->gateway.contexts;
 	}
 	r->size = (end + 4095) & ~UINT64_C(4095);
 }

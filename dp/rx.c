@@ -2,6 +2,7 @@
 #include "rx.h"
 #include "stage.h"
 #include "tx.h"
+#include "gateway/context.h"
 #include "net/neigh.h"
 #include "tcp/tcp.h"
 #include "turn/path.h"
@@ -447,28 +448,29 @@ static void flow_lookup(struct worker *w, struct pkt **p, uint16_t n)
 		p[i]->slot = session_find(w, hash[i], &p[i]->src, p[i]->sport, p[i]->index);
 }
 
-/* Peers' packets: relayed port to session, the table's line fetched during the parse. */
+/* Peers' packets: relayed port to session or leg, the table's line fetched during the parse. */
 static void relay_lookup(struct worker *w, struct pkt **p, uint16_t n)
 {
 	uint16_t i;
 
 	for (i = 0; i < n; i++) {
 		p[i]->slot = w->relay_slot[p[i]->index][be16_get(p[i]->dport)];
-		if (p[i]->slot != SLOT_NONE)
+		if (!(p[i]->slot & LEG_BIT))
 			rte_prefetch0(&w->session[p[i]->slot]);
 	}
 }
 
 /*
- * First line of each session: is it alive? Then the second is fetched. One line after the other
- * for the whole burst keeps more misses in flight than both lines of one session at a time.
+ * First line of each session, if it is one: is it alive? Then the second is fetched. One line after
+ * the other for the whole burst keeps more misses in flight than both lines of one session at a
+ * time.
  */
 static void session_check(struct worker *w, struct pkt **p, uint16_t n)
 {
 	uint16_t i;
 
 	for (i = 0; i < n; i++) {
-		if (unlikely(p[i]->slot == SLOT_NONE))
+		if (unlikely(p[i]->slot & LEG_BIT))
 			continue;
 		p[i]->live = w->session[p[i]->slot].expiry > w->now;
 		rte_prefetch0(&w->session[p[i]->slot].first);
@@ -516,8 +518,10 @@ static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16
 	for (i = 0; i < n_client; i++)
 		listener_input(w, client[i], mode);
 	for (i = 0; i < n_peer; i++) {
-		if (likely(peer[i]->slot != SLOT_NONE))
+		if (likely(!(peer[i]->slot & LEG_BIT)))
 			relay_peer(w, peer[i]);
+		else if (gate_is_leg(peer[i]->slot))
+			media_input(w, peer[i]);
 		else
 			pkt_drop(w, peer[i]->m, DROP_RELAY_PORT);
 	}

@@ -4,6 +4,7 @@
 #include "rx.h"
 #include "stage.h"
 #include "tx.h"
+#include "gateway/context.h"
 #include "net/ip.h"
 #include "net/neigh.h"
 #include "tcp/tcp.h"
@@ -115,8 +116,8 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 	w->layout = dp->region->worker[id];
 	w->rings_ok = worker_rings_attach(w);
 	if (!worker_pools(w, err, errlen) || !session_tables_create(w, err, errlen) ||
-	    !tcp_create(w, err, errlen) || !tls_create(w, err, errlen) ||
-	    !frag_create(w, err, errlen)) {
+	    !context_create(w, err, errlen) || !tcp_create(w, err, errlen) ||
+	    !tls_create(w, err, errlen) || !frag_create(w, err, errlen)) {
 		worker_free(w);
 		return NULL;
 	}
@@ -131,6 +132,7 @@ void worker_free(struct worker *w)
 	tcp_destroy(w);
 	tls_destroy(w);
 	frag_destroy(w);
+	context_destroy(w);
 	session_tables_free(w);
 	if (w->neigh)
 		neigh_free(w, w->neigh);
@@ -229,8 +231,11 @@ uint32_t worker_turn(struct worker *w)
 	n += stage_work(w, STAGE_LOOP, loop_input(w));
 	n += stage_work(w, STAGE_COMMANDS, cmd_input(w, CMD_BUDGET));
 	n += stage_work(w, STAGE_SWEEP, session_sweep(w, SWEEP_BUDGET));
+	n += stage_work(w, STAGE_SWEEP, context_sweep(w, SWEEP_BUDGET));
 	n += stage_work(w, STAGE_TLS, tls_input(w));
 	n += stage_work(w, STAGE_TCP_OUTPUT, tcp_turn(w));
+	if (context_tick(w))
+		stage_end(w, STAGE_HOUSEKEEPING, 0);
 	worker_tick(w);
 	n += tx_flush(w);
 	if (punt_wake(w))

@@ -21,6 +21,9 @@ enum {
 	IDLE_TURNS = 256, /* empty turns before the first nap */
 };
 
+struct context;
+struct media;
+struct media_path;
 struct session;
 struct path;
 struct peer;
@@ -67,11 +70,12 @@ struct worker {
 	struct flow_table flows; /* (client, listener) to session slot */
 	struct rte_hash *peers;	 /* struct key24 (session, peer or channel) to record */
 	struct peer *peer;	 /* [peers_max], records beyond each session's first */
-	uint32_t **relay_slot;	 /* [relay][port] to session slot */
+	uint32_t **relay_slot;	 /* [relay][port] to session slot, or leg: gateway/context.h */
+	struct media_path *media_path; /* [contexts_max][LEGS], the short way of each leg */
 	struct neigh_table *neigh;
 	struct neigh *neighbours; /* entries of neigh, for neigh_cached() */
 	struct tcp *tcp;
-	struct tls_worker *tls; /* NULL: no listener, or leg, has TLS */
+	struct tls_worker *tls;	       /* NULL: no listener, or leg, has TLS */
 	struct ctl_counters *counters; /* in the region; this worker is the only writer */
 	struct ctl_port_counters *port_counters;
 	uint32_t sessions_max;
@@ -104,6 +108,16 @@ struct worker {
 	uint32_t sync_epoch;	   /* of the replay under way, see session.c */
 	uint32_t sweep_at;	   /* next slot of the sweep that ends a replay */
 	uint32_t prune_at;	   /* next slot whose records are looked at for age */
+
+	/* Gateway, see gateway/context.h. */
+	struct context *context; /* [contexts_max] */
+	struct media *media;	 /* [contexts_max], the state of those of UDP */
+	uint32_t contexts_max;
+	uint32_t context_sweep_at; /* next slot of the sweep that ends a replay */
+	uint32_t context_at;	   /* next slot of the round */
+	uint32_t context_round;
+	uint64_t context_ms;  /* when the round goes on */
+	uint64_t context_due; /* slots to look at by then, times CONTEXT_TICK_MS */
 
 	/* Fragments. */
 	struct fragments *frag;

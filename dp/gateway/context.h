@@ -50,18 +50,25 @@ struct stream;
 
 /* What both kinds have in common. */
 struct context {
-	uint32_t gen;	 /* 0: free slot */
-	uint32_t expiry; /* seconds */
-	uint32_t epoch;	 /* of the last replay that named it */
-	uint8_t kind;	 /* enum context_kind: of the terminations it has had */
-	uint8_t flags;	 /* enum ctl_context_flags */
-	uint16_t pad;
-	struct stream *stream; /* of CONTEXT_STREAM, from the worker's pool */
+	uint32_t gen;		       /* 0: free slot */
+	uint32_t expiry;	       /* seconds */
+	uint32_t epoch;		       /* of the last replay that named it */
+	uint8_t kind;		       /* enum context_kind: of the terminations it has had */
+	uint8_t flags;		       /* enum ctl_context_flags */
+	uint8_t ports[SIDES];	       /* how many of ours a side has; 0: no termination */
+	struct ctl_relay local[SIDES]; /* the first of them */
+	struct stream *stream;	       /* of CONTEXT_STREAM, from the worker's pool */
 };
+_Static_assert(sizeof(struct context) == 32, "two a cache line");
 
 /* Worker's tables; part of worker_create(). */
 bool context_create(struct worker *w, char *err, size_t errlen);
 void context_destroy(struct worker *w);
+
+/* How many local ports a termination has; 0: there is none (context_check.c). */
+uint8_t term_ports(const struct ctl_term *t);
+/* Whether every value of a command can be; free ports and slots are not looked at. */
+bool context_valid(const struct worker *w, const struct cmd_context_set *c);
 
 /* Commands (cmd.c). context_set() and context_move() tell of a failure themselves. */
 bool context_set(struct worker *w, const struct cmd_context_set *c);
@@ -74,8 +81,12 @@ void context_sync_begin(struct worker *w);
 void context_sync_end(struct worker *w);
 uint32_t context_sweep(struct worker *w, uint32_t budget);
 
-/* Expiry, silence, consent, gauges: a part of the table each time, all of it in CONTEXT_TICK_MS. */
-void context_tick(struct worker *w);
+/*
+ * Expiry, silence, consent, news: a part of the table each time, all of it in CONTEXT_TICK_MS.
+ * Returns slots looked at. A context of streams hears of each round, one of media of every tenth:
+ * its times are seconds, and it is more to read.
+ */
+uint32_t context_tick(struct worker *w);
 
 /* The context of a cid, NULL if it is gone. */
 struct context *context_find(struct worker *w, struct ctl_cid cid);

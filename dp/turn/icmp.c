@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "relay.h"
 #include "leg.h"
+#include "../gateway/context.h"
 #include "../../lib/stun.h"
 
 #include <rte_random.h>
@@ -34,7 +35,8 @@ void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r)
 
 	if (l && l->relay != CTL_RELAY_NONE)
 		slot = w->relay_slot[l->relay][be16_get(r->relayed.port)];
-	if (slot == SLOT_NONE) {
+	/* Nobody waits for errors about what a leg sent. */
+	if (slot == SLOT_NONE || gate_is_leg(slot)) {
 		pkt_drop(w, m, DROP_ICMP_NO_SESSION);
 		return;
 	}

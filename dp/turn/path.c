@@ -2,6 +2,7 @@
 #include "path.h"
 #include "flow.h"
 #include "session.h"
+#include "../gateway/context.h"
 #include "../net/neigh.h"
 #include "../stage.h"
 #include "../tx.h"
@@ -477,7 +478,8 @@ static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, 
 			c = flow_find(&w->flows, k[i].hash);
 			k[i].slot = flow_next(&w->flows, &c);
 		}
-		if (unlikely(k[i].slot == SLOT_NONE))
+		/* None, or a leg's. */
+		if (unlikely(k[i].slot & LEG_BIT))
 			continue;
 		rte_prefetch0(&w->path[k[i].slot]);
 		if (unlikely(found != i))

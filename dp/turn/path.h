@@ -45,6 +45,16 @@ static inline struct ip_addr path_leg_dst(const struct path_leg *l, bool v6)
 	return v6 ? l->dst6 : ip_from_v4(dst);
 }
 
+/* A leg between addresses of one family; v6: what it was. A next hop that is still right stays. */
+void path_leg_make(struct path_leg *l, bool v6, const struct sock_addr *src,
+		   const struct sock_addr *dst);
+
+/* What a leg has in the UDP checksum. */
+static inline uint64_t path_csum(const struct sock_addr *a, const struct sock_addr *b)
+{
+	return csum_be16(csum_be16(csum_ip(csum_ip(0, &a->ip), &b->ip), a->port), b->port);
+}
+
 /* Makes the path of a session anew, or takes it away: after each change of it (path_make.c). */
 void path_make(struct worker *w, uint32_t slot);
 

@@ -4,9 +4,8 @@
 #include "session.h"
 #include "../net/neigh.h"
 
-/* v6: what the leg was. Both addresses are of one family. */
-static void leg_make(struct path_leg *l, bool v6, const struct sock_addr *src,
-		     const struct sock_addr *dst)
+void path_leg_make(struct path_leg *l, bool v6, const struct sock_addr *src,
+		   const struct sock_addr *dst)
 {
 	const struct ip_addr before = path_leg_dst(l, v6);
 	/* A refresh leads nowhere else. */
@@ -19,11 +18,6 @@ static void leg_make(struct path_leg *l, bool v6, const struct sock_addr *src,
 	} else {
 		l->dst6 = dst->ip;
 	}
-}
-
-static uint64_t csum_addrs(const struct sock_addr *a, const struct sock_addr *b)
-{
-	return csum_be16(csum_be16(csum_ip(csum_ip(0, &a->ip), &b->ip), a->port), b->port);
 }
 
 /* Where the peer's packets come to. */
@@ -56,12 +50,12 @@ void path_make(struct worker *w, uint32_t slot)
 		return;
 	}
 	relayed = (struct sock_addr){ *relay_ip(w->dp, r), r->port };
-	leg_make(&p->to_peer, p->peer6, &relayed, &peer);
-	leg_make(&p->to_client, p->client6, listener, &s->client);
+	path_leg_make(&p->to_peer, p->peer6, &relayed, &peer);
+	path_leg_make(&p->to_client, p->client6, listener, &s->client);
 	p->peer6 = !ip_is_v4(&peer.ip);
 	p->client6 = !ip_is_v4(&s->client.ip);
-	p->sum = csum_fold(csum_addrs(&relayed, &peer) +
-			   (uint16_t)~csum_fold(csum_addrs(listener, &s->client)));
+	p->sum = csum_fold(path_csum(&relayed, &peer) +
+			   (uint16_t)~csum_fold(path_csum(listener, &s->client)));
 	p->up_expiry = RTE_MIN(s->expiry, s->first.chan_expiry);
 	p->down_expiry = RTE_MIN(p->up_expiry, s->first.perm_expiry);
 	p->channel = s->first.channel;

@@ -2,6 +2,7 @@
 #include "peer.h"
 #include "leg.h"
 #include "../evt.h"
+#include "../gateway/context.h"
 #include "../tcp/splice.h"
 
 enum peer_flags {
@@ -197,7 +198,7 @@ const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r)
 	if (!l || l->relay == CTL_RELAY_NONE)
 		return NULL;
 	p.sid.slot = w->relay_slot[l->relay][be16_get(r->local.port)];
-	if (p.sid.slot == SLOT_NONE)
+	if (p.sid.slot == SLOT_NONE || gate_is_leg(p.sid.slot))
 		return NULL;
 	p.sid.gen = w->session[p.sid.slot].gen;
 	s = peer_session(w, p.sid);

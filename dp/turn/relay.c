@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "relay.h"
 #include "leg.h"
+#include "../gateway/context.h"
 #include "../net/neigh.h"
 #include "../tx.h"
 #include "../../lib/chandata.h"
@@ -243,7 +244,7 @@ static uint64_t relay_cut_sum(const struct pkt *p, uint32_t off, uint32_t len)
  * sender cuts: to IPv6 no, unless it had been cut already (13.2); to IPv4 as a translator does it,
  * which is yes for what fits the minimum MTU of IPv6 (13.3, RFC 7915 5.1).
  */
-static bool relay_df(const struct pkt *p, const struct sock_addr *dst)
+bool relay_df(const struct pkt *p, const struct sock_addr *dst)
 {
 	if (!p->v6)
 		return p->df;
@@ -548,6 +549,10 @@ void relay_loop_input(struct worker *w, struct pkt *p)
 		      : SLOT_NONE;
 	if (p->slot == SLOT_NONE) {
 		pkt_drop(w, p->m, DROP_RELAY_PORT);
+		return;
+	}
+	if (gate_is_leg(p->slot)) {
+		media_input(w, p);
 		return;
 	}
 	p->live = w->session[p->slot].expiry > w->now;

@@ -36,6 +36,9 @@ struct relay_out {
  */
 bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o);
 
+/* May what becomes of the packet on its way to dst be cut into fragments? Then it has no DF. */
+bool relay_df(const struct pkt *p, const struct sock_addr *dst);
+
 /* Where a client's message goes: what the look-up found. */
 struct relay_to {
 	struct sock_addr peer;

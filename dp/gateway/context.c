@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "context.h"
+#include "media.h"
+#include "../evt.h"
+
+#include <rte_malloc.h>
+
+enum { SWEEP_IDLE = UINT32_MAX, MEDIA_ROUNDS = 10 };
+
+/* ---- life ---- */
+
+bool context_create(struct worker *w, char *err, size_t errlen)
+{
+	const struct config *c = w->dp->conf;
+	uint32_t n = c->gateway.contexts;
+
+	w->contexts_max = n;
+	w->context_sweep_at = SWEEP_IDLE;
+	w->context_ms = n ? 0 : UINT64_MAX;
+	if (n == 0)
+		return true;
+	w->context = rte_zmalloc("contexts", sizeof(struct context) * n, 64);
+	w->media = rte_zmalloc("media", sizeof(struct media) * n, 64);
+	w->media_path = rte_zmalloc("media paths", sizeof(struct media_path) * LEGS * n, 64);
+	if (w->context && w->media && w->media_path)
+		return true;
+	snprintf(err, errlen, "%s: dataplane.memory-mb: too small for %u contexts on each worker",
+		 c->file, n);
+	return false;
+}
+
+void context_destroy(struct worker *w)
+{
+	rte_free(w->media_path);
+	rte_free(w->media);
+	rte_free(w->context);
+}
+
+struct context *context_find(struct worker *w, struct ctl_cid cid)
+{
+	struct context *x;
+
+	if (cid.slot >= w->contexts_max || cid.gen == 0)
+		return NULL;
+	x = &w->context[cid.slot];
+	return x->gen == cid.gen ? x : NULL;
+}
+
+/* ---- news ---- */
+
+bool context_tell(struct worker *w, uint32_t slot, const struct evt_term *about)
+{
+	struct evt_term *e = evt_slot(w);
+
+	if (!e)
+		return false;
+	*e = *about;
+	e->hdr = (struct ctl_hdr){ EVT_TERM, sizeof(*e), 0 };
+	e->cid = (struct ctl_cid){ slot, w->context[slot].gen };
+	evt_publish(w);
+	return true;
+}
+
+static bool context_refused(struct worker *w, const struct ctl_hdr *hdr, struct ctl_cid cid,
+			    enum ctl_refusal why)
+{
+	struct evt_context_refused *e = evt_slot(w);
+
+	if (e) {
+		*e = (struct evt_context_refused){
+			.hdr = { EVT_CONTEXT_REFUSED, sizeof(*e), hdr->seq }, .cid = cid, .why = why
+		};
+		evt_publish(w);
+	}
+	return false;
+}
+
+static bool context_answer(struct worker *w, const struct cmd_context *c)
+{
+	const struct context *x = &w->context[c->cid.slot];
+	struct evt_context_stats s = { .hdr = { EVT_CONTEXT_STATS, sizeof(s), c->hdr.seq },
+				       .cid = c->cid };
+	void *e = evt_slot(w);
+
+	if (!e)
+		return false;
+	if (x->kind == CONTEXT_MEDIA)
+		media_stats(w, c->cid.slot, s.term);
+	memcpy(e, &s, sizeof(s));
+	evt_publish(w);
+	return true;
+}
+
+/* ---- ports ---- */
+
+/* Where the relay table has the i-th port of a side. */
+static uint32_t *port_entry(struct worker *w, const struct ctl_relay *r, uint32_t i)
+{
+	return &w->relay_slot[r->relay][be16_get(r->port) + i];
+}
+
+static void ports_give(struct worker *w, uint32_t slot, uint32_t side)
+{
+	struct context *x = &w->context[slot];
+	uint32_t i;
+
+	for (i = 0; i < x->ports[side]; i++)
+		*port_entry(w, &x->local[side], i) = SLOT_NONE;
+	x->ports[side] = 0;
+}
+
+static void ports_take(struct worker *w, uint32_t slot, uint32_t side, const struct ctl_relay *r,
+		       uint8_t n)
+{
+	struct context *x = &w->context[slot];
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		*port_entry(w, r, i) = gate_leg(slot, 2 * side + i);
+	x->local[side] = *r;
+	x->ports[side] = n;
+}
+
+/* ---- commands ---- */
+
+static void context_clear(struct worker *w, uint32_t slot)
+{
+	static const struct ctl_term none[SIDES];
+	struct context *x = &w->context[slot];
+	uint32_t side;
+
+	if (x->kind == CONTEXT_MEDIA)
+		media_set(w, slot, none);
+	for (side = 0; side < SIDES; side++)
+		ports_give(w, slot, side);
+	memset(x, 0, sizeof(*x));
+	count_add(w, CNT_GATE_CONTEXTS, (uint64_t)-1);
+}
+
+/*
+ * Whether a port is free for a context. Who has it and was not named since a replay began is
+ * forgotten by the control process, and goes before its turn comes.
+ */
+static bool port_free(struct worker *w, uint32_t slot, uint32_t entry)
+{
+	if (entry == SLOT_NONE || (gate_is_leg(entry) && gate_slot(entry) == slot))
+		return true;
+	if (!gate_is_leg(entry) || w->context[gate_slot(entry)].epoch == w->sync_epoch)
+		return false;
+	context_clear(w, gate_slot(entry));
+	return true;
+}
+
+static bool ports_free(struct worker *w, const struct cmd_context_set *c)
+{
+	uint32_t side, i;
+
+	for (side = 0; side < SIDES; side++)
+		for (i = 0; i < term_ports(&c->term[side]); i++)
+			if (!port_free(w, c->cid.slot, *port_entry(w, &c->term[side].local, i)))
+				return false;
+	return true;
+}
+
+static enum context_kind kind_of(const struct cmd_context_set *c)
+{
+	uint8_t t = c->term[0].transport ? c->term[0].transport : c->term[1].transport;
+
+	if (t == TERM_NONE)
+		return CONTEXT_NONE;
+	return t == TERM_UDP ? CONTEXT_MEDIA : CONTEXT_STREAM;
+}
+
+/* REFUSALS: it can be. */
+static enum ctl_refusal context_check(struct worker *w, const struct cmd_context_set *c)
+{
+	const enum context_kind kind = kind_of(c);
+	const struct context *x;
+
+	if (c->cid.slot >= w->contexts_max)
+		return REFUSED_FULL;
+	if (!context_valid(w, c) || kind == CONTEXT_STREAM)
+		return REFUSED_BAD;
+	x = context_find(w, c->cid);
+	if (x && x->kind && kind && x->kind != kind)
+		return REFUSED_BAD;
+	return ports_free(w, c) ? REFUSALS : REFUSED_PORT;
+}
+
+static void ports_set(struct worker *w, const struct cmd_context_set *c)
+{
+	uint32_t side;
+
+	/* All are given before any is taken: the sides may exchange theirs. */
+	for (side = 0; side < SIDES; side++)
+		ports_give(w, c->cid.slot, side);
+	for (side = 0; side < SIDES; side++)
+		ports_take(w, c->cid.slot, side, &c->term[side].local, term_ports(&c->term[side]));
+}
+
+bool context_set(struct worker *w, const struct cmd_context_set *c)
+{
+	const enum ctl_refusal why = context_check(w, c);
+	const uint32_t slot = c->cid.slot;
+	struct context *x;
+
+	if (why != REFUSALS)
+		return context_refused(w, &c->hdr, c->cid, why);
+	x = &w->context[slot];
+	if (x->gen && x->gen != c->cid.gen)
+		context_clear(w, slot);
+	if (!x->gen) {
+		x->gen = c->cid.gen;
+		count(w, CNT_GATE_CONTEXTS);
+	}
+	if (!x->kind)
+		x->kind = (uint8_t)kind_of(c);
+	x->expiry = c->expiry;
+	x->flags = (uint8_t)c->flags;
+	x->epoch = w->sync_epoch;
+	ports_set(w, c);
+	if (x->kind == CONTEXT_MEDIA)
+		media_set(w, slot, c->term);
+	return true;
+}
+
+bool context_del(struct worker *w, const struct cmd_context *c)
+{
+	if (!context_find(w, c->cid))
+		return false;
+	context_answer(w, c);
+	context_clear(w, c->cid.slot);
+	return true;
+}
+
+bool context_audit(struct worker *w, const struct cmd_context *c)
+{
+	return context_find(w, c->cid) && context_answer(w, c);
+}
+
+bool context_move(struct worker *w, const struct cmd_context_move *c)
+{
+	struct context *from = context_find(w, c->cid), *to = context_find(w, c->to);
+	struct ctl_relay local;
+	uint8_t n;
+
+	if (!from || !to || c->side >= SIDES || c->to_side >= SIDES || !from->ports[c->side] ||
+	    to->ports[c->to_side])
+		return context_refused(w, &c->hdr, c->cid, REFUSED_GONE);
+	if (to->kind && to->kind != from->kind)
+		return context_refused(w, &c->hdr, c->cid, REFUSED_BAD);
+	to->kind = from->kind;
+	local = from->local[c->side];
+	n = from->ports[c->side];
+	ports_give(w, c->cid.slot, c->side);
+	ports_take(w, c->to.slot, c->to_side, &local, n);
+	if (from->kind == CONTEXT_MEDIA)
+		media_move(w, c->cid.slot, c->side, c->to.slot, c->to_side);
+	return true;
+}
+
+/* ---- replay ---- */
+
+void context_sync_begin(struct worker *w)
+{
+	w->context_sweep_at = SWEEP_IDLE;
+}
+
+void context_sync_end(struct worker *w)
+{
+	w->context_sweep_at = 0;
+}
+
+uint32_t context_sweep(struct worker *w, uint32_t budget)
+{
+	uint32_t n = 0;
+
+	if (w->context_sweep_at == SWEEP_IDLE)
+		return 0;
+	for (; n < budget && w->context_sweep_at < w->contexts_max; n++, w->context_sweep_at++)
+		if (w->context[w->context_sweep_at].gen &&
+		    w->context[w->context_sweep_at].epoch != w->sync_epoch)
+			context_clear(w, w->context_sweep_at);
+	if (w->context_sweep_at >= w->contexts_max)
+		w->context_sweep_at = SWEEP_IDLE;
+	return n;
+}
+
+/* ---- housekeeping ---- */
+
+static void context_look(struct worker *w, uint32_t slot)
+{
+	const struct context *x = &w->context[slot];
+
+	if (!x->gen)
+		return;
+	/* Nobody may be there to delete it. */
+	if (x->expiry <= w->now)
+		context_clear(w, slot);
+	else if (x->kind == CONTEXT_MEDIA && slot % MEDIA_ROUNDS == w->context_round)
+		media_tick(w, slot);
+}
+
+uint32_t context_tick(struct worker *w)
+{
+	uint64_t ms;
+	uint32_t i, n;
+
+	if (likely(w->now_ms < w->context_ms))
+		return 0;
+	ms = RTE_MIN(w->now_ms - w->context_ms + 1, (uint64_t)CONTEXT_TICK_MS);
+	w->context_ms = w->now_ms + 1;
+	w->context_due += ms * w->contexts_max;
+	n = (uint32_t)(w->context_due / CONTEXT_TICK_MS);
+	w->context_due %= CONTEXT_TICK_MS;
+	for (i = 0; i < n; i++) {
+		context_look(w, w->context_at++);
+		if (w->context_at == w->contexts_max) {
+			w->context_at = 0;
+			w->context_round = (w->context_round + 1) % MEDIA_ROUNDS;
+		}
+	}
+	return n;
+}

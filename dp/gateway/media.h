@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_GATEWAY_MEDIA_H
+#define FL_DP_GATEWAY_MEDIA_H
+
+/*
+ * Contexts of UDP: what media.c, media_set.c and media_path.c share.
+ *
+ * A flow is what comes from one side for the other, RTP (or all there is) apart from RTCP: flow
+ * 2 * side + rtcp. Where RTCP has a port of its own a flow is what comes to a leg; where it has not
+ * (RFC 5761), both flows of the side come to its first leg. A line stands for each flow.
+ */
+#include "context.h"
+#include "ice.h"
+#include "../turn/path.h"
+
+enum media_path_flags {
+	MEDIA_SHORT = 1 << 0, /* the short way may be taken, see media_path.c */
+	MEDIA_FROM6 = 1 << 1,
+	MEDIA_TO6 = 1 << 2,
+	MEDIA_MUX = 1 << 3, /* RTCP may be among what comes */
+};
+
+/*
+ * A flow, as it comes and as it goes: all that a packet needs that takes the short way. Kept up to
+ * date whether that is allowed or not.
+ */
+struct media_path {
+	struct ip_addr from;   /* the remote of this side */
+	struct path_leg to;    /* from the partner's port to the partner's remote; dport 0: none */
+	struct be16 from_port; /* 0: the remote is not known */
+	uint16_t sum;	       /* folded: of `to`, less that of what comes */
+	uint8_t relay;	       /* index: the address of ours that it goes from */
+	uint8_t flags;	       /* enum media_path_flags */
+	uint8_t tos, tos_keep; /* bits that are set, and those that stay */
+	uint64_t packets, bytes; /* that came from the remote; UDP payload */
+} __rte_cache_aligned;
+_Static_assert(sizeof(struct media_path) == 64, "one cache line");
+
+enum media_leg_state {
+	LEG_FIXED,    /* its remote is who it is, or is not known */
+	LEG_OPEN,     /* whoever sends first will be its remote */
+	LEG_LEARNING, /* somebody has; another may still take its place */
+};
+
+/* How the remote of a leg is known; who it is stands in the line. */
+struct media_leg {
+	struct sock_addr given; /* by the control process */
+	uint8_t state;		/* enum media_leg_state */
+	bool news;		/* it was learnt and not told yet */
+	uint32_t lock_ms;	/* low bits of when LEG_LEARNING is over */
+};
+
+struct media_term {
+	uint16_t flags; /* enum ctl_term_flags */
+	uint8_t dscp;
+	uint8_t attempt;
+	bool here;	      /* there is a termination on this side */
+	bool heard;	      /* something has come from its remote */
+	bool told;	      /* TERM_INACTIVE was, and nothing has come since */
+	uint32_t heard_s;     /* when something last came, or when it was made; seconds */
+	uint32_t seen;	      /* low bits of the packets that had come then */
+	uint32_t inactivity;  /* seconds */
+	uint32_t rate, burst; /* bytes of IP a second, and at once */
+	uint64_t tokens;      /* thousandths of bytes that may pass */
+	uint32_t refill_ms;   /* low bits of when they were counted */
+	uint32_t checks;
+	uint64_t dropped;
+	struct ice_key ice;
+};
+
+struct media {
+	struct media_term term[SIDES];
+	struct media_leg leg[LEGS];
+};
+
+static inline struct media_path *media_lines(const struct worker *w, uint32_t slot)
+{
+	return &w->media_path[(size_t)slot * LEGS];
+}
+
+/* Makes the lines of a context anew: after each change of it (media_set.c). */
+void media_make(struct worker *w, uint32_t slot);
+/*
+ * The remote of a leg is learnt. It is told at once when it is the first, else as time goes by:
+ * whoever sends must not be able to fill the control process's ring.
+ */
+void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct sock_addr *remote,
+		 bool first);
+/* Something came from a side's remote. */
+void media_heard(struct worker *w, uint32_t slot, uint32_t side);
+/* The same, if packets have come that the short way took. */
+void media_look(struct worker *w, uint32_t slot, uint32_t side);
+/* Whether anything may be sent to a side's remote (RFC 7675): always without TERM_ICE. */
+bool media_consent(const struct worker *w, const struct media_term *t);
+
+#endif

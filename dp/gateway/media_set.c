@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What contexts of UDP are: from commands, from what was learnt, and as time goes by. */
+#include "media.h"
+#include "../net/neigh.h"
+
+/* ---- lines ---- */
+
+static bool term_mux(const struct media_term *t)
+{
+	return t->flags & TERM_RTCP_MUX;
+}
+
+/* Whether a side has RTCP, or RTP, of its own kind: all has flow 0. */
+static bool term_has(const struct media_term *t, uint32_t rtcp)
+{
+	return t->here && (!rtcp || t->flags & TERM_RTP);
+}
+
+static struct sock_addr term_local(const struct worker *w, uint32_t slot, uint32_t side,
+				   uint32_t rtcp)
+{
+	const struct ctl_relay *r = &w->context[slot].local[side];
+	uint16_t port = be16_get(r->port);
+
+	if (rtcp && !term_mux(&w->media[slot].term[side]))
+		port++;
+	return (struct sock_addr){ w->dp->conf->relay[r->relay].addr, be16_make(port) };
+}
+
+bool media_consent(const struct worker *w, const struct media_term *t)
+{
+	return !(t->flags & TERM_ICE) || (t->heard && w->now - t->heard_s < CONSENT_S);
+}
+
+/* Sources are judged here and not of each packet, see path_make(). */
+static bool flow_is_short(const struct worker *w, const struct media *m, uint32_t side,
+			  uint32_t rtcp, const struct media_path *l)
+{
+	const struct media_term *from = &m->term[side], *to = &m->term[!side];
+
+	return be16_get(l->from_port) && be16_get(l->to.dport) && !(rtcp && term_mux(from)) &&
+	       m->leg[2 * side + rtcp].state == LEG_FIXED && from->flags & TERM_IN &&
+	       to->flags & TERM_OUT && !from->rate && media_consent(w, to) &&
+	       ip_source_ok(w->dp, &l->from);
+}
+
+/* Where a flow goes; nowhere if the partner, or its remote, is not known. */
+static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t rtcp)
+{
+	const struct media *m = &w->media[slot];
+	const struct media_term *to = &m->term[!side];
+	struct media_path *lines = media_lines(w, slot), *l = &lines[2 * side + rtcp];
+	const struct media_path *back = &lines[2 * !side + (rtcp && !term_mux(to))];
+	const bool was6 = l->flags & MEDIA_TO6;
+	struct sock_addr in, out, remote;
+
+	l->flags = ip_is_v4(&l->from) ? 0 : MEDIA_FROM6;
+	if (!term_has(to, rtcp) || be16_get(back->from_port) == 0) {
+		l->to = (struct path_leg){ 0 };
+		return;
+	}
+	in = term_local(w, slot, side, rtcp);
+	out = term_local(w, slot, !side, rtcp);
+	remote = (struct sock_addr){ back->from, back->from_port };
+	path_leg_make(&l->to, was6, &out, &remote);
+	l->relay = (uint8_t)w->context[slot].local[!side].relay;
+	l->sum = csum_fold(
+	    path_csum(&out, &remote) +
+	    (uint16_t)~csum_fold(path_csum(&in, &(struct sock_addr){ l->from, l->from_port })));
+	l->tos_keep = to->dscp == CTL_DSCP_KEEP ? 0xff : 3;
+	l->tos = to->dscp == CTL_DSCP_KEEP ? 0 : (uint8_t)(to->dscp << 2);
+	if (!ip_is_v4(&remote.ip))
+		l->flags |= MEDIA_TO6;
+	if (!rtcp && term_mux(&m->term[side]))
+		l->flags |= MEDIA_MUX;
+	if (flow_is_short(w, m, side, rtcp, l))
+		l->flags |= MEDIA_SHORT;
+}
+
+void media_make(struct worker *w, uint32_t slot)
+{
+	const struct media *m = &w->media[slot];
+	struct media_path *lines = media_lines(w, slot);
+	uint32_t side, flow;
+
+	for (side = 0; side < SIDES; side++)
+		if (term_mux(&m->term[side])) {
+			lines[2 * side + 1].from = lines[2 * side].from;
+			lines[2 * side + 1].from_port = lines[2 * side].from_port;
+		}
+	for (flow = 0; flow < LEGS; flow++)
+		if (term_has(&m->term[flow / 2], flow % 2))
+			flow_make(w, slot, flow / 2, flow % 2);
+		else
+			lines[flow] = (struct media_path){ 0 };
+}
+
+/* ---- what is learnt ---- */
+
+static void leg_tell(struct worker *w, uint32_t slot, uint32_t leg)
+{
+	const struct media_path *l = &media_lines(w, slot)[leg];
+	struct evt_term e = { .side = (uint8_t)(leg / 2),
+			      .what = TERM_LATCHED,
+			      .attempt = w->media[slot].term[leg / 2].attempt,
+			      .rtcp = leg % 2,
+			      .remote = { l->from, l->from_port } };
+
+	w->media[slot].leg[leg].news = !context_tell(w, slot, &e);
+}
+
+void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct sock_addr *remote,
+		 bool first)
+{
+	struct media_path *l = &media_lines(w, slot)[leg];
+
+	l->from = remote->ip;
+	l->from_port = remote->port;
+	media_make(w, slot);
+	count(w, CNT_GATE_LATCHED);
+	w->media[slot].leg[leg].news = true;
+	if (first)
+		leg_tell(w, slot, leg);
+}
+
+static uint32_t side_packets(const struct worker *w, uint32_t slot, uint32_t side)
+{
+	const struct media_path *l = &media_lines(w, slot)[2 * side];
+
+	return (uint32_t)(l[0].packets + l[1].packets);
+}
+
+void media_heard(struct worker *w, uint32_t slot, uint32_t side)
+{
+	struct media_term *t = &w->media[slot].term[side];
+	const bool consent = media_consent(w, t);
+
+	t->heard = true;
+	t->told = false;
+	t->heard_s = w->now;
+	t->seen = side_packets(w, slot, side);
+	if (unlikely(!consent))
+		media_make(w, slot);
+}
+
+void media_look(struct worker *w, uint32_t slot, uint32_t side)
+{
+	if (w->media[slot].term[side].seen != side_packets(w, slot, side))
+		media_heard(w, slot, side);
+}
+
+/* ---- commands ---- */
+
+/* How the remote of a leg is to be known from now on. */
+static void leg_set(struct worker *w, uint32_t slot, uint32_t i, const struct ctl_term *t)
+{
+	struct media_path *l = &media_lines(w, slot)[i];
+	struct media_leg *leg = &w->media[slot].leg[i];
+	const struct sock_addr *latched = &t->latched[i % 2], *from = &t->remote[i % 2];
+	static const struct sock_addr unknown;
+
+	*leg = (struct media_leg){ .given = t->remote[i % 2], .state = LEG_FIXED };
+	if (t->flags & (TERM_ICE | TERM_LATCH) && be16_get(latched->port))
+		from = latched;
+	else if (t->flags & TERM_ICE)
+		from = &unknown;
+	else if (t->flags & TERM_LATCH)
+		leg->state = LEG_OPEN;
+	if (be16_get(from->port) == 0)
+		from = &unknown;
+	l->from = from->ip;
+	l->from_port = from->port;
+}
+
+/* Whether what was learnt of a leg is of no use any more. */
+static bool leg_changes(const struct media_term *m, const struct media_leg *leg,
+			const struct ctl_term *t, const struct sock_addr *remote)
+{
+	const uint16_t of_remote =
+	    TERM_RTP | TERM_RTCP_MUX | TERM_ICE | TERM_LATCH | TERM_LATCH_ADDR;
+
+	if (!m->here || (m->flags ^ t->flags) & of_remote)
+		return true;
+	/* An agent that starts ICE anew is sent to where it was until it nominates (RFC 8445 9). */
+	return !(t->flags & TERM_ICE) &&
+	       (m->attempt != t->attempt || !sock_addr_eq(&leg->given, remote));
+}
+
+static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struct ctl_term *t)
+{
+	struct media *m = &w->media[slot];
+	struct media_term *s = &m->term[side];
+	uint32_t i;
+
+	if (t->transport == TERM_NONE) {
+		memset(s, 0, sizeof(*s));
+		memset(&m->leg[2 * side], 0, 2 * sizeof(m->leg[0]));
+		return;
+	}
+	for (i = 0; i < 2; i++)
+		if (leg_changes(s, &m->leg[2 * side + i], t, &t->remote[i]))
+			leg_set(w, slot, 2 * side + i, t);
+	if (!s->here)
+		s->heard_s = w->now;
+	if (s->rate != t->rate || s->burst != t->burst) {
+		s->tokens = (uint64_t)t->burst * 1000;
+		s->refill_ms = (uint32_t)w->now_ms;
+	}
+	s->here = true;
+	s->flags = t->flags;
+	s->dscp = t->dscp;
+	s->attempt = t->attempt;
+	s->rate = t->rate;
+	s->burst = t->burst;
+	s->inactivity = t->inactivity;
+	memcpy(s->ice.ufrag, t->ufrag, sizeof(s->ice.ufrag));
+	memcpy(s->ice.pwd, t->pwd, sizeof(s->ice.pwd));
+}
+
+void media_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES])
+{
+	uint32_t side;
+
+	for (side = 0; side < SIDES; side++)
+		term_set(w, slot, side, &term[side]);
+	media_make(w, slot);
+}
+
+void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side)
+{
+	struct media *a = &w->media[slot], *b = &w->media[to];
+	const size_t legs = 2 * sizeof(a->leg[0]), lines = 2 * sizeof(struct media_path);
+
+	b->term[to_side] = a->term[side];
+	memcpy(&b->leg[2 * to_side], &a->leg[2 * side], legs);
+	memcpy(&media_lines(w, to)[2 * to_side], &media_lines(w, slot)[2 * side], lines);
+	memset(&a->term[side], 0, sizeof(a->term[side]));
+	memset(&a->leg[2 * side], 0, legs);
+	media_make(w, slot);
+	media_make(w, to);
+}
+
+void media_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES])
+{
+	uint32_t side;
+
+	for (side = 0; side < SIDES; side++) {
+		const struct media_path *l = &media_lines(w, slot)[2 * side];
+		const struct media_term *t = &w->media[slot].term[side];
+
+		media_look(w, slot, side);
+		stats[side] = (struct ctl_term_stats){
+			.packets = l[0].packets,
+			.bytes = l[0].bytes,
+			.rtcp_packets = l[1].packets,
+			.rtcp_bytes = l[1].bytes,
+			.dropped = t->dropped,
+			.checks = t->checks,
+			.silent_s = t->heard ? w->now - t->heard_s : UINT32_MAX,
+		};
+	}
+}
+
+/* ---- time ---- */
+
+/* Whether the lines are to be made anew. */
+static bool leg_tick(struct worker *w, uint32_t slot, uint32_t i)
+{
+	struct media_leg *leg = &w->media[slot].leg[i];
+	const bool lock =
+	    leg->state == LEG_LEARNING && (int32_t)((uint32_t)w->now_ms - leg->lock_ms) >= 0;
+
+	if (lock)
+		leg->state = LEG_FIXED;
+	if (unlikely(leg->news))
+		leg_tell(w, slot, i);
+	return lock;
+}
+
+static bool term_tick(struct worker *w, uint32_t slot, uint32_t side)
+{
+	struct media_term *t = &w->media[slot].term[side];
+	const struct media_path *back = &media_lines(w, slot)[2 * !side];
+	bool anew;
+
+	media_look(w, slot, side);
+	anew = leg_tick(w, slot, 2 * side);
+	anew |= leg_tick(w, slot, 2 * side + 1);
+	if (t->inactivity && !t->told && w->now - t->heard_s >= t->inactivity)
+		t->told = context_tell(w, slot,
+				       &(struct evt_term){ .side = (uint8_t)side,
+							   .what = TERM_INACTIVE,
+							   .attempt = t->attempt });
+	return anew || ((back[0].flags | back[1].flags) & MEDIA_SHORT && !media_consent(w, t));
+}
+
+void media_tick(struct worker *w, uint32_t slot)
+{
+	const struct media *m = &w->media[slot];
+	bool anew = false;
+	uint32_t side;
+
+	for (side = 0; side < SIDES; side++)
+		if (m->term[side].here)
+			anew |= term_tick(w, slot, side);
+	if (anew)
+		media_make(w, slot);
+}
