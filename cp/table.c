@@ -88,40 +88,16 @@ static void user_put(struct table *t, uint32_t i)
 
 /* ---- session slots ---- */
 
-/* TABLE_NONE if there is none. */
-static uint32_t slot_take(struct table *t, uint32_t worker)
-{
-	struct table_slots *s = &t->slots[worker];
-	uint32_t slot;
-
-	if (s->n_free == 0)
-		return TABLE_NONE;
-	slot = s->free[s->head];
-	s->head = s->head + 1 == t->sessions ? 0 : s->head + 1;
-	s->n_free--;
-	return slot;
-}
-
-static void slot_put(struct table *t, uint32_t worker, uint32_t slot)
-{
-	struct table_slots *s = &t->slots[worker];
-	uint64_t tail = (uint64_t)s->head + s->n_free;
-
-	s->owner[slot] = TABLE_NONE;
-	s->free[tail >= t->sessions ? tail - t->sessions : tail] = slot;
-	s->n_free++;
-}
-
 bool table_slots_take(struct table *t, struct table_alloc *a)
 {
-	uint32_t slot = slot_take(t, a->worker), leg_slot = TABLE_NONE;
+	uint32_t slot = slots_take(&t->slots[a->worker]), leg_slot = TABLE_NONE;
 
 	if (slot == TABLE_NONE)
 		return false;
 	if (table_redirected(a)) {
-		leg_slot = slot_take(t, a->leg_worker);
+		leg_slot = slots_take(&t->slots[a->leg_worker]);
 		if (leg_slot == TABLE_NONE) {
-			slot_put(t, a->worker, slot);
+			slots_put(&t->slots[a->worker], slot);
 			return false;
 		}
 	}
@@ -218,9 +194,9 @@ void table_del(struct table *t, struct table_alloc *a)
 		p = &t->entry[*p].next;
 	*p = e->next;
 	user_put(t, e->user);
-	slot_put(t, a->worker, a->sid.slot);
+	slots_put(&t->slots[a->worker], a->sid.slot);
 	if (table_redirected(a))
-		slot_put(t, a->leg_worker, a->leg_slot);
+		slots_put(&t->slots[a->leg_worker], a->leg_slot);
 	e->next = t->alloc_free;
 	t->alloc_free = i;
 	t->stats.allocs--;

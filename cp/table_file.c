@@ -4,20 +4,8 @@
 
 #include "rand.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* Every pool starts on a cache line. */
-static uint64_t pool_bytes(uint64_t n, uint64_t record)
-{
-	return (n * record + 63) & ~UINT64_C(63);
-}
 
 /* Sets the pools' sizes from the configuration; the file's size follows. */
 static void table_geometry(struct table *t)
@@ -35,25 +23,25 @@ static void table_geometry(struct table *t)
 	t->perms = (uint32_t)peers;
 	t->chans = (uint32_t)peers;
 	t->resvs = t->allocs < TABLE_RESVS_MAX ? t->allocs : TABLE_RESVS_MAX;
-	t->size = pool_bytes(1, sizeof(struct table_header)) +
-		  pool_bytes(t->allocs, sizeof(struct table_alloc)) +
-		  pool_bytes(t->perms, sizeof(struct table_perm)) +
-		  pool_bytes(t->chans, sizeof(struct table_chan)) +
-		  pool_bytes(t->resvs, sizeof(struct table_resv));
+	t->file.size = statefile_bytes(1, sizeof(struct table_header)) +
+		  statefile_bytes(t->allocs, sizeof(struct table_alloc)) +
+		  statefile_bytes(t->perms, sizeof(struct table_perm)) +
+		  statefile_bytes(t->chans, sizeof(struct table_chan)) +
+		  statefile_bytes(t->resvs, sizeof(struct table_resv));
 }
 
 static void table_place(struct table *t)
 {
-	uint8_t *p = t->map;
+	uint8_t *p = t->file.map;
 
 	t->hdr = (struct table_header *)p;
-	p += pool_bytes(1, sizeof(struct table_header));
+	p += statefile_bytes(1, sizeof(struct table_header));
 	t->alloc = (struct table_alloc *)p;
-	p += pool_bytes(t->allocs, sizeof(struct table_alloc));
+	p += statefile_bytes(t->allocs, sizeof(struct table_alloc));
 	t->perm = (struct table_perm *)p;
-	p += pool_bytes(t->perms, sizeof(struct table_perm));
+	p += statefile_bytes(t->perms, sizeof(struct table_perm));
 	t->chan = (struct table_chan *)p;
-	p += pool_bytes(t->chans, sizeof(struct table_chan));
+	p += statefile_bytes(t->chans, sizeof(struct table_chan));
 	t->resv = (struct table_resv *)p;
 }
 
@@ -75,120 +63,33 @@ static uint64_t table_digest(const struct config *c)
 	return siphash(&fixed, buf, wr_len(&w));
 }
 
-static void boot_id_read(char id[TABLE_BOOT_ID])
-{
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-	memset(id, 0, TABLE_BOOT_ID);
-	if (!f || !fgets(id, TABLE_BOOT_ID, f))
-		snprintf(id, TABLE_BOOT_ID, "unknown");
-	if (f)
-		fclose(f);
-	id[strcspn(id, "\n")] = '\0';
-}
-
-/* Why the mapped file cannot be taken up, or NULL. */
-static const char *header_refuse(const struct table *t, const char *boot_id)
-{
-	const struct table_header *h = t->hdr;
-
-	if (!atomic_load_explicit(&h->ready, memory_order_acquire) || h->magic != TABLE_MAGIC)
-		return "it was never completed";
-	if (h->version != TABLE_VERSION)
-		return "it has another version's format";
-	if (strncmp(h->boot_id, boot_id, TABLE_BOOT_ID) != 0)
-		return "the machine was started since";
-	if (h->allocs != t->allocs || h->perms != t->perms || h->chans != t->chans ||
-	    h->resvs != t->resvs)
-		return "the configured limits changed";
-	if (h->digest != table_digest(t->conf))
-		return "the configured listeners or relays changed";
-	return NULL;
-}
-
-static void header_write(struct table *t, const char *boot_id)
-{
-	struct table_header *h = t->hdr;
-	uint32_t gen;
-
-	h->magic = TABLE_MAGIC;
-	h->version = TABLE_VERSION;
-	snprintf(h->boot_id, sizeof(h->boot_id), "%s", boot_id);
-	h->digest = table_digest(t->conf);
-	h->allocs = t->allocs;
-	h->perms = t->perms;
-	h->chans = t->chans;
-	h->resvs = t->resvs;
-	rand_bytes(&h->sum_key, sizeof(h->sum_key));
-	rand_bytes(h->user_key, sizeof(h->user_key));
-	rand_bytes(&gen, sizeof(gen));
-	word_set(&h->next_gen, gen ? gen : 1);
-	atomic_store_explicit(&h->ready, 1, memory_order_release);
-}
-
-/* Gives the file its size, zeroed. Space is taken now: a full disk must not be met later. */
-static bool file_make(struct table *t)
-{
-	int e;
-
-	if (ftruncate(t->fd, 0) || ftruncate(t->fd, (off_t)t->size))
-		return false;
-	e = posix_fallocate(t->fd, 0, (off_t)t->size);
-	errno = e;
-	return e == 0;
-}
-
-static bool file_map(struct table *t)
-{
-	t->map = mmap(NULL, t->size, PROT_READ | PROT_WRITE, MAP_SHARED, t->fd, 0);
-	if (t->map == MAP_FAILED) {
-		t->map = NULL;
-		return false;
-	}
-	table_place(t);
-	return true;
-}
-
-/* Opens, locks and maps the file; starts it afresh if it cannot be taken up. */
+/* Opens and maps the file; starts it afresh if it cannot be taken up. */
 static bool file_open(struct table *t, const char *boot_id, char *err, size_t errlen)
 {
-	const char *path = t->conf->control.state;
-	struct stat st;
+	const struct statefile_form form = {
+		.path = t->conf->control.state,
+		.boot_id = boot_id,
+		.magic = TABLE_MAGIC,
+		.version = TABLE_VERSION,
+		.digest = table_digest(t->conf),
+		.digest_means = "the configured listeners or relays changed",
+		.records = { t->allocs, t->perms, t->chans, t->resvs },
+		.size = t->file.size,
+	};
+	uint32_t gen;
 
-	t->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (t->fd < 0)
-		goto fail;
-	if (flock(t->fd, LOCK_EX | LOCK_NB)) {
-		snprintf(err, errlen, "the state file %s is in use by another fairlead-cp", path);
+	if (!statefile_open(&t->file, &form, err, errlen))
 		return false;
-	}
-	if (fstat(t->fd, &st))
-		goto fail;
-	if (!S_ISREG(st.st_mode)) {
-		snprintf(err, errlen, "the state file %s is not a regular file", path);
-		return false;
-	}
-	if (st.st_size == 0) {
-		t->stats.fresh = "it did not exist";
-	} else if ((uint64_t)st.st_size != t->size) {
-		t->stats.fresh = "the configured limits changed";
-	} else {
-		if (!file_map(t))
-			goto fail;
-		t->stats.fresh = header_refuse(t, boot_id);
-		if (!t->stats.fresh)
-			return true;
-		munmap(t->map, t->size);
-		t->map = NULL;
-	}
-	if (!file_make(t) || !file_map(t))
-		goto fail;
-	header_write(t, boot_id);
+	table_place(t);
+	t->stats.fresh = t->file.fresh;
+	if (!t->file.fresh)
+		return true;
+	rand_bytes(&t->hdr->sum_key, sizeof(t->hdr->sum_key));
+	rand_bytes(t->hdr->user_key, sizeof(t->hdr->user_key));
+	rand_bytes(&gen, sizeof(gen));
+	word_set(&t->hdr->next_gen, gen ? gen : 1);
+	statefile_ready(&t->file, &form);
 	return true;
-fail:
-	snprintf(err, errlen, "cannot use the state file %s (%llu MB): %s", path,
-		 (unsigned long long)(t->size >> 20) + 1, strerror(errno));
-	return false;
 }
 
 /* ---- private memory ---- */
@@ -222,9 +123,7 @@ static bool memory_take(struct table *t)
 	    !t->chan_next || !t->resv_entry || !t->slots)
 		return false;
 	for (uint32_t w = 0; w < t->n_workers; w++) {
-		t->slots[w].owner = index_array(t->sessions);
-		t->slots[w].free = index_array(t->sessions);
-		if (!t->slots[w].owner || !t->slots[w].free)
+		if (!slots_open(&t->slots[w], t->sessions))
 			return false;
 	}
 	return true;
@@ -234,19 +133,15 @@ struct table *table_open(const struct config *c, uint32_t now, const char *boot_
 			 size_t errlen)
 {
 	struct table *t = calloc(1, sizeof(*t));
-	char id[TABLE_BOOT_ID];
 
 	if (!t) {
 		snprintf(err, errlen, "out of memory");
 		return NULL;
 	}
 	t->conf = c;
-	t->fd = -1;
-	boot_id_read(id);
-	if (boot_id)
-		snprintf(id, sizeof(id), "%s", boot_id);
+	t->file.fd = -1;
 	table_geometry(t);
-	if (!file_open(t, id, err, errlen)) {
+	if (!file_open(t, boot_id, err, errlen)) {
 		table_close(t);
 		return NULL;
 	}
@@ -264,14 +159,9 @@ void table_close(struct table *t)
 {
 	if (!t)
 		return;
-	if (t->map)
-		munmap(t->map, t->size);
-	if (t->fd >= 0)
-		close(t->fd);
-	for (uint32_t w = 0; t->slots && w < t->n_workers; w++) {
-		free(t->slots[w].owner);
-		free(t->slots[w].free);
-	}
+	statefile_close(&t->file);
+	for (uint32_t w = 0; t->slots && w < t->n_workers; w++)
+		slots_close(&t->slots[w]);
 	free(t->slots);
 	free(t->entry);
 	free(t->user);

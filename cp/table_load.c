@@ -194,18 +194,6 @@ static void load_resv(struct table *t, struct table_resv *r, uint32_t now)
 	t->resv_free = i;
 }
 
-static void slots_fill(struct table *t)
-{
-	for (uint32_t w = 0; w < t->n_workers; w++) {
-		struct table_slots *s = &t->slots[w];
-
-		for (uint32_t i = 0; i < t->sessions; i++) {
-			if (s->owner[i] == TABLE_NONE)
-				s->free[s->n_free++] = i;
-		}
-	}
-}
-
 void table_load(struct table *t, uint32_t now)
 {
 	t->stats.allocs_max = t->allocs;
@@ -219,7 +207,8 @@ void table_load(struct table *t, uint32_t now)
 	}
 	for (uint32_t i = 0; i < t->allocs; i++)
 		load_alloc(t, &t->alloc[i], now);
-	slots_fill(t);
+	for (uint32_t w = 0; w < t->n_workers; w++)
+		slots_fill(&t->slots[w]);
 	for (uint32_t i = t->allocs; i-- > 0;) {
 		move_alloc(t, &t->alloc[i]);
 		if (!state_live(&t->alloc[i].state)) {

@@ -6,23 +6,20 @@
 #include "table.h"
 
 #include "../lib/siphash.h"
+#include "slots.h"
+#include "statefile.h"
 
 #define TABLE_MAGIC UINT64_C(0x656c626174464c31)
 
-enum { TABLE_VERSION = 3, TABLE_BOOT_ID = 40, TABLE_RESVS_MAX = 1 << 16 };
+enum { TABLE_VERSION = 3, TABLE_RESVS_MAX = 1 << 16 };
 
-/* At the start of the file. ready is written last. */
+/* At the start of the file. Its digest is of listeners and relays, which records name by index. */
 struct table_header {
-	uint64_t magic;
-	uint32_t version;
-	_Atomic uint32_t ready;
-	char boot_id[TABLE_BOOT_ID];
-	uint64_t digest; /* of listeners and relays, which records name by index */
-	uint32_t allocs, perms, chans, resvs; /* records of each pool */
-	struct siphash_key sum_key;	      /* of table_alloc.sum */
-	struct siphash_key user_key[2];	      /* of table_alloc.user_id */
-	_Atomic uint32_t next_gen;	      /* of sid; goes on across restarts */
-	_Atomic uint64_t generation;	      /* of the dataplane */
+	struct statefile_head head;
+	struct siphash_key sum_key;	/* of table_alloc.sum */
+	struct siphash_key user_key[2]; /* of table_alloc.user_id */
+	_Atomic uint32_t next_gen;	/* of sid; goes on across restarts */
+	_Atomic uint64_t generation;	/* of the dataplane */
 };
 
 /* Private companion of an allocation record. */
@@ -48,18 +45,9 @@ struct table_user {
 	uint32_t next; /* in its bucket, or in the free list */
 };
 
-/* A worker's session slots: who has each, and the free ones, longest free first. */
-struct table_slots {
-	uint32_t *owner; /* [sessions], allocation or TABLE_NONE */
-	uint32_t *free;	 /* ring */
-	uint32_t head, n_free;
-};
-
 struct table {
 	const struct config *conf;
-	int fd;
-	void *map;
-	uint64_t size;
+	struct statefile file;
 	struct table_header *hdr;
 	struct table_alloc *alloc;
 	struct table_perm *perm;
@@ -75,9 +63,9 @@ struct table {
 	uint32_t *chan_next;
 	struct table_resv_entry *resv_entry;
 	struct table_user *user;
-	struct table_slots *slots; /* [n_workers] */
+	struct slots *slots; /* [n_workers], of sessions and redirects */
 	uint32_t n_workers, sessions;
-	uint32_t allocs, perms, chans, resvs; /* as in the header, which is not looked at again */
+	uint32_t allocs, perms, chans, resvs; /* records of each pool */
 	uint32_t alloc_free, perm_free, chan_free, resv_free, user_free;
 	struct table_stats stats;
 };

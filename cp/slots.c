@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "slots.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool slots_open(struct slots *s, uint32_t n)
+{
+	size_t bytes = (n ? n : 1) * sizeof(uint32_t);
+
+	*s = (struct slots){ .owner = malloc(bytes), .free = malloc(bytes), .n = n };
+	if (s->owner)
+		memset(s->owner, 0xff, bytes); /* SLOT_NONE */
+	return s->owner && s->free;
+}
+
+void slots_close(struct slots *s)
+{
+	free(s->owner);
+	free(s->free);
+}
+
+void slots_fill(struct slots *s)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		if (s->owner[i] == SLOT_NONE)
+			s->free[s->n_free++] = i;
+	}
+}
+
+uint32_t slots_take(struct slots *s)
+{
+	uint32_t slot;
+
+	if (s->n_free == 0)
+		return SLOT_NONE;
+	slot = s->free[s->head];
+	s->head = s->head + 1 == s->n ? 0 : s->head + 1;
+	s->n_free--;
+	return slot;
+}
+
+void slots_put(struct slots *s, uint32_t slot)
+{
+	uint64_t tail = (uint64_t)s->head + s->n_free;
+
+	s->owner[slot] = SLOT_NONE;
+	s->free[tail >= s->n ? tail - s->n : tail] = slot;
+	s->n_free++;
+}
