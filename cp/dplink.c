@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dplink.h"
 
+#include "event.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +12,8 @@
 
 enum { DPLINK_SLOTS_MAX = 1 << 20 };
 
-/* The replay of one worker's sessions, step by step. */
-enum sync_step { SYNC_DONE, SYNC_BEGIN, SYNC_SESSIONS, SYNC_END, SYNC_WAIT };
+/* The replay of what one worker has, step by step. */
+enum sync_step { SYNC_DONE, SYNC_BEGIN, SYNC_STATE, SYNC_END, SYNC_WAIT };
 
 /* One worker as we see it: checked pointers and our own cursors. */
 struct worker_link {
@@ -102,6 +104,8 @@ static const char *worker_attach(struct dplink *l, struct worker_link *w,
 		return "an offset leads out of it";
 	if (c->sessions_max < l->conf->dataplane.sessions)
 		return "fewer sessions than configured";
+	if (c->contexts_max < l->conf->gateway.contexts)
+		return "fewer contexts than configured";
 	if (c->conns_max != l->conf->tcp.connections)
 		return "another number of connections than configured";
 	if (!ring_attach_writer(&w->cmd, cmd, c->cmd_slots) ||
@@ -251,7 +255,7 @@ bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uin
 	if (!link_usable(l) || worker >= l->n_workers)
 		return false;
 	if (dplink_room(l, worker) == 0) {
-		if (type == CMD_SEND || type == CMD_PSK) {
+		if (type == CMD_SEND || type == CMD_PSK || type == CMD_CONTEXT_AUDIT) {
 			l->stats.replies_full++;
 		} else {
 			l->stats.commands_full++;
@@ -285,9 +289,9 @@ static enum dplink_work sync_step(struct dplink *l, uint32_t worker)
 		if (!sync_mark(l, worker, CMD_SYNC_BEGIN))
 			return DPLINK_BLOCKED;
 		w->cursor = (struct dplink_cursor){ 0 };
-		w->sync = SYNC_SESSIONS;
+		w->sync = SYNC_STATE;
 	}
-	if (w->sync == SYNC_SESSIONS) {
+	if (w->sync == SYNC_STATE) {
 		work = l->ops->replay(l->ctx, worker, &w->cursor);
 		if (work != DPLINK_IDLE)
 			return work;
@@ -304,47 +308,6 @@ static enum dplink_work sync_step(struct dplink *l, uint32_t worker)
 
 /* ---- events ---- */
 
-static const char *punt_lies(const struct dplink *l, const struct evt_punt *p)
-{
-	size_t head = offsetof(struct evt_punt, payload);
-
-	if (p->hdr.len < head || p->hdr.len > sizeof(*p) || p->payload_len > p->hdr.len - head)
-		return "impossible length of a request";
-	if (p->leg.listener >= l->conf->n_listener)
-		return "a request from a listener that does not exist";
-	if ((l->conf->listener[p->leg.listener].transport == TRANSPORT_UDP) !=
-	    (p->leg.conn_gen == 0))
-		return "a request from a connection of another transport";
-	return NULL;
-}
-
-static const char *peer_conn_lies(const struct evt_peer_conn *e)
-{
-	if (e->hdr.len != sizeof(*e))
-		return "impossible length of an event";
-	if (e->hdr.type == EVT_CONNECT_FAILED ? e->why >= TCP_END_MAX : e->conn.gen == 0)
-		return "impossible news of a peer's connection";
-	return NULL;
-}
-
-static const char *conn_gone_lies(const struct evt_conn_gone *e)
-{
-	if (e->hdr.len != sizeof(*e))
-		return "impossible length of an event";
-	if (e->conn.gen == 0 || e->role >= CONN_ROLES || e->why >= TCP_END_MAX)
-		return "impossible end of a connection";
-	return NULL;
-}
-
-static const char *psk_lies(const struct dplink *l, const struct evt_psk *e)
-{
-	if (e->hdr.len != sizeof(*e) || e->identity_len > sizeof(e->identity))
-		return "impossible length of an identity";
-	if (e->conn.gen == 0 || e->domain >= l->conf->n_domain)
-		return "an identity of a connection that cannot be";
-	return NULL;
-}
-
 static void event_synced(struct dplink *l, struct worker_link *w, uint32_t seq)
 {
 	if (w->sync == SYNC_WAIT && seq == w->end_seq) {
@@ -353,55 +316,37 @@ static void event_synced(struct dplink *l, struct worker_link *w, uint32_t seq)
 	}
 }
 
-static const char *event_refused(struct dplink *l, uint32_t worker, const struct evt_result *e)
-{
-	if (e->hdr.len != sizeof(*e))
-		return "impossible length of an event";
-	l->stats.events_stale += !l->ops->refused(l->ctx, worker, e);
-	return NULL;
-}
-
-/* Judges the private copy of an event and hands it on. Returns what is wrong with it, or NULL. */
-static const char *event_dispatch(struct dplink *l, uint32_t worker)
+/* Hands on the private copy of an event, whose values may be. False if what it is about is gone. */
+static bool event_dispatch(struct dplink *l, uint32_t worker)
 {
 	const struct ctl_hdr *hdr = (const struct ctl_hdr *)l->event;
-	const struct evt_punt *punt = (const struct evt_punt *)l->event;
-	const struct evt_peer_conn *conn = (const struct evt_peer_conn *)l->event;
-	const struct evt_conn_gone *gone = (const struct evt_conn_gone *)l->event;
-	const struct evt_psk *psk = (const struct evt_psk *)l->event;
-	const char *why;
+	const void *e = l->event;
 
 	switch (hdr->type) {
 	case EVT_PUNT:
-		why = punt_lies(l, punt);
-		if (!why)
-			l->ops->punt(l->ctx, worker, punt);
-		return why;
+		l->ops->punt(l->ctx, worker, e);
+		return true;
 	case EVT_SESSION_REFUSED:
 	case EVT_PEER_REFUSED:
-		return event_refused(l, worker, (const struct evt_result *)l->event);
+		return l->ops->refused(l->ctx, worker, e);
 	case EVT_CONNECTED:
 	case EVT_CONNECT_FAILED:
 	case EVT_PEER_ATTEMPT:
-		why = peer_conn_lies(conn);
-		if (!why)
-			l->stats.events_stale += !l->ops->peer_conn(l->ctx, worker, conn);
-		return why;
+		return l->ops->peer_conn(l->ctx, worker, e);
 	case EVT_CONN_GONE:
-		why = conn_gone_lies(gone);
-		if (!why)
-			l->stats.events_stale += !l->ops->conn_gone(l->ctx, worker, gone);
-		return why;
+		return l->ops->conn_gone(l->ctx, worker, e);
 	case EVT_PSK:
-		why = psk_lies(l, psk);
-		if (!why)
-			l->ops->psk(l->ctx, worker, psk);
-		return why;
-	case EVT_SYNCED:
-		event_synced(l, &l->worker[worker], hdr->seq);
-		return NULL;
+		l->ops->psk(l->ctx, worker, e);
+		return true;
+	case EVT_CONTEXT_REFUSED:
+		return l->ops->context_refused(l->ctx, worker, e);
+	case EVT_CONTEXT_STATS:
+		return l->ops->context_stats(l->ctx, worker, e);
+	case EVT_TERM:
+		return l->ops->term(l->ctx, worker, e);
 	default:
-		return "an event of no known type";
+		event_synced(l, &l->worker[worker], hdr->seq);
+		return true;
 	}
 }
 
@@ -437,9 +382,12 @@ static bool event_take(struct dplink *l, uint32_t worker, bool *blocked)
 	copied = event_copy(l, ring_peek(&w->evt, 0));
 	ring_release(&w->evt, 1);
 	l->stats.events++;
-	why = copied ? event_dispatch(l, worker) : "impossible length of an event";
+	why = copied ? event_lies(l->conf, (const struct ctl_hdr *)l->event)
+		     : "impossible length of an event";
 	if (why)
 		link_lie(l, why);
+	else
+		l->stats.events_stale += !event_dispatch(l, worker);
 	return true;
 }
 

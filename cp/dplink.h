@@ -23,9 +23,10 @@ enum dplink_work {
 	DPLINK_BLOCKED, /* work is left, but a command ring is full: call again in a moment */
 };
 
-/* How far the replay of a worker's sessions has come. Zero at its start. */
+/* How far the replay of what a worker has has come. Zero at its start. */
 struct dplink_cursor {
-	uint32_t slot;	/* session */
+	bool contexts;	/* all sessions were sent: of contexts */
+	uint32_t slot;	/* session or context */
 	uint32_t sent;	/* of that session's commands, */
 	uint32_t total; /* of which there were so many when it was begun */
 };
@@ -46,9 +47,14 @@ struct dplink_ops {
 	void (*psk)(void *ctx, uint32_t worker, const struct evt_psk *e);
 	/* EVT_SESSION_REFUSED, EVT_PEER_REFUSED. False if that session is gone. */
 	bool (*refused)(void *ctx, uint32_t worker, const struct evt_result *e);
+	/* EVT_CONTEXT_REFUSED, EVT_CONTEXT_STATS, EVT_TERM. False if nobody is concerned any more.
+	 */
+	bool (*context_refused)(void *ctx, uint32_t worker, const struct evt_context_refused *e);
+	bool (*context_stats)(void *ctx, uint32_t worker, const struct evt_context_stats *e);
+	bool (*term)(void *ctx, uint32_t worker, const struct evt_term *e);
 	/*
-	 * Sends more of worker's sessions, while dplink_replay_room() lasts. DPLINK_IDLE when all
-	 * have been sent.
+	 * Sends more of worker's sessions and contexts, while dplink_replay_room() lasts.
+	 * DPLINK_IDLE when all have been sent.
 	 */
 	enum dplink_work (*replay)(void *ctx, uint32_t worker, struct dplink_cursor *cur);
 };
@@ -61,8 +67,8 @@ struct dplink_stats {
 	uint64_t events_stale; /* about a session or connection that is gone */
 	uint64_t commands;
 	uint64_t commands_full; /* state commands that met a full ring: the worker is replayed */
-	uint64_t replies_full;	/* replies and keys dropped because the ring was full */
-	uint64_t replays;	/* of a worker's sessions, carried out in full */
+	uint64_t replies_full;	/* replies, keys and audits dropped because the ring was full */
+	uint64_t replays;	/* of all a worker has, carried out in full */
 };
 
 struct dplink *dplink_create(const struct config *c, const struct dplink_ops *ops, void *ctx);
@@ -100,7 +106,7 @@ bool dplink_lied(const struct dplink *l, const char **why);
 
 /*
  * Gives a command to a worker: fills hdr, whose seq an answer repeats. A state command that finds
- * the ring full is not lost: the worker's sessions are replayed once there is room. False then, and
+ * the ring full is not lost: all the worker has is replayed once there is room. False then, and
  * when not attached.
  */
 bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uint16_t len);

@@ -3,6 +3,7 @@
 #include "admin/metrics.h"
 #include "admin/rpc.h"
 #include "auth/psk.h"
+#include "gateway/gateway.h"
 #include "log.h"
 #include "loop.h"
 #include "tls/agent.h"
@@ -72,6 +73,18 @@ static void report_table(const struct server *s)
 			 st->kept, st->moved, st->expired, st->damaged);
 }
 
+static void report_contexts(const struct server *s)
+{
+	const struct gate_stats *st = gate_stats(s->gateway);
+
+	if (st->fresh)
+		log_line("the state file %s starts empty: %s", s->conf->control.contexts,
+			 st->fresh);
+	else
+		log_line("%u contexts taken over, %u damaged records skipped", st->kept,
+			 st->damaged);
+}
+
 /* Timers of less than a millisecond: a full command ring is looked at again so soon. */
 static struct event_base *base_create(void)
 {
@@ -102,6 +115,8 @@ static int run_loop(struct server *s)
 		loop = loop_create(base, s);
 	if (loop) {
 		report_table(s);
+		if (s->gateway)
+			report_contexts(s);
 		event_base_dispatch(base);
 		rc = 0;
 	} else if (base && !rpc) {
@@ -162,6 +177,23 @@ static bool stores_open(struct stores *st, const struct config *c)
 	return true;
 }
 
+/* The server is open: takes up contexts, if there are to be any, and runs. */
+static int run_server(struct server *s)
+{
+	char err[2 * CONFIG_STR_MAX];
+	int rc;
+
+	if (s->conf->gateway.contexts) {
+		s->gateway = gate_open(s, err, sizeof(err));
+		if (!s->gateway)
+			return fail_at(s->conf, "control.contexts", err);
+	}
+	rc = run_loop(s);
+	gate_close(s->gateway);
+	s->gateway = NULL;
+	return rc;
+}
+
 static int run(const char *file)
 {
 	char err[2 * CONFIG_STR_MAX];
@@ -177,7 +209,7 @@ static int run(const char *file)
 		if (server_open(&s, c, st.auth, loop_now_ms(), loop_wall(), err, sizeof(err))) {
 			s.tls = st.tls;
 			s.psk = st.psk;
-			rc = run_loop(&s);
+			rc = run_server(&s);
 			server_close(&s);
 		} else {
 			fail_at(c, "control.state", err);

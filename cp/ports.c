@@ -293,16 +293,16 @@ struct ctl_relay ports_take_realm(struct ports *p, const struct config *c, uint3
 	return ports_take_of(p, relays, n, worker, want, now);
 }
 
+bool ports_is_free(const struct ports *p, uint32_t relay, uint16_t port)
+{
+	return relay < p->n_relay && p->relay[relay]->state[port >> 1] & port_half(port);
+}
+
 bool ports_claim(struct ports *p, uint32_t relay, uint16_t port)
 {
-	struct relay_ports *r;
-
-	if (relay >= p->n_relay)
+	if (!ports_is_free(p, relay, port))
 		return false;
-	r = p->relay[relay];
-	if (!(r->state[port >> 1] & port_half(port)))
-		return false;
-	port_use(p, r, port);
+	port_use(p, p->relay[relay], port);
 	return true;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "server.h"
 
+#include "gateway/gateway_link.h"
 #include "log.h"
 #include "session.h"
 #include "tls/psk.h"
@@ -160,6 +161,8 @@ static void server_attached(void *ctx, uint64_t generation)
 {
 	struct server *s = ctx;
 
+	if (s->gateway)
+		gate_attached(s->gateway, generation);
 	if (table_generation(s->table) == generation)
 		return;
 	session_streams_lost(s);
@@ -221,7 +224,44 @@ static void server_psk(void *ctx, uint32_t worker, const struct evt_psk *e)
 	psk_handle(ctx, worker, e);
 }
 
+/* ---- contexts ---- */
+
+static bool server_context_refused(void *ctx, uint32_t worker, const struct evt_context_refused *e)
+{
+	struct server *s = ctx;
+
+	return s->gateway && gate_event_refused(s->gateway, worker, e);
+}
+
+static bool server_context_stats(void *ctx, uint32_t worker, const struct evt_context_stats *e)
+{
+	struct server *s = ctx;
+
+	return s->gateway && gate_event_stats(s->gateway, worker, e);
+}
+
+static bool server_term(void *ctx, uint32_t worker, const struct evt_term *e)
+{
+	struct server *s = ctx;
+
+	return s->gateway && gate_event_term(s->gateway, worker, e);
+}
+
 /* ---- the server ---- */
+
+static enum dplink_work server_replay(void *ctx, uint32_t worker, struct dplink_cursor *cur)
+{
+	struct server *s = ctx;
+
+	if (!cur->contexts) {
+		enum dplink_work work = session_replay(s, worker, cur);
+
+		if (work != DPLINK_IDLE || !s->gateway)
+			return work;
+		*cur = (struct dplink_cursor){ .contexts = true };
+	}
+	return gate_replay(s->gateway, worker, cur);
+}
 
 static const struct dplink_ops link_ops = {
 	.attached = server_attached,
@@ -230,7 +270,10 @@ static const struct dplink_ops link_ops = {
 	.conn_gone = server_conn_gone,
 	.psk = server_psk,
 	.refused = server_refused,
-	.replay = session_replay,
+	.context_refused = server_context_refused,
+	.context_stats = server_context_stats,
+	.term = server_term,
+	.replay = server_replay,
 };
 
 bool server_open(struct server *s, const struct config *c, struct auth *auth, uint64_t now_ms,

@@ -82,11 +82,12 @@ struct server {
 	/* Set once it is open by whoever owns them; NULL: none. */
 	struct tls_agent *tls;
 	struct psk_store *psk;
+	struct gateway *gateway; /* contexts */
 	struct rand rand;
 	struct wheel wheel;
 	struct server_stats stats;
-	uint64_t now_ms;		  /* CLOCK_MONOTONIC */
-	uint64_t wall;			  /* CLOCK_REALTIME, seconds */
+	uint64_t now_ms; /* CLOCK_MONOTONIC */
+	uint64_t wall;	 /* CLOCK_REALTIME, seconds */
 	uint64_t start_ms;
 };
 
@@ -114,6 +115,12 @@ static inline uint32_t server_now(const struct server *s)
 static inline uint32_t server_deadline(const struct server *s, uint32_t seconds)
 {
 	return (uint32_t)((s->now_ms + 999) / 1000) + seconds;
+}
+
+/* The tick of the wheel at which a deadline is over. */
+static inline uint64_t server_tick_of(uint32_t deadline)
+{
+	return (uint64_t)deadline * (1000 / SERVER_TICK_MS);
 }
 
 /* The tick of the wheel at which so many seconds from now are over. */

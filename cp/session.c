@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "session.h"
 
-enum { TICKS_PER_S = 1000 / SERVER_TICK_MS };
-
 /* ---- commands ---- */
 
 static void send_session(struct server *s, const struct table_alloc *a)
@@ -166,7 +164,7 @@ static void relay_give(struct server *s, const struct table_alloc *a, unsigned i
 static void timer_touch(struct server *s, const struct table_alloc *a, uint32_t deadline)
 {
 	struct timer *tm = table_timer(s->table, a);
-	uint64_t tick = (uint64_t)deadline * TICKS_PER_S;
+	uint64_t tick = server_tick_of(deadline);
 
 	if (!timer_armed(tm) || tick < tm->deadline)
 		wheel_start(&s->wheel, tm, tick);
@@ -213,7 +211,7 @@ static void resv_timer_init(struct server *s, const struct table_resv *r)
 	struct timer *tm = table_resv_timer(s->table, r);
 
 	tm->fire = resv_fire;
-	wheel_start(&s->wheel, tm, (uint64_t)r->expiry * TICKS_PER_S);
+	wheel_start(&s->wheel, tm, server_tick_of(r->expiry));
 }
 
 /* ---- sessions ---- */

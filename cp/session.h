@@ -49,7 +49,7 @@ struct table_resv *session_reserve(struct server *s, struct ctl_relay relay);
 /* Ends a reservation whose port passes to an allocation. */
 void session_reserve_use(struct server *s, struct table_resv *r);
 
-/* dplink's replay: see struct dplink_ops. */
+/* The sessions of dplink's replay: see struct dplink_ops. */
 enum dplink_work session_replay(void *server, uint32_t worker, struct dplink_cursor *cur);
 
 #endif

@@ -24,10 +24,10 @@ static void table_geometry(struct table *t)
 	t->chans = (uint32_t)peers;
 	t->resvs = t->allocs < TABLE_RESVS_MAX ? t->allocs : TABLE_RESVS_MAX;
 	t->file.size = statefile_bytes(1, sizeof(struct table_header)) +
-		  statefile_bytes(t->allocs, sizeof(struct table_alloc)) +
-		  statefile_bytes(t->perms, sizeof(struct table_perm)) +
-		  statefile_bytes(t->chans, sizeof(struct table_chan)) +
-		  statefile_bytes(t->resvs, sizeof(struct table_resv));
+		       statefile_bytes(t->allocs, sizeof(struct table_alloc)) +
+		       statefile_bytes(t->perms, sizeof(struct table_perm)) +
+		       statefile_bytes(t->chans, sizeof(struct table_chan)) +
+		       statefile_bytes(t->resvs, sizeof(struct table_resv));
 }
 
 static void table_place(struct table *t)

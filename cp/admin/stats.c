@@ -2,6 +2,8 @@
 /* Reads counters out of the shared region: atomic, copied before use, strings bounded. */
 #include "stats.h"
 
+#include "../cert_info.h"
+
 #include <string.h>
 
 enum { SEQ_TRIES = 1000 }; /* a writer needs a microsecond; one that died never ends */
@@ -88,32 +90,9 @@ bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info
 	return false;
 }
 
-static void terminate_cert(struct ctl_cert_info *c)
-{
-	c->type[sizeof(c->type) - 1] = '\0';
-	c->subject[sizeof(c->subject) - 1] = '\0';
-	c->names[sizeof(c->names) - 1] = '\0';
-	c->error[sizeof(c->error) - 1] = '\0';
-}
-
 bool stats_cert(const struct dplink *l, uint32_t cert, struct ctl_cert_info *out)
 {
-	const struct ctl_cert_info *c = dplink_cert_info(l, cert);
-
-	for (int i = 0; c && i < SEQ_TRIES; i++) {
-		uint32_t seq = atomic_load_explicit(&c->seq, memory_order_acquire);
-
-		if (seq & 1)
-			continue;
-		memcpy(out, c, sizeof(*out));
-		atomic_thread_fence(memory_order_acquire);
-		if (atomic_load_explicit(&c->seq, memory_order_relaxed) == seq) {
-			terminate_cert(out);
-			return out->loaded != 0;
-		}
-	}
-	memset(out, 0, sizeof(*out));
-	return false;
+	return cert_info_copy(dplink_cert_info(l, cert), out);
 }
 
 _Static_assert(CNT_TCP_TIME_WAIT - CNT_TCP_CLOSED == TCP_TIME_WAIT, "gauges in order of states");

@@ -38,6 +38,7 @@ enum context_end {
 	CONTEXT_END_CONNECTION, /* a connection ended: the termination's `why` says how */
 	CONTEXT_END_REFUSED,	/* by the dataplane */
 	CONTEXT_END_DATAPLANE,	/* a connection, and the dataplane started anew */
+	CONTEXT_END_POLICY,	/* a remote address was learnt that policy refuses */
 	CONTEXT_ENDS
 };
 extern const char *const context_end_name[CONTEXT_ENDS];
@@ -48,6 +49,8 @@ struct context_term {
 	uint16_t realm;	      /* index in the configuration */
 	uint8_t notify;	      /* events told, bit 1 << enum ctl_term_news */
 	uint8_t state;	      /* enum term_state */
+	uint8_t attempts;     /* last one given; goes on when another termination comes here */
+	uint8_t silent;	      /* it said TERM_INACTIVE, and is not known to have come back */
 	uint16_t why;	      /* enum tcp_end, once ended */
 	uint16_t tls_version, tls_suite;
 	uint32_t since;		   /* seconds: of the state */
@@ -59,11 +62,13 @@ struct context_term {
 /* A context, in the file. */
 struct context {
 	_Atomic uint32_t state; /* TABLE_FREE, TABLE_LIVE (table.h) */
-	uint32_t worker;
-	uint64_t id;  /* random, never 0; what controllers call it, in hexadecimal */
+	uint32_t pad;
 	uint64_t sum; /* keyed hash of all that follows */
+	uint64_t id;  /* random, never 0; what controllers call it, in hexadecimal */
 	struct ctl_cid cid;
-	uint32_t created, expiry;    /* seconds */
+	uint32_t worker;
+	uint32_t created, expiry; /* seconds */
+	uint32_t since; /* seconds: it waits for its controller, or does not any more, or ended */
 	uint32_t inactivity;	     /* seconds of silence of both that end it; 0: none */
 	uint32_t flags;		     /* enum ctl_context_flags */
 	uint16_t media;		     /* place of its m-line in the call's SDP, from 0 */

@@ -15,7 +15,8 @@ struct gateway;
 /*
  * What a controller wants of a termination. To change one: gate_wish() gives what it is, change
  * fields, gate_set(). In term the fields local, latched, attempt, ufrag and pwd are the gateway's
- * and are not looked at.
+ * and are not looked at. domain is CONFIG_DOMAINS_MAX for the one of the realm. inactivity 0 of UDP
+ * is the context's. Addresses that are not given are all zeros.
  */
 struct gate_wish {
 	struct ctl_term term;
@@ -24,6 +25,7 @@ struct gate_wish {
 	uint16_t port;	/* local, host order; with TERM_RTP even; 0: any of the realm's */
 	uint8_t notify; /* see struct context_term */
 	bool begin;	/* TCP and TLS: listen or connect now; again if it was begun before (R58) */
+	bool restart;	/* ICE: new ufrag and pwd (RFC 8445 9) */
 	char tag[CONTEXT_TAG_MAX];
 };
 
@@ -42,7 +44,7 @@ enum gate_error {
 	GATE_BAD,    /* the request contradicts itself, or names what there is not */
 	GATE_DENIED, /* a remote address that policy refuses */
 	GATE_FULL,   /* no context, no port, or a worker's ring is full */
-	GATE_BUSY,   /* no dataplane is attached */
+	GATE_BUSY,   /* no dataplane is attached: contexts are not added or moved meanwhile */
 };
 
 /* Why something was refused: one sentence that names the field or address at fault. */
@@ -68,7 +70,7 @@ bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct 
 	      struct gate_fail *f);
 /* Changes flags, lifetime (from now) and inactivity. */
 void gate_plan_set(struct gateway *g, struct context *c, const struct gate_plan *plan);
-/* Takes a termination away. */
+/* Takes a termination away. Without any, a context lasts for gateway.answer-timeout. */
 bool gate_subtract(struct gateway *g, struct context *c, uint32_t side, struct gate_fail *f);
 /* Takes it to a side of another context, of the same worker, where there is none. */
 bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct context *to,
@@ -86,6 +88,7 @@ void gate_delete(struct gateway *g, struct context *c, gate_stats_fn *done, void
 /* done is not called any more: for owners of arg that go. */
 void gate_forget(struct gateway *g, void *arg);
 
+/* By its id. */
 struct context *gate_find(struct gateway *g, uint64_t id);
 /* First (NULL) and next of a call, by rising media. */
 struct context *gate_call_next(struct gateway *g, const char *call, const struct context *c);
@@ -141,6 +144,7 @@ struct gate_stats {
 	uint64_t news, news_lost; /* lost: overwritten before anybody fetched them */
 	uint32_t contexts, contexts_max;
 	uint32_t kept, damaged; /* found at start */
+	const char *fresh;	/* why the state file was started afresh, or NULL */
 };
 const struct gate_stats *gate_stats(const struct gateway *g);
 

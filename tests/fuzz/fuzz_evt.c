@@ -73,6 +73,29 @@ static void attached(void *ctx, uint64_t generation)
 	(void)generation;
 }
 
+static bool context_refused(void *ctx, uint32_t worker, const struct evt_context_refused *e)
+{
+	(void)ctx;
+	if (e->why >= REFUSALS)
+		abort();
+	return worker < conf.dataplane.n_workers;
+}
+
+static bool context_stats(void *ctx, uint32_t worker, const struct evt_context_stats *e)
+{
+	(void)ctx;
+	(void)e;
+	return worker < conf.dataplane.n_workers;
+}
+
+static bool term(void *ctx, uint32_t worker, const struct evt_term *e)
+{
+	(void)ctx;
+	if (e->side > 1 || e->what >= TERM_NEWS || e->rtcp > 1 || e->why >= TCP_END_MAX)
+		abort();
+	return worker < conf.dataplane.n_workers;
+}
+
 /* As many sessions as there is room for, up to eight. */
 static enum dplink_work replay(void *ctx, uint32_t worker, struct dplink_cursor *cur)
 {
@@ -96,6 +119,9 @@ static void once(void)
 					       .conn_gone = conn_gone,
 					       .psk = psk,
 					       .refused = refused,
+					       .context_refused = context_refused,
+					       .context_stats = context_stats,
+					       .term = term,
 					       .replay = replay };
 
 	if (dl)

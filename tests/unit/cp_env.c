@@ -59,7 +59,32 @@ void env_config(struct config *c, const char *dir)
 	prefix(&c->peers.allow[c->peers.n_allow++], "2001:db8::/32");
 	c->peers.relay_to_relay = true;
 	snprintf(c->control.state, sizeof(c->control.state), "%s/state", dir);
+	snprintf(c->control.contexts, sizeof(c->control.contexts), "%s/contexts", dir);
 	snprintf(c->dataplane.socket, sizeof(c->dataplane.socket), "%s/dp", dir);
+}
+
+void env_config_gateway(struct config *c)
+{
+	struct config_gateway *g = &c->gateway;
+
+	c->n_realm = 2;
+	snprintf(c->realm[0].name, CTL_NAME_MAX, "access");
+	snprintf(c->realm[1].name, CTL_NAME_MAX, "core");
+	c->n_domain = 1;
+	snprintf(c->domain[0].name, CTL_NAME_MAX, "default");
+	c->realm[1].domain_index = CONFIG_DOMAINS_MAX;
+	for (uint16_t i = 0; i < c->n_relay; i++)
+		c->relay[i].realm_index = i == 1;
+	g->contexts = 32;
+	g->streams = 16;
+	g->lifetime = 3600;
+	g->answer_timeout = 180;
+	g->connect_timeout = 30;
+	g->ended_timeout = 20;
+	g->fingerprint_ms = 10000;
+	g->latch_ms = 3000;
+	g->inactivity = 60;
+	g->events = 64;
 }
 
 void env_open(struct env *e)
@@ -93,6 +118,8 @@ void env_start(struct env *e, uint32_t slots)
 
 	if (!server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)))
 		fail_msg("%s", err);
+	if (e->conf.gateway.contexts && !(e->s.gateway = gate_open(&e->s, err, sizeof(err))))
+		fail_msg("%s", err);
 	fake_dp_open(&e->dp, &e->conf, slots);
 	if (!fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)))
 		fail_msg("%s", err);
@@ -101,6 +128,7 @@ void env_start(struct env *e, uint32_t slots)
 
 void env_stop(struct env *e)
 {
+	gate_close(e->s.gateway);
 	server_close(&e->s);
 	fake_dp_close(&e->dp);
 }
@@ -108,6 +136,7 @@ void env_stop(struct env *e)
 void env_close(struct env *e)
 {
 	unlink(e->conf.control.state);
+	unlink(e->conf.control.contexts);
 	assert_int_equal(rmdir(e->dir), 0);
 }
 

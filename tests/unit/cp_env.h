@@ -7,6 +7,7 @@
  * Two relays of IPv4 share nothing with them; one of IPv6. Peers in 203.0.113.0/24 (TEST-NET-3,
  * allowed here) and 2001:db8::/32 (likewise) are reachable.
  */
+#include "cp/gateway/gateway.h"
 #include "cp/server.h"
 #include "cp/turn/turn.h"
 #include "fake_dp.h"
@@ -25,6 +26,11 @@ struct env {
 };
 
 void env_config(struct config *c, const char *dir);
+/*
+ * Adds a gateway: realm 0, access, has relays 0 (IPv4) and 2 (IPv6) and the TLS domain 0; realm 1,
+ * core, has relay 1 (IPv4) and no domain. 32 contexts a worker, 16 of TCP and TLS.
+ */
+void env_config_gateway(struct config *c);
 void env_open(struct env *e); /* temporary directory and configuration; tests may change it */
 void env_start(struct env *e, uint32_t slots); /* server and dataplane, attached and synced */
 void env_stop(struct env *e);		       /* both, the state file stays */

@@ -40,6 +40,7 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 		w->cmd_slots = w->evt_slots = slots;
 		w->sessions_max = c->dataplane.sessions;
 		w->peers_max = c->dataplane.peers;
+		w->contexts_max = c->gateway.contexts;
 	}
 	r.size = f->size = (used + 4095) & ~UINT64_C(4095);
 	f->memfd = memfd_create("fake-dp", MFD_CLOEXEC);

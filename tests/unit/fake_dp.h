@@ -19,6 +19,9 @@ union fake_cmd {
 	struct cmd_join join;
 	struct cmd_conn_close conn_close;
 	struct cmd_psk psk;
+	struct cmd_context_set context_set;
+	struct cmd_context context;
+	struct cmd_context_move context_move;
 	uint8_t bytes[RING_MSG_SIZE];
 };
 

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_EVENT_H
+#define FL_CP_EVENT_H
+
+#include "../conf/config.h"
+
+/*
+ * What in an event of the dataplane (a private copy of RING_MSG_SIZE bytes) cannot be, or NULL.
+ * Slots and generations are not looked at: what they name may be gone.
+ */
+const char *event_lies(const struct config *c, const struct ctl_hdr *hdr);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_GATEWAY_CONTEXT_TABLE_H
+#define FL_CP_GATEWAY_CONTEXT_TABLE_H
+
+/* The records of contexts and their indexes: for gateway*.c, which keep ports and the dataplane. */
+#include "context.h"
+
+struct context_table;
+
+struct context_stats {
+	uint32_t contexts, contexts_max;
+	uint32_t kept, damaged; /* found at start */
+	const char *fresh;	/* why the file was started afresh, or NULL */
+};
+
+/* Maps c->control.contexts as table_open() does the allocations' file. */
+struct context_table *context_open(const struct config *c, const char *boot_id, char *err,
+				   size_t errlen);
+void context_close(struct context_table *t);
+const struct context_stats *context_stats(const struct context_table *t);
+
+/*
+ * Adds a copy of *proto, whose worker, call, terminations and so on are set; id, slot and
+ * generation are chosen here. NULL when the worker's slots are used up.
+ */
+struct context *context_add(struct context_table *t, const struct context *proto);
+
+/*
+ * Makes *to of a record; id, cid, worker, call and media stay. A process killed at any instruction
+ * leaves the old or the new. The second changes two so that both are old, or both are new.
+ */
+void context_commit(struct context_table *t, struct context *c, const struct context *to);
+void context_commit_pair(struct context_table *t, struct context *a, const struct context *to_a,
+			 struct context *b, const struct context *to_b);
+void context_del(struct context_table *t, struct context *c);
+
+struct context *context_find(struct context_table *t, uint64_t id);
+struct context *context_find_cid(struct context_table *t, uint32_t worker, struct ctl_cid cid);
+/* Who has a slot of a worker (both in range), or NULL. */
+struct context *context_at_slot(struct context_table *t, uint32_t worker, uint32_t slot);
+/* First (NULL) and next of a call, by rising media. */
+struct context *context_call_next(struct context_table *t, const char *call,
+				  const struct context *c);
+/* All: *cursor starts at 0; NULL at the end. Deleting the current one is fine. */
+struct context *context_next(struct context_table *t, uint32_t *cursor);
+
+/* Contexts of a worker, and those of TCP and TLS among them. */
+uint32_t context_count(const struct context_table *t, uint32_t worker);
+uint32_t context_streams(const struct context_table *t, uint32_t worker);
+
+/* Whether it has a termination of TCP or TLS. */
+static inline bool context_is_stream(const struct context *c)
+{
+	return c->term[0].term.transport > TERM_UDP || c->term[1].term.transport > TERM_UDP;
+}
+
+/* Private memory: one timer a context, and when its silence is looked into (seconds). */
+struct timer *context_timer(struct context_table *t, const struct context *c);
+struct context *context_of_timer(struct context_table *t, const struct timer *tm);
+uint32_t *context_silence(struct context_table *t, const struct context *c);
+
+/* The dataplane's generation that the connections in the records are of; 0 in a fresh file. */
+uint64_t context_generation(const struct context_table *t);
+void context_generation_set(struct context_table *t, uint64_t generation);
+
+#endif

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Contexts as controllers ask for them. */
+#include "gateway_priv.h"
+
+#include "../cert_info.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Contexts of one call: more than any SDP has m-lines, and each new one looks at all. */
+enum { CALL_CONTEXTS_MAX = 128 };
+
+const char *const context_end_name[CONTEXT_ENDS] = {
+	[CONTEXT_END_NONE] = "none",
+	[CONTEXT_END_REQUEST] = "request",
+	[CONTEXT_END_ANSWER] = "answer_timeout",
+	[CONTEXT_END_CONNECT] = "connect_timeout",
+	[CONTEXT_END_LIFETIME] = "lifetime",
+	[CONTEXT_END_INACTIVE] = "inactive",
+	[CONTEXT_END_CONNECTION] = "connection",
+	[CONTEXT_END_REFUSED] = "refused",
+	[CONTEXT_END_DATAPLANE] = "dataplane",
+	[CONTEXT_END_POLICY] = "policy",
+};
+
+bool gate_refuse(struct gate_fail *f, enum gate_error error, const char *fmt, ...)
+{
+	va_list ap;
+
+	f->error = error;
+	va_start(ap, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+/* Counts what came of a request. */
+static bool counted(struct gateway *g, bool ok, const struct gate_fail *f)
+{
+	if (!ok)
+		g->stats.refused[f->error]++;
+	return ok;
+}
+
+/* ---- changes ---- */
+
+void gate_send(struct gateway *g, const struct context *c)
+{
+	struct cmd_context_set set = { .cid = c->cid, .expiry = c->expiry, .flags = c->flags };
+
+	for (int i = 0; i < 2; i++) {
+		if (term_is(&c->term[i]))
+			set.term[i] = c->term[i].term;
+	}
+	dplink_cmd(g->s->link, c->worker, CMD_CONTEXT_SET, &set, sizeof(set));
+	explicit_bzero(&set, sizeof(set)); /* passwords of ICE */
+}
+
+void gate_change(struct gateway *g, struct context *c, struct context *to)
+{
+	if (gate_waits(c) != gate_waits(to))
+		to->since = server_deadline(g->s, 0);
+	context_commit(g->table, c, to);
+	gate_timer(g, c);
+}
+
+void gate_drop(struct gateway *g, struct context *c)
+{
+	wheel_stop(&g->s->wheel, context_timer(g->table, c));
+	term_ports_give(g, &c->term[0]);
+	term_ports_give(g, &c->term[1]);
+	context_del(g->table, c);
+}
+
+/* ---- adding ---- */
+
+static bool plan_check(struct gateway *g, const struct gate_plan *plan, struct gate_fail *f)
+{
+	const struct context *c = NULL;
+	uint32_t n = 0;
+
+	if (!memchr(plan->call, '\0', sizeof(plan->call)))
+		return gate_refuse(f, GATE_BAD, "the name of the call is too long");
+	if (plan->flags & ~(uint32_t)CONTEXT_HOLD)
+		return gate_refuse(f, GATE_BAD, "a flag that there is not");
+	while (plan->call[0] && (c = context_call_next(g->table, plan->call, c)) != NULL)
+		n++;
+	return n < CALL_CONTEXTS_MAX ||
+	       gate_refuse(f, GATE_FULL, "the call has %u contexts already", n);
+}
+
+/* Fills in what the plan says of a context's end. */
+static void plan_apply(const struct gateway *g, struct context *c, const struct gate_plan *plan)
+{
+	const struct config_gateway *conf = &g->conf->gateway;
+
+	c->flags = plan->flags & CONTEXT_HOLD;
+	c->expiry = server_deadline(g->s, plan->lifetime ? plan->lifetime : conf->lifetime);
+	c->inactivity = plan->inactivity == UINT32_MAX ? conf->inactivity : plan->inactivity;
+}
+
+/* Room for one more, and for a stream, on a worker. */
+static bool room_check(struct gateway *g, uint32_t worker, bool add, bool stream,
+		       struct gate_fail *f)
+{
+	if (add && context_count(g->table, worker) >= g->conf->gateway.contexts)
+		return gate_refuse(f, GATE_FULL, "worker %u has no context left", worker);
+	if (stream && context_streams(g->table, worker) >= g->conf->gateway.streams)
+		return gate_refuse(f, GATE_FULL, "worker %u has no context of TCP or TLS left",
+				   worker);
+	if (add && dplink_room(g->s->link, worker) == 0)
+		return gate_refuse(f, GATE_FULL, "worker %u has more commands than it can take",
+				   worker);
+	return true;
+}
+
+/* Makes both terminations on a worker, or none. */
+static bool terms_make(struct gateway *g, struct context *c, const struct gate_wish *a,
+		       const struct gate_wish *b, struct gate_fail *f)
+{
+	c->term[0] = c->term[1] = (struct context_term){ 0 };
+	if (!room_check(g, c->worker, true, a->term.transport > TERM_UDP, f) ||
+	    !term_make(g, &c->term[0], a, c->worker, c->inactivity, f))
+		return false;
+	if (b && !term_make(g, &c->term[1], b, c->worker, c->inactivity, f)) {
+		term_ports_give(g, &c->term[0]);
+		return false;
+	}
+	return true;
+}
+
+/* The worker that a port or a neighbour asks for. False if they ask for several. */
+static bool worker_asked(const struct gateway *g, const struct gate_plan *plan,
+			 const struct gate_wish *a, const struct gate_wish *b, uint32_t *worker,
+			 struct gate_fail *f)
+{
+	const struct gate_wish *wish[2] = { a, b };
+
+	*worker = plan->near ? plan->near->worker : UINT32_MAX;
+	for (int i = 0; i < 2; i++) {
+		uint32_t owner;
+
+		if (!wish[i] || !term_worker(g, wish[i], &owner))
+			continue;
+		if (*worker != UINT32_MAX && *worker != owner)
+			return gate_refuse(f, GATE_BAD,
+					   "port %u is of worker %u, and the context of worker %u",
+					   wish[i]->port, owner, *worker);
+		*worker = owner;
+	}
+	return true;
+}
+
+/* The one with the fewest contexts that was not tried yet. */
+static uint32_t worker_idlest(const struct gateway *g, uint64_t tried)
+{
+	uint32_t best = UINT32_MAX;
+
+	for (uint32_t w = 0; w < g->conf->dataplane.n_workers; w++) {
+		if (tried & UINT64_C(1) << w)
+			continue;
+		if (best == UINT32_MAX ||
+		    context_count(g->table, w) < context_count(g->table, best))
+			best = w;
+	}
+	return best;
+}
+
+/* Chooses the worker, and makes the terminations there. */
+static bool place(struct gateway *g, struct context *c, const struct gate_plan *plan,
+		  const struct gate_wish *a, const struct gate_wish *b, struct gate_fail *f)
+{
+	uint64_t tried = 0;
+
+	if (!worker_asked(g, plan, a, b, &c->worker, f))
+		return false;
+	if (c->worker != UINT32_MAX)
+		return terms_make(g, c, a, b, f);
+	while ((c->worker = worker_idlest(g, tried)) != UINT32_MAX) {
+		if (terms_make(g, c, a, b, f))
+			return true;
+		if (f->error != GATE_FULL)
+			return false;
+		tried |= UINT64_C(1) << c->worker;
+	}
+	return false;
+}
+
+static struct context *add(struct gateway *g, const struct gate_plan *plan,
+			   const struct gate_wish *a, const struct gate_wish *b,
+			   struct gate_fail *f)
+{
+	struct context proto = { .created = server_now(g->s), .media = plan->media };
+	struct context *c;
+
+	if (!dplink_attached(g->s->link)) {
+		gate_refuse(f, GATE_BUSY, "no dataplane is attached");
+		return NULL;
+	}
+	if (!plan_check(g, plan, f) || !term_check(g, a, NULL, f) ||
+	    (b && !term_check(g, b, &(struct context_term){ .term = a->term }, f)))
+		return NULL;
+	proto.since = server_deadline(g->s, 0);
+	memcpy(proto.call, plan->call, sizeof(proto.call));
+	plan_apply(g, &proto, plan);
+	if (!place(g, &proto, plan, a, b, f))
+		return NULL;
+	c = context_add(g->table, &proto); /* the worker had room */
+	gate_timer(g, c);
+	gate_send(g, c);
+	g->stats.added++;
+	return c;
+}
+
+struct context *gate_add(struct gateway *g, const struct gate_plan *plan, const struct gate_wish *a,
+			 const struct gate_wish *b, struct gate_fail *f)
+{
+	struct context *c = add(g, plan, a, b, f);
+
+	counted(g, c != NULL, f);
+	return c;
+}
+
+/* ---- changing ---- */
+
+void gate_wish(const struct gateway *g, const struct context *c, uint32_t side, struct gate_wish *w)
+{
+	const struct context_term *m = &c->term[side];
+
+	*w = (struct gate_wish){ .term = m->term };
+	if (!term_is(m))
+		return;
+	w->realm = m->realm;
+	w->v6 = !ip_is_v4(&g->conf->relay[m->term.local.relay].addr);
+	w->port = be16_get(m->term.local.port);
+	w->notify = m->notify;
+	memcpy(w->tag, m->tag, sizeof(w->tag));
+}
+
+static bool set(struct gateway *g, struct context *c, uint32_t side, const struct gate_wish *w,
+		struct gate_fail *f)
+{
+	const struct context_term old = c->term[side];
+	struct context to = *c;
+
+	if (!term_check(g, w, &c->term[!side], f) || !term_check_change(g, &old, w, f) ||
+	    !room_check(g, c->worker, false, w->term.transport > TERM_UDP && !context_is_stream(c),
+			f) ||
+	    !term_make(g, &to.term[side], w, c->worker, c->inactivity, f))
+		return false;
+	if (w->begin)
+		to.end = CONTEXT_END_NONE;
+	gate_change(g, c, &to);
+	if (!term_same_local(&old, &c->term[side]))
+		term_ports_give(g, &old);
+	gate_send(g, c);
+	return true;
+}
+
+bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct gate_wish *w,
+	      struct gate_fail *f)
+{
+	return counted(g, set(g, c, side, w, f), f);
+}
+
+void gate_plan_set(struct gateway *g, struct context *c, const struct gate_plan *plan)
+{
+	struct context to = *c;
+
+	plan_apply(g, &to, plan);
+	for (int i = 0; i < 2; i++) {
+		struct ctl_term *t = &to.term[i].term;
+
+		/* One that was wished for itself stays. */
+		if (t->transport == TERM_UDP && t->inactivity == c->inactivity)
+			t->inactivity = to.inactivity;
+	}
+	gate_change(g, c, &to);
+	gate_send(g, c);
+}
+
+/* No termination: only the number of its attempts goes on. */
+static void term_clear(struct context_term *m)
+{
+	*m = (struct context_term){ .attempts = m->attempts };
+}
+
+bool gate_subtract(struct gateway *g, struct context *c, uint32_t side, struct gate_fail *f)
+{
+	const struct context_term old = c->term[side];
+	struct context to = *c;
+
+	if (!term_is(&old))
+		return counted(g, gate_refuse(f, GATE_BAD, "there is no such termination"), f);
+	term_clear(&to.term[side]);
+	gate_change(g, c, &to);
+	term_ports_give(g, &old);
+	gate_send(g, c);
+	return true;
+}
+
+static bool move_check(struct gateway *g, const struct context *c, uint32_t side,
+		       const struct context *to, uint32_t to_side, struct gate_fail *f)
+{
+	const struct context_term *other = &to->term[!to_side];
+
+	if (!dplink_attached(g->s->link))
+		return gate_refuse(f, GATE_BUSY, "no dataplane is attached");
+	if (c == to || !term_is(&c->term[side]))
+		return gate_refuse(f, GATE_BAD, "there is no such termination to move");
+	if (term_is(&to->term[to_side]))
+		return gate_refuse(f, GATE_BAD, "there is a termination where it shall move to");
+	if (c->worker != to->worker)
+		return gate_refuse(f, GATE_BAD, "the contexts are of workers %u and %u", c->worker,
+				   to->worker);
+	if (term_is(other) && term_is_stream(other) != term_is_stream(&c->term[side]))
+		return gate_refuse(f, GATE_BAD, "both terminations are UDP, or neither is");
+	if (dplink_room(g->s->link, c->worker) < 3)
+		return gate_refuse(f, GATE_FULL, "worker %u has more commands than it can take",
+				   c->worker);
+	return room_check(g, to->worker, false,
+			  term_is_stream(&c->term[side]) && !context_is_stream(to), f);
+}
+
+bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct context *to,
+	       uint32_t to_side, struct gate_fail *f)
+{
+	struct cmd_context_move cmd = {
+		.cid = c->cid, .to = to->cid, .side = (uint8_t)side, .to_side = (uint8_t)to_side
+	};
+	struct context new_c = *c, new_to = *to;
+	struct context_term *m = &new_to.term[to_side];
+
+	if (!move_check(g, c, side, to, to_side, f))
+		return counted(g, false, f);
+	*m = c->term[side];
+	if (m->attempts < to->term[to_side].attempts)
+		m->attempts = to->term[to_side].attempts;
+	term_clear(&new_c.term[side]);
+	if (gate_waits(c) != gate_waits(&new_c))
+		new_c.since = server_deadline(g->s, 0);
+	if (gate_waits(to) != gate_waits(&new_to))
+		new_to.since = server_deadline(g->s, 0);
+	new_to.end = CONTEXT_END_NONE;
+	context_commit_pair(g->table, c, &new_c, to, &new_to);
+	gate_timer(g, c);
+	gate_timer(g, to);
+	dplink_cmd(g->s->link, c->worker, CMD_CONTEXT_MOVE, &cmd, sizeof(cmd));
+	gate_send(g, c);
+	gate_send(g, to);
+	g->stats.moved++;
+	return true;
+}
+
+/* ---- looking ---- */
+
+struct context *gate_find(struct gateway *g, uint64_t id)
+{
+	return context_find(g->table, id);
+}
+
+struct context *gate_call_next(struct gateway *g, const char *call, const struct context *c)
+{
+	return call[0] ? context_call_next(g->table, call, c) : NULL;
+}
+
+struct context *gate_next(struct gateway *g, uint32_t *cursor)
+{
+	return context_next(g->table, cursor);
+}
+
+bool gate_local(const struct gateway *g, const struct context *c, uint32_t side, bool rtcp,
+		struct sock_addr *a)
+{
+	const struct ctl_term *t = &c->term[side].term;
+	uint16_t port = be16_get(t->local.port);
+
+	if (!term_is(&c->term[side]) || (rtcp && !(t->flags & TERM_RTP)))
+		return false;
+	if (rtcp && !(t->flags & TERM_RTCP_MUX))
+		port++;
+	*a = (struct sock_addr){ g->conf->relay[t->local.relay].addr, be16_make(port) };
+	return true;
+}
+
+uint32_t gate_fingerprints(const struct gateway *g, const struct context *c, uint32_t side,
+			   struct fingerprint *fp, uint32_t max)
+{
+	const struct ctl_term *t = &c->term[side].term;
+	struct ctl_cert_info info;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; t->transport == TERM_TLS && i < g->conf->n_certificate; i++) {
+		if (g->conf->certificate[i].domain_index != t->domain || n == max ||
+		    !cert_info_copy(dplink_cert_info(g->s->link, i), &info))
+			continue;
+		fp[n] = (struct fingerprint){ .hash = FP_SHA256 };
+		memcpy(fp[n++].digest, info.sha256, sizeof(info.sha256));
+	}
+	return n;
+}
+
+const struct gate_stats *gate_stats(const struct gateway *g)
+{
+	struct gate_stats *st = &((struct gateway *)g)->stats;
+
+	st->contexts = context_stats(g->table)->contexts;
+	return st;
+}
+
+const char *gate_why(uint8_t transport, uint16_t why)
+{
+	if (why >= TCP_END_MAX)
+		return "unknown";
+	if (why == TCP_END_DONE)
+		return transport == TERM_TLS ? "close-notify" : "fin";
+	return tcp_end_desc[why].name;
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How contexts end: by request, by their timers; and who waits for their counters. */
+#include "gateway_priv.h"
+
+#include "answers.h"
+#include "gateway_link.h"
+#include "news.h"
+
+/* ---- news ---- */
+
+void gate_tell(struct gateway *g, const struct context *c, struct gate_news *e)
+{
+	e->wall_ms = g->s->wall * 1000;
+	e->context = c->id;
+	memcpy(e->call, c->call, sizeof(e->call));
+	if (e->side < 2)
+		e->transport = c->term[e->side].term.transport;
+	g->stats.news++;
+	g->stats.news_lost += news_add(g->news, e);
+}
+
+static void tell_end(struct gateway *g, const struct context *c, enum context_end end)
+{
+	struct gate_news e = { .side = 2, .what = TERM_NEWS, .end = (uint8_t)end };
+
+	g->stats.ended[end]++;
+	gate_tell(g, c, &e);
+}
+
+const struct gate_news *gate_news(const struct gateway *g, uint64_t seq)
+{
+	return news_get(g->news, seq);
+}
+
+uint64_t gate_news_last(const struct gateway *g)
+{
+	return news_last(g->news);
+}
+
+void gate_news_listen(struct gateway *g, void (*changed)(void *arg), void *arg)
+{
+	news_listen(g->news, changed, arg);
+}
+
+/* ---- counters ---- */
+
+static void waiting_arm(struct gateway *g);
+
+/* Those whose time is over are told that there is no answer. */
+static void waiting_fire(struct timer *tm, void *ctx)
+{
+	struct server *s = ctx;
+	struct gateway *g = s->gateway;
+	struct answer a;
+
+	(void)tm;
+	while (answers_over(g->answers, server_now(s), &a)) {
+		if (a.done)
+			a.done(a.arg, context_find_cid(g->table, a.worker, a.cid), NULL);
+	}
+	waiting_arm(g);
+}
+
+static void waiting_arm(struct gateway *g)
+{
+	uint32_t deadline = answers_deadline(g->answers);
+
+	g->waiting.fire = waiting_fire;
+	if (deadline && !timer_armed(&g->waiting))
+		wheel_start(&g->s->wheel, &g->waiting, server_tick_of(deadline));
+}
+
+/* Sends an audit or a deletion. False if no answer will come. */
+static bool ask(struct gateway *g, const struct context *c, uint16_t type, gate_stats_fn *done,
+		void *arg)
+{
+	struct cmd_context cmd = { .cid = c->cid };
+	struct answer a = { .worker = c->worker, .cid = c->cid, .done = done, .arg = arg };
+
+	if (!dplink_cmd(g->s->link, c->worker, type, &cmd, sizeof(cmd)))
+		return false;
+	a.seq = cmd.hdr.seq;
+	a.deadline = server_deadline(g->s, ANSWERS_TIMEOUT_S);
+	if (!done || !answers_add(g->answers, &a))
+		return false;
+	waiting_arm(g);
+	return true;
+}
+
+void gate_audit(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg)
+{
+	if (!ask(g, c, CMD_CONTEXT_AUDIT, done, arg))
+		done(arg, c, NULL);
+}
+
+bool gate_event_stats(struct gateway *g, uint32_t worker, const struct evt_context_stats *e)
+{
+	struct answer a;
+
+	if (!answers_take(g->answers, worker, e, &a))
+		return false;
+	if (a.done)
+		a.done(a.arg, context_find_cid(g->table, worker, a.cid), e->term);
+	return true;
+}
+
+void gate_forget(struct gateway *g, void *arg)
+{
+	answers_forget(g->answers, arg);
+}
+
+/* ---- ends ---- */
+
+static void remove_context(struct gateway *g, struct context *c)
+{
+	ask(g, c, CMD_CONTEXT_DEL, NULL, NULL);
+	gate_drop(g, c);
+}
+
+void gate_end(struct gateway *g, struct context *c, enum context_end end)
+{
+	if (c->end == CONTEXT_END_NONE)
+		tell_end(g, c, end);
+	remove_context(g, c);
+}
+
+void gate_end_kept(struct gateway *g, struct context *c, struct context *to)
+{
+	to->end = CONTEXT_END_CONNECTION;
+	to->since = server_deadline(g->s, 0);
+	gate_change(g, c, to);
+	tell_end(g, c, CONTEXT_END_CONNECTION);
+}
+
+void gate_delete(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg)
+{
+	bool answer = ask(g, c, CMD_CONTEXT_DEL, done, arg);
+
+	if (c->end == CONTEXT_END_NONE)
+		tell_end(g, c, CONTEXT_END_REQUEST);
+	gate_drop(g, c);
+	g->stats.deleted++;
+	if (done && !answer)
+		done(arg, NULL, NULL);
+}
+
+/* ---- silence ---- */
+
+/* Whether all its terminations said that nothing comes. */
+static bool all_silent(const struct context *c)
+{
+	bool any = false;
+
+	for (int i = 0; i < 2; i++) {
+		any |= term_is(&c->term[i]);
+		if (term_is(&c->term[i]) && !c->term[i].silent)
+			return false;
+	}
+	return any && c->inactivity && !context_is_stream(c);
+}
+
+/*
+ * The dataplane tells of silence, not of its end: what its counters say decides. A termination that
+ * something came to since will be told of again.
+ */
+static void silence_judge(void *arg, const struct context *found,
+			  const struct ctl_term_stats stats[2])
+{
+	struct gateway *g = arg;
+	struct context *c = found ? context_find(g->table, found->id) : NULL;
+	struct context to;
+	uint32_t least = UINT32_MAX;
+
+	if (!c || !stats || !all_silent(c))
+		return;
+	to = *c;
+	for (int i = 0; i < 2; i++) {
+		if (!term_is(&c->term[i]))
+			continue;
+		least = stats[i].silent_s < least ? stats[i].silent_s : least;
+		to.term[i].silent = stats[i].silent_s >= c->term[i].term.inactivity;
+	}
+	if (least >= c->inactivity) {
+		gate_end(g, c, CONTEXT_END_INACTIVE);
+		return;
+	}
+	*context_silence(g->table, c) = server_deadline(g->s, c->inactivity - least);
+	gate_change(g, c, &to);
+}
+
+/* If the answer is lost, it is asked again. */
+static void silence_ask(struct gateway *g, struct context *c)
+{
+	*context_silence(g->table, c) = server_deadline(
+	    g->s, c->inactivity > ANSWERS_TIMEOUT_S ? c->inactivity : ANSWERS_TIMEOUT_S);
+	ask(g, c, CMD_CONTEXT_AUDIT, silence_judge, g);
+}
+
+/* ---- timers ---- */
+
+static bool term_waits(const struct context_term *m)
+{
+	switch (m->term.transport) {
+	case TERM_NONE:
+		return true;
+	case TERM_UDP:
+		return !(m->term.flags & (TERM_LATCH | TERM_ICE)) &&
+		       be16_get(m->term.remote[0].port) == 0;
+	default:
+		return m->state == TERM_STATE_IDLE;
+	}
+}
+
+bool gate_waits(const struct context *c)
+{
+	return term_waits(&c->term[0]) || term_waits(&c->term[1]);
+}
+
+static void nearer(uint32_t *deadline, enum context_end *why, uint32_t d, enum context_end w)
+{
+	if (d < *deadline) {
+		*deadline = d;
+		*why = w;
+	}
+}
+
+/* By when a termination that was begun is up: counted from when its partner was, too. */
+static uint32_t connect_deadline(const struct gateway *g, const struct context *c,
+				 const struct context_term *m)
+{
+	const struct config_gateway *conf = &g->conf->gateway;
+	uint32_t from = m->since > c->since ? m->since : c->since;
+
+	/* The dataplane judges without a fingerprint by itself; this is if it does not. */
+	if (m->state == TERM_STATE_UNJUDGED)
+		from += conf->fingerprint_ms / 1000 + 1;
+	return from + conf->connect_timeout;
+}
+
+static uint32_t context_deadline(const struct gateway *g, const struct context *c,
+				 enum context_end *why)
+{
+	const struct config_gateway *conf = &g->conf->gateway;
+	uint32_t deadline = c->expiry;
+
+	*why = CONTEXT_END_LIFETIME;
+	if (c->end)
+		nearer(&deadline, why, c->since + conf->ended_timeout, CONTEXT_END_CONNECTION);
+	else if (gate_waits(c))
+		nearer(&deadline, why, c->since + conf->answer_timeout, CONTEXT_END_ANSWER);
+	for (int i = 0; i < 2 && !c->end && !gate_waits(c); i++) {
+		if (c->term[i].state == TERM_STATE_OPENING ||
+		    c->term[i].state == TERM_STATE_UNJUDGED)
+			nearer(&deadline, why, connect_deadline(g, c, &c->term[i]),
+			       CONTEXT_END_CONNECT);
+	}
+	if (all_silent(c))
+		nearer(&deadline, why, *context_silence(g->table, c), CONTEXT_END_INACTIVE);
+	return deadline;
+}
+
+static void context_fire(struct timer *tm, void *ctx)
+{
+	struct server *s = ctx;
+	struct gateway *g = s->gateway;
+	struct context *c = context_of_timer(g->table, tm);
+	enum context_end why;
+
+	if (server_now(s) < context_deadline(g, c, &why)) {
+		gate_timer(g, c);
+	} else if (why == CONTEXT_END_INACTIVE) {
+		silence_ask(g, c);
+		gate_timer(g, c);
+	} else {
+		gate_end(g, c, why);
+	}
+}
+
+void gate_timer(struct gateway *g, struct context *c)
+{
+	struct timer *tm = context_timer(g->table, c);
+	enum context_end why;
+
+	tm->fire = context_fire;
+	wheel_start(&g->s->wheel, tm, server_tick_of(context_deadline(g, c, &why)));
+}

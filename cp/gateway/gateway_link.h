@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_GATEWAY_LINK_H
+#define FL_CP_GATEWAY_LINK_H
+
+/* What the link to the dataplane hands to the gateway: see struct dplink_ops. */
+#include "gateway.h"
+
+#include "../dplink.h"
+
+void gate_attached(struct gateway *g, uint64_t generation);
+enum dplink_work gate_replay(struct gateway *g, uint32_t worker, struct dplink_cursor *cur);
+bool gate_event_refused(struct gateway *g, uint32_t worker, const struct evt_context_refused *e);
+bool gate_event_stats(struct gateway *g, uint32_t worker, const struct evt_context_stats *e);
+bool gate_event_term(struct gateway *g, uint32_t worker, const struct evt_term *e);
+
+#endif

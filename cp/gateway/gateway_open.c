@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Survival: contexts of an earlier process, and dataplanes that come and go (R70). */
+#include "gateway_priv.h"
+
+#include "answers.h"
+#include "gateway_link.h"
+#include "news.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Claims the ports of a record found at start. False if one of them is another's. */
+static bool ports_claim_all(struct gateway *g, const struct context *c)
+{
+	for (int i = 0; i < 2; i++) {
+		if (!term_is(&c->term[i]) || term_ports_claim(g, &c->term[i]))
+			continue;
+		if (i == 1)
+			term_ports_give(g, &c->term[0]);
+		return false;
+	}
+	return true;
+}
+
+static void take_up(struct gateway *g)
+{
+	const struct context_stats *st = context_stats(g->table);
+	uint32_t cursor = 0;
+	struct context *c;
+
+	g->stats.contexts_max = st->contexts_max;
+	g->stats.kept = st->kept;
+	g->stats.damaged = st->damaged;
+	g->stats.fresh = st->fresh;
+	while ((c = context_next(g->table, &cursor)) != NULL) {
+		if (ports_claim_all(g, c)) {
+			gate_timer(g, c);
+			continue;
+		}
+		context_del(g->table, c);
+		g->stats.kept--;
+		g->stats.damaged++;
+	}
+}
+
+struct gateway *gate_open(struct server *s, char *err, size_t errlen)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+
+	snprintf(err, errlen, "not enough memory for the gateway");
+	if (!g)
+		return NULL;
+	g->s = s;
+	g->conf = s->conf;
+	g->news = news_create(s->conf->gateway.events);
+	g->answers = answers_create();
+	if (g->news && g->answers)
+		g->table = context_open(s->conf, NULL, err, errlen);
+	if (!g->table) {
+		gate_close(g);
+		return NULL;
+	}
+	take_up(g);
+	return g;
+}
+
+void gate_close(struct gateway *g)
+{
+	uint32_t cursor = 0;
+	struct context *c;
+
+	if (!g)
+		return;
+	while (g->table && (c = context_next(g->table, &cursor)) != NULL)
+		wheel_stop(&g->s->wheel, context_timer(g->table, c));
+	wheel_stop(&g->s->wheel, &g->waiting);
+	context_close(g->table);
+	answers_free(g->answers);
+	news_free(g->news);
+	free(g);
+}
+
+/* ---- another dataplane ---- */
+
+/* A number of an attempt that the new dataplane does not know would have it connect. */
+static bool was_begun(const struct context *c)
+{
+	return c->term[0].term.attempt || c->term[1].term.attempt;
+}
+
+/* It knows of no silence yet. */
+static void silence_forget(struct gateway *g, struct context *c)
+{
+	struct context to = *c;
+
+	if (!c->term[0].silent && !c->term[1].silent)
+		return;
+	to.term[0].silent = to.term[1].silent = false;
+	gate_change(g, c, &to);
+}
+
+void gate_attached(struct gateway *g, uint64_t generation)
+{
+	uint32_t cursor = 0;
+	struct context *c;
+
+	if (context_generation(g->table) == generation)
+		return;
+	while ((c = context_next(g->table, &cursor)) != NULL) {
+		if (was_begun(c))
+			gate_end(g, c, CONTEXT_END_DATAPLANE);
+		else
+			silence_forget(g, c);
+	}
+	context_generation_set(g->table, generation);
+}
+
+enum dplink_work gate_replay(struct gateway *g, uint32_t worker, struct dplink_cursor *cur)
+{
+	for (uint32_t scan = 0; scan < DPLINK_REPLAY_SCAN; scan++, cur->slot++) {
+		const struct context *c;
+
+		if (cur->slot >= g->conf->gateway.contexts)
+			return DPLINK_IDLE;
+		c = context_at_slot(g->table, worker, cur->slot);
+		if (!c)
+			continue;
+		if (dplink_replay_room(g->s->link, worker) == 0)
+			return DPLINK_BLOCKED;
+		gate_send(g, c);
+	}
+	return DPLINK_MORE;
+}

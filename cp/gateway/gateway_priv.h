@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_GATEWAY_PRIV_H
+#define FL_CP_GATEWAY_PRIV_H
+
+/* Inside of the gateway: for gateway*.c, answers.c and news.c only. */
+#include "context_table.h"
+#include "gateway.h"
+
+#include "../server.h"
+
+struct news;
+struct answers;
+
+struct gateway {
+	struct server *s;
+	const struct config *conf;
+	struct context_table *table;
+	struct news *news;
+	struct answers *answers;
+	struct gate_stats stats;
+	struct timer waiting; /* of the oldest answer */
+};
+
+/* Writes the sentence and returns false. */
+__attribute__((format(printf, 3, 4))) bool gate_refuse(struct gate_fail *f, enum gate_error error,
+						       const char *fmt, ...);
+
+/* ---- changes (gateway.c) ---- */
+
+/* Makes *to of a record, and sets its timer. */
+void gate_change(struct gateway *g, struct context *c, struct context *to);
+/* Tells the dataplane all of it. */
+void gate_send(struct gateway *g, const struct context *c);
+/* Lets go of ports, timer and record; the dataplane is not told. */
+void gate_drop(struct gateway *g, struct context *c);
+
+/* ---- ends and answers (gateway_end.c) ---- */
+
+/* Ends a context: news, then it is gone. */
+void gate_end(struct gateway *g, struct context *c, enum context_end end);
+/* The same, but it is kept for its controller. */
+void gate_end_kept(struct gateway *g, struct context *c, struct context *to);
+/* Fills in what is of the context, and adds it. */
+void gate_tell(struct gateway *g, const struct context *c, struct gate_news *e);
+/* Whether it waits for its controller: a termination, a remote address, or the order to begin. */
+bool gate_waits(const struct context *c);
+/* Sets the timer to the nearest deadline. */
+void gate_timer(struct gateway *g, struct context *c);
+
+/* ---- terminations (gateway_term.c) ---- */
+
+/* Whether what is wished can be, by itself and beside the other termination (NULL: none). */
+bool term_check(struct gateway *g, const struct gate_wish *w, const struct context_term *other,
+		struct gate_fail *f);
+/* Whether m, which may be none yet, may become it. */
+bool term_check_change(struct gateway *g, const struct context_term *m, const struct gate_wish *w,
+		       struct gate_fail *f);
+/*
+ * Makes of *m, which is a copy, what is wished in a context of that worker. A new local address is
+ * taken where one is needed; what m had is the caller's to give back (term_ports_give()).
+ */
+bool term_make(struct gateway *g, struct context_term *m, const struct gate_wish *w,
+	       uint32_t worker, uint32_t inactivity, struct gate_fail *f);
+/* Whether the port a wish names can only be on one worker: which. */
+bool term_worker(const struct gateway *g, const struct gate_wish *w, uint32_t *worker);
+/* Whether two local addresses, ports included, are the same. */
+bool term_same_local(const struct context_term *a, const struct context_term *b);
+bool term_ports_claim(struct gateway *g, const struct context_term *m);
+void term_ports_give(struct gateway *g, const struct context_term *m);
+
+static inline bool term_is(const struct context_term *m)
+{
+	return m->term.transport != TERM_NONE;
+}
+
+static inline bool term_is_stream(const struct context_term *m)
+{
+	return m->term.transport > TERM_UDP;
+}
+
+static inline bool addr_given(const struct sock_addr *a)
+{
+	static const struct ip_addr none;
+
+	return !ip_eq(&a->ip, &none);
+}
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Terminations: whether a wish can be granted, their ports and credentials. */
+#include "gateway_priv.h"
+
+#include "../policy.h"
+
+enum {
+	/* RFC 8445 5.3 wants 24 and 128 bits at least; a character has six. */
+	UFRAG_LEN = 8,
+	PWD_LEN = 24,
+	UDP_FLAGS = TERM_RTP | TERM_RTCP_MUX | TERM_ICE,
+	STREAM_FLAGS = TERM_CONNECT | TERM_TLS_CLIENT,
+	ALL_FLAGS = TERM_IN | TERM_OUT | TERM_LATCH | TERM_LATCH_ADDR | UDP_FLAGS | STREAM_FLAGS,
+	DSCP_MAX = 63,
+};
+
+_Static_assert(UFRAG_LEN < sizeof(((struct ctl_term *)0)->ufrag) &&
+		   PWD_LEN < sizeof(((struct ctl_term *)0)->pwd),
+	       "they fit");
+
+/* ---- checks ---- */
+
+static bool wish_is_stream(const struct gate_wish *w)
+{
+	return w->term.transport > TERM_UDP;
+}
+
+static bool terminated(const char *s, size_t size)
+{
+	return memchr(s, '\0', size) != NULL;
+}
+
+/* Flags that contradict each other or the transport: what is wrong, or NULL. */
+static const char *flags_wrong(const struct gate_wish *w)
+{
+	const uint32_t flags = w->term.flags;
+	bool stream = wish_is_stream(w);
+
+	if (flags & ~(uint32_t)ALL_FLAGS)
+		return "a flag that there is not";
+	if (stream && flags & UDP_FLAGS)
+		return "RTP, RTCP multiplexing and ICE are for UDP";
+	if (!stream && flags & STREAM_FLAGS)
+		return "only TCP and TLS have clients and servers";
+	if (flags & TERM_TLS_CLIENT && w->term.transport != TERM_TLS)
+		return "a TLS client needs the transport TLS";
+	if (flags & TERM_RTCP_MUX && !(flags & TERM_RTP))
+		return "RTCP multiplexing needs RTP";
+	if (flags & TERM_LATCH_ADDR && !(flags & TERM_LATCH))
+		return "latching from one address needs latching";
+	if (flags & TERM_LATCH_ADDR && !addr_given(&w->term.remote[0]))
+		return "latching from one address needs that address";
+	if (flags & TERM_LATCH && flags & TERM_ICE)
+		return "ICE and latching exclude each other";
+	if (flags & TERM_LATCH && flags & TERM_CONNECT)
+		return "a TCP client learns no remote address";
+	return NULL;
+}
+
+/* The rest, but for addresses. */
+static const char *values_wrong(const struct gate_wish *w)
+{
+	const struct ctl_term *t = &w->term;
+
+	if (t->transport == TERM_NONE || t->transport > TERM_TLS)
+		return "a termination needs a transport: UDP, TCP or TLS";
+	if (t->dscp > DSCP_MAX && t->dscp != CTL_DSCP_KEEP)
+		return "a DSCP is 0 to 63";
+	if (!t->rate != !t->burst)
+		return "a rate and a burst go together";
+	if (w->notify >> TERM_NEWS)
+		return "an event that there is not";
+	if (!terminated(w->tag, sizeof(w->tag)))
+		return "the tag is too long";
+	if (w->begin && !wish_is_stream(w))
+		return "only TCP and TLS begin";
+	if (w->begin && t->flags & TERM_CONNECT && !be16_get(t->remote[0].port))
+		return "a TCP client needs a remote address and port to connect to";
+	if (w->port & 1 && t->flags & TERM_RTP)
+		return "the port of RTP is even";
+	return NULL;
+}
+
+static const char *tls_wrong(const struct gateway *g, const struct gate_wish *w)
+{
+	const struct ctl_term *t = &w->term;
+
+	if (t->transport != TERM_TLS)
+		return t->n_fingerprint ? "only TLS has fingerprints" : NULL;
+	if (t->domain >= g->conf->n_domain && t->domain != CONFIG_DOMAINS_MAX)
+		return "a TLS domain that there is not";
+	if (t->domain == CONFIG_DOMAINS_MAX &&
+	    g->conf->realm[w->realm].domain_index >= g->conf->n_domain)
+		return "the realm has no TLS domain, and none is given";
+	if (t->n_fingerprint > CTL_FINGERPRINTS_MAX)
+		return "too many fingerprints";
+	for (int i = 0; i < t->n_fingerprint; i++) {
+		if (fp_len(t->fingerprint[i].hash) == 0)
+			return "a fingerprint of an unknown hash";
+	}
+	if (!terminated(t->host, sizeof(t->host)))
+		return "the host name is too long";
+	return NULL;
+}
+
+static bool realm_has_family(const struct config *c, uint16_t realm, bool v6)
+{
+	for (uint16_t i = 0; i < c->n_relay; i++) {
+		if (c->relay[i].realm_index == realm && ip_is_v4(&c->relay[i].addr) != v6)
+			return true;
+	}
+	return false;
+}
+
+/* Family and policy of a remote address (R77). */
+static bool remote_check(struct gateway *g, const struct gate_wish *w, const struct sock_addr *a,
+			 struct gate_fail *f)
+{
+	uint16_t port = be16_get(a->port);
+	char text[ADDR_STR_MAX];
+	const char *why;
+
+	if (!addr_given(a))
+		return port == 0 || gate_refuse(f, GATE_BAD, "a remote port without an address");
+	sock_addr_format(a, text, sizeof(text));
+	if (ip_is_v4(&a->ip) == w->v6)
+		return gate_refuse(f, GATE_BAD,
+				   "the remote address %s is not of the local one's family", text);
+	why = policy_peer(g->conf, &a->ip, port ? port : POLICY_ANY_PORT);
+	return !why ||
+	       gate_refuse(f, GATE_DENIED, "the remote address %s is denied: %s", text, why);
+}
+
+bool term_check(struct gateway *g, const struct gate_wish *w, const struct context_term *other,
+		struct gate_fail *f)
+{
+	const char *wrong = values_wrong(w);
+
+	if (!wrong)
+		wrong = flags_wrong(w);
+	if (!wrong && w->realm >= g->conf->n_realm)
+		wrong = "a realm that there is not";
+	if (!wrong)
+		wrong = tls_wrong(g, w);
+	if (!wrong && other && term_is(other) && term_is_stream(other) != wish_is_stream(w))
+		wrong = "both terminations are UDP, or neither is";
+	if (!wrong && addr_given(&w->term.remote[1]) && !(w->term.flags & TERM_RTP))
+		wrong = "only RTP has a remote address of RTCP";
+	if (wrong)
+		return gate_refuse(f, GATE_BAD, "%s", wrong);
+	if (!realm_has_family(g->conf, w->realm, w->v6))
+		return gate_refuse(f, GATE_BAD, "the realm %s has no IPv%c relay",
+				   g->conf->realm[w->realm].name, w->v6 ? '6' : '4');
+	return remote_check(g, w, &w->term.remote[0], f) &&
+	       remote_check(g, w, &w->term.remote[1], f);
+}
+
+/* ---- local addresses ---- */
+
+static bool term_v6(const struct gateway *g, const struct context_term *m)
+{
+	return !ip_is_v4(&g->conf->relay[m->term.local.relay].addr);
+}
+
+/* Ports it has, from the even one on. */
+static uint32_t term_ports(uint16_t flags)
+{
+	return flags & TERM_RTP ? 2 : 1;
+}
+
+/* Whether the local address m has is the one wished. */
+static bool local_stays(const struct gateway *g, const struct context_term *m,
+			const struct gate_wish *w)
+{
+	return term_is(m) && m->realm == w->realm && term_v6(g, m) == w->v6 &&
+	       term_ports(m->term.flags) == term_ports(w->term.flags) &&
+	       (w->port == 0 || w->port == be16_get(m->term.local.port));
+}
+
+bool term_same_local(const struct context_term *a, const struct context_term *b)
+{
+	return term_is(a) && term_is(b) && a->term.local.relay == b->term.local.relay &&
+	       be16_get(a->term.local.port) == be16_get(b->term.local.port) &&
+	       term_ports(a->term.flags) == term_ports(b->term.flags);
+}
+
+bool term_check_change(struct gateway *g, const struct context_term *m, const struct gate_wish *w,
+		       struct gate_fail *f)
+{
+	if (!term_is(m))
+		return true;
+	if (m->term.transport != w->term.transport)
+		return gate_refuse(
+		    f, GATE_BAD, "the transport of a termination stays: subtract it, add another");
+	if (term_is_stream(m) && m->state != TERM_STATE_IDLE && m->state != TERM_STATE_ENDED &&
+	    !local_stays(g, m, w))
+		return gate_refuse(f, GATE_BAD,
+				   "the local address of a connection stays as long as it does");
+	return true;
+}
+
+/* All of n ports, or none. */
+static bool claim(struct gateway *g, uint32_t relay, uint16_t port, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (!ports_is_free(g->s->ports, relay, (uint16_t)(port + i)))
+			return false;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		ports_claim(g->s->ports, relay, (uint16_t)(port + i));
+	return true;
+}
+
+bool term_ports_claim(struct gateway *g, const struct context_term *m)
+{
+	return claim(g, m->term.local.relay, be16_get(m->term.local.port),
+		     term_ports(m->term.flags));
+}
+
+void term_ports_give(struct gateway *g, const struct context_term *m)
+{
+	uint16_t port = be16_get(m->term.local.port);
+
+	for (uint32_t i = 0; term_is(m) && i < term_ports(m->term.flags); i++)
+		ports_give(g->s->ports, m->term.local.relay, (uint16_t)(port + i),
+			   server_now(g->s));
+}
+
+bool term_worker(const struct gateway *g, const struct gate_wish *w, uint32_t *worker)
+{
+	*worker = relay_port_worker(w->port, g->conf->dataplane.n_workers);
+	return w->port != 0;
+}
+
+/* The port wished, on whichever of the realm's relays has it. */
+static bool local_fixed(struct gateway *g, const struct gate_wish *w, uint32_t worker,
+			struct ctl_relay *local, struct gate_fail *f)
+{
+	const struct config *c = g->conf;
+	uint32_t n = term_ports(w->term.flags), owner;
+	bool inside = false;
+
+	if (term_worker(g, w, &owner) && owner != worker)
+		return gate_refuse(f, GATE_BAD,
+				   "port %u is of worker %u, and the context of worker %u", w->port,
+				   owner, worker);
+	for (uint16_t i = 0; i < c->n_relay; i++) {
+		const struct config_relay *r = &c->relay[i];
+
+		if (r->realm_index != w->realm || ip_is_v4(&r->addr) == w->v6 ||
+		    w->port < r->port_min || w->port + n - 1 > r->port_max)
+			continue;
+		inside = true;
+		if (claim(g, i, w->port, n)) {
+			*local = (struct ctl_relay){ i, be16_make(w->port) };
+			return true;
+		}
+	}
+	if (inside)
+		return gate_refuse(f, GATE_FULL, "port %u of realm %s is in use, or rests", w->port,
+				   c->realm[w->realm].name);
+	return gate_refuse(f, GATE_BAD, "port %u is outside of the ports of realm %s", w->port,
+			   c->realm[w->realm].name);
+}
+
+static bool local_take(struct gateway *g, const struct gate_wish *w, uint32_t worker,
+		       struct ctl_relay *local, struct gate_fail *f)
+{
+	enum ports_want want = w->term.flags & TERM_RTP ? PORTS_PAIR : PORTS_ANY;
+
+	if (w->port)
+		return local_fixed(g, w, worker, local, f);
+	*local =
+	    ports_take_realm(g->s->ports, g->conf, w->realm, w->v6, worker, want, server_now(g->s));
+	return local->relay != CTL_RELAY_NONE ||
+	       gate_refuse(f, GATE_FULL, "realm %s has no IPv%c port left on worker %u",
+			   g->conf->realm[w->realm].name, w->v6 ? '6' : '4', worker);
+}
+
+/* ---- making one ---- */
+
+/* n characters of RFC 8445 5.3, unpredictable. */
+static void ice_chars(char *s, uint32_t n)
+{
+	static const char alphabet[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	uint8_t random[PWD_LEN];
+
+	rand_bytes(random, n);
+	for (uint32_t i = 0; i < n; i++)
+		s[i] = alphabet[random[i] & 63];
+	s[n] = '\0';
+}
+
+/* Drawn once, and again when ICE starts again. */
+static void ice_credentials(struct ctl_term *t, const struct ctl_term *old, bool restart)
+{
+	memset(t->ufrag, 0, sizeof(t->ufrag));
+	memset(t->pwd, 0, sizeof(t->pwd));
+	if (!(t->flags & TERM_ICE))
+		return;
+	if (old->ufrag[0] && !restart) {
+		memcpy(t->ufrag, old->ufrag, sizeof(t->ufrag));
+		memcpy(t->pwd, old->pwd, sizeof(t->pwd));
+		return;
+	}
+	ice_chars(t->ufrag, UFRAG_LEN);
+	ice_chars(t->pwd, PWD_LEN);
+}
+
+/* What was learnt is kept as long as who is to be learnt is the same. */
+static void latched_keep(struct ctl_term *t, const struct ctl_term *old, bool stays)
+{
+	for (int i = 0; i < 2; i++) {
+		bool keep = stays && t->flags & TERM_LATCH && old->flags & TERM_LATCH &&
+			    sock_addr_eq(&t->remote[i], &old->remote[i]);
+
+		t->latched[i] = keep ? old->latched[i] : (struct sock_addr){ 0 };
+	}
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a && (!b || a < b) ? a : b;
+}
+
+static void attempt_next(struct context_term *m)
+{
+	m->attempts = m->attempts == UINT8_MAX ? 1 : m->attempts + 1;
+	m->term.attempt = m->attempts;
+}
+
+bool term_make(struct gateway *g, struct context_term *m, const struct gate_wish *w,
+	       uint32_t worker, uint32_t inactivity, struct gate_fail *f)
+{
+	const uint32_t now = server_deadline(g->s, 0);
+	const struct context_term old = *m;
+	bool stays = local_stays(g, m, w);
+	struct ctl_relay local = m->term.local;
+
+	if (!stays && !local_take(g, w, worker, &local, f))
+		return false;
+	m->term = w->term;
+	m->term.local = local;
+	m->term.attempt = old.term.attempt;
+	ice_credentials(&m->term, &old.term, w->restart);
+	latched_keep(&m->term, &old.term, stays);
+	if (m->term.transport != TERM_TLS)
+		m->term.domain = 0;
+	else if (m->term.domain == CONFIG_DOMAINS_MAX)
+		m->term.domain = g->conf->realm[w->realm].domain_index;
+	if (!term_is_stream(m))
+		m->term.inactivity = least(w->term.inactivity, inactivity);
+	m->realm = w->realm;
+	m->notify = w->notify;
+	memcpy(m->tag, w->tag, sizeof(m->tag));
+	if (!term_is(&old)) {
+		m->state = term_is_stream(m) ? TERM_STATE_IDLE : TERM_STATE_UP;
+		m->since = now;
+	}
+	if (w->begin) {
+		attempt_next(m);
+		m->state = TERM_STATE_OPENING;
+		m->since = now;
+		m->why = 0;
+		m->tls_version = m->tls_suite = 0;
+		m->peer = (struct sock_addr){ 0 };
+		memset(m->sha256, 0, sizeof(m->sha256));
+	}
+	return true;
+}
