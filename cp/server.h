@@ -82,7 +82,6 @@ struct server {
 	/* Set once it is open by whoever owns them; NULL: none. */
 	struct tls_agent *tls;
 	struct psk_store *psk;
-	struct gateway *gateway; /* contexts */
 	struct rand rand;
 	struct wheel wheel;
 	struct server_stats stats;
