@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fairlead-cp: the control process. */
+#include "admin/context_news.h"
 #include "admin/metrics.h"
 #include "admin/rpc.h"
 #include "auth/psk.h"
@@ -109,7 +110,7 @@ static int run_loop(struct server *s)
 	int rc = 1;
 
 	snprintf(err, sizeof(err), "out of memory for the event loop");
-	if (base)
+	if (base && context_news_open(s, base))
 		rpc = rpc_start(s, base, err, sizeof(err));
 	if (rpc && metrics_start(s, base, &metrics, err, sizeof(err)))
 		loop = loop_create(base, s);
@@ -128,6 +129,7 @@ static int run_loop(struct server *s)
 		loop_free(loop);
 	metrics_stop(metrics);
 	rpc_stop(rpc);
+	context_news_close(s);
 	if (base)
 		event_base_free(base);
 	return rc;

@@ -69,6 +69,7 @@ struct server_stats {
 	uint64_t psk_errors;  /* the store did not answer */
 };
 
+struct context_news;
 struct gateway;
 
 struct server {
@@ -82,6 +83,7 @@ struct server {
 	/* Set once it is open by whoever owns them; NULL: none. */
 	struct tls_agent *tls;
 	struct psk_store *psk;
+	struct context_news *news;
 	struct rand rand;
 	struct wheel wheel;
 	struct server_stats stats;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The methods of the control socket, those of tls.c included. `sessions` and `connections` tell a
- * page a call.
+ * The methods of the control socket, those of other files included. `sessions`, `connections` and
+ * `contexts` tell a page a call.
  */
 #include "../server.h"
 #include "conns.h"
+#include "context_json.h"
+#include "context_news.h"
+#include "context_rpc.h"
+#include "param.h"
 #include "rpc.h"
 #include "stats.h"
 #include "tls.h"
@@ -138,14 +142,15 @@ static json_t *status(void *ctx, const json_t *params, struct rpc_error *err)
 	(void)params;
 	(void)err;
 	return json_pack(
-	    "{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o}", "version",
-	    FAIRLEAD_VERSION, "pid", (int)getpid(), "uptime_s",
+	    "{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o, s:o}",
+	    "version", FAIRLEAD_VERSION, "pid", (int)getpid(), "uptime_s",
 	    integer((s->now_ms - s->start_ms) / 1000), "config", rpc_text(s->conf->file),
 	    "dataplane", dataplane_json(s), "allocations", allocations_json(s), "peer_connections",
 	    peer_connections_json(s), "users", "active", integer(table_stats(s->table)->users),
 	    "allocations_max", integer(s->conf->turn.allocations_per_user), "requests",
 	    requests_json(s), "replies", replies_json(s), "lost", lost_json(s), "link",
-	    link_json(s), "peers_denied", integer(s->stats.peers_denied));
+	    link_json(s), "peers_denied", integer(s->stats.peers_denied), "gateway",
+	    gateway_json(s));
 }
 
 /* ---- sessions ---- */
@@ -228,23 +233,6 @@ static json_t *session_json(const struct server *s, const struct table_alloc *a)
 			 integer(a->sid.slot), "age_s", integer(age), "expires_s",
 			 seconds_left(s, table_alloc_expiry(a)), "permissions",
 			 permissions_json(s, a), "channels", channels_json(s, a));
-}
-
-/* An optional parameter of min to max. False, and *err, if it is anything else. */
-static bool param_uint(const json_t *params, const char *name, uint32_t min, uint32_t max,
-		       uint32_t *value, struct rpc_error *err)
-{
-	const json_t *v = json_object_get(params, name);
-
-	if (!v || json_is_null(v))
-		return true;
-	if (!json_is_integer(v) || json_integer_value(v) < min || json_integer_value(v) > max) {
-		rpc_fail(err, RPC_BAD_PARAMS, "\"%s\" must be an integer of %u to %u", name, min,
-			 max);
-		return false;
-	}
-	*value = (uint32_t)json_integer_value(v);
-	return true;
 }
 
 /*
@@ -358,6 +346,14 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "tls.reload", .later = tls_reload },
 	{ "psk.set", .call = psk_set },
 	{ "psk.del", .call = psk_unset },
+	{ "contexts", .call = rpc_contexts },
+	{ "context.add", .call = rpc_context_add },
+	{ "context.modify", .call = rpc_context_modify },
+	{ "context.subtract", .call = rpc_context_subtract },
+	{ "context.move", .call = rpc_context_move },
+	{ "context.delete", .later = rpc_context_delete },
+	{ "context.show", .later = rpc_context_show },
+	{ "context.events", .later = rpc_context_events },
 };
 
 struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size_t errlen)

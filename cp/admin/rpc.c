@@ -148,7 +148,7 @@ static void client_answered(void *arg, char *line)
 
 	c->later = NULL;
 	client_send(c, line);
-	client_serve(c->bev, c);
+	bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
 }
 
 static void client_event(struct bufferevent *bev, short what, void *arg)

@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +22,11 @@ enum rpc_code {
 	RPC_NO_METHOD = -32601,
 	RPC_BAD_PARAMS = -32602,
 	RPC_INTERNAL = -32603,
-	RPC_BUSY = -32000, /* too many clients */
+	RPC_BUSY = -32000,    /* too many clients */
+	RPC_DENIED = -32001,  /* by policy */
+	RPC_FULL = -32002,    /* no room for it, or no port, now */
+	RPC_AWAY = -32003,    /* no dataplane is attached */
+	RPC_UNKNOWN = -32004, /* there is no context of that name */
 };
 
 struct rpc_error {
@@ -66,7 +71,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 		     size_t errlen);
 
 /* The methods a control process serves; their ctx is its struct server. */
-enum { RPC_METHODS = 12 };
+enum { RPC_METHODS = 20 };
 extern const struct rpc_method rpc_methods[RPC_METHODS];
 
 /* Serves them on the control socket of the server's configuration. */
@@ -86,8 +91,14 @@ char *rpc_answer(const struct rpc_method *methods, size_t n, void *ctx, const ch
 /* done gets the line, to be freed, or NULL if none is due; done NULL: nobody waits any more. */
 void rpc_later_wait(struct rpc_later *l, void (*done)(void *arg, char *line), void *arg);
 
-/* Takes over result, or with NULL err. l is gone afterwards. */
+/*
+ * Takes over result, or with NULL err. l is gone afterwards. No method is called from inside, so it
+ * may be called in the middle of anything.
+ */
 void rpc_reply(struct rpc_later *l, json_t *result, const struct rpc_error *err);
+
+/* Whether nobody waits any more: the client has gone. */
+bool rpc_later_gone(const struct rpc_later *l);
 
 /* The method's ctx. */
 void *rpc_later_ctx(const struct rpc_later *l);

@@ -134,6 +134,11 @@ void rpc_later_wait(struct rpc_later *l, void (*done)(void *arg, char *line), vo
 	l->arg = arg;
 }
 
+bool rpc_later_gone(const struct rpc_later *l)
+{
+	return l->waiting && !l->done;
+}
+
 void rpc_reply(struct rpc_later *l, json_t *result, const struct rpc_error *err)
 {
 	l->line = outcome_dump(l->id, result, err);

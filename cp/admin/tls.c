@@ -3,6 +3,7 @@
 
 #include "../auth/psk.h"
 #include "../tls/agent.h"
+#include "param.h"
 #include "stats.h"
 
 #include <openssl/crypto.h>
@@ -159,17 +160,6 @@ void tls_reload(void *ctx, const json_t *params, struct rpc_later *l)
 }
 
 /* ---- pre-shared keys ---- */
-
-/* A parameter that must be text without NUL. NULL and *err if it is anything else. */
-static const char *param_text(const json_t *params, const char *name, struct rpc_error *err)
-{
-	const json_t *v = json_object_get(params, name);
-
-	if (json_is_string(v) && strlen(json_string_value(v)) == json_string_length(v))
-		return json_string_value(v);
-	rpc_fail(err, RPC_BAD_PARAMS, "\"%s\" must be a string", name);
-	return NULL;
-}
 
 static json_t *psk_done(struct psk_store *s, enum user_status st, const char *identity,
 			const char *what, struct rpc_error *err)

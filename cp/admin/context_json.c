@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "context_json.h"
+
+#include "../../lib/tls_name.h"
+#include "term_parse.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const gate_error_name[GATE_BUSY + 1] = { "ok", "bad", "denied", "full", "busy" };
+
+static json_t *integer(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
+static void set(json_t *o, const char *key, json_t *value)
+{
+	json_object_set_new(o, key, value);
+}
+
+/* null: port 0, there is none. */
+static json_t *addr_json(const struct sock_addr *a)
+{
+	char buf[ADDR_STR_MAX];
+
+	return be16_get(a->port) ? json_string(sock_addr_format(a, buf, sizeof(buf))) : json_null();
+}
+
+static json_t *fingerprint_json(const struct fingerprint *fp)
+{
+	char text[FP_TEXT_MAX];
+
+	fingerprint_format(fp, text, sizeof(text));
+	return json_string(text);
+}
+
+static json_t *fingerprints_json(const struct fingerprint *fp, uint32_t n)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < n; i++)
+		json_array_append_new(list, fingerprint_json(&fp[i]));
+	return list;
+}
+
+/* Of the certificate that was shown; null: none was, yet. */
+static json_t *shown_json(const uint8_t sha256[32])
+{
+	struct fingerprint fp = { .hash = FP_SHA256 };
+	static const uint8_t none[32];
+
+	memcpy(fp.digest, sha256, sizeof(none));
+	return memcmp(sha256, none, sizeof(none)) == 0 ? json_null() : fingerprint_json(&fp);
+}
+
+/* null until the handshake is over. */
+static json_t *tls_json(uint16_t version, uint16_t suite)
+{
+	const char *name = tls_suite_name(suite);
+
+	if (version == 0)
+		return json_null();
+	return json_pack("{s:s, s:s}", "version", tls_version_name(version), "suite",
+			 name ? name : "?");
+}
+
+json_t *context_end_json(uint8_t end)
+{
+	if (end == CONTEXT_END_NONE)
+		return json_null();
+	return json_string(end < CONTEXT_ENDS ? context_end_name[end] : "?");
+}
+
+json_t *context_id_json(uint64_t id)
+{
+	char text[CONTEXT_ID_MAX];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, id);
+	return json_string(text);
+}
+
+/* ---- terminations ---- */
+
+static const char *state_word(uint8_t state)
+{
+	static const char *const word[] = { "none", "idle", "opening", "unjudged", "up", "ended" };
+
+	return state < sizeof(word) / sizeof(word[0]) ? word[state] : "?";
+}
+
+static json_t *flag_json(const struct ctl_term *t, uint16_t mask, const struct term_word *list)
+{
+	return json_string(term_word(list, t->flags & mask));
+}
+
+static json_t *notify_json(uint8_t bits)
+{
+	json_t *list = json_array();
+
+	for (const struct term_word *w = term_news; w->word; w++)
+		if (bits & w->value)
+			json_array_append_new(list, json_string(w->word));
+	return list;
+}
+
+static json_t *local_json(const struct server *s, const struct context *c, uint32_t side, bool rtcp)
+{
+	struct sock_addr a;
+
+	return gate_local(s->gateway, c, side, rtcp, &a) ? addr_json(&a) : json_null();
+}
+
+static void udp_members(json_t *o, const struct server *s, const struct context *c, uint32_t side)
+{
+	const struct ctl_term *t = &c->term[side].term;
+
+	set(o, "rtcp_local", local_json(s, c, side, true));
+	set(o, "rtcp_remote", addr_json(&t->remote[1]));
+	set(o, "latched", addr_json(&t->latched[0]));
+	set(o, "rtcp_latched", addr_json(&t->latched[1]));
+	set(o, "rtp", json_boolean(t->flags & TERM_RTP));
+	set(o, "rtcp_mux", json_boolean(t->flags & TERM_RTCP_MUX));
+	set(o, "ice", json_boolean(t->flags & TERM_ICE));
+	if (t->flags & TERM_ICE) {
+		set(o, "ice_ufrag", json_string(t->ufrag));
+		set(o, "ice_pwd", json_string(t->pwd));
+	}
+}
+
+static void stream_members(json_t *o, const struct context_term *x)
+{
+	set(o, "tcp_role", flag_json(&x->term, TERM_CONNECT, term_tcp_role));
+	set(o, "begun", json_boolean(x->term.attempt));
+	set(o, "peer", addr_json(&x->peer));
+	set(o, "why",
+	    x->state == TERM_STATE_ENDED ? json_string(gate_why(x->term.transport, x->why))
+					 : json_null());
+}
+
+static void tls_members(json_t *o, const struct server *s, const struct context *c, uint32_t side)
+{
+	const struct context_term *x = &c->term[side];
+	const struct ctl_term *t = &x->term;
+	struct fingerprint own[CTL_FINGERPRINTS_MAX];
+	const uint32_t n_own = gate_fingerprints(s->gateway, c, side, own, CTL_FINGERPRINTS_MAX);
+
+	set(o, "tls_role", flag_json(t, TERM_TLS_CLIENT, term_tls_role));
+	set(o, "tls_domain",
+	    t->domain < s->conf->n_domain ? json_string(s->conf->domain[t->domain].name)
+					  : json_null());
+	set(o, "fingerprints",
+	    fingerprints_json(t->fingerprint, t->n_fingerprint <= CTL_FINGERPRINTS_MAX
+						  ? t->n_fingerprint
+						  : CTL_FINGERPRINTS_MAX));
+	set(o, "host", json_string(t->host));
+	set(o, "own_fingerprints", fingerprints_json(own, n_own));
+	set(o, "peer_fingerprint", shown_json(x->sha256));
+	set(o, "tls", tls_json(x->tls_version, x->tls_suite));
+}
+
+static json_t *term_json(const struct server *s, const struct context *c, uint32_t side)
+{
+	const struct context_term *x = &c->term[side];
+	const struct ctl_term *t = &x->term;
+	json_t *o;
+
+	if (t->transport == TERM_NONE)
+		return json_null();
+	o = json_object();
+	set(o, "transport", json_string(term_word(term_transports, t->transport)));
+	set(o, "realm",
+	    json_string(x->realm < s->conf->n_realm ? s->conf->realm[x->realm].name : "?"));
+	set(o, "tag", rpc_text(x->tag));
+	set(o, "state", json_string(state_word(x->state)));
+	set(o, "state_s", integer(server_now(s) > x->since ? server_now(s) - x->since : 0));
+	set(o, "local", local_json(s, c, side, false));
+	set(o, "remote", addr_json(&t->remote[0]));
+	set(o, "latch", flag_json(t, TERM_LATCH | TERM_LATCH_ADDR, term_latch));
+	set(o, "gate", flag_json(t, TERM_IN | TERM_OUT, term_gate));
+	set(o, "dscp", t->dscp == CTL_DSCP_KEEP ? json_null() : integer(t->dscp));
+	set(o, "rate", integer(t->rate));
+	set(o, "burst", integer(t->burst));
+	set(o, "inactivity", integer(t->inactivity));
+	set(o, "notify", notify_json(x->notify));
+	if (t->transport == TERM_UDP)
+		udp_members(o, s, c, side);
+	else
+		stream_members(o, x);
+	if (t->transport == TERM_TLS)
+		tls_members(o, s, c, side);
+	return o;
+}
+
+/* ---- contexts ---- */
+
+json_t *context_json(const struct server *s, const struct context *c)
+{
+	const uint32_t now = server_now(s);
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:[o, o]}", "context",
+			 context_id_json(c->id), "call", rpc_text(c->call), "media",
+			 integer(c->media), "worker", integer(c->worker), "hold",
+			 (c->flags & CONTEXT_HOLD) != 0, "age_s",
+			 integer(now > c->created ? now - c->created : 0), "expires_s",
+			 integer(c->expiry > now ? c->expiry - now : 0), "inactivity",
+			 integer(c->inactivity), "end", context_end_json(c->end), "terminations",
+			 term_json(s, c, 0), term_json(s, c, 1));
+}
+
+static json_t *counters_json(const struct ctl_term_stats *s)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets", integer(s->packets),
+			 "bytes", integer(s->bytes), "rtcp_packets", integer(s->rtcp_packets),
+			 "rtcp_bytes", integer(s->rtcp_bytes), "dropped", integer(s->dropped),
+			 "ice_checks", integer(s->checks), "silent_s",
+			 s->silent_s == UINT32_MAX ? json_null() : integer(s->silent_s));
+}
+
+void context_counters_json(json_t *context, const struct ctl_term_stats stats[2])
+{
+	json_t *t;
+	size_t i;
+
+	json_array_foreach(json_object_get(context, "terminations"), i, t)
+	{
+		if (json_is_object(t))
+			set(t, "counters", stats ? counters_json(&stats[i]) : json_null());
+	}
+}
+
+/* ---- news ---- */
+
+static const char *news_word(uint8_t what)
+{
+	return what < TERM_NEWS ? term_word(term_news, (uint16_t)(1 << what)) : "context_ended";
+}
+
+json_t *context_news_json(const struct gate_news *n)
+{
+	json_t *o = json_pack(
+	    "{s:o, s:o, s:o, s:o, s:o, s:s}", "seq", integer(n->seq), "time_ms",
+	    integer(n->wall_ms), "context", context_id_json(n->context), "call", rpc_text(n->call),
+	    "side", n->side < 2 ? integer(n->side) : json_null(), "what", news_word(n->what));
+
+	if (!o)
+		return NULL;
+	if (n->what >= TERM_NEWS) {
+		set(o, "why", context_end_json(n->end));
+		return o;
+	}
+	set(o, "transport", json_string(term_word(term_transports, n->transport)));
+	set(o, "remote", addr_json(&n->remote));
+	if (n->what == TERM_LATCHED)
+		set(o, "rtcp", json_boolean(n->rtcp));
+	if (n->what == TERM_ENDED)
+		set(o, "why", json_string(gate_why(n->transport, n->why)));
+	if (n->transport == TERM_TLS) {
+		set(o, "tls", tls_json(n->tls_version, n->tls_suite));
+		set(o, "peer_fingerprint", shown_json(n->sha256));
+	}
+	return o;
+}
+
+/* ---- all together ---- */
+
+json_t *gateway_json(const struct server *s)
+{
+	const struct gate_stats *g = s->gateway ? gate_stats(s->gateway) : NULL;
+	json_t *ended, *refused;
+
+	if (!g)
+		return json_null();
+	ended = json_object();
+	for (int i = CONTEXT_END_NONE + 1; i < CONTEXT_ENDS; i++)
+		set(ended, context_end_name[i], integer(g->ended[i]));
+	refused = json_object();
+	for (int i = GATE_OK + 1; i <= GATE_BUSY; i++)
+		set(refused, gate_error_name[i], integer(g->refused[i]));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "contexts",
+			 integer(g->contexts), "contexts_max", integer(g->contexts_max), "added",
+			 integer(g->added), "deleted", integer(g->deleted), "moved",
+			 integer(g->moved), "kept", integer(g->kept), "damaged",
+			 integer(g->damaged), "news", integer(g->news), "news_lost",
+			 integer(g->news_lost), "ended", ended, "refused", refused);
+}

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "term_parse.h"
+
+#include "param.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The transports a field is of. */
+enum {
+	OF_UDP = 1 << TERM_UDP,
+	OF_TLS = 1 << TERM_TLS,
+	OF_STREAM = 1 << TERM_TCP | OF_TLS,
+	OF_ANY = 1 << TERM_NONE | OF_UDP | OF_STREAM,
+};
+
+enum { DSCP_MAX = 63, INACTIVITY_MAX = 86400 };
+
+/* ---- words ---- */
+
+const struct term_word term_transports[] = {
+	{ "udp", TERM_UDP }, { "tcp", TERM_TCP }, { "tls", TERM_TLS }, { NULL, 0 }
+};
+
+const struct term_word term_news[] = {
+	{ "up", 1 << TERM_UP },
+	{ "unjudged", 1 << TERM_UNJUDGED },
+	{ "ended", 1 << TERM_ENDED },
+	{ "latched", 1 << TERM_LATCHED },
+	{ "inactive", 1 << TERM_INACTIVE },
+	{ NULL, 0 },
+};
+
+const struct term_word term_latch[] = {
+	{ "off", 0 }, { "on", TERM_LATCH }, { "address", TERM_LATCH | TERM_LATCH_ADDR }, { NULL, 0 }
+};
+
+const struct term_word term_tcp_role[] = { { "server", 0 },
+					   { "client", TERM_CONNECT },
+					   { NULL, 0 } };
+
+const struct term_word term_tls_role[] = { { "server", 0 },
+					   { "client", TERM_TLS_CLIENT },
+					   { NULL, 0 } };
+
+const struct term_word term_gate[] = {
+	{ "open", TERM_IN | TERM_OUT },
+	{ "in", TERM_IN },
+	{ "out", TERM_OUT },
+	{ "closed", 0 },
+	{ NULL, 0 },
+};
+
+const char *term_word(const struct term_word *list, uint16_t value)
+{
+	while (list->word && list->value != value)
+		list++;
+	return list->word ? list->word : "?";
+}
+
+/* "udp, tcp or tls", for sentences. */
+static const char *words(const struct term_word *list, char *buf, size_t len)
+{
+	size_t used = 0;
+
+	*buf = '\0';
+	for (const struct term_word *w = list; w->word && used < len; w++)
+		used += (size_t)snprintf(buf + used, len - used, "%s%s",
+					 w == list   ? ""
+					 : w[1].word ? ", "
+						     : " or ",
+					 w->word);
+	return buf;
+}
+
+/* The entry v names; NULL: none. */
+static const struct term_word *word_find(const struct term_word *list, const json_t *v)
+{
+	const char *s = json_string_value(v);
+
+	while (s && list->word && strcmp(list->word, s) != 0)
+		list++;
+	return s && list->word ? list : NULL;
+}
+
+/* ---- one field ---- */
+
+struct field;
+
+struct ask {
+	const struct config *conf;
+	struct gate_wish *w;
+	const char *where;
+	struct rpc_error *err;
+};
+
+struct field {
+	const char *name;
+	uint8_t of; /* OF_* */
+	/* Sets it to a value, or to the default with NULL. */
+	bool (*set)(const struct ask *a, const struct field *f, const json_t *v);
+	/* Flags, by words, or without as true or false. */
+	uint16_t mask;
+	const struct term_word *word;
+	/* A number or bool of the wish, and without one. */
+	size_t at, size;
+	uint32_t max, normal;
+};
+
+__attribute__((format(printf, 3, 4))) static bool bad(const struct ask *a, const struct field *f,
+						      const char *fmt, ...)
+{
+	char text[CTL_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	rpc_fail(a->err, RPC_BAD_PARAMS, "\"%s%s\" must be %s", a->where, f->name, text);
+	return false;
+}
+
+static bool set_transport(const struct ask *a, const struct field *f, const json_t *v)
+{
+	const struct term_word *w = word_find(f->word, v);
+	char text[CTL_TEXT_MAX];
+
+	if (!w)
+		return bad(a, f, "%s", words(f->word, text, sizeof(text)));
+	a->w->term.transport = (uint8_t)w->value;
+	return true;
+}
+
+static bool set_flags(const struct ask *a, const struct field *f, const json_t *v)
+{
+	const struct term_word *w = v ? word_find(f->word, v) : f->word;
+	char text[CTL_TEXT_MAX];
+
+	if (!w)
+		return bad(a, f, "%s", words(f->word, text, sizeof(text)));
+	a->w->term.flags = (uint16_t)((a->w->term.flags & ~f->mask) | w->value);
+	return true;
+}
+
+static bool set_flag(const struct ask *a, const struct field *f, const json_t *v)
+{
+	if (v && !json_is_boolean(v))
+		return bad(a, f, "true or false");
+	a->w->term.flags =
+	    (uint16_t)((a->w->term.flags & ~f->mask) | (json_is_true(v) ? f->mask : 0));
+	return true;
+}
+
+/* A bool of the wish. */
+static bool set_bool(const struct ask *a, const struct field *f, const json_t *v)
+{
+	if (v && !json_is_boolean(v))
+		return bad(a, f, "true or false");
+	*(bool *)((uint8_t *)a->w + f->at) = json_is_true(v);
+	return true;
+}
+
+static bool set_number(const struct ask *a, const struct field *f, const json_t *v)
+{
+	const json_int_t n = v ? json_integer_value(v) : f->normal;
+	uint8_t *at = (uint8_t *)a->w + f->at;
+
+	if (v && (!json_is_integer(v) || n < 0 || n > f->max))
+		return bad(a, f, "an integer of 0 to %u", f->max);
+	if (f->size == sizeof(uint8_t))
+		*at = (uint8_t)n;
+	else if (f->size == sizeof(uint16_t))
+		memcpy(at, &(uint16_t){ (uint16_t)n }, sizeof(uint16_t));
+	else
+		memcpy(at, &(uint32_t){ (uint32_t)n }, sizeof(uint32_t));
+	return true;
+}
+
+static bool set_family(const struct ask *a, const struct field *f, const json_t *v)
+{
+	const json_int_t n = v ? json_integer_value(v) : 4;
+
+	if (n != 4 && n != 6)
+		return bad(a, f, "4 or 6");
+	a->w->v6 = n == 6;
+	return true;
+}
+
+static bool set_realm(const struct ask *a, const struct field *f, const json_t *v)
+{
+	const char *s = json_string_value(v);
+
+	for (uint16_t i = 0; s && i < a->conf->n_realm; i++) {
+		if (strcmp(a->conf->realm[i].name, s) == 0) {
+			a->w->realm = i;
+			return true;
+		}
+	}
+	return bad(a, f, "the name of one of the realms");
+}
+
+static bool set_domain(const struct ask *a, const struct field *f, const json_t *v)
+{
+	const char *s = json_string_value(v);
+
+	for (uint16_t i = 0; s && i < a->conf->n_domain; i++) {
+		if (strcmp(a->conf->domain[i].name, s) == 0) {
+			a->w->term.domain = i;
+			return true;
+		}
+	}
+	if (v)
+		return bad(a, f, "the name of one of the tls-domains");
+	a->w->term.domain = CONFIG_DOMAINS_MAX; /* the realm's */
+	return true;
+}
+
+/* max: which of the two. */
+static bool set_remote(const struct ask *a, const struct field *f, const json_t *v)
+{
+	struct sock_addr *to = &a->w->term.remote[f->max];
+	const char *s = json_string_value(v);
+
+	memset(to, 0, sizeof(*to));
+	return !v || (s && sock_addr_parse(s, to)) ||
+	       bad(a, f, "ADDRESS:PORT, as 192.0.2.1:5000 or [2001:db8::1]:5000");
+}
+
+/* A host name as SNI may have it (RFC 6066 3): no address, no dot at the end. */
+static bool host_valid(const char *s)
+{
+	const size_t n = strlen(s);
+	struct ip_addr ip;
+
+	return n > 0 && n < CTL_HOST_MAX && s[0] != '.' && s[n - 1] != '.' && !ip_parse(s, &ip) &&
+	       strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == n;
+}
+
+static bool set_host(const struct ask *a, const struct field *f, const json_t *v)
+{
+	const char *s = json_string_value(v);
+
+	memset(a->w->term.host, 0, sizeof(a->w->term.host));
+	if (!v)
+		return true;
+	if (!s || !host_valid(s))
+		return bad(a, f, "a host name");
+	strcpy(a->w->term.host, s);
+	return true;
+}
+
+static bool set_tag(const struct ask *a, const struct field *f, const json_t *v)
+{
+	const char *s = json_string_value(v);
+
+	memset(a->w->tag, 0, sizeof(a->w->tag));
+	if (!v)
+		return true;
+	if (!s || strlen(s) >= sizeof(a->w->tag))
+		return bad(a, f, "a string of less than %zu bytes", sizeof(a->w->tag));
+	strcpy(a->w->tag, s);
+	return true;
+}
+
+static bool set_fingerprints(const struct ask *a, const struct field *f, const json_t *v)
+{
+	struct ctl_term *t = &a->w->term;
+	const json_t *e;
+	size_t i;
+
+	memset(t->fingerprint, 0, sizeof(t->fingerprint));
+	t->n_fingerprint = 0;
+	if (v && (!json_is_array(v) || json_array_size(v) > CTL_FINGERPRINTS_MAX))
+		return bad(a, f, "a list of at most %d", CTL_FINGERPRINTS_MAX);
+	json_array_foreach(v, i, e)
+	{
+		const char *s = json_string_value(e);
+
+		if (!s || !fingerprint_parse(s, strlen(s), &t->fingerprint[i]))
+			return bad(a, f,
+				   "a list of \"HASH AB:CD:...\", with sha-1, sha-224, sha-256, "
+				   "sha-384 or sha-512 (RFC 8122; md5 is not taken)");
+		t->n_fingerprint++;
+	}
+	return true;
+}
+
+static bool set_notify(const struct ask *a, const struct field *f, const json_t *v)
+{
+	const struct term_word *w;
+	char text[CTL_TEXT_MAX];
+	uint8_t bits = 0;
+	const json_t *e;
+	size_t i;
+
+	for (w = f->word; w->word && !v; w++)
+		bits |= (uint8_t)w->value;
+	if (v && !json_is_array(v))
+		return bad(a, f, "a list");
+	json_array_foreach(v, i, e)
+	{
+		w = word_find(f->word, e);
+		if (!w)
+			return bad(a, f, "a list of %s", words(f->word, text, sizeof(text)));
+		bits |= (uint8_t)w->value;
+	}
+	a->w->notify = bits;
+	return true;
+}
+
+#define FIELD(n, transports, setter, ...)                               \
+	{                                                               \
+		.name = n, .of = transports, .set = setter, __VA_ARGS__ \
+	}
+#define PLAIN(n, transports, setter) FIELD(n, transports, setter, .max = 0)
+#define NUMBER(n, member, most, none)                                          \
+	FIELD(n, OF_ANY, set_number, .at = offsetof(struct gate_wish, member), \
+	      .size = sizeof(((struct gate_wish *)0)->member), .max = most, .normal = none)
+
+/* In the order they are set in: some defaults hang on what comes before. */
+static const struct field fields[] = {
+	FIELD("transport", OF_ANY, set_transport, .word = term_transports),
+	PLAIN("realm", OF_ANY, set_realm),
+	PLAIN("family", OF_ANY, set_family),
+	NUMBER("port", port, UINT16_MAX, 0),
+	PLAIN("remote", OF_ANY, set_remote),
+	FIELD("rtcp_remote", OF_UDP, set_remote, .max = 1),
+	FIELD("latch", OF_ANY, set_flags, .mask = TERM_LATCH | TERM_LATCH_ADDR, .word = term_latch),
+	FIELD("gate", OF_ANY, set_flags, .mask = TERM_IN | TERM_OUT, .word = term_gate),
+	FIELD("rtp", OF_UDP, set_flag, .mask = TERM_RTP),
+	FIELD("rtcp_mux", OF_UDP, set_flag, .mask = TERM_RTCP_MUX),
+	FIELD("ice", OF_UDP, set_flag, .mask = TERM_ICE),
+	FIELD("ice_restart", OF_UDP, set_bool, .at = offsetof(struct gate_wish, restart)),
+	FIELD("tcp_role", OF_STREAM, set_flags, .mask = TERM_CONNECT, .word = term_tcp_role),
+	FIELD("tls_role", OF_TLS, set_flags, .mask = TERM_TLS_CLIENT, .word = term_tls_role),
+	PLAIN("tls_domain", OF_TLS, set_domain),
+	PLAIN("fingerprints", OF_TLS, set_fingerprints),
+	PLAIN("host", OF_TLS, set_host),
+	FIELD("begin", OF_STREAM, set_bool, .at = offsetof(struct gate_wish, begin)),
+	NUMBER("dscp", term.dscp, DSCP_MAX, CTL_DSCP_KEEP),
+	NUMBER("rate", term.rate, UINT32_MAX, 0),
+	NUMBER("burst", term.burst, UINT32_MAX, 0),
+	NUMBER("inactivity", term.inactivity, INACTIVITY_MAX, 0),
+	FIELD("notify", OF_ANY, set_notify, .word = term_news),
+	PLAIN("tag", OF_ANY, set_tag),
+};
+
+enum { N_FIELDS = sizeof(fields) / sizeof(fields[0]) };
+
+/* ---- all of them ---- */
+
+static bool has_field(const char *name)
+{
+	for (size_t i = 0; i < N_FIELDS; i++)
+		if (strcmp(fields[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool all_known(const struct ask *a, const json_t *o, const char *const *but)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach((json_t *)(uintptr_t)o, key, v)
+	{
+		const char *const *b = but;
+
+		while (*b && strcmp(*b, key) != 0)
+			b++;
+		if (!*b && !has_field(key)) {
+			rpc_fail(a->err, RPC_BAD_PARAMS, "terminations have no \"%s%.64s\"",
+				 a->where, key);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Defaults of one field that hang on another. */
+static void derive(const struct ask *a, const json_t *o, bool fresh)
+{
+	struct ctl_term *t = &a->w->term;
+	const bool client = t->flags & TERM_CONNECT;
+
+	if (param(o, "realm") && !param(o, "tls_domain"))
+		t->domain = CONFIG_DOMAINS_MAX;
+	if (!fresh)
+		return;
+	if (!param(o, "family"))
+		a->w->v6 = be16_get(t->remote[0].port) && !ip_is_v4(&t->remote[0].ip);
+	if (t->transport == TERM_UDP)
+		return;
+	if (t->transport == TERM_TLS && client && !param(o, "tls_role"))
+		t->flags |= TERM_TLS_CLIENT;
+	if (!param(o, "begin"))
+		a->w->begin = !client || be16_get(t->remote[0].port);
+}
+
+bool term_parse(const struct config *conf, const json_t *o, const char *const *but, bool fresh,
+		const char *where, struct gate_wish *w, struct rpc_error *err)
+{
+	const struct ask a = { conf, w, where, err };
+
+	if (!all_known(&a, o, but))
+		return false;
+	for (size_t i = 0; i < N_FIELDS; i++) {
+		const struct field *f = &fields[i];
+		const json_t *v = param(o, f->name);
+
+		if (v && !(f->of & 1 << w->term.transport)) {
+			rpc_fail(err, RPC_BAD_PARAMS, "\"%s%s\" is nothing for %s", where, f->name,
+				 term_word(term_transports, w->term.transport));
+			return false;
+		}
+		if ((fresh || json_object_get(o, f->name)) && !f->set(&a, f, v))
+			return false;
+	}
+	derive(&a, o, fresh);
+	return true;
+}

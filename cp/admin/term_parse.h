@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_ADMIN_TERM_PARSE_H
+#define FL_CP_ADMIN_TERM_PARSE_H
+
+/* What a controller wants of a termination, as JSON. fairlead-cp(8) has the fields. */
+#include "../gateway/gateway.h"
+#include "rpc.h"
+
+/* Words for values. A list ends with a NULL word; its first is the default. */
+struct term_word {
+	const char *word;
+	uint16_t value;
+};
+
+extern const struct term_word term_transports[]; /* enum ctl_transport */
+extern const struct term_word term_news[];	 /* bits 1 << enum ctl_term_news */
+/* Of enum ctl_term_flags. */
+extern const struct term_word term_latch[], term_tcp_role[], term_tls_role[], term_gate[];
+
+/* The word of a value, or "?". */
+const char *term_word(const struct term_word *list, uint16_t value);
+
+/*
+ * The members of o into *w, where null is the default: all of them for a termination that is new,
+ * else what o has. Members named in `but`, which ends with NULL, are passed over. False if a
+ * member is unknown, wrong, or of no use with the transport: *err names it after `where`, which is
+ * "terminations[0]." or "".
+ */
+bool term_parse(const struct config *conf, const json_t *o, const char *const *but, bool fresh,
+		const char *where, struct gate_wish *w, struct rpc_error *err);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "fake_gateway.h"
+
+#include <string.h>
+
+const char *const context_end_name[CONTEXT_ENDS] = {
+	[CONTEXT_END_NONE] = "none",	     [CONTEXT_END_REQUEST] = "request",
+	[CONTEXT_END_ANSWER] = "answer",     [CONTEXT_END_CONNECT] = "connect",
+	[CONTEXT_END_LIFETIME] = "lifetime", [CONTEXT_END_INACTIVE] = "inactive",
+};
+
+static bool refuses(const struct gateway *g, struct gate_fail *f)
+{
+	if (g->fail.error != GATE_OK)
+		*f = g->fail;
+	return g->fail.error != GATE_OK;
+}
+
+static void term_set(struct context_term *t, const struct gate_wish *w)
+{
+	t->term = w->term;
+	t->realm = w->realm;
+	t->notify = w->notify;
+	t->state = w->begin ? TERM_STATE_OPENING : TERM_STATE_IDLE;
+	if (w->term.transport == TERM_UDP)
+		t->state = TERM_STATE_UP;
+	t->term.local.port = be16_make(w->port ? w->port : 20000);
+	memcpy(t->tag, w->tag, sizeof(t->tag));
+}
+
+struct context *gate_add(struct gateway *g, const struct gate_plan *plan, const struct gate_wish *a,
+			 const struct gate_wish *b, struct gate_fail *f)
+{
+	uint64_t i = 0;
+
+	if (refuses(g, f))
+		return NULL;
+	while (g->c[i].id)
+		i++;
+	memset(&g->c[i], 0, sizeof(g->c[i]));
+	g->plan = *plan;
+	g->wish[0] = *a;
+	g->c[i].id = i + 1;
+	g->c[i].flags = plan->flags;
+	g->c[i].media = plan->media;
+	memcpy(g->c[i].call, plan->call, sizeof(plan->call));
+	term_set(&g->c[i].term[0], a);
+	if (b) {
+		g->wish[1] = *b;
+		term_set(&g->c[i].term[1], b);
+	}
+	return &g->c[i];
+}
+
+void gate_wish(const struct gateway *g, const struct context *c, uint32_t side, struct gate_wish *w)
+{
+	const struct context_term *t = &c->term[side];
+
+	(void)g;
+	*w = (struct gate_wish){ .term = t->term,
+				 .realm = t->realm,
+				 .port = be16_get(t->term.local.port),
+				 .notify = t->notify };
+	memcpy(w->tag, t->tag, sizeof(w->tag));
+}
+
+bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct gate_wish *w,
+	      struct gate_fail *f)
+{
+	if (refuses(g, f))
+		return false;
+	g->wish[side] = *w;
+	term_set(&c->term[side], w);
+	return true;
+}
+
+void gate_plan_set(struct gateway *g, struct context *c, const struct gate_plan *plan)
+{
+	g->plan = *plan;
+	c->flags = plan->flags;
+}
+
+bool gate_subtract(struct gateway *g, struct context *c, uint32_t side, struct gate_fail *f)
+{
+	if (refuses(g, f))
+		return false;
+	memset(&c->term[side], 0, sizeof(c->term[side]));
+	return true;
+}
+
+bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct context *to,
+	       uint32_t to_side, struct gate_fail *f)
+{
+	if (refuses(g, f))
+		return false;
+	to->term[to_side] = c->term[side];
+	memset(&c->term[side], 0, sizeof(c->term[side]));
+	return true;
+}
+
+void gate_audit(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg)
+{
+	(void)c;
+	g->done = done;
+	g->arg = arg;
+}
+
+void gate_delete(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg)
+{
+	c->id = 0;
+	g->done = done;
+	g->arg = arg;
+}
+
+struct context *gate_find(struct gateway *g, uint64_t id)
+{
+	return id && id <= FAKE_CONTEXTS && g->c[id - 1].id ? &g->c[id - 1] : NULL;
+}
+
+struct context *gate_next(struct gateway *g, uint32_t *cursor)
+{
+	while (*cursor < FAKE_CONTEXTS && !g->c[*cursor].id)
+		++*cursor;
+	return *cursor < FAKE_CONTEXTS ? &g->c[(*cursor)++] : NULL;
+}
+
+struct context *gate_call_next(struct gateway *g, const char *call, const struct context *c)
+{
+	uint32_t i = c ? (uint32_t)(c - g->c) + 1 : 0;
+
+	while (i < FAKE_CONTEXTS && (!g->c[i].id || strcmp(g->c[i].call, call) != 0))
+		i++;
+	return i < FAKE_CONTEXTS ? &g->c[i] : NULL;
+}
+
+bool gate_local(const struct gateway *g, const struct context *c, uint32_t side, bool rtcp,
+		struct sock_addr *a)
+{
+	const struct ctl_term *t = &c->term[side].term;
+
+	(void)g;
+	if (rtcp && !(t->flags & TERM_RTP))
+		return false;
+	ip_parse("10.1.0.1", &a->ip);
+	a->port = be16_make((uint16_t)(be16_get(t->local.port) + rtcp));
+	return true;
+}
+
+uint32_t gate_fingerprints(const struct gateway *g, const struct context *c, uint32_t side,
+			   struct fingerprint *fp, uint32_t max)
+{
+	(void)g;
+	(void)c;
+	(void)side;
+	fp[0] = (struct fingerprint){ .hash = FP_SHA256, .digest = { 0xab } };
+	return max > 0;
+}
+
+/* ---- news ---- */
+
+void fake_gateway_news(struct gateway *g, struct gate_news n)
+{
+	n.seq = ++g->last;
+	g->news[n.seq % FAKE_NEWS] = n;
+	if (g->changed)
+		g->changed(g->changed_arg);
+}
+
+const struct gate_news *gate_news(const struct gateway *g, uint64_t seq)
+{
+	const uint64_t first = g->last > FAKE_NEWS ? g->last - FAKE_NEWS + 1 : 1;
+
+	if (seq < first)
+		seq = first;
+	return seq <= g->last ? &g->news[seq % FAKE_NEWS] : NULL;
+}
+
+uint64_t gate_news_last(const struct gateway *g)
+{
+	return g->last;
+}
+
+void gate_news_listen(struct gateway *g, void (*changed)(void *arg), void *arg)
+{
+	g->changed = changed;
+	g->changed_arg = arg;
+}
+
+const char *gate_why(uint8_t transport, uint16_t why)
+{
+	if (why == TCP_END_DONE)
+		return transport == TERM_TLS ? "close_notify" : "fin";
+	return why < TCP_END_MAX ? tcp_end_desc[why].name : "?";
+}
+
+const struct gate_stats *gate_stats(const struct gateway *g)
+{
+	return &g->stats;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_TESTS_UNIT_FAKE_GATEWAY_H
+#define FL_TESTS_UNIT_FAKE_GATEWAY_H
+
+/* A gateway that keeps what it is told and does nothing else. */
+#include "cp/gateway/gateway.h"
+
+enum { FAKE_CONTEXTS = 400, FAKE_NEWS = 8 };
+
+struct gateway {
+	struct context c[FAKE_CONTEXTS]; /* id 0: free */
+	struct gate_plan plan;		 /* of the last that was added or changed */
+	struct gate_wish wish[2];	 /* likewise */
+	struct gate_fail fail; /* if its error is not GATE_OK: what comes next is refused so */
+	struct gate_stats stats;
+	/* An audit or deletion that was asked for. */
+	gate_stats_fn *done;
+	void *arg;
+	/* News last - FAKE_NEWS + 1 to last are kept. */
+	struct gate_news news[FAKE_NEWS];
+	uint64_t last;
+	void (*changed)(void *arg);
+	void *changed_arg;
+};
+
+/* Tells news, whose seq is set here. */
+void fake_gateway_news(struct gateway *g, struct gate_news n);
+
+#endif
