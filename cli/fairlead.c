@@ -1,134 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fairlead: looks at a running relay through the control socket, and keeps its users. */
-#include "../conf/config.h"
 #include "../cp/auth/psk_cmd.h"
 #include "../cp/auth/user_cmd.h"
-#include "client.h"
+#include "cli.h"
+#include "context.h"
 #include "show.h"
 #include "top.h"
 
-#include <getopt.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/fairlead/fairlead.yaml"
 
-enum {
-	EXIT_USAGE = 2,
-	ERR_MAX = 512,
-	PAGE = 256, /* sessions or connections asked for at once */
-	LIMIT_DEFAULT = 100,
-};
-
-struct cli {
-	const char *config; /* path */
-	const char *socket; /* given by option, or NULL */
-	bool json;
-	char path[CONFIG_PATH_MAX]; /* of the socket, once looked up */
-};
+enum { LIMIT_DEFAULT = 100 };
 
 struct command {
 	const char *name, *args, *help;
 	int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the command */
 };
-
-static int usage(const char *what, const char *arg)
-{
-	fprintf(stderr, "fairlead: %s%s%s; see \"fairlead help\"\n", what, arg ? " " : "",
-		arg ? arg : "");
-	return EXIT_USAGE;
-}
-
-static int fail(const char *sentence)
-{
-	fprintf(stderr, "fairlead: %s\n", sentence);
-	return EXIT_FAILURE;
-}
-
-/* The socket's path, by option or else from the configuration. NULL after telling why not. */
-static const char *socket_path(struct cli *cli)
-{
-	char err[ERR_MAX];
-	struct config *c;
-
-	if (cli->socket)
-		return cli->socket;
-	c = config_load(cli->config, err, sizeof(err));
-	if (!c) {
-		fail(err);
-		return NULL;
-	}
-	snprintf(cli->path, sizeof(cli->path), "%s", c->control.socket);
-	config_free(c);
-	return cli->path;
-}
-
-static struct client *connect_cp(struct cli *cli)
-{
-	const char *path = socket_path(cli);
-	struct client *c = NULL;
-	char err[ERR_MAX];
-
-	if (!path)
-		return NULL;
-	c = client_open(path, err, sizeof(err));
-	if (!c)
-		fail(err);
-	return c;
-}
-
-/* A result, or NULL after telling why not. Takes params over. */
-static json_t *call(struct client *c, const char *method, json_t *params)
-{
-	char err[ERR_MAX];
-	json_t *result = client_call(c, method, params, err, sizeof(err));
-
-	if (!result)
-		fail(err);
-	return result;
-}
-
-static void print_json(const json_t *result)
-{
-	json_dumpf(result, stdout, JSON_INDENT(2));
-	putchar('\n');
-}
-
-/* A whole number of at least min. */
-static bool parse_number(const char *s, long min, long *out)
-{
-	char *end;
-
-	*out = strtol(s, &end, 10);
-	return end != s && *end == '\0' && *out >= min && *out < INT_MAX;
-}
-
-/*
- * The next option of a command among opts, or -1 when they end. A word that is no option, or an
- * unknown option, gives '?' after telling.
- */
-static int option(struct cli *cli, int argc, char **argv, const struct option *opts)
-{
-	int o;
-
-	while ((o = getopt_long(argc, argv, "+:", opts, NULL)) == 'j')
-		cli->json = true;
-	if (o == ':') {
-		usage("missing value after", argv[optind - 1]);
-		return '?';
-	}
-	if (o == '?')
-		usage("unknown option", argv[optind - 1]);
-	if (o == -1 && optind < argc) {
-		usage("unexpected", argv[optind]);
-		return '?';
-	}
-	return o;
-}
-
-static const struct option only_json[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
 
 /* Commands with nothing but --json: one call of a method, one table. */
 static int one_call(struct cli *cli, int argc, char **argv, const char *method,
@@ -137,15 +27,15 @@ static int one_call(struct cli *cli, int argc, char **argv, const char *method,
 	struct client *c;
 	json_t *result;
 
-	if (option(cli, argc, argv, only_json) != -1)
+	if (cli_option(cli, argc, argv, cli_only_json) != -1)
 		return EXIT_USAGE;
-	c = connect_cp(cli);
-	result = c ? call(c, method, NULL) : NULL;
+	c = cli_connect(cli);
+	result = c ? cli_call(c, method, NULL) : NULL;
 	client_close(c);
 	if (!result)
 		return EXIT_FAILURE;
 	if (cli->json)
-		print_json(result);
+		cli_print(result);
 	else
 		show(result, stdout);
 	json_decref(result);
@@ -203,7 +93,7 @@ static int some_or_all(struct cli *cli, int argc, char **argv, void (*some)(cons
 	bool all = false;
 	int o;
 
-	while ((o = option(cli, argc, argv, opts)) != -1) {
+	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
 		if (o != 'a')
 			return EXIT_USAGE;
 		all = true;
@@ -243,9 +133,9 @@ static int workers_watch(struct cli *cli, struct client *c, unsigned int seconds
 {
 	json_t *before = NULL, *now;
 
-	while ((now = call(c, "workers", NULL))) {
+	while ((now = cli_call(c, "workers", NULL))) {
 		if (cli->json && !seconds) {
-			print_json(now);
+			cli_print(now);
 		} else if (cli->json) { /* one object a line */
 			json_dumpf(now, stdout, JSON_COMPACT);
 			putchar('\n');
@@ -275,14 +165,14 @@ static int cmd_workers(struct cli *cli, int argc, char **argv)
 	long seconds = 0;
 	int o, rc;
 
-	while ((o = option(cli, argc, argv, opts)) != -1) {
+	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
 		if (o != 'w')
 			return EXIT_USAGE;
 		seconds = 1;
-		if (optarg && !parse_number(optarg, 1, &seconds))
-			return usage("--watch takes whole seconds, not", optarg);
+		if (optarg && !cli_number(optarg, 1, &seconds))
+			return cli_usage("--watch takes whole seconds, not", optarg);
 	}
-	c = connect_cp(cli);
+	c = cli_connect(cli);
 	if (!c)
 		return EXIT_FAILURE;
 	rc = workers_watch(cli, c, (unsigned int)seconds);
@@ -299,18 +189,18 @@ struct top_opts {
 
 static int top_watch(struct cli *cli, struct client *c, const struct top_opts *o)
 {
-	json_t *before = call(c, "workers", NULL), *now = NULL, *top;
+	json_t *before = cli_call(c, "workers", NULL), *now = NULL, *top;
 
 	while (before) {
 		sleep((unsigned int)o->seconds);
-		now = call(c, "workers", NULL);
+		now = cli_call(c, "workers", NULL);
 		if (!now)
 			break;
 		top = top_result(before, now);
 		json_decref(before);
 		before = now;
 		if (cli->json) {
-			print_json(top);
+			cli_print(top);
 		} else {
 			if (!o->once && isatty(STDOUT_FILENO))
 				fputs("\033[H\033[J", stdout);
@@ -335,51 +225,23 @@ static int cmd_top(struct cli *cli, int argc, char **argv)
 	struct client *c;
 	int o, rc;
 
-	while ((o = option(cli, argc, argv, opts)) != -1) {
+	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
 		if (o == '?')
 			return EXIT_USAGE;
 		if (o == 'o')
 			top.once = true;
-		if (o == 'i' && !parse_number(optarg, 1, &top.seconds))
-			return usage("--interval takes whole seconds, not", optarg);
-		if (o == 'w' && !parse_number(optarg, 0, &top.worker))
-			return usage("--worker takes a number, not", optarg);
+		if (o == 'i' && !cli_number(optarg, 1, &top.seconds))
+			return cli_usage("--interval takes whole seconds, not", optarg);
+		if (o == 'w' && !cli_number(optarg, 0, &top.worker))
+			return cli_usage("--worker takes a number, not", optarg);
 	}
 	top.once |= cli->json; /* one object is what a program can read */
-	c = connect_cp(cli);
+	c = cli_connect(cli);
 	if (!c)
 		return EXIT_FAILURE;
 	rc = top_watch(cli, c, &top);
 	client_close(c);
 	return rc;
-}
-
-/*
- * Asks page after page until there are limit members of the list that is named as the method
- * (0: all of them) or no more. Takes params over; cursor and limit are set in it.
- */
-static json_t *pages_get(struct client *c, const char *method, json_t *params, size_t limit)
-{
-	json_t *list = json_array(), *page, *cursor;
-
-	for (;;) {
-		size_t want = limit ? limit - json_array_size(list) : PAGE;
-
-		json_object_set_new(params, "limit", json_integer(want < PAGE ? want : PAGE));
-		page = call(c, method, json_incref(params));
-		if (!page)
-			break;
-		json_array_extend(list, json_object_get(page, method));
-		json_object_set(page, method, list);
-		cursor = json_object_get(page, "cursor");
-		if (!json_is_integer(cursor) || (limit && json_array_size(list) >= limit))
-			break;
-		json_object_set(params, "cursor", cursor);
-		json_decref(page);
-	}
-	json_decref(params);
-	json_decref(list);
-	return page;
 }
 
 static int cmd_sessions(struct cli *cli, int argc, char **argv)
@@ -396,24 +258,24 @@ static int cmd_sessions(struct cli *cli, int argc, char **argv)
 	json_t *result;
 	int o;
 
-	while ((o = option(cli, argc, argv, opts)) != -1) {
+	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
 		if (o == '?')
 			return EXIT_USAGE;
 		if (o == 'u')
 			user = optarg;
 		if (o == 'p')
 			peers = true;
-		if (o == 'l' && !parse_number(optarg, 0, &limit))
-			return usage("--limit takes a number, 0 for all, not", optarg);
+		if (o == 'l' && !cli_number(optarg, 0, &limit))
+			return cli_usage("--limit takes a number, 0 for all, not", optarg);
 	}
-	c = connect_cp(cli);
+	c = cli_connect(cli);
 	result =
-	    c ? pages_get(c, "sessions", json_pack("{s:s*}", "user", user), (size_t)limit) : NULL;
+	    c ? cli_pages(c, "sessions", json_pack("{s:s*}", "user", user), (size_t)limit) : NULL;
 	client_close(c);
 	if (!result)
 		return EXIT_FAILURE;
 	if (cli->json)
-		print_json(result);
+		cli_print(result);
 	else
 		show_sessions(result, peers, stdout);
 	json_decref(result);
@@ -431,17 +293,17 @@ static int cmd_connections(struct cli *cli, int argc, char **argv)
 	json_t *result;
 	int o;
 
-	while ((o = option(cli, argc, argv, opts)) != -1) {
+	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
 		if (o == '?')
 			return EXIT_USAGE;
-		if (o == 'w' && !parse_number(optarg, 0, &worker))
-			return usage("--worker takes a number, not", optarg);
-		if (o == 'l' && !parse_number(optarg, 0, &limit))
-			return usage("--limit takes a number, 0 for all, not", optarg);
+		if (o == 'w' && !cli_number(optarg, 0, &worker))
+			return cli_usage("--worker takes a number, not", optarg);
+		if (o == 'l' && !cli_number(optarg, 0, &limit))
+			return cli_usage("--limit takes a number, 0 for all, not", optarg);
 	}
-	c = connect_cp(cli);
+	c = cli_connect(cli);
 	result =
-	    c ? pages_get(c, "connections",
+	    c ? cli_pages(c, "connections",
 			  worker < 0 ? json_object() : json_pack("{s:i}", "worker", (int)worker),
 			  (size_t)limit)
 	      : NULL;
@@ -449,7 +311,7 @@ static int cmd_connections(struct cli *cli, int argc, char **argv)
 	if (!result)
 		return EXIT_FAILURE;
 	if (cli->json)
-		print_json(result);
+		cli_print(result);
 	else
 		show_connections(result, stdout);
 	json_decref(result);
@@ -460,15 +322,15 @@ static int cmd_connections(struct cli *cli, int argc, char **argv)
 static int keeper(struct cli *cli, int argc, char **argv, const char *missing,
 		  int (*command)(const struct config *, int, char **, bool))
 {
-	char err[ERR_MAX];
+	char err[512];
 	struct config *c;
 	int rc;
 
 	if (argc < 2)
-		return usage(missing, argv[0]);
+		return cli_usage(missing, argv[0]);
 	c = config_load(cli->config, err, sizeof(err));
 	if (!c)
-		return fail(err);
+		return cli_fail(err);
 	rc = command(c, argc - 1, argv + 1, cli->json);
 	config_free(c);
 	return rc;
@@ -484,9 +346,16 @@ static int cmd_psk(struct cli *cli, int argc, char **argv)
 	return keeper(cli, argc, argv, "missing add, del or list after", psk_command);
 }
 
+static int cmd_context(struct cli *cli, int argc, char **argv)
+{
+	if (argc < 2)
+		return cli_usage("missing add, list or another word after", argv[0]);
+	return context_command(cli, argc - 1, argv + 1);
+}
+
 static int cmd_version(struct cli *cli, int argc, char **argv)
 {
-	if (option(cli, argc, argv, only_json) != -1)
+	if (cli_option(cli, argc, argv, cli_only_json) != -1)
 		return EXIT_USAGE;
 	if (cli->json)
 		printf("{\"version\": \"%s\"}\n", FAIRLEAD_VERSION);
@@ -518,6 +387,9 @@ static const struct command commands[] = {
 	  cmd_tls },
 	{ "drops", "[--all]", "why packets were dropped, the busiest reason first", cmd_drops },
 	{ "accounting", "", "whether every packet is accounted for", cmd_accounting },
+	{ "context", "add|modify|subtract|move|delete|show|list|events ...",
+	  "the gateway's contexts, and what happens to them; see: fairlead context help",
+	  cmd_context },
 	{ "user", "add|del|list|passwd ...", "users and their passwords", cmd_user },
 	{ "psk", "add|del|list ...", "pre-shared keys of TLS clients", cmd_psk },
 	{ "version", "", "the version of this program", cmd_version },
@@ -564,11 +436,11 @@ int main(int argc, char **argv)
 		else if (o == 'V')
 			return cmd_version(&cli, 1, argv);
 		else
-			return usage(o == ':' ? "missing value after" : "unknown option",
-				     argv[optind - 1]);
+			return cli_usage(o == ':' ? "missing value after" : "unknown option",
+					 argv[optind - 1]);
 	}
 	if (optind == argc)
-		return usage("no command", NULL);
+		return cli_usage("no command", NULL);
 	first = optind;
 	optind = 0; /* the command's own options are scanned from its name on */
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
@@ -576,8 +448,8 @@ int main(int argc, char **argv)
 			int rc = commands[i].run(&cli, argc - first, argv + first);
 
 			/* A full disk or a closed pipe is no success. */
-			return fflush(stdout) == EOF && rc == 0 ? fail("cannot write") : rc;
+			return fflush(stdout) == EOF && rc == 0 ? cli_fail("cannot write") : rc;
 		}
 	}
-	return usage("unknown command", argv[first]);
+	return cli_usage("unknown command", argv[first]);
 }

@@ -28,20 +28,25 @@ struct grid *grid_new(const struct grid_col *cols, size_t n)
 	return g;
 }
 
-/* A copy without what a terminal would obey: C0, DEL, and C1 as UTF-8 (c2 80 to c2 9f). */
+/* C0, DEL, and C1 as UTF-8 (c2 80 to c2 9f). */
+char *grid_plain(char *s)
+{
+	for (unsigned char *p = (unsigned char *)s; *p; p++) {
+		if (*p < ' ' || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+	}
+	return s;
+}
+
 static char *copy_plain(const char *s)
 {
 	char *copy = strdup(s ? s : "");
 
 	if (!copy)
 		err(1, NULL);
-	for (unsigned char *p = (unsigned char *)copy; *p; p++) {
-		if (*p < ' ' || *p == 0x7f)
-			*p = '?';
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-			p[0] = p[1] = '?';
-	}
-	return copy;
+	return grid_plain(copy);
 }
 
 void grid_cells(struct grid *g, const char *const *cell)

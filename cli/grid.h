@@ -31,6 +31,9 @@ struct grid *grid_new(const struct grid_col *cols, size_t n);
 void grid_row(struct grid *g, ...);
 void grid_cells(struct grid *g, const char *const *cell);
 
+/* What a terminal would obey becomes '?', in place; returns s. */
+char *grid_plain(char *s);
+
 /* Prints the titles (if any) and the rows, each line after indent spaces, and frees the grid. */
 void grid_print(struct grid *g, size_t indent, FILE *out);
 void grid_free(struct grid *g);

@@ -36,6 +36,12 @@ void show_tcp(const json_t *result, bool all, FILE *out);
 void show_tls(const json_t *result, bool all, FILE *out);
 void show_certificates(const json_t *result, FILE *out);
 
+/* Contexts of the gateway: a page of them, one, the two of a move, and one event in a line. */
+void show_contexts(const json_t *result, FILE *out);
+void show_context(const json_t *c, FILE *out);
+void show_moved(const json_t *result, FILE *out);
+void show_event(const json_t *e, FILE *out);
+
 /* A list of name, total, and what it means: only what counted, unless all. */
 void show_counts(const json_t *list, const char *title, bool all, FILE *out);
 

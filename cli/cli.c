@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "cli.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ERR_MAX = 512, PAGE = 256 /* members of a list asked for at once */ };
+
+int cli_usage(const char *what, const char *arg)
+{
+	fprintf(stderr, "fairlead: %s%s%s; see \"fairlead help\"\n", what, arg ? " " : "",
+		arg ? arg : "");
+	return EXIT_USAGE;
+}
+
+int cli_fail(const char *sentence)
+{
+	fprintf(stderr, "fairlead: %s\n", sentence);
+	return EXIT_FAILURE;
+}
+
+/* The socket's path, by option or else from the configuration. NULL after telling why not. */
+static const char *socket_path(struct cli *cli)
+{
+	char err[ERR_MAX];
+	struct config *c;
+
+	if (cli->socket)
+		return cli->socket;
+	c = config_load(cli->config, err, sizeof(err));
+	if (!c) {
+		cli_fail(err);
+		return NULL;
+	}
+	snprintf(cli->path, sizeof(cli->path), "%s", c->control.socket);
+	config_free(c);
+	return cli->path;
+}
+
+struct client *cli_connect(struct cli *cli)
+{
+	const char *path = socket_path(cli);
+	struct client *c = NULL;
+	char err[ERR_MAX];
+
+	if (!path)
+		return NULL;
+	c = client_open(path, err, sizeof(err));
+	if (!c)
+		cli_fail(err);
+	return c;
+}
+
+json_t *cli_call(struct client *c, const char *method, json_t *params)
+{
+	char err[ERR_MAX];
+	json_t *result = client_call(c, method, params, err, sizeof(err));
+
+	if (!result)
+		cli_fail(err);
+	return result;
+}
+
+void cli_print(const json_t *result)
+{
+	json_dumpf(result, stdout, JSON_INDENT(2));
+	putchar('\n');
+}
+
+bool cli_number(const char *s, long min, long *out)
+{
+	char *end;
+
+	*out = strtol(s, &end, 10);
+	return end != s && *end == '\0' && *out >= min && *out < INT_MAX;
+}
+
+int cli_option(struct cli *cli, int argc, char **argv, const struct option *opts)
+{
+	int o;
+
+	while ((o = getopt_long(argc, argv, "+:", opts, NULL)) == 'j')
+		cli->json = true;
+	if (o == ':') {
+		cli_usage("missing value after", argv[optind - 1]);
+		return '?';
+	}
+	if (o == '?')
+		cli_usage("unknown option", argv[optind - 1]);
+	if (o == -1 && optind < argc) {
+		cli_usage("unexpected", argv[optind]);
+		return '?';
+	}
+	return o;
+}
+
+const struct option cli_only_json[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
+
+json_t *cli_pages(struct client *c, const char *method, json_t *params, size_t limit)
+{
+	json_t *list = json_array(), *page, *cursor;
+
+	for (;;) {
+		size_t want = limit ? limit - json_array_size(list) : PAGE;
+
+		json_object_set_new(params, "limit", json_integer(want < PAGE ? want : PAGE));
+		page = cli_call(c, method, json_incref(params));
+		if (!page)
+			break;
+		json_array_extend(list, json_object_get(page, method));
+		json_object_set(page, method, list);
+		cursor = json_object_get(page, "cursor");
+		if (!json_is_integer(cursor) || (limit && json_array_size(list) >= limit))
+			break;
+		json_object_set(params, "cursor", cursor);
+		json_decref(page);
+	}
+	json_decref(params);
+	json_decref(list);
+	return page;
+}
