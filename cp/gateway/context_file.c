@@ -123,8 +123,8 @@ static bool term_valid(const struct context_table *t, const struct context *c,
 
 	if (term->transport == TERM_NONE)
 		return true;
-	return term->transport <= TERM_TLS && m->state <= TERM_STATE_ENDED &&
-	       m->why < TCP_END_MAX && local_valid(t, c, m) &&
+	return term->transport <= TERM_TLS && (term->transport > TERM_UDP) == c->stream &&
+	       m->state <= TERM_STATE_ENDED && m->why < TCP_END_MAX && local_valid(t, c, m) &&
 	       (term->transport != TERM_TLS || term->domain < t->conf->n_domain) &&
 	       term->n_fingerprint <= CTL_FINGERPRINTS_MAX && ends(m->tag, sizeof(m->tag)) &&
 	       ends(term->ufrag, sizeof(term->ufrag)) && ends(term->pwd, sizeof(term->pwd)) &&
@@ -135,7 +135,7 @@ static bool record_valid(struct context_table *t, const struct context *c)
 {
 	return context_live(c) && c->sum == context_sum(t, c) && c->id && c->cid.gen &&
 	       c->worker < t->n_workers && c->cid.slot < t->conf->gateway.contexts &&
-	       c->end < CONTEXT_ENDS && ends(c->call, sizeof(c->call)) &&
+	       c->end < CONTEXT_ENDS && c->stream <= 1 && ends(c->call, sizeof(c->call)) &&
 	       term_valid(t, c, &c->term[0]) && term_valid(t, c, &c->term[1]) &&
 	       !context_at_slot(t, c->worker, c->cid.slot) && !context_find(t, c->id);
 }

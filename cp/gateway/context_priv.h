@@ -35,7 +35,6 @@ struct context_entry {
 	uint32_t id_next;   /* in its bucket, or in the free list */
 	uint32_t call_next; /* in its bucket: those of a call by rising media */
 	uint32_t silence;   /* context_silence() */
-	bool stream;	    /* counted as one */
 };
 
 struct context_worker {

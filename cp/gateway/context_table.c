@@ -32,16 +32,6 @@ static void redo_prepare(struct context_table *t, uint32_t i, const struct conte
 	redo->sum = context_sum(t, redo);
 }
 
-/* Streams are counted by worker; what a record is may have changed. */
-static void stream_count(struct context_table *t, const struct context *c)
-{
-	struct context_entry *e = &t->entry[context_index(t, c)];
-	bool stream = context_is_stream(c);
-
-	t->worker[c->worker].streams += (uint32_t)stream - e->stream;
-	e->stream = stream;
-}
-
 static void redo_carry_out(struct context_table *t, struct context *c, uint32_t i)
 {
 	memcpy(c, &t->hdr->redo[i], sizeof(*c));
@@ -53,7 +43,6 @@ void context_commit(struct context_table *t, struct context *c, const struct con
 	redo_publish(t, 1);
 	redo_carry_out(t, c, 0);
 	redo_publish(t, 0);
-	stream_count(t, c);
 }
 
 void context_commit_pair(struct context_table *t, struct context *a, const struct context *to_a,
@@ -65,8 +54,6 @@ void context_commit_pair(struct context_table *t, struct context *a, const struc
 	redo_carry_out(t, a, 0);
 	redo_carry_out(t, b, 1);
 	redo_publish(t, 0);
-	stream_count(t, a);
-	stream_count(t, b);
 }
 
 /* ---- indexes ---- */
@@ -121,8 +108,8 @@ void context_link(struct context_table *t, struct context *c)
 		call_link(t, c);
 	w->slots.owner[c->cid.slot] = i;
 	w->contexts++;
+	w->streams += c->stream;
 	t->stats.contexts++;
-	stream_count(t, c);
 }
 
 static struct context *record_at(const struct context_table *t, uint32_t i)
@@ -234,7 +221,7 @@ void context_del(struct context_table *t, struct context *c)
 		call_unlink(t, c);
 	slots_put(&w->slots, c->cid.slot);
 	w->contexts--;
-	w->streams -= t->entry[i].stream;
+	w->streams -= c->stream;
 	t->stats.contexts--;
 	t->entry[i].id_next = t->free;
 	t->free = i;

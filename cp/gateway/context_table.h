@@ -26,8 +26,9 @@ const struct context_stats *context_stats(const struct context_table *t);
 struct context *context_add(struct context_table *t, const struct context *proto);
 
 /*
- * Makes *to of a record; id, cid, worker, call and media stay. A process killed at any instruction
- * leaves the old or the new. The second changes two so that both are old, or both are new.
+ * Makes *to of a record; id, cid, worker, stream, call and media stay. A process killed at any
+ * instruction leaves the old or the new. The second changes two so that both are old, or both are
+ * new.
  */
 void context_commit(struct context_table *t, struct context *c, const struct context *to);
 void context_commit_pair(struct context_table *t, struct context *a, const struct context *to_a,
@@ -47,12 +48,6 @@ struct context *context_next(struct context_table *t, uint32_t *cursor);
 /* Contexts of a worker, and those of TCP and TLS among them. */
 uint32_t context_count(const struct context_table *t, uint32_t worker);
 uint32_t context_streams(const struct context_table *t, uint32_t worker);
-
-/* Whether it has a termination of TCP or TLS. */
-static inline bool context_is_stream(const struct context *c)
-{
-	return c->term[0].term.transport > TERM_UDP || c->term[1].term.transport > TERM_UDP;
-}
 
 /* Private memory: one timer a context, and when its silence is looked into (seconds). */
 struct timer *context_timer(struct context_table *t, const struct context *c);

@@ -96,20 +96,20 @@ static void plan_apply(const struct gateway *g, struct context *c, const struct 
 	const struct config_gateway *conf = &g->conf->gateway;
 
 	c->flags = plan->flags & CONTEXT_HOLD;
+	c->mark = plan->mark;
 	c->expiry = server_deadline(g->s, plan->lifetime ? plan->lifetime : conf->lifetime);
 	c->inactivity = plan->inactivity == UINT32_MAX ? conf->inactivity : plan->inactivity;
 }
 
-/* Room for one more, and for a stream, on a worker. */
-static bool room_check(struct gateway *g, uint32_t worker, bool add, bool stream,
-		       struct gate_fail *f)
+/* Room for one more on a worker. */
+static bool room_check(const struct gateway *g, uint32_t worker, bool stream, struct gate_fail *f)
 {
-	if (add && context_count(g->table, worker) >= g->conf->gateway.contexts)
+	if (context_count(g->table, worker) >= g->conf->gateway.contexts)
 		return gate_refuse(f, GATE_FULL, "worker %u has no context left", worker);
 	if (stream && context_streams(g->table, worker) >= g->conf->gateway.streams)
 		return gate_refuse(f, GATE_FULL, "worker %u has no context of TCP or TLS left",
 				   worker);
-	if (add && dplink_room(g->s->link, worker) == 0)
+	if (dplink_room(g->s->link, worker) == 0)
 		return gate_refuse(f, GATE_FULL, "worker %u has more commands than it can take",
 				   worker);
 	return true;
@@ -120,7 +120,7 @@ static bool terms_make(struct gateway *g, struct context *c, const struct gate_w
 		       const struct gate_wish *b, struct gate_fail *f)
 {
 	c->term[0] = c->term[1] = (struct context_term){ 0 };
-	if (!room_check(g, c->worker, true, a->term.transport > TERM_UDP, f) ||
+	if (!room_check(g, c->worker, c->stream, f) ||
 	    !term_make(g, &c->term[0], a, c->worker, c->inactivity, f))
 		return false;
 	if (b && !term_make(g, &c->term[1], b, c->worker, c->inactivity, f)) {
@@ -198,8 +198,9 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 		gate_refuse(f, GATE_BUSY, "no dataplane is attached");
 		return NULL;
 	}
-	if (!plan_check(g, plan, f) || !term_check(g, a, NULL, f) ||
-	    (b && !term_check(g, b, &(struct context_term){ .term = a->term }, f)))
+	proto.stream = a->term.transport > TERM_UDP;
+	if (!plan_check(g, plan, f) || !term_check(g, a, proto.stream, f) ||
+	    (b && !term_check(g, b, proto.stream, f)))
 		return NULL;
 	proto.since = server_deadline(g->s, 0);
 	memcpy(proto.call, plan->call, sizeof(proto.call));
@@ -244,9 +245,7 @@ static bool set(struct gateway *g, struct context *c, uint32_t side, const struc
 	const struct context_term old = c->term[side];
 	struct context to = *c;
 
-	if (!term_check(g, w, &c->term[!side], f) || !term_check_change(g, &old, w, f) ||
-	    !room_check(g, c->worker, false, w->term.transport > TERM_UDP && !context_is_stream(c),
-			f) ||
+	if (!term_check(g, w, c->stream, f) || !term_check_change(g, &old, w, f) ||
 	    !term_make(g, &to.term[side], w, c->worker, c->inactivity, f))
 		return false;
 	if (w->begin)
@@ -262,6 +261,20 @@ bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct 
 	      struct gate_fail *f)
 {
 	return counted(g, set(g, c, side, w, f), f);
+}
+
+void gate_plan(const struct gateway *g, const struct context *c, struct gate_plan *plan)
+{
+	uint32_t now = server_now(g->s);
+
+	*plan = (struct gate_plan){
+		.media = c->media,
+		.flags = c->flags,
+		.lifetime = c->expiry > now ? c->expiry - now : 1,
+		.inactivity = c->inactivity,
+		.mark = c->mark,
+	};
+	memcpy(plan->call, c->call, sizeof(plan->call));
 }
 
 void gate_plan_set(struct gateway *g, struct context *c, const struct gate_plan *plan)
@@ -303,8 +316,6 @@ bool gate_subtract(struct gateway *g, struct context *c, uint32_t side, struct g
 static bool move_check(struct gateway *g, const struct context *c, uint32_t side,
 		       const struct context *to, uint32_t to_side, struct gate_fail *f)
 {
-	const struct context_term *other = &to->term[!to_side];
-
 	if (!dplink_attached(g->s->link))
 		return gate_refuse(f, GATE_BUSY, "no dataplane is attached");
 	if (c == to || !term_is(&c->term[side]))
@@ -314,13 +325,12 @@ static bool move_check(struct gateway *g, const struct context *c, uint32_t side
 	if (c->worker != to->worker)
 		return gate_refuse(f, GATE_BAD, "the contexts are of workers %u and %u", c->worker,
 				   to->worker);
-	if (term_is(other) && term_is_stream(other) != term_is_stream(&c->term[side]))
-		return gate_refuse(f, GATE_BAD, "both terminations are UDP, or neither is");
+	if (c->stream != to->stream)
+		return gate_refuse(f, GATE_BAD, "one context is of UDP, the other is not");
 	if (dplink_room(g->s->link, c->worker) < 3)
 		return gate_refuse(f, GATE_FULL, "worker %u has more commands than it can take",
 				   c->worker);
-	return room_check(g, to->worker, false,
-			  term_is_stream(&c->term[side]) && !context_is_stream(to), f);
+	return true;
 }
 
 bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct context *to,

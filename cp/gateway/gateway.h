@@ -24,8 +24,12 @@ struct gate_wish {
 	bool v6;	/* of the local address */
 	uint16_t port;	/* local, host order; with TERM_RTP even; 0: any of the realm's */
 	uint8_t notify; /* see struct context_term */
-	bool begin;	/* TCP and TLS: listen or connect now; again if it was begun before (R58) */
-	bool restart;	/* ICE: new ufrag and pwd (RFC 8445 9) */
+	/*
+	 * TCP and TLS: listen or connect now; again if it was begun before (R58). UDP with
+	 * TERM_LATCH: learn the remote address anew.
+	 */
+	bool begin;
+	bool restart; /* ICE: new ufrag and pwd (RFC 8445 9) */
 	char tag[CONTEXT_TAG_MAX];
 };
 
@@ -36,6 +40,7 @@ struct gate_plan {
 	uint32_t flags;	      /* enum ctl_context_flags */
 	uint32_t lifetime;    /* seconds; 0: gateway.lifetime */
 	uint32_t inactivity;  /* seconds; UINT32_MAX: gateway.inactivity */
+	uint64_t mark;	      /* anything the controller wants to find again in the context */
 	struct context *near; /* its terminations may be moved between the two; NULL: any worker */
 };
 
@@ -68,7 +73,9 @@ void gate_wish(const struct gateway *g, const struct context *c, uint32_t side,
 /* Adds or changes a termination. Its local address stays unless realm, family or port change. */
 bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct gate_wish *w,
 	      struct gate_fail *f);
-/* Changes flags, lifetime (from now) and inactivity. */
+/* What the plan of a context is now, with the lifetime that is left. */
+void gate_plan(const struct gateway *g, const struct context *c, struct gate_plan *plan);
+/* Changes flags, lifetime (from now), inactivity and mark. */
 void gate_plan_set(struct gateway *g, struct context *c, const struct gate_plan *plan);
 /* Takes a termination away. Without any, a context lasts for gateway.answer-timeout. */
 bool gate_subtract(struct gateway *g, struct context *c, uint32_t side, struct gate_fail *f);

@@ -156,7 +156,7 @@ static bool all_silent(const struct context *c)
 		if (term_is(&c->term[i]) && !c->term[i].silent)
 			return false;
 	}
-	return any && c->inactivity && !context_is_stream(c);
+	return any && c->inactivity && !c->stream;
 }
 
 /*

@@ -38,7 +38,7 @@ static bool event_fits(const struct context_term *m, const struct evt_term *e)
 	case TERM_ENDED:
 		return attempt && m->state != TERM_STATE_ENDED;
 	case TERM_LATCHED:
-		return m->term.transport == TERM_UDP && m->term.flags & TERM_LATCH;
+		return m->term.transport == TERM_UDP && m->term.flags & (TERM_LATCH | TERM_ICE);
 	case TERM_INACTIVE:
 		return term_is(m);
 	default:
@@ -53,7 +53,8 @@ static bool event_fits(const struct context_term *m, const struct evt_term *e)
 static const char *event_denied(const struct gateway *g, const struct context_term *m,
 				const struct evt_term *e)
 {
-	if (!(m->term.flags & TERM_LATCH) || (e->what != TERM_LATCHED && e->what != TERM_UP))
+	if (!(m->term.flags & (TERM_LATCH | TERM_ICE)) ||
+	    (e->what != TERM_LATCHED && e->what != TERM_UP))
 		return NULL;
 	return policy_peer(g->conf, &e->remote.ip, be16_get(e->remote.port));
 }

@@ -49,9 +49,8 @@ void gate_timer(struct gateway *g, struct context *c);
 
 /* ---- terminations (gateway_term.c) ---- */
 
-/* Whether what is wished can be, by itself and beside the other termination (NULL: none). */
-bool term_check(struct gateway *g, const struct gate_wish *w, const struct context_term *other,
-		struct gate_fail *f);
+/* Whether what is wished can be in a context of TCP and TLS (stream) or of UDP. */
+bool term_check(struct gateway *g, const struct gate_wish *w, bool stream, struct gate_fail *f);
 /* Whether m, which may be none yet, may become it. */
 bool term_check_change(struct gateway *g, const struct context_term *m, const struct gate_wish *w,
 		       struct gate_fail *f);

@@ -50,8 +50,6 @@ static const char *flags_wrong(const struct gate_wish *w)
 		return "latching from one address needs latching";
 	if (flags & TERM_LATCH_ADDR && !addr_given(&w->term.remote[0]))
 		return "latching from one address needs that address";
-	if (flags & TERM_LATCH && flags & TERM_ICE)
-		return "ICE and latching exclude each other";
 	if (flags & TERM_LATCH && flags & TERM_CONNECT)
 		return "a TCP client learns no remote address";
 	return NULL;
@@ -72,8 +70,8 @@ static const char *values_wrong(const struct gate_wish *w)
 		return "an event that there is not";
 	if (!terminated(w->tag, sizeof(w->tag)))
 		return "the tag is too long";
-	if (w->begin && !wish_is_stream(w))
-		return "only TCP and TLS begin";
+	if (w->begin && !wish_is_stream(w) && !(t->flags & TERM_LATCH))
+		return "UDP begins with latching only";
 	if (w->begin && t->flags & TERM_CONNECT && !be16_get(t->remote[0].port))
 		return "a TCP client needs a remote address and port to connect to";
 	if (w->port & 1 && t->flags & TERM_RTP)
@@ -131,8 +129,7 @@ static bool remote_check(struct gateway *g, const struct gate_wish *w, const str
 	       gate_refuse(f, GATE_DENIED, "the remote address %s is denied: %s", text, why);
 }
 
-bool term_check(struct gateway *g, const struct gate_wish *w, const struct context_term *other,
-		struct gate_fail *f)
+bool term_check(struct gateway *g, const struct gate_wish *w, bool stream, struct gate_fail *f)
 {
 	const char *wrong = values_wrong(w);
 
@@ -142,7 +139,7 @@ bool term_check(struct gateway *g, const struct gate_wish *w, const struct conte
 		wrong = "a realm that there is not";
 	if (!wrong)
 		wrong = tls_wrong(g, w);
-	if (!wrong && other && term_is(other) && term_is_stream(other) != wish_is_stream(w))
+	if (!wrong && stream != wish_is_stream(w))
 		wrong = "both terminations are UDP, or neither is";
 	if (!wrong && addr_given(&w->term.remote[1]) && !(w->term.flags & TERM_RTP))
 		wrong = "only RTP has a remote address of RTCP";
@@ -189,13 +186,12 @@ bool term_check_change(struct gateway *g, const struct context_term *m, const st
 {
 	if (!term_is(m))
 		return true;
-	if (m->term.transport != w->term.transport)
+	if (w->begin || !term_is_stream(m) || m->state == TERM_STATE_IDLE ||
+	    m->state == TERM_STATE_ENDED)
+		return true;
+	if (m->term.transport != w->term.transport || !local_stays(g, m, w))
 		return gate_refuse(
-		    f, GATE_BAD, "the transport of a termination stays: subtract it, add another");
-	if (term_is_stream(m) && m->state != TERM_STATE_IDLE && m->state != TERM_STATE_ENDED &&
-	    !local_stays(g, m, w))
-		return gate_refuse(f, GATE_BAD,
-				   "the local address of a connection stays as long as it does");
+		    f, GATE_BAD, "transport and local address of a connection last as long as it");
 	return true;
 }
 
@@ -263,12 +259,13 @@ static bool local_fixed(struct gateway *g, const struct gate_wish *w, uint32_t w
 			   c->realm[w->realm].name);
 }
 
-static bool local_take(struct gateway *g, const struct gate_wish *w, uint32_t worker,
+/* had: the port wished is the one the termination had, in another realm or with another use. */
+static bool local_take(struct gateway *g, const struct gate_wish *w, bool had, uint32_t worker,
 		       struct ctl_relay *local, struct gate_fail *f)
 {
 	enum ports_want want = w->term.flags & TERM_RTP ? PORTS_PAIR : PORTS_ANY;
 
-	if (w->port)
+	if (w->port && !had)
 		return local_fixed(g, w, worker, local, f);
 	*local =
 	    ports_take_realm(g->s->ports, g->conf, w->realm, w->v6, worker, want, server_now(g->s));
@@ -308,14 +305,20 @@ static void ice_credentials(struct ctl_term *t, const struct ctl_term *old, bool
 	ice_chars(t->pwd, PWD_LEN);
 }
 
-/* What was learnt is kept as long as who is to be learnt is the same. */
-static void latched_keep(struct ctl_term *t, const struct ctl_term *old, bool stays)
+/*
+ * What was learnt is kept as long as who is to be learnt is the same. With ICE media goes where it
+ * went until there is another nomination (RFC 8445 9).
+ */
+static void latched_keep(struct ctl_term *t, const struct ctl_term *old, bool anew)
 {
-	for (int i = 0; i < 2; i++) {
-		bool keep = stays && t->flags & TERM_LATCH && old->flags & TERM_LATCH &&
-			    sock_addr_eq(&t->remote[i], &old->remote[i]);
+	const uint16_t learns = TERM_LATCH | TERM_LATCH_ADDR | TERM_ICE;
 
-		t->latched[i] = keep ? old->latched[i] : (struct sock_addr){ 0 };
+	memset(t->latched, 0, sizeof(t->latched));
+	for (int i = 0; i < 2; i++) {
+		if ((t->flags & learns) != (old->flags & learns))
+			continue;
+		if (t->flags & TERM_ICE || (!anew && sock_addr_eq(&t->remote[i], &old->remote[i])))
+			t->latched[i] = old->latched[i];
 	}
 }
 
@@ -330,21 +333,35 @@ static void attempt_next(struct context_term *m)
 	m->term.attempt = m->attempts;
 }
 
+/* Nothing is known of the connection that is to come. */
+static void connection_begin(struct context_term *m, uint32_t now)
+{
+	m->state = TERM_STATE_OPENING;
+	m->since = now;
+	m->why = 0;
+	m->tls_version = m->tls_suite = 0;
+	m->peer = (struct sock_addr){ 0 };
+	memset(m->sha256, 0, sizeof(m->sha256));
+}
+
 bool term_make(struct gateway *g, struct context_term *m, const struct gate_wish *w,
 	       uint32_t worker, uint32_t inactivity, struct gate_fail *f)
 {
 	const uint32_t now = server_deadline(g->s, 0);
 	const struct context_term old = *m;
 	bool stays = local_stays(g, m, w);
+	/* Whoever sent to the old port is told the new one, and learnt there. */
+	bool anew = w->begin || (term_is(m) && !stays && w->term.flags & TERM_LATCH);
 	struct ctl_relay local = m->term.local;
 
-	if (!stays && !local_take(g, w, worker, &local, f))
+	if (!stays &&
+	    !local_take(g, w, term_is(m) && w->port == be16_get(local.port), worker, &local, f))
 		return false;
 	m->term = w->term;
 	m->term.local = local;
 	m->term.attempt = old.term.attempt;
 	ice_credentials(&m->term, &old.term, w->restart);
-	latched_keep(&m->term, &old.term, stays);
+	latched_keep(&m->term, &old.term, anew);
 	if (m->term.transport != TERM_TLS)
 		m->term.domain = 0;
 	else if (m->term.domain == CONFIG_DOMAINS_MAX)
@@ -358,14 +375,9 @@ bool term_make(struct gateway *g, struct context_term *m, const struct gate_wish
 		m->state = term_is_stream(m) ? TERM_STATE_IDLE : TERM_STATE_UP;
 		m->since = now;
 	}
-	if (w->begin) {
+	if (w->begin || (anew && !term_is_stream(m)))
 		attempt_next(m);
-		m->state = TERM_STATE_OPENING;
-		m->since = now;
-		m->why = 0;
-		m->tls_version = m->tls_suite = 0;
-		m->peer = (struct sock_addr){ 0 };
-		memset(m->sha256, 0, sizeof(m->sha256));
-	}
+	if (w->begin && term_is_stream(m))
+		connection_begin(m, now);
 	return true;
 }
