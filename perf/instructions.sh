@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Instructions a relayed packet, and an authentication, takes, counted by callgrind: the same on
-# every machine for one compiler, so that a regression shows where a time would drown in noise.
+# Instructions a relayed packet, one of a context, and an authentication takes, counted by callgrind:
+# the same on every machine for one compiler, so that a regression shows where a time would drown in
+# noise.
 #
 # Each benchmark runs twice, with few rounds and with more; the difference, over the rounds between
 # them, is free of start, first packets and tables that fill. Only what is below the functions under
@@ -17,7 +18,7 @@ export LC_ALL=C
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 BUILD=${FAIRLEAD_BUILD:-$ROOT/build}
 FEW=100 MORE=400 # rounds
-BURST=32	 # packets a round of bench_relay
+BURST=32	 # packets a round of bench_relay and bench_media
 SHARE=100	 # a function with less than one of so many instructions is not listed
 TMP=$(mktemp -d /tmp/fairlead-instructions.XXXXXX)
 trap 'rm -rf "$TMP"' EXIT
@@ -103,6 +104,18 @@ relay()
 	result relay to_client 2 $(((MORE - FEW) * BURST))
 }
 
+media()
+{
+	local rounds
+	for rounds in $FEW $MORE; do
+		count "media.$rounds" cycles_per_packet rx_burst tx_flush -- \
+			"$BUILD/perf/bench_media" -n 1000 -r "$rounds"
+	done
+	result media to_b 1 $(((MORE - FEW) * BURST))
+	result media to_a 2 $(((MORE - FEW) * BURST))
+	result media ice_check 3 $(((MORE - FEW) * BURST))
+}
+
 auth()
 {
 	local rounds name part=0
@@ -142,6 +155,7 @@ esac
 command -v valgrind >/dev/null || die "valgrind is not installed"
 COMPILER=$(compiler)
 relay >"$TMP/new"
+media >>"$TMP/new"
 auth >>"$TMP/new"
 case $what in
 '') cat "$TMP/new" ;;

@@ -31,7 +31,7 @@ kept tls fairlead,coturn messages_per_s
 kept tls fairlead,nginx,haproxy,stunnel mbit_per_s us_p99
 kept tls fairlead,fairlead-crypto,nginx,openssl handshakes_per_cpu_s
 kept ceilings openssl ns
-jq -es 'length == 7 and all(.[]; .instructions > 0 and .commit)' "$RESULTS/instructions.json" >"$TMP/kept" ||
+jq -es 'length == 10 and all(.[]; .instructions > 0 and .commit)' "$RESULTS/instructions.json" >"$TMP/kept" ||
 	fail "instructions: $(cat "$RESULTS/instructions.json")"
 for f in memif veth latency memory; do
 	python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' "$RESULTS/$f.svg" 2>"$TMP/svg" ||

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_PERF_NULL_WORKER_H
+#define FL_PERF_NULL_WORKER_H
+
+/*
+ * What bench_relay and bench_media have in common: real workers whose port is DPDK's null device,
+ * so that no driver's cost is in a figure beside the call that frees the packets, and bursts of
+ * datagrams into them, timed from received mbuf to filled transmit batch. Packets are written just
+ * before they are timed, as a NIC's DMA leaves them in the cache. What fails ends the program.
+ */
+#include "../dp/dplane.h"
+#include "../dp/worker.h"
+#include "stages.h"
+
+enum {
+	NULL_OWN = 0x0a000001,
+	NULL_GATEWAY = 0x0a000002, /* of all that is not there */
+};
+
+extern struct dplane null_dp;
+extern struct config null_conf;
+
+/* IPv4 address a, or the same in fd00::/96. */
+struct ip_addr null_ip(bool v6, uint32_t a);
+
+/* Starts EAL: lcore 0 on CPU 1, lcore 1 on CPU 0, and so on as there are workers. */
+void null_eal(const char *name, uint16_t workers, bool huge);
+/* Fills null_conf: one port with one address of each family, tables as small as can be. */
+void null_config(uint16_t workers);
+/* One more relay, whose address is the port's, too. */
+void null_relay(const struct ip_addr *address, uint16_t port_min, uint16_t port_max);
+/* Makes the workers and the port; the gateway is known to them. */
+void null_start(void);
+
+/* A frame from src to dst with len bytes of payload, of which `from` are given (NULL: as they are).
+ */
+void null_frame(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
+		const struct sock_addr *dst, const void *payload, uint16_t given, uint16_t len);
+
+/* What was timed: of each burst its cycles, and a look at the stages before the first and after. */
+struct null_times {
+	uint32_t rounds;
+	uint64_t *cycles;    /* [rounds] */
+	struct stages *look; /* [rounds + 1] */
+};
+void null_times_alloc(struct null_times *t, uint32_t rounds);
+
+/* Writes BURST frames. */
+typedef void null_fill(struct worker *w, struct rte_mbuf **m, void *arg);
+
+/* Cycles of one burst. */
+uint64_t burst_cycles(struct worker *w, null_fill *fill, void *arg);
+/*
+ * Of t->rounds bursts the median's cycles, by packet: what else runs on the machine moves the mean,
+ * not this. Each packet must count in c.
+ */
+double cycles_per_packet(struct worker *w, struct null_times *t, null_fill *fill, void *arg,
+			 enum counter c);
+
+/* Bytes DPDK's heap holds now; and those of a worker's packet buffers, which differ by page size.
+ */
+uint64_t null_heap(void);
+uint64_t null_buffers(const struct worker *w);
+
+#endif
