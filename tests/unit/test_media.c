@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * UDP between two terminations: who may send (R14, R28), what goes where (RTCP beside or
+ * multiplexed, RFC 5761), and what becomes of all else. ICE is test_media_ice.c's.
+ */
+#include "media_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static const uint8_t rtp[] = { 0x80, 0, 0, 1, 'x' };
+
+static struct cmd_context_set call(uint16_t flags)
+{
+	struct cmd_context_set c = media_cmd(1, 5, flags);
+
+	assert_true(media_put(&c));
+	media_no_evt();
+	return c;
+}
+
+/* A datagram from somebody to a leg of a side. */
+static void from(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
+		 const struct sock_addr *who)
+{
+	struct sock_addr to = media_local(&c->term[side], rtcp);
+
+	world_mark();
+	media_feed(side, who, &to, rtp, sizeof(rtp));
+}
+
+/* It comes out at the other side's remote. */
+static void out_is(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
+		   const struct sock_addr *dst, struct udp_view *v)
+{
+	struct sock_addr src = media_local(&c->term[side], rtcp);
+
+	expect_udp_is(side == SIDE_A ? ACCESS : CORE, &src, dst, rtp, sizeof(rtp), v);
+	world_no_out();
+	world_forget();
+}
+
+static void rtp_and_rtcp(void **state)
+{
+	struct cmd_context_set c = call(TERM_RTP);
+	struct ctl_term_stats s;
+	uint32_t side, rtcp;
+
+	(void)state;
+	for (side = 0; side < SIDES; side++)
+		for (rtcp = 0; rtcp < 2; rtcp++)
+			media_passes(&c, side, rtcp);
+	media_passes(&c, SIDE_A, 0);
+	s = media_audit(c.cid, SIDE_A);
+	assert_int_equal(s.packets, 2);
+	assert_int_equal(s.bytes, 2 * 17);
+	assert_int_equal(s.rtcp_packets, 1);
+	assert_int_equal(s.rtcp_bytes, 8);
+	assert_int_equal(s.dropped, 0);
+	assert_int_equal(s.silent_s, 0);
+	media_later(4000);
+	assert_in_range(media_audit(c.cid, SIDE_A).silent_s, 4, 5);
+}
+
+static void any_datagrams(void **state)
+{
+	struct cmd_context_set c = media_cmd(1, 5, 0);
+	static const uint8_t zeros[4];
+	struct sock_addr to;
+	struct udp_view v;
+
+	(void)state;
+	c.term[SIDE_A].local.port = be16_make(MEDIA_A + 1);
+	assert_true(media_put(&c));
+	media_passes(&c, SIDE_A, 0);
+	media_passes(&c, SIDE_B, 0);
+	/* Nothing in it, and what begins like STUN but is none. */
+	to = media_local(&c.term[SIDE_A], 0);
+	media_feed(SIDE_A, &c.term[SIDE_A].remote[0], &to, NULL, 0);
+	expect_udp(CORE, &v);
+	assert_int_equal(v.len, 0);
+	media_feed(SIDE_A, &c.term[SIDE_A].remote[0], &to, zeros, sizeof(zeros));
+	expect_udp(CORE, &v);
+	assert_int_equal(v.len, sizeof(zeros));
+	/* The port above is nobody's. */
+	to.port = be16_make(MEDIA_A + 2);
+	world_mark();
+	media_feed(SIDE_A, &c.term[SIDE_A].remote[0], &to, rtp, sizeof(rtp));
+	world_drops(DROP_RELAY_PORT, 1);
+	world_forget();
+}
+
+static void families(void **state)
+{
+	struct cmd_context_set c;
+	uint32_t i, rtcp;
+
+	(void)state;
+	for (i = 1; i < 4; i++) {
+		c = media_cmd(i, 5, TERM_RTP);
+		c.term[SIDE_A] = media_term(SIDE_A, i, TERM_RTP, i & 1);
+		c.term[SIDE_B] = media_term(SIDE_B, i, TERM_RTP, i & 2);
+		assert_true(media_put(&c));
+		for (rtcp = 0; rtcp < 2; rtcp++) {
+			media_passes(&c, SIDE_A, rtcp);
+			media_passes(&c, SIDE_B, rtcp);
+		}
+	}
+}
+
+static void mux_on_both_sides(void **state)
+{
+	struct cmd_context_set c = call(TERM_RTP | TERM_RTCP_MUX);
+	struct sock_addr above = c.term[SIDE_A].local.relay == 2 ? at("10.1.0.1", MEDIA_A + 4 + 1)
+								 : (struct sock_addr){ 0 };
+
+	(void)state;
+	media_passes(&c, SIDE_A, 0);
+	media_passes(&c, SIDE_A, 1);
+	media_passes(&c, SIDE_B, 1);
+	assert_int_equal(media_audit(c.cid, SIDE_A).rtcp_packets, 1);
+	world_mark();
+	media_feed(SIDE_A, &c.term[SIDE_A].remote[0], &above, rtp, sizeof(rtp));
+	world_drops(DROP_GATE_SOURCE, 1);
+}
+
+static void mux_on_one_side(void **state)
+{
+	struct cmd_context_set c = media_cmd(1, 5, TERM_RTP);
+
+	(void)state;
+	c.term[SIDE_A].flags |= TERM_RTCP_MUX;
+	assert_true(media_put(&c));
+	media_passes(&c, SIDE_A, 0);
+	media_passes(&c, SIDE_A, 1); /* out by the port above */
+	media_passes(&c, SIDE_B, 0);
+	media_passes(&c, SIDE_B, 1); /* out by the only port */
+}
+
+/* RFC 5761 4: 192 to 223 in the second byte. */
+static void types_of_rtcp(void **state)
+{
+	static const struct {
+		uint8_t type;
+		bool rtcp;
+	} rows[] = { { 0, 0 },	 { 127, 0 }, { 191, 0 }, { 192, 1 }, { 200, 1 },
+		     { 207, 1 }, { 223, 1 }, { 224, 0 }, { 255, 0 } };
+	struct cmd_context_set c = call(TERM_RTP | TERM_RTCP_MUX);
+	struct sock_addr to = media_local(&c.term[SIDE_A], 0);
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(rows); i++) {
+		const uint8_t msg[] = { 0x80, rows[i].type, 0, 0 };
+
+		world_mark();
+		media_feed(SIDE_A, &c.term[SIDE_A].remote[0], &to, msg, sizeof(msg));
+		assert_int_equal(world_count(0, CNT_GATE_RTCP), rows[i].rtcp);
+		assert_int_equal(world_count(0, CNT_GATE_PACKETS), 1);
+		world_forget();
+	}
+	/* Too short to tell. */
+	world_mark();
+	media_feed(SIDE_A, &c.term[SIDE_A].remote[0], &to, "\x80", 1);
+	assert_int_equal(world_count(0, CNT_GATE_RTCP), 0);
+	assert_int_equal(world_count(0, CNT_GATE_PACKETS), 1);
+	world_forget();
+}
+
+static void other_sources(void **state)
+{
+	struct cmd_context_set c = call(TERM_RTP);
+	const struct sock_addr port = at("10.1.0.2", MEDIA_REMOTE_A + 6),
+			       addr = at("10.1.0.3", MEDIA_REMOTE_A + 4);
+
+	(void)state;
+	from(&c, SIDE_A, 0, &port);
+	world_drops(DROP_GATE_SOURCE, 1);
+	from(&c, SIDE_A, 0, &addr);
+	world_drops(DROP_GATE_SOURCE, 1);
+	from(&c, SIDE_A, 0, &c.term[SIDE_A].remote[1]);
+	world_drops(DROP_GATE_SOURCE, 1);
+	from(&c, SIDE_A, 1, &c.term[SIDE_A].remote[0]);
+	world_drops(DROP_GATE_SOURCE, 1);
+	world_no_out();
+	assert_int_equal(media_audit(c.cid, SIDE_A).packets, 0);
+	assert_int_equal(media_audit(c.cid, SIDE_A).dropped, 4);
+}
+
+static void gates(void **state)
+{
+	struct cmd_context_set c = call(TERM_RTP);
+
+	(void)state;
+	c.term[SIDE_A].flags &= (uint16_t)~TERM_IN;
+	assert_true(media_put(&c));
+	media_drops(&c, SIDE_A, 0, DROP_GATE_CLOSED);
+	media_drops(&c, SIDE_A, 1, DROP_GATE_CLOSED);
+	media_passes(&c, SIDE_B, 0);
+	c.term[SIDE_A].flags = (uint16_t)((c.term[SIDE_A].flags | TERM_IN) & ~TERM_OUT);
+	assert_true(media_put(&c));
+	media_passes(&c, SIDE_A, 0);
+	media_drops(&c, SIDE_B, 0, DROP_GATE_CLOSED);
+	c.term[SIDE_A].flags |= TERM_OUT;
+	assert_true(media_put(&c));
+	media_passes(&c, SIDE_B, 0);
+	/* What came was counted all the same, and the remote is not silent. */
+	assert_int_equal(media_audit(c.cid, SIDE_A).packets, 2);
+	assert_int_equal(media_audit(c.cid, SIDE_A).dropped, 2);
+}
+
+static void no_partner(void **state)
+{
+	struct cmd_context_set c = call(TERM_RTP);
+	struct ctl_term b = c.term[SIDE_B];
+
+	(void)state;
+	c.term[SIDE_B].transport = TERM_NONE;
+	assert_true(media_put(&c));
+	media_drops(&c, SIDE_A, 0, DROP_GATE_PARTNER);
+	c.term[SIDE_B] = b;
+	c.term[SIDE_B].remote[0].port = be16_make(0);
+	assert_true(media_put(&c));
+	media_drops(&c, SIDE_A, 0, DROP_GATE_PARTNER);
+	media_passes(&c, SIDE_A, 1);
+	c.term[SIDE_B] = b;
+	c.term[SIDE_B].flags &= (uint16_t)~TERM_RTP; /* takes no RTCP */
+	assert_true(media_put(&c));
+	media_passes(&c, SIDE_A, 0);
+	media_drops(&c, SIDE_A, 1, DROP_GATE_PARTNER);
+}
+
+/* ---- latching ---- */
+
+static void latching(void **state)
+{
+	struct cmd_context_set c = media_cmd(1, 5, TERM_RTP);
+	const struct sock_addr nat = at("10.1.0.3", 40000), other = at("10.1.0.3", 40002),
+			       third = at("10.1.0.2", 40004);
+
+	(void)state;
+	c.term[SIDE_A].flags |= TERM_LATCH;
+	assert_true(media_put(&c));
+	/* Until somebody sends, who was announced is sent to. */
+	media_passes(&c, SIDE_B, 0);
+	from(&c, SIDE_A, 0, &nat);
+	world_drops(DROP_MAX, 0);
+	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
+	assert_int_equal(world_count(0, CNT_GATE_LATCHED), 1);
+	media_latched(c.cid, SIDE_A, 0, &nat);
+	from(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0]);
+	out_is(&c, SIDE_A, 0, &nat, NULL);
+	/* RTCP is learnt apart. */
+	media_passes(&c, SIDE_B, 1);
+	from(&c, SIDE_A, 1, &third);
+	out_is(&c, SIDE_B, 1, &c.term[SIDE_B].remote[1], NULL);
+	media_latched(c.cid, SIDE_A, 1, &third);
+	/* Another, while there is time: it is told as time goes by. */
+	world_clock_ms(world.w->now_ms + MEDIA_LATCH_MS - 1);
+	from(&c, SIDE_A, 0, &other);
+	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
+	from(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0]);
+	out_is(&c, SIDE_A, 0, &other, NULL);
+	/* Then no more. */
+	world_clock_ms(world.w->now_ms + 1);
+	from(&c, SIDE_A, 0, &nat);
+	world_drops(DROP_GATE_SOURCE, 1);
+	from(&c, SIDE_A, 0, &other);
+	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
+	media_later(0);
+	media_latched(c.cid, SIDE_A, 0, &other);
+	from(&c, SIDE_A, 1, &nat);
+	world_drops(DROP_GATE_SOURCE, 1);
+	media_no_evt();
+}
+
+static void latching_from_one_address(void **state)
+{
+	struct cmd_context_set c = media_cmd(1, 5, 0);
+	const struct sock_addr port = at("10.1.0.2", 40000), addr = at("10.1.0.3", 6004);
+
+	(void)state;
+	c.term[SIDE_A].flags |= TERM_LATCH | TERM_LATCH_ADDR;
+	c.term[SIDE_A].remote[0].port = be16_make(0);
+	assert_true(media_put(&c));
+	media_drops(&c, SIDE_B, 0, DROP_GATE_PARTNER);
+	from(&c, SIDE_A, 0, &addr);
+	world_drops(DROP_GATE_SOURCE, 1);
+	from(&c, SIDE_A, 0, &port);
+	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
+	media_latched(c.cid, SIDE_A, 0, &port);
+	from(&c, SIDE_A, 0, &addr);
+	world_drops(DROP_GATE_SOURCE, 1);
+}
+
+static void no_time_to_learn(void **state)
+{
+	struct cmd_context_set c;
+	const struct sock_addr a = at("10.1.0.3", 40000), b = at("10.1.0.3", 40002);
+
+	(void)state;
+	media_config();
+	world.conf.gateway.latch_ms = 0;
+	world_start();
+	c = call(TERM_LATCH);
+	from(&c, SIDE_A, 0, &a);
+	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
+	from(&c, SIDE_A, 0, &b);
+	world_drops(DROP_GATE_SOURCE, 1);
+	world_stop();
+}
+
+/* Neither a packet that is damaged nor one that may not come in says who the remote is. */
+static void what_does_not_latch(void **state)
+{
+	struct cmd_context_set c = media_cmd(1, 5, TERM_LATCH);
+	const struct sock_addr a = at("10.1.0.3", 40000);
+	struct sock_addr to = media_local(&c.term[SIDE_A], 0);
+	static struct frame f;
+
+	(void)state;
+	assert_true(media_put(&c));
+	frame_udp(&f, ACCESS, &a, &to, rtp, sizeof(rtp), &(struct frame_opt){ .csum = CSUM_BAD });
+	world_mark();
+	world_feed(ACCESS, &f);
+	world_drops(DROP_UDP_CSUM, 1);
+	c.term[SIDE_A].flags &= (uint16_t)~TERM_IN;
+	assert_true(media_put(&c));
+	from(&c, SIDE_A, 0, &a);
+	world_drops(DROP_GATE_CLOSED, 1);
+	media_no_evt();
+	media_passes(&c, SIDE_B, 0);
+}
+
+/* What was learnt stays as commands repeat themselves, and goes when they say something else. */
+static void learning_anew(void **state)
+{
+	struct cmd_context_set c = call(TERM_LATCH);
+	const struct sock_addr a = at("10.1.0.3", 40000), b = at("10.1.0.3", 40002);
+
+	(void)state;
+	from(&c, SIDE_A, 0, &a);
+	media_latched(c.cid, SIDE_A, 0, &a);
+	world_forget();
+	media_later(MEDIA_LATCH_MS);
+	c.term[SIDE_A].dscp = 46;
+	assert_true(media_put(&c));
+	from(&c, SIDE_A, 0, &b);
+	world_drops(DROP_GATE_SOURCE, 1);
+	c.term[SIDE_A].remote[0].port = be16_make(6666);
+	assert_true(media_put(&c));
+	from(&c, SIDE_A, 0, &b);
+	world_drops(DROP_MAX, 0);
+	media_latched(c.cid, SIDE_A, 0, &b);
+	media_later(MEDIA_LATCH_MS);
+	c.term[SIDE_A].attempt++;
+	assert_true(media_put(&c));
+	from(&c, SIDE_A, 0, &a);
+	world_drops(DROP_MAX, 0);
+	media_latched(c.cid, SIDE_A, 0, &a);
+	world_forget();
+}
+
+/* After a restart the control process says what had been learnt. */
+static void learnt_before(void **state)
+{
+	struct cmd_context_set c = media_cmd(1, 5, TERM_RTP | TERM_LATCH);
+	const struct sock_addr a = at("10.1.0.3", 40000), b = at("10.1.0.3", 40002);
+
+	(void)state;
+	c.term[SIDE_A].latched[0] = a;
+	assert_true(media_put(&c));
+	from(&c, SIDE_A, 0, &b);
+	world_drops(DROP_GATE_SOURCE, 1);
+	from(&c, SIDE_A, 0, &a);
+	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
+	media_no_evt();
+	from(&c, SIDE_A, 1, &b);
+	out_is(&c, SIDE_B, 1, &c.term[SIDE_B].remote[1], NULL);
+	media_latched(c.cid, SIDE_A, 1, &b);
+}
+
+/* News is not lost while the ring is full. */
+static void news_waits(void **state)
+{
+	struct cmd_context_set c = call(TERM_LATCH);
+	struct cmd_context audit = { .cid = c.cid };
+	const struct sock_addr a = at("10.1.0.3", 40000);
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < world.conf.dataplane.ring_slots; i++)
+		assert_true(world_cmd(0, CMD_CONTEXT_AUDIT, &audit, sizeof(audit)));
+	assert_false(world_cmd(0, CMD_CONTEXT_AUDIT, &audit, sizeof(audit)));
+	from(&c, SIDE_A, 0, &a);
+	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
+	media_later(0);
+	for (i = 0; i < world.conf.dataplane.ring_slots; i++)
+		media_evt(EVT_CONTEXT_STATS, c.cid);
+	media_no_evt();
+	media_later(0);
+	media_latched(c.cid, SIDE_A, 0, &a);
+	media_later(MEDIA_LATCH_MS);
+	media_no_evt();
+}
+
+/* ---- limits and marks ---- */
+
+static void policing(void **state)
+{
+	struct cmd_context_set c = media_cmd(1, 5, 0);
+	const uint32_t packet = 20 + 8 + 17; /* of IP */
+
+	(void)state;
+	c.term[SIDE_A].rate = 10 * packet;
+	c.term[SIDE_A].burst = 2 * packet;
+	assert_true(media_put(&c));
+	media_passes(&c, SIDE_A, 0);
+	media_passes(&c, SIDE_A, 0);
+	media_drops(&c, SIDE_A, 0, DROP_GATE_RATE);
+	media_passes(&c, SIDE_B, 0);
+	world_clock_ms(world.w->now_ms + 99);
+	media_drops(&c, SIDE_A, 0, DROP_GATE_RATE);
+	world_clock_ms(world.w->now_ms + 1);
+	media_passes(&c, SIDE_A, 0);
+	media_drops(&c, SIDE_A, 0, DROP_GATE_RATE);
+	/* Never more than the burst. */
+	world_clock_ms(world.w->now_ms + 100000);
+	media_passes(&c, SIDE_A, 0);
+	media_passes(&c, SIDE_A, 0);
+	media_drops(&c, SIDE_A, 0, DROP_GATE_RATE);
+	/* A command that repeats the rate gives nothing. */
+	assert_true(media_put(&c));
+	media_drops(&c, SIDE_A, 0, DROP_GATE_RATE);
+	c.term[SIDE_A].rate = 0;
+	assert_true(media_put(&c));
+	media_passes(&c, SIDE_A, 0);
+}
+
+static void dscp(void **state)
+{
+	struct cmd_context_set c = media_cmd(1, 5, 0);
+	struct sock_addr to = media_local(&c.term[SIDE_A], 0);
+	static const struct {
+		uint8_t dscp, in, out;
+	} rows[] = { { CTL_DSCP_KEEP, 0xba, 0xba },
+		     { 46, 0x03, 0xbb },
+		     { 0, 0xff, 0x03 },
+		     { 63, 0x01, 0xfd } };
+	static struct frame f;
+	struct udp_view v;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(rows); i++) {
+		c.term[SIDE_B].dscp = rows[i].dscp;
+		assert_true(media_put(&c));
+		frame_udp(&f, ACCESS, &c.term[SIDE_A].remote[0], &to, rtp, sizeof(rtp),
+			  &(struct frame_opt){ .tos = rows[i].in });
+		world_feed(ACCESS, &f);
+		out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], &v);
+		assert_int_equal(v.tos, rows[i].out);
+	}
+}
+
+static void what_cannot_go_out(void **state)
+{
+	struct cmd_context_set c = call(0);
+	struct sock_addr to = media_local(&c.term[SIDE_A], 0);
+	static struct frame f;
+
+	(void)state;
+	frame_udp(&f, ACCESS, &c.term[SIDE_A].remote[0], &to, rtp, sizeof(rtp),
+		  &(struct frame_opt){ .ttl = 1 });
+	world_mark();
+	world_feed(ACCESS, &f);
+	world_drops(DROP_IP_TTL, 1);
+	assert_int_equal(world_count(0, CNT_GATE_PACKETS), 0);
+	assert_int_equal(media_audit(c.cid, SIDE_A).dropped, 1);
+	world_forget();
+	/* No way there. */
+	c.term[SIDE_B].remote[0] = at("192.0.2.1", 9);
+	assert_true(media_put(&c));
+	media_drops(&c, SIDE_A, 0, DROP_NO_ROUTE);
+}
+
+static void silence(void **state)
+{
+	struct cmd_context_set c = media_cmd(1, 5, 0);
+	const struct evt_term *e;
+
+	(void)state;
+	c.term[SIDE_B].inactivity = 10;
+	assert_true(media_put(&c));
+	media_passes(&c, SIDE_A, 0);
+	media_later(7000);
+	media_no_evt();
+	media_passes(&c, SIDE_B, 0);
+	media_later(7000);
+	media_no_evt();
+	media_later(2000);
+	e = media_evt(EVT_TERM, c.cid);
+	assert_int_equal(e->what, TERM_INACTIVE);
+	assert_int_equal(e->side, SIDE_B);
+	media_later(20000);
+	media_no_evt(); /* once */
+	media_passes(&c, SIDE_B, 0);
+	media_later(12000);
+	assert_int_equal(((const struct evt_term *)media_evt(EVT_TERM, c.cid))->what,
+			 TERM_INACTIVE);
+	media_no_evt();
+}
+
+/* ---- our own addresses ---- */
+
+static void two_contexts_of_ours(void **state)
+{
+	struct cmd_context_set a = media_cmd(1, 5, 0), b = media_cmd(2, 5, 0);
+
+	(void)state;
+	/* B's remote of the one is A's port of the other, and the other way round. */
+	a.term[SIDE_B].remote[0] = media_local(&b.term[SIDE_A], 0);
+	b.term[SIDE_A].remote[0] = media_local(&a.term[SIDE_B], 0);
+	assert_true(media_put(&a));
+	assert_true(media_put(&b));
+	from(&a, SIDE_A, 0, &a.term[SIDE_A].remote[0]);
+	out_is(&b, SIDE_B, 0, &b.term[SIDE_B].remote[0], NULL);
+	assert_int_equal(world_count(0, CNT_RELAY_LOOPED), 1);
+	assert_int_equal(world_count(0, CNT_GATE_PACKETS), 2);
+	from(&b, SIDE_B, 0, &b.term[SIDE_B].remote[0]);
+	out_is(&a, SIDE_A, 0, &a.term[SIDE_A].remote[0], NULL);
+	world_drops(DROP_MAX, 0);
+}
+
+static void other_ports_of_ours(void **state)
+{
+	static const struct {
+		const char *ip;
+		uint16_t port;
+		enum drop why;
+	} rows[] = {
+		{ "10.1.0.1", 3478, DROP_UDP_PORT },	/* the listener of TURN */
+		{ "10.2.0.1", 22, DROP_UDP_PORT },	/* below the relay's ports */
+		{ "10.2.0.1", 49200, DROP_RELAY_PORT }, /* nobody's */
+	};
+	struct cmd_context_set c = media_cmd(1, 5, 0);
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(rows); i++) {
+		uint64_t drops = 0;
+		int k;
+
+		c.term[SIDE_B].remote[0] = at(rows[i].ip, rows[i].port);
+		assert_true(media_put(&c));
+		from(&c, SIDE_A, 0, &c.term[SIDE_A].remote[0]);
+		for (k = 0; k < DROP_MAX; k++)
+			drops += world.w->counters->drop[k] - world.drop[0][k];
+		assert_int_equal(drops, 1);
+		assert_int_equal(world_count(0, CNT_BINDING), 0);
+		assert_int_equal(world_count(0, CNT_PUNT), 0);
+		world_no_out();
+	}
+	/* To itself: until its TTL is used up. */
+	c.term[SIDE_B].remote[0] = media_local(&c.term[SIDE_A], 0);
+	assert_true(media_put(&c));
+	from(&c, SIDE_A, 0, &c.term[SIDE_A].remote[0]);
+	world_drops(DROP_GATE_SOURCE, 1);
+	world_no_out();
+}
+
+static void a_stream_takes_no_datagrams(void **state)
+{
+	struct cmd_context_set c = call(0);
+
+	(void)state;
+	world.w->context[1].kind = CONTEXT_STREAM;
+	media_drops(&c, SIDE_A, 0, DROP_GATE_KIND);
+	world.w->context[1].kind = CONTEXT_MEDIA;
+	media_passes(&c, SIDE_A, 0);
+}
+
+/* An error about a packet of a leg. */
+static void icmp_errors(void **state)
+{
+	struct cmd_context_set c = call(0);
+	const struct ip_addr from_ip = at("10.2.0.2", 0).ip, to = at("10.2.0.1", 0).ip;
+	uint8_t msg[8 + 28] = { 3, 3, [8] = 0x45, [11] = 28, [16] = 64, [17] = 17 };
+	static struct frame f;
+
+	(void)state;
+	memcpy(msg + 8 + 12, to.b + 12, 4);
+	memcpy(msg + 8 + 16, from_ip.b + 12, 4);
+	memcpy(msg + 28, c.term[SIDE_B].local.port.b, 2);
+	memcpy(msg + 30, c.term[SIDE_B].remote[0].port.b, 2);
+	msg[33] = 8;
+	frame_ip(&f, CORE, &from_ip, &to, 1, msg, sizeof(msg), &(struct frame_opt){ 0 });
+	frame_icmp_csum(&f);
+	world_mark();
+	world_feed(CORE, &f);
+	world_drops(DROP_ICMP_NO_SESSION, 1);
+	world_no_out();
+}
+
+/* What comes to another worker's queue is handed over. */
+static void another_queue(void **state)
+{
+	struct cmd_context_set c;
+	struct sock_addr to;
+	static struct frame f;
+
+	(void)state;
+	media_config();
+	world.conf.dataplane.n_workers = 2;
+	world_start();
+	c = call(0);
+	to = media_local(&c.term[SIDE_A], 0);
+	frame_udp(&f, ACCESS, &c.term[SIDE_A].remote[0], &to, rtp, sizeof(rtp),
+		  &(struct frame_opt){ 0 });
+	world_mark();
+	world_in(ACCESS, 1, &f);
+	world_run();
+	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
+	assert_int_equal(world_count(0, CNT_GATE_PACKETS), 1);
+	/* Its ports are no other worker's to have. */
+	assert_false(world_cmd(1, CMD_CONTEXT_SET, &c, sizeof(c)));
+	world_stop();
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, media_setup, world_teardown)
+	const struct CMUnitTest tests[] = {
+		T(rtp_and_rtcp),
+		T(any_datagrams),
+		T(families),
+		T(mux_on_both_sides),
+		T(mux_on_one_side),
+		T(types_of_rtcp),
+		T(other_sources),
+		T(gates),
+		T(no_partner),
+		T(latching),
+		T(latching_from_one_address),
+		cmocka_unit_test(no_time_to_learn),
+		T(what_does_not_latch),
+		T(learning_anew),
+		T(learnt_before),
+		T(news_waits),
+		T(policing),
+		T(dscp),
+		T(what_cannot_go_out),
+		T(silence),
+		T(two_contexts_of_ours),
+		T(other_ports_of_ours),
+		T(a_stream_takes_no_datagrams),
+		T(icmp_errors),
+		cmocka_unit_test(another_queue),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
