@@ -39,6 +39,12 @@ static inline uint32_t gate_slot(uint32_t entry)
 	return (entry & ~LEG_BIT) / LEGS;
 }
 
+/* Its place in worker.media_path. */
+static inline uint32_t gate_line(uint32_t entry)
+{
+	return entry & ~LEG_BIT;
+}
+
 static inline uint32_t gate_side(uint32_t entry)
 {
 	return entry % LEGS / 2;
@@ -101,7 +107,7 @@ bool context_tell(struct worker *w, uint32_t slot, const struct evt_term *about)
 
 /*
  * A context of UDP comes, changes or (term[] all TERM_NONE) goes. Values were checked, ports are
- * free or its own. The fast path of each leg is made anew (path.c, media_burst()).
+ * free or its own.
  */
 void media_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES]);
 void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side);
@@ -109,6 +115,14 @@ void media_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SI
 void media_tick(struct worker *w, uint32_t slot);
 /* Takes p->m: a datagram to the port of the leg in p->slot (an entry of the relay table). */
 void media_input(struct worker *w, struct pkt *p);
+
+struct path_pkt;
+/*
+ * The short way (media_path.c): sends what it can of n packets to ports of legs, which k->slot
+ * names. behind: sources (source_bit()) of which a packet was left. Returns a bit for each that
+ * went, by its place in the burst; the others are as they were.
+ */
+uint64_t media_burst(struct worker *w, const struct path_pkt *k, uint16_t n, uint64_t behind);
 
 /* ---- TCP and TLS (stream.c) ---- */
 

@@ -3,11 +3,6 @@
 #include "media.h"
 #include "../turn/relay.h"
 
-enum {
-	RTCP_FIRST = 192, /* packet types, RFC 5761 4 */
-	RTCP_LAST = 223,
-};
-
 /* What is known of a datagram on its way. */
 struct media_in {
 	struct pkt *p;
@@ -25,12 +20,12 @@ static void media_drop(struct worker *w, const struct media_in *in, enum drop wh
 
 /* ---- STUN ---- */
 
-/* RFC 7983 7 by the first byte, and the cookie: other protocols begin with 0 to 3, too. */
+/* By the cookie, too: other protocols begin like that. */
 static bool is_stun(const struct pkt *p)
 {
 	const uint8_t *msg = pkt_payload(p);
 
-	return pkt_payload_len(p) >= STUN_HDR_LEN && msg[0] <= 3 && stun_looks_like(msg);
+	return pkt_payload_len(p) >= STUN_HDR_LEN && msg[0] <= STUN_FIRST && stun_looks_like(msg);
 }
 
 static void stun_answer(struct worker *w, const struct pkt *p, const uint8_t *reply, size_t len)
@@ -203,9 +198,7 @@ static enum drop media_pass(struct worker *w, const struct media_in *in)
 
 static bool is_rtcp(const struct pkt *p)
 {
-	const uint8_t *msg = pkt_payload(p);
-
-	return pkt_payload_len(p) >= 2 && msg[1] >= RTCP_FIRST && msg[1] <= RTCP_LAST;
+	return pkt_payload_len(p) >= 2 && is_rtcp_type(pkt_payload(p)[1]);
 }
 
 void media_input(struct worker *w, struct pkt *p)

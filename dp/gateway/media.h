@@ -13,6 +13,16 @@
 #include "ice.h"
 #include "../turn/path.h"
 
+enum {
+	STUN_FIRST = 3, /* and less, in the first byte of STUN (RFC 7983 7) */
+};
+
+/* Packet types of RTCP, in the second byte (RFC 5761 4). */
+static inline bool is_rtcp_type(uint8_t type)
+{
+	return type >= 192 && type <= 223;
+}
+
 enum media_path_flags {
 	MEDIA_SHORT = 1 << 0, /* the short way may be taken, see media_path.c */
 	MEDIA_FROM6 = 1 << 1,

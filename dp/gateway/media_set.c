@@ -32,16 +32,20 @@ bool media_consent(const struct worker *w, const struct media_term *t)
 	return !(t->flags & TERM_ICE) || (t->heard && w->now - t->heard_s < CONSENT_S);
 }
 
-/* Sources are judged here and not of each packet, see path_make(). */
+/*
+ * Sources are judged here and not of each packet, see path_make(). What goes to an address of ours
+ * is looped, which is rare enough.
+ */
 static bool flow_is_short(const struct worker *w, const struct media *m, uint32_t side,
 			  uint32_t rtcp, const struct media_path *l)
 {
 	const struct media_term *from = &m->term[side], *to = &m->term[!side];
+	const struct ip_addr dst = path_leg_dst(&l->to, l->flags & MEDIA_TO6);
 
 	return be16_get(l->from_port) && be16_get(l->to.dport) && !(rtcp && term_mux(from)) &&
 	       m->leg[2 * side + rtcp].state == LEG_FIXED && from->flags & TERM_IN &&
 	       to->flags & TERM_OUT && !from->rate && media_consent(w, to) &&
-	       ip_source_ok(w->dp, &l->from);
+	       ip_source_ok(w->dp, &l->from) && ip_source_ok(w->dp, &dst);
 }
 
 /* Where a flow goes; nowhere if the partner, or its remote, is not known. */

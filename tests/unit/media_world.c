@@ -135,12 +135,10 @@ void media_drops(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp, 
 
 void media_later(uint64_t ms)
 {
-	uint32_t i;
+	uint64_t i;
 
-	/* Whole rounds, so that each context of UDP had its turn. */
-	world_clock_ms(world.w->now_ms + ms);
-	world_run();
-	for (i = 0; i < 10; i++) {
+	/* Whole rounds, and as many as it takes that each context of UDP has its turn. */
+	for (i = 0; i < ms / CONTEXT_TICK_MS + 10; i++) {
 		world_clock_ms(world.w->now_ms + CONTEXT_TICK_MS);
 		world_run();
 	}

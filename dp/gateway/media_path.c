@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The short way from one termination of UDP to the other: what a line can do. What it cannot is
+ * left to media.c, which would do the same to each packet; a test compares the two byte by byte.
+ */
+#include "media.h"
+#include "../stage.h"
+#include "../turn/path_send.h"
+
+/* Whether a packet came from the remote of a flow. */
+static __rte_always_inline bool flow_is_of(const struct media_path *l, const struct path_pkt *k,
+					   bool six)
+{
+	if (load16(l->from_port.b) != load16(pkt_udp(k, six)) ||
+	    (six && !!(l->flags & MEDIA_FROM6) != k->v6))
+		return false;
+	if (six && k->v6)
+		return memcmp(l->from.b, k->ip + 8, sizeof(l->from.b)) == 0;
+	return load32(l->from.b + 12) == load32(k->ip + 12);
+}
+
+/* STUN, and RTCP where it comes to the same port, are for others to tell; so is what is too short.
+ */
+static __rte_always_inline bool is_plain(const struct media_path *l, const uint8_t *msg,
+					 uint32_t len)
+{
+	return len >= 2 && msg[0] > STUN_FIRST && !(l->flags & MEDIA_MUX && is_rtcp_type(msg[1]));
+}
+
+/* The header is about to be made anew from what stands here. */
+static __rte_always_inline void tos_mark(const struct media_path *l, uint8_t *ip, bool v6)
+{
+	uint16_t word;
+
+	if (!v6) {
+		ip[1] = (ip[1] & l->tos_keep) | l->tos;
+		return;
+	}
+	word = (uint16_t)((field16(ip) & (0xf00f | l->tos_keep << 4)) | l->tos << 4);
+	memcpy(ip, be16_make(word).b, 2);
+}
+
+static __rte_always_inline uint32_t flow_relay(struct worker *w, const struct path_pkt *k,
+					       struct media_path *l, bool six)
+{
+	const bool to6 = six && l->flags & MEDIA_TO6;
+	const struct ip_addr *src6 = to6 ? &w->dp->conf->relay[l->relay].addr : NULL;
+	const uint8_t *udp = pkt_udp(k, six);
+	uint32_t len = field16(udp + 4), payload = len - UDP_HDR;
+	struct neigh *n;
+
+	if (unlikely(!(l->flags & MEDIA_SHORT) || !flow_is_of(l, k, six) ||
+		     !is_plain(l, udp + UDP_HDR, payload)))
+		return LEFT;
+	n = path_hop(w, k, &l->to, to6, len, six);
+	if (unlikely(!n))
+		return LEFT;
+	tos_mark(l, k->ip, six && k->v6);
+	path_send(w, k, &l->to, src6, n, 0, len, l->sum, six);
+	l->packets++;
+	l->bytes += payload;
+	return payload;
+}
+
+/* The same where IPv6 is on one side or on both. */
+static __rte_noinline uint32_t flow_relay6(struct worker *w, const struct path_pkt *k,
+					   struct media_path *l)
+{
+	return flow_relay(w, k, l, true);
+}
+
+uint64_t media_burst(struct worker *w, const struct path_pkt *k, uint16_t n, uint64_t behind)
+{
+	uint64_t sent = 0, packets = 0, bytes = 0, rtcp = 0;
+	uint16_t i;
+
+	for (i = 0; i < n; i++, k++) {
+		struct media_path *l = &w->media_path[gate_line(k->slot)];
+		uint32_t out = LEFT;
+
+		if (likely(!(behind & source_bit(k->ip))))
+			out = likely(!(k->v6 | (l->flags & (MEDIA_FROM6 | MEDIA_TO6))))
+				  ? flow_relay(w, k, l, false)
+				  : flow_relay6(w, k, l);
+		if (unlikely(out == LEFT)) {
+			behind |= source_bit(k->ip);
+			continue;
+		}
+		sent |= UINT64_C(1) << k->i;
+		packets++;
+		bytes += out;
+		rtcp += k->slot & 1;
+	}
+	count_add(w, CNT_GATE_PACKETS, packets);
+	count_add(w, CNT_GATE_BYTES, bytes);
+	count_add(w, CNT_GATE_RTCP, rtcp);
+	stage_work(w, STAGE_RELAY, (uint32_t)packets);
+	return sent;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TURN_PATH_SEND_H
+#define FL_DP_TURN_PATH_SEND_H
+
+/*
+ * The end of the short way: from a packet whose headers were found to be plain to the one that
+ * goes out. What path.c and gateway/media_path.c share; for no others.
+ */
+#include "path.h"
+#include "../net/neigh.h"
+#include "../tx.h"
+
+#define LEFT UINT32_MAX /* of what sends a packet: it cannot */
+
+/* What the stages hand on of a packet. */
+struct path_pkt {
+	struct rte_mbuf *m;
+	uint8_t *ip;   /* its header */
+	uint64_t hash; /* of a client's flow */
+	const uint32_t
+	    *relay_slot;   /* where a peer's session, or a leg, stands; NULL: from a client */
+	uint16_t listener; /* index */
+	uint32_t slot;	   /* or leg, as the relay table has it */
+	uint16_t i;	   /* place in the burst */
+	uint16_t v6;	   /* came over IPv6 */
+};
+
+/*
+ * The family is a constant where code is for IPv4 or IPv6 alone; `six` is one where it is false in
+ * code for IPv4 on both sides, which then asks no packet and no leg for its family.
+ */
+static inline uint32_t ip_len(bool v6)
+{
+	return v6 ? IPV6_HDR : IPV4_HDR;
+}
+
+static inline uint8_t *pkt_udp(const struct path_pkt *k, bool six)
+{
+	return k->ip + ip_len(six && k->v6);
+}
+
+static inline uint16_t load16(const uint8_t *p)
+{
+	uint16_t x;
+
+	memcpy(&x, p, 2);
+	return x;
+}
+
+static inline uint32_t load32(const uint8_t *p)
+{
+	uint32_t x;
+
+	memcpy(&x, p, 4);
+	return x;
+}
+
+/* A field of a header, in host order. */
+static inline uint16_t field16(const uint8_t *p)
+{
+	return __builtin_bswap16(load16(p));
+}
+
+/*
+ * What is left goes out behind what is sent from here, and a flow must keep its order: packets stay
+ * with those of their source that are left. A bit of 64 stands for a source, and for others; of
+ * IPv6 for a subnet.
+ */
+static inline uint64_t source_bit(const uint8_t *ip)
+{
+	return UINT64_C(1) << (load32(ip + 12) * UINT32_C(0x9e3779b1) >> 26);
+}
+
+/*
+ * The next hop if len bytes of UDP can go there now: within the MTU, by a port of this worker's,
+ * and with a checksum where IPv6, which wants one (RFC 8200 8.1), is on one side or on both.
+ */
+static __rte_always_inline struct neigh *path_hop(struct worker *w, const struct path_pkt *k,
+						  struct path_leg *l, bool v6, uint32_t len,
+						  bool six)
+{
+	struct neigh *n = neigh_cached(w->neighbours, l->nh);
+
+	if (six && unlikely(load16(pkt_udp(k, six) + 6) == 0))
+		return NULL;
+	if (unlikely(!n || !neigh_has_mac(n))) {
+		struct ip_addr dst = path_leg_dst(l, v6);
+		enum drop why;
+
+		n = neigh_find(w, &dst, &l->nh, &why);
+		if (!n || !neigh_has_mac(n))
+			return NULL;
+	}
+	len += ip_len(six && v6);
+	return likely(len <= n->mtu && w->id < w->dp->port[n->port].tx_queues) ? n : NULL;
+}
+
+/* A word that is taken out of a sum. */
+static inline uint64_t minus(uint16_t v)
+{
+	return (uint16_t)~v;
+}
+
+/* What a header says that is made from another. */
+struct path_ip {
+	uint8_t tos, ttl;
+	bool df;
+};
+
+static __rte_always_inline struct path_ip ip_read(const struct path_pkt *k, bool six)
+{
+	const uint8_t *ip = k->ip;
+
+	if (six && k->v6)
+		/* To IPv4 as a translator does it, see relay_df(). */
+		return (struct path_ip){ .tos = (uint8_t)(field16(ip) >> 4),
+					 .ttl = ip[7],
+					 .df = field16(ip + 4) > 1280 - IPV6_HDR };
+	return (struct path_ip){ .tos = ip[1], .ttl = ip[8], .df = ip[6] & 0x40 };
+}
+
+/* The header of len bytes of UDP, like ipv4_write(), addresses and all from a leg. */
+static inline void ipv4_from_leg(struct worker *w, uint8_t *p, const struct path_leg *l,
+				 const struct path_ip *o, uint32_t len)
+{
+	uint64_t a, b, addrs;
+	uint32_t dst;
+
+	memcpy(&addrs, &l->src, 8);
+	memcpy(&dst, &l->dst, 4);
+	a = (uint64_t)__builtin_bswap16((uint16_t)(len + IPV4_HDR)) << 16 | (uint64_t)o->tos << 8 |
+	    0x45;
+	a |= (o->df ? UINT64_C(0x00400000) : __builtin_bswap16(ip_id_next(w))) << 32;
+	b = (uint64_t)IP_PROTO_UDP << 8 | o->ttl;
+	b |= (uint64_t)(uint16_t)~csum_fold((a & UINT32_MAX) + (a >> 32) + b + (uint32_t)addrs +
+					    (addrs >> 32))
+	     << 16;
+	b |= addrs << 32;
+	memcpy(p, &a, 8);
+	memcpy(p + 8, &b, 8);
+	memcpy(p + 16, &dst, 4);
+}
+
+static inline void ipv6_from_leg(uint8_t *p, const struct ip_addr *src, const struct path_leg *l,
+				 const struct path_ip *o, uint32_t len)
+{
+	ipv6_write(p, &(struct ip_out){ .src = src,
+					.dst = &l->dst6,
+					.len = (uint16_t)len,
+					.proto = IP_PROTO_UDP,
+					.tos = o->tos,
+					.ttl = o->ttl });
+}
+
+/*
+ * Sends the datagram of which the UDP header stands shift bytes further than it came: len bytes,
+ * the new headers made from the old. added: what its UDP checksum covers now and did not before,
+ * beside lengths, as folded sums. src6: where from if the leg is IPv6, else NULL.
+ */
+static __rte_always_inline void path_send(struct worker *w, const struct path_pkt *k,
+					  const struct path_leg *l, const struct ip_addr *src6,
+					  struct neigh *n, int shift, uint32_t len, uint64_t added,
+					  bool six)
+{
+	struct path_ip o = ip_read(k, six);
+	struct rte_mbuf *m = k->m;
+	uint8_t *udp = pkt_udp(k, six), *ip = udp + shift - ip_len(six && src6);
+	uint8_t *frame = ip - n->l2_len;
+	uint16_t csum = load16(udp + 6), old_len = load16(udp + 4);
+	uint64_t udp_len = __builtin_bswap16((uint16_t)len), head;
+
+	if (likely(csum)) {
+		/* Lengths count twice, in the pseudo header and in the UDP header. */
+		csum = (uint16_t)~csum_fold(minus(csum) + added + 2 * (udp_len + minus(old_len)));
+		csum = csum ? csum : 0xffff;
+	}
+	o.ttl--;
+	memcpy(frame, n->l2, 16);
+	if (unlikely(n->l2_len > RTE_ETHER_HDR_LEN))
+		memcpy(frame + 16, n->l2 + 16, 2);
+	if (six && src6)
+		ipv6_from_leg(ip, src6, l, &o, len);
+	else
+		ipv4_from_leg(w, ip, l, &o, len);
+	head = (uint64_t)csum << 48 | udp_len << 32 | load32(l->sport.b);
+	memcpy(udp + shift, &head, 8);
+	m->data_off = (uint16_t)(frame - (uint8_t *)m->buf_addr);
+	m->data_len = (uint16_t)(udp + shift + len - frame);
+	m->pkt_len = m->data_len;
+	if (unlikely(!n->used))
+		n->used = true;
+	tx_put(w, n->port, m);
+}
+
+#endif
