@@ -80,6 +80,17 @@ static void status_allocations(const json_t *a, struct grid *g)
 	grid_row(g, "reservations", of(a, "reservations", "reservations_max", buf, sizeof(buf)));
 }
 
+static void status_gateway(const json_t *gateway, struct grid *g)
+{
+	char buf[TEXT_MAX];
+
+	if (!json_is_object(gateway))
+		return;
+	grid_row(g, "contexts", of(gateway, "contexts", "contexts_max", buf, sizeof(buf)));
+	grid_row(g, "contexts ended", members(json_object_get(gateway, "ended"), buf, sizeof(buf)));
+	grid_row(g, "contexts refused", members(json_object_get(gateway, "refused"), buf, sizeof(buf)));
+}
+
 void show_status(const json_t *result, FILE *out)
 {
 	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, 0 } };
@@ -98,6 +109,7 @@ void show_status(const json_t *result, FILE *out)
 		 of(json_object_get(result, "dataplane"), "connections", "connections_max", buf,
 		    sizeof(buf)));
 	status_allocations(json_object_get(result, "allocations"), g);
+	status_gateway(json_object_get(result, "gateway"), g);
 	snprintf(buf, sizeof(buf), "%s with allocations",
 		 unit_exact(get_int(users, "active"), n, sizeof(n)));
 	if (get_int(users, "allocations_max"))

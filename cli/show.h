@@ -3,8 +3,9 @@
 #define FL_CLI_SHOW_H
 
 /*
- * Results of the control process as tables of at most 100 columns. The same result gives the same
- * text. What a result lacks is shown as 0 or "-": an older or newer control process is no error.
+ * Results of the control process as tables of at most 100 columns, longer fingerprints apart. The
+ * same result gives the same text. What a result lacks is shown as 0 or "-": an older or newer
+ * control process is no error.
  */
 #include <jansson.h>
 #include <stdbool.h>

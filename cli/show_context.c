@@ -152,6 +152,17 @@ static const char *list(const json_t *t, const char *key, char buf[LINE_MAX_])
 	return *buf ? buf : "none";
 }
 
+/* A fingerprint a row: their digits stay together, to be copied. */
+static void fingerprint_rows(struct grid *g, const char *label, const json_t *fingerprints)
+{
+	json_t *fp;
+	size_t i;
+
+	if (json_array_size(fingerprints) == 0)
+		grid_row(g, label, "none");
+	json_array_foreach(fingerprints, i, fp) grid_row(g, i ? "" : label, json_string_value(fp));
+}
+
 static void tls_rows(struct grid *g, const json_t *t)
 {
 	const json_t *tls = json_object_get(t, "tls");
@@ -163,10 +174,10 @@ static void tls_rows(struct grid *g, const json_t *t)
 		more(line, "%s, %s", get_str(tls, "version"), get_str(tls, "suite"));
 		grid_row(g, "TLS", line);
 	}
-	grid_row(g, "awaited", list(t, "fingerprints", line));
+	fingerprint_rows(g, "awaited", json_object_get(t, "fingerprints"));
 	if (is_text(t, "peer_fingerprint"))
 		grid_row(g, "shown", get_str(t, "peer_fingerprint"));
-	grid_row(g, "ours", list(t, "own_fingerprints", line));
+	fingerprint_rows(g, "ours", json_object_get(t, "own_fingerprints"));
 }
 
 static const char *counters(const json_t *c, bool stream, char buf[LINE_MAX_])
@@ -192,7 +203,7 @@ static const char *counters(const json_t *c, bool stream, char buf[LINE_MAX_])
 
 static void term(const json_t *t, char side, FILE *out)
 {
-	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, 0 } };
+	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, LINE_MAX_ } };
 	const bool udp = strcmp(get_str(t, "transport"), "udp") == 0;
 	const json_t *count = json_object_get(t, "counters");
 	struct grid *g = grid_new(cols, N_COLS(cols));

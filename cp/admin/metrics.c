@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "metrics.h"
 
+#include "context_json.h"
 #include "stats.h"
 
 #include <inttypes.h>
@@ -452,6 +453,45 @@ static void write_tls(struct evbuffer *out, const struct server *s)
 		single(out, row[i].name, "counter", row[i].help, row[i].value);
 }
 
+/* ---- the gateway ---- */
+
+static void write_gateway_by(struct evbuffer *out, const char *name, const char *help,
+			     const char *key, const char *const *value, const uint64_t *n,
+			     int first, int end)
+{
+	family(out, name, "counter", help);
+	for (int i = first; i < end; i++)
+		evbuffer_add_printf(out, "fairlead_%s{%s=\"%s\"} %" PRIu64 "\n", name, key,
+				    value[i], n[i]);
+}
+
+static void write_gateway(struct evbuffer *out, const struct gate_stats *g)
+{
+	const struct {
+		const char *name, *type, *help;
+		uint64_t value;
+	} row[] = {
+		{ "contexts", "gauge", "contexts there are", g->contexts },
+		{ "contexts_limit", "gauge", "contexts there may be", g->contexts_max },
+		{ "contexts_added_total", "counter", "contexts that controllers added", g->added },
+		{ "contexts_deleted_total", "counter", "contexts that controllers deleted",
+		  g->deleted },
+		{ "terminations_moved_total", "counter", "terminations moved to another context",
+		  g->moved },
+		{ "context_events_total", "counter", "events for controllers", g->news },
+		{ "context_events_lost_total", "counter",
+		  "events overwritten before any controller fetched them", g->news_lost },
+	};
+
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		single(out, row[i].name, row[i].type, row[i].help, row[i].value);
+	write_gateway_by(out, "contexts_ended_total", "contexts by what ended them", "reason",
+			 context_end_name, g->ended, CONTEXT_END_NONE + 1, CONTEXT_ENDS);
+	write_gateway_by(out, "context_requests_refused_total",
+			 "requests of controllers that were refused", "reason", gate_error_name,
+			 g->refused, GATE_OK + 1, GATE_BUSY + 1);
+}
+
 void metrics_write(struct evbuffer *out, const struct server *s)
 {
 	write_process(out, s);
@@ -461,4 +501,6 @@ void metrics_write(struct evbuffer *out, const struct server *s)
 	write_workers(out, s->link);
 	write_ports(out, s->link);
 	write_tls(out, s);
+	if (s->gateway)
+		write_gateway(out, gate_stats(s->gateway));
 }

@@ -17,8 +17,9 @@ void metrics_write(struct evbuffer *out, const struct server *s);
 struct metrics;
 
 /*
- * Serves GET /metrics at control.metrics-address and -port. *m is NULL if the configuration wants
- * none. On failure false, and one sentence in err.
+ * Serves GET /metrics at control.metrics-address and -port, and a page at / that shows /status to
+ * people. All of it can be read only. *m is NULL if the configuration wants none. On failure false,
+ * and one sentence in err.
  */
 bool metrics_start(const struct server *s, struct event_base *base, struct metrics **m, char *err,
 		   size_t errlen);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* GET /metrics over HTTP. */
+/* Metrics and a status page over HTTP. */
 #include "metrics.h"
+
+#include "page_data.h"
+#include "status.h"
 
 #include <errno.h>
 #include <event2/http.h>
-#include <stdio.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,21 +21,84 @@ struct metrics {
 	struct evhttp *http;
 };
 
+/* ---- what is served ---- */
+
+static bool write_status(struct evbuffer *out, const struct server *s)
+{
+	json_t *page = status_page_json(s);
+	char *text = page ? json_dumps(page, JSON_COMPACT) : NULL;
+	bool ok = text && evbuffer_add(out, text, strlen(text)) == 0;
+
+	free(text);
+	json_decref(page);
+	return ok;
+}
+
+static bool write_metrics(struct evbuffer *out, const struct server *s)
+{
+	metrics_write(out, s);
+	return true;
+}
+
+/* A file that does not change, or what a function writes. */
+struct resource {
+	const char *path, *type;
+	const unsigned char *data;
+	size_t len;
+	bool (*write)(struct evbuffer *out, const struct server *s);
+};
+
+static const struct resource resources[] = {
+	{ "/metrics", "text/plain; version=0.0.4; charset=utf-8", NULL, 0, write_metrics },
+	{ "/status", "application/json", NULL, 0, write_status },
+	{ "/", "text/html; charset=utf-8", page_html, sizeof(page_html), NULL },
+	{ "/page.css", "text/css; charset=utf-8", page_css, sizeof(page_css), NULL },
+	{ "/page.js", "text/javascript; charset=utf-8", page_js, sizeof(page_js), NULL },
+};
+
+static const struct resource *resource_find(const char *path)
+{
+	for (size_t i = 0; path && i < sizeof(resources) / sizeof(resources[0]); i++)
+		if (strcmp(resources[i].path, path) == 0)
+			return &resources[i];
+	return NULL;
+}
+
+/* Nothing but the page's own files is loaded or run, whatever names are shown in it. */
+static void add_headers(struct evkeyvalq *h, const char *type)
+{
+	evhttp_add_header(h, "Content-Type", type);
+	evhttp_add_header(h, "Content-Security-Policy",
+			  "default-src 'none'; script-src 'self'; style-src 'self'; "
+			  "connect-src 'self'; base-uri 'none'; form-action 'none'; "
+			  "frame-ancestors 'none'");
+	evhttp_add_header(h, "X-Content-Type-Options", "nosniff");
+	evhttp_add_header(h, "Referrer-Policy", "no-referrer");
+	evhttp_add_header(h, "Cache-Control", "no-store");
+}
+
 static void answer(struct evhttp_request *req, void *arg)
 {
 	const struct metrics *m = arg;
+	const struct resource *r =
+	    resource_find(evhttp_uri_get_path(evhttp_request_get_evhttp_uri(req)));
 	struct evbuffer *body = evbuffer_new();
+	bool ok = r && body;
 
-	if (!body) {
-		evhttp_send_error(req, HTTP_INTERNAL, NULL);
-		return;
+	if (ok)
+		ok = r->write ? r->write(body, m->server)
+			      : evbuffer_add_reference(body, r->data, r->len, NULL, NULL) == 0;
+	if (ok) {
+		add_headers(evhttp_request_get_output_headers(req), r->type);
+		evhttp_send_reply(req, HTTP_OK, "OK", body);
+	} else {
+		evhttp_send_error(req, r ? HTTP_INTERNAL : HTTP_NOTFOUND, NULL);
 	}
-	evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type",
-			  "text/plain; version=0.0.4; charset=utf-8");
-	metrics_write(body, m->server);
-	evhttp_send_reply(req, HTTP_OK, "OK", body);
-	evbuffer_free(body);
+	if (body)
+		evbuffer_free(body);
 }
+
+/* ---- where ---- */
 
 /* The address as the kernel wants it. */
 static socklen_t socket_addr(const struct ip_addr *ip, uint16_t port, struct sockaddr_storage *out)
@@ -116,7 +182,7 @@ bool metrics_start(const struct server *s, struct event_base *base, struct metri
 	evhttp_set_max_headers_size((*m)->http, HEADERS_MAX);
 	evhttp_set_max_body_size((*m)->http, 0);
 	evhttp_set_timeout((*m)->http, TIMEOUT_S);
-	evhttp_set_cb((*m)->http, "/metrics", answer, *m); /* others get 404 */
+	evhttp_set_gencb((*m)->http, answer, *m);
 	return true;
 }
 

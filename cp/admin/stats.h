@@ -76,6 +76,9 @@ struct stats_account stats_account(const struct stats_counters *c);
 /* "info", "warn" or "error". */
 const char *stats_severity(enum severity s);
 
+/* Microseconds of CLOCK_MONOTONIC, from which a reader of two results computes rates. */
+json_t *stats_json_time(void);
+
 /* Results of the methods of the same names. New references; NULL when out of memory. */
 json_t *stats_json_workers(const struct dplink *l);
 json_t *stats_json_ports(const struct dplink *l);

@@ -13,8 +13,7 @@ static json_t *integer(uint64_t n)
 	return json_integer((json_int_t)n);
 }
 
-/* Microseconds of CLOCK_MONOTONIC, from which a reader of two results computes rates. */
-static json_t *time_us(void)
+json_t *stats_json_time(void)
 {
 	struct timespec ts;
 
@@ -80,7 +79,7 @@ json_t *stats_json_workers(const struct dplink *l)
 	for (uint32_t w = 0; w < dplink_n_workers(l); w++)
 		json_array_append_new(list, worker_json(l, w));
 	return json_pack("{s:b, s:o, s:o, s:o, s:o}", "attached", dplink_attached(l), "time_us",
-			 time_us(), "tsc_hz", integer(r ? r->tsc_hz : 0), "batch_min",
+			 stats_json_time(), "tsc_hz", integer(r ? r->tsc_hz : 0), "batch_min",
 			 batch_min_json(), "workers", list);
 }
 
@@ -140,8 +139,8 @@ json_t *stats_json_ports(const struct dplink *l)
 		json_array_append_new(list, json_pack("{s:i, s:o, s:o}", "port", (int)p, "info",
 						      port_info_json(l, p), "traffic",
 						      port_traffic_json(l, p)));
-	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "time_us", time_us(),
-			 "ports", list);
+	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "time_us",
+			 stats_json_time(), "ports", list);
 }
 
 json_t *stats_json_drops(const struct dplink *l)

@@ -4,9 +4,16 @@
 #include <string.h>
 
 const char *const context_end_name[CONTEXT_ENDS] = {
-	[CONTEXT_END_NONE] = "none",	     [CONTEXT_END_REQUEST] = "request",
-	[CONTEXT_END_ANSWER] = "answer",     [CONTEXT_END_CONNECT] = "connect",
-	[CONTEXT_END_LIFETIME] = "lifetime", [CONTEXT_END_INACTIVE] = "inactive",
+	[CONTEXT_END_NONE] = "none",
+	[CONTEXT_END_REQUEST] = "request",
+	[CONTEXT_END_ANSWER] = "answer",
+	[CONTEXT_END_CONNECT] = "connect",
+	[CONTEXT_END_LIFETIME] = "lifetime",
+	[CONTEXT_END_INACTIVE] = "inactive",
+	[CONTEXT_END_CONNECTION] = "connection",
+	[CONTEXT_END_REFUSED] = "refused",
+	[CONTEXT_END_DATAPLANE] = "dataplane",
+	[CONTEXT_END_POLICY] = "policy",
 };
 
 static bool refuses(const struct gateway *g, struct gate_fail *f)

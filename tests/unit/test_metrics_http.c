@@ -2,12 +2,14 @@
 /*
  * Metrics over HTTP: served at loopback addresses of both families, also where no other interface
  * has an address (a namespace of its own, where the kernel lets us make one); a port that is taken
- * is told; nothing but GET and HEAD of /metrics is answered.
+ * is told; nothing but GET and HEAD of what there is is answered. The status page loads its own
+ * files only, and a name that looks like HTML stays a string of JSON.
  */
 #include "cp/admin/metrics.h"
 #include "cp_env.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -130,6 +132,68 @@ static void served_at(int family, const char *address)
 	event_base_free(base);
 }
 
+/* What is asked for, after its headers. */
+static const char *get(struct event_base *base, uint16_t port, const char *path, char *text,
+		       size_t cap)
+{
+	char request[128];
+	const char *body;
+
+	snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", path);
+	exchange(base, AF_INET, port, request, text, cap);
+	assert_int_equal(status(text), 200);
+	assert_non_null(strstr(text, "\r\nContent-Security-Policy: default-src 'none'; "
+				     "script-src 'self'; style-src 'self'; connect-src 'self'; "));
+	assert_non_null(strstr(text, "\r\nX-Content-Type-Options: nosniff\r\n"));
+	body = strstr(text, "\r\n\r\n");
+	assert_non_null(body);
+	return body + 4;
+}
+
+static void page(void **state)
+{
+	static const char *const files[][2] = {
+		{ "/page.css", "\r\nContent-Type: text/css; charset=utf-8\r\n" },
+		{ "/page.js", "\r\nContent-Type: text/javascript; charset=utf-8\r\n" },
+	};
+	static char text[1 << 20];
+	struct event_base *base = event_base_new();
+	struct config_control *c = &env->conf.control;
+	struct metrics *m;
+	char err[256] = "";
+	const char *body;
+	json_t *j;
+
+	(void)state;
+	assert_true(ip_parse("127.0.0.1", &c->metrics_addr));
+	strcpy(env->conf.file, "<script>alert(1)</script>");
+	close(bound(AF_INET, &c->metrics_port));
+	assert_true(metrics_start(&env->s, base, &m, err, sizeof(err)));
+	body = get(base, c->metrics_port, "/?x=<y>", text, sizeof(text));
+	assert_memory_equal(body, "<!doctype html>", 15);
+	assert_non_null(strstr(text, "\r\nContent-Type: text/html; charset=utf-8\r\n"));
+	assert_non_null(strstr(body, "src=\"page.js\""));
+	assert_null(strstr(body, "style=")); /* which the policy would not let through */
+	assert_null(strstr(body, "<script>"));
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		body = get(base, c->metrics_port, files[i][0], text, sizeof(text));
+		assert_true(strlen(body) > 1000);
+		assert_non_null(strstr(text, files[i][1]));
+	}
+	body = get(base, c->metrics_port, "/status", text, sizeof(text));
+	assert_non_null(strstr(text, "\r\nContent-Type: application/json\r\n"));
+	j = json_loads(body, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(j, "workers")),
+			 dplink_n_workers(env->s.link));
+	assert_true(json_is_array(json_object_get(j, "drops")));
+	assert_string_equal(
+	    json_string_value(json_object_get(json_object_get(j, "status"), "config")),
+	    "<script>alert(1)</script>");
+	json_decref(j);
+	metrics_stop(m);
+	event_base_free(base);
+}
+
 static void served_at_ipv4(void **state)
 {
 	(void)state;
@@ -158,7 +222,8 @@ static void none_is_fine(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(served_at_ipv4), T(served_at_ipv6), T(none_is_fine) };
+	const struct CMUnitTest tests[] = { T(served_at_ipv4), T(served_at_ipv6), T(page),
+					    T(none_is_fine) };
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);
 }

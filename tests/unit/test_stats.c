@@ -10,6 +10,7 @@
  */
 #include "../../cp/admin/metrics.h"
 #include "../../cp/admin/stats.h"
+#include "fake_gateway.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -528,6 +529,35 @@ static void test_metrics_values(void **state)
 	free(text);
 }
 
+static void test_metrics_gateway(void **state)
+{
+	static struct gateway g;
+	static struct server s = { .conf = &no_config, .gateway = &g };
+	char *text;
+
+	(void)state;
+	g.stats = (struct gate_stats){ .added = 3,
+				       .deleted = 2,
+				       .moved = 4,
+				       .news = 5,
+				       .news_lost = 6,
+				       .contexts = 7,
+				       .contexts_max = 8 };
+	g.stats.ended[CONTEXT_END_LIFETIME] = 9;
+	g.stats.refused[GATE_DENIED] = 10;
+	text = metrics(&s);
+	expect_line(text, "fairlead_contexts 7");
+	expect_line(text, "fairlead_contexts_limit 8");
+	expect_line(text, "fairlead_contexts_added_total 3");
+	expect_line(text, "fairlead_contexts_deleted_total 2");
+	expect_line(text, "fairlead_terminations_moved_total 4");
+	expect_line(text, "fairlead_context_events_total 5");
+	expect_line(text, "fairlead_context_events_lost_total 6");
+	expect_line(text, "fairlead_contexts_ended_total{reason=\"lifetime\"} 9");
+	expect_line(text, "fairlead_context_requests_refused_total{reason=\"denied\"} 10");
+	free(text);
+}
+
 /* Whether the line `want` stands in text before `end`. */
 static bool seen(const char *text, const char *end, const char *want)
 {
@@ -593,7 +623,8 @@ static void check_format(struct server *s)
 
 static void test_metrics_format(void **state)
 {
-	static struct server s = { .conf = &no_config };
+	static struct gateway g;
+	static struct server s = { .conf = &no_config, .gateway = &g };
 
 	(void)state;
 	strcpy(link_.info[0].name, "access");
@@ -620,6 +651,7 @@ int main(void)
 		cmocka_unit_test_setup(test_port_strings, setup),
 		cmocka_unit_test_setup(test_away, setup),
 		cmocka_unit_test_setup(test_metrics_values, setup),
+		cmocka_unit_test_setup(test_metrics_gateway, setup),
 		cmocka_unit_test_setup(test_metrics_format, setup),
 	};
 

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_ADMIN_STATUS_H
+#define FL_CP_ADMIN_STATUS_H
+
+/* How the whole is: one object. New references. */
+#include "../server.h"
+
+#include <jansson.h>
+
+/* The result of the method `status`. */
+json_t *status_json(const struct server *s);
+
+/* The same with what each worker does, and what was dropped why: for the status page. */
+json_t *status_page_json(const struct server *s);
+
+#endif
