@@ -5,6 +5,7 @@
 #include "admin/rpc.h"
 #include "auth/psk.h"
 #include "gateway/gateway.h"
+#include "gateway/ng.h"
 #include "log.h"
 #include "loop.h"
 #include "tls/agent.h"
@@ -107,12 +108,16 @@ static int run_loop(struct server *s)
 	struct metrics *metrics = NULL;
 	struct rpc *rpc = NULL;
 	struct loop *loop = NULL;
+	struct ng *ng = NULL;
+	bool served = false;
 	int rc = 1;
 
 	snprintf(err, sizeof(err), "out of memory for the event loop");
 	if (base && context_news_open(s, base))
 		rpc = rpc_start(s, base, err, sizeof(err));
 	if (rpc && metrics_start(s, base, &metrics, err, sizeof(err)))
+		served = ng_start(s, s->gateway, base, &ng, err, sizeof(err));
+	if (served)
 		loop = loop_create(base, s);
 	if (loop) {
 		report_table(s);
@@ -123,10 +128,11 @@ static int run_loop(struct server *s)
 	} else if (base && !rpc) {
 		fail_at(s->conf, "control.socket", err);
 	} else {
-		fail_at(s->conf, "control", err);
+		fail_at(s->conf, "control or gateway", err);
 	}
 	if (loop)
 		loop_free(loop);
+	ng_stop(ng);
 	metrics_stop(metrics);
 	rpc_stop(rpc);
 	context_news_close(s);

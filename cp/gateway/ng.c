@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Commands: "cookie SP dictionary" in, "cookie SP dictionary" out. */
+#include "ng_priv.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const ng_command_name[NG_COMMANDS] = {
+	[NG_PING] = "ping",
+	[NG_OFFER] = "offer",
+	[NG_ANSWER] = "answer",
+	[NG_DELETE] = "delete",
+	[NG_QUERY] = "query",
+	[NG_LIST] = "list",
+	[NG_STATISTICS] = "statistics",
+	[NG_OTHER] = "other",
+};
+
+struct ng_ask {
+	struct ng_ask *next, **at; /* in ng->asks */
+	struct ng *ng;
+	struct ng_pending *pending;
+	struct ng_query *query; /* counters that are waited for */
+	enum ng_command command;
+	bool json;
+};
+
+static void ask_free(struct ng_ask *ask)
+{
+	*ask->at = ask->next;
+	if (ask->next)
+		ask->next->at = ask->at;
+	if (ask->query)
+		ng_query_free(ask->query);
+	free(ask);
+}
+
+void ng_ask_hold(struct ng_ask *ask, struct ng_query *q)
+{
+	ask->query = q;
+}
+
+json_t *ng_error(const char *why)
+{
+	json_t *v = json_object();
+	char text[CTL_TEXT_MAX];
+
+	/* What they sent may be in it, and any bytes in that. */
+	snprintf(text, sizeof(text), "%s", why);
+	for (char *c = text; *c; c++) {
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	}
+	json_object_set_new(v, "result", json_string("error"));
+	json_object_set_new(v, "error-reason", json_string(text));
+	return v;
+}
+
+/* Writes "cookie SP answer" into ng->out. */
+static size_t encode(struct ng *n, const struct ng_pending *p, const json_t *answer, bool json)
+{
+	struct wr w = wr_init(n->out, sizeof(n->out));
+	size_t len;
+	const void *cookie = ng_pending_cookie(p, &len);
+	json_t *error;
+	struct wr head;
+
+	wr_bytes(&w, cookie, len);
+	wr_u8(&w, ' ');
+	head = w;
+	if (ng_encode(answer, json, &w))
+		return wr_len(&w);
+	error = ng_error(json ? "the answer is too long, or no UTF-8" : "the answer is too long");
+	w = head;
+	ng_encode(error, json, &w);
+	json_decref(error);
+	return wr_len(&w);
+}
+
+static void send_to(struct ng *n, const struct ng_from *to, const void *p, size_t len, bool text)
+{
+	if (!to->websocket)
+		ng_udp_send(n->udp, &to->addr, p, len);
+	else
+		ng_ws_send(n->ws, to->websocket, p, len, text);
+}
+
+/* Whether a message is text is in its first byte behind the cookie. */
+static bool is_text(const void *p, size_t len)
+{
+	const char *space = memchr(p, ' ', len);
+
+	return space && space + 1 < (const char *)p + len && space[1] == '{';
+}
+
+void ng_ask_answer(struct ng_ask *ask, json_t *answer)
+{
+	struct ng *n = ask->ng;
+	const char *result = json_string_value(json_object_get(answer, "result"));
+	struct ng_from to = *ng_pending_from(ask->pending);
+	size_t len = encode(n, ask->pending, answer, ask->json);
+
+	if (result && strcmp(result, "error") == 0)
+		n->stats.errors[ask->command]++;
+	json_decref(answer);
+	ng_sources_answered(n->sources, ask->pending, n->out, len, n->s->now_ms);
+	send_to(n, &to, n->out, len, ask->json);
+	ask_free(ask);
+}
+
+/* Whether the client would rather ask another gateway than be told of an error. */
+static bool supports(const json_t *command, const char *what)
+{
+	const json_t *list = json_object_get(command, "supports");
+	json_t *v;
+	size_t i;
+
+	json_array_foreach(list, i, v)
+	{
+		const char *s = json_string_value(v);
+
+		if (s && strcmp(s, what) == 0)
+			return true;
+	}
+	return false;
+}
+
+static json_t *refused(const struct ng_call *c, const json_t *command)
+{
+	json_t *v;
+
+	if ((c->fail.error != GATE_FULL && c->fail.error != GATE_BUSY) ||
+	    !supports(command, "load limit"))
+		return ng_error(c->fail.text);
+	v = json_object();
+	json_object_set_new(v, "result", json_string("load limit"));
+	json_object_set_new(v, "message", json_string(c->fail.text));
+	return v;
+}
+
+static json_t *offer_answer(struct ng *n, const struct ng_flags *f, const json_t *command,
+			    bool offer)
+{
+	struct ng_call *c = &n->call;
+	json_t *v;
+
+	if (!(offer ? ng_call_offer(c, f) : ng_call_answer(c, f)))
+		return refused(c, command);
+	v = json_object();
+	json_object_set_new(v, "result", json_string("ok"));
+	json_object_set_new(v, "sdp", ng_string(c->out, c->out_len));
+	return v;
+}
+
+static json_t *pong(void)
+{
+	json_t *v = json_object();
+
+	json_object_set_new(v, "result", json_string("pong"));
+	return v;
+}
+
+static enum ng_command command_find(const json_t *command)
+{
+	const char *name = json_string_value(json_object_get(command, "command"));
+	int i = name ? 0 : NG_OTHER;
+
+	while (i < NG_OTHER && strcmp(name, ng_command_name[i]) != 0)
+		i++;
+	return (enum ng_command)i;
+}
+
+/* Carries out what needs flags. */
+static void serve_call(struct ng *n, struct ng_ask *ask, const json_t *command)
+{
+	struct ng_flags f;
+
+	if (!ng_flags_read(&f, command, n->s->conf))
+		ng_ask_answer(ask, ng_error(f.err));
+	else if (ask->command == NG_QUERY)
+		ng_query(n, &f, ask);
+	else if (ask->command == NG_DELETE)
+		ng_delete(n, &f, ask);
+	else
+		ng_ask_answer(ask, offer_answer(n, &f, command, ask->command == NG_OFFER));
+}
+
+static void serve(struct ng *n, struct ng_ask *ask, const json_t *command)
+{
+	char text[CTL_TEXT_MAX];
+	const char *name;
+
+	ask->command = command_find(command);
+	n->stats.commands[ask->command]++;
+	switch (ask->command) {
+	case NG_PING:
+		ng_ask_answer(ask, pong());
+		break;
+	case NG_LIST:
+		ng_ask_answer(ask, ng_list(n, command));
+		break;
+	case NG_STATISTICS:
+		ng_ask_answer(ask, ng_statistics(n));
+		break;
+	case NG_OTHER:
+		name = json_string_value(json_object_get(command, "command"));
+		snprintf(text, sizeof(text), "command \"%.64s\" is not served", name ? name : "");
+		ng_ask_answer(ask, ng_error(text));
+		break;
+	default:
+		serve_call(n, ask, command);
+	}
+}
+
+static void begin(struct ng *n, struct ng_pending *p, const void *at, size_t len)
+{
+	struct ng_ask *ask = calloc(1, sizeof(*ask));
+	const char *why;
+	json_t *command;
+
+	if (!ask) {
+		n->stats.full++;
+		ng_sources_answered(n->sources, p, NULL, 0, n->s->now_ms);
+		return;
+	}
+	*ask = (struct ng_ask){ .ng = n, .pending = p, .command = NG_OTHER, .next = n->asks };
+	ask->at = &n->asks;
+	if (ask->next)
+		ask->next->at = &ask->next;
+	n->asks = ask;
+	command = ng_decode(at, len, &ask->json, &why);
+	if (!command) {
+		n->stats.bad++;
+		ng_ask_answer(ask, ng_error(why));
+		return;
+	}
+	serve(n, ask, command);
+	json_decref(command);
+}
+
+bool ng_allowed(const struct ng *n, const struct ip_addr *ip)
+{
+	const struct config_gateway *g = &n->s->conf->gateway;
+
+	for (uint16_t i = 0; i < g->n_ng_allow; i++) {
+		if (ip_in_prefix(ip, &g->ng_allow[i]))
+			return true;
+	}
+	return false;
+}
+
+void ng_take(struct ng *n, const struct ng_from *from, const void *p, size_t len)
+{
+	const char *text = p, *space = len ? memchr(text, ' ', len) : NULL;
+	struct ng_pending *pending;
+	const void *answer;
+	size_t n_answer;
+
+	if (!space || space == text || space - text > NG_COOKIE_MAX) {
+		n->stats.bad++;
+		return;
+	}
+	switch (ng_sources_take(n->sources, from, text, (size_t)(space - text), n->s->now_ms,
+				&pending, &answer, &n_answer)) {
+	case NG_NEW:
+		begin(n, pending, space + 1, len - (size_t)(space + 1 - text));
+		break;
+	case NG_AGAIN:
+		n->stats.again++;
+		send_to(n, from, answer, n_answer, is_text(answer, n_answer));
+		break;
+	case NG_UNDER_WAY:
+		n->stats.again++;
+		break;
+	case NG_RATE:
+		n->stats.rate++;
+		break;
+	case NG_FULL:
+		n->stats.full++;
+		break;
+	}
+}
+
+const struct ng_stats *ng_stats(const struct ng *n)
+{
+	return &n->stats;
+}
+
+static struct ng *ng_create(const struct server *s, struct gateway *g)
+{
+	struct ng *n = calloc(1, sizeof(*n));
+	struct siphash_key key;
+
+	if (!n)
+		return NULL;
+	n->s = s;
+	n->g = g;
+	rand_bytes(&key, sizeof(key));
+	rand_bytes(&n->call.self, sizeof(n->call.self));
+	n->call.s = s;
+	n->call.g = g;
+	n->sources = ng_sources_open(s->conf->gateway.ng_rate, &key);
+	if (n->sources)
+		return n;
+	free(n);
+	return NULL;
+}
+
+bool ng_start(const struct server *s, struct gateway *g, struct event_base *base, struct ng **n,
+	      char *err, size_t errlen)
+{
+	const struct config_gateway *c = &s->conf->gateway;
+
+	*n = NULL;
+	if (!g || (!c->ng_port && !c->ng_websocket_port))
+		return true;
+	*n = ng_create(s, g);
+	if (!*n) {
+		snprintf(err, errlen, "out of memory for ng");
+		return false;
+	}
+	if ((!c->ng_port || ((*n)->udp = ng_udp_open(*n, base, err, errlen))) &&
+	    (!c->ng_websocket_port || ((*n)->ws = ng_ws_open(*n, base, err, errlen))))
+		return true;
+	ng_stop(*n);
+	*n = NULL;
+	return false;
+}
+
+void ng_stop(struct ng *n)
+{
+	if (!n)
+		return;
+	while (n->asks)
+		ask_free(n->asks);
+	ng_udp_close(n->udp);
+	ng_ws_close(n->ws);
+	ng_sources_close(n->sources);
+	free(n);
+}

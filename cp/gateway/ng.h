@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_GATEWAY_NG_H
+#define FL_CP_GATEWAY_NG_H
+
+/*
+ * rtpengine's ng protocol, mapped onto gateway.h: what is served and how is in doc/ng.md. Over UDP
+ * and WebSocket, to the sources of gateway.ng-allow, each of which has a rate (R27).
+ */
+#include "gateway.h"
+
+#include <event2/event.h>
+
+struct ng;
+
+enum ng_command {
+	NG_PING,
+	NG_OFFER,
+	NG_ANSWER,
+	NG_DELETE,
+	NG_QUERY,
+	NG_LIST,
+	NG_STATISTICS,
+	NG_OTHER, /* not served */
+	NG_COMMANDS
+};
+extern const char *const ng_command_name[NG_COMMANDS];
+
+struct ng_stats {
+	uint64_t commands[NG_COMMANDS];
+	uint64_t errors[NG_COMMANDS];
+	uint64_t again;	      /* retransmissions, answered alike or still worked on */
+	uint64_t bad;	      /* no cookie, or no bencode or JSON behind it */
+	uint64_t not_allowed; /* dropped: not in gateway.ng-allow */
+	uint64_t rate;	      /* dropped: gateway.ng-rate */
+	uint64_t full;	      /* dropped: too many sources, or commands under way */
+	uint32_t websockets;  /* connections that are open */
+};
+
+/*
+ * Listens where the configuration says; *n NULL if it says nowhere. On failure false, and one
+ * sentence that names the key.
+ */
+bool ng_start(const struct server *s, struct gateway *g, struct event_base *base, struct ng **n,
+	      char *err, size_t errlen);
+void ng_stop(struct ng *n);
+const struct ng_stats *ng_stats(const struct ng *n);
+
+#endif

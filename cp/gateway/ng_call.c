@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ng_call.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const types[] = { "other",	    "audio",   "video", "text",
+				     "application", "message", "image" };
+enum { TYPES = sizeof(types) / sizeof(types[0]) };
+
+const char *ng_type(uint32_t number)
+{
+	return types[number < TYPES ? number : 0];
+}
+
+static uint32_t type_find(struct sdp_text name)
+{
+	uint32_t i = TYPES;
+
+	while (--i && !sdp_text_is(name, types[i]))
+		;
+	return i;
+}
+
+__attribute__((format(printf, 3, 4))) static bool refuse(struct ng_call *c, enum gate_error error,
+							 const char *fmt, ...)
+{
+	va_list ap;
+
+	c->fail.error = error;
+	va_start(ap, fmt);
+	vsnprintf(c->fail.text, sizeof(c->fail.text), fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+bool ng_call_match(const struct context *c, const struct ng_flags *f, bool strict, uint32_t *from)
+{
+	for (uint32_t side = 0; f->from && side < 2; side++) {
+		const char *other = c->term[1 - side].tag;
+
+		*from = side;
+		if (*c->term[side].tag && strcmp(c->term[side].tag, f->from) == 0)
+			return !strict || !f->to || !*other || strcmp(other, f->to) == 0;
+		if (!strict && f->to && *other && strcmp(other, f->to) == 0 && !*c->term[side].tag)
+			return true;
+	}
+	*from = 0;
+	return !f->from;
+}
+
+/*
+ * Contexts of the dialogue, by m-line, and who is who. Those whose connections have ended are no
+ * part of what an offer goes on with.
+ */
+static bool call_find(struct ng_call *c)
+{
+	struct context *x = gate_call_next(c->g, c->f->call, NULL), *next;
+	bool found = false;
+	uint32_t side;
+
+	memset(c->context, 0, sizeof(c->context));
+	memset(c->added, 0, sizeof(c->added));
+	c->from = c->offer ? 0 : 1;
+	for (; x; x = next) {
+		next = gate_call_next(c->g, c->f->call, x);
+		if (x->media >= SDP_MEDIA_MAX || !ng_call_match(x, c->f, false, &side))
+			continue;
+		if (c->offer && x->end != CONTEXT_END_NONE) {
+			gate_delete(c->g, x, NULL, NULL);
+			continue;
+		}
+		c->from = c->offer ? side : 1 - side;
+		c->context[x->media] = x;
+		found = true;
+	}
+	c->to = 1 - c->from;
+	return found;
+}
+
+static bool call_read(struct ng_call *c)
+{
+	const char *why;
+	int where;
+
+	if (!c->f->call || !c->f->from || !c->f->sdp)
+		return refuse(c, GATE_BAD, "call-id, from-tag and sdp must be given");
+	if (!sdp_parse(&c->sdp, c->f->sdp, c->f->sdp_len, &where, &why))
+		return refuse(c, GATE_BAD, "sdp: line %d %s", where, why);
+	c->fail.error = GATE_BAD;
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		if (!ng_media_read(&c->media[i], &c->sdp, i, c->f, c->s->conf, c->fail.text,
+				   sizeof(c->fail.text)))
+			return false;
+	}
+	c->fail.error = GATE_OK;
+	return true;
+}
+
+static uint8_t transport_of(const struct ng_media *m)
+{
+	if (m->kind != NG_KIND_STREAM)
+		return TERM_UDP;
+	return m->tls ? TERM_TLS : TERM_TCP;
+}
+
+static void flag_set(struct ctl_term *t, uint16_t flag, bool on)
+{
+	t->flags = on ? t->flags | flag : t->flags & (uint16_t)~flag;
+}
+
+/* What holds for either side of a new context, and whatever is told anew of an old one. */
+static void wish_common(const struct ng_call *c, struct gate_wish *w, uint32_t side)
+{
+	int realm = c->f->realm[side != c->from];
+
+	if (realm != NG_NOT_GIVEN && c->offer)
+		w->realm = (uint16_t)realm;
+	if (c->f->dscp != NG_NOT_GIVEN)
+		w->term.dscp = (uint8_t)c->f->dscp;
+}
+
+static void wish_new(struct gate_wish *w, bool v6)
+{
+	*w = (struct gate_wish){ .v6 = v6 };
+	w->term.flags = TERM_IN | TERM_OUT;
+	w->term.dscp = CTL_DSCP_KEEP;
+	w->term.domain = CONFIG_DOMAINS_MAX;
+}
+
+/* Controllers read of connections in the news; of datagrams there is nothing to wait for. */
+static void wish_notify(struct gate_wish *w)
+{
+	w->notify =
+	    w->term.transport == TERM_UDP ? 0 : 1 << TERM_UP | 1 << TERM_UNJUDGED | 1 << TERM_ENDED;
+}
+
+/*
+ * TLS's role follows TCP's (RFC 8122 4), unless it was told; the side that gets the SDP is the one
+ * that flags tell of.
+ */
+static void wish_roles(const struct ng_call *c, struct gate_wish *w, uint32_t side, bool client,
+		       uint64_t *mark)
+{
+	if (side == c->to && c->f->flags & (NG_TLS_CLIENT | NG_TLS_SERVER)) {
+		ng_mark_set(mark, NG_MARK_TLS + side, 1, 1);
+		flag_set(&w->term, TERM_TLS_CLIENT, c->f->flags & NG_TLS_CLIENT);
+	}
+	flag_set(&w->term, TERM_CONNECT, client);
+	if (w->term.transport != TERM_TLS)
+		flag_set(&w->term, TERM_TLS_CLIENT, false);
+	else if (!ng_mark_get(*mark, NG_MARK_TLS + side, 1))
+		flag_set(&w->term, TERM_TLS_CLIENT, client);
+	/* A certificate says who it is. Without, who connects has the address that SDP told. */
+	flag_set(&w->term, TERM_LATCH, !client);
+	flag_set(&w->term, TERM_LATCH_ADDR,
+		 !client && w->term.transport == TERM_TCP && be16_get(w->term.remote[0].port));
+}
+
+/* What the sender's m-line says of its own side, where that is no stream. */
+static void wish_datagrams(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
+			   uint64_t *mark)
+{
+	uint32_t known = ng_mark_get(*mark, NG_MARK_ICE + 16 * c->from, 16);
+	bool ice = m->ice && (c->offer || w->term.flags & TERM_ICE);
+
+	w->term.transport = TERM_UDP;
+	flag_set(&w->term, TERM_RTP, m->kind == NG_KIND_RTP);
+	flag_set(&w->term, TERM_LATCH, !(c->f->flags & NG_ASYMMETRIC));
+	flag_set(&w->term, TERM_RTCP_MUX, m->mux && !(c->offer && c->f->flags & NG_MUX_REJECT));
+	flag_set(&w->term, TERM_OUT, !m->zero);
+	w->restart = ice && w->term.flags & TERM_ICE && known && known != m->ice_hash;
+	flag_set(&w->term, TERM_ICE, ice);
+	ng_mark_set(mark, NG_MARK_ICE + 16 * c->from, 16, ice ? m->ice_hash : 0);
+	if (m->zero)
+		return;
+	w->term.remote[0] = m->remote;
+	w->term.remote[1] = m->kind == NG_KIND_RTP ? m->rtcp : (struct sock_addr){ 0 };
+}
+
+/*
+ * Whether we connect to the sender (RFC 4145 4.1: without a=setup, who offers does, who answers
+ * does not). Where either may, a connection that there is stays as it is.
+ */
+static bool connects(const struct ng_call *c, const struct ng_media *m, const struct gate_wish *w,
+		     bool open)
+{
+	bool did = w->term.flags & TERM_CONNECT;
+
+	if (w->term.attempt && (m->connection == NG_CONNECTION_EXISTING || !open) &&
+	    m->setup != NG_ACTIVE && m->setup != NG_PASSIVE)
+		return did;
+	if (w->term.attempt && m->connection == NG_CONNECTION_EXISTING)
+		return did;
+	return m->setup == NG_PASSIVE || (!c->offer && m->setup == NG_SETUP_NONE);
+}
+
+/* The same of a stream. Whether what there was of a connection is of no use any more. */
+static bool wish_stream(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
+			bool open, uint64_t *mark)
+{
+	const uint16_t roles = TERM_CONNECT | TERM_TLS_CLIENT;
+	const struct ctl_term old = w->term;
+	bool client = connects(c, m, w, open);
+
+	w->term.transport = transport_of(m);
+	if (!m->zero)
+		w->term.remote[0] = m->remote;
+	w->term.n_fingerprint = m->n_fingerprint;
+	memcpy(w->term.fingerprint, m->fingerprint, sizeof(m->fingerprint));
+	wish_roles(c, w, c->from, client, mark);
+	if (m->connection == NG_CONNECTION_EXISTING)
+		return false;
+	return old.transport != w->term.transport || (old.flags ^ w->term.flags) & roles ||
+	       (client && !sock_addr_eq(&old.remote[0], &w->term.remote[0]));
+}
+
+/* ---- offers ---- */
+
+/* The protocol that the other side is offered. */
+static uint32_t proto_to(const struct ng_call *c, const struct ng_media *m, uint64_t mark)
+{
+	struct sdp_text told = { c->f->proto, c->f->proto ? (uint32_t)strlen(c->f->proto) : 0 };
+	const struct ng_proto *mine = ng_proto(m->proto), *p = ng_proto(ng_proto_find(told));
+	uint32_t before = ng_mark_get(mark, NG_MARK_PROTO + 4 * c->to, 4);
+
+	if (!mine)
+		return 0;
+	if (p && p->kind == mine->kind && (!p->over || strcmp(p->over, mine->over) == 0))
+		return ng_proto_find(told);
+	p = ng_proto(before);
+	if (p && p->kind == mine->kind)
+		return p->over ? ng_proto_over(m->proto, p->tls) : before;
+	return m->proto;
+}
+
+/* What the side that gets the offer is to be, until it answers. */
+static void wish_other(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
+		       uint32_t proto, bool open, uint64_t *mark)
+{
+	const struct ng_proto *p = ng_proto(proto);
+	bool ice = c->f->flags & NG_ICE_FORCE ||
+		   (!(c->f->flags & NG_ICE_REMOVE) && (m->ice || w->term.flags & TERM_ICE));
+
+	wish_common(c, w, c->to);
+	if (c->f->family != NG_NOT_GIVEN)
+		w->v6 = c->f->family == 6;
+	if (m->kind != NG_KIND_STREAM) {
+		w->term.transport = TERM_UDP;
+		flag_set(&w->term, TERM_RTP, m->kind == NG_KIND_RTP);
+		flag_set(&w->term, TERM_LATCH, !(c->f->flags & NG_ASYMMETRIC));
+		flag_set(&w->term, TERM_ICE, ice);
+		return;
+	}
+	/* Who connects may do so as soon as it has the offer. */
+	w->term.transport = p->tls ? TERM_TLS : TERM_TCP;
+	w->begin = open && m->setup != NG_HOLDCONN;
+	if (open)
+		wish_roles(c, w, c->to, false, mark);
+	wish_notify(w);
+}
+
+static void plan_make(const struct ng_call *c, int i, uint64_t mark, struct gate_plan *plan)
+{
+	*plan = (struct gate_plan){ .media = (uint16_t)i,
+				    .inactivity = c->media[i].halted ? 0 : UINT32_MAX,
+				    .mark = mark };
+	snprintf(plan->call, sizeof(plan->call), "%s", c->f->call);
+}
+
+static bool offer_new(struct ng_call *c, int i, uint64_t mark)
+{
+	const struct ng_media *m = &c->media[i];
+	struct gate_wish w[2];
+	struct gate_plan plan;
+
+	wish_new(&w[c->from], m->v6);
+	wish_new(&w[c->to], m->v6);
+	wish_common(c, &w[c->from], c->from);
+	snprintf(w[c->from].tag, sizeof(w[0].tag), "%s", c->f->from);
+	snprintf(w[c->to].tag, sizeof(w[0].tag), "%s", c->f->to ? c->f->to : "");
+	w[c->from].term.transport = transport_of(m);
+	if (m->kind == NG_KIND_STREAM)
+		wish_stream(c, m, &w[c->from], true, &mark);
+	else
+		wish_datagrams(c, m, &w[c->from], &mark);
+	wish_notify(&w[c->from]);
+	ng_mark_set(&mark, NG_MARK_OPEN, 1, m->kind == NG_KIND_STREAM);
+	wish_other(c, m, &w[c->to], ng_mark_get(mark, NG_MARK_PROTO + 4 * c->to, 4), true, &mark);
+	plan_make(c, i, mark, &plan);
+	c->context[i] = gate_add(c->g, &plan, &w[0], &w[1], &c->fail);
+	c->added[i] = c->context[i] != NULL;
+	return c->added[i];
+}
+
+static bool offer_again(struct ng_call *c, int i, uint64_t mark)
+{
+	const struct ng_media *m = &c->media[i];
+	struct context *x = c->context[i];
+	struct gate_wish w[2];
+	struct gate_plan plan;
+	bool open = false;
+
+	gate_wish(c->g, x, c->from, &w[c->from]);
+	gate_wish(c->g, x, c->to, &w[c->to]);
+	wish_common(c, &w[c->from], c->from);
+	w[c->from].v6 = m->zero ? w[c->from].v6 : m->v6;
+	if (m->kind == NG_KIND_STREAM) {
+		open = !w[c->from].term.attempt || m->connection == NG_CONNECTION_NEW ||
+		       ng_mark_get(mark, NG_MARK_OPEN, 1);
+		open |= wish_stream(c, m, &w[c->from], open, &mark);
+		ng_mark_set(&mark, NG_MARK_OPEN, 1, open);
+	} else {
+		wish_datagrams(c, m, &w[c->from], &mark);
+		w[c->to].restart = w[c->from].restart;
+	}
+	wish_notify(&w[c->from]);
+	wish_other(c, m, &w[c->to], ng_mark_get(mark, NG_MARK_PROTO + 4 * c->to, 4), open, &mark);
+	if (!gate_set(c->g, x, c->from, &w[c->from], &c->fail) ||
+	    !gate_set(c->g, x, c->to, &w[c->to], &c->fail))
+		return false;
+	plan_make(c, i, mark, &plan);
+	gate_plan_set(c->g, x, &plan);
+	return true;
+}
+
+/* An m-line that changed from datagrams to a stream, or back, is another. */
+static bool same_kind(const struct context *x, const struct ng_media *m)
+{
+	return (x->term[0].term.transport == TERM_UDP) == (m->kind != NG_KIND_STREAM);
+}
+
+static void context_gone(struct ng_call *c, int i)
+{
+	if (c->context[i])
+		gate_delete(c->g, c->context[i], NULL, NULL);
+	c->context[i] = NULL;
+}
+
+static bool offer_media(struct ng_call *c, int i)
+{
+	const struct ng_media *m = &c->media[i];
+	uint64_t mark;
+
+	if (m->gone || (c->context[i] && !same_kind(c->context[i], m)))
+		context_gone(c, i);
+	if (m->gone)
+		return true;
+	mark = c->context[i] ? c->context[i]->mark : 0;
+	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->to, 4, proto_to(c, m, mark));
+	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->from, 4, m->proto);
+	ng_mark_set(&mark, NG_MARK_TYPE, 3, type_find(c->sdp.media[i].type));
+	ng_mark_set(&mark, NG_MARK_MUX, 1, (c->f->flags & (NG_MUX_ACCEPT | NG_MUX_DEMUX)) != 0);
+	return c->context[i] ? offer_again(c, i, mark) : offer_new(c, i, mark);
+}
+
+/* Nothing of an offer that failed is left but what there was before. */
+static void offer_undo(struct ng_call *c)
+{
+	for (int i = 0; i < SDP_MEDIA_MAX; i++) {
+		if (c->added[i])
+			context_gone(c, i);
+	}
+}
+
+/* The SDP came back to us: it is handed on as it is. */
+static bool looped(struct ng_call *c)
+{
+	struct sdp_text v;
+	char self[17];
+
+	snprintf(self, sizeof(self), "%016llx", (unsigned long long)c->self);
+	if (!(c->f->flags & NG_LOOP_PROTECT) ||
+	    sdp_attr(&c->sdp, SDP_SESSION, "fairlead", 0, &v) < 0 || !sdp_text_is(v, self) ||
+	    c->f->sdp_len > sizeof(c->out))
+		return false;
+	memcpy(c->out, c->f->sdp, c->f->sdp_len);
+	c->out_len = c->f->sdp_len;
+	return true;
+}
+
+/* Whether a protocol that flags name is one. */
+static bool proto_told(struct ng_call *c)
+{
+	struct sdp_text told = { c->f->proto, c->f->proto ? (uint32_t)strlen(c->f->proto) : 0 };
+
+	return !c->f->proto || ng_proto_find(told) ||
+	       refuse(c, GATE_BAD, "transport-protocol: %s is not served", c->f->proto);
+}
+
+bool ng_call_offer(struct ng_call *c, const struct ng_flags *f)
+{
+	c->f = f;
+	c->offer = true;
+	if (!call_read(c) || !proto_told(c))
+		return false;
+	if (looped(c))
+		return true;
+	call_find(c);
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		if (!offer_media(c, i)) {
+			offer_undo(c);
+			return false;
+		}
+	}
+	/* m-lines are never taken away (RFC 3264 8); where one is, its context has no use. */
+	for (int i = c->sdp.n_media; i < SDP_MEDIA_MAX; i++)
+		context_gone(c, i);
+	if (ng_call_write(c))
+		return true;
+	offer_undo(c);
+	return refuse(c, GATE_BAD, "sdp: too long");
+}
+
+/* ---- answers ---- */
+
+/* The answer says what holds for the offerer, too. */
+static bool answer_offerer(struct ng_call *c, int i, uint64_t *mark)
+{
+	const struct ng_media *m = &c->media[i];
+	struct context *x = c->context[i];
+	struct gate_wish w;
+
+	gate_wish(c->g, x, c->to, &w);
+	if (c->f->dscp != NG_NOT_GIVEN)
+		w.term.dscp = (uint8_t)c->f->dscp;
+	if (m->kind == NG_KIND_STREAM) {
+		w.begin = ng_mark_get(*mark, NG_MARK_OPEN, 1) && m->setup != NG_HOLDCONN;
+		if (w.begin)
+			wish_roles(c, &w, c->to, w.term.flags & TERM_CONNECT, mark);
+	} else {
+		bool mux =
+		    (m->mux || ng_mark_get(*mark, NG_MARK_MUX, 1) || c->f->flags & NG_MUX_ACCEPT) &&
+		    !(c->f->flags & NG_MUX_REJECT);
+
+		flag_set(&w.term, TERM_LATCH, !(c->f->flags & NG_ASYMMETRIC));
+		flag_set(&w.term, TERM_RTCP_MUX, w.term.flags & TERM_RTCP_MUX && mux);
+		flag_set(&w.term, TERM_ICE,
+			 w.term.flags & TERM_ICE && !(c->f->flags & NG_ICE_REMOVE));
+	}
+	return gate_set(c->g, x, c->to, &w, &c->fail);
+}
+
+static bool answer_answerer(struct ng_call *c, int i, uint64_t *mark)
+{
+	const struct ng_media *m = &c->media[i];
+	struct context *x = c->context[i];
+	struct gate_wish w;
+	bool open = ng_mark_get(*mark, NG_MARK_OPEN, 1), changed;
+
+	gate_wish(c->g, x, c->from, &w);
+	wish_common(c, &w, c->from);
+	if (c->f->to)
+		snprintf(w.tag, sizeof(w.tag), "%s", c->f->to);
+	if (m->kind == NG_KIND_STREAM) {
+		changed = wish_stream(c, m, &w, open, mark);
+		/* A server listens since the offer. */
+		w.begin = m->setup != NG_HOLDCONN &&
+			  (!w.term.attempt || (w.term.flags & TERM_CONNECT && (changed || open)));
+	} else {
+		wish_datagrams(c, m, &w, mark);
+	}
+	return gate_set(c->g, x, c->from, &w, &c->fail);
+}
+
+static bool answer_media(struct ng_call *c, int i)
+{
+	const struct ng_media *m = &c->media[i];
+	struct context *x = c->context[i];
+	struct gate_plan plan;
+	uint64_t mark;
+
+	if (m->gone) {
+		context_gone(c, i);
+		return true;
+	}
+	if (!x)
+		return refuse(c, GATE_BAD, "m-line %d: there is no offer it answers", i + 1);
+	if (!same_kind(x, m) ||
+	    (m->kind == NG_KIND_STREAM && transport_of(m) != x->term[c->from].term.transport))
+		return refuse(c, GATE_BAD, "m-line %d: not the transport that was offered", i + 1);
+	mark = x->mark;
+	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->from, 4, m->proto);
+	if (!answer_answerer(c, i, &mark) || !answer_offerer(c, i, &mark))
+		return false;
+	ng_mark_set(&mark, NG_MARK_OPEN, 1, 0);
+	plan_make(c, i, mark, &plan);
+	if (!x->inactivity) /* the offer put it on hold */
+		plan.inactivity = 0;
+	gate_plan_set(c->g, x, &plan);
+	return true;
+}
+
+bool ng_call_answer(struct ng_call *c, const struct ng_flags *f)
+{
+	c->f = f;
+	c->offer = false;
+	if (!call_read(c) || !proto_told(c))
+		return false;
+	if (looped(c))
+		return true;
+	if (!call_find(c))
+		return refuse(c, GATE_BAD, "Unknown call-id");
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		if (!answer_media(c, i))
+			return false;
+	}
+	return ng_call_write(c) || refuse(c, GATE_BAD, "sdp: too long");
+}

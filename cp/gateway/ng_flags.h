@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_GATEWAY_NG_FLAGS_H
+#define FL_CP_GATEWAY_NG_FLAGS_H
+
+/*
+ * What a command of ng asks for, as Kamailio's rtpengine module and others send it. Each key and
+ * flag is honoured, of no effect here, or refused by name: never silently left out (doc/ng.md).
+ */
+#include "../../conf/config.h"
+
+#include <jansson.h>
+
+enum ng_flag {
+	NG_SIP_SOURCE = 1 << 0, /* the remote's address is received-from, not the SDP's */
+	NG_ASYMMETRIC = 1 << 1, /* the remote's address is not learnt */
+	NG_NO_RTCP = 1 << 2,	/* no a=rtcp */
+	NG_FULL_RTCP = 1 << 3,	/* a=rtcp with an address */
+	NG_LOOP_PROTECT = 1 << 4,
+	NG_FATAL = 1 << 5,	/* deleting what there is not is an error */
+	NG_TLS_CLIENT = 1 << 6, /* our TLS role towards who gets the SDP */
+	NG_TLS_SERVER = 1 << 7,
+	NG_ORIGIN = 1 << 8,	   /* replace: o='s address */
+	NG_USERNAME = 1 << 9,	   /* o='s user name */
+	NG_SESSION_NAME = 1 << 10, /* s= */
+	NG_ZERO = 1 << 11,	   /* c=0.0.0.0 as well */
+	NG_MUX_OFFER = 1 << 12,	   /* rtcp-mux */
+	NG_MUX_REQUIRE = 1 << 13,
+	NG_MUX_DEMUX = 1 << 14,
+	NG_MUX_ACCEPT = 1 << 15,
+	NG_MUX_REJECT = 1 << 16,
+	NG_ICE_FORCE = 1 << 17,
+	NG_ICE_REMOVE = 1 << 18,
+	NG_ICE_DEFAULT = 1 << 19,
+};
+
+enum { NG_NOT_GIVEN = -1 };
+
+struct ng_flags {
+	const char *call, *from, *to; /* NULL: not given */
+	const char *sdp;
+	size_t sdp_len;
+	uint32_t flags;	   /* enum ng_flag */
+	const char *proto; /* transport-protocol; NULL: not given */
+	int realm[2];	   /* direction: of who sent the SDP, of who gets it */
+	int family;	   /* address-family: 4, 6 */
+	int dscp;	   /* TOS */
+	bool has_source;   /* received-from */
+	struct ip_addr source;
+	bool has_address; /* media-address: what SDP shows in place of ours */
+	struct ip_addr address;
+	/* Why it is refused: one sentence that names the flag. */
+	char err[CTL_TEXT_MAX];
+};
+
+/* Reads a command; its texts point into it. False if something in it is refused. */
+bool ng_flags_read(struct ng_flags *f, const json_t *command, const struct config *c);
+
+#endif

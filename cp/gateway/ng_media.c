@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ng_media.h"
+
+#include "../policy.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct ng_proto protos[] = {
+	{ "RTP/AVP", NG_KIND_RTP, false, NULL },
+	{ "RTP/AVPF", NG_KIND_RTP, false, NULL },
+	{ "TCP/MSRP", NG_KIND_STREAM, false, "MSRP" },
+	{ "TCP/TLS/MSRP", NG_KIND_STREAM, true, "MSRP" },
+	{ "TCP/BFCP", NG_KIND_STREAM, false, "BFCP" },
+	{ "TCP/TLS/BFCP", NG_KIND_STREAM, true, "BFCP" },
+};
+enum { PROTOS = sizeof(protos) / sizeof(protos[0]) };
+
+/* An m-line under examination. */
+struct look {
+	struct ng_media *m;
+	const struct sdp *s;
+	int i;
+	const struct ng_flags *f;
+	char *err;
+	size_t errlen;
+};
+
+__attribute__((format(printf, 2, 3))) static bool refuse(struct look *l, const char *fmt, ...)
+{
+	va_list ap;
+	int n = snprintf(l->err, l->errlen, "m-line %d: ", l->i + 1);
+
+	va_start(ap, fmt);
+	vsnprintf(l->err + n, l->errlen - (size_t)n, fmt, ap);
+	va_end(ap);
+	return false;
+}
+
+const struct ng_proto *ng_proto(uint32_t number)
+{
+	return number && number <= PROTOS ? &protos[number - 1] : NULL;
+}
+
+uint32_t ng_proto_find(struct sdp_text name)
+{
+	for (uint32_t i = 0; i < PROTOS; i++) {
+		if (sdp_text_is_nocase(name, protos[i].name))
+			return i + 1;
+	}
+	return 0;
+}
+
+uint32_t ng_proto_over(uint32_t number, bool tls)
+{
+	const struct ng_proto *p = ng_proto(number);
+
+	for (uint32_t i = 0; p && p->over && i < PROTOS; i++) {
+		if (protos[i].over && protos[i].tls == tls && strcmp(protos[i].over, p->over) == 0)
+			return i + 1;
+	}
+	return number;
+}
+
+static bool begins(struct sdp_text t, const char *with)
+{
+	size_t n = strlen(with);
+
+	return t.len >= n && strncasecmp(t.at, with, n) == 0;
+}
+
+static bool read_proto(struct look *l)
+{
+	struct sdp_text name = l->s->media[l->i].proto;
+
+	l->m->proto = ng_proto_find(name);
+	if (l->m->proto) {
+		l->m->kind = ng_proto(l->m->proto)->kind;
+		l->m->tls = ng_proto(l->m->proto)->tls;
+		return true;
+	}
+	l->m->kind = NG_KIND_UDP;
+	if (!begins(name, "UDP/TLS/RTP/") &&
+	    (begins(name, "UDP/") || sdp_text_is_nocase(name, "UDP") ||
+	     sdp_text_is_nocase(name, "udptl")))
+		return true;
+	return refuse(l, "%.*s is not served", (int)(name.len < 64 ? name.len : 64), name.at);
+}
+
+/* Whose address is not the SDP's: behind a NAT, or told so. */
+static struct ip_addr remote_ip(const struct ng_flags *f, const struct config *c,
+				const struct sdp_conn *conn, uint16_t port)
+{
+	if (!f->has_source || ip_is_v4(&f->source) == conn->v6)
+		return conn->ip;
+	if (f->flags & NG_SIP_SOURCE)
+		return f->source;
+	/* Policy would refuse it; who sends from behind a NAT is learnt, and until then is there.
+	 */
+	if (!(f->flags & NG_ASYMMETRIC) && policy_peer(c, &conn->ip, port))
+		return f->source;
+	return conn->ip;
+}
+
+static bool is_zero(const struct ip_addr *ip)
+{
+	static const struct ip_addr any6;
+	const struct ip_addr any4 = ip_from_v4((struct be32){ { 0 } });
+
+	return ip_eq(ip, &any6) || ip_eq(ip, &any4);
+}
+
+static bool read_address(struct look *l, const struct config *c)
+{
+	const struct sdp_media *sm = &l->s->media[l->i];
+	struct ng_media *m = l->m;
+
+	if (sm->ports != 1)
+		return refuse(l, "more ports than one are not served");
+	if (sm->conn.line < 0)
+		return refuse(l, "there is no c=");
+	if (!sm->conn.literal)
+		return refuse(l, "c= is no unicast address");
+	m->v6 = sm->conn.v6;
+	m->zero = is_zero(&sm->conn.ip);
+	if (m->zero)
+		return true;
+	m->remote.ip = remote_ip(l->f, c, &sm->conn, sm->port);
+	m->remote.port = be16_make(sm->port);
+	return true;
+}
+
+/* RFC 3605, 5761; RFC 3550 11: else the port above. */
+static bool read_rtcp(struct look *l)
+{
+	struct ng_media *m = l->m;
+	struct sdp_conn conn = { 0 };
+	struct sdp_text v, word;
+	uint32_t port = be16_get(m->remote.port) + 1u;
+
+	m->mux = sdp_attr(l->s, l->i, "rtcp-mux", 0, NULL) >= 0;
+	m->rtcp = m->remote;
+	if (sdp_attr(l->s, l->i, "rtcp", 0, &v) >= 0) {
+		if (!sdp_word(&v, &word) || !sdp_number(word, UINT16_MAX, &port) || !port)
+			return refuse(l, "a=rtcp has no port");
+		if (v.len && !sdp_address(v, &conn))
+			return refuse(l, "a=rtcp has no address behind its port");
+		/* Believed as far as the SDP's other address is. */
+		if (conn.literal && !is_zero(&conn.ip) && conn.v6 == m->v6 &&
+		    ip_eq(&m->remote.ip, &l->s->media[l->i].conn.ip))
+			m->rtcp.ip = conn.ip;
+	}
+	m->rtcp.port = be16_make(port <= UINT16_MAX && !m->zero ? (uint16_t)port : 0);
+	return true;
+}
+
+/* RFC 8839 5. Against a lite agent there are no checks: it is as if neither spoke of ICE. */
+static void read_ice(struct look *l)
+{
+	struct sdp_text ufrag, pwd;
+	uint32_t h = 2166136261u;
+
+	if (!sdp_attr_of(l->s, l->i, "ice-ufrag", &ufrag) || !ufrag.len ||
+	    !sdp_attr_of(l->s, l->i, "ice-pwd", &pwd) || !pwd.len ||
+	    sdp_attr(l->s, SDP_SESSION, "ice-lite", 0, NULL) >= 0)
+		return;
+	for (uint32_t i = 0; i < ufrag.len; i++)
+		h = (h ^ (uint8_t)ufrag.at[i]) * 16777619u;
+	for (uint32_t i = 0; i < pwd.len; i++)
+		h = (h ^ (uint8_t)pwd.at[i]) * 16777619u;
+	l->m->ice = true;
+	l->m->ice_hash = (uint16_t)(h >> 16 ^ h);
+}
+
+static void read_direction(struct look *l)
+{
+	struct sdp_text v;
+
+	l->m->halted = l->m->zero;
+	if (sdp_attr(l->s, l->i, "sendrecv", 0, &v) >= 0)
+		return;
+	l->m->halted |= sdp_attr_of(l->s, l->i, "sendonly", &v) ||
+			sdp_attr_of(l->s, l->i, "recvonly", &v) ||
+			sdp_attr_of(l->s, l->i, "inactive", &v);
+}
+
+static bool read_setup(struct look *l)
+{
+	static const char *const name[] = { [NG_ACTIVE] = "active",
+					    [NG_PASSIVE] = "passive",
+					    [NG_ACTPASS] = "actpass",
+					    [NG_HOLDCONN] = "holdconn" };
+	struct sdp_text v;
+
+	if (sdp_attr_of(l->s, l->i, "setup", &v)) {
+		for (l->m->setup = NG_HOLDCONN; l->m->setup != NG_SETUP_NONE; l->m->setup--) {
+			if (sdp_text_is_nocase(v, name[l->m->setup]))
+				break;
+		}
+		if (l->m->setup == NG_SETUP_NONE)
+			return refuse(l, "a=setup is none of RFC 4145's");
+	}
+	if (sdp_attr_of(l->s, l->i, "connection", &v)) {
+		if (sdp_text_is_nocase(v, "new"))
+			l->m->connection = NG_CONNECTION_NEW;
+		else if (sdp_text_is_nocase(v, "existing"))
+			l->m->connection = NG_CONNECTION_EXISTING;
+		else
+			return refuse(l, "a=connection is neither new nor existing");
+	}
+	return true;
+}
+
+/* RFC 8122 5: those of the m-line, or the session's; what is not to be used is left out. */
+static bool read_fingerprints(struct look *l)
+{
+	struct sdp_text v;
+	int level = l->i, line = sdp_attr(l->s, level, "fingerprint", 0, &v);
+
+	if (line < 0) {
+		level = SDP_SESSION;
+		line = sdp_attr(l->s, level, "fingerprint", 0, &v);
+	}
+	if (line < 0)
+		return refuse(l, "TLS without a=fingerprint");
+	for (; line >= 0; line = sdp_attr(l->s, level, "fingerprint", line + 1, &v)) {
+		struct fingerprint fp;
+
+		if (!v.at || !fingerprint_parse(v.at, v.len, &fp))
+			continue;
+		if (l->m->n_fingerprint == CTL_FINGERPRINTS_MAX)
+			return refuse(l, "more than %d fingerprints", CTL_FINGERPRINTS_MAX);
+		l->m->fingerprint[l->m->n_fingerprint++] = fp;
+	}
+	return l->m->n_fingerprint || refuse(l, "no a=fingerprint of sha-1 to sha-512 is whole");
+}
+
+/*
+ * RFC 4975 6, 8.2: "msrp://host:port/session;tcp". With a=msrp-cema the c= and m= lines say where
+ * to connect, and the path stays (RFC 6714).
+ */
+static bool read_path(struct look *l)
+{
+	struct sdp_text v, uri;
+	const char *end, *colon, *slash;
+
+	l->m->path = sdp_attr(l->s, l->i, "path", 0, &v);
+	if (l->m->path < 0 || sdp_attr(l->s, l->i, "msrp-cema", 0, NULL) >= 0) {
+		l->m->path = -1;
+		return true;
+	}
+	if (!v.at || !sdp_word(&v, &uri) || v.len || v.at != uri.at + uri.len ||
+	    sdp_attr(l->s, l->i, "path", l->m->path + 1, NULL) >= 0)
+		return refuse(l, "a=path is not one URI, and there is no a=msrp-cema");
+	end = uri.at + uri.len;
+	colon = memchr(uri.at, ':', uri.len);
+	l->m->scheme = (struct sdp_text){ uri.at, colon ? (uint32_t)(colon - uri.at) : 0 };
+	if (!colon || end - colon < 4 || memcmp(colon, "://", 3) != 0 ||
+	    (!sdp_text_is_nocase(l->m->scheme, "msrp") &&
+	     !sdp_text_is_nocase(l->m->scheme, "msrps")))
+		return refuse(l, "a=path is no MSRP URI");
+	colon += 3;
+	slash = memchr(colon, '/', (size_t)(end - colon));
+	if (!slash || slash == colon)
+		return refuse(l, "a=path names no session");
+	l->m->authority = (struct sdp_text){ colon, (uint32_t)(slash - colon) };
+	return true;
+}
+
+static bool read_stream(struct look *l)
+{
+	const struct ng_proto *p = ng_proto(l->m->proto);
+
+	return read_setup(l) && (!l->m->tls || read_fingerprints(l)) &&
+	       (strcmp(p->over, "MSRP") != 0 || read_path(l));
+}
+
+bool ng_media_read(struct ng_media *m, const struct sdp *s, int i, const struct ng_flags *f,
+		   const struct config *c, char *err, size_t errlen)
+{
+	struct look l = { m, s, i, f, err, errlen };
+
+	*m = (struct ng_media){ .path = -1, .gone = !s->media[i].port };
+	if (m->gone)
+		return true;
+	if (!read_proto(&l) || !read_address(&l, c))
+		return false;
+	if (m->kind == NG_KIND_STREAM)
+		return read_stream(&l);
+	read_direction(&l);
+	read_ice(&l);
+	return m->kind != NG_KIND_RTP || read_rtcp(&l);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_GATEWAY_NG_MEDIA_H
+#define FL_CP_GATEWAY_NG_MEDIA_H
+
+/* What an m-line says about who sent it: address, transport, roles, certificate. */
+#include "../../lib/fingerprint.h"
+#include "../../lib/sdp.h"
+#include "ng_flags.h"
+
+enum ng_kind {
+	NG_KIND_RTP,
+	NG_KIND_UDP,	/* anything else in datagrams */
+	NG_KIND_STREAM, /* TCP, or TLS over it */
+};
+
+/* Protocols of m-lines that are known by name. */
+struct ng_proto {
+	const char *name;
+	enum ng_kind kind;
+	bool tls;
+	const char *over; /* of a stream: what it carries */
+};
+
+/* By number from 1, as contexts keep it; NULL: none. */
+const struct ng_proto *ng_proto(uint32_t number);
+/* Its number; 0: no such name. */
+uint32_t ng_proto_find(struct sdp_text name);
+/* The protocol that carries the same over TLS, or over TCP. */
+uint32_t ng_proto_over(uint32_t number, bool tls);
+
+/* RFC 4145 4 */
+enum ng_setup { NG_SETUP_NONE, NG_ACTIVE, NG_PASSIVE, NG_ACTPASS, NG_HOLDCONN };
+/* RFC 4145 5 */
+enum ng_connection { NG_CONNECTION_NONE, NG_CONNECTION_NEW, NG_CONNECTION_EXISTING };
+
+struct ng_media {
+	uint32_t proto; /* 0: of datagrams, not known by name */
+	enum ng_kind kind;
+	bool tls;
+	bool gone;   /* port 0: not wanted, or not any more */
+	bool zero;   /* the address is 0.0.0.0: on hold (RFC 2543) */
+	bool halted; /* not sent and received both ways (RFC 8866 6.7) */
+	bool v6;
+	struct sock_addr remote, rtcp;
+	bool mux;	   /* a=rtcp-mux */
+	bool ice;	   /* full ICE */
+	uint16_t ice_hash; /* of its ufrag and password: others mean a restart */
+	enum ng_setup setup;
+	enum ng_connection connection;
+	uint8_t n_fingerprint;
+	struct fingerprint fingerprint[CTL_FINGERPRINTS_MAX];
+	/* a=path of MSRP, if it is to be changed: the parts that are (RFC 4975 8.2) */
+	int path; /* line; -1: none */
+	struct sdp_text scheme, authority;
+};
+
+/* False, and one sentence, if it is not served. */
+bool ng_media_read(struct ng_media *m, const struct sdp *s, int i, const struct ng_flags *f,
+		   const struct config *c, char *err, size_t errlen);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_GATEWAY_NG_PRIV_H
+#define FL_CP_GATEWAY_NG_PRIV_H
+
+/* What the files of ng share. */
+#include "ng.h"
+#include "ng_call.h"
+#include "ng_codec.h"
+#include "ng_source.h"
+
+struct ng_udp;
+struct ng_ws;
+struct ng_ask;
+
+enum { NG_MESSAGE_MAX = 65507 }; /* bytes: what a datagram holds */
+
+struct ng {
+	const struct server *s;
+	struct gateway *g;
+	struct ng_sources *sources;
+	struct ng_udp *udp; /* NULL: not served */
+	struct ng_ws *ws;
+	struct ng_ask *asks; /* under way */
+	struct ng_stats stats;
+	struct ng_call call; /* the offer or answer in hand */
+	char out[NG_MESSAGE_MAX];
+};
+
+/* ---- ng.c ---- */
+
+/* Whether a source may send commands. */
+bool ng_allowed(const struct ng *n, const struct ip_addr *ip);
+/* A command, cookie and all. Its answer may come at once or later. */
+void ng_take(struct ng *n, const struct ng_from *from, const void *p, size_t len);
+
+/* A command under way: answered once, now or later, with a dictionary that is taken. */
+void ng_ask_answer(struct ng_ask *ask, json_t *answer);
+/* "result": "error", and why; text of any bytes. */
+json_t *ng_error(const char *why);
+
+/* ---- ng_query.c ---- */
+
+/* What a command wants of the contexts it names. Answers when all their counters are there. */
+void ng_query(struct ng *n, const struct ng_flags *f, struct ng_ask *ask);
+void ng_delete(struct ng *n, const struct ng_flags *f, struct ng_ask *ask);
+json_t *ng_list(const struct ng *n, const json_t *command);
+json_t *ng_statistics(const struct ng *n);
+
+/* Counters under way, which belong to an ask. */
+struct ng_query;
+void ng_query_free(struct ng_query *q);
+void ng_ask_hold(struct ng_ask *ask, struct ng_query *q);
+
+/* ---- ng_udp.c, ng_ws.c: NULL, and one sentence, on failure ---- */
+
+struct ng_udp *ng_udp_open(struct ng *n, struct event_base *base, char *err, size_t errlen);
+void ng_udp_close(struct ng_udp *u);
+void ng_udp_send(struct ng_udp *u, const struct sock_addr *to, const void *p, size_t len);
+
+struct ng_ws *ng_ws_open(struct ng *n, struct event_base *base, char *err, size_t errlen);
+void ng_ws_close(struct ng_ws *w);
+/* To the connection of that number, if it is still there. */
+void ng_ws_send(struct ng_ws *w, uint64_t number, const void *p, size_t len, bool text);
+
+/* A socket bound to gateway.ng-address; -1 and errno on failure. */
+int ng_socket(const struct ng *n, int type, uint16_t port);
+
+#endif

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The SDP for the other side: what the gateway stands for is changed, all else stays. */
+#include "ng_call.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Attributes that speak of the sender's own addresses and connections. */
+static const char *const of_ice[] = {
+	"candidate",  "end-of-candidates", "ice-lite",	"ice-mismatch",	     "ice-options",
+	"ice-pacing", "ice-pwd",	   "ice-ufrag", "remote-candidates", NULL
+};
+static const char *const of_rtcp[] = { "bundle-only", "rtcp", "rtcp-mux", "rtcp-mux-only", NULL };
+static const char *const of_stream[] = { "fingerprint", "setup", "tls-id", NULL };
+static const char *const of_us[] = { "fairlead", NULL };
+
+static bool is_one_of(const struct sdp_line *l, const char *const *names)
+{
+	for (; *names; names++) {
+		if (sdp_line_is(l, *names))
+			return true;
+	}
+	return false;
+}
+
+static bool any_of_kind(const struct ng_call *c, enum ng_kind kind)
+{
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		if (!c->media[i].gone && c->media[i].kind == kind)
+			return true;
+	}
+	return false;
+}
+
+static bool any_ice(const struct ng_call *c)
+{
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		if (c->context[i] && c->context[i]->term[c->to].term.flags & TERM_ICE)
+			return true;
+	}
+	return false;
+}
+
+/* Our address for an m-line, as it is shown. */
+static bool local(const struct ng_call *c, int i, bool rtcp, struct sock_addr *a)
+{
+	if (!c->context[i] || !gate_local(c->g, c->context[i], c->to, rtcp, a))
+		return false;
+	if (c->f->has_address)
+		a->ip = c->f->address;
+	return true;
+}
+
+/* What c= has: who is on hold the old way stays so, unless flags say otherwise. */
+static bool shown(const struct ng_call *c, int i, struct ip_addr *ip)
+{
+	struct sock_addr a;
+
+	if (!local(c, i, false, &a))
+		return false;
+	*ip = a.ip;
+	if (c->media[i].zero && !(c->f->flags & NG_ZERO))
+		*ip = c->sdp.media[i].conn.ip;
+	return true;
+}
+
+/* Of the first m-line that is there: what the session's c= has. */
+static bool shown_first(const struct ng_call *c, struct ip_addr *ip)
+{
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		if (!c->media[i].gone)
+			return shown(c, i, ip);
+	}
+	return false;
+}
+
+/* RFC 8866 5.2 */
+static void write_origin(const struct ng_call *c, const struct sdp_line *l, struct wr *w)
+{
+	struct sdp_text t = l->value, user, id, version;
+	char addr[ADDR_STR_MAX];
+	struct sock_addr a;
+	int i = 0;
+
+	sdp_word(&t, &user);
+	sdp_word(&t, &id);
+	sdp_word(&t, &version);
+	if (c->f->flags & NG_USERNAME)
+		user = (struct sdp_text){ "-", 1 };
+	while (i < c->sdp.n_media && c->media[i].gone)
+		i++;
+	if (c->f->flags & NG_ORIGIN && i < c->sdp.n_media && local(c, i, false, &a)) {
+		sdp_address_format(&a.ip, addr, sizeof(addr));
+		t = (struct sdp_text){ addr, (uint32_t)strlen(addr) };
+	}
+	sdp_put(w, &c->sdp, "o=%.*s %.*s %.*s %.*s", SDP_TEXT(user), SDP_TEXT(id),
+		SDP_TEXT(version), SDP_TEXT(t));
+}
+
+static bool session_drops(const struct ng_call *c, const struct sdp_line *l)
+{
+	static const char bundle[] = "group:BUNDLE";
+	struct sdp_text v = l->value;
+
+	if (is_one_of(l, of_ice) || is_one_of(l, of_us))
+		return true;
+	if (v.len >= sizeof(bundle) - 1 && l->type == 'a' &&
+	    memcmp(v.at, bundle, sizeof(bundle) - 1) == 0)
+		return true; /* each m-line has a port of its own */
+	return is_one_of(l, of_stream) && any_of_kind(c, NG_KIND_STREAM);
+}
+
+static void write_session(const struct ng_call *c, struct wr *w)
+{
+	const struct sdp *s = &c->sdp;
+	int end = s->n_media ? s->media[0].line : s->n_line;
+	char addr[ADDR_STR_MAX];
+	struct ip_addr ip;
+
+	for (int i = 0; i < end; i++) {
+		const struct sdp_line *l = &s->line[i];
+
+		if (l->type == 'o' && c->f->flags & (NG_ORIGIN | NG_USERNAME))
+			write_origin(c, l, w);
+		else if (l->type == 's' && c->f->flags & NG_SESSION_NAME)
+			sdp_put(w, s, "s=-");
+		else if (l->type == 'c' && shown_first(c, &ip))
+			sdp_put(w, s, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
+		else if (!session_drops(c, l))
+			sdp_copy(w, s, i, i + 1);
+	}
+	if (c->f->flags & NG_LOOP_PROTECT)
+		sdp_put(w, s, "a=fairlead:%016llx", (unsigned long long)c->self);
+	if (any_ice(c))
+		sdp_put(w, s, "a=ice-lite"); /* RFC 8839 5.3 */
+}
+
+/* Its own c=, where the session's does not say it. */
+static void write_connection(const struct ng_call *c, int i, struct wr *w)
+{
+	const struct sdp_media *m = &c->sdp.media[i];
+	char addr[ADDR_STR_MAX];
+	struct ip_addr ip, first;
+
+	if (!shown(c, i, &ip))
+		return;
+	if (m->conn.line < m->line && shown_first(c, &first) && ip_eq(&ip, &first))
+		return;
+	sdp_put(w, &c->sdp, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
+}
+
+/* RFC 8839 5.1: host candidates of a lite agent, whose one address has the highest priority. */
+static void write_ice(const struct ng_call *c, int i, struct wr *w, bool rtcp)
+{
+	const struct ctl_term *t = &c->context[i]->term[c->to].term;
+	char text[ADDR_STR_MAX];
+	struct sock_addr a;
+
+	sdp_put(w, &c->sdp, "a=ice-ufrag:%.*s", (int)sizeof(t->ufrag), t->ufrag);
+	sdp_put(w, &c->sdp, "a=ice-pwd:%.*s", (int)sizeof(t->pwd), t->pwd);
+	for (uint32_t part = 0; part <= rtcp; part++) {
+		if (!local(c, i, part, &a))
+			continue;
+		ip_format(&a.ip, text, sizeof(text));
+		sdp_put(w, &c->sdp, "a=candidate:1 %u UDP %u %s %u typ host", part + 1,
+			(126u << 24 | 65535u << 8 | (256 - (part + 1))), text, be16_get(a.port));
+	}
+}
+
+/* RFC 3605, 5761 5.1.1: who is offered multiplexing, and may refuse, is told the other port. */
+static void write_rtcp(const struct ng_call *c, int i, struct wr *w)
+{
+	const struct ctl_term *t = &c->context[i]->term[c->to].term;
+	const struct ng_media *m = &c->media[i];
+	char addr[ADDR_STR_MAX];
+	struct sock_addr a;
+	bool mux, only;
+
+	mux = c->offer ? c->f->flags & NG_MUX_OFFER || (m->mux && !(c->f->flags & NG_MUX_DEMUX))
+		       : t->flags & TERM_RTCP_MUX;
+	only = mux && (!c->offer || c->f->flags & NG_MUX_REQUIRE);
+	if (!(c->f->flags & NG_NO_RTCP) && local(c, i, !only, &a)) {
+		sdp_address_format(&a.ip, addr, sizeof(addr));
+		sdp_put(w, &c->sdp, "a=rtcp:%u%s%s", be16_get(a.port),
+			c->f->flags & NG_FULL_RTCP ? " " : "",
+			c->f->flags & NG_FULL_RTCP ? addr : "");
+	}
+	if (mux)
+		sdp_put(w, &c->sdp, "a=rtcp-mux");
+	if (mux && c->offer && c->f->flags & NG_MUX_REQUIRE)
+		sdp_put(w, &c->sdp, "a=rtcp-mux-only"); /* RFC 8858 */
+	if (t->flags & TERM_ICE)
+		write_ice(c, i, w, !only);
+}
+
+/* RFC 4145 4.1: each side may connect; in an answer, the role that is left for us. */
+static const char *setup_for(const struct ng_call *c, int i)
+{
+	const struct ng_media *m = &c->media[i];
+
+	if (m->setup == NG_HOLDCONN)
+		return "holdconn";
+	if (c->offer)
+		return m->setup == NG_SETUP_NONE ? NULL : "actpass";
+	return c->context[i]->term[c->to].term.flags & TERM_CONNECT ? "active" : "passive";
+}
+
+static void write_stream(const struct ng_call *c, int i, struct wr *w)
+{
+	struct fingerprint fp[CTL_FINGERPRINTS_MAX];
+	const char *setup = setup_for(c, i);
+	char text[FP_TEXT_MAX];
+	uint32_t n;
+
+	if (setup)
+		sdp_put(w, &c->sdp, "a=setup:%s", setup);
+	if (c->context[i]->term[c->to].term.transport != TERM_TLS)
+		return;
+	n = gate_fingerprints(c->g, c->context[i], c->to, fp, CTL_FINGERPRINTS_MAX);
+	for (uint32_t k = 0; k < n; k++) {
+		fingerprint_format(&fp[k], text, sizeof(text));
+		sdp_put(w, &c->sdp, "a=fingerprint:%s", text);
+	}
+}
+
+/* RFC 4975 6: our address, and the scheme of the transport that leads to it. */
+static void write_path(const struct ng_call *c, int i, struct wr *w)
+{
+	const struct ng_media *m = &c->media[i];
+	const struct sdp_line *l = &c->sdp.line[m->path];
+	const char *rest = m->authority.at + m->authority.len;
+	const char *scheme =
+	    c->context[i]->term[c->to].term.transport == TERM_TLS ? "msrps" : "msrp";
+	char text[ADDR_STR_MAX];
+	struct sock_addr a;
+
+	if (!local(c, i, false, &a))
+		return;
+	sock_addr_format(&a, text, sizeof(text));
+	sdp_put(w, &c->sdp, "a=path:%s://%s%.*s", scheme, text,
+		(int)(l->value.at + l->value.len - rest), rest);
+}
+
+static bool media_drops(const struct ng_call *c, int i, const struct sdp_line *l)
+{
+	const struct ng_media *m = &c->media[i];
+
+	if (l->type == 'c' || is_one_of(l, of_us))
+		return true; /* written anew */
+	if (m->kind == NG_KIND_STREAM)
+		return is_one_of(l, of_stream);
+	return is_one_of(l, of_ice) || (m->kind == NG_KIND_RTP && is_one_of(l, of_rtcp));
+}
+
+/* The protocol for the side that gets it; 0: the sender's. */
+static uint32_t proto_for(const struct ng_call *c, int i)
+{
+	const struct context *x = c->context[i];
+	uint32_t known = ng_mark_get(x->mark, NG_MARK_PROTO + 4 * c->to, 4);
+
+	if (c->media[i].kind == NG_KIND_STREAM)
+		return ng_proto_over(c->media[i].proto, x->term[c->to].term.transport == TERM_TLS);
+	return ng_proto(known) && ng_proto(known)->kind == c->media[i].kind ? known : 0;
+}
+
+static void write_media(const struct ng_call *c, int i, struct wr *w)
+{
+	const struct sdp_media *m = &c->sdp.media[i];
+	const struct ng_proto *p = ng_proto(proto_for(c, i));
+	struct sdp_text name = m->proto;
+	struct sock_addr a = { 0 };
+	int line = m->line + 1;
+
+	if (p)
+		name = (struct sdp_text){ p->name, (uint32_t)strlen(p->name) };
+	local(c, i, false, &a);
+	sdp_put(w, &c->sdp, "m=%.*s %u %.*s %.*s", SDP_TEXT(m->type), be16_get(a.port),
+		SDP_TEXT(name), SDP_TEXT(m->format));
+	if (line < m->end && c->sdp.line[line].type == 'i')
+		sdp_copy(w, &c->sdp, line, line + 1), line++;
+	write_connection(c, i, w);
+	for (; line < m->end; line++) {
+		if (line == c->media[i].path)
+			write_path(c, i, w);
+		else if (!media_drops(c, i, &c->sdp.line[line]))
+			sdp_copy(w, &c->sdp, line, line + 1);
+	}
+	if (c->media[i].kind == NG_KIND_RTP)
+		write_rtcp(c, i, w);
+	else if (c->media[i].kind == NG_KIND_STREAM)
+		write_stream(c, i, w);
+	else if (c->context[i]->term[c->to].term.flags & TERM_ICE)
+		write_ice(c, i, w, false);
+}
+
+bool ng_call_write(struct ng_call *c)
+{
+	struct wr w = wr_init(c->out, sizeof(c->out));
+
+	write_session(c, &w);
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		if (c->media[i].gone)
+			sdp_copy(&w, &c->sdp, c->sdp.media[i].line, c->sdp.media[i].end);
+		else
+			write_media(c, i, &w);
+	}
+	c->out_len = wr_len(&w);
+	return !w.failed;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ng_source.h"
+
+#include <stdlib.h>
+#include <sys/queue.h>
+
+enum { BUCKETS = 4096 };
+
+LIST_HEAD(pendings, ng_pending);
+
+struct source {
+	struct ip_addr ip;
+	bool used;
+	uint32_t pending;
+	uint64_t last_ms; /* of its bucket */
+	uint64_t tokens;  /* thousandths of a command */
+};
+
+struct ng_pending {
+	LIST_ENTRY(ng_pending) bucket;
+	TAILQ_ENTRY(ng_pending) age; /* of answers that are kept */
+	struct source *source;
+	struct ng_from from;
+	void *answer; /* NULL: under way */
+	size_t len;
+	uint64_t until_ms;
+	uint8_t cookie_len;
+	uint8_t cookie[NG_COOKIE_MAX];
+};
+
+struct ng_sources {
+	struct siphash_key key;
+	uint32_t rate;
+	uint32_t n_kept, n_pending;
+	size_t bytes;
+	TAILQ_HEAD(, ng_pending) kept; /* oldest first */
+	struct pendings bucket[BUCKETS];
+	struct source source[NG_SOURCES_MAX];
+};
+
+struct ng_sources *ng_sources_open(uint32_t rate, const struct siphash_key *key)
+{
+	struct ng_sources *t = calloc(1, sizeof(*t));
+
+	if (t) {
+		t->rate = rate;
+		t->key = *key;
+		TAILQ_INIT(&t->kept);
+	}
+	return t;
+}
+
+static void forget(struct ng_sources *t, struct ng_pending *p)
+{
+	LIST_REMOVE(p, bucket);
+	if (p->answer) {
+		TAILQ_REMOVE(&t->kept, p, age);
+		t->n_kept--;
+		t->bytes -= p->len;
+	} else {
+		t->n_pending--;
+		p->source->pending--;
+	}
+	free(p->answer);
+	free(p);
+}
+
+void ng_sources_close(struct ng_sources *t)
+{
+	if (!t)
+		return;
+	for (uint32_t i = 0; i < BUCKETS; i++) {
+		while (LIST_FIRST(&t->bucket[i]))
+			forget(t, LIST_FIRST(&t->bucket[i]));
+	}
+	free(t);
+}
+
+/* What a source's answers were is not asked for when its place is another's. */
+static void source_forget(struct ng_sources *t, const struct source *s)
+{
+	struct ng_pending *p = TAILQ_FIRST(&t->kept), *next;
+
+	for (; p; p = next) {
+		next = TAILQ_NEXT(p, age);
+		if (p->source == s)
+			forget(t, p);
+	}
+}
+
+/* The one of that address; else a free place, or that of who was silent longest. */
+static struct source *source_find(struct ng_sources *t, const struct ip_addr *ip, uint64_t now_ms)
+{
+	struct source *s, *place = NULL;
+
+	for (s = t->source; s < t->source + NG_SOURCES_MAX; s++) {
+		if (s->used && ip_eq(&s->ip, ip))
+			return s;
+		if (s->pending)
+			continue;
+		if (!place || (place->used && (!s->used || s->last_ms < place->last_ms)))
+			place = s;
+	}
+	if (!place)
+		return NULL;
+	if (place->used)
+		source_forget(t, place);
+	*place = (struct source){
+		.ip = *ip, .used = true, .last_ms = now_ms, .tokens = UINT64_C(1000) * t->rate
+	};
+	return place;
+}
+
+/* A bucket of one second's commands. */
+static bool source_pays(const struct ng_sources *t, struct source *s, uint64_t now_ms)
+{
+	const uint64_t most = UINT64_C(1000) * t->rate;
+	uint64_t ms = now_ms > s->last_ms ? now_ms - s->last_ms : 0;
+
+	s->last_ms = now_ms;
+	if (!t->rate)
+		return true;
+	s->tokens = ms >= 1000 || s->tokens + ms * t->rate > most ? most : s->tokens + ms * t->rate;
+	if (s->tokens < 1000)
+		return false;
+	s->tokens -= 1000;
+	return true;
+}
+
+static struct pendings *bucket_of(struct ng_sources *t, const struct source *s, const void *cookie,
+				  size_t len)
+{
+	return &t->bucket[(siphash(&t->key, cookie, len) + (uint64_t)(s - t->source)) % BUCKETS];
+}
+
+static struct ng_pending *find(const struct pendings *b, const struct source *s, const void *cookie,
+			       size_t len)
+{
+	struct ng_pending *p;
+
+	LIST_FOREACH(p, b, bucket)
+	{
+		if (p->source == s && p->cookie_len == len && memcmp(p->cookie, cookie, len) == 0)
+			return p;
+	}
+	return NULL;
+}
+
+static void expire(struct ng_sources *t, uint64_t now_ms)
+{
+	struct ng_pending *p;
+
+	while ((p = TAILQ_FIRST(&t->kept)) &&
+	       (now_ms >= p->until_ms || t->n_kept > NG_KEPT_MAX || t->bytes > NG_KEPT_BYTES_MAX))
+		forget(t, p);
+}
+
+enum ng_verdict ng_sources_take(struct ng_sources *t, const struct ng_from *from,
+				const void *cookie, size_t cookie_len, uint64_t now_ms,
+				struct ng_pending **p, const void **answer, size_t *len)
+{
+	struct source *s;
+	struct pendings *b;
+
+	expire(t, now_ms);
+	s = cookie_len <= NG_COOKIE_MAX ? source_find(t, &from->addr.ip, now_ms) : NULL;
+	if (!s)
+		return NG_FULL;
+	if (!source_pays(t, s, now_ms))
+		return NG_RATE;
+	b = bucket_of(t, s, cookie, cookie_len);
+	*p = find(b, s, cookie, cookie_len);
+	if (*p) {
+		(*p)->from = *from;
+		*answer = (*p)->answer;
+		*len = (*p)->len;
+		return *answer ? NG_AGAIN : NG_UNDER_WAY;
+	}
+	if (t->n_pending == NG_PENDING_MAX || !(*p = calloc(1, sizeof(**p))))
+		return NG_FULL;
+	(*p)->source = s;
+	(*p)->from = *from;
+	(*p)->cookie_len = (uint8_t)cookie_len;
+	memcpy((*p)->cookie, cookie, cookie_len);
+	LIST_INSERT_HEAD(b, *p, bucket);
+	t->n_pending++;
+	s->pending++;
+	return NG_NEW;
+}
+
+const struct ng_from *ng_pending_from(const struct ng_pending *p)
+{
+	return &p->from;
+}
+
+const void *ng_pending_cookie(const struct ng_pending *p, size_t *len)
+{
+	*len = p->cookie_len;
+	return p->cookie;
+}
+
+void ng_sources_answered(struct ng_sources *t, struct ng_pending *p, const void *answer, size_t len,
+			 uint64_t now_ms)
+{
+	void *copy = len ? malloc(len) : NULL;
+
+	if (!copy) {
+		forget(t, p);
+		return;
+	}
+	memcpy(copy, answer, len);
+	t->n_pending--;
+	p->source->pending--;
+	p->answer = copy;
+	p->len = len;
+	p->until_ms = now_ms + NG_KEPT_MS;
+	TAILQ_INSERT_TAIL(&t->kept, p, age);
+	t->n_kept++;
+	t->bytes += len;
+	expire(t, now_ms);
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * ng over WebSocket (RFC 6455), subprotocol ng.rtpengine.com: a message is a command. libwslay does
+ * the frames; the handshake before them is here, for libevent's own HTTP keeps its connections.
+ */
+#include "ng_priv.h"
+#include "ng_ws_shake.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
+#include <wslay/wslay.h>
+
+enum {
+	CLIENTS_MAX = 64,
+	BACKLOG = 16,
+	HEAD_MAX = 8192,      /* bytes of the request that opens it */
+	SHAKE_S = 5,	      /* and how long it may take */
+	IDLE_S = 3600,	      /* without a command */
+	OUTPUT_MAX = 1 << 20, /* bytes that wait for a client which does not read */
+	RETRY_ACCEPT_S = 1,
+};
+
+struct client {
+	LIST_ENTRY(client) entry;
+	struct ng_ws *ws;
+	struct bufferevent *bev;
+	wslay_event_context_ptr frames; /* NULL: before the handshake */
+	struct ng_from from;
+	bool gone; /* to be freed when nothing of it is under way any more */
+};
+
+struct ng_ws {
+	struct ng *ng;
+	struct evconnlistener *listener;
+	struct event *retry;
+	uint64_t last; /* number given to a connection */
+	LIST_HEAD(, client) clients;
+};
+
+static void client_free(struct client *c)
+{
+	LIST_REMOVE(c, entry);
+	c->ws->ng->stats.websockets--;
+	if (c->frames)
+		wslay_event_context_free(c->frames);
+	bufferevent_free(c->bev);
+	free(c);
+}
+
+/* ---- frames ---- */
+
+static ssize_t frames_recv(wslay_event_context_ptr w, uint8_t *buf, size_t len, int flags,
+			   void *arg)
+{
+	struct client *c = arg;
+	int n = bufferevent_read(c->bev, buf, len) + 0;
+
+	(void)flags;
+	if (n > 0)
+		return n;
+	wslay_event_set_error(w, WSLAY_ERR_WOULDBLOCK);
+	return -1;
+}
+
+static ssize_t frames_send(wslay_event_context_ptr w, const uint8_t *p, size_t len, int flags,
+			   void *arg)
+{
+	struct client *c = arg;
+
+	(void)flags;
+	if (bufferevent_write(c->bev, p, len) == 0)
+		return (ssize_t)len;
+	wslay_event_set_error(w, WSLAY_ERR_CALLBACK_FAILURE);
+	return -1;
+}
+
+static void message(wslay_event_context_ptr w, const struct wslay_event_on_msg_recv_arg *m,
+		    void *arg)
+{
+	struct client *c = arg;
+
+	(void)w;
+	if (!wslay_is_ctrl_frame(m->opcode) && !c->gone)
+		ng_take(c->ws->ng, &c->from, m->msg, m->msg_length);
+}
+
+static const struct wslay_event_callbacks callbacks = {
+	.recv_callback = frames_recv,
+	.send_callback = frames_send,
+	.on_msg_recv_callback = message,
+};
+
+/* Writes what waits, and looks whether the connection has come to its end. */
+static void client_flush(struct client *c)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+
+	if (wslay_event_want_write(c->frames) && wslay_event_send(c->frames) != 0)
+		c->gone = true;
+	if (evbuffer_get_length(out) > OUTPUT_MAX ||
+	    (!wslay_event_want_read(c->frames) && !wslay_event_want_write(c->frames)))
+		c->gone = true;
+}
+
+void ng_ws_send(struct ng_ws *ws, uint64_t number, const void *p, size_t len, bool text)
+{
+	const struct wslay_event_msg m = { text ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME, p, len };
+	struct client *c;
+
+	LIST_FOREACH(c, &ws->clients, entry)
+	{
+		if (c->from.websocket == number)
+			break;
+	}
+	if (!c || !c->frames || c->gone)
+		return;
+	if (wslay_event_queue_msg(c->frames, &m) != 0)
+		c->gone = true;
+	client_flush(c);
+	if (c->gone)
+		/* Whoever is above in the stack may still hold it. */
+		bufferevent_trigger(c->bev, EV_READ, BEV_OPT_DEFER_CALLBACKS);
+}
+
+/* ---- the connection ---- */
+
+/* The request that opens it. False: not all of it is there yet. */
+static bool client_shake(struct client *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+	struct evbuffer_ptr end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
+	struct timeval idle = { IDLE_S, 0 };
+	char head[HEAD_MAX], answer[NG_WS_ANSWER_MAX];
+	size_t len = (size_t)end.pos + 4;
+
+	if (end.pos < 0 && evbuffer_get_length(in) < HEAD_MAX)
+		return false;
+	if (end.pos < 0 || len > HEAD_MAX) {
+		c->gone = true;
+		return true;
+	}
+	evbuffer_remove(in, head, len);
+	if (!ng_ws_shake(head, len, answer, sizeof(answer)) ||
+	    wslay_event_context_server_init(&c->frames, &callbacks, c) != 0) {
+		bufferevent_write(c->bev, NG_WS_REFUSAL, strlen(NG_WS_REFUSAL));
+		c->gone = true;
+		return true;
+	}
+	wslay_event_config_set_max_recv_msg_length(c->frames, NG_MESSAGE_MAX);
+	bufferevent_write(c->bev, answer, strlen(answer));
+	bufferevent_set_timeouts(c->bev, &idle, &idle);
+	return true;
+}
+
+static void client_read(struct bufferevent *bev, void *arg)
+{
+	struct client *c = arg;
+
+	(void)bev;
+	if (!c->gone && !c->frames && !client_shake(c))
+		return;
+	if (!c->gone) {
+		if (wslay_event_recv(c->frames) != 0)
+			c->gone = true;
+		client_flush(c);
+	}
+	if (!c->gone)
+		return;
+	/* A refusal, or a close frame, goes out first. */
+	bufferevent_disable(c->bev, EV_READ);
+	if (!evbuffer_get_length(bufferevent_get_output(c->bev)))
+		client_free(c);
+}
+
+static void client_written(struct bufferevent *bev, void *arg)
+{
+	struct client *c = arg;
+
+	(void)bev;
+	if (c->gone)
+		client_free(c);
+}
+
+static void client_event(struct bufferevent *bev, short what, void *arg)
+{
+	(void)bev;
+	(void)what;
+	client_free(arg);
+}
+
+static void from_peer(const struct sockaddr *sa, struct sock_addr *a)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)sa;
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)sa;
+	struct be32 ip;
+
+	if (sa->sa_family == AF_INET) {
+		memcpy(ip.b, &v4->sin_addr, sizeof(ip.b));
+		*a = (struct sock_addr){ ip_from_v4(ip), be16_make(ntohs(v4->sin_port)) };
+		return;
+	}
+	memcpy(a->ip.b, &v6->sin6_addr, sizeof(a->ip.b));
+	a->port = be16_make(ntohs(v6->sin6_port));
+}
+
+static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
+			  int len, void *arg)
+{
+	struct timeval shake = { SHAKE_S, 0 };
+	struct ng_ws *w = arg;
+	struct sock_addr from;
+	struct client *c;
+
+	(void)len;
+	from_peer(sa, &from);
+	if (!ng_allowed(w->ng, &from.ip)) {
+		w->ng->stats.not_allowed++;
+		close(fd);
+		return;
+	}
+	c = w->ng->stats.websockets < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	if (c)
+		c->bev =
+		    bufferevent_socket_new(evconnlistener_get_base(l), fd, BEV_OPT_CLOSE_ON_FREE);
+	if (!c || !c->bev) {
+		w->ng->stats.full++;
+		free(c);
+		close(fd);
+		return;
+	}
+	c->ws = w;
+	c->from = (struct ng_from){ from, ++w->last };
+	LIST_INSERT_HEAD(&w->clients, c, entry);
+	w->ng->stats.websockets++;
+	bufferevent_setcb(c->bev, client_read, client_written, client_event, c);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, NG_MESSAGE_MAX + HEAD_MAX);
+	bufferevent_set_timeouts(c->bev, &shake, &shake);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+/* Out of descriptors, most likely: a listener left enabled would spin. */
+static void accept_failed(struct evconnlistener *l, void *arg)
+{
+	struct ng_ws *w = arg;
+	struct timeval tv = { RETRY_ACCEPT_S, 0 };
+
+	evconnlistener_disable(l);
+	event_add(w->retry, &tv);
+}
+
+static void accept_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct ng_ws *w = arg;
+
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(w->listener);
+}
+
+struct ng_ws *ng_ws_open(struct ng *n, struct event_base *base, char *err, size_t errlen)
+{
+	uint16_t port = n->s->conf->gateway.ng_websocket_port;
+	struct ng_ws *w = calloc(1, sizeof(*w));
+	int fd = ng_socket(n, SOCK_STREAM, port);
+
+	if (w && fd >= 0) {
+		w->ng = n;
+		LIST_INIT(&w->clients);
+		w->retry = evtimer_new(base, accept_again, w);
+		w->listener =
+		    evconnlistener_new(base, client_accept, w,
+				       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
+	}
+	if (w && w->listener && w->retry) {
+		evconnlistener_set_error_cb(w->listener, accept_failed);
+		return w;
+	}
+	snprintf(err, errlen,
+		 "cannot serve ng over WebSocket at port %u (gateway.ng-websocket-port): %s", port,
+		 strerror(errno));
+	if (fd >= 0 && !(w && w->listener))
+		close(fd);
+	ng_ws_close(w);
+	return NULL;
+}
+
+void ng_ws_close(struct ng_ws *w)
+{
+	if (!w)
+		return;
+	while (LIST_FIRST(&w->clients))
+		client_free(LIST_FIRST(&w->clients));
+	if (w->listener)
+		evconnlistener_free(w->listener);
+	if (w->retry)
+		event_free(w->retry);
+	free(w);
+}

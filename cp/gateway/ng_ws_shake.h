@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_GATEWAY_NG_WS_SHAKE_H
+#define FL_CP_GATEWAY_NG_WS_SHAKE_H
+
+/* The opening handshake of WebSocket, server's side (RFC 6455 4.2), with one subprotocol. */
+#include <stdbool.h>
+#include <stddef.h>
+
+#define NG_WS_PROTOCOL "ng.rtpengine.com"
+#define NG_WS_REFUSAL                                                                    \
+	"HTTP/1.1 400 Bad Request\r\nSec-WebSocket-Version: 13\r\nConnection: close\r\n" \
+	"Content-Length: 0\r\n\r\n"
+
+enum { NG_WS_ANSWER_MAX = 512 };
+
+/* A request, its empty line included. False if it does not open a WebSocket for ng. */
+bool ng_ws_shake(const char *head, size_t len, char *answer, size_t size);
+
+#endif

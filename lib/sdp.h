@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_LIB_SDP_H
+#define FL_LIB_SDP_H
+
+/*
+ * Session descriptions (RFC 8866): found out where things stand, and written again line by line,
+ * so that what nobody changed stays byte for byte. Nothing is copied or allocated: texts point into
+ * the description. Strict: lines "x=..." of known types in the RFC's order, ended by CRLF or LF,
+ * and no NUL.
+ */
+#include "addr.h"
+#include "cursor.h"
+
+enum {
+	SDP_LINES_MAX = 1024,
+	SDP_MEDIA_MAX = 32,
+	SDP_SESSION = -1, /* in place of an m-line's index: what stands before the first */
+};
+
+/* A piece of the description; not NUL-terminated. */
+struct sdp_text {
+	const char *at;
+	uint32_t len;
+};
+
+struct sdp_line {
+	struct sdp_text value; /* behind "x=", without the line's end */
+	struct sdp_text whole; /* all of it */
+	char type;
+};
+
+/* RFC 8866 5.7 */
+struct sdp_conn {
+	int line;	   /* -1: there is none */
+	bool literal;	   /* ip says where; else it is a host name, or a multicast group's */
+	bool v6;	   /* IP6 */
+	struct ip_addr ip; /* with literal */
+};
+
+/* RFC 8866 5.14 */
+struct sdp_media {
+	int line, end;		/* lines [line, end): "m=" and what belongs to it */
+	struct sdp_text type;	/* "audio" */
+	struct sdp_text proto;	/* "RTP/AVP" */
+	struct sdp_text format; /* all behind it */
+	uint16_t port, ports;	/* ports 1, unless "/n" says more */
+	struct sdp_conn conn;	/* its own, else the session's */
+};
+
+struct sdp {
+	struct sdp_line line[SDP_LINES_MAX];
+	struct sdp_media media[SDP_MEDIA_MAX];
+	int n_line, n_media;
+	struct sdp_conn conn; /* of the session */
+	struct sdp_text eol;  /* as its first line has it */
+};
+
+/* False if it is anything else: *where is the line at fault from 1, *why says what is wrong. */
+bool sdp_parse(struct sdp *s, const void *p, size_t len, int *where, const char **why);
+
+/*
+ * Attributes (RFC 8866 5.13), "a=name" or "a=name:value". Returns the line of the first with that
+ * name from line `from` on in an m-line's part, or the session's; -1: there is none. *value, unless
+ * NULL, is what is behind the colon, at NULL where there is no colon.
+ */
+int sdp_attr(const struct sdp *s, int media, const char *name, int from, struct sdp_text *value);
+/* The same of the m-line, or if that has none, of the session. */
+bool sdp_attr_of(const struct sdp *s, int media, const char *name, struct sdp_text *value);
+/* Whether a line is an attribute of that name. */
+bool sdp_line_is(const struct sdp_line *l, const char *name);
+
+bool sdp_text_is(struct sdp_text t, const char *s);
+bool sdp_text_is_nocase(struct sdp_text t, const char *s);
+/* The next word, up to one space or the end, taken off *t. False: there is none. */
+bool sdp_word(struct sdp_text *t, struct sdp_text *word);
+/* Decimal without leading zeros, no more than max. */
+bool sdp_number(struct sdp_text t, uint32_t max, uint32_t *n);
+/* An address literal. */
+bool sdp_ip(struct sdp_text t, struct ip_addr *ip);
+/* "IN IP4 192.0.2.1": what an o= ends with and c= and a=rtcp have. */
+bool sdp_address(struct sdp_text t, struct sdp_conn *c);
+
+/* ---- writing ---- */
+
+/* Lines [from, to) as they are. */
+void sdp_copy(struct wr *w, const struct sdp *s, int from, int to);
+/* A line of ours, with the description's line end. */
+__attribute__((format(printf, 3, 4))) void sdp_put(struct wr *w, const struct sdp *s,
+						   const char *fmt, ...);
+/* For "%.*s". */
+#define SDP_TEXT(t) (int)(t).len, (t).at
+/* "IN IP4 192.0.2.1", into buf; returns it. */
+const char *sdp_address_format(const struct ip_addr *ip, char *buf, size_t len);
+
+#endif
