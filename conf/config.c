@@ -336,3 +336,14 @@ void config_free(struct config *c)
 	explicit_bzero(c, sizeof(*c));
 	free(c);
 }
+
+bool config_has_tls(const struct config *c)
+{
+	for (uint16_t i = 0; i < c->n_listener; i++)
+		if (c->listener[i].transport == TRANSPORT_TLS)
+			return true;
+	for (uint16_t i = 0; i < c->n_realm && c->gateway.contexts && c->gateway.streams; i++)
+		if (c->realm[i].domain_index != CONFIG_DOMAINS_MAX)
+			return true;
+	return false;
+}

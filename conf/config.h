@@ -278,6 +278,9 @@ struct config {
 struct config *config_load(const char *path, char *err, size_t errlen);
 void config_free(struct config *c);
 
+/* Whether anything may speak TLS: a listener, or terminations of contexts. */
+bool config_has_tls(const struct config *c);
+
 /* Digest of what both processes must agree on: workers, sizes, ports, listeners, relays. */
 uint64_t config_digest(const struct config *c);
 

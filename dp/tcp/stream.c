@@ -29,6 +29,16 @@ enum tcp_state tcp_state(const struct tcp_conn *c)
 	return c->state;
 }
 
+enum tcp_end tcp_why(const struct tcp_conn *c)
+{
+	return c->why;
+}
+
+void tcp_dscp(struct tcp_conn *c, uint8_t dscp)
+{
+	c->tos = (uint8_t)(dscp << 2);
+}
+
 void tcp_listen(struct worker *w, tcp_accept_fn *accept)
 {
 	w->tcp->accept = accept;

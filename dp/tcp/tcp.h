@@ -152,6 +152,10 @@ const struct tcp_app *tcp_app(const struct tcp_conn *c);
 enum tcp_state tcp_state(const struct tcp_conn *c);
 void tcp_addrs(const struct worker *w, const struct tcp_conn *c, struct sock_addr *local,
 	       struct sock_addr *remote);
+/* What its owner, or the layer, has closed it for; nothing before (tcp_layer_closing()). */
+enum tcp_end tcp_why(const struct tcp_conn *c);
+/* Of its segments from now on (RFC 2474): 0 to 63, 0 at first. ECN goes its own way. */
+void tcp_dscp(struct tcp_conn *c, uint8_t dscp);
 /* Fills what the region and tests show; seq is left alone. */
 void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *i);
 

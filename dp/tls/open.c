@@ -64,6 +64,11 @@ void tls_fail(struct worker *w, struct tcp_conn *c, enum tls_alert alert, enum t
 	tcp_layer_timer(w, c, TLS_PARTING_MS);
 }
 
+void tls_refuse(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	tls_fail(w, c, ALERT_BAD_CERTIFICATE, why);
+}
+
 /* ---- what is not the owner's ---- */
 
 /* RFC 8446 6.1: the other side's end, or an error. Two bytes, alone in their record. */

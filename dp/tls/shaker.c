@@ -206,17 +206,6 @@ static struct shake_pool *pool_create(const struct dplane *dp, uint16_t worker)
 	return p;
 }
 
-/* A listener with TLS. */
-static bool shakers_wanted(const struct config *c)
-{
-	uint16_t i;
-
-	for (i = 0; i < c->n_listener; i++)
-		if (c->listener[i].transport == TRANSPORT_TLS)
-			return true;
-	return false;
-}
-
 /* Handshakes do without an accelerator that cannot be had; the operator is told. */
 static void shakers_engine(struct dplane *dp)
 {
@@ -235,7 +224,7 @@ bool shakers_create(struct dplane *dp, char *err, size_t errlen)
 	uint16_t i, n = c->tls.n_crypto_cpus ? c->tls.n_crypto_cpus : dp->n_workers;
 	struct tls_files *files;
 
-	if (!shakers_wanted(c))
+	if (!config_has_tls(c))
 		return true;
 	shakers_engine(dp);
 	files = files_create();

@@ -9,16 +9,6 @@
 
 /* ---- a worker's ---- */
 
-static bool config_has_tls(const struct config *c)
-{
-	uint16_t i;
-
-	for (i = 0; i < c->n_listener; i++)
-		if (c->listener[i].transport == TRANSPORT_TLS)
-			return true;
-	return false;
-}
-
 bool tls_create(struct worker *w, char *err, size_t errlen)
 {
 	const struct config *c = w->dp->conf;

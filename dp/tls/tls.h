@@ -37,6 +37,12 @@ struct tls_info {
 };
 const struct tls_info *tls_info(const struct tcp_conn *c);
 
+/*
+ * Ends a connection after its handshake: its owner has judged the other side's certificate, and
+ * does not want it. A fatal alert bad_certificate goes out (RFC 8122 6.2), then FIN.
+ */
+void tls_refuse(struct worker *w, struct tcp_conn *c, enum tcp_end why);
+
 /* EVT_PSK's answer. False: nobody waits for it. */
 bool tls_psk(struct worker *w, const struct cmd_psk *c);
 
