@@ -31,6 +31,7 @@ struct neigh_table;
 struct fragments;
 struct rate_table;
 struct tcp;
+struct stream_pool;
 struct tls_worker;
 
 /* What a received packet is, once parsed. Addresses are in the 16-byte form. */
@@ -76,6 +77,7 @@ struct worker {
 	struct neigh *neighbours; /* entries of neigh, for neigh_cached() */
 	struct tcp *tcp;
 	struct tls_worker *tls;	       /* NULL: no listener, or leg, has TLS */
+	struct stream_pool *streams;   /* gateway/stream.h; NULL: none may be */
 	struct ctl_counters *counters; /* in the region; this worker is the only writer */
 	struct ctl_port_counters *port_counters;
 	uint32_t sessions_max;

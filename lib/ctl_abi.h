@@ -562,7 +562,11 @@ struct evt_context_stats {
 enum ctl_term_news {
 	TERM_UP,       /* connection open, handshake over, certificate judged (R53) */
 	TERM_UNJUDGED, /* handshake over; a fingerprint is waited for (R51) */
-	TERM_ENDED,    /* why says how; whoever asks again with CMD_CONTEXT_SET hears it again */
+	/*
+	 * why says how. Whoever asks again with CMD_CONTEXT_SET hears it again, and in a replay of
+	 * the other two as well.
+	 */
+	TERM_ENDED,
 	TERM_LATCHED,  /* remote learnt */
 	TERM_INACTIVE, /* nothing came for `inactivity` seconds; told once until something does */
 	TERM_NEWS

@@ -23,7 +23,7 @@ bool context_create(struct worker *w, char *err, size_t errlen)
 	w->media = rte_zmalloc("media", sizeof(struct media) * n, 64);
 	w->media_path = rte_zmalloc("media paths", sizeof(struct media_path) * LEGS * n, 64);
 	if (w->context && w->media && w->media_path)
-		return true;
+		return stream_create(w, err, errlen);
 	snprintf(err, errlen, "%s: dataplane.memory-mb: too small for %u contexts on each worker",
 		 c->file, n);
 	return false;
@@ -31,6 +31,7 @@ bool context_create(struct worker *w, char *err, size_t errlen)
 
 void context_destroy(struct worker *w)
 {
+	stream_destroy(w);
 	rte_free(w->media_path);
 	rte_free(w->media);
 	rte_free(w->context);
@@ -86,6 +87,8 @@ static bool context_answer(struct worker *w, const struct cmd_context *c)
 		return false;
 	if (x->kind == CONTEXT_MEDIA)
 		media_stats(w, c->cid.slot, s.term);
+	else if (x->kind == CONTEXT_STREAM)
+		stream_stats(w, c->cid.slot, s.term);
 	memcpy(e, &s, sizeof(s));
 	evt_publish(w);
 	return true;
@@ -131,6 +134,8 @@ static void context_clear(struct worker *w, uint32_t slot)
 
 	if (x->kind == CONTEXT_MEDIA)
 		media_set(w, slot, none);
+	else if (x->kind == CONTEXT_STREAM)
+		stream_set(w, slot, none);
 	for (side = 0; side < SIDES; side++)
 		ports_give(w, slot, side);
 	memset(x, 0, sizeof(*x));
@@ -179,7 +184,7 @@ static enum ctl_refusal context_check(struct worker *w, const struct cmd_context
 
 	if (c->cid.slot >= w->contexts_max)
 		return REFUSED_FULL;
-	if (!context_valid(w, c) || kind == CONTEXT_STREAM)
+	if (!context_valid(w, c))
 		return REFUSED_BAD;
 	x = context_find(w, c->cid);
 	if (x && x->kind && kind && x->kind != kind)
@@ -217,6 +222,10 @@ bool context_set(struct worker *w, const struct cmd_context_set *c)
 		x->kind = (uint8_t)kind_of(c);
 	x->expiry = c->expiry;
 	x->flags = (uint8_t)c->flags;
+	if (x->kind == CONTEXT_STREAM && !stream_set(w, slot, c->term)) {
+		context_clear(w, slot);
+		return context_refused(w, &c->hdr, c->cid, REFUSED_FULL);
+	}
 	x->epoch = w->sync_epoch;
 	ports_set(w, c);
 	if (x->kind == CONTEXT_MEDIA)
@@ -249,6 +258,9 @@ bool context_move(struct worker *w, const struct cmd_context_move *c)
 		return context_refused(w, &c->hdr, c->cid, REFUSED_GONE);
 	if (to->kind && to->kind != from->kind)
 		return context_refused(w, &c->hdr, c->cid, REFUSED_BAD);
+	if (from->kind == CONTEXT_STREAM &&
+	    !stream_move(w, c->cid.slot, c->side, c->to.slot, c->to_side))
+		return context_refused(w, &c->hdr, c->cid, REFUSED_FULL);
 	to->kind = from->kind;
 	local = from->local[c->side];
 	n = from->ports[c->side];
@@ -299,6 +311,8 @@ static void context_look(struct worker *w, uint32_t slot)
 		context_clear(w, slot);
 	else if (x->kind == CONTEXT_MEDIA && slot % MEDIA_ROUNDS == w->context_round)
 		media_tick(w, slot);
+	else if (x->kind == CONTEXT_STREAM)
+		stream_tick(w, slot);
 }
 
 uint32_t context_tick(struct worker *w)

@@ -133,7 +133,8 @@ void stream_destroy(struct worker *w);
  * context->stream. False when there is no stream to be had.
  */
 bool stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES]);
-void stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side);
+/* False, and nothing has moved: `to` has no stream, and there is none to be had. */
+bool stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side);
 void stream_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES]);
 void stream_tick(struct worker *w, uint32_t slot);
 

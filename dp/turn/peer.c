@@ -198,8 +198,10 @@ const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r)
 	if (!l || l->relay == CTL_RELAY_NONE)
 		return NULL;
 	p.sid.slot = w->relay_slot[l->relay][be16_get(r->local.port)];
-	if (p.sid.slot == SLOT_NONE || gate_is_leg(p.sid.slot))
+	if (p.sid.slot == SLOT_NONE)
 		return NULL;
+	if (gate_is_leg(p.sid.slot))
+		return stream_accept(w, r, p.sid.slot);
 	p.sid.gen = w->session[p.sid.slot].gen;
 	s = peer_session(w, p.sid);
 	if (!s || s->peers_waiting >= w->dp->conf->turn.connections_per_allocation ||

@@ -12,7 +12,10 @@
 
 extern const struct tcp_app peer_app;
 
-/* A SYN for r->local: peer_app, if a TCP session is there and the peer is permitted (6062 5.3). */
+/*
+ * A SYN for r->local: peer_app, if a TCP session is there and the peer is permitted (6062 5.3); or
+ * what stream_accept() says, where a leg is.
+ */
 const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r);
 
 /* Commands. peer_connect() answers with events itself; false only for impossible values. */

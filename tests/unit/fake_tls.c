@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where TCP is the tests' own there is no TLS on it, and nobody at the door. */
+/* Where TCP is the tests' own there is no TLS on it, nobody at the door, and no stream. */
+#include "../../dp/gateway/context.h"
 #include "../../dp/gateway/door.h"
 #include "../../dp/tls/tls.h"
 
@@ -47,4 +48,56 @@ const struct tcp_app door_app = { .name = "door", .role = CONN_CLIENT };
 void door_init(void *data, uint16_t listener)
 {
 	memcpy(data, &listener, sizeof(listener));
+}
+
+bool stream_create(struct worker *w, char *err, size_t errlen)
+{
+	(void)w;
+	(void)err;
+	(void)errlen;
+	return true;
+}
+
+void stream_destroy(struct worker *w)
+{
+	(void)w;
+}
+
+bool stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES])
+{
+	(void)w;
+	(void)slot;
+	(void)term;
+	return false;
+}
+
+bool stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side)
+{
+	(void)w;
+	(void)slot;
+	(void)side;
+	(void)to;
+	(void)to_side;
+	return false;
+}
+
+void stream_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES])
+{
+	(void)w;
+	(void)slot;
+	(void)stats;
+}
+
+void stream_tick(struct worker *w, uint32_t slot)
+{
+	(void)w;
+	(void)slot;
+}
+
+const struct tcp_app *stream_accept(struct worker *w, struct tcp_request *r, uint32_t entry)
+{
+	(void)w;
+	(void)r;
+	(void)entry;
+	return NULL;
 }

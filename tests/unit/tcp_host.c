@@ -229,8 +229,10 @@ static bool deliver(void)
 			if ((ip[0] >> 4 == 4 ? ip[9] : ip[6]) != 6)
 				continue;
 			h = find(port, ip, t);
-			if (h)
+			if (h) {
+				h->tos = ip[1];
 				take(h, t, (uint32_t)(f->b + f->len - t));
+			}
 			n++;
 		}
 	}

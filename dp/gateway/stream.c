@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "stream.h"
+
+#include <rte_malloc.h>
+
+/* ---- pool ---- */
+
+bool stream_create(struct worker *w, char *err, size_t errlen)
+{
+	const struct config_gateway *g = &w->dp->conf->gateway;
+	uint32_t n = g->contexts ? g->streams : 0, i;
+	struct stream_pool *p;
+
+	if (n == 0)
+		return true;
+	w->streams = p = rte_zmalloc("streams", sizeof(*p) + n * sizeof(p->stream[0]), 64);
+	if (!p) {
+		snprintf(err, errlen,
+			 "%s: dataplane.memory-mb: too small for %u streams on each worker",
+			 w->dp->conf->file, n);
+		return false;
+	}
+	for (i = 0; i < n; i++)
+		p->stream[i].next = i + 1 < n ? i + 1 : SLOT_NONE;
+	return true;
+}
+
+void stream_destroy(struct worker *w)
+{
+	rte_free(w->streams);
+	w->streams = NULL;
+}
+
+static struct stream *stream_take(struct worker *w, uint32_t slot)
+{
+	struct stream_pool *p = w->streams;
+	struct stream *s;
+
+	if (!p || p->free == SLOT_NONE)
+		return NULL;
+	s = &p->stream[p->free];
+	p->free = s->next;
+	s->slot = slot;
+	w->context[slot].stream = s;
+	count(w, CNT_GATE_STREAMS);
+	return s;
+}
+
+static void stream_give(struct worker *w, struct stream *s)
+{
+	w->context[s->slot].stream = NULL;
+	memset(s->side, 0, sizeof(s->side));
+	s->next = w->streams->free;
+	w->streams->free = (uint32_t)(s - w->streams->stream);
+	count_add(w, CNT_GATE_STREAMS, UINT64_MAX);
+}
+
+/* ---- commands ---- */
+
+static void side_set(struct worker *w, struct stream *s, uint32_t i, const struct ctl_term *t)
+{
+	struct side *d = &s->side[i];
+
+	if (t->transport == TERM_NONE) {
+		side_subtract(w, s, i);
+		return;
+	}
+	d->term = *t;
+	if (t->attempt && t->attempt != d->attempt)
+		side_begin(w, s, i);
+	else
+		side_change(w, s, i);
+}
+
+/* Both at once: nobody is left to be told. */
+static void stream_end(struct worker *w, struct stream *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < SIDES; i++)
+		stream_pass(w, s, i);
+	for (i = 0; i < SIDES; i++)
+		side_leave(w, &s->side[i], TCP_END_CLOSED, true);
+	stream_give(w, s);
+}
+
+bool stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES])
+{
+	bool replay = w->context[slot].epoch != w->sync_epoch;
+	struct stream *s = w->context[slot].stream;
+	uint32_t i;
+
+	if (term[0].transport == TERM_NONE && term[1].transport == TERM_NONE) {
+		if (s)
+			stream_end(w, s);
+		return true;
+	}
+	if (!s && !(s = stream_take(w, slot)))
+		return false;
+	for (i = 0; i < SIDES; i++)
+		if (term[i].transport != TERM_NONE && term[i].attempt == s->side[i].attempt)
+			side_repeat(w, s, i, replay);
+	for (i = 0; i < SIDES; i++)
+		side_set(w, s, i, &term[i]);
+	for (i = 0; i < SIDES; i++)
+		side_release(w, s, i);
+	stream_pause(w, s);
+	return true;
+}
+
+bool stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side)
+{
+	struct stream *from = w->context[slot].stream, *s = w->context[to].stream;
+	struct side *d;
+
+	if (!s && !(s = stream_take(w, to)))
+		return false;
+	d = &s->side[to_side];
+	*d = from->side[side];
+	memset(&from->side[side], 0, sizeof(*d));
+	if (d->c)
+		*(struct stream_owner *)tcp_data(d->c) =
+		    (struct stream_owner){ s, d->serial, to_side };
+	stream_pause(w, from);
+	stream_pause(w, s);
+	return true;
+}
+
+void stream_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES])
+{
+	const struct stream *s = w->context[slot].stream;
+	uint32_t i;
+
+	for (i = 0; i < SIDES; i++) {
+		const struct side *d = s ? &s->side[i] : NULL;
+
+		stats[i] = (struct ctl_term_stats){ .silent_s = UINT32_MAX };
+		if (!d || !d->bytes)
+			continue;
+		stats[i].bytes = d->bytes;
+		stats[i].silent_s = d->bytes == d->bytes_seen ? w->now - d->seen_s : 0;
+	}
+}
+
+void stream_tick(struct worker *w, uint32_t slot)
+{
+	struct stream *s = w->context[slot].stream;
+	uint32_t i;
+
+	for (i = 0; s && i < SIDES; i++)
+		side_tick(w, s, i);
+}
+
+/* ---- SYNs ---- */
+
+/* Who may connect (R28): its address, which may have another port than the one it listens at. */
+static bool remote_may(const struct ctl_term *t, const struct ip_addr *ip)
+{
+	if ((t->flags & (TERM_LATCH | TERM_LATCH_ADDR)) == TERM_LATCH)
+		return true;
+	return (t->flags & TERM_LATCH_ADDR || be16_get(t->remote[0].port)) &&
+	       ip_eq(&t->remote[0].ip, ip);
+}
+
+const struct tcp_app *stream_accept(struct worker *w, struct tcp_request *r, uint32_t entry)
+{
+	struct stream *s = w->context[gate_slot(entry)].stream;
+	uint32_t i = gate_side(entry);
+	const struct side *d = s ? &s->side[i] : NULL;
+	struct stream_owner o;
+
+	if (!d || d->state != SIDE_LISTENING || !remote_may(&d->term, &r->remote.ip))
+		return NULL;
+	o = (struct stream_owner){ s, d->serial, i };
+	memcpy(r->data, &o, sizeof(o));
+	r->layer = side_layer(&d->term);
+	r->layer_arg = d->term.domain;
+	return &stream_app;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_GATEWAY_STREAM_H
+#define FL_DP_GATEWAY_STREAM_H
+
+/*
+ * Terminations of TCP and TLS from the inside (3GPP TS 23.334 5.11.2.x), for the two files that
+ * make them: two connections of their own, begun when the control process says so, and bytes passed
+ * between them once both are up and each remote was judged. They know bytes, not protocols (R45).
+ *
+ *   stream.c       pool, commands, SYNs, rounds
+ *   stream_side.c  one side: its connection, what it passes on, its end
+ *
+ * How one ends (R54):
+ *
+ *   its remote closes: FIN, close_notify      the same back (R59), after what waited for it
+ *   RST, alert, error, time                   as the layer below does it
+ *   another certificate, or no fingerprint    fatal alert bad_certificate, FIN (R50)
+ *   it is subtracted, or its context deleted  in order
+ *
+ * and then its partner, unless CONTEXT_HOLD is set: in order, with all that was passed to it, if
+ * the end was (TCP_END_RELEASED); otherwise by RST (TCP_END_PARTNER).
+ */
+#include "context.h"
+#include "../tls/tls.h"
+
+enum side_state {
+	SIDE_NONE, /* no termination, or one that was not told to begin */
+	SIDE_LISTENING,
+	SIDE_OPENING,  /* there is a connection, which is not open yet, or shakes hands */
+	SIDE_UNJUDGED, /* a fingerprint is waited for */
+	SIDE_UP,
+	SIDE_ENDED,
+};
+
+struct side {
+	struct tcp_conn *c; /* SIDE_OPENING to SIDE_UP */
+	uint32_t serial;    /* of its beginning: connections of an earlier one have another */
+	uint8_t state;	    /* enum side_state */
+	uint8_t attempt;    /* that was begun, 0: none */
+	uint8_t due;	    /* bits of enum ctl_term_news: not told yet */
+	bool silent;	    /* TERM_INACTIVE was told */
+	uint64_t bytes;	    /* from the remote, passed on */
+	uint64_t credit_ms; /* when the bucket was filled */
+	int64_t credit;	    /* what is in it, below 0: a debt; see side_credit() */
+	uint64_t bytes_seen;
+	uint32_t seen_s; /* when bytes_seen was so much first */
+	uint16_t why;	 /* enum tcp_end, with SIDE_ENDED */
+	uint16_t tls_version, tls_suite;
+	struct sock_addr remote;
+	uint8_t sha256[32]; /* of its certificate */
+	struct ctl_term term;
+};
+
+struct stream {
+	uint32_t slot; /* of the context */
+	uint32_t next; /* free list */
+	struct side side[SIDES];
+};
+
+/* A worker's. */
+struct stream_pool {
+	uint32_t free; /* SLOT_NONE: none is */
+	uint32_t serial;
+	struct stream stream[];
+};
+
+/* Owner's bytes of a connection that is a side's, or wants to be. */
+struct stream_owner {
+	struct stream *stream;
+	uint32_t serial, side;
+};
+_Static_assert(sizeof(struct stream_owner) <= TCP_APP_DATA, "owner's bytes");
+
+/* ---- stream_side.c ---- */
+
+extern const struct tcp_app stream_app;
+
+/* The layer of its connection; NULL: none. */
+const struct tcp_layer_ops *side_layer(const struct ctl_term *t);
+/* Listens, or connects at once (R43, R58). A connection of an earlier attempt makes way. */
+void side_begin(struct worker *w, struct stream *s, uint32_t i);
+/* Somebody asks again: tells of its end, or all: of how it stands. */
+void side_repeat(struct worker *w, struct stream *s, uint32_t i, bool all);
+/* Its term changed, not its attempt. */
+void side_change(struct worker *w, struct stream *s, uint32_t i);
+/*
+ * It is not there any more. What has been received already goes to the partner, which then ends as
+ * after any other end.
+ */
+void side_subtract(struct worker *w, struct stream *s, uint32_t i);
+/* Its partner has ended: so does it, unless the control process wants to decide. */
+void side_release(struct worker *w, struct stream *s, uint32_t i);
+/* Ends its connection, of which it hears no more: in order, if it is open, or by RST. */
+void side_leave(struct worker *w, struct side *d, enum tcp_end why, bool order);
+/*
+ * What no call tells of: that a remote has closed while nobody reads, that the layer is ending a
+ * connection, which takes the remote's answer or a while, and silence. News that had no room.
+ */
+void side_tick(struct worker *w, struct stream *s, uint32_t i);
+
+/* What waits goes on from side i to the other, as far as there is room and it may. */
+void stream_pass(struct worker *w, struct stream *s, uint32_t i);
+/* What goes nowhere is not read: the window bounds what waits (R51). */
+void stream_pause(struct worker *w, struct stream *s);
+
+#endif

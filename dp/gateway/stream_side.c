@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* One side of a stream: how it comes up, what it passes on, and how it ends. */
+#include "stream.h"
+#include "../turn/session.h"
+
+enum {
+	POLICE_MS = 10,		 /* between looks at a bucket that was empty */
+	CREDIT_BYTE = 1000,	 /* a byte, in what a bucket counts */
+	CREDIT_MS_MAX = 1000000, /* more time adds nothing: no bucket is larger */
+};
+
+static void side_over(struct worker *w, struct stream *s, uint32_t i, enum tcp_end why);
+
+/*
+ * The stream whose side c is, or wants to be, the connection of. NULL: that has gone, or has begun
+ * anew.
+ */
+static struct stream *stream_wanted(const struct worker *w, struct tcp_conn *c, uint32_t *i)
+{
+	const struct stream_owner *o = tcp_data(c);
+
+	*i = o->side;
+	return w->streams && o->stream->side[o->side].serial == o->serial ? o->stream : NULL;
+}
+
+/* The one whose side has c. */
+static struct stream *stream_of(const struct worker *w, struct tcp_conn *c, uint32_t *i)
+{
+	struct stream *s = stream_wanted(w, c, i);
+
+	return s && s->side[*i].c == c ? s : NULL;
+}
+
+static bool side_open(const struct side *d)
+{
+	return d->state == SIDE_UNJUDGED || d->state == SIDE_UP;
+}
+
+/* ---- news ---- */
+
+/* What the ring has no room for a later round tells, as it stands then. */
+static void side_tell(struct worker *w, struct stream *s, uint32_t i)
+{
+	static const uint8_t order[] = { TERM_UNJUDGED, TERM_UP, TERM_INACTIVE, TERM_ENDED };
+	struct side *d = &s->side[i];
+	struct evt_term e = { .side = (uint8_t)i,
+			      .why = d->why,
+			      .attempt = d->attempt,
+			      .tls_version = d->tls_version,
+			      .tls_suite = d->tls_suite,
+			      .remote = d->remote };
+
+	memcpy(e.sha256, d->sha256, sizeof(e.sha256));
+	for (size_t k = 0; k < RTE_DIM(order) && d->due; k++) {
+		e.what = order[k];
+		if (!(d->due >> e.what & 1))
+			continue;
+		if (!context_tell(w, s->slot, &e))
+			return;
+		d->due &= (uint8_t) ~(1u << e.what);
+	}
+}
+
+static void side_news(struct worker *w, struct stream *s, uint32_t i, enum ctl_term_news what)
+{
+	s->side[i].due |= (uint8_t)(1u << what);
+	side_tell(w, s, i);
+}
+
+/* ---- connections that no side has any more ---- */
+
+static enum tcp_end *parting_why(struct tcp_conn *c)
+{
+	return tcp_data(c);
+}
+
+/* What still comes is dropped until the other side's FIN: a RST might overtake what it is to read.
+ */
+static void parting_readable(struct worker *w, struct tcp_conn *c)
+{
+	tcp_recv_skip(w, c, tcp_readable(c));
+	if (tcp_recv_fin(c))
+		tcp_close(w, c, *parting_why(c));
+}
+
+static void parting_writable(struct worker *w, struct tcp_conn *c)
+{
+	(void)w;
+	(void)c;
+}
+
+/* Patience is over. What is still to be sent has the time that TCP gives it. */
+static void parting_timeout(struct worker *w, struct tcp_conn *c)
+{
+	tcp_recv_skip(w, c, tcp_readable(c));
+	tcp_close(w, c, *parting_why(c));
+}
+
+static void parting_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	(void)w;
+	(void)c;
+	(void)why;
+}
+
+static const struct tcp_app parting_app = {
+	.name = "parting",
+	.role = CONN_DATA,
+	.readable = parting_readable,
+	.writable = parting_writable,
+	.timeout = parting_timeout,
+	.closed = parting_closed,
+};
+
+/* Takes its connection from a side. NULL: it has none. */
+static struct tcp_conn *side_part(struct side *d, enum tcp_end why)
+{
+	struct tcp_conn *c = d->c;
+
+	d->c = NULL;
+	if (!c)
+		return NULL;
+	tcp_own(c, &parting_app);
+	*parting_why(c) = why;
+	return c;
+}
+
+void side_leave(struct worker *w, struct side *d, enum tcp_end why, bool order)
+{
+	struct tcp_conn *c = side_part(d, why);
+
+	if (!c)
+		return;
+	if (!order || !side_open(d)) {
+		tcp_abort(w, c, why);
+		return;
+	}
+	tcp_shutdown(w, c);
+	tcp_recv_pause(w, c, false);
+	tcp_app_timer(w, c, w->dp->conf->tcp.linger * 1000);
+}
+
+/* ---- ends ---- */
+
+static bool in_order(enum tcp_end why)
+{
+	return why == TCP_END_DONE || why == TCP_END_CLOSED || why == TCP_END_RELEASED;
+}
+
+void side_release(struct worker *w, struct stream *s, uint32_t i)
+{
+	const struct side *partner = &s->side[!i];
+	bool order = in_order((enum tcp_end)partner->why);
+	enum tcp_end why = order ? TCP_END_RELEASED : TCP_END_PARTNER;
+	struct side *d = &s->side[i];
+
+	if (partner->state != SIDE_ENDED || w->context[s->slot].flags & CONTEXT_HOLD ||
+	    d->state == SIDE_NONE || d->state == SIDE_ENDED)
+		return;
+	side_leave(w, d, why, order);
+	side_over(w, s, i, why);
+}
+
+/* It has ended, and has no connection any more. */
+static void side_over(struct worker *w, struct stream *s, uint32_t i, enum tcp_end why)
+{
+	struct side *d = &s->side[i];
+
+	d->state = SIDE_ENDED;
+	d->why = (uint16_t)why;
+	count(w, CNT_GATE_ENDED);
+	side_news(w, s, i, TERM_ENDED);
+	side_release(w, s, !i);
+}
+
+/* Not the remote that was announced (R50). */
+static void side_refuse(struct worker *w, struct stream *s, uint32_t i, enum tcp_end why)
+{
+	tls_refuse(w, side_part(&s->side[i], why), why);
+	side_over(w, s, i, why);
+}
+
+void side_subtract(struct worker *w, struct stream *s, uint32_t i)
+{
+	struct side *d = &s->side[i];
+
+	stream_pass(w, s, i);
+	if (d->c) {
+		side_leave(w, d, TCP_END_CLOSED, true);
+		d->state = SIDE_ENDED;
+		d->why = TCP_END_CLOSED;
+		side_release(w, s, !i);
+	}
+	memset(d, 0, sizeof(*d));
+}
+
+/* ---- bytes ---- */
+
+/* Whether what comes from side i goes to the other. */
+static bool stream_flows(const struct stream *s, uint32_t i)
+{
+	const struct side *from = &s->side[i], *to = &s->side[!i];
+
+	return from->state == SIDE_UP && to->state == SIDE_UP && from->term.flags & TERM_IN &&
+	       to->term.flags & TERM_OUT;
+}
+
+void stream_pause(struct worker *w, struct stream *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < SIDES; i++)
+		if (side_open(&s->side[i]))
+			tcp_recv_pause(w, s->side[i].c, !stream_flows(s, i));
+}
+
+/* Whether the bucket has any: what a buffer has more is a debt. */
+static bool side_credit(const struct worker *w, struct side *d)
+{
+	const int64_t most = (int64_t)d->term.burst * CREDIT_BYTE;
+	uint64_t ms = w->now_ms - d->credit_ms;
+
+	if (!d->term.rate) {
+		d->credit = 0;
+		return true;
+	}
+	d->credit_ms = w->now_ms;
+	d->credit += (int64_t)(RTE_MIN(ms, (uint64_t)CREDIT_MS_MAX) * d->term.rate);
+	d->credit = RTE_MIN(d->credit, most);
+	return d->credit > 0;
+}
+
+void stream_pass(struct worker *w, struct stream *s, uint32_t i)
+{
+	struct side *from = &s->side[i];
+	struct tcp_conn *to = s->side[!i].c;
+	uint64_t bytes = 0;
+	bool credit;
+	uint32_t n;
+
+	if (!stream_flows(s, i))
+		return;
+	while ((credit = side_credit(w, from)) && (n = tcp_pass(w, from->c, to))) {
+		from->credit -= (int64_t)n * CREDIT_BYTE;
+		bytes += n;
+	}
+	from->bytes += bytes;
+	count_add(w, CNT_GATE_STREAM_BYTES, bytes);
+	if (!tcp_readable(from->c))
+		return;
+	if (credit)
+		tcp_send_wait(to);
+	else
+		tcp_app_timer(w, from->c, POLICE_MS);
+}
+
+/*
+ * Whether its remote has closed, with all that it sent passed on. It is answered then (R59), after
+ * what has come for it so far.
+ */
+static void side_fin(struct worker *w, struct stream *s, uint32_t i)
+{
+	struct side *d = &s->side[i];
+
+	if (!side_open(d) || !tcp_recv_fin(d->c))
+		return;
+	stream_pass(w, s, !i);
+	if (stream_flows(s, !i) && tcp_readable(s->side[!i].c)) {
+		tcp_recv_pause(w, s->side[!i].c, true);
+		return;
+	}
+	side_leave(w, d, TCP_END_DONE, true);
+	side_over(w, s, i, TCP_END_DONE);
+}
+
+/* What waits at side i moves on; either may be done then. */
+static void stream_go(struct worker *w, struct stream *s, uint32_t i)
+{
+	stream_pass(w, s, i);
+	side_fin(w, s, i);
+	side_fin(w, s, !i);
+}
+
+/* ---- coming up ---- */
+
+static void side_up(struct worker *w, struct stream *s, uint32_t i)
+{
+	struct side *d = &s->side[i];
+
+	d->state = SIDE_UP;
+	d->seen_s = w->now;
+	d->bytes_seen = d->bytes;
+	d->silent = false;
+	tcp_app_timer(w, d->c, 0);
+	count(w, CNT_GATE_UP);
+	if (s->side[!i].state == SIDE_UP)
+		count(w, CNT_GATE_JOINED);
+	side_news(w, s, i, TERM_UP);
+	stream_pause(w, s);
+}
+
+static void term_expect(const struct ctl_term *t, struct tls_expect *e)
+{
+	_Static_assert(sizeof(e->fingerprint) == sizeof(t->fingerprint), "as many");
+	_Static_assert(sizeof(e->name) >= sizeof(t->host), "as long");
+
+	e->peer = t->n_fingerprint ? EXPECT_FINGERPRINT : EXPECT_ANY;
+	e->n_fingerprint = t->n_fingerprint;
+	memcpy(e->fingerprint, t->fingerprint, sizeof(e->fingerprint));
+	memcpy(e->name, t->host, sizeof(t->host));
+}
+
+/* By the fingerprints that are known now (RFC 8122 5, 6.2; R50); while there is none it waits. */
+static void side_judge(struct worker *w, struct stream *s, uint32_t i)
+{
+	struct side *d = &s->side[i];
+	const struct tls_info *tls = tls_info(d->c);
+	struct tls_expect e = { 0 };
+
+	term_expect(&d->term, &e);
+	if (e.peer == EXPECT_FINGERPRINT) {
+		if (expect_met(&e, tls->peer_cert ? &tls->peer : NULL))
+			side_up(w, s, i);
+		else
+			side_refuse(w, s, i, TCP_END_TLS_FINGERPRINT);
+	} else if (d->state != SIDE_UNJUDGED) {
+		d->state = SIDE_UNJUDGED;
+		tcp_recv_pause(w, d->c, true);
+		tcp_app_timer(w, d->c, w->dp->conf->gateway.fingerprint_ms);
+		side_news(w, s, i, TERM_UNJUDGED);
+	}
+}
+
+static void side_dscp(const struct side *d)
+{
+	if (d->c)
+		tcp_dscp(d->c, d->term.dscp == CTL_DSCP_KEEP ? 0 : d->term.dscp);
+}
+
+/*
+ * The stream whose side has c from now on, unless another came first. NULL: there is one already,
+ * or none is wanted any more.
+ */
+static struct stream *side_claim(const struct worker *w, struct tcp_conn *c, uint32_t *i)
+{
+	struct stream *s = stream_wanted(w, c, i);
+	struct side *d;
+
+	if (!s || s->side[*i].c == c)
+		return s;
+	d = &s->side[*i];
+	if (d->state != SIDE_LISTENING || side_layer(&d->term) != tcp_layer_ops(c))
+		return NULL;
+	d->c = c;
+	d->state = SIDE_OPENING;
+	side_dscp(d);
+	return s;
+}
+
+/* ---- its connection ---- */
+
+/*
+ * The handshake of TLS begins. Only now is it the one that a termination waits for: who opens
+ * connections and says nothing keeps nobody out.
+ */
+static void stream_expect(struct worker *w, struct tcp_conn *c, struct tls_expect *e)
+{
+	uint32_t i;
+	const struct stream *s = side_claim(w, c, &i);
+
+	if (s)
+		term_expect(&s->side[i].term, e);
+	else
+		tcp_abort(w, c, TCP_END_EXISTS);
+}
+
+static void stream_established(struct worker *w, struct tcp_conn *c)
+{
+	uint32_t i;
+	struct stream *s = side_claim(w, c, &i);
+	const struct tls_info *tls = tls_info(c);
+	struct sock_addr local;
+	struct side *d;
+
+	if (!s) {
+		tcp_abort(w, c, TCP_END_EXISTS);
+		return;
+	}
+	d = &s->side[i];
+	tcp_addrs(w, c, &local, &d->remote);
+	if (!tls) {
+		side_up(w, s, i);
+		return;
+	}
+	d->tls_version = tls->version;
+	d->tls_suite = tls->suite;
+	memcpy(d->sha256, fp_of(&tls->peer, FP_SHA256), sizeof(d->sha256));
+	side_judge(w, s, i);
+}
+
+static void stream_readable(struct worker *w, struct tcp_conn *c)
+{
+	uint32_t i;
+	struct stream *s = stream_of(w, c, &i);
+
+	if (likely(s != NULL))
+		stream_go(w, s, i);
+}
+
+static void stream_writable(struct worker *w, struct tcp_conn *c)
+{
+	uint32_t i;
+	struct stream *s = stream_of(w, c, &i);
+
+	if (likely(s != NULL))
+		stream_go(w, s, !i);
+}
+
+static void stream_timeout(struct worker *w, struct tcp_conn *c)
+{
+	uint32_t i;
+	struct stream *s = stream_of(w, c, &i);
+
+	if (!s)
+		return;
+	if (s->side[i].state == SIDE_UNJUDGED)
+		side_refuse(w, s, i, TCP_END_NO_FINGERPRINT);
+	else if (s->side[i].state == SIDE_UP)
+		stream_go(w, s, i);
+	else if (tcp_state(c) == TCP_SYN_SENT) /* TLS has a time of its own */
+		tcp_abort(w, c, TCP_END_TIMEOUT);
+}
+
+static void stream_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+{
+	uint32_t i;
+	struct stream *s = stream_of(w, c, &i);
+
+	if (!s)
+		return;
+	s->side[i].c = NULL;
+	side_over(w, s, i, why);
+}
+
+const struct tcp_app stream_app = {
+	.name = "stream",
+	.role = CONN_DATA,
+	.expect = stream_expect,
+	.established = stream_established,
+	.readable = stream_readable,
+	.writable = stream_writable,
+	.timeout = stream_timeout,
+	.closed = stream_closed,
+};
+
+/* ---- commands ---- */
+
+const struct tcp_layer_ops *side_layer(const struct ctl_term *t)
+{
+	if (t->transport != TERM_TLS)
+		return NULL;
+	return t->flags & TERM_TLS_CLIENT ? &tls_client_layer : &tls_server_layer;
+}
+
+static void side_connect(struct worker *w, struct stream *s, uint32_t i)
+{
+	struct side *d = &s->side[i];
+	const struct ctl_term *t = &d->term;
+	struct sock_addr local = { *relay_ip(w->dp, &t->local), t->local.port };
+	enum tcp_end why;
+
+	d->c = tcp_connect(w, &local, &t->remote[0], &stream_app, NULL, &why);
+	if (!d->c) {
+		side_over(w, s, i, why);
+		return;
+	}
+	*(struct stream_owner *)tcp_data(d->c) = (struct stream_owner){ s, d->serial, i };
+	tcp_layer_use(d->c, side_layer(t), t->domain);
+	tcp_app_timer(w, d->c, w->dp->conf->tcp.connect_timeout * 1000);
+	side_dscp(d);
+}
+
+void side_begin(struct worker *w, struct stream *s, uint32_t i)
+{
+	struct side *d = &s->side[i];
+
+	side_leave(w, d, TCP_END_CLOSED, true);
+	w->streams->serial += w->streams->serial == UINT32_MAX ? 2 : 1; /* never 0 */
+	d->serial = w->streams->serial;
+	d->attempt = d->term.attempt;
+	d->due = 0;
+	d->why = d->tls_version = d->tls_suite = 0;
+	d->credit = (int64_t)d->term.burst * CREDIT_BYTE;
+	d->remote = (struct sock_addr){ 0 };
+	memset(d->sha256, 0, sizeof(d->sha256));
+	d->state = d->term.flags & TERM_CONNECT ? SIDE_OPENING : SIDE_LISTENING;
+	if (d->state == SIDE_OPENING)
+		side_connect(w, s, i);
+}
+
+void side_change(struct worker *w, struct stream *s, uint32_t i)
+{
+	struct side *d = &s->side[i];
+
+	side_dscp(d);
+	if (d->state == SIDE_UNJUDGED)
+		side_judge(w, s, i);
+}
+
+void side_repeat(struct worker *w, struct stream *s, uint32_t i, bool all)
+{
+	static const uint8_t news[] = { [SIDE_UNJUDGED] = TERM_UNJUDGED, [SIDE_UP] = TERM_UP };
+	const struct side *d = &s->side[i];
+
+	if (d->state == SIDE_ENDED)
+		side_news(w, s, i, TERM_ENDED);
+	else if (all && side_open(d))
+		side_news(w, s, i, (enum ctl_term_news)news[d->state]);
+}
+
+/* ---- rounds ---- */
+
+static void side_silence(struct worker *w, struct stream *s, uint32_t i)
+{
+	struct side *d = &s->side[i];
+
+	if (d->bytes != d->bytes_seen) {
+		d->bytes_seen = d->bytes;
+		d->seen_s = w->now;
+		d->silent = false;
+	} else if (d->term.inactivity && !d->silent && w->now - d->seen_s >= d->term.inactivity) {
+		d->silent = true;
+		side_news(w, s, i, TERM_INACTIVE);
+	}
+}
+
+void side_tick(struct worker *w, struct stream *s, uint32_t i)
+{
+	struct side *d = &s->side[i];
+
+	side_tell(w, s, i);
+	if (d->c && tcp_layer_closing(d->c)) {
+		enum tcp_end why = tcp_why(d->c);
+
+		side_part(d, why);
+		side_over(w, s, i, why);
+		return;
+	}
+	side_fin(w, s, i);
+	if (d->state == SIDE_UP)
+		side_silence(w, s, i);
+}
