@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Lints the manual pages, and compares what fairlead.yaml(5) says of each key with the comments of
 # the sample file, which in turn are the schema's (tests/unit/test_config.c), and what fairlead(1)
-# says of stages with lib/stage.def. $1: the source tree.
+# says of stages with lib/stage.def, and the fields of terminations. $1: the source tree.
 set -euo pipefail
 cd "$1"
 rc=0
@@ -40,6 +40,15 @@ if ! diff <(sed -nE 's/^STAGE\(\w+, "(\w+)", "(.*); items: (.*)"\)$/\1|\2; \3/p'
 	       on && name { print name "|" $0; name = "" }
 	       on && /^\.It Cm [a-z_]+$/ { name = $3 }' doc/man/fairlead.1); then
 	echo "doc/man/fairlead.1 and lib/stage.def differ" >&2
+	rc=1
+fi
+# Fields of terminations, in order: as taken, as fairlead-cp(8) has them, and by the command line.
+fields() { sed -nE 's/^\t(FIELD|PLAIN|NUMBER)\("(\w+)".*/\2/p' cp/admin/term_parse.c; }
+if [ -z "$(fields)" ] ||
+	! diff <(fields) <(sed -n '/^\.Sh CONTEXTS/,/^\.El/ s/^\.It Va //p' doc/man/fairlead-cp.8) ||
+	! diff <(fields | sort) \
+		<(grep -oE '\{ "\w+", (WORD|NUMBER|FLAG|LIST) \}' cli/term_text.c | cut -d'"' -f2 | sort); then
+	echo "cp/admin/term_parse.c, doc/man/fairlead-cp.8 and cli/term_text.c differ" >&2
 	rc=1
 fi
 if [ -z "$(from_yaml)" ] || ! diff <(from_yaml) <(from_page); then

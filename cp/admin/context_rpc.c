@@ -162,12 +162,9 @@ static json_t *modify_plan(const struct server *s, struct context *c, const json
 			   struct rpc_error *err)
 {
 	static const char *const names[] = { "context", "hold", "lifetime", "inactivity", NULL };
-	const uint32_t now = server_now(s);
-	struct gate_plan plan = { .media = c->media,
-				  .flags = c->flags,
-				  .lifetime = c->expiry > now ? c->expiry - now : 1,
-				  .inactivity = c->inactivity };
+	struct gate_plan plan;
 
+	gate_plan(s->gateway, c, &plan);
 	if (!param_only(params, names, err) || !param_plan(s, params, &plan, err))
 		return NULL;
 	gate_plan_set(s->gateway, c, &plan);

@@ -337,7 +337,7 @@ static const struct field fields[] = {
 	PLAIN("tls_domain", OF_TLS, set_domain),
 	PLAIN("fingerprints", OF_TLS, set_fingerprints),
 	PLAIN("host", OF_TLS, set_host),
-	FIELD("begin", OF_STREAM, set_bool, .at = offsetof(struct gate_wish, begin)),
+	FIELD("begin", OF_ANY, set_bool, .at = offsetof(struct gate_wish, begin)),
 	NUMBER("dscp", term.dscp, DSCP_MAX, CTL_DSCP_KEEP),
 	NUMBER("rate", term.rate, UINT32_MAX, 0),
 	NUMBER("burst", term.burst, UINT32_MAX, 0),

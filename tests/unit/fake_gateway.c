@@ -81,6 +81,15 @@ bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct 
 	return true;
 }
 
+void gate_plan(const struct gateway *g, const struct context *c, struct gate_plan *plan)
+{
+	*plan = (struct gate_plan){ .media = c->media,
+				    .flags = c->flags,
+				    .lifetime = g->plan.lifetime,
+				    .inactivity = c->inactivity,
+				    .mark = c->mark };
+}
+
 void gate_plan_set(struct gateway *g, struct context *c, const struct gate_plan *plan)
 {
 	g->plan = *plan;
