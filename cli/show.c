@@ -88,7 +88,11 @@ static void status_gateway(const json_t *gateway, struct grid *g)
 		return;
 	grid_row(g, "contexts", of(gateway, "contexts", "contexts_max", buf, sizeof(buf)));
 	grid_row(g, "contexts ended", members(json_object_get(gateway, "ended"), buf, sizeof(buf)));
-	grid_row(g, "contexts refused", members(json_object_get(gateway, "refused"), buf, sizeof(buf)));
+	grid_row(g, "contexts refused",
+		 members(json_object_get(gateway, "refused"), buf, sizeof(buf)));
+	if (json_is_object(json_object_get(gateway, "ng")))
+		grid_row(g, "ng commands",
+			 members(json_object_get(gateway, "ng"), buf, sizeof(buf)));
 }
 
 void show_status(const json_t *result, FILE *out)

@@ -108,7 +108,6 @@ static int run_loop(struct server *s)
 	struct metrics *metrics = NULL;
 	struct rpc *rpc = NULL;
 	struct loop *loop = NULL;
-	struct ng *ng = NULL;
 	bool served = false;
 	int rc = 1;
 
@@ -116,7 +115,7 @@ static int run_loop(struct server *s)
 	if (base && context_news_open(s, base))
 		rpc = rpc_start(s, base, err, sizeof(err));
 	if (rpc && metrics_start(s, base, &metrics, err, sizeof(err)))
-		served = ng_start(s, s->gateway, base, &ng, err, sizeof(err));
+		served = ng_start(s, s->gateway, base, &s->ng, err, sizeof(err));
 	if (served)
 		loop = loop_create(base, s);
 	if (loop) {
@@ -132,7 +131,8 @@ static int run_loop(struct server *s)
 	}
 	if (loop)
 		loop_free(loop);
-	ng_stop(ng);
+	ng_stop(s->ng);
+	s->ng = NULL;
 	metrics_stop(metrics);
 	rpc_stop(rpc);
 	context_news_close(s);

@@ -71,6 +71,7 @@ struct server_stats {
 
 struct context_news;
 struct gateway;
+struct ng;
 
 struct server {
 	const struct config *conf;
@@ -84,6 +85,7 @@ struct server {
 	struct tls_agent *tls;
 	struct psk_store *psk;
 	struct context_news *news;
+	struct ng *ng;
 	struct rand rand;
 	struct wheel wheel;
 	struct server_stats stats;

@@ -2,6 +2,7 @@
 #include "context_json.h"
 
 #include "../../lib/tls_name.h"
+#include "../gateway/ng.h"
 #include "term_parse.h"
 
 #include <inttypes.h>
@@ -265,6 +266,25 @@ json_t *context_news_json(const struct gate_news *n)
 
 /* ---- all together ---- */
 
+/* Commands that came, and errors among the answers; null: it is not served. */
+static json_t *ng_json(const struct ng *ng)
+{
+	const struct ng_stats *n = ng ? ng_stats(ng) : NULL;
+	uint64_t errors = 0;
+	json_t *o;
+
+	if (!n)
+		return json_null();
+	o = json_object();
+	for (int i = 0; i < NG_COMMANDS; i++) {
+		set(o, ng_command_name[i], integer(n->commands[i]));
+		errors += n->errors[i];
+	}
+	set(o, "errors", integer(errors));
+	set(o, "not_answered", integer(n->bad + n->not_allowed + n->rate + n->full));
+	return o;
+}
+
 json_t *gateway_json(const struct server *s)
 {
 	const struct gate_stats *g = s->gateway ? gate_stats(s->gateway) : NULL;
@@ -278,10 +298,10 @@ json_t *gateway_json(const struct server *s)
 	refused = json_object();
 	for (int i = GATE_OK + 1; i <= GATE_BUSY; i++)
 		set(refused, gate_error_name[i], integer(g->refused[i]));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "contexts",
-			 integer(g->contexts), "contexts_max", integer(g->contexts_max), "added",
-			 integer(g->added), "deleted", integer(g->deleted), "moved",
-			 integer(g->moved), "kept", integer(g->kept), "damaged",
-			 integer(g->damaged), "news", integer(g->news), "news_lost",
-			 integer(g->news_lost), "ended", ended, "refused", refused);
+	return json_pack(
+	    "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "contexts",
+	    integer(g->contexts), "contexts_max", integer(g->contexts_max), "added",
+	    integer(g->added), "deleted", integer(g->deleted), "moved", integer(g->moved), "kept",
+	    integer(g->kept), "damaged", integer(g->damaged), "news", integer(g->news), "news_lost",
+	    integer(g->news_lost), "ended", ended, "refused", refused, "ng", ng_json(s->ng));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "metrics.h"
 
+#include "../gateway/ng.h"
 #include "context_json.h"
 #include "stats.h"
 
@@ -455,9 +456,8 @@ static void write_tls(struct evbuffer *out, const struct server *s)
 
 /* ---- the gateway ---- */
 
-static void write_gateway_by(struct evbuffer *out, const char *name, const char *help,
-			     const char *key, const char *const *value, const uint64_t *n,
-			     int first, int end)
+static void write_by(struct evbuffer *out, const char *name, const char *help, const char *key,
+		     const char *const *value, const uint64_t *n, int first, int end)
 {
 	family(out, name, "counter", help);
 	for (int i = first; i < end; i++)
@@ -485,11 +485,27 @@ static void write_gateway(struct evbuffer *out, const struct gate_stats *g)
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		single(out, row[i].name, row[i].type, row[i].help, row[i].value);
-	write_gateway_by(out, "contexts_ended_total", "contexts by what ended them", "reason",
-			 context_end_name, g->ended, CONTEXT_END_NONE + 1, CONTEXT_ENDS);
-	write_gateway_by(out, "context_requests_refused_total",
-			 "requests of controllers that were refused", "reason", gate_error_name,
-			 g->refused, GATE_OK + 1, GATE_BUSY + 1);
+	write_by(out, "contexts_ended_total", "contexts by what ended them", "reason",
+		 context_end_name, g->ended, CONTEXT_END_NONE + 1, CONTEXT_ENDS);
+	write_by(out, "context_requests_refused_total", "requests of controllers that were refused",
+		 "reason", gate_error_name, g->refused, GATE_OK + 1, GATE_BUSY + 1);
+}
+
+static void write_ng(struct evbuffer *out, const struct ng_stats *n)
+{
+	static const char *const what[] = { "malformed", "not_allowed", "rate", "full" };
+	const uint64_t lost[] = { n->bad, n->not_allowed, n->rate, n->full };
+
+	write_by(out, "ng_commands_total", "commands of the ng protocol", "command",
+		 ng_command_name, n->commands, 0, NG_COMMANDS);
+	write_by(out, "ng_errors_total", "commands of the ng protocol answered with an error",
+		 "command", ng_command_name, n->errors, 0, NG_COMMANDS);
+	write_by(out, "ng_lost_total", "messages of the ng protocol that are not answered",
+		 "reason", what, lost, 0, sizeof(lost) / sizeof(lost[0]));
+	single(out, "ng_retransmissions_total", "counter",
+	       "commands of the ng protocol that came once more", n->again);
+	single(out, "ng_websockets", "gauge", "WebSocket connections of the ng protocol",
+	       n->websockets);
 }
 
 void metrics_write(struct evbuffer *out, const struct server *s)
@@ -503,4 +519,6 @@ void metrics_write(struct evbuffer *out, const struct server *s)
 	write_tls(out, s);
 	if (s->gateway)
 		write_gateway(out, gate_stats(s->gateway));
+	if (s->ng)
+		write_ng(out, ng_stats(s->ng));
 }

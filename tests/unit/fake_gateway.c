@@ -213,3 +213,13 @@ const struct gate_stats *gate_stats(const struct gateway *g)
 {
 	return &g->stats;
 }
+
+/* ---- ng ---- */
+
+const char *const ng_command_name[NG_COMMANDS] = { "ping",  "offer", "answer",	   "delete",
+						   "query", "list",  "statistics", "other" };
+
+const struct ng_stats *ng_stats(const struct ng *n)
+{
+	return &n->stats;
+}

@@ -4,6 +4,7 @@
 
 /* A gateway that keeps what it is told and does nothing else. */
 #include "cp/gateway/gateway.h"
+#include "cp/gateway/ng.h"
 
 enum { FAKE_CONTEXTS = 400, FAKE_NEWS = 8 };
 
@@ -21,6 +22,10 @@ struct gateway {
 	uint64_t last;
 	void (*changed)(void *arg);
 	void *changed_arg;
+};
+
+struct ng {
+	struct ng_stats stats;
 };
 
 /* Tells news, whose seq is set here. */

@@ -531,8 +531,9 @@ static void test_metrics_values(void **state)
 
 static void test_metrics_gateway(void **state)
 {
+	static struct ng ng = { .stats = { .again = 11, .rate = 12, .websockets = 13 } };
 	static struct gateway g;
-	static struct server s = { .conf = &no_config, .gateway = &g };
+	static struct server s = { .conf = &no_config, .gateway = &g, .ng = &ng };
 	char *text;
 
 	(void)state;
@@ -545,6 +546,8 @@ static void test_metrics_gateway(void **state)
 				       .contexts_max = 8 };
 	g.stats.ended[CONTEXT_END_LIFETIME] = 9;
 	g.stats.refused[GATE_DENIED] = 10;
+	ng.stats.commands[NG_OFFER] = 14;
+	ng.stats.errors[NG_OTHER] = 15;
 	text = metrics(&s);
 	expect_line(text, "fairlead_contexts 7");
 	expect_line(text, "fairlead_contexts_limit 8");
@@ -555,6 +558,11 @@ static void test_metrics_gateway(void **state)
 	expect_line(text, "fairlead_context_events_lost_total 6");
 	expect_line(text, "fairlead_contexts_ended_total{reason=\"lifetime\"} 9");
 	expect_line(text, "fairlead_context_requests_refused_total{reason=\"denied\"} 10");
+	expect_line(text, "fairlead_ng_retransmissions_total 11");
+	expect_line(text, "fairlead_ng_lost_total{reason=\"rate\"} 12");
+	expect_line(text, "fairlead_ng_websockets 13");
+	expect_line(text, "fairlead_ng_commands_total{command=\"offer\"} 14");
+	expect_line(text, "fairlead_ng_errors_total{command=\"other\"} 15");
 	free(text);
 }
 
@@ -623,8 +631,9 @@ static void check_format(struct server *s)
 
 static void test_metrics_format(void **state)
 {
+	static struct ng ng;
 	static struct gateway g;
-	static struct server s = { .conf = &no_config, .gateway = &g };
+	static struct server s = { .conf = &no_config, .gateway = &g, .ng = &ng };
 
 	(void)state;
 	strcpy(link_.info[0].name, "access");

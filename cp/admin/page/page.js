@@ -124,7 +124,7 @@ function gateway(g) {
 		pairs("gateway", [["contexts", g.contexts], ["added", g.added], ["deleted", g.deleted]],
 			[["terminations moved", g.moved], ["events told", g.news],
 				["events lost", g.news_lost], ...named("ended:", g.ended),
-				...named("refused:", g.refused)]);
+				...named("refused:", g.refused), ...named("ng", g.ng ?? {})]);
 }
 
 function turn(s) {
