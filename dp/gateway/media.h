@@ -25,9 +25,8 @@ static inline bool is_rtcp_type(uint8_t type)
 
 enum media_path_flags {
 	MEDIA_SHORT = 1 << 0, /* the short way may be taken, see media_path.c */
-	MEDIA_FROM6 = 1 << 1,
-	MEDIA_TO6 = 1 << 2,
-	MEDIA_MUX = 1 << 3, /* RTCP may be among what comes */
+	MEDIA_TO6 = 1 << 1,
+	MEDIA_MUX = 1 << 2, /* RTCP may be among what comes */
 };
 
 /*
@@ -61,6 +60,7 @@ struct media_leg {
 };
 
 struct media_term {
+	struct ctl_relay local;
 	uint16_t flags; /* enum ctl_term_flags */
 	uint8_t dscp;
 	uint8_t attempt;

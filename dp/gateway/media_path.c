@@ -11,8 +11,8 @@
 static __rte_always_inline bool flow_is_of(const struct media_path *l, const struct path_pkt *k,
 					   bool six)
 {
-	if (load16(l->from_port.b) != load16(pkt_udp(k, six)) ||
-	    (six && !!(l->flags & MEDIA_FROM6) != k->v6))
+	/* Of one family: that of the address of ours it came to. */
+	if (load16(l->from_port.b) != load16(pkt_udp(k, six)))
 		return false;
 	if (six && k->v6)
 		return memcmp(l->from.b, k->ip + 8, sizeof(l->from.b)) == 0;
@@ -79,9 +79,8 @@ uint64_t media_burst(struct worker *w, const struct path_pkt *k, uint16_t n, uin
 		uint32_t out = LEFT;
 
 		if (likely(!(behind & source_bit(k->ip))))
-			out = likely(!(k->v6 | (l->flags & (MEDIA_FROM6 | MEDIA_TO6))))
-				  ? flow_relay(w, k, l, false)
-				  : flow_relay6(w, k, l);
+			out = likely(!(k->v6 | (l->flags & MEDIA_TO6))) ? flow_relay(w, k, l, false)
+									: flow_relay6(w, k, l);
 		if (unlikely(out == LEFT)) {
 			behind |= source_bit(k->ip);
 			continue;

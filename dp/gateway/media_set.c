@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What contexts of UDP are: from commands, from what was learnt, and as time goes by. */
 #include "media.h"
-#include "../net/neigh.h"
+#include "../turn/session.h"
 
 /* ---- lines ---- */
 
@@ -19,12 +19,12 @@ static bool term_has(const struct media_term *t, uint32_t rtcp)
 static struct sock_addr term_local(const struct worker *w, uint32_t slot, uint32_t side,
 				   uint32_t rtcp)
 {
-	const struct ctl_relay *r = &w->context[slot].local[side];
-	uint16_t port = be16_get(r->port);
+	const struct media_term *t = &w->media[slot].term[side];
+	uint16_t port = be16_get(t->local.port);
 
-	if (rtcp && !term_mux(&w->media[slot].term[side]))
+	if (rtcp && !term_mux(t))
 		port++;
-	return (struct sock_addr){ w->dp->conf->relay[r->relay].addr, be16_make(port) };
+	return (struct sock_addr){ *relay_ip(w->dp, &t->local), be16_make(port) };
 }
 
 bool media_consent(const struct worker *w, const struct media_term *t)
@@ -58,7 +58,7 @@ static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t r
 	const bool was6 = l->flags & MEDIA_TO6;
 	struct sock_addr in, out, remote;
 
-	l->flags = ip_is_v4(&l->from) ? 0 : MEDIA_FROM6;
+	l->flags = 0;
 	if (!term_has(to, rtcp) || be16_get(back->from_port) == 0) {
 		l->to = (struct path_leg){ 0 };
 		return;
@@ -67,7 +67,7 @@ static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t r
 	out = term_local(w, slot, !side, rtcp);
 	remote = (struct sock_addr){ back->from, back->from_port };
 	path_leg_make(&l->to, was6, &out, &remote);
-	l->relay = (uint8_t)w->context[slot].local[!side].relay;
+	l->relay = (uint8_t)to->local.relay;
 	l->sum = csum_fold(
 	    path_csum(&out, &remote) +
 	    (uint16_t)~csum_fold(path_csum(&in, &(struct sock_addr){ l->from, l->from_port })));
@@ -183,7 +183,9 @@ static bool leg_changes(const struct media_term *m, const struct media_leg *leg,
 	const uint16_t of_remote =
 	    TERM_RTP | TERM_RTCP_MUX | TERM_ICE | TERM_LATCH | TERM_LATCH_ADDR;
 
-	if (!m->here || (m->flags ^ t->flags) & of_remote)
+	/* With another address of ours it may be of another family. */
+	if (!m->here || (m->flags ^ t->flags) & of_remote ||
+	    memcmp(&m->local, &t->local, sizeof(m->local)) != 0)
 		return true;
 	/* An agent that starts ICE anew is sent to where it was until it nominates (RFC 8445 9). */
 	return !(t->flags & TERM_ICE) &&
@@ -211,6 +213,7 @@ static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struc
 		s->refill_ms = (uint32_t)w->now_ms;
 	}
 	s->here = true;
+	s->local = t->local;
 	s->flags = t->flags;
 	s->dscp = t->dscp;
 	s->attempt = t->attempt;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 static const uint8_t rtp[] = { 0x80, 0x00, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 'v', 'o', 'i', 'c', 'e' };
+const uint8_t media_packet[5] = { 0x80, 0, 0, 1, 'x' };
 static const uint8_t rtcp_sr[] = { 0x80, 200, 0, 1, 0, 0, 0, 3 };
 
 void media_config(void)
@@ -68,6 +69,15 @@ bool media_put(struct cmd_context_set *c)
 	return world_cmd(0, CMD_CONTEXT_SET, c, sizeof(*c));
 }
 
+struct cmd_context_set media_call(uint16_t flags)
+{
+	struct cmd_context_set c = media_cmd(1, 5, flags);
+
+	assert_true(media_put(&c));
+	media_no_evt();
+	return c;
+}
+
 struct sock_addr media_local(const struct ctl_term *t, uint32_t rtcp)
 {
 	uint16_t port = be16_get(t->local.port);
@@ -95,6 +105,25 @@ void media_feed(uint32_t side, const struct sock_addr *from, const struct sock_a
 
 	frame_udp(&f, side_port(side), from, to, payload, len, &o);
 	world_feed(side_port(side), &f);
+}
+
+void media_from(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
+		const struct sock_addr *who)
+{
+	struct sock_addr to = media_local(&c->term[side], rtcp);
+
+	world_mark();
+	media_feed(side, who, &to, media_packet, sizeof(media_packet));
+}
+
+void media_out(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
+	       const struct sock_addr *dst, struct udp_view *v)
+{
+	struct sock_addr src = media_local(&c->term[side], rtcp);
+
+	expect_udp_is(side_port(side), &src, dst, media_packet, sizeof(media_packet), v);
+	world_no_out();
+	world_forget();
 }
 
 static void feed_term(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp)

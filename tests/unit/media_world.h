@@ -31,10 +31,19 @@ struct cmd_context_set media_cmd(uint32_t slot, uint32_t gen, uint16_t flags);
 /* Whether it was carried out. */
 bool media_put(struct cmd_context_set *c);
 
+/* media_cmd(), carried out. */
+struct cmd_context_set media_call(uint16_t flags);
+
 struct sock_addr media_local(const struct ctl_term *t, uint32_t rtcp);
-/* A datagram from `from` to a leg of t; then what came out. */
+/* A datagram comes in on a side. */
 void media_feed(uint32_t side, const struct sock_addr *from, const struct sock_addr *to,
 		const void *payload, size_t len);
+/* media_packet from anybody to a leg of a side, counters being marked; and out of another. */
+extern const uint8_t media_packet[5];
+void media_from(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
+		const struct sock_addr *who);
+void media_out(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
+	       const struct sock_addr *dst, struct udp_view *v);
 /* An RTP or RTCP packet from a side's remote to its leg comes out at the other's. */
 void media_passes(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp);
 /* It does not, for this reason. */

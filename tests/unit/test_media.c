@@ -12,41 +12,9 @@
 
 #include <cmocka.h>
 
-static const uint8_t rtp[] = { 0x80, 0, 0, 1, 'x' };
-
-static struct cmd_context_set call(uint16_t flags)
-{
-	struct cmd_context_set c = media_cmd(1, 5, flags);
-
-	assert_true(media_put(&c));
-	media_no_evt();
-	return c;
-}
-
-/* A datagram from somebody to a leg of a side. */
-static void from(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
-		 const struct sock_addr *who)
-{
-	struct sock_addr to = media_local(&c->term[side], rtcp);
-
-	world_mark();
-	media_feed(side, who, &to, rtp, sizeof(rtp));
-}
-
-/* It comes out at the other side's remote. */
-static void out_is(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
-		   const struct sock_addr *dst, struct udp_view *v)
-{
-	struct sock_addr src = media_local(&c->term[side], rtcp);
-
-	expect_udp_is(side == SIDE_A ? ACCESS : CORE, &src, dst, rtp, sizeof(rtp), v);
-	world_no_out();
-	world_forget();
-}
-
 static void rtp_and_rtcp(void **state)
 {
-	struct cmd_context_set c = call(TERM_RTP);
+	struct cmd_context_set c = media_call(TERM_RTP);
 	struct ctl_term_stats s;
 	uint32_t side, rtcp;
 
@@ -89,7 +57,7 @@ static void any_datagrams(void **state)
 	/* The port above is nobody's. */
 	to.port = be16_make(MEDIA_A + 2);
 	world_mark();
-	media_feed(SIDE_A, &c.term[SIDE_A].remote[0], &to, rtp, sizeof(rtp));
+	media_feed(SIDE_A, &c.term[SIDE_A].remote[0], &to, media_packet, sizeof(media_packet));
 	world_drops(DROP_RELAY_PORT, 1);
 	world_forget();
 }
@@ -114,7 +82,7 @@ static void families(void **state)
 
 static void mux_on_both_sides(void **state)
 {
-	struct cmd_context_set c = call(TERM_RTP | TERM_RTCP_MUX);
+	struct cmd_context_set c = media_call(TERM_RTP | TERM_RTCP_MUX);
 	struct sock_addr above = c.term[SIDE_A].local.relay == 2 ? at("10.1.0.1", MEDIA_A + 4 + 1)
 								 : (struct sock_addr){ 0 };
 
@@ -124,7 +92,7 @@ static void mux_on_both_sides(void **state)
 	media_passes(&c, SIDE_B, 1);
 	assert_int_equal(media_audit(c.cid, SIDE_A).rtcp_packets, 1);
 	world_mark();
-	media_feed(SIDE_A, &c.term[SIDE_A].remote[0], &above, rtp, sizeof(rtp));
+	media_feed(SIDE_A, &c.term[SIDE_A].remote[0], &above, media_packet, sizeof(media_packet));
 	world_drops(DROP_GATE_SOURCE, 1);
 }
 
@@ -149,7 +117,7 @@ static void types_of_rtcp(void **state)
 		bool rtcp;
 	} rows[] = { { 0, 0 },	 { 127, 0 }, { 191, 0 }, { 192, 1 }, { 200, 1 },
 		     { 207, 1 }, { 223, 1 }, { 224, 0 }, { 255, 0 } };
-	struct cmd_context_set c = call(TERM_RTP | TERM_RTCP_MUX);
+	struct cmd_context_set c = media_call(TERM_RTP | TERM_RTCP_MUX);
 	struct sock_addr to = media_local(&c.term[SIDE_A], 0);
 	size_t i;
 
@@ -173,18 +141,18 @@ static void types_of_rtcp(void **state)
 
 static void other_sources(void **state)
 {
-	struct cmd_context_set c = call(TERM_RTP);
+	struct cmd_context_set c = media_call(TERM_RTP);
 	const struct sock_addr port = at("10.1.0.2", MEDIA_REMOTE_A + 6),
 			       addr = at("10.1.0.3", MEDIA_REMOTE_A + 4);
 
 	(void)state;
-	from(&c, SIDE_A, 0, &port);
+	media_from(&c, SIDE_A, 0, &port);
 	world_drops(DROP_GATE_SOURCE, 1);
-	from(&c, SIDE_A, 0, &addr);
+	media_from(&c, SIDE_A, 0, &addr);
 	world_drops(DROP_GATE_SOURCE, 1);
-	from(&c, SIDE_A, 0, &c.term[SIDE_A].remote[1]);
+	media_from(&c, SIDE_A, 0, &c.term[SIDE_A].remote[1]);
 	world_drops(DROP_GATE_SOURCE, 1);
-	from(&c, SIDE_A, 1, &c.term[SIDE_A].remote[0]);
+	media_from(&c, SIDE_A, 1, &c.term[SIDE_A].remote[0]);
 	world_drops(DROP_GATE_SOURCE, 1);
 	world_no_out();
 	assert_int_equal(media_audit(c.cid, SIDE_A).packets, 0);
@@ -193,7 +161,7 @@ static void other_sources(void **state)
 
 static void gates(void **state)
 {
-	struct cmd_context_set c = call(TERM_RTP);
+	struct cmd_context_set c = media_call(TERM_RTP);
 
 	(void)state;
 	c.term[SIDE_A].flags &= (uint16_t)~TERM_IN;
@@ -215,7 +183,7 @@ static void gates(void **state)
 
 static void no_partner(void **state)
 {
-	struct cmd_context_set c = call(TERM_RTP);
+	struct cmd_context_set c = media_call(TERM_RTP);
 	struct ctl_term b = c.term[SIDE_B];
 
 	(void)state;
@@ -232,180 +200,6 @@ static void no_partner(void **state)
 	assert_true(media_put(&c));
 	media_passes(&c, SIDE_A, 0);
 	media_drops(&c, SIDE_A, 1, DROP_GATE_PARTNER);
-}
-
-/* ---- latching ---- */
-
-static void latching(void **state)
-{
-	struct cmd_context_set c = media_cmd(1, 5, TERM_RTP);
-	const struct sock_addr nat = at("10.1.0.3", 40000), other = at("10.1.0.3", 40002),
-			       third = at("10.1.0.2", 40004);
-
-	(void)state;
-	c.term[SIDE_A].flags |= TERM_LATCH;
-	assert_true(media_put(&c));
-	/* Until somebody sends, who was announced is sent to. */
-	media_passes(&c, SIDE_B, 0);
-	from(&c, SIDE_A, 0, &nat);
-	world_drops(DROP_MAX, 0);
-	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
-	assert_int_equal(world_count(0, CNT_GATE_LATCHED), 1);
-	media_latched(c.cid, SIDE_A, 0, &nat);
-	from(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0]);
-	out_is(&c, SIDE_A, 0, &nat, NULL);
-	/* RTCP is learnt apart. */
-	media_passes(&c, SIDE_B, 1);
-	from(&c, SIDE_A, 1, &third);
-	out_is(&c, SIDE_B, 1, &c.term[SIDE_B].remote[1], NULL);
-	media_latched(c.cid, SIDE_A, 1, &third);
-	/* Another, while there is time: it is told as time goes by. */
-	world_clock_ms(world.w->now_ms + MEDIA_LATCH_MS - 1);
-	from(&c, SIDE_A, 0, &other);
-	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
-	from(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0]);
-	out_is(&c, SIDE_A, 0, &other, NULL);
-	/* Then no more. */
-	world_clock_ms(world.w->now_ms + 1);
-	from(&c, SIDE_A, 0, &nat);
-	world_drops(DROP_GATE_SOURCE, 1);
-	from(&c, SIDE_A, 0, &other);
-	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
-	media_later(0);
-	media_latched(c.cid, SIDE_A, 0, &other);
-	from(&c, SIDE_A, 1, &nat);
-	world_drops(DROP_GATE_SOURCE, 1);
-	media_no_evt();
-}
-
-static void latching_from_one_address(void **state)
-{
-	struct cmd_context_set c = media_cmd(1, 5, 0);
-	const struct sock_addr port = at("10.1.0.2", 40000), addr = at("10.1.0.3", 6004);
-
-	(void)state;
-	c.term[SIDE_A].flags |= TERM_LATCH | TERM_LATCH_ADDR;
-	c.term[SIDE_A].remote[0].port = be16_make(0);
-	assert_true(media_put(&c));
-	media_drops(&c, SIDE_B, 0, DROP_GATE_PARTNER);
-	from(&c, SIDE_A, 0, &addr);
-	world_drops(DROP_GATE_SOURCE, 1);
-	from(&c, SIDE_A, 0, &port);
-	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
-	media_latched(c.cid, SIDE_A, 0, &port);
-	from(&c, SIDE_A, 0, &addr);
-	world_drops(DROP_GATE_SOURCE, 1);
-}
-
-static void no_time_to_learn(void **state)
-{
-	struct cmd_context_set c;
-	const struct sock_addr a = at("10.1.0.3", 40000), b = at("10.1.0.3", 40002);
-
-	(void)state;
-	media_config();
-	world.conf.gateway.latch_ms = 0;
-	world_start();
-	c = call(TERM_LATCH);
-	from(&c, SIDE_A, 0, &a);
-	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
-	from(&c, SIDE_A, 0, &b);
-	world_drops(DROP_GATE_SOURCE, 1);
-	world_stop();
-}
-
-/* Neither a packet that is damaged nor one that may not come in says who the remote is. */
-static void what_does_not_latch(void **state)
-{
-	struct cmd_context_set c = media_cmd(1, 5, TERM_LATCH);
-	const struct sock_addr a = at("10.1.0.3", 40000);
-	struct sock_addr to = media_local(&c.term[SIDE_A], 0);
-	static struct frame f;
-
-	(void)state;
-	assert_true(media_put(&c));
-	frame_udp(&f, ACCESS, &a, &to, rtp, sizeof(rtp), &(struct frame_opt){ .csum = CSUM_BAD });
-	world_mark();
-	world_feed(ACCESS, &f);
-	world_drops(DROP_UDP_CSUM, 1);
-	c.term[SIDE_A].flags &= (uint16_t)~TERM_IN;
-	assert_true(media_put(&c));
-	from(&c, SIDE_A, 0, &a);
-	world_drops(DROP_GATE_CLOSED, 1);
-	media_no_evt();
-	media_passes(&c, SIDE_B, 0);
-}
-
-/* What was learnt stays as commands repeat themselves, and goes when they say something else. */
-static void learning_anew(void **state)
-{
-	struct cmd_context_set c = call(TERM_LATCH);
-	const struct sock_addr a = at("10.1.0.3", 40000), b = at("10.1.0.3", 40002);
-
-	(void)state;
-	from(&c, SIDE_A, 0, &a);
-	media_latched(c.cid, SIDE_A, 0, &a);
-	world_forget();
-	media_later(MEDIA_LATCH_MS);
-	c.term[SIDE_A].dscp = 46;
-	assert_true(media_put(&c));
-	from(&c, SIDE_A, 0, &b);
-	world_drops(DROP_GATE_SOURCE, 1);
-	c.term[SIDE_A].remote[0].port = be16_make(6666);
-	assert_true(media_put(&c));
-	from(&c, SIDE_A, 0, &b);
-	world_drops(DROP_MAX, 0);
-	media_latched(c.cid, SIDE_A, 0, &b);
-	media_later(MEDIA_LATCH_MS);
-	c.term[SIDE_A].attempt++;
-	assert_true(media_put(&c));
-	from(&c, SIDE_A, 0, &a);
-	world_drops(DROP_MAX, 0);
-	media_latched(c.cid, SIDE_A, 0, &a);
-	world_forget();
-}
-
-/* After a restart the control process says what had been learnt. */
-static void learnt_before(void **state)
-{
-	struct cmd_context_set c = media_cmd(1, 5, TERM_RTP | TERM_LATCH);
-	const struct sock_addr a = at("10.1.0.3", 40000), b = at("10.1.0.3", 40002);
-
-	(void)state;
-	c.term[SIDE_A].latched[0] = a;
-	assert_true(media_put(&c));
-	from(&c, SIDE_A, 0, &b);
-	world_drops(DROP_GATE_SOURCE, 1);
-	from(&c, SIDE_A, 0, &a);
-	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
-	media_no_evt();
-	from(&c, SIDE_A, 1, &b);
-	out_is(&c, SIDE_B, 1, &c.term[SIDE_B].remote[1], NULL);
-	media_latched(c.cid, SIDE_A, 1, &b);
-}
-
-/* News is not lost while the ring is full. */
-static void news_waits(void **state)
-{
-	struct cmd_context_set c = call(TERM_LATCH);
-	struct cmd_context audit = { .cid = c.cid };
-	const struct sock_addr a = at("10.1.0.3", 40000);
-	uint32_t i;
-
-	(void)state;
-	for (i = 0; i < world.conf.dataplane.ring_slots; i++)
-		assert_true(world_cmd(0, CMD_CONTEXT_AUDIT, &audit, sizeof(audit)));
-	assert_false(world_cmd(0, CMD_CONTEXT_AUDIT, &audit, sizeof(audit)));
-	from(&c, SIDE_A, 0, &a);
-	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
-	media_later(0);
-	for (i = 0; i < world.conf.dataplane.ring_slots; i++)
-		media_evt(EVT_CONTEXT_STATS, c.cid);
-	media_no_evt();
-	media_later(0);
-	media_latched(c.cid, SIDE_A, 0, &a);
-	media_later(MEDIA_LATCH_MS);
-	media_no_evt();
 }
 
 /* ---- limits and marks ---- */
@@ -459,22 +253,22 @@ static void dscp(void **state)
 	for (i = 0; i < RTE_DIM(rows); i++) {
 		c.term[SIDE_B].dscp = rows[i].dscp;
 		assert_true(media_put(&c));
-		frame_udp(&f, ACCESS, &c.term[SIDE_A].remote[0], &to, rtp, sizeof(rtp),
-			  &(struct frame_opt){ .tos = rows[i].in });
+		frame_udp(&f, ACCESS, &c.term[SIDE_A].remote[0], &to, media_packet,
+			  sizeof(media_packet), &(struct frame_opt){ .tos = rows[i].in });
 		world_feed(ACCESS, &f);
-		out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], &v);
+		media_out(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], &v);
 		assert_int_equal(v.tos, rows[i].out);
 	}
 }
 
 static void what_cannot_go_out(void **state)
 {
-	struct cmd_context_set c = call(0);
+	struct cmd_context_set c = media_call(0);
 	struct sock_addr to = media_local(&c.term[SIDE_A], 0);
 	static struct frame f;
 
 	(void)state;
-	frame_udp(&f, ACCESS, &c.term[SIDE_A].remote[0], &to, rtp, sizeof(rtp),
+	frame_udp(&f, ACCESS, &c.term[SIDE_A].remote[0], &to, media_packet, sizeof(media_packet),
 		  &(struct frame_opt){ .ttl = 1 });
 	world_mark();
 	world_feed(ACCESS, &f);
@@ -527,12 +321,12 @@ static void two_contexts_of_ours(void **state)
 	b.term[SIDE_A].remote[0] = media_local(&a.term[SIDE_B], 0);
 	assert_true(media_put(&a));
 	assert_true(media_put(&b));
-	from(&a, SIDE_A, 0, &a.term[SIDE_A].remote[0]);
-	out_is(&b, SIDE_B, 0, &b.term[SIDE_B].remote[0], NULL);
+	media_from(&a, SIDE_A, 0, &a.term[SIDE_A].remote[0]);
+	media_out(&b, SIDE_B, 0, &b.term[SIDE_B].remote[0], NULL);
 	assert_int_equal(world_count(0, CNT_RELAY_LOOPED), 1);
 	assert_int_equal(world_count(0, CNT_GATE_PACKETS), 2);
-	from(&b, SIDE_B, 0, &b.term[SIDE_B].remote[0]);
-	out_is(&a, SIDE_A, 0, &a.term[SIDE_A].remote[0], NULL);
+	media_from(&b, SIDE_B, 0, &b.term[SIDE_B].remote[0]);
+	media_out(&a, SIDE_A, 0, &a.term[SIDE_A].remote[0], NULL);
 	world_drops(DROP_MAX, 0);
 }
 
@@ -557,7 +351,7 @@ static void other_ports_of_ours(void **state)
 
 		c.term[SIDE_B].remote[0] = at(rows[i].ip, rows[i].port);
 		assert_true(media_put(&c));
-		from(&c, SIDE_A, 0, &c.term[SIDE_A].remote[0]);
+		media_from(&c, SIDE_A, 0, &c.term[SIDE_A].remote[0]);
 		for (k = 0; k < DROP_MAX; k++)
 			drops += world.w->counters->drop[k] - world.drop[0][k];
 		assert_int_equal(drops, 1);
@@ -568,14 +362,14 @@ static void other_ports_of_ours(void **state)
 	/* To itself: until its TTL is used up. */
 	c.term[SIDE_B].remote[0] = media_local(&c.term[SIDE_A], 0);
 	assert_true(media_put(&c));
-	from(&c, SIDE_A, 0, &c.term[SIDE_A].remote[0]);
+	media_from(&c, SIDE_A, 0, &c.term[SIDE_A].remote[0]);
 	world_drops(DROP_GATE_SOURCE, 1);
 	world_no_out();
 }
 
 static void a_stream_takes_no_datagrams(void **state)
 {
-	struct cmd_context_set c = call(0);
+	struct cmd_context_set c = media_call(0);
 
 	(void)state;
 	world.w->context[1].kind = CONTEXT_STREAM;
@@ -587,7 +381,7 @@ static void a_stream_takes_no_datagrams(void **state)
 /* An error about a packet of a leg. */
 static void icmp_errors(void **state)
 {
-	struct cmd_context_set c = call(0);
+	struct cmd_context_set c = media_call(0);
 	const struct ip_addr from_ip = at("10.2.0.2", 0).ip, to = at("10.2.0.1", 0).ip;
 	uint8_t msg[8 + 28] = { 3, 3, [8] = 0x45, [11] = 28, [16] = 64, [17] = 17 };
 	static struct frame f;
@@ -617,14 +411,14 @@ static void another_queue(void **state)
 	media_config();
 	world.conf.dataplane.n_workers = 2;
 	world_start();
-	c = call(0);
+	c = media_call(0);
 	to = media_local(&c.term[SIDE_A], 0);
-	frame_udp(&f, ACCESS, &c.term[SIDE_A].remote[0], &to, rtp, sizeof(rtp),
+	frame_udp(&f, ACCESS, &c.term[SIDE_A].remote[0], &to, media_packet, sizeof(media_packet),
 		  &(struct frame_opt){ 0 });
 	world_mark();
 	world_in(ACCESS, 1, &f);
 	world_run();
-	out_is(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
+	media_out(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
 	assert_int_equal(world_count(0, CNT_GATE_PACKETS), 1);
 	/* Its ports are no other worker's to have. */
 	assert_false(world_cmd(1, CMD_CONTEXT_SET, &c, sizeof(c)));
@@ -644,13 +438,6 @@ int main(void)
 		T(other_sources),
 		T(gates),
 		T(no_partner),
-		T(latching),
-		T(latching_from_one_address),
-		cmocka_unit_test(no_time_to_learn),
-		T(what_does_not_latch),
-		T(learning_anew),
-		T(learnt_before),
-		T(news_waits),
 		T(policing),
 		T(dscp),
 		T(what_cannot_go_out),

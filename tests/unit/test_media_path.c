@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The short way for legs does to a packet what the general way does, in IPv4, in IPv6 and from one
+ * to the other. Each frame comes in twice: to contexts whose lines allow the short way, and to the
+ * same when none does. What goes out must be the same byte by byte, and every counter, of the
+ * worker and of each termination, must have moved alike. Contexts have RTCP beside, multiplexed on
+ * one side or on both, or none; marks, a rate, closed gates, remotes that are unknown, that are
+ * ours or that no packet may come from.
+ */
+#include "media_world.h"
+#include "path_twice.h"
+
+#include "../../dp/gateway/media.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum {
+	FRAMES = 60000,
+	MTU = 1400,
+	PAIRS = 4,  /* of families: A's, B's */
+	KINDS = 14, /* of contexts, see context_make() */
+	CONTEXTS = PAIRS * KINDS,
+};
+
+static struct cmd_context_set context[CONTEXTS];
+
+static bool side_v6(uint32_t i, uint32_t side)
+{
+	return i / KINDS & (side == SIDE_A ? 1u : 2u);
+}
+
+/* 0 to 5 let all pass; of them 4 and 5 only by the general way. */
+static void context_make(uint32_t i)
+{
+	static const uint16_t flags[KINDS][SIDES] = {
+		[0] = { TERM_RTP, TERM_RTP },
+		[2] = { TERM_RTP | TERM_RTCP_MUX, TERM_RTP },
+		[3] = { TERM_RTP | TERM_RTCP_MUX, TERM_RTP | TERM_RTCP_MUX },
+		[6] = { TERM_RTP, 0 },
+	};
+	static const char *const bad[4][2] = { { "10.1.0.1", "fd00:1::1" },
+					       { "127.0.0.1", "::1" },
+					       { "0.1.2.3", "::" },
+					       { "224.0.0.9", "ff05::9" } };
+	struct cmd_context_set *c = &context[i];
+	const uint32_t kind = i % KINDS;
+	struct ctl_term *a = &c->term[SIDE_A], *b = &c->term[SIDE_B];
+
+	*c = media_cmd(i, 1, 0);
+	*a = media_term(SIDE_A, i, flags[kind][SIDE_A], side_v6(i, SIDE_A));
+	*b = media_term(SIDE_B, i, flags[kind][SIDE_B], side_v6(i, SIDE_B));
+	b->dscp = i & 1 ? 46 : CTL_DSCP_KEEP;
+	a->dscp = i & 2 ? 0 : CTL_DSCP_KEEP;
+	switch (kind) {
+	case 4:
+		a->rate = b->rate = 100000000;
+		a->burst = b->burst = 1000000;
+		break;
+	case 5: /* learnt long ago */
+		a->flags |= TERM_LATCH;
+		a->latched[0] = a->remote[0];
+		break;
+	case 7:
+		a->flags &= (uint16_t)~TERM_IN;
+		break;
+	case 8:
+		a->flags &= (uint16_t)~TERM_OUT;
+		break;
+	case 9:
+		b->remote[0].port = be16_make(0);
+		break;
+	default:
+		if (kind >= 10)
+			a->remote[0].ip = at(bad[kind - 10][side_v6(i, SIDE_A)], 0).ip;
+	}
+	assert_true(media_put(c));
+}
+
+/* Lengths, and first bytes, of media and of what is none. */
+static uint32_t payload_any(uint8_t *msg, bool v6)
+{
+	uint32_t max = MTU - (v6 ? 40 : 20) - 8;
+	uint32_t len = any(3) ? any(200) : any(2) ? any(1473) : max - 22 + any(24);
+
+	payload_make(msg, len + 2);
+	msg[0] = any(10) ? 0x80 : (uint8_t)any(6);
+	msg[1] = any(4) ? (uint8_t)any(128) : (uint8_t)(188 + any(40));
+	if (any(30) == 0)
+		memcpy(msg + 4, (const uint8_t[]){ 0x21, 0x12, 0xa4, 0x42 }, 4);
+	return any(50) ? len : any(3);
+}
+
+static void frame_make(struct frame *f, uint32_t i, uint32_t side)
+{
+	static const uint8_t ttl[] = { 1, 2, 64, 64, 64, 64, 255 };
+	struct frame_opt o = { .tos = (uint8_t)(any(2) ? random() : 0),
+			       .ttl = ttl[any(RTE_DIM(ttl))],
+			       .df = any(2),
+			       .vlan = world.conf.port[side == SIDE_A ? ACCESS : CORE].vlan,
+			       .csum = any(8)	? CSUM_GOOD
+				       : any(2) ? CSUM_BAD
+						: CSUM_NONE };
+	const struct ctl_term *t = &context[i].term[side];
+	const uint16_t rtcp = any(4) == 0;
+	struct sock_addr from = t->remote[rtcp], to = media_local(t, 0);
+	uint8_t msg[2048];
+
+	to.port = be16_make((uint16_t)(be16_get(to.port) + (any(12) ? rtcp : any(4))));
+	if (be16_get(from.port) == 0 || any(12) == 0)
+		from.port = be16_make((uint16_t)(6000 + any(4)));
+	/* In the other family, where no leg is. */
+	if (ip_is_v4(&from.ip) != ip_is_v4(&to.ip))
+		from.ip = at(ip_is_v4(&to.ip) ? "10.1.0.2" : "fd00:1::2", 0).ip;
+	frame_udp(f, side == SIDE_A ? ACCESS : CORE, &from, &to, msg,
+		  payload_any(msg, !ip_is_v4(&to.ip)), &o);
+	if (any(6) == 0 && f->len < 1200)
+		frame_alter(f);
+	else if (any(20) == 0)
+		frame_shorten(f);
+	while (f->len < 60)
+		f->b[f->len++] = (uint8_t)any(2);
+}
+
+static uint32_t context_any(uint32_t pair)
+{
+	uint32_t kind = any(2) ? any(4) : any(KINDS);
+
+	return (pair < PAIRS ? pair : any(PAIRS)) * KINDS + kind;
+}
+
+static void short_ways(bool allowed)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < CONTEXTS; i++)
+		media_make(world.w, i);
+	for (k = 0; !allowed && k < CONTEXTS * LEGS; k++)
+		world.w->media_path[k].flags &= (uint8_t)~MEDIA_SHORT;
+}
+
+/* What every termination has counted. */
+static void stats_read(struct ctl_term_stats s[CONTEXTS][SIDES])
+{
+	uint32_t i;
+
+	for (i = 0; i < CONTEXTS; i++)
+		media_stats(world.w, i, s[i]);
+}
+
+static void stats_moved(struct ctl_term_stats now[CONTEXTS][SIDES],
+			struct ctl_term_stats before[CONTEXTS][SIDES])
+{
+	uint32_t i, k;
+
+	for (i = 0; i < CONTEXTS; i++)
+		for (k = 0; k < SIDES; k++) {
+			struct ctl_term_stats *n = &now[i][k], *b = &before[i][k];
+
+			b->packets = n->packets - b->packets;
+			b->bytes = n->bytes - b->bytes;
+			b->rtcp_packets = n->rtcp_packets - b->rtcp_packets;
+			b->rtcp_bytes = n->rtcp_bytes - b->rtcp_bytes;
+			b->dropped = n->dropped - b->dropped;
+			b->checks = 0;
+			b->silent_s = 0;
+		}
+}
+
+static void one_way(bool allowed, const struct frame *f, const bool *to_core, struct outcome *o,
+		    struct ctl_term_stats moved[CONTEXTS][SIDES])
+{
+	static struct ctl_term_stats now[CONTEXTS][SIDES];
+
+	short_ways(allowed);
+	stats_read(moved);
+	batch_run(f, to_core, o);
+	stats_read(now);
+	stats_moved(now, moved);
+}
+
+static void both_ways(void **state)
+{
+	static struct ctl_term_stats moved[2][CONTEXTS][SIDES];
+	static struct frame f[BATCH];
+	static struct outcome with, without;
+	uint64_t by_path[PAIRS + 1] = { 0 };
+	bool to_core[BATCH];
+	uint32_t i, k, pair;
+
+	(void)state;
+	for (i = 0; i < CONTEXTS; i++)
+		context_make(i);
+	srandom(world.conf.port[CORE].vlan + 1);
+	for (i = 0; i < FRAMES / BATCH; i++) {
+		pair = i % (PAIRS + 1);
+		for (k = 0; k < BATCH; k++) {
+			to_core[k] = any(2);
+			frame_make(&f[k], context_any(pair), to_core[k] ? SIDE_A : SIDE_B);
+		}
+		batch_flags();
+		by_path[pair] -= relayed();
+		one_way(true, f, to_core, &with, moved[0]);
+		by_path[pair] += relayed();
+		one_way(false, f, to_core, &without, moved[1]);
+		outcome_same(&with, &without, pair < PAIRS);
+		assert_memory_equal(moved[0], moved[1], sizeof(moved[0]));
+	}
+	/* Or this showed nothing. */
+	for (pair = 0; pair <= PAIRS; pair++)
+		assert_true(by_path[pair] > FRAMES / (PAIRS + 1) / 20);
+}
+
+/* Which kinds may go the short way at all. */
+static void lines(void **state)
+{
+	static const uint8_t want[KINDS] = {
+		[0] = 0xf, [1] = 0x5, [2] = 0xd, [3] = 0x5,
+		[5] = 0x5, [6] = 0x5, [7] = 0x4, [8] = 0x1,
+	};
+	uint32_t i, k;
+
+	(void)state;
+	for (i = 0; i < CONTEXTS; i++) {
+		uint8_t allowed = 0;
+
+		context_make(i);
+		for (k = 0; k < LEGS; k++)
+			if (world.w->media_path[i * LEGS + k].flags & MEDIA_SHORT)
+				allowed |= (uint8_t)(1 << k);
+		print_message("kind %u\n", i % KINDS);
+		assert_int_equal(allowed, want[i % KINDS]);
+	}
+}
+
+static int setup_with(uint16_t vlan_access, uint16_t vlan_core)
+{
+	media_config();
+	world.conf.gateway.contexts = CONTEXTS;
+	world.conf.port[ACCESS].vlan = vlan_access;
+	world.conf.port[CORE].vlan = vlan_core;
+	world.conf.port[CORE].mtu = world.conf.port[ACCESS].mtu = MTU;
+	world.conf.dataplane.icmp_rate = 0; /* without limit, which is the same twice */
+	world_start();
+	world_neighbours();
+	return 0;
+}
+
+static int setup_plain(void **state)
+{
+	(void)state;
+	return setup_with(0, 0);
+}
+
+static int setup_vlan(void **state)
+{
+	(void)state;
+	return setup_with(9, 7);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(lines, setup_plain, world_teardown),
+		cmocka_unit_test_setup_teardown(both_ways, setup_plain, world_teardown),
+		cmocka_unit_test_setup_teardown(both_ways, setup_vlan, world_teardown),
+	};
+
+	world_eal();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
