@@ -191,6 +191,12 @@ static void rest_end(struct ports *p, struct relay_ports *r, struct share *sh)
 	pair_move(p, r, port >> 1, r->state[port >> 1] | port_half(port));
 }
 
+static void rests_end(struct ports *p, struct relay_ports *r, struct share *sh, uint32_t now)
+{
+	while (sh->rest.n && sh->rest.until[sh->rest.head] <= now)
+		rest_end(p, r, sh);
+}
+
 static uint16_t draw_pair(struct ports *p, struct share *sh, int state)
 {
 	return sh->set[state].pair[rand_below(p->rand, sh->set[state].n)];
@@ -244,8 +250,7 @@ uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports
 	struct share *sh = &r->share[worker];
 	uint16_t port;
 
-	while (sh->rest.n && sh->rest.until[sh->rest.head] <= now)
-		rest_end(p, r, sh);
+	rests_end(p, r, sh, now);
 	while ((port = draw(p, sh, want)) == 0 && sh->rest.n)
 		rest_end(p, r, sh);
 	if (port == 0)
@@ -293,17 +298,25 @@ struct ctl_relay ports_take_realm(struct ports *p, const struct config *c, uint3
 	return ports_take_of(p, relays, n, worker, want, now);
 }
 
-bool ports_is_free(const struct ports *p, uint32_t relay, uint16_t port)
-{
-	return relay < p->n_relay && p->relay[relay]->state[port >> 1] & port_half(port);
-}
-
 bool ports_claim(struct ports *p, uint32_t relay, uint16_t port)
 {
-	if (!ports_is_free(p, relay, port))
+	struct relay_ports *r;
+
+	if (relay >= p->n_relay)
 		return false;
-	port_use(p, p->relay[relay], port);
+	r = p->relay[relay];
+	if (!(r->state[port >> 1] & port_half(port)))
+		return false;
+	port_use(p, r, port);
 	return true;
+}
+
+bool ports_is_free(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)
+{
+	struct relay_ports *r = p->relay[relay];
+
+	rests_end(p, r, share_of(p, r, port), now);
+	return r->state[port >> 1] & port_half(port);
 }
 
 void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)

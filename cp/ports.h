@@ -43,8 +43,8 @@ struct ctl_relay ports_take_realm(struct ports *p, const struct config *c, uint3
 
 /* Marks a port as taken (an allocation of an earlier process). False if it cannot be. */
 bool ports_claim(struct ports *p, uint32_t relay, uint16_t port);
-/* Whether it can be. */
-bool ports_is_free(const struct ports *p, uint32_t relay, uint16_t port);
+/* Whether it can be; one whose rest is over at now (seconds) can. */
+bool ports_is_free(struct ports *p, uint32_t relay, uint16_t port, uint32_t now);
 
 /* Gives a taken port back. */
 void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now);

@@ -67,7 +67,7 @@ bool answers_take(struct answers *l, uint32_t worker, const struct evt_context_s
 	return true;
 }
 
-bool answers_over(struct answers *l, uint32_t now, struct answer *a)
+bool answers_over(struct answers *l, uint64_t now, struct answer *a)
 {
 	if (l->head == l->tail || now < at(l, l->head)->deadline)
 		return false;
@@ -76,7 +76,7 @@ bool answers_over(struct answers *l, uint32_t now, struct answer *a)
 	return true;
 }
 
-uint32_t answers_deadline(struct answers *l)
+uint64_t answers_deadline(struct answers *l)
 {
 	return l->head == l->tail ? 0 : at(l, l->head)->deadline;
 }

@@ -16,7 +16,7 @@ struct answer {
 	uint32_t seq; /* of the command; they rise */
 	uint32_t worker;
 	struct ctl_cid cid;
-	uint32_t deadline;   /* seconds */
+	uint64_t deadline;   /* tick of the server's wheel */
 	gate_stats_fn *done; /* NULL: nobody waits any more */
 	void *arg;
 };
@@ -30,9 +30,9 @@ bool answers_add(struct answers *l, const struct answer *a);
 bool answers_take(struct answers *l, uint32_t worker, const struct evt_context_stats *e,
 		  struct answer *a);
 /* The oldest, if its time is over. */
-bool answers_over(struct answers *l, uint32_t now, struct answer *a);
+bool answers_over(struct answers *l, uint64_t now, struct answer *a);
 /* Of the oldest; 0: nobody waits. */
-uint32_t answers_deadline(struct answers *l);
+uint64_t answers_deadline(struct answers *l);
 /* Nobody with this arg waits any more. */
 void answers_forget(struct answers *l, const void *arg);
 

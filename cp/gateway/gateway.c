@@ -71,6 +71,7 @@ void gate_drop(struct gateway *g, struct context *c)
 	term_ports_give(g, &c->term[0]);
 	term_ports_give(g, &c->term[1]);
 	context_del(g->table, c);
+	g->stats.contexts--;
 }
 
 /* ---- adding ---- */
@@ -211,6 +212,7 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 	gate_timer(g, c);
 	gate_send(g, c);
 	g->stats.added++;
+	g->stats.contexts++;
 	return c;
 }
 
@@ -285,8 +287,9 @@ void gate_plan_set(struct gateway *g, struct context *c, const struct gate_plan 
 	for (int i = 0; i < 2; i++) {
 		struct ctl_term *t = &to.term[i].term;
 
-		/* One that was wished for itself stays. */
-		if (t->transport == TERM_UDP && t->inactivity == c->inactivity)
+		/* What a termination has for itself stays, unless it is longer. */
+		if (t->transport == TERM_UDP && (t->inactivity == c->inactivity ||
+						 (to.inactivity && t->inactivity > to.inactivity)))
 			t->inactivity = to.inactivity;
 	}
 	gate_change(g, c, &to);
@@ -413,10 +416,7 @@ uint32_t gate_fingerprints(const struct gateway *g, const struct context *c, uin
 
 const struct gate_stats *gate_stats(const struct gateway *g)
 {
-	struct gate_stats *st = &((struct gateway *)g)->stats;
-
-	st->contexts = context_stats(g->table)->contexts;
-	return st;
+	return &g->stats;
 }
 
 const char *gate_why(uint8_t transport, uint16_t why)

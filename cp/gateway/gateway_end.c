@@ -54,7 +54,7 @@ static void waiting_fire(struct timer *tm, void *ctx)
 	struct answer a;
 
 	(void)tm;
-	while (answers_over(g->answers, server_now(s), &a)) {
+	while (answers_over(g->answers, s->now_ms / SERVER_TICK_MS, &a)) {
 		if (a.done)
 			a.done(a.arg, context_find_cid(g->table, a.worker, a.cid), NULL);
 	}
@@ -63,11 +63,11 @@ static void waiting_fire(struct timer *tm, void *ctx)
 
 static void waiting_arm(struct gateway *g)
 {
-	uint32_t deadline = answers_deadline(g->answers);
+	uint64_t deadline = answers_deadline(g->answers);
 
 	g->waiting.fire = waiting_fire;
 	if (deadline && !timer_armed(&g->waiting))
-		wheel_start(&g->s->wheel, &g->waiting, server_tick_of(deadline));
+		wheel_start(&g->s->wheel, &g->waiting, deadline);
 }
 
 /* Sends an audit or a deletion. False if no answer will come. */
@@ -80,7 +80,7 @@ static bool ask(struct gateway *g, const struct context *c, uint16_t type, gate_
 	if (!dplink_cmd(g->s->link, c->worker, type, &cmd, sizeof(cmd)))
 		return false;
 	a.seq = cmd.hdr.seq;
-	a.deadline = server_deadline(g->s, ANSWERS_TIMEOUT_S);
+	a.deadline = server_tick(g->s, ANSWERS_TIMEOUT_S);
 	if (!done || !answers_add(g->answers, &a))
 		return false;
 	waiting_arm(g);

@@ -27,22 +27,21 @@ bool gate_event_refused(struct gateway *g, uint32_t worker, const struct evt_con
 /* Whether an event can be about the termination as it is now. */
 static bool event_fits(const struct context_term *m, const struct evt_term *e)
 {
-	bool attempt = term_is_stream(m) && m->term.attempt && e->attempt == m->term.attempt;
+	bool begun = term_is_stream(m) && m->term.attempt;
 
+	if (!term_is(m) || e->attempt != m->term.attempt)
+		return false;
 	switch (e->what) {
 	case TERM_UP:
-		return attempt &&
-		       (m->state == TERM_STATE_OPENING || m->state == TERM_STATE_UNJUDGED);
+		return begun && (m->state == TERM_STATE_OPENING || m->state == TERM_STATE_UNJUDGED);
 	case TERM_UNJUDGED:
-		return attempt && m->state == TERM_STATE_OPENING;
+		return begun && m->state == TERM_STATE_OPENING;
 	case TERM_ENDED:
-		return attempt && m->state != TERM_STATE_ENDED;
+		return begun && m->state != TERM_STATE_ENDED;
 	case TERM_LATCHED:
 		return m->term.transport == TERM_UDP && m->term.flags & (TERM_LATCH | TERM_ICE);
-	case TERM_INACTIVE:
-		return term_is(m);
 	default:
-		return false;
+		return e->what == TERM_INACTIVE;
 	}
 }
 
@@ -53,8 +52,10 @@ static bool event_fits(const struct context_term *m, const struct evt_term *e)
 static const char *event_denied(const struct gateway *g, const struct context_term *m,
 				const struct evt_term *e)
 {
-	if (!(m->term.flags & (TERM_LATCH | TERM_ICE)) ||
-	    (e->what != TERM_LATCHED && e->what != TERM_UP))
+	const uint16_t learns = TERM_LATCH | TERM_ICE;
+
+	if (!(m->term.flags & learns) || (e->what != TERM_LATCHED && e->what != TERM_UP) ||
+	    !addr_given(&e->remote))
 		return NULL;
 	return policy_peer(g->conf, &e->remote.ip, be16_get(e->remote.port));
 }

@@ -28,6 +28,7 @@ static void take_up(struct gateway *g)
 	uint32_t cursor = 0;
 	struct context *c;
 
+	g->stats.contexts = st->contexts;
 	g->stats.contexts_max = st->contexts_max;
 	g->stats.kept = st->kept;
 	g->stats.damaged = st->damaged;
@@ -38,6 +39,7 @@ static void take_up(struct gateway *g)
 			continue;
 		}
 		context_del(g->table, c);
+		g->stats.contexts--;
 		g->stats.kept--;
 		g->stats.damaged++;
 	}
@@ -85,7 +87,7 @@ void gate_close(struct gateway *g)
 /* A number of an attempt that the new dataplane does not know would have it connect. */
 static bool was_begun(const struct context *c)
 {
-	return c->term[0].term.attempt || c->term[1].term.attempt;
+	return c->stream && (c->term[0].term.attempt || c->term[1].term.attempt);
 }
 
 /* It knows of no silence yet. */

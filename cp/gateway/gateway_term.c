@@ -199,7 +199,7 @@ bool term_check_change(struct gateway *g, const struct context_term *m, const st
 static bool claim(struct gateway *g, uint32_t relay, uint16_t port, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		if (!ports_is_free(g->s->ports, relay, (uint16_t)(port + i)))
+		if (!ports_is_free(g->s->ports, relay, (uint16_t)(port + i), server_now(g->s)))
 			return false;
 	}
 	for (uint32_t i = 0; i < n; i++)

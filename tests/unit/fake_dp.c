@@ -135,6 +135,35 @@ void fake_dp_conn_gone(struct fake_dp *f, uint32_t worker, struct ctl_sid sid, s
 	fake_dp_event(f, worker, &e, sizeof(e));
 }
 
+void fake_dp_term(struct fake_dp *f, uint32_t worker, struct ctl_cid cid, const struct evt_term *e)
+{
+	struct evt_term copy = *e;
+
+	copy.hdr = (struct ctl_hdr){ EVT_TERM, sizeof(copy), 0 };
+	copy.cid = cid;
+	fake_dp_event(f, worker, &copy, sizeof(copy));
+}
+
+void fake_dp_stats(struct fake_dp *f, uint32_t worker, const struct cmd_context *of,
+		   const struct ctl_term_stats stats[2])
+{
+	struct evt_context_stats e = { .hdr = { EVT_CONTEXT_STATS, sizeof(e), of->hdr.seq },
+				       .cid = of->cid };
+
+	memcpy(e.term, stats, sizeof(e.term));
+	fake_dp_event(f, worker, &e, sizeof(e));
+}
+
+void fake_dp_context_refused(struct fake_dp *f, uint32_t worker, struct ctl_cid cid,
+			     enum ctl_refusal why)
+{
+	struct evt_context_refused e = { .hdr = { EVT_CONTEXT_REFUSED, sizeof(e), 0 },
+					 .cid = cid,
+					 .why = why };
+
+	fake_dp_event(f, worker, &e, sizeof(e));
+}
+
 bool fake_dp_take(struct fake_dp *f, uint32_t worker, union fake_cmd *c)
 {
 	int n = ring_count(&f->cmd[worker]);

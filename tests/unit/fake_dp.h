@@ -60,6 +60,14 @@ void fake_dp_peer_conn(struct fake_dp *f, uint32_t worker, uint16_t type, uint32
 void fake_dp_conn_gone(struct fake_dp *f, uint32_t worker, struct ctl_sid sid, struct ctl_conn conn,
 		       enum ctl_conn_role role);
 
+/* EVT_TERM about a context; fills in type, length and cid. */
+void fake_dp_term(struct fake_dp *f, uint32_t worker, struct ctl_cid cid, const struct evt_term *e);
+/* EVT_CONTEXT_STATS; answers the command with seq. */
+void fake_dp_stats(struct fake_dp *f, uint32_t worker, const struct cmd_context *of,
+		   const struct ctl_term_stats stats[2]);
+void fake_dp_context_refused(struct fake_dp *f, uint32_t worker, struct ctl_cid cid,
+			     enum ctl_refusal why);
+
 /* Takes the next command. False if there is none. */
 bool fake_dp_take(struct fake_dp *f, uint32_t worker, union fake_cmd *c);
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "gate_env.h"
+
+const struct gate_plan plan_default = { .call = "call", .inactivity = UINT32_MAX };
+
+int gate_setup(void **state)
+{
+	static struct env e;
+
+	env_open(&e);
+	env_config_gateway(&e.conf);
+	env_start(&e, 256);
+	*state = &e;
+	return 0;
+}
+
+struct gate_wish wish_udp(uint16_t realm)
+{
+	return (struct gate_wish){ .term = { .transport = TERM_UDP,
+					     .flags = TERM_IN | TERM_OUT | TERM_RTP,
+					     .dscp = CTL_DSCP_KEEP,
+					     .remote = { addr("203.0.113.9", 4000) } },
+				   .realm = realm };
+}
+
+struct gate_wish wish_tcp(uint16_t realm)
+{
+	return (struct gate_wish){ .term = { .transport = TERM_TCP,
+					     .flags = TERM_IN | TERM_OUT | TERM_LATCH,
+					     .dscp = CTL_DSCP_KEEP },
+				   .realm = realm };
+}
+
+struct gate_wish wish_tls(uint16_t realm)
+{
+	struct gate_wish w = wish_tcp(realm);
+
+	w.term.transport = TERM_TLS;
+	w.term.domain = CONFIG_DOMAINS_MAX;
+	return w;
+}
+
+struct context *gate_added(struct env *e, const struct gate_wish *a, const struct gate_wish *b)
+{
+	struct gate_fail f = { 0 };
+	struct context *c = gate_add(e->s.gateway, &plan_default, a, b, &f);
+
+	if (!c)
+		fail_msg("%s", f.text);
+	return c;
+}
+
+struct context *gate_added_udp(struct env *e)
+{
+	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+
+	return gate_added(e, &a, &b);
+}
+
+struct context *gate_added_stream(struct env *e)
+{
+	struct gate_wish a = wish_tls(0), b = wish_tcp(1);
+
+	a.begin = b.begin = true;
+	a.notify = b.notify = 1 << TERM_UP | 1 << TERM_UNJUDGED | 1 << TERM_ENDED;
+	return gate_added(e, &a, &b);
+}
+
+void gate_set_ok(struct env *e, struct context *c, uint32_t side, const struct gate_wish *w)
+{
+	struct gate_fail f = { 0 };
+
+	if (!gate_set(e->s.gateway, c, side, w, &f))
+		fail_msg("%s", f.text);
+}
+
+bool gate_taken(struct env *e, const struct context *c, struct cmd_context_set *set)
+{
+	union fake_cmd cmd;
+
+	while (env_take(e, c->worker, CMD_CONTEXT_SET, &cmd)) {
+		if (cmd.context_set.cid.slot == c->cid.slot) {
+			*set = cmd.context_set;
+			return true;
+		}
+	}
+	return false;
+}
+
+void gate_term_event(struct env *e, const struct context *c, uint32_t side, struct evt_term ev)
+{
+	ev.side = (uint8_t)side;
+	ev.attempt = c->term[side].term.attempt;
+	fake_dp_term(&e->dp, c->worker, c->cid, &ev);
+	env_poll(e);
+}
+
+void gate_drain(struct env *e)
+{
+	union fake_cmd cmd;
+
+	for (uint32_t w = 0; w < e->conf.dataplane.n_workers; w++) {
+		while (fake_dp_take(&e->dp, w, &cmd))
+			;
+	}
+}
+
+void gate_pass(struct env *e, uint32_t seconds)
+{
+	while (seconds-- > 0) {
+		env_advance(e, 1000);
+		gate_drain(e);
+	}
+}

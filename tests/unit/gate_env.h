@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_TESTS_UNIT_GATE_ENV_H
+#define FL_TESTS_UNIT_GATE_ENV_H
+
+/* A server with a gateway (env_config_gateway()), and contexts in it. */
+#include "cp_env.h"
+
+/* Fixture: started, in *state a struct env. Its end is env_teardown(). */
+int gate_setup(void **state);
+
+/* Of realm 0 (access) or 1 (core), gates open: RTP to 203.0.113.9:4000; TCP and TLS servers. */
+struct gate_wish wish_udp(uint16_t realm);
+struct gate_wish wish_tcp(uint16_t realm);
+struct gate_wish wish_tls(uint16_t realm);
+
+/* Of the call "call", with what the configuration says. */
+extern const struct gate_plan plan_default;
+
+/* Adds a context; b may be NULL. The test fails if it is refused. */
+struct context *gate_added(struct env *e, const struct gate_wish *a, const struct gate_wish *b);
+/* RTP in both realms; TLS in access and TCP in core, both begun. */
+struct context *gate_added_udp(struct env *e);
+struct context *gate_added_stream(struct env *e);
+/* Changes a termination. The test fails if that is refused. */
+void gate_set_ok(struct env *e, struct context *c, uint32_t side, const struct gate_wish *w);
+
+/* Takes commands of the context's worker up to a CMD_CONTEXT_SET of it. False if there is none. */
+bool gate_taken(struct env *e, const struct context *c, struct cmd_context_set *set);
+/* An event about a termination, with its attempt; taken before this returns. */
+void gate_term_event(struct env *e, const struct context *c, uint32_t side, struct evt_term ev);
+/* Lets time pass, a second at a time. */
+void gate_pass(struct env *e, uint32_t seconds);
+/* Takes all commands of all workers. */
+void gate_drain(struct env *e);
+
+#endif
