@@ -202,13 +202,29 @@ static int socket_to(int flags)
 	return fd;
 }
 
+/* Connects to opt.to; the next one goes to the next port, which both families have in one place. */
+static int connect_next(int fd)
+{
+	struct sockaddr_in *to = (struct sockaddr_in *)&opt.to;
+	int r = connect(fd, (struct sockaddr *)&opt.to, opt.to_len);
+
+	to->sin_port = htons((uint16_t)(ntohs(to->sin_port) + opt.step));
+	return r;
+}
+
 int conn_dial(void)
 {
 	int fd = socket_to(SOCK_NONBLOCK);
 
-	if (connect(fd, (struct sockaddr *)&opt.to, opt.to_len) < 0 && errno != EINPROGRESS)
+	if (connect_next(fd) < 0 && errno != EINPROGRESS)
 		load_die("connect");
 	return fd;
+}
+
+void load_before(void)
+{
+	if (opt.before && system(opt.before) != 0)
+		load_die(opt.before);
 }
 
 /* One suite, so that all servers do the same work; one kind of certificate, where asked for. */
@@ -230,6 +246,10 @@ SSL_CTX *client_context(void)
 	    !SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256") ||
 	    !SSL_CTX_set1_sigalgs_list(ctx, signatures))
 		load_die("OpenSSL");
+	if (opt.certificate &&
+	    (SSL_CTX_use_certificate_chain_file(ctx, opt.certificate) != 1 ||
+	     SSL_CTX_use_PrivateKey_file(ctx, opt.certificate, SSL_FILETYPE_PEM) != 1))
+		load_die("certificate");
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_default_read_buffer_len(ctx, TLS_READ_AHEAD);
@@ -263,7 +283,7 @@ bool conn_open(struct conn *c, SSL_CTX *ctx)
 	c->w.fd = socket_to(0);
 	setsockopt(c->w.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(c->w.fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (connect(c->w.fd, (struct sockaddr *)&opt.to, opt.to_len) < 0) {
+	if (connect_next(c->w.fd) < 0) {
 		load_errors++;
 		return false;
 	}

@@ -29,6 +29,9 @@ struct load_options {
 	const char *user, *password; /* TURN */
 	const char *netns;	     /* of the far end's socket; NULL: ours */
 	const char *cpu_of;	     /* processes whose time counts; NULL: none */
+	const char *certificate;     /* file, its key in it as well; NULL: none */
+	const char *before;	     /* command for the shell; NULL: none */
+	uint16_t step;		     /* between the ports of connections */
 	uint32_t window;	     /* messages under way in one direction of one leg */
 	struct sockaddr_storage to;
 	socklen_t to_len;
@@ -78,6 +81,8 @@ struct conn {
 
 /* "IP", "PORT" into an address; ends the program if it is none. */
 socklen_t address_parse(struct sockaddr_storage *a, const char *ip, const char *port);
+/* Runs opt.before, if there is one; ends the program if it fails. */
+void load_before(void);
 /* A non-blocking socket on its way to opt.to. */
 int conn_dial(void);
 /* For TLS clients, by opt. */

@@ -29,7 +29,10 @@ static const char usage_text[] =
     "  -k rsa|ecdsa     certificate to ask for  -a NAME         ALPN protocol\n"
     "  -n NAME          server name             -t tls|tcp|udp  transport to the relay (tls)\n"
     "  -u USER -w PASSWORD  of TURN             -W N            messages under way a leg (64)\n"
-    "  -N NETNS         namespace of the peer   -P PID[/THREAD],...  whose CPU time to report\n";
+    "  -N NETNS         namespace of the peer   -P PID[/THREAD],...  whose CPU time to report\n"
+    "  -c FILE          certificate of ours, and its key\n"
+    "  -s STEP          each connection goes to a port so much above that of the one before\n"
+    "  -x COMMAND       for the shell, before the first connection; the back end listens then\n";
 
 static void usage(void)
 {
@@ -55,7 +58,7 @@ static void options(int argc, char **argv)
 {
 	int o;
 
-	while ((o = getopt(argc, argv, "+v:rk:a:n:t:u:w:W:N:P:")) != -1) {
+	while ((o = getopt(argc, argv, "+v:rk:a:n:t:u:w:W:N:P:c:s:x:")) != -1) {
 		switch (o) {
 		case 'v':
 			opt.version = strcmp(optarg, "1.2") ? TLS1_3_VERSION : TLS1_2_VERSION;
@@ -89,6 +92,15 @@ static void options(int argc, char **argv)
 			break;
 		case 'P':
 			opt.cpu_of = optarg;
+			break;
+		case 'c':
+			opt.certificate = optarg;
+			break;
+		case 's':
+			opt.step = (uint16_t)atoi(optarg);
+			break;
+		case 'x':
+			opt.before = optarg;
 			break;
 		default:
 			usage();

@@ -167,6 +167,7 @@ bool load_shake(int argc, char **argv)
 	if (!n || !slot)
 		return false;
 	ctx = resuming_context();
+	load_before();
 	if (opt.resume)
 		resume = session_get(ctx);
 	begin = load_now();

@@ -167,6 +167,7 @@ bool load_stream(int argc, char **argv)
 		return false;
 	opt.to_len = address_parse(&opt.to, argv[0], argv[1]);
 	back_listen(argv[2]);
+	load_before();
 	clients_open(n, client_context());
 	run_until(load_now() + LOAD_WARM_MS * NS_PER_MS);
 	begin = load_now();
