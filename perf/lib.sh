@@ -25,7 +25,7 @@ LOSS=${LOSS:-0.0001} # a rate is free of loss if no more than this is lost
 [[ -z $SHORT ]] || PRIORITY=0 SECS=0.2 TURNS=1 SEARCH_SECS=0.1 LOSS=0.5
 # Programs under test, by name or by path.
 COTURN=${COTURN:-turnserver} TESTPMD=${TESTPMD:-dpdk-testpmd} NGINX=${NGINX:-nginx}
-HAPROXY=${HAPROXY:-haproxy} STUNNEL=${STUNNEL:-stunnel4}
+HAPROXY=${HAPROXY:-haproxy} STUNNEL=${STUNNEL:-stunnel4} RTPENGINE=${RTPENGINE:-rtpengine}
 NEAR=10.9.0.1 FAR=10.9.0.2
 CLIENTS=10.9.1.1/16 PEERS=10.9.2.1/16
 RELAYS="$NEAR 10.9.0.3 10.9.0.4"
@@ -242,13 +242,15 @@ server_down()
 
 fl() { "$BUILD/fairlead" --config "$TMP/fairlead.yaml" "$@"; }
 
-# fairlead_conf DEVICE: with room for $SESSIONS; further maps are on standard input.
+# fairlead_conf DEVICE: with room for $SESSIONS; further maps are on standard input. A relay may be
+# ADDRESS=REALM.
 fairlead_conf()
 {
 	local r relays='' addresses=''
 	for r in $RELAYS; do
+		addresses+="${r%=*}/16, "
+		[[ $r != *=* ]] || r="${r%=*}, realm: ${r#*=}"
 		relays+="{address: $r, port-min: 16384}, "
-		addresses+="$r/16, "
 	done
 	cat >"$TMP/fairlead.yaml"
 	cat >>"$TMP/fairlead.yaml" <<-END
@@ -262,7 +264,8 @@ fairlead_conf()
 	turn: {realm: perf, allocations-max: ${SESSIONS:-16384}, allocations-per-user: 0}
 	auth: {users-db: $TMP/users.db}
 	peers: {allow: [10.0.0.0/8]}
-	control: {socket: $TMP/control.sock, state: $TMP/allocations.state, metrics-port: 0}
+	control: {socket: $TMP/control.sock, state: $TMP/allocations.state,
+	          contexts: $TMP/contexts.state, metrics-port: 0}
 	END
 }
 
@@ -419,7 +422,8 @@ afresh()
 	fi
 }
 
-# generate SERVER memif|veth ARGUMENT...: a run of turn_load; its JSON goes to $TMP/load.json.
+# generate SERVER memif|veth ARGUMENT...: a run of turn_load, through the contexts in file LEGS if that
+# is set; its JSON goes to $TMP/load.json.
 generate()
 {
 	local to=(--client "$CLIENTS" --peer "$PEERS")
@@ -427,6 +431,8 @@ generate()
 	eal_words
 	if [[ $1 == testpmd ]]; then
 		to+=(--raw --gateway-mac 02:00:00:00:00:fe)
+	elif [[ -n ${LEGS:-} ]]; then
+		to+=(--legs "$LEGS")
 	else
 		to+=(--server "$NEAR:3478" --user demo --password fairlead)
 	fi
