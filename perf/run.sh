@@ -8,7 +8,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 BUILD=${FAIRLEAD_BUILD:-$ROOT/build}
 RESULTS=${PERF_RESULTS:-$ROOT/perf/results}
-SCENARIOS=(relay workers auth alloc memif veth latency memory tcp tls ceilings instructions)
+SCENARIOS=(relay workers auth alloc memif veth latency memory tcp tls gateway ceilings instructions)
 PROGRAMS=(perf/bench_relay perf/bench_media perf/bench_alloc perf/bench_auth perf/bench_tcp perf/bench_tls
 	perf/bench_shake perf/tcp_load perf/tls_load perf/turn_load tests/tcp/tcp-agent
 	fairlead-dp fairlead-cp fairlead)
@@ -40,7 +40,8 @@ usage()
 	(COTURN_THREADS), since it has one CPU. Runs have priority over what else the machine does
 	(PRIORITY=-10, as of nice).
 
-	COTURN=PATH TESTPMD=PATH NGINX=PATH HAPROXY=PATH STUNNEL=PATH   other rivals than Debian's
+	COTURN=PATH TESTPMD=PATH NGINX=PATH HAPROXY=PATH STUNNEL=PATH RTPENGINE=PATH
+	                    other rivals than Debian's
 	SECS=1 TURNS=3      seconds of a run, turns (where no goal is at stake at most two)
 	LOSS=0.0001         share of packets a rate may lose and be free of loss
 	FAIRLEAD_BUILD=DIR  another build directory (build)
@@ -84,6 +85,7 @@ stamp()
 	            "coturn": "$(version "${COTURN:-turnserver}" --version 's/^([0-9.]+)$/\1/p')",
 	            "nginx": "$(version "${NGINX:-nginx}" -v 's/.*nginx.([0-9.]+).*/\1/p')",
 	            "haproxy": "$(version "${HAPROXY:-haproxy}" -v 's/.*version ([0-9.]+).*/\1/p')",
+	            "rtpengine": "$(version "${RTPENGINE:-rtpengine}" --version 's/^Version: ([0-9.]+).*/\1/p')",
 	            "stunnel": "$(version "${STUNNEL:-stunnel4}" -version 's/^stunnel ([0-9.]+).*/\1/p')"}
 	print(json.dumps({"date": time.strftime("%Y-%m-%d", time.gmtime()), "commit": sys.argv[1],
 	                  "cpu": cpu, "cpus": os.cpu_count(), "kernel": platform.release(),

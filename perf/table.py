@@ -383,13 +383,63 @@ def stream_rows(results):
     return rows
 
 
+def gateway_rows(results):
+    rows = []
+    for n, goal in ((1000, 100), (100000, 150), (1000000, 250)):
+        rows += row(
+            f"cycles a packet of RTP between terminations, {n:,} contexts",
+            find(results, "gateway", "cycles_to_b", step="bench", contexts=n),
+            None,
+            goal,
+            True,
+        )
+    for figure, load_ in (("rate_delivered", "flat"), ("loss_free_rate", "search")):
+        s = find(results, "gateway", figure, step="rtp", load=load_)
+        how = "flat out" if load_ == "flat" else searched(s["case"]) if s else "loss-free"
+        rows += row(
+            f"RTP packets/s through contexts, veth, 172 bytes, {how}",
+            s,
+            "rtpengine",
+            5,
+            bad=flaws(results["gateway"], s) if s else None,
+        )
+    s = find(results, "gateway", "latency_us.p99_9", step="latency", load=50)
+    rows += row(
+        "p99.9 at half the loss-free rate of rtpengine, us, veth",
+        s,
+        "rtpengine",
+        bad=flaws(results["gateway"], s) if s else None,
+    )
+    rows += row(
+        "calls/s by ng: offer, answer, delete",
+        find(results, "gateway", "contexts_per_s", step="calls"),
+        "rtpengine",
+    )
+    rows += row("bytes a call, all processes", find(results, "gateway", "bytes_per_call"), "rtpengine")
+    for n in (1, 100):
+        for rival in ("nginx", "haproxy", "stunnel"):
+            rows += row(
+                f"Mbit/s, TLS to TCP through contexts, {n} of them",
+                find(results, "splice", "mbit_per_s", streams=n, direction="up"),
+                rival,
+            )
+    for rival in ("nginx", "haproxy"):
+        rows += row(
+            "handshakes/s of CPU time, with client certificates, TLS to TCP contexts",
+            find(results, "splice", "handshakes_per_cpu_s"),
+            rival,
+        )
+    return rows
+
+
 def stamp_of(line):
     return line["cpu"], line["cpus"], line["kernel"], line["commit"], line["date"]
 
 
 def goals(results):
     """What most rows have in common is said once; the others say what they are of."""
-    rows = relay_rows(results) + udp_rows(results) + control_rows(results) + stream_rows(results)
+    parts = (relay_rows, udp_rows, control_rows, stream_rows, gateway_rows)
+    rows = [r for part in parts for r in part(results)]
     stamps = [stamp_of(s) for s, _ in rows if s] or [stamp_of(next(iter(results.values()))[0])]
     first = max(dict.fromkeys(stamps), key=stamps.count)
     cells = []
