@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What an operator sees of the gateway: contexts made, changed, moved and deleted with `fairlead
+# context` (R28, R32) while media passes: RTP from an address that is learnt (R14), and TLS to TCP
+# whose fingerprint comes late (R51); events as they happen (R53), metrics, and the status page in
+# Chromium.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+chromium=$(command -v chromium) || fail "there is no chromium: apt-get install chromium"
+context() { fl --json context "$@"; }
+of() { jq -r "$2" <<<"$1"; }
+
+# exits WANT WHAT COMMAND...: exit code, and one sentence in $TMP/said.
+exits()
+{
+	local want=$1 what=$2 rc=0
+	shift 2
+	"$@" >"$TMP/out" 2>"$TMP/said" || rc=$?
+	assert_eq "exit code of $what" "$rc" "$want"
+}
+said() { grep -qF -- "$1" "$TMP/said" || fail "not said: $1, but: $(cat "$TMP/said")"; }
+
+# ---- what is wrong is named ----
+
+exits 2 "an unknown field" fl context add --a transport=udp,realm=core,colour=red
+said '"colour"'
+exits 2 "a side c" fl context subtract 1 c
+said 'a or b'
+exits 1 "no realm" fl context add --a transport=udp
+said '"terminations[0].realm"'
+exits 1 "md5" fl context add --a 'transport=tls,realm=core,fingerprints=md5 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF'
+said '"terminations[0].fingerprints"'
+exits 1 "an unknown context" fl context show 12345
+said 'there is no context "12345"'
+
+# ---- events, followed from here on ----
+
+start "$TMP/events" "$BUILD/fairlead" --config "$CONFIG" --json context events --follow
+# happened JQ: an event like this came.
+happened() { jq -es "any(.[]; $1)" "$TMP/events" >/dev/null 2>&1; }
+
+# ---- RTP ----
+
+start_peer 3480
+# echoed PORT: a datagram from port 40000 to the termination comes back through the peer.
+echoed()
+{
+	in_client timeout 10 python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("'$CLIENT4'", 40000))
+s.settimeout(0.3)
+rtp = bytes([0x80, 0]) + bytes(170)
+s.sendto(rtp, ("'$SERVER4'", int(sys.argv[1])))
+sys.exit(s.recv(2000) != rtp)' "$1" 2>/dev/null
+}
+c=$(context add --call rtp-1 --a transport=udp,realm=access,rtp,latch=on \
+	--b "transport=udp,realm=core,rtp,remote=$PEER4:3480")
+id=$(of "$c" .context)
+port=$(of "$c" '.terminations[0].local' | cut -d: -f2)
+await 10 echoed "$port" || fail "no echo through $id: $(fl context show "$id")"
+await 5 happened ".context == \"$id\" and .what == \"latched\" and .side == 0 and .remote == \"$CLIENT4:40000\"" ||
+	fail "nobody told of the address that was learnt: $(cat "$TMP/events")"
+c=$(context show "$id")
+assert_eq "latched" "$(of "$c" '.terminations[0].latched')" "$CLIENT4:40000"
+assert_num "packets from the client" "$(of "$c" '.terminations[0].counters.packets')" -ge 1
+assert_num "packets from the peer" "$(of "$c" '.terminations[1].counters.packets')" -ge 1
+fl context list --call rtp-1 >"$TMP/list"
+grep -q "$id .*rtp-1 .* a udp access .* <-> $CLIENT4:40000 *up" "$TMP/list" || fail "list: $(cat "$TMP/list")"
+
+dropped() { drops | sed -n "s/^$1 //p"; }
+closed=$(dropped gate_closed)
+context modify "$id" --a gate=out --lifetime 100 >/dev/null
+! echoed "$port" || fail "a closed gate lets packets in"
+assert_num "packets a closed gate dropped" "$(dropped gate_closed)" -gt "$closed"
+context modify "$id" --a gate=open >/dev/null
+await 5 echoed "$port" || fail "the gate stays closed"
+
+# To another context and back: the port goes with it.
+other=$(of "$(context add --near "$id" --a transport=udp,realm=access,rtp)" .context)
+context subtract "$other" a >/dev/null
+moved=$(context move "$id" b "$other" b)
+assert_eq "side b of the first" "$(of "$moved" '.from.terminations[1]')" null
+assert_eq "side b of the second" "$(of "$moved" '.to.terminations[1].remote')" "$PEER4:3480"
+! echoed "$port" || fail "a partner that moved away answers"
+context move "$other" b "$id" b >/dev/null
+await 5 echoed "$port" || fail "the termination does not come back"
+context delete "$other" >/dev/null
+c=$(context delete "$id")
+assert_num "packets in the last counters" "$(of "$c" '.terminations[1].counters.packets')" -ge 3
+exits 1 "a context that was deleted" fl context show "$id"
+await 5 happened ".context == \"$id\" and .what == \"context_ended\" and .why == \"request\"" ||
+	fail "nobody told of the end: $(cat "$TMP/events")"
+
+# ---- TLS to TCP, the fingerprint late ----
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=phone \
+	-keyout "$TMP/phone.key" -out "$TMP/phone.pem" 2>/dev/null
+fp="sha-256 $(openssl x509 -in "$TMP/phone.pem" -noout -fingerprint -sha256 | cut -d= -f2)"
+start "$TMP/server" in_peer python3 -uc '
+import socket
+s = socket.create_server(("'$PEER4'", 2855))
+c = s.accept()[0]
+while d := c.recv(4096):
+	c.sendall(d.upper())'
+await 5 listens_tcp fl-peer 2855 || fail "no server"
+c=$(context add --call msrp-1 --a transport=tls,realm=access,latch=on \
+	--b "transport=tcp,tcp_role=client,realm=core,remote=$PEER4:2855")
+id=$(of "$c" .context)
+assert_num "fingerprints of ours" "$(of "$c" '.terminations[0].own_fingerprints | length')" -ge 1
+mkfifo "$TMP/in"
+start "$TMP/phone" in_client sh -c "openssl s_client -quiet -connect $(of "$c" '.terminations[0].local') \
+	-cert $TMP/phone.pem -key $TMP/phone.key -CAfile $CA <$TMP/in"
+exec 3>"$TMP/in"
+echo hello >&3
+await 10 happened ".context == \"$id\" and .what == \"unjudged\" and .peer_fingerprint == \"$fp\"" ||
+	fail "nobody told of the certificate: $(cat "$TMP/events")"
+! grep -q HELLO "$TMP/phone" || fail "bytes passed before the certificate was judged"
+context modify "$id" --a "fingerprints=$(tr A-F a-f <<<"$fp")" >/dev/null
+await 10 grep -q HELLO "$TMP/phone" || fail "no answer through $id: $(fl context show "$id")"
+c=$(context show "$id")
+assert_eq "states" "$(of "$c" '[.terminations[].state] | join(" ")')" "up up"
+assert_eq "certificate shown" "$(of "$c" '.terminations[0].peer_fingerprint')" "$fp"
+exec 3>&-
+await 10 happened ".context == \"$id\" and .what == \"ended\" and .side == 0 and .why == \"close_notify\"" ||
+	fail "nobody told of close_notify: $(cat "$TMP/events")"
+
+# ---- metrics, the page ----
+
+fetch() { in_relay curl -sf "http://127.0.0.1:9643$1"; }
+assert_num "contexts added" "$(fetch /metrics | sed -n 's/^fairlead_contexts_added_total //p')" -ge 3
+assert_num "contexts in JSON" "$(fetch /status | jq .status.gateway.added)" -ge 3
+context add --call '<img src=x onerror=alert(1)>' --a transport=udp,realm=core >/dev/null
+# shellcheck disable=SC2024
+in_relay env HOME="$TMP" timeout -k 5 60 "$chromium" --headless --no-sandbox --disable-gpu \
+	--virtual-time-budget=4000 --dump-dom http://127.0.0.1:9643/ >"$TMP/dom" 2>"$TMP/chromium.log" ||
+	fail "chromium: $(tail -n 3 "$TMP/chromium.log")"
+for text in '>running</p>' 'Gateway contexts' '<dt>ended: request</dt>' '<td class="text">0</td>'; do
+	grep -qF "$text" "$TMP/dom" || fail "the page lacks $text"
+done
+! grep -q "Content Security Policy" "$TMP/chromium.log" || fail "$(grep "Content Security" "$TMP/chromium.log")"
+fl context list >/dev/null
+await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"
