@@ -122,7 +122,7 @@ static void widths(const struct grid *g, size_t indent, size_t *width)
 	for (size_t c = 0; c < g->n_cols; c++) {
 		size_t max = g->cols[c].max ? g->cols[c].max : SIZE_MAX;
 
-		if (c == g->n_cols - 1)
+		if (c == g->n_cols - 1 && !g->cols[c].max)
 			max = used + LAST_MIN < GRID_WIDTH ? GRID_WIDTH - used : LAST_MIN;
 		width[c] = folded_width(g->cols[c].title, max);
 		for (size_t r = 0; r < g->n_rows; r++) {

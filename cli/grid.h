@@ -19,7 +19,7 @@ enum {
 struct grid_col {
 	const char *title;
 	int right;  /* numbers stand on the right */
-	size_t max; /* characters; 0: no limit. For the last column: what is left of GRID_WIDTH */
+	size_t max; /* characters; 0: no limit, for the last column what is left of GRID_WIDTH */
 };
 
 struct grid;

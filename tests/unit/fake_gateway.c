@@ -205,7 +205,7 @@ void gate_news_listen(struct gateway *g, void (*changed)(void *arg), void *arg)
 const char *gate_why(uint8_t transport, uint16_t why)
 {
 	if (why == TCP_END_DONE)
-		return transport == TERM_TLS ? "close_notify" : "fin";
+		return transport == TERM_TLS ? "close-notify" : "fin";
 	return why < TCP_END_MAX ? tcp_end_desc[why].name : "?";
 }
 

@@ -711,7 +711,7 @@ static void told(void **state)
 	assert_string_equal(text_at(e, "call"), "c");
 	assert_int_equal(json_integer_value(at(e, "side")), 1);
 	assert_string_equal(text_at(e, "what"), "ended");
-	assert_string_equal(text_at(e, "why"), "close_notify");
+	assert_string_equal(text_at(e, "why"), "close-notify");
 	assert_string_equal(text_at(at(e, "tls"), "version"), "TLS 1.3");
 	assert_memory_equal(text_at(e, "peer_fingerprint"), "sha-256 01:00", 13);
 	e = event(r, 1);
