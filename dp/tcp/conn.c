@@ -118,6 +118,13 @@ uint32_t conn_lookup(const struct worker *w, const struct pkt *p)
 	return entry_get(w, &k);
 }
 
+uint32_t conn_entry(const struct worker *w, const struct tcp_conn *c)
+{
+	struct key24 k = conn_key(c);
+
+	return entry_get(w, &k);
+}
+
 bool conn_entry_set(struct worker *w, const struct tcp_conn *c, uint32_t data)
 {
 	struct key24 k = conn_key(c);
@@ -128,9 +135,7 @@ bool conn_entry_set(struct worker *w, const struct tcp_conn *c, uint32_t data)
 
 bool conn_insert(struct worker *w, struct tcp_conn *c)
 {
-	struct key24 k = conn_key(c);
-
-	return entry_get(w, &k) == SLOT_NONE &&
+	return conn_entry(w, c) == SLOT_NONE &&
 	       conn_entry_set(w, c, conn_idx(w, c) << 2 | ENTRY_CONN);
 }
 

@@ -288,6 +288,8 @@ void conn_free(struct worker *w, struct tcp_conn *c);
  */
 uint32_t conn_lookup(const struct worker *w, const struct pkt *p);
 struct key24 conn_key(const struct tcp_conn *c);
+/* The same for c's addresses. */
+uint32_t conn_entry(const struct worker *w, const struct tcp_conn *c);
 /* Puts data (index << 2 | enum tcp_entry) into the table under c's addresses. */
 bool conn_entry_set(struct worker *w, const struct tcp_conn *c, uint32_t data);
 /* Takes it out if it still is `data`: it may be another's by now. */
@@ -478,6 +480,12 @@ void timewait_add(struct worker *w, const struct tcp_conn *c);
  * taken.
  */
 bool timewait_input(struct worker *w, uint32_t entry, struct pkt *p, const struct tcp_seg *s);
+/*
+ * c is about to be opened from here. False unless an entry has its addresses, and made way since
+ * old segments cannot be taken for new ones (RFC 9293 3.6.1, RFC 6191 2): by timestamps, or as c's
+ * sequence numbers are beyond those of the entry.
+ */
+bool timewait_yield(struct worker *w, const struct tcp_conn *c);
 /* Forgets what is over, a few a call. */
 void timewait_tick(struct worker *w);
 

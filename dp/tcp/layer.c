@@ -105,6 +105,11 @@ bool tcp_layer_closing(const struct tcp_conn *c)
 	return c->flags & CONN_CLOSED_APP;
 }
 
+bool tcp_layer_paused(const struct tcp_conn *c)
+{
+	return c->flags & CONN_PAUSED;
+}
+
 void tcp_recv_limit(struct tcp_conn *c, uint32_t bytes)
 {
 	/* More than the window field can say, scaled as it was agreed, would be said modulo 2^16. */

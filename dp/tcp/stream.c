@@ -399,7 +399,8 @@ struct tcp_conn *tcp_connect(struct worker *w, const struct sock_addr *src,
 	if (data)
 		memcpy(c->app_data, data, TCP_APP_DATA);
 	*why = TCP_END_EXISTS;
-	if (be16_get(src->port) ? !conn_insert(w, c) : !port_pick(w, c)) {
+	if (be16_get(src->port) ? !conn_insert(w, c) && !(timewait_yield(w, c) && conn_insert(w, c))
+				: !port_pick(w, c)) {
 		conn_free(w, c);
 		return NULL;
 	}

@@ -246,6 +246,8 @@ void tcp_layer_again(struct worker *w, struct tcp_conn *c);
 
 /* The owner has closed: nobody reads any more. */
 bool tcp_layer_closing(const struct tcp_conn *c);
+/* Nobody reads for now: what is missing may wait for our own window. */
+bool tcp_layer_paused(const struct tcp_conn *c);
 
 /* The window grows to so many bytes, and no more, from now on; what was offered stands. */
 void tcp_recv_limit(struct tcp_conn *c, uint32_t bytes);

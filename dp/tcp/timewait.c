@@ -110,6 +110,22 @@ void timewait_enter(struct worker *w, struct tcp_conn *c)
 	conn_end(w, c, TCP_END_DONE);
 }
 
+bool timewait_yield(struct worker *w, const struct tcp_conn *c)
+{
+	uint32_t entry = conn_entry(w, c), i = entry >> 2;
+	struct sock_addr local, remote;
+
+	if (entry == SLOT_NONE || (entry & 3) != ENTRY_TIMEWAIT)
+		return false;
+	tcp_addrs(w, c, &local, &remote);
+	if (!(w->tcp->tw[i].flags & CONN_TS) &&
+	    !seq_gt(tcp_isn(w, &local, &remote), w->tcp->tw[i].snd_nxt))
+		return false;
+	tw_remove(w, i);
+	count(w, CNT_TCP_TW_REUSED);
+	return true;
+}
+
 static void tw_ack(struct worker *w, const struct tcp_timewait *e)
 {
 	struct sock_addr local = { w->dp->local[e->local].ip, e->local_port };

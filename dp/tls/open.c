@@ -191,12 +191,15 @@ static void open_retry(struct worker *w, struct tcp_conn *c)
 	tcp_layer_timer(w, c, TLS_RETRY_MS);
 }
 
-/* Half a record holds buffers: it must be whole within tcp.frame-ms, as messages must be. */
+/*
+ * Half a record holds buffers: it must be whole within tcp.frame-ms, as messages must be, while our
+ * window lets it come.
+ */
 static void open_begun(struct worker *w, struct tcp_conn *c, bool begun)
 {
 	struct tls *t = tls_of(c);
 
-	if (!begun) {
+	if (!begun || tcp_layer_paused(c)) {
 		t->begun_ms = 0;
 	} else if (!t->begun_ms) {
 		t->begun_ms = (uint32_t)w->now_ms | 1;
@@ -215,6 +218,8 @@ void open_timeout(struct worker *w, struct tcp_conn *c)
 		return;
 	}
 	t->retry = false; /* this turn tries again */
+	if (tcp_layer_paused(c))
+		t->begun_ms = 0;
 	if (!t->begun_ms)
 		return;
 	left = (int32_t)(t->begun_ms + w->dp->conf->tcp.frame_ms - (uint32_t)w->now_ms);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stream_world.h"
+#include "stream_check.h"
 #include "../unit/make_cert.h"
 
 #include <openssl/err.h>
@@ -370,11 +371,15 @@ static bool far_turn(struct far *f)
 
 void gate_run(void)
 {
+	const char *fault;
 	bool more = true;
 
 	while (more) {
 		hosts_run();
 		gate_hear();
+		fault = stream_fault(world.w);
+		if (fault)
+			fail_msg("%s", fault);
 		more = far_turn(&gate.far[0]);
 		more |= far_turn(&gate.far[1]);
 	}

@@ -578,6 +578,26 @@ static void test_5_11_2_x_5_1_another_attempt(void **state)
 	passes();
 }
 
+/* Between the same ports as an earlier one, which is in TIME-WAIT here (RFC 9293 3.6.1). */
+static void test_5_11_2_x_5_1_over_time_wait(void **state)
+{
+	struct sock_addr remote;
+
+	(void)state;
+	gate_want(0, TERM_TCP, TERM_CONNECT);
+	remote = gate_term(0)->remote[0];
+	gate_set();
+	gate_news(0, TERM_UP);
+	again();
+	assert_int_equal(world.w->counters->cnt[CNT_TCP_TIME_WAIT], 1);
+	gate_want(0, TERM_TCP, TERM_CONNECT);
+	gate_term(0)->remote[0] = remote;
+	gate.far[0].host->addr = remote;
+	gate_set();
+	gate_news(0, TERM_UP);
+	assert_int_equal(world.w->counters->cnt[CNT_TCP_TIME_WAIT], 0);
+}
+
 /* No stream is left for a third context. */
 static void test_5_11_2_x_5_1_full(void **state)
 {
@@ -620,6 +640,7 @@ int main(void)
 		gate_test(test_5_11_2_x_5_1_no_answer),
 		gate_test(test_5_11_2_x_5_1_no_remote),
 		gate_test(test_5_11_2_x_5_1_another_attempt),
+		gate_test(test_5_11_2_x_5_1_over_time_wait),
 		gate_test(test_5_11_2_x_5_1_full),
 	};
 

@@ -76,6 +76,25 @@ static void early(void **state)
 	assert_int_equal(world_count(0, CNT_GATE_JOINED), 1);
 }
 
+/* Half a record waits as long as it takes, when it is our own window that keeps its rest away. */
+static void early_half_a_record(void **state)
+{
+	(void)state;
+	world.conf.tcp.frame_ms = 1000;
+	fill(bytes, 100000, 9);
+	gate_want(0, TERM_TLS, 0);
+	gate_want(1, TERM_TCP, 0);
+	gate_set();
+	far_connect(0);
+	gate_news(0, TERM_UP);
+	far_say(0, bytes, 100000);
+	gate_pass_ms(3000);
+	gate_no_news();
+	far_connect(1);
+	gate_news(1, TERM_UP);
+	far_heard(1, bytes, 100000);
+}
+
 /* ---- gates ---- */
 
 static void gates(void **state)
@@ -416,23 +435,15 @@ static void told_in_a_replay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		gate_test(tcp_pressure),
-		gate_test(tls_pressure),
-		gate_test(early),
-		gate_test(gates),
-		gate_test(gate_and_fin),
-		gate_test(policing),
-		gate_test(policing_and_fin),
-		gate_test(dscp),
-		gate_test(statistics),
-		gate_test(inactivity),
-		gate_test(hold),
-		gate_test(hold_no_more),
-		gate_test(hold_and_end),
-		gate_test(move),
-		gate_test(ring_full),
-		gate_test(told_again),
-		gate_test(told_in_a_replay),
+		gate_test(tcp_pressure), gate_test(tls_pressure),
+		gate_test(early),	 gate_test(early_half_a_record),
+		gate_test(gates),	 gate_test(gate_and_fin),
+		gate_test(policing),	 gate_test(policing_and_fin),
+		gate_test(dscp),	 gate_test(statistics),
+		gate_test(inactivity),	 gate_test(hold),
+		gate_test(hold_no_more), gate_test(hold_and_end),
+		gate_test(move),	 gate_test(ring_full),
+		gate_test(told_again),	 gate_test(told_in_a_replay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
