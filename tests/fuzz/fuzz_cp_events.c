@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What a dataplane may send to the control process: raw events, requests of clients over UDP and
- * TCP, and news of connections, in events that are well-formed. An input is a list of records:
- * kind, argument, length (two bytes, network order), bytes. No input may crash the control process
- * or leave anything behind once its allocations are deleted.
+ * TCP, and news of connections and contexts, in events that are well-formed; and controllers that
+ * add and change contexts meanwhile. An input is a list of records: kind, argument, length (two
+ * bytes, network order), bytes. No input may crash the control process or leave anything behind
+ * once its allocations and contexts are deleted.
  */
-#include "../unit/cp_env.h"
+#include "../unit/gate_env.h"
 #include "cp/auth/psk.h"
 #include "cp/session.h"
 
@@ -22,13 +23,21 @@ enum kind {
 	KIND_PEER_CONN,
 	KIND_CONN_GONE,
 	KIND_PSK,
+	KIND_ADD,
+	KIND_CHANGE,
+	KIND_TERM,
+	KIND_STATS,
+	KIND_CONTEXT_REFUSED,
+	KIND_ATTACH,
 	KIND_KINDS
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct env env;
-static uint32_t last_seq[2]; /* of CMD_CONNECT, by worker */
+static uint32_t last_seq[2];	       /* of CMD_CONNECT, by worker */
+static struct cmd_context last_ask[2]; /* CMD_CONTEXT_AUDIT or CMD_CONTEXT_DEL, likewise */
+static uint64_t asked, told;	       /* for counters, and how often there was an answer */
 
 /* A store whose files have no name any more. */
 static void psk_open_unnamed(void)
@@ -51,7 +60,7 @@ static void env_once(void)
 	if (env.s.table)
 		return;
 	env_open(&env);
-	env.conf.n_domain = 1;
+	env_config_gateway(&env.conf);
 	env.conf.domain[0].psk = true;
 	env_start(&env, 256);
 	psk_open_unnamed();
@@ -65,6 +74,8 @@ static void take_all(uint32_t worker)
 	while (fake_dp_take(&env.dp, worker, &c)) {
 		if (c.hdr.type == CMD_CONNECT)
 			last_seq[worker] = c.hdr.seq;
+		if (c.hdr.type == CMD_CONTEXT_AUDIT || c.hdr.type == CMD_CONTEXT_DEL)
+			last_ask[worker] = c.context;
 	}
 }
 
@@ -121,6 +132,146 @@ static void psk(uint8_t arg, const uint8_t *p, size_t len)
 	fake_dp_event(&env.dp, arg & 1, &e, sizeof(e));
 }
 
+/* ---- contexts ---- */
+
+static struct context *context_of(uint8_t arg)
+{
+	uint32_t cursor = 0;
+	struct context *c, *last = NULL;
+
+	for (uint32_t i = 0; i <= arg % 8u && (c = gate_next(env.s.gateway, &cursor)); i++)
+		last = c;
+	return last;
+}
+
+/* A wish with whatever the bytes say: a few flags of one that can be granted, or all of it. */
+static void wish_make(struct gate_wish *w, uint8_t arg, const uint8_t *p, size_t len)
+{
+	static struct gate_wish (*const of[])(uint16_t realm) = { wish_udp, wish_tcp, wish_tls };
+	uint8_t more = len > 1 ? p[1] : 0;
+
+	*w = of[arg % 3](arg & 1);
+	if (len >= 2 + sizeof(w->term))
+		memcpy(&w->term, p + 2, sizeof(w->term));
+	else if (len > 2)
+		w->term.remote[0] = addr("203.0.113.1", p[2]);
+	if (len)
+		w->term.flags ^= p[0];
+	w->begin = more & 1;
+	w->restart = more & 2;
+	w->v6 = more & 4;
+	w->port = more & 8 ? (uint16_t)(49152 + more) : 0;
+	w->notify = more >> 4;
+}
+
+static void count(void *arg, const struct context *c, const struct ctl_term_stats stats[2])
+{
+	if (arg != &env || (c && !gate_find(env.s.gateway, c->id)))
+		abort();
+	(void)stats;
+	told++;
+}
+
+static void add_context(uint8_t arg, const uint8_t *p, size_t len)
+{
+	struct gate_plan plan = plan_default;
+	struct gate_wish w[2];
+	struct gate_fail f = { 0 };
+
+	plan.media = arg;
+	plan.near = arg & 64 ? context_of(arg) : NULL;
+	wish_make(&w[0], arg, p, len);
+	wish_make(&w[1], arg & 32 ? arg : (uint8_t)(arg + 1), p, len);
+	if (!gate_add(env.s.gateway, &plan, &w[0], arg & 128 ? &w[1] : NULL, &f) && !f.text[0])
+		abort();
+}
+
+static void change_context(uint8_t arg, const uint8_t *p, size_t len)
+{
+	struct gateway *g = env.s.gateway;
+	struct context *c = context_of(arg), *to = context_of((uint8_t)(arg + 1));
+	uint32_t side = arg >> 3 & 1;
+	struct gate_plan plan;
+	struct gate_wish w;
+	struct gate_fail f;
+
+	if (!c)
+		return;
+	switch (arg >> 4 & 7) {
+	case 0:
+		gate_subtract(g, c, side, &f);
+		break;
+	case 1:
+		gate_move(g, c, side, to, !side, &f);
+		break;
+	case 2:
+		asked++;
+		gate_audit(g, c, count, &env);
+		break;
+	case 3:
+		asked++;
+		gate_delete(g, c, count, &env);
+		break;
+	case 4:
+		gate_plan(g, c, &plan);
+		plan.flags = len ? p[0] & CONTEXT_HOLD : 0;
+		plan.lifetime = len > 1 ? p[1] : 0;
+		plan.inactivity = len > 2 ? p[2] : UINT32_MAX;
+		gate_plan_set(g, c, &plan);
+		break;
+	case 5:
+		wish_make(&w, arg, p, len);
+		gate_set(g, c, side, &w, &f);
+		break;
+	default:
+		gate_wish(g, c, side, &w);
+		w.begin = len && p[0] & 1;
+		w.restart = len && p[0] & 2;
+		gate_set(g, c, side, &w, &f);
+	}
+}
+
+/* News of the arg-th context, of its attempt unless the bytes say otherwise. */
+static void term_event(uint8_t arg, const uint8_t *p, size_t len)
+{
+	const struct context *c = context_of(arg);
+	struct evt_term e = { .side = arg >> 3 & 1, .remote = addr("203.0.113.1", arg) };
+
+	if (!c)
+		return;
+	e.what = len ? p[0] % TERM_NEWS : 0;
+	e.attempt = len > 1 ? p[1] : c->term[e.side].term.attempt;
+	e.why = len > 2 ? p[2] % TCP_END_MAX : 0;
+	e.rtcp = len > 3 ? p[3] & 1 : 0;
+	if (len >= 4 + sizeof(e.remote))
+		memcpy(&e.remote, p + 4, sizeof(e.remote));
+	fake_dp_term(&env.dp, c->worker, c->cid, &e);
+}
+
+/* Counters for the newest command that asked for some. */
+static void stats_event(uint8_t arg, const uint8_t *p, size_t len)
+{
+	struct ctl_term_stats stats[2];
+
+	memset(stats, arg, sizeof(stats));
+	if (len)
+		memcpy(stats, p, len < sizeof(stats) ? len : sizeof(stats));
+	fake_dp_stats(&env.dp, arg & 1, &last_ask[arg & 1], stats);
+}
+
+/* The same dataplane attached anew, or another one. */
+static void attach(uint8_t arg)
+{
+	char err[256];
+
+	dplink_detach(env.s.link);
+	fake_dp_close(&env.dp);
+	fake_dp_open(&env.dp, &env.conf, 256);
+	env.dp.region->generation = arg;
+	if (!fake_dp_attach(&env.dp, env.s.link, err, sizeof(err)))
+		abort();
+}
+
 static void record(enum kind kind, uint8_t arg, const uint8_t *p, size_t len)
 {
 	struct sock_addr client = addr("198.51.100.7", (uint16_t)(1000 + arg / 2));
@@ -149,6 +300,26 @@ static void record(enum kind kind, uint8_t arg, const uint8_t *p, size_t len)
 	case KIND_PSK:
 		psk(arg, p, len);
 		break;
+	case KIND_ADD:
+		add_context(arg, p, len);
+		break;
+	case KIND_CHANGE:
+		change_context(arg, p, len);
+		break;
+	case KIND_TERM:
+		term_event(arg, p, len);
+		break;
+	case KIND_STATS:
+		stats_event(arg, p, len);
+		break;
+	case KIND_CONTEXT_REFUSED:
+		if (context_of(arg))
+			fake_dp_context_refused(&env.dp, context_of(arg)->worker,
+						context_of(arg)->cid, arg >> 4 & 3);
+		break;
+	case KIND_ATTACH:
+		attach(arg);
+		break;
 	case KIND_TIME:
 		env.now_ms += arg * UINT64_C(10000);
 		break;
@@ -170,12 +341,29 @@ static void clear(void)
 {
 	const struct table_stats *st = table_stats(env.s.table);
 	struct table_alloc *a;
+	struct context *c;
 	uint32_t cursor = 0;
 
 	while ((a = table_next(env.s.table, &cursor)) != NULL)
 		session_del(&env.s, a);
-	env.now_ms += 100000; /* reservations and rests are over */
+	cursor = 0;
+	while ((c = gate_next(env.s.gateway, &cursor)) != NULL) {
+		gate_delete(env.s.gateway, c, NULL, NULL);
+		settle();
+	}
+	env.now_ms += 100000; /* reservations are over, and nobody waits any more */
 	settle();
+	env.now_ms += 100000; /* nor does a port rest */
+	settle();
+	if (gate_stats(env.s.gateway)->contexts || asked != told)
+		abort();
+	for (uint32_t i = 0; i < env.conf.n_relay; i++) {
+		/* A port of each worker, whose rests end. */
+		if (!ports_is_free(env.s.ports, i, 49152, server_now(&env.s)) ||
+		    !ports_is_free(env.s.ports, i, 49154, server_now(&env.s)) ||
+		    ports_used(env.s.ports, i))
+			abort();
+	}
 	if (st->allocs || st->perms || st->chans || st->resvs || st->users ||
 	    pending_used(env.s.pending))
 		abort();

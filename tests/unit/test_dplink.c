@@ -68,6 +68,7 @@ static void lies_about_the_region(void **state)
 				   dup(e->dp.wake_cp), err, sizeof(err)));
 	assert_false(
 	    dplink_attach(e->s.link, dup(e->dp.memfd), 64, dup(e->dp.wake_cp), err, sizeof(err)));
+#undef LIE
 	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
 }
 
@@ -131,6 +132,50 @@ static void lies_on_the_rings(void **state)
 	fake_dp_result(&e->dp, 0, EVT_PEER_REFUSED, 0, (struct ctl_sid){ UINT32_MAX, 1 });
 	env_poll(e);
 	assert_true(dplink_attached(e->s.link));
+}
+
+/* News of contexts, a value of which cannot be. */
+static void lies_about_contexts(void **state)
+{
+	struct env *e = *state;
+	const struct ctl_cid cid = { 0, 1 };
+	const struct evt_term good = { .what = TERM_ENDED }, *g = &good;
+	struct evt_term bad;
+	struct evt_context_stats st = { .hdr = { EVT_CONTEXT_STATS, sizeof(st) - 8, 0 } };
+
+#define LIE(assignment)                             \
+	do {                                        \
+		bad = *g;                           \
+		assignment;                         \
+		fake_dp_term(&e->dp, 0, cid, &bad); \
+		expect_lie(e);                      \
+	} while (0)
+	LIE(bad.side = 2);
+	LIE(bad.what = TERM_NEWS);
+	LIE(bad.why = TCP_END_MAX);
+	LIE(bad.rtcp = 2);
+#undef LIE
+	fake_dp_context_refused(&e->dp, 1, cid, REFUSALS);
+	expect_lie(e);
+	fake_dp_event(&e->dp, 1, &st, sizeof(st));
+	expect_lie(e);
+	/* What is merely not there any more is none, nor is it without a gateway. */
+	fake_dp_term(&e->dp, 0, (struct ctl_cid){ UINT32_MAX, 1 }, g);
+	fake_dp_context_refused(&e->dp, 1, cid, REFUSED_FULL);
+	env_poll(e);
+	assert_true(dplink_attached(e->s.link));
+	assert_int_equal(dplink_stats(e->s.link)->events_stale, 2);
+}
+
+static void fewer_contexts_than_configured(void **state)
+{
+	struct env *e = *state;
+	char err[256];
+
+	e->conf.gateway.contexts = 8; /* of which the region says nothing */
+	assert_false(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_non_null(strstr(err, "fewer contexts than configured"));
+	e->conf.gateway.contexts = 0;
 }
 
 /* ---- replay ---- */
@@ -392,6 +437,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(lies_about_the_region),
 		T(lies_on_the_rings),
+		T(lies_about_contexts),
+		T(fewer_contexts_than_configured),
 		T(a_new_dataplane_gets_everything),
 		T(a_new_control_process_takes_over),
 		T(requests_are_served_during_a_replay),
