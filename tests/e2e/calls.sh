@@ -73,12 +73,14 @@ sipp()
 	} >"$TMP/$name.xml"
 	shift 3
 	"$where" timeout 60 sipp -sf "$TMP/$name.xml" -trace_msg -message_file "$TMP/$name.messages" \
-		-trace_err -error_file "$TMP/$name.errors" -nostdin -timeout 40 -timeout_error "$@" \
+		-trace_err -error_file "$TMP/$name.errors" -nostdin -timeout 20 -timeout_error "$@" \
 		>"$TMP/$name.log" 2>&1 </dev/null
 }
 
-# received NAME PATTERN: the last line of the messages received by that sipp that sed's expression finds.
-received()
+# received_all NAME EXPRESSION: lines of the messages that sipp received, by a sed expression.
+# received: the last.
+received_all()
 {
-	sed -n '/^[A-Z]* message received/,/^-----/p' "$TMP/$1.messages" | tr -d '\r' | sed -n "$2" | tail -n 1
+	sed -n '/^[A-Z]* message received/,/^-----/p' "$TMP/$1.messages" | tr -d '\r' | sed -n "$2"
 }
+received() { received_all "$@" | tail -n 1; }

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The media of a call: rtp.py [OPTION...] END END, an end being NAMESPACE,ADDRESS,PORT,REMOTE,PORT: where
+it is, and the gateway's address that its SDP named. Both send RTP, every 50th time RTCP from the port
+above to the port above, and everything must come to the other side once, unchanged, from the
+gateway's address that its SDP named.
+
+  --packets N    of RTP, each way (200); 0: until SIGTERM; "flows" is printed before
+  --only 0|1     this end is the only one that sends
+  --mux          RTCP uses the ports of RTP (RFC 5761)
+  --stray        neither end may hear anything
+
+Prints {"rtp": packets that came, "rtcp": likewise}, of each end."""
+
+import argparse
+import json
+import os
+import selectors
+import signal
+import socket
+import struct
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tcp"))
+from netns import namespace
+
+PATIENCE, PACE, RTCP_EVERY = 10, 0.002, 50
+QUIET = 1  # seconds in which what must not come would have come
+SO_RCVBUFFORCE, BUFFER = 33, 4 << 20
+PCMU, SR, SDES = 0, 200, 202
+
+
+def rtp(ssrc, n):
+    head = struct.pack("!BBHII", 0x80, PCMU, n & 0xFFFF, n * 160 & 0xFFFFFFFF, ssrc)
+    return head + (struct.pack("!II", ssrc, n) * 20)
+
+
+def rtcp(ssrc, n):
+    """A sender report and a CNAME (RFC 3550 6.4.1, 6.5)."""
+    report = struct.pack("!BBHIQIII", 0x80, SR, 6, ssrc, n, n, n, n * 160)
+    return report + struct.pack("!BBHIBB", 0x81, SDES, 3, ssrc, 1, 3) + b"a@b" + bytes(3)
+
+
+class End:
+    def __init__(self, words, number):
+        place, address, port, remote, remote_port = words.split(",")
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.ssrc, self.sent, self.seen = 0x46414952 + number, [0, 0], [set(), set()]
+        self.remote = [(remote, int(remote_port)), (remote, int(remote_port) + 1)]
+        self.socks = []
+        for part in (0, 1):
+            with namespace(place):
+                s = socket.socket(family, socket.SOCK_DGRAM)
+            s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
+            s.bind((address, int(port) + part))
+            s.setblocking(False)
+            self.socks.append(s)
+
+    def send(self, part, mux):
+        self.sent[part] += 1
+        data = (rtcp if part else rtp)(self.ssrc, self.sent[part])
+        use = part and not mux
+        self.socks[use].sendto(data, self.remote[use])
+
+    def take(self, sock, other, mux):
+        data, source = sock.recvfrom(2048)
+        part = int(200 <= data[1] < 212)
+        port = part and not mux
+        assert sock is self.socks[port], f"{'RTCP' if part else 'RTP'} came to the port of the other"
+        assert source[:2] == self.remote[port], f"from {source[:2]}, not {self.remote[port]}"
+        n = struct.unpack("!Q", data[8:16])[0] if part else struct.unpack("!I", data[16:20])[0]
+        assert data == (rtcp if part else rtp)(other.ssrc, n), f"changed: {data.hex()}"
+        assert n not in self.seen[part], f"{n} came twice"
+        self.seen[part].add(n)
+
+
+class Media:
+    def __init__(self, args):
+        self.args, self.stop = args, False
+        self.ends = [End(words, n) for n, words in enumerate(args.end)]
+        self.senders = [e for n, e in enumerate(self.ends) if args.only in (None, n)]
+        self.sel = selectors.DefaultSelector()
+        for n, e in enumerate(self.ends):
+            for s in e.socks:
+                self.sel.register(s, selectors.EVENT_READ, (e, self.ends[1 - n]))
+
+    def receive(self, seconds):
+        for key, _ in self.sel.select(max(0, seconds)):
+            key.data[0].take(key.fileobj, key.data[1], self.args.mux)
+
+    def missing(self):
+        return [(n, part, self.ends[1 - n].sent[part] - len(e.seen[part]))
+                for n, e in enumerate(self.ends) for part in (0, 1)
+                if self.ends[1 - n].sent[part] != len(e.seen[part])]
+
+    def run(self):
+        due = time.monotonic()
+        for n in range(1, sys.maxsize):
+            if self.stop or self.args.packets and n > self.args.packets:
+                break
+            for e in self.senders:
+                e.send(0, self.args.mux)
+                if n % RTCP_EVERY == 0:
+                    e.send(1, self.args.mux)
+            if n == 100 and not self.args.packets:
+                print("flows", flush=True)
+            due += PACE
+            while (left := due - time.monotonic()) > 0:
+                self.receive(left)
+        end = time.monotonic() + (QUIET if self.args.stray else PATIENCE)
+        while self.missing() and time.monotonic() < end:
+            self.receive(end - time.monotonic())
+        if self.args.stray:
+            heard = [len(s) for e in self.ends for s in e.seen]
+            assert not any(heard), f"heard, RTP and RTCP of each end: {heard}"
+        else:
+            lost = "; ".join(f"end {n} lacks {k} {('RTP', 'RTCP')[part]}" for n, part, k in self.missing())
+            assert not lost, f"{lost}, of {[e.sent for e in self.ends]}"
+        print(json.dumps([{"rtp": len(e.seen[0]), "rtcp": len(e.seen[1])} for e in self.ends]))
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--packets", type=int, default=200)
+    p.add_argument("--only", type=int)
+    p.add_argument("--mux", action="store_true")
+    p.add_argument("--stray", action="store_true")
+    p.add_argument("end", nargs=2)
+    media = Media(p.parse_args())
+    signal.signal(signal.SIGTERM, lambda *_: setattr(media, "stop", True))
+    try:
+        media.run()
+    except AssertionError as e:
+        sys.exit(f"rtp: {e}")
+
+
+if __name__ == "__main__":
+    main()
