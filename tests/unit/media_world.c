@@ -169,6 +169,7 @@ void media_later(uint64_t ms)
 	/* Whole rounds, and as many as it takes that each context of UDP has its turn. */
 	for (i = 0; i < ms / CONTEXT_TICK_MS + 10; i++) {
 		world_clock_ms(world.w->now_ms + CONTEXT_TICK_MS);
+		world_neighbours();
 		world_run();
 	}
 }
