@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dp_hostile.h"
+#include "../../dp/gateway/media.h"
 #include "../../dp/turn/path.h"
 
 #include <stdlib.h>
@@ -99,13 +100,74 @@ void hostile_rest(void)
 		}
 		for (k = 0; k < w->peers_max; k++)
 			w->peer[k].nh = NH_NONE;
+		for (k = 0; k < w->contexts_max * LEGS; k++)
+			w->media_path[k].to.nh = NH_NONE;
 		w->tick_ms = 0;
+		w->context_ms = w->contexts_max ? 0 : UINT64_MAX;
 	}
 	now_ms = WORLD_START_S * 1000;
 	world_clock_ms(now_ms);
 	world_neighbours();
 	world_run();
 	hostile_drain();
+}
+
+/* The ports of a context are its own; returns how many. */
+static uint32_t context_check(const struct worker *w, uint32_t slot)
+{
+	const struct context *x = &w->context[slot];
+	uint32_t side, i, n = 0;
+
+	MUST(x->gen || x->kind == CONTEXT_NONE);
+	for (side = 0; side < SIDES; side++) {
+		for (i = 0; i < x->ports[side]; i++)
+			MUST(w->relay_slot[x->local[side].relay]
+					  [be16_get(x->local[side].port) + i] ==
+			     gate_leg(slot, 2 * side + i));
+		n += x->ports[side];
+		if (x->kind == CONTEXT_MEDIA)
+			MUST(w->media[slot].term[side].here == (x->ports[side] > 0));
+	}
+	return n;
+}
+
+/* Who may take the short way is somebody, and so is who it leads to. */
+static void line_check(const struct media_path *l)
+{
+	if (l->flags & MEDIA_SHORT)
+		MUST(be16_get(l->from_port) && be16_get(l->to.dport));
+}
+
+static void contexts_check(const struct worker *w)
+{
+	uint32_t slot, port, contexts = 0, ports = 0, legs = 0;
+	uint16_t r;
+
+	for (slot = 0; slot < w->contexts_max; slot++) {
+		contexts += w->context[slot].gen != 0;
+		ports += context_check(w, slot);
+	}
+	for (slot = 0; slot < w->contexts_max * LEGS; slot++)
+		line_check(&w->media_path[slot]);
+	for (r = 0; r < world.conf.n_relay; r++)
+		for (port = RELAY_MIN; port <= RELAY_MAX; port++)
+			legs += gate_is_leg(w->relay_slot[r][port]);
+	MUST(legs == ports);
+	MUST(w->counters->cnt[CNT_GATE_CONTEXTS] == contexts);
+}
+
+void hostile_no_contexts(const struct worker *w)
+{
+	static const struct media_path no_path[LEGS];
+	static const struct context no_context;
+	static const struct media no_media;
+	uint32_t i;
+
+	for (i = 0; i < w->contexts_max; i++) {
+		MUST(memcmp(&w->context[i], &no_context, sizeof(no_context)) == 0);
+		MUST(memcmp(&w->media[i], &no_media, sizeof(no_media)) == 0);
+		MUST(memcmp(media_lines(w, i), no_path, sizeof(no_path)) == 0);
+	}
 }
 
 static void worker_check(const struct worker *w)
@@ -131,6 +193,8 @@ static void worker_check(const struct worker *w)
 	MUST(records + free == w->peers_max);
 	MUST(w->flows.n == flows);
 	MUST(rte_hash_count(w->peers) <= (int32_t)(2 * records));
+	if (w->contexts_max)
+		contexts_check(w);
 }
 
 void hostile_check(void)
@@ -172,6 +236,13 @@ uint64_t hostile_sessions(void)
 
 			p.nh = 0;
 			h = mix(h, &p, sizeof(p));
+		}
+		for (k = 0; k < w->contexts_max * LEGS; k++) {
+			struct media_path l = w->media_path[k];
+
+			l.to.nh = 0;
+			l.packets = l.bytes = 0;
+			h = mix(h, &l, sizeof(l));
 		}
 	}
 	return h;

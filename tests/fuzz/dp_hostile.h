@@ -34,7 +34,12 @@ void hostile_drain(void);
 void hostile_rest(void);
 /* Every packet is accounted for, no buffer is missing, tables and gauges agree. */
 void hostile_check(void);
-/* A sum over all sessions and records but for their cached next hops. */
+/* Of a worker that has no context, no byte remembers one. */
+void hostile_no_contexts(const struct worker *w);
+/*
+ * A sum over all sessions, contexts and records but for what packets change: next hops that are
+ * remembered, and counters.
+ */
 uint64_t hostile_sessions(void);
 
 #endif

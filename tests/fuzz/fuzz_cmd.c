@@ -6,20 +6,22 @@
  * once its sessions are gone, nothing of them is left.
  */
 #include "dp_hostile.h"
+#include "../../dp/gateway/context.h"
 
 #include <stdlib.h>
 
-enum { RECORDS_MAX = 64 };
+enum { RECORDS_MAX = 64, CONTEXTS = 4 };
 
 enum kind {
-	KIND_RAW,    /* a message as it stands */
-	KIND_CMD,    /* one whose type and length agree, whose slot exists */
-	KIND_HEAD,   /* of the command ring */
-	KIND_TAIL,   /* of the event ring */
-	KIND_REGION, /* bytes somewhere in the region's header */
-	KIND_FRAME,  /* a packet: how it comes, bytes */
-	KIND_TIME,   /* seconds go by */
-	KIND_EVENTS, /* it takes its events */
+	KIND_RAW,     /* a message as it stands */
+	KIND_CMD,     /* one whose type and length agree, whose slot exists */
+	KIND_HEAD,    /* of the command ring */
+	KIND_TAIL,    /* of the event ring */
+	KIND_REGION,  /* bytes somewhere in the region's header */
+	KIND_FRAME,   /* a packet: how it comes, bytes */
+	KIND_TIME,    /* seconds go by */
+	KIND_EVENTS,  /* it takes its events */
+	KIND_CONTEXT, /* CMD_CONTEXT_SET, nearly right */
 	KINDS
 };
 
@@ -33,6 +35,10 @@ static void world_once(void)
 	if (world.w)
 		return;
 	world_config();
+	world.conf.gateway.contexts = CONTEXTS;
+	world.conf.gateway.streams = CONTEXTS - 1;
+	world.conf.gateway.latch_ms = 2000;
+	world.conf.dataplane.binding_rate = 10;
 	world_start();
 	saved = *world.dp.region;
 	memset(no_slots, 0xff, sizeof(no_slots));
@@ -59,6 +65,10 @@ static void command(uint8_t *msg, size_t len)
 		[CMD_CONNECT] = sizeof(struct cmd_connect),
 		[CMD_JOIN] = sizeof(struct cmd_join),
 		[CMD_CONN_CLOSE] = sizeof(struct cmd_conn_close),
+		[CMD_CONTEXT_SET] = sizeof(struct cmd_context_set),
+		[CMD_CONTEXT_DEL] = sizeof(struct cmd_context),
+		[CMD_CONTEXT_AUDIT] = sizeof(struct cmd_context),
+		[CMD_CONTEXT_MOVE] = sizeof(struct cmd_context_move),
 		[CMD_SYNC_BEGIN] = sizeof(struct cmd_sync),
 		[CMD_SYNC_END] = sizeof(struct cmd_sync),
 	};
@@ -72,10 +82,62 @@ static void command(uint8_t *msg, size_t len)
 		    (uint16_t)(h.len - offsetof(struct cmd_send, payload));
 	else if (h.type == CMD_JOIN || h.type == CMD_CONN_CLOSE) /* names a connection there */
 		sid->slot %= world.conf.tcp.connections + 1;
+	else if (h.type >= CMD_CONTEXT_SET && h.type <= CMD_CONTEXT_MOVE)
+		sid->slot %= CONTEXTS + 1;
 	else
 		sid->slot %= world.w->sessions_max + 1;
 	memcpy(msg, &h, sizeof(h));
 	publish(msg, h.len);
+}
+
+static struct sock_addr remote_make(struct rd *r, bool v6)
+{
+	static const char *const who[4][2] = { { "10.2.0.2", "fd00:2::2" },
+					       { "10.2.0.3", "fd00:2::3" },
+					       { "10.2.0.1", "fd00:2::1" },
+					       { "192.0.2.1", "10.2.0.2" } };
+	const uint8_t b = rd_u8(r);
+
+	/* Of ours: ports of other legs. */
+	return b ? at(who[b & 3][v6], (uint16_t)((b & 3) == 2 ? RELAY_PORT + (b >> 2) : b >> 2))
+		 : (struct sock_addr){ 0 };
+}
+
+static struct ctl_term term_make(struct rd *r)
+{
+	struct ctl_term t = { .transport = rd_u8(r) % (TERM_TLS + 2),
+			      .attempt = rd_u8(r),
+			      .flags = rd_u16(r),
+			      .ufrag = "ufrag",
+			      .pwd = "a password that is long enough",
+			      .burst = 1500 };
+
+	if (!(t.flags & 1 << 15))
+		t.flags &= t.transport == TERM_UDP ? 0x7f : 0xe3;
+	t.local.relay = rd_u8(r) % (world.conf.n_relay + 1);
+	t.local.port = be16_make((uint16_t)(RELAY_PORT + rd_u8(r) % 32));
+	t.remote[0] = remote_make(r, t.local.relay);
+	t.remote[1] = remote_make(r, t.local.relay);
+	t.latched[0] = remote_make(r, t.local.relay);
+	t.dscp = rd_u8(r);
+	t.rate = rd_u8(r) * 100u;
+	t.inactivity = rd_u8(r);
+	return t;
+}
+
+/* Slot, generation, lifetime, flags, and of each termination what there is to vary. */
+static void context_make(uint8_t *msg, size_t len)
+{
+	struct rd r = rd_init(msg, len);
+	struct cmd_context_set c = { .hdr = { .type = CMD_CONTEXT_SET, .len = sizeof(c) } };
+
+	c.cid.slot = rd_u8(&r) % (CONTEXTS + 1);
+	c.cid.gen = rd_u8(&r) % 4;
+	c.expiry = world.w->now + rd_u8(&r);
+	c.flags = rd_u8(&r) & 1;
+	c.term[0] = term_make(&r);
+	c.term[1] = term_make(&r);
+	publish((const uint8_t *)&c, sizeof(c));
 }
 
 static uint32_t word(const uint8_t *p, size_t len)
@@ -119,6 +181,9 @@ static void record(enum kind kind, const uint8_t *p, size_t len)
 	case KIND_TIME:
 		hostile_later(p[0] * UINT64_C(1000));
 		break;
+	case KIND_CONTEXT:
+		context_make(msg, len);
+		break;
 	default:
 		atomic_store(&world.evt[0].shm->tail, world.w->evt.own);
 	}
@@ -136,18 +201,22 @@ static void rings_again(void)
 	MUST(world.w->rings_ok);
 }
 
-/* A fresh control process replays no session. */
+/* A fresh control process replays neither sessions nor contexts. */
 static void replay_nothing(void)
 {
 	const _Atomic uint64_t *cnt = world.w->counters->cnt;
 	size_t i;
 
 	session_sync_begin(world.w);
+	context_sync_begin(world.w);
 	session_sync_end(world.w);
+	context_sync_end(world.w);
 	world_run();
 	for (i = 0; i < world.conf.n_relay; i++)
 		MUST(memcmp(world.w->relay_slot[i], no_slots, sizeof(no_slots)) == 0);
 	MUST(cnt[CNT_SESSIONS] == 0 && cnt[CNT_PEERS] == 0);
+	MUST(cnt[CNT_GATE_CONTEXTS] == 0 && cnt[CNT_GATE_STREAMS] == 0);
+	hostile_no_contexts(world.w);
 	MUST(world.w->flows.n == 0 && rte_hash_count(world.w->peers) == 0);
 }
 

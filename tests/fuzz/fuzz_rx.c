@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The whole receive path: frames of any bytes into two workers with sessions. An input is a list of
- * records: how it comes (HOSTILE_*), length (two bytes, network order), bytes. Whatever comes in,
- * every packet is accounted for, no buffer is lost, and no session, permission or channel changes:
- * only commands do that.
+ * The whole receive path: frames of any bytes into two workers with sessions and contexts. An input
+ * is a list of records: how it comes (HOSTILE_*), length (two bytes, network order), bytes. Whatever
+ * comes in, every packet is accounted for, no buffer is lost, and no session, permission, channel or
+ * leg changes: only commands do that.
  */
 #include "dp_hostile.h"
+#include "../../dp/gateway/context.h"
 
 #include <stdlib.h>
 
@@ -14,6 +15,29 @@ enum { RECORDS_MAX = 64 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint64_t sessions;
+
+/* From 10.2.0.2:7000 to 10.2.0.3:7002, or the same in IPv6; RTCP beside or multiplexed. */
+static void context_add(uint16_t w, uint32_t slot, bool v6, uint16_t flags)
+{
+	uint16_t port = (uint16_t)(RELAY_PORT + 64 + 8 * slot + 2 * w), i;
+	struct cmd_context_set c = { .cid = { slot, 1 }, .expiry = UINT32_MAX };
+
+	for (i = 0; i < SIDES; i++) {
+		struct sock_addr to =
+		    v6 ? at("fd00:2::2", (uint16_t)(7000 + 2 * i))
+		       : at(i ? "10.2.0.3" : "10.2.0.2", (uint16_t)(7000 + 2 * i));
+
+		c.term[i] = (struct ctl_term){ .transport = TERM_UDP,
+					       .flags = TERM_IN | TERM_OUT | TERM_RTP | flags,
+					       .local = { v6, be16_make((uint16_t)(port + 4 * i)) },
+					       .remote = { to, to },
+					       .dscp = i ? 46 : CTL_DSCP_KEEP,
+					       .ufrag = "evtj",
+					       .pwd = "VOkJxbRl1RmTxUk/WvJxBt" };
+		c.term[i].remote[1].port = be16_make((uint16_t)(be16_get(to.port) + 1));
+	}
+	MUST(context_set(world.dp.worker[w], &c));
+}
 
 /* Two clients of each family on each worker; every flag, both kinds of records. */
 static void world_once(void)
@@ -27,6 +51,7 @@ static void world_once(void)
 	world.conf.dataplane.n_workers = 2;
 	world.conf.dataplane.peers = 128;
 	world.conf.port[CORE].mtu = 1300; /* smaller than what comes in */
+	world.conf.gateway.contexts = 8;
 	world_start();
 	for (i = 0; i < 8; i++) {
 		struct sock_addr client =
@@ -45,6 +70,8 @@ static void world_once(void)
 		MUST(perm_add(w, i, "192.0.2.1", UINT32_MAX)); /* no way there */
 		world.dp.worker[w]->session[i].expiry = UINT32_MAX;
 	}
+	for (i = 0; i < 8; i++)
+		context_add(i / 4, i, i & 1, i & 2 ? TERM_RTCP_MUX : 0);
 	sessions = hostile_sessions();
 }
 
