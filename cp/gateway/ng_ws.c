@@ -34,7 +34,8 @@ struct client {
 	struct bufferevent *bev;
 	wslay_event_context_ptr frames; /* NULL: before the handshake */
 	struct ng_from from;
-	bool gone; /* to be freed when nothing of it is under way any more */
+	bool reading; /* frames are being taken: what is written goes out afterwards */
+	bool gone;    /* to be freed when nothing of it is under way any more */
 };
 
 struct ng_ws {
@@ -61,11 +62,11 @@ static ssize_t frames_recv(wslay_event_context_ptr w, uint8_t *buf, size_t len, 
 			   void *arg)
 {
 	struct client *c = arg;
-	int n = bufferevent_read(c->bev, buf, len) + 0;
+	size_t n = bufferevent_read(c->bev, buf, len);
 
 	(void)flags;
 	if (n > 0)
-		return n;
+		return (ssize_t)n;
 	wslay_event_set_error(w, WSLAY_ERR_WOULDBLOCK);
 	return -1;
 }
@@ -124,10 +125,13 @@ void ng_ws_send(struct ng_ws *ws, uint64_t number, const void *p, size_t len, bo
 		return;
 	if (wslay_event_queue_msg(c->frames, &m) != 0)
 		c->gone = true;
+	if (c->reading)
+		return;
 	client_flush(c);
 	if (c->gone)
 		/* Whoever is above in the stack may still hold it. */
-		bufferevent_trigger(c->bev, EV_READ, BEV_OPT_DEFER_CALLBACKS);
+		bufferevent_trigger(c->bev, EV_READ,
+				    BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
 }
 
 /* ---- the connection ---- */
@@ -168,8 +172,10 @@ static void client_read(struct bufferevent *bev, void *arg)
 	if (!c->gone && !c->frames && !client_shake(c))
 		return;
 	if (!c->gone) {
+		c->reading = true;
 		if (wslay_event_recv(c->frames) != 0)
 			c->gone = true;
+		c->reading = false;
 		client_flush(c);
 	}
 	if (!c->gone)
