@@ -68,12 +68,11 @@ size_t fingerprint_format(const struct fingerprint *fp, char *buf, size_t len)
 	char text[FP_TEXT_MAX] = "";
 	size_t at = 0;
 
-	if (fp->hash < FP_HASHES) {
-		at = (size_t)sprintf(text, "%s ", hash_name[fp->hash]);
-		for (size_t i = 0; i < fp_len(fp->hash); i++, at += 3)
-			sprintf(text + at, "%02X:", fp->digest[i]);
-		text[--at] = '\0';
-	}
+	if (fp->hash < FP_HASHES)
+		at = (size_t)snprintf(text, sizeof(text), "%s", hash_name[fp->hash]);
+	for (size_t i = 0; i < fp_len(fp->hash); i++)
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%c%02X", i ? ':' : ' ',
+				       fp->digest[i]);
 	snprintf(buf, len, "%s", text);
 	return at;
 }
