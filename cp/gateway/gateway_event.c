@@ -24,13 +24,11 @@ bool gate_event_refused(struct gateway *g, uint32_t worker, const struct evt_con
 	return true;
 }
 
-/* Whether an event can be about the termination as it is now. */
-static bool event_fits(const struct context_term *m, const struct evt_term *e)
+/* Whether an event is news: a replay has the dataplane say again what it said. */
+static bool event_is_new(const struct context_term *m, const struct evt_term *e)
 {
 	bool begun = term_is_stream(m) && m->term.attempt;
 
-	if (!term_is(m) || e->attempt != m->term.attempt)
-		return false;
 	switch (e->what) {
 	case TERM_UP:
 		return begun && (m->state == TERM_STATE_OPENING || m->state == TERM_STATE_UNJUDGED);
@@ -144,12 +142,15 @@ static bool all_ended(const struct context *c)
 bool gate_event_term(struct gateway *g, uint32_t worker, const struct evt_term *e)
 {
 	struct context *c = context_find_cid(g->table, worker, e->cid);
+	const struct context_term *m = c ? &c->term[e->side] : NULL;
 	struct context to;
 	const char *denied;
 
-	if (!c || !event_fits(&c->term[e->side], e))
+	if (!m || !term_is(m) || e->attempt != m->term.attempt)
 		return false;
-	denied = event_denied(g, &c->term[e->side], e);
+	if (!event_is_new(m, e))
+		return true;
+	denied = event_denied(g, m, e);
 	if (denied) {
 		log_line("a context ends: the remote address that was learnt is denied: %s",
 			 denied);

@@ -272,6 +272,36 @@ static void attach(uint8_t arg)
 		abort();
 }
 
+/* False if the record is of another kind. */
+static bool context_record(enum kind kind, uint8_t arg, const uint8_t *p, size_t len)
+{
+	switch (kind) {
+	case KIND_ADD:
+		add_context(arg, p, len);
+		break;
+	case KIND_CHANGE:
+		change_context(arg, p, len);
+		break;
+	case KIND_TERM:
+		term_event(arg, p, len);
+		break;
+	case KIND_STATS:
+		stats_event(arg, p, len);
+		break;
+	case KIND_CONTEXT_REFUSED:
+		if (context_of(arg))
+			fake_dp_context_refused(&env.dp, context_of(arg)->worker,
+						context_of(arg)->cid, arg >> 4 & 3);
+		break;
+	case KIND_ATTACH:
+		attach(arg);
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 static void record(enum kind kind, uint8_t arg, const uint8_t *p, size_t len)
 {
 	struct sock_addr client = addr("198.51.100.7", (uint16_t)(1000 + arg / 2));
@@ -300,30 +330,12 @@ static void record(enum kind kind, uint8_t arg, const uint8_t *p, size_t len)
 	case KIND_PSK:
 		psk(arg, p, len);
 		break;
-	case KIND_ADD:
-		add_context(arg, p, len);
-		break;
-	case KIND_CHANGE:
-		change_context(arg, p, len);
-		break;
-	case KIND_TERM:
-		term_event(arg, p, len);
-		break;
-	case KIND_STATS:
-		stats_event(arg, p, len);
-		break;
-	case KIND_CONTEXT_REFUSED:
-		if (context_of(arg))
-			fake_dp_context_refused(&env.dp, context_of(arg)->worker,
-						context_of(arg)->cid, arg >> 4 & 3);
-		break;
-	case KIND_ATTACH:
-		attach(arg);
-		break;
 	case KIND_TIME:
 		env.now_ms += arg * UINT64_C(10000);
 		break;
 	default:
+		if (context_record(kind, arg, p, len))
+			break;
 		if (len == sizeof(client)) {
 			memcpy(&client, p, len);
 			fake_dp_peer_refused(&env.dp, arg & 1, (struct ctl_sid){ arg >> 1, p[0] },

@@ -112,3 +112,64 @@ void gate_pass(struct env *e, uint32_t seconds)
 		gate_drain(e);
 	}
 }
+
+const struct gate_news *gate_last_news(struct env *e)
+{
+	return gate_news(e->s.gateway, gate_news_last(e->s.gateway));
+}
+
+struct evt_term term_up(void)
+{
+	return (struct evt_term){ .what = TERM_UP,
+				  .tls_version = 0x0304,
+				  .tls_suite = 0x1301,
+				  .remote = addr("203.0.113.5", 5555),
+				  .sha256 = { 0xab } };
+}
+
+struct evt_term term_ended(enum tcp_end why)
+{
+	return (struct evt_term){ .what = TERM_ENDED, .why = (uint16_t)why };
+}
+
+struct context *gate_connected(struct env *e)
+{
+	struct context *c = gate_added_stream(e);
+
+	gate_term_event(e, c, 0, term_up());
+	gate_term_event(e, c, 1, term_up());
+	gate_drain(e);
+	return c;
+}
+
+struct context *gate_latching(struct env *e)
+{
+	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+
+	a.term.flags |= TERM_LATCH;
+	a.notify = 1 << TERM_LATCHED;
+	return gate_added(e, &a, &b);
+}
+
+struct evt_term term_latched(const char *ip, uint16_t port, uint8_t rtcp)
+{
+	return (struct evt_term){ .what = TERM_LATCHED, .rtcp = rtcp, .remote = addr(ip, port) };
+}
+
+struct evt_term term_inactive(void)
+{
+	return (struct evt_term){ .what = TERM_INACTIVE };
+}
+
+void gate_restart(struct env *e)
+{
+	char err[256] = "";
+
+	gate_close(e->s.gateway);
+	server_close(&e->s);
+	assert_true(server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)));
+	e->s.gateway = gate_open(&e->s, err, sizeof(err));
+	assert_non_null(e->s.gateway);
+	if (!fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)))
+		fail_msg("%s", err);
+}

@@ -28,6 +28,19 @@ void gate_set_ok(struct env *e, struct context *c, uint32_t side, const struct g
 bool gate_taken(struct env *e, const struct context *c, struct cmd_context_set *set);
 /* An event about a termination, with its attempt; taken before this returns. */
 void gate_term_event(struct env *e, const struct context *c, uint32_t side, struct evt_term ev);
+/* Events for it. */
+struct evt_term term_up(void);
+struct evt_term term_ended(enum tcp_end why);
+struct evt_term term_latched(const char *ip, uint16_t port, uint8_t rtcp);
+struct evt_term term_inactive(void);
+/* Of TLS and TCP, both connections are up. */
+struct context *gate_connected(struct env *e);
+/* RTP, that learns the remote address of side 0 and tells so. */
+struct context *gate_latching(struct env *e);
+
+const struct gate_news *gate_last_news(struct env *e);
+/* The control process is killed and comes back; the dataplane stays. */
+void gate_restart(struct env *e);
 /* Lets time pass, a second at a time. */
 void gate_pass(struct env *e, uint32_t seconds);
 /* Takes all commands of all workers. */
