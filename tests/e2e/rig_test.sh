@@ -33,6 +33,8 @@ kept tls fairlead,fairlead-crypto,nginx,openssl handshakes_per_cpu_s
 kept gateway fairlead cycles_to_b cycles_to_a cycles_ice_check
 kept gateway fairlead,rtpengine rate_delivered loss_free_rate latency_us.p50 latency_us.p99 latency_us.p99_9 lost \
 	contexts_per_s bytes_per_call
+kept splice fairlead,nginx,haproxy,stunnel mbit_per_s us_p50
+kept splice fairlead,nginx,haproxy handshakes_per_cpu_s
 kept ceilings openssl ns
 jq -es 'length == 10 and all(.[]; .instructions > 0 and .commit)' "$RESULTS/instructions.json" >"$TMP/kept" ||
 	fail "instructions: $(cat "$RESULTS/instructions.json")"
