@@ -14,19 +14,23 @@ def main(control, port, count, remote, fingerprint):
     s.settimeout(30)
     s.connect(control)
     lines = s.makefile("rwb")
-    port = int(port)
-    digest = "sha-256 " + fingerprint.rsplit("=", 1)[-1].strip()
-    for i in range(int(count)):
-        server = {"transport": "tls", "realm": "access", "port": port + 2 * i,
-                  "latch": "on", "fingerprints": [digest]}
-        client = {"transport": "tcp", "realm": "core", "tcp_role": "client", "remote": remote}
-        call = {"terminations": [server, client]}
-        request = {"jsonrpc": "2.0", "id": i, "method": "context.add", "params": call}
+
+    def ask(method, **params):
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
         lines.write(json.dumps(request).encode() + b"\n")
         lines.flush()
         answer = json.loads(lines.readline())
         if "result" not in answer:
             sys.exit(f"splices.py: {answer}")
+        return answer["result"]
+
+    digest = "sha-256 " + fingerprint.rsplit("=", 1)[-1].strip()
+    for i in range(int(count)):
+        server = {"transport": "tls", "realm": "access", "port": int(port) + 2 * i,
+                  "latch": "on", "fingerprints": [digest]}
+        client = {"transport": "tcp", "realm": "core", "tcp_role": "client", "remote": remote}
+        last = ask("context.add", terminations=[server, client])
+    ask("context.show", context=last["context"])  # the dataplane answers: all of them listen
 
 
 if __name__ == "__main__":
