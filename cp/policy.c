@@ -20,13 +20,16 @@ static bool listener_at(const struct config *c, const struct ip_addr *a, uint16_
 	return false;
 }
 
-/* Whether a may be another client's relayed address (port any, or one of that relay's). */
-static bool relay_at(const struct config *c, const struct ip_addr *a, uint16_t port)
+/*
+ * Whether a may be another client's relayed address (port any, or one of that relay's), or with
+ * terms a termination's.
+ */
+static bool relay_at(const struct config *c, const struct ip_addr *a, uint16_t port, bool terms)
 {
 	for (uint16_t i = 0; i < c->n_relay; i++) {
 		const struct config_relay *r = &c->relay[i];
 
-		if (r->turn && ip_eq(&r->addr, a) &&
+		if ((r->turn || (terms && r->realm_index < c->n_realm)) && ip_eq(&r->addr, a) &&
 		    (port == POLICY_ANY_PORT || (port >= r->port_min && port <= r->port_max)))
 			return port == POLICY_ANY_PORT || !listener_at(c, a, port);
 	}
@@ -70,14 +73,15 @@ static const char *embedded_denied(const struct config *c, const struct ip_addr 
 	return address_special(c, inner);
 }
 
-const char *policy_peer(const struct config *c, const struct ip_addr *peer, uint16_t port)
+static const char *decide(const struct config *c, const struct ip_addr *peer, uint16_t port,
+			  bool terms)
 {
 	struct ip_addr inner;
 	const char *why;
 
 	if (prefix_list_has(c->peers.deny, c->peers.n_deny, peer))
 		return "deny list";
-	if (c->peers.relay_to_relay && relay_at(c, peer, port))
+	if (c->peers.relay_to_relay && relay_at(c, peer, port, terms))
 		return NULL;
 	if (address_is_own(c, peer))
 		return "own address";
@@ -85,4 +89,14 @@ const char *policy_peer(const struct config *c, const struct ip_addr *peer, uint
 	if (!why && !ip_is_v4(peer) && ip_embedded_v4(peer, &inner))
 		why = embedded_denied(c, &inner);
 	return why;
+}
+
+const char *policy_peer(const struct config *c, const struct ip_addr *peer, uint16_t port)
+{
+	return decide(c, peer, port, false);
+}
+
+const char *policy_remote(const struct config *c, const struct ip_addr *remote, uint16_t port)
+{
+	return decide(c, remote, port, true);
 }

@@ -22,4 +22,10 @@ enum { POLICY_ANY_PORT = 0 };
  */
 const char *policy_peer(const struct config *c, const struct ip_addr *peer, uint16_t port);
 
+/*
+ * The same of the remote of a termination, which another termination may be: two calls of one
+ * gateway meet.
+ */
+const char *policy_remote(const struct config *c, const struct ip_addr *remote, uint16_t port);
+
 #endif

@@ -54,7 +54,6 @@ void gate_send(struct gateway *g, const struct context *c)
 			set.term[i] = c->term[i].term;
 	}
 	dplink_cmd(g->s->link, c->worker, CMD_CONTEXT_SET, &set, sizeof(set));
-	explicit_bzero(&set, sizeof(set)); /* passwords of ICE */
 }
 
 void gate_change(struct gateway *g, struct context *c, struct context *to)

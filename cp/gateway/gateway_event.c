@@ -55,7 +55,7 @@ static const char *event_denied(const struct gateway *g, const struct context_te
 	if (!(m->term.flags & learns) || (e->what != TERM_LATCHED && e->what != TERM_UP) ||
 	    !addr_given(&e->remote))
 		return NULL;
-	return policy_peer(g->conf, &e->remote.ip, be16_get(e->remote.port));
+	return policy_remote(g->conf, &e->remote.ip, be16_get(e->remote.port));
 }
 
 static void state_set(struct gateway *g, struct context_term *m, enum term_state state)

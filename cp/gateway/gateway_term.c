@@ -124,7 +124,7 @@ static bool remote_check(struct gateway *g, const struct gate_wish *w, const str
 	if (ip_is_v4(&a->ip) == w->v6)
 		return gate_refuse(f, GATE_BAD,
 				   "the remote address %s is not of the local one's family", text);
-	why = policy_peer(g->conf, &a->ip, port ? port : POLICY_ANY_PORT);
+	why = policy_remote(g->conf, &a->ip, port ? port : POLICY_ANY_PORT);
 	return !why ||
 	       gate_refuse(f, GATE_DENIED, "the remote address %s is denied: %s", text, why);
 }

@@ -93,6 +93,27 @@ static void listener_on_a_relay_address(void **state)
 	check(&c, t, sizeof(t) / sizeof(t[0]));
 }
 
+/* A relay that is a realm's only is no place for clients of TURN; two terminations may meet there.
+ */
+static void relays_of_realms_are_for_terminations(void **state)
+{
+	struct sock_addr a = addr("192.0.2.12", 50000);
+	struct config c;
+
+	(void)state;
+	env_config(&c, "/nowhere");
+	env_config_gateway(&c);
+	c.relay[1].turn = false;
+	assert_string_equal(policy_peer(&c, &a.ip, 50000), "own address");
+	assert_null(policy_remote(&c, &a.ip, 50000));
+	assert_string_equal(policy_remote(&c, &a.ip, 49151), "own address");
+	c.relay[1].realm_index = CONFIG_REALMS_MAX;
+	assert_string_equal(policy_remote(&c, &a.ip, 50000), "own address");
+	c.relay[1].realm_index = 1;
+	c.peers.relay_to_relay = false;
+	assert_string_equal(policy_remote(&c, &a.ip, 50000), "own address");
+}
+
 static void deny_wins(void **state)
 {
 	static const struct row t[] = {
@@ -139,6 +160,7 @@ int main(void)
 		cmocka_unit_test(special_addresses),
 		cmocka_unit_test(own_addresses),
 		cmocka_unit_test(listener_on_a_relay_address),
+		cmocka_unit_test(relays_of_realms_are_for_terminations),
 		cmocka_unit_test(deny_wins),
 		cmocka_unit_test(allowing_ipv4_does_not_allow_it_inside_ipv6),
 	};
