@@ -135,51 +135,62 @@ json_t *status_json(const struct server *s)
 /* ---- the status page ---- */
 
 /* From two of these a reader computes load and rates. */
-static json_t *load_json(const struct dplink *l, uint32_t w)
+static json_t *load_json(uint32_t cpu, const struct stats_counters *c)
 {
-	struct stats_counters c;
 	uint64_t busy = 0;
 
-	stats_worker(l, w, &c);
 	for (int i = 0; i < STAGE_MAX; i++)
-		busy += i == STAGE_IDLE ? 0 : c.stage[i].cycles;
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cpu",
-			 integer(dplink_region(l)->worker[w].cpu), "busy_cycles", integer(busy),
-			 "idle_cycles", integer(c.stage[STAGE_IDLE].cycles), "rx",
-			 integer(c.cnt[CNT_RX]), "tx", integer(c.cnt[CNT_TX]), "dropped",
-			 integer(stats_account(&c).dropped), "sessions",
-			 integer(c.cnt[CNT_SESSIONS]), "connections", integer(stats_tcp_conns(&c)),
-			 "contexts", integer(c.cnt[CNT_GATE_CONTEXTS]));
+		busy += i == STAGE_IDLE ? 0 : c->stage[i].cycles;
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cpu", integer(cpu),
+			 "busy_cycles", integer(busy), "idle_cycles",
+			 integer(c->stage[STAGE_IDLE].cycles), "rx", integer(c->cnt[CNT_RX]), "tx",
+			 integer(c->cnt[CNT_TX]), "dropped", integer(stats_account(c).dropped),
+			 "sessions", integer(c->cnt[CNT_SESSIONS]), "connections",
+			 integer(stats_tcp_conns(c)), "contexts",
+			 integer(c->cnt[CNT_GATE_CONTEXTS]));
+}
+
+/* What passed through contexts, and what became of their terminations. */
+static json_t *media_json(const struct stats_counters *sum)
+{
+	const uint64_t *c = sum->cnt;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "streams", integer(c[CNT_GATE_STREAMS]),
+			 "up", integer(c[CNT_GATE_UP]), "ended", integer(c[CNT_GATE_ENDED]),
+			 "latched", integer(c[CNT_GATE_LATCHED]), "packets",
+			 integer(c[CNT_GATE_PACKETS]), "bytes",
+			 integer(c[CNT_GATE_BYTES] + c[CNT_GATE_STREAM_BYTES]));
 }
 
 /* Reasons that dropped something. */
-static json_t *drops_json(const struct dplink *l)
+static json_t *drops_json(const struct stats_counters *sum)
 {
-	struct stats_counters sum = { 0 };
 	json_t *list = json_array();
 
-	for (uint32_t w = 0; w < dplink_n_workers(l); w++) {
-		struct stats_counters c;
-
-		stats_worker(l, w, &c);
-		stats_add(&sum, &c);
-	}
 	for (int i = 0; i < DROP_MAX; i++)
-		if (sum.drop[i])
+		if (sum->drop[i])
 			json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "name",
 							      drop_desc[i].name, "severity",
 							      stats_severity(drop_desc[i].severity),
 							      "help", drop_desc[i].help, "total",
-							      integer(sum.drop[i])));
+							      integer(sum->drop[i])));
 	return list;
 }
 
 json_t *status_page_json(const struct server *s)
 {
+	struct stats_counters sum = { 0 };
 	json_t *workers = json_array();
 
-	for (uint32_t w = 0; w < dplink_n_workers(s->link); w++)
-		json_array_append_new(workers, load_json(s->link, w));
-	return json_pack("{s:o, s:o, s:o, s:o}", "time_us", stats_json_time(), "status",
-			 status_json(s), "workers", workers, "drops", drops_json(s->link));
+	for (uint32_t w = 0; w < dplink_n_workers(s->link); w++) {
+		struct stats_counters c;
+
+		stats_worker(s->link, w, &c);
+		stats_add(&sum, &c);
+		json_array_append_new(workers,
+				      load_json(dplink_region(s->link)->worker[w].cpu, &c));
+	}
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "time_us", stats_json_time(), "status",
+			 status_json(s), "workers", workers, "media", media_json(&sum), "drops",
+			 drops_json(&sum));
 }

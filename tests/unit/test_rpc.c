@@ -436,6 +436,7 @@ static void test_later(void **state)
 	for (int i = 0; i < 20; i++)
 		turn(f);
 	release();
+	assert_int_equal(f->calls, 2); /* and has a turn of its own */
 	expect(f, fd, LAST("1"));
 	expect(f, fd, "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":\"nothing\"}");
 	close(fd);

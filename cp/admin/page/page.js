@@ -117,12 +117,18 @@ function named(prefix, o) {
 	return Object.entries(o).map(([k, v]) => [`${prefix} ${k.replaceAll("_", " ")}`, v]);
 }
 
-function gateway(g) {
+function gateway(g, m, was, seconds) {
+	const packets = gained(m.packets, was?.packets, seconds);
+	const bytes = gained(m.bytes, was?.bytes, seconds);
 	if (!g)
 		pairs("gateway", [["gateway.contexts is 0", "no gateway"]], []);
 	else
-		pairs("gateway", [["contexts", g.contexts], ["added", g.added], ["deleted", g.deleted]],
-			[["terminations moved", g.moved], ["events told", g.news],
+		pairs("gateway", [["contexts", g.contexts], ["of TCP and TLS", m.streams],
+			["datagrams passed a second", rate(packets)],
+			["bits passed a second", rate(bytes === null ? null : 8 * bytes)]],
+			[["contexts added", g.added], ["terminations that came up", m.up],
+				["terminations that ended", m.ended], ["addresses learnt", m.latched],
+				["terminations moved", g.moved], ["events told", g.news],
 				["events lost", g.news_lost], ...named("ended:", g.ended),
 				...named("refused:", g.refused), ...named("ng", g.ng ?? {})]);
 }
@@ -157,7 +163,7 @@ function show(page) {
 	at("drops").replaceChildren(...page.drops.map((d) => drop(d, drops, seconds)));
 	if (!page.drops.length)
 		at("drops").append(nothing(4, "Nothing was dropped."));
-	gateway(s.gateway);
+	gateway(s.gateway, page.media, same ? before.media : undefined, seconds);
 	turn(s);
 	before = page;
 }
