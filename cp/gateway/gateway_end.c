@@ -146,7 +146,7 @@ void gate_delete(struct gateway *g, struct context *c, gate_stats_fn *done, void
 
 /* ---- silence ---- */
 
-/* Whether all its terminations said that nothing comes. */
+/* Whether all its terminations said that nothing comes. Before the answer that says nothing. */
 static bool all_silent(const struct context *c)
 {
 	bool any = false;
@@ -156,7 +156,15 @@ static bool all_silent(const struct context *c)
 		if (term_is(&c->term[i]) && !c->term[i].silent)
 			return false;
 	}
-	return any && c->inactivity && !c->stream;
+	return any && c->inactivity && !c->stream && !gate_waits(c);
+}
+
+/* By when something has to come: counted from the answer, if that was later. */
+static uint32_t silence_deadline(const struct gateway *g, const struct context *c)
+{
+	const uint32_t told = *context_silence(g->table, c), answered = c->since + c->inactivity;
+
+	return told > answered ? told : answered;
 }
 
 /*
@@ -169,11 +177,12 @@ static void silence_judge(void *arg, const struct context *found,
 	struct gateway *g = arg;
 	struct context *c = found ? context_find(g->table, found->id) : NULL;
 	struct context to;
-	uint32_t least = UINT32_MAX;
+	uint32_t least;
 
 	if (!c || !stats || !all_silent(c))
 		return;
 	to = *c;
+	least = server_now(g->s) > c->since ? server_now(g->s) - c->since : 0;
 	for (int i = 0; i < 2; i++) {
 		if (!term_is(&c->term[i]))
 			continue;
@@ -204,8 +213,8 @@ static bool term_waits(const struct context_term *m)
 	case TERM_NONE:
 		return true;
 	case TERM_UDP:
-		return !(m->term.flags & (TERM_LATCH | TERM_ICE)) &&
-		       be16_get(m->term.remote[0].port) == 0;
+		return be16_get(m->term.remote[0].port) == 0 &&
+		       be16_get(m->term.latched[0].port) == 0;
 	default:
 		return m->state == TERM_STATE_IDLE;
 	}
@@ -255,7 +264,7 @@ static uint32_t context_deadline(const struct gateway *g, const struct context *
 			       CONTEXT_END_CONNECT);
 	}
 	if (all_silent(c))
-		nearer(&deadline, why, *context_silence(g->table, c), CONTEXT_END_INACTIVE);
+		nearer(&deadline, why, silence_deadline(g, c), CONTEXT_END_INACTIVE);
 	return deadline;
 }
 

@@ -66,7 +66,8 @@ static void an_answer_ends_the_wait_and_its_loss_starts_another(void **state)
 	expect_end(e, c, 180, CONTEXT_END_ANSWER);
 }
 
-static void what_latches_or_has_ice_waits_for_no_answer(void **state)
+/* Who is to be learnt is not known yet: somebody must come in the time of an answer. */
+static void what_latches_or_has_ice_waits_until_it_is_learnt(void **state)
 {
 	struct env *e = *state;
 	struct gate_wish a = wish_udp(0), b = wish_udp(1);
@@ -75,7 +76,11 @@ static void what_latches_or_has_ice_waits_for_no_answer(void **state)
 	a.term.remote[0] = b.term.remote[0] = (struct sock_addr){ 0 };
 	a.term.flags |= TERM_LATCH;
 	b.term.flags |= TERM_ICE;
+	expect_end(e, gate_added(e, &a, &b), 180, CONTEXT_END_ANSWER);
 	c = gate_added(e, &a, &b);
+	gate_pass(e, 100);
+	gate_term_event(e, c, 0, term_latched("203.0.113.50", 1234, 0));
+	gate_term_event(e, c, 1, term_latched("203.0.113.51", 1234, 0));
 	gate_pass(e, 1000);
 	assert_int_equal(c->end, CONTEXT_END_NONE);
 	assert_int_equal(gate_stats(e->s.gateway)->contexts, 1);
@@ -160,10 +165,38 @@ static void silence_of_both_ends(void **state)
 	struct context *c = gate_added_udp(e);
 	uint64_t id = c->id;
 
+	gate_pass(e, 60);
 	gate_term_event(e, c, 0, term_inactive());
 	assert_false(asked(e, c));
 	gate_term_event(e, c, 1, term_inactive());
 	answer_silence(e, c, 61, UINT32_MAX);
+	assert_null(gate_find(e->s.gateway, id));
+	assert_int_equal(gate_last_news(e)->end, CONTEXT_END_INACTIVE);
+}
+
+/* A call may ring longer than it may be silent. */
+static void silence_counts_from_the_answer(void **state)
+{
+	struct env *e = *state;
+	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+	struct sock_addr remote = b.term.remote[0];
+	struct context *c;
+	uint64_t id;
+
+	b.term.flags |= TERM_LATCH;
+	b.term.remote[0] = (struct sock_addr){ 0 };
+	c = gate_added(e, &a, &b);
+	id = c->id;
+	gate_pass(e, 60);
+	gate_term_event(e, c, 0, term_inactive());
+	gate_term_event(e, c, 1, term_inactive());
+	for (int i = 0; i < 100; i++)
+		assert_false(asked(e, c));
+	b.term.remote[0] = remote;
+	gate_set_ok(e, c, 1, &b);
+	for (int i = 0; i < 59; i++)
+		assert_false(asked(e, c));
+	answer_silence(e, c, UINT32_MAX, UINT32_MAX);
 	assert_null(gate_find(e->s.gateway, id));
 	assert_int_equal(gate_last_news(e)->end, CONTEXT_END_INACTIVE);
 }
@@ -175,6 +208,7 @@ static void silence_that_is_over_ends_nothing(void **state)
 	struct context *c = gate_added_udp(e);
 	uint64_t id = c->id;
 
+	gate_pass(e, 60);
 	gate_term_event(e, c, 0, term_inactive());
 	gate_term_event(e, c, 1, term_inactive());
 	answer_silence(e, c, 2, 61);
@@ -200,6 +234,7 @@ static void silence_is_looked_into_until_it_is_long_enough(void **state)
 	a.notify = 1 << TERM_INACTIVE;
 	c = gate_added(e, &a, &b);
 	id = c->id;
+	gate_pass(e, 60);
 	gate_term_event(e, c, 0, term_inactive());
 	assert_int_equal(gate_last_news(e)->what, TERM_INACTIVE);
 	gate_term_event(e, c, 1, term_inactive());
@@ -216,6 +251,7 @@ static void an_answer_about_silence_that_is_lost_is_asked_for_again(void **state
 	struct context *c = gate_added_udp(e);
 	uint64_t id = c->id;
 
+	gate_pass(e, 60);
 	gate_term_event(e, c, 0, term_inactive());
 	gate_term_event(e, c, 1, term_inactive());
 	assert_true(asked(e, c));
@@ -247,10 +283,12 @@ static void timers_go_on_after_a_restart(void **state)
 {
 	struct env *e = *state;
 	struct gate_wish a = wish_udp(0);
-	uint64_t alone = gate_added(e, &a, NULL)->id, opening = gate_added_stream(e)->id;
 	struct context *c = gate_added_udp(e);
-	uint64_t quiet = c->id;
+	uint64_t quiet = c->id, alone, opening;
 
+	gate_pass(e, 60);
+	alone = gate_added(e, &a, NULL)->id;
+	opening = gate_added_stream(e)->id;
 	gate_term_event(e, c, 0, term_inactive());
 	gate_term_event(e, c, 1, term_inactive());
 	gate_pass(e, 20);
@@ -277,12 +315,13 @@ int main(void)
 		T(no_remote_address_waits_for_the_answer),
 		T(connections_that_never_begin_wait_for_the_answer),
 		T(an_answer_ends_the_wait_and_its_loss_starts_another),
-		T(what_latches_or_has_ice_waits_for_no_answer),
+		T(what_latches_or_has_ice_waits_until_it_is_learnt),
 		T(connections_are_up_in_time),
 		T(connections_are_judged_in_time),
 		T(the_time_to_connect_begins_with_both),
 		T(lifetime_is_the_plans),
 		T(silence_of_both_ends),
+		T(silence_counts_from_the_answer),
 		T(silence_that_is_over_ends_nothing),
 		T(silence_is_looked_into_until_it_is_long_enough),
 		T(an_answer_about_silence_that_is_lost_is_asked_for_again),
