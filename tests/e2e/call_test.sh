@@ -153,7 +153,7 @@ counted()
 RTP_SUM=0 RTCP_SUM=0 RTP_BYTES=172 RTCP_BYTES=44
 
 contexts() { fl_json status .gateway.contexts; }
-none_left() { [[ $(contexts) == 0 ]]; }
+none_left() { [[ $(contexts) == 0 && $(counter gate_contexts) == 0 ]]; }
 synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 
 # over: the call is, and nothing of it is left. Its ports are not the next one's: they rest.

@@ -86,7 +86,7 @@ msrp teardown
 msrp judged late
 msrp openssl
 msrp relay
-none_left() { [[ $(fl_json status .gateway.contexts) == 0 ]]; }
+none_left() { [[ $(fl_json status .gateway.contexts) == 0 && $(counter gate_contexts) == 0 ]]; }
 await 10 none_left || fail "contexts are left: $(fl_json status .gateway.contexts)"
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
 assert_eq "drops that were not expected" "$(drops_except ip_dst nd_other icmp_no_session \
