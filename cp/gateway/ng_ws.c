@@ -34,8 +34,9 @@ struct client {
 	struct bufferevent *bev;
 	wslay_event_context_ptr frames; /* NULL: before the handshake */
 	struct ng_from from;
-	bool reading; /* frames are being taken: what is written goes out afterwards */
-	bool gone;    /* to be freed when nothing of it is under way any more */
+	struct ip_addr self; /* ours that it connected to */
+	bool reading;	     /* frames are being taken: what is written goes out afterwards */
+	bool gone;	     /* to be freed when nothing of it is under way any more */
 };
 
 struct ng_ws {
@@ -152,7 +153,7 @@ static bool client_shake(struct client *c)
 		return true;
 	}
 	evbuffer_remove(in, head, len);
-	if (!ng_ws_shake(head, len, answer, sizeof(answer)) ||
+	if (!ng_ws_shake(head, len, &c->self, answer, sizeof(answer)) ||
 	    wslay_event_context_server_init(&c->frames, &callbacks, c) != 0) {
 		bufferevent_write(c->bev, NG_WS_REFUSAL, strlen(NG_WS_REFUSAL));
 		c->gone = true;
@@ -202,7 +203,7 @@ static void client_event(struct bufferevent *bev, short what, void *arg)
 	client_free(arg);
 }
 
-static void from_peer(const struct sockaddr *sa, struct sock_addr *a)
+static void from_sockaddr(const struct sockaddr *sa, struct sock_addr *a)
 {
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)sa;
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)sa;
@@ -217,6 +218,17 @@ static void from_peer(const struct sockaddr *sa, struct sock_addr *a)
 	a->port = be16_make(ntohs(v6->sin6_port));
 }
 
+static struct ip_addr local_of(int fd)
+{
+	struct sockaddr_storage sa = { .ss_family = AF_INET };
+	socklen_t len = sizeof(sa);
+	struct sock_addr a;
+
+	getsockname(fd, (struct sockaddr *)&sa, &len);
+	from_sockaddr((struct sockaddr *)&sa, &a);
+	return a.ip;
+}
+
 static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
 			  int len, void *arg)
 {
@@ -226,7 +238,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 	struct client *c;
 
 	(void)len;
-	from_peer(sa, &from);
+	from_sockaddr(sa, &from);
 	if (!ng_allowed(w->ng, &from.ip)) {
 		w->ng->stats.not_allowed++;
 		close(fd);
@@ -244,6 +256,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 	}
 	c->ws = w;
 	c->from = (struct ng_from){ from, ++w->last };
+	c->self = local_of(fd);
 	LIST_INSERT_HEAD(&w->clients, c, entry);
 	w->ng->stats.websockets++;
 	bufferevent_setcb(c->bev, client_read, client_written, client_event, c);

@@ -2,7 +2,6 @@
 #include "ng_ws_shake.h"
 
 #include <openssl/evp.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -18,6 +17,7 @@ struct text {
 struct request {
 	struct text key;
 	uint32_t keys, versions;
+	bool foreign; /* an Origin that is not ours */
 	bool host, upgrade, connection, version, protocol;
 };
 
@@ -50,9 +50,36 @@ static bool list_has(struct text t, const char *s)
 	return false;
 }
 
-static void take_header(struct request *r, struct text name, struct text value)
+/* RFC 6454 7: "http://192.0.2.1:80", "http://[2001:db8::1]". */
+static bool is_origin(struct text t, const struct ip_addr *self)
 {
-	if (text_is(name, "Host")) {
+	const char *at = t.len ? memmem(t.at, t.len, "://", 3) : NULL, *end = t.at + t.len, *stop;
+	char text[ADDR_STR_MAX];
+	struct ip_addr ip;
+
+	if (!at)
+		return false;
+	at += 3;
+	if (at < end && *at == '[') {
+		at++;
+		stop = memchr(at, ']', (size_t)(end - at));
+	} else {
+		stop = memchr(at, ':', (size_t)(end - at));
+		stop = stop ? stop : end;
+	}
+	if (!stop || (size_t)(stop - at) >= sizeof(text))
+		return false;
+	memcpy(text, at, (size_t)(stop - at));
+	text[stop - at] = 0;
+	return ip_parse(text, &ip) && ip_eq(&ip, self);
+}
+
+static void take_header(struct request *r, struct text name, struct text value,
+			const struct ip_addr *self)
+{
+	if (text_is(name, "Origin")) {
+		r->foreign |= !is_origin(value, self);
+	} else if (text_is(name, "Host")) {
 		r->host = true;
 	} else if (text_is(name, "Upgrade")) {
 		r->upgrade |= list_has(value, "websocket");
@@ -93,7 +120,7 @@ static bool is_get(struct text t)
 	       memcmp(t.at + t.len - m, end, m) == 0 && !memchr(t.at + n, ' ', t.len - n - m);
 }
 
-static bool read_head(struct request *r, struct text head)
+static bool read_head(struct request *r, struct text head, const struct ip_addr *self)
 {
 	struct text line;
 
@@ -106,7 +133,7 @@ static bool read_head(struct request *r, struct text head)
 		if (!n || line.at[n - 1] == ' ' || line.at[n - 1] == '\t' || *line.at == ' ')
 			return false;
 		take_header(r, (struct text){ line.at, n },
-			    trim((struct text){ colon + 1, line.len - n - 1 }));
+			    trim((struct text){ colon + 1, line.len - n - 1 }), self);
 	}
 	return !head.len && !line.len;
 }
@@ -130,13 +157,15 @@ static bool accept_key(struct text key, char out[32])
 	return true;
 }
 
-bool ng_ws_shake(const char *head, size_t len, char *answer, size_t size)
+bool ng_ws_shake(const char *head, size_t len, const struct ip_addr *self, char *answer,
+		 size_t size)
 {
 	struct request r = { 0 };
 	char key[32];
 
-	if (!read_head(&r, (struct text){ head, len }) || !r.host || !r.upgrade || !r.connection ||
-	    !r.protocol || !r.version || r.versions != 1 || r.keys != 1 || !accept_key(r.key, key))
+	if (!read_head(&r, (struct text){ head, len }, self) || r.foreign || !r.host ||
+	    !r.upgrade || !r.connection || !r.protocol || !r.version || r.versions != 1 ||
+	    r.keys != 1 || !accept_key(r.key, key))
 		return false;
 	return (size_t)snprintf(answer, size,
 				"HTTP/1.1 101 Switching Protocols\r\n"

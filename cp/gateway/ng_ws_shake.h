@@ -3,8 +3,7 @@
 #define FL_CP_GATEWAY_NG_WS_SHAKE_H
 
 /* The opening handshake of WebSocket, server's side (RFC 6455 4.2), with one subprotocol. */
-#include <stdbool.h>
-#include <stddef.h>
+#include "../../lib/addr.h"
 
 #define NG_WS_PROTOCOL "ng.rtpengine.com"
 #define NG_WS_REFUSAL                                                                    \
@@ -13,7 +12,12 @@
 
 enum { NG_WS_ANSWER_MAX = 512 };
 
-/* A request, its empty line included. False if it does not open a WebSocket for ng. */
-bool ng_ws_shake(const char *head, size_t len, char *answer, size_t size);
+/*
+ * A request, its empty line included, to our address. False if it does not open a WebSocket for ng.
+ * With an Origin, its host must be that address: a page in a browser beside us has another (RFC
+ * 6455 10.2), even if its name leads here.
+ */
+bool ng_ws_shake(const char *head, size_t len, const struct ip_addr *self, char *answer,
+		 size_t size);
 
 #endif

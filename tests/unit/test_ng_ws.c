@@ -18,6 +18,10 @@
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define PROTOCOL "Sec-WebSocket-Protocol: echo.rtpengine.com, ng.rtpengine.com\r\n"
 
+#define SHAKES(more, self)                                                                      \
+	ng_ws_shake(REQUEST KEY PROTOCOL more "\r\n", strlen(REQUEST KEY PROTOCOL more "\r\n"), \
+		    self, answer, sizeof(answer))
+
 enum { TURNS = 20, FIN = 0x80, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 
 static int client(struct ng_world *w)
@@ -234,15 +238,25 @@ static void the_handshake_is_whole_or_refused(void **state)
 		"GET / HTTP/1.0\r\nHost: x\r\n\r\n",
 		"\r\n",
 	};
+	const struct ip_addr v4 = addr("127.0.0.1", 0).ip, v6 = addr("2001:db8::1", 0).ip;
 	char answer[NG_WS_ANSWER_MAX];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		if (ng_ws_shake(bad[i], strlen(bad[i]), answer, sizeof(answer)))
+		if (ng_ws_shake(bad[i], strlen(bad[i]), &v4, answer, sizeof(answer)))
 			fail_msg("taken: %s", bad[i]);
 	}
-	assert_true(ng_ws_shake(REQUEST KEY PROTOCOL "\r\n", strlen(REQUEST KEY PROTOCOL "\r\n"),
-				answer, sizeof(answer)));
+	assert_true(SHAKES("", &v4));
+	/* RFC 6455 10.2: no page of somebody else's, whatever name it was reached by. */
+	assert_true(SHAKES("Origin: http://127.0.0.1\r\n", &v4));
+	assert_true(SHAKES("Origin: http://127.0.0.1:2224\r\n", &v4));
+	assert_true(SHAKES("Origin: http://[2001:db8::1]:80\r\n", &v6));
+	assert_false(SHAKES("Origin: http://127.0.0.2\r\n", &v4));
+	assert_false(SHAKES("Origin: http://127.0.0.1.example.com\r\n", &v4));
+	assert_false(SHAKES("Origin: http://gw.example\r\n", &v4));
+	assert_false(SHAKES("Origin: http://[2001:db8::1\r\n", &v6));
+	assert_false(SHAKES("Origin: null\r\n", &v4));
+	assert_false(SHAKES("Origin:\r\n", &v4));
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, ng_world_setup, ng_world_teardown)
