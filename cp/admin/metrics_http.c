@@ -2,16 +2,15 @@
 /* Metrics and a status page over HTTP. */
 #include "metrics.h"
 
+#include "../socket.h"
 #include "page_data.h"
 #include "status.h"
 
 #include <errno.h>
 #include <event2/http.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { HEADERS_MAX = 8192, TIMEOUT_S = 5, BACKLOG = 16 };
@@ -100,60 +99,22 @@ static void answer(struct evhttp_request *req, void *arg)
 
 /* ---- where ---- */
 
-/* The address as the kernel wants it. */
-static socklen_t socket_addr(const struct ip_addr *ip, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-
-	memset(out, 0, sizeof(*out));
-	if (ip_is_v4(ip)) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-		memcpy(&v4->sin_addr, ip->b + 12, sizeof(v4->sin_addr));
-		return sizeof(*v4);
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons(port);
-	memcpy(&v6->sin6_addr, ip->b, sizeof(v6->sin6_addr));
-	return sizeof(*v6);
-}
-
 /*
- * A listening socket of our own: evhttp would resolve the address, which fails where no interface
- * but the loopback one has one. -1 and errno on failure.
+ * A socket of our own: evhttp would resolve the address, which fails where no interface but the
+ * loopback one has one. False and errno on failure.
  */
-static int socket_listen(const struct ip_addr *ip, uint16_t port)
-{
-	struct sockaddr_storage a;
-	socklen_t len = socket_addr(ip, port, &a);
-	int on = 1, e;
-	int fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-	    (a.ss_family != AF_INET6 ||
-	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
-	    bind(fd, (struct sockaddr *)&a, len) == 0 && listen(fd, BACKLOG) == 0)
-		return fd;
-	e = errno;
-	close(fd);
-	errno = e;
-	return -1;
-}
-
-/* False and errno on failure. */
 static bool http_listen(struct evhttp *http, const struct ip_addr *ip, uint16_t port)
 {
-	int fd = socket_listen(ip, port);
+	int fd = socket_open(SOCK_STREAM, ip, port), e;
 
 	if (fd < 0)
 		return false;
-	if (evhttp_accept_socket(http, fd) == 0) /* which closes it in the end */
+	/* It closes it in the end. */
+	if (listen(fd, BACKLOG) == 0 && evhttp_accept_socket(http, fd) == 0)
 		return true;
+	e = errno ? errno : ENOMEM;
 	close(fd);
-	errno = ENOMEM;
+	errno = e;
 	return false;
 }
 

@@ -62,7 +62,4 @@ void ng_ws_close(struct ng_ws *w);
 /* To the connection of that number, if it is still there. */
 void ng_ws_send(struct ng_ws *w, uint64_t number, const void *p, size_t len, bool text);
 
-/* A socket bound to gateway.ng-address; -1 and errno on failure. */
-int ng_socket(const struct ng *n, int type, uint16_t port);
-
 #endif

@@ -4,13 +4,14 @@
  * the frames; the handshake before them is here, for libevent's own HTTP keeps its connections.
  */
 #include "ng_priv.h"
+
+#include "../socket.h"
 #include "ng_ws_shake.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,30 +204,13 @@ static void client_event(struct bufferevent *bev, short what, void *arg)
 	client_free(arg);
 }
 
-static void from_sockaddr(const struct sockaddr *sa, struct sock_addr *a)
-{
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)sa;
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)sa;
-	struct be32 ip;
-
-	if (sa->sa_family == AF_INET) {
-		memcpy(ip.b, &v4->sin_addr, sizeof(ip.b));
-		*a = (struct sock_addr){ ip_from_v4(ip), be16_make(ntohs(v4->sin_port)) };
-		return;
-	}
-	memcpy(a->ip.b, &v6->sin6_addr, sizeof(a->ip.b));
-	a->port = be16_make(ntohs(v6->sin6_port));
-}
-
 static struct ip_addr local_of(int fd)
 {
-	struct sockaddr_storage sa = { .ss_family = AF_INET };
+	union socket_addr sa = { 0 };
 	socklen_t len = sizeof(sa);
-	struct sock_addr a;
 
-	getsockname(fd, (struct sockaddr *)&sa, &len);
-	from_sockaddr((struct sockaddr *)&sa, &a);
-	return a.ip;
+	getsockname(fd, &sa.any, &len);
+	return socket_addr_get(&sa).ip;
 }
 
 static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
@@ -234,11 +218,12 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 {
 	struct timeval shake = { SHAKE_S, 0 };
 	struct ng_ws *w = arg;
+	union socket_addr peer = { 0 };
 	struct sock_addr from;
 	struct client *c;
 
-	(void)len;
-	from_sockaddr(sa, &from);
+	memcpy(&peer, sa, (size_t)len < sizeof(peer) ? (size_t)len : sizeof(peer));
+	from = socket_addr_get(&peer);
 	if (!ng_allowed(w->ng, &from.ip)) {
 		w->ng->stats.not_allowed++;
 		close(fd);
@@ -288,7 +273,7 @@ struct ng_ws *ng_ws_open(struct ng *n, struct event_base *base, char *err, size_
 {
 	uint16_t port = n->s->conf->gateway.ng_websocket_port;
 	struct ng_ws *w = calloc(1, sizeof(*w));
-	int fd = ng_socket(n, SOCK_STREAM, port);
+	int fd = socket_open(SOCK_STREAM, &n->s->conf->gateway.ng_addr, port);
 
 	if (w && fd >= 0) {
 		w->ng = n;
