@@ -368,6 +368,39 @@ static void test_5_11_2_x_5_2_request(void **state)
 	each_partner(TERM_TCP, TERM_CONNECT, deletes);
 }
 
+/* A command that comes in the turn of the remote's last bytes does not take them. */
+static void last_words(void *cmd, uint16_t type, uint16_t len)
+{
+	struct ctl_hdr h = { .type = type, .len = len };
+
+	gate_up(TERM_TCP, 0, TERM_TLS, 0);
+	memcpy(cmd, &h, sizeof(h));
+	memcpy(ring_slot(&world.cmd[0], 0), cmd, len);
+	ring_publish(&world.cmd[0], 1);
+	far_say(0, "last words", 10);
+	far_heard(1, "last words", 10);
+	far_closed(0);
+	far_closed(1);
+	gone();
+	hosts_reset();
+}
+
+static void test_5_11_2_x_5_2_request_with_last_words(void **state)
+{
+	struct cmd_context del = { .cid = gate.want.cid };
+	struct cmd_context_set set;
+
+	(void)state;
+	last_words(&del, CMD_CONTEXT_DEL, sizeof(del));
+	set = (struct cmd_context_set){ .cid = gate.want.cid, .expiry = world.w->now + 600 };
+	gate_want(1, TERM_TLS, 0); /* as last_words() will */
+	set.term[1] = *gate_term(1);
+	set.term[1].attempt++;
+	set.term[1].remote[0].port = be16_make(gate.next_port + 1);
+	last_words(&set, CMD_CONTEXT_SET, sizeof(set));
+	gate_ended(1, TCP_END_RELEASED);
+}
+
 /* What the dataplane does by itself: nobody deletes it, and it ends. */
 static void test_5_11_2_x_5_2_expiry(void **state)
 {
@@ -442,6 +475,7 @@ int main(void)
 		gate_test(test_5_11_2_x_4_3_timeout),
 		gate_test(test_5_11_2_x_4_3_request),
 		gate_test(test_5_11_2_x_5_2_request),
+		gate_test(test_5_11_2_x_5_2_request_with_last_words),
 		gate_test(test_5_11_2_x_5_2_expiry),
 		gate_test(test_5_11_2_x_4_5_renegotiation),
 		gate_test(test_5_11_2_x_4_5_no_resumption),

@@ -77,9 +77,8 @@ static void early(void **state)
 }
 
 /* Half a record waits as long as it takes, when it is our own window that keeps its rest away. */
-static void early_half_a_record(void **state)
+static void half_a_record(uint32_t ms)
 {
-	(void)state;
 	world.conf.tcp.frame_ms = 1000;
 	fill(bytes, 100000, 9);
 	gate_want(0, TERM_TLS, 0);
@@ -88,11 +87,28 @@ static void early_half_a_record(void **state)
 	far_connect(0);
 	gate_news(0, TERM_UP);
 	far_say(0, bytes, 100000);
-	gate_pass_ms(3000);
+	gate_pass_ms(ms);
 	gate_no_news();
+	gate.far[0].mute = true; /* and then so long as any may take */
 	far_connect(1);
 	gate_news(1, TERM_UP);
+	gate_pass_ms(900);
+	gate_no_news();
+	gate.far[0].mute = false;
+	gate_run();
 	far_heard(1, bytes, 100000);
+}
+
+static void early_half_a_record(void **state)
+{
+	(void)state;
+	half_a_record(900);
+}
+
+static void early_half_a_record_for_long(void **state)
+{
+	(void)state;
+	half_a_record(3900);
 }
 
 /* ---- gates ---- */
@@ -130,6 +146,32 @@ static void gate_and_fin(void **state)
 	gate_ended(1, TCP_END_RELEASED);
 	assert_int_equal(gate.far[0].n, 0);
 	far_closed(1);
+}
+
+/* Half a record that was there when the gate closed: the window may keep its rest away. */
+static void gate_and_half_a_record(void **state)
+{
+	uint8_t half[500];
+
+	(void)state;
+	world.conf.tcp.frame_ms = 1000;
+	fill(bytes, 1000, 4);
+	gate_up(TERM_TLS, 0, TERM_TCP, 0);
+	gate_pass_ms(1);
+	assert_int_equal(SSL_write(gate.far[0].ssl, bytes, 1000), 1000);
+	assert_int_equal(BIO_read(gate.far[0].out, half, sizeof(half)), sizeof(half));
+	host_say(gate.far[0].host, half, sizeof(half));
+	gate.far[0].mute = true;
+	gate_pass_ms(500);
+	gate_term(0)->flags &= (uint16_t)~TERM_IN;
+	gate_set();
+	gate_pass_ms(3000);
+	gate_no_news();
+	gate_term(0)->flags |= TERM_IN;
+	gate_set();
+	gate.far[0].mute = false;
+	gate_run();
+	far_heard(1, bytes, 1000);
 }
 
 /* ---- policing ---- */
@@ -435,15 +477,26 @@ static void told_in_a_replay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		gate_test(tcp_pressure), gate_test(tls_pressure),
-		gate_test(early),	 gate_test(early_half_a_record),
-		gate_test(gates),	 gate_test(gate_and_fin),
-		gate_test(policing),	 gate_test(policing_and_fin),
-		gate_test(dscp),	 gate_test(statistics),
-		gate_test(inactivity),	 gate_test(hold),
-		gate_test(hold_no_more), gate_test(hold_and_end),
-		gate_test(move),	 gate_test(ring_full),
-		gate_test(told_again),	 gate_test(told_in_a_replay),
+		gate_test(tcp_pressure),
+		gate_test(tls_pressure),
+		gate_test(early),
+		gate_test(early_half_a_record),
+		gate_test(early_half_a_record_for_long),
+		gate_test(gates),
+		gate_test(gate_and_fin),
+		gate_test(gate_and_half_a_record),
+		gate_test(policing),
+		gate_test(policing_and_fin),
+		gate_test(dscp),
+		gate_test(statistics),
+		gate_test(inactivity),
+		gate_test(hold),
+		gate_test(hold_no_more),
+		gate_test(hold_and_end),
+		gate_test(move),
+		gate_test(ring_full),
+		gate_test(told_again),
+		gate_test(told_in_a_replay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
