@@ -6,7 +6,10 @@
  * once its sessions are gone, nothing of them is left.
  */
 #include "dp_hostile.h"
+#include "../gateway/stream_check.h"
 #include "../../dp/gateway/context.h"
+#include "../../dp/tcp/conn.h"
+#include "../../dp/turn/leg.h"
 
 #include <stdlib.h>
 
@@ -188,6 +191,7 @@ static void record(enum kind kind, const uint8_t *p, size_t len)
 		atomic_store(&world.evt[0].shm->tail, world.w->evt.own);
 	}
 	world_run();
+	MUST(!stream_fault(world.w));
 }
 
 /* The service thread detaches who lies, and lets the next one in. */
@@ -220,6 +224,18 @@ static void replay_nothing(void)
 	MUST(world.w->flows.n == 0 && rte_hash_count(world.w->peers) == 0);
 }
 
+/* What outlives its context or session, and says goodbye still, is not the next input's. */
+static void tcp_again(void)
+{
+	char err[256];
+
+	if (world.w->tcp->conns == 0 && world.w->tcp->tw_n == 0)
+		return;
+	tcp_destroy(world.w);
+	MUST(tcp_create(world.w, err, sizeof(err)));
+	tcp_listen(world.w, leg_accept);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct rd r = rd_init(data, size);
@@ -236,6 +252,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	hostile_check();
 	replay_nothing();
+	tcp_again();
 	hostile_check();
 	*world.dp.region = saved;
 	worker_rings_broken(world.w);
