@@ -21,20 +21,22 @@ struct loop {
 	struct event *term, *interrupt, *hangup;
 };
 
-uint64_t loop_now_ms(void)
+static uint64_t clock_ms(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-uint64_t loop_wall(void)
+uint64_t loop_now_ms(void)
 {
-	struct timespec t;
+	return clock_ms(CLOCK_MONOTONIC);
+}
 
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec;
+uint64_t loop_wall_ms(void)
+{
+	return clock_ms(CLOCK_REALTIME);
 }
 
 /*
@@ -48,7 +50,7 @@ static void loop_turn(struct loop *l)
 	enum dplink_work work;
 	const char *why;
 
-	server_clock(s, loop_now_ms(), loop_wall());
+	server_clock(s, loop_now_ms(), loop_wall_ms());
 	if (s->tls)
 		tls_agent_turn(s->tls, s->wall);
 	work = server_poll(s);

@@ -17,8 +17,8 @@ struct loop;
 struct loop *loop_create(struct event_base *base, struct server *s);
 void loop_free(struct loop *l);
 
-/* CLOCK_MONOTONIC in milliseconds and CLOCK_REALTIME in seconds. */
+/* CLOCK_MONOTONIC and CLOCK_REALTIME in milliseconds. */
 uint64_t loop_now_ms(void);
-uint64_t loop_wall(void);
+uint64_t loop_wall_ms(void);
 
 #endif

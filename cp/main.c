@@ -214,7 +214,7 @@ static int run(const char *file)
 		return fail(err);
 	signal(SIGPIPE, SIG_IGN);
 	if (stores_open(&st, c)) {
-		if (server_open(&s, c, st.auth, loop_now_ms(), loop_wall(), err, sizeof(err))) {
+		if (server_open(&s, c, st.auth, loop_now_ms(), loop_wall_ms(), err, sizeof(err))) {
 			s.tls = st.tls;
 			s.psk = st.psk;
 			rc = run_server(&s);

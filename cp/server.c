@@ -277,13 +277,13 @@ static const struct dplink_ops link_ops = {
 };
 
 bool server_open(struct server *s, const struct config *c, struct auth *auth, uint64_t now_ms,
-		 uint64_t wall, char *err, size_t errlen)
+		 uint64_t wall_ms, char *err, size_t errlen)
 {
 	memset(s, 0, sizeof(*s));
 	s->conf = c;
 	s->auth = auth;
 	s->start_ms = now_ms;
-	server_clock(s, now_ms, wall);
+	server_clock(s, now_ms, wall_ms);
 	rand_init(&s->rand);
 	wheel_init(&s->wheel, now_ms / SERVER_TICK_MS);
 	s->table = table_open(c, server_now(s), NULL, err, errlen);
@@ -310,10 +310,11 @@ void server_close(struct server *s)
 	memset(s, 0, sizeof(*s));
 }
 
-void server_clock(struct server *s, uint64_t now_ms, uint64_t wall)
+void server_clock(struct server *s, uint64_t now_ms, uint64_t wall_ms)
 {
 	s->now_ms = now_ms;
-	s->wall = wall;
+	s->wall_ms = wall_ms;
+	s->wall = wall_ms / 1000;
 }
 
 /* Each expiry may need a command, so no more of them than there is room for. */

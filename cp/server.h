@@ -89,8 +89,9 @@ struct server {
 	struct rand rand;
 	struct wheel wheel;
 	struct server_stats stats;
-	uint64_t now_ms; /* CLOCK_MONOTONIC */
-	uint64_t wall;	 /* CLOCK_REALTIME, seconds */
+	uint64_t now_ms;  /* CLOCK_MONOTONIC */
+	uint64_t wall_ms; /* CLOCK_REALTIME */
+	uint64_t wall;	  /* the same in seconds */
 	uint64_t start_ms;
 };
 
@@ -99,11 +100,11 @@ struct server {
  * On failure false and one sentence in err; nothing is left behind.
  */
 bool server_open(struct server *s, const struct config *c, struct auth *auth, uint64_t now_ms,
-		 uint64_t wall, char *err, size_t errlen);
+		 uint64_t wall_ms, char *err, size_t errlen);
 void server_close(struct server *s);
 
 /* Sets the clock. Call before server_poll(). */
-void server_clock(struct server *s, uint64_t now_ms, uint64_t wall);
+void server_clock(struct server *s, uint64_t now_ms, uint64_t wall_ms);
 
 /* One turn: requests, replay, expiries, each under a budget. */
 enum dplink_work server_poll(struct server *s);

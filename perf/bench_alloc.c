@@ -107,7 +107,8 @@ static void config_fill(const char *dir)
 	conf.listener[0].addr = (struct sock_addr){ v4(0xc0000201), be16_make(3478) };
 	conf.n_relay = (uint16_t)relays;
 	for (uint32_t i = 0; i < relays; i++)
-		conf.relay[i] = (struct config_relay){ v4(0xc6336400 + i), 1024, 65535, .turn = true };
+		conf.relay[i] =
+		    (struct config_relay){ v4(0xc6336400 + i), 1024, 65535, .turn = true };
 	snprintf(conf.turn.realm, sizeof(conf.turn.realm), REALM);
 	snprintf(conf.turn.software, sizeof(conf.turn.software), "Fairlead");
 	conf.turn.lifetime_default = 600;
@@ -366,7 +367,7 @@ static void server_turns(void)
 	const char *why;
 
 	do {
-		server_clock(&server, loop_now_ms(), loop_wall());
+		server_clock(&server, loop_now_ms(), loop_wall_ms());
 		work = server_poll(&server);
 	} while (work == DPLINK_MORE);
 	server_ns += now_ns() - start;
@@ -378,7 +379,7 @@ static void server_begin(struct auth *auth)
 {
 	char err[512];
 
-	if (!server_open(&server, &conf, auth, loop_now_ms(), loop_wall(), err, sizeof(err)))
+	if (!server_open(&server, &conf, auth, loop_now_ms(), loop_wall_ms(), err, sizeof(err)))
 		die(err);
 	if (!dplink_attach(server.link, dup(dp.memfd), dp.size, dup(dp.wake_cp), err, sizeof(err)))
 		die(err);

@@ -10,7 +10,7 @@
 
 void gate_tell(struct gateway *g, const struct context *c, struct gate_news *e)
 {
-	e->wall_ms = g->s->wall * 1000;
+	e->wall_ms = g->s->wall_ms;
 	e->context = c->id;
 	memcpy(e->call, c->call, sizeof(e->call));
 	if (e->side < 2)

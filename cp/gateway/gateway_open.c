@@ -70,9 +70,14 @@ void gate_close(struct gateway *g)
 {
 	uint32_t cursor = 0;
 	struct context *c;
+	struct answer a;
 
 	if (!g)
 		return;
+	while (g->answers && answers_over(g->answers, UINT32_MAX, &a)) {
+		if (a.done)
+			a.done(a.arg, NULL, NULL);
+	}
 	while (g->table && (c = context_next(g->table, &cursor)) != NULL)
 		wheel_stop(&g->s->wheel, context_timer(g->table, c));
 	wheel_stop(&g->s->wheel, &g->waiting);

@@ -143,7 +143,7 @@ void env_close(struct env *e)
 void env_poll(struct env *e)
 {
 	for (int i = 0; i < 100; i++) {
-		server_clock(&e->s, e->now_ms, 0);
+		server_clock(&e->s, e->now_ms, e->wall_ms);
 		if (server_poll(&e->s) != DPLINK_MORE)
 			return;
 	}

@@ -21,7 +21,7 @@ struct env {
 	struct config conf;
 	struct server s;
 	struct fake_dp dp;
-	uint64_t now_ms;
+	uint64_t now_ms, wall_ms;
 	char dir[64];
 };
 

@@ -387,6 +387,23 @@ static void counters_of_nobody(void **state)
 	assert_true(!t.here && !t.stats);
 }
 
+/* Whoever still waits is told, so that nothing of theirs stays behind. */
+static void the_gateway_ends(void **state)
+{
+	struct env *e = *state;
+	struct context *c = gate_added_udp(e);
+	struct told t = { 0 }, gone = { 0 };
+
+	gate_audit(e->s.gateway, c, told, &t);
+	gate_audit(e->s.gateway, c, told, &gone);
+	gate_forget(e->s.gateway, &gone);
+	gate_close(e->s.gateway);
+	e->s.gateway = NULL;
+	assert_int_equal(t.n, 1);
+	assert_true(!t.here && !t.stats);
+	assert_int_equal(gone.n, 0);
+}
+
 /* An audit that finds the ring full is answered at once, and nothing is replayed for it. */
 static void an_audit_is_no_state(void **state)
 {
@@ -471,6 +488,7 @@ int main(void)
 		T(audits_and_deletions_bring_counters),
 		T(answers_that_do_not_come_are_not_waited_for),
 		T(counters_of_nobody),
+		T(the_gateway_ends),
 		T(an_audit_is_no_state),
 		cmocka_unit_test_setup_teardown(fingerprints_of_our_own, setup_certs, env_teardown),
 		cmocka_unit_test(words_for_how_a_connection_ended),

@@ -21,7 +21,7 @@ static void a_handshake_is_told_and_kept(void **state)
 	gate_term_event(e, c, 0, ev);
 	assert_int_equal(c->term[0].state, TERM_STATE_UNJUDGED);
 	assert_int_equal(gate_last_news(e)->what, TERM_UNJUDGED);
-	e->s.wall = 1700000000;
+	e->wall_ms = UINT64_C(1700000000123);
 	gate_term_event(e, c, 0, term_up());
 	assert_int_equal(c->term[0].state, TERM_STATE_UP);
 	assert_int_equal(c->term[0].tls_version, 0x0304);
@@ -29,6 +29,7 @@ static void a_handshake_is_told_and_kept(void **state)
 	assert_int_equal(be16_get(c->term[0].peer.port), 5555);
 	n = gate_last_news(e);
 	assert_int_equal(n->seq, 2);
+	assert_int_equal(n->wall_ms, UINT64_C(1700000000123));
 	assert_int_equal(n->context, c->id);
 	assert_string_equal(n->call, "call");
 	assert_int_equal(n->side, 0);

@@ -35,7 +35,7 @@ static int setup(void **state)
 	strcpy(env.conf.certificate[1].chain, "/etc/\"rsa\".pem");
 	env.conf.tls.connections = 100;
 	env_start(&env, 64);
-	server_clock(&env.s, env.now_ms, NOW);
+	server_clock(&env.s, env.now_ms, UINT64_C(1000) * NOW);
 	return 0;
 }
 
