@@ -266,7 +266,7 @@ bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct 
 
 void gate_plan(const struct gateway *g, const struct context *c, struct gate_plan *plan)
 {
-	uint32_t now = server_now(g->s);
+	uint32_t now = server_deadline(g->s, 0);
 
 	*plan = (struct gate_plan){
 		.media = c->media,
