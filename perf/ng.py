@@ -12,60 +12,23 @@ a time (32)."""
 import getopt
 import ipaddress
 import json
+import os
 import select
 import socket
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/e2e"))
+import gatelib
+
 SESSION_PORTS, SESSION_PORT_MIN = 1 << 15, 16384  # as in perf/turn_load/turn_load.h
 RESEND_S, GIVE_UP_S = 1.0, 30.0
-
-SDP = (
-    "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\n"
-    "m=audio {1} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na=sendrecv\r\n"
-)
-
-
-def encode(x):
-    """Bencode."""
-    if isinstance(x, str):
-        return b"%d:%s" % (len(x), x.encode())
-    if isinstance(x, int):
-        return b"i%de" % x
-    if isinstance(x, list):
-        return b"l" + b"".join(map(encode, x)) + b"e"
-    return b"d" + b"".join(encode(k) + encode(x[k]) for k in sorted(x)) + b"e"
-
-
-def decode(b, at=0):
-    """What stands at a place, and the place behind it."""
-    if b[at : at + 1] == b"i":
-        end = b.index(b"e", at)
-        return int(b[at + 1 : end]), end + 1
-    if b[at : at + 1] in (b"l", b"d"):
-        items, dictionary = [], b[at : at + 1] == b"d"
-        at += 1
-        while b[at : at + 1] != b"e":
-            item, at = decode(b, at)
-            items.append(item)
-        return (dict(zip(items[::2], items[1::2])) if dictionary else items), at + 1
-    colon = b.index(b":", at)
-    end = colon + 1 + int(b[at:colon])
-    return b[colon + 1 : end].decode(), end
 
 
 def sdp_of(first, i):
     """That of call i's end, whose address turn_load gives it."""
     ip = ipaddress.ip_address(first) + i // SESSION_PORTS
-    return SDP.format(ip, SESSION_PORT_MIN + i % SESSION_PORTS)
-
-
-def where(sdp):
-    """ADDR:PORT of the first m-line."""
-    lines = sdp.splitlines()
-    ip = [line.split()[-1] for line in lines if line.startswith("c=")][0]
-    port = [line.split()[1] for line in lines if line.startswith("m=")][0]
-    return f"{ip}:{port}"
+    return gatelib.audio(str(ip), SESSION_PORT_MIN + i % SESSION_PORTS)
 
 
 class Calls:
@@ -82,7 +45,7 @@ class Calls:
 
     def send(self, i, step, command):
         cookie = f"{i}.{step}"
-        message = cookie.encode() + b" " + encode(command(i, step))
+        message = cookie.encode() + b" " + gatelib.bencode(command(i, step))
         now = time.monotonic()
         self.waiting[cookie] = [i, step, message, now + RESEND_S, now + GIVE_UP_S]
         self.socket.send(message)
@@ -147,7 +110,7 @@ def main():
         if b"6:result2:ok" not in answer:
             sys.exit(f"ng.py: call {i}, step {step}: {answer!r}")
         if what == "legs":  # what the offer becomes goes to the callee, the answer to the caller
-            legs[i, step] = where(decode(answer)[0]["sdp"])
+            legs[i, step] = "%s:%d" % gatelib.Sdp(gatelib.bdecode(answer)["sdp"]).where()
 
     calls = Calls(server, window)
     begin, cpu = time.monotonic(), time.process_time()
