@@ -455,9 +455,9 @@ static bool answer_answerer(struct ng_call *c, int i, uint64_t *mark)
 		snprintf(w.tag, sizeof(w.tag), "%s", c->f->to);
 	if (m->kind == NG_KIND_STREAM) {
 		changed = wish_stream(c, m, &w, open, mark);
-		/* A server listens since the offer. */
+		/* A server listens since the offer; who answers instead may have it otherwise. */
 		w.begin = m->setup != NG_HOLDCONN &&
-			  (!w.term.attempt || (w.term.flags & TERM_CONNECT && (changed || open)));
+			  (!w.term.attempt || changed || (w.term.flags & TERM_CONNECT && open));
 	} else {
 		wish_datagrams(c, m, &w, mark);
 	}

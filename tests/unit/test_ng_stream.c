@@ -289,6 +289,23 @@ static void relays_in_the_path_pass_with_cema(void **state)
 	ng_has(w, "a=path:msrp://r:1/a;tcp msrp://u:2/b;tcp");
 }
 
+static void of_a_call_that_forks_the_last_answer_holds(void **state)
+{
+	struct ng_world *w = *state;
+	uint8_t attempt;
+
+	ng_sdp(w, "offer", "a", NULL, to_core, tls_offer);
+	ng_sdp(w, "answer", "a", "b", "", tcp_answer);
+	assert_true(side(w, 1)->term.flags & TERM_CONNECT);
+	attempt = side(w, 1)->term.attempt;
+	ng_sdp(w, "answer", "a", "b2", "",
+	       HEAD_B "m=message 9 TCP/MSRP *\na=setup:active\na=msrp-cema\n");
+	assert_string_equal(side(w, 1)->tag, "b2");
+	assert_false(side(w, 1)->term.flags & TERM_CONNECT);
+	assert_int_not_equal(side(w, 1)->term.attempt, attempt);
+	assert_int_equal(ng_contexts(w), 1);
+}
+
 static void an_m_line_that_becomes_something_else_is_another(void **state)
 {
 	struct ng_world *w = *state;
@@ -317,6 +334,7 @@ int main(void)
 		T(fingerprints_of_the_session_and_hashes_not_to_be_used),
 		T(what_cannot_be_is_refused),
 		T(relays_in_the_path_pass_with_cema),
+		T(of_a_call_that_forks_the_last_answer_holds),
 		T(an_m_line_that_becomes_something_else_is_another),
 	};
 
