@@ -150,6 +150,17 @@ counted()
 		$((RTP_SUM * RTP_BYTES + RTCP_SUM * RTCP_BYTES))
 	RTP_SUM=0 RTCP_SUM=0
 }
+
+# shown: the same by fairlead.
+shown()
+{
+	local id json
+	id=$(fl --json context list --call "$CALL" | jq -r '.contexts[0].context')
+	json=$(fl --json context show "$id" | jq '[.terminations[].counters]')
+	assert_eq "$CALL: RTP packets shown" "$(jq 'map(.packets) | add' <<<"$json")" "$RTP_SUM"
+	assert_eq "$CALL: RTCP packets shown" "$(jq 'map(.rtcp_packets) | add' <<<"$json")" "$RTCP_SUM"
+	assert_eq "$CALL: packets dropped" "$(jq 'map(.dropped) | add' <<<"$json")" 0
+}
 RTP_SUM=0 RTCP_SUM=0 RTP_BYTES=172 RTCP_BYTES=44
 
 contexts() { fl_json status .gateway.contexts; }
@@ -191,6 +202,7 @@ ATTRIBUTE[server]=sendrecv ATTRIBUTE[client]=sendrecv
 invite server-resume server
 assert_eq "ports after holding and resuming" "$(ports_told)" "$first"
 media "resumed by the server"
+shown
 bye client
 counted
 over

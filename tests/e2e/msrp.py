@@ -97,15 +97,16 @@ class End:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
-    def tls(self, sock, server=None):
-        """TLS over it, unless this end has none; who is active is the client, unless told otherwise."""
+    def tls(self, sock, anonymous=False):
+        """TLS over it, unless this end has none; who is active is the client."""
         if not self.certificate:
             return sock
-        server = self.setup == "passive" if server is None else server
+        server = self.setup == "passive"
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER if server else ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_REQUIRED
         context.load_verify_locations(CA)
-        context.load_cert_chain(self.certificate)
+        if not anonymous:
+            context.load_cert_chain(self.certificate)
         context.keylog_filename = KEYS
         tls = context.wrap_socket(sock, server_side=server, suppress_ragged_eofs=False)
         der = tls.getpeercert(binary_form=True)
@@ -328,6 +329,18 @@ def judged():
         call.await_events([{"what": "ended", "side": 0, "why": "tls_fingerprint"}, {"what": "context_ended", "why": "connection"}])
         call.delete()
         note(f"{what}: bad_certificate")
+    a, b = ends("tls_tcp", ("active", "passive"))
+    call = Call(a, b).answer()
+    try:
+        tls = a.tls(a.tcp(), anonymous=True)
+        tls.sendall(b"must not arrive")
+        how = quiet_end(tls)
+    except ssl.SSLError as e:
+        how = e.reason
+    assert "CERTIFICATE" in how, f"without a certificate: {how}"
+    call.await_events([{"what": "ended", "side": 0, "why": "tls_fingerprint"}, {"what": "context_ended", "why": "connection"}])
+    call.delete()
+    note(f"no certificate: {how}")
 
 
 def late():
@@ -457,6 +470,33 @@ def relay():
         call.delete()
 
 
+def survives():
+    """fairlead-cp is killed in a session, and there is a new one once the file `revived` is: bytes pass all
+    the while, and the new one is told of its end (R70)."""
+    global RPC
+    a, b = ends("tls_tcp", ("active", "passive"))
+    call = Call(a, b).answer()
+    left, right = pair(a, b)
+    call.await_events([{"what": "up", "side": 0}, {"what": "up", "side": 1}])
+    one, two = a.session(left), b.session(right)
+    talk(one, two)
+    with open("/run/fairlead/fairlead-cp.pid", encoding="ascii") as f:
+        os.kill(int(f.read()), signal.SIGKILL)
+    talk(one, two)
+    note("killed")
+    g.await_that("a new fairlead-cp", lambda: os.path.exists(f"{DIRECTORY}/revived"), 30)
+    RPC = g.Rpc()
+    talk(one, two)
+    context = call.context()
+    assert [t["state"] for t in context["terminations"]] == ["up", "up"], context
+    call.seq = RPC.ask("status")["gateway"]["news"]
+    shut(left)
+    assert quiet_end(right) == "fin"
+    right.close()
+    call.await_events([{"what": "ended", "side": 0, "why": "close-notify"}])
+    call.delete()
+
+
 def note(what):
     print("msrp:", what, flush=True)
 
@@ -464,8 +504,9 @@ def note(what):
 if __name__ == "__main__":
     DIRECTORY, KEYS, PORT, RPC = sys.argv[1], sys.argv[1] + "/keys.log", Ports(), g.Rpc()
     for step in sys.argv[2:]:
+        words = step.split(":")
         try:
-            globals()[step.partition(":")[0]](*step.split(":")[1:])
+            globals()[words[0]](*words[1:])
         except Exception as e:
             note(f"{step}: {e!r}")
             raise

@@ -39,7 +39,7 @@ over() { (($(shark "$1" -Y "tcp.port == $2 && tcp.flags.fin == 1" | wc -l) == 2)
 bytes()
 {
 	local stream
-	stream=$(shark "$1" -Y "tcp.port == $3" -T fields -e tcp.stream | head -n 1)
+	stream=$(shark "$1" -Y "tcp.port == $3" -T fields -e tcp.stream | sed -n 1p)
 	[[ -n $stream ]] || fail "no connection to $3 in $1"
 	shark "$1" -q -z "follow,$2,raw,$stream" | grep -xE $'\t?[0-9a-f]+' |
 		awk '/^\t/ { back = back substr($0, 2); next } { forth = forth $0 } END { print forth; print back }' | sort
@@ -86,6 +86,17 @@ msrp teardown
 msrp judged late
 msrp openssl
 msrp relay
+
+start "$TMP/survives.log" timeout 100 python3 "$E2E/msrp.py" "$TMP" survives
+session=$PID
+await 20 grep -q killed "$TMP/survives.log" || fail "survives: $(tail -n 3 "$TMP/survives.log")"
+start_cp
+synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
+await 20 synced || fail "fairlead-cp does not attach: $(tail -n 3 "$RUN/fairlead-cp.log")"
+touch "$TMP/revived"
+wait "$session" || fail "survives: $(tail -n 3 "$TMP/survives.log")"
+note "survives"
+
 none_left() { [[ $(fl_json status .gateway.contexts) == 0 && $(counter gate_contexts) == 0 ]]; }
 await 10 none_left || fail "contexts are left: $(fl_json status .gateway.contexts)"
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
