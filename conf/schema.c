@@ -453,7 +453,7 @@ static const struct schema_key keys_control[] = {
 	  .help = "file of contexts, likewise; not used without gateway.contexts" },
 	{ "metrics-address", SCHEMA_ADDR, FIELD(config_control, metrics_addr),
 	  .def = "127.0.0.1",
-	  .help = "where metrics are served as plain text: GET /metrics" },
+	  .help = "where metrics and a status page are served: GET /metrics, GET /" },
 	{ "metrics-port", SCHEMA_UINT, FIELD(config_control, metrics_port),
 	  .min = 0, .max = 65535, .def = "0",
 	  .help = "TCP port of the metrics, 9643 by custom; 0: none are served" },

@@ -87,7 +87,8 @@ function worker(w, i, was, seconds) {
 	const idle = gained(w.idle_cycles, was?.idle_cycles, seconds);
 	const load = busy + idle > 0 ? busy / (busy + idle) : null;
 	const dropped = gained(w.dropped, was?.dropped, seconds);
-	const tr = row([[i, "text"], [w.cpu], [load === null ? "–" : `${(100 * load).toFixed(0)} %`, "load"],
+	const percent = load === null ? "–" : `${(100 * load).toFixed(0)} %`;
+	const tr = row([[i, "text"], [w.cpu], [percent, "load"],
 		[rate(gained(w.rx, was?.rx, seconds))], [rate(gained(w.tx, was?.tx, seconds))],
 		[rate(dropped), dropped > 0 ? "warn" : ""], [count(w.sessions)], [count(w.connections)],
 		[count(w.contexts)]]);
