@@ -464,3 +464,29 @@ void far_reset(uint32_t i)
 	assert_true(gate.far[i].host->rst);
 	assert_int_equal(gate.far[i].alert, -1);
 }
+
+void gate_passes(void)
+{
+	far_say(0, "to the core", 11);
+	far_heard(1, "to the core", 11);
+	far_say(1, "to the access", 13);
+	far_heard(0, "to the access", 13);
+}
+
+void gate_again(void)
+{
+	uint32_t i;
+
+	if (world.w->context[gate.want.cid.slot].gen)
+		gate_del();
+	for (i = 0; i < SIDES; i++)
+		if (gate.far[i].host)
+			gate.far[i].host->fin = true;
+	gate_pass_ms(5);
+	assert_int_equal(world.w->counters->cnt[CNT_GATE_STREAMS], 0);
+	hosts_reset();
+	memset(gate.want.term, 0, sizeof(gate.want.term));
+	gate.want.cid.gen++;
+	gate.n_news = 0;
+	gate.far[0].host = gate.far[1].host = NULL;
+}

@@ -88,6 +88,11 @@ void gate_up(enum ctl_transport a, uint16_t a_flags, enum ctl_transport b, uint1
 /* Adds a fingerprint of the certificate that remote i shows; right: or not quite. */
 void gate_fingerprint(uint32_t i, uint8_t hash, bool right);
 
+/* Something each way, whoever speaks first. */
+void gate_passes(void);
+/* All of it is over, and the next begins with a context of its own. */
+void gate_again(void);
+
 void far_say(uint32_t i, const void *bytes, uint32_t n);
 /* Everything that remote i got is this; forgotten then. */
 void far_heard(uint32_t i, const void *bytes, uint32_t n);

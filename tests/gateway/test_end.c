@@ -24,16 +24,7 @@ static void each_partner(enum ctl_transport transport, uint16_t flags, void (*f)
 		gate_up(transport, flags, partners[p].transport, partners[p].flags);
 		f();
 		gate_no_news();
-		if (world.w->context[gate.want.cid.slot].gen)
-			gate_del();
-		for (uint32_t i = 0; i < SIDES; i++)
-			gate.far[i].host->fin = true;
-		gate_pass_ms(5);
-		assert_int_equal(world.w->counters->cnt[CNT_GATE_STREAMS], 0);
-		hosts_reset();
-		memset(gate.want.term, 0, sizeof(gate.want.term));
-		gate.want.cid.gen++;
-		gate.far[0].host = gate.far[1].host = NULL;
+		gate_again();
 	}
 }
 
