@@ -333,7 +333,7 @@ static const struct schema_key keys_gateway[] = {
 	  .help = "of a context that nobody deletes" },
 	{ "answer-timeout", SCHEMA_UINT, FIELD(config_gateway, answer_timeout),
 	  .min = 1, .max = 86400, .def = "180", .unit = "seconds",
-	  .help = "a context with one termination, or without a remote address, ends after that" },
+	  .help = "a context that lacks a termination, a remote address or the order to begin ends after that" },
 	{ "connect-timeout", SCHEMA_UINT, FIELD(config_gateway, connect_timeout),
 	  .min = 1, .max = 3600, .def = "30", .unit = "seconds",
 	  .help = "terminations of TCP and TLS are up so long after they were told to begin, or their context ends" },

@@ -111,17 +111,13 @@ void gate_forget(struct gateway *g, void *arg)
 
 /* ---- ends ---- */
 
-static void remove_context(struct gateway *g, struct context *c)
-{
-	ask(g, c, CMD_CONTEXT_DEL, NULL, NULL);
-	gate_drop(g, c);
-}
-
 void gate_end(struct gateway *g, struct context *c, enum context_end end)
 {
 	if (c->end == CONTEXT_END_NONE)
 		tell_end(g, c, end);
-	remove_context(g, c);
+	if (end != CONTEXT_END_DATAPLANE) /* which does not know it */
+		ask(g, c, CMD_CONTEXT_DEL, NULL, NULL);
+	gate_drop(g, c);
 }
 
 void gate_end_kept(struct gateway *g, struct context *c, struct context *to)
