@@ -293,20 +293,24 @@ static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, 
 
 	for (i = 0; i < n; i++) {
 		struct flow_cursor c;
+		uint32_t slot;
 
 		if (k[i].relay_slot) {
-			k[i].slot = *k[i].relay_slot;
+			slot = *k[i].relay_slot;
 		} else {
 			c = flow_find(&w->flows, k[i].hash);
-			k[i].slot = flow_next(&w->flows, &c);
+			slot = flow_next(&w->flows, &c);
 		}
-		if (unlikely(k[i].slot & LEG_BIT)) {
-			if (k[i].slot != SLOT_NONE) {
-				rte_prefetch0(&w->media_path[gate_line(k[i].slot)]);
-				legs[(*n_legs)++] = k[i];
+		if (unlikely(slot & LEG_BIT)) {
+			if (slot != SLOT_NONE) {
+				rte_prefetch0(&w->media_path[gate_line(slot)]);
+				/* Not read back in other pieces than it was stored in. */
+				legs[*n_legs] = k[i];
+				legs[(*n_legs)++].slot = slot;
 			}
 			continue;
 		}
+		k[i].slot = slot;
 		rte_prefetch0(&w->path[k[i].slot]);
 		if (unlikely(found != i))
 			k[found] = k[i];
