@@ -9,7 +9,6 @@
 enum {
 	CONTEXT_PAGE_DEFAULT = 100,
 	CONTEXT_PAGE_MAX = 256,
-	CONTEXT_SCAN_MAX = 16384, /* contexts looked at in one call, so that others need not wait */
 };
 
 json_t *rpc_context_add(void *ctx, const json_t *params, struct rpc_error *err);
