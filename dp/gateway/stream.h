@@ -94,7 +94,7 @@ void side_release(struct worker *w, struct stream *s, uint32_t i);
 void side_leave(struct worker *w, struct side *d, enum tcp_end why, bool order);
 /*
  * What no call tells of: that a remote has closed while nobody reads, that the layer is ending a
- * connection, which takes the remote's answer or a while, and silence. News that had no room.
+ * connection, and silence. News that had no room.
  */
 void side_tick(struct worker *w, struct stream *s, uint32_t i);
 

@@ -173,6 +173,22 @@ static void side_over(struct worker *w, struct stream *s, uint32_t i, enum tcp_e
 	side_release(w, s, !i);
 }
 
+/*
+ * The layer may be ending its connection, which takes the remote's answer or a while, before it
+ * says so: neither does its partner wait for that, nor is it judged any more.
+ */
+static void side_over_already(struct worker *w, struct stream *s, uint32_t i)
+{
+	struct side *d = &s->side[i];
+	enum tcp_end why;
+
+	if (!d->c || !tcp_layer_closing(d->c))
+		return;
+	why = tcp_why(d->c);
+	side_part(d, why);
+	side_over(w, s, i, why);
+}
+
 /* Not the remote that was announced (R50). */
 static void side_refuse(struct worker *w, struct stream *s, uint32_t i, enum tcp_end why)
 {
@@ -423,11 +439,12 @@ static void stream_timeout(struct worker *w, struct tcp_conn *c)
 
 	if (!s)
 		return;
+	side_over_already(w, s, i);
 	if (s->side[i].state == SIDE_UNJUDGED)
 		side_refuse(w, s, i, TCP_END_NO_FINGERPRINT);
 	else if (s->side[i].state == SIDE_UP)
 		stream_go(w, s, i);
-	else if (tcp_state(c) == TCP_SYN_SENT) /* TLS has a time of its own */
+	else if (s->side[i].c && tcp_state(c) == TCP_SYN_SENT) /* TLS has a time of its own */
 		tcp_abort(w, c, TCP_END_TIMEOUT);
 }
 
@@ -502,6 +519,7 @@ void side_change(struct worker *w, struct stream *s, uint32_t i)
 {
 	struct side *d = &s->side[i];
 
+	side_over_already(w, s, i);
 	side_dscp(d);
 	if (d->state == SIDE_UNJUDGED)
 		side_judge(w, s, i);
@@ -539,13 +557,7 @@ void side_tick(struct worker *w, struct stream *s, uint32_t i)
 	struct side *d = &s->side[i];
 
 	side_tell(w, s, i);
-	if (d->c && tcp_layer_closing(d->c)) {
-		enum tcp_end why = tcp_why(d->c);
-
-		side_part(d, why);
-		side_over(w, s, i, why);
-		return;
-	}
+	side_over_already(w, s, i);
 	side_fin(w, s, i);
 	if (d->state == SIDE_UP)
 		side_silence(w, s, i);

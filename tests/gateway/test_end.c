@@ -229,6 +229,36 @@ static void test_5_11_2_x_4_3_fatal_alert(void **state)
 	}
 }
 
+/* The fingerprint comes when the session is over already, though nobody was told yet. */
+static void judged_too_late(bool right)
+{
+	static const uint8_t record[37] = { 23, 3, 3, 0, 32 };
+
+	gate_want(0, TERM_TLS, 0);
+	gate_want(1, TERM_TCP, 0);
+	gate_term(0)->n_fingerprint = 0;
+	gate_set();
+	far_connect(1);
+	gate_news(1, TERM_UP);
+	far_connect(0);
+	gate_news(0, TERM_UNJUDGED);
+	assert_int_equal(BIO_write(gate.far[0].in, record, sizeof(record)), sizeof(record));
+	gate_run();
+	assert_true(gate.far[0].host->fin_rcvd);
+	gate_fingerprint(0, FP_SHA256, right);
+	gate_set();
+	assert_int_equal(gate.far[0].alert, -1);
+	broken(TCP_END_TLS_ALERT);
+	gate_again();
+}
+
+static void test_5_11_2_x_4_3_fatal_alert_unjudged(void **state)
+{
+	(void)state;
+	judged_too_late(true);
+	judged_too_late(false);
+}
+
 /* Ours (5.11.2.x.4.4): the controller need not know which it was, only that it is over. */
 static void altered(void)
 {
@@ -459,6 +489,7 @@ int main(void)
 		gate_test(test_5_11_2_x_5_2_rst),
 		gate_test(test_5_11_2_x_4_3_fin_without_close_notify),
 		gate_test(test_5_11_2_x_4_3_fatal_alert),
+		gate_test(test_5_11_2_x_4_3_fatal_alert_unjudged),
 		gate_test(test_5_11_2_x_4_4_error_alert),
 		gate_test(test_5_11_2_x_4_3_authentication_failure),
 		gate_test(test_5_11_2_x_4_3_handshake_failure),
