@@ -233,6 +233,17 @@ static void rtcp_mux_as_flags_say(void **state)
 	ng_lacks(w, "a=rtcp-mux");
 }
 
+static void there_is_no_port_above_the_last(void **state)
+{
+	struct ng_world *w = *state;
+
+	ng_sdp(w, "offer", "a", NULL, "",
+	       "v=0\no=a 1 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\n"
+	       "m=audio 65535 RTP/AVP 0\n");
+	assert_addr(&term(w, 0)->remote[0], "203.0.113.7", 65535);
+	assert_int_equal(be16_get(term(w, 0)->remote[1].port), 0);
+}
+
 static const char ice_offer[] =
     "v=0\no=a 1 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\n"
     "a=ice-options:trickle\na=group:BUNDLE 0\n"
@@ -476,6 +487,7 @@ int main(void)
 		T(rtcp_mux_is_between_the_two_unless_told),
 		T(rtcp_mux_refused_by_the_other_side_is_refused),
 		T(rtcp_mux_as_flags_say),
+		T(there_is_no_port_above_the_last),
 		T(ice_ends_at_the_gateway),
 		T(ice_is_offered_by_force_and_dropped_without_an_answer),
 		T(a_restart_of_ice_is_answered_with_one),
