@@ -378,6 +378,18 @@ static bool all_known(const struct ask *a, const json_t *o, const char *const *b
 	return true;
 }
 
+/* RFC 3550 11: RTCP is on the port above, unless somebody says where. */
+static void derive_rtcp(struct ctl_term *t, const json_t *o)
+{
+	const uint16_t port = be16_get(t->remote[0].port);
+
+	if (param(o, "rtcp_remote") || !(json_object_get(o, "remote") || json_object_get(o, "rtp")))
+		return;
+	memset(&t->remote[1], 0, sizeof(t->remote[1]));
+	if (t->flags & TERM_RTP && port && port < UINT16_MAX)
+		t->remote[1] = (struct sock_addr){ t->remote[0].ip, be16_make(port + 1) };
+}
+
 /* Defaults of one field that hang on another. */
 static void derive(const struct ask *a, const json_t *o, bool fresh)
 {
@@ -386,6 +398,7 @@ static void derive(const struct ask *a, const json_t *o, bool fresh)
 
 	if (param(o, "realm") && !param(o, "tls_domain"))
 		t->domain = CONFIG_DOMAINS_MAX;
+	derive_rtcp(t, o);
 	if (!fresh)
 		return;
 	if (!param(o, "family"))

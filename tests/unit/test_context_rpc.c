@@ -448,6 +448,27 @@ static void modify_keeps_the_rest(void **state)
 	assert_true(w->begin);
 }
 
+/* RTCP is on the port above, unless it is said where. */
+static void rtcp_goes_with_the_remote(void **state)
+{
+	const struct gate_wish *w = &f.gateway.wish[0];
+
+	(void)state;
+	taken("context.add", "{'terminations':[{'transport':'udp','realm':'core','rtp':true,"
+			     "'remote':'10.2.0.9:4000'}]}");
+	assert_addr(&w->term.remote[1], "10.2.0.9:4001");
+	taken("context.modify", "{'context':'1','side':0,'gate':'out','rtcp_remote':'10.2.0.9:7'}");
+	assert_addr(&w->term.remote[1], "10.2.0.9:7");
+	taken("context.modify", "{'context':'1','side':0,'gate':'in'}");
+	assert_addr(&w->term.remote[1], "10.2.0.9:7");
+	taken("context.modify", "{'context':'1','side':0,'remote':'10.2.0.8:65535'}");
+	assert_int_equal(be16_get(w->term.remote[1].port), 0);
+	taken("context.modify", "{'context':'1','side':0,'remote':'10.2.0.8:4000'}");
+	assert_addr(&w->term.remote[1], "10.2.0.8:4001");
+	taken("context.modify", "{'context':'1','side':0,'rtp':false}");
+	assert_int_equal(be16_get(w->term.remote[1].port), 0);
+}
+
 static void modify_adds(void **state)
 {
 	const json_t *c;
@@ -795,16 +816,27 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(udp_all),	      TEST(tls_and_tcp),
-		TEST(defaults),	      TEST(wrong_fields),
-		TEST(wrong_params),   TEST(gateway_refuses),
-		TEST(near),	      TEST(modify_keeps_the_rest),
-		TEST(modify_adds),    TEST(modify_context),
-		TEST(wrong_contexts), TEST(subtract_and_move),
-		TEST(pages),	      TEST(show),
-		TEST(show_and_go),    TEST(delete),
-		TEST(told),	      TEST(lost),
-		TEST(waits),	      TEST(waits_in_vain),
+		TEST(udp_all),
+		TEST(tls_and_tcp),
+		TEST(defaults),
+		TEST(wrong_fields),
+		TEST(wrong_params),
+		TEST(gateway_refuses),
+		TEST(near),
+		TEST(modify_keeps_the_rest),
+		TEST(rtcp_goes_with_the_remote),
+		TEST(modify_adds),
+		TEST(modify_context),
+		TEST(wrong_contexts),
+		TEST(subtract_and_move),
+		TEST(pages),
+		TEST(show),
+		TEST(show_and_go),
+		TEST(delete),
+		TEST(told),
+		TEST(lost),
+		TEST(waits),
+		TEST(waits_in_vain),
 		TEST(waits_and_goes),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
