@@ -53,6 +53,24 @@ static void latching(void **state)
 	media_no_evt();
 }
 
+/* Who was announced is learnt like anybody else. */
+static void who_was_announced(void **state)
+{
+	struct cmd_context_set c = media_cmd(1, 5, 0);
+	const struct sock_addr other = at("10.1.0.3", 40000);
+
+	(void)state;
+	c.term[SIDE_A].flags |= TERM_LATCH;
+	assert_true(media_put(&c));
+	media_passes(&c, SIDE_A, 0);
+	media_latched(c.cid, SIDE_A, 0, &c.term[SIDE_A].remote[0]);
+	media_later(MEDIA_LATCH_MS);
+	media_from(&c, SIDE_A, 0, &other);
+	world_drops(DROP_GATE_SOURCE, 1);
+	media_passes(&c, SIDE_A, 0);
+	media_no_evt();
+}
+
 static void latching_from_one_address(void **state)
 {
 	struct cmd_context_set c = media_cmd(1, 5, 0);
@@ -215,6 +233,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, media_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
 		T(latching),
+		T(who_was_announced),
 		T(latching_from_one_address),
 		cmocka_unit_test(no_time_to_learn),
 		T(what_does_not_latch),

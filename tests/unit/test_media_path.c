@@ -237,6 +237,45 @@ static void lines(void **state)
 	}
 }
 
+/* Sessions and legs in one burst: both go the short way, each flow in its order. */
+static void with_sessions(void **state)
+{
+	const struct sock_addr client = at("10.1.0.2", 5000), peer = at("10.2.0.2", 4000),
+			       own = at("10.2.0.1", RELAY_PORT);
+	const struct ctl_term *b = &context[0].term[SIDE_B], *a = &context[0].term[SIDE_A];
+	struct sock_addr to = media_local(b, 0), src = media_local(a, 0);
+	const uint64_t before = relayed();
+	static struct frame f;
+	uint8_t seen[2] = { 0 };
+	struct udp_view v;
+	uint32_t i;
+
+	(void)state;
+	context_make(0);
+	assert_true(session_add(0, 0, 1, &client, 0, RELAY_PORT, 0, 0));
+	assert_true(chan_add(0, 0, &peer, 0x4001, UINT32_MAX));
+	for (i = 0; i < 6; i++) {
+		const uint8_t data[4] = { 0x80, 0, (uint8_t)i, 0 };
+
+		frame_udp(&f, CORE, i % 3 ? &b->remote[0] : &peer, i % 3 ? &to : &own, data,
+			  sizeof(data), NULL);
+		world_in(CORE, 0, &f);
+	}
+	world_run();
+	assert_int_equal(relayed() - before, 6);
+	for (i = 0; i < 6; i++) {
+		uint8_t *last;
+
+		expect_udp(ACCESS, &v);
+		last = &seen[memcmp(&v.src, &src, sizeof(src)) == 0];
+		/* ChannelData has the number behind its header. */
+		assert_true(v.payload[v.len - 2] >= *last);
+		*last = v.payload[v.len - 2] + 1;
+	}
+	assert_int_equal(seen[0], 3 + 1);
+	assert_int_equal(seen[1], 5 + 1);
+}
+
 static int setup_with(uint16_t vlan_access, uint16_t vlan_core)
 {
 	media_config();
@@ -266,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(lines, setup_plain, world_teardown),
+		cmocka_unit_test_setup_teardown(with_sessions, setup_plain, world_teardown),
 		cmocka_unit_test_setup_teardown(both_ways, setup_plain, world_teardown),
 		cmocka_unit_test_setup_teardown(both_ways, setup_vlan, world_teardown),
 	};
