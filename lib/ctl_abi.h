@@ -15,6 +15,8 @@
  *
  * Times are seconds of CLOCK_MONOTONIC, which both processes share; a deadline d is over when
  * now >= d. All integers are host order unless they are be-types.
+ *
+ * It is longer than files here are, since it is read as one: what both processes must agree on.
  */
 #include "addr.h"
 #include "counter.h"

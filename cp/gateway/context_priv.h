@@ -50,7 +50,9 @@ struct context_table {
 	struct siphash_key hash_key; /* of calls, this process only */
 	struct context_entry *entry;
 	uint32_t *by_id, *by_call; /* [mask + 1] */
-	uint32_t mask, free;
+	uint32_t mask;
+	uint32_t free; /* what went last comes first, so that live ones stay close together */
+	uint32_t high; /* no record from here on was ever used */
 	struct context_worker *worker; /* [n_workers] */
 	uint32_t n_workers, max;
 	struct context_stats stats;

@@ -107,6 +107,7 @@ void context_link(struct context_table *t, struct context *c)
 	if (c->call[0])
 		call_link(t, c);
 	w->slots.owner[c->cid.slot] = i;
+	t->high = i >= t->high ? i + 1 : t->high;
 	w->contexts++;
 	w->streams += c->stream;
 	t->stats.contexts++;
@@ -154,7 +155,7 @@ struct context *context_call_next(struct context_table *t, const char *call,
 
 struct context *context_next(struct context_table *t, uint32_t *cursor)
 {
-	while (*cursor < t->max) {
+	while (*cursor < t->high) {
 		struct context *c = &t->record[(*cursor)++];
 
 		if (context_live(c))
