@@ -291,6 +291,7 @@ dp_run()
 # fairlead_up: both processes, with what fairlead_conf wrote, and user demo.
 fairlead_up()
 {
+	rm -f "$TMP/contexts.state" # those of the last run
 	dp_run "$BUILD/fairlead-dp" --config "$TMP/fairlead.yaml"
 	ip netns exec flperf-near taskset -c "${CTL_CPU:-0}" "$BUILD/fairlead-cp" \
 		--config "$TMP/fairlead.yaml" >"$TMP/cp.log" 2>&1 </dev/null &

@@ -31,7 +31,6 @@ fi
 
 gate_fairlead_up()
 {
-	rm -f "$TMP/contexts.state" # calls of the last run
 	SESSIONS=64 RELAYS="$NEAR=access 10.9.0.3=core" fairlead_conf "$(device near veth)" <<-END
 	realms: [{name: access}, {name: core}]
 	gateway: {contexts: $CONTEXTS, streams: 0, ng-port: ${NG#*:}, ng-rate: 0}
