@@ -192,6 +192,18 @@ static bool leg_changes(const struct media_term *m, const struct media_leg *leg,
 	       (m->attempt != t->attempt || !sock_addr_eq(&leg->given, remote));
 }
 
+/* Who does not know what was learnt hears it again. */
+static void leg_repeat(struct worker *w, uint32_t slot, uint32_t i, const struct ctl_term *t)
+{
+	const struct media_path *l = &media_lines(w, slot)[i];
+	const struct sock_addr known = { l->from, l->from_port };
+	struct media_leg *leg = &w->media[slot].leg[i];
+
+	if (t->flags & (TERM_LATCH | TERM_ICE) && leg->state != LEG_OPEN && be16_get(known.port) &&
+	    !(i % 2 && t->flags & TERM_RTCP_MUX) && !sock_addr_eq(&known, &t->latched[i % 2]))
+		leg->news = true;
+}
+
 static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struct ctl_term *t)
 {
 	struct media *m = &w->media[slot];
@@ -206,6 +218,8 @@ static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struc
 	for (i = 0; i < 2; i++)
 		if (leg_changes(s, &m->leg[2 * side + i], t, &t->remote[i]))
 			leg_set(w, slot, 2 * side + i, t);
+		else
+			leg_repeat(w, slot, 2 * side + i, t);
 	if (!s->here)
 		s->heard_s = w->now;
 	if (s->rate != t->rate || s->burst != t->burst) {

@@ -204,6 +204,26 @@ static void learnt_before(void **state)
 	media_latched(c.cid, SIDE_A, 1, &b);
 }
 
+/* A control process that began anew before it had kept the news. */
+static void news_again(void **state)
+{
+	struct cmd_context_set c = media_call(TERM_RTP | TERM_LATCH);
+	const struct sock_addr a = at("10.1.0.3", 40000);
+
+	(void)state;
+	media_from(&c, SIDE_A, 1, &a);
+	media_out(&c, SIDE_B, 1, &c.term[SIDE_B].remote[1], NULL);
+	media_latched(c.cid, SIDE_A, 1, &a);
+	media_later(MEDIA_LATCH_MS);
+	assert_true(media_put(&c));
+	media_later(0);
+	media_latched(c.cid, SIDE_A, 1, &a);
+	c.term[SIDE_A].latched[1] = a;
+	assert_true(media_put(&c));
+	media_later(0);
+	media_no_evt();
+}
+
 /* News is not lost while the ring is full. */
 static void news_waits(void **state)
 {
@@ -241,6 +261,7 @@ int main(void)
 		T(another_family),
 		T(learnt_before),
 		T(news_waits),
+		T(news_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
