@@ -26,8 +26,8 @@ usage()
 		sed -n '3s/^# //p' "$ROOT/perf/scenario/$s.sh"
 	done
 	cat <<-END
-	  all          19 min: all of these (default)
-	  short        2 min: as little of each as shows that it works; the figures mean nothing
+	  all          24 min: all of these (default)
+	  short        3 min: as little of each as shows that it works; the figures mean nothing
 
 	What is missing is installed from Debian (conf/packages.txt: build, run, perf). The server under
 	test has CPU 0, the load CPU 1. Runs of servers are in turn (a b a b ...); ratios are medians of
