@@ -72,15 +72,21 @@ static void side_set(struct worker *w, struct stream *s, uint32_t i, const struc
 		side_change(w, s, i);
 }
 
-/* Both at once: nobody is left to be told. */
+/*
+ * Both at once: nobody is left to be told. One for which bytes still wait must not take what it got
+ * for all.
+ */
 static void stream_end(struct worker *w, struct stream *s)
 {
+	bool order[SIDES];
 	uint32_t i;
 
-	for (i = 0; i < SIDES; i++)
+	for (i = 0; i < SIDES; i++) {
 		stream_pass(w, s, i);
+		order[!i] = !stream_waits(s, i);
+	}
 	for (i = 0; i < SIDES; i++)
-		side_leave(w, &s->side[i], TCP_END_CLOSED, true);
+		side_leave(w, &s->side[i], TCP_END_CLOSED, order[i]);
 	stream_give(w, s);
 }
 

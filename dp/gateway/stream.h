@@ -15,7 +15,7 @@
  *   its remote closes: FIN, close_notify      the same back (R59), after what waited for it
  *   RST, alert, error, time                   as the layer below does it
  *   another certificate, or no fingerprint    fatal alert bad_certificate, FIN (R50)
- *   it is subtracted, or its context deleted  in order
+ *   it is subtracted, or its context deleted  in order, unless bytes wait that it was to get
  *
  * and then its partner, unless CONTEXT_HOLD is set: in order, with all that was passed to it, if
  * the end was (TCP_END_RELEASED); otherwise by RST (TCP_END_PARTNER).
@@ -85,7 +85,7 @@ void side_repeat(struct worker *w, struct stream *s, uint32_t i, bool all);
 void side_change(struct worker *w, struct stream *s, uint32_t i);
 /*
  * It is not there any more. What has been received already goes to the partner, which then ends as
- * after any other end.
+ * after any other end: in order, unless it had no room for all.
  */
 void side_subtract(struct worker *w, struct stream *s, uint32_t i);
 /* Its partner has ended: so does it, unless the control process wants to decide. */
@@ -100,6 +100,8 @@ void side_tick(struct worker *w, struct stream *s, uint32_t i);
 
 /* What waits goes on from side i to the other, as far as there is room and it may. */
 void stream_pass(struct worker *w, struct stream *s, uint32_t i);
+/* Whether bytes from side i still wait for the other: an end now is no end in order for that. */
+bool stream_waits(const struct stream *s, uint32_t i);
 /* What goes nowhere is not read: the window bounds what waits (R51). */
 void stream_pause(struct worker *w, struct stream *s);
 

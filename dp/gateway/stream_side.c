@@ -202,9 +202,9 @@ void side_subtract(struct worker *w, struct stream *s, uint32_t i)
 
 	stream_pass(w, s, i);
 	if (d->c) {
+		d->why = stream_waits(s, i) ? TCP_END_PARTNER : TCP_END_CLOSED;
 		side_leave(w, d, TCP_END_CLOSED, true);
 		d->state = SIDE_ENDED;
-		d->why = TCP_END_CLOSED;
 		side_release(w, s, !i);
 	}
 	memset(d, 0, sizeof(*d));
@@ -219,6 +219,11 @@ static bool stream_flows(const struct stream *s, uint32_t i)
 
 	return from->state == SIDE_UP && to->state == SIDE_UP && from->term.flags & TERM_IN &&
 	       to->term.flags & TERM_OUT;
+}
+
+bool stream_waits(const struct stream *s, uint32_t i)
+{
+	return stream_flows(s, i) && tcp_readable(s->side[i].c);
 }
 
 void stream_pause(struct worker *w, struct stream *s)
@@ -281,7 +286,7 @@ static void side_fin(struct worker *w, struct stream *s, uint32_t i)
 	if (!side_open(d) || !tcp_recv_fin(d->c))
 		return;
 	stream_pass(w, s, !i);
-	if (stream_flows(s, !i) && tcp_readable(s->side[!i].c)) {
+	if (stream_waits(s, !i)) {
 		tcp_recv_pause(w, s->side[!i].c, true);
 		return;
 	}

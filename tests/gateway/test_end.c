@@ -389,6 +389,45 @@ static void test_5_11_2_x_5_2_request(void **state)
 	each_partner(TERM_TCP, TERM_CONNECT, deletes);
 }
 
+/* Somebody who reads slowly, and is still owed something, must not take what it got for all. */
+static void owes(uint32_t i)
+{
+	struct host *h;
+
+	gate_up(TERM_TCP, 0, TERM_TCP, 0);
+	h = gate.far[!i].host;
+	h->stop = true;
+	pours(i, 300000);
+	assert_true(gate.far[i].host->sent < 300000);
+}
+
+static void owed(uint32_t i)
+{
+	host_go(gate.far[!i].host);
+	gate_run();
+	assert_true(gate.far[!i].n < gate.far[i].host->sent);
+	far_reset(!i);
+	gate.far[i].host->fin = true;
+	gate_pass_ms(10000);
+	hosts_reset();
+}
+
+static void test_5_11_2_x_5_2_request_with_bytes_that_wait(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < SIDES; i++) {
+		owes(i);
+		gate_del();
+		owed(i);
+		gate.want.cid.gen++;
+	}
+	owes(0);
+	gate_term(0)->transport = TERM_NONE;
+	gate_set();
+	gate_ended(1, TCP_END_PARTNER);
+	owed(0);
+}
+
 /* A command that comes in the turn of the remote's last bytes does not take them. */
 static void last_words(void *cmd, uint16_t type, uint16_t len)
 {
@@ -497,6 +536,7 @@ int main(void)
 		gate_test(test_5_11_2_x_4_3_timeout),
 		gate_test(test_5_11_2_x_4_3_request),
 		gate_test(test_5_11_2_x_5_2_request),
+		gate_test(test_5_11_2_x_5_2_request_with_bytes_that_wait),
 		gate_test(test_5_11_2_x_5_2_request_with_last_words),
 		gate_test(test_5_11_2_x_5_2_expiry),
 		gate_test(test_5_11_2_x_4_5_renegotiation),
