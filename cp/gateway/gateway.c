@@ -264,6 +264,13 @@ bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct 
 	return counted(g, set(g, c, side, w, f), f);
 }
 
+bool gate_check(struct gateway *g, const struct context *c, uint32_t side,
+		const struct gate_wish *w, struct gate_fail *f)
+{
+	return counted(
+	    g, term_check(g, w, c->stream, f) && term_check_change(g, &c->term[side], w, f), f);
+}
+
 void gate_plan(const struct gateway *g, const struct context *c, struct gate_plan *plan)
 {
 	uint32_t now = server_deadline(g->s, 0);

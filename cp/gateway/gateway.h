@@ -73,6 +73,9 @@ void gate_wish(const struct gateway *g, const struct context *c, uint32_t side,
 /* Adds or changes a termination. Its local address stays unless realm, family or port change. */
 bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct gate_wish *w,
 	      struct gate_fail *f);
+/* Whether it would, as far as that does not hang on ports that are left. Nothing is changed. */
+bool gate_check(struct gateway *g, const struct context *c, uint32_t side,
+		const struct gate_wish *w, struct gate_fail *f);
 /* What the plan of a context is now, with the lifetime that is left. */
 void gate_plan(const struct gateway *g, const struct context *c, struct gate_plan *plan);
 /* Changes flags, lifetime (from now), inactivity and mark. */

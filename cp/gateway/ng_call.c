@@ -62,6 +62,7 @@ static bool call_find(struct ng_call *c)
 
 	memset(c->context, 0, sizeof(c->context));
 	memset(c->added, 0, sizeof(c->added));
+	memset(c->former, 0, sizeof(c->former));
 	c->from = c->offer ? 0 : 1;
 	for (; x; x = next) {
 		next = gate_call_next(c->g, c->f->call, x);
@@ -294,7 +295,8 @@ static bool offer_new(struct ng_call *c, int i, uint64_t mark)
 	return c->added[i];
 }
 
-static bool offer_again(struct ng_call *c, int i, uint64_t mark)
+/* check: only whether it may be. */
+static bool offer_again(struct ng_call *c, int i, uint64_t mark, bool check)
 {
 	const struct ng_media *m = &c->media[i];
 	struct context *x = c->context[i];
@@ -317,6 +319,9 @@ static bool offer_again(struct ng_call *c, int i, uint64_t mark)
 	}
 	wish_notify(&w[c->from]);
 	wish_other(c, m, &w[c->to], ng_mark_get(mark, NG_MARK_PROTO + 4 * c->to, 4), open, &mark);
+	if (check)
+		return gate_check(c->g, x, c->from, &w[c->from], &c->fail) &&
+		       gate_check(c->g, x, c->to, &w[c->to], &c->fail);
 	if (!gate_set(c->g, x, c->from, &w[c->from], &c->fail) ||
 	    !gate_set(c->g, x, c->to, &w[c->to], &c->fail))
 		return false;
@@ -331,28 +336,54 @@ static bool same_kind(const struct context *x, const struct ng_media *m)
 	return (x->term[0].term.transport == TERM_UDP) == (m->kind != NG_KIND_STREAM);
 }
 
-static void context_gone(struct ng_call *c, int i)
+static void context_gone(struct ng_call *c, struct context **x)
 {
-	if (c->context[i])
-		gate_delete(c->g, c->context[i], NULL, NULL);
-	c->context[i] = NULL;
+	if (*x)
+		gate_delete(c->g, *x, NULL, NULL);
+	*x = NULL;
 }
 
-static bool offer_media(struct ng_call *c, int i)
+static uint64_t offer_mark(const struct ng_call *c, int i)
 {
 	const struct ng_media *m = &c->media[i];
-	uint64_t mark;
+	uint64_t mark = c->context[i] ? c->context[i]->mark : 0;
 
-	if (m->gone || (c->context[i] && !same_kind(c->context[i], m)))
-		context_gone(c, i);
-	if (m->gone)
-		return true;
-	mark = c->context[i] ? c->context[i]->mark : 0;
 	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->to, 4, proto_to(c, m, mark));
 	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->from, 4, m->proto);
 	ng_mark_set(&mark, NG_MARK_TYPE, 3, type_find(c->sdp.media[i].type));
 	ng_mark_set(&mark, NG_MARK_MUX, 1, (c->f->flags & (NG_MUX_ACCEPT | NG_MUX_DEMUX)) != 0);
-	return c->context[i] ? offer_again(c, i, mark) : offer_new(c, i, mark);
+	return mark;
+}
+
+/* What may be refused comes first: contexts that are new, and whether the old ones may change. */
+static bool offer_try(struct ng_call *c, int i)
+{
+	if (c->media[i].gone)
+		return true;
+	if (c->context[i] && !same_kind(c->context[i], &c->media[i])) {
+		c->former[i] = c->context[i];
+		c->context[i] = NULL;
+	}
+	return c->context[i] ? offer_again(c, i, offer_mark(c, i), true)
+			     : offer_new(c, i, offer_mark(c, i));
+}
+
+/* Then whatever a call that goes on would miss if the offer were refused after all. */
+static bool offer_media(struct ng_call *c, int i)
+{
+	context_gone(c, &c->former[i]);
+	if (c->media[i].gone)
+		context_gone(c, &c->context[i]);
+	return c->media[i].gone || c->added[i] || offer_again(c, i, offer_mark(c, i), false);
+}
+
+static bool each_media(struct ng_call *c, bool (*take)(struct ng_call *c, int i))
+{
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		if (!take(c, i))
+			return false;
+	}
+	return true;
 }
 
 /* Nothing of an offer that failed is left but what there was before. */
@@ -360,7 +391,7 @@ static void offer_undo(struct ng_call *c)
 {
 	for (int i = 0; i < SDP_MEDIA_MAX; i++) {
 		if (c->added[i])
-			context_gone(c, i);
+			context_gone(c, &c->context[i]);
 	}
 }
 
@@ -398,15 +429,13 @@ bool ng_call_offer(struct ng_call *c, const struct ng_flags *f)
 	if (looped(c))
 		return true;
 	call_find(c);
-	for (int i = 0; i < c->sdp.n_media; i++) {
-		if (!offer_media(c, i)) {
-			offer_undo(c);
-			return false;
-		}
+	if (!each_media(c, offer_try) || !each_media(c, offer_media)) {
+		offer_undo(c);
+		return false;
 	}
 	/* m-lines are never taken away (RFC 3264 8); where one is, its context has no use. */
 	for (int i = c->sdp.n_media; i < SDP_MEDIA_MAX; i++)
-		context_gone(c, i);
+		context_gone(c, &c->context[i]);
 	if (ng_call_write(c))
 		return true;
 	offer_undo(c);
@@ -472,7 +501,7 @@ static bool answer_media(struct ng_call *c, int i)
 	uint64_t mark;
 
 	if (m->gone) {
-		context_gone(c, i);
+		context_gone(c, &c->context[i]);
 		return true;
 	}
 	if (!x)
@@ -502,9 +531,7 @@ bool ng_call_answer(struct ng_call *c, const struct ng_flags *f)
 		return true;
 	if (!call_find(c))
 		return refuse(c, GATE_BAD, "Unknown call-id");
-	for (int i = 0; i < c->sdp.n_media; i++) {
-		if (!answer_media(c, i))
-			return false;
-	}
+	if (!each_media(c, answer_media))
+		return false;
 	return ng_call_write(c) || refuse(c, GATE_BAD, "sdp: too long");
 }

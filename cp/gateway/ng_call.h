@@ -25,8 +25,9 @@ struct ng_call {
 	struct ng_media media[SDP_MEDIA_MAX];
 	struct context *context[SDP_MEDIA_MAX];
 	bool added[SDP_MEDIA_MAX];
-	struct gate_fail fail; /* once one has failed */
-	char out[NG_SDP_MAX];  /* the SDP for the other side */
+	struct context *former[SDP_MEDIA_MAX]; /* whose place another takes */
+	struct gate_fail fail;		       /* once one has failed */
+	char out[NG_SDP_MAX];		       /* the SDP for the other side */
 	size_t out_len;
 };
 
@@ -57,7 +58,7 @@ static inline void ng_mark_set(uint64_t *mark, uint32_t bit, uint32_t bits, uint
 /* Kinds of media by number, for contexts to keep; "other" is among them. */
 const char *ng_type(uint32_t number);
 
-/* False: c->fail says why, and what the offer added is gone again. */
+/* False: c->fail says why. What the offer added is gone again, and what there was is as it was. */
 bool ng_call_offer(struct ng_call *c, const struct ng_flags *f);
 bool ng_call_answer(struct ng_call *c, const struct ng_flags *f);
 

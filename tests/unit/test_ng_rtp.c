@@ -416,6 +416,41 @@ static void an_offer_that_fails_leaves_nothing(void **state)
 	assert_int_equal(ng_stats(w->ng)->errors[NG_OFFER], 1);
 }
 
+/* The call goes on as it was: SIP refuses a re-INVITE, and the session stays (RFC 3261 14.1). */
+static void an_offer_again_that_fails_changes_nothing(void **state)
+{
+	static const char last[] = "m=image 4002 udptl t38\nc=IN IP4 10.0.0.1\n";
+	static const char *const first[] = {
+		"m=audio 4100 RTP/AVP 0\nc=IN IP4 203.0.113.77\na=sendonly\n",
+		"m=audio 0 RTP/AVP 0\nc=IN IP4 203.0.113.7\n",
+		"m=message 9 TCP/MSRP *\nc=IN IP4 203.0.113.7\na=path:msrp://a:9/s;tcp\n",
+	};
+	struct ng_world *w = *state;
+	char again[512];
+
+	ng_sdp(w, "offer", "a", NULL, realms, two);
+	ng_sdp(w, "answer", "a", "b", "",
+	       "v=0\no=b 1 1 IN IP4 203.0.113.9\ns=-\nc=IN IP4 203.0.113.9\nt=0 0\n"
+	       "m=audio 6000 RTP/AVP 0\nm=image 6002 udptl t38\n");
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		const struct context before = *ng_context(w, 0);
+
+		snprintf(again, sizeof(again), "v=0\no=a 1 2 IN IP4 203.0.113.7\ns=-\nt=0 0\n%s%s",
+			 first[i], last);
+		ng_sdp_refused(w, "offer", "", again, "10.0.0.1");
+		assert_int_equal(ng_contexts(w), 2);
+		assert_memory_equal(ng_context(w, 0), &before, sizeof(before));
+	}
+	/* The same with an m-line that may be. */
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++) {
+		snprintf(again, sizeof(again), "v=0\no=a 1 2 IN IP4 203.0.113.7\ns=-\nt=0 0\n%s",
+			 first[i]);
+		ng_sdp(w, "offer", "a", "b", "", again);
+		assert_int_equal(ng_contexts(w), i != 1);
+	}
+	assert_int_equal(ng_context(w, 0)->stream, 1);
+}
+
 static void what_is_not_served_is_refused_by_name(void **state)
 {
 	struct ng_world *w = *state;
@@ -496,6 +531,7 @@ int main(void)
 		T(transport_protocol_is_per_side),
 		T(each_m_line_is_a_context_and_port_0_ends_it),
 		T(an_offer_that_fails_leaves_nothing),
+		T(an_offer_again_that_fails_changes_nothing),
 		T(what_is_not_served_is_refused_by_name),
 		T(who_has_none_left_may_ask_another),
 		T(our_own_sdp_is_not_taken_twice),
