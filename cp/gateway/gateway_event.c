@@ -37,7 +37,8 @@ static bool event_is_new(const struct context_term *m, const struct evt_term *e)
 	case TERM_ENDED:
 		return begun && m->state != TERM_STATE_ENDED;
 	case TERM_LATCHED:
-		return m->term.transport == TERM_UDP && m->term.flags & (TERM_LATCH | TERM_ICE);
+		return m->term.transport == TERM_UDP && m->term.flags & (TERM_LATCH | TERM_ICE) &&
+		       !sock_addr_eq(&m->term.latched[e->rtcp], &e->remote);
 	default:
 		return e->what == TERM_INACTIVE;
 	}

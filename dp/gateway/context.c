@@ -208,6 +208,7 @@ bool context_set(struct worker *w, const struct cmd_context_set *c)
 	const enum ctl_refusal why = context_check(w, c);
 	const uint32_t slot = c->cid.slot;
 	struct context *x;
+	bool replay;
 
 	if (why != REFUSALS)
 		return context_refused(w, &c->hdr, c->cid, why);
@@ -226,10 +227,13 @@ bool context_set(struct worker *w, const struct cmd_context_set *c)
 		context_clear(w, slot);
 		return context_refused(w, &c->hdr, c->cid, REFUSED_FULL);
 	}
+	replay = x->epoch != w->sync_epoch;
 	x->epoch = w->sync_epoch;
 	ports_set(w, c);
 	if (x->kind == CONTEXT_MEDIA)
 		media_set(w, slot, c->term);
+	if (x->kind == CONTEXT_MEDIA && replay)
+		media_repeat(w, slot);
 	return true;
 }
 

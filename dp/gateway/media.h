@@ -96,6 +96,8 @@ void media_make(struct worker *w, uint32_t slot);
  */
 void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct sock_addr *remote,
 		 bool first);
+/* In a replay: nobody may have been there to hear of silence, which is told again. */
+void media_repeat(struct worker *w, uint32_t slot);
 /* Something came from a side's remote. */
 void media_heard(struct worker *w, uint32_t slot, uint32_t side);
 /* The same, if packets have come that the short way took. */

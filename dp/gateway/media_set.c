@@ -247,6 +247,13 @@ void media_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES
 	media_make(w, slot);
 }
 
+void media_repeat(struct worker *w, uint32_t slot)
+{
+	struct media *m = &w->media[slot];
+
+	m->term[0].told = m->term[1].told = false;
+}
+
 void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side)
 {
 	struct media *a = &w->media[slot], *b = &w->media[to];

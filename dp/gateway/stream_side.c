@@ -533,8 +533,9 @@ void side_change(struct worker *w, struct stream *s, uint32_t i)
 void side_repeat(struct worker *w, struct stream *s, uint32_t i, bool all)
 {
 	static const uint8_t news[] = { [SIDE_UNJUDGED] = TERM_UNJUDGED, [SIDE_UP] = TERM_UP };
-	const struct side *d = &s->side[i];
+	struct side *d = &s->side[i];
 
+	d->silent &= !all;
 	if (d->state == SIDE_ENDED)
 		side_news(w, s, i, TERM_ENDED);
 	else if (all && side_open(d))

@@ -269,6 +269,8 @@ static void statistics(void **state)
 
 static void inactivity(void **state)
 {
+	struct cmd_sync sync = { 0 };
+
 	(void)state;
 	gate_want(0, TERM_TCP, 0);
 	gate_want(1, TERM_TCP, 0);
@@ -290,6 +292,14 @@ static void inactivity(void **state)
 	gate_no_news();
 	gate_pass_ms(1500);
 	gate_news(1, TERM_INACTIVE);
+	assert_true(world_cmd(0, CMD_SYNC_BEGIN, &sync, sizeof(sync)));
+	gate_set();
+	assert_true(world_cmd(0, CMD_SYNC_END, &sync, sizeof(sync)));
+	gate_pass_ms(200);
+	gate_news(0, TERM_UP);
+	gate_news(1, TERM_UP);
+	gate_news(1, TERM_INACTIVE); /* for who may not have been there */
+	gate_no_news();
 }
 
 /* ---- hold ---- */

@@ -168,6 +168,9 @@ static void what_was_learnt_is_kept(void **state)
 	assert_true(gate_taken(e, c, &set));
 	assert_int_equal(be16_get(set.term[0].latched[0].port), 1234);
 	assert_int_equal(be16_get(set.term[0].latched[1].port), 1235);
+	/* Said twice, as in a replay, it is no news. */
+	gate_term_event(e, c, 0, term_latched("203.0.113.50", 1234, 0));
+	assert_int_equal(gate_news_last(e->s.gateway), 2);
 	w.term.remote[0] = addr("203.0.113.60", 4000); /* RTP comes from elsewhere now */
 	gate_set_ok(e, c, 0, &w);
 	assert_true(gate_taken(e, c, &set));

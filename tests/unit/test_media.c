@@ -285,6 +285,7 @@ static void what_cannot_go_out(void **state)
 static void silence(void **state)
 {
 	struct cmd_context_set c = media_cmd(1, 5, 0);
+	struct cmd_sync sync = { 0 };
 	const struct evt_term *e;
 
 	(void)state;
@@ -304,6 +305,15 @@ static void silence(void **state)
 	media_no_evt(); /* once */
 	media_passes(&c, SIDE_B, 0);
 	media_later(12000);
+	assert_int_equal(((const struct evt_term *)media_evt(EVT_TERM, c.cid))->what,
+			 TERM_INACTIVE);
+	media_no_evt();
+	/* Once more for who may not have been there. */
+	assert_true(world_cmd(0, CMD_SYNC_BEGIN, &sync, sizeof(sync)));
+	assert_true(media_put(&c));
+	assert_true(world_cmd(0, CMD_SYNC_END, &sync, sizeof(sync)));
+	media_later(0);
+	assert_int_equal(((const struct ctl_hdr *)world_evt(0))->type, EVT_SYNCED);
 	assert_int_equal(((const struct evt_term *)media_evt(EVT_TERM, c.cid))->what,
 			 TERM_INACTIVE);
 	media_no_evt();
