@@ -187,6 +187,31 @@ static void a_subtracted_termination_gives_its_port_back(void **state)
 	assert_int_equal(ports_used(e->s.ports, 0), 2);
 }
 
+/* The port that was left is given back, and rests; the one that stays is not. */
+static void another_realm_gives_the_old_port_back(void **state)
+{
+	struct env *e = *state;
+	struct context *c = gate_added_udp(e);
+	struct ctl_relay old = c->term[0].term.local;
+	struct gate_wish w;
+
+	gate_wish(e->s.gateway, c, 0, &w);
+	gate_set_ok(e, c, 0, &w);
+	gate_pass(e, PORTS_REST_S + 1);
+	assert_false(ports_is_free(e->s.ports, old.relay, be16_get(old.port), server_now(&e->s)));
+	w.realm = 1;
+	w.port = 0;
+	gate_set_ok(e, c, 0, &w);
+	assert_int_not_equal(c->term[0].term.local.relay, old.relay);
+	for (uint16_t i = 0; i < 2; i++)
+		assert_false(ports_is_free(e->s.ports, old.relay,
+					   (uint16_t)(be16_get(old.port) + i), server_now(&e->s)));
+	e->s.now_ms += 1000 * (PORTS_REST_S + 1);
+	for (uint16_t i = 0; i < 2; i++)
+		assert_true(ports_is_free(e->s.ports, old.relay, (uint16_t)(be16_get(old.port) + i),
+					  server_now(&e->s)));
+}
+
 static void plans_change(void **state)
 {
 	struct env *e = *state;
@@ -482,6 +507,7 @@ int main(void)
 		T(a_connection_keeps_what_it_is),
 		T(fingerprints_may_come_late),
 		T(a_subtracted_termination_gives_its_port_back),
+		T(another_realm_gives_the_old_port_back),
 		T(plans_change),
 		T(a_termination_moves_with_all_it_has),
 		T(what_cannot_move_stays),

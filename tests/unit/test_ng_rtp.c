@@ -163,6 +163,12 @@ static void a_remote_behind_nat_is_where_sip_came_from(void **state)
 	       "\"flags\":[\"SIP-source-address\"],\"received-from\":[\"IP4\",\"203.0.113.50\"]",
 	       offer);
 	assert_addr(&term(w, 0)->remote[0], "203.0.113.50", 4000);
+	/* Nor is the address in a=rtcp believed, then. */
+	ng_sdp(w, "offer", "a", NULL,
+	       "\"flags\":[\"SIP-source-address\"],\"received-from\":[\"IP4\",\"203.0.113.50\"]",
+	       "v=0\no=a 1 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\n"
+	       "m=audio 4000 RTP/AVP 0\na=rtcp:4009 IN IP4 203.0.113.8\n");
+	assert_addr(&term(w, 0)->remote[1], "203.0.113.50", 4009);
 	/* Where nothing is learnt, nothing is made up. */
 	ng_sdp_refused(w, "offer",
 		       "\"flags\":[\"asymmetric\"],\"received-from\":[\"IP4\",\"203.0.113.50\"]",
@@ -275,6 +281,19 @@ static void ice_ends_at_the_gateway(void **state)
 		 port_of(w, 0, 0) + 1);
 	ng_has(w, line);
 	assert_true(term(w, 0)->flags & TERM_ICE);
+	assert_false(term(w, 1)->flags & TERM_ICE);
+}
+
+/* RFC 8445 2.5: of two lite agents neither checks. */
+static void ice_of_a_lite_agent_is_none(void **state)
+{
+	struct ng_world *w = *state;
+
+	ng_sdp(w, "offer", "a", NULL, "",
+	       "v=0\no=a 1 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\na=ice-lite\n"
+	       "m=audio 4000 RTP/AVP 0\na=ice-ufrag:abcd\na=ice-pwd:0123456789012345678901\n");
+	ng_lacks(w, "ice");
+	assert_false(term(w, 0)->flags & TERM_ICE);
 	assert_false(term(w, 1)->flags & TERM_ICE);
 }
 
@@ -524,6 +543,7 @@ int main(void)
 		T(rtcp_mux_as_flags_say),
 		T(there_is_no_port_above_the_last),
 		T(ice_ends_at_the_gateway),
+		T(ice_of_a_lite_agent_is_none),
 		T(ice_is_offered_by_force_and_dropped_without_an_answer),
 		T(a_restart_of_ice_is_answered_with_one),
 		T(hold_is_passed_on_and_does_not_end_the_call),
