@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stream_world.h"
 #include "stream_check.h"
+#include "../../dp/tls/tickets.h"
 #include "../unit/make_cert.h"
 
 #include <openssl/err.h>
@@ -13,6 +14,7 @@ struct gate gate;
 static char dir[] = "/tmp/fairlead-gate-XXXXXX";
 static X509 *cert[CERTS];
 static EVP_PKEY *key[CERTS];
+static struct tickets tickets;
 
 /* ---- the world ---- */
 
@@ -84,12 +86,16 @@ void gate_config(void)
 
 void gate_start(void)
 {
+	struct ctl_ticket_keys k;
 	char err[1024] = "";
 
 	memset(&gate, 0, sizeof(gate));
 	gate.next_port = 6000;
 	gate.want.cid = (struct ctl_cid){ 1, 5 };
 	world_start();
+	memset(&k, 'k', sizeof(k));
+	tickets_set(&tickets, &k, 0);
+	world.dp.tickets = &tickets;
 	if (!shakers_create(&world.dp, err, sizeof(err)))
 		fail_msg("%s", err);
 	hosts_reset();

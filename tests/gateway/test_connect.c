@@ -103,6 +103,28 @@ static void test_5_11_2_x_5_1_silent_connections(void **state)
 	gate_no_news();
 }
 
+/* Who connected to what it was to be before is not the one it waits for. */
+static void test_5_11_2_x_5_1_changed_meanwhile(void **state)
+{
+	struct host *h;
+
+	(void)state;
+	gate_want(0, TERM_TLS, 0);
+	gate_set();
+	h = second(7000);
+	assert_true(h->open);
+	gate_term(0)->transport = TERM_TCP;
+	gate_term(0)->n_fingerprint = 0;
+	gate_set();
+	host_say(h, "\26\3\1\0\1\1", 6);
+	assert_true(h->rst);
+	gate_no_news();
+	h = second(7001);
+	gate_run();
+	assert_true(h->open);
+	gate_news(0, TERM_UP);
+}
+
 static void test_5_11_2_x_5_1_refused(void **state)
 {
 	(void)state;
@@ -213,6 +235,7 @@ int main(void)
 		gate_test(test_5_11_2_x_5_1_who_may_connect),
 		gate_test(test_5_11_2_x_5_1_one_connection),
 		gate_test(test_5_11_2_x_5_1_silent_connections),
+		gate_test(test_5_11_2_x_5_1_changed_meanwhile),
 		gate_test(test_5_11_2_x_5_1_refused),
 		gate_test(test_5_11_2_x_5_1_no_answer),
 		gate_test(test_5_11_2_x_5_1_no_remote),

@@ -423,25 +423,76 @@ static void move(void **state)
 /* ---- events ---- */
 
 /* Nothing is lost while the ring is full: it is told as soon as it may be. */
-static void ring_full(void **state)
+static void ring_fill(void)
 {
 	static const struct evt_term noise;
 
-	(void)state;
-	gate_up(TERM_TLS, 0, TERM_TCP, 0);
 	gate.deaf = true;
 	while (context_tell(world.w, gate.want.cid.slot, &noise))
 		;
-	host_rst(gate.far[0].host);
-	gate_pass_ms(500);
-	far_reset(1);
-	assert_int_equal(world.w->counters->cnt[CNT_GATE_ENDED], 2);
+}
+
+static void ring_empty(void)
+{
 	gate.deaf = false;
 	gate_run();
 	gate.n_news = 0; /* the noise */
 	gate_pass_ms(200);
+}
+
+static void ring_full(void **state)
+{
+	(void)state;
+	gate_up(TERM_TLS, 0, TERM_TCP, 0);
+	ring_fill();
+	host_rst(gate.far[0].host);
+	gate_pass_ms(500);
+	far_reset(1);
+	assert_int_equal(world.w->counters->cnt[CNT_GATE_ENDED], 2);
+	ring_empty();
 	gate_ended(0, TCP_END_RESET);
 	gate_ended(1, TCP_END_PARTNER);
+}
+
+/* But the end of an attempt that has been given up would be taken for that of the next. */
+static void ring_full_and_begun_anew(void **state)
+{
+	(void)state;
+	gate_up(TERM_TCP, 0, TERM_TCP, 0);
+	ring_fill();
+	host_rst(gate.far[0].host);
+	gate_pass_ms(200);
+	for (uint32_t i = 0; i < SIDES; i++)
+		gate_want(i, TERM_TCP, 0);
+	gate_set();
+	ring_empty();
+	gate_no_news();
+	for (uint32_t i = 0; i < SIDES; i++) {
+		far_connect(i);
+		assert_int_equal(gate_news(i, TERM_UP)->attempt, 2);
+	}
+}
+
+/* Nor is its remote anybody to the next. */
+static void begun_anew_and_ended(void **state)
+{
+	static const uint8_t none[sizeof(((struct evt_term *)0)->sha256)];
+	const struct evt_term *e;
+
+	(void)state;
+	gate_up(TERM_TLS, 0, TERM_TCP, 0);
+	host_rst(gate.far[1].host);
+	gate_run();
+	gate_ended(0, TCP_END_PARTNER);
+	gate_ended(1, TCP_END_RESET);
+	gate_want(0, TERM_TLS, 0);
+	gate_set();
+	gate_ended(1, TCP_END_RESET);
+	e = gate_news(0, TERM_ENDED);
+	assert_int_equal(e->attempt, 2);
+	assert_int_equal(be16_get(e->remote.port), 0);
+	assert_int_equal(e->tls_version, 0);
+	assert_memory_equal(e->sha256, none, sizeof(none));
 }
 
 /* Whoever asks again hears it again: a controller that was away. */
@@ -505,6 +556,8 @@ int main(void)
 		gate_test(hold_and_end),
 		gate_test(move),
 		gate_test(ring_full),
+		gate_test(ring_full_and_begun_anew),
+		gate_test(begun_anew_and_ended),
 		gate_test(told_again),
 		gate_test(told_in_a_replay),
 	};
