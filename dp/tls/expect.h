@@ -43,7 +43,10 @@ bool expect_use(const struct tls_expect *e, SSL *ssl, bool client);
  */
 bool expect_chain(const struct tls_expect *e, bool chain);
 int expect_judge(const struct tls_expect *e, X509_STORE_CTX *s);
-/* After the handshake: whether a certificate with these fingerprints, NULL for none, will do. */
+/*
+ * After the handshake: whether a certificate with these fingerprints, NULL for none, will do. To
+ * show none ends the connection as to show another does, with bad_certificate (RFC 8122 6.2).
+ */
 bool expect_met(const struct tls_expect *e, const struct fingerprint_set *peer);
 
 /* Of x, by every hash. False: OpenSSL failed. */

@@ -371,10 +371,17 @@ static void shake_done(struct worker *w, struct tcp_conn *c, struct shake *s)
 		tls_fail(w, c, ALERT_NONE, TCP_END_TLS_INTERNAL);
 		return;
 	}
+	t->info.version = r->version;
+	if (!expect_met(&s->expect, r->peer_cert ? &r->peer : NULL)) {
+		count(w, CNT_TLS_FAILED);
+		tls_refuse(w, c,
+			   s->expect.peer == EXPECT_ANY ? TCP_END_TLS_CERT
+							: TCP_END_TLS_FINGERPRINT);
+		return;
+	}
 	shake_count(w, r);
 	t->plain_max_in = r->plain_max_in;
 	t->plain_max_out = r->plain_max_out;
-	t->info.version = r->version;
 	t->info.suite = r->suite;
 	t->info.service = r->service;
 	t->info.resumed = r->resumed;

@@ -163,7 +163,7 @@ static int alert_missing(int version)
 	return version == TLS1_3_VERSION ? SSL_AD_CERTIFICATE_REQUIRED : SSL_AD_HANDSHAKE_FAILURE;
 }
 
-/* A client that was asked for one and has none. */
+/* A client that was asked for one and has none (RFC 8122 6.2). */
 static void missing(void **state)
 {
 	(void)state;
@@ -171,15 +171,15 @@ static void missing(void **state)
 		expect_fingerprint(FP_SHA256, true);
 		client_new(versions[v]);
 		client_run();
-		expect_refused(TCP_END_TLS_FINGERPRINT, alert_missing(versions[v]));
+		expect_refused(TCP_END_TLS_FINGERPRINT, SSL_AD_BAD_CERTIFICATE);
 		owner.expect.peer = EXPECT_ANY;
 		client_new(versions[v]);
 		client_run();
-		expect_refused(TCP_END_TLS_CERT, alert_missing(versions[v]));
+		expect_refused(TCP_END_TLS_CERT, SSL_AD_BAD_CERTIFICATE);
 	}
 }
 
-/* client-cert: require says the same for everybody. */
+/* client-cert: require asks everybody, and OpenSSL refuses. */
 static void domain_requires(void **state)
 {
 	(void)state;
@@ -261,7 +261,7 @@ static void not_resumed(int version)
 	expect_fingerprint(FP_SHA256, true);
 	assert_int_equal(SSL_set_session(client.ssl, kept), 1);
 	client_run();
-	expect_refused(TCP_END_TLS_FINGERPRINT, alert_missing(version));
+	expect_refused(TCP_END_TLS_FINGERPRINT, SSL_AD_BAD_CERTIFICATE);
 	SSL_SESSION_free(kept);
 	kept = NULL;
 }

@@ -426,7 +426,7 @@ void client_run(void)
 		hosts_run();
 		if (!SSL_is_init_finished(client.ssl))
 			SSL_do_handshake(client.ssl);
-		else
+		if (SSL_is_init_finished(client.ssl))
 			SSL_peek(client.ssl, buf, 1); /* alerts, tickets, KeyUpdate */
 		more = false;
 		if (!client.hold_out && (n = client_take(buf, sizeof(buf)))) {
