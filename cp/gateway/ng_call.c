@@ -47,7 +47,8 @@ bool ng_call_match(const struct context *c, const struct ng_flags *f, bool stric
 			return true;
 	}
 	*from = 0;
-	return !f->from;
+	return !f->from &&
+	       (!f->to || strcmp(c->term[0].tag, f->to) == 0 || strcmp(c->term[1].tag, f->to) == 0);
 }
 
 /*
@@ -504,8 +505,11 @@ static bool answer_media(struct ng_call *c, int i)
 		context_gone(c, &c->context[i]);
 		return true;
 	}
-	if (!x)
-		return refuse(c, GATE_BAD, "m-line %d: there is no offer it answers", i + 1);
+	/* An earlier answer of a call that forks refused it, and the offerer was told so. */
+	if (!x) {
+		c->media[i].gone = true;
+		return true;
+	}
 	if (!same_kind(x, m) ||
 	    (m->kind == NG_KIND_STREAM && transport_of(m) != x->term[c->from].term.transport))
 		return refuse(c, GATE_BAD, "m-line %d: not the transport that was offered", i + 1);

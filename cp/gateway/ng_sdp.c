@@ -293,6 +293,17 @@ static void write_media(const struct ng_call *c, int i, struct wr *w)
 		write_ice(c, i, w, false);
 }
 
+/* RFC 3264 6: port 0, whatever the sender had. */
+static void write_gone(const struct ng_call *c, int i, struct wr *w)
+{
+	const struct sdp_media *m = &c->sdp.media[i];
+
+	if (m->port)
+		sdp_put(w, &c->sdp, "m=%.*s 0 %.*s %.*s", SDP_TEXT(m->type), SDP_TEXT(m->proto),
+			SDP_TEXT(m->format));
+	sdp_copy(w, &c->sdp, m->line + (m->port != 0), m->end);
+}
+
 bool ng_call_write(struct ng_call *c)
 {
 	struct wr w = wr_init(c->out, sizeof(c->out));
@@ -300,7 +311,7 @@ bool ng_call_write(struct ng_call *c)
 	write_session(c, &w);
 	for (int i = 0; i < c->sdp.n_media; i++) {
 		if (c->media[i].gone)
-			sdp_copy(&w, &c->sdp, c->sdp.media[i].line, c->sdp.media[i].end);
+			write_gone(c, i, &w);
 		else
 			write_media(c, i, &w);
 	}

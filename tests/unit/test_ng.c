@@ -318,10 +318,11 @@ static void tags_that_are_not_the_calls_delete_nothing(void **state)
 {
 	struct ng_world *w = *state;
 	static const char *const tags[] = { "\"from-tag\":\"x\"",
-					    "\"from-tag\":\"a\",\"to-tag\":\"x\"" };
+					    "\"from-tag\":\"a\",\"to-tag\":\"x\"",
+					    "\"to-tag\":\"x\"" };
 
 	call_made(w, "c");
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
 		json_t *v =
 		    ng_ask_json(w, "{\"command\":\"delete\",\"call-id\":\"c\",%s}", tags[i]);
 
@@ -401,7 +402,9 @@ static void a_source_has_a_rate(void **state)
 	/* Another is not held up by it, and cookies are its own. */
 	assert_int_equal(ng_sources_take(t, &b, "1", 1, now, &p, &kept, &len), NG_NEW);
 	assert_int_equal(ng_sources_take(t, &b, "1", 1, now, &p, &kept, &len), NG_UNDER_WAY);
-	now += 100;
+	now += 50; /* half a command is none */
+	assert_int_equal(ng_sources_take(t, &a, "1", 1, now, &p, &kept, &len), NG_RATE);
+	now += 50;
 	assert_int_equal(ng_sources_take(t, &a, "1", 1, now, &p, &kept, &len), NG_AGAIN);
 	assert_int_equal(ng_sources_take(t, &a, "z", 1, now, &p, &kept, &len), NG_RATE);
 	ng_sources_close(t);
