@@ -299,6 +299,21 @@ def teardown():
         call.delete()
 
 
+def nothing_came(end):
+    """Whoever the gateway connected to was sent no byte of what was not to pass; no connection is as good."""
+    end.listener.settimeout(0)
+    try:
+        sock, _ = end.listener.accept()
+    except BlockingIOError:
+        return
+    sock.settimeout(g.PATIENCE)
+    try:
+        got = sock.recv(65536)
+    except ConnectionResetError:
+        got = b""
+    assert not got, f"{got} passed unjudged"
+
+
 def judged():
     """Fingerprints: right in lower case; of several hashes the strongest counts; wrong is bad_certificate
     and the end of the context; late is waited for, and what was sent meanwhile is not lost (R50, R51)."""
@@ -327,6 +342,7 @@ def judged():
             how = e.reason
         assert how == "SSLV3_ALERT_BAD_CERTIFICATE", f"{what}: {how}"
         call.await_events([{"what": "ended", "side": 0, "why": "tls_fingerprint"}, {"what": "context_ended", "why": "connection"}])
+        nothing_came(b)
         call.delete()
         note(f"{what}: bad_certificate")
     a, b = ends("tls_tcp", ("active", "passive"))
@@ -339,6 +355,7 @@ def judged():
         how = e.reason
     assert how == "SSLV3_ALERT_BAD_CERTIFICATE", f"without a certificate: {how}"
     call.await_events([{"what": "ended", "side": 0, "why": "tls_fingerprint"}, {"what": "context_ended", "why": "connection"}])
+    nothing_came(b)
     call.delete()
     note(f"no certificate: {how}")
 
