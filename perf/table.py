@@ -14,7 +14,7 @@ import figures
 
 OFFERED = 0.98  # a latency counts if at least so much of the rate was offered
 NOTE = (
-    "The server under test has CPU 0, the load CPU 1; for latency, TCP and TLS Fairlead's main "
+    "The server under test has CPU 0, the load CPU 1; for latency, TCP, TLS and splice Fairlead's main "
     "thread, control process and crypto thread have CPU 1 as well, where coturn, nginx, haproxy and "
     "stunnel have CPU 0 only. Fairlead's joined TCP is `tests/tcp/tcp-agent`, a test program on its stack."
 )
