@@ -218,6 +218,22 @@ static bool wish_stream(const struct ng_call *c, const struct ng_media *m, struc
 	       (client && !sock_addr_eq(&old.remote[0], &w->term.remote[0]));
 }
 
+/* RFC 8122 5: an m-line of TLS has a fingerprint. Ours are known while a dataplane tells them. */
+static bool certified(struct ng_call *c)
+{
+	struct fingerprint fp;
+
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		const struct context *x = c->context[i];
+
+		if (x && x->term[c->to].term.transport == TERM_TLS &&
+		    !gate_fingerprints(c->g, x, c->to, &fp, 1))
+			return refuse(c, GATE_BUSY, "m-line %d: no certificate of ours is loaded",
+				      i + 1);
+	}
+	return true;
+}
+
 /* ---- offers ---- */
 
 /* The protocol that the other side is offered. */
@@ -430,7 +446,7 @@ bool ng_call_offer(struct ng_call *c, const struct ng_flags *f)
 	if (looped(c))
 		return true;
 	call_find(c);
-	if (!each_media(c, offer_try) || !each_media(c, offer_media)) {
+	if (!each_media(c, offer_try) || !certified(c) || !each_media(c, offer_media)) {
 		offer_undo(c);
 		return false;
 	}
@@ -535,7 +551,7 @@ bool ng_call_answer(struct ng_call *c, const struct ng_flags *f)
 		return true;
 	if (!call_find(c))
 		return refuse(c, GATE_BAD, "Unknown call-id");
-	if (!each_media(c, answer_media))
+	if (!certified(c) || !each_media(c, answer_media))
 		return false;
 	return ng_call_write(c) || refuse(c, GATE_BAD, "sdp: too long");
 }

@@ -318,6 +318,22 @@ static void an_m_line_that_becomes_something_else_is_another(void **state)
 	assert_int_equal(ng_contexts(w), 1);
 }
 
+/* RFC 8122 5 wants one, and there is none to tell: another gateway may have. */
+static void without_a_certificate_tls_is_refused(void **state)
+{
+	struct ng_world *w = *state;
+	struct ctl_cert_info *cert =
+	    region_at(w->e.dp.base, w->e.dp.size, w->e.dp.region->cert_info, sizeof(*cert), 64);
+
+	cert->loaded = 0;
+	ng_sdp_refused(w, "offer", "", tls_offer, "m-line 1: no certificate");
+	assert_int_equal(ng_contexts(w), 0);
+	ng_sdp(w, "offer", "a", NULL, to_core, tls_offer); /* none is told to the core */
+	ng_sdp_refused(w, "answer", "", tcp_answer, "m-line 1: no certificate");
+	cert->loaded = 1;
+	ng_sdp(w, "answer", "a", "b", "", tcp_answer);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, ng_world_setup, ng_world_teardown)
 
 int main(void)
@@ -333,6 +349,7 @@ int main(void)
 		T(holdconn_begins_nothing),
 		T(fingerprints_of_the_session_and_hashes_not_to_be_used),
 		T(what_cannot_be_is_refused),
+		T(without_a_certificate_tls_is_refused),
 		T(relays_in_the_path_pass_with_cema),
 		T(of_a_call_that_forks_the_last_answer_holds),
 		T(an_m_line_that_becomes_something_else_is_another),
