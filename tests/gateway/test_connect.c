@@ -103,6 +103,25 @@ static void test_5_11_2_x_5_1_silent_connections(void **state)
 	gate_no_news();
 }
 
+/* Nor who connected for an attempt that has been given up. */
+static void test_5_11_2_x_5_1_begun_anew_meanwhile(void **state)
+{
+	struct host *h;
+
+	(void)state;
+	gate_want(0, TERM_TLS, 0);
+	gate_set();
+	h = second(7000);
+	assert_true(h->open);
+	gate_want(0, TERM_TLS, 0);
+	gate_set();
+	host_say(h, "\26\3\1\0\1\1", 6);
+	assert_true(h->rst);
+	gate_no_news();
+	far_connect(0);
+	assert_int_equal(gate_news(0, TERM_UP)->attempt, 2);
+}
+
 /* Who connected to what it was to be before is not the one it waits for. */
 static void test_5_11_2_x_5_1_changed_meanwhile(void **state)
 {
@@ -235,6 +254,7 @@ int main(void)
 		gate_test(test_5_11_2_x_5_1_who_may_connect),
 		gate_test(test_5_11_2_x_5_1_one_connection),
 		gate_test(test_5_11_2_x_5_1_silent_connections),
+		gate_test(test_5_11_2_x_5_1_begun_anew_meanwhile),
 		gate_test(test_5_11_2_x_5_1_changed_meanwhile),
 		gate_test(test_5_11_2_x_5_1_refused),
 		gate_test(test_5_11_2_x_5_1_no_answer),

@@ -111,6 +111,24 @@ static void sides_exchange_ports(void **state)
 	assert_int_equal(entry(&c.term[1], 1), gate_leg(1, 3));
 }
 
+/* What is of datagrams stays so: the two kinds keep their own. */
+static void a_kind_for_life(void **state)
+{
+	struct cmd_context_set c = media_cmd(1, 5, 0);
+
+	(void)state;
+	assert_true(media_put(&c));
+	for (int i = 0; i < 2; i++) {
+		c.term[i].transport = TERM_TCP;
+		c.term[i].flags = TERM_IN | TERM_OUT;
+	}
+	assert_false(media_put(&c));
+	media_refused(c.cid, REFUSED_BAD);
+	c.cid.gen++;
+	assert_false(media_put(&c)); /* no streams here */
+	media_refused(c.cid, REFUSED_FULL);
+}
+
 static void ports_of_others(void **state)
 {
 	struct cmd_context_set c = media_cmd(2, 5, 0);
@@ -459,6 +477,7 @@ int main(void)
 		T(set_change_delete),
 		T(a_slot_is_taken_over),
 		T(sides_exchange_ports),
+		T(a_kind_for_life),
 		T(ports_of_others),
 		T(values),
 		T(values_that_just_pass),
