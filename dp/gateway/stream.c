@@ -159,15 +159,6 @@ void stream_tick(struct worker *w, uint32_t slot)
 
 /* ---- SYNs ---- */
 
-/* Who may connect (R28): its address, which may have another port than the one it listens at. */
-static bool remote_may(const struct ctl_term *t, const struct ip_addr *ip)
-{
-	if ((t->flags & (TERM_LATCH | TERM_LATCH_ADDR)) == TERM_LATCH)
-		return true;
-	return (t->flags & TERM_LATCH_ADDR || be16_get(t->remote[0].port)) &&
-	       ip_eq(&t->remote[0].ip, ip);
-}
-
 const struct tcp_app *stream_accept(struct worker *w, struct tcp_request *r, uint32_t entry)
 {
 	struct stream *s = w->context[gate_slot(entry)].stream;
@@ -175,7 +166,7 @@ const struct tcp_app *stream_accept(struct worker *w, struct tcp_request *r, uin
 	const struct side *d = s ? &s->side[i] : NULL;
 	struct stream_owner o;
 
-	if (!d || d->state != SIDE_LISTENING || !remote_may(&d->term, &r->remote.ip))
+	if (!d || d->state != SIDE_LISTENING || !term_remote_may(&d->term, &r->remote.ip))
 		return NULL;
 	o = (struct stream_owner){ s, d->serial, i };
 	memcpy(r->data, &o, sizeof(o));

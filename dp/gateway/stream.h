@@ -75,6 +75,8 @@ _Static_assert(sizeof(struct stream_owner) <= TCP_APP_DATA, "owner's bytes");
 
 extern const struct tcp_app stream_app;
 
+/* Who may connect (R28): its address, which may have another port than the one it listens at. */
+bool term_remote_may(const struct ctl_term *t, const struct ip_addr *ip);
 /* The layer of its connection; NULL: none. */
 const struct tcp_layer_ops *side_layer(const struct ctl_term *t);
 /* Listens, or connects at once (R43, R58). A connection of an earlier attempt makes way. */

@@ -365,12 +365,15 @@ static void side_dscp(const struct side *d)
 static struct stream *side_claim(const struct worker *w, struct tcp_conn *c, uint32_t *i)
 {
 	struct stream *s = stream_wanted(w, c, i);
+	struct sock_addr local, remote;
 	struct side *d;
 
 	if (!s || s->side[*i].c == c)
 		return s;
 	d = &s->side[*i];
-	if (d->state != SIDE_LISTENING || side_layer(&d->term) != tcp_layer_ops(c))
+	tcp_addrs(w, c, &local, &remote);
+	if (d->state != SIDE_LISTENING || side_layer(&d->term) != tcp_layer_ops(c) ||
+	    !term_remote_may(&d->term, &remote.ip))
 		return NULL;
 	d->c = c;
 	d->state = SIDE_OPENING;
@@ -476,6 +479,14 @@ const struct tcp_app stream_app = {
 };
 
 /* ---- commands ---- */
+
+bool term_remote_may(const struct ctl_term *t, const struct ip_addr *ip)
+{
+	if ((t->flags & (TERM_LATCH | TERM_LATCH_ADDR)) == TERM_LATCH)
+		return true;
+	return (t->flags & TERM_LATCH_ADDR || be16_get(t->remote[0].port)) &&
+	       ip_eq(&t->remote[0].ip, ip);
+}
 
 const struct tcp_layer_ops *side_layer(const struct ctl_term *t)
 {

@@ -144,6 +144,23 @@ static void test_5_11_2_x_5_1_changed_meanwhile(void **state)
 	gate_news(0, TERM_UP);
 }
 
+/* Nor who had its address before. */
+static void test_5_11_2_x_5_1_remote_changed_meanwhile(void **state)
+{
+	struct host *h;
+
+	(void)state;
+	gate_want(0, TERM_TLS, 0);
+	gate_set();
+	h = second(7000);
+	assert_true(h->open);
+	gate_term(0)->remote[0].ip = at("10.1.0.3", 0).ip;
+	gate_set();
+	host_say(h, "\26\3\1\0\1\1", 6);
+	assert_true(h->rst);
+	gate_no_news();
+}
+
 static void test_5_11_2_x_5_1_refused(void **state)
 {
 	(void)state;
@@ -256,6 +273,7 @@ int main(void)
 		gate_test(test_5_11_2_x_5_1_silent_connections),
 		gate_test(test_5_11_2_x_5_1_begun_anew_meanwhile),
 		gate_test(test_5_11_2_x_5_1_changed_meanwhile),
+		gate_test(test_5_11_2_x_5_1_remote_changed_meanwhile),
 		gate_test(test_5_11_2_x_5_1_refused),
 		gate_test(test_5_11_2_x_5_1_no_answer),
 		gate_test(test_5_11_2_x_5_1_no_remote),
