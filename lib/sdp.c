@@ -225,9 +225,17 @@ static const char *parse(struct sdp *s, struct rd *r)
 	return s->n_line < 3 ? "is missing" : NULL;
 }
 
+/* Bodies of some senders end with an empty line, which is none of the description's. */
+static size_t without_empty_line(const char *p, size_t len)
+{
+	size_t n = len > 1 && p[len - 1] == '\n' ? 1 + (p[len - 2] == '\r') : 0;
+
+	return n && len > n && p[len - n - 1] == '\n' ? len - n : len;
+}
+
 bool sdp_parse(struct sdp *s, const void *p, size_t len, int *where, const char **why)
 {
-	struct rd r = rd_init(p, len);
+	struct rd r = rd_init(p, without_empty_line(p, len));
 
 	s->n_line = s->n_media = 0;
 	s->conn = (struct sdp_conn){ .line = -1 };

@@ -55,7 +55,10 @@ struct sdp {
 	struct sdp_text eol;  /* as its first line has it */
 };
 
-/* False if it is anything else: *where is the line at fault from 1, *why says what is wrong. */
+/*
+ * One empty line at the end is let pass. False if it is anything else: *where is the line at fault
+ * from 1, *why says what is wrong.
+ */
 bool sdp_parse(struct sdp *s, const void *p, size_t len, int *where, const char **why);
 
 /*

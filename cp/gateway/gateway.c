@@ -246,6 +246,8 @@ static bool set(struct gateway *g, struct context *c, uint32_t side, const struc
 	const struct context_term old = c->term[side];
 	struct context to = *c;
 
+	if (c->end && !w->begin)
+		return gate_refuse(f, GATE_BAD, "the context has ended; begin starts it again");
 	if (!term_check(g, w, c->stream, f) || !term_check_change(g, &old, w, f) ||
 	    !term_make(g, &to.term[side], w, c->worker, c->inactivity, f))
 		return false;

@@ -461,8 +461,16 @@ bool ng_call_offer(struct ng_call *c, const struct ng_flags *f)
 
 /* ---- answers ---- */
 
+/* check: only whether it may be. */
+static bool answer_set(struct ng_call *c, struct context *x, uint32_t side,
+		       const struct gate_wish *w, bool check)
+{
+	return check ? gate_check(c->g, x, side, w, &c->fail)
+		     : gate_set(c->g, x, side, w, &c->fail);
+}
+
 /* The answer says what holds for the offerer, too. */
-static bool answer_offerer(struct ng_call *c, int i, uint64_t *mark)
+static bool answer_offerer(struct ng_call *c, int i, uint64_t *mark, bool check)
 {
 	const struct ng_media *m = &c->media[i];
 	struct context *x = c->context[i];
@@ -485,10 +493,10 @@ static bool answer_offerer(struct ng_call *c, int i, uint64_t *mark)
 		flag_set(&w.term, TERM_ICE,
 			 w.term.flags & TERM_ICE && !(c->f->flags & NG_ICE_REMOVE));
 	}
-	return gate_set(c->g, x, c->to, &w, &c->fail);
+	return answer_set(c, x, c->to, &w, check);
 }
 
-static bool answer_answerer(struct ng_call *c, int i, uint64_t *mark)
+static bool answer_answerer(struct ng_call *c, int i, uint64_t *mark, bool check)
 {
 	const struct ng_media *m = &c->media[i];
 	struct context *x = c->context[i];
@@ -507,31 +515,44 @@ static bool answer_answerer(struct ng_call *c, int i, uint64_t *mark)
 	} else {
 		wish_datagrams(c, m, &w, mark);
 	}
-	return gate_set(c->g, x, c->from, &w, &c->fail);
+	return answer_set(c, x, c->from, &w, check);
 }
 
-static bool answer_media(struct ng_call *c, int i)
+/* An earlier answer of a call that forks may have refused it, and the offerer was told so. */
+static bool answer_refuses(const struct ng_call *c, int i)
+{
+	return c->media[i].gone || !c->context[i];
+}
+
+static bool answer_may(struct ng_call *c, int i)
 {
 	const struct ng_media *m = &c->media[i];
-	struct context *x = c->context[i];
-	struct gate_plan plan;
+	const struct context *x = c->context[i];
 	uint64_t mark;
 
-	if (m->gone) {
-		context_gone(c, &c->context[i]);
+	if (answer_refuses(c, i))
 		return true;
-	}
-	/* An earlier answer of a call that forks refused it, and the offerer was told so. */
-	if (!x) {
-		c->media[i].gone = true;
-		return true;
-	}
 	if (!same_kind(x, m) ||
 	    (m->kind == NG_KIND_STREAM && transport_of(m) != x->term[c->from].term.transport))
 		return refuse(c, GATE_BAD, "m-line %d: not the transport that was offered", i + 1);
 	mark = x->mark;
-	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->from, 4, m->proto);
-	if (!answer_answerer(c, i, &mark) || !answer_offerer(c, i, &mark))
+	return answer_answerer(c, i, &mark, true) && answer_offerer(c, i, &mark, true);
+}
+
+static bool answer_media(struct ng_call *c, int i)
+{
+	struct context *x = c->context[i];
+	struct gate_plan plan;
+	uint64_t mark;
+
+	if (answer_refuses(c, i)) {
+		context_gone(c, &c->context[i]);
+		c->media[i].gone = true;
+		return true;
+	}
+	mark = x->mark;
+	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->from, 4, c->media[i].proto);
+	if (!answer_answerer(c, i, &mark, false) || !answer_offerer(c, i, &mark, false))
 		return false;
 	ng_mark_set(&mark, NG_MARK_OPEN, 1, 0);
 	plan_make(c, i, mark, &plan);
@@ -551,7 +572,8 @@ bool ng_call_answer(struct ng_call *c, const struct ng_flags *f)
 		return true;
 	if (!call_find(c))
 		return refuse(c, GATE_BAD, "Unknown call-id");
-	if (!certified(c) || !each_media(c, answer_media))
+	/* One that is refused changes nothing. */
+	if (!certified(c) || !each_media(c, answer_may) || !each_media(c, answer_media))
 		return false;
 	return ng_call_write(c) || refuse(c, GATE_BAD, "sdp: too long");
 }

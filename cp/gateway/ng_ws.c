@@ -25,6 +25,7 @@ enum {
 	HEAD_MAX = 8192,      /* bytes of the request that opens it */
 	SHAKE_S = 5,	      /* and how long it may take */
 	IDLE_S = 3600,	      /* without a command */
+	PARTING_S = 5,	      /* for the last words to one that is let go */
 	OUTPUT_MAX = 1 << 20, /* bytes that wait for a client which does not read */
 	RETRY_ACCEPT_S = 1,
 };
@@ -168,6 +169,7 @@ static bool client_shake(struct client *c)
 
 static void client_read(struct bufferevent *bev, void *arg)
 {
+	const struct timeval parting = { PARTING_S, 0 };
 	struct client *c = arg;
 
 	(void)bev;
@@ -182,8 +184,9 @@ static void client_read(struct bufferevent *bev, void *arg)
 	}
 	if (!c->gone)
 		return;
-	/* A refusal, or a close frame, goes out first. */
+	/* A refusal, or a close frame, goes out first, if it is taken. */
 	bufferevent_disable(c->bev, EV_READ);
+	bufferevent_set_timeouts(c->bev, NULL, &parting);
 	if (!evbuffer_get_length(bufferevent_get_output(c->bev)))
 		client_free(c);
 }

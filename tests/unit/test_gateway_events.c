@@ -107,6 +107,7 @@ static void ended_connections_are_kept_for_a_while(void **state)
 	struct gateway *g = e->s.gateway;
 	struct context *c = gate_connected(e);
 	uint64_t id = c->id, news;
+	struct gate_fail f;
 	struct gate_wish w;
 
 	gate_term_event(e, c, 0, term_ended(TCP_END_TLS_FINGERPRINT));
@@ -117,6 +118,8 @@ static void ended_connections_are_kept_for_a_while(void **state)
 	assert_int_equal(c->term[0].why, TCP_END_TLS_FINGERPRINT);
 	assert_int_equal(gate_stats(g)->ended[CONTEXT_END_CONNECTION], 1);
 	gate_wish(g, c, 0, &w);
+	assert_false(gate_set(g, c, 0, &w, &f));
+	assert_int_equal(f.error, GATE_BAD);
 	w.begin = true;
 	gate_set_ok(e, c, 0, &w);
 	assert_int_equal(c->end, CONTEXT_END_NONE);

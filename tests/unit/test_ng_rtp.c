@@ -489,6 +489,22 @@ static void an_offer_again_that_fails_changes_nothing(void **state)
 	assert_int_equal(ng_context(w, 0)->stream, 1);
 }
 
+static void an_answer_that_fails_changes_nothing(void **state)
+{
+	struct ng_world *w = *state;
+	struct context before;
+
+	ng_sdp(w, "offer", "a", NULL, realms, two);
+	before = *ng_context(w, 0);
+	ng_sdp_refused(w, "answer", "\"to-tag\":\"b\"",
+		       "v=0\no=b 1 1 IN IP4 203.0.113.9\ns=-\nt=0 0\n"
+		       "m=audio 6000 RTP/AVP 0\nc=IN IP4 203.0.113.9\n"
+		       "m=image 6002 udptl t38\nc=IN IP4 10.0.0.1\n",
+		       "10.0.0.1");
+	assert_int_equal(ng_contexts(w), 2);
+	assert_memory_equal(ng_context(w, 0), &before, sizeof(before));
+}
+
 static void what_is_not_served_is_refused_by_name(void **state)
 {
 	struct ng_world *w = *state;
@@ -572,6 +588,7 @@ int main(void)
 		T(what_one_branch_refused_stays_refused),
 		T(an_offer_that_fails_leaves_nothing),
 		T(an_offer_again_that_fails_changes_nothing),
+		T(an_answer_that_fails_changes_nothing),
 		T(what_is_not_served_is_refused_by_name),
 		T(who_has_none_left_may_ask_another),
 		T(our_own_sdp_is_not_taken_twice),

@@ -40,6 +40,18 @@ static const char example[] = "v=0\r\n"
 			      "c=IN IP6 2001:db8::2\r\n"
 			      "a=rtpmap:99 h263-1998/90000\r\n";
 
+static void one_empty_line_at_the_end_is_let_pass(void **state)
+{
+	(void)state;
+	assert_true(parse(HEAD "t=0 0\r\n\r\n"));
+	assert_int_equal(s.n_line, 4);
+	assert_false(parse(HEAD "t=0 0\r\n\r\n\r\n"));
+	assert_false(parse(HEAD "\r\nt=0 0\r\n"));
+	assert_false(parse("\r\n\r\n"));
+	assert_true(parse("v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nt=0 0\n\n"));
+	assert_int_equal(s.n_line, 4);
+}
+
 static void the_rfcs_example(void **state)
 {
 	struct sdp_text v;
@@ -126,7 +138,7 @@ static void what_is_refused(void **state)
 		{ HEAD "a=\r\n", 4, "no name" },
 		{ HEAD "a=:v\r\n", 4, "no name" },
 		{ HEAD "a\r\n", 4, "form" },
-		{ HEAD "\r\n", 4, "form" },
+		{ HEAD "\r\na=x\r\n", 4, "form" },
 		{ HEAD " a=x\r\n", 4, "form" },
 		{ HEAD "a=x\ry\r\n", 4, "byte" },
 		{ HEAD "a=x\r", 4, "byte" },
@@ -188,6 +200,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_rfcs_example),
+		cmocka_unit_test(one_empty_line_at_the_end_is_let_pass),
 		cmocka_unit_test(a_copy_is_the_original),
 		cmocka_unit_test(our_lines_end_as_theirs),
 		cmocka_unit_test(what_is_refused),
