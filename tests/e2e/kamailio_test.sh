@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # R2, R4, R66: calls of sipp over TLS on port 443, which kamailio sees as SIP over TCP: from clients to
 # the core; and from the core to a client that has registered, over the connection of its
-# registration, there being no other way to it. Through squid's CONNECT likewise, and all the while
-# coturn's client relays through the same port. RTP is not this test's matter. service_test.sh has the
-# choice of the service and keep-alives.
+# registration, there being no other way to it. Through squid's CONNECT likewise; from before the
+# first call until after the last, TURN relays through the same port. RTP is not this test's matter.
+# service_test.sh has the choice of the service and keep-alives.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=tests/e2e/uclient.sh
-. "$(dirname "$0")/uclient.sh"
+# shellcheck source=tests/e2e/load.sh
+. "$(dirname "$0")/load.sh"
 # shellcheck source=tests/e2e/calls.sh
 . "$(dirname "$0")/calls.sh"
 CALLS=40 PROXY=3128 SERVER=5080 DOMAIN=sip.fairlead.test
@@ -19,8 +19,8 @@ ua()
 {
 	local who=$4
 	sipp "$1" "$2" "$3" -t t1 -key self "$who" -key from "<sip:$who@$DOMAIN>" -key mine "tag-$who" \
-		-key tag ";tag=tag-$who" -key version 1 -key sdp_address "IN IP4 192.0.2.99" -key sdp_port 20000 \
-		-key sdp_mode sendrecv "${@:5}"
+		-key tag ";tag=tag-$who" -key version 1 -key sdp_address "IN IP4 192.0.2.99" \
+		-key sdp_media "m=audio 20000 RTP/AVP 0" "${@:5}"
 }
 
 # calls_out NAME PORT: CALLS calls of clients, through the TLS end on this port, to a server in the core.
@@ -77,16 +77,25 @@ stunnel_start $DIRECT "connect = $SERVER4:443"
 stunnel_start $PROXIED "connect = 127.0.0.1:$PROXY" "protocol = connect" "protocolHost = $SERVER4:443"
 
 drops_mark
-start_peer
+load_start turn media --tls --port 443 --legs 2 --rate 100 --family 4
+missed=$(unheard)
 service=$(counter tls_service)
-also relays "TURN on the same port" 400 -t -S -p 443 -n 200 -m 2 -c -e "$PEER4" "$SERVER4"
+load turn go
+load_more turn least 10
 calls_out "direct" $DIRECT
 calls_out "squid" $PROXIED
 call_in "direct-in" $DIRECT
 call_in "squid-in" $PROXIED
-all_end
+load_more turn least 10
+load turn pause
+sent=$(jq .sent <<<"$REPLY") lost=$(jq .lost <<<"$REPLY") strange=$(jq '.twice + .wrong' <<<"$REPLY")
+missed=$(unheard_since "$missed")
+load turn quit
+note "TURN lost $lost of $sent; $missed of all packets never reached a port"
+assert_num "TURN on the same port: lost in the relay" "$lost" -le "$missed"
+assert_num "TURN on the same port: came twice or wrong" "$strange" -eq 0
 assert_num "connections of clients that reached kamailio" $(($(counter tls_service) - service)) -eq 4
 assert_num "streams that were cut wrong" "$(counter tls_sip_lost)" -eq 0
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
 assert_eq "drops that were not expected" "$(drops_except ip_dst nd_other icmp_no_session \
-	no_permission relay_port no_session tcp_closed tcp_port tcp_seq)" ""
+	relay_port no_session tcp_closed tcp_port tcp_seq)" ""

@@ -214,6 +214,18 @@ node_modules()
 	cp "$E2E/node/package-lock.json" "$MODULES/installed-lock.json"
 }
 
+# self_signed NAME...: certificates with their keys, as user agents have them.
+self_signed()
+{
+	local name
+	for name; do
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$name" \
+			-keyout "$TMP/$name.key" -out "$TMP/$name.crt" 2>"$TMP/openssl.log" ||
+			fail "$(tail -n 1 "$TMP/openssl.log")"
+		cat "$TMP/$name.key" "$TMP/$name.crt" >"$TMP/$name.pem"
+	done
+}
+
 # ---- the relay ----
 
 # fl ARGUMENT...: the fairlead command.

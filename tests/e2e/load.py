@@ -2,7 +2,7 @@
 """Load for tests that break something meanwhile. Both ends are here: clients in fl-client and
 their peers in fl-peer, so every packet has a number and a lost one is known by it.
 
-  load.py media [--tcp | --tls] [--legs N] [--rate PPS] [--size BYTES] [--family 4|6|both]
+  load.py media [--tcp | --tls] [--port N] [--legs N] [--rate PPS] [--size BYTES] [--family 4|6|both]
       allocations that relay PPS packets a second each way, in turn over channels and indications;
       with --tcp the clients reach the relay over TCP, with --tls over TLS
   load.py churn
@@ -74,7 +74,7 @@ class Leg(stunlib.Client):
 
     def __init__(self, index, family, args):
         enter("fl-client")
-        super().__init__(SERVER[family], 5349 if args.tls else 3478, tcp=args.tcp,
+        super().__init__(SERVER[family], args.port or (5349 if args.tls else 3478), tcp=args.tcp,
                          tls=ssl.create_default_context(cafile=os.environ["CA"]) if args.tls else None)
         self.index, self.family, self.channel = index, family, 0x4000 if index % 2 == 0 else None
         self.waiting, self.asked, self.ask_replies = {}, set(), []
@@ -317,6 +317,7 @@ def main():
     p.add_argument("what", choices=("media", "churn"))
     p.add_argument("--tcp", action="store_true")
     p.add_argument("--tls", action="store_true")
+    p.add_argument("--port", type=int)
     p.add_argument("--legs", type=int, default=16)
     p.add_argument("--rate", type=int, default=1000)
     p.add_argument("--size", type=int, default=160)

@@ -9,18 +9,6 @@
 . "$(dirname "$0")/lib.sh"
 RELAY_PORT=2855
 
-# self_signed NAME...: certificates with their keys, as user agents have them.
-self_signed()
-{
-	local name
-	for name; do
-		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=$name" \
-			-keyout "$TMP/$name.key" -out "$TMP/$name.crt" 2>"$TMP/openssl.log" ||
-			fail "$(tail -n 1 "$TMP/openssl.log")"
-		cat "$TMP/$name.key" "$TMP/$name.crt" >"$TMP/$name.pem"
-	done
-}
-
 msrp()
 {
 	timeout 100 python3 "$E2E/msrp.py" "$TMP" "$@" >>"$TMP/msrp.log" 2>&1 ||
