@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What an operator sees of the gateway: contexts made, changed, moved and deleted with `fairlead
 # context` (R28, R32) while media passes: RTP from an address that is learnt (R14), and TLS to TCP
-# whose fingerprint comes late (R51); events as they happen (R53), metrics, and the status page in
-# Chromium.
+# whose fingerprint comes late (R51); connections that begin on request, with TLS domains that differ;
+# an end that --hold keeps from the other side until the controller decides; events as they happen
+# (R53), metrics, and the status page in Chromium.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/tls.sh
+. "$(dirname "$0")/tls.sh"
 
 chromium=$(command -v chromium) || fail "there is no chromium: apt-get install chromium"
 context() { fl --json context "$@"; }
@@ -20,6 +23,9 @@ exits()
 	assert_eq "exit code of $what" "$rc" "$want"
 }
 said() { grep -qF -- "$1" "$TMP/said" || fail "not said: $1, but: $(cat "$TMP/said")"; }
+
+tls_domain old 5351 "version-max: tls1.2"
+relay_config "${EDITS[@]}" >"$TMP/quickstart"
 
 # ---- what is wrong is named ----
 
@@ -95,24 +101,40 @@ await 5 happened ".context == \"$id\" and .what == \"context_ended\" and .why ==
 
 # ---- TLS to TCP, the fingerprint late ----
 
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=phone \
-	-keyout "$TMP/phone.key" -out "$TMP/phone.pem" 2>/dev/null
-fp="sha-256 $(openssl x509 -in "$TMP/phone.pem" -noout -fingerprint -sha256 | cut -d= -f2)"
-start "$TMP/server" in_peer python3 -uc '
-import socket
-s = socket.create_server(("'$PEER4'", 2855))
+fingerprint() { echo "sha-256 $(openssl x509 -in "$TMP/$1.crt" -noout -fingerprint -sha256 | cut -d= -f2)"; }
+self_signed phone far
+fp=$(fingerprint phone)
+# server NAME PORT: takes one connection and no other, and says in $TMP/NAME when it has ended.
+server()
+{
+	start "$TMP/$1" in_peer python3 -uc '
+import socket, sys
+s = socket.create_server(("'$PEER4'", int(sys.argv[1])))
 c = s.accept()[0]
+s.close()
 while d := c.recv(4096):
-	c.sendall(d.upper())'
-await 5 listens_tcp fl-peer 2855 || fail "no server"
+	c.sendall(d.upper())
+print("ended")' "$2"
+	await 5 listens_tcp fl-peer "$2" || fail "no server"
+}
+# phone NAME: connects to side a of $c over TLS, sends what comes by descriptor 3, and ends with that;
+# what it gets is in $TMP/NAME.
+phone()
+{
+	mkfifo "$TMP/$1.in"
+	start "$TMP/$1" in_client sh -c "openssl s_client -quiet -no_ign_eof -connect $(of "$c" '.terminations[0].local') \
+		-cert $TMP/phone.pem -CAfile $CA <$TMP/$1.in"
+	exec 3>"$TMP/$1.in"
+}
+# states WANT: of both sides of $id.
+states() { [[ $(context show "$id" | jq -r '[.terminations[].state] | join(" ")') == "$1" ]]; }
+
+server server 2855
 c=$(context add --call msrp-1 --a transport=tls,realm=access,latch=on \
 	--b "transport=tcp,tcp_role=client,realm=core,remote=$PEER4:2855")
 id=$(of "$c" .context)
 assert_num "fingerprints of ours" "$(of "$c" '.terminations[0].own_fingerprints | length')" -ge 1
-mkfifo "$TMP/in"
-start "$TMP/phone" in_client sh -c "openssl s_client -quiet -no_ign_eof -connect $(of "$c" '.terminations[0].local') \
-	-cert $TMP/phone.pem -key $TMP/phone.key -CAfile $CA <$TMP/in"
-exec 3>"$TMP/in"
+phone phone
 echo hello >&3
 await 10 happened ".context == \"$id\" and .what == \"unjudged\" and .peer_fingerprint == \"$fp\"" ||
 	fail "nobody told of the certificate: $(cat "$TMP/events")"
@@ -125,6 +147,59 @@ assert_eq "certificate shown" "$(of "$c" '.terminations[0].peer_fingerprint')" "
 exec 3>&-
 await 10 happened ".context == \"$id\" and .what == \"ended\" and .side == 0 and .why == \"close-notify\"" ||
 	fail "nobody told of close_notify: $(cat "$TMP/events")"
+
+# ---- connections begin on request; TLS 1.2 on one side, TLS 1.3 on the other ----
+
+start "$TMP/far" in_peer openssl s_server -quiet -rev -accept "$PEER4:2856" -cert "$TMP/far.pem" -key "$TMP/far.key" \
+	-CAfile "$CA" -Verify 1 -verify_return_error
+await 5 listens_tcp fl-peer 2856 || fail "no server of TLS"
+c=$(context add --call msrp-2 --a "transport=tls,realm=access,latch=on,tls_domain=old,begin=no,fingerprints=$fp" \
+	--b "transport=tls,tcp_role=client,realm=core,remote=$PEER4:2856,begin=no,fingerprints=$(fingerprint far)")
+id=$(of "$c" .context)
+assert_eq "states before the order to begin" "$(of "$c" '[.terminations[] | .state, .begun] | join(" ")')" "idle false idle false"
+phone early
+await 10 grep -q 'onnection refused' "$TMP/early" || fail "the phone is not refused: $(cat "$TMP/early")"
+exec 3>&-
+context modify "$id" --b begin >/dev/null
+await 10 states "idle up" || fail "the far side does not come up: $(fl context show "$id")"
+context modify "$id" --a begin >/dev/null
+phone begun
+echo hello >&3
+await 10 grep -q olleh "$TMP/begun" || fail "no answer through $id: $(fl context show "$id")"
+assert_eq "versions" "$(context show "$id" | jq -r '[.terminations[].tls.version] | join(", ")')" "TLS 1.2, TLS 1.3"
+exec 3>&-
+await 10 happened ".context == \"$id\" and .what == \"context_ended\" and .why == \"connection\"" ||
+	fail "nobody told of the end: $(cat "$TMP/events")"
+
+# ---- --hold: one side ends, the other stays until the controller decides ----
+
+server held 2857
+c=$(context add --call msrp-3 --hold --a "transport=tls,realm=access,latch=on,fingerprints=$fp" \
+	--b "transport=tcp,tcp_role=client,realm=core,remote=$PEER4:2857")
+id=$(of "$c" .context)
+# ends N: so many ends of the phone were told.
+ends()
+{
+	jq -es "[.[] | select(.context == \"$id\" and .what == \"ended\" and .side == 0 and .why == \"close-notify\")] |
+		length == $1" "$TMP/events" >/dev/null 2>&1
+}
+for n in 1 2; do
+	phone "hold-$n"
+	echo hello >&3
+	await 10 grep -q HELLO "$TMP/hold-$n" || fail "no answer to phone $n through $id: $(fl context show "$id")"
+	exec 3>&-
+	await 10 ends $n || fail "nobody told that phone $n ended: $(cat "$TMP/events")"
+	states "ended up" || fail "the other side was not held: $(fl context show "$id")"
+	# The server takes no other connection: the second phone is answered over the one that stayed.
+	((n == 2)) || context modify "$id" --a begin >/dev/null
+done
+! grep -q ended "$TMP/held" || fail "the server's connection was ended"
+context modify "$id" --no-hold >/dev/null
+await 10 grep -q ended "$TMP/held" || fail "the server's connection stays: $(fl context show "$id")"
+await 10 happened ".context == \"$id\" and .what == \"ended\" and .side == 1" ||
+	fail "nobody told of the server's end: $(cat "$TMP/events")"
+await 10 happened ".context == \"$id\" and .what == \"context_ended\" and .why == \"connection\"" ||
+	fail "nobody told of the end: $(cat "$TMP/events")"
 
 # ---- metrics, the page ----
 

@@ -89,6 +89,7 @@ call_in "squid-in" $PROXIED
 load_more turn least 10
 load turn pause
 sent=$(jq .sent <<<"$REPLY") lost=$(jq .lost <<<"$REPLY") strange=$(jq '.twice + .wrong' <<<"$REPLY")
+# A busy machine loses UDP on the way from the peer to the relay: no more than that may lack.
 missed=$(unheard_since "$missed")
 load turn quit
 note "TURN lost $lost of $sent; $missed of all packets never reached a port"
