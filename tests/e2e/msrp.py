@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""For msrp_test.sh and call_test.sh: msrp.py DIRECTORY STEP... . Sessions of two ends through contexts made over ng, one end
-in fl-client on the access side, the other in fl-peer on the core's. The directory has one.pem,
-two.pem, other.pem, self-signed certificates with their keys; keys.log is written there."""
+"""For msrp_test.sh and call_test.sh: msrp.py DIRECTORY STEP... . Sessions of two ends through contexts made
+over ng, one end in fl-client on the access side, the other in fl-peer on the core's. The directory
+has one.pem, two.pem, other.pem, self-signed certificates with their keys; keys.log is written there."""
 
 import hashlib
 import os
@@ -517,17 +517,17 @@ def survives():
 def signalled():
     """The ends of a call that others signal: what each offers goes to client.sdp and server.sdp, what it is
     told comes in client.told and server.told."""
-    ends_named = list(zip(("client", "server"), ends("tls_tcp", ("active", "passive"))))
-    for name, end in ends_named:
+    a, b = ends("tls_tcp", ("active", "passive"))
+    named = (("client", a), ("server", b))
+    for name, end in named:
         with open(f"{DIRECTORY}/{name}.sdp", "w", encoding="ascii", newline="") as f:
             f.write(end.sdp())
     note("offers")
-    for name, end in ends_named:
+    for name, end in named:
         path = f"{DIRECTORY}/{name}.told"
         g.await_that(path, lambda: os.path.exists(path), 60)
         with open(path, encoding="ascii", newline="") as f:
             end.tell(f.read().replace("\n", "\r\n"))
-    (_, a), (_, b) = ends_named
     left, right = pair(a, b)
     talk(a.session(left), b.session(right))
     note("passed")
