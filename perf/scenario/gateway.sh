@@ -20,6 +20,7 @@ NG=127.0.0.1:2223
 COUNT=1000 STEPS_SEARCH=7
 LOADS=(50 90) # percent
 CALLS=10000
+SEARCH_SHARES='100 85 70 50' # of the flat-out rate
 MEMORY_COUNTS=(500 2000 4000) # rtpengine has four descriptors a call, and some machines give 20,000
 CONTEXTS=16384
 OFFER=0 # flat out
@@ -88,14 +89,31 @@ rate()
 	echo "${rate%.*}"
 }
 
-flat_and_search()
+flat_out()
 {
 	generate "$1" veth --sessions $COUNT --size 172 --rate $OFFER --seconds "$SECS"
 	FLAT=$(rate rate_delivered)
 	keep "$1" step=rtp load=flat bytes=172 sessions=$COUNT <"$TMP/load.json"
-	generate "$1" veth --sessions $COUNT --size 172 --rate $OFFER --search --loss "$LOSS" \
-		--search-seconds "$SEARCH_SECS" --search-steps $STEPS_SEARCH
+}
+
+# From what came through flat out downwards. rtpengine gives up for good ports whose queues were too
+# long too often, so it has new calls after each overload, and begins lower where all was lost.
+search()
+{
+	local share
+	for share in $SEARCH_SHARES; do
+		calls_anew "$1"
+		generate "$1" veth --sessions $COUNT --size 172 --rate $((FLAT * share / 100)) \
+			--search --loss "$LOSS" --search-seconds "$SEARCH_SECS" --search-steps $STEPS_SEARCH
+		(($(rate loss_free_rate) == 0)) || break
+	done
 	keep "$1" step=rtp load=search bytes=172 sessions=$COUNT loss="$LOSS" <"$TMP/load.json"
+}
+
+calls_anew()
+{
+	server_down
+	calls_up "$1" $COUNT
 }
 
 latencies()
@@ -113,13 +131,15 @@ latencies()
 one_turn()
 {
 	calls_up "$1" $COUNT
-	flat_and_search "$1"
+	flat_out "$1"
+	search "$1"
 	if [[ $1 == rtpengine && -z $RATE ]]; then
 		RATE=$(rate loss_free_rate)
 		((RATE > 0)) || RATE=$FLAT
 		((RATE > 0)) || die "nothing comes through rtpengine"
 		say "gateway: 100 % is $RATE packets a second"
 	fi
+	calls_anew "$1"
 	latencies "$1"
 	server_down
 }
