@@ -120,3 +120,29 @@ json_t *cli_pages(struct client *c, const char *method, json_t *params, size_t l
 	json_decref(list);
 	return page;
 }
+
+int cli_show(const struct cli *cli, json_t *result, void (*show)(const json_t *result, FILE *out))
+{
+	if (!result)
+		return EXIT_FAILURE;
+	if (cli->json)
+		cli_print(result);
+	else
+		show(result, stdout);
+	json_decref(result);
+	return EXIT_SUCCESS;
+}
+
+int cli_list(struct cli *cli, const char *method, json_t *params, long limit,
+	     void (*show)(const json_t *result, FILE *out))
+{
+	struct client *c = cli_connect(cli);
+	json_t *result = NULL;
+
+	if (c)
+		result = cli_pages(c, method, params, (size_t)limit);
+	else
+		json_decref(params);
+	client_close(c);
+	return cli_show(cli, result, show);
+}

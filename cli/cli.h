@@ -35,6 +35,12 @@ json_t *cli_call(struct client *c, const char *method, json_t *params);
 json_t *cli_pages(struct client *c, const char *method, json_t *params, size_t limit);
 
 void cli_print(const json_t *result);
+/* Prints a result for people, or with --json as it is, and lets it go. NULL: it was told why not.
+ */
+int cli_show(const struct cli *cli, json_t *result, void (*show)(const json_t *result, FILE *out));
+/* The two together: connects, asks for pages, shows. Takes params over. */
+int cli_list(struct cli *cli, const char *method, json_t *params, long limit,
+	     void (*show)(const json_t *result, FILE *out));
 
 /* A whole number of at least min. */
 bool cli_number(const char *s, long min, long *out);

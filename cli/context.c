@@ -49,14 +49,7 @@ static int call_show(struct cli *cli, const char *method, json_t *params,
 
 	client_close(c);
 	json_decref(params);
-	if (!result)
-		return EXIT_FAILURE;
-	if (cli->json)
-		cli_print(result);
-	else
-		show(result, stdout);
-	json_decref(result);
-	return EXIT_SUCCESS;
+	return cli_show(cli, result, show);
 }
 
 /* ---- add, modify ---- */
@@ -304,8 +297,6 @@ static int verb_list(struct cli *cli, int argc, char **argv)
 					      { 0 } };
 	long limit = LIST_DEFAULT;
 	const char *call = NULL;
-	struct client *c;
-	json_t *result;
 	int o;
 
 	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
@@ -316,18 +307,7 @@ static int verb_list(struct cli *cli, int argc, char **argv)
 		if (o == 'l' && !cli_number(optarg, 0, &limit))
 			return cli_usage("--limit takes a number, 0 for all, not", optarg);
 	}
-	c = cli_connect(cli);
-	result =
-	    c ? cli_pages(c, "contexts", json_pack("{s:s*}", "call", call), (size_t)limit) : NULL;
-	client_close(c);
-	if (!result)
-		return EXIT_FAILURE;
-	if (cli->json)
-		cli_print(result);
-	else
-		show_contexts(result, stdout);
-	json_decref(result);
-	return EXIT_SUCCESS;
+	return cli_list(cli, "contexts", json_pack("{s:s*}", "call", call), limit, show_contexts);
 }
 
 static void events_print(const struct cli *cli, const json_t *result)

@@ -32,14 +32,7 @@ static int one_call(struct cli *cli, int argc, char **argv, const char *method,
 	c = cli_connect(cli);
 	result = c ? cli_call(c, method, NULL) : NULL;
 	client_close(c);
-	if (!result)
-		return EXIT_FAILURE;
-	if (cli->json)
-		cli_print(result);
-	else
-		show(result, stdout);
-	json_decref(result);
-	return EXIT_SUCCESS;
+	return cli_show(cli, result, show);
 }
 
 /* The method is called as the command. */
@@ -244,6 +237,16 @@ static int cmd_top(struct cli *cli, int argc, char **argv)
 	return rc;
 }
 
+static void sessions_alone(const json_t *result, FILE *out)
+{
+	show_sessions(result, false, out);
+}
+
+static void sessions_and_peers(const json_t *result, FILE *out)
+{
+	show_sessions(result, true, out);
+}
+
 static int cmd_sessions(struct cli *cli, int argc, char **argv)
 {
 	static const struct option opts[] = { { "user", required_argument, NULL, 'u' },
@@ -254,8 +257,6 @@ static int cmd_sessions(struct cli *cli, int argc, char **argv)
 	const char *user = NULL;
 	long limit = LIMIT_DEFAULT;
 	bool peers = false;
-	struct client *c;
-	json_t *result;
 	int o;
 
 	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
@@ -268,18 +269,8 @@ static int cmd_sessions(struct cli *cli, int argc, char **argv)
 		if (o == 'l' && !cli_number(optarg, 0, &limit))
 			return cli_usage("--limit takes a number, 0 for all, not", optarg);
 	}
-	c = cli_connect(cli);
-	result =
-	    c ? cli_pages(c, "sessions", json_pack("{s:s*}", "user", user), (size_t)limit) : NULL;
-	client_close(c);
-	if (!result)
-		return EXIT_FAILURE;
-	if (cli->json)
-		cli_print(result);
-	else
-		show_sessions(result, peers, stdout);
-	json_decref(result);
-	return EXIT_SUCCESS;
+	return cli_list(cli, "sessions", json_pack("{s:s*}", "user", user), limit,
+			peers ? sessions_and_peers : sessions_alone);
 }
 
 static int cmd_connections(struct cli *cli, int argc, char **argv)
@@ -289,8 +280,6 @@ static int cmd_connections(struct cli *cli, int argc, char **argv)
 					      { "json", no_argument, NULL, 'j' },
 					      { 0 } };
 	long worker = -1, limit = LIMIT_DEFAULT;
-	struct client *c;
-	json_t *result;
 	int o;
 
 	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
@@ -301,21 +290,9 @@ static int cmd_connections(struct cli *cli, int argc, char **argv)
 		if (o == 'l' && !cli_number(optarg, 0, &limit))
 			return cli_usage("--limit takes a number, 0 for all, not", optarg);
 	}
-	c = cli_connect(cli);
-	result =
-	    c ? cli_pages(c, "connections",
-			  worker < 0 ? json_object() : json_pack("{s:i}", "worker", (int)worker),
-			  (size_t)limit)
-	      : NULL;
-	client_close(c);
-	if (!result)
-		return EXIT_FAILURE;
-	if (cli->json)
-		cli_print(result);
-	else
-		show_connections(result, stdout);
-	json_decref(result);
-	return EXIT_SUCCESS;
+	return cli_list(cli, "connections",
+			worker < 0 ? json_object() : json_pack("{s:i}", "worker", (int)worker),
+			limit, show_connections);
 }
 
 /* Commands that work on the database of users by themselves. */

@@ -153,6 +153,32 @@ start()
 listens() { in_ns "$1" ss -Hlun "sport = :$2" | grep -q .; }
 listens_tcp() { in_ns "$1" ss -Hltn "sport = :$2" | grep -q .; }
 
+# squid_start PORT TO...: a proxy for clients that lets CONNECT through to these ports.
+squid_start()
+{
+	local port=$1
+	shift
+	install -d -o proxy -g proxy "$TMP/squid"
+	chmod a+x "$TMP"
+	cat >"$TMP/squid.conf" <<-END
+	http_port 127.0.0.1:$port
+	acl listeners port $*
+	http_access deny !CONNECT
+	http_access deny !listeners
+	http_access allow localhost
+	cache deny all
+	access_log none
+	cache_log $TMP/squid/cache.log
+	pid_filename $TMP/squid/pid
+	coredump_dir $TMP/squid
+	pinger_enable off
+	shutdown_lifetime 0 seconds
+	END
+	start "$TMP/squid.log" in_client squid -N -f "$TMP/squid.conf"
+	await 20 listens_tcp fl-client "$port" ||
+		fail "squid does not listen: $(tail -n 2 "$TMP/squid.log")"
+}
+
 # start_peer [PORT]: coturn's echo in fl-peer, on PORT and the one above.
 start_peer()
 {

@@ -62,25 +62,8 @@ request_route {
 	sl_send_reply("200", "OK");
 }
 END
-install -d -o proxy -g proxy "$TMP/squid"
-chmod a+x "$TMP"
-cat >"$TMP/squid.conf" <<END
-http_port 127.0.0.1:$PROXY
-acl listeners port 443
-http_access deny !CONNECT
-http_access deny !listeners
-http_access allow localhost
-cache deny all
-access_log none
-cache_log $TMP/squid/cache.log
-pid_filename $TMP/squid/pid
-coredump_dir $TMP/squid
-pinger_enable off
-shutdown_lifetime 0 seconds
-END
 start_kamailio
-start "$TMP/squid.log" in_client squid -N -f "$TMP/squid.conf"
-await 20 listens_tcp fl-client $PROXY || fail "squid does not listen: $(tail -n 2 "$TMP/squid.log")"
+squid_start $PROXY 443
 
 # ---- who gets a connection; keep-alives pass ----
 

@@ -9,24 +9,7 @@
 . "$(dirname "$0")/uclient.sh"
 PROXY=3128 HELPER=3478
 
-install -d -o proxy -g proxy "$TMP/squid"
-chmod a+x "$TMP"
-cat >"$TMP/squid.conf" <<END
-http_port 127.0.0.1:$PROXY
-acl listeners port 80 443
-http_access deny !CONNECT
-http_access deny !listeners
-http_access allow localhost
-cache deny all
-access_log none
-cache_log $TMP/squid/cache.log
-pid_filename $TMP/squid/pid
-coredump_dir $TMP/squid
-pinger_enable off
-shutdown_lifetime 0 seconds
-END
-start "$TMP/squid.log" in_client squid -N -f "$TMP/squid.conf"
-await 20 listens_tcp fl-client $PROXY || fail "squid does not listen: $(tail -n 2 "$TMP/squid.log")"
+squid_start $PROXY 80 443
 start "$TMP/helper.log" in_client /usr/bin/python3 "$E2E/connect_helper.py" $HELPER $PROXY "$SERVER4" 80
 await 10 listens_tcp fl-client $HELPER || fail "the helper does not listen"
 

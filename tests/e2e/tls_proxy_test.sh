@@ -10,22 +10,6 @@
 . "$(dirname "$0")/uclient.sh"
 SQUID=3128 TINY=8888 HELPER=5349
 
-install -d -o proxy -g proxy "$TMP/squid"
-chmod a+x "$TMP"
-cat >"$TMP/squid.conf" <<END
-http_port 127.0.0.1:$SQUID
-acl listeners port 443
-http_access deny !CONNECT
-http_access deny !listeners
-http_access allow localhost
-cache deny all
-access_log none
-cache_log $TMP/squid/cache.log
-pid_filename $TMP/squid/pid
-coredump_dir $TMP/squid
-pinger_enable off
-shutdown_lifetime 0 seconds
-END
 cat >"$TMP/tinyproxy.conf" <<END
 Port $TINY
 Listen 127.0.0.1
@@ -33,11 +17,9 @@ Timeout 60
 MaxClients 100
 ConnectPort 443
 END
-start "$TMP/squid.log" in_client squid -N -f "$TMP/squid.conf"
+squid_start $SQUID 443
 start "$TMP/tinyproxy.log" in_client tinyproxy -d -c "$TMP/tinyproxy.conf"
-for port in $SQUID $TINY; do
-	await 20 listens_tcp fl-client $port || fail "no proxy on $port: $(tail -n 2 "$TMP/squid.log" "$TMP/tinyproxy.log")"
-done
+await 20 listens_tcp fl-client $TINY || fail "tinyproxy does not listen: $(tail -n 2 "$TMP/tinyproxy.log")"
 start "$TMP/helper.log" in_client /usr/bin/python3 "$E2E/connect_helper.py" $HELPER $TINY "$SERVER4" 443
 await 10 listens_tcp fl-client $HELPER || fail "the helper does not listen"
 
