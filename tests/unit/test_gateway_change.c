@@ -444,6 +444,7 @@ static void an_audit_is_no_state(void **state)
 	assert_false(t.stats);
 	assert_false(dplink_replaying(e->s.link));
 	assert_int_equal(dplink_stats(e->s.link)->commands_full, 0);
+	gate_forget(e->s.gateway, &t);
 }
 
 /* ---- other ---- */
