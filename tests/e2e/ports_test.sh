@@ -210,7 +210,7 @@ vlan()
 	trunk trunk0 far0
 	trunk trunk1 far1
 	configure "net_${1}0,iface=trunk0" "net_${1}1,iface=trunk1" \
-		's/^    vlan: 0/    vlan: 100/' 's/^  - name: core/&\n    vlan: 200/'
+		's/^    vlan: 0/    vlan: 100/' '/^ports:/,/^listeners:/s/^  - name: core/&\n    vlan: 200/'
 	relay_up
 	cable_up 100:net_af_xdp0,iface=far0 net_af_xdp1,iface=access \
 		200:net_af_xdp2,iface=far1 net_af_xdp3,iface=core
