@@ -3,15 +3,6 @@
 
 /* Realms, who is in them, and the sizes of the gateway. */
 
-static uint16_t domain_index(const struct config *c, const char *name)
-{
-	uint16_t i = 0;
-
-	while (i < c->n_domain && strcmp(c->domain[i].name, name) != 0)
-		i++;
-	return i;
-}
-
 static uint16_t realm_index(const struct config *c, const char *name)
 {
 	uint16_t i = 0;
@@ -31,12 +22,7 @@ static bool check_realm(struct config_reader *r, struct config_realm *m)
 				      config_line(r, first->name));
 	m->domain_index = CONFIG_DOMAINS_MAX;
 	m->domain_line = config_line(r, m->domain);
-	if (!m->domain[0])
-		return true;
-	m->domain_index = domain_index(c, m->domain);
-	return m->domain_index < c->n_domain ||
-	       config_fail_at(r, m->domain, "%s is the name of no domain in tls-domains",
-			      m->domain);
+	return !m->domain[0] || config_domain_refer(r, m->domain, &m->domain_index);
 }
 
 static bool check_relay_realm(struct config_reader *r, struct config_relay *a)
@@ -45,8 +31,8 @@ static bool check_relay_realm(struct config_reader *r, struct config_relay *a)
 
 	a->realm_index = CONFIG_REALMS_MAX;
 	if (!a->realm[0])
-		return a->turn || config_fail_at(r, &a->turn,
-						 "is false, and there is no realm: of no use");
+		return a->turn ||
+		       config_fail_at(r, &a->turn, "is false, and there is no realm: of no use");
 	a->realm_index = realm_index(c, a->realm);
 	return a->realm_index < c->n_realm ||
 	       config_fail_at(r, a->realm, "%s is the name of no realm in realms", a->realm);

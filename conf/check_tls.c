@@ -22,7 +22,7 @@ static uint16_t domain_find(const struct config *c, const char *name)
 	return i;
 }
 
-static bool domain_refer(struct config_reader *r, const char *name, uint16_t *index)
+bool config_domain_refer(struct config_reader *r, const char *name, uint16_t *index)
 {
 	*index = domain_find(r->c, name);
 	return *index < r->c->n_domain ||
@@ -70,7 +70,7 @@ static bool check_certificates(struct config_reader *r)
 
 	for (struct config_certificate *e = c->certificate; e < c->certificate + c->n_certificate;
 	     e++) {
-		if (!domain_refer(r, e->domain, &e->domain_index))
+		if (!config_domain_refer(r, e->domain, &e->domain_index))
 			return false;
 		e->chain_line = config_line(r, e->chain);
 		e->key_line = config_line(r, e->key);
@@ -138,7 +138,7 @@ static bool check_service(struct config_reader *r, struct config_service *s)
 	const struct config *c = r->c;
 
 	s->domain_index = CONFIG_DOMAINS_MAX;
-	if (s->domain[0] && !domain_refer(r, s->domain, &s->domain_index))
+	if (s->domain[0] && !config_domain_refer(r, s->domain, &s->domain_index))
 		return false;
 	if (!s->n_alpn && !s->n_host && !s->sip)
 		return config_fail_at(r, s->name,
@@ -196,7 +196,7 @@ bool config_check_tls(struct config_reader *r)
 	for (struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
 		if (l->transport != TRANSPORT_TLS)
 			continue;
-		if (!domain_refer(r, l->domain, &l->domain_index) || !check_sizes(r))
+		if (!config_domain_refer(r, l->domain, &l->domain_index) || !check_sizes(r))
 			return false;
 	}
 	c->tls.ticket_secret_line = config_line(r, c->tls.ticket_secret);

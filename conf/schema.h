@@ -75,6 +75,8 @@ bool schema_set(const struct schema_key *k, void *field, const char *text, char 
 /* What concerns more than one key. */
 bool config_check(struct config_reader *r);
 bool config_check_tls(struct config_reader *r); /* part of it, once listeners are checked */
+/* Index of the TLS domain that a key names; an error where there is none. */
+bool config_domain_refer(struct config_reader *r, const char *name, uint16_t *index);
 bool config_check_gateway(struct config_reader *r); /* likewise, once relays are */
 
 #endif
