@@ -7,15 +7,13 @@
 #include "cp/gateway/context_table.h"
 #include "cp/table.h"
 #include "cp_env.h"
+#include "steps.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct files {
@@ -269,15 +267,19 @@ static void changes(struct context_table *t)
 	add(t, "d", 0, 5); /* in the place of the one that went */
 }
 
-static void child(const struct config *c)
-{
-	struct context_table *t = open_ok(c);
+/* What is stepped through, and how often each change was seen. */
+struct stepped {
+	const struct config *conf;
+	uint32_t seen[6];
+};
 
-	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	raise(SIGSTOP);
+static void child(void *arg)
+{
+	const struct stepped *p = arg;
+	struct context_table *t = open_ok(p->conf);
+
+	steps_begin();
 	changes(t);
-	raise(SIGSTOP);
-	_exit(0);
 }
 
 /* All of a context says the same; 0 if there is none. */
@@ -311,64 +313,33 @@ static void judge(struct context_table *t, uint32_t seen[6])
 	seen[serial_of(t, "d")]++;
 }
 
-static void judge_copy(const struct config *c, const void *bytes, size_t size, uint32_t seen[6])
+static void judge_copy(void *arg, const char *path)
 {
 	static struct config copy;
+	struct stepped *p = arg;
 	struct context_table *t;
-	int fd;
 
-	copy = *c;
-	snprintf(copy.control.contexts, sizeof(copy.control.contexts), "%.200s.copy",
-		 c->control.contexts);
-	fd = open(copy.control.contexts, O_CREAT | O_WRONLY | O_TRUNC, 0600);
-	assert_int_equal(write(fd, bytes, size), size);
-	close(fd);
+	copy = *p->conf;
+	snprintf(copy.control.contexts, sizeof(copy.control.contexts), "%s", path);
 	t = open_ok(&copy);
-	judge(t, seen);
+	judge(t, p->seen);
 	context_close(t);
-	unlink(copy.control.contexts);
-}
-
-static bool stopped(pid_t pid, int sig)
-{
-	int status;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFSTOPPED(status) && WSTOPSIG(status) == sig;
 }
 
 static void killed_at_any_instruction(void **state)
 {
 	struct files *f = *state;
-	uint32_t seen[6] = { 0 };
+	struct stepped p = { .conf = &f->conf };
 	struct context_table *t;
-	uint8_t *file, *last;
-	size_t size;
-	pid_t pid;
 
 	f->conf.dataplane.n_workers = 1;
 	t = open_ok(&f->conf);
 	add(t, "a", 0, 1);
 	add(t, "b", 0, 1);
 	context_close(t);
-	file = file_map(&f->conf, &size);
-	last = calloc(1, size);
-	pid = fork();
-	if (pid == 0)
-		child(&f->conf);
-	assert_true(stopped(pid, SIGSTOP));
-	while (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0 && stopped(pid, SIGTRAP)) {
-		if (memcmp(last, file, size) == 0)
-			continue;
-		memcpy(last, file, size);
-		judge_copy(&f->conf, last, size, seen);
-	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	steps_run(f->conf.control.contexts, child, judge_copy, &p);
 	for (int i = 1; i < 6; i++)
-		assert_int_not_equal(seen[i], 0); /* it was seen at work, to the end */
-	munmap(file, size);
-	free(last);
+		assert_int_not_equal(p.seen[i], 0); /* it was seen at work, to the end */
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

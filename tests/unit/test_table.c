@@ -5,14 +5,12 @@
  * second process is kept out.
  */
 #include "cp_env.h"
+#include "steps.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/ptrace.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct files {
@@ -373,15 +371,12 @@ static void changes(struct table *t)
 	table_perm_set(t, a, &other.ip, 400);
 }
 
-static void child(const struct config *c)
+static void child(void *config)
 {
-	struct table *t = open_ok(c, 100);
+	struct table *t = open_ok(config, 100);
 
-	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-	raise(SIGSTOP);
+	steps_begin();
 	changes(t);
-	raise(SIGSTOP);
-	_exit(0);
 }
 
 /* Everything in the table must make sense, and what the child left alone must be there. */
@@ -418,74 +413,35 @@ static void judge(struct table *t)
 	assert_in_range(n, 1, 2);
 }
 
-static void judge_copy(const struct config *c, const void *bytes, size_t size)
+static void judge_copy(void *config, const char *path)
 {
 	static struct config copy;
 	struct table *t;
-	int fd;
 
-	copy = *c;
-	snprintf(copy.control.state, sizeof(copy.control.state), "%.200s.copy", c->control.state);
-	fd = open(copy.control.state, O_CREAT | O_WRONLY | O_TRUNC, 0600);
-	assert_int_equal(write(fd, bytes, size), size);
-	close(fd);
+	memcpy(&copy, config, sizeof(copy));
+	snprintf(copy.control.state, sizeof(copy.control.state), "%s", path);
 	t = open_ok(&copy, 100);
 	judge(t);
 	table_close(t);
-	unlink(copy.control.state);
-}
-
-static bool stopped(pid_t pid, int sig)
-{
-	int status;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFSTOPPED(status) && WSTOPSIG(status) == sig;
 }
 
 static void killed_at_any_instruction(void **state)
 {
 	struct files *f = *state;
 	struct sock_addr peer = addr("203.0.113.1", 9);
-	uint32_t states = 0;
-	uint8_t *file, *seen;
+	uint32_t states;
 	struct table *t;
-	struct stat st;
-	pid_t pid;
-	int fd;
 
 	f->conf.turn.allocations_max = 4;
 	f->conf.dataplane.peers = 4;
 	t = open_ok(&f->conf, 100);
 	table_perm_set(t, add(t, 1, 49154), &peer.ip, 400);
 	table_close(t);
-	fd = open(f->conf.control.state, O_RDONLY);
-	fstat(fd, &st);
-	file = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-	seen = calloc(1, (size_t)st.st_size);
-	pid = fork();
-	if (pid == 0)
-		child(&f->conf);
-	if (!stopped(pid, SIGSTOP)) {
-		free(seen);
-		fail_msg("the child did not come up");
-	}
-	while (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == 0 && stopped(pid, SIGTRAP)) {
-		if (memcmp(seen, file, (size_t)st.st_size) == 0)
-			continue;
-		memcpy(seen, file, (size_t)st.st_size);
-		states++;
-		judge_copy(&f->conf, seen, (size_t)st.st_size);
-	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	states = steps_run(f->conf.control.state, child, judge_copy, &f->conf);
 	assert_in_range(states, 30, 1000); /* it was seen at work, */
 	t = open_ok(&f->conf, 100);
 	assert_non_null(find(t, 3)); /* and to the end */
 	table_close(t);
-	munmap(file, (size_t)st.st_size);
-	close(fd);
-	free(seen);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
