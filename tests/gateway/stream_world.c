@@ -419,6 +419,18 @@ void gate_up(enum ctl_transport a, uint16_t a_flags, enum ctl_transport b, uint1
 	}
 }
 
+const struct evt_term *gate_unjudged(uint16_t role)
+{
+	gate_want(0, TERM_TLS, role);
+	gate_want(1, TERM_TCP, 0);
+	gate_term(0)->n_fingerprint = 0;
+	gate_set();
+	far_connect(1);
+	gate_news(1, TERM_UP);
+	far_connect(0);
+	return gate_news(0, TERM_UNJUDGED);
+}
+
 void far_say(uint32_t i, const void *bytes, uint32_t n)
 {
 	struct far *f = &gate.far[i];

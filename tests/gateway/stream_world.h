@@ -85,6 +85,8 @@ void gate_pass_ms(uint32_t ms);
 void far_connect(uint32_t i);
 /* Both sides as wanted, set, connected and up; the two events are taken. */
 void gate_up(enum ctl_transport a, uint16_t a_flags, enum ctl_transport b, uint16_t b_flags);
+/* TLS without a fingerprint, and a partner of TCP that is up; both events are taken. */
+const struct evt_term *gate_unjudged(uint16_t role);
 /* Adds a fingerprint of the certificate that remote i shows; right: or not quite. */
 void gate_fingerprint(uint32_t i, uint8_t hash, bool right);
 

@@ -74,6 +74,26 @@ static struct host *second(uint16_t port)
 	return h;
 }
 
+/* To a termination of TLS, and it says nothing. */
+static struct host *silent(void)
+{
+	struct host *h;
+
+	gate_want(0, TERM_TLS, 0);
+	gate_set();
+	h = second(7000);
+	assert_true(h->open);
+	return h;
+}
+
+/* What it says now is said to nobody. */
+static void too_late(struct host *h)
+{
+	host_say(h, "\26\3\1\0\1\1", 6);
+	assert_true(h->rst);
+	gate_no_news();
+}
+
 /* One connection a termination. */
 static void test_5_11_2_x_5_1_one_connection(void **state)
 {
@@ -89,35 +109,23 @@ static void test_5_11_2_x_5_1_one_connection(void **state)
 /* With TLS the one is who first says something: who only connects keeps nobody out. */
 static void test_5_11_2_x_5_1_silent_connections(void **state)
 {
-	struct host *h;
+	struct host *h = silent();
 
 	(void)state;
-	gate_want(0, TERM_TLS, 0);
-	gate_set();
-	h = second(7000);
-	assert_true(h->open);
 	far_connect(0);
 	gate_news(0, TERM_UP);
-	host_say(h, "\26\3\1\0\1\1", 6); /* too late */
-	assert_true(h->rst);
-	gate_no_news();
+	too_late(h);
 }
 
 /* Nor who connected for an attempt that has been given up. */
 static void test_5_11_2_x_5_1_begun_anew_meanwhile(void **state)
 {
-	struct host *h;
+	struct host *h = silent();
 
 	(void)state;
 	gate_want(0, TERM_TLS, 0);
 	gate_set();
-	h = second(7000);
-	assert_true(h->open);
-	gate_want(0, TERM_TLS, 0);
-	gate_set();
-	host_say(h, "\26\3\1\0\1\1", 6);
-	assert_true(h->rst);
-	gate_no_news();
+	too_late(h);
 	far_connect(0);
 	assert_int_equal(gate_news(0, TERM_UP)->attempt, 2);
 }
@@ -125,19 +133,13 @@ static void test_5_11_2_x_5_1_begun_anew_meanwhile(void **state)
 /* Who connected to what it was to be before is not the one it waits for. */
 static void test_5_11_2_x_5_1_changed_meanwhile(void **state)
 {
-	struct host *h;
+	struct host *h = silent();
 
 	(void)state;
-	gate_want(0, TERM_TLS, 0);
-	gate_set();
-	h = second(7000);
-	assert_true(h->open);
 	gate_term(0)->transport = TERM_TCP;
 	gate_term(0)->n_fingerprint = 0;
 	gate_set();
-	host_say(h, "\26\3\1\0\1\1", 6);
-	assert_true(h->rst);
-	gate_no_news();
+	too_late(h);
 	h = second(7001);
 	gate_run();
 	assert_true(h->open);
@@ -147,18 +149,12 @@ static void test_5_11_2_x_5_1_changed_meanwhile(void **state)
 /* Nor who had its address before. */
 static void test_5_11_2_x_5_1_remote_changed_meanwhile(void **state)
 {
-	struct host *h;
+	struct host *h = silent();
 
 	(void)state;
-	gate_want(0, TERM_TLS, 0);
-	gate_set();
-	h = second(7000);
-	assert_true(h->open);
 	gate_term(0)->remote[0].ip = at("10.1.0.3", 0).ip;
 	gate_set();
-	host_say(h, "\26\3\1\0\1\1", 6);
-	assert_true(h->rst);
-	gate_no_news();
+	too_late(h);
 }
 
 static void test_5_11_2_x_5_1_refused(void **state)

@@ -237,14 +237,7 @@ static void judged_too_late(bool right)
 {
 	static const uint8_t record[37] = { 23, 3, 3, 0, 32 };
 
-	gate_want(0, TERM_TLS, 0);
-	gate_want(1, TERM_TCP, 0);
-	gate_term(0)->n_fingerprint = 0;
-	gate_set();
-	far_connect(1);
-	gate_news(1, TERM_UP);
-	far_connect(0);
-	gate_news(0, TERM_UNJUDGED);
+	gate_unjudged(0);
 	assert_int_equal(BIO_write(gate.far[0].in, record, sizeof(record)), sizeof(record));
 	gate_run();
 	assert_true(gate.far[0].host->fin_rcvd);

@@ -229,14 +229,7 @@ static void late(int version, uint16_t role, bool right)
 	const struct evt_term *e;
 
 	gate.far[0].version_min = gate.far[0].version_max = version;
-	gate_want(0, TERM_TLS, role);
-	gate_want(1, TERM_TCP, 0);
-	gate_term(0)->n_fingerprint = 0;
-	gate_set();
-	far_connect(1);
-	gate_news(1, TERM_UP);
-	far_connect(0);
-	e = gate_news(0, TERM_UNJUDGED);
+	e = gate_unjudged(role);
 	assert_int_equal(e->tls_version, version);
 	assert_memory_not_equal(e->sha256, (uint8_t[32]){ 0 }, 32);
 	far_say(0, "early", 5);
@@ -280,14 +273,7 @@ static void test_5_11_2_x_4_2_fingerprint_absent(void **state)
 {
 	(void)state;
 	for (size_t r = 0; r < RTE_DIM(roles); r++) {
-		gate_want(0, TERM_TLS, roles[r]);
-		gate_want(1, TERM_TCP, 0);
-		gate_term(0)->n_fingerprint = 0;
-		gate_set();
-		far_connect(1);
-		gate_news(1, TERM_UP);
-		far_connect(0);
-		gate_news(0, TERM_UNJUDGED);
+		gate_unjudged(roles[r]);
 		far_say(0, "early", 5);
 		gate_pass_ms(2001);
 		gate_ended(0, TCP_END_NO_FINGERPRINT);
@@ -306,14 +292,7 @@ static void test_5_11_2_x_4_2_early_data_limit(void **state)
 	uint64_t edge;
 
 	(void)state;
-	gate_want(0, TERM_TLS, 0);
-	gate_want(1, TERM_TCP, 0);
-	gate_term(0)->n_fingerprint = 0;
-	gate_set();
-	far_connect(0);
-	far_connect(1);
-	gate_news(0, TERM_UNJUDGED);
-	gate_news(1, TERM_UP);
+	gate_unjudged(0);
 	/* In plain as in TLS: the host keeps to the window. */
 	h = gate.far[1].host;
 	h->to_send += sizeof(bytes);

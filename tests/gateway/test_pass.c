@@ -514,14 +514,7 @@ static void told_in_a_replay(void **state)
 	struct cmd_sync sync;
 
 	(void)state;
-	gate_want(0, TERM_TLS, 0);
-	gate_want(1, TERM_TCP, 0);
-	gate_term(0)->n_fingerprint = 0;
-	gate_set();
-	far_connect(0);
-	far_connect(1);
-	gate_news(0, TERM_UNJUDGED);
-	gate_news(1, TERM_UP);
+	gate_unjudged(0);
 	gate_set();
 	gate_no_news();
 	for (int k = 0; k < 2; k++) {
