@@ -281,6 +281,15 @@ void config_free(struct config *c);
 /* Whether anything may speak TLS: a listener, or terminations of contexts. */
 bool config_has_tls(const struct config *c);
 
+/* Whether r names a relay, and a port of its range. */
+static inline bool config_relay_has(const struct config *c, const struct ctl_relay *r)
+{
+	uint16_t port = be16_get(r->port);
+
+	return r->relay < c->n_relay && port >= c->relay[r->relay].port_min &&
+	       port <= c->relay[r->relay].port_max;
+}
+
 /* Digest of what both processes must agree on: workers, sizes, ports, listeners, relays. */
 uint64_t config_digest(const struct config *c);
 

@@ -9,10 +9,7 @@
 
 static bool relay_valid(const struct config *c, struct ctl_relay r, bool v6)
 {
-	uint16_t port = be16_get(r.port);
-
-	return r.relay < c->n_relay && ip_is_v4(&c->relay[r.relay].addr) != v6 &&
-	       port >= c->relay[r.relay].port_min && port <= c->relay[r.relay].port_max;
+	return config_relay_has(c, &r) && ip_is_v4(&c->relay[r.relay].addr) != v6;
 }
 
 static bool alloc_valid(struct table *t, const struct table_alloc *a)

@@ -28,15 +28,11 @@ static bool local_valid(const struct worker *w, const struct ctl_term *t)
 {
 	const struct config *c = w->dp->conf;
 	uint16_t port = be16_get(t->local.port);
-	const struct config_relay *r;
 
-	if (t->local.relay >= c->n_relay)
-		return false;
-	r = &c->relay[t->local.relay];
-	if (port < r->port_min || port > r->port_max || w->dp->port_owner[port >> 1] != w->id)
+	if (!config_relay_has(c, &t->local) || w->dp->port_owner[port >> 1] != w->id)
 		return false;
 	/* The pair stays together, see relay_port_worker(). */
-	return term_ports(t) == 1 || (port % 2 == 0 && port < r->port_max);
+	return term_ports(t) == 1 || (port % 2 == 0 && port < c->relay[t->local.relay].port_max);
 }
 
 /* Where a port, or with TERM_LATCH_ADDR an address, is given, it is of the local address's family.

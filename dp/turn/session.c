@@ -281,14 +281,12 @@ static struct session *session_of(struct worker *w, const struct ctl_sid *sid)
 static bool relay_valid(const struct worker *w, const struct ctl_relay *r, int family)
 {
 	const struct config *c = w->dp->conf;
-	uint16_t port = be16_get(r->port);
 
 	if (r->relay == CTL_RELAY_NONE)
 		return true;
-	return r->relay < c->n_relay &&
+	return config_relay_has(c, r) &&
 	       ip_is_v4(&c->relay[r->relay].addr) == (family == RELAY_V4) &&
-	       port >= c->relay[r->relay].port_min && port <= c->relay[r->relay].port_max &&
-	       w->dp->port_owner[port >> 1] == w->id;
+	       w->dp->port_owner[be16_get(r->port) >> 1] == w->id;
 }
 
 /*
