@@ -289,18 +289,16 @@ static void ice_chars(char *s, uint32_t n)
 	s[n] = '\0';
 }
 
-/* Drawn once, and again when ICE starts again. */
+/*
+ * Drawn once, and again when ICE starts again. They stay while ICE is off: it may be wanted again
+ * by another who was told them.
+ */
 static void ice_credentials(struct ctl_term *t, const struct ctl_term *old, bool restart)
 {
-	memset(t->ufrag, 0, sizeof(t->ufrag));
-	memset(t->pwd, 0, sizeof(t->pwd));
-	if (!(t->flags & TERM_ICE))
+	memcpy(t->ufrag, old->ufrag, sizeof(t->ufrag));
+	memcpy(t->pwd, old->pwd, sizeof(t->pwd));
+	if (!(t->flags & TERM_ICE) || (old->ufrag[0] && !restart))
 		return;
-	if (old->ufrag[0] && !restart) {
-		memcpy(t->ufrag, old->ufrag, sizeof(t->ufrag));
-		memcpy(t->pwd, old->pwd, sizeof(t->pwd));
-		return;
-	}
 	ice_chars(t->ufrag, UFRAG_LEN);
 	ice_chars(t->pwd, PWD_LEN);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "ng_call.h"
+#include "ng_wish.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -100,124 +100,6 @@ static bool call_read(struct ng_call *c)
 	return true;
 }
 
-static uint8_t transport_of(const struct ng_media *m)
-{
-	if (m->kind != NG_KIND_STREAM)
-		return TERM_UDP;
-	return m->tls ? TERM_TLS : TERM_TCP;
-}
-
-static void flag_set(struct ctl_term *t, uint16_t flag, bool on)
-{
-	t->flags = on ? t->flags | flag : t->flags & (uint16_t)~flag;
-}
-
-/* What holds for either side of a new context, and whatever is told anew of an old one. */
-static void wish_common(const struct ng_call *c, struct gate_wish *w, uint32_t side)
-{
-	int realm = c->f->realm[side != c->from];
-
-	if (realm != NG_NOT_GIVEN && c->offer)
-		w->realm = (uint16_t)realm;
-	if (c->f->dscp != NG_NOT_GIVEN)
-		w->term.dscp = (uint8_t)c->f->dscp;
-}
-
-static void wish_new(struct gate_wish *w, bool v6)
-{
-	*w = (struct gate_wish){ .v6 = v6 };
-	w->term.flags = TERM_IN | TERM_OUT;
-	w->term.dscp = CTL_DSCP_KEEP;
-	w->term.domain = CONFIG_DOMAINS_MAX;
-}
-
-/* Controllers read of connections in the news; of datagrams there is nothing to wait for. */
-static void wish_notify(struct gate_wish *w)
-{
-	w->notify =
-	    w->term.transport == TERM_UDP ? 0 : 1 << TERM_UP | 1 << TERM_UNJUDGED | 1 << TERM_ENDED;
-}
-
-/*
- * TLS's role follows TCP's (RFC 8122 4), unless it was told; the side that gets the SDP is the one
- * that flags tell of.
- */
-static void wish_roles(const struct ng_call *c, struct gate_wish *w, uint32_t side, bool client,
-		       uint64_t *mark)
-{
-	if (side == c->to && c->f->flags & (NG_TLS_CLIENT | NG_TLS_SERVER)) {
-		ng_mark_set(mark, NG_MARK_TLS + side, 1, 1);
-		flag_set(&w->term, TERM_TLS_CLIENT, c->f->flags & NG_TLS_CLIENT);
-	}
-	flag_set(&w->term, TERM_CONNECT, client);
-	if (w->term.transport != TERM_TLS)
-		flag_set(&w->term, TERM_TLS_CLIENT, false);
-	else if (!ng_mark_get(*mark, NG_MARK_TLS + side, 1))
-		flag_set(&w->term, TERM_TLS_CLIENT, client);
-	/* A certificate says who it is. Without, who connects has the address that SDP told. */
-	flag_set(&w->term, TERM_LATCH, !client);
-	flag_set(&w->term, TERM_LATCH_ADDR,
-		 !client && w->term.transport == TERM_TCP && be16_get(w->term.remote[0].port));
-}
-
-/* What the sender's m-line says of its own side, where that is no stream. */
-static void wish_datagrams(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
-			   uint64_t *mark)
-{
-	uint32_t known = ng_mark_get(*mark, NG_MARK_ICE + 16 * c->from, 16);
-	bool ice = m->ice && (c->offer || w->term.flags & TERM_ICE);
-
-	w->term.transport = TERM_UDP;
-	flag_set(&w->term, TERM_RTP, m->kind == NG_KIND_RTP);
-	flag_set(&w->term, TERM_LATCH, !(c->f->flags & NG_ASYMMETRIC));
-	flag_set(&w->term, TERM_RTCP_MUX, m->mux && !(c->offer && c->f->flags & NG_MUX_REJECT));
-	flag_set(&w->term, TERM_OUT, !m->zero);
-	w->restart = ice && w->term.flags & TERM_ICE && known && known != m->ice_hash;
-	flag_set(&w->term, TERM_ICE, ice);
-	ng_mark_set(mark, NG_MARK_ICE + 16 * c->from, 16, ice ? m->ice_hash : 0);
-	if (m->zero)
-		return;
-	w->term.remote[0] = m->remote;
-	w->term.remote[1] = m->kind == NG_KIND_RTP ? m->rtcp : (struct sock_addr){ 0 };
-}
-
-/*
- * Whether we connect to the sender (RFC 4145 4.1: without a=setup, who offers does, who answers
- * does not). Where either may, a connection that there is stays as it is.
- */
-static bool connects(const struct ng_call *c, const struct ng_media *m, const struct gate_wish *w,
-		     bool open)
-{
-	bool did = w->term.flags & TERM_CONNECT;
-
-	if (w->term.attempt && (m->connection == NG_CONNECTION_EXISTING || !open) &&
-	    m->setup != NG_ACTIVE && m->setup != NG_PASSIVE)
-		return did;
-	if (w->term.attempt && m->connection == NG_CONNECTION_EXISTING)
-		return did;
-	return m->setup == NG_PASSIVE || (!c->offer && m->setup == NG_SETUP_NONE);
-}
-
-/* The same of a stream. Whether what there was of a connection is of no use any more. */
-static bool wish_stream(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
-			bool open, uint64_t *mark)
-{
-	const uint16_t roles = TERM_CONNECT | TERM_TLS_CLIENT;
-	const struct ctl_term old = w->term;
-	bool client = connects(c, m, w, open);
-
-	w->term.transport = transport_of(m);
-	if (!m->zero)
-		w->term.remote[0] = m->remote;
-	w->term.n_fingerprint = m->n_fingerprint;
-	memcpy(w->term.fingerprint, m->fingerprint, sizeof(m->fingerprint));
-	wish_roles(c, w, c->from, client, mark);
-	if (m->connection == NG_CONNECTION_EXISTING)
-		return false;
-	return old.transport != w->term.transport || (old.flags ^ w->term.flags) & roles ||
-	       (client && !sock_addr_eq(&old.remote[0], &w->term.remote[0]));
-}
-
 /* RFC 8122 5: an m-line of TLS has a fingerprint. Ours are known while a dataplane tells them. */
 static bool certified(struct ng_call *c)
 {
@@ -261,22 +143,32 @@ static void wish_other(const struct ng_call *c, const struct ng_media *m, struct
 	bool ice = c->f->flags & NG_ICE_FORCE ||
 		   (!(c->f->flags & NG_ICE_REMOVE) && (m->ice || w->term.flags & TERM_ICE));
 
-	wish_common(c, w, c->to);
+	ng_wish_common(c, w, c->to);
 	if (c->f->family != NG_NOT_GIVEN)
 		w->v6 = c->f->family == 6;
 	if (m->kind != NG_KIND_STREAM) {
 		w->term.transport = TERM_UDP;
-		flag_set(&w->term, TERM_RTP, m->kind == NG_KIND_RTP);
-		flag_set(&w->term, TERM_LATCH, !(c->f->flags & NG_ASYMMETRIC));
-		flag_set(&w->term, TERM_ICE, ice);
+		ng_wish_flag(&w->term, TERM_RTP, m->kind == NG_KIND_RTP);
+		ng_wish_flag(&w->term, TERM_LATCH, !(c->f->flags & NG_ASYMMETRIC));
+		w->restart |= ice && !(w->term.flags & TERM_ICE);
+		ng_wish_flag(&w->term, TERM_ICE, ice);
 		return;
 	}
 	/* Who connects may do so as soon as it has the offer. */
 	w->term.transport = p->tls ? TERM_TLS : TERM_TCP;
 	w->begin = open && m->setup != NG_HOLDCONN;
 	if (open)
-		wish_roles(c, w, c->to, false, mark);
-	wish_notify(w);
+		ng_wish_roles(c, w, c->to, false, mark);
+	ng_wish_notify(w);
+}
+
+/* What answers are held against. */
+static void offer_note(const struct ng_call *c, const struct gate_wish w[2], uint64_t *mark)
+{
+	ng_mark_set(mark, NG_MARK_OFFER_MUX, 1, (w[c->from].term.flags & TERM_RTCP_MUX) != 0);
+	for (uint32_t side = 0; side < 2; side++)
+		ng_mark_set(mark, NG_MARK_OFFER_ICE + side, 1,
+			    (w[side].term.flags & TERM_ICE) != 0);
 }
 
 static void plan_make(const struct ng_call *c, int i, uint64_t mark, struct gate_plan *plan)
@@ -293,19 +185,20 @@ static bool offer_new(struct ng_call *c, int i, uint64_t mark)
 	struct gate_wish w[2];
 	struct gate_plan plan;
 
-	wish_new(&w[c->from], m->v6);
-	wish_new(&w[c->to], m->v6);
-	wish_common(c, &w[c->from], c->from);
+	ng_wish_new(&w[c->from], m->v6);
+	ng_wish_new(&w[c->to], m->v6);
+	ng_wish_common(c, &w[c->from], c->from);
 	snprintf(w[c->from].tag, sizeof(w[0].tag), "%s", c->f->from);
 	snprintf(w[c->to].tag, sizeof(w[0].tag), "%s", c->f->to ? c->f->to : "");
-	w[c->from].term.transport = transport_of(m);
+	w[c->from].term.transport = ng_transport(m);
 	if (m->kind == NG_KIND_STREAM)
-		wish_stream(c, m, &w[c->from], true, &mark);
+		ng_wish_stream(c, m, &w[c->from], true, &mark);
 	else
-		wish_datagrams(c, m, &w[c->from], &mark);
-	wish_notify(&w[c->from]);
+		ng_wish_datagrams(c, m, &w[c->from], &mark);
+	ng_wish_notify(&w[c->from]);
 	ng_mark_set(&mark, NG_MARK_OPEN, 1, m->kind == NG_KIND_STREAM);
 	wish_other(c, m, &w[c->to], ng_mark_get(mark, NG_MARK_PROTO + 4 * c->to, 4), true, &mark);
+	offer_note(c, w, &mark);
 	plan_make(c, i, mark, &plan);
 	c->context[i] = gate_add(c->g, &plan, &w[0], &w[1], &c->fail);
 	c->added[i] = c->context[i] != NULL;
@@ -321,21 +214,24 @@ static bool offer_again(struct ng_call *c, int i, uint64_t mark, bool check)
 	struct gate_plan plan;
 	bool open = false;
 
-	gate_wish(c->g, x, c->from, &w[c->from]);
-	gate_wish(c->g, x, c->to, &w[c->to]);
-	wish_common(c, &w[c->from], c->from);
+	for (uint32_t side = 0; side < 2; side++) {
+		gate_wish(c->g, x, side, &w[side]);
+		ng_wish_revive(&w[side], side, &mark);
+	}
+	ng_wish_common(c, &w[c->from], c->from);
 	w[c->from].v6 = m->zero ? w[c->from].v6 : m->v6;
 	if (m->kind == NG_KIND_STREAM) {
 		open = !w[c->from].term.attempt || m->connection == NG_CONNECTION_NEW ||
 		       ng_mark_get(mark, NG_MARK_OPEN, 1);
-		open |= wish_stream(c, m, &w[c->from], open, &mark);
+		open |= ng_wish_stream(c, m, &w[c->from], open, &mark);
 		ng_mark_set(&mark, NG_MARK_OPEN, 1, open);
 	} else {
-		wish_datagrams(c, m, &w[c->from], &mark);
+		ng_wish_datagrams(c, m, &w[c->from], &mark);
 		w[c->to].restart = w[c->from].restart;
 	}
-	wish_notify(&w[c->from]);
+	ng_wish_notify(&w[c->from]);
 	wish_other(c, m, &w[c->to], ng_mark_get(mark, NG_MARK_PROTO + 4 * c->to, 4), open, &mark);
+	offer_note(c, w, &mark);
 	if (check)
 		return gate_check(c->g, x, c->from, &w[c->from], &c->fail) &&
 		       gate_check(c->g, x, c->to, &w[c->to], &c->fail);
@@ -482,18 +378,47 @@ static bool answer_offerer(struct ng_call *c, int i, uint64_t *mark, bool check)
 	if (m->kind == NG_KIND_STREAM) {
 		w.begin = ng_mark_get(*mark, NG_MARK_OPEN, 1) && m->setup != NG_HOLDCONN;
 		if (w.begin)
-			wish_roles(c, &w, c->to, w.term.flags & TERM_CONNECT, mark);
+			ng_wish_roles(c, &w, c->to, w.term.flags & TERM_CONNECT, mark);
 	} else {
 		bool mux =
 		    (m->mux || ng_mark_get(*mark, NG_MARK_MUX, 1) || c->f->flags & NG_MUX_ACCEPT) &&
 		    !(c->f->flags & NG_MUX_REJECT);
 
-		flag_set(&w.term, TERM_LATCH, !(c->f->flags & NG_ASYMMETRIC));
-		flag_set(&w.term, TERM_RTCP_MUX, w.term.flags & TERM_RTCP_MUX && mux);
-		flag_set(&w.term, TERM_ICE,
-			 w.term.flags & TERM_ICE && !(c->f->flags & NG_ICE_REMOVE));
+		ng_wish_flag(&w.term, TERM_LATCH, !(c->f->flags & NG_ASYMMETRIC));
+		ng_wish_flag(&w.term, TERM_RTCP_MUX,
+			     mux && ng_mark_get(*mark, NG_MARK_OFFER_MUX, 1));
+		ng_wish_flag(&w.term, TERM_ICE,
+			     ng_mark_get(*mark, NG_MARK_OFFER_ICE + c->to, 1) &&
+				 !(c->f->flags & NG_ICE_REMOVE));
 	}
 	return answer_set(c, x, c->to, &w, check);
+}
+
+/* A call that forked has answers of several (RFC 3261 12.1): this is not the first that answers. */
+static bool answer_forks(const struct ng_call *c, const struct context *x)
+{
+	const char *tag = x->term[c->from].tag;
+
+	return *tag && c->f->to && strcmp(tag, c->f->to) != 0;
+}
+
+/* Whether the connection that there is, or was, is another's than who answers now. */
+static bool connection_is_anothers(const struct ng_call *c, const struct context *x,
+				   const struct ng_media *m)
+{
+	const struct context_term *t = &x->term[c->from];
+
+	if (!answer_forks(c, x))
+		return false;
+	if (t->state == TERM_STATE_UP || t->state == TERM_STATE_UNJUDGED)
+		return !ip_eq(&t->peer.ip, &m->remote.ip);
+	return t->state == TERM_STATE_ENDED;
+}
+
+static void answer_tag(const struct ng_call *c, struct gate_wish *w)
+{
+	if (c->f->to)
+		snprintf(w->tag, sizeof(w->tag), "%s", c->f->to);
 }
 
 static bool answer_answerer(struct ng_call *c, int i, uint64_t *mark, bool check)
@@ -504,24 +429,35 @@ static bool answer_answerer(struct ng_call *c, int i, uint64_t *mark, bool check
 	bool open = ng_mark_get(*mark, NG_MARK_OPEN, 1), changed;
 
 	gate_wish(c->g, x, c->from, &w);
-	wish_common(c, &w, c->from);
-	if (c->f->to)
-		snprintf(w.tag, sizeof(w.tag), "%s", c->f->to);
+	ng_wish_common(c, &w, c->from);
+	ng_wish_revive(&w, c->from, mark);
+	answer_tag(c, &w);
 	if (m->kind == NG_KIND_STREAM) {
-		changed = wish_stream(c, m, &w, open, mark);
+		changed = ng_wish_stream(c, m, &w, open, mark) || connection_is_anothers(c, x, m);
 		/* A server listens since the offer; who answers instead may have it otherwise. */
 		w.begin = m->setup != NG_HOLDCONN &&
 			  (!w.term.attempt || changed || (w.term.flags & TERM_CONNECT && open));
 	} else {
-		wish_datagrams(c, m, &w, mark);
+		ng_wish_datagrams(c, m, &w, mark);
 	}
 	return answer_set(c, x, c->from, &w, check);
 }
 
-/* An earlier answer of a call that forks may have refused it, and the offerer was told so. */
+/* A context may have ended meanwhile. */
 static bool answer_refuses(const struct ng_call *c, int i)
 {
 	return c->media[i].gone || !c->context[i];
+}
+
+static uint64_t answer_mark(const struct ng_call *c, int i)
+{
+	const struct context *x = c->context[i];
+	uint64_t mark = x->mark;
+
+	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->from, 4, c->media[i].proto);
+	if (x->end && answer_forks(c, x))
+		ng_mark_set(&mark, NG_MARK_OPEN, 1, 1);
+	return mark;
 }
 
 static bool answer_may(struct ng_call *c, int i)
@@ -533,10 +469,39 @@ static bool answer_may(struct ng_call *c, int i)
 	if (answer_refuses(c, i))
 		return true;
 	if (!same_kind(x, m) ||
-	    (m->kind == NG_KIND_STREAM && transport_of(m) != x->term[c->from].term.transport))
+	    (m->kind == NG_KIND_STREAM && ng_transport(m) != x->term[c->from].term.transport))
 		return refuse(c, GATE_BAD, "m-line %d: not the transport that was offered", i + 1);
-	mark = x->mark;
+	mark = answer_mark(c, i);
 	return answer_answerer(c, i, &mark, true) && answer_offerer(c, i, &mark, true);
+}
+
+/*
+ * Another branch of a call that forks may still accept the m-line: nothing passes, but its context
+ * is there for as long as an answer may take. Which branch comes through is not told.
+ */
+static bool answer_refused(struct ng_call *c, int i)
+{
+	const struct config_gateway *conf = &c->s->conf->gateway;
+	struct context *x = c->context[i];
+	uint64_t mark = x ? x->mark : 0;
+	struct gate_plan plan;
+	struct gate_wish w;
+
+	c->media[i].gone = true;
+	c->context[i] = NULL;
+	if (!x || x->end)
+		return true;
+	gate_wish(c->g, x, c->from, &w);
+	answer_tag(c, &w);
+	ng_wish_refuse(&w, c->from, &mark);
+	if (!gate_set(c->g, x, c->from, &w, &c->fail))
+		return false;
+	gate_plan(c->g, x, &plan);
+	plan.mark = mark;
+	if (plan.lifetime > conf->answer_timeout)
+		plan.lifetime = conf->answer_timeout;
+	gate_plan_set(c->g, x, &plan);
+	return true;
 }
 
 static bool answer_media(struct ng_call *c, int i)
@@ -545,13 +510,9 @@ static bool answer_media(struct ng_call *c, int i)
 	struct gate_plan plan;
 	uint64_t mark;
 
-	if (answer_refuses(c, i)) {
-		context_gone(c, &c->context[i]);
-		c->media[i].gone = true;
-		return true;
-	}
-	mark = x->mark;
-	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->from, 4, c->media[i].proto);
+	if (answer_refuses(c, i))
+		return answer_refused(c, i);
+	mark = answer_mark(c, i);
 	if (!answer_answerer(c, i, &mark, false) || !answer_offerer(c, i, &mark, false))
 		return false;
 	ng_mark_set(&mark, NG_MARK_OPEN, 1, 0);

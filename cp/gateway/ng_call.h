@@ -42,6 +42,10 @@ enum ng_mark_bits {
 	NG_MARK_OPEN = 12, /* connections begin with the answer */
 	NG_MARK_TLS = 13,  /* a bit a side: its TLS role was told */
 	NG_MARK_ICE = 16,  /* 16 bits a side */
+	/* What was offered, whatever an answer made of it: another answer may follow (forks). */
+	NG_MARK_OFFER_MUX = 48, /* rtcp-mux, by who offers */
+	NG_MARK_OFFER_ICE = 49, /* a bit a side: it offers ICE, or is offered it */
+	NG_MARK_REFUSED = 51,	/* a bit a side: its last answer refused the m-line */
 };
 
 static inline uint32_t ng_mark_get(uint64_t mark, uint32_t bit, uint32_t bits)

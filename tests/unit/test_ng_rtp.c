@@ -414,31 +414,11 @@ static void each_m_line_is_a_context_and_port_0_ends_it(void **state)
 	       "m=audio 6000 RTP/AVP 0\nm=image 0 udptl t38\na=x\n");
 	ng_has(w, "m=image 0 udptl t38");
 	ng_has(w, "a=x");
-	assert_int_equal(ng_contexts(w), 1);
 	ng_sdp(w, "offer", "a", "b", "",
 	       "v=0\no=a 1 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\n"
 	       "m=audio 0 RTP/AVP 0\nm=image 4002 udptl t38\n");
 	assert_int_equal(ng_contexts(w), 1);
 	assert_int_equal(ng_context(w, 1)->media, 1);
-}
-
-/* The offerer was told that the m-line is refused; the rest of the call is not lost for it. */
-static void what_one_branch_refused_stays_refused(void **state)
-{
-	struct ng_world *w = *state;
-
-	ng_sdp(w, "offer", "a", NULL, realms, two);
-	ng_sdp(w, "answer", "a", "b", "",
-	       "v=0\no=b 1 1 IN IP4 203.0.113.9\ns=-\nc=IN IP4 203.0.113.9\nt=0 0\n"
-	       "m=audio 6000 RTP/AVP 0\nm=image 0 udptl t38\n");
-	ng_sdp(w, "answer", "a", "c", "",
-	       "v=0\no=c 1 1 IN IP4 203.0.113.10\ns=-\nc=IN IP4 203.0.113.10\nt=0 0\n"
-	       "m=audio 6100 RTP/AVP 0\nm=image 6102 udptl t38\na=x\n");
-	ng_has(w, "m=image 0 udptl t38");
-	ng_has(w, "a=x");
-	assert_addr(&term(w, 1)->remote[0], "203.0.113.10", 6100);
-	assert_string_equal(ng_context(w, 0)->term[1].tag, "c");
-	assert_int_equal(ng_contexts(w), 1);
 }
 
 static void an_offer_that_fails_leaves_nothing(void **state)
@@ -585,7 +565,6 @@ int main(void)
 		T(either_side_offers_again),
 		T(transport_protocol_is_per_side),
 		T(each_m_line_is_a_context_and_port_0_ends_it),
-		T(what_one_branch_refused_stays_refused),
 		T(an_offer_that_fails_leaves_nothing),
 		T(an_offer_again_that_fails_changes_nothing),
 		T(an_answer_that_fails_changes_nothing),

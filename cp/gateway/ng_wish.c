@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ng_wish.h"
+
+#include <string.h>
+
+uint8_t ng_transport(const struct ng_media *m)
+{
+	if (m->kind != NG_KIND_STREAM)
+		return TERM_UDP;
+	return m->tls ? TERM_TLS : TERM_TCP;
+}
+
+void ng_wish_flag(struct ctl_term *t, uint16_t flag, bool on)
+{
+	t->flags = on ? t->flags | flag : t->flags & (uint16_t)~flag;
+}
+
+void ng_wish_common(const struct ng_call *c, struct gate_wish *w, uint32_t side)
+{
+	int realm = c->f->realm[side != c->from];
+
+	if (realm != NG_NOT_GIVEN && c->offer)
+		w->realm = (uint16_t)realm;
+	if (c->f->dscp != NG_NOT_GIVEN)
+		w->term.dscp = (uint8_t)c->f->dscp;
+}
+
+void ng_wish_new(struct gate_wish *w, bool v6)
+{
+	*w = (struct gate_wish){ .v6 = v6 };
+	w->term.flags = TERM_IN | TERM_OUT;
+	w->term.dscp = CTL_DSCP_KEEP;
+	w->term.domain = CONFIG_DOMAINS_MAX;
+}
+
+void ng_wish_notify(struct gate_wish *w)
+{
+	w->notify =
+	    w->term.transport == TERM_UDP ? 0 : 1 << TERM_UP | 1 << TERM_UNJUDGED | 1 << TERM_ENDED;
+}
+
+void ng_wish_roles(const struct ng_call *c, struct gate_wish *w, uint32_t side, bool client,
+		   uint64_t *mark)
+{
+	if (side == c->to && c->f->flags & (NG_TLS_CLIENT | NG_TLS_SERVER)) {
+		ng_mark_set(mark, NG_MARK_TLS + side, 1, 1);
+		ng_wish_flag(&w->term, TERM_TLS_CLIENT, c->f->flags & NG_TLS_CLIENT);
+	}
+	ng_wish_flag(&w->term, TERM_CONNECT, client);
+	if (w->term.transport != TERM_TLS)
+		ng_wish_flag(&w->term, TERM_TLS_CLIENT, false);
+	else if (!ng_mark_get(*mark, NG_MARK_TLS + side, 1))
+		ng_wish_flag(&w->term, TERM_TLS_CLIENT, client);
+	/* A certificate says who it is. Without, who connects has the address that SDP told. */
+	ng_wish_flag(&w->term, TERM_LATCH, !client);
+	ng_wish_flag(&w->term, TERM_LATCH_ADDR,
+		     !client && w->term.transport == TERM_TCP && be16_get(w->term.remote[0].port));
+}
+
+void ng_wish_datagrams(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
+		       uint64_t *mark)
+{
+	uint32_t known = ng_mark_get(*mark, NG_MARK_ICE + 16 * c->from, 16);
+	bool ice = m->ice && (c->offer || ng_mark_get(*mark, NG_MARK_OFFER_ICE + c->from, 1));
+
+	w->term.transport = TERM_UDP;
+	ng_wish_flag(&w->term, TERM_RTP, m->kind == NG_KIND_RTP);
+	ng_wish_flag(&w->term, TERM_LATCH, !(c->f->flags & NG_ASYMMETRIC));
+	ng_wish_flag(&w->term, TERM_RTCP_MUX, m->mux && !(c->offer && c->f->flags & NG_MUX_REJECT));
+	ng_wish_flag(&w->term, TERM_OUT, !m->zero);
+	/* Not by an answer: what it answers named our credentials. */
+	w->restart =
+	    c->offer && ice && (!(w->term.flags & TERM_ICE) || (known && known != m->ice_hash));
+	ng_wish_flag(&w->term, TERM_ICE, ice);
+	ng_mark_set(mark, NG_MARK_ICE + 16 * c->from, 16, ice ? m->ice_hash : 0);
+	if (m->zero)
+		return;
+	w->term.remote[0] = m->remote;
+	w->term.remote[1] = m->kind == NG_KIND_RTP ? m->rtcp : (struct sock_addr){ 0 };
+}
+
+/*
+ * Whether we connect to the sender (RFC 4145 4.1: without a=setup, who offers does, who answers
+ * does not). Where either may, a connection that there is stays as it is.
+ */
+static bool connects(const struct ng_call *c, const struct ng_media *m, const struct gate_wish *w,
+		     bool open)
+{
+	bool did = w->term.flags & TERM_CONNECT;
+
+	if (w->term.attempt && (m->connection == NG_CONNECTION_EXISTING || !open) &&
+	    m->setup != NG_ACTIVE && m->setup != NG_PASSIVE)
+		return did;
+	if (w->term.attempt && m->connection == NG_CONNECTION_EXISTING)
+		return did;
+	return m->setup == NG_PASSIVE || (!c->offer && m->setup == NG_SETUP_NONE);
+}
+
+bool ng_wish_stream(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
+		    bool open, uint64_t *mark)
+{
+	const uint16_t roles = TERM_CONNECT | TERM_TLS_CLIENT;
+	const struct ctl_term old = w->term;
+	bool client = connects(c, m, w, open);
+
+	w->term.transport = ng_transport(m);
+	if (!m->zero)
+		w->term.remote[0] = m->remote;
+	w->term.n_fingerprint = m->n_fingerprint;
+	memcpy(w->term.fingerprint, m->fingerprint, sizeof(m->fingerprint));
+	ng_wish_roles(c, w, c->from, client, mark);
+	if (m->connection == NG_CONNECTION_EXISTING)
+		return false;
+	return old.transport != w->term.transport || (old.flags ^ w->term.flags) & roles ||
+	       (client && !sock_addr_eq(&old.remote[0], &w->term.remote[0]));
+}
+
+void ng_wish_refuse(struct gate_wish *w, uint32_t side, uint64_t *mark)
+{
+	ng_mark_set(mark, NG_MARK_REFUSED + side, 1, 1);
+	ng_wish_flag(&w->term, TERM_IN | TERM_OUT, false);
+	if (w->term.transport == TERM_UDP)
+		memset(w->term.remote, 0, sizeof(w->term.remote));
+}
+
+void ng_wish_revive(struct gate_wish *w, uint32_t side, uint64_t *mark)
+{
+	if (ng_mark_get(*mark, NG_MARK_REFUSED + side, 1))
+		ng_wish_flag(&w->term, TERM_IN | TERM_OUT, true);
+	ng_mark_set(mark, NG_MARK_REFUSED + side, 1, 0);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_GATEWAY_NG_WISH_H
+#define FL_CP_GATEWAY_NG_WISH_H
+
+/* What an m-line of an offer or answer makes of the terminations of its context. */
+#include "ng_call.h"
+
+uint8_t ng_transport(const struct ng_media *m);
+void ng_wish_flag(struct ctl_term *t, uint16_t flag, bool on);
+
+/* A termination that is to be. */
+void ng_wish_new(struct gate_wish *w, bool v6);
+/* What holds for either side of a new context, and whatever is told anew of an old one. */
+void ng_wish_common(const struct ng_call *c, struct gate_wish *w, uint32_t side);
+/* Controllers read of connections in the news; of datagrams there is nothing to wait for. */
+void ng_wish_notify(struct gate_wish *w);
+/*
+ * TLS's role follows TCP's (RFC 8122 4), unless it was told; the side that gets the SDP is the one
+ * that flags tell of.
+ */
+void ng_wish_roles(const struct ng_call *c, struct gate_wish *w, uint32_t side, bool client,
+		   uint64_t *mark);
+/* What the sender's m-line says of its own side, where that is no stream. */
+void ng_wish_datagrams(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
+		       uint64_t *mark);
+/*
+ * The same of a stream; open: connections begin with this offer and its answer. Whether what there
+ * was of a connection is of no use any more.
+ */
+bool ng_wish_stream(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
+		    bool open, uint64_t *mark);
+
+/*
+ * An answer refuses the m-line: nothing goes to or from that side. Of datagrams it has no remote
+ * any more either.
+ */
+void ng_wish_refuse(struct gate_wish *w, uint32_t side, uint64_t *mark);
+/* And what comes after an answer that refused. */
+void ng_wish_revive(struct gate_wish *w, uint32_t side, uint64_t *mark);
+
+#endif
