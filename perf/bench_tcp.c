@@ -296,13 +296,13 @@ static const struct tcp_app out_app = { .name = "out",
 
 static void on_in(struct worker *w, struct tcp_conn *c)
 {
-	uint64_t data[TCP_APP_DATA / 8] = { 0 };
+	struct tcp_request r = { .local = side_addr(UNDER_TEST, 0),
+				 .remote = side_addr(FAR, side_port(FAR, 0)) };
 	struct ctl_conn name = tcp_name(w, c);
-	struct sock_addr src = side_addr(UNDER_TEST, 0), dst = side_addr(FAR, side_port(FAR, 0));
 	enum tcp_end why;
 
-	memcpy(data, &name, sizeof(name));
-	if (!tcp_connect(w, &src, &dst, &out_app, data, &why))
+	memcpy(r.data, &name, sizeof(name));
+	if (!tcp_connect(w, &r, &out_app, &why))
 		rte_exit(1, "bench_tcp: no connection out\n");
 }
 
@@ -357,10 +357,10 @@ static uint64_t turns(uint32_t n)
 
 static void connect_from(int side, const struct tcp_app *app, uint16_t port)
 {
-	struct sock_addr src = side_addr(side, 0), dst = side_addr(!side, port);
+	struct tcp_request r = { .local = side_addr(side, 0), .remote = side_addr(!side, port) };
 	enum tcp_end why;
 
-	if (!tcp_connect(dp[side].worker[side], &src, &dst, app, NULL, &why))
+	if (!tcp_connect(dp[side].worker[side], &r, app, &why))
 		rte_exit(1, "bench_tcp: no connection: %s\n", tcp_end_desc[why].name);
 }
 

@@ -89,7 +89,7 @@ static const struct tcp_app backend_app = {
 /* From the port's address that the way to the back end starts at. */
 static struct tcp_conn *backend_connect(struct worker *w, const struct sock_addr *to)
 {
-	struct sock_addr from = { 0 };
+	struct tcp_request r = { .remote = *to };
 	const struct ip_addr *own;
 	enum tcp_end why;
 	struct ip_addr via;
@@ -100,8 +100,8 @@ static struct tcp_conn *backend_connect(struct worker *w, const struct sock_addr
 	own = port_addr_for(&w->dp->port[port], &via);
 	if (!own)
 		return NULL;
-	from.ip = *own;
-	return tcp_connect(w, &from, to, &backend_app, NULL, &why);
+	r.local.ip = *own;
+	return tcp_connect(w, &r, &backend_app, &why);
 }
 
 void backend_join(struct worker *w, struct tcp_conn *client, uint16_t service)

@@ -164,13 +164,9 @@ const struct tcp_app *stream_accept(struct worker *w, struct tcp_request *r, uin
 	struct stream *s = w->context[gate_slot(entry)].stream;
 	uint32_t i = gate_side(entry);
 	const struct side *d = s ? &s->side[i] : NULL;
-	struct stream_owner o;
 
 	if (!d || d->state != SIDE_LISTENING || !term_remote_may(&d->term, &r->remote.ip))
 		return NULL;
-	o = (struct stream_owner){ s, d->serial, i };
-	memcpy(r->data, &o, sizeof(o));
-	r->layer = side_layer(&d->term);
-	r->layer_arg = d->term.domain;
+	side_request(s, i, r);
 	return &stream_app;
 }

@@ -77,8 +77,8 @@ extern const struct tcp_app stream_app;
 
 /* Who may connect (R28): its address, which may have another port than the one it listens at. */
 bool term_remote_may(const struct ctl_term *t, const struct ip_addr *ip);
-/* The layer of its connection; NULL: none. */
-const struct tcp_layer_ops *side_layer(const struct ctl_term *t);
+/* What its connection begins with, whoever opens it. */
+void side_request(struct stream *s, uint32_t i, struct tcp_request *r);
 /* Listens, or connects at once (R43, R58). A connection of an earlier attempt makes way. */
 void side_begin(struct worker *w, struct stream *s, uint32_t i);
 /* Somebody asks again: tells of its end, or all: of how it stands. */

@@ -352,10 +352,17 @@ static void side_judge(struct worker *w, struct stream *s, uint32_t i)
 	}
 }
 
-static void side_dscp(const struct side *d)
+/* A stream has none that it came with. */
+static uint8_t term_dscp(const struct ctl_term *t)
 {
-	if (d->c)
-		tcp_dscp(d->c, d->term.dscp == CTL_DSCP_KEEP ? 0 : d->term.dscp);
+	return t->dscp == CTL_DSCP_KEEP ? 0 : t->dscp;
+}
+
+static const struct tcp_layer_ops *term_layer(const struct ctl_term *t)
+{
+	if (t->transport != TERM_TLS)
+		return NULL;
+	return t->flags & TERM_TLS_CLIENT ? &tls_client_layer : &tls_server_layer;
 }
 
 /*
@@ -372,12 +379,12 @@ static struct stream *side_claim(const struct worker *w, struct tcp_conn *c, uin
 		return s;
 	d = &s->side[*i];
 	tcp_addrs(w, c, &local, &remote);
-	if (d->state != SIDE_LISTENING || side_layer(&d->term) != tcp_layer_ops(c) ||
+	if (d->state != SIDE_LISTENING || term_layer(&d->term) != tcp_layer_ops(c) ||
 	    !term_remote_may(&d->term, &remote.ip))
 		return NULL;
 	d->c = c;
 	d->state = SIDE_OPENING;
-	side_dscp(d);
+	tcp_dscp(c, term_dscp(&d->term)); /* it may be another than at its SYN */
 	return s;
 }
 
@@ -488,29 +495,32 @@ bool term_remote_may(const struct ctl_term *t, const struct ip_addr *ip)
 	       ip_eq(&t->remote[0].ip, ip);
 }
 
-const struct tcp_layer_ops *side_layer(const struct ctl_term *t)
+void side_request(struct stream *s, uint32_t i, struct tcp_request *r)
 {
-	if (t->transport != TERM_TLS)
-		return NULL;
-	return t->flags & TERM_TLS_CLIENT ? &tls_client_layer : &tls_server_layer;
+	const struct side *d = &s->side[i];
+	struct stream_owner o = { s, d->serial, i };
+
+	memcpy(r->data, &o, sizeof(o));
+	r->layer = term_layer(&d->term);
+	r->layer_arg = d->term.domain;
+	r->dscp = term_dscp(&d->term);
 }
 
 static void side_connect(struct worker *w, struct stream *s, uint32_t i)
 {
 	struct side *d = &s->side[i];
 	const struct ctl_term *t = &d->term;
-	struct sock_addr local = { *relay_ip(w->dp, &t->local), t->local.port };
+	struct tcp_request r = { .local = { *relay_ip(w->dp, &t->local), t->local.port },
+				 .remote = t->remote[0] };
 	enum tcp_end why;
 
-	d->c = tcp_connect(w, &local, &t->remote[0], &stream_app, NULL, &why);
+	side_request(s, i, &r);
+	d->c = tcp_connect(w, &r, &stream_app, &why);
 	if (!d->c) {
 		side_over(w, s, i, why);
 		return;
 	}
-	*(struct stream_owner *)tcp_data(d->c) = (struct stream_owner){ s, d->serial, i };
-	tcp_layer_use(d->c, side_layer(t), t->domain);
 	tcp_app_timer(w, d->c, w->dp->conf->tcp.connect_timeout * 1000);
-	side_dscp(d);
 }
 
 void side_begin(struct worker *w, struct stream *s, uint32_t i)
@@ -536,7 +546,8 @@ void side_change(struct worker *w, struct stream *s, uint32_t i)
 	struct side *d = &s->side[i];
 
 	side_over_already(w, s, i);
-	side_dscp(d);
+	if (d->c)
+		tcp_dscp(d->c, term_dscp(&d->term));
 	if (d->state == SIDE_UNJUDGED)
 		side_judge(w, s, i);
 }

@@ -208,7 +208,7 @@ struct tcp_conn {
 	uint16_t layer_arg;
 	uint16_t home; /* worker that forwards, with CONN_MOVED_IN */
 	uint8_t why;   /* enum tcp_end, when dead or closing */
-	uint8_t tos;
+	uint8_t tos;   /* of the IP header, without ECN's bits */
 	uint32_t next_free;
 	uint64_t rx_bytes, tx_bytes;
 } __rte_cache_aligned;
@@ -245,6 +245,7 @@ struct tcp_timewait {
 	uint32_t due_ms;
 	uint32_t next, prev; /* by age, or free list */
 	uint32_t oow_ms;     /* last ACK in answer to an ACK */
+	uint8_t tos;
 };
 _Static_assert(sizeof(struct tcp_timewait) <= 64, "budget of TIME-WAIT");
 
@@ -304,6 +305,12 @@ void conn_end(struct worker *w, struct tcp_conn *c, enum tcp_end why);
 /* Effective segment size from peer_mss, pmtu and options. */
 void conn_mss_update(struct tcp_conn *c);
 uint32_t conn_tsval(const struct worker *w, const struct tcp_conn *c);
+/*
+ * One that begins as r says, at address `local` of ours: in no state, and not in the table yet.
+ * NULL when all slots are in use.
+ */
+struct tcp_conn *conn_make(struct worker *w, const struct tcp_app *app, const struct tcp_request *r,
+			   uint16_t local);
 /* What both directions of opening set: sequence numbers, timestamps, scale, path MTU. */
 void conn_open(struct worker *w, struct tcp_conn *c);
 /* Takes up the options of the other side's SYN. */
@@ -343,15 +350,21 @@ uint32_t conn_window(const struct worker *w, const struct tcp_conn *c);
 
 /* ---- raw.c: segments that no connection sends ---- */
 
-/* One without data. o: NULL for no options. */
-void tcp_send_raw(struct worker *w, const struct sock_addr *src, const struct sock_addr *dst,
-		  uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd,
-		  const struct tcp_out_opts *o);
+/* One without data; without options, too, where o has none. */
+struct tcp_raw_seg {
+	struct sock_addr src, dst;
+	uint8_t flags, tos;
+	uint16_t wnd;
+	uint32_t seq, ack;
+	struct tcp_out_opts o;
+};
+
+void tcp_send_raw(struct worker *w, const struct tcp_raw_seg *s);
 /*
  * RST in answer to a segment that has no connection (RFC 9293 3.10.7.1), nothing when it is one
  * itself. False when nothing was sent since the source is over the rate limit. Leaves p->m alone.
  */
-bool tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg *s);
+bool tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg *s, uint8_t tos);
 /* Takes one from the budget of challenge ACKs (RFC 5961 7) and counts it; false: none is left. */
 bool tcp_challenge_allow(struct worker *w);
 

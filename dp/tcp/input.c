@@ -117,7 +117,7 @@ static void syn_sent_input(struct worker *w, struct tcp_conn *c, struct pkt *p, 
 
 	/* First: an ACK of what we never sent; second: RST; fourth: SYN. */
 	if (ack && s->ack != c->iss + 1) {
-		tcp_send_reset(w, p, s);
+		tcp_send_reset(w, p, s, c->tos);
 		pkt_drop(w, p->m, DROP_TCP_ACK);
 		return;
 	}
@@ -273,7 +273,7 @@ static bool syn_again(struct worker *w, struct tcp_conn *c, struct pkt *p, const
 static bool ack_opens(struct worker *w, struct tcp_conn *c, struct pkt *p, const struct tcp_seg *s)
 {
 	if (s->ack != c->iss + 1) {
-		tcp_send_reset(w, p, s);
+		tcp_send_reset(w, p, s, c->tos);
 		pkt_drop(w, p->m, DROP_TCP_ACK);
 		return false;
 	}
@@ -542,7 +542,7 @@ static void ecn_input(struct worker *w, struct tcp_conn *c, const struct pkt *p,
 void conn_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
 {
 	if (unlikely(c->flags & CONN_DEAD || c->state == TCP_CLOSED)) {
-		tcp_send_reset(w, p, s);
+		tcp_send_reset(w, p, s, c->tos);
 		pkt_drop(w, p->m, DROP_TCP_CLOSED);
 		return;
 	}

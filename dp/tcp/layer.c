@@ -63,12 +63,6 @@ void tcp_layer_set(struct tcp_conn *c, struct tcp_layer *l)
 	c->flags |= CONN_LAYER;
 }
 
-void tcp_layer_use(struct tcp_conn *c, const struct tcp_layer_ops *ops, uint16_t arg)
-{
-	c->layer_ops = ops;
-	c->layer_arg = arg;
-}
-
 const struct tcp_layer_ops *tcp_layer_ops(const struct tcp_conn *c)
 {
 	return c->layer_ops;

@@ -54,6 +54,25 @@ uint32_t tcp_isn(const struct worker *w, const struct sock_addr *local,
 
 /* ---- what both directions share ---- */
 
+struct tcp_conn *conn_make(struct worker *w, const struct tcp_app *app, const struct tcp_request *r,
+			   uint16_t local)
+{
+	struct tcp_conn *c = conn_alloc(w);
+
+	if (!c)
+		return NULL;
+	c->local = local;
+	c->local_port = r->local.port;
+	c->remote_ip = r->remote.ip;
+	c->remote_port = r->remote.port;
+	c->app = app;
+	memcpy(c->app_data, r->data, TCP_APP_DATA);
+	c->layer_ops = r->layer;
+	c->layer_arg = r->layer_arg;
+	tcp_dscp(c, r->dscp);
+	return c;
+}
+
 void conn_open(struct worker *w, struct tcp_conn *c)
 {
 	struct sock_addr local, remote;
@@ -136,17 +155,10 @@ void conn_opened(struct worker *w, struct tcp_conn *c)
 static struct tcp_conn *conn_passive(struct worker *w, const struct pkt *p,
 				     const struct tcp_app *app, const struct tcp_request *r)
 {
-	struct tcp_conn *c = conn_alloc(w);
+	struct tcp_conn *c = conn_make(w, app, r, (uint16_t)(p->local - w->dp->local));
 
 	if (!c)
 		return NULL;
-	c->local = (uint16_t)(p->local - w->dp->local);
-	c->remote_ip = p->src;
-	c->remote_port = p->sport;
-	c->local_port = p->dport;
-	c->app = app;
-	memcpy(c->app_data, r->data, TCP_APP_DATA);
-	tcp_layer_use(c, r->layer, r->layer_arg);
 	if (!conn_insert(w, c)) {
 		conn_free(w, c);
 		return NULL;
@@ -169,6 +181,11 @@ static uint32_t cookie_time(const struct worker *w)
 	return (w->now >> COOKIE_SHIFT) & ((1u << COOKIE_TIME_BITS) - 1);
 }
 
+static uint8_t request_tos(const struct tcp_request *r)
+{
+	return (uint8_t)(r->dscp << 2);
+}
+
 static void cookie_send(struct worker *w, const struct tcp_request *r, const struct tcp_seg *s)
 {
 	const struct port *port = &w->dp->port[r->in_port];
@@ -179,30 +196,35 @@ static void cookie_send(struct worker *w, const struct tcp_request *r, const str
 	uint16_t peer = s->has_mss		  ? s->mss
 			: ip_is_v4(&r->remote.ip) ? TCP_MSS_DEFAULT
 						  : TCP_MSS_DEFAULT_V6;
-	struct tcp_out_opts o = { .ts = s->has_ts,
-				  .tsecr = s->tsval,
-				  .sack_ok = s->sack_ok && s->has_ts,
-				  .wscale_ok = s->has_wscale && s->has_ts,
-				  .mss =
-				      (uint16_t)(port->mtu - ip_hdr_len(&r->remote.ip) - TCP_HDR) };
+	struct tcp_raw_seg out = { .src = r->local,
+				   .dst = r->remote,
+				   .flags = TCP_SYN | TCP_ACK | (ecn ? TCP_ECE : 0),
+				   .tos = request_tos(r),
+				   .ack = s->seq + 1,
+				   .o = { .ts = s->has_ts,
+					  .tsecr = s->tsval,
+					  .sack_ok = s->sack_ok && s->has_ts,
+					  .wscale_ok = s->has_wscale && s->has_ts } };
+	struct tcp_out_opts *o = &out.o;
 
 	while (mss && cookie_mss[mss] > peer)
 		mss--;
 	buf = w->dp->conf->tcp.receive_buffer;
 	while (scale < TCP_WSCALE_MAX && buf >> scale > UINT16_MAX)
 		scale++;
-	o.wscale = (uint8_t)scale;
+	o->mss = (uint16_t)(port->mtu - ip_hdr_len(&r->remote.ip) - TCP_HDR);
+	o->wscale = (uint8_t)scale;
 	/* Not later than now, so that our timestamps never go back. */
 	ts = (uint32_t)w->now_ms + offset;
-	o.tsval = (ts & ~((1u << COOKIE_TS_BITS) - 1)) |
-		  (o.wscale_ok ? s->wscale : COOKIE_NO_SCALE) | (o.sack_ok ? COOKIE_TS_SACK : 0) |
-		  (ecn ? COOKIE_TS_ECN : 0);
-	if (seq_gt(o.tsval, ts))
-		o.tsval -= 1u << COOKIE_TS_BITS;
-	tcp_send_raw(w, &r->local, &r->remote, TCP_SYN | TCP_ACK | (ecn ? TCP_ECE : 0),
-		     time << (COOKIE_MAC_BITS + 3) | mss << COOKIE_MAC_BITS |
-			 cookie_mac(w, r, s->seq, time, mss),
-		     s->seq + 1, (uint16_t)RTE_MIN(buf, (uint32_t)UINT16_MAX), &o);
+	o->tsval = (ts & ~((1u << COOKIE_TS_BITS) - 1)) |
+		   (o->wscale_ok ? s->wscale : COOKIE_NO_SCALE) |
+		   (o->sack_ok ? COOKIE_TS_SACK : 0) | (ecn ? COOKIE_TS_ECN : 0);
+	if (seq_gt(o->tsval, ts))
+		o->tsval -= 1u << COOKIE_TS_BITS;
+	out.seq = time << (COOKIE_MAC_BITS + 3) | mss << COOKIE_MAC_BITS |
+		  cookie_mac(w, r, s->seq, time, mss);
+	out.wnd = (uint16_t)RTE_MIN(buf, (uint32_t)UINT16_MAX);
+	tcp_send_raw(w, &out);
 	w->tcp->cookies_until = w->now + (2u << COOKIE_SHIFT);
 	count(w, CNT_TCP_COOKIE_TX);
 }
@@ -322,10 +344,10 @@ void listen_input(struct worker *w, struct pkt *p, struct tcp_seg *s)
 	    w->dp->conf->tcp.cookies != COOKIES_NEVER) {
 		if (cookie_accept(w, p, s, app, &r))
 			return;
-		tcp_send_reset(w, p, s);
+		tcp_send_reset(w, p, s, request_tos(&r));
 		pkt_drop(w, p->m, DROP_TCP_COOKIE);
 		return;
 	}
 	/* Second: an ACK of nothing; and all that finds nobody (3.10.7.1). */
-	pkt_drop(w, p->m, tcp_send_reset(w, p, s) ? DROP_TCP_PORT : DROP_TCP_RATE);
+	pkt_drop(w, p->m, tcp_send_reset(w, p, s, request_tos(&r)) ? DROP_TCP_PORT : DROP_TCP_RATE);
 }

@@ -155,11 +155,11 @@ static bool move_sent_take(struct worker *w, struct tcp_conn *c, const struct mo
 static void move_refuse(struct worker *w, struct move *mv, struct rte_mbuf *m)
 {
 	struct mbuf_queue *q[] = { &mv->c.snd, &mv->c.rcv, &mv->c.ooo };
-	struct sock_addr local, remote;
+	struct tcp_raw_seg s = { .flags = TCP_RST, .tos = mv->c.tos, .seq = mv->c.snd_max };
 	size_t i;
 
-	tcp_addrs(w, &mv->c, &local, &remote);
-	tcp_send_raw(w, &local, &remote, TCP_RST, mv->c.snd_max, 0, 0, NULL);
+	tcp_addrs(w, &mv->c, &s.src, &s.dst);
+	tcp_send_raw(w, &s);
 	for (i = 0; i < RTE_DIM(q); i++)
 		queue_clear(w, q[i], DROP_TCP_FULL);
 	layer_free(w, &mv->c, TCP_END_NO_BUFFER);

@@ -22,24 +22,23 @@ bool tcp_challenge_allow(struct worker *w)
 	return true;
 }
 
-void tcp_send_raw(struct worker *w, const struct sock_addr *src, const struct sock_addr *dst,
-		  uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd,
-		  const struct tcp_out_opts *o)
+void tcp_send_raw(struct worker *w, const struct tcp_raw_seg *s)
 {
-	uint16_t len = (uint16_t)(TCP_HDR + (o ? tcp_opts_len(o) : 0)), csum;
-	uint8_t l3_len = ip_hdr_len(&dst->ip), *p;
+	uint16_t len = (uint16_t)(TCP_HDR + tcp_opts_len(&s->o)), csum;
+	uint8_t l3_len = ip_hdr_len(&s->dst.ip), *p;
 	struct rte_mbuf *m = pkt_make(w);
-	struct tcp_hdr h = { .sport = src->port,
-			     .dport = dst->port,
-			     .seq = be32_make(seq),
-			     .ack = be32_make(ack),
+	struct tcp_hdr h = { .sport = s->src.port,
+			     .dport = s->dst.port,
+			     .seq = be32_make(s->seq),
+			     .ack = be32_make(s->ack),
 			     .off = (uint8_t)(len / 4 << 4),
-			     .flags = flags,
-			     .wnd = be16_make(wnd) };
-	struct ip_out ip = { .src = &src->ip,
-			     .dst = &dst->ip,
+			     .flags = s->flags,
+			     .wnd = be16_make(s->wnd) };
+	struct ip_out ip = { .src = &s->src.ip,
+			     .dst = &s->dst.ip,
 			     .len = len,
 			     .proto = IP_PROTO_TCP,
+			     .tos = s->tos,
 			     .ttl = IP_TTL_OWN,
 			     .df = true };
 
@@ -48,29 +47,33 @@ void tcp_send_raw(struct worker *w, const struct sock_addr *src, const struct so
 	p = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(l3_len + len));
 	p += ip_write(w, p, &ip);
 	memcpy(p, &h, sizeof(h));
-	if (o)
-		tcp_opts_write(p + TCP_HDR, o);
+	tcp_opts_write(p + TCP_HDR, &s->o);
 	csum = (uint16_t)~csum_fold(
-	    csum_bytes(csum_pseudo(0, &src->ip, &dst->ip, IP_PROTO_TCP, len), p, len));
+	    csum_bytes(csum_pseudo(0, &s->src.ip, &s->dst.ip, IP_PROTO_TCP, len), p, len));
 	memcpy(p + offsetof(struct tcp_hdr, csum), &csum, 2);
 	count(w, CNT_TCP_TX);
-	if (flags & TCP_RST)
+	if (s->flags & TCP_RST)
 		count(w, CNT_TCP_RST_TX);
-	ip_route_send(w, m, &dst->ip);
+	ip_route_send(w, m, &s->dst.ip);
 }
 
-bool tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg *s)
+bool tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg *s, uint8_t tos)
 {
-	struct sock_addr local = { p->dst, p->dport }, remote = { p->src, p->sport };
+	struct tcp_raw_seg r = { .src = { p->dst, p->dport },
+				 .dst = { p->src, p->sport },
+				 .flags = TCP_RST,
+				 .tos = tos };
 
 	if (s->flags & TCP_RST)
 		return true;
 	if (!rate_allow(w->error_rate, &p->src, w->now_ms))
 		return false;
-	if (s->flags & TCP_ACK)
-		tcp_send_raw(w, &local, &remote, TCP_RST, s->ack, 0, 0, NULL);
-	else
-		tcp_send_raw(w, &local, &remote, TCP_RST | TCP_ACK, 0, s->seq + tcp_seg_seqs(s), 0,
-			     NULL);
+	if (s->flags & TCP_ACK) {
+		r.seq = s->ack;
+	} else {
+		r.flags |= TCP_ACK;
+		r.ack = s->seq + tcp_seg_seqs(s);
+	}
+	tcp_send_raw(w, &r);
 	return true;
 }

@@ -377,10 +377,10 @@ static bool port_pick(struct worker *w, struct tcp_conn *c)
 	return false;
 }
 
-struct tcp_conn *tcp_connect(struct worker *w, const struct sock_addr *src,
-			     const struct sock_addr *dst, const struct tcp_app *app,
-			     const void *data, enum tcp_end *why)
+struct tcp_conn *tcp_connect(struct worker *w, const struct tcp_request *r,
+			     const struct tcp_app *app, enum tcp_end *why)
 {
+	const struct sock_addr *src = &r->local, *dst = &r->remote;
 	const struct local_addr *l = dplane_local(w->dp, &src->ip);
 	struct tcp_conn *c;
 
@@ -388,16 +388,9 @@ struct tcp_conn *tcp_connect(struct worker *w, const struct sock_addr *src,
 	if (!l || ip_is_v4(&src->ip) != ip_is_v4(&dst->ip) || be16_get(dst->port) == 0)
 		return NULL;
 	*why = TCP_END_NO_BUFFER;
-	c = tcp_pressed(w) ? NULL : conn_alloc(w);
+	c = tcp_pressed(w) ? NULL : conn_make(w, app, r, (uint16_t)(l - w->dp->local));
 	if (!c)
 		return NULL;
-	c->local = (uint16_t)(l - w->dp->local);
-	c->remote_ip = dst->ip;
-	c->remote_port = dst->port;
-	c->local_port = src->port;
-	c->app = app;
-	if (data)
-		memcpy(c->app_data, data, TCP_APP_DATA);
 	*why = TCP_END_EXISTS;
 	if (be16_get(src->port) ? !conn_insert(w, c) && !(timewait_yield(w, c) && conn_insert(w, c))
 				: !port_pick(w, c)) {

@@ -87,20 +87,24 @@ struct tcp_layer {
 	bool fin_out; /* the owner shut down: the layer says goodbye, then tcp_raw_shutdown() */
 };
 
-/* Wants to open a connection: what accept() is asked about. Addresses as the segment has them. */
+/*
+ * A connection to be opened: from here by tcp_connect(), or by a SYN, of which accept() is asked.
+ * What it begins with is there before its first segment is built.
+ */
 struct tcp_request {
 	struct sock_addr local, remote;
-	uint16_t in_port; /* index of the port */
-	/* Answer: the owner's bytes of the new connection; a layer, NULL for none, and its arg. */
-	uint8_t data[TCP_APP_DATA];
-	const struct tcp_layer_ops *layer;
+	uint16_t in_port; /* index of the port that the SYN came by */
+	/* The answer of accept(). */
+	uint8_t data[TCP_APP_DATA];	   /* the owner's bytes */
+	const struct tcp_layer_ops *layer; /* NULL: none */
 	uint16_t layer_arg;
+	uint8_t dscp; /* as tcp_dscp() */
 };
 
 /*
- * Whether there is a listener for r: its owner, or NULL. Called for every SYN and for every SYN
- * cookie that comes back; must not store anything. turn/leg.c has the dataplane's, which
- * worker_create() sets; tests set their own. None: nobody listens.
+ * Whether there is a listener for r: its owner, with the answer in r, or NULL. Called for every SYN
+ * and for every SYN cookie that comes back; must not store anything. turn/leg.c has the
+ * dataplane's, which worker_create() sets; tests set their own. None: nobody listens.
  */
 typedef const struct tcp_app *tcp_accept_fn(struct worker *w, struct tcp_request *r);
 void tcp_listen(struct worker *w, tcp_accept_fn *accept);
@@ -132,14 +136,12 @@ bool tcp_icmp(struct worker *w, const struct sock_addr *local, const struct sock
 /* ---- connections ---- */
 
 /*
- * Opens a connection (RFC 9293 3.5, 3.10.1). src.port 0 picks a port whose replies come to this
- * worker (RFC 6056). NULL with the reason in *why: EXISTS, NO_BUFFER, UNREACHABLE. data,
- * TCP_APP_DATA bytes or NULL for zeros, become the owner's bytes. Success is told by established(),
- * failure by closed().
+ * Opens a connection (RFC 9293 3.5, 3.10.1). local.port 0 picks a port whose replies come to this
+ * worker (RFC 6056). NULL with the reason in *why: EXISTS, NO_BUFFER, UNREACHABLE. Success is told
+ * by established(), failure by closed().
  */
-struct tcp_conn *tcp_connect(struct worker *w, const struct sock_addr *src,
-			     const struct sock_addr *dst, const struct tcp_app *app,
-			     const void *data, enum tcp_end *why);
+struct tcp_conn *tcp_connect(struct worker *w, const struct tcp_request *r,
+			     const struct tcp_app *app, enum tcp_end *why);
 
 /* By its name, NULL if there is no such connection (any more). */
 struct tcp_conn *tcp_find(struct worker *w, struct ctl_conn name);
@@ -154,7 +156,7 @@ void tcp_addrs(const struct worker *w, const struct tcp_conn *c, struct sock_add
 	       struct sock_addr *remote);
 /* What its owner, or the layer, has closed it for; nothing before (tcp_layer_closing()). */
 enum tcp_end tcp_why(const struct tcp_conn *c);
-/* Of its segments from now on (RFC 2474): 0 to 63, 0 at first. ECN goes its own way. */
+/* Of its segments from now on (RFC 2474): 0 to 63. ECN goes its own way. */
 void tcp_dscp(struct tcp_conn *c, uint8_t dscp);
 /* Fills what the region and tests show; seq is left alone. */
 void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *i);
@@ -233,8 +235,6 @@ struct tcp_layer *tcp_layer(const struct tcp_conn *c);
 const struct tcp_layer_ops *tcp_layer_ops(const struct tcp_conn *c);
 /* The layer of c from now on; its queues are empty. */
 void tcp_layer_set(struct tcp_conn *c, struct tcp_layer *l);
-/* Puts a layer under a connection that tcp_connect() is opening. */
-void tcp_layer_use(struct tcp_conn *c, const struct tcp_layer_ops *ops, uint16_t arg);
 /* The handshake is over: the owner's established(), in this turn. */
 void tcp_layer_ready(struct worker *w, struct tcp_conn *c);
 /* The other side announced the end of its bytes; FIN alone does not say so. */

@@ -92,6 +92,7 @@ void timewait_add(struct worker *w, const struct tcp_conn *c)
 			.ts_offset = c->ts_offset,
 			.rcv_wnd = RTE_MIN(wnd >> c->rcv_wscale, (uint32_t)UINT16_MAX),
 			.oow_ms = (uint32_t)w->now_ms - TW_OOW_MS,
+			.tos = c->tos,
 		};
 		tw_restart(w, i);
 		t->tw_n++;
@@ -128,13 +129,18 @@ bool timewait_yield(struct worker *w, const struct tcp_conn *c)
 
 static void tw_ack(struct worker *w, const struct tcp_timewait *e)
 {
-	struct sock_addr local = { w->dp->local[e->local].ip, e->local_port };
-	struct sock_addr remote = { e->remote_ip, e->remote_port };
-	struct tcp_out_opts o = { .ts = e->flags & CONN_TS,
-				  .tsval = (uint32_t)w->now_ms + e->ts_offset,
-				  .tsecr = e->ts_recent };
+	struct tcp_raw_seg s = { .src = { w->dp->local[e->local].ip, e->local_port },
+				 .dst = { e->remote_ip, e->remote_port },
+				 .flags = TCP_ACK,
+				 .tos = e->tos,
+				 .wnd = (uint16_t)e->rcv_wnd,
+				 .seq = e->snd_nxt,
+				 .ack = e->rcv_nxt,
+				 .o = { .ts = e->flags & CONN_TS,
+					.tsval = (uint32_t)w->now_ms + e->ts_offset,
+					.tsecr = e->ts_recent } };
 
-	tcp_send_raw(w, &local, &remote, TCP_ACK, e->snd_nxt, e->rcv_nxt, (uint16_t)e->rcv_wnd, &o);
+	tcp_send_raw(w, &s);
 }
 
 /* Whether a SYN is certainly later than all segments of the old connection (RFC 6191 2). */

@@ -216,10 +216,10 @@ const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r)
 bool peer_connect(struct worker *w, const struct cmd_connect *cmd)
 {
 	struct session *s = peer_session(w, cmd->sid);
+	struct tcp_request request = { .remote = cmd->peer };
 	const struct ctl_relay *r;
 	enum tcp_end why = TCP_END_CLOSED;
 	struct tcp_conn *c = NULL;
-	struct sock_addr local;
 
 	if (be16_get(cmd->peer.port) == 0)
 		return false;
@@ -227,8 +227,8 @@ bool peer_connect(struct worker *w, const struct cmd_connect *cmd)
 		r = &s->relay[ip_is_v4(&cmd->peer.ip) ? RELAY_V4 : RELAY_V6];
 		if (r->relay == CTL_RELAY_NONE)
 			return false;
-		local = (struct sock_addr){ *relay_ip(w->dp, r), r->port };
-		c = tcp_connect(w, &local, &cmd->peer, &peer_app, NULL, &why);
+		request.local = (struct sock_addr){ *relay_ip(w->dp, r), r->port };
+		c = tcp_connect(w, &request, &peer_app, &why);
 	}
 	if (!c) {
 		connect_failed(w, cmd->hdr.seq, cmd->sid, &cmd->peer, why);

@@ -523,13 +523,14 @@ static void op_connect(struct rd *r)
 {
 	struct remote *p = &remote[FIRST_ACTIVE + rd_u8(r) % (PEERS - FIRST_ACTIVE)];
 	struct owned o = { .who = (uint32_t)(p - remote) };
-	uint8_t data[TCP_APP_DATA] = { 0 };
+	struct tcp_request q = { .remote = p->addr };
 	enum tcp_end why;
 
-	memcpy(data, &o, sizeof(o));
+	memcpy(q.data, &o, sizeof(o));
 	if (rd_u8(r) & 1) /* else the same ports again, perhaps */
 		p->us.port = be16_make(0);
-	if (tcp_connect(world.w, &p->us, &p->addr, &owner, data, &why)) {
+	q.local = p->us;
+	if (tcp_connect(world.w, &q, &owner, &why)) {
 		p->crowded |= p->opened;
 		p->opened = true;
 	}

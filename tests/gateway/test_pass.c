@@ -242,6 +242,8 @@ static void dscp(void **state)
 	far_connect(0);
 	gate_news(0, TERM_UP);
 	gate_news(1, TERM_UP);
+	assert_int_equal(gate.far[0].host->syn_tos >> 2, 46);
+	assert_int_equal(gate.far[1].host->syn_tos >> 2, 10);
 	far_say(0, "x", 1);
 	far_say(1, "y", 1);
 	assert_int_equal(gate.far[0].host->tos >> 2, 46);
@@ -250,6 +252,25 @@ static void dscp(void **state)
 	gate_set();
 	far_say(0, "x", 1);
 	assert_int_equal(gate.far[1].host->tos >> 2, 0);
+}
+
+/* It changes after the SYN, while the connection is nobody's until TLS begins. */
+static void dscp_before_the_handshake(void **state)
+{
+	(void)state;
+	gate_want(0, TERM_TLS, 0);
+	gate_want(1, TERM_TCP, 0);
+	gate_term(0)->dscp = 46;
+	gate_set();
+	gate.far[0].mute = true;
+	far_connect(0);
+	assert_int_equal(gate.far[0].host->syn_tos >> 2, 46);
+	gate_term(0)->dscp = 10;
+	gate_set();
+	gate.far[0].mute = false;
+	gate_run();
+	gate_news(0, TERM_UP);
+	assert_int_equal(gate.far[0].host->tos >> 2, 10);
 }
 
 static void statistics(void **state)
@@ -542,6 +563,7 @@ int main(void)
 		gate_test(policing),
 		gate_test(policing_and_fin),
 		gate_test(dscp),
+		gate_test(dscp_before_the_handshake),
 		gate_test(statistics),
 		gate_test(inactivity),
 		gate_test(hold),

@@ -329,6 +329,9 @@ const struct seg *seg_next(void)
 	assert_true(h[12] >> 4 >= 5 && data <= h + len);
 	assert_int_equal(h[12] & 0xf, 0);
 	s.len = (uint32_t)(h + len - data);
+	assert_int_equal(s.tos >> 2, app.dscp);
+	if (!s.len)
+		assert_int_equal(s.tos & CE, 0);
 	if (s.flags & SYN)
 		peer.irs = get32(h + 4);
 	s.seq = get32(h + 4) - peer.irs;

@@ -140,6 +140,7 @@ static const struct tcp_app owner = {
 static const struct tcp_app *app_accept(struct worker *w, struct tcp_request *r)
 {
 	(void)w;
+	r->dscp = app.dscp;
 	return be16_get(r->local.port) == APP_PORT && !app.deaf ? &owner : NULL;
 }
 
@@ -182,10 +183,11 @@ void app_abort(void)
 
 void app_connect(void)
 {
+	struct tcp_request r = { .local = peer.us, .remote = peer.addr, .dscp = app.dscp };
 	enum tcp_end why = TCP_END_MAX;
 
 	peer_near_wrap();
-	app.c = tcp_connect(world.w, &peer.us, &peer.addr, &owner, NULL, &why);
+	app.c = tcp_connect(world.w, &r, &owner, &why);
 	assert_non_null(app.c);
 	tcp_addrs(world.w, app.c, &peer.us, &(struct sock_addr){ 0 });
 	world_run();

@@ -60,6 +60,7 @@ struct app {
 	bool close_on_fin; /* tcp_close() when the peer has closed */
 	bool any_data;	   /* what comes is no pattern */
 	bool deaf;	   /* listens nowhere */
+	uint8_t dscp;	   /* that connections begin with; seg_next() checks it */
 	uint64_t sent;	   /* of the pattern, given to c */
 	uint64_t to_send;  /* more of it as room comes */
 };
@@ -150,8 +151,9 @@ void seg_put(const struct seg *s);
 void seg_enqueue(const struct seg *s);
 
 /*
- * The next segment we sent: IP header, checksum, addresses and the pattern of its data are checked;
- * NULL when there is none. PSH is cut off flags: no standard says when it must be set.
+ * The next segment we sent: IP header with its DSCP, checksum, addresses and the pattern of its
+ * data are checked, and that nothing without data is ECN-capable (RFC 3168 6.1.1, 6.1.4); NULL when
+ * there is none. PSH is cut off flags: no standard says when it must be set.
  */
 const struct seg *seg_next(void);
 /* The same, and it must be this one: flags, numbers, length and SACK blocks. */

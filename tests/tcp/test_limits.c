@@ -156,7 +156,7 @@ static void a_window_that_others_closed(void **state)
 
 static void connections(void **state)
 {
-	struct sock_addr dst = at("10.2.0.2", 80), src = at("10.2.0.1", 4000);
+	struct tcp_request r = { .local = at("10.2.0.1", 4000), .remote = at("10.2.0.2", 80) };
 	enum tcp_end why;
 	uint32_t i;
 
@@ -170,7 +170,7 @@ static void connections(void **state)
 	seg_in(SYN, 0, 0, 0);
 	seg_none();
 	world_drops(DROP_TCP_FULL, 1);
-	assert_null(tcp_connect(world.w, &src, &dst, tcp_app(app.c), NULL, &why));
+	assert_null(tcp_connect(world.w, &r, tcp_app(app.c), &why));
 	assert_int_equal(why, TCP_END_NO_BUFFER);
 	/* One goes, one may come. */
 	peer.addr.port = be16_make(PEER_PORT + CONNS - 1);

@@ -149,11 +149,12 @@ static void the_owner_changes_its_mind(void **state)
 
 static void each_pair_of_addresses_once(void **state)
 {
+	struct tcp_request r = { .local = peer.us, .remote = peer.addr };
 	enum tcp_end why;
 
 	(void)state;
 	open_active();
-	assert_null(tcp_connect(world.w, &peer.us, &peer.addr, tcp_app(app.c), NULL, &why));
+	assert_null(tcp_connect(world.w, &r, tcp_app(app.c), &why));
 	assert_int_equal(why, TCP_END_EXISTS);
 	peer_reset();
 }
@@ -177,15 +178,16 @@ static void ports_are_chosen(void **state)
 
 static void a_source_must_be_ours(void **state)
 {
-	struct sock_addr other = at("10.2.0.77", 4000), v6 = at("fd00:2::2", 80);
+	struct tcp_request other = { .local = at("10.2.0.77", 4000), .remote = peer.addr };
+	struct tcp_request v6 = { .local = peer.us, .remote = at("fd00:2::2", 80) };
 	enum tcp_end why = TCP_END_MAX;
 
 	(void)state;
 	open_active();
-	assert_null(tcp_connect(world.w, &other, &peer.addr, tcp_app(app.c), NULL, &why));
+	assert_null(tcp_connect(world.w, &other, tcp_app(app.c), &why));
 	assert_int_equal(why, TCP_END_UNREACHABLE);
 	why = TCP_END_MAX;
-	assert_null(tcp_connect(world.w, &peer.us, &v6, tcp_app(app.c), NULL, &why));
+	assert_null(tcp_connect(world.w, &v6, tcp_app(app.c), &why));
 	assert_int_equal(why, TCP_END_UNREACHABLE);
 	peer_reset();
 }

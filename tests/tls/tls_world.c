@@ -352,9 +352,10 @@ static void client_connect(void)
 
 void server_open(int version)
 {
-	struct sock_addr us = at("10.1.0.1", 0), server = at("10.1.0.2", 443);
+	struct tcp_request r = { .local = at("10.1.0.1", 0),
+				 .remote = at("10.1.0.2", 443),
+				 .layer = &tls_client_layer };
 	const struct config_certificate *cert = &world.conf.certificate[0];
-	struct tcp_conn *c;
 	enum tcp_end why;
 
 	client.ctx = SSL_CTX_new(TLS_server_method());
@@ -364,10 +365,8 @@ void server_open(int version)
 	assert_int_equal(SSL_CTX_use_certificate_file(client.ctx, cert->chain, SSL_FILETYPE_PEM),
 			 1);
 	assert_int_equal(SSL_CTX_use_PrivateKey_file(client.ctx, cert->key, SSL_FILETYPE_PEM), 1);
-	c = tcp_connect(world.w, &us, &server, &owner_app, NULL, &why);
-	assert_non_null(c);
-	tcp_layer_use(c, &tls_client_layer, 0);
-	far_ssl(443, &us);
+	assert_non_null(tcp_connect(world.w, &r, &owner_app, &why));
+	far_ssl(443, &r.local);
 	SSL_set_accept_state(client.ssl);
 	client_run();
 }

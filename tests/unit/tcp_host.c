@@ -231,6 +231,8 @@ static bool deliver(void)
 			h = find(port, ip, t);
 			if (h) {
 				h->tos = ip[1];
+				if (t[13] & SYN)
+					h->syn_tos = h->tos;
 				take(h, t, (uint32_t)(f->b + f->len - t));
 			}
 			n++;

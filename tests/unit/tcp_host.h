@@ -38,7 +38,8 @@ struct host {
 	uint64_t wnd;  /* what we offered, stream offset of its right edge */
 	uint64_t edge; /* what it offered, of the other */
 	bool ack_due;
-	uint8_t tos; /* of the last packet (IPv4) */
+	uint8_t tos;	 /* of the last packet (IPv4) */
+	uint8_t syn_tos; /* of the last with our SYN */
 };
 
 /* Forgets all hosts. */

@@ -122,12 +122,12 @@ struct agent_conn *conns_open(const struct sock_addr *src, const struct sock_add
 			      enum tcp_end *why)
 {
 	struct agent_conn *a = conns_new();
-	uint64_t data[TCP_APP_DATA / 8] = { 0 };
+	struct tcp_request r = { .local = *src, .remote = *dst };
 	struct tcp_conn *c;
 
-	memcpy(data, &(struct conn_data){ .id = a->id }, sizeof(struct conn_data));
+	memcpy(r.data, &(struct conn_data){ .id = a->id }, sizeof(struct conn_data));
 	a->taken = a->active = true;
-	c = tcp_connect(agent.w, src, dst, &app, data, why);
+	c = tcp_connect(agent.w, &r, &app, why);
 	if (!c) {
 		a->ended = true;
 		a->why = *why;

@@ -105,16 +105,15 @@ static const struct tcp_app proxy_out_app = { .name = "proxy out",
 static void proxy_in_open(struct worker *w, struct tcp_conn *c)
 {
 	struct proxied d = { .other = tcp_name(w, c) }, *mine = tcp_data(c);
-	uint64_t data[TCP_APP_DATA / 8] = { 0 };
-	struct sock_addr local, remote;
+	struct tcp_request r = { 0 };
 	struct tcp_conn *out;
 	enum tcp_end why;
 
-	tcp_addrs(w, c, &local, &remote);
-	remote = service[be16_get(local.port)].to;
-	local.port = be16_make(0);
-	memcpy(data, &d, sizeof(d));
-	out = tcp_connect(w, &local, &remote, &proxy_out_app, data, &why);
+	tcp_addrs(w, c, &r.local, &r.remote);
+	r.remote = service[be16_get(r.local.port)].to;
+	r.local.port = be16_make(0);
+	memcpy(r.data, &d, sizeof(d));
+	out = tcp_connect(w, &r, &proxy_out_app, &why);
 	if (out)
 		mine->other = tcp_name(w, out);
 	else
