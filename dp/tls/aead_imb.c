@@ -9,7 +9,11 @@
 
 enum { CHACHA20_KEY = 32 };
 
-_Static_assert(sizeof(struct gcm_key_data) <= AEAD_KEY_STATE, "meson.build asked for its size");
+_Static_assert(sizeof(((struct gcm_key_data *)0)->ghash_keys) +
+		       offsetof(struct gcm_key_data, ghash_keys) <=
+		   AEAD_KEY_STATE,
+	       "meson.build asked for its size");
+_Static_assert(sizeof(struct gcm_key_data) <= sizeof(struct aead_key), "a whole one");
 
 /* AES-GCM: the key sizes differ in these functions only. */
 struct gcm {
