@@ -37,7 +37,7 @@ static const struct schema_key keys_dataplane[] = {
 	  .help = "yes fails without them, no runs on ordinary pages, auto takes what there is" },
 	{ "memory-mb", SCHEMA_UINT, FIELD(config_dataplane, memory_mb),
 	  .min = 64, .max = 1 << 20, .def = "512", .unit = "MiB",
-	  .help = "DPDK's heap: pools and tables of all workers, taken at start" },
+	  .help = "DPDK's heap, pools and tables of all workers: taken at start, and never more" },
 	{ "idle", SCHEMA_ENUM, FIELD(config_dataplane, idle),
 	  .names = names_idle, .def = "sleep",
 	  .help = "poll never rests; sleep naps when nothing comes, for machines that are shared" },

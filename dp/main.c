@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 enum { EAL_ARGS = 24, ERR_MAX = 512, LCORES_LEN = 16 * (1 + CTL_WORKERS_MAX + CONFIG_CRYPTO_MAX) };
+enum { NODE_BYTES = 32 << 20 };
 
 static struct dplane dplane;
 static struct tickets tickets;
@@ -133,6 +134,39 @@ static void lcores_write(const struct config *c, char *out)
 			      c->tls.crypto_cpus[i]);
 }
 
+static int heap_is_full(int node, size_t limit, size_t len)
+{
+	(void)node;
+	(void)limit;
+	(void)len;
+	return -1;
+}
+
+/*
+ * What -m took is all there is (R73): EAL would take more huge pages while there are some. It
+ * spread them over the NUMA nodes of our CPUs; a driver whose device is on another has NODE_BYTES
+ * there. Ordinary pages never grow.
+ */
+static bool heap_close(const struct config *c, char *err)
+{
+	struct rte_malloc_socket_stats heap = { 0 };
+	unsigned i;
+
+	for (i = 0; i < rte_socket_count(); i++) {
+		int node = rte_socket_id_by_idx(i);
+		int r = rte_malloc_get_socket_stats(node, &heap);
+		size_t more = heap.heap_totalsz_bytes ? 0 : NODE_BYTES;
+
+		if (r < 0 ||
+		    rte_mem_alloc_validator_register("memory-mb", heap_is_full, node, more) < 0) {
+			snprintf(err, ERR_MAX, "%s: dataplane.memory-mb: cannot be kept: %s",
+				 c->file, rte_strerror(rte_errno));
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool eal_start(const struct config *c, char *err)
 {
 	char lcores[LCORES_LEN], mem[16], prefix[32], *argv[EAL_ARGS];
@@ -173,7 +207,7 @@ static bool eal_start(const struct config *c, char *err)
 	/* Empty, and nobody would remove it after a SIGKILL. */
 	rmdir(rte_eal_get_runtime_dir());
 	if (ok)
-		return true;
+		return !huge || heap_close(c, err);
 	snprintf(err, ERR_MAX,
 		 "%s: dataplane: DPDK does not start (CPUs, memory-mb, or privileges?): %s",
 		 c->file, rte_strerror(rte_errno));

@@ -44,6 +44,8 @@ bool tcp_create(struct worker *w, char *err, size_t errlen)
 	uint32_t i;
 
 	w->tcp = t;
+	if (t) /* tcp_destroy() looks there even if no more than this is made */
+		t->dirty_head = t->dirty_tail = SLOT_NONE;
 	if (!t || !tcp_tables(w, t) || getrandom(&t->key, sizeof(t->key), 0) != sizeof(t->key)) {
 		snprintf(err, errlen,
 			 "%s: dataplane.memory-mb: too few for worker %u with %u TCP connections "
@@ -59,7 +61,6 @@ bool tcp_create(struct worker *w, char *err, size_t errlen)
 	for (i = 0; i < c->time_wait; i++)
 		t->tw[i].next = i + 1 < c->time_wait ? i + 1 : SLOT_NONE;
 	t->tw_oldest = t->tw_newest = SLOT_NONE;
-	t->dirty_head = t->dirty_tail = SLOT_NONE;
 	t->challenge_left = TCP_CHALLENGE_PER_S;
 	wheel_init(&t->wheel, w->now_ms);
 	return true;

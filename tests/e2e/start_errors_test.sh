@@ -61,9 +61,6 @@ refuses fairlead-dp "dataplane.workers: there is no CPU 900 here" 's/^  workers:
 refuses fairlead-dp "dataplane.main-cpu: there is no CPU 900 here" 's/^  main-cpu:.*/  main-cpu: 900/'
 refuses fairlead-dp "dataplane.hugepages: " \
 	's/^  hugepages:.*/  hugepages: yes/; s/^  memory-mb:.*/  memory-mb: 1048576/'
-# With huge pages EAL takes more of them while there are some.
-refuses fairlead-dp "dataplane.memory-mb: 192 MB are too few" \
-	's/^  mbufs:.*/  mbufs: 1000000/; s/^  hugepages:.*/  hugepages: no/'
 refuses fairlead-dp "dataplane.socket: cannot listen on /proc/nosuch/dp.sock: " \
 	's|^  socket: .*/dp.sock|  socket: /proc/nosuch/dp.sock|'
 refuses fairlead-dp "dataplane.socket: $RUN/dp.sock is served by another fairlead-dp" \
@@ -73,6 +70,42 @@ echo precious >"$TMP/file"
 refuses fairlead-dp "dataplane.socket: cannot listen on $TMP/file: " \
 	"s|^  socket: .*/dp.sock|  socket: $TMP/file|"
 assert_eq "a file where the socket should be" "$(cat "$TMP/file")" precious
+
+# ---- too little memory (R73) ----
+
+# However much is missing: from the first table that has no room to the start that fails behind them.
+for ((mb = 64, last = 0; !last; mb += 8)); do
+	config "s|^  socket: .*/dp.sock|  socket: /proc/nosuch/dp.sock|
+		s/^  memory-mb:.*/  memory-mb: $mb/; s/^  hugepages:.*/  hugepages: no/"
+	run fairlead-dp "$mb MB"
+	said=$(tail -n 1 "$TMP/said")
+	[[ $said != "fairlead-dp: $WRONG: dataplane.socket: "* ]] || last=1
+	((last)) || [[ $said == "fairlead-dp: $WRONG: dataplane.memory-mb: "* ]] ||
+		fail "fairlead-dp says '$said' with $mb MB"
+done
+assert_num "MB that are enough" $((mb - 8)) -gt 64
+
+# As many huge pages again as memory-mb has are left to others.
+PAGES=/proc/sys/vm/nr_hugepages
+HAD=$(cat $PAGES)
+pages_back()
+{
+	local rc=$?
+	echo "$HAD" >$PAGES
+	set +e
+	(exit $rc) # for on_exit
+	on_exit
+}
+trap pages_back EXIT
+free_kb() { awk '/^HugePages_Free:/ { n = $2 } /^Hugepagesize:/ { print n * $2 }' /proc/meminfo; }
+page_kb=$(awk '/^Hugepagesize:/ { print $2 }' /proc/meminfo)
+missing=$((2 * 192 * 1024 - $(free_kb)))
+((missing <= 0)) || echo $((HAD + (missing + page_kb - 1) / page_kb)) >$PAGES
+assert_num "kB in free huge pages" "$(free_kb)" -ge $((2 * 192 * 1024))
+refuses fairlead-dp "dataplane.memory-mb: 192 MB are too few" \
+	's/^  mbufs:.*/  mbufs: 100000/; s/^  hugepages:.*/  hugepages: yes/'
+echo "$HAD" >$PAGES
+trap on_exit EXIT
 
 # ---- fairlead-cp ----
 
