@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Two commits beside each other, each built as it was in a worktree of its own that goes again.
+# Two commits beside each other, each built as it was in a worktree of its own that goes again; or two
+# builds that are there.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 TURNS=${TURNS:-5}
 PID=
+declare -A NAME=() BUILD=() # of sides A and B
 
 usage()
 {
 	cat <<-'END'
 	Usage: perf/compare.sh A B [BENCHMARK...]
 
-	Runs each BENCHMARK of commits A and B in turn (a b a b ...) on CPU 1, and prints medians and the
-	ratio of B to A, with the lowest and the highest, as a Markdown table. A BENCHMARK is a program of
-	perf/ with its arguments that prints one JSON object; these by default:
+	Runs each BENCHMARK of A and B, commits or build directories, in turn (a b a b ...) on CPU 1, and
+	prints medians and the ratio of B to A, with the lowest and the highest, as a Markdown table. A
+	BENCHMARK is a program of perf/ with its arguments that prints one JSON object; these by default:
 
 	  'bench_relay -n 1000' 'bench_relay -n 100000'
 
@@ -55,14 +57,29 @@ wait_for()
 	return $rc
 }
 
-# build SIDE COMMIT PROGRAM...
+# place SIDE COMMIT|DIRECTORY
+place()
+{
+	if [[ -f $2/build.ninja ]]; then
+		NAME[$1]=$2
+		BUILD[$1]=$(cd "$2" && pwd -P)
+	else
+		NAME[$1]=$(git -C "$ROOT" rev-parse --verify --quiet --short "$2^{commit}") ||
+			die "$2 is no commit and no build directory"
+	fi
+}
+
+# build SIDE PROGRAM...: unless it is built.
 build()
 {
-	say "building $2"
-	git -C "$ROOT" worktree add --detach "$TMP/$1" "$2" >"$TMP/log" 2>&1 || die "$(tail -n 1 "$TMP/log")"
-	wait_for meson setup "$TMP/$1/build" "$TMP/$1" >"$TMP/log" 2>&1 &&
-		wait_for ninja -C "$TMP/$1/build" "${@:3}" >"$TMP/log" 2>&1 ||
-		die "$2 does not build: $(tail -n 5 "$TMP/log")"
+	local commit=${NAME[$1]} at=$TMP/$1
+	[[ -z ${BUILD[$1]:-} ]] || return 0
+	say "building $commit"
+	git -C "$ROOT" worktree add --detach "$at" "$commit" >"$TMP/log" 2>&1 || die "$(tail -n 1 "$TMP/log")"
+	wait_for meson setup "$at/build" "$at" >"$TMP/log" 2>&1 &&
+		wait_for ninja -C "$at/build" "${@:2}" >"$TMP/log" 2>&1 ||
+		die "$commit does not build: $(tail -n 5 "$TMP/log")"
+	BUILD[$1]=$at/build
 }
 
 # run SIDE TURN BENCHMARK
@@ -70,26 +87,26 @@ run()
 {
 	local words
 	read -ra words <<<"$3"
-	wait_for taskset -c 1 "$TMP/$1/build/perf/${words[0]}" "${words[@]:1}" >"$TMP/out" 2>"$TMP/log" ||
+	wait_for taskset -c 1 "${BUILD[$1]}/perf/${words[0]}" "${words[@]:1}" >"$TMP/out" 2>"$TMP/log" ||
 		die "$3 of $1 failed: $(tail -n 3 "$TMP/log")"
 	python3 "$ROOT/perf/figures.py" run compare "$1" "$2" "benchmark=$3" <"$TMP/out" >>"$TMP/runs"
 }
 
 main()
 {
-	local a b turn side benchmark programs=() n=0
+	local turn side benchmark programs=() n=0
 	if [[ ${1:-} == --help || ${1:-} == -h ]]; then usage && return; fi
 	(($# >= 2)) || { usage >&2; return 2; }
-	a=$(git -C "$ROOT" rev-parse --verify --quiet --short "$1^{commit}") || die "$1 is no commit"
-	b=$(git -C "$ROOT" rev-parse --verify --quiet --short "$2^{commit}") || die "$2 is no commit"
+	[[ $TURNS =~ ^[1-9][0-9]{0,5}$ ]] || die "TURNS: '$TURNS' is no number of turns"
+	place A "$1"
+	place B "$2"
 	shift 2
 	(($#)) || set -- 'bench_relay -n 1000' 'bench_relay -n 100000'
 	for benchmark; do programs+=("perf/${benchmark%% *}"); done
 	TMP=$(mktemp -d)
 	trap on_exit EXIT
 	trap 'exit 130' INT TERM
-	build A "$a" "${programs[@]}"
-	build B "$b" "${programs[@]}"
+	for side in A B; do build $side "${programs[@]}"; done
 	for turn in $(seq "$TURNS"); do
 		for benchmark; do
 			for side in A B; do
@@ -98,7 +115,7 @@ main()
 			done
 		done
 	done
-	python3 "$ROOT/perf/table.py" --compare "$TMP/runs" "$a" "$b"
+	python3 "$ROOT/perf/table.py" --compare "$TMP/runs" "${NAME[A]}" "${NAME[B]}"
 }
 
 main "$@"
