@@ -317,7 +317,7 @@ static void top_batches(const json_t *w, const json_t *min, FILE *out)
 {
 	struct grid_col cols[BATCHES_MAX] = { { "PACKETS", 0, 0 } };
 	char title[BATCHES_MAX][UNIT_STR_MAX];
-	const size_t n = json_array_size(min) < BATCHES_MAX ? json_array_size(min) : BATCHES_MAX;
+	const size_t sizes = json_array_size(min), n = sizes < BATCHES_MAX ? sizes : BATCHES_MAX;
 	struct grid *g;
 
 	for (size_t i = 1; i < n; i++)
