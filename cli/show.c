@@ -87,6 +87,8 @@ static void status_gateway(const json_t *gateway, struct grid *g)
 	if (!json_is_object(gateway))
 		return;
 	grid_row(g, "contexts", of(gateway, "contexts", "contexts_max", buf, sizeof(buf)));
+	grid_row(g, "contexts in state",
+		 members(json_object_get(gateway, "states"), buf, sizeof(buf)));
 	grid_row(g, "contexts ended", members(json_object_get(gateway, "ended"), buf, sizeof(buf)));
 	grid_row(g, "contexts refused",
 		 members(json_object_get(gateway, "refused"), buf, sizeof(buf)));

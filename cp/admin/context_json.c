@@ -288,20 +288,24 @@ static json_t *ng_json(const struct ng *ng)
 json_t *gateway_json(const struct server *s)
 {
 	const struct gate_stats *g = s->gateway ? gate_stats(s->gateway) : NULL;
-	json_t *ended, *refused;
+	json_t *states, *ended, *refused;
 
 	if (!g)
 		return json_null();
+	states = json_object();
+	for (int i = 0; i < GATE_PHASES; i++)
+		set(states, gate_phase_name[i], integer(g->phase[i]));
 	ended = json_object();
 	for (int i = CONTEXT_END_NONE + 1; i < CONTEXT_ENDS; i++)
 		set(ended, context_end_name[i], integer(g->ended[i]));
 	refused = json_object();
 	for (int i = GATE_OK + 1; i <= GATE_BUSY; i++)
 		set(refused, gate_error_name[i], integer(g->refused[i]));
-	return json_pack(
-	    "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "contexts",
-	    integer(g->contexts), "contexts_max", integer(g->contexts_max), "added",
-	    integer(g->added), "deleted", integer(g->deleted), "moved", integer(g->moved), "kept",
-	    integer(g->kept), "damaged", integer(g->damaged), "news", integer(g->news), "news_lost",
-	    integer(g->news_lost), "ended", ended, "refused", refused, "ng", ng_json(s->ng));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "contexts", integer(g->contexts), "states", states, "contexts_max",
+			 integer(g->contexts_max), "added", integer(g->added), "deleted",
+			 integer(g->deleted), "moved", integer(g->moved), "kept", integer(g->kept),
+			 "damaged", integer(g->damaged), "news", integer(g->news), "news_lost",
+			 integer(g->news_lost), "ended", ended, "refused", refused, "ng",
+			 ng_json(s->ng));
 }

@@ -485,6 +485,10 @@ static void write_gateway(struct evbuffer *out, const struct gate_stats *g)
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		single(out, row[i].name, row[i].type, row[i].help, row[i].value);
+	family(out, "contexts_in_state", "gauge", "contexts by where they stand");
+	for (int i = 0; i < GATE_PHASES; i++)
+		evbuffer_add_printf(out, "fairlead_contexts_in_state{state=\"%s\"} %u\n",
+				    gate_phase_name[i], g->phase[i]);
 	write_by(out, "contexts_ended_total", "contexts by what ended them", "reason",
 		 context_end_name, g->ended, CONTEXT_END_NONE + 1, CONTEXT_ENDS);
 	write_by(out, "context_requests_refused_total", "requests of controllers that were refused",

@@ -24,6 +24,11 @@ const char *const context_end_name[CONTEXT_ENDS] = {
 	[CONTEXT_END_POLICY] = "policy",
 };
 
+const char *const gate_phase_name[GATE_PHASES] = {
+	[GATE_WAITING] = "waiting", [GATE_CONNECTING] = "connecting", [GATE_UNJUDGED] = "unjudged",
+	[GATE_UP] = "up",	    [GATE_ENDING] = "ending",	      [GATE_ENDED] = "ended",
+};
+
 bool gate_refuse(struct gate_fail *f, enum gate_error error, const char *fmt, ...)
 {
 	va_list ap;
@@ -43,6 +48,30 @@ static bool counted(struct gateway *g, bool ok, const struct gate_fail *f)
 	return ok;
 }
 
+/* ---- where they stand ---- */
+
+enum gate_phase gate_phase(const struct context *c)
+{
+	uint32_t states = 1u << c->term[0].state | 1u << c->term[1].state;
+
+	if (c->end)
+		return GATE_ENDED;
+	if (gate_waits(c))
+		return GATE_WAITING;
+	if (states & 1u << TERM_STATE_ENDED)
+		return GATE_ENDING;
+	if (states & 1u << TERM_STATE_UNJUDGED)
+		return GATE_UNJUDGED;
+	return states & 1u << TERM_STATE_OPENING ? GATE_CONNECTING : GATE_UP;
+}
+
+/* Of a context that is another now. */
+static void phase_count(struct gateway *g, enum gate_phase was, const struct context *c)
+{
+	g->stats.phase[was]--;
+	g->stats.phase[gate_phase(c)]++;
+}
+
 /* ---- changes ---- */
 
 void gate_send(struct gateway *g, const struct context *c)
@@ -58,9 +87,12 @@ void gate_send(struct gateway *g, const struct context *c)
 
 void gate_change(struct gateway *g, struct context *c, struct context *to)
 {
+	enum gate_phase was = gate_phase(c);
+
 	if (gate_waits(c) != gate_waits(to))
 		to->since = server_deadline(g->s, 0);
 	context_commit(g->table, c, to);
+	phase_count(g, was, c);
 	gate_timer(g, c);
 }
 
@@ -69,6 +101,7 @@ void gate_drop(struct gateway *g, struct context *c)
 	wheel_stop(&g->s->wheel, context_timer(g->table, c));
 	term_ports_give(g, &c->term[0]);
 	term_ports_give(g, &c->term[1]);
+	g->stats.phase[gate_phase(c)]--;
 	context_del(g->table, c);
 	g->stats.contexts--;
 }
@@ -212,6 +245,7 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 	gate_send(g, c);
 	g->stats.added++;
 	g->stats.contexts++;
+	g->stats.phase[gate_phase(c)]++;
 	return c;
 }
 
@@ -350,6 +384,7 @@ bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct conte
 	struct cmd_context_move cmd = {
 		.cid = c->cid, .to = to->cid, .side = (uint8_t)side, .to_side = (uint8_t)to_side
 	};
+	const enum gate_phase was_c = gate_phase(c), was_to = gate_phase(to);
 	struct context new_c = *c, new_to = *to;
 	struct context_term *m = &new_to.term[to_side];
 
@@ -365,6 +400,8 @@ bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct conte
 		new_to.since = server_deadline(g->s, 0);
 	new_to.end = CONTEXT_END_NONE;
 	context_commit_pair(g->table, c, &new_c, to, &new_to);
+	phase_count(g, was_c, c);
+	phase_count(g, was_to, to);
 	gate_timer(g, c);
 	gate_timer(g, to);
 	dplink_cmd(g->s->link, c->worker, CMD_CONTEXT_MOVE, &cmd, sizeof(cmd));

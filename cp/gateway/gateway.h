@@ -146,6 +146,19 @@ void gate_news_listen(struct gateway *g, void (*changed)(void *arg), void *arg);
  */
 const char *gate_why(uint8_t transport, uint16_t why);
 
+/* Where a context stands. */
+enum gate_phase {
+	GATE_WAITING, /* for its controller: a termination, a remote address, the order to begin */
+	GATE_CONNECTING, /* TCP and TLS: listens, connects or shakes hands */
+	GATE_UNJUDGED,	 /* waits for a fingerprint (R51) */
+	GATE_UP,	 /* what comes may pass */
+	GATE_ENDING,	 /* a connection ended, and the other is there yet: held, or let finish */
+	GATE_ENDED,	 /* kept for its controller */
+	GATE_PHASES
+};
+extern const char *const gate_phase_name[GATE_PHASES];
+enum gate_phase gate_phase(const struct context *c);
+
 struct gate_stats {
 	uint64_t added, deleted;
 	uint64_t ended[CONTEXT_ENDS];
@@ -153,8 +166,9 @@ struct gate_stats {
 	uint64_t moved;
 	uint64_t news, news_lost; /* lost: overwritten before anybody fetched them */
 	uint32_t contexts, contexts_max;
-	uint32_t kept, damaged; /* found at start */
-	const char *fresh;	/* why the state file was started afresh, or NULL */
+	uint32_t phase[GATE_PHASES]; /* counted as contexts come, change and go */
+	uint32_t kept, damaged;	     /* found at start */
+	const char *fresh;	     /* why the state file was started afresh, or NULL */
 };
 const struct gate_stats *gate_stats(const struct gateway *g);
 

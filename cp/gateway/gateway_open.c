@@ -35,6 +35,7 @@ static void take_up(struct gateway *g)
 	g->stats.fresh = st->fresh;
 	while ((c = context_next(g->table, &cursor)) != NULL) {
 		if (ports_claim_all(g, c)) {
+			g->stats.phase[gate_phase(c)]++;
 			gate_timer(g, c);
 			continue;
 		}

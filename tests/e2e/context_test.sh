@@ -206,12 +206,14 @@ await 10 happened ".context == \"$id\" and .what == \"context_ended\" and .why =
 fetch() { in_relay curl -sf "http://127.0.0.1:9643$1"; }
 assert_num "contexts added" "$(fetch /metrics | sed -n 's/^fairlead_contexts_added_total //p')" -ge 3
 assert_num "contexts in JSON" "$(fetch /status | jq .status.gateway.added)" -ge 3
+assert_eq "contexts by state" "$(fetch /status | jq '.status.gateway | .contexts - (.states | add)')" 0
+assert_eq "states in metrics" "$(fetch /metrics | grep -c '^fairlead_contexts_in_state{')" 6
 # shellcheck disable=SC2024
 in_relay env HOME="$TMP" timeout -k 5 60 "$chromium" --headless --no-sandbox --disable-gpu \
 	--enable-logging=stderr \
 	--virtual-time-budget=4000 --dump-dom http://127.0.0.1:9643/ >"$TMP/dom" 2>"$TMP/chromium.log" ||
 	fail "chromium: $(tail -n 3 "$TMP/chromium.log")"
-for text in '>running</p>' 'Gateway contexts' '<dt>ended: request</dt>' '<td class="text">0</td>'; do
+for text in '>running</p>' 'Gateway contexts' '<dt>ended: request</dt>' '<dt>waiting for a fingerprint</dt>' '<td class="text">0</td>'; do
 	grep -qF "$text" "$TMP/dom" || fail "the page lacks $text"
 done
 ! grep -q "Content Security Policy" "$TMP/chromium.log" || fail "$(grep "Content Security" "$TMP/chromium.log")"

@@ -126,8 +126,21 @@ void env_start(struct env *e, uint32_t slots)
 	env_sync(e);
 }
 
+/* Contexts are counted as they change; a look at all of them comes to the same. */
+static void assert_phases(struct gateway *g)
+{
+	uint32_t phase[GATE_PHASES] = { 0 }, cursor = 0;
+	const struct context *c;
+
+	while ((c = gate_next(g, &cursor)) != NULL)
+		phase[gate_phase(c)]++;
+	assert_memory_equal(gate_stats(g)->phase, phase, sizeof(phase));
+}
+
 void env_stop(struct env *e)
 {
+	if (e->s.gateway)
+		assert_phases(e->s.gateway);
 	gate_close(e->s.gateway);
 	server_close(&e->s);
 	fake_dp_close(&e->dp);

@@ -16,6 +16,11 @@ const char *const context_end_name[CONTEXT_ENDS] = {
 	[CONTEXT_END_POLICY] = "policy",
 };
 
+const char *const gate_phase_name[GATE_PHASES] = {
+	[GATE_WAITING] = "waiting", [GATE_CONNECTING] = "connecting", [GATE_UNJUDGED] = "unjudged",
+	[GATE_UP] = "up",	    [GATE_ENDING] = "ending",	      [GATE_ENDED] = "ended",
+};
+
 static bool refuses(const struct gateway *g, struct gate_fail *f)
 {
 	if (g->fail.error != GATE_OK)

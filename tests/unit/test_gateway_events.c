@@ -148,6 +148,7 @@ static void held_contexts_wait_for_a_decision(void **state)
 	assert_int_equal(c->end, CONTEXT_END_NONE);
 	gate_pass(e, 600);
 	assert_int_equal(c->term[1].state, TERM_STATE_UP);
+	assert_int_equal(gate_stats(e->s.gateway)->phase[GATE_ENDING], 1);
 	gate_term_event(e, c, 1, term_ended(TCP_END_DONE));
 	assert_int_equal(c->end, CONTEXT_END_CONNECTION);
 }
@@ -303,6 +304,10 @@ static void every_state_is_found_and_replayed(void **state)
 	struct context saved[6];
 	struct gate_wish a = wish_tls(0), b = wish_tcp(1);
 	const uint32_t used = 3;
+	const uint32_t phases[GATE_PHASES] = {
+		[GATE_WAITING] = 1, [GATE_CONNECTING] = 1, [GATE_UNJUDGED] = 1,
+		[GATE_UP] = 2,	    [GATE_ENDED] = 1,
+	};
 
 	c[0] = gate_latching(e);
 	gate_term_event(e, c[0], 0, term_latched("203.0.113.50", 1234, 0));
@@ -324,8 +329,10 @@ static void every_state_is_found_and_replayed(void **state)
 		saved[i] = *c[i];
 	}
 	assert_true(ports_used(e->s.ports, 0) >= used);
+	assert_memory_equal(gate_stats(e->s.gateway)->phase, phases, sizeof(phases));
 	gate_drain(e);
 	gate_restart(e);
+	assert_memory_equal(gate_stats(e->s.gateway)->phase, phases, sizeof(phases));
 	assert_int_equal(gate_stats(e->s.gateway)->kept, 6);
 	assert_int_equal(gate_stats(e->s.gateway)->contexts, 6);
 	assert_int_equal(gate_stats(e->s.gateway)->damaged, 0);

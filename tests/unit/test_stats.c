@@ -544,6 +544,7 @@ static void test_metrics_gateway(void **state)
 				       .news_lost = 6,
 				       .contexts = 7,
 				       .contexts_max = 8 };
+	g.stats.phase[GATE_UNJUDGED] = 16;
 	g.stats.ended[CONTEXT_END_LIFETIME] = 9;
 	g.stats.refused[GATE_DENIED] = 10;
 	ng.stats.commands[NG_OFFER] = 14;
@@ -551,6 +552,9 @@ static void test_metrics_gateway(void **state)
 	text = metrics(&s);
 	expect_line(text, "fairlead_contexts 7");
 	expect_line(text, "fairlead_contexts_limit 8");
+	expect_line(text, "# TYPE fairlead_contexts_in_state gauge");
+	expect_line(text, "fairlead_contexts_in_state{state=\"unjudged\"} 16");
+	expect_line(text, "fairlead_contexts_in_state{state=\"ended\"} 0");
 	expect_line(text, "fairlead_contexts_added_total 3");
 	expect_line(text, "fairlead_contexts_deleted_total 2");
 	expect_line(text, "fairlead_terminations_moved_total 4");

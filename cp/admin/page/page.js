@@ -4,6 +4,9 @@
 
 const EVERY_MS = 2000, PATIENCE_MS = 5000;
 const number = new Intl.NumberFormat("en");
+const STATES = { waiting: "waiting for the controller", connecting: "connecting",
+	unjudged: "waiting for a fingerprint", up: "up", ending: "one connection ended",
+	ended: "ended, and kept" };
 let before = null, seen = 0;
 
 const at = (id) => document.getElementById(id);
@@ -125,6 +128,7 @@ function gateway(g, m, was, seconds) {
 		pairs("gateway", [["gateway.contexts is 0", "no gateway"]], []);
 	else
 		pairs("gateway", [["contexts", g.contexts], ["of TCP and TLS", m.streams],
+			...Object.entries(g.states).map(([k, v]) => [STATES[k] ?? k, v]),
 			["datagrams passed a second", rate(packets)],
 			["bits passed a second", rate(bytes === null ? null : 8 * bytes)]],
 			[["contexts added", g.added], ["terminations that came up", m.up],
