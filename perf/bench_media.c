@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Cycles per packet of contexts of RTP, from received mbuf to filled transmit batch, from either
- * side to the other, over the number of contexts; cycles of an ICE check answered; and bytes per
- * context. Each packet belongs to a context drawn at random, as in bench_relay; each context has a
- * pair of ports on either side, for RTP and RTCP, and remote addresses of its own.
+ * side to the other, over the number of contexts; of RTCP, which with -m comes to the port of RTP
+ * (RFC 5761); cycles of an ICE check answered; and bytes per context. Each packet belongs to a
+ * context drawn at random, as in bench_relay; each context has a pair of ports on either side, for
+ * RTP and RTCP, and remote addresses of its own.
  *
  * Bytes per context: what a worker with room for n of them takes of DPDK's heap, without packet
  * buffers, over n. What it takes whatever n is, and its tables of relayed ports, are in it, and
@@ -14,14 +15,12 @@
 #include "../dp/gateway/context.h"
 #include "../lib/stun.h"
 
-#include <getopt.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <rte_random.h>
 #include <stdlib.h>
 
 enum {
-	ROUNDS_MAX = 20000,
 	PORT_MIN = 2,
 	PORT_MAX = 65533,
 	PAIRS_PER_RELAY = (PORT_MAX + 1 - PORT_MIN) / 2,
@@ -32,14 +31,13 @@ static const uint32_t remote_net[SIDES] = { 0x0b000000, 0x0c000000 };
 static const uint32_t relay_net[SIDES] = { 0xc0000200, 0xc6336400 };
 static const char ufrag[] = "fairlead", pwd[] = "a-password-of-22-bytes";
 
-static uint32_t n = 1000, rounds = ROUNDS_MAX;
-static uint16_t payload = 172; /* 20 ms of G.711 in RTP */
 static bool v6[SIDES];
+static bool mux;
 
 /* Relays of the first side, then as many of the second. */
 static uint32_t relays(void)
 {
-	return n / PAIRS_PER_RELAY + 1;
+	return null_opt.n / PAIRS_PER_RELAY + 1;
 }
 
 static void config_fill(void)
@@ -48,7 +46,7 @@ static void config_fill(void)
 	uint32_t side, i;
 
 	null_config(1);
-	null_conf.gateway = (struct config_gateway){ .contexts = n + 1, .latch_ms = 3000 };
+	null_conf.gateway = (struct config_gateway){ .contexts = null_opt.n + 1, .latch_ms = 3000 };
 	for (side = 0; side < SIDES; side++)
 		for (i = 0; i < relays(); i++) {
 			ip = null_ip(v6[side], relay_net[side] + i);
@@ -69,7 +67,13 @@ static struct sock_addr remote_of(uint32_t i, uint32_t side)
 				   be16_make((uint16_t)(1024 + (i & 0x3fff) * 2)) };
 }
 
-/* Context n is the one with ICE on its first side. */
+/* RTCP's, where it has a port of its own. */
+static struct be16 port_above(struct be16 port)
+{
+	return be16_make((uint16_t)(be16_get(port) + 1));
+}
+
+/* Context null_opt.n is the one with ICE on its first side. */
 static void context_install(struct worker *w, uint32_t i)
 {
 	struct cmd_context_set c = { .hdr = { CMD_CONTEXT_SET, sizeof(c), 0 },
@@ -81,13 +85,13 @@ static void context_install(struct worker *w, uint32_t i)
 		struct ctl_term *t = &c.term[side];
 
 		t->transport = TERM_UDP;
-		t->flags = TERM_IN | TERM_OUT | TERM_RTP;
+		t->flags = TERM_IN | TERM_OUT | TERM_RTP | (mux ? TERM_RTCP_MUX : 0);
 		t->local = local_of(i, side);
 		t->remote[0] = t->remote[1] = remote_of(i, side);
-		t->remote[1].port = be16_make((uint16_t)(be16_get(t->remote[0].port) + 1));
+		t->remote[1].port = port_above(t->remote[0].port);
 		t->dscp = CTL_DSCP_KEEP;
 	}
-	if (i == n) {
+	if (i == null_opt.n) {
 		c.term[0].flags |= TERM_ICE;
 		memcpy(c.term[0].ufrag, ufrag, sizeof(ufrag));
 		memcpy(c.term[0].pwd, pwd, sizeof(pwd));
@@ -100,28 +104,40 @@ static void context_install(struct worker *w, uint32_t i)
 
 struct choice {
 	uint32_t side; /* packets come from there */
-	uint32_t at;   /* the first context, where they go in order */
+	bool rtcp;
+	uint32_t at; /* the first context, where they go in order */
 };
 
-static void frame_write(struct worker *w, struct rte_mbuf *m, uint32_t i, uint32_t side,
+/* The first of a packet's payload, len bytes in all, to a port of RTP, or to the one above. */
+static void frame_write(struct worker *w, struct rte_mbuf *m, uint32_t i, uint32_t side, bool above,
 			const void *data, uint16_t given, uint16_t len)
 {
 	struct ctl_relay r = local_of(i, side);
 	struct sock_addr local = { null_conf.relay[r.relay].addr, r.port };
 	struct sock_addr remote = remote_of(i, side);
 
+	if (above) {
+		local.port = port_above(local.port);
+		remote.port = port_above(remote.port);
+	}
 	null_frame(w, m, &remote, &local, data, given, len);
 }
 
-static const uint8_t rtp[12] = { 0x80, 0 }; /* RFC 3550 5.1, PCMU */
+static void media_write(struct worker *w, struct rte_mbuf *m, uint32_t i, const struct choice *c)
+{
+	static const uint8_t rtp[12] = { 0x80, 0 };    /* RFC 3550 5.1, PCMU */
+	static const uint8_t rtcp[12] = { 0x80, 200 }; /* 6.4.1, a sender report */
+
+	frame_write(w, m, i, c->side, c->rtcp && !mux, c->rtcp ? rtcp : rtp, sizeof(rtp),
+		    null_opt.payload);
+}
 
 static void fill_random(struct worker *w, struct rte_mbuf **m, void *arg)
 {
-	const struct choice *c = arg;
 	uint32_t i;
 
 	for (i = 0; i < BURST; i++)
-		frame_write(w, m[i], (uint32_t)rte_rand_max(n), c->side, rtp, sizeof(rtp), payload);
+		media_write(w, m[i], (uint32_t)rte_rand_max(null_opt.n), arg);
 }
 
 static void fill_next(struct worker *w, struct rte_mbuf **m, void *arg)
@@ -130,7 +146,7 @@ static void fill_next(struct worker *w, struct rte_mbuf **m, void *arg)
 	uint32_t i;
 
 	for (i = 0; i < BURST; i++)
-		frame_write(w, m[i], RTE_MIN(c->at + i, n - 1), c->side, rtp, sizeof(rtp), payload);
+		media_write(w, m[i], RTE_MIN(c->at + i, null_opt.n - 1), c);
 	c->at += BURST;
 }
 
@@ -167,83 +183,81 @@ static void fill_checks(struct worker *w, struct rte_mbuf **m, void *arg)
 	uint32_t i;
 
 	for (i = 0; i < BURST; i++)
-		frame_write(w, m[i], n, 0, c->msg, c->len, c->len);
+		frame_write(w, m[i], null_opt.n, 0, false, c->msg, c->len, c->len);
 }
 
 /* ---- all of it ---- */
 
-static double side_cycles(struct worker *w, struct null_times *t, uint32_t side)
-{
-	struct choice c = { .side = side };
-
-	return cycles_per_packet(w, t, fill_random, &c, CNT_GATE_PACKETS);
-}
+/* To whom, and what, is timed. */
+static const struct {
+	const char *name;
+	struct choice choice;
+} flow[] = {
+	{ "to_b", { .side = 0 } },
+	{ "to_a", { .side = 1 } },
+	{ "rtcp_to_b", { .side = 0, .rtcp = true } },
+};
 
 /* A packet of every context each way, for the first one looks its route up. */
 static void contexts_touch(struct worker *w)
 {
-	struct choice c;
+	uint32_t i;
 
-	for (c.side = 0; c.side < SIDES; c.side++)
-		for (c.at = 0; c.at < n;)
+	for (i = 0; i < RTE_DIM(flow); i++) {
+		struct choice c = flow[i].choice;
+
+		while (c.at < null_opt.n)
 			burst_cycles(w, fill_next, &c);
+	}
 }
 
-static const char usage[] =
-    "usage: bench_media [-n CONTEXTS (1000)] [-p PAYLOAD BYTES (172)] [-r BURSTS (20000)]\n"
-    "                   [-a 4|6: one side is IPv4 (4) or IPv6] [-b 4|6: the other]\n"
-    "                   [-H: tables in huge pages]\n";
+static bool option_take(int opt, const char *arg)
+{
+	if (opt == 'm')
+		mux = true;
+	else
+		v6[opt - 'a'] = atoi(arg) == 6;
+	return true;
+}
 
 int main(int argc, char **argv)
 {
-	struct null_times times[SIDES], check_times;
-	double cycles[SIDES], check_cycles;
+	struct null_times times[RTE_DIM(flow)], check_times;
 	struct check check = check_make();
-	bool huge = false;
 	struct worker *w;
 	uint64_t heap;
 	uint32_t i;
-	int opt;
 
-	while ((opt = getopt(argc, argv, "n:p:r:a:b:Hh")) != -1) {
-		if (opt == 'n')
-			n = (uint32_t)strtoul(optarg, NULL, 0);
-		else if (opt == 'p')
-			payload = (uint16_t)strtoul(optarg, NULL, 0);
-		else if (opt == 'r')
-			rounds = (uint32_t)strtoul(optarg, NULL, 0);
-		else if (opt == 'a' || opt == 'b')
-			v6[opt - 'a'] = atoi(optarg) == 6;
-		else if (opt == 'H')
-			huge = true;
-		else
-			return fputs(usage, stderr), 2;
-	}
-	if (n < 1 || rounds < 1 || rounds > ROUNDS_MAX || payload < sizeof(rtp))
-		return fputs(usage, stderr), 2;
-	null_eal("bench_media", 1, huge);
+	null_options(argc, argv, "a:b:m", option_take,
+		     "         [-a 4|6: one side is IPv4 (4) or IPv6] [-b 4|6: the other]\n"
+		     "         [-m: RTCP comes to the port of RTP]\n");
+	null_eal("bench_media", 1);
 	config_fill();
 	heap = null_heap();
 	null_start();
 	heap = null_heap() - heap;
 	w = null_dp.worker[0];
-	for (i = 0; i <= n; i++)
+	for (i = 0; i <= null_opt.n; i++)
 		context_install(w, i);
 	contexts_touch(w);
-	for (i = 0; i < SIDES; i++) {
-		null_times_alloc(&times[i], rounds);
-		cycles[i] = side_cycles(w, &times[i], i);
+	printf("{\"contexts\": %u, \"payload\": %u, \"huge_pages\": %s, \"rtcp_mux\": %s",
+	       null_opt.n, null_opt.payload, null_opt.huge ? "true" : "false",
+	       mux ? "true" : "false");
+	for (i = 0; i < RTE_DIM(flow); i++) {
+		struct choice c = flow[i].choice;
+
+		null_times_alloc(&times[i]);
+		printf(", \"cycles_%s\": %.1f", flow[i].name,
+		       cycles_per_packet(w, &times[i], fill_random, &c, CNT_GATE_PACKETS));
 	}
-	null_times_alloc(&check_times, rounds);
-	check_cycles = cycles_per_packet(w, &check_times, fill_checks, &check, CNT_GATE_CHECKS);
-	printf("{\"contexts\": %u, \"payload\": %u, \"huge_pages\": %s, \"cycles_to_b\": %.1f, "
-	       "\"cycles_to_a\": %.1f, \"cycles_ice_check\": %.1f, \"stages_to_b\": ",
-	       n, payload, huge ? "true" : "false", cycles[0], cycles[1], check_cycles);
-	stages_print(times[0].look, rounds, BURST, stdout);
-	printf(", \"stages_to_a\": ");
-	stages_print(times[1].look, rounds, BURST, stdout);
-	if (n >= BYTES_FROM)
-		printf(", \"bytes_per_context\": %.0f", (double)(heap - null_buffers(w)) / n);
+	null_times_alloc(&check_times);
+	printf(", \"cycles_ice_check\": %.1f",
+	       cycles_per_packet(w, &check_times, fill_checks, &check, CNT_GATE_CHECKS));
+	for (i = 0; i < RTE_DIM(flow); i++)
+		null_stages_print(flow[i].name, &times[i]);
+	if (null_opt.n >= BYTES_FROM)
+		printf(", \"bytes_per_context\": %.0f",
+		       (double)(heap - null_buffers(w)) / null_opt.n);
 	puts("}");
 	return 0;
 }

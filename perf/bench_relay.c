@@ -21,15 +21,12 @@
 #include "../dp/turn/session.h"
 #include "../lib/chandata.h"
 
-#include <getopt.h>
 #include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_random.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum {
-	ROUNDS_MAX = 20000,
 	PORTS_PER_RELAY = 65534 - 1024,
 	CLIENT_NET = 0x0b000000,
 	PEER_NET = 0x0c000000,
@@ -53,19 +50,18 @@ struct share {
 static struct share share[CTL_WORKERS_MAX];
 static uint16_t workers = 1;
 static _Atomic uint16_t ready; /* workers that are */
-static uint16_t payload = 172; /* 20 ms of G.711 in RTP */
-static uint32_t rounds = ROUNDS_MAX;
-static bool client6, peer6; /* IPv6 */
+static bool by_clock;	       /* -w */
+static bool client6, peer6;    /* IPv6 */
 
 /* A listener, and relay addresses enough for n sessions. */
-static void config_fill(uint32_t n)
+static void config_fill(void)
 {
 	/* Of a session's client and relayed port, both must lead to the same worker. */
-	uint32_t i, relays = n * workers / PORTS_PER_RELAY + 1 + (workers > 1);
+	uint32_t i, relays = null_opt.n * workers / PORTS_PER_RELAY + 1 + (workers > 1);
 	struct ip_addr ip;
 
 	null_config(workers);
-	null_conf.dataplane.sessions = n;
+	null_conf.dataplane.sessions = null_opt.n;
 	null_conf.n_listener = 1;
 	null_conf.listener[0].addr =
 	    (struct sock_addr){ null_ip(client6, NULL_OWN), be16_make(3478) };
@@ -114,9 +110,9 @@ static void session_install(struct worker *w, uint32_t i)
 }
 
 /* n sessions to each worker, of those whose addresses lead there. */
-static void sessions_install(uint32_t n)
+static void sessions_install(void)
 {
-	uint32_t i, left = n * workers;
+	uint32_t i, left = null_opt.n * workers;
 
 	for (i = 0; left; i++) {
 		struct sock_addr c = client_of(i);
@@ -125,7 +121,7 @@ static void sessions_install(uint32_t n)
 		if (relay_of(i).relay >= null_conf.n_relay)
 			rte_exit(1, "bench_relay: too few relayed ports\n");
 		if ((workers > 1 && dplane_client_worker(&null_dp, &c.ip, c.port) != owner) ||
-		    share[owner].n == n)
+		    share[owner].n == null_opt.n)
 			continue;
 		session_install(null_dp.worker[owner], i);
 		left--;
@@ -139,7 +135,7 @@ static void burst_write(struct worker *w, struct rte_mbuf **m, const uint32_t *s
 	uint8_t head[CHANDATA_HDR_LEN];
 	uint32_t i;
 
-	chandata_write(head, CHANNEL_MIN, payload);
+	chandata_write(head, CHANNEL_MIN, null_opt.payload);
 
 	for (i = 0; i < BURST; i++) {
 		uint32_t s = session[i];
@@ -149,9 +145,9 @@ static void burst_write(struct worker *w, struct rte_mbuf **m, const uint32_t *s
 
 		if (to_peer)
 			null_frame(w, m[i], &c, &listener, head, sizeof(head),
-				   (uint16_t)(payload + CHANDATA_HDR_LEN));
+				   (uint16_t)(null_opt.payload + CHANDATA_HDR_LEN));
 		else
-			null_frame(w, m[i], &p, &relay, NULL, 0, payload);
+			null_frame(w, m[i], &p, &relay, NULL, 0, null_opt.payload);
 	}
 }
 
@@ -279,97 +275,90 @@ static int share_flood(void *arg)
 
 /* ---- all of it ---- */
 
-static void workers_start(uint32_t n)
+static void workers_start(void)
 {
 	uint16_t i;
 
 	null_start();
 	for (i = 0; i < workers; i++) {
 		share[i].w = null_dp.worker[i];
-		share[i].session = malloc(sizeof(*share[i].session) * n);
+		share[i].session = malloc(sizeof(*share[i].session) * null_opt.n);
 		if (!share[i].session)
 			rte_exit(1, "bench_relay: out of memory\n");
-		null_times_alloc(&share[i].times[0], rounds);
-		null_times_alloc(&share[i].times[1], rounds);
+		null_times_alloc(&share[i].times[0]);
+		null_times_alloc(&share[i].times[1]);
 	}
-	sessions_install(n);
+	sessions_install();
+}
+
+static void what_print(void)
+{
+	printf("\"sessions\": %u, \"payload\": %u, \"huge_pages\": %s, ", null_opt.n,
+	       null_opt.payload, null_opt.huge ? "true" : "false");
 }
 
 /* One worker: how its cycles divide. */
-static void one_print(uint32_t n, bool huge, uint64_t heap)
+static void one_print(uint64_t heap)
 {
-	printf("{\"sessions\": %u, \"payload\": %u, \"huge_pages\": %s, \"cycles_to_peer\": %.1f, "
-	       "\"cycles_to_client\": %.1f, \"stages_to_peer\": ",
-	       n, payload, huge ? "true" : "false", share[0].up, share[0].down);
-	stages_print(share[0].times[true].look, rounds, BURST, stdout);
-	printf(", \"stages_to_client\": ");
-	stages_print(share[0].times[false].look, rounds, BURST, stdout);
-	if (n >= BYTES_FROM)
+	putchar('{');
+	what_print();
+	printf("\"cycles_to_peer\": %.1f, \"cycles_to_client\": %.1f", share[0].up, share[0].down);
+	null_stages_print("to_peer", &share[0].times[true]);
+	null_stages_print("to_client", &share[0].times[false]);
+	if (null_opt.n >= BYTES_FROM)
 		printf(", \"bytes_per_session\": %.0f",
-		       (double)(heap - null_buffers(share[0].w)) / n);
+		       (double)(heap - null_buffers(share[0].w)) / null_opt.n);
 	puts("}");
 }
 
-static void all_print(uint32_t n, bool huge)
+static void all_print(void)
 {
 	double rate = 0;
 	uint16_t i;
 
 	for (i = 0; i < workers; i++)
 		rate += share[i].rate;
-	printf("{\"workers\": %u, \"sessions\": %u, \"payload\": %u, \"huge_pages\": %s, "
-	       "\"packets_per_s\": %.0f}\n",
-	       workers, n, payload, huge ? "true" : "false", rate);
+	printf("{\"workers\": %u, ", workers);
+	what_print();
+	printf("\"packets_per_s\": %.0f}\n", rate);
 }
 
-static const char usage[] =
-    "usage: bench_relay [-n SESSIONS of each worker (1000)] [-p PAYLOAD BYTES (172)]\n"
-    "                   [-r BURSTS (20000)] [-w WORKERS on CPU 1, 0, 2, ... (1)]\n"
-    "                   [-c 4|6: clients are IPv4 (4) or IPv6] [-e 4|6: the same of peers]\n"
-    "                   [-H: tables in huge pages]\n";
+static bool option_take(int opt, const char *arg)
+{
+	if (opt == 'w') {
+		workers = (uint16_t)strtoul(arg, NULL, 0);
+		by_clock = true;
+	} else if (opt == 'c') {
+		client6 = atoi(arg) == 6;
+	} else {
+		peer6 = atoi(arg) == 6;
+	}
+	return workers >= 1 && workers <= CTL_WORKERS_MAX;
+}
 
 int main(int argc, char **argv)
 {
-	bool huge = false, rate = false;
-	uint32_t n = 1000;
 	uint64_t heap;
 	uint16_t i;
-	int opt;
 
-	while ((opt = getopt(argc, argv, "n:p:r:w:c:e:Hh")) != -1) {
-		if (opt == 'n')
-			n = (uint32_t)strtoul(optarg, NULL, 0);
-		else if (opt == 'p')
-			payload = (uint16_t)strtoul(optarg, NULL, 0);
-		else if (opt == 'r')
-			rounds = (uint32_t)strtoul(optarg, NULL, 0);
-		else if (opt == 'w')
-			workers = (uint16_t)strtoul(optarg, NULL, 0), rate = true;
-		else if (opt == 'c')
-			client6 = atoi(optarg) == 6;
-		else if (opt == 'e')
-			peer6 = atoi(optarg) == 6;
-		else if (opt == 'H')
-			huge = true;
-		else
-			return fputs(usage, stderr), 2;
-	}
-	if (workers < 1 || workers > CTL_WORKERS_MAX || n < 1 || rounds < 1 || rounds > ROUNDS_MAX)
-		return fputs(usage, stderr), 2;
-	null_eal("bench_relay", workers, huge);
-	config_fill(n);
+	null_options(
+	    argc, argv, "w:c:e:", option_take,
+	    "         [-w WORKERS on CPU 1, 0, 2, ... (1); -n is of each]\n"
+	    "         [-c 4|6: clients are IPv4 (4) or IPv6] [-e 4|6: the same of peers]\n");
+	null_eal("bench_relay", workers);
+	config_fill();
 	heap = null_heap();
-	workers_start(n);
+	workers_start();
 	heap = null_heap() - heap;
-	if (rate) {
+	if (by_clock) {
 		for (i = 1; i < workers; i++)
 			rte_eal_remote_launch(share_flood, &share[i], i);
 		share_flood(&share[0]);
 		rte_eal_mp_wait_lcore();
-		all_print(n, huge);
+		all_print();
 	} else {
 		share_time(&share[0]);
-		one_print(n, huge, heap);
+		one_print(heap);
 	}
 	return 0;
 }

@@ -113,7 +113,7 @@ media()
 	done
 	result media to_b 1 $(((MORE - FEW) * BURST))
 	result media to_a 2 $(((MORE - FEW) * BURST))
-	result media ice_check 3 $(((MORE - FEW) * BURST))
+	result media ice_check 4 $(((MORE - FEW) * BURST))
 }
 
 auth()

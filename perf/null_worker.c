@@ -9,8 +9,9 @@
 #include "../dp/net/ip.h"
 #include "../dp/net/neigh.h"
 
-#include <rte_cycles.h>
+#include <getopt.h>
 #include <netinet/in.h>
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
@@ -19,6 +20,50 @@
 
 struct dplane null_dp;
 struct config null_conf;
+struct null_options null_opt = {
+	.n = 1000, .rounds = 20000, .payload = 172, /* 20 ms of G.711 in RTP */
+};
+
+enum {
+	ROUNDS_MAX = 20000,
+	PAYLOAD_MIN = 12, /* what fill functions give of it */
+};
+
+/* ---- options ---- */
+
+static bool option_take(int opt, const char *arg)
+{
+	struct null_options *o = &null_opt;
+
+	if (opt == 'n')
+		o->n = (uint32_t)strtoul(arg, NULL, 0);
+	else if (opt == 'p')
+		o->payload = (uint16_t)strtoul(arg, NULL, 0);
+	else if (opt == 'r')
+		o->rounds = (uint32_t)strtoul(arg, NULL, 0);
+	else if (opt == 'H')
+		o->huge = true;
+	else
+		return false;
+	return o->n >= 1 && o->rounds >= 1 && o->rounds <= ROUNDS_MAX && o->payload >= PAYLOAD_MIN;
+}
+
+void null_options(int argc, char **argv, const char *own, bool (*take)(int opt, const char *arg),
+		  const char *usage)
+{
+	char letters[32];
+	int opt;
+
+	snprintf(letters, sizeof(letters), "n:p:r:H%s", own);
+	while ((opt = getopt(argc, argv, letters)) != -1)
+		if (!(strchr(own, opt) ? take(opt, optarg) : option_take(opt, optarg))) {
+			fprintf(stderr,
+				"usage: %s [-n HOW MANY there are (%u)] [-p PAYLOAD BYTES (%u)]\n"
+				"         [-r BURSTS (%u)] [-H: tables in huge pages]\n%s",
+				argv[0], null_opt.n, null_opt.payload, ROUNDS_MAX, usage);
+			exit(2);
+		}
+}
 
 struct ip_addr null_ip(bool v6, uint32_t a)
 {
@@ -33,7 +78,7 @@ struct ip_addr null_ip(bool v6, uint32_t a)
 
 /* ---- start ---- */
 
-void null_eal(const char *name, uint16_t workers, bool huge)
+void null_eal(const char *name, uint16_t workers)
 {
 	static char lcores[16 * CTL_WORKERS_MAX] = "--lcores=0@1";
 	const char *eal[] = { name,
@@ -44,7 +89,7 @@ void null_eal(const char *name, uint16_t workers, bool huge)
 			      "-m",
 			      "1400",
 			      "--log-level=*:error",
-			      huge ? "--in-memory" : "--no-huge" };
+			      null_opt.huge ? "--in-memory" : "--no-huge" };
 	uint16_t i;
 
 	for (i = 1; i < workers; i++)
@@ -162,13 +207,18 @@ void null_frame(struct worker *w, struct rte_mbuf *m, const struct sock_addr *sr
 
 /* ---- times ---- */
 
-void null_times_alloc(struct null_times *t, uint32_t rounds)
+void null_times_alloc(struct null_times *t)
 {
-	t->rounds = rounds;
-	t->cycles = malloc(sizeof(*t->cycles) * rounds);
-	t->look = malloc(sizeof(*t->look) * (rounds + 1));
+	t->cycles = malloc(sizeof(*t->cycles) * null_opt.rounds);
+	t->look = malloc(sizeof(*t->look) * (null_opt.rounds + 1));
 	if (!t->cycles || !t->look)
 		rte_exit(1, "bench: out of memory\n");
+}
+
+void null_stages_print(const char *to, const struct null_times *t)
+{
+	printf(", \"stages_%s\": ", to);
+	stages_print(t->look, null_opt.rounds, BURST, stdout);
 }
 
 uint64_t burst_cycles(struct worker *w, null_fill *fill, void *arg)
@@ -212,14 +262,14 @@ double cycles_per_packet(struct worker *w, struct null_times *t, null_fill *fill
 	uint32_t i;
 
 	t->look[0] = stages_read(w);
-	for (i = 0; i < t->rounds; i++) {
+	for (i = 0; i < null_opt.rounds; i++) {
 		t->cycles[i] = burst_cycles(w, fill, arg);
 		t->look[i + 1] = stages_read(w);
 	}
-	if (w->counters->cnt[c] - before != (uint64_t)t->rounds * BURST)
+	if (w->counters->cnt[c] - before != (uint64_t)null_opt.rounds * BURST)
 		counted_less(w, c, w->counters->cnt[c] - before);
-	qsort(t->cycles, t->rounds, sizeof(t->cycles[0]), cycles_cmp);
-	return (double)t->cycles[t->rounds / 2] / BURST;
+	qsort(t->cycles, null_opt.rounds, sizeof(t->cycles[0]), cycles_cmp);
+	return (double)t->cycles[null_opt.rounds / 2] / BURST;
 }
 
 /* ---- memory ---- */

@@ -20,11 +20,28 @@ enum {
 extern struct dplane null_dp;
 extern struct config null_conf;
 
+/* What all of these benchmarks take: -n, -p, -r, -H. */
+struct null_options {
+	uint32_t n;	  /* sessions, or contexts */
+	uint32_t rounds;  /* bursts */
+	uint16_t payload; /* bytes of a packet */
+	bool huge;	  /* tables in huge pages */
+};
+extern struct null_options null_opt;
+
+/*
+ * Reads them. own: getopt's letters of what the benchmark takes besides; take() gets each, false
+ * when it is wrong. What is wrong ends the program with the usage, of which `usage` is the part
+ * about those.
+ */
+void null_options(int argc, char **argv, const char *own, bool (*take)(int opt, const char *arg),
+		  const char *usage);
+
 /* IPv4 address a, or the same in fd00::/96. */
 struct ip_addr null_ip(bool v6, uint32_t a);
 
 /* Starts EAL: lcore 0 on CPU 1, lcore 1 on CPU 0, and so on as there are workers. */
-void null_eal(const char *name, uint16_t workers, bool huge);
+void null_eal(const char *name, uint16_t workers);
 /* Fills null_conf: one port with one address of each family, tables as small as can be. */
 void null_config(uint16_t workers);
 /* One more relay, whose address is the port's, too. */
@@ -39,11 +56,12 @@ void null_frame(struct worker *w, struct rte_mbuf *m, const struct sock_addr *sr
 
 /* What was timed: of each burst its cycles, and a look at the stages before the first and after. */
 struct null_times {
-	uint32_t rounds;
-	uint64_t *cycles;    /* [rounds] */
-	struct stages *look; /* [rounds + 1] */
+	uint64_t *cycles;    /* [null_opt.rounds] */
+	struct stages *look; /* [null_opt.rounds + 1] */
 };
-void null_times_alloc(struct null_times *t, uint32_t rounds);
+void null_times_alloc(struct null_times *t);
+/* Prints , "stages_to_...": and the median burst's cycles a packet by stage. */
+void null_stages_print(const char *to, const struct null_times *t);
 
 /* Writes BURST frames. */
 typedef void null_fill(struct worker *w, struct rte_mbuf **m, void *arg);
@@ -51,8 +69,8 @@ typedef void null_fill(struct worker *w, struct rte_mbuf **m, void *arg);
 /* Cycles of one burst. */
 uint64_t burst_cycles(struct worker *w, null_fill *fill, void *arg);
 /*
- * Of t->rounds bursts the median's cycles, by packet: what else runs on the machine moves the mean,
- * not this. Each packet must count in c.
+ * Of null_opt.rounds bursts the median's cycles, by packet: what else runs on the machine moves the
+ * mean, not this. Each packet must count in c.
  */
 double cycles_per_packet(struct worker *w, struct null_times *t, null_fill *fill, void *arg,
 			 enum counter c);
