@@ -51,6 +51,7 @@ static bool option_take(int opt, const char *arg)
 void null_options(int argc, char **argv, const char *own, bool (*take)(int opt, const char *arg),
 		  const char *usage)
 {
+	const struct null_options usual = null_opt;
 	char letters[32];
 	int opt;
 
@@ -60,7 +61,7 @@ void null_options(int argc, char **argv, const char *own, bool (*take)(int opt, 
 			fprintf(stderr,
 				"usage: %s [-n HOW MANY there are (%u)] [-p PAYLOAD BYTES (%u)]\n"
 				"         [-r BURSTS (%u)] [-H: tables in huge pages]\n%s",
-				argv[0], null_opt.n, null_opt.payload, ROUNDS_MAX, usage);
+				argv[0], usual.n, usual.payload, usual.rounds, usage);
 			exit(2);
 		}
 }

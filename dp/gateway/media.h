@@ -26,7 +26,9 @@ static inline bool is_rtcp_type(uint8_t type)
 enum media_path_flags {
 	MEDIA_SHORT = 1 << 0, /* the short way may be taken, see media_path.c */
 	MEDIA_TO6 = 1 << 1,
-	MEDIA_MUX = 1 << 2, /* RTCP may be among what comes */
+	MEDIA_MUX = 1 << 2, /* RTCP may be among what comes; its line is the next */
+	/* MEDIA_SHORT of such a line: nothing comes to its own port. */
+	MEDIA_SHORT_MUX = 1 << 3,
 };
 
 /*

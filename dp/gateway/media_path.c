@@ -19,8 +19,7 @@ static __rte_always_inline bool flow_is_of(const struct media_path *l, const str
 	return load32(l->from.b + 12) == load32(k->ip + 12);
 }
 
-/* STUN, and RTCP where it comes to the same port, are for others to tell; so is what is too short.
- */
+/* STUN is for others to tell, and so is what is too short; RTCP is not of the line of RTP. */
 static __rte_always_inline bool is_plain(const struct media_path *l, const uint8_t *msg,
 					 uint32_t len)
 {
@@ -40,8 +39,9 @@ static __rte_always_inline void tos_mark(const struct media_path *l, uint8_t *ip
 	memcpy(ip, be16_make(word).b, 2);
 }
 
+/* allowed: the flag of a line whose packets may go from here. */
 static __rte_always_inline uint32_t flow_relay(struct worker *w, const struct path_pkt *k,
-					       struct media_path *l, bool six)
+					       struct media_path *l, uint8_t allowed, bool six)
 {
 	const bool to6 = six && l->flags & MEDIA_TO6;
 	const struct ip_addr *src6 = to6 ? &w->dp->conf->relay[l->relay].addr : NULL;
@@ -49,7 +49,7 @@ static __rte_always_inline uint32_t flow_relay(struct worker *w, const struct pa
 	uint32_t len = field16(udp + 4), payload = len - UDP_HDR;
 	struct neigh *n;
 
-	if (unlikely(!(l->flags & MEDIA_SHORT) || !flow_is_of(l, k, six) ||
+	if (unlikely(!(l->flags & allowed) || !flow_is_of(l, k, six) ||
 		     !is_plain(l, udp + UDP_HDR, payload)))
 		return LEFT;
 	n = path_hop(w, k, &l->to, to6, len, six);
@@ -66,33 +66,65 @@ static __rte_always_inline uint32_t flow_relay(struct worker *w, const struct pa
 static __rte_noinline uint32_t flow_relay6(struct worker *w, const struct path_pkt *k,
 					   struct media_path *l)
 {
-	return flow_relay(w, k, l, true);
+	return flow_relay(w, k, l, MEDIA_SHORT, true);
+}
+
+/* What became of a burst, by bit of a packet's place, and of a source. */
+struct burst_sum {
+	uint64_t sent, behind;
+	uint64_t packets, bytes, rtcp;
+};
+
+static inline void burst_sent(struct burst_sum *b, const struct path_pkt *k, uint32_t bytes,
+			      uint32_t rtcp)
+{
+	b->sent |= UINT64_C(1) << k->i;
+	b->packets++;
+	b->bytes += bytes;
+	b->rtcp += rtcp;
+}
+
+/*
+ * What the line of its port left. RTCP that came to the port of RTP (RFC 5761) is of the next line;
+ * asked for only here, so that RTP does not pay.
+ */
+static __rte_noinline void flow_left(struct worker *w, const struct path_pkt *k,
+				     struct media_path *l, struct burst_sum *b)
+{
+	const uint64_t source = source_bit(k->ip);
+	const uint8_t *udp = pkt_udp(k, true);
+	uint32_t out = LEFT;
+
+	if (!(b->behind & source) && l->flags & MEDIA_MUX && field16(udp + 4) >= UDP_HDR + 2 &&
+	    is_rtcp_type(udp[UDP_HDR + 1]))
+		out = flow_relay(w, k, l + 1, MEDIA_SHORT_MUX, true);
+	if (out == LEFT)
+		b->behind |= source;
+	else
+		burst_sent(b, k, out, 1);
 }
 
 uint64_t media_burst(struct worker *w, const struct path_pkt *k, uint16_t n, uint64_t behind)
 {
-	uint64_t sent = 0, packets = 0, bytes = 0, rtcp = 0;
+	struct burst_sum b = { .behind = behind };
 	uint16_t i;
 
 	for (i = 0; i < n; i++, k++) {
 		struct media_path *l = &w->media_path[gate_line(k->slot)];
 		uint32_t out = LEFT;
 
-		if (likely(!(behind & source_bit(k->ip))))
-			out = likely(!(k->v6 | (l->flags & MEDIA_TO6))) ? flow_relay(w, k, l, false)
-									: flow_relay6(w, k, l);
-		if (unlikely(out == LEFT)) {
-			behind |= source_bit(k->ip);
-			continue;
-		}
-		sent |= UINT64_C(1) << k->i;
-		packets++;
-		bytes += out;
-		rtcp += k->slot & 1;
+		if (likely(!(b.behind & source_bit(k->ip))))
+			out = likely(!(k->v6 | (l->flags & MEDIA_TO6)))
+				  ? flow_relay(w, k, l, MEDIA_SHORT, false)
+				  : flow_relay6(w, k, l);
+		if (unlikely(out == LEFT))
+			flow_left(w, k, l, &b);
+		else
+			burst_sent(&b, k, out, k->slot & 1);
 	}
-	count_add(w, CNT_GATE_PACKETS, packets);
-	count_add(w, CNT_GATE_BYTES, bytes);
-	count_add(w, CNT_GATE_RTCP, rtcp);
-	stage_work(w, STAGE_RELAY, (uint32_t)packets);
-	return sent;
+	count_add(w, CNT_GATE_PACKETS, b.packets);
+	count_add(w, CNT_GATE_BYTES, b.bytes);
+	count_add(w, CNT_GATE_RTCP, b.rtcp);
+	stage_work(w, STAGE_RELAY, (uint32_t)b.packets);
+	return b.sent;
 }

@@ -42,10 +42,10 @@ static bool flow_is_short(const struct worker *w, const struct media *m, uint32_
 	const struct media_term *from = &m->term[side], *to = &m->term[!side];
 	const struct ip_addr dst = path_leg_dst(&l->to, l->flags & MEDIA_TO6);
 
-	return be16_get(l->from_port) && be16_get(l->to.dport) && !(rtcp && term_mux(from)) &&
-	       m->leg[2 * side + rtcp].state == LEG_FIXED && from->flags & TERM_IN &&
-	       to->flags & TERM_OUT && !from->rate && media_consent(w, to) &&
-	       ip_source_ok(w->dp, &l->from) && ip_source_ok(w->dp, &dst);
+	return be16_get(l->from_port) && be16_get(l->to.dport) &&
+	       m->leg[2 * side + (rtcp && !term_mux(from))].state == LEG_FIXED &&
+	       from->flags & TERM_IN && to->flags & TERM_OUT && !from->rate &&
+	       media_consent(w, to) && ip_source_ok(w->dp, &l->from) && ip_source_ok(w->dp, &dst);
 }
 
 /* Where a flow goes; nowhere if the partner, or its remote, is not known. */
@@ -53,6 +53,7 @@ static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t r
 {
 	const struct media *m = &w->media[slot];
 	const struct media_term *to = &m->term[!side];
+	const bool mux = term_mux(&m->term[side]);
 	struct media_path *lines = media_lines(w, slot), *l = &lines[2 * side + rtcp];
 	const struct media_path *back = &lines[2 * !side + (rtcp && !term_mux(to))];
 	const bool was6 = l->flags & MEDIA_TO6;
@@ -75,10 +76,10 @@ static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t r
 	l->tos = to->dscp == CTL_DSCP_KEEP ? 0 : (uint8_t)(to->dscp << 2);
 	if (!ip_is_v4(&remote.ip))
 		l->flags |= MEDIA_TO6;
-	if (!rtcp && term_mux(&m->term[side]))
+	if (!rtcp && mux)
 		l->flags |= MEDIA_MUX;
 	if (flow_is_short(w, m, side, rtcp, l))
-		l->flags |= MEDIA_SHORT;
+		l->flags |= rtcp && mux ? MEDIA_SHORT_MUX : MEDIA_SHORT;
 }
 
 void media_make(struct worker *w, uint32_t slot)
@@ -319,7 +320,8 @@ static bool term_tick(struct worker *w, uint32_t slot, uint32_t side)
 				       &(struct evt_term){ .side = (uint8_t)side,
 							   .what = TERM_INACTIVE,
 							   .attempt = t->attempt });
-	return anew || ((back[0].flags | back[1].flags) & MEDIA_SHORT && !media_consent(w, t));
+	return anew || ((back[0].flags | back[1].flags) & (MEDIA_SHORT | MEDIA_SHORT_MUX) &&
+			!media_consent(w, t));
 }
 
 void media_tick(struct worker *w, uint32_t slot)

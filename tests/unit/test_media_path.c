@@ -3,9 +3,9 @@
  * The short way for legs does to a packet what the general way does, in IPv4, in IPv6 and from one
  * to the other. Each frame comes in twice: to contexts whose lines allow the short way, and to the
  * same when none does. What goes out must be the same byte by byte, and every counter, of the
- * worker and of each termination, must have moved alike. Contexts have RTCP beside, multiplexed on
- * one side or on both, or none; marks, a rate, closed gates, remotes that are unknown, that are
- * ours or that no packet may come from.
+ * worker and of each termination, must have moved alike. Contexts have RTCP beside, multiplexed
+ * (RFC 5761) on one side or on both, or none; marks, a rate, closed gates, remotes that are
+ * unknown, that are ours or that no packet may come from.
  */
 #include "media_world.h"
 #include "path_twice.h"
@@ -20,9 +20,6 @@
 #include <cmocka.h>
 
 enum {
-	FRAMES = 60000,
-	MTU = 1400,
-	PAIRS = 4,  /* of families: A's, B's */
 	KINDS = 14, /* of contexts, see context_make() */
 	CONTEXTS = PAIRS * KINDS,
 };
@@ -34,13 +31,14 @@ static bool side_v6(uint32_t i, uint32_t side)
 	return i / KINDS & (side == SIDE_A ? 1u : 2u);
 }
 
-/* 0 to 5 let all pass; of them 4 and 5 only by the general way. */
+/* 0 to 5 let all pass; of them 4 only by the general way. */
 static void context_make(uint32_t i)
 {
 	static const uint16_t flags[KINDS][SIDES] = {
 		[0] = { TERM_RTP, TERM_RTP },
 		[2] = { TERM_RTP | TERM_RTCP_MUX, TERM_RTP },
 		[3] = { TERM_RTP | TERM_RTCP_MUX, TERM_RTP | TERM_RTCP_MUX },
+		[5] = { TERM_RTP | TERM_RTCP_MUX, TERM_RTP },
 		[6] = { TERM_RTP, 0 },
 	};
 	static const char *const bad[4][2] = { { "10.1.0.1", "fd00:1::1" },
@@ -95,18 +93,12 @@ static uint32_t payload_any(uint8_t *msg, bool v6)
 	return any(50) ? len : any(3);
 }
 
-static void frame_make(struct frame *f, uint32_t i, uint32_t side)
+static void frame_make(struct frame *f, uint32_t pair, bool to_core)
 {
-	static const uint8_t ttl[] = { 1, 2, 64, 64, 64, 64, 255 };
-	struct frame_opt o = { .tos = (uint8_t)(any(2) ? random() : 0),
-			       .ttl = ttl[any(RTE_DIM(ttl))],
-			       .df = any(2),
-			       .vlan = world.conf.port[side == SIDE_A ? ACCESS : CORE].vlan,
-			       .csum = any(8)	? CSUM_GOOD
-				       : any(2) ? CSUM_BAD
-						: CSUM_NONE };
-	const struct ctl_term *t = &context[i].term[side];
-	const uint16_t rtcp = any(4) == 0;
+	const uint32_t i = kind_any(pair, KINDS);
+	const uint16_t rtcp = any(4) == 0, port = to_core ? ACCESS : CORE;
+	const struct ctl_term *t = &context[i].term[to_core ? SIDE_A : SIDE_B];
+	struct frame_opt o = frame_opt_any(port);
 	struct sock_addr from = t->remote[rtcp], to = media_local(t, 0);
 	uint8_t msg[2048];
 
@@ -116,31 +108,32 @@ static void frame_make(struct frame *f, uint32_t i, uint32_t side)
 	/* In the other family, where no leg is. */
 	if (ip_is_v4(&from.ip) != ip_is_v4(&to.ip))
 		from.ip = at(ip_is_v4(&to.ip) ? "10.1.0.2" : "fd00:1::2", 0).ip;
-	frame_udp(f, side == SIDE_A ? ACCESS : CORE, &from, &to, msg,
-		  payload_any(msg, !ip_is_v4(&to.ip)), &o);
+	frame_udp(f, port, &from, &to, msg, payload_any(msg, !ip_is_v4(&to.ip)), &o);
 	if (any(6) == 0 && f->len < 1200)
 		frame_alter(f);
 	else if (any(20) == 0)
 		frame_shorten(f);
-	while (f->len < 60)
-		f->b[f->len++] = (uint8_t)any(2);
+	frame_pad(f);
 }
 
-static uint32_t context_any(uint32_t pair)
+/* Of the first context of a pair. */
+static void frame_plain(struct frame *f, uint32_t pair, bool to_core, const void *payload,
+			size_t len, const struct frame_opt *o)
 {
-	uint32_t kind = any(2) ? any(4) : any(KINDS);
+	const struct ctl_term *t = &context[pair * KINDS].term[to_core ? SIDE_A : SIDE_B];
+	struct sock_addr to = media_local(t, 0);
 
-	return (pair < PAIRS ? pair : any(PAIRS)) * KINDS + kind;
+	frame_udp(f, to_core ? ACCESS : CORE, &t->remote[0], &to, payload, len, o);
 }
 
-static void short_ways(bool allowed)
+static void lines_allow(bool allowed)
 {
 	uint32_t i, k;
 
 	for (i = 0; i < CONTEXTS; i++)
 		media_make(world.w, i);
 	for (k = 0; !allowed && k < CONTEXTS * LEGS; k++)
-		world.w->media_path[k].flags &= (uint8_t)~MEDIA_SHORT;
+		world.w->media_path[k].flags &= (uint8_t) ~(MEDIA_SHORT | MEDIA_SHORT_MUX);
 }
 
 /* What every termination has counted. */
@@ -171,56 +164,63 @@ static void stats_moved(struct ctl_term_stats now[CONTEXTS][SIDES],
 		}
 }
 
-static void one_way(bool allowed, const struct frame *f, const bool *to_core, struct outcome *o,
-		    struct ctl_term_stats moved[CONTEXTS][SIDES])
+static struct ctl_term_stats moved[2][CONTEXTS][SIDES];
+
+static void batch_begins(bool allowed)
+{
+	lines_allow(allowed);
+	stats_read(moved[allowed]);
+}
+
+static void batch_ends(bool allowed)
 {
 	static struct ctl_term_stats now[CONTEXTS][SIDES];
 
-	short_ways(allowed);
-	stats_read(moved);
-	batch_run(f, to_core, o);
 	stats_read(now);
-	stats_moved(now, moved);
+	stats_moved(now, moved[allowed]);
+	if (!allowed)
+		assert_memory_equal(moved[0], moved[1], sizeof(moved[0]));
+}
+
+static void contexts_make(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < CONTEXTS; i++)
+		context_make(i);
 }
 
 static void both_ways(void **state)
 {
-	static struct ctl_term_stats moved[2][CONTEXTS][SIDES];
-	static struct frame f[BATCH];
-	static struct outcome with, without;
-	uint64_t by_path[PAIRS + 1] = { 0 };
-	bool to_core[BATCH];
-	uint32_t i, k, pair;
-
 	(void)state;
-	for (i = 0; i < CONTEXTS; i++)
-		context_make(i);
-	srandom(world.conf.port[CORE].vlan + 1);
-	for (i = 0; i < FRAMES / BATCH; i++) {
-		pair = i % (PAIRS + 1);
-		for (k = 0; k < BATCH; k++) {
-			to_core[k] = any(2);
-			frame_make(&f[k], context_any(pair), to_core[k] ? SIDE_A : SIDE_B);
-		}
-		batch_flags();
-		by_path[pair] -= relayed();
-		one_way(true, f, to_core, &with, moved[0]);
-		by_path[pair] += relayed();
-		one_way(false, f, to_core, &without, moved[1]);
-		outcome_same(&with, &without, pair < PAIRS);
-		assert_memory_equal(moved[0], moved[1], sizeof(moved[0]));
-	}
-	/* Or this showed nothing. */
-	for (pair = 0; pair <= PAIRS; pair++)
-		assert_true(by_path[pair] > FRAMES / (PAIRS + 1) / 20);
+	contexts_make();
+	twice_any(
+	    &(struct twice){ .frame = frame_make, .before = batch_begins, .after = batch_ends });
+}
+
+static void zero_checksums(void **state)
+{
+	(void)state;
+	contexts_make();
+	twice_zero(&(struct twice){ .plain = frame_plain, .before = lines_allow });
+}
+
+/* RTCP that comes to the port of RTP has a flag of its own, or its own port would let it in. */
+static bool line_short(uint32_t i, uint32_t k)
+{
+	const bool mux = k % 2 && context[i].term[k / 2].flags & TERM_RTCP_MUX;
+	const uint8_t flags = world.w->media_path[i * LEGS + k].flags;
+
+	assert_false(flags & (mux ? MEDIA_SHORT : MEDIA_SHORT_MUX));
+	return flags & (mux ? MEDIA_SHORT_MUX : MEDIA_SHORT);
 }
 
 /* Which kinds may go the short way at all. */
 static void lines(void **state)
 {
 	static const uint8_t want[KINDS] = {
-		[0] = 0xf, [1] = 0x5, [2] = 0xd, [3] = 0x5,
-		[5] = 0x5, [6] = 0x5, [7] = 0x4, [8] = 0x1,
+		[0] = 0xf, [1] = 0x5, [2] = 0xf, [3] = 0xf,
+		[5] = 0xf, [6] = 0x5, [7] = 0x4, [8] = 0x1,
 	};
 	uint32_t i, k;
 
@@ -230,10 +230,55 @@ static void lines(void **state)
 
 		context_make(i);
 		for (k = 0; k < LEGS; k++)
-			if (world.w->media_path[i * LEGS + k].flags & MEDIA_SHORT)
+			if (line_short(i, k))
 				allowed |= (uint8_t)(1 << k);
 		print_message("kind %u\n", i % KINDS);
 		assert_int_equal(allowed, want[i % KINDS]);
+	}
+}
+
+/* From a side of the context by the short way, counted as what it is. */
+static void passes_short(uint32_t i, uint32_t side, uint32_t rtcp)
+{
+	struct ctl_term_stats before[SIDES], now[SIDES];
+	const uint64_t short_before = relayed();
+
+	media_stats(world.w, i, before);
+	media_passes(&context[i], side, rtcp);
+	media_stats(world.w, i, now);
+	assert_int_equal(relayed() - short_before, 1);
+	assert_int_equal(now[side].packets - before[side].packets, !rtcp);
+	assert_int_equal(now[side].rtcp_packets - before[side].rtcp_packets, rtcp);
+	assert_int_equal((now[side].rtcp_bytes != before[side].rtcp_bytes), rtcp);
+}
+
+/*
+ * RTP and RTCP on one port or on two, each side as it wants (RFC 5761): from two ports to one, from
+ * one to two. The port above that of a side that multiplexes takes nothing.
+ */
+static void rtcp_beside(void **state)
+{
+	uint32_t i, side;
+
+	(void)state;
+	for (i = 0; i < CONTEXTS; i++) {
+		if (i % KINDS != 0 && i % KINDS != 2 && i % KINDS != 3)
+			continue;
+		context_make(i);
+		for (side = SIDE_A; side <= SIDE_B; side++) {
+			const struct ctl_term *t = &context[i].term[side];
+			struct sock_addr above = media_local(t, 0);
+
+			passes_short(i, side, 0);
+			passes_short(i, side, 1);
+			if (!(t->flags & TERM_RTCP_MUX))
+				continue;
+			above.port = be16_make((uint16_t)(be16_get(above.port) + 1));
+			world_mark();
+			media_feed(side, &t->remote[0], &above, (const uint8_t[]){ 0x80, 200 }, 2);
+			world_drops(DROP_GATE_SOURCE, 1);
+			world_no_out();
+		}
 	}
 }
 
@@ -280,12 +325,7 @@ static int setup_with(uint16_t vlan_access, uint16_t vlan_core)
 {
 	media_config();
 	world.conf.gateway.contexts = CONTEXTS;
-	world.conf.port[ACCESS].vlan = vlan_access;
-	world.conf.port[CORE].vlan = vlan_core;
-	world.conf.port[CORE].mtu = world.conf.port[ACCESS].mtu = MTU;
-	world.conf.dataplane.icmp_rate = 0; /* without limit, which is the same twice */
-	world_start();
-	world_neighbours();
+	twice_start(vlan_access, vlan_core);
 	return 0;
 }
 
@@ -305,6 +345,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(lines, setup_plain, world_teardown),
+		cmocka_unit_test_setup_teardown(rtcp_beside, setup_plain, world_teardown),
+		cmocka_unit_test_setup_teardown(zero_checksums, setup_vlan, world_teardown),
 		cmocka_unit_test_setup_teardown(with_sessions, setup_plain, world_teardown),
 		cmocka_unit_test_setup_teardown(both_ways, setup_plain, world_teardown),
 		cmocka_unit_test_setup_teardown(both_ways, setup_vlan, world_teardown),

@@ -24,11 +24,8 @@
 
 enum {
 	NOW = WORLD_START_S,
-	FRAMES = 60000,
 	CHANNEL = 0x4001,
 	OTHER_CHANNEL = 0x4002,
-	MTU = 1400,
-	PAIRS = 4,  /* of families: client's, peer's */
 	KINDS = 12, /* of sessions, see sessions_make() */
 	SESSIONS = PAIRS * KINDS,
 };
@@ -133,14 +130,6 @@ static uint32_t message_make(uint8_t *msg)
 	return total;
 }
 
-/* Any session of a pair of families; of PAIRS: any session. */
-static uint32_t session_any(uint32_t pair)
-{
-	uint32_t kind = any(2) ? any(4) : any(KINDS);
-
-	return (pair < PAIRS ? pair : any(PAIRS)) * KINDS + kind;
-}
-
 /* Somebody who is not the peer, nor of its family, but reads like it where IPv4 has its words. */
 static struct sock_addr other_family(uint32_t i, struct sock_addr *relayed)
 {
@@ -155,19 +144,18 @@ static struct sock_addr other_family(uint32_t i, struct sock_addr *relayed)
 	return from;
 }
 
-static void frame_make(struct frame *f, uint32_t i, bool to_peer)
+/* Each session has relayed ports of both families. */
+static struct sock_addr relayed_of(uint32_t i)
 {
-	static const uint8_t ttl[] = { 1, 2, 64, 64, 64, 64, 255 };
-	struct frame_opt o = { .tos = (uint8_t)(any(2) ? random() : 0),
-			       .ttl = ttl[any(RTE_DIM(ttl))],
-			       .df = any(2),
-			       .vlan = world.conf.port[to_peer ? ACCESS : CORE].vlan,
-			       .csum = any(8)	? CSUM_GOOD
-				       : any(2) ? CSUM_BAD
-						: CSUM_NONE };
-	/* Each session has relayed ports of both families. */
-	struct sock_addr relayed = at(peer_v6(i) ? "fd00:2::1" : "10.2.0.1", port_of(i)), from;
+	return at(peer_v6(i) ? "fd00:2::1" : "10.2.0.1", port_of(i));
+}
+
+static void frame_make(struct frame *f, uint32_t pair, bool to_peer)
+{
+	const uint32_t i = kind_any(pair, KINDS);
+	struct frame_opt o = frame_opt_any(to_peer ? ACCESS : CORE);
 	struct sock_addr listener = world.conf.listener[client_v6(i)].addr;
+	struct sock_addr relayed = relayed_of(i), from;
 	uint8_t msg[2048];
 
 	if (to_peer) {
@@ -190,55 +178,51 @@ static void frame_make(struct frame *f, uint32_t i, bool to_peer)
 		frame_alter(f);
 	else if (any(20) == 0)
 		frame_shorten(f);
-	/* The link pads what is short. */
-	while (f->len < 60)
-		f->b[f->len++] = (uint8_t)any(2);
+	frame_pad(f);
 }
 
-static void paths_away(void)
+/* Of the first session of a pair. */
+static void frame_plain(struct frame *f, uint32_t pair, bool to_peer, const void *payload,
+			size_t len, const struct frame_opt *o)
 {
-	memset(world.w->path, 0, sizeof(struct path) * SESSIONS);
+	const uint32_t i = pair * KINDS;
+	struct sock_addr client = client_of(i), peer = peer_of(i), own = relayed_of(i);
+	uint8_t msg[64];
+
+	if (to_peer)
+		frame_udp(f, ACCESS, &client, &world.conf.listener[client_v6(i)].addr, msg,
+			  chandata(msg, CHANNEL, payload, len), o);
+	else
+		frame_udp(f, CORE, &peer, &own, payload, len, o);
 }
 
-static void paths_back(void)
+static void paths_allow(bool allowed)
 {
 	uint32_t i;
 
 	for (i = 0; i < SESSIONS; i++)
-		path_make(world.w, i);
+		if (allowed)
+			path_make(world.w, i);
+		else
+			memset(&world.w->path[i], 0, sizeof(struct path));
 }
 
-/* Batches of sessions of each pair of families, and of all together. */
+static const struct twice paths = { .frame = frame_make,
+				    .plain = frame_plain,
+				    .before = paths_allow };
+
 static void both_ways(void **state)
 {
-	static struct frame f[BATCH];
-	static struct outcome with, without;
-	uint64_t by_path[PAIRS + 1] = { 0 };
-	bool to_peer[BATCH];
-	uint32_t i, k, pair;
-
 	(void)state;
 	sessions_make();
-	srandom(world.conf.port[CORE].vlan + 1);
-	for (i = 0; i < FRAMES / BATCH; i++) {
-		pair = i % (PAIRS + 1);
-		for (k = 0; k < BATCH; k++) {
-			to_peer[k] = any(2);
-			frame_make(&f[k], session_any(pair), to_peer[k]);
-		}
-		batch_flags();
-		by_path[pair] -= relayed();
-		batch_run(f, to_peer, &with);
-		by_path[pair] += relayed();
-		paths_away();
-		batch_run(f, to_peer, &without);
-		paths_back();
-		/* Clients have one address, and peers. */
-		outcome_same(&with, &without, pair < PAIRS);
-	}
-	/* Or this showed nothing. */
-	for (pair = 0; pair <= PAIRS; pair++)
-		assert_true(by_path[pair] > FRAMES / (PAIRS + 1) / 20);
+	twice_any(&paths);
+}
+
+static void zero_checksums(void **state)
+{
+	(void)state;
+	sessions_make();
+	twice_zero(&paths);
 }
 
 /* One frame each way by the path of session 0, bound to a peer beyond a port. */
@@ -319,13 +303,8 @@ static void whole_again(void **state)
 static int setup_with(uint16_t vlan_access, uint16_t vlan_core)
 {
 	world_config();
-	world.conf.port[ACCESS].vlan = vlan_access;
-	world.conf.port[CORE].vlan = vlan_core;
-	world.conf.port[CORE].mtu = world.conf.port[ACCESS].mtu = MTU;
 	world.conf.dataplane.sessions = SESSIONS;
-	world.conf.dataplane.icmp_rate = 0; /* without limit, which is the same twice */
-	world_start();
-	world_neighbours();
+	twice_start(vlan_access, vlan_core);
 	return 0;
 }
 
@@ -353,6 +332,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(both_ways, setup_plain, world_teardown),
 		cmocka_unit_test_setup_teardown(both_ways, setup_vlan, world_teardown),
 		cmocka_unit_test_setup_teardown(both_ways, setup_vlans, world_teardown),
+		cmocka_unit_test_setup_teardown(zero_checksums, setup_vlan, world_teardown),
 		cmocka_unit_test_setup_teardown(bound_anew, setup_plain, world_teardown),
 		cmocka_unit_test_setup_teardown(whole_again, setup_plain, world_teardown),
 	};
