@@ -11,24 +11,6 @@
 /* Contexts of one call: more than any SDP has m-lines, and each new one looks at all. */
 enum { CALL_CONTEXTS_MAX = 128 };
 
-const char *const context_end_name[CONTEXT_ENDS] = {
-	[CONTEXT_END_NONE] = "none",
-	[CONTEXT_END_REQUEST] = "request",
-	[CONTEXT_END_ANSWER] = "answer_timeout",
-	[CONTEXT_END_CONNECT] = "connect_timeout",
-	[CONTEXT_END_LIFETIME] = "lifetime",
-	[CONTEXT_END_INACTIVE] = "inactive",
-	[CONTEXT_END_CONNECTION] = "connection",
-	[CONTEXT_END_REFUSED] = "refused",
-	[CONTEXT_END_DATAPLANE] = "dataplane",
-	[CONTEXT_END_POLICY] = "policy",
-};
-
-const char *const gate_phase_name[GATE_PHASES] = {
-	[GATE_WAITING] = "waiting", [GATE_CONNECTING] = "connecting", [GATE_UNJUDGED] = "unjudged",
-	[GATE_UP] = "up",	    [GATE_ENDING] = "ending",	      [GATE_ENDED] = "ended",
-};
-
 bool gate_refuse(struct gate_fail *f, enum gate_error error, const char *fmt, ...)
 {
 	va_list ap;
@@ -462,13 +444,4 @@ uint32_t gate_fingerprints(const struct gateway *g, const struct context *c, uin
 const struct gate_stats *gate_stats(const struct gateway *g)
 {
 	return &g->stats;
-}
-
-const char *gate_why(uint8_t transport, uint16_t why)
-{
-	if (why >= TCP_END_MAX)
-		return "unknown";
-	if (why == TCP_END_DONE)
-		return transport == TERM_TLS ? "close-notify" : "fin";
-	return tcp_end_desc[why].name;
 }

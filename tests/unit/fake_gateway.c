@@ -3,24 +3,6 @@
 
 #include <string.h>
 
-const char *const context_end_name[CONTEXT_ENDS] = {
-	[CONTEXT_END_NONE] = "none",
-	[CONTEXT_END_REQUEST] = "request",
-	[CONTEXT_END_ANSWER] = "answer",
-	[CONTEXT_END_CONNECT] = "connect",
-	[CONTEXT_END_LIFETIME] = "lifetime",
-	[CONTEXT_END_INACTIVE] = "inactive",
-	[CONTEXT_END_CONNECTION] = "connection",
-	[CONTEXT_END_REFUSED] = "refused",
-	[CONTEXT_END_DATAPLANE] = "dataplane",
-	[CONTEXT_END_POLICY] = "policy",
-};
-
-const char *const gate_phase_name[GATE_PHASES] = {
-	[GATE_WAITING] = "waiting", [GATE_CONNECTING] = "connecting", [GATE_UNJUDGED] = "unjudged",
-	[GATE_UP] = "up",	    [GATE_ENDING] = "ending",	      [GATE_ENDED] = "ended",
-};
-
 static bool refuses(const struct gateway *g, struct gate_fail *f)
 {
 	if (g->fail.error != GATE_OK)
@@ -205,13 +187,6 @@ void gate_news_listen(struct gateway *g, void (*changed)(void *arg), void *arg)
 {
 	g->changed = changed;
 	g->changed_arg = arg;
-}
-
-const char *gate_why(uint8_t transport, uint16_t why)
-{
-	if (why == TCP_END_DONE)
-		return transport == TERM_TLS ? "close-notify" : "fin";
-	return why < TCP_END_MAX ? tcp_end_desc[why].name : "?";
 }
 
 const struct gate_stats *gate_stats(const struct gateway *g)
