@@ -6,7 +6,8 @@
 # port, a client that lies about its address as behind a NAT. The controller's query counts what
 # passed. fairlead-cp is killed in a call and nothing is lost; a new fairlead-dp goes on with the same
 # ports. A session of MSRP over TLS from the client to TCP at the server, with what rtpengine's module is
-# given for it (doc/ng.md, R42). What has ended leaves no context.
+# given for it (doc/ng.md, R42). A call whose kamailio commands over WebSocket. What has ended leaves no
+# context.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/calls.sh
@@ -169,14 +170,27 @@ contexts() { fl_json status .gateway.contexts; }
 none_left() { [[ $(contexts) == 0 && $(counter gate_contexts) == 0 ]]; }
 synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 
+# none_refused: of the commands that this kamailio's module sent.
+none_refused()
+{
+	assert_eq "commands that kamailio's module had refused" "$(grep -c ' refused ' "$TMP/kamailio.log" || true)" 0
+}
+
 # over: the call is, and nothing of it is left.
 over() { await 5 none_left || fail "$CALL: contexts are left: $(contexts)"; }
 
+# kamailio_commands ADDRESS [DEFINE]: starts it, with the gateway there.
+kamailio_commands()
+{
+	kamailio_start "CONTROL=udp:$CONTROL_SIP:$SIP" "CLIENT=$CONTROL_CLIENT" "MEDIA=\"$1\"" "${@:2}"
+}
+
 relay_config 's/^  ng-address: .*/  ng-address: 0.0.0.0/' \
+	's/^  ng-websocket-port: .*/  ng-websocket-port: 2224/' \
 	"s|^  ng-allow: .*|  ng-allow: [127.0.0.0/8, $CONTROL_PEER/32]|" \
 	"s|^  allow: \[10|  allow: [$CONTROL_CLIENT/32, 10|" >"$TMP/quickstart"
 control_network
-kamailio_start "CONTROL=udp:$CONTROL_SIP:$SIP" "CLIENT=$CONTROL_CLIENT" "MEDIA=\"udp:$CONTROL_RELAY:2223\""
+kamailio_commands "udp:$CONTROL_RELAY:2223"
 stunnel_start $TLS_PORT "connect = $SERVER4:443"
 drops_mark
 
@@ -341,7 +355,22 @@ counted # by the new one
 over
 note "fairlead-dp was killed, and media went on"
 
-assert_eq "commands that kamailio's module had refused" "$(grep -c ' refused ' "$TMP/kamailio.log" || true)" 0
+# ---- commands over WebSocket ----
+
+none_refused
+kamailio_stop
+kamailio_commands "ws://$CONTROL_RELAY:2224" WEBSOCKET=1
+call websocket $CLIENT4 $PEER4
+invite begin client
+gateway_tells $SERVER4 $RELAY4
+media "commanded over WebSocket"
+assert_num "WebSocket connections" "$(in_relay ss -Htn state established "sport = :2224" | wc -l)" -ge 1
+bye server
+counted
+over
+none_refused
+note "commanded over WebSocket"
+
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
 assert_eq "drops that were not expected" "$(drops_except ip_dst nd_other icmp_no_session \
 	relay_port no_session tcp_closed tcp_port tcp_seq)" ""
