@@ -196,6 +196,7 @@ static int run_server(struct server *s)
 		if (!s->gateway)
 			return fail_at(s->conf, "control.contexts", err);
 	}
+	ports_resume(s->ports, server_now(s));
 	rc = run_loop(s);
 	gate_close(s->gateway);
 	s->gateway = NULL;

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ports.h"
 
+#include "../lib/cursor.h"
+#include "../lib/siphash.h"
+#include "statefile.h"
+
+#include <stdio.h>
 #include <stdlib.h>
+
+#define PORTS_MAGIC UINT64_C(0x7374726f70464c31)
 
 /*
  * Ports come in pairs (even, odd). A pair is in one of four states, and each worker's share keeps
@@ -10,17 +17,19 @@
  */
 enum pair_state { PAIR_NONE = 0, PAIR_EVEN = 1, PAIR_ODD = 2, PAIR_BOTH = 3 }; /* free halves */
 
-enum { PAIRS = 32768 };
+enum { PAIRS = 32768, PORTS = 65536, PORTS_VERSION = 1 };
+
+/* In the file, of a port: the second at which its rest ends; 0 if it was never taken. */
+enum { MARK_TAKEN = UINT32_MAX };
 
 struct pair_set {
 	uint16_t *pair;
 	uint32_t n;
 };
 
-/* Ports that rest, oldest first: a ring as large as the share. */
+/* Ports that rest, oldest first: a ring as large as the share. Their marks say until when. */
 struct rest {
 	uint16_t *port;
-	uint32_t *until;
 	uint32_t size, head, n;
 };
 
@@ -30,6 +39,7 @@ struct share {
 };
 
 struct relay_ports {
+	_Atomic uint32_t *mark; /* [PORTS], in the file */
 	uint32_t taken;
 	uint8_t *state;	 /* [PAIRS], enum pair_state */
 	uint8_t *in_use; /* [PAIRS], halves that were drawn or claimed and not given back */
@@ -44,6 +54,7 @@ struct ports {
 	struct relay_ports *relay[CTL_RELAYS_MAX];
 	uint16_t family[2][CTL_RELAYS_MAX]; /* relays of each, by RELAY_V4 and RELAY_V6 */
 	uint32_t n_family[2];
+	struct statefile file;
 };
 
 static uint8_t port_half(uint16_t port)
@@ -86,7 +97,6 @@ static void relay_ports_free(struct relay_ports *r)
 		for (int s = 0; s < 4; s++)
 			free(r->share[w].set[s].pair);
 		free(r->share[w].rest.port);
-		free(r->share[w].rest.until);
 	}
 	free(r->state);
 	free(r->in_use);
@@ -103,8 +113,7 @@ static bool share_init(struct share *sh, uint32_t pairs)
 	}
 	sh->rest.size = 2 * pairs;
 	sh->rest.port = calloc(sh->rest.size, sizeof(uint16_t));
-	sh->rest.until = calloc(sh->rest.size, sizeof(uint32_t));
-	return sh->rest.port && sh->rest.until;
+	return sh->rest.port != NULL;
 }
 
 static struct relay_ports *relay_ports_create(struct ports *p, const struct config_relay *c)
@@ -136,48 +145,122 @@ fail:
 	return NULL;
 }
 
-struct ports *ports_create(const struct config *c, struct rand *rand)
+/* What gives a place in the file its meaning. */
+static uint64_t ports_digest(const struct config *c)
 {
-	struct ports *p = calloc(1, sizeof(*p));
+	static const struct siphash_key fixed;
+	uint8_t buf[CTL_RELAYS_MAX * 16];
+	struct wr w = wr_init(buf, sizeof(buf));
 
-	if (!p)
-		return NULL;
-	p->rand = rand;
-	p->n_workers = c->dataplane.n_workers;
-	p->n_relay = c->n_relay;
+	for (uint16_t i = 0; i < c->n_relay; i++)
+		wr_bytes(&w, &c->relay[i].addr, sizeof(c->relay[i].addr));
+	return siphash(&fixed, buf, wr_len(&w));
+}
+
+static _Atomic uint32_t *marks_of(const struct ports *p, uint32_t relay)
+{
+	uint8_t *marks = (uint8_t *)p->file.map + statefile_bytes(1, sizeof(struct statefile_head));
+
+	return (_Atomic uint32_t *)marks + (size_t)PORTS * relay;
+}
+
+static bool file_open(struct ports *p, const struct config *c, const char *boot_id, char *err,
+		      size_t errlen)
+{
+	char path[CONFIG_STR_MAX + 8];
+	const struct statefile_form form = {
+		.path = path,
+		.boot_id = boot_id,
+		.magic = PORTS_MAGIC,
+		.version = PORTS_VERSION,
+		.digest = ports_digest(c),
+		.digest_means = "the configured relays changed",
+		.records = { c->n_relay },
+		.size = statefile_bytes(1, sizeof(struct statefile_head)) +
+			statefile_bytes((uint64_t)PORTS * c->n_relay, sizeof(uint32_t)),
+	};
+
+	snprintf(path, sizeof(path), "%s.ports", c->control.state);
+	if (!statefile_open(&p->file, &form, err, errlen))
+		return false;
+	if (p->file.fresh)
+		statefile_ready(&p->file, &form);
+	return true;
+}
+
+static bool relays_create(struct ports *p, const struct config *c)
+{
 	for (uint32_t i = 0; i < c->n_relay; i++) {
-		int f;
+		int f = ip_is_v4(&c->relay[i].addr) ? RELAY_V4 : RELAY_V6;
 
 		p->relay[i] = relay_ports_create(p, &c->relay[i]);
-		if (!p->relay[i]) {
-			ports_free(p);
-			return NULL;
-		}
-		f = ip_is_v4(&c->relay[i].addr) ? RELAY_V4 : RELAY_V6;
+		if (!p->relay[i])
+			return false;
+		p->relay[i]->mark = marks_of(p, i);
 		if (c->relay[i].turn)
 			p->family[f][p->n_family[f]++] = (uint16_t)i;
 	}
-	return p;
+	return true;
 }
 
-void ports_free(struct ports *p)
+struct ports *ports_open(const struct config *c, struct rand *rand, const char *boot_id, char *err,
+			 size_t errlen)
+{
+	struct ports *p = calloc(1, sizeof(*p));
+
+	snprintf(err, errlen, "not enough memory for the relayed ports");
+	if (!p)
+		return NULL;
+	p->file.fd = -1;
+	p->rand = rand;
+	p->n_workers = c->dataplane.n_workers;
+	p->n_relay = c->n_relay;
+	if (file_open(p, c, boot_id, err, errlen) && relays_create(p, c))
+		return p;
+	ports_close(p);
+	return NULL;
+}
+
+void ports_close(struct ports *p)
 {
 	if (!p)
 		return;
 	for (uint32_t i = 0; i < p->n_relay; i++)
 		relay_ports_free(p->relay[i]);
+	statefile_close(&p->file);
 	free(p);
 }
 
-/* ---- drawing ---- */
+/* ---- marks and rests ---- */
 
-static void port_use(struct ports *p, struct relay_ports *r, uint16_t port)
+static bool port_free(const struct relay_ports *r, uint16_t port)
 {
-	uint16_t pair = port >> 1;
+	return r->state[port >> 1] & port_half(port);
+}
 
-	pair_move(p, r, pair, r->state[pair] & (uint8_t)~port_half(port));
-	r->in_use[pair] |= port_half(port);
+/* A free port is none any more. */
+static void port_leave(struct ports *p, struct relay_ports *r, uint16_t port)
+{
+	pair_move(p, r, port >> 1, r->state[port >> 1] & (uint8_t)~port_half(port));
 	r->taken++;
+}
+
+/* No order to anything else is asked of them (ports.h). */
+static uint32_t mark_get(const struct relay_ports *r, uint16_t port)
+{
+	return atomic_load_explicit(&r->mark[port], memory_order_relaxed);
+}
+
+static void mark_set(struct relay_ports *r, uint16_t port, uint32_t until)
+{
+	atomic_store_explicit(&r->mark[port], until, memory_order_relaxed);
+}
+
+/* None that rests already may end later, or the ring is put in order behind. */
+static void rest_begin(struct relay_ports *r, struct share *sh, uint16_t port, uint32_t until)
+{
+	sh->rest.port[(sh->rest.head + sh->rest.n++) % sh->rest.size] = port;
+	mark_set(r, port, until);
 }
 
 /* Puts the longest resting port back among the free ones. */
@@ -193,8 +276,17 @@ static void rest_end(struct ports *p, struct relay_ports *r, struct share *sh)
 
 static void rests_end(struct ports *p, struct relay_ports *r, struct share *sh, uint32_t now)
 {
-	while (sh->rest.n && sh->rest.until[sh->rest.head] <= now)
+	while (sh->rest.n && mark_get(r, sh->rest.port[sh->rest.head]) <= now)
 		rest_end(p, r, sh);
+}
+
+/* ---- drawing ---- */
+
+static void port_use(struct ports *p, struct relay_ports *r, uint16_t port)
+{
+	port_leave(p, r, port);
+	r->in_use[port >> 1] |= port_half(port);
+	mark_set(r, port, MARK_TAKEN);
 }
 
 static uint16_t draw_pair(struct ports *p, struct share *sh, int state)
@@ -305,7 +397,7 @@ bool ports_claim(struct ports *p, uint32_t relay, uint16_t port)
 	if (relay >= p->n_relay)
 		return false;
 	r = p->relay[relay];
-	if (!(r->state[port >> 1] & port_half(port)))
+	if (!port_free(r, port))
 		return false;
 	port_use(p, r, port);
 	return true;
@@ -316,22 +408,54 @@ bool ports_is_free(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)
 	struct relay_ports *r = p->relay[relay];
 
 	rests_end(p, r, share_of(p, r, port), now);
-	return r->state[port >> 1] & port_half(port);
+	return port_free(r, port);
 }
 
 void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)
 {
 	struct relay_ports *r = p->relay[relay];
-	struct share *sh = share_of(p, r, port);
-	uint32_t tail;
 
 	if (!(r->in_use[port >> 1] & port_half(port)))
 		return;
 	r->in_use[port >> 1] &= (uint8_t)~port_half(port);
-	tail = (sh->rest.head + sh->rest.n) % sh->rest.size;
-	sh->rest.port[tail] = port;
-	sh->rest.until[tail] = now + PORTS_REST_S;
-	sh->rest.n++;
+	rest_begin(r, share_of(p, r, port), port, now + PORTS_REST_S);
+}
+
+/* ---- what an earlier process left ---- */
+
+static int rest_earlier(const void *a, const void *b, void *relay)
+{
+	uint32_t ua = mark_get(relay, *(const uint16_t *)a);
+	uint32_t ub = mark_get(relay, *(const uint16_t *)b);
+
+	return (ua > ub) - (ua < ub);
+}
+
+static void relay_resume(struct ports *p, struct relay_ports *r, uint32_t now)
+{
+	const uint32_t latest = now + PORTS_REST_S;
+
+	for (uint32_t i = 0; i < PORTS; i++) {
+		uint16_t port = (uint16_t)i;
+		uint32_t until;
+
+		if (!port_free(r, port) || (until = mark_get(r, port)) <= now)
+			continue;
+		port_leave(p, r, port);
+		rest_begin(r, share_of(p, r, port), port, until < latest ? until : latest);
+	}
+	/* No rest has ended yet: the rings begin at 0. */
+	for (uint32_t w = 0; w < p->n_workers; w++) {
+		struct rest *rest = &r->share[w].rest;
+
+		qsort_r(rest->port, rest->n, sizeof(*rest->port), rest_earlier, r);
+	}
+}
+
+void ports_resume(struct ports *p, uint32_t now)
+{
+	for (uint32_t i = 0; i < p->n_relay; i++)
+		relay_resume(p, p->relay[i], now);
 }
 
 uint32_t ports_used(const struct ports *p, uint32_t relay)

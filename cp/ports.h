@@ -8,6 +8,12 @@
  * taken (RFC 8656 21.4 and RFC 6056: an attacker must not guess the next). A port that was given
  * back rests before it is drawn again, so that late packets of its last owner's peers do not reach
  * the next one; the rest is cut short when nothing else is free.
+ *
+ * The rest outlives the process (R70). A state file beside that of allocations has a word for each
+ * port: when its rest ends, or that it is taken. At start a port that is marked as taken and that
+ * no record claims rests, too: its record went, or was never completed, as the process died; or
+ * was over since, damaged or of another configuration. So it does not matter whether a record or
+ * the mark of its port is written first.
  */
 #include "../conf/config.h"
 #include "rand.h"
@@ -22,9 +28,20 @@ enum ports_want {
 
 struct ports;
 
-/* One table for all relays of c. NULL without memory. r must outlive it. */
-struct ports *ports_create(const struct config *c, struct rand *r);
-void ports_free(struct ports *p);
+/*
+ * One table for all relays of c, and the state file: c->control.state with ".ports" behind it.
+ * boot_id as of table_open(). On failure NULL and one sentence in err. r must outlive it.
+ */
+struct ports *ports_open(const struct config *c, struct rand *r, const char *boot_id, char *err,
+			 size_t errlen);
+/* Lets go of the file. */
+void ports_close(struct ports *p);
+
+/*
+ * All records of an earlier process have claimed their ports: what else it had, or let rest, rests
+ * now. Call once, before anything is drawn.
+ */
+void ports_resume(struct ports *p, uint32_t now);
 
 /* Draws a port of worker's share on a relay. Returns 0 if there is none. now: seconds. */
 uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports_want want,
@@ -37,7 +54,7 @@ uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports
 struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, enum ports_want want,
 				   uint32_t now);
 
-/* The same of an address realm (index in c, which is that of ports_create()). */
+/* The same of an address realm (index in c, which is that of ports_open()). */
 struct ctl_relay ports_take_realm(struct ports *p, const struct config *c, uint32_t realm, bool v6,
 				  uint32_t worker, enum ports_want want, uint32_t now);
 

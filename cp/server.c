@@ -289,11 +289,15 @@ bool server_open(struct server *s, const struct config *c, struct auth *auth, ui
 	s->table = table_open(c, server_now(s), NULL, err, errlen);
 	if (!s->table)
 		return false;
-	s->ports = ports_create(c, &s->rand);
+	s->ports = ports_open(c, &s->rand, NULL, err, errlen);
+	if (!s->ports) {
+		server_close(s);
+		return false;
+	}
 	s->pending = pending_create(c, &s->rand, &s->wheel);
 	s->link = dplink_create(c, &link_ops, s);
-	if (!s->ports || !s->pending || !s->link) {
-		snprintf(err, errlen, "not enough memory for the relayed ports and connections");
+	if (!s->pending || !s->link) {
+		snprintf(err, errlen, "not enough memory for connections");
 		server_close(s);
 		return false;
 	}
@@ -304,7 +308,7 @@ bool server_open(struct server *s, const struct config *c, struct auth *auth, ui
 void server_close(struct server *s)
 {
 	dplink_free(s->link);
-	ports_free(s->ports);
+	ports_close(s->ports);
 	pending_free(s->pending);
 	table_close(s->table);
 	memset(s, 0, sizeof(*s));

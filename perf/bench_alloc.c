@@ -381,6 +381,7 @@ static void server_begin(struct auth *auth)
 
 	if (!server_open(&server, &conf, auth, loop_now_ms(), loop_wall_ms(), err, sizeof(err)))
 		die(err);
+	ports_resume(server.ports, server_now(&server));
 	if (!dplink_attach(server.link, dup(dp.memfd), dp.size, dup(dp.wake_cp), err, sizeof(err)))
 		die(err);
 }
@@ -513,8 +514,8 @@ static bool options_read(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static const char *const files[] = { "users.db", "users.db-wal", "users.db-shm", "state",
-					     "nonce.key" };
+	static const char *const files[] = { "users.db", "users.db-wal", "users.db-shm",
+					     "state",	 "state.ports",	 "nonce.key" };
 	char err[512], dir[128], path[160];
 	struct auth *auth;
 

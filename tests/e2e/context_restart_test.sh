@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # R70 for contexts of TLS and TCP: fairlead-cp is killed while bytes pass, which go on; the next one
 # has the same contexts, takes orders for them, and tells of an end that came while nobody was there
-# to hear of it (R54). When fairlead-dp is killed its connections are gone, and their contexts end
-# with that reason; none is left behind. Those of RTP are in call_test.sh.
+# to hear of it (R54); a port that was given back just before rests on. When fairlead-dp is killed
+# its connections are gone, and their contexts end with that reason; none is left behind. Those of
+# RTP are in call_test.sh.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -71,6 +72,9 @@ record "$stays" >"$TMP/before"
 
 # ---- fairlead-cp ----
 
+c=$(context add --a transport=udp,realm=access)
+freed=$(of "$c" '.terminations[0].local' | cut -d: -f2)
+context delete "$(of "$c" .context)" >/dev/null
 pid=$(cp_pid)
 kill_hard "$pid" fairlead-cp
 ID=$stays
@@ -79,6 +83,9 @@ await 10 grep -qx NOBODY-LISTENS "$TMP/phone.0" || fail "bytes stop with fairlea
 exec 4>&- # close_notify, of which nobody hears yet
 start_cp
 await 20 synced || fail "fairlead-cp does not attach: $(tail -n 3 "$RUN/fairlead-cp.log")"
+! context add --a "transport=udp,realm=access,port=$freed" >"$TMP/again" 2>&1 ||
+	fail "port $freed does not rest: $(cat "$TMP/again")"
+grep -q "port $freed .* rests" "$TMP/again" || fail "why is port $freed refused? $(cat "$TMP/again")"
 follow 1
 record "$stays" >"$TMP/after"
 diff "$TMP/before" "$TMP/after" >&2 || fail "$stays is not what it was"

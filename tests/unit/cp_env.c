@@ -120,6 +120,7 @@ void env_start(struct env *e, uint32_t slots)
 		fail_msg("%s", err);
 	if (e->conf.gateway.contexts && !(e->s.gateway = gate_open(&e->s, err, sizeof(err))))
 		fail_msg("%s", err);
+	ports_resume(e->s.ports, server_now(&e->s));
 	fake_dp_open(&e->dp, &e->conf, slots);
 	if (!fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)))
 		fail_msg("%s", err);
@@ -148,6 +149,10 @@ void env_stop(struct env *e)
 
 void env_close(struct env *e)
 {
+	char ports[CONFIG_STR_MAX + 8];
+
+	snprintf(ports, sizeof(ports), "%s.ports", e->conf.control.state);
+	unlink(ports);
 	unlink(e->conf.control.state);
 	unlink(e->conf.control.contexts);
 	assert_int_equal(rmdir(e->dir), 0);

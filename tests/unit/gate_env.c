@@ -170,6 +170,7 @@ void gate_restart(struct env *e)
 	assert_true(server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)));
 	e->s.gateway = gate_open(&e->s, err, sizeof(err));
 	assert_non_null(e->s.gateway);
+	ports_resume(e->s.ports, server_now(&e->s));
 	if (!fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)))
 		fail_msg("%s", err);
 }

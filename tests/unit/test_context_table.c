@@ -337,7 +337,7 @@ static void killed_at_any_instruction(void **state)
 	add(t, "a", 0, 1);
 	add(t, "b", 0, 1);
 	context_close(t);
-	steps_run(f->conf.control.contexts, child, judge_copy, &p);
+	steps_run(f->conf.control.contexts, NULL, child, judge_copy, &p);
 	for (int i = 1; i < 6; i++)
 		assert_int_not_equal(p.seen[i], 0); /* it was seen at work, to the end */
 }

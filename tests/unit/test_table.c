@@ -437,7 +437,7 @@ static void killed_at_any_instruction(void **state)
 	t = open_ok(&f->conf, 100);
 	table_perm_set(t, add(t, 1, 49154), &peer.ip, 400);
 	table_close(t);
-	states = steps_run(f->conf.control.state, child, judge_copy, &f->conf);
+	states = steps_run(f->conf.control.state, NULL, child, judge_copy, &f->conf);
 	assert_in_range(states, 30, 1000); /* it was seen at work, */
 	t = open_ok(&f->conf, 100);
 	assert_non_null(find(t, 3)); /* and to the end */
