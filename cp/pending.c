@@ -189,6 +189,15 @@ struct pending_conn *pending_find_peer(struct pending *t, uint32_t worker, struc
 	return e;
 }
 
+struct pending_conn *pending_find_connecting(struct pending *t, uint32_t worker, struct ctl_sid sid)
+{
+	struct pending_conn *e = session_next(t, worker, sid, NULL);
+
+	while (e && e->state != PENDING_CONNECTING)
+		e = session_next(t, worker, sid, e);
+	return e;
+}
+
 struct pending_conn *pending_find_seq(struct pending *t, uint32_t worker, struct ctl_sid sid,
 				      uint32_t seq)
 {

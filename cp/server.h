@@ -58,7 +58,7 @@ struct server_stats {
 	uint64_t reservations;
 	/* Connections to peers (RFC 6062). */
 	uint64_t connects_made;	   /* by a Connect */
-	uint64_t connects_failed;  /* answered with 446 or 447 */
+	uint64_t connects_failed;  /* and answered with 437, 446 or 447 later */
 	uint64_t attempts;	   /* of peers that connected in and were announced */
 	uint64_t attempts_refused; /* closed at once: too many wait already */
 	uint64_t binds_late;	   /* closed since no ConnectionBind came in time */

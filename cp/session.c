@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "session.h"
 
+#include "turn/turn.h"
+
 /* ---- commands ---- */
 
 static void send_session(struct server *s, const struct table_alloc *a)
@@ -275,10 +277,14 @@ static void session_forget(struct server *s, struct table_alloc *a)
 	table_del(s->table, a);
 }
 
-/* The session's end is that of its peers' connections, of which nothing needs to be said. */
+/*
+ * The session's end is that of its peers' connections, of which the dataplane needs no word; but
+ * who waits for one hears that there is no allocation (any more), as RFC 6062 5.2 has it.
+ */
 void session_del(struct server *s, struct table_alloc *a)
 {
 	send_del(s, a);
+	connect_abandon(s, a, 437);
 	session_forget(s, a);
 }
 
@@ -304,6 +310,7 @@ void session_del_family(struct server *s, struct table_alloc *a, unsigned int fa
 {
 	relay_give(s, a, family);
 	table_del_family(s->table, a, family);
+	connect_abandon(s, a, 447);
 	pending_del_session(s->pending, a->worker, a->sid);
 	send_del_at(s, a->worker, a->sid.slot, a->sid.gen);
 	send_all(s, a, 0, UINT32_MAX);

@@ -78,6 +78,16 @@ static void connect_fire(struct timer *tm, void *ctx)
 	pending_del(s->pending, e);
 }
 
+void connect_abandon(struct server *s, const struct table_alloc *a, int code)
+{
+	struct pending_conn *e;
+
+	while ((e = pending_find_connecting(s->pending, a->worker, a->sid)) != NULL) {
+		connect_answer(s, e, code);
+		pending_del(s->pending, e);
+	}
+}
+
 /* Gives the command. 0 or an error code, with nothing left behind. */
 static int connect_start(struct server *s, const struct request *r, const struct sock_addr *peer)
 {

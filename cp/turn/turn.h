@@ -37,6 +37,8 @@ void connection_bind_handle(struct server *s, struct request *r);
 
 bool connect_done(struct server *s, uint32_t worker, const struct evt_peer_conn *e);
 bool connect_failed(struct server *s, uint32_t worker, const struct evt_peer_conn *e);
+/* Answers the Connects of an allocation that are under way with an error, and forgets them. */
+void connect_abandon(struct server *s, const struct table_alloc *a, int code);
 bool attempt_handle(struct server *s, uint32_t worker, const struct evt_peer_conn *e);
 
 /* The peer's connection waits for its ConnectionBind from now on, at most tcp.bind-timeout. */

@@ -531,16 +531,15 @@ static void attempts_in_vain(void **state)
 
 /* ---- with the allocation ---- */
 
-/* One under way, one made, one announced. */
-static struct ctl_sid busy(struct env *e, union fake_cmd *c)
+/* One under way (*q), one made, one announced. */
+static struct ctl_sid busy(struct env *e, struct ask *q, union fake_cmd *c)
 {
 	struct ctl_sid sid = allocate(e, PORT)->sid;
-	struct ask q;
 
 	connected(e, 80);
 	attempt(e, sid, 81);
 	assert_true(env_take(e, 0, CMD_SEND, &(union fake_cmd){ 0 }));
-	connect_to(e, 82, &q, c);
+	connect_to(e, 82, q, c);
 	assert_int_equal(pending_used(e->s.pending), 3);
 	return sid;
 }
@@ -558,20 +557,69 @@ static void expect_forgotten(struct env *e, const union fake_cmd *c)
 	expect_close(e, 0, peer_conn);
 }
 
+/*
+ * A Refresh with lifetime 0, of all or of one family, while a Connect is under way: that is
+ * answered with `code`, then the Refresh.
+ */
+static void give_up(struct env *e, uint8_t family, const struct ask *connect, int code)
+{
+	struct answer ans;
+	union fake_cmd c;
+	struct ask q;
+	size_t len;
+
+	begin_as(&q, STUN_REFRESH, PORT, control, "alice");
+	if (family)
+		ask_family(&q, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, family);
+	stun_put_u32(&q.b, STUN_ATTR_LIFETIME, 0);
+	len = stun_end(&q.b);
+	fake_dp_punt_leg(&e->dp, q.worker, &q.leg, q.buf, len, e->now_ms * 1000);
+	assert_int_equal(answer(e, connect, &ans), code);
+	assert_true(env_take(e, q.worker, CMD_SEND, &c));
+	assert_int_equal(stun_parse(&ans.m, c.send.payload, c.send.payload_len), STUN_OK);
+	assert_int_equal(ans.m.method, STUN_REFRESH);
+	assert_int_equal(ans.m.cls, STUN_SUCCESS);
+}
+
+/* The Connect that was under way has no allocation any more (RFC 6062 5.2). */
 static void connections_end_with_the_allocation(void **state)
+{
+	struct env *e = *state;
+	union fake_cmd c;
+	struct ask q;
+
+	busy(e, &q, &c);
+	give_up(e, 0, &q, 437);
+	assert_int_equal(e->s.stats.connects_failed, 1);
+	expect_forgotten(e, &c);
+}
+
+static void connections_end_as_the_allocation_expires(void **state)
 {
 	struct env *e = *state;
 	struct answer ans;
 	union fake_cmd c;
 	struct ask q;
 
-	busy(e, &c);
-	begin_as(&q, STUN_REFRESH, PORT, control, "alice");
-	stun_put_u32(&q.b, STUN_ATTR_LIFETIME, 0);
-	ask_expect(e, &q, &ans, 0);
+	allocate(e, PORT);
+	env_advance(e, (e->conf.turn.lifetime_default - 1) * 1000);
+	connect_to(e, 82, &q, &c);
+	env_advance(e, 2000);
+	assert_null(env_alloc_tcp(e, PORT));
+	assert_int_equal(answer(e, &q, &ans), 437);
 	expect_forgotten(e, &c);
-	fake_dp_conn_gone(&e->dp, 0, busy(e, &c), control, CONN_CLIENT);
+}
+
+/* Nobody is there to hear of it. */
+static void connections_end_with_their_client(void **state)
+{
+	struct env *e = *state;
+	union fake_cmd c;
+	struct ask q;
+
+	fake_dp_conn_gone(&e->dp, 0, busy(e, &q, &c), control, CONN_CLIENT);
 	env_poll(e);
+	assert_false(env_take(e, 0, CMD_SEND, &(union fake_cmd){ 0 }));
 	expect_forgotten(e, &c);
 }
 
@@ -588,10 +636,7 @@ static void connections_end_with_a_family(void **state)
 	ask_family(&q, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, STUN_FAMILY_IPV6);
 	ask_expect(e, &q, &ans, 0);
 	connect_to(e, 80, &q, &c);
-	begin_as(&q, STUN_REFRESH, PORT, control, "alice");
-	ask_family(&q, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, STUN_FAMILY_IPV6);
-	stun_put_u32(&q.b, STUN_ATTR_LIFETIME, 0);
-	ask_expect(e, &q, &ans, 0);
+	give_up(e, STUN_FAMILY_IPV6, &q, 447);
 	assert_non_null(env_alloc_tcp(e, PORT));
 	assert_int_equal(pending_used(e->s.pending), 0);
 }
@@ -603,7 +648,8 @@ static void a_new_control_process_knows_none(void **state)
 	struct ctl_conn announced = { peer_conn.idx + 81, peer_conn.gen };
 	char err[256] = "";
 	union fake_cmd c;
-	struct ctl_sid sid = busy(e, &c);
+	struct ask q;
+	struct ctl_sid sid = busy(e, &q, &c);
 
 	server_close(&e->s);
 	assert_true(server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)));
@@ -641,6 +687,8 @@ int main(void)
 		T(attempt_is_announced_and_bound),
 		T(attempts_in_vain),
 		T(connections_end_with_the_allocation),
+		T(connections_end_as_the_allocation_expires),
+		T(connections_end_with_their_client),
 		T(connections_end_with_a_family),
 		T(a_new_control_process_knows_none),
 	};
