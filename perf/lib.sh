@@ -291,7 +291,7 @@ dp_run()
 # fairlead_up: both processes, with what fairlead_conf wrote, and user demo.
 fairlead_up()
 {
-	rm -f "$TMP/contexts.state" # those of the last run
+	rm -f "$TMP/contexts.state" "$TMP/allocations.state.ports" # those of the last run; rests, too
 	dp_run "$BUILD/fairlead-dp" --config "$TMP/fairlead.yaml"
 	ip netns exec flperf-near taskset -c "${CTL_CPU:-0}" "$BUILD/fairlead-cp" \
 		--config "$TMP/fairlead.yaml" >"$TMP/cp.log" 2>&1 </dev/null &
