@@ -3,6 +3,7 @@
 #include "record.h"
 
 #include <openssl/err.h>
+#include <strings.h>
 
 enum {
 	SECURITY_LEVEL = 2, /* 112 bits: no SHA-1 signatures, no RSA below 2,048 bits */
@@ -123,29 +124,36 @@ static bool suites_choose(struct lists *l, const struct config *conf, uint16_t i
 	return none == NULL;
 }
 
+static bool groups_fail(const struct config *conf, uint16_t idx, const char *group, const char *why,
+			char *err, size_t errlen)
+{
+	snprintf(err, errlen, "%s:%u: tls-domains[%u].groups: %s%s", conf->file,
+		 conf->domain[idx].group_line, idx, group, why);
+	return false;
+}
+
 static bool groups_set(SSL_CTX *ctx, const struct config *conf, uint16_t idx, char *err,
 		       size_t errlen)
 {
 	const struct config_domain *d = &conf->domain[idx];
 	char list[LIST_MAX] = "";
 
-	/* One by one first, to know which is wrong. */
+	/* One by one first, to know which is wrong; OpenSSL 3.5 would overlook what is there twice.
+	 */
 	for (uint16_t i = 0; i < d->n_group; i++) {
-		if (SSL_CTX_set1_groups_list(ctx, d->group[i]) != 1) {
-			snprintf(err, errlen,
-				 "%s:%u: tls-domains[%u].groups: %s is no group that OpenSSL knows",
-				 conf->file, d->group_line, idx, d->group[i]);
-			return false;
-		}
+		for (uint16_t j = 0; j < i; j++)
+			if (!strcasecmp(d->group[i], d->group[j]))
+				return groups_fail(conf, idx, d->group[i], " is there twice", err,
+						   errlen);
+		if (SSL_CTX_set1_groups_list(ctx, d->group[i]) != 1)
+			return groups_fail(conf, idx, d->group[i],
+					   " is no group that OpenSSL knows", err, errlen);
 		list_add(list, d->group[i]);
 	}
 	if (d->n_group == 0)
 		list_add(list, profiles[d->profile].groups);
-	if (SSL_CTX_set1_groups_list(ctx, list) == 1)
-		return true;
-	snprintf(err, errlen, "%s:%u: tls-domains[%u].groups: one is there twice", conf->file,
-		 d->group_line, idx);
-	return false;
+	return SSL_CTX_set1_groups_list(ctx, list) == 1 ||
+	       groups_fail(conf, idx, "", "one is there twice", err, errlen);
 }
 
 bool profile_apply(SSL_CTX *ctx, const struct config *conf, uint16_t idx, char *err, size_t errlen)

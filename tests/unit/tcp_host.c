@@ -80,6 +80,7 @@ static void put(struct host *h, uint8_t flags, uint64_t at, const uint8_t *data,
 	uint8_t b[24 + HOST_MSS] = { 0 }, hdr = flags & SYN ? 24 : 20;
 	uint16_t wnd, sum, i;
 
+	assert_in_range(len, 0, HOST_MSS);
 	/* What was offered stays offered. */
 	if (!h->stop)
 		h->edge = h->received + HOST_WND;
@@ -303,8 +304,14 @@ void host_rst(struct host *h)
 
 void host_say(struct host *h, const void *bytes, uint16_t len)
 {
-	put(h, ACK | PSH, h->sent, bytes, len);
-	h->sent += len;
-	h->to_send += len;
-	hosts_run();
+	const uint8_t *p = bytes;
+	uint16_t at = 0, part;
+
+	do {
+		part = (uint16_t)RTE_MIN(len - at, (int)HOST_MSS);
+		put(h, ACK | PSH, h->sent, p + at, part);
+		h->sent += part;
+		h->to_send += part;
+		hosts_run();
+	} while ((at = (uint16_t)(at + part)) < len);
 }

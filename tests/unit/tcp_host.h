@@ -56,7 +56,7 @@ void host_rst_put(struct host *h);
 void host_fin(struct host *h);
 /* It takes data again; runs. */
 void host_go(struct host *h);
-/* Sends bytes of its own instead of the pattern, one segment; runs. */
+/* Sends bytes of its own instead of the pattern, a segment of HOST_MSS at a time; runs. */
 void host_say(struct host *h, const void *bytes, uint16_t len);
 /* Workers and hosts until all is quiet. */
 void hosts_run(void);
