@@ -490,10 +490,12 @@ watch_over()
 # ---- the check ----
 
 PEER_PID=
+RELAYS=()
 
 stop_peer()
 {
-	[[ -z $PEER_PID ]] || kill "$PEER_PID" 2>/dev/null || true
+	kill "${RELAYS[@]}" ${PEER_PID:+"$PEER_PID"} 2>/dev/null || true
+	RELAYS=()
 	PEER_PID=
 }
 
@@ -516,7 +518,8 @@ uclient()
 # TCP allocations the client loses count of messages that share a segment.
 relay()
 {
-	local name=$1 expected=$2 log=$RUN/check.log got lost
+	local name=$1 expected=$2 log got lost
+	log=$RUN/check-$(tr -c 'A-Za-z0-9\n' - <<<"$name").log
 	shift 2
 	uclient "$log" "$@"
 	got=$(sed -n 's/.*tot_recv_msgs=\([0-9]*\).*/\1/p' "$log" | tail -n 1)
@@ -530,27 +533,37 @@ relay()
 	return 1
 }
 
+# Side by side, since each client spends most of its time waiting for late messages.
+also()
+{
+	"$@" &
+	RELAYS+=($!)
+}
+
 # Every transport this version serves, with both families: UDP, TCP and TLS, and TCP relayed (RFC 6062).
 check()
 {
-	local IN failed=0 v4=(-e 10.2.0.2 10.1.0.1) v6=(-x -e fd00:2::2 fd00:1::1)
+	local IN pid failed=0 v4=(-e 10.2.0.2 10.1.0.1) v6=(-x -e fd00:2::2 fd00:1::1)
 	say "relaying with turnutils_uclient from fl-client to turnutils_peer in fl-peer"
 	enter fl-peer
 	"${IN[@]}" turnutils_peer -p 3480 >"$RUN/peer.log" 2>&1 </dev/null &
 	PEER_PID=$!
 	await 10 peer_listens || { stop_peer; die "turnutils_peer does not listen:" "$RUN/peer.log"; }
-	relay "UDP, IPv4, channels" 200 -n 100 -m 2 -c "${v4[@]}" || failed=1
-	relay "UDP, IPv4, Send and Data indications" 200 -n 100 -m 2 -c -s "${v4[@]}" || failed=1
-	relay "UDP, IPv6, channels" 200 -n 100 -m 2 -c "${v6[@]}" || failed=1
-	relay "UDP, IPv6, Send and Data indications" 200 -n 100 -m 2 -c -s "${v6[@]}" || failed=1
-	relay "TCP, IPv4, channels" 200 -t -n 100 -m 2 -c "${v4[@]}" || failed=1
-	relay "TCP, IPv6, Send and Data indications" 200 -t -n 100 -m 2 -c -s "${v6[@]}" || failed=1
-	relay "TCP on port 80, IPv4, channels" 200 -t -p 80 -n 100 -m 2 -c "${v4[@]}" || failed=1
-	relay "TCP on port 80, IPv6, channels" 200 -t -p 80 -n 100 -m 2 -c "${v6[@]}" || failed=1
-	relay "TLS, IPv4, channels" 200 -t -S -p 5349 -n 100 -m 2 -c "${v4[@]}" || failed=1
-	relay "TLS on port 443, IPv6, Send and Data indications" 200 -t -S -p 443 -n 100 -m 2 -c -s "${v6[@]}" ||
-		failed=1
-	LEAST=180 relay "TCP allocations, IPv4" 200 -T -n 100 -m 2 10.1.0.1 || failed=1
+	also relay "UDP, IPv4, channels" 200 -n 100 -m 2 -c "${v4[@]}"
+	also relay "UDP, IPv4, Send and Data indications" 200 -n 100 -m 2 -c -s "${v4[@]}"
+	also relay "UDP, IPv6, channels" 200 -n 100 -m 2 -c "${v6[@]}"
+	also relay "UDP, IPv6, Send and Data indications" 200 -n 100 -m 2 -c -s "${v6[@]}"
+	also relay "TCP, IPv4, channels" 200 -t -n 100 -m 2 -c "${v4[@]}"
+	also relay "TCP, IPv6, Send and Data indications" 200 -t -n 100 -m 2 -c -s "${v6[@]}"
+	also relay "TCP on port 80, IPv4, channels" 200 -t -p 80 -n 100 -m 2 -c "${v4[@]}"
+	also relay "TCP on port 80, IPv6, channels" 200 -t -p 80 -n 100 -m 2 -c "${v6[@]}"
+	also relay "TLS, IPv4, channels" 200 -t -S -p 5349 -n 100 -m 2 -c "${v4[@]}"
+	also relay "TLS on port 443, IPv6, Send and Data indications" 200 -t -S -p 443 -n 100 -m 2 -c -s "${v6[@]}"
+	LEAST=180 also relay "TCP allocations, IPv4" 200 -T -n 100 -m 2 10.1.0.1
+	for pid in "${RELAYS[@]}"; do
+		wait "$pid" || failed=1
+	done
+	RELAYS=()
 	stop_peer
 	return $failed
 }

@@ -44,7 +44,7 @@ expected=(ip_dst nd_other icmp_no_session)
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
 assert_eq "drops that were not expected" "$(drops_except "${expected[@]}")" ""
 
-relays "20 clients" 40000 -n 2000 -m 20 -z 5 -c "${v4[@]}" "$SERVER4"
+relays "20 clients" 20000 -n 1000 -m 20 -z 5 -c "${v4[@]}" "$SERVER4"
 
 # -N binds one peer to a second channel and gives up at the 400 that this must get (RFC 8656 12.2;
 # coturn's own server says the same), so it is run with permissions only.

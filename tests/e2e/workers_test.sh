@@ -6,6 +6,8 @@
 # worker's. Every packet is accounted for, by each worker (R74).
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/uclient.sh
+. "$(dirname "$0")/uclient.sh"
 
 # balanced: each worker's books, not only their sum.
 balanced()
@@ -32,21 +34,11 @@ relay_config 's/^  workers: \[0\]$/  workers: [0, 1]/'
 await 10 attached || fail "the control process is not attached"
 drops_mark
 start_peer
-# relays WHAT MESSAGES ARGUMENT...: so many come back and none is lost.
-relays()
-{
-	local what=$1 messages=$2 log=$TMP/$1.log
-	shift 2
-	uclient "$log" "$@" || fail "$what: turnutils_uclient $*: $(tail -n 2 "$log")"
-	assert_num "$what: messages that came back" "$(uclient_received "$log")" -eq "$messages"
-	assert_num "$what: lost" "$(uclient_lost "$log")" -eq 0
-	note "$what: $messages of $messages"
-}
-
-relays "pairs" 1000 -n 50 -m 20 -e "$PEER4" "$SERVER4"
-relays "pairs, indications" 500 -n 50 -m 10 -s -e "$PEER4" "$SERVER4"
-relays "pairs, IPv6" 500 -n 50 -m 10 -x -e "$PEER6" "$SERVER6"
-relays "single ports" 500 -n 50 -m 10 -c -e "$PEER4" "$SERVER4"
+also relays "pairs" 1000 -n 50 -m 20 -e "$PEER4" "$SERVER4"
+also relays "pairs, indications" 500 -n 50 -m 10 -s -e "$PEER4" "$SERVER4"
+also relays "pairs, IPv6" 500 -n 50 -m 10 -x -e "$PEER6" "$SERVER6"
+also relays "single ports" 500 -n 50 -m 10 -c -e "$PEER4" "$SERVER4"
+all_end
 assert_num "packets that went from worker to worker" "$(counter handover_in)" -gt 0
 for worker in 0 1; do
 	assert_num "messages relayed by worker $worker" \
