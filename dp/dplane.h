@@ -52,6 +52,8 @@ struct port {
 	bool rx_csum_ip, rx_csum_l4;   /* verifies checksums itself */
 	bool tx_csum_tcp, tx_csum_ip;  /* computes checksums of what it sends */
 	bool tx_tso;		       /* cuts large segments */
+	uint16_t chain_max;	       /* buffers of one packet, however it is cut */
+	uint16_t chain_cut;	       /* and of what goes out as one frame */
 	bool flow_sticky;	       /* packets of one five-tuple always come by the same queue */
 	struct rte_ether_addr mac;
 	struct ip_addr link_local; /* fe80::/64 from the MAC */

@@ -9,7 +9,11 @@
 #include <rte_log.h>
 #include <stdio.h>
 
-enum { XDP_HEADROOM = 256 }; /* XDP_PACKET_HEADROOM of linux/bpf.h */
+enum {
+	XDP_HEADROOM = 256, /* XDP_PACKET_HEADROOM of linux/bpf.h */
+	CHAIN_MAX = 64,	    /* buffers of a packet where the device would take more */
+	RING_SHARE = 4,	    /* packets with the most buffers that a ring has room for, at least */
+};
 
 bool port_is_pci(const char *device)
 {
@@ -85,6 +89,16 @@ static bool driver_is_sticky(const char *name)
 static bool driver_sends_chains(const char *name)
 {
 	return strcmp(name, "net_memif") != 0;
+}
+
+/*
+ * How many buffers of a chain a device takes, where it tells: what has more it refuses, or hangs
+ * on. It tells the largest number, or nothing, when it knows no bound.
+ */
+static void port_chains(struct port *p, const struct rte_eth_desc_lim *lim)
+{
+	p->chain_max = lim->nb_seg_max ? RTE_MIN(lim->nb_seg_max, CHAIN_MAX) : CHAIN_MAX;
+	p->chain_cut = lim->nb_mtu_seg_max ? RTE_MIN(lim->nb_mtu_seg_max, CHAIN_MAX) : CHAIN_MAX;
 }
 
 static void port_describe(struct port *p, const struct rte_eth_dev_info *info,
@@ -163,6 +177,7 @@ static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t 
 	p->tx_csum_ip = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
 	p->tx_tso = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO;
 	p->multi_seg = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	port_chains(p, &info.tx_desc_lim);
 	p->flow_sticky =
 	    p->rx_queues == dp->n_workers &&
 	    (conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS || driver_is_sticky(info.driver_name));
@@ -203,6 +218,7 @@ static bool port_queues(struct dplane *dp, struct port *p, char *err, size_t err
 	uint16_t rx = p->conf->rx_desc, tx = p->conf->tx_desc, q;
 	int r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &rx, &tx);
 
+	p->chain_max = RTE_MIN(p->chain_max, tx / RING_SHARE);
 	if (!strcmp(p->driver, "net_af_xdp"))
 		for (q = 0; q < p->rx_queues; q++)
 			if (!pool_is_dense(dp->worker[q]->pool))

@@ -9,6 +9,7 @@ enum {
 	SQUEEZED_MS = 20, /* between looks for buffers, with a window closed for want of them */
 	ECN_ECT0 = 2,
 	TSO_MAX = 65535 - IPV6_HDR - TCP_HDR_MAX, /* bytes of data one burst carries */
+	TSO_MSS_MIN = 256,			  /* devices refuse, or hang on, smaller pieces */
 	SEGMENT_COPY = 2048, /* up to here data is copied behind the headers, else referred to */
 };
 
@@ -58,45 +59,132 @@ static void segment_opts(const struct worker *w, const struct tcp_conn *c, struc
 	s->o.tsecr = c->ts_recent;
 }
 
-/* Data of c->snd at seq into m, behind what it holds. False: no buffer for a reference. */
-static bool segment_data(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m, uint32_t seq,
-			 uint32_t len, bool refer)
+/* Data that a segment carries beside these options. */
+static uint32_t segment_mss(const struct tcp_conn *c, const struct tcp_out_opts *o)
+{
+	return c->mss - (tcp_opts_len(o) - (o->ts ? TCP_TS_LEN : 0u));
+}
+
+/* Where the byte at seq is in c->snd; *off bytes into that buffer. */
+static struct rte_mbuf *segment_find(const struct tcp_conn *c, uint32_t seq, uint32_t *off)
 {
 	bool cur = c->snd_cur && seq_ge(seq, c->snd_cur_seq) && c->snd_cur != c->snd.head;
-	struct rte_mbuf *from = cur ? c->snd_cur : c->snd.head, *last = m;
-	uint32_t off = seq - (cur ? c->snd_cur_seq : conn_snd_seq(c));
+	struct rte_mbuf *m = cur ? c->snd_cur : c->snd.head;
 
-	while (off >= from->data_len) {
-		off -= from->data_len;
-		from = from->next;
+	*off = seq - (cur ? c->snd_cur_seq : conn_snd_seq(c));
+	while (*off >= m->data_len) {
+		*off -= m->data_len;
+		m = m->next;
 	}
+	return m;
+}
+
+/*
+ * Whether references to len bytes from `off` in m on are a chain that p takes. Each piece of mss
+ * bytes that it cuts has headers, in a buffer of their own.
+ */
+static bool chain_fits(const struct port *p, const struct rte_mbuf *m, uint32_t off, uint32_t len,
+		       uint32_t mss)
+{
+	uint32_t all = 2, here = 1, left = mss;
+
+	while (len) {
+		uint32_t n = RTE_MIN(len, m->data_len - off);
+
+		n = RTE_MIN(n, left);
+		if (all > p->chain_max || ++here > p->chain_cut)
+			return false;
+		len -= n;
+		left -= n;
+		off += n;
+		if (off == m->data_len) {
+			m = m->next;
+			off = 0;
+			all++;
+		}
+		if (left == 0) {
+			left = mss;
+			here = 1;
+		}
+	}
+	return true;
+}
+
+/* Another buffer at the end of m, behind last; NULL: there is none. */
+static struct rte_mbuf *chain_add(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *last)
+{
+	struct rte_mbuf *r = rte_pktmbuf_alloc(w->pool);
+
+	if (r) {
+		last->next = r;
+		m->nb_segs++;
+	}
+	return r;
+}
+
+/* len bytes from `off` in `from` on behind what m holds, by reference. False: no buffer. */
+static bool data_refer(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *from, uint32_t off,
+		       uint32_t len)
+{
+	struct rte_mbuf *last = m;
+
+	m->pkt_len += len;
 	while (len) {
 		uint32_t n = RTE_MIN(len, from->data_len - off);
-		struct rte_mbuf *r;
 
-		if (!refer) {
-			memcpy(rte_pktmbuf_append(m, (uint16_t)n),
-			       rte_pktmbuf_mtod_offset(from, void *, off), n);
-		} else {
-			r = rte_pktmbuf_alloc(w->pool);
-			if (!r)
-				return false;
-			rte_pktmbuf_attach(r, from);
-			r->data_off = (uint16_t)(r->data_off + off);
-			r->data_len = (uint16_t)n;
-			r->pkt_len = n;
-			r->next = NULL;
-			r->nb_segs = 1;
-			last->next = r;
-			last = r;
-			m->nb_segs++;
-			m->pkt_len += n;
-		}
+		last = chain_add(w, m, last);
+		if (!last)
+			return false;
+		rte_pktmbuf_attach(last, from);
+		last->data_off = (uint16_t)(last->data_off + off);
+		last->data_len = (uint16_t)n;
 		len -= n;
 		from = from->next;
 		off = 0;
 	}
 	return true;
+}
+
+/* The same, by copy. */
+static bool data_copy(struct worker *w, struct rte_mbuf *m, const struct rte_mbuf *from,
+		      uint32_t off, uint32_t len)
+{
+	struct rte_mbuf *last = m;
+
+	m->pkt_len += len;
+	while (len) {
+		uint32_t n = RTE_MIN(len, from->data_len - off);
+
+		n = RTE_MIN(n, rte_pktmbuf_tailroom(last));
+		memcpy(rte_pktmbuf_mtod_offset(last, void *, last->data_len),
+		       rte_pktmbuf_mtod_offset(from, void *, off), n);
+		last->data_len = (uint16_t)(last->data_len + n);
+		len -= n;
+		off += n;
+		if (off == from->data_len) {
+			from = from->next;
+			off = 0;
+		} else if (len && !(last = chain_add(w, m, last))) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * Data of c->snd at seq into m, behind what it holds. What is not little is referred to, unless it
+ * stands in more buffers than p takes: who sends little at a time makes many. False: no buffer.
+ */
+static bool segment_data(struct worker *w, struct tcp_conn *c, const struct segment *s,
+			 const struct port *p)
+{
+	uint32_t off;
+	struct rte_mbuf *from = segment_find(c, s->seq, &off);
+
+	if (s->m->pkt_len + s->len > SEGMENT_COPY &&
+	    (!p || chain_fits(p, from, off, s->len, segment_mss(c, &s->o))))
+		return data_refer(w, s->m, from, off, s->len);
+	return data_copy(w, s->m, from, off, s->len);
 }
 
 /* The TCP header at h, without its checksum. */
@@ -119,15 +207,17 @@ static void segment_header(const struct tcp_conn *c, const struct segment *s, ui
 }
 
 /* Checksum over all that m holds from off on, or what the port needs to do it. */
-static void segment_csum(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m, uint8_t l3_len,
-			 uint8_t hdr_len, const struct port *p)
+static void segment_csum(struct worker *w, struct tcp_conn *c, const struct segment *s,
+			 uint8_t l3_len, uint8_t hdr_len, const struct port *p)
 {
 	const struct ip_addr *src = &w->dp->local[c->local].ip;
+	struct rte_mbuf *m = s->m;
 	uint16_t len = (uint16_t)(m->pkt_len - l3_len), csum;
 	uint8_t *at = rte_pktmbuf_mtod_offset(m, uint8_t *, l3_len + 16);
 
 	if (p && p->tx_csum_tcp) {
-		bool tso = m->pkt_len - l3_len - hdr_len > c->mss;
+		uint32_t mss = segment_mss(c, &s->o);
+		bool tso = s->len > mss;
 
 		/* A device that cuts fills in each length itself. */
 		csum = csum_fold(csum_pseudo(0, src, &c->remote_ip, IP_PROTO_TCP, tso ? 0 : len));
@@ -138,7 +228,7 @@ static void segment_csum(struct worker *w, struct tcp_conn *c, struct rte_mbuf *
 			       (l3_len == IPV4_HDR ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
 		if (tso) {
 			m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
-			m->tso_segsz = c->mss;
+			m->tso_segsz = (uint16_t)mss;
 			/* Each piece has a length, and so a header checksum, of its own. */
 			if (p->tx_csum_ip && l3_len == IPV4_HDR)
 				m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
@@ -159,7 +249,6 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 	enum drop why = DROP_NO_ROUTE;
 	struct neigh *n = neigh_find(w, &c->remote_ip, &c->nh, &why);
 	const struct port *p = n ? &w->dp->port[n->port] : NULL;
-	bool refer = s->len + l3_len + hdr_len > SEGMENT_COPY;
 	struct rte_mbuf *m = s->m;
 	struct ip_out o = { .src = src,
 			    .dst = &c->remote_ip,
@@ -170,7 +259,7 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 	uint8_t *h;
 
 	h = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(l3_len + hdr_len));
-	if (s->len && !segment_data(w, c, m, s->seq, s->len, refer)) {
+	if (s->len && !segment_data(w, c, s, p)) {
 		pkt_drop(w, m, DROP_NO_MBUF);
 		return;
 	}
@@ -179,7 +268,7 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 	o.len = (uint16_t)(m->pkt_len - l3_len);
 	ip_write(w, h, &o);
 	segment_header(c, s, h + l3_len, hdr_len);
-	segment_csum(w, c, m, l3_len, hdr_len, p);
+	segment_csum(w, c, s, l3_len, hdr_len, p);
 	count(w, CNT_TCP_TX);
 	if (s->flags & TCP_ACK) {
 		c->rcv_acked = c->rcv_nxt;
@@ -352,10 +441,11 @@ static uint32_t segment_size(const struct worker *w, const struct tcp_conn *c, u
 		return 0;
 	if (n <= mss)
 		return n;
-	if (!p || !p->tx_tso)
+	if (!p || !p->tx_tso || mss < TSO_MSS_MIN)
 		return mss;
 	n = RTE_MIN(n, (uint32_t)TSO_MAX);
-	return n - n % mss;
+	n = RTE_MIN(n, (p->chain_max - 1u) * SEGMENT_COPY);
+	return n > mss ? n - n % mss : mss;
 }
 
 /*
@@ -369,7 +459,7 @@ static bool send_new(struct worker *w, struct tcp_conn *c, const struct port *p,
 	bool fin;
 
 	segment_opts(w, c, &s);
-	mss = c->mss - (tcp_opts_len(&s.o) - (s.o.ts ? TCP_TS_LEN : 0u));
+	mss = segment_mss(c, &s.o);
 	s.len = force ? RTE_MIN(unsent, mss) : segment_size(w, c, unsent, mss, p);
 	if (force)
 		s.len = RTE_MIN(s.len, force);

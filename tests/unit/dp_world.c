@@ -40,6 +40,25 @@ static uint16_t port_rx(void *q, struct rte_mbuf **m, uint16_t max)
 	return n;
 }
 
+void world_sent(uint16_t port, const struct frame *f)
+{
+	size_t size = offsetof(struct frame, b) + f->len;
+
+	if (world.n_out[port] < WORLD_FRAMES)
+		world.out[port][world.n_out[port]++] = memcpy(malloc(sizeof(*f)), f, size);
+}
+
+static void frame_sent(uint16_t port, const struct rte_mbuf *m)
+{
+	struct frame f;
+
+	f.len = (uint16_t)m->pkt_len;
+	assert_in_range(m->pkt_len, 1, FRAME_MAX);
+	if (rte_pktmbuf_read(m, 0, f.len, f.b) != f.b)
+		memcpy(f.b, rte_pktmbuf_mtod(m, const void *), f.len);
+	world_sent(port, &f);
+}
+
 static uint16_t port_tx(void *q, struct rte_mbuf **m, uint16_t n)
 {
 	uint16_t port = ((struct queue *)q)->port, i;
@@ -48,16 +67,11 @@ static uint16_t port_tx(void *q, struct rte_mbuf **m, uint16_t n)
 	n = RTE_MIN(n, world.tx_once);
 	world.tx_room = (uint16_t)(world.tx_room - n);
 	for (i = 0; i < n; i++) {
-		struct frame *f = malloc(sizeof(*f));
-
-		f->len = (uint16_t)m[i]->pkt_len;
 		rte_mbuf_sanity_check(m[i], 1);
-		if (rte_pktmbuf_read(m[i], 0, f->len, f->b) != f->b)
-			memcpy(f->b, rte_pktmbuf_mtod(m[i], void *), f->len);
-		if (world.n_out[port] < WORLD_FRAMES)
-			world.out[port][world.n_out[port]++] = f;
+		if (world.tx_device)
+			world.tx_device(port, m[i]);
 		else
-			free(f);
+			frame_sent(port, m[i]);
 		rte_pktmbuf_free(m[i]);
 	}
 	return n;
@@ -77,6 +91,8 @@ static void port_make(uint16_t idx)
 			    .rx_queues = world.conf.dataplane.n_workers,
 			    .tx_queues = world.conf.dataplane.n_workers,
 			    .multi_seg = true,
+			    .chain_max = 64,
+			    .chain_cut = 64,
 			    .mac = { { 2, 0, 0, 0, 1, (uint8_t)idx } } };
 	p->l2_len = p->vlan ? 18 : 14;
 	for (i = 0; i < CTL_WORKERS_MAX; i++) {

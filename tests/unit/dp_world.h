@@ -45,6 +45,8 @@ struct world {
 	uint64_t rx_flags;	      /* what the port says of a frame that comes in */
 	uint16_t tx_room;	      /* frames a port takes in all */
 	uint16_t tx_once;	      /* and at one call */
+	/* Makes frames of what goes out, for world_sent(); NULL: they are what it is. */
+	void (*tx_device)(uint16_t port, const struct rte_mbuf *m);
 	uint64_t cnt[CTL_WORKERS_MAX][CNT_MAX], drop[CTL_WORKERS_MAX][DROP_MAX]; /* world_mark() */
 	struct frame *out[WORLD_PORTS][WORLD_FRAMES];
 	uint16_t n_out[WORLD_PORTS], at_out[WORLD_PORTS];
@@ -76,6 +78,8 @@ void world_run(void);
 /* world_in() to worker 0, world_run(). */
 void world_feed(uint16_t port, const struct frame *f);
 
+/* f goes out by a port, after what did so far. */
+void world_sent(uint16_t port, const struct frame *f);
 /* The next frame that went out by a port, NULL if there is none. */
 const struct frame *world_out(uint16_t port);
 void world_no_out(void);
