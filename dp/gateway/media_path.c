@@ -110,9 +110,10 @@ uint64_t media_burst(struct worker *w, const struct path_pkt *k, uint16_t n, uin
 	uint16_t i;
 
 	for (i = 0; i < n; i++, k++) {
-		struct media_path *l = &w->media_path[gate_line(k->slot)];
+		struct media_path *l = k->flow;
 		uint32_t out = LEFT;
 
+		path_ahead(k, (uint16_t)(n - i));
 		if (likely(!(b.behind & source_bit(k->ip))))
 			out = likely(!(k->v6 | (l->flags & MEDIA_TO6)))
 				  ? flow_relay(w, k, l, MEDIA_SHORT, false)

@@ -303,15 +303,19 @@ static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, 
 		}
 		if (unlikely(slot & LEG_BIT)) {
 			if (slot != SLOT_NONE) {
-				rte_prefetch0(&w->media_path[gate_line(slot)]);
+				struct media_path *flow = &w->media_path[gate_line(slot)];
+				struct path_pkt *leg = &legs[(*n_legs)++];
+
+				rte_prefetch0(flow);
 				/* Not read back in other pieces than it was stored in. */
-				legs[*n_legs] = k[i];
-				legs[(*n_legs)++].slot = slot;
+				*leg = k[i];
+				leg->flow = flow;
+				leg->slot = slot;
 			}
 			continue;
 		}
-		k[i].slot = slot;
-		rte_prefetch0(&w->path[k[i].slot]);
+		k[i].path = &w->path[slot];
+		rte_prefetch0(k[i].path);
 		if (unlikely(found != i))
 			k[found] = k[i];
 		found++;
@@ -332,9 +336,10 @@ uint16_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const str
 	stage_work(w, STAGE_LOOKUP, found + n_legs);
 	for (i = 0; i < found; i++) {
 		const struct path_pkt *k = &pkt[i];
-		struct path *p = &w->path[k->slot];
+		struct path *p = k->path;
 		uint32_t bytes = LEFT;
 
+		path_ahead(k, (uint16_t)(found - i));
 		if (likely(!(behind & source_bit(k->ip))))
 			bytes = likely(!(k->v6 | p->peer6 | p->client6))
 				    ? path_relay(w, k, p, false)

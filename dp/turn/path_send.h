@@ -15,15 +15,32 @@
 /* What the stages hand on of a packet. */
 struct path_pkt {
 	struct rte_mbuf *m;
-	uint8_t *ip;   /* its header */
-	uint64_t hash; /* of a client's flow */
+	uint8_t *ip; /* its header */
+	union {
+		uint64_t hash;		 /* of a client's flow, until that is found */
+		struct path *path;	 /* then what there is of a session */
+		struct media_path *flow; /* or of a leg */
+	};
 	const uint32_t
 	    *relay_slot;   /* where a peer's session, or a leg, stands; NULL: from a client */
 	uint16_t listener; /* index */
-	uint32_t slot;	   /* or leg, as the relay table has it */
+	uint32_t slot;	   /* of a leg, as the relay table has it */
 	uint16_t i;	   /* place in the burst */
 	uint16_t v6;	   /* came over IPv6 */
 };
+
+/*
+ * Asks again for the line of a packet some places behind k; n: packets that are left, k's included.
+ * Look-ups ask for the lines of a whole burst at once, which is more than a core can keep on the
+ * way, and it drops what is too much.
+ */
+static inline void path_ahead(const struct path_pkt *k, uint16_t n)
+{
+	enum { AHEAD = 8 };
+
+	if (n > AHEAD)
+		rte_prefetch0(k[AHEAD].path);
+}
 
 /*
  * The family is a constant where code is for IPv4 or IPv6 alone; `six` is one where it is false in
