@@ -336,6 +336,7 @@ static const struct {
 	{ "ICE-lite", NULL, NULL }, /* we always are */
 	/* Contexts are found by call and tags, and go at once. */
 	{ "via-branch", NULL, NULL },
+	{ "sip-message-type", NULL, NULL },
 	{ "delete-delay", NULL, NULL },
 	{ "label", NULL, NULL },
 	{ "set-label", NULL, NULL },

@@ -23,7 +23,9 @@ static const char kamailio_offer[] =
     "ce19:full-rtcp-attribute13:port-latchinge7:replacel6:origin18:session-c"
     "onnectione18:transport-protocol8:RTP/AVPF8:rtcp-muxl5:demuxe4:SDESl3:of"
     "fe7:call-id8:call-1@x10:via-branch8:z9hG4bK213:received-froml3:IP49:127"
-    ".0.0.1e8:from-tag2:ta7:command5:offere";
+    ".0.0.1e8:from-tag2:ta"
+    "16:sip-message-type7:request" /* since Kamailio 6 */
+    "7:command5:offere";
 static const char kamailio_codec[] =
     "0_304_4 d8:supportsl10:load limite3:sdp91:v=0\r\n"
     "o=a 1 1 IN IP4 203.0.113.7\r\n"
