@@ -233,9 +233,9 @@ int main(int argc, char **argv)
 		     "         [-m: RTCP comes to the port of RTP]\n");
 	null_eal("bench_media", 1);
 	config_fill();
-	heap = null_heap();
+	heap = heap_used();
 	null_start();
-	heap = null_heap() - heap;
+	heap = heap_used() - heap;
 	w = null_dp.worker[0];
 	for (i = 0; i <= null_opt.n; i++)
 		context_install(w, i);
@@ -257,7 +257,7 @@ int main(int argc, char **argv)
 		null_stages_print(flow[i].name, &times[i]);
 	if (null_opt.n >= BYTES_FROM)
 		printf(", \"bytes_per_context\": %.0f",
-		       (double)(heap - null_buffers(w)) / null_opt.n);
+		       (double)(heap - heap_buffers(w)) / null_opt.n);
 	puts("}");
 	return 0;
 }

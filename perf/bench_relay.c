@@ -307,7 +307,7 @@ static void one_print(uint64_t heap)
 	null_stages_print("to_client", &share[0].times[false]);
 	if (null_opt.n >= BYTES_FROM)
 		printf(", \"bytes_per_session\": %.0f",
-		       (double)(heap - null_buffers(share[0].w)) / null_opt.n);
+		       (double)(heap - heap_buffers(share[0].w)) / null_opt.n);
 	puts("}");
 }
 
@@ -347,9 +347,9 @@ int main(int argc, char **argv)
 	    "         [-c 4|6: clients are IPv4 (4) or IPv6] [-e 4|6: the same of peers]\n");
 	null_eal("bench_relay", workers);
 	config_fill();
-	heap = null_heap();
+	heap = heap_used();
 	workers_start();
-	heap = null_heap() - heap;
+	heap = heap_used() - heap;
 	if (by_clock) {
 		for (i = 1; i < workers; i++)
 			rte_eal_remote_launch(share_flood, &share[i], i);

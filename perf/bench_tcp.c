@@ -19,12 +19,13 @@
 #include "../dp/tcp/conn.h"
 #include "../dp/tcp/splice.h"
 #include "../dp/tcp/tcp.h"
+#include "heap.h"
 
 #include <getopt.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_ethdev.h>
-#include <rte_malloc.h>
+#include <rte_mempool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -447,28 +448,10 @@ static void run_open(uint32_t n)
 	       conns, (double)cycles / n, dp[0].tsc_per_us * 1e6 / ((double)cycles / n));
 }
 
-static uint64_t heap_used(void)
-{
-	struct rte_malloc_socket_stats s;
-
-	return rte_malloc_get_socket_stats(0, &s) == 0 ? s.heap_allocsz_bytes : 0;
-}
-
-static void chunk_add(struct rte_mempool *pool, void *sum, struct rte_mempool_memhdr *chunk,
-		      unsigned int i)
-{
-	(void)pool;
-	(void)i;
-	*(uint64_t *)sum += chunk->len;
-}
-
 /* What the worker under test takes without its packet buffers. */
 static uint64_t tables_used(uint64_t heap)
 {
-	uint64_t sum = 0;
-
-	rte_mempool_mem_iter(dp[UNDER_TEST].worker[UNDER_TEST]->pool, chunk_add, &sum);
-	return heap - sum;
+	return heap - heap_buffers(dp[UNDER_TEST].worker[UNDER_TEST]);
 }
 
 static void run_idle(uint64_t before)

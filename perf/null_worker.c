@@ -14,8 +14,6 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_lcore.h>
-#include <rte_malloc.h>
-#include <rte_mempool.h>
 #include <stdlib.h>
 
 struct dplane null_dp;
@@ -271,29 +269,4 @@ double cycles_per_packet(struct worker *w, struct null_times *t, null_fill *fill
 		counted_less(w, c, w->counters->cnt[c] - before);
 	qsort(t->cycles, null_opt.rounds, sizeof(t->cycles[0]), cycles_cmp);
 	return (double)t->cycles[null_opt.rounds / 2] / BURST;
-}
-
-/* ---- memory ---- */
-
-uint64_t null_heap(void)
-{
-	struct rte_malloc_socket_stats s;
-
-	return rte_malloc_get_socket_stats(0, &s) == 0 ? s.heap_allocsz_bytes : 0;
-}
-
-static void chunk_add(struct rte_mempool *pool, void *sum, struct rte_mempool_memhdr *chunk,
-		      unsigned int i)
-{
-	(void)pool;
-	(void)i;
-	*(uint64_t *)sum += chunk->len;
-}
-
-uint64_t null_buffers(const struct worker *w)
-{
-	uint64_t sum = 0;
-
-	rte_mempool_mem_iter(w->pool, chunk_add, &sum);
-	return sum;
 }

@@ -10,6 +10,7 @@
  */
 #include "../dp/dplane.h"
 #include "../dp/worker.h"
+#include "heap.h"
 #include "stages.h"
 
 enum {
@@ -74,10 +75,5 @@ uint64_t burst_cycles(struct worker *w, null_fill *fill, void *arg);
  */
 double cycles_per_packet(struct worker *w, struct null_times *t, null_fill *fill, void *arg,
 			 enum counter c);
-
-/* Bytes DPDK's heap holds now; and those of a worker's packet buffers, which differ by page size.
- */
-uint64_t null_heap(void);
-uint64_t null_buffers(const struct worker *w);
 
 #endif

@@ -4,73 +4,18 @@
  * `fairlead user`: what it writes to the database, its exit codes, its JSON, and that a secret
  * given as an argument does not stay in the process list. HA1 keys: R11.
  */
-#include "auth_fixture.h"
+#include "command_run.h"
 
 #include "../../cp/auth/user_cmd.h"
 
-#include <fcntl.h>
 #include <jansson.h>
 
-enum { ARGS_MAX = 12 };
-
-/* One run: arguments as the CLI has them (writable), output and messages caught. */
-struct call {
-	char arg[ARGS_MAX][1100];
-	char out[4096], err[4096];
-};
-
-static int redirect(int fd, const char *path)
-{
-	int saved = dup(fd), to = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-
-	fflush(NULL);
-	dup2(to, fd);
-	close(to);
-	return saved;
-}
-
-static void restore(int fd, int saved, const char *path, char *text, size_t cap)
-{
-	FILE *f;
-
-	fflush(NULL);
-	dup2(saved, fd);
-	close(saved);
-	f = fopen(path, "r");
-	text[fread(text, 1, cap - 1, f)] = 0;
-	fclose(f);
-}
-
-static int run(struct fixture *f, struct call *c, bool json, const char *input,
-	       const char *const *args)
-{
-	char out[128], err[128], in[128], *argv[ARGS_MAX];
-	int argc = 0, code, saved[3];
-
-	memset(c, 0, sizeof(*c));
-	for (; args[argc]; argc++) {
-		snprintf(c->arg[argc], sizeof(c->arg[argc]), "%s", args[argc]);
-		argv[argc] = c->arg[argc];
-	}
-	snprintf(out, sizeof(out), "%s/out", f->dir);
-	snprintf(err, sizeof(err), "%s/err", f->dir);
-	snprintf(in, sizeof(in), "%s/in", f->dir);
-	saved[0] = redirect(0, in);
-	assert_int_equal(write(0, input, strlen(input)), strlen(input));
-	lseek(0, 0, SEEK_SET);
-	saved[1] = redirect(1, out);
-	saved[2] = redirect(2, err);
-	code = user_command(&f->c, argc, argv, json);
-	restore(2, saved[2], err, c->err, sizeof(c->err));
-	restore(1, saved[1], out, c->out, sizeof(c->out));
-	dup2(saved[0], 0);
-	close(saved[0]);
-	return code;
-}
-
-#define RUN(...) run(f, &c, false, "", (const char *const[]){ __VA_ARGS__, NULL })
-#define RUN_INPUT(input, ...) run(f, &c, false, input, (const char *const[]){ __VA_ARGS__, NULL })
-#define RUN_JSON(...) run(f, &c, true, "", (const char *const[]){ __VA_ARGS__, NULL })
+#define RUN(...) \
+	command_run(f, &c, user_command, false, "", (const char *const[]){ __VA_ARGS__, NULL })
+#define RUN_INPUT(input, ...) \
+	command_run(f, &c, user_command, false, input, (const char *const[]){ __VA_ARGS__, NULL })
+#define RUN_JSON(...) \
+	command_run(f, &c, user_command, true, "", (const char *const[]){ __VA_ARGS__, NULL })
 
 /* The stored user must have just the keys of this password. */
 static void assert_keys(struct fixture *f, const char *name, const char *password)
@@ -192,7 +137,7 @@ static void wrong_usage_is_2(void **state)
 
 	assert_int_equal(RUN("bogus"), USER_CMD_USAGE);
 	assert_non_null(strstr(c.err, "usage"));
-	assert_int_equal(run(f, &c, false, "", (const char *const[]){ NULL }), USER_CMD_USAGE);
+	assert_int_equal(RUN(NULL), USER_CMD_USAGE);
 	assert_int_equal(RUN("add"), USER_CMD_USAGE);
 	assert_int_equal(RUN("list", "demo"), USER_CMD_USAGE);
 	assert_int_equal(RUN("del", "demo", "--password", "x"), USER_CMD_USAGE);

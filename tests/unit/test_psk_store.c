@@ -4,12 +4,11 @@
  * identities and keys are taken (RFC 4279 5), that another process's change shows at once, that no
  * key is ever printed, and the exit codes.
  */
-#include "auth_fixture.h"
+#include "command_run.h"
 
 #include "../../cp/auth/psk.h"
 #include "../../cp/auth/psk_cmd.h"
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <sqlite3.h>
 #include <string.h>
@@ -168,53 +167,11 @@ static void damage_and_locks(void **state)
 
 /* ---- the command ---- */
 
-struct call {
-	char out[4096], err[4096];
-};
-
-static int redirect(int fd, const char *path)
-{
-	int saved = dup(fd), to = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
-
-	fflush(NULL);
-	dup2(to, fd);
-	close(to);
-	return saved;
-}
-
-static void restore(int fd, int saved, const char *path, char *text, size_t cap)
-{
-	FILE *f;
-
-	fflush(NULL);
-	dup2(saved, fd);
-	close(saved);
-	f = fopen(path, "r");
-	text[fread(text, 1, cap - 1, f)] = '\0';
-	fclose(f);
-}
-
 static int run(struct fixture *f, struct call *c, bool json, const char *input,
 	       const char *const *args)
 {
-	char out[128], err[128], in[128], *argv[8];
-	int argc = 0, code, saved[3];
+	int code = command_run(f, c, psk_command, json, input, args);
 
-	for (; args[argc]; argc++)
-		argv[argc] = (char *)(uintptr_t)args[argc];
-	snprintf(out, sizeof(out), "%s/out", f->dir);
-	snprintf(err, sizeof(err), "%s/err", f->dir);
-	snprintf(in, sizeof(in), "%s/in", f->dir);
-	saved[0] = redirect(0, in);
-	assert_int_equal(write(0, input, strlen(input)), strlen(input));
-	lseek(0, 0, SEEK_SET);
-	saved[1] = redirect(1, out);
-	saved[2] = redirect(2, err);
-	code = psk_command(&f->c, argc, argv, json);
-	restore(2, saved[2], err, c->err, sizeof(c->err));
-	restore(1, saved[1], out, c->out, sizeof(c->out));
-	dup2(saved[0], 0);
-	close(saved[0]);
 	assert_null(strstr(c->out, KEY));
 	assert_null(strstr(c->err, KEY));
 	return code;
