@@ -363,22 +363,37 @@ static bool event_copy(struct dplink *l, const uint8_t *shared)
 	return true;
 }
 
-/* Takes one event of a worker. False if there is none, or no room for what it may cause. */
+/*
+ * Whether an event of a worker may be taken: there is one, and room for the commands it may cause.
+ * From a full ring one is taken all the same: the dataplane takes no command then (dp/evt.h), and
+ * if neither side gave way, both would wait for ever.
+ */
+static bool event_waits(struct dplink *l, uint32_t worker, bool *blocked)
+{
+	struct worker_link *w = &l->worker[worker];
+	int n = ring_count(&w->evt, 1);
+
+	if (n > 0 && dplink_room(l, worker) < worker_reserve(w)) {
+		n = ring_count(&w->evt, w->evt.size);
+		if (n != RING_ERR && (uint32_t)n < w->evt.size) {
+			*blocked = true;
+			return false;
+		}
+	}
+	if (n == RING_ERR)
+		link_lie(l, "impossible cursor of an event ring");
+	return n > 0 && !l->lie;
+}
+
+/* Takes one event of a worker, if one may be taken. */
 static bool event_take(struct dplink *l, uint32_t worker, bool *blocked)
 {
 	struct worker_link *w = &l->worker[worker];
-	int n = ring_count(&w->evt);
 	const char *why;
 	bool copied;
 
-	if (n == RING_ERR)
-		link_lie(l, "impossible cursor of an event ring");
-	if (n <= 0)
+	if (!event_waits(l, worker, blocked))
 		return false;
-	if (dplink_room(l, worker) < worker_reserve(w)) {
-		*blocked = true;
-		return false;
-	}
 	copied = event_copy(l, ring_peek(&w->evt, 0));
 	ring_release(&w->evt, 1);
 	l->stats.events++;
@@ -433,7 +448,7 @@ bool dplink_sleep(struct dplink *l)
 	for (uint32_t i = 0; i < l->n_workers; i++)
 		ring_sleep(&l->worker[i].evt);
 	for (uint32_t i = 0; i < l->n_workers; i++)
-		quiet &= ring_count(&l->worker[i].evt) == 0;
+		quiet &= ring_count(&l->worker[i].evt, 1) == 0;
 	if (!quiet) {
 		for (uint32_t i = 0; i < l->n_workers; i++)
 			ring_awake(&l->worker[i].evt);

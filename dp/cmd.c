@@ -32,7 +32,7 @@ union cmd {
 static void evt_result(struct worker *w, enum ctl_evt_type type, const struct ctl_hdr *hdr,
 		       const struct evt_result *about)
 {
-	struct evt_result *e = evt_slot(w);
+	struct evt_result *e = evt_answer(w);
 
 	if (!e)
 		return;
@@ -185,9 +185,25 @@ static bool cmd_copy(union cmd *c, const uint8_t *shared)
 	return true;
 }
 
-uint32_t cmd_input(struct worker *w, uint32_t budget)
+/* Obeys one command. False if its header lies. */
+static bool cmd_take(struct worker *w, const uint8_t *shared)
 {
 	union cmd c;
+
+	if (unlikely(!cmd_copy(&c, shared))) {
+		count(w, CNT_CMD_BAD);
+		return false;
+	}
+	count(w, cmd_execute(w, &c) ? CNT_CMD : CNT_CMD_BAD);
+	if (unlikely(c.hdr.type == CMD_PSK)) {
+		explicit_bzero(&c, sizeof(c));
+		explicit_bzero((void *)(uintptr_t)shared, sizeof(struct cmd_psk));
+	}
+	return true;
+}
+
+uint32_t cmd_input(struct worker *w, uint32_t budget)
+{
 	uint32_t i;
 	int n;
 
@@ -195,24 +211,14 @@ uint32_t cmd_input(struct worker *w, uint32_t budget)
 		worker_rings_reset(w);
 		return 0;
 	}
-	n = ring_count(&w->cmd);
-	if (unlikely(n == RING_ERR)) {
+	n = ring_count(&w->cmd, budget);
+	if (unlikely(n == RING_ERR))
 		worker_rings_broken(w);
-		return 0;
-	}
-	for (i = 0; i < (uint32_t)n && i < budget; i++) {
-		if (unlikely(!cmd_copy(&c, ring_peek(&w->cmd, i)))) {
-			count(w, CNT_CMD_BAD);
+	for (i = 0; (int)i < n && i < budget && evt_answer(w); i++)
+		if (unlikely(!cmd_take(w, ring_peek(&w->cmd, i)))) {
 			worker_rings_broken(w);
-			return i;
+			break;
 		}
-		count(w, cmd_execute(w, &c) ? CNT_CMD : CNT_CMD_BAD);
-		if (unlikely(c.hdr.type == CMD_PSK)) {
-			explicit_bzero(&c, sizeof(c));
-			explicit_bzero((void *)(uintptr_t)ring_peek(&w->cmd, i),
-				       sizeof(struct cmd_psk));
-		}
-	}
 	if (i)
 		ring_release(&w->cmd, i);
 	return i;

@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "evt.h"
 
-void *evt_slot(struct worker *w)
+/* The next slot, if at least `rest` are free behind it. */
+static void *slot_before(struct worker *w, uint32_t rest)
 {
-	int room = w->rings_ok ? ring_room(&w->evt, 1) : 0;
+	int room = w->rings_ok ? ring_room(&w->evt, rest + 1) : 0;
 
 	if (unlikely(room == RING_ERR))
 		worker_rings_broken(w);
-	return room > 0 ? ring_slot(&w->evt, 0) : NULL;
+	return room > (int)rest ? ring_slot(&w->evt, 0) : NULL;
+}
+
+void *evt_slot(struct worker *w)
+{
+	return slot_before(w, evt_reserve(w));
+}
+
+void *evt_answer(struct worker *w)
+{
+	return slot_before(w, 0);
 }
 
 void evt_publish(struct worker *w)

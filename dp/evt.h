@@ -2,15 +2,32 @@
 #ifndef FL_DP_EVT_H
 #define FL_DP_EVT_H
 
-/* Events for the control process: this worker's end of its event ring. */
+/*
+ * Events for the control process: this worker's end of its event ring.
+ *
+ * The answer of a command is not lost: a command has one at most, and none is taken from its ring
+ * while the event ring is full (cmd_input()). All others are news: requests, what becomes of
+ * connections and terminations. They leave some slots to answers, or a flood of them would keep
+ * commands waiting for ever; who has news that finds no room keeps it, or does without.
+ */
 #include "worker.h"
+
+enum { EVT_RESERVE = 64 };
+
+/* Slots that only answers take. */
+static inline uint32_t evt_reserve(const struct worker *w)
+{
+	return RTE_MIN((uint32_t)EVT_RESERVE, w->evt.size / 4);
+}
 
 /*
  * Where the next event is written: RING_MSG_SIZE bytes of shared memory, never to be read back.
- * NULL when the ring is full, or was found to be broken.
+ * NULL when there is no room for news, or the ring was found to be broken.
  */
 void *evt_slot(struct worker *w);
-/* The event in evt_slot() goes; the control process is woken at the end of the turn. */
+/* The same for the answer of the command in hand. */
+void *evt_answer(struct worker *w);
+/* The event written there goes; the control process is woken at the end of the turn. */
 void evt_publish(struct worker *w);
 
 #endif

@@ -79,12 +79,12 @@ static inline void ring_publish(struct ring *r, uint32_t n)
 	atomic_store_explicit(&r->shm->head, r->own, memory_order_release);
 }
 
-/* Messages waiting, or RING_ERR. */
-static inline int ring_count(struct ring *r)
+/* Messages waiting, or RING_ERR. Looks at shared memory only when fewer than want are known of. */
+static inline int ring_count(struct ring *r, uint32_t want)
 {
 	uint32_t n = r->cached - r->own;
 
-	if (n == 0) {
+	if (n < want) {
 		uint32_t head = atomic_load_explicit(&r->shm->head, memory_order_acquire);
 
 		n = head - r->own;

@@ -336,7 +336,7 @@ static void reply_take(const struct cmd_send *c, enum step step)
 /* Takes what the server sent. Returns how many commands installed a session. */
 static uint32_t commands_take(enum step step)
 {
-	int n = ring_count(&dp.cmd);
+	int n = ring_count(&dp.cmd, 1);
 	uint32_t sessions = 0;
 
 	for (int i = 0; i < n; i++) {

@@ -65,7 +65,7 @@ bool context_tell(struct worker *w, uint32_t slot, const struct evt_term *about)
 static bool context_refused(struct worker *w, const struct ctl_hdr *hdr, struct ctl_cid cid,
 			    enum ctl_refusal why)
 {
-	struct evt_context_refused *e = evt_slot(w);
+	struct evt_context_refused *e = evt_answer(w);
 
 	if (e) {
 		*e = (struct evt_context_refused){
@@ -81,7 +81,7 @@ static bool context_answer(struct worker *w, const struct cmd_context *c)
 	const struct context *x = &w->context[c->cid.slot];
 	struct evt_context_stats s = { .hdr = { EVT_CONTEXT_STATS, sizeof(s), c->hdr.seq },
 				       .cid = c->cid };
-	void *e = evt_slot(w);
+	void *e = evt_answer(w);
 
 	if (!e)
 		return false;

@@ -79,11 +79,10 @@ static void peer_unlink(struct worker *w, struct tcp_conn *c)
 
 /* ---- events ---- */
 
-static bool peer_event(struct worker *w, enum ctl_evt_type type, uint32_t seq,
-		       const struct evt_peer_conn *about)
+/* e: where it is written; NULL, and it is lost: there is no room. */
+static bool peer_event(struct worker *w, struct evt_peer_conn *e, enum ctl_evt_type type,
+		       uint32_t seq, const struct evt_peer_conn *about)
 {
-	struct evt_peer_conn *e = evt_slot(w);
-
 	if (!e)
 		return false;
 	*e = *about;
@@ -92,10 +91,10 @@ static bool peer_event(struct worker *w, enum ctl_evt_type type, uint32_t seq,
 	return true;
 }
 
-static void connect_failed(struct worker *w, uint32_t seq, struct ctl_sid sid,
-			   const struct sock_addr *peer, enum tcp_end why)
+static void connect_failed(struct worker *w, struct evt_peer_conn *e, uint32_t seq,
+			   struct ctl_sid sid, const struct sock_addr *peer, enum tcp_end why)
 {
-	peer_event(w, EVT_CONNECT_FAILED, seq,
+	peer_event(w, e, EVT_CONNECT_FAILED, seq,
 		   &(struct evt_peer_conn){ .sid = sid, .peer = *peer, .why = (uint16_t)why });
 }
 
@@ -133,7 +132,8 @@ static void peer_established(struct worker *w, struct tcp_conn *c)
 	}
 	tcp_addrs(w, c, &local, &about.peer);
 	/* One nobody knows of would be bound by nobody. */
-	if (!peer_event(w, active ? EVT_CONNECTED : EVT_PEER_ATTEMPT, p->seq, &about)) {
+	if (!peer_event(w, evt_slot(w), active ? EVT_CONNECTED : EVT_PEER_ATTEMPT, p->seq,
+			&about)) {
 		tcp_abort(w, c, TCP_END_NO_BUFFER);
 		return;
 	}
@@ -171,7 +171,7 @@ static void peer_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 		conn_gone_event(w, p->sid, tcp_name(w, c), CONN_PEER, why);
 	} else if (p->flags & PEER_ACTIVE) {
 		tcp_addrs(w, c, &local, &peer);
-		connect_failed(w, p->seq, p->sid, &peer, why);
+		connect_failed(w, evt_slot(w), p->seq, p->sid, &peer, why);
 	}
 }
 
@@ -231,7 +231,7 @@ bool peer_connect(struct worker *w, const struct cmd_connect *cmd)
 		c = tcp_connect(w, &request, &peer_app, &why);
 	}
 	if (!c) {
-		connect_failed(w, cmd->hdr.seq, cmd->sid, &cmd->peer, why);
+		connect_failed(w, evt_answer(w), cmd->hdr.seq, cmd->sid, &cmd->peer, why);
 		return true;
 	}
 	*peer_of(c) =

@@ -542,7 +542,7 @@ const void *world_evt(uint16_t worker)
 {
 	static alignas(8) uint8_t msg[RING_MSG_SIZE];
 
-	if (ring_count(&world.evt[worker]) <= 0)
+	if (ring_count(&world.evt[worker], 1) <= 0)
 		return NULL;
 	memcpy(msg, ring_peek(&world.evt[worker], 0), sizeof(msg));
 	ring_release(&world.evt[worker], 1);

@@ -166,7 +166,7 @@ void fake_dp_context_refused(struct fake_dp *f, uint32_t worker, struct ctl_cid 
 
 bool fake_dp_take(struct fake_dp *f, uint32_t worker, union fake_cmd *c)
 {
-	int n = ring_count(&f->cmd[worker]);
+	int n = ring_count(&f->cmd[worker], 1);
 
 	assert_true(n >= 0);
 	if (n == 0)

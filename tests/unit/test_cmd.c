@@ -6,6 +6,7 @@
  */
 #include "dp_world.h"
 
+#include "../../dp/evt.h"
 #include "../../lib/chandata.h"
 
 #include <setjmp.h>
@@ -357,7 +358,7 @@ static void event_ring_full(void **state)
 {
 	uint8_t msg[100];
 	size_t len = request(msg, sizeof(msg), STUN_ALLOCATE, 0);
-	uint32_t i, n = world.conf.dataplane.ring_slots;
+	uint32_t i, n = world.conf.dataplane.ring_slots - evt_reserve(world.w);
 
 	(void)state;
 	frame_udp(&f, ACCESS, &client, &listener, msg, len, NULL);
@@ -376,6 +377,75 @@ static void event_ring_full(void **state)
 	world_drops(DROP_PUNT_FULL, 2);
 	assert_false(world.w->rings_ok);
 	expect_broken_then_reset();
+}
+
+/* ---- answers ---- */
+
+/* Answers fill the ring but for n slots. */
+static void leave_room(uint32_t n)
+{
+	struct cmd_session_set s = good_session();
+
+	while (world_evt(0))
+		;
+	s.sid.gen = 0;
+	while (ring_room(&world.w->evt, UINT32_MAX) > (int)n)
+		assert_false(world_cmd(0, CMD_SESSION_SET, &s, sizeof(s)));
+	world_mark();
+}
+
+static uint16_t last_event(void)
+{
+	const struct ctl_hdr *h;
+	uint16_t type = 0;
+
+	while ((h = world_evt(0)) != NULL)
+		type = h->type;
+	return type;
+}
+
+/* One slot holds the answer of any command, and without it no command is taken. */
+static void one_answer_each(void **state)
+{
+	static union {
+		struct cmd_session_set session_set;
+		struct cmd_perm_set perm_set;
+		struct cmd_chan_set chan_set;
+		struct cmd_connect connect;
+		struct cmd_context_set context_set;
+		struct cmd_context_move context_move;
+		struct cmd_sync sync;
+	} c;
+	static const struct {
+		uint16_t type, len, answer;
+	} rows[] = {
+		{ CMD_SESSION_SET, sizeof(c.session_set), EVT_SESSION_REFUSED },
+		{ CMD_PERM_SET, sizeof(c.perm_set), EVT_PEER_REFUSED },
+		{ CMD_CHAN_SET, sizeof(c.chan_set), EVT_PEER_REFUSED },
+		{ CMD_CONNECT, sizeof(c.connect), EVT_CONNECT_FAILED },
+		{ CMD_CONTEXT_SET, sizeof(c.context_set), EVT_CONTEXT_REFUSED },
+		{ CMD_CONTEXT_MOVE, sizeof(c.context_move), EVT_CONTEXT_REFUSED },
+		{ CMD_SYNC_END, sizeof(c.sync), EVT_SYNCED },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(rows); i++) {
+		memset(&c, 0, sizeof(c));
+		if (rows[i].type == CMD_CONNECT)
+			c.connect.peer = peer;
+		leave_room(1);
+		world_cmd(0, rows[i].type, &c, rows[i].len);
+		assert_int_equal(world_count(0, CNT_CMD) + world_count(0, CNT_CMD_BAD), 1);
+		assert_int_equal(last_event(), rows[i].answer);
+		leave_room(0);
+		world_cmd(0, rows[i].type, &c, rows[i].len);
+		assert_int_equal(world_count(0, CNT_CMD) + world_count(0, CNT_CMD_BAD), 0);
+		assert_non_null(world_evt(0));
+		world_run();
+		assert_int_equal(world_count(0, CNT_CMD) + world_count(0, CNT_CMD_BAD), 1);
+		assert_int_equal(last_event(), rows[i].answer);
+	}
 }
 
 static void request_rate(void **state)
@@ -452,6 +522,7 @@ int main(void)
 		T(punted_requests),
 		T(requests_wake_a_sleeper),
 		T(event_ring_full),
+		T(one_answer_each),
 		T(request_rate),
 	};
 

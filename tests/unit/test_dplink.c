@@ -374,6 +374,28 @@ static void a_full_ring_holds_requests_back(void **state)
 	assert_int_equal(dplink_stats(e->s.link)->replies_full, 0);
 }
 
+/* The other end of the bargain is in test_boundary.c. */
+static void a_full_event_ring_is_not_left_alone(void **state)
+{
+	struct env *e = *state;
+	struct cmd_send send = { .payload_len = 20 };
+	const struct ctl_sid nobody = { 63, 1 };
+	uint64_t before = dplink_stats(e->s.link)->events;
+
+	while (dplink_cmd(e->s.link, 0, CMD_SEND, &send, 64))
+		;
+	for (int i = 0; i < 255; i++) {
+		fake_dp_result(&e->dp, 0, EVT_SESSION_REFUSED, 0, nobody);
+		env_poll(e);
+	}
+	assert_int_equal(dplink_stats(e->s.link)->events, before);
+	fake_dp_result(&e->dp, 0, EVT_SESSION_REFUSED, 0, nobody);
+	assert_int_equal(dplink_poll(e->s.link, UINT32_MAX), DPLINK_BLOCKED);
+	assert_int_equal(dplink_stats(e->s.link)->events, before + 1);
+	drain(e, 0, 50);
+	assert_int_equal(dplink_stats(e->s.link)->events, before + 256);
+}
+
 static void a_command_that_meets_a_full_ring_is_made_up_for(void **state)
 {
 	struct env *e = *state;
@@ -444,6 +466,7 @@ int main(void)
 		T(requests_are_served_during_a_replay),
 		T(a_replay_leaves_room_for_a_burst),
 		T(a_full_ring_holds_requests_back),
+		T(a_full_event_ring_is_not_left_alone),
 		T(a_command_that_meets_a_full_ring_is_made_up_for),
 		T(expiries_wait_for_room),
 		T(sleep_is_refused_while_events_wait),

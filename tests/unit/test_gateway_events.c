@@ -348,7 +348,7 @@ static void every_state_is_found_and_replayed(void **state)
 				 false);
 		env_poll(e);
 		for (uint32_t w = 0; w < 2; w++) {
-			int n = ring_count(&e->dp.cmd[w]);
+			int n = ring_count(&e->dp.cmd[w], 1);
 
 			for (int k = 0; k < n && !found; k++) {
 				memcpy(&cmd, ring_peek(&e->dp.cmd[w], (uint32_t)k), sizeof(cmd));
