@@ -5,6 +5,7 @@
 #include "gateway/context.h"
 #include "net/neigh.h"
 #include "tcp/tcp.h"
+#include "tcp/wire.h"
 #include "turn/path.h"
 #include "turn/relay.h"
 #include "../lib/chandata.h"
@@ -15,10 +16,9 @@
 #include <rte_ip.h>
 
 enum {
-	PREFETCH = 4, /* packets ahead */
-	CHAIN_HEAD =
-	    320, /* bytes a chained packet must have in one piece: all headers, STUN's too */
-	TCP_HDR_MIN = 20,
+	PREFETCH = 4,	  /* packets ahead */
+	CHAIN_HEAD = 320, /* bytes of a chained packet in one piece: all headers, STUN's too */
+	TCP_FLAGS = offsetof(struct tcp_hdr, flags),
 	IPV6_EXT_MAX = 4, /* extension headers walked */
 };
 
@@ -27,6 +27,7 @@ enum pkt_class {
 	PKT_LISTENER, /* from a client: p->index is the listener */
 	PKT_RELAY,    /* from a peer: p->index is the relay, p->slot the session */
 	PKT_TCP,      /* a segment that this worker looks for a connection for */
+	PKT_SYN,      /* one that asks for a connection */
 };
 
 static enum pkt_class taken(struct worker *w, struct rte_mbuf *m, enum drop reason)
@@ -125,8 +126,8 @@ static enum pkt_class tcp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	uint16_t owner = w->id, dport;
 	const uint8_t *h;
 
-	if (unlikely(p->l4_len < TCP_HDR_MIN ||
-		     rte_pktmbuf_data_len(m) < (uint32_t)p->l2_len + p->l3_len + TCP_HDR_MIN))
+	if (unlikely(p->l4_len < TCP_HDR ||
+		     rte_pktmbuf_data_len(m) < (uint32_t)p->l2_len + p->l3_len + TCP_HDR))
 		return taken(w, m, DROP_TCP_SHORT);
 	h = rte_pktmbuf_mtod_offset(m, const uint8_t *, p->l2_len + p->l3_len);
 	memcpy(p->sport.b, h, 2);
@@ -139,7 +140,7 @@ static enum pkt_class tcp_classify(struct worker *w, struct pkt *p, enum rx_mode
 			    ? rx_client_owner(w, p)
 			    : dp->port_owner[dport >> 1];
 	if (likely(owner == w->id))
-		return PKT_TCP;
+		return (h[TCP_FLAGS] & (TCP_SYN | TCP_ACK)) == TCP_SYN ? PKT_SYN : PKT_TCP;
 	handover_pkt(w, owner, p, HANDOVER_RX);
 	return PKT_TAKEN;
 }
@@ -477,13 +478,43 @@ static void session_check(struct worker *w, struct pkt **p, uint16_t n)
 	}
 }
 
+/* Takes p->m, unless nobody has the relayed port. */
+static bool peer_input(struct worker *w, struct pkt *p)
+{
+	if (unlikely(p->slot == SLOT_NONE))
+		return false;
+	if (likely(!(p->slot & LEG_BIT)))
+		relay_peer(w, p);
+	else
+		media_input(w, p);
+	return true;
+}
+
+/*
+ * Packets to ports that nobody has, and SYNs. Controllers are answered once a command is in its
+ * ring, so that is obeyed first; but after what was known: no end overtakes a context's last bytes.
+ */
+static void rx_unknown(struct worker *w, struct pkt **peer, uint16_t n_peer, struct pkt **syn,
+		       uint16_t n_syn)
+{
+	stage_work(w, STAGE_COMMANDS, cmd_input(w, CMD_AHEAD));
+	relay_lookup(w, peer, n_peer);
+	session_check(w, peer, n_peer);
+	for (uint16_t i = 0; i < n_peer; i++)
+		if (!peer_input(w, peer[i]))
+			pkt_drop(w, peer[i]->m, DROP_RELAY_PORT);
+	stage_work(w, STAGE_GENERAL, n_peer);
+	tcp_input(w, syn, n_syn);
+	stage_work(w, STAGE_TCP_INPUT, n_syn);
+}
+
 /* Packets that have no path, see turn/path.h. */
 static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port,
 		       enum rx_mode mode)
 {
-	struct pkt *client[BURST], *peer[BURST], *tcp[BURST];
+	struct pkt *client[BURST], *peer[BURST], *tcp[BURST], *syn[BURST];
 	bool handed = mode == RX_STEERED || mode == RX_REDIRECTED;
-	uint16_t i, n_client = 0, n_peer = 0, n_tcp = 0;
+	uint16_t i, n_client = 0, n_peer = 0, n_tcp = 0, n_syn = 0, n_nobody = 0;
 
 	for (i = 0; i < PREFETCH && i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
@@ -506,6 +537,9 @@ static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16
 		case PKT_TCP:
 			tcp[n_tcp++] = p;
 			break;
+		case PKT_SYN:
+			syn[n_syn++] = p;
+			break;
 		case PKT_TAKEN:
 			break;
 		}
@@ -517,19 +551,15 @@ static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16
 	session_check(w, peer, n_peer);
 	for (i = 0; i < n_client; i++)
 		listener_input(w, client[i], mode);
-	for (i = 0; i < n_peer; i++) {
-		if (likely(!(peer[i]->slot & LEG_BIT)))
-			relay_peer(w, peer[i]);
-		else if (gate_is_leg(peer[i]->slot))
-			media_input(w, peer[i]);
-		else
-			pkt_drop(w, peer[i]->m, DROP_RELAY_PORT);
-	}
-	stage_end(w, STAGE_GENERAL, n);
-	if (n_tcp) {
+	for (i = 0; i < n_peer; i++)
+		if (unlikely(!peer_input(w, peer[i])))
+			peer[n_nobody++] = peer[i];
+	stage_end(w, STAGE_GENERAL, n - n_nobody);
+	if (n_tcp)
 		tcp_input(w, tcp, n_tcp);
-		stage_end(w, STAGE_TCP_INPUT, n_tcp);
-	}
+	stage_work(w, STAGE_TCP_INPUT, n_tcp);
+	if (n_nobody || n_syn)
+		rx_unknown(w, peer, n_nobody, syn, n_syn);
 }
 
 void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, enum rx_mode mode)

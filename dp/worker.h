@@ -14,9 +14,10 @@
 #include <rte_mbuf.h>
 
 enum {
-	BURST = 32,	 /* packets per receive */
-	TX_BATCH = 64,	 /* packets gathered per port before they go */
-	CMD_BUDGET = 64, /* commands per turn */
+	BURST = 32,	  /* packets per receive */
+	TX_BATCH = 64,	  /* packets gathered per port before they go */
+	CMD_BUDGET = 64,  /* commands per turn */
+	CMD_AHEAD = 1024, /* and ahead of packets that nobody knows: a ring of the usual size */
 	NAP_FIRST_US = 1,
 	IDLE_TURNS = 256, /* empty turns before the first nap */
 };

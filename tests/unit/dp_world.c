@@ -32,8 +32,11 @@ static void *no_callback[CTL_WORKERS_MAX];
 static uint16_t port_rx(void *q, struct rte_mbuf **m, uint16_t max)
 {
 	struct queue *in = q;
-	uint16_t n = RTE_MIN(in->n, max);
+	uint16_t n;
 
+	if (world.on_rx)
+		world.on_rx(in->port, (uint16_t)(in - queue[in->port]));
+	n = RTE_MIN(in->n, max);
 	memcpy(m, in->m, n * sizeof(m[0]));
 	in->n = (uint16_t)(in->n - n);
 	memmove(in->m, in->m + n, in->n * sizeof(m[0]));
@@ -272,6 +275,7 @@ void world_start(void)
 	world.seg_first = world.seg_rest = 0;
 	world.at_end = false;
 	world.tx_room = world.tx_once = UINT16_MAX;
+	world.on_rx = NULL;
 	memset(world.n_out, 0, sizeof(world.n_out));
 	memset(world.at_out, 0, sizeof(world.at_out));
 	if (!dplane_init(dp, &world.conf, err, sizeof(err)) ||
@@ -524,16 +528,22 @@ int64_t world_missing(void)
 
 /* ---- boundary ---- */
 
-bool world_cmd(uint16_t worker, uint16_t type, void *cmd, uint16_t len)
+void world_cmd_put(uint16_t worker, uint16_t type, void *cmd, uint16_t len)
 {
-	const _Atomic uint64_t *done = &world.dp.worker[worker]->counters->cnt[CNT_CMD];
 	struct ctl_hdr h = { .type = type, .len = len, .seq = 7 };
-	uint64_t before = *done;
 
 	memcpy(cmd, &h, sizeof(h));
 	assert_true(ring_room(&world.cmd[worker], 1) > 0);
 	memcpy(ring_slot(&world.cmd[worker], 0), cmd, len);
 	ring_publish(&world.cmd[worker], 1);
+}
+
+bool world_cmd(uint16_t worker, uint16_t type, void *cmd, uint16_t len)
+{
+	const _Atomic uint64_t *done = &world.dp.worker[worker]->counters->cnt[CNT_CMD];
+	uint64_t before = *done;
+
+	world_cmd_put(worker, type, cmd, len);
 	world_run();
 	return *done == before + 1;
 }

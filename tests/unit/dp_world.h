@@ -47,6 +47,8 @@ struct world {
 	uint16_t tx_once;	      /* and at one call */
 	/* Makes frames of what goes out, for world_sent(); NULL: they are what it is. */
 	void (*tx_device)(uint16_t port, const struct rte_mbuf *m);
+	/* A worker looks for frames of a port: what happens just before it does. NULL: nothing. */
+	void (*on_rx)(uint16_t port, uint16_t worker);
 	uint64_t cnt[CTL_WORKERS_MAX][CNT_MAX], drop[CTL_WORKERS_MAX][DROP_MAX]; /* world_mark() */
 	struct frame *out[WORLD_PORTS][WORLD_FRAMES];
 	uint16_t n_out[WORLD_PORTS], at_out[WORLD_PORTS];
@@ -96,7 +98,9 @@ bool world_accounts(void);
 /* Buffers that are neither free nor held: 0 if nothing leaks. */
 int64_t world_missing(void);
 
-/* A command through the ring; returns whether it was counted as carried out. */
+/* A command into the ring. */
+void world_cmd_put(uint16_t worker, uint16_t type, void *cmd, uint16_t len);
+/* And through it; returns whether it was counted as carried out. */
 bool world_cmd(uint16_t worker, uint16_t type, void *cmd, uint16_t len);
 /* The next event of a worker, copied; NULL if there is none. */
 const void *world_evt(uint16_t worker);
