@@ -142,9 +142,19 @@ static void context_clear(struct worker *w, uint32_t slot)
 	count_add(w, CNT_GATE_CONTEXTS, (uint64_t)-1);
 }
 
+/* One side goes as by a command without it: the context stays, with the other or with none. */
+static void context_subtract(struct worker *w, uint32_t slot, uint32_t side)
+{
+	if (w->context[slot].kind == CONTEXT_MEDIA)
+		media_subtract(w, slot, side);
+	else
+		stream_subtract(w, slot, side);
+	ports_give(w, slot, side);
+}
+
 /*
- * Whether a port is free for a context. Who has it and was not named since a replay began is
- * forgotten by the control process, and goes before its turn comes.
+ * Whether a port is free for a context. A side that has it, of a context not named since a replay
+ * began, the control process has forgotten or moved: it goes before that context's turn comes.
  */
 static bool port_free(struct worker *w, uint32_t slot, uint32_t entry)
 {
@@ -152,7 +162,7 @@ static bool port_free(struct worker *w, uint32_t slot, uint32_t entry)
 		return true;
 	if (!gate_is_leg(entry) || w->context[gate_slot(entry)].epoch == w->sync_epoch)
 		return false;
-	context_clear(w, gate_slot(entry));
+	context_subtract(w, gate_slot(entry), gate_side(entry));
 	return true;
 }
 

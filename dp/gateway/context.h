@@ -110,6 +110,8 @@ bool context_tell(struct worker *w, uint32_t slot, const struct evt_term *about)
  * free or its own.
  */
 void media_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES]);
+/* One side goes. */
+void media_subtract(struct worker *w, uint32_t slot, uint32_t side);
 void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side);
 void media_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES]);
 void media_tick(struct worker *w, uint32_t slot);
@@ -133,6 +135,8 @@ void stream_destroy(struct worker *w);
  * context->stream. False when there is no stream to be had.
  */
 bool stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES]);
+/* One side goes, of a context that has it. */
+void stream_subtract(struct worker *w, uint32_t slot, uint32_t side);
 /* False, and nothing has moved: `to` has no stream, and there is none to be had. */
 bool stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side);
 void stream_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES]);

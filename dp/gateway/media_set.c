@@ -248,6 +248,14 @@ void media_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES
 	media_make(w, slot);
 }
 
+void media_subtract(struct worker *w, uint32_t slot, uint32_t side)
+{
+	static const struct ctl_term none;
+
+	term_set(w, slot, side, &none);
+	media_make(w, slot);
+}
+
 void media_repeat(struct worker *w, uint32_t slot)
 {
 	struct media *m = &w->media[slot];

@@ -114,6 +114,14 @@ bool stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDE
 	return true;
 }
 
+void stream_subtract(struct worker *w, uint32_t slot, uint32_t side)
+{
+	struct stream *s = w->context[slot].stream;
+
+	side_subtract(w, s, side);
+	stream_pause(w, s);
+}
+
 bool stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side)
 {
 	struct stream *from = w->context[slot].stream, *s = w->context[to].stream;

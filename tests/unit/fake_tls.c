@@ -71,6 +71,13 @@ bool stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDE
 	return false;
 }
 
+void stream_subtract(struct worker *w, uint32_t slot, uint32_t side)
+{
+	(void)w;
+	(void)slot;
+	(void)side;
+}
+
 bool stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side)
 {
 	(void)w;

@@ -352,11 +352,51 @@ static void a_replay_takes_ports(void **state)
 	sync_cmd(CMD_SYNC_BEGIN);
 	assert_true(media_put(&c));
 	media_no_evt();
+	media_passes(&c, SIDE_B, 1);
+	assert_int_equal(contexts(), 2); /* one has no side any more */
+	sync_cmd(CMD_SYNC_END);
 	assert_int_equal(contexts(), 1);
 	assert_null(context_find(world.w, cid1));
 	media_passes(&c, SIDE_B, 1);
+}
+
+/*
+ * The control process was killed between its note of a move and the command: side B stays where it
+ * is, with what it has learnt.
+ */
+static void a_replay_after_a_lost_move(void **state)
+{
+	struct cmd_context_set a = media_cmd(2, 5, TERM_RTP), b = media_cmd(1, 9, TERM_RTP);
+	const struct sock_addr who = at("10.2.0.3", 40000);
+
+	(void)state;
+	a.term[SIDE_B].flags |= TERM_LATCH;
+	b.term[SIDE_A].transport = TERM_NONE;
+	assert_true(media_put(&a));
+	assert_true(media_put(&b));
+	media_from(&a, SIDE_B, 0, &who);
+	media_out(&a, SIDE_A, 0, &a.term[SIDE_A].remote[0], NULL);
+	media_latched(a.cid, SIDE_B, 0, &who);
+	sync_cmd(CMD_SYNC_BEGIN);
+	b.term[SIDE_A] = a.term[SIDE_A];
+	assert_true(media_put(&b));
+	media_no_evt();
+	assert_int_equal(contexts(), 2);
+	assert_int_equal(entry(&a.term[SIDE_A], 1), gate_leg(1, 1));
+	assert_int_equal(entry(&a.term[SIDE_B], 1), gate_leg(2, 3));
+	media_passes(&b, SIDE_A, 0);
+	media_passes(&b, SIDE_B, 1);
+	a.term[SIDE_A].transport = TERM_NONE;
+	assert_true(media_put(&a));
 	sync_cmd(CMD_SYNC_END);
-	assert_int_equal(contexts(), 1);
+	assert_int_equal(media_audit(a.cid, SIDE_B).packets, 1);
+	/* With another partner it goes on. */
+	a.term[SIDE_A] = media_term(SIDE_A, 3, TERM_RTP, false);
+	assert_true(media_put(&a));
+	media_from(&a, SIDE_A, 0, &a.term[SIDE_A].remote[0]);
+	media_out(&a, SIDE_B, 0, &who, NULL);
+	media_from(&a, SIDE_B, 0, &who);
+	media_out(&a, SIDE_A, 0, &a.term[SIDE_A].remote[0], NULL);
 }
 
 static void expiry(void **state)
@@ -487,6 +527,7 @@ int main(void)
 		T(expiry),
 		T(a_replay_ends_the_rest),
 		T(a_replay_takes_ports),
+		T(a_replay_after_a_lost_move),
 		T(a_termination_moves),
 		T(to_the_other_side),
 		T(moves_that_cannot_be),
