@@ -47,14 +47,26 @@ static void world_once(void)
 	memset(no_slots, 0xff, sizeof(no_slots));
 }
 
+/* Whether commands stand in the ring that the worker takes no notice of. */
+static bool commands_wait(void)
+{
+	return world.w->rings_ok && world.w->cmd.own != atomic_load(&world.cmd[0].shm->head);
+}
+
+/* A command that waits for room in the event ring is taken once there is some. */
 static void publish(const uint8_t *msg, size_t len)
 {
 	struct ring_shm *shm = world.cmd[0].shm;
-	uint32_t head = atomic_load(&shm->head);
+	uint32_t head = atomic_load(&shm->head), i;
 
 	memcpy(shm->slot[head & (world.cmd[0].size - 1)], msg, len);
 	atomic_store(&shm->head, head + 1);
 	world_run();
+	for (i = 0; commands_wait() && i < world.cmd[0].size; i++) {
+		atomic_store(&world.evt[0].shm->tail, world.w->evt.own);
+		world_run();
+	}
+	MUST(!commands_wait());
 }
 
 static void command(uint8_t *msg, size_t len)
