@@ -446,11 +446,11 @@ static const struct schema_key keys_control[] = {
 	  .def = "/run/fairlead/control.sock",
 	  .help = "Unix socket the fairlead command talks to" },
 	{ "state", SCHEMA_STRING, STRING(config_control, state, 1),
-	  .def = "/var/lib/fairlead/allocations.state",
+	  .def = "/run/fairlead/allocations.state",
 	  .help = "file of allocations, which a new fairlead-cp takes up; beside it, with .ports "
 		  "behind its name, one of the ports that rest" },
 	{ "contexts", SCHEMA_STRING, STRING(config_control, contexts, 1),
-	  .def = "/var/lib/fairlead/contexts.state",
+	  .def = "/run/fairlead/contexts.state",
 	  .help = "file of contexts, likewise; not used without gateway.contexts" },
 	{ "metrics-address", SCHEMA_ADDR, FIELD(config_control, metrics_addr),
 	  .def = "127.0.0.1",

@@ -115,8 +115,8 @@ refuses fairlead-cp "control.socket: " "s|^  socket: .*/control.sock|  socket: $
 assert "the running fairlead-cp keeps its socket" test -S "$RUN/control.sock"
 refuses fairlead-cp "control.state: cannot use the state file $TMP" "s|^  state: .*|  state: $TMP|"
 refuses fairlead-cp "auth: cannot write the nonce key /proc/nosuch/" 's|^  state: .*|  state: /proc/nosuch/state|'
-refuses fairlead-cp "control.state: the state file /var/lib/fairlead/allocations.state is in use by another" \
-	's|^  state: .*|  state: /var/lib/fairlead/allocations.state|'
+refuses fairlead-cp "control.state: the state file /run/fairlead/allocations.state is in use by another" \
+	's|^  state: .*|  state: /run/fairlead/allocations.state|'
 refuses fairlead-cp "auth: cannot open user database /proc/nosuch/users.db" \
 	's|^  users-db: .*|  users-db: /proc/nosuch/users.db|'
 printf 'garbage%.0s' {1..2000} >"$TMP/garbage.db"
