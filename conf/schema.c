@@ -57,7 +57,7 @@ static const struct schema_key keys_dataplane[] = {
 	  .min = 16, .max = 65535, .def = "1024", .unit = "neighbours a worker",
 	  .help = "ARP and ND entries" },
 	{ "neighbour-queue", SCHEMA_UINT, FIELD(config_dataplane, neighbour_queue),
-	  .min = 0, .max = 256, .def = "16", .unit = "packets",
+	  .min = 0, .max = 256, .def = "128", .unit = "packets",
 	  .help = "packets that wait for one neighbour to answer" },
 	{ "fragments", SCHEMA_UINT, FIELD(config_dataplane, fragments),
 	  .min = 16, .max = 1 << 20, .def = "512", .unit = "packets a worker",

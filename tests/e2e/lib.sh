@@ -37,6 +37,9 @@ on_exit()
 {
 	local rc=$? pid
 	trap - EXIT
+	if ((rc)) && [[ -e $TMP/drops ]]; then
+		echo "$NAME: dropped meanwhile: $(drops 2>&1 | grep -vxF -f "$TMP/drops" | xargs)"
+	fi
 	for pid in "${STARTED[@]}"; do
 		kill "$pid" 2>/dev/null || true
 	done
