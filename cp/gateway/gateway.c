@@ -316,6 +316,9 @@ void gate_plan_set(struct gateway *g, struct context *c, const struct gate_plan 
 						 (to.inactivity && t->inactivity > to.inactivity)))
 			t->inactivity = to.inactivity;
 	}
+	/* Silence while it was of no interest, as on hold, is none of what is counted now. */
+	if (!c->stream && !c->inactivity && to.inactivity && !gate_waits(c))
+		to.since = server_deadline(g->s, 0);
 	gate_change(g, c, &to);
 	gate_send(g, c);
 }

@@ -278,6 +278,29 @@ static void silence_of_no_interest_ends_nothing(void **state)
 	assert_false(asked(e, s));
 }
 
+/* Who was on hold for longer has the same time to speak again; it is over in the dataplane. */
+static void silence_counts_from_the_end_of_a_hold(void **state)
+{
+	struct env *e = *state;
+	struct context *c = gate_added_udp(e);
+	struct gate_plan plan;
+	uint64_t id = c->id;
+
+	gate_plan(e->s.gateway, c, &plan);
+	plan.inactivity = 0;
+	gate_plan_set(e->s.gateway, c, &plan);
+	gate_pass(e, 600);
+	plan.inactivity = 60;
+	gate_plan_set(e->s.gateway, c, &plan);
+	gate_term_event(e, c, 0, term_inactive());
+	gate_term_event(e, c, 1, term_inactive());
+	for (int i = 0; i < 59; i++)
+		assert_false(asked(e, c));
+	answer_silence(e, c, 660, 660);
+	assert_null(gate_find(e->s.gateway, id));
+	assert_int_equal(gate_last_news(e)->end, CONTEXT_END_INACTIVE);
+}
+
 /* Timers go on as if nothing had been. */
 static void timers_go_on_after_a_restart(void **state)
 {
@@ -326,6 +349,7 @@ int main(void)
 		T(silence_is_looked_into_until_it_is_long_enough),
 		T(an_answer_about_silence_that_is_lost_is_asked_for_again),
 		T(silence_of_no_interest_ends_nothing),
+		T(silence_counts_from_the_end_of_a_hold),
 		T(timers_go_on_after_a_restart),
 	};
 
