@@ -10,7 +10,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$ROOT" || exit 1
 LOGS=$ROOT/build-logs
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
-E2E_SECONDS=${E2E_SECONDS:-180}
+E2E_SECONDS=${E2E_SECONDS:-300}
 PATTERN=${1:-}
 TARGETS=()
 PASSED=0
