@@ -334,6 +334,9 @@ enum dplink_work server_poll(struct server *s)
 	enum dplink_work work = dplink_poll(s->link, SERVER_EVENT_BUDGET);
 	uint32_t budget = timer_budget(s);
 
+	/* No timer of the wheel's: a dataplane that hangs is not waited for. */
+	if (s->gateway)
+		gate_answers_over(s->gateway);
 	if (budget == 0)
 		return DPLINK_BLOCKED;
 	wheel_advance(&s->wheel, s->now_ms / SERVER_TICK_MS, budget, s);

@@ -76,11 +76,6 @@ bool answers_over(struct answers *l, uint64_t now, struct answer *a)
 	return true;
 }
 
-uint64_t answers_deadline(struct answers *l)
-{
-	return l->head == l->tail ? 0 : at(l, l->head)->deadline;
-}
-
 void answers_forget(struct answers *l, const void *arg)
 {
 	for (uint32_t i = l->head; i != l->tail; i++) {

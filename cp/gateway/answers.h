@@ -31,8 +31,6 @@ bool answers_take(struct answers *l, uint32_t worker, const struct evt_context_s
 		  struct answer *a);
 /* The oldest, if its time is over. */
 bool answers_over(struct answers *l, uint64_t now, struct answer *a);
-/* Of the oldest; 0: nobody waits. */
-uint64_t answers_deadline(struct answers *l);
 /* Nobody with this arg waits any more. */
 void answers_forget(struct answers *l, const void *arg);
 

@@ -44,30 +44,14 @@ void gate_news_listen(struct gateway *g, void (*changed)(void *arg), void *arg)
 
 /* ---- counters ---- */
 
-static void waiting_arm(struct gateway *g);
-
-/* Those whose time is over are told that there is no answer. */
-static void waiting_fire(struct timer *tm, void *ctx)
+void gate_answers_over(struct gateway *g)
 {
-	struct server *s = ctx;
-	struct gateway *g = s->gateway;
 	struct answer a;
 
-	(void)tm;
-	while (answers_over(g->answers, s->now_ms / SERVER_TICK_MS, &a)) {
+	while (answers_over(g->answers, g->s->now_ms / SERVER_TICK_MS, &a)) {
 		if (a.done)
 			a.done(a.arg, context_find_cid(g->table, a.worker, a.cid), NULL);
 	}
-	waiting_arm(g);
-}
-
-static void waiting_arm(struct gateway *g)
-{
-	uint64_t deadline = answers_deadline(g->answers);
-
-	g->waiting.fire = waiting_fire;
-	if (deadline && !timer_armed(&g->waiting))
-		wheel_start(&g->s->wheel, &g->waiting, deadline);
 }
 
 /* Sends an audit or a deletion. False if no answer will come. */
@@ -81,10 +65,7 @@ static bool ask(struct gateway *g, const struct context *c, uint16_t type, gate_
 		return false;
 	a.seq = cmd.hdr.seq;
 	a.deadline = server_tick(g->s, ANSWERS_TIMEOUT_S);
-	if (!done || !answers_add(g->answers, &a))
-		return false;
-	waiting_arm(g);
-	return true;
+	return done && answers_add(g->answers, &a);
 }
 
 void gate_audit(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg)

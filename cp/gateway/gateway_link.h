@@ -12,5 +12,7 @@ enum dplink_work gate_replay(struct gateway *g, uint32_t worker, struct dplink_c
 bool gate_event_refused(struct gateway *g, uint32_t worker, const struct evt_context_refused *e);
 bool gate_event_stats(struct gateway *g, uint32_t worker, const struct evt_context_stats *e);
 bool gate_event_term(struct gateway *g, uint32_t worker, const struct evt_term *e);
+/* Who has waited for counters for too long is told that there are none. */
+void gate_answers_over(struct gateway *g);
 
 #endif

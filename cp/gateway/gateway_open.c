@@ -81,7 +81,6 @@ void gate_close(struct gateway *g)
 	}
 	while (g->table && (c = context_next(g->table, &cursor)) != NULL)
 		wheel_stop(&g->s->wheel, context_timer(g->table, c));
-	wheel_stop(&g->s->wheel, &g->waiting);
 	context_close(g->table);
 	answers_free(g->answers);
 	news_free(g->news);

@@ -18,7 +18,6 @@ struct gateway {
 	struct news *news;
 	struct answers *answers;
 	struct gate_stats stats;
-	struct timer waiting; /* of the oldest answer */
 };
 
 /* Writes the sentence and returns false. */

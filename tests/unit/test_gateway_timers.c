@@ -329,6 +329,35 @@ static void timers_go_on_after_a_restart(void **state)
 	assert_null(gate_find(e->s.gateway, alone));
 }
 
+/* ---- answers ---- */
+
+static uint32_t without_answer;
+
+static void answered_without(void *arg, const struct context *c,
+			     const struct ctl_term_stats stats[2])
+{
+	(void)arg;
+	(void)c;
+	without_answer += stats == NULL;
+}
+
+/* One that hangs and leaves its commands in the ring, until that is full. */
+static void a_dataplane_that_takes_no_command_is_not_waited_for(void **state)
+{
+	struct env *e = *state;
+	struct context *c = gate_added_udp(e);
+	uint32_t asked = 0;
+
+	without_answer = 0;
+	while (dplink_room(e->s.link, c->worker)) {
+		gate_audit(e->s.gateway, c, answered_without, NULL);
+		asked++;
+	}
+	assert_int_equal(without_answer, 0);
+	env_advance(e, 3000);
+	assert_int_equal(without_answer, asked);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, gate_setup, env_teardown)
 
 int main(void)
@@ -351,6 +380,7 @@ int main(void)
 		T(silence_of_no_interest_ends_nothing),
 		T(silence_counts_from_the_end_of_a_hold),
 		T(timers_go_on_after_a_restart),
+		T(a_dataplane_that_takes_no_command_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
