@@ -344,6 +344,10 @@ static bool event_dispatch(struct dplink *l, uint32_t worker)
 		return l->ops->context_stats(l->ctx, worker, e);
 	case EVT_TERM:
 		return l->ops->term(l->ctx, worker, e);
+	case EVT_NEWS_LOST:
+		l->stats.news_lost++;
+		l->worker[worker].sync = SYNC_BEGIN;
+		return true;
 	default:
 		event_synced(l, &l->worker[worker], hdr->seq);
 		return true;

@@ -65,6 +65,8 @@ static size_t event_size(uint16_t type)
 		return sizeof(struct evt_context_stats);
 	case EVT_TERM:
 		return sizeof(struct evt_term);
+	case EVT_NEWS_LOST:
+		return sizeof(struct ctl_hdr);
 	default:
 		return 0;
 	}

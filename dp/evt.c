@@ -26,3 +26,19 @@ void evt_publish(struct worker *w)
 	ring_publish(&w->evt, 1);
 	w->punted = true;
 }
+
+void evt_lost(struct worker *w)
+{
+	w->news_lost = true;
+}
+
+void evt_lost_tell(struct worker *w)
+{
+	struct ctl_hdr *e = w->news_lost ? evt_slot(w) : NULL;
+
+	if (!e)
+		return;
+	*e = (struct ctl_hdr){ EVT_NEWS_LOST, sizeof(*e), 0 };
+	evt_publish(w);
+	w->news_lost = false;
+}

@@ -27,6 +27,12 @@ static inline uint32_t evt_reserve(const struct worker *w)
 void *evt_slot(struct worker *w);
 /* The same for the answer of the command in hand. */
 void *evt_answer(struct worker *w);
+/*
+ * News that cannot be kept found no room. evt_lost_tell(), once a tick: says so as soon as there is
+ * some, and the control process replays.
+ */
+void evt_lost(struct worker *w);
+void evt_lost_tell(struct worker *w);
 /* The event written there goes; the control process is woken at the end of the turn. */
 void evt_publish(struct worker *w);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "worker.h"
+#include "evt.h"
 #include "rate.h"
 #include "rx.h"
 #include "stage.h"
@@ -215,6 +216,7 @@ static void worker_tick(struct worker *w)
 	frag_tick(w);
 	tcp_tick(w);
 	tls_tick(w);
+	evt_lost_tell(w);
 	session_prune(w, PRUNE_BUDGET);
 	worker_gauges(w);
 	stage_end(w, STAGE_HOUSEKEEPING, 1);

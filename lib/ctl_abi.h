@@ -324,6 +324,7 @@ enum ctl_evt_type {
 	EVT_CONTEXT_REFUSED, /* CMD_CONTEXT_SET or CMD_CONTEXT_MOVE failed */
 	EVT_CONTEXT_STATS,   /* seq of the command it answers */
 	EVT_TERM,	     /* something happened to a termination */
+	EVT_NEWS_LOST,	     /* that of a connection's end was: only a replay finds out which */
 };
 
 struct ctl_hdr {

@@ -133,6 +133,7 @@ static void write_link(struct evbuffer *out, const struct server *s)
 		{ "requests_malformed", s->stats.bad_stun },
 		{ "requests_too_old", s->stats.too_old },
 		{ "events_stale", l->events_stale },
+		{ "events_ring_full", l->news_lost },
 		{ "commands_ring_full", l->commands_full },
 		{ "replies_ring_full", l->replies_full },
 	};

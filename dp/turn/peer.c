@@ -103,8 +103,10 @@ void conn_gone_event(struct worker *w, struct ctl_sid sid, struct ctl_conn conn,
 {
 	struct evt_conn_gone *e = evt_slot(w);
 
-	if (!e)
+	if (!e) {
+		evt_lost(w);
 		return;
+	}
 	*e = (struct evt_conn_gone){ .hdr = { EVT_CONN_GONE, sizeof(*e), 0 },
 				     .sid = sid,
 				     .conn = conn,

@@ -7,6 +7,7 @@
 #include "media_world.h"
 #include "../../cp/dplink.h"
 #include "../../dp/evt.h"
+#include "../../dp/turn/peer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -235,6 +236,33 @@ static void a_replay_meets_full_rings(void **state)
 	assert_non_null(context_find(world.w, call.cid));
 }
 
+static void tick(void)
+{
+	world_clock_ms(world.w->now_ms + NEIGH_TICK_MS + 1);
+	world_run();
+}
+
+/* Nobody keeps a connection's end for later: a replay finds out (EVT_SESSION_REFUSED). */
+static void the_end_of_a_connection(void **state)
+{
+	uint64_t replays = dplink_stats(l)->replays;
+
+	(void)state;
+	both_full();
+	conn_gone_event(world.w, (struct ctl_sid){ 1, 7 }, (struct ctl_conn){ 3, 1 }, CONN_CLIENT,
+			TCP_END_RESET);
+	assert_true(settles(UINT32_MAX, 0));
+	tick();
+	assert_true(settles(UINT32_MAX, 0));
+	assert_int_equal(dplink_stats(l)->news_lost, 1);
+	assert_true(dplink_replaying(l));
+	assert_true(settles(UINT32_MAX, 0));
+	assert_int_equal(dplink_stats(l)->replays, replays + 1);
+	tick(); /* it is told once */
+	assert_true(settles(UINT32_MAX, 0));
+	assert_int_equal(dplink_stats(l)->news_lost, 1);
+}
+
 /* One side that is not there: the other waits, and nothing is lost. */
 static void nobody_takes_events(void **state)
 {
@@ -255,7 +283,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(both_rings_full),	      T(refusals_behind_full_rings), T(a_flood),
-		T(a_replay_meets_full_rings), T(nobody_takes_events),
+		T(a_replay_meets_full_rings), T(the_end_of_a_connection),    T(nobody_takes_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
