@@ -126,7 +126,9 @@ void ng_ws_send(struct ng_ws *ws, uint64_t number, const void *p, size_t len, bo
 	}
 	if (!c || !c->frames || c->gone)
 		return;
-	if (wslay_event_queue_msg(c->frames, &m) != 0)
+	/* Of frames that were read together, each may have an answer of 64 kB. */
+	if (wslay_event_get_queued_msg_length(c->frames) > OUTPUT_MAX ||
+	    wslay_event_queue_msg(c->frames, &m) != 0)
 		c->gone = true;
 	if (c->reading)
 		return;

@@ -198,6 +198,40 @@ static void an_answer_that_comes_late_finds_its_connection(void **state)
 	close(fd);
 }
 
+/* R73: a few bytes each have a large answer once more; what is not read is bounded all the same. */
+static void who_asks_for_more_than_it_reads_is_let_go(void **state)
+{
+	enum { AGAIN = 2000, LARGE = 60000 };
+	static const char head[] = "big d7:command5:offer7:call-id1:c8:from-tag1:a3:sdp60000:v=0\n"
+				   "o=a 1 1 IN IP4 203.0.113.7\ns=-\n"
+				   "c=IN IP4 203.0.113.7\nt=0 0\na=";
+	static const char tail[] = "\nm=audio 4000 RTP/AVP 0\ne";
+	static char big[LARGE + 128];
+	static uint8_t out[AGAIN * 16], in[1 << 16];
+	struct ng_world *w = *state;
+	size_t len = 0;
+	bool over;
+	int fd;
+
+	memset(big, 'x', sizeof(big));
+	memcpy(big, head, sizeof(head) - 1);
+	len = (size_t)(strstr(head, "v=0") - head) + LARGE;
+	memcpy(big + len + 1 - (sizeof(tail) - 1), tail, sizeof(tail) - 1);
+	assert_true(ng_say(w, big, len + 1));
+	assert_true(w->in_len > LARGE);
+	w->e.conf.gateway.ng_rate = 0;
+	fd = opened(w);
+	len = 0;
+	for (int i = 0; i < AGAIN; i++)
+		len += frame(out + len, FIN | BINARY, "big ", 4);
+	exchange(w, fd, out, len, in, 1, &over);
+	assert_in_range(ng_stats(w->ng)->again, 1, 100);
+	close(fd);
+	ng_turn(w);
+	ng_turn(w);
+	assert_int_equal(ng_stats(w->ng)->websockets, 0);
+}
+
 static void who_is_not_let_in(void **state)
 {
 	struct ng_world *w = *state;
@@ -268,6 +302,7 @@ int main(void)
 		T(closing_is_answered),
 		T(frames_that_no_client_may_send_end_it),
 		T(an_answer_that_comes_late_finds_its_connection),
+		T(who_asks_for_more_than_it_reads_is_let_go),
 		T(who_is_not_let_in),
 		cmocka_unit_test(the_handshake_is_whole_or_refused),
 	};
