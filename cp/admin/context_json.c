@@ -282,6 +282,7 @@ static json_t *ng_json(const struct ng *ng)
 	}
 	set(o, "errors", integer(errors));
 	set(o, "not_answered", integer(n->bad + n->not_allowed + n->rate + n->full));
+	set(o, "kept", integer(n->kept));
 	return o;
 }
 

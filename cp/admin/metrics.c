@@ -509,6 +509,7 @@ static void write_ng(struct evbuffer *out, const struct ng_stats *n)
 		 "reason", what, lost, 0, sizeof(lost) / sizeof(lost[0]));
 	single(out, "ng_retransmissions_total", "counter",
 	       "commands of the ng protocol that came once more", n->again);
+	single(out, "ng_answers_kept", "gauge", "answers kept for retransmissions", n->kept);
 	single(out, "ng_websockets", "gauge", "WebSocket connections of the ng protocol",
 	       n->websockets);
 }

@@ -105,6 +105,7 @@ void ng_ask_answer(struct ng_ask *ask, json_t *answer)
 		n->stats.errors[ask->command]++;
 	json_decref(answer);
 	ng_sources_answered(n->sources, ask->pending, n->out, len, n->s->now_ms);
+	n->stats.kept = ng_sources_kept(n->sources);
 	send_to(n, &to, n->out, len, ask->json);
 	ask_free(ask);
 }

@@ -34,6 +34,7 @@ struct ng_stats {
 	uint64_t rate;	      /* dropped: gateway.ng-rate */
 	uint64_t full;	      /* dropped: too many sources, or commands under way */
 	uint32_t websockets;  /* connections that are open */
+	uint32_t kept;	      /* answers, for whoever asks again; old ones go at the next command */
 };
 
 /*

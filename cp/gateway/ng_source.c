@@ -188,6 +188,11 @@ enum ng_verdict ng_sources_take(struct ng_sources *t, const struct ng_from *from
 	return NG_NEW;
 }
 
+uint32_t ng_sources_kept(const struct ng_sources *t)
+{
+	return t->n_kept;
+}
+
 const struct ng_from *ng_pending_from(const struct ng_pending *p)
 {
 	return &p->from;

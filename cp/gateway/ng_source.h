@@ -46,6 +46,8 @@ void ng_sources_close(struct ng_sources *t);
 enum ng_verdict ng_sources_take(struct ng_sources *t, const struct ng_from *from,
 				const void *cookie, size_t cookie_len, uint64_t now_ms,
 				struct ng_pending **p, const void **answer, size_t *len);
+/* Answers that are kept. */
+uint32_t ng_sources_kept(const struct ng_sources *t);
 /* Where its answer goes: from where it came last. */
 const struct ng_from *ng_pending_from(const struct ng_pending *p);
 const void *ng_pending_cookie(const struct ng_pending *p, size_t *len);

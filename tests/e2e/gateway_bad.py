@@ -227,6 +227,17 @@ def undeleted(rpc):
     lives(rpc)
 
 
+def quiet(rpc):
+    """No more answers are kept than these commands': memory is compared then."""
+    ng = g.Ng()
+
+    def few():
+        ng.ask("ping")
+        return rpc.ask("status")["gateway"]["ng"]["kept"] < 1000
+
+    g.await_that("few answers kept", few, 30)
+
+
 # ---- ports ----
 
 

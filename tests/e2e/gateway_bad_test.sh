@@ -18,14 +18,18 @@ bad()
 # rss PID: its memory in kB, without what it shares.
 rss() { awk '/^RssAnon:/ { print $2 }' "/proc/$1/status"; }
 
+# What is freed goes back at once, so that memory is what is in use, however fast commands came.
+export MALLOC_CONF=dirty_decay_ms:0,muzzy_decay_ms:0
 relay_config 's/^  ng-websocket-port: .*/  ng-websocket-port: 2224/' \
 	's/^  ng-allow: .*/  ng-allow: [127.0.0.0\/16]/' 's/^  ng-rate: .*/  ng-rate: 500/' \
 	's/^  answer-timeout: .*/  answer-timeout: 3/' '/^gateway:/,/^turn:/s/^  connect-timeout: .*/  connect-timeout: 3/' \
 	's/^  ended-timeout: .*/  ended-timeout: 1/' 's/^  inactivity: .*/  inactivity: 4/' \
 	's/^  lifetime: 14400/  lifetime: 9/' >"$TMP/quickstart"
-bad garbage # these take what memory is taken once
+# These take what memory is taken once.
+bad garbage
 bad websockets
 bad ports
+bad quiet
 cp_before=$(rss "$(cp_pid)") dp_before=$(rss "$(dp_pid)")
 cp=$(cp_pid) dp=$(dp_pid)
 bad stranger
@@ -36,6 +40,7 @@ bad undeleted
 bad garbage
 bad websockets
 bad ports
+bad quiet
 assert_eq "fairlead-cp is the same" "$(cp_pid)" "$cp"
 assert_eq "fairlead-dp is the same" "$(dp_pid)" "$dp"
 assert_eq "contexts of fairlead-cp" "$(fl_json status .gateway.contexts)" 0
