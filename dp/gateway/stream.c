@@ -82,7 +82,7 @@ static void stream_end(struct worker *w, struct stream *s)
 	uint32_t i;
 
 	for (i = 0; i < SIDES; i++) {
-		stream_pass(w, s, i);
+		stream_drain(w, s, i);
 		order[!i] = !stream_waits(s, i);
 	}
 	for (i = 0; i < SIDES; i++)

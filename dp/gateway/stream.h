@@ -102,6 +102,8 @@ void side_tick(struct worker *w, struct stream *s, uint32_t i);
 
 /* What waits goes on from side i to the other, as far as there is room and it may. */
 void stream_pass(struct worker *w, struct stream *s, uint32_t i);
+/* The same before an end: of all that has come, which a layer may not have seen yet. */
+void stream_drain(struct worker *w, struct stream *s, uint32_t i);
 /* Whether bytes from side i still wait for the other: an end now is no end in order for that. */
 bool stream_waits(const struct stream *s, uint32_t i);
 /* What goes nowhere is not read: the window bounds what waits (R51). */

@@ -200,7 +200,7 @@ void side_subtract(struct worker *w, struct stream *s, uint32_t i)
 {
 	struct side *d = &s->side[i];
 
-	stream_pass(w, s, i);
+	stream_drain(w, s, i);
 	if (d->c) {
 		d->why = stream_waits(s, i) ? TCP_END_PARTNER : TCP_END_CLOSED;
 		side_leave(w, d, TCP_END_CLOSED, true);
@@ -275,6 +275,19 @@ void stream_pass(struct worker *w, struct stream *s, uint32_t i)
 		tcp_app_timer(w, from->c, POLICE_MS);
 }
 
+void stream_drain(struct worker *w, struct stream *s, uint32_t i)
+{
+	const struct side *d = &s->side[i];
+	uint64_t bytes;
+
+	do {
+		bytes = d->bytes;
+		if (stream_flows(s, i))
+			tcp_recv_now(w, d->c);
+		stream_pass(w, s, i);
+	} while (d->bytes != bytes);
+}
+
 /*
  * Whether its remote has closed, with all that it sent passed on. It is answered then (R59), after
  * what has come for it so far.
@@ -285,7 +298,7 @@ static void side_fin(struct worker *w, struct stream *s, uint32_t i)
 
 	if (!side_open(d) || !tcp_recv_fin(d->c))
 		return;
-	stream_pass(w, s, !i);
+	stream_drain(w, s, !i);
 	if (stream_waits(s, !i)) {
 		tcp_recv_pause(w, s->side[!i].c, true);
 		return;

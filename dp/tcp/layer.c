@@ -31,6 +31,15 @@ void layer_input(struct worker *w, struct tcp_conn *c)
 		c->flags |= CONN_READABLE;
 }
 
+void tcp_recv_now(struct worker *w, struct tcp_conn *c)
+{
+	if (!(c->flags & CONN_LAYER) || c->flags & CONN_DEAD)
+		return;
+	c->layer_ops->input(w, c);
+	c->flags |= CONN_READABLE;
+	conn_dirty(w, c);
+}
+
 void layer_output(struct worker *w, struct tcp_conn *c)
 {
 	if (!(c->flags & CONN_DEAD))

@@ -178,6 +178,8 @@ struct rte_mbuf *tcp_recv(struct worker *w, struct tcp_conn *c);
 void tcp_recv_skip(struct worker *w, struct tcp_conn *c, uint32_t n);
 /* Copies n <= tcp_readable() bytes from offset `off` without taking them. */
 void tcp_recv_copy(const struct tcp_conn *c, uint32_t off, void *to, uint32_t n);
+/* What has come is readable now, and not only once the layer has had its turn; c may end by it. */
+void tcp_recv_now(struct worker *w, struct tcp_conn *c);
 /* While paused, readable() is not called and the window closes as the buffer fills. */
 void tcp_recv_pause(struct worker *w, struct tcp_conn *c, bool paused);
 

@@ -112,6 +112,43 @@ static void test_5_11_2_x_5_2_fin_after_what_waits(void **state)
 	gone();
 }
 
+/* Twelve bytes, in the turn of whatever was put before. */
+static void says_at_once(uint32_t i)
+{
+	struct far *f = &gate.far[i];
+	uint8_t said[100] = "just in time";
+	int n = 12;
+
+	if (f->ssl) {
+		assert_int_equal(SSL_write(f->ssl, said, n), n);
+		n = BIO_read(f->out, said, sizeof(said));
+	}
+	host_say(f->host, said, (uint16_t)n);
+	gate_run();
+}
+
+/* And what comes for it in the very turn. */
+static void comes_with_fin(enum ctl_transport b)
+{
+	gate_up(TERM_TCP, 0, b, 0);
+	host_fin_put(gate.far[0].host);
+	says_at_once(1);
+	gate_ended(0, TCP_END_DONE);
+	gate_ended(1, TCP_END_RELEASED);
+	far_heard(0, "just in time", 12);
+	far_closed(0);
+	far_closed(1);
+	gone();
+	gate_again();
+}
+
+static void test_5_11_2_x_5_2_fin_after_what_comes(void **state)
+{
+	(void)state;
+	comes_with_fin(TERM_TCP);
+	comes_with_fin(TERM_TLS);
+}
+
 /* And its partner gets all of what it sent before its own. */
 static void test_5_11_2_x_5_2_partner_after_what_waits(void **state)
 {
@@ -425,16 +462,16 @@ static void test_5_11_2_x_5_2_request_with_bytes_that_wait(void **state)
 }
 
 /* A command that comes in the turn of the remote's last bytes does not take them. */
-static void last_words(void *cmd, uint16_t type, uint16_t len)
+static void last_words(const enum ctl_transport t[SIDES], void *cmd, uint16_t type, uint16_t len)
 {
 	struct ctl_hdr h = { .type = type, .len = len };
 
-	gate_up(TERM_TCP, 0, TERM_TLS, 0);
+	gate_up(t[0], 0, t[1], 0);
 	memcpy(cmd, &h, sizeof(h));
 	memcpy(ring_slot(&world.cmd[0], 0), cmd, len);
 	ring_publish(&world.cmd[0], 1);
-	far_say(0, "last words", 10);
-	far_heard(1, "last words", 10);
+	says_at_once(0);
+	far_heard(1, "just in time", 12);
 	far_closed(0);
 	far_closed(1);
 	gone();
@@ -443,18 +480,25 @@ static void last_words(void *cmd, uint16_t type, uint16_t len)
 
 static void test_5_11_2_x_5_2_request_with_last_words(void **state)
 {
+	static const enum ctl_transport both[][SIDES] = { { TERM_TCP, TERM_TLS },
+							  { TERM_TLS, TERM_TCP },
+							  { TERM_TLS, TERM_TLS } };
 	struct cmd_context del = { .cid = gate.want.cid };
 	struct cmd_context_set set;
 
 	(void)state;
-	last_words(&del, CMD_CONTEXT_DEL, sizeof(del));
-	set = (struct cmd_context_set){ .cid = gate.want.cid, .expiry = world.w->now + 600 };
-	gate_want(1, TERM_TLS, 0); /* as last_words() will */
-	set.term[1] = *gate_term(1);
-	set.term[1].attempt++;
-	set.term[1].remote[0].port = be16_make(gate.next_port + 1);
-	last_words(&set, CMD_CONTEXT_SET, sizeof(set));
-	gate_ended(1, TCP_END_RELEASED);
+	for (size_t k = 0; k < RTE_DIM(both); k++) {
+		last_words(both[k], &del, CMD_CONTEXT_DEL, sizeof(del));
+		set = (struct cmd_context_set){ .cid = gate.want.cid,
+						.expiry = world.w->now + 600 };
+		gate_want(1, both[k][1], 0); /* as last_words() will */
+		set.term[1] = *gate_term(1);
+		set.term[1].attempt++;
+		set.term[1].remote[0].port = be16_make(gate.next_port + 1);
+		last_words(both[k], &set, CMD_CONTEXT_SET, sizeof(set));
+		gate_ended(1, TCP_END_RELEASED);
+		gate_del();
+	}
 }
 
 /* What the dataplane does by itself: nobody deletes it, and it ends. */
@@ -518,6 +562,7 @@ int main(void)
 		gate_test(test_5_11_2_x_4_3_close_notify),
 		gate_test(test_5_11_2_x_5_2_fin),
 		gate_test(test_5_11_2_x_5_2_fin_after_what_waits),
+		gate_test(test_5_11_2_x_5_2_fin_after_what_comes),
 		gate_test(test_5_11_2_x_5_2_partner_after_what_waits),
 		gate_test(test_5_11_2_x_5_2_partner_that_stays),
 		gate_test(test_5_11_2_x_4_3_rst),

@@ -283,6 +283,12 @@ void host_fin(struct host *h)
 	hosts_run();
 }
 
+void host_fin_put(struct host *h)
+{
+	put(h, FIN | ACK, h->sent, NULL, 0);
+	h->fin = h->fin_sent = true;
+}
+
 void host_go(struct host *h)
 {
 	h->stop = false;

@@ -54,6 +54,8 @@ void host_rst(struct host *h);
 void host_rst_put(struct host *h);
 /* Its FIN; runs. */
 void host_fin(struct host *h);
+/* The same, but nobody has had a turn yet. */
+void host_fin_put(struct host *h);
 /* It takes data again; runs. */
 void host_go(struct host *h);
 /* Sends bytes of its own instead of the pattern, a segment of HOST_MSS at a time; runs. */
