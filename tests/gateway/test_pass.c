@@ -111,6 +111,30 @@ static void early_half_a_record_for_long(void **state)
 	half_a_record(3900);
 }
 
+/* Nor is there a hurry while it is not known whose it is. */
+static void early_half_a_record_unjudged(void **state)
+{
+	uint8_t half[500];
+
+	(void)state;
+	world.conf.tcp.frame_ms = 1000;
+	fill(bytes, 1000, 5);
+	gate_unjudged(0);
+	gate_pass_ms(1);
+	assert_int_equal(SSL_write(gate.far[0].ssl, bytes, 1000), 1000);
+	assert_int_equal(BIO_read(gate.far[0].out, half, sizeof(half)), sizeof(half));
+	host_say(gate.far[0].host, half, sizeof(half));
+	gate.far[0].mute = true;
+	gate_pass_ms(1500);
+	gate_no_news();
+	gate_fingerprint(0, FP_SHA256, true);
+	gate_set();
+	gate_news(0, TERM_UP);
+	gate.far[0].mute = false;
+	gate_run();
+	far_heard(1, bytes, 1000);
+}
+
 /* ---- gates ---- */
 
 static void gates(void **state)
@@ -557,6 +581,7 @@ int main(void)
 		gate_test(early),
 		gate_test(early_half_a_record),
 		gate_test(early_half_a_record_for_long),
+		gate_test(early_half_a_record_unjudged),
 		gate_test(gates),
 		gate_test(gate_and_fin),
 		gate_test(gate_and_half_a_record),

@@ -173,6 +173,12 @@ static void whole_buffers_are_referred_to(void **state)
 	assert_int_equal(seen.referred, 1);
 	assert_int_equal(seen.chain, 1 + STREAM / MSS_TS);
 	comes();
+	/* With one more than the device takes it is. */
+	device_new(STREAM / MSS_TS, 64);
+	open_wide();
+	give(MSS_TS);
+	assert_int_equal(seen.referred, 0);
+	comes();
 }
 
 static void small_ones_are_not(void **state)

@@ -4,6 +4,7 @@
  * the control process hears of it, and says it again after a restart.
  */
 #include "media_world.h"
+#include "../../dp/gateway/media.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,6 +45,7 @@ static void latching(void **state)
 	world_clock_ms(world.w->now_ms + 1);
 	media_from(&c, SIDE_A, 0, &nat);
 	world_drops(DROP_GATE_SOURCE, 1);
+	assert_true(world.w->media_path[LEGS].flags & MEDIA_SHORT); /* from here on */
 	media_from(&c, SIDE_A, 0, &other);
 	media_out(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
 	media_later(0);
