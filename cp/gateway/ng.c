@@ -232,7 +232,7 @@ static void begin(struct ng *n, struct ng_pending *p, const void *at, size_t len
 	n->asks = ask;
 	command = ng_decode(at, len, &ask->json, &why);
 	if (!command) {
-		n->stats.bad++;
+		n->stats.commands[NG_OTHER]++;
 		ng_ask_answer(ask, ng_error(why));
 		return;
 	}

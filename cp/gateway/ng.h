@@ -20,7 +20,7 @@ enum ng_command {
 	NG_QUERY,
 	NG_LIST,
 	NG_STATISTICS,
-	NG_OTHER, /* not served */
+	NG_OTHER, /* not served, or no bencode or JSON */
 	NG_COMMANDS
 };
 extern const char *const ng_command_name[NG_COMMANDS];
@@ -29,7 +29,7 @@ struct ng_stats {
 	uint64_t commands[NG_COMMANDS];
 	uint64_t errors[NG_COMMANDS];
 	uint64_t again;	      /* retransmissions, answered alike or still worked on */
-	uint64_t bad;	      /* no cookie, or no bencode or JSON behind it */
+	uint64_t bad;	      /* dropped: no cookie, so that no answer would be known by it */
 	uint64_t not_allowed; /* dropped: not in gateway.ng-allow */
 	uint64_t rate;	      /* dropped: gateway.ng-rate */
 	uint64_t full;	      /* dropped: too many sources, or commands under way */

@@ -202,10 +202,14 @@ static void what_is_no_command_is_told_so(void **state)
 		assert_true(ng_say_text(w, text));
 		assert_non_null(strstr(w->in, "error-reason"));
 	}
+	assert_int_equal(ng_stats(w->ng)->commands[NG_OTHER], sizeof(bad) / sizeof(bad[0]));
+	assert_int_equal(ng_stats(w->ng)->errors[NG_OTHER], sizeof(bad) / sizeof(bad[0]));
+	assert_int_equal(ng_stats(w->ng)->bad, 0); /* these are answered */
 	/* Without a cookie there is nobody to tell. */
 	assert_false(ng_say_text(w, "d7:command4:pinge"));
 	assert_false(ng_say_text(w, " d7:command4:pinge"));
 	assert_false(ng_say_text(w, ""));
+	assert_int_equal(ng_stats(w->ng)->bad, 3);
 }
 
 static void a_retransmission_gets_the_same_answer(void **state)
