@@ -16,6 +16,11 @@ void *evt_slot(struct worker *w)
 	return slot_before(w, evt_reserve(w));
 }
 
+void *evt_request(struct worker *w)
+{
+	return slot_before(w, evt_request_reserve(w));
+}
+
 void *evt_answer(struct worker *w)
 {
 	return slot_before(w, 0);

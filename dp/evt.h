@@ -8,7 +8,8 @@
  * The answer of a command is not lost: a command has one at most, and none is taken from its ring
  * while the event ring is full (cmd_input()). All others are news: requests, what becomes of
  * connections and terminations. They leave some slots to answers, or a flood of them would keep
- * commands waiting for ever; who has news that finds no room keeps it, or does without.
+ * commands waiting for ever; who has news that finds no room keeps it, or does without. Requests,
+ * which anybody may flood us with, leave as many again to the other news.
  */
 #include "worker.h"
 
@@ -20,11 +21,19 @@ static inline uint32_t evt_reserve(const struct worker *w)
 	return RTE_MIN((uint32_t)EVT_RESERVE, w->evt.size / 4);
 }
 
+/* Slots that requests do not take. */
+static inline uint32_t evt_request_reserve(const struct worker *w)
+{
+	return 2 * evt_reserve(w);
+}
+
 /*
  * Where the next event is written: RING_MSG_SIZE bytes of shared memory, never to be read back.
  * NULL when there is no room for news, or the ring was found to be broken.
  */
 void *evt_slot(struct worker *w);
+/* The same for a request, whoever it comes from. */
+void *evt_request(struct worker *w);
 /* The same for the answer of the command in hand. */
 void *evt_answer(struct worker *w);
 /*

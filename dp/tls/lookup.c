@@ -34,7 +34,7 @@ bool tls_psk_ask(struct worker *w, struct tcp_conn *c, const struct shake *s)
 		psk_answer(w, tls_of(c), s->psk, 0);
 		return true;
 	}
-	e = evt_slot(w);
+	e = evt_request(w);
 	if (!e)
 		return false;
 	*e = (struct evt_psk){ .hdr = { EVT_PSK, sizeof(*e), 0 },

@@ -50,7 +50,7 @@ enum drop punt_request(struct worker *w, const struct request *r)
 	err = stun_parse(&msg, r->msg, r->len);
 	if (err != STUN_OK || !method_is_served(msg.method))
 		return err != STUN_OK ? punt_why(err) : DROP_STUN_METHOD;
-	e = evt_slot(w);
+	e = evt_request(w);
 	if (unlikely(!e))
 		return DROP_PUNT_FULL;
 	memset(e, 0, offsetof(struct evt_punt, payload));

@@ -22,7 +22,7 @@ enum { ASKED_MAX = 64 };
 static struct dplink *l;
 static struct cmd_context_set call;
 static uint32_t asked[ASKED_MAX]; /* CMD_CONTEXT_AUDIT without an answer, by number */
-static uint32_t n_asked, n_refused, n_punts;
+static uint32_t n_asked, n_refused, n_punts, n_gone;
 
 /* ---- the control process ---- */
 
@@ -64,6 +64,23 @@ static bool on_refused(void *ctx, uint32_t worker, const struct evt_context_refu
 	return true;
 }
 
+static bool on_term(void *ctx, uint32_t worker, const struct evt_term *e)
+{
+	(void)ctx;
+	(void)worker;
+	(void)e;
+	return true;
+}
+
+static bool on_gone(void *ctx, uint32_t worker, const struct evt_conn_gone *e)
+{
+	(void)ctx;
+	(void)worker;
+	(void)e;
+	n_gone++;
+	return true;
+}
+
 /* There is nothing but the call, named each time. */
 static enum dplink_work on_replay(void *ctx, uint32_t worker, struct dplink_cursor *cur)
 {
@@ -81,6 +98,8 @@ static const struct dplink_ops ops = {
 	.punt = on_punt,
 	.context_stats = on_stats,
 	.context_refused = on_refused,
+	.term = on_term,
+	.conn_gone = on_gone,
 	.replay = on_replay,
 };
 
@@ -123,10 +142,19 @@ static void requests_in(uint32_t n)
 	world_forget();
 }
 
-/* Requests until there is no room for another. */
-static void news_fill(void)
+/* As many as there is room for. */
+static void requests_fill(void)
 {
 	requests_in(world.conf.dataplane.ring_slots);
+	assert_int_equal(ring_room(&world.w->evt, UINT32_MAX), evt_request_reserve(world.w));
+}
+
+/* And other news. */
+static void news_fill(void)
+{
+	requests_fill();
+	while (context_tell(world.w, call.cid.slot, &(struct evt_term){ .what = TERM_INACTIVE }))
+		;
 	assert_int_equal(ring_room(&world.w->evt, UINT32_MAX), evt_reserve(world.w));
 }
 
@@ -138,7 +166,7 @@ static int setup(void **state)
 
 	media_setup(state);
 	call = media_call(TERM_RTP);
-	n_asked = n_refused = n_punts = 0;
+	n_asked = n_refused = n_punts = n_gone = 0;
 	l = dplink_create(&world.conf, &ops, NULL);
 	assert_true(dplink_attach(l, dup(world.region_fd), world.dp.region_size,
 				  eventfd(0, EFD_CLOEXEC), err, sizeof(err)));
@@ -194,7 +222,7 @@ static void both_rings_full(void **state)
 	both_full();
 	assert_true(settles(UINT32_MAX, 0));
 	assert_int_equal(n_asked, 0);
-	assert_int_equal(n_punts, world.conf.dataplane.ring_slots - evt_reserve(world.w));
+	assert_int_equal(n_punts, world.conf.dataplane.ring_slots - evt_request_reserve(world.w));
 	assert_int_equal(dplink_stats(l)->commands_full, 0); /* replies at most were lost */
 }
 
@@ -263,6 +291,22 @@ static void the_end_of_a_connection(void **state)
 	assert_int_equal(dplink_stats(l)->news_lost, 1);
 }
 
+/* However many requests there are, there is room for it: a flood is not to cause replays. */
+static void the_end_of_a_connection_in_a_flood(void **state)
+{
+	(void)state;
+	for (int k = 0; k < 10; k++) {
+		requests_fill();
+		conn_gone_event(world.w, (struct ctl_sid){ 1, 7 }, (struct ctl_conn){ 3, 1 },
+				CONN_CLIENT, TCP_END_RESET);
+		assert_true(settles(UINT32_MAX, 0));
+		tick();
+	}
+	assert_true(settles(UINT32_MAX, 0));
+	assert_int_equal(n_gone, 10);
+	assert_int_equal(dplink_stats(l)->news_lost, 0);
+}
+
 /* One side that is not there: the other waits, and nothing is lost. */
 static void nobody_takes_events(void **state)
 {
@@ -282,8 +326,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(both_rings_full),	      T(refusals_behind_full_rings), T(a_flood),
-		T(a_replay_meets_full_rings), T(the_end_of_a_connection),    T(nobody_takes_events),
+		T(both_rings_full),
+		T(refusals_behind_full_rings),
+		T(a_flood),
+		T(a_replay_meets_full_rings),
+		T(the_end_of_a_connection),
+		T(the_end_of_a_connection_in_a_flood),
+		T(nobody_takes_events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

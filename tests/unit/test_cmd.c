@@ -358,7 +358,7 @@ static void event_ring_full(void **state)
 {
 	uint8_t msg[100];
 	size_t len = request(msg, sizeof(msg), STUN_ALLOCATE, 0);
-	uint32_t i, n = world.conf.dataplane.ring_slots - evt_reserve(world.w);
+	uint32_t i, n = world.conf.dataplane.ring_slots - evt_request_reserve(world.w);
 
 	(void)state;
 	frame_udp(&f, ACCESS, &client, &listener, msg, len, NULL);
@@ -372,7 +372,7 @@ static void event_ring_full(void **state)
 	world_feed(ACCESS, &f);
 	world_drops(DROP_PUNT_FULL, 1);
 	/* a consumer that takes back what it took */
-	atomic_store(&world.evt[0].shm->tail, (uint32_t)-5);
+	atomic_store(&world.evt[0].shm->tail, 0u - world.conf.dataplane.ring_slots);
 	world_feed(ACCESS, &f);
 	world_drops(DROP_PUNT_FULL, 2);
 	assert_false(world.w->rings_ok);

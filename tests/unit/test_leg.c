@@ -503,7 +503,7 @@ static void requests_go_up(void **state)
 
 static void ring_full(void **state)
 {
-	const uint32_t room = world.conf.dataplane.ring_slots - evt_reserve(world.w);
+	const uint32_t room = world.conf.dataplane.ring_slots - evt_request_reserve(world.w);
 	uint32_t i;
 
 	(void)state;
