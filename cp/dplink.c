@@ -26,6 +26,7 @@ struct worker_link {
 	enum sync_step sync;
 	struct dplink_cursor cursor;
 	uint32_t end_seq; /* of CMD_SYNC_END */
+	bool again;	  /* another replay behind this one, see sync_want() */
 };
 
 struct dplink {
@@ -247,6 +248,18 @@ uint32_t dplink_room_all(struct dplink *l)
 	return least;
 }
 
+/*
+ * Something was lost. A replay under way may have passed it, but is carried out: if each loss began
+ * it anew, it might never end.
+ */
+static void sync_want(struct worker_link *w)
+{
+	if (w->sync == SYNC_DONE)
+		w->sync = SYNC_BEGIN;
+	else if (w->sync != SYNC_BEGIN)
+		w->again = true;
+}
+
 bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uint16_t len)
 {
 	struct ctl_hdr hdr = { .type = type, .len = len, .seq = ++l->seq };
@@ -259,7 +272,7 @@ bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uin
 			l->stats.replies_full++;
 		} else {
 			l->stats.commands_full++;
-			w->sync = SYNC_BEGIN;
+			sync_want(w);
 		}
 		return false;
 	}
@@ -311,7 +324,8 @@ static enum dplink_work sync_step(struct dplink *l, uint32_t worker)
 static void event_synced(struct dplink *l, struct worker_link *w, uint32_t seq)
 {
 	if (w->sync == SYNC_WAIT && seq == w->end_seq) {
-		w->sync = SYNC_DONE;
+		w->sync = w->again ? SYNC_BEGIN : SYNC_DONE;
+		w->again = false;
 		l->stats.replays++;
 	}
 }
@@ -346,7 +360,7 @@ static bool event_dispatch(struct dplink *l, uint32_t worker)
 		return l->ops->term(l->ctx, worker, e);
 	case EVT_NEWS_LOST:
 		l->stats.news_lost++;
-		l->worker[worker].sync = SYNC_BEGIN;
+		sync_want(&l->worker[worker]);
 		return true;
 	default:
 		event_synced(l, &l->worker[worker], hdr->seq);

@@ -23,6 +23,7 @@ static struct dplink *l;
 static struct cmd_context_set call;
 static uint32_t asked[ASKED_MAX]; /* CMD_CONTEXT_AUDIT without an answer, by number */
 static uint32_t n_asked, n_refused, n_punts, n_gone;
+static uint32_t replay_turns; /* that one takes */
 
 /* ---- the control process ---- */
 
@@ -86,7 +87,7 @@ static enum dplink_work on_replay(void *ctx, uint32_t worker, struct dplink_curs
 {
 	(void)ctx;
 	if (cur->sent)
-		return DPLINK_IDLE;
+		return cur->slot++ < replay_turns ? DPLINK_MORE : DPLINK_IDLE;
 	if (dplink_replay_room(l, worker) == 0)
 		return DPLINK_BLOCKED;
 	cur->sent = dplink_cmd(l, worker, CMD_CONTEXT_SET, &call, sizeof(call));
@@ -166,7 +167,7 @@ static int setup(void **state)
 
 	media_setup(state);
 	call = media_call(TERM_RTP);
-	n_asked = n_refused = n_punts = n_gone = 0;
+	n_asked = n_refused = n_punts = n_gone = replay_turns = 0;
 	l = dplink_create(&world.conf, &ops, NULL);
 	assert_true(dplink_attach(l, dup(world.region_fd), world.dp.region_size,
 				  eventfd(0, EFD_CLOEXEC), err, sizeof(err)));
@@ -291,6 +292,28 @@ static void the_end_of_a_connection(void **state)
 	assert_int_equal(dplink_stats(l)->news_lost, 1);
 }
 
+/* What is lost while a replay is under way has another, but that one comes to its end. */
+static void a_replay_while_more_is_lost(void **state)
+{
+	uint64_t replays = dplink_stats(l)->replays;
+
+	(void)state;
+	replay_turns = 20;
+	for (uint32_t i = 0; i < 3 * replay_turns; i++) {
+		evt_lost(world.w);
+		evt_lost_tell(world.w);
+		dplink_poll(l, UINT32_MAX);
+		world_run();
+	}
+	assert_in_range(dplink_stats(l)->replays, replays + 2, replays + 3);
+	assert_true(settles(UINT32_MAX, 0));
+	assert_true(settles(UINT32_MAX, 0));
+	replays = dplink_stats(l)->replays;
+	assert_false(dplink_replaying(l));
+	assert_true(settles(UINT32_MAX, 0));
+	assert_int_equal(dplink_stats(l)->replays, replays);
+}
+
 /* However many requests there are, there is room for it: a flood is not to cause replays. */
 static void the_end_of_a_connection_in_a_flood(void **state)
 {
@@ -332,6 +355,7 @@ int main(void)
 		T(a_replay_meets_full_rings),
 		T(the_end_of_a_connection),
 		T(the_end_of_a_connection_in_a_flood),
+		T(a_replay_while_more_is_lost),
 		T(nobody_takes_events),
 	};
 
