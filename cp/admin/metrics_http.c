@@ -8,16 +8,20 @@
 
 #include <errno.h>
 #include <event2/http.h>
+#include <event2/listener.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { HEADERS_MAX = 8192, TIMEOUT_S = 5, BACKLOG = 16 };
+enum { HEADERS_MAX = 8192, TIMEOUT_S = 5, BACKLOG = 16, RETRY_ACCEPT_S = 1 };
+enum { DESCRIPTORS_MAX = 256 }; /* the process has, when no more connections are taken */
 
 struct metrics {
 	const struct server *server;
 	struct evhttp *http;
+	struct evconnlistener *listener; /* of evhttp's */
+	struct event *again;
 };
 
 /* ---- what is served ---- */
@@ -99,19 +103,46 @@ static void answer(struct evhttp_request *req, void *arg)
 
 /* ---- where ---- */
 
+/* evhttp has no bound for connections, and others need descriptors, too (R27). */
+static struct bufferevent *accepted(struct event_base *base, void *arg)
+{
+	const struct metrics *m = arg;
+	int lowest = dup(evconnlistener_get_fd(m->listener));
+
+	(void)base;
+	if (lowest < 0 || lowest >= DESCRIPTORS_MAX)
+		evconnlistener_disable(m->listener);
+	if (lowest >= 0)
+		close(lowest);
+	return NULL; /* evhttp makes its own */
+}
+
+static void accept_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(((struct metrics *)arg)->listener);
+}
+
 /*
  * A socket of our own: evhttp would resolve the address, which fails where no interface but the
  * loopback one has one. False and errno on failure.
  */
-static bool http_listen(struct evhttp *http, const struct ip_addr *ip, uint16_t port)
+static bool http_listen(struct metrics *m, const struct ip_addr *ip, uint16_t port)
 {
+	static const struct timeval retry = { RETRY_ACCEPT_S, 0 };
 	int fd = socket_open(SOCK_STREAM, ip, port), e;
+	struct evhttp_bound_socket *s;
 
 	if (fd < 0)
 		return false;
 	/* It closes it in the end. */
-	if (listen(fd, BACKLOG) == 0 && evhttp_accept_socket(http, fd) == 0)
+	if (listen(fd, BACKLOG) == 0 && event_add(m->again, &retry) == 0 &&
+	    (s = evhttp_accept_socket_with_handle(m->http, fd))) {
+		m->listener = evhttp_bound_socket_get_listener(s);
+		evhttp_set_bevcb(m->http, accepted, m);
 		return true;
+	}
 	e = errno ? errno : ENOMEM;
 	close(fd);
 	errno = e;
@@ -129,8 +160,12 @@ bool metrics_start(const struct server *s, struct event_base *base, struct metri
 		return true;
 	*m = calloc(1, sizeof(**m));
 	if (*m)
-		**m = (struct metrics){ .server = s, .http = evhttp_new(base) };
-	if (!*m || !(*m)->http || !http_listen((*m)->http, &c->metrics_addr, c->metrics_port)) {
+		**m =
+		    (struct metrics){ .server = s,
+				      .http = evhttp_new(base),
+				      .again = event_new(base, -1, EV_PERSIST, accept_again, *m) };
+	if (!*m || !(*m)->http || !(*m)->again ||
+	    !http_listen(*m, &c->metrics_addr, c->metrics_port)) {
 		ip_format(&c->metrics_addr, addr, sizeof(addr));
 		snprintf(err, errlen,
 			 "cannot serve metrics at %s port %u (control.metrics-address): %s", addr,
@@ -151,6 +186,8 @@ void metrics_stop(struct metrics *m)
 {
 	if (!m)
 		return;
+	if (m->again)
+		event_free(m->again);
 	if (m->http)
 		evhttp_free(m->http);
 	free(m);

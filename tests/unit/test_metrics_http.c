@@ -206,6 +206,58 @@ static void served_at_ipv6(void **state)
 	served_at(AF_INET6, "::1");
 }
 
+static int lowest_free(void)
+{
+	int fd = dup(STDOUT_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+/* R27: who connects and says nothing takes no descriptors that others need; later it serves again.
+ */
+static void descriptors_are_left_to_others(void **state)
+{
+	enum { CLIENTS = 300, ROUNDS = 3, ACCEPTED_MAX = 256, TURNS = 250 };
+	struct sockaddr_in sa = { .sin_family = AF_INET };
+	struct event_base *base = event_base_new();
+	struct config_control *c = &env->conf.control;
+	static char text[1 << 20];
+	int fd[CLIENTS], before;
+	struct metrics *m;
+	char err[256] = "";
+
+	(void)state;
+	assert_true(ip_parse("127.0.0.1", &c->metrics_addr));
+	close(bound(AF_INET, &c->metrics_port));
+	assert_true(metrics_start(&env->s, base, &m, err, sizeof(err)));
+	sa.sin_port = htons(c->metrics_port);
+	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	before = lowest_free();
+	for (int i = 0; i < CLIENTS; i++) {
+		fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		assert_true(fd[i] >= 0);
+		connect(fd[i], (struct sockaddr *)&sa, sizeof(sa));
+		for (int k = 0; k < ROUNDS; k++)
+			event_base_loop(base, EVLOOP_NONBLOCK);
+	}
+	/* Clients are in this process, too. */
+	assert_in_range(lowest_free(), CLIENTS, before + CLIENTS + ACCEPTED_MAX - 100);
+	for (int i = 0; i < CLIENTS; i++)
+		close(fd[i]);
+	/* What stands in the backlog is taken when it listens again. */
+	for (int i = 0; i < TURNS; i++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		usleep(10000);
+	}
+	assert_int_equal(lowest_free(), before);
+	exchange(base, AF_INET, c->metrics_port, "GET /metrics HTTP/1.0\r\n\r\n", text,
+		 sizeof(text));
+	assert_int_equal(status(text), 200);
+	metrics_stop(m);
+	event_base_free(base);
+}
+
 static void none_is_fine(void **state)
 {
 	struct metrics *m;
@@ -223,7 +275,7 @@ static void none_is_fine(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(served_at_ipv4), T(served_at_ipv6), T(page),
-					    T(none_is_fine) };
+					    T(descriptors_are_left_to_others), T(none_is_fine) };
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);
 }
