@@ -75,6 +75,13 @@ static void report_table(const struct server *s)
 			 st->kept, st->moved, st->expired, st->damaged);
 }
 
+static void report_ports(const struct server *s)
+{
+	if (ports_fresh(s->ports))
+		log_line("the state file %s.ports starts empty: %s", s->conf->control.state,
+			 ports_fresh(s->ports));
+}
+
 static void report_contexts(const struct server *s)
 {
 	const struct gate_stats *st = gate_stats(s->gateway);
@@ -119,6 +126,7 @@ static int run_loop(struct server *s)
 	if (served)
 		loop = loop_create(base, s);
 	if (loop) {
+		report_ports(s);
 		report_table(s);
 		if (s->gateway)
 			report_contexts(s);

@@ -458,6 +458,11 @@ void ports_resume(struct ports *p, uint32_t now)
 		relay_resume(p, p->relay[i], now);
 }
 
+const char *ports_fresh(const struct ports *p)
+{
+	return p->file.fresh;
+}
+
 uint32_t ports_used(const struct ports *p, uint32_t relay)
 {
 	return p->relay[relay]->taken;

@@ -66,6 +66,8 @@ bool ports_is_free(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)
 /* Gives a taken port back. */
 void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now);
 
+/* Why its file was started afresh, or NULL: no port of an earlier process rests. */
+const char *ports_fresh(const struct ports *p);
 /* Ports of a relay that are taken or rest now. */
 uint32_t ports_used(const struct ports *p, uint32_t relay);
 

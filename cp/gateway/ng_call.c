@@ -64,13 +64,14 @@ static bool call_find(struct ng_call *c)
 	memset(c->context, 0, sizeof(c->context));
 	memset(c->added, 0, sizeof(c->added));
 	memset(c->former, 0, sizeof(c->former));
+	memset(c->over, 0, sizeof(c->over));
 	c->from = c->offer ? 0 : 1;
 	for (; x; x = next) {
 		next = gate_call_next(c->g, c->f->call, x);
 		if (x->media >= SDP_MEDIA_MAX || !ng_call_match(x, c->f, false, &side))
 			continue;
 		if (c->offer && x->end != CONTEXT_END_NONE) {
-			gate_delete(c->g, x, NULL, NULL);
+			c->over[x->media] = x;
 			continue;
 		}
 		c->from = c->offer ? side : 1 - side;
@@ -349,10 +350,13 @@ bool ng_call_offer(struct ng_call *c, const struct ng_flags *f)
 	/* m-lines are never taken away (RFC 3264 8); where one is, its context has no use. */
 	for (int i = c->sdp.n_media; i < SDP_MEDIA_MAX; i++)
 		context_gone(c, &c->context[i]);
-	if (ng_call_write(c))
-		return true;
-	offer_undo(c);
-	return refuse(c, GATE_BAD, "sdp: too long");
+	if (!ng_call_write(c)) {
+		offer_undo(c);
+		return refuse(c, GATE_BAD, "sdp: too long");
+	}
+	for (int i = 0; i < SDP_MEDIA_MAX; i++)
+		context_gone(c, &c->over[i]);
+	return true;
 }
 
 /* ---- answers ---- */

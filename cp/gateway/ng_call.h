@@ -26,6 +26,7 @@ struct ng_call {
 	struct context *context[SDP_MEDIA_MAX];
 	bool added[SDP_MEDIA_MAX];
 	struct context *former[SDP_MEDIA_MAX]; /* whose place another takes */
+	struct context *over[SDP_MEDIA_MAX];   /* ended before this offer */
 	struct gate_fail fail;		       /* once one has failed */
 	char out[NG_SDP_MAX];		       /* the SDP for the other side */
 	size_t out_len;

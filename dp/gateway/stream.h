@@ -9,6 +9,7 @@
  *
  *   stream.c       pool, commands, SYNs, rounds
  *   stream_side.c  one side: its connection, what it passes on, its end
+ *   parting.c      connections that no side has any more, until TCP is done with them
  *
  * How one ends (R54):
  *
@@ -108,5 +109,12 @@ void stream_drain(struct worker *w, struct stream *s, uint32_t i);
 bool stream_waits(const struct stream *s, uint32_t i);
 /* What goes nowhere is not read: the window bounds what waits (R51). */
 void stream_pause(struct worker *w, struct stream *s);
+
+/* ---- parting.c ---- */
+
+/* Takes one over, to end for this reason. */
+void parting_own(struct tcp_conn *c, enum tcp_end why);
+/* Closes it in order: what still comes is dropped, for tcp.linger at most. */
+void parting_close(struct worker *w, struct tcp_conn *c);
 
 #endif

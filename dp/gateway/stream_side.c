@@ -67,50 +67,7 @@ static void side_news(struct worker *w, struct stream *s, uint32_t i, enum ctl_t
 	side_tell(w, s, i);
 }
 
-/* ---- connections that no side has any more ---- */
-
-static enum tcp_end *parting_why(struct tcp_conn *c)
-{
-	return tcp_data(c);
-}
-
-/* What still comes is dropped until the other side's FIN: a RST might overtake what it is to read.
- */
-static void parting_readable(struct worker *w, struct tcp_conn *c)
-{
-	tcp_recv_skip(w, c, tcp_readable(c));
-	if (tcp_recv_fin(c))
-		tcp_close(w, c, *parting_why(c));
-}
-
-static void parting_writable(struct worker *w, struct tcp_conn *c)
-{
-	(void)w;
-	(void)c;
-}
-
-/* Patience is over. What is still to be sent has the time that TCP gives it. */
-static void parting_timeout(struct worker *w, struct tcp_conn *c)
-{
-	tcp_recv_skip(w, c, tcp_readable(c));
-	tcp_close(w, c, *parting_why(c));
-}
-
-static void parting_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
-{
-	(void)w;
-	(void)c;
-	(void)why;
-}
-
-static const struct tcp_app parting_app = {
-	.name = "parting",
-	.role = CONN_DATA,
-	.readable = parting_readable,
-	.writable = parting_writable,
-	.timeout = parting_timeout,
-	.closed = parting_closed,
-};
+/* ---- leaving ---- */
 
 /* Takes its connection from a side. NULL: it has none. */
 static struct tcp_conn *side_part(struct side *d, enum tcp_end why)
@@ -120,8 +77,7 @@ static struct tcp_conn *side_part(struct side *d, enum tcp_end why)
 	d->c = NULL;
 	if (!c)
 		return NULL;
-	tcp_own(c, &parting_app);
-	*parting_why(c) = why;
+	parting_own(c, why);
 	return c;
 }
 
@@ -135,9 +91,7 @@ void side_leave(struct worker *w, struct side *d, enum tcp_end why, bool order)
 		tcp_abort(w, c, why);
 		return;
 	}
-	tcp_shutdown(w, c);
-	tcp_recv_pause(w, c, false);
-	tcp_app_timer(w, c, w->dp->conf->tcp.linger * 1000);
+	parting_close(w, c);
 }
 
 /* ---- ends ---- */

@@ -17,6 +17,7 @@ from netns import namespace
 NG_PORT = 2223
 CONTROL = "/run/fairlead/control.sock"
 PATIENCE = 10  # seconds until an answer that does not come is a failure
+RETRY = 2  # until a datagram's is asked for again, as controllers do
 
 
 def bencode(value):
@@ -85,8 +86,9 @@ class Ng:
         if source:
             self.sock.bind((source, 0))
         self.sock.connect((server, port))
-        self.sock.settimeout(PATIENCE)
+        self.sock.settimeout(RETRY)
         self.as_json = as_json
+        self.twice = set()  # cookies that were sent again: they may have two answers
 
     def pack(self, command):
         body = json.dumps(command).encode() if self.as_json else bencode(command)
@@ -107,8 +109,16 @@ class Ng:
     def exchange(self, command):
         """The answer, whatever it says."""
         cookie, data = self.pack(command)
-        self.send(data)
-        return self.unpack(cookie, self.receive())
+        for _ in range(PATIENCE // RETRY):
+            self.send(data)
+            try:
+                answer = self.receive()
+                while answer.partition(b" ")[0] in self.twice - {cookie}:
+                    answer = self.receive()
+                return self.unpack(cookie, answer)
+            except socket.timeout:
+                self.twice.add(cookie)
+        raise AssertionError(f"no answer to {command}")
 
     def ask(self, name, **keys):
         """The answer to a command; in names of keys _ stands for what Python has no names with."""
@@ -127,7 +137,7 @@ class Ng:
         except socket.timeout:
             return True
         finally:
-            self.sock.settimeout(PATIENCE)
+            self.sock.settimeout(RETRY)
 
 
 class NgWebSocket(Ng):
@@ -143,6 +153,7 @@ class NgWebSocket(Ng):
                                               subprotocols=[protocol] if protocol else None)
         self.sock = sock
         self.as_json = as_json
+        self.twice = set()
 
     def send(self, data):
         if self.as_json:

@@ -108,7 +108,7 @@ def drain(sock):
             n += 1
     except BlockingIOError:
         pass
-    sock.settimeout(g.PATIENCE)
+    sock.settimeout(g.RETRY)
     return n
 
 

@@ -71,6 +71,7 @@ def channel():
         return not channel_echoes(c, 0x4000) and echoes(c)
 
     await_true("the end of the channel", ended)
+    assert not channel_echoes(c, 0x4000), "it came back by itself"
     await_true("the number is free", lambda: c.bind(0x4000, PEER, 3481).error() == 0)
     await_true("the echo of its new peer", lambda: channel_echoes(c, 0x4000))
     return c

@@ -330,6 +330,30 @@ static void connections_that_ended_begin_again_for_another_branch(void **state)
 	assert_int_equal(x->term[1].state, TERM_STATE_OPENING);
 }
 
+/* What has ended makes room for the next offer, unless that fails. */
+static void an_offer_after_the_end(void **state)
+{
+	struct ng_world *w = *state;
+	const struct context *x;
+	char bad[512];
+	uint64_t id;
+
+	ng_sdp(w, "offer", "a", NULL, "", msrp);
+	x = ng_context(w, 0);
+	id = x->id;
+	answers_with(w, &b, connects);
+	term_event(w, 1, TERM_ENDED, b.ip);
+	term_event(w, 0, TERM_ENDED, b.ip);
+	assert_int_equal(x->end, CONTEXT_END_CONNECTION);
+	snprintf(bad, sizeof(bad), "%sm=audio 4000 RTP/AVP 0\nc=IN IP4 127.0.0.1\n", msrp);
+	ng_sdp_refused(w, "offer", "", bad, "127.0.0.1");
+	assert_int_equal(ng_contexts(w), 1);
+	assert_int_equal(ng_context(w, 0)->id, id);
+	ng_sdp(w, "offer", "a", NULL, "", msrp);
+	assert_int_equal(ng_contexts(w), 1);
+	assert_int_not_equal(ng_context(w, 0)->id, id);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, ng_world_teardown)
 
 int main(void)
@@ -345,6 +369,7 @@ int main(void)
 		T(a_stream_is_refused_and_accepted),
 		T(the_connection_of_another_branch_makes_room),
 		T(connections_that_ended_begin_again_for_another_branch),
+		T(an_offer_after_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
