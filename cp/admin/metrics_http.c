@@ -2,6 +2,7 @@
 /* Metrics and a status page over HTTP. */
 #include "metrics.h"
 
+#include "../accept.h"
 #include "../socket.h"
 #include "page_data.h"
 #include "status.h"
@@ -14,14 +15,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { HEADERS_MAX = 8192, TIMEOUT_S = 5, BACKLOG = 16, RETRY_ACCEPT_S = 1 };
+enum { HEADERS_MAX = 8192, TIMEOUT_S = 5, BACKLOG = 16 };
 enum { DESCRIPTORS_MAX = 256 }; /* the process has, when no more connections are taken */
 
 struct metrics {
 	const struct server *server;
 	struct evhttp *http;
 	struct evconnlistener *listener; /* of evhttp's */
-	struct event *again;
+	struct accept_rest rest;
 };
 
 /* ---- what is served ---- */
@@ -106,22 +107,15 @@ static void answer(struct evhttp_request *req, void *arg)
 /* evhttp has no bound for connections, and others need descriptors, too (R27). */
 static struct bufferevent *accepted(struct event_base *base, void *arg)
 {
-	const struct metrics *m = arg;
+	struct metrics *m = arg;
 	int lowest = dup(evconnlistener_get_fd(m->listener));
 
 	(void)base;
 	if (lowest < 0 || lowest >= DESCRIPTORS_MAX)
-		evconnlistener_disable(m->listener);
+		accept_rest(&m->rest, m->listener);
 	if (lowest >= 0)
 		close(lowest);
 	return NULL; /* evhttp makes its own */
-}
-
-static void accept_again(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(((struct metrics *)arg)->listener);
 }
 
 /*
@@ -130,15 +124,14 @@ static void accept_again(evutil_socket_t fd, short what, void *arg)
  */
 static bool http_listen(struct metrics *m, const struct ip_addr *ip, uint16_t port)
 {
-	static const struct timeval retry = { RETRY_ACCEPT_S, 0 };
 	int fd = socket_open(SOCK_STREAM, ip, port), e;
 	struct evhttp_bound_socket *s;
 
 	if (fd < 0)
 		return false;
 	/* It closes it in the end. */
-	if (listen(fd, BACKLOG) == 0 && event_add(m->again, &retry) == 0 &&
-	    (s = evhttp_accept_socket_with_handle(m->http, fd))) {
+	s = listen(fd, BACKLOG) == 0 ? evhttp_accept_socket_with_handle(m->http, fd) : NULL;
+	if (s) {
 		m->listener = evhttp_bound_socket_get_listener(s);
 		evhttp_set_bevcb(m->http, accepted, m);
 		return true;
@@ -160,11 +153,8 @@ bool metrics_start(const struct server *s, struct event_base *base, struct metri
 		return true;
 	*m = calloc(1, sizeof(**m));
 	if (*m)
-		**m =
-		    (struct metrics){ .server = s,
-				      .http = evhttp_new(base),
-				      .again = event_new(base, -1, EV_PERSIST, accept_again, *m) };
-	if (!*m || !(*m)->http || !(*m)->again ||
+		**m = (struct metrics){ .server = s, .http = evhttp_new(base) };
+	if (!*m || !(*m)->http || !accept_rest_open(&(*m)->rest, base) ||
 	    !http_listen(*m, &c->metrics_addr, c->metrics_port)) {
 		ip_format(&c->metrics_addr, addr, sizeof(addr));
 		snprintf(err, errlen,
@@ -186,8 +176,7 @@ void metrics_stop(struct metrics *m)
 {
 	if (!m)
 		return;
-	if (m->again)
-		event_free(m->again);
+	accept_rest_close(&m->rest);
 	if (m->http)
 		evhttp_free(m->http);
 	free(m);

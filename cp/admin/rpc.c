@@ -2,6 +2,8 @@
 /* The control socket: listens, splits input into lines, holds each client to its limits. */
 #include "rpc.h"
 
+#include "../accept.h"
+
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -20,7 +22,6 @@
 enum {
 	BACKLOG = 16,
 	LINES_PER_TURN = 8, /* of one client before others, and TURN, have a turn */
-	RETRY_ACCEPT_S = 1, /* after running out of descriptors */
 };
 
 struct client {
@@ -38,7 +39,7 @@ struct rpc {
 	size_t n_methods;
 	void *ctx;
 	struct evconnlistener *listener;
-	struct event *retry;
+	struct accept_rest rest;
 	LIST_HEAD(, client) clients;
 	uint32_t n_clients;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -211,23 +212,11 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 }
 
-/* Out of descriptors, most likely: a listener left enabled would spin. */
 static void accept_failed(struct evconnlistener *l, void *arg)
 {
 	struct rpc *r = arg;
-	struct timeval tv = { RETRY_ACCEPT_S, 0 };
 
-	evconnlistener_disable(l);
-	event_add(r->retry, &tv);
-}
-
-static void accept_again(evutil_socket_t fd, short what, void *arg)
-{
-	struct rpc *r = arg;
-
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(r->listener);
+	accept_rest(&r->rest, l);
 }
 
 __attribute__((format(printf, 4, 5))) static int listen_fail(int fd, char *err, size_t errlen,
@@ -296,6 +285,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 		     size_t errlen)
 {
 	int fd = socket_listen(path, err, errlen);
+	bool ready = false;
 	struct rpc *r;
 
 	if (fd < 0)
@@ -307,11 +297,11 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 		};
 		snprintf(r->path, sizeof(r->path), "%s", path);
 		LIST_INIT(&r->clients);
-		r->retry = evtimer_new(base, accept_again, r);
+		ready = accept_rest_open(&r->rest, base);
 		r->listener = evconnlistener_new(
 		    base, client_accept, r, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	}
-	if (!r || !r->retry || !r->listener) {
+	if (!ready || !r->listener) {
 		if (!r || !r->listener)
 			close(fd);
 		unlink(path);
@@ -331,11 +321,10 @@ void rpc_stop(struct rpc *r)
 		return;
 	while ((c = LIST_FIRST(&r->clients)))
 		client_free(c);
+	accept_rest_close(&r->rest);
 	if (r->listener) {
 		evconnlistener_free(r->listener);
 		unlink(r->path);
 	}
-	if (r->retry)
-		event_free(r->retry);
 	free(r);
 }

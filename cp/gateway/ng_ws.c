@@ -5,6 +5,7 @@
  */
 #include "ng_priv.h"
 
+#include "../accept.h"
 #include "../socket.h"
 #include "ng_ws_shake.h"
 
@@ -27,7 +28,6 @@ enum {
 	IDLE_S = 3600,	      /* without a command */
 	PARTING_S = 5,	      /* for the last words to one that is let go */
 	OUTPUT_MAX = 1 << 20, /* bytes that wait for a client which does not read */
-	RETRY_ACCEPT_S = 1,
 };
 
 struct client {
@@ -44,7 +44,7 @@ struct client {
 struct ng_ws {
 	struct ng *ng;
 	struct evconnlistener *listener;
-	struct event *retry;
+	struct accept_rest rest;
 	uint64_t last; /* number given to a connection */
 	LIST_HEAD(, client) clients;
 };
@@ -255,23 +255,11 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 }
 
-/* Out of descriptors, most likely: a listener left enabled would spin. */
 static void accept_failed(struct evconnlistener *l, void *arg)
 {
 	struct ng_ws *w = arg;
-	struct timeval tv = { RETRY_ACCEPT_S, 0 };
 
-	evconnlistener_disable(l);
-	event_add(w->retry, &tv);
-}
-
-static void accept_again(evutil_socket_t fd, short what, void *arg)
-{
-	struct ng_ws *w = arg;
-
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(w->listener);
+	accept_rest(&w->rest, l);
 }
 
 struct ng_ws *ng_ws_open(struct ng *n, struct event_base *base, char *err, size_t errlen)
@@ -279,16 +267,17 @@ struct ng_ws *ng_ws_open(struct ng *n, struct event_base *base, char *err, size_
 	uint16_t port = n->s->conf->gateway.ng_websocket_port;
 	struct ng_ws *w = calloc(1, sizeof(*w));
 	int fd = socket_open(SOCK_STREAM, &n->s->conf->gateway.ng_addr, port);
+	bool ready = false;
 
 	if (w && fd >= 0) {
 		w->ng = n;
 		LIST_INIT(&w->clients);
-		w->retry = evtimer_new(base, accept_again, w);
+		ready = accept_rest_open(&w->rest, base);
 		w->listener =
 		    evconnlistener_new(base, client_accept, w,
 				       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
 	}
-	if (w && w->listener && w->retry) {
+	if (ready && w->listener) {
 		evconnlistener_set_error_cb(w->listener, accept_failed);
 		return w;
 	}
@@ -307,9 +296,8 @@ void ng_ws_close(struct ng_ws *w)
 		return;
 	while (LIST_FIRST(&w->clients))
 		client_free(LIST_FIRST(&w->clients));
+	accept_rest_close(&w->rest);
 	if (w->listener)
 		evconnlistener_free(w->listener);
-	if (w->retry)
-		event_free(w->retry);
 	free(w);
 }

@@ -181,15 +181,24 @@ static void relays_of_a_family_share_the_load(void **state)
 
 /* ---- another process ---- */
 
-static void a_rest_outlives_the_process(void **state)
+/* A port was given back at 100, and at 110 there is another process. */
+static struct ports *given_and_reopened(uint16_t *port)
 {
 	struct ports *p = make(50000, 50007);
-	uint16_t first = ports_take(p, 0, 0, PORTS_ANY, 0);
 
-	(void)state;
-	ports_give(p, 0, first, 100);
+	*port = ports_take(p, 0, 0, PORTS_ANY, 0);
+	ports_give(p, 0, *port, 100);
 	p = reopen(p);
 	ports_resume(p, 110);
+	return p;
+}
+
+static void a_rest_outlives_the_process(void **state)
+{
+	uint16_t first;
+	struct ports *p = given_and_reopened(&first);
+
+	(void)state;
 	assert_int_equal(ports_used(p, 0), 1);
 	assert_false(ports_is_free(p, 0, first, 100 + PORTS_REST_S - 1));
 	for (int i = 0; i < 3; i++)
@@ -200,13 +209,10 @@ static void a_rest_outlives_the_process(void **state)
 
 static void a_rest_ends_when_it_would_have(void **state)
 {
-	struct ports *p = make(50000, 50007);
-	uint16_t first = ports_take(p, 0, 0, PORTS_ANY, 0);
+	uint16_t first;
+	struct ports *p = given_and_reopened(&first);
 
 	(void)state;
-	ports_give(p, 0, first, 100);
-	p = reopen(p);
-	ports_resume(p, 110);
 	assert_true(ports_is_free(p, 0, first, 100 + PORTS_REST_S));
 	p = reopen(p);
 	ports_resume(p, 100 + PORTS_REST_S); /* over meanwhile */
