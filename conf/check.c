@@ -42,23 +42,41 @@ static bool check_cpus(struct config_reader *r)
 }
 
 /*
- * What others can make a worker hold, which is fragments and packets for neighbours that do not
- * answer, must leave it buffers to fill the descriptors with.
+ * Buffers are of the worker that receives them. With fewer queues than workers those of one are
+ * held by several: theirs are the descriptors to send by, TCP and what waits for neighbours.
+ */
+uint64_t config_mbufs_needed(const struct config *c, uint32_t queues)
+{
+	const struct config_dataplane *d = &c->dataplane;
+	uint64_t rx = 0, tx = 0, holders = (d->n_workers + queues - 1) / queues;
+
+	for (unsigned i = 0; i < c->n_port; i++) {
+		rx += c->port[i].rx_desc;
+		tx += c->port[i].tx_desc;
+	}
+	if (holders > 1)
+		rx += (uint64_t)(d->n_workers - 1) * (CONFIG_HANDOVER - 1);
+	return rx + (uint64_t)d->fragments * CONFIG_FRAGMENTS_EACH +
+	       holders * (tx + c->tcp.buffers + CONFIG_WAITING_MAX) + 1;
+}
+
+/*
+ * What others can make a worker hold, which is fragments (so many a packet on average, whatever one
+ * has) and packets for neighbours that do not answer, must leave it buffers to fill the descriptors
+ * with. How many queues a device has is known when it is opened.
  */
 static bool check_mbufs(struct config_reader *r)
 {
 	const struct config_dataplane *d = &r->c->dataplane;
-	uint32_t frags = d->fragments * CONFIG_FRAGMENTS_EACH, descs = 0;
+	uint64_t needed = config_mbufs_needed(r->c, d->n_workers);
 
-	for (unsigned i = 0; i < r->c->n_port; i++)
-		descs += r->c->port[i].rx_desc + r->c->port[i].tx_desc;
-	if (d->mbufs > (uint64_t)descs + frags + r->c->tcp.buffers + CONFIG_WAITING_MAX)
+	if (d->mbufs >= needed)
 		return true;
 	return config_fail_at(r, &d->mbufs,
-			      "%u are too few: %u descriptors, %u fragments (%u a packet), %u of "
-			      "TCP, and %u packets that wait for neighbours",
-			      d->mbufs, descs, frags, CONFIG_FRAGMENTS_EACH, r->c->tcp.buffers,
-			      CONFIG_WAITING_MAX);
+			      "%u are too few, %ju are needed: for descriptors, %u fragments (%u a "
+			      "packet), %u of TCP, and %u packets that wait for neighbours",
+			      d->mbufs, (uintmax_t)needed, d->fragments * CONFIG_FRAGMENTS_EACH,
+			      CONFIG_FRAGMENTS_EACH, r->c->tcp.buffers, CONFIG_WAITING_MAX);
 }
 
 static bool check_sizes(struct config_reader *r)

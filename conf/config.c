@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <yaml.h>
 
 /*
@@ -306,6 +307,7 @@ struct config *config_load(const char *path, char *err, size_t errlen)
 {
 	struct config_reader r = { .err = err, .errlen = errlen };
 	FILE *f = fopen(path, "re");
+	struct stat st;
 	bool ok;
 
 	if (f == NULL) {
@@ -319,6 +321,7 @@ struct config *config_load(const char *path, char *err, size_t errlen)
 		return NULL;
 	}
 	snprintf(r.c->file, sizeof(r.c->file), "%s", path);
+	r.c->others_read = fstat(fileno(f), &st) == 0 && st.st_mode & S_IROTH;
 	ok = read_stream(&r, f) && config_check(&r);
 	fclose(f);
 	free(r.place);
@@ -335,6 +338,11 @@ void config_free(struct config *c)
 		return;
 	explicit_bzero(c, sizeof(*c));
 	free(c);
+}
+
+bool config_shows_secrets(const struct config *c)
+{
+	return c->others_read && c->auth.n_rest_secret;
 }
 
 bool config_has_tls(const struct config *c)

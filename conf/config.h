@@ -25,8 +25,9 @@ enum {
 	CONFIG_REALMS_MAX = 32,
 	SERVICE_NONE = 0xffff,
 	SERVICE_TURN = 0xfffe,	   /* chosen as such by ALPN */
-	CONFIG_FRAGMENTS_EACH = 8, /* of one packet in reassembly, at most */
+	CONFIG_FRAGMENTS_EACH = 8, /* buffers for each packet in reassembly, on average */
 	CONFIG_WAITING_MAX = 2048, /* packets that wait for neighbours, all of a worker's */
+	CONFIG_HANDOVER = 2048,	   /* packets on the way from one worker to another */
 	CONFIG_PATH_MAX = 108,	   /* fits sun_path */
 	CONFIG_STR_MAX = 256,
 };
@@ -48,7 +49,7 @@ struct config_dataplane {
 	uint32_t peers;	      /* per worker: permissions and channels beyond each session's first */
 	uint32_t neighbours;  /* per worker */
 	uint32_t neighbour_queue; /* packets waiting for one neighbour */
-	uint32_t fragments;	  /* per worker: packets in reassembly */
+	uint32_t fragments;	  /* per worker: packets in reassembly; see CONFIG_FRAGMENTS_EACH */
 	uint32_t fragment_timeout_ms;
 	uint32_t ring_slots;   /* of each command and event ring, power of two */
 	uint32_t binding_rate; /* Binding answers per second and source prefix (/24, /56) */
@@ -217,8 +218,10 @@ struct config_turn {
 	uint32_t allocations_per_user;					      /* 0: no limit */
 	uint32_t permissions_per_allocation;
 	uint32_t channels_per_allocation;
-	uint32_t connections_per_allocation; /* of a TCP allocation: connections to peers */
-	bool rfc5766_channels;		     /* numbers up to CHANNEL_MAX_RFC5766 may be bound */
+	uint32_t connections_per_allocation;	/* of a TCP allocation: connections to peers */
+	uint32_t session_rate, session_packets; /* a second, each way: of an allocation; 0: any */
+	uint32_t user_rate;			/* likewise bytes, of all of a user */
+	bool rfc5766_channels;			/* numbers up to CHANNEL_MAX_RFC5766 may be bound */
 };
 
 struct config_auth {
@@ -231,10 +234,10 @@ struct config_auth {
 };
 
 struct config_peers {
-	struct ip_prefix allow[CONFIG_PREFIXES_MAX]; /* special addresses allowed all the same */
-	struct ip_prefix deny[CONFIG_PREFIXES_MAX];  /* wins over allow */
+	struct ip_prefix allow[CONFIG_PREFIXES_MAX]; /* special ones, and parts of deny */
+	struct ip_prefix deny[CONFIG_PREFIXES_MAX];  /* the narrower wins, of equals this */
 	uint16_t n_allow, n_deny;
-	bool relay_to_relay; /* a client may reach another client's relayed address */
+	bool relay_to_relay; /* a client may reach another client's of its realm */
 };
 
 struct config_control {
@@ -269,6 +272,7 @@ struct config {
 	struct config_auth auth;
 	struct config_peers peers;
 	struct config_control control;
+	bool others_read; /* the file may be read by others than owner and group */
 };
 
 /*
@@ -278,8 +282,17 @@ struct config {
 struct config *config_load(const char *path, char *err, size_t errlen);
 void config_free(struct config *c);
 
+/*
+ * Whether there are secrets in the file, and others than its owner and group may read it (or could
+ * when it was loaded).
+ */
+bool config_shows_secrets(const struct config *c);
+
 /* Whether anything may speak TLS: a listener, or terminations of contexts. */
 bool config_has_tls(const struct config *c);
+
+/* Packet buffers that a worker needs where a device has so many receive queues, n_workers at most. */
+uint64_t config_mbufs_needed(const struct config *c, uint32_t queues);
 
 /* Whether r names a relay, and a port of its range. */
 static inline bool config_relay_has(const struct config *c, const struct ctl_relay *r)
@@ -289,6 +302,12 @@ static inline bool config_relay_has(const struct config *c, const struct ctl_rel
 	return r->relay < c->n_relay && port >= c->relay[r->relay].port_min &&
 	       port <= c->relay[r->relay].port_max;
 }
+
+/*
+ * What both processes must agree on, a line for each thing, which begins with its key and a colon.
+ * The caller's to free; NULL: no memory.
+ */
+char *config_agreed(const struct config *c);
 
 /* Digest of what both processes must agree on: workers, sizes, ports, listeners, relays. */
 uint64_t config_digest(const struct config *c);

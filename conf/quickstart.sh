@@ -15,11 +15,15 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 BUILD=${FAIRLEAD_BUILD:-build}
 [[ $BUILD == /* ]] || BUILD=$ROOT/$BUILD
-CONFIG=${FAIRLEAD_CONFIG:-$ROOT/conf/fairlead.yaml}
-RUN=/run/fairlead
-STATE=/var/lib/fairlead
-ETC=/etc/fairlead
-TLS=$STATE/tls # as conf/fairlead.yaml has it
+SAMPLE=$ROOT/conf/fairlead.yaml
+# All that is written is in these two, which nothing else uses: a relay that was installed on this
+# machine keeps /run/fairlead, /var/lib/fairlead and /etc/fairlead to itself (make_config).
+RUN=/run/fairlead-quickstart
+STATE=/var/lib/fairlead-quickstart
+CONFIG=$RUN/fairlead.yaml
+TLS=$STATE/tls
+# Where there is no such relay, its names lead to ours: the fairlead command finds us by itself.
+declare -A USUAL=([/run/fairlead]=$RUN [/var/lib/fairlead]=$STATE [/etc/fairlead/fairlead.yaml]=$CONFIG)
 TLS_DAYS=365
 TLS_NAMES="DNS:relay.fairlead.test,DNS:*.fairlead.test,DNS:sip.fairlead.test,IP:10.1.0.1,IP:fd00:1::1"
 NAMESPACES=(fl-client fl-relay fl-peer)
@@ -42,7 +46,9 @@ usage()
 	  --down    stop everything and remove what this script made
 	  --help    this text
 
-	FAIRLEAD_CONFIG=FILE  another configuration for the same namespaces (conf/fairlead.yaml)
+	FAIRLEAD_CONFIG=FILE  another configuration for the same namespaces (conf/fairlead.yaml). A copy
+	                      is used, whose files in /run/fairlead and /var/lib/fairlead are in
+	                      $RUN and $STATE instead
 	FAIRLEAD_BUILD=DIR    another build directory, taken as it is (build)
 	END
 }
@@ -206,22 +212,48 @@ build()
 	chown -R --reference="$ROOT" "$BUILD" # under sudo the tree stays its owner's
 }
 
-# Directories, and the place where the fairlead command looks by itself. --down removes only what
-# is marked here as made by us.
-make_places()
+# The configuration in force: what was asked for, with files of our own. That of a relay which runs
+# stays, unless half of it is to start with another.
+make_config()
 {
-	if [[ ! -e $STATE ]]; then
-		mkdir -p "$STATE"
-		chmod 700 "$STATE"
-		touch "$RUN/made-state"
+	if running; then
+		return
+	elif [[ -z ${FAIRLEAD_CONFIG:-} ]] && { alive fairlead-dp || alive fairlead-cp; }; then
+		return
 	fi
-	if [[ -L $ETC/fairlead.yaml && -e $RUN/made-etc ]]; then
-		ln -sfn "$CONFIG" "$ETC/fairlead.yaml"
-	elif [[ ! -e $ETC/fairlead.yaml ]]; then
-		mkdir -p "$ETC"
-		ln -sfn "$CONFIG" "$ETC/fairlead.yaml"
-		touch "$RUN/made-etc"
-	fi
+	sed -e "s|/run/fairlead/|$RUN/|g" -e "s|/var/lib/fairlead/|$STATE/|g" \
+		"${FAIRLEAD_CONFIG:-$SAMPLE}" >"$CONFIG.new" || die "the configuration cannot be copied"
+	mv "$CONFIG.new" "$CONFIG"
+	[[ ${FAIRLEAD_CONFIG:-$SAMPLE} != "$SAMPLE" ]] || fit_cpus
+}
+
+# usual_is_ours NAME: whether it is our link, or nothing is there. A directory above a file counts.
+usual_is_ours()
+{
+	[[ ! -e $1 && ! -L $1 || $(readlink "$1") == "${USUAL[$1]}" ]] || return 1
+	[[ $1 != /etc/* || ! -e ${1%/*} || -L $1 ]]
+}
+
+make_usual_names()
+{
+	local name
+	for name in "${!USUAL[@]}"; do
+		usual_is_ours "$name" || return 0
+	done
+	for name in "${!USUAL[@]}"; do
+		mkdir -p "${name%/*}"
+		ln -sfn "${USUAL[$name]}" "$name"
+	done
+}
+
+remove_usual_names()
+{
+	local name
+	for name in "${!USUAL[@]}"; do
+		[[ -L $name ]] && usual_is_ours "$name" || continue
+		rm -f "$name"
+		[[ $name != /etc/* ]] || rmdir --ignore-fail-on-non-empty "${name%/*}"
+	done
 }
 
 # ---- certificates ----
@@ -247,19 +279,14 @@ tls_make()
 		mv "$TLS/$1.key.new" "$TLS/$1.key" && mv "$TLS/$1.pem.new" "$TLS/$1.pem" && rm "$TLS/$1.csr"
 }
 
-# A CA for this machine, and two certificates of it. What others put there stays: only a directory
-# with the key of our CA in it is ours.
+# A CA for this machine, and two certificates of it.
 make_certificates()
 {
 	local log=$RUN/certificates.log old
-	if [[ -e $TLS && ! -e $TLS/ca.key ]]; then
-		return
-	fi
 	tls_fresh ecdsa && tls_fresh rsa && return
 	say "making certificates in $TLS"
 	old=$(umask)
 	umask 077
-	[[ -e $TLS ]] || touch "$RUN/made-tls"
 	mkdir -p "$TLS"
 	{
 		openssl x509 -in "$TLS/ca.pem" -noout -checkend $(((TLS_DAYS + 30) * 86400)) ||
@@ -270,7 +297,7 @@ make_certificates()
 	umask "$old"
 }
 
-# The configuration names CPUs 0 and 1; here others may be ours.
+# The sample names CPUs 0 and 1; here others may be ours.
 fit_cpus()
 {
 	local part cpus=()
@@ -278,11 +305,9 @@ fit_cpus()
 		mapfile -t -O ${#cpus[@]} cpus < <(seq "${part%-*}" "${part#*-}")
 	done < <(awk '/^Cpus_allowed_list:/ { print $2 }' /proc/self/status | tr , '\n')
 	[[ " ${cpus[*]} " == *" 0 "* && " ${cpus[*]} " == *" 1 "* ]] && return
-	[[ $CONFIG == "$ROOT/conf/fairlead.yaml" ]] || return 0
 	say "CPUs ${cpus[0]} and ${cpus[1]:=${cpus[0]}} instead of 0 and 1"
-	sed -e "s/^  workers:.*/  workers: [${cpus[0]}]/" -e "s/^  main-cpu:.*/  main-cpu: ${cpus[1]}/" \
-		"$CONFIG" >"$RUN/fairlead.yaml"
-	CONFIG=$RUN/fairlead.yaml
+	sed -i -e "s/^  workers:.*/  workers: [${cpus[0]}]/" -e "s/^  main-cpu:.*/  main-cpu: ${cpus[1]}/" \
+		"$CONFIG"
 }
 
 make_namespaces()
@@ -386,7 +411,8 @@ dp_socket()
 		grep . || echo /run/fairlead/dp.sock
 }
 
-dp_up() { gone fairlead-dp || [[ -S $(dp_socket) ]]; }
+# A socket of a process that was killed is a file, but no socket of the namespace.
+dp_up() { gone fairlead-dp || in_ns fl-relay grep -qF " $(dp_socket)" /proc/net/unix; }
 cli() { "$BUILD/fairlead" --config "$CONFIG" "$@"; }
 attached() { cli --json status 2>/dev/null | grep -Eq '"attached": *true'; }
 cp_up() { gone fairlead-cp || gone fairlead-dp || attached; }
@@ -397,7 +423,6 @@ start_dp()
 	alive fairlead-dp && return
 	say "starting fairlead-dp in fl-relay"
 	for ((try = 1; ; try++)); do
-		rm -f "$(dp_socket)"
 		launch fairlead-dp
 		await 60 dp_up || die "fairlead-dp is not ready after 60 seconds:" "$RUN/fairlead-dp.log"
 		alive fairlead-dp && return
@@ -428,12 +453,13 @@ make_user()
 
 up()
 {
-	exec 9>/run/fairlead.lock
+	exec 9>"$RUN.lock"
 	flock -n 9 || { say "another one is at work; waiting for it"; flock 9; }
 	install_packages build run check
 	mkdir -p "$RUN"
-	fit_cpus
-	make_places
+	(umask 077 && mkdir -p "$STATE")
+	make_config
+	make_usual_names
 	make_certificates
 	build
 	"$BUILD/fairlead-cp" --check-config "$CONFIG" >/dev/null ||
@@ -460,13 +486,8 @@ down()
 	if [[ -e $RUN/hugepages-before ]]; then
 		set_kernel /proc/sys/vm/nr_hugepages "$(cat "$RUN/hugepages-before")" || true
 	fi
-	if [[ -e $RUN/made-etc ]]; then
-		rm -f "$ETC/fairlead.yaml"
-		rmdir --ignore-fail-on-non-empty "$ETC"
-	fi
-	[[ ! -e $RUN/made-tls ]] || rm -rf "$TLS"
-	[[ ! -e $RUN/made-state ]] || rm -rf "$STATE"
-	rm -rf "$RUN"
+	remove_usual_names
+	rm -rf "$RUN" "$STATE"
 	say "everything is down"
 }
 

@@ -13,7 +13,16 @@
 enum { DPLINK_SLOTS_MAX = 1 << 20 };
 
 /* The replay of what one worker has, step by step. */
-enum sync_step { SYNC_DONE, SYNC_BEGIN, SYNC_STATE, SYNC_END, SYNC_WAIT };
+enum sync_step {
+	SYNC_DONE,
+	SYNC_AUDIT, /* the worker is to tell what it has, */
+	SYNC_TELLS, /* tells, */
+	SYNC_TOLD,  /* has told; others may not have */
+	SYNC_BEGIN,
+	SYNC_STATE,
+	SYNC_END,
+	SYNC_WAIT
+};
 
 /* One worker as we see it: checked pointers and our own cursors. */
 struct worker_link {
@@ -42,6 +51,7 @@ struct dplink {
 	struct ctl_cert_info *cert_info;
 	uint32_t seq;
 	uint32_t turn;	 /* worker that is first in the next poll */
+	bool begun;	 /* replays have, since the last poll looked */
 	const char *lie; /* what the dataplane did that cannot be */
 	struct dplink_stats stats;
 	struct worker_link worker[CTL_WORKERS_MAX];
@@ -150,19 +160,30 @@ static const char *region_attach(struct dplink *l)
 	return NULL;
 }
 
+/*
+ * Whether the memory behind memfd is what was announced, and stays so: one that shrinks would have
+ * us killed by SIGBUS. NULL if all is well.
+ */
+static const char *memfd_wrong(int memfd, uint64_t size)
+{
+	const int seals = fcntl(memfd, F_GET_SEALS);
+	struct stat st;
+
+	if (fstat(memfd, &st) || size < sizeof(struct region) || (uint64_t)st.st_size < size)
+		return "its size is not what was announced";
+	return seals >= 0 && seals & F_SEAL_SHRINK ? NULL : "its size may change";
+}
+
 bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, char *err,
 		   size_t errlen)
 {
-	const char *why = NULL;
-	struct stat st;
+	const char *why = memfd_wrong(memfd, size);
 
 	dplink_detach(l);
 	l->wake_cp = wake_cp;
 	l->size = size;
 	l->lie = NULL;
 	memset(l->worker, 0, sizeof(l->worker));
-	if (fstat(memfd, &st) || size < sizeof(struct region) || (uint64_t)st.st_size < size)
-		why = "its size is not what was announced";
 	if (!why) {
 		l->base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 		if (l->base == MAP_FAILED) {
@@ -181,6 +202,8 @@ bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, char
 	fcntl(wake_cp, F_SETFL, O_NONBLOCK);
 	l->stats.attaches++;
 	l->ops->attached(l->ctx, l->generation);
+	for (uint32_t i = 0; l->ops->partial && l->ops->partial(l->ctx) && i < l->n_workers; i++)
+		l->worker[i].sync = SYNC_AUDIT;
 	return true;
 }
 
@@ -220,6 +243,16 @@ uint32_t dplink_room(struct dplink *l, uint32_t worker)
 	return (uint32_t)n;
 }
 
+struct dplink_progress dplink_progress(struct dplink *l, uint32_t worker)
+{
+	const struct ring *r = &l->worker[worker].cmd;
+	uint32_t room = dplink_room(l, worker);
+
+	if (!link_usable(l) || worker >= l->n_workers)
+		return (struct dplink_progress){ 0 };
+	return (struct dplink_progress){ r->own, r->own - (r->size - room) };
+}
+
 /* Part of a small ring is enough: what does not fit is made up for by a replay. */
 static uint32_t worker_reserve(const struct worker_link *w)
 {
@@ -236,18 +269,6 @@ uint32_t dplink_replay_room(struct dplink *l, uint32_t worker)
 	return room > half ? room - half : 0;
 }
 
-uint32_t dplink_room_all(struct dplink *l)
-{
-	uint32_t least = UINT32_MAX;
-
-	for (uint32_t i = 0; link_usable(l) && i < l->n_workers; i++) {
-		uint32_t room = dplink_room(l, i);
-
-		least = room < least ? room : least;
-	}
-	return least;
-}
-
 /*
  * Something was lost. A replay under way may have passed it, but is carried out: if each loss began
  * it anew, it might never end.
@@ -256,7 +277,7 @@ static void sync_want(struct worker_link *w)
 {
 	if (w->sync == SYNC_DONE)
 		w->sync = SYNC_BEGIN;
-	else if (w->sync != SYNC_BEGIN)
+	else if (w->sync > SYNC_BEGIN)
 		w->again = true;
 }
 
@@ -298,6 +319,12 @@ static enum dplink_work sync_step(struct dplink *l, uint32_t worker)
 	struct worker_link *w = &l->worker[worker];
 	enum dplink_work work;
 
+	if (w->sync == SYNC_AUDIT) {
+		if (!sync_mark(l, worker, CMD_AUDIT))
+			return DPLINK_BLOCKED;
+		w->end_seq = l->seq;
+		w->sync = SYNC_TELLS;
+	}
 	if (w->sync == SYNC_BEGIN) {
 		if (!sync_mark(l, worker, CMD_SYNC_BEGIN))
 			return DPLINK_BLOCKED;
@@ -330,6 +357,29 @@ static void event_synced(struct dplink *l, struct worker_link *w, uint32_t seq)
 	}
 }
 
+static bool link_audits(const struct dplink *l)
+{
+	for (uint32_t i = 0; i < l->n_workers; i++) {
+		if (l->worker[i].sync >= SYNC_AUDIT && l->worker[i].sync < SYNC_TOLD)
+			return true;
+	}
+	return false;
+}
+
+/* A worker has told all; when all have, the replays begin. */
+static void event_audited(struct dplink *l, struct worker_link *w, uint32_t seq)
+{
+	if (w->sync != SYNC_TELLS || seq != w->end_seq)
+		return;
+	w->sync = SYNC_TOLD;
+	if (link_audits(l))
+		return;
+	l->ops->audited(l->ctx);
+	for (uint32_t i = 0; i < l->n_workers; i++)
+		l->worker[i].sync = SYNC_BEGIN;
+	l->begun = true;
+}
+
 /* Hands on the private copy of an event, whose values may be. False if what it is about is gone. */
 static bool event_dispatch(struct dplink *l, uint32_t worker)
 {
@@ -338,6 +388,9 @@ static bool event_dispatch(struct dplink *l, uint32_t worker)
 
 	switch (hdr->type) {
 	case EVT_PUNT:
+		/* It came before the worker was asked; it asks nobody meanwhile (ctl_abi.h). */
+		if (l->worker[worker].sync >= SYNC_AUDIT && l->worker[worker].sync <= SYNC_TOLD)
+			return false;
 		l->ops->punt(l->ctx, worker, e);
 		return true;
 	case EVT_SESSION_REFUSED:
@@ -358,6 +411,13 @@ static bool event_dispatch(struct dplink *l, uint32_t worker)
 		return l->ops->context_stats(l->ctx, worker, e);
 	case EVT_TERM:
 		return l->ops->term(l->ctx, worker, e);
+	case EVT_SESSION:
+		return l->ops->session && l->ops->session(l->ctx, worker, e);
+	case EVT_CONTEXT:
+		return l->ops->context && l->ops->context(l->ctx, worker, e);
+	case EVT_AUDITED:
+		event_audited(l, &l->worker[worker], hdr->seq);
+		return true;
 	case EVT_NEWS_LOST:
 		l->stats.news_lost++;
 		sync_want(&l->worker[worker]);
@@ -446,6 +506,8 @@ enum dplink_work dplink_poll(struct dplink *l, uint32_t budget)
 	}
 	if (!link_usable(l))
 		return DPLINK_IDLE;
+	more |= l->begun;
+	l->begun = false;
 	if (more || budget == 0)
 		return DPLINK_MORE;
 	return blocked ? DPLINK_BLOCKED : DPLINK_IDLE;

@@ -53,6 +53,16 @@ struct dplink_ops {
 	bool (*context_stats)(void *ctx, uint32_t worker, const struct evt_context_stats *e);
 	bool (*term)(void *ctx, uint32_t worker, const struct evt_term *e);
 	/*
+	 * Whether records of what the dataplane has were lost; asked at each attach. NULL: never.
+	 * If so, session and context tell of all that each worker has, which is nothing's loss if
+	 * it is known, and audited comes when all have; no request is handed on before, and no
+	 * replay begins.
+	 */
+	bool (*partial)(void *ctx);
+	bool (*session)(void *ctx, uint32_t worker, const struct evt_session *e);
+	bool (*context)(void *ctx, uint32_t worker, const struct evt_context *e);
+	void (*audited)(void *ctx);
+	/*
 	 * Sends more of worker's sessions and contexts, while dplink_replay_room() lasts.
 	 * DPLINK_IDLE when all have been sent.
 	 */
@@ -112,15 +122,20 @@ bool dplink_lied(const struct dplink *l, const char **why);
  */
 bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uint16_t len);
 
+/*
+ * How many commands were given to a worker and how many of these it has carried out, each counted
+ * from any number on and round. Of what it has carried out its counters tell. 0 when not attached.
+ */
+struct dplink_progress {
+	uint32_t given, taken;
+};
+struct dplink_progress dplink_progress(struct dplink *l, uint32_t worker);
+
 /* Slots free for commands to worker; 0 when not attached. */
 uint32_t dplink_room(struct dplink *l, uint32_t worker);
 
 /* The same for a replay, which leaves half of the ring to new requests. */
 uint32_t dplink_replay_room(struct dplink *l, uint32_t worker);
-
-/* Smallest room of all workers, no less than which a sweep of expiries may use; UINT32_MAX when
- * not attached, since nothing needs to be said then. */
-uint32_t dplink_room_all(struct dplink *l);
 
 /* ---- what others may look at ---- */
 

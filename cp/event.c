@@ -44,6 +44,21 @@ static const char *term_lies(const struct evt_term *e)
 	return NULL;
 }
 
+static const char *session_lies(const struct config *c, const struct evt_session *e)
+{
+	if (e->n_peer > CTL_SESSION_PEERS || e->leg.listener >= c->n_listener || e->sid.gen == 0 ||
+	    e->sid.slot >= c->dataplane.sessions || e->redirect >= c->dataplane.n_workers)
+		return "a session that cannot be";
+	return NULL;
+}
+
+static const char *context_lies(const struct config *c, const struct evt_context *e)
+{
+	if (e->cid.gen == 0 || e->cid.slot >= c->gateway.contexts)
+		return "a context that cannot be";
+	return NULL;
+}
+
 /* Bytes of an event whose length is constant; 0: of no known type. */
 static size_t event_size(uint16_t type)
 {
@@ -65,6 +80,11 @@ static size_t event_size(uint16_t type)
 		return sizeof(struct evt_context_stats);
 	case EVT_TERM:
 		return sizeof(struct evt_term);
+	case EVT_SESSION:
+		return sizeof(struct evt_session);
+	case EVT_CONTEXT:
+		return sizeof(struct evt_context);
+	case EVT_AUDITED:
 	case EVT_NEWS_LOST:
 		return sizeof(struct ctl_hdr);
 	default:
@@ -97,6 +117,10 @@ const char *event_lies(const struct config *c, const struct ctl_hdr *hdr)
 			   : "a context was refused for no known reason";
 	case EVT_TERM:
 		return term_lies((const struct evt_term *)hdr);
+	case EVT_SESSION:
+		return session_lies(c, (const struct evt_session *)hdr);
+	case EVT_CONTEXT:
+		return context_lies(c, (const struct evt_context *)hdr);
 	default:
 		return NULL;
 	}

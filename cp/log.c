@@ -5,45 +5,79 @@
 #include <stdio.h>
 #include <time.h>
 
-static uint64_t held; /* lines held back since the last that went */
-
-/* A token bucket; one thread. */
-static int log_admit(void)
+static uint64_t now_ms(void)
 {
-	static uint64_t tokens_ms = (uint64_t)LOG_BURST * 1000;
-	static uint64_t last_ms;
 	struct timespec ts;
-	uint64_t now;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-	if (last_ms)
-		tokens_ms += (now - last_ms) * LOG_RATE;
-	last_ms = now;
-	if (tokens_ms > (uint64_t)LOG_BURST * 1000)
-		tokens_ms = (uint64_t)LOG_BURST * 1000;
-	if (tokens_ms < 1000)
-		return 0;
-	tokens_ms -= 1000;
-	return 1;
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* A token bucket; one thread. */
+static bool bucket_admit(struct log_bucket *b)
+{
+	const uint64_t full = (uint64_t)LOG_BURST * 1000, now = now_ms();
+
+	b->tokens_ms = b->begun ? b->tokens_ms + (now - b->last_ms) * LOG_RATE : full;
+	if (b->tokens_ms > full)
+		b->tokens_ms = full;
+	b->begun = true;
+	b->last_ms = now;
+	if (b->tokens_ms < 1000)
+		return false;
+	b->tokens_ms -= 1000;
+	return true;
+}
+
+__attribute__((format(printf, 2, 0))) static void write_line(struct log_bucket *b, const char *fmt,
+							     va_list ap)
+{
+	char text[1024];
+
+	if (!bucket_admit(b)) {
+		b->held++;
+		return;
+	}
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (b->held)
+		fprintf(stderr, "fairlead-cp: %s (%llu messages before this one were held back)\n",
+			text, (unsigned long long)b->held);
+	else
+		fprintf(stderr, "fairlead-cp: %s\n", text);
+	b->held = 0;
 }
 
 void log_line(const char *fmt, ...)
 {
-	char text[1024];
+	static struct log_bucket common;
 	va_list ap;
 
-	if (!log_admit()) {
-		held++;
-		return;
-	}
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	write_line(&common, fmt, ap);
 	va_end(ap);
-	if (held)
-		fprintf(stderr, "fairlead-cp: %s (%llu messages before this one were held back)\n",
-			text, (unsigned long long)held);
-	else
-		fprintf(stderr, "fairlead-cp: %s\n", text);
-	held = 0;
+}
+
+void log_bucket_line(struct log_bucket *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	write_line(b, fmt, ap);
+	va_end(ap);
+}
+
+const char *log_text(const void *text, size_t len, char out[LOG_TEXT_MAX])
+{
+	const char *s = text;
+	size_t n = 0;
+
+	while (n < len && n + 1 < LOG_TEXT_MAX) {
+		char c = s[n];
+
+		out[n++] = c >= ' ' && c <= '~' && c != '"' && c != '\\' ? c : '?';
+	}
+	if (n == 0)
+		out[n++] = '-';
+	out[n] = '\0';
+	return out;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fairlead-cp: the control process. */
+#include "adopt.h"
 #include "admin/context_news.h"
 #include "admin/metrics.h"
 #include "admin/rpc.h"
 #include "auth/psk.h"
+#include "cost.h"
 #include "gateway/gateway.h"
 #include "gateway/ng.h"
 #include "log.h"
@@ -14,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sysexits.h>
 
 static const char usage[] =
     "Usage: fairlead-cp --config FILE\n"
@@ -50,6 +53,15 @@ static int fail_at(const struct config *c, const char *key, const char *err)
 	return 1;
 }
 
+/* Whoever can read a secret can make himself a user. */
+static void warn_secrets(const struct config *c)
+{
+	if (config_shows_secrets(c))
+		log_line("%s: others may read auth.rest-secrets: give the file the mode 0640, or "
+			 "0600",
+			 c->file);
+}
+
 static int check_config(const char *file)
 {
 	char err[2 * CONFIG_STR_MAX];
@@ -57,8 +69,10 @@ static int check_config(const char *file)
 
 	if (!c)
 		return fail(err);
-	config_free(c);
+	warn_secrets(c);
 	printf("%s is correct\n", file);
+	cost_tell(c, stdout);
+	config_free(c);
 	return 0;
 }
 
@@ -67,6 +81,8 @@ static void report_table(const struct server *s)
 {
 	const struct table_stats *st = table_stats(s->table);
 
+	if (st->carried)
+		log_line("the state file %s is made anew: %s", s->conf->control.state, st->carried);
 	if (st->fresh)
 		log_line("the state file %s starts empty: %s", s->conf->control.state, st->fresh);
 	else
@@ -86,6 +102,9 @@ static void report_contexts(const struct server *s)
 {
 	const struct gate_stats *st = gate_stats(s->gateway);
 
+	if (st->carried)
+		log_line("the state file %s is made anew: %s", s->conf->control.contexts,
+			 st->carried);
 	if (st->fresh)
 		log_line("the state file %s starts empty: %s", s->conf->control.contexts,
 			 st->fresh);
@@ -204,7 +223,8 @@ static int run_server(struct server *s)
 		if (!s->gateway)
 			return fail_at(s->conf, "control.contexts", err);
 	}
-	ports_resume(s->ports, server_now(s));
+	if (!adopt_due(s)) /* else when the dataplane has told what it has */
+		ports_resume(s->ports, server_now(s));
 	rc = run_loop(s);
 	gate_close(s->gateway);
 	s->gateway = NULL;
@@ -220,7 +240,8 @@ static int run(const char *file)
 	int rc = 1;
 
 	if (!c)
-		return fail(err);
+		return fail(err), EX_CONFIG;
+	warn_secrets(c);
 	signal(SIGPIPE, SIG_IGN);
 	if (stores_open(&st, c)) {
 		if (server_open(&s, c, st.auth, loop_now_ms(), loop_wall_ms(), err, sizeof(err))) {

@@ -90,9 +90,8 @@ static bool entry_is_of(const struct pending_conn *e, uint32_t worker, struct ct
 	return e->worker == worker && e->sid.slot == sid.slot && e->sid.gen == sid.gen;
 }
 
-/* First (NULL) and next of an allocation. */
-static struct pending_conn *session_next(const struct pending *t, uint32_t worker,
-					 struct ctl_sid sid, const struct pending_conn *prev)
+struct pending_conn *pending_next(const struct pending *t, uint32_t worker, struct ctl_sid sid,
+				  const struct pending_conn *prev)
 {
 	struct pending_conn *e =
 	    entry_at(t, prev ? prev->session_next : *session_bucket(t, worker, sid));
@@ -159,7 +158,7 @@ void pending_del_session(struct pending *t, uint32_t worker, struct ctl_sid sid)
 {
 	struct pending_conn *e;
 
-	while ((e = session_next(t, worker, sid, NULL)) != NULL)
+	while ((e = pending_next(t, worker, sid, NULL)) != NULL)
 		pending_del(t, e);
 }
 
@@ -182,40 +181,31 @@ struct pending_conn *pending_find(struct pending *t, uint32_t id)
 struct pending_conn *pending_find_peer(struct pending *t, uint32_t worker, struct ctl_sid sid,
 				       const struct sock_addr *peer)
 {
-	struct pending_conn *e = session_next(t, worker, sid, NULL);
+	struct pending_conn *e = pending_next(t, worker, sid, NULL);
 
 	while (e && memcmp(&e->peer, peer, sizeof(*peer)) != 0)
-		e = session_next(t, worker, sid, e);
-	return e;
-}
-
-struct pending_conn *pending_find_connecting(struct pending *t, uint32_t worker, struct ctl_sid sid)
-{
-	struct pending_conn *e = session_next(t, worker, sid, NULL);
-
-	while (e && e->state != PENDING_CONNECTING)
-		e = session_next(t, worker, sid, e);
+		e = pending_next(t, worker, sid, e);
 	return e;
 }
 
 struct pending_conn *pending_find_seq(struct pending *t, uint32_t worker, struct ctl_sid sid,
 				      uint32_t seq)
 {
-	struct pending_conn *e = session_next(t, worker, sid, NULL);
+	struct pending_conn *e = pending_next(t, worker, sid, NULL);
 
 	while (e && (e->state != PENDING_CONNECTING || e->seq != seq))
-		e = session_next(t, worker, sid, e);
+		e = pending_next(t, worker, sid, e);
 	return e;
 }
 
 struct pending_conn *pending_find_conn(struct pending *t, uint32_t worker, struct ctl_sid sid,
 				       struct ctl_conn conn)
 {
-	struct pending_conn *e = session_next(t, worker, sid, NULL);
+	struct pending_conn *e = pending_next(t, worker, sid, NULL);
 
 	while (e &&
 	       (e->state != PENDING_WAITING || e->conn.idx != conn.idx || e->conn.gen != conn.gen))
-		e = session_next(t, worker, sid, e);
+		e = pending_next(t, worker, sid, e);
 	return e;
 }
 
@@ -224,7 +214,7 @@ uint32_t pending_count(const struct pending *t, uint32_t worker, struct ctl_sid 
 	const struct pending_conn *e = NULL;
 	uint32_t n = 0;
 
-	while ((e = session_next(t, worker, sid, e)) != NULL)
+	while ((e = pending_next(t, worker, sid, e)) != NULL)
 		n++;
 	return n;
 }

@@ -63,9 +63,9 @@ void pending_del_session(struct pending *t, uint32_t worker, struct ctl_sid sid)
 void pending_wait(struct pending_conn *e, struct ctl_conn conn);
 
 struct pending_conn *pending_find(struct pending *t, uint32_t id);
-/* Of an allocation: one whose client waits for an answer, or NULL. */
-struct pending_conn *pending_find_connecting(struct pending *t, uint32_t worker,
-					     struct ctl_sid sid);
+/* First (NULL) and next of an allocation. */
+struct pending_conn *pending_next(const struct pending *t, uint32_t worker, struct ctl_sid sid,
+				  const struct pending_conn *prev);
 /* Of an allocation: by peer in any state, by the Connect's command, by the peer's connection. */
 struct pending_conn *pending_find_peer(struct pending *t, uint32_t worker, struct ctl_sid sid,
 				       const struct sock_addr *peer);

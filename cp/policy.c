@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "policy.h"
 
-static bool prefix_list_has(const struct ip_prefix *list, uint16_t n, const struct ip_addr *a)
-{
-	for (uint16_t i = 0; i < n; i++) {
-		if (ip_in_prefix(a, &list[i]))
-			return true;
-	}
-	return false;
-}
+#include "../conf/peers.h"
+
+/* Who asks, and who has which port: NULL where that is not looked at. */
+struct policy_asker {
+	const struct ports *ports;
+	enum ports_owner kind;
+	uint16_t realm;
+};
 
 /* Whether a listener of ours is at this address and port. */
 static bool listener_at(const struct config *c, const struct ip_addr *a, uint16_t port)
@@ -20,20 +20,38 @@ static bool listener_at(const struct config *c, const struct ip_addr *a, uint16_
 	return false;
 }
 
-/*
- * Whether a may be another client's relayed address (port any, or one of that relay's), or with
- * terms a termination's.
- */
-static bool relay_at(const struct config *c, const struct ip_addr *a, uint16_t port, bool terms)
+/* The relay at an address, of which there is one at most; n_relay: none. */
+static uint16_t relay_of(const struct config *c, const struct ip_addr *a)
 {
-	for (uint16_t i = 0; i < c->n_relay; i++) {
-		const struct config_relay *r = &c->relay[i];
+	uint16_t i = 0;
 
-		if ((r->turn || (terms && r->realm_index < c->n_realm)) && ip_eq(&r->addr, a) &&
-		    (port == POLICY_ANY_PORT || (port >= r->port_min && port <= r->port_max)))
-			return port == POLICY_ANY_PORT || !listener_at(c, a, port);
-	}
-	return false;
+	while (i < c->n_relay && !ip_eq(&c->relay[i].addr, a))
+		i++;
+	return i;
+}
+
+/*
+ * Whether a relay's address, at a port of its range or at any, may be one of those who ask: clients
+ * of TURN meet their kind, terminations theirs, both within one realm. Where both share the
+ * address, who has the port tells.
+ */
+static bool relay_at(const struct config *c, const struct policy_asker *who,
+		     const struct ip_addr *a, uint16_t port)
+{
+	const uint16_t i = relay_of(c, a);
+	const struct config_relay *r = &c->relay[i];
+	bool terms;
+
+	if (i == c->n_relay || (who->realm != POLICY_ANY_REALM && who->realm != r->realm_index))
+		return false;
+	terms = r->realm_index < c->n_realm;
+	if (who->kind == PORTS_TURN ? !r->turn : !terms)
+		return false;
+	if (port == POLICY_ANY_PORT)
+		return true;
+	if (port < r->port_min || port > r->port_max || listener_at(c, a, port))
+		return false;
+	return !who->ports || !(r->turn && terms) || ports_owner(who->ports, i, port) == who->kind;
 }
 
 static bool address_is_own(const struct config *c, const struct ip_addr *a)
@@ -55,48 +73,40 @@ static bool address_is_own(const struct config *c, const struct ip_addr *a)
 	return false;
 }
 
-/* Rules 3 and 4. */
-static const char *address_special(const struct config *c, const struct ip_addr *a)
-{
-	if (prefix_list_has(c->peers.allow, c->peers.n_allow, a))
-		return NULL;
-	return ip_special(a);
-}
-
 /* The address inside an IPv6 one. Ours is never reached that way, not even as a relay address. */
 static const char *embedded_denied(const struct config *c, const struct ip_addr *inner)
 {
-	if (prefix_list_has(c->peers.deny, c->peers.n_deny, inner))
-		return "deny list";
-	if (address_is_own(c, inner))
+	if (peers_judge(&c->peers, inner) != PEERS_DENY && address_is_own(c, inner))
 		return "own address";
-	return address_special(c, inner);
+	return peers_denied(&c->peers, inner);
 }
 
-static const char *decide(const struct config *c, const struct ip_addr *peer, uint16_t port,
-			  bool terms)
+static const char *decide(const struct config *c, const struct policy_asker *who,
+			  const struct ip_addr *peer, uint16_t port)
 {
 	struct ip_addr inner;
 	const char *why;
 
-	if (prefix_list_has(c->peers.deny, c->peers.n_deny, peer))
+	if (peers_judge(&c->peers, peer) == PEERS_DENY)
 		return "deny list";
-	if (c->peers.relay_to_relay && relay_at(c, peer, port, terms))
+	if (c->peers.relay_to_relay && relay_at(c, who, peer, port))
 		return NULL;
 	if (address_is_own(c, peer))
 		return "own address";
-	why = address_special(c, peer);
+	why = peers_denied(&c->peers, peer);
 	if (!why && !ip_is_v4(peer) && ip_embedded_v4(peer, &inner))
 		why = embedded_denied(c, &inner);
 	return why;
 }
 
-const char *policy_peer(const struct config *c, const struct ip_addr *peer, uint16_t port)
+const char *policy_peer(const struct config *c, const struct ports *p, uint16_t realm,
+			const struct ip_addr *peer, uint16_t port)
 {
-	return decide(c, peer, port, false);
+	return decide(c, &(struct policy_asker){ p, PORTS_TURN, realm }, peer, port);
 }
 
-const char *policy_remote(const struct config *c, const struct ip_addr *remote, uint16_t port)
+const char *policy_remote(const struct config *c, const struct ports *p, uint16_t realm,
+			  const struct ip_addr *remote, uint16_t port)
 {
-	return decide(c, remote, port, true);
+	return decide(c, &(struct policy_asker){ p, PORTS_TERM, realm }, remote, port);
 }

@@ -17,7 +17,7 @@
  */
 enum pair_state { PAIR_NONE = 0, PAIR_EVEN = 1, PAIR_ODD = 2, PAIR_BOTH = 3 }; /* free halves */
 
-enum { PAIRS = 32768, PORTS = 65536, PORTS_VERSION = 1 };
+enum { PAIRS = 32768, PORTS = 65536, PORTS_VERSION = 2 };
 
 /* In the file, of a port: the second at which its rest ends; 0 if it was never taken. */
 enum { MARK_TAKEN = UINT32_MAX };
@@ -43,6 +43,7 @@ struct relay_ports {
 	uint32_t taken;
 	uint8_t *state;	 /* [PAIRS], enum pair_state */
 	uint8_t *in_use; /* [PAIRS], halves that were drawn or claimed and not given back */
+	uint8_t *terms;	 /* [PAIRS], of these the ones that are terminations' */
 	uint16_t *pos;	 /* [PAIRS], place in its set */
 	struct share share[CTL_WORKERS_MAX];
 };
@@ -52,7 +53,8 @@ struct ports {
 	uint32_t n_workers;
 	uint32_t n_relay;
 	struct relay_ports *relay[CTL_RELAYS_MAX];
-	uint16_t family[2][CTL_RELAYS_MAX]; /* relays of each, by RELAY_V4 and RELAY_V6 */
+	_Atomic uint32_t *mark[CTL_RELAYS_MAX]; /* of each relay, in the file */
+	uint16_t family[2][CTL_RELAYS_MAX];	/* relays of each, by RELAY_V4 and RELAY_V6 */
 	uint32_t n_family[2];
 	struct statefile file;
 };
@@ -100,6 +102,7 @@ static void relay_ports_free(struct relay_ports *r)
 	}
 	free(r->state);
 	free(r->in_use);
+	free(r->terms);
 	free(r->pos);
 	free(r);
 }
@@ -124,8 +127,9 @@ static struct relay_ports *relay_ports_create(struct ports *p, const struct conf
 		return NULL;
 	r->state = calloc(PAIRS, 1);
 	r->in_use = calloc(PAIRS, 1);
+	r->terms = calloc(PAIRS, 1);
 	r->pos = calloc(PAIRS, sizeof(uint16_t));
-	if (!r->state || !r->in_use || !r->pos)
+	if (!r->state || !r->in_use || !r->terms || !r->pos)
 		goto fail;
 	for (uint32_t w = 0; w < p->n_workers; w++) {
 		/* An even share, rounded up, of the pairs that the range touches. */
@@ -145,8 +149,8 @@ fail:
 	return NULL;
 }
 
-/* What gives a place in the file its meaning. */
-static uint64_t ports_digest(const struct config *c)
+/* By which the format before knew what a place in the file means. */
+static uint64_t older_digest(const struct config *c)
 {
 	static const struct siphash_key fixed;
 	uint8_t buf[CTL_RELAYS_MAX * 16];
@@ -157,34 +161,66 @@ static uint64_t ports_digest(const struct config *c)
 	return siphash(&fixed, buf, wr_len(&w));
 }
 
-static _Atomic uint32_t *marks_of(const struct ports *p, uint32_t relay)
-{
-	uint8_t *marks = (uint8_t *)p->file.map + statefile_bytes(1, sizeof(struct statefile_head));
+/* A record is the marks of a relay. */
+enum { MARKS_BYTES = PORTS * sizeof(uint32_t) };
 
-	return (_Atomic uint32_t *)marks + (size_t)PORTS * relay;
+static uint32_t marks_need(const struct statefile_view *v, int pool)
+{
+	(void)v;
+	(void)pool;
+	return 0; /* those of relays that are no more go with them */
+}
+
+static uint32_t marks_carry(const struct statefile_form *form, const struct statefile_view *v,
+			    struct statefile *f)
+{
+	uint8_t *to = statefile_pool(f, form, 0);
+
+	for (uint32_t i = 0; i < v->records[0] && i < CTL_RELAYS_MAX; i++) {
+		if (v->relay[i] != STATEFILE_GONE && v->relay[i] < f->records[0])
+			statefile_copy(v, 0, i, to + (size_t)MARKS_BYTES * v->relay[i],
+				       MARKS_BYTES);
+	}
+	return 0;
+}
+
+static _Atomic uint32_t *marks_of(const struct ports *p, const struct statefile_form *form,
+				  uint32_t relay)
+{
+	return (_Atomic uint32_t *)statefile_pool(&p->file, form, 0) + (size_t)PORTS * relay;
 }
 
 static bool file_open(struct ports *p, const struct config *c, const char *boot_id, char *err,
 		      size_t errlen)
 {
+	static const struct statefile_carry carry = { marks_need, marks_carry };
+	const struct statefile_older older[] = {
+		{ 1,
+		  offsetof(struct statefile_head, head_bytes),
+		  { MARKS_BYTES },
+		  older_digest(c) },
+		{ 0 },
+	};
 	char path[CONFIG_STR_MAX + 8];
 	const struct statefile_form form = {
 		.path = path,
 		.boot_id = boot_id,
 		.magic = PORTS_MAGIC,
 		.version = PORTS_VERSION,
-		.digest = ports_digest(c),
-		.digest_means = "the configured relays changed",
+		.head_bytes = sizeof(struct statefile_head),
 		.records = { c->n_relay },
-		.size = statefile_bytes(1, sizeof(struct statefile_head)) +
-			statefile_bytes((uint64_t)PORTS * c->n_relay, sizeof(uint32_t)),
+		.record_bytes = { MARKS_BYTES },
+		.conf = c,
+		.older = older,
 	};
 
 	snprintf(path, sizeof(path), "%s.ports", c->control.state);
-	if (!statefile_open(&p->file, &form, err, errlen))
+	if (!statefile_open(&p->file, &form, &carry, err, errlen))
 		return false;
 	if (p->file.fresh)
 		statefile_ready(&p->file, &form);
+	for (uint32_t i = 0; i < c->n_relay; i++)
+		p->mark[i] = marks_of(p, &form, i);
 	return true;
 }
 
@@ -196,7 +232,7 @@ static bool relays_create(struct ports *p, const struct config *c)
 		p->relay[i] = relay_ports_create(p, &c->relay[i]);
 		if (!p->relay[i])
 			return false;
-		p->relay[i]->mark = marks_of(p, i);
+		p->relay[i]->mark = p->mark[i];
 		if (c->relay[i].turn)
 			p->family[f][p->n_family[f]++] = (uint16_t)i;
 	}
@@ -282,10 +318,12 @@ static void rests_end(struct ports *p, struct relay_ports *r, struct share *sh, 
 
 /* ---- drawing ---- */
 
-static void port_use(struct ports *p, struct relay_ports *r, uint16_t port)
+static void port_use(struct ports *p, struct relay_ports *r, uint16_t port, enum ports_owner owner)
 {
 	port_leave(p, r, port);
 	r->in_use[port >> 1] |= port_half(port);
+	if (owner == PORTS_TERM)
+		r->terms[port >> 1] |= port_half(port);
 	mark_set(r, port, MARK_TAKEN);
 }
 
@@ -335,8 +373,8 @@ static uint16_t draw(struct ports *p, struct share *sh, enum ports_want want)
 	return 0;
 }
 
-uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports_want want,
-		    uint32_t now)
+static uint16_t take(struct ports *p, uint32_t relay, uint32_t worker, enum ports_want want,
+		     enum ports_owner owner, uint32_t now)
 {
 	struct relay_ports *r = p->relay[relay];
 	struct share *sh = &r->share[worker];
@@ -347,21 +385,33 @@ uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports
 		rest_end(p, r, sh);
 	if (port == 0)
 		return 0;
-	port_use(p, r, port);
+	port_use(p, r, port, owner);
 	if (want == PORTS_PAIR)
-		port_use(p, r, port | 1);
+		port_use(p, r, port | 1, owner);
 	return port;
 }
 
-/* On one of n relays, which are used alike. */
-static struct ctl_relay ports_take_of(struct ports *p, const uint16_t *relays, uint32_t n,
-				      uint32_t worker, enum ports_want want, uint32_t now)
+uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports_want want,
+		    uint32_t now)
 {
-	uint32_t start = n ? rand_below(p->rand, n) : 0;
+	return take(p, relay, worker, want, PORTS_TURN, now);
+}
 
-	for (uint32_t i = 0; i < n; i++) {
-		uint16_t relay = relays[(start + i) % n];
-		uint16_t port = ports_take(p, relay, worker, want, now);
+/* What take() wants of one of several relays, which are used alike. */
+struct relay_set {
+	const uint16_t *relay;
+	uint32_t n;
+	enum ports_owner owner;
+};
+
+static struct ctl_relay take_of(struct ports *p, const struct relay_set *set, uint32_t worker,
+				enum ports_want want, uint32_t now)
+{
+	uint32_t start = set->n ? rand_below(p->rand, set->n) : 0;
+
+	for (uint32_t i = 0; i < set->n; i++) {
+		uint16_t relay = set->relay[(start + i) % set->n];
+		uint16_t port = take(p, relay, worker, want, set->owner, now);
 
 		if (port)
 			return (struct ctl_relay){ relay, be16_make(port) };
@@ -373,24 +423,25 @@ struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, en
 				   uint32_t now)
 {
 	uint32_t f = v6 ? RELAY_V6 : RELAY_V4;
+	const struct relay_set set = { p->family[f], p->n_family[f], PORTS_TURN };
 
-	return ports_take_of(p, p->family[f], p->n_family[f], worker, want, now);
+	return take_of(p, &set, worker, want, now);
 }
 
 struct ctl_relay ports_take_realm(struct ports *p, const struct config *c, uint32_t realm, bool v6,
 				  uint32_t worker, enum ports_want want, uint32_t now)
 {
 	uint16_t relays[CTL_RELAYS_MAX];
-	uint32_t n = 0;
+	struct relay_set set = { relays, 0, PORTS_TERM };
 
 	for (uint16_t i = 0; i < c->n_relay; i++) {
 		if (c->relay[i].realm_index == realm && ip_is_v4(&c->relay[i].addr) != v6)
-			relays[n++] = i;
+			relays[set.n++] = i;
 	}
-	return ports_take_of(p, relays, n, worker, want, now);
+	return take_of(p, &set, worker, want, now);
 }
 
-bool ports_claim(struct ports *p, uint32_t relay, uint16_t port)
+bool ports_claim(struct ports *p, uint32_t relay, uint16_t port, enum ports_owner owner)
 {
 	struct relay_ports *r;
 
@@ -399,7 +450,7 @@ bool ports_claim(struct ports *p, uint32_t relay, uint16_t port)
 	r = p->relay[relay];
 	if (!port_free(r, port))
 		return false;
-	port_use(p, r, port);
+	port_use(p, r, port, owner);
 	return true;
 }
 
@@ -411,6 +462,15 @@ bool ports_is_free(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)
 	return port_free(r, port);
 }
 
+enum ports_owner ports_owner(const struct ports *p, uint32_t relay, uint16_t port)
+{
+	const struct relay_ports *r = p->relay[relay];
+
+	if (!(r->in_use[port >> 1] & port_half(port)))
+		return PORTS_NOBODY;
+	return r->terms[port >> 1] & port_half(port) ? PORTS_TERM : PORTS_TURN;
+}
+
 void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)
 {
 	struct relay_ports *r = p->relay[relay];
@@ -418,6 +478,7 @@ void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)
 	if (!(r->in_use[port >> 1] & port_half(port)))
 		return;
 	r->in_use[port >> 1] &= (uint8_t)~port_half(port);
+	r->terms[port >> 1] &= (uint8_t)~port_half(port);
 	rest_begin(r, share_of(p, r, port), port, now + PORTS_REST_S);
 }
 
@@ -429,6 +490,25 @@ static int rest_earlier(const void *a, const void *b, void *relay)
 	uint32_t ub = mark_get(relay, *(const uint16_t *)b);
 
 	return (ua > ub) - (ua < ub);
+}
+
+static void reverse(uint16_t *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n / 2; i++) {
+		const uint16_t x = p[i];
+
+		p[i] = p[n - 1 - i];
+		p[n - 1 - i] = x;
+	}
+}
+
+/* Has the ring begin at 0: turned round by its head. */
+static void rests_align(struct rest *rest)
+{
+	reverse(rest->port, rest->head);
+	reverse(rest->port + rest->head, rest->size - rest->head);
+	reverse(rest->port, rest->size);
+	rest->head = 0;
 }
 
 static void relay_resume(struct ports *p, struct relay_ports *r, uint32_t now)
@@ -444,10 +524,11 @@ static void relay_resume(struct ports *p, struct relay_ports *r, uint32_t now)
 		port_leave(p, r, port);
 		rest_begin(r, share_of(p, r, port), port, until < latest ? until : latest);
 	}
-	/* No rest has ended yet: the rings begin at 0. */
+	/* By when they end; some may have ended while the dataplane was waited for. */
 	for (uint32_t w = 0; w < p->n_workers; w++) {
 		struct rest *rest = &r->share[w].rest;
 
+		rests_align(rest);
 		qsort_r(rest->port, rest->n, sizeof(*rest->port), rest_earlier, r);
 	}
 }

@@ -26,6 +26,13 @@ enum ports_want {
 	PORTS_PAIR, /* EVEN-PORT with R: the even port is returned, both are taken */
 };
 
+/* Who has a port; also of one that is reserved. */
+enum ports_owner {
+	PORTS_NOBODY, /* free, at rest, or no port of the relay's range */
+	PORTS_TURN,   /* an allocation's */
+	PORTS_TERM,   /* a termination's of a context */
+};
+
 struct ports;
 
 /*
@@ -43,7 +50,7 @@ void ports_close(struct ports *p);
  */
 void ports_resume(struct ports *p, uint32_t now);
 
-/* Draws a port of worker's share on a relay. Returns 0 if there is none. now: seconds. */
+/* Draws a port of worker's share on a relay for TURN. 0 if there is none. now: seconds. */
 uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports_want want,
 		    uint32_t now);
 
@@ -54,14 +61,17 @@ uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports
 struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, enum ports_want want,
 				   uint32_t now);
 
-/* The same of an address realm (index in c, which is that of ports_open()). */
+/* The same of an address realm (index in c, which is that of ports_open()), for a termination. */
 struct ctl_relay ports_take_realm(struct ports *p, const struct config *c, uint32_t realm, bool v6,
 				  uint32_t worker, enum ports_want want, uint32_t now);
 
-/* Marks a port as taken (an allocation of an earlier process). False if it cannot be. */
-bool ports_claim(struct ports *p, uint32_t relay, uint16_t port);
+/* Marks a port as taken (a record of an earlier process has it). False if it cannot be. */
+bool ports_claim(struct ports *p, uint32_t relay, uint16_t port, enum ports_owner owner);
 /* Whether it can be; one whose rest is over at now (seconds) can. */
 bool ports_is_free(struct ports *p, uint32_t relay, uint16_t port, uint32_t now);
+
+/* Who has it now. relay: index in the configuration. */
+enum ports_owner ports_owner(const struct ports *p, uint32_t relay, uint16_t port);
 
 /* Gives a taken port back. */
 void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "server.h"
 
+#include "adopt.h"
+#include "cost.h"
 #include "gateway/gateway_link.h"
 #include "log.h"
 #include "session.h"
@@ -70,28 +72,85 @@ static struct table_alloc *alloc_of(struct server *s, uint32_t worker, const str
 	return NULL;
 }
 
-/* What every request must pass (RFC 8656 5, RFC 8489 6.3.1). 0 or the error code. */
-static int request_judge(struct server *s, struct request *r)
+static bool alloc_is_of(const struct table_alloc *a, const struct request *r)
 {
-	auth_check(s->auth, r->m, &r->nonce_client, server_now(s), s->wall, &r->auth);
+	return a && memcmp(a->user_id, r->user_id, TABLE_USER_ID) == 0;
+}
+
+/* A wrong name or password is told, so that who guesses can be kept out. */
+static void report_wrong(struct server *s, const struct request *r)
+{
+	static struct log_bucket bucket;
+	const struct stun_val *name = &r->m->username;
+	char ip[ADDR_STR_MAX], text[LOG_TEXT_MAX];
+
+	s->stats.auth_wrong++;
+	log_bucket_line(&bucket, "authentication failed: address %s port %u user \"%s\"",
+			ip_format(&r->leg->client.ip, ip, sizeof(ip)),
+			be16_get(r->leg->client.port),
+			log_text(name->val, name->val ? name->len : 0, text));
+}
+
+enum { REQUEST_MIN = STUN_HDR_LEN + 8 }; /* with one attribute, as of a requested transport */
+
+/*
+ * Who it is (RFC 8489 9.2.4), and his allocation. A time-limited credential that is over is good
+ * for what its user has: the allocation of the five-tuple, or the one that a ConnectionBind is of.
+ * 0 or the error code.
+ */
+static int request_identify(struct server *s, struct request *r)
+{
+	const struct table_alloc *bound =
+	    r->method == SERVER_CONNECTION_BIND ? connection_bind_alloc(s, r) : NULL;
+	struct auth_client client = { .addr = r->leg->client };
+
+	/*
+	 * A challenge is four times as long as a header, in whose name nobody knows (RFC 8656
+	 * 21.1); what is signed is longer, and so is an Allocate, by its REQUESTED-TRANSPORT.
+	 */
+	if (!leg_is_stream(r->leg) && r->m->len < REQUEST_MIN)
+		return r->auth.code = 400;
+	if (bound && ip_eq(&bound->leg.client.ip, &client.addr.ip))
+		client.control = &bound->leg.client;
+	auth_check(s->auth, r->m, &client, server_now(s), s->wall, &r->auth);
+	if (r->auth.wrong)
+		report_wrong(s, r);
 	if (r->auth.code == 500)
 		log_line("a request is answered with 500: %s", auth_error(s->auth));
 	if (r->auth.code)
 		return r->auth.code;
+	table_user_id(s->table, r->auth.user, r->auth.rest, r->user_id);
+	r->alloc = alloc_of(s, r->worker, r->leg);
+	if (r->alloc && (table_named(s->table, r->alloc, r->auth.user) ||
+			 (table_unowned(r->alloc) && !r->auth.expired)))
+		table_own(s->table, r->alloc, r->user_id, r->auth.user);
+	if (r->auth.expired && !alloc_is_of(r->alloc, r) && !alloc_is_of(bound, r)) {
+		s->stats.auth_expired++;
+		auth_wipe(&r->auth);
+		r->auth.code = 401;
+	}
+	return r->auth.code;
+}
+
+/* What every request must pass (RFC 8656 5, RFC 8489 6.3.1). 0 or the error code. */
+static int request_judge(struct server *s, struct request *r)
+{
+	int code = request_identify(s, r);
+
+	if (code)
+		return code;
 	if (r->m->n_unknown)
 		return 420;
-	table_user_id(s->table, r->auth.user, r->user_id);
-	r->alloc = alloc_of(s, r->worker, r->leg);
 	if (methods[r->method].need == (r->alloc ? NEED_NONE : NEED_SOME))
 		return 437;
-	return !r->alloc || memcmp(r->alloc->user_id, r->user_id, TABLE_USER_ID) == 0 ? 0 : 441;
+	return !r->alloc || alloc_is_of(r->alloc, r) ? 0 : 441;
 }
 
 static bool punt_too_old(const struct server *s, const struct evt_punt *p)
 {
 	uint64_t now_us = s->now_ms * 1000;
 
-	return p->rx_us < now_us &&
+	return !leg_is_stream(&p->leg) && p->rx_us < now_us &&
 	       now_us - p->rx_us > SERVER_REQUEST_MAX_AGE_S * UINT64_C(1000000);
 }
 
@@ -116,9 +175,6 @@ static void server_punt(void *ctx, uint32_t worker, const struct evt_punt *p)
 	r.m = &m;
 	r.leg = &p->leg;
 	r.worker = worker;
-	r.nonce_client = p->leg.client;
-	if (leg_is_stream(&p->leg))
-		r.nonce_client.port = be16_make(0);
 	r.alloc = NULL;
 	r.reply.flags = 0;
 	s->stats.requests[r.method]++;
@@ -161,12 +217,28 @@ static void server_attached(void *ctx, uint64_t generation)
 {
 	struct server *s = ctx;
 
+	memset(s->promise, 0, sizeof(s->promise));
+	cost_record(s->conf);
 	if (s->gateway)
 		gate_attached(s->gateway, generation);
-	if (table_generation(s->table) == generation)
-		return;
-	session_streams_lost(s);
-	table_generation_set(s->table, generation);
+	memset(s->full_ms, 0, sizeof(s->full_ms));
+	adopt_close(s); /* what is told is told anew */
+	s->generation = generation;
+	s->streams_lost = table_generation(s->table) != generation;
+	s->streams_at = 0;
+}
+
+/*
+ * Goes on with what an earlier dataplane's connections leave. Until that is over nothing is taken
+ * from the new one, whose connections might be taken for those. False if there is more to do.
+ */
+static bool streams_settled(struct server *s)
+{
+	if (s->streams_lost && session_streams_lost(s, &s->streams_at)) {
+		table_generation_set(s->table, s->generation);
+		s->streams_lost = false;
+	}
+	return !s->streams_lost;
 }
 
 static bool server_peer_conn(void *ctx, uint32_t worker, const struct evt_peer_conn *e)
@@ -273,6 +345,10 @@ static const struct dplink_ops link_ops = {
 	.context_refused = server_context_refused,
 	.context_stats = server_context_stats,
 	.term = server_term,
+	.partial = adopt_due,
+	.session = adopt_session,
+	.context = adopt_context,
+	.audited = adopt_done,
 	.replay = server_replay,
 };
 
@@ -307,6 +383,7 @@ bool server_open(struct server *s, const struct config *c, struct auth *auth, ui
 
 void server_close(struct server *s)
 {
+	adopt_close(s);
 	dplink_free(s->link);
 	ports_close(s->ports);
 	pending_free(s->pending);
@@ -321,17 +398,39 @@ void server_clock(struct server *s, uint64_t now_ms, uint64_t wall_ms)
 	s->wall = wall_ms / 1000;
 }
 
-/* Each expiry may need a command, so no more of them than there is room for. */
+/* Whether a worker's ring has been full for so long that the worker must hang. */
+static bool worker_is_stuck(struct server *s, uint32_t worker, uint32_t room)
+{
+	uint64_t *since = &s->full_ms[worker];
+
+	if (room)
+		*since = 0;
+	else if (!*since)
+		*since = s->now_ms;
+	return !room && s->now_ms - *since >= SERVER_STUCK_MS;
+}
+
+/*
+ * Each expiry may need a command, so no more of them than there is room for. A worker that hangs
+ * does not stop the time of the others: what it was not told it learns by a replay.
+ */
 static uint32_t timer_budget(struct server *s)
 {
-	uint32_t room = dplink_room_all(s->link);
+	uint32_t budget = SERVER_TIMER_BUDGET;
 
-	return room < SERVER_TIMER_BUDGET ? room : SERVER_TIMER_BUDGET;
+	for (uint32_t w = 0; w < dplink_n_workers(s->link); w++) {
+		uint32_t room = dplink_room(s->link, w);
+
+		if (!worker_is_stuck(s, w, room) && room < budget)
+			budget = room;
+	}
+	return budget;
 }
 
 enum dplink_work server_poll(struct server *s)
 {
-	enum dplink_work work = dplink_poll(s->link, SERVER_EVENT_BUDGET);
+	enum dplink_work work =
+	    streams_settled(s) ? dplink_poll(s->link, SERVER_EVENT_BUDGET) : DPLINK_MORE;
 	uint32_t budget = timer_budget(s);
 
 	/* No timer of the wheel's: a dataplane that hangs is not waited for. */

@@ -17,12 +17,15 @@
 enum {
 	SERVER_EVENT_BUDGET = 256, /* events per turn of the loop */
 	SERVER_TIMER_BUDGET = 256, /* expiries per turn */
+	SERVER_WALK_BUDGET = 4096, /* records looked at per turn */
+	SERVER_STUCK_MS = 1000,	   /* a worker takes no command: it is not waited for any more */
 	SERVER_TICK_MS = 100,	   /* of the timer wheel */
 	/*
-	 * Older requests, which waited while no control process was there, are skipped. A client
-	 * listens for 8 s after the last of its transmissions (RFC 8489 6.2.1: Rm * RTO), so either
-	 * it has sent this one again, or nobody waits for the answer, and an Allocate would leave
-	 * an allocation behind that nobody knows of.
+	 * Older requests over UDP, which waited while no control process was there, are skipped. A
+	 * client listens for 8 s after the last of its transmissions (RFC 8489 6.2.1: Rm * RTO), so
+	 * either it has sent this one again, or nobody waits for the answer, and an Allocate would
+	 * leave an allocation behind that nobody knows of. Over a stream it sends once and waits
+	 * for 39.5 s (6.2.2), and what nobody waits for any more ends with the connection.
 	 */
 	SERVER_REQUEST_MAX_AGE_S = 10,
 	SERVER_ERROR_MIN = 400,
@@ -48,8 +51,12 @@ struct server_stats {
 	uint64_t error[SERVER_ERROR_MAX - SERVER_ERROR_MIN + 1]; /* replies by code - 400 */
 	uint64_t bad_stun;     /* punted messages that did not parse or are no request we serve */
 	uint64_t too_old;      /* punted messages that waited too long */
+	uint64_t auth_wrong;   /* requests with a wrong name or password */
+	uint64_t auth_expired; /* with a time-limited credential that is over, and nothing to go on
+				  with */
 	uint64_t peers_denied; /* peers refused by policy, each counted */
 	uint64_t allocs_made;
+	uint64_t allocs_adopted; /* of the dataplane, of which no record was left */
 	uint64_t allocs_expired;
 	uint64_t allocs_deleted; /* by a Refresh with lifetime 0 */
 	uint64_t allocs_refused; /* by the dataplane */
@@ -69,6 +76,12 @@ struct server_stats {
 	uint64_t psk_errors;  /* the store did not answer */
 };
 
+/* Records of peers that commands up to number `until` may take: cp/turn/records.c. */
+struct records_promise {
+	uint32_t until, n;
+};
+
+struct adopt_redirect;
 struct context_news;
 struct gateway;
 struct ng;
@@ -80,6 +93,8 @@ struct server {
 	struct ports *ports;
 	struct pending *pending;
 	struct dplink *link;
+	struct adopt_redirect *redirects; /* see adopt.c; n_redirects of them */
+	uint64_t n_redirects;
 	struct gateway *gateway; /* NULL: gateway.contexts is 0 */
 	/* Set once it is open by whoever owns them; NULL: none. */
 	struct tls_agent *tls;
@@ -89,6 +104,13 @@ struct server {
 	struct rand rand;
 	struct wheel wheel;
 	struct server_stats stats;
+	struct records_promise promise[CTL_WORKERS_MAX][2];
+	/* Allocations over streams of an earlier dataplane go, from streams_at on, see there. */
+	bool streams_lost;
+	uint32_t streams_at;
+	uint64_t generation; /* of the dataplane that is attached, or was last */
+	/* When a worker's ring was seen full for the first time and since; 0: it is not. */
+	uint64_t full_ms[CTL_WORKERS_MAX];
 	uint64_t now_ms;  /* CLOCK_MONOTONIC */
 	uint64_t wall_ms; /* CLOCK_REALTIME */
 	uint64_t wall;	  /* the same in seconds */

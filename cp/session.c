@@ -3,7 +3,21 @@
 
 #include "turn/turn.h"
 
+/* Allocations that hear of their share when another of their user comes or goes. */
+enum { SHARES = 2 };
+
 /* ---- commands ---- */
+
+/* turn.user-rate in equal parts. Of whom nobody knows, an allocation has no part. */
+static uint32_t user_share(const struct server *s, const struct table_alloc *a)
+{
+	uint32_t rate = s->conf->turn.user_rate, share;
+
+	if (rate == 0 || table_unowned(a))
+		return 0;
+	share = rate / table_user_allocs(s->table, a);
+	return share ? share : 1;
+}
 
 static void send_session(struct server *s, const struct table_alloc *a)
 {
@@ -12,6 +26,7 @@ static void send_session(struct server *s, const struct table_alloc *a)
 		.leg = a->leg,
 		.flags = atomic_load(&a->flags),
 		.expiry = table_alloc_expiry(a),
+		.share = user_share(s, a),
 	};
 	uint32_t families = atomic_load(&a->families);
 
@@ -87,7 +102,8 @@ static void send_chan(struct server *s, const struct table_alloc *a, const struc
 
 /*
  * Sends the session with all that belongs to it, without the first *skip commands of it, at most
- * room. Returns how many were sent.
+ * room. Returns how many were sent. Channels first: one of them then stands in the session itself,
+ * with the permission of its address, and no order takes fewer records (table_records()).
  */
 static uint32_t send_all(struct server *s, const struct table_alloc *a, uint32_t skip,
 			 uint32_t room)
@@ -101,13 +117,13 @@ static uint32_t send_all(struct server *s, const struct table_alloc *a, uint32_t
 	if (skip == 0)
 		send_session(s, a);
 	i++;
-	while (i < end && (p = table_perm_next(s->table, a, p)) != NULL) {
-		if (i++ >= skip)
-			send_perm(s, a, p);
-	}
 	while (i < end && (ch = table_chan_next(s->table, a, ch)) != NULL) {
 		if (i++ >= skip)
 			send_chan(s, a, ch);
+	}
+	while (i < end && (p = table_perm_next(s->table, a, p)) != NULL) {
+		if (i++ >= skip)
+			send_perm(s, a, p);
 	}
 	return i > skip ? i - skip : 0;
 }
@@ -149,6 +165,35 @@ enum dplink_work session_replay(void *server, uint32_t worker, struct dplink_cur
 		cur->total = 0;
 	}
 	return DPLINK_MORE;
+}
+
+/* ---- shares ---- */
+
+/*
+ * The user's other allocations whose turn it is to hear of their share. Two each time one comes or
+ * goes, so that it costs the same however many there are. Who has waited longest is first, and has
+ * a share of when there were two thirds of today's at least: all shares together are less than one
+ * and a half times what the user may have.
+ */
+static uint32_t shares_due(struct server *s, const struct table_alloc *a,
+			   const struct table_alloc *due[SHARES])
+{
+	uint32_t n = 0;
+
+	/* Sessions of connections that an earlier dataplane had are none of this one. */
+	if (s->conf->turn.user_rate == 0 || table_unowned(a) || s->streams_lost)
+		return 0;
+	for (uint32_t left = table_user_allocs(s->table, a); left && n < SHARES; left--) {
+		due[n] = table_user_turn(s->table, a);
+		n += due[n] != a;
+	}
+	return n;
+}
+
+static void shares_send(struct server *s, const struct table_alloc *due[SHARES], uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		send_session(s, due[i]);
 }
 
 /* ---- ports and timers ---- */
@@ -202,7 +247,7 @@ static void resv_fire(struct timer *tm, void *ctx)
 	table_resv_del(s->table, r);
 }
 
-static void timer_init(struct server *s, const struct table_alloc *a)
+void session_timer(struct server *s, const struct table_alloc *a)
 {
 	table_timer(s->table, a)->fire = alloc_fire;
 	timer_touch(s, a, table_expire(s->table, (struct table_alloc *)a, server_now(s)));
@@ -226,12 +271,23 @@ static bool relay_claim(struct server *s, const struct table_alloc *a)
 	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
 		if (!(families & (1u << f)))
 			continue;
-		if (!ports_claim(s->ports, a->relay[f].relay, be16_get(a->relay[f].port))) {
+		if (!ports_claim(s->ports, a->relay[f].relay, be16_get(a->relay[f].port),
+				 PORTS_TURN)) {
 			relay_give(s, a, claimed);
 			return false;
 		}
 		claimed |= 1u << f;
 	}
+	return true;
+}
+
+bool session_take_up(struct server *s, struct table_alloc *a)
+{
+	if (!relay_claim(s, a)) {
+		table_del(s->table, a);
+		return false;
+	}
+	session_timer(s, a);
 	return true;
 }
 
@@ -242,15 +298,12 @@ void session_resume(struct server *s)
 	uint32_t cursor = 0;
 
 	while ((a = table_next(s->table, &cursor)) != NULL) {
-		if (relay_claim(s, a))
-			timer_init(s, a);
-		else
-			table_del(s->table, a);
+		session_take_up(s, a);
 	}
 	/* A port may have passed to an allocation just before the end: that one has it. */
 	cursor = 0;
 	while ((r = table_resv_next(s->table, &cursor)) != NULL) {
-		if (ports_claim(s->ports, r->relay.relay, be16_get(r->relay.port)))
+		if (ports_claim(s->ports, r->relay.relay, be16_get(r->relay.port), PORTS_TURN))
 			resv_timer_init(s, r);
 		else
 			table_resv_del(s->table, r);
@@ -260,21 +313,27 @@ void session_resume(struct server *s)
 struct table_alloc *session_add(struct server *s, const struct table_alloc *proto)
 {
 	struct table_alloc *a = table_add(s->table, proto);
+	const struct table_alloc *due[SHARES];
 
 	if (!a)
 		return NULL;
-	timer_init(s, a);
+	session_timer(s, a);
 	send_set(s, a);
+	shares_send(s, due, shares_due(s, a, due));
 	s->stats.allocs_made++;
 	return a;
 }
 
 static void session_forget(struct server *s, struct table_alloc *a)
 {
+	const struct table_alloc *due[SHARES];
+	uint32_t n = shares_due(s, a, due);
+
 	wheel_stop(&s->wheel, table_timer(s->table, a));
 	relay_give(s, a, atomic_load(&a->families));
 	pending_del_session(s->pending, a->worker, a->sid);
 	table_del(s->table, a);
+	shares_send(s, due, n);
 }
 
 /*
@@ -284,7 +343,7 @@ static void session_forget(struct server *s, struct table_alloc *a)
 void session_del(struct server *s, struct table_alloc *a)
 {
 	send_del(s, a);
-	connect_abandon(s, a, 437);
+	connect_abandon(s, a, FAMILY_V4 | FAMILY_V6, 437);
 	session_forget(s, a);
 }
 
@@ -294,26 +353,25 @@ void session_gone(struct server *s, struct table_alloc *a)
 	session_forget(s, a);
 }
 
-void session_streams_lost(struct server *s)
+bool session_streams_lost(struct server *s, uint32_t *cursor)
 {
+	uint32_t look = SERVER_WALK_BUDGET;
 	struct table_alloc *a;
-	uint32_t cursor = 0;
 
-	while ((a = table_next(s->table, &cursor)) != NULL) {
+	while ((a = table_walk(s->table, cursor, &look)) != NULL) {
 		if (leg_is_stream(&a->leg))
 			session_gone(s, a);
 	}
+	return look > 0;
 }
 
-/* The dataplane knows no session with one address less: it is taken down and set up again. */
+/* The dataplane ends what was by that address; what is by the other goes on. */
 void session_del_family(struct server *s, struct table_alloc *a, unsigned int family)
 {
 	relay_give(s, a, family);
 	table_del_family(s->table, a, family);
-	connect_abandon(s, a, 447);
-	pending_del_session(s->pending, a->worker, a->sid);
-	send_del_at(s, a->worker, a->sid.slot, a->sid.gen);
-	send_all(s, a, 0, UINT32_MAX);
+	connect_abandon(s, a, family, 447);
+	send_set(s, a);
 }
 
 void session_refresh(struct server *s, struct table_alloc *a, unsigned int families,
@@ -372,10 +430,11 @@ void session_peer_refused(struct server *s, struct table_alloc *a, const struct 
 		send_perm(s, a, p);
 }
 
-struct table_resv *session_reserve(struct server *s, struct ctl_relay relay)
+struct table_resv *session_reserve(struct server *s, struct ctl_relay relay,
+				   const uint8_t user_id[TABLE_USER_ID])
 {
 	uint32_t expiry = server_deadline(s, s->conf->turn.reservation_lifetime);
-	struct table_resv *r = table_resv_add(s->table, relay, expiry);
+	struct table_resv *r = table_resv_add(s->table, relay, user_id, expiry);
 
 	if (r) {
 		resv_timer_init(s, r);

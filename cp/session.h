@@ -12,6 +12,11 @@
 /* Takes up allocations and reservations of an earlier process: their ports and timers. */
 void session_resume(struct server *s);
 
+/* Claims the ports of a record and sets its timer. If another has them it is deleted: false. */
+bool session_take_up(struct server *s, struct table_alloc *a);
+/* Sets it to the earliest of the deadlines. */
+void session_timer(struct server *s, const struct table_alloc *a);
+
 /* Adds an allocation. NULL when the table or the worker is full; the ports stay the caller's. */
 struct table_alloc *session_add(struct server *s, const struct table_alloc *proto);
 
@@ -20,9 +25,10 @@ void session_gone(struct server *s, struct table_alloc *a);
 
 /*
  * The dataplane is another one than before: all connections of clients and of peers are gone, and
- * with them the allocations made over TCP or TLS, of which the new dataplane needs no word.
+ * with them the allocations made over TCP or TLS, of which the new dataplane needs no word. Looks
+ * at some more of them; *cursor starts at 0. True once all are gone.
  */
-void session_streams_lost(struct server *s);
+bool session_streams_lost(struct server *s, uint32_t *cursor);
 
 /* Deletes it, or one of its two families (FAMILY_V4, FAMILY_V6); ports go back. */
 void session_del(struct server *s, struct table_alloc *a);
@@ -44,8 +50,9 @@ bool session_chan(struct server *s, struct table_alloc *a, const struct sock_add
 void session_peer_refused(struct server *s, struct table_alloc *a, const struct sock_addr *peer,
 			  uint16_t channel);
 
-/* Reserves a taken port. NULL when the pool is used up. */
-struct table_resv *session_reserve(struct server *s, struct ctl_relay relay);
+/* Reserves a taken port for a user. NULL when the pool is used up. */
+struct table_resv *session_reserve(struct server *s, struct ctl_relay relay,
+				   const uint8_t user_id[TABLE_USER_ID]);
 /* Ends a reservation whose port passes to an allocation. */
 void session_reserve_use(struct server *s, struct table_resv *r);
 

@@ -28,6 +28,12 @@ void slots_fill(struct slots *s)
 	}
 }
 
+void slots_refill(struct slots *s)
+{
+	s->head = s->n_free = 0;
+	slots_fill(s);
+}
+
 uint32_t slots_take(struct slots *s)
 {
 	uint32_t slot;
@@ -45,6 +51,8 @@ void slots_put(struct slots *s, uint32_t slot)
 	uint64_t tail = (uint64_t)s->head + s->n_free;
 
 	s->owner[slot] = SLOT_NONE;
+	if (s->n_free == s->n) /* it is among them: nobody took it, see slots_refill() */
+		return;
 	s->free[tail >= s->n ? tail - s->n : tail] = slot;
 	s->n_free++;
 }

@@ -21,6 +21,8 @@ struct slots {
 bool slots_open(struct slots *s, uint32_t n);
 void slots_fill(struct slots *s);
 void slots_close(struct slots *s);
+/* The same after slots of which none was taken were given an owner. */
+void slots_refill(struct slots *s);
 
 /* SLOT_NONE if there is none. Its owner is the caller's to set. */
 uint32_t slots_take(struct slots *s);

@@ -28,10 +28,15 @@ static uint32_t *user_bucket(struct table *t, const uint8_t id[TABLE_USER_ID])
 
 /* ---- users ---- */
 
-void table_user_id(const struct table *t, const char *user, uint8_t id[TABLE_USER_ID])
+void table_user_id(const struct table *t, const char *user, bool rest, uint8_t id[TABLE_USER_ID])
 {
+	char text[1 + STUN_USERNAME_MAX] = { (char)0xff }; /* which begins no character of UTF-8 */
+	size_t len = strnlen(user, STUN_USERNAME_MAX);
+
+	memcpy(text + 1, user, len);
 	for (int i = 0; i < 2; i++) {
-		uint64_t h = siphash(&t->hdr->user_key[i], user, strlen(user));
+		uint64_t h = rest ? siphash(&t->hdr->user_key[i], text, 1 + len)
+				  : siphash(&t->hdr->user_key[i], user, len);
 
 		memcpy(id + 8 * i, &h, sizeof(h));
 	}
@@ -46,15 +51,14 @@ static uint32_t user_find(struct table *t, const uint8_t id[TABLE_USER_ID])
 	return i;
 }
 
-uint32_t table_user_allocs(const struct table *t, const uint8_t id[TABLE_USER_ID])
+uint32_t table_user_held(const struct table *t, const uint8_t id[TABLE_USER_ID])
 {
 	uint32_t i = user_find((struct table *)t, id);
 
-	return i == TABLE_NONE ? 0 : t->user[i].allocs;
+	return i == TABLE_NONE ? 0 : t->user[i].held;
 }
 
-/* There are as many user records as allocations, so one is always free. */
-static uint32_t user_get(struct table *t, const uint8_t id[TABLE_USER_ID])
+uint32_t table_user_get(struct table *t, const uint8_t id[TABLE_USER_ID])
 {
 	uint32_t i = user_find(t, id);
 	uint32_t *bucket = user_bucket(t, id);
@@ -63,20 +67,22 @@ static uint32_t user_get(struct table *t, const uint8_t id[TABLE_USER_ID])
 		i = t->user_free;
 		t->user_free = t->user[i].next;
 		memcpy(t->user[i].id, id, TABLE_USER_ID);
+		t->user[i].held = 0;
 		t->user[i].allocs = 0;
+		t->user[i].records = 0;
 		t->user[i].next = *bucket;
 		*bucket = i;
 		t->stats.users++;
 	}
-	t->user[i].allocs++;
+	t->user[i].held++;
 	return i;
 }
 
-static void user_put(struct table *t, uint32_t i)
+void table_user_put(struct table *t, uint32_t i)
 {
 	uint32_t *p;
 
-	if (--t->user[i].allocs)
+	if (--t->user[i].held)
 		return;
 	for (p = user_bucket(t, t->user[i].id); *p != i;)
 		p = &t->user[*p].next;
@@ -84,6 +90,51 @@ static void user_put(struct table *t, uint32_t i)
 	t->user[i].next = t->user_free;
 	t->user_free = i;
 	t->stats.users--;
+}
+
+/* The ring begins with whose turn it is; who is new comes last. */
+void table_user_join(struct table *t, struct table_alloc *a, const uint8_t id[TABLE_USER_ID])
+{
+	struct table_entry *e = alloc_entry(t, a), *first;
+	uint32_t i = alloc_index(t, a);
+	struct table_user *u;
+
+	e->user = table_user_get(t, id);
+	u = &t->user[e->user];
+	if (u->allocs++ == 0)
+		u->turn = e->user_next = e->user_prev = i;
+	first = &t->entry[u->turn];
+	e->user_next = u->turn;
+	e->user_prev = first->user_prev;
+	t->entry[first->user_prev].user_next = i;
+	first->user_prev = i;
+}
+
+void table_user_leave(struct table *t, struct table_alloc *a)
+{
+	struct table_entry *e = alloc_entry(t, a);
+	struct table_user *u = &t->user[e->user];
+
+	t->entry[e->user_prev].user_next = e->user_next;
+	t->entry[e->user_next].user_prev = e->user_prev;
+	if (u->turn == alloc_index(t, a))
+		u->turn = e->user_next;
+	u->allocs--;
+	table_user_put(t, e->user);
+}
+
+uint32_t table_user_allocs(const struct table *t, const struct table_alloc *a)
+{
+	return t->user[alloc_entry(t, a)->user].allocs;
+}
+
+struct table_alloc *table_user_turn(struct table *t, const struct table_alloc *a)
+{
+	struct table_user *u = &t->user[alloc_entry(t, a)->user];
+	uint32_t i = u->turn;
+
+	u->turn = t->entry[i].user_next;
+	return &t->alloc[i];
 }
 
 /* ---- session slots ---- */
@@ -153,10 +204,12 @@ void table_index(struct table *t, struct table_alloc *a)
 	e->chans = TABLE_NONE;
 	e->n_perms = 0;
 	e->n_chans = 0;
+	e->bare = 0;
+	e->records = 0;
 	e->peer_refused = false;
 	e->next = *bucket;
 	*bucket = alloc_index(t, a);
-	e->user = user_get(t, a->user_id);
+	table_user_join(t, a, a->user_id);
 	t->slots[a->worker].owner[a->sid.slot] = alloc_index(t, a);
 	if (table_redirected(a))
 		t->slots[a->leg_worker].owner[a->leg_slot] = alloc_index(t, a);
@@ -169,7 +222,7 @@ struct table_alloc *table_add(struct table *t, const struct table_alloc *proto)
 	struct table_alloc *a = &t->alloc[i];
 	size_t from = offsetof(struct table_alloc, families);
 
-	if (i == TABLE_NONE)
+	if (i == TABLE_NONE || t->stats.allocs >= t->stats.allocs_max)
 		return NULL;
 	memcpy((uint8_t *)a + from, (const uint8_t *)proto + from, sizeof(*a) - from);
 	if (!table_slots_take(t, a))
@@ -193,7 +246,7 @@ void table_del(struct table *t, struct table_alloc *a)
 	for (p = leg_bucket(t, &a->leg); *p != i;)
 		p = &t->entry[*p].next;
 	*p = e->next;
-	user_put(t, e->user);
+	table_user_leave(t, a);
 	slots_put(&t->slots[a->worker], a->sid.slot);
 	if (table_redirected(a))
 		slots_put(&t->slots[a->leg_worker], a->leg_slot);
@@ -208,15 +261,23 @@ void table_del_family(struct table *t, struct table_alloc *a, unsigned int famil
 	table_peers_del(t, a, family);
 }
 
-struct table_alloc *table_next(struct table *t, uint32_t *cursor)
+struct table_alloc *table_walk(struct table *t, uint32_t *cursor, uint32_t *look)
 {
-	while (*cursor < t->allocs) {
+	while (*cursor < t->allocs && *look) {
 		struct table_alloc *a = &t->alloc[(*cursor)++];
 
+		--*look;
 		if (state_live(&a->state))
 			return a;
 	}
 	return NULL;
+}
+
+struct table_alloc *table_next(struct table *t, uint32_t *cursor)
+{
+	uint32_t look = UINT32_MAX;
+
+	return table_walk(t, cursor, &look);
 }
 
 uint32_t table_alloc_expiry(const struct table_alloc *a)
@@ -238,6 +299,18 @@ uint64_t table_generation(const struct table *t)
 void table_generation_set(struct table *t, uint64_t generation)
 {
 	atomic_store_explicit(&t->hdr->generation, generation, memory_order_release);
+}
+
+bool table_partial(const struct table *t)
+{
+	return statefile_partial(&t->file);
+}
+
+void table_whole(struct table *t)
+{
+	for (uint32_t w = 0; statefile_partial(&t->file) && w < t->n_workers; w++)
+		slots_refill(&t->slots[w]);
+	statefile_partial_set(&t->file, false);
 }
 
 const struct table_stats *table_stats(const struct table *t)

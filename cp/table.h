@@ -12,12 +12,14 @@
  * names its allocation by index and session generation, and is void when they do not match, so
  * deleting an allocation is one store.
  *
- * The file belongs to one process (flock), one boot of the machine (deadlines are seconds of
- * CLOCK_MONOTONIC) and one set of listeners and relays; for another it starts empty.
+ * The file belongs to one process (flock) and one boot of the machine (deadlines are seconds of
+ * CLOCK_MONOTONIC). Another size, version or set of listeners and relays has its records carried
+ * over (table_carry.c).
  */
 #include "../conf/config.h"
 #include "../lib/stun.h"
 #include "../lib/wheel.h"
+#include "statefile.h"
 
 enum {
 	TABLE_NONE = 0xffffffff, /* no index */
@@ -49,7 +51,8 @@ struct table_alloc {
 	uint8_t tid[STUN_TID_LEN];	/* of the Allocate, to know its retransmissions */
 	uint8_t token[TABLE_TOKEN_LEN]; /* the reservation it was answered with, or 0 */
 	uint16_t address_error; /* code of the ADDRESS-ERROR-CODE it was answered with, or 0 */
-	uint16_t pad;
+	/* Of a format whose user_id is of the name alone: stored or a web service's shows later. */
+	uint16_t any_kind;
 	uint8_t user_id[TABLE_USER_ID]; /* identity: keyed hash of the full name */
 	char user[TABLE_USER_TEXT];	/* for display, cut if longer */
 };
@@ -102,6 +105,7 @@ struct table_resv {
 	uint8_t token[TABLE_TOKEN_LEN];
 	struct ctl_relay relay;
 	uint32_t pad;
+	uint8_t user_id[TABLE_USER_ID]; /* who holds it; zeros: not known */
 };
 
 _Static_assert(sizeof(struct table_alloc) + sizeof(struct table_perm) + sizeof(struct table_chan) <=
@@ -116,12 +120,13 @@ struct table_stats {
 	uint32_t perms, perms_max;
 	uint32_t chans, chans_max;
 	uint32_t resvs, resvs_max;
-	uint32_t users;	   /* that have an allocation */
-	uint32_t kept;	   /* allocations taken over from an earlier process */
-	uint32_t moved;	   /* of these, to another worker or slot */
-	uint32_t damaged;  /* records skipped because something in them cannot be */
-	uint32_t expired;  /* allocations whose time was over at start */
-	const char *fresh; /* why the file was started afresh, or NULL */
+	uint32_t users;	     /* that have an allocation or a reservation */
+	uint32_t kept;	     /* allocations taken over from an earlier process */
+	uint32_t moved;	     /* of these, to another worker or slot */
+	uint32_t damaged;    /* records skipped because something in them cannot be */
+	uint32_t expired;    /* allocations whose time was over at start */
+	const char *fresh;   /* why the file was started afresh, or NULL */
+	const char *carried; /* why its records were carried over into a new one, or NULL */
 };
 
 /*
@@ -130,6 +135,8 @@ struct table_stats {
  */
 struct table *table_open(const struct config *c, uint32_t now, const char *boot_id, char *err,
 			 size_t errlen);
+/* What table_open() would make of the file that is there (statefile.h). */
+enum statefile_look table_look(const struct config *c);
 /* Lets go of the file; allocations stay in it. */
 void table_close(struct table *t);
 
@@ -163,12 +170,48 @@ void table_del_family(struct table *t, struct table_alloc *a, unsigned int famil
 /* Walks all allocations: *cursor starts at 0; NULL at the end. Deleting the current one is fine. */
 struct table_alloc *table_next(struct table *t, uint32_t *cursor);
 
+/*
+ * The same in steps: looks at *look records at most, free ones too, and counts them down. NULL with
+ * some left is the end.
+ */
+struct table_alloc *table_walk(struct table *t, uint32_t *cursor, uint32_t *look);
+
 /* The later of its families' deadlines. */
 uint32_t table_alloc_expiry(const struct table_alloc *a);
 
-/* Identity of a user: a keyed hash of the name, so that its length costs nothing. */
-void table_user_id(const struct table *t, const char *user, uint8_t id[TABLE_USER_ID]);
-uint32_t table_user_allocs(const struct table *t, const uint8_t id[TABLE_USER_ID]);
+/*
+ * Identity of a user: a keyed hash of the name, so that its length costs nothing. Names that a web
+ * service hands out (rest) are of another kind than stored ones: whoever may choose one does not
+ * become a stored user by it.
+ */
+void table_user_id(const struct table *t, const char *user, bool rest, uint8_t id[TABLE_USER_ID]);
+/* Relayed ports a user holds or keeps from others: allocations and reservations. */
+uint32_t table_user_held(const struct table *t, const uint8_t id[TABLE_USER_ID]);
+
+/* Allocations of an allocation's user; and each of them in its turn, for ever. */
+uint32_t table_user_allocs(const struct table *t, const struct table_alloc *a);
+struct table_alloc *table_user_turn(struct table *t, const struct table_alloc *a);
+
+/*
+ * Whether the dataplane may have sessions that have no record here, since the file was lost,
+ * damaged or not carried over in full. table_whole() says that all were taken over.
+ */
+bool table_partial(const struct table *t);
+void table_whole(struct table *t);
+/*
+ * Adds a copy of *proto, which has slot and generation, for a session that the dataplane has; its
+ * owner is not known. Only while table_partial(). NULL when it cannot be: another has its
+ * five-tuple or slot, there is no record left, or it is of no listener or relay of today.
+ */
+struct table_alloc *table_adopt(struct table *t, const struct table_alloc *proto);
+/* Its client's packets come to that worker, which has a redirect in that slot. False likewise. */
+bool table_adopt_redirect(struct table *t, struct table_alloc *a, uint32_t worker, uint32_t slot);
+/* Whether its owner is not known; from table_own() on it is. */
+bool table_unowned(const struct table_alloc *a);
+/* Whether only the owner's name is known (any_kind), and it is this; table_own() settles it. */
+bool table_named(const struct table *t, const struct table_alloc *a, const char *user);
+void table_own(struct table *t, struct table_alloc *a, const uint8_t id[TABLE_USER_ID],
+	       const char *user);
 
 /*
  * The dataplane's generation (struct region) that the connections in the records are of, kept in
@@ -193,6 +236,24 @@ bool table_chan_set(struct table *t, struct table_alloc *a, const struct sock_ad
 void table_perm_del(struct table *t, struct table_alloc *a, const struct ip_addr *peer);
 void table_chan_del(struct table *t, struct table_alloc *a, uint16_t number);
 
+/*
+ * Records of the pool that a worker holds for its sessions' permissions and channels when they are
+ * sent to it anew, channels first: one stands in each session, a channel and the permission of its
+ * address together, each further channel and each further address has one.
+ */
+uint32_t table_records(const struct table *t, uint32_t worker);
+/* Likewise of all allocations of an allocation's user. */
+uint32_t table_user_records(const struct table *t, const struct table_alloc *a);
+
+/*
+ * Records that new permissions, or a channel with the permission that comes with it, may take at
+ * most: `fresh` addresses without a permission, of which one is ip. Call after table_expire().
+ */
+uint32_t table_perm_records(struct table *t, const struct table_alloc *a, const struct ip_addr *ip,
+			    uint32_t fresh);
+uint32_t table_chan_records(struct table *t, const struct table_alloc *a,
+			    const struct sock_addr *peer);
+
 /* Remembers that the dataplane refused a peer; the second tells so once. */
 void table_peer_refused(struct table *t, struct table_alloc *a);
 bool table_peer_refused_take(struct table *t, struct table_alloc *a);
@@ -210,8 +271,9 @@ uint32_t table_expire(struct table *t, struct table_alloc *a, uint32_t now);
 
 /* ---- reservations ---- */
 
-/* Adds one under a fresh token. NULL when the pool is used up. */
-struct table_resv *table_resv_add(struct table *t, struct ctl_relay relay, uint32_t expiry);
+/* Adds one of a user's under a fresh token. NULL when the pool is used up. */
+struct table_resv *table_resv_add(struct table *t, struct ctl_relay relay,
+				  const uint8_t user_id[TABLE_USER_ID], uint32_t expiry);
 struct table_resv *table_resv_find(struct table *t, const uint8_t token[TABLE_TOKEN_LEN]);
 void table_resv_del(struct table *t, struct table_resv *r);
 struct table_resv *table_resv_next(struct table *t, uint32_t *cursor);

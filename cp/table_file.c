@@ -7,46 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Sets the pools' sizes from the configuration; the file's size follows. */
-static void table_geometry(struct table *t)
-{
-	const struct config *c = t->conf;
-	uint64_t peers = (uint64_t)c->turn.allocations_max +
-			 (uint64_t)c->dataplane.peers * c->dataplane.n_workers;
+/* What the formats before had in the place of lengths and names. */
+enum { OLDER_ALLOC = 248, OLDER_PERM = 32, OLDER_CHAN = 40, OLDER_RESV = 24 };
 
-	/* The dataplane holds one peer with each session and `peers` more on each worker. */
-	if (peers > UINT32_MAX / 2)
-		peers = UINT32_MAX / 2;
-	t->n_workers = c->dataplane.n_workers;
-	t->sessions = c->dataplane.sessions;
-	t->allocs = c->turn.allocations_max;
-	t->perms = (uint32_t)peers;
-	t->chans = (uint32_t)peers;
-	t->resvs = t->allocs < TABLE_RESVS_MAX ? t->allocs : TABLE_RESVS_MAX;
-	t->file.size = statefile_bytes(1, sizeof(struct table_header)) +
-		       statefile_bytes(t->allocs, sizeof(struct table_alloc)) +
-		       statefile_bytes(t->perms, sizeof(struct table_perm)) +
-		       statefile_bytes(t->chans, sizeof(struct table_chan)) +
-		       statefile_bytes(t->resvs, sizeof(struct table_resv));
-}
-
-static void table_place(struct table *t)
-{
-	uint8_t *p = t->file.map;
-
-	t->hdr = (struct table_header *)p;
-	p += statefile_bytes(1, sizeof(struct table_header));
-	t->alloc = (struct table_alloc *)p;
-	p += statefile_bytes(t->allocs, sizeof(struct table_alloc));
-	t->perm = (struct table_perm *)p;
-	p += statefile_bytes(t->perms, sizeof(struct table_perm));
-	t->chan = (struct table_chan *)p;
-	p += statefile_bytes(t->chans, sizeof(struct table_chan));
-	t->resv = (struct table_resv *)p;
-}
-
-/* What gives the indexes in records their meaning: addresses of listeners and relays. */
-static uint64_t table_digest(const struct config *c)
+/* Addresses of listeners and relays, by which earlier formats knew what indexes mean. */
+static uint64_t older_digest(const struct config *c)
 {
 	static const struct siphash_key fixed;
 	uint8_t buf[CTL_LISTENERS_MAX * 19 + CTL_RELAYS_MAX * 16 + 4];
@@ -63,25 +28,71 @@ static uint64_t table_digest(const struct config *c)
 	return siphash(&fixed, buf, wr_len(&w));
 }
 
-/* Opens and maps the file; starts it afresh if it cannot be taken up. */
-static bool file_open(struct table *t, const char *boot_id, char *err, size_t errlen)
+/* The file that a configuration asks for. older: room for a list of three. */
+static struct statefile_form table_form(const struct config *c, const char *boot_id,
+					struct statefile_older *older)
 {
-	const struct statefile_form form = {
-		.path = t->conf->control.state,
+	uint64_t peers = (uint64_t)c->turn.allocations_max +
+			 (uint64_t)c->dataplane.peers * c->dataplane.n_workers;
+	uint32_t allocs = c->turn.allocations_max;
+
+	/* The dataplane holds one peer with each session and `peers` more on each worker. */
+	if (peers > UINT32_MAX / 2)
+		peers = UINT32_MAX / 2;
+	older[0] = (struct statefile_older){
+		.version = 3,
+		.head_bytes = 144,
+		.record_bytes = { OLDER_ALLOC, OLDER_PERM, OLDER_CHAN, OLDER_RESV },
+		.digest = older_digest(c),
+	};
+	older[1] = older[0];
+	older[1].version = 2;
+	older[1].head_bytes = 136; /* without the dataplane's generation */
+	older[2] = (struct statefile_older){ 0 };
+	return (struct statefile_form){
+		.path = c->control.state,
 		.boot_id = boot_id,
 		.magic = TABLE_MAGIC,
 		.version = TABLE_VERSION,
-		.digest = table_digest(t->conf),
-		.digest_means = "the configured listeners or relays changed",
-		.records = { t->allocs, t->perms, t->chans, t->resvs },
-		.size = t->file.size,
+		.head_bytes = sizeof(struct table_header),
+		.records = { allocs, (uint32_t)peers, (uint32_t)peers,
+			     allocs < TABLE_RESVS_MAX ? allocs : TABLE_RESVS_MAX },
+		.record_bytes = { sizeof(struct table_alloc), sizeof(struct table_perm),
+				  sizeof(struct table_chan), sizeof(struct table_resv) },
+		.conf = c,
+		.older = older,
 	};
+}
+
+static void table_place(struct table *t, const struct statefile_form *form)
+{
+	t->hdr = t->file.map;
+	t->alloc = statefile_pool(&t->file, form, 0);
+	t->perm = statefile_pool(&t->file, form, 1);
+	t->chan = statefile_pool(&t->file, form, 2);
+	t->resv = statefile_pool(&t->file, form, 3);
+	t->allocs = t->file.records[0];
+	t->perms = t->file.records[1];
+	t->chans = t->file.records[2];
+	t->resvs = t->file.records[3];
+	t->stats.allocs_max = form->records[0];
+	t->stats.perms_max = form->records[1];
+	t->stats.chans_max = form->records[2];
+	t->stats.resvs_max = form->records[3];
+}
+
+/* Opens and maps the file; starts it afresh if it cannot be taken up. */
+static bool file_open(struct table *t, const char *boot_id, char *err, size_t errlen)
+{
+	struct statefile_older older[3];
+	const struct statefile_form form = table_form(t->conf, boot_id, older);
 	uint32_t gen;
 
-	if (!statefile_open(&t->file, &form, err, errlen))
+	if (!statefile_open(&t->file, &form, &table_file_carry, err, errlen))
 		return false;
-	table_place(t);
+	table_place(t, &form);
 	t->stats.fresh = t->file.fresh;
+	t->stats.carried = t->file.carried;
 	if (!t->file.fresh)
 		return true;
 	rand_bytes(&t->hdr->sum_key, sizeof(t->hdr->sum_key));
@@ -90,6 +101,14 @@ static bool file_open(struct table *t, const char *boot_id, char *err, size_t er
 	word_set(&t->hdr->next_gen, gen ? gen : 1);
 	statefile_ready(&t->file, &form);
 	return true;
+}
+
+enum statefile_look table_look(const struct config *c)
+{
+	struct statefile_older older[3];
+	const struct statefile_form form = table_form(c, NULL, older);
+
+	return statefile_look(&form);
 }
 
 /* ---- private memory ---- */
@@ -112,15 +131,16 @@ static bool memory_take(struct table *t)
 		buckets *= 2;
 	t->mask = (uint32_t)(buckets - 1);
 	t->entry = calloc(t->allocs, sizeof(*t->entry));
-	t->user = calloc(t->allocs, sizeof(*t->user));
+	t->user = calloc((size_t)t->allocs + t->resvs, sizeof(*t->user));
 	t->bucket = index_array(buckets);
 	t->user_bucket = index_array(buckets);
 	t->perm_next = index_array(t->perms);
 	t->chan_next = index_array(t->chans);
 	t->resv_entry = calloc(t->resvs, sizeof(*t->resv_entry));
 	t->slots = calloc(t->n_workers, sizeof(*t->slots));
+	t->records = calloc(t->n_workers, sizeof(*t->records));
 	if (!t->entry || !t->user || !t->bucket || !t->user_bucket || !t->perm_next ||
-	    !t->chan_next || !t->resv_entry || !t->slots)
+	    !t->chan_next || !t->resv_entry || !t->slots || !t->records)
 		return false;
 	for (uint32_t w = 0; w < t->n_workers; w++) {
 		if (!slots_open(&t->slots[w], t->sessions))
@@ -140,7 +160,8 @@ struct table *table_open(const struct config *c, uint32_t now, const char *boot_
 	}
 	t->conf = c;
 	t->file.fd = -1;
-	table_geometry(t);
+	t->n_workers = c->dataplane.n_workers;
+	t->sessions = c->dataplane.sessions;
 	if (!file_open(t, boot_id, err, errlen)) {
 		table_close(t);
 		return NULL;
@@ -163,6 +184,7 @@ void table_close(struct table *t)
 	for (uint32_t w = 0; t->slots && w < t->n_workers; w++)
 		slots_close(&t->slots[w]);
 	free(t->slots);
+	free(t->records);
 	free(t->entry);
 	free(t->user);
 	free(t->bucket);

@@ -12,7 +12,7 @@ static bool relay_valid(const struct config *c, struct ctl_relay r, bool v6)
 	return config_relay_has(c, &r) && ip_is_v4(&c->relay[r.relay].addr) != v6;
 }
 
-static bool alloc_valid(struct table *t, const struct table_alloc *a)
+bool table_alloc_valid(struct table *t, const struct table_alloc *a)
 {
 	uint32_t families = word_get(&a->families);
 
@@ -83,7 +83,7 @@ static void load_alloc(struct table *t, struct table_alloc *a, uint32_t now)
 {
 	if (word_get(&a->state) == TABLE_FREE)
 		return;
-	if (!state_live(&a->state) || !alloc_valid(t, a)) {
+	if (!state_live(&a->state) || !table_alloc_valid(t, a)) {
 		t->stats.damaged++;
 		state_withdraw(&a->state);
 		return;
@@ -183,6 +183,7 @@ static void load_resv(struct table *t, struct table_resv *r, uint32_t now)
 	memcpy(&in_token, r->token, 3);
 	if (state_live(&r->state) && now < r->expiry && in_token == i &&
 	    (relay_valid(t->conf, r->relay, false) || relay_valid(t->conf, r->relay, true))) {
+		t->resv_entry[i].user = table_user_get(t, r->user_id);
 		t->stats.resvs++;
 		return;
 	}
@@ -193,12 +194,8 @@ static void load_resv(struct table *t, struct table_resv *r, uint32_t now)
 
 void table_load(struct table *t, uint32_t now)
 {
-	t->stats.allocs_max = t->allocs;
-	t->stats.perms_max = t->perms;
-	t->stats.chans_max = t->chans;
-	t->stats.resvs_max = t->resvs;
 	t->alloc_free = t->perm_free = t->chan_free = t->resv_free = t->user_free = TABLE_NONE;
-	for (uint32_t i = t->allocs; i-- > 0;) {
+	for (uint32_t i = t->allocs + t->resvs; i-- > 0;) {
 		t->user[i].next = t->user_free;
 		t->user_free = i;
 	}
@@ -217,6 +214,17 @@ void table_load(struct table *t, uint32_t now)
 		load_perm(t, &t->perm[i], now);
 	for (uint32_t i = t->chans; i-- > 0;)
 		load_chan(t, &t->chan[i], now);
+	for (uint32_t i = 0; i < t->allocs; i++) {
+		if (state_live(&t->alloc[i].state))
+			table_records_count(t, &t->alloc[i]);
+	}
 	for (uint32_t i = t->resvs; i-- > 0;)
 		load_resv(t, &t->resv[i], now);
+	/* What was there before the configuration allowed less. */
+	if (t->stats.perms > t->stats.perms_max)
+		t->stats.perms_max = t->stats.perms;
+	if (t->stats.chans > t->stats.chans_max)
+		t->stats.chans_max = t->stats.chans;
+	if (t->stats.damaged)
+		statefile_partial_set(&t->file, true);
 }

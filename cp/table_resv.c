@@ -8,20 +8,23 @@
 enum { TOKEN_INDEX_LEN = 3 };
 _Static_assert(TABLE_RESVS_MAX <= 1 << 8 * TOKEN_INDEX_LEN, "an index fits its part of the token");
 
-struct table_resv *table_resv_add(struct table *t, struct ctl_relay relay, uint32_t expiry)
+struct table_resv *table_resv_add(struct table *t, struct ctl_relay relay,
+				  const uint8_t user_id[TABLE_USER_ID], uint32_t expiry)
 {
 	uint32_t i = t->resv_free;
 	struct table_resv *r = &t->resv[i];
 
-	if (i == TABLE_NONE)
+	if (i == TABLE_NONE || t->stats.resvs >= t->stats.resvs_max)
 		return NULL;
 	t->resv_free = t->resv_entry[i].next;
 	memcpy(r->token, &i, TOKEN_INDEX_LEN);
 	rand_bytes(r->token + TOKEN_INDEX_LEN, TABLE_TOKEN_LEN - TOKEN_INDEX_LEN);
 	r->relay = relay;
 	r->expiry = expiry;
+	memcpy(r->user_id, user_id, TABLE_USER_ID);
 	state_publish(&r->state);
 	t->resv_entry[i].timer = (struct timer){ 0 };
+	t->resv_entry[i].user = table_user_get(t, user_id);
 	t->stats.resvs++;
 	return r;
 }
@@ -42,6 +45,7 @@ void table_resv_del(struct table *t, struct table_resv *r)
 	uint32_t i = (uint32_t)(r - t->resv);
 
 	state_withdraw(&r->state);
+	table_user_put(t, t->resv_entry[i].user);
 	t->resv_entry[i].next = t->resv_free;
 	t->resv_free = i;
 	t->stats.resvs--;

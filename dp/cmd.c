@@ -3,6 +3,7 @@
  * Commands of the control process. Each is copied out of shared memory once and then checked; one
  * that cannot be obeyed is counted and, where the control process must know, answered.
  */
+#include "audit.h"
 #include "evt.h"
 #include "gateway/context.h"
 #include "net/ip.h"
@@ -106,6 +107,7 @@ static uint16_t cmd_len(const struct ctl_hdr *h)
 		return sizeof(struct cmd_context);
 	case CMD_CONTEXT_MOVE:
 		return sizeof(struct cmd_context_move);
+	case CMD_AUDIT:
 	case CMD_SYNC_BEGIN:
 	case CMD_SYNC_END:
 		return sizeof(struct cmd_sync);
@@ -160,7 +162,11 @@ static bool cmd_execute(struct worker *w, const union cmd *c)
 		return context_audit(w, &c->context);
 	case CMD_CONTEXT_MOVE:
 		return context_move(w, &c->context_move);
+	case CMD_AUDIT:
+		audit_begin(w, c->hdr.seq);
+		return true;
 	case CMD_SYNC_BEGIN:
+		audit_end(w);
 		session_sync_begin(w);
 		context_sync_begin(w);
 		return true;

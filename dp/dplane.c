@@ -27,7 +27,9 @@ static struct local_addr *local_add(struct dplane *dp, const struct ip_addr *ip,
 	}
 	i = dp->n_local++;
 	dp->local_slot[h] = i;
-	dp->local[i] = (struct local_addr){ .ip = *ip, .port = port, .relay = CTL_RELAY_NONE };
+	dp->local[i] = (struct local_addr){
+		.ip = *ip, .port = port, .relay = CTL_RELAY_NONE, .realm = CONFIG_REALMS_MAX
+	};
 	if (ip_is_v4(ip))
 		local_v4_add(dp, ip, i);
 	return &dp->local[i];
@@ -82,6 +84,7 @@ static bool relays_init(struct dplane *dp, char *err, size_t errlen)
 			return false;
 		}
 		l->relay = i;
+		l->realm = c->relay[i].realm_index;
 		l->relay_min = c->relay[i].port_min;
 		l->relay_max = c->relay[i].port_max;
 		l->listeners = listens_within(c, &c->relay[i]);

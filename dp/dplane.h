@@ -15,10 +15,14 @@
 #include <rte_ring.h>
 
 enum {
-	LOCAL_TABLE = 1024, /* slots of the table of own addresses, a power of two */
+	LOCAL_BITS = 11,
+	LOCAL_TABLE = 1 << LOCAL_BITS, /* slots of the table of own addresses */
 	LOCAL_NONE = 0xffff,
-	RING_HANDOVER = 2048, /* mbufs on the way from one worker to another */
 };
+
+/* Each port has a link-local address besides. A look-up ends at an empty slot. */
+static_assert(CTL_PORTS_MAX * (CONFIG_ADDRS_MAX + 1) < LOCAL_TABLE * 3 / 4,
+	      "room for whatever may be configured");
 
 struct worker;
 struct shaker;
@@ -32,6 +36,7 @@ struct local_addr {
 	uint16_t port;		       /* index of the port that has it */
 	uint16_t relay;		       /* index of the relay on it, or CTL_RELAY_NONE */
 	uint16_t relay_min, relay_max; /* its relayed ports, host order */
+	uint16_t realm;		       /* of that relay; CONFIG_REALMS_MAX: none */
 	bool listeners;		       /* a UDP listener has one of those ports */
 };
 
@@ -54,6 +59,7 @@ struct port {
 	bool tx_tso;		       /* cuts large segments */
 	uint16_t chain_max;	       /* buffers of one packet, however it is cut */
 	uint16_t chain_cut;	       /* and of what goes out as one frame */
+	uint16_t tx_ring;	       /* buffers a transmit queue takes; 0: not known */
 	bool flow_sticky;	       /* packets of one five-tuple always come by the same queue */
 	struct rte_ether_addr mac;
 	struct ip_addr link_local; /* fe80::/64 from the MAC */
@@ -113,7 +119,7 @@ static inline uint32_t local_hash(const struct ip_addr *a)
 
 	memcpy(&hi, a->b, 8);
 	memcpy(&lo, a->b + 8, 8);
-	return (uint32_t)(((hi ^ lo) * UINT64_C(0x9e3779b97f4a7c15)) >> 54) & (LOCAL_TABLE - 1);
+	return (uint32_t)(((hi ^ lo) * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - LOCAL_BITS));
 }
 
 /* Our address a, or NULL if it is not one of ours. */
@@ -133,7 +139,7 @@ static inline const struct local_addr *dplane_local(const struct dplane *dp,
 
 static inline uint32_t local_v4_hash(uint32_t ip)
 {
-	return ip * UINT32_C(0x9e3779b1) >> 22 & (LOCAL_TABLE - 1);
+	return ip * UINT32_C(0x9e3779b1) >> (32 - LOCAL_BITS);
 }
 
 /* The same for an IPv4 address as it stands in memory. */

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "evt.h"
 
-/* The next slot, if at least `rest` are free behind it. */
-static void *slot_before(struct worker *w, uint32_t rest)
+/* Slots that are free beside the `rest` last ones, max at most. */
+static uint32_t room_before(struct worker *w, uint32_t rest, uint32_t max)
 {
-	int room = w->rings_ok ? ring_room(&w->evt, rest + 1) : 0;
+	int room = w->rings_ok ? ring_room(&w->evt, rest + max) : 0;
 
 	if (unlikely(room == RING_ERR))
 		worker_rings_broken(w);
-	return room > (int)rest ? ring_slot(&w->evt, 0) : NULL;
+	return room > (int)rest ? RTE_MIN((uint32_t)room - rest, max) : 0;
+}
+
+/* The next slot, if at least `rest` are free behind it. */
+static void *slot_before(struct worker *w, uint32_t rest)
+{
+	return room_before(w, rest, 1) ? ring_slot(&w->evt, 0) : NULL;
 }
 
 void *evt_slot(struct worker *w)
@@ -18,7 +24,17 @@ void *evt_slot(struct worker *w)
 
 void *evt_request(struct worker *w)
 {
-	return slot_before(w, evt_request_reserve(w));
+	return w->audit ? NULL : slot_before(w, evt_request_reserve(w));
+}
+
+void *evt_stranger(struct worker *w)
+{
+	return slot_before(w, evt_stranger_reserve(w));
+}
+
+uint32_t evt_stranger_room(struct worker *w, uint32_t max)
+{
+	return room_before(w, evt_stranger_reserve(w), max);
 }
 
 void *evt_answer(struct worker *w)

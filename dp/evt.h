@@ -9,7 +9,8 @@
  * while the event ring is full (cmd_input()). All others are news: requests, what becomes of
  * connections and terminations. They leave some slots to answers, or a flood of them would keep
  * commands waiting for ever; who has news that finds no room keeps it, or does without. Requests,
- * which anybody may flood us with, leave as many again to the other news.
+ * which anybody may flood us with, leave as many again to the other news; and those of whom we do
+ * not know, over UDP, as many again to those that have a session.
  */
 #include "worker.h"
 
@@ -27,13 +28,24 @@ static inline uint32_t evt_request_reserve(const struct worker *w)
 	return 2 * evt_reserve(w);
 }
 
+/* Slots that requests do not take which come from anybody, or over a stream, where they can wait.
+ */
+static inline uint32_t evt_stranger_reserve(const struct worker *w)
+{
+	return 3 * evt_reserve(w);
+}
+
 /*
  * Where the next event is written: RING_MSG_SIZE bytes of shared memory, never to be read back.
  * NULL when there is no room for news, or the ring was found to be broken.
  */
 void *evt_slot(struct worker *w);
-/* The same for a request, whoever it comes from. */
+/* The same for a request of somebody who has a session. */
 void *evt_request(struct worker *w);
+/* The same for a request of anybody. */
+void *evt_stranger(struct worker *w);
+/* How many of those would find room, max at most. */
+uint32_t evt_stranger_room(struct worker *w, uint32_t max);
 /* The same for the answer of the command in hand. */
 void *evt_answer(struct worker *w);
 /*

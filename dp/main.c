@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 enum { EAL_ARGS = 24, ERR_MAX = 512, LCORES_LEN = 16 * (1 + CTL_WORKERS_MAX + CONFIG_CRYPTO_MAX) };
@@ -34,10 +35,8 @@ static void on_signal(int sig)
 /* Ticket keys are for those who serve TLS. */
 static void tickets_place(struct dplane *dp)
 {
-	for (uint16_t i = 0; i < dp->conf->n_listener; i++) {
-		if (dp->conf->listener[i].transport == TRANSPORT_TLS)
-			dp->tickets = &tickets;
-	}
+	if (config_has_tls(dp->conf))
+		dp->tickets = &tickets;
 }
 
 static void usage(FILE *out)
@@ -225,7 +224,7 @@ static bool handover_create(struct dplane *dp, char *err)
 			if (i == j)
 				continue;
 			snprintf(name, sizeof(name), "handover%u.%u", i, j);
-			dp->handover[i][j] = rte_ring_create(name, RING_HANDOVER, SOCKET_ID_ANY,
+			dp->handover[i][j] = rte_ring_create(name, CONFIG_HANDOVER, SOCKET_ID_ANY,
 							     RING_F_SP_ENQ | RING_F_SC_DEQ);
 			if (!dp->handover[i][j]) {
 				snprintf(err, ERR_MAX,
@@ -325,7 +324,7 @@ int main(int argc, char **argv)
 	c = config_load(path ? path : "/etc/fairlead/fairlead.yaml", err, sizeof(err));
 	if (!c || !dplane_init(dp, c, err, sizeof(err)) || !eal_start(c, err)) {
 		fprintf(stderr, "fairlead-dp: %s\n", err);
-		return 1;
+		return c ? 1 : EX_CONFIG;
 	}
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);

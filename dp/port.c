@@ -219,6 +219,7 @@ static bool port_queues(struct dplane *dp, struct port *p, char *err, size_t err
 	int r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &rx, &tx);
 
 	p->chain_max = RTE_MIN(p->chain_max, tx / RING_SHARE);
+	p->tx_ring = tx;
 	if (!strcmp(p->driver, "net_af_xdp"))
 		for (q = 0; q < p->rx_queues; q++)
 			if (!pool_is_dense(dp->worker[q]->pool))
@@ -346,6 +347,20 @@ static bool port_start(struct dplane *dp, struct port *p, char *err, size_t errl
 	return true;
 }
 
+/* A worker's buffers must do for all that hold them where queues are fewer than workers. */
+static bool port_buffers(const struct dplane *dp, const struct port *p, char *err, size_t errlen)
+{
+	const uint64_t needed = config_mbufs_needed(dp->conf, p->rx_queues);
+	char what[160];
+
+	if (dp->conf->dataplane.mbufs >= needed)
+		return true;
+	snprintf(what, sizeof(what),
+		 "has %u receive queue%s for %u workers: dataplane.mbufs must be %ju at least",
+		 p->rx_queues, p->rx_queues > 1 ? "s" : "", dp->n_workers, (uintmax_t)needed);
+	return port_fail(dp, p->idx, "device", what, 0, err, errlen);
+}
+
 bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
 {
 	const struct config_port *c = &dp->conf->port[idx];
@@ -356,8 +371,8 @@ bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
 	if (!port_probe(dp, idx, &p->id, err, errlen))
 		return false;
 	dp->n_ports = (uint16_t)(idx + 1);
-	if (!port_configure(dp, p, err, errlen) || !port_queues(dp, p, err, errlen) ||
-	    !port_start(dp, p, err, errlen))
+	if (!port_configure(dp, p, err, errlen) || !port_buffers(dp, p, err, errlen) ||
+	    !port_queues(dp, p, err, errlen) || !port_start(dp, p, err, errlen))
 		return false;
 	dplane_add_link_local(dp, p);
 	if (p->rx_queues > 1)

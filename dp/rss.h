@@ -8,13 +8,15 @@
  */
 #include "../lib/addr.h"
 
+#include <stdalign.h>
+
 enum {
 	RSS_KEY_MAX = 64,    /* bytes; devices have 40 or 52 */
 	RSS_RETA_MAX = 2048, /* entries of the indirection table */
 };
 
 struct rss {
-	uint8_t key[RSS_KEY_MAX];
+	alignas(4) uint8_t key[RSS_KEY_MAX]; /* read as words by rte_softrss() */
 	uint16_t reta[RSS_RETA_MAX];
 	uint16_t reta_size; /* a power of two; 0: the device does not tell, or has no RSS */
 };

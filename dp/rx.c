@@ -16,8 +16,7 @@
 #include <rte_ip.h>
 
 enum {
-	PREFETCH = 4,	  /* packets ahead */
-	CHAIN_HEAD = 320, /* bytes of a chained packet in one piece: all headers, STUN's too */
+	PREFETCH = 4, /* packets ahead */
 	TCP_FLAGS = offsetof(struct tcp_hdr, flags),
 	IPV6_EXT_MAX = 4, /* extension headers walked */
 };
@@ -45,6 +44,19 @@ static bool src_is_bad(const struct worker *w, const struct pkt *p)
 	if (p->v6 && p->proto == IP_PROTO_ICMPV6 && ip_is_unspecified(&p->src))
 		return false;
 	return (p->v6 && ip_is_v4(&p->src)) || !ip_source_ok(w->dp, &p->src);
+}
+
+/*
+ * An address is served on its own port, and on another only for sources that are reached by that
+ * one from here (RFC 3704 2.2): who is on one link cannot speak for the network behind another.
+ */
+static bool port_serves(const struct dplane *dp, const struct pkt *p)
+{
+	struct ip_addr via;
+	uint16_t port;
+
+	return likely(p->local->port == p->in_port) ||
+	       (ip_route(dp, &p->dst, &p->src, &port, &via) && port == p->in_port);
 }
 
 /* The worker of a client's packet that came by a port, see HACKING.md on steering. */
@@ -151,12 +163,8 @@ static enum pkt_class l4_classify(struct worker *w, struct pkt *p, enum rx_mode 
 		return udp_classify(w, p, mode);
 	if (likely(p->proto == IP_PROTO_TCP && p->local && mode != RX_COPY))
 		return tcp_classify(w, p, mode);
-	if (mode == RX_COPY) {
-		nd_input(w, p, false);
-		return PKT_TAKEN;
-	}
 	if (p->proto == (p->v6 ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP)) {
-		icmp_input(w, p);
+		icmp_input(w, p, mode == RX_COPY);
 		return PKT_TAKEN;
 	}
 	/* "No next header" is not an error (RFC 8200 4.7). */
@@ -232,6 +240,8 @@ static enum pkt_class ipv4_parse(struct worker *w, struct pkt *p, enum rx_mode m
 		return taken(w, m, DROP_IP_DST);
 	if (unlikely(src_is_bad(w, p)))
 		return taken(w, m, DROP_IP_SRC);
+	if (unlikely(!port_serves(w->dp, p)))
+		return taken(w, m, DROP_IP_PORT);
 	if (unlikely((h->frag.b[0] & 0x3f) | h->frag.b[1]))
 		return frag_classify(w, p, mode);
 	return l4_classify(w, p, mode);
@@ -330,6 +340,8 @@ static enum pkt_class ipv6_parse(struct worker *w, struct pkt *p, enum rx_mode m
 		return taken(w, m, DROP_IP_DST);
 	if (unlikely(src_is_bad(w, p)))
 		return taken(w, m, DROP_IP_SRC);
+	if (unlikely(p->local && !port_serves(w->dp, p)))
+		return taken(w, m, DROP_IP_PORT);
 	if (unlikely(frag))
 		return frag_classify(w, p, mode);
 	return l4_classify(w, p, mode);
@@ -345,8 +357,7 @@ static enum pkt_class pkt_parse(struct worker *w, struct pkt *p, enum rx_mode mo
 
 	if (unlikely(rte_pktmbuf_data_len(m) < port->l2_len))
 		return taken(w, m, DROP_ETH_SHORT);
-	if (unlikely(m->nb_segs > 1 && rte_pktmbuf_data_len(m) < CHAIN_HEAD &&
-		     rte_pktmbuf_linearize(m) != 0))
+	if (unlikely(!pkt_head(m)))
 		return taken(w, m, DROP_FRAG_BAD);
 	if (unlikely(!rte_is_same_ether_addr(&eth->dst_addr, &port->mac) &&
 		     !rte_is_multicast_ether_addr(&eth->dst_addr)))

@@ -206,7 +206,7 @@ static void service_request(struct service *s, const union service_msg *m, size_
 		if (r.ok)
 			tickets_set(s->dp->tickets, &m->ticket_keys.keys, now_ms);
 		else
-			snprintf(r.text, sizeof(r.text), "%s: listeners: none has transport tls",
+			snprintf(r.text, sizeof(r.text), "%s: neither a listener nor a realm has TLS",
 				 s->dp->conf->file);
 	} else if (len == sizeof(m->hdr) && m->hdr.type == MSG_TLS_RELOAD) {
 		r.ok = service_reload(s, r.text, sizeof(r.text));

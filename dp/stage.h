@@ -15,6 +15,8 @@
 
 #include <rte_cycles.h>
 
+enum { TSC_BACK = 1 << 20 }; /* cycles by which no two readings change places */
+
 static inline void stage_count(struct worker *w, enum stage s, uint64_t cycles, uint64_t items)
 {
 	struct ctl_stage *c = &w->counters->stage[s];
@@ -30,13 +32,27 @@ static inline void stage_start(struct worker *w)
 	w->tsc = rte_rdtsc();
 }
 
+/*
+ * A counter that is behind the last mark. Read ahead of its turn it may be the older of two, and a
+ * mark stays. It went back for good (a virtual machine was restored, or moved): marks go on from
+ * there, and the next turn looks at the system's clock.
+ */
+static inline uint64_t stage_back(struct worker *w, uint64_t now)
+{
+	if (w->tsc - now > TSC_BACK) {
+		w->tsc = now;
+		w->tsc_next = 0;
+	}
+	return w->tsc;
+}
+
 /* Charges the cycles since the last mark to s, which dealt with so many items. */
 static inline void stage_end(struct worker *w, enum stage s, uint64_t items)
 {
 	uint64_t now = rte_rdtsc();
 
-	/* Read ahead of its turn it may be the older of two, and a mark never goes back. */
-	now = RTE_MAX(now, w->tsc);
+	if (unlikely(now < w->tsc))
+		now = stage_back(w, now);
 	stage_count(w, s, now - w->tsc, items);
 	w->tsc = now;
 }

@@ -1,12 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tx.h"
+#include "loop.h"
 #include "rx.h"
 #include "stage.h"
 #include "net/neigh.h"
 #include "tcp/tcp.h"
-#include "turn/relay.h"
 
 #include <rte_ethdev.h>
+
+/*
+ * Devices differ in what they want to find in a checksum they fill in. What a driver refuses is not
+ * sent, or what stands behind it would go unprepared as well.
+ */
+static void batch_prepare(struct worker *w, const struct port *p, struct tx_batch *b)
+{
+	uint16_t ready = rte_eth_tx_prepare(p->id, w->id, b->m, b->n);
+
+	while (unlikely(ready < b->n)) {
+		pkt_drop(w, b->m[ready], DROP_TX_REFUSED);
+		b->n--;
+		memmove(b->m + ready, b->m + ready + 1, (size_t)(b->n - ready) * sizeof(b->m[0]));
+		ready = (uint16_t)(ready + rte_eth_tx_prepare(p->id, w->id, b->m + ready,
+							      (uint16_t)(b->n - ready)));
+	}
+}
 
 static void port_flush(struct worker *w, uint16_t port)
 {
@@ -16,11 +33,10 @@ static void port_flush(struct worker *w, uint16_t port)
 	uint16_t i, sent;
 
 	batch_count(w->counters->tx_batch, b->n);
+	if (p->tx_csum_tcp)
+		batch_prepare(w, p, b);
 	for (i = 0; i < b->n; i++)
 		bytes += b->m[i]->pkt_len;
-	/* Devices differ in what they want to find in a checksum they fill in. */
-	if (p->tx_csum_tcp)
-		rte_eth_tx_prepare(p->id, w->id, b->m, b->n);
 	sent = rte_eth_tx_burst(p->id, w->id, b->m, b->n);
 	if (unlikely(sent < b->n)) {
 		/* A second try lets a slow device free descriptors; then the rest is lost. */
@@ -38,15 +54,23 @@ static void port_flush(struct worker *w, uint16_t port)
 	b->n = 0;
 }
 
-/* One segment for devices that send no chains; NULL (and m dropped) when it cannot be had. */
-static struct rte_mbuf *frame_linear(struct worker *w, struct rte_mbuf *m)
+/* Most segments of a frame that the device takes. TCP counts those of what a device cuts itself. */
+static uint32_t chain_most(const struct port *p, const struct rte_mbuf *m)
+{
+	if (!p->multi_seg)
+		return 1;
+	return m->ol_flags & RTE_MBUF_F_TX_TCP_SEG ? p->chain_max : p->chain_cut;
+}
+
+/* m in so many segments at most; NULL (and m dropped) when it cannot be had. */
+static struct rte_mbuf *frame_compact(struct worker *w, struct rte_mbuf *m, uint32_t most)
 {
 	struct rte_mbuf *c;
 
 	if (RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 && rte_pktmbuf_linearize(m) == 0)
 		return m;
 	c = rte_pktmbuf_copy(m, w->pool, 0, UINT32_MAX);
-	if (!c || c->nb_segs > 1) {
+	if (!c || c->nb_segs > most) {
 		rte_pktmbuf_free(c);
 		pkt_drop(w, m, DROP_NO_MBUF);
 		return NULL;
@@ -67,8 +91,8 @@ void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m)
 {
 	const struct port *p = &w->dp->port[port];
 
-	if (unlikely(m->nb_segs > 1 && !p->multi_seg)) {
-		m = frame_linear(w, m);
+	if (unlikely(m->nb_segs > 1 && m->nb_segs > chain_most(p, m))) {
+		m = frame_compact(w, m, chain_most(p, m));
 		if (!m)
 			return;
 	}
@@ -117,7 +141,7 @@ bool handover_now(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handov
 	return true;
 }
 
-void handover_neigh(struct worker *w, const struct rte_mbuf *m, uint16_t port)
+void handover_copy(struct worker *w, const struct rte_mbuf *m, uint16_t port)
 {
 	uint16_t i;
 
@@ -131,7 +155,7 @@ void handover_neigh(struct worker *w, const struct rte_mbuf *m, uint16_t port)
 		if (!c)
 			continue;
 		count(w, CNT_MADE);
-		handover(w, i, c, HANDOVER_NEIGH, port);
+		handover(w, i, c, HANDOVER_COPY, port);
 	}
 }
 
@@ -149,63 +173,6 @@ static void handover_burst(struct worker *w, struct rte_mbuf **m, uint16_t n)
 		 m[0]->hash.usr >> 16 == HANDOVER_REDIRECT ? RX_REDIRECTED : RX_STEERED);
 }
 
-/* A packet of loop_send(): written here a moment ago, so there is nothing to distrust. */
-static void loop_parse(struct worker *w, struct rte_mbuf *m, struct pkt *p)
-{
-	const uint8_t *h = rte_pktmbuf_mtod(m, const uint8_t *);
-	struct be32 a;
-
-	*p = (struct pkt){ .m = m, .v6 = h[0] >> 4 == 6 };
-	if (p->v6) {
-		memcpy(&p->src, h + 8, 16);
-		memcpy(&p->dst, h + 24, 16);
-		p->tos = (uint8_t)(h[0] << 4 | h[1] >> 4);
-		p->proto = h[6];
-		p->ttl = h[7];
-		p->l3_len = IPV6_HDR;
-	} else {
-		memcpy(a.b, h + 12, 4);
-		p->src = ip_from_v4(a);
-		memcpy(a.b, h + 16, 4);
-		p->dst = ip_from_v4(a);
-		p->tos = h[1];
-		p->df = h[6] & 0x40;
-		p->ttl = h[8];
-		p->proto = h[9];
-		p->l3_len = IPV4_HDR;
-	}
-	memcpy(p->sport.b, h + p->l3_len, 2);
-	memcpy(p->dport.b, h + p->l3_len + 2, 2);
-	p->l4_len = (uint16_t)(m->pkt_len - p->l3_len);
-	p->local = dplane_local(w->dp, &p->dst);
-}
-
-/* A datagram of the relay, or a segment. */
-static void loop_take(struct worker *w, struct rte_mbuf *m)
-{
-	struct pkt p;
-
-	loop_parse(w, m, &p);
-	if (p.proto != IP_PROTO_TCP)
-		relay_loop_input(w, &p);
-	else if (p.local)
-		tcp_input(w, &(struct pkt *){ &p }, 1);
-	else
-		pkt_drop(w, m, DROP_IP_DST);
-}
-
-void loop_send(struct worker *w, struct rte_mbuf *m, uint16_t port)
-{
-	uint16_t owner = w->dp->port_owner[port >> 1];
-
-	if (owner != w->id)
-		handover(w, owner, m, HANDOVER_LOOP, 0);
-	else if (w->n_loop < TX_BATCH)
-		w->loop[w->n_loop++] = m;
-	else
-		pkt_drop(w, m, DROP_TX_FULL);
-}
-
 static void handover_take(struct worker *w, struct rte_mbuf *m)
 {
 	uint16_t port = (uint16_t)m->hash.usr;
@@ -215,7 +182,7 @@ static void handover_take(struct worker *w, struct rte_mbuf *m)
 	case HANDOVER_REDIRECT:
 		handover_burst(w, &m, 1);
 		break;
-	case HANDOVER_NEIGH:
+	case HANDOVER_COPY:
 		rx_burst(w, &m, 1, port, RX_COPY);
 		break;
 	case HANDOVER_TX:
@@ -258,19 +225,6 @@ uint32_t handover_input(struct worker *w)
 		stage_end(w, STAGE_HANDOVER, 0);
 	}
 	return total;
-}
-
-uint32_t loop_input(struct worker *w)
-{
-	struct rte_mbuf *m[TX_BATCH];
-	uint16_t i, n = w->n_loop;
-
-	/* What is looped meanwhile waits for the next turn, so that a turn ends. */
-	memcpy(m, w->loop, n * sizeof(m[0]));
-	w->n_loop = 0;
-	for (i = 0; i < n; i++)
-		loop_take(w, m[i]);
-	return n;
 }
 
 uint32_t tx_flush(struct worker *w)

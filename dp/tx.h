@@ -25,9 +25,9 @@ static inline void tx_put(struct worker *w, uint16_t port, struct rte_mbuf *m)
 enum handover_kind {
 	HANDOVER_RX,	   /* a frame to be classified by its owner */
 	HANDOVER_REDIRECT, /* a client's frame, for the worker that has its session */
-	HANDOVER_NEIGH,	   /* a copy of an ARP or ND frame, to learn from */
+	HANDOVER_COPY,	   /* a copy of an ARP, ND or ICMP frame, to learn from */
 	HANDOVER_TX,	   /* a frame to be sent by a port this worker has a queue of */
-	HANDOVER_LOOP,	   /* an IP packet from one relayed address to another */
+	HANDOVER_LOOP,	   /* an IP packet of loop_send(); whose it is stands for a port */
 	HANDOVER_MOVE,	   /* a TCP connection that moves, or the end of one that did */
 };
 
@@ -52,21 +52,13 @@ static inline void handover_pkt(struct worker *w, uint16_t to, const struct pkt 
 	handover(w, to, p->m, kind, (uint16_t)(p->in_port | (p->whole ? HANDOVER_WHOLE : 0)));
 }
 
-/* Copies a frame to all other workers as HANDOVER_NEIGH. Does not take m. */
-void handover_neigh(struct worker *w, const struct rte_mbuf *m, uint16_t port);
+/* Copies a frame to all other workers as HANDOVER_COPY. Does not take m. */
+void handover_copy(struct worker *w, const struct rte_mbuf *m, uint16_t port);
 
 /* Flushes batches of ports and of other workers; returns packets moved. */
 uint32_t tx_flush(struct worker *w);
 
 /* Takes what other workers handed over; returns packets taken. */
 uint32_t handover_input(struct worker *w);
-
-/*
- * A packet from one of our own addresses to another (data at the IP header, dport in host order)
- * comes in again, at the worker that has the port. Takes m.
- */
-void loop_send(struct worker *w, struct rte_mbuf *m, uint16_t dport);
-/* Takes what was looped from relayed address to relayed address here; returns packets taken. */
-uint32_t loop_input(struct worker *w);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "audit.h"
 #include "worker.h"
 #include "evt.h"
-#include "rate.h"
+#include "loop.h"
 #include "rx.h"
 #include "stage.h"
 #include "tx.h"
@@ -50,6 +51,12 @@ static struct rate_table *rate_create(uint32_t per_second)
 	return NULL;
 }
 
+/* Of what a prefix may have, one session or connection may have a tenth. */
+static struct meter_rate own_rate(uint32_t per_second)
+{
+	return meter_rate_make((per_second + 9) / 10, 0, 1000);
+}
+
 /*
  * Packet buffers. Side by side, across pages, where addresses are virtual: AF_XDP counts on that
  * (pool_is_dense() in port.c), and ordinary pages would hold one each. Devices that want physical
@@ -86,14 +93,15 @@ static bool worker_pools(struct worker *w, char *err, size_t errlen)
 	w->handover = rte_zmalloc("handover", sizeof(*w->handover) * w->dp->n_workers, 64);
 	w->binding_rate = rate_create(c->binding_rate);
 	w->request_rate = rate_create(c->request_rate);
-	w->session_rate = rate_create(c->request_rate);
+	w->own_binding = own_rate(c->binding_rate);
+	w->own_request = own_rate(c->request_rate);
 	w->echo_rate = rate_create(c->icmp_rate);
 	w->error_rate = rate_create(c->icmp_rate);
 	snprintf(name, sizeof(name), "neigh%u", w->id);
 	w->neigh = neigh_create(c->neighbours, c->neighbour_queue, name, SOCKET_ID_ANY);
 	w->neighbours = w->neigh ? neigh_entries(w->neigh) : NULL;
-	if (w->pool && w->handover && w->binding_rate && w->request_rate && w->session_rate &&
-	    w->echo_rate && w->error_rate && w->neigh)
+	if (w->pool && w->handover && w->binding_rate && w->request_rate && w->echo_rate &&
+	    w->error_rate && w->neigh)
 		return true;
 	snprintf(err, errlen,
 		 "%s: dataplane.memory-mb: %u MB are too few for worker %u with %u packet buffers",
@@ -130,6 +138,8 @@ void worker_free(struct worker *w)
 {
 	if (!w)
 		return;
+	if (w->tcp)
+		punt_queue_clear(w);
 	tcp_destroy(w);
 	tls_destroy(w);
 	frag_destroy(w);
@@ -139,7 +149,6 @@ void worker_free(struct worker *w)
 		neigh_free(w, w->neigh);
 	rte_free(w->binding_rate);
 	rte_free(w->request_rate);
-	rte_free(w->session_rate);
 	rte_free(w->echo_rate);
 	rte_free(w->error_rate);
 	rte_free(w->handover);
@@ -163,6 +172,7 @@ void worker_rings_reset(struct worker *w)
 		return;
 	ring_reset(&w->cmd);
 	ring_reset(&w->evt);
+	audit_end(w);
 	w->rings_ok = true;
 	atomic_store_explicit(&w->rings_reset, false, memory_order_relaxed);
 	atomic_store_explicit(&w->rings_broken, false, memory_order_release);
@@ -228,10 +238,15 @@ uint32_t worker_turn(struct worker *w)
 
 	worker_time(w);
 	n += stage_work(w, STAGE_TIMERS, tcp_timers(w));
+	if (punt_queue(w)) { /* before datagrams have what room there is */
+		stage_end(w, STAGE_COMMANDS, 0);
+		n++;
+	}
 	n += rx_ports(w); /* sets marks of its own, as handover_input() and tx_flush() do */
 	n += handover_input(w);
 	n += stage_work(w, STAGE_LOOP, loop_input(w));
 	n += stage_work(w, STAGE_COMMANDS, cmd_input(w, CMD_BUDGET));
+	n += stage_work(w, STAGE_SWEEP, audit_tell(w, SWEEP_BUDGET));
 	n += stage_work(w, STAGE_SWEEP, session_sweep(w, SWEEP_BUDGET));
 	n += stage_work(w, STAGE_SWEEP, context_sweep(w, SWEEP_BUDGET));
 	n += stage_work(w, STAGE_TLS, tls_input(w));

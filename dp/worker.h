@@ -7,6 +7,7 @@
  * once the loop runs, except where a field says otherwise. Passed first to every function.
  */
 #include "dplane.h"
+#include "rate.h"
 #include "turn/flow.h"
 #include "../lib/ring.h"
 
@@ -30,7 +31,6 @@ struct path;
 struct peer;
 struct neigh_table;
 struct fragments;
-struct rate_table;
 struct tcp;
 struct stream_pool;
 struct tls_worker;
@@ -63,6 +63,12 @@ struct tx_batch {
 	struct rte_mbuf *m[TX_BATCH];
 };
 
+/* Requests that came over streams, oldest first, for the control process (turn/punt.c). */
+struct punt_queue {
+	struct rte_mbuf *head, *tail; /* each a struct request and its message */
+	bool odd;
+};
+
 struct worker {
 	/* Read on every packet, written at start. */
 	const struct dplane *dp;
@@ -79,6 +85,7 @@ struct worker {
 	struct tcp *tcp;
 	struct tls_worker *tls;	       /* NULL: no listener, or leg, has TLS */
 	struct stream_pool *streams;   /* gateway/stream.h; NULL: none may be */
+	struct session_limit *limit;   /* [sessions_max], turn/limit.h; NULL: there is none */
 	struct ctl_counters *counters; /* in the region; this worker is the only writer */
 	struct ctl_port_counters *port_counters;
 	uint32_t sessions_max;
@@ -110,6 +117,10 @@ struct worker {
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */
 	uint32_t sync_epoch;	   /* of the replay under way, see session.c */
 	uint32_t sweep_at;	   /* next slot of the sweep that ends a replay */
+	uint32_t audit;		   /* enum audit_step, see audit.c */
+	uint32_t audit_at;	   /* slot whose turn it is */
+	uint32_t audit_peer;	   /* records of that session told already */
+	uint32_t audit_seq;	   /* of CMD_AUDIT */
 	uint32_t prune_at;	   /* next slot whose records are looked at for age */
 
 	/* Gateway, see gateway/context.h. */
@@ -125,10 +136,14 @@ struct worker {
 	/* Fragments. */
 	struct fragments *frag;
 
+	/* Of source prefixes, where sources may be forged. */
 	struct rate_table *binding_rate;
 	struct rate_table *request_rate;
-	struct rate_table *session_rate;	   /* requests of five-tuples that have a session */
 	struct rate_table *echo_rate, *error_rate; /* ICMP: one flood must not silence the other */
+	/* Of what is proven, a session or a connection, each by its own meter. */
+	struct meter_rate own_binding, own_request;
+	struct meter_rate packet_limit; /* of a session, each way */
+	struct punt_queue punts;
 
 	uint32_t peer_free; /* head of the free records, SLOT_NONE at the end */
 	uint64_t tick_ms;   /* next housekeeping */
@@ -192,7 +207,10 @@ static inline struct rte_mbuf *pkt_make(struct worker *w)
 	return m;
 }
 
-/* Allocates a worker and its tables on its socket. On failure one sentence in err. */
+/*
+ * Allocates a worker and its tables, from whichever socket has room: the main thread's first. On
+ * failure one sentence in err.
+ */
 struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t errlen);
 void worker_free(struct worker *w);
 

@@ -27,7 +27,7 @@
 #include <stdalign.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 4u
+#define CTL_ABI_VERSION 5u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -307,7 +307,12 @@ enum ctl_cmd_type {
 	CMD_CONTEXT_DEL,   /* answered by EVT_CONTEXT_STATS, its last */
 	CMD_CONTEXT_AUDIT, /* answered by EVT_CONTEXT_STATS */
 	CMD_CONTEXT_MOVE,  /* a termination goes to another context of the worker */
-	CMD_SYNC_BEGIN,	   /* what is not set again until CMD_SYNC_END goes */
+	/*
+	 * The control process has lost records: all that the worker has is told (EVT_SESSION,
+	 * EVT_CONTEXT), then EVT_AUDITED. Until CMD_SYNC_BEGIN there are no requests.
+	 */
+	CMD_AUDIT,
+	CMD_SYNC_BEGIN, /* what is not set again until CMD_SYNC_END goes */
 	CMD_SYNC_END,
 };
 
@@ -324,6 +329,9 @@ enum ctl_evt_type {
 	EVT_CONTEXT_REFUSED, /* CMD_CONTEXT_SET or CMD_CONTEXT_MOVE failed */
 	EVT_CONTEXT_STATS,   /* seq of the command it answers */
 	EVT_TERM,	     /* something happened to a termination */
+	EVT_SESSION,	     /* there is this one, with some of its permissions and channels */
+	EVT_CONTEXT,	     /* there is this one */
+	EVT_AUDITED,	     /* that was all; seq of CMD_AUDIT */
 	EVT_NEWS_LOST,	     /* that of a connection's end was: only a replay finds out which */
 };
 
@@ -362,6 +370,7 @@ struct cmd_session_set {
 	uint32_t expiry;   /* seconds */
 	uint16_t redirect; /* worker, with SESSION_REDIRECT; else 0 */
 	uint16_t pad;
+	uint32_t share; /* bytes of IP a second, each way, of what its user may relay; 0: any */
 };
 
 struct cmd_session_del {
@@ -461,14 +470,28 @@ enum ctl_term_flags {
 	TERM_RTCP_MUX = 1 << 3, /* RTCP on the same port (RFC 5761); with TERM_RTP */
 	TERM_ICE = 1 << 4,	/* ICE-lite (RFC 8445 2.5): the remote is who was nominated */
 	/*
-	 * The remote is who sends (R14): learnt during gateway.latch-ms from its first packet, then
-	 * locked. With TCP: whoever connects.
+	 * The remote is who sends (R14): locked at once if that is the address given or the one
+	 * that was sent to before, else after gateway.latch-ms from the first packet. With
+	 * TERM_RTP only RTP and RTCP are learnt from, and RTCP only from RTP's host. With TCP:
+	 * whoever connects.
 	 */
 	TERM_LATCH = 1 << 5,
-	TERM_LATCH_ADDR = 1 << 6, /* with TERM_LATCH: from the address given only, by any port */
+	/*
+	 * The remote has the address given, whatever its port. With TERM_LATCH it is learnt by any
+	 * port of it. UDP without TERM_LATCH: sent to is the port given, and taken what comes from
+	 * any (a remote that is asymmetric: RFC 4961 is not kept).
+	 */
+	TERM_LATCH_ADDR = 1 << 6,
 	/* TCP and TLS */
 	TERM_CONNECT = 1 << 7,	  /* TCP client; else server (R43) */
 	TERM_TLS_CLIENT = 1 << 8, /* TLS client; else server (R44) */
+	/*
+	 * UDP, with TERM_LATCH: latched[0], latched[1] is of an earlier attempt. It is sent to
+	 * until somebody is heard, who is learnt anew. Set with a new attempt by the control
+	 * process, withdrawn with EVT_TERM.
+	 */
+	TERM_RELEARN = 1 << 9,
+	TERM_RELEARN_RTCP = 1 << 10,
 };
 
 enum { CTL_DSCP_KEEP = 0xff };
@@ -476,7 +499,9 @@ enum { CTL_DSCP_KEEP = 0xff };
 /*
  * What a termination shall be. A change of attempt makes a termination of TCP or TLS begin: listen,
  * or connect to the remote (R58); 0: not yet. It does so once; what was begun goes on whatever else
- * changes. Fingerprints may come later than the handshake (R51).
+ * changes, but the remote's certificate and address are judged again. Fingerprints may come later
+ * than the handshake (R51). A change of attempt of UDP with TERM_LATCH makes the remote to be
+ * learnt anew: after an offer or answer of that side, or a source that policy denies.
  */
 struct ctl_term {
 	uint8_t transport; /* enum ctl_transport */
@@ -572,6 +597,13 @@ enum ctl_term_news {
 	TERM_ENDED,
 	TERM_LATCHED,  /* remote learnt */
 	TERM_INACTIVE, /* nothing came for `inactivity` seconds; told once until something does */
+	/*
+	 * A connection was not the remote's, or was lost before it was known to be: its handshake
+	 * failed, it showed another certificate, it waited too long for a fingerprint. why says
+	 * which; the termination listens on. Where another connection holds it all the same,
+	 * TERM_UP or TERM_UNJUDGED of that one follows.
+	 */
+	TERM_REFUSED,
 	TERM_NEWS
 };
 
@@ -598,6 +630,37 @@ struct cmd_psk {
 
 struct cmd_sync {
 	struct ctl_hdr hdr;
+};
+
+/* A permission (channel 0, port 0), or a channel and the permission of its address. */
+struct ctl_peer {
+	struct sock_addr addr;
+	uint16_t channel;
+	uint32_t perm_expiry, chan_expiry; /* seconds */
+};
+
+enum { CTL_SESSION_PEERS = 64 };
+
+/* What CMD_SESSION_SET and what came after it have made. One with more peers is told again. */
+struct evt_session {
+	struct ctl_hdr hdr;
+	struct ctl_sid sid;
+	struct ctl_leg leg;
+	struct ctl_relay relay[2];
+	uint32_t flags;
+	uint32_t expiry;
+	uint16_t redirect;
+	uint16_t n_peer;
+	struct ctl_peer peer[CTL_SESSION_PEERS];
+};
+
+/* As CMD_CONTEXT_SET would make it, with what was learnt since. */
+struct evt_context {
+	struct ctl_hdr hdr;
+	struct ctl_cid cid;
+	uint32_t expiry;
+	uint32_t flags;
+	struct ctl_term term[2];
 };
 
 struct evt_punt {
@@ -651,6 +714,8 @@ _Static_assert(sizeof(struct ctl_leg) == 28, "layout of the boundary");
 _Static_assert(sizeof(struct cmd_send) <= RING_MSG_SIZE, "a command fits a slot");
 _Static_assert(sizeof(struct cmd_context_set) <= RING_MSG_SIZE, "a command fits a slot");
 _Static_assert(sizeof(struct evt_punt) <= RING_MSG_SIZE, "an event fits a slot");
+_Static_assert(sizeof(struct evt_session) <= RING_MSG_SIZE, "an event fits a slot");
+_Static_assert(sizeof(struct evt_context) <= RING_MSG_SIZE, "an event fits a slot");
 
 /*
  * Which worker owns a relayed port. Pairs (even, odd) stay together for EVEN-PORT; consecutive

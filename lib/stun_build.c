@@ -81,9 +81,9 @@ void stun_put_xor_addr(struct stun_builder *b, uint16_t type, const struct sock_
 }
 
 /* family 0: ERROR-CODE, whose first two bytes are reserved. */
-static void put_error(struct stun_builder *b, uint16_t type, int family, int code)
+static void put_error(struct stun_builder *b, uint16_t type, int family, int code,
+		      const char *reason)
 {
-	const char *reason = stun_reason(code);
 	size_t n = strlen(reason);
 	uint8_t *p = attr_begin(b, type, 4 + n);
 
@@ -98,12 +98,17 @@ static void put_error(struct stun_builder *b, uint16_t type, int family, int cod
 
 void stun_put_error(struct stun_builder *b, int code)
 {
-	put_error(b, STUN_ATTR_ERROR_CODE, 0, code);
+	put_error(b, STUN_ATTR_ERROR_CODE, 0, code, stun_reason(code));
+}
+
+void stun_put_error_code(struct stun_builder *b, int code)
+{
+	put_error(b, STUN_ATTR_ERROR_CODE, 0, code, "");
 }
 
 void stun_put_address_error(struct stun_builder *b, int family, int code)
 {
-	put_error(b, STUN_ATTR_ADDRESS_ERROR_CODE, family, code);
+	put_error(b, STUN_ATTR_ADDRESS_ERROR_CODE, family, code, stun_reason(code));
 }
 
 void stun_put_unknown(struct stun_builder *b, const uint16_t *types, size_t n)

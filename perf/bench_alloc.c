@@ -345,6 +345,12 @@ static uint32_t commands_take(enum step step)
 		if (h->type == CMD_SEND)
 			reply_take((const struct cmd_send *)h, step);
 		sessions += h->type == CMD_SESSION_SET;
+		if (h->type == CMD_AUDIT) {
+			struct ctl_hdr *e = (struct ctl_hdr *)ring_slot(&dp.evt, 0);
+
+			*e = (struct ctl_hdr){ EVT_AUDITED, sizeof(*e), h->seq };
+			ring_publish(&dp.evt, 1);
+		}
 		if (h->type == CMD_SYNC_END) {
 			struct evt_result *e = (struct evt_result *)ring_slot(&dp.evt, 0);
 

@@ -9,8 +9,11 @@ set -uo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$ROOT" || exit 1
 LOGS=$ROOT/build-logs
+LOGS_KEPT=5 # of earlier runs: build-logs.1 is the last one's
+CRASHES=$ROOT/build-crashes # inputs that made a fuzzer fail: tried first in each run, until removed
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 E2E_SECONDS=${E2E_SECONDS:-300}
+LOCK=/run/fairlead-tests.lock
 PATTERN=${1:-}
 TARGETS=()
 PASSED=0
@@ -29,11 +32,16 @@ usage()
 	  static:NAME                              tests/check-*.sh, shellcheck, licences
 	  tcp:NAME                                 tests/tcp/NAME_test.sh
 	  e2e:check e2e:NAME                       conf/quickstart.sh --check, tests/e2e/NAME_test.sh
+	  e2e-sanitized:NAME                       the hostile ones of these on the sanitized programs
+	  hostile:NAME                             tests/hostile/NAME.py beside honest clients
 
 	FUZZ_SECONDS=N  time of each fuzzer ($FUZZ_SECONDS)
 	E2E_SECONDS=N   most a test of the kinds tcp and e2e may take ($E2E_SECONDS)
 
-	A test that is skipped has shown nothing and counts as failed. Logs are in build-logs/.
+	A test that is skipped has shown nothing and counts as failed. Logs are in build-logs/, those of
+	earlier runs in build-logs.1/ and so on; what made a fuzzer fail is in build-crashes/,
+	and is tried first by each later run.
+	One run at a time on a machine, for all have the same network namespaces.
 	END
 }
 
@@ -43,7 +51,7 @@ want() { [[ -z $PATTERN || $1 =~ $PATTERN ]]; }
 # want_kind KIND: whether the pattern may find names of this kind, told by its beginning.
 want_kind()
 {
-	local kind='^\^?(build|unit|fuzz|static|tcp|e2e)(:|$)'
+	local kind='^\^?(build|unit|fuzz|static|tcp|e2e|e2e-sanitized|hostile)(:|$)'
 	[[ $PATTERN =~ $kind ]] || return 0
 	[[ ${BASH_REMATCH[1]} == "$1" ]]
 }
@@ -86,6 +94,12 @@ judge()
 	esac
 }
 
+# What was built and written belongs to whom the tree belongs to, also under sudo.
+give_back()
+{
+	chown -R --reference="$ROOT" "$ROOT"/build "$ROOT"/build-{clang,sanitized} "$LOGS"* 2>/dev/null
+}
+
 finish()
 {
 	((PASSED + FAILED)) || failed "$PATTERN" "no test has such a name"
@@ -101,6 +115,34 @@ need_root()
 	((EUID != 0)) || return 0
 	command -v sudo >/dev/null || { echo "tests/run.sh needs root, and there is no sudo" >&2; exit 1; }
 	exec sudo FUZZ_SECONDS="$FUZZ_SECONDS" E2E_SECONDS="$E2E_SECONDS" "$ROOT/tests/run.sh" "$@"
+}
+
+# A second run would take down the first one's relay, and find its own builds half made. flock keeps
+# the lock to itself: what a test leaves running does not hold it.
+lock_machine()
+{
+	local rc=0
+	if [[ ${TESTS_LOCKED:-} != "$LOCK" ]]; then
+		TESTS_LOCKED=$LOCK flock --nonblock --close --conflict-exit-code 75 "$LOCK" "$ROOT/tests/run.sh" "$@" || rc=$?
+		((rc != 75)) || echo "tests/run.sh: another run is at work on this machine: $(cat "$LOCK")" >&2
+		exit "$rc"
+	fi
+	echo "process $$ in $ROOT" >"$LOCK"
+	trap give_back EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
+# Logs of earlier runs, oldest last.
+logs_rotate()
+{
+	local i
+	rm -rf "$LOGS.$LOGS_KEPT"
+	for ((i = LOGS_KEPT - 1; i > 0; i--)); do
+		[[ ! -e $LOGS.$i ]] || mv "$LOGS.$i" "$LOGS.$((i + 1))"
+	done
+	[[ ! -e $LOGS ]] || mv "$LOGS" "$LOGS.1"
+	mkdir -p "$LOGS"
 }
 
 install()
@@ -169,13 +211,17 @@ unit()
 
 fuzz_one()
 {
-	local target=$1 name=$2 seeds=tests/fuzz/corpus/$2 found
+	local target=$1 name=$2 seeds=tests/fuzz/corpus/$2 found f crashes=()
+	local limits=(-timeout=10 -rss_limit_mb=2048 -artifact_prefix="$CRASHES/$2-")
 	[[ -d $seeds ]] || { echo "there is no corpus $seeds"; return 1; }
+	mkdir -p "$CRASHES"
+	for f in "$CRASHES/$name"-*; do
+		[[ ! -f $f ]] || crashes+=("$f")
+	done
+	((!${#crashes[@]})) || timeout 120 "$target" "${limits[@]}" "${crashes[@]}" || return
 	found=$(mktemp -d)
-	mkdir -p "$LOGS/crashes"
-	timeout $((FUZZ_SECONDS + 120)) "$target" -max_total_time="$FUZZ_SECONDS" -timeout=10 \
-		-rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$LOGS/crashes/$name-" \
-		"$found" "$seeds"
+	timeout $((FUZZ_SECONDS + 120)) "$target" "${limits[@]}" -max_total_time="$FUZZ_SECONDS" \
+		-print_final_stats=1 "$found" "$seeds"
 	local rc=$?
 	rm -rf "$found"
 	return $rc
@@ -277,6 +323,68 @@ e2e()
 	conf/quickstart.sh --down >"$(log_of e2e:down)" 2>&1 </dev/null
 }
 
+# ---- who takes all there is of a resource, beside honest clients ----
+
+hostile()
+{
+	local f name n=0
+	for f in tests/hostile/*.py; do
+		grep -q '^def take(' "$f" || continue
+		n=$((n + 1))
+		name=hostile:$(basename "$f" .py)
+		want "$name" || continue
+		((n > 1)) || say "hostile programs beside honest clients"
+		try "$name" timeout -k 20 "$E2E_SECONDS" bash tests/hostile/besides.sh "${name#hostile:}"
+	done
+	((n)) || none hostile:all "there is no tests/hostile/*.py"
+	bash tests/hostile/besides.sh --down >"$(log_of hostile:down)" 2>&1 </dev/null
+}
+
+# Hostile input and restarts once more, with the sanitized programs: what main, ports, the loop and
+# the command line do runs under no unit test. A report of a sanitizer fails the test it came in.
+HOSTILE=(badinput badstream context_restart errors gateway_bad restart start_errors tls_bad)
+
+# try_sanitized TEST: its result, and no report.
+try_sanitized()
+{
+	local rc=0 report
+	timeout -k 20 "$E2E_SECONDS" bash "tests/e2e/$1_test.sh" || rc=$?
+	for report in "$REPORTS"*; do
+		[[ -e $report ]] || continue
+		echo "a sanitizer reports:"
+		head -n 40 "$report"
+		mv "$report" "$LOGS/$1-${report##*/}"
+		rc=1
+	done
+	return $rc
+}
+
+e2e_sanitized()
+{
+	local name names=() f REPORTS=$LOGS/sanitizer
+	for name in "${HOSTILE[@]}"; do
+		f=tests/e2e/${name}_test.sh
+		[[ -f $f ]] || { failed "e2e-sanitized:$name" "there is no $f"; continue; }
+		! want "e2e-sanitized:$name" || names+=("$name")
+	done
+	((${#names[@]})) || return 0
+	say "end to end, sanitized"
+	local -x E2E_BUILD=$ROOT/build-sanitized FAIRLEAD_BUILD=$ROOT/build-sanitized
+	local -x LSAN_OPTIONS=suppressions=$ROOT/tests/lsan.supp:print_suppressions=0
+	local -x ASAN_OPTIONS=$ASAN_OPTIONS:log_path=$REPORTS UBSAN_OPTIONS=$UBSAN_OPTIONS:log_path=$REPORTS
+	conf/quickstart.sh --down >"$(log_of e2e:down)" 2>&1 </dev/null
+	for name in "${names[@]}"; do
+		# Its predecessor's sockets may be busy for longer than quickstart.sh waits.
+		if timeout 120 conf/quickstart.sh --detach >"$(log_of e2e:up)" 2>&1 </dev/null ||
+			timeout 120 conf/quickstart.sh --detach >"$(log_of e2e:up)" 2>&1 </dev/null; then
+			try "e2e-sanitized:$name" try_sanitized "$name"
+		else
+			failed "e2e-sanitized:$name" "the relay does not come up" "$(log_of e2e:up)"
+		fi
+	done
+	conf/quickstart.sh --down >"$(log_of e2e:down)" 2>&1 </dev/null
+}
+
 main()
 {
 	local sanitize=('-Db_sanitize=address,undefined' -Db_lundef=false -Dfuzz=true
@@ -286,12 +394,12 @@ main()
 	-*) usage >&2; exit 2 ;;
 	esac
 	need_root "$@"
-	rm -rf "$LOGS"
-	mkdir -p "$LOGS"
+	lock_machine "$@"
+	logs_rotate
 	install
 	say "builds"
 	if want_kind static; then static; fi
-	if want_kind build || want_kind unit || want_kind tcp || want_kind e2e; then
+	if want_kind build || want_kind unit || want_kind tcp || want_kind e2e || want_kind hostile; then
 		build build:gcc build gcc && GCC=1
 	fi
 	if want_kind build && want build:clang; then
@@ -300,7 +408,7 @@ main()
 		build build:clang build-clang clang
 		TARGETS=()
 	fi
-	if want_kind build || want_kind unit || want_kind fuzz; then
+	if want_kind build || want_kind unit || want_kind fuzz || want_kind e2e-sanitized; then
 		build build:sanitized build-sanitized clang "${sanitize[@]}" && SANITIZED=1
 	fi
 	export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1
@@ -308,9 +416,11 @@ main()
 	if want_kind unit && [[ -n ${GCC:-} ]]; then unit build release; fi
 	if want_kind unit && [[ -n ${SANITIZED:-} ]]; then unit build-sanitized sanitized; fi
 	if want_kind fuzz && [[ -n ${SANITIZED:-} ]]; then fuzz; fi
+	if want_kind e2e-sanitized && [[ -n ${SANITIZED:-} ]]; then e2e_sanitized; fi
 	unset ASAN_OPTIONS UBSAN_OPTIONS
 	if want_kind tcp && [[ -n ${GCC:-} ]]; then tcp; fi
 	if want_kind e2e && [[ -n ${GCC:-} ]]; then e2e; fi
+	if want_kind hostile && [[ -n ${GCC:-} ]]; then hostile; fi
 	finish
 }
 

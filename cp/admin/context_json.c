@@ -255,7 +255,7 @@ json_t *context_news_json(const struct gate_news *n)
 	set(o, "remote", addr_json(&n->remote));
 	if (n->what == TERM_LATCHED)
 		set(o, "rtcp", json_boolean(n->rtcp));
-	if (n->what == TERM_ENDED)
+	if (n->what == TERM_ENDED || n->what == TERM_REFUSED)
 		set(o, "why", json_string(gate_why(n->transport, n->why)));
 	if (n->transport == TERM_TLS) {
 		set(o, "tls", tls_json(n->tls_version, n->tls_suite));

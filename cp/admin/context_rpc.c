@@ -12,6 +12,7 @@
 enum { LIFETIME_MAX = 604800, SILENCE_MAX = 86400 };
 
 static const char *const no_others[] = { NULL };
+static const char control[] = "control socket"; /* whoever uses it: one controller */
 
 bool context_gateway(const struct server *s, struct rpc_error *err)
 {
@@ -136,6 +137,7 @@ json_t *rpc_context_add(void *ctx, const json_t *params, struct rpc_error *err)
 	n = param_terms(s, params, w, err);
 	if (n == 0)
 		return NULL;
+	plan.owner = gate_owner(s->gateway, control, sizeof(control) - 1);
 	c = gate_add(s->gateway, &plan, &w[0], n == 2 ? &w[1] : NULL, &f);
 	return c ? context_json(s, c) : refused(&f, err);
 }
@@ -239,17 +241,22 @@ static json_t *contexts_of_call(const struct server *s, const char *call, uint32
 	return list;
 }
 
+/* A page may be short, or empty, although more follows: a turn is not for a whole table. */
 static json_t *contexts_of_all(const struct server *s, uint32_t limit, uint32_t *cursor, bool *end)
 {
 	json_t *list = json_array();
+	uint32_t look = GATE_LOOK;
+	const struct context *c;
 
 	*end = false;
-	while (!*end && json_array_size(list) < limit) {
-		const struct context *c = gate_next(s->gateway, cursor);
-
-		*end = !c;
+	while (json_array_size(list) < limit && look) {
+		c = gate_next(s->gateway, cursor, &look);
 		if (c)
 			json_array_append_new(list, context_json(s, c));
+		else if (look)
+			*end = true;
+		if (!c)
+			break;
 	}
 	return list;
 }

@@ -20,7 +20,7 @@
 enum {
 	PAGE_DEFAULT = 100,
 	PAGE_MAX = 256,
-	/* Allocations or connections looked at in one call, so that clients need not wait. */
+	/* Records or connections looked at in one call, so that clients need not wait. */
 	SCAN_MAX = 16384,
 };
 
@@ -128,9 +128,9 @@ static json_t *sessions(void *ctx, const json_t *params, struct rpc_error *err)
 {
 	const struct server *s = ctx;
 	const json_t *user = json_object_get(params, "user");
-	uint32_t cursor = 0, limit = PAGE_DEFAULT;
-	uint8_t id[TABLE_USER_ID];
-	struct table_alloc *a = NULL;
+	uint32_t cursor = 0, limit = PAGE_DEFAULT, look = SCAN_MAX;
+	uint8_t stored[TABLE_USER_ID], rest[TABLE_USER_ID];
+	const struct table_alloc *a = NULL;
 	json_t *list;
 
 	if (!param_uint(params, "cursor", 0, UINT32_MAX, &cursor, err) ||
@@ -138,18 +138,19 @@ static json_t *sessions(void *ctx, const json_t *params, struct rpc_error *err)
 		return NULL;
 	if (user && !json_is_string(user))
 		return rpc_fail(err, RPC_BAD_PARAMS, "\"user\" must be a string");
-	if (user)
-		table_user_id(s->table, json_string_value(user), id);
+	if (user) {
+		table_user_id(s->table, json_string_value(user), false, stored);
+		table_user_id(s->table, json_string_value(user), true, rest);
+	}
 	list = json_array();
-	for (uint32_t n = 0; n < SCAN_MAX && json_array_size(list) < limit; n++) {
-		a = table_next(s->table, &cursor);
-		if (!a)
-			break;
-		if (!user || memcmp(a->user_id, id, sizeof(id)) == 0)
+	while (json_array_size(list) < limit &&
+	       (a = table_walk(s->table, &cursor, &look)) != NULL) {
+		if (!user || memcmp(a->user_id, stored, sizeof(stored)) == 0 ||
+		    memcmp(a->user_id, rest, sizeof(rest)) == 0)
 			json_array_append_new(list, session_json(s, a));
 	}
 	return json_pack("{s:o, s:o}", "sessions", list, "cursor",
-			 a ? integer(cursor) : json_null());
+			 a || !look ? integer(cursor) : json_null());
 }
 
 /* ---- connections ---- */

@@ -55,6 +55,9 @@ static void write_table(struct evbuffer *out, const struct server *s)
 		{ "permissions_limit", "gauge", "permissions there may be", t->perms_max },
 		{ "channels", "gauge", "channels bound", t->chans },
 		{ "channels_limit", "gauge", "channels that may be bound", t->chans_max },
+		{ "worker_peers_limit", "gauge",
+		  "records beside the sessions' own for permissions and channels, a worker",
+		  s->conf->dataplane.peers },
 		{ "reservations", "gauge", "ports reserved", t->resvs },
 		{ "reservations_limit", "gauge", "ports that may be reserved", t->resvs_max },
 		{ "users_active", "gauge", "users with an allocation", t->users },
@@ -69,6 +72,12 @@ static void write_table(struct evbuffer *out, const struct server *s)
 		  c->allocs_refused },
 		{ "peers_refused_total", "counter",
 		  "permissions and channels the dataplane refused", c->peers_refused },
+		{ "auth_wrong_total", "counter",
+		  "requests whose user or password was wrong; a first request without any is not",
+		  c->auth_wrong },
+		{ "auth_expired_total", "counter",
+		  "requests for something new with a time-limited credential that was over",
+		  c->auth_expired },
 		{ "peers_denied_total", "counter", "peer addresses denied by policy",
 		  c->peers_denied },
 		{ "reservations_made_total", "counter", "ports reserved so far", c->reservations },
@@ -93,6 +102,23 @@ static void write_table(struct evbuffer *out, const struct server *s)
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
 		single(out, row[i].name, row[i].type, row[i].help, row[i].value);
+}
+
+/* What runs out first, of each address. */
+static void write_relays(struct evbuffer *out, const struct server *s)
+{
+	char ip[ADDR_STR_MAX];
+
+	family(out, "relay_ports", "gauge", "relayed ports of an address that are taken or rest");
+	for (uint16_t i = 0; i < s->conf->n_relay; i++)
+		evbuffer_add_printf(out, "fairlead_relay_ports{address=\"%s\"} %u\n",
+				    ip_format(&s->conf->relay[i].addr, ip, sizeof(ip)),
+				    ports_used(s->ports, i));
+	family(out, "relay_ports_limit", "gauge", "of these there are");
+	for (uint16_t i = 0; i < s->conf->n_relay; i++)
+		evbuffer_add_printf(out, "fairlead_relay_ports_limit{address=\"%s\"} %u\n",
+				    ip_format(&s->conf->relay[i].addr, ip, sizeof(ip)),
+				    s->conf->relay[i].port_max - s->conf->relay[i].port_min + 1u);
 }
 
 static void write_requests(struct evbuffer *out, const struct server *s)
@@ -518,6 +544,7 @@ void metrics_write(struct evbuffer *out, const struct server *s)
 {
 	write_process(out, s);
 	write_table(out, s);
+	write_relays(out, s);
 	write_requests(out, s);
 	write_link(out, s);
 	write_workers(out, s->link);

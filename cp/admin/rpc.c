@@ -25,7 +25,7 @@ enum {
 };
 
 struct client {
-	LIST_ENTRY(client) entry;
+	TAILQ_ENTRY(client) entry;
 	struct rpc *rpc;
 	struct bufferevent *bev;
 	struct rpc_later *later; /* the request in hand is not answered yet */
@@ -40,7 +40,7 @@ struct rpc {
 	void *ctx;
 	struct evconnlistener *listener;
 	struct accept_rest rest;
-	LIST_HEAD(, client) clients;
+	TAILQ_HEAD(clients, client) clients; /* by their last request, the oldest first */
 	uint32_t n_clients;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
@@ -49,7 +49,7 @@ static void client_free(struct client *c)
 {
 	if (c->later)
 		rpc_later_wait(c->later, NULL, NULL);
-	LIST_REMOVE(c, entry);
+	TAILQ_REMOVE(&c->rpc->clients, c, entry);
 	c->rpc->n_clients--;
 	bufferevent_free(c->bev); /* closes the descriptor too */
 	free(c);
@@ -75,11 +75,21 @@ static void client_refuse(struct client *c, enum rpc_code code, const char *text
 
 static void client_answered(void *arg, char *line);
 
+/* It has asked for something, or read of an answer: it is the last that makes room for another. */
+static void client_lives(struct client *c)
+{
+	TAILQ_REMOVE(&c->rpc->clients, c, entry);
+	TAILQ_INSERT_TAIL(&c->rpc->clients, c, entry);
+}
+
 /* Takes a request. False if its answer has to be waited for. */
 static bool client_line(struct client *c, const char *line, size_t len)
 {
-	const struct rpc *r = c->rpc;
-	char *reply = rpc_answer(r->methods, r->n_methods, r->ctx, line, len, &c->later);
+	struct rpc *r = c->rpc;
+	char *reply;
+
+	client_lives(c);
+	reply = rpc_answer(r->methods, r->n_methods, r->ctx, line, len, &c->later);
 
 	if (c->later) {
 		rpc_later_wait(c->later, client_answered, c);
@@ -143,6 +153,13 @@ static void client_serve(struct bufferevent *bev, void *arg)
 		client_free(c);
 }
 
+/* Half of what it was to be told has gone, or all. */
+static void client_wrote(struct bufferevent *bev, void *arg)
+{
+	client_lives(arg);
+	client_serve(bev, arg);
+}
+
 static void client_answered(void *arg, char *line)
 {
 	struct client *c = arg;
@@ -167,16 +184,32 @@ static void client_event(struct bufferevent *bev, short what, void *arg)
 	}
 }
 
-static void client_reject(int fd)
+/*
+ * Whoever has neither asked nor read anything for longest makes room for another, or clients that
+ * are idle, or that do not read, would take all places: one without a request in hand, or else the
+ * one that waits longest for its answer.
+ */
+static void client_displace(struct rpc *r)
 {
-	char *line = rpc_error_line(RPC_BUSY, "too many clients");
+	struct client *c;
+	char *line;
+	int fd;
 
-	if (line) {
+	TAILQ_FOREACH(c, &r->clients, entry)
+	{
+		if (!c->later)
+			break;
+	}
+	if (!c)
+		c = TAILQ_FIRST(&r->clients);
+	line = rpc_error_line(RPC_BUSY, "too many clients");
+	fd = bufferevent_getfd(c->bev);
+	if (line && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
 		send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
 		send(fd, "\n", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	free(line);
-	close(fd);
+	client_free(c);
 }
 
 static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
@@ -188,10 +221,8 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 
 	(void)sa;
 	(void)len;
-	if (r->n_clients >= r->limits.clients) {
-		client_reject(fd);
-		return;
-	}
+	if (r->n_clients >= r->limits.clients)
+		client_displace(r);
 	c = calloc(1, sizeof(*c));
 	if (c)
 		c->bev =
@@ -202,9 +233,9 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 		return;
 	}
 	c->rpc = r;
-	LIST_INSERT_HEAD(&r->clients, c, entry);
+	TAILQ_INSERT_TAIL(&r->clients, c, entry);
 	r->n_clients++;
-	bufferevent_setcb(c->bev, client_serve, client_serve, client_event, c);
+	bufferevent_setcb(c->bev, client_serve, client_wrote, client_event, c);
 	/* One byte past the limit tells a long line from one that just fits. */
 	bufferevent_setwatermark(c->bev, EV_READ, 0, r->limits.line + 1);
 	bufferevent_setwatermark(c->bev, EV_WRITE, r->limits.output / 2, 0);
@@ -296,7 +327,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 			.limits = *limits, .methods = methods, .n_methods = n, .ctx = ctx
 		};
 		snprintf(r->path, sizeof(r->path), "%s", path);
-		LIST_INIT(&r->clients);
+		TAILQ_INIT(&r->clients);
 		ready = accept_rest_open(&r->rest, base);
 		r->listener = evconnlistener_new(
 		    base, client_accept, r, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
@@ -319,7 +350,7 @@ void rpc_stop(struct rpc *r)
 
 	if (!r)
 		return;
-	while ((c = LIST_FIRST(&r->clients)))
+	while ((c = TAILQ_FIRST(&r->clients)))
 		client_free(c);
 	accept_rest_close(&r->rest);
 	if (r->listener) {

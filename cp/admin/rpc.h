@@ -22,7 +22,7 @@ enum rpc_code {
 	RPC_NO_METHOD = -32601,
 	RPC_BAD_PARAMS = -32602,
 	RPC_INTERNAL = -32603,
-	RPC_BUSY = -32000,    /* too many clients */
+	RPC_BUSY = -32000,    /* too many clients: another has the place */
 	RPC_DENIED = -32001,  /* by policy */
 	RPC_FULL = -32002,    /* no room for it, or no port, now */
 	RPC_AWAY = -32003,    /* no dataplane is attached */
@@ -52,7 +52,7 @@ struct rpc_method {
 };
 
 struct rpc_limits {
-	uint32_t clients;
+	uint32_t clients; /* one more takes the place of the one that asked nothing for longest */
 	uint32_t line;	  /* bytes of a request, newline excluded */
 	uint32_t output;  /* bytes of replies that wait before the next request is read */
 	uint32_t idle_ms; /* without a byte either way */

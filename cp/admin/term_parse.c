@@ -29,11 +29,16 @@ const struct term_word term_news[] = {
 	{ "ended", 1 << TERM_ENDED },
 	{ "latched", 1 << TERM_LATCHED },
 	{ "inactive", 1 << TERM_INACTIVE },
+	{ "refused", 1 << TERM_REFUSED },
 	{ NULL, 0 },
 };
 
 const struct term_word term_latch[] = {
-	{ "off", 0 }, { "on", TERM_LATCH }, { "address", TERM_LATCH | TERM_LATCH_ADDR }, { NULL, 0 }
+	{ "off", 0 },
+	{ "on", TERM_LATCH },
+	{ "address", TERM_LATCH | TERM_LATCH_ADDR },
+	{ "any-port", TERM_LATCH_ADDR },
+	{ NULL, 0 },
 };
 
 const struct term_word term_tcp_role[] = { { "server", 0 },

@@ -118,14 +118,13 @@ json_t *tls_json(const struct server *s)
 		stats_worker(s->link, w, &c);
 		stats_add(&sum, &c);
 	}
-	return json_pack(
-	    "{s:b, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}, s:o, s:o}", "attached",
-	    dplink_attached(s->link), "connections", integer(sum.cnt[CNT_TLS_CONNS]),
-	    "connections_max", integer((uint64_t)n * s->conf->tls.connections), "certificates",
-	    certs_json(s), "handshakes", handshakes_json(&sum), "psk", "found",
-	    integer(s->stats.psk_found), "unknown", integer(s->stats.psk_unknown), "limited",
-	    integer(sum.cnt[CNT_TLS_PSK_LIMITED]), "errors", integer(s->stats.psk_errors), "events",
-	    events_json(&sum), "ends", ends_json(&sum));
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o}", "attached",
+			 dplink_attached(s->link), "connections", integer(sum.cnt[CNT_TLS_CONNS]),
+			 "connections_max", integer((uint64_t)n * s->conf->tls.connections),
+			 "certificates", certs_json(s), "handshakes", handshakes_json(&sum), "psk",
+			 "found", integer(s->stats.psk_found), "unknown",
+			 integer(s->stats.psk_unknown), "errors", integer(s->stats.psk_errors),
+			 "events", events_json(&sum), "ends", ends_json(&sum));
 }
 
 /* ---- methods ---- */
@@ -156,7 +155,7 @@ void tls_reload(void *ctx, const json_t *params, struct rpc_later *l)
 	if (s->tls)
 		tls_agent_reload(s->tls, reload_done, l);
 	else
-		reload_done(l, false, "no listener is for TLS");
+		reload_done(l, false, "neither a listener nor a realm has TLS");
 }
 
 /* ---- pre-shared keys ---- */

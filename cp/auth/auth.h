@@ -21,6 +21,17 @@ struct auth;
 struct auth_result {
 	int code; /* 0: authenticated; else the error to answer: 400, 401, 438, or 500 when the
 		     user store cannot answer (auth_error() says why) */
+	/*
+	 * With 401: there was a signature, name or password were wrong, and the nonce was one that
+	 * this client was given, so nobody else's address was forged.
+	 */
+	bool wrong;
+	bool rest; /* by a time-limited credential: user is one of the web service's names */
+	/*
+	 * Its time is over. It may go on with what it has, or a call would last no longer than its
+	 * credential; the caller refuses anything new.
+	 */
+	bool expired;
 	char user[AUTH_USER_MAX]; /* canonical name, NUL-terminated; quota key of REST users too */
 	uint8_t key[AUTH_KEY_MAX];
 	uint8_t key_len;
@@ -39,10 +50,20 @@ void auth_close(struct auth *a);
 const char *auth_error(const struct auth *a);
 
 /*
+ * Whom a request comes from. A nonce is good for the transport address it was given to; control,
+ * unless NULL, is another whose nonces serve, too: a ConnectionBind (RFC 6062 4.3) comes on a
+ * connection of its own, and clients use the nonce of their control connection.
+ */
+struct auth_client {
+	struct sock_addr addr;
+	const struct sock_addr *control;
+};
+
+/*
  * Judges a request (RFC 8489 9.2.4). now is seconds of CLOCK_MONOTONIC; wall is seconds of
  * CLOCK_REALTIME, which REST credentials carry. Fills *r.
  */
-void auth_check(struct auth *a, const struct stun_msg *m, const struct sock_addr *client,
+void auth_check(struct auth *a, const struct stun_msg *m, const struct auth_client *client,
 		uint64_t now, uint64_t wall, struct auth_result *r);
 
 /* Appends REALM, NONCE and PASSWORD-ALGORITHMS to an error reply with code 401 or 438. */

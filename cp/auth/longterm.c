@@ -262,7 +262,7 @@ static int judge_rest(struct auth *a, const struct claim *cl, const char *name, 
 	struct rest_name rn;
 	int code = 401;
 
-	if (!a->n_secret || !rest_parse(name, &rn) || wall >= rn.expiry)
+	if (!a->n_secret || !rest_parse(name, &rn))
 		return 401;
 	for (uint16_t i = 0; i < a->n_secret && code; i++) {
 		size_t n = rest_password(a->secret[i], name, password)
@@ -274,9 +274,12 @@ static int judge_rest(struct auth *a, const struct claim *cl, const char *name, 
 	}
 	OPENSSL_cleanse(password, sizeof(password));
 	OPENSSL_cleanse(key, sizeof(key));
-	if (!code)
-		snprintf(r->user, sizeof(r->user), "%s", rn.canonical);
-	return code;
+	if (code)
+		return code;
+	snprintf(r->user, sizeof(r->user), "%s", rn.canonical);
+	r->rest = true;
+	r->expired = wall >= rn.expiry;
+	return 0;
 }
 
 /*
@@ -303,7 +306,18 @@ static int judge_user(struct auth *a, const struct claim *cl, uint64_t wall, str
 	return rest ? code : 0;
 }
 
-static int judge(struct auth *a, const struct stun_msg *m, const struct sock_addr *client,
+/* Of a client with two transport addresses the better of the two answers. */
+static enum nonce_state claim_nonce(const struct auth *a, const struct stun_msg *m,
+				    const struct auth_client *client, uint64_t now)
+{
+	enum nonce_state st = nonce_check(&a->nonce, &m->nonce, &client->addr, now);
+
+	if (st == NONCE_FOREIGN && client->control)
+		st = nonce_check(&a->nonce, &m->nonce, client->control, now);
+	return st;
+}
+
+static int judge(struct auth *a, const struct stun_msg *m, const struct auth_client *client,
 		 uint64_t now, uint64_t wall, struct auth_result *r)
 {
 	struct claim cl = { .m = m };
@@ -324,13 +338,14 @@ static int judge(struct auth *a, const struct stun_msg *m, const struct sock_add
 	if (!claim_complete(&cl))
 		return 400;
 	/* 3. Password algorithms. */
-	nonce = nonce_check(&a->nonce, &m->nonce, client, now);
+	nonce = claim_nonce(a, m, client, now);
 	if (!claim_algorithm(a, &cl, nonce))
 		return 400;
 	if (cl.alg == STUN_PWALG_MD5 ? !a->md5 : !a->sha256 || cl.alg != STUN_PWALG_SHA256)
 		return nonce == NONCE_FRESH ? 401 : 438;
 	/* 4. and 5. The user, and the integrity. */
 	code = judge_user(a, &cl, wall, r);
+	r->wrong = code == 401 && nonce != NONCE_FOREIGN;
 	if (code)
 		return code;
 	/* 6. The nonce: only who knows the password learns that it is stale. */
@@ -341,16 +356,19 @@ static int judge(struct auth *a, const struct stun_msg *m, const struct sock_add
 	return 0;
 }
 
-void auth_check(struct auth *a, const struct stun_msg *m, const struct sock_addr *client,
+void auth_check(struct auth *a, const struct stun_msg *m, const struct auth_client *client,
 		uint64_t now, uint64_t wall, struct auth_result *r)
 {
+	bool wrong;
 	int code;
 
 	memset(r, 0, sizeof(*r));
 	code = judge(a, m, client, now, wall, r);
+	wrong = r->wrong;
 	if (code)
 		auth_wipe(r);
 	r->code = code;
+	r->wrong = wrong;
 }
 
 /* ---- answering ---- */

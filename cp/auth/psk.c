@@ -21,8 +21,15 @@ static const char schema[] = "CREATE TABLE IF NOT EXISTS psk ("
 			     "PRAGMA synchronous = NORMAL;";
 _Static_assert(PSK_KEY_MIN == 16 && CTL_PSK_MAX == 64, "as in the schema's text");
 
+/*
+ * A change waits so long for another program's at least, also in an event loop: `fairlead user`
+ * holds the lock for as long as an fsync takes. A look-up never waits for a change (WAL).
+ */
+enum { WRITE_WAIT_MS = 100 };
+
 struct psk_store {
 	struct users_db d;
+	int wait_ms;
 	sqlite3_stmt *find;
 };
 
@@ -110,6 +117,7 @@ struct psk_store *psk_open(const char *path, int wait_ms, char *err, size_t errl
 			rc = users_db_prepare(
 			    &s->d, "SELECT identity, key, created FROM psk WHERE identity = ?1",
 			    &s->find);
+		s->wait_ms = wait_ms;
 		sqlite3_busy_timeout(s->d.db, wait_ms);
 		if (rc == SQLITE_OK)
 			return s;
@@ -174,7 +182,10 @@ static enum user_status row_write(struct psk_store *s, const char *sql, const st
 		sqlite3_bind_blob(q, 1, p->identity, (int)strlen(p->identity), SQLITE_STATIC);
 		sqlite3_bind_blob(q, 2, p->key, p->key_len, SQLITE_STATIC);
 		sqlite3_bind_int64(q, 3, p->created);
+		if (s->wait_ms < WRITE_WAIT_MS)
+			sqlite3_busy_timeout(s->d.db, WRITE_WAIT_MS);
 		rc = sqlite3_step(q);
+		sqlite3_busy_timeout(s->d.db, s->wait_ms);
 	}
 	sqlite3_finalize(q);
 	if ((rc & 0xff) == SQLITE_CONSTRAINT)

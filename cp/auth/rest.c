@@ -5,6 +5,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <string.h>
 
 bool rest_parse(const char *name, struct rest_name *out)
 {
@@ -16,7 +17,11 @@ bool rest_parse(const char *name, struct rest_name *out)
 		    __builtin_add_overflow(t, (uint64_t)(*p - '0'), &t))
 			return false;
 	}
-	if (p == name || (*p && *p != ':'))
+	if (p == name)
+		return false;
+	if (*p == '.' && p[1] >= '0' && p[1] <= '9')
+		p += 1 + strspn(p + 1, "0123456789");
+	if (*p && *p != ':')
 		return false;
 	out->expiry = t;
 	out->canonical = *p && p[1] ? p + 1 : name;

@@ -4,9 +4,9 @@
 
 /*
  * Time-limited credentials a web service hands out without asking us (draft-uberti-behave-turn-
- * rest): the user name is "EXPIRY:NAME" or "EXPIRY" (seconds since 1970), the password is
- * base64(HMAC-SHA1(secret, user name)). Several secrets may be valid at once, so that one can be
- * replaced without turning clients away.
+ * rest): the user name is "EXPIRY:NAME" or "EXPIRY" (seconds since 1970; a fraction of one is taken
+ * and does not count), the password is base64(HMAC-SHA1(secret, user name)). Several secrets may be
+ * valid at once, so that one can be replaced without turning clients away.
  */
 #include <stdbool.h>
 #include <stddef.h>

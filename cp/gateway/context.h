@@ -16,6 +16,7 @@ enum {
 	CONTEXT_CALL_MAX = 256, /* bytes of a controller's name of a call, NUL included */
 	CONTEXT_TAG_MAX = 128,	/* and of who a termination belongs to */
 	CONTEXT_ID_MAX = 17,	/* of an identifier as text, NUL included */
+	CONTEXT_NOTE_MAX = 64,	/* of what a controller keeps with a termination */
 };
 
 enum term_state {
@@ -38,7 +39,6 @@ enum context_end {
 	CONTEXT_END_CONNECTION, /* a connection ended: the termination's `why` says how */
 	CONTEXT_END_REFUSED,	/* by the dataplane */
 	CONTEXT_END_DATAPLANE,	/* a connection, and the dataplane started anew */
-	CONTEXT_END_POLICY,	/* a remote address was learnt that policy refuses */
 	CONTEXT_ENDS
 };
 extern const char *const context_end_name[CONTEXT_ENDS];
@@ -53,10 +53,13 @@ struct context_term {
 	uint8_t silent;	      /* it said TERM_INACTIVE, and is not known to have come back */
 	uint16_t why;	      /* enum tcp_end, once ended */
 	uint16_t tls_version, tls_suite;
-	uint32_t since;		   /* seconds: of the state */
-	struct sock_addr peer;	   /* of the connection */
-	uint8_t sha256[32];	   /* of the remote's certificate */
-	char tag[CONTEXT_TAG_MAX]; /* the controller's name of whose it is; "": none */
+	uint32_t since;			/* seconds: of the state */
+	struct sock_addr peer;		/* of the connection */
+	uint8_t sha256[32];		/* of the remote's certificate */
+	char tag[CONTEXT_TAG_MAX];	/* the controller's name of whose it is; "": none */
+	uint8_t note[CONTEXT_NOTE_MAX]; /* the controller's own */
+	uint8_t pair;	/* 1: it has the port above as well, though it is no RTP any more */
+	uint8_t pad[3]; /* 0 */
 };
 
 /* A context, in the file. */
@@ -76,6 +79,7 @@ struct context {
 	uint8_t end;		     /* enum context_end: not NONE while it is kept after its end */
 	uint8_t stream;		     /* 1: of TCP and TLS, 0: of UDP; stays */
 	char call[CONTEXT_CALL_MAX]; /* the controller's name; "": none */
+	uint32_t owner;		     /* the controller: context_owner(); 0: none that is counted */
 	struct context_term term[2];
 };
 

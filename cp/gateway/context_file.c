@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What gives the indexes in records their meaning, and ports their worker. */
-static uint64_t world_digest(const struct config *c)
+/* What the format before had in the place of lengths and names. */
+enum { OLDER_CONTEXT = 2320, OLDER_TERM = 996, OLDER_CTL_TERM = 800, OLDER_HEAD = 324 };
+
+/* Workers, relays, realms and domains, by which it knew what indexes mean. */
+static uint64_t older_digest(const struct config *c)
 {
 	static const struct siphash_key fixed;
 	uint8_t
@@ -31,26 +34,45 @@ static uint64_t world_digest(const struct config *c)
 	return siphash(&fixed, buf, wr_len(&w));
 }
 
-static bool file_open(struct context_table *t, const char *boot_id, char *err, size_t errlen)
+/* The file that a configuration asks for. older: room for a list of two. */
+static struct statefile_form context_form(const struct config *c, const char *boot_id,
+					  struct statefile_older *older)
 {
-	const uint64_t head = statefile_bytes(1, sizeof(struct context_header));
-	const struct statefile_form form = {
-		.path = t->conf->control.contexts,
+	older[0] = (struct statefile_older){
+		.version = 1,
+		.head_bytes = 128 + 2 * OLDER_CONTEXT,
+		.record_bytes = { OLDER_CONTEXT, OLDER_TERM, OLDER_CTL_TERM, OLDER_HEAD },
+		.digest = older_digest(c),
+	};
+	older[1] = (struct statefile_older){ 0 };
+	return (struct statefile_form){
+		.path = c->control.contexts,
 		.boot_id = boot_id,
 		.magic = CONTEXT_MAGIC,
 		.version = CONTEXT_VERSION,
-		.digest = world_digest(t->conf),
-		.digest_means = "the configured workers, relays, realms or TLS domains changed",
-		.records = { t->max },
-		.size = head + statefile_bytes(t->max, sizeof(struct context)),
+		.head_bytes = sizeof(struct context_header),
+		.records = { c->gateway.contexts * c->dataplane.n_workers },
+		.record_bytes = { sizeof(struct context), sizeof(struct context_term),
+				  sizeof(struct ctl_term), offsetof(struct context, term) },
+		.conf = c,
+		.older = older,
 	};
+}
+
+static bool file_open(struct context_table *t, const char *boot_id, char *err, size_t errlen)
+{
+	struct statefile_older older[2];
+	const struct statefile_form form = context_form(t->conf, boot_id, older);
 	uint32_t gen;
 
-	if (!statefile_open(&t->file, &form, err, errlen))
+	if (!statefile_open(&t->file, &form, &context_file_carry, err, errlen))
 		return false;
 	t->hdr = t->file.map;
-	t->record = (struct context *)((uint8_t *)t->file.map + head);
+	t->record = statefile_pool(&t->file, &form, 0);
+	t->max = t->file.records[0];
+	t->stats.contexts_max = form.records[0];
 	t->stats.fresh = t->file.fresh;
+	t->stats.carried = t->file.carried;
 	if (!t->file.fresh)
 		return true;
 	rand_bytes(&t->hdr->sum_key, sizeof(t->hdr->sum_key));
@@ -58,6 +80,14 @@ static bool file_open(struct context_table *t, const char *boot_id, char *err, s
 	atomic_store(&t->hdr->next_gen, gen);
 	statefile_ready(&t->file, &form);
 	return true;
+}
+
+enum statefile_look context_look(const struct config *c)
+{
+	struct statefile_older older[2];
+	const struct statefile_form form = context_form(c, NULL, older);
+
+	return statefile_look(&form);
 }
 
 static bool memory_take(struct context_table *t)
@@ -104,16 +134,14 @@ static bool ends(const char *s, size_t size)
 	return memchr(s, '\0', size) != NULL;
 }
 
-/* Its addresses are of its realm and, the port, of its worker. */
-static bool local_valid(const struct context_table *t, const struct context *c,
-			const struct context_term *m)
+/* Its address is of its realm. */
+static bool local_valid(const struct context_table *t, const struct context_term *m)
 {
 	const struct config *conf = t->conf;
 	struct ctl_relay local = m->term.local;
 
 	return m->realm < conf->n_realm && local.relay < conf->n_relay &&
-	       conf->relay[local.relay].realm_index == m->realm &&
-	       relay_port_worker(be16_get(local.port), t->n_workers) == c->worker;
+	       conf->relay[local.relay].realm_index == m->realm;
 }
 
 static bool term_valid(const struct context_table *t, const struct context *c,
@@ -124,41 +152,111 @@ static bool term_valid(const struct context_table *t, const struct context *c,
 	if (term->transport == TERM_NONE)
 		return true;
 	return term->transport <= TERM_TLS && (term->transport > TERM_UDP) == c->stream &&
-	       m->state <= TERM_STATE_ENDED && m->why < TCP_END_MAX && local_valid(t, c, m) &&
+	       m->state <= TERM_STATE_ENDED && m->why < TCP_END_MAX && local_valid(t, m) &&
 	       (term->transport != TERM_TLS || term->domain < t->conf->n_domain) &&
 	       term->n_fingerprint <= CTL_FINGERPRINTS_MAX && ends(m->tag, sizeof(m->tag)) &&
 	       ends(term->ufrag, sizeof(term->ufrag)) && ends(term->pwd, sizeof(term->pwd)) &&
 	       ends(term->host, sizeof(term->host));
 }
 
+bool context_terms_valid(const struct context_table *t, const struct context *c)
+{
+	return term_valid(t, c, &c->term[0]) && term_valid(t, c, &c->term[1]);
+}
+
 static bool record_valid(struct context_table *t, const struct context *c)
 {
 	return context_live(c) && c->sum == context_sum(t, c) && c->id && c->cid.gen &&
-	       c->worker < t->n_workers && c->cid.slot < t->conf->gateway.contexts &&
 	       c->end < CONTEXT_ENDS && c->stream <= 1 && ends(c->call, sizeof(c->call)) &&
-	       term_valid(t, c, &c->term[0]) && term_valid(t, c, &c->term[1]) &&
-	       !context_at_slot(t, c->worker, c->cid.slot) && !context_find(t, c->id);
+	       context_terms_valid(t, c) && !context_find(t, c->id);
+}
+
+/*
+ * The worker that has the ports of its terminations today, for the number of workers may have
+ * changed; its own where it has none. SLOT_NONE when the two would go different ways.
+ */
+static uint32_t record_owner(const struct context_table *t, const struct context *c)
+{
+	uint32_t owner = SLOT_NONE;
+
+	for (int i = 0; i < 2; i++) {
+		const struct ctl_term *m = &c->term[i].term;
+		uint32_t w;
+
+		if (m->transport == TERM_NONE)
+			continue;
+		w = relay_port_worker(be16_get(m->local.port), t->n_workers);
+		if (owner != SLOT_NONE && owner != w)
+			return SLOT_NONE;
+		owner = w;
+	}
+	return owner != SLOT_NONE ? owner : c->worker % t->n_workers;
+}
+
+/* Whether it can stay on its worker and in its slot. */
+static bool place_stays(struct context_table *t, const struct context *c)
+{
+	return record_owner(t, c) == c->worker && c->cid.slot < t->conf->gateway.contexts &&
+	       !context_at_slot(t, c->worker, c->cid.slot);
+}
+
+static bool record_linked(struct context_table *t, const struct context *c)
+{
+	return c->worker < t->n_workers && c->cid.slot < t->conf->gateway.contexts &&
+	       context_at_slot(t, c->worker, c->cid.slot) == c;
+}
+
+/* A new place for one whose worker or slot is another's now. False if there is none. */
+static bool record_move(struct context_table *t, struct context *c)
+{
+	struct context to = *c;
+
+	to.worker = record_owner(t, c);
+	if (to.worker == SLOT_NONE)
+		return false;
+	to.cid.slot = slots_take(&t->worker[to.worker].slots);
+	if (to.cid.slot == SLOT_NONE)
+		return false;
+	context_commit(t, c, &to);
+	context_link(t, c);
+	return true;
 }
 
 static void load(struct context_table *t)
 {
 	redo_again(t);
 	t->free = SLOT_NONE;
-	for (uint32_t i = t->max; i-- > 0;) {
+	for (uint32_t i = 0; i < t->max; i++) {
 		struct context *c = &t->record[i];
 
-		if (record_valid(t, c)) {
+		if (!record_valid(t, c)) {
+			t->stats.damaged += atomic_load(&c->state) != TABLE_FREE;
+			atomic_store(&c->state, TABLE_FREE);
+		} else if (place_stays(t, c)) {
 			context_link(t, c);
 			t->stats.kept++;
-			continue;
 		}
-		t->stats.damaged += atomic_load(&c->state) != TABLE_FREE;
-		atomic_store(&c->state, TABLE_FREE);
-		t->entry[i].id_next = t->free;
-		t->free = i;
 	}
 	for (uint32_t w = 0; w < t->n_workers; w++)
 		slots_fill(&t->worker[w].slots);
+	for (uint32_t i = t->max; i-- > 0;) {
+		struct context *c = &t->record[i];
+
+		if (context_live(c) && !record_linked(t, c)) {
+			if (record_move(t, c)) {
+				t->stats.kept++;
+				continue;
+			}
+			t->stats.damaged++;
+			atomic_store(&c->state, TABLE_FREE);
+		}
+		if (!context_live(c)) {
+			t->entry[i].id_next = t->free;
+			t->free = i;
+		}
+	}
+	if (t->stats.damaged)
+		statefile_partial_set(&t->file, true);
 }
 
 struct context_table *context_open(const struct config *c, const char *boot_id, char *err,
@@ -173,8 +271,6 @@ struct context_table *context_open(const struct config *c, const char *boot_id, 
 	t->conf = c;
 	t->file.fd = -1;
 	t->n_workers = c->dataplane.n_workers;
-	t->max = c->gateway.contexts * t->n_workers;
-	t->stats.contexts_max = t->max;
 	if (!file_open(t, boot_id, err, errlen)) {
 		context_close(t);
 		return NULL;

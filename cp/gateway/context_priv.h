@@ -12,11 +12,11 @@
 
 #define CONTEXT_MAGIC UINT64_C(0x74786574436c4631)
 
-enum { CONTEXT_VERSION = 1 };
+enum { CONTEXT_VERSION = 2 };
 
 /*
- * At the start of the file. Its digest is of workers, relays, realms and domains, which records
- * name by index. What records shall be is in redo while `redoing` says how many.
+ * At the start of the file. What records shall be is in redo while `redoing` says how many; none is
+ * in a file that records were carried over into.
  */
 struct context_header {
 	struct statefile_head head;
@@ -68,8 +68,14 @@ static inline bool context_live(const struct context *c)
 	return atomic_load_explicit(&c->state, memory_order_acquire) == TABLE_LIVE;
 }
 
+/* Carries records over from a file of another size, version or world (context_carry.c). */
+extern const struct statefile_carry context_file_carry;
+
 /* Hash of what follows sum in a record. */
 uint64_t context_sum(const struct context_table *t, const struct context *c);
+
+/* Whether its terminations can be, for this configuration. */
+bool context_terms_valid(const struct context_table *t, const struct context *c);
 
 /* Puts a record into all indexes; its slot is not free. */
 void context_link(struct context_table *t, struct context *c);

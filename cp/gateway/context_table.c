@@ -11,6 +11,13 @@ uint64_t context_sum(const struct context_table *t, const struct context *c)
 	return siphash(&t->hdr->sum_key, (const uint8_t *)c + from, sizeof(*c) - from);
 }
 
+uint32_t context_owner(const struct context_table *t, const void *name, size_t len)
+{
+	uint32_t n = (uint32_t)siphash(&t->hdr->sum_key, name, len);
+
+	return n ? n : 1;
+}
+
 /* ---- changes ---- */
 
 /* What is written to the redo slots before stays before, and what is written to them later behind.
@@ -153,11 +160,12 @@ struct context *context_call_next(struct context_table *t, const char *call,
 	return record_at(t, i);
 }
 
-struct context *context_next(struct context_table *t, uint32_t *cursor)
+struct context *context_next(struct context_table *t, uint32_t *cursor, uint32_t *look)
 {
-	while (*cursor < t->high) {
+	while (*cursor < t->high && *look) {
 		struct context *c = &t->record[(*cursor)++];
 
+		--*look;
 		if (context_live(c))
 			return c;
 	}
@@ -201,6 +209,27 @@ struct context *context_add(struct context_table *t, const struct context *proto
 	memcpy((uint8_t *)c + from, (const uint8_t *)proto + from, sizeof(*c) - from);
 	c->id = new_id(t);
 	c->cid = (struct ctl_cid){ slot, next_gen(t) };
+	c->sum = context_sum(t, c);
+	atomic_store_explicit(&c->state, TABLE_LIVE, memory_order_release);
+	context_link(t, c);
+	return c;
+}
+
+struct context *context_adopt(struct context_table *t, const struct context *proto)
+{
+	size_t from = offsetof(struct context, id);
+	uint32_t i = t->free;
+	struct context *c;
+
+	if (i == SLOT_NONE || proto->cid.slot >= t->conf->gateway.contexts ||
+	    context_at_slot(t, proto->worker, proto->cid.slot))
+		return NULL;
+	c = &t->record[i];
+	memcpy((uint8_t *)c + from, (const uint8_t *)proto + from, sizeof(*c) - from);
+	c->id = new_id(t);
+	if (!context_terms_valid(t, c))
+		return NULL;
+	t->free = t->entry[i].id_next;
 	c->sum = context_sum(t, c);
 	atomic_store_explicit(&c->state, TABLE_LIVE, memory_order_release);
 	context_link(t, c);
@@ -258,6 +287,18 @@ struct context *context_of_timer(struct context_table *t, const struct timer *tm
 uint32_t *context_silence(struct context_table *t, const struct context *c)
 {
 	return &t->entry[context_index(t, c)].silence;
+}
+
+bool context_partial(const struct context_table *t)
+{
+	return statefile_partial(&t->file);
+}
+
+void context_whole(struct context_table *t)
+{
+	for (uint32_t w = 0; statefile_partial(&t->file) && w < t->n_workers; w++)
+		slots_refill(&t->worker[w].slots);
+	statefile_partial_set(&t->file, false);
 }
 
 uint64_t context_generation(const struct context_table *t)

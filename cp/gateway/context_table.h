@@ -3,6 +3,7 @@
 #define FL_CP_GATEWAY_CONTEXT_TABLE_H
 
 /* The records of contexts and their indexes: for gateway*.c, which keep ports and the dataplane. */
+#include "../statefile.h"
 #include "context.h"
 
 struct context_table;
@@ -11,12 +12,15 @@ struct context_stats {
 	uint32_t contexts, contexts_max;
 	uint32_t kept, damaged; /* found at start */
 	const char *fresh;	/* why the file was started afresh, or NULL */
+	const char *carried;	/* why its records were carried over into a new one, or NULL */
 };
 
 /* Maps c->control.contexts as table_open() does the allocations' file. */
 struct context_table *context_open(const struct config *c, const char *boot_id, char *err,
 				   size_t errlen);
 void context_close(struct context_table *t);
+/* What it would make of the file that is there (statefile.h). */
+enum statefile_look context_look(const struct config *c);
 const struct context_stats *context_stats(const struct context_table *t);
 
 /*
@@ -35,6 +39,9 @@ void context_commit_pair(struct context_table *t, struct context *a, const struc
 			 struct context *b, const struct context *to_b);
 void context_del(struct context_table *t, struct context *c);
 
+/* A number for who controls contexts, never 0; the same after a restart. */
+uint32_t context_owner(const struct context_table *t, const void *name, size_t len);
+
 struct context *context_find(struct context_table *t, uint64_t id);
 struct context *context_find_cid(struct context_table *t, uint32_t worker, struct ctl_cid cid);
 /* Who has a slot of a worker (both in range), or NULL. */
@@ -42,8 +49,12 @@ struct context *context_at_slot(struct context_table *t, uint32_t worker, uint32
 /* First (NULL) and next of a call, by rising media. */
 struct context *context_call_next(struct context_table *t, const char *call,
 				  const struct context *c);
-/* All: *cursor starts at 0; NULL at the end. Deleting the current one is fine. */
-struct context *context_next(struct context_table *t, uint32_t *cursor);
+/*
+ * All: *cursor starts at 0, and no more than *look records are looked at, which is what is left of
+ * them afterwards. NULL: there is none among them; with some of them left, none at all any more.
+ * Deleting the current one is fine.
+ */
+struct context *context_next(struct context_table *t, uint32_t *cursor, uint32_t *look);
 
 /* Contexts of a worker, and those of TCP and TLS among them. */
 uint32_t context_count(const struct context_table *t, uint32_t worker);
@@ -53,6 +64,15 @@ uint32_t context_streams(const struct context_table *t, uint32_t worker);
 struct timer *context_timer(struct context_table *t, const struct context *c);
 struct context *context_of_timer(struct context_table *t, const struct timer *tm);
 uint32_t *context_silence(struct context_table *t, const struct context *c);
+
+/* As table_partial(), of contexts. */
+bool context_partial(const struct context_table *t);
+void context_whole(struct context_table *t);
+/*
+ * Adds a copy of *proto, which has worker, slot and generation, for a context that the dataplane
+ * has; only while context_partial(). NULL when it cannot be.
+ */
+struct context *context_adopt(struct context_table *t, const struct context *proto);
 
 /* The dataplane's generation that the connections in the records are of; 0 in a fresh file. */
 uint64_t context_generation(const struct context_table *t);

@@ -78,8 +78,23 @@ void gate_change(struct gateway *g, struct context *c, struct context *to)
 	gate_timer(g, c);
 }
 
+uint32_t gate_owner(const struct gateway *g, const void *name, size_t len)
+{
+	return context_owner(g->table, name, len);
+}
+
+void gate_count(struct gateway *g, const struct context *c)
+{
+	share_take(&g->contexts, c->owner);
+	if (c->stream)
+		share_take(&g->streams, c->owner);
+}
+
 void gate_drop(struct gateway *g, struct context *c)
 {
+	share_give(&g->contexts, c->owner);
+	if (c->stream)
+		share_give(&g->streams, c->owner);
 	wheel_stop(&g->s->wheel, context_timer(g->table, c));
 	term_ports_give(g, &c->term[0]);
 	term_ports_give(g, &c->term[1]);
@@ -128,6 +143,19 @@ static bool room_check(const struct gateway *g, uint32_t worker, bool stream, st
 		return gate_refuse(f, GATE_FULL, "worker %u has more commands than it can take",
 				   worker);
 	return true;
+}
+
+/* Whether its owner may have one more. */
+static bool share_check(const struct gateway *g, const struct context *c, struct gate_fail *f)
+{
+	if (!share_may(&g->contexts, c->owner))
+		return gate_refuse(f, GATE_FULL,
+				   "few contexts are left, and this controller has "
+				   "its share of them");
+	return !c->stream || share_may(&g->streams, c->owner) ||
+	       gate_refuse(f, GATE_FULL,
+			   "few contexts of TCP and TLS are left, and this "
+			   "controller has its share of them");
 }
 
 /* Makes both terminations on a worker, or none. */
@@ -206,7 +234,9 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 			   const struct gate_wish *a, const struct gate_wish *b,
 			   struct gate_fail *f)
 {
-	struct context proto = { .created = server_now(g->s), .media = plan->media };
+	struct context proto = { .created = server_now(g->s),
+				 .media = plan->media,
+				 .owner = plan->owner };
 	struct context *c;
 
 	if (!dplink_attached(g->s->link)) {
@@ -220,9 +250,10 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 	proto.since = server_deadline(g->s, 0);
 	memcpy(proto.call, plan->call, sizeof(proto.call));
 	plan_apply(g, &proto, plan);
-	if (!place(g, &proto, plan, a, b, f))
+	if (!share_check(g, &proto, f) || !place(g, &proto, plan, a, b, f))
 		return NULL;
 	c = context_add(g->table, &proto); /* the worker had room */
+	gate_count(g, c);
 	gate_timer(g, c);
 	gate_send(g, c);
 	g->stats.added++;
@@ -254,6 +285,13 @@ void gate_wish(const struct gateway *g, const struct context *c, uint32_t side, 
 	w->port = be16_get(m->term.local.port);
 	w->notify = m->notify;
 	memcpy(w->tag, m->tag, sizeof(w->tag));
+	memcpy(w->note, m->note, sizeof(w->note));
+}
+
+bool gate_stays(const struct gateway *g, const struct context *c, uint32_t side,
+		const struct gate_wish *w)
+{
+	return term_local_stays(g, &c->term[side], w);
 }
 
 static bool set(struct gateway *g, struct context *c, uint32_t side, const struct gate_wish *w,
@@ -408,9 +446,9 @@ struct context *gate_call_next(struct gateway *g, const char *call, const struct
 	return call[0] ? context_call_next(g->table, call, c) : NULL;
 }
 
-struct context *gate_next(struct gateway *g, uint32_t *cursor)
+struct context *gate_next(struct gateway *g, uint32_t *cursor, uint32_t *look)
 {
-	return context_next(g->table, cursor);
+	return context_next(g->table, cursor, look);
 }
 
 bool gate_local(const struct gateway *g, const struct context *c, uint32_t side, bool rtcp,

@@ -14,9 +14,10 @@ struct gateway;
 
 /*
  * What a controller wants of a termination. To change one: gate_wish() gives what it is, change
- * fields, gate_set(). In term the fields local, latched, attempt, ufrag and pwd are the gateway's
- * and are not looked at. domain is CONFIG_DOMAINS_MAX for the one of the realm. inactivity 0 of UDP
- * is the context's. Addresses that are not given are all zeros.
+ * fields, gate_set(). In term the fields local, latched, attempt, ufrag and pwd, and the flags
+ * TERM_RELEARN of either kind, are the gateway's and are not looked at. domain is
+ * CONFIG_DOMAINS_MAX for the one of the realm. inactivity 0 of UDP is the context's. Addresses that
+ * are not given are all zeros.
  */
 struct gate_wish {
 	struct ctl_term term;
@@ -26,11 +27,12 @@ struct gate_wish {
 	uint8_t notify; /* see struct context_term */
 	/*
 	 * TCP and TLS: listen or connect now; again if it was begun before (R58). UDP with
-	 * TERM_LATCH: learn the remote address anew.
+	 * TERM_LATCH: learn the remote address anew; who was learnt is sent to until somebody is.
 	 */
 	bool begin;
 	bool restart; /* ICE: new ufrag and pwd (RFC 8445 9) */
 	char tag[CONTEXT_TAG_MAX];
+	uint8_t note[CONTEXT_NOTE_MAX]; /* anything the controller wants to find again in it */
 };
 
 /* What a controller wants of a context beside its terminations. */
@@ -41,6 +43,7 @@ struct gate_plan {
 	uint32_t lifetime;    /* seconds; 0: gateway.lifetime */
 	uint32_t inactivity;  /* seconds; UINT32_MAX: gateway.inactivity */
 	uint64_t mark;	      /* anything the controller wants to find again in the context */
+	uint32_t owner;	      /* gate_owner() of who adds it; 0: none that is counted */
 	struct context *near; /* its terminations may be moved between the two; NULL: any worker */
 };
 
@@ -64,6 +67,11 @@ void gate_close(struct gateway *g);
 
 /* ---- contexts ---- */
 
+/*
+ * A number for a controller, by whatever tells it from others. None of them gets all contexts:
+ * where few are left, those who have less than an equal share get them (R27).
+ */
+uint32_t gate_owner(const struct gateway *g, const void *name, size_t len);
 /* Adds a context with one termination or two (wish[1] NULL). NULL, and why in *f, if refused. */
 struct context *gate_add(struct gateway *g, const struct gate_plan *plan, const struct gate_wish *a,
 			 const struct gate_wish *b, struct gate_fail *f);
@@ -76,6 +84,9 @@ bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct 
 /* Whether it would, as far as that does not hang on ports that are left. Nothing is changed. */
 bool gate_check(struct gateway *g, const struct context *c, uint32_t side,
 		const struct gate_wish *w, struct gate_fail *f);
+/* Whether its local address would stay. */
+bool gate_stays(const struct gateway *g, const struct context *c, uint32_t side,
+		const struct gate_wish *w);
 /* What the plan of a context is now, with the lifetime that is left. */
 void gate_plan(const struct gateway *g, const struct context *c, struct gate_plan *plan);
 /* Changes flags, lifetime (from now), inactivity and mark. */
@@ -102,8 +113,13 @@ void gate_forget(struct gateway *g, void *arg);
 struct context *gate_find(struct gateway *g, uint64_t id);
 /* First (NULL) and next of a call, by rising media. */
 struct context *gate_call_next(struct gateway *g, const char *call, const struct context *c);
-/* All: *cursor starts at 0; NULL at the end. Deleting the current one is fine. */
-struct context *gate_next(struct gateway *g, uint32_t *cursor);
+/*
+ * All: *cursor starts at 0. At most *look records are looked at, of contexts or none; what is left
+ * of that afterwards is in it. NULL with *look 0: there may be more, from *cursor on, in another
+ * turn; NULL with some left: that was all. Deleting the current one is fine.
+ */
+struct context *gate_next(struct gateway *g, uint32_t *cursor, uint32_t *look);
+enum { GATE_LOOK = 16384 }; /* records a request may look at: other work waits meanwhile */
 
 /* The local address of a termination; rtcp: of RTCP. False if it has none. */
 bool gate_local(const struct gateway *g, const struct context *c, uint32_t side, bool rtcp,
@@ -169,6 +185,7 @@ struct gate_stats {
 	uint32_t phase[GATE_PHASES]; /* counted as contexts come, change and go */
 	uint32_t kept, damaged;	     /* found at start */
 	const char *fresh;	     /* why the state file was started afresh, or NULL */
+	const char *carried;	     /* why its records were carried over into a new one, or NULL */
 };
 const struct gate_stats *gate_stats(const struct gateway *g);
 

@@ -24,6 +24,11 @@ bool gate_event_refused(struct gateway *g, uint32_t worker, const struct evt_con
 	return true;
 }
 
+static uint16_t relearn_flag(uint32_t rtcp)
+{
+	return rtcp ? TERM_RELEARN_RTCP : TERM_RELEARN;
+}
+
 /* Whether an event is news: a replay has the dataplane say again what it said. */
 static bool event_is_new(const struct context_term *m, const struct evt_term *e)
 {
@@ -34,19 +39,22 @@ static bool event_is_new(const struct context_term *m, const struct evt_term *e)
 		return begun && (m->state == TERM_STATE_OPENING || m->state == TERM_STATE_UNJUDGED);
 	case TERM_UNJUDGED:
 		return begun && m->state == TERM_STATE_OPENING;
+	case TERM_REFUSED:
+		return begun && m->state != TERM_STATE_ENDED;
 	case TERM_ENDED:
 		return begun && m->state != TERM_STATE_ENDED;
 	case TERM_LATCHED:
 		return m->term.transport == TERM_UDP && m->term.flags & (TERM_LATCH | TERM_ICE) &&
-		       !sock_addr_eq(&m->term.latched[e->rtcp], &e->remote);
+		       (m->term.flags & relearn_flag(e->rtcp) ||
+			!sock_addr_eq(&m->term.latched[e->rtcp], &e->remote));
 	default:
 		return e->what == TERM_INACTIVE;
 	}
 }
 
 /*
- * Why a remote address that was learnt must not be, or NULL. Whoever may be learnt is not known
- * before, so policy comes afterwards (R77).
+ * Why a remote address that was learnt must not be, or NULL (R77). The dataplane learns none that
+ * its configuration denies, which may be an older one than ours.
  */
 static const char *event_denied(const struct gateway *g, const struct context_term *m,
 				const struct evt_term *e)
@@ -56,7 +64,8 @@ static const char *event_denied(const struct gateway *g, const struct context_te
 	if (!(m->term.flags & learns) || (e->what != TERM_LATCHED && e->what != TERM_UP) ||
 	    !addr_given(&e->remote))
 		return NULL;
-	return policy_remote(g->conf, &e->remote.ip, be16_get(e->remote.port));
+	return policy_remote(g->conf, g->s->ports, m->realm, &e->remote.ip,
+			     be16_get(e->remote.port));
 }
 
 static void state_set(struct gateway *g, struct context_term *m, enum term_state state)
@@ -80,6 +89,18 @@ static void connection_set(struct context_term *m, const struct evt_term *e)
 		memcpy(m->sha256, e->sha256, sizeof(m->sha256));
 }
 
+/* RTCP comes from RTP's host: what was learnt of another is void. */
+static void latched_set(struct ctl_term *t, const struct evt_term *e)
+{
+	t->latched[e->rtcp] = e->remote;
+	t->flags &= (uint16_t)~relearn_flag(e->rtcp);
+	if (e->rtcp || t->flags & TERM_ICE || ip_eq(&t->latched[1].ip, &e->remote.ip) ||
+	    sock_addr_eq(&t->latched[1], &t->remote[1]))
+		return;
+	t->latched[1] = (struct sock_addr){ 0 };
+	t->flags &= (uint16_t)~TERM_RELEARN_RTCP;
+}
+
 static void event_apply(struct gateway *g, struct context *c, struct context_term *m,
 			const struct evt_term *e)
 {
@@ -89,7 +110,11 @@ static void event_apply(struct gateway *g, struct context *c, struct context_ter
 		connection_set(m, e);
 		break;
 	case TERM_UNJUDGED:
-		state_set(g, m, TERM_STATE_UNJUDGED);
+		/* Said again, after another was refused: its time goes on. */
+		if (addr_given(&e->remote) && sock_addr_eq(&m->peer, &e->remote))
+			m->state = TERM_STATE_UNJUDGED;
+		else
+			state_set(g, m, TERM_STATE_UNJUDGED);
 		connection_set(m, e);
 		break;
 	case TERM_ENDED:
@@ -98,7 +123,12 @@ static void event_apply(struct gateway *g, struct context *c, struct context_ter
 		m->why = e->why;
 		break;
 	case TERM_LATCHED:
-		m->term.latched[e->rtcp] = e->remote;
+		latched_set(&m->term, e);
+		break;
+	case TERM_REFUSED:
+		/* Since when it began: refusals buy no time. Who is not known to be the remote may
+		 * have been up, without TLS. */
+		m->state = TERM_STATE_OPENING;
 		break;
 	default:
 		m->silent = true;
@@ -151,14 +181,15 @@ bool gate_event_term(struct gateway *g, uint32_t worker, const struct evt_term *
 		return false;
 	if (!event_is_new(m, e))
 		return true;
+	to = *c;
 	denied = event_denied(g, m, e);
 	if (denied) {
-		log_line("a context ends: the remote address that was learnt is denied: %s",
-			 denied);
-		gate_end(g, c, CONTEXT_END_POLICY);
+		log_line("a remote address that was learnt is denied, and forgotten: %s", denied);
+		term_again(g, &to.term[e->side], e->rtcp);
+		gate_change(g, c, &to);
+		gate_send(g, c);
 		return true;
 	}
-	to = *c;
 	event_apply(g, c, &to.term[e->side], e);
 	if (e->what == TERM_ENDED && all_ended(&to)) {
 		event_tell(g, c, e);

@@ -7,6 +7,13 @@
 
 #include "../dplink.h"
 
+/*
+ * Whether records of contexts were lost; gate_adopt() makes one of what a worker has, unless there
+ * is one; gate_whole() says that all were told. Until then no context is added.
+ */
+bool gate_partial(const struct gateway *g);
+bool gate_adopt(struct gateway *g, uint32_t worker, const struct evt_context *e);
+void gate_whole(struct gateway *g);
 void gate_attached(struct gateway *g, uint64_t generation);
 enum dplink_work gate_replay(struct gateway *g, uint32_t worker, struct dplink_cursor *cur);
 bool gate_event_refused(struct gateway *g, uint32_t worker, const struct evt_context_refused *e);

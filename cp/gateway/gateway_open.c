@@ -25,7 +25,8 @@ static bool ports_claim_all(struct gateway *g, const struct context *c)
 static void take_up(struct gateway *g)
 {
 	const struct context_stats *st = context_stats(g->table);
-	uint32_t cursor = 0;
+	const struct config_gateway *conf = &g->conf->gateway;
+	uint32_t cursor = 0, look = UINT32_MAX;
 	struct context *c;
 
 	g->stats.contexts = st->contexts;
@@ -33,9 +34,13 @@ static void take_up(struct gateway *g)
 	g->stats.kept = st->kept;
 	g->stats.damaged = st->damaged;
 	g->stats.fresh = st->fresh;
-	while ((c = context_next(g->table, &cursor)) != NULL) {
+	g->stats.carried = st->carried;
+	g->contexts.total = conf->contexts * g->conf->dataplane.n_workers;
+	g->streams.total = conf->streams * g->conf->dataplane.n_workers;
+	while ((c = context_next(g->table, &cursor, &look)) != NULL) {
 		if (ports_claim_all(g, c)) {
 			g->stats.phase[gate_phase(c)]++;
+			gate_count(g, c);
 			gate_timer(g, c);
 			continue;
 		}
@@ -69,7 +74,7 @@ struct gateway *gate_open(struct server *s, char *err, size_t errlen)
 
 void gate_close(struct gateway *g)
 {
-	uint32_t cursor = 0;
+	uint32_t cursor = 0, look = UINT32_MAX;
 	struct context *c;
 	struct answer a;
 
@@ -79,12 +84,69 @@ void gate_close(struct gateway *g)
 		if (a.done)
 			a.done(a.arg, NULL, NULL);
 	}
-	while (g->table && (c = context_next(g->table, &cursor)) != NULL)
+	while (g->table && (c = context_next(g->table, &cursor, &look)) != NULL)
 		wheel_stop(&g->s->wheel, context_timer(g->table, c));
 	context_close(g->table);
 	answers_free(g->answers);
 	news_free(g->news);
 	free(g);
+}
+
+/* ---- contexts without a record ---- */
+
+bool gate_partial(const struct gateway *g)
+{
+	return context_partial(g->table);
+}
+
+void gate_whole(struct gateway *g)
+{
+	context_whole(g->table);
+}
+
+/* Nobody's call: it goes on until a controller ends it, or time does. */
+bool gate_adopt(struct gateway *g, uint32_t worker, const struct evt_context *e)
+{
+	uint32_t now = server_now(g->s);
+	struct context *c, p = { .worker = worker,
+				 .cid = e->cid,
+				 .created = now,
+				 .expiry = e->expiry,
+				 .since = now,
+				 .inactivity = g->conf->gateway.inactivity,
+				 .flags = e->flags };
+
+	if (!context_partial(g->table) || now >= e->expiry)
+		return false;
+	if (context_find_cid(g->table, worker, e->cid))
+		return true;
+	for (int i = 0; i < 2; i++) {
+		struct context_term *m = &p.term[i];
+
+		m->term = e->term[i];
+		if (!term_is(m) || m->term.local.relay >= g->conf->n_relay)
+			continue;
+		m->realm = g->conf->relay[m->term.local.relay].realm_index;
+		m->attempts = m->term.attempt;
+		m->since = now;
+		p.stream |= term_is_stream(m);
+		if (!term_is_stream(m))
+			m->state = TERM_STATE_UP;
+		else
+			m->state = m->term.attempt ? TERM_STATE_OPENING : TERM_STATE_IDLE;
+	}
+	c = context_adopt(g->table, &p);
+	if (!c)
+		return false;
+	if (!ports_claim_all(g, c)) {
+		context_del(g->table, c);
+		return false;
+	}
+	gate_count(g, c);
+	g->stats.contexts++;
+	g->stats.phase[gate_phase(c)]++;
+	gate_timer(g, c);
+	return true;
 }
 
 /* ---- another dataplane ---- */
@@ -108,12 +170,12 @@ static void silence_forget(struct gateway *g, struct context *c)
 
 void gate_attached(struct gateway *g, uint64_t generation)
 {
-	uint32_t cursor = 0;
+	uint32_t cursor = 0, look = UINT32_MAX;
 	struct context *c;
 
 	if (context_generation(g->table) == generation)
 		return;
-	while ((c = context_next(g->table, &cursor)) != NULL) {
+	while ((c = context_next(g->table, &cursor, &look)) != NULL) {
 		if (was_begun(c))
 			gate_end(g, c, CONTEXT_END_DATAPLANE);
 		else

@@ -5,6 +5,7 @@
 /* Inside of the gateway: for gateway*.c, answers.c and news.c only. */
 #include "context_table.h"
 #include "gateway.h"
+#include "share.h"
 
 #include "../server.h"
 
@@ -18,6 +19,7 @@ struct gateway {
 	struct news *news;
 	struct answers *answers;
 	struct gate_stats stats;
+	struct share contexts, streams; /* by owner */
 };
 
 /* Writes the sentence and returns false. */
@@ -30,6 +32,8 @@ __attribute__((format(printf, 3, 4))) bool gate_refuse(struct gate_fail *f, enum
 void gate_change(struct gateway *g, struct context *c, struct context *to);
 /* Tells the dataplane all of it. */
 void gate_send(struct gateway *g, const struct context *c);
+/* Counts one that is there for its owner. */
+void gate_count(struct gateway *g, const struct context *c);
 /* Lets go of ports, timer and record; the dataplane is not told. */
 void gate_drop(struct gateway *g, struct context *c);
 
@@ -59,8 +63,16 @@ bool term_check_change(struct gateway *g, const struct context_term *m, const st
  */
 bool term_make(struct gateway *g, struct context_term *m, const struct gate_wish *w,
 	       uint32_t worker, uint32_t inactivity, struct gate_fail *f);
+/*
+ * Whoever it has, or has learnt (rtcp: of RTCP), is forgotten, and another is waited for; the
+ * dataplane is not told.
+ */
+void term_again(struct gateway *g, struct context_term *m, uint32_t rtcp);
 /* Whether the port a wish names can only be on one worker: which. */
 bool term_worker(const struct gateway *g, const struct gate_wish *w, uint32_t *worker);
+/* Whether the local address m has is the one wished. */
+bool term_local_stays(const struct gateway *g, const struct context_term *m,
+		      const struct gate_wish *w);
 /* Whether two local addresses, ports included, are the same. */
 bool term_same_local(const struct context_term *a, const struct context_term *b);
 bool term_ports_claim(struct gateway *g, const struct context_term *m);

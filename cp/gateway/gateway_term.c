@@ -2,6 +2,7 @@
 /* Terminations: whether a wish can be granted, their ports and credentials. */
 #include "gateway_priv.h"
 
+#include "../adopt.h"
 #include "../policy.h"
 
 enum {
@@ -10,7 +11,8 @@ enum {
 	PWD_LEN = 24,
 	UDP_FLAGS = TERM_RTP | TERM_RTCP_MUX | TERM_ICE,
 	STREAM_FLAGS = TERM_CONNECT | TERM_TLS_CLIENT,
-	ALL_FLAGS = TERM_IN | TERM_OUT | TERM_LATCH | TERM_LATCH_ADDR | UDP_FLAGS | STREAM_FLAGS,
+	ALL_FLAGS = TERM_IN | TERM_OUT | TERM_LATCH | TERM_LATCH_ADDR | TERM_RELEARN |
+		    TERM_RELEARN_RTCP | UDP_FLAGS | STREAM_FLAGS,
 	DSCP_MAX = 63,
 };
 
@@ -46,10 +48,10 @@ static const char *flags_wrong(const struct gate_wish *w)
 		return "a TLS client needs the transport TLS";
 	if (flags & TERM_RTCP_MUX && !(flags & TERM_RTP))
 		return "RTCP multiplexing needs RTP";
-	if (flags & TERM_LATCH_ADDR && !(flags & TERM_LATCH))
-		return "latching from one address needs latching";
+	if (flags & TERM_LATCH_ADDR && !(flags & TERM_LATCH) && (stream || flags & TERM_ICE))
+		return "only UDP without ICE is heard from any port of an address";
 	if (flags & TERM_LATCH_ADDR && !addr_given(&w->term.remote[0]))
-		return "latching from one address needs that address";
+		return "one address, whatever its port, needs that address";
 	if (flags & TERM_LATCH && flags & TERM_CONNECT)
 		return "a TCP client learns no remote address";
 	return NULL;
@@ -124,7 +126,7 @@ static bool remote_check(struct gateway *g, const struct gate_wish *w, const str
 	if (ip_is_v4(&a->ip) == w->v6)
 		return gate_refuse(f, GATE_BAD,
 				   "the remote address %s is not of the local one's family", text);
-	why = policy_remote(g->conf, &a->ip, port ? port : POLICY_ANY_PORT);
+	why = policy_remote(g->conf, g->s->ports, w->realm, &a->ip, port ? port : POLICY_ANY_PORT);
 	return !why ||
 	       gate_refuse(f, GATE_DENIED, "the remote address %s is denied: %s", text, why);
 }
@@ -152,6 +154,13 @@ bool term_check(struct gateway *g, const struct gate_wish *w, bool stream, struc
 	       remote_check(g, w, &w->term.remote[1], f);
 }
 
+/* The TLS domain wished: its own, or the realm's. */
+static uint16_t wish_domain(const struct gateway *g, const struct gate_wish *w)
+{
+	return w->term.domain == CONFIG_DOMAINS_MAX ? g->conf->realm[w->realm].domain_index
+						    : w->term.domain;
+}
+
 /* ---- local addresses ---- */
 
 static bool term_v6(const struct gateway *g, const struct context_term *m)
@@ -159,18 +168,23 @@ static bool term_v6(const struct gateway *g, const struct context_term *m)
 	return !ip_is_v4(&g->conf->relay[m->term.local.relay].addr);
 }
 
-/* Ports it has, from the even one on. */
-static uint32_t term_ports(uint16_t flags)
+/* Ports that are needed, from the even one on. */
+static uint32_t wish_ports(const struct gate_wish *w)
 {
-	return flags & TERM_RTP ? 2 : 1;
+	return w->term.flags & TERM_RTP ? 2 : 1;
 }
 
-/* Whether the local address m has is the one wished. */
-static bool local_stays(const struct gateway *g, const struct context_term *m,
-			const struct gate_wish *w)
+/* And that it has: a pair is kept, for it may be RTP again (T.38 and back). */
+static uint32_t term_ports(const struct context_term *m)
+{
+	return m->term.flags & TERM_RTP || m->pair ? 2 : 1;
+}
+
+bool term_local_stays(const struct gateway *g, const struct context_term *m,
+		      const struct gate_wish *w)
 {
 	return term_is(m) && m->realm == w->realm && term_v6(g, m) == w->v6 &&
-	       term_ports(m->term.flags) == term_ports(w->term.flags) &&
+	       term_ports(m) >= wish_ports(w) &&
 	       (w->port == 0 || w->port == be16_get(m->term.local.port));
 }
 
@@ -178,21 +192,40 @@ bool term_same_local(const struct context_term *a, const struct context_term *b)
 {
 	return term_is(a) && term_is(b) && a->term.local.relay == b->term.local.relay &&
 	       be16_get(a->term.local.port) == be16_get(b->term.local.port) &&
-	       term_ports(a->term.flags) == term_ports(b->term.flags);
+	       term_ports(a) == term_ports(b);
+}
+
+/*
+ * What a connection that was begun has taken up: a change would be in the record only (R43, R44,
+ * R48).
+ */
+static const char *connection_wrong(const struct gateway *g, const struct context_term *m,
+				    const struct gate_wish *w)
+{
+	const uint16_t roles = TERM_CONNECT | TERM_TLS_CLIENT;
+
+	if (m->term.transport != w->term.transport || !term_local_stays(g, m, w))
+		return "transport and local address";
+	if ((m->term.flags ^ w->term.flags) & roles)
+		return "the roles in TCP and TLS";
+	if (m->term.transport == TERM_TLS &&
+	    (m->term.domain != wish_domain(g, w) || strcmp(m->term.host, w->term.host) != 0))
+		return "TLS domain and host name";
+	return NULL;
 }
 
 bool term_check_change(struct gateway *g, const struct context_term *m, const struct gate_wish *w,
 		       struct gate_fail *f)
 {
+	const char *wrong;
+
 	if (!term_is(m))
 		return true;
 	if (w->begin || !term_is_stream(m) || m->state == TERM_STATE_IDLE ||
 	    m->state == TERM_STATE_ENDED)
 		return true;
-	if (m->term.transport != w->term.transport || !local_stays(g, m, w))
-		return gate_refuse(
-		    f, GATE_BAD, "transport and local address of a connection last as long as it");
-	return true;
+	wrong = connection_wrong(g, m, w);
+	return !wrong || gate_refuse(f, GATE_BAD, "%s of a connection last as long as it", wrong);
 }
 
 /* All of n ports, or none. */
@@ -203,21 +236,20 @@ static bool claim(struct gateway *g, uint32_t relay, uint16_t port, uint32_t n)
 			return false;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		ports_claim(g->s->ports, relay, (uint16_t)(port + i));
+		ports_claim(g->s->ports, relay, (uint16_t)(port + i), PORTS_TERM);
 	return true;
 }
 
 bool term_ports_claim(struct gateway *g, const struct context_term *m)
 {
-	return claim(g, m->term.local.relay, be16_get(m->term.local.port),
-		     term_ports(m->term.flags));
+	return claim(g, m->term.local.relay, be16_get(m->term.local.port), term_ports(m));
 }
 
 void term_ports_give(struct gateway *g, const struct context_term *m)
 {
 	uint16_t port = be16_get(m->term.local.port);
 
-	for (uint32_t i = 0; term_is(m) && i < term_ports(m->term.flags); i++)
+	for (uint32_t i = 0; term_is(m) && i < term_ports(m); i++)
 		ports_give(g->s->ports, m->term.local.relay, (uint16_t)(port + i),
 			   server_now(g->s));
 }
@@ -233,7 +265,7 @@ static bool local_fixed(struct gateway *g, const struct gate_wish *w, uint32_t w
 			struct ctl_relay *local, struct gate_fail *f)
 {
 	const struct config *c = g->conf;
-	uint32_t n = term_ports(w->term.flags), owner;
+	uint32_t n = wish_ports(w), owner;
 	bool inside = false;
 
 	if (term_worker(g, w, &owner) && owner != worker)
@@ -265,6 +297,9 @@ static bool local_take(struct gateway *g, const struct gate_wish *w, bool had, u
 {
 	enum ports_want want = w->term.flags & TERM_RTP ? PORTS_PAIR : PORTS_ANY;
 
+	/* Allocations' ports as well, of which a realm's relay may have some. */
+	if (adopt_due(g->s))
+		return gate_refuse(f, GATE_FULL, "the dataplane has not told yet what it has");
 	if (w->port && !had)
 		return local_fixed(g, w, worker, local, f);
 	*local =
@@ -290,33 +325,42 @@ static void ice_chars(char *s, uint32_t n)
 }
 
 /*
- * Drawn once, and again when ICE starts again. They stay while ICE is off: it may be wanted again
- * by another who was told them.
+ * Drawn once, and again when ICE starts again, or for an offer of it. They stay while ICE is off:
+ * it may be wanted again by another who was told them.
  */
 static void ice_credentials(struct ctl_term *t, const struct ctl_term *old, bool restart)
 {
 	memcpy(t->ufrag, old->ufrag, sizeof(t->ufrag));
 	memcpy(t->pwd, old->pwd, sizeof(t->pwd));
-	if (!(t->flags & TERM_ICE) || (old->ufrag[0] && !restart))
+	if (!restart && (!(t->flags & TERM_ICE) || old->ufrag[0]))
 		return;
 	ice_chars(t->ufrag, UFRAG_LEN);
 	ice_chars(t->pwd, PWD_LEN);
 }
 
 /*
- * What was learnt is kept as long as who is to be learnt is the same. With ICE media goes where it
- * went until there is another nomination (RFC 8445 9).
+ * What was learnt is kept as long as who is to be learnt is the same and the local address stays.
+ * Where it is learnt anew it is sent to until somebody is heard. With ICE media goes where it went
+ * until there is another nomination (RFC 8445 9).
  */
-static void latched_keep(struct ctl_term *t, const struct ctl_term *old, bool anew)
+static void latched_keep(struct ctl_term *t, const struct ctl_term *old, bool stays, bool anew)
 {
+	static const uint16_t relearn[2] = { TERM_RELEARN, TERM_RELEARN_RTCP };
 	const uint16_t learns = TERM_LATCH | TERM_LATCH_ADDR | TERM_ICE;
 
 	memset(t->latched, 0, sizeof(t->latched));
+	t->flags &= (uint16_t) ~(TERM_RELEARN | TERM_RELEARN_RTCP);
 	for (int i = 0; i < 2; i++) {
 		if ((t->flags & learns) != (old->flags & learns))
 			continue;
-		if (t->flags & TERM_ICE || (!anew && sock_addr_eq(&t->remote[i], &old->remote[i])))
+		if (t->flags & TERM_ICE) {
 			t->latched[i] = old->latched[i];
+		} else if (stays && sock_addr_eq(&t->remote[i], &old->remote[i])) {
+			t->latched[i] = old->latched[i];
+			t->flags |= old->flags & relearn[i];
+			if (anew && be16_get(t->latched[i].port))
+				t->flags |= relearn[i];
+		}
 	}
 }
 
@@ -342,12 +386,26 @@ static void connection_begin(struct context_term *m, uint32_t now)
 	memset(m->sha256, 0, sizeof(m->sha256));
 }
 
+void term_again(struct gateway *g, struct context_term *m, uint32_t rtcp)
+{
+	attempt_next(m);
+	if (term_is_stream(m)) {
+		connection_begin(m, server_deadline(g->s, 0));
+		return;
+	}
+	m->term.latched[rtcp] = (struct sock_addr){ 0 };
+	m->term.flags &= (uint16_t) ~(rtcp ? TERM_RELEARN_RTCP : TERM_RELEARN);
+	if ((m->term.flags & (TERM_LATCH | TERM_ICE)) == TERM_LATCH &&
+	    be16_get(m->term.latched[!rtcp].port))
+		m->term.flags |= rtcp ? TERM_RELEARN : TERM_RELEARN_RTCP;
+}
+
 bool term_make(struct gateway *g, struct context_term *m, const struct gate_wish *w,
 	       uint32_t worker, uint32_t inactivity, struct gate_fail *f)
 {
 	const uint32_t now = server_deadline(g->s, 0);
 	const struct context_term old = *m;
-	bool stays = local_stays(g, m, w);
+	bool stays = term_local_stays(g, m, w);
 	/* Whoever sent to the old port is told the new one, and learnt there. */
 	bool anew = w->begin || (term_is(m) && !stays && w->term.flags & TERM_LATCH);
 	struct ctl_relay local = m->term.local;
@@ -355,25 +413,25 @@ bool term_make(struct gateway *g, struct context_term *m, const struct gate_wish
 	if (!stays &&
 	    !local_take(g, w, term_is(m) && w->port == be16_get(local.port), worker, &local, f))
 		return false;
+	m->pair = stays && term_ports(m) > wish_ports(w);
 	m->term = w->term;
 	m->term.local = local;
 	m->term.attempt = old.term.attempt;
 	ice_credentials(&m->term, &old.term, w->restart);
-	latched_keep(&m->term, &old.term, anew);
-	if (m->term.transport != TERM_TLS)
-		m->term.domain = 0;
-	else if (m->term.domain == CONFIG_DOMAINS_MAX)
-		m->term.domain = g->conf->realm[w->realm].domain_index;
+	latched_keep(&m->term, &old.term, stays, anew);
+	m->term.domain = m->term.transport == TERM_TLS ? wish_domain(g, w) : 0;
 	if (!term_is_stream(m))
 		m->term.inactivity = least(w->term.inactivity, inactivity);
 	m->realm = w->realm;
 	m->notify = w->notify;
 	memcpy(m->tag, w->tag, sizeof(m->tag));
+	memcpy(m->note, w->note, sizeof(m->note));
 	if (!term_is(&old)) {
 		m->state = term_is_stream(m) ? TERM_STATE_IDLE : TERM_STATE_UP;
 		m->since = now;
 	}
-	if (w->begin || (anew && !term_is_stream(m)))
+	/* With ICE the remote is who was nominated last: there is nothing to learn anew. */
+	if (term_is_stream(m) ? w->begin : anew && !(m->term.flags & TERM_ICE))
 		attempt_next(m);
 	if (w->begin && term_is_stream(m))
 		connection_begin(m, now);

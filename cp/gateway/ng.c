@@ -71,7 +71,7 @@ static size_t encode(struct ng *n, const struct ng_pending *p, const json_t *ans
 	head = w;
 	if (ng_encode(answer, json, &w))
 		return wr_len(&w);
-	error = ng_error(json ? "the answer is too long, or no UTF-8" : "the answer is too long");
+	error = ng_error("the answer is too long");
 	w = head;
 	ng_encode(error, json, &w);
 	json_decref(error);
@@ -140,13 +140,15 @@ static json_t *refused(const struct ng_call *c, const json_t *command)
 	return v;
 }
 
-static json_t *offer_answer(struct ng *n, const struct ng_flags *f, const json_t *command,
-			    bool offer)
+static json_t *offer_answer(struct ng *n, const struct ng_flags *f, const struct ng_ask *ask,
+			    const json_t *command)
 {
+	const struct ip_addr *from = &ng_pending_from(ask->pending)->addr.ip;
 	struct ng_call *c = &n->call;
 	json_t *v;
 
-	if (!(offer ? ng_call_offer(c, f) : ng_call_answer(c, f)))
+	c->owner = gate_owner(n->g, from, sizeof(*from));
+	if (!(ask->command == NG_OFFER ? ng_call_offer(c, f) : ng_call_answer(c, f)))
 		return refused(c, command);
 	v = json_object();
 	json_object_set_new(v, "result", json_string("ok"));
@@ -184,7 +186,7 @@ static void serve_call(struct ng *n, struct ng_ask *ask, const json_t *command)
 	else if (ask->command == NG_DELETE)
 		ng_delete(n, &f, ask);
 	else
-		ng_ask_answer(ask, offer_answer(n, &f, command, ask->command == NG_OFFER));
+		ng_ask_answer(ask, offer_answer(n, &f, ask, command));
 }
 
 static void serve(struct ng *n, struct ng_ask *ask, const json_t *command)

@@ -5,18 +5,37 @@
 /*
  * Offers and answers (RFC 3264): one context an m-line, found by call and tags. Side 0 is who made
  * the first offer (from-tag), side 1 who answered it (to-tag).
+ *
+ * What is in force stays so until an offer is answered, for it may be refused and nobody says so
+ * (RFC 3261 14.1). Of datagrams an offer is kept with its side (struct ng_note), and holds with the
+ * answer. What would need another address of ours, or begin connections again, is a context of its
+ * own until then, beside the one in force.
  */
 #include "../server.h"
 #include "gateway.h"
 #include "ng_media.h"
 
-enum { NG_SDP_MAX = 65000 }; /* bytes: as much as a datagram takes */
+enum {
+	NG_SDP_MAX = 65000,   /* bytes: as much as a datagram takes */
+	NG_SDP_GROWTH = 1280, /* bytes an m-line, or the session, may have of ours */
+};
+
+/* What a side of datagrams offered, until the answer: in its termination's note. */
+struct ng_note {
+	bool offered, restart, halted;
+	uint16_t flags; /* enum ctl_term_flags */
+	struct sock_addr remote[2];
+	uint64_t mark; /* of the context */
+};
+
+_Static_assert(sizeof(struct ng_note) <= CONTEXT_NOTE_MAX, "a termination can keep it");
 
 /* One offer or answer under way. */
 struct ng_call {
 	const struct server *s;
 	struct gateway *g;
-	uint64_t self; /* our name for loop-protect */
+	uint64_t self;	/* our name for loop-protect */
+	uint32_t owner; /* gate_owner() of who sent the command */
 	/* Filled by ng_call_offer() and ng_call_answer(). */
 	const struct ng_flags *f;
 	bool offer;
@@ -24,11 +43,14 @@ struct ng_call {
 	struct sdp sdp;
 	struct ng_media media[SDP_MEDIA_MAX];
 	struct context *context[SDP_MEDIA_MAX];
+	uint64_t mark[SDP_MEDIA_MAX]; /* of the context, as soon as this holds */
 	bool added[SDP_MEDIA_MAX];
-	struct context *former[SDP_MEDIA_MAX]; /* whose place another takes */
-	struct context *over[SDP_MEDIA_MAX];   /* ended before this offer */
-	struct gate_fail fail;		       /* once one has failed */
-	char out[NG_SDP_MAX];		       /* the SDP for the other side */
+	struct context *former[SDP_MEDIA_MAX]; /* in force until the answer, and over with it */
+	/* Over once the offer is made: it ended before, or is of an offer nobody answered. */
+	struct context *over[2 * SDP_MEDIA_MAX];
+	uint32_t n_over;
+	struct gate_fail fail; /* once one has failed */
+	char out[NG_SDP_MAX];  /* the SDP for the other side */
 	size_t out_len;
 };
 
@@ -47,6 +69,12 @@ enum ng_mark_bits {
 	NG_MARK_OFFER_MUX = 48, /* rtcp-mux, by who offers */
 	NG_MARK_OFFER_ICE = 49, /* a bit a side: it offers ICE, or is offered it */
 	NG_MARK_REFUSED = 51,	/* a bit a side: its last answer refused the m-line */
+	/* A bit a side: how its address is learnt, as its own last message said. */
+	NG_MARK_ASYMMETRIC = 53,
+	NG_MARK_STRICT = 55,
+	NG_MARK_CLOSING = 57, /* an offer that is not answered yet ends or replaces it */
+	NG_MARK_FORKED = 58,  /* its offer has answers of several branches */
+	NG_MARK_FINAL = 59,   /* the one that holds is final: its response said so */
 };
 
 static inline uint32_t ng_mark_get(uint64_t mark, uint32_t bit, uint32_t bits)
@@ -63,7 +91,10 @@ static inline void ng_mark_set(uint64_t *mark, uint32_t bit, uint32_t bits, uint
 /* Kinds of media by number, for contexts to keep; "other" is among them. */
 const char *ng_type(uint32_t number);
 
-/* False: c->fail says why. What the offer added is gone again, and what there was is as it was. */
+/*
+ * False: c->fail says why. What the offer added is gone again, and what there was is as it was
+ * (ng_offer.c, ng_answer.c).
+ */
 bool ng_call_offer(struct ng_call *c, const struct ng_flags *f);
 bool ng_call_answer(struct ng_call *c, const struct ng_flags *f);
 
@@ -72,8 +103,42 @@ bool ng_call_answer(struct ng_call *c, const struct ng_flags *f);
  * not known yet, or another (a call that forked), is no obstacle unless strict.
  */
 bool ng_call_match(const struct context *c, const struct ng_flags *f, bool strict, uint32_t *from);
+/*
+ * Whether tags that do not match strictly may be those of the branch that came through, although
+ * another holds: of a call that forked, where nobody said which answer was final.
+ */
+bool ng_call_match_fork(const struct context *c, const struct ng_flags *f);
 
 /* The SDP for side c->to, into c->out (ng_sdp.c). False if it does not fit. */
 bool ng_call_write(struct ng_call *c);
+
+/* ---- what offers and answers share (ng_call.c) ---- */
+
+/* Writes the sentence and returns false. */
+__attribute__((format(printf, 3, 4))) bool ng_call_refuse(struct ng_call *c, enum gate_error error,
+							  const char *fmt, ...);
+/* Reads what the command has; *loop: it came back to us, and is handed on as it is. */
+bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool *loop);
+/* Finds the contexts of the dialogue, and who is who. False if there is none. */
+bool ng_call_find(struct ng_call *c);
+/* RFC 8122 5: an m-line of TLS has a fingerprint. Ours are known while a dataplane tells them. */
+bool ng_call_certified(struct ng_call *c);
+/* False as soon as it is of one m-line. */
+bool ng_call_each(struct ng_call *c, bool (*take)(struct ng_call *c, int i));
+void ng_call_gone(struct ng_call *c, struct context **x);
+/* The plan of an m-line's context, with c->mark. */
+void ng_call_plan(const struct ng_call *c, int i, bool halted, struct gate_plan *plan);
+/* Its number. */
+uint32_t ng_type_find(struct sdp_text name);
+/* Whether the m-line is of the context's kind: datagrams, or a stream. */
+bool ng_same_kind(const struct context *x, const struct ng_media *m);
+
+static inline struct ng_note ng_note_of(const struct gate_wish *w)
+{
+	struct ng_note n;
+
+	memcpy(&n, w->note, sizeof(n));
+	return n;
+}
 
 #endif

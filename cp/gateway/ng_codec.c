@@ -173,10 +173,77 @@ static int json_put(const char *p, size_t len, void *arg)
 	return w->failed ? -1 : 0;
 }
 
+/* Text as JSON may have it: where it is no UTF-8, bytes that are no ASCII are question marks. */
+static json_t *text_clean(const char *s, size_t len)
+{
+	json_t *v = json_stringn(s, len);
+	char *copy = v ? NULL : malloc(len + 1);
+
+	for (size_t i = 0; copy && i < len; i++)
+		copy[i] = s[i] & 0x80 ? '?' : s[i];
+	if (copy)
+		v = json_stringn(copy, len);
+	free(copy);
+	return v;
+}
+
+static json_t *json_clean(const json_t *v);
+
+static json_t *json_clean_dict(const json_t *v)
+{
+	json_t *to = json_object(), *key, *item;
+	const char *k;
+
+	json_object_foreach((json_t *)v, k, item)
+	{
+		key = text_clean(k, strlen(k));
+		if (key)
+			json_object_set_new(to, json_string_value(key), json_clean(item));
+		json_decref(key);
+	}
+	return to;
+}
+
+/* A copy of an answer, with text that JSON may have. */
+static json_t *json_clean(const json_t *v)
+{
+	json_t *to, *item;
+	size_t i;
+
+	switch (json_typeof(v)) {
+	case JSON_OBJECT:
+		return json_clean_dict(v);
+	case JSON_ARRAY:
+		to = json_array();
+		json_array_foreach(v, i, item) json_array_append_new(to, json_clean(item));
+		return to;
+	case JSON_STRING:
+		return text_clean(json_string_value(v), json_string_length(v));
+	default:
+		return json_deep_copy(v);
+	}
+}
+
+/* Tags and names of calls came as bencode may have them: any bytes. */
+static bool json_encode(const json_t *v, struct wr *w)
+{
+	const size_t flags = JSON_COMPACT | JSON_SORT_KEYS;
+	const struct wr at = *w;
+	json_t *clean;
+	bool ok;
+
+	if (json_dump_callback(v, json_put, w, flags) == 0)
+		return true;
+	if (w->failed)
+		return false;
+	*w = at;
+	clean = json_clean(v);
+	ok = clean && json_dump_callback(clean, json_put, w, flags) == 0;
+	json_decref(clean);
+	return ok;
+}
+
 bool ng_encode(const json_t *v, bool json, struct wr *w)
 {
-	bool ok = json ? json_dump_callback(v, json_put, w, JSON_COMPACT | JSON_SORT_KEYS) == 0
-		       : bencode_put(v, w);
-
-	return ok && !w->failed;
+	return (json ? json_encode(v, w) : bencode_put(v, w)) && !w->failed;
 }

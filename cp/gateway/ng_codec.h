@@ -16,7 +16,10 @@
  */
 json_t *ng_decode(const void *p, size_t len, bool *json, const char **why);
 
-/* Writes it, keys in order. False if it does not fit or, for JSON, is not UTF-8. */
+/*
+ * Writes it, keys in order. In JSON text that is no UTF-8 has question marks for bytes that are no
+ * ASCII. False if it does not fit.
+ */
 bool ng_encode(const json_t *v, bool json, struct wr *w);
 
 /* A string of any bytes. */

@@ -33,8 +33,12 @@ static const struct word flag_words[] = {
 	{ "tls-client", SET, NG_TLS_CLIENT },
 	{ "tls-server", SET, NG_TLS_SERVER },
 	{ "symmetric", CLEAR, NG_ASYMMETRIC },
-	/* Remotes are locked, ports are kept over re-offers, directions are left as they are. */
-	{ "strict-source", AS_IS, 0 },
+	{ "strict-source", SET, NG_STRICT_SOURCE },
+	/*
+	 * Remotes are learnt anew with each message of their side, never without one; ports are
+	 * kept over re-offers, directions are left as they are.
+	 */
+	{ "media-handover", AS_IS, 0 },
 	{ "port-latching", AS_IS, 0 },
 	{ "original-sendrecv", AS_IS, 0 },
 	{ "unidirectional", AS_IS, 0 },
@@ -306,6 +310,22 @@ static bool take_tos(struct ng_flags *f, const char *key, const json_t *v, const
 	return true;
 }
 
+static bool take_code(struct ng_flags *f, const char *key, const json_t *v, const struct config *c)
+{
+	const char *s = text(v);
+	struct sdp_text digits = { s, s ? (uint32_t)strlen(s) : 0 };
+	json_int_t n = json_integer_value(v);
+	uint32_t code = 0;
+
+	(void)c;
+	if (s && sdp_number(digits, 699, &code))
+		n = code;
+	if (n < 100 || n > 699)
+		return refuse(f, "%s must be a number from 100 to 699", key);
+	f->code = (int)n;
+	return true;
+}
+
 /* Every key there is. Without words and take: of no effect here. */
 static const struct {
 	const char *name;
@@ -327,6 +347,10 @@ static const struct {
 	{ "address-family", NULL, take_family },
 	{ "media-address", NULL, take_media_address },
 	{ "TOS", NULL, take_tos },
+	{ "sip-code", NULL, take_code },
+	{ "SIP-code", NULL, take_code },
+	{ "sip-response-code", NULL, take_code },
+	{ "SIP-response-code", NULL, take_code },
 	{ "endpoint-learning", learning_words, NULL },
 	{ "DTLS", dtls_words, NULL },
 	{ "DTLS-reverse", dtls_words, NULL },

@@ -31,6 +31,7 @@ enum ng_flag {
 	NG_ICE_FORCE = 1 << 17,
 	NG_ICE_REMOVE = 1 << 18,
 	NG_ICE_DEFAULT = 1 << 19,
+	NG_STRICT_SOURCE = 1 << 20, /* the sender's address is learnt at the host that SDP told */
 };
 
 enum { NG_NOT_GIVEN = -1 };
@@ -44,6 +45,7 @@ struct ng_flags {
 	int realm[2];	   /* direction: of who sent the SDP, of who gets it */
 	int family;	   /* address-family: 4, 6 */
 	int dscp;	   /* TOS */
+	int code;	   /* of the SIP response that an answer came with; 0: not given */
 	bool has_source;   /* received-from */
 	struct ip_addr source;
 	bool has_address; /* media-address: what SDP shows in place of ours */

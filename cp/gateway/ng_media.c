@@ -99,7 +99,8 @@ static struct ip_addr remote_ip(const struct ng_flags *f, const struct config *c
 		return f->source;
 	/* Policy would refuse it; who sends from behind a NAT is learnt, and until then is there.
 	 */
-	if (!(f->flags & NG_ASYMMETRIC) && policy_peer(c, &conn->ip, port))
+	if (!(f->flags & NG_ASYMMETRIC) &&
+	    policy_remote(c, NULL, POLICY_ANY_REALM, &conn->ip, port))
 		return f->source;
 	return conn->ip;
 }

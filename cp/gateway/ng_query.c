@@ -9,12 +9,15 @@ enum {
 	PARTS_MAX = 64,	   /* contexts of a call that are told of */
 	LIST_DEFAULT = 32, /* as rtpengine has it */
 	LIST_MAX = 200,	   /* names of calls that are sure to fit an answer */
+	BRANCH_SILENT = 5, /* seconds: who takes part in a call sends something meanwhile */
 };
 
 /* A context as it was when it was asked for; its counters come later. */
 struct part {
 	struct ng_query *query;
 	bool waits, counted;
+	bool judge; /* deleted if the branch that holds it takes no part */
+	uint64_t id;
 	uint8_t transport, flags[2];
 	uint16_t media;
 	uint64_t mark;
@@ -27,6 +30,7 @@ struct part {
 struct ng_query {
 	struct ng *ng;
 	struct ng_ask *ask;
+	bool kept; /* by another branch */
 	uint32_t waits;
 	uint32_t n;
 	struct part part[PARTS_MAX];
@@ -174,7 +178,9 @@ static json_t *answer_of(const struct ng_query *q)
 	put(v, "created", wall_of(q->ng->s, created));
 	json_object_set_new(v, "tags", tags);
 	json_object_set_new(v, "totals", totals(q));
-	if (!counted)
+	if (q->kept)
+		put_text(v, "warning", "tags didn't match: another branch of the call goes on");
+	else if (!counted)
 		put_text(v, "warning", "counters are missing: the dataplane did not answer");
 	return v;
 }
@@ -185,15 +191,35 @@ static void query_end(struct ng_query *q)
 		ng_ask_answer(q->ask, answer_of(q));
 }
 
+/*
+ * Of a call that forked, who says that one branch is over names the one that came through. If
+ * another holds the context all the same, then because a provisional answer of it came last; unless
+ * it is that branch that goes on, as what it sends shows.
+ */
+static void branch_judge(struct part *p, const struct context *c,
+			 const struct ctl_term_stats stats[2])
+{
+	struct context *x = c ? gate_find(p->query->ng->g, p->id) : NULL;
+
+	if (!x)
+		return;
+	if (x->stream ? x->term[1].state == TERM_STATE_UP
+		      : stats && stats[1].silent_s < BRANCH_SILENT)
+		p->query->kept = true;
+	else
+		gate_delete(p->query->ng->g, x, NULL, NULL);
+}
+
 static void came(void *arg, const struct context *c, const struct ctl_term_stats stats[2])
 {
 	struct part *p = arg;
 
-	(void)c;
 	p->waits = false;
 	p->counted = stats != NULL;
 	if (stats)
 		memcpy(p->stats, stats, sizeof(p->stats));
+	if (p->judge)
+		branch_judge(p, c, stats);
 	query_end(p->query);
 }
 
@@ -203,6 +229,7 @@ static struct part *part_add(struct ng_query *q, const struct context *c)
 
 	*p = (struct part){ .query = q,
 			    .waits = true,
+			    .id = c->id,
 			    .transport = c->term[0].term.transport,
 			    .media = c->media,
 			    .mark = c->mark,
@@ -233,14 +260,17 @@ static bool each(struct ng_query *q, const struct ng_flags *f, bool gone)
 
 	for (; c; c = next) {
 		struct part *p = NULL;
+		bool ours = ng_call_match(c, f, true, &side);
 
 		next = gate_call_next(q->ng->g, f->call, c);
-		if (!ng_call_match(c, f, true, &side))
+		if (!ours && !(gone && ng_call_match_fork(c, f)))
 			continue;
 		any = true;
 		if (q->n < PARTS_MAX)
 			p = part_add(q, c);
-		if (gone)
+		if (p)
+			p->judge = !ours;
+		if (gone && ours)
 			gate_delete(q->ng->g, c, p ? came : NULL, p);
 		else if (p)
 			gate_audit(q->ng->g, c, came, p);
@@ -290,22 +320,33 @@ void ng_delete(struct ng *n, const struct ng_flags *f, struct ng_ask *ask)
 	ask_each(n, f, ask, true);
 }
 
+/* What stands under a name, 0 to max; without it, or without a number there, what is usual. */
+static uint32_t number(const json_t *command, const char *name, uint32_t usual, uint32_t max)
+{
+	const json_t *v = json_object_get(command, name);
+	json_int_t n = json_integer_value(v);
+
+	if (!json_is_integer(v))
+		return usual;
+	return n < 0 ? 0 : n > max ? max : (uint32_t)n;
+}
+
+/* Where more may follow there is a cursor, for the next command. */
 json_t *ng_list(const struct ng *n, const json_t *command)
 {
-	const json_t *limit = json_object_get(command, "limit");
-	json_int_t most = limit ? json_integer_value(limit) : LIST_DEFAULT;
+	uint32_t cursor = number(command, "cursor", 0, UINT32_MAX), look = GATE_LOOK;
+	uint32_t most = number(command, "limit", LIST_DEFAULT, LIST_MAX);
 	json_t *v = json_object(), *calls = json_array();
 	struct context *c;
-	uint32_t cursor = 0;
 
-	if (most > LIST_MAX)
-		most = LIST_MAX;
-	while ((json_int_t)json_array_size(calls) < most && (c = gate_next(n->g, &cursor))) {
+	while (json_array_size(calls) < most && (c = gate_next(n->g, &cursor, &look))) {
 		/* Each call once: where its first context is. */
 		if (*c->call && gate_call_next(n->g, c->call, NULL) == c)
 			json_array_append_new(calls, ng_string(c->call, strlen(c->call)));
 	}
 	put_text(v, "result", "ok");
+	if (json_array_size(calls) >= most || !look)
+		put(v, "cursor", cursor);
 	json_object_set_new(v, "calls", calls);
 	return v;
 }

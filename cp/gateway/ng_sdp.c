@@ -32,20 +32,33 @@ static bool any_of_kind(const struct ng_call *c, enum ng_kind kind)
 	return false;
 }
 
+/* Whether ICE is offered, or answered. */
+static bool has_ice(const struct ng_call *c, int i)
+{
+	const struct context *x = c->context[i];
+
+	if (!x)
+		return false;
+	return c->offer ? ng_mark_get(c->mark[i], NG_MARK_OFFER_ICE + c->to, 1)
+			: x->term[c->to].term.flags & TERM_ICE;
+}
+
 static bool any_ice(const struct ng_call *c)
 {
 	for (int i = 0; i < c->sdp.n_media; i++) {
-		if (c->context[i] && c->context[i]->term[c->to].term.flags & TERM_ICE)
+		if (has_ice(c, i))
 			return true;
 	}
 	return false;
 }
 
-/* Our address for an m-line, as it is shown. */
-static bool local(const struct ng_call *c, int i, bool rtcp, struct sock_addr *a)
+/* Our address for an m-line, as it is shown; above: of RTCP where it is not multiplexed. */
+static bool local(const struct ng_call *c, int i, bool above, struct sock_addr *a)
 {
-	if (!c->context[i] || !gate_local(c->g, c->context[i], c->to, rtcp, a))
+	if (!c->context[i] || !gate_local(c->g, c->context[i], c->to, false, a))
 		return false;
+	if (above)
+		a->port = be16_make((uint16_t)(be16_get(a->port) + 1));
 	if (c->f->has_address)
 		a->ip = c->f->address;
 	return true;
@@ -64,14 +77,22 @@ static bool shown(const struct ng_call *c, int i, struct ip_addr *ip)
 	return true;
 }
 
-/* Of the first m-line that is there: what the session's c= has. */
-static bool shown_first(const struct ng_call *c, struct ip_addr *ip)
+/* In place of an address where nothing is sent to: that of no host (RFC 3264 8.4). */
+static struct ip_addr nowhere(bool v6)
 {
+	return v6 ? (struct ip_addr){ 0 } : ip_from_v4((struct be32){ { 0 } });
+}
+
+/* Of the first m-line that is there: what the session's c= has. */
+static struct ip_addr shown_first(const struct ng_call *c)
+{
+	struct ip_addr ip;
+
 	for (int i = 0; i < c->sdp.n_media; i++) {
-		if (!c->media[i].gone)
-			return shown(c, i, ip);
+		if (!c->media[i].gone && shown(c, i, &ip))
+			return ip;
 	}
-	return false;
+	return c->f->has_address ? c->f->address : nowhere(c->sdp.conn.v6);
 }
 
 /* RFC 8866 5.2 */
@@ -79,6 +100,8 @@ static void write_origin(const struct ng_call *c, const struct sdp_line *l, stru
 {
 	struct sdp_text t = l->value, user, id, version;
 	char addr[ADDR_STR_MAX];
+	struct sdp_conn conn;
+	struct ip_addr ip;
 	struct sock_addr a;
 	int i = 0;
 
@@ -89,8 +112,11 @@ static void write_origin(const struct ng_call *c, const struct sdp_line *l, stru
 		user = (struct sdp_text){ "-", 1 };
 	while (i < c->sdp.n_media && c->media[i].gone)
 		i++;
-	if (c->f->flags & NG_ORIGIN && i < c->sdp.n_media && local(c, i, false, &a)) {
-		sdp_address_format(&a.ip, addr, sizeof(addr));
+	if (c->f->flags & NG_ORIGIN) {
+		ip = i < c->sdp.n_media && local(c, i, false, &a)
+			 ? a.ip
+			 : nowhere(sdp_address(t, &conn) && conn.v6);
+		sdp_address_format(&ip, addr, sizeof(addr));
 		t = (struct sdp_text){ addr, (uint32_t)strlen(addr) };
 	}
 	sdp_put(w, &c->sdp, "o=%.*s %.*s %.*s %.*s", SDP_TEXT(user), SDP_TEXT(id),
@@ -114,8 +140,8 @@ static void write_session(const struct ng_call *c, struct wr *w)
 {
 	const struct sdp *s = &c->sdp;
 	int end = s->n_media ? s->media[0].line : s->n_line;
+	const struct ip_addr ip = shown_first(c);
 	char addr[ADDR_STR_MAX];
-	struct ip_addr ip;
 
 	for (int i = 0; i < end; i++) {
 		const struct sdp_line *l = &s->line[i];
@@ -124,7 +150,7 @@ static void write_session(const struct ng_call *c, struct wr *w)
 			write_origin(c, l, w);
 		else if (l->type == 's' && c->f->flags & NG_SESSION_NAME)
 			sdp_put(w, s, "s=-");
-		else if (l->type == 'c' && shown_first(c, &ip))
+		else if (l->type == 'c')
 			sdp_put(w, s, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
 		else if (!session_drops(c, l))
 			sdp_copy(w, s, i, i + 1);
@@ -140,11 +166,11 @@ static void write_connection(const struct ng_call *c, int i, struct wr *w)
 {
 	const struct sdp_media *m = &c->sdp.media[i];
 	char addr[ADDR_STR_MAX];
-	struct ip_addr ip, first;
+	struct ip_addr ip, first = shown_first(c);
 
 	if (!shown(c, i, &ip))
 		return;
-	if (m->conn.line < m->line && shown_first(c, &first) && ip_eq(&ip, &first))
+	if (m->conn.line < m->line && ip_eq(&ip, &first))
 		return;
 	sdp_put(w, &c->sdp, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
 }
@@ -167,7 +193,10 @@ static void write_ice(const struct ng_call *c, int i, struct wr *w, bool rtcp)
 	}
 }
 
-/* RFC 3605, 5761 5.1.1: who is offered multiplexing, and may refuse, is told the other port. */
+/*
+ * RFC 3605, 5761 5.1.1: who is offered multiplexing, and may refuse, is told the other port, also
+ * where it had accepted it before.
+ */
 static void write_rtcp(const struct ng_call *c, int i, struct wr *w)
 {
 	const struct ctl_term *t = &c->context[i]->term[c->to].term;
@@ -189,7 +218,7 @@ static void write_rtcp(const struct ng_call *c, int i, struct wr *w)
 		sdp_put(w, &c->sdp, "a=rtcp-mux");
 	if (mux && c->offer && c->f->flags & NG_MUX_REQUIRE)
 		sdp_put(w, &c->sdp, "a=rtcp-mux-only"); /* RFC 8858 */
-	if (t->flags & TERM_ICE)
+	if (has_ice(c, i))
 		write_ice(c, i, w, !only);
 }
 
@@ -247,16 +276,18 @@ static bool media_drops(const struct ng_call *c, int i, const struct sdp_line *l
 
 	if (l->type == 'c' || is_one_of(l, of_us))
 		return true; /* written anew */
+	if (is_one_of(l, of_ice))
+		return true;
 	if (m->kind == NG_KIND_STREAM)
 		return is_one_of(l, of_stream);
-	return is_one_of(l, of_ice) || (m->kind == NG_KIND_RTP && is_one_of(l, of_rtcp));
+	return m->kind == NG_KIND_RTP ? is_one_of(l, of_rtcp) : sdp_line_is(l, "rtcp");
 }
 
 /* The protocol for the side that gets it; 0: the sender's. */
 static uint32_t proto_for(const struct ng_call *c, int i)
 {
 	const struct context *x = c->context[i];
-	uint32_t known = ng_mark_get(x->mark, NG_MARK_PROTO + 4 * c->to, 4);
+	uint32_t known = ng_mark_get(c->mark[i], NG_MARK_PROTO + 4 * c->to, 4);
 
 	if (c->media[i].kind == NG_KIND_STREAM)
 		return ng_proto_over(c->media[i].proto, x->term[c->to].term.transport == TERM_TLS);
@@ -289,19 +320,37 @@ static void write_media(const struct ng_call *c, int i, struct wr *w)
 		write_rtcp(c, i, w);
 	else if (c->media[i].kind == NG_KIND_STREAM)
 		write_stream(c, i, w);
-	else if (c->context[i]->term[c->to].term.flags & TERM_ICE)
+	else if (has_ice(c, i))
 		write_ice(c, i, w, false);
 }
 
-/* RFC 3264 6: port 0, whatever the sender had. */
+/* What in an m-line that is not used tells where its sender is. */
+static bool gone_drops(const struct sdp_line *l)
+{
+	return l->type == 'c' || is_one_of(l, of_us) || is_one_of(l, of_ice) ||
+	       is_one_of(l, of_rtcp) || is_one_of(l, of_stream) || sdp_line_is(l, "path");
+}
+
+/*
+ * RFC 3264 6: port 0, whatever the sender had. It has a c= if the session has none (RFC 8866 5.7).
+ */
 static void write_gone(const struct ng_call *c, int i, struct wr *w)
 {
 	const struct sdp_media *m = &c->sdp.media[i];
+	const struct ip_addr ip = shown_first(c);
+	char addr[ADDR_STR_MAX];
+	int line = m->line + 1;
 
-	if (m->port)
-		sdp_put(w, &c->sdp, "m=%.*s 0 %.*s %.*s", SDP_TEXT(m->type), SDP_TEXT(m->proto),
-			SDP_TEXT(m->format));
-	sdp_copy(w, &c->sdp, m->line + (m->port != 0), m->end);
+	sdp_put(w, &c->sdp, "m=%.*s 0 %.*s %.*s", SDP_TEXT(m->type), SDP_TEXT(m->proto),
+		SDP_TEXT(m->format));
+	if (line < m->end && c->sdp.line[line].type == 'i')
+		sdp_copy(w, &c->sdp, line, line + 1), line++;
+	if (c->sdp.conn.line < 0 && m->conn.line >= 0)
+		sdp_put(w, &c->sdp, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
+	for (; line < m->end; line++) {
+		if (!gone_drops(&c->sdp.line[line]))
+			sdp_copy(w, &c->sdp, line, line + 1);
+	}
 }
 
 bool ng_call_write(struct ng_call *c)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ng_source.h"
 
+#include "share.h"
+
 #include <stdlib.h>
 #include <sys/queue.h>
 
@@ -8,17 +10,22 @@ enum { BUCKETS = 4096 };
 
 LIST_HEAD(pendings, ng_pending);
 
+TAILQ_HEAD(kept, ng_pending); /* oldest first */
+
 struct source {
 	struct ip_addr ip;
 	bool used;
-	uint32_t pending;
+	uint32_t pending, n_kept;
+	size_t bytes; /* of what is kept */
+	struct kept kept;
 	uint64_t last_ms; /* of its bucket */
 	uint64_t tokens;  /* thousandths of a command */
 };
 
 struct ng_pending {
 	LIST_ENTRY(ng_pending) bucket;
-	TAILQ_ENTRY(ng_pending) age; /* of answers that are kept */
+	TAILQ_ENTRY(ng_pending) age; /* of answers that are kept: of its source's, and of all */
+	TAILQ_ENTRY(ng_pending) all;
 	struct source *source;
 	struct ng_from from;
 	void *answer; /* NULL: under way */
@@ -33,7 +40,7 @@ struct ng_sources {
 	uint32_t rate;
 	uint32_t n_kept, n_pending;
 	size_t bytes;
-	TAILQ_HEAD(, ng_pending) kept; /* oldest first */
+	struct kept kept;
 	struct pendings bucket[BUCKETS];
 	struct source source[NG_SOURCES_MAX];
 };
@@ -54,7 +61,10 @@ static void forget(struct ng_sources *t, struct ng_pending *p)
 {
 	LIST_REMOVE(p, bucket);
 	if (p->answer) {
-		TAILQ_REMOVE(&t->kept, p, age);
+		TAILQ_REMOVE(&t->kept, p, all);
+		TAILQ_REMOVE(&p->source->kept, p, age);
+		p->source->n_kept--;
+		p->source->bytes -= p->len;
 		t->n_kept--;
 		t->bytes -= p->len;
 	} else {
@@ -77,15 +87,10 @@ void ng_sources_close(struct ng_sources *t)
 }
 
 /* What a source's answers were is not asked for when its place is another's. */
-static void source_forget(struct ng_sources *t, const struct source *s)
+static void source_forget(struct ng_sources *t, struct source *s)
 {
-	struct ng_pending *p = TAILQ_FIRST(&t->kept), *next;
-
-	for (; p; p = next) {
-		next = TAILQ_NEXT(p, age);
-		if (p->source == s)
-			forget(t, p);
-	}
+	while (TAILQ_FIRST(&s->kept))
+		forget(t, TAILQ_FIRST(&s->kept));
 }
 
 /* The one of that address; else a free place, or that of who was silent longest. */
@@ -108,6 +113,7 @@ static struct source *source_find(struct ng_sources *t, const struct ip_addr *ip
 	*place = (struct source){
 		.ip = *ip, .used = true, .last_ms = now_ms, .tokens = UINT64_C(1000) * t->rate
 	};
+	TAILQ_INIT(&place->kept);
 	return place;
 }
 
@@ -146,13 +152,44 @@ static struct ng_pending *find(const struct pendings *b, const struct source *s,
 	return NULL;
 }
 
+/* What a source's answers take of both bounds. */
+static size_t source_takes(const struct source *s)
+{
+	return (size_t)s->n_kept * (NG_KEPT_BYTES_MAX / NG_KEPT_MAX) + s->bytes;
+}
+
+static struct source *source_largest(struct ng_sources *t)
+{
+	struct source *most = t->source;
+
+	for (struct source *s = t->source; s < t->source + NG_SOURCES_MAX; s++) {
+		if (source_takes(s) > source_takes(most))
+			most = s;
+	}
+	return most;
+}
+
+/* What is over goes; of what is too much, the oldest of who has most. */
 static void expire(struct ng_sources *t, uint64_t now_ms)
 {
 	struct ng_pending *p;
 
-	while ((p = TAILQ_FIRST(&t->kept)) &&
-	       (now_ms >= p->until_ms || t->n_kept > NG_KEPT_MAX || t->bytes > NG_KEPT_BYTES_MAX))
+	while ((p = TAILQ_FIRST(&t->kept)) && now_ms >= p->until_ms)
 		forget(t, p);
+	while (t->n_kept > NG_KEPT_MAX || t->bytes > NG_KEPT_BYTES_MAX)
+		forget(t, TAILQ_FIRST(&source_largest(t)->kept));
+}
+
+/* How many have commands under way. Looked for once there are many of these. */
+static uint32_t pending_sources(const struct ng_sources *t)
+{
+	uint32_t n = 0;
+
+	if (t->n_pending < NG_PENDING_MAX / 2)
+		return 1;
+	for (const struct source *s = t->source; s < t->source + NG_SOURCES_MAX; s++)
+		n += s->pending > 0;
+	return n;
 }
 
 enum ng_verdict ng_sources_take(struct ng_sources *t, const struct ng_from *from,
@@ -176,7 +213,8 @@ enum ng_verdict ng_sources_take(struct ng_sources *t, const struct ng_from *from
 		*len = (*p)->len;
 		return *answer ? NG_AGAIN : NG_UNDER_WAY;
 	}
-	if (t->n_pending == NG_PENDING_MAX || !(*p = calloc(1, sizeof(**p))))
+	if (!share_admits(NG_PENDING_MAX, t->n_pending, s->pending, pending_sources(t)) ||
+	    !(*p = calloc(1, sizeof(**p))))
 		return NG_FULL;
 	(*p)->source = s;
 	(*p)->from = *from;
@@ -219,7 +257,10 @@ void ng_sources_answered(struct ng_sources *t, struct ng_pending *p, const void 
 	p->answer = copy;
 	p->len = len;
 	p->until_ms = now_ms + NG_KEPT_MS;
-	TAILQ_INSERT_TAIL(&t->kept, p, age);
+	TAILQ_INSERT_TAIL(&t->kept, p, all);
+	TAILQ_INSERT_TAIL(&p->source->kept, p, age);
+	p->source->n_kept++;
+	p->source->bytes += len;
 	t->n_kept++;
 	t->bytes += len;
 	expire(t, now_ms);

@@ -36,7 +36,9 @@ void ng_wish_new(struct gate_wish *w, bool v6)
 void ng_wish_notify(struct gate_wish *w)
 {
 	w->notify =
-	    w->term.transport == TERM_UDP ? 0 : 1 << TERM_UP | 1 << TERM_UNJUDGED | 1 << TERM_ENDED;
+	    w->term.transport == TERM_UDP
+		    ? 0
+		    : 1 << TERM_UP | 1 << TERM_UNJUDGED | 1 << TERM_ENDED | 1 << TERM_REFUSED;
 }
 
 void ng_wish_roles(const struct ng_call *c, struct gate_wish *w, uint32_t side, bool client,
@@ -57,6 +59,35 @@ void ng_wish_roles(const struct ng_call *c, struct gate_wish *w, uint32_t side, 
 		     !client && w->term.transport == TERM_TCP && be16_get(w->term.remote[0].port));
 }
 
+void ng_wish_kind(struct ctl_term *t, enum ng_kind kind)
+{
+	ng_wish_flag(t, TERM_RTP, kind == NG_KIND_RTP);
+	if (kind == NG_KIND_RTP)
+		return;
+	ng_wish_flag(t, TERM_RTCP_MUX, false);
+	t->remote[1] = (struct sock_addr){ 0 };
+}
+
+bool ng_wish_learns(const struct gate_wish *w)
+{
+	return w->term.flags & TERM_LATCH && !(w->term.flags & TERM_ICE);
+}
+
+void ng_wish_latch(const struct ng_call *c, struct gate_wish *w, uint32_t side, uint64_t *mark)
+{
+	bool latch, strict;
+
+	if (side == c->from) {
+		ng_mark_set(mark, NG_MARK_ASYMMETRIC + side, 1, (c->f->flags & NG_ASYMMETRIC) != 0);
+		ng_mark_set(mark, NG_MARK_STRICT + side, 1, (c->f->flags & NG_STRICT_SOURCE) != 0);
+	}
+	latch = !ng_mark_get(*mark, NG_MARK_ASYMMETRIC + side, 1);
+	strict = latch ? ng_mark_get(*mark, NG_MARK_STRICT + side, 1)
+		       : !(w->term.flags & TERM_ICE); /* it may send from another port */
+	ng_wish_flag(&w->term, TERM_LATCH, latch);
+	ng_wish_flag(&w->term, TERM_LATCH_ADDR, strict && be16_get(w->term.remote[0].port));
+}
+
 void ng_wish_datagrams(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
 		       uint64_t *mark)
 {
@@ -64,8 +95,7 @@ void ng_wish_datagrams(const struct ng_call *c, const struct ng_media *m, struct
 	bool ice = m->ice && (c->offer || ng_mark_get(*mark, NG_MARK_OFFER_ICE + c->from, 1));
 
 	w->term.transport = TERM_UDP;
-	ng_wish_flag(&w->term, TERM_RTP, m->kind == NG_KIND_RTP);
-	ng_wish_flag(&w->term, TERM_LATCH, !(c->f->flags & NG_ASYMMETRIC));
+	ng_wish_kind(&w->term, m->kind);
 	ng_wish_flag(&w->term, TERM_RTCP_MUX, m->mux && !(c->offer && c->f->flags & NG_MUX_REJECT));
 	ng_wish_flag(&w->term, TERM_OUT, !m->zero);
 	/* Not by an answer: what it answers named our credentials. */
@@ -73,10 +103,11 @@ void ng_wish_datagrams(const struct ng_call *c, const struct ng_media *m, struct
 	    c->offer && ice && (!(w->term.flags & TERM_ICE) || (known && known != m->ice_hash));
 	ng_wish_flag(&w->term, TERM_ICE, ice);
 	ng_mark_set(mark, NG_MARK_ICE + 16 * c->from, 16, ice ? m->ice_hash : 0);
-	if (m->zero)
-		return;
-	w->term.remote[0] = m->remote;
-	w->term.remote[1] = m->kind == NG_KIND_RTP ? m->rtcp : (struct sock_addr){ 0 };
+	if (!m->zero) {
+		w->term.remote[0] = m->remote;
+		w->term.remote[1] = m->kind == NG_KIND_RTP ? m->rtcp : (struct sock_addr){ 0 };
+	}
+	ng_wish_latch(c, w, c->from, mark);
 }
 
 /*
@@ -96,10 +127,43 @@ static bool connects(const struct ng_call *c, const struct ng_media *m, const st
 	return m->setup == NG_PASSIVE || (!c->offer && m->setup == NG_SETUP_NONE);
 }
 
-bool ng_wish_stream(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
-		    bool open, uint64_t *mark)
+static bool fingerprint_is_one_of(const struct fingerprint *fp, const struct fingerprint *list,
+				  uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (list[i].hash == fp->hash &&
+		    memcmp(list[i].digest, fp->digest, fp_len(fp->hash)) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool ng_wish_certificate_is_anothers(const struct context_term *t, const struct ng_media *m)
+{
+	static const uint8_t unknown[sizeof(t->sha256)];
+	struct fingerprint shown = { .hash = FP_SHA256 };
+
+	if (t->term.transport != TERM_TLS ||
+	    (t->state != TERM_STATE_UP && t->state != TERM_STATE_UNJUDGED))
+		return false;
+	memcpy(shown.digest, t->sha256, sizeof(t->sha256));
+	for (uint32_t i = 0; i < m->n_fingerprint; i++) {
+		if (m->fingerprint[i].hash == FP_SHA256 &&
+		    memcmp(t->sha256, unknown, sizeof(unknown)) != 0)
+			return !fingerprint_is_one_of(&shown, m->fingerprint, m->n_fingerprint);
+	}
+	for (uint32_t i = 0; i < t->term.n_fingerprint; i++) {
+		if (!fingerprint_is_one_of(&t->term.fingerprint[i], m->fingerprint,
+					   m->n_fingerprint))
+			return true;
+	}
+	return false;
+}
+
+bool ng_wish_stream(const struct ng_call *c, int i, struct gate_wish *w, bool open, uint64_t *mark)
 {
 	const uint16_t roles = TERM_CONNECT | TERM_TLS_CLIENT;
+	const struct ng_media *m = &c->media[i];
 	const struct ctl_term old = w->term;
 	bool client = connects(c, m, w, open);
 
@@ -112,6 +176,8 @@ bool ng_wish_stream(const struct ng_call *c, const struct ng_media *m, struct ga
 	if (m->connection == NG_CONNECTION_EXISTING)
 		return false;
 	return old.transport != w->term.transport || (old.flags ^ w->term.flags) & roles ||
+	       (c->context[i] &&
+		ng_wish_certificate_is_anothers(&c->context[i]->term[c->from], m)) ||
 	       (client && !sock_addr_eq(&old.remote[0], &w->term.remote[0]));
 }
 
@@ -119,8 +185,10 @@ void ng_wish_refuse(struct gate_wish *w, uint32_t side, uint64_t *mark)
 {
 	ng_mark_set(mark, NG_MARK_REFUSED + side, 1, 1);
 	ng_wish_flag(&w->term, TERM_IN | TERM_OUT, false);
-	if (w->term.transport == TERM_UDP)
-		memset(w->term.remote, 0, sizeof(w->term.remote));
+	if (w->term.transport != TERM_UDP)
+		return;
+	memset(w->term.remote, 0, sizeof(w->term.remote));
+	ng_wish_flag(&w->term, TERM_LATCH_ADDR, false);
 }
 
 void ng_wish_revive(struct gate_wish *w, uint32_t side, uint64_t *mark)

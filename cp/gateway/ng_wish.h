@@ -20,15 +20,28 @@ void ng_wish_notify(struct gate_wish *w);
  */
 void ng_wish_roles(const struct ng_call *c, struct gate_wish *w, uint32_t side, bool client,
 		   uint64_t *mark);
+/* Datagrams that are RTP or not: only RTP has RTCP, and another address for it. */
+void ng_wish_kind(struct ctl_term *t, enum ng_kind kind);
+/* Whether the remote is who sends. It is learnt anew with each message of that side. */
+bool ng_wish_learns(const struct gate_wish *w);
+/*
+ * How the address of a side of datagrams is learnt: as that side's own messages say, whoever sent
+ * the last one. Its remote address and ICE are set before.
+ */
+void ng_wish_latch(const struct ng_call *c, struct gate_wish *w, uint32_t side, uint64_t *mark);
 /* What the sender's m-line says of its own side, where that is no stream. */
 void ng_wish_datagrams(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
 		       uint64_t *mark);
 /*
+ * Whether the certificate that a connection has shown is not what the m-line says any more (RFC
+ * 8122 6.2): one of the fingerprints it was judged by is gone. False while nothing was judged.
+ */
+bool ng_wish_certificate_is_anothers(const struct context_term *t, const struct ng_media *m);
+/*
  * The same of a stream; open: connections begin with this offer and its answer. Whether what there
  * was of a connection is of no use any more.
  */
-bool ng_wish_stream(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
-		    bool open, uint64_t *mark);
+bool ng_wish_stream(const struct ng_call *c, int i, struct gate_wish *w, bool open, uint64_t *mark);
 
 /*
  * An answer refuses the m-line: nothing goes to or from that side. Of datagrams it has no remote

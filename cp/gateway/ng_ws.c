@@ -37,6 +37,7 @@ struct client {
 	wslay_event_context_ptr frames; /* NULL: before the handshake */
 	struct ng_from from;
 	struct ip_addr self; /* ours that it connected to */
+	uint64_t heard_ms;   /* its last message, or that it connected */
 	bool reading;	     /* frames are being taken: what is written goes out afterwards */
 	bool gone;	     /* to be freed when nothing of it is under way any more */
 };
@@ -92,6 +93,7 @@ static void message(wslay_event_context_ptr w, const struct wslay_event_on_msg_r
 	struct client *c = arg;
 
 	(void)w;
+	c->heard_ms = c->ws->ng->s->now_ms;
 	if (!wslay_is_ctrl_frame(m->opcode) && !c->gone)
 		ng_take(c->ws->ng, &c->from, m->msg, m->msg_length);
 }
@@ -218,6 +220,39 @@ static struct ip_addr local_of(int fd)
 	return socket_addr_get(&sa).ip;
 }
 
+static uint32_t clients_of(const struct ng_ws *w, const struct ip_addr *ip)
+{
+	const struct client *c;
+	uint32_t n = 0;
+
+	LIST_FOREACH(c, &w->clients, entry) n += ip_eq(&c->from.addr.ip, ip);
+	return n;
+}
+
+/*
+ * Room for one more from there. Who holds most has to part with what was silent longest, so that
+ * one source does not keep out the others (R27). False: the newcomer holds as many.
+ */
+static bool clients_room(struct ng_ws *w, const struct ip_addr *ip)
+{
+	uint32_t most = clients_of(w, ip) + 1;
+	struct client *c, *last = NULL;
+
+	if (w->ng->stats.websockets < CLIENTS_MAX)
+		return true;
+	LIST_FOREACH(c, &w->clients, entry)
+	{
+		uint32_t n = clients_of(w, &c->from.addr.ip);
+
+		if (n > most || (last && n == most && c->heard_ms < last->heard_ms))
+			last = c;
+		most = n > most ? n : most;
+	}
+	if (last)
+		client_free(last);
+	return last != NULL;
+}
+
 static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
 			  int len, void *arg)
 {
@@ -234,7 +269,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 		close(fd);
 		return;
 	}
-	c = w->ng->stats.websockets < CLIENTS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	c = clients_room(w, &from.ip) ? calloc(1, sizeof(*c)) : NULL;
 	if (c)
 		c->bev =
 		    bufferevent_socket_new(evconnlistener_get_base(l), fd, BEV_OPT_CLOSE_ON_FREE);
@@ -247,6 +282,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 	c->ws = w;
 	c->from = (struct ng_from){ from, ++w->last };
 	c->self = local_of(fd);
+	c->heard_ms = w->ng->s->now_ms;
 	LIST_INSERT_HEAD(&w->clients, c, entry);
 	w->ng->stats.websockets++;
 	bufferevent_setcb(c->bev, client_read, client_written, client_event, c);

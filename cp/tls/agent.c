@@ -12,22 +12,13 @@ enum { KEYS_MS = 5000, RELOAD_MS = 8000 }; /* to answer; less than fairlead(1) w
 struct tls_agent {
 	const struct config *conf;
 	struct dpsock *sock;
-	bool active;	/* there is a listener for TLS */
+	bool active;	/* something speaks TLS */
 	bool has_keys;	/* the dataplane, those of epoch */
 	bool asking;	/* keys of epoch are on their way */
 	uint64_t epoch; /* of the keys sent last */
 	uint64_t tried; /* second of that: no more than one try a second */
 	uint8_t prk[TICKET_PRK];
 };
-
-static bool serves_tls(const struct config *c)
-{
-	for (unsigned i = 0; i < c->n_listener; i++) {
-		if (c->listener[i].transport == TRANSPORT_TLS)
-			return true;
-	}
-	return false;
-}
 
 struct tls_agent *tls_agent_open(const struct config *c, char *err, size_t errlen)
 {
@@ -38,7 +29,7 @@ struct tls_agent *tls_agent_open(const struct config *c, char *err, size_t errle
 		return NULL;
 	}
 	a->conf = c;
-	a->active = serves_tls(c);
+	a->active = config_has_tls(c);
 	a->tried = UINT64_MAX;
 	if (a->active && !ticket_secret_load(c, a->prk, err, errlen)) {
 		tls_agent_close(a);
@@ -93,7 +84,7 @@ void tls_agent_reload(struct tls_agent *a, dpsock_answer *done, void *ctx)
 	struct msg_hdr m = { .type = MSG_TLS_RELOAD };
 
 	if (!a->active)
-		done(ctx, false, "no listener is for TLS");
+		done(ctx, false, "neither a listener nor a realm has TLS");
 	else if (!a->sock || !dpsock_ask(a->sock, &m, sizeof(m), RELOAD_MS, done, ctx))
 		done(ctx, false, "no dataplane is attached, or too many requests wait for it");
 }

@@ -101,6 +101,15 @@ static int wish_read(const struct server *s, const struct request *r, struct wis
 
 /* ---- taking ---- */
 
+/* One that an earlier version made is not known to be anybody's. */
+static bool resv_is_of(const struct table_resv *resv, const uint8_t user_id[TABLE_USER_ID])
+{
+	static const uint8_t nobody[TABLE_USER_ID];
+
+	return memcmp(resv->user_id, user_id, TABLE_USER_ID) == 0 ||
+	       memcmp(resv->user_id, nobody, TABLE_USER_ID) == 0;
+}
+
 /*
  * A reserved port passes to the allocation, whose session is on the port's worker, whichever the
  * client reached us on: packets can be handed over, a connection cannot. 0 or an error code.
@@ -111,7 +120,7 @@ static int take_reserved(struct server *s, const struct wish *w, struct table_al
 	struct table_resv *resv = table_resv_find(s->table, w->token);
 	int f;
 
-	if (!resv || server_now(s) >= resv->expiry)
+	if (!resv || server_now(s) >= resv->expiry || !resv_is_of(resv, proto->user_id))
 		return 508;
 	proto->worker = relay_port_worker(be16_get(resv->relay.port), s->conf->dataplane.n_workers);
 	if (table_redirected(proto) && leg_is_stream(&proto->leg))
@@ -155,7 +164,7 @@ static bool take_reservation(struct server *s, struct table_alloc *proto, struct
 	struct ctl_relay next = proto->relay[f];
 
 	next.port = be16_make(be16_get(next.port) | 1);
-	*made = session_reserve(s, next);
+	*made = session_reserve(s, next, proto->user_id);
 	if (!*made) {
 		ports_give(s->ports, next.relay, be16_get(next.port), server_now(s));
 		return false;
@@ -256,12 +265,19 @@ static void allocate_reply(struct server *s, struct request *r)
 	reply_success(s, r);
 }
 
-/* Whether the user may have one more; a limit of the user's own goes before the common one. */
-static bool quota_allows(const struct server *s, const struct request *r)
+/*
+ * Whether the user may have that, too; a limit of the user's own goes before the common one. A
+ * reservation is one, for nobody else can have its port, and becomes the allocation that uses it.
+ */
+static bool quota_allows(struct server *s, const struct request *r, const struct wish *w)
 {
-	uint32_t most = r->auth.quota ? r->auth.quota : s->conf->turn.allocations_per_user;
+	const uint64_t most = r->auth.quota ? r->auth.quota : s->conf->turn.allocations_per_user;
+	const struct table_resv *used = w->token ? table_resv_find(s->table, w->token) : NULL;
+	uint64_t held = table_user_held(s->table, r->user_id);
 
-	return !most || table_user_allocs(s->table, r->user_id) < most;
+	if (used && memcmp(used->user_id, r->user_id, TABLE_USER_ID) == 0)
+		held--;
+	return !most || held + (w->want == PORTS_PAIR ? 2 : 1) <= most;
 }
 
 void allocate_handle(struct server *s, struct request *r)
@@ -279,7 +295,7 @@ void allocate_handle(struct server *s, struct request *r)
 		return;
 	}
 	code = wish_read(s, r, &w);
-	if (!code && !quota_allows(s, r))
+	if (!code && !quota_allows(s, r, &w))
 		code = 486;
 	if (!code)
 		code = allocate_make(s, r, &w);

@@ -31,6 +31,8 @@ int peer_check(struct server *s, const struct request *r, const struct stun_val 
 {
 	int family = stun_get_xor_addr(r->m, v, peer);
 	unsigned int bit = family == STUN_FAMILY_IPV4 ? FAMILY_V4 : FAMILY_V6;
+	const struct ctl_relay *from =
+	    &r->alloc->relay[family == STUN_FAMILY_IPV4 ? RELAY_V4 : RELAY_V6];
 	uint16_t port;
 
 	if (family == 0)
@@ -40,7 +42,8 @@ int peer_check(struct server *s, const struct request *r, const struct stun_val 
 	port = any_port ? POLICY_ANY_PORT : be16_get(peer->port);
 	if (!any_port && port == 0)
 		return 400;
-	if (policy_peer(s->conf, &peer->ip, port)) {
+	if (policy_peer(s->conf, s->ports, s->conf->relay[from->relay].realm_index, &peer->ip,
+			port)) {
 		s->stats.peers_denied++;
 		return 403;
 	}

@@ -20,9 +20,20 @@ static int channel_read(struct server *s, const struct request *r, uint16_t *num
 	return peer_check(s, r, &r->m->xor_peer[0], false, peer);
 }
 
-/* A number has one peer and a peer one number; both limits hold. 0 or an error code. */
+/* Records of the dataplane that binding a channel, or refreshing it, may take. */
+static uint32_t channel_records(struct server *s, const struct request *r, bool bound,
+				const struct sock_addr *peer)
+{
+	if (!bound)
+		return table_chan_records(s->table, r->alloc, peer);
+	if (table_perm_find(s->table, r->alloc, &peer->ip))
+		return 0;
+	return table_perm_records(s->table, r->alloc, &peer->ip, 1);
+}
+
+/* A number has one peer and a peer one number; all limits hold. 0 or an error code. */
 static int channel_admit(struct server *s, const struct request *r, uint16_t number,
-			 const struct sock_addr *peer)
+			 const struct sock_addr *peer, uint32_t *records)
 {
 	const struct table_stats *st = table_stats(s->table);
 	const struct config_turn *turn = &s->conf->turn;
@@ -39,25 +50,28 @@ static int channel_admit(struct server *s, const struct request *r, uint16_t num
 	    (table_n_perms(s->table, r->alloc) >= turn->permissions_per_allocation ||
 	     st->perms >= st->perms_max))
 		return 508;
-	return 0;
+	*records = channel_records(s, r, by_number != NULL, peer);
+	return records_fit(s, r, *records) ? 0 : 508;
 }
 
 void channel_handle(struct server *s, struct request *r)
 {
 	struct sock_addr peer;
+	uint32_t records = 0;
 	uint16_t number;
 	/* What a TCP allocation relays goes over data connections alone (RFC 6062 3). */
 	int code = table_relays_tcp(r->alloc) ? 403 : channel_read(s, r, &number, &peer);
 
 	if (!code) {
 		table_expire(s->table, r->alloc, server_now(s));
-		code = channel_admit(s, r, number, &peer);
+		code = channel_admit(s, r, number, &peer, &records);
 	}
 	if (code) {
 		reply_error(s, r, code);
 		return;
 	}
 	session_chan(s, r->alloc, &peer, number);
+	records_promise(s, r->alloc->worker, records);
 	reply_begin(r);
 	reply_success(s, r);
 }

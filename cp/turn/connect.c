@@ -78,12 +78,16 @@ static void connect_fire(struct timer *tm, void *ctx)
 	pending_del(s->pending, e);
 }
 
-void connect_abandon(struct server *s, const struct table_alloc *a, int code)
+void connect_abandon(struct server *s, const struct table_alloc *a, unsigned int families, int code)
 {
-	struct pending_conn *e;
+	struct pending_conn *e = pending_next(s->pending, a->worker, a->sid, NULL), *next;
 
-	while ((e = pending_find_connecting(s->pending, a->worker, a->sid)) != NULL) {
-		connect_answer(s, e, code);
+	for (; e; e = next) {
+		next = pending_next(s->pending, a->worker, a->sid, e);
+		if (!(families & (ip_is_v4(&e->peer.ip) ? FAMILY_V4 : FAMILY_V6)))
+			continue;
+		if (e->state == PENDING_CONNECTING)
+			connect_answer(s, e, code);
 		pending_del(s->pending, e);
 	}
 }

@@ -29,19 +29,35 @@ void connection_wait(struct server *s, struct pending_conn *e, struct ctl_conn c
 	wheel_start(&s->wheel, &e->timer, server_tick(s, s->conf->tcp.bind_timeout));
 }
 
+/* The peer's connection that CONNECTION-ID names, and its allocation; NULL if there is none. */
+static struct pending_conn *bind_find(struct server *s, const struct request *r,
+				      const struct table_alloc **a)
+{
+	struct pending_conn *e = NULL;
+	uint32_t id;
+
+	if (leg_is_stream(r->leg) && stun_get_u32(&r->m->connection_id, &id))
+		e = pending_find(s->pending, id);
+	if (!e || e->state != PENDING_WAITING)
+		return NULL;
+	*a = table_find_sid(s->table, e->worker, e->sid);
+	return *a ? e : NULL;
+}
+
+const struct table_alloc *connection_bind_alloc(struct server *s, const struct request *r)
+{
+	const struct table_alloc *a;
+
+	return bind_find(s, r, &a) ? a : NULL;
+}
+
 /* The peer's connection the request is about. 0 or an error code. */
 static int bind_admit(struct server *s, const struct request *r, struct pending_conn **found)
 {
 	const struct table_alloc *a;
-	uint32_t id;
 
-	if (!leg_is_stream(r->leg) || !stun_get_u32(&r->m->connection_id, &id))
-		return 400;
-	*found = pending_find(s->pending, id);
-	if (!*found || (*found)->state != PENDING_WAITING)
-		return 400;
-	a = table_find_sid(s->table, (*found)->worker, (*found)->sid);
-	if (!a)
+	*found = bind_find(s, r, &a);
+	if (!*found)
 		return 400;
 	/* 4.3: the credentials are those of the control connection. */
 	return memcmp(a->user_id, r->user_id, TABLE_USER_ID) == 0 ? 0 : 441;

@@ -31,33 +31,39 @@ static int peers_read(struct server *s, const struct request *r, struct sock_add
 }
 
 /*
- * Whether the allocation's limit and the table have room for those of the list that are new, and
- * the dataplane had for the last.
+ * Whether the allocation's limit, the table and the dataplane have room for those of the list that
+ * are new, and the dataplane had for the last. *records: what they may take there.
  */
-static bool peers_fit(struct server *s, const struct request *r, const struct sock_addr *list)
+static bool peers_fit(struct server *s, const struct request *r, const struct sock_addr *list,
+		      uint32_t *records)
 {
 	const struct table_stats *st = table_stats(s->table);
+	const struct ip_addr *one = NULL;
 	uint32_t fresh = 0;
 
 	for (uint16_t i = 0; i < r->m->n_xor_peer; i++) {
-		if (peer_is_first(list, i) && !table_perm_find(s->table, r->alloc, &list[i].ip))
+		if (peer_is_first(list, i) && !table_perm_find(s->table, r->alloc, &list[i].ip)) {
+			one = &list[i].ip;
 			fresh++;
+		}
 	}
+	*records = fresh ? table_perm_records(s->table, r->alloc, one, fresh) : 0;
 	if (fresh && table_peer_refused_take(s->table, r->alloc))
 		return false;
 	return table_n_perms(s->table, r->alloc) + fresh <=
 		   s->conf->turn.permissions_per_allocation &&
-	       fresh <= st->perms_max - st->perms;
+	       fresh <= st->perms_max - st->perms && records_fit(s, r, *records);
 }
 
 void permission_handle(struct server *s, struct request *r)
 {
 	struct sock_addr list[STUN_PEERS_MAX];
 	int code = peers_read(s, r, list);
+	uint32_t records = 0;
 
 	if (!code) {
 		table_expire(s->table, r->alloc, server_now(s));
-		if (!peers_fit(s, r, list))
+		if (!peers_fit(s, r, list, &records))
 			code = 508;
 	}
 	if (code) {
@@ -68,6 +74,7 @@ void permission_handle(struct server *s, struct request *r)
 		if (peer_is_first(list, i))
 			session_perm(s, r->alloc, &list[i].ip);
 	}
+	records_promise(s, r->alloc->worker, records);
 	reply_begin(r);
 	reply_success(s, r);
 }

@@ -7,13 +7,19 @@ static void reply_start(struct request *r, enum stun_class cls)
 	stun_begin_reply(&r->b, r->reply.payload, sizeof(r->reply.payload), r->m, cls);
 }
 
-/* SOFTWARE, the signature if there is a key, FINGERPRINT if the request had it; and off it goes. */
+/*
+ * SOFTWARE, the signature if there is a key, FINGERPRINT if the request had it; and off it goes.
+ *
+ * Who has not authenticated may be somebody else, in whose name the request was sent. He gets what
+ * a client must have and no more: with a realm of 16 bytes or less a challenge is three times as
+ * long as the shortest Allocate (RFC 8656 21.1).
+ */
 static void reply_finish(struct server *s, struct request *r)
 {
 	const char *software = s->conf->turn.software;
 	size_t len;
 
-	if (software[0])
+	if (software[0] && r->auth.code == 0)
 		stun_put(&r->b, STUN_ATTR_SOFTWARE, software, strlen(software));
 	if (r->auth.code == 0)
 		auth_sign(&r->b, &r->auth);
@@ -45,10 +51,13 @@ void reply_error(struct server *s, struct request *r, int code)
 	if (code >= SERVER_ERROR_MIN && code <= SERVER_ERROR_MAX)
 		s->stats.error[code - SERVER_ERROR_MIN]++;
 	reply_start(r, STUN_ERROR);
-	stun_put_error(&r->b, code);
+	if (r->auth.code)
+		stun_put_error_code(&r->b, code);
+	else
+		stun_put_error(&r->b, code);
 	if (code == 420)
 		stun_put_unknown(&r->b, r->m->unknown, r->m->n_unknown);
 	if (code == 401 || code == 438)
-		auth_put_challenge(s->auth, &r->b, &r->nonce_client, server_now(s));
+		auth_put_challenge(s->auth, &r->b, &r->leg->client, server_now(s));
 	reply_finish(s, r);
 }

@@ -9,11 +9,6 @@ struct request {
 	const struct stun_msg *m;
 	const struct ctl_leg *leg;
 	uint32_t worker; /* that punted it */
-	/*
-	 * The client as its nonces know it. Of a stream without the port: its address is proved by
-	 * the handshake, and a ConnectionBind may come with the control connection's nonce.
-	 */
-	struct sock_addr nonce_client;
 	enum server_method method;
 	struct auth_result auth;
 	uint8_t user_id[TABLE_USER_ID];
@@ -33,18 +28,35 @@ void channel_handle(struct server *s, struct request *r);
 void connect_handle(struct server *s, struct request *r);
 void connection_bind_handle(struct server *s, struct request *r);
 
+/* The allocation that a ConnectionBind is about, or NULL. Asked before it is authenticated. */
+const struct table_alloc *connection_bind_alloc(struct server *s, const struct request *r);
+
 /* ---- peers' connections (RFC 6062): events, as in struct dplink_ops ---- */
 
 bool connect_done(struct server *s, uint32_t worker, const struct evt_peer_conn *e);
 bool connect_failed(struct server *s, uint32_t worker, const struct evt_peer_conn *e);
-/* Answers the Connects of an allocation that are under way with an error, and forgets them. */
-void connect_abandon(struct server *s, const struct table_alloc *a, int code);
+/*
+ * Forgets the connections of an allocation to peers of some families; Connects that are under way
+ * are answered with an error.
+ */
+void connect_abandon(struct server *s, const struct table_alloc *a, unsigned int families,
+		     int code);
 bool attempt_handle(struct server *s, uint32_t worker, const struct evt_peer_conn *e);
 
 /* The peer's connection waits for its ConnectionBind from now on, at most tcp.bind-timeout. */
 void connection_wait(struct server *s, struct pending_conn *e, struct ctl_conn conn);
 /* Has the dataplane end a peer's connection. */
 void connection_close(struct server *s, uint32_t worker, struct ctl_conn conn);
+
+/* ---- room in the dataplane ---- */
+
+/*
+ * Whether the worker of r's allocation has room for n more records of peers, and while the pool is
+ * more than half full, whether the user has not more than his share of it.
+ */
+bool records_fit(struct server *s, const struct request *r, uint32_t n);
+/* The commands given to the worker last may take n records. */
+void records_promise(struct server *s, uint32_t worker, uint32_t n);
 
 /* ---- replies ---- */
 

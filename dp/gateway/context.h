@@ -18,6 +18,7 @@ enum {
 	LEGS = 4,	       /* of a context: side by side, RTP then RTCP */
 	CONTEXT_TICK_MS = 100, /* rounds of context_tick() */
 	CONSENT_S = 30,	       /* RFC 7675 5.1 */
+	RENEW_S = 15,	       /* a check so long after the nomination is one of consent */
 };
 
 #define LEG_BIT UINT32_C(0x80000000)
@@ -76,6 +77,10 @@ uint8_t term_ports(const struct ctl_term *t);
 /* Whether every value of a command can be; free ports and slots are not looked at. */
 bool context_valid(const struct worker *w, const struct cmd_context_set *c);
 
+/* Whether policy lets no termination learn this remote (R77); one of ours is another termination.
+ */
+bool gate_denied(const struct worker *w, const struct ip_addr *remote);
+
 /* Commands (cmd.c). context_set() and context_move() tell of a failure themselves. */
 bool context_set(struct worker *w, const struct cmd_context_set *c);
 bool context_del(struct worker *w, const struct cmd_context *c);
@@ -115,6 +120,8 @@ void media_subtract(struct worker *w, uint32_t slot, uint32_t side);
 void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side);
 void media_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES]);
 void media_tick(struct worker *w, uint32_t slot);
+/* What a command would have said that made it as it is, with what was learnt since. */
+void media_terms(const struct worker *w, uint32_t slot, struct ctl_term term[SIDES]);
 /* Takes p->m: a datagram to the port of the leg in p->slot (an entry of the relay table). */
 void media_input(struct worker *w, struct pkt *p);
 
@@ -141,6 +148,7 @@ void stream_subtract(struct worker *w, uint32_t slot, uint32_t side);
 bool stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side);
 void stream_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES]);
 void stream_tick(struct worker *w, uint32_t slot);
+void stream_terms(const struct worker *w, uint32_t slot, struct ctl_term term[SIDES]);
 
 struct tcp_app;
 struct tcp_request;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the control process says a context shall be: whether that can be at all. */
 #include "context.h"
+#include "../../conf/peers.h"
 
 #include <string.h>
 
 enum {
-	UDP_FLAGS = TERM_RTP | TERM_RTCP_MUX | TERM_ICE | TERM_LATCH | TERM_LATCH_ADDR,
+	UDP_FLAGS = TERM_RTP | TERM_RTCP_MUX | TERM_ICE | TERM_LATCH | TERM_LATCH_ADDR |
+		    TERM_RELEARN | TERM_RELEARN_RTCP,
 	TCP_FLAGS = TERM_LATCH | TERM_LATCH_ADDR | TERM_CONNECT,
 	TLS_FLAGS = TCP_FLAGS | TERM_TLS_CLIENT,
 	UFRAG_MIN = 4, /* RFC 8445 5.3 */
@@ -60,8 +62,10 @@ static bool flags_valid(const struct ctl_term *t)
 
 	if (t->flags & ~(TERM_IN | TERM_OUT | of[t->transport]))
 		return false;
-	return (t->flags & (TERM_RTP | TERM_RTCP_MUX)) != TERM_RTCP_MUX &&
-	       (t->flags & (TERM_LATCH | TERM_LATCH_ADDR)) != TERM_LATCH_ADDR;
+	if (!(t->flags & TERM_LATCH) && (t->flags & (TERM_RELEARN | TERM_RELEARN_RTCP) ||
+					 (t->flags & TERM_LATCH_ADDR && t->transport != TERM_UDP)))
+		return false;
+	return (t->flags & (TERM_RTP | TERM_RTCP_MUX)) != TERM_RTCP_MUX;
 }
 
 static bool tls_valid(const struct worker *w, const struct ctl_term *t)
@@ -108,4 +112,12 @@ bool context_valid(const struct worker *w, const struct cmd_context_set *c)
 	if (a->transport == TERM_NONE || b->transport == TERM_NONE)
 		return true;
 	return (a->transport == TERM_UDP) == (b->transport == TERM_UDP) && !ports_overlap(a, b);
+}
+
+bool gate_denied(const struct worker *w, const struct ip_addr *remote)
+{
+	const struct config_peers *p = &w->dp->conf->peers;
+
+	return dplane_local(w->dp, remote) ? !p->relay_to_relay
+					   : peers_denied_whole(p, remote) != NULL;
 }

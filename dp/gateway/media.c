@@ -3,6 +3,11 @@
 #include "media.h"
 #include "../turn/relay.h"
 
+enum {
+	RTP_HDR = 12, /* bytes (RFC 3550 5.1) */
+	RTCP_MIN = 8, /* a report without blocks (RFC 3550 6.4.2) */
+};
+
 /* What is known of a datagram on its way. */
 struct media_in {
 	struct pkt *p;
@@ -44,16 +49,15 @@ static void stun_checked(struct worker *w, const struct media_in *in, const stru
 			 bool nominated)
 {
 	const struct sock_addr now = { in->line->from, in->line->from_port };
-	bool same = sock_addr_eq(&now, from);
+	const bool same = sock_addr_eq(&now, from);
 
 	in->term->checks++;
 	count(w, CNT_GATE_CHECKS);
-	if (nominated && !same) {
-		media_learn(w, in->slot, in->leg, from, be16_get(now.port) == 0);
-		same = true;
-	}
-	if (same)
-		media_heard(w, in->slot, in->side);
+	nominated &= !same;
+	if (nominated)
+		media_learn(w, in->slot, in->leg, from);
+	if (same || nominated)
+		media_checked(w, in->slot, in->side, nominated);
 }
 
 static void media_stun(struct worker *w, const struct media_in *in)
@@ -67,6 +71,11 @@ static void media_stun(struct worker *w, const struct media_in *in)
 
 	if (!(in->term->flags & TERM_ICE) || len > ICE_MSG_MAX) {
 		media_drop(w, in, DROP_GATE_STUN);
+		return;
+	}
+	/* It cannot be nominated: without an answer its agent finds that the pair fails. */
+	if (gate_denied(w, &from.ip)) {
+		media_drop(w, in, DROP_GATE_DENIED);
 		return;
 	}
 	if (!pkt_l4_csum_ok(w, p)) {
@@ -88,27 +97,96 @@ static void media_stun(struct worker *w, const struct media_in *in)
 
 /* ---- the remote ---- */
 
-/* Who sends becomes the remote, until the time to learn is over (R14). */
+/* Of RTCP's first packet, less one (RFC 3550 6.4.1). */
+static uint32_t rtcp_words(const uint8_t *msg)
+{
+	return (uint32_t)(msg[2] << 8 | msg[3]);
+}
+
+/* Version 2 and a whole header; of RTCP, a first packet that ends within (RFC 3550 5.1, A.2). */
+static bool is_media(const struct media_in *in)
+{
+	const uint8_t *msg = pkt_payload(in->p);
+	const uint32_t len = pkt_payload_len(in->p);
+
+	if (len < (in->rtcp ? RTCP_MIN : RTP_HDR) || msg[0] >> 6 != 2)
+		return false;
+	return !in->rtcp || (is_rtcp_type(msg[1]) && 4 * (rtcp_words(msg) + 1) <= len);
+}
+
+/*
+ * DROP_MAX: who sent this may be learnt; same: it is sent to already. What is no RTP shows nothing
+ * of who speaks, and RTCP is of the host that RTP comes from, or is the one that was announced.
+ */
+static enum drop leg_may_learn(const struct worker *w, const struct media_in *in,
+			       const struct sock_addr *from, bool same)
+{
+	const struct media_leg *leg = &w->media[in->slot].leg[in->leg];
+	const uint16_t flags = in->term->flags;
+
+	if (flags & TERM_LATCH_ADDR && !ip_eq(&from->ip, &leg->given.ip))
+		return DROP_GATE_SOURCE;
+	if (flags & TERM_RTP ? !is_media(in) : pkt_payload_len(in->p) == 0)
+		return DROP_GATE_SOURCE;
+	if (in->leg % 2 && !ip_eq(&from->ip, &in->line[-1].from) &&
+	    !sock_addr_eq(from, &leg->given))
+		return DROP_GATE_SOURCE;
+	if (!same && gate_denied(w, &from->ip))
+		return DROP_GATE_DENIED;
+	return pkt_l4_csum_ok(w, in->p) ? DROP_MAX : DROP_UDP_CSUM;
+}
+
+/* RTP comes from another host now: RTCP of the one before is void. */
+static void rtcp_follow(struct worker *w, const struct media_in *in, const struct sock_addr *from)
+{
+	struct media_leg *leg = &w->media[in->slot].leg[in->leg + 1];
+	struct media_path *l = in->line + 1;
+	const struct sock_addr now = { l->from, l->from_port };
+
+	if (ip_eq(&now.ip, &from->ip) || sock_addr_eq(&now, &leg->given))
+		return;
+	leg->state = LEG_OPEN;
+	leg->news = false;
+	l->from = leg->given.ip;
+	l->from_port = leg->given.port;
+}
+
+/*
+ * Who sends becomes the remote (R14): for good, if that is who was announced, or who was sent to
+ * before; else another may take its place until the time to learn is over.
+ */
 static enum drop leg_learn(struct worker *w, const struct media_in *in,
 			   const struct sock_addr *from, bool same)
 {
 	struct media_leg *leg = &w->media[in->slot].leg[in->leg];
 	const bool first = leg->state == LEG_OPEN;
+	enum drop why;
 
 	if (!(in->term->flags & TERM_IN))
 		return DROP_GATE_CLOSED;
-	if (in->term->flags & TERM_LATCH_ADDR && !ip_eq(&from->ip, &leg->given.ip))
-		return DROP_GATE_SOURCE;
 	if (same && !first)
 		return DROP_MAX;
-	if (!pkt_l4_csum_ok(w, in->p))
-		return DROP_UDP_CSUM;
-	if (first) {
+	why = leg_may_learn(w, in, from, same);
+	if (why != DROP_MAX)
+		return same && why == DROP_GATE_SOURCE ? DROP_MAX : why;
+	if (same || sock_addr_eq(from, &leg->given)) {
+		leg->state = LEG_FIXED;
+	} else if (first) {
 		leg->state = LEG_LEARNING;
 		leg->lock_ms = (uint32_t)w->now_ms + w->dp->conf->gateway.latch_ms;
 	}
-	media_learn(w, in->slot, in->leg, from, first);
+	if ((in->term->flags & (TERM_RTP | TERM_RTCP_MUX)) == TERM_RTP && in->leg % 2 == 0)
+		rtcp_follow(w, in, from);
+	media_learn(w, in->slot, in->leg, from);
 	return DROP_MAX;
+}
+
+/* Whether a remote that is not learnt sends from another port than it is sent to. */
+static bool leg_any_port(const struct media_in *in, const struct media_leg *leg,
+			 const struct sock_addr *from)
+{
+	return (in->term->flags & (TERM_LATCH | TERM_LATCH_ADDR)) == TERM_LATCH_ADDR &&
+	       ip_eq(&from->ip, &leg->given.ip);
 }
 
 /* DROP_MAX: the datagram is the remote's, and may come in. */
@@ -125,7 +203,7 @@ static enum drop leg_source(struct worker *w, const struct media_in *in)
 	}
 	if (leg->state != LEG_FIXED)
 		return leg_learn(w, in, &from, same);
-	return same ? DROP_MAX : DROP_GATE_SOURCE;
+	return same || leg_any_port(in, leg, &from) ? DROP_MAX : DROP_GATE_SOURCE;
 }
 
 /* A token is a thousandth of a byte of IP. */
@@ -165,6 +243,15 @@ static enum drop partner_takes(struct worker *w, const struct media_in *in)
 	return DROP_MAX;
 }
 
+/* The line's, which is of packets from where the remote is sent to (leg_any_port()). */
+static uint16_t line_sum(const struct media_path *l, const struct pkt *p,
+			 const struct sock_addr *src, const struct sock_addr *dst)
+{
+	const struct sock_addr in = { p->dst, p->dport }, from = { p->src, p->sport };
+
+	return be16_eq(p->sport, l->from_port) ? l->sum : media_sum(&in, &from, src, dst);
+}
+
 static bool media_emit(struct worker *w, const struct media_in *in)
 {
 	struct media_path *l = in->line;
@@ -173,7 +260,7 @@ static bool media_emit(struct worker *w, const struct media_in *in)
 	struct relay_out o = { .src = &src,
 			       .dst = &dst,
 			       .len = pkt_payload_len(in->p),
-			       .csum = l->sum,
+			       .csum = line_sum(l, in->p, &src, &dst),
 			       .df = relay_df(in->p, &dst),
 			       .nh = &l->to.nh };
 

@@ -59,6 +59,7 @@ struct media_leg {
 	uint8_t state;		/* enum media_leg_state */
 	bool news;		/* it was learnt and not told yet */
 	uint32_t lock_ms;	/* low bits of when LEG_LEARNING is over */
+	uint32_t told_s;	/* when it was told last; seconds */
 };
 
 struct media_term {
@@ -67,7 +68,7 @@ struct media_term {
 	uint8_t dscp;
 	uint8_t attempt;
 	bool here;	      /* there is a termination on this side */
-	bool heard;	      /* something has come from its remote */
+	bool heard;	      /* something has come from its remote; checks of ICE are nothing */
 	bool told;	      /* TERM_INACTIVE was, and nothing has come since */
 	uint32_t heard_s;     /* when something last came, or when it was made; seconds */
 	uint32_t seen;	      /* low bits of the packets that had come then */
@@ -76,6 +77,12 @@ struct media_term {
 	uint64_t tokens;      /* thousandths of bytes that may pass */
 	uint32_t refill_ms;   /* low bits of when they were counted */
 	uint32_t checks;
+	/* TERM_ICE (RFC 7675): who was nominated is there, and agrees to be sent to. */
+	bool agreed;
+	bool renews;	      /* by checks, so that nothing else counts any more */
+	bool restarts;	      /* another session of ICE, and nobody has checked in it yet */
+	uint32_t agreed_s;    /* when it last did; seconds */
+	uint32_t nominated_s; /* or when a restart began; 0: before it came here */
 	uint64_t dropped;
 	struct ice_key ice;
 };
@@ -90,18 +97,26 @@ static inline struct media_path *media_lines(const struct worker *w, uint32_t sl
 	return &w->media_path[(size_t)slot * LEGS];
 }
 
+/* Folded: of what goes out, less that of what comes from `from` to `in` (RFC 1624). */
+static inline uint16_t media_sum(const struct sock_addr *in, const struct sock_addr *from,
+				 const struct sock_addr *out, const struct sock_addr *remote)
+{
+	return csum_fold(path_csum(out, remote) + (uint16_t)~csum_fold(path_csum(in, from)));
+}
+
 /* Makes the lines of a context anew: after each change of it (media_set.c). */
 void media_make(struct worker *w, uint32_t slot);
 /*
- * The remote of a leg is learnt. It is told at once when it is the first, else as time goes by:
- * whoever sends must not be able to fill the control process's ring.
+ * The remote of a leg is learnt. It is told at once when nothing was in this second, else as time
+ * goes by: whoever sends must not be able to fill the control process's ring.
  */
-void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct sock_addr *remote,
-		 bool first);
+void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct sock_addr *remote);
 /* In a replay: nobody may have been there to hear of silence, which is told again. */
 void media_repeat(struct worker *w, uint32_t slot);
 /* Something came from a side's remote. */
 void media_heard(struct worker *w, uint32_t slot, uint32_t side);
+/* A check that its remote made. nominated: it was not the remote before. */
+void media_checked(struct worker *w, uint32_t slot, uint32_t side, bool nominated);
 /* The same, if packets have come that the short way took. */
 void media_look(struct worker *w, uint32_t slot, uint32_t side);
 /* Whether anything may be sent to a side's remote (RFC 7675): always without TERM_ICE. */

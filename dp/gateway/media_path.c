@@ -52,11 +52,12 @@ static __rte_always_inline uint32_t flow_relay(struct worker *w, const struct pa
 	if (unlikely(!(l->flags & allowed) || !flow_is_of(l, k, six) ||
 		     !is_plain(l, udp + UDP_HDR, payload)))
 		return LEFT;
-	n = path_hop(w, k, &l->to, to6, len, six);
+	n = path_hop(w, k, &l->to, src6, len, six);
 	if (unlikely(!n))
 		return LEFT;
 	tos_mark(l, k->ip, six && k->v6);
-	path_send(w, k, &l->to, src6, n, 0, len, l->sum, six);
+	path_write(w, k, &l->to, src6, n, 0, len, l->sum, six);
+	tx_put(w, n->port, k->m);
 	l->packets++;
 	l->bytes += payload;
 	return payload;

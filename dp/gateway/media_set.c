@@ -29,7 +29,7 @@ static struct sock_addr term_local(const struct worker *w, uint32_t slot, uint32
 
 bool media_consent(const struct worker *w, const struct media_term *t)
 {
-	return !(t->flags & TERM_ICE) || (t->heard && w->now - t->heard_s < CONSENT_S);
+	return !(t->flags & TERM_ICE) || (t->agreed && w->now - t->agreed_s < CONSENT_S);
 }
 
 /*
@@ -67,11 +67,11 @@ static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t r
 	in = term_local(w, slot, side, rtcp);
 	out = term_local(w, slot, !side, rtcp);
 	remote = (struct sock_addr){ back->from, back->from_port };
+	if (l->relay != to->local.relay)
+		l->to = (struct path_leg){ 0 };
 	path_leg_make(&l->to, was6, &out, &remote);
 	l->relay = (uint8_t)to->local.relay;
-	l->sum = csum_fold(
-	    path_csum(&out, &remote) +
-	    (uint16_t)~csum_fold(path_csum(&in, &(struct sock_addr){ l->from, l->from_port })));
+	l->sum = media_sum(&in, &(struct sock_addr){ l->from, l->from_port }, &out, &remote);
 	l->tos_keep = to->dscp == CTL_DSCP_KEEP ? 0xff : 3;
 	l->tos = to->dscp == CTL_DSCP_KEEP ? 0 : (uint8_t)(to->dscp << 2);
 	if (!ip_is_v4(&remote.ip))
@@ -112,10 +112,10 @@ static void leg_tell(struct worker *w, uint32_t slot, uint32_t leg)
 			      .remote = { l->from, l->from_port } };
 
 	w->media[slot].leg[leg].news = !context_tell(w, slot, &e);
+	w->media[slot].leg[leg].told_s = w->now;
 }
 
-void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct sock_addr *remote,
-		 bool first)
+void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct sock_addr *remote)
 {
 	struct media_path *l = &media_lines(w, slot)[leg];
 
@@ -124,7 +124,7 @@ void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct soc
 	media_make(w, slot);
 	count(w, CNT_GATE_LATCHED);
 	w->media[slot].leg[leg].news = true;
-	if (first)
+	if (w->media[slot].leg[leg].told_s != w->now)
 		leg_tell(w, slot, leg);
 }
 
@@ -135,17 +135,41 @@ static uint32_t side_packets(const struct worker *w, uint32_t slot, uint32_t sid
 	return (uint32_t)(l[0].packets + l[1].packets);
 }
 
+static void media_agreed(struct worker *w, uint32_t slot, struct media_term *t)
+{
+	const bool consent = media_consent(w, t);
+
+	t->agreed = true;
+	t->agreed_s = w->now;
+	if (unlikely(!consent))
+		media_make(w, slot);
+}
+
 void media_heard(struct worker *w, uint32_t slot, uint32_t side)
 {
 	struct media_term *t = &w->media[slot].term[side];
-	const bool consent = media_consent(w, t);
 
 	t->heard = true;
 	t->told = false;
 	t->heard_s = w->now;
 	t->seen = side_packets(w, slot, side);
-	if (unlikely(!consent))
-		media_make(w, slot);
+	if (!t->renews)
+		media_agreed(w, slot, t);
+}
+
+/*
+ * A source can be forged, a check cannot. But we are lite and send none, and agents of RFC 5245 go
+ * on with indications or media alone: who has been seen to repeat its checks is held to them.
+ */
+void media_checked(struct worker *w, uint32_t slot, uint32_t side, bool nominated)
+{
+	struct media_term *t = &w->media[slot].term[side];
+
+	if (nominated || t->restarts)
+		t->nominated_s = w->now;
+	t->restarts = false;
+	t->renews = w->now - t->nominated_s >= RENEW_S;
+	media_agreed(w, slot, t);
 }
 
 void media_look(struct worker *w, uint32_t slot, uint32_t side)
@@ -162,14 +186,18 @@ static void leg_set(struct worker *w, uint32_t slot, uint32_t i, const struct ct
 	struct media_path *l = &media_lines(w, slot)[i];
 	struct media_leg *leg = &w->media[slot].leg[i];
 	const struct sock_addr *latched = &t->latched[i % 2], *from = &t->remote[i % 2];
+	const uint16_t relearn = i % 2 ? TERM_RELEARN_RTCP : TERM_RELEARN;
+	const bool known = t->flags & (TERM_ICE | TERM_LATCH) && be16_get(latched->port);
 	static const struct sock_addr unknown;
 
-	*leg = (struct media_leg){ .given = t->remote[i % 2], .state = LEG_FIXED };
-	if (t->flags & (TERM_ICE | TERM_LATCH) && be16_get(latched->port))
+	leg->given = t->remote[i % 2];
+	leg->state = LEG_FIXED;
+	leg->news = false;
+	if (known)
 		from = latched;
 	else if (t->flags & TERM_ICE)
 		from = &unknown;
-	else if (t->flags & TERM_LATCH)
+	if (!(t->flags & TERM_ICE) && t->flags & TERM_LATCH && (!known || t->flags & relearn))
 		leg->state = LEG_OPEN;
 	if (be16_get(from->port) == 0)
 		from = &unknown;
@@ -188,9 +216,10 @@ static bool leg_changes(const struct media_term *m, const struct media_leg *leg,
 	if (!m->here || (m->flags ^ t->flags) & of_remote ||
 	    memcmp(&m->local, &t->local, sizeof(m->local)) != 0)
 		return true;
+	if (m->attempt != t->attempt)
+		return true;
 	/* An agent that starts ICE anew is sent to where it was until it nominates (RFC 8445 9). */
-	return !(t->flags & TERM_ICE) &&
-	       (m->attempt != t->attempt || !sock_addr_eq(&leg->given, remote));
+	return !(t->flags & TERM_ICE) && !sock_addr_eq(&leg->given, remote);
 }
 
 /* Who does not know what was learnt hears it again. */
@@ -198,10 +227,12 @@ static void leg_repeat(struct worker *w, uint32_t slot, uint32_t i, const struct
 {
 	const struct media_path *l = &media_lines(w, slot)[i];
 	const struct sock_addr known = { l->from, l->from_port };
+	const uint16_t relearn = i % 2 ? TERM_RELEARN_RTCP : TERM_RELEARN;
 	struct media_leg *leg = &w->media[slot].leg[i];
 
 	if (t->flags & (TERM_LATCH | TERM_ICE) && leg->state != LEG_OPEN && be16_get(known.port) &&
-	    !(i % 2 && t->flags & TERM_RTCP_MUX) && !sock_addr_eq(&known, &t->latched[i % 2]))
+	    !(i % 2 && t->flags & TERM_RTCP_MUX) &&
+	    (t->flags & relearn || !sock_addr_eq(&known, &t->latched[i % 2])))
 		leg->news = true;
 }
 
@@ -223,6 +254,9 @@ static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struc
 			leg_repeat(w, slot, 2 * side + i, t);
 	if (!s->here)
 		s->heard_s = w->now;
+	/* News of an earlier attempt are stale there, and so is silence of another length. */
+	if (s->attempt != t->attempt || s->inactivity != t->inactivity)
+		s->told = false;
 	if (s->rate != t->rate || s->burst != t->burst) {
 		s->tokens = (uint64_t)t->burst * 1000;
 		s->refill_ms = (uint32_t)w->now_ms;
@@ -235,6 +269,11 @@ static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struc
 	s->rate = t->rate;
 	s->burst = t->burst;
 	s->inactivity = t->inactivity;
+	/* Another session of ICE; until its nomination it is as it was (RFC 8445 9). */
+	if (s->ice.pwd[0] && memcmp(s->ice.pwd, t->pwd, sizeof(s->ice.pwd)) != 0) {
+		s->renews = false;
+		s->restarts = true;
+	}
 	memcpy(s->ice.ufrag, t->ufrag, sizeof(s->ice.ufrag));
 	memcpy(s->ice.pwd, t->pwd, sizeof(s->ice.pwd));
 }
@@ -269,6 +308,7 @@ void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uin
 	const size_t legs = 2 * sizeof(a->leg[0]), lines = 2 * sizeof(struct media_path);
 
 	b->term[to_side] = a->term[side];
+	b->term[to_side].told = false; /* of the other context, it may not have been heard */
 	memcpy(&b->leg[2 * to_side], &a->leg[2 * side], legs);
 	memcpy(&media_lines(w, to)[2 * to_side], &media_lines(w, slot)[2 * side], lines);
 	memset(&a->term[side], 0, sizeof(a->term[side]));
@@ -343,4 +383,44 @@ void media_tick(struct worker *w, uint32_t slot)
 			anew |= term_tick(w, slot, side);
 	if (anew)
 		media_make(w, slot);
+}
+
+/* ---- what it was made of ---- */
+
+static void term_of(const struct worker *w, uint32_t slot, uint32_t side, struct ctl_term *t)
+{
+	const struct media *m = &w->media[slot];
+	const struct media_term *s = &m->term[side];
+	uint32_t i;
+
+	*t = (struct ctl_term){
+		.transport = TERM_UDP,
+		.attempt = s->attempt,
+		.flags = s->flags & (uint16_t) ~(TERM_RELEARN | TERM_RELEARN_RTCP),
+		.local = s->local,
+		.dscp = s->dscp,
+		.rate = s->rate,
+		.burst = s->burst,
+		.inactivity = s->inactivity,
+	};
+	memcpy(t->ufrag, s->ice.ufrag, sizeof(t->ufrag));
+	memcpy(t->pwd, s->ice.pwd, sizeof(t->pwd));
+	for (i = 0; i < 2; i++) {
+		const struct media_path *l = &media_lines(w, slot)[2 * side + i];
+		const struct media_leg *leg = &m->leg[2 * side + i];
+
+		t->remote[i] = leg->given;
+		if (s->flags & (TERM_LATCH | TERM_ICE) && leg->state != LEG_OPEN &&
+		    be16_get(l->from_port))
+			t->latched[i] = (struct sock_addr){ l->from, l->from_port };
+	}
+}
+
+void media_terms(const struct worker *w, uint32_t slot, struct ctl_term term[SIDES])
+{
+	uint32_t side;
+
+	for (side = 0; side < SIDES; side++)
+		if (w->media[slot].term[side].here)
+			term_of(w, slot, side, &term[side]);
 }

@@ -36,7 +36,7 @@ static void parting_closed(struct worker *w, struct tcp_conn *c, enum tcp_end wh
 	(void)why;
 }
 
-static const struct tcp_app parting_app = {
+const struct tcp_app parting_app = {
 	.name = "parting",
 	.role = CONN_DATA,
 	.readable = parting_readable,

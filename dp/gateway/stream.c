@@ -85,8 +85,10 @@ static void stream_end(struct worker *w, struct stream *s)
 		stream_drain(w, s, i);
 		order[!i] = !stream_waits(s, i);
 	}
-	for (i = 0; i < SIDES; i++)
+	for (i = 0; i < SIDES; i++) {
 		side_leave(w, &s->side[i], TCP_END_CLOSED, order[i]);
+		side_cands_end(w, &s->side[i], TCP_END_CLOSED);
+	}
 	stream_give(w, s);
 }
 
@@ -125,19 +127,34 @@ void stream_subtract(struct worker *w, uint32_t slot, uint32_t side)
 bool stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side)
 {
 	struct stream *from = w->context[slot].stream, *s = w->context[to].stream;
+	struct stream_owner o;
 	struct side *d;
+	uint32_t i;
 
 	if (!s && !(s = stream_take(w, to)))
 		return false;
 	d = &s->side[to_side];
 	*d = from->side[side];
+	o = (struct stream_owner){ s, d->serial, to_side };
 	memset(&from->side[side], 0, sizeof(*d));
 	if (d->c)
-		*(struct stream_owner *)tcp_data(d->c) =
-		    (struct stream_owner){ s, d->serial, to_side };
+		*(struct stream_owner *)tcp_data(d->c) = o;
+	for (i = 0; i < d->n_cand; i++)
+		*(struct stream_owner *)tcp_data(d->cand[i]) = o;
+	/* What was told of it was of the other context, and may not have been heard. */
+	side_repeat(w, s, to_side, true);
 	stream_pause(w, from);
 	stream_pause(w, s);
 	return true;
+}
+
+void stream_terms(const struct worker *w, uint32_t slot, struct ctl_term term[SIDES])
+{
+	const struct stream *s = w->context[slot].stream;
+	uint32_t i;
+
+	for (i = 0; s && i < SIDES; i++)
+		term[i] = s->side[i].term;
 }
 
 void stream_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES])
@@ -173,8 +190,11 @@ const struct tcp_app *stream_accept(struct worker *w, struct tcp_request *r, uin
 	uint32_t i = gate_side(entry);
 	const struct side *d = s ? &s->side[i] : NULL;
 
-	if (!d || d->state != SIDE_LISTENING || !term_remote_may(&d->term, &r->remote.ip))
+	if (!d || !side_listens(d) || !term_remote_may(&d->term, &r->remote.ip))
+		return NULL;
+	if (d->term.flags & TERM_LATCH && gate_denied(w, &r->remote.ip))
 		return NULL;
 	side_request(s, i, r);
+	r->stranger = true; /* until it is the termination's */
 	return &stream_app;
 }

@@ -3,19 +3,21 @@
 #define FL_DP_GATEWAY_STREAM_H
 
 /*
- * Terminations of TCP and TLS from the inside (3GPP TS 23.334 5.11.2.x), for the two files that
+ * Terminations of TCP and TLS from the inside (3GPP TS 23.334 5.11.2.x), for the files that
  * make them: two connections of their own, begun when the control process says so, and bytes passed
  * between them once both are up and each remote was judged. They know bytes, not protocols (R45).
  *
  *   stream.c       pool, commands, SYNs, rounds
  *   stream_side.c  one side: its connection, what it passes on, its end
+ *   stream_claim.c whose connection a listening side has
  *   parting.c      connections that no side has any more, until TCP is done with them
  *
  * How one ends (R54):
  *
  *   its remote closes: FIN, close_notify      the same back (R59), after what waited for it
  *   RST, alert, error, time                   as the layer below does it
- *   another certificate, or no fingerprint    fatal alert bad_certificate, FIN (R50)
+ *   another certificate, or no fingerprint    fatal alert bad_certificate, FIN (R50), if it was
+ *                                             up or a client's; a server listens on
  *   it is subtracted, or its context deleted  in order, unless bytes wait that it was to get
  *
  * and then its partner, unless CONTEXT_HOLD is set: in order, with all that was passed to it, if
@@ -24,13 +26,22 @@
 #include "context.h"
 #include "../tls/tls.h"
 
+enum { CANDIDATES = 8 }; /* of a side that listens */
+
 enum side_state {
 	SIDE_NONE, /* no termination, or one that was not told to begin */
 	SIDE_LISTENING,
-	SIDE_OPENING,  /* there is a connection, which is not open yet, or shakes hands */
+	SIDE_OPENING,  /* of a client: a connection that is not open yet, or shakes hands */
 	SIDE_UNJUDGED, /* a fingerprint is waited for */
 	SIDE_UP,
 	SIDE_ENDED,
+};
+
+/* A connection that was not the remote's. */
+struct side_refused {
+	uint16_t why; /* enum tcp_end */
+	struct sock_addr remote;
+	uint8_t sha256[32];
 };
 
 struct side {
@@ -40,15 +51,23 @@ struct side {
 	uint8_t attempt;    /* that was begun, 0: none */
 	uint8_t due;	    /* bits of enum ctl_term_news: not told yet */
 	bool silent;	    /* TERM_INACTIVE was told */
-	uint64_t bytes;	    /* from the remote, passed on */
-	uint64_t credit_ms; /* when the bucket was filled */
-	int64_t credit;	    /* what is in it, below 0: a debt; see side_credit() */
+	/*
+	 * Of a server: whether c is the remote's is not known yet. With TLS until there is a
+	 * fingerprint, without until its address is told or the partner is up.
+	 */
+	bool held;
+	uint8_t n_cand;
+	struct tcp_conn *cand[CANDIDATES]; /* the oldest first; not c */
+	uint64_t bytes;			   /* from the remote, passed on */
+	uint64_t credit_ms;		   /* when the bucket was filled */
+	int64_t credit;			   /* what is in it, below 0: a debt; see side_credit() */
 	uint64_t bytes_seen;
 	uint32_t seen_s; /* when bytes_seen was so much first */
 	uint16_t why;	 /* enum tcp_end, with SIDE_ENDED */
 	uint16_t tls_version, tls_suite;
 	struct sock_addr remote;
-	uint8_t sha256[32]; /* of its certificate */
+	uint8_t sha256[32];	     /* of its certificate */
+	struct side_refused refused; /* TERM_REFUSED tells of it */
 	struct ctl_term term;
 };
 
@@ -76,8 +95,21 @@ _Static_assert(sizeof(struct stream_owner) <= TCP_APP_DATA, "owner's bytes");
 
 extern const struct tcp_app stream_app;
 
-/* Who may connect (R28): its address, which may have another port than the one it listens at. */
-bool term_remote_may(const struct ctl_term *t, const struct ip_addr *ip);
+/*
+ * The stream whose side c is, or wants to be, the connection of. NULL: that has gone, or has begun
+ * anew.
+ */
+struct stream *stream_wanted(const struct worker *w, struct tcp_conn *c, uint32_t *i);
+/* Of segments of its connections: a stream has none that it came with. */
+uint8_t term_dscp(const struct ctl_term *t);
+/* What stands between a connection and its side; NULL: nothing. */
+const struct tcp_layer_ops *side_layer(const struct ctl_term *t);
+/* Told at once, or as soon as the ring has room. */
+void side_news(struct worker *w, struct stream *s, uint32_t i, enum ctl_term_news what);
+/* Its connection is the remote's. */
+void side_up(struct worker *w, struct stream *s, uint32_t i);
+/* It has ended, and has no connection any more. */
+void side_over(struct worker *w, struct stream *s, uint32_t i, enum tcp_end why);
 /* What its connection begins with, whoever opens it. */
 void side_request(struct stream *s, uint32_t i, struct tcp_request *r);
 /* Listens, or connects at once (R43, R58). A connection of an earlier attempt makes way. */
@@ -110,7 +142,35 @@ bool stream_waits(const struct stream *s, uint32_t i);
 /* What goes nowhere is not read: the window bounds what waits (R51). */
 void stream_pause(struct worker *w, struct stream *s);
 
+/* ---- stream_claim.c ---- */
+
+/* Who may connect (R28): its address, which may have another port than the one it listens at. */
+bool term_remote_may(const struct ctl_term *t, const struct ip_addr *ip);
+/* Whether who connects now may become its connection. */
+bool side_listens(const struct side *d);
+/* Judges its connection by what is known of the remote now, after each change of that. */
+void side_judge(struct worker *w, struct stream *s, uint32_t i);
+/* Its connection is not the remote's: a side that is held listens on, another one ends. */
+void side_unfit(struct worker *w, struct stream *s, uint32_t i, enum tcp_end why);
+/* A side that was held has lost its connection: a candidate takes its place, or it listens. */
+void side_vacate(struct worker *w, struct stream *s, uint32_t i);
+/* TERM_REFUSED, of a connection that is still there; a round tells it. */
+void side_note(const struct worker *w, struct side *d, struct tcp_conn *c, enum tcp_end why);
+/* Ends a connection that is no side's, nor a candidate: with an alert, where it has TLS. */
+void conn_refuse(struct worker *w, struct tcp_conn *c, enum tcp_end why);
+/* Ends all its candidates by RST. */
+void side_cands_end(struct worker *w, struct side *d, enum tcp_end why);
+/* Lets go of candidates that the layer is closing. */
+void side_cands_look(struct worker *w, struct side *d);
+/* Calls of connections; of a candidate the last two. */
+void stream_expect(struct worker *w, struct tcp_conn *c, struct tls_expect *e);
+void stream_established(struct worker *w, struct tcp_conn *c);
+void cand_timeout(struct worker *w, struct tcp_conn *c);
+void cand_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why);
+
 /* ---- parting.c ---- */
+
+extern const struct tcp_app parting_app;
 
 /* Takes one over, to end for this reason. */
 void parting_own(struct tcp_conn *c, enum tcp_end why);

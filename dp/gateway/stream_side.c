@@ -9,18 +9,36 @@ enum {
 	CREDIT_MS_MAX = 1000000, /* more time adds nothing: no bucket is larger */
 };
 
-static void side_over(struct worker *w, struct stream *s, uint32_t i, enum tcp_end why);
-
-/*
- * The stream whose side c is, or wants to be, the connection of. NULL: that has gone, or has begun
- * anew.
- */
-static struct stream *stream_wanted(const struct worker *w, struct tcp_conn *c, uint32_t *i)
+/* A termination may have moved to another context since: by its port, then. */
+static bool stream_moved(const struct worker *w, struct tcp_conn *c, struct stream_owner *o)
 {
-	const struct stream_owner *o = tcp_data(c);
+	const struct config *conf = w->dp->conf;
+	struct sock_addr local, remote;
+	struct stream *s = NULL;
+	uint32_t r = 0, entry, i;
 
+	tcp_addrs(w, c, &local, &remote);
+	while (r < conf->n_relay && !ip_eq(&conf->relay[r].addr, &local.ip))
+		r++;
+	entry = r < conf->n_relay ? w->relay_slot[r][be16_get(local.port)] : SLOT_NONE;
+	i = gate_side(entry);
+	if (gate_is_leg(entry))
+		s = w->context[gate_slot(entry)].stream;
+	if (!s || s->side[i].serial != o->serial)
+		return false;
+	o->stream = s;
+	o->side = i;
+	return true;
+}
+
+struct stream *stream_wanted(const struct worker *w, struct tcp_conn *c, uint32_t *i)
+{
+	struct stream_owner *o = tcp_data(c);
+
+	if (!w->streams || (o->stream->side[o->side].serial != o->serial && !stream_moved(w, c, o)))
+		return NULL;
 	*i = o->side;
-	return w->streams && o->stream->side[o->side].serial == o->serial ? o->stream : NULL;
+	return o->stream;
 }
 
 /* The one whose side has c. */
@@ -41,27 +59,41 @@ static bool side_open(const struct side *d)
 /* What the ring has no room for a later round tells, as it stands then. */
 static void side_tell(struct worker *w, struct stream *s, uint32_t i)
 {
-	static const uint8_t order[] = { TERM_UNJUDGED, TERM_UP, TERM_INACTIVE, TERM_ENDED };
+	static const uint8_t order[] = { TERM_REFUSED, TERM_UNJUDGED, TERM_UP, TERM_INACTIVE,
+					 TERM_ENDED };
+	static const uint8_t stands[] = {
+		[SIDE_UNJUDGED] = 1 << TERM_UNJUDGED, [SIDE_UP] = 1 << TERM_UP
+	};
 	struct side *d = &s->side[i];
-	struct evt_term e = { .side = (uint8_t)i,
-			      .why = d->why,
-			      .attempt = d->attempt,
-			      .tls_version = d->tls_version,
-			      .tls_suite = d->tls_suite,
-			      .remote = d->remote };
 
-	memcpy(e.sha256, d->sha256, sizeof(e.sha256));
 	for (size_t k = 0; k < RTE_DIM(order) && d->due; k++) {
-		e.what = order[k];
+		struct evt_term e = { .side = (uint8_t)i,
+				      .what = order[k],
+				      .why = d->why,
+				      .attempt = d->attempt,
+				      .tls_version = d->tls_version,
+				      .tls_suite = d->tls_suite,
+				      .remote = d->remote };
+
 		if (!(d->due >> e.what & 1))
 			continue;
+		memcpy(e.sha256, d->sha256, sizeof(e.sha256));
+		if (e.what == TERM_REFUSED) {
+			e.why = d->refused.why;
+			e.tls_version = e.tls_suite = 0;
+			e.remote = d->refused.remote;
+			memcpy(e.sha256, d->refused.sha256, sizeof(e.sha256));
+		}
 		if (!context_tell(w, s->slot, &e))
 			return;
 		d->due &= (uint8_t) ~(1u << e.what);
+		/* Who hears of it takes the side for one that listens: another may be there. */
+		if (e.what == TERM_REFUSED && side_open(d))
+			d->due |= stands[d->state];
 	}
 }
 
-static void side_news(struct worker *w, struct stream *s, uint32_t i, enum ctl_term_news what)
+void side_news(struct worker *w, struct stream *s, uint32_t i, enum ctl_term_news what)
 {
 	s->side[i].due |= (uint8_t)(1u << what);
 	side_tell(w, s, i);
@@ -115,13 +147,14 @@ void side_release(struct worker *w, struct stream *s, uint32_t i)
 	side_over(w, s, i, why);
 }
 
-/* It has ended, and has no connection any more. */
-static void side_over(struct worker *w, struct stream *s, uint32_t i, enum tcp_end why)
+void side_over(struct worker *w, struct stream *s, uint32_t i, enum tcp_end why)
 {
 	struct side *d = &s->side[i];
 
 	d->state = SIDE_ENDED;
+	d->held = false;
 	d->why = (uint16_t)why;
+	side_cands_end(w, d, why);
 	count(w, CNT_GATE_ENDED);
 	side_news(w, s, i, TERM_ENDED);
 	side_release(w, s, !i);
@@ -135,19 +168,19 @@ static void side_over_already(struct worker *w, struct stream *s, uint32_t i)
 {
 	struct side *d = &s->side[i];
 	enum tcp_end why;
+	bool held;
 
 	if (!d->c || !tcp_layer_closing(d->c))
 		return;
 	why = tcp_why(d->c);
+	if (d->held)
+		side_note(w, d, d->c, why);
+	held = d->held;
 	side_part(d, why);
-	side_over(w, s, i, why);
-}
-
-/* Not the remote that was announced (R50). */
-static void side_refuse(struct worker *w, struct stream *s, uint32_t i, enum tcp_end why)
-{
-	tls_refuse(w, side_part(&s->side[i], why), why);
-	side_over(w, s, i, why);
+	if (held)
+		side_vacate(w, s, i);
+	else
+		side_over(w, s, i, why);
 }
 
 void side_subtract(struct worker *w, struct stream *s, uint32_t i)
@@ -155,6 +188,7 @@ void side_subtract(struct worker *w, struct stream *s, uint32_t i)
 	struct side *d = &s->side[i];
 
 	stream_drain(w, s, i);
+	side_cands_end(w, d, TCP_END_CLOSED);
 	if (d->c) {
 		d->why = stream_waits(s, i) ? TCP_END_PARTNER : TCP_END_CLOSED;
 		side_leave(w, d, TCP_END_CLOSED, true);
@@ -257,8 +291,13 @@ static void side_fin(struct worker *w, struct stream *s, uint32_t i)
 		tcp_recv_pause(w, s->side[!i].c, true);
 		return;
 	}
+	if (d->held)
+		side_note(w, d, d->c, TCP_END_DONE);
 	side_leave(w, d, TCP_END_DONE, true);
-	side_over(w, s, i, TCP_END_DONE);
+	if (d->held)
+		side_vacate(w, s, i);
+	else
+		side_over(w, s, i, TCP_END_DONE);
 }
 
 /* What waits at side i moves on; either may be done then. */
@@ -271,9 +310,10 @@ static void stream_go(struct worker *w, struct stream *s, uint32_t i)
 
 /* ---- coming up ---- */
 
-static void side_up(struct worker *w, struct stream *s, uint32_t i)
+void side_up(struct worker *w, struct stream *s, uint32_t i)
 {
 	struct side *d = &s->side[i];
+	uint32_t k;
 
 	d->state = SIDE_UP;
 	d->seen_s = w->now;
@@ -281,120 +321,30 @@ static void side_up(struct worker *w, struct stream *s, uint32_t i)
 	d->silent = false;
 	tcp_app_timer(w, d->c, 0);
 	count(w, CNT_GATE_UP);
-	if (s->side[!i].state == SIDE_UP)
-		count(w, CNT_GATE_JOINED);
 	side_news(w, s, i, TERM_UP);
+	if (s->side[!i].state == SIDE_UP) {
+		count(w, CNT_GATE_JOINED);
+		d->held = s->side[!i].held = false; /* who is there is who it is */
+	}
+	for (k = 0; k < SIDES; k++)
+		if (s->side[k].state == SIDE_UP && !s->side[k].held)
+			side_cands_end(w, &s->side[k], TCP_END_EXISTS);
 	stream_pause(w, s);
 }
 
-static void term_expect(const struct ctl_term *t, struct tls_expect *e)
-{
-	_Static_assert(sizeof(e->fingerprint) == sizeof(t->fingerprint), "as many");
-	_Static_assert(sizeof(e->name) >= sizeof(t->host), "as long");
-
-	e->peer = t->n_fingerprint ? EXPECT_FINGERPRINT : EXPECT_ANY;
-	e->n_fingerprint = t->n_fingerprint;
-	memcpy(e->fingerprint, t->fingerprint, sizeof(e->fingerprint));
-	memcpy(e->name, t->host, sizeof(t->host));
-}
-
-/* By the fingerprints that are known now (RFC 8122 5, 6.2; R50); while there is none it waits. */
-static void side_judge(struct worker *w, struct stream *s, uint32_t i)
-{
-	struct side *d = &s->side[i];
-	const struct tls_info *tls = tls_info(d->c);
-	struct tls_expect e = { 0 };
-
-	term_expect(&d->term, &e);
-	if (e.peer == EXPECT_FINGERPRINT) {
-		if (expect_met(&e, tls->peer_cert ? &tls->peer : NULL))
-			side_up(w, s, i);
-		else
-			side_refuse(w, s, i, TCP_END_TLS_FINGERPRINT);
-	} else if (d->state != SIDE_UNJUDGED) {
-		d->state = SIDE_UNJUDGED;
-		tcp_recv_pause(w, d->c, true);
-		tcp_app_timer(w, d->c, w->dp->conf->gateway.fingerprint_ms);
-		side_news(w, s, i, TERM_UNJUDGED);
-	}
-}
-
-/* A stream has none that it came with. */
-static uint8_t term_dscp(const struct ctl_term *t)
+uint8_t term_dscp(const struct ctl_term *t)
 {
 	return t->dscp == CTL_DSCP_KEEP ? 0 : t->dscp;
 }
 
-static const struct tcp_layer_ops *term_layer(const struct ctl_term *t)
+const struct tcp_layer_ops *side_layer(const struct ctl_term *t)
 {
 	if (t->transport != TERM_TLS)
 		return NULL;
 	return t->flags & TERM_TLS_CLIENT ? &tls_client_layer : &tls_server_layer;
 }
 
-/*
- * The stream whose side has c from now on, unless another came first. NULL: there is one already,
- * or none is wanted any more.
- */
-static struct stream *side_claim(const struct worker *w, struct tcp_conn *c, uint32_t *i)
-{
-	struct stream *s = stream_wanted(w, c, i);
-	struct sock_addr local, remote;
-	struct side *d;
-
-	if (!s || s->side[*i].c == c)
-		return s;
-	d = &s->side[*i];
-	tcp_addrs(w, c, &local, &remote);
-	if (d->state != SIDE_LISTENING || term_layer(&d->term) != tcp_layer_ops(c) ||
-	    !term_remote_may(&d->term, &remote.ip))
-		return NULL;
-	d->c = c;
-	d->state = SIDE_OPENING;
-	tcp_dscp(c, term_dscp(&d->term)); /* it may be another than at its SYN */
-	return s;
-}
-
 /* ---- its connection ---- */
-
-/*
- * The handshake of TLS begins. Only now is it the one that a termination waits for: who opens
- * connections and says nothing keeps nobody out.
- */
-static void stream_expect(struct worker *w, struct tcp_conn *c, struct tls_expect *e)
-{
-	uint32_t i;
-	const struct stream *s = side_claim(w, c, &i);
-
-	if (s)
-		term_expect(&s->side[i].term, e);
-	else
-		tcp_abort(w, c, TCP_END_EXISTS);
-}
-
-static void stream_established(struct worker *w, struct tcp_conn *c)
-{
-	uint32_t i;
-	struct stream *s = side_claim(w, c, &i);
-	const struct tls_info *tls = tls_info(c);
-	struct sock_addr local;
-	struct side *d;
-
-	if (!s) {
-		tcp_abort(w, c, TCP_END_EXISTS);
-		return;
-	}
-	d = &s->side[i];
-	tcp_addrs(w, c, &local, &d->remote);
-	if (!tls) {
-		side_up(w, s, i);
-		return;
-	}
-	d->tls_version = tls->version;
-	d->tls_suite = tls->suite;
-	memcpy(d->sha256, fp_of(&tls->peer, FP_SHA256), sizeof(d->sha256));
-	side_judge(w, s, i);
-}
 
 static void stream_readable(struct worker *w, struct tcp_conn *c)
 {
@@ -419,14 +369,18 @@ static void stream_timeout(struct worker *w, struct tcp_conn *c)
 	uint32_t i;
 	struct stream *s = stream_of(w, c, &i);
 
-	if (!s)
+	if (!s) {
+		cand_timeout(w, c);
 		return;
+	}
 	side_over_already(w, s, i);
+	if (s->side[i].c != c)
+		return;
 	if (s->side[i].state == SIDE_UNJUDGED)
-		side_refuse(w, s, i, TCP_END_NO_FINGERPRINT);
+		side_unfit(w, s, i, TCP_END_NO_FINGERPRINT);
 	else if (s->side[i].state == SIDE_UP)
 		stream_go(w, s, i);
-	else if (s->side[i].c && tcp_state(c) == TCP_SYN_SENT) /* TLS has a time of its own */
+	else if (tcp_state(c) == TCP_SYN_SENT) /* TLS has a time of its own */
 		tcp_abort(w, c, TCP_END_TIMEOUT);
 }
 
@@ -435,10 +389,15 @@ static void stream_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why
 	uint32_t i;
 	struct stream *s = stream_of(w, c, &i);
 
-	if (!s)
-		return;
-	s->side[i].c = NULL;
-	side_over(w, s, i, why);
+	if (!s) {
+		cand_closed(w, c, why);
+	} else if (s->side[i].held) {
+		side_note(w, &s->side[i], c, why);
+		side_vacate(w, s, i);
+	} else {
+		s->side[i].c = NULL;
+		side_over(w, s, i, why);
+	}
 }
 
 const struct tcp_app stream_app = {
@@ -454,21 +413,13 @@ const struct tcp_app stream_app = {
 
 /* ---- commands ---- */
 
-bool term_remote_may(const struct ctl_term *t, const struct ip_addr *ip)
-{
-	if ((t->flags & (TERM_LATCH | TERM_LATCH_ADDR)) == TERM_LATCH)
-		return true;
-	return (t->flags & TERM_LATCH_ADDR || be16_get(t->remote[0].port)) &&
-	       ip_eq(&t->remote[0].ip, ip);
-}
-
 void side_request(struct stream *s, uint32_t i, struct tcp_request *r)
 {
 	const struct side *d = &s->side[i];
 	struct stream_owner o = { s, d->serial, i };
 
 	memcpy(r->data, &o, sizeof(o));
-	r->layer = term_layer(&d->term);
+	r->layer = side_layer(&d->term);
 	r->layer_arg = d->term.domain;
 	r->dscp = term_dscp(&d->term);
 }
@@ -478,7 +429,8 @@ static void side_connect(struct worker *w, struct stream *s, uint32_t i)
 	struct side *d = &s->side[i];
 	const struct ctl_term *t = &d->term;
 	struct tcp_request r = { .local = { *relay_ip(w->dp, &t->local), t->local.port },
-				 .remote = t->remote[0] };
+				 .remote = t->remote[0],
+				 .over = &parting_app };
 	enum tcp_end why;
 
 	side_request(s, i, &r);
@@ -495,6 +447,8 @@ void side_begin(struct worker *w, struct stream *s, uint32_t i)
 	struct side *d = &s->side[i];
 
 	side_leave(w, d, TCP_END_CLOSED, true);
+	side_cands_end(w, d, TCP_END_CLOSED);
+	d->held = false;
 	w->streams->serial += w->streams->serial == UINT32_MAX ? 2 : 1; /* never 0 */
 	d->serial = w->streams->serial;
 	d->attempt = d->term.attempt;
@@ -515,7 +469,7 @@ void side_change(struct worker *w, struct stream *s, uint32_t i)
 	side_over_already(w, s, i);
 	if (d->c)
 		tcp_dscp(d->c, term_dscp(&d->term));
-	if (d->state == SIDE_UNJUDGED)
+	if (side_open(d))
 		side_judge(w, s, i);
 }
 
@@ -551,8 +505,9 @@ void side_tick(struct worker *w, struct stream *s, uint32_t i)
 {
 	struct side *d = &s->side[i];
 
-	side_tell(w, s, i);
 	side_over_already(w, s, i);
+	side_cands_look(w, d);
+	side_tell(w, s, i);
 	side_fin(w, s, i);
 	if (d->state == SIDE_UP)
 		side_silence(w, s, i);

@@ -49,7 +49,7 @@ static void icmp_send(struct worker *w, const struct pkt *p, struct rte_mbuf *m)
 	struct neigh *n;
 
 	if (!ip_is_link_local(&p->src)) {
-		ip_route_send(w, m, &p->src);
+		ip_route_send(w, m, &p->dst, &p->src);
 		return;
 	}
 	n = neigh_at(w, p->in_port, &p->src);
@@ -144,26 +144,54 @@ static bool type_is_error(bool v6, uint8_t type)
 		  : type == ICMP4_UNREACHABLE || type == ICMP4_TIME;
 }
 
-/* About a segment of ours: judged by the worker that has the connection (RFC 5927). */
-static void icmp_tcp(struct worker *w, struct pkt *p, const struct icmp_report *r)
+/*
+ * The worker that has the connection of a client: the one its segments come to. A port that keeps
+ * flows on queues and does not tell how leaves that open: every worker then hears of it.
+ */
+static uint16_t client_owner(struct worker *w, const struct pkt *p, const struct icmp_report *r)
 {
-	struct pkt back = { .src = r->peer.ip, .sport = r->peer.port, .in_port = p->in_port };
-	uint16_t port = be16_get(r->relayed.port);
-	uint16_t owner = dplane_tcp_listener(w->dp, &p->dst, port) != LOCAL_NONE
-			     ? rx_client_owner(w, &back)
-			     : w->dp->port_owner[port >> 1];
-	bool hard = p->v6 ? r->type == ICMP6_UNREACHABLE : r->type == ICMP4_UNREACHABLE;
+	/* A segment of the client's, judged like one that did not come by its own queue. */
+	const struct pkt back = { .src = r->peer.ip,
+				  .sport = r->peer.port,
+				  .dst = r->relayed.ip,
+				  .dport = r->relayed.port,
+				  .in_port = p->in_port,
+				  .whole = true };
 
-	if (owner != w->id)
+	return rx_client_owner(w, &back);
+}
+
+static bool client_owner_is_open(const struct worker *w, const struct port *port)
+{
+	return w->dp->n_workers > 1 && port->flow_sticky && !port->rss.reta_size;
+}
+
+/* About a segment of ours: judged by the worker that has the connection (RFC 5927). */
+static void icmp_tcp(struct worker *w, struct pkt *p, const struct icmp_report *r, bool copy)
+{
+	const uint16_t port = be16_get(r->relayed.port);
+	const bool client = dplane_tcp_listener(w->dp, &p->dst, port) != LOCAL_NONE;
+	const uint16_t owner = client ? client_owner(w, p, r) : w->dp->port_owner[port >> 1];
+	const bool hard = p->v6 ? r->type == ICMP6_UNREACHABLE : r->type == ICMP4_UNREACHABLE;
+	const bool matters = hard || r->data;
+
+	if (owner != w->id && !copy) {
 		handover_pkt(w, owner, p, HANDOVER_RX);
-	else if ((hard || r->data) && tcp_icmp(w, &r->relayed, &r->peer, r->seq, r->data))
+	} else if (matters && tcp_icmp(w, &r->relayed, &r->peer, r->seq, r->data)) {
 		pkt_consume(w, p->m);
-	else
+	} else if (copy) {
+		pkt_consume(w, p->m); /* another's */
+	} else if (client && matters && client_owner_is_open(w, &w->dp->port[p->in_port]) &&
+		   rate_allow(w->error_rate, &p->src, w->now_ms)) {
+		handover_copy(w, p->m, p->in_port);
+		pkt_consume(w, p->m);
+	} else {
 		pkt_drop(w, p->m, DROP_ICMP_NO_SESSION);
+	}
 }
 
 /* An error about a packet of ours: the relayed port it names leads to the session. */
-static void icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp)
+static void icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp, bool copy)
 {
 	uint32_t off = (uint32_t)p->l2_len + p->l3_len + ICMP_HDR;
 	uint32_t len = RTE_MIN((uint32_t)(p->l4_len - ICMP_HDR), (uint32_t)QUOTE_READ);
@@ -183,7 +211,7 @@ static void icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp)
 	else if (!p->v6 && r.type == ICMP4_UNREACHABLE && r.code == ICMP4_CODE_NEEDS_FRAG)
 		r.data = (uint32_t)(icmp[6] << 8 | icmp[7]);
 	if (r.proto == IP_PROTO_TCP) {
-		icmp_tcp(w, p, &r);
+		icmp_tcp(w, p, &r, copy);
 		return;
 	}
 	port = be16_get(r.relayed.port);
@@ -200,7 +228,7 @@ static void icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp)
 	relay_icmp(w, p, &r);
 }
 
-void icmp_input(struct worker *w, struct pkt *p)
+void icmp_input(struct worker *w, struct pkt *p, bool copy)
 {
 	uint32_t off = (uint32_t)p->l2_len + p->l3_len;
 	const uint8_t *icmp = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, off);
@@ -209,13 +237,13 @@ void icmp_input(struct worker *w, struct pkt *p)
 	    !pkt_l4_csum_ok(w, p))
 		pkt_drop(w, p->m, DROP_ICMP_BAD);
 	else if (p->v6 && icmp[0] >= ICMP6_ND_FIRST && icmp[0] <= ICMP6_ND_LAST)
-		nd_input(w, p, true);
+		nd_input(w, p, !copy);
 	else if (!p->local)
 		pkt_drop(w, p->m, DROP_IP_DST);
 	else if (icmp[0] == (p->v6 ? ICMP6_ECHO : ICMP4_ECHO) && icmp[1] == 0)
 		icmp_echo(w, p);
 	else if (type_is_error(p->v6, icmp[0]))
-		icmp_report(w, p, icmp);
+		icmp_report(w, p, icmp, copy);
 	else
 		pkt_drop(w, p->m, DROP_ICMP_TYPE);
 }

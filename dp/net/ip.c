@@ -4,6 +4,30 @@
 
 #include <rte_mbuf.h>
 
+enum { CHAIN_HEAD = 320 }; /* bytes: see pkt_head() */
+
+bool pkt_head_chained(struct rte_mbuf *m)
+{
+	while (m->nb_segs > 1 && m->data_len < CHAIN_HEAD) {
+		struct rte_mbuf *next = m->next;
+		uint16_t n = (uint16_t)RTE_MIN(CHAIN_HEAD - m->data_len, (int)next->data_len);
+
+		if (n > rte_pktmbuf_tailroom(m))
+			return false;
+		memcpy(rte_pktmbuf_mtod_offset(m, uint8_t *, m->data_len),
+		       rte_pktmbuf_mtod(next, const uint8_t *), n);
+		m->data_len = (uint16_t)(m->data_len + n);
+		next->data_off = (uint16_t)(next->data_off + n);
+		next->data_len = (uint16_t)(next->data_len - n);
+		if (next->data_len)
+			continue;
+		m->next = next->next;
+		m->nb_segs--;
+		rte_pktmbuf_free_seg(next);
+	}
+	return true;
+}
+
 bool ip_send(struct worker *w, struct neigh *n, struct rte_mbuf *m, bool df)
 {
 	if (likely(m->pkt_len <= n->mtu)) {
@@ -42,42 +66,55 @@ static bool ip_is_broadcast(const struct ip_addr *a, const struct ip_prefix *sub
 	return host == 0 || host == mask;
 }
 
-bool ip_route(const struct dplane *dp, const struct ip_addr *dst, uint16_t *port,
-	      struct ip_addr *via)
+/* A way to a destination, as long as its prefix; -1: none. */
+struct route {
+	int len;
+	uint16_t port;
+	struct ip_addr via; /* on a port's link */
+	bool broadcast;	    /* of that subnet: no host */
+};
+
+/* Takes the way by a port if it is longer than the one there is. */
+static void route_by(const struct dplane *dp, uint16_t port, const struct ip_addr *dst,
+		     struct route *r)
 {
-	int best = -1;
-	uint16_t i, j;
+	const struct config_port *c = dp->port[port].conf;
+	uint16_t i;
+
+	for (i = 0; i < c->n_addr; i++)
+		if (c->addr[i].len > r->len && ip_in_prefix(dst, &c->addr[i]))
+			*r = (struct route){ c->addr[i].len, port, *dst,
+					     ip_is_broadcast(dst, &c->addr[i]) };
+	for (i = 0; i < c->n_route; i++)
+		if (c->route[i].to.len > r->len && ip_in_prefix(dst, &c->route[i].to))
+			*r = (struct route){ c->route[i].to.len, port, c->route[i].via, false };
+}
+
+bool ip_route(const struct dplane *dp, const struct ip_addr *src, const struct ip_addr *dst,
+	      uint16_t *port, struct ip_addr *via)
+{
+	const struct local_addr *own = src ? dplane_local(dp, src) : NULL;
+	struct route r = { .len = -1 };
+	uint16_t i;
 
 	if (ip_is_no_host(dst))
 		return false;
-	for (i = 0; i < dp->n_ports; i++) {
-		const struct config_port *c = dp->port[i].conf;
-
-		for (j = 0; j < c->n_addr; j++) {
-			if (c->addr[j].len > best && ip_in_prefix(dst, &c->addr[j])) {
-				if (ip_is_broadcast(dst, &c->addr[j]))
-					return false;
-				best = c->addr[j].len;
-				*port = i;
-				*via = *dst;
-			}
-		}
-		for (j = 0; j < c->n_route; j++) {
-			if (c->route[j].to.len > best && ip_in_prefix(dst, &c->route[j].to)) {
-				best = c->route[j].to.len;
-				*port = i;
-				*via = c->route[j].via;
-			}
-		}
-	}
-	return best >= 0;
+	if (own)
+		route_by(dp, own->port, dst, &r);
+	if (r.len < 0)
+		for (i = 0; i < dp->n_ports; i++)
+			route_by(dp, i, dst, &r);
+	*port = r.port;
+	*via = r.via;
+	return r.len >= 0 && !r.broadcast;
 }
 
-void ip_route_send(struct worker *w, struct rte_mbuf *m, const struct ip_addr *dst)
+void ip_route_send(struct worker *w, struct rte_mbuf *m, const struct ip_addr *src,
+		   const struct ip_addr *dst)
 {
 	uint32_t cache = NH_NONE;
 	enum drop why;
-	struct neigh *n = neigh_find(w, dst, &cache, &why);
+	struct neigh *n = neigh_find(w, src, dst, &cache, &why);
 
 	if (n)
 		ip_send(w, n, m, false);
@@ -125,5 +162,5 @@ void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 	if (unlikely(why != DROP_MAX))
 		pkt_drop(w, m, why);
 	else
-		ip_route_send(w, m, &dst->ip);
+		ip_route_send(w, m, &src->ip, &dst->ip);
 }

@@ -43,6 +43,17 @@ static inline bool ip_source_ok(const struct dplane *dp, const struct ip_addr *a
 	return dplane_local(dp, a) == NULL;
 }
 
+/*
+ * All headers of a packet stand in its first buffer, STUN's too, and the first bytes of what they
+ * carry: bytes are brought there from further ones where need be. False: there is no room.
+ */
+bool pkt_head_chained(struct rte_mbuf *m);
+
+static inline bool pkt_head(struct rte_mbuf *m)
+{
+	return likely(m->nb_segs == 1) || pkt_head_chained(m);
+}
+
 /* ---- checksums (csum.c): sums of native 16-bit words, RFC 1071 and 1624 ---- */
 
 static inline uint64_t csum_ip(uint64_t s, const struct ip_addr *a)
@@ -207,7 +218,8 @@ static inline uint8_t ip_write(struct worker *w, uint8_t *p, const struct ip_out
 bool ip_send(struct worker *w, struct neigh *n, struct rte_mbuf *m, bool df);
 
 /* Finds the next hop and sends: the path of packets we make ourselves. Takes m. */
-void ip_route_send(struct worker *w, struct rte_mbuf *m, const struct ip_addr *dst);
+void ip_route_send(struct worker *w, struct rte_mbuf *m, const struct ip_addr *src,
+		   const struct ip_addr *dst);
 
 /*
  * Prepends UDP and IP headers to the payload m holds, with a full checksum and a TTL of our own.
@@ -221,13 +233,16 @@ void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 	      const struct sock_addr *dst, uint8_t tos);
 
 /*
- * Longest-prefix route: own subnets, routes, gateways. False if there is none, and for addresses
- * that are no host's: multicast, broadcast, unspecified, loopback, IPv6 link-local.
+ * The way from src, an address of ours, to dst. A port's subnets, routes and gateways are the
+ * network its addresses are in: so those of src's port come first, and the other ports' only for
+ * what that knows no way to. Within either the longest prefix wins. src NULL: any address of ours,
+ * the longest prefix of all. False if there is no way, and for addresses that are no host's:
+ * multicast, broadcast, unspecified, loopback, IPv6 link-local.
  */
-bool ip_route(const struct dplane *dp, const struct ip_addr *dst, uint16_t *port,
-	      struct ip_addr *via);
+bool ip_route(const struct dplane *dp, const struct ip_addr *src, const struct ip_addr *dst,
+	      uint16_t *port, struct ip_addr *via);
 
-/* ---- fragments (frag.c) ---- */
+/* ---- fragments (frag.c, frag_table.c) ---- */
 
 /*
  * A fragment came in: takes m (Ethernet header at its start, l2_len long). Returns the whole
@@ -236,7 +251,7 @@ bool ip_route(const struct dplane *dp, const struct ip_addr *dst, uint16_t *port
 struct rte_mbuf *frag_input(struct worker *w, struct rte_mbuf *m, uint8_t l2_len, bool v6);
 /* Cuts m (data at the IP header) to n->mtu and sends the pieces. Takes m. */
 void frag_send(struct worker *w, struct neigh *n, struct rte_mbuf *m);
-/* Frees what timed out; every NEIGH_TICK_MS. */
+/* Frees what timed out; every NEIGH_TICK_MS, a bounded number a call. */
 void frag_tick(struct worker *w);
 /* Fragments that wait now. */
 uint32_t frag_held(const struct worker *w);
@@ -245,8 +260,11 @@ void frag_destroy(struct worker *w);
 
 /* ---- ICMP (icmp.c) ---- */
 
-/* ICMP or ICMPv6 for us: echo, ND, errors about packets of ours. Takes p->m. */
-void icmp_input(struct worker *w, struct pkt *p);
+/*
+ * ICMP or ICMPv6 for us: echo, ND, errors about packets of ours. copy: another worker's, to learn
+ * from and no more. Takes p->m.
+ */
+void icmp_input(struct worker *w, struct pkt *p, bool copy);
 
 enum icmp_why {
 	ICMP_WHY_PORT,	  /* port unreachable */

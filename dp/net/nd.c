@@ -153,7 +153,8 @@ static void nd_advertisement(struct worker *w, const struct pkt *p, const struct
 	    memcmp(mac.addr_bytes, n->l2, RTE_ETHER_ADDR_LEN) != 0)
 		neigh_doubt(w, n);
 	else
-		neigh_learn(w, p->in_port, &a->msg.target, &mac, flags & ND_SOLICITED, false);
+		neigh_learn(w, p->in_port, &a->msg.target, &mac,
+			    flags & ND_SOLICITED && neigh_asked(n), false);
 }
 
 /* RFC 4861 7.1.1 and 7.1.2, but for the checksum, which the caller has verified. */
@@ -191,7 +192,8 @@ void nd_input(struct worker *w, struct pkt *p, bool answer)
 	struct nd d;
 	bool news = true;
 
-	if (!nd_parse(w, p, &d)) {
+	/* RFC 6980 5: not from fragments, which a filter on the way cannot judge. */
+	if (p->whole || !nd_parse(w, p, &d)) {
 		pkt_drop(w, p->m, DROP_ND_BAD);
 		return;
 	}
@@ -207,6 +209,6 @@ void nd_input(struct worker *w, struct pkt *p, bool answer)
 		nd_advertisement(w, p, &d);
 	/* An answer may be old here and new to others; a mere question is no news to them. */
 	if (answer && news)
-		handover_neigh(w, p->m, p->in_port);
+		handover_copy(w, p->m, p->in_port);
 	pkt_consume(w, p->m);
 }

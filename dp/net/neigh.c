@@ -272,8 +272,8 @@ struct neigh *neigh_at(struct worker *w, uint16_t port, const struct ip_addr *ip
 	return n ? n : neigh_add(w, ip, port);
 }
 
-struct neigh *neigh_find(struct worker *w, const struct ip_addr *dst, uint32_t *cache,
-			 enum drop *why)
+struct neigh *neigh_find(struct worker *w, const struct ip_addr *src, const struct ip_addr *dst,
+			 uint32_t *cache, enum drop *why)
 {
 	struct neigh_table *t = w->neigh;
 	const struct local_addr *local;
@@ -294,7 +294,7 @@ struct neigh *neigh_find(struct worker *w, const struct ip_addr *dst, uint32_t *
 		return NULL;
 	}
 	*why = DROP_NO_ROUTE;
-	if (!ip_route(w->dp, dst, &port, &via))
+	if (!ip_route(w->dp, src, dst, &port, &via))
 		return NULL;
 	n = neigh_at(w, port, &via);
 	*why = DROP_NEIGH_FULL;

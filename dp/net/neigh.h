@@ -21,8 +21,11 @@ enum {
 	NH_NONE = 0,	   /* no cached next hop */
 };
 
-/* Cached next hop of one of our own relayed addresses: loop inside. */
-#define NH_LOOP UINT32_C(0xffffffff)
+/*
+ * Cached next hop of one of our own relayed addresses: loop inside. Like NH_NONE it names the first
+ * entry, which every table has, with a generation that none gets.
+ */
+#define NH_LOOP UINT32_C(0xffff0000)
 
 enum neigh_state {
 	NEIGH_FREE,
@@ -57,7 +60,10 @@ void neigh_free(struct worker *w, struct neigh_table *t);
 /* The entries, for neigh_cached(). */
 struct neigh *neigh_entries(struct neigh_table *t);
 
-/* The entry that a cached next hop (generation << 16 | index) names, or NULL if it changed hands.
+/*
+ * The entry that a cached next hop (generation << 16 | index) names, or NULL if it changed hands,
+ * and of NH_NONE and NH_LOOP. cache is one of these or what neigh_find() left there: its index is
+ * of this worker's table.
  */
 static inline struct neigh *neigh_cached(struct neigh *entries, uint32_t cache)
 {
@@ -67,13 +73,14 @@ static inline struct neigh *neigh_cached(struct neigh *entries, uint32_t cache)
 }
 
 /*
- * Next hop towards dst, from *cache if it still holds, else by route and table; a new entry is
- * made if need be (packets then wait for it). NULL when there is no route or no room, with the
- * reason in *why. *cache keeps what was found; when dst is one of our relay addresses it becomes
- * NH_LOOP, and NULL with DROP_IP_DST is returned: the caller loops the packet, or drops it.
+ * Next hop from src, an address of ours, towards dst, from *cache if it still holds, else by route
+ * and table; a new entry is made if need be (packets then wait for it). NULL when there is no route
+ * or no room, with the reason in *why. *cache keeps what was found; when dst is one of our relay
+ * addresses it becomes NH_LOOP, and NULL with DROP_IP_DST is returned: the caller loops the packet,
+ * or drops it.
  */
-struct neigh *neigh_find(struct worker *w, const struct ip_addr *dst, uint32_t *cache,
-			 enum drop *why);
+struct neigh *neigh_find(struct worker *w, const struct ip_addr *src, const struct ip_addr *dst,
+			 uint32_t *cache, enum drop *why);
 
 /*
  * Sends an IP packet (data starts at the IP header) to a next hop: writes the Ethernet header and
@@ -86,6 +93,15 @@ void neigh_send(struct worker *w, struct neigh *n, struct rte_mbuf *m);
 static inline bool neigh_has_mac(const struct neigh *n)
 {
 	return n->state == NEIGH_REACHABLE || n->state == NEIGH_STALE;
+}
+
+/*
+ * Whether a question of ours to n is open. An answer that nobody asked for proves nothing: whoever
+ * is on the link may send one.
+ */
+static inline bool neigh_asked(const struct neigh *n)
+{
+	return n && n->probes;
 }
 
 /* The entry of ip on a port; neigh_at() makes one if there is none, NULL when the table is full. */

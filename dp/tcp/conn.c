@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Connections: their table, their life, and what happens to them once a turn. */
-#include "conn.h"
+#include "ledger.h"
+#include "sent.h"
 
 #include "../net/neigh.h"
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <stdio.h>
@@ -30,11 +32,8 @@ static bool tcp_tables(struct worker *w, struct tcp *t)
 	t->table = rte_hash_create(&h);
 	t->conn = rte_zmalloc("tcp_conn", sizeof(*t->conn) * (size_t)c->connections, 64);
 	t->tw = rte_zmalloc("tcp_tw", sizeof(*t->tw) * (size_t)c->time_wait, 64);
-	snprintf(name, sizeof(name), "sent%u", w->id);
-	t->sent_pool = rte_mempool_create(
-	    name, c->buffers, sizeof(struct tcp_sent), RTE_MIN(c->buffers / 2, 256u), 0, NULL, NULL,
-	    NULL, NULL, SOCKET_ID_ANY, RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
-	return t->table && t->conn && t->tw && t->sent_pool;
+	return t->table && t->conn && t->tw &&
+	       sent_create(t, c->connections, c->buffers, c->send_buffer / TCP_MSS_DEFAULT);
 }
 
 bool tcp_create(struct worker *w, char *err, size_t errlen)
@@ -61,7 +60,9 @@ bool tcp_create(struct worker *w, char *err, size_t errlen)
 	for (i = 0; i < c->time_wait; i++)
 		t->tw[i].next = i + 1 < c->time_wait ? i + 1 : SLOT_NONE;
 	t->tw_oldest = t->tw_newest = SLOT_NONE;
+	ledger_init(w);
 	t->challenge_left = TCP_CHALLENGE_PER_S;
+	t->challenge_rate = meter_rate_make(TCP_CHALLENGE_OWN, 0, TCP_CHALLENGE_BURST_MS);
 	wheel_init(&t->wheel, w->now_ms);
 	return true;
 }
@@ -82,7 +83,7 @@ void tcp_destroy(struct worker *w)
 	for (i = 0; t->dirty_head != SLOT_NONE && i < DESTROY_TURNS; i++)
 		tcp_turn(w);
 	rte_hash_free(t->table);
-	rte_mempool_free(t->sent_pool);
+	rte_free(t->sent);
 	rte_free(t->conn);
 	rte_free(t->tw);
 	rte_free(t);
@@ -180,6 +181,8 @@ struct tcp_conn *conn_alloc(struct worker *w)
 	c->rcv_buf = w->dp->conf->tcp.receive_buffer;
 	c->quick_acks = TCP_INITIAL_WINDOW;
 	c->opened_s = w->now;
+	c->challenge = meter_full(w->now_us);
+	c->alive_ms = (uint32_t)w->now_ms - TCP_ALIVE_MS;
 	c->last_rx_ms = c->last_tx_ms = (uint32_t)w->now_ms;
 	t->conns++;
 	count_add(w, CNT_TCP_CLOSED, 1);
@@ -234,6 +237,7 @@ void conn_end(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 {
 	if (c->flags & CONN_DEAD)
 		return;
+	ledger_leave(w, c);
 	c->flags |= CONN_DEAD;
 	/* What the owner closed for is the reason, however the rest went. */
 	if (!(c->flags & CONN_CLOSED_APP) || why == TCP_END_MOVED)
@@ -318,29 +322,59 @@ static void conn_finish(struct worker *w, struct tcp_conn *c)
 		conn_end(w, c, TCP_END_DONE);
 }
 
+static void conn_turn(struct worker *w, struct tcp_conn *c)
+{
+	c->flags &= ~(uint32_t)CONN_DIRTY;
+	if (unlikely(c->flags & CONN_DEAD)) {
+		conn_bury(w, c);
+		return;
+	}
+	conn_tell(w, c);
+	if (unlikely(c->flags & CONN_LAYER))
+		layer_output(w, c);
+	if (!(c->flags & CONN_DEAD)) {
+		conn_output(w, c);
+		ledger_settle(w, c);
+	}
+	if (unlikely(c->flags & CONN_OVER || c->state == TCP_TIME_WAIT))
+		conn_finish(w, c);
+}
+
+/*
+ * Those that are dirty as it begins, each once: what always finds more to do has a part of it done
+ * a turn, and all others theirs in between (R4). Ports wait meanwhile, so that a turn has an end in
+ * time as well.
+ */
+static uint32_t dirty_turn(struct worker *w)
+{
+	const uint64_t until = rte_rdtsc() + (uint64_t)(w->dp->tsc_per_us * TCP_TURN_US);
+	struct tcp *t = w->tcp;
+	const uint32_t last = t->dirty_tail;
+	uint32_t n = 0, at;
+
+	do {
+		struct tcp_conn *c;
+
+		at = t->dirty_head;
+		c = &t->conn[at];
+		t->dirty_head = c->dirty_next;
+		if (t->dirty_head != SLOT_NONE)
+			rte_prefetch0(&t->conn[t->dirty_head]);
+		conn_turn(w, c);
+		n++;
+	} while (at != last && n < TCP_TURN_BUDGET && (n % TCP_TURN_LOOK || rte_rdtsc() < until));
+	return n;
+}
+
 uint32_t tcp_turn(struct worker *w)
 {
 	struct tcp *t = w->tcp;
-	uint32_t n;
+	uint32_t n = 0;
 
-	for (n = 0; n < TCP_TURN_BUDGET && t->dirty_head != SLOT_NONE; n++) {
-		struct tcp_conn *c = &t->conn[t->dirty_head];
-
-		t->dirty_head = c->dirty_next;
-		c->flags &= ~(uint32_t)CONN_DIRTY;
-		if (t->dirty_head != SLOT_NONE)
-			rte_prefetch0(&t->conn[t->dirty_head]);
-		if (unlikely(c->flags & CONN_DEAD)) {
-			conn_bury(w, c);
-			continue;
-		}
-		conn_tell(w, c);
-		if (unlikely(c->flags & CONN_LAYER))
-			layer_output(w, c);
-		if (!(c->flags & CONN_DEAD))
-			conn_output(w, c);
-		if (unlikely(c->flags & CONN_OVER || c->state == TCP_TIME_WAIT))
-			conn_finish(w, c);
+	ledger_turn(w);
+	if (t->dirty_head != SLOT_NONE) {
+		output_begin(w);
+		n = dirty_turn(w);
 	}
 	if (unlikely(t->notices.head != NULL))
 		move_flush(w);

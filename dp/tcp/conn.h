@@ -16,6 +16,7 @@
  *   wire.c     headers and options           timewait.c compact TIME-WAIT
  *   queue.c    rows of packet buffers        raw.c      segments without a connection
  *   icmp.c     errors that quote a segment                layer.c    TLS between the two
+ *   ledger.c   who holds how many buffers (ledger.h)
  */
 #include "queue.h"
 #include "seq.h"
@@ -29,6 +30,8 @@
 enum {
 	TCP_WHEEL_BUDGET = 256,	    /* timers a turn */
 	TCP_TURN_BUDGET = 1024,	    /* dirty connections a turn */
+	TCP_TURN_US = 100,	    /* and no more of them after so long */
+	TCP_TURN_LOOK = 16,	    /* connections between two looks at the time */
 	TCP_RTO_MIN_MS = 200,	    /* RFC 6298 2.4 says 1 s; as everybody does */
 	TCP_RTO_INIT_MS = 1000,	    /* 2.1 */
 	TCP_RTO_MAX_MS = 60000,	    /* 2.5 */
@@ -38,9 +41,12 @@ enum {
 	TCP_DUPTHRESH = 3,
 	TCP_PMTU_MIN_V4 = 576, /* less is believed of no path (RFC 1191 says 68) */
 	TCP_PMTU_MIN_V6 = 1280,
-	TCP_RETRY_MS = 5,	    /* when there was no buffer */
-	TCP_CHALLENGE_PER_S = 1000, /* of one worker, on average; RFC 5961 7 */
-	CONN_GEN_LIVE = 1,	    /* bit of a slot's generation: in use */
+	TCP_RETRY_MS = 5,	      /* when there was no buffer */
+	TCP_CHALLENGE_PER_S = 1000,   /* of one worker, on average; RFC 5961 7 */
+	TCP_CHALLENGE_OWN = 10,	      /* and of one connection, */
+	TCP_CHALLENGE_BURST_MS = 500, /* so many milliseconds' worth at once */
+	TCP_ALIVE_MS = 100,	      /* between ACKs of keep-alives */
+	CONN_GEN_LIVE = 1,	      /* bit of a slot's generation: in use */
 };
 
 /*
@@ -66,6 +72,7 @@ enum tcp_sent_flags {
 	SENT_REXMIT = 1 << 2, /* was sent more than once */
 	SENT_PROBE = 1 << 3,  /* the last time as a tail loss probe */
 	SENT_FIN = 1 << 4,
+	SENT_FOLDED = 1 << 5, /* several transmissions share it; times are the last one's */
 };
 
 enum tcp_timer {
@@ -137,6 +144,9 @@ struct tcp_conn {
 	uint32_t snd_una, snd_max;	 /* retransmissions go below snd_max, which is SND.NXT */
 	uint32_t snd_wnd, snd_wl1, snd_wl2;
 	uint32_t dirty_next; /* index of the next on tcp_turn()'s list */
+	uint16_t booked;     /* packet buffers it held at its last turn (ledger.h) */
+	uint8_t row;	     /* of the ledger, and one; 0: in none */
+	bool stranger;	     /* nobody vouches for it: tcp_trust() */
 
 	/* Line 2: out. */
 	alignas(64) struct mbuf_queue snd; /* from snd_una (less SYN) on */
@@ -148,6 +158,8 @@ struct tcp_conn {
 	struct mbuf_queue rcv;		 /* in order, not taken */
 	struct rte_mbuf *snd_cur;	 /* of snd: has the byte at snd_max; NULL: all is sent */
 	uint32_t snd_cur_seq;		 /* of its first byte, unless it is the queue's first */
+	uint16_t records;		 /* of what was sent */
+	uint16_t kept;			 /* packet buffers its owner keeps: tcp_hold() */
 
 	/* Reordering and recovery. */
 	struct mbuf_queue ooo; /* ascending, disjoint; hash.usr, tx_offload: see reorder.c */
@@ -191,13 +203,14 @@ struct tcp_conn {
 	uint32_t due_ms[TCP_TIMERS]; /* low half of now_ms; 0: not set */
 	struct timer timer;	     /* armed for the first of due_ms, or earlier */
 	uint32_t iss, irs;
-	uint32_t ts_offset; /* of our timestamps, RFC 7323 5.4 */
-	uint32_t max_wnd;   /* largest window offered to us */
-	uint32_t stall_ms;  /* since when there was no progress, 0: there is */
-	uint32_t slow_seq;  /* with TCP_TIMER_SLOW */
-	uint32_t syn_us;    /* when the SYN, or SYN-ACK, went out first */
-	uint32_t oow_ms;    /* last ACK in answer to one outside the window */
-	uint32_t fin_seq;   /* with CONN_FIN_HELD */
+	uint32_t ts_offset;	/* of our timestamps, RFC 7323 5.4 */
+	uint32_t max_wnd;	/* largest window offered to us */
+	uint32_t stall_ms;	/* since when there was no progress, 0: there is */
+	uint32_t slow_seq;	/* with TCP_TIMER_SLOW */
+	uint32_t syn_us;	/* when the SYN, or SYN-ACK, went out first */
+	uint32_t alive_ms;	/* last ACK in answer to a keep-alive */
+	struct meter challenge; /* ACKs in answer to what it should not have got */
+	uint32_t fin_seq;	/* with CONN_FIN_HELD */
 	uint32_t retransmits;
 	uint32_t opened_s;
 	uint32_t rcv_buf;   /* bytes: what the window may grow to */
@@ -211,6 +224,11 @@ struct tcp_conn {
 	uint8_t tos;   /* of the IP header, without ECN's bits */
 	uint32_t next_free;
 	uint64_t rx_bytes, tx_bytes;
+	/* In its row of the ledger: */
+	uint32_t row_next, row_prev; /* indices, SLOT_NONE at the ends */
+	uint32_t turned;	     /* bytes moved by then are all it held at row_ms (ledger.c) */
+	uint32_t row_ms;
+	uint32_t *share; /* what it and others hold together, or NULL: tcp_share() */
 } __rte_cache_aligned;
 _Static_assert(offsetof(struct tcp_conn, snd) == 64, "what input reads is one line");
 _Static_assert(offsetof(struct tcp_conn, ooo) <= 160, "what output reads is little more");
@@ -244,7 +262,7 @@ struct tcp_timewait {
 	uint32_t rcv_wnd; /* scaled, as in segments */
 	uint32_t due_ms;
 	uint32_t next, prev; /* by age, or free list */
-	uint32_t oow_ms;     /* last ACK in answer to an ACK */
+	uint32_t refused_ms; /* last ACK in answer to what it should not have got */
 	uint8_t tos;
 };
 _Static_assert(sizeof(struct tcp_timewait) <= 64, "budget of TIME-WAIT");
@@ -254,21 +272,44 @@ _Static_assert(sizeof(struct tcp_timewait) <= 64, "budget of TIME-WAIT");
 /* What a table entry leads to: kind in the low bits of the hash's data, index or worker above. */
 enum tcp_entry { ENTRY_CONN, ENTRY_TIMEWAIT, ENTRY_MOVED };
 
+/* Connections in a row, by index; SLOT_NONE: empty. */
+struct tcp_row {
+	uint32_t first, last;
+};
+
+enum { LEDGER_CLASSES = 17 }; /* none held, one, two or three, four to seven, ... */
+
+struct ledger {
+	uint32_t strangers; /* packet buffers that strangers hold, each as of its last turn */
+	uint32_t calm;	    /* while no more are held in all nobody is asked what it holds */
+	/* By class, longest without progress first: of strangers, then of the others. */
+	struct tcp_row row[2 * LEDGER_CLASSES];
+};
+
 struct tcp {
-	struct tcp_conn *conn;	       /* [connections] */
-	struct rte_hash *table;	       /* struct key24 (remote, local port, local address) */
-	struct rte_mempool *sent_pool; /* struct tcp_sent */
+	struct tcp_conn *conn;	/* [connections] */
+	struct rte_hash *table; /* struct key24 (remote, local port, local address) */
+	struct tcp_sent *sent;	/* records: sent_create() */
+	struct tcp_sent *sent_free;
+	uint32_t records, records_shared;   /* in use; and those beyond a connection's own */
+	uint32_t records_pool, records_max; /* how many are shared; of one connection */
 	tcp_accept_fn *accept;
 	const struct tcp_cc_ops *cc;
 	uint32_t conn_free, conns, half_open;
 	uint32_t dirty_head, dirty_tail; /* SLOT_NONE: empty */
+	uint16_t tx_left[CTL_PORTS_MAX]; /* buffers a port still takes in this turn */
+	uint8_t tx_cut[CTL_PORTS_MAX];	 /* how often that was halved, as its ring was full */
+	uint64_t tx_full[CTL_PORTS_MAX]; /* its counter then */
+	uint64_t tx_ms;			 /* when halvings were last taken back */
 	uint32_t held;			 /* packet buffers */
-	uint32_t info_at;		 /* next connection shown in the region */
-	struct wheel wheel;		 /* 1 ms */
+	struct ledger ledger;
+	uint32_t info_at;   /* next connection shown in the region */
+	struct wheel wheel; /* 1 ms */
 	struct tcp_timewait *tw;
 	uint32_t tw_free, tw_oldest, tw_newest, tw_n;
-	struct siphash_key key; /* ISN, cookies, ports, timestamps */
-	uint64_t challenge_ms;	/* second under way */
+	struct siphash_key key;		  /* ISN, cookies, ports, timestamps */
+	struct meter_rate challenge_rate; /* of one connection */
+	uint64_t challenge_ms;		  /* second under way */
 	uint32_t challenge_left;
 	uint32_t cookies_until; /* seconds: a cookie may come back before */
 	uint32_t port_next;
@@ -319,9 +360,6 @@ void conn_syn_options(struct worker *w, struct tcp_conn *c, const struct tcp_seg
 void conn_send_syn(struct worker *w, struct tcp_conn *c);
 /* The handshake is over: congestion control starts, the owner is told. */
 void conn_opened(struct worker *w, struct tcp_conn *c);
-/* Connections hold so many buffers that new ones are refused; so many that order is needed. */
-bool tcp_pressed(const struct worker *w);
-bool tcp_full(const struct worker *w);
 /* RFC 6528. */
 uint32_t tcp_isn(const struct worker *w, const struct sock_addr *local,
 		 const struct sock_addr *remote);
@@ -332,11 +370,13 @@ uint32_t tcp_isn(const struct worker *w, const struct sock_addr *local,
 void conn_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s);
 /* 3.10.7.1, .2: no connection. Takes p->m. */
 void listen_input(struct worker *w, struct pkt *p, struct tcp_seg *s);
+/* Before the output of a turn: what each port takes of it. */
+void output_begin(struct worker *w);
 /* Sends what may be sent: retransmissions, data, FIN, ACK. */
 void conn_output(struct worker *w, struct tcp_conn *c);
 /* A segment without data, at seq; SYN's options where flags say so. False: no buffer. */
 bool conn_send_bare(struct worker *w, struct tcp_conn *c, uint8_t flags, uint32_t seq);
-/* RFC 5961 7: an ACK, within the budget of all connections. */
+/* RFC 5961 7: an ACK, within c's rate and the budget of all connections. */
 void conn_challenge(struct worker *w, struct tcp_conn *c);
 /* Retransmits s now; false when there was no buffer. */
 bool conn_resend(struct worker *w, struct tcp_conn *c, struct tcp_sent *s);
@@ -367,6 +407,8 @@ void tcp_send_raw(struct worker *w, const struct tcp_raw_seg *s);
 bool tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg *s, uint8_t tos);
 /* Takes one from the budget of challenge ACKs (RFC 5961 7) and counts it; false: none is left. */
 bool tcp_challenge_allow(struct worker *w);
+/* The same for c, by its own rate first: guesses at one leave the answers to others alone (R4). */
+bool conn_challenge_allow(struct worker *w, struct tcp_conn *c);
 
 /* ---- timer.c ---- */
 
@@ -427,8 +469,8 @@ struct tcp_ack {
  */
 struct tcp_sent *recovery_sent(struct worker *w, struct tcp_conn *c, uint32_t seq, uint32_t end,
 			       uint16_t flags);
-/* s is sent again now. */
-void recovery_resent(struct worker *w, struct tcp_conn *c, struct tcp_sent *s);
+/* [s->seq, end), all of s or its front, is sent again now. */
+void recovery_resent(struct worker *w, struct tcp_conn *c, struct tcp_sent *s, uint32_t end);
 /*
  * A segment that acknowledges snd_una < s->ack <= snd_max, or repeats snd_una, or has SACK blocks:
  * updates scoreboard, RACK (RFC 8985 6.2), congestion state and window (RFC 6675, 6937, 5681),

@@ -3,14 +3,13 @@
  * Segments of connections (RFC 9293 3.10.7), in the order of the steps there. Everything is
  * decided here, nothing is told to owners and no data is sent: the connection is marked dirty.
  */
-#include "conn.h"
+#include "ledger.h"
 
 #include "../rate.h"
 #include "../tx.h"
 
 enum {
 	IP_ECN_CE = 3,
-	OOW_ACK_MS = 100, /* between ACKs of empty segments outside the window, RFC 5961 7 */
 	PAWS_IDLE_S = 24 * 86400, /* RFC 7323 5.5 */
 	SLOW_STALLS = 2, /* times tcp.stall-timeout, and a path may have failed in between */
 };
@@ -20,8 +19,7 @@ enum {
 /* Flags that never stand together. What is not forbidden is left to the states. */
 static bool flags_ok(uint8_t f)
 {
-	return f & (TCP_SYN | TCP_ACK | TCP_RST) &&
-	       (f & (TCP_SYN | TCP_FIN)) != (TCP_SYN | TCP_FIN) &&
+	return (f & (TCP_SYN | TCP_FIN)) != (TCP_SYN | TCP_FIN) &&
 	       (f & (TCP_SYN | TCP_RST)) != (TCP_SYN | TCP_RST);
 }
 
@@ -49,6 +47,10 @@ static void segment_input(struct worker *w, struct pkt *p, struct tcp_seg *s, ui
 {
 	if (unlikely(entry == SLOT_NONE || (entry & 3) != ENTRY_CONN))
 		entry = conn_lookup(w, p);
+	if (unlikely(entry != SLOT_NONE && !tcp_seg_says(s))) {
+		pkt_drop(w, p->m, DROP_TCP_FLAGS);
+		return;
+	}
 	if (likely(entry != SLOT_NONE && (entry & 3) == ENTRY_CONN)) {
 		conn_input(w, &w->tcp->conn[entry >> 2], p, s);
 	} else if (entry == SLOT_NONE) {
@@ -152,16 +154,30 @@ static void syn_sent_input(struct worker *w, struct tcp_conn *c, struct pkt *p, 
 /* ---- first: is it in the window? ---- */
 
 /*
+ * An empty segment just below the window is a keep-alive, or asks for the window (RFC 9293 3.8.4).
+ * Who knows the number does not guess, so no budget that others can use up has a say; but two of
+ * us must not go on for ever.
+ */
+static bool alive_allow(const struct worker *w, struct tcp_conn *c)
+{
+	if ((uint32_t)w->now_ms - c->alive_ms < TCP_ALIVE_MS)
+		return false;
+	c->alive_ms = (uint32_t)w->now_ms;
+	return true;
+}
+
+/*
  * An empty segment outside of it is answered now and then only: two of us would never end. The
  * answer has the window as it is now, for the segment may be a probe.
  */
 static void ack_outside(struct worker *w, struct tcp_conn *c, const struct tcp_seg *s)
 {
-	if (tcp_seg_seqs(s) == 0 || s->flags & TCP_SYN) {
-		if ((c->oow_ms && (uint32_t)w->now_ms - c->oow_ms < OOW_ACK_MS) ||
-		    !tcp_challenge_allow(w))
+	bool empty = tcp_seg_seqs(s) == 0;
+
+	if (empty || s->flags & TCP_SYN) {
+		if (!(empty && s->seq == c->rcv_nxt - 1 ? alive_allow(w, c)
+							: conn_challenge_allow(w, c)))
 			return;
-		c->oow_ms = (uint32_t)w->now_ms | 1;
 		if (!conn_established(c)) { /* output has nothing to say yet */
 			conn_send_bare(w, c, TCP_ACK, c->snd_max);
 			return;
@@ -436,22 +452,22 @@ static void data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 		pkt_drop(w, p->m, DROP_TCP_WINDOW_FULL);
 		return;
 	}
-	if (unlikely(tcp_full(w))) {
-		/* Order of refusal: what is out of order goes first, then what comes. */
-		reorder_clear(w, c);
-		if (tcp_full(w)) {
-			pkt_drop(w, p->m, DROP_TCP_MEMORY);
-			return;
-		}
-	}
 	if (unlikely(s->seq != c->rcv_nxt)) {
 		count(w, CNT_TCP_OOO);
 		c->flags |= CONN_ACK_NOW;
-		if (tcp_pressed(w))
-			pkt_drop(w, p->m, DROP_TCP_OOO_FULL);
-		else
+		if (ledger_allows_early(w, c))
 			reorder_put(w, c, p->m, s->seq);
+		else
+			pkt_drop(w, p->m, DROP_TCP_OOO_FULL);
 		return;
+	}
+	if (unlikely(!ledger_allows(w, c, p->m->nb_segs))) {
+		/* Order of refusal: what is out of order goes first, then what comes. */
+		reorder_clear(w, c);
+		if (!ledger_allows(w, c, p->m->nb_segs)) {
+			pkt_drop(w, p->m, DROP_TCP_MEMORY);
+			return;
+		}
 	}
 	c->rcv_mss = RTE_MAX(c->rcv_mss, s->len);
 	if (unlikely(c->ooo.n && seq_gt(s->seq + s->len, c->ooo.head->hash.usr))) {
@@ -459,7 +475,10 @@ static void data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 		reorder_put(w, c, p->m, s->seq);
 	} else {
 		c->rcv_nxt += s->len;
-		queue_put(w, &c->rcv, p->m);
+		if (unlikely(c->stranger))
+			queue_pack(w, &c->rcv, p->m);
+		else
+			queue_put(w, &c->rcv, p->m);
 	}
 	if (unlikely(c->ooo.n)) {
 		reorder_take(w, c);

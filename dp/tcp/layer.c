@@ -108,20 +108,23 @@ bool tcp_layer_closing(const struct tcp_conn *c)
 	return c->flags & CONN_CLOSED_APP;
 }
 
-bool tcp_layer_paused(const struct tcp_conn *c)
-{
-	return c->flags & CONN_PAUSED;
-}
-
 void tcp_recv_limit(struct tcp_conn *c, uint32_t bytes)
 {
-	/* More than the window field can say, scaled as it was agreed, would be said modulo 2^16. */
+	/* More than the window field can say, scaled as it was agreed, would be said modulo 2^16.
+	 */
 	c->rcv_buf = RTE_MIN(bytes, (uint32_t)UINT16_MAX << c->rcv_wscale);
 }
 
 struct mbuf_queue *tcp_raw(struct tcp_conn *c)
 {
 	return &c->rcv;
+}
+
+bool tcp_raw_offered(const struct tcp_conn *c, uint32_t n)
+{
+	int32_t room = (int32_t)(c->rcv_adv - c->rcv_nxt);
+
+	return room >= (int32_t)RTE_MAX(n, (uint32_t)c->rcv_mss);
 }
 
 bool tcp_raw_fin(const struct tcp_conn *c)

@@ -5,7 +5,7 @@
  * client's segment size and a keyed hash of both with the addresses. Scale, SACK and ECN stand in
  * the low bits of our timestamp, which the client sends back.
  */
-#include "conn.h"
+#include "ledger.h"
 
 #include "../net/neigh.h"
 
@@ -69,6 +69,7 @@ struct tcp_conn *conn_make(struct worker *w, const struct tcp_app *app, const st
 	memcpy(c->app_data, r->data, TCP_APP_DATA);
 	c->layer_ops = r->layer;
 	c->layer_arg = r->layer_arg;
+	c->stranger = r->stranger;
 	tcp_dscp(c, r->dscp);
 	return c;
 }
@@ -77,7 +78,7 @@ void conn_open(struct worker *w, struct tcp_conn *c)
 {
 	struct sock_addr local, remote;
 	enum drop why;
-	struct neigh *n = neigh_find(w, &c->remote_ip, &c->nh, &why);
+	struct neigh *n = neigh_find(w, &w->dp->local[c->local].ip, &c->remote_ip, &c->nh, &why);
 
 	tcp_addrs(w, c, &local, &remote);
 	c->pmtu = n ? n->mtu : w->dp->port[w->dp->local[c->local].port].mtu;
@@ -87,7 +88,7 @@ void conn_open(struct worker *w, struct tcp_conn *c)
 	c->snd_max = c->iss + 1;
 	while (c->rcv_wscale < TCP_WSCALE_MAX && c->rcv_buf >> c->rcv_wscale > UINT16_MAX)
 		c->rcv_wscale++;
-	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, (uint32_t)UINT16_MAX);
+	c->rcv_adv = c->rcv_nxt + RTE_MIN(ledger_rcv_max(c), (uint32_t)UINT16_MAX);
 	c->syn_us = tcp_us(w);
 	c->min_rtt_us = UINT32_MAX;
 }
@@ -115,7 +116,7 @@ void conn_syn_options(struct worker *w, struct tcp_conn *c, const struct tcp_seg
 		c->rcv_buf = RTE_MIN(c->rcv_buf, (uint32_t)UINT16_MAX);
 	}
 	/* Before the SYN is acknowledged the window is not scaled (RFC 7323 2.2). */
-	c->rcv_adv = c->rcv_nxt + RTE_MIN(c->rcv_buf, (uint32_t)UINT16_MAX);
+	c->rcv_adv = c->rcv_nxt + RTE_MIN(ledger_rcv_max(c), (uint32_t)UINT16_MAX);
 	c->snd_wnd = c->max_wnd = s->wnd;
 	c->snd_wl1 = s->seq;
 	c->snd_wl2 = s->ack;
@@ -223,7 +224,8 @@ static void cookie_send(struct worker *w, const struct tcp_request *r, const str
 		o->tsval -= 1u << COOKIE_TS_BITS;
 	out.seq = time << (COOKIE_MAC_BITS + 3) | mss << COOKIE_MAC_BITS |
 		  cookie_mac(w, r, s->seq, time, mss);
-	out.wnd = (uint16_t)RTE_MIN(buf, (uint32_t)UINT16_MAX);
+	buf = RTE_MIN(buf, r->stranger ? (uint32_t)LEDGER_WINDOW : (uint32_t)UINT16_MAX);
+	out.wnd = (uint16_t)buf;
 	tcp_send_raw(w, &out);
 	w->tcp->cookies_until = w->now + (2u << COOKIE_SHIFT);
 	count(w, CNT_TCP_COOKIE_TX);
@@ -270,9 +272,9 @@ static bool cookie_accept(struct worker *w, struct pkt *p, struct tcp_seg *s,
 	if (!cookie_check(w, r, s, &syn))
 		return false;
 	/* As with a SYN. The other side thinks it is open, and will ask again. */
-	c = tcp_pressed(w) ? NULL : conn_passive(w, p, app, r);
+	c = ledger_short(w) ? NULL : conn_passive(w, p, app, r);
 	if (!c) {
-		pkt_drop(w, p->m, tcp_pressed(w) ? DROP_TCP_MEMORY : DROP_TCP_FULL);
+		pkt_drop(w, p->m, ledger_short(w) ? DROP_TCP_MEMORY : DROP_TCP_FULL);
 		return true;
 	}
 	count(w, CNT_TCP_COOKIE_OK);
@@ -295,7 +297,8 @@ static bool cookies_wanted(const struct worker *w)
 	const struct config_tcp *c = &w->dp->conf->tcp;
 
 	return c->cookies == COOKIES_ALWAYS ||
-	       (c->cookies == COOKIES_AUTO && w->tcp->half_open >= c->half_open);
+	       (c->cookies == COOKIES_AUTO &&
+		(w->tcp->half_open >= c->half_open || ledger_crowded(w)));
 }
 
 static void listen_syn(struct worker *w, struct pkt *p, struct tcp_seg *s,
@@ -309,9 +312,9 @@ static void listen_syn(struct worker *w, struct pkt *p, struct tcp_seg *s,
 		return;
 	}
 	/* The first thing that goes when buffers are short: new connections. */
-	if (w->tcp->half_open >= w->dp->conf->tcp.half_open || tcp_pressed(w) ||
+	if (w->tcp->half_open >= w->dp->conf->tcp.half_open || ledger_short(w) ||
 	    (c = conn_passive(w, p, app, r)) == NULL) {
-		pkt_drop(w, p->m, tcp_pressed(w) ? DROP_TCP_MEMORY : DROP_TCP_FULL);
+		pkt_drop(w, p->m, ledger_short(w) ? DROP_TCP_MEMORY : DROP_TCP_FULL);
 		return;
 	}
 	conn_syn_options(w, c, s);
@@ -346,6 +349,10 @@ void listen_input(struct worker *w, struct pkt *p, struct tcp_seg *s)
 			return;
 		tcp_send_reset(w, p, s, request_tos(&r));
 		pkt_drop(w, p->m, DROP_TCP_COOKIE);
+		return;
+	}
+	if (app && !tcp_seg_says(s)) {
+		pkt_drop(w, p->m, DROP_TCP_FLAGS);
 		return;
 	}
 	/* Second: an ACK of nothing; and all that finds nobody (3.10.7.1). */

@@ -5,7 +5,7 @@
  * and takes the entry out, or puts TIME-WAIT in its place. A message is a packet buffer with the
  * connection in it, by value; the buffers of its queues stay where they are and change hands.
  */
-#include "conn.h"
+#include "ledger.h"
 #include "../tx.h"
 
 /* Records of what is in flight. One that is moved has sent a few replies so far. */
@@ -52,13 +52,6 @@ static struct rte_mbuf *move_make(struct worker *w, enum move_kind kind, const s
 	return m;
 }
 
-static uint32_t move_buffers(const struct tcp_conn *c)
-{
-	uint32_t n = c->snd.n + c->rcv.n + c->ooo.n;
-
-	return c->flags & CONN_LAYER ? n + c->layer->in.n + c->layer->out.n : n;
-}
-
 /* ---- there ---- */
 
 /* What is in flight; false when it is too much. */
@@ -79,18 +72,21 @@ void tcp_move(struct worker *w, struct tcp_conn *c, uint16_t to)
 	/* Its home forwards to one place only, and the table has room for so many. */
 	bool may = !(c->flags & CONN_MOVED_IN) && w->tcp->moved < w->dp->conf->tcp.connections;
 	struct rte_mbuf *m = may ? move_make(w, MOVE_CONN, c) : NULL;
-	uint32_t n = move_buffers(c);
+	uint32_t n = ledger_sum(c);
 
+	/* What the layer keeps is the other worker's as soon as the message is on its way. */
+	if (c->flags & CONN_LAYER)
+		c->layer_ops->moved(w, c, false);
 	if (!m || !move_sent_put(rte_pktmbuf_mtod(m, struct move *)) ||
 	    !handover_now(w, to, m, HANDOVER_MOVE, n + 1)) {
 		if (m)
 			pkt_consume(w, m);
+		if (c->flags & CONN_LAYER)
+			c->layer_ops->moved(w, c, true);
 		tcp_abort(w, c, TCP_END_NO_BUFFER);
 		return;
 	}
 	w->tcp->held -= n;
-	if (c->flags & CONN_LAYER)
-		c->layer_ops->moved(w, c, false);
 	c->flags &= ~(uint32_t)CONN_LAYER;
 	c->snd = c->rcv = c->ooo = (struct mbuf_queue){ 0 };
 	c->snd_cur = NULL;
@@ -107,6 +103,7 @@ static void sent_forget(struct tcp_conn *c)
 	c->sent_first = c->sent_last = c->sent_oldest = c->sent_newest = NULL;
 	c->sack_hint = c->lost_hint = NULL;
 	c->sacked_bytes = c->lost_bytes = 0;
+	c->records = 0;
 }
 
 /* A copy in a slot of its own, which no list and no timer knows of yet. */
@@ -123,6 +120,9 @@ static struct tcp_conn *move_alloc(struct worker *w, const struct move *mv)
 	c->state = TCP_CLOSED;
 	c->flags &= ~(uint32_t)(CONN_DIRTY | CONN_DEAD);
 	c->dirty_next = SLOT_NONE;
+	c->booked = 0;
+	c->row = 0;
+	c->share = NULL;
 	c->timer = (struct timer){ 0 };
 	c->nh = 0;
 	sent_forget(c);
@@ -143,11 +143,11 @@ static bool move_sent_take(struct worker *w, struct tcp_conn *c, const struct mo
 	for (i = 0; i < mv->n_sent; i++) {
 		const struct move_sent *r = &mv->sent[i];
 
-		s = recovery_sent(w, c, r->seq, r->end, r->flags & keep);
-		if (!s)
+		if (!recovery_sent(w, c, r->seq, r->end, r->flags & keep))
 			return false;
-		s->flags |= SENT_REXMIT;
 	}
+	for (s = c->sent_first; s; s = s->next)
+		s->flags |= SENT_REXMIT;
 	return true;
 }
 
@@ -173,7 +173,7 @@ static void move_refuse(struct worker *w, struct move *mv, struct rte_mbuf *m)
 /* Takes m, where mv is. */
 static void move_arrive(struct worker *w, struct move *mv, struct rte_mbuf *m)
 {
-	uint32_t n = move_buffers(&mv->c);
+	uint32_t n = ledger_sum(&mv->c);
 	struct tcp_conn *c;
 
 	count_add(w, CNT_HANDOVER_IN, n);

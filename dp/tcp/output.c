@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What may be sent, and sending it (RFC 9293 3.8). */
-#include "conn.h"
+#include "ledger.h"
+#include "sent.h"
+#include "../loop.h"
 
 #include "../net/neigh.h"
 #include "../tx.h"
@@ -11,18 +13,13 @@ enum {
 	TSO_MAX = 65535 - IPV6_HDR - TCP_HDR_MAX, /* bytes of data one burst carries */
 	TSO_MSS_MIN = 256,			  /* devices refuse, or hang on, smaller pieces */
 	SEGMENT_COPY = 2048, /* up to here data is copied behind the headers, else referred to */
+	TX_CUT_MAX = 6,	     /* halvings of what a port takes in a turn */
 };
 
-bool tcp_pressed(const struct worker *w)
+/* A packet of n buffers went to a port. */
+static void port_took(struct tcp *t, uint16_t port, uint16_t n)
 {
-	uint32_t max = w->dp->conf->tcp.buffers;
-
-	return w->tcp->held > max - max / 4;
-}
-
-bool tcp_full(const struct worker *w)
-{
-	return w->tcp->held >= w->dp->conf->tcp.buffers;
+	t->tx_left[port] = (uint16_t)(t->tx_left[port] - RTE_MIN(n, t->tx_left[port]));
 }
 
 /* ---- segments ---- */
@@ -187,18 +184,34 @@ static bool segment_data(struct worker *w, struct tcp_conn *c, const struct segm
 	return data_copy(w, s->m, from, off, s->len);
 }
 
-/* The TCP header at h, without its checksum. */
-static void segment_header(const struct tcp_conn *c, const struct segment *s, uint8_t *h,
-			   uint8_t hdr_len)
+/*
+ * The edge of the window, which is offered in units of 2^rcv_wscale: up to the next of them, or it
+ * would go back (RFC 9293 3.8.6), unless that were an eighth more than may wait. Returns the units.
+ */
+static uint32_t window_units(struct tcp_conn *c)
 {
-	uint32_t wnd = c->rcv_adv - c->rcv_nxt;
+	uint32_t wnd = c->rcv_adv - c->rcv_nxt, part = wnd & ((1u << c->rcv_wscale) - 1);
+	uint32_t more = part ? (1u << c->rcv_wscale) - part : 0;
+
+	if (more && wnd + more + conn_unread(c) <= ledger_rcv_max(c) + ledger_rcv_max(c) / 8) {
+		wnd += more;
+		c->rcv_adv += more;
+	}
+	return RTE_MIN(wnd >> c->rcv_wscale, (uint32_t)UINT16_MAX);
+}
+
+/* The TCP header at h, without its checksum. */
+static void segment_header(struct tcp_conn *c, const struct segment *s, uint8_t *h, uint8_t hdr_len)
+{
+	uint32_t wnd;
 	struct tcp_hdr t = { .sport = c->local_port,
 			     .dport = c->remote_port,
 			     .seq = be32_make(s->seq),
 			     .off = (uint8_t)(hdr_len << 2),
 			     .flags = s->flags };
 
-	wnd = s->flags & TCP_SYN ? RTE_MIN(wnd, (uint32_t)UINT16_MAX) : wnd >> c->rcv_wscale;
+	wnd = s->flags & TCP_SYN ? RTE_MIN(c->rcv_adv - c->rcv_nxt, (uint32_t)UINT16_MAX)
+				 : window_units(c);
 	t.wnd = be16_make((uint16_t)wnd);
 	if (s->flags & TCP_ACK)
 		t.ack = be32_make(c->rcv_nxt);
@@ -247,7 +260,7 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 	uint8_t l3_len = ip_hdr_len(&c->remote_ip),
 		hdr_len = (uint8_t)(TCP_HDR + tcp_opts_len(&s->o));
 	enum drop why = DROP_NO_ROUTE;
-	struct neigh *n = neigh_find(w, &c->remote_ip, &c->nh, &why);
+	struct neigh *n = neigh_find(w, src, &c->remote_ip, &c->nh, &why);
 	const struct port *p = n ? &w->dp->port[n->port] : NULL;
 	struct rte_mbuf *m = s->m;
 	struct ip_out o = { .src = src,
@@ -280,12 +293,15 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 		}
 		conn_timer_stop(c, TCP_TIMER_DELACK);
 	}
+	if (likely(n != NULL))
+		port_took(w->tcp, n->port, m->nb_segs);
 	if (likely(n != NULL && !(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG)))
 		ip_send(w, n, m, true);
 	else if (n) /* longer than the link: the port cuts it */
 		neigh_send(w, n, m);
 	else if (c->nh == NH_LOOP)
-		loop_send(w, m, be16_get(c->remote_port));
+		loop_send(w, m, &(struct sock_addr){ *src, c->local_port },
+			  be16_get(c->remote_port));
 	else
 		pkt_drop(w, m, why);
 }
@@ -317,38 +333,24 @@ void conn_send_syn(struct worker *w, struct tcp_conn *c)
 
 /* ---- the window we offer ---- */
 
-/*
- * What may be offered while buffers are short: less and less, and then nothing more. What was
- * offered stands.
- */
-static uint32_t window_cap(const struct worker *w, const struct tcp_conn *c)
-{
-	uint32_t max = w->dp->conf->tcp.buffers, held = w->tcp->held;
-
-	if (likely(held <= max / 2))
-		return UINT32_MAX;
-	if (held <= max / 2 + max / 8)
-		return RTE_MAX(c->rcv_buf / 8, 4u * c->mss);
-	return tcp_pressed(w) ? 0 : 4u * c->mss;
-}
-
 /* The buffers of others keep the window from what the owner's reading would make it. */
 static bool window_squeezed(const struct worker *w, const struct tcp_conn *c)
 {
 	uint32_t used = conn_unread(c);
 
-	return used < c->rcv_buf && window_cap(w, c) < c->rcv_buf - used;
+	return used < c->rcv_buf && ledger_window(w, c) < c->rcv_buf - used;
 }
 
 /* RFC 9293 3.8.6.2.2: the edge moves by a segment or half the buffer, and never back. */
 uint32_t conn_window(const struct worker *w, const struct tcp_conn *c)
 {
 	uint32_t used = conn_unread(c), offered = c->rcv_adv - c->rcv_nxt;
-	uint32_t space = c->rcv_buf > used ? c->rcv_buf - used : 0;
+	uint32_t max = ledger_rcv_max(c), space = max > used ? max - used : 0;
 
 	if (seq_lt(c->rcv_adv, c->rcv_nxt))
 		offered = 0;
-	space = RTE_MIN(space, window_cap(w, c));
+	/* While buffers are short less is offered; what was offered stands. */
+	space = RTE_MIN(space, ledger_window(w, c));
 	/* Nobody reads: no more than was offered before that was known. */
 	if (unlikely(c->flags & CONN_PAUSED))
 		space = 0;
@@ -389,17 +391,14 @@ static void window_update(struct worker *w, struct tcp_conn *c)
 
 bool conn_resend(struct worker *w, struct tcp_conn *c, struct tcp_sent *s)
 {
-	struct segment g = { .seq = s->seq, .flags = TCP_ACK, .rexmit = true };
-	uint32_t fin;
+	struct segment g = { .m = pkt_make(w), .seq = s->seq, .flags = TCP_ACK, .rexmit = true };
+	uint32_t end = seq_min(s->end, s->seq + c->mss), fin;
 
-	if (s->end - s->seq > c->mss && !recovery_split(w, c, s, s->seq + c->mss))
-		return false;
-	g.m = pkt_make(w);
 	if (!g.m)
 		return false;
 	segment_opts(w, c, &g);
-	fin = (s->flags & SENT_FIN) != 0;
-	g.len = s->end - s->seq - fin;
+	fin = end == s->end && s->flags & SENT_FIN ? 1 : 0;
+	g.len = end - s->seq - fin;
 	/* SACK blocks take room that the segment had when it was sent first. */
 	while (g.o.n_sack && g.len + tcp_opts_len(&g.o) > c->mss + (g.o.ts ? TCP_TS_LEN : 0u))
 		g.o.n_sack--;
@@ -409,7 +408,7 @@ bool conn_resend(struct worker *w, struct tcp_conn *c, struct tcp_sent *s)
 		g.flags |= TCP_PSH;
 	segment_send(w, c, &g);
 	c->last_tx_ms = (uint32_t)w->now_ms;
-	recovery_resent(w, c, s);
+	recovery_resent(w, c, s, end);
 	return true;
 }
 
@@ -465,6 +464,9 @@ static bool send_new(struct worker *w, struct tcp_conn *c, const struct port *p,
 		s.len = RTE_MIN(s.len, force);
 	fin = c->flags & CONN_FIN_QUEUED && !(c->flags & CONN_FIN_SENT) && s.len == unsent;
 	if (s.len == 0 && !fin)
+		return false;
+	/* With no record left for it, what is little waits for an ACK and becomes more. */
+	if (unlikely(s.len < mss && !force && c->sent_first && sent_left(w->tcp, c) <= 1))
 		return false;
 	s.flags |= (s.len == unsent ? TCP_PSH : 0) | (fin ? TCP_FIN : 0);
 	if (c->flags & CONN_CWR_OUT && s.len)
@@ -532,6 +534,43 @@ static void persist_arm(struct worker *w, struct tcp_conn *c)
 		conn_timer_set(w, c, TCP_TIMER_PERSIST, RTE_MIN(ms, (uint32_t)TCP_RTO_MAX_MS));
 }
 
+/* ---- what the device takes ---- */
+
+/*
+ * Half of a port's transmit ring a turn, so that many first windows at once leave room for media
+ * and are not lost on the way. Where the ring was full all the same it is drained more slowly than
+ * the turns come: half as much, and a step back a millisecond.
+ */
+void output_begin(struct worker *w)
+{
+	struct tcp *t = w->tcp;
+	bool later = w->now_ms != t->tx_ms;
+	uint16_t i;
+
+	t->tx_ms = w->now_ms;
+	for (i = 0; i < w->dp->n_ports; i++) {
+		uint64_t full = w->port_counters[i].tx_full;
+		uint16_t ring = w->dp->port[i].tx_ring;
+
+		if (unlikely(full != t->tx_full[i])) {
+			t->tx_full[i] = full;
+			t->tx_cut[i] += t->tx_cut[i] < TX_CUT_MAX;
+		} else if (later && t->tx_cut[i]) {
+			t->tx_cut[i]--;
+		}
+		t->tx_left[i] = ring ? (uint16_t)(ring / 2 >> t->tx_cut[i]) : UINT16_MAX;
+	}
+}
+
+/* Whether c may send more in this turn; else the next one is for it as well. */
+static bool port_takes(struct worker *w, struct tcp_conn *c, const struct port *p)
+{
+	if (likely(!p || w->tcp->tx_left[p->idx]))
+		return true;
+	conn_dirty(w, c);
+	return false;
+}
+
 void conn_output(struct worker *w, struct tcp_conn *c)
 {
 	struct neigh *n = neigh_cached(neigh_entries(w->neigh), c->nh);
@@ -541,14 +580,15 @@ void conn_output(struct worker *w, struct tcp_conn *c)
 	if (!conn_established(c))
 		return;
 	window_update(w, c);
-	while (unlikely(c->lost_bytes) && (s = recovery_next(w, c)) != NULL) {
+	while (unlikely(c->lost_bytes) && port_takes(w, c, p) &&
+	       (s = recovery_next(w, c)) != NULL) {
 		if (!conn_resend(w, c, s)) {
 			conn_timer_set(w, c, TCP_TIMER_PERSIST, TCP_RETRY_MS);
 			break;
 		}
 	}
 	if (conn_unsent(c) || (c->flags & (CONN_FIN_QUEUED | CONN_FIN_SENT)) == CONN_FIN_QUEUED) {
-		while (send_step(w, c, p, 0))
+		while (port_takes(w, c, p) && send_step(w, c, p, 0))
 			;
 		persist_arm(w, c);
 	}
@@ -559,6 +599,6 @@ void conn_output(struct worker *w, struct tcp_conn *c)
 
 void conn_challenge(struct worker *w, struct tcp_conn *c)
 {
-	if (tcp_challenge_allow(w))
+	if (conn_challenge_allow(w, c))
 		conn_send_bare(w, c, TCP_ACK, c->snd_max);
 }

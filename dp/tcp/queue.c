@@ -4,19 +4,32 @@
 enum {
 	COPY_MAX = 256, /* bytes worth copying to save a buffer */
 	JOIN_MAX = 32,	/* buffers that may be small */
+	FEW = 4,	/* buffers that may be half empty */
 };
 
-bool mbuf_merge(struct rte_mbuf *to, const struct rte_mbuf *m)
+/* Nobody else has m's bytes: they may be added to. */
+static bool mbuf_is_own(const struct rte_mbuf *m)
 {
-	uint16_t len = m->data_len;
+	return rte_mbuf_refcnt_read(m) == 1 && RTE_MBUF_DIRECT(m);
+}
 
-	if (len > COPY_MAX || rte_mbuf_refcnt_read(to) != 1 || !RTE_MBUF_DIRECT(to) ||
-	    rte_pktmbuf_tailroom(to) < len)
-		return false;
+/* Copies the first len bytes of m behind those of `to`. */
+static void mbuf_append(struct rte_mbuf *to, const struct rte_mbuf *m, uint16_t len)
+{
 	memcpy(rte_pktmbuf_mtod_offset(to, void *, to->data_len), rte_pktmbuf_mtod(m, const void *),
 	       len);
 	to->data_len += len;
 	to->pkt_len = to->data_len;
+}
+
+bool queue_merge(const struct mbuf_queue *q, struct rte_mbuf *to, const struct rte_mbuf *m)
+{
+	uint16_t len = m->data_len;
+
+	if ((len > COPY_MAX && (q->n < FEW || q->bytes >= q->n * QUEUE_FILL)) || !mbuf_is_own(to) ||
+	    rte_pktmbuf_tailroom(to) < len)
+		return false;
+	mbuf_append(to, m, len);
 	return true;
 }
 
@@ -56,7 +69,7 @@ void queue_put(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m)
 
 	while ((s = mbuf_shift(w, &m))) {
 		q->bytes += s->data_len;
-		if (q->tail && mbuf_merge(q->tail, s)) {
+		if (q->tail && queue_merge(q, q->tail, s)) {
 			pkt_consume(w, s);
 			continue;
 		}
@@ -68,6 +81,30 @@ void queue_put(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m)
 		q->n++;
 		w->tcp->held++;
 	}
+}
+
+/* Moves m's bytes to the front of its buffer, and leaves the most room behind them. */
+static void mbuf_to_front(struct rte_mbuf *m)
+{
+	if (m->data_off <= RTE_PKTMBUF_HEADROOM || !mbuf_is_own(m))
+		return;
+	memmove((uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, rte_pktmbuf_mtod(m, void *),
+		m->data_len);
+	m->data_off = RTE_PKTMBUF_HEADROOM;
+}
+
+void queue_pack(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m)
+{
+	uint16_t n = q->tail && mbuf_is_own(q->tail) ? rte_pktmbuf_tailroom(q->tail) : 0;
+
+	n = RTE_MIN(n, m->data_len);
+	if (n) {
+		mbuf_append(q->tail, m, n);
+		q->bytes += n;
+		rte_pktmbuf_adj(m, n);
+	}
+	mbuf_to_front(m);
+	queue_put(w, q, m);
 }
 
 struct rte_mbuf *queue_take(struct worker *w, struct mbuf_queue *q)

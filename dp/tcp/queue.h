@@ -8,6 +8,8 @@
  */
 #include "../worker.h"
 
+enum { QUEUE_FILL = 1024 }; /* bytes that the buffers of a longer queue hold on average, at least */
+
 /* Packet buffers in a row, one segment each, linked by next. */
 struct mbuf_queue {
 	struct rte_mbuf *head, *tail;
@@ -20,6 +22,8 @@ struct mbuf_queue {
  * bytes of the last buffer, or one byte a segment would hold a whole buffer each.
  */
 void queue_put(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m);
+/* The same, and the last buffer is filled up first: few buffers, whatever the segments' size. */
+void queue_pack(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m);
 struct rte_mbuf *queue_take(struct worker *w, struct mbuf_queue *q);
 /*
  * All of `from` behind `to`, buffers as they are. When `to` has many small ones already they are
@@ -36,7 +40,10 @@ void queue_copy(const struct mbuf_queue *q, uint32_t off, void *to, uint32_t n);
  * ones are freed. NULL at the end, and when there are no bytes at all: the packet is consumed.
  */
 struct rte_mbuf *mbuf_shift(struct worker *w, struct rte_mbuf **chain);
-/* Copies m's bytes behind those of `to`: if they are few, fit and `to` is nobody else's. */
-bool mbuf_merge(struct rte_mbuf *to, const struct rte_mbuf *m);
+/*
+ * Copies m's bytes behind those of `to`, the last buffer of q: if they fit and `to` is nobody
+ * else's, and they are few or q has many buffers that are half empty.
+ */
+bool queue_merge(const struct mbuf_queue *q, struct rte_mbuf *to, const struct rte_mbuf *m);
 
 #endif

@@ -51,9 +51,10 @@ void rack_delivered(struct ack_walk *k, const struct tcp_sent *r, uint32_t end)
 	else if (seq_lt(end, c->rack_fack) && !(r->flags & SENT_REXMIT))
 		c->reordering_seen = 1;
 	/* Step 2: was it the last transmission that arrived? */
-	if (r->flags & SENT_REXMIT && (echoes_older(k, r) || rtt < c->min_rtt_us))
+	if (r->flags & (SENT_REXMIT | SENT_FOLDED) && (echoes_older(k, r) || rtt < c->min_rtt_us))
 		return;
-	if (!(r->flags & SENT_REXMIT) && (rtt < c->min_rtt_us || c->min_rtt_us == 0))
+	if (!(r->flags & (SENT_REXMIT | SENT_FOLDED)) &&
+	    (rtt < c->min_rtt_us || c->min_rtt_us == 0))
 		c->min_rtt_us = rtt;
 	if (c->rack_rtt_us == 0 || sent_after(c, r, end)) {
 		c->rack_xmit_us = r->xmit_us;

@@ -22,6 +22,12 @@ bool tcp_challenge_allow(struct worker *w)
 	return true;
 }
 
+bool conn_challenge_allow(struct worker *w, struct tcp_conn *c)
+{
+	return meter_take(&c->challenge, &w->tcp->challenge_rate, w->now_us, 0) &&
+	       tcp_challenge_allow(w);
+}
+
 void tcp_send_raw(struct worker *w, const struct tcp_raw_seg *s)
 {
 	uint16_t len = (uint16_t)(TCP_HDR + tcp_opts_len(&s->o)), csum;
@@ -54,7 +60,7 @@ void tcp_send_raw(struct worker *w, const struct tcp_raw_seg *s)
 	count(w, CNT_TCP_TX);
 	if (s->flags & TCP_RST)
 		count(w, CNT_TCP_RST_TX);
-	ip_route_send(w, m, &s->dst.ip);
+	ip_route_send(w, m, &s->src.ip, &s->dst.ip);
 }
 
 bool tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg *s, uint8_t tos)

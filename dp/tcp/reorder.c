@@ -11,7 +11,6 @@
 
 enum {
 	REORDER_WALK = 128,   /* ranges looked at, from the front */
-	REORDER_BYTES = 256,  /* a buffer should hold that much on average */
 	REORDER_BUFFERS = 16, /* and so many are granted in any case */
 };
 
@@ -120,7 +119,7 @@ static bool reorder_room(const struct worker *w, const struct tcp_conn *c, const
 			 uint32_t seq)
 {
 	uint32_t max = w->dp->conf->tcp.reorder_buffer;
-	uint32_t buffers = RTE_MAX(max / REORDER_BYTES + 8, (uint32_t)REORDER_BUFFERS);
+	uint32_t buffers = RTE_MAX(max / QUEUE_FILL + 8, (uint32_t)REORDER_BUFFERS);
 
 	return seq == c->rcv_nxt || (c->ooo.bytes + m->data_len <= max && c->ooo.n < buffers);
 }
@@ -136,7 +135,7 @@ static void reorder_link(struct worker *w, struct tcp_conn *c, struct rte_mbuf *
 	struct mbuf_queue *q = &c->ooo;
 
 	q->bytes += m->data_len;
-	if (joins_prev && mbuf_merge(prev->last, m)) {
+	if (joins_prev && queue_merge(q, prev->last, m)) {
 		pkt_consume(w, m);
 		last = joins_next ? next->last : prev->last;
 	} else {

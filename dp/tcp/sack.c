@@ -40,7 +40,7 @@ static void dsack(struct ack_walk *k)
 /* A sample for the timer is of the oldest: the delay of the ACK belongs to it. */
 static void sample(struct ack_walk *k, const struct tcp_sent *r)
 {
-	if (k->a->rtt_us < 0 && !(r->flags & SENT_REXMIT))
+	if (k->a->rtt_us < 0 && !(r->flags & (SENT_REXMIT | SENT_FOLDED)))
 		k->a->rtt_us = (int32_t)clamp_u32(tcp_us(k->w) - r->xmit_us, 1, INT32_MAX);
 }
 
@@ -91,8 +91,11 @@ static struct tcp_sent *carve(struct ack_walk *k, struct tcp_sent *r, uint32_t s
 		to = (end - r->seq) / mss * mss;
 	if (from >= to)
 		return NULL;
-	if (to < r->end - r->seq && !recovery_split(k->w, k->c, r, r->seq + to))
+	/* Two cuts, and one record must be left. */
+	if ((from || to < r->end - r->seq) && sent_left(k->w->tcp, k->c) <= 2)
 		return NULL;
+	if (to < r->end - r->seq)
+		recovery_split(k->w, k->c, r, r->seq + to);
 	return from ? recovery_split(k->w, k->c, r, r->seq + from) : r;
 }
 

@@ -2,7 +2,13 @@
 /* Records of what was sent: two lists, three conditions, and the sums of bytes (sent.h). */
 #include "sent.h"
 
-#include <rte_mempool.h>
+#include <rte_malloc.h>
+
+enum {
+	SENT_OWN = 3,	    /* records of each connection: something always goes, and goes again */
+	SENT_STRANGER = 12, /* in all, of a connection that nobody vouches for */
+	SENT_MAX = 16384,   /* of anybody */
+};
 
 static uint32_t len(const struct tcp_sent *r)
 {
@@ -71,48 +77,144 @@ static void time_remove(struct tcp_conn *c, struct tcp_sent *r)
 	*(r->later ? &r->later->sooner : &c->sent_newest) = r->sooner;
 }
 
+/* r, in flight or in no list yet, was sent now. */
+static void time_now(struct worker *w, struct tcp_conn *c, struct tcp_sent *r)
+{
+	r->xmit_us = tcp_us(w);
+	r->order = ++c->sent_order;
+	time_insert(c, c->sent_newest, r);
+}
+
+/* ---- the pool ---- */
+
+bool sent_create(struct tcp *t, uint32_t conns, uint32_t shared, uint32_t max)
+{
+	uint32_t n = conns * SENT_OWN + shared, i;
+
+	t->sent = rte_zmalloc("tcp_sent", sizeof(*t->sent) * (size_t)n, RTE_CACHE_LINE_SIZE);
+	for (i = 0; t->sent && i < n; i++)
+		t->sent[i].next = i + 1 < n ? &t->sent[i + 1] : NULL;
+	t->sent_free = t->sent;
+	t->records_pool = shared;
+	t->records_max = clamp_u32(max, SENT_STRANGER, SENT_MAX);
+	return t->sent != NULL;
+}
+
+uint32_t sent_left(const struct tcp *t, const struct tcp_conn *c)
+{
+	uint32_t max = c->stranger ? (uint32_t)SENT_STRANGER : t->records_max;
+	uint32_t pool = c->stranger ? t->records_pool / 2 : t->records_pool;
+	uint32_t rest = pool > t->records_shared ? pool - t->records_shared : 0;
+	uint32_t own = c->records < SENT_OWN ? SENT_OWN - c->records : 0;
+	uint32_t shared = c->records > SENT_OWN ? c->records - SENT_OWN : 0;
+
+	own += rest > shared ? rest - shared : 0;
+	return max > c->records ? RTE_MIN(own, max - c->records) : 0;
+}
+
+static struct tcp_sent *sent_get(struct tcp *t, struct tcp_conn *c)
+{
+	struct tcp_sent *r = t->sent_free;
+
+	t->sent_free = r->next;
+	t->records_shared += c->records >= SENT_OWN;
+	t->records++;
+	c->records++;
+	return r;
+}
+
+static void sent_put(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r)
+{
+	r->next = t->sent_free;
+	t->sent_free = r;
+	c->records--;
+	t->records--;
+	t->records_shared -= c->records >= SENT_OWN;
+}
+
 /* ---- life ---- */
+
+/* A record for what goes out next; the last one, when c has as many as it may but for one. */
+static struct tcp_sent *sent_next(struct worker *w, struct tcp_conn *c, uint32_t seq)
+{
+	struct tcp_sent *r = c->sent_last;
+
+	if (unlikely(sent_left(w->tcp, c) <= 1)) {
+		if (!sent_in_flight(r) || r->flags & (SENT_REXMIT | SENT_FIN))
+			return NULL;
+		time_remove(c, r);
+		r->flags |= SENT_FOLDED;
+		return r;
+	}
+	r = sent_get(w->tcp, c);
+	*r = (struct tcp_sent){ .seq = seq };
+	seq_insert(c, c->sent_last, r);
+	return r;
+}
 
 struct tcp_sent *recovery_sent(struct worker *w, struct tcp_conn *c, uint32_t seq, uint32_t end,
 			       uint16_t flags)
 {
-	struct tcp_sent *r;
+	bool first = !c->sent_first;
+	struct tcp_sent *r = sent_next(w, c, seq);
 	uint32_t pipe;
 
-	if (unlikely(rte_mempool_get(w->tcp->sent_pool, (void **)&r) != 0))
+	if (unlikely(!r))
 		return NULL;
-	if (!c->sent_first) {
+	if (first) {
 		cwnd_restart(w, c);
 		c->rack_fack = seq;
 	}
-	*r = (struct tcp_sent){ .seq = seq, .end = end, .xmit_us = tcp_us(w), .flags = flags };
-	r->order = ++c->sent_order;
-	seq_insert(c, c->sent_last, r);
-	time_insert(c, c->sent_newest, r);
+	r->end = end;
+	r->flags |= flags;
+	time_now(w, c, r);
 	pipe = end - c->snd_una - c->sacked_bytes - c->lost_bytes;
 	cwnd_used(c, pipe, end);
 	c->prr_out += end - seq;
 	return r;
 }
 
-void recovery_resent(struct worker *w, struct tcp_conn *c, struct tcp_sent *r)
+/*
+ * The record that has [r->seq, end) alone, or, when there is none to be had, the one before, which
+ * was sent again as well and takes these bytes over. If even that is not so it is all of r, whose
+ * rest the timer will tell of again.
+ */
+static struct tcp_sent *sent_front(struct worker *w, struct tcp_conn *c, struct tcp_sent *r,
+				   uint32_t end)
 {
+	struct tcp_sent *prev = r->prev;
+
+	if (r->end == end || recovery_split(w, c, r, end))
+		return r;
+	if (!(r->flags & SENT_LOST) || !prev || !sent_in_flight(prev) ||
+	    !(prev->flags & SENT_REXMIT))
+		return r;
+	c->lost_bytes -= end - r->seq;
+	r->seq = prev->end = end;
+	prev->flags |= SENT_FOLDED;
+	return prev;
+}
+
+void recovery_resent(struct worker *w, struct tcp_conn *c, struct tcp_sent *r, uint32_t end)
+{
+	uint32_t bytes = end - r->seq;
+	bool probe = r->flags & SENT_PROBE;
+
+	r = sent_front(w, c, r, end);
 	if (r->flags & SENT_LOST)
 		c->lost_bytes -= len(r);
 	else
 		time_remove(c, r);
 	r->flags = (uint16_t)((r->flags & ~SENT_LOST) | SENT_REXMIT);
 	r->rexmits += r->rexmits < UINT16_MAX;
-	r->xmit_us = tcp_us(w);
-	r->order = ++c->sent_order;
-	time_insert(c, c->sent_newest, r);
+	time_now(w, c, r);
 	if (r == c->sent_first)
 		c->rto_from_us = r->xmit_us;
 	cwnd_used(c, recovery_pipe(c), c->snd_max);
-	c->prr_out += len(r);
-	c->undo_rexmits += len(r);
+	c->prr_out += bytes;
+	c->undo_rexmits += bytes;
 	c->retransmits++;
-	if (!(r->flags & SENT_PROBE)) /* those recovery_probed() counts */
+	if (!probe) /* those recovery_probed() counts */
 		count(w, c->ca == CA_LOSS ? CNT_TCP_REXMIT_RTO : CNT_TCP_REXMIT_FAST);
 }
 
@@ -121,8 +223,9 @@ struct tcp_sent *recovery_split(struct worker *w, struct tcp_conn *c, struct tcp
 {
 	struct tcp_sent *r;
 
-	if (unlikely(rte_mempool_get(w->tcp->sent_pool, (void **)&r) != 0))
+	if (unlikely(sent_left(w->tcp, c) == 0))
 		return NULL;
+	r = sent_get(w->tcp, c);
 	*r = *s;
 	r->seq = s->end = seq;
 	s->flags &= (uint16_t)~SENT_FIN;
@@ -141,7 +244,7 @@ void sent_free(struct worker *w, struct tcp_conn *c, struct tcp_sent *r)
 	else
 		time_remove(c, r);
 	seq_remove(c, r);
-	rte_mempool_put(w->tcp->sent_pool, r);
+	sent_put(w->tcp, c, r);
 }
 
 void sent_trim(struct tcp_conn *c, struct tcp_sent *r, uint32_t seq)
@@ -162,7 +265,7 @@ void recovery_clear(struct worker *w, struct tcp_conn *c)
 
 /* ---- conditions ---- */
 
-/* Appends b, the neighbour of a, to it: both are SACKed. */
+/* Appends b, the neighbour of a, to it: both are SACKed, or both lost. */
 static void join(struct worker *w, struct tcp_conn *c, struct tcp_sent *a, struct tcp_sent *b)
 {
 	a->end = b->end;
@@ -171,7 +274,7 @@ static void join(struct worker *w, struct tcp_conn *c, struct tcp_sent *a, struc
 	if (c->sack_hint == b)
 		c->sack_hint = a;
 	seq_remove(c, b);
-	rte_mempool_put(w->tcp->sent_pool, b);
+	sent_put(w->tcp, c, b);
 }
 
 struct tcp_sent *sent_sack(struct worker *w, struct tcp_conn *c, struct tcp_sent *r)
@@ -200,6 +303,17 @@ void sent_lose(struct tcp_conn *c, struct tcp_sent *r)
 		c->lost_hint = r;
 	r->flags |= SENT_LOST;
 	c->lost_bytes += len(r);
+}
+
+void sent_join_lost(struct worker *w, struct tcp_conn *c)
+{
+	struct tcp_sent *r;
+
+	if (sent_left(w->tcp, c) > 1)
+		return;
+	for (r = c->sent_first; r; r = r->next)
+		while (r->flags & SENT_LOST && r->next && r->next->flags & SENT_LOST)
+			join(w, c, r, r->next);
 }
 
 void sent_unlose(struct tcp_conn *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What an owner does with a connection (RFC 9293 3.9.1). */
-#include "conn.h"
+#include "ledger.h"
 
 #include <rte_hash.h>
 
@@ -49,6 +49,11 @@ void tcp_listen(struct worker *w, tcp_accept_fn *accept)
 uint32_t tcp_readable(const struct tcp_conn *c)
 {
 	return conn_in((struct tcp_conn *)(uintptr_t)c)->bytes;
+}
+
+uint32_t tcp_recv_most(const struct tcp_conn *c)
+{
+	return ledger_rcv_max(c);
 }
 
 bool tcp_recv_fin(const struct tcp_conn *c)
@@ -121,6 +126,8 @@ uint32_t tcp_send_room(const struct worker *w, const struct tcp_conn *c)
 {
 	uint32_t max = w->dp->conf->tcp.send_buffer, used = c->snd.bytes + layer_waiting(c);
 
+	if (unlikely(c->stranger))
+		max = RTE_MIN(max, (uint32_t)LEDGER_WINDOW);
 	return send_open(c) && used < max ? max - used : 0;
 }
 
@@ -144,19 +151,6 @@ uint32_t tcp_send_window(const struct worker *w, const struct tcp_conn *c)
 void tcp_send_wait(struct tcp_conn *c)
 {
 	c->flags |= CONN_WANT_ACK;
-}
-
-bool tcp_hold(struct worker *w, uint32_t n)
-{
-	if (w->tcp->held + n > w->dp->conf->tcp.buffers)
-		return false;
-	w->tcp->held += n;
-	return true;
-}
-
-void tcp_unhold(struct worker *w, uint32_t n)
-{
-	w->tcp->held -= n;
 }
 
 uint32_t tcp_raw_mss(const struct tcp_conn *c)
@@ -215,7 +209,7 @@ bool tcp_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
 		c->flags |= CONN_WANT_ROOM;
 		return false;
 	}
-	if (unlikely(w->tcp->held + m->nb_segs > w->dp->conf->tcp.buffers)) {
+	if (unlikely(!ledger_allows_out(w, c, m->nb_segs))) {
 		c->flags |= CONN_WANT_ROOM;
 		conn_timer_set(w, c, TCP_TIMER_PERSIST, TCP_RETRY_MS);
 		return false;
@@ -236,15 +230,12 @@ uint32_t tcp_pass(struct worker *w, struct tcp_conn *from, struct tcp_conn *to)
 	return len;
 }
 
-bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len)
+/* Bytes in buffers of their own, one packet; NULL when the pool is empty. */
+static struct rte_mbuf *bytes_copy(struct worker *w, const void *p, uint32_t len)
 {
 	struct rte_mbuf *m = NULL, *part;
 	const uint8_t *at = p;
 
-	if (tcp_send_room(w, c) < len) {
-		c->flags |= CONN_WANT_ROOM;
-		return false;
-	}
 	while (len) {
 		uint16_t n;
 
@@ -253,7 +244,7 @@ bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_
 			rte_pktmbuf_free(part);
 			if (m)
 				pkt_drop(w, m, DROP_NO_MBUF);
-			return false;
+			return NULL;
 		}
 		m = m ? m : part;
 		n = (uint16_t)RTE_MIN(len, (uint32_t)rte_pktmbuf_tailroom(part));
@@ -263,10 +254,34 @@ bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_
 		at += n;
 		len -= n;
 	}
-	if (!m || tcp_send(w, c, m))
+	return m;
+}
+
+bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len)
+{
+	struct rte_mbuf *m;
+
+	if (tcp_send_room(w, c) < len) {
+		c->flags |= CONN_WANT_ROOM;
+		return false;
+	}
+	m = bytes_copy(w, p, len);
+	if (!m)
+		return len == 0;
+	if (tcp_send(w, c, m))
 		return true;
 	pkt_drop(w, m, DROP_TCP_MEMORY);
 	return false;
+}
+
+bool tcp_send_owed(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len)
+{
+	struct rte_mbuf *m = send_open(c) ? bytes_copy(w, p, len) : NULL;
+
+	if (!m)
+		return false;
+	send_put(w, c, m);
+	return true;
 }
 
 void tcp_shutdown(struct worker *w, struct tcp_conn *c)
@@ -301,6 +316,8 @@ void tcp_close(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 		return;
 	}
 	c->flags |= CONN_CLOSED_APP; /* before it ends, or the reason would be another */
+	if (!(c->flags & CONN_LAYER) && c->ooo.n)
+		reorder_clear(w, c); /* nobody will read it; it comes again, and is answered */
 	tcp_shutdown(w, c);
 	conn_timer_stop(c, TCP_TIMER_APP);
 	if (c->state == TCP_FIN_WAIT_2)
@@ -377,6 +394,19 @@ static bool port_pick(struct worker *w, struct tcp_conn *c)
 	return false;
 }
 
+/* Whether what there is between the addresses of c gives them up: it was over, or is by this. */
+static bool makes_way(struct worker *w, const struct tcp_conn *c, const struct tcp_app *over)
+{
+	uint32_t entry = conn_entry(w, c);
+	struct tcp_conn *old = &w->tcp->conn[entry >> 2];
+
+	if ((entry & 3) != ENTRY_CONN || !over || old->app != over)
+		return timewait_yield(w, c);
+	tcp_abort(w, old, TCP_END_CLOSED);
+	conn_entry_del(w, old, entry);
+	return true;
+}
+
 struct tcp_conn *tcp_connect(struct worker *w, const struct tcp_request *r,
 			     const struct tcp_app *app, enum tcp_end *why)
 {
@@ -388,12 +418,13 @@ struct tcp_conn *tcp_connect(struct worker *w, const struct tcp_request *r,
 	if (!l || ip_is_v4(&src->ip) != ip_is_v4(&dst->ip) || be16_get(dst->port) == 0)
 		return NULL;
 	*why = TCP_END_NO_BUFFER;
-	c = tcp_pressed(w) ? NULL : conn_make(w, app, r, (uint16_t)(l - w->dp->local));
+	c = ledger_short(w) ? NULL : conn_make(w, app, r, (uint16_t)(l - w->dp->local));
 	if (!c)
 		return NULL;
 	*why = TCP_END_EXISTS;
-	if (be16_get(src->port) ? !conn_insert(w, c) && !(timewait_yield(w, c) && conn_insert(w, c))
-				: !port_pick(w, c)) {
+	if (be16_get(src->port)
+		? !conn_insert(w, c) && !(makes_way(w, c, r->over) && conn_insert(w, c))
+		: !port_pick(w, c)) {
 		conn_free(w, c);
 		return NULL;
 	}

@@ -29,7 +29,7 @@ struct tcp_app {
 	enum ctl_conn_role role;
 	/*
 	 * With TLS (tls/expect.h), as the handshake begins: what is expected of the other side. e
-	 * is all zeros. NULL: what the TLS domain says.
+	 * is all zeros. NULL: what the TLS domain says. If it aborts c, nothing is shaken.
 	 */
 	void (*expect)(struct worker *w, struct tcp_conn *c, struct tls_expect *e);
 	/* The handshake is over. */
@@ -42,6 +42,11 @@ struct tcp_app {
 	void (*timeout)(struct worker *w, struct tcp_conn *c);
 	/* tcp_move() brought it to this worker. NULL where owners never move theirs. */
 	void (*arrived)(struct worker *w, struct tcp_conn *c);
+	/*
+	 * Packet buffers are short: drops what it keeps for c (tcp_hold()) and can do without. NULL
+	 * where nothing is kept.
+	 */
+	void (*spare)(struct worker *w, struct tcp_conn *c);
 	/* Slot of the session it serves, for display. NULL, or SLOT_NONE: none. */
 	uint32_t (*session)(struct tcp_conn *c);
 	/* The last call: c is gone when it returns. The owner frees what it holds. */
@@ -94,11 +99,14 @@ struct tcp_layer {
 struct tcp_request {
 	struct sock_addr local, remote;
 	uint16_t in_port; /* index of the port that the SYN came by */
+	/* tcp_connect(): a connection of this owner between the same addresses is reset for it. */
+	const struct tcp_app *over;
 	/* The answer of accept(). */
 	uint8_t data[TCP_APP_DATA];	   /* the owner's bytes */
 	const struct tcp_layer_ops *layer; /* NULL: none */
 	uint16_t layer_arg;
-	uint8_t dscp; /* as tcp_dscp() */
+	uint8_t dscp;  /* as tcp_dscp() */
+	bool stranger; /* nobody vouches for it before tcp_trust() */
 };
 
 /*
@@ -161,10 +169,40 @@ void tcp_dscp(struct tcp_conn *c, uint8_t dscp);
 /* Fills what the region and tests show; seq is left alone. */
 void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *i);
 
+/* ---- what it holds: HACKING.md, "The ledger" ---- */
+
+/*
+ * Its owner vouches for it, or no more: it belongs to an allocation, a termination, a service. One
+ * that nobody vouches for (tcp_request.stranger) gets a small window and a few packet buffers, and
+ * makes room when others need it.
+ */
+void tcp_trust(struct worker *w, struct tcp_conn *c, bool trusted);
+bool tcp_stranger(const struct tcp_conn *c);
+/*
+ * The owner, or the layer, keeps n packet buffers for c: they are c's until they are given back
+ * with tcp_unhold(), or nobody's if c has gone before. c NULL: nobody's from the beginning. False
+ * when c may hold no more.
+ */
+bool tcp_hold(struct worker *w, struct tcp_conn *c, uint32_t n);
+void tcp_unhold(struct worker *w, struct tcp_conn *c, uint32_t n);
+/*
+ * What c holds counts in *sum, too, and the bounds are for that: connections of one allocation are
+ * one holder. NULL: for c alone again. The sum must stay where it is until then, or c is dead.
+ */
+void tcp_share(struct worker *w, struct tcp_conn *c, uint32_t *sum);
+/*
+ * Ends the stranger that has been silent for the longest, of those for which fits() is true (NULL:
+ * of all), however much it holds. False: none of the first few is one. What it has is
+ * free in the next turn.
+ */
+bool tcp_evict(struct worker *w, enum tcp_end why, bool (*fits)(const struct tcp_conn *c));
+
 /* ---- the stream, in ---- */
 
 /* Bytes that wait to be taken. */
 uint32_t tcp_readable(const struct tcp_conn *c);
+/* The most that may ever wait: what is longer never becomes whole. */
+uint32_t tcp_recv_most(const struct tcp_conn *c);
 /* All bytes were taken and the other side has closed its direction. */
 bool tcp_recv_fin(const struct tcp_conn *c);
 /* The first buffer: one segment (nb_segs 1), never empty. NULL when there is none. Not taken. */
@@ -196,12 +234,6 @@ uint32_t tcp_send_window(const struct worker *w, const struct tcp_conn *c);
 /* Asks for writable() when something was acknowledged, whether there is room before or not. */
 void tcp_send_wait(struct tcp_conn *c);
 /*
- * An owner keeps n packet buffers for later: they count among those that connections hold, until
- * they are given back with tcp_unhold(). False when as many are held as may be.
- */
-bool tcp_hold(struct worker *w, uint32_t n);
-void tcp_unhold(struct worker *w, uint32_t n);
-/*
  * Gives a packet (chained or not, data at the first stream byte; counted as one packet that is
  * here). Taken if true. False, and m still the caller's, when the buffer has no room for all of it
  * (then writable() follows), or when this direction is closed.
@@ -217,6 +249,11 @@ uint32_t tcp_pass(struct worker *w, struct tcp_conn *from, struct tcp_conn *to);
  * empty, of whose end nobody tells: writable() need not follow.
  */
 bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len);
+/*
+ * The same for what the owner owes and keeps account of: the send buffer's bound does not hold, nor
+ * that of the buffers of all connections.
+ */
+bool tcp_send_owed(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len);
 /* FIN after what was given (RFC 9293 3.10.4); bytes are still received. */
 void tcp_shutdown(struct worker *w, struct tcp_conn *c);
 /*
@@ -248,13 +285,16 @@ void tcp_layer_again(struct worker *w, struct tcp_conn *c);
 
 /* The owner has closed: nobody reads any more. */
 bool tcp_layer_closing(const struct tcp_conn *c);
-/* Nobody reads for now: what is missing may wait for our own window. */
-bool tcp_layer_paused(const struct tcp_conn *c);
 
 /* The window grows to so many bytes, and no more, from now on; what was offered stands. */
 void tcp_recv_limit(struct tcp_conn *c, uint32_t bytes);
 /* What came and was not taken, below the layer. */
 struct mbuf_queue *tcp_raw(struct tcp_conn *c);
+/*
+ * The window that was offered has room for n bytes more, and for a segment as long as the other
+ * side's: with less it may not send (RFC 9293 3.8.6.2.1).
+ */
+bool tcp_raw_offered(const struct tcp_conn *c, uint32_t n);
 /* FIN came: nothing follows what is there. */
 bool tcp_raw_fin(const struct tcp_conn *c);
 /* Sends below the layer: never refused for want of room, which tcp_send() has looked at. */

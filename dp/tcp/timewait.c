@@ -8,8 +8,8 @@
 #include "conn.h"
 
 enum {
-	TW_BUDGET = 1024, /* entries a call; when more are over, they make room for new ones */
-	TW_OOW_MS = 500,  /* between ACKs in answer to ACKs: two ends that disagree must not loop */
+	TW_BUDGET = 1024,    /* entries a call; when more are over, they make room for new ones */
+	TW_REFUSED_MS = 500, /* between ACKs of one entry: two ends that disagree must not loop */
 };
 
 static struct key24 tw_key(const struct tcp_timewait *e)
@@ -91,7 +91,7 @@ void timewait_add(struct worker *w, const struct tcp_conn *c)
 			.ts_recent = c->ts_recent,
 			.ts_offset = c->ts_offset,
 			.rcv_wnd = RTE_MIN(wnd >> c->rcv_wscale, (uint32_t)UINT16_MAX),
-			.oow_ms = (uint32_t)w->now_ms - TW_OOW_MS,
+			.refused_ms = (uint32_t)w->now_ms - TW_REFUSED_MS,
 			.tos = c->tos,
 		};
 		tw_restart(w, i);
@@ -165,12 +165,11 @@ static void tw_refuse(struct worker *w, struct tcp_timewait *e, struct rte_mbuf 
 		      const struct tcp_seg *s, bool old)
 {
 	uint32_t now = (uint32_t)w->now_ms;
-	bool bare = tcp_seg_seqs(s) == 0;
 
-	if ((!bare || now - e->oow_ms >= TW_OOW_MS) && tcp_challenge_allow(w)) {
+	/* Its own bound first, as conn_challenge_allow() has it. */
+	if (now - e->refused_ms >= TW_REFUSED_MS && tcp_challenge_allow(w)) {
 		tw_ack(w, e);
-		if (bare)
-			e->oow_ms = now;
+		e->refused_ms = now;
 	}
 	pkt_drop(w, m, s->flags & TCP_SYN ? DROP_TCP_SYN : old ? DROP_TCP_PAWS : DROP_TCP_SEQ);
 }

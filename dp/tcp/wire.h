@@ -72,6 +72,16 @@ static inline uint32_t tcp_seg_seqs(const struct tcp_seg *s)
 	return s->len + ((s->flags & TCP_SYN) != 0) + ((s->flags & TCP_FIN) != 0);
 }
 
+/*
+ * Whether a segment has one of the flags that every segment of a connection has, or begins or ends
+ * one with (RFC 9293 3.10.7.4: without them it is dropped); nobody's gets its RST all the same
+ * (3.10.7.1).
+ */
+static inline bool tcp_seg_says(const struct tcp_seg *s)
+{
+	return s->flags & (TCP_SYN | TCP_ACK | TCP_RST);
+}
+
 /* What a segment of ours carries beside data. */
 struct tcp_out_opts {
 	bool ts, sack_ok, wscale_ok;

@@ -5,10 +5,12 @@
 /*
  * TLS on a connection from the inside, for the files of dp/tls that have connections:
  *
- *   tls.c    life and handshake: records to a shaker and back
- *   open.c   after the handshake: records opened and sealed, alerts, KeyUpdate, the end
+ *   tls.c      life and handshake: records to a shaker and back
+ *   waiting.c  who is next when handshakes are short
+ *   open.c     after the handshake: records opened and sealed, alerts, KeyUpdate, the end
  */
 #include "tls.h"
+#include "waiting.h"
 
 enum tls_state {
 	TLS_HELLO,   /* waits for the first record */
@@ -38,20 +40,31 @@ enum {
 	 */
 	TLS_REKEY_RECORDS = 1 << 24,
 	TLS_REKEY_LOG2_BYTES = 38,
-	TLS_WARNINGS_MAX = 16,	   /* alerts that end nothing, of one connection */
-	TLS_PARTING_MS = 5000,	   /* after an error: what is left of tcp.linger */
-	TLS_PATIENCE_MS = 1000,	   /* with a client, while others wait for a handshake */
+	TLS_WARNINGS_MAX = 16,	/* alerts that end nothing, of one connection */
+	TLS_PARTING_MS = 5000,	/* after an error: what is left of tcp.linger */
+	TLS_PATIENCE_MS = 1000, /* with a client in all, while others wait for a handshake */
+	TLS_KEPT = 64,		/* of tls.connections, free for the next ones; of few a part: */
+	TLS_KEPT_DIV = 8,
+	TLS_ROOM_STEPS = 64,	   /* connections that are looked at for one to make room */
 	TLS_BULK_CWND = 64 * 1024, /* from here on records are as long as they may be */
 };
 
 struct tls {
 	struct tcp_layer layer;
+	struct ctl_conn conn; /* its name */
 	/* While the handshake lasts: */
-	struct ctl_conn conn;	 /* its name */
 	struct shake *shake;	 /* TLS_SHAKING: the shaker's, and not to be touched */
 	struct tls *next, *prev; /* TLS_WAITING, TLS_RECORD: in a list, */
-	uint32_t since_ms;	 /* since then (low half of now_ms) */
+	/*
+	 * Since then; of TLS_RECORD less the time that it has let us wait before (low half of
+	 * now_ms).
+	 */
+	uint32_t since_ms;
+	uint32_t waited_ms; /* for it, so far */
+	uint16_t row;	    /* waiting_row() */
 	/* From then on: */
+	struct tls *older, *newer; /* aged: in the worker's list, see room_make() */
+	bool aged;
 	uint8_t state; /* enum tls_state */
 	uint8_t flags; /* enum tls_flags */
 	uint8_t warnings;
@@ -59,7 +72,7 @@ struct tls {
 	uint8_t msg[TLS_MSG_HEAD + 1]; /* handshake message under way, after the handshake */
 	uint16_t plain_max_in, plain_max_out;
 	bool retry;	   /* the timer is for want of a buffer */
-	uint32_t begun_ms; /* since when half a record is there (low half of now_ms); 0: none is */
+	uint32_t begun_ms; /* since when half a record may be completed (low half); 0: none is */
 	uint16_t updates;  /* KeyUpdates since update_s */
 	uint32_t update_s;
 	uint32_t msg_skip; /* bytes of a handshake message that is not read */
@@ -69,19 +82,14 @@ struct tls {
 _Static_assert(offsetof(struct tls, layer) == 0, "a layer");
 _Static_assert(sizeof(struct tls) <= 3200, "budget of an idle leg: 4 KB with its connection");
 
-/* Longest first. */
-struct tls_list {
-	struct tls *head, *tail;
-	uint32_t n;
-};
-
 /* A worker's TLS. */
 struct tls_worker {
 	struct aead *aead;
 	struct tls_kdf *kdf;
-	struct rte_mempool *pool; /* struct tls */
-	struct tls_list waiting;  /* for a shake */
-	struct tls_list silent;	  /* clients we wait for while they hold one */
+	struct rte_mempool *pool;    /* struct tls */
+	struct tls_waiting waiting;  /* for a shake */
+	struct tls_list silent;	     /* clients we wait for while they hold one, longest first */
+	struct tls *oldest, *newest; /* by opening; those that were looked at behind the others */
 	uint32_t conns, shakes;
 	uint32_t leaving;	/* of the shakes: given up, and not back from the shaker yet */
 	uint64_t rekey_records; /* TLS_REKEY_RECORDS, but in tests */

@@ -2,7 +2,6 @@
 /* External keys that the control process looks up: what goes there, and what comes back. */
 #include "layer.h"
 #include "../evt.h"
-#include "../rate.h"
 
 static void psk_answer(struct worker *w, struct tls *t, const uint8_t *key, uint32_t len)
 {
@@ -16,25 +15,15 @@ static void psk_answer(struct worker *w, struct tls *t, const uint8_t *key, uint
 	shake_send(w, s);
 }
 
-/* An identity costs the control process a look-up, as a request does. */
-static bool psk_allowed(struct worker *w, const struct tcp_conn *c)
-{
-	struct sock_addr local, remote;
-
-	tcp_addrs(w, c, &local, &remote);
-	return rate_allow(w->request_rate, &remote.ip, w->now_ms);
-}
-
+/*
+ * A connection asks for one identity at a time and goes on when the answer is there, so that no
+ * more than tls.handshakes are asked for. That is the bound: a rate of a source prefix would be
+ * used up by neighbours, and by who forges datagrams in its name (R4).
+ */
 bool tls_psk_ask(struct worker *w, struct tcp_conn *c, const struct shake *s)
 {
-	struct evt_psk *e;
+	struct evt_psk *e = evt_request(w);
 
-	if (!psk_allowed(w, c)) {
-		count(w, CNT_TLS_PSK_LIMITED);
-		psk_answer(w, tls_of(c), s->psk, 0);
-		return true;
-	}
-	e = evt_request(w);
 	if (!e)
 		return false;
 	*e = (struct evt_psk){ .hdr = { EVT_PSK, sizeof(*e), 0 },

@@ -8,6 +8,14 @@
 
 enum { MSG_HELLO_REQUEST = 0, MSG_CLIENT_HELLO = 1, MSG_SESSION_TICKET = 4, MSG_KEY_UPDATE = 24 };
 enum { ALERT_WARNING = 1, ALERT_FATAL = 2 };
+enum {
+	/* Version, random, empty session id, a suite, a compression method; no extensions in 1.2.
+	 */
+	HELLO_MIN = 2 + 32 + 1 + 4 + 2,
+	/* Lifetime, age, nonce, a byte of ticket at least, extensions. */
+	TICKET_MIN = 4 + 4 + 1 + 3 + 2,
+	TICKET_MAX = 4 + 4 + 256 + 2 + UINT16_MAX + 2 + UINT16_MAX - 1,
+};
 
 /* ---- small records ---- */
 
@@ -135,30 +143,65 @@ static void renegotiation_input(struct worker *w, struct tcp_conn *c)
 	send_alert(w, c, ALERT_WARNING, ALERT_NO_RENEGOTIATION);
 }
 
-/* A handshake message whose head, and for KeyUpdate body, is in t->msg. last: the record's end. */
-static void message_input(struct worker *w, struct tcp_conn *c, bool last)
+/* What a message of this type may be long; RFC 8446 4.1.2, 4.6.1, 4.6.3, RFC 5246 7.4.1. */
+static bool message_length_ok(uint8_t type, uint32_t len)
+{
+	switch (type) {
+	case MSG_HELLO_REQUEST:
+		return len == 0;
+	case MSG_CLIENT_HELLO:
+		return len >= HELLO_MIN && len <= SHAKE_BYTES_MAX;
+	case MSG_SESSION_TICKET:
+		return len >= TICKET_MIN && len <= TICKET_MAX;
+	case MSG_KEY_UPDATE:
+		return len == 1;
+	default:
+		return false;
+	}
+}
+
+/* The types that mean anything now, whatever is made of them. */
+static bool message_expected(const struct tls *t, uint8_t type)
+{
+	bool client = t->flags & TLS_CLIENT;
+
+	if (t->info.version == TLS_1_2)
+		return type == (client ? MSG_HELLO_REQUEST : MSG_CLIENT_HELLO);
+	return type == MSG_KEY_UPDATE || (client && type == MSG_SESSION_TICKET);
+}
+
+/* The head of a handshake message is in t->msg. */
+static void message_head(struct worker *w, struct tcp_conn *c)
 {
 	struct tls *t = tls_of(c);
 	uint32_t len = (uint32_t)(t->msg[1] << 16 | t->msg[2] << 8 | t->msg[3]);
 	uint8_t type = t->msg[0];
-	bool client = t->flags & TLS_CLIENT;
 
-	t->msg_len = 0;
-	if (t->info.version == TLS_1_2 && type == (client ? MSG_HELLO_REQUEST : MSG_CLIENT_HELLO)) {
-		t->msg_skip = len;
-		renegotiation_input(w, c);
-	} else if (t->info.version == TLS_1_3 && client && type == MSG_SESSION_TICKET) {
-		t->msg_skip = len; /* our own connections are not resumed */
-	} else if (t->info.version == TLS_1_3 && type == MSG_KEY_UPDATE && len != 1) {
-		tls_fail(w, c, ALERT_DECODE_ERROR, TCP_END_TLS_RECORD);
-	} else if (t->info.version == TLS_1_3 && type == MSG_KEY_UPDATE && last) {
-		update_input(w, c, t->msg[TLS_MSG_HEAD]);
-	} else {
+	if (!message_expected(t, type)) {
 		tls_fail(w, c, ALERT_UNEXPECTED_MESSAGE, TCP_END_TLS_RECORD);
+	} else if (!message_length_ok(type, len)) {
+		tls_fail(w, c, ALERT_DECODE_ERROR, TCP_END_TLS_RECORD);
+	} else if (type != MSG_KEY_UPDATE) {
+		t->msg_len = 0;
+		t->msg_skip = len; /* our own connections are not resumed */
+		if (type != MSG_SESSION_TICKET)
+			renegotiation_input(w, c);
 	}
 }
 
-/* Messages may be cut over records, and several may share one, but for KeyUpdate (RFC 8446 5.1). */
+/* A KeyUpdate is in t->msg. last: the record ends with it, as it must (RFC 8446 5.1). */
+static void message_body(struct worker *w, struct tcp_conn *c, bool last)
+{
+	struct tls *t = tls_of(c);
+
+	t->msg_len = 0;
+	if (last)
+		update_input(w, c, t->msg[TLS_MSG_HEAD]);
+	else
+		tls_fail(w, c, ALERT_UNEXPECTED_MESSAGE, TCP_END_TLS_RECORD);
+}
+
+/* Messages may be cut over records, and several may share one (RFC 8446 5.1). */
 static void handshake_input(struct worker *w, struct tcp_conn *c, struct mbuf_queue *q)
 {
 	struct tls *t = tls_of(c);
@@ -168,17 +211,17 @@ static void handshake_input(struct worker *w, struct tcp_conn *c, struct mbuf_qu
 	while (q->bytes && t->state == TLS_OPEN) {
 		uint32_t n = RTE_MIN(t->msg_skip, q->bytes);
 
-		queue_drop(w, q, n);
-		t->msg_skip -= n;
-		while (t->msg_skip == 0 && q->bytes && t->msg_len < sizeof(t->msg)) {
-			queue_copy(q, 0, &t->msg[t->msg_len++], 1);
-			queue_drop(w, q, 1);
-			if (t->msg_len == TLS_MSG_HEAD && t->msg[0] != MSG_KEY_UPDATE)
-				break;
+		if (n) {
+			queue_drop(w, q, n);
+			t->msg_skip -= n;
+			continue;
 		}
-		if (t->msg_len == sizeof(t->msg) ||
-		    (t->msg_len == TLS_MSG_HEAD && t->msg[0] != MSG_KEY_UPDATE))
-			message_input(w, c, q->bytes == 0);
+		queue_copy(q, 0, &t->msg[t->msg_len++], 1);
+		queue_drop(w, q, 1);
+		if (t->msg_len == TLS_MSG_HEAD)
+			message_head(w, c);
+		else if (t->msg_len == sizeof(t->msg))
+			message_body(w, c, q->bytes == 0);
 	}
 }
 
@@ -191,42 +234,52 @@ static void open_retry(struct worker *w, struct tcp_conn *c)
 	tcp_layer_timer(w, c, TLS_RETRY_MS);
 }
 
-/*
- * Half a record holds buffers: it must be whole within tcp.frame-ms, as messages must be, while our
- * window lets it come.
- */
-static void open_begun(struct worker *w, struct tcp_conn *c, bool begun)
+/* What is missing of the record at the front, as far as can be known; 0: nothing is begun. */
+static uint32_t record_missing(const struct tcp_conn *c, const struct mbuf_queue *raw)
 {
-	struct tls *t = tls_of(c);
+	const struct tls *t = tls_of(c);
+	enum tls_alert alert;
+	int32_t len;
 
-	if (!begun || tcp_layer_paused(c)) {
+	if (raw->bytes < TLS_HDR)
+		return raw->bytes ? TLS_HDR - raw->bytes : 0;
+	len = record_length(raw, t->info.version, true, t->plain_max_in, &alert);
+	return len > (int32_t)raw->bytes ? (uint32_t)len - raw->bytes : 0;
+}
+
+/*
+ * Half a record holds buffers: it must be whole within tcp.frame-ms, as messages must be. While our
+ * window has no room for the rest the time does not run: that is for want of who reads here.
+ */
+static void open_patience(struct worker *w, struct tcp_conn *c)
+{
+	uint32_t missing = record_missing(c, tcp_raw(c));
+	struct tls *t = tls_of(c);
+	int32_t left;
+
+	if (!missing) {
 		t->begun_ms = 0;
-	} else if (!t->begun_ms) {
-		t->begun_ms = (uint32_t)w->now_ms | 1;
-		if (!t->retry)
-			tcp_layer_timer(w, c, w->dp->conf->tcp.frame_ms);
+		return;
 	}
+	if (!t->begun_ms || !tcp_raw_offered(c, missing))
+		t->begun_ms = (uint32_t)w->now_ms | 1;
+	left = (int32_t)(t->begun_ms + w->dp->conf->tcp.frame_ms - (uint32_t)w->now_ms);
+	if (left <= 0)
+		tls_fail(w, c, ALERT_NONE, TCP_END_FRAME_TIMEOUT);
+	else if (!t->retry)
+		tcp_layer_timer(w, c, (uint32_t)left);
 }
 
 void open_timeout(struct worker *w, struct tcp_conn *c)
 {
 	struct tls *t = tls_of(c);
-	int32_t left;
 
 	if (t->flags & TLS_MUTE) { /* it has had its alert, and keeps what it holds */
 		tcp_abort(w, c, TCP_END_LINGER);
 		return;
 	}
 	t->retry = false; /* this turn tries again */
-	if (tcp_layer_paused(c))
-		t->begun_ms = 0;
-	if (!t->begun_ms)
-		return;
-	left = (int32_t)(t->begun_ms + w->dp->conf->tcp.frame_ms - (uint32_t)w->now_ms);
-	if (left > 0)
-		tcp_layer_timer(w, c, (uint32_t)left);
-	else
-		tls_fail(w, c, ALERT_NONE, TCP_END_FRAME_TIMEOUT);
+	open_patience(w, c);
 }
 
 static enum tcp_end alert_end(enum tls_alert alert)
@@ -303,7 +356,9 @@ void open_input(struct worker *w, struct tcp_conn *c)
 		t->begun_ms = 0;
 	if (t->state != TLS_OPEN)
 		return;
-	open_begun(w, c, raw->bytes && t->layer.in.bytes < max);
+	open_patience(w, c);
+	if (t->state != TLS_OPEN)
+		return;
 	if (unlikely(t->rd.records >= w->tls->rekey_records && t->info.version == TLS_1_3)) {
 		t->flags |= TLS_UPDATE | TLS_UPDATE_ASK;
 		t->rd.records = 0; /* asked once */
@@ -392,8 +447,10 @@ void open_output(struct worker *w, struct tcp_conn *c)
 	while (t->layer.out.bytes && !(t->flags & TLS_MUTE) && seal_next(w, c))
 		;
 	if (unlikely(t->flags & TLS_UPDATE) && !t->layer.out.bytes &&
-	    !(t->flags & (TLS_GOODBYE | TLS_MUTE)))
-		update_output(w, c);
+	    !(t->flags & (TLS_GOODBYE | TLS_MUTE)) && !update_output(w, c)) {
+		open_retry(w, c);
+		return;
+	}
 	if (t->layer.out.bytes && !(t->flags & TLS_MUTE)) {
 		open_retry(w, c);
 		return;

@@ -137,7 +137,9 @@ static void on_extension(SSL *ssl, int client, int type, const unsigned char *p,
 	(void)ssl, (void)client;
 	if (type != EXT_PSK_MODES)
 		return;
-	s->ssl->resumable = false; /* a second ClientHello may say something else */
+	/* A second ClientHello may say something else, and offer other keys. */
+	s->ssl->resumable = false;
+	s->result.psk = false;
 	for (i = 1; i < len; i++)
 		s->ssl->resumable |= p[i] == PSK_DHE_KE;
 }
@@ -192,7 +194,9 @@ bool shake_ctx_init(SSL_CTX *ctx)
 	SSL_CTX_set_read_ahead(ctx, 0);
 	SSL_CTX_set_post_handshake_auth(ctx, 0);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	return SSL_CTX_set_max_early_data(ctx, 0) && SSL_CTX_set_recv_max_early_data(ctx, 0) &&
+	/* Of early data none is taken, and a bounded amount skipped. */
+	return SSL_CTX_set_max_early_data(ctx, 0) &&
+	       SSL_CTX_set_recv_max_early_data(ctx, SHAKE_EARLY_MAX) &&
 	       /* TLS 1.3: sent after Finished by shake_ticket(), where they are counted. */
 	       SSL_CTX_set_num_tickets(ctx, 0) &&
 	       SSL_CTX_add_custom_ext(ctx, EXT_RECORD_SIZE_LIMIT,

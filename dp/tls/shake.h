@@ -28,6 +28,7 @@ enum {
 	SHAKE_IN_MAX = TLS_HDR + TLS_CIPHER_MAX_12,
 	SHAKE_OUT_MAX = 8192,	   /* a turn's; more follows by SHAKE_OUT */
 	SHAKE_BYTES_MAX = 1 << 16, /* what the other side may send before Finished, in all */
+	SHAKE_EARLY_MAX = 1 << 15, /* of these, early data that is skipped (RFC 8446 4.2.10) */
 	SHAKE_IDENTITY_MAX = 256,  /* PSK identity, bytes */
 	SHAKE_PSK_MAX = 64,	   /* bytes */
 };
@@ -124,7 +125,8 @@ uint32_t shaker_turn(struct shaker *s, uint32_t n);
 
 /*
  * What a handshake here counts on in each context it may use, those that a callback switches to
- * among them: nothing early, nothing after Finished, RFC 8449. False: OpenSSL failed.
+ * among them: nothing early is taken, nothing comes after Finished, RFC 8449. False: OpenSSL
+ * failed.
  */
 bool shake_ctx_init(struct ssl_ctx_st *ctx);
 /*

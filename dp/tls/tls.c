@@ -21,6 +21,7 @@ bool tls_create(struct worker *w, char *err, size_t errlen)
 	if (t) {
 		snprintf(name, sizeof(name), "tls%u", w->id);
 		t->rekey_records = TLS_REKEY_RECORDS;
+		memcpy(&t->waiting.key, w->dp->hash_key, sizeof(t->waiting.key));
 		t->aead = aead_create(NULL);
 		t->kdf = tls_kdf_create();
 		/* No device looks at it: side by side, or ordinary pages would hold one each. */
@@ -83,62 +84,37 @@ static void shake_start(struct worker *w, struct tls *t, struct shake *s)
 	s->total_in = 0;
 }
 
-static struct tls_list *list_of(struct worker *w, uint8_t state)
-{
-	if (state == TLS_WAITING)
-		return &w->tls->waiting;
-	return state == TLS_RECORD ? &w->tls->silent : NULL;
-}
-
-static void list_put(struct tls_list *l, struct tls *t)
-{
-	t->next = NULL;
-	t->prev = l->tail;
-	if (l->tail)
-		l->tail->next = t;
-	else
-		l->head = t;
-	l->tail = t;
-	l->n++;
-}
-
-static void list_del(struct tls_list *l, struct tls *t)
-{
-	if (t->prev)
-		t->prev->next = t->next;
-	else
-		l->head = t->next;
-	if (t->next)
-		t->next->prev = t->prev;
-	else
-		l->tail = t->prev;
-	l->n--;
-}
-
 void tls_set_state(struct worker *w, struct tls *t, enum tls_state s)
 {
-	struct tls_list *from = list_of(w, t->state), *to = list_of(w, s);
+	uint32_t now_ms = (uint32_t)w->now_ms;
 
-	if (from)
-		list_del(from, t);
+	if (t->state == TLS_WAITING) {
+		waiting_del(&w->tls->waiting, t);
+	} else if (t->state == TLS_RECORD) {
+		list_del(&w->tls->silent, t);
+		t->waited_ms = now_ms - t->since_ms;
+	}
 	t->state = (uint8_t)s;
-	t->since_ms = (uint32_t)w->now_ms;
-	if (to)
-		list_put(to, t);
+	t->since_ms = now_ms;
+	if (s == TLS_WAITING) {
+		waiting_put(&w->tls->waiting, t);
+	} else if (s == TLS_RECORD) {
+		t->since_ms -= t->waited_ms;
+		list_put_by_age(&w->tls->silent, t);
+	}
 }
 
-/* Its secrets have been taken, or there are none; whoever waits longest is next. */
+/* Its secrets have been taken, or there are none; somebody else may have it. */
 static void shake_end(struct worker *w, struct shake *s)
 {
-	struct tls *t = w->tls->waiting.head;
 	struct tcp_conn *c;
+	struct tls *t;
 
 	OPENSSL_cleanse(&s->result, sizeof(s->result));
 	shake_put(w, s);
 	w->tls->shakes--;
-	if (!t)
-		return;
-	s = shake_get(w);
+	t = waiting_next(&w->tls->waiting);
+	s = t ? shake_get(w) : NULL;
 	if (!s)
 		return;
 	shake_start(w, t, s);
@@ -187,12 +163,15 @@ static void shake_feed(struct worker *w, struct tcp_conn *c, uint32_t n)
 	struct tls *t = tls_of(c);
 	struct shake *s = t->shake;
 
+	if (!(t->flags & TLS_STARTED) && tcp_app(c)->expect) {
+		tcp_app(c)->expect(w, c, &s->expect);
+		if (tcp_state(c) == TCP_CLOSED) /* its owner does not want it */
+			return;
+	}
 	queue_copy(tcp_raw(c), 0, s->in, n);
 	queue_drop(w, tcp_raw(c), n);
 	s->op = SHAKE_FEED;
 	s->in_len = n;
-	if (!(t->flags & TLS_STARTED) && tcp_app(c)->expect)
-		tcp_app(c)->expect(w, c, &s->expect);
 	tls_set_state(w, t, TLS_SHAKING);
 	t->flags |= TLS_STARTED;
 	shake_send(w, s);
@@ -236,20 +215,45 @@ static bool handshake_record(struct worker *w, struct tcp_conn *c, uint32_t *len
 	return false;
 }
 
-/* Nothing is kept of a connection that has not sent a whole record. */
+/* Gives its place up to somebody else. */
+static void busy_leave(struct worker *w, struct tls *t)
+{
+	struct tcp_conn *c = tcp_find(w, t->conn);
+
+	tls_leave(w, t);
+	if (likely(c != NULL)) /* one that ended in this turn has gone anyway */
+		tcp_abort(w, c, TCP_END_TLS_BUSY);
+}
+
+/* Among those that wait. When no more may, a source of which more wait has one less. */
+static void hello_wait(struct worker *w, struct tcp_conn *c)
+{
+	struct tls_waiting *q = &w->tls->waiting;
+	struct sock_addr local, remote;
+	struct tls *t = tls_of(c), *last;
+
+	tcp_addrs(w, c, &local, &remote);
+	t->row = waiting_row(q, &remote.ip);
+	if (q->n >= w->dp->conf->tls.waiting) {
+		last = waiting_excess(q, t->row);
+		busy_leave(w, last ? last : t);
+		if (!last)
+			return;
+	}
+	tls_set_state(w, t, TLS_WAITING);
+	count(w, CNT_TLS_QUEUED);
+}
+
+/* Before its first record is whole a connection has no handshake, nor waits for one. */
 static void hello_input(struct worker *w, struct tcp_conn *c, uint32_t len)
 {
-	struct tls *t = tls_of(c);
-	struct shake *s = w->tls->waiting.head ? NULL : shake_get(w);
+	struct shake *s = w->tls->waiting.n ? NULL : shake_get(w);
 
 	if (s) {
-		shake_start(w, t, s);
+		shake_start(w, tls_of(c), s);
 		shake_feed(w, c, len);
-	} else if (w->tls->waiting.n < w->dp->conf->tls.waiting) {
-		tls_set_state(w, t, TLS_WAITING);
-		count(w, CNT_TLS_QUEUED);
 	} else {
-		tcp_abort(w, c, TCP_END_TLS_BUSY);
+		hello_wait(w, c);
 	}
 }
 
@@ -475,6 +479,57 @@ uint32_t tls_input(struct worker *w)
 	return n;
 }
 
+/* ---- room for the next ---- */
+
+static void age_put(struct tls_worker *tw, struct tls *t)
+{
+	t->aged = true;
+	t->older = tw->newest;
+	t->newer = NULL;
+	*(t->older ? &t->older->newer : &tw->oldest) = t;
+	tw->newest = t;
+}
+
+static void age_del(struct tls_worker *tw, struct tls *t)
+{
+	if (!t->aged)
+		return;
+	t->aged = false;
+	*(t->older ? &t->older->newer : &tw->oldest) = t->newer;
+	*(t->newer ? &t->newer->older : &tw->newest) = t->older;
+}
+
+/*
+ * The connection that has been there for the longest and that nobody vouches for ends: who has
+ * business here is known after a handshake and a request. Those that somebody does vouch for go
+ * behind the others, so that nobody comes upon them twice.
+ */
+static void room_make(struct worker *w)
+{
+	struct tls_worker *tw = w->tls;
+	uint32_t i;
+
+	for (i = 0; i < TLS_ROOM_STEPS && tw->oldest; i++) {
+		struct tls *t = tw->oldest;
+		struct tcp_conn *c = tcp_find(w, t->conn);
+
+		age_del(tw, t);
+		age_put(tw, t);
+		if (!c || !tcp_stranger(c)) /* without one it ends in this turn */
+			continue;
+		if (t->state < TLS_OPEN)
+			count(w, CNT_TLS_FAILED);
+		tls_leave(w, t);
+		tcp_abort(w, c, TCP_END_ROOM);
+		return;
+	}
+}
+
+static uint32_t kept(const struct worker *w)
+{
+	return RTE_MIN(w->dp->conf->tls.connections / TLS_KEPT_DIV, (uint32_t)TLS_KEPT);
+}
+
 /* ---- life ---- */
 
 static void layer_open(struct worker *w, struct tcp_conn *c, uint16_t domain, uint8_t flags)
@@ -482,6 +537,8 @@ static void layer_open(struct worker *w, struct tcp_conn *c, uint16_t domain, ui
 	void *p;
 	struct tls *t;
 
+	if (w->tls && rte_mempool_avail_count(w->tls->pool) <= kept(w))
+		room_make(w);
 	if (!w->tls || rte_mempool_get(w->tls->pool, &p) < 0) {
 		tcp_abort(w, c, TCP_END_TLS_BUSY);
 		return;
@@ -493,6 +550,7 @@ static void layer_open(struct worker *w, struct tcp_conn *c, uint16_t domain, ui
 	t->info.domain = domain;
 	t->info.service = SERVICE_NONE;
 	w->tls->conns++;
+	age_put(w->tls, t);
 	tcp_layer_set(c, &t->layer);
 	tcp_layer_timer(w, c, w->dp->conf->tls.handshake_ms);
 	tcp_recv_limit(c, TLS_CIPHER_MAX_12 * 2);
@@ -516,14 +574,16 @@ static void layer_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 	tls_leave(w, t);
 	tls_keys_wipe(&t->rd);
 	tls_keys_wipe(&t->wr);
+	age_del(w->tls, t);
 	w->tls->conns--;
 	rte_mempool_put(rte_mempool_from_obj(t), t);
 }
 
-/* Only open connections move. */
+/* Only open connections move; for whom they do is known, and here they make room for nobody. */
 static void layer_moved(struct worker *w, struct tcp_conn *c, bool here)
 {
-	(void)c;
+	if (!here)
+		age_del(w->tls, tls_of(c));
 	w->tls->conns += here ? 1 : UINT32_MAX;
 }
 

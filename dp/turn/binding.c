@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "relay.h"
-#include "../rate.h"
 #include "../../lib/stun.h"
 
 /* RFC 8489 7.3: what we cannot understand is an error; nothing else about a Binding can be wrong.
  */
-enum drop binding_reply(struct worker *w, const struct request *r, uint8_t *reply, size_t *len)
+enum drop binding_reply(const struct worker *w, const struct request *r, uint8_t *reply,
+			size_t *len)
 {
 	const struct config *conf = w->dp->conf;
+	size_t software = strlen(conf->turn.software);
 	struct stun_builder b;
 	struct stun_msg msg;
 	enum stun_err err;
 
-	if (!rate_allow(w->binding_rate, &r->client.ip, w->now_ms))
-		return DROP_BINDING_RATE;
 	if (r->len > RING_MSG_SIZE)
 		return DROP_STUN_LONG;
 	err = stun_parse(&msg, r->msg, r->len);
@@ -27,12 +26,23 @@ enum drop binding_reply(struct worker *w, const struct request *r, uint8_t *repl
 	} else {
 		stun_put_xor_addr(&b, STUN_ATTR_XOR_MAPPED_ADDRESS, &r->client);
 	}
-	if (conf->turn.software[0])
-		stun_put(&b, STUN_ATTR_SOFTWARE, conf->turn.software, strlen(conf->turn.software));
+	/* Over UDP it may go to somebody who never asked: three times as long as the request. */
+	if (software && b.w.pos - reply + STUN_ATTR_HDR_LEN + RTE_ALIGN_CEIL(software, 4) +
+				(msg.fingerprint.val ? 8u : 0u) <=
+			    3 * r->len)
+		stun_put(&b, STUN_ATTR_SOFTWARE, conf->turn.software, software);
 	if (msg.fingerprint.val)
 		stun_put_fingerprint(&b);
 	*len = stun_end(&b);
 	return *len ? DROP_MAX : DROP_STUN_LONG;
+}
+
+/* As punt_allowed() has it. */
+static bool binding_allowed(struct worker *w, const struct pkt *p)
+{
+	if (p->slot == SLOT_NONE)
+		return rate_allow(w->binding_rate, &p->src, w->now_ms);
+	return meter_take(&w->session[p->slot].asked, &w->own_binding, w->now_us, 0);
 }
 
 void binding_answer(struct worker *w, struct pkt *p)
@@ -43,7 +53,9 @@ void binding_answer(struct worker *w, struct pkt *p)
 	enum drop why;
 	size_t len;
 
-	why = binding_reply(w, &r, reply, &len);
+	why = DROP_BINDING_RATE;
+	if (likely(binding_allowed(w, p)))
+		why = binding_reply(w, &r, reply, &len);
 	/* The request's buffer carries the reply; a chained one is not worth the care. */
 	if (why == DROP_MAX && m->nb_segs > 1)
 		why = DROP_STUN_LONG;

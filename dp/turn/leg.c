@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "leg.h"
+#include "limit.h"
 #include "peer.h"
 #include "relay.h"
 #include "../gateway/door.h"
@@ -8,8 +9,12 @@
 
 enum {
 	LEG_BUDGET = 64, /* messages of one connection before it is another's turn */
-	HEAD_LEN = 8,	 /* of a message: what tells its length, and STUN by its cookie */
+	MEDIA_COST_MIN = 256,
+	HEAD_LEN = 8, /* of a message: what tells its length, and STUN by its cookie */
 	STUN_MAX = STUN_HDR_LEN + UINT16_MAX,
+	ANSWERS_MAX = 16,  /* requests of one connection that have no answer yet */
+	ANSWER_MS = 39500, /* a client waits no longer for one (RFC 8489 6.2.2) */
+	RETRY_MS = 5,	   /* when there was no buffer */
 	CHANDATA_MAX = UINT16_MAX - IPV4_HDR - UDP_HDR, /* no datagram carries more */
 };
 
@@ -49,6 +54,31 @@ static void leg_timer(struct worker *w, struct tcp_conn *c)
 		leg_timer_by(w, c, l->media_head->hash.usr, conf->media_age_ms + 1);
 }
 
+/*
+ * What comes next in the stream has to wait, and all behind it: it stays unread, so that the window
+ * closes. Looked at anew by leg_resume(), which may come too early; after so many milliseconds,
+ * if not 0, it does come.
+ */
+static void leg_wait(struct worker *w, struct tcp_conn *c, uint32_t ms)
+{
+	struct leg *l = tcp_data(c);
+
+	l->flags |= LEG_WAITING;
+	tcp_recv_pause(w, c, true);
+	if (ms)
+		leg_timer_by(w, c, (uint32_t)w->now_ms, ms);
+}
+
+static void leg_resume(struct worker *w, struct tcp_conn *c)
+{
+	struct leg *l = tcp_data(c);
+
+	if (!(l->flags & LEG_WAITING))
+		return;
+	l->flags &= (uint16_t) ~(LEG_WAITING | LEG_NO_ROOM);
+	tcp_recv_pause(w, c, false);
+}
+
 /* ---- media: what waits for a slow client ---- */
 
 /* Last segment of the message that starts with m, where another may follow. */
@@ -61,24 +91,33 @@ static struct rte_mbuf *media_last(struct rte_mbuf *m)
 	return m;
 }
 
-/* One packet of n segments counts as n while it is held. */
-static struct rte_mbuf *media_take(struct worker *w, struct leg *l)
+/* Bytes of the queue that a message takes: an empty datagram holds a buffer as well. */
+static uint32_t media_cost(const struct rte_mbuf *m)
 {
+	return RTE_MAX(m->pkt_len, (uint32_t)MEDIA_COST_MIN);
+}
+
+/* One packet of n segments counts as n while it is held. */
+static struct rte_mbuf *media_take(struct worker *w, struct tcp_conn *c)
+{
+	struct leg *l = tcp_data(c);
 	struct rte_mbuf *m = l->media_head, *last = media_last(m);
 
 	l->media_head = last->next;
 	if (!l->media_head)
 		l->media_tail = NULL;
 	last->next = NULL;
-	l->media_bytes -= m->pkt_len;
-	tcp_unhold(w, m->nb_segs);
+	l->media_bytes -= media_cost(m);
+	tcp_unhold(w, c, m->nb_segs);
 	count_add(w, CNT_CONSUMED, m->nb_segs - 1u);
 	return m;
 }
 
-static bool media_put(struct worker *w, struct leg *l, struct rte_mbuf *m)
+static bool media_put(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
 {
-	if (!tcp_hold(w, m->nb_segs))
+	struct leg *l = tcp_data(c);
+
+	if (!tcp_hold(w, c, m->nb_segs))
 		return false;
 	count_add(w, CNT_MADE, m->nb_segs - 1u);
 	m->hash.usr = (uint32_t)w->now_ms;
@@ -87,16 +126,30 @@ static bool media_put(struct worker *w, struct leg *l, struct rte_mbuf *m)
 	else
 		l->media_head = m;
 	l->media_tail = media_last(m);
-	l->media_bytes += m->pkt_len;
+	l->media_bytes += media_cost(m);
 	return true;
 }
 
-static void media_expire(struct worker *w, struct leg *l)
+static void media_clear(struct worker *w, struct tcp_conn *c, enum drop why)
 {
+	const struct leg *l = tcp_data(c);
+
+	while (l->media_head)
+		pkt_drop(w, media_take(w, c), why);
+}
+
+static void media_expire(struct worker *w, struct tcp_conn *c)
+{
+	const struct leg *l = tcp_data(c);
 	uint32_t age_ms = w->dp->conf->tcp.media_age_ms;
 
 	while (l->media_head && ms_since(w, l->media_head->hash.usr) > age_ms)
-		pkt_drop(w, media_take(w, l), DROP_MEDIA_OLD);
+		pkt_drop(w, media_take(w, c), DROP_MEDIA_OLD);
+}
+
+static void media_spare(struct worker *w, struct tcp_conn *c)
+{
+	media_clear(w, c, DROP_TCP_MEMORY);
 }
 
 /*
@@ -113,10 +166,10 @@ static void media_flush(struct worker *w, struct tcp_conn *c)
 {
 	struct leg *l = tcp_data(c);
 
-	media_expire(w, l);
+	media_expire(w, c);
 	while (l->media_head && media_may_go(w, c) &&
 	       tcp_send_room(w, c) >= l->media_head->pkt_len) {
-		struct rte_mbuf *m = media_take(w, l);
+		struct rte_mbuf *m = media_take(w, c);
 
 		if (!tcp_send(w, c, m))
 			pkt_drop(w, m, DROP_TCP_MEMORY);
@@ -141,9 +194,9 @@ bool leg_media(struct worker *w, struct session *s, struct rte_mbuf *m)
 		media_flush(w, c); /* what is older goes first, or is too old */
 	if (likely(!l->media_head && media_may_go(w, c)) && tcp_send(w, c, m))
 		return true;
-	while (l->media_head && l->media_bytes + m->pkt_len > max)
-		pkt_drop(w, media_take(w, l), DROP_MEDIA_FULL);
-	if (m->pkt_len > max || !media_put(w, l, m)) {
+	while (l->media_head && l->media_bytes + media_cost(m) > max)
+		pkt_drop(w, media_take(w, c), DROP_MEDIA_FULL);
+	if (m->pkt_len > max || !media_put(w, c, m)) {
 		pkt_drop(w, m, m->pkt_len > max ? DROP_MEDIA_FULL : DROP_TCP_MEMORY);
 		return false;
 	}
@@ -159,8 +212,7 @@ static void leg_close(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 	struct leg *l = tcp_data(c);
 
 	l->flags |= LEG_CLOSING;
-	while (l->media_head)
-		pkt_drop(w, media_take(w, l), DROP_TCP_CLOSED);
+	media_clear(w, c, DROP_TCP_CLOSED);
 	tcp_close(w, c, why);
 }
 
@@ -169,8 +221,7 @@ static void leg_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 	struct leg *l = tcp_data(c);
 	struct ctl_sid sid = { l->slot, l->gen };
 
-	while (l->media_head)
-		pkt_drop(w, media_take(w, l), DROP_TCP_CLOSED);
+	media_clear(w, c, DROP_TCP_CLOSED);
 	if (l->slot == SLOT_NONE)
 		return;
 	l->slot = SLOT_NONE;
@@ -184,7 +235,8 @@ static void leg_timeout(struct worker *w, struct tcp_conn *c)
 	struct leg *l = tcp_data(c);
 
 	l->flags &= (uint16_t)~LEG_TIMER;
-	media_expire(w, l);
+	leg_resume(w, c);
+	media_expire(w, c);
 	if (l->flags & LEG_PARTIAL && ms_since(w, l->frame_ms) >= conf->frame_ms)
 		leg_close(w, c, TCP_END_FRAME_TIMEOUT);
 	else if (l->slot == SLOT_NONE && ms_since(w, l->request_ms) >= conf->idle_timeout * 1000)
@@ -264,6 +316,9 @@ static void leg_relay(struct worker *w, struct tcp_conn *c, const uint8_t *msg, 
 		why = chandata_looks_like(msg[0]) ? DROP_NO_CHANNEL : DROP_STUN_METHOD;
 	else if (l->slot != SLOT_NONE)
 		why = relay_find(w, l->slot, msg, need, &to);
+	if (why == DROP_MAX &&
+	    unlikely(!limit_pass(w, l->slot, LIMIT_TO_PEER, &to.peer.ip, to.len)))
+		why = DROP_SESSION_RATE;
 	if (likely(why == DROP_MAX)) {
 		m = leg_payload(w, c, need, &to);
 		why = DROP_NO_MBUF;
@@ -274,39 +329,107 @@ static void leg_relay(struct worker *w, struct tcp_conn *c, const uint8_t *msg, 
 		leg_discard(w, c, need, why);
 }
 
-static enum drop leg_binding(struct worker *w, struct tcp_conn *c, const struct request *r)
+/*
+ * May a request be read? Its answer must find room, by a client that reads answers, and the rate is
+ * the connection's own, whose source is proven (R4). False: it waits.
+ */
+static bool leg_may_ask(struct worker *w, struct tcp_conn *c, const struct meter_rate *rate)
 {
+	struct leg *l = tcp_data(c);
+	uint32_t wait_ms = meter_wait_ms(&l->asked, rate, w->now_us, 0);
+
+	if (unlikely(tcp_send_room(w, c) < BINDING_REPLY_MAX)) {
+		l->flags |= LEG_NO_ROOM;
+		tcp_send_wait(c);
+		leg_wait(w, c, 0);
+		return false;
+	}
+	if (unlikely(wait_ms)) {
+		leg_wait(w, c, wait_ms);
+		return false;
+	}
+	return true;
+}
+
+/* What became of a message. */
+enum verdict { MSG_TAKEN, MSG_DROPPED, MSG_WAITS };
+
+static enum verdict leg_binding(struct worker *w, struct tcp_conn *c, const struct request *r,
+				enum drop *why)
+{
+	struct leg *l = tcp_data(c);
 	uint8_t reply[BINDING_REPLY_MAX];
 	size_t len;
-	enum drop why = binding_reply(w, r, reply, &len);
 
-	if (why != DROP_MAX)
-		return why;
-	if (!tcp_send_bytes(w, c, reply, (uint32_t)len))
-		return DROP_TX_FULL;
+	if (!leg_may_ask(w, c, &w->own_binding))
+		return MSG_WAITS;
+	*why = binding_reply(w, r, reply, &len);
+	if (*why != DROP_MAX)
+		return MSG_DROPPED;
+	if (unlikely(!tcp_send_bytes(w, c, reply, (uint32_t)len))) {
+		leg_wait(w, c, RETRY_MS);
+		return MSG_WAITS;
+	}
+	meter_take(&l->asked, &w->own_binding, w->now_us, 0);
 	count(w, CNT_BINDING);
-	return DROP_MAX;
+	return MSG_TAKEN;
+}
+
+/*
+ * May one more be asked of the control process? Each of a connection passes the queue alone, and so
+ * many have no answer yet: more are not read, so that all answers find room. What was not answered
+ * while a client waits for it (a control process was killed meanwhile) is not counted any more.
+ */
+static bool leg_may_punt(struct worker *w, struct tcp_conn *c)
+{
+	struct leg *l = tcp_data(c);
+	uint32_t since_ms = ms_since(w, l->request_ms);
+
+	if (l->flags & LEG_QUEUED) {
+		leg_wait(w, c, 0);
+		return false;
+	}
+	if (l->answers && since_ms >= ANSWER_MS)
+		l->answers = 0;
+	if (l->answers < ANSWERS_MAX)
+		return leg_may_ask(w, c, &w->own_request);
+	leg_wait(w, c, ANSWER_MS - since_ms);
+	return false;
 }
 
 /*
  * A connection that asks to be joined with a peer's speaks STUN no more if that succeeds (RFC 6062
- * 4.3): what follows waits for the answer. One that has an allocation cannot be joined.
+ * 4.3): what follows waits for the answer. One that has an allocation cannot be joined. A Connect
+ * is answered when the peer has, so that others are not counted behind it: how many may be under
+ * way is the control process's to say (turn.connections-per-allocation).
  */
-static enum drop leg_punt(struct worker *w, struct tcp_conn *c, const struct request *r)
+static enum verdict leg_punt(struct worker *w, struct tcp_conn *c, const struct request *r,
+			     enum drop *why)
 {
+	uint16_t method = stun_type_method((uint16_t)(r->msg[0] << 8 | r->msg[1]));
 	struct leg *l = tcp_data(c);
-	enum drop why = punt_request(w, r);
 
-	if (why == DROP_MAX && l->slot == SLOT_NONE &&
-	    stun_type_method((uint16_t)(r->msg[0] << 8 | r->msg[1])) == STUN_CONNECTION_BIND) {
+	*why = punt_check(r);
+	if (*why != DROP_MAX)
+		return MSG_DROPPED;
+	if (!leg_may_punt(w, c))
+		return MSG_WAITS;
+	if (unlikely(!punt_put(w, r))) {
+		leg_wait(w, c, RETRY_MS);
+		return MSG_WAITS;
+	}
+	meter_take(&l->asked, &w->own_request, w->now_us, 0);
+	l->flags |= LEG_QUEUED;
+	l->answers += method != STUN_CONNECT;
+	if (l->slot == SLOT_NONE && method == STUN_CONNECTION_BIND) {
 		l->flags |= LEG_BINDING;
 		tcp_recv_pause(w, c, true);
 	}
-	return why;
+	return MSG_TAKEN;
 }
 
-/* STUN but for Send indications, as listener_input() has it for datagrams. */
-static void leg_stun(struct worker *w, struct tcp_conn *c, const uint8_t *msg, uint32_t need)
+static enum verdict leg_request(struct worker *w, struct tcp_conn *c, const uint8_t *msg,
+				uint32_t need, enum drop *why)
 {
 	struct leg *l = tcp_data(c);
 	struct request r = { .msg = msg,
@@ -314,41 +437,55 @@ static void leg_stun(struct worker *w, struct tcp_conn *c, const uint8_t *msg, u
 			     .listener = l->listener,
 			     .slot = l->slot,
 			     .conn = tcp_name(w, c) };
-	uint16_t type = (uint16_t)(msg[0] << 8 | msg[1]);
-	enum drop why = DROP_STUN_METHOD;
+	enum verdict v;
 	struct sock_addr local;
 
 	tcp_addrs(w, c, &local, &r.client);
 	r.local = local.ip;
-	if (stun_type_class(type) == STUN_REQUEST) {
+	v = (msg[0] << 8 | msg[1]) == stun_type(STUN_BINDING, STUN_REQUEST)
+		? leg_binding(w, c, &r, why)
+		: leg_punt(w, c, &r, why);
+	if (v != MSG_WAITS)
 		l->request_ms = (uint32_t)w->now_ms;
-		why = type == stun_type(STUN_BINDING, STUN_REQUEST) ? leg_binding(w, c, &r)
-								    : leg_punt(w, c, &r);
-	} else if (type == stun_type(STUN_BINDING, STUN_INDICATION)) {
-		why = DROP_MAX; /* keep-alive (RFC 8445 11) */
-	}
-	if (why == DROP_MAX)
-		tcp_recv_skip(w, c, need);
-	else
-		leg_discard(w, c, need, why);
+	return v;
 }
 
-static void leg_message(struct worker *w, struct tcp_conn *c, const uint8_t *msg, uint32_t need)
+/* STUN but for Send indications, as listener_input() has it for datagrams. False: it waits. */
+static bool leg_stun(struct worker *w, struct tcp_conn *c, const uint8_t *msg, uint32_t need)
 {
-	if (chandata_looks_like(msg[0]) ||
-	    (msg[0] << 8 | msg[1]) == stun_type(STUN_SEND, STUN_INDICATION))
+	uint16_t type = (uint16_t)(msg[0] << 8 | msg[1]);
+	enum drop why = DROP_STUN_METHOD;
+	enum verdict v = MSG_DROPPED;
+
+	if (stun_type_class(type) == STUN_REQUEST)
+		v = leg_request(w, c, msg, need, &why);
+	else if (type == stun_type(STUN_BINDING, STUN_INDICATION))
+		v = MSG_TAKEN; /* keep-alive (RFC 8445 11) */
+	if (v == MSG_TAKEN)
+		tcp_recv_skip(w, c, need);
+	else if (v == MSG_DROPPED)
+		leg_discard(w, c, need, why);
+	return v != MSG_WAITS;
+}
+
+/* False: the message is still there, and is waited with. */
+static bool leg_message(struct worker *w, struct tcp_conn *c, const uint8_t *msg, uint32_t need)
+{
+	if (likely(chandata_looks_like(msg[0]) ||
+		   (msg[0] << 8 | msg[1]) == stun_type(STUN_SEND, STUN_INDICATION))) {
 		leg_relay(w, c, msg, need);
-	else
-		leg_stun(w, c, msg, need);
+		return true;
+	}
+	return leg_stun(w, c, msg, need);
 }
 
 /* A message in several buffers is read from a copy. Apart, so that the common frame stays small. */
-static __rte_noinline void leg_message_copied(struct worker *w, struct tcp_conn *c, uint32_t need)
+static __rte_noinline bool leg_message_copied(struct worker *w, struct tcp_conn *c, uint32_t need)
 {
 	uint8_t msg[STUN_MAX];
 
 	tcp_recv_copy(c, 0, msg, need);
-	leg_message(w, c, msg, need);
+	return leg_message(w, c, msg, need);
 }
 
 /* ---- framing ---- */
@@ -378,7 +515,7 @@ static int32_t frame_len(const struct leg *l, const uint8_t *h, uint32_t n)
 }
 
 /* How long the next message is goes to l->need. False when the stream is lost. */
-static bool leg_frame(struct worker *w, struct tcp_conn *c, uint32_t have)
+static bool leg_frame(struct tcp_conn *c, uint32_t have)
 {
 	const struct rte_mbuf *m = tcp_recv_peek(c);
 	struct leg *l = tcp_data(c);
@@ -391,7 +528,7 @@ static bool leg_frame(struct worker *w, struct tcp_conn *c, uint32_t have)
 		h = copy;
 	}
 	len = frame_len(l, h, have);
-	if (unlikely(len < 0 || (uint32_t)len > w->dp->conf->tcp.receive_buffer))
+	if (unlikely(len < 0 || (uint32_t)len > tcp_recv_most(c)))
 		return false;
 	l->need = (uint32_t)len;
 	return true;
@@ -403,10 +540,11 @@ static bool leg_next(struct worker *w, struct tcp_conn *c)
 	uint32_t have = tcp_readable(c), need;
 	struct leg *l = tcp_data(c);
 	const struct rte_mbuf *m;
+	bool taken;
 
-	if (have == 0 || l->flags & (LEG_BINDING | LEG_HELD | LEG_CLOSING))
+	if (have == 0 || l->flags & (LEG_BINDING | LEG_HELD | LEG_CLOSING | LEG_WAITING))
 		return false;
-	if (l->need == 0 && unlikely(!leg_frame(w, c, have))) {
+	if (l->need == 0 && unlikely(!leg_frame(c, have))) {
 		leg_close(w, c, TCP_END_FRAME_BAD);
 		return false;
 	}
@@ -419,26 +557,38 @@ static bool leg_next(struct worker *w, struct tcp_conn *c)
 		}
 		return false;
 	}
-	l->need = 0;
 	l->flags &= (uint16_t)~LEG_PARTIAL;
 	m = tcp_recv_peek(c);
-	if (likely(m->data_len >= need))
-		leg_message(w, c, rte_pktmbuf_mtod(m, const uint8_t *), need);
+	taken = likely(m->data_len >= need)
+		    ? leg_message(w, c, rte_pktmbuf_mtod(m, const uint8_t *), need)
+		    : leg_message_copied(w, c, need);
+	if (likely(taken))
+		l->need = 0;
+	return taken;
+}
+
+/* All was read, and the other side has nothing more to say: its last answers are waited for. */
+static void leg_read_out(struct worker *w, struct tcp_conn *c)
+{
+	struct leg *l = tcp_data(c);
+	uint32_t since_ms = ms_since(w, l->request_ms);
+
+	if (!tcp_recv_fin(c) || l->flags & (LEG_BINDING | LEG_HELD | LEG_CLOSING | LEG_WAITING))
+		return;
+	if (l->answers && since_ms < ANSWER_MS)
+		leg_wait(w, c, ANSWER_MS - since_ms);
 	else
-		leg_message_copied(w, c, need);
-	return true;
+		leg_close(w, c, TCP_END_DONE);
 }
 
 static void leg_readable(struct worker *w, struct tcp_conn *c)
 {
-	const struct leg *l = tcp_data(c);
 	int i;
 
 	/* What is looped inside goes on next turn: no more than there is room for. */
 	for (i = 0; i < LEG_BUDGET && w->n_loop < TX_BATCH; i++) {
 		if (!leg_next(w, c)) {
-			if (tcp_recv_fin(c) && !(l->flags & (LEG_BINDING | LEG_HELD | LEG_CLOSING)))
-				leg_close(w, c, TCP_END_DONE);
+			leg_read_out(w, c);
 			return;
 		}
 	}
@@ -452,7 +602,20 @@ static void leg_established(struct worker *w, struct tcp_conn *c)
 	struct leg *l = tcp_data(c);
 
 	l->request_ms = (uint32_t)w->now_ms;
+	l->asked = meter_full(w->now_us);
 	leg_timer(w, c);
+}
+
+/* Whoever waits for something else is not looked at: media may wait, too, and has this called. */
+static void leg_writable(struct worker *w, struct tcp_conn *c)
+{
+	const struct leg *l = tcp_data(c);
+
+	if (l->flags & LEG_NO_ROOM && tcp_send_room(w, c) >= BINDING_REPLY_MAX)
+		leg_resume(w, c);
+	else if (l->flags & LEG_NO_ROOM)
+		tcp_send_wait(c);
+	media_flush(w, c);
 }
 
 static uint32_t leg_session(struct tcp_conn *c)
@@ -465,8 +628,9 @@ const struct tcp_app leg_app = {
 	.role = CONN_CLIENT,
 	.established = leg_established,
 	.readable = leg_readable,
-	.writable = media_flush,
+	.writable = leg_writable,
 	.timeout = leg_timeout,
+	.spare = media_spare,
 	.session = leg_session,
 	.closed = leg_closed,
 };
@@ -484,6 +648,7 @@ const struct tcp_app *leg_accept(struct worker *w, struct tcp_request *r)
 
 	if (i == LOCAL_NONE)
 		return peer_accept(w, r);
+	r->stranger = true;
 	if (w->dp->conf->listener[i].transport == TRANSPORT_TLS) {
 		r->layer = &tls_server_layer;
 		r->layer_arg = w->dp->conf->listener[i].domain_index;
@@ -496,6 +661,29 @@ const struct tcp_app *leg_accept(struct worker *w, struct tcp_request *r)
 
 /* ---- what the control process says ---- */
 
+bool leg_punted(struct worker *w, struct ctl_conn name)
+{
+	struct tcp_conn *c = tcp_find(w, name);
+	struct leg *l = c ? tcp_data(c) : NULL;
+
+	if (!l || tcp_app(c) != &leg_app || l->flags & LEG_CLOSING)
+		return false;
+	l->flags &= (uint16_t)~LEG_QUEUED;
+	leg_resume(w, c);
+	return true;
+}
+
+/* One request less has no answer; those that were not counted have none either. */
+static void leg_answered(struct worker *w, struct tcp_conn *c, uint16_t type)
+{
+	struct leg *l = tcp_data(c);
+
+	if (stun_type_class(type) == STUN_INDICATION || stun_type_method(type) == STUN_CONNECT)
+		return;
+	l->answers -= l->answers > 0;
+	leg_resume(w, c);
+}
+
 bool leg_reply(struct worker *w, const struct cmd_send *c)
 {
 	struct tcp_conn *conn = tcp_find(w, (struct ctl_conn){ c->leg.conn, c->leg.conn_gen });
@@ -505,8 +693,9 @@ bool leg_reply(struct worker *w, const struct cmd_send *c)
 		return false;
 	l = tcp_data(conn);
 	if (l->flags & LEG_CLOSING || (c->flags & SEND_HOLD && !(l->flags & LEG_BINDING)) ||
-	    !tcp_send_bytes(w, conn, c->payload, c->payload_len))
+	    !tcp_send_owed(w, conn, c->payload, c->payload_len))
 		return false;
+	leg_answered(w, conn, (uint16_t)(c->payload[0] << 8 | c->payload[1]));
 	if (c->flags & SEND_HOLD) {
 		l->flags = (uint16_t)((l->flags & ~LEG_BINDING) | LEG_HELD);
 		l->request_ms = (uint32_t)w->now_ms;
@@ -532,6 +721,7 @@ bool leg_session_set(struct worker *w, struct ctl_conn name, const struct ctl_si
 	l->slot = sid->slot;
 	l->gen = sid->gen;
 	l->flags |= LEG_SERVED;
+	tcp_trust(w, c, true);
 	return true;
 }
 
@@ -545,5 +735,6 @@ void leg_session_del(struct worker *w, uint32_t slot)
 		return;
 	l->slot = SLOT_NONE;
 	l->request_ms = (uint32_t)w->now_ms;
+	tcp_trust(w, c, false);
 	leg_timer(w, c);
 }

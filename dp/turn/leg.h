@@ -22,10 +22,12 @@ struct leg {
 	 * each leads to the first of the next; hash.usr of the first says when it came.
 	 */
 	struct rte_mbuf *media_head, *media_tail;
-	uint32_t media_bytes;
+	uint32_t media_bytes; /* of each a fixed number at least */
 	uint32_t frame_ms;   /* when the message under way began */
 	uint32_t request_ms; /* last request, or end of the session */
 	uint32_t timer_ms;   /* when the timer fires, with LEG_TIMER */
+	struct meter asked;  /* its requests, Binding included */
+	uint16_t answers;    /* that the control process owes */
 };
 _Static_assert(sizeof(struct leg) <= TCP_APP_DATA, "owner's bytes");
 
@@ -36,6 +38,9 @@ enum leg_flags {
 	LEG_SERVED = 1 << 3,  /* it had a session, now or once */
 	LEG_TIMER = 1 << 4,
 	LEG_CLOSING = 1 << 5, /* closed from here */
+	LEG_WAITING = 1 << 6, /* what comes next has to wait: nothing is read until leg_resume() */
+	LEG_NO_ROOM = 1 << 7, /* with LEG_WAITING: for room for an answer */
+	LEG_QUEUED = 1 << 8,  /* a request of it is in the worker's queue (punt_put()) */
 };
 
 extern const struct tcp_app leg_app;
@@ -49,8 +54,13 @@ void leg_init(void *data, uint16_t listener);
  */
 const struct tcp_app *leg_accept(struct worker *w, struct tcp_request *r);
 
-/* CMD_SEND to a connection: one whole STUN message. False if it is gone or has no room. */
+/*
+ * CMD_SEND to a connection: one whole STUN message. False if it is gone, or there are no buffers;
+ * never for want of room, since no more is asked than there is room to answer.
+ */
 bool leg_reply(struct worker *w, const struct cmd_send *c);
+/* Its request has left the queue. False if the connection has gone, so that nobody waits. */
+bool leg_punted(struct worker *w, struct ctl_conn name);
 
 /*
  * Session sid is that of the client on connection `name` from now on; another that it had is
@@ -62,8 +72,9 @@ void leg_session_del(struct worker *w, uint32_t slot);
 
 /*
  * A message for the client, whole and padded to four bytes: ChannelData, or a Data indication.
- * Waits while the connection cannot take it, bounded in bytes and in age (tcp.media-queue,
- * tcp.media-age-ms); the oldest is dropped. Takes m; returns whether it was sent or waits.
+ * Waits while the connection cannot take it, bounded in bytes, in number and in age
+ * (tcp.media-queue, tcp.media-age-ms); the oldest is dropped. Takes m; returns whether it was sent
+ * or waits.
  */
 bool leg_media(struct worker *w, struct session *s, struct rte_mbuf *m);
 

@@ -122,7 +122,8 @@ static __rte_always_inline bool path_classify(struct worker *w, const struct por
 	struct be16 sport;
 
 	k->v6 = v6;
-	if (unlikely(!l))
+	/* By another port: rx.c asks whether its source is there. */
+	if (unlikely(!l || l->port != port->idx))
 		return false;
 	if (l->relay != CTL_RELAY_NONE && dport >= l->relay_min && dport <= l->relay_max &&
 	    likely(!l->listeners)) {
@@ -176,13 +177,14 @@ static __rte_always_inline uint32_t path_to_peer(struct worker *w, const struct 
 	if (unlikely(!leg_is_of(&p->to_client, p->client6, k, six) || p->listener != k->listener ||
 		     p->channel != field16(msg) || p->up_expiry <= w->now))
 		return LEFT;
-	n = path_hop(w, k, &p->to_peer, p->peer6, len, six);
+	n = path_hop(w, k, &p->to_peer, src6, len, six);
 	if (unlikely(!n))
 		return LEFT;
 	added = p->sum + minus(load16(msg)) + minus(load16(msg + 2));
 	if (unlikely(padding))
 		added += minus(padding_sum(msg + CHANDATA_HDR_LEN, payload, padding));
-	path_send(w, k, &p->to_peer, src6, n, CHANDATA_HDR_LEN, len, added, six);
+	path_write(w, k, &p->to_peer, src6, n, CHANDATA_HDR_LEN, len, added, six);
+	tx_put(w, n->port, k->m);
 	return payload;
 }
 
@@ -200,15 +202,16 @@ static __rte_always_inline uint32_t path_to_client(struct worker *w, const struc
 
 	if (unlikely(!leg_is_of(&p->to_peer, p->peer6, k, six) || p->down_expiry <= w->now))
 		return LEFT;
-	n = path_hop(w, k, &p->to_client, p->client6, len, six);
+	n = path_hop(w, k, &p->to_client, src6, len, six);
 	if (unlikely(!n))
 		return LEFT;
 	length = __builtin_bswap16((uint16_t)payload);
 	head = (uint32_t)length << 16 | channel;
-	path_send(w, k, &p->to_client, src6, n, -CHANDATA_HDR_LEN, len,
-		  minus(p->sum) + channel + length, six);
+	path_write(w, k, &p->to_client, src6, n, -CHANDATA_HDR_LEN, len,
+		   minus(p->sum) + channel + length, six);
 	/* Behind the new headers, where the old ones ended. */
 	memcpy(udp + UDP_HDR - CHANDATA_HDR_LEN, &head, sizeof(head));
+	tx_put(w, n->port, k->m);
 	return payload;
 }
 

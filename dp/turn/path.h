@@ -45,7 +45,10 @@ static inline struct ip_addr path_leg_dst(const struct path_leg *l, bool v6)
 	return v6 ? l->dst6 : ip_from_v4(dst);
 }
 
-/* A leg between addresses of one family; v6: what it was. A next hop that is still right stays. */
+/*
+ * A leg between addresses of one family; v6: what it was. Its next hop stays where it leads to the
+ * same address; a caller whose own address is another now has cleared the leg.
+ */
 void path_leg_make(struct path_leg *l, bool v6, const struct sock_addr *src,
 		   const struct sock_addr *dst);
 

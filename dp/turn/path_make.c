@@ -27,14 +27,15 @@ static const struct ctl_relay *session_relay(const struct session *s)
 }
 
 /*
- * Sources are judged here and not of each packet (rx.c does that of all others): who takes a path
- * comes from the very address of its session.
+ * What is limited is metered on the general way. Sources are judged here and not of each packet
+ * (rx.c does that of all others): who takes a path comes from the very address of its session.
  */
 static bool session_has_path(const struct worker *w, const struct session *s)
 {
-	return s->gen && s->conn_gen == 0 && !(s->flags & (SESSION_REDIRECT | SESSION_TCP)) &&
-	       s->first.channel && session_relay(s)->relay != CTL_RELAY_NONE &&
-	       ip_source_ok(w->dp, &s->client.ip) && ip_source_ok(w->dp, &s->first.ip);
+	return !w->limit && s->gen && s->conn_gen == 0 &&
+	       !(s->flags & (SESSION_REDIRECT | SESSION_TCP)) && s->first.channel &&
+	       session_relay(s)->relay != CTL_RELAY_NONE && ip_source_ok(w->dp, &s->client.ip) &&
+	       ip_source_ok(w->dp, &s->first.ip);
 }
 
 void path_make(struct worker *w, uint32_t slot)
@@ -49,6 +50,8 @@ void path_make(struct worker *w, uint32_t slot)
 		memset(p, 0, sizeof(*p));
 		return;
 	}
+	if (p->relay != r->relay || p->listener != s->listener)
+		memset(p, 0, sizeof(*p));
 	relayed = (struct sock_addr){ *relay_ip(w->dp, r), r->port };
 	path_leg_make(&p->to_peer, p->peer6, &relayed, &peer);
 	path_leg_make(&p->to_client, p->client6, listener, &s->client);

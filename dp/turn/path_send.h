@@ -90,25 +90,27 @@ static inline uint64_t source_bit(const uint8_t *ip)
 
 /*
  * The next hop if len bytes of UDP can go there now: within the MTU, by a port of this worker's,
- * and with a checksum where IPv6, which wants one (RFC 8200 8.1), is on one side or on both.
+ * and with a checksum where IPv6, which wants one (RFC 8200 8.1), is on one side or on both. src6:
+ * as of path_write().
  */
 static __rte_always_inline struct neigh *path_hop(struct worker *w, const struct path_pkt *k,
-						  struct path_leg *l, bool v6, uint32_t len,
-						  bool six)
+						  struct path_leg *l, const struct ip_addr *src6,
+						  uint32_t len, bool six)
 {
 	struct neigh *n = neigh_cached(w->neighbours, l->nh);
 
 	if (six && unlikely(load16(pkt_udp(k, six) + 6) == 0))
 		return NULL;
 	if (unlikely(!n || !neigh_has_mac(n))) {
-		struct ip_addr dst = path_leg_dst(l, v6);
+		struct ip_addr dst = path_leg_dst(l, src6);
+		struct ip_addr src = src6 ? *src6 : ip_from_v4(l->src);
 		enum drop why;
 
-		n = neigh_find(w, &dst, &l->nh, &why);
+		n = neigh_find(w, &src, &dst, &l->nh, &why);
 		if (!n || !neigh_has_mac(n))
 			return NULL;
 	}
-	len += ip_len(six && v6);
+	len += ip_len(six && src6);
 	return likely(len <= n->mtu && w->id < w->dp->port[n->port].tx_queues) ? n : NULL;
 }
 
@@ -170,14 +172,16 @@ static inline void ipv6_from_leg(uint8_t *p, const struct ip_addr *src, const st
 }
 
 /*
- * Sends the datagram of which the UDP header stands shift bytes further than it came: len bytes,
- * the new headers made from the old. added: what its UDP checksum covers now and did not before,
- * beside lengths, as folded sums. src6: where from if the leg is IPv6, else NULL.
+ * Makes the frame of a datagram whose UDP header stands shift bytes further than it came: len
+ * bytes, the new headers made from the old. added: what its UDP checksum covers now and did not
+ * before, beside lengths, as folded sums. src6: where from if the leg is IPv6, else NULL. The
+ * caller writes what else changes and then gives it to tx_put(), behind which the packet is
+ * another's.
  */
-static __rte_always_inline void path_send(struct worker *w, const struct path_pkt *k,
-					  const struct path_leg *l, const struct ip_addr *src6,
-					  struct neigh *n, int shift, uint32_t len, uint64_t added,
-					  bool six)
+static __rte_always_inline void path_write(struct worker *w, const struct path_pkt *k,
+					   const struct path_leg *l, const struct ip_addr *src6,
+					   struct neigh *n, int shift, uint32_t len, uint64_t added,
+					   bool six)
 {
 	struct path_ip o = ip_read(k, six);
 	struct rte_mbuf *m = k->m;
@@ -206,7 +210,6 @@ static __rte_always_inline void path_send(struct worker *w, const struct path_pk
 	m->pkt_len = m->data_len;
 	if (unlikely(!n->used))
 		n->used = true;
-	tx_put(w, n->port, m);
 }
 
 #endif

@@ -49,7 +49,7 @@ static struct peer_conn *peer_of(struct tcp_conn *c)
 	return tcp_data(c);
 }
 
-static void peer_link(struct session *s, struct tcp_conn *c)
+static void peer_link(struct worker *w, struct session *s, struct tcp_conn *c)
 {
 	struct peer_conn *p = peer_of(c);
 
@@ -58,6 +58,7 @@ static void peer_link(struct session *s, struct tcp_conn *c)
 	if (p->next)
 		peer_of(p->next)->prev = c;
 	s->peer_conns = c;
+	tcp_share(w, c, &s->peer_held);
 }
 
 /* Nothing happens when it is in no list (any more). */
@@ -75,6 +76,7 @@ static void peer_unlink(struct worker *w, struct tcp_conn *c)
 	if (p->next)
 		peer_of(p->next)->prev = p->prev;
 	p->next = p->prev = NULL;
+	tcp_share(w, c, NULL);
 }
 
 /* ---- events ---- */
@@ -141,7 +143,7 @@ static void peer_established(struct worker *w, struct tcp_conn *c)
 	}
 	p->flags |= PEER_OPEN;
 	if (!active) {
-		peer_link(s, c);
+		peer_link(w, s, c);
 		s->peers_waiting++;
 	}
 	tcp_app_timer(w, c, w->dp->conf->tcp.bind_timeout * 1000);
@@ -210,6 +212,7 @@ const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r)
 	    !session_permission(w, p.sid.slot, &r->remote.ip))
 		return NULL;
 	memcpy(r->data, &p, sizeof(p));
+	r->stranger = true; /* until it is joined */
 	return &peer_app;
 }
 
@@ -218,7 +221,7 @@ const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r)
 bool peer_connect(struct worker *w, const struct cmd_connect *cmd)
 {
 	struct session *s = peer_session(w, cmd->sid);
-	struct tcp_request request = { .remote = cmd->peer };
+	struct tcp_request request = { .remote = cmd->peer, .stranger = true };
 	const struct ctl_relay *r;
 	enum tcp_end why = TCP_END_CLOSED;
 	struct tcp_conn *c = NULL;
@@ -238,7 +241,7 @@ bool peer_connect(struct worker *w, const struct cmd_connect *cmd)
 	}
 	*peer_of(c) =
 	    (struct peer_conn){ .sid = cmd->sid, .seq = cmd->hdr.seq, .flags = PEER_ACTIVE };
-	peer_link(s, c);
+	peer_link(w, s, c);
 	tcp_app_timer(w, c, w->dp->conf->tcp.connect_timeout * 1000);
 	return true;
 }
@@ -258,7 +261,7 @@ static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn
 	}
 	peer_waited(w, p);
 	*peer_of(client) = (struct peer_conn){ .sid = sid };
-	peer_link(s, client);
+	peer_link(w, s, client);
 	splice_join(w, client, c, peer_unlink);
 }
 
@@ -330,5 +333,25 @@ void peer_session_del(struct worker *w, uint32_t slot)
 	while ((c = s->peer_conns)) {
 		peer_unlink(w, c);
 		tcp_abort(w, c, TCP_END_CLOSED);
+	}
+}
+
+/* A client's connection goes with the one it is joined with. */
+void peer_family_del(struct worker *w, uint32_t slot, int family)
+{
+	struct session *s = &w->session[slot];
+	const struct ctl_relay *r = &s->relay[family];
+	struct tcp_conn *c = s->peer_conns;
+	struct sock_addr local, remote;
+
+	while (c) {
+		tcp_addrs(w, c, &local, &remote);
+		if (!ip_eq(&local.ip, relay_ip(w->dp, r)) || !be16_eq(local.port, r->port)) {
+			c = peer_of(c)->next;
+			continue;
+		}
+		peer_unlink(w, c);
+		tcp_abort(w, c, TCP_END_CLOSED);
+		c = s->peer_conns; /* two may have gone */
 	}
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "relay.h"
 #include "leg.h"
-#include "../gateway/context.h"
+#include "limit.h"
 #include "../net/neigh.h"
+#include "../loop.h"
 #include "../tx.h"
 #include "../../lib/chandata.h"
 #include "../../lib/stun.h"
@@ -115,17 +116,18 @@ static bool relay_hop(struct worker *w, struct pkt *p, const struct relay_out *o
 {
 	enum drop why;
 
-	*n = neigh_find(w, &o->dst->ip, o->nh, &why);
+	*n = neigh_find(w, &o->src->ip, &o->dst->ip, o->nh, &why);
 	if (likely(*n != NULL) || *o->nh == NH_LOOP)
 		return true;
 	pkt_drop(w, p->m, why);
 	return false;
 }
 
-static void relay_loop(struct worker *w, struct rte_mbuf *m, uint16_t port)
+static void relay_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
+		       uint16_t port)
 {
 	count(w, CNT_RELAY_LOOPED);
-	loop_send(w, m, port);
+	loop_send(w, m, src, port);
 }
 
 /* Too large for the link and not to be cut: its source hears how much fits. n NULL: no link. */
@@ -215,7 +217,7 @@ bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o)
 		return false;
 	}
 	if (unlikely(n == NULL)) {
-		relay_loop(w, m, be16_get(o->dst->port));
+		relay_loop(w, m, o->src, be16_get(o->dst->port));
 		return true;
 	}
 	return ip_send(w, n, m, o->df);
@@ -258,6 +260,10 @@ static void relay_to_peer(struct worker *w, struct pkt *p, struct session *s,
 	const struct ctl_relay *r = &s->relay[ip_is_v4(&peer->ip) ? RELAY_V4 : RELAY_V6];
 	struct sock_addr src;
 
+	if (unlikely(!limit_pass(w, p->slot, LIMIT_TO_PEER, &peer->ip, o->len))) {
+		pkt_drop(w, p->m, DROP_SESSION_RATE);
+		return;
+	}
 	src.ip = *relay_ip(w->dp, r);
 	src.port = r->port;
 	o->src = &src;
@@ -412,7 +418,7 @@ void relay_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m, const str
 	const struct ctl_relay *r = &s->relay[ip_is_v4(&to->peer.ip) ? RELAY_V4 : RELAY_V6];
 	const struct sock_addr src = { *relay_ip(w->dp, r), r->port };
 	enum drop why = DROP_NO_ROUTE;
-	struct neigh *n = neigh_find(w, &to->peer.ip, to->nh, &why);
+	struct neigh *n = neigh_find(w, &src.ip, &to->peer.ip, to->nh, &why);
 	bool sent = true;
 
 	if (likely(n || *to->nh == NH_LOOP))
@@ -424,7 +430,7 @@ void relay_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m, const str
 	if (likely(n))
 		sent = ip_send(w, n, m, to->dont_fragment);
 	else
-		relay_loop(w, m, be16_get(to->peer.port));
+		relay_loop(w, m, &src, be16_get(to->peer.port));
 	if (likely(sent)) {
 		count(w, CNT_RELAY_TO_PEER);
 		count_add(w, CNT_RELAY_TO_PEER_BYTES, to->len);
@@ -478,6 +484,8 @@ static __rte_noinline void relay_peer_leg(struct worker *w, struct pkt *p)
 		why = DROP_RELAY_PORT;
 	else if (!c)
 		why = DROP_NO_PERMISSION;
+	else if (!limit_pass(w, p->slot, LIMIT_TO_CLIENT, &p->src, o.len))
+		why = DROP_SESSION_RATE;
 	else if (!pkt_l4_csum_ok(w, p))
 		why = DROP_UDP_CSUM;
 	else if (o.len > RELAY_INDICATION_MAX)
@@ -524,6 +532,10 @@ void relay_peer(struct worker *w, struct pkt *p)
 		pkt_drop(w, p->m, DROP_NO_PERMISSION);
 		return;
 	}
+	if (unlikely(!limit_pass(w, p->slot, LIMIT_TO_CLIENT, &p->src, o.len))) {
+		pkt_drop(w, p->m, DROP_SESSION_RATE);
+		return;
+	}
 	local = &w->dp->conf->listener[s->listener].addr;
 	client_prefix(w, s, c, &peer, prefix, &o);
 	o.src = local;
@@ -540,21 +552,4 @@ void relay_peer(struct worker *w, struct pkt *p)
 		count(w, CNT_RELAY_TO_CLIENT);
 		count_add(w, CNT_RELAY_TO_CLIENT_BYTES, o.len);
 	}
-}
-
-void relay_loop_input(struct worker *w, struct pkt *p)
-{
-	p->slot = p->local && p->local->relay != CTL_RELAY_NONE
-		      ? w->relay_slot[p->local->relay][be16_get(p->dport)]
-		      : SLOT_NONE;
-	if (p->slot == SLOT_NONE) {
-		pkt_drop(w, p->m, DROP_RELAY_PORT);
-		return;
-	}
-	if (gate_is_leg(p->slot)) {
-		media_input(w, p);
-		return;
-	}
-	p->live = w->session[p->slot].expiry > w->now;
-	relay_peer(w, p);
 }

@@ -79,9 +79,6 @@ enum drop send_parse(const uint8_t *msg, uint32_t len, struct send_ind *ind);
  */
 uint8_t data_prefix(uint8_t *h, const struct sock_addr *peer, uint16_t len, bool fingerprint);
 
-/* A datagram from one relayed address to another, parsed: taken in by the owner. Takes p->m. */
-void relay_loop_input(struct worker *w, struct pkt *p);
-
 /* A request, and where it came from. */
 struct request {
 	const uint8_t *msg; /* NULL if it is too long for anybody to read */
@@ -98,14 +95,24 @@ struct request {
  * DROP_MAX, or why there is none.
  */
 enum { BINDING_REPLY_MAX = 512 };
-enum drop binding_reply(struct worker *w, const struct request *r, uint8_t *reply, size_t *len);
+enum drop binding_reply(const struct worker *w, const struct request *r, uint8_t *reply,
+			size_t *len);
 /* Answers a datagram. Takes p->m. */
 void binding_answer(struct worker *w, struct pkt *p);
 
-/* Hands a request to the control process. DROP_MAX, or why it was not. */
-enum drop punt_request(struct worker *w, const struct request *r);
-/* The same of a datagram. Takes p->m. */
+/* DROP_MAX, or why a request cannot be the control process's: it does not parse, or is no method.
+ */
+enum drop punt_check(const struct request *r);
+/* Hands a datagram's request to the control process, or drops it. Takes p->m. */
 void punt(struct worker *w, struct pkt *p);
+/*
+ * A request of a stream, which punt_check() let pass, is copied to the queue's end. False when
+ * there is no buffer. leg_punted() is told when it has left the queue.
+ */
+bool punt_put(struct worker *w, const struct request *r);
+/* Once a turn: hands on what the event ring has room for. Returns how many. */
+uint32_t punt_queue(struct worker *w);
+void punt_queue_clear(struct worker *w);
 /* The drop reason of a message that does not parse. */
 enum drop punt_why(enum stun_err err);
 /* Wakes the control process if it sleeps and an event waits; not too often. Whether it did. */

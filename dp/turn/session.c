@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "leg.h"
+#include "limit.h"
 #include "path.h"
 #include "peer.h"
 #include "../../lib/chandata.h"
@@ -53,7 +54,7 @@ bool session_tables_create(struct worker *w, char *err, size_t errlen)
 	w->relay_slot = rte_zmalloc("relays", sizeof(*w->relay_slot) * RTE_MAX(c->n_relay, 1), 64);
 	w->path = rte_zmalloc("paths", sizeof(struct path) * w->sessions_max, 64);
 	if (!flow_create(&w->flows, w->sessions_max) || !w->peers || !w->session || !w->path ||
-	    !w->peer || !w->relay_slot)
+	    !w->peer || !w->relay_slot || !limit_create(w))
 		goto no_memory;
 	for (i = 0; i < c->n_relay; i++) {
 		w->relay_slot[i] = rte_malloc("relay ports", 65536 * sizeof(uint32_t), 64);
@@ -82,6 +83,7 @@ void session_tables_free(struct worker *w)
 	rte_free(w->relay_slot);
 	rte_free(w->peer);
 	rte_free(w->path);
+	rte_free(w->limit);
 	rte_free(w->session);
 	rte_hash_free(w->peers);
 	flow_free(&w->flows);
@@ -178,6 +180,25 @@ static void peers_prune(struct worker *w, uint32_t slot, struct session *s)
 		struct peer *p = &w->peer[i];
 
 		if (peer_is_over(w, p)) {
+			*link = p->next;
+			peer_release(w, slot, i);
+		} else {
+			link = &p->next;
+		}
+	}
+}
+
+/* Takes back those of a family, whose relayed address is no more. */
+static void peers_family_del(struct worker *w, uint32_t slot, struct session *s, int family)
+{
+	uint32_t *link = &s->peers, i;
+
+	if (ip_is_v4(&s->first.ip) == (family == RELAY_V4))
+		memset(&s->first, 0, sizeof(s->first));
+	while ((i = *link) != SLOT_NONE) {
+		struct peer *p = &w->peer[i];
+
+		if (ip_is_v4(&p->ip) == (family == RELAY_V4)) {
 			*link = p->next;
 			peer_release(w, slot, i);
 		} else {
@@ -367,12 +388,29 @@ static void session_clear(struct worker *w, uint32_t slot)
 	count_add(w, CNT_SESSIONS, (uint64_t)-1);
 }
 
+/* Whether it is the session that is there, which may be without one of its relayed addresses. */
 static bool session_same(const struct session *s, const struct cmd_session_set *c)
 {
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		if (c->relay[f].relay != CTL_RELAY_NONE &&
+		    memcmp(&s->relay[f], &c->relay[f], sizeof(s->relay[f])) != 0)
+			return false;
+	}
 	return s->gen == c->sid.gen && !((s->flags ^ c->flags) & SESSION_TCP) &&
 	       s->listener == c->leg.listener && s->conn_gen == c->leg.conn_gen &&
-	       s->conn == c->leg.conn && sock_addr_eq(&s->client, &c->leg.client) &&
-	       memcmp(s->relay, c->relay, sizeof(s->relay)) == 0;
+	       s->conn == c->leg.conn && sock_addr_eq(&s->client, &c->leg.client);
+}
+
+/* A relayed address goes (RFC 8656 8.2); what the client has by the other one stays as it is. */
+static void session_family_clear(struct worker *w, uint32_t slot, int family)
+{
+	struct session *s = &w->session[slot];
+	struct ctl_relay *r = &s->relay[family];
+
+	peer_family_del(w, slot, family);
+	peers_family_del(w, slot, s, family);
+	w->relay_slot[r->relay][be16_get(r->port)] = SLOT_NONE;
+	*r = (struct ctl_relay){ .relay = CTL_RELAY_NONE };
 }
 
 /* Leads from the client's packets to the slot; whoever had this client before goes. */
@@ -411,6 +449,8 @@ static bool session_make(struct worker *w, const struct cmd_session_set *c)
 		if (s->relay[f].relay != CTL_RELAY_NONE)
 			w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] = c->sid.slot;
 	s->peers = SLOT_NONE;
+	s->asked = meter_full(w->now_us);
+	limit_begin(w, c->sid.slot);
 	count(w, CNT_SESSIONS);
 	return true;
 }
@@ -426,10 +466,15 @@ bool session_set(struct worker *w, const struct cmd_session_set *c)
 		session_clear(w, c->sid.slot);
 	if (!s->gen && !session_make(w, c))
 		return false;
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		if (s->relay[f].relay != CTL_RELAY_NONE && c->relay[f].relay == CTL_RELAY_NONE)
+			session_family_clear(w, c->sid.slot, f);
+	}
 	s->expiry = c->expiry;
 	s->flags = (uint16_t)c->flags;
 	s->redirect = c->redirect;
 	s->epoch = w->sync_epoch;
+	limit_share(w, c->sid.slot, c->share);
 	path_make(w, c->sid.slot);
 	return true;
 }
@@ -497,14 +542,16 @@ static bool chan_retire(struct worker *w, uint32_t slot, struct session *s, stru
 	return true;
 }
 
-/* A record for a channel that is not bound yet: the first if it only stands for the address. */
+/* A record for a channel that is not bound yet: the first if it stands for the address or nothing.
+ */
 static struct peer *chan_record(struct worker *w, uint32_t slot, struct session *s,
 				const struct peer *new)
 {
 	struct sock_addr a = peer_addr(new);
 	struct peer *p = &s->first;
 
-	if (p->channel == 0 && (ip_eq(&p->ip, &new->ip) || peer_is_over(w, p))) {
+	if ((p->channel == 0 || p->chan_expiry <= w->now) &&
+	    (ip_eq(&p->ip, &new->ip) || p->perm_expiry <= w->now)) {
 		*p = *new;
 		return p;
 	}
@@ -540,8 +587,11 @@ bool session_chan_set(struct worker *w, const struct cmd_chan_set *c)
 			return false;
 	}
 	p->chan_expiry = c->expiry;
-	/* p is not over now, so that perm_record() cannot take its place. */
-	if (!perm_record(w, c->sid.slot, s, &c->peer.ip)) {
+	/*
+	 * p is not over now, so that perm_record() cannot take its place. A permission that is over
+	 * (a replay tells of such a channel) needs no record.
+	 */
+	if (c->perm_expiry > w->now && !perm_record(w, c->sid.slot, s, &c->peer.ip)) {
 		p->chan_expiry = 0;
 		path_make(w, c->sid.slot);
 		return false;

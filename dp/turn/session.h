@@ -49,7 +49,9 @@ struct session {
 	/* Second line: the first permission or channel. */
 	struct peer first;
 	struct tcp_conn *peer_conns; /* with SESSION_TCP: those that end with it, see peer.h */
-	uint8_t pad2[16];
+	struct meter asked;	     /* its requests over UDP, Binding included */
+	uint32_t peer_held;	     /* packet buffers that these hold together: tcp_share() */
+	uint8_t pad2[8];
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct session) == 128, "two cache lines");
 _Static_assert(offsetof(struct session, first) == 64, "hot part is one line");

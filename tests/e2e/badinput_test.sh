@@ -10,7 +10,7 @@
 # shellcheck source=tests/e2e/load.sh
 . "$(dirname "$0")/load.sh"
 
-relay_start "$CONFIG" >"$TMP/quickstart" # without what other clients left
+relay_start "$SAMPLE" >"$TMP/quickstart" # without what other clients left
 dp=$(dp_pid) cp=$(cp_pid)
 load_start media media --legs 8 --rate 400
 load media go

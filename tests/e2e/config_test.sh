@@ -14,7 +14,7 @@ refused()
 	shift 2
 	sed -e "$edit" "$ROOT/conf/fairlead.yaml" >"$TMP/wrong.yaml"
 	out=$(in_relay timeout 60 "$@" "$TMP/wrong.yaml" 2>&1 </dev/null) || rc=$?
-	((rc != 0 && rc != 124)) || fail "$* takes it, exit code $rc: $want"
+	((rc == CODE)) || fail "$*: exit code $rc, not $CODE: $want"
 	grep -qF -- "$want" <<<"$out" || fail "$*: '$out' does not say '$want'"
 }
 
@@ -24,12 +24,15 @@ assert "the sample is right" "$BUILD/fairlead-cp" --check-config "$ROOT/conf/fai
 for program in "fairlead-cp --check-config" "fairlead-cp --config" "fairlead-dp --config"; do
 	read -r name option <<<"$program"
 	set -- "$BUILD/$name" "$option"
+	CODE=78 # EX_CONFIG: systemd does not try again
+	[[ $option != --check-config ]] || CODE=1
 	refused ":$(line '^    mtu:'): ports[0].mtu: 90 is out of range" 's/^    mtu:.*/    mtu: 90/' "$@"
 	refused ":$(($(line '^    transport: tls') + 1)): listeners[6].domain: nosuch is the name of no domain" \
 		's/^    transport: tls/&\n    domain: nosuch/' "$@"
 	refused "10.1.0.1 is used already, in line" 's|\[10.2.0.1/24|[10.1.0.1/24|' "$@"
 	refused "no such key" 's/^  realm:/  raelm:/' "$@"
 done
+CODE=1
 refused ":$(line '^    device:'): ports[0].device (access, net_af_xdp0,iface=nosuch): " 's/iface=access/iface=nosuch/' "$BUILD/fairlead-dp" --config
 
 assert_eq "fairlead-dp" "$(dp_pid)" "$dp"

@@ -28,7 +28,7 @@ record()
 	context show "$1" | jq -S 'del(.age_s, .expires_s, .terminations[].counters, .terminations[].state_s)'
 }
 
-relay_start "$CONFIG" >"$TMP/quickstart" # without what other tests left
+relay_start "$SAMPLE" >"$TMP/quickstart" # without what other tests left
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=phone \
 	-keyout "$TMP/phone.key" -out "$TMP/phone.pem" 2>/dev/null
 fp="sha-256 $(openssl x509 -in "$TMP/phone.pem" -noout -fingerprint -sha256 | cut -d= -f2)"

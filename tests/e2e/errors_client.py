@@ -19,7 +19,9 @@ class Allocated(Client):
 
     def __init__(self, *attrs, server=SERVER, **how):
         super().__init__(server, **how)
-        expect(0, self.allocate(*attrs), "allocate")
+        reply = self.allocate(*attrs)
+        expect(0, reply, "allocate")
+        self.relayed = reply.address(RELAYED)
 
     def __enter__(self):
         return self
@@ -78,7 +80,9 @@ def code_403():
         expect(403, c.permit(PEER4, "127.0.0.1"), "one of two peers")
         expect(403, c.bind(0x4000, RELAY, 80), "the relay's port below the relayed ones")
         expect(403, c.bind(0x4000, SERVER, 3478), "the listener")
-        expect(0, c.bind(0x4000, RELAY, 20000), "another client's relayed address")
+        with Allocated() as other:
+            expect(0, c.bind(0x4000, *other.relayed), "another client's relayed address")
+        expect(403, c.bind(0x4001, RELAY, other.relayed[1]), "one of nobody")
     with Allocated((FAMILY, V6)) as c:
         for host in ("::1", "::", "fe80::1", "2001:db8::1", "64:ff9b::7f00:1", "2002:7f00:1::", SERVER6):
             expect(403, c.permit(host), f"peer {host}")
@@ -189,11 +193,14 @@ def reservation():
         reply = c.once(ALLOCATE, [(TRANSPORT, UDP)], tid=os.urandom(12))
         expect(437, reply, "second")
     c = Client(SERVER)
+    expect(486, c.allocate((EVEN_PORT, b"\x80")), "a pair of a user whose reserved port still counts")
+    c.close()
+    c = Client(SERVER, user="other", password="secret")
     reply = c.allocate((EVEN_PORT, b"\x80"))
     expect(0, reply, "a pair (7.2)")
     port = reply.address(RELAYED)[1]
     assert port % 2 == 0, f"port {port} is odd"
-    with_token = Client(SERVER)
+    with_token = Client(SERVER, user="other", password="secret")
     other = with_token.allocate((TOKEN, reply.get(TOKEN)))
     expect(0, other, "the reserved port")
     assert other.address(RELAYED)[1] == port + 1, "not the port above"

@@ -7,7 +7,7 @@
 #   # What this test pins, and where the standard or a requirement asks for it.
 #   . "$(dirname "$0")/lib.sh"
 #
-# A test runs as root against the programs in build/ and the namespaces of conf/quickstart.sh,
+# A test runs as root against the programs in build/ (or E2E_BUILD) and the namespaces of conf/quickstart.sh,
 # which run when it begins. It passes when it ends with 0; skip() counts as a failure, since what
 # did not run has shown nothing. What a test starts it ends: processes by start(), a configuration
 # by relay_config().
@@ -15,10 +15,12 @@ set -euo pipefail
 export PYTHONDONTWRITEBYTECODE=1
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
-BUILD=$ROOT/build
-CONFIG=$ROOT/conf/fairlead.yaml
+BUILD=${E2E_BUILD:-$ROOT/build}
+SAMPLE=$ROOT/conf/fairlead.yaml
 E2E=$ROOT/tests/e2e
-RUN=/run/fairlead
+RUN=/run/fairlead-quickstart # its directories, and the configuration in force
+STATE=/var/lib/fairlead-quickstart
+CONFIG=$RUN/fairlead.yaml
 NAME=$(basename "$0" _test.sh)
 NS=fl # of the namespaces; a test with its own has another, and they go with it
 TMP=$(mktemp -d "/tmp/fairlead-$NAME.XXXXXX")
@@ -26,23 +28,28 @@ CLIENT4=10.1.0.2 CLIENT6=fd00:1::2 # in fl-client
 PEER4=10.2.0.2 PEER6=fd00:2::2	   # in fl-peer
 SERVER4=10.1.0.1 SERVER6=fd00:1::1 # listeners
 RELAY4=10.2.0.1 RELAY6=fd00:2::1   # relayed addresses
-TLS=/var/lib/fairlead/tls CA=$TLS/ca.pem # certificates of conf/quickstart.sh
-export ROOT BUILD CONFIG E2E RUN CLIENT4 CLIENT6 PEER4 PEER6 SERVER4 SERVER6 RELAY4 RELAY6 TLS CA
+TLS=$STATE/tls CA=$TLS/ca.pem # certificates of conf/quickstart.sh
+export ROOT BUILD SAMPLE CONFIG E2E RUN STATE CLIENT4 CLIENT6 PEER4 PEER6 SERVER4 SERVER6 RELAY4 RELAY6 TLS CA
 
 STARTED=()
 CAPTURES=()
 OWN_CONFIG=
+AT_END= # a function that takes back what the test changed outside of $TMP
+# shellcheck source=tests/e2e/far_end.sh
+. "$ROOT/tests/e2e/far_end.sh"
 
 on_exit()
 {
 	local rc=$? pid
 	trap - EXIT
+	((rc)) || far_end_right || rc=1
 	if ((rc)) && [[ -e $TMP/drops ]]; then
 		echo "$NAME: dropped meanwhile: $(drops 2>&1 | grep -vxF -f "$TMP/drops" | xargs)"
 	fi
 	for pid in "${STARTED[@]}"; do
 		kill "$pid" 2>/dev/null || true
 	done
+	[[ -z $AT_END ]] || "$AT_END" || true
 	if [[ -n $OWN_CONFIG ]]; then
 		"$ROOT/conf/quickstart.sh" --down >/dev/null || true
 	fi
@@ -306,7 +313,7 @@ start_cp()
 relay_config()
 {
 	local before
-	cp "$ROOT/conf/fairlead.yaml" "$TMP/fairlead.yaml"
+	cp "$SAMPLE" "$TMP/fairlead.yaml"
 	while (($#)); do
 		before=$(md5sum <"$TMP/fairlead.yaml")
 		sed -i -e "$1" "$TMP/fairlead.yaml"
@@ -317,11 +324,14 @@ relay_config()
 	relay_start "$TMP/fairlead.yaml"
 }
 
-# relay_start FILE [BUILD]: restarts the relay with another configuration, and other programs.
+# relay_start FILE [BUILD]: restarts (with RELAY_STAYS_DOWN starts) the relay with another configuration, and other programs.
 relay_start()
 {
 	OWN_CONFIG=1
-	CONFIG=$1
-	"$ROOT/conf/quickstart.sh" --down
+	far_end_right || exit 1
+	[[ -n ${RELAY_STAYS_DOWN:-} ]] || "$ROOT/conf/quickstart.sh" --down
+	FAR_END=0
 	FAIRLEAD_BUILD=${2:-$BUILD} FAIRLEAD_CONFIG=$1 "$ROOT/conf/quickstart.sh" --detach
 }
+
+far_end_mark

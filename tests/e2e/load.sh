@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# tests/e2e/load.py from a test. Several may run, each under a name.
+# tests/e2e/load.py from a test. Several may run, each under a name. Beside lib.sh, whose variables it sets.
+# shellcheck disable=SC2034
 declare -A LOAD_IN LOAD_OUT
 
 # load_start NAME ARGUMENT...: returns once it runs.
@@ -67,7 +68,8 @@ load_clean()
 	note "$1: $(jq .sent <<<"$answer") packets, none lost"
 }
 
-# offered: what the hosts' kernels gave to the wire, or could not, since they started.
+# offered: what the hosts' kernels gave to the wires of access and core, or could not, since they
+# started.
 offered()
 {
 	local ns_dev sum=0 n
@@ -80,10 +82,66 @@ offered()
 
 # unheard: how many of them did not reach the relay, but for a constant; unheard_since NUMBER: how
 # many more since it said that, which were lost on the way. To be asked while nothing flows, since the
-# counters are read one after the other; a straggler of the first time makes it less than none.
-unheard() { echo $(($(offered) - $(counter rx))); }
+# counters are read one after the other; a straggler of the first time makes it less than none. A flood
+# has a wire of its own (flood_config), so these are packets of who is honest.
+unheard()
+{
+	local heard
+	heard=$(fl_json ports '[.ports[] | select(.info.name == "access" or .info.name == "core") | .traffic.total.rx_packets] | add')
+	echo $(($(offered) - heard))
+}
 unheard_since()
 {
 	local n=$(($(unheard) - $1))
 	echo $((n > 0 ? n : 0))
+}
+
+# ---- who floods has a wire of its own ----
+
+FLOOD4=10.3.0.1 FLOOD6=fd00:3::1 # listeners for UDP and TCP on 3478 and, IPv4, for TLS on 5349
+
+# flood_config SED...: relay_config with one port more, flood, whose far end is flood0 in fl-client.
+# So what a full wire loses of the flood is told from what the relay loses of media.
+flood_config()
+{
+	local ns
+	far_end_right || exit 1
+	OWN_CONFIG=1
+	"$ROOT/conf/quickstart.sh" --down
+	FAR_END=0
+	for ns in fl-client fl-relay fl-peer; do
+		ip netns add "$ns"
+		in_ns "$ns" ip link set lo up
+	done
+	ip link add flood netns fl-relay type veth peer name flood0 netns fl-client
+	for ns in "in_relay flood" "in_client flood0"; do
+		${ns% *} ethtool -K "${ns#* }" rx off tx off tso off gso off gro off >/dev/null
+	done
+	in_relay ip link set flood addrgenmode none up
+	in_client ip link set flood0 up
+	in_client ip addr add 10.3.0.2/24 dev flood0
+	in_client ip addr add fd00:3::2/64 dev flood0 nodad
+	RELAY_STAYS_DOWN=1 relay_config \
+		's|^    addresses: \[10.2.0.1/24, fd00:2::1/64\]|&\n\n  - name: flood\n    device: "net_af_xdp2,iface=flood"\n    addresses: [10.3.0.1/24, fd00:3::1/64]\n    gateways: [10.3.0.2]|' \
+		's|^listeners:|&\n  - address: 10.3.0.1\n  - address: "fd00:3::1"\n  - address: 10.3.0.1\n    transport: tcp\n  - address: 10.3.0.1\n    port: 5349\n    transport: tls|' \
+		"$@"
+}
+
+# Every reason to drop a packet but those that a flood of requests, garbage or SYNs gives.
+media_drops() { drops | grep -vE '^(punt_full|binding_rate|request_rate|icmp_.*|stun_.*|no_session|chandata_bad|no_channel|send_bad|ip_dst|eth_.*|arp_.*|nd_.*|tcp_.*) '; }
+
+# media_spared NAME MISSED: media is paused, its answer in REPLY: nothing of it was lost in the relay.
+# It lost no more than did not reach the relay, nor one in ten; MISSED is unheard() of the beginning,
+# $TMP/media_drops what media_drops said then.
+media_spared()
+{
+	local sent lost missed
+	sent=$(jq .sent <<<"$REPLY") lost=$(jq .lost <<<"$REPLY")
+	missed=$(unheard_since "$2")
+	note "$1: media lost $lost of $sent, of which $missed never reached the relay"
+	assert_num "$1: media lost in the relay" "$lost" -le "$missed"
+	assert_num "$1: media lost at all, in tenths" $((10 * lost)) -le "$sent"
+	assert_num "$1: media that came twice or wrong" "$(jq '.twice + .wrong' <<<"$REPLY")" -eq 0
+	media_drops | diff "$TMP/media_drops" - >"$TMP/media_drops.diff" ||
+		fail "$1: dropped in the dataplane: $(cat "$TMP/media_drops.diff")"
 }

@@ -57,12 +57,11 @@ world()
 # relay of quickstart.sh.
 configure()
 {
-	local from=$ROOT/conf/fairlead.yaml expr=()
-	[[ ! -e $RUN/fairlead.yaml ]] || from=$RUN/fairlead.yaml # with the CPUs of this machine
+	local from=$RUN/fairlead.yaml expr=()
 	for e in "${@:3}"; do expr+=(-e "$e"); done
 	CONFIG=$TMP/fairlead.yaml
 	sed -e "s|net_af_xdp0,iface=access|$1|" -e "s|net_af_xdp1,iface=core|$2|" \
-		-e "s|/run/fairlead/|$TMP/|; \|/tls/|!s|/var/lib/fairlead/|$TMP/|" \
+		-e "s|$RUN/|$TMP/|; \|/tls/|!s|$STATE/|$TMP/|" \
 		-e 's/^  memory-mb:.*/  memory-mb: 192/; s/^  sessions:.*/  sessions: 1024/' \
 		-e 's/^  allocations-max:.*/  allocations-max: 1024/; s/^  peers:.*/  peers: 1024/' \
 		-e 's/^  metrics-port:.*/  metrics-port: 0/' "${expr[@]}" "$from" >"$CONFIG"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # conf/quickstart.sh as scripts outside the tree use it: running it twice is harmless, --down
-# leaves nothing, and after it everything comes up again.
+# leaves nothing, and after it everything comes up again. It touches nothing of a relay that is
+# installed on the same machine, not even while that one runs.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 OWN_CONFIG=1 # the relay is restarted here
@@ -32,3 +33,37 @@ quickstart --down
 quickstart --detach
 assert "attached after a fresh start" attached
 fl --json user list | grep -q demo || fail "user demo is not there"
+
+# ---- beside an installed relay ----
+
+INSTALLED=(/run/fairlead /var/lib/fairlead /etc/fairlead)
+MADE=()
+AT_END=uninstall
+uninstall() { ((${#MADE[@]} == 0)) || rm -rf "${MADE[@]}"; }
+installed() { find "${INSTALLED[@]}" -printf '%p %i %m %s %T@ %l\n' | sort; }
+
+quickstart --down
+for dir in "${INSTALLED[@]}"; do
+	if [[ ! -e $dir ]]; then
+		MADE+=("$dir")
+		mkdir "$dir"
+		echo "of the relay that is installed" >"$dir/fairlead.yaml"
+	fi
+done
+if [[ " ${MADE[*]} " == *" /run/fairlead "* ]]; then
+	start "$TMP/socket" python3 -uc 'import socket
+dp = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+dp.bind("/run/fairlead/dp.sock")
+dp.listen()
+print("listens")
+while True: dp.accept()'
+	await 10 grep -q listens "$TMP/socket" || fail "no socket: $(cat "$TMP/socket")"
+fi
+installed >"$TMP/before"
+quickstart --detach
+assert "attached beside it" attached
+assert_eq "the configuration in force" "$(fl_json status .config)" "$CONFIG"
+quickstart --detach
+quickstart --down
+installed >"$TMP/after"
+diff "$TMP/before" "$TMP/after" || fail "an installed relay's files are not what they were"

@@ -41,7 +41,7 @@ state() { echo "fairlead-cp has $(fl_json status .allocations.count) allocations
 
 # ---- fairlead-cp is killed under media ----
 
-relay_start "$CONFIG" >"$TMP/quickstart" # without what other clients left
+relay_start "$SAMPLE" >"$TMP/quickstart" # without what other clients left
 load_start media media --legs 16 --rate 1000
 load_start stream media --tcp --legs 8 --rate 400
 # both COMMAND...: for the clients over UDP and for those over TCP.

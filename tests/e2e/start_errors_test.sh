@@ -14,11 +14,11 @@ WRONG=$TMP/wrong.yaml
 # config SED: the sample on its own sockets and files and on ports of memory, edited.
 config()
 {
-	sed -e "s|/run/fairlead/|$TMP/|; \|/tls/|!s|/var/lib/fairlead/|$TMP/|" \
+	sed -e "s|$RUN/|$TMP/|; \|/tls/|!s|$STATE/|$TMP/|" \
 		-e "s|net_af_xdp\(.\),iface=[a-z]*|net_null\1|" \
 		-e 's/^  memory-mb:.*/  memory-mb: 192/; s/^  sessions:.*/  sessions: 1024/' \
 		-e 's/^  allocations-max:.*/  allocations-max: 1024/; s/^  peers:.*/  peers: 1024/' \
-		-e 's/^  metrics-port:.*/  metrics-port: 0/' -e "$1" "$ROOT/conf/fairlead.yaml" >"$WRONG"
+		-e 's/^  metrics-port:.*/  metrics-port: 0/' -e "$1" "$relay" >"$WRONG"
 }
 
 # run PROGRAM: it must refuse; what it said is in $TMP/said.
@@ -115,8 +115,8 @@ refuses fairlead-cp "control.socket: " "s|^  socket: .*/control.sock|  socket: $
 assert "the running fairlead-cp keeps its socket" test -S "$RUN/control.sock"
 refuses fairlead-cp "control.state: cannot use the state file $TMP" "s|^  state: .*|  state: $TMP|"
 refuses fairlead-cp "auth: cannot write the nonce key /proc/nosuch/" 's|^  state: .*|  state: /proc/nosuch/state|'
-refuses fairlead-cp "control.state: the state file /run/fairlead/allocations.state is in use by another" \
-	's|^  state: .*|  state: /run/fairlead/allocations.state|'
+refuses fairlead-cp "control.state: the state file $RUN/allocations.state is in use by another" \
+	"s|^  state: .*|  state: $RUN/allocations.state|"
 refuses fairlead-cp "auth: cannot open user database /proc/nosuch/users.db" \
 	's|^  users-db: .*|  users-db: /proc/nosuch/users.db|'
 printf 'garbage%.0s' {1..2000} >"$TMP/garbage.db"
@@ -143,11 +143,11 @@ unlock || fail "the lock stays"
 # ---- a lock while the relay runs ----
 
 CONFIG=$relay
-lock /var/lib/fairlead/users.db "BEGIN EXCLUSIVE"
+lock $STATE/users.db "BEGIN EXCLUSIVE"
 rc=0
 said=$(fl user add another --password-file - 2>&1 <<<secret) || rc=$?
 assert_num "exit code of 'user add'" "$rc" -eq 1
-[[ $said == "fairlead user: user database /var/lib/fairlead/users.db is locked by another program"* ]] ||
+[[ $said == "fairlead user: user database $STATE/users.db is locked by another program"* ]] ||
 	fail "'user add' says '$said'"
 start_peer
 uclient "$TMP/uclient" -c -e "$PEER4" -n 20 -m 2 "$SERVER4" || fail "$(tail -n 3 "$TMP/uclient")"

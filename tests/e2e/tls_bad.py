@@ -242,7 +242,7 @@ class TlsCheck(Check):
         return sum(w["counters"][name] for w in self.relay.ask("workers")["workers"])
 
     def memory(self):
-        pid = open("/run/fairlead/fairlead-dp.pid").read().strip()
+        pid = open(os.environ["RUN"] + "/fairlead-dp.pid").read().strip()
         return int(next(line.split()[1] for line in open(f"/proc/{pid}/status") if line.startswith("VmRSS")))
 
     def flood(self):

@@ -31,7 +31,7 @@ def burst():
     peer.bind((PEER[4], 0))
     assert c.bind(0x4000, *peer.getsockname()).error() == 0
     texts = [b"%0*d" % (SIZE, i) for i in range(MESSAGES)]
-    relay = int(open("/run/fairlead/fairlead-dp.pid").read())
+    relay = int(open(os.environ["RUN"] + "/fairlead-dp.pid").read())
     os.kill(relay, signal.SIGSTOP)  # finds them all when it goes on
     for text in texts:
         peer.sendto(text, relayed)

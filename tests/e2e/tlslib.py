@@ -14,7 +14,7 @@ import time
 
 import stunlib as s
 
-TLS_DIR = os.environ.get("TLS", "/var/lib/fairlead/tls")
+TLS_DIR = os.environ.get("TLS", "/var/lib/fairlead-quickstart/tls")
 CA = TLS_DIR + "/ca.pem"
 SERVER, NAME = "10.1.0.1", "relay.fairlead.test"
 CCS, ALERT, HANDSHAKE, DATA = 20, 21, 22, 23  # content types

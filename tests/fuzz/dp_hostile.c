@@ -7,7 +7,7 @@
 
 enum { CHAIN_FIRST = 61, CHAIN_REST = 97, LARGE = 900, LATER_MS = 300 };
 
-static uint64_t now_ms = WORLD_START_S * 1000;
+static uint64_t now_ms;
 
 /* Bytes 2 to 5 are left alone: only the wrong station makes for a dull packet. */
 static void mend(struct frame *f)
@@ -105,7 +105,7 @@ void hostile_rest(void)
 		w->tick_ms = 0;
 		w->context_ms = w->contexts_max ? 0 : UINT64_MAX;
 	}
-	now_ms = WORLD_START_S * 1000;
+	now_ms = WORLD_START_S * 1000ull;
 	world_clock_ms(now_ms);
 	world_neighbours();
 	world_run();

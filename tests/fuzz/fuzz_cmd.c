@@ -85,6 +85,7 @@ static void command(uint8_t *msg, size_t len)
 		[CMD_CONTEXT_AUDIT] = sizeof(struct cmd_context),
 		[CMD_CONTEXT_MOVE] = sizeof(struct cmd_context_move),
 		[CMD_SYNC_BEGIN] = sizeof(struct cmd_sync),
+		[CMD_AUDIT] = sizeof(struct cmd_sync),
 		[CMD_SYNC_END] = sizeof(struct cmd_sync),
 	};
 	struct ctl_hdr h = { .type = msg[0] % RTE_DIM(size) };

@@ -136,10 +136,10 @@ static void psk(uint8_t arg, const uint8_t *p, size_t len)
 
 static struct context *context_of(uint8_t arg)
 {
-	uint32_t cursor = 0;
+	uint32_t cursor = 0, look = UINT32_MAX;
 	struct context *c, *last = NULL;
 
-	for (uint32_t i = 0; i <= arg % 8u && (c = gate_next(env.s.gateway, &cursor)); i++)
+	for (uint32_t i = 0; i <= arg % 8u && (c = gate_next(env.s.gateway, &cursor, &look)); i++)
 		last = c;
 	return last;
 }
@@ -354,12 +354,12 @@ static void clear(void)
 	const struct table_stats *st = table_stats(env.s.table);
 	struct table_alloc *a;
 	struct context *c;
-	uint32_t cursor = 0;
+	uint32_t cursor = 0, look = UINT32_MAX;
 
 	while ((a = table_next(env.s.table, &cursor)) != NULL)
 		session_del(&env.s, a);
 	cursor = 0;
-	while ((c = gate_next(env.s.gateway, &cursor)) != NULL) {
+	while ((c = gate_next(env.s.gateway, &cursor, &look)) != NULL) {
 		gate_delete(env.s.gateway, c, NULL, NULL);
 		settle();
 	}

@@ -134,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int i;
 
 	world_once();
-	now_ms = WORLD_START_S * 1000;
+	now_ms = WORLD_START_S * 1000ull;
 	world_clock_ms(now_ms);
 	world_neighbours();
 	f = fake_open(world.w, &local, &client);

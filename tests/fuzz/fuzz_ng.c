@@ -49,9 +49,9 @@ static void delete_call(struct ng_world *w, const char *call)
 static void delete_all(struct ng_world *w)
 {
 	const struct context *c;
-	uint32_t cursor = 0;
+	uint32_t cursor = 0, look = UINT32_MAX;
 
-	while ((c = gate_next(w->e.s.gateway, &cursor))) {
+	while ((c = gate_next(w->e.s.gateway, &cursor, &look))) {
 		char call[CONTEXT_CALL_MAX];
 
 		memcpy(call, c->call, sizeof(call));

@@ -707,7 +707,7 @@ static void end(void)
 	world_run();
 	MUST(t->conns == 0 && t->half_open == 0 && t->held == 0 && t->tw_n == 0);
 	MUST(t->wheel.armed == 0 && rte_hash_count(t->table) == 0);
-	MUST(rte_mempool_avail_count(t->sent_pool) == BUFFERS);
+	MUST(t->records == 0 && t->records_shared == 0 && t->ledger.strangers == 0);
 	for (i = CNT_TCP_CLOSED; i <= CNT_TCP_TIME_WAIT; i++)
 		MUST(world.w->counters->cnt[i] == 0);
 	hostile_check();

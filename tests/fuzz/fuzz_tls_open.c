@@ -190,7 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	world_once();
 	v13 = rd_u8(&r) & 1;
-	now_ms = WORLD_START_S * 1000;
+	now_ms = WORLD_START_S * 1000ull;
 	world_clock_ms(now_ms);
 	world_neighbours();
 	hosts_reset();

@@ -237,6 +237,21 @@ void gate_ended(uint32_t i, enum tcp_end why)
 	assert_string_equal(tcp_end_desc[e->why].name, tcp_end_desc[why].name);
 }
 
+void gate_unfit(uint16_t role, enum tcp_end why)
+{
+	const struct evt_term *e;
+
+	gate_pass_ms(200);
+	if (role & TERM_CONNECT) {
+		gate_ended(0, why);
+		gate_ended(1, TCP_END_PARTNER);
+		return;
+	}
+	e = gate_news(0, TERM_REFUSED);
+	assert_string_equal(tcp_end_desc[e->why].name, tcp_end_desc[why].name);
+	gate_no_news();
+}
+
 void gate_no_news(void)
 {
 	if (gate.n_news)
@@ -404,6 +419,18 @@ void far_connect(uint32_t i)
 	if (!(gate_term(i)->flags & TERM_CONNECT))
 		host_connect(gate.far[i].host);
 	gate_run();
+}
+
+void far_new(uint32_t i)
+{
+	gate_term(i)->remote[0].port = be16_make(gate.next_port++);
+	far_make(i);
+}
+
+void far_again(uint32_t i)
+{
+	far_new(i);
+	far_connect(i);
 }
 
 void gate_up(enum ctl_transport a, uint16_t a_flags, enum ctl_transport b, uint16_t b_flags)

@@ -83,6 +83,10 @@ void gate_pass_ms(uint32_t ms);
 
 /* Remote i connects, if that is its role; runs. */
 void far_connect(uint32_t i);
+/* Remote i is another from now on: at another port of what term says, with an SSL of its own. */
+void far_new(uint32_t i);
+/* And connects. */
+void far_again(uint32_t i);
 /* Both sides as wanted, set, connected and up; the two events are taken. */
 void gate_up(enum ctl_transport a, uint16_t a_flags, enum ctl_transport b, uint16_t b_flags);
 /* TLS without a fingerprint, and a partner of TCP that is up; both events are taken. */
@@ -108,6 +112,11 @@ void far_reset(uint32_t i);
 /* The next event of side i, which must be this. */
 const struct evt_term *gate_news(uint32_t i, enum ctl_term_news what);
 void gate_ended(uint32_t i, enum tcp_end why);
+/*
+ * Whoever connected to side 0, of this role, was not its remote: a client ends and its partner with
+ * it, a server listens on and only tells.
+ */
+void gate_unfit(uint16_t role, enum tcp_end why);
 void gate_no_news(void);
 
 #define gate_test(f) cmocka_unit_test_setup_teardown(f, gate_setup, gate_teardown)

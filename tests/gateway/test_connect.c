@@ -259,6 +259,19 @@ static void test_5_11_2_x_5_1_full(void **state)
 	gate.want.cid.slot = 0;
 }
 
+/* A TLS domain that there is not. */
+static void test_5_11_2_x_5_1_no_domain(void **state)
+{
+	(void)state;
+	gate_want(0, TERM_TLS, 0);
+	gate_term(0)->domain = world.conf.n_domain;
+	gate_set();
+	assert_int_equal(gate.refused, 1);
+	gate_term(0)->domain--;
+	gate_set();
+	assert_int_equal(gate.refused, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +289,7 @@ int main(void)
 		gate_test(test_5_11_2_x_5_1_another_attempt),
 		gate_test(test_5_11_2_x_5_1_over_time_wait),
 		gate_test(test_5_11_2_x_5_1_full),
+		gate_test(test_5_11_2_x_5_1_no_domain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -281,7 +281,7 @@ static void judged_too_late(bool right)
 	gate_fingerprint(0, FP_SHA256, right);
 	gate_set();
 	assert_int_equal(gate.far[0].alert, -1);
-	broken(TCP_END_TLS_ALERT);
+	gate_unfit(0, TCP_END_TLS_ALERT);
 	gate_again();
 }
 
@@ -315,7 +315,10 @@ static void test_5_11_2_x_4_4_error_alert(void **state)
 	}
 }
 
-/* The initial handshake: somebody else than was announced, while the partner is up already. */
+/*
+ * The initial handshake: somebody else than was announced, while the partner is up already. It is
+ * told, and waited is for the right one, who hears what its partner said meanwhile.
+ */
 static void test_5_11_2_x_4_3_authentication_failure(void **state)
 {
 	(void)state;
@@ -327,11 +330,18 @@ static void test_5_11_2_x_4_3_authentication_failure(void **state)
 		gate_set();
 		far_connect(1);
 		gate_news(1, TERM_UP);
-		far_say(1, "for nobody", 10);
+		far_say(1, "meanwhile!", 10);
 		far_connect(0);
-		broken(TCP_END_TLS_FINGERPRINT);
+		gate_unfit(0, TCP_END_TLS_FINGERPRINT);
 		assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
-		gone();
+		gate.far[0].host->fin = true;
+		gate_term(0)->n_fingerprint = 0;
+		gate_fingerprint(0, FP_SHA256, true);
+		gate_set();
+		far_again(0);
+		gate_news(0, TERM_UP);
+		far_heard(0, "meanwhile!", 10);
+		gate_again();
 	}
 }
 
@@ -349,10 +359,20 @@ static void test_5_11_2_x_4_3_handshake_failure(void **state)
 	gate_set();
 	far_connect(0);
 	gate_pass_ms(200);
-	gate_ended(0, TCP_END_TLS_HANDSHAKE);
-	gate_ended(1, TCP_END_PARTNER); /* which listened, and does so no more */
+	gate_unfit(0, TCP_END_TLS_HANDSHAKE);
 	assert_int_equal(gate.far[0].alert, SSL_AD_PROTOCOL_VERSION);
-	host_connect(gate.far[1].host);
+	gate.far[0].host->fin = true;
+	gate.far[0].version_max = 0;
+	far_again(0);
+	gate_news(0, TERM_UP);
+	/* A client has no other. */
+	gate_again();
+	gate.far[0].version_max = TLS1_2_VERSION;
+	gate_want(0, TERM_TLS, TERM_CONNECT);
+	gate_want(1, TERM_TCP, 0);
+	gate_set();
+	gate_unfit(TERM_CONNECT, TCP_END_TLS_HANDSHAKE);
+	host_connect(gate.far[1].host); /* which listened, and does so no more */
 	assert_true(gate.far[1].host->rst);
 }
 
@@ -413,6 +433,24 @@ static void test_5_11_2_x_4_3_request(void **state)
 	(void)state;
 	each_partner(TERM_TLS, 0, subtracts);
 	each_partner(TERM_TLS, TERM_CONNECT, deletes);
+}
+
+/* A connection that nobody has any more ends with the remote's FIN, not when patience does. */
+static void test_5_11_2_x_5_2_remote_closes_after_request(void **state)
+{
+	struct worker *w = world.w;
+
+	(void)state;
+	gate_up(TERM_TCP, 0, TERM_TCP, 0);
+	gate_del();
+	assert_true(gate.far[0].host->fin_rcvd && gate.far[1].host->fin_rcvd);
+	far_say(0, "for nobody", 10);
+	gate_pass_ms(100);
+	assert_int_equal(w->counters->end[TCP_END_CLOSED], 0);
+	gate.far[0].host->fin = gate.far[1].host->fin = true;
+	gate_pass_ms(10);
+	assert_int_equal(w->counters->end[TCP_END_CLOSED], 2);
+	assert_false(gate.far[0].host->rst || gate.far[1].host->rst);
 }
 
 static void test_5_11_2_x_5_2_request(void **state)
@@ -489,8 +527,8 @@ static void test_5_11_2_x_5_2_request_with_last_words(void **state)
 	(void)state;
 	for (size_t k = 0; k < RTE_DIM(both); k++) {
 		last_words(both[k], &del, CMD_CONTEXT_DEL, sizeof(del));
-		set = (struct cmd_context_set){ .cid = gate.want.cid,
-						.expiry = world.w->now + 600 };
+		set =
+		    (struct cmd_context_set){ .cid = gate.want.cid, .expiry = world.w->now + 600 };
 		gate_want(1, both[k][1], 0); /* as last_words() will */
 		set.term[1] = *gate_term(1);
 		set.term[1].attempt++;
@@ -577,6 +615,7 @@ int main(void)
 		gate_test(test_5_11_2_x_4_3_timeout),
 		gate_test(test_5_11_2_x_4_3_request),
 		gate_test(test_5_11_2_x_5_2_request),
+		gate_test(test_5_11_2_x_5_2_remote_closes_after_request),
 		gate_test(test_5_11_2_x_5_2_request_with_bytes_that_wait),
 		gate_test(test_5_11_2_x_5_2_request_with_last_words),
 		gate_test(test_5_11_2_x_5_2_expiry),

@@ -83,9 +83,7 @@ static void no_certificate(int version, uint16_t role)
 	gate_news(1, TERM_UP);
 	far_connect(0);
 	gate.far[0].host->fin = true;
-	gate_pass_ms(200);
-	gate_ended(0, TCP_END_TLS_FINGERPRINT);
-	gate_ended(1, TCP_END_PARTNER);
+	gate_unfit(role, TCP_END_TLS_FINGERPRINT);
 	assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
 	gate.far[0].no_cert = false;
 	gate_again();
@@ -142,8 +140,8 @@ static void test_5_11_2_x_4_1_no_psk(void **state)
 		far_connect(0);
 		gate.far[0].host->fin = true;
 		gate_pass_ms(200);
-		assert_int_equal(gate_news(0, TERM_ENDED)->tls_version, 0);
-		gate_ended(1, TCP_END_PARTNER);
+		assert_int_equal(gate_news(0, TERM_REFUSED)->tls_version, 0);
+		gate_no_news();
 		assert_int_equal(world_count(0, CNT_TLS_PSK), 0);
 		gate_again();
 	}
@@ -184,11 +182,14 @@ static void comes_up(void)
 
 static void is_refused(void)
 {
+	bool client = gate_term(0)->flags & TERM_CONNECT;
+
 	gate_set();
 	far_connect(0);
 	gate.far[0].host->fin = true;
 	gate_pass_ms(200);
-	gate_ended(0, TCP_END_TLS_FINGERPRINT);
+	assert_int_equal(gate_news(0, client ? TERM_ENDED : TERM_REFUSED)->why,
+			 TCP_END_TLS_FINGERPRINT);
 	assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
 	assert_int_equal(gate.far[0].n, 0);
 	gate_again();
@@ -247,12 +248,11 @@ static void late(int version, uint16_t role, bool right)
 		gate_pass_ms(200); /* its time is not over any more */
 		gate_no_news();
 	} else {
-		gate_ended(0, TCP_END_TLS_FINGERPRINT);
-		gate_ended(1, TCP_END_PARTNER);
+		gate_unfit(role, TCP_END_TLS_FINGERPRINT);
 		assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
 		assert_true(gate.far[0].host->fin_rcvd);
 		assert_int_equal(gate.far[1].n, 0);
-		far_reset(1);
+		assert_int_equal(gate.far[1].host->rst, (role & TERM_CONNECT) != 0);
 	}
 	gate_again();
 }
@@ -276,8 +276,7 @@ static void test_5_11_2_x_4_2_fingerprint_absent(void **state)
 		gate_unjudged(roles[r]);
 		far_say(0, "early", 5);
 		gate_pass_ms(2001);
-		gate_ended(0, TCP_END_NO_FINGERPRINT);
-		gate_ended(1, TCP_END_PARTNER);
+		gate_unfit(roles[r], TCP_END_NO_FINGERPRINT);
 		assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
 		assert_int_equal(gate.far[1].n, 0);
 		gate_again();

@@ -7,6 +7,9 @@ answer for a while, and what they have said so far is compared: flags, relative 
 acknowledgement numbers, stream bytes, SACK blocks, RSTs with their numbers, and what the owners
 received. A difference ends the lane and prints its script; --seed and --lane play it again.
 
+A lane that differs is played again, as a timer may be late on a busy machine. Those that agree only
+then are told, too, and more of them than AGAIN_MAX are a failure: it is no accident.
+
 Not compared, since the standards leave it open:
   ACK timing       RFC 9293 3.8.6.3, 5681 4.2: at once or delayed; only the highest ACK counts, once
                    both had time
@@ -20,9 +23,19 @@ Not compared, since the standards leave it open:
   limited ACKs     RFC 5961 7: answers to what is not acceptable may be limited; steps are so far
                    apart (SETTLE_S) that ours are not, and Linux is told not to (differ_test.sh)
   congestion       RFC 5681, 6298: how much may be out behind a timeout, or a lost SYN (of which
-                   Linux forgives the first)
+                   Linux forgives the first): a FIN, too, that close() would send
   RST's ACK        RFC 9293 3.10.7.1, 3.10.5: a RST may bear one; its sequence number is compared
-  SYN with FIN     RFC 9293 3.10.7.4 would have it answered as a SYN; no stack sends it, we drop it
+  SYN with FIN     RFC 9293 3.10.7.4 would have it answered as a SYN, and 3.10.7.1 reset; no stack
+                   sends it, we drop it
+  RST behind a FIN RFC 9293 3.10.7.4: an owner that was not told of the FIN yet hears of that, or of
+                   the RST
+  RST, both open   RFC 9293 3.10.7.4: who opened from here is told that it was refused; Linux says
+                   that it was reset
+  ABORT at the end RFC 9293 3.10.5: where both have closed, nothing is left; Linux has TIME-WAIT
+  TIME-WAIT        RFC 9293 3.10.7.4 knows of nothing that comes there but FINs: whether an ACK of
+                   what was never sent is answered (RFC 5961 5.2) is not compared, nor how often
+                   (RFC 5961 7), once both have closed. A RST does not end it (RFC 1337 3): Linux is
+                   told so (differ_test.sh)
   idle ACKs        whether a segment is answered at all is compared while nothing of the stack's is
                    unacknowledged: else its own timers speak
 """
@@ -43,6 +56,8 @@ MAC = b"\x02\0\0\0\0\x09"
 PORT = 7000
 SETTLE_S, PATIENCE_S = 0.11, 0.9
 ATTEMPTS = 3
+AGAIN_MAX = 0.02  # of the lanes
+PORTS = 3000  # lanes that have ports of their own
 M32 = 0xffffffff
 
 
@@ -156,7 +171,8 @@ class Half:
         if not s.good:
             self.trouble.append("wrong checksum")
         if s.flags & RST:
-            self.rsts[(seq if s.seq else 0, ack)] = True
+            if self.lane.history[-1][0] not in UNANSWERED:
+                self.rsts[(seq if s.seq else 0, ack)] = True
             return
         if not again:
             self.last, self.first = s, self.first or s
@@ -215,10 +231,11 @@ class Half:
 class Lane:
     """One connection and its script."""
 
-    def __init__(self, seed, number, sides, steps, attempt=0):
+    def __init__(self, seed, number, sides, steps, attempt=0, place=0):
         self.r = random.Random(f"{seed}.{number}")
-        self.number, self.port = number, 20000 + number + 10000 * attempt
-        self.their_port = 10000 + number + 3000 * attempt  # who opens
+        place %= PORTS
+        self.number, self.port = number, 20000 + place + 10000 * attempt
+        self.their_port = 10000 + place + PORTS * attempt  # who opens
         self.iss = self.r.choice((self.r.getrandbits(32), M32 - self.r.randrange(3000), M32))
         self.active = self.r.random() < 0.25
         self.opts = self.r.choice((set(), {"mss"}, {"mss", "sack_ok"}, {"mss", "sack_ok", "ts", "wscale"},
@@ -230,6 +247,7 @@ class Lane:
         self.was_closed = False  # our window
         self.both_open = False  # at once
         self.uneven = False  # ended where one had been let send more than the other
+        self.forgotten = False  # by an owner that aborted, when both sides had closed
         self.wnd, self.ts = 65535, 1000
         self.told, self.history, self.difference = [], [], None
         self.acked = 0  # of what they sent
@@ -550,8 +568,16 @@ class Lane:
         quiet = self.is_open() and self.acked >= max(h.seen() for h in self.half)
         name = self.history[-1][0]
         skip = set() if quiet and self.was_open and name not in UNANSWERED else {"answered"}
-        if self.fin_at is not None and name == "handshake":
-            skip.add("answered")  # TIME-WAIT limits its ACKs longer
+        both_closed = self.fin_at is not None and all(h.fin is not None for h in self.half)
+        if both_closed or self.fin_at is not None and name in ("handshake", "ack_future"):
+            skip.add("answered")  # it may be in TIME-WAIT
+        if name == "abort" and both_closed:
+            self.forgotten = True
+        if self.forgotten:
+            skip |= {"answered", "rst"}
+        if self.fin_at is not None and all(h.over["fin"] or h.over["end"] == "reset" for h in self.half) or \
+                self.both_open and {h.over["end"] for h in self.half} == {"reset", "refused"}:
+            skip.add("over")
         if self.half[1].closed:
             skip |= {"answered", "sack", "sack_first"}  # Linux has an entry of TIME-WAIT by now
         if not (quiet and a["answered"] and b["answered"] and self.echo_sure and name in ECHOED):
@@ -560,12 +586,13 @@ class Lane:
         # TIME-WAIT, where one may be once our FIN went, knows no SACK.
         if name == "overlap" or self.holes or self.fin_at is not None or not (a["answered"] and b["answered"]):
             skip |= {"sack", "sack_first"}
-        # Who is behind may be held back by its congestion window, until all it sent was acknowledged.
+        # Who is behind may be held back by its congestion window, until all it sent was acknowledged,
+        # and by ours, if that was closed meanwhile.
         slow = min(self.half, key=lambda h: h.seen())
-        if name == "abort" and len({h.seen() for h in self.half}) > 1:
+        if name in ENDING and len({h.seen() for h in self.half}) > 1:
             self.uneven = True
         if a["stream"][:len(b["stream"])] == b["stream"][:len(a["stream"])] and \
-                (slow.seen() > self.acked or self.uneven):
+                (slow.seen() > self.acked or self.uneven or self.wnd == 0):
             skip |= {"stream", "end", "fin", "rst"}
         return [k for k in a if a[k] != b[k] and k not in skip]
 
@@ -600,6 +627,7 @@ ACCEPTED = {"handshake", "data", "fill", "hole", "overlap", "ack", "ack_some", "
 NEED_STREAM = {"data", "hole", "fill", "overlap", "fin_data", "fin_hole", "old_timestamp",
                "ack_ancient", "no_ack"}
 UNANSWERED = {"syn_fin"}
+ENDING = {"abort", "close", "rst_exact", "rst_ack"}
 OPEN_PASSIVE = ["open"] * 9 + ["open_ecn"]
 OPEN_ACTIVE = ["connect"]
 STEPS = [("handshake", 8), ("data", 10), ("hole", 5), ("fill", 5), ("again", 3), ("overlap", 3),
@@ -619,7 +647,7 @@ class Fuzz:
     def __init__(self, o):
         self.sides = [Side("linux", "boxl", "10.9.0.2", o.linux),
                       Side("ours", "boxa", "10.9.0.1", o.agent)]
-        self.o, self.differences, self.done, self.segments = o, [], 0, 0
+        self.o, self.shown, self.segments, self.place = o, 0, 0, 0
         for s in self.sides:
             s.learn()
             s.ask("listen", PORT)
@@ -649,16 +677,14 @@ class Fuzz:
         return [x for x in lanes if not x.difference and not x.half[0].reborn and
                 x.at < len(x.script)]
 
-    def round(self, numbers, attempt=0):
+    def round(self, seed, numbers, attempt=0):
         """Returns the lanes that differ."""
-        o = self.o
-        lanes = every = [Lane(o.seed, n, self.sides, o.steps, attempt) for n in numbers]
+        lanes = every = [Lane(seed, n, self.sides, self.o.steps, attempt, self.place + n) for n in numbers]
         while lanes:
             for x in lanes:
                 x.step()
             lanes = self.settle(lanes)
         for x in every:
-            self.done += 1
             self.segments += len(x.told)
             for h in x.half:
                 if h.id is not None:
@@ -666,20 +692,26 @@ class Fuzz:
                 del h.side.lanes[x.port]
         return [x for x in every if x.difference]
 
-    def run(self):
+    def play(self, seed):
+        """All lanes of a seed. False: some differ, or too many did at first."""
         o = self.o
         numbers = [o.lane] if o.lane is not None else range(o.lanes)
+        differences, again = [], []
+        self.segments = 0
         for i in range(0, len(numbers), o.at_once):
-            differ = self.round(numbers[i:i + o.at_once])
-            # On a busy machine a timer may be late: what is different is so again.
+            differ = first = self.round(seed, numbers[i:i + o.at_once])
             for attempt in range(1, ATTEMPTS) if differ else ():
-                differ = self.round([x.number for x in differ], attempt)
-            for x in differ[:o.show - len(self.differences)]:
+                differ = self.round(seed, [x.number for x in differ], attempt)
+            for x in differ[:o.show - self.shown]:
                 print(x.text(), flush=True)
-            self.differences += differ
-        print(f"seed {o.seed}: {self.done} lanes and repeated ones, {self.segments} segments and verbs, "
-              f"{len(self.differences)} differences")
-        return not self.differences
+                self.shown += 1
+            differences += differ
+            again += [x for x in first if x.number not in [d.number for d in differ]]
+        self.place += len(numbers)
+        print(f"seed {seed}: {len(numbers)} lanes, {self.segments} segments and verbs, "
+              f"{len(differences)} differences; agreed at another attempt: {len(again)}"
+              + "".join(f"\n  lane {x.number} differed in {', '.join(x.difference)}" for x in again), flush=True)
+        return not differences and len(again) <= max(1, AGAIN_MAX * len(numbers))
 
 
 def main():
@@ -687,13 +719,16 @@ def main():
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--linux", required=True, help="socket of kernel_agent.py in fltcp-linux")
     p.add_argument("--agent", required=True, help="socket of tcp-agent in fltcp-agent")
-    p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--lanes", type=int, default=200, help="connections in all")
+    p.add_argument("--seed", type=int, action="append", required=True, help="may be given several times")
+    p.add_argument("--lanes", type=int, default=200, help="connections of a seed")
     p.add_argument("--at-once", type=int, default=100)
     p.add_argument("--steps", type=int, default=14, help="of a script")
     p.add_argument("--lane", type=int, help="this one alone")
     p.add_argument("--show", type=int, default=10, help="differences to print")
-    sys.exit(0 if Fuzz(p.parse_args()).run() else 1)
+    o = p.parse_args()
+    fuzz = Fuzz(o)
+    good = [fuzz.play(seed) for seed in o.seed]
+    sys.exit(0 if all(good) else 1)
 
 
 main()

@@ -29,7 +29,7 @@ void peer_new(void)
 				  .sack = true,
 				  .ts = true,
 				  .iss = PEER_ISS,
-				  .ts_base = PEER_TS - WORLD_START_S * 1000u,
+				  .ts_base = PEER_TS - (uint32_t)(WORLD_START_S * 1000ull),
 				  .rtt_ms = RTT_MS };
 }
 

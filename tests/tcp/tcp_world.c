@@ -141,6 +141,7 @@ static const struct tcp_app *app_accept(struct worker *w, struct tcp_request *r)
 {
 	(void)w;
 	r->dscp = app.dscp;
+	r->stranger = app.stranger;
 	return be16_get(r->local.port) == APP_PORT && !app.deaf ? &owner : NULL;
 }
 
@@ -247,15 +248,16 @@ static const char *left_over(const struct worker *w)
 {
 	const struct tcp *t = w->tcp;
 
-	return t->conns					? "connections"
-	       : t->half_open				? "half-open connections"
-	       : t->tw_n				? "entries in TIME-WAIT"
-	       : rte_hash_count(t->table)		? "entries of the table"
-	       : tcp_held(w)				? "buffers held"
-	       : t->wheel.armed				? "timers"
-	       : t->dirty_head != SLOT_NONE		? "dirty connections"
-	       : rte_mempool_in_use_count(t->sent_pool) ? "records of what was sent"
-							: NULL;
+	return t->conns			     ? "connections"
+	       : t->half_open		     ? "half-open connections"
+	       : t->tw_n		     ? "entries in TIME-WAIT"
+	       : rte_hash_count(t->table)    ? "entries of the table"
+	       : tcp_held(w)		     ? "buffers held"
+	       : t->wheel.armed		     ? "timers"
+	       : t->dirty_head != SLOT_NONE ? "dirty connections"
+	       : t->records		     ? "records of what was sent"
+	       : t->ledger.strangers	     ? "buffers of strangers"
+					     : NULL;
 }
 
 void tcp_stop(void)

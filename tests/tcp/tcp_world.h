@@ -60,6 +60,7 @@ struct app {
 	bool close_on_fin; /* tcp_close() when the peer has closed */
 	bool any_data;	   /* what comes is no pattern */
 	bool deaf;	   /* listens nowhere */
+	bool stranger;	   /* vouches for nobody */
 	uint8_t dscp;	   /* that connections begin with; seg_next() checks it */
 	uint64_t sent;	   /* of the pattern, given to c */
 	uint64_t to_send;  /* more of it as room comes */

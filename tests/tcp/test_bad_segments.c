@@ -58,13 +58,15 @@ static void everything_once(void)
 	expect_drop(DROP_TCP_FLAGS);
 	seg_in(SYN | RST, 0, 0, 0);
 	expect_drop(DROP_TCP_FLAGS);
+	seg_in(SYN | FIN | RST | PSH | ACK | URG, 1, 1, 0);
+	expect_drop(DROP_TCP_FLAGS);
+	if (app.deaf) /* these are answered with RST, see test_reset_unknown.c */
+		return;
 	seg_in(0, 1, 0, 10);
 	expect_drop(DROP_TCP_FLAGS);
 	seg_in(FIN, 1, 0, 0);
 	expect_drop(DROP_TCP_FLAGS);
 	seg_in(FIN | PSH | URG, 1, 0, 0);
-	expect_drop(DROP_TCP_FLAGS);
-	seg_in(SYN | FIN | RST | PSH | ACK | URG, 1, 1, 0);
 	expect_drop(DROP_TCP_FLAGS);
 }
 

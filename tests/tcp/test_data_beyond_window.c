@@ -83,6 +83,25 @@ static void partly_beyond_out_of_order(void **state)
 	peer_reset();
 }
 
+/* In a packet whose last piece lies beyond the window, and more: none of it is taken. */
+static void beyond_by_more_than_a_piece(void **state)
+{
+	(void)state;
+	seg_in(ACK, 1, 1, 1400);
+	seg_in(ACK, 1401, 1, 1400);
+	seg_skip();
+	world_mark();
+	world.seg_first = 1400;
+	world.seg_rest = 50;
+	seg_in(ACK, 2801, 1, 1400);
+	world.seg_first = world.seg_rest = 0;
+	world_drops(DROP_TCP_WINDOW_FULL, 1);
+	assert_int_equal(tcp_readable(app.c), 2800);
+	seg_in(ACK, 2801, 1, 200);
+	assert_int_equal(tcp_readable(app.c), 3000);
+	peer_reset();
+}
+
 #define small(f) cmocka_unit_test_setup_teardown(f, setup, tcp_teardown)
 
 int main(void)
@@ -92,6 +111,7 @@ int main(void)
 		small(wholly_before),
 		small(partly_beyond),
 		small(partly_beyond_out_of_order),
+		small(beyond_by_more_than_a_piece),
 	};
 
 	return tcp_run(tests);

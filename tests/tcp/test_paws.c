@@ -70,7 +70,7 @@ static void timestamps_wrap(void **state)
 		s = seg_expect(ACK, 1, 101 + 100 * i, 0);
 		assert_int_equal(s->tsecr, (uint32_t)world.w->now_ms + peer.ts_base);
 	}
-	assert_true(world.w->now_ms - WORLD_START_S * 1000 > 256);
+	assert_true(world.w->now_ms - WORLD_START_S * 1000ull > 256);
 	assert_int_equal(app.received, 1000);
 	/* One of before. */
 	world_mark();

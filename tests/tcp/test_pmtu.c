@@ -188,6 +188,78 @@ static void a_path_that_was_away(void **state)
 	peer_reset();
 }
 
+/* ---- several queues ---- */
+
+static int start_two(bool reta)
+{
+	struct port *port = &world.dp.port[ACCESS];
+	uint16_t i;
+
+	tcp_config();
+	world.conf.dataplane.n_workers = 2;
+	world.conf.listener[0].addr = at("10.1.0.1", APP_PORT);
+	world.conf.listener[0].transport = TRANSPORT_TCP;
+	tcp_start();
+	port->flow_sticky = true;
+	if (reta) {
+		fill(port->rss.key, sizeof(port->rss.key), 7);
+		port->rss.reta_size = 64;
+		for (i = 0; i < 64; i++)
+			port->rss.reta[i] = i & 1;
+	}
+	/* A client whose segments come by the second queue. */
+	world.w = world.dp.worker[1];
+	peer.worker = 1;
+	while (reta && rss_queue(&port->rss, &peer.addr, &peer.us) != 1)
+		peer.addr.port = be16_make((uint16_t)(be16_get(peer.addr.port) + 1));
+	return 0;
+}
+
+static int setup_reta(void **state)
+{
+	(void)state;
+	return start_two(true);
+}
+
+static int setup_sticky(void **state)
+{
+	(void)state;
+	return start_two(false);
+}
+
+static int teardown_two(void **state)
+{
+	world.w = world.dp.worker[0];
+	return tcp_teardown(state);
+}
+
+/*
+ * A router's error comes by the queue of its own address, the first: it reaches the connection all
+ * the same, by the hash of the client's segments or, where that is not known, as a copy.
+ */
+static void by_another_queue(void **state)
+{
+	struct sock_addr nobody;
+
+	(void)state;
+	open_passive();
+	app_send(3 * LEN);
+	assert_int_equal(seg_skip(), 3);
+	world_mark();
+	icmp_in(1, MTU, &peer.us, &peer.addr);
+	assert_int_equal(app.c->mss, LESS);
+	assert_int_equal(world_count(1, CNT_TCP_PMTU), 1);
+	world_drops(DROP_MAX, 0);
+	seg_skip();
+	/* What nobody sent changes nothing. */
+	nobody = peer.addr;
+	nobody.port = be16_make((uint16_t)(be16_get(nobody.port) + 1));
+	icmp_in(1, 700, &peer.us, &nobody);
+	assert_int_equal(app.c->mss, LESS);
+	assert_int_equal(world_count(1, CNT_TCP_PMTU), 1);
+	peer_reset();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +272,8 @@ int main(void)
 		tcp_test(unreachable_is_soft_when_open),
 		tcp_test(a_black_hole),
 		tcp_test(a_path_that_was_away),
+		cmocka_unit_test_setup_teardown(by_another_queue, setup_reta, teardown_two),
+		cmocka_unit_test_setup_teardown(by_another_queue, setup_sticky, teardown_two),
 	};
 
 	return tcp_run(tests);

@@ -74,6 +74,31 @@ static void a_path_that_reorders(void **state)
 	peer_reset();
 }
 
+/* However often DSACKs made it wider, nobody waits for longer than a round trip. */
+static void no_wider_than_a_round_trip(void **state)
+{
+	uint32_t i, ms;
+
+	(void)state;
+	open_passive();
+	for (i = 0; i < 16; i++) {
+		out(1);
+		seg_in(ACK, 1, S(i + 1), 0);
+	}
+	app.c->reordering_seen = 1;
+	app.c->reo_wnd_mult = 40;
+	app.c->reo_wnd_persist = 16;
+	out(5);
+	seg_in(ACK, 1, S(16), 0, .n_sack = 1, .sack = { B(17, 18) });
+	ms = seg_wait(1000);
+	assert_in_range(ms, RTT_MS - 3, RTT_MS + 3);
+	seg_expect(ACK, S(16), 1, LEN);
+	assert_int_equal(world_count(0, CNT_TCP_RACK_LOST), 1);
+	seg_in(ACK, 1, S(21), 0);
+	seg_quiet(100);
+	peer_reset();
+}
+
 /* Sent again needlessly: the DSACK tells, the window of congestion is put back. */
 static void a_dsack_undoes(void **state)
 {
@@ -103,6 +128,7 @@ int main(void)
 		tcp_test(a_little_late),
 		tcp_test(too_late),
 		tcp_test(a_path_that_reorders),
+		tcp_test(no_wider_than_a_round_trip),
 		tcp_test(a_dsack_undoes),
 	};
 

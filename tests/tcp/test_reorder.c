@@ -234,7 +234,7 @@ static void test_crumbs(void **state)
 	parts.conf.tcp.reorder_buffer = 16384;
 	for (i = 0; i < 3000; i++)
 		put(2000 + 2 * i, 2001 + 2 * i, 'x');
-	assert_int_equal(c->ooo.n, 16384 / 256 + 8);
+	assert_int_equal(c->ooo.n, 16384 / QUEUE_FILL + 8);
 	assert_int_equal(parts.tcp.held, c->ooo.n);
 	reorder_clear(&parts.w, c);
 	for (i = 0; i < 3000; i++)

@@ -39,12 +39,23 @@ static void each_kind(void **state)
 	seg_expect(RST, 777, 0, 0);
 	seg_in(FIN | ACK, 5, 777, 10);
 	seg_expect(RST, 777, 0, 0);
-	world_drops(DROP_TCP_PORT, 5);
-	assert_int_equal(world_count(0, CNT_TCP_RST_TX), 5);
+	/* Neither SYN nor ACK nor RST: what each holds is acknowledged. */
+	peer.irs = 0;
+	seg_in(FIN, 5, 0, 0);
+	seg_expect(RST | ACK, 0, 6, 0);
+	seg_in(FIN | PSH | URG, 5, 0, 10);
+	seg_expect(RST | ACK, 0, 16, 0);
+	seg_in(0, 5, 0, 10);
+	seg_expect(RST | ACK, 0, 15, 0);
+	seg_in(0, 5, 0, 0);
+	seg_expect(RST | ACK, 0, 5, 0);
+	peer.irs = 12345;
+	world_drops(DROP_TCP_PORT, 9);
+	assert_int_equal(world_count(0, CNT_TCP_RST_TX), 9);
 	seg_in(RST, 5, 0, 0);
 	seg_in(RST | ACK, 5, 777, 0);
 	seg_none();
-	world_drops(DROP_TCP_PORT, 7);
+	world_drops(DROP_TCP_PORT, 11);
 }
 
 static void over_ipv6(void **state)

@@ -152,12 +152,12 @@ static void buffers_are_short(void **state)
 
 	(void)state;
 	syn(0);
-	assert_true(tcp_hold(world.w, n));
+	world.w->tcp->held += n;
 	seg_in(ACK, 1, 1, 0);
 	seg_none();
 	world_drops(DROP_TCP_MEMORY, 1);
 	assert_int_equal(app.opened, 0);
-	tcp_unhold(world.w, n);
+	world.w->tcp->held -= n;
 	seg_in(ACK, 1, 1, 0);
 	assert_int_equal(app.opened, 1);
 	peer_reset();
@@ -176,6 +176,40 @@ static void an_old_one_opens_nothing(void **state)
 	seg_in(ACK, 1, 1, 0);
 	seg_expect(RST, 1, 0, 0);
 	assert_int_equal(app.opened, 0);
+}
+
+/*
+ * A cookie is good for the rest of its period of 64 s and for the next, however many are sent to
+ * others meanwhile.
+ */
+static void it_is_good_for_a_period_more(void **state)
+{
+	enum { PERIOD_MS = 64 * 1000 };
+	uint64_t begin = (world.w->now_ms / PERIOD_MS + 1) * PERIOD_MS;
+	uint32_t irs[2], i;
+
+	(void)state;
+	world_clock_ms(begin);
+	for (i = 0; i < 2; i++) {
+		peer.addr.port = be16_make((uint16_t)(PEER_PORT + i));
+		syn(0);
+		irs[i] = peer.irs;
+	}
+	world_clock_ms(begin + 2 * PERIOD_MS - 1);
+	peer.addr.port = be16_make(PEER_PORT + 2);
+	syn(0);
+	peer.addr.port = be16_make(PEER_PORT);
+	peer.irs = irs[0];
+	seg_in(ACK, 1, 1, 0);
+	assert_int_equal(app.opened, 1);
+	peer_reset();
+	world_clock_ms(begin + 2 * PERIOD_MS);
+	peer.addr.port = be16_make(PEER_PORT + 1);
+	peer.irs = irs[1];
+	seg_in(ACK, 1, 1, 0);
+	seg_expect(RST, 1, 0, 0);
+	world_drops(DROP_TCP_COOKIE, 1);
+	assert_int_equal(app.opened, 1);
 }
 
 /* A SYN of a client that has a connection: not a cookie's. */
@@ -218,6 +252,7 @@ int main(void)
 		cookie(none_was_sent),
 		cookie(buffers_are_short),
 		cookie(an_old_one_opens_nothing),
+		cookie(it_is_good_for_a_period_more),
 		cookie(an_open_connection_is_left_alone),
 		cookie(over_ipv6),
 	};

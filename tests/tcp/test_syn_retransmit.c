@@ -35,13 +35,13 @@ static void nobody_answers(void **state)
 	(void)state;
 	peer_core();
 	app_connect();
-	for (; app.closed == 0 && world.w->now_ms < (WORLD_START_S + 300) * 1000; seg_skip())
+	for (; app.closed == 0 && world.w->now_ms < (WORLD_START_S + 300) * 1000ull; seg_skip())
 		world_pass_ms(1);
 	seg_none();
 	app_gone(TCP_END_TIMEOUT);
 	/* RFC 9293 3.8.3: a SYN is retried for at least three minutes, or as long as the owner
 	 * says; ours have a shorter patience (tcp.connect-timeout). */
-	assert_true(world.w->now_ms >= (WORLD_START_S + 60) * 1000);
+	assert_true(world.w->now_ms >= (WORLD_START_S + 60) * 1000ull);
 }
 
 static void syn_ack_again(void **state)
@@ -63,6 +63,31 @@ static void syn_ack_again(void **state)
 	assert_int_equal(world.w->tcp->conns, 0);
 	assert_int_equal(world.w->counters->end[TCP_END_HALF_OPEN], 1);
 	assert_int_equal(app.opened + app.closed, 0);
+}
+
+/*
+ * Six times, each after twice as long (RFC 6298 5.5, 5.7): who answers the last of them, 63 s after
+ * its SYN, is served.
+ */
+static void an_ack_that_comes_late(void **state)
+{
+	uint32_t want = 1000, ms;
+	int i;
+
+	(void)state;
+	world.conf.tcp.handshake_ms = 64000;
+	peer_near_wrap();
+	seg_in(SYN, 0, 0, 0);
+	seg_expect(SYN | ACK, 0, 1, 0);
+	for (i = 0; i < 6; i++, want *= 2) {
+		ms = seg_wait(2 * want);
+		assert_in_range(ms, want, want + 2);
+		seg_expect(SYN | ACK, 0, 1, 0);
+	}
+	seg_in(ACK, 1, 1, 0);
+	assert_int_equal(app.opened, 1);
+	seg_none();
+	peer_reset();
 }
 
 static void a_slow_start_after_that(void **state)
@@ -91,6 +116,7 @@ int main(void)
 		tcp_test(syn_again),
 		tcp_test(nobody_answers),
 		tcp_test(syn_ack_again),
+		tcp_test(an_ack_that_comes_late),
 		tcp_test(a_slow_start_after_that),
 	};
 

@@ -282,19 +282,24 @@ static void test_old(void **state)
 	seg(TCP_ACK | TCP_PSH, RCV_NXT - 100, 50, TS_RECENT);
 	expect_ack(true);
 	world_drops(DROP_TCP_SEQ, 1);
+	seg(TCP_ACK | TCP_PSH, RCV_NXT - 100, 50, TS_RECENT); /* not as often as it likes */
+	world_no_out();
 	/* Data up to where the stream ends, without its FIN. */
+	later(500);
 	seg(TCP_ACK | TCP_PSH, RCV_NXT - 10, 10, TS_RECENT);
 	expect_ack(true);
 	/* Data behind FIN there cannot be. */
+	later(500);
 	seg(TCP_ACK | TCP_PSH, RCV_NXT, 50, TS_RECENT);
 	expect_ack(true);
 	/* PAWS, even for FIN: the timer goes on (RFC 7323 5.3 R1). */
-	later(MSL2 - 1000);
+	later(MSL2 - 2500);
 	seg(TCP_FIN | TCP_ACK, RCV_NXT - 1, 0, TS_RECENT - 1);
 	expect_ack(true);
 	world_drops(DROP_TCP_PAWS, 1);
 	seg(TCP_ACK, RCV_NXT, 0, TS_RECENT + 9);
 	world_no_out();
+	later(500);
 	seg(TCP_ACK | TCP_PSH, RCV_NXT - 100, 50, TS_RECENT + 8);
 	assert_int_equal(sent().tsecr, TS_RECENT + 9);
 	world_drops(DROP_TCP_PAWS, 1);
@@ -312,6 +317,7 @@ static void test_budget(void **state)
 	world.w->tcp->challenge_left = 1;
 	seg(TCP_ACK, RCV_NXT - 100, 10, 0);
 	expect_ack(false);
+	later(500);
 	seg(TCP_ACK, RCV_NXT - 100, 10, 0);
 	world_no_out();
 	world_drops(DROP_TCP_SEQ, 1);

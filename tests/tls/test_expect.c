@@ -369,6 +369,35 @@ static void foreign_ca(void **state)
 	expect_open();
 }
 
+/* The CAs that the far end was told of, when it was asked for a certificate. */
+static int cas_named(int version)
+{
+	int n;
+
+	client_new(version);
+	show_certificate();
+	client_run();
+	assert_int_equal(owner.opened, 1);
+	assert_true(owner.info.peer_cert);
+	n = sk_X509_NAME_num(SSL_get_client_CA_list(client.ssl));
+	over();
+	return n;
+}
+
+/* Where fingerprints decide, the domain's CAs would only keep others from showing theirs. */
+static void cas(void **state)
+{
+	(void)state;
+	world_under_ca(0);
+	for (size_t v = 0; v < RTE_DIM(versions); v++) {
+		assert_int_equal(cas_named(versions[v]), 1);
+		expect_fingerprint(FP_SHA256, true);
+		assert_true(cas_named(versions[v]) <= 0);
+		owner.expect.peer = EXPECT_ANY;
+		assert_true(cas_named(versions[v]) <= 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +411,7 @@ int main(void)
 		tls_test(names_alone),
 		tls_test(names_under_ca),
 		tls_test(foreign_ca),
+		tls_test(cas),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,7 +248,7 @@ static void waiting_one_goes(void **state)
 		host_say(h[i], wire, (uint16_t)n);
 	}
 	assert_int_equal(world.w->tls->waiting.n, 2);
-	last = world.w->tls->waiting.tail;
+	last = world.w->tls->waiting.row[waiting_row(&world.w->tls->waiting, &h[0]->addr.ip)].tail;
 	host_rst_put(h[0]);
 	worker_turn(world.w); /* its handshake is given up, and comes back in the next turn */
 	host_rst_put(h[4]);
@@ -291,6 +291,107 @@ static void silent_ones_give_way(void **state)
 	host_rst(client.host);
 	for (i = 1; i < 4; i++)
 		host_rst(h[i]);
+}
+
+/* Another client, with the ClientHello that is in wire. */
+static struct host *hello_from(const char *ip, uint16_t port, size_t n)
+{
+	struct sock_addr addr = at(ip, port), us = at("10.1.0.1", TLS_PORT);
+	struct host *h = host_new(ACCESS, &addr, &us, 1, 2);
+
+	h->any = true;
+	host_connect(h);
+	host_say(h, wire, (uint16_t)n);
+	return h;
+}
+
+/*
+ * All handshakes are taken, and all places of those that wait, from one address. Who comes from
+ * another is not refused, but one of those; nor does it wait behind them.
+ */
+static void storm_from_one_address(void **state)
+{
+	enum { STORM = 8, OTHERS = 2 };
+	struct host *h[STORM], *other[OTHERS];
+	size_t n;
+	int i;
+
+	(void)state;
+	n = hello_make();
+	for (i = 0; i < STORM; i++)
+		h[i] = hello_from("10.1.0.2", (uint16_t)(22000 + i), n);
+	assert_int_equal(world.w->tls->waiting.n, 4);
+	for (i = 0; i < OTHERS; i++) {
+		other[i] = hello_from("10.1.0.3", (uint16_t)(22000 + i), n);
+		assert_false(other[i]->rst);
+		assert_true(h[STORM - 1 - i]->rst); /* the last that came */
+		assert_int_equal(world.w->tls->waiting.n, 4);
+	}
+	assert_int_equal(atomic_load(&world.w->counters->end[TCP_END_TLS_BUSY]), OTHERS);
+	/* Neither has more than half now: one more is refused, of whichever. */
+	assert_true(hello_from("10.1.0.2", 22100, n)->rst);
+	assert_true(hello_from("10.1.0.3", 22100, n)->rst);
+	/* They have their turns one by one. */
+	host_rst(h[0]);
+	host_rst(h[1]);
+	assert_true(other[0]->received > 0);
+	assert_true(h[4]->received > 0);
+	assert_int_equal(other[1]->received, 0);
+	assert_int_equal(h[5]->received, 0);
+	host_rst(h[2]);
+	host_rst(h[3]);
+	assert_true(other[1]->received > 0);
+	assert_true(h[5]->received > 0);
+	for (i = 4; i < 6; i++)
+		host_rst(h[i]);
+	for (i = 0; i < OTHERS; i++)
+		host_rst(other[i]);
+}
+
+/*
+ * Clients that hold all handshakes and say a byte now and then: what they keep others waiting is
+ * counted in all, not from the last byte on.
+ */
+static void slow_ones_give_way(void **state)
+{
+	static uint8_t record[6] = { 0x16, 3, 1, 0, 1 };
+	struct host *h[4];
+	size_t n, k;
+	int i;
+
+	(void)state;
+	n = hello_make();
+	for (i = 0; i < 4; i++) {
+		struct sock_addr addr = at("10.1.0.2", (uint16_t)(23000 + i));
+		struct sock_addr us = at("10.1.0.1", TLS_PORT);
+
+		h[i] = host_new(ACCESS, &addr, &us, 1, 2);
+		h[i]->any = true;
+		host_connect(h[i]);
+	}
+	client_new(TLS1_3_VERSION);
+	assert_true(n > 15);
+	for (k = 5; k < 15; k++) {
+		record[5] = wire[k];
+		for (i = 0; i < 4; i++)
+			if (!h[i]->rst)
+				host_say(h[i], record, sizeof(record));
+		if (k == 5) {
+			assert_int_equal(world.w->tls->shakes, 4);
+			client_run();
+			assert_int_equal(world.w->tls->waiting.n, 1);
+		}
+		hosts_pass_ms(TLS_PATIENCE_MS / 5);
+	}
+	client_run();
+	assert_int_equal(owner.opened, 1);
+	for (n = 0, i = 0; i < 4; i++)
+		n += h[i]->rst;
+	assert_int_equal(n, 1); /* no more than is needed */
+	host_rst(client.host);
+	for (i = 0; i < 4; i++)
+		if (!h[i]->rst)
+			host_rst(h[i]);
 }
 
 /* Half a record, in the open: as long as half a message may stay, and no longer. */
@@ -477,6 +578,89 @@ static void no_state_left(void **state)
 	owner.closed = 1;
 }
 
+/* As few connections as there are hosts to fill them. */
+static int few_setup(void **state)
+{
+	(void)state;
+	tls_world_config();
+	world.conf.tls.connections = 8;
+	tls_world_start();
+	owner_strange = true;
+	return 0;
+}
+
+static void ended_for_room(const struct host *h, uint64_t n)
+{
+	assert_true(h->rst);
+	assert_int_equal(atomic_load(&world.w->counters->end[TCP_END_ROOM]), n);
+}
+
+/*
+ * All there may be have come and begun a record, or said nothing at all. Who comes then is let in:
+ * the one that has been there for the longest makes room.
+ */
+static void silent_ones_make_room(void **state)
+{
+	struct sock_addr us = at("10.1.0.1", TLS_PORT);
+	struct host *h[8];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		struct sock_addr addr = at("10.1.0.2", (uint16_t)(24000 + i));
+
+		h[i] = host_new(ACCESS, &addr, &us, 1, 2);
+		h[i]->any = true;
+		host_connect(h[i]);
+		if (i & 1)
+			host_say(h[i], "\x16\x03\x01", 3);
+	}
+	ended_for_room(h[0], 1); /* one place is kept free */
+	client_open(TLS1_3_VERSION);
+	ended_for_room(h[1], 2);
+	client_write("hello", 5);
+	assert_int_equal(owner.n, 5);
+	for (i = 2; i < 8; i++)
+		assert_false(h[i]->rst);
+	assert_int_equal(world.w->tls->conns, 7);
+	for (i = 2; i < 8; i++)
+		host_rst(h[i]);
+	client_write("still here", 10);
+	assert_int_equal(owner.n, 15);
+	host_rst(client.host);
+}
+
+/* Nor does it help to finish the handshake, and be nobody. */
+static void strangers_make_room(void **state)
+{
+	struct host *other[5], *first;
+	int i;
+
+	(void)state;
+	client_open(TLS1_3_VERSION);
+	first = client.host;
+	first->got = NULL;
+	first->any = true;
+	client.host = NULL; /* it stays */
+	client_free();
+	memset(&owner, 0, sizeof(owner));
+	client_open(TLS1_3_VERSION);
+	tcp_trust(world.w, owner.c, true);
+	for (i = 0; i < 5; i++)
+		other[i] = hello_from("10.1.0.3", (uint16_t)(25000 + i), 0);
+	assert_int_equal(world.w->tls->conns, 7);
+	hello_from("10.1.0.3", 25100, 0);
+	ended_for_room(first, 1);
+	hello_from("10.1.0.3", 25101, 0);
+	ended_for_room(other[0], 2); /* not who is trusted, though it came before */
+	client_write("still here", 10);
+	assert_int_equal(owner.n, 10);
+	host_rst(client.host);
+	for (i = 1; i < 5; i++)
+		host_rst(other[i]);
+	hosts_pass_ms(world.conf.tls.handshake_ms); /* the two that came last */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -494,6 +678,8 @@ int main(void)
 		tls_test(too_many),
 		tls_test(waiting_one_goes),
 		tls_test(silent_ones_give_way),
+		tls_test(storm_from_one_address),
+		tls_test(slow_ones_give_way),
 		tls_test(half_a_record),
 		tls_test(stays_after_alert),
 		tls_test(hello_in_many_records),
@@ -504,6 +690,8 @@ int main(void)
 		tls_test(change_cipher_spec_late),
 		tls_test(closed_while_shaking),
 		tls_test(no_state_left),
+		cmocka_unit_test_setup_teardown(silent_ones_make_room, few_setup, tls_teardown),
+		cmocka_unit_test_setup_teardown(strangers_make_room, few_setup, tls_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,7 @@
  * Handshakes that wait for the key of an identity, which the control process looks up (R65): the
  * question and its answer as messages of the boundary; clients that go or fall silent while it is
  * on its way, answers that come too late, twice or for a slot that is another's by now, and a
- * control process that hears nothing; and no more questions of one source than it may ask.
+ * control process that hears nothing; and a source prefix in whose name others have asked enough.
  */
 #include "tls_world.h"
 #include "../../dp/rate.h"
@@ -79,6 +79,82 @@ static void known(void **state)
 	assert_int_equal(owner.n, 5);
 }
 
+/*
+ * A key is offered, and found; then, after a HelloRetryRequest, a ticket and no key: it is the
+ * ticket that the connection goes on with.
+ */
+static SSL_SESSION *kept;
+static int offers;
+
+static int on_session(SSL *ssl, SSL_SESSION *s)
+{
+	(void)ssl;
+	SSL_SESSION_free(kept);
+	kept = s;
+	return 1;
+}
+
+static int on_psk_once(SSL *ssl, const EVP_MD *md, const uint8_t **id, size_t *len,
+		       SSL_SESSION **session)
+{
+	if (offers++ == 0)
+		return on_psk(ssl, md, id, len, session);
+	assert_int_equal(SSL_set_session(ssl, kept), 1);
+	*session = NULL;
+	return 1;
+}
+
+static void ticket_after_all(void **state)
+{
+	const struct evt_psk *e;
+	struct evt_psk copy;
+
+	(void)state;
+	client_new(TLS1_3_VERSION);
+	SSL_CTX_set_session_cache_mode(client.ctx,
+				       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(client.ctx, on_session);
+	assert_int_equal(SSL_CTX_set_ciphersuites(client.ctx, "TLS_AES_128_GCM_SHA256"), 1);
+	assert_int_equal(SSL_set_ciphersuites(client.ssl, "TLS_AES_128_GCM_SHA256"), 1);
+	client_run();
+	assert_non_null(kept);
+	SSL_set_shutdown(client.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	host_rst(client.host);
+	client_again();
+	offers = 0;
+	assert_int_equal(SSL_set1_groups_list(client.ssl, "P-521:P-256"), 1);
+	SSL_set_psk_use_session_callback(client.ssl, on_psk_once);
+	client_run();
+	e = world_evt(0);
+	assert_non_null(e);
+	copy = *e;
+	assert_true(answer(&copy, KEY_LEN));
+	client_run();
+	assert_int_equal(offers, 2);
+	assert_int_equal(owner.opened, 1);
+	assert_true(owner.info.resumed);
+	assert_false(owner.info.psk);
+	assert_int_equal(world_count(0, CNT_TLS_PSK), 0);
+	SSL_SESSION_free(kept);
+	kept = NULL;
+}
+
+static int tickets_setup(void **state)
+{
+	struct ctl_ticket_keys k;
+
+	memset(&k, 1, sizeof(k));
+	tickets_set(&tls_tickets, &k, 0);
+	return setup(state);
+}
+
+static int tickets_teardown(void **state)
+{
+	tls_teardown(state);
+	memset(&tls_tickets, 0, sizeof(tls_tickets));
+	return 0;
+}
+
 /* RFC 8446 4.2.11: as if no key had been offered. */
 static void unknown(void **state)
 {
@@ -134,27 +210,20 @@ static void nobody_answers(void **state)
 	owner_gone(TCP_END_TLS_TIMEOUT);
 }
 
-/* No more questions than the source prefix may ask: then the key is unknown. */
-static void limited(void **state)
+/* R4: who forges datagrams in the name of a prefix takes nothing from its connections. */
+static void prefix_used_up(void **state)
 {
+	struct sock_addr forged = at("10.1.0.2", 9);
 	struct evt_psk e;
 
 	(void)state;
 	rate_init(world.w->request_rate, 1, (const uint64_t[2]){ 1, 2 });
+	assert_true(rate_allow(world.w->request_rate, &forged.ip, world.w->now_ms));
+	assert_false(rate_allow(world.w->request_rate, &forged.ip, world.w->now_ms));
 	e = ask();
 	assert_true(answer(&e, KEY_LEN));
 	client_run();
 	assert_true(owner.info.psk);
-	host_rst(client.host);
-	client_free();
-	memset(&owner, 0, sizeof(owner));
-	client_new(TLS1_3_VERSION);
-	SSL_set_psk_use_session_callback(client.ssl, on_psk);
-	client_run();
-	assert_null(world_evt(0));
-	assert_int_equal(owner.opened, 1);
-	assert_false(owner.info.psk);
-	assert_int_equal(world_count(0, CNT_TLS_PSK_LIMITED), 1);
 }
 
 int main(void)
@@ -162,10 +231,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(known, setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(unknown, setup, tls_teardown),
+		cmocka_unit_test_setup_teardown(ticket_after_all, tickets_setup, tickets_teardown),
 		cmocka_unit_test_setup_teardown(client_goes, setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(slot_is_anothers, setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(nobody_answers, setup, tls_teardown),
-		cmocka_unit_test_setup_teardown(limited, setup, tls_teardown),
+		cmocka_unit_test_setup_teardown(prefix_used_up, setup, tls_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

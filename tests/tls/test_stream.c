@@ -209,6 +209,49 @@ static void back_pressure(void **state)
 	assert_memory_equal(owner.got, sent, 60000);
 }
 
+/*
+ * The owner reads nothing, and the window is shut in the middle of a record: the other side cannot
+ * send the rest, and is not ended for it. From then on that the window opens it may.
+ */
+static void record_cut_by_the_window(void **state)
+{
+	static uint8_t wire[1 << 17];
+	struct ctl_conn_info i;
+	size_t n, at = 0;
+
+	(void)state;
+	noise(sent, sizeof(sent));
+	client_open(TLS1_3_VERSION); /* its SYN said no window scale */
+	owner.hold = true;
+	client.hold_out = true;
+	assert_int_equal(SSL_write(client.ssl, sent, 80000), 80000);
+	n = client_take(wire, sizeof(wire));
+	assert_true(n > 80000);
+	do {
+		size_t k;
+
+		tcp_info(owner.w, owner.c, &i);
+		k = RTE_MIN((size_t)i.rcv_wnd, (size_t)HOST_MSS);
+		assert_true(at + k < n);
+		client_raw(wire + at, k);
+		at += k;
+	} while (i.rcv_wnd);
+	assert_true(tcp_raw(owner.c)->bytes > TLS_HDR);
+	hosts_pass_ms(2 * world.conf.tcp.frame_ms);
+	assert_int_equal(owner.closed, 0);
+	assert_false(client.host->fin_rcvd);
+	owner.hold = false;
+	tcp_recv_pause(owner.w, owner.c, false);
+	hosts_run();
+	hosts_pass_ms(world.conf.tcp.frame_ms - 1);
+	assert_false(client.host->fin_rcvd);
+	client_raw(wire + at, 100);
+	hosts_pass_ms(2); /* the time is that of the whole record */
+	assert_true(client.host->fin_rcvd);
+	host_fin(client.host);
+	owner_gone(TCP_END_FRAME_TIMEOUT);
+}
+
 /* Each suite there is, in both directions. */
 static void suites(void **state)
 {
@@ -286,6 +329,7 @@ int main(void)
 		tls_test(padding),
 		tls_test(empty_records),
 		tls_test(back_pressure),
+		tls_test(record_cut_by_the_window),
 		tls_test(suites),
 		cmocka_unit_test_setup_teardown(longer_than_the_buffer, small_buffer_setup,
 						tls_teardown),

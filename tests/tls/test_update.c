@@ -179,6 +179,19 @@ static void bad_length(void **state)
 	refused((const uint8_t[]){ 24, 0, 0, 2, 0, 0 }, 6, ALERT_DECODE_ERROR);
 }
 
+static void no_length(void **state)
+{
+	(void)state;
+	refused((const uint8_t[]){ 24, 0, 0, 0 }, 4, ALERT_DECODE_ERROR);
+}
+
+/* The length alone says enough: what it promises is not waited for. */
+static void endless_length(void **state)
+{
+	(void)state;
+	refused((const uint8_t[]){ 24, 0xff, 0xff, 0xff }, 4, ALERT_DECODE_ERROR);
+}
+
 /* RFC 8446 5.1: nothing may follow in the same record. */
 static void not_last(void **state)
 {
@@ -244,7 +257,7 @@ static void renegotiation(void **state)
 }
 
 /* A record that OpenSSL would not send: with the keys that we open with, which seal as well. */
-static void say_12(enum tls_type type, const void *p, uint32_t n)
+static void say_record(enum tls_type type, const void *p, uint32_t n)
 {
 	static struct tls_keys k;
 	struct rte_mbuf *m;
@@ -260,20 +273,69 @@ static void say_12(enum tls_type type, const void *p, uint32_t n)
 /* The connection goes on after the first no, and not after the second. */
 static void renegotiation_insisted(void **state)
 {
-	const uint8_t hello[6] = { 1, 0, 0, 2, 3, 3 };
+	const uint8_t hello[4 + 41] = { 1, 0, 0, 41, 3, 3 };
 
 	(void)state;
 	client_open(TLS1_2_VERSION);
 	client.hold_out = true; /* OpenSSL would give up at the first no */
-	say_12(TLS_HANDSHAKE, hello, sizeof(hello));
+	say_record(TLS_HANDSHAKE, hello, sizeof(hello));
 	assert_int_equal(client_alert(), ALERT_NO_RENEGOTIATION);
 	assert_int_equal(owner.closed, 0);
-	say_12(TLS_APPLICATION, "goes on", 7);
+	say_record(TLS_APPLICATION, "goes on", 7);
 	assert_int_equal(owner.n, 7);
-	say_12(TLS_HANDSHAKE, hello, sizeof(hello));
+	say_record(TLS_HANDSHAKE, hello, sizeof(hello));
 	assert_true(client.host->fin_rcvd);
 	host_fin(client.host);
 	owner_gone(TCP_END_TLS_RENEGOTIATION);
+}
+
+/* A handshake message that may come now, but not as long as its head says (RFC 8446 6.2). */
+static void bad_message(const uint8_t *msg, uint32_t n)
+{
+	client.hold_out = true;
+	say_record(TLS_HANDSHAKE, msg, n);
+	assert_int_equal(client_alert(), ALERT_DECODE_ERROR);
+	host_fin(client.host);
+	owner_gone(TCP_END_TLS_RECORD);
+}
+
+static void bad_hello(void **state)
+{
+	static const uint8_t hello[][5] = { { 1, 0, 0, 0 }, { 1, 0, 0, 40 }, { 1, 1, 0, 1 } };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(hello); i++) {
+		client_open(TLS1_2_VERSION);
+		bad_message(hello[i], 4);
+		client_free();
+		memset(&owner, 0, sizeof(owner));
+	}
+}
+
+/* As a client of ours is told. */
+static void bad_from_server(void **state)
+{
+	static const struct {
+		int version;
+		uint8_t msg[5];
+		uint8_t len;
+	} row[] = {
+		{ TLS1_2_VERSION, { 0, 0, 0, 1, 0 }, 5 }, /* HelloRequest */
+		{ TLS1_3_VERSION, { 4, 0, 0, 0 }, 4 },	  /* NewSessionTicket */
+		{ TLS1_3_VERSION, { 4, 0, 0, 13 }, 4 },	  { TLS1_3_VERSION, { 4, 2, 1, 10 }, 4 },
+		{ TLS1_3_VERSION, { 24, 0, 0, 0 }, 4 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(row); i++) {
+		server_open(row[i].version);
+		assert_int_equal(owner.opened, 1);
+		bad_message(row[i].msg, row[i].len);
+		client_free();
+		memset(&owner, 0, sizeof(owner));
+	}
 }
 
 /* Alerts that end nothing, but do not end either. */
@@ -285,10 +347,10 @@ static void warnings(void **state)
 	(void)state;
 	client_open(TLS1_2_VERSION);
 	for (i = 0; i < TLS_WARNINGS_MAX; i++)
-		say_12(TLS_ALERT, alert, sizeof(alert));
+		say_record(TLS_ALERT, alert, sizeof(alert));
 	assert_int_equal(owner.closed, 0);
 	assert_false(client.host->fin_rcvd);
-	say_12(TLS_ALERT, alert, sizeof(alert));
+	say_record(TLS_ALERT, alert, sizeof(alert));
 	assert_int_equal(client_alert(), ALERT_UNEXPECTED_MESSAGE);
 	host_fin(client.host);
 	owner_gone(TCP_END_TLS_FLOOD);
@@ -320,6 +382,8 @@ int main(void)
 		tls_test(limit),
 		tls_test(bad_request),
 		tls_test(bad_length),
+		tls_test(no_length),
+		tls_test(endless_length),
 		tls_test(not_last),
 		tls_test(ticket_from_client),
 		tls_test(certificate_unasked),
@@ -328,6 +392,8 @@ int main(void)
 		tls_test(data_in_between),
 		tls_test(renegotiation),
 		tls_test(renegotiation_insisted),
+		tls_test(bad_hello),
+		tls_test(bad_from_server),
 		tls_test(warnings),
 		tls_test(limit_12),
 	};

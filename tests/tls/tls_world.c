@@ -9,6 +9,7 @@
 enum { CLIENT_PORT = 7000 };
 
 struct owner owner;
+bool owner_strange;
 struct client client;
 struct tickets tls_tickets;
 
@@ -135,6 +136,7 @@ static const struct tcp_app *owner_accept(struct worker *w, struct tcp_request *
 		return NULL;
 	r->layer = &tls_server_layer;
 	r->layer_arg = 0;
+	r->stranger = owner_strange;
 	return &owner_app;
 }
 
@@ -198,6 +200,7 @@ void tls_world_start(void)
 
 	memset(&owner, 0, sizeof(owner));
 	memset(&client, 0, sizeof(client));
+	owner_strange = false;
 	world_start();
 	world.dp.tickets = atomic_load(&tls_tickets.seq) ? &tls_tickets : NULL;
 	if (!shakers_create(&world.dp, err, sizeof(err)))

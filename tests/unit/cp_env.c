@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cp_env.h"
 
+#include "cp/adopt.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -96,17 +98,31 @@ void env_open(struct env *e)
 	e->now_ms = 1000000;
 }
 
-/* Takes the commands of the replay and says that they were carried out. */
+void env_audited(struct env *e, uint32_t worker, uint32_t seq)
+{
+	struct ctl_hdr told = { EVT_AUDITED, sizeof(told), seq };
+
+	fake_dp_event(&e->dp, worker, &told, sizeof(told));
+}
+
+/*
+ * Takes the commands of the replay, and of the audit before it where there is one, and says that
+ * they were carried out: the dataplane has nothing.
+ */
 static void env_sync(struct env *e)
 {
 	union fake_cmd c;
 
-	env_poll(e);
-	for (uint32_t w = 0; w < e->conf.dataplane.n_workers; w++) {
-		while (fake_dp_take(&e->dp, w, &c)) {
-			if (c.hdr.type == CMD_SYNC_END)
-				fake_dp_result(&e->dp, w, EVT_SYNCED, c.hdr.seq,
-					       (struct ctl_sid){ 0 });
+	for (int round = 0; round < 3; round++) {
+		env_poll(e);
+		for (uint32_t w = 0; w < e->conf.dataplane.n_workers; w++) {
+			while (fake_dp_take(&e->dp, w, &c)) {
+				if (c.hdr.type == CMD_AUDIT)
+					env_audited(e, w, c.hdr.seq);
+				if (c.hdr.type == CMD_SYNC_END)
+					fake_dp_result(&e->dp, w, EVT_SYNCED, c.hdr.seq,
+						       (struct ctl_sid){ 0 });
+			}
 		}
 	}
 	env_poll(e);
@@ -120,7 +136,8 @@ void env_start(struct env *e, uint32_t slots)
 		fail_msg("%s", err);
 	if (e->conf.gateway.contexts && !(e->s.gateway = gate_open(&e->s, err, sizeof(err))))
 		fail_msg("%s", err);
-	ports_resume(e->s.ports, server_now(&e->s));
+	if (!adopt_due(&e->s))
+		ports_resume(e->s.ports, server_now(&e->s));
 	fake_dp_open(&e->dp, &e->conf, slots);
 	if (!fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)))
 		fail_msg("%s", err);
@@ -130,10 +147,10 @@ void env_start(struct env *e, uint32_t slots)
 /* Contexts are counted as they change; a look at all of them comes to the same. */
 static void assert_phases(struct gateway *g)
 {
-	uint32_t phase[GATE_PHASES] = { 0 }, cursor = 0;
+	uint32_t phase[GATE_PHASES] = { 0 }, cursor = 0, look = UINT32_MAX;
 	const struct context *c;
 
-	while ((c = gate_next(g, &cursor)) != NULL)
+	while ((c = gate_next(g, &cursor, &look)) != NULL)
 		phase[gate_phase(c)]++;
 	assert_memory_equal(gate_stats(g)->phase, phase, sizeof(phase));
 }
@@ -149,10 +166,12 @@ void env_stop(struct env *e)
 
 void env_close(struct env *e)
 {
-	char ports[CONFIG_STR_MAX + 8];
+	char beside[CONFIG_STR_MAX + 16];
 
-	snprintf(ports, sizeof(ports), "%s.ports", e->conf.control.state);
-	unlink(ports);
+	snprintf(beside, sizeof(beside), "%s.ports", e->conf.control.state);
+	unlink(beside);
+	snprintf(beside, sizeof(beside), "%s.dataplane", e->conf.control.state);
+	unlink(beside);
 	unlink(e->conf.control.state);
 	unlink(e->conf.control.contexts);
 	assert_int_equal(rmdir(e->dir), 0);

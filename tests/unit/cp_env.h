@@ -33,7 +33,9 @@ void env_config(struct config *c, const char *dir);
 void env_config_gateway(struct config *c);
 void env_open(struct env *e); /* temporary directory and configuration; tests may change it */
 void env_start(struct env *e, uint32_t slots); /* server and dataplane, attached and synced */
-void env_stop(struct env *e);		       /* both, the state file stays */
+/* A worker has told all that it has, as CMD_AUDIT asked with this seq. */
+void env_audited(struct env *e, uint32_t worker, uint32_t seq);
+void env_stop(struct env *e); /* both, the state file stays */
 void env_close(struct env *e);
 void env_advance(struct env *e, uint64_t ms);
 void env_poll(struct env *e);

@@ -88,6 +88,13 @@ static void config_init(void)
 	fx.conf.n_relay = 2;
 }
 
+void fx_clock_ms(uint64_t ms)
+{
+	const char *start = getenv("FAIRLEAD_WORLD_START_S");
+
+	fx.w.now_ms = ms + (start ? strtoull(start, NULL, 10) * 1000 : 0);
+}
+
 int fx_setup(void **state)
 {
 	char err[256];
@@ -105,7 +112,7 @@ int fx_setup(void **state)
 	fx.w.pool = pool;
 	fx.w.counters = &fx.counters;
 	fx.w.n_ports = fx.dp.n_ports;
-	fx.w.now_ms = 5; /* machines may have just started */
+	fx_clock_ms(5); /* machines may have just started */
 	rate_init(&fx.echo, FX_ICMP_RATE, (const uint64_t[2]){ 1, 2 });
 	rate_init(&fx.error, FX_ICMP_RATE, (const uint64_t[2]){ 3, 4 });
 	fx.w.echo_rate = &fx.echo;
@@ -224,7 +231,7 @@ void fx_icmp(uint16_t port, const char *src, const char *dst, uint8_t ttl, void 
 		memcpy(b + 2, &csum, 2);
 	}
 	p = fx_pkt(fx_ip_frame(port, src, dst, proto, ttl, msg, len), port);
-	icmp_input(&fx.w, &p);
+	icmp_input(&fx.w, &p, false);
 }
 
 const uint8_t *fx_sent(uint32_t i)
@@ -283,7 +290,7 @@ void handover(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_k
 	rte_pktmbuf_free(m);
 }
 
-void handover_neigh(struct worker *w, const struct rte_mbuf *m, uint16_t port)
+void handover_copy(struct worker *w, const struct rte_mbuf *m, uint16_t port)
 {
 	(void)w;
 	(void)m;

@@ -56,6 +56,8 @@ extern struct fixture fx;
 
 /* cmocka group and test fixtures. */
 int fx_eal(void **state);
+/* Time since the start, which is 0, or FAIRLEAD_WORLD_START_S of the environment (dp_world.h). */
+void fx_clock_ms(uint64_t ms);
 int fx_setup(void **state);
 int fx_teardown(void **state);
 

@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+enum { TURNS_MAX = 10000 }; /* until workers have nothing to do */
+
 struct world world;
 
 const uint8_t world_mac[6] = { 2, 0, 0, 0, 0, 9 };
@@ -62,6 +64,16 @@ static void frame_sent(uint16_t port, const struct rte_mbuf *m)
 	world_sent(port, &f);
 }
 
+/* Segments the device takes of a packet. */
+static uint32_t chain_most(uint16_t port, const struct rte_mbuf *m)
+{
+	const struct port *p = &world.dp.port[port];
+
+	if (!p->multi_seg)
+		return 1;
+	return m->ol_flags & RTE_MBUF_F_TX_TCP_SEG ? p->chain_max : p->chain_cut;
+}
+
 static uint16_t port_tx(void *q, struct rte_mbuf **m, uint16_t n)
 {
 	uint16_t port = ((struct queue *)q)->port, i;
@@ -71,6 +83,8 @@ static uint16_t port_tx(void *q, struct rte_mbuf **m, uint16_t n)
 	world.tx_room = (uint16_t)(world.tx_room - n);
 	for (i = 0; i < n; i++) {
 		rte_mbuf_sanity_check(m[i], 1);
+		if (m[i]->nb_segs > chain_most(port, m[i])) /* it would hang on it */
+			abort();
 		if (world.tx_device)
 			world.tx_device(port, m[i]);
 		else
@@ -227,6 +241,11 @@ void world_config(void)
 		snprintf(c->port[i].name, sizeof(c->port[i].name), "%s", name[i]);
 		c->port[i].mtu = 1500;
 	}
+	/* Private as they are, all of the world's machines may be sent to. */
+	c->peers.relay_to_relay = true;
+	c->peers.allow[0] = (struct ip_prefix){ at("10.0.0.0", 0).ip, 96 + 8 };
+	c->peers.allow[1] = (struct ip_prefix){ at("fd00::", 0).ip, 8 };
+	c->peers.n_allow = 2;
 	conf_addr(&c->port[ACCESS], "10.1.0.1/24");
 	conf_addr(&c->port[ACCESS], "fd00:1::1/64");
 	conf_addr(&c->port[CORE], "10.2.0.1/24");
@@ -259,6 +278,16 @@ static void handover_make(uint16_t from, uint16_t to)
 	world.dp.handover[from][to] =
 	    from == to ? NULL
 		       : rte_ring_create(name, 64, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ);
+}
+
+uint32_t world_start_s(void)
+{
+	static uint32_t s;
+	const char *given = getenv("FAIRLEAD_WORLD_START_S");
+
+	if (s == 0)
+		s = given ? (uint32_t)strtoul(given, NULL, 10) : 1000;
+	return s;
 }
 
 void world_start(void)
@@ -301,7 +330,7 @@ void world_start(void)
 			handover_make(i, j);
 	}
 	world.w = dp->worker[0];
-	world_clock_ms(WORLD_START_S * 1000);
+	world_clock_ms(WORLD_START_S * 1000ull);
 	world_neighbours();
 	world_run();
 	world_mark();
@@ -415,7 +444,11 @@ void world_run(void)
 		n = 0;
 		for (i = 0; i < world.dp.n_workers; i++)
 			n += worker_turn(world.dp.worker[i]);
-	} while (n && ++turns < 10000);
+	} while (n && ++turns < TURNS_MAX);
+	if (n) {
+		fprintf(stderr, "workers do not come to rest\n");
+		abort();
+	}
 }
 
 void world_feed(uint16_t port, const struct frame *f)
@@ -524,6 +557,22 @@ int64_t world_missing(void)
 		    (int64_t)w->pool->size - rte_mempool_avail_count(w->pool) - (int64_t)held(w);
 	}
 	return missing;
+}
+
+static struct rte_mbuf *taken[4096];
+static uint32_t n_taken;
+
+void world_pool_take(void)
+{
+	while (n_taken < RTE_DIM(taken) && (taken[n_taken] = rte_pktmbuf_alloc(world.w->pool)))
+		n_taken++;
+	assert_int_equal(rte_mempool_avail_count(world.w->pool), 0);
+}
+
+void world_pool_give(void)
+{
+	rte_pktmbuf_free_bulk(taken, n_taken);
+	n_taken = 0;
 }
 
 /* ---- boundary ---- */

@@ -23,7 +23,6 @@ enum { ACCESS, CORE, WORLD_PORTS };
 enum {
 	FRAME_MAX = 9600,
 	WORLD_FRAMES = 512, /* captured, on the way in, per port */
-	WORLD_START_S = 1000,
 	RELAY_MIN = 49152,
 	RELAY_MAX = 65533,
 	RELAY_PORT = 49152, /* of the usual session; belongs to worker 0 */
@@ -55,6 +54,13 @@ struct world {
 };
 extern struct world world;
 extern const uint8_t world_mac[6]; /* of everybody but us */
+
+/*
+ * What clocks show when a world starts: FAIRLEAD_WORLD_START_S of the environment, else 1000. Near
+ * 4294967 s the milliseconds leave 32 bits, which is what they are kept in where space is dear.
+ */
+uint32_t world_start_s(void);
+#define WORLD_START_S world_start_s()
 
 /* Starts EAL once a process. */
 void world_eal(void);
@@ -104,6 +110,10 @@ void world_cmd_put(uint16_t worker, uint16_t type, void *cmd, uint16_t len);
 bool world_cmd(uint16_t worker, uint16_t type, void *cmd, uint16_t len);
 /* The next event of a worker, copied; NULL if there is none. */
 const void *world_evt(uint16_t worker);
+
+/* Takes all of worker 0's packet buffers that are free; gives them back. */
+void world_pool_take(void);
+void world_pool_give(void);
 
 /* ---- sessions ---- */
 

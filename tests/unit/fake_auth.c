@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Stands in for cp/auth where only what follows authentication is of interest: whoever names a
- * user is that user, "stale" has a stale nonce, "broken" a bad request, "away" a user store that
- * does not answer, and "single" may have one allocation, "triple" three.
+ * user is that user, "stale" has a stale nonce, "broken" a bad request, "wrong" a wrong password,
+ * "away" a user store that does not answer, and "single" may have one allocation, "triple" three.
+ * "rest:NAME" is a web service's NAME, "over:NAME" the same with a credential that is over.
  */
 #include "fake_auth.h"
 
-struct sock_addr fake_auth_client;
+struct sock_addr fake_auth_client, fake_auth_control;
 
-void auth_check(struct auth *a, const struct stun_msg *m, const struct sock_addr *client,
+void auth_check(struct auth *a, const struct stun_msg *m, const struct auth_client *client,
 		uint64_t now, uint64_t wall, struct auth_result *r)
 {
 	(void)a;
 	(void)now;
 	(void)wall;
-	fake_auth_client = *client;
+	fake_auth_client = client->addr;
+	fake_auth_control = client->control ? *client->control : (struct sock_addr){ 0 };
 	memset(r, 0, sizeof(*r));
 	if (!m->username.val || m->username.len >= sizeof(r->user)) {
 		r->code = 401;
@@ -24,6 +26,16 @@ void auth_check(struct auth *a, const struct stun_msg *m, const struct sock_addr
 	r->integrity = STUN_ATTR_MESSAGE_INTEGRITY;
 	r->key_len = FAKE_KEY_LEN;
 	memset(r->key, FAKE_KEY_BYTE, r->key_len);
+	if (strncmp(r->user, "rest:", 5) == 0 || strncmp(r->user, "over:", 5) == 0) {
+		r->rest = true;
+		r->expired = r->user[0] == 'o';
+		memmove(r->user, r->user + 5, strlen(r->user + 5) + 1);
+	}
+	if (strcmp(r->user, "wrong") == 0) {
+		r->code = 401;
+		r->wrong = true;
+		r->key_len = 0;
+	}
 	if (strcmp(r->user, "stale") == 0)
 		r->code = 438;
 	else if (strcmp(r->user, "broken") == 0)

@@ -7,7 +7,7 @@
 /* Everybody's key; a signature repeats its bytes. */
 enum { FAKE_KEY_LEN = 16, FAKE_KEY_BYTE = 0xaa };
 
-/* Whom the last request's nonce was taken to be for. */
-extern struct sock_addr fake_auth_client;
+/* Whom the last request's nonce was taken to be for; of nobody else, the second is zero. */
+extern struct sock_addr fake_auth_client, fake_auth_control;
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -43,9 +44,10 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 		w->contexts_max = c->gateway.contexts;
 	}
 	r.size = f->size = (used + 4095) & ~UINT64_C(4095);
-	f->memfd = memfd_create("fake-dp", MFD_CLOEXEC);
+	f->memfd = memfd_create("fake-dp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	f->wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	assert_int_equal(ftruncate(f->memfd, (off_t)f->size), 0);
+	assert_int_equal(fcntl(f->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
 	f->base = mmap(NULL, f->size, PROT_READ | PROT_WRITE, MAP_SHARED, f->memfd, 0);
 	assert_ptr_not_equal(f->base, MAP_FAILED);
 	memcpy(f->base, &r, sizeof(r));

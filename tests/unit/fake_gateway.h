@@ -6,7 +6,7 @@
 #include "cp/gateway/gateway.h"
 #include "cp/gateway/ng.h"
 
-enum { FAKE_CONTEXTS = 400, FAKE_NEWS = 8 };
+enum { FAKE_CONTEXTS = 400, FAKE_NEWS = 8, FAKE_SPARSE = 100 };
 
 struct gateway {
 	struct context c[FAKE_CONTEXTS]; /* id 0: free */

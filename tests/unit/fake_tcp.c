@@ -22,12 +22,13 @@ struct fake_peer fake_peer;
 static struct tcp_conn conn[FAKE_CONNS];
 static uint8_t out[FAKE_CONNS][FAKE_OUT];
 static uint32_t held;
+static const struct config_tcp *conf;
 
 void fake_tcp_start(struct worker *w)
 {
 	uint32_t i;
 
-	(void)w;
+	conf = &w->dp->conf->tcp;
 	for (i = 0; i < FAKE_CONNS; i++)
 		conn[i] = (struct tcp_conn){ .gen = conn[i].gen & ~1u };
 	fake_peer = (struct fake_peer){ 0 };
@@ -369,18 +370,45 @@ void tcp_send_wait(struct tcp_conn *c)
 	c->f.wants_room = true;
 }
 
-bool tcp_hold(struct worker *w, uint32_t n)
+bool tcp_hold(struct worker *w, struct tcp_conn *c, uint32_t n)
 {
+	(void)c;
 	if (held + n > w->dp->conf->tcp.buffers)
 		return false;
 	held += n;
 	return true;
 }
 
-void tcp_unhold(struct worker *w, uint32_t n)
+void tcp_unhold(struct worker *w, struct tcp_conn *c, uint32_t n)
 {
 	(void)w;
+	(void)c;
 	held -= n;
+}
+
+void tcp_trust(struct worker *w, struct tcp_conn *c, bool trusted)
+{
+	(void)w;
+	c->f.stranger = !trusted;
+}
+
+uint32_t tcp_recv_most(const struct tcp_conn *c)
+{
+	(void)c;
+	return conf->receive_buffer;
+}
+
+static void out_put(struct fake_conn *f, const void *p, uint32_t len)
+{
+	if (f->out_len + len > FAKE_OUT)
+		abort();
+	memcpy(f->out + f->out_len, p, len);
+	f->out_len += len;
+	if (f->room != UINT32_MAX)
+		f->room -= RTE_MIN(f->room, len);
+	f->unsent += len - RTE_MIN(f->window, len);
+	if (f->window != UINT32_MAX)
+		f->window -= RTE_MIN(f->window, len);
 }
 
 bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len)
@@ -391,13 +419,16 @@ bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_
 		f->wants_room = true;
 		return false;
 	}
-	memcpy(f->out + f->out_len, p, len);
-	f->out_len += len;
-	if (f->room != UINT32_MAX)
-		f->room -= len;
-	f->unsent += len - RTE_MIN(f->window, len);
-	if (f->window != UINT32_MAX)
-		f->window -= RTE_MIN(f->window, len);
+	out_put(f, p, len);
+	return true;
+}
+
+bool tcp_send_owed(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len)
+{
+	(void)w;
+	if (c->closing || c->dead)
+		return false;
+	out_put(&c->f, p, len);
 	return true;
 }
 
@@ -503,6 +534,13 @@ void peer_session_del(struct worker *w, uint32_t slot)
 	(void)w;
 	(void)slot;
 	fake_peer.sessions++;
+}
+
+void peer_family_del(struct worker *w, uint32_t slot, int family)
+{
+	(void)w;
+	(void)slot;
+	(void)family;
 }
 
 void conn_gone_event(struct worker *w, struct ctl_sid sid, struct ctl_conn name,

@@ -88,6 +88,13 @@ bool stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, ui
 	return false;
 }
 
+void stream_terms(const struct worker *w, uint32_t slot, struct ctl_term term[SIDES])
+{
+	(void)w;
+	(void)slot;
+	(void)term;
+}
+
 void stream_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES])
 {
 	(void)w;

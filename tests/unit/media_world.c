@@ -9,9 +9,20 @@
 
 #include <cmocka.h>
 
-static const uint8_t rtp[] = { 0x80, 0x00, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 'v', 'o', 'i', 'c', 'e' };
-const uint8_t media_packet[5] = { 0x80, 0, 0, 1, 'x' };
-static const uint8_t rtcp_sr[] = { 0x80, 200, 0, 1, 0, 0, 0, 3 };
+const uint8_t media_packet[17] = {
+	0x80, 0x00, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 'v', 'o', 'i', 'c', 'e'
+};
+const uint8_t media_report[8] = { 0x80, 200, 0, 1, 0, 0, 0, 3 };
+
+static const uint8_t *packet(uint32_t rtcp)
+{
+	return rtcp ? media_report : media_packet;
+}
+
+static size_t packet_len(uint32_t rtcp)
+{
+	return rtcp ? sizeof(media_report) : sizeof(media_packet);
+}
 
 void media_config(void)
 {
@@ -113,7 +124,7 @@ void media_from(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
 	struct sock_addr to = media_local(&c->term[side], rtcp);
 
 	world_mark();
-	media_feed(side, who, &to, media_packet, sizeof(media_packet));
+	media_feed(side, who, &to, packet(rtcp), packet_len(rtcp));
 }
 
 void media_out(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
@@ -121,7 +132,7 @@ void media_out(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
 {
 	struct sock_addr src = media_local(&c->term[side], rtcp);
 
-	expect_udp_is(side_port(side), &src, dst, media_packet, sizeof(media_packet), v);
+	expect_udp_is(side_port(side), &src, dst, packet(rtcp), packet_len(rtcp), v);
 	world_no_out();
 	world_forget();
 }
@@ -131,7 +142,7 @@ static void feed_term(const struct cmd_context_set *c, uint32_t side, uint32_t r
 	const struct ctl_term *t = &c->term[side];
 	struct sock_addr from = term_remote(t, rtcp), to = media_local(t, rtcp);
 
-	media_feed(side, &from, &to, rtcp ? rtcp_sr : rtp, rtcp ? sizeof(rtcp_sr) : sizeof(rtp));
+	media_feed(side, &from, &to, packet(rtcp), packet_len(rtcp));
 }
 
 void media_passes(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp)
@@ -143,8 +154,7 @@ void media_passes(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp)
 	world_mark();
 	feed_term(c, side, rtcp);
 	world_drops(DROP_MAX, 0);
-	expect_udp_is(side_port(!side), &src, &dst, rtcp ? rtcp_sr : rtp,
-		      rtcp ? sizeof(rtcp_sr) : sizeof(rtp), &v);
+	expect_udp_is(side_port(!side), &src, &dst, packet(rtcp), packet_len(rtcp), &v);
 	world_no_out();
 	assert_int_equal(v.ttl, 63);
 	assert_int_equal(world_count(0, CNT_GATE_PACKETS), 1);

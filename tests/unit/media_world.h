@@ -38,8 +38,8 @@ struct sock_addr media_local(const struct ctl_term *t, uint32_t rtcp);
 /* A datagram comes in on a side. */
 void media_feed(uint32_t side, const struct sock_addr *from, const struct sock_addr *to,
 		const void *payload, size_t len);
-/* media_packet from anybody to a leg of a side, counters being marked; and out of another. */
-extern const uint8_t media_packet[5];
+/* RTP, or RTCP, from anybody to a leg of a side, counters being marked; and out of another. */
+extern const uint8_t media_packet[17], media_report[8];
 void media_from(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
 		const struct sock_addr *who);
 void media_out(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,

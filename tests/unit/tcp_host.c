@@ -96,6 +96,8 @@ static void put(struct host *h, uint8_t flags, uint64_t at, const uint8_t *data,
 	b[15] = (uint8_t)wnd;
 	if (flags & SYN)
 		put32(b + 20, 0x02040000 | HOST_MSS);
+	if (!data && h->source)
+		data = h->source + at;
 	for (i = 0; i < len; i++)
 		b[hdr + i] = data ? data[i] : host_pattern(h->seed, at + i);
 	sum = tcp_csum(h, b, (size_t)hdr + len);
@@ -167,6 +169,7 @@ static void take_syn(struct host *h, const uint8_t *t)
 		return;
 	}
 	if (!(t[13] & ACK)) {
+		h->rst = false; /* that was another connection's */
 		put(h, SYN | ACK, (uint64_t)-1, NULL, 0);
 		return;
 	}
@@ -308,6 +311,13 @@ void host_rst(struct host *h)
 	hosts_run();
 }
 
+void host_say_put(struct host *h, const void *bytes, uint16_t len)
+{
+	put(h, ACK | PSH, h->sent, bytes, len);
+	h->sent += len;
+	h->to_send += len;
+}
+
 void host_say(struct host *h, const void *bytes, uint16_t len)
 {
 	const uint8_t *p = bytes;
@@ -315,9 +325,7 @@ void host_say(struct host *h, const void *bytes, uint16_t len)
 
 	do {
 		part = (uint16_t)RTE_MIN(len - at, (int)HOST_MSS);
-		put(h, ACK | PSH, h->sent, p + at, part);
-		h->sent += part;
-		h->to_send += part;
+		host_say_put(h, p + at, part);
 		hosts_run();
 	} while ((at = (uint16_t)(at + part)) < len);
 }

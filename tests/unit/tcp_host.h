@@ -28,6 +28,7 @@ struct host {
 	void (*got)(struct host *h, const uint8_t *p, uint32_t n);
 	void *arg;
 	uint64_t to_send;
+	const uint8_t *source; /* what it sends, by offset in its stream, instead of the pattern */
 	/* What became of it. */
 	uint64_t sent, acked, received;
 	uint8_t last[256]; /* the last bytes received, for any */
@@ -60,6 +61,8 @@ void host_fin_put(struct host *h);
 void host_go(struct host *h);
 /* Sends bytes of its own instead of the pattern, a segment of HOST_MSS at a time; runs. */
 void host_say(struct host *h, const void *bytes, uint16_t len);
+/* One segment of it, and nobody has had a turn yet. */
+void host_say_put(struct host *h, const void *bytes, uint16_t len);
 /* Workers and hosts until all is quiet. */
 void hosts_run(void);
 /* The same while time passes, in steps of 1 ms. */

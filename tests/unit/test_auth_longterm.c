@@ -96,7 +96,7 @@ static int judge_at(struct auth *a, const struct ask *q, const struct sock_addr 
 
 	assert_int_not_equal(n, 0);
 	assert_int_equal(stun_parse(&m, buf, n), STUN_OK);
-	auth_check(a, &m, from, now, WALL, r);
+	auth_check(a, &m, &(struct auth_client){ *from, NULL }, now, WALL, r);
 	return r->code;
 }
 
@@ -131,6 +131,26 @@ static const char *challenge_at(struct auth *a, uint64_t now, char nonce[NONCE_L
 	memcpy(nonce, m.nonce.val, NONCE_LEN);
 	nonce[NONCE_LEN] = 0;
 	return nonce;
+}
+
+/*
+ * RFC 8656 21.1: whoever is named as the source of an Allocate of 28 bytes, the shortest there is,
+ * gets three times as many at most, in UDP payload, and fewer beside headers.
+ */
+static void a_challenge_is_short(void **state)
+{
+	static const uint8_t tid[STUN_TID_LEN] = "abcdefghijk";
+	struct fixture *f = *state;
+	struct auth *a = open_auth(f);
+	uint8_t buf[512];
+	struct stun_builder b;
+
+	assert_true(strlen(REALM) <= 16);
+	stun_begin(&b, buf, sizeof(buf), stun_type(STUN_ALLOCATE, STUN_ERROR), tid);
+	stun_put_error_code(&b, 401);
+	auth_put_challenge(a, &b, &here, NOW);
+	assert_in_range(stun_end(&b), 60, 3 * (STUN_HDR_LEN + 8));
+	auth_close(a);
 }
 
 /* A client of RFC 5389: browsers, aioice, werift, turnutils_uclient. */
@@ -339,13 +359,13 @@ static void a_changed_request_is_401(void **state)
 	n = build(&q, buf, sizeof(buf));
 	buf[STUN_HDR_LEN - 1] ^= 1; /* of the transaction id, which integrity covers */
 	assert_int_equal(stun_parse(&m, buf, n), STUN_OK);
-	auth_check(a, &m, &here, NOW, WALL, &r);
+	auth_check(a, &m, &(struct auth_client){ here, NULL }, NOW, WALL, &r);
 	assert_int_equal(r.code, 401);
 	/* MESSAGE-INTEGRITY right and MESSAGE-INTEGRITY-SHA256 wrong: the stronger one counts */
 	n = build(&q, buf, sizeof(buf));
 	buf[n - 1] ^= 1;
 	assert_int_equal(stun_parse(&m, buf, n), STUN_OK);
-	auth_check(a, &m, &here, NOW, WALL, &r);
+	auth_check(a, &m, &(struct auth_client){ here, NULL }, NOW, WALL, &r);
 	assert_int_equal(r.code, 401);
 	auth_close(a);
 }
@@ -380,7 +400,7 @@ static void bid_down_is_400(void **state)
 	x.key_alg = STUN_PWALG_MD5;
 	assert_int_equal(judge(a, &x), 400);
 	x = q;
-	x.nonce = "obMatJos2AAAC0000000000000000"; /* the bit gone: not our nonce any more */
+	x.nonce = "obMatJos2AAAC0000000"; /* the bit gone: not our nonce any more */
 	x.algs = NULL;
 	x.alg = 0;
 	x.sign = MI;
@@ -479,7 +499,7 @@ static void name_is_prepared_before_it_is_looked_up(void **state)
 	sign(&b, STUN_ATTR_MESSAGE_INTEGRITY, key, 16);
 	n = stun_end(&b);
 	assert_int_equal(stun_parse(&m, buf, n), STUN_OK);
-	auth_check(a, &m, &here, NOW, WALL, &r);
+	auth_check(a, &m, &(struct auth_client){ here, NULL }, NOW, WALL, &r);
 	assert_int_equal(r.code, 0);
 	assert_string_equal(r.user, "j\xc3\xa9r\xc3\xb4me");
 	auth_close(a);
@@ -564,6 +584,69 @@ static void database_damaged_while_open_is_500(void **state)
 
 /* ---- REST credentials ---- */
 
+/*
+ * A first request is no failure, nor one with a nonce that its sender was never given: the address
+ * may be forged, and whoever keeps out those who fail would keep out its owner.
+ */
+static void a_wrong_password_is_told_from_a_first_request(void **state)
+{
+	struct fixture *f = *state;
+	const struct sock_addr other = { here.ip, be16_make(2000) };
+	char nonce[NONCE_LEN + 1];
+	struct auth_result r;
+	struct auth *a;
+
+	fixture_add(f, "demo", "fairlead");
+	a = open_auth(f);
+	struct ask q = new_client(a, nonce);
+	assert_int_equal(judge_at(a, &q, &here, NOW, &r), 0);
+	assert_false(r.wrong);
+	q.password = "guess";
+	assert_int_equal(judge_at(a, &q, &here, NOW, &r), 401);
+	assert_true(r.wrong);
+	assert_int_equal(judge_at(a, &q, &here, NOW + 1000, &r), 401);
+	assert_true(r.wrong); /* a stale one was given to it, too */
+	assert_int_equal(judge_at(a, &q, &other, NOW, &r), 401);
+	assert_false(r.wrong);
+	q.user = "nobody";
+	assert_int_equal(judge_at(a, &q, &here, NOW, &r), 401);
+	assert_true(r.wrong);
+	q.sign = 0;
+	assert_int_equal(judge_at(a, &q, &here, NOW, &r), 401);
+	assert_false(r.wrong);
+	auth_close(a);
+}
+
+/* RFC 6062 4.3: another end of the same client, whose nonces serve here, too. */
+static void a_data_connection_has_its_controls_nonces(void **state)
+{
+	struct fixture *f = *state;
+	const struct sock_addr data = { here.ip, be16_make(2000) };
+	char nonce[NONCE_LEN + 1];
+	struct auth_result r;
+	uint8_t buf[2048];
+	struct stun_msg m;
+	struct auth *a;
+	size_t n;
+
+	fixture_add(f, "demo", "fairlead");
+	a = open_auth(f);
+	struct ask q = new_client(a, nonce); /* of `here` */
+	n = build(&q, buf, sizeof(buf));
+	assert_int_equal(stun_parse(&m, buf, n), STUN_OK);
+	auth_check(a, &m, &(struct auth_client){ data, NULL }, NOW, WALL, &r);
+	assert_int_equal(r.code, 438);
+	auth_check(a, &m, &(struct auth_client){ data, &data }, NOW, WALL, &r);
+	assert_int_equal(r.code, 438);
+	auth_check(a, &m, &(struct auth_client){ data, &here }, NOW, WALL, &r);
+	assert_int_equal(r.code, 0);
+	auth_check(a, &m, &(struct auth_client){ here, &data }, NOW, WALL, &r);
+	assert_int_equal(r.code, 0);
+	auth_check(a, &m, &(struct auth_client){ data, &here }, NOW + 100000, WALL, &r);
+	assert_int_equal(r.code, 438);
+	auth_close(a);
+}
+
 static void rest_secret(struct fixture *f, const char *secret)
 {
 	snprintf(f->c.auth.rest_secret[f->c.auth.n_rest_secret++], CONFIG_STR_MAX, "%s", secret);
@@ -597,10 +680,18 @@ static void rest_credentials_under_either_secret(void **state)
 	x.user = q.user;
 	x.password = password;
 	assert_int_equal(judge(a, &x), 0);
-	/* over at its second */
+	assert_true(r.rest);
+	assert_false(r.expired);
+	/* over at its second: whether that matters is the caller's to say */
 	q.user = "1800000000:alice";
+	q.password = password;
 	assert_true(rest_password("new secret", q.user, password));
-	assert_int_equal(judge(a, &q), 401);
+	assert_int_equal(judge_at(a, &q, &here, NOW, &r), 0);
+	assert_true(r.expired);
+	assert_string_equal(r.user, "alice");
+	assert_true(rest_password("third secret", q.user, password));
+	assert_int_equal(judge_at(a, &q, &here, NOW, &r), 401);
+	assert_false(r.expired);
 	/* without a name */
 	q.user = "1800000001";
 	assert_true(rest_password("new secret", q.user, password));
@@ -622,6 +713,7 @@ static void stored_user_wins_over_rest_form(void **state)
 	struct ask q = old_client(a, nonce);
 	q.user = "491701234567";
 	assert_int_equal(judge_at(a, &q, &here, NOW, &r), 0);
+	assert_false(r.rest);
 	assert_string_equal(r.user, "491701234567");
 	q.user = "1800000001:bob";
 	assert_true(rest_password("secret", q.user, password));
@@ -647,6 +739,15 @@ static void rest_form(void **state)
 	assert_false(rest_parse("a:123", &n));
 	assert_false(rest_parse("-1:a", &n));
 	assert_false(rest_parse("12a", &n));
+	/* naive services write what their language makes of the time */
+	assert_true(rest_parse("1800003600.537:alice", &n));
+	assert_int_equal(n.expiry, 1800003600);
+	assert_string_equal(n.canonical, "alice");
+	assert_true(rest_parse("1800003600.5", &n));
+	assert_string_equal(n.canonical, "1800003600.5");
+	assert_false(rest_parse("18.:a", &n));
+	assert_false(rest_parse("18.5.5:a", &n));
+	assert_false(rest_parse(".5:a", &n));
 }
 
 /* ---- opening ---- */
@@ -670,6 +771,7 @@ static void unusable_set_up_is_one_sentence(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(a_challenge_is_short),
 		FIXTURE_TEST(old_client_gets_in_with_md5),
 		FIXTURE_TEST(new_client_gets_in_with_sha256),
 		FIXTURE_TEST(reply_carries_the_clients_key),
@@ -684,6 +786,8 @@ int main(void)
 		FIXTURE_TEST(ha1_user_has_md5_only),
 		FIXTURE_TEST(changes_of_another_process_take_effect),
 		FIXTURE_TEST(database_damaged_while_open_is_500),
+		FIXTURE_TEST(a_wrong_password_is_told_from_a_first_request),
+		FIXTURE_TEST(a_data_connection_has_its_controls_nonces),
 		FIXTURE_TEST(rest_credentials_under_either_secret),
 		FIXTURE_TEST(stored_user_wins_over_rest_form),
 		FIXTURE_TEST(rest_form),

@@ -66,10 +66,30 @@ static void fresh_until_its_lifetime_is_over(void **state)
 	assert_int_equal(check(&maker, text, NONCE_LEN, &a, 1000), NONCE_FRESH);
 	assert_int_equal(check(&maker, text, NONCE_LEN, &a, 1599), NONCE_FRESH);
 	assert_int_equal(check(&maker, text, NONCE_LEN, &a, 1600), NONCE_STALE);
-	assert_int_equal(check(&maker, text, NONCE_LEN, &a, 999), NONCE_STALE);
-	/* across the wrap of its 32 bits */
+	assert_int_equal(check(&maker, text, NONCE_LEN, &a, 999), NONCE_FOREIGN);
+	/* its 10 bits say the same again and again, its hash does not */
+	for (uint64_t now = 1600; now < 10000; now++)
+		assert_int_equal(check(&maker, text, NONCE_LEN, &a, now),
+				 now < 1000 + 1024 ? NONCE_STALE : NONCE_FOREIGN);
 	nonce_make(&maker, &a, UINT32_MAX, text);
 	assert_int_equal(check(&maker, text, NONCE_LEN, &a, UINT64_C(1) << 32), NONCE_FRESH);
+}
+
+/* With a long lifetime its time is coarser: never good for longer than that, hardly for less. */
+static void long_lifetimes(void **state)
+{
+	struct sock_addr a = client("10.0.0.1", 4000);
+	struct nonce_maker n = maker;
+	char text[NONCE_LEN + 1];
+
+	(void)state;
+	n.lifetime = 86400;
+	for (uint64_t made = 100000; made < 100200; made++) {
+		nonce_make(&n, &a, made, text);
+		assert_int_equal(check(&n, text, NONCE_LEN, &a, made), NONCE_FRESH);
+		assert_int_equal(check(&n, text, NONCE_LEN, &a, made + 86400 - 85), NONCE_FRESH);
+		assert_int_equal(check(&n, text, NONCE_LEN, &a, made + 86400), NONCE_STALE);
+	}
 }
 
 static void another_address_or_port_is_foreign(void **state)
@@ -181,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cookie_carries_the_feature_bits),
 		cmocka_unit_test(fresh_until_its_lifetime_is_over),
+		cmocka_unit_test(long_lifetimes),
 		cmocka_unit_test(another_address_or_port_is_foreign),
 		cmocka_unit_test(any_changed_bit_is_foreign),
 		cmocka_unit_test(another_key_offer_or_feature_is_foreign),

@@ -119,6 +119,30 @@ static void software(void **state)
 	assert_memory_equal(m.software.val, "Fairlead", 8);
 }
 
+/* RFC 8489 16.1.2, R4: whoever is named as the source gets no more than three times as many bytes.
+ */
+static void a_reply_is_short(void **state)
+{
+	uint8_t buf[64];
+	int i;
+
+	(void)state;
+	memset(world.conf.turn.software, 'x', sizeof(world.conf.turn.software) - 1);
+	for (i = 0; i < 4; i++) {
+		size_t n = request(buf, sizeof(buf), 0, 0, i & 1);
+		const uint8_t *p;
+		const struct frame *o;
+
+		frame_udp(&f, ACCESS, &client[i / 2], &listener[i / 2], buf, n, NULL);
+		world_feed(ACCESS, &f);
+		o = world_out(ACCESS);
+		assert_non_null(o);
+		p = o->b + frame_l4(o);
+		assert_in_range((p[4] << 8 | p[5]) - 8, 32, 3 * n);
+	}
+	world_forget();
+}
+
 /* Bytes between the end of the UDP datagram and that of the IP packet are nobody's. */
 static void bytes_behind_the_datagram(void **state)
 {
@@ -167,7 +191,7 @@ static void rate_limit(void **state)
 	world_start();
 	n = request(buf, sizeof(buf), 0, 0, true);
 	frame_udp(&f, ACCESS, &client[0], &listener[0], buf, n, NULL);
-	world_clock_ms(WORLD_START_S * 1000 + 5000);
+	world_clock_ms(WORLD_START_S * 1000ull + 5000);
 	for (i = 0; i < 5; i++) {
 		world_feed(ACCESS, &f);
 		expect_reply(0, true, 0, &m);
@@ -177,7 +201,7 @@ static void rate_limit(void **state)
 	world_feed(ACCESS, &f);
 	world_drops(DROP_BINDING_RATE, 2);
 	world_no_out();
-	world_clock_ms(WORLD_START_S * 1000 + 5200);
+	world_clock_ms(WORLD_START_S * 1000ull + 5200);
 	frame_udp(&f, ACCESS, &client[0], &listener[0], buf, n, NULL);
 	world_feed(ACCESS, &f);
 	expect_reply(0, true, 0, &m);
@@ -185,12 +209,41 @@ static void rate_limit(void **state)
 	world_drops(DROP_BINDING_RATE, 3);
 }
 
+/* R4: who has a session has a rate of his own, whatever comes in his prefix's name. */
+static void rate_of_a_session(void **state)
+{
+	struct sock_addr sibling = at("10.1.0.3", 9);
+	uint8_t buf[64];
+	size_t n;
+	int i;
+
+	(void)state;
+	world_stop();
+	world_config();
+	world.conf.dataplane.binding_rate = 50;
+	world_start();
+	assert_true(session_add(0, 1, 1, &client[0], 0, RELAY_PORT, 0, 0));
+	world_mark();
+	n = request(buf, sizeof(buf), 0, 0, true);
+	frame_udp(&f, ACCESS, &sibling, &listener[0], buf, n, NULL);
+	for (i = 0; i < 100; i++)
+		world_feed(ACCESS, &f);
+	assert_int_equal(world_count(0, CNT_BINDING), 50);
+	frame_udp(&f, ACCESS, &client[0], &listener[0], buf, n, NULL);
+	for (i = 0; i < 10; i++)
+		world_feed(ACCESS, &f);
+	assert_int_equal(world_count(0, CNT_BINDING), 55);
+	world_drops(DROP_BINDING_RATE, 55);
+	world_forget();
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-		T(reflexive_address),	      T(unknown_attributes),   T(software),
-		T(bytes_behind_the_datagram), T(keep_alives_end_here), T(rate_limit),
+		T(reflexive_address), T(unknown_attributes),	    T(software),
+		T(a_reply_is_short),  T(bytes_behind_the_datagram), T(keep_alives_end_here),
+		T(rate_limit),	      T(rate_of_a_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

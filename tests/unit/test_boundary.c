@@ -147,7 +147,7 @@ static void requests_in(uint32_t n)
 static void requests_fill(void)
 {
 	requests_in(world.conf.dataplane.ring_slots);
-	assert_int_equal(ring_room(&world.w->evt, UINT32_MAX), evt_request_reserve(world.w));
+	assert_int_equal(ring_room(&world.w->evt, UINT32_MAX), evt_stranger_reserve(world.w));
 }
 
 /* And other news. */
@@ -223,7 +223,7 @@ static void both_rings_full(void **state)
 	both_full();
 	assert_true(settles(UINT32_MAX, 0));
 	assert_int_equal(n_asked, 0);
-	assert_int_equal(n_punts, world.conf.dataplane.ring_slots - evt_request_reserve(world.w));
+	assert_int_equal(n_punts, world.conf.dataplane.ring_slots - evt_stranger_reserve(world.w));
 	assert_int_equal(dplink_stats(l)->commands_full, 0); /* replies at most were lost */
 }
 

@@ -150,7 +150,7 @@ static void test_dies(void **state)
 	client_close(c);
 }
 
-/* The reason of a server that hangs up at once is still read. */
+/* The reason of a server that has hung up is still read. */
 static void test_busy(void **state)
 {
 	struct client *c[4], *extra;
@@ -164,8 +164,11 @@ static void test_busy(void **state)
 		assert_non_null(r);
 		json_decref(r);
 	}
-	extra = client_open(path, err, sizeof(err));
-	assert_null(client_call(extra, "echo", NULL, err, sizeof(err)));
+	extra = client_open(path, err, sizeof(err)); /* takes the first one's place */
+	r = client_call(extra, "echo", json_object(), err, sizeof(err));
+	assert_non_null(r);
+	json_decref(r);
+	assert_null(client_call(c[0], "echo", NULL, err, sizeof(err)));
 	assert_string_equal(err, "the control process refused \"echo\": too many clients");
 	client_close(extra);
 	for (int i = 0; i < 4; i++)

@@ -358,7 +358,7 @@ static void event_ring_full(void **state)
 {
 	uint8_t msg[100];
 	size_t len = request(msg, sizeof(msg), STUN_ALLOCATE, 0);
-	uint32_t i, n = world.conf.dataplane.ring_slots - evt_request_reserve(world.w);
+	uint32_t i, n = world.conf.dataplane.ring_slots - evt_stranger_reserve(world.w);
 
 	(void)state;
 	frame_udp(&f, ACCESS, &client, &listener, msg, len, NULL);
@@ -448,6 +448,32 @@ static void one_answer_each(void **state)
 	}
 }
 
+/* What anybody may fill leaves room to those that have a session (R4), and both to other news. */
+static void room_for_sessions(void **state)
+{
+	const struct sock_addr mine = at("10.1.0.3", 5000);
+	uint32_t i, n = evt_stranger_reserve(world.w) - evt_request_reserve(world.w);
+	uint8_t msg[100];
+	size_t len = request(msg, sizeof(msg), STUN_REFRESH, 0);
+
+	(void)state;
+	assert_true(session_add(0, 1, 1, &mine, 0, RELAY_PORT, 0, 0));
+	world_mark();
+	frame_udp(&f, ACCESS, &client, &listener, msg, len, NULL);
+	for (i = 0; i < 3 * world.conf.dataplane.ring_slots; i++)
+		world_feed(ACCESS, &f);
+	assert_int_equal(world_count(0, CNT_PUNT),
+			 world.conf.dataplane.ring_slots - evt_stranger_reserve(world.w));
+	world_mark();
+	frame_udp(&f, ACCESS, &mine, &listener, msg, len, NULL);
+	for (i = 0; i < n; i++)
+		world_feed(ACCESS, &f);
+	world_drops(DROP_MAX, 0);
+	world_feed(ACCESS, &f);
+	world_drops(DROP_PUNT_FULL, 1);
+	assert_non_null(evt_slot(world.w));
+}
+
 static void request_rate(void **state)
 {
 	uint8_t msg[100];
@@ -464,9 +490,54 @@ static void request_rate(void **state)
 	world_drops(DROP_MAX, 0);
 	world_feed(ACCESS, &f);
 	world_drops(DROP_PUNT_RATE, 1);
-	world_clock_ms(WORLD_START_S * 1000 + 500);
+	world_clock_ms(WORLD_START_S * 1000ull + 500);
 	world_feed(ACCESS, &f);
 	world_drops(DROP_PUNT_RATE, 1);
+}
+
+/*
+ * R4: who has a session has a rate of his own. Neither a neighbour of the same prefix who empties
+ * his, nor who forges requests in the prefix's name, keeps him from refreshing what he has.
+ */
+static void rate_of_a_session(void **state)
+{
+	struct sock_addr loud = at("10.1.0.3", 5000);
+	uint8_t msg[100];
+	size_t len = request(msg, sizeof(msg), STUN_REFRESH, 0);
+	uint32_t passed[2] = { 0, 0 }, i, k;
+
+	(void)state;
+	world_stop();
+	world_config();
+	world.conf.dataplane.request_rate = 200;
+	world.conf.dataplane.ring_slots = 64;
+	world_start();
+	assert_true(session_add(0, 1, 1, &client, 0, RELAY_PORT, 0, 0));
+	assert_true(session_add(0, 2, 1, &loud, 0, RELAY_PORT + 2, 0, 0));
+	for (i = 0; i < 1000; i++) {
+		uint64_t before = world.w->counters->cnt[CNT_PUNT];
+
+		world_clock_ms(world.w->now_ms + 10);
+		for (k = 0; k < 20; k++) {
+			struct sock_addr forged = at("10.1.0.9", (uint16_t)(1024 + k));
+
+			frame_udp(&f, ACCESS, k & 1 ? &loud : &forged, &listener, msg, len, NULL);
+			world_in(ACCESS, 0, &f);
+		}
+		world_run();
+		passed[1] += (uint32_t)(world.w->counters->cnt[CNT_PUNT] - before);
+		while (world_evt(0))
+			;
+		before = world.w->counters->cnt[CNT_PUNT];
+		if (i % 10 == 0) {
+			frame_udp(&f, ACCESS, &client, &listener, msg, len, NULL);
+			world_feed(ACCESS, &f);
+			passed[0] += (uint32_t)(world.w->counters->cnt[CNT_PUNT] - before);
+		}
+	}
+	assert_int_equal(passed[0], 100);
+	/* a tenth of 200 a second, and 200 of all that have none */
+	assert_in_range(passed[1], 10 * 220, 10 * 220 + 220);
 }
 
 /* Whether a request that comes now wakes the control process, which sleeps. */
@@ -522,8 +593,10 @@ int main(void)
 		T(punted_requests),
 		T(requests_wake_a_sleeper),
 		T(event_ring_full),
+		T(room_for_sessions),
 		T(one_answer_each),
 		T(request_rate),
+		T(rate_of_a_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

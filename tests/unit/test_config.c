@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -171,12 +172,14 @@ static const struct {
 	   wait */
 	{ "workers:", "mbufs: 18433\n  workers:", NULL },
 	{ "workers:", "mbufs: 18432\n  workers:",
-	  ":2: dataplane.mbufs: 18432 are too few: 4096 descriptors, 4096 fragments (8 a packet), "
-	  "8192 of TCP, and 2048 packets that wait for neighbours" },
+	  ":2: dataplane.mbufs: 18432 are too few, 18433 are needed: for descriptors, 4096 "
+	  "fragments "
+	  "(8 a packet), 8192 of TCP, and 2048 packets that wait for neighbours" },
 	{ "workers:", "fragments: 2303\n  workers:", NULL },
 	{ "workers:", "fragments: 2304\n  workers:",
-	  ":2: dataplane.mbufs: 32768 are too few: 4096 descriptors, 18432 fragments (8 a packet), "
-	  "8192 of TCP, and 2048 packets that wait for neighbours" },
+	  ":2: dataplane.mbufs: 32768 are too few, 32769 are needed: for descriptors, 18432 "
+	  "fragments "
+	  "(8 a packet), 8192 of TCP, and 2048 packets that wait for neighbours" },
 	{ "realm:", "allocations-max: 32769\n  realm:",
 	  ":22: turn.allocations-max: 32769 is more than the 32768 sessions of 2 workers" },
 	{ "realm:", "lifetime-default: 3601\n  realm:",
@@ -392,6 +395,8 @@ static void test_defaults(void **state)
 	assert_int_equal(c->port[1].mtu, 1500);
 	assert_int_equal(c->listener[0].transport, TRANSPORT_UDP);
 	assert_int_equal(c->relay[0].port_max, 65535);
+	/* All repetitions of a SYN-ACK (RFC 6298 5.5), so that none is sent in vain. */
+	assert_in_range(c->tcp.handshake_ms, 63000, 120000);
 	assert_int_equal(c->turn.lifetime_default, 600);
 	assert_int_equal(c->turn.permission_lifetime, 300);
 	assert_int_equal(c->turn.channel_lifetime, 600);
@@ -475,6 +480,35 @@ static void test_digest(void **state)
 	assert_true(d != digest(edit_of(tls, "name: web", "name: www")));
 }
 
+/* Whoever can read a secret can make himself a user. */
+static void test_secrets_others_may_read(void **state)
+{
+	static const struct {
+		mode_t mode;
+		bool secrets, shown;
+	} t[] = { { 0644, true, true },
+		  { 0604, true, true },
+		  { 0640, true, false },
+		  { 0600, true, false },
+		  { 0644, false, false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const char *path = write_file(
+		    t[i].secrets ? base : edit_of(base, "rest-secrets: [one, two]", "md5: true"));
+		char err[512] = "";
+		struct config *c;
+
+		assert_int_equal(chmod(path, t[i].mode), 0);
+		c = config_load(path, err, sizeof(err));
+		if (!c)
+			fail_msg("%s", err);
+		assert_int_equal(config_shows_secrets(c), t[i].shown);
+		config_free(c);
+		unlink(path);
+	}
+}
+
 /*
  * The sample holds, in the help's order, every comment of the help and after it the key. What is
  * free is the value.
@@ -522,9 +556,34 @@ static void test_sample_loads(void **state)
 	config_free(c);
 }
 
+/*
+ * Buffers are of whoever received them. Two ports of 1,024 + 1,024 descriptors, 4,096 fragments;
+ * each worker that may hold them has 2,048 to send by, 8,192 of TCP and 2,048 that wait; 2,047 are
+ * on the way to each other worker.
+ */
+static void mbufs_of_few_queues(void **state)
+{
+	struct config c = { .n_port = 2 };
+	uint16_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++)
+		c.port[i].rx_desc = c.port[i].tx_desc = 1024;
+	c.dataplane.fragments = 512;
+	c.tcp.buffers = 8192;
+	c.dataplane.n_workers = 1;
+	assert_int_equal(config_mbufs_needed(&c, 1), 18433);
+	c.dataplane.n_workers = 6;
+	assert_int_equal(config_mbufs_needed(&c, 6), 18433);
+	assert_int_equal(config_mbufs_needed(&c, 1), 2048 + 5 * 2047 + 4096 + 6 * 12288 + 1);
+	assert_int_equal(config_mbufs_needed(&c, 3), 2048 + 5 * 2047 + 4096 + 2 * 12288 + 1);
+	assert_int_equal(config_mbufs_needed(&c, 4), config_mbufs_needed(&c, 3));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mbufs_of_few_queues),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_wrong_tls),
 		cmocka_unit_test(test_values),
@@ -534,6 +593,7 @@ int main(void)
 		cmocka_unit_test(test_second_document),
 		cmocka_unit_test(test_secret),
 		cmocka_unit_test(test_digest),
+		cmocka_unit_test(test_secrets_others_may_read),
 		cmocka_unit_test(test_sample_explains_every_key),
 		cmocka_unit_test(test_sample_loads),
 	};

@@ -147,6 +147,68 @@ static void expect_close(struct env *e, uint32_t worker, struct ctl_conn conn)
 	assert_memory_equal(&c.conn_close.conn, &conn, sizeof(conn));
 }
 
+/* ---- nonces ---- */
+
+/*
+ * RFC 8489 9.2.4, RFC 6062 4.3: a ConnectionBind may come with the nonce of the control connection
+ * that its CONNECTION-ID belongs to, if it comes from there, and nothing else may.
+ */
+static void a_connection_bind_shares_the_control_connections_nonce(void **state)
+{
+	struct env *e = *state;
+	struct cmd_join join;
+	struct answer ans;
+	struct ask q;
+	uint32_t id;
+
+	allocate(e, PORT);
+	assert_int_equal(be16_get(fake_auth_control.port), 0);
+	id = connected(e, 80);
+	assert_int_equal(be16_get(fake_auth_client.port), PORT);
+	assert_int_equal(be16_get(fake_auth_control.port), 0);
+	bind_refused(e, id + 1, "alice", 400); /* another id: it is about no connection */
+	assert_int_equal(be16_get(fake_auth_control.port), 0);
+	begin_bind(&q, id, "mallory");
+	q.leg.client = addr("198.51.100.8", DATA_PORT); /* another host */
+	ask_expect(e, &q, &ans, 441);
+	assert_int_equal(be16_get(fake_auth_control.port), 0);
+	begin_as(&q, STUN_CONNECT, PORT, control, "alice"); /* another method */
+	stun_put_u32(&q.b, STUN_ATTR_CONNECTION_ID, id);
+	ask_expect(e, &q, &ans, 400);
+	assert_int_equal(be16_get(fake_auth_control.port), 0);
+	bind_expect(e, id, 0, &join);
+	assert_int_equal(be16_get(fake_auth_client.port), DATA_PORT);
+	assert_int_equal(be16_get(fake_auth_control.port), PORT);
+	bind_refused(e, id, "alice", 400); /* bound: it is good once */
+	assert_int_equal(be16_get(fake_auth_control.port), 0);
+}
+
+/* A call that began in time may use further connections when its credential is over. */
+static void a_credential_that_is_over_binds_what_is_its_own(void **state)
+{
+	struct env *e = *state;
+	struct answer ans;
+	union fake_cmd c;
+	uint32_t id = 0;
+	struct ask q;
+
+	begin_as(&q, STUN_ALLOCATE, PORT, control, "rest:bob");
+	ask_transport_tcp(&q);
+	ask_expect(e, &q, &ans, 0);
+	begin_as(&q, STUN_CONNECT, PORT, control, "over:bob");
+	ask_peer(&q, "203.0.113.1", 80);
+	send_connect(e, &q, &c);
+	outcome(e, &c, peer_conn, 0);
+	assert_int_equal(answer(e, &q, &ans), 0);
+	assert_true(stun_get_u32(&ans.m.connection_id, &id));
+	begin_bind(&q, id, "over:eve");
+	ask_expect(e, &q, &ans, 401);
+	begin_bind(&q, id + 1, "over:bob");
+	ask_expect(e, &q, &ans, 401);
+	begin_bind(&q, id, "over:bob");
+	ask_expect(e, &q, &ans, 0);
+}
+
 /* ---- Connect ---- */
 
 static void connect_success(void **state)
@@ -323,6 +385,41 @@ static void table_full_508(void **state)
 		;
 	begin_connect(&q, "203.0.113.1", 80);
 	ask_expect(e, &q, &ans, 508);
+}
+
+/*
+ * The worker takes no commands, and its events are taken all the same once there is no room for
+ * another (lib/ring.h): a Connect that cannot be told it is refused, with nothing left of it.
+ */
+static void a_full_command_ring_508(void **state)
+{
+	struct env *e = *state;
+	struct cmd_conn_close c = { .conn = peer_conn };
+	struct ctl_sid sid = allocate(e, PORT)->sid;
+	struct ask q;
+	size_t len;
+
+	while (dplink_room(e->s.link, 0))
+		assert_true(dplink_cmd(e->s.link, 0, CMD_CONN_CLOSE, &c, sizeof(c)));
+	begin_connect(&q, "203.0.113.1", 80);
+	len = stun_end(&q.b);
+	fake_dp_punt_leg(&e->dp, 0, &q.leg, q.buf, len, e->now_ms * 1000);
+	env_poll(e);
+	assert_int_equal(e->s.stats.requests[SERVER_CONNECT], 0);
+	while (ring_room(&e->dp.evt[0], 1) > 0)
+		fake_dp_conn_gone(&e->dp, 0, sid, peer_conn, CONN_OTHER);
+	env_poll(e);
+	assert_int_equal(e->s.stats.requests[SERVER_CONNECT], 1);
+	assert_int_equal(e->s.stats.error[508 - SERVER_ERROR_MIN], 1);
+	assert_int_equal(pending_used(e->s.pending), 0);
+	/* Once it takes them again, the same request is served. */
+	while (fake_dp_take(&e->dp, 0, &(union fake_cmd){ 0 }))
+		;
+	env_poll(e);
+	while (env_take(e, 0, 0, &(union fake_cmd){ 0 }))
+		;
+	connect_to(e, 80, &q, &(union fake_cmd){ 0 });
+	assert_int_equal(pending_used(e->s.pending), 1);
 }
 
 /* An outcome counts for its command only: session, worker and number. */
@@ -623,22 +720,29 @@ static void connections_end_with_their_client(void **state)
 	expect_forgotten(e, &c);
 }
 
-/* One of two families: the dataplane's session is set up anew, without connections. */
-static void connections_end_with_a_family(void **state)
+/* One of two families goes (RFC 8656 8.2), with the connections by its address and no others. */
+static void connections_end_with_their_family(void **state)
 {
 	struct env *e = *state;
+	struct ask q, q6;
 	struct answer ans;
-	union fake_cmd c;
-	struct ask q;
+	union fake_cmd c, c6;
+	uint32_t id;
 
 	begin_as(&q, STUN_ALLOCATE, PORT, control, "alice");
 	ask_transport_tcp(&q);
 	ask_family(&q, STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY, STUN_FAMILY_IPV6);
 	ask_expect(e, &q, &ans, 0);
+	id = connected(e, 81);
 	connect_to(e, 80, &q, &c);
-	give_up(e, STUN_FAMILY_IPV6, &q, 447);
+	begin_connect(&q6, "2001:db8::1", 80);
+	send_connect(e, &q6, &c6);
+	give_up(e, STUN_FAMILY_IPV6, &q6, 447);
 	assert_non_null(env_alloc_tcp(e, PORT));
-	assert_int_equal(pending_used(e->s.pending), 0);
+	assert_int_equal(pending_used(e->s.pending), 2);
+	outcome(e, &c, peer_conn, 0);
+	assert_int_equal(answer(e, &q, &ans), 0);
+	bind_expect(e, id, 0, &(struct cmd_join){ 0 });
 }
 
 /* Connections made for an earlier control process are known to nobody. */
@@ -671,6 +775,8 @@ static void a_new_control_process_knows_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(a_connection_bind_shares_the_control_connections_nonce),
+		T(a_credential_that_is_over_binds_what_is_its_own),
 		T(connect_success),
 		T(connect_refused_at_once),
 		T(connect_from_a_udp_allocation_403),
@@ -679,6 +785,7 @@ int main(void)
 		T(connect_without_an_outcome_447),
 		T(connections_per_allocation_508),
 		T(table_full_508),
+		T(a_full_command_ring_508),
 		T(stale_outcomes),
 		T(bind_from_every_worker),
 		T(bind_refusals),
@@ -689,7 +796,7 @@ int main(void)
 		T(connections_end_with_the_allocation),
 		T(connections_end_as_the_allocation_expires),
 		T(connections_end_with_their_client),
-		T(connections_end_with_a_family),
+		T(connections_end_with_their_family),
 		T(a_new_control_process_knows_none),
 	};
 

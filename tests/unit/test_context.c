@@ -168,9 +168,9 @@ ROW(gen, c->cid.gen = 0)
 ROW(flags, c->flags = CONTEXT_HOLD << 1)
 ROW(transport, c->term[0].transport = TERM_TLS + 1)
 ROW(term_flags, c->term[0].flags |= TERM_CONNECT)
-ROW(term_flags_unknown, c->term[0].flags |= 1 << 9)
+ROW(term_flags_unknown, c->term[0].flags |= 1 << 11)
+ROW(relearn_alone, c->term[0].flags |= TERM_RELEARN)
 ROW(mux_alone, c->term[0].flags = TERM_IN | TERM_RTCP_MUX)
-ROW(latch_addr_alone, c->term[0].flags |= TERM_LATCH_ADDR)
 ROW(relay, c->term[0].local.relay = 4)
 ROW(no_relay, c->term[0].local.relay = CTL_RELAY_NONE)
 ROW(port_low, c->term[0].local.port = be16_make(RELAY_MIN - 2))
@@ -200,7 +200,7 @@ ROW(overlap, c->term[1].local = c->term[0].local; c->term[1].remote[0].port = be
 	}
 static const struct row rows[] = {
 	R(gen),	      R(flags),	      R(transport),	 R(term_flags),	 R(term_flags_unknown),
-	R(mux_alone), R(relay),	      R(no_relay),	 R(port_low),	 R(latch_addr_alone),
+	R(mux_alone), R(relay),	      R(no_relay),	 R(port_low),	 R(relearn_alone),
 	R(port_high), R(port_odd),    R(port_high_rtcp), R(family),	 R(family_rtcp),
 	R(dscp),      R(burst),	      R(family_latched), R(ufrag_end),	 R(pwd_end),
 	R(host_end),  R(ufrag_short), R(pwd_short),	 R(fingerprint), R(both),

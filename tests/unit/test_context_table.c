@@ -2,10 +2,11 @@
 /*
  * The state file of contexts: what one process wrote the next one finds, whatever instruction the
  * first was killed at (R70): each context is as it was before a change or as it was after it, and
- * of two that change together both are. Damaged records are skipped; another world starts afresh.
+ * of two that change together both are. Damaged records are skipped; other limits, names and
+ * versions have records carried over; another boot starts afresh.
  */
-#include "cp/gateway/context_table.h"
-#include "cp/table.h"
+#include "cp/gateway/context_priv.h"
+#include "lib/cursor.h"
 #include "cp_env.h"
 #include "steps.h"
 
@@ -169,38 +170,275 @@ static void a_second_process_is_kept_out(void **state)
 	context_close(t);
 }
 
-static void expect_fresh(struct files *f, const char *boot, const char *why)
+static struct context_table *open_boot(struct files *f, const char *boot)
 {
 	char err[256];
 	struct context_table *t = context_open(&f->conf, boot, err, sizeof(err));
 
 	assert_non_null(t);
-	assert_string_equal(context_stats(t)->fresh, why);
-	assert_int_equal(context_stats(t)->contexts, 0);
+	return t;
+}
+
+static void another_boot_starts_afresh(void **state)
+{
+	struct files *f = *state;
+	struct context_table *t = open_boot(f, "boot");
+
+	assert_string_equal(context_stats(t)->fresh, "it did not exist");
+	assert_true(context_partial(t));
 	assert_non_null(add(t, "a", 0, 1));
+	context_whole(t);
+	context_close(t);
+	t = open_boot(f, "other boot");
+	assert_string_equal(context_stats(t)->fresh, "the machine was started since");
+	assert_true(context_partial(t));
+	assert_int_equal(context_stats(t)->contexts, 0);
 	context_close(t);
 }
 
-static void another_world_starts_afresh(void **state)
+/* A context with a termination of TLS beside that of proto(). */
+static struct context with_tls(const char *call)
 {
-	static const char changed[] =
-	    "the configured workers, relays, realms or TLS domains changed";
-	struct files *f = *state;
+	struct context c = proto(call, 0, 7);
 
-	expect_fresh(f, "boot", "it did not exist");
-	expect_fresh(f, "other boot", "the machine was started since");
-	assert_true(ip_parse("192.0.2.99", &f->conf.relay[0].addr));
-	expect_fresh(f, "other boot", changed);
-	f->conf.relay[0].realm_index = 1;
-	expect_fresh(f, "other boot", changed);
-	f->conf.relay[0].realm_index = 0;
-	f->conf.domain[0].name[0]++;
-	expect_fresh(f, "other boot", changed);
-	f->conf.dataplane.n_workers = 1; /* the same records, the ports are others' */
-	f->conf.gateway.contexts = 8;
-	expect_fresh(f, "other boot", changed);
-	f->conf.gateway.contexts++;
-	expect_fresh(f, "other boot", "the configured limits changed");
+	c.stream = 1;
+	c.term[0].term.transport = TERM_TCP;
+	c.term[1] = (struct context_term){
+		.term = { .transport = TERM_TLS, .local = { 1, be16_make(49156) } },
+		.realm = 1,
+		.state = TERM_STATE_IDLE,
+		.tag = "b",
+	};
+	c.term[1].term.attempt = 3;
+	return c;
+}
+
+static void expect_with_tls(struct context_table *t, uint16_t relay)
+{
+	const struct context *c = of_call(t, "tls");
+
+	assert_non_null(c);
+	assert_int_equal(c->term[0].term.rate, 7);
+	assert_int_equal(c->term[1].term.local.relay, relay);
+	assert_int_equal(be16_get(c->term[1].term.local.port), 49156);
+	assert_int_equal(c->term[1].term.attempt, 3);
+	assert_string_equal(c->term[1].tag, "b");
+	assert_string_equal(context_stats(t)->carried ? "" : "not carried", "");
+	assert_int_equal(context_stats(t)->damaged, 0);
+	assert_false(context_partial(t));
+	assert_true(context_generation(t) == 77);
+}
+
+static void fill(struct context_table *t)
+{
+	struct context c = with_tls("tls");
+
+	assert_non_null(add(t, "a", 0, 1));
+	assert_non_null(context_add(t, &c));
+	context_generation_set(t, 77);
+	context_whole(t);
+}
+
+/* More and fewer contexts, relays and domains in other places: all of them stay. */
+static void the_configuration_may_change(void **state)
+{
+	struct files *f = *state;
+	struct config *c = &f->conf;
+	struct context_table *t = open_ok(c);
+
+	fill(t);
+	context_close(t);
+	c->gateway.contexts = 40;
+	t = open_ok(c);
+	expect_with_tls(t, 1);
+	assert_non_null(of_call(t, "a"));
+	context_close(t);
+	c->gateway.contexts = 1; /* a worker: there is no place for the second */
+	t = open_ok(c);
+	assert_int_equal(context_stats(t)->kept, 1);
+	assert_int_equal(context_stats(t)->damaged, 1);
+	assert_true(context_partial(t));
+	context_close(t);
+}
+
+static void names_may_move(void **state)
+{
+	struct files *f = *state;
+	struct config *c = &f->conf;
+	struct context_table *t = open_ok(c);
+
+	fill(t);
+	context_close(t);
+	c->relay[c->n_relay] = c->relay[1];
+	assert_true(ip_parse("192.0.2.99", &c->relay[1].addr));
+	c->domain[1] = c->domain[0];
+	c->domain[0].name[0]++;
+	c->n_domain = 2;
+	c->n_relay++;
+	t = open_ok(c);
+	expect_with_tls(t, (uint16_t)(c->n_relay - 1));
+	assert_int_equal(of_call(t, "tls")->term[1].term.domain, 1);
+	context_close(t);
+	c->relay[0].realm_index = 1; /* it is of another network now */
+	t = open_ok(c);
+	assert_int_equal(context_stats(t)->contexts, 0);
+	assert_true(context_partial(t));
+	context_close(t);
+}
+
+/* Ports 49152 and 49156 are of worker 0 of two; of worker 0 and 2 of four, of 0 and 0 of one. */
+static void more_workers_move_contexts(void **state)
+{
+	struct files *f = *state;
+	struct context_table *t = open_ok(&f->conf);
+	struct context c = proto("b", 0, 1);
+
+	fill(t);
+	c.term[0].term.local.port = be16_make(49156);
+	assert_non_null(context_add(t, &c));
+	context_close(t);
+	f->conf.dataplane.n_workers = 4;
+	t = open_ok(&f->conf);
+	assert_int_equal(context_stats(t)->kept, 2);
+	assert_int_equal(context_stats(t)->damaged, 1);
+	assert_null(of_call(t, "tls"));
+	assert_int_equal(of_call(t, "a")->worker, 0);
+	assert_int_equal(of_call(t, "b")->worker, 2);
+	assert_ptr_equal(context_find_cid(t, 2, of_call(t, "b")->cid), of_call(t, "b"));
+	context_close(t);
+	t = open_ok(&f->conf); /* and it lasts */
+	assert_int_equal(context_stats(t)->kept, 2);
+	context_close(t);
+}
+
+/* ---- the format before ---- */
+
+struct older_file {
+	uint64_t magic;
+	uint32_t version, ready;
+	char boot_id[40];
+	uint64_t digest;
+	uint32_t records[4];
+	struct siphash_key sum_key;
+	uint32_t next_gen;
+	uint64_t generation;
+	uint32_t redoing, redo_index[2];
+};
+enum { OLDER_CONTEXT = 2320, OLDER_TERM = 996, OLDER_CTL_TERM = 800, OLDER_HEAD = 324 };
+_Static_assert(sizeof(struct older_file) == 128, "as it was");
+
+static uint64_t older_digest(const struct config *c)
+{
+	static const struct siphash_key fixed;
+	uint8_t buf[8192];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	wr_u16(&w, c->dataplane.n_workers);
+	wr_u16(&w, c->n_relay);
+	for (uint16_t i = 0; i < c->n_relay; i++) {
+		wr_bytes(&w, &c->relay[i].addr, 16);
+		wr_u16(&w, c->relay[i].realm_index);
+	}
+	wr_u16(&w, c->n_realm);
+	for (uint16_t i = 0; i < c->n_realm; i++)
+		wr_bytes(&w, c->realm[i].name, CTL_NAME_MAX);
+	wr_u16(&w, c->n_domain);
+	for (uint16_t i = 0; i < c->n_domain; i++)
+		wr_bytes(&w, c->domain[i].name, CTL_NAME_MAX);
+	return siphash(&fixed, buf, wr_len(&w));
+}
+
+/* A record as it was: every part of its own length. */
+static void older_record(const struct siphash_key *key, const struct context *c, uint8_t *to)
+{
+	uint64_t sum;
+
+	memset(to, 0, OLDER_CONTEXT);
+	memcpy(to, c, OLDER_HEAD);
+	for (int i = 0; i < 2; i++) {
+		uint8_t *term = to + OLDER_HEAD + i * OLDER_TERM;
+
+		memcpy(term, &c->term[i].term, OLDER_CTL_TERM);
+		memcpy(term + OLDER_CTL_TERM, &c->term[i].realm, OLDER_TERM - OLDER_CTL_TERM);
+	}
+	sum = siphash(key, to + offsetof(struct context, id),
+		      OLDER_CONTEXT - offsetof(struct context, id));
+	memcpy(to + offsetof(struct context, sum), &sum, sizeof(sum));
+}
+
+/* The second context is about to be changed as the process is killed. */
+static void write_older(struct files *f, const struct context_table *t)
+{
+	struct older_file h = {
+		.magic = CONTEXT_MAGIC,
+		.version = 1,
+		.ready = 1,
+		.boot_id = "boot",
+		.digest = older_digest(&f->conf),
+		.records = { t->max },
+		.sum_key = t->hdr->sum_key,
+		.next_gen = t->hdr->next_gen,
+		.generation = 77,
+		.redoing = 1,
+		.redo_index = { 1, 0 },
+	};
+	uint8_t record[OLDER_CONTEXT], redo[OLDER_CONTEXT];
+	struct context other = t->record[1];
+	FILE *out = fopen(f->conf.control.contexts, "we");
+
+	older_record(&h.sum_key, &other, redo);
+	other.term[0].term.rate = 99;
+	assert_int_equal(fwrite(&h, sizeof(h), 1, out), 1);
+	assert_int_equal(fwrite(redo, sizeof(redo), 1, out), 1);
+	assert_int_equal(fwrite(redo, sizeof(redo), 1, out), 1);
+	while (ftell(out) % 64)
+		fputc(0, out);
+	for (uint32_t i = 0; i < t->max; i++) {
+		older_record(&h.sum_key, i == 1 ? &other : &t->record[i], record);
+		assert_int_equal(fwrite(record, sizeof(record), 1, out), 1);
+	}
+	while (ftell(out) % 64)
+		fputc(0, out);
+	fclose(out);
+}
+
+static void the_format_before_is_carried_over(void **state)
+{
+	struct files *f = *state;
+	struct context_table *t = open_ok(&f->conf);
+
+	fill(t);
+	unlink(f->conf.control.contexts);
+	write_older(f, t);
+	context_close(t);
+	t = open_ok(&f->conf);
+	assert_null(context_stats(t)->fresh);
+	expect_with_tls(t, 1);
+	assert_non_null(of_call(t, "a"));
+	context_close(t);
+}
+
+/* Before all is told what the dataplane has, its slots stand among the free ones as well. */
+static void what_is_taken_over_may_go_at_once(void **state)
+{
+	struct files *f = *state;
+	struct context_table *t;
+	struct context p = proto("", 0, 1), *c;
+
+	f->conf.gateway.contexts = 1;
+	t = open_ok(&f->conf);
+	assert_true(context_partial(t));
+	p.cid = (struct ctl_cid){ 0, 7 };
+	for (int i = 0; i < 4; i++) {
+		c = context_adopt(t, &p);
+		assert_non_null(c);
+		context_del(t, c);
+		assert_int_equal(t->worker[0].slots.n_free, 1);
+	}
+	context_whole(t);
+	assert_non_null(add(t, "a", 0, 1));
+	assert_null(add(t, "b", 0, 1));
+	context_close(t);
 }
 
 static uint8_t *file_map(const struct config *c, size_t *size)
@@ -347,9 +585,17 @@ static void killed_at_any_instruction(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(what_was_written_is_found_again),   T(a_call_has_its_contexts_in_order),
-		T(the_slot_longest_free_comes_first), T(a_second_process_is_kept_out),
-		T(another_world_starts_afresh),	      T(damaged_records_are_skipped),
+		T(what_was_written_is_found_again),
+		T(a_call_has_its_contexts_in_order),
+		T(the_slot_longest_free_comes_first),
+		T(a_second_process_is_kept_out),
+		T(another_boot_starts_afresh),
+		T(the_configuration_may_change),
+		T(names_may_move),
+		T(more_workers_move_contexts),
+		T(the_format_before_is_carried_over),
+		T(what_is_taken_over_may_go_at_once),
+		T(damaged_records_are_skipped),
 		T(killed_at_any_instruction),
 	};
 

@@ -6,8 +6,10 @@
  */
 #include "cp_env.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static int setup(void **state)
@@ -70,6 +72,31 @@ static void lies_about_the_region(void **state)
 	    dplink_attach(e->s.link, dup(e->dp.memfd), 64, dup(e->dp.wake_cp), err, sizeof(err)));
 #undef LIE
 	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+}
+
+/* A memfd that is shorter than it says, or may become so: to read it would be SIGBUS. */
+static void memory_that_is_not_there(void **state)
+{
+	struct env *e = *state;
+	struct region *r = e->dp.region;
+	const uint64_t size = r->size, more = size + (1 << 20);
+	int fd = memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	char err[256] = "";
+
+	r->size = more;
+	assert_false(
+	    dplink_attach(e->s.link, dup(e->dp.memfd), more, dup(e->dp.wake_cp), err, sizeof(err)));
+	assert_non_null(strstr(err, "its size is not what was announced"));
+	r->size = size;
+	assert_int_equal(write(fd, r, size), size);
+	assert_false(dplink_attach(e->s.link, dup(fd), size, dup(e->dp.wake_cp), err, sizeof(err)));
+	assert_non_null(strstr(err, "its size may change"));
+	assert_false(dplink_attached(e->s.link));
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW), 0);
+	assert_false(dplink_attach(e->s.link, dup(fd), size, dup(e->dp.wake_cp), err, sizeof(err)));
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	assert_true(dplink_attach(e->s.link, dup(fd), size, dup(e->dp.wake_cp), err, sizeof(err)));
+	close(fd);
 }
 
 /* The server must have noticed; then all is well after a new attach. */
@@ -458,6 +485,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(lies_about_the_region),
+		T(memory_that_is_not_there),
 		T(lies_on_the_rings),
 		T(lies_about_contexts),
 		T(fewer_contexts_than_configured),

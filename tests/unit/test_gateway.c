@@ -43,7 +43,7 @@ static void it_is_found_by_id_by_call_and_in_the_list(void **state)
 	struct context *c = gate_added_udp(e), *other;
 	struct gate_plan plan = plan_default;
 	struct gate_wish a = wish_udp(0);
-	uint32_t cursor = 0, n = 0;
+	uint32_t cursor = 0, look = 2, n = 0;
 	struct gate_fail f;
 
 	plan.media = 1;
@@ -54,11 +54,21 @@ static void it_is_found_by_id_by_call_and_in_the_list(void **state)
 	assert_ptr_equal(gate_call_next(g, "call", c), other);
 	assert_null(gate_call_next(g, "call", other));
 	assert_null(gate_call_next(g, "", NULL));
-	while ((c = gate_next(g, &cursor)) != NULL) {
+	while ((c = gate_next(g, &cursor, &look)) != NULL) {
 		gate_delete(g, c, NULL, NULL);
 		n++;
 	}
 	assert_int_equal(n, 2);
+	assert_int_equal(look, 0);
+	/* With none left to be looked at it is not said whether that was all. */
+	look = 1;
+	assert_null(gate_next(g, &cursor, &look));
+	assert_int_equal(look, 1);
+	/* Free records count, too. */
+	cursor = 0;
+	assert_null(gate_next(g, &cursor, &look));
+	assert_int_equal(look, 0);
+	assert_int_equal(cursor, 1);
 	assert_int_equal(gate_stats(g)->contexts, 0);
 	assert_int_equal(gate_stats(g)->added, 2);
 	assert_int_equal(gate_stats(g)->deleted, 2);
@@ -85,7 +95,8 @@ SPOIL(rtp, w->term.flags |= TERM_RTP)
 SPOIL(client, w->term.flags |= TERM_CONNECT)
 SPOIL(tls_client, w->term.flags |= TERM_TLS_CLIENT)
 SPOIL(mux_only, w->term.flags = TERM_RTCP_MUX)
-SPOIL(latch_addr_only, w->term.flags |= TERM_LATCH_ADDR)
+SPOIL(any_port_of_ice, w->term.flags |= TERM_LATCH_ADDR | TERM_ICE)
+SPOIL(any_port_of_tcp, w->term.flags = TERM_LATCH_ADDR)
 SPOIL(latch_addr, w->term.flags |= TERM_LATCH_ADDR)
 SPOIL(begins, w->begin = true)
 SPOIL(begins_client, (w->begin = true, w->term.flags = TERM_CONNECT))
@@ -120,7 +131,8 @@ static const struct refusal refusals[] = {
 	{ client, wish_tcp, GATE_BAD, "learns no remote address" },
 	{ tls_client, wish_tcp, GATE_BAD, "needs the transport TLS" },
 	{ mux_only, wish_udp, GATE_BAD, "needs RTP" },
-	{ latch_addr_only, wish_udp, GATE_BAD, "needs latching" },
+	{ any_port_of_ice, wish_udp, GATE_BAD, "only UDP without ICE" },
+	{ any_port_of_tcp, wish_tcp, GATE_BAD, "only UDP without ICE" },
 	{ latch_addr, wish_tcp, GATE_BAD, "needs that address" },
 	{ begins, wish_udp, GATE_BAD, "with latching only" },
 	{ begins_client, wish_tcp, GATE_BAD, "port to connect to" },
@@ -175,6 +187,8 @@ static void both_sides_are_of_one_kind_and_family_is_the_realms(void **state)
 {
 	struct env *e = *state;
 	struct gate_wish a = wish_udp(0), b = wish_tcp(1);
+	struct sock_addr relayed, other;
+	const struct context *c;
 	struct gate_fail f;
 
 	assert_null(gate_add(e->s.gateway, &plan_default, &a, &b, &f));
@@ -184,11 +198,20 @@ static void both_sides_are_of_one_kind_and_family_is_the_realms(void **state)
 	assert_null(gate_add(e->s.gateway, &plan_default, &a, NULL, &f));
 	assert_non_null(strstr(f.text, "realm core has no IPv6 relay"));
 	a.realm = 0;
-	assert_non_null(gate_add(e->s.gateway, &plan_default, &a, NULL, &f));
-	/* A relayed address of ours is another's, and allowed as such. */
+	c = gate_add(e->s.gateway, &plan_default, &a, NULL, &f);
+	assert_non_null(c);
+	/* Two terminations may meet; one and a client of TURN may not, also on a shared address. */
 	a = wish_udp(0);
-	a.term.remote[0] = addr("192.0.2.12", 50000);
+	other.ip = e->conf.relay[c->term[0].term.local.relay].addr;
+	other.port = c->term[0].term.local.port;
+	a.v6 = !ip_is_v4(&other.ip);
+	a.term.remote[0] = other;
 	assert_non_null(gate_add(e->s.gateway, &plan_default, &a, NULL, &f));
+	ask_allocate(e, 1000, &relayed);
+	a = wish_udp(0);
+	a.term.remote[0] = relayed;
+	assert_null(gate_add(e->s.gateway, &plan_default, &a, NULL, &f));
+	assert_non_null(strstr(f.text, "own address"));
 }
 
 static void calls_and_plans_are_bounded(void **state)
@@ -205,6 +228,66 @@ static void calls_and_plans_are_bounded(void **state)
 	plan.flags = 1 << 7;
 	assert_null(gate_add(e->s.gateway, &plan, &a, NULL, &f));
 	assert_int_equal(f.error, GATE_BAD);
+}
+
+/* As many of them as that owner gets. */
+static uint32_t takes(struct env *e, uint32_t owner, bool stream)
+{
+	struct gate_wish a = stream ? wish_tcp(0) : wish_udp(0);
+	struct gate_plan plan = { .inactivity = UINT32_MAX, .owner = owner };
+	struct gate_fail f = { 0 };
+	uint32_t n = 0;
+
+	while (gate_add(e->s.gateway, &plan, &a, NULL, &f))
+		n++;
+	assert_int_equal(f.error, GATE_FULL);
+	gate_drain(e);
+	return n;
+}
+
+/* One of that owner goes. */
+static void gives(struct env *e, uint32_t owner)
+{
+	uint32_t cursor = 0, look = UINT32_MAX;
+	struct context *c;
+
+	do
+		c = gate_next(e->s.gateway, &cursor, &look);
+	while (c && c->owner != owner);
+	assert_non_null(c);
+	gate_delete(e->s.gateway, c, NULL, NULL);
+	gate_drain(e);
+}
+
+/* R27: the last sixteenth is not for who has more than the others would have. */
+static void one_controller_does_not_get_all_contexts(void **state)
+{
+	struct env *e = *state;
+	const uint32_t all = gate_stats(e->s.gateway)->contexts_max;
+	const uint32_t a = gate_owner(e->s.gateway, "a", 1), b = gate_owner(e->s.gateway, "b", 1);
+
+	assert_int_equal(all, 32 * e->conf.dataplane.n_workers);
+	assert_true(a && b && a != b);
+	assert_int_equal(takes(e, a, false), all - all / 16);
+	assert_int_equal(takes(e, b, false), all / 16);
+	/* What becomes free is not for who has most, also in another life of this process. */
+	gives(e, a);
+	assert_int_equal(takes(e, a, false), 0);
+	gate_restart(e);
+	assert_int_equal(gate_owner(e->s.gateway, "a", 1), a);
+	assert_int_equal(takes(e, a, false), 0);
+	assert_int_equal(takes(e, b, false), 1);
+	/* Until who had most has no more than its part. */
+	for (uint32_t i = 0; i < all / 2; i++)
+		gives(e, a);
+	assert_int_not_equal(takes(e, b, false), 0);
+	while (gate_stats(e->s.gateway)->contexts)
+		gives(e, gate_next(e->s.gateway, &(uint32_t){ 0 }, &(uint32_t){ all })->owner);
+	/* Those of TCP and TLS are less, and parted alike. */
+	assert_int_equal(takes(e, a, true), all / 2 - all / 32);
+	assert_int_equal(takes(e, b, true), all / 32);
+	/* The gateway's own, as tests make them, are not counted. */
+	assert_int_equal(takes(e, 0, false), all / 2);
 }
 
 /* 32 contexts a worker, 16 of them of TCP and TLS. */
@@ -394,6 +477,7 @@ int main(void)
 		T(what_cannot_be_is_refused_in_one_sentence),
 		T(both_sides_are_of_one_kind_and_family_is_the_realms),
 		T(calls_and_plans_are_bounded),
+		T(one_controller_does_not_get_all_contexts),
 		T(contexts_and_streams_are_bounded),
 		T(without_a_dataplane_none_is_added),
 		T(a_full_ring_adds_none),

@@ -131,8 +131,28 @@ static void a_connection_keeps_what_it_is(void **state)
 	gate_wish(e->s.gateway, c, 0, &w);
 	w.realm = 1;
 	assert_false(gate_set(e->s.gateway, c, 0, &w, &f));
+	/* What its handshake was made with (R43, R44, R48). */
+	gate_wish(e->s.gateway, c, 0, &w);
+	strcpy(w.term.host, "other.example");
+	assert_false(gate_set(e->s.gateway, c, 0, &w, &f));
+	assert_non_null(strstr(f.text, "TLS domain and host name of a connection"));
+	e->conf.n_domain++;
+	gate_wish(e->s.gateway, c, 0, &w);
+	w.term.domain = (uint16_t)(e->conf.n_domain - 1);
+	assert_false(gate_set(e->s.gateway, c, 0, &w, &f));
+	assert_non_null(strstr(f.text, "TLS domain and host name of a connection"));
+	gate_wish(e->s.gateway, c, 0, &w);
+	w.term.domain = CONFIG_DOMAINS_MAX; /* the realm's, as it is */
+	gate_set_ok(e, c, 0, &w);
+	gate_wish(e->s.gateway, c, 0, &w);
+	w.term.flags |= TERM_TLS_CLIENT;
+	assert_false(gate_set(e->s.gateway, c, 0, &w, &f));
+	assert_non_null(strstr(f.text, "roles"));
+	w.begin = true;
+	gate_set_ok(e, c, 0, &w);
 	gate_wish(e->s.gateway, c, 0, &w);
 	w.term.transport = TERM_TCP;
+	w.term.flags &= (uint16_t)~TERM_TLS_CLIENT;
 	w.begin = true; /* another one */
 	gate_set_ok(e, c, 0, &w);
 	w = wish_udp(0);

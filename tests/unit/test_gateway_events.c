@@ -184,7 +184,8 @@ static void what_was_learnt_is_kept(void **state)
 	w.begin = true; /* all anew */
 	gate_set_ok(e, c, 0, &w);
 	assert_true(gate_taken(e, c, &set));
-	assert_int_equal(be16_get(set.term[0].latched[1].port), 0);
+	assert_int_equal(be16_get(set.term[0].latched[1].port), 1235);
+	assert_int_equal(set.term[0].flags & (TERM_RELEARN | TERM_RELEARN_RTCP), TERM_RELEARN_RTCP);
 	assert_int_equal(set.term[0].attempt, 1);
 }
 
@@ -205,20 +206,137 @@ static void a_nomination_is_kept_while_ice_starts_again(void **state)
 	assert_int_equal(be16_get(c->term[0].term.latched[0].port), 1234);
 }
 
-/* R77: whoever sends first may be anybody. */
-static void what_policy_denies_is_not_learnt(void **state)
+/*
+ * R77: whoever sends first may be anybody. It is not learnt, and the call goes on: what was denied
+ * comes with an attempt of its own, so that the dataplane forgets it and learns anew.
+ */
+static void what_policy_denies_is_forgotten(void **state)
 {
 	struct env *e = *state;
 	struct context *c = gate_latching(e);
+	struct cmd_context_set set;
 	uint64_t id = c->id;
 
-	gate_term_event(e, c, 0, term_latched("10.0.0.1", 1234, 0));
-	assert_null(gate_find(e->s.gateway, id));
-	assert_int_equal(gate_last_news(e)->end, CONTEXT_END_POLICY);
-	assert_int_equal(gate_stats(e->s.gateway)->ended[CONTEXT_END_POLICY], 1);
+	gate_term_event(e, c, 0, term_latched("203.0.113.50", 1234, 0));
+	gate_drain(e);
+	for (uint8_t i = 1; i <= 3; i++) {
+		gate_term_event(e, c, 0, term_latched("10.0.0.1", 1234, i % 2));
+		assert_ptr_equal(gate_find(e->s.gateway, id), c);
+		assert_true(gate_taken(e, c, &set));
+		assert_int_equal(set.term[0].attempt, i);
+		assert_int_equal(be16_get(set.term[0].latched[i % 2].port), 0);
+	}
+	assert_int_equal(be16_get(set.term[0].latched[0].port), 0);
+	assert_int_equal(gate_last_news(e)->what, TERM_LATCHED); /* the denied ones are none */
+	assert_int_equal(be16_get(gate_last_news(e)->remote.port), 1234);
+	assert_int_equal(gate_stats(e->s.gateway)->contexts, 1);
 	c = gate_added_udp(e); /* does not learn: nothing to be denied */
 	gate_term_event(e, c, 0, term_latched("10.0.0.1", 1234, 0));
 	assert_int_equal(be16_get(c->term[0].term.latched[0].port), 0);
+}
+
+/* With ICE nobody is learnt anew: the other leg keeps who was nominated, and nothing else is said.
+ */
+static void a_nomination_that_is_denied_is_forgotten(void **state)
+{
+	struct env *e = *state;
+	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+	struct cmd_context_set set;
+	struct context *c;
+
+	a.term.flags |= TERM_ICE;
+	c = gate_added(e, &a, &b);
+	gate_term_event(e, c, 0, term_latched("203.0.113.50", 1234, 0));
+	gate_drain(e);
+	gate_term_event(e, c, 0, term_latched("10.0.0.1", 1235, 1));
+	assert_true(gate_taken(e, c, &set));
+	assert_int_equal(be16_get(set.term[0].latched[0].port), 1234);
+	assert_int_equal(be16_get(set.term[0].latched[1].port), 0);
+	assert_int_equal(set.term[0].flags, a.term.flags);
+}
+
+/* The same of who connects: the termination waits for another, its partner stays. */
+static void who_connects_and_is_denied_is_waited_for_no_more(void **state)
+{
+	struct env *e = *state;
+	struct gate_wish a = wish_tcp(0), b = wish_tcp(1);
+	struct cmd_context_set set;
+	struct context *c;
+
+	a.term.flags = TERM_IN | TERM_OUT | TERM_LATCH;
+	a.begin = b.begin = true;
+	c = gate_added(e, &a, &b);
+	gate_drain(e);
+	gate_term_event(e, c, 0,
+			(struct evt_term){ .what = TERM_UP, .remote = addr("10.0.0.1", 1234) });
+	assert_int_equal(c->term[0].state, TERM_STATE_OPENING);
+	assert_true(gate_taken(e, c, &set));
+	assert_int_equal(set.term[0].attempt, 2);
+	assert_int_equal(set.term[1].attempt, 1);
+	gate_term_event(e, c, 0,
+			(struct evt_term){ .what = TERM_UP, .remote = addr("203.0.113.9", 1) });
+	assert_int_equal(c->term[0].state, TERM_STATE_UP);
+}
+
+/* Learnt anew: sent to is who was learnt before, until somebody is heard; also after a replay. */
+static void who_was_learnt_before_is_kept_until_another_is(void **state)
+{
+	struct env *e = *state;
+	struct context *c = gate_latching(e);
+	struct cmd_context_set set;
+	struct gate_wish w;
+
+	gate_term_event(e, c, 0, term_latched("203.0.113.50", 1234, 0));
+	gate_drain(e);
+	gate_wish(e->s.gateway, c, 0, &w);
+	w.begin = true;
+	gate_set_ok(e, c, 0, &w);
+	assert_true(gate_taken(e, c, &set));
+	assert_int_equal(be16_get(set.term[0].latched[0].port), 1234);
+	assert_int_equal(set.term[0].flags & (TERM_RELEARN | TERM_RELEARN_RTCP), TERM_RELEARN);
+	/* A change in between leaves it as it is. */
+	gate_wish(e->s.gateway, c, 0, &w);
+	w.term.dscp = 46;
+	gate_set_ok(e, c, 0, &w);
+	assert_true(gate_taken(e, c, &set));
+	assert_int_equal(set.term[0].flags & (TERM_RELEARN | TERM_RELEARN_RTCP), TERM_RELEARN);
+	assert_int_equal(set.term[0].attempt, 1);
+	/* The same one is heard again: it is told, for it is known to be there now. */
+	gate_term_event(e, c, 0, term_latched("203.0.113.50", 1234, 0));
+	assert_int_equal(c->term[0].term.flags & TERM_RELEARN, 0);
+	gate_term_event(e, c, 0, term_latched("203.0.113.50", 1235, 1));
+	/* RTP from another host: RTCP of the old one is void. */
+	w.begin = true;
+	gate_set_ok(e, c, 0, &w);
+	gate_term_event(e, c, 0, term_latched("203.0.113.51", 1236, 0));
+	assert_int_equal(be16_get(c->term[0].term.latched[1].port), 0);
+	assert_int_equal(c->term[0].term.flags & (TERM_RELEARN | TERM_RELEARN_RTCP), 0);
+}
+
+/* R50: told, and the termination waits for the right one; its time to connect goes on. */
+static void a_refused_connection_is_told(void **state)
+{
+	struct env *e = *state;
+	struct context *c = gate_added_stream(e);
+	uint32_t since;
+
+	c->term[0].since -= 3;
+	since = c->term[0].since;
+	gate_term_event(e, c, 0,
+			(struct evt_term){ .what = TERM_REFUSED, .why = TCP_END_TLS_FINGERPRINT });
+	assert_int_equal(c->term[0].state, TERM_STATE_OPENING);
+	assert_int_equal(c->term[0].since, since);
+	assert_int_equal(c->end, CONTEXT_END_NONE);
+	gate_term_event(e, c, 0, (struct evt_term){ .what = TERM_UNJUDGED });
+	gate_term_event(e, c, 0,
+			(struct evt_term){ .what = TERM_REFUSED, .why = TCP_END_NO_FINGERPRINT });
+	assert_int_equal(c->term[0].state, TERM_STATE_OPENING);
+	gate_term_event(e, c, 0, (struct evt_term){ .what = TERM_UP });
+	assert_int_equal(c->term[0].state, TERM_STATE_UP);
+	/* Without TLS who is up may turn out not to be the remote. */
+	gate_term_event(e, c, 0,
+			(struct evt_term){ .what = TERM_REFUSED, .why = TCP_END_STRANGER });
+	assert_int_equal(c->term[0].state, TERM_STATE_OPENING);
 }
 
 static void what_the_dataplane_refuses_ends(void **state)
@@ -344,7 +462,7 @@ static void every_state_is_found_and_replayed(void **state)
 		assert_non_null(now);
 		assert_memory_equal(now, &saved[i], sizeof(saved[i]));
 		assert_int_equal(ports_claim(e->s.ports, now->term[0].term.local.relay,
-					     be16_get(now->term[0].term.local.port)),
+					     be16_get(now->term[0].term.local.port), PORTS_TURN),
 				 false);
 		env_poll(e);
 		for (uint32_t w = 0; w < 2; w++) {
@@ -414,7 +532,7 @@ static void a_port_that_is_anothers_is_not_taken_up(void **state)
 	gate_close(e->s.gateway);
 	server_close(&e->s);
 	assert_true(server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)));
-	assert_true(ports_claim(e->s.ports, r.relay, be16_get(r.port)));
+	assert_true(ports_claim(e->s.ports, r.relay, be16_get(r.port), PORTS_TURN));
 	e->s.gateway = gate_open(&e->s, err, sizeof(err));
 	assert_null(gate_find(e->s.gateway, id));
 	assert_int_equal(gate_stats(e->s.gateway)->kept, 0);
@@ -499,7 +617,11 @@ int main(void)
 		T(held_contexts_wait_for_a_decision),
 		T(what_was_learnt_is_kept),
 		T(a_nomination_is_kept_while_ice_starts_again),
-		T(what_policy_denies_is_not_learnt),
+		T(what_policy_denies_is_forgotten),
+		T(a_nomination_that_is_denied_is_forgotten),
+		T(who_connects_and_is_denied_is_waited_for_no_more),
+		T(who_was_learnt_before_is_kept_until_another_is),
+		T(a_refused_connection_is_told),
 		T(what_the_dataplane_refuses_ends),
 		T(news_are_numbered_and_bounded),
 		T(every_state_is_found_and_replayed),

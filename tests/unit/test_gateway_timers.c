@@ -108,6 +108,27 @@ static void connections_are_judged_in_time(void **state)
 	expect_end(e, c, 41, CONTEXT_END_CONNECT);
 }
 
+/* Others that come and go meanwhile, after whom it is told again who is there, buy it no time. */
+static void others_that_are_refused_buy_no_time(void **state)
+{
+	struct env *e = *state;
+	struct context *c = gate_added_stream(e);
+	const struct evt_term there = { .what = TERM_UNJUDGED, .remote = addr("203.0.113.9", 1) },
+			      other = { .what = TERM_REFUSED, .remote = addr("203.0.113.8", 2) };
+
+	gate_term_event(e, c, 1, term_up());
+	gate_term_event(e, c, 0, there);
+	for (int i = 0; i < 40; i++) {
+		gate_pass(e, 1);
+		gate_term_event(e, c, 0, other);
+		assert_int_equal(c->term[0].state, TERM_STATE_OPENING);
+		gate_term_event(e, c, 0, there);
+		assert_int_equal(c->term[0].state, TERM_STATE_UNJUDGED);
+	}
+	gate_pass(e, 2);
+	assert_int_equal(gate_stats(e->s.gateway)->ended[CONTEXT_END_CONNECT], 1);
+}
+
 /* Somebody who listens since the offer is not late before the answer came. */
 static void the_time_to_connect_begins_with_both(void **state)
 {
@@ -370,6 +391,7 @@ int main(void)
 		T(what_latches_or_has_ice_waits_until_it_is_learnt),
 		T(connections_are_up_in_time),
 		T(connections_are_judged_in_time),
+		T(others_that_are_refused_buy_no_time),
 		T(the_time_to_connect_begins_with_both),
 		T(lifetime_is_the_plans),
 		T(silence_of_both_ends),

@@ -13,6 +13,7 @@
 #include "../../dp/rate.h"
 #include "../../dp/tls/tls.h"
 #include "../../dp/turn/leg.h"
+#include "../../dp/turn/limit.h"
 #include "../../dp/turn/relay.h"
 #include "../../lib/chandata.h"
 #include "dp_world.h"
@@ -191,6 +192,7 @@ static uint64_t outcome(void)
 	for (i = 0; i < f->out_len; i++)
 		h = (h ^ f->out[i]) * UINT64_C(0x100000001b3);
 	world_forget();
+	((struct leg *)tcp_data(f->c))->answers = 0;
 	f->out_len = 0;
 	return h;
 }
@@ -344,22 +346,34 @@ static void dont_fragment(void **state)
 
 static void no_buffers(void **state)
 {
-	struct rte_mbuf *m[1100];
-	uint32_t n = 0;
+	uint32_t round;
 
 	(void)state;
 	served();
-	add_channel(CHANNEL, 10);
-	add_channel(CHANNEL, 11);
+	for (round = 0; round < 2; round++) {
+		len = 0;
+		if (round)
+			add_send(&peer, 10, false);
+		else
+			add_channel(CHANNEL, 10);
+		add_channel(CHANNEL, 11);
+		fake_feed(world.w, f, stream, len, false);
+		world_pool_take();
+		fake_run();
+		world_pool_give();
+		/* the second of them is in the buffer that came */
+		world_drops(DROP_NO_MBUF, round + 1);
+		to_peer(&peer, 11);
+		world_no_out();
+	}
+	len = 0;
+	add_send(&peer, 12, false);
+	add_channel(CHANNEL, 13);
 	fake_feed(world.w, f, stream, len, false);
-	while ((m[n] = rte_pktmbuf_alloc(world.w->pool)))
-		n++;
 	fake_run();
-	/* the second of them is in the buffer that came */
-	world_drops(DROP_NO_MBUF, 1);
-	rte_pktmbuf_free_bulk(m, n);
-	to_peer(&peer, 11);
-	world_no_out();
+	to_peer(&peer, 12);
+	to_peer(&peer, 13);
+	world_drops(DROP_NO_MBUF, 2);
 }
 
 /* ---- lies ---- */
@@ -501,38 +515,268 @@ static void requests_go_up(void **state)
 	world_drops(DROP_MAX, 0);
 }
 
-static void ring_full(void **state)
+/* CMD_SEND of method and class; returns whether it was carried out. */
+static bool reply(uint16_t method, enum stun_class cls, uint16_t flags)
 {
-	const uint32_t room = world.conf.dataplane.ring_slots - evt_request_reserve(world.w);
-	uint32_t i;
+	struct cmd_send s = { .leg = leg_of(f), .flags = flags };
+	uint32_t at = len;
 
-	(void)state;
-	for (i = 0; i < 20; i++)
-		add_stun(STUN_ALLOCATE, STUN_REQUEST, 0);
-	feed();
-	world_drops(DROP_PUNT_FULL, 20 - room);
-	for (i = 0; world_evt(0); i++)
-		;
-	assert_int_equal(i, room);
+	s.payload_len = (uint16_t)add_stun(method, cls, 0);
+	memcpy(s.payload, stream + at, s.payload_len);
+	len = at;
+	return world_cmd(0, CMD_SEND, &s,
+			 (uint16_t)(offsetof(struct cmd_send, payload) + s.payload_len));
 }
 
+/* Requests that are told apart by their attribute, from number `from` on. */
+static void add_numbered(uint32_t from, uint32_t n)
+{
+	for (; n; n--, from++) {
+		add_stun(STUN_ALLOCATE, STUN_REQUEST, 4);
+		memset(stream + len - 4, (int)from, 4);
+	}
+}
+
+/* The control process reads n events at most, which must be those from number `from` on. */
+static uint32_t take_numbered(uint32_t from, uint32_t n)
+{
+	const struct evt_punt *e;
+	uint32_t i = 0;
+
+	while (i < n && (e = world_evt(0))) {
+		assert_int_equal(e->hdr.type, EVT_PUNT);
+		assert_int_equal(e->payload[24], (uint8_t)(from + i));
+		i++;
+	}
+	return i;
+}
+
+/* Requests over UDP until the event ring has no room for more of them. */
+static void fill_the_ring(void)
+{
+	static const struct sock_addr other = {
+		{ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 0, 9 } }, { { 1, 2 } }
+	};
+	uint64_t before = world.w->counters->drop[DROP_PUNT_FULL];
+	uint32_t at = len, n = add_stun(STUN_ALLOCATE, STUN_REQUEST, 0);
+	int i;
+
+	len = at;
+	frame_udp(&frame, ACCESS, &other, &world.conf.listener[0].addr, stream + at, n, NULL);
+	for (i = 0; i < 64 && world.w->counters->drop[DROP_PUNT_FULL] == before; i++)
+		world_feed(ACCESS, &frame);
+	assert_true(world.w->counters->drop[DROP_PUNT_FULL] > before);
+}
+
+/*
+ * RFC 8489 6.2.2: over a stream a request is sent once. While the control process is behind or
+ * away they wait, the first in the queue and the others unread, and each is passed on once, in
+ * order.
+ */
+static void requests_wait_for_room(void **state)
+{
+	uint32_t i, n = 0, round;
+
+	(void)state;
+	fill_the_ring();
+	world_mark();
+	add_numbered(0, 20);
+	feed();
+	assert_true(f->paused);
+	assert_int_equal(tcp_readable(f->c), 19 * 28);
+	while (world_evt(0)) /* those over UDP */
+		;
+	for (round = 0; n < 20 && round < 100; round++) {
+		fake_run();
+		i = take_numbered(n, 3);
+		for (n += i; i; i--)
+			assert_true(reply(STUN_ALLOCATE, STUN_ERROR, 0));
+	}
+	assert_int_equal(n, 20);
+	assert_int_equal(f->out_len, 20 * 20);
+	assert_int_equal(tcp_held(world.w), 0);
+	world_drops(DROP_MAX, 0);
+}
+
+/* The same where it has died, or lied, and is away for long. */
+static void requests_outlive_the_control_process(void **state)
+{
+	(void)state;
+	world.w->rings_ok = false;
+	add_numbered(0, 3);
+	fake_feed(world.w, f, stream, len, false);
+	tcp_app(f->c)->readable(world.w, f->c);
+	world_clock_ms(world.w->now_ms + 11000);
+	assert_int_equal(punt_queue(world.w), 0);
+	world.w->rings_ok = true;
+	fake_run();
+	assert_int_equal(take_numbered(0, 9), 3);
+	world_drops(DROP_MAX, 0);
+}
+
+/* A request that is in the queue is out of the way of what follows it. */
+static void media_passes_a_request_that_waits(void **state)
+{
+	(void)state;
+	served();
+	fill_the_ring();
+	world_mark();
+	add_numbered(0, 1);
+	add_channel(CHANNEL, 77);
+	add_numbered(1, 1);
+	add_channel(CHANNEL, 78);
+	feed();
+	to_peer(&peer, 77);
+	world_no_out();
+	while (world_evt(0))
+		;
+	fake_run();
+	assert_int_equal(take_numbered(0, 9), 2);
+	to_peer(&peer, 78);
+	world_drops(DROP_MAX, 0);
+}
+
+/* Whoever asks over UDP from anywhere has half of a ring that is full all the time. */
+static void streams_have_their_share(void **state)
+{
+	uint32_t n = 0, i, mine = 0;
+
+	(void)state;
+	add_numbered(0, 16);
+	feed();
+	for (i = 0; i < 200 && n < 16; i++) {
+		const struct evt_punt *e = world_evt(0);
+
+		assert_non_null(e);
+		if (e->leg.conn_gen) {
+			assert_int_equal(e->payload[24], n);
+			n++;
+		} else {
+			mine++;
+		}
+		fill_the_ring();
+		fake_run();
+	}
+	assert_int_equal(n, 16);
+	assert_in_range(mine, 8, 40);
+}
+
+/* A connection that ends takes its request along. */
+static void a_request_without_connection(void **state)
+{
+	(void)state;
+	fill_the_ring();
+	world_mark();
+	add_numbered(0, 2);
+	feed();
+	assert_int_equal(tcp_held(world.w), 2);
+	fake_end(world.w, f, TCP_END_RESET);
+	fake_run();
+	while (world_evt(0))
+		;
+	fake_run();
+	world_drops(DROP_TCP_CLOSED, 1);
+	assert_null(world_evt(0));
+	assert_int_equal(tcp_held(world.w), 0);
+}
+
+/* So many have no answer yet; more are not read, until one comes or nobody waits for it. */
+static void answers_are_owed(void **state)
+{
+	uint32_t i, n = 0;
+
+	(void)state;
+	add_numbered(0, 40);
+	feed();
+	for (i = 0; i < 100; i++) {
+		n += take_numbered(n, 9);
+		fake_run();
+	}
+	assert_int_equal(n, 16);
+	assert_true(reply(STUN_ALLOCATE, STUN_ERROR, 0));
+	assert_true(reply(STUN_CONNECTION_ATTEMPT, STUN_INDICATION, 0)); /* answers nothing */
+	fake_run();
+	n += take_numbered(n, 9);
+	assert_int_equal(n, 17);
+	world_clock_ms(world.w->now_ms + 39499);
+	fake_run();
+	assert_int_equal(take_numbered(n, 9), 0);
+	world_clock_ms(world.w->now_ms + 1);
+	for (i = 0; i < 100; i++) {
+		fake_run();
+		n += take_numbered(n, 9);
+	}
+	assert_int_equal(n, 33);
+}
+
+/* A client that has said all it wants to gets its answers before we close. */
+static void answers_after_fin(void **state)
+{
+	(void)state;
+	add_numbered(0, 2);
+	fake_feed(world.w, f, stream, len, false);
+	fake_fin(world.w, f);
+	fake_run();
+	assert_int_equal(take_numbered(0, 9), 2);
+	len = 0;
+	assert_true(reply(STUN_ALLOCATE, STUN_ERROR, 0));
+	fake_run();
+	assert_true(f->open);
+	assert_true(reply(STUN_ALLOCATE, STUN_ERROR, 0));
+	assert_int_equal(f->out_len, 40);
+	ended(TCP_END_DONE);
+}
+
+/* It may die with an answer of its owing. */
+static void no_answers_after_fin(void **state)
+{
+	(void)state;
+	served();
+	add_numbered(0, 1);
+	fake_feed(world.w, f, stream, len, false);
+	fake_fin(world.w, f);
+	fake_run();
+	world_clock_ms(world.w->now_ms + 39499);
+	fake_run();
+	assert_true(f->open);
+	world_clock_ms(world.w->now_ms + 1);
+	ended(TCP_END_DONE);
+}
+
+/* R4: the rate is the connection's own, and what is beyond it waits. */
 static void rates(void **state)
 {
-	const _Atomic uint64_t *drop = world.w->counters->drop;
+	struct fake_conn *first = f;
+	struct sock_addr other = client;
 	int i;
 
 	(void)state;
-	world.w->request_rate->per_second = world.w->binding_rate->per_second = 2;
-	for (i = 0; i < 5; i++) {
+	world.w->own_request = world.w->own_binding = meter_rate_make(2, 0, 1000);
+	for (i = 0; i < 4; i++) {
 		add_stun(STUN_ALLOCATE, STUN_REQUEST, 0);
 		add_stun(STUN_BINDING, STUN_REQUEST, 0);
 	}
 	feed();
-	assert_int_equal(world_count(0, CNT_PUNT), 2);
+	assert_int_equal(world_count(0, CNT_PUNT), 1);
+	assert_int_equal(world_count(0, CNT_BINDING), 1);
+	other.port = be16_make(6001);
+	f = fake_open(world.w, &local, &other);
+	add_stun(STUN_BINDING, STUN_REQUEST, 0);
+	feed();
 	assert_int_equal(world_count(0, CNT_BINDING), 2);
-	assert_int_equal(drop[DROP_PUNT_RATE] - world.drop[0][DROP_PUNT_RATE], 3);
-	assert_int_equal(drop[DROP_BINDING_RATE] - world.drop[0][DROP_BINDING_RATE], 3);
-	world.w->request_rate->per_second = world.w->binding_rate->per_second = 0;
+	f = first;
+	for (i = 2; i < 8; i++) {
+		while (world_evt(0))
+			;
+		world_clock_ms(world.w->now_ms + 499);
+		fake_run();
+		assert_int_equal(world_count(0, CNT_PUNT) + world_count(0, CNT_BINDING), i + 1);
+		world_clock_ms(world.w->now_ms + 1);
+		fake_run();
+		assert_int_equal(world_count(0, CNT_PUNT) + world_count(0, CNT_BINDING), i + 2);
+	}
+	assert_int_equal(world_count(0, CNT_PUNT), 4);
+	world_drops(DROP_MAX, 0);
 }
 
 static void binding_over_the_stream(void **state)
@@ -549,24 +793,35 @@ static void binding_over_the_stream(void **state)
 	assert_true(stun_get_xor_addr(&m, &m.xor_mapped, &a) != 0);
 	assert_memory_equal(&a, &client, sizeof(a));
 	assert_int_equal(world_count(0, CNT_BINDING), 1);
-	/* one that reads no answers gets none */
-	fake_acked(f, 0, 0);
-	add_stun(STUN_BINDING, STUN_REQUEST, 0);
-	feed();
-	world_drops(DROP_TX_FULL, 1);
 }
 
-/* CMD_SEND of method and class; returns whether it was carried out. */
-static bool reply(uint16_t method, enum stun_class cls, uint16_t flags)
+/* RFC 9293 3.8.6: who does not read his answers is not read either; he gets them all. */
+static void a_client_that_does_not_read(void **state)
 {
-	struct cmd_send s = { .leg = leg_of(f), .flags = flags };
-	uint32_t at = len;
+	uint32_t i, one;
 
-	s.payload_len = (uint16_t)add_stun(method, cls, 0);
-	memcpy(s.payload, stream + at, s.payload_len);
-	len = at;
-	return world_cmd(0, CMD_SEND, &s,
-			 (uint16_t)(offsetof(struct cmd_send, payload) + s.payload_len));
+	(void)state;
+	fake_acked(f, 0, BINDING_REPLY_MAX);
+	for (i = 0; i < 200; i++)
+		add_stun(i & 1 ? STUN_BINDING : STUN_ALLOCATE, STUN_REQUEST, 0);
+	feed();
+	assert_int_equal(world_count(0, CNT_PUNT), 1);
+	assert_int_equal(world_count(0, CNT_BINDING), 1);
+	assert_true(f->paused);
+	one = f->out_len;
+	for (i = 0; i < 1000 && world_count(0, CNT_PUNT) < 100; i++) {
+		while (world_evt(0))
+			assert_true(reply(STUN_ALLOCATE, STUN_ERROR, 0));
+		fake_acked(f, 0, BINDING_REPLY_MAX);
+		fake_run();
+	}
+	while (world_evt(0))
+		assert_true(reply(STUN_ALLOCATE, STUN_ERROR, 0));
+	fake_acked(f, UINT32_MAX, UINT32_MAX);
+	fake_run();
+	assert_int_equal(world_count(0, CNT_BINDING), 100);
+	assert_int_equal(f->out_len, 100 * (20 + one));
+	world_drops(DROP_MAX, 0);
 }
 
 static void replies(void **state)
@@ -578,12 +833,13 @@ static void replies(void **state)
 	assert_false(
 	    reply(STUN_ALLOCATE, STUN_SUCCESS, SEND_HOLD)); /* it asked for no such thing */
 	fake_acked(f, 0, 19);
-	assert_false(reply(STUN_ALLOCATE, STUN_ERROR, 0));
+	assert_true(reply(STUN_ALLOCATE, STUN_ERROR, 0)); /* media may have had the room */
+	assert_int_equal(f->out_len, 40);
 	fake_end(world.w, f, TCP_END_RESET);
 	assert_false(reply(STUN_ALLOCATE, STUN_ERROR, 0));
 	fake_run();
 	assert_false(reply(STUN_ALLOCATE, STUN_ERROR, 0));
-	assert_int_equal(f->out_len, 20);
+	assert_int_equal(f->out_len, 40);
 	world_no_out();
 }
 
@@ -643,18 +899,32 @@ static void bind_refused(void **state)
 	ended(TCP_END_DONE);
 }
 
-/* A request that went nowhere has no answer to wait for; a control connection is never joined. */
-static void bind_not_waited_for(void **state)
+/* It waits for room as others do, and nothing behind it is read; a control connection is never
+ * joined. */
+static void bind_waits_for_room(void **state)
 {
 	(void)state;
-	world.w->rings_ok = false;
+	fill_the_ring();
+	world_mark();
 	add_stun(STUN_CONNECTION_BIND, STUN_REQUEST, 0);
-	fake_feed(world.w, f, stream, len, false);
-	tcp_app(f->c)->readable(world.w, f->c);
-	world.w->rings_ok = true;
-	world_drops(DROP_PUNT_FULL, 1);
-	assert_false(f->paused);
+	add("GET / HTTP/1.1\r\n", 16);
+	feed();
+	assert_true(f->paused);
+	assert_int_equal(tcp_readable(f->c), 16);
+	while (world_evt(0))
+		;
+	fake_run();
+	assert_non_null(world_evt(0));
+	assert_int_equal(tcp_readable(f->c), 16);
+	assert_true(reply(STUN_CONNECTION_BIND, STUN_SUCCESS, SEND_HOLD));
+	world_drops(DROP_MAX, 0);
+}
+
+static void bind_of_a_control_connection(void **state)
+{
+	(void)state;
 	served();
+	add_stun(STUN_CONNECTION_BIND, STUN_REQUEST, 0);
 	feed();
 	assert_non_null(world_evt(0));
 	assert_false(f->paused);
@@ -808,6 +1078,36 @@ static void to_the_client(void **state)
 	assert_int_equal(f->out_len, 0);
 }
 
+/* Padding and FINGERPRINT find no room behind the payload, and there is no other buffer. */
+static void no_buffer_to_the_client(void **state)
+{
+	struct sock_addr other = at("10.2.0.2", 4999);
+	struct stun_msg m;
+	uint32_t i;
+
+	(void)state;
+	served();
+	world.w->session[0].flags = SESSION_FINGERPRINT;
+	world.at_end = true;
+	for (i = 0; i < 2; i++) {
+		frame_udp(&frame, CORE, i ? &other : &peer, &relayed, data, 401, NULL);
+		world_in(CORE, 0, &frame);
+		world_pool_take();
+		fake_run();
+		world_pool_give();
+		world_drops(DROP_NO_MBUF, i + 1);
+		assert_int_equal(f->out_len, 0);
+	}
+	from_peer(&peer, 401, CSUM_GOOD);
+	channel_in_the_stream(CHANNEL, 401);
+	from_peer(&other, 401, CSUM_GOOD);
+	assert_int_equal(stun_parse(&m, f->out, f->out_len), STUN_OK);
+	assert_int_equal(m.data.len, 401);
+	assert_memory_equal(m.data.val, data, 401);
+	assert_int_equal(world_count(0, CNT_RELAY_TO_CLIENT), 2);
+	world_drops(DROP_NO_MBUF, 2);
+}
+
 /* A client over TCP and one over UDP reach each other's relayed addresses inside. */
 static void relay_to_relay(void **state)
 {
@@ -896,6 +1196,48 @@ static void a_closed_window_is_given_one(void **state)
 	channel_in_the_stream(CHANNEL, 20);
 	assert_int_equal(f->out_len, 0);
 	assert_int_equal(tcp_held(world.w), 1);
+}
+
+/*
+ * R4: what is beyond the allocation's limit is dropped, each way for itself; requests go on, and
+ * who has no permission uses nothing up.
+ */
+static void limited(void **state)
+{
+	struct sock_addr stranger = at("10.2.0.9", 9);
+	int i;
+
+	(void)state;
+	world.conf.turn.session_packets = 2;
+	assert_true(limit_create(world.w));
+	served();
+	for (i = 0; i < 3; i++)
+		add_channel(CHANNEL, 10);
+	add_send(&peer, 10, false);
+	add_stun(STUN_BINDING, STUN_REQUEST, 0);
+	feed();
+	to_peer(&peer, 10);
+	to_peer(&peer, 10);
+	world_no_out();
+	world_drops(DROP_SESSION_RATE, 2);
+	assert_int_equal(world_count(0, CNT_BINDING), 1);
+	f->out_len = 0;
+	world_mark();
+	for (i = 0; i < 3; i++)
+		from_peer(&stranger, 10, CSUM_GOOD);
+	world_drops(DROP_NO_PERMISSION, 3);
+	world_mark();
+	for (i = 0; i < 3; i++)
+		from_peer(&peer, 10, CSUM_GOOD);
+	world_drops(DROP_SESSION_RATE, 1);
+	channel_in_the_stream(CHANNEL, 10);
+	channel_in_the_stream(CHANNEL, 10);
+	assert_int_equal(f->out_len, 0);
+	after_ms(500);
+	add_channel(CHANNEL, 11);
+	feed();
+	to_peer(&peer, 11);
+	assert_true(world_accounts());
 }
 
 static void media_is_bounded_in_bytes(void **state)
@@ -1155,21 +1497,32 @@ int main(void)
 		T(bad_messages_are_dropped),
 		T(without_session),
 		T(requests_go_up),
-		T(ring_full),
+		T(requests_wait_for_room),
+		T(requests_outlive_the_control_process),
+		T(media_passes_a_request_that_waits),
+		T(streams_have_their_share),
+		T(a_request_without_connection),
+		T(answers_are_owed),
+		T(answers_after_fin),
+		T(no_answers_after_fin),
 		T(rates),
 		T(binding_over_the_stream),
+		T(a_client_that_does_not_read),
 		T(replies),
 		T(bind_held),
 		T(bind_refused),
-		T(bind_not_waited_for),
+		T(bind_waits_for_room),
+		T(bind_of_a_control_connection),
 		T(unfinished_messages),
 		T(slow_loris),
 		T(idle),
 		T(to_the_client),
+		T(no_buffer_to_the_client),
 		T(relay_to_relay),
 		T(media_waits_and_goes_in_order),
 		T(one_alone_waits_and_goes),
 		T(a_closed_window_is_given_one),
+		T(limited),
 		T(media_is_bounded_in_bytes),
 		T(media_is_bounded_in_age),
 		T(media_holds_no_more_buffers_than_all_may),

@@ -163,6 +163,171 @@ static void slow_client(void **state)
 	over(TCP_END_RESET);
 }
 
+/* ---- a stream loses nothing (RFC 8489 6.2.2, RFC 9293 3.8.6) ---- */
+
+enum { REQUESTS = 6000, REQUEST_LEN = STUN_HDR_LEN + 8 };
+
+static uint8_t asked[65536 + REQUESTS * REQUEST_LEN], got[REQUESTS * 64];
+static uint32_t n_got;
+
+static void keep(struct host *from, const uint8_t *p, uint32_t n)
+{
+	(void)from;
+	assert_true(n_got + n <= sizeof(got));
+	memcpy(got + n_got, p, n);
+	n_got += n;
+}
+
+/* So many requests of a kind, numbered in their transaction IDs, from now on. */
+static void ask(uint16_t method)
+{
+	uint8_t *at = asked + h->sent;
+	uint32_t i;
+
+	for (i = 0; i < REQUESTS; i++) {
+		struct stun_builder b;
+		uint8_t tid[STUN_TID_LEN] = { (uint8_t)(i >> 8), (uint8_t)i };
+
+		stun_begin(&b, at, REQUEST_LEN, stun_type((enum stun_method)method, STUN_REQUEST),
+			   tid);
+		stun_put_u32(&b, STUN_ATTR_LIFETIME, 600);
+		at += stun_end(&b);
+	}
+	h->source = asked;
+	h->to_send += (uint64_t)REQUESTS * REQUEST_LEN;
+	h->got = keep;
+	n_got = 0;
+	hosts_run();
+}
+
+/* Every request has its answer, in order. */
+static void all_answered(void)
+{
+	uint32_t at = 0, i;
+
+	for (i = 0; i < REQUESTS; i++) {
+		assert_true(at + STUN_HDR_LEN <= n_got);
+		assert_int_equal(got[at + 8] << 8 | got[at + 9], i);
+		at += STUN_HDR_LEN + (uint32_t)(got[at + 2] << 8 | got[at + 3]);
+	}
+	assert_int_equal(at, n_got);
+	world_drops(DROP_MAX, 0);
+}
+
+/* What the control process has to read, answered. */
+static uint32_t answer(void)
+{
+	struct cmd_send r = { .leg = leg, .payload_len = STUN_HDR_LEN };
+	const struct evt_punt *e;
+	uint32_t n = 0;
+
+	while ((e = world_evt(0))) {
+		memcpy(r.payload, e->payload, STUN_HDR_LEN);
+		memcpy(r.payload, (const uint8_t[]){ 1, STUN_REFRESH, 0, 0 }, 4);
+		assert_true(
+		    world_cmd(0, CMD_SEND, &r, offsetof(struct cmd_send, payload) + STUN_HDR_LEN));
+		n++;
+	}
+	hosts_run();
+	return n;
+}
+
+static void requests_while_nobody_answers(void **state)
+{
+	uint32_t n = 0, turns;
+
+	(void)state;
+	ask(STUN_REFRESH);
+	for (turns = 0; turns < 11; turns++) {
+		world_clock_ms(world.w->now_ms + 980);
+		hosts_pass_ms(20);
+	}
+	assert_true(h->open && !h->rst);
+	for (turns = 0; n < REQUESTS && turns < 2 * REQUESTS; turns++)
+		n += answer();
+	hosts_pass_ms(100);
+	assert_int_equal(n, REQUESTS);
+	all_answered();
+	host_rst(h);
+	over(TCP_END_RESET);
+}
+
+/* A request that waits for its turn, and media for the window: neither keeps the worker busy. */
+static void both_wait(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	world.w->own_request = meter_rate_make(1, 0, 1000);
+	h->stop = true;
+	for (i = 0; i < 100; i++) {
+		from_peer(DATA);
+		hosts_run();
+	}
+	host_say(h, msg, (uint16_t)(allocate(msg, sizeof(msg))));
+	host_say(h, msg, (uint16_t)(allocate(msg, sizeof(msg))));
+	assert_int_equal(world_count(0, CNT_PUNT), 1);
+	world_run(); /* comes to rest */
+	host_go(h);
+	hosts_pass_ms(1100);
+	assert_int_equal(world_count(0, CNT_PUNT), 2);
+	while (world_evt(0))
+		;
+	host_rst(h);
+	over(TCP_END_RESET);
+}
+
+/* Who takes no answers is not read, and has all of them when he does. */
+static void answers_that_nobody_reads(void **state)
+{
+	(void)state;
+	h->stop = true;
+	ask(STUN_BINDING);
+	hosts_pass_ms(500);
+	assert_true(n_got < sizeof(got) / 2);
+	assert_true(world_count(0, CNT_BINDING) < REQUESTS);
+	host_go(h);
+	hosts_pass_ms(500);
+	assert_int_equal(world_count(0, CNT_BINDING), REQUESTS);
+	all_answered();
+	host_rst(h);
+	over(TCP_END_RESET);
+}
+
+/*
+ * R4: four bytes of a stream are a datagram, and a window holds thousands. A turn takes some of
+ * them only, and ports and other connections have theirs before it goes on.
+ */
+static void a_turn_is_shared(void **state)
+{
+	struct tcp_conn *c = tcp_find(world.w, (struct ctl_conn){ leg.conn, leg.conn_gen });
+	uint16_t n = (uint16_t)chandata(msg, CHANNEL, data, 0);
+	uint64_t before, most = 0;
+	uint32_t turns;
+
+	(void)state;
+	assert_int_equal(n, 4);
+	for (uint32_t i = 0; i < 10000; i++)
+		memcpy(asked + h->sent + (size_t)i * n, msg, n);
+	tcp_recv_pause(world.w, c, true);
+	h->source = asked;
+	h->to_send += 10000u * n;
+	hosts_run();
+	assert_int_equal(tcp_readable(c), 10000 * n);
+	tcp_recv_pause(world.w, c, false);
+	for (turns = 0; tcp_readable(c) && turns < 10000; turns++) {
+		before = world.w->counters->cnt[CNT_RELAY_TO_PEER];
+		worker_turn(world.w);
+		world_forget();
+		most = RTE_MAX(most, world.w->counters->cnt[CNT_RELAY_TO_PEER] - before);
+	}
+	assert_in_range(most, 1, 64);
+	assert_int_equal(world_count(0, CNT_RELAY_TO_PEER), 10000);
+	hosts_run();
+	host_rst(h);
+	over(TCP_END_RESET);
+}
+
 static void garbage(void **state)
 {
 	(void)state;
@@ -188,6 +353,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(both_ways),
 		T(slow_client),
+		T(requests_while_nobody_answers),
+		T(answers_that_nobody_reads),
+		T(both_wait),
+		T(a_turn_is_shared),
 		T(garbage),
 		T(unfinished),
 	};

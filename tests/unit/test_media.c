@@ -319,6 +319,43 @@ static void silence(void **state)
 	media_no_evt();
 }
 
+/* Silence is told again when what was told may not have been heard, or was of another time. */
+static void silence_after_changes(void **state)
+{
+	struct cmd_context_set c = media_cmd(1, 5, TERM_LATCH), other = media_cmd(2, 6, 0);
+	struct cmd_context_move move = { .cid = c.cid, .to = other.cid, .side = SIDE_A };
+	const struct evt_term *e;
+
+	(void)state;
+	c.term[SIDE_A].inactivity = 10;
+	assert_true(media_put(&c));
+	media_later(12000);
+	media_evt(EVT_TERM, c.cid);
+	media_later(2000);
+	media_no_evt();
+	/* Another attempt: news of the one before are stale for who began it. */
+	c.term[SIDE_A].attempt = 1;
+	assert_true(media_put(&c));
+	media_later(2000);
+	e = media_evt(EVT_TERM, c.cid);
+	assert_int_equal(e->what, TERM_INACTIVE);
+	assert_int_equal(e->attempt, 1);
+	/* More of it is wanted. */
+	c.term[SIDE_A].inactivity = 30;
+	assert_true(media_put(&c));
+	media_later(2000);
+	media_no_evt();
+	media_later(20000);
+	media_evt(EVT_TERM, c.cid);
+	/* It was told of the context that it was in. */
+	other.term[SIDE_A].transport = TERM_NONE;
+	assert_true(media_put(&other));
+	assert_true(world_cmd(0, CMD_CONTEXT_MOVE, &move, sizeof(move)));
+	media_later(2000);
+	media_evt(EVT_TERM, other.cid);
+	media_no_evt();
+}
+
 /* ---- our own addresses ---- */
 
 static void two_contexts_of_ours(void **state)
@@ -452,6 +489,7 @@ int main(void)
 		T(dscp),
 		T(what_cannot_go_out),
 		T(silence),
+		T(silence_after_changes),
 		T(two_contexts_of_ours),
 		T(other_ports_of_ours),
 		T(a_stream_takes_no_datagrams),

@@ -239,8 +239,17 @@ static void chained(void **state)
 
 /* ---- consent (RFC 7675) ---- */
 
+/* Seconds from now, exactly. */
+static void after(uint32_t s)
+{
+	world_clock_ms(world.w->now_ms / 1000 * 1000 + s * 1000);
+	world_neighbours();
+}
+
+/* An agent that repeats its checks; nobody who sends as if from there keeps it. */
 static void consent(void **state)
 {
+	const struct media_term *a = &world.w->media[1].term[SIDE_A];
 	struct cmd_context_set c = ice_cmd(TERM_RTP);
 	const struct sock_addr one = at("10.1.0.2", 7777), two = at("10.1.0.3", 8888);
 
@@ -262,10 +271,43 @@ static void consent(void **state)
 	answered(&c, 0, &two);
 	media_later(3000);
 	media_drops(&c, SIDE_B, 0, DROP_GATE_CONSENT);
-	/* It comes back: by a check, by a packet. */
+	/* It comes back by a check; packets pass, and keep nothing. */
+	media_passes(&c, SIDE_A, 0);
+	media_drops(&c, SIDE_B, 0, DROP_GATE_CONSENT);
 	check(&c, SIDE_A, 0, &one, pwd, false);
 	answered(&c, 0, &one);
+	after(29);
+	media_passes(&c, SIDE_A, 0);
 	media_passes(&c, SIDE_B, 0);
+	assert_true(media_consent(world.w, a));
+	after(1); /* 30 seconds, and not one more; a round looks */
+	assert_false(media_consent(world.w, a));
+	media_later(0);
+	media_drops(&c, SIDE_B, 0, DROP_GATE_CONSENT);
+	/* Another nomination may be of an agent that does not repeat them. */
+	check(&c, SIDE_A, 0, &two, pwd, true);
+	answered(&c, 0, &two);
+	media_later(0);
+	media_latched(c.cid, SIDE_A, 0, &two);
+	c.term[SIDE_A].remote[0] = two;
+	media_later(20000);
+	media_passes(&c, SIDE_A, 0);
+	media_later(20000);
+	media_passes(&c, SIDE_B, 0);
+}
+
+/* An agent of RFC 5245, which makes no checks once it is done: what it sends counts. */
+static void consent_by_packets(void **state)
+{
+	struct cmd_context_set c = ice_cmd(TERM_RTP);
+	const struct sock_addr one = at("10.1.0.2", 7777);
+
+	(void)state;
+	assert_true(media_put(&c));
+	check(&c, SIDE_A, 0, &one, pwd, true);
+	answered(&c, 0, &one);
+	media_latched(c.cid, SIDE_A, 0, &one);
+	c.term[SIDE_A].remote[0] = one;
 	media_later(32000);
 	media_drops(&c, SIDE_B, 0, DROP_GATE_CONSENT);
 	media_passes(&c, SIDE_A, 0);
@@ -277,6 +319,87 @@ static void consent(void **state)
 	media_passes(&c, SIDE_B, 0);
 	media_later(17000);
 	media_drops(&c, SIDE_B, 0, DROP_GATE_CONSENT);
+}
+
+/* One that starts ICE anew checks where it was, which is no repetition; what it sends counts on. */
+static void consent_by_packets_after_a_restart(void **state)
+{
+	struct cmd_context_set c = ice_cmd(TERM_RTP);
+	const struct sock_addr one = at("10.1.0.2", 7777);
+	const struct media_term *a = &world.w->media[1].term[SIDE_A];
+
+	(void)state;
+	assert_true(media_put(&c));
+	check(&c, SIDE_A, 0, &one, pwd, true);
+	answered(&c, 0, &one);
+	media_latched(c.cid, SIDE_A, 0, &one);
+	c.term[SIDE_A].remote[0] = c.term[SIDE_A].latched[0] = one;
+	media_later(20000);
+	media_passes(&c, SIDE_A, 0);
+	c.term[SIDE_A].pwd[0] = 'X';
+	assert_true(media_put(&c));
+	media_later(20000); /* until the answer */
+	check(&c, SIDE_A, 0, &one, c.term[SIDE_A].pwd, true);
+	answered(&c, 0, &one);
+	media_later(5000);
+	check(&c, SIDE_A, 0, &one, c.term[SIDE_A].pwd, true);
+	answered(&c, 0, &one);
+	media_later(20000);
+	media_passes(&c, SIDE_A, 0);
+	media_later(20000);
+	media_passes(&c, SIDE_B, 0);
+	/* Until it does repeat them. */
+	assert_false(a->renews);
+	check(&c, SIDE_A, 0, &one, c.term[SIDE_A].pwd, false);
+	answered(&c, 0, &one);
+	assert_true(a->renews);
+}
+
+/* A tab that checks and sends nothing is silent. */
+static void checks_are_no_media(void **state)
+{
+	struct cmd_context_set c = ice_cmd(TERM_RTP);
+	const struct sock_addr one = at("10.1.0.2", 7777);
+	const struct evt_term *e;
+	uint32_t i;
+
+	(void)state;
+	c.term[SIDE_A].inactivity = 20;
+	assert_true(media_put(&c));
+	check(&c, SIDE_A, 0, &one, pwd, true);
+	answered(&c, 0, &one);
+	media_latched(c.cid, SIDE_A, 0, &one);
+	for (i = 0; i < 5; i++) {
+		media_later(4000);
+		check(&c, SIDE_A, 0, &one, pwd, false);
+		answered(&c, 0, &one);
+	}
+	e = media_evt(EVT_TERM, c.cid);
+	assert_int_equal(e->what, TERM_INACTIVE);
+	assert_int_equal(media_audit(c.cid, SIDE_A).silent_s, UINT32_MAX);
+}
+
+/* Who policy denies is not answered, so that the agent takes another pair, and not nominated. */
+static void denied(void **state)
+{
+	struct cmd_context_set c = ice_cmd(0);
+	const struct sock_addr one = at("10.1.0.2", 7777), two = at("10.1.0.3", 8888);
+
+	(void)state;
+	world.conf.peers.deny[0] = (struct ip_prefix){ two.ip, 128 };
+	world.conf.peers.n_deny = 1;
+	assert_true(media_put(&c));
+	check(&c, SIDE_A, 0, &two, pwd, true);
+	world_drops(DROP_GATE_DENIED, 1);
+	world_no_out();
+	media_no_evt();
+	check(&c, SIDE_A, 0, &one, pwd, true);
+	answered(&c, 0, &one);
+	media_latched(c.cid, SIDE_A, 0, &one);
+	check(&c, SIDE_A, 0, &two, pwd, true);
+	world_drops(DROP_GATE_DENIED, 1);
+	media_later(0);
+	media_no_evt();
 }
 
 /* A packet by the short way, and another the other way before anybody has looked. */
@@ -358,11 +481,20 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, media_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-		T(nominated),	    T(nominated_with_mux),
-		T(strangers),	    cmocka_unit_test(answers_are_limited),
-		T(chained),	    T(consent),
-		T(consent_at_once), T(nominated_before),
-		T(restart),	    T(no_latching),
+		T(nominated),
+		T(nominated_with_mux),
+		T(strangers),
+		cmocka_unit_test(answers_are_limited),
+		T(chained),
+		T(consent),
+		T(consent_by_packets),
+		T(consent_by_packets_after_a_restart),
+		T(checks_are_no_media),
+		T(denied),
+		T(consent_at_once),
+		T(nominated_before),
+		T(restart),
+		T(no_latching),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

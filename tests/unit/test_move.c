@@ -151,7 +151,7 @@ static int teardown(void **state)
 		assert_int_equal(tcp_held(worker(i)), 0);
 		assert_int_equal(entries(i), 0);
 		assert_int_equal(worker(i)->tcp->moved, 0);
-		assert_int_equal(rte_mempool_in_use_count(worker(i)->tcp->sent_pool), 0);
+		assert_int_equal(worker(i)->tcp->records, 0);
 	}
 	world_stop();
 	return 0;

@@ -102,14 +102,23 @@ static void test_arp_reply(void **state)
 {
 	struct arp_pkt a = arp(REPLY, 7, "10.1.0.7", "10.1.0.1");
 	struct ip_addr ip = fx_ip("10.1.0.7");
+	struct neigh *n;
 
 	(void)state;
 	arp_in(FX_ACCESS, &a, sizeof(a), true); /* nobody asked: nothing made */
 	assert_int_equal(neigh_count(fx.w.neigh), 0);
 	assert_int_equal(fx.n_copies, 1); /* another worker may have */
-	neigh_at(&fx.w, FX_ACCESS, &ip);
+	/* Known, but not asked about: an address, and no proof that it can be reached. */
+	n = neigh_at(&fx.w, FX_ACCESS, &ip);
 	arp_in(FX_ACCESS, &a, sizeof(a), false);
-	assert_int_equal(known(FX_ACCESS, "10.1.0.7")->state, NEIGH_REACHABLE);
+	assert_int_equal(n->state, NEIGH_STALE);
+	n->probes = 1;
+	arp_in(FX_ACCESS, &a, sizeof(a), false);
+	assert_int_equal(n->state, NEIGH_REACHABLE);
+	/* Once more, and it does not stay reachable by that. */
+	fx.w.now_ms += NEIGH_REACHABLE_MS - 1;
+	arp_in(FX_ACCESS, &a, sizeof(a), false);
+	assert_int_equal(n->since_ms, (uint32_t)fx.w.now_ms - (NEIGH_REACHABLE_MS - 1));
 	assert_int_equal(fx.n_copies, 1);
 	assert_int_equal(fx.n_sent, 0);
 }
@@ -303,7 +312,10 @@ static void test_nd_advertisement(void **state)
 	fx_icmp(FX_ACCESS, "fd00:1::7", "fd00:1::1", 255, b, sizeof(b));
 	assert_memory_equal(n->l2, old.addr_bytes, 6);
 	assert_int_equal(n->state, NEIGH_STALE);
-	/* Without the option it is confirmed. */
+	/* Without the option it is confirmed, if we asked. */
+	fx_icmp(FX_ACCESS, "fd00:1::7", "fd00:1::1", 255, b, 24);
+	assert_int_equal(n->state, NEIGH_STALE);
+	((struct neigh *)(uintptr_t)n)->probes = 1;
 	fx_icmp(FX_ACCESS, "fd00:1::7", "fd00:1::1", 255, b, 24);
 	assert_memory_equal(n->l2, old.addr_bytes, 6);
 	assert_int_equal(n->state, NEIGH_REACHABLE);
@@ -313,7 +325,7 @@ static void test_nd_advertisement(void **state)
 	assert_memory_equal(n->l2, new.addr_bytes, 6);
 	assert_int_equal(n->state, NEIGH_STALE);
 	assert_int_equal(fx.n_sent, 0);
-	assert_int_equal(fx.n_copies, 4);
+	assert_int_equal(fx.n_copies, 5);
 }
 
 static void test_nd_truncated(void **state)
@@ -373,16 +385,37 @@ static void test_nd_copy(void **state)
 	assert_int_equal(fx.n_sent + fx.n_copies, 0);
 }
 
+/* Nothing is learnt from what came in fragments (RFC 6980 5). */
+static void test_nd_in_fragments(void **state)
+{
+	uint8_t b[ND_LEN];
+	struct pkt p;
+
+	(void)state;
+	nd(b, ND_NS, 0, "fd00:1::1", OPT_SOURCE, 7);
+	p = fx_pkt(
+	    fx_ip_frame(FX_ACCESS, "fd00:1::7", "fd00:1::1", IP_PROTO_ICMPV6, 255, b, sizeof(b)),
+	    FX_ACCESS);
+	p.whole = true;
+	nd_input(&fx.w, &p, true);
+	assert_int_equal(fx_dropped(DROP_ND_BAD), 1);
+	assert_int_equal(neigh_count(fx.w.neigh), 0);
+	assert_int_equal(fx.n_sent + fx.n_copies, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_arp_answer),	 TEST(test_arp_not_for_us),   TEST(test_arp_probe),
-		TEST(test_arp_reply),	 TEST(test_arp_announcement), TEST(test_arp_copy),
-		TEST(test_arp_bad),	 TEST(test_nd_answer),	      TEST(test_nd_link_local),
-		TEST(test_nd_dad),	 TEST(test_nd_other),	      TEST(test_nd_advertisement),
-		TEST(test_nd_truncated), TEST(test_nd_bad),	      TEST(test_nd_copy),
+		TEST(test_arp_answer),	     TEST(test_arp_not_for_us),
+		TEST(test_arp_probe),	     TEST(test_arp_reply),
+		TEST(test_arp_announcement), TEST(test_arp_copy),
+		TEST(test_arp_bad),	     TEST(test_nd_answer),
+		TEST(test_nd_link_local),    TEST(test_nd_dad),
+		TEST(test_nd_other),	     TEST(test_nd_advertisement),
+		TEST(test_nd_truncated),     TEST(test_nd_bad),
+		TEST(test_nd_copy),	     TEST(test_nd_in_fragments),
 	};
 
 	return cmocka_run_group_tests(tests, fx_eal, NULL);

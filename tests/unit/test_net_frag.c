@@ -2,8 +2,10 @@
 /*
  * Pins: what is cut comes together again in any order, for both families and chained buffers; the
  * whole has a right header (RFC 791 3.2, RFC 8200 4.5). Overlaps, holes, duplicates, too many,
- * too long and lying fragments are dropped under one reason, old ones and those without room
- * under another; each fragment is counted once. Atomic fragments (RFC 6946) stand alone.
+ * too long and lying fragments are dropped under one reason with all that still comes of their
+ * datagram (RFC 5722), old ones and those without room under another; each fragment is counted
+ * once. Atomic fragments (RFC 6946) stand alone. Whoever begins more than there is room for, in
+ * datagrams or in packet buffers, pushes out his own (R4).
  */
 #include "dp_fixture.h"
 
@@ -13,6 +15,8 @@
 enum {
 	PIECES_MAX = 16,
 	PIECE_LEN = 1600,
+	PIECES_EACH = 64, /* of one datagram, at most */
+	BUFFERS = FX_FRAGMENTS * CONFIG_FRAGMENTS_EACH,
 	ETH = RTE_ETHER_HDR_LEN,
 };
 
@@ -62,7 +66,7 @@ static uint32_t cut(bool v6, uint32_t len, uint16_t seg)
 	enum drop why;
 
 	fx_neighbour(FX_ACCESS, v6 ? "fd00:1::7" : "10.1.0.7", 7);
-	to = neigh_find(&fx.w, &dst, &cache, &why);
+	to = neigh_find(&fx.w, NULL, &dst, &cache, &why);
 	assert_non_null(to);
 	assert_true(ip_send(&fx.w, to, packet(v6, len, seg), false));
 	n = fx.n_sent;
@@ -169,10 +173,8 @@ static void test_lengths(void **state)
 
 	(void)state;
 	for (v6 = 0; v6 < 2; v6++) {
-		for (i = 0; i < RTE_DIM(len) - (v6 ? 0 : 1); i++) {
+		for (i = 0; i < RTE_DIM(len); i++) {
 			for (j = 0; j < RTE_DIM(seg); j++) {
-				if (v6 && len[i] > 8 * 1448)
-					continue;
 				n = cut(v6, len[i], seg[j]);
 				assert_true(n > 1);
 				feed_in_order(n, 0, v6, len[i]);
@@ -210,7 +212,7 @@ static void test_df(void **state)
 
 	(void)state;
 	fx_neighbour(FX_ACCESS, "10.1.0.7", 7);
-	n = neigh_find(&fx.w, &dst, &cache, &why);
+	n = neigh_find(&fx.w, NULL, &dst, &cache, &why);
 	assert_true(ip_send(&fx.w, n, packet(false, 1480, 2000), true));
 	assert_false(ip_send(&fx.w, n, packet(false, 1481, 2000), true));
 	assert_int_equal(fx_dropped(DROP_FRAG_NEEDED), 1);
@@ -227,7 +229,7 @@ static void test_no_buffers(void **state)
 
 	(void)state;
 	fx_neighbour(FX_ACCESS, "10.1.0.7", 7);
-	to = neigh_find(&fx.w, &dst, &cache, &why);
+	to = neigh_find(&fx.w, NULL, &dst, &cache, &why);
 	while (n < FX_MBUFS && (all[n] = rte_pktmbuf_alloc(fx.w.pool)))
 		n++;
 	for (i = 0; i < 3; i++) /* enough to begin with */
@@ -275,6 +277,18 @@ static struct rte_mbuf *hand(bool v6, uint16_t id, uint32_t ofs, uint16_t len, b
 {
 	struct piece p = by_hand(v6, id, ofs, len, more);
 
+	return feed(&p);
+}
+
+/* The same from another source. Their header checksums are their receiver's to look at. */
+static struct rte_mbuf *hand_from(const char *source, uint16_t id, uint32_t ofs, uint16_t len,
+				  bool more)
+{
+	struct ip_addr src = fx_ip(source);
+	bool v6 = !ip_is_v4(&src);
+	struct piece p = by_hand(v6, id, ofs, len, more);
+
+	memcpy(p.b + (v6 ? 8 : 12), v6 ? src.b : src.b + 12, v6 ? 16 : 4);
 	return feed(&p);
 }
 
@@ -369,10 +383,271 @@ static void test_too_many(void **state)
 	uint32_t i;
 
 	(void)state;
-	for (i = 0; i < RTE_LIBRTE_IP_FRAG_MAX_FRAG; i++)
+	for (i = 0; i < PIECES_EACH; i++)
 		assert_null(hand(false, 1, i * 8, 8, true));
-	assert_int_equal(fx_dropped(DROP_FRAG_BAD), RTE_LIBRTE_IP_FRAG_MAX_FRAG);
-	assert_int_equal(frag_held(&fx.w), 0);
+	assert_int_equal(frag_held(&fx.w), PIECES_EACH);
+	assert_null(hand(false, 1, i * 8, 8, false));
+	assert_int_equal(fx_dropped(DROP_FRAG_FULL), PIECES_EACH); /* all buffers were its own */
+	assert_int_equal(frag_held(&fx.w), 1);
+}
+
+/* The same where there is room for more. */
+static void test_too_many_with_room(void **state)
+{
+	uint32_t v6, i;
+	char err[256];
+
+	(void)state;
+	frag_destroy(&fx.w);
+	fx.conf.dataplane.fragments = 2 * FX_FRAGMENTS;
+	assert_true(frag_create(&fx.w, err, sizeof(err)));
+	for (v6 = 0; v6 < 2; v6++) {
+		for (i = 0; i < PIECES_EACH; i++)
+			assert_null(hand(v6, 1, i * 8, 8, true));
+		assert_null(hand(v6, 1, i * 8, 8, false));
+		assert_int_equal(frag_held(&fx.w), 0);
+		for (i = 0; i < PIECES_EACH - 1; i++)
+			assert_null(hand(v6, 2, i * 8, 8, true));
+		assert_whole(hand(v6, 2, i * 8, 8, false), v6, 8 * PIECES_EACH);
+	}
+	assert_int_equal(fx_dropped(DROP_FRAG_BAD), 2 * (PIECES_EACH + 1));
+}
+
+/* ---- many fragments ---- */
+
+static uint32_t random_below(uint32_t n)
+{
+	static uint64_t x = 1;
+
+	x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)((x >> 33) % n);
+}
+
+/* Orders of n pieces: as they are, backwards, every other one first, any. */
+static void order(uint32_t how, uint32_t n, uint32_t *at)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < n; i++) {
+		at[i] = i;
+		if (how == 1)
+			at[i] = n - 1 - i;
+		else if (how == 2)
+			at[i] = i < (n + 1) / 2 ? 2 * i : 2 * (i - (n + 1) / 2) + 1;
+	}
+	for (i = n; how > 2 && i > 1; i--) {
+		k = random_below(i);
+		RTE_SWAP(at[i - 1], at[k]);
+	}
+}
+
+/* The largest datagram at the smallest MTU of IPv6: 53 pieces of IPv4, 54 of IPv6. */
+static void test_longest(void **state)
+{
+	uint32_t at[PIECES_EACH], v6, how, i, n, ofs, len, step;
+	struct rte_mbuf *m;
+
+	(void)state;
+	for (v6 = 0; v6 < 2; v6++) {
+		len = v6 ? 65535 : 65535 - IPV4_HDR;
+		step = v6 ? 1280 - IPV6_HDR - 8 : (1280 - IPV4_HDR) / 8 * 8;
+		n = (len + step - 1) / step;
+		assert_int_equal(n, v6 ? 54 : 53);
+		for (how = 0; how < 40; how++) {
+			order(how, n, at);
+			for (i = 0, m = NULL; i < n; i++) {
+				assert_null(m);
+				ofs = at[i] * step;
+				m = hand(v6, (uint16_t)how, ofs, (uint16_t)RTE_MIN(step, len - ofs),
+					 ofs + step < len);
+			}
+			assert_whole(m, v6, len);
+			assert_int_equal(frag_held(&fx.w), 0);
+		}
+	}
+	assert_int_equal(fx_counted(CNT_REASSEMBLED), 80);
+}
+
+/* One that overlaps ends its datagram for those that come after it as well (RFC 5722 4). */
+static void test_nothing_of_it(void **state)
+{
+	uint32_t v6;
+
+	(void)state;
+	for (v6 = 0; v6 < 2; v6++) {
+		assert_null(hand(v6, 1, 0, 24, true));
+		assert_null(hand(v6, 1, 16, 16, true));
+		assert_int_equal(frag_held(&fx.w), 0);
+		assert_null(hand(v6, 1, 0, 24, true));
+		assert_null(hand(v6, 1, 24, 8, false));
+		assert_int_equal(fx_dropped(DROP_FRAG_BAD), 4 * (v6 + 1));
+	}
+	fx_pass(FX_FRAG_TIMEOUT_MS + NEIGH_TICK_MS);
+	for (v6 = 0; v6 < 2; v6++) {
+		assert_null(hand(v6, 1, 0, 24, true));
+		assert_whole(hand(v6, 1, 24, 8, false), v6, 32);
+	}
+	assert_int_equal(fx_dropped(DROP_FRAG_TIMEOUT), 0);
+}
+
+/* Protocols number their IPv4 datagrams apart (RFC 791 3.2). */
+static void test_protocols_apart(void **state)
+{
+	struct piece a = by_hand(false, 1, 0, 16, true), b = by_hand(false, 1, 16, 5, false);
+
+	(void)state;
+	a.b[9] = b.b[9] = IP_PROTO_TCP;
+	assert_null(feed(&a));
+	assert_null(hand(false, 1, 16, 7, false));
+	pkt_consume(&fx.w, feed(&b));
+	assert_whole(hand(false, 1, 0, 16, true), false, 23);
+}
+
+/* ---- who pays ---- */
+
+static uint32_t buffers_used(void)
+{
+	return FX_MBUFS - rte_mempool_avail_count(fx.w.pool);
+}
+
+/*
+ * Beginnings, 3,000 a second, and pieces in the middle, from one prefix for ten seconds, beside
+ * datagrams of three pieces 40 ms apart from another: those all arrive.
+ */
+static void test_beside_beginnings(void **state)
+{
+	static const char *const hostile[] = { "10.1.9.%u", "fd00:9::%x" };
+	static const char *const honest[] = { "10.1.8.4", "fd00:8::4" };
+	uint32_t ms, i, v6, by, n = 0;
+	struct rte_mbuf *m;
+	char from[32];
+
+	(void)state;
+	for (by = 0; by < 2; by++)
+		for (v6 = 0; v6 < 2; v6++)
+			for (ms = 0; ms < 10000; ms++) {
+				fx.w.now_ms++;
+				if (ms % 100 == 0)
+					frag_tick(&fx.w);
+				for (i = 0; i < 3; i++, n++) {
+					snprintf(from, sizeof(from), hostile[by], n % 250 + 1);
+					assert_null(hand_from(from, (uint16_t)n, n % 3 ? 0 : 1000,
+							      1000, true));
+				}
+				if (ms % 40)
+					continue;
+				i = ms / 40 % 3;
+				m = hand_from(honest[v6], (uint16_t)(ms / 120), i * 16, 16, i < 2);
+				if (i == 2)
+					assert_whole(m, v6, 48);
+				else
+					assert_null(m);
+			}
+	assert_true(fx_dropped(DROP_FRAG_FULL) > 100000);
+	assert_int_equal(fx_dropped(DROP_FRAG_BAD), 0);
+	assert_int_equal(fx_counted(CNT_REASSEMBLED), 4 * 83);
+}
+
+/* Datagrams that take all buffers and never end: never more than there are, and their own go. */
+static void test_beside_long_ones(void **state)
+{
+	uint32_t round, i, k, whole = 0;
+	struct rte_mbuf *m;
+
+	(void)state;
+	for (round = 0; round < 300; round++) {
+		for (i = 0; i < 15; i++) {
+			/* the honest one's piece of fifteen, then a burst of the other's */
+			m = hand_from("fd00:8::4", (uint16_t)round, i * 1000, 1000, i < 14);
+			if (i == 14) {
+				assert_whole(m, true, 15000);
+				whole++;
+			} else {
+				assert_null(m);
+			}
+			for (k = 0; k < 20; k++)
+				assert_null(hand_from(k % 2 ? "fd00:9::1" : "fd00:9:0:7f::2",
+						      (uint16_t)(round / 2), (i * 20 + k) % 63 * 8,
+						      8, true));
+			assert_true(buffers_used() <= BUFFERS);
+		}
+		fx.w.now_ms++;
+	}
+	assert_int_equal(whole, 300);
+	assert_true(fx_dropped(DROP_FRAG_BAD) + fx_dropped(DROP_FRAG_FULL) > 50000);
+}
+
+/* Buffers run out: who holds most of them pays, not who has more datagrams. */
+static void test_beside_few_long_ones(void **state)
+{
+	uint16_t i;
+
+	(void)state;
+	for (i = 0; i < 5; i++)
+		assert_null(hand_from("10.1.8.4", i, 0, 16, true));
+	for (i = 0; i < 80; i++)
+		assert_null(hand_from("10.1.9.4", i / 40, i % 40 * 8u, 8, true));
+	assert_int_equal(fx_dropped(DROP_FRAG_FULL), 40);
+	for (i = 0; i < 5; i++)
+		assert_whole(hand_from("10.1.8.4", i, 16, 9, false), false, 25);
+}
+
+/* A frame of several buffers counts for each of them. */
+static void test_chained_are_charged(void **state)
+{
+	struct rte_mbuf *m, *tail;
+	struct piece p;
+	uint32_t i, k;
+
+	(void)state;
+	assert_null(hand_from("10.1.8.4", 1, 0, 16, true));
+	for (i = 0; i < 100; i++) {
+		p = by_hand(false, (uint16_t)(i / 4), i % 4 * 64, 64, true);
+		m = fx_frame(FX_ACCESS, RTE_ETHER_TYPE_IPV4, p.b, p.len - 60u);
+		for (k = 0; k < 6; k++) {
+			tail = rte_pktmbuf_alloc(fx.w.pool);
+			memcpy(rte_pktmbuf_append(tail, 10), p.b + p.len - 60 + 10 * k, 10);
+			assert_int_equal(rte_pktmbuf_chain(m, tail), 0);
+		}
+		assert_null(feed_mbuf(m, false));
+		assert_true(buffers_used() <= BUFFERS);
+	}
+	assert_true(buffers_used() > BUFFERS - 4 * 7);
+	assert_whole(hand_from("10.1.8.4", 1, 16, 9, false), false, 25);
+}
+
+/* Any pieces of any sources at any time: what is held stays within bounds and comes back. */
+static void test_anything(void **state)
+{
+	uint32_t i, whole = 0;
+	struct rte_mbuf *m;
+	char from[32];
+
+	(void)state;
+	for (i = 0; i < 200000; i++) {
+		bool v6 = random_below(2);
+		uint32_t ofs = random_below(random_below(2) ? 3 : 70) * 8;
+
+		snprintf(from, sizeof(from), v6 ? "fd00:0:0:%x00::5" : "10.1.%u.5",
+			 random_below(6) + 1);
+		m = hand_from(from, (uint16_t)random_below(3), ofs,
+			      random_below(8) ? 8 : 8 * (uint16_t)(1 + random_below(4)),
+			      random_below(6));
+		if (m) {
+			whole++;
+			pkt_consume(&fx.w, m);
+		}
+		if (random_below(50) == 0)
+			fx_pass(random_below(2) ? 1 : random_below(2 * FX_FRAG_TIMEOUT_MS));
+		assert_true(frag_held(&fx.w) <= BUFFERS);
+		assert_int_equal(buffers_used(), frag_held(&fx.w));
+	}
+	assert_true(whole > 1000);
+	assert_true(fx_dropped(DROP_FRAG_FULL) > 1000);
+	assert_true(fx_dropped(DROP_FRAG_BAD) > 1000);
+	assert_true(fx_dropped(DROP_FRAG_TIMEOUT) > 1000);
+	fx_pass(2 * FX_FRAG_TIMEOUT_MS);
+	assert_int_equal(buffers_used(), 0);
 }
 
 static void test_timeout(void **state)
@@ -412,8 +687,9 @@ static void test_table_full(void **state)
 		assert_null(hand(i % 2, (uint16_t)i, 0, 16, true));
 	assert_int_equal(frag_held(&fx.w), FX_FRAGMENTS);
 	assert_int_equal(fx_dropped(DROP_FRAG_FULL), 2 * FX_FRAGMENTS);
-	/* Those that have a place can still be completed. */
-	assert_whole(hand(false, 0, 16, 9, false), false, 25);
+	/* The oldest have made room: those that have a place can still be completed. */
+	assert_whole(hand(false, 3 * FX_FRAGMENTS - 2, 16, 9, false), false, 25);
+	assert_whole(hand(true, 3 * FX_FRAGMENTS - 7, 16, 9, false), true, 25);
 	fx_pass(2 * FX_FRAG_TIMEOUT_MS);
 	assert_int_equal(frag_held(&fx.w), 0);
 }
@@ -520,11 +796,43 @@ static void test_nested(void **state)
 	assert_int_equal(fx_dropped(DROP_FRAG_BAD), 2);
 }
 
+/*
+ * Beginnings without ends, some thousands a second, fill the table again and again: the oldest go,
+ * and packets whose pieces come within milliseconds are put together all the same.
+ */
+static void test_beginnings_of_many(void **state)
+{
+	uint32_t ms, v6, whole = 0;
+	uint16_t id = 0;
+
+	(void)state;
+	for (v6 = 0; v6 < 2; v6++)
+		for (ms = 0; ms < 3000; ms++) {
+			uint32_t i;
+
+			fx.w.now_ms++;
+			for (i = 0; i < 3; i++)
+				assert_null(hand(v6, ++id, 0, 8, true));
+			if (ms % 20)
+				continue;
+			assert_null(hand(v6, 0xffff, 0, 16, true));
+			fx.w.now_ms++;
+			assert_whole(hand(v6, 0xffff, 16, 16, false), v6, 32);
+			whole++;
+		}
+	assert_int_equal(whole, 300);
+	assert_true(fx_dropped(DROP_FRAG_FULL) > 0);
+	fx.w.now_ms += 2 * FX_FRAG_TIMEOUT_MS;
+	while (frag_held(&fx.w))
+		frag_tick(&fx.w);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_beginnings_of_many),
 		TEST(test_any_order),
 		TEST(test_lengths),
 		TEST(test_headers_of_pieces),
@@ -534,6 +842,15 @@ int main(void)
 		TEST(test_bad_pieces),
 		TEST(test_padding),
 		TEST(test_too_many),
+		TEST(test_too_many_with_room),
+		TEST(test_longest),
+		TEST(test_nothing_of_it),
+		TEST(test_protocols_apart),
+		TEST(test_beside_beginnings),
+		TEST(test_beside_long_ones),
+		TEST(test_beside_few_long_ones),
+		TEST(test_chained_are_charged),
+		TEST(test_anything),
 		TEST(test_timeout),
 		TEST(test_timeout_in_passing),
 		TEST(test_table_full),

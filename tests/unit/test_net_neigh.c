@@ -8,6 +8,8 @@
  */
 #include "dp_fixture.h"
 
+#include <stdlib.h>
+
 static const uint8_t data[100] = { 0x45 };
 
 /* A packet made here; its first byte after the header tells it from others. */
@@ -29,7 +31,7 @@ static struct neigh *find(const char *dst)
 	uint32_t cache = NH_NONE;
 	enum drop why;
 
-	return neigh_find(&fx.w, &a, &cache, &why);
+	return neigh_find(&fx.w, NULL, &a, &cache, &why);
 }
 
 static void send(const char *dst, uint8_t tag)
@@ -285,14 +287,14 @@ static void test_scan(void **state)
 
 	(void)state;
 	fx_neighbour(FX_ACCESS, "10.1.0.254", 7);
-	n = neigh_find(&fx.w, &gw, &cache, &why);
+	n = neigh_find(&fx.w, NULL, &gw, &cache, &why);
 	neigh_send(&fx.w, n, packet(1));
 	fx_forget();
 	scan(50 * FX_NEIGHBOURS);
 	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
 	assert_int_equal(fx_dropped(DROP_NEIGH_FULL), 49 * FX_NEIGHBOURS + 1);
 	/* The gateway is where it was, */
-	assert_ptr_equal(neigh_find(&fx.w, &gw, &cache, &why), n);
+	assert_ptr_equal(neigh_find(&fx.w, NULL, &gw, &cache, &why), n);
 	assert_int_equal(n->state, NEIGH_REACHABLE);
 	/* a newcomer finds its place, */
 	send("10.1.0.8", 1);
@@ -445,7 +447,7 @@ static void test_stale_in_use_stays(void **state)
 	fx_forget();
 	assert_int_equal(find("10.1.0.25")->state, NEIGH_STALE);
 	resolve_all("fd00:1::", FX_NEIGHBOURS - 2);
-	assert_null(neigh_find(&fx.w, &dst, &cache, &why));
+	assert_null(neigh_find(&fx.w, NULL, &dst, &cache, &why));
 	assert_int_equal(why, DROP_NEIGH_FULL);
 	assert_true(known("10.1.0.10"));
 	assert_true(known("10.1.0.25"));
@@ -491,11 +493,11 @@ static void test_full(void **state)
 		snprintf(ip, sizeof(ip), "10.1.0.%u", 10 + i);
 		fx_neighbour(FX_ACCESS, ip, (uint8_t)i);
 	}
-	assert_null(neigh_find(&fx.w, &dst, &cache, &why));
+	assert_null(neigh_find(&fx.w, NULL, &dst, &cache, &why));
 	assert_int_equal(why, DROP_NEIGH_FULL);
 	assert_int_equal(cache, NH_NONE);
 	fx_pass(NEIGH_REACHABLE_MS + 2 * NEIGH_RETRY_MS);
-	assert_non_null(neigh_find(&fx.w, &dst, &cache, &why));
+	assert_non_null(neigh_find(&fx.w, NULL, &dst, &cache, &why));
 	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
 }
 
@@ -541,14 +543,14 @@ static void test_cache(void **state)
 
 	(void)state;
 	assert_null(neigh_cached(entries, NH_NONE));
-	assert_null(neigh_find(&fx.w, &relay, &cache, &why));
+	assert_null(neigh_find(&fx.w, NULL, &relay, &cache, &why));
 	assert_int_equal(why, DROP_IP_DST);
 	assert_int_equal(cache, NH_LOOP);
-	assert_null(neigh_find(&fx.w, &relay, &cache, &why));
+	assert_null(neigh_find(&fx.w, NULL, &relay, &cache, &why));
 	cache = NH_NONE;
-	assert_null(neigh_find(&fx.w, &own, &cache, &why));
+	assert_null(neigh_find(&fx.w, NULL, &own, &cache, &why));
 	assert_int_equal(cache, NH_NONE);
-	n = neigh_find(&fx.w, &far, &cache, &why);
+	n = neigh_find(&fx.w, NULL, &far, &cache, &why);
 	assert_non_null(n);
 	assert_true(ip_eq(&n->ip, &fx.conf.port[FX_ACCESS].route[0].via));
 	assert_ptr_equal(neigh_cached(entries, cache), n);
@@ -558,8 +560,53 @@ static void test_cache(void **state)
 	fx_pass(20 * NEIGH_RETRY_MS);
 	assert_int_equal(neigh_count(fx.w.neigh), 0);
 	assert_null(neigh_cached(entries, old));
-	assert_non_null(neigh_find(&fx.w, &far, &cache, &why));
+	assert_non_null(neigh_find(&fx.w, NULL, &far, &cache, &why));
 	assert_int_not_equal(cache, old);
+}
+
+/* What is no neighbour is none whatever stands in memory, in the table or behind it. */
+static void test_cache_of_none(void **state)
+{
+	struct neigh *any = aligned_alloc(64, sizeof(*any) << 16), *own = neigh_entries(fx.w.neigh);
+	static const uint32_t none[] = { NH_NONE, NH_LOOP };
+	uint32_t i, index;
+
+	(void)state;
+	assert_non_null(any);
+	/* Filled with a stranger's bytes but for what is our own table. */
+	memset(any, 0xff, sizeof(*any) << 16);
+	memcpy(any, own, FX_NEIGHBOURS * sizeof(*any));
+	for (i = 0; i < RTE_DIM(none); i++) {
+		index = none[i] & 0xffff;
+		assert_in_range(index, 0, FX_NEIGHBOURS - 1);
+		assert_null(neigh_cached(any, none[i]));
+	}
+	free(any);
+}
+
+/* A generation comes round without ever being that of what is no neighbour. */
+static void test_generations(void **state)
+{
+	uint32_t i, cache = NH_NONE;
+
+	(void)state;
+	for (i = 0; i < 0x10010; i++) {
+		struct ip_addr a = fx_ip("10.1.0.9");
+		struct neigh *n = neigh_at(&fx.w, FX_ACCESS, &a);
+		enum drop why;
+
+		assert_non_null(n);
+		assert_in_range(n->gen, 1, 0xfffe);
+		cache = NH_NONE;
+		assert_ptr_equal(neigh_find(&fx.w, NULL, &a, &cache, &why), n);
+		assert_int_not_equal(cache, NH_LOOP);
+		/* It never answers, nobody wants it: forgotten. */
+		n->state = NEIGH_FAILED;
+		n->used = false;
+		fx.w.now_ms += NEIGH_FAILED_MS;
+		while (neigh_count(fx.w.neigh))
+			neigh_tick(&fx.w);
+	}
 }
 
 static void test_route(void **state)
@@ -593,11 +640,11 @@ static void test_route(void **state)
 	for (i = 0; i < RTE_DIM(t); i++) {
 		dst = fx_ip(t[i].dst);
 		if (!t[i].via) {
-			assert_false(ip_route(&fx.dp, &dst, &port, &via));
+			assert_false(ip_route(&fx.dp, NULL, &dst, &port, &via));
 			continue;
 		}
 		want = fx_ip(t[i].via);
-		assert_true(ip_route(&fx.dp, &dst, &port, &via));
+		assert_true(ip_route(&fx.dp, NULL, &dst, &port, &via));
 		assert_int_equal(port, t[i].port);
 		assert_true(ip_eq(&via, &want));
 	}
@@ -626,6 +673,8 @@ int main(void)
 		TEST(test_silent_go_first),
 		TEST(test_bad_mac),
 		TEST(test_cache),
+		TEST(test_cache_of_none),
+		TEST(test_generations),
 		TEST(test_route),
 	};
 

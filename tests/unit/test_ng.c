@@ -136,6 +136,8 @@ static void kamailio_makes_a_call(void **state)
 	assert_string_equal(c->term[1].tag, "tb");
 	assert_int_equal(c->term[1].realm, 1);
 	assert_int_equal(c->term[1].term.dscp, 46);
+	assert_int_equal(c->owner, gate_owner(w->e.s.gateway, &w->e.conf.gateway.ng_addr,
+					      sizeof(struct ip_addr)));
 	assert_true(ng_say_text(w, kamailio_query));
 	assert_non_null(strstr(w->in, "16:in dialogue with"));
 	assert_true(ng_say_text(w, kamailio_delete));
@@ -357,6 +359,50 @@ static void list_names_calls(void **state)
 	json_decref(v);
 }
 
+/* Ours: where a list was cut, the next one goes on. */
+static void a_list_goes_on_where_it_was_cut(void **state)
+{
+	struct ng_world *w = *state;
+	json_int_t cursor = 0;
+	char call[8];
+	size_t n = 0;
+
+	for (int i = 0; i < 9; i++) {
+		snprintf(call, sizeof(call), "c%d", i);
+		call_made(w, call);
+	}
+	for (int page = 0; page < 4; page++) {
+		json_t *v =
+		    ng_ask_json(w, "{\"command\":\"list\",\"limit\":3,\"cursor\":%d}", (int)cursor);
+
+		n += json_array_size(AT(v, "calls"));
+		assert_int_equal(json_array_size(AT(v, "calls")), page < 3 ? 3 : 0);
+		assert_int_equal(AT(v, "cursor") != NULL, page < 3);
+		cursor = json_integer_value(AT(v, "cursor"));
+		json_decref(v);
+	}
+	assert_int_equal(n, 9);
+}
+
+/* Bencode has any bytes, JSON has not: one name of a call must not make all unreadable. */
+static void names_that_are_no_utf8_are_told_in_json(void **state)
+{
+	struct ng_world *w = *state;
+
+	assert_true(ng_say_text(w, "b d7:call-id3:c\xff"
+				   "d7:command5:offer8:from-tag2:\xfe\xfe"
+				   "3:sdp88:v=0\r\no=a 1 1 IN IP4 203.0.113.7\r\ns=-\r\n"
+				   "c=IN IP4 203.0.113.7\r\nt=0 0\r\nm=audio 4 RTP/AVP 0\r\ne"));
+	assert_non_null(strstr(w->in, "6:result2:ok"));
+	call_made(w, "\xc3\xa4");
+	assert_true(ng_say_text(w, "j {\"command\":\"list\"}"));
+	assert_non_null(strstr(w->in, "\"c?d\""));
+	assert_non_null(strstr(w->in, "\"\xc3\xa4\""));
+	assert_true(ng_say_text(w, "k d7:command4:liste"));
+	assert_non_null(strstr(w->in, "3:c\xff"
+				      "d"));
+}
+
 static void statistics_are_sums(void **state)
 {
 	struct ng_world *w = *state;
@@ -438,14 +484,89 @@ static void sources_and_answers_are_bounded(void **state)
 	assert_int_equal(ng_sources_take(t, &from, "9", 1, 1, &p, &kept, &len), NG_NEW);
 	ng_sources_answered(t, p, "x", 1, 1);
 	assert_int_equal(ng_sources_take(t, &from, "10000", 5, 1, &p, &kept, &len), NG_AGAIN);
-	/* So does the source that was silent longest, unless a command of it is under way. */
+	ng_sources_close(t);
+}
+
+/* A command of that source (by number), and its answer. */
+static enum ng_verdict ask_of(struct ng_sources *t, uint32_t source, const char *cookie,
+			      uint64_t now, bool answered)
+{
+	struct ng_from from = { addr("203.0.113.1", 1), 0 };
+	enum ng_verdict v;
+	struct ng_pending *p;
+	const void *kept;
+	size_t len;
+
+	from.addr.ip.b[14] = (uint8_t)(source >> 8);
+	from.addr.ip.b[15] = (uint8_t)source;
+	v = ng_sources_take(t, &from, cookie, strlen(cookie), now, &p, &kept, &len);
+	if (v == NG_NEW && answered)
+		ng_sources_answered(t, p, "x", 1, now);
+	return v;
+}
+
+/* What it asked before is known by its answer; of one that is gone nothing is. */
+static void a_source_makes_room_that_was_silent_longest(void **state)
+{
+	struct siphash_key key = { { 1, 2 } };
+	struct ng_sources *t = ng_sources_open(0, &key);
+	uint64_t now = 10;
+
+	(void)state;
+	for (uint32_t i = 0; i < NG_SOURCES_MAX; i++)
+		assert_int_equal(ask_of(t, i, "p", now++, true), NG_NEW);
+	/* The oldest but two have something to say, or wait for an answer. */
+	assert_int_equal(ask_of(t, 0, "q", now++, true), NG_NEW);
+	assert_int_equal(ask_of(t, 1, "r", now++, false), NG_NEW);
+	assert_int_equal(ask_of(t, 1000, "p", now++, true), NG_NEW);
 	for (uint32_t i = 0; i < NG_SOURCES_MAX; i++) {
-		from.addr.ip.b[15] = (uint8_t)i;
-		from.addr.ip.b[14] = (uint8_t)(i >> 8);
-		assert_int_equal(ng_sources_take(t, &from, "p", 1, 2 + i, &p, &kept, &len), NG_NEW);
+		if (i != 2)
+			assert_int_equal(ask_of(t, i, "p", now++, true), NG_AGAIN);
 	}
-	from.addr.ip.b[13]++;
-	assert_int_equal(ng_sources_take(t, &from, "p", 1, 999, &p, &kept, &len), NG_FULL);
+	assert_int_equal(ask_of(t, 1000, "p", now++, true), NG_AGAIN);
+	assert_int_equal(ask_of(t, 2, "p", now++, true), NG_NEW);
+	/* In its turn it took the place of who was silent longest then. */
+	assert_int_equal(ask_of(t, 0, "p", now++, true), NG_NEW);
+	ng_sources_close(t);
+}
+
+static void no_source_makes_room_whose_command_is_under_way(void **state)
+{
+	struct siphash_key key = { { 1, 2 } };
+	struct ng_sources *t = ng_sources_open(0, &key);
+
+	(void)state;
+	for (uint32_t i = 0; i < NG_SOURCES_MAX; i++)
+		assert_int_equal(ask_of(t, i, "p", 2 + i, false), NG_NEW);
+	assert_int_equal(ask_of(t, 1000, "p", 999, false), NG_FULL);
+	ng_sources_close(t);
+}
+
+/* R27: it is its own answers that are forgotten, and its own commands that are not taken. */
+static void who_asks_most_pays(void **state)
+{
+	struct siphash_key key = { { 1, 2 } };
+	struct ng_sources *t = ng_sources_open(0, &key);
+	uint32_t taken = 0;
+	char cookie[16];
+
+	(void)state;
+	assert_int_equal(ask_of(t, 1, "mine", 5, true), NG_NEW);
+	for (uint32_t i = 0; i < 2 * NG_KEPT_MAX; i++) {
+		snprintf(cookie, sizeof(cookie), "%u", i);
+		assert_int_equal(ask_of(t, 2, cookie, 5, true), NG_NEW);
+	}
+	assert_int_equal(ng_sources_kept(t), NG_KEPT_MAX);
+	assert_int_equal(ask_of(t, 1, "mine", 5, true), NG_AGAIN);
+	for (uint32_t i = 0; i < 2 * NG_PENDING_MAX; i++) {
+		snprintf(cookie, sizeof(cookie), "w%u", i);
+		taken += ask_of(t, 2, cookie, 5, false) == NG_NEW;
+	}
+	assert_in_range(taken, NG_PENDING_MAX / 2, NG_PENDING_MAX - 10);
+	for (uint32_t i = 0; i < 10; i++) {
+		snprintf(cookie, sizeof(cookie), "w%u", i);
+		assert_int_equal(ask_of(t, 1, cookie, 5, false), NG_NEW);
+	}
 	ng_sources_close(t);
 }
 
@@ -466,10 +587,15 @@ int main(void)
 		T(deleting_what_there_is_not),
 		T(tags_that_are_not_the_calls_delete_nothing),
 		T(list_names_calls),
+		T(a_list_goes_on_where_it_was_cut),
+		T(names_that_are_no_utf8_are_told_in_json),
 		T(statistics_are_sums),
 		T(only_whom_the_configuration_names),
 		cmocka_unit_test(a_source_has_a_rate),
 		cmocka_unit_test(sources_and_answers_are_bounded),
+		cmocka_unit_test(a_source_makes_room_that_was_silent_longest),
+		cmocka_unit_test(no_source_makes_room_whose_command_is_under_way),
+		cmocka_unit_test(who_asks_most_pays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,9 +90,9 @@ static void what_is_described_is_taken(void **state)
 
 static void what_is_not_is_refused_by_name(void **state)
 {
-	static const char *const words[] = { "media-handover", "record-call",	  "generate-mid",
-					     "trust",	       "trust-addresses", "",
-					     "SDES-x",	       "codec-x" };
+	static const char *const words[] = { "media-hand", "record-call",     "generate-mid",
+					     "trust",	   "trust-addresses", "",
+					     "SDES-x",	   "codec-x" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

@@ -251,6 +251,103 @@ static void ice_and_rtcp_mux_are_each_branchs_own(void **state)
 	assert_string_equal(t->ufrag, ufrag);
 }
 
+/* ---- which branch came through ---- */
+
+static void answers_coded(struct ng_world *w, const struct branch *who, const char *code)
+{
+	char sdp[512], more[64];
+
+	snprintf(sdp, sizeof(sdp),
+		 "v=0\no=u 1 1 IN IP4 %s\ns=-\nc=IN IP4 %s\nt=0 0\n"
+		 "m=audio 6000 RTP/AVP 0\nm=image 0 udptl t38\n",
+		 who->ip, who->ip);
+	snprintf(more, sizeof(more), "\"sip-code\":%s", code);
+	ng_sdp(w, "answer", "a", who->tag, more, sdp);
+}
+
+static void bye(struct ng_world *w, const char *from, const char *to, bool warned)
+{
+	json_t *v = ng_ask_json(w,
+				"{\"command\":\"delete\",\"call-id\":\"c\","
+				"\"from-tag\":\"%s\",\"to-tag\":\"%s\"}",
+				from, to);
+
+	assert_string_equal(json_string_value(json_object_get(v, "result")), "ok");
+	assert_int_equal(json_object_get(v, "warning") != NULL, warned);
+	json_decref(v);
+}
+
+/* Its 183 was under way while the other's 200 was: the call is with that one. */
+static void a_provisional_answer_that_comes_late_takes_nothing(void **state)
+{
+	static const char *const code[] = { "183", "\"180\"" };
+	struct ng_world *w = *state;
+
+	for (size_t i = 0; i < sizeof(code) / sizeof(code[0]); i++) {
+		unsigned int ours;
+		char line[64];
+
+		ng_sdp(w, "offer", "a", NULL, "", two);
+		answers_coded(w, &b, "183");
+		answers_coded(w, &c, "200");
+		is_with(w, 0, &c, 6000);
+		answers_coded(w, &b, code[i]);
+		is_with(w, 0, &c, 6000);
+		/* It is told what it would have been, by the SDP that the caller gets. */
+		ours = port_of(w, 0, 0);
+		snprintf(line, sizeof(line), "m=audio %u RTP/AVP 0", ours);
+		ng_has(w, line);
+		bye(w, "a", "b", true);
+		assert_int_equal(ng_contexts(w), 2);
+		bye(w, "a", "c", false);
+		assert_int_equal(ng_contexts(w), 0);
+	}
+	ng_sdp_refused(w, "answer", "\"sip-code\":99", two, "sip-code");
+	ng_sdp_refused(w, "answer", "\"sip-code\":\"2OO\"", two, "sip-code");
+}
+
+/* Two final answers: the later one holds, and the other's end is not its end. */
+static void a_final_answer_holds_against_the_end_of_another(void **state)
+{
+	struct ng_world *w = *state;
+
+	ng_sdp(w, "offer", "a", NULL, "", two);
+	answers_coded(w, &c, "200");
+	answers_coded(w, &b, "200");
+	is_with(w, 0, &b, 6000);
+	w->stats[1].silent_s = UINT32_MAX;
+	bye(w, "a", "c", true);
+	assert_int_equal(ng_contexts(w), 2);
+	bye(w, "b", "a", false);
+	assert_int_equal(ng_contexts(w), 0);
+}
+
+/* Where no codes are told, it is the branch that sends which goes on. */
+static void without_codes_who_takes_part_goes_on(void **state)
+{
+	static const char *const tags[][2] = { { "a", "c" }, { "c", "a" } };
+	struct ng_world *w = *state;
+
+	for (int i = 0; i < 2; i++) {
+		ng_sdp(w, "offer", "a", NULL, "", two);
+		answers(w, &c, true);
+		answers(w, &b, true);
+		w->stats[1].silent_s = 0;
+		bye(w, tags[i][0], tags[i][1], true);
+		assert_int_equal(ng_contexts(w), 2);
+		w->stats[1].silent_s = UINT32_MAX;
+		bye(w, tags[i][0], tags[i][1], false);
+		assert_int_equal(ng_contexts(w), 0);
+	}
+	/* Of a call that did not fork a tag that is not its own is nobody's. */
+	ng_sdp(w, "offer", "a", NULL, "", two);
+	answers(w, &b, true);
+	bye(w, "a", "c", true);
+	assert_int_equal(ng_contexts(w), 2);
+	bye(w, "a", "b", false);
+	assert_int_equal(ng_contexts(w), 0);
+}
+
 /* ---- connections ---- */
 
 static const char msrp[] = HEAD "m=message 9 TCP/MSRP *\na=setup:actpass\n"
@@ -366,6 +463,9 @@ int main(void)
 		T(an_offer_again_has_port_0_and_it_is_gone),
 		T(an_offer_again_brings_it_back),
 		T(ice_and_rtcp_mux_are_each_branchs_own),
+		T(a_provisional_answer_that_comes_late_takes_nothing),
+		T(a_final_answer_holds_against_the_end_of_another),
+		T(without_codes_who_takes_part_goes_on),
 		T(a_stream_is_refused_and_accepted),
 		T(the_connection_of_another_branch_makes_room),
 		T(connections_that_ended_begin_again_for_another_branch),

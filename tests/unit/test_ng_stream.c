@@ -181,6 +181,7 @@ static void re_offers_keep_the_connection_unless_told(void **state)
 	struct ng_world *w = *state;
 	char again[sizeof(tls_offer) + 8], *at;
 	uint8_t attempt[2];
+	uint64_t id;
 
 	ng_sdp(w, "offer", "a", NULL, to_core, tls_offer);
 	ng_sdp(w, "answer", "a", "b", "", tcp_answer);
@@ -202,11 +203,18 @@ static void re_offers_keep_the_connection_unless_told(void **state)
 	assert_int_equal(side(w, 1)->term.attempt, attempt[1]);
 	assert_true(side(w, 1)->term.flags & TERM_CONNECT);
 
-	/* RFC 4145 5: a new one. */
+	/* RFC 4145 5: a new one, and the old one until it is accepted. */
+	id = ng_context(w, 0)->id;
 	ng_sdp(w, "offer", "a", "b", "", tls_offer);
+	assert_int_equal(ng_contexts(w), 2);
+	assert_non_null(gate_find(w->e.s.gateway, id));
 	ng_sdp(w, "answer", "a", "b", "", tcp_answer);
-	assert_int_not_equal(side(w, 0)->term.attempt, attempt[0]);
-	assert_int_not_equal(side(w, 1)->term.attempt, attempt[1]);
+	assert_int_equal(ng_contexts(w), 1);
+	assert_null(gate_find(w->e.s.gateway, id));
+	assert_int_equal(side(w, 0)->realm, 0);
+	assert_int_equal(side(w, 1)->realm, 1);
+	assert_int_equal(side(w, 0)->state, TERM_STATE_OPENING);
+	assert_int_equal(side(w, 1)->state, TERM_STATE_OPENING);
 	/* The same answer once more (180, then 200) changes nothing. */
 	attempt[0] = side(w, 0)->term.attempt;
 	attempt[1] = side(w, 1)->term.attempt;
@@ -306,6 +314,90 @@ static void of_a_call_that_forks_the_last_answer_holds(void **state)
 	assert_int_equal(ng_contexts(w), 1);
 }
 
+static void term_up(struct ng_world *w, const char *ip, const uint8_t sha256[32])
+{
+	const struct context *x = ng_context(w, 0);
+	struct evt_term e = { .side = 1,
+			      .what = TERM_UP,
+			      .attempt = x->term[1].term.attempt,
+			      .remote = addr(ip, 50000) };
+
+	if (sha256)
+		memcpy(e.sha256, sha256, sizeof(e.sha256));
+	fake_dp_term(&w->e.dp, x->worker, x->cid, &e);
+	env_poll(&w->e);
+	assert_int_equal(x->term[1].state, TERM_STATE_UP);
+}
+
+#define CERT_LINE(hash, bytes) "a=fingerprint:" hash " " bytes "\n"
+#define B20 "4A:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AC"
+#define C20 "FF:AD:B9:B1:3F:82:18:3B:54:02:12:DF:3E:5D:49:6B:19:E5:7C:AC"
+#define B32 B20 ":01:02:03:04:05:06:07:08:09:0A:0B:0C"
+#define C32 C20 ":01:02:03:04:05:06:07:08:09:0A:0B:0C"
+#define CONNECTS                                                              \
+	"v=0\no=b 1 1 IN IP4 203.0.113.9\ns=-\nc=IN IP4 203.0.113.9\nt=0 0\n" \
+	"m=message 9 TCP/TLS/MSRP *\na=setup:active\na=path:msrps://u:9/s;tcp\na=msrp-cema\n"
+
+static const uint8_t b32[32] = { 0x4a, 0xad, 0xb9, 0xb1, 0x3f, 0x82, 0x18, 0x3b, 0x54, 0x02, 0x12,
+				 0xdf, 0x3e, 0x5d, 0x49, 0x6b, 0x19, 0xe5, 0x7c, 0xac, 1,    2,
+				 3,    4,    5,	   6,	 7,    8,    9,	   10,	 11,   12 };
+
+/* RFC 8122 6.2: what is up belongs to who showed the certificate, whatever its address. */
+static void a_branch_of_another_certificate_gets_a_connection_of_its_own(void **state)
+{
+	static const char *const other[] = { CONNECTS CERT_LINE("sha-1", C20),
+					     CONNECTS CERT_LINE("sha-256", C32),
+					     CONNECTS CERT_LINE("sha-256", C32)
+						 CERT_LINE("sha-1", B20) };
+	struct ng_world *w = *state;
+
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
+		const struct context_term *t;
+
+		ng_sdp(w, "offer", "a", NULL, "\"transport-protocol\":\"TCP/TLS/MSRP\"",
+		       "v=0\no=a 1 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\n"
+		       "m=message 9 TCP/MSRP *\na=setup:actpass\na=path:msrp://u:9/s;tcp\n"
+		       "a=msrp-cema\n");
+		t = &ng_context(w, 0)->term[1];
+		ng_sdp(w, "answer", "a", "b", "",
+		       i ? CONNECTS CERT_LINE("sha-256", B32) CERT_LINE("sha-1", B20)
+			 : CONNECTS CERT_LINE("sha-1", B20));
+		assert_int_equal(t->term.attempt, 1);
+		term_up(w, "203.0.113.9", i ? b32 : NULL);
+		ng_sdp(w, "answer", "a", "c", "", other[i]);
+		assert_int_equal(t->term.attempt, 2);
+		assert_int_equal(t->state, TERM_STATE_OPENING);
+		json_decref(ng_ask_json(w, "{\"command\":\"delete\",\"call-id\":\"c\"}"));
+	}
+}
+
+/* The same by another name: a phone on two branches, or one that tells more of its certificate. */
+static void a_certificate_that_is_still_named_keeps_the_connection(void **state)
+{
+	struct ng_world *w = *state;
+	const struct context_term *t;
+	uint64_t id;
+
+	ng_sdp(w, "offer", "a", NULL, "\"transport-protocol\":\"TCP/TLS/MSRP\"",
+	       "v=0\no=a 1 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\n"
+	       "m=message 9 TCP/MSRP *\na=setup:actpass\na=path:msrp://u:9/s;tcp\na=msrp-cema\n");
+	t = &ng_context(w, 0)->term[1];
+	ng_sdp(w, "answer", "a", "b", "", CONNECTS CERT_LINE("sha-1", B20));
+	term_up(w, "203.0.113.77", b32);
+	ng_sdp(w, "answer", "a", "c", "",
+	       CONNECTS CERT_LINE("sha-1", C20) CERT_LINE("sha-256", B32));
+	assert_int_equal(t->term.attempt, 1);
+	ng_sdp(w, "offer", "c", "a", "",
+	       CONNECTS CERT_LINE("sha-1", C20) CERT_LINE("sha-256", B32));
+	assert_int_equal(t->term.attempt, 1);
+	id = ng_context(w, 0)->id;
+	ng_sdp(w, "offer", "c", "a", "", CONNECTS CERT_LINE("sha-256", C32));
+	ng_sdp(w, "answer", "c", "a", "",
+	       "v=0\no=a 1 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\n"
+	       "m=message 9 TCP/MSRP *\na=setup:active\na=path:msrp://u:9/s;tcp\na=msrp-cema\n");
+	assert_int_not_equal(ng_context(w, 0)->id, id);
+}
+
 static void an_m_line_that_becomes_something_else_is_another(void **state)
 {
 	struct ng_world *w = *state;
@@ -352,6 +444,8 @@ int main(void)
 		T(without_a_certificate_tls_is_refused),
 		T(relays_in_the_path_pass_with_cema),
 		T(of_a_call_that_forks_the_last_answer_holds),
+		T(a_branch_of_another_certificate_gets_a_connection_of_its_own),
+		T(a_certificate_that_is_still_named_keeps_the_connection),
 		T(an_m_line_that_becomes_something_else_is_another),
 	};
 

@@ -24,15 +24,25 @@
 
 enum { TURNS = 20, FIN = 0x80, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 
-static int client(struct ng_world *w)
+/* From 127.0.0.host; 0: any. */
+static int client_of(struct ng_world *w, uint8_t host)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+	if (host) {
+		sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host);
+		assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	}
 	sa.sin_port = htons(w->e.conf.gateway.ng_websocket_port);
 	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	return fd;
+}
+
+static int client(struct ng_world *w)
+{
+	return client_of(w, 0);
 }
 
 /*
@@ -58,7 +68,7 @@ static size_t exchange(struct ng_world *w, int fd, const void *p, size_t len, vo
 	return got;
 }
 
-static int opened(struct ng_world *w)
+static int opened_of(struct ng_world *w, uint8_t host)
 {
 	static const char want[] = "HTTP/1.1 101 Switching Protocols\r\n"
 				   "Upgrade: websocket\r\n"
@@ -66,7 +76,7 @@ static int opened(struct ng_world *w)
 				   "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 				   "Sec-WebSocket-Protocol: ng.rtpengine.com\r\n\r\n";
 	static const char request[] = REQUEST KEY PROTOCOL "\r\n";
-	int fd = client(w);
+	int fd = client_of(w, host);
 	char in[512];
 	bool over;
 	size_t n = exchange(w, fd, request, sizeof(request) - 1, in, sizeof(in), &over);
@@ -75,6 +85,11 @@ static int opened(struct ng_world *w)
 	assert_int_equal(n, sizeof(want) - 1);
 	assert_memory_equal(in, want, n);
 	return fd;
+}
+
+static int opened(struct ng_world *w)
+{
+	return opened_of(w, 0);
 }
 
 /* A masked frame of up to 125 bytes; returns its length. */
@@ -232,6 +247,52 @@ static void who_asks_for_more_than_it_reads_is_let_go(void **state)
 	assert_int_equal(ng_stats(w->ng)->websockets, 0);
 }
 
+/* Whether a ping is answered. */
+static bool pongs(struct ng_world *w, int fd)
+{
+	static const char ping[] = "1 {\"command\":\"ping\"}";
+	uint8_t out[64], in[128];
+	bool over;
+
+	return exchange(w, fd, out, frame(out, FIN | TEXT, ping, sizeof(ping) - 1), in, sizeof(in),
+			&over) > 0;
+}
+
+/* R27: what one controller holds open keeps no other out; it parts with what it does not use. */
+static void who_has_most_connections_makes_room(void **state)
+{
+	enum { ALL = 64, OTHERS = 40 };
+	struct ng_world *w = *state;
+	int fd[ALL], other[OTHERS];
+
+	for (int i = 0; i < ALL; i++) {
+		fd[i] = opened_of(w, 2);
+		env_advance(&w->e, 10);
+	}
+	assert_int_equal(ng_stats(w->ng)->websockets, ALL);
+	assert_true(pongs(w, fd[0]));
+	other[0] = opened_of(w, 3);
+	assert_true(pongs(w, other[0]));
+	assert_int_equal(ng_stats(w->ng)->websockets, ALL);
+	env_advance(&w->e, 10);
+	assert_true(pongs(w, fd[0]));
+	assert_false(pongs(w, fd[1]));
+	assert_true(pongs(w, fd[2]));
+	/* Until both have as many: then who comes has to go. */
+	for (int i = 1; i < ALL / 2; i++)
+		other[i] = opened_of(w, 3);
+	for (int i = ALL / 2; i < OTHERS; i++) {
+		other[i] = client_of(w, 3);
+		assert_false(pongs(w, other[i]));
+	}
+	assert_true(pongs(w, fd[0]));
+	assert_int_equal(ng_stats(w->ng)->full, OTHERS - ALL / 2);
+	for (int i = 0; i < ALL; i++)
+		close(fd[i]);
+	for (int i = 0; i < OTHERS; i++)
+		close(other[i]);
+}
+
 static void who_is_not_let_in(void **state)
 {
 	struct ng_world *w = *state;
@@ -303,6 +364,7 @@ int main(void)
 		T(frames_that_no_client_may_send_end_it),
 		T(an_answer_that_comes_late_finds_its_connection),
 		T(who_asks_for_more_than_it_reads_is_let_go),
+		T(who_has_most_connections_makes_room),
 		T(who_is_not_let_in),
 		cmocka_unit_test(the_handshake_is_whole_or_refused),
 	};

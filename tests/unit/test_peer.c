@@ -343,7 +343,7 @@ static void connect_without_session(void **state)
 	expect(EVT_CONNECT_FAILED, SEQ, &peer_addr, TCP_END_CLOSED);
 	assert_true(session_del(world.w, &(struct ctl_sid){ SLOT, GEN + 1 }));
 	assert_true(session_add(0, SLOT, GEN, &client_addr, 0, RELAY_PORT, 0, SESSION_TCP));
-	world_clock_ms((WORLD_START_S + 600) * 1000);
+	world_clock_ms((WORLD_START_S + 600) * 1000ull);
 	assert_true(connect_to(&peer_addr));
 	expect(EVT_CONNECT_FAILED, SEQ, &peer_addr, TCP_END_CLOSED);
 	assert_int_equal(peer->syns, 0);
@@ -438,7 +438,7 @@ static void attempts_that_meet_a_closed_port(void **state)
 	assert_true(peer->rst);
 	peer->rst = false;
 	peer->us = relayed;
-	world_clock_ms((WORLD_START_S + 300) * 1000); /* the permission is over */
+	world_clock_ms((WORLD_START_S + 300) * 1000ull); /* the permission is over */
 	world_neighbours();
 	host_connect(peer);
 	assert_true(peer->rst);
@@ -685,6 +685,43 @@ static void session_goes_during_the_move(void **state)
 	expect_gone(c, TCP_END_CLOSED);
 }
 
+/* RFC 8656 8.2: one of two relayed addresses goes, and the connections by it alone. */
+static void a_relayed_address_goes(void **state)
+{
+	const struct sock_addr peer6 = at("fd00:2::2", 4000),
+			       relayed6 = at("fd00:2::1", RELAY_PORT);
+	struct host *six = host_new(CORE, &peer6, &relayed6, 3, 1);
+	struct ctl_conn c = connected(), c6;
+
+	(void)state;
+	assert_true(connect_to(&peer6));
+	c6 = expect(EVT_CONNECTED, SEQ, &peer6, 0);
+	client_in();
+	assert_true(join_with(c));
+	streams_pass();
+	assert_true(session_add(0, SLOT, GEN, &client_addr, 0, RELAY_PORT, 0, SESSION_TCP));
+	hosts_run();
+	assert_true(six->rst);
+	expect_gone(c6, TCP_END_CLOSED);
+	assert_non_null(tcp_find(worker(0), c));
+	assert_int_equal(client_closed, 0);
+	streams_pass();
+}
+
+/* The client's end of a pair is by none, and goes with the peer's. */
+static void a_pair_goes_with_its_relayed_address(void **state)
+{
+	struct ctl_conn c = connected();
+
+	(void)state;
+	client_in();
+	assert_true(join_with(c));
+	assert_true(session_add(0, SLOT, GEN, &client_addr, 0, 0, RELAY_PORT, SESSION_TCP));
+	hosts_run();
+	both_reset();
+	assert_null(world.w->session[SLOT].peer_conns);
+}
+
 /* ---- the end of the session ---- */
 
 static void session_goes_while_connecting(void **state)
@@ -747,7 +784,7 @@ static void session_expires(void **state)
 	(void)state;
 	client_in();
 	assert_true(join_with(c));
-	world_clock_ms((WORLD_START_S + 599) * 1000);
+	world_clock_ms((WORLD_START_S + 599) * 1000ull);
 	world_neighbours();
 	hosts_pass_ms(500);
 	assert_false(client->rst || peer->rst);
@@ -824,6 +861,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(connect_comes_through),
 		T(connect_over_ipv6),
+		T(a_relayed_address_goes),
+		T(a_pair_goes_with_its_relayed_address),
 		T(connect_is_refused),
 		T(connect_takes_too_long),
 		T(connect_twice),

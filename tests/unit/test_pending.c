@@ -117,10 +117,12 @@ static void found_by_each_name(void **state)
 	assert_null(pending_find_conn(w->t, 0, sid, (struct ctl_conn){ 0, 0 })); /* not made yet */
 	pending_wait(b, (struct ctl_conn){ 3, 4 });
 	assert_null(pending_find_seq(w->t, 0, sid, 2)); /* answered */
-	assert_ptr_equal(pending_find_connecting(w->t, 0, sid), a);
-	assert_ptr_equal(pending_find_connecting(w->t, 1, sid), c);
+	assert_ptr_equal(pending_next(w->t, 0, sid, NULL), b);
+	assert_ptr_equal(pending_next(w->t, 0, sid, b), a);
+	assert_null(pending_next(w->t, 0, sid, a));
+	assert_ptr_equal(pending_next(w->t, 1, sid, NULL), c);
+	assert_null(pending_next(w->t, 0, stale, NULL));
 	pending_wait(a, (struct ctl_conn){ 5, 6 });
-	assert_null(pending_find_connecting(w->t, 0, sid));
 	assert_ptr_equal(pending_find_conn(w->t, 0, sid, (struct ctl_conn){ 3, 4 }), b);
 	assert_null(pending_find_conn(w->t, 0, sid, (struct ctl_conn){ 3, 5 }));
 	assert_null(pending_find_conn(w->t, 0, sid, (struct ctl_conn){ 4, 4 }));

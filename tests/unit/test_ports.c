@@ -131,10 +131,10 @@ static void claims_exclude(void **state)
 	struct ports *p = make(50000, 50003); /* worker 0: 50000, 50001 */
 
 	(void)state;
-	assert_true(ports_claim(p, 0, 50001));
-	assert_false(ports_claim(p, 0, 50001));
-	assert_false(ports_claim(p, 0, 49999));
-	assert_false(ports_claim(p, 1, 50000));
+	assert_true(ports_claim(p, 0, 50001, PORTS_TURN));
+	assert_false(ports_claim(p, 0, 50001, PORTS_TURN));
+	assert_false(ports_claim(p, 0, 49999, PORTS_TURN));
+	assert_false(ports_claim(p, 1, 50000, PORTS_TURN));
 	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 0), 50000);
 	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 0), 0);
 	ports_close(p);
@@ -231,7 +231,7 @@ static void what_records_claim_does_not_rest(void **state)
 	ports_give(p, 0, rests, 100);
 	ports_give(p, 0, claimed, 100); /* killed before its record went */
 	p = reopen(p);
-	assert_true(ports_claim(p, 0, claimed));
+	assert_true(ports_claim(p, 0, claimed, PORTS_TURN));
 	ports_resume(p, 110);
 	assert_int_equal(ports_used(p, 0), 2);
 	assert_true(ports_is_free(p, 0, rests, 130));
@@ -240,6 +240,32 @@ static void what_records_claim_does_not_rest(void **state)
 	p = reopen(p); /* it was never marked as resting any more */
 	ports_resume(p, 130);
 	assert_false(ports_is_free(p, 0, claimed, 130));
+	ports_close(p);
+}
+
+/* As long as the dataplane is waited for, what was an allocation's may end, rest, and be claimed.
+ */
+static void what_is_claimed_late_stays_claimed(void **state)
+{
+	struct ports *p = make(50000, 50007);
+	uint16_t a = ports_take(p, 0, 0, PORTS_ANY, 0), b = ports_take(p, 0, 0, PORTS_ANY, 0);
+	uint16_t lost = ports_take(p, 0, 0, PORTS_ANY, 0);
+
+	(void)state;
+	p = reopen(p);
+	assert_true(ports_claim(p, 0, a, PORTS_TURN));
+	assert_true(ports_claim(p, 0, b, PORTS_TURN));
+	ports_give(p, 0, a, 100);
+	ports_give(p, 0, b, 120);
+	assert_true(ports_is_free(p, 0, a, 131));
+	assert_true(ports_claim(p, 0, a, PORTS_TERM));
+	ports_resume(p, 131);
+	assert_false(ports_is_free(p, 0, b, 149));
+	assert_true(ports_is_free(p, 0, b, 150));
+	assert_false(ports_is_free(p, 0, lost, 160));
+	assert_true(ports_is_free(p, 0, lost, 161));
+	assert_false(ports_is_free(p, 0, a, 1000));
+	assert_int_equal(ports_used(p, 0), 1);
 	ports_close(p);
 }
 
@@ -268,12 +294,12 @@ static void the_oldest_rest_ends_first(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < 4; i++) {
-		assert_true(ports_claim(p, 0, port[i]));
+		assert_true(ports_claim(p, 0, port[i], PORTS_TURN));
 		if (i < 3)
 			ports_give(p, 0, port[i], 100 + i);
 	}
 	p = reopen(p);
-	assert_true(ports_claim(p, 0, port[3]));
+	assert_true(ports_claim(p, 0, port[3], PORTS_TURN));
 	ports_give(p, 0, port[3], 110);
 	ports_resume(p, 110);
 	assert_int_equal(ports_used(p, 0), 4);
@@ -317,8 +343,8 @@ static void workers_and_ranges_may_change(void **state)
 	struct ports *p = make(50000, 50007);
 
 	(void)state;
-	assert_true(ports_claim(p, 0, 50002));
-	assert_true(ports_claim(p, 0, 50004));
+	assert_true(ports_claim(p, 0, 50002, PORTS_TURN));
+	assert_true(ports_claim(p, 0, 50004, PORTS_TURN));
 	ports_give(p, 0, 50002, 100); /* of worker 1 */
 	ports_give(p, 0, 50004, 100);
 	ports_close(p);
@@ -337,18 +363,39 @@ static void another_world_knows_of_no_rest(void **state)
 	struct ports *p = make(50000, 50007);
 
 	(void)state;
-	assert_true(ports_claim(p, 0, 50000));
+	assert_true(ports_claim(p, 0, 50000, PORTS_TURN));
 	ports_give(p, 0, 50000, 100);
 	ports_close(p);
 	p = open_at("another boot"); /* its seconds are not those of the file */
 	ports_resume(p, 110);
 	assert_int_equal(ports_used(p, 0), 0);
-	assert_true(ports_claim(p, 0, 50000));
+	assert_true(ports_claim(p, 0, 50000, PORTS_TURN));
 	ports_close(p);
 	conf.relay[0].addr = addr("192.0.2.99", 0).ip;
 	p = open_at("another boot");
 	ports_resume(p, 110);
 	assert_int_equal(ports_used(p, 0), 0);
+	ports_close(p);
+}
+
+/* A relay in another place of the list has its rests; they go with one that is no more. */
+static void rests_follow_their_relay(void **state)
+{
+	struct ports *p;
+	uint16_t port;
+
+	(void)state;
+	p = given_and_reopened(&port);
+	ports_close(p);
+	conf.relay[1] = conf.relay[0];
+	conf.n_relay = 2;
+	assert_true(ip_parse("192.0.2.98", &conf.relay[0].addr));
+	p = open_at("boot");
+	assert_null(ports_fresh(p));
+	ports_resume(p, 112);
+	assert_int_equal(ports_used(p, 0), 0);
+	assert_int_equal(ports_used(p, 1), 1);
+	assert_false(ports_is_free(p, 1, port, 112));
 	ports_close(p);
 }
 
@@ -451,11 +498,13 @@ int main(void)
 		T(a_rest_outlives_the_process),
 		T(a_rest_ends_when_it_would_have),
 		T(what_records_claim_does_not_rest),
+		T(what_is_claimed_late_stays_claimed),
 		T(what_nobody_claims_rests_from_the_start_on),
 		T(the_oldest_rest_ends_first),
 		T(rests_are_cut_short_in_order),
 		T(workers_and_ranges_may_change),
 		T(another_world_knows_of_no_rest),
+		T(rests_follow_their_relay),
 		T(a_second_process_is_kept_out),
 		cmocka_unit_test(killed_at_any_instruction),
 	};

@@ -12,6 +12,8 @@
 #include <jansson.h>
 #include <sqlite3.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define KEY "000102030405060708090a0b0c0d0e0F"
 
@@ -32,6 +34,40 @@ static struct psk make(const char *identity, const char *hex)
 	if (!psk_parse(&p, identity, hex, why, sizeof(why)))
 		fail_msg("%s", why);
 	return p;
+}
+
+/* ---- beside other programs ---- */
+
+/* Another program is in the middle of a change, which takes as long as an fsync. */
+static void a_change_waits_for_anothers(void **state)
+{
+	struct fixture *f = *state;
+	struct psk_store *s = store(f);
+	struct psk p = make("0123@ims.example.org", KEY), got;
+	int locked[2];
+	char c = 0;
+	pid_t pid;
+
+	assert_int_equal(pipe(locked), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		sqlite3 *db;
+		bool ok = sqlite3_open(f->c.auth.users_db, &db) == SQLITE_OK &&
+			  sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+			  write(locked[1], &c, 1) == 1 && usleep(20000) == 0 &&
+			  sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+
+		_exit(!ok);
+	}
+	assert_int_equal(read(locked[0], &c, 1), 1);
+	assert_int_equal(psk_find(s, p.identity, strlen(p.identity), &got), USER_UNKNOWN);
+	assert_int_equal(psk_add(s, &p, true), USER_OK);
+	assert_int_equal(waitpid(pid, &(int){ 0 }, 0), pid);
+	assert_int_equal(psk_find(s, p.identity, strlen(p.identity), &got), USER_OK);
+	close(locked[0]);
+	close(locked[1]);
+	psk_close(s);
 }
 
 /* ---- text ---- */
@@ -260,6 +296,7 @@ int main(void)
 		FIXTURE_TEST(add_find_delete),
 		FIXTURE_TEST(changes_of_others_show_at_once),
 		FIXTURE_TEST(users_live_beside),
+		FIXTURE_TEST(a_change_waits_for_anothers),
 		FIXTURE_TEST(damage_and_locks),
 		FIXTURE_TEST(command_adds_and_deletes),
 		FIXTURE_TEST(command_lists),

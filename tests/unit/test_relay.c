@@ -9,6 +9,7 @@
  */
 #include "dp_world.h"
 
+#include "../../dp/rx.h"
 #include "../../lib/chandata.h"
 
 #include <setjmp.h>
@@ -493,6 +494,31 @@ static void longer_than_the_mtu(void **state)
 	world_drops(DROP_FRAG_NEEDED, 4);
 }
 
+/* A device takes so many buffers of a frame and no more: what has more goes into fewer. */
+static void longer_than_the_chain(void **state)
+{
+	static const uint16_t most[] = { 1, 2, 8 };
+	static uint8_t whole[FRAME_MAX];
+	const struct frame_opt o = { .ttl = 64, .csum = CSUM_GOOD };
+	uint32_t i;
+	int p;
+
+	(void)state;
+	sessions(0);
+	world.seg_first = 400;
+	world.seg_rest = 24;
+	for (i = 0; i < RTE_DIM(most); i++)
+		for (p = 0; p < 2; p++) {
+			world.dp.port[CORE].chain_cut = most[i];
+			from_client(0, msg, chandata(msg, (uint16_t)(CHANNEL + p), data, 1200), &o);
+			to_peer_arrives(0, &peer[p], 1200, &o);
+			from_client(0, msg, chandata(msg, (uint16_t)(CHANNEL + p), data, 5000), &o);
+			assert_int_equal(collect(CORE, p, 1500, whole), 5008);
+			assert_memory_equal(whole + 8, data, 5000);
+		}
+	world_drops(DROP_MAX, 0);
+}
+
 /* Deadlines are over in the very second they name. */
 static void everything_expires_in_its_second(void **state)
 {
@@ -646,6 +672,101 @@ static void relay_to_relay(void **state)
 	world_no_out();
 }
 
+/* What one turn loops inside waits in as many places as a batch has, whoever sends how much. */
+static void looped_burst(void **state)
+{
+	const uint16_t to1 = 0x4100, to0 = 0x4200;
+	struct udp_view v;
+	uint16_t i;
+
+	(void)state;
+	sessions(0);
+	assert_true(chan_add(0, 0, &relayed[1][0], to1, WORLD_START_S + 300));
+	assert_true(chan_add(0, 1, &relayed[0][0], to0, WORLD_START_S + 300));
+	for (i = 0; i < TX_BATCH + 1; i++) {
+		frame_udp(&f, ACCESS, &client[0], &listener[0], msg, chandata(msg, to1, data, i),
+			  NULL);
+		world_in(ACCESS, 0, &f);
+	}
+	/* Three bursts within one turn: as three ports, or other workers, would bring them. */
+	for (i = 0; i < 3; i++)
+		rx_ports(world.w);
+	assert_int_equal(world.w->n_loop, TX_BATCH);
+	world_drops(DROP_TX_FULL, 1);
+	world_run();
+	for (i = 0; i < TX_BATCH; i++)
+		expect_udp_is(ACCESS, &listener[1], &client[1], msg, chandata(msg, to0, data, i),
+			      &v);
+	world_drops(DROP_TX_FULL, 1);
+	assert_int_equal(world_count(0, CNT_RELAY_LOOPED), TX_BATCH + 1);
+	world_no_out();
+}
+
+/* f comes in while no other buffer is to be had. */
+static void feed_without_buffers(uint16_t port)
+{
+	world_in(port, 0, &f);
+	world_pool_take();
+	world_run();
+	world_pool_give();
+}
+
+/* A frame that fills its buffer: padding and FINGERPRINT behind it want another. */
+static void no_buffer_for_a_fingerprint(void **state)
+{
+	const struct frame_opt o = { .ttl = 64, .csum = CSUM_GOOD };
+	uint32_t lost = 0;
+	int c, p;
+
+	(void)state;
+	sessions(SESSION_FINGERPRINT);
+	world.at_end = true;
+	for (c = 0; c < 2; c++)
+		for (p = 0; p < 2; p++) {
+			struct sock_addr other = stranger(p);
+
+			frame_udp(&f, CORE, &other, &relayed[c][p], data, 99, &o);
+			feed_without_buffers(CORE);
+			world_drops(DROP_NO_MBUF, ++lost);
+			world_no_out();
+			/* ChannelData needs none */
+			frame_udp(&f, CORE, &peer[p], &relayed[c][p], data, 100, &o);
+			feed_without_buffers(CORE);
+			channel_arrives(c, (uint16_t)(CHANNEL + p), 100, &o);
+			from_peer(c, &other, 99, &o);
+			indication_arrives(c, &other, 99, true, &o);
+		}
+	assert_int_equal(world_count(0, CNT_RELAY_TO_CLIENT), 8);
+	world_drops(DROP_NO_MBUF, 4);
+}
+
+/* What is longer than the link takes is cut, and each piece has a buffer for its headers. */
+static void no_buffer_to_cut_into(void **state)
+{
+	const struct frame_opt o = { .ttl = 64, .csum = CSUM_GOOD };
+	static uint8_t whole[FRAME_MAX];
+	uint32_t lost = 0;
+	int p, send;
+	size_t n;
+
+	(void)state;
+	sessions(0);
+	world.seg_first = world.seg_rest = 1400;
+	for (p = 0; p < 2; p++)
+		for (send = 0; send < 2; send++) {
+			n = send ? send_ind(msg, sizeof(msg), &peer[p], data, 3000, false, false)
+				 : chandata(msg, (uint16_t)(CHANNEL + p), data, 3000);
+			frame_udp(&f, ACCESS, &client[0], &listener[0], msg, n, &o);
+			feed_without_buffers(ACCESS);
+			world_drops(DROP_FRAG_FAILED, ++lost);
+			world_no_out();
+			from_client(0, msg, n, &o);
+			assert_int_equal(collect(CORE, p, 1500, whole), 3000 + 8);
+			assert_memory_equal(whole + 8, data, 3000);
+		}
+	world_drops(DROP_FRAG_FAILED, 4);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -660,9 +781,13 @@ int main(void)
 		T(too_big_without_df),
 		T(df_from_ipv6),
 		T(longer_than_the_mtu),
+		T(longer_than_the_chain),
 		T(everything_expires_in_its_second),
 		T(icmp_becomes_an_indication),
 		T(relay_to_relay),
+		T(looped_burst),
+		T(no_buffer_for_a_fingerprint),
+		T(no_buffer_to_cut_into),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -489,10 +489,13 @@ static void test_later_and_gone(void **state)
 	close(fd);
 }
 
+#define NOTHING(id) "{\"jsonrpc\":\"2.0\",\"id\":" id ",\"result\":\"nothing\"}"
+
+/* Idle ones keep nobody out: the one that asked nothing for longest makes room, and hears why. */
 static void test_too_many_clients(void **state)
 {
 	struct fixture *f = *state;
-	int fd[CLIENTS], extra;
+	int fd[CLIENTS], extra[3];
 	char line[256];
 
 	serve(f);
@@ -500,23 +503,78 @@ static void test_too_many_clients(void **state)
 		fd[i] = dial(f);
 		turn(f);
 	}
-	extra = dial(f);
-	expect(f, extra, ERR("null", "-32000", "too many clients"));
-	assert_false(hear(f, extra, line, sizeof(line)));
-	close(extra);
-	for (int i = 0; i < CLIENTS; i++) { /* the others are served on */
-		say(f, fd[i], "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}\n");
-		expect(f, fd[i], "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"nothing\"}");
+	say(f, fd[0], ECHO("1")); /* fd[1] is the oldest from here on */
+	expect(f, fd[0], NOTHING("1"));
+	for (int i = 0; i < 3; i++) {
+		extra[i] = dial(f);
+		say(f, extra[i], ECHO("2"));
+		expect(f, extra[i], NOTHING("2"));
+		expect(f, fd[i + 1], ERR("null", "-32000", "too many clients"));
+		assert_false(hear(f, fd[i + 1], line, sizeof(line)));
+		close(fd[i + 1]);
 	}
+	say(f, fd[0], ECHO("3"));
+	expect(f, fd[0], NOTHING("3"));
 	close(fd[0]);
-	for (int t = 0; t < 10; t++)
+	for (int i = 0; i < 3; i++)
+		close(extra[i]);
+}
+
+/* Who waits for an answer keeps the place as long as another is idle. */
+static void test_too_many_who_wait(void **state)
+{
+	struct fixture *f = *state;
+	int fd[CLIENTS], extra;
+	char line[256];
+
+	serve(f);
+	fd[0] = dial(f);
+	say(f, fd[0], HOLD("1", "{}"));
+	while (!held)
 		turn(f);
-	extra = dial(f); /* a place is free again */
-	say(f, extra, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}\n");
-	expect(f, extra, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"nothing\"}");
-	close(extra);
-	for (int i = 1; i < CLIENTS; i++)
+	for (int i = 1; i < CLIENTS; i++) {
+		fd[i] = dial(f);
+		turn(f);
+	}
+	extra = dial(f);
+	say(f, extra, ECHO("2"));
+	expect(f, extra, NOTHING("2"));
+	expect(f, fd[1], ERR("null", "-32000", "too many clients"));
+	assert_false(hear(f, fd[1], line, sizeof(line)));
+	release();
+	expect(f, fd[0], LAST("1"));
+	for (int i = 0; i < CLIENTS; i++)
 		close(fd[i]);
+	close(extra);
+}
+
+/* Nor do those that read no answers keep out who asks and reads. */
+static void test_too_many_who_do_not_read(void **state)
+{
+	struct fixture *f = *state;
+	int fd[CLIENTS], extra[CLIENTS], good, small = 1;
+
+	serve(f);
+	for (int i = 0; i < CLIENTS - 1; i++) {
+		fd[i] = dial(f);
+		setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+		for (int n = 0; n < 4000 && send(fd[i], ECHO("1"), strlen(ECHO("1")), MSG_DONTWAIT) > 0; n++)
+			turn(f);
+	}
+	good = dial(f);
+	for (int i = 0; i < CLIENTS - 1; i++) {
+		say(f, good, ECHO("2"));
+		expect(f, good, NOTHING("2"));
+		extra[i] = dial(f);
+		turn(f);
+	}
+	say(f, good, ECHO("4"));
+	expect(f, good, NOTHING("4"));
+	for (int i = 0; i < CLIENTS - 1; i++) {
+		close(fd[i]);
+		close(extra[i]);
+	}
+	close(good);
 }
 
 static void test_idle(void **state)
@@ -644,6 +702,8 @@ int main(void)
 		TEST(test_later_at_once),
 		TEST(test_later_and_gone),
 		TEST(test_too_many_clients),
+		TEST(test_too_many_who_wait),
+		TEST(test_too_many_who_do_not_read),
 		TEST(test_idle),
 		TEST(test_client_vanishes),
 		TEST(test_mode),

@@ -397,7 +397,7 @@ static void reasons_of_sessions(void **state)
 		  send_ind(msg, sizeof(msg), &peer[1], "x", 1, false, false), NULL);
 	world_feed(ACCESS, &f);
 	world_drops(DROP_PEER_FAMILY, 1);
-	world_clock_ms((WORLD_START_S + 600) * 1000);
+	world_clock_ms((WORLD_START_S + 600) * 1000ull);
 	world_mark();
 	world_feed(base_make(CHAN4), &f);
 	world_feed(base_make(SEND4), &f);
@@ -431,7 +431,7 @@ static void reasons_of_next_hops(void **state)
 	world_drops(DROP_NEIGH_QUEUE, 2);
 	world_mark();
 	for (i = 1; i < 60; i++) {
-		world_clock_ms(WORLD_START_S * 1000 + 100ull * i);
+		world_clock_ms(WORLD_START_S * 1000ull + 100ull * i);
 		world_run();
 	}
 	world_drops(DROP_NEIGH_FAILED, 4);
@@ -458,7 +458,7 @@ static void icmp_is_limited(void **state)
 	int i, n = (int)world.conf.dataplane.icmp_rate;
 
 	(void)state;
-	world_clock_ms((WORLD_START_S + 1) * 1000);
+	world_clock_ms((WORLD_START_S + 1) * 1000ull);
 	for (i = 0; i < n; i++) {
 		world_feed(base_make(ECHO4), &f);
 		world_forget();

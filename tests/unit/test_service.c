@@ -454,7 +454,7 @@ static void ticket_keys_are_taken(void **state)
 	/* Where there are none to seal nobody waits for them. */
 	assert_true(ask(fd, &m, sizeof(m), &r));
 	assert_false(r.ok);
-	assert_non_null(strstr(r.text, "none has transport tls"));
+	assert_non_null(strstr(r.text, "neither a listener nor a realm has TLS"));
 	memset(&tickets, 0, sizeof(tickets));
 	world.dp.tickets = &tickets;
 	assert_false(tickets_get(&tickets, &got));

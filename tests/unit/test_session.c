@@ -15,7 +15,9 @@
 
 #include <cmocka.h>
 
-enum { NOW = WORLD_START_S, PORT = RELAY_PORT };
+#define NOW WORLD_START_S
+
+enum { PORT = RELAY_PORT };
 
 static struct sock_addr client_a, client_b;
 
@@ -63,7 +65,7 @@ static void install_replace_delete(void **state)
 	assert_int_equal(session(3)->expiry, NOW + 600);
 	assert_true(chan_add(0, 3, &client_b, 0x4000, NOW + 10));
 	/* the same again changes expiry and flags, and keeps what hangs on it */
-	world_clock_ms((NOW + 5) * 1000);
+	world_clock_ms((NOW + 5) * 1000ull);
 	assert_true(session_add(0, 3, 1, &client_a, 0, PORT, PORT, 0));
 	assert_int_equal(session(3)->expiry, NOW + 605);
 	assert_int_equal(session(3)->flags, 0);
@@ -212,20 +214,55 @@ static void records_run_out(void **state)
 	/* those that are there are refreshed all the same */
 	assert_true(perm_add(0, 0, peer_ip(n), NOW + 200));
 	/* what is over makes room, and so does a session that goes */
-	world_clock_ms((NOW + 100) * 1000);
+	world_clock_ms((NOW + 100) * 1000ull);
 	assert_true(perm_add(0, 0, "10.2.99.99", NOW + 300));
 	assert_true(permitted(0, "10.2.99.99"));
 	assert_true(permitted(0, peer_ip(n)));
 	assert_false(permitted(0, peer_ip(1)));
 	assert_true(session_del(world.w, &sid));
 	assert_int_equal(gauge(CNT_PEERS), 0);
-	for (i = 0; i < n + 1; i++) {
+	/* the session's own channel is over, too: its place is the first that is taken */
+	for (i = 0; i < n + 2; i++) {
 		p.port = be16_make((uint16_t)(100 + i));
-		assert_int_equal(chan_add(0, 1, &p, (uint16_t)(0x4100 + i), NOW + 300), i < n);
+		assert_int_equal(chan_add(0, 1, &p, (uint16_t)(0x4100 + i), NOW + 300), i < n + 1);
 	}
 	sid.slot = 1;
 	assert_true(session_del(world.w, &sid));
 	assert_int_equal(gauge(CNT_PEERS), 0);
+}
+
+/* RFC 8656 8.2: one of two relayed addresses goes, with what the client had by it and no more. */
+static void a_relayed_address_goes(void **state)
+{
+	struct sock_addr four = at("10.2.0.2", 7), six = at("fd00:2::2", 7);
+
+	(void)state;
+	for (int first = 0; first < 2; first++) { /* who has the session's own record */
+		const uint16_t port = (uint16_t)(PORT + 4 * first);
+		const uint32_t slot = (uint32_t)first;
+		uint64_t before = gauge(CNT_PEERS);
+
+		assert_true(
+		    session_add(0, slot, 1, first ? &client_b : &client_a, 0, port, port, 0));
+		assert_true(chan_add(0, slot, first ? &four : &six, 0x4000, NOW + 100));
+		assert_true(chan_add(0, slot, first ? &six : &four, 0x4001, NOW + 100));
+		assert_true(perm_add(0, slot, "10.2.0.3", NOW + 100));
+		assert_true(perm_add(0, slot, "fd00:2::3", NOW + 100));
+		assert_int_equal(world.w->relay_slot[1][port], slot);
+		assert_true(session_add(0, slot, 1, first ? &client_b : &client_a, 0, port, 0, 0));
+		assert_int_equal(world.w->relay_slot[0][port], slot);
+		assert_int_equal(world.w->relay_slot[1][port], SLOT_NONE);
+		assert_true(permitted(slot, "10.2.0.2"));
+		assert_true(permitted(slot, "10.2.0.3"));
+		assert_false(permitted(slot, "fd00:2::2"));
+		assert_false(permitted(slot, "fd00:2::3"));
+		assert_non_null(session_channel(world.w, slot, first ? 0x4000 : 0x4001));
+		assert_null(session_channel(world.w, slot, first ? 0x4001 : 0x4000));
+		assert_false(perm_add(0, slot, "fd00:2::3", NOW + 100));
+		assert_in_range(gauge(CNT_PEERS) - before, 1, 3);
+		assert_true(session_del(world.w, &(struct ctl_sid){ slot, 1 }));
+		assert_int_equal(gauge(CNT_PEERS), before);
+	}
 }
 
 /* A session that lives long does not keep what is over: the next it adds gives all of it back. */
@@ -246,11 +283,11 @@ static void records_that_are_over_come_back(void **state)
 		assert_true(perm_add(0, 0, peer_ip(i), NOW + (i % 2 ? 100 : 300)));
 	assert_int_equal(gauge(CNT_PEERS), n);
 	/* a second too early, */
-	world_clock_ms((NOW + 99) * 1000);
+	world_clock_ms((NOW + 99) * 1000ull);
 	assert_false(perm_add(0, 0, "10.2.99.99", NOW + 300));
 	assert_int_equal(gauge(CNT_PEERS), n);
 	/* and as early as can be */
-	world_clock_ms((NOW + 100) * 1000);
+	world_clock_ms((NOW + 100) * 1000ull);
 	assert_true(perm_add(0, 0, "10.2.99.99", NOW + 300));
 	assert_int_equal(gauge(CNT_PEERS), 2 + (n - 4 + 1) / 2 + 1);
 	assert_null(session_channel(world.w, 0, 0x4000));
@@ -282,7 +319,7 @@ static void permission_covers_all_channels_of_its_address(void **state)
 		p.port = be16_make((uint16_t)(100 + i));
 		assert_true(chan_add(0, 0, &p, (uint16_t)(0x4000 + i), NOW + 50));
 	}
-	world_clock_ms((NOW + 40) * 1000);
+	world_clock_ms((NOW + 40) * 1000ull);
 	assert_true(perm_add(0, 0, "10.2.0.2", NOW + 90));
 	assert_true(perm_add(0, 0, "10.2.0.3", NOW + 80));
 	for (i = 0; i < 4; i++) {
@@ -292,10 +329,10 @@ static void permission_covers_all_channels_of_its_address(void **state)
 		assert_int_equal(c->chan_expiry, NOW + 50);
 	}
 	assert_int_equal(session_channel(world.w, 0, 0x4100)->perm_expiry, NOW + 80);
-	world_clock_ms((NOW + 89) * 1000);
+	world_clock_ms((NOW + 89) * 1000ull);
 	assert_true(permitted(0, "10.2.0.2"));
 	assert_false(permitted(0, "10.2.0.3"));
-	world_clock_ms((NOW + 90) * 1000);
+	world_clock_ms((NOW + 90) * 1000ull);
 	assert_false(permitted(0, "10.2.0.2"));
 }
 
@@ -410,6 +447,7 @@ int main(void)
 		T(ports_of_other_workers),
 		T(slots_run_out),
 		T(records_run_out),
+		T(a_relayed_address_goes),
 		T(records_that_are_over_come_back),
 		T(permission_covers_all_channels_of_its_address),
 		T(channels_are_bound_one_to_one),

@@ -98,6 +98,12 @@ uint32_t pending_max(const struct pending *t)
 	return 0;
 }
 
+uint32_t ports_used(const struct ports *p, uint32_t relay)
+{
+	(void)p;
+	return 700 + relay;
+}
+
 const struct dplink_stats *dplink_stats(const struct dplink *l)
 {
 	(void)l;
@@ -443,7 +449,12 @@ static void test_away(void **state)
 
 /* ---- metrics ---- */
 
-static const struct config no_config;
+static struct config conf = {
+	.dataplane.peers = 17,
+	.n_relay = 2,
+	.relay = { { .port_min = 49152, .port_max = 65535 },
+		   { .port_min = 5000, .port_max = 5000 } },
+};
 
 static char *metrics(struct server *s)
 {
@@ -468,10 +479,14 @@ static void expect_line(const char *text, const char *line)
 
 static void test_metrics_values(void **state)
 {
-	static struct server s = { .conf = &no_config, .now_ms = 99000, .start_ms = 1000 };
+	static struct server s = { .conf = &conf, .now_ms = 99000, .start_ms = 1000 };
 	char *text;
 
 	(void)state;
+	assert_true(ip_parse("192.0.2.1", &conf.relay[0].addr));
+	assert_true(ip_parse("2001:db8::1", &conf.relay[1].addr));
+	s.stats.auth_wrong = 31;
+	s.stats.auth_expired = 32;
 	s.stats.requests[SERVER_REFRESH] = 6;
 	s.stats.error[438 - SERVER_ERROR_MIN] = 5;
 	table_stats_.allocs = 12;
@@ -495,6 +510,13 @@ static void test_metrics_values(void **state)
 	link_.info[0].link_up = 1;
 	strcpy(link_.info[0].name, "a\"b\\\xff");
 	text = metrics(&s);
+	expect_line(text, "fairlead_relay_ports{address=\"192.0.2.1\"} 700");
+	expect_line(text, "fairlead_relay_ports{address=\"2001:db8::1\"} 701");
+	expect_line(text, "fairlead_relay_ports_limit{address=\"192.0.2.1\"} 16384");
+	expect_line(text, "fairlead_relay_ports_limit{address=\"2001:db8::1\"} 1");
+	expect_line(text, "fairlead_worker_peers_limit 17");
+	expect_line(text, "fairlead_auth_wrong_total 31");
+	expect_line(text, "fairlead_auth_expired_total 32");
 	expect_line(text, "fairlead_uptime_seconds 98");
 	expect_line(text, "fairlead_dataplane_attached 1");
 	expect_line(text, "fairlead_allocations 12");
@@ -533,7 +555,7 @@ static void test_metrics_gateway(void **state)
 {
 	static struct ng ng = { .stats = { .again = 11, .rate = 12, .websockets = 13 } };
 	static struct gateway g;
-	static struct server s = { .conf = &no_config, .gateway = &g, .ng = &ng };
+	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng };
 	char *text;
 
 	(void)state;
@@ -637,7 +659,7 @@ static void test_metrics_format(void **state)
 {
 	static struct ng ng;
 	static struct gateway g;
-	static struct server s = { .conf = &no_config, .gateway = &g, .ng = &ng };
+	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng };
 
 	(void)state;
 	strcpy(link_.info[0].name, "access");

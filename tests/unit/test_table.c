@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The state file: what one process wrote the next one finds (R70), whatever instruction the first
- * was killed at; damaged records are skipped; another boot or configuration starts afresh; a
- * second process is kept out.
+ * was killed at; damaged records are skipped; other limits, listeners, relays and versions
+ * have records carried over; another boot starts afresh; a second process is kept out.
  */
 #include "cp_env.h"
+#include "cp/table_priv.h"
 #include "steps.h"
 
 #include <fcntl.h>
@@ -17,6 +18,8 @@ struct files {
 	struct config conf;
 	char dir[64];
 };
+
+static const uint8_t nobody[TABLE_USER_ID];
 
 static int setup(void **state)
 {
@@ -103,7 +106,7 @@ static void what_was_written_is_found_again(void **state)
 	add(t, 3, 49156);
 	assert_true(table_perm_set(t, a, &peer.ip, 400));
 	assert_true(table_chan_set(t, a, &peer, 0x4001, 700));
-	r = table_resv_add(t, (struct ctl_relay){ 1, be16_make(49153) }, 130);
+	r = table_resv_add(t, (struct ctl_relay){ 1, be16_make(49153) }, nobody, 130);
 	memcpy(token, r->token, sizeof(token));
 	table_del(t, find(t, 2));
 	saved = *a;
@@ -119,7 +122,7 @@ static void what_was_written_is_found_again(void **state)
 	assert_ptr_equal(table_find_sid(t, saved.worker, saved.sid), a);
 	assert_null(find(t, 2));
 	assert_non_null(find(t, 3));
-	assert_int_equal(table_user_allocs(t, saved.user_id), 2);
+	assert_int_equal(table_user_held(t, saved.user_id), 2);
 	assert_int_equal(table_n_perms(t, a), 1);
 	assert_int_equal(table_perm_find(t, a, &peer.ip)->expiry, 400);
 	assert_int_equal(table_chan_find(t, a, 0x4001)->expiry, 700);
@@ -166,27 +169,302 @@ static void a_second_process_is_kept_out(void **state)
 	snprintf(f->conf.control.state, sizeof(f->conf.control.state), "%s/state", f->dir);
 }
 
-static void another_world_starts_afresh(void **state)
+static void another_boot_starts_afresh(void **state)
 {
 	struct files *f = *state;
 	struct table *t = open_ok(&f->conf, 100);
 	char err[256];
 
+	assert_true(table_partial(t));
 	add(t, 1, 49152);
+	table_whole(t);
 	table_close(t);
 	t = table_open(&f->conf, 100, "other boot", err, sizeof(err));
 	assert_string_equal(table_stats(t)->fresh, "the machine was started since");
 	assert_int_equal(table_stats(t)->allocs, 0);
+	assert_true(table_partial(t));
 	assert_non_null(add(t, 1, 49152));
 	table_close(t);
-	assert_true(ip_parse("192.0.2.99", &f->conf.relay[0].addr));
-	t = table_open(&f->conf, 100, "other boot", err, sizeof(err));
-	assert_string_equal(table_stats(t)->fresh, "the configured listeners or relays changed");
-	assert_non_null(add(t, 1, 49152));
+}
+
+/* Four allocations, of which the third is deleted again: a permission, a channel, a reservation. */
+static void fill(struct table *t, uint8_t token[8])
+{
+	struct sock_addr peer = addr("203.0.113.1", 9);
+	struct table_alloc *a = NULL;
+
+	for (uint16_t i = 1; i <= 4; i++)
+		a = add(t, i, (uint16_t)(49150 + 2 * i));
+	assert_true(table_perm_set(t, a, &peer.ip, 400));
+	assert_true(table_chan_set(t, a, &peer, 0x4001, 700));
+	memcpy(token,
+	       table_resv_add(t, (struct ctl_relay){ 1, be16_make(49163) }, nobody, 130)->token, 8);
+	table_del(t, find(t, 3));
+	table_generation_set(t, 77);
+	table_whole(t);
+}
+
+static void expect_filled(struct table *t, const uint8_t token[8])
+{
+	struct sock_addr peer = addr("203.0.113.1", 9);
+	struct table_alloc *a = find(t, 4);
+
+	assert_null(table_stats(t)->fresh);
+	assert_int_equal(table_stats(t)->kept, 3);
+	assert_int_equal(table_stats(t)->moved, 0);
+	assert_int_equal(table_stats(t)->damaged, 0);
+	assert_false(table_partial(t));
+	assert_true(table_generation(t) == 77);
+	assert_non_null(find(t, 1));
+	assert_non_null(find(t, 2));
+	assert_null(find(t, 3));
+	assert_int_equal(table_perm_find(t, a, &peer.ip)->expiry, 400);
+	assert_int_equal(table_chan_find(t, a, 0x4001)->expiry, 700);
+	assert_non_null(table_resv_find(t, token));
+}
+
+/* More of anything, and less than there is: all of it stays, and no more comes until some went. */
+static void limits_may_change(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	struct sock_addr peer = addr("203.0.113.2", 9);
+	struct table_alloc saved;
+	uint8_t token[8];
+	char left[300];
+
+	fill(t, token);
+	saved = *find(t, 4);
 	table_close(t);
-	f->conf.turn.allocations_max++;
-	t = table_open(&f->conf, 100, "other boot", err, sizeof(err));
-	assert_string_equal(table_stats(t)->fresh, "the configured limits changed");
+	/* a process was killed as it made the new file */
+	snprintf(left, sizeof(left), "%s.new", f->conf.control.state);
+	fclose(fopen(left, "we"));
+	f->conf.turn.allocations_max += 100;
+	f->conf.dataplane.peers += 7;
+	t = open_ok(&f->conf, 101);
+	assert_string_equal(table_stats(t)->carried, "the configured limits changed");
+	expect_filled(t, token);
+	assert_memory_equal(find(t, 4), &saved, sizeof(saved));
+	table_close(t);
+	f->conf.turn.allocations_max = 2;
+	f->conf.dataplane.peers = 0;
+	t = open_ok(&f->conf, 102);
+	expect_filled(t, token);
+	assert_memory_equal(find(t, 4), &saved, sizeof(saved));
+	assert_int_equal(table_stats(t)->allocs_max, 2);
+	assert_null(add(t, 5, 49170));
+	table_del(t, find(t, 1));
+	assert_null(add(t, 5, 49170));
+	table_del(t, find(t, 2));
+	assert_non_null(add(t, 5, 49170));
+	assert_true(table_perm_set(t, find(t, 5), &peer.ip, 400));
+	assert_true(table_chan_set(t, find(t, 5), &peer, 0x4001, 700));
+	peer = addr("203.0.113.3", 9);
+	assert_false(table_perm_set(t, find(t, 5), &peer.ip, 400));
+	table_close(t);
+	t = open_ok(&f->conf, 103);
+	assert_int_equal(table_stats(t)->kept, 2);
+	assert_non_null(find(t, 5));
+	assert_false(table_partial(t));
+	table_close(t);
+}
+
+/* Listeners and relays in another order, with others in between. */
+static void names_may_move(void **state)
+{
+	struct files *f = *state;
+	struct config *c = &f->conf;
+	struct table *t = open_ok(c, 100);
+	struct config_relay relay = c->relay[0];
+	struct ctl_leg leg = { .client = addr("198.51.100.7", 4), .listener = 1 };
+	uint8_t token[8];
+	uint16_t was;
+
+	fill(t, token);
+	table_close(t);
+	for (int i = 0; i < 2; i++) {
+		c->listener[2 - i] = c->listener[1 - i];
+		c->relay[c->n_relay - i] = c->relay[c->n_relay - 1 - i];
+	}
+	c->listener[0].addr.port = be16_make(1);
+	c->n_listener++;
+	was = c->n_relay++;
+	c->relay[was] = relay;
+	assert_true(ip_parse("192.0.2.77", &c->relay[0].addr));
+	t = open_ok(c, 101);
+	assert_string_equal(table_stats(t)->carried, "the configured listeners, relays, realms, "
+						     "domains or workers changed");
+	assert_null(find(t, 4));
+	assert_non_null(table_find(t, &leg));
+	assert_int_equal(table_find(t, &leg)->relay[RELAY_V4].relay, was);
+	assert_int_equal(table_stats(t)->kept, 3);
+	assert_false(table_partial(t));
+	table_close(t);
+}
+
+/* What a listener or relay was of that is no more has no record; the dataplane may still have it.
+ */
+static void names_may_go(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	uint8_t token[8];
+
+	fill(t, token);
+	table_close(t);
+	f->conf.listener[0].addr.port = be16_make(1);
+	t = open_ok(&f->conf, 101);
+	assert_null(table_stats(t)->fresh);
+	assert_int_equal(table_stats(t)->kept, 0);
+	assert_true(table_partial(t));
+	table_close(t);
+	t = open_ok(&f->conf, 102); /* also for the process after the next */
+	assert_true(table_partial(t));
+	table_close(t);
+}
+
+/* ---- earlier formats ---- */
+
+/* The head of versions 2 and 3, and their records. */
+struct older_file {
+	uint64_t magic;
+	uint32_t version, ready;
+	char boot_id[40];
+	uint64_t digest;
+	uint32_t records[4];
+	struct siphash_key sum_key, user_key[2];
+	uint32_t next_gen;
+	uint64_t generation; /* not in version 2 */
+};
+enum { OLDER_ALLOC = 248, OLDER_SUM_FROM = 32, OLDER_HEAD = 192 };
+_Static_assert(sizeof(struct older_file) == 144, "as it was");
+
+static uint64_t older_digest(const struct config *c)
+{
+	static const struct siphash_key fixed;
+	uint8_t buf[2048];
+	size_t n = 0;
+
+	buf[n++] = 0;
+	buf[n++] = (uint8_t)c->n_listener;
+	for (uint16_t i = 0; i < c->n_listener; i++) {
+		memcpy(buf + n, &c->listener[i].addr, 18);
+		n += 18;
+		buf[n++] = (uint8_t)c->listener[i].transport;
+	}
+	buf[n++] = 0;
+	buf[n++] = (uint8_t)c->n_relay;
+	for (uint16_t i = 0; i < c->n_relay; i++) {
+		memcpy(buf + n, &c->relay[i].addr, 16);
+		n += 16;
+	}
+	return siphash(&fixed, buf, n);
+}
+
+/* Writes what is in t as an earlier version would have. */
+static void write_older(struct files *f, const struct table *t, uint32_t version)
+{
+	static const uint32_t bytes[4] = { OLDER_ALLOC, 32, 40, 24 };
+	const size_t own[4] = { sizeof(*t->alloc), sizeof(*t->perm), sizeof(*t->chan),
+				sizeof(*t->resv) };
+	const void *pool[4] = { t->alloc, t->perm, t->chan, t->resv };
+	struct older_file h = {
+		.magic = TABLE_MAGIC,
+		.version = version,
+		.ready = 1,
+		.boot_id = "boot",
+		.digest = older_digest(&f->conf),
+		.records = { t->allocs, t->perms, t->chans, t->resvs },
+		.sum_key = t->hdr->sum_key,
+		.next_gen = t->hdr->next_gen,
+		.generation = version == 3 ? 77 : 0,
+	};
+	FILE *out = fopen(f->conf.control.state, "we");
+	uint8_t zero[OLDER_HEAD] = { 0 };
+
+	memcpy(h.user_key, t->hdr->user_key, sizeof(h.user_key));
+	memcpy(zero, &h, sizeof(h));
+	assert_int_equal(fwrite(zero, sizeof(zero), 1, out), 1);
+	for (int p = 0; p < 4; p++) {
+		for (uint32_t i = 0; i < h.records[p]; i++) {
+			uint8_t record[OLDER_ALLOC];
+			uint64_t sum;
+
+			memcpy(record, (const uint8_t *)pool[p] + i * own[p], bytes[p]);
+			sum = siphash(&h.sum_key, record + OLDER_SUM_FROM,
+				      OLDER_ALLOC - OLDER_SUM_FROM);
+			if (p == 0)
+				memcpy(record + OLDER_SUM_FROM - 8, &sum, 8);
+			assert_int_equal(fwrite(record, bytes[p], 1, out), 1);
+		}
+		while (ftell(out) % 64)
+			fputc(0, out);
+	}
+	fclose(out);
+}
+
+/*
+ * Its users are known by name: a web service's alice, whose identity is another today, goes on with
+ * what she has, and nobody else does.
+ */
+static void expect_named(struct table *t, struct table_alloc *a)
+{
+	uint8_t was[TABLE_USER_ID], id[TABLE_USER_ID];
+
+	memcpy(was, a->user_id, sizeof(was));
+	assert_true(table_named(t, a, "alice"));
+	assert_false(table_named(t, a, "bob"));
+	table_user_id(t, "alice", true, id);
+	assert_memory_not_equal(id, was, sizeof(id));
+	table_own(t, a, id, "alice");
+	assert_false(table_named(t, a, "alice"));
+	assert_int_equal(table_user_held(t, id), 1);
+	assert_int_equal(table_user_held(t, was), 0);
+	assert_true(table_alloc_sum(t, a) == a->sum);
+}
+
+static void an_earlier_format_is_carried_over(void **state)
+{
+	struct files *f = *state;
+
+	for (uint32_t version = 2; version <= 3; version++) {
+		struct table *t = open_ok(&f->conf, 100);
+		uint8_t token[8];
+
+		fill(t, token);
+		table_user_id(t, "alice", false, find(t, 1)->user_id);
+		unlink(f->conf.control.state);
+		write_older(f, t, version);
+		table_close(t);
+		t = open_ok(&f->conf, 101);
+		assert_string_equal(table_stats(t)->carried,
+				    "it has the format of another version");
+		if (version == 2)
+			table_generation_set(t, 77);
+		expect_filled(t, token);
+		expect_named(t, find(t, 1));
+		assert_non_null(add(t, 5, 49170));
+		assert_false(table_named(t, find(t, 5), "alice"));
+		table_close(t);
+		unlink(f->conf.control.state);
+	}
+}
+
+/* It does not say what its indexes stand for, so they must not have changed. */
+static void an_earlier_format_of_other_relays_is_not(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	uint8_t token[8];
+
+	fill(t, token);
+	unlink(f->conf.control.state);
+	write_older(f, t, 3);
+	table_close(t);
+	f->conf.listener[0].addr.port = be16_make(1);
+	t = open_ok(&f->conf, 101);
+	assert_string_equal(table_stats(t)->fresh, "it does not say what its records are of");
+	assert_true(table_partial(t));
 	table_close(t);
 }
 
@@ -362,7 +640,7 @@ static void changes(struct table *t)
 	table_chan_set(t, a, &peer, 0x4001, 700);
 	table_perm_set(t, a, &peer.ip, 450);
 	table_perm_set(t, a, &other.ip, 300);
-	table_resv_add(t, (struct ctl_relay){ 1, be16_make(49153) }, 130);
+	table_resv_add(t, (struct ctl_relay){ 1, be16_make(49153) }, nobody, 130);
 	table_expire(t, a, 300);
 	atomic_store(&a->expiry[RELAY_V4], 1100);
 	table_del(t, a);
@@ -444,16 +722,127 @@ static void killed_at_any_instruction(void **state)
 	table_close(t);
 }
 
+/* Takes up whatever the file has, and lets go of it. */
+static void take_up(const struct config *c)
+{
+	struct table *t = open_ok(c, 100);
+	const struct sock_addr peer = addr("203.0.113.7", 9);
+	struct table_alloc *a;
+	struct table_resv *r;
+	uint32_t cursor = 0;
+
+	while ((a = table_next(t, &cursor))) {
+		table_perm_set(t, a, &peer.ip, 400);
+		assert_int_not_equal(table_user_held(t, a->user_id), 0);
+		table_del(t, a);
+	}
+	cursor = 0;
+	while ((r = table_resv_next(t, &cursor)))
+		table_resv_del(t, r);
+	assert_int_equal(table_stats(t)->users, 0);
+	assert_int_equal(table_stats(t)->allocs, 0);
+	assert_int_equal(table_stats(t)->perms, 0);
+	assert_int_equal(table_stats(t)->chans, 0);
+	table_close(t);
+}
+
+/* A file of any version with wrong bits, or that ends early: as it is or carried over. */
+static void a_damaged_file_is_survived(void **state)
+{
+	static uint8_t was[1 << 20], now[sizeof(was)];
+	struct files *f = *state;
+	uint64_t seed = 1;
+
+	for (uint32_t round = 0; round < 300; round++) {
+		const uint32_t version = 2 + round % 3;
+		struct table *t;
+		uint8_t token[8];
+		size_t n;
+		FILE *file;
+
+		f->conf.turn.allocations_max = 100;
+		unlink(f->conf.control.state);
+		t = open_ok(&f->conf, 100);
+		fill(t, token);
+		if (version < TABLE_VERSION) {
+			unlink(f->conf.control.state);
+			write_older(f, t, version);
+		}
+		table_close(t);
+		file = fopen(f->conf.control.state, "re");
+		n = fread(was, 1, sizeof(was), file);
+		fclose(file);
+		assert_true(n > 0 && n < sizeof(was));
+		memcpy(now, was, n);
+		for (uint32_t i = 0; i < 1 + round % 4; i++) {
+			uint64_t at;
+
+			seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+			at = (seed >> 33) % (round % 2 ? n : 8192 < n ? 8192 : n);
+			now[at] ^= (uint8_t)(1u << (seed >> 30) % 8);
+		}
+		if (round % 16 == 15)
+			n = (seed >> 33) % n;
+		file = fopen(f->conf.control.state, "we");
+		assert_int_equal(fwrite(now, 1, n, file), n);
+		fclose(file);
+		f->conf.turn.allocations_max = round % 5 ? 100 : 50;
+		take_up(&f->conf);
+	}
+}
+
+/* Lengths that come to the file's, but are of no record, or lead out of it. */
+static void lengths_that_cannot_be_are_damage(void **state)
+{
+	struct files *f = *state;
+
+	for (int i = 0; i < 2; i++) {
+		struct table *t = open_ok(&f->conf, 100);
+		uint8_t token[8];
+
+		fill(t, token);
+		if (i == 0) { /* shorter than any there were */
+			t->hdr->head.records[0] = t->allocs * 2;
+			t->hdr->head.record_bytes[0] = sizeof(*t->alloc) / 2;
+		} else { /* round all 64 bits */
+			for (int p = 0; p < STATEFILE_POOLS; p++) {
+				t->hdr->head.records[p] = UINT32_C(1) << 31;
+				t->hdr->head.record_bytes[p] = UINT32_C(1) << 31;
+			}
+			assert_int_equal(truncate(f->conf.control.state,
+						  (off_t)statefile_bytes(1, sizeof(*t->hdr))),
+					 0);
+		}
+		table_close(t);
+		t = open_ok(&f->conf, 100);
+		assert_string_equal(table_stats(t)->fresh, "it is damaged");
+		table_close(t);
+		unlink(f->conf.control.state);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(what_was_written_is_found_again), T(what_is_over_goes_at_start),
-		T(a_second_process_is_kept_out),    T(another_world_starts_afresh),
-		T(more_workers_move_allocations),   T(fewer_slots_move_or_drop),
-		T(redirects_last_and_move),	    T(redirects_need_a_slot),
-		T(damaged_records_are_skipped),	    T(killed_at_any_instruction),
+		T(what_was_written_is_found_again),
+		T(what_is_over_goes_at_start),
+		T(a_second_process_is_kept_out),
+		T(another_boot_starts_afresh),
+		T(limits_may_change),
+		T(names_may_move),
+		T(names_may_go),
+		T(an_earlier_format_is_carried_over),
+		T(an_earlier_format_of_other_relays_is_not),
+		T(more_workers_move_allocations),
+		T(fewer_slots_move_or_drop),
+		T(redirects_last_and_move),
+		T(redirects_need_a_slot),
+		T(damaged_records_are_skipped),
+		T(a_damaged_file_is_survived),
+		T(lengths_that_cannot_be_are_damage),
+		T(killed_at_any_instruction),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,8 @@ static void on_change(void *ctx)
 	tls_agent_sock(w->agent, w->sock);
 }
 
-static void open_all(struct world *w, enum config_transport transport)
+/* transport: of a listener. domain_index: of a realm's terminations. */
+static void open_all(struct world *w, enum config_transport transport, uint16_t domain_index)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	char err[512] = "";
@@ -43,13 +44,15 @@ static void open_all(struct world *w, enum config_transport transport)
 	memset(w, 0, sizeof(*w));
 	env_open(&w->e);
 	w->e.conf.listener[1].transport = transport;
+	env_config_gateway(&w->e.conf);
+	w->e.conf.realm[0].domain_index = domain_index;
 	w->e.conf.tls.ticket_lifetime = LIFETIME;
 	env_start(&w->e, 64);
 	dplink_detach(w->e.s.link);
 	w->base = event_base_new();
 	w->agent = tls_agent_open(&w->e.conf, err, sizeof(err));
 	assert_string_equal(err, "");
-	if (transport == TRANSPORT_TLS)
+	if (config_has_tls(&w->e.conf))
 		assert_true(ticket_secret_load(&w->e.conf, w->prk, err, sizeof(err)));
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", w->e.conf.dataplane.socket);
 	w->listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
@@ -63,7 +66,7 @@ static int setup(void **state)
 {
 	static struct world w;
 
-	open_all(&w, TRANSPORT_TLS);
+	open_all(&w, TRANSPORT_TLS, CONFIG_DOMAINS_MAX);
 	*state = &w;
 	return 0;
 }
@@ -72,7 +75,17 @@ static int setup_without(void **state)
 {
 	static struct world w;
 
-	open_all(&w, TRANSPORT_TCP);
+	open_all(&w, TRANSPORT_TCP, CONFIG_DOMAINS_MAX);
+	*state = &w;
+	return 0;
+}
+
+/* TLS is the gateway's alone. */
+static int setup_gateway(void **state)
+{
+	static struct world w;
+
+	open_all(&w, TRANSPORT_TCP, 0);
 	*state = &w;
 	return 0;
 }
@@ -242,7 +255,7 @@ static void reload_is_passed_on(void **state)
 	}
 }
 
-static void without_a_listener_for_tls(void **state)
+static void without_tls(void **state)
 {
 	struct world *w = *state;
 	struct heard h = { 0 };
@@ -254,7 +267,7 @@ static void without_a_listener_for_tls(void **state)
 	expect_nothing(w, START);
 	tls_agent_reload(w->agent, on_done, &h);
 	assert_false(h.ok);
-	assert_string_equal(h.text, "no listener is for TLS");
+	assert_string_equal(h.text, "neither a listener nor a realm has TLS");
 }
 
 static void a_bad_secret_is_told(void **state)
@@ -275,8 +288,11 @@ int main(void)
 		T(keys_at_attach_and_at_each_epoch),
 		T(keys_that_were_not_taken_come_again),
 		T(reload_is_passed_on),
-		cmocka_unit_test_setup_teardown(without_a_listener_for_tls, setup_without,
-						teardown),
+		cmocka_unit_test_setup_teardown(without_tls, setup_without, teardown),
+		{ "keys, with TLS in a realm only", keys_at_attach_and_at_each_epoch, setup_gateway,
+		  teardown, NULL },
+		{ "reload, with TLS in a realm only", reload_is_passed_on, setup_gateway, teardown,
+		  NULL },
 		T(a_bad_secret_is_told),
 	};
 

@@ -4,7 +4,12 @@
  * is told before the reply goes. Requests are STUN bytes through the rings; credentials are faked
  * (fake_auth.c), so that only what follows authentication is judged here.
  */
+#include "cp/log.h"
+#include "cp/session.h"
 #include "cp_env.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* ---- RFC 8656 5 and RFC 8489 6.3: before any method ---- */
 
@@ -21,6 +26,15 @@ static void unauthenticated_is_challenged_and_nothing_stored(void **state)
 	assert_non_null(ans.m.realm.val);
 	assert_non_null(ans.m.nonce.val);
 	assert_null(ans.m.integrity.val);
+	/* no more than it needs, since it may go to somebody else (RFC 8656 21.1) */
+	assert_null(ans.m.software.val);
+	assert_int_equal(ans.m.error_code.len, 4);
+	/* For a header alone there is no challenge, but three times as long at most. */
+	ask_begin_as(&a, STUN_ALLOCATE, 1000, NULL);
+	ask_send(e, &a, &ans);
+	assert_int_equal(ans.code, 400);
+	assert_null(ans.m.nonce.val);
+	assert_in_range(ans.m.len, STUN_HDR_LEN, 3 * STUN_HDR_LEN);
 	ask_begin_as(&a, STUN_ALLOCATE, 1000, "stale");
 	ask_expect(e, &a, &ans, 438);
 	assert_non_null(ans.m.nonce.val);
@@ -29,6 +43,141 @@ static void unauthenticated_is_challenged_and_nothing_stored(void **state)
 	assert_int_equal(ans.code, 400);
 	assert_null(ans.m.integrity.val);
 	assert_memory_equal(&before, table_stats(e->s.table), sizeof(before)); /* R71 */
+}
+
+/* Asks as a user; the error code. */
+static int ask_as(struct env *e, enum stun_method method, uint16_t port, const char *user)
+{
+	struct answer ans;
+	struct ask a;
+
+	ask_begin_as(&a, method, port, user);
+	if (method == STUN_ALLOCATE)
+		ask_transport(&a);
+	if (method == STUN_CREATE_PERMISSION || method == STUN_CHANNEL_BIND)
+		ask_peer(&a, "203.0.113.1", 9);
+	if (method == STUN_CHANNEL_BIND)
+		ask_channel(&a, 0x4000);
+	ask_send(e, &a, &ans);
+	if (ans.code == 401) { /* unsigned, and nothing done */
+		assert_null(ans.m.integrity.val);
+		assert_non_null(ans.m.nonce.val);
+		assert_int_equal(ans.n_cmd, 0);
+	}
+	return ans.code;
+}
+
+/*
+ * draft-uberti-behave-turn-rest 2.2: the time is that by which to begin. A call that is under way
+ * goes on, and ends in order.
+ */
+static void a_credential_that_is_over_ends_no_call(void **state)
+{
+	struct env *e = *state;
+	struct answer ans;
+	struct ask a;
+
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1000, "over:bob"), 401);
+	assert_int_equal(ask_as(e, STUN_REFRESH, 1000, "over:bob"), 401);
+	assert_int_equal(e->s.stats.auth_expired, 2);
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1000, "rest:bob"), 0);
+	assert_int_equal(ask_as(e, STUN_REFRESH, 1000, "over:bob"), 0);
+	assert_int_equal(ask_as(e, STUN_CREATE_PERMISSION, 1000, "over:bob"), 0);
+	assert_int_equal(ask_as(e, STUN_CHANNEL_BIND, 1000, "over:bob"), 0);
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1000, "over:bob"), 437);
+	/* Nothing new, and nobody else's. */
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1001, "over:bob"), 401);
+	assert_int_equal(ask_as(e, STUN_REFRESH, 1000, "over:eve"), 401);
+	assert_int_equal(ask_as(e, STUN_REFRESH, 1000, "rest:eve"), 441);
+	assert_int_equal(e->s.stats.auth_expired, 4);
+	ask_begin_as(&a, STUN_REFRESH, 1000, "over:bob");
+	stun_put_u32(&a.b, STUN_ATTR_LIFETIME, 0);
+	ask_expect(e, &a, &ans, 0);
+	assert_int_equal(ask_as(e, STUN_REFRESH, 1000, "over:bob"), 401);
+}
+
+/* A web service's bob is not the stored bob, whoever chooses names there. */
+static void names_of_a_web_service_are_no_stored_users(void **state)
+{
+	struct env *e = *state;
+
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1000, "bob"), 0);
+	assert_int_equal(ask_as(e, STUN_REFRESH, 1000, "rest:bob"), 441);
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1001, "rest:bob"), 0);
+	assert_int_equal(ask_as(e, STUN_REFRESH, 1001, "bob"), 441);
+	assert_int_equal(table_stats(e->s.table)->users, 2);
+	/* "single" may have one, and a guest of that name has another. */
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1002, "single"), 0);
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1003, "rest:single"), 0);
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1004, "single"), 486);
+}
+
+/* Nor is who had an allocation before the two were told apart: by name he goes on with it. */
+static void who_is_known_by_name_goes_on(void **state)
+{
+	struct env *e = *state;
+	struct table_alloc *a;
+	uint8_t id[TABLE_USER_ID];
+
+	for (uint16_t port = 1000; port < 1002; port++) {
+		assert_int_equal(ask_as(e, STUN_ALLOCATE, port, "bob"), 0);
+		a = env_alloc(e, port);
+		memcpy(id, a->user_id, sizeof(id));
+		a->any_kind = 1;
+		assert_int_equal(ask_as(e, STUN_REFRESH, port, "rest:eve"), 441);
+		assert_int_equal(ask_as(e, STUN_REFRESH, port, "over:eve"), 401);
+		assert_int_equal(ask_as(e, STUN_REFRESH, port, port == 1000 ? "over:bob" : "bob"),
+				 0);
+		assert_false(a->any_kind);
+		assert_int_equal(table_user_held(e->s.table, id), port == 1001);
+	}
+	assert_int_equal(ask_as(e, STUN_REFRESH, 1000, "bob"), 441);
+	assert_int_equal(ask_as(e, STUN_REFRESH, 1001, "rest:bob"), 441);
+}
+
+/* What standard error got between the two calls. */
+static int stderr_take(void)
+{
+	int was = dup(2), fd = memfd_create("log", 0);
+
+	assert_true(was >= 0 && fd >= 0 && dup2(fd, 2) == 2);
+	close(fd);
+	return was;
+}
+
+static void stderr_give(int was, char *text, size_t len)
+{
+	ssize_t n = pread(2, text, len - 1, 0);
+
+	assert_true(n >= 0);
+	text[n] = '\0';
+	dup2(was, 2);
+	close(was);
+}
+
+static void a_wrong_password_is_told(void **state)
+{
+	static const char evil[] = "a\"b\n\x1b[2J address 1.2.3.4 \xc3\xa9 wrong";
+	struct env *e = *state;
+	char text[8192], safe[LOG_TEXT_MAX];
+	const char *line;
+	int was;
+
+	was = stderr_take();
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1000, NULL), 401);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(ask_as(e, STUN_ALLOCATE, 1000, "wrong"), 401);
+	log_line("others are heard all the same");
+	stderr_give(was, text, sizeof(text));
+	assert_int_equal(e->s.stats.auth_wrong, 200);
+	line = "fairlead-cp: authentication failed: address 198.51.100.7 port 1000 user "
+	       "\"wrong\"\n";
+	assert_memory_equal(text, line, strlen(line));
+	assert_non_null(strstr(text, "others are heard all the same\n"));
+	assert_string_equal(log_text(evil, sizeof(evil) - 1, safe),
+			    "a?b??[2J address 1.2.3.4 ?? wrong");
+	assert_string_equal(log_text(NULL, 0, safe), "-");
+	assert_int_equal(strlen(log_text(text, sizeof(text), safe)), LOG_TEXT_MAX - 1);
 }
 
 static void unknown_attribute_420(void **state)
@@ -521,6 +670,127 @@ static void reservation_expires(void **state)
 	ask_token(e, 1001, 0, token, &ans, 508);
 }
 
+/* Asks for a pair as a user; the error code. */
+static int pair_as(struct env *e, uint16_t port, const char *user, uint8_t token[8])
+{
+	static const uint8_t r_bit = 0x80;
+	struct answer ans;
+	struct ask a;
+
+	ask_begin_as(&a, STUN_ALLOCATE, port, user);
+	ask_transport(&a);
+	stun_put(&a.b, STUN_ATTR_EVEN_PORT, &r_bit, 1);
+	ask_send(e, &a, &ans);
+	if (ans.code == 0)
+		memcpy(token, ans.m.reservation_token.val, 8);
+	return ans.code;
+}
+
+static int token_as(struct env *e, uint16_t port, const char *user, const uint8_t token[8])
+{
+	struct answer ans;
+	struct ask a;
+
+	ask_begin_as(&a, STUN_ALLOCATE, port, user);
+	ask_transport(&a);
+	stun_put(&a.b, STUN_ATTR_RESERVATION_TOKEN, token, 8);
+	ask_send(e, &a, &ans);
+	return ans.code;
+}
+
+static void give_up(struct env *e, uint16_t port, const char *user)
+{
+	struct answer ans;
+	struct ask a;
+
+	ask_begin_as(&a, STUN_REFRESH, port, user);
+	stun_put_u32(&a.b, STUN_ATTR_LIFETIME, 0);
+	ask_expect(e, &a, &ans, 0);
+}
+
+static void restart(struct env *e)
+{
+	char err[256] = "";
+
+	server_close(&e->s);
+	if (!server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)))
+		fail_msg("%s", err);
+	ports_resume(e->s.ports, server_now(&e->s));
+	fake_dp_close(&e->dp);
+	fake_dp_open(&e->dp, &e->conf, 256);
+	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	env_poll(e);
+	for (uint32_t w = 0; w < e->conf.dataplane.n_workers; w++)
+		assert_false(env_take(e, w, 0, &(union fake_cmd){ 0 }));
+}
+
+/* A reserved port is kept from all others: it counts for its user until it is used or over. */
+static void a_reservation_counts_for_its_user(void **state)
+{
+	struct env *e = *state;
+	uint8_t token[8], other[8];
+
+	assert_int_equal(pair_as(e, 1000, "single", token), 486);
+	assert_int_equal(pair_as(e, 1000, "triple", token), 0);
+	assert_int_equal(pair_as(e, 1001, "triple", other), 486); /* one is left, it takes two */
+	give_up(e, 1000, "triple");
+	assert_int_equal(pair_as(e, 1001, "triple", other), 0); /* with the first's reservation */
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1002, "triple"), 486);
+	assert_int_equal(token_as(e, 1002, "single", token), 508); /* it is another's */
+	restart(e);
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1002, "triple"), 486);
+	assert_int_equal(token_as(e, 1002, "triple", token), 0); /* in its place */
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1003, "triple"), 486);
+	env_advance(e, 31000); /* the other one is over */
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1003, "triple"), 0);
+	assert_int_equal(table_stats(e->s.table)->resvs, 0);
+	assert_int_equal(table_stats(e->s.table)->users, 1);
+}
+
+static uint32_t ports_owned(struct env *e)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < e->conf.n_relay; i++) {
+		for (uint32_t p = 49152; p <= 65535; p++)
+			n += ports_owner(e->s.ports, i, (uint16_t)p) != PORTS_NOBODY;
+	}
+	return n;
+}
+
+/* RFC 8656 7.2: 508, and nothing of the pair is left taken. */
+static void a_pair_that_cannot_be_reserved_is_given_back(void **state)
+{
+	const uint8_t nobody[TABLE_USER_ID] = { 0 };
+	struct env *e = *state;
+	struct table_resv *r;
+	uint8_t token[8];
+
+	while (table_resv_add(e->s.table, (struct ctl_relay){ 0, be16_make(49153) }, nobody,
+			      UINT32_MAX))
+		;
+	assert_int_equal(pair_as(e, 1000, "alice", token), 508);
+	assert_int_equal(ports_owned(e), 0);
+	assert_int_equal(table_stats(e->s.table)->allocs, 0);
+	r = table_resv_next(e->s.table, &(uint32_t){ 0 });
+	table_resv_del(e->s.table, r);
+	assert_int_equal(pair_as(e, 1000, "alice", token), 0);
+	assert_int_equal(ports_owned(e), 2);
+	give_up(e, 1000, "alice");
+	assert_int_equal(ports_owned(e), 1);
+	/* And where the session is what finds no room. */
+	r = table_resv_find(e->s.table, token);
+	session_reserve_use(&e->s, r);
+	while (table_resv_next(e->s.table, &(uint32_t){ 0 }))
+		table_resv_del(e->s.table, table_resv_next(e->s.table, &(uint32_t){ 0 }));
+	for (uint16_t port = 2000; ask_as(e, STUN_ALLOCATE, port, "alice") == 0; port++)
+		;
+	assert_int_equal(table_stats(e->s.table)->allocs, e->conf.dataplane.sessions);
+	assert_int_equal(pair_as(e, 1000, "alice", token), 508);
+	assert_int_equal(table_stats(e->s.table)->resvs, 0);
+	assert_int_equal(ports_owned(e), e->conf.dataplane.sessions + 1); /* and the one above */
+}
+
 static void quota_486_and_capacity_508(void **state)
 {
 	struct env *e = *state;
@@ -613,6 +883,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(unauthenticated_is_challenged_and_nothing_stored),
+		T(a_credential_that_is_over_ends_no_call),
+		T(names_of_a_web_service_are_no_stored_users),
+		T(who_is_known_by_name_goes_on),
+		T(a_wrong_password_is_told),
 		T(unknown_attribute_420),
 		T(no_allocation_437),
 		T(other_user_441),
@@ -631,6 +905,8 @@ int main(void)
 		T(redirect_expires_with_its_session),
 		T(redirect_is_replayed_and_may_be_refused),
 		T(reservation_expires),
+		T(a_reservation_counts_for_its_user),
+		T(a_pair_that_cannot_be_reserved_is_given_back),
 		T_OWN(quota_486_and_capacity_508),
 		T_OWN(quota_of_the_user_486),
 		T(user_store_away_500),

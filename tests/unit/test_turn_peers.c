@@ -93,14 +93,11 @@ static void one_family_of_two_is_deleted(void **state)
 	ask_family(&a, STUN_ATTR_REQUESTED_ADDRESS_FAMILY, STUN_FAMILY_IPV4);
 	stun_put_u32(&a.b, STUN_ATTR_LIFETIME, 0);
 	ask_expect(e, &a, &ans, 0);
-	/* taken down, set up again with one address and the permission of that family */
-	assert_int_equal(ans.n_cmd, 3);
-	assert_int_equal(ans.cmd[0].hdr.type, CMD_SESSION_DEL);
-	assert_int_equal(ans.cmd[1].hdr.type, CMD_SESSION_SET);
-	assert_int_equal(ans.cmd[1].session_set.relay[RELAY_V4].relay, CTL_RELAY_NONE);
-	assert_int_equal(ans.cmd[1].session_set.relay[RELAY_V6].relay, 2);
-	assert_int_equal(ans.cmd[2].hdr.type, CMD_PERM_SET);
-	assert_false(ip_is_v4(&ans.cmd[2].perm_set.peer));
+	/* the session is told without the address; all else of it stays as it is */
+	assert_int_equal(ans.n_cmd, 1);
+	assert_int_equal(ans.cmd[0].hdr.type, CMD_SESSION_SET);
+	assert_int_equal(ans.cmd[0].session_set.relay[RELAY_V4].relay, CTL_RELAY_NONE);
+	assert_int_equal(ans.cmd[0].session_set.relay[RELAY_V6].relay, 2);
 	ask_begin(&a, STUN_CREATE_PERMISSION, 1000);
 	ask_peer(&a, "203.0.113.1", 1);
 	ask_expect(e, &a, &ans, 443);
@@ -171,6 +168,23 @@ static void permission_limit_508(void **state)
 	ask_expect(e, &a, &ans, 0);
 }
 
+/* As many as are read of a message; what is behind them would be granted unseen. */
+static void more_peers_than_are_read_508(void **state)
+{
+	struct env *e = *state;
+	struct sock_addr relayed;
+	struct answer ans;
+	struct ask a;
+
+	ask_allocate(e, 1000, &relayed);
+	for (int more = 0; more < 2; more++) {
+		ask_begin(&a, STUN_CREATE_PERMISSION, 1000);
+		for (int i = 0; i < STUN_PEERS_MAX + more; i++)
+			ask_peer(&a, "203.0.113.1", 1); /* one address: no other limit is met */
+		ask_expect(e, &a, &ans, more ? 508 : 0);
+	}
+}
+
 static void own_addresses_and_other_clients(void **state)
 {
 	struct env *e = *state;
@@ -194,6 +208,41 @@ static void own_addresses_and_other_clients(void **state)
 	ask_peer(&a, "192.0.2.11", 50000);
 	ask_expect(e, &a, &ans, 0);
 	assert_int_equal(e->s.stats.peers_denied, 2);
+}
+
+/*
+ * Relay 1 is TURN's and a realm's. A client may have a permission for its address, for other
+ * clients are there, but no channel to a termination nor to a port that nobody has.
+ */
+static void terminations_are_out_of_reach(void **state)
+{
+	struct env *e = *state;
+	struct ctl_relay term, turn;
+	struct sock_addr relayed;
+	struct answer ans;
+	struct ask a;
+
+	env_config_gateway(&e->conf);
+	e->conf.relay[0].turn = false;
+	env_start(e, 256);
+	term = ports_take_realm(e->s.ports, &e->conf, 1, false, 0, PORTS_ANY, server_now(&e->s));
+	ask_allocate(e, 1001, &relayed);
+	turn = env_alloc(e, 1001)->relay[RELAY_V4];
+	ask_allocate(e, 1000, &relayed);
+	ask_begin(&a, STUN_CREATE_PERMISSION, 1000);
+	ask_peer(&a, "192.0.2.12", 0);
+	ask_expect(e, &a, &ans, 0);
+	ask_begin(&a, STUN_CREATE_PERMISSION, 1000);
+	ask_peer(&a, "192.0.2.11", 0); /* a realm's only */
+	ask_expect(e, &a, &ans, 403);
+	ask_begin(&a, STUN_CHANNEL_BIND, 1000);
+	ask_channel(&a, 0x4000);
+	ask_peer(&a, "192.0.2.12", be16_get(term.port));
+	ask_expect(e, &a, &ans, 403);
+	ask_begin(&a, STUN_CHANNEL_BIND, 1000);
+	ask_channel(&a, 0x4000);
+	ask_peer(&a, "192.0.2.12", be16_get(turn.port));
+	ask_expect(e, &a, &ans, 0);
 }
 
 /* ---- ChannelBind, RFC 8656 12.2 ---- */
@@ -294,6 +343,60 @@ static void allocation_expires(void **state)
 	assert_int_equal(c.hdr.type, CMD_SESSION_DEL);
 	assert_memory_equal(&c.session_del.sid, &sid, sizeof(sid));
 	assert_int_equal(e->s.stats.allocs_expired, 1);
+}
+
+/*
+ * A worker that hangs takes no commands; the other's time goes on, and what the hanging one should
+ * have heard it is told by a replay once it goes on.
+ */
+static void a_worker_that_hangs_stops_no_time(void **state)
+{
+	struct env *e = *state;
+	struct sock_addr relayed;
+	struct answer ans;
+	union fake_cmd c;
+	struct ask a;
+
+	ask_begin(&a, STUN_ALLOCATE, 1001);
+	a.worker = 1;
+	ask_transport(&a);
+	ask_expect(e, &a, &ans, 0);
+	ask_allocate(e, 1000, &relayed);
+	while (dplink_room(e->s.link, 1)) {
+		struct cmd_conn_close junk = { .conn = { 1, 1 } };
+
+		dplink_cmd(e->s.link, 1, CMD_CONN_CLOSE, &junk, sizeof(junk));
+	}
+	for (int i = 0; i < 650; i++) /* the lifetime is 600 */
+		env_advance(e, 1000);
+	assert_null(env_alloc(e, 1000));
+	assert_null(env_alloc(e, 1001));
+	assert_int_equal(e->s.stats.allocs_expired, 2);
+	assert_true(env_take(e, 0, CMD_SESSION_DEL, &c));
+	/* One that is slow for a moment is waited for: a replay costs more. */
+	while (fake_dp_take(&e->dp, 1, &c))
+		;
+	assert_true(env_take(e, 1, CMD_SYNC_BEGIN, &c));
+	assert_true(env_take(e, 1, CMD_SYNC_END, &c));
+	fake_dp_result(&e->dp, 1, EVT_SYNCED, c.hdr.seq, (struct ctl_sid){ 0 });
+	env_poll(e);
+	ask_allocate(e, 1000, &relayed);
+	env_advance(e, 599900);
+	while (dplink_room(e->s.link, 0)) {
+		struct cmd_conn_close junk = { .conn = { 1, 1 } };
+
+		dplink_cmd(e->s.link, 0, CMD_CONN_CLOSE, &junk, sizeof(junk));
+	}
+	env_poll(e);
+	env_advance(e, 500);
+	assert_non_null(env_alloc(e, 1000));
+	while (fake_dp_take(&e->dp, 0, &c))
+		;
+	env_poll(e);
+	assert_null(env_alloc(e, 1000));
+	assert_true(env_take(e, 0, CMD_SESSION_DEL, &c));
+	assert_int_equal(dplink_stats(e->s.link)->replays,
+			 3); /* two at the start, the hanging one's */
 }
 
 static void refused_session_is_deleted(void **state)
@@ -413,11 +516,14 @@ int main(void)
 		T(one_family_of_two_is_deleted),
 		T(permissions_all_or_none),
 		T(permission_limit_508),
+		T(more_peers_than_are_read_508),
 		T(own_addresses_and_other_clients),
+		T_OWN(terminations_are_out_of_reach),
 		T(channel_bind),
 		T(channel_numbers_of_older_clients),
 		T(channel_is_free_again_when_over),
 		T(allocation_expires),
+		T(a_worker_that_hangs_stops_no_time),
 		T(refused_session_is_deleted),
 		T(refused_permission_is_deleted),
 		T(refused_channel_is_deleted),

@@ -89,16 +89,30 @@ static void a_second_allocate_is_a_mismatch(void **state)
 	assert_int_equal(e->s.stats.retransmissions, 0);
 }
 
-/* Of a stream the nonce is for the address, so that it serves on a data connection too. */
-static void nonces_of_streams_are_for_every_port(void **state)
+/* Nor is it sent again after we were away: the client waits, and is answered (R70). */
+static void what_waited_is_answered(void **state)
 {
 	struct env *e = *state;
-	struct sock_addr relayed;
+	union fake_cmd c;
+	struct ask q;
+
+	begin(&q, STUN_ALLOCATE, 1000);
+	ask_transport(&q);
+	fake_dp_punt_leg(&e->dp, 0, &q.leg, q.buf, stun_end(&q.b), (e->now_ms - 60000) * 1000);
+	env_poll(e);
+	assert_int_equal(e->s.stats.too_old, 0);
+	assert_non_null(env_alloc_tcp(e, 1000));
+	assert_true(fake_dp_take(&e->dp, 0, &c));
+}
+
+/* RFC 8489 9.2.4: many are behind one address, and what one sent must not serve another. */
+static void nonces_of_streams_are_for_one_port(void **state)
+{
+	struct env *e = *state;
 
 	allocate(e, 1000, true);
-	assert_int_equal(be16_get(fake_auth_client.port), 0);
-	ask_allocate(e, 1000, &relayed);
 	assert_int_equal(be16_get(fake_auth_client.port), 1000);
+	assert_int_equal(be16_get(fake_auth_control.port), 0);
 }
 
 static void tcp_allocation(void **state)
@@ -301,16 +315,60 @@ static void a_new_dataplane_has_no_connections(void **state)
 	attach(e, 5); /* the same dataplane: the socket was lost, no more */
 	assert_int_equal(table_stats(e->s.table)->allocs, 3);
 	attach(e, 6);
+	env_poll(e);
 	assert_int_equal(table_stats(e->s.table)->allocs, 1);
 	assert_int_equal(e->s.stats.allocs_gone, 2);
 	assert_non_null(env_alloc(e, 1000));
-	env_poll(e);
 	for (uint32_t n = 0; fake_dp_take(&e->dp, 0, &c); n++) {
 		static const uint16_t want[] = { CMD_SYNC_BEGIN, CMD_SESSION_SET, CMD_SYNC_END };
 
 		assert_in_range(n, 0, 2);
 		assert_int_equal(c.hdr.type, want[n]);
 	}
+}
+
+/*
+ * A million of them are not one turn, or all else would wait. Nothing of the new dataplane is taken
+ * before they are gone: its connections could be taken for theirs.
+ */
+static void many_connections_are_lost_in_steps(void **state)
+{
+	enum { N = 2 * SERVER_WALK_BUDGET + 100, LEFT = N - SERVER_WALK_BUDGET };
+	struct env *e = *state;
+	struct answer ans;
+	struct ask q;
+	size_t len;
+
+	e->conf.turn.allocations_max = N + 1;
+	e->conf.dataplane.sessions = N + 1;
+	env_start(e, 256);
+	for (uint32_t i = 0; i < N; i++) {
+		struct table_alloc p = { .families = FAMILY_V4, .expiry = { 5000, 5000 } };
+
+		p.leg.client = addr("198.51.100.9", (uint16_t)(1 + i));
+		p.leg.listener = 1;
+		p.leg.conn_gen = 1;
+		p.relay[RELAY_V4] = (struct ctl_relay){ 0, be16_make(49152) };
+		p.relay[RELAY_V6].relay = CTL_RELAY_NONE;
+		assert_non_null(table_add(e->s.table, &p));
+	}
+	attach(e, 6);
+	begin(&q, STUN_ALLOCATE, 1000);
+	ask_transport_tcp(&q);
+	len = stun_end(&q.b);
+	fake_dp_punt_leg(&e->dp, 0, &q.leg, q.buf, len, e->now_ms * 1000);
+	assert_int_equal(server_poll(&e->s), DPLINK_MORE);
+	assert_int_equal(table_stats(e->s.table)->allocs, LEFT);
+	assert_int_equal(e->s.stats.requests[SERVER_ALLOCATE], 0);
+	assert_int_not_equal(table_generation(e->s.table), 6); /* who comes after goes on with it */
+	env_poll(e);
+	assert_int_equal(e->s.stats.allocs_gone, N);
+	assert_int_equal(table_generation(e->s.table), 6);
+	assert_int_equal(e->s.stats.success[SERVER_ALLOCATE], 1);
+	assert_int_equal(table_stats(e->s.table)->allocs, 1);
+	drain(e);
+	begin(&q, STUN_REFRESH, 1000);
+	ask_expect(e, &q, &ans, 0);
 }
 
 /* A new control process takes them over, and the dataplane knows which connections there are. */
@@ -343,6 +401,7 @@ static void a_new_control_process_keeps_them(void **state)
 	assert_true(server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)));
 	assert_int_equal(table_stats(e->s.table)->allocs, 1);
 	attach(e, 6);
+	env_poll(e);
 	assert_int_equal(table_stats(e->s.table)->allocs, 0);
 }
 
@@ -418,6 +477,7 @@ static void what_cannot_be_ends_the_attachment(void **state)
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, env_setup_started, env_teardown)
+#define T_OWN(name) cmocka_unit_test_setup_teardown(name, env_setup, env_teardown)
 
 int main(void)
 {
@@ -425,7 +485,8 @@ int main(void)
 		T(every_method_over_tcp),
 		T(transports_are_told_apart),
 		T(a_second_allocate_is_a_mismatch),
-		T(nonces_of_streams_are_for_every_port),
+		T(what_waited_is_answered),
+		T(nonces_of_streams_are_for_one_port),
 		T(tcp_allocation),
 		T(tcp_allocation_bad_requests),
 		T(reserved_port_of_another_worker_508),
@@ -433,6 +494,7 @@ int main(void)
 		T(stale_ends_change_nothing),
 		T(a_new_connection_between_the_same_ends),
 		T(a_new_dataplane_has_no_connections),
+		T_OWN(many_connections_are_lost_in_steps),
 		T(a_new_control_process_keeps_them),
 		T(a_damaged_record_is_skipped),
 		T(what_cannot_be_ends_the_attachment),

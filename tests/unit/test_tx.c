@@ -8,6 +8,7 @@
 
 #include "../../lib/chandata.h"
 
+#include <rte_ethdev.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,10 +116,60 @@ static void second_try(void **state)
 	assert_int_equal(burst_out(8, false), 6);
 }
 
+/* ---- a driver that refuses ---- */
+
+static uint16_t refused_len; /* frames longer than that */
+
+static uint16_t prepare(void *q, struct rte_mbuf **m, uint16_t n)
+{
+	uint16_t i;
+
+	(void)q;
+	for (i = 0; i < n && m[i]->pkt_len <= refused_len; i++)
+		m[i]->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM; /* shows who was prepared */
+	return i;
+}
+
+static uint16_t n_ready, n_unready;
+
+static void device_looks(uint16_t port, const struct rte_mbuf *m)
+{
+	(void)port;
+	if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
+		n_ready++;
+	else
+		n_unready++;
+}
+
+/* What a driver refuses is dropped, and what stands behind it is prepared all the same. */
+static void refused_by_driver(void **state)
+{
+	const uint16_t hdr = 14 + 20 + 8;
+	uint16_t i;
+
+	(void)state;
+	world.dp.port[CORE].tx_csum_tcp = true;
+	rte_eth_fp_ops[CORE].tx_pkt_prepare = prepare;
+	world.tx_device = device_looks;
+	refused_len = hdr + 20; /* frames of 21 to 24 bytes of data are refused */
+	n_ready = n_unready = 0;
+	world_mark();
+	for (i = 0; i < 24; i++)
+		datagram_in((uint16_t)((i * 7) % 24), true);
+	world_run();
+	assert_int_equal(n_ready, 20);
+	assert_int_equal(n_unready, 0);
+	world_drops(DROP_TX_REFUSED, 4);
+	assert_int_equal(world_count(0, CNT_TX), 20);
+	world.tx_device = NULL;
+	rte_eth_fp_ops[CORE].tx_pkt_prepare = NULL;
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(refused_by_driver, setup, world_teardown),
 		T(room_for_all),
 		T(no_room),
 		T(room_for_some),

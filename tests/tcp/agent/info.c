@@ -128,9 +128,8 @@ void info_worker(struct client *c)
 	say(c,
 	    "{\"connections\":%u,\"half_open\":%u,\"time_wait\":%u,\"buffers\":%u,"
 	    "\"sent_records\":%u,\"mbufs_in_use\":%u,\"difference\":%jd",
-	    t->conns, t->half_open, t->tw_n, tcp_held(agent.w),
-	    rte_mempool_in_use_count(t->sent_pool), rte_mempool_in_use_count(agent.w->pool),
-	    (intmax_t)difference());
+	    t->conns, t->half_open, t->tw_n, tcp_held(agent.w), t->records,
+	    rte_mempool_in_use_count(agent.w->pool), (intmax_t)difference());
 	say_counts(c, "counters", n->cnt, CNT_MAX, counter_of);
 	say_counts(c, "drops", n->drop, DROP_MAX, drop_of);
 	say_counts(c, "ends", n->end, TCP_END_MAX, end_of);

@@ -82,8 +82,7 @@ static void output(void)
 	uint32_t room, left;
 
 	bench_resend();
-	while ((room = recovery_room(&b.w, &b.c)) >= MSS &&
-	       rte_mempool_avail_count(b.tcp.sent_pool) > BENCH_RECORDS / 2) {
+	while ((room = recovery_room(&b.w, &b.c)) >= MSS && b.tcp.records < BENCH_RECORDS / 2) {
 		left = STREAM - (b.c.snd_max - b.base);
 		room = RTE_MIN(room / MSS * MSS, 1 + below(8 * MSS));
 		room = RTE_MIN(room, left);

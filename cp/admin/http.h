@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_ADMIN_HTTP_H
+#define FL_CP_ADMIN_HTTP_H
+
+/*
+ * As much of an HTTP/1.1 server (RFC 9110, RFC 9112) as a page needs that is only read: GET and
+ * HEAD, no bodies, one request a connection. Whoever connects holds a place for HTTP_REQUEST_S
+ * until his request is there in full, however its bytes come, and as long again for the answer;
+ * when all places are taken the connection that has waited longest for its request makes room.
+ */
+#include "../../lib/addr.h"
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	HTTP_HEAD_MAX = 8192, /* bytes of a request line and its headers */
+	HTTP_CONNECTIONS = 64,
+	HTTP_REQUEST_S = 5,
+};
+
+/* What is answered to a path without its query; body and headers ("Name: value\r\n" each) are empty
+ * at first. Returns the status, 200 or an error. */
+typedef int http_handler(void *ctx, const char *path, struct evbuffer *headers,
+			 struct evbuffer *body);
+
+struct http;
+
+/* Listens. NULL and errno on failure. */
+struct http *http_open(struct event_base *base, const struct ip_addr *ip, uint16_t port,
+		       http_handler *handler, void *ctx);
+/* NULL is fine. */
+void http_close(struct http *h);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "adopt.h"
+
+#include "gateway/gateway_link.h"
+#include "log.h"
+#include "session.h"
+
+#include <stdlib.h>
+
+/* A redirect waits until its session is known, which another worker tells of. */
+struct adopt_redirect {
+	struct adopt_redirect *next;
+	uint32_t worker;
+	struct ctl_sid sid;
+	struct ctl_leg leg;
+};
+
+bool adopt_due(void *server)
+{
+	const struct server *s = server;
+
+	return table_partial(s->table) || (s->gateway && gate_partial(s->gateway));
+}
+
+static struct table_alloc *record_make(struct server *s, uint32_t worker,
+				       const struct evt_session *e)
+{
+	struct table_alloc p = {
+		.expiry = { e->expiry, e->expiry },
+		.lifetime = s->conf->turn.lifetime_default,
+		.flags = e->flags,
+		.worker = worker,
+		.sid = e->sid,
+		.leg = e->leg,
+		.relay = { e->relay[0], e->relay[1] },
+		.created = server_now(s),
+	};
+	struct table_alloc *a;
+
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		if (e->relay[f].relay != CTL_RELAY_NONE)
+			p.families |= 1u << f;
+	}
+	a = table_adopt(s->table, &p);
+	if (!a || !session_take_up(s, a))
+		return NULL;
+	s->stats.allocs_adopted++;
+	return a;
+}
+
+static void peers_take_up(struct server *s, struct table_alloc *a, const struct evt_session *e)
+{
+	uint32_t now = server_now(s);
+
+	for (uint16_t i = 0; i < e->n_peer; i++) {
+		const struct ctl_peer *p = &e->peer[i];
+
+		if (p->perm_expiry > now && !table_perm_find(s->table, a, &p->addr.ip))
+			table_perm_set(s->table, a, &p->addr.ip, p->perm_expiry);
+		if (p->channel && p->chan_expiry > now &&
+		    !table_chan_find(s->table, a, p->channel) &&
+		    !table_chan_of_peer(s->table, a, &p->addr))
+			table_chan_set(s->table, a, &p->addr, p->channel, p->chan_expiry);
+	}
+	session_timer(s, a);
+}
+
+static bool redirect_keep(struct server *s, uint32_t worker, const struct evt_session *e)
+{
+	const struct config_dataplane *c = &s->conf->dataplane;
+	struct adopt_redirect *r;
+
+	/* There is a slot for each. */
+	if (s->n_redirects >= (uint64_t)c->sessions * c->n_workers)
+		return false;
+	r = malloc(sizeof(*r));
+	if (!r)
+		return false;
+	s->n_redirects++;
+	*r = (struct adopt_redirect){ s->redirects, worker, e->sid, e->leg };
+	s->redirects = r;
+	return true;
+}
+
+bool adopt_session(void *server, uint32_t worker, const struct evt_session *e)
+{
+	struct server *s = server;
+	struct table_alloc *a = table_find_sid(s->table, worker, e->sid);
+
+	if (!table_partial(s->table) || server_now(s) >= e->expiry)
+		return false;
+	if (e->flags & SESSION_REDIRECT)
+		return a || redirect_keep(s, worker, e);
+	if (!a)
+		a = record_make(s, worker, e);
+	if (a)
+		peers_take_up(s, a, e);
+	return a != NULL;
+}
+
+bool adopt_context(void *server, uint32_t worker, const struct evt_context *e)
+{
+	struct server *s = server;
+
+	return s->gateway && gate_adopt(s->gateway, worker, e);
+}
+
+void adopt_close(struct server *s)
+{
+	while (s->redirects) {
+		struct adopt_redirect *r = s->redirects;
+
+		s->redirects = r->next;
+		free(r);
+	}
+	s->n_redirects = 0;
+}
+
+void adopt_done(void *server)
+{
+	struct server *s = server;
+
+	for (const struct adopt_redirect *r = s->redirects; r; r = r->next) {
+		struct table_alloc *a = table_find(s->table, &r->leg);
+
+		if (a && a->sid.gen == r->sid.gen)
+			table_adopt_redirect(s->table, a, r->worker, r->sid.slot);
+	}
+	adopt_close(s);
+	table_whole(s->table);
+	if (s->gateway)
+		gate_whole(s->gateway);
+	ports_resume(s->ports, server_now(s));
+	if (s->stats.allocs_adopted)
+		log_line("%llu allocations are taken over from the dataplane",
+			 (unsigned long long)s->stats.allocs_adopted);
+}

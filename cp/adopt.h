@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_ADOPT_H
+#define FL_CP_ADOPT_H
+
+/*
+ * What the dataplane has and no record is of, since a state file was lost, damaged or of a
+ * configuration that is no more (R70): before the first replay each worker tells all it has, and
+ * records are made of it. Sessions and contexts go on; an allocation belongs to the first who
+ * authenticates on its five-tuple, a context to nobody's call. The members of struct dplink_ops.
+ */
+#include "server.h"
+
+bool adopt_due(void *server);
+bool adopt_session(void *server, uint32_t worker, const struct evt_session *e);
+bool adopt_context(void *server, uint32_t worker, const struct evt_context *e);
+void adopt_done(void *server);
+/* Forgets what waits for the end of it. */
+void adopt_close(struct server *s);
+
+#endif

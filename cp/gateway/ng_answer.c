@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Answers: with them holds what was offered, and what an offer replaces is over. */
+#include "ng_wish.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* check: only whether it may be. */
+static bool answer_set(struct ng_call *c, struct context *x, uint32_t side,
+		       const struct gate_wish *w, bool check)
+{
+	return check ? gate_check(c->g, x, side, w, &c->fail)
+		     : gate_set(c->g, x, side, w, &c->fail);
+}
+
+/* What the offerer's side of datagrams offered, if that is not in force yet; else all zeros. */
+static struct ng_note offered(const struct ng_call *c, const struct context *x)
+{
+	struct gate_wish w;
+
+	gate_wish(c->g, x, c->to, &w);
+	return ng_note_of(&w);
+}
+
+/* The answer says what holds for the offerer, too. */
+static bool answer_offerer(struct ng_call *c, int i, uint64_t *mark, bool check)
+{
+	const struct ng_media *m = &c->media[i];
+	struct context *x = c->context[i];
+	struct gate_wish w;
+	struct ng_note n;
+
+	gate_wish(c->g, x, c->to, &w);
+	n = ng_note_of(&w);
+	if (n.offered) {
+		w.term.flags = n.flags;
+		w.restart = n.restart;
+		memcpy(w.term.remote, n.remote, sizeof(n.remote));
+		memset(w.note, 0, sizeof(w.note));
+	}
+	if (c->f->dscp != NG_NOT_GIVEN)
+		w.term.dscp = (uint8_t)c->f->dscp;
+	if (m->kind == NG_KIND_STREAM) {
+		w.begin = ng_mark_get(*mark, NG_MARK_OPEN, 1) && m->setup != NG_HOLDCONN;
+		if (w.begin)
+			ng_wish_roles(c, &w, c->to, w.term.flags & TERM_CONNECT, mark);
+	} else {
+		bool mux =
+		    (m->mux || ng_mark_get(*mark, NG_MARK_MUX, 1) || c->f->flags & NG_MUX_ACCEPT) &&
+		    !(c->f->flags & NG_MUX_REJECT);
+
+		ng_wish_flag(&w.term, TERM_RTCP_MUX,
+			     mux && ng_mark_get(*mark, NG_MARK_OFFER_MUX, 1));
+		ng_wish_flag(&w.term, TERM_ICE,
+			     ng_mark_get(*mark, NG_MARK_OFFER_ICE + c->to, 1) &&
+				 !(c->f->flags & NG_ICE_REMOVE));
+		ng_wish_latch(c, &w, c->to, mark);
+	}
+	return answer_set(c, x, c->to, &w, check);
+}
+
+/* A call that forked has answers of several (RFC 3261 12.1): this is not the first that answers. */
+static bool answer_forks(const struct ng_call *c, const struct context *x)
+{
+	const char *tag = x->term[c->from].tag;
+
+	return *tag && c->f->to && strcmp(tag, c->f->to) != 0;
+}
+
+/* A provisional one of another branch, on its way while the final one was: it holds for nothing. */
+static bool answer_is_late(const struct ng_call *c, const struct context *x)
+{
+	return c->f->code && c->f->code < 200 && ng_mark_get(x->mark, NG_MARK_FINAL, 1) &&
+	       answer_forks(c, x);
+}
+
+/* Whether the connection that there is, or was, is another's than who answers now. */
+static bool connection_is_anothers(const struct ng_call *c, const struct context *x,
+				   const struct ng_media *m)
+{
+	const struct context_term *t = &x->term[c->from];
+
+	if (!answer_forks(c, x))
+		return false;
+	if (t->state == TERM_STATE_UP || t->state == TERM_STATE_UNJUDGED)
+		/* Several may have one address; a certificate is of one. */
+		return t->term.transport == TERM_TLS ? ng_wish_certificate_is_anothers(t, m)
+						     : !ip_eq(&t->peer.ip, &m->remote.ip);
+	return t->state == TERM_STATE_ENDED;
+}
+
+static void answer_tag(const struct ng_call *c, struct gate_wish *w)
+{
+	if (c->f->to)
+		snprintf(w->tag, sizeof(w->tag), "%s", c->f->to);
+}
+
+static bool answer_answerer(struct ng_call *c, int i, uint64_t *mark, bool check)
+{
+	const struct ng_media *m = &c->media[i];
+	struct context *x = c->context[i];
+	struct gate_wish w;
+	bool open = ng_mark_get(*mark, NG_MARK_OPEN, 1), changed;
+
+	gate_wish(c->g, x, c->from, &w);
+	ng_wish_common(c, &w, c->from);
+	ng_wish_revive(&w, c->from, mark);
+	answer_tag(c, &w);
+	if (m->kind == NG_KIND_STREAM) {
+		changed = ng_wish_stream(c, i, &w, open, mark) || connection_is_anothers(c, x, m);
+		/* A server listens since the offer; who answers instead may have it otherwise. */
+		w.begin = m->setup != NG_HOLDCONN &&
+			  (!w.term.attempt || changed || (w.term.flags & TERM_CONNECT && open));
+	} else {
+		memset(w.note, 0, sizeof(w.note));
+		w.begin = be16_get(w.term.remote[0].port);
+		ng_wish_datagrams(c, m, &w, mark);
+		w.begin = w.begin && ng_wish_learns(&w);
+	}
+	return answer_set(c, x, c->from, &w, check);
+}
+
+/* A context may have ended meanwhile. */
+static bool answer_refuses(const struct ng_call *c, int i)
+{
+	return c->media[i].gone || !c->context[i];
+}
+
+static uint64_t answer_mark(const struct ng_call *c, int i)
+{
+	const struct context *x = c->context[i];
+	const struct ng_note n = offered(c, x);
+	uint64_t mark = n.offered ? n.mark : x->mark;
+
+	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->from, 4, c->media[i].proto);
+	if (answer_forks(c, x))
+		ng_mark_set(&mark, NG_MARK_FORKED, 1, 1);
+	if (x->end && answer_forks(c, x))
+		ng_mark_set(&mark, NG_MARK_OPEN, 1, 1);
+	ng_mark_set(&mark, NG_MARK_FINAL, 1, c->f->code >= 200);
+	return mark;
+}
+
+static bool answer_may(struct ng_call *c, int i)
+{
+	const struct ng_media *m = &c->media[i];
+	const struct context *x = c->context[i];
+	uint64_t mark;
+
+	if (answer_refuses(c, i) || answer_is_late(c, x))
+		return true;
+	if (!ng_same_kind(x, m) ||
+	    (m->kind == NG_KIND_STREAM && ng_transport(m) != x->term[c->from].term.transport))
+		return ng_call_refuse(c, GATE_BAD, "m-line %d: not the transport that was offered",
+				      i + 1);
+	mark = answer_mark(c, i);
+	return answer_answerer(c, i, &mark, true) && answer_offerer(c, i, &mark, true);
+}
+
+/*
+ * Another branch of a call that forks may still accept the m-line: nothing passes, but its context
+ * is there for as long as an answer may take. Which branch comes through is not told.
+ */
+static bool answer_refused(struct ng_call *c, int i)
+{
+	const struct config_gateway *conf = &c->s->conf->gateway;
+	struct context *x = c->context[i];
+	uint64_t mark = x ? x->mark : 0;
+	struct gate_plan plan;
+	struct gate_wish w;
+
+	c->media[i].gone = true;
+	c->context[i] = NULL;
+	if (!x || x->end || answer_is_late(c, x))
+		return true;
+	gate_wish(c->g, x, c->from, &w);
+	answer_tag(c, &w);
+	ng_mark_set(&mark, NG_MARK_FINAL, 1, c->f->code >= 200);
+	if (answer_forks(c, x))
+		ng_mark_set(&mark, NG_MARK_FORKED, 1, 1);
+	ng_wish_refuse(&w, c->from, &mark);
+	if (!gate_set(c->g, x, c->from, &w, &c->fail))
+		return false;
+	gate_wish(c->g, x, c->to, &w);
+	memset(w.note, 0, sizeof(w.note));
+	if (!gate_set(c->g, x, c->to, &w, &c->fail))
+		return false;
+	gate_plan(c->g, x, &plan);
+	plan.mark = mark;
+	if (plan.lifetime > conf->answer_timeout)
+		plan.lifetime = conf->answer_timeout;
+	gate_plan_set(c->g, x, &plan);
+	return true;
+}
+
+static bool answer_media(struct ng_call *c, int i)
+{
+	struct context *x = c->context[i];
+	struct gate_plan plan;
+	struct ng_note n;
+	bool halted;
+
+	if (answer_refuses(c, i))
+		return answer_refused(c, i);
+	c->mark[i] = x->mark;
+	if (answer_is_late(c, x))
+		return true;
+	n = offered(c, x);
+	halted = c->media[i].halted || (n.offered ? n.halted : !x->inactivity);
+	c->mark[i] = answer_mark(c, i);
+	if (!answer_answerer(c, i, &c->mark[i], false) || !answer_offerer(c, i, &c->mark[i], false))
+		return false;
+	ng_mark_set(&c->mark[i], NG_MARK_OPEN, 1, 0);
+	ng_call_plan(c, i, halted, &plan);
+	gate_plan_set(c->g, x, &plan);
+	return true;
+}
+
+bool ng_call_answer(struct ng_call *c, const struct ng_flags *f)
+{
+	bool loop;
+
+	if (!ng_call_read(c, f, false, &loop))
+		return false;
+	if (loop)
+		return true;
+	if (!ng_call_find(c))
+		return ng_call_refuse(c, GATE_BAD, "Unknown call-id");
+	/* One that is refused changes nothing. */
+	if (!ng_call_certified(c) || !ng_call_each(c, answer_may) || !ng_call_each(c, answer_media))
+		return false;
+	for (int i = 0; i < SDP_MEDIA_MAX; i++)
+		ng_call_gone(c, &c->former[i]);
+	return ng_call_write(c) || ng_call_refuse(c, GATE_BAD, "sdp: too long");
+}

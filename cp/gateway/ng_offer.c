@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Offers. What may be refused comes first, and takes nothing from what there is: contexts that are
+ * new, with their ports, and whether the old ones may change. Then nothing can fail any more.
+ */
+#include "ng_wish.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The protocol that the other side is offered. */
+static uint32_t proto_to(const struct ng_call *c, const struct ng_media *m, uint64_t mark)
+{
+	struct sdp_text told = { c->f->proto, c->f->proto ? (uint32_t)strlen(c->f->proto) : 0 };
+	const struct ng_proto *mine = ng_proto(m->proto), *p = ng_proto(ng_proto_find(told));
+	uint32_t before = ng_mark_get(mark, NG_MARK_PROTO + 4 * c->to, 4);
+
+	if (!mine)
+		return 0;
+	if (p && p->kind == mine->kind && (!p->over || strcmp(p->over, mine->over) == 0))
+		return ng_proto_find(told);
+	p = ng_proto(before);
+	if (p && p->kind == mine->kind)
+		return p->over ? ng_proto_over(m->proto, p->tls) : before;
+	return m->proto;
+}
+
+/* What the side that gets the offer is to be, until it answers. */
+static void wish_other(struct ng_call *c, int i, struct gate_wish *w, bool open)
+{
+	const struct ng_media *m = &c->media[i];
+	uint64_t *mark = &c->mark[i];
+	const struct ng_proto *p = ng_proto(ng_mark_get(*mark, NG_MARK_PROTO + 4 * c->to, 4));
+	bool ice = c->f->flags & NG_ICE_FORCE ||
+		   (!(c->f->flags & NG_ICE_REMOVE) && (m->ice || w->term.flags & TERM_ICE));
+
+	ng_wish_common(c, w, c->to);
+	if (c->f->family != NG_NOT_GIVEN)
+		w->v6 = c->f->family == 6;
+	if (m->kind != NG_KIND_STREAM) {
+		w->term.transport = TERM_UDP;
+		ng_wish_kind(&w->term, m->kind);
+		w->restart |= ice && !(w->term.flags & TERM_ICE);
+		ng_wish_flag(&w->term, TERM_ICE, ice);
+		ng_wish_latch(c, w, c->to, mark);
+		return;
+	}
+	/* Who connects may do so as soon as it has the offer. */
+	w->term.transport = p->tls ? TERM_TLS : TERM_TCP;
+	w->begin = open && m->setup != NG_HOLDCONN;
+	if (open)
+		ng_wish_roles(c, w, c->to, false, mark);
+	ng_wish_notify(w);
+}
+
+/* What answers are held against. */
+static void offer_note(const struct ng_call *c, const struct gate_wish w[2], uint64_t *mark)
+{
+	ng_mark_set(mark, NG_MARK_OFFER_MUX, 1, (w[c->from].term.flags & TERM_RTCP_MUX) != 0);
+	for (uint32_t side = 0; side < 2; side++)
+		ng_mark_set(mark, NG_MARK_OFFER_ICE + side, 1,
+			    (w[side].term.flags & TERM_ICE) != 0);
+}
+
+/* What an offer says of an m-line's context; mark: what there was. */
+static uint64_t offer_mark(const struct ng_call *c, int i, uint64_t mark)
+{
+	const struct ng_media *m = &c->media[i];
+
+	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->to, 4, proto_to(c, m, mark));
+	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->from, 4, m->proto);
+	ng_mark_set(&mark, NG_MARK_TYPE, 3, ng_type_find(c->sdp.media[i].type));
+	ng_mark_set(&mark, NG_MARK_MUX, 1, (c->f->flags & (NG_MUX_ACCEPT | NG_MUX_DEMUX)) != 0);
+	ng_mark_set(&mark, NG_MARK_CLOSING, 1, 0);
+	ng_mark_set(&mark, NG_MARK_FORKED, 1, 0);
+	ng_mark_set(&mark, NG_MARK_FINAL, 1, 0);
+	return mark;
+}
+
+/* Whether media may pass, or connections have begun: what an offer must leave until its answer. */
+static bool in_force(const struct context *x)
+{
+	if (x->end || ng_mark_get(x->mark, NG_MARK_REFUSED, 2))
+		return false;
+	for (int side = 0; side < 2; side++) {
+		const struct ctl_term *t = &x->term[side].term;
+
+		if (x->stream ? !t->attempt : !be16_get(t->remote[0].port))
+			return false;
+	}
+	return true;
+}
+
+/* ---- contexts that are new ---- */
+
+/* The one that is replaced; else another of the call, whose sides are where this one's will be. */
+static const struct context *model(const struct ng_call *c, int i)
+{
+	if (c->former[i])
+		return c->former[i];
+	for (int k = 0; k < SDP_MEDIA_MAX; k++) {
+		if (c->context[k] || c->former[k])
+			return c->context[k] ? c->context[k] : c->former[k];
+	}
+	return NULL;
+}
+
+/* Sides as the call has them already, and what they said of themselves. */
+static void wish_as_before(struct ng_call *c, int i, struct gate_wish w[2])
+{
+	const struct context *x = model(c, i);
+	uint64_t mark = x ? x->mark : 0;
+
+	for (uint32_t side = 0; x && side < 2; side++) {
+		struct gate_wish old;
+
+		gate_wish(c->g, x, side, &old);
+		w[side].realm = old.realm;
+		w[side].v6 = side == c->to || c->media[i].zero ? old.v6 : w[side].v6;
+		w[side].term.dscp = old.term.dscp;
+		w[side].term.flags |= old.term.flags & TERM_TLS_CLIENT; /* if it was told */
+		memcpy(w[side].tag, old.tag, sizeof(old.tag));
+	}
+	/* Nothing of an answer, nor of connections of another m-line. */
+	if (!c->former[i] || !c->former[i]->stream)
+		ng_mark_set(&mark, NG_MARK_TLS, 2, 0);
+	ng_mark_set(&mark, NG_MARK_OPEN, 1, 0);
+	ng_mark_set(&mark, NG_MARK_ICE, 32, 0);
+	ng_mark_set(&mark, NG_MARK_REFUSED, 2, 0);
+	c->mark[i] = mark;
+}
+
+static bool offer_new(struct ng_call *c, int i)
+{
+	const struct ng_media *m = &c->media[i];
+	struct gate_plan plan;
+	struct gate_wish w[2];
+
+	ng_wish_new(&w[0], m->v6);
+	ng_wish_new(&w[1], m->v6);
+	wish_as_before(c, i, w);
+	c->mark[i] = offer_mark(c, i, c->mark[i]);
+	ng_wish_common(c, &w[c->from], c->from);
+	snprintf(w[c->from].tag, sizeof(w[0].tag), "%s", c->f->from);
+	if (c->f->to)
+		snprintf(w[c->to].tag, sizeof(w[0].tag), "%s", c->f->to);
+	w[c->from].term.transport = ng_transport(m);
+	if (m->kind == NG_KIND_STREAM)
+		ng_wish_stream(c, i, &w[c->from], true, &c->mark[i]);
+	else
+		ng_wish_datagrams(c, m, &w[c->from], &c->mark[i]);
+	ng_wish_notify(&w[c->from]);
+	ng_mark_set(&c->mark[i], NG_MARK_OPEN, 1, m->kind == NG_KIND_STREAM);
+	wish_other(c, i, &w[c->to], true);
+	offer_note(c, w, &c->mark[i]);
+	ng_call_plan(c, i, m->halted, &plan);
+	c->context[i] = gate_add(c->g, &plan, &w[0], &w[1], &c->fail);
+	c->added[i] = c->context[i] != NULL;
+	return c->added[i];
+}
+
+/* ---- contexts that there are ---- */
+
+/* What both sides of a context are to be. Whether connections begin with the answer. */
+static bool wish_again(struct ng_call *c, int i, struct gate_wish w[2])
+{
+	const struct ng_media *m = &c->media[i];
+	const struct context *x = c->context[i];
+	uint64_t *mark = &c->mark[i];
+	bool open = false;
+
+	*mark = offer_mark(c, i, x->mark);
+	for (uint32_t side = 0; side < 2; side++) {
+		gate_wish(c->g, x, side, &w[side]);
+		memset(w[side].note, 0, sizeof(w[side].note));
+		ng_wish_revive(&w[side], side, mark);
+	}
+	ng_wish_common(c, &w[c->from], c->from);
+	w[c->from].v6 = m->zero ? w[c->from].v6 : m->v6;
+	if (m->kind == NG_KIND_STREAM) {
+		open = !w[c->from].term.attempt || m->connection == NG_CONNECTION_NEW ||
+		       ng_mark_get(*mark, NG_MARK_OPEN, 1);
+		open |= ng_wish_stream(c, i, &w[c->from], open, mark);
+		ng_mark_set(mark, NG_MARK_OPEN, 1, open);
+	} else {
+		ng_wish_datagrams(c, m, &w[c->from], mark);
+		w[c->from].begin = ng_wish_learns(&w[c->from]);
+		w[c->to].restart = w[c->from].restart && !in_force(x);
+	}
+	ng_wish_notify(&w[c->from]);
+	wish_other(c, i, &w[c->to], open);
+	offer_note(c, w, mark);
+	return open;
+}
+
+/* Whether the context can go on: otherwise another takes its place. */
+static bool offer_fits(struct ng_call *c, int i)
+{
+	struct context *x = c->context[i];
+	struct gate_wish w[2];
+	bool open;
+
+	if (!ng_same_kind(x, &c->media[i]))
+		return false;
+	open = wish_again(c, i, w);
+	return gate_stays(c->g, x, 0, &w[0]) && gate_stays(c->g, x, 1, &w[1]) &&
+	       !(open && in_force(x));
+}
+
+/* It is not over after all: that offer was refused. */
+static void offer_reopen(struct ng_call *c, struct context *x)
+{
+	struct gate_plan plan;
+
+	if (!ng_mark_get(x->mark, NG_MARK_CLOSING, 1))
+		return;
+	gate_plan(c->g, x, &plan);
+	ng_mark_set(&plan.mark, NG_MARK_CLOSING, 1, 0);
+	gate_plan_set(c->g, x, &plan);
+}
+
+/*
+ * Datagrams that pass go on as they do until the answer. Only the offerer may send from elsewhere
+ * already, and who is offered ICE has to be told credentials. What the other side offers meanwhile
+ * stays noted: one of the two is refused (RFC 3261 14.1), and nobody says which.
+ */
+static bool offer_keep(struct ng_call *c, int i, const struct gate_wish w[2])
+{
+	struct ng_note note = { .offered = true,
+				.restart = w[c->from].restart,
+				.halted = c->media[i].halted,
+				.flags = w[c->from].term.flags,
+				.mark = c->mark[i] };
+	struct context *x = c->context[i];
+	struct gate_wish now[2];
+
+	memcpy(note.remote, w[c->from].term.remote, sizeof(note.remote));
+	for (uint32_t side = 0; side < 2; side++) {
+		gate_wish(c->g, x, side, &now[side]);
+		now[side].term.dscp = w[side].term.dscp;
+	}
+	memcpy(now[c->from].note, &note, sizeof(note));
+	now[c->from].begin = ng_wish_learns(&now[c->from]);
+	now[c->to].restart = w[c->to].restart;
+	offer_reopen(c, x);
+	return gate_set(c->g, x, 0, &now[0], &c->fail) && gate_set(c->g, x, 1, &now[1], &c->fail);
+}
+
+static bool offer_check(struct ng_call *c, int i)
+{
+	struct context *x = c->context[i];
+	struct gate_wish w[2];
+
+	wish_again(c, i, w);
+	return gate_check(c->g, x, c->from, &w[c->from], &c->fail) &&
+	       gate_check(c->g, x, c->to, &w[c->to], &c->fail);
+}
+
+static bool offer_try(struct ng_call *c, int i)
+{
+	if (c->context[i] && (c->media[i].gone || !offer_fits(c, i))) {
+		c->former[i] = c->context[i];
+		c->context[i] = NULL;
+	}
+	if (c->media[i].gone)
+		return true;
+	return c->context[i] ? offer_check(c, i) : offer_new(c, i);
+}
+
+static bool offer_make(struct ng_call *c, int i)
+{
+	struct context *x = c->context[i];
+	struct gate_wish w[2];
+	struct gate_plan plan;
+
+	if (c->media[i].gone || c->added[i])
+		return true;
+	wish_again(c, i, w);
+	if (!x->stream && in_force(x))
+		return offer_keep(c, i, w);
+	if (!gate_set(c->g, x, c->from, &w[c->from], &c->fail) ||
+	    !gate_set(c->g, x, c->to, &w[c->to], &c->fail))
+		return false;
+	ng_call_plan(c, i, c->media[i].halted, &plan);
+	gate_plan_set(c->g, x, &plan);
+	return true;
+}
+
+/* ---- all m-lines ---- */
+
+/* Nothing of an offer that failed is left but what there was before. */
+static void offer_undo(struct ng_call *c)
+{
+	for (int i = 0; i < SDP_MEDIA_MAX; i++) {
+		if (c->added[i])
+			ng_call_gone(c, &c->context[i]);
+	}
+}
+
+/* What the offer ends goes with its answer; what is not in force, at once. */
+static void offer_close(struct ng_call *c, struct context *x)
+{
+	struct gate_plan plan;
+
+	if (!x)
+		return;
+	if (!in_force(x)) {
+		ng_call_gone(c, &x);
+		return;
+	}
+	gate_plan(c->g, x, &plan);
+	ng_mark_set(&plan.mark, NG_MARK_CLOSING, 1, 1);
+	gate_plan_set(c->g, x, &plan);
+}
+
+bool ng_call_offer(struct ng_call *c, const struct ng_flags *f)
+{
+	bool loop;
+
+	if (!ng_call_read(c, f, true, &loop))
+		return false;
+	if (loop)
+		return true;
+	ng_call_find(c);
+	if (!ng_call_each(c, offer_try) || !ng_call_certified(c) || !ng_call_each(c, offer_make)) {
+		offer_undo(c);
+		return false;
+	}
+	/* m-lines are never taken away (RFC 3264 8); where one is, its context has no use. */
+	for (int i = 0; i < SDP_MEDIA_MAX; i++) {
+		offer_close(c, c->former[i]);
+		if (i >= c->sdp.n_media)
+			offer_close(c, c->context[i]);
+	}
+	for (uint32_t i = 0; i < c->n_over; i++)
+		ng_call_gone(c, &c->over[i]);
+	return ng_call_write(c) || ng_call_refuse(c, GATE_BAD, "sdp: too long");
+}

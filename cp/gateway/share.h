@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_GATEWAY_SHARE_H
+#define FL_CP_GATEWAY_SHARE_H
+
+/*
+ * Of what several take from, and nobody can be made to give back, nobody gets all (R27): the last
+ * sixteenth is for those who hold less than an equal part. Less than SHARE_LEAST is not parted.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	SHARE_PART = 16,
+	SHARE_LEAST = 2 * SHARE_PART,
+	SHARE_CLASSES = 4096, /* holders are counted by that many classes of their hashes */
+};
+
+/*
+ * Whether one who has `mine` may have one more; holders: how many have any. One part more than
+ * there are holders is made, for who comes next.
+ */
+static inline bool share_admits(uint32_t total, uint32_t used, uint32_t mine, uint32_t holders)
+{
+	if (used >= total)
+		return false;
+	return total < SHARE_LEAST || total - used > total / SHARE_PART ||
+	       mine < total / (holders + 1);
+}
+
+/* Who holds how much of one thing. A holder is a random number that stays; 0 is not bounded. */
+struct share {
+	uint32_t total, used, holders;
+	uint32_t mine[SHARE_CLASSES];
+};
+
+static inline bool share_may(const struct share *s, uint32_t holder)
+{
+	return !holder ||
+	       share_admits(s->total, s->used, s->mine[holder % SHARE_CLASSES], s->holders);
+}
+
+static inline void share_take(struct share *s, uint32_t holder)
+{
+	s->used++;
+	s->holders += s->mine[holder % SHARE_CLASSES]++ == 0;
+}
+
+static inline void share_give(struct share *s, uint32_t holder)
+{
+	s->used--;
+	s->holders -= --s->mine[holder % SHARE_CLASSES] == 0;
+}
+
+#endif

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ledger.h"
+
+enum {
+	LISTED = 4,	     /* who holds less is in no row, strangers apart */
+	PATIENCE_MS = 1000,  /* without moving what it holds; strangers beyond half have none */
+	VICTIMS = 64,	     /* a turn */
+	STEPS = 16,	     /* connections of a row that are looked at */
+	SLOTS_KEPT = 32,     /* of tcp.connections: for handshakes that SYN cookies prove */
+	SLOTS_KEPT_DIV = 16, /* of few fewer */
+};
+
+void ledger_init(struct worker *w)
+{
+	uint32_t buffers = w->dp->conf->tcp.buffers;
+	struct ledger *l = &w->tcp->ledger;
+	size_t i;
+
+	for (i = 0; i < RTE_DIM(l->row); i++)
+		l->row[i] = (struct tcp_row){ SLOT_NONE, SLOT_NONE };
+	/* Half of three quarters: who holds all of that may hold as much again. */
+	l->calm = buffers / 8 * 3;
+}
+
+/* ---- rows ---- */
+
+static uint32_t class_of(uint32_t n)
+{
+	return n ? RTE_MIN(32u - (uint32_t)__builtin_clz(n), LEDGER_CLASSES - 1u) : 0;
+}
+
+/* The row c belongs to, and one; 0: none. */
+static uint8_t row_of(const struct tcp_conn *c, uint32_t n)
+{
+	if (c->flags & CONN_DEAD || !conn_established(c) || (n < LISTED && !c->stranger))
+		return 0;
+	return (uint8_t)(class_of(n) + (c->stranger ? 0 : LEDGER_CLASSES) + 1);
+}
+
+static void row_remove(struct tcp *t, struct tcp_conn *c)
+{
+	struct tcp_row *r = &t->ledger.row[c->row - 1];
+
+	*(c->row_prev != SLOT_NONE ? &t->conn[c->row_prev].row_next : &r->first) = c->row_next;
+	*(c->row_next != SLOT_NONE ? &t->conn[c->row_next].row_prev : &r->last) = c->row_prev;
+	c->row = 0;
+}
+
+static void row_append(struct tcp *t, struct tcp_conn *c, uint8_t row)
+{
+	struct tcp_row *r = &t->ledger.row[row - 1];
+	uint32_t i = (uint32_t)(c - t->conn);
+
+	c->row = row;
+	c->row_next = SLOT_NONE;
+	c->row_prev = r->last;
+	*(r->last != SLOT_NONE ? &t->conn[r->last].row_next : &r->first) = i;
+	r->last = i;
+}
+
+/* Bytes that wait in either direction. */
+static uint32_t waiting(const struct tcp_conn *c)
+{
+	uint32_t n = c->snd.bytes + c->rcv.bytes + c->ooo.bytes;
+
+	return c->flags & CONN_LAYER ? n + c->layer->in.bytes + c->layer->out.bytes : n;
+}
+
+/* Bytes that went through c so far: acknowledged by the other side, or taken by the owner. */
+static uint32_t moved(const struct tcp_conn *c)
+{
+	return c->snd_una + c->rcv_nxt - conn_unread(c);
+}
+
+/*
+ * Who has moved as much as it held when that was last noted makes progress, and goes to the end of
+ * its row; a row that is merely another does not make it younger.
+ */
+void ledger_book(struct worker *w, struct tcp_conn *c, uint32_t n)
+{
+	struct tcp *t = w->tcp;
+	uint8_t row;
+	bool turned = c->row == 0 || seq_ge(moved(c), c->turned);
+
+	n = RTE_MIN(n, (uint32_t)UINT16_MAX);
+	row = row_of(c, n);
+	if (c->stranger)
+		t->ledger.strangers += n - c->booked;
+	if (c->share)
+		*c->share += n - c->booked;
+	c->booked = (uint16_t)n;
+	if (row == c->row && !turned)
+		return;
+	if (c->row)
+		row_remove(t, c);
+	if (!row)
+		return;
+	row_append(t, c, row);
+	if (turned) {
+		c->turned = moved(c) + RTE_MAX(waiting(c), 1u);
+		c->row_ms = (uint32_t)w->now_ms;
+	}
+}
+
+void ledger_leave(struct worker *w, struct tcp_conn *c)
+{
+	if (c->stranger)
+		w->tcp->ledger.strangers -= c->booked;
+	if (c->share)
+		*c->share -= c->booked;
+	c->share = NULL;
+	c->booked = 0;
+	if (c->row)
+		row_remove(w->tcp, c);
+}
+
+/* ---- what one may hold ---- */
+
+static uint32_t strangers_max(const struct worker *w)
+{
+	return w->dp->conf->tcp.buffers / 2;
+}
+
+static uint32_t mine(const struct tcp_conn *c)
+{
+	uint32_t n = ledger_sum(c);
+
+	return c->share ? RTE_MAX(*c->share, n) : n;
+}
+
+static uint32_t limit(const struct worker *w, const struct tcp_conn *c)
+{
+	uint32_t buffers = w->dp->conf->tcp.buffers, held = w->tcp->held;
+	uint32_t mark = buffers - buffers / 4;
+
+	if (c->stranger || held >= mark)
+		return LEDGER_SMALL;
+	return RTE_MAX(mark - held, (uint32_t)LEDGER_SMALL);
+}
+
+bool ledger_judge(const struct worker *w, const struct tcp_conn *c, uint32_t n, uint32_t quarters)
+{
+	if (w->tcp->held + n > w->dp->conf->tcp.buffers ||
+	    (c->stranger && w->tcp->ledger.strangers >= strangers_max(w)))
+		return false;
+	return mine(c) + n <= limit(w, c) * quarters / 4;
+}
+
+uint32_t ledger_window(const struct worker *w, const struct tcp_conn *c)
+{
+	uint32_t may, has;
+
+	if (likely(w->tcp->held <= w->tcp->ledger.calm) || c->stranger)
+		return UINT32_MAX;
+	may = limit(w, c);
+	has = mine(c);
+	return may > has ? (may - has) * QUEUE_FILL : 0;
+}
+
+bool ledger_short(const struct worker *w)
+{
+	uint32_t buffers = w->dp->conf->tcp.buffers;
+
+	return w->tcp->held > buffers - buffers / 8;
+}
+
+static uint32_t slots_kept(const struct worker *w)
+{
+	uint32_t n = w->dp->conf->tcp.connections / SLOTS_KEPT_DIV;
+
+	return RTE_MIN(n, (uint32_t)SLOTS_KEPT);
+}
+
+bool ledger_crowded(const struct worker *w)
+{
+	return w->tcp->conns + slots_kept(w) >= w->dp->conf->tcp.connections;
+}
+
+/* ---- who pays ---- */
+
+/* Of a row the first that has moved nothing for so long, or NULL. */
+static struct tcp_conn *row_idle(const struct worker *w, uint32_t row, uint32_t patience_ms)
+{
+	struct tcp *t = w->tcp;
+	uint32_t i = t->ledger.row[row].first, n;
+
+	for (n = 0; n < STEPS && i != SLOT_NONE; n++, i = t->conn[i].row_next)
+		if ((uint32_t)w->now_ms - t->conn[i].row_ms >= patience_ms)
+			return &t->conn[i];
+	return NULL;
+}
+
+/* The largest holder that has moved nothing for so long: a stranger, or anybody. */
+static struct tcp_conn *largest_idle(const struct worker *w, bool stranger, uint32_t patience_ms)
+{
+	struct tcp_conn *c = NULL;
+	uint32_t class;
+
+	for (class = LEDGER_CLASSES - 1; class > 0 && !c; class --) {
+		c = row_idle(w, class, patience_ms);
+		if (!c && !stranger)
+			c = row_idle(w, class + LEDGER_CLASSES, patience_ms);
+	}
+	return c;
+}
+
+/*
+ * Takes back what can be had again: what came out of order (RFC 2018 8), datagrams that the owner
+ * keeps. Who holds neither is ended.
+ */
+static void pay(struct worker *w, struct tcp_conn *c)
+{
+	struct mbuf_queue *q[] = { &c->snd, &c->rcv, &c->ooo };
+	uint32_t before = ledger_sum(c);
+	size_t i;
+
+	if (c->ooo.n)
+		reorder_clear(w, c);
+	if (c->kept && c->app->spare)
+		c->app->spare(w, c);
+	if (ledger_sum(c) < before) {
+		ledger_settle(w, c);
+		return;
+	}
+	tcp_abort(w, c, TCP_END_HOARD);
+	for (i = 0; i < RTE_DIM(q); i++)
+		queue_clear(w, q[i], DROP_TCP_CLOSED);
+	c->snd_cur = NULL;
+}
+
+/*
+ * Strangers pay when they hold more than a quarter of tcp.buffers together, and whoever holds most
+ * when five eighths are held in all: the largest first, and of those of a size the one that has
+ * moved nothing for the longest. Who moves on what it holds within PATIENCE_MS never does, unless
+ * strangers hold half of all. And slots are kept free for connections that are proven.
+ */
+void ledger_turn(struct worker *w)
+{
+	uint32_t buffers = w->dp->conf->tcp.buffers, i;
+	struct tcp *t = w->tcp;
+	struct tcp_conn *c;
+
+	for (i = 0; i < VICTIMS; i++) {
+		bool strangers = t->ledger.strangers > buffers / 4;
+
+		if (likely(!strangers && t->held <= buffers / 8 * 5))
+			break;
+		c = largest_idle(w, strangers,
+				 t->ledger.strangers >= strangers_max(w) ? 0 : PATIENCE_MS);
+		if (!c)
+			break;
+		pay(w, c);
+	}
+	if (unlikely(t->conns + slots_kept(w) > w->dp->conf->tcp.connections))
+		for (i = t->conns + slots_kept(w) - w->dp->conf->tcp.connections; i > 0; i--)
+			tcp_evict(w, TCP_END_ROOM, NULL);
+}
+
+bool tcp_evict(struct worker *w, enum tcp_end why, bool (*fits)(const struct tcp_conn *c))
+{
+	struct tcp *t = w->tcp;
+	struct tcp_conn *oldest = NULL;
+	uint32_t class, n;
+
+	/* Each row begins with the one of its size that has moved nothing for the longest. */
+	for (class = 0; class < LEDGER_CLASSES; class ++) {
+		uint32_t i = t->ledger.row[class].first;
+		struct tcp_conn *c = NULL;
+
+		for (n = 0; n < VICTIMS && !c && i != SLOT_NONE; n++, i = t->conn[i].row_next)
+			c = fits && !fits(&t->conn[i]) ? NULL : &t->conn[i];
+		if (c && (!oldest || (int32_t)(c->row_ms - oldest->row_ms) < 0))
+			oldest = c;
+	}
+	if (oldest)
+		tcp_abort(w, oldest, why);
+	return oldest != NULL;
+}
+
+/* ---- what an owner says ---- */
+
+void tcp_trust(struct worker *w, struct tcp_conn *c, bool trusted)
+{
+	uint32_t booked = c->booked;
+
+	if (c->flags & CONN_DEAD || c->stranger == !trusted)
+		return;
+	w->tcp->ledger.strangers += trusted ? -booked : booked;
+	c->stranger = !trusted;
+	ledger_book(w, c, booked);
+	conn_dirty(w, c); /* its window may be another */
+}
+
+bool tcp_stranger(const struct tcp_conn *c)
+{
+	return c->stranger;
+}
+
+bool tcp_hold(struct worker *w, struct tcp_conn *c, uint32_t n)
+{
+	if (!c && w->tcp->held + n > w->dp->conf->tcp.buffers)
+		return false;
+	if (c && (!ledger_allows(w, c, n) || c->kept + n > UINT16_MAX))
+		return false;
+	w->tcp->held += n;
+	if (!c)
+		return true;
+	c->kept = (uint16_t)(c->kept + n);
+	ledger_settle(w, c);
+	return true;
+}
+
+void tcp_unhold(struct worker *w, struct tcp_conn *c, uint32_t n)
+{
+	w->tcp->held -= n;
+	if (!c)
+		return;
+	c->kept = (uint16_t)(c->kept - n);
+	if (!(c->flags & CONN_DEAD))
+		ledger_settle(w, c);
+}
+
+void tcp_share(struct worker *w, struct tcp_conn *c, uint32_t *sum)
+{
+	(void)w;
+	if (c->share)
+		*c->share -= c->booked;
+	c->share = c->flags & CONN_DEAD ? NULL : sum;
+	if (c->share)
+		*c->share += c->booked;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TCP_LEDGER_H
+#define FL_DP_TCP_LEDGER_H
+
+/*
+ * The ledger: who holds how many of the packet buffers that all connections of a worker share
+ * (tcp.buffers). Queues count their buffers as they are; once a turn each dirty connection is
+ * settled, and those that hold something stand in rows by the logarithm of how much, so that the
+ * largest are found without a search.
+ *
+ *   what c holds   its queues and its layer's, what its owner keeps (tcp_hold()); or, where it
+ *                  shares an account (tcp_share()), what all of that hold together
+ *   what it may    LEDGER_SMALL in any case; beyond that no more than is left below three quarters
+ *                  of tcp.buffers: n large holders get an n+1-th each, and leave one to the next
+ *   strangers      LEDGER_SMALL and no more, each way, LEDGER_WINDOW bytes; half of tcp.buffers together
+ *   who pays       see ledger_turn()
+ */
+#include "conn.h"
+
+enum {
+	LEDGER_SMALL = 16,     /* packet buffers: a TLS record of 16 KB, and an answer */
+	LEDGER_WINDOW = 20480, /* bytes that a stranger may send, or be sent, and wait: the same */
+};
+
+void ledger_init(struct worker *w);
+/* Before the connections' turn: whoever holds most and moves least pays, when it is time. */
+void ledger_turn(struct worker *w);
+/* c, which holds n buffers by itself, to its row. */
+void ledger_book(struct worker *w, struct tcp_conn *c, uint32_t n);
+/* c is dead: nothing of it counts any more. */
+void ledger_leave(struct worker *w, struct tcp_conn *c);
+/* Whether c may hold n more; of quarters / 4 of what it may hold at most. */
+bool ledger_judge(const struct worker *w, const struct tcp_conn *c, uint32_t n, uint32_t quarters);
+/* Bytes that c may be offered beyond what it holds. */
+uint32_t ledger_window(const struct worker *w, const struct tcp_conn *c);
+/* So few buffers, or slots, are left that new connections are refused, or proven first. */
+bool ledger_short(const struct worker *w);
+bool ledger_crowded(const struct worker *w);
+
+/* Packet buffers that c holds by itself. */
+static inline uint32_t ledger_sum(const struct tcp_conn *c)
+{
+	uint32_t n = c->snd.n + c->rcv.n + c->ooo.n + c->kept;
+
+	return unlikely(c->flags & CONN_LAYER) ? n + c->layer->in.n + c->layer->out.n : n;
+}
+
+/* At the end of c's turn. */
+static inline void ledger_settle(struct worker *w, struct tcp_conn *c)
+{
+	uint32_t n = ledger_sum(c);
+
+	if (unlikely(c->row || c->stranger || n != c->booked))
+		ledger_book(w, c, n);
+}
+
+/* Whether c may hold n more packet buffers. */
+static inline bool ledger_allows(const struct worker *w, const struct tcp_conn *c, uint32_t n)
+{
+	if (likely(w->tcp->held <= w->tcp->ledger.calm && !c->stranger))
+		return true;
+	return ledger_judge(w, c, n, 4);
+}
+
+/*
+ * The same for what it is given to send. A few go, whatever came from it and waits: an owner who
+ * cannot answer does not read on, and would hold it for good.
+ */
+static inline bool ledger_allows_out(const struct worker *w, const struct tcp_conn *c, uint32_t n)
+{
+	uint32_t out;
+
+	if (likely(ledger_allows(w, c, n)))
+		return true;
+	out = c->snd.n + (c->flags & CONN_LAYER ? c->layer->out.n : 0);
+	return out + n <= LEDGER_SMALL && w->tcp->held + n <= w->dp->conf->tcp.buffers;
+}
+
+/* The same for what came out of order: what is missing must still get in. */
+static inline bool ledger_allows_early(const struct worker *w, const struct tcp_conn *c)
+{
+	if (likely(w->tcp->held <= w->tcp->ledger.calm && !c->stranger))
+		return true;
+	return ledger_judge(w, c, 1, 3);
+}
+
+/* What the window may grow to. */
+static inline uint32_t ledger_rcv_max(const struct tcp_conn *c)
+{
+	return unlikely(c->stranger) ? RTE_MIN(c->rcv_buf, (uint32_t)LEDGER_WINDOW) : c->rcv_buf;
+}
+
+#endif

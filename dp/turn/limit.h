@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TURN_LIMIT_H
+#define FL_DP_TURN_LIMIT_H
+
+/*
+ * What an allocation may relay (R4): bytes and packets a second, each way for itself. What is
+ * counted is the IP datagram on the peer's side, so that a client has the same over UDP and over a
+ * stream; from a peer only what has a permission, or strangers could use it up. Where nothing is
+ * limited there are no limits, and w->limit is NULL; where there are, sessions have no path.
+ */
+#include "session.h"
+
+enum limit_way { LIMIT_TO_PEER, LIMIT_TO_CLIENT, LIMIT_WAYS };
+
+struct session_limit {
+	struct meter bytes[LIMIT_WAYS], packets[LIMIT_WAYS];
+	struct meter_rate rate; /* of bytes */
+	uint32_t per_second;	/* that it was made of */
+} __rte_cache_aligned;
+_Static_assert(sizeof(struct session_limit) == 64, "one cache line");
+
+/* Worker's table, if the configuration has a limit; part of session_tables_create(). */
+bool limit_create(struct worker *w);
+
+/* A new session: nothing is used up. */
+void limit_begin(struct worker *w, uint32_t slot);
+/* Share of what the user may relay, in bytes a second, 0 for any; what is used up stays so. */
+void limit_share(struct worker *w, uint32_t slot, uint32_t share);
+
+/* limit_pass() where there are limits. */
+bool limit_take(struct worker *w, uint32_t slot, enum limit_way way, uint32_t bytes);
+
+/* Takes a datagram with so many bytes of payload from or to a peer. False: it is over the limit. */
+static inline bool limit_pass(struct worker *w, uint32_t slot, enum limit_way way,
+			      const struct ip_addr *peer, uint32_t payload)
+{
+	return likely(!w->limit) || limit_take(w, slot, way, ip_hdr_len(peer) + UDP_HDR + payload);
+}
+
+#endif

@@ -1,0 +1,118 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# R4, R27, R71, R73: one hostile program takes all it can get of one resource, beside honest clients over UDP, TCP,
+# TLS and an RTP context that were there before, and others that come meanwhile. Who was there loses nothing;
+# newcomers are all served, nine of ten within a second; both processes live; every packet is accounted for.
+#
+#   besides.sh NAME    NAME.py of this directory, for HOSTILE_SECONDS (6), against a relay whose tables are small
+#                      enough to be filled; it is started if it does not run, and goes on running
+#   besides.sh --down  ends it
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/../e2e/lib.sh"
+# shellcheck source=tests/e2e/load.sh
+. "$ROOT/tests/e2e/load.sh"
+HOSTILE=$ROOT/tests/hostile
+WHAT=${1:?besides.sh NAME or --down}
+LASTS=${HOSTILE_SECONDS:-6}
+
+is_up() { attached && grep -q '^  neighbours: 64$' "$CONFIG"; }
+
+up()
+{
+	local file=$TMP/hostile.yaml
+	sed -e 's/^  request-rate: .*/  request-rate: 1000/' -e 's/^  neighbours: .*/  neighbours: 64/' \
+		-e 's/^  fragments: .*/  fragments: 64/' -e '/^tcp:/,/^tls:/s/^  connections: .*/  connections: 1024/' \
+		-e 's/^  half-open: .*/  half-open: 256/' -e '/^tls:/,/^tls-domains:/s/^  connections: .*/  connections: 512/' \
+		-e 's/^  handshakes: .*/  handshakes: 64/' -e 's/^  waiting: .*/  waiting: 128/' \
+		-e 's/^  peers: 65536/  peers: 8192/' -e 's/^  port-min: 16384/  port-min: 57344/' \
+		-e 's/^    port-min: 16384/    port-min: 57344/' -e 's/^  contexts: [0-9].*/  contexts: 256/' -e 's/^  streams: .*/  streams: 128/' \
+		-e 's/^  allocations-per-user: .*/  allocations-per-user: 100/' -e 's/^  sessions: .*/  sessions: 1024/' \
+		-e 's/^  allocations-max: .*/  allocations-max: 1024/' "$SAMPLE" >"$file"
+	"$ROOT/conf/quickstart.sh" --down
+	FAIRLEAD_BUILD=$BUILD FAIRLEAD_CONFIG=$file "$ROOT/conf/quickstart.sh" --detach
+	fl user add mallory --password-file - --replace <<<hostile
+}
+
+# call: an RTP context whose ends know each other; sets ENDS for rtp.py.
+call()
+{
+	local c a b
+	c=$(fl --json context add --call honest \
+		--a "transport=udp,realm=access,rtp,remote=$CLIENT4:41000,rtcp_remote=$CLIENT4:41001" \
+		--b "transport=udp,realm=core,rtp,remote=$PEER4:42000,rtcp_remote=$PEER4:42001") || fail "no context: $c"
+	CONTEXT=$(jq -r .context <<<"$c")
+	a=$(jq -r '.terminations[0].local' <<<"$c") b=$(jq -r '.terminations[1].local' <<<"$c")
+	ENDS=("fl-client,$CLIENT4,41000,${a%:*},${a##*:}" "fl-peer,$PEER4,42000,${b%:*},${b##*:}")
+}
+
+flows() { grep -q flows "$TMP/rtp.out"; }
+# said FILE: its last line is there and is JSON.
+said() { tail -n 1 "$1" | jq -e . >/dev/null 2>&1; }
+
+besides()
+{
+	local name dp cp kind newcomers rtp media figures
+	dp=$(dp_pid) cp=$(cp_pid)
+	start "$TMP/peer.log" in_peer python3 "$E2E/stunlib.py" 3480
+	await 10 listens fl-peer 3480 || fail "the echo does not listen"
+	for name in udp tcp tls; do
+		load_start $name media --family 4 --legs 4 --rate 100 "$([[ $name == udp ]] && echo --size=160 || echo --$name)"
+	done
+	call
+	start "$TMP/rtp.out" python3 "$E2E/rtp.py" --packets 0 "${ENDS[@]}"
+	rtp=$PID
+	await 10 flows || fail "RTP does not flow: $(cat "$TMP/rtp.out")"
+	for name in udp tcp tls; do load $name go; done
+	for name in udp tcp tls; do load_more $name least 2; done
+	drops_mark
+	start "$TMP/newcomer.out" python3 "$HOSTILE/newcomer.py"
+	newcomers=$PID
+	await 10 grep -q comes "$TMP/newcomer.out" || fail "no newcomers: $(cat "$TMP/newcomer.out")"
+
+	timeout $((LASTS + 60)) python3 "$HOSTILE/$WHAT.py" "$LASTS" >"$TMP/hostile.out" 2>&1 ||
+		fail "$WHAT.py: $(tail -n 3 "$TMP/hostile.out")"
+	figures=$(tail -n 1 "$TMP/hostile.out")
+
+	kill "$newcomers"
+	await 30 said "$TMP/newcomer.out" || fail "newcomers: $(tail -n 3 "$TMP/newcomer.out")"
+	kill "$rtp"
+	await 30 said "$TMP/rtp.out" || fail "RTP: $(tail -n 1 "$TMP/rtp.out")"
+	note "got: $figures"
+	note "dropped: $(drops | grep -vxF -f "$TMP/drops" | xargs)"
+	for name in udp tcp tls; do
+		load $name pause
+		media=$REPLY
+		note "$name: $(jq -c '{sent, lost, twice, wrong}' <<<"$media")"
+		[[ $(jq '.lost + .twice + .wrong' <<<"$media") == 0 ]] || BAD+=("$name media")
+		[[ $(jq .least <<<"$media") -gt 0 ]] || BAD+=("$name media stands still")
+		load $name ended ends
+		((REPLY == 0)) || BAD+=("$REPLY connections of $name have ended")
+	done
+	note "RTP: $(tail -n 1 "$TMP/rtp.out")"
+	for kind in udp tcp tls context; do
+		media=$(tail -n 1 "$TMP/newcomer.out" | jq -c ".$kind")
+		note "newcomers, $kind: $media"
+		jq -e '.failures == 0 and .n > 10 and .late * 10 <= .n' <<<"$media" >/dev/null || BAD+=("newcomers, $kind")
+	done
+	assert_eq "fairlead-dp" "$(dp_pid) $(ended "$dp" && echo dead)" "$dp "
+	assert_eq "fairlead-cp" "$(cp_pid) $(ended "$cp" && echo dead)" "$cp "
+	for name in udp tcp tls; do
+		load $name renew || BAD+=("$name: renewals")
+		load $name quit || BAD+=("$name: ends")
+	done
+	fl context subtract "$CONTEXT" a >/dev/null 2>&1 || true
+	fl context delete "$CONTEXT" >/dev/null 2>&1 || BAD+=("the context does not end")
+	((${#BAD[@]} == 0)) || fail "$(printf '%s; ' "${BAD[@]}")"
+	await 10 accounted || fail "packets are not accounted for: $(fl --json accounting)"
+}
+
+BAD=()
+case $WHAT in
+--down) "$ROOT/conf/quickstart.sh" --down ;;
+*)
+	[[ -f $HOSTILE/$WHAT.py ]] || fail "there is no $HOSTILE/$WHAT.py"
+	is_up || up >"$TMP/quickstart"
+	export NAME=hostile_$WHAT
+	besides
+	;;
+esac

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Honest clients that come while others are hostile: one after the other over each of UDP, TCP and TLS, and as
+calls by way of a context. Each opens its session, has a small datagram and one in fragments echoed, and goes.
+Runs until SIGTERM and prints for each kind how many came, how long opening took (seconds: median and most), how
+many took more than one second, and who failed of what."""
+
+import json
+import os
+import random
+import signal
+import socket
+import ssl
+import statistics
+import threading
+import time
+
+import hostile
+import stunlib as s
+from gatelib import Rpc
+from netns import namespace
+
+ECHO = (hostile.PEER, 3480)
+
+
+class Kind:
+    def __init__(self):
+        self.took, self.failed = [], []
+
+    def figures(self):
+        t = sorted(self.took)
+        return {"n": len(t), "median": round(statistics.median(t), 3) if t else None,
+                "most": round(t[-1], 3) if t else None, "late": sum(x > 1 for x in t),
+                "failures": len(self.failed), "failed": self.failed[:3]}
+
+
+def echoed(c, channel, size):
+    """A datagram comes back; one may be lost."""
+    for number in range(20):
+        c.send_channel(channel, b"%d" % number + bytes(size))
+        if c.receive(0.3):
+            return
+    raise AssertionError(f"no echo of {size} bytes")
+
+
+def turn(**how):
+    with namespace("fl-client"):
+        c = s.Client(hostile.SERVER, 5349 if "tls" in how else 3478, **how)
+    try:
+        reply = c.allocate()
+        assert reply.error() == 0, f"Allocate {reply.error()}"
+        channel = 0x4000 + random.randrange(0x1000)
+        reply = c.bind(channel, *ECHO)
+        assert reply.error() == 0, f"ChannelBind {reply.error()}"
+        for size in (100, 3000):  # the second in fragments
+            echoed(c, channel, size)
+        took = time.monotonic()
+        c.refresh((s.LIFETIME, s.u32(0)))
+        return took
+    finally:
+        c.close()
+
+
+def call():
+    """Both ends of RTP, and one packet that passes."""
+    with namespace("fl-client"):
+        a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    a.bind(("10.1.0.2", 0))
+    with namespace("fl-peer"):
+        b = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    b.bind((hostile.PEER, 0))
+    b.settimeout(0.3)
+    ident, rpc = None, None
+    try:
+        rpc = Rpc()
+        side = {"transport": "udp", "rtp": True}
+        r = rpc.ask("context.add", call="honest", terminations=[
+            side | {"realm": "access", "remote": "%s:%d" % a.getsockname()},
+            side | {"realm": "core", "remote": "%s:%d" % b.getsockname()}])
+        ident, local = r["context"], r["terminations"][0]["local"].rsplit(":", 1)
+        for _ in range(20):
+            a.sendto(b"\x80\0" + bytes(170), (local[0], int(local[1])))
+            try:
+                b.recv(2000)
+                return time.monotonic()
+            except socket.timeout:
+                pass
+        raise AssertionError("no RTP")
+    finally:
+        if ident is not None:
+            rpc.ask("context.delete", context=ident)
+        a.close()
+        b.close()
+
+
+def keep_coming(way, kind, ending):
+    while not ending.is_set():
+        begin = time.monotonic()
+        try:
+            kind.took.append(way() - begin)
+        except Exception as e:  # a newcomer who was not served
+            kind.failed.append(f"{type(e).__name__}: {e}")
+        time.sleep(0.05)
+
+
+def main():
+    ending = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    tls = ssl.create_default_context(cafile=os.environ["CA"])
+    ways = {"udp": turn, "tcp": lambda: turn(tcp=True), "tls": lambda: turn(tls=tls), "context": call}
+    kinds = {name: Kind() for name in ways}
+    threads = [threading.Thread(target=keep_coming, args=(ways[name], kinds[name], ending)) for name in ways]
+    for t in threads:
+        t.start()
+    print("comes", flush=True)
+    ending.wait()
+    for t in threads:
+        t.join()
+    print(json.dumps({name: k.figures() for name, k in kinds.items()}))
+
+
+if __name__ == "__main__":
+    main()

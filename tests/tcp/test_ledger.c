@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The ledger of packet buffers (dp/tcp/ledger.h): whoever takes all he can get, with or without
+ * somebody who vouches for him, takes nothing from a connection that moves on what it holds, and
+ * new ones open. RFC 2018 8: what came out of order may be given up.
+ */
+#include "crowd.h"
+#include "../../dp/tcp/ledger.h"
+
+enum { BUFFERS = 1024, CONNS = 256, HOSTILE = 120, HONEST = 500, LATE };
+
+static int setup(void **state)
+{
+	(void)state;
+	tcp_config();
+	world.conf.tcp.connections = CONNS;
+	world.conf.tcp.half_open = CONNS;
+	world.conf.tcp.buffers = BUFFERS;
+	tcp_start();
+	app.any_data = true;
+	return 0;
+}
+
+/* Bytes that the member can bring in, window by window, to an owner that reads at once. */
+static void comes_through(uint32_t i, uint32_t bytes)
+{
+	uint64_t before = world.w->counters->drop[DROP_TCP_MEMORY];
+	bool hold = app.hold;
+	uint32_t at;
+
+	app.hold = false;
+	tcp_recv_pause(world.w, crowd[i].c, false);
+	for (at = 0; at < bytes; at += 1000) {
+		crowd_say(i, 1000);
+		assert_int_equal(crowd[i].c->rcv_nxt, crowd[i].p.iss + crowd[i].nxt);
+		assert_int_equal(tcp_readable(crowd[i].c), 0);
+	}
+	app.hold = hold;
+	assert_int_equal(world.w->counters->drop[DROP_TCP_MEMORY], before);
+	assert_false(crowd[i].rst);
+}
+
+/* One that was there before, and one that comes only now. */
+static void honest_go_on(void)
+{
+	comes_through(HONEST, 100000);
+	if (!crowd[LATE].c)
+		assert_true(crowd_open(LATE));
+	comes_through(LATE, 100000);
+}
+
+/* One byte, and a hole of one: a buffer each. */
+static void crumbs_of_strangers(void **state)
+{
+	uint32_t i, k;
+
+	(void)state;
+	app.stranger = true;
+	assert_true(crowd_open(HONEST));
+	for (i = 0; i < HOSTILE; i++) {
+		assert_true(crowd_open(i));
+		for (k = 0; k < 60; k++)
+			crowd_say_at(i, 8001 + 2 * k, 1);
+		assert_true(!crowd[i].c || crowd[i].c->ooo.n <= LEDGER_SMALL);
+		assert_true(tcp_held(world.w) <= BUFFERS / 2 + LEDGER_SMALL);
+		if (i % 8 == 0)
+			comes_through(HONEST, 5000);
+	}
+	honest_go_on();
+	/* Nothing that can be asked for again ends a connection. */
+	crowd_pass_ms(2000);
+	assert_true(tcp_held(world.w) <= BUFFERS / 4);
+	for (i = 0; i < HOSTILE; i++)
+		assert_false(crowd[i].rst);
+	honest_go_on();
+	crowd_end();
+}
+
+/* As data connections are whose far side does not read: an allocation's, or anybody's. */
+/* Who holds all it may of what came is still answered, or nobody would ever read on. */
+static void full_and_answered(void **state)
+{
+	(void)state;
+	app.stranger = true;
+	assert_true(crowd_open(0));
+	assert_true(tcp_hold(world.w, crowd[0].c, LEDGER_SMALL));
+	assert_false(ledger_allows(world.w, crowd[0].c, 1));
+	app.c = crowd[0].c;
+	app_send(1000);
+	crowd_run();
+	assert_int_equal(crowd[0].seen, 1001);
+	tcp_unhold(world.w, crowd[0].c, LEDGER_SMALL);
+	crowd_end();
+}
+
+static void unread(uint32_t *sum)
+{
+	uint32_t i, k;
+
+	app.hold = true;
+	assert_true(crowd_open(HONEST));
+	for (i = 0; i < 12; i++) {
+		assert_true(crowd_open(i));
+		tcp_share(world.w, crowd[i].c, sum);
+		for (k = 0; k < 64; k++)
+			crowd_say(i, 1000);
+		if (i % 8 == 0)
+			comes_through(HONEST, 5000);
+	}
+}
+
+static void large_holders_leave_room(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	unread(NULL);
+	/* Each got what the others left, and three quarters are never theirs. */
+	assert_true(ledger_sum(crowd[0].c) > 2 * LEDGER_SMALL);
+	assert_true(tcp_held(world.w) <= BUFFERS - BUFFERS / 4 + LEDGER_SMALL);
+	honest_go_on();
+	crowd_pass_ms(2000);
+	assert_true(tcp_held(world.w) <= BUFFERS / 8 * 5);
+	/* The largest paid, and no more of them than it took. */
+	assert_true(crowd[0].rst);
+	assert_in_range(world.w->counters->end[TCP_END_HOARD], 1, 20);
+	for (i = 0; i < 12; i++)
+		assert_true(!crowd[i].c || !crowd[i].rst || !(crowd[i].c->gen & CONN_GEN_LIVE));
+	honest_go_on();
+	crowd_end();
+}
+
+/* Connections of one holder get together what one would. */
+static void many_for_one(void **state)
+{
+	uint32_t sum = 0;
+
+	(void)state;
+	unread(&sum);
+	assert_in_range(sum, LEDGER_SMALL, BUFFERS / 8 * 3 + LEDGER_SMALL);
+	assert_in_range(tcp_held(world.w), sum, sum + LEDGER_SMALL);
+	honest_go_on();
+	crowd_end();
+	assert_int_equal(sum, 0);
+}
+
+/* Who is vouched for is no stranger any more: its window is that of all; and the other way round. */
+static void trust(void **state)
+{
+	(void)state;
+	app.stranger = true;
+	assert_true(crowd_open(0));
+	assert_int_equal(crowd[0].c->rcv_adv - crowd[0].c->rcv_nxt, LEDGER_WINDOW);
+	app.hold = true;
+	crowd_say(0, 1000);
+	assert_int_equal(world.w->tcp->ledger.strangers, 1);
+	tcp_trust(world.w, crowd[0].c, true);
+	assert_int_equal(world.w->tcp->ledger.strangers, 0);
+	crowd_run();
+	assert_int_equal(crowd[0].c->rcv_adv - crowd[0].c->rcv_nxt,
+			 world.conf.tcp.receive_buffer - 1000);
+	tcp_trust(world.w, crowd[0].c, false);
+	assert_int_equal(world.w->tcp->ledger.strangers, 1);
+	assert_true(tcp_stranger(crowd[0].c));
+	crowd_end();
+}
+
+/* What an owner keeps counts as well, and is given back where it is asked for. */
+static uint32_t kept;
+
+static void spare(struct worker *w, struct tcp_conn *c)
+{
+	tcp_unhold(w, c, kept);
+	kept = 0;
+}
+
+static void what_owners_keep(void **state)
+{
+	static struct tcp_app keeper;
+	struct tcp_conn *c;
+
+	(void)state;
+	assert_true(crowd_open(0));
+	c = crowd[0].c;
+	keeper = *tcp_app(c);
+	keeper.spare = spare;
+	tcp_own(c, &keeper);
+	for (kept = 0; tcp_hold(world.w, c, 1); kept++)
+		;
+	assert_in_range(kept, BUFFERS / 8 * 3, BUFFERS / 8 * 3 + 1);
+	assert_int_equal(tcp_held(world.w), kept);
+	/* Others hold the rest of five eighths, and more. */
+	world.w->tcp->held += BUFFERS / 2;
+	crowd_pass_ms(1100);
+	assert_int_equal(kept, 0);
+	assert_false(crowd[0].rst);
+	world.w->tcp->held -= BUFFERS / 2;
+	assert_int_equal(tcp_held(world.w), 0);
+	crowd_end();
+}
+
+#define ledger(f) cmocka_unit_test_setup_teardown(f, setup, tcp_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ledger(crumbs_of_strangers),
+		ledger(full_and_answered),
+		ledger(large_holders_leave_room), ledger(many_for_one),
+		ledger(trust), ledger(what_owners_keep),
+	};
+
+	return tcp_run(tests);
+}
