@@ -99,6 +99,16 @@ static bool client_line(struct client *c, const char *line, size_t len)
 	return true;
 }
 
+/*
+ * No more is read until it goes on: an input that is full and left enabled is called back for at
+ * once, again and again.
+ */
+static void client_pause(struct client *c)
+{
+	if (evbuffer_get_length(bufferevent_get_input(c->bev)) > c->rpc->limits.line)
+		bufferevent_disable(c->bev, EV_READ);
+}
+
 static void client_lines(struct client *c)
 {
 	const struct rpc *r = c->rpc;
@@ -113,8 +123,7 @@ static void client_lines(struct client *c)
 		char *line;
 
 		if (evbuffer_get_length(out) >= r->limits.output) {
-			/* Until it has read: a full input left enabled would call back at once. */
-			bufferevent_disable(c->bev, EV_READ);
+			bufferevent_disable(c->bev, EV_READ); /* until it has read */
 			return;
 		}
 		if (n == LINES_PER_TURN) {
@@ -143,7 +152,9 @@ static void client_serve(struct bufferevent *bev, void *arg)
 {
 	struct client *c = arg;
 
-	if (!c->closing && !c->later)
+	if (!c->closing && c->later)
+		client_pause(c);
+	else if (!c->closing)
 		client_lines(c);
 	if (!c->closing)
 		return;

@@ -443,6 +443,32 @@ static void test_later(void **state)
 	close(other);
 }
 
+/* As many requests as are read at all wait behind it: the loop has nothing to do meanwhile. */
+static void test_later_and_full(void **state)
+{
+	struct fixture *f = *state;
+	char lines[2 * LINE_MAX_];
+	size_t n = 0, sent = 0;
+	int fd;
+
+	serve(f);
+	fd = dial(f);
+	say(f, fd, HOLD("1", "{}"));
+	while (!held)
+		turn(f);
+	for (; n + strlen(ECHO("2")) < sizeof(lines); n += strlen(ECHO("2")), sent++)
+		strcpy(lines + n, ECHO("2"));
+	say(f, fd, lines);
+	for (int i = 0; i < 20; i++)
+		turn(f); /* comes back */
+	assert_int_equal(f->calls, 1);
+	release();
+	expect(f, fd, LAST("1"));
+	while (sent--)
+		expect(f, fd, "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":\"nothing\"}");
+	close(fd);
+}
+
 static void test_later_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -699,6 +725,7 @@ int main(void)
 		TEST(test_line_length),
 		TEST(test_slow_reader),
 		TEST(test_later),
+		TEST(test_later_and_full),
 		TEST(test_later_at_once),
 		TEST(test_later_and_gone),
 		TEST(test_too_many_clients),
