@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "leg.h"
+#include "leg_int.h"
 #include "limit.h"
 #include "peer.h"
 #include "relay.h"
@@ -9,19 +9,10 @@
 
 enum {
 	LEG_BUDGET = 64, /* messages of one connection before it is another's turn */
-	MEDIA_COST_MIN = 256,
-	HEAD_LEN = 8, /* of a message: what tells its length, and STUN by its cookie */
+	HEAD_LEN = 8,	 /* of a message: what tells its length, and STUN by its cookie */
 	STUN_MAX = STUN_HDR_LEN + UINT16_MAX,
-	ANSWERS_MAX = 16,  /* requests of one connection that have no answer yet */
-	ANSWER_MS = 39500, /* a client waits no longer for one (RFC 8489 6.2.2) */
-	RETRY_MS = 5,	   /* when there was no buffer */
 	CHANDATA_MAX = UINT16_MAX - IPV4_HDR - UDP_HDR, /* no datagram carries more */
 };
-
-static uint32_t ms_since(const struct worker *w, uint32_t then_ms)
-{
-	return (uint32_t)w->now_ms - then_ms;
-}
 
 /* ---- patience: one timer, set again only where it would fire too late ---- */
 
@@ -50,16 +41,11 @@ static void leg_timer(struct worker *w, struct tcp_conn *c)
 		leg_timer_by(w, c, l->frame_ms, conf->frame_ms);
 	if (l->slot == SLOT_NONE)
 		leg_timer_by(w, c, l->request_ms, conf->idle_timeout * 1000);
-	if (l->media_head)
-		leg_timer_by(w, c, l->media_head->hash.usr, conf->media_age_ms + 1);
+	if (!media_queue_empty(&l->media))
+		leg_timer_by(w, c, media_queue_came_ms(&l->media), conf->media_age_ms + 1);
 }
 
-/*
- * What comes next in the stream has to wait, and all behind it: it stays unread, so that the window
- * closes. Looked at anew by leg_resume(), which may come too early; after so many milliseconds,
- * if not 0, it does come.
- */
-static void leg_wait(struct worker *w, struct tcp_conn *c, uint32_t ms)
+void leg_wait(struct worker *w, struct tcp_conn *c, uint32_t ms)
 {
 	struct leg *l = tcp_data(c);
 
@@ -69,7 +55,7 @@ static void leg_wait(struct worker *w, struct tcp_conn *c, uint32_t ms)
 		leg_timer_by(w, c, (uint32_t)w->now_ms, ms);
 }
 
-static void leg_resume(struct worker *w, struct tcp_conn *c)
+void leg_resume(struct worker *w, struct tcp_conn *c)
 {
 	struct leg *l = tcp_data(c);
 
@@ -81,128 +67,36 @@ static void leg_resume(struct worker *w, struct tcp_conn *c)
 
 /* ---- media: what waits for a slow client ---- */
 
-/* Last segment of the message that starts with m, where another may follow. */
-static struct rte_mbuf *media_last(struct rte_mbuf *m)
-{
-	uint16_t n;
-
-	for (n = m->nb_segs; n > 1; n--)
-		m = m->next;
-	return m;
-}
-
-/* Bytes of the queue that a message takes: an empty datagram holds a buffer as well. */
-static uint32_t media_cost(const struct rte_mbuf *m)
-{
-	return RTE_MAX(m->pkt_len, (uint32_t)MEDIA_COST_MIN);
-}
-
-/* One packet of n segments counts as n while it is held. */
-static struct rte_mbuf *media_take(struct worker *w, struct tcp_conn *c)
-{
-	struct leg *l = tcp_data(c);
-	struct rte_mbuf *m = l->media_head, *last = media_last(m);
-
-	l->media_head = last->next;
-	if (!l->media_head)
-		l->media_tail = NULL;
-	last->next = NULL;
-	l->media_bytes -= media_cost(m);
-	tcp_unhold(w, c, m->nb_segs);
-	count_add(w, CNT_CONSUMED, m->nb_segs - 1u);
-	return m;
-}
-
-static bool media_put(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
+static void leg_media_flush(struct worker *w, struct tcp_conn *c)
 {
 	struct leg *l = tcp_data(c);
 
-	if (!tcp_hold(w, c, m->nb_segs))
-		return false;
-	count_add(w, CNT_MADE, m->nb_segs - 1u);
-	m->hash.usr = (uint32_t)w->now_ms;
-	if (l->media_tail)
-		l->media_tail->next = m;
-	else
-		l->media_head = m;
-	l->media_tail = media_last(m);
-	l->media_bytes += media_cost(m);
-	return true;
-}
-
-static void media_clear(struct worker *w, struct tcp_conn *c, enum drop why)
-{
-	const struct leg *l = tcp_data(c);
-
-	while (l->media_head)
-		pkt_drop(w, media_take(w, c), why);
-}
-
-static void media_expire(struct worker *w, struct tcp_conn *c)
-{
-	const struct leg *l = tcp_data(c);
-	uint32_t age_ms = w->dp->conf->tcp.media_age_ms;
-
-	while (l->media_head && ms_since(w, l->media_head->hash.usr) > age_ms)
-		pkt_drop(w, media_take(w, c), DROP_MEDIA_OLD);
-}
-
-static void media_spare(struct worker *w, struct tcp_conn *c)
-{
-	media_clear(w, c, DROP_TCP_MEMORY);
-}
-
-/*
- * May the connection have another message? While it would go out at once; what it has taken cannot
- * be dropped any more. One that does not go makes it look whether the window opens (RFC 9293
- * 3.8.6.1).
- */
-static bool media_may_go(const struct worker *w, const struct tcp_conn *c)
-{
-	return tcp_send_window(w, c) > 0 || tcp_send_unsent(c) == 0;
-}
-
-static void media_flush(struct worker *w, struct tcp_conn *c)
-{
-	struct leg *l = tcp_data(c);
-
-	media_expire(w, c);
-	while (l->media_head && media_may_go(w, c) &&
-	       tcp_send_room(w, c) >= l->media_head->pkt_len) {
-		struct rte_mbuf *m = media_take(w, c);
-
-		if (!tcp_send(w, c, m))
-			pkt_drop(w, m, DROP_TCP_MEMORY);
-	}
-	if (l->media_head) {
-		tcp_send_wait(c);
+	media_queue_flush(w, c, &l->media);
+	if (!media_queue_empty(&l->media))
 		leg_timer(w, c);
-	}
+}
+
+static void leg_spare(struct worker *w, struct tcp_conn *c)
+{
+	struct leg *l = tcp_data(c);
+
+	media_queue_clear(w, c, &l->media, DROP_TCP_MEMORY);
 }
 
 bool leg_media(struct worker *w, struct session *s, struct rte_mbuf *m)
 {
 	struct tcp_conn *c = tcp_find(w, (struct ctl_conn){ s->conn, s->conn_gen });
-	uint32_t max = w->dp->conf->tcp.media_queue;
 	struct leg *l = c ? tcp_data(c) : NULL;
+	bool ok;
 
 	if (unlikely(!l || tcp_app(c) != &leg_app || l->flags & LEG_CLOSING)) {
 		pkt_drop(w, m, DROP_TCP_CLOSED);
 		return false;
 	}
-	if (l->media_head)
-		media_flush(w, c); /* what is older goes first, or is too old */
-	if (likely(!l->media_head && media_may_go(w, c)) && tcp_send(w, c, m))
-		return true;
-	while (l->media_head && l->media_bytes + media_cost(m) > max)
-		pkt_drop(w, media_take(w, c), DROP_MEDIA_FULL);
-	if (m->pkt_len > max || !media_put(w, c, m)) {
-		pkt_drop(w, m, m->pkt_len > max ? DROP_MEDIA_FULL : DROP_TCP_MEMORY);
-		return false;
-	}
-	tcp_send_wait(c);
-	leg_timer(w, c);
-	return true;
+	ok = media_queue_send(w, c, &l->media, m);
+	if (!media_queue_empty(&l->media))
+		leg_timer(w, c);
+	return ok;
 }
 
 /* ---- ends ---- */
@@ -212,7 +106,7 @@ static void leg_close(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 	struct leg *l = tcp_data(c);
 
 	l->flags |= LEG_CLOSING;
-	media_clear(w, c, DROP_TCP_CLOSED);
+	media_queue_clear(w, c, &l->media, DROP_TCP_CLOSED);
 	tcp_close(w, c, why);
 }
 
@@ -221,7 +115,7 @@ static void leg_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 	struct leg *l = tcp_data(c);
 	struct ctl_sid sid = { l->slot, l->gen };
 
-	media_clear(w, c, DROP_TCP_CLOSED);
+	media_queue_clear(w, c, &l->media, DROP_TCP_CLOSED);
 	if (l->slot == SLOT_NONE)
 		return;
 	l->slot = SLOT_NONE;
@@ -236,10 +130,11 @@ static void leg_timeout(struct worker *w, struct tcp_conn *c)
 
 	l->flags &= (uint16_t)~LEG_TIMER;
 	leg_resume(w, c);
-	media_expire(w, c);
-	if (l->flags & LEG_PARTIAL && ms_since(w, l->frame_ms) >= conf->frame_ms)
+	media_queue_expire(w, c, &l->media);
+	if (l->flags & LEG_PARTIAL && leg_ms_since(w, l->frame_ms) >= conf->frame_ms)
 		leg_close(w, c, TCP_END_FRAME_TIMEOUT);
-	else if (l->slot == SLOT_NONE && ms_since(w, l->request_ms) >= conf->idle_timeout * 1000)
+	else if (l->slot == SLOT_NONE &&
+		 leg_ms_since(w, l->request_ms) >= conf->idle_timeout * 1000)
 		leg_close(w, c, TCP_END_IDLE);
 	else
 		leg_timer(w, c);
@@ -329,133 +224,12 @@ static void leg_relay(struct worker *w, struct tcp_conn *c, const uint8_t *msg, 
 		leg_discard(w, c, need, why);
 }
 
-/*
- * May a request be read? Its answer must find room, by a client that reads answers, and the rate is
- * the connection's own, whose source is proven (R4). False: it waits.
- */
-static bool leg_may_ask(struct worker *w, struct tcp_conn *c, const struct meter_rate *rate)
-{
-	struct leg *l = tcp_data(c);
-	uint32_t wait_ms = meter_wait_ms(&l->asked, rate, w->now_us, 0);
-
-	if (unlikely(tcp_send_room(w, c) < BINDING_REPLY_MAX)) {
-		l->flags |= LEG_NO_ROOM;
-		tcp_send_wait(c);
-		leg_wait(w, c, 0);
-		return false;
-	}
-	if (unlikely(wait_ms)) {
-		leg_wait(w, c, wait_ms);
-		return false;
-	}
-	return true;
-}
-
-/* What became of a message. */
-enum verdict { MSG_TAKEN, MSG_DROPPED, MSG_WAITS };
-
-static enum verdict leg_binding(struct worker *w, struct tcp_conn *c, const struct request *r,
-				enum drop *why)
-{
-	struct leg *l = tcp_data(c);
-	uint8_t reply[BINDING_REPLY_MAX];
-	size_t len;
-
-	if (!leg_may_ask(w, c, &w->own_binding))
-		return MSG_WAITS;
-	*why = binding_reply(w, r, reply, &len);
-	if (*why != DROP_MAX)
-		return MSG_DROPPED;
-	if (unlikely(!tcp_send_bytes(w, c, reply, (uint32_t)len))) {
-		leg_wait(w, c, RETRY_MS);
-		return MSG_WAITS;
-	}
-	meter_take(&l->asked, &w->own_binding, w->now_us, 0);
-	count(w, CNT_BINDING);
-	return MSG_TAKEN;
-}
-
-/*
- * May one more be asked of the control process? Each of a connection passes the queue alone, and so
- * many have no answer yet: more are not read, so that all answers find room. What was not answered
- * while a client waits for it (a control process was killed meanwhile) is not counted any more.
- */
-static bool leg_may_punt(struct worker *w, struct tcp_conn *c)
-{
-	struct leg *l = tcp_data(c);
-	uint32_t since_ms = ms_since(w, l->request_ms);
-
-	if (l->flags & LEG_QUEUED) {
-		leg_wait(w, c, 0);
-		return false;
-	}
-	if (l->answers && since_ms >= ANSWER_MS)
-		l->answers = 0;
-	if (l->answers < ANSWERS_MAX)
-		return leg_may_ask(w, c, &w->own_request);
-	leg_wait(w, c, ANSWER_MS - since_ms);
-	return false;
-}
-
-/*
- * A connection that asks to be joined with a peer's speaks STUN no more if that succeeds (RFC 6062
- * 4.3): what follows waits for the answer. One that has an allocation cannot be joined. A Connect
- * is answered when the peer has, so that others are not counted behind it: how many may be under
- * way is the control process's to say (turn.connections-per-allocation).
- */
-static enum verdict leg_punt(struct worker *w, struct tcp_conn *c, const struct request *r,
-			     enum drop *why)
-{
-	uint16_t method = stun_type_method((uint16_t)(r->msg[0] << 8 | r->msg[1]));
-	struct leg *l = tcp_data(c);
-
-	*why = punt_check(r);
-	if (*why != DROP_MAX)
-		return MSG_DROPPED;
-	if (!leg_may_punt(w, c))
-		return MSG_WAITS;
-	if (unlikely(!punt_put(w, r))) {
-		leg_wait(w, c, RETRY_MS);
-		return MSG_WAITS;
-	}
-	meter_take(&l->asked, &w->own_request, w->now_us, 0);
-	l->flags |= LEG_QUEUED;
-	l->answers += method != STUN_CONNECT;
-	if (l->slot == SLOT_NONE && method == STUN_CONNECTION_BIND) {
-		l->flags |= LEG_BINDING;
-		tcp_recv_pause(w, c, true);
-	}
-	return MSG_TAKEN;
-}
-
-static enum verdict leg_request(struct worker *w, struct tcp_conn *c, const uint8_t *msg,
-				uint32_t need, enum drop *why)
-{
-	struct leg *l = tcp_data(c);
-	struct request r = { .msg = msg,
-			     .len = need,
-			     .listener = l->listener,
-			     .slot = l->slot,
-			     .conn = tcp_name(w, c) };
-	enum verdict v;
-	struct sock_addr local;
-
-	tcp_addrs(w, c, &local, &r.client);
-	r.local = local.ip;
-	v = (msg[0] << 8 | msg[1]) == stun_type(STUN_BINDING, STUN_REQUEST)
-		? leg_binding(w, c, &r, why)
-		: leg_punt(w, c, &r, why);
-	if (v != MSG_WAITS)
-		l->request_ms = (uint32_t)w->now_ms;
-	return v;
-}
-
 /* STUN but for Send indications, as listener_input() has it for datagrams. False: it waits. */
 static bool leg_stun(struct worker *w, struct tcp_conn *c, const uint8_t *msg, uint32_t need)
 {
 	uint16_t type = (uint16_t)(msg[0] << 8 | msg[1]);
 	enum drop why = DROP_STUN_METHOD;
-	enum verdict v = MSG_DROPPED;
+	enum leg_verdict v = MSG_DROPPED;
 
 	if (stun_type_class(type) == STUN_REQUEST)
 		v = leg_request(w, c, msg, need, &why);
@@ -571,12 +345,12 @@ static bool leg_next(struct worker *w, struct tcp_conn *c)
 static void leg_read_out(struct worker *w, struct tcp_conn *c)
 {
 	struct leg *l = tcp_data(c);
-	uint32_t since_ms = ms_since(w, l->request_ms);
+	uint32_t owed_ms = leg_owed_ms(w, l);
 
 	if (!tcp_recv_fin(c) || l->flags & (LEG_BINDING | LEG_HELD | LEG_CLOSING | LEG_WAITING))
 		return;
-	if (l->answers && since_ms < ANSWER_MS)
-		leg_wait(w, c, ANSWER_MS - since_ms);
+	if (owed_ms)
+		leg_wait(w, c, owed_ms);
 	else
 		leg_close(w, c, TCP_END_DONE);
 }
@@ -615,7 +389,7 @@ static void leg_writable(struct worker *w, struct tcp_conn *c)
 		leg_resume(w, c);
 	else if (l->flags & LEG_NO_ROOM)
 		tcp_send_wait(c);
-	media_flush(w, c);
+	leg_media_flush(w, c);
 }
 
 static uint32_t leg_session(struct tcp_conn *c)
@@ -630,7 +404,7 @@ const struct tcp_app leg_app = {
 	.readable = leg_readable,
 	.writable = leg_writable,
 	.timeout = leg_timeout,
-	.spare = media_spare,
+	.spare = leg_spare,
 	.session = leg_session,
 	.closed = leg_closed,
 };
@@ -660,54 +434,6 @@ const struct tcp_app *leg_accept(struct worker *w, struct tcp_request *r)
 }
 
 /* ---- what the control process says ---- */
-
-bool leg_punted(struct worker *w, struct ctl_conn name)
-{
-	struct tcp_conn *c = tcp_find(w, name);
-	struct leg *l = c ? tcp_data(c) : NULL;
-
-	if (!l || tcp_app(c) != &leg_app || l->flags & LEG_CLOSING)
-		return false;
-	l->flags &= (uint16_t)~LEG_QUEUED;
-	leg_resume(w, c);
-	return true;
-}
-
-/* One request less has no answer; those that were not counted have none either. */
-static void leg_answered(struct worker *w, struct tcp_conn *c, uint16_t type)
-{
-	struct leg *l = tcp_data(c);
-
-	if (stun_type_class(type) == STUN_INDICATION || stun_type_method(type) == STUN_CONNECT)
-		return;
-	l->answers -= l->answers > 0;
-	leg_resume(w, c);
-}
-
-bool leg_reply(struct worker *w, const struct cmd_send *c)
-{
-	struct tcp_conn *conn = tcp_find(w, (struct ctl_conn){ c->leg.conn, c->leg.conn_gen });
-	struct leg *l;
-
-	if (!conn || tcp_app(conn) != &leg_app || c->payload_len < STUN_HDR_LEN)
-		return false;
-	l = tcp_data(conn);
-	if (l->flags & LEG_CLOSING || (c->flags & SEND_HOLD && !(l->flags & LEG_BINDING)) ||
-	    !tcp_send_owed(w, conn, c->payload, c->payload_len))
-		return false;
-	leg_answered(w, conn, (uint16_t)(c->payload[0] << 8 | c->payload[1]));
-	if (c->flags & SEND_HOLD) {
-		l->flags = (uint16_t)((l->flags & ~LEG_BINDING) | LEG_HELD);
-		l->request_ms = (uint32_t)w->now_ms;
-	} else if (l->flags & LEG_BINDING &&
-		   stun_type_method((uint16_t)(c->payload[0] << 8 | c->payload[1])) ==
-		       STUN_CONNECTION_BIND) {
-		/* It was refused: STUN goes on. */
-		l->flags &= (uint16_t)~LEG_BINDING;
-		tcp_recv_pause(w, conn, false);
-	}
-	return true;
-}
 
 bool leg_session_set(struct worker *w, struct ctl_conn name, const struct ctl_sid *sid)
 {

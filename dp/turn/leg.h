@@ -7,6 +7,7 @@
  * ChannelData padded to four bytes) and puts each through the relay's code; queues what goes to
  * the client. The leg's state is the connection's owner's bytes.
  */
+#include "media_queue.h"
 #include "session.h"
 #include "../tcp/tcp.h"
 
@@ -17,17 +18,12 @@ struct leg {
 	uint16_t listener;
 	uint16_t flags; /* enum leg_flags */
 	uint32_t need;	/* bytes of the message under way, padding included; 0: not known yet */
-	/*
-	 * Datagrams for a slow client, oldest first, each one whole message. The last segment of
-	 * each leads to the first of the next; hash.usr of the first says when it came.
-	 */
-	struct rte_mbuf *media_head, *media_tail;
-	uint32_t media_bytes; /* of each a fixed number at least */
-	uint32_t frame_ms;   /* when the message under way began */
-	uint32_t request_ms; /* last request, or end of the session */
-	uint32_t timer_ms;   /* when the timer fires, with LEG_TIMER */
-	struct meter asked;  /* its requests, Binding included */
-	uint16_t answers;    /* that the control process owes */
+	struct media_queue media; /* datagrams for a slow client */
+	uint32_t frame_ms;	  /* when the message under way began */
+	uint32_t request_ms;	  /* last request, or end of the session */
+	uint32_t timer_ms;	  /* when the timer fires, with LEG_TIMER */
+	struct meter asked;	  /* its requests, Binding included */
+	uint16_t answers;	  /* that the control process owes */
 };
 _Static_assert(sizeof(struct leg) <= TCP_APP_DATA, "owner's bytes");
 

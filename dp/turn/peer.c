@@ -298,7 +298,7 @@ bool peer_join(struct worker *w, const struct cmd_join *cmd)
 		return true; /* it ended meanwhile; nobody will bind the peer's any more */
 	leg = tcp_data(c);
 	if (tcp_app(c)->role != CONN_CLIENT || !(leg->flags & LEG_HELD) || leg->slot != SLOT_NONE ||
-	    leg->media_head)
+	    !media_queue_empty(&leg->media))
 		return false;
 	if (cmd->peer_worker == w->id) {
 		pair_join(w, c, cmd->peer, cmd->sid);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TURN_LEG_INT_H
+#define FL_DP_TURN_LEG_INT_H
+
+/* What leg.c and leg_request.c have of each other. */
+#include "leg.h"
+
+static inline uint32_t leg_ms_since(const struct worker *w, uint32_t then_ms)
+{
+	return (uint32_t)w->now_ms - then_ms;
+}
+
+/* ---- leg.c ---- */
+
+/*
+ * What comes next in the stream has to wait, and all behind it: it stays unread, so that the window
+ * closes. Looked at anew by leg_resume(), which may come too early; after so many milliseconds,
+ * if not 0, it does come.
+ */
+void leg_wait(struct worker *w, struct tcp_conn *c, uint32_t ms);
+void leg_resume(struct worker *w, struct tcp_conn *c);
+
+/* ---- leg_request.c ---- */
+
+/* What became of a message. */
+enum leg_verdict { MSG_TAKEN, MSG_DROPPED, MSG_WAITS };
+
+/* A request of need bytes: answered, punted, dropped for *why, or it has to wait. */
+enum leg_verdict leg_request(struct worker *w, struct tcp_conn *c, const uint8_t *msg,
+			     uint32_t need, enum drop *why);
+/* Milliseconds for which answers are still waited for; 0: none is owed. */
+uint32_t leg_owed_ms(const struct worker *w, const struct leg *l);
+
+#endif

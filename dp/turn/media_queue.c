@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "media_queue.h"
+
+enum { MEDIA_COST_MIN = 256 };
+
+/* Last segment of the message that starts with m, where another may follow. */
+static struct rte_mbuf *media_last(struct rte_mbuf *m)
+{
+	uint16_t n;
+
+	for (n = m->nb_segs; n > 1; n--)
+		m = m->next;
+	return m;
+}
+
+/* Bytes of the queue that a message takes: an empty datagram holds a buffer as well. */
+static uint32_t media_cost(const struct rte_mbuf *m)
+{
+	return RTE_MAX(m->pkt_len, (uint32_t)MEDIA_COST_MIN);
+}
+
+/* One packet of n segments counts as n while it is held. */
+static struct rte_mbuf *media_take(struct worker *w, struct tcp_conn *c, struct media_queue *q)
+{
+	struct rte_mbuf *m = q->head, *last = media_last(m);
+
+	q->head = last->next;
+	if (!q->head)
+		q->tail = NULL;
+	last->next = NULL;
+	q->bytes -= media_cost(m);
+	tcp_unhold(w, c, m->nb_segs);
+	count_add(w, CNT_CONSUMED, m->nb_segs - 1u);
+	return m;
+}
+
+static bool media_put(struct worker *w, struct tcp_conn *c, struct media_queue *q,
+		      struct rte_mbuf *m)
+{
+	if (!tcp_hold(w, c, m->nb_segs))
+		return false;
+	count_add(w, CNT_MADE, m->nb_segs - 1u);
+	m->hash.usr = (uint32_t)w->now_ms;
+	if (q->tail)
+		q->tail->next = m;
+	else
+		q->head = m;
+	q->tail = media_last(m);
+	q->bytes += media_cost(m);
+	return true;
+}
+
+void media_queue_clear(struct worker *w, struct tcp_conn *c, struct media_queue *q, enum drop why)
+{
+	while (q->head)
+		pkt_drop(w, media_take(w, c, q), why);
+}
+
+void media_queue_expire(struct worker *w, struct tcp_conn *c, struct media_queue *q)
+{
+	uint32_t age_ms = w->dp->conf->tcp.media_age_ms;
+
+	while (q->head && (uint32_t)w->now_ms - media_queue_came_ms(q) > age_ms)
+		pkt_drop(w, media_take(w, c, q), DROP_MEDIA_OLD);
+}
+
+/*
+ * May the connection have another message? While it would go out at once. One that does not go
+ * makes it look whether the window opens (RFC 9293 3.8.6.1).
+ */
+static bool media_may_go(const struct worker *w, const struct tcp_conn *c)
+{
+	return tcp_send_window(w, c) > 0 || tcp_send_unsent(c) == 0;
+}
+
+void media_queue_flush(struct worker *w, struct tcp_conn *c, struct media_queue *q)
+{
+	media_queue_expire(w, c, q);
+	while (q->head && media_may_go(w, c) && tcp_send_room(w, c) >= q->head->pkt_len) {
+		struct rte_mbuf *m = media_take(w, c, q);
+
+		if (!tcp_send(w, c, m))
+			pkt_drop(w, m, DROP_TCP_MEMORY);
+	}
+	if (q->head)
+		tcp_send_wait(c);
+}
+
+bool media_queue_send(struct worker *w, struct tcp_conn *c, struct media_queue *q,
+		      struct rte_mbuf *m)
+{
+	uint32_t max = w->dp->conf->tcp.media_queue;
+
+	if (q->head)
+		media_queue_flush(w, c, q); /* what is older goes first, or is too old */
+	if (likely(!q->head && media_may_go(w, c)) && tcp_send(w, c, m))
+		return true;
+	while (q->head && q->bytes + media_cost(m) > max)
+		pkt_drop(w, media_take(w, c, q), DROP_MEDIA_FULL);
+	if (m->pkt_len > max || !media_put(w, c, q, m)) {
+		pkt_drop(w, m, m->pkt_len > max ? DROP_MEDIA_FULL : DROP_TCP_MEMORY);
+		return false;
+	}
+	tcp_send_wait(c);
+	return true;
+}
