@@ -364,8 +364,8 @@ static uint16_t port_nth(const struct local_addr *l, uint64_t x)
 }
 
 /*
- * A local port whose replies come to this worker: of its share of ports (rx.c hands them over by
- * it), and where the port's RSS is known one that it brings to this queue by itself. RFC 6056
+ * A local port whose replies come to this worker: of its share of ports (rx_parse.c hands them over
+ * by it), and where the port's RSS is known one that it brings to this queue by itself. RFC 6056
  * 3.2, 3.3.3: of all above the system's, from an offset keyed by the addresses, counting up.
  */
 static bool port_pick(struct worker *w, struct tcp_conn *c)

@@ -122,7 +122,7 @@ static __rte_always_inline bool path_classify(struct worker *w, const struct por
 	struct be16 sport;
 
 	k->v6 = v6;
-	/* By another port: rx.c asks whether its source is there. */
+	/* By another port: rx_parse.c asks whether its source is there. */
 	if (unlikely(!l || l->port != port->idx))
 		return false;
 	if (l->relay != CTL_RELAY_NONE && dport >= l->relay_min && dport <= l->relay_max &&

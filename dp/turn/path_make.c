@@ -28,7 +28,8 @@ static const struct ctl_relay *session_relay(const struct session *s)
 
 /*
  * What is limited is metered on the general way. Sources are judged here and not of each packet
- * (rx.c does that of all others): who takes a path comes from the very address of its session.
+ * (rx_parse.c does that of all others): who takes a path comes from the very address of its
+ * session.
  */
 static bool session_has_path(const struct worker *w, const struct session *s)
 {

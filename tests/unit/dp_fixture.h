@@ -74,7 +74,7 @@ struct rte_mbuf *fx_frame(uint16_t port, uint16_t type, const void *data, size_t
 /* The same with an IP header of its own; ttl as given. */
 struct rte_mbuf *fx_ip_frame(uint16_t port, const char *src, const char *dst, uint8_t proto,
 			     uint8_t ttl, const void *data, size_t len);
-/* What rx.c makes of a frame. */
+/* What rx_parse.c makes of a frame. */
 struct pkt fx_pkt(struct rte_mbuf *m, uint16_t port);
 /* An ICMP message with its checksum made right, given to icmp_input(). */
 void fx_icmp(uint16_t port, const char *src, const char *dst, uint8_t ttl, void *msg, size_t len);
