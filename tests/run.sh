@@ -26,8 +26,9 @@ usage()
 
 	Runs every test, or those whose name the extended regular expression PATTERN finds. Names:
 
-	  build:gcc build:clang build:sanitized
+	  build:gcc build:clang build:sanitized build:tsan
 	  unit:NAME:release unit:NAME:sanitized    tests/unit, meson's other tests
+	  tsan:NAME                                what threads share, by ThreadSanitizer
 	  fuzz:NAME                                tests/fuzz, each on its corpus and then on its own
 	  static:NAME                              tests/check-*.sh, shellcheck, licences
 	  tcp:NAME                                 tests/tcp/NAME_test.sh
@@ -51,7 +52,7 @@ want() { [[ -z $PATTERN || $1 =~ $PATTERN ]]; }
 # want_kind KIND: whether the pattern may find names of this kind, told by its beginning.
 want_kind()
 {
-	local kind='^\^?(build|unit|fuzz|static|tcp|e2e|e2e-sanitized|hostile)(:|$)'
+	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile)(:|$)'
 	[[ $PATTERN =~ $kind ]] || return 0
 	[[ ${BASH_REMATCH[1]} == "$1" ]]
 }
@@ -97,7 +98,7 @@ judge()
 # What was built and written belongs to whom the tree belongs to, also under sudo.
 give_back()
 {
-	chown -R --reference="$ROOT" "$ROOT"/build "$ROOT"/build-{clang,sanitized} "$LOGS"* 2>/dev/null
+	chown -R --reference="$ROOT" "$ROOT"/build "$ROOT"/build-{clang,sanitized,tsan} "$LOGS"* 2>/dev/null
 }
 
 finish()
@@ -204,6 +205,31 @@ unit()
 	done < <(python3 tests/testlog.py "$testlog" 2>>"$log")
 	for name in "${!left[@]}"; do
 		failed "unit:$name:$kind" "did not run" "$log"
+	done
+}
+
+# ---- threads ----
+
+# Unit tests whose threads share what threads of the programs do: rings of the boundary, ticket keys,
+# handshakes on crypto CPUs.
+TSAN=(ring tickets crypto_cpus)
+
+# With addresses that are not random, where that can be had: the runtime of an older clang does not
+# know how far a newer kernel spreads them, and does not start.
+tsan_try()
+{
+	local fixed=(setarch "$(uname -m)" --addr-no-randomize)
+	"${fixed[@]}" true || fixed=()
+	TSAN_OPTIONS=suppressions=$ROOT/tests/tsan.supp:print_suppressions=0 \
+		timeout -k 20 120 "${fixed[@]}" "build-tsan/tests/unit/test_$1"
+}
+
+tsan()
+{
+	local name
+	say "threads"
+	for name in "${TSAN[@]}"; do
+		try "tsan:$name" tsan_try "$name"
 	done
 }
 
@@ -389,6 +415,9 @@ main()
 {
 	local sanitize=('-Db_sanitize=address,undefined' -Db_lundef=false -Dfuzz=true
 		-Dbuildtype=debugoptimized -Db_ndebug=false)
+	# ThreadSanitizer knows C's atomics, not the barriers of DPDK's rings.
+	local threads=(-Db_sanitize=thread -Db_lundef=false -Dbuildtype=debugoptimized -Db_ndebug=false
+		-Dc_args=-DRTE_USE_C11_MEM_MODEL)
 	case $PATTERN in
 	-h | --help) usage; exit ;;
 	-*) usage >&2; exit 2 ;;
@@ -411,10 +440,16 @@ main()
 	if want_kind build || want_kind unit || want_kind fuzz || want_kind e2e-sanitized; then
 		build build:sanitized build-sanitized clang "${sanitize[@]}" && SANITIZED=1
 	fi
+	if want_kind build || want_kind tsan; then
+		TARGETS=("${TSAN[@]/#/tests/unit/test_}" tests/engine/slow_engine.so)
+		build build:tsan build-tsan clang "${threads[@]}" && THREADS=1
+		TARGETS=()
+	fi
 	export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1
 	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 	if want_kind unit && [[ -n ${GCC:-} ]]; then unit build release; fi
 	if want_kind unit && [[ -n ${SANITIZED:-} ]]; then unit build-sanitized sanitized; fi
+	if want_kind tsan && [[ -n ${THREADS:-} ]]; then tsan; fi
 	if want_kind fuzz && [[ -n ${SANITIZED:-} ]]; then fuzz; fi
 	if want_kind e2e-sanitized && [[ -n ${SANITIZED:-} ]]; then e2e_sanitized; fi
 	unset ASAN_OPTIONS UBSAN_OPTIONS
