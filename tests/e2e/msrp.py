@@ -300,7 +300,8 @@ def teardown():
 
 
 def nothing_came(end):
-    """Whoever the gateway connected to was sent no byte of what was not to pass; no connection is as good."""
+    """Of a call that is deleted: whoever the gateway connected to was sent no byte of what was not to pass;
+    no connection is as good."""
     end.listener.settimeout(0)
     try:
         sock, _ = end.listener.accept()
@@ -343,8 +344,8 @@ def judged():
         assert how == "SSLV3_ALERT_BAD_CERTIFICATE", f"{what}: {how}"
         # It listens on for who shows the right one (R50), and is told of.
         call.await_events([{"what": "refused", "side": 0, "why": "tls_fingerprint"}])
-        nothing_came(b)
         call.delete()
+        nothing_came(b)
         note(f"{what}: bad_certificate")
     a, b = ends("tls_tcp", ("active", "passive"))
     call = Call(a, b).answer()
@@ -356,8 +357,8 @@ def judged():
         how = e.reason
     assert how == "SSLV3_ALERT_BAD_CERTIFICATE", f"without a certificate: {how}"
     call.await_events([{"what": "refused", "side": 0, "why": "tls_fingerprint"}])
-    nothing_came(b)
     call.delete()
+    nothing_came(b)
     note(f"no certificate: {how}")
 
 
