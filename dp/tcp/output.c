@@ -466,17 +466,19 @@ static bool send_new(struct worker *w, struct tcp_conn *c, const struct port *p,
 	if (s.len == 0 && !fin)
 		return false;
 	/* With no record left for it, what is little waits for an ACK and becomes more. */
-	if (unlikely(s.len < mss && !force && c->sent_first && sent_left(w->tcp, c) <= 1))
+	if (unlikely(s.len < mss && !force && c->sent_first && sent_left(w->tcp, c) == 0))
 		return false;
 	s.flags |= (s.len == unsent ? TCP_PSH : 0) | (fin ? TCP_FIN : 0);
 	if (c->flags & CONN_CWR_OUT && s.len)
 		s.flags |= TCP_CWR;
 	s.m = pkt_make(w);
-	if (!s.m || !recovery_sent(w, c, s.seq, s.seq + s.len + fin, fin ? SENT_FIN : 0)) {
-		if (s.m)
-			pkt_consume(w, s.m);
+	if (!s.m) {
 		conn_timer_set(w, c, TCP_TIMER_PERSIST, TCP_RETRY_MS);
 		return false;
+	}
+	if (!recovery_sent(w, c, s.seq, s.seq + s.len + fin, fin ? SENT_FIN : 0)) {
+		pkt_consume(w, s.m);
+		return false; /* what is outstanding has all records: its ACK gives one back */
 	}
 	segment_send(w, c, &s);
 	if (s.flags & TCP_CWR)

@@ -37,7 +37,7 @@ static bool echoes_older(const struct ack_walk *k, const struct tcp_sent *r)
 
 bool rack_is_spurious(const struct ack_walk *k, const struct tcp_sent *r)
 {
-	return r->rexmits == 1 && !(r->flags & SENT_SACKED) && echoes_older(k, r);
+	return r->rexmits == 1 && !(r->flags & (SENT_SACKED | SENT_FOLDED)) && echoes_older(k, r);
 }
 
 void rack_delivered(struct ack_walk *k, const struct tcp_sent *r, uint32_t end)
@@ -51,7 +51,9 @@ void rack_delivered(struct ack_walk *k, const struct tcp_sent *r, uint32_t end)
 	else if (seq_lt(end, c->rack_fack) && !(r->flags & SENT_REXMIT))
 		c->reordering_seen = 1;
 	/* Step 2: was it the last transmission that arrived? */
-	if (r->flags & (SENT_REXMIT | SENT_FOLDED) && (echoes_older(k, r) || rtt < c->min_rtt_us))
+	if (r->flags & SENT_REXMIT && echoes_older(k, r))
+		return;
+	if (r->flags & (SENT_REXMIT | SENT_FOLDED) && rtt < c->min_rtt_us)
 		return;
 	if (!(r->flags & (SENT_REXMIT | SENT_FOLDED)) &&
 	    (rtt < c->min_rtt_us || c->min_rtt_us == 0))

@@ -72,7 +72,6 @@ void recovery_timeout(struct worker *w, struct tcp_conn *c)
 	else if (c->sent_first && c->sent_first->flags & SENT_SACKED)
 		sent_unsack(c); /* what it has it would have acknowledged */
 	rack_timeout(w, c);
-	sent_join_lost(w, c);
 	cwnd_prr_start(c);
 	c->cwnd = c->mss;
 	c->used_seq = c->snd_una;

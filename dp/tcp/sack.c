@@ -77,9 +77,9 @@ static void cumulative(struct ack_walk *k)
 /* ---- SACK ---- */
 
 /*
- * Cuts r so that a record covers what of [start, end) it holds; NULL when that is nothing. Cuts
- * are made a whole number of segments from r's start only: a receiver that SACKs odd bytes cannot
- * have us keep a record for each.
+ * Cuts r so that a record covers what of [start, end) it holds; NULL when that is nothing, or no
+ * record can be had. Cuts are made a whole number of segments from r's start only: a receiver that
+ * SACKs odd bytes cannot have us keep a record for each.
  */
 static struct tcp_sent *carve(struct ack_walk *k, struct tcp_sent *r, uint32_t start, uint32_t end)
 {
@@ -91,12 +91,11 @@ static struct tcp_sent *carve(struct ack_walk *k, struct tcp_sent *r, uint32_t s
 		to = (end - r->seq) / mss * mss;
 	if (from >= to)
 		return NULL;
-	/* Two cuts, and one record must be left. */
-	if ((from || to < r->end - r->seq) && sent_left(k->w->tcp, k->c) <= 2)
-		return NULL;
-	if (to < r->end - r->seq)
-		recovery_split(k->w, k->c, r, r->seq + to);
-	return from ? recovery_split(k->w, k->c, r, r->seq + from) : r;
+	to += r->seq;
+	if (from)
+		r = recovery_split(k->w, k->c, r, r->seq + from);
+	/* It may have grown meanwhile, to make room. */
+	return !r || r->end == to || recovery_split(k->w, k->c, r, to) ? r : NULL;
 }
 
 static void sack_block(struct ack_walk *k, uint32_t start, uint32_t end)

@@ -5,9 +5,10 @@
 #include <rte_malloc.h>
 
 enum {
-	SENT_OWN = 3,	    /* records of each connection: something always goes, and goes again */
+	SENT_OWN = 3,	    /* records of each connection: what is lost, what is SACKed, the rest */
 	SENT_STRANGER = 12, /* in all, of a connection that nobody vouches for */
 	SENT_MAX = 16384,   /* of anybody */
+	ROOM_STEPS = 8,	    /* records on each side that are looked at for two to become one */
 };
 
 static uint32_t len(const struct tcp_sent *r)
@@ -132,41 +133,88 @@ static void sent_put(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r)
 	t->records_shared -= c->records >= SENT_OWN;
 }
 
-/* ---- life ---- */
+/* ---- room ---- */
 
-/* A record for what goes out next; the last one, when c has as many as it may but for one. */
-static struct tcp_sent *sent_next(struct worker *w, struct tcp_conn *c, uint32_t seq)
+/* a and its next may be one record. */
+static bool alike(const struct tcp_sent *a)
 {
-	struct tcp_sent *r = c->sent_last;
+	const uint16_t which = SENT_SACKED | SENT_LOST;
 
-	if (unlikely(sent_left(w->tcp, c) <= 1)) {
-		if (!sent_in_flight(r) || r->flags & (SENT_REXMIT | SENT_FIN))
-			return NULL;
-		time_remove(c, r);
-		r->flags |= SENT_FOLDED;
-		return r;
-	}
-	r = sent_get(w->tcp, c);
-	*r = (struct tcp_sent){ .seq = seq };
-	seq_insert(c, c->sent_last, r);
-	return r;
+	return (a->flags & which) == (a->next->flags & which);
 }
+
+/*
+ * Appends a's next, which is in the same condition, to it. The time is the later's: nothing is
+ * taken for lost too soon.
+ */
+static void join(struct worker *w, struct tcp_conn *c, struct tcp_sent *a)
+{
+	struct tcp_sent *b = a->next;
+	bool flies = sent_in_flight(a);
+
+	if (seq_lt(a->order, b->order)) {
+		a->xmit_us = b->xmit_us;
+		a->order = b->order;
+		if (flies) {
+			time_remove(c, a);
+			time_insert(c, b, a);
+		}
+	}
+	if (flies)
+		time_remove(c, b);
+	a->end = b->end;
+	a->flags |= b->flags | SENT_FOLDED;
+	a->rexmits = RTE_MAX(a->rexmits, b->rexmits);
+	if (c->sack_hint == b)
+		c->sack_hint = a;
+	seq_remove(c, b);
+	sent_put(w->tcp, c, b);
+}
+
+/*
+ * Whether there is a record for c: if it may have no more two neighbours near `at` become one. keep
+ * is appended to none, though what follows may be to it.
+ */
+static bool sent_room(struct worker *w, struct tcp_conn *c, struct tcp_sent *at,
+		      const struct tcp_sent *keep)
+{
+	struct tcp_sent *r;
+	uint32_t n;
+
+	if (likely(sent_left(w->tcp, c)))
+		return true;
+	for (r = at, n = 0; r && r->prev && n < ROOM_STEPS; r = r->prev, n++) {
+		if (r != keep && alike(r->prev)) {
+			join(w, c, r->prev);
+			return true;
+		}
+	}
+	for (r = at, n = 0; r && r->next && n < ROOM_STEPS; r = r->next, n++) {
+		if (alike(r)) {
+			join(w, c, r);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- life ---- */
 
 struct tcp_sent *recovery_sent(struct worker *w, struct tcp_conn *c, uint32_t seq, uint32_t end,
 			       uint16_t flags)
 {
-	bool first = !c->sent_first;
-	struct tcp_sent *r = sent_next(w, c, seq);
+	struct tcp_sent *r;
 	uint32_t pipe;
 
-	if (unlikely(!r))
+	if (unlikely(!sent_room(w, c, c->sent_last, NULL)))
 		return NULL;
-	if (first) {
+	if (!c->sent_first) {
 		cwnd_restart(w, c);
 		c->rack_fack = seq;
 	}
-	r->end = end;
-	r->flags |= flags;
+	r = sent_get(w->tcp, c);
+	*r = (struct tcp_sent){ .seq = seq, .end = end, .flags = flags };
+	seq_insert(c, c->sent_last, r);
 	time_now(w, c, r);
 	pipe = end - c->snd_una - c->sacked_bytes - c->lost_bytes;
 	cwnd_used(c, pipe, end);
@@ -184,8 +232,10 @@ static struct tcp_sent *sent_front(struct worker *w, struct tcp_conn *c, struct 
 {
 	struct tcp_sent *prev = r->prev;
 
-	if (r->end == end || recovery_split(w, c, r, end))
+	if (r->end == end || recovery_split(w, c, r, end)) {
+		r->flags &= (uint16_t)~SENT_FOLDED;
 		return r;
+	}
 	if (!(r->flags & SENT_LOST) || !prev || !sent_in_flight(prev) ||
 	    !(prev->flags & SENT_REXMIT))
 		return r;
@@ -223,7 +273,7 @@ struct tcp_sent *recovery_split(struct worker *w, struct tcp_conn *c, struct tcp
 {
 	struct tcp_sent *r;
 
-	if (unlikely(sent_left(w->tcp, c) == 0))
+	if (unlikely(!sent_room(w, c, s, s)))
 		return NULL;
 	r = sent_get(w->tcp, c);
 	*r = *s;
@@ -265,18 +315,6 @@ void recovery_clear(struct worker *w, struct tcp_conn *c)
 
 /* ---- conditions ---- */
 
-/* Appends b, the neighbour of a, to it: both are SACKed, or both lost. */
-static void join(struct worker *w, struct tcp_conn *c, struct tcp_sent *a, struct tcp_sent *b)
-{
-	a->end = b->end;
-	a->flags |= b->flags;
-	a->rexmits = RTE_MAX(a->rexmits, b->rexmits);
-	if (c->sack_hint == b)
-		c->sack_hint = a;
-	seq_remove(c, b);
-	sent_put(w->tcp, c, b);
-}
-
 struct tcp_sent *sent_sack(struct worker *w, struct tcp_conn *c, struct tcp_sent *r)
 {
 	struct tcp_sent *prev = r->prev;
@@ -288,9 +326,9 @@ struct tcp_sent *sent_sack(struct worker *w, struct tcp_conn *c, struct tcp_sent
 	r->flags = (uint16_t)((r->flags & ~SENT_LOST) | SENT_SACKED);
 	c->sacked_bytes += len(r);
 	if (r->next && r->next->flags & SENT_SACKED)
-		join(w, c, r, r->next);
+		join(w, c, r);
 	if (prev && prev->flags & SENT_SACKED) {
-		join(w, c, prev, r);
+		join(w, c, prev);
 		return prev;
 	}
 	return r;
@@ -303,17 +341,6 @@ void sent_lose(struct tcp_conn *c, struct tcp_sent *r)
 		c->lost_hint = r;
 	r->flags |= SENT_LOST;
 	c->lost_bytes += len(r);
-}
-
-void sent_join_lost(struct worker *w, struct tcp_conn *c)
-{
-	struct tcp_sent *r;
-
-	if (sent_left(w->tcp, c) > 1)
-		return;
-	for (r = c->sent_first; r; r = r->next)
-		while (r->flags & SENT_LOST && r->next && r->next->flags & SENT_LOST)
-			join(w, c, r, r->next);
 }
 
 void sent_unlose(struct tcp_conn *c)

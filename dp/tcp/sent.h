@@ -52,10 +52,8 @@ static inline bool sent_in_flight(const struct tcp_sent *r)
  * has more than max. False: no memory.
  */
 bool sent_create(struct tcp *t, uint32_t conns, uint32_t shared, uint32_t max);
-/*
- * Records c may still have: what is its own, and of the shared ones no more than are left for
- * others. The last is for sending again, so that a piece can always be cut off what is lost.
- */
+/* Records c may still have: what is its own, and of the shared ones no more than are left for
+ * others. */
 uint32_t sent_left(const struct tcp *t, const struct tcp_conn *c);
 /* Leaves both lists and the sums; r is gone. */
 void sent_free(struct worker *w, struct tcp_conn *c, struct tcp_sent *r);
@@ -65,8 +63,6 @@ void sent_trim(struct tcp_conn *c, struct tcp_sent *r, uint32_t seq);
 struct tcp_sent *sent_sack(struct worker *w, struct tcp_conn *c, struct tcp_sent *r);
 /* r, in flight, is lost. */
 void sent_lose(struct tcp_conn *c, struct tcp_sent *r);
-/* What is lost and stands side by side becomes one record, when there are no more to be had. */
-void sent_join_lost(struct worker *w, struct tcp_conn *c);
 /* What is lost and was not sent again is in flight after all. */
 void sent_unlose(struct tcp_conn *c);
 /* The receiver took its SACKs back (RFC 2018 8): those are lost. */

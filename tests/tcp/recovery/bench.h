@@ -44,6 +44,8 @@ void bench_wait(uint32_t us);
 /* New data, as one record each. */
 void bench_send(uint32_t segments);
 void bench_send_bytes(uint32_t bytes);
+/* False: there is no record for it. */
+bool bench_try(uint32_t bytes);
 /* Acknowledges up to a position; then n pairs of positions: SACK blocks. */
 void bench_ack(uint32_t to, uint32_t n, ...);
 /* The same with ECE. */

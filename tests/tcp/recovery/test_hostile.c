@@ -88,7 +88,8 @@ static void output(void)
 		room = RTE_MIN(room, left);
 		if (room == 0)
 			break;
-		bench_send_bytes(room);
+		if (!bench_try(room))
+			break;
 		assert_true(recovery_pipe(&b.c) <= b.c.cwnd);
 	}
 	b.c.snd.bytes = b.c.snd_max - b.c.snd_una;
@@ -145,12 +146,24 @@ static int setup_all(void **state)
 	return rc;
 }
 
+/* No more records than its own. */
+static int setup_few(void **state)
+{
+	int rc = setup_sack(state);
+
+	seed = 0xfe3;
+	b.c.flags |= CONN_TS;
+	b.tcp.records_pool = 0;
+	return rc;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nonsense, setup_sack, bench_teardown),
 		cmocka_unit_test_setup_teardown(nonsense, setup_plain, bench_teardown),
 		cmocka_unit_test_setup_teardown(nonsense, setup_all, bench_teardown),
+		cmocka_unit_test_setup_teardown(nonsense, setup_few, bench_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -190,6 +190,40 @@ static void no_records(void **state)
 	assert_int_equal(b.c.sacked_bytes, MSS);
 }
 
+/* With as many as it may have, neighbours in one condition make room; their time is the later's. */
+static void room(void **state)
+{
+	struct tcp_sent *r;
+
+	(void)state;
+	b.tcp.records_pool = 0;
+	bench_send(2);
+	bench_wait(MS);
+	bench_send(8);
+	assert_int_equal(b.tcp.records, 3);
+	assert_int_equal(bench_flags(0) & SENT_FOLDED, 0);
+	assert_true(bench_flags(MSS) & SENT_FOLDED);
+	assert_int_equal(bench_at(MSS)->xmit_us, tcp_us(&b.w));
+	assert_int_equal(b.c.sent_last->seq - b.base, 9 * MSS);
+	bench_wait(20 * MS);
+	/* A hole, what came, the rest. */
+	bench_ack(2 * MSS, 1, 4 * MSS, 5 * MSS);
+	assert_int_equal(b.c.sacked_bytes, MSS);
+	assert_int_equal(b.a.delivered, 3 * MSS);
+	assert_int_equal(b.tcp.records, 3);
+	/* More than that has no place until the hole is gone. */
+	bench_ack(2 * MSS, 2, 8 * MSS, 9 * MSS, 4 * MSS, 7 * MSS);
+	assert_int_equal(b.c.sacked_bytes, MSS);
+	assert_false(bench_try(MSS));
+	bench_ack(7 * MSS, 1, 8 * MSS, 9 * MSS);
+	assert_int_equal(b.c.sacked_bytes, MSS);
+	r = bench_at(7 * MSS);
+	assert_int_equal(r->end - r->seq, MSS);
+	bench_ack(10 * MSS, 0);
+	assert_true(bench_try(MSS));
+	bench_ack(11 * MSS, 0);
+}
+
 /* And of what it was joined with, should the receiver take that back. */
 static void fin_joined(void **state)
 {
@@ -258,6 +292,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reneging, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(crumbs, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(bounded, bench_setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(room, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(no_records, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(fin, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(fin_joined, bench_setup, bench_teardown),

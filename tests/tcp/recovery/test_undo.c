@@ -117,6 +117,33 @@ static void timestamp_between(void **state)
 	assert_int_equal(bench_count(CNT_TCP_UNDO), 0);
 }
 
+/* Two that were sent again one after the other share a record, whose time is the second's. */
+static void timestamp_of_folded(void **state)
+{
+	(void)state;
+	b.c.flags |= CONN_TS;
+	b.c.min_rtt_us = RTT;
+	b.tcp.records_pool = 0;
+	bench_send(5);
+	bench_wait(RTT);
+	b.seg.has_ts = true;
+	b.seg.tsecr = conn_tsval(&b.w, &b.c) - RTT / MS;
+	bench_ack(0, 1, 2 * MSS, 5 * MSS);
+	assert_int_equal(b.c.lost_bytes, 2 * MSS);
+	b.c.cwnd = MSS;
+	assert_int_equal(bench_resend(), 1);
+	b.seg.tsecr = conn_tsval(&b.w, &b.c);
+	bench_wait(2 * MS);
+	b.c.cwnd = 10 * MSS;
+	assert_int_equal(bench_resend(), 1);
+	bench_send(1);
+	assert_true(bench_flags(0) & SENT_FOLDED);
+	bench_wait(RTT);
+	bench_ack(MSS, 1, 2 * MSS, 5 * MSS);
+	assert_int_equal(b.c.ca, CA_RECOVERY);
+	assert_int_equal(bench_count(CNT_TCP_UNDO), 0);
+}
+
 /* A delay, longer than the timer: nothing but the first goes twice (Eifel). */
 static void spurious_timeout(void **state)
 {
@@ -196,6 +223,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(timestamp, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(timestamp_of_rexmit, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(timestamp_between, bench_setup, bench_teardown),
+		cmocka_unit_test_setup_teardown(timestamp_of_folded, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(spurious_timeout, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(order_restored, bench_setup, bench_teardown),
 		cmocka_unit_test_setup_teardown(true_timeout, bench_setup, bench_teardown),
