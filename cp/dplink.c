@@ -443,7 +443,7 @@ static bool event_copy(struct dplink *l, const uint8_t *shared)
 
 /*
  * Whether an event of a worker may be taken: there is one, and room for the commands it may cause.
- * From a full ring one is taken all the same: the dataplane takes no command then (dp/evt.h), and
+ * From a full ring one is taken all the same: the dataplane takes no command then (dp/boundary.h), and
  * if neither side gave way, both would wait for ever.
  */
 static bool event_waits(struct dplink *l, uint32_t worker, bool *blocked)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "audit.h"
 
-#include "evt.h"
+#include "boundary.h"
 #include "gateway/media.h"
 #include "gateway/stream.h"
 #include "turn/session.h"

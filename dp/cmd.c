@@ -4,7 +4,7 @@
  * that cannot be obeyed is counted and, where the control process must know, answered.
  */
 #include "audit.h"
-#include "evt.h"
+#include "boundary.h"
 #include "gateway/context.h"
 #include "net/ip.h"
 #include "tls/tls.h"
@@ -214,15 +214,16 @@ uint32_t cmd_input(struct worker *w, uint32_t budget)
 	int n;
 
 	if (unlikely(!w->rings_ok)) {
-		worker_rings_reset(w);
+		if (boundary_reset(w))
+			audit_end(w);
 		return 0;
 	}
 	n = ring_count(&w->cmd, budget);
 	if (unlikely(n == RING_ERR))
-		worker_rings_broken(w);
+		boundary_broken(w);
 	for (i = 0; (int)i < n && i < budget && evt_answer(w); i++)
 		if (unlikely(!cmd_take(w, ring_peek(&w->cmd, i)))) {
-			worker_rings_broken(w);
+			boundary_broken(w);
 			break;
 		}
 	if (i)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "audit.h"
 #include "worker.h"
-#include "evt.h"
+#include "audit.h"
+#include "boundary.h"
+#include "clock.h"
 #include "loop.h"
 #include "rx.h"
 #include "stage.h"
@@ -25,18 +26,6 @@
 enum { SWEEP_BUDGET = 256, PRUNE_BUDGET = 512, CLOCK_US = 500 };
 
 /* ---- life ---- */
-
-/* Shared memory is addressed through the layout we made, never through what stands there now. */
-static bool worker_rings_attach(struct worker *w)
-{
-	const struct ctl_worker *l = &w->layout;
-	uint8_t *base = (uint8_t *)w->dp->region;
-
-	w->counters = (struct ctl_counters *)(base + l->counters);
-	w->port_counters = (struct ctl_port_counters *)(base + l->ports);
-	return ring_attach_reader(&w->cmd, (struct ring_shm *)(base + l->cmd_ring), l->cmd_slots) &&
-	       ring_attach_writer(&w->evt, (struct ring_shm *)(base + l->evt_ring), l->evt_slots);
-}
 
 static struct rate_table *rate_create(uint32_t per_second)
 {
@@ -123,7 +112,7 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 	w->n_ports = dp->n_ports;
 	w->ip_id = (uint16_t)(dp->hash_key[0] + id);
 	w->layout = dp->region->worker[id];
-	w->rings_ok = worker_rings_attach(w);
+	w->rings_ok = boundary_attach(w);
 	if (!worker_pools(w, err, errlen) || !session_tables_create(w, err, errlen) ||
 	    !context_create(w, err, errlen) || !tcp_create(w, err, errlen) ||
 	    !tls_create(w, err, errlen) || !frag_create(w, err, errlen)) {
@@ -156,36 +145,7 @@ void worker_free(struct worker *w)
 	rte_free(w);
 }
 
-/* ---- boundary ---- */
-
-void worker_rings_broken(struct worker *w)
-{
-	w->rings_ok = false;
-	/* A request for an earlier breach that came too late must not answer for this one. */
-	atomic_store_explicit(&w->rings_reset, false, memory_order_relaxed);
-	atomic_store_explicit(&w->rings_broken, true, memory_order_release);
-}
-
-void worker_rings_reset(struct worker *w)
-{
-	if (!atomic_load_explicit(&w->rings_reset, memory_order_acquire))
-		return;
-	ring_reset(&w->cmd);
-	ring_reset(&w->evt);
-	audit_end(w);
-	w->rings_ok = true;
-	atomic_store_explicit(&w->rings_reset, false, memory_order_relaxed);
-	atomic_store_explicit(&w->rings_broken, false, memory_order_release);
-}
-
 /* ---- loop ---- */
-
-void worker_clock(struct worker *w, uint64_t now_us)
-{
-	w->now_us = now_us;
-	w->now_ms = now_us / 1000;
-	w->now = (uint32_t)(now_us / 1000000);
-}
 
 /*
  * The time of the last mark (stage.h), by cycles from the last look at the clock (vDSO, no system
@@ -199,12 +159,12 @@ static void worker_time(struct worker *w)
 	if (likely(w->tsc < w->tsc_next)) {
 		us = w->us_base + ((w->tsc - w->tsc_base) * w->dp->us_per_tsc >> 32);
 		if (us > w->now_us)
-			worker_clock(w, us);
+			clock_set(w, us);
 		return;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	us = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-	worker_clock(w, RTE_MAX(us, w->now_us));
+	clock_set(w, RTE_MAX(us, w->now_us));
 	w->tsc_base = w->tsc;
 	w->us_base = us;
 	w->tsc_next = w->tsc + (uint64_t)(w->dp->tsc_per_us * CLOCK_US);
@@ -255,7 +215,7 @@ uint32_t worker_turn(struct worker *w)
 		stage_end(w, STAGE_HOUSEKEEPING, 0);
 	worker_tick(w);
 	n += tx_flush(w);
-	if (punt_wake(w))
+	if (boundary_wake(w))
 		stage_end(w, STAGE_COMMANDS, 0);
 	if (n == 0)
 		stage_end(w, STAGE_IDLE, 1);

@@ -223,14 +223,4 @@ int worker_run(void *worker);
  */
 uint32_t worker_turn(struct worker *w);
 
-/*
- * The control process lied: the rings are left alone until the service thread has detached it and
- * asked for a fresh start, which worker_rings_reset() then makes.
- */
-void worker_rings_broken(struct worker *w);
-void worker_rings_reset(struct worker *w);
-
-/* Brings w's clock up to date from CLOCK_MONOTONIC, given in microseconds. */
-void worker_clock(struct worker *w, uint64_t now_us);
-
 #endif

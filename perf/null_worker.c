@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "null_worker.h"
 
+#include "../dp/clock.h"
 #include "../dp/port.h"
 #include "../dp/region.h"
 #include "../dp/rx.h"
@@ -142,7 +143,7 @@ static void neigh_answer(struct worker *w)
 	const struct rte_ether_addr mac = { { 2, 0, 0, 0, 0, 9 } };
 	const struct ip_addr gw[] = { null_ip(false, NULL_GATEWAY), null_ip(true, NULL_GATEWAY) };
 
-	worker_clock(w, rte_get_tsc_cycles() / (uint64_t)null_dp.tsc_per_us);
+	clock_set(w, rte_get_tsc_cycles() / (uint64_t)null_dp.tsc_per_us);
 	neigh_learn(w, 0, &gw[0], &mac, true, true);
 	neigh_learn(w, 0, &gw[1], &mac, true, true);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "context.h"
 #include "media.h"
-#include "../evt.h"
+#include "../boundary.h"
 
 #include <rte_malloc.h>
 

@@ -6,6 +6,7 @@
  * connection in it, by value; the buffers of its queues stay where they are and change hands.
  */
 #include "ledger.h"
+#include "../clock.h"
 #include "../tx.h"
 
 /* Records of what is in flight. One that is moved has sent a few replies so far. */
@@ -229,7 +230,7 @@ void tcp_move_input(struct worker *w, struct rte_mbuf *m)
 
 	/* Clocks of workers differ by a little; no time of c is to come. */
 	if (mv->now_us > w->now_us)
-		worker_clock(w, mv->now_us);
+		clock_set(w, mv->now_us);
 	if (mv->kind == MOVE_CONN) {
 		move_arrive(w, mv, m);
 		return;

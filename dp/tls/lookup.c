@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* External keys that the control process looks up: what goes there, and what comes back. */
 #include "layer.h"
-#include "../evt.h"
+#include "../boundary.h"
 
 static void psk_answer(struct worker *w, struct tls *t, const uint8_t *key, uint32_t len)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "peer.h"
 #include "leg.h"
-#include "../evt.h"
+#include "../boundary.h"
 #include "../gateway/context.h"
 #include "../tcp/splice.h"
 

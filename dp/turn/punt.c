@@ -6,12 +6,9 @@
  */
 #include "leg.h"
 #include "relay.h"
-#include "../evt.h"
-
-#include <unistd.h>
+#include "../boundary.h"
 
 enum {
-	WAKE_GAP_US = 200,    /* between two wake-ups of the control process by one worker */
 	PUNT_QUEUE_TURN = 64, /* requests of the queue a turn */
 };
 
@@ -180,26 +177,4 @@ void punt_queue_clear(struct worker *w)
 {
 	while (w->punts.head)
 		pkt_drop(w, punt_take(w), DROP_TCP_CLOSED);
-}
-
-/* ---- the control process sleeps ---- */
-
-/*
- * A sleeper that is quicker than requests come would be woken for each of them, and waking costs us
- * as much as relaying a burst: the next request waits for those that come until then.
- */
-bool punt_wake(struct worker *w)
-{
-	uint64_t one = 1;
-
-	if (likely(!w->punted) || w->now_us < w->wake_us)
-		return false;
-	w->punted = false;
-	if (!ring_must_wake(&w->evt))
-		return false;
-	w->wake_us = w->now_us + WAKE_GAP_US;
-	/* The only system call of the loop, once a turn at most and only when the reader sleeps. */
-	if (write(w->dp->wake_cp, &one, sizeof(one)) < 0)
-		ring_sleep(&w->evt); /* the counter is full: it is awake already; ask again */
-	return true;
 }

@@ -115,8 +115,6 @@ uint32_t punt_queue(struct worker *w);
 void punt_queue_clear(struct worker *w);
 /* The drop reason of a message that does not parse. */
 enum drop punt_why(enum stun_err err);
-/* Wakes the control process if it sleeps and an event waits; not too often. Whether it did. */
-bool punt_wake(struct worker *w);
 
 /* Carries out commands of the control process; returns how many. */
 uint32_t cmd_input(struct worker *w, uint32_t budget);

@@ -268,7 +268,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	tcp_again();
 	hostile_check();
 	*world.dp.region = saved;
-	worker_rings_broken(world.w);
+	boundary_broken(world.w);
 	rings_again();
 	hostile_rest();
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dp_world.h"
 
+#include "../../dp/clock.h"
 #include "../../dp/tx.h"
 #include "../../dp/tcp/tcp.h"
 
@@ -378,7 +379,7 @@ void world_clock_us(uint64_t us)
 	uint16_t i;
 
 	for (i = 0; i < world.dp.n_workers; i++)
-		worker_clock(world.dp.worker[i], us);
+		clock_set(world.dp.worker[i], us);
 }
 
 void world_clock_ms(uint64_t ms)

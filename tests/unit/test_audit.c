@@ -7,7 +7,7 @@
 #include "media_world.h"
 
 #include "dp/audit.h"
-#include "dp/evt.h"
+#include "dp/boundary.h"
 #include "dp/turn/session.h"
 
 #include <setjmp.h>

@@ -6,7 +6,7 @@
  */
 #include "media_world.h"
 #include "../../cp/dplink.h"
-#include "../../dp/evt.h"
+#include "../../dp/boundary.h"
 #include "../../dp/turn/peer.h"
 
 #include <setjmp.h>

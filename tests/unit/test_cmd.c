@@ -6,7 +6,7 @@
  */
 #include "dp_world.h"
 
-#include "../../dp/evt.h"
+#include "../../dp/boundary.h"
 #include "../../lib/chandata.h"
 
 #include <setjmp.h>

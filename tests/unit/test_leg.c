@@ -8,7 +8,7 @@
  */
 #include "fake_tcp.h"
 
-#include "../../dp/evt.h"
+#include "../../dp/boundary.h"
 #include "../../dp/gateway/door.h"
 #include "../../dp/rate.h"
 #include "../../dp/tls/tls.h"

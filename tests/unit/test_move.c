@@ -6,6 +6,7 @@
  * and keeps TIME-WAIT. Where there is no room it ends on both sides, and no entry stays behind.
  */
 #include "tcp_host.h"
+#include "../../dp/clock.h"
 #include "../../dp/tcp/conn.h"
 
 #include <rte_hash.h>
@@ -359,7 +360,7 @@ static void clocks_differ(void **state)
 	conn->srtt_us = srtt_us;
 	assert_true(tcp_send_bytes(owner, conn, "x", 1));
 	hosts_run();
-	worker_clock(worker(home), late_us);
+	clock_set(worker(home), late_us);
 	move();
 	assert_int_equal(worker(away)->now_us, late_us);
 	h->silent = false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_DP_EVT_H
-#define FL_DP_EVT_H
+#ifndef FL_DP_BOUNDARY_H
+#define FL_DP_BOUNDARY_H
 
 /*
- * Events for the control process: this worker's end of its event ring.
+ * The link to the control process: this worker's ends of its command and event rings.
  *
  * The answer of a command is not lost: a command has one at most, and none is taken from its ring
  * while the event ring is full (cmd_input()). All others are news: requests, what becomes of
@@ -56,5 +56,17 @@ void evt_lost(struct worker *w);
 void evt_lost_tell(struct worker *w);
 /* The event written there goes; the control process is woken at the end of the turn. */
 void evt_publish(struct worker *w);
+/* Wakes the control process if it sleeps and an event waits; not too often. Whether it did. */
+bool boundary_wake(struct worker *w);
+
+/* Attaches both rings to the region. Shared memory is addressed through the layout made here. */
+bool boundary_attach(struct worker *w);
+/*
+ * A ring holds what cannot be: both are left alone until the service thread has detached the
+ * control process and asked for a fresh start, which boundary_reset() then makes. Returns whether
+ * it did.
+ */
+void boundary_broken(struct worker *w);
+bool boundary_reset(struct worker *w);
 
 #endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "boundary.h"
+
+#include <unistd.h>
+
+enum { WAKE_GAP_US = 200 }; /* between two wake-ups of the control process by one worker */
+
+/* ---- the rings ---- */
+
+bool boundary_attach(struct worker *w)
+{
+	const struct ctl_worker *l = &w->layout;
+	uint8_t *base = (uint8_t *)w->dp->region;
+
+	w->counters = (struct ctl_counters *)(base + l->counters);
+	w->port_counters = (struct ctl_port_counters *)(base + l->ports);
+	return ring_attach_reader(&w->cmd, (struct ring_shm *)(base + l->cmd_ring), l->cmd_slots) &&
+	       ring_attach_writer(&w->evt, (struct ring_shm *)(base + l->evt_ring), l->evt_slots);
+}
+
+void boundary_broken(struct worker *w)
+{
+	w->rings_ok = false;
+	/* A request for an earlier breach that came too late must not answer for this one. */
+	atomic_store_explicit(&w->rings_reset, false, memory_order_relaxed);
+	atomic_store_explicit(&w->rings_broken, true, memory_order_release);
+}
+
+bool boundary_reset(struct worker *w)
+{
+	if (!atomic_load_explicit(&w->rings_reset, memory_order_acquire))
+		return false;
+	ring_reset(&w->cmd);
+	ring_reset(&w->evt);
+	w->rings_ok = true;
+	atomic_store_explicit(&w->rings_reset, false, memory_order_relaxed);
+	atomic_store_explicit(&w->rings_broken, false, memory_order_release);
+	return true;
+}
+
+/* ---- events ---- */
+
+/* Slots that are free beside the `rest` last ones, max at most. */
+static uint32_t room_before(struct worker *w, uint32_t rest, uint32_t max)
+{
+	int room = w->rings_ok ? ring_room(&w->evt, rest + max) : 0;
+
+	if (unlikely(room == RING_ERR))
+		boundary_broken(w);
+	return room > (int)rest ? RTE_MIN((uint32_t)room - rest, max) : 0;
+}
+
+/* The next slot, if at least `rest` are free behind it. */
+static void *slot_before(struct worker *w, uint32_t rest)
+{
+	return room_before(w, rest, 1) ? ring_slot(&w->evt, 0) : NULL;
+}
+
+void *evt_slot(struct worker *w)
+{
+	return slot_before(w, evt_reserve(w));
+}
+
+void *evt_request(struct worker *w)
+{
+	return w->audit ? NULL : slot_before(w, evt_request_reserve(w));
+}
+
+void *evt_stranger(struct worker *w)
+{
+	return slot_before(w, evt_stranger_reserve(w));
+}
+
+uint32_t evt_stranger_room(struct worker *w, uint32_t max)
+{
+	return room_before(w, evt_stranger_reserve(w), max);
+}
+
+void *evt_answer(struct worker *w)
+{
+	return slot_before(w, 0);
+}
+
+void evt_publish(struct worker *w)
+{
+	ring_publish(&w->evt, 1);
+	w->punted = true;
+}
+
+void evt_lost(struct worker *w)
+{
+	w->news_lost = true;
+}
+
+void evt_lost_tell(struct worker *w)
+{
+	struct ctl_hdr *e = w->news_lost ? evt_slot(w) : NULL;
+
+	if (!e)
+		return;
+	*e = (struct ctl_hdr){ EVT_NEWS_LOST, sizeof(*e), 0 };
+	evt_publish(w);
+	w->news_lost = false;
+}
+
+/* ---- the control process sleeps ---- */
+
+/*
+ * A sleeper that is quicker than requests come would be woken for each of them, and waking costs us
+ * as much as relaying a burst: the next request waits for those that come until then.
+ */
+bool boundary_wake(struct worker *w)
+{
+	uint64_t one = 1;
+
+	if (likely(!w->punted) || w->now_us < w->wake_us)
+		return false;
+	w->punted = false;
+	if (!ring_must_wake(&w->evt))
+		return false;
+	w->wake_us = w->now_us + WAKE_GAP_US;
+	/* The only system call of the loop, once a turn at most and only when the reader sleeps. */
+	if (write(w->dp->wake_cp, &one, sizeof(one)) < 0)
+		ring_sleep(&w->evt); /* the counter is full: it is awake already; ask again */
+	return true;
+}
