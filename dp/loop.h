@@ -9,13 +9,6 @@
  */
 #include "worker.h"
 
-/*
- * Sends a packet (data at the IP header) from src to a port (host order) of a relay address of
- * ours: it comes in again at the worker that has the port, in the next turn at the earliest. src's
- * port is this worker's. Takes m.
- */
-void loop_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src, uint16_t dport);
-
 /* Takes one that another worker handed over. */
 void loop_take(struct worker *w, struct rte_mbuf *m);
 

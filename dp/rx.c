@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rx.h"
+#include "dispatch.h"
 #include "rx_parse.h"
 #include "stage.h"
 #include "tx.h"
@@ -100,7 +101,7 @@ static void relay_lookup(struct worker *w, struct pkt **p, uint16_t n)
 
 	for (i = 0; i < n; i++) {
 		p[i]->slot = w->relay_slot[p[i]->index][be16_get(p[i]->dport)];
-		if (!(p[i]->slot & LEG_BIT))
+		if (relayed_is_session(p[i]->slot))
 			rte_prefetch0(&w->session[p[i]->slot]);
 	}
 }
@@ -115,23 +116,11 @@ static void session_check(struct worker *w, struct pkt **p, uint16_t n)
 	uint16_t i;
 
 	for (i = 0; i < n; i++) {
-		if (unlikely(p[i]->slot & LEG_BIT))
+		if (unlikely(!relayed_is_session(p[i]->slot)))
 			continue;
 		p[i]->live = w->session[p[i]->slot].expiry > w->now;
 		rte_prefetch0(&w->session[p[i]->slot].first);
 	}
-}
-
-/* Takes p->m, unless nobody has the relayed port. */
-static bool peer_input(struct worker *w, struct pkt *p)
-{
-	if (unlikely(p->slot == SLOT_NONE))
-		return false;
-	if (likely(!(p->slot & LEG_BIT)))
-		relay_peer(w, p);
-	else
-		media_input(w, p);
-	return true;
 }
 
 /*
@@ -145,7 +134,7 @@ static void rx_unknown(struct worker *w, struct pkt **peer, uint16_t n_peer, str
 	relay_lookup(w, peer, n_peer);
 	session_check(w, peer, n_peer);
 	for (uint16_t i = 0; i < n_peer; i++)
-		if (!peer_input(w, peer[i]))
+		if (!dispatch_relayed(w, peer[i]))
 			pkt_drop(w, peer[i]->m, DROP_RELAY_PORT);
 	stage_work(w, STAGE_GENERAL, n_peer);
 	tcp_input(w, syn, n_syn);
@@ -196,7 +185,7 @@ static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16
 	for (i = 0; i < n_client; i++)
 		listener_input(w, client[i], mode);
 	for (i = 0; i < n_peer; i++)
-		if (unlikely(!peer_input(w, peer[i])))
+		if (unlikely(!dispatch_relayed(w, peer[i])))
 			peer[n_nobody++] = peer[i];
 	stage_end(w, STAGE_GENERAL, n - n_nobody);
 	if (n_tcp)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rx_parse.h"
+#include "dispatch.h"
 #include "tx.h"
 #include "net/ip.h"
 #include "net/neigh.h"
@@ -149,7 +150,7 @@ static enum pkt_class l4_classify(struct worker *w, struct pkt *p, enum rx_mode 
 	if (likely(p->proto == IP_PROTO_TCP && p->local && mode != RX_COPY))
 		return tcp_classify(w, p, mode);
 	if (p->proto == (p->v6 ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP)) {
-		icmp_input(w, p, mode == RX_COPY);
+		dispatch_icmp(w, p, mode == RX_COPY);
 		return PKT_TAKEN;
 	}
 	/* "No next header" is not an error (RFC 8200 4.7). */

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tx.h"
-#include "loop.h"
-#include "rx.h"
+#include "relayed.h"
 #include "stage.h"
-#include "net/neigh.h"
-#include "tcp/tcp.h"
 
 #include <rte_ethdev.h>
 
@@ -159,73 +156,25 @@ void handover_copy(struct worker *w, const struct rte_mbuf *m, uint16_t port)
 	}
 }
 
-/* Frames that go through rx_burst() as the owner's. */
-static bool handover_is_rx(const struct rte_mbuf *m)
+/* ---- to ourselves ---- */
+
+void tx_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src, uint16_t dport)
 {
-	uint32_t kind = m->hash.usr >> 16;
+	const uint16_t owner = w->dp->port_owner[dport >> 1];
+	const struct local_addr *l = dplane_local(w->dp, &src->ip);
+	const enum relayed_kind from = relayed_kind(relayed_entry(w, l, be16_get(src->port)));
 
-	return kind == HANDOVER_RX || kind == HANDOVER_REDIRECT;
-}
-
-static void handover_burst(struct worker *w, struct rte_mbuf **m, uint16_t n)
-{
-	rx_burst(w, m, n, m[0]->hash.usr & (HANDOVER_WHOLE - 1),
-		 m[0]->hash.usr >> 16 == HANDOVER_REDIRECT ? RX_REDIRECTED : RX_STEERED);
-}
-
-static void handover_take(struct worker *w, struct rte_mbuf *m)
-{
-	uint16_t port = (uint16_t)m->hash.usr;
-
-	switch ((enum handover_kind)(m->hash.usr >> 16)) {
-	case HANDOVER_RX:
-	case HANDOVER_REDIRECT:
-		handover_burst(w, &m, 1);
-		break;
-	case HANDOVER_COPY:
-		rx_burst(w, &m, 1, port, RX_COPY);
-		break;
-	case HANDOVER_TX:
-		tx_frame(w, port, m);
-		break;
-	case HANDOVER_LOOP:
-		loop_take(w, m);
-		break;
-	case HANDOVER_MOVE:
-		tcp_move_input(w, m);
-		break;
+	if (owner != w->id) {
+		handover(w, owner, m, HANDOVER_LOOP, (uint16_t)from);
+	} else if (w->n_loop < TX_BATCH) {
+		m->hash.usr = (uint32_t)from;
+		w->loop[w->n_loop++] = m;
+	} else {
+		pkt_drop(w, m, DROP_TX_FULL);
 	}
 }
 
-uint32_t handover_input(struct worker *w)
-{
-	struct rte_mbuf *m[BURST], *rx[BURST];
-	uint32_t total = 0;
-	uint16_t from, i, n, n_rx;
-
-	for (from = 0; from < w->dp->n_workers; from++) {
-		if (from == w->id)
-			continue;
-		n = (uint16_t)rte_ring_sc_dequeue_burst(w->dp->handover[from][w->id], (void **)m,
-							BURST, NULL);
-		count_add(w, CNT_HANDOVER_IN, n);
-		total += n;
-		if (n == 0)
-			continue;
-		stage_end(w, STAGE_HANDOVER, n);
-		/* Frames of one port and kind go through the stages together. */
-		for (i = 0, n_rx = 0; i < n; i++) {
-			if (!handover_is_rx(m[i]) || (n_rx && rx[0]->hash.usr != m[i]->hash.usr))
-				handover_take(w, m[i]);
-			else
-				rx[n_rx++] = m[i];
-		}
-		if (n_rx)
-			handover_burst(w, rx, n_rx);
-		stage_end(w, STAGE_HANDOVER, 0);
-	}
-	return total;
-}
+/* ---- the end of a turn ---- */
 
 uint32_t tx_flush(struct worker *w)
 {

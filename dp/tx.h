@@ -27,7 +27,7 @@ enum handover_kind {
 	HANDOVER_REDIRECT, /* a client's frame, for the worker that has its session */
 	HANDOVER_COPY,	   /* a copy of an ARP, ND or ICMP frame, to learn from */
 	HANDOVER_TX,	   /* a frame to be sent by a port this worker has a queue of */
-	HANDOVER_LOOP,	   /* an IP packet of loop_send(); whose it is stands for a port */
+	HANDOVER_LOOP,	   /* an IP packet of tx_loop(); enum relayed_kind stands for a port */
 	HANDOVER_MOVE,	   /* a TCP connection that moves, or the end of one that did */
 };
 
@@ -55,10 +55,14 @@ static inline void handover_pkt(struct worker *w, uint16_t to, const struct pkt 
 /* Copies a frame to all other workers as HANDOVER_COPY. Does not take m. */
 void handover_copy(struct worker *w, const struct rte_mbuf *m, uint16_t port);
 
+/*
+ * Sends a packet (data at the IP header) from src to a port (host order) of a relay address of
+ * ours: it comes in again at the worker that has the port (loop.h), in the next turn at the
+ * earliest. src's port is this worker's. Takes m.
+ */
+void tx_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src, uint16_t dport);
+
 /* Flushes batches of ports and of other workers; returns packets moved. */
 uint32_t tx_flush(struct worker *w);
-
-/* Takes what other workers handed over; returns packets taken. */
-uint32_t handover_input(struct worker *w);
 
 #endif

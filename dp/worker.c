@@ -3,6 +3,8 @@
 #include "audit.h"
 #include "boundary.h"
 #include "clock.h"
+#include "dispatch.h"
+#include "handover.h"
 #include "loop.h"
 #include "rx.h"
 #include "stage.h"
@@ -119,7 +121,7 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 		worker_free(w);
 		return NULL;
 	}
-	tcp_listen(w, leg_accept);
+	tcp_listen(w, dispatch_accept);
 	return w;
 }
 

@@ -16,7 +16,7 @@ import sys
 
 PRODUCT = ("dp", "cp", "lib", "cli", "conf")
 # The floors of dp/, the lowest first: a file calls its own floor and those below.
-FLOORS = (("tx", "link", "clock", "port"), ("net",), ("tcp", "tls"), ("relay",),
+FLOORS = (("boundary", "clock", "dplane", "port", "rate", "region", "relayed", "rss", "stage", "tx"), ("net",), ("tcp", "tls"), ("relay",),
           ("turn", "gateway", "service"), ("dispatch",))
 COINED = "shake shaker door edge parting lie lies lied goodbye news wish mark rest".split()
 

@@ -158,9 +158,9 @@ static void context_subtract(struct worker *w, uint32_t slot, uint32_t side)
  */
 static bool port_free(struct worker *w, uint32_t slot, uint32_t entry)
 {
-	if (entry == SLOT_NONE || (gate_is_leg(entry) && gate_slot(entry) == slot))
+	if (entry == SLOT_NONE || (relayed_kind(entry) == RELAYED_TERM && gate_slot(entry) == slot))
 		return true;
-	if (!gate_is_leg(entry) || w->context[gate_slot(entry)].epoch == w->sync_epoch)
+	if (relayed_kind(entry) != RELAYED_TERM || w->context[gate_slot(entry)].epoch == w->sync_epoch)
 		return false;
 	context_subtract(w, gate_slot(entry), gate_side(entry));
 	return true;
@@ -350,3 +350,18 @@ uint32_t context_tick(struct worker *w)
 	}
 	return n;
 }
+
+/* ---- relayed ports ---- */
+
+/* Nobody waits for errors about what a termination sent. */
+static void context_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r)
+{
+	(void)r;
+	pkt_drop(w, p->m, DROP_ICMP_NO_SESSION);
+}
+
+const struct relayed_ops context_relayed = {
+	.input = media_input,
+	.accept = stream_accept,
+	.icmp = context_icmp,
+};

@@ -11,7 +11,7 @@
  * stands in the relay table for such a port names a leg (gate_leg()), where a session's slot stands
  * for an allocation's.
  */
-#include "../worker.h"
+#include "../relayed.h"
 
 enum {
 	SIDES = 2,
@@ -21,29 +21,21 @@ enum {
 	RENEW_S = 15,	       /* a check so long after the nomination is one of consent */
 };
 
-#define LEG_BIT UINT32_C(0x80000000)
-
 /* What stands in a relay table for leg 2 * side + rtcp of the context in a slot. */
 static inline uint32_t gate_leg(uint32_t slot, uint32_t leg)
 {
-	return LEG_BIT | (slot * LEGS + leg);
-}
-
-/* Whether an entry of a relay table is a leg's; SLOT_NONE is not. */
-static inline bool gate_is_leg(uint32_t entry)
-{
-	return (entry & LEG_BIT) && entry != UINT32_MAX;
+	return RELAYED_TERM_BIT | (slot * LEGS + leg);
 }
 
 static inline uint32_t gate_slot(uint32_t entry)
 {
-	return (entry & ~LEG_BIT) / LEGS;
+	return (entry & ~RELAYED_TERM_BIT) / LEGS;
 }
 
 /* Its place in worker.media_path. */
 static inline uint32_t gate_line(uint32_t entry)
 {
-	return entry & ~LEG_BIT;
+	return entry & ~RELAYED_TERM_BIT;
 }
 
 static inline uint32_t gate_side(uint32_t entry)

@@ -22,7 +22,7 @@ static bool stream_moved(const struct worker *w, struct tcp_conn *c, struct stre
 		r++;
 	entry = r < conf->n_relay ? w->relay_slot[r][be16_get(local.port)] : SLOT_NONE;
 	i = gate_side(entry);
-	if (gate_is_leg(entry))
+	if (relayed_kind(entry) == RELAYED_TERM)
 		s = w->context[gate_slot(entry)].stream;
 	if (!s || s->side[i].serial != o->serial)
 		return false;

@@ -2,8 +2,6 @@
 #include "ip.h"
 #include "neigh.h"
 #include "../rate.h"
-#include "../rx.h"
-#include "../tcp/tcp.h"
 #include "../tx.h"
 #include "../../lib/cursor.h"
 
@@ -144,91 +142,29 @@ static bool type_is_error(bool v6, uint8_t type)
 		  : type == ICMP4_UNREACHABLE || type == ICMP4_TIME;
 }
 
-/*
- * The worker that has the connection of a client: the one its segments come to. A port that keeps
- * flows on queues and does not tell how leaves that open: every worker then hears of it.
- */
-static uint16_t client_owner(struct worker *w, const struct pkt *p, const struct icmp_report *r)
-{
-	/* A segment of the client's, judged like one that did not come by its own queue. */
-	const struct pkt back = { .src = r->peer.ip,
-				  .sport = r->peer.port,
-				  .dst = r->relayed.ip,
-				  .dport = r->relayed.port,
-				  .in_port = p->in_port,
-				  .whole = true };
-
-	return rx_client_owner(w, &back);
-}
-
-static bool client_owner_is_open(const struct worker *w, const struct port *port)
-{
-	return w->dp->n_workers > 1 && port->flow_sticky && !port->rss.reta_size;
-}
-
-/* About a segment of ours: judged by the worker that has the connection (RFC 5927). */
-static void icmp_tcp(struct worker *w, struct pkt *p, const struct icmp_report *r, bool copy)
-{
-	const uint16_t port = be16_get(r->relayed.port);
-	const bool client = dplane_tcp_listener(w->dp, &p->dst, port) != LOCAL_NONE;
-	const uint16_t owner = client ? client_owner(w, p, r) : w->dp->port_owner[port >> 1];
-	const bool hard = p->v6 ? r->type == ICMP6_UNREACHABLE : r->type == ICMP4_UNREACHABLE;
-	const bool matters = hard || r->data;
-
-	if (owner != w->id && !copy) {
-		handover_pkt(w, owner, p, HANDOVER_RX);
-	} else if (matters && tcp_icmp(w, &r->relayed, &r->peer, r->seq, r->data)) {
-		pkt_consume(w, p->m);
-	} else if (copy) {
-		pkt_consume(w, p->m); /* another's */
-	} else if (client && matters && client_owner_is_open(w, &w->dp->port[p->in_port]) &&
-		   rate_allow(w->error_rate, &p->src, w->now_ms)) {
-		handover_copy(w, p->m, p->in_port);
-		pkt_consume(w, p->m);
-	} else {
-		pkt_drop(w, p->m, DROP_ICMP_NO_SESSION);
-	}
-}
-
-/* An error about a packet of ours: the relayed port it names leads to the session. */
-static void icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp, bool copy)
+/* An error about a packet of ours: what it says of that packet. False, and p->m is gone: nothing. */
+static bool icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp, struct icmp_report *r)
 {
 	uint32_t off = (uint32_t)p->l2_len + p->l3_len + ICMP_HDR;
 	uint32_t len = RTE_MIN((uint32_t)(p->l4_len - ICMP_HDR), (uint32_t)QUOTE_READ);
-	struct icmp_report r = { .type = icmp[0], .code = icmp[1] };
-	const struct local_addr *l;
 	uint8_t buf[QUOTE_READ];
 	const uint8_t *quote = rte_pktmbuf_read(p->m, off, len, buf);
-	uint16_t port, owner;
 
+	*r = (struct icmp_report){ .type = icmp[0], .code = icmp[1] };
 	/* Whoever quotes another source than the address it writes to has not seen our packet. */
-	if (!quote || !quote_parse(quote, len, p->v6, &r) || !ip_eq(&r.relayed.ip, &p->dst)) {
+	if (!quote || !quote_parse(quote, len, p->v6, r) || !ip_eq(&r->relayed.ip, &p->dst)) {
 		pkt_drop(w, p->m, DROP_ICMP_BAD);
-		return;
+		return false;
 	}
-	if (p->v6 && r.type == ICMP6_TOO_BIG)
-		r.data = (uint32_t)icmp[4] << 24 | icmp[5] << 16 | icmp[6] << 8 | icmp[7];
-	else if (!p->v6 && r.type == ICMP4_UNREACHABLE && r.code == ICMP4_CODE_NEEDS_FRAG)
-		r.data = (uint32_t)(icmp[6] << 8 | icmp[7]);
-	if (r.proto == IP_PROTO_TCP) {
-		icmp_tcp(w, p, &r, copy);
-		return;
-	}
-	port = be16_get(r.relayed.port);
-	l = p->local;
-	if (l->relay == CTL_RELAY_NONE || port < l->relay_min || port > l->relay_max) {
-		pkt_drop(w, p->m, DROP_ICMP_NO_SESSION);
-		return;
-	}
-	owner = w->dp->port_owner[port >> 1];
-	if (owner != w->id) {
-		handover_pkt(w, owner, p, HANDOVER_RX);
-		return;
-	}
-	relay_icmp(w, p, &r);
+	if (p->v6 && r->type == ICMP6_TOO_BIG)
+		r->data = (uint32_t)icmp[4] << 24 | icmp[5] << 16 | icmp[6] << 8 | icmp[7];
+	else if (!p->v6 && r->type == ICMP4_UNREACHABLE && r->code == ICMP4_CODE_NEEDS_FRAG)
+		r->data = (uint32_t)(icmp[6] << 8 | icmp[7]);
+	r->unreachable = r->type == (p->v6 ? ICMP6_UNREACHABLE : ICMP4_UNREACHABLE);
+	return true;
 }
 
-void icmp_input(struct worker *w, struct pkt *p, bool copy)
+bool icmp_input(struct worker *w, struct pkt *p, bool copy, struct icmp_report *r)
 {
 	uint32_t off = (uint32_t)p->l2_len + p->l3_len;
 	const uint8_t *icmp = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, off);
@@ -243,9 +179,10 @@ void icmp_input(struct worker *w, struct pkt *p, bool copy)
 	else if (icmp[0] == (p->v6 ? ICMP6_ECHO : ICMP4_ECHO) && icmp[1] == 0)
 		icmp_echo(w, p);
 	else if (type_is_error(p->v6, icmp[0]))
-		icmp_report(w, p, icmp, copy);
+		return icmp_report(w, p, icmp, r);
 	else
 		pkt_drop(w, p->m, DROP_ICMP_TYPE);
+	return false;
 }
 
 /* ---- errors we send ---- */

@@ -260,11 +260,22 @@ void frag_destroy(struct worker *w);
 
 /* ---- ICMP (icmp.c) ---- */
 
+/* An ICMP error about a packet that one of our relayed ports or connections sent. */
+struct icmp_report {
+	struct sock_addr relayed, peer; /* source and destination of the packet it is about */
+	uint8_t type, code;		/* as the peer's family has them */
+	bool unreachable;		/* its type is "destination unreachable" */
+	uint32_t data;			/* MTU of "too big", host order; else 0 */
+	uint8_t proto;			/* UDP or TCP */
+	uint32_t seq;			/* TCP's sequence number, host order */
+};
+
 /*
  * ICMP or ICMPv6 for us: echo, ND, errors about packets of ours. copy: another worker's, to learn
- * from and no more. Takes p->m.
+ * from and no more. True: it is an error whose quotation can be believed so far; *r says what it
+ * is about, and p->m is the caller's. False: p->m is gone.
  */
-void icmp_input(struct worker *w, struct pkt *p, bool copy);
+bool icmp_input(struct worker *w, struct pkt *p, bool copy, struct icmp_report *r);
 
 enum icmp_why {
 	ICMP_WHY_PORT,	  /* port unreachable */
@@ -280,17 +291,5 @@ enum icmp_why {
  * be called before its headers are rewritten.
  */
 void icmp_error(struct worker *w, const struct pkt *p, enum icmp_why why, uint16_t mtu);
-
-/* An ICMP error about a packet that one of our relayed ports or connections sent. */
-struct icmp_report {
-	struct sock_addr relayed, peer; /* source and destination of the packet it is about */
-	uint8_t type, code;		/* as the peer's family has them */
-	uint32_t data;			/* MTU of "too big", host order; else 0 */
-	uint8_t proto;			/* UDP or TCP */
-	uint32_t seq;			/* TCP's sequence number, host order */
-};
-
-/* turn/icmp.c: passes the report to the client (RFC 8656 11.5, 11.6). Takes p->m. */
-void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r);
 
 #endif

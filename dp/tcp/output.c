@@ -2,7 +2,6 @@
 /* What may be sent, and sending it (RFC 9293 3.8). */
 #include "ledger.h"
 #include "sent.h"
-#include "../loop.h"
 
 #include "../net/neigh.h"
 #include "../tx.h"
@@ -300,7 +299,7 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 	else if (n) /* longer than the link: the port cuts it */
 		neigh_send(w, n, m);
 	else if (c->nh == NH_LOOP)
-		loop_send(w, m, &(struct sock_addr){ *src, c->local_port },
+		tx_loop(w, m, &(struct sock_addr){ *src, c->local_port },
 			  be16_get(c->remote_port));
 	else
 		pkt_drop(w, m, why);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "relay.h"
 #include "leg.h"
-#include "../gateway/context.h"
 #include "../../lib/stun.h"
 
 #include <rte_random.h>
@@ -26,27 +25,17 @@ static size_t icmp_indication(uint8_t *buf, size_t cap, const struct icmp_report
 /* RFC 8656 11.5, 11.6: only for a peer with a permission, so that nobody can feed a client. */
 void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r)
 {
-	const struct local_addr *l = dplane_local(w->dp, &r->relayed.ip);
+	struct session *s = &w->session[p->slot];
 	struct rte_mbuf *m = p->m;
-	uint32_t slot = SLOT_NONE;
 	uint8_t buf[128];
-	struct session *s;
 	size_t len;
 
-	if (l && l->relay != CTL_RELAY_NONE)
-		slot = w->relay_slot[l->relay][be16_get(r->relayed.port)];
-	/* Nobody waits for errors about what a leg sent. */
-	if (slot == SLOT_NONE || gate_is_leg(slot)) {
-		pkt_drop(w, m, DROP_ICMP_NO_SESSION);
-		return;
-	}
-	s = &w->session[slot];
 	/* It quotes UDP, which a TCP allocation never sent. */
 	if (s->flags & SESSION_TCP) {
 		pkt_drop(w, m, DROP_ICMP_NO_SESSION);
 		return;
 	}
-	if (s->expiry <= w->now || !session_permission(w, slot, &r->peer.ip)) {
+	if (s->expiry <= w->now || !session_permission(w, p->slot, &r->peer.ip)) {
 		pkt_drop(w, m, s->expiry <= w->now ? DROP_SESSION_EXPIRED : DROP_NO_PERMISSION);
 		return;
 	}

@@ -3,7 +3,6 @@
 #include "limit.h"
 #include "peer.h"
 #include "relay.h"
-#include "../gateway/door.h"
 #include "../tls/tls.h"
 #include "../../lib/chandata.h"
 
@@ -414,23 +413,6 @@ void leg_init(void *data, uint16_t listener)
 	struct leg l = { .slot = SLOT_NONE, .listener = listener };
 
 	memcpy(data, &l, sizeof(l));
-}
-
-const struct tcp_app *leg_accept(struct worker *w, struct tcp_request *r)
-{
-	uint16_t i = dplane_tcp_listener(w->dp, &r->local.ip, be16_get(r->local.port));
-
-	if (i == LOCAL_NONE)
-		return peer_accept(w, r);
-	r->stranger = true;
-	if (w->dp->conf->listener[i].transport == TRANSPORT_TLS) {
-		r->layer = &tls_server_layer;
-		r->layer_arg = w->dp->conf->listener[i].domain_index;
-		door_init(r->data, i);
-		return &door_app;
-	}
-	leg_init(r->data, i);
-	return &leg_app;
 }
 
 /* ---- what the control process says ---- */

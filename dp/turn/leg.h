@@ -45,12 +45,6 @@ extern const struct tcp_app leg_app;
 void leg_init(void *data, uint16_t listener);
 
 /*
- * The dataplane's accept(): TCP listeners here, TLS listeners by gateway/door.h, relayed addresses
- * of TCP allocations by peer.h.
- */
-const struct tcp_app *leg_accept(struct worker *w, struct tcp_request *r);
-
-/*
  * CMD_SEND to a connection: one whole STUN message. False if it is gone, or there are no buffers;
  * never for want of room, since no more is asked than there is room to answer.
  */

@@ -304,7 +304,7 @@ static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, 
 			c = flow_find(&w->flows, k[i].hash);
 			slot = flow_next(&w->flows, &c);
 		}
-		if (unlikely(slot & LEG_BIT)) {
+		if (unlikely(!relayed_is_session(slot))) {
 			if (slot != SLOT_NONE) {
 				struct media_path *flow = &w->media_path[gate_line(slot)];
 				struct path_pkt *leg = &legs[(*n_legs)++];

@@ -2,7 +2,6 @@
 #include "peer.h"
 #include "leg.h"
 #include "../boundary.h"
-#include "../gateway/context.h"
 #include "../tcp/splice.h"
 
 enum peer_flags {
@@ -193,19 +192,11 @@ const struct tcp_app peer_app = {
 	.closed = peer_closed,
 };
 
-const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r)
+const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r, uint32_t slot)
 {
-	const struct local_addr *l = dplane_local(w->dp, &r->local.ip);
-	struct peer_conn p = { 0 };
+	struct peer_conn p = { .sid.slot = slot };
 	struct session *s;
 
-	if (!l || l->relay == CTL_RELAY_NONE)
-		return NULL;
-	p.sid.slot = w->relay_slot[l->relay][be16_get(r->local.port)];
-	if (p.sid.slot == SLOT_NONE)
-		return NULL;
-	if (gate_is_leg(p.sid.slot))
-		return stream_accept(w, r, p.sid.slot);
 	p.sid.gen = w->session[p.sid.slot].gen;
 	s = peer_session(w, p.sid);
 	if (!s || s->peers_waiting >= w->dp->conf->turn.connections_per_allocation ||

@@ -13,10 +13,10 @@
 extern const struct tcp_app peer_app;
 
 /*
- * A SYN for r->local: peer_app, if a TCP session is there and the peer is permitted (6062 5.3); or
- * what stream_accept() says, where a leg is.
+ * A SYN to a relayed port of the session in slot: peer_app, if that is one of TCP and the peer is
+ * permitted (6062 5.3), or NULL.
  */
-const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r);
+const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r, uint32_t slot);
 
 /* Commands. peer_connect() answers with events itself; false only for impossible values. */
 bool peer_connect(struct worker *w, const struct cmd_connect *c);

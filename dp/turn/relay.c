@@ -3,7 +3,6 @@
 #include "leg.h"
 #include "limit.h"
 #include "../net/neigh.h"
-#include "../loop.h"
 #include "../tx.h"
 #include "../../lib/chandata.h"
 #include "../../lib/stun.h"
@@ -127,7 +126,7 @@ static void relay_loop(struct worker *w, struct rte_mbuf *m, const struct sock_a
 		       uint16_t port)
 {
 	count(w, CNT_RELAY_LOOPED);
-	loop_send(w, m, src, port);
+	tx_loop(w, m, src, port);
 }
 
 /* Too large for the link and not to be cut: its source hears how much fits. n NULL: no link. */
@@ -519,7 +518,7 @@ void relay_peer(struct worker *w, struct pkt *p)
 	struct relay_out o = { .len = pkt_payload_len(p) };
 	struct peer *c;
 
-	if (unlikely(!p->live)) {
+	if (unlikely(s->expiry <= w->now)) {
 		pkt_drop(w, p->m, DROP_SESSION_EXPIRED);
 		return;
 	}

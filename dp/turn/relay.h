@@ -53,6 +53,8 @@ void relay_channel_data(struct worker *w, struct pkt *p);
 void relay_send(struct worker *w, struct pkt *p);
 /* From a peer to a relayed port whose session is p->slot. */
 void relay_peer(struct worker *w, struct pkt *p);
+/* Passes a report about what that port sent to the client (RFC 8656 11.5, 11.6). Takes p->m. */
+void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r);
 
 /*
  * The same for a client's connection: len bytes at msg are one ChannelData message, of which only

@@ -151,7 +151,7 @@ static void contexts_check(const struct worker *w)
 		line_check(&w->media_path[slot]);
 	for (r = 0; r < world.conf.n_relay; r++)
 		for (port = RELAY_MIN; port <= RELAY_MAX; port++)
-			legs += gate_is_leg(w->relay_slot[r][port]);
+			legs += relayed_kind(w->relay_slot[r][port]) == RELAYED_TERM;
 	MUST(legs == ports);
 	MUST(w->counters->cnt[CNT_GATE_CONTEXTS] == contexts);
 }

@@ -7,6 +7,7 @@
  */
 #include "dp_hostile.h"
 #include "../gateway/stream_check.h"
+#include "../../dp/dispatch.h"
 #include "../../dp/gateway/context.h"
 #include "../../dp/tcp/conn.h"
 #include "../../dp/turn/leg.h"
@@ -246,7 +247,7 @@ static void tcp_again(void)
 		return;
 	tcp_destroy(world.w);
 	MUST(tcp_create(world.w, err, sizeof(err)));
-	tcp_listen(world.w, leg_accept);
+	tcp_listen(world.w, dispatch_accept);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

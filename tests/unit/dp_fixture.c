@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dp_fixture.h"
 
+#include "../../dp/dispatch.h"
 #include "../../dp/rx.h"
 #include "../../dp/tcp/tcp.h"
 
@@ -12,6 +13,9 @@
 struct fixture fx;
 
 static struct rte_mempool *pool;
+/* A session stands behind each relayed port. */
+static uint32_t sessions[UINT16_MAX + 1];
+static uint32_t *relay_slot[] = { sessions, sessions };
 
 int fx_eal(void **state)
 {
@@ -110,6 +114,7 @@ int fx_setup(void **state)
 		dplane_add_link_local(&fx.dp, &fx.dp.port[i]);
 	fx.w.dp = &fx.dp;
 	fx.w.pool = pool;
+	fx.w.relay_slot = relay_slot;
 	fx.w.counters = &fx.counters;
 	fx.w.n_ports = fx.dp.n_ports;
 	fx_clock_ms(5); /* machines may have just started */
@@ -231,7 +236,7 @@ void fx_icmp(uint16_t port, const char *src, const char *dst, uint8_t ttl, void 
 		memcpy(b + 2, &csum, 2);
 	}
 	p = fx_pkt(fx_ip_frame(port, src, dst, proto, ttl, msg, len), port);
-	icmp_input(&fx.w, &p, false);
+	dispatch_icmp(&fx.w, &p, false);
 }
 
 const uint8_t *fx_sent(uint32_t i)
@@ -316,9 +321,12 @@ uint16_t rx_client_owner(const struct worker *w, const struct pkt *p)
 	return w->id;
 }
 
-void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r)
+static void report(struct worker *w, struct pkt *p, const struct icmp_report *r)
 {
 	fx.report = *r;
 	fx.n_reports++;
 	pkt_consume(w, p->m);
 }
+
+static const struct relayed_ops session_ops = { .icmp = report };
+const struct relayed_ops *const dispatch_ops[RELAYED_KINDS] = { [RELAYED_TURN] = &session_ops };

@@ -4,13 +4,14 @@
 
 /*
  * A dataplane without ports for tests of dp/net: one worker of two, two ports, all that would
- * leave the worker (dp/tx.h, relay_icmp()) caught here.
+ * leave the worker (dp/tx.h, dispatch_ops[]) caught here.
  *
  *   port 0 "access": 10.1.0.1/24, fd00:1::1/64, untagged, MTU 1500, gateway 10.1.0.254, fd00:1::fe
  *   port 1 "core":   10.2.0.1/24, fd00:2::1/64, VLAN 42, MTU 1280, relayed ports 49152-65535
  *
  * Teardown checks the accounting of packets and that every buffer is back in its pool.
  */
+#include "../../dp/dispatch.h"
 #include "../../dp/net/ip.h"
 #include "../../dp/net/neigh.h"
 #include "../../dp/rate.h"
@@ -48,7 +49,7 @@ struct fixture {
 	uint32_t n_handed;   /* handover() */
 	uint16_t handed_to;  /* of the last */
 	uint32_t n_tcp_icmp; /* tcp_icmp() */
-	uint32_t n_reports;  /* relay_icmp() */
+	uint32_t n_reports;  /* struct relayed_ops.icmp */
 	struct icmp_report report;
 };
 
@@ -76,7 +77,7 @@ struct rte_mbuf *fx_ip_frame(uint16_t port, const char *src, const char *dst, ui
 			     uint8_t ttl, const void *data, size_t len);
 /* What rx_parse.c makes of a frame. */
 struct pkt fx_pkt(struct rte_mbuf *m, uint16_t port);
-/* An ICMP message with its checksum made right, given to icmp_input(). */
+/* An ICMP message with its checksum made right, given to dispatch_icmp(). */
 void fx_icmp(uint16_t port, const char *src, const char *dst, uint8_t ttl, void *msg, size_t len);
 
 /* n packets of m's bytes, the frames' sums and fields read back. */

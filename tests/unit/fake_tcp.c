@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fake_tcp.h"
 
+#include "../../dp/dispatch.h"
 #include "../../dp/turn/leg.h"
 #include "dp_world.h"
 
@@ -39,7 +40,7 @@ struct fake_conn *fake_open(struct worker *w, const struct sock_addr *local,
 			    const struct sock_addr *remote)
 {
 	struct tcp_request r = { .local = *local, .remote = *remote };
-	const struct tcp_app *app = leg_accept(w, &r);
+	const struct tcp_app *app = dispatch_accept(w, &r);
 	struct tcp_conn *c = conn;
 
 	if (!app)
@@ -500,10 +501,11 @@ const struct tcp_app peer_app = { .name = "peer",
 				  .writable = peer_nothing,
 				  .closed = peer_closed };
 
-const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r)
+const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r, uint32_t slot)
 {
 	(void)w;
 	(void)r;
+	(void)slot;
 	fake_peer.accepts++;
 	return &peer_app;
 }

@@ -40,7 +40,7 @@ extern struct fake_peer fake_peer;
 /* Starts the fake on worker w, or makes it forget everything. */
 void fake_tcp_start(struct worker *w);
 
-/* A client connects: asks leg_accept(). NULL if that says no. */
+/* A client connects: asks dispatch_accept(). NULL if that says no. */
 struct fake_conn *fake_open(struct worker *w, const struct sock_addr *local,
 			    const struct sock_addr *remote);
 /* One segment's bytes; the owner hears of them at fake_run(). at_end: no room behind them. */

@@ -59,8 +59,8 @@ static void set_change_delete(void **state)
 	assert_int_equal(entry(&c.term[0], 1), gate_leg(1, 1));
 	assert_int_equal(entry(&c.term[1], 0), gate_leg(1, 2));
 	assert_int_equal(entry(&c.term[1], 1), gate_leg(1, 3));
-	assert_true(gate_is_leg(entry(&c.term[1], 1)));
-	assert_false(gate_is_leg(SLOT_NONE));
+	assert_true(relayed_kind(entry(&c.term[1], 1)) == RELAYED_TERM);
+	assert_false(relayed_kind(SLOT_NONE) == RELAYED_TERM);
 	/* No RTCP any more, then no second side, then other ports. */
 	c.term[0].flags &= (uint16_t)~TERM_RTP;
 	assert_true(media_put(&c));

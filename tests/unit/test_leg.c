@@ -9,6 +9,7 @@
 #include "fake_tcp.h"
 
 #include "../../dp/boundary.h"
+#include "../../dp/dispatch.h"
 #include "../../dp/gateway/door.h"
 #include "../../dp/rate.h"
 #include "../../dp/tls/tls.h"
@@ -1449,23 +1450,26 @@ static uint16_t listener_of(const struct tcp_request *r)
 static void who_listens(void **state)
 {
 	struct tcp_request r = { .local = local, .remote = client };
+	struct sock_addr udp = at("10.1.0.3", 7000);
 
 	(void)state;
-	assert_ptr_equal(leg_accept(world.w, &r), &leg_app);
+	assert_ptr_equal(dispatch_accept(world.w, &r), &leg_app);
 	assert_int_equal(listener_of(&r), TCP4);
 	r.local = at("fd00:1::1", 3478);
-	assert_ptr_equal(leg_accept(world.w, &r), &leg_app);
+	assert_ptr_equal(dispatch_accept(world.w, &r), &leg_app);
 	assert_int_equal(listener_of(&r), TCP6);
 	r.local = at("10.1.0.1", 5349);
 	assert_null(r.layer);
-	assert_ptr_equal(leg_accept(world.w, &r), &door_app);
+	assert_ptr_equal(dispatch_accept(world.w, &r), &door_app);
 	assert_int_equal(*(const uint16_t *)(const void *)r.data, TLS4);
 	assert_ptr_equal(r.layer, &tls_server_layer);
 	assert_int_equal(r.layer_arg, 3);
 	assert_int_equal(fake_peer.accepts, 0);
 	r.layer = NULL;
 	r.local = relayed;
-	assert_ptr_equal(leg_accept(world.w, &r), &peer_app);
+	assert_null(dispatch_accept(world.w, &r)); /* nobody's */
+	assert_true(session_add(0, 1, 1, &udp, 0, RELAY_PORT, 0, 0));
+	assert_ptr_equal(dispatch_accept(world.w, &r), &peer_app);
 	assert_int_equal(fake_peer.accepts, 1);
 }
 

@@ -99,7 +99,7 @@ static void test_echo_large(void **state)
 		assert_int_equal(rte_pktmbuf_chain(m, s), 0);
 	}
 	p = fx_pkt(m, FX_ACCESS);
-	icmp_input(&fx.w, &p, false);
+	dispatch_icmp(&fx.w, &p, false);
 	assert_int_equal(fx.n_sent, 3);
 	assert_int_equal(fx_counted(CNT_FRAG_OUT), 3);
 }
@@ -120,7 +120,7 @@ static void test_echo_not(void **state)
 	b[2] = 1;
 	p = fx_pkt(fx_ip_frame(FX_ACCESS, "10.1.0.7", "10.1.0.1", IP_PROTO_ICMP, 64, b, 16),
 		   FX_ACCESS);
-	icmp_input(&fx.w, &p, false);
+	dispatch_icmp(&fx.w, &p, false);
 	assert_int_equal(fx_dropped(DROP_ICMP_BAD), 9);
 	/* not a question for us, not to us alone. */
 	fx_icmp(FX_ACCESS, "10.1.0.7", "10.1.0.1", 64, reply, 16);

@@ -7,6 +7,7 @@
  */
 #include "tcp_host.h"
 #include "../../dp/tcp/conn.h"
+#include "../../dp/dispatch.h"
 #include "../../dp/turn/leg.h"
 #include "../../dp/turn/peer.h"
 
@@ -57,7 +58,7 @@ static const struct tcp_app client_app = {
 
 static const struct tcp_app *accept_any(struct worker *w, struct tcp_request *r)
 {
-	return sock_addr_eq(&r->local, &listener) ? &client_app : peer_accept(w, r);
+	return sock_addr_eq(&r->local, &listener) ? &client_app : dispatch_accept(w, r);
 }
 
 /* ---- the world ---- */
@@ -588,7 +589,7 @@ static void bind_and_join(void **state)
 
 	(void)state;
 	for (i = 0; i < world.dp.n_workers; i++)
-		tcp_listen(worker(i), leg_accept);
+		tcp_listen(worker(i), dispatch_accept);
 	client->any = peer->any = true;
 	host_connect(client);
 	stun_begin(&b, msg, sizeof(msg), stun_type(STUN_CONNECTION_BIND, STUN_REQUEST), tid);

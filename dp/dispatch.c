@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dispatch.h"
+#include "gateway/door.h"
+#include "tls/tls.h"
+#include "turn/leg.h"
+
+const struct relayed_ops *const dispatch_ops[RELAYED_KINDS] = {
+	[RELAYED_TURN] = &session_relayed,
+	[RELAYED_TERM] = &context_relayed,
+};
+
+bool dispatch_relayed(struct worker *w, struct pkt *p)
+{
+	const enum relayed_kind kind = relayed_kind(p->slot);
+
+	if (unlikely(kind == RELAYED_NONE))
+		return false;
+	dispatch_ops[kind]->input(w, p);
+	return true;
+}
+
+static const struct tcp_app *relayed_accept(struct worker *w, struct tcp_request *r)
+{
+	const uint32_t entry =
+	    relayed_entry(w, dplane_local(w->dp, &r->local.ip), be16_get(r->local.port));
+	const enum relayed_kind kind = relayed_kind(entry);
+
+	return kind == RELAYED_NONE ? NULL : dispatch_ops[kind]->accept(w, r, entry);
+}
+
+const struct tcp_app *dispatch_accept(struct worker *w, struct tcp_request *r)
+{
+	const uint16_t i = dplane_tcp_listener(w->dp, &r->local.ip, be16_get(r->local.port));
+
+	if (i == LOCAL_NONE)
+		return relayed_accept(w, r);
+	r->stranger = true;
+	if (w->dp->conf->listener[i].transport != TRANSPORT_TLS) {
+		leg_init(r->data, i);
+		return &leg_app;
+	}
+	r->layer = &tls_server_layer;
+	r->layer_arg = w->dp->conf->listener[i].domain_index;
+	door_init(r->data, i);
+	return &door_app;
+}

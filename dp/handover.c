@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "handover.h"
+#include "loop.h"
+#include "rx.h"
+#include "stage.h"
+#include "tx.h"
+#include "tcp/tcp.h"
+
+/* Frames that go through rx_burst() as the owner's. */
+static bool handover_is_rx(const struct rte_mbuf *m)
+{
+	uint32_t kind = m->hash.usr >> 16;
+
+	return kind == HANDOVER_RX || kind == HANDOVER_REDIRECT;
+}
+
+static void handover_burst(struct worker *w, struct rte_mbuf **m, uint16_t n)
+{
+	rx_burst(w, m, n, m[0]->hash.usr & (HANDOVER_WHOLE - 1),
+		 m[0]->hash.usr >> 16 == HANDOVER_REDIRECT ? RX_REDIRECTED : RX_STEERED);
+}
+
+static void handover_take(struct worker *w, struct rte_mbuf *m)
+{
+	uint16_t port = (uint16_t)m->hash.usr;
+
+	switch ((enum handover_kind)(m->hash.usr >> 16)) {
+	case HANDOVER_RX:
+	case HANDOVER_REDIRECT:
+		handover_burst(w, &m, 1);
+		break;
+	case HANDOVER_COPY:
+		rx_burst(w, &m, 1, port, RX_COPY);
+		break;
+	case HANDOVER_TX:
+		tx_frame(w, port, m);
+		break;
+	case HANDOVER_LOOP:
+		loop_take(w, m);
+		break;
+	case HANDOVER_MOVE:
+		tcp_move_input(w, m);
+		break;
+	}
+}
+
+uint32_t handover_input(struct worker *w)
+{
+	struct rte_mbuf *m[BURST], *rx[BURST];
+	uint32_t total = 0;
+	uint16_t from, i, n, n_rx;
+
+	for (from = 0; from < w->dp->n_workers; from++) {
+		if (from == w->id)
+			continue;
+		n = (uint16_t)rte_ring_sc_dequeue_burst(w->dp->handover[from][w->id], (void **)m,
+							BURST, NULL);
+		count_add(w, CNT_HANDOVER_IN, n);
+		total += n;
+		if (n == 0)
+			continue;
+		stage_end(w, STAGE_HANDOVER, n);
+		/* Frames of one port and kind go through the stages together. */
+		for (i = 0, n_rx = 0; i < n; i++) {
+			if (!handover_is_rx(m[i]) || (n_rx && rx[0]->hash.usr != m[i]->hash.usr))
+				handover_take(w, m[i]);
+			else
+				rx[n_rx++] = m[i];
+		}
+		if (n_rx)
+			handover_burst(w, rx, n_rx);
+		stage_end(w, STAGE_HANDOVER, 0);
+	}
+	return total;
+}
