@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dispatch.h"
-#include "gateway/door.h"
+#include "demux.h"
 #include "tls/tls.h"
 #include "turn/leg.h"
 
@@ -41,6 +41,6 @@ const struct tcp_app *dispatch_accept(struct worker *w, struct tcp_request *r)
 	}
 	r->layer = &tls_server_layer;
 	r->layer_arg = w->dp->conf->listener[i].domain_index;
-	door_init(r->data, i);
-	return &door_app;
+	demux_init(r->data, i);
+	return &demux_app;
 }

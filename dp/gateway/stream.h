@@ -10,7 +10,6 @@
  *   stream.c       pool, commands, SYNs, rounds
  *   stream_side.c  one side: its connection, what it passes on, its end
  *   stream_claim.c whose connection a listening side has
- *   parting.c      connections that no side has any more, until TCP is done with them
  *
  * How one ends (R54):
  *
@@ -167,14 +166,5 @@ void stream_expect(struct worker *w, struct tcp_conn *c, struct tls_expect *e);
 void stream_established(struct worker *w, struct tcp_conn *c);
 void cand_timeout(struct worker *w, struct tcp_conn *c);
 void cand_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why);
-
-/* ---- parting.c ---- */
-
-extern const struct tcp_app parting_app;
-
-/* Takes one over, to end for this reason. */
-void parting_own(struct tcp_conn *c, enum tcp_end why);
-/* Closes it in order: what still comes is dropped, for tcp.linger at most. */
-void parting_close(struct worker *w, struct tcp_conn *c);
 
 #endif

@@ -8,6 +8,7 @@
  * candidate holds the side and others wait beside it, CANDIDATES at most.
  */
 #include "stream.h"
+#include "../tcp/linger.h"
 
 enum verdict {
 	CONN_FITS,
@@ -103,7 +104,7 @@ static void cand_del(struct side *d, const struct tcp_conn *c)
 static void cand_end(struct worker *w, struct side *d, struct tcp_conn *c, enum tcp_end why)
 {
 	cand_del(d, c);
-	parting_own(c, why);
+	linger_own(c, why);
 	tcp_abort(w, c, why);
 }
 
@@ -168,7 +169,7 @@ void side_note(const struct worker *w, struct side *d, struct tcp_conn *c, enum 
 
 void conn_refuse(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 {
-	parting_own(c, why);
+	linger_own(c, why);
 	if (tls_info(c))
 		tls_refuse(w, c, why);
 	else
@@ -356,6 +357,6 @@ void side_cands_look(struct worker *w, struct side *d)
 		}
 		side_note(w, d, c, tcp_why(c));
 		cand_del(d, c);
-		parting_own(c, tcp_why(c));
+		linger_own(c, tcp_why(c));
 	}
 }

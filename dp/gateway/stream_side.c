@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One side of a stream: how it comes up, what it passes on, and how it ends. */
 #include "stream.h"
+#include "../tcp/linger.h"
 #include "../turn/session.h"
 
 enum {
@@ -109,7 +110,7 @@ static struct tcp_conn *side_part(struct side *d, enum tcp_end why)
 	d->c = NULL;
 	if (!c)
 		return NULL;
-	parting_own(c, why);
+	linger_own(c, why);
 	return c;
 }
 
@@ -123,7 +124,7 @@ void side_leave(struct worker *w, struct side *d, enum tcp_end why, bool order)
 		tcp_abort(w, c, why);
 		return;
 	}
-	parting_close(w, c);
+	linger_close(w, c);
 }
 
 /* ---- ends ---- */
@@ -430,7 +431,7 @@ static void side_connect(struct worker *w, struct stream *s, uint32_t i)
 	const struct ctl_term *t = &d->term;
 	struct tcp_request r = { .local = { *relay_ip(w->dp, &t->local), t->local.port },
 				 .remote = t->remote[0],
-				 .over = &parting_app };
+				 .over = &linger_app };
 	enum tcp_end why;
 
 	side_request(s, i, &r);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a client says behind a TLS port before anybody knows whose it is (dp/gateway/door.c), and
- * what it and a back end say to each other where we answer pings (dp/gateway/edge.c); any bytes,
+ * What a client says behind a TLS port before anybody knows whose it is (dp/demux.c), and
+ * what it and a back end say to each other where we answer pings (dp/service/sip_keepalive.c); any bytes,
  * cut into any segments. An input is a byte of what is served (enum served), then records: what
  * happens (one byte, see step()), length (one byte), bytes. Bytes reach the other side as they
  * are, but for pings and pongs; all packets are accounted for, and nothing is left at the end.
  */
 #include "../unit/gate_world.h"
-#include "../../dp/gateway/backend.h"
-#include "../../dp/gateway/door.h"
+#include "../../dp/service/backend.h"
+#include "../../dp/demux.h"
 #include "../../dp/tls/tls.h"
 #include "dp_hostile.h"
 
@@ -17,7 +17,7 @@
 enum { RECORDS_MAX = 64, SAID_MAX = 1 << 16, PONG = 2, CUT_MAX = 8 };
 enum served {
 	SERVED_CRLF = 1 << 0,  /* pings are answered */
-	SERVED_CHOSEN = 1 << 1 /* the handshake says who it is for: the door does not look */
+	SERVED_CHOSEN = 1 << 1 /* the handshake says who it is for: the demultiplexer does not look */
 };
 enum step {
 	STEP_BACKEND = 1 << 0, /* its bytes, not the client's */
@@ -46,8 +46,8 @@ const struct tls_info *__wrap_tls_info(const struct tcp_conn *c)
 static const struct tcp_app *accept_door(struct worker *w, struct tcp_request *r)
 {
 	(void)w;
-	door_init(r->data, 0);
-	return &door_app;
+	demux_init(r->data, 0);
+	return &demux_app;
 }
 
 static void got(struct host *h, const uint8_t *p, uint32_t n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Where TCP is the tests' own there is no TLS on it, nobody at the door, and no stream. */
+/* Where TCP is the tests' own there is no TLS on it, no demultiplexer, and no stream. */
 #include "../../dp/gateway/context.h"
-#include "../../dp/gateway/door.h"
+#include "../../dp/demux.h"
 #include "../../dp/tls/tls.h"
 
 bool tls_create(struct worker *w, char *err, size_t errlen)
@@ -43,9 +43,9 @@ const struct tls_info *tls_info(const struct tcp_conn *c)
 
 const struct tcp_layer_ops tls_server_layer, tls_client_layer;
 
-const struct tcp_app door_app = { .name = "door", .role = CONN_CLIENT };
+const struct tcp_app demux_app = { .name = "demux", .role = CONN_CLIENT };
 
-void door_init(void *data, uint16_t listener)
+void demux_init(void *data, uint16_t listener)
 {
 	memcpy(data, &listener, sizeof(listener));
 }

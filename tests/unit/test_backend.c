@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A client's connection joined with the back end of a service (dp/gateway/backend.h; R2, R54, R59):
+ * A client's connection joined with the back end of a service (dp/service/backend.h; R2, R54, R59):
  * what the client says meanwhile waits in its window and goes first; the source is the address of
  * the port the way leads to, of either family; a back end that refuses, is silent, or to which no
  * way leads ends the client's connection in order, with a reason; a client that ends first ends
  * the attempt; afterwards FIN and RST pass as between any two that are joined.
  */
 #include "gate_world.h"
-#include "../../dp/gateway/backend.h"
+#include "../../dp/service/backend.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

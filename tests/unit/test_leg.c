@@ -10,7 +10,7 @@
 
 #include "../../dp/boundary.h"
 #include "../../dp/dispatch.h"
-#include "../../dp/gateway/door.h"
+#include "../../dp/demux.h"
 #include "../../dp/rate.h"
 #include "../../dp/tls/tls.h"
 #include "../../dp/turn/leg.h"
@@ -1460,7 +1460,7 @@ static void who_listens(void **state)
 	assert_int_equal(listener_of(&r), TCP6);
 	r.local = at("10.1.0.1", 5349);
 	assert_null(r.layer);
-	assert_ptr_equal(dispatch_accept(world.w, &r), &door_app);
+	assert_ptr_equal(dispatch_accept(world.w, &r), &demux_app);
 	assert_int_equal(*(const uint16_t *)(const void *)r.data, TLS4);
 	assert_ptr_equal(r.layer, &tls_server_layer);
 	assert_int_equal(r.layer_arg, 3);

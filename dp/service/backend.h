@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_DP_GATEWAY_BACKEND_H
-#define FL_DP_GATEWAY_BACKEND_H
+#ifndef FL_DP_SERVICE_BACKEND_H
+#define FL_DP_SERVICE_BACKEND_H
 
 /*
  * A client's connection and the TCP back end of the service it asked for (R2): connected, then

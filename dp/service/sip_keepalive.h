@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_DP_GATEWAY_EDGE_H
-#define FL_DP_GATEWAY_EDGE_H
+#ifndef FL_DP_SERVICE_SIP_KEEPALIVE_H
+#define FL_DP_SERVICE_SIP_KEEPALIVE_H
 
 /*
  * CRLF keep-alives answered here (`crlf: answer`; R3, RFC 5626 3.5.1, 4.4.1): between the messages
@@ -12,6 +12,6 @@
 #include "../tcp/tcp.h"
 
 /* After splice_join(): client's pings are answered from now on. Uses the kept bytes of both. */
-void edge_join(struct tcp_conn *client, struct tcp_conn *backend);
+void keepalive_join(struct tcp_conn *client, struct tcp_conn *backend);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * One port, several services (dp/gateway/door.h; R2): who gets a connection whose TLS handshake is
+ * One port, several services (dp/demux.h; R2): who gets a connection whose TLS handshake is
  * over. ALPN or SNI say so, else the first bytes, however they are cut: STUN is the relay's, SIP
  * goes to the first service of the domain that takes it, anything else is closed with a reason.
  * Without such a service nothing is looked at. What the handshake said is made up here.
  */
 #include "gate_world.h"
-#include "../../dp/gateway/door.h"
+#include "../../dp/demux.h"
 #include "../../dp/tls/tls.h"
 #include "../../dp/turn/leg.h"
 
@@ -30,8 +30,8 @@ const struct tls_info *__wrap_tls_info(const struct tcp_conn *c)
 static const struct tcp_app *accept_door(struct worker *w, struct tcp_request *r)
 {
 	(void)w;
-	door_init(r->data, 0);
-	return &door_app;
+	demux_init(r->data, 0);
+	return &demux_app;
 }
 
 static void start(void)
@@ -271,7 +271,7 @@ static void nothing_said(void **state)
 	assert_int_equal(gate_ends(TCP_END_IDLE), 1);
 }
 
-/* The relay's patience is its own: a client of TURN's is not ended by the door's timer. */
+/* The relay's patience is its own: a client of TURN's is not ended by the demultiplexer's timer. */
 static void patience_begins_afresh(void **state)
 {
 	(void)state;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_DP_GATEWAY_DOOR_H
-#define FL_DP_GATEWAY_DOOR_H
+#ifndef FL_DP_DEMUX_H
+#define FL_DP_DEMUX_H
 
 /*
  * One port, several services (R2): the first owner of a connection to a TLS listener. Once the
  * handshake is over it decides whose it is, by ALPN, by name (SNI), else by the first bytes: TURN
- * goes to the relay (turn/leg.h), another service to its TCP back end (backend.h).
+ * goes to the relay (turn/leg.h), another service to its TCP back end (service/backend.h).
  */
-#include "../tcp/tcp.h"
+#include "tcp/tcp.h"
 
-extern const struct tcp_app door_app;
+extern const struct tcp_app demux_app;
 
 /* Owner's bytes of a new connection to listener i (index in the configuration). */
-void door_init(void *data, uint16_t listener);
+void demux_init(void *data, uint16_t listener);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "edge.h"
+#include "sip_keepalive.h"
 #include "../tcp/splice.h"
 #include "../../lib/sip_frame.h"
 
@@ -11,20 +11,20 @@ enum {
 };
 
 /* Kept bytes of each of the two, about what it sends to us. */
-struct edge {
+struct keepalive {
 	struct sip_frame frame;
 	uint32_t judged;  /* bytes that the frame has seen and that were not moved on yet */
 	uint32_t held_ms; /* the client's: when the start of a ping passes; 0: none is held */
 	uint32_t pongs;	  /* the back end's: to be put between its messages */
 };
-_Static_assert(sizeof(struct edge) <= SPLICE_KEEP, "kept bytes");
+_Static_assert(sizeof(struct keepalive) <= SPLICE_KEEP, "kept bytes");
 
-static struct edge *edge_of(struct tcp_conn *c)
+static struct keepalive *keepalive_of(struct tcp_conn *c)
 {
 	return tcp_data(c);
 }
 
-static void edge_scan(struct worker *w, struct edge *e, const uint8_t *p, uint32_t n)
+static void keepalive_scan(struct worker *w, struct keepalive *e, const uint8_t *p, uint32_t n)
 {
 	e->judged += sip_frame_scan(&e->frame, p, n);
 	if (sip_frame_lost(&e->frame))
@@ -32,10 +32,10 @@ static void edge_scan(struct worker *w, struct edge *e, const uint8_t *p, uint32
 }
 
 /* Moves on what was judged of the first buffer: all of it as it is, a part as a copy. */
-static uint32_t edge_move(struct worker *w, struct tcp_conn *from, struct tcp_conn *to)
+static uint32_t keepalive_move(struct worker *w, struct tcp_conn *from, struct tcp_conn *to)
 {
 	struct rte_mbuf *m = tcp_recv_peek(from);
-	struct edge *e = edge_of(from);
+	struct keepalive *e = keepalive_of(from);
 	uint32_t n;
 
 	if (e->judged >= m->data_len) {
@@ -56,7 +56,7 @@ static uint32_t edge_move(struct worker *w, struct tcp_conn *from, struct tcp_co
 /* Pongs go out where a message may begin. */
 static void pongs_send(struct worker *w, struct tcp_conn *backend, struct tcp_conn *client)
 {
-	struct edge *e = edge_of(backend);
+	struct keepalive *e = keepalive_of(backend);
 
 	while (e->pongs && !e->judged && sip_frame_between(&e->frame) &&
 	       tcp_send_bytes(w, client, "\r\n", 2)) {
@@ -65,21 +65,21 @@ static void pongs_send(struct worker *w, struct tcp_conn *backend, struct tcp_co
 	}
 }
 
-static uint32_t edge_down(struct worker *w, struct tcp_conn *backend, struct tcp_conn *client)
+static uint32_t keepalive_down(struct worker *w, struct tcp_conn *backend, struct tcp_conn *client)
 {
-	struct edge *e = edge_of(backend);
+	struct keepalive *e = keepalive_of(backend);
 	const struct rte_mbuf *m;
 
 	pongs_send(w, backend, client);
 	m = tcp_recv_peek(backend);
 	if (!m)
 		return 0;
-	if (sip_frame_lost(&e->frame) || (sip_frame_lost(&edge_of(client)->frame) && !e->pongs))
+	if (sip_frame_lost(&e->frame) || (sip_frame_lost(&keepalive_of(client)->frame) && !e->pongs))
 		return tcp_pass(w, backend, client);
 	while (e->judged < m->data_len && !(e->judged && e->pongs && sip_frame_between(&e->frame)))
-		edge_scan(w, e, rte_pktmbuf_mtod_offset(m, uint8_t *, e->judged),
+		keepalive_scan(w, e, rte_pktmbuf_mtod_offset(m, uint8_t *, e->judged),
 			  m->data_len - e->judged);
-	return edge_move(w, backend, client);
+	return keepalive_move(w, backend, client);
 }
 
 /* ---- from the client ---- */
@@ -90,7 +90,7 @@ static uint32_t edge_down(struct worker *w, struct tcp_conn *backend, struct tcp
  */
 static enum sip_verdict ping_next(struct worker *w, struct tcp_conn *client)
 {
-	struct edge *e = edge_of(client);
+	struct keepalive *e = keepalive_of(client);
 	uint32_t n = tcp_readable(client) - e->judged;
 	uint8_t look[SIP_PING_LEN];
 	enum sip_verdict v;
@@ -109,27 +109,27 @@ static enum sip_verdict ping_next(struct worker *w, struct tcp_conn *client)
 	return (int32_t)((uint32_t)w->now_ms - e->held_ms) < 0 ? SIP_MORE : SIP_NO;
 }
 
-static uint32_t edge_up(struct worker *w, struct tcp_conn *client, struct tcp_conn *backend)
+static uint32_t keepalive_up(struct worker *w, struct tcp_conn *client, struct tcp_conn *backend)
 {
-	struct edge *e = edge_of(client);
+	struct keepalive *e = keepalive_of(client);
 	enum sip_verdict ping = SIP_NO;
 	const struct rte_mbuf *m;
 	int i;
 
 	for (i = 0; i < PING_BUDGET && (m = tcp_recv_peek(client)); i++) {
-		if (sip_frame_lost(&e->frame) || sip_frame_lost(&edge_of(backend)->frame))
+		if (sip_frame_lost(&e->frame) || sip_frame_lost(&keepalive_of(backend)->frame))
 			return tcp_pass(w, client, backend);
 		while (e->judged < m->data_len && (ping = ping_next(w, client)) == SIP_NO)
-			edge_scan(w, e, rte_pktmbuf_mtod_offset(m, uint8_t *, e->judged),
+			keepalive_scan(w, e, rte_pktmbuf_mtod_offset(m, uint8_t *, e->judged),
 				  m->data_len - e->judged);
 		if (!e->judged && ping == SIP_MORE)
 			return 0;
 		e->held_ms = 0;
 		if (e->judged)
-			return edge_move(w, client, backend);
+			return keepalive_move(w, client, backend);
 		tcp_recv_skip(w, client, SIP_PING_LEN);
-		if (edge_of(backend)->pongs < PONGS_MAX)
-			edge_of(backend)->pongs++;
+		if (keepalive_of(backend)->pongs < PONGS_MAX)
+			keepalive_of(backend)->pongs++;
 		pongs_send(w, backend, client);
 	}
 	if (i == PING_BUDGET)
@@ -137,9 +137,9 @@ static uint32_t edge_up(struct worker *w, struct tcp_conn *client, struct tcp_co
 	return 0;
 }
 
-void edge_join(struct tcp_conn *client, struct tcp_conn *backend)
+void keepalive_join(struct tcp_conn *client, struct tcp_conn *backend)
 {
-	*edge_of(client) = *edge_of(backend) = (struct edge){ 0 };
-	splice_pass_by(client, edge_up);
-	splice_pass_by(backend, edge_down);
+	*keepalive_of(client) = *keepalive_of(backend) = (struct keepalive){ 0 };
+	splice_pass_by(client, keepalive_up);
+	splice_pass_by(backend, keepalive_down);
 }

@@ -1,38 +1,38 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "door.h"
-#include "backend.h"
-#include "../tls/tls.h"
-#include "../turn/leg.h"
-#include "../../lib/sip_frame.h"
-#include "../../lib/stun.h"
+#include "demux.h"
+#include "service/backend.h"
+#include "tls/tls.h"
+#include "turn/leg.h"
+#include "../lib/sip_frame.h"
+#include "../lib/stun.h"
 
 enum { STUN_LOOK = 8 }; /* bytes that tell STUN: up to the magic cookie */
 
 /* Owner's bytes of a connection until it is known whose it is. */
-struct door {
+struct demux {
 	uint16_t listener;
 	uint16_t sip; /* the service that SIP goes to */
 };
 /* It has the role of a client: a command for one that comes too early finds no leg's flags. */
-_Static_assert(sizeof(struct door) <= offsetof(struct leg, flags), "zeros there");
+_Static_assert(sizeof(struct demux) <= offsetof(struct leg, flags), "zeros there");
 
-void door_init(void *data, uint16_t listener)
+void demux_init(void *data, uint16_t listener)
 {
-	struct door d = { .listener = listener, .sip = SERVICE_NONE };
+	struct demux d = { .listener = listener, .sip = SERVICE_NONE };
 
 	memcpy(data, &d, sizeof(d));
 }
 
 /* In order: what came is taken off, or it would be a reset and overtake TLS's goodbye. */
-static void door_close(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+static void demux_close(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 {
 	tcp_recv_skip(w, c, tcp_readable(c));
 	tcp_close(w, c, why);
 }
 
-static void door_relay(struct worker *w, struct tcp_conn *c)
+static void demux_relay(struct worker *w, struct tcp_conn *c)
 {
-	const struct door *d = tcp_data(c);
+	const struct demux *d = tcp_data(c);
 
 	leg_init(tcp_data(c), d->listener);
 	tcp_own(c, &leg_app);
@@ -41,7 +41,7 @@ static void door_relay(struct worker *w, struct tcp_conn *c)
 }
 
 /* The first service whose clients the listener's domain tells by what they say. */
-static uint16_t door_sip(const struct config *conf, uint16_t listener)
+static uint16_t demux_sip(const struct config *conf, uint16_t listener)
 {
 	uint16_t domain = conf->listener[listener].domain_index, i;
 
@@ -54,20 +54,20 @@ static uint16_t door_sip(const struct config *conf, uint16_t listener)
 	return SERVICE_NONE;
 }
 
-static void door_established(struct worker *w, struct tcp_conn *c)
+static void demux_established(struct worker *w, struct tcp_conn *c)
 {
 	const struct tls_info *tls = tls_info(c);
 	uint16_t service = tls ? tls->service : SERVICE_NONE;
-	struct door *d = tcp_data(c);
+	struct demux *d = tcp_data(c);
 
 	if (service < SERVICE_TURN) {
 		backend_join(w, c, service);
 		return;
 	}
 	if (service == SERVICE_NONE)
-		d->sip = door_sip(w->dp->conf, d->listener);
+		d->sip = demux_sip(w->dp->conf, d->listener);
 	if (d->sip == SERVICE_NONE)
-		door_relay(w, c);
+		demux_relay(w, c);
 	else
 		tcp_app_timer(w, c, w->dp->conf->tcp.idle_timeout * 1000);
 }
@@ -78,7 +78,7 @@ enum first { FIRST_SIP, FIRST_STUN, FIRST_SHORT, FIRST_NEITHER };
  * What the stream that starts with these n > 0 bytes is. ChannelData starts none (turn/leg.c), and
  * what would be STUN of type CRLF no client sends.
  */
-static enum first door_first(const uint8_t *p, uint32_t n)
+static enum first demux_first(const uint8_t *p, uint32_t n)
 {
 	enum sip_verdict sip = sip_begins(p, n);
 
@@ -91,50 +91,50 @@ static enum first door_first(const uint8_t *p, uint32_t n)
 	return sip == SIP_MORE ? FIRST_SHORT : FIRST_NEITHER;
 }
 
-static void door_readable(struct worker *w, struct tcp_conn *c)
+static void demux_readable(struct worker *w, struct tcp_conn *c)
 {
 	uint32_t n = RTE_MIN(tcp_readable(c), (uint32_t)SIP_BEGIN_MAX);
-	const struct door *d = tcp_data(c);
+	const struct demux *d = tcp_data(c);
 	uint8_t first[SIP_BEGIN_MAX];
 
 	if (n == 0) {
-		door_close(w, c, TCP_END_DONE);
+		demux_close(w, c, TCP_END_DONE);
 		return;
 	}
 	tcp_recv_copy(c, 0, first, n);
-	switch (door_first(first, n)) {
+	switch (demux_first(first, n)) {
 	case FIRST_SIP:
 		backend_join(w, c, d->sip);
 		break;
 	case FIRST_STUN:
-		door_relay(w, c);
+		demux_relay(w, c);
 		break;
 	case FIRST_NEITHER:
-		door_close(w, c, TCP_END_FRAME_BAD);
+		demux_close(w, c, TCP_END_FRAME_BAD);
 		break;
 	case FIRST_SHORT:
 		break;
 	}
 }
 
-static void door_timeout(struct worker *w, struct tcp_conn *c)
+static void demux_timeout(struct worker *w, struct tcp_conn *c)
 {
-	door_close(w, c, TCP_END_IDLE);
+	demux_close(w, c, TCP_END_IDLE);
 }
 
 /* Nothing is held. */
-static void door_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+static void demux_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 {
 	(void)w;
 	(void)c;
 	(void)why;
 }
 
-const struct tcp_app door_app = {
-	.name = "door",
+const struct tcp_app demux_app = {
+	.name = "demux",
 	.role = CONN_CLIENT,
-	.established = door_established,
-	.readable = door_readable,
-	.timeout = door_timeout,
-	.closed = door_closed,
+	.established = demux_established,
+	.readable = demux_readable,
+	.timeout = demux_timeout,
+	.closed = demux_closed,
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "backend.h"
-#include "edge.h"
+#include "sip_keepalive.h"
 #include "../net/ip.h"
 #include "../net/neigh.h"
 #include "../tcp/splice.h"
@@ -58,7 +58,7 @@ static void backend_established(struct worker *w, struct tcp_conn *c)
 		return;
 	splice_join(w, client, c, NULL);
 	if (crlf == CRLF_ANSWER)
-		edge_join(client, c);
+		keepalive_join(client, c);
 	count(w, CNT_TLS_SERVICE);
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * CRLF keep-alives answered at the edge (dp/gateway/edge.h; R3, RFC 5626 4.4.1): a ping between a
+ * CRLF keep-alives answered here (dp/service/sip_keepalive.h; R3, RFC 5626 4.4.1): a ping between a
  * client's messages is answered and does not reach the back end, however it was cut; a lone CRLF
  * does; pongs never stand inside a message of the back end; a stream that is no SIP passes as it
  * is, pings too; `crlf: pass` touches nothing.
  */
 #include "gate_world.h"
-#include "../../dp/gateway/backend.h"
+#include "../../dp/service/backend.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
