@@ -3,6 +3,7 @@
  * Commands of the control process. Each is copied out of shared memory once and then checked; one
  * that cannot be obeyed is counted and, where the control process must know, answered.
  */
+#include "cmd.h"
 #include "audit.h"
 #include "boundary.h"
 #include "gateway/context.h"

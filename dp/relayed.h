@@ -37,6 +37,11 @@ static inline uint32_t relayed_entry(const struct worker *w, const struct local_
 	return l && l->relay != CTL_RELAY_NONE ? w->relay_slot[l->relay][port] : SLOT_NONE;
 }
 
+static inline const struct ip_addr *relay_ip(const struct dplane *dp, const struct ctl_relay *r)
+{
+	return &dp->conf->relay[r->relay].addr;
+}
+
 struct icmp_report;
 struct tcp_app;
 struct tcp_request;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rx.h"
+#include "cmd.h"
 #include "dispatch.h"
 #include "rx_parse.h"
 #include "stage.h"
 #include "tx.h"
 #include "gateway/context.h"
+#include "relay/path_send.h"
 #include "tcp/tcp.h"
-#include "turn/path.h"
 #include "turn/relay.h"
 #include "../lib/chandata.h"
 #include "../lib/stun.h"
@@ -141,7 +142,7 @@ static void rx_unknown(struct worker *w, struct pkt **peer, uint16_t n_peer, str
 	stage_work(w, STAGE_TCP_INPUT, n_syn);
 }
 
-/* Packets that have no path, see turn/path.h. */
+/* Packets that have no path, see relay/path.h. */
 static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port,
 		       enum rx_mode mode)
 {
@@ -195,10 +196,28 @@ static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16
 		rx_unknown(w, peer, n_nobody, syn, n_syn);
 }
 
+/* The short way. Returns how many packets are left, in their order, at the start of m. */
+static uint16_t rx_paths(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port,
+			 bool handed)
+{
+	struct path_terms terms;
+	uint64_t sent = path_burst(w, m, n, &w->dp->port[port], handed, &terms);
+	uint16_t i, left = 0;
+
+	if (terms.n)
+		sent |= media_burst(w, &terms);
+	if (likely(sent == (UINT64_C(1) << n) - 1))
+		return 0;
+	for (i = 0; i < n; i++)
+		if (!(sent & UINT64_C(1) << i))
+			m[left++] = m[i];
+	return left;
+}
+
 void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, enum rx_mode mode)
 {
 	if (likely(mode == RX_FRESH || mode == RX_STEERED))
-		n = path_burst(w, m, n, &w->dp->port[port], mode == RX_STEERED);
+		n = rx_paths(w, m, n, port, mode == RX_STEERED);
 	if (unlikely(n))
 		rx_general(w, m, n, port, mode);
 }

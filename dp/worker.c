@@ -3,6 +3,7 @@
 #include "audit.h"
 #include "boundary.h"
 #include "clock.h"
+#include "cmd.h"
 #include "dispatch.h"
 #include "handover.h"
 #include "loop.h"

@@ -8,7 +8,7 @@
  */
 #include "dplane.h"
 #include "rate.h"
-#include "turn/flow.h"
+#include "relay/flow.h"
 #include "../lib/ring.h"
 
 #include <rte_hash.h>

@@ -117,13 +117,12 @@ void media_terms(const struct worker *w, uint32_t slot, struct ctl_term term[SID
 /* Takes p->m: a datagram to the port of the leg in p->slot (an entry of the relay table). */
 void media_input(struct worker *w, struct pkt *p);
 
-struct path_pkt;
+struct path_terms;
 /*
- * The short way (media_path.c): sends what it can of n packets to ports of legs, which k->slot
- * names. behind: sources (source_bit()) of which a packet was left. Returns a bit for each that
- * went, by its place in the burst; the others are as they were.
+ * The short way (media_path.c): sends what it can of the packets to terminations' ports. Returns a
+ * bit for each that went, by its place in the burst; the others are as they were.
  */
-uint64_t media_burst(struct worker *w, const struct path_pkt *k, uint16_t n, uint64_t behind);
+uint64_t media_burst(struct worker *w, struct path_terms *t);
 
 /* ---- TCP and TLS (stream.c) ---- */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A datagram to the port of a leg, the general way: it does all that may have to be done. */
 #include "media.h"
-#include "../turn/relay.h"
+#include "../relay/emit.h"
+#include "../../lib/stun.h"
 
 enum {
 	RTP_HDR = 12, /* bytes (RFC 3550 5.1) */

@@ -11,7 +11,7 @@
  */
 #include "context.h"
 #include "ice.h"
-#include "../turn/path.h"
+#include "../relay/path.h"
 
 enum {
 	STUN_FIRST = 3, /* and less, in the first byte of STUN (RFC 7983 7) */

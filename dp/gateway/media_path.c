@@ -5,7 +5,7 @@
  */
 #include "media.h"
 #include "../stage.h"
-#include "../turn/path_send.h"
+#include "../relay/path_send.h"
 
 /* Whether a packet came from the remote of a flow. */
 static __rte_always_inline bool flow_is_of(const struct media_path *l, const struct path_pkt *k,
@@ -105,11 +105,16 @@ static __rte_noinline void flow_left(struct worker *w, const struct path_pkt *k,
 		burst_sent(b, k, out, 1);
 }
 
-uint64_t media_burst(struct worker *w, const struct path_pkt *k, uint16_t n, uint64_t behind)
+uint64_t media_burst(struct worker *w, struct path_terms *t)
 {
-	struct burst_sum b = { .behind = behind };
-	uint16_t i;
+	struct burst_sum b = { .behind = t->behind };
+	const struct path_pkt *k = t->pkt;
+	uint16_t i, n = t->n;
 
+	for (i = 0; i < n; i++) {
+		t->pkt[i].flow = &w->media_path[gate_line(t->pkt[i].slot)];
+		rte_prefetch0(t->pkt[i].flow);
+	}
 	for (i = 0; i < n; i++, k++) {
 		struct media_path *l = k->flow;
 		uint32_t out = LEFT;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What contexts of UDP are: from commands, from what was learnt, and as time goes by. */
 #include "media.h"
-#include "../turn/session.h"
 
 /* ---- lines ---- */
 
@@ -33,7 +32,7 @@ bool media_consent(const struct worker *w, const struct media_term *t)
 }
 
 /*
- * Sources are judged here and not of each packet, see path_make(). What goes to an address of ours
+ * Sources are judged here and not of each packet, see session_path_make(). What goes to an address of ours
  * is looped, which is rare enough.
  */
 static bool flow_is_short(const struct worker *w, const struct media *m, uint32_t side,

@@ -2,7 +2,6 @@
 /* One side of a stream: how it comes up, what it passes on, and how it ends. */
 #include "stream.h"
 #include "../tcp/linger.h"
-#include "../turn/session.h"
 
 enum {
 	POLICE_MS = 10,		 /* between looks at a bucket that was empty */

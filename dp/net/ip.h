@@ -54,6 +54,17 @@ static inline bool pkt_head(struct rte_mbuf *m)
 	return likely(m->nb_segs == 1) || pkt_head_chained(m);
 }
 
+/* The payload of a datagram: p->m from there on. */
+static inline uint8_t *pkt_payload(const struct pkt *p)
+{
+	return rte_pktmbuf_mtod_offset(p->m, uint8_t *, p->l2_len + p->l3_len + UDP_HDR);
+}
+
+static inline uint16_t pkt_payload_len(const struct pkt *p)
+{
+	return (uint16_t)(p->l4_len - UDP_HDR);
+}
+
 /* ---- checksums (csum.c): sums of native 16-bit words, RFC 1071 and 1624 ---- */
 
 static inline uint64_t csum_ip(uint64_t s, const struct ip_addr *a)
@@ -86,6 +97,12 @@ static inline uint16_t csum_fold(uint64_t s)
 	s = (s & 0xffff) + (s >> 16);
 	s = (s & 0xffff) + (s >> 16);
 	return (uint16_t)s;
+}
+
+/* A word that is taken out of a sum: subtracting in one's complement is adding the complement. */
+static inline uint64_t csum_neg(uint16_t word)
+{
+	return (uint16_t)~word;
 }
 
 /* Adds n words of 4 bytes at p; n is a constant where it is used. */

@@ -23,7 +23,7 @@
 #include "tcp.h"
 #include "wire.h"
 #include "../net/ip.h"
-#include "../turn/session.h"
+#include "../key24.h"
 #include "../../lib/siphash.h"
 #include "../../lib/wheel.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "peer_record.h"
-#include "path.h"
 #include "../../lib/chandata.h"
 
 /* ---- records ---- */
@@ -235,7 +234,7 @@ bool session_perm_set(struct worker *w, const struct cmd_perm_set *c)
 	if (!s || !perm_record(w, c->sid.slot, s, &c->peer))
 		return false;
 	perm_mirror(w, s, &c->peer, c->expiry);
-	path_make(w, c->sid.slot);
+	session_path_make(w, c->sid.slot);
 	return true;
 }
 
@@ -306,10 +305,10 @@ bool session_chan_set(struct worker *w, const struct cmd_chan_set *c)
 	 */
 	if (c->perm_expiry > w->now && !perm_record(w, c->sid.slot, s, &c->peer.ip)) {
 		p->chan_expiry = 0;
-		path_make(w, c->sid.slot);
+		session_path_make(w, c->sid.slot);
 		return false;
 	}
 	perm_mirror(w, s, &c->peer.ip, c->perm_expiry);
-	path_make(w, c->sid.slot);
+	session_path_make(w, c->sid.slot);
 	return true;
 }

@@ -2,42 +2,15 @@
 #ifndef FL_DP_TURN_RELAY_H
 #define FL_DP_TURN_RELAY_H
 
-/*
- * The fast path: a datagram that came in is turned into the one that goes out, in its own mbuf.
- * Payload is not touched: the UDP checksum is carried over by what changed around it (RFC 1624),
- * so that a packet damaged on the way in is still damaged on the way out and the far end knows.
- */
+/* TURN's datagrams and messages: what each is for, and what answers it. */
 #include "session.h"
+#include "../relay/emit.h"
 #include "../../lib/stun.h"
 
 enum {
 	RELAY_PREFIX_MAX = 64,	      /* header of the largest Data indication */
 	RELAY_INDICATION_MAX = 65496, /* data bytes that fit one with every attribute of ours */
 };
-
-/* How a received datagram becomes another. */
-struct relay_out {
-	const struct sock_addr *src, *dst;
-	uint16_t off;  /* first payload byte that stays, from the start of the UDP payload */
-	uint16_t len;  /* payload bytes that stay */
-	uint64_t csum; /* sum of what the new datagram covers beside payload and lengths */
-	uint64_t csum_removed; /* the same of the datagram that came in */
-	const uint8_t *prefix; /* goes in front of the payload */
-	uint8_t prefix_len;    /* even */
-	uint8_t suffix_len;    /* padding of a Data indication */
-	bool fingerprint;      /* append FINGERPRINT (the prefix is a STUN header) */
-	bool df;
-	uint32_t *nh; /* cached next hop */
-};
-
-/*
- * Rewrites p->m and sends it. Drops it with a reason where TTL, route, size or family forbid.
- * Takes p->m. Returns whether it went out (or waits to).
- */
-bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o);
-
-/* May what becomes of the packet on its way to dst be cut into fragments? Then it has no DF. */
-bool relay_df(const struct pkt *p, const struct sock_addr *dst);
 
 /* Where a client's message goes: what the look-up found. */
 struct relay_to {
@@ -117,20 +90,6 @@ uint32_t punt_queue(struct worker *w);
 void punt_queue_clear(struct worker *w);
 /* The drop reason of a message that does not parse. */
 enum drop punt_why(enum stun_err err);
-
-/* Carries out commands of the control process; returns how many. */
-uint32_t cmd_input(struct worker *w, uint32_t budget);
-
-/* The message in a listener's datagram: p->m from its UDP payload on. */
-static inline uint8_t *pkt_payload(const struct pkt *p)
-{
-	return rte_pktmbuf_mtod_offset(p->m, uint8_t *, p->l2_len + p->l3_len + UDP_HDR);
-}
-
-static inline uint16_t pkt_payload_len(const struct pkt *p)
-{
-	return (uint16_t)(p->l4_len - UDP_HDR);
-}
 
 /* The request in a datagram; where it is chained, of cap bytes at most, copied. */
 static inline struct request pkt_request(const struct pkt *p, uint8_t *copy, size_t cap)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "leg.h"
 #include "limit.h"
-#include "path.h"
 #include "peer.h"
 #include "peer_record.h"
+#include "../relay/path.h"
 
 #include <rte_errno.h>
 #include <rte_malloc.h>
@@ -186,7 +186,7 @@ static void session_clear(struct worker *w, uint32_t slot)
 		if (s->relay[f].relay != CTL_RELAY_NONE)
 			w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] = SLOT_NONE;
 	memset(s, 0, sizeof(*s));
-	path_make(w, slot);
+	session_path_make(w, slot);
 	count_add(w, CNT_SESSIONS, (uint64_t)-1);
 }
 
@@ -277,7 +277,7 @@ bool session_set(struct worker *w, const struct cmd_session_set *c)
 	s->redirect = c->redirect;
 	s->epoch = w->sync_epoch;
 	limit_share(w, c->sid.slot, c->share);
-	path_make(w, c->sid.slot);
+	session_path_make(w, c->sid.slot);
 	return true;
 }
 

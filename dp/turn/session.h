@@ -10,6 +10,8 @@
  * hand its packets. Permissions and channels are records: the first stands in the
  * session, more come from the worker's pool and are found through one hash.
  */
+#include "../key24.h"
+#include "../relayed.h"
 #include "../net/ip.h"
 
 /*
@@ -56,49 +58,8 @@ struct session {
 _Static_assert(sizeof(struct session) == 128, "two cache lines");
 _Static_assert(offsetof(struct session, first) == 64, "hot part is one line");
 
-/* Key of the hash of records, see peer_key(); and of the stack's connections. */
-struct key24 {
-	struct ip_addr ip;
-	struct be16 port;
-	uint16_t tag; /* channel */
-	uint32_t slot;
-};
-_Static_assert(sizeof(struct key24) == 24, "three words");
-
-/*
- * Keyed multiplicative hash: a client chooses its port, and a CRC would let it choose the bucket
- * too.
- */
-static inline uint32_t key24_hash(const uint64_t secret[4], const struct key24 *k)
-{
-	uint64_t x[3];
-	__uint128_t a, b;
-
-	memcpy(x, k, sizeof(x));
-	a = (__uint128_t)(x[0] ^ secret[0]) * (x[1] ^ secret[1]);
-	b = (__uint128_t)(x[2] ^ secret[2]) * (secret[3] ^ (uint64_t)a ^ (uint64_t)(a >> 64));
-	return (uint32_t)((uint64_t)b ^ (uint64_t)(b >> 64));
-}
-
-/* The three small fields go in as one word, for the hash reads them back as one. */
-static inline struct key24 key24_make(const struct ip_addr *ip, struct be16 port, uint16_t tag,
-				      uint32_t slot)
-{
-	struct key24 k;
-	uint64_t tail;
-	uint16_t p;
-
-	memcpy(&p, port.b, 2);
-	tail = (uint64_t)slot << 32 | (uint64_t)tag << 16 | p;
-	k.ip = *ip;
-	memcpy((uint8_t *)&k + offsetof(struct key24, port), &tail, 8);
-	return k;
-}
-
-static inline const struct ip_addr *relay_ip(const struct dplane *dp, const struct ctl_relay *r)
-{
-	return &dp->conf->relay[r->relay].addr;
-}
+/* Makes the path (relay/path.h) of a session anew, or takes it away: after each change of it. */
+void session_path_make(struct worker *w, uint32_t slot);
 
 /* Worker's tables; part of worker_create(). */
 bool session_tables_create(struct worker *w, char *err, size_t errlen);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dp_hostile.h"
 #include "../../dp/gateway/media.h"
-#include "../../dp/turn/path.h"
+#include "../../dp/relay/path.h"
 
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
  * hashes collide, buckets fill up and run over, also behind the last one; what is taken out leaves
  * no trace, so that look-ups do not grow longer with time.
  */
-#include "../../dp/turn/flow.h"
+#include "../../dp/relay/flow.h"
 
 #include <rte_eal.h>
 #include <setjmp.h>

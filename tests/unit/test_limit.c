@@ -7,7 +7,7 @@
 #include "dp_world.h"
 
 #include "../../dp/turn/limit.h"
-#include "../../dp/turn/path.h"
+#include "../../dp/relay/path.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

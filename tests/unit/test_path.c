@@ -12,7 +12,8 @@
 #include "../../dp/rx.h"
 #include "../../dp/tx.h"
 #include "../../dp/net/ip.h"
-#include "../../dp/turn/path.h"
+#include "../../dp/relay/path.h"
+#include "../../dp/turn/session.h"
 
 #include <rte_ethdev.h>
 #include <setjmp.h>
@@ -93,7 +94,7 @@ static void session_make(uint32_t i)
 				     kind == 4 ? NOW + 300 : NOW));
 	if (kind == 6) {
 		world.w->session[i].expiry = NOW;
-		path_make(world.w, i);
+		session_path_make(world.w, i);
 	}
 }
 
@@ -203,7 +204,7 @@ static void paths_allow(bool allowed)
 
 	for (i = 0; i < SESSIONS; i++)
 		if (allowed)
-			path_make(world.w, i);
+			session_path_make(world.w, i);
 		else
 			memset(&world.w->path[i], 0, sizeof(struct path));
 }

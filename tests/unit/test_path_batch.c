@@ -8,7 +8,8 @@
  */
 #include "path_twice.h"
 
-#include "../../dp/turn/path.h"
+#include "../../dp/relay/path.h"
+#include "../../dp/turn/session.h"
 #include "../../lib/chandata.h"
 
 #include <setjmp.h>
@@ -162,7 +163,7 @@ static void paths_allow(bool allowed)
 
 	for (i = 0; i < RTE_DIM(client); i++)
 		if (allowed)
-			path_make(world.w, i);
+			session_path_make(world.w, i);
 		else
 			memset(&world.w->path[i], 0, sizeof(struct path));
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_DP_TURN_PATH_H
-#define FL_DP_TURN_PATH_H
+#ifndef FL_DP_RELAY_PATH_H
+#define FL_DP_RELAY_PATH_H
 
 /*
  * The way most packets go: a client over UDP, a channel bound. A path is what a session comes down
  * to for those, made from the session by each command that changes it: one line, which has the new
  * headers nearly as they go out. All zero: there is none, for its time is over. What a path cannot
- * do is left as it came, untouched, to the general way (rx.c, relay.c), which would do the same to
+ * do is left as it came, untouched, to the general way (rx.c, turn/relay.c), which would do the same to
  * each packet; a test compares the two byte by byte.
  */
 #include "../net/ip.h"
@@ -58,14 +58,13 @@ static inline uint64_t path_csum(const struct sock_addr *a, const struct sock_ad
 	return csum_be16(csum_be16(csum_ip(csum_ip(0, &a->ip), &b->ip), a->port), b->port);
 }
 
-/* Makes the path of a session anew, or takes it away: after each change of it (path_make.c). */
-void path_make(struct worker *w, uint32_t slot);
-
 /*
- * Takes the packets of a burst that have a path, and sends them. Returns how many are left, in
- * their order, at the start of m. n: BURST at most. handed: by another worker, see handover_pkt().
+ * Takes the packets of a burst that have a path, and sends them. Returns a bit for each that went,
+ * by its place in the burst; the others are as they were, those to terminations' ports in *t
+ * (path_send.h). n: BURST at most. handed: by another worker, see handover_pkt().
  */
-uint16_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const struct port *port,
-		    bool handed);
+struct path_terms;
+uint64_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const struct port *port,
+		    bool handed, struct path_terms *t);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "path_send.h"
+#include "../relayed.h"
 #include "flow.h"
-#include "session.h"
-#include "../gateway/media.h"
 #include "../stage.h"
 #include "../../lib/chandata.h"
 
@@ -180,9 +179,9 @@ static __rte_always_inline uint32_t path_to_peer(struct worker *w, const struct 
 	n = path_hop(w, k, &p->to_peer, src6, len, six);
 	if (unlikely(!n))
 		return LEFT;
-	added = p->sum + minus(load16(msg)) + minus(load16(msg + 2));
+	added = p->sum + csum_neg(load16(msg)) + csum_neg(load16(msg + 2));
 	if (unlikely(padding))
-		added += minus(padding_sum(msg + CHANDATA_HDR_LEN, payload, padding));
+		added += csum_neg(padding_sum(msg + CHANDATA_HDR_LEN, payload, padding));
 	path_write(w, k, &p->to_peer, src6, n, CHANDATA_HDR_LEN, len, added, six);
 	tx_put(w, n->port, k->m);
 	return payload;
@@ -208,7 +207,7 @@ static __rte_always_inline uint32_t path_to_client(struct worker *w, const struc
 	length = __builtin_bswap16((uint16_t)payload);
 	head = (uint32_t)length << 16 | channel;
 	path_write(w, k, &p->to_client, src6, n, -CHANDATA_HDR_LEN, len,
-		   minus(p->sum) + channel + length, six);
+		   csum_neg(p->sum) + channel + length, six);
 	/* Behind the new headers, where the old ones ended. */
 	memcpy(udp + UDP_HDR - CHANDATA_HDR_LEN, &head, sizeof(head));
 	tx_put(w, n->port, k->m);
@@ -286,11 +285,11 @@ static __rte_noinline uint16_t burst_classify(struct worker *w, struct rte_mbuf 
 }
 
 /*
- * Second stage: sessions. Returns the packets that have one; those that have a leg, which are other
- * flows, go to legs.
+ * Second stage: sessions. Returns the packets that have one; those to a termination's port, which
+ * are other flows, go to t.
  */
 static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, uint16_t n,
-					  struct path_pkt *legs, uint16_t *n_legs)
+					  struct path_terms *t)
 {
 	uint16_t i, found = 0;
 
@@ -306,14 +305,11 @@ static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, 
 		}
 		if (unlikely(!relayed_is_session(slot))) {
 			if (slot != SLOT_NONE) {
-				struct media_path *flow = &w->media_path[gate_line(slot)];
-				struct path_pkt *leg = &legs[(*n_legs)++];
+				struct path_pkt *term = &t->pkt[t->n++];
 
-				rte_prefetch0(flow);
 				/* Not read back in other pieces than it was stored in. */
-				*leg = k[i];
-				leg->flow = flow;
-				leg->slot = slot;
+				*term = k[i];
+				term->slot = slot;
 			}
 			continue;
 		}
@@ -326,17 +322,18 @@ static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, 
 	return found;
 }
 
-uint16_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const struct port *port,
-		    bool handed)
+uint64_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const struct port *port,
+		    bool handed, struct path_terms *t)
 {
 	uint64_t sent = 0, behind = 0, up = 0, down = 0, up_bytes = 0, down_bytes = 0;
-	struct path_pkt pkt[BURST], legs[BURST];
-	uint16_t i, found, n_legs = 0, left = 0;
+	struct path_pkt pkt[BURST];
+	uint16_t i, found;
 
+	t->n = 0;
 	found = burst_classify(w, m, n, port, handed, pkt, &behind);
 	stage_end(w, STAGE_PARSE, n);
-	found = burst_find(w, pkt, found, legs, &n_legs);
-	stage_work(w, STAGE_LOOKUP, found + n_legs);
+	found = burst_find(w, pkt, found, t);
+	stage_work(w, STAGE_LOOKUP, found + t->n);
 	for (i = 0; i < found; i++) {
 		const struct path_pkt *k = &pkt[i];
 		struct path *p = k->path;
@@ -365,12 +362,6 @@ uint16_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const str
 	count_add(w, CNT_RELAY_TO_CLIENT, down);
 	count_add(w, CNT_RELAY_TO_CLIENT_BYTES, down_bytes);
 	stage_work(w, STAGE_RELAY, (uint32_t)(up + down));
-	if (likely(up + down == n))
-		return 0;
-	if (n_legs)
-		sent |= media_burst(w, legs, n_legs, behind);
-	for (i = 0; i < n; i++)
-		if (!(sent & UINT64_C(1) << i))
-			m[left++] = m[i];
-	return left;
+	t->behind = behind;
+	return sent;
 }

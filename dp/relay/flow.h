@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_DP_TURN_FLOW_H
-#define FL_DP_TURN_FLOW_H
+#ifndef FL_DP_RELAY_FLOW_H
+#define FL_DP_RELAY_FLOW_H
 
 /*
  * Five-tuple of a client to session slot. A table of signatures and slots only: the key stands in

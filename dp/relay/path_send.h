@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_DP_TURN_PATH_SEND_H
-#define FL_DP_TURN_PATH_SEND_H
+#ifndef FL_DP_RELAY_PATH_SEND_H
+#define FL_DP_RELAY_PATH_SEND_H
 
 /*
  * The end of the short way: from a packet whose headers were found to be plain to the one that
@@ -27,6 +27,13 @@ struct path_pkt {
 	uint32_t slot;	   /* of a leg, as the relay table has it */
 	uint16_t i;	   /* place in the burst */
 	uint16_t v6;	   /* came over IPv6 */
+};
+
+/* Packets of a burst to terminations' ports, which the gateway sends (media_burst()). */
+struct path_terms {
+	uint64_t behind; /* sources (source_bit()) of which a packet was left */
+	uint16_t n;
+	struct path_pkt pkt[BURST];
 };
 
 /*
@@ -114,12 +121,6 @@ static __rte_always_inline struct neigh *path_hop(struct worker *w, const struct
 	return likely(len <= n->mtu && w->id < w->dp->port[n->port].tx_queues) ? n : NULL;
 }
 
-/* A word that is taken out of a sum. */
-static inline uint64_t minus(uint16_t v)
-{
-	return (uint16_t)~v;
-}
-
 /* What a header says that is made from another. */
 struct path_ip {
 	uint8_t tos, ttl;
@@ -192,7 +193,7 @@ static __rte_always_inline void path_write(struct worker *w, const struct path_p
 
 	if (likely(csum)) {
 		/* Lengths count twice, in the pseudo header and in the UDP header. */
-		csum = (uint16_t)~csum_fold(minus(csum) + added + 2 * (udp_len + minus(old_len)));
+		csum = (uint16_t)~csum_fold(csum_neg(csum) + added + 2 * (udp_len + csum_neg(old_len)));
 		csum = csum ? csum : 0xffff;
 	}
 	o.ttl--;

@@ -1,24 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a session comes down to: its path, or none. */
-#include "path.h"
 #include "session.h"
-#include "../net/neigh.h"
-
-void path_leg_make(struct path_leg *l, bool v6, const struct sock_addr *src,
-		   const struct sock_addr *dst)
-{
-	const struct ip_addr before = path_leg_dst(l, v6);
-	/* A refresh leads nowhere else. */
-	const uint32_t nh = ip_eq(&before, &dst->ip) ? l->nh : NH_NONE;
-
-	*l = (struct path_leg){ .sport = src->port, .dport = dst->port, .nh = nh };
-	if (ip_is_v4(&dst->ip)) {
-		l->src = ip_to_v4(&src->ip);
-		l->dst = ip_to_v4(&dst->ip);
-	} else {
-		l->dst6 = dst->ip;
-	}
-}
+#include "../relay/path.h"
 
 /* Where the peer's packets come to. */
 static const struct ctl_relay *session_relay(const struct session *s)
@@ -39,7 +22,7 @@ static bool session_has_path(const struct worker *w, const struct session *s)
 	       ip_source_ok(w->dp, &s->first.ip);
 }
 
-void path_make(struct worker *w, uint32_t slot)
+void session_path_make(struct worker *w, uint32_t slot)
 {
 	const struct session *s = &w->session[slot];
 	const struct sock_addr *listener = &w->dp->conf->listener[s->listener].addr;
