@@ -7,7 +7,7 @@
 #include "crowd.h"
 #include "../../dp/tcp/ledger.h"
 
-enum { BUFFERS = 1024, CONNS = 256, HOSTILE = 120, HONEST = 500, LATE };
+enum { BUFFERS = 1024, CONNS = 256, HOSTILE = 120, HONEST = 500, LATE, READERS = 8, PIECE = 12000 };
 
 static int setup(void **state)
 {
@@ -76,7 +76,6 @@ static void crumbs_of_strangers(void **state)
 	crowd_end();
 }
 
-/* As data connections are whose far side does not read: an allocation's, or anybody's. */
 /* Who holds all it may of what came is still answered, or nobody would ever read on. */
 static void full_and_answered(void **state)
 {
@@ -93,6 +92,7 @@ static void full_and_answered(void **state)
 	crowd_end();
 }
 
+/* As data connections are whose far side does not read: an allocation's, or anybody's. */
 static void unread(uint32_t *sum)
 {
 	uint32_t i, k;
@@ -144,7 +144,7 @@ static void many_for_one(void **state)
 	assert_int_equal(sum, 0);
 }
 
-/* Who is vouched for is no stranger any more: its window is that of all; and the other way round. */
+/* Who is vouched for is no stranger any more, with the window of all; and the other way round. */
 static void trust(void **state)
 {
 	(void)state;
@@ -199,6 +199,134 @@ static void what_owners_keep(void **state)
 	crowd_end();
 }
 
+/* Bytes that the member is sent, and acknowledges a round trip later: each once. */
+static void reads_on(uint32_t i, uint32_t bytes)
+{
+	uint32_t want, ms, at;
+
+	for (at = 0; at < bytes; at += PIECE) {
+		app.c = crowd[i].c;
+		want = crowd[i].seen + PIECE;
+		app_send(PIECE);
+		assert_int_equal(app.to_send, 0);
+		crowd_run();
+		for (ms = 0; crowd[i].seen != want && ms < 100; ms++) {
+			crowd_pass_ms(1);
+			crowd_ack(i);
+		}
+		assert_int_equal(crowd[i].seen, want);
+		crowd_ack(i);
+		assert_int_equal(crowd[i].c->snd.bytes, 0);
+	}
+	assert_int_equal(crowd[i].c->retransmits, 0);
+	assert_false(crowd[i].rst);
+}
+
+/* They take nothing of what they are sent, neither segments nor their window. */
+static void strangers_that_do_not_read(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	app.stranger = true;
+	assert_true(crowd_open(HONEST));
+	for (i = 0; i < HOSTILE; i++) {
+		assert_true(crowd_open(i));
+		app.c = crowd[i].c;
+		app_send(LEDGER_WINDOW);
+		app.to_send = 0; /* what was refused */
+		crowd_run();
+		assert_true(tcp_held(world.w) <= BUFFERS / 2 + LEDGER_SMALL);
+		if (i % 8 == 0)
+			reads_on(HONEST, 2 * PIECE);
+	}
+	crowd_pass_ms(2000);
+	assert_true(tcp_held(world.w) <= BUFFERS / 4);
+	assert_true(crowd_open(LATE));
+	reads_on(HONEST, 10 * PIECE);
+	reads_on(LATE, 10 * PIECE);
+	assert_true(world.w->counters->end[TCP_END_HOARD] > 0);
+	crowd_end();
+}
+
+/* A network card that gives back what it has sent only as it needs the room. */
+enum { CARD_RING = 512, JUMBO = 9000 };
+
+static struct {
+	struct rte_mbuf *m[CARD_RING];
+	uint32_t n;
+} card;
+
+static void card_clear(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < RTE_MIN(card.n, (uint32_t)CARD_RING); i++)
+		rte_pktmbuf_free(card.m[i]);
+	memset(&card, 0, sizeof(card));
+}
+
+static void card_sends(uint16_t port, const struct rte_mbuf *m)
+{
+	struct rte_mbuf **slot = &card.m[card.n++ % CARD_RING];
+	struct frame f = { .len = (uint16_t)m->pkt_len };
+	const void *p;
+
+	if (card.n > CARD_RING)
+		rte_pktmbuf_free(*slot);
+	*slot = (struct rte_mbuf *)(uintptr_t)m;
+	rte_pktmbuf_refcnt_update(*slot, 1);
+	assert_in_range(m->pkt_len, 1, FRAME_MAX);
+	p = rte_pktmbuf_read(m, 0, f.len, f.b);
+	if (p != f.b)
+		memcpy(f.b, p, f.len);
+	world_sent(port, &f);
+}
+
+static int setup_card(void **state)
+{
+	(void)state;
+	tcp_config();
+	world.conf.tcp.buffers = BUFFERS;
+	world.conf.port[ACCESS].mtu = JUMBO;
+	tcp_start();
+	app.any_data = true;
+	world.tx_device = card_sends;
+	return 0;
+}
+
+static int teardown_card(void **state)
+{
+	world.tx_device = NULL;
+	card_clear();
+	return tcp_teardown(state);
+}
+
+/* What is acknowledged is the card's, not the connection's, though its buffers are the same. */
+static void card_that_is_slow(void **state)
+{
+	uint32_t i, round;
+
+	(void)state;
+	peer.mss = JUMBO - 40;
+	for (i = 0; i < READERS; i++)
+		assert_true(crowd_open(i));
+	for (round = 0; round < 20; round++) {
+		for (i = 0; i < READERS; i++)
+			reads_on(i, 4 * PIECE);
+		assert_int_equal(tcp_held(world.w), 0);
+		assert_true(card.n > 0);
+	}
+	/* Far more buffers are with it than the ledger would give anybody. */
+	assert_true(world.w->pool->size - rte_mempool_avail_count(world.w->pool) > BUFFERS);
+	crowd_pass_ms(2000);
+	for (i = 0; i < READERS; i++)
+		reads_on(i, PIECE);
+	assert_int_equal(world.w->counters->end[TCP_END_HOARD], 0);
+	crowd_end();
+	peer.mss = PEER_MSS;
+}
+
 #define ledger(f) cmocka_unit_test_setup_teardown(f, setup, tcp_teardown)
 
 int main(void)
@@ -206,8 +334,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ledger(crumbs_of_strangers),
 		ledger(full_and_answered),
-		ledger(large_holders_leave_room), ledger(many_for_one),
-		ledger(trust), ledger(what_owners_keep),
+		ledger(large_holders_leave_room),
+		ledger(many_for_one),
+		ledger(trust),
+		ledger(what_owners_keep),
+		ledger(strangers_that_do_not_read),
+		cmocka_unit_test_setup_teardown(card_that_is_slow, setup_card, teardown_card),
 	};
 
 	return tcp_run(tests);
