@@ -726,6 +726,7 @@ static void end(void)
 	}
 	settle();
 	hostile_check();
+	MUST(world_missing() == 0);
 	for (uint16_t w = 0; w < world.dp.n_workers; w++) {
 		MUST(world.dp.worker[w]->counters->cnt[CNT_SESSIONS] == 0);
 		MUST(world.dp.worker[w]->counters->cnt[CNT_GATE_CONTEXTS] == 0);

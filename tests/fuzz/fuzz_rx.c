@@ -91,6 +91,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hostile_check();
 	MUST(hostile_sessions() == sessions);
 	hostile_rest();
-	MUST(world_missing() == 0);
 	return 0;
 }
