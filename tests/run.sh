@@ -11,6 +11,7 @@ cd "$ROOT" || exit 1
 LOGS=$ROOT/build-logs
 LOGS_KEPT=5 # of earlier runs: build-logs.1 is the last one's
 CRASHES=$ROOT/build-crashes # inputs that made a fuzzer fail: tried first in each run, until removed
+FOUND=$ROOT/build-found # what fuzzers found beyond their corpora: see tests/fuzz/merge.sh
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 E2E_SECONDS=${E2E_SECONDS:-300}
 LOCK=/run/fairlead-tests.lock
@@ -41,7 +42,8 @@ usage()
 
 	A test that is skipped has shown nothing and counts as failed. Logs are in build-logs/, those of
 	earlier runs in build-logs.1/ and so on; what made a fuzzer fail is in build-crashes/,
-	and is tried first by each later run.
+	and is tried first by each later run. What a fuzzer found is in build-found/, where each
+	later run goes on; tests/fuzz/merge.sh takes it into the corpus.
 	One run at a time on a machine, for all have the same network namespaces.
 	END
 }
@@ -98,7 +100,7 @@ judge()
 # What was built and written belongs to whom the tree belongs to, also under sudo.
 give_back()
 {
-	chown -R --reference="$ROOT" "$ROOT"/build "$ROOT"/build-{clang,sanitized,tsan} "$LOGS"* 2>/dev/null
+	chown -R --reference="$ROOT" "$ROOT"/build "$ROOT"/build-{clang,sanitized,tsan,found,crashes} "$LOGS"* 2>/dev/null
 }
 
 finish()
@@ -237,20 +239,16 @@ tsan()
 
 fuzz_one()
 {
-	local target=$1 name=$2 seeds=tests/fuzz/corpus/$2 found f crashes=()
+	local target=$1 name=$2 seeds=tests/fuzz/corpus/$2 f crashes=()
 	local limits=(-timeout=10 -rss_limit_mb=2048 -artifact_prefix="$CRASHES/$2-")
 	[[ -d $seeds ]] || { echo "there is no corpus $seeds"; return 1; }
-	mkdir -p "$CRASHES"
+	mkdir -p "$CRASHES" "$FOUND/$name"
 	for f in "$CRASHES/$name"-*; do
 		[[ ! -f $f ]] || crashes+=("$f")
 	done
 	((!${#crashes[@]})) || timeout 120 "$target" "${limits[@]}" "${crashes[@]}" || return
-	found=$(mktemp -d)
 	timeout $((FUZZ_SECONDS + 120)) "$target" "${limits[@]}" -max_total_time="$FUZZ_SECONDS" \
-		-print_final_stats=1 "$found" "$seeds"
-	local rc=$?
-	rm -rf "$found"
-	return $rc
+		-print_final_stats=1 "$FOUND/$name" "$seeds"
 }
 
 # As many at a time as there are CPUs; told in their order.
