@@ -7,6 +7,7 @@
  */
 #include "dp_hostile.h"
 #include "../gateway/stream_check.h"
+#include "../../dp/boundary.h"
 #include "../../dp/dispatch.h"
 #include "../../dp/gateway/context.h"
 #include "../../dp/tcp/conn.h"
