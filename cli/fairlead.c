@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fairlead: looks at a running relay through the control socket, and keeps its users. */
-#include "../cp/auth/psk_cmd.h"
-#include "../cp/auth/user_cmd.h"
+#include "psk_cmd.h"
+#include "user_cmd.h"
 #include "cli.h"
 #include "context.h"
 #include "show.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "adopt.h"
 
-#include "gateway/gateway_link.h"
+#include "context/gateway_link.h"
 #include "log.h"
 #include "session.h"
 

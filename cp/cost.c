@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cost.h"
 
-#include "gateway/context_table.h"
+#include "context/context_table.h"
 #include "table.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 
 #include "adopt.h"
 #include "cost.h"
-#include "gateway/gateway_link.h"
+#include "context/gateway_link.h"
 #include "log.h"
 #include "session.h"
 #include "tls/psk.h"

@@ -3,7 +3,7 @@
 # Includes point one way: lib <- conf <- dp, and lib <- conf <- cp <- cli. Only dp/ knows DPDK. In
 # dp/ there are floors, each of which knows those below it: what dispatches; turn/, gateway/ and
 # service/, which do not know each other; relay/; tcp/ and tls/; net/; the links to other workers
-# and the control process, transmit, the clock.
+# and the control process, transmit, the clock. In cp/, contexts do not know who controls them.
 #   check-includes.sh [ROOT [STAMP DEPFILE]]
 # Names each line that breaks this and exits 1. With STAMP and DEPFILE (ninja's), touches the one
 # and lists in the other what was looked at: every file, and every folder, since a new file
@@ -34,6 +34,8 @@ dp/turn (^|/)(gateway|service)/|TOP
 dp/gateway (^|/)(turn|service)/|TOP
 dp/service (^|/)(turn|gateway)/|TOP
 cp   (^|/)(dp|cli)/|(^|/)rte_
+cp/context (^|/)(ng|admin)/
+cp/turn (^|/)(context|ng|admin)/
 cli  (^|/)dp/|(^|/)rte_
 '
 

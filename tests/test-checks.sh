@@ -86,7 +86,7 @@ done <<'END'
 0 dp/new.c         #include <rte_ring.h>
 0 dp/net/new.c     #include "../../lib/stun.h"
 0 cp/new.c         #include "../conf/config.h"
-0 cli/new.c        #include "../cp/auth/user_cmd.h"
+0 cli/new.c        #include "../cp/auth/users.h"
 0 lib/new.c        #include "ring.h" /* not dp/worker.h */
 0 lib/new.c        /* #include <rte_ring.h> */
 END

@@ -2,7 +2,7 @@
 #include "context_json.h"
 
 #include "../../lib/tls_name.h"
-#include "../gateway/ng.h"
+#include "../ng/ng.h"
 #include "term_parse.h"
 
 #include <inttypes.h>

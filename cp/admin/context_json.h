@@ -3,7 +3,7 @@
 #define FL_CP_ADMIN_CONTEXT_JSON_H
 
 /* Contexts and their news as JSON. New references. */
-#include "../gateway/gateway.h"
+#include "../context/gateway.h"
 #include "../server.h"
 
 #include <jansson.h>

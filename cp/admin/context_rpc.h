@@ -2,7 +2,7 @@
 #ifndef FL_CP_ADMIN_CONTEXT_RPC_H
 #define FL_CP_ADMIN_CONTEXT_RPC_H
 
-/* Methods for controllers of the access gateway (R32): cp/gateway/gateway.h as JSON-RPC. */
+/* Methods for controllers of the access gateway (R32): cp/context/gateway.h as JSON-RPC. */
 #include "../server.h"
 #include "rpc.h"
 

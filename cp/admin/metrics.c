@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "metrics.h"
 
-#include "../gateway/ng.h"
+#include "../ng/ng.h"
 #include "context_json.h"
 #include "stats.h"
 

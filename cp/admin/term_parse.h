@@ -3,7 +3,7 @@
 #define FL_CP_ADMIN_TERM_PARSE_H
 
 /* What a controller wants of a termination, as JSON. fairlead-cp(8) has the fields. */
-#include "../gateway/gateway.h"
+#include "../context/gateway.h"
 #include "rpc.h"
 
 /* Words for values. A list ends with a NULL word; its first is the default. */

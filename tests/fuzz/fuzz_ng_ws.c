@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A WebSocket of a controller after its opening handshake (cp/gateway/ng_ws.c): frames of any kind,
+ * A WebSocket of a controller after its opening handshake (cp/ng/ng_ws.c): frames of any kind,
  * masked or not, cut anywhere. An input is a list of records: kind (one byte: STEP_RAW, else the
  * first byte of a frame, whose mask and length are put right), length (one byte), bytes. Nothing of
  * a connection is left when it has gone.

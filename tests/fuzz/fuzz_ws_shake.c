@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests that open a WebSocket: an answer is whole, and there is one only for a whole request. */
-#include "../../cp/gateway/ng_ws_shake.h"
+#include "../../cp/ng/ng_ws_shake.h"
 
 #include <stdlib.h>
 

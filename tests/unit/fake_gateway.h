@@ -3,8 +3,8 @@
 #define FL_TESTS_UNIT_FAKE_GATEWAY_H
 
 /* A gateway that keeps what it is told and does nothing else. */
-#include "cp/gateway/gateway.h"
-#include "cp/gateway/ng.h"
+#include "cp/context/gateway.h"
+#include "cp/ng/ng.h"
 
 enum { FAKE_CONTEXTS = 400, FAKE_NEWS = 8, FAKE_SPARSE = 100 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "joint_cp.h"
 
-#include "../../cp/gateway/gateway.h"
+#include "../../cp/context/gateway.h"
 #include "../../cp/ports.h"
 #include "../../cp/server.h"
 #include "../../cp/table.h"

@@ -7,7 +7,7 @@
  * deletions. Realm access has 192.0.2.11 and 2001:db8:ffff::1, and a TLS domain with one
  * certificate; core has 192.0.2.12 and the same domain. Remotes are in 203.0.113.0/24.
  */
-#include "cp/gateway/ng_priv.h"
+#include "cp/ng/ng_priv.h"
 #include "cp_env.h"
 
 struct ng_world {

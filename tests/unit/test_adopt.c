@@ -8,7 +8,7 @@
 #include "cp_env.h"
 
 #include "cp/adopt.h"
-#include "cp/gateway/gateway_link.h"
+#include "cp/context/gateway_link.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -6,7 +6,7 @@
  */
 #include "command_run.h"
 
-#include "../../cp/auth/user_cmd.h"
+#include "../../cli/user_cmd.h"
 
 #include <jansson.h>
 

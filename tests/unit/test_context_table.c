@@ -5,7 +5,7 @@
  * of two that change together both are. Damaged records are skipped; other limits, names and
  * versions have records carried over; another boot starts afresh.
  */
-#include "cp/gateway/context_priv.h"
+#include "cp/context/context_priv.h"
 #include "lib/cursor.h"
 #include "cp_env.h"
 #include "steps.h"

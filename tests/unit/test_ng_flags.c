@@ -3,7 +3,7 @@
  * Flags of ng: what doc/ng.md lists is taken, each word of it, and what it does not list is refused
  * by name; a space is a hyphen; values that no key may have.
  */
-#include "cp/gateway/ng_flags.h"
+#include "cp/ng/ng_flags.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * ng over WebSocket: the opening handshake (RFC 6455 4.2, with its example), commands in frames
  * (5), pings, closing; who is not let in; what no client may do.
  */
-#include "cp/gateway/ng_ws_shake.h"
+#include "cp/ng/ng_ws_shake.h"
 #include "ng_world.h"
 
 #include <arpa/inet.h>

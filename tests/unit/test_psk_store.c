@@ -7,7 +7,7 @@
 #include "command_run.h"
 
 #include "../../cp/auth/psk.h"
-#include "../../cp/auth/psk_cmd.h"
+#include "../../cli/psk_cmd.h"
 
 #include <jansson.h>
 #include <sqlite3.h>

@@ -2,7 +2,7 @@
 #include "ng_flags.h"
 
 #include "../../lib/sdp.h"
-#include "context.h"
+#include "../context/context.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_NG_PRIV_H
-#define FL_CP_GATEWAY_NG_PRIV_H
+#ifndef FL_CP_NG_NG_PRIV_H
+#define FL_CP_NG_NG_PRIV_H
 
 /* What the files of ng share. */
 #include "ng.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_AUTH_PSK_CMD_H
-#define FL_CP_AUTH_PSK_CMD_H
+#ifndef FL_CLI_PSK_CMD_H
+#define FL_CLI_PSK_CMD_H
 
 #include "user_cmd.h"
 

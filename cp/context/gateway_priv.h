@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_PRIV_H
-#define FL_CP_GATEWAY_PRIV_H
+#ifndef FL_CP_CONTEXT_PRIV_H
+#define FL_CP_CONTEXT_PRIV_H
 
 /* Inside of the gateway: for gateway*.c, answers.c and news.c only. */
 #include "context_table.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_NG_WS_SHAKE_H
-#define FL_CP_GATEWAY_NG_WS_SHAKE_H
+#ifndef FL_CP_NG_NG_WS_SHAKE_H
+#define FL_CP_NG_NG_WS_SHAKE_H
 
 /* The opening handshake of WebSocket, server's side (RFC 6455 4.2), with one subprotocol. */
 #include "../../lib/addr.h"

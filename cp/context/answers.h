@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_ANSWERS_H
-#define FL_CP_GATEWAY_ANSWERS_H
+#ifndef FL_CP_CONTEXT_ANSWERS_H
+#define FL_CP_CONTEXT_ANSWERS_H
 
 /*
  * Who waits for EVT_CONTEXT_STATS: commands of an audit or a deletion, by their number. At most

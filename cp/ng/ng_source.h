@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_NG_SOURCE_H
-#define FL_CP_GATEWAY_NG_SOURCE_H
+#ifndef FL_CP_NG_NG_SOURCE_H
+#define FL_CP_NG_NG_SOURCE_H
 
 /*
  * Who sends commands: a rate for each address, and the answers that its retransmissions get, told

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_AUTH_USER_CMD_H
-#define FL_CP_AUTH_USER_CMD_H
+#ifndef FL_CLI_USER_CMD_H
+#define FL_CLI_USER_CMD_H
 
-#include "../../conf/config.h"
+#include "../conf/config.h"
 
 enum user_cmd_exit {
 	USER_CMD_OK = 0,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_CONTEXT_TABLE_H
-#define FL_CP_GATEWAY_CONTEXT_TABLE_H
+#ifndef FL_CP_CONTEXT_CONTEXT_TABLE_H
+#define FL_CP_CONTEXT_CONTEXT_TABLE_H
 
 /* The records of contexts and their indexes: for gateway*.c, which keep ports and the dataplane. */
 #include "../statefile.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "psk_cmd.h"
 
-#include "psk.h"
-#include "user_secret.h"
-#include "users_db.h"
+#include "../cp/auth/psk.h"
+#include "../cp/auth/user_secret.h"
+#include "../cp/auth/users_db.h"
 
 #include <jansson.h>
 #include <openssl/crypto.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_CONTEXT_H
-#define FL_CP_GATEWAY_CONTEXT_H
+#ifndef FL_CP_CONTEXT_CONTEXT_H
+#define FL_CP_CONTEXT_CONTEXT_H
 
 /*
  * The context table. Like the allocations' its records live in a mapped file of their own

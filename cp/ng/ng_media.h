@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_NG_MEDIA_H
-#define FL_CP_GATEWAY_NG_MEDIA_H
+#ifndef FL_CP_NG_NG_MEDIA_H
+#define FL_CP_NG_NG_MEDIA_H
 
 /* What an m-line says about who sent it: address, transport, roles, certificate. */
 #include "../../lib/fingerprint.h"

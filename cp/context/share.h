@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_SHARE_H
-#define FL_CP_GATEWAY_SHARE_H
+#ifndef FL_CP_CONTEXT_SHARE_H
+#define FL_CP_CONTEXT_SHARE_H
 
 /*
  * Of what several take from, and nobody can be made to give back, nobody gets all (R27): the last

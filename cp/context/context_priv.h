@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_CONTEXT_PRIV_H
-#define FL_CP_GATEWAY_CONTEXT_PRIV_H
+#ifndef FL_CP_CONTEXT_CONTEXT_PRIV_H
+#define FL_CP_CONTEXT_CONTEXT_PRIV_H
 
 /* Inside of the context table: for context_*.c only. */
 #include "context_table.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "user_cmd.h"
 
-#include "prep.h"
-#include "rest.h"
-#include "user_secret.h"
-#include "users.h"
+#include "../cp/auth/prep.h"
+#include "../cp/auth/rest.h"
+#include "../cp/auth/user_secret.h"
+#include "../cp/auth/users.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_LINK_H
-#define FL_CP_GATEWAY_LINK_H
+#ifndef FL_CP_CONTEXT_LINK_H
+#define FL_CP_CONTEXT_LINK_H
 
 /* What the link to the dataplane hands to the gateway: see struct dplink_ops. */
 #include "gateway.h"

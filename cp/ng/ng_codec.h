@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_NG_CODEC_H
-#define FL_CP_GATEWAY_NG_CODEC_H
+#ifndef FL_CP_NG_NG_CODEC_H
+#define FL_CP_NG_NG_CODEC_H
 
 /*
  * The two encodings of ng's messages, bencode and JSON, as one kind of value. Strings of bencode

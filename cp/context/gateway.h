@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_GATEWAY_H
-#define FL_CP_GATEWAY_GATEWAY_H
+#ifndef FL_CP_CONTEXT_GATEWAY_H
+#define FL_CP_CONTEXT_GATEWAY_H
 
 /*
  * What controllers may do with contexts, shaped like H.248 (R32): add, modify, move, subtract,

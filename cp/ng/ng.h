@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_NG_H
-#define FL_CP_GATEWAY_NG_H
+#ifndef FL_CP_NG_NG_H
+#define FL_CP_NG_NG_H
 
 /*
  * rtpengine's ng protocol, mapped onto gateway.h: what is served and how is in doc/ng.md. Over UDP
  * and WebSocket, to the sources of gateway.ng-allow, each of which has a rate (R27).
  */
-#include "gateway.h"
+#include "../context/gateway.h"
 
 #include <event2/event.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_NG_CALL_H
-#define FL_CP_GATEWAY_NG_CALL_H
+#ifndef FL_CP_NG_NG_CALL_H
+#define FL_CP_NG_NG_CALL_H
 
 /*
  * Offers and answers (RFC 3264): one context an m-line, found by call and tags. Side 0 is who made
@@ -12,7 +12,7 @@
  * own until then, beside the one in force.
  */
 #include "../server.h"
-#include "gateway.h"
+#include "../context/gateway.h"
 #include "ng_media.h"
 
 enum {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_NEWS_H
-#define FL_CP_GATEWAY_NEWS_H
+#ifndef FL_CP_CONTEXT_NEWS_H
+#define FL_CP_CONTEXT_NEWS_H
 
 /* What controllers are told: the newest gateway.events of it, by number. */
 #include "gateway.h"

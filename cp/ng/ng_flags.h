@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_NG_FLAGS_H
-#define FL_CP_GATEWAY_NG_FLAGS_H
+#ifndef FL_CP_NG_NG_FLAGS_H
+#define FL_CP_NG_NG_FLAGS_H
 
 /*
  * What a command of ng asks for, as Kamailio's rtpengine module and others send it. Each key and

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_GATEWAY_NG_WISH_H
-#define FL_CP_GATEWAY_NG_WISH_H
+#ifndef FL_CP_NG_NG_WISH_H
+#define FL_CP_NG_NG_WISH_H
 
 /* What an m-line of an offer or answer makes of the terminations of its context. */
 #include "ng_call.h"
