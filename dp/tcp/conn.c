@@ -56,7 +56,7 @@ bool tcp_create(struct worker *w, char *err, size_t errlen)
 	t->info = (struct ctl_conn_info *)((uint8_t *)w->dp->region + w->layout.conns);
 	t->conn_free = t->tw_free = 0;
 	for (i = 0; i < c->connections; i++)
-		t->conn[i].next_free = i + 1 < c->connections ? i + 1 : SLOT_NONE;
+		t->conn[i].dirty_next = i + 1 < c->connections ? i + 1 : SLOT_NONE;
 	for (i = 0; i < c->time_wait; i++)
 		t->tw[i].next = i + 1 < c->time_wait ? i + 1 : SLOT_NONE;
 	t->tw_oldest = t->tw_newest = SLOT_NONE;
@@ -171,7 +171,7 @@ struct tcp_conn *conn_alloc(struct worker *w)
 	if (t->conn_free == SLOT_NONE)
 		return NULL;
 	c = &t->conn[t->conn_free];
-	t->conn_free = c->next_free;
+	t->conn_free = c->dirty_next;
 	gen = c->gen + 1;
 	memset(c, 0, sizeof(*c));
 	c->gen = gen;
@@ -204,7 +204,7 @@ void conn_free(struct worker *w, struct tcp_conn *c)
 	queue_clear(w, &c->rcv, DROP_TCP_CLOSED);
 	queue_clear(w, &c->ooo, DROP_TCP_CLOSED);
 	c->gen++;
-	c->next_free = t->conn_free;
+	c->dirty_next = t->conn_free;
 	t->conn_free = conn_idx(w, c);
 	t->conns--;
 }

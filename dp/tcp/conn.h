@@ -143,7 +143,7 @@ struct tcp_conn {
 	uint32_t ts_recent, ts_recent_s; /* RFC 7323 5.2; when, in seconds */
 	uint32_t snd_una, snd_max;	 /* retransmissions go below snd_max, which is SND.NXT */
 	uint32_t snd_wnd, snd_wl1, snd_wl2;
-	uint32_t dirty_next; /* index of the next on tcp_turn()'s list */
+	uint32_t dirty_next; /* index of the next on tcp_turn()'s list, or of free slots */
 	uint16_t booked;     /* packet buffers it held at its last turn (ledger.h) */
 	uint8_t row;	     /* of the ledger, and one; 0: in none */
 	bool stranger;	     /* nobody vouches for it: tcp_trust() */
@@ -180,18 +180,26 @@ struct tcp_conn {
 	uint32_t rack_rtt_us, rack_fack;
 	uint32_t sent_order; /* of the last transmission */
 	uint32_t min_rtt_us;
-	uint32_t tlp_end, tlp_rexmit; /* RFC 8985 7.1 */
-	uint32_t dsack_seq;	      /* dsack_round ends when it is acknowledged */
+	uint32_t tlp_end;   /* RFC 8985 7.1 */
+	uint32_t dsack_seq; /* dsack_round ends when it is acknowledged */
 	uint16_t reo_wnd_mult;
 	uint8_t reo_wnd_persist, reordering_seen, dsack_round, rexmit_mode;
+	bool tlp_rexmit;
 	uint8_t rto_count; /* in a row, without progress */
 	uint8_t dup_acks;  /* in a row; those that SACK something count, too */
 	uint8_t keepalive_count;
 	uint8_t syn_count;
 	uint8_t persist_count;
 	uint8_t quick_acks; /* at once, at the start of a stream */
+	uint8_t tos;	    /* of the IP header, without ECN's bits */
+	uint8_t why;	    /* enum tcp_end, when dead or closing */
 	const struct tcp_cc_ops *cc;
 	uint64_t cc_data[6];
+
+	/* In its row of the ledger. */
+	uint32_t row_next, row_prev; /* indices, SLOT_NONE at the ends */
+	uint32_t turned;	     /* bytes moved by then are all it held at row_ms (ledger.c) */
+	uint32_t row_ms;
 
 	/* Cold. */
 	alignas(64) const struct tcp_app *app;
@@ -220,18 +228,12 @@ struct tcp_conn {
 	uint16_t rcv_mss;   /* largest segment that came */
 	uint16_t layer_arg;
 	uint16_t home; /* worker that forwards, with CONN_MOVED_IN */
-	uint8_t why;   /* enum tcp_end, when dead or closing */
-	uint8_t tos;   /* of the IP header, without ECN's bits */
-	uint32_t next_free;
 	uint64_t rx_bytes, tx_bytes;
-	/* In its row of the ledger: */
-	uint32_t row_next, row_prev; /* indices, SLOT_NONE at the ends */
-	uint32_t turned;	     /* bytes moved by then are all it held at row_ms (ledger.c) */
-	uint32_t row_ms;
 	uint32_t *share; /* what it and others hold together, or NULL: tcp_share() */
 } __rte_cache_aligned;
 _Static_assert(offsetof(struct tcp_conn, snd) == 64, "what input reads is one line");
 _Static_assert(offsetof(struct tcp_conn, ooo) <= 160, "what output reads is little more");
+_Static_assert(sizeof(struct tcp_conn) <= 704, "budget of a connection");
 
 /* ---- congestion control ---- */
 

@@ -619,7 +619,7 @@ static void begin(void)
 	t = world.w->tcp;
 	t->key = (struct siphash_key){ { 1, 2 } };
 	for (i = 0; i < CONNS; i++)
-		t->conn[i].next_free = i + 1 < CONNS ? i + 1 : SLOT_NONE;
+		t->conn[i].dirty_next = i + 1 < CONNS ? i + 1 : SLOT_NONE;
 	t->conn_free = 0;
 	t->challenge_ms = 0;
 	t->port_next = 0;
