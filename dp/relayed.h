@@ -37,6 +37,16 @@ static inline uint32_t relayed_entry(const struct worker *w, const struct local_
 	return l && l->relay != CTL_RELAY_NONE ? w->relay_slot[l->relay][port] : SLOT_NONE;
 }
 
+/* The cache line that packets to a termination's port are sent by: struct media_path. */
+enum { RELAYED_LINE = 64 };
+
+static inline struct media_path *relayed_line(const struct worker *w, uint32_t entry)
+{
+	uint8_t *lines = (uint8_t *)w->media_path;
+
+	return (struct media_path *)(lines + (size_t)(entry & ~RELAYED_TERM_BIT) * RELAYED_LINE);
+}
+
 static inline const struct ip_addr *relay_ip(const struct dplane *dp, const struct ctl_relay *r)
 {
 	return &dp->conf->relay[r->relay].addr;

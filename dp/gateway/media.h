@@ -45,7 +45,7 @@ struct media_path {
 	uint8_t tos, tos_keep; /* bits that are set, and those that stay */
 	uint64_t packets, bytes; /* that came from the remote; UDP payload */
 } __rte_cache_aligned;
-_Static_assert(sizeof(struct media_path) == 64, "one cache line");
+_Static_assert(sizeof(struct media_path) == RELAYED_LINE, "one cache line");
 
 enum media_leg_state {
 	LEG_FIXED,    /* its remote is who it is, or is not known */

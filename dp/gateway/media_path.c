@@ -111,10 +111,6 @@ uint64_t media_burst(struct worker *w, struct path_terms *t)
 	const struct path_pkt *k = t->pkt;
 	uint16_t i, n = t->n;
 
-	for (i = 0; i < n; i++) {
-		t->pkt[i].flow = &w->media_path[gate_line(t->pkt[i].slot)];
-		rte_prefetch0(t->pkt[i].flow);
-	}
 	for (i = 0; i < n; i++, k++) {
 		struct media_path *l = k->flow;
 		uint32_t out = LEFT;

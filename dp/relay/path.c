@@ -305,10 +305,13 @@ static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, 
 		}
 		if (unlikely(!relayed_is_session(slot))) {
 			if (slot != SLOT_NONE) {
+				struct media_path *flow = relayed_line(w, slot);
 				struct path_pkt *term = &t->pkt[t->n++];
 
+				rte_prefetch0(flow);
 				/* Not read back in other pieces than it was stored in. */
 				*term = k[i];
+				term->flow = flow;
 				term->slot = slot;
 			}
 			continue;
