@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "rank.h"
 
-void rank_init(struct rank *r, struct rank_level *level, uint32_t all, struct rank_holder *holder,
+void rank_init(struct rank *r, struct row *level, uint32_t all, struct rank_holder *holder,
 	       size_t stride)
 {
 	uint32_t i;
@@ -10,7 +10,7 @@ void rank_init(struct rank *r, struct rank_level *level, uint32_t all, struct ra
 		.holder = (uint8_t *)holder, .stride = stride, .level = level, .left = all
 	};
 	for (i = 0; i <= all; i++)
-		level[i] = (struct rank_level){ RANK_NOBODY, RANK_NOBODY };
+		level[i] = ROW_EMPTY;
 }
 
 static struct rank_holder *holder_of(const struct rank *r, uint32_t i)
@@ -18,38 +18,21 @@ static struct rank_holder *holder_of(const struct rank *r, uint32_t i)
 	return (struct rank_holder *)(void *)(r->holder + i * r->stride);
 }
 
-static void level_remove(struct rank *r, const struct rank_holder *h)
-{
-	struct rank_level *l = &r->level[h->held];
-
-	*(h->prev != RANK_NOBODY ? &holder_of(r, h->prev)->next : &l->first) = h->next;
-	*(h->next != RANK_NOBODY ? &holder_of(r, h->next)->prev : &l->last) = h->prev;
-}
-
-static void level_append(struct rank *r, struct rank_holder *h, uint32_t i)
-{
-	struct rank_level *l = &r->level[h->held];
-
-	h->next = RANK_NOBODY;
-	h->prev = l->last;
-	*(l->last != RANK_NOBODY ? &holder_of(r, l->last)->next : &l->first) = i;
-	l->last = i;
-}
-
 /* Each step down of the top was a step up once. */
 void rank_charge(struct rank *r, uint32_t i, int32_t n)
 {
+	struct row_links links = { &holder_of(r, 0)->peers, r->stride };
 	struct rank_holder *h = holder_of(r, i);
 
 	if (h->held)
-		level_remove(r, h);
+		row_remove(&r->level[h->held], links, i);
 	h->held += (uint32_t)n;
 	r->left -= (uint32_t)n;
 	if (h->held)
-		level_append(r, h, i);
+		row_append(&r->level[h->held], links, i);
 	if (h->held > r->top)
 		r->top = h->held;
-	while (r->top && r->level[r->top].first == RANK_NOBODY)
+	while (r->top && r->level[r->top].first == ROW_END)
 		r->top--;
 }
 
@@ -60,5 +43,5 @@ uint32_t rank_held(const struct rank *r, uint32_t i)
 
 uint32_t rank_most(const struct rank *r)
 {
-	return r->top ? r->level[r->top].first : RANK_NOBODY;
+	return r->top ? r->level[r->top].first : ROW_END;
 }

@@ -41,7 +41,7 @@ struct fragments {
 
 static bool rank_create(struct fragments *f, enum measure what, uint32_t all)
 {
-	struct rank_level *level = rte_malloc("fragments", sizeof(level[0]) * (all + 1), 64);
+	struct row *level = rte_malloc("fragments", sizeof(level[0]) * (all + 1), 64);
 
 	if (level)
 		rank_init(&f->rank[what], level, all, &f->source[0].holds[what],

@@ -11,7 +11,7 @@
 
 enum { ALL = 64, HOLDERS = 12 };
 
-static struct rank_level level[ALL + 1];
+static struct row level[ALL + 1];
 static struct record {
 	uint64_t other;
 	struct rank_holder holds;
@@ -29,12 +29,12 @@ static int setup(void **state)
 static void nobody(void **state)
 {
 	(void)state;
-	assert_int_equal(rank_most(&r), RANK_NOBODY);
+	assert_int_equal(rank_most(&r), ROW_END);
 	rank_charge(&r, 0, 3);
 	assert_int_equal(rank_most(&r), 0);
 	assert_int_equal(r.left, ALL - 3);
 	rank_charge(&r, 0, -3);
-	assert_int_equal(rank_most(&r), RANK_NOBODY);
+	assert_int_equal(rank_most(&r), ROW_END);
 	assert_int_equal(r.left, ALL);
 }
 
@@ -74,7 +74,7 @@ static void at_random(void **state)
 			    (h[k].holds.held == h[want].holds.held && since[k] < since[want]))
 				want = k;
 		}
-		assert_int_equal(rank_most(&r), h[want].holds.held ? want : RANK_NOBODY);
+		assert_int_equal(rank_most(&r), h[want].holds.held ? want : ROW_END);
 	}
 }
 
