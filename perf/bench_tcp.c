@@ -10,7 +10,7 @@
  *   open    connect, one byte there and back, close   cycles a connection, opened from outside
  *
  * and bytes an idle connection: what a worker takes for n of them, over n. It fails when
- * connections that are over leave anything behind, or idle ones take more than 1 KB.
+ * connections that are over leave anything behind, or idle ones take more than IDLE_MAX.
  */
 #include "../dp/region.h"
 #include "../dp/stage.h"
