@@ -646,7 +646,6 @@ static void strangers_make_room(void **state)
 	memset(&owner, 0, sizeof(owner));
 	client_open(TLS1_3_VERSION);
 	tcp_trust(world.w, owner.c, true);
-	hosts_pass_ms(10000);
 	for (i = 0; i < 5; i++)
 		other[i] = hello_from("10.1.0.3", (uint16_t)(25000 + i), 0);
 	assert_int_equal(world.w->tls->conns, 7);
@@ -660,43 +659,6 @@ static void strangers_make_room(void **state)
 	for (i = 1; i < 5; i++)
 		host_rst(other[i]);
 	hosts_pass_ms(world.conf.tls.handshake_ms); /* the two that came last */
-}
-
-/*
- * Clients of a service that come from one address hold all there may be. Who comes from another is
- * let in, and the first of those goes.
- */
-static void guests_make_room(void **state)
-{
-	struct host *guest[7], *other[3];
-	int i;
-
-	(void)state;
-	client_new(TLS1_3_VERSION);
-	for (i = 0; i < 7; i++) {
-		if (i)
-			client_again();
-		client_run();
-		assert_int_equal(owner.opened, 1);
-		tcp_guest(world.w, owner.c);
-		guest[i] = client.host;
-		guest[i]->got = NULL;
-		guest[i]->any = true;
-	}
-	assert_int_equal(world.w->tls->conns, 7);
-	for (i = 0; i < 3; i++) {
-		other[i] = hello_from("10.1.0.3", (uint16_t)(26000 + i), 0);
-		assert_int_equal(atomic_load(&world.w->counters->end[TCP_END_SHARE]), i + 1);
-		assert_true(guest[i]->rst);
-		assert_false(other[i]->rst);
-	}
-	assert_int_equal(atomic_load(&world.w->counters->end[TCP_END_ROOM]), 0);
-	for (; i < 7; i++) {
-		assert_false(guest[i]->rst);
-		host_rst(guest[i]);
-	}
-	owner.closed = 1;
-	hosts_pass_ms(world.conf.tls.handshake_ms);
 }
 
 int main(void)
@@ -730,7 +692,6 @@ int main(void)
 		tls_test(no_state_left),
 		cmocka_unit_test_setup_teardown(silent_ones_make_room, few_setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(strangers_make_room, few_setup, tls_teardown),
-		cmocka_unit_test_setup_teardown(guests_make_room, few_setup, tls_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
