@@ -47,6 +47,11 @@ def turn(**how):
         c = s.Client(hostile.SERVER, 5349 if "tls" in how else 3478, **how)
     try:
         reply = c.allocate()
+        if reply.error() == 441:  # our port had been a hostile one's, whose allocation lives on (RFC 8656 5)
+            c.close()
+            with namespace("fl-client"):
+                c = s.Client(hostile.SERVER, 5349 if "tls" in how else 3478, **how)
+            reply = c.allocate()
         assert reply.error() == 0, f"Allocate {reply.error()}"
         channel = 0x4000 + random.randrange(0x1000)
         reply = c.bind(channel, *ECHO)
