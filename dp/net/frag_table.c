@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "frag_table.h"
+#include "../../lib/rank.h"
 #include "../../lib/siphash.h"
 
 #include <rte_malloc.h>
@@ -11,7 +12,6 @@ enum {
 
 enum measure { DATAGRAMS, BUFFERS, MEASURES };
 
-TAILQ_HEAD(frag_level, frag_source);
 LIST_HEAD(source_row, frag_source);
 TAILQ_HEAD(datagrams, datagram);
 LIST_HEAD(datagram_row, datagram);
@@ -21,22 +21,14 @@ struct frag_source {
 	uint64_t prefix;
 	LIST_ENTRY(frag_source) same_hash; /* or of free records */
 	struct datagrams datagrams;	   /* oldest first */
-	uint32_t held[MEASURES];
-	TAILQ_ENTRY(frag_source) peers[MEASURES]; /* sources that hold as much */
-};
-
-/* All sources that hold something, by how much. */
-struct frag_rank {
-	struct frag_level *level; /* those that hold 0..all; who came to it first is first */
-	uint32_t top;		  /* the most that any holds */
-	uint32_t left;		  /* that nobody holds */
+	struct rank_holder holds[MEASURES];
 };
 
 struct fragments {
 	struct siphash_key key; /* nobody chooses what shares a row */
 	uint32_t mask;		/* rows of either - 1 */
 	uint32_t held;		/* fragments */
-	struct frag_rank rank[MEASURES];
+	struct rank rank[MEASURES];
 	struct datagrams busy, free; /* busy: oldest first */
 	struct source_row free_sources;
 	struct datagram_row *row;
@@ -47,15 +39,14 @@ struct fragments {
 
 /* ---- memory ---- */
 
-static bool rank_create(struct frag_rank *r, uint32_t all)
+static bool rank_create(struct fragments *f, enum measure what, uint32_t all)
 {
-	uint32_t i;
+	struct row *level = rte_malloc("fragments", sizeof(level[0]) * (all + 1), 64);
 
-	r->left = all;
-	r->level = rte_malloc("fragments", sizeof(r->level[0]) * (all + 1), 64);
-	for (i = 0; r->level && i <= all; i++)
-		TAILQ_INIT(&r->level[i]);
-	return r->level != NULL;
+	if (level)
+		rank_init(&f->rank[what], level, all, &f->source[0].holds[what],
+			  sizeof(f->source[0]));
+	return level != NULL;
 }
 
 static bool records_create(struct fragments *f, uint32_t n)
@@ -87,8 +78,8 @@ bool frag_create(struct worker *w, char *err, size_t errlen)
 		TAILQ_INIT(&f->busy);
 		TAILQ_INIT(&f->free);
 	}
-	if (f && records_create(f, n) && rank_create(&f->rank[DATAGRAMS], n) &&
-	    rank_create(&f->rank[BUFFERS], n * CONFIG_FRAGMENTS_EACH) &&
+	if (f && records_create(f, n) && rank_create(f, DATAGRAMS, n) &&
+	    rank_create(f, BUFFERS, n * CONFIG_FRAGMENTS_EACH) &&
 	    getrandom(&f->key, sizeof(f->key), 0) == sizeof(f->key))
 		return true;
 	frag_destroy(w);
@@ -125,20 +116,10 @@ uint32_t frag_held(const struct worker *w)
 
 /* ---- who holds what ---- */
 
-/* Source s holds n more, or less. Each step down of the top was a step up once. */
-static void charge(struct fragments *f, struct frag_source *s, enum measure what, int32_t n)
+/* Source s holds n more, or less. */
+static void charge(struct fragments *f, const struct frag_source *s, enum measure what, int32_t n)
 {
-	struct frag_rank *r = &f->rank[what];
-
-	if (s->held[what])
-		TAILQ_REMOVE(&r->level[s->held[what]], s, peers[what]);
-	s->held[what] += (uint32_t)n;
-	r->left -= (uint32_t)n;
-	if (s->held[what])
-		TAILQ_INSERT_TAIL(&r->level[s->held[what]], s, peers[what]);
-	r->top = RTE_MAX(r->top, s->held[what]);
-	while (r->top && TAILQ_EMPTY(&r->level[r->top]))
-		r->top--;
+	rank_charge(&f->rank[what], (uint32_t)(s - f->source), n);
 }
 
 void frag_table_charge(struct worker *w, struct datagram *d, uint32_t n)
@@ -195,15 +176,16 @@ static bool datagram_expired(const struct worker *w, const struct datagram *d)
 /* The oldest goes if its time is over, else that of the source that holds most. */
 static void room_make(struct worker *w, enum measure what, uint32_t n)
 {
-	struct frag_rank *r = &w->frag->rank[what];
+	struct fragments *f = w->frag;
+	struct rank *r = &f->rank[what];
 	struct datagram *d;
 
 	while (unlikely(r->left < n)) {
-		d = TAILQ_FIRST(&w->frag->busy);
+		d = TAILQ_FIRST(&f->busy);
 		if (datagram_expired(w, d))
 			datagram_drop(w, d, DROP_FRAG_TIMEOUT);
 		else
-			datagram_drop(w, TAILQ_FIRST(&TAILQ_FIRST(&r->level[r->top])->datagrams),
+			datagram_drop(w, TAILQ_FIRST(&f->source[rank_most(r)].datagrams),
 				      DROP_FRAG_FULL);
 	}
 }

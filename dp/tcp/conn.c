@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Connections: their table, their life, and what happens to them once a turn. */
 #include "ledger.h"
+#include "places.h"
 #include "sent.h"
 
 #include "../net/neigh.h"
@@ -45,7 +46,8 @@ bool tcp_create(struct worker *w, char *err, size_t errlen)
 	w->tcp = t;
 	if (t) /* tcp_destroy() looks there even if no more than this is made */
 		t->dirty_head = t->dirty_tail = SLOT_NONE;
-	if (!t || !tcp_tables(w, t) || getrandom(&t->key, sizeof(t->key), 0) != sizeof(t->key)) {
+	if (!t || !tcp_tables(w, t) || !places_create(w) ||
+	    getrandom(&t->key, sizeof(t->key), 0) != sizeof(t->key)) {
 		snprintf(err, errlen,
 			 "%s: dataplane.memory-mb: too few for worker %u with %u TCP connections "
 			 "(tcp.connections) and %u buffers (tcp.buffers)",
@@ -86,6 +88,7 @@ void tcp_destroy(struct worker *w)
 	rte_free(t->sent);
 	rte_free(t->conn);
 	rte_free(t->tw);
+	places_destroy(w);
 	rte_free(t);
 	w->tcp = NULL;
 }

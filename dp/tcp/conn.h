@@ -16,7 +16,7 @@
  *   wire.c     headers and options           timewait.c compact TIME-WAIT
  *   queue.c    rows of packet buffers        raw.c      segments without a connection
  *   icmp.c     errors that quote a segment                layer.c    TLS between the two
- *   ledger.c   who holds how many buffers (ledger.h)
+ *   ledger.c   who holds how many buffers (ledger.h)   places.c   who has how many connections
  */
 #include "queue.h"
 #include "seq.h"
@@ -24,6 +24,7 @@
 #include "wire.h"
 #include "../net/ip.h"
 #include "../key24.h"
+#include "../../lib/rank.h"
 #include "../../lib/siphash.h"
 #include "../../lib/wheel.h"
 
@@ -126,6 +127,13 @@ enum tcp_conn_flags {
 	CONN_READY = 1u << 31,	   /* the layer is: tell the owner */
 };
 
+/* Who vouches for a connection. */
+enum tcp_standing {
+	TCP_VOUCHED,  /* its owner does: tcp_trust() */
+	TCP_STRANGER, /* nobody */
+	TCP_GUEST,    /* nobody here; who stands behind a service may know it: tcp_guest() */
+};
+
 struct tcp_cc_ops;
 
 struct tcp_conn {
@@ -146,7 +154,7 @@ struct tcp_conn {
 	uint32_t dirty_next; /* index of the next on tcp_turn()'s list, or of free slots */
 	uint16_t booked;     /* packet buffers it held at its last turn (ledger.h) */
 	uint8_t row;	     /* of the ledger, and one; 0: in none */
-	bool stranger;	     /* nobody vouches for it: tcp_trust() */
+	uint8_t standing;    /* enum tcp_standing */
 
 	/* Line 2: out. */
 	alignas(64) struct mbuf_queue snd; /* from snd_una (less SYN) on */
@@ -197,8 +205,8 @@ struct tcp_conn {
 	uint64_t cc_data[6];
 
 	/* In its row of the ledger. */
-	uint32_t row_next, row_prev; /* indices, SLOT_NONE at the ends */
-	uint32_t turned;	     /* bytes moved by then are all it held at row_ms (ledger.c) */
+	struct row_link in_row;
+	uint32_t turned; /* bytes moved by then are all it held at row_ms (ledger.c) */
 	uint32_t row_ms;
 
 	/* Cold. */
@@ -274,18 +282,25 @@ _Static_assert(sizeof(struct tcp_timewait) <= 64, "budget of TIME-WAIT");
 /* What a table entry leads to: kind in the low bits of the hash's data, index or worker above. */
 enum tcp_entry { ENTRY_CONN, ENTRY_TIMEWAIT, ENTRY_MOVED };
 
-/* Connections in a row, by index; SLOT_NONE: empty. */
-struct tcp_row {
-	uint32_t first, last;
-};
-
 enum { LEDGER_CLASSES = 17 }; /* none held, one, two or three, four to seven, ... */
 
 struct ledger {
 	uint32_t strangers; /* packet buffers that strangers hold, each as of its last turn */
 	uint32_t calm;	    /* while no more are held in all nobody is asked what it holds */
 	/* By class, longest without progress first: of strangers, then of the others. */
-	struct tcp_row row[2 * LEDGER_CLASSES];
+	struct row row[2 * LEDGER_CLASSES];
+};
+
+/* Who has how many places in a table of connections: places.h. */
+struct places {
+	struct siphash_key key; /* nobody chooses what shares a row */
+	uint32_t mask;		/* rows - 1 */
+	uint32_t free;
+	uint32_t *row;
+	struct tcp_place *place;   /* of each connection */
+	struct tcp_source *source; /* as many as the table has entries: each of them has one */
+	struct rank rank;	   /* of sources */
+	struct row strangers;	   /* of all sources */
 };
 
 struct tcp {
@@ -305,6 +320,7 @@ struct tcp {
 	uint64_t tx_ms;			 /* when halvings were last taken back */
 	uint32_t held;			 /* packet buffers */
 	struct ledger ledger;
+	struct places places[TCP_TABLES];
 	uint32_t info_at;   /* next connection shown in the region */
 	struct wheel wheel; /* 1 ms */
 	struct tcp_timewait *tw;

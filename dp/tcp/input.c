@@ -475,7 +475,7 @@ static void data_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 		reorder_put(w, c, p->m, s->seq);
 	} else {
 		c->rcv_nxt += s->len;
-		if (unlikely(c->stranger))
+		if (unlikely(c->standing == TCP_STRANGER))
 			queue_pack(w, &c->rcv, p->m);
 		else
 			queue_put(w, &c->rcv, p->m);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ledger.h"
+#include "places.h"
 
 enum {
 	LISTED = 4,	     /* who holds less is in no row, strangers apart */
@@ -8,6 +9,7 @@ enum {
 	STEPS = 16,	     /* connections of a row that are looked at */
 	SLOTS_KEPT = 32,     /* of tcp.connections: for handshakes that SYN cookies prove */
 	SLOTS_KEPT_DIV = 16, /* of few fewer */
+	TURNED_SHIFT = 10,   /* a second, nearly, of milliseconds */
 };
 
 void ledger_init(struct worker *w)
@@ -17,7 +19,7 @@ void ledger_init(struct worker *w)
 	size_t i;
 
 	for (i = 0; i < RTE_DIM(l->row); i++)
-		l->row[i] = (struct tcp_row){ SLOT_NONE, SLOT_NONE };
+		l->row[i] = ROW_EMPTY;
 	/* Half of three quarters: who holds all of that may hold as much again. */
 	l->calm = buffers / 8 * 3;
 }
@@ -32,30 +34,28 @@ static uint32_t class_of(uint32_t n)
 /* The row c belongs to, and one; 0: none. */
 static uint8_t row_of(const struct tcp_conn *c, uint32_t n)
 {
-	if (c->flags & CONN_DEAD || !conn_established(c) || (n < LISTED && !c->stranger))
+	bool stranger = c->standing == TCP_STRANGER;
+
+	if (c->flags & CONN_DEAD || !conn_established(c) || (n < LISTED && !stranger))
 		return 0;
-	return (uint8_t)(class_of(n) + (c->stranger ? 0 : LEDGER_CLASSES) + 1);
+	return (uint8_t)(class_of(n) + (stranger ? 0 : LEDGER_CLASSES) + 1);
 }
 
-static void row_remove(struct tcp *t, struct tcp_conn *c)
+static struct row_links in_rows(struct tcp *t)
 {
-	struct tcp_row *r = &t->ledger.row[c->row - 1];
+	return (struct row_links){ &t->conn[0].in_row, sizeof(t->conn[0]) };
+}
 
-	*(c->row_prev != SLOT_NONE ? &t->conn[c->row_prev].row_next : &r->first) = c->row_next;
-	*(c->row_next != SLOT_NONE ? &t->conn[c->row_next].row_prev : &r->last) = c->row_prev;
+static void row_leave(struct tcp *t, struct tcp_conn *c)
+{
+	row_remove(&t->ledger.row[c->row - 1], in_rows(t), (uint32_t)(c - t->conn));
 	c->row = 0;
 }
 
-static void row_append(struct tcp *t, struct tcp_conn *c, uint8_t row)
+static void row_enter(struct tcp *t, struct tcp_conn *c, uint8_t row)
 {
-	struct tcp_row *r = &t->ledger.row[row - 1];
-	uint32_t i = (uint32_t)(c - t->conn);
-
 	c->row = row;
-	c->row_next = SLOT_NONE;
-	c->row_prev = r->last;
-	*(r->last != SLOT_NONE ? &t->conn[r->last].row_next : &r->first) = i;
-	r->last = i;
+	row_append(&t->ledger.row[row - 1], in_rows(t), (uint32_t)(c - t->conn));
 }
 
 /* Bytes that wait in either direction. */
@@ -72,46 +72,66 @@ static uint32_t moved(const struct tcp_conn *c)
 	return c->snd_una + c->rcv_nxt - conn_unread(c);
 }
 
+/* Neither does it stand anywhere, nor is it charged for its place. */
+static bool unlisted(const struct worker *w, const struct tcp_conn *c)
+{
+	return c->row == 0 && (c->standing == TCP_VOUCHED || !places_has(w, c));
+}
+
+/* A guest may have much to do: once in a second is enough to tell it from those that are silent. */
+static bool turned_lately(const struct worker *w, const struct tcp_conn *c)
+{
+	return c->standing == TCP_GUEST &&
+	       (uint32_t)w->now_ms >> TURNED_SHIFT == c->row_ms >> TURNED_SHIFT;
+}
+
 /*
  * Who has moved as much as it held when that was last noted makes progress, and goes to the end of
- * its row; a row that is merely another does not make it younger.
+ * its row, and of its source's places; a row that is merely another does not make it younger.
  */
 void ledger_book(struct worker *w, struct tcp_conn *c, uint32_t n)
 {
 	struct tcp *t = w->tcp;
 	uint8_t row;
-	bool turned = c->row == 0 || seq_ge(moved(c), c->turned);
+	bool turned = unlisted(w, c) || seq_ge(moved(c), c->turned), lately;
 
 	n = RTE_MIN(n, (uint32_t)UINT16_MAX);
 	row = row_of(c, n);
-	if (c->stranger)
+	if (c->standing == TCP_STRANGER)
 		t->ledger.strangers += n - c->booked;
 	if (c->share)
 		*c->share += n - c->booked;
 	c->booked = (uint16_t)n;
-	if (row == c->row && !turned)
-		return;
-	if (c->row)
-		row_remove(t, c);
-	if (!row)
-		return;
-	row_append(t, c, row);
-	if (turned) {
+	if (row != c->row || turned) {
+		if (c->row)
+			row_leave(t, c);
+		if (row)
+			row_enter(t, c, row);
+	}
+	lately = turned_lately(w, c);
+	if (turned && (row || c->standing != TCP_VOUCHED)) {
 		c->turned = moved(c) + RTE_MAX(waiting(c), 1u);
 		c->row_ms = (uint32_t)w->now_ms;
 	}
+	if (likely(c->standing == TCP_VOUCHED) || c->flags & CONN_DEAD || !conn_established(c))
+		return;
+	places_put(w, c);
+	if (turned && !lately)
+		places_turned(w, c);
 }
 
 void ledger_leave(struct worker *w, struct tcp_conn *c)
 {
-	if (c->stranger)
+	if (c->standing == TCP_STRANGER)
 		w->tcp->ledger.strangers -= c->booked;
+	if (c->standing != TCP_VOUCHED)
+		places_del(w, c);
 	if (c->share)
 		*c->share -= c->booked;
 	c->share = NULL;
 	c->booked = 0;
 	if (c->row)
-		row_remove(w->tcp, c);
+		row_leave(w->tcp, c);
 }
 
 /* ---- what one may hold ---- */
@@ -133,7 +153,7 @@ static uint32_t limit(const struct worker *w, const struct tcp_conn *c)
 	uint32_t buffers = w->dp->conf->tcp.buffers, held = w->tcp->held;
 	uint32_t mark = buffers - buffers / 4;
 
-	if (c->stranger || held >= mark)
+	if (c->standing == TCP_STRANGER || held >= mark)
 		return LEDGER_SMALL;
 	return RTE_MAX(mark - held, (uint32_t)LEDGER_SMALL);
 }
@@ -141,7 +161,7 @@ static uint32_t limit(const struct worker *w, const struct tcp_conn *c)
 bool ledger_judge(const struct worker *w, const struct tcp_conn *c, uint32_t n, uint32_t quarters)
 {
 	if (w->tcp->held + n > w->dp->conf->tcp.buffers ||
-	    (c->stranger && w->tcp->ledger.strangers >= strangers_max(w)))
+	    (c->standing == TCP_STRANGER && w->tcp->ledger.strangers >= strangers_max(w)))
 		return false;
 	return mine(c) + n <= limit(w, c) * quarters / 4;
 }
@@ -150,7 +170,7 @@ uint32_t ledger_window(const struct worker *w, const struct tcp_conn *c)
 {
 	uint32_t may, has;
 
-	if (likely(w->tcp->held <= w->tcp->ledger.calm) || c->stranger)
+	if (likely(w->tcp->held <= w->tcp->ledger.calm) || c->standing == TCP_STRANGER)
 		return UINT32_MAX;
 	may = limit(w, c);
 	has = mine(c);
@@ -184,7 +204,7 @@ static struct tcp_conn *row_idle(const struct worker *w, uint32_t row, uint32_t 
 	struct tcp *t = w->tcp;
 	uint32_t i = t->ledger.row[row].first, n;
 
-	for (n = 0; n < STEPS && i != SLOT_NONE; n++, i = t->conn[i].row_next)
+	for (n = 0; n < STEPS && i != SLOT_NONE; n++, i = t->conn[i].in_row.next)
 		if ((uint32_t)w->now_ms - t->conn[i].row_ms >= patience_ms)
 			return &t->conn[i];
 	return NULL;
@@ -251,49 +271,51 @@ void ledger_turn(struct worker *w)
 			break;
 		pay(w, c);
 	}
-	if (unlikely(t->conns + slots_kept(w) > w->dp->conf->tcp.connections))
-		for (i = t->conns + slots_kept(w) - w->dp->conf->tcp.connections; i > 0; i--)
-			tcp_evict(w, TCP_END_ROOM, NULL);
+	if (unlikely(t->conns + slots_kept(w) > w->dp->conf->tcp.connections)) {
+		i = t->conns + slots_kept(w) - w->dp->conf->tcp.connections;
+		while (i-- && tcp_evict(w, TCP_TABLE_CONNS))
+			;
+	}
 }
 
-bool tcp_evict(struct worker *w, enum tcp_end why, bool (*fits)(const struct tcp_conn *c))
+struct tcp_conn *tcp_evict(struct worker *w, enum tcp_table table)
 {
-	struct tcp *t = w->tcp;
-	struct tcp_conn *oldest = NULL;
-	uint32_t class, n;
+	struct tcp_conn *c = places_victim(w, table);
 
-	/* Each row begins with the one of its size that has moved nothing for the longest. */
-	for (class = 0; class < LEDGER_CLASSES; class ++) {
-		uint32_t i = t->ledger.row[class].first;
-		struct tcp_conn *c = NULL;
-
-		for (n = 0; n < VICTIMS && !c && i != SLOT_NONE; n++, i = t->conn[i].row_next)
-			c = fits && !fits(&t->conn[i]) ? NULL : &t->conn[i];
-		if (c && (!oldest || (int32_t)(c->row_ms - oldest->row_ms) < 0))
-			oldest = c;
-	}
-	if (oldest)
-		tcp_abort(w, oldest, why);
-	return oldest != NULL;
+	if (c)
+		tcp_abort(w, c, c->standing == TCP_GUEST ? TCP_END_SHARE : TCP_END_ROOM);
+	return c;
 }
 
 /* ---- what an owner says ---- */
 
-void tcp_trust(struct worker *w, struct tcp_conn *c, bool trusted)
+static void standing_set(struct worker *w, struct tcp_conn *c, enum tcp_standing s)
 {
 	uint32_t booked = c->booked;
 
-	if (c->flags & CONN_DEAD || c->stranger == !trusted)
+	if (c->flags & CONN_DEAD || c->standing == s)
 		return;
-	w->tcp->ledger.strangers += trusted ? -booked : booked;
-	c->stranger = !trusted;
+	places_del(w, c);
+	w->tcp->ledger.strangers -= c->standing == TCP_STRANGER ? booked : 0;
+	w->tcp->ledger.strangers += s == TCP_STRANGER ? booked : 0;
+	c->standing = (uint8_t)s;
 	ledger_book(w, c, booked);
 	conn_dirty(w, c); /* its window may be another */
 }
 
+void tcp_trust(struct worker *w, struct tcp_conn *c, bool trusted)
+{
+	standing_set(w, c, trusted ? TCP_VOUCHED : TCP_STRANGER);
+}
+
+void tcp_guest(struct worker *w, struct tcp_conn *c)
+{
+	standing_set(w, c, TCP_GUEST);
+}
+
 bool tcp_stranger(const struct tcp_conn *c)
 {
-	return c->stranger;
+	return c->standing == TCP_STRANGER;
 }
 
 bool tcp_hold(struct worker *w, struct tcp_conn *c, uint32_t n)

@@ -12,7 +12,8 @@
  *                  shares an account (tcp_share()), what all of that hold together
  *   what it may    LEDGER_SMALL in any case; beyond that no more than is left below three quarters
  *                  of tcp.buffers: n large holders get an n+1-th each, and leave one to the next
- *   strangers      LEDGER_SMALL and no more, each way, LEDGER_WINDOW bytes; half of tcp.buffers together
+ *   strangers      LEDGER_SMALL and no more, each way, LEDGER_WINDOW bytes; together half of
+ *                  tcp.buffers
  *   who pays       see ledger_turn()
  */
 #include "conn.h"
@@ -50,14 +51,14 @@ static inline void ledger_settle(struct worker *w, struct tcp_conn *c)
 {
 	uint32_t n = ledger_sum(c);
 
-	if (unlikely(c->row || c->stranger || n != c->booked))
+	if (unlikely(c->row || c->standing || n != c->booked))
 		ledger_book(w, c, n);
 }
 
 /* Whether c may hold n more packet buffers. */
 static inline bool ledger_allows(const struct worker *w, const struct tcp_conn *c, uint32_t n)
 {
-	if (likely(w->tcp->held <= w->tcp->ledger.calm && !c->stranger))
+	if (likely(w->tcp->held <= w->tcp->ledger.calm && c->standing != TCP_STRANGER))
 		return true;
 	return ledger_judge(w, c, n, 4);
 }
@@ -79,7 +80,7 @@ static inline bool ledger_allows_out(const struct worker *w, const struct tcp_co
 /* The same for what came out of order: what is missing must still get in. */
 static inline bool ledger_allows_early(const struct worker *w, const struct tcp_conn *c)
 {
-	if (likely(w->tcp->held <= w->tcp->ledger.calm && !c->stranger))
+	if (likely(w->tcp->held <= w->tcp->ledger.calm && c->standing != TCP_STRANGER))
 		return true;
 	return ledger_judge(w, c, 1, 3);
 }
@@ -87,7 +88,8 @@ static inline bool ledger_allows_early(const struct worker *w, const struct tcp_
 /* What the window may grow to. */
 static inline uint32_t ledger_rcv_max(const struct tcp_conn *c)
 {
-	return unlikely(c->stranger) ? RTE_MIN(c->rcv_buf, (uint32_t)LEDGER_WINDOW) : c->rcv_buf;
+	return unlikely(c->standing == TCP_STRANGER) ? RTE_MIN(c->rcv_buf, (uint32_t)LEDGER_WINDOW)
+						     : c->rcv_buf;
 }
 
 #endif

@@ -69,7 +69,7 @@ struct tcp_conn *conn_make(struct worker *w, const struct tcp_app *app, const st
 	memcpy(c->app_data, r->data, TCP_APP_DATA);
 	c->layer_ops = r->layer;
 	c->layer_arg = r->layer_arg;
-	c->stranger = r->stranger;
+	c->standing = r->stranger ? TCP_STRANGER : TCP_VOUCHED;
 	tcp_dscp(c, r->dscp);
 	return c;
 }

@@ -103,8 +103,9 @@ bool sent_create(struct tcp *t, uint32_t conns, uint32_t shared, uint32_t max)
 
 uint32_t sent_left(const struct tcp *t, const struct tcp_conn *c)
 {
-	uint32_t max = c->stranger ? (uint32_t)SENT_STRANGER : t->records_max;
-	uint32_t pool = c->stranger ? t->records_pool / 2 : t->records_pool;
+	bool stranger = c->standing == TCP_STRANGER;
+	uint32_t max = stranger ? (uint32_t)SENT_STRANGER : t->records_max;
+	uint32_t pool = stranger ? t->records_pool / 2 : t->records_pool;
 	uint32_t rest = pool > t->records_shared ? pool - t->records_shared : 0;
 	uint32_t own = c->records < SENT_OWN ? SENT_OWN - c->records : 0;
 	uint32_t shared = c->records > SENT_OWN ? c->records - SENT_OWN : 0;

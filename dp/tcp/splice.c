@@ -82,7 +82,6 @@ static void splice_own(struct worker *w, struct tcp_conn *c, struct tcp_conn *ot
 
 	tcp_own(c, &splice_app);
 	tcp_app_timer(w, c, 0);
-	tcp_trust(w, c, true);
 	s->other = other;
 	s->gone = gone;
 	s->pass = tcp_pass;

@@ -20,7 +20,8 @@ typedef uint32_t splice_pass_fn(struct worker *w, struct tcp_conn *from, struct 
 /*
  * Joins a and b of this worker, which become splice_app's. Bytes already received go first. The
  * first SPLICE_KEEP of each one's owner's bytes stay as they are, for gone(), which is called for
- * each of the two as it ends, or may be NULL.
+ * each of the two as it ends, or may be NULL. Whether anybody vouches for them is the joiner's to
+ * say (tcp_trust(), tcp_guest()).
  */
 void splice_join(struct worker *w, struct tcp_conn *a, struct tcp_conn *b,
 		 void (*gone)(struct worker *w, struct tcp_conn *c));

@@ -126,7 +126,7 @@ uint32_t tcp_send_room(const struct worker *w, const struct tcp_conn *c)
 {
 	uint32_t max = w->dp->conf->tcp.send_buffer, used = c->snd.bytes + layer_waiting(c);
 
-	if (unlikely(c->stranger))
+	if (unlikely(c->standing == TCP_STRANGER))
 		max = RTE_MIN(max, (uint32_t)LEDGER_WINDOW);
 	return send_open(c) && used < max ? max - used : 0;
 }

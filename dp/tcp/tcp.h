@@ -172,11 +172,16 @@ void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_
 /* ---- what it holds: HACKING.md, "The ledger" ---- */
 
 /*
- * Its owner vouches for it, or no more: it belongs to an allocation, a termination, a service. One
- * that nobody vouches for (tcp_request.stranger) gets a small window and a few packet buffers, and
- * makes room when others need it.
+ * Its owner vouches for it, or no more: it belongs to an allocation, a termination. One that nobody
+ * vouches for (tcp_request.stranger) gets a small window and a few packet buffers, and makes room
+ * when others need it.
  */
 void tcp_trust(struct worker *w, struct tcp_conn *c, bool trusted);
+/*
+ * Somebody else may know who it is, but does not say so: it may hold what one that is vouched for
+ * may, but makes room where its source has most connections.
+ */
+void tcp_guest(struct worker *w, struct tcp_conn *c);
 bool tcp_stranger(const struct tcp_conn *c);
 /*
  * The owner, or the layer, keeps n packet buffers for c: they are c's until they are given back
@@ -191,11 +196,16 @@ void tcp_unhold(struct worker *w, struct tcp_conn *c, uint32_t n);
  */
 void tcp_share(struct worker *w, struct tcp_conn *c, uint32_t *sum);
 /*
- * Ends the stranger that has been silent for the longest, of those for which fits() is true (NULL:
- * of all), however much it holds. False: none of the first few is one. What it has is
- * free in the next turn.
+ * A table of connections is full, or nearly so: ends who has the least claim to its place there, a
+ * stranger or a guest (places.h), of which closed() tells with ROOM or SHARE. NULL: nobody. What it
+ * has is free in the next turn.
  */
-bool tcp_evict(struct worker *w, enum tcp_end why, bool (*fits)(const struct tcp_conn *c));
+enum tcp_table {
+	TCP_TABLE_CONNS,  /* tcp.connections */
+	TCP_TABLE_LAYERS, /* those with a layer: tls.connections */
+	TCP_TABLES
+};
+struct tcp_conn *tcp_evict(struct worker *w, enum tcp_table table);
 
 /* ---- the stream, in ---- */
 

@@ -45,7 +45,6 @@ enum {
 	TLS_PATIENCE_MS = 1000, /* with a client in all, while others wait for a handshake */
 	TLS_KEPT = 64,		/* of tls.connections, free for the next ones; of few a part: */
 	TLS_KEPT_DIV = 8,
-	TLS_ROOM_STEPS = 64,	   /* connections that are looked at for one to make room */
 	TLS_BULK_CWND = 64 * 1024, /* from here on records are as long as they may be */
 };
 
@@ -63,8 +62,6 @@ struct tls {
 	uint32_t waited_ms; /* for it, so far */
 	uint16_t row;	    /* waiting_row() */
 	/* From then on: */
-	struct tls *older, *newer; /* aged: in the worker's list, see room_make() */
-	bool aged;
 	uint8_t state; /* enum tls_state */
 	uint8_t flags; /* enum tls_flags */
 	uint8_t warnings;
@@ -86,10 +83,9 @@ _Static_assert(sizeof(struct tls) <= 3200, "budget of an idle leg: 4 KB with its
 struct tls_worker {
 	struct aead *aead;
 	struct tls_kdf *kdf;
-	struct rte_mempool *pool;    /* struct tls */
-	struct tls_waiting waiting;  /* for a shake */
-	struct tls_list silent;	     /* clients we wait for while they hold one, longest first */
-	struct tls *oldest, *newest; /* by opening; those that were looked at behind the others */
+	struct rte_mempool *pool;   /* struct tls */
+	struct tls_waiting waiting; /* for a shake */
+	struct tls_list silent;	    /* clients we wait for while they hold one, longest first */
 	uint32_t conns, shakes;
 	uint32_t leaving;	/* of the shakes: given up, and not back from the shaker yet */
 	uint64_t rekey_records; /* TLS_REKEY_RECORDS, but in tests */

@@ -481,48 +481,16 @@ uint32_t tls_input(struct worker *w)
 
 /* ---- room for the next ---- */
 
-static void age_put(struct tls_worker *tw, struct tls *t)
-{
-	t->aged = true;
-	t->older = tw->newest;
-	t->newer = NULL;
-	*(t->older ? &t->older->newer : &tw->oldest) = t;
-	tw->newest = t;
-}
-
-static void age_del(struct tls_worker *tw, struct tls *t)
-{
-	if (!t->aged)
-		return;
-	t->aged = false;
-	*(t->older ? &t->older->newer : &tw->oldest) = t->newer;
-	*(t->newer ? &t->newer->older : &tw->newest) = t->older;
-}
-
-/*
- * The connection that has been there for the longest and that nobody vouches for ends: who has
- * business here is known after a handshake and a request. Those that somebody does vouch for go
- * behind the others, so that nobody comes upon them twice.
- */
 static void room_make(struct worker *w)
 {
-	struct tls_worker *tw = w->tls;
-	uint32_t i;
+	struct tcp_conn *c = tcp_evict(w, TCP_TABLE_LAYERS);
+	struct tls *t = c ? tls_of(c) : NULL;
 
-	for (i = 0; i < TLS_ROOM_STEPS && tw->oldest; i++) {
-		struct tls *t = tw->oldest;
-		struct tcp_conn *c = tcp_find(w, t->conn);
-
-		age_del(tw, t);
-		age_put(tw, t);
-		if (!c || !tcp_stranger(c)) /* without one it ends in this turn */
-			continue;
-		if (t->state < TLS_OPEN)
-			count(w, CNT_TLS_FAILED);
-		tls_leave(w, t);
-		tcp_abort(w, c, TCP_END_ROOM);
+	if (!t)
 		return;
-	}
+	if (t->state < TLS_OPEN)
+		count(w, CNT_TLS_FAILED);
+	tls_leave(w, t);
 }
 
 static uint32_t kept(const struct worker *w)
@@ -550,7 +518,6 @@ static void layer_open(struct worker *w, struct tcp_conn *c, uint16_t domain, ui
 	t->info.domain = domain;
 	t->info.service = SERVICE_NONE;
 	w->tls->conns++;
-	age_put(w->tls, t);
 	tcp_layer_set(c, &t->layer);
 	tcp_layer_timer(w, c, w->dp->conf->tls.handshake_ms);
 	tcp_recv_limit(c, TLS_CIPHER_MAX_12 * 2);
@@ -574,16 +541,13 @@ static void layer_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 	tls_leave(w, t);
 	tls_keys_wipe(&t->rd);
 	tls_keys_wipe(&t->wr);
-	age_del(w->tls, t);
 	w->tls->conns--;
 	rte_mempool_put(rte_mempool_from_obj(t), t);
 }
 
-/* Only open connections move; for whom they do is known, and here they make room for nobody. */
 static void layer_moved(struct worker *w, struct tcp_conn *c, bool here)
 {
-	if (!here)
-		age_del(w->tls, tls_of(c));
+	(void)c;
 	w->tls->conns += here ? 1 : UINT32_MAX;
 }
 

@@ -253,6 +253,8 @@ static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn
 	peer_waited(w, p);
 	*peer_of(client) = (struct peer_conn){ .sid = sid };
 	peer_link(w, s, client);
+	tcp_trust(w, client, true);
+	tcp_trust(w, c, true);
 	splice_join(w, client, c, peer_unlink);
 }
 

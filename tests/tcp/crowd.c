@@ -3,6 +3,7 @@
 
 struct member crowd[CROWD_MAX];
 uint32_t crowd_lose;
+bool crowd_backend;
 
 static uint32_t crowd_data; /* segments with data */
 
@@ -30,24 +31,59 @@ static void member_take(struct member *m, const uint8_t *t, uint32_t len)
 		m->seen = seq - m->p.irs + len;
 }
 
+/* SYN-ACK to a SYN of ours that went out by CORE. */
+static void backend_take(const uint8_t *ip, const uint8_t *t)
+{
+	struct tcp_peer keep = peer;
+
+	if (ip[0] >> 4 != 4 || ip[9] != 6 || !(t[13] & SYN))
+		return;
+	peer_new();
+	peer_plain();
+	peer.port = CORE;
+	memcpy(peer.addr.ip.b + 12, ip + 16, 4);
+	memcpy(peer.addr.port.b, t + 2, 2);
+	memcpy(peer.us.ip.b + 12, ip + 12, 4);
+	memcpy(peer.us.port.b, t, 2);
+	peer.irs = get32(t + 4);
+	seg_queue(SYN | ACK, 0, 1, 0);
+	peer = keep;
+}
+
+/* Bytes of TCP in a packet; 0: it is none. */
+static uint32_t tcp_len(const uint8_t *ip)
+{
+	if (ip[0] >> 4 == 4)
+		return ip[9] == 6 ? (uint32_t)(ip[2] << 8 | ip[3]) - 20 : 0;
+	return ip[6] == 6 ? (uint32_t)(ip[4] << 8 | ip[5]) : 0;
+}
+
 void crowd_run(void)
 {
+	bool more;
 	uint16_t i;
 
-	world_run();
-	for (i = 0; i < world.n_out[ACCESS]; i++) {
-		const struct frame *f = world.out[ACCESS][i];
-		const uint8_t *ip = f->b + frame_l3(f), *t = f->b + frame_l4(f);
-		uint32_t port;
+	do {
+		world_run();
+		more = crowd_backend && world.n_out[CORE];
+		for (i = 0; crowd_backend && i < world.n_out[CORE]; i++) {
+			const struct frame *f = world.out[CORE][i];
 
-		if (ip[0] >> 4 != 4 || ip[9] != 6)
-			continue;
-		port = (uint32_t)(t[2] << 8 | t[3]) - PEER_PORT;
-		assert_true(port < CROWD_MAX);
-		member_take(&crowd[port], t,
-			    (uint32_t)(ip[2] << 8 | ip[3]) - 20 - (t[12] >> 4) * 4u);
-	}
-	world_forget();
+			backend_take(f->b + frame_l3(f), f->b + frame_l4(f));
+		}
+		for (i = 0; i < world.n_out[ACCESS]; i++) {
+			const struct frame *f = world.out[ACCESS][i];
+			const uint8_t *t = f->b + frame_l4(f);
+			uint32_t len = tcp_len(f->b + frame_l3(f)), port;
+
+			if (!len)
+				continue;
+			port = (uint32_t)(t[2] << 8 | t[3]) - PEER_PORT;
+			assert_true(port < CROWD_MAX);
+			member_take(&crowd[port], t, len - (t[12] >> 4) * 4u);
+		}
+		world_forget();
+	} while (more);
 }
 
 void crowd_pass_ms(uint32_t ms)
@@ -108,4 +144,5 @@ void crowd_end(void)
 	assert_int_equal(world.w->tcp->conns, 0);
 	peer_new();
 	memset(crowd, 0, sizeof(crowd));
+	crowd_backend = false;
 }

@@ -4,8 +4,8 @@
 
 /*
  * Many peers at once, each with one connection to the owner, of whom little is asked: what came for
- * whom is counted, and compared with the owner's pattern. Sequence numbers are those of tcp_world.h; all begin just below
- * 2^32.
+ * whom is counted, and compared with the owner's pattern. Sequence numbers are those of
+ * tcp_world.h; all begin just below 2^32.
  */
 #include "tcp_world.h"
 
@@ -23,7 +23,10 @@ struct member {
 extern struct member crowd[CROWD_MAX];
 extern uint32_t crowd_lose; /* each such segment with data is lost on its way to them; 0: none */
 
-/* Turns; what goes out reaches the members. */
+/* At 10.2.0.2 somebody accepts all connections of ours, and says nothing. */
+extern bool crowd_backend;
+
+/* Turns; what goes out reaches the members, and the back end. */
 void crowd_run(void);
 void crowd_pass_ms(uint32_t ms);
 /* Member i connects, as `peer` is but for its port. False: it got no SYN-ACK. */

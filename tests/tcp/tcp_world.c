@@ -248,16 +248,17 @@ static const char *left_over(const struct worker *w)
 {
 	const struct tcp *t = w->tcp;
 
-	return t->conns			     ? "connections"
-	       : t->half_open		     ? "half-open connections"
-	       : t->tw_n		     ? "entries in TIME-WAIT"
-	       : rte_hash_count(t->table)    ? "entries of the table"
-	       : tcp_held(w)		     ? "buffers held"
-	       : t->wheel.armed		     ? "timers"
+	return t->conns			    ? "connections"
+	       : t->half_open		    ? "half-open connections"
+	       : t->tw_n		    ? "entries in TIME-WAIT"
+	       : rte_hash_count(t->table)   ? "entries of the table"
+	       : tcp_held(w)		    ? "buffers held"
+	       : t->wheel.armed		    ? "timers"
 	       : t->dirty_head != SLOT_NONE ? "dirty connections"
-	       : t->records		     ? "records of what was sent"
-	       : t->ledger.strangers	     ? "buffers of strangers"
-					     : NULL;
+	       : t->records		    ? "records of what was sent"
+	       : t->ledger.strangers	    ? "buffers of strangers"
+	       : t->places->rank.top	    ? "places of strangers and guests"
+					    : NULL;
 }
 
 void tcp_stop(void)

@@ -96,31 +96,6 @@ static void forged_syns_end_nobody(void **state)
 	crowd_end();
 }
 
-/* Who has a table of his own asks for the one to end; the ones that he does not want stay. */
-static const struct tcp_conn *wanted;
-
-static bool is_wanted(const struct tcp_conn *c)
-{
-	return c == wanted;
-}
-
-static void one_of_those_that_fit(void **state)
-{
-	(void)state;
-	fill_table();
-	wanted = crowd[7].c;
-	assert_true(tcp_evict(world.w, TCP_END_ROOM, is_wanted));
-	crowd_run();
-	assert_true(crowd[7].rst);
-	wanted = crowd[0].c;
-	assert_false(tcp_evict(world.w, TCP_END_ROOM, is_wanted));
-	assert_true(tcp_evict(world.w, TCP_END_ROOM, NULL));
-	crowd_run();
-	assert_true(crowd[1].rst);
-	assert_false(crowd[0].rst);
-	crowd_end();
-}
-
 #define full(f) cmocka_unit_test_setup_teardown(f, setup, tcp_teardown)
 
 int main(void)
@@ -129,7 +104,6 @@ int main(void)
 		full(strangers_make_room),
 		full(those_who_hold_make_room),
 		full(forged_syns_end_nobody),
-		full(one_of_those_that_fit),
 	};
 
 	return tcp_run(tests);

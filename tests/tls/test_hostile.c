@@ -646,6 +646,7 @@ static void strangers_make_room(void **state)
 	memset(&owner, 0, sizeof(owner));
 	client_open(TLS1_3_VERSION);
 	tcp_trust(world.w, owner.c, true);
+	hosts_pass_ms(10000);
 	for (i = 0; i < 5; i++)
 		other[i] = hello_from("10.1.0.3", (uint16_t)(25000 + i), 0);
 	assert_int_equal(world.w->tls->conns, 7);
@@ -659,6 +660,89 @@ static void strangers_make_room(void **state)
 	for (i = 1; i < 5; i++)
 		host_rst(other[i]);
 	hosts_pass_ms(world.conf.tls.handshake_ms); /* the two that came last */
+}
+
+/*
+ * Clients of a service that come from one address hold all there may be. Who comes from another is
+ * let in, and the first of those goes.
+ */
+static void guests_make_room(void **state)
+{
+	struct host *guest[7], *other[3];
+	int i;
+
+	(void)state;
+	client_new(TLS1_3_VERSION);
+	for (i = 0; i < 7; i++) {
+		if (i)
+			client_again();
+		client_run();
+		assert_int_equal(owner.opened, 1);
+		tcp_guest(world.w, owner.c);
+		guest[i] = client.host;
+		guest[i]->got = NULL;
+		guest[i]->any = true;
+	}
+	assert_int_equal(world.w->tls->conns, 7);
+	for (i = 0; i < 3; i++) {
+		other[i] = hello_from("10.1.0.3", (uint16_t)(26000 + i), 0);
+		assert_int_equal(atomic_load(&world.w->counters->end[TCP_END_SHARE]), i + 1);
+		assert_true(guest[i]->rst);
+		assert_false(other[i]->rst);
+	}
+	assert_int_equal(atomic_load(&world.w->counters->end[TCP_END_ROOM]), 0);
+	for (; i < 7; i++) {
+		assert_false(guest[i]->rst);
+		host_rst(guest[i]);
+	}
+	owner.closed = 1;
+	hosts_pass_ms(world.conf.tls.handshake_ms);
+}
+
+static int storm_setup(void **state)
+{
+	(void)state;
+	tls_world_config();
+	world.conf.tls.connections = 64;
+	world.conf.tls.handshakes = 8;
+	world.conf.tls.waiting = 16;
+	tls_world_start();
+	owner_strange = true;
+	return 0;
+}
+
+/*
+ * R4, R72: one address opens a connection each millisecond that says nothing, half a ClientHello or
+ * a whole one, and no more. Who comes from that very address, and goes on, is served.
+ */
+static void newcomers_beside_a_storm(void **state)
+{
+	enum { STORM = 600, EACH = 60, HALF = 11 };
+	const size_t n = hello_make(), says[4] = { 0, HALF, n, HALF };
+	uint32_t served = 0, i;
+
+	(void)state;
+	for (i = 0; i < STORM; i++) {
+		hello_from("10.1.0.2", (uint16_t)(30000 + i), says[i % 4]);
+		hosts_pass_ms(1);
+		if (i % EACH == 0 && i == 0)
+			client_new(TLS1_3_VERSION);
+		else if (i % EACH == 0)
+			client_again();
+		if (owner.opened)
+			continue;
+		client_run();
+		assert_false(client.host->rst);
+		if (!owner.opened)
+			continue;
+		served++;
+		client_write("hello", 5);
+		assert_int_equal(owner.n, 5);
+		host_rst(client.host);
+	}
+	assert_int_equal(served, STORM / EACH);
+	owner.closed = 1;
+	hosts_pass_ms(world.conf.tls.handshake_ms);
 }
 
 int main(void)
@@ -692,6 +776,9 @@ int main(void)
 		tls_test(no_state_left),
 		cmocka_unit_test_setup_teardown(silent_ones_make_room, few_setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(strangers_make_room, few_setup, tls_teardown),
+		cmocka_unit_test_setup_teardown(guests_make_room, few_setup, tls_teardown),
+		cmocka_unit_test_setup_teardown(newcomers_beside_a_storm, storm_setup,
+						tls_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

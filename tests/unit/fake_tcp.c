@@ -393,6 +393,12 @@ void tcp_trust(struct worker *w, struct tcp_conn *c, bool trusted)
 	c->f.stranger = !trusted;
 }
 
+void tcp_guest(struct worker *w, struct tcp_conn *c)
+{
+	(void)w;
+	c->f.stranger = false;
+}
+
 uint32_t tcp_recv_most(const struct tcp_conn *c)
 {
 	(void)c;

@@ -20,7 +20,7 @@ struct fake_conn {
 	uint32_t room;	 /* bytes that tcp_send() still takes */
 	bool open;	 /* closed() was not called */
 	bool paused;
-	bool stranger;	 /* tcp_trust() */
+	bool stranger;	 /* tcp_trust(), tcp_guest() */
 	bool wants_room; /* tcp_send_wait(), or a tcp_send() that failed */
 	enum tcp_end why;
 };

@@ -9,7 +9,7 @@
  */
 #include "dp_world.h"
 
-enum { HOSTS_MAX = 16, HOST_MSS = 1000, HOST_WND = 60000 };
+enum { HOSTS_MAX = 1024, HOST_MSS = 1000, HOST_WND = 60000 };
 
 /* One end of a connection, ours the other. */
 struct host {
