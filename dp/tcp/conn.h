@@ -7,16 +7,18 @@
  * RFC 9293's (3.3.1) where it has one. All in host order; times in microseconds of the worker's
  * clock cut to 32 bits where they are compared, milliseconds for timers.
  *
- *   conn.c     table, life, ports            input.c    segments of open connections (3.10.7)
- *   listen.c   SYN-RECEIVED, cookies         output.c   what may be sent, and sending it
- *   reorder.c  out-of-order data, SACK out   recovery.c congestion state; with sent.h: sent.c
- *                                            sack.c rack.c tlp.c rto.c cwnd.c
+ *   conn.c     table, life, the turn         input.c     segments of open connections (3.10.7)
+ *   listen.c   SYN-RECEIVED, cookies         connect.c   opening from here, SYN-SENT
+ *   output.c   what may be sent, sending it  window.c    the window we offer
+ *   reorder.c  out-of-order data, SACK out   recovery.c  congestion state (recovery.h); with
+ *                                            sent.h: sent.c sack.c rack.c tlp.c rto.c cwnd.c
  *   timer.c    every timeout                 cubic.c, reno.c  congestion control
- *   stream.c   the owner's calls             move.c     to another worker
- *   wire.c     headers and options           timewait.c compact TIME-WAIT
- *   queue.c    rows of packet buffers        raw.c      segments without a connection
- *   icmp.c     errors that quote a segment                layer.c    TLS between the two
- *   ledger.c   who holds how many buffers (ledger.h)   places.c   who has how many connections
+ *   stream.c   the owner's calls             linger.c    owner of what its owner is done with
+ *   wire.c     headers and options           timewait.c  compact TIME-WAIT
+ *   queue.c    rows of packet buffers        raw.c       segments without a connection
+ *   icmp.c     errors that quote a segment   layer.c     TLS between the two
+ *   move.c     to another worker             ledger.c    who holds how many buffers (ledger.h)
+ *                                            places.c    who has how many connections
  */
 #include "queue.h"
 #include "seq.h"
@@ -50,32 +52,6 @@ enum {
 	CONN_GEN_LIVE = 1,	      /* bit of a slot's generation: in use */
 };
 
-/*
- * A piece of sequence space as it was sent last: one segment, or several of a burst that the port
- * cuts (TSO). In a list by sequence number and, while it is in flight, in one by the time of its
- * last transmission, which is RACK's order. FIN has one, too.
- */
-struct tcp_sent {
-	struct tcp_sent *next, *prev;	 /* by seq */
-	struct tcp_sent *later, *sooner; /* by xmit_us */
-	uint32_t seq, end;
-	uint32_t xmit_us;
-	uint32_t order; /* of the transmission: of two at the same time, which was first */
-	uint16_t flags; /* enum tcp_sent_flags */
-	uint16_t rexmits;
-	uint32_t pad[3];
-};
-_Static_assert(sizeof(struct tcp_sent) == 64, "one line");
-
-enum tcp_sent_flags {
-	SENT_SACKED = 1 << 0,
-	SENT_LOST = 1 << 1,   /* and not sent again yet */
-	SENT_REXMIT = 1 << 2, /* was sent more than once */
-	SENT_PROBE = 1 << 3,  /* the last time as a tail loss probe */
-	SENT_FIN = 1 << 4,
-	SENT_FOLDED = 1 << 5, /* several transmissions share it; times are the last one's */
-};
-
 enum tcp_timer {
 	TCP_TIMER_REXMIT, /* RTO, or the tail loss probe, or RACK's reordering: c->rexmit_mode */
 	TCP_TIMER_PERSIST,
@@ -86,8 +62,6 @@ enum tcp_timer {
 	TCP_TIMER_SLOW, /* slow_seq must be acknowledged by then */
 	TCP_TIMERS
 };
-
-enum tcp_rexmit_mode { REXMIT_RTO, REXMIT_PROBE, REXMIT_REORDER };
 
 /* Congestion state (RFC 6675, 8985). */
 enum tcp_ca { CA_OPEN, CA_CWR, CA_RECOVERY, CA_LOSS };
@@ -382,10 +356,12 @@ void conn_opened(struct worker *w, struct tcp_conn *c);
 uint32_t tcp_isn(const struct worker *w, const struct sock_addr *local,
 		 const struct sock_addr *remote);
 
-/* ---- input.c, listen.c, output.c ---- */
+/* ---- input.c, connect.c, listen.c, output.c, window.c ---- */
 
 /* RFC 9293 3.10.7.2-4: a segment of connection c. Takes p->m, whose data still starts at L2. */
 void conn_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s);
+/* 3.10.7.3: c is in SYN-SENT. Takes p->m. */
+void connect_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s);
 /* 3.10.7.1, .2: no connection. Takes p->m. */
 void listen_input(struct worker *w, struct pkt *p, struct tcp_seg *s);
 /* Before the output of a turn: what each port takes of it. */
@@ -405,6 +381,8 @@ bool conn_resend(struct worker *w, struct tcp_conn *c, struct tcp_sent *s);
 bool conn_send_part(struct worker *w, struct tcp_conn *c, uint32_t n);
 /* Window to offer now: bytes from rcv_nxt, silly-window avoidance included (3.8.6.2.2). */
 uint32_t conn_window(const struct worker *w, const struct tcp_conn *c);
+/* Moves the edge before a segment goes out; says so at once where it matters (3.8.6.2.2). */
+void window_update(struct worker *w, struct tcp_conn *c);
 
 /* ---- raw.c: segments that no connection sends ---- */
 
@@ -468,69 +446,6 @@ void reorder_clear(struct worker *w, struct tcp_conn *c);
 uint8_t reorder_sack(const struct tcp_conn *c, struct tcp_sack_block *b, uint8_t max);
 /* [start, end) came a second time. */
 void reorder_dup(struct tcp_conn *c, uint32_t start, uint32_t end);
-
-/* ---- recovery.c ---- */
-
-/* What an ACK did, filled by recovery_ack() and used by input. */
-struct tcp_ack {
-	uint32_t acked;	    /* bytes snd_una moved */
-	uint32_t delivered; /* bytes newly acknowledged or SACKed */
-	uint32_t lost;	    /* bytes newly marked lost */
-	bool dsack;	    /* the first block was a DSACK */
-	bool rexmitted;	    /* covers something that was sent twice */
-	int32_t rtt_us;	    /* sample of what was sent once, or of timestamps; -1: none */
-};
-
-/*
- * [seq, end) was sent for the first time, now. NULL when no record can be had: the caller then
- * sends nothing. flags: SENT_FIN, or 0.
- */
-struct tcp_sent *recovery_sent(struct worker *w, struct tcp_conn *c, uint32_t seq, uint32_t end,
-			       uint16_t flags);
-/* [s->seq, end), all of s or its front, is sent again now. */
-void recovery_resent(struct worker *w, struct tcp_conn *c, struct tcp_sent *s, uint32_t end);
-/*
- * A segment that acknowledges snd_una < s->ack <= snd_max, or repeats snd_una, or has SACK blocks:
- * updates scoreboard, RACK (RFC 8985 6.2), congestion state and window (RFC 6675, 6937, 5681),
- * undoes needless reductions, takes the RTT sample. c->snd_una and c->snd_wnd are still the old
- * ones; the caller moves them afterwards.
- * ecn: the segment echoes congestion (RFC 3168).
- */
-void recovery_ack(struct worker *w, struct tcp_conn *c, const struct tcp_seg *s, bool ecn,
-		  struct tcp_ack *a);
-/* Retransmission timeout (RFC 6298 5.4-5.7, RFC 8985 6.3): everything is lost, window of one. */
-void recovery_timeout(struct worker *w, struct tcp_conn *c);
-/* The reordering timer (RFC 8985 6.2 step 5). Returns bytes marked lost. */
-uint32_t recovery_reorder_timeout(struct worker *w, struct tcp_conn *c);
-/*
- * The first lost piece to send again that the window has room for (RFC 6675 NextSeg, PRR), or
- * NULL.
- */
-struct tcp_sent *recovery_next(struct worker *w, struct tcp_conn *c);
-/* Bytes of new data the congestion window has room for now (cwnd - pipe, PRR, limited transmit). */
-uint32_t recovery_room(const struct worker *w, const struct tcp_conn *c);
-/* Which timer must run and when: RTO, probe or reordering; sets TCP_TIMER_REXMIT, or stops it. */
-void recovery_arm(struct worker *w, struct tcp_conn *c);
-/*
- * The probe timer fired (RFC 8985 7.3): what to send again, or NULL when new data shall go instead
- * (the caller calls recovery_probed() after it sent either).
- */
-struct tcp_sent *recovery_probe(struct worker *w, struct tcp_conn *c);
-void recovery_probed(struct worker *w, struct tcp_conn *c, bool rexmit);
-/* Round-trip time sample (RFC 6298 2). */
-void recovery_rtt(struct tcp_conn *c, uint32_t rtt_us);
-/* The segment size went down: what is larger is lost; conn_resend() cuts it. */
-void recovery_resegment(struct worker *w, struct tcp_conn *c);
-/* Cuts s at seq, s keeping the front; NULL when no record can be had. */
-struct tcp_sent *recovery_split(struct worker *w, struct tcp_conn *c, struct tcp_sent *s,
-				uint32_t seq);
-void recovery_clear(struct worker *w, struct tcp_conn *c);
-
-/* Bytes in flight (RFC 6675 4): sent, neither SACKed nor lost, and those sent again. */
-static inline uint32_t recovery_pipe(const struct tcp_conn *c)
-{
-	return c->snd_max - c->snd_una - c->sacked_bytes - c->lost_bytes;
-}
 
 /* ---- layer.c ---- */
 

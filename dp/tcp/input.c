@@ -4,6 +4,7 @@
  * decided here, nothing is told to owners and no data is sent: the connection is marked dirty.
  */
 #include "ledger.h"
+#include "recovery.h"
 
 #include "../rate.h"
 #include "../tx.h"
@@ -109,46 +110,6 @@ void tcp_input(struct worker *w, struct pkt **p, uint16_t n)
 	}
 	for (i = 0; i < k; i++)
 		segment_input(w, ok[i], &seg[i], (uint32_t)(uintptr_t)data[i]);
-}
-
-/* ---- SYN-SENT (3.10.7.3) ---- */
-
-static void syn_sent_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_seg *s)
-{
-	bool ack = s->flags & TCP_ACK;
-
-	/* First: an ACK of what we never sent; second: RST; fourth: SYN. */
-	if (ack && s->ack != c->iss + 1) {
-		tcp_send_reset(w, p, s, c->tos);
-		pkt_drop(w, p->m, DROP_TCP_ACK);
-		return;
-	}
-	if (s->flags & TCP_RST) {
-		if (!ack) {
-			pkt_drop(w, p->m, DROP_TCP_RST);
-			return;
-		}
-		conn_end(w, c, TCP_END_REFUSED);
-		pkt_consume(w, p->m);
-		return;
-	}
-	if (!(s->flags & TCP_SYN)) {
-		pkt_drop(w, p->m, DROP_TCP_FLAGS);
-		return;
-	}
-	conn_syn_options(w, c, s);
-	if (!ack) { /* both opened at once (3.5, figure 7) */
-		tcp_set_state(w, c, TCP_SYN_RECEIVED);
-		c->flags &= ~(uint32_t)CONN_ECN_SYN;
-		conn_send_syn(w, c);
-	} else {
-		if (c->flags & CONN_ECN_SYN && (s->flags & (TCP_ECE | TCP_CWR)) == TCP_ECE)
-			c->flags |= CONN_ECN;
-		conn_opened(w, c);
-		c->flags |= CONN_ACK_NOW;
-	}
-	/* Data that came with the SYN was not asked for: it will come again. */
-	pkt_consume(w, p->m);
 }
 
 /* ---- first: is it in the window? ---- */
@@ -566,7 +527,7 @@ void conn_input(struct worker *w, struct tcp_conn *c, struct pkt *p, struct tcp_
 		return;
 	}
 	if (unlikely(c->state == TCP_SYN_SENT)) {
-		syn_sent_input(w, c, p, s);
+		connect_input(w, c, p, s);
 		return;
 	}
 	if (unlikely(syn_again(w, c, p, s)) || !window_check(w, c, p, s))

@@ -6,6 +6,7 @@
  * the low bits of our timestamp, which the client sends back.
  */
 #include "ledger.h"
+#include "recovery.h"
 
 #include "../net/neigh.h"
 

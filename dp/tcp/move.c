@@ -6,6 +6,7 @@
  * connection in it, by value; the buffers of its queues stay where they are and change hands.
  */
 #include "ledger.h"
+#include "recovery.h"
 #include "../clock.h"
 #include "../tx.h"
 

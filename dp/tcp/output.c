@@ -7,7 +7,6 @@
 #include "../tx.h"
 
 enum {
-	SQUEEZED_MS = 20, /* between looks for buffers, with a window closed for want of them */
 	ECN_ECT0 = 2,
 	TSO_MAX = 65535 - IPV6_HDR - TCP_HDR_MAX, /* bytes of data one burst carries */
 	TSO_MSS_MIN = 256,			  /* devices refuse, or hang on, smaller pieces */
@@ -299,8 +298,7 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 	else if (n) /* longer than the link: the port cuts it */
 		neigh_send(w, n, m);
 	else if (c->nh == NH_LOOP)
-		tx_loop(w, m, &(struct sock_addr){ *src, c->local_port },
-			  be16_get(c->remote_port));
+		tx_loop(w, m, &(struct sock_addr){ *src, c->local_port }, be16_get(c->remote_port));
 	else
 		pkt_drop(w, m, why);
 }
@@ -328,62 +326,6 @@ void conn_send_syn(struct worker *w, struct tcp_conn *c)
 		c->flags |= CONN_ECN_SYN;
 	conn_send_bare(w, c, flags, c->iss);
 	conn_timer_set(w, c, TCP_TIMER_REXMIT, c->rto_ms);
-}
-
-/* ---- the window we offer ---- */
-
-/* The buffers of others keep the window from what the owner's reading would make it. */
-static bool window_squeezed(const struct worker *w, const struct tcp_conn *c)
-{
-	uint32_t used = conn_unread(c);
-
-	return used < c->rcv_buf && ledger_window(w, c) < c->rcv_buf - used;
-}
-
-/* RFC 9293 3.8.6.2.2: the edge moves by a segment or half the buffer, and never back. */
-uint32_t conn_window(const struct worker *w, const struct tcp_conn *c)
-{
-	uint32_t used = conn_unread(c), offered = c->rcv_adv - c->rcv_nxt;
-	uint32_t max = ledger_rcv_max(c), space = max > used ? max - used : 0;
-
-	if (seq_lt(c->rcv_adv, c->rcv_nxt))
-		offered = 0;
-	/* While buffers are short less is offered; what was offered stands. */
-	space = RTE_MIN(space, ledger_window(w, c));
-	/* Nobody reads: no more than was offered before that was known. */
-	if (unlikely(c->flags & CONN_PAUSED))
-		space = 0;
-	space &= ~((1u << c->rcv_wscale) - 1);
-	if (space <= offered || space - offered < RTE_MIN((uint32_t)c->mss, c->rcv_buf / 2))
-		return offered;
-	return space;
-}
-
-/* Moves the edge before a segment goes out; says so at once where it matters (3.8.6.2.2). */
-static void window_update(struct worker *w, struct tcp_conn *c)
-{
-	uint32_t offered = c->rcv_adv - c->rcv_nxt, now = conn_window(w, c);
-
-	if (now > offered) {
-		/*
-		 * The other side may be waiting for this: nothing else would tell it. What the
-		 * handshake could not say, being unscaled, the first ACK of data does.
-		 */
-		if (c->flags & CONN_ZERO_WND || offered < 2u * c->mss ||
-		    (c->rx_bytes && now - offered >= c->rcv_buf / 4))
-			c->flags |= CONN_ACK_NOW;
-		c->rcv_adv = c->rcv_nxt + now;
-	} else if (unlikely(offered < 2u * c->mss && window_squeezed(w, c)) &&
-		   !conn_timer_on(c, TCP_TIMER_PERSIST)) {
-		/* Others have the buffers: nobody but we will look again when they are free. */
-		conn_timer_set(w, c, TCP_TIMER_PERSIST, SQUEEZED_MS);
-	}
-	if (now >> c->rcv_wscale == 0 && !(c->flags & CONN_ZERO_WND)) {
-		c->flags |= CONN_ZERO_WND;
-		count(w, CNT_TCP_ZERO_WINDOW_TX);
-	} else if (now >> c->rcv_wscale) {
-		c->flags &= ~(uint32_t)CONN_ZERO_WND;
-	}
 }
 
 /* ---- data ---- */

@@ -11,7 +11,7 @@
  * walk meets nothing else. Neighbours that were SACKed become one record: the list is as long as
  * there are holes, whatever the window.
  */
-#include "conn.h"
+#include "recovery.h"
 
 enum {
 	SACK_STEPS = 512,	 /* records an ACK may walk over; hostile blocks get no more */

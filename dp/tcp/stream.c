@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What an owner does with a connection (RFC 9293 3.9.1). */
 #include "ledger.h"
-
-#include <rte_hash.h>
+#include "recovery.h"
 
 struct ctl_conn tcp_name(const struct worker *w, const struct tcp_conn *c)
 {
@@ -345,93 +344,4 @@ void tcp_app_timer(struct worker *w, struct tcp_conn *c, uint32_t ms)
 		conn_timer_set(w, c, TCP_TIMER_APP, ms);
 	else
 		conn_timer_stop(c, TCP_TIMER_APP);
-}
-
-/* ---- opening ---- */
-
-enum { PORT_FIRST = 1024, PORTS = 65536 - PORT_FIRST, PORT_TRIES = 512 };
-
-/* One of the ports that are not relayed ones of the address; 0 if all are. */
-static uint16_t port_nth(const struct local_addr *l, uint64_t x)
-{
-	uint32_t relayed = l->relay == CTL_RELAY_NONE ? 0 : l->relay_max - l->relay_min + 1u;
-	uint32_t p;
-
-	if (relayed >= PORTS)
-		return 0;
-	p = PORT_FIRST + (uint32_t)(x % (PORTS - relayed));
-	return (uint16_t)(relayed && p >= l->relay_min ? p + relayed : p);
-}
-
-/*
- * A local port whose replies come to this worker: of its share of ports (rx_parse.c hands them over
- * by it), and where the port's RSS is known one that it brings to this queue by itself. RFC 6056
- * 3.2, 3.3.3: of all above the system's, from an offset keyed by the addresses, counting up.
- */
-static bool port_pick(struct worker *w, struct tcp_conn *c)
-{
-	const struct local_addr *l = &w->dp->local[c->local];
-	const struct rss *rss = &w->dp->port[l->port].rss;
-	struct sock_addr src = { c->remote_ip, c->remote_port }, dst = { l->ip, { { 0 } } };
-	uint64_t off = siphash(&w->tcp->key, &src, sizeof(src));
-	int pass, i;
-
-	for (pass = rss->reta_size ? 0 : 1; pass < 2; pass++) {
-		for (i = 0; i < PORT_TRIES; i++) {
-			uint16_t p = port_nth(l, off + w->tcp->port_next++);
-
-			dst.port = be16_make(p);
-			if (!p || w->dp->port_owner[p >> 1] != w->id ||
-			    dplane_tcp_listener(w->dp, &l->ip, p) != LOCAL_NONE)
-				continue;
-			if (pass == 0 && rss_queue(rss, &src, &dst) % w->dp->n_workers != w->id)
-				continue;
-			c->local_port = dst.port;
-			if (conn_insert(w, c))
-				return true;
-		}
-	}
-	return false;
-}
-
-/* Whether what there is between the addresses of c gives them up: it was over, or is by this. */
-static bool makes_way(struct worker *w, const struct tcp_conn *c, const struct tcp_app *over)
-{
-	uint32_t entry = conn_entry(w, c);
-	struct tcp_conn *old = &w->tcp->conn[entry >> 2];
-
-	if ((entry & 3) != ENTRY_CONN || !over || old->app != over)
-		return timewait_yield(w, c);
-	tcp_abort(w, old, TCP_END_CLOSED);
-	conn_entry_del(w, old, entry);
-	return true;
-}
-
-struct tcp_conn *tcp_connect(struct worker *w, const struct tcp_request *r,
-			     const struct tcp_app *app, enum tcp_end *why)
-{
-	const struct sock_addr *src = &r->local, *dst = &r->remote;
-	const struct local_addr *l = dplane_local(w->dp, &src->ip);
-	struct tcp_conn *c;
-
-	*why = TCP_END_UNREACHABLE;
-	if (!l || ip_is_v4(&src->ip) != ip_is_v4(&dst->ip) || be16_get(dst->port) == 0)
-		return NULL;
-	*why = TCP_END_NO_BUFFER;
-	c = ledger_short(w) ? NULL : conn_make(w, app, r, (uint16_t)(l - w->dp->local));
-	if (!c)
-		return NULL;
-	*why = TCP_END_EXISTS;
-	if (be16_get(src->port)
-		? !conn_insert(w, c) && !(makes_way(w, c, r->over) && conn_insert(w, c))
-		: !port_pick(w, c)) {
-		conn_free(w, c);
-		return NULL;
-	}
-	c->flags |= CONN_ACTIVE | CONN_KNOWN;
-	conn_open(w, c);
-	c->peer_mss = ip_is_v4(&dst->ip) ? TCP_MSS_DEFAULT : TCP_MSS_DEFAULT_V6;
-	tcp_set_state(w, c, TCP_SYN_SENT);
-	conn_send_syn(w, c);
-	return c;
 }

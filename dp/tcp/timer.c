@@ -4,7 +4,7 @@
  * earlier: moving a deadline back, which every ACK does, costs a store. When it fires, what is due
  * is done and it is armed again.
  */
-#include "conn.h"
+#include "recovery.h"
 
 enum {
 	SYN_TRIES = 6, /* retransmissions of SYN; the deadline of the owner is shorter */
