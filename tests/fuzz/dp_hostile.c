@@ -7,8 +7,6 @@
 
 enum { CHAIN_FIRST = 61, CHAIN_REST = 97, LARGE = 900, LATER_MS = 300 };
 
-static uint64_t now_ms;
-
 /* Bytes 2 to 5 are left alone: only the wrong station makes for a dull packet. */
 static void mend(struct frame *f)
 {
@@ -35,8 +33,7 @@ static void mend(struct frame *f)
 
 void hostile_later(uint64_t ms)
 {
-	now_ms += ms;
-	world_clock_ms(now_ms);
+	world_clock_ms(world.w->now_ms + ms);
 }
 
 void hostile_frame(uint8_t how, const uint8_t *bytes, size_t len)
@@ -105,8 +102,7 @@ void hostile_rest(void)
 		w->tick_ms = 0;
 		w->context_ms = w->contexts_max ? 0 : UINT64_MAX;
 	}
-	now_ms = WORLD_START_S * 1000ull;
-	world_clock_ms(now_ms);
+	world_clock_ms(WORLD_START_S * 1000ull);
 	world_neighbours();
 	world_run();
 	hostile_drain();

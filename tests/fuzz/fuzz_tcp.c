@@ -191,6 +191,8 @@ static void on_timeout(struct worker *w, struct tcp_conn *c)
 {
 	struct owned *o = tcp_data(c);
 
+	if (tcp_state(c) < TCP_ESTABLISHED) /* where its bytes begin is not known */
+		return;
 	o->want += 100;
 	give(w, c);
 }
