@@ -11,7 +11,7 @@
  */
 #include "dp_hostile.h"
 #include "../../dp/net/ip.h"
-#include "../../dp/tcp/conn.h"
+#include "../../dp/tcp/recovery.h"
 #include "../../lib/cursor.h"
 
 #include <stdlib.h>
