@@ -71,7 +71,7 @@ struct remote {
 	uint32_t seen;	/* end of what we sent */
 	uint32_t tsval; /* of ours, the last */
 	bool lied;
-	bool opened, crowded; /* we connected to it: more than once */
+	bool opened, crowded; /* one of 4 and 5 had a connection; had more than one */
 };
 static struct remote remote[PEERS];
 static uint8_t manners;
@@ -141,10 +141,19 @@ static void give(struct worker *w, struct tcp_conn *c)
 	}
 }
 
+/* Of two connections at other ports of ours it would know the last one only. */
+static void opened(struct remote *p)
+{
+	p->crowded |= p->opened;
+	p->opened = true;
+}
+
 static void on_established(struct worker *w, struct tcp_conn *c)
 {
 	struct owned *o = tcp_data(c);
 
+	if (o->who >= FIRST_ACTIVE && !(c->flags & CONN_ACTIVE))
+		opened(&remote[o->who]);
 	o->in = c->irs + 1;
 	o->out = c->iss + 1;
 	MUST(tcp_state(c) >= TCP_ESTABLISHED);
@@ -532,10 +541,8 @@ static void op_connect(struct rd *r)
 	if (rd_u8(r) & 1) /* else the same ports again, perhaps */
 		p->us.port = be16_make(0);
 	q.local = p->us;
-	if (tcp_connect(world.w, &q, &owner, &why)) {
-		p->crowded |= p->opened;
-		p->opened = true;
-	}
+	if (tcp_connect(world.w, &q, &owner, &why))
+		opened(p);
 }
 
 static void op_memory(uint8_t much)
