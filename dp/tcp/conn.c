@@ -1,102 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Connections: their table, their life, and what happens to them once a turn. */
-#include "ledger.h"
-#include "places.h"
-#include "sent.h"
-
-#include "../net/neigh.h"
-
-#include <rte_cycles.h>
-#include <rte_errno.h>
-#include <rte_malloc.h>
-#include <stdio.h>
-#include <sys/random.h>
-
-enum {
-	INFO_BUDGET = 512, /* entries shown in the region a tick */
-	DESTROY_TURNS = 1 << 16,
-};
-
-/* ---- the stack ---- */
-
-static bool tcp_tables(struct worker *w, struct tcp *t)
-{
-	const struct config_tcp *c = &w->dp->conf->tcp;
-	char name[RTE_HASH_NAMESIZE];
-	/* A connection that moved away leaves an entry; TIME-WAIT has its own. */
-	struct rte_hash_parameters h = { .name = name,
-					 .entries = 2 * c->connections + c->time_wait + 64,
-					 .key_len = sizeof(struct key24),
-					 .socket_id = SOCKET_ID_ANY };
-
-	snprintf(name, sizeof(name), "tcp%u", w->id);
-	t->table = rte_hash_create(&h);
-	t->conn = rte_zmalloc("tcp_conn", sizeof(*t->conn) * (size_t)c->connections, 64);
-	t->tw = rte_zmalloc("tcp_tw", sizeof(*t->tw) * (size_t)c->time_wait, 64);
-	return t->table && t->conn && t->tw &&
-	       sent_create(t, c->connections, c->buffers, c->send_buffer / TCP_MSS_DEFAULT);
-}
-
-bool tcp_create(struct worker *w, char *err, size_t errlen)
-{
-	const struct config_tcp *c = &w->dp->conf->tcp;
-	struct tcp *t = rte_zmalloc("tcp", sizeof(*t), RTE_CACHE_LINE_SIZE);
-	uint32_t i;
-
-	w->tcp = t;
-	if (t) /* tcp_destroy() looks there even if no more than this is made */
-		t->dirty_head = t->dirty_tail = SLOT_NONE;
-	if (!t || !tcp_tables(w, t) || !places_create(w) ||
-	    getrandom(&t->key, sizeof(t->key), 0) != sizeof(t->key)) {
-		snprintf(err, errlen,
-			 "%s: dataplane.memory-mb: too few for worker %u with %u TCP connections "
-			 "(tcp.connections) and %u buffers (tcp.buffers)",
-			 w->dp->conf->file, w->id, c->connections, c->buffers);
-		return false;
-	}
-	t->cc = c->congestion == CONGESTION_RENO ? &tcp_reno : &tcp_cubic;
-	t->info = (struct ctl_conn_info *)((uint8_t *)w->dp->region + w->layout.conns);
-	t->conn_free = t->tw_free = 0;
-	for (i = 0; i < c->connections; i++)
-		t->conn[i].dirty_next = i + 1 < c->connections ? i + 1 : SLOT_NONE;
-	for (i = 0; i < c->time_wait; i++)
-		t->tw[i].next = i + 1 < c->time_wait ? i + 1 : SLOT_NONE;
-	t->tw_oldest = t->tw_newest = SLOT_NONE;
-	ledger_init(w);
-	t->challenge_left = TCP_CHALLENGE_PER_S;
-	t->challenge_rate = meter_rate_make(TCP_CHALLENGE_OWN, 0, TCP_CHALLENGE_BURST_MS);
-	wheel_init(&t->wheel, w->now_ms);
-	return true;
-}
-
-void tcp_destroy(struct worker *w)
-{
-	struct tcp *t = w->tcp;
-	uint32_t i;
-
-	if (!t)
-		return;
-	for (i = 0; t->conn && i < w->dp->conf->tcp.connections; i++) {
-		if (t->conn[i].gen & CONN_GEN_LIVE && !(t->conn[i].flags & CONN_DEAD))
-			conn_end(w, &t->conn[i], TCP_END_CLOSED);
-	}
-	/* Bounded, since a notice that finds no buffer is put off, and buffers may be gone by now.
-	 */
-	for (i = 0; t->dirty_head != SLOT_NONE && i < DESTROY_TURNS; i++)
-		tcp_turn(w);
-	rte_hash_free(t->table);
-	rte_free(t->sent);
-	rte_free(t->conn);
-	rte_free(t->tw);
-	places_destroy(w);
-	rte_free(t);
-	w->tcp = NULL;
-}
-
-uint32_t tcp_held(const struct worker *w)
-{
-	return w->tcp->held;
-}
+/*
+ * Connections: their table, their slots, the list of those with something to do, and the deadlines
+ * of each. All other files of the stack stand on this one, which calls none of them.
+ */
+#include "conn.h"
 
 /* ---- table ---- */
 
@@ -192,26 +99,6 @@ struct tcp_conn *conn_alloc(struct worker *w)
 	return c;
 }
 
-void conn_free(struct worker *w, struct tcp_conn *c)
-{
-	struct tcp *t = w->tcp;
-
-	tcp_set_state(w, c, TCP_CLOSED);
-	count_add(w, CNT_TCP_CLOSED, UINT64_MAX);
-	wheel_stop(&t->wheel, &c->timer);
-	/* It may be TIME-WAIT's already, or say where c moved to. */
-	conn_entry_del(w, c, conn_idx(w, c) << 2 | ENTRY_CONN);
-	recovery_clear(w, c);
-	layer_free(w, c, c->why);
-	queue_clear(w, &c->snd, DROP_TCP_CLOSED);
-	queue_clear(w, &c->rcv, DROP_TCP_CLOSED);
-	queue_clear(w, &c->ooo, DROP_TCP_CLOSED);
-	c->gen++;
-	c->dirty_next = t->conn_free;
-	t->conn_free = conn_idx(w, c);
-	t->conns--;
-}
-
 void tcp_set_state(struct worker *w, struct tcp_conn *c, enum tcp_state s)
 {
 	count_add(w, (enum counter)(CNT_TCP_CLOSED + c->state), UINT64_MAX);
@@ -236,19 +123,6 @@ void conn_dirty(struct worker *w, struct tcp_conn *c)
 	t->dirty_tail = i;
 }
 
-void conn_end(struct worker *w, struct tcp_conn *c, enum tcp_end why)
-{
-	if (c->flags & CONN_DEAD)
-		return;
-	ledger_leave(w, c);
-	c->flags |= CONN_DEAD;
-	/* What the owner closed for is the reason, however the rest went. */
-	if (!(c->flags & CONN_CLOSED_APP) || why == TCP_END_MOVED)
-		c->why = (uint8_t)why;
-	tcp_set_state(w, c, TCP_CLOSED);
-	conn_dirty(w, c);
-}
-
 uint32_t conn_tsval(const struct worker *w, const struct tcp_conn *c)
 {
 	return (uint32_t)w->now_ms + c->ts_offset;
@@ -262,130 +136,6 @@ void conn_mss_update(struct tcp_conn *c)
 	c->mss = (uint16_t)(mss - (c->flags & CONN_TS ? TCP_TS_LEN : 0));
 }
 
-/* ---- once a turn ---- */
-
-static void conn_bury(struct worker *w, struct tcp_conn *c)
-{
-	if (unlikely(c->flags & CONN_MOVED_IN) && !move_over(w, c)) {
-		conn_dirty(w, c); /* another turn may have a buffer */
-		return;
-	}
-	if (c->why != TCP_END_MOVED)
-		stat_add(&w->counters->end[c->why], 1);
-	if (c->flags & CONN_KNOWN && c->why != TCP_END_MOVED)
-		c->app->closed(w, c, c->why);
-	conn_free(w, c);
-}
-
-/* Tells the owner what happened; any of the calls may end the connection. */
-static void conn_tell(struct worker *w, struct tcp_conn *c)
-{
-	if (c->flags & CONN_OPENED) {
-		c->flags &= ~(uint32_t)CONN_OPENED;
-		if (unlikely(c->layer_ops != NULL))
-			c->layer_ops->opened(w, c, c->layer_arg);
-		else
-			c->app->established(w, c);
-	}
-	if (unlikely(c->flags & CONN_LAYER))
-		layer_input(w, c);
-	if (c->flags & CONN_TIMED_OUT && !(c->flags & CONN_DEAD)) {
-		c->flags &= ~(uint32_t)CONN_TIMED_OUT;
-		if (c->app->timeout)
-			c->app->timeout(w, c);
-	}
-	if (c->flags & CONN_READABLE && !(c->flags & (CONN_DEAD | CONN_PAUSED | CONN_CLOSED_APP))) {
-		c->flags &= ~(uint32_t)CONN_READABLE;
-		if (conn_in(c)->bytes || tcp_recv_fin(c)) {
-			if (tcp_recv_fin(c))
-				c->flags |= CONN_FIN_TOLD;
-			c->app->readable(w, c);
-		}
-	}
-	if (c->flags & (CONN_WANT_ROOM | CONN_WANT_ACK) && !(c->flags & CONN_DEAD) &&
-	    tcp_send_room(w, c)) {
-		c->flags &= ~(uint32_t)(CONN_WANT_ROOM | CONN_WANT_ACK);
-		c->app->writable(w, c);
-	}
-}
-
-/*
- * The protocol is over: what is left is the owner's reading. TIME-WAIT goes to its compact table,
- * the rest ends.
- */
-static void conn_finish(struct worker *w, struct tcp_conn *c)
-{
-	bool read = !conn_unread(c) && c->flags & CONN_FIN_TOLD;
-
-	if (c->flags & CONN_DEAD || !(read || c->flags & CONN_CLOSED_APP))
-		return;
-	if (c->state == TCP_TIME_WAIT)
-		timewait_enter(w, c);
-	else if (c->flags & CONN_OVER)
-		conn_end(w, c, TCP_END_DONE);
-}
-
-static void conn_turn(struct worker *w, struct tcp_conn *c)
-{
-	c->flags &= ~(uint32_t)CONN_DIRTY;
-	if (unlikely(c->flags & CONN_DEAD)) {
-		conn_bury(w, c);
-		return;
-	}
-	conn_tell(w, c);
-	if (unlikely(c->flags & CONN_LAYER))
-		layer_output(w, c);
-	if (!(c->flags & CONN_DEAD)) {
-		conn_output(w, c);
-		ledger_settle(w, c);
-	}
-	if (unlikely(c->flags & CONN_OVER || c->state == TCP_TIME_WAIT))
-		conn_finish(w, c);
-}
-
-/*
- * Those that are dirty as it begins, each once: what always finds more to do has a part of it done
- * a turn, and all others theirs in between (R4). Ports wait meanwhile, so that a turn has an end in
- * time as well.
- */
-static uint32_t dirty_turn(struct worker *w)
-{
-	const uint64_t until = rte_rdtsc() + (uint64_t)(w->dp->tsc_per_us * TCP_TURN_US);
-	struct tcp *t = w->tcp;
-	const uint32_t last = t->dirty_tail;
-	uint32_t n = 0, at;
-
-	do {
-		struct tcp_conn *c;
-
-		at = t->dirty_head;
-		c = &t->conn[at];
-		t->dirty_head = c->dirty_next;
-		if (t->dirty_head != SLOT_NONE)
-			rte_prefetch0(&t->conn[t->dirty_head]);
-		conn_turn(w, c);
-		n++;
-	} while (at != last && n < TCP_TURN_BUDGET && (n % TCP_TURN_LOOK || rte_rdtsc() < until));
-	return n;
-}
-
-uint32_t tcp_turn(struct worker *w)
-{
-	struct tcp *t = w->tcp;
-	uint32_t n = 0;
-
-	ledger_turn(w);
-	if (t->dirty_head != SLOT_NONE) {
-		output_begin(w);
-		n = dirty_turn(w);
-	}
-	if (unlikely(t->notices.head != NULL))
-		move_flush(w);
-	return n;
-}
-
-/* ---- for operators ---- */
-
 void tcp_addrs(const struct worker *w, const struct tcp_conn *c, struct sock_addr *local,
 	       struct sock_addr *remote)
 {
@@ -393,56 +143,50 @@ void tcp_addrs(const struct worker *w, const struct tcp_conn *c, struct sock_add
 	*remote = (struct sock_addr){ c->remote_ip, c->remote_port };
 }
 
-void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *i)
+/*
+ * ---- deadlines ----
+ *
+ * A connection has one timer in the wheel, armed for the first of its deadlines or earlier: moving
+ * a deadline back, which every ACK does, costs a store.
+ */
+
+uint32_t conn_timer_left(const struct worker *w, uint32_t due)
 {
-	i->gen = c->gen;
-	tcp_addrs(w, c, &i->local, &i->remote);
-	i->state = c->state;
-	i->role = c->app ? (uint8_t)c->app->role : CONN_OTHER;
-	i->mss = c->mss;
-	i->srtt_us = c->srtt_us >> 3;
-	i->cwnd = c->cwnd;
-	i->snd_wnd = c->snd_wnd;
-	i->rcv_wnd = c->rcv_adv - c->rcv_nxt;
-	i->unacked = c->snd_max - c->snd_una;
-	i->send_queue = c->snd.bytes;
-	i->recv_queue = conn_unread(c);
-	i->retransmits = c->retransmits;
-	i->session = c->app && c->app->session ? c->app->session((struct tcp_conn *)(uintptr_t)c)
-					       : SLOT_NONE;
-	i->age_s = c->opened_s ? w->now - c->opened_s : 0; /* a handshake has none yet */
-	i->rx_bytes = c->rx_bytes;
-	i->tx_bytes = c->tx_bytes;
-	i->tls_version = i->tls_suite = i->tls_domain = i->tls_resumed = 0;
-	if (c->flags & CONN_LAYER)
-		c->layer_ops->info(c, i);
+	int32_t left = (int32_t)(due - (uint32_t)w->now_ms);
+
+	return left > 0 ? (uint32_t)left : 0;
 }
 
-static void info_publish(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *to)
+static void timer_arm(struct worker *w, struct tcp_conn *c, uint32_t ms)
 {
-	uint32_t seq = atomic_load_explicit(&to->seq, memory_order_relaxed) | 1;
-	bool live = c->gen & CONN_GEN_LIVE && !(c->flags & CONN_DEAD);
+	uint64_t at = w->now_ms + ms;
 
-	if (!live && to->gen == 0)
+	if (timer_armed(&c->timer) && c->timer.deadline <= at)
 		return;
-	atomic_store_explicit(&to->seq, seq, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-	if (live)
-		tcp_info(w, c, to);
-	else
-		to->gen = 0;
-	atomic_store_explicit(&to->seq, seq + 1, memory_order_release);
+	c->timer.fire = w->tcp->fire;
+	wheel_start(&w->tcp->wheel, &c->timer, at);
 }
 
-void tcp_tick(struct worker *w)
+void conn_timer_set(struct worker *w, struct tcp_conn *c, enum tcp_timer t, uint32_t ms)
 {
-	struct tcp *t = w->tcp;
-	uint32_t n = w->dp->conf->tcp.connections, i;
+	uint32_t due = (uint32_t)w->now_ms + RTE_MAX(ms, 1u);
 
-	for (i = 0; i < INFO_BUDGET && i < n; i++) {
-		info_publish(w, &t->conn[t->info_at], &t->info[t->info_at]);
-		t->info_at = t->info_at + 1 < n ? t->info_at + 1 : 0;
-	}
-	timewait_tick(w);
-	count_set(w, CNT_TCP_BUFFERS, t->held);
+	c->due_ms[t] = due ? due : 1;
+	timer_arm(w, c, RTE_MAX(ms, 1u));
+}
+
+void conn_timer_stop(struct tcp_conn *c, enum tcp_timer t)
+{
+	c->due_ms[t] = 0;
+}
+
+void conn_timers_arm(struct worker *w, struct tcp_conn *c)
+{
+	uint32_t first = UINT32_MAX, t;
+
+	for (t = 0; t < TCP_TIMERS; t++)
+		if (c->due_ms[t])
+			first = RTE_MIN(first, conn_timer_left(w, c->due_ms[t]));
+	if (first != UINT32_MAX)
+		timer_arm(w, c, RTE_MAX(first, 1u));
 }

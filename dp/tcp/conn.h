@@ -7,18 +7,20 @@
  * RFC 9293's (3.3.1) where it has one. All in host order; times in microseconds of the worker's
  * clock cut to 32 bits where they are compared, milliseconds for timers.
  *
- *   conn.c     table, life, the turn         input.c     segments of open connections (3.10.7)
+ *   tcp.c      made, its turn, ended         conn.c      table, slots, who has something to do
  *   listen.c   SYN-RECEIVED, cookies         connect.c   opening from here, SYN-SENT
- *   output.c   what may be sent, sending it  window.c    the window we offer
- *   reorder.c  out-of-order data, SACK out   recovery.c  congestion state (recovery.h); with
+ *   input.c    segments (3.10.7)             output.c    what may be sent, sending it
+ *   reorder.c  out-of-order data, SACK out   window.c    the window we offer
+ *   timer.c    what each timeout does        recovery.c  congestion state (recovery.h); with
  *                                            sent.h: sent.c sack.c rack.c tlp.c rto.c cwnd.c
- *   timer.c    every timeout                 cubic.c, reno.c  congestion control
+ *   end.c      how it ends                   cubic.c, reno.c  congestion control
  *   stream.c   the owner's calls             linger.c    owner of what its owner is done with
  *   wire.c     headers and options           timewait.c  compact TIME-WAIT
  *   queue.c    rows of packet buffers        raw.c       segments without a connection
  *   icmp.c     errors that quote a segment   layer.c     TLS between the two
- *   move.c     to another worker             ledger.c    who holds how many buffers (ledger.h)
- *                                            places.c    who has how many connections
+ *   move.c     to another worker             splice.c    two connections joined
+ *   ledger.c   who holds how many buffers    places.c    who has how many connections
+ *   pressure.c who pays when they are short  isn.c       numbers that nobody can guess
  */
 #include "queue.h"
 #include "seq.h"
@@ -295,8 +297,9 @@ struct tcp {
 	uint32_t held;			 /* packet buffers */
 	struct ledger ledger;
 	struct places places[TCP_TABLES];
-	uint32_t info_at;   /* next connection shown in the region */
-	struct wheel wheel; /* 1 ms */
+	uint32_t info_at;			     /* next connection shown in the region */
+	struct wheel wheel;			     /* 1 ms */
+	void (*fire)(struct timer *t, void *worker); /* conn_fire(), of every timer there */
 	struct tcp_timewait *tw;
 	uint32_t tw_free, tw_oldest, tw_newest, tw_n;
 	struct siphash_key key;		  /* ISN, cookies, ports, timestamps */
@@ -314,8 +317,6 @@ struct tcp {
 
 /* A free slot, zeroed but for its name; NULL when all are in use. */
 struct tcp_conn *conn_alloc(struct worker *w);
-/* Frees what it holds and the slot; closed() was called. */
-void conn_free(struct worker *w, struct tcp_conn *c);
 /*
  * What the table has for a segment's addresses: enum tcp_entry in the low bits, index or worker
  * above; SLOT_NONE: nothing.
@@ -333,11 +334,48 @@ bool conn_insert(struct worker *w, struct tcp_conn *c);
 void tcp_set_state(struct worker *w, struct tcp_conn *c, enum tcp_state s);
 /* tcp_turn() looks at it. */
 void conn_dirty(struct worker *w, struct tcp_conn *c);
-/* It is over: closed(why) and conn_free() follow in tcp_turn(). Sends nothing. */
-void conn_end(struct worker *w, struct tcp_conn *c, enum tcp_end why);
 /* Effective segment size from peer_mss, pmtu and options. */
 void conn_mss_update(struct tcp_conn *c);
 uint32_t conn_tsval(const struct worker *w, const struct tcp_conn *c);
+/* Timer t is due in ms milliseconds, at least one; or not at all. */
+void conn_timer_set(struct worker *w, struct tcp_conn *c, enum tcp_timer t, uint32_t ms);
+void conn_timer_stop(struct tcp_conn *c, enum tcp_timer t);
+/* Arms the wheel for the first deadline, after c came here from another worker. */
+void conn_timers_arm(struct worker *w, struct tcp_conn *c);
+/* Milliseconds to a deadline, 0 when it is over. */
+uint32_t conn_timer_left(const struct worker *w, uint32_t due);
+static inline bool conn_timer_on(const struct tcp_conn *c, enum tcp_timer t)
+{
+	return c->due_ms[t] != 0;
+}
+
+/* ---- end.c ---- */
+
+/* It is over: closed(why) and conn_free() follow in tcp_turn(). Sends nothing. */
+void conn_end(struct worker *w, struct tcp_conn *c, enum tcp_end why);
+/* Frees what it holds and the slot; closed() was called. */
+void conn_free(struct worker *w, struct tcp_conn *c);
+
+/* ---- isn.c ---- */
+
+enum conn_hash_use { CONN_HASH_ISN, CONN_HASH_TIMESTAMP, CONN_HASH_COOKIE };
+/* Of a connection's addresses and what else is to be bound to them; seq and time may be 0. */
+uint64_t conn_keyed(const struct worker *w, const struct sock_addr *local,
+		    const struct sock_addr *remote, enum conn_hash_use use, uint32_t seq,
+		    uint32_t time);
+/* RFC 6528. */
+uint32_t tcp_isn(const struct worker *w, const struct sock_addr *local,
+		 const struct sock_addr *remote);
+
+/* ---- timer.c ---- */
+
+/* Does what is due of the connection whose timer t is, and arms it again. */
+void conn_fire(struct timer *t, void *worker);
+/* The path carries IP packets of mtu bytes, fewer than was thought. */
+void conn_pmtu_reduce(struct worker *w, struct tcp_conn *c, uint16_t mtu);
+
+/* ---- listen.c: what both directions of opening share ---- */
+
 /*
  * One that begins as r says, at address `local` of ours: in no state, and not in the table yet.
  * NULL when all slots are in use.
@@ -352,9 +390,6 @@ void conn_syn_options(struct worker *w, struct tcp_conn *c, const struct tcp_seg
 void conn_send_syn(struct worker *w, struct tcp_conn *c);
 /* The handshake is over: congestion control starts, the owner is told. */
 void conn_opened(struct worker *w, struct tcp_conn *c);
-/* RFC 6528. */
-uint32_t tcp_isn(const struct worker *w, const struct sock_addr *local,
-		 const struct sock_addr *remote);
 
 /* ---- input.c, connect.c, listen.c, output.c, window.c ---- */
 
@@ -405,19 +440,6 @@ bool tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg 
 bool tcp_challenge_allow(struct worker *w);
 /* The same for c, by its own rate first: guesses at one leave the answers to others alone (R4). */
 bool conn_challenge_allow(struct worker *w, struct tcp_conn *c);
-
-/* ---- timer.c ---- */
-
-void conn_timer_set(struct worker *w, struct tcp_conn *c, enum tcp_timer t, uint32_t ms);
-void conn_timer_stop(struct tcp_conn *c, enum tcp_timer t);
-/* Arms the wheel for the first deadline, after c came here from another worker. */
-void conn_timers_arm(struct worker *w, struct tcp_conn *c);
-/* The path carries IP packets of mtu bytes, fewer than was thought. */
-void conn_pmtu_reduce(struct worker *w, struct tcp_conn *c, uint16_t mtu);
-static inline bool conn_timer_on(const struct tcp_conn *c, enum tcp_timer t)
-{
-	return c->due_ms[t] != 0;
-}
 
 /* ---- move.c ---- */
 

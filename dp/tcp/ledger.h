@@ -14,7 +14,7 @@
  *                  of tcp.buffers: n large holders get an n+1-th each, and leave one to the next
  *   strangers      LEDGER_SMALL and no more, each way, LEDGER_WINDOW bytes; together half of
  *                  tcp.buffers
- *   who pays       see ledger_turn()
+ *   who pays       see pressure.c
  */
 #include "conn.h"
 
@@ -24,8 +24,6 @@ enum {
 };
 
 void ledger_init(struct worker *w);
-/* Before the connections' turn: whoever holds most and moves least pays, when it is time. */
-void ledger_turn(struct worker *w);
 /* c, which holds n buffers by itself, to its row. */
 void ledger_book(struct worker *w, struct tcp_conn *c, uint32_t n);
 /* c is dead: nothing of it counts any more. */
@@ -37,6 +35,10 @@ uint32_t ledger_window(const struct worker *w, const struct tcp_conn *c);
 /* So few buffers, or slots, are left that new connections are refused, or proven first. */
 bool ledger_short(const struct worker *w);
 bool ledger_crowded(const struct worker *w);
+/* Packet buffers that strangers may hold together. */
+uint32_t ledger_strangers_max(const struct worker *w);
+/* Slots of tcp.connections that only what is proven may take. */
+uint32_t ledger_slots_kept(const struct worker *w);
 
 /* Packet buffers that c holds by itself. */
 static inline uint32_t ledger_sum(const struct tcp_conn *c)

@@ -23,36 +23,6 @@ enum {
 
 static const uint16_t cookie_mss[] = { 216, 536, 1000, 1220, 1300, 1400, 1440, 1460 };
 
-/* What the hash covers; no padding. */
-struct hash_input {
-	struct sock_addr local, remote;
-	uint32_t seq, time;
-	uint32_t use;
-};
-
-enum hash_use { USE_ISN, USE_TIMESTAMP, USE_COOKIE };
-
-static uint64_t keyed(const struct worker *w, const struct sock_addr *local,
-		      const struct sock_addr *remote, enum hash_use use, uint32_t seq,
-		      uint32_t time)
-{
-	struct hash_input in;
-
-	memset(&in, 0, sizeof(in));
-	in.local = *local;
-	in.remote = *remote;
-	in.seq = seq;
-	in.time = time;
-	in.use = use;
-	return siphash(&w->tcp->key, &in, sizeof(in));
-}
-
-uint32_t tcp_isn(const struct worker *w, const struct sock_addr *local,
-		 const struct sock_addr *remote)
-{
-	return (uint32_t)(keyed(w, local, remote, USE_ISN, 0, 0) + (w->now_us >> 2));
-}
-
 /* ---- what both directions share ---- */
 
 struct tcp_conn *conn_make(struct worker *w, const struct tcp_app *app, const struct tcp_request *r,
@@ -84,7 +54,7 @@ void conn_open(struct worker *w, struct tcp_conn *c)
 	tcp_addrs(w, c, &local, &remote);
 	c->pmtu = n ? n->mtu : w->dp->port[w->dp->local[c->local].port].mtu;
 	c->iss = tcp_isn(w, &local, &remote);
-	c->ts_offset = (uint32_t)keyed(w, &local, &remote, USE_TIMESTAMP, 0, 0);
+	c->ts_offset = (uint32_t)conn_keyed(w, &local, &remote, CONN_HASH_TIMESTAMP, 0, 0);
 	c->snd_una = c->iss;
 	c->snd_max = c->iss + 1;
 	while (c->rcv_wscale < TCP_WSCALE_MAX && c->rcv_buf >> c->rcv_wscale > UINT16_MAX)
@@ -174,7 +144,8 @@ static struct tcp_conn *conn_passive(struct worker *w, const struct pkt *p,
 static uint32_t cookie_mac(const struct worker *w, const struct tcp_request *r, uint32_t irs,
 			   uint32_t time, uint32_t mss)
 {
-	return (uint32_t)keyed(w, &r->local, &r->remote, USE_COOKIE, irs, time << 3 | mss) &
+	return (uint32_t)conn_keyed(w, &r->local, &r->remote, CONN_HASH_COOKIE, irs,
+				    time << 3 | mss) &
 	       ((1u << COOKIE_MAC_BITS) - 1);
 }
 
@@ -192,7 +163,7 @@ static void cookie_send(struct worker *w, const struct tcp_request *r, const str
 {
 	const struct port *port = &w->dp->port[r->in_port];
 	uint32_t time = cookie_time(w), mss = RTE_DIM(cookie_mss) - 1, ts, buf, scale = 0;
-	uint32_t offset = (uint32_t)keyed(w, &r->local, &r->remote, USE_TIMESTAMP, 0, 0);
+	uint32_t offset = (uint32_t)conn_keyed(w, &r->local, &r->remote, CONN_HASH_TIMESTAMP, 0, 0);
 	bool ecn = w->dp->conf->tcp.ecn &&
 		   (s->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR) && s->has_ts;
 	uint16_t peer = s->has_mss		  ? s->mss

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Timeouts. A connection has one timer in the wheel, armed for the first of its deadlines or
- * earlier: moving a deadline back, which every ACK does, costs a store. When it fires, what is due
- * is done and it is armed again.
+ * Timeouts: what each does. A connection has one timer in the wheel (conn.c); when it fires, what
+ * is due is done and it is armed again.
  */
 #include "recovery.h"
 
@@ -12,49 +11,6 @@ enum {
 	KEEPALIVE_MS = 10000, /* between probes */
 	BLACK_HOLE_RTOS = 3,  /* in a row, before the segment size is doubted */
 };
-
-static uint32_t timer_left(const struct worker *w, uint32_t due)
-{
-	int32_t left = (int32_t)(due - (uint32_t)w->now_ms);
-
-	return left > 0 ? (uint32_t)left : 0;
-}
-
-static void conn_fire(struct timer *t, void *worker);
-
-static void timer_arm(struct worker *w, struct tcp_conn *c, uint32_t ms)
-{
-	uint64_t at = w->now_ms + ms;
-
-	if (timer_armed(&c->timer) && c->timer.deadline <= at)
-		return;
-	c->timer.fire = conn_fire;
-	wheel_start(&w->tcp->wheel, &c->timer, at);
-}
-
-void conn_timer_set(struct worker *w, struct tcp_conn *c, enum tcp_timer t, uint32_t ms)
-{
-	uint32_t due = (uint32_t)w->now_ms + RTE_MAX(ms, 1u);
-
-	c->due_ms[t] = due ? due : 1;
-	timer_arm(w, c, RTE_MAX(ms, 1u));
-}
-
-void conn_timer_stop(struct tcp_conn *c, enum tcp_timer t)
-{
-	c->due_ms[t] = 0;
-}
-
-void conn_timers_arm(struct worker *w, struct tcp_conn *c)
-{
-	uint32_t first = UINT32_MAX, t;
-
-	for (t = 0; t < TCP_TIMERS; t++)
-		if (c->due_ms[t])
-			first = RTE_MIN(first, timer_left(w, c->due_ms[t]));
-	if (first != UINT32_MAX)
-		timer_arm(w, c, RTE_MAX(first, 1u));
-}
 
 /* ---- path MTU ---- */
 
@@ -264,7 +220,7 @@ static void slow_fire(struct worker *w, struct tcp_conn *c)
 		tcp_abort(w, c, TCP_END_SLOW);
 }
 
-static void conn_fire(struct timer *t, void *worker)
+void conn_fire(struct timer *t, void *worker)
 {
 	static void (*const fire[TCP_TIMERS])(struct worker * w, struct tcp_conn * c) = {
 		[TCP_TIMER_REXMIT] = rexmit_fire, [TCP_TIMER_PERSIST] = persist_fire,
@@ -277,7 +233,7 @@ static void conn_fire(struct timer *t, void *worker)
 	int i;
 
 	for (i = 0; i < TCP_TIMERS && !(c->flags & CONN_DEAD); i++) {
-		if (!c->due_ms[i] || timer_left(w, c->due_ms[i]))
+		if (!c->due_ms[i] || conn_timer_left(w, c->due_ms[i]))
 			continue;
 		c->due_ms[i] = 0;
 		fire[i](w, c);
