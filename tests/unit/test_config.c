@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The configuration file (conf/): what is left out takes its default, and whatever is wrong, the
- * message is one sentence with file, line and key. The sample file explains every key of the
- * schema. Memory is bounded by these limits (R73), so none may be read wrongly.
+ * message is one sentence with file, line and key. Memory is bounded by these limits (R73), so none may be read wrongly.
  */
 #include "conf/config.h"
 
@@ -509,37 +508,6 @@ static void test_secrets_others_may_read(void **state)
 	}
 }
 
-/*
- * The sample holds, in the help's order, every comment of the help and after it the key. What is
- * free is the value.
- */
-static void test_sample_explains_every_key(void **state)
-{
-	char *help = NULL, *save = NULL, line[512];
-	size_t len = 0, n_keys = 0;
-	FILE *f = open_memstream(&help, &len);
-	FILE *sample = fopen(FAIRLEAD_SAMPLE, "r");
-
-	(void)state;
-	assert_non_null(f);
-	assert_non_null(sample);
-	config_help(f);
-	fclose(f);
-	for (char *l = strtok_r(help, "\n", &save); l; l = strtok_r(NULL, "\n", &save)) {
-		bool comment = l[strspn(l, " ")] == '#';
-		size_t n = comment ? strlen(l) : (size_t)(strchr(l, ':') - l) + 1;
-
-		n_keys += !comment;
-		do {
-			if (fgets(line, sizeof(line), sample) == NULL)
-				fail_msg("%s does not hold: %s", FAIRLEAD_SAMPLE, l);
-		} while (strncmp(line, l, n) != 0 || (comment && line[n] != '\n'));
-	}
-	assert_true(n_keys > 50);
-	fclose(sample);
-	free(help);
-}
-
 /* The scenario scripts outside the tree rely on: 10,000 allocations of one user. */
 static void test_sample_loads(void **state)
 {
@@ -594,7 +562,6 @@ int main(void)
 		cmocka_unit_test(test_secret),
 		cmocka_unit_test(test_digest),
 		cmocka_unit_test(test_secrets_others_may_read),
-		cmocka_unit_test(test_sample_explains_every_key),
 		cmocka_unit_test(test_sample_loads),
 	};
 

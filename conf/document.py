@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""
+Writes what documents the configuration from its schema, as "fairlead-cp --config-help" prints it.
+
+  document.py HELP man PAGE       prints the manual page PAGE, with the keys where it says @KEYS@
+  document.py HELP sample SAMPLE  writes SAMPLE anew: its values, with the comments of the schema
+  document.py HELP check SAMPLE   fails if that would change it, and says how
+
+HELP is a file with that output. A key that the sample lacks gets its default.
+"""
+import difflib
+import re
+import sys
+
+KEY = re.compile(r"^( *)(- )?([a-z0-9-]+):(?: (.*))?$")
+
+
+def die(text):
+    sys.exit(f"document.py: {text}")
+
+
+class Key:
+    """One key of a file: the comments before it, and the text behind its colon."""
+
+    def __init__(self, match, comments):
+        self.indent = len(match[1]) + len(match[2] or "")
+        self.dash, self.name, self.value = match[2] or "", match[3], match[4]
+        self.comments = comments
+
+    def write(self, value):
+        """Its lines, with that value."""
+        lines = [" " * self.indent + "# " + c for c in self.comments]
+        name = " " * (self.indent - len(self.dash)) + self.dash + self.name + ":"
+        return lines + [name + (f" {value}" if value is not None else "")]
+
+
+def parse(path):
+    """Keys of a file in their order; and the lines before the first one's comments."""
+    keys, comments = [], []
+    head = None
+    with open(path, encoding="utf-8") as f:
+        for n, line in enumerate(f.read().splitlines(), 1):
+            match = KEY.match(line)
+            if match:
+                keys.append(Key(match, comments))
+                comments = []
+            elif line.lstrip().startswith("#"):
+                comments.append(line.lstrip()[1:].removeprefix(" "))
+            elif not line:
+                head, comments = head or comments, []
+            else:
+                die(f"{path}:{n}: neither a key nor a comment: {line}")
+    return head, keys
+
+
+def sections(keys):
+    """[top-level key, [keys below it]] in their order."""
+    found = []
+    for key in keys:
+        if key.indent == 0:
+            found.append((key, []))
+        else:
+            found[-1][1].append(key)
+    return found
+
+
+def man_key(key):
+    return [f".It Ic {key.name}", key.comments[0], ".br", key.comments[-1]]
+
+
+def man(keys, page):
+    text = []
+    for top, below in sections(keys):
+        text += [f".Ss {top.name}", top.comments[0]]
+        text += [".br", top.comments[-1]] if len(top.comments) > 1 else []
+        text += [".Bl -tag -width Ds"]
+        for key in below:
+            text += man_key(key)
+        text += [".El"]
+    with open(page, encoding="utf-8") as f:
+        whole = f.read()
+    if whole.count("@KEYS@\n") != 1:
+        die(f"{page}: has no line @KEYS@")
+    return whole.replace("@KEYS@", "\n".join(text))
+
+
+def entries(below):
+    """The entries of a list, each of which begins with a dash; of a map the one that it is."""
+    found = []
+    for key in below:
+        if key.dash or not found:
+            found.append([])
+        found[-1].append(key)
+    return found
+
+
+def first_entry(schema, values):
+    """The keys of the schema with these values."""
+    given = {k.name: k for k in values}
+    lines = []
+    for key in schema:
+        lines += key.write(given.pop(key.name, key).value)
+    for name in given:
+        die(f"there is no key {name}")
+    return lines
+
+
+def sample(keys, path):
+    head, old = parse(path)
+    given = {top.name: below for top, below in sections(old)}
+    lines = ["# " + line if line else "#" for line in head]
+    for top, below in sections(keys):
+        values = entries(given.pop(top.name, []))
+        lines += [""] + top.write(top.value)
+        lines += first_entry(below, values[0] if values else [])
+        for entry in values[1:]:
+            lines.append("")
+            for key in entry:
+                key.comments = []
+                lines += key.write(key.value)
+    for name in given:
+        die(f"{path}: there is no key {name}")
+    return "\n".join(lines) + "\n"
+
+
+def check(keys, path):
+    with open(path, encoding="utf-8") as f:
+        was = f.read()
+    is_now = sample(keys, path)
+    if was != is_now:
+        sys.stdout.writelines(difflib.unified_diff(
+            was.splitlines(True), is_now.splitlines(True), path, "by the schema"))
+        die(f"{path} is not what the schema says: ninja -C BUILD sample")
+
+
+def main():
+    if len(sys.argv) != 4 or sys.argv[2] not in ("man", "sample", "check"):
+        sys.exit(__doc__.strip())
+    keys, path = parse(sys.argv[1])[1], sys.argv[3]
+    if sys.argv[2] == "man":
+        sys.stdout.write(man(keys, path))
+    elif sys.argv[2] == "check":
+        check(keys, path)
+    else:
+        text = sample(keys, path)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+
+
+main()
