@@ -66,7 +66,7 @@ static const struct schema_key keys_dataplane[] = {
 	  .min = 10, .max = 60000, .def = "2000", .unit = "milliseconds",
 	  .help = "how long a packet waits for its other fragments" },
 	{ "ring-slots", SCHEMA_UINT, .pow2 = true, FIELD(config_dataplane, ring_slots),
-	  .min = 64, .max = 1 << 20, .def = "1024", .unit = "messages",
+	  .min = 256, .max = 1 << 20, .def = "1024", .unit = "messages",
 	  .help = "command ring and event ring of each worker" },
 	{ "binding-rate", SCHEMA_UINT, FIELD(config_dataplane, binding_rate),
 	  .min = 1, .max = 4000000, .def = "5000", .unit = "a second",

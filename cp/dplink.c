@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "dplink.h"
-
-#include "event.h"
+#include "dplink_int.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,52 +9,6 @@
 #include <unistd.h>
 
 enum { DPLINK_SLOTS_MAX = 1 << 20 };
-
-/* The replay of what one worker has, step by step. */
-enum sync_step {
-	SYNC_DONE,
-	SYNC_AUDIT, /* the worker is to tell what it has, */
-	SYNC_TELLS, /* tells, */
-	SYNC_TOLD,  /* has told; others may not have */
-	SYNC_BEGIN,
-	SYNC_STATE,
-	SYNC_END,
-	SYNC_WAIT
-};
-
-/* One worker as we see it: checked pointers and our own cursors. */
-struct worker_link {
-	struct ring cmd;
-	struct ring evt;
-	struct ctl_counters *counters;
-	struct ctl_port_counters *ports;
-	struct ctl_conn_info *conns;
-	uint32_t conns_max;
-	enum sync_step sync;
-	struct dplink_cursor cursor;
-	uint32_t end_seq; /* of CMD_SYNC_END */
-	bool again;	  /* another replay behind this one, see sync_want() */
-};
-
-struct dplink {
-	const struct config *conf;
-	const struct dplink_ops *ops;
-	void *ctx;
-	void *base; /* the region; NULL when not attached */
-	uint64_t size;
-	int wake_cp;
-	uint64_t generation;
-	uint32_t n_workers, n_ports;
-	struct ctl_port_info *port_info;
-	struct ctl_cert_info *cert_info;
-	uint32_t seq;
-	uint32_t turn;	 /* worker that is first in the next poll */
-	bool begun;	 /* replays have, since the last poll looked */
-	const char *lie; /* what the dataplane did that cannot be */
-	struct dplink_stats stats;
-	struct worker_link worker[CTL_WORKERS_MAX];
-	_Alignas(64) uint8_t event[RING_MSG_SIZE]; /* private copy of the one in hand */
-};
 
 struct dplink *dplink_create(const struct config *c, const struct dplink_ops *ops, void *ctx)
 {
@@ -81,7 +33,7 @@ void dplink_free(struct dplink *l)
 }
 
 /* The dataplane did what cannot be: nothing more is taken from it or given to it. */
-static void link_lie(struct dplink *l, const char *what)
+void dplink_lie(struct dplink *l, const char *what)
 {
 	if (!l->lie)
 		l->stats.lies++;
@@ -212,6 +164,8 @@ void dplink_detach(struct dplink *l)
 	if (l->wake_cp >= 0)
 		close(l->wake_cp);
 	l->wake_cp = -1;
+	for (uint32_t i = 0; i < l->n_workers; i++)
+		backlog_clear(&l->worker[i].backlog);
 	if (l->base) {
 		munmap(l->base, l->size);
 		l->base = NULL;
@@ -224,7 +178,7 @@ void dplink_detach(struct dplink *l)
 
 /* ---- commands ---- */
 
-static bool link_usable(const struct dplink *l)
+bool dplink_usable(const struct dplink *l)
 {
 	return l->base && !l->lie;
 }
@@ -233,11 +187,11 @@ uint32_t dplink_room(struct dplink *l, uint32_t worker)
 {
 	int n;
 
-	if (!link_usable(l) || worker >= l->n_workers)
+	if (!dplink_usable(l) || worker >= l->n_workers)
 		return 0;
 	n = ring_room(&l->worker[worker].cmd, l->worker[worker].cmd.size);
 	if (n == RING_ERR) {
-		link_lie(l, "impossible cursor of a command ring");
+		dplink_lie(l, "impossible cursor of a command ring");
 		return 0;
 	}
 	return (uint32_t)n;
@@ -248,15 +202,9 @@ struct dplink_progress dplink_progress(struct dplink *l, uint32_t worker)
 	const struct ring *r = &l->worker[worker].cmd;
 	uint32_t room = dplink_room(l, worker);
 
-	if (!link_usable(l) || worker >= l->n_workers)
+	if (!dplink_usable(l) || worker >= l->n_workers)
 		return (struct dplink_progress){ 0 };
 	return (struct dplink_progress){ r->own, r->own - (r->size - room) };
-}
-
-/* Part of a small ring is enough: what does not fit is made up for by a replay. */
-static uint32_t worker_reserve(const struct worker_link *w)
-{
-	return w->cmd.size / 2 < DPLINK_RESERVE ? w->cmd.size / 2 : DPLINK_RESERVE;
 }
 
 uint32_t dplink_replay_room(struct dplink *l, uint32_t worker)
@@ -273,7 +221,7 @@ uint32_t dplink_replay_room(struct dplink *l, uint32_t worker)
  * Something was lost. A replay under way may have passed it, but is carried out: if each loss began
  * it anew, it might never end.
  */
-static void sync_want(struct worker_link *w)
+void dplink_sync_want(struct worker_link *w)
 {
 	if (w->sync == SYNC_DONE)
 		w->sync = SYNC_BEGIN;
@@ -286,14 +234,14 @@ bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uin
 	struct ctl_hdr hdr = { .type = type, .len = len, .seq = ++l->seq };
 	struct worker_link *w = &l->worker[worker];
 
-	if (!link_usable(l) || worker >= l->n_workers)
+	if (!dplink_usable(l) || worker >= l->n_workers)
 		return false;
 	if (dplink_room(l, worker) == 0) {
 		if (type == CMD_SEND || type == CMD_PSK || type == CMD_CONTEXT_AUDIT) {
 			l->stats.replies_full++;
 		} else {
 			l->stats.commands_full++;
-			sync_want(w);
+			dplink_sync_want(w);
 		}
 		return false;
 	}
@@ -346,165 +294,29 @@ static enum dplink_work sync_step(struct dplink *l, uint32_t worker)
 	return DPLINK_IDLE;
 }
 
-/* ---- events ---- */
-
-static void event_synced(struct dplink *l, struct worker_link *w, uint32_t seq)
-{
-	if (w->sync == SYNC_WAIT && seq == w->end_seq) {
-		w->sync = w->again ? SYNC_BEGIN : SYNC_DONE;
-		w->again = false;
-		l->stats.replays++;
-	}
-}
-
-static bool link_audits(const struct dplink *l)
-{
-	for (uint32_t i = 0; i < l->n_workers; i++) {
-		if (l->worker[i].sync >= SYNC_AUDIT && l->worker[i].sync < SYNC_TOLD)
-			return true;
-	}
-	return false;
-}
-
-/* A worker has told all; when all have, the replays begin. */
-static void event_audited(struct dplink *l, struct worker_link *w, uint32_t seq)
-{
-	if (w->sync != SYNC_TELLS || seq != w->end_seq)
-		return;
-	w->sync = SYNC_TOLD;
-	if (link_audits(l))
-		return;
-	l->ops->audited(l->ctx);
-	for (uint32_t i = 0; i < l->n_workers; i++)
-		l->worker[i].sync = SYNC_BEGIN;
-	l->begun = true;
-}
-
-/* Hands on the private copy of an event, whose values may be. False if what it is about is gone. */
-static bool event_dispatch(struct dplink *l, uint32_t worker)
-{
-	const struct ctl_hdr *hdr = (const struct ctl_hdr *)l->event;
-	const void *e = l->event;
-
-	switch (hdr->type) {
-	case EVT_PUNT:
-		/* It came before the worker was asked; it asks nobody meanwhile (ctl_abi.h). */
-		if (l->worker[worker].sync >= SYNC_AUDIT && l->worker[worker].sync <= SYNC_TOLD)
-			return false;
-		l->ops->punt(l->ctx, worker, e);
-		return true;
-	case EVT_SESSION_REFUSED:
-	case EVT_PEER_REFUSED:
-		return l->ops->refused(l->ctx, worker, e);
-	case EVT_CONNECTED:
-	case EVT_CONNECT_FAILED:
-	case EVT_PEER_ATTEMPT:
-		return l->ops->peer_conn(l->ctx, worker, e);
-	case EVT_CONN_GONE:
-		return l->ops->conn_gone(l->ctx, worker, e);
-	case EVT_PSK:
-		l->ops->psk(l->ctx, worker, e);
-		return true;
-	case EVT_CONTEXT_REFUSED:
-		return l->ops->context_refused(l->ctx, worker, e);
-	case EVT_CONTEXT_STATS:
-		return l->ops->context_stats(l->ctx, worker, e);
-	case EVT_TERM:
-		return l->ops->term(l->ctx, worker, e);
-	case EVT_SESSION:
-		return l->ops->session && l->ops->session(l->ctx, worker, e);
-	case EVT_CONTEXT:
-		return l->ops->context && l->ops->context(l->ctx, worker, e);
-	case EVT_AUDITED:
-		event_audited(l, &l->worker[worker], hdr->seq);
-		return true;
-	case EVT_NEWS_LOST:
-		l->stats.news_lost++;
-		sync_want(&l->worker[worker]);
-		return true;
-	default:
-		event_synced(l, &l->worker[worker], hdr->seq);
-		return true;
-	}
-}
-
-/* Copies one event, no more of it than there is. False if its header lies. */
-static bool event_copy(struct dplink *l, const uint8_t *shared)
-{
-	struct ctl_hdr hdr;
-
-	memcpy(&hdr, shared, sizeof(hdr));
-	if (hdr.len < sizeof(hdr) || hdr.len > RING_MSG_SIZE)
-		return false;
-	memcpy(l->event, &hdr, sizeof(hdr));
-	memcpy(l->event + sizeof(hdr), shared + sizeof(hdr), hdr.len - sizeof(hdr));
-	return true;
-}
-
-/*
- * Whether an event of a worker may be taken: there is one, and room for the commands it may cause.
- * From a full ring one is taken all the same: the dataplane takes no command then (dp/boundary.h), and
- * if neither side gave way, both would wait for ever.
- */
-static bool event_waits(struct dplink *l, uint32_t worker, bool *blocked)
-{
-	struct worker_link *w = &l->worker[worker];
-	int n = ring_count(&w->evt, 1);
-
-	if (n > 0 && dplink_room(l, worker) < worker_reserve(w)) {
-		n = ring_count(&w->evt, w->evt.size);
-		if (n != RING_ERR && (uint32_t)n < w->evt.size) {
-			*blocked = true;
-			return false;
-		}
-	}
-	if (n == RING_ERR)
-		link_lie(l, "impossible cursor of an event ring");
-	return n > 0 && !l->lie;
-}
-
-/* Takes one event of a worker, if one may be taken. */
-static bool event_take(struct dplink *l, uint32_t worker, bool *blocked)
-{
-	struct worker_link *w = &l->worker[worker];
-	const char *why;
-	bool copied;
-
-	if (!event_waits(l, worker, blocked))
-		return false;
-	copied = event_copy(l, ring_peek(&w->evt, 0));
-	ring_release(&w->evt, 1);
-	l->stats.events++;
-	why = copied ? event_lies(l->conf, (const struct ctl_hdr *)l->event)
-		     : "impossible length of an event";
-	if (why)
-		link_lie(l, why);
-	else
-		l->stats.events_stale += !event_dispatch(l, worker);
-	return true;
-}
+/* ---- a turn ---- */
 
 enum dplink_work dplink_poll(struct dplink *l, uint32_t budget)
 {
 	bool blocked = false, more = false, progress = true;
 
-	for (uint32_t i = 0; link_usable(l) && i < l->n_workers; i++) {
+	for (uint32_t i = 0; dplink_usable(l) && i < l->n_workers; i++) {
 		enum dplink_work work = sync_step(l, i);
 
 		more |= work == DPLINK_MORE;
 		blocked |= work == DPLINK_BLOCKED;
 	}
-	while (progress && budget && link_usable(l)) {
+	while (progress && budget && dplink_usable(l)) {
 		progress = false;
-		for (uint32_t i = 0; budget && link_usable(l) && i < l->n_workers; i++) {
-			if (event_take(l, (l->turn + i) % l->n_workers, &blocked)) {
+		for (uint32_t i = 0; budget && dplink_usable(l) && i < l->n_workers; i++) {
+			if (dplink_event_take(l, (l->turn + i) % l->n_workers, &blocked)) {
 				progress = true;
 				budget--;
 			}
 		}
 		l->turn = (l->turn + 1) % l->n_workers;
 	}
-	if (!link_usable(l))
+	if (!dplink_usable(l))
 		return DPLINK_IDLE;
 	more |= l->begun;
 	l->begun = false;

@@ -13,7 +13,11 @@
 struct dplink;
 
 enum {
-	DPLINK_RESERVE = 80, /* free slots that one request may need: 64 permissions and a reply */
+	/*
+	 * Free slots that one event may need: 64 permissions and a reply. Less than the half of a
+	 * ring that a replay leaves (dataplane.ring-slots is 256 at least).
+	 */
+	DPLINK_RESERVE = 80,
 	DPLINK_REPLAY_SCAN = 4096, /* session slots looked at before others get their turn */
 };
 
@@ -75,6 +79,7 @@ struct dplink_stats {
 	uint64_t lies; /* detaches because of a value that cannot be */
 	uint64_t events;
 	uint64_t events_stale; /* about a session or connection that is gone */
+	uint64_t events_kept;  /* kept until there is room for what they cause, or all is known */
 	uint64_t commands;
 	uint64_t commands_full; /* state commands that met a full ring: the worker is replayed */
 	uint64_t replies_full;	/* replies, keys and audits dropped because the ring was full */

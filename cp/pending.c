@@ -111,6 +111,23 @@ static uint32_t id_draw(struct pending *t)
 	return id;
 }
 
+static void session_link(struct pending *t, struct pending_conn *e)
+{
+	uint32_t *bucket = session_bucket(t, e->worker, e->sid);
+
+	e->session_next = *bucket;
+	*bucket = (uint32_t)(e - t->entry);
+}
+
+static void session_unlink(struct pending *t, struct pending_conn *e)
+{
+	uint32_t *p = session_bucket(t, e->worker, e->sid);
+
+	while (entry_at(t, *p) != e)
+		p = &t->entry[*p].session_next;
+	*p = e->session_next;
+}
+
 /* ---- entries ---- */
 
 struct pending_conn *pending_add(struct pending *t, uint32_t worker, struct ctl_sid sid,
@@ -130,9 +147,7 @@ struct pending_conn *pending_add(struct pending *t, uint32_t worker, struct ctl_
 	bucket = id_bucket(t, e->id);
 	e->id_next = *bucket;
 	*bucket = i;
-	bucket = session_bucket(t, worker, sid);
-	e->session_next = *bucket;
-	*bucket = i;
+	session_link(t, e);
 	t->used++;
 	return e;
 }
@@ -145,9 +160,7 @@ void pending_del(struct pending *t, struct pending_conn *e)
 	for (p = id_bucket(t, e->id); *p != i;)
 		p = &t->entry[*p].id_next;
 	*p = e->id_next;
-	for (p = session_bucket(t, e->worker, e->sid); *p != i;)
-		p = &t->entry[*p].session_next;
-	*p = e->session_next;
+	session_unlink(t, e);
 	explicit_bzero(e, sizeof(*e));
 	e->id_next = t->free;
 	t->free = i;
@@ -160,6 +173,16 @@ void pending_del_session(struct pending *t, uint32_t worker, struct ctl_sid sid)
 
 	while ((e = pending_next(t, worker, sid, NULL)) != NULL)
 		pending_del(t, e);
+}
+
+void pending_owe(struct pending *t, struct pending_conn *e, int code)
+{
+	session_unlink(t, e);
+	e->sid = (struct ctl_sid){ .slot = e->id }; /* spread, and of generation 0, which none has */
+	session_link(t, e);
+	e->state = PENDING_OWED;
+	e->code = (uint16_t)code;
+	e->tries = 0;
 }
 
 void pending_wait(struct pending_conn *e, struct ctl_conn conn)

@@ -20,11 +20,17 @@ enum { PENDING_MAX = 65536 };
 enum pending_state {
 	PENDING_CONNECTING, /* CMD_CONNECT was given, the client waits for its answer */
 	PENDING_WAITING,    /* for a ConnectionBind */
+	/*
+	 * It failed, and there is no room yet to say so. Of no allocation any more, which may go,
+	 * or connect to that peer anew.
+	 */
+	PENDING_OWED,
 };
 
 /* What the answer to a Connect takes from its request. Holds a key: wiped with the entry. */
 struct pending_asker {
 	struct ctl_leg leg;
+	uint64_t generation; /* of the dataplane whose connection that is */
 	uint8_t tid[STUN_TID_LEN];
 	bool fingerprint;
 	uint8_t key_len;
@@ -43,7 +49,9 @@ struct pending_conn {
 	struct sock_addr peer;
 	uint32_t seq;		    /* of CMD_CONNECT, in PENDING_CONNECTING */
 	struct ctl_conn conn;	    /* in PENDING_WAITING */
-	struct pending_asker asker; /* in PENDING_CONNECTING */
+	struct pending_asker asker; /* in PENDING_CONNECTING and PENDING_OWED */
+	uint16_t code;		    /* in PENDING_OWED: the error */
+	uint16_t tries;		    /* to tell it */
 };
 
 struct pending;
@@ -61,6 +69,9 @@ void pending_del(struct pending *t, struct pending_conn *e);
 void pending_del_session(struct pending *t, uint32_t worker, struct ctl_sid sid);
 /* It waits from now on: what was kept for the answer is wiped. */
 void pending_wait(struct pending_conn *e, struct ctl_conn conn);
+
+/* The answer is owed from now on: an error. Its allocation does not find it any more. */
+void pending_owe(struct pending *t, struct pending_conn *e, int code);
 
 struct pending_conn *pending_find(struct pending *t, uint32_t id);
 /* First (NULL) and next of an allocation. */

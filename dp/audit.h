@@ -9,11 +9,9 @@
  */
 #include "worker.h"
 
-enum audit_step { AUDIT_NONE, AUDIT_SESSIONS, AUDIT_CONTEXTS, AUDIT_TOLD };
-
 /* CMD_AUDIT: from the beginning, again if it was under way. */
 void audit_begin(struct worker *w, uint32_t seq);
-/* CMD_SYNC_BEGIN, or another control process: requests go on. */
+/* CMD_SYNC_BEGIN, or another control process: requests go on, if they did not before. */
 void audit_end(struct worker *w);
 /* Tells more, as far as there is room. Returns slots looked at, `budget` at most. */
 uint32_t audit_tell(struct worker *w, uint32_t budget);

@@ -43,7 +43,11 @@ static void evt_result(struct worker *w, enum ctl_evt_type type, const struct ct
 	evt_publish(w);
 }
 
-static bool cmd_send(struct worker *w, const struct cmd_send *c)
+/*
+ * *waits: there is no buffer. Over a stream nobody asks again, so the reply stays where it is, and
+ * all behind it: buffers come back, since whatever holds them does so for a limited time.
+ */
+static bool cmd_send(struct worker *w, const struct cmd_send *c, bool *waits)
 {
 	const struct config *conf = w->dp->conf;
 	const struct sock_addr *src;
@@ -55,7 +59,10 @@ static bool cmd_send(struct worker *w, const struct cmd_send *c)
 	    c->hdr.len != offsetof(struct cmd_send, payload) + c->payload_len)
 		return false;
 	if (c->leg.conn_gen) {
-		if (!leg_reply(w, c))
+		enum leg_verdict v = leg_reply(w, c);
+
+		*waits = v == MSG_WAITS;
+		if (v != MSG_TAKEN)
 			return false;
 		count(w, CNT_REPLY);
 		return true;
@@ -123,7 +130,8 @@ static bool peer_refused(struct worker *w, const struct ctl_hdr *hdr,
 	return false;
 }
 
-static bool cmd_execute(struct worker *w, const union cmd *c)
+/* False if it could not be obeyed; *waits: not yet. */
+static bool cmd_execute(struct worker *w, const union cmd *c, bool *waits)
 {
 	switch ((enum ctl_cmd_type)c->hdr.type) {
 	case CMD_SESSION_SET:
@@ -146,7 +154,7 @@ static bool cmd_execute(struct worker *w, const union cmd *c)
 							  .peer = c->chan_set.peer,
 							  .channel = c->chan_set.channel });
 	case CMD_SEND:
-		return cmd_send(w, &c->send);
+		return cmd_send(w, &c->send, waits);
 	case CMD_CONNECT:
 		return peer_connect(w, &c->connect);
 	case CMD_JOIN:
@@ -192,25 +200,32 @@ static bool cmd_copy(union cmd *c, const uint8_t *shared)
 	return true;
 }
 
-/* Obeys one command. False if its header lies. */
-static bool cmd_take(struct worker *w, const uint8_t *shared)
+enum taken { CMD_TAKEN, CMD_LIES, CMD_WAITS };
+
+/* Obeys one command, unless its header lies, or it has to wait. */
+static enum taken cmd_take(struct worker *w, const uint8_t *shared)
 {
+	bool waits = false, done;
 	union cmd c;
 
 	if (unlikely(!cmd_copy(&c, shared))) {
 		count(w, CNT_CMD_BAD);
-		return false;
+		return CMD_LIES;
 	}
-	count(w, cmd_execute(w, &c) ? CNT_CMD : CNT_CMD_BAD);
+	done = cmd_execute(w, &c, &waits);
+	if (unlikely(waits))
+		return CMD_WAITS;
+	count(w, done ? CNT_CMD : CNT_CMD_BAD);
 	if (unlikely(c.hdr.type == CMD_PSK)) {
 		explicit_bzero(&c, sizeof(c));
 		explicit_bzero((void *)(uintptr_t)shared, sizeof(struct cmd_psk));
 	}
-	return true;
+	return CMD_TAKEN;
 }
 
 uint32_t cmd_input(struct worker *w, uint32_t budget)
 {
+	enum taken t = CMD_TAKEN;
 	uint32_t i;
 	int n;
 
@@ -222,11 +237,13 @@ uint32_t cmd_input(struct worker *w, uint32_t budget)
 	n = ring_count(&w->cmd, budget);
 	if (unlikely(n == RING_ERR))
 		boundary_broken(w);
-	for (i = 0; (int)i < n && i < budget && evt_answer(w); i++)
-		if (unlikely(!cmd_take(w, ring_peek(&w->cmd, i)))) {
-			boundary_broken(w);
+	for (i = 0; (int)i < n && i < budget && evt_answer(w); i++) {
+		t = cmd_take(w, ring_peek(&w->cmd, i));
+		if (unlikely(t != CMD_TAKEN))
 			break;
-		}
+	}
+	if (unlikely(t == CMD_LIES))
+		boundary_broken(w);
 	if (i)
 		ring_release(&w->cmd, i);
 	return i;

@@ -69,6 +69,8 @@ struct punt_queue {
 	bool odd;
 };
 
+enum audit_step { AUDIT_NONE, AUDIT_SESSIONS, AUDIT_CONTEXTS, AUDIT_TOLD };
+
 struct worker {
 	/* Read on every packet, written at start. */
 	const struct dplane *dp;
@@ -117,7 +119,7 @@ struct worker {
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */
 	uint32_t sync_epoch;	   /* of the replay under way, see session.c */
 	uint32_t sweep_at;	   /* next slot of the sweep that ends a replay */
-	uint32_t audit;		   /* enum audit_step, see audit.c */
+	uint32_t audit;		   /* enum audit_step, see audit.h */
 	uint32_t audit_at;	   /* slot whose turn it is */
 	uint32_t audit_peer;	   /* records of that session told already */
 	uint32_t audit_seq;	   /* of CMD_AUDIT */

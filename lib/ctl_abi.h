@@ -309,7 +309,7 @@ enum ctl_cmd_type {
 	CMD_CONTEXT_MOVE,  /* a termination goes to another context of the worker */
 	/*
 	 * The control process has lost records: all that the worker has is told (EVT_SESSION,
-	 * EVT_CONTEXT), then EVT_AUDITED. Until CMD_SYNC_BEGIN there are no requests.
+	 * EVT_CONTEXT), then EVT_AUDITED. Until then there are no requests.
 	 */
 	CMD_AUDIT,
 	CMD_SYNC_BEGIN, /* what is not set again until CMD_SYNC_END goes */

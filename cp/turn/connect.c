@@ -10,6 +10,11 @@
 /* The dataplane answers after tcp.connect-timeout; if it does not, we do so much later. */
 enum { CONNECT_GRACE_S = 5 };
 
+enum {
+	OWED_REST = 4,	 /* room that answers of Connects leave to what else is told with them */
+	OWED_TRIES = 40, /* one a second: a client waits for 39.5 (RFC 8489 6.2.2) */
+};
+
 /* What the request asks for may be done. 0 or an error code. */
 static int connect_admit(struct server *s, const struct request *r, struct sock_addr *peer)
 {
@@ -31,9 +36,10 @@ static int connect_admit(struct server *s, const struct request *r, struct sock_
 	return 0;
 }
 
-static void asker_keep(struct pending_asker *k, const struct request *r)
+static void asker_keep(const struct server *s, struct pending_asker *k, const struct request *r)
 {
 	k->leg = *r->leg;
+	k->generation = s->generation;
 	memcpy(k->tid, r->m->tid, sizeof(k->tid));
 	k->fingerprint = r->m->fingerprint.val != NULL;
 	k->integrity = r->auth.integrity;
@@ -69,13 +75,38 @@ static void connect_answer(struct server *s, struct pending_conn *e, int code)
 	auth_wipe(&r.auth);
 }
 
-static void connect_fire(struct timer *tm, void *ctx)
+/* Tries again. With its dataplane the connection went on which it was to be told. */
+static void owed_fire(struct timer *tm, void *ctx)
 {
 	struct pending_conn *e = (struct pending_conn *)tm; /* its first member */
 	struct server *s = ctx;
+	const bool gone = e->asker.generation != s->generation || ++e->tries > OWED_TRIES;
 
-	connect_answer(s, e, 447);
+	if (!gone && dplink_room(s->link, e->worker) == 0) {
+		wheel_start(&s->wheel, &e->timer, server_tick(s, 1));
+		return;
+	}
+	if (!gone)
+		connect_answer(s, e, e->code);
 	pending_del(s->pending, e);
+}
+
+/* It failed: the client is told, or will be. */
+static void connect_fail(struct server *s, struct pending_conn *e, int code)
+{
+	if (dplink_room(s->link, e->worker) >= OWED_REST) {
+		connect_answer(s, e, code);
+		pending_del(s->pending, e);
+		return;
+	}
+	pending_owe(s->pending, e, code);
+	e->timer.fire = owed_fire;
+	wheel_start(&s->wheel, &e->timer, server_tick(s, 1));
+}
+
+static void connect_fire(struct timer *tm, void *ctx)
+{
+	connect_fail(ctx, (struct pending_conn *)tm, 447); /* its first member */
 }
 
 void connect_abandon(struct server *s, const struct table_alloc *a, unsigned int families, int code)
@@ -87,8 +118,9 @@ void connect_abandon(struct server *s, const struct table_alloc *a, unsigned int
 		if (!(families & (ip_is_v4(&e->peer.ip) ? FAMILY_V4 : FAMILY_V6)))
 			continue;
 		if (e->state == PENDING_CONNECTING)
-			connect_answer(s, e, code);
-		pending_del(s->pending, e);
+			connect_fail(s, e, code);
+		else
+			pending_del(s->pending, e);
 	}
 }
 
@@ -106,7 +138,7 @@ static int connect_start(struct server *s, const struct request *r, const struct
 		return 508;
 	}
 	e->seq = c.hdr.seq;
-	asker_keep(&e->asker, r);
+	asker_keep(s, &e->asker, r);
 	e->timer.fire = connect_fire;
 	wheel_start(&s->wheel, &e->timer,
 		    server_tick(s, s->conf->tcp.connect_timeout + CONNECT_GRACE_S));
@@ -146,7 +178,6 @@ bool connect_failed(struct server *s, uint32_t worker, const struct evt_peer_con
 
 	if (!e)
 		return false;
-	connect_answer(s, e, ev->why == TCP_END_EXISTS ? 446 : 447);
-	pending_del(s->pending, e);
+	connect_fail(s, e, ev->why == TCP_END_EXISTS ? 446 : 447);
 	return true;
 }

@@ -17,6 +17,7 @@ static void reply_start(struct request *r, enum stun_class cls)
 static void reply_finish(struct server *s, struct request *r)
 {
 	const char *software = s->conf->turn.software;
+	uint32_t worker = r->worker;
 	size_t len;
 
 	if (software[0] && r->auth.code == 0)
@@ -30,8 +31,13 @@ static void reply_finish(struct server *s, struct request *r)
 		return;
 	r->reply.leg = *r->leg;
 	r->reply.payload_len = (uint16_t)len;
-	/* Behind what the session's worker was just told, or from where the request came. */
-	dplink_cmd(s->link, r->alloc ? r->alloc->worker : r->worker, CMD_SEND, &r->reply,
+	/*
+	 * From where the request came, which was taken when there was room for this. A datagram
+	 * goes behind what the session's worker was just told, and may be lost.
+	 */
+	if (r->alloc && !leg_is_stream(r->leg))
+		worker = r->alloc->worker;
+	dplink_cmd(s->link, worker, CMD_SEND, &r->reply,
 		   (uint16_t)(offsetof(struct cmd_send, payload) + len));
 }
 

@@ -273,6 +273,11 @@ bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_
 	return false;
 }
 
+bool tcp_send_over(const struct tcp_conn *c)
+{
+	return !send_open(c);
+}
+
 bool tcp_send_owed(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len)
 {
 	struct rte_mbuf *m = send_open(c) ? bytes_copy(w, p, len) : NULL;

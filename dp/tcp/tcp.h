@@ -259,9 +259,11 @@ uint32_t tcp_pass(struct worker *w, struct tcp_conn *from, struct tcp_conn *to);
  * empty, of whose end nobody tells: writable() need not follow.
  */
 bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len);
+/* Nothing can be given any more: the direction is shut down, or the connection over. */
+bool tcp_send_over(const struct tcp_conn *c);
 /*
  * The same for what the owner owes and keeps account of: the send buffer's bound does not hold, nor
- * that of the buffers of all connections.
+ * that of the buffers of all connections. False if it is over, or the pool empty.
  */
 bool tcp_send_owed(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len);
 /* FIN after what was given (RFC 9293 3.10.4); bytes are still received. */

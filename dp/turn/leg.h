@@ -44,11 +44,14 @@ extern const struct tcp_app leg_app;
 /* Owner's bytes of a new connection to listener i (index in the configuration). */
 void leg_init(void *data, uint16_t listener);
 
+/* What became of a message. */
+enum leg_verdict { MSG_TAKEN, MSG_DROPPED, MSG_WAITS };
+
 /*
- * CMD_SEND to a connection: one whole STUN message. False if it is gone, or there are no buffers;
- * never for want of room, since no more is asked than there is room to answer.
+ * CMD_SEND to a connection: one whole STUN message. Dropped if that is gone; it waits while there
+ * are no buffers, but never for want of room, since no more is asked than there is room to answer.
  */
-bool leg_reply(struct worker *w, const struct cmd_send *c);
+enum leg_verdict leg_reply(struct worker *w, const struct cmd_send *c);
 /* Its request has left the queue. False if the connection has gone, so that nobody waits. */
 bool leg_punted(struct worker *w, struct ctl_conn name);
 

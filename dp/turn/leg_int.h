@@ -22,9 +22,6 @@ void leg_resume(struct worker *w, struct tcp_conn *c);
 
 /* ---- leg_request.c ---- */
 
-/* What became of a message. */
-enum leg_verdict { MSG_TAKEN, MSG_DROPPED, MSG_WAITS };
-
 /* A request of need bytes: answered, punted, dropped for *why, or it has to wait. */
 enum leg_verdict leg_request(struct worker *w, struct tcp_conn *c, const uint8_t *msg,
 			     uint32_t need, enum drop *why);

@@ -159,17 +159,19 @@ static void leg_answered(struct worker *w, struct tcp_conn *c, uint16_t type)
 	leg_resume(w, c);
 }
 
-bool leg_reply(struct worker *w, const struct cmd_send *c)
+enum leg_verdict leg_reply(struct worker *w, const struct cmd_send *c)
 {
 	struct tcp_conn *conn = tcp_find(w, (struct ctl_conn){ c->leg.conn, c->leg.conn_gen });
 	struct leg *l;
 
 	if (!conn || tcp_app(conn) != &leg_app || c->payload_len < STUN_HDR_LEN)
-		return false;
+		return MSG_DROPPED;
 	l = tcp_data(conn);
 	if (l->flags & LEG_CLOSING || (c->flags & SEND_HOLD && !(l->flags & LEG_BINDING)) ||
-	    !tcp_send_owed(w, conn, c->payload, c->payload_len))
-		return false;
+	    tcp_send_over(conn))
+		return MSG_DROPPED;
+	if (unlikely(!tcp_send_owed(w, conn, c->payload, c->payload_len)))
+		return MSG_WAITS;
 	leg_answered(w, conn, (uint16_t)(c->payload[0] << 8 | c->payload[1]));
 	if (c->flags & SEND_HOLD) {
 		l->flags = (uint16_t)((l->flags & ~LEG_BINDING) | LEG_HELD);
@@ -181,5 +183,5 @@ bool leg_reply(struct worker *w, const struct cmd_send *c)
 		l->flags &= (uint16_t)~LEG_BINDING;
 		tcp_recv_pause(w, conn, false);
 	}
-	return true;
+	return MSG_TAKEN;
 }

@@ -430,6 +430,11 @@ bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_
 	return true;
 }
 
+bool tcp_send_over(const struct tcp_conn *c)
+{
+	return c->closing || c->dead;
+}
+
 bool tcp_send_owed(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len)
 {
 	(void)w;

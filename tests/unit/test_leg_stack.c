@@ -328,6 +328,32 @@ static void a_turn_is_shared(void **state)
 	over(TCP_END_RESET);
 }
 
+/* There is no buffer for it: it waits, with all that the control process said behind it. */
+static void an_answer_without_a_buffer(void **state)
+{
+	struct cmd_send r = { .leg = leg,
+			      .payload_len = 20,
+			      .payload = { 1, 4, 0, 0, 0x21, 0x12, 0xa4, 0x42 } };
+	struct cmd_session_del del = { .sid = { 1, 7 } };
+	const uint32_t before = h->received;
+	const uint64_t bad = world_count(0, CNT_CMD_BAD);
+
+	(void)state;
+	world_pool_take();
+	world_cmd_put(0, CMD_SEND, &r, offsetof(struct cmd_send, payload) + 20);
+	world_cmd_put(0, CMD_SESSION_DEL, &del, sizeof(del));
+	world_run();
+	world_run();
+	assert_int_equal(ring_count(&world.w->cmd, 3), 2);
+	assert_int_equal(world.w->session[1].gen, 7);
+	world_pool_give();
+	hosts_run();
+	assert_int_equal(ring_count(&world.w->cmd, 3), 0);
+	assert_int_equal(h->received, before + 20);
+	assert_int_equal(world.w->session[1].gen, 0);
+	assert_int_equal(world_count(0, CNT_CMD_BAD), bad);
+}
+
 static void garbage(void **state)
 {
 	(void)state;
@@ -357,6 +383,7 @@ int main(void)
 		T(answers_that_nobody_reads),
 		T(both_wait),
 		T(a_turn_is_shared),
+		T(an_answer_without_a_buffer),
 		T(garbage),
 		T(unfinished),
 	};

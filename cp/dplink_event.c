@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The link to the dataplane: events, each taken once there is room for what it may cause. */
+#include "dplink_int.h"
+
+#include "event.h"
+
+static void event_synced(struct dplink *l, struct worker_link *w, uint32_t seq)
+{
+	if (w->sync == SYNC_WAIT && seq == w->end_seq) {
+		w->sync = w->again ? SYNC_BEGIN : SYNC_DONE;
+		w->again = false;
+		l->stats.replays++;
+	}
+}
+
+static bool link_audits(const struct dplink *l)
+{
+	for (uint32_t i = 0; i < l->n_workers; i++) {
+		if (l->worker[i].sync >= SYNC_AUDIT && l->worker[i].sync < SYNC_TOLD)
+			return true;
+	}
+	return false;
+}
+
+/* A worker has told all; when all have, the replays begin. */
+static void event_audited(struct dplink *l, struct worker_link *w, uint32_t seq)
+{
+	if (w->sync != SYNC_TELLS || seq != w->end_seq)
+		return;
+	w->sync = SYNC_TOLD;
+	if (link_audits(l))
+		return;
+	l->ops->audited(l->ctx);
+	for (uint32_t i = 0; i < l->n_workers; i++)
+		l->worker[i].sync = SYNC_BEGIN;
+	l->begun = true;
+}
+
+/* Hands on the private copy of an event, whose values may be. False if what it is about is gone. */
+static bool event_dispatch(struct dplink *l, uint32_t worker)
+{
+	const struct ctl_hdr *hdr = (const struct ctl_hdr *)l->event;
+	const void *e = l->event;
+
+	switch (hdr->type) {
+	case EVT_PUNT:
+		l->ops->punt(l->ctx, worker, e);
+		return true;
+	case EVT_SESSION_REFUSED:
+	case EVT_PEER_REFUSED:
+		return l->ops->refused(l->ctx, worker, e);
+	case EVT_CONNECTED:
+	case EVT_CONNECT_FAILED:
+	case EVT_PEER_ATTEMPT:
+		return l->ops->peer_conn(l->ctx, worker, e);
+	case EVT_CONN_GONE:
+		return l->ops->conn_gone(l->ctx, worker, e);
+	case EVT_PSK:
+		l->ops->psk(l->ctx, worker, e);
+		return true;
+	case EVT_CONTEXT_REFUSED:
+		return l->ops->context_refused(l->ctx, worker, e);
+	case EVT_CONTEXT_STATS:
+		return l->ops->context_stats(l->ctx, worker, e);
+	case EVT_TERM:
+		return l->ops->term(l->ctx, worker, e);
+	case EVT_SESSION:
+		return l->ops->session && l->ops->session(l->ctx, worker, e);
+	case EVT_CONTEXT:
+		return l->ops->context && l->ops->context(l->ctx, worker, e);
+	case EVT_AUDITED:
+		event_audited(l, &l->worker[worker], hdr->seq);
+		return true;
+	case EVT_NEWS_LOST:
+		l->stats.news_lost++;
+		dplink_sync_want(&l->worker[worker]);
+		return true;
+	default:
+		event_synced(l, &l->worker[worker], hdr->seq);
+		return true;
+	}
+}
+
+/* Copies one event, no more of it than there is. False if its header lies. */
+static bool event_copy(struct dplink *l, const uint8_t *shared)
+{
+	struct ctl_hdr hdr;
+
+	memcpy(&hdr, shared, sizeof(hdr));
+	if (hdr.len < sizeof(hdr) || hdr.len > RING_MSG_SIZE)
+		return false;
+	memcpy(l->event, &hdr, sizeof(hdr));
+	memcpy(l->event + sizeof(hdr), shared + sizeof(hdr), hdr.len - sizeof(hdr));
+	return true;
+}
+
+/* ---- when ---- */
+
+/* Part of a small ring is enough: what does not fit is made up for by a replay. */
+static uint32_t worker_reserve(const struct worker_link *w)
+{
+	return w->cmd.size / 2 < DPLINK_RESERVE ? w->cmd.size / 2 : DPLINK_RESERVE;
+}
+
+/* Events of a worker that are kept: no more than come of two full rings. */
+static uint32_t backlog_most(const struct worker_link *w)
+{
+	return 2 * w->evt.size;
+}
+
+/* What a worker has is not known yet: nobody's request is handed on. */
+static bool worker_audits(const struct worker_link *w)
+{
+	return w->sync >= SYNC_AUDIT && w->sync <= SYNC_TOLD;
+}
+
+static void event_hand_on(struct dplink *l, uint32_t worker)
+{
+	l->stats.events_stale += !event_dispatch(l, worker);
+}
+
+/* The oldest of those that are kept. */
+static void backlog_hand_on(struct dplink *l, uint32_t worker)
+{
+	backlog_take(&l->worker[worker].backlog, l->event);
+	event_hand_on(l, worker);
+}
+
+/* The event in hand is for later. Without memory for it it is for now, whatever it causes. */
+static void event_keep(struct dplink *l, uint32_t worker)
+{
+	if (backlog_add(&l->worker[worker].backlog, (const struct ctl_hdr *)l->event))
+		l->stats.events_kept++;
+	else
+		event_hand_on(l, worker);
+}
+
+/*
+ * A request that came before the worker was asked what it has; it asks nobody meanwhile
+ * (ctl_abi.h). Over a stream it waits, over UDP it will come again.
+ */
+static void request_early(struct dplink *l, uint32_t worker)
+{
+	const struct evt_punt *p = (const struct evt_punt *)l->event;
+
+	if (p->leg.conn_gen && l->worker[worker].backlog.n < backlog_most(&l->worker[worker]))
+		event_keep(l, worker);
+	else
+		l->stats.events_stale++;
+}
+
+/* Takes the next event from the ring: hands it on, or keeps it. */
+static void event_next(struct dplink *l, uint32_t worker, bool now)
+{
+	const struct ctl_hdr *hdr = (const struct ctl_hdr *)l->event;
+	struct worker_link *w = &l->worker[worker];
+	const bool copied = event_copy(l, ring_peek(&w->evt, 0));
+	const char *why;
+
+	ring_release(&w->evt, 1);
+	l->stats.events++;
+	why = copied ? event_lies(l->conf, hdr) : "impossible length of an event";
+	if (why)
+		dplink_lie(l, why);
+	else if (worker_audits(w) && hdr->type == EVT_PUNT)
+		request_early(l, worker);
+	else if (now || worker_audits(w))
+		event_hand_on(l, worker);
+	else
+		event_keep(l, worker);
+}
+
+/*
+ * An event is handed on once there is room for the commands it may cause, and stays in its ring
+ * until then, so that nothing is promised that cannot be told. But a ring that is full does not
+ * stay so: the dataplane takes no command then (dp/boundary.h), and if neither side gave way, both
+ * would wait for ever. Its oldest event is kept here instead: the dataplane takes a command for it,
+ * so that room comes before many are kept. They are bounded all the same: beyond, the oldest is
+ * handed on without room, and what it causes goes the way of all commands that meet a full ring.
+ */
+bool dplink_event_take(struct dplink *l, uint32_t worker, bool *blocked)
+{
+	struct worker_link *w = &l->worker[worker];
+	const bool room = dplink_room(l, worker) >= worker_reserve(w);
+	const bool kept = w->backlog.n && !worker_audits(w);
+	int n;
+
+	if (room && kept) {
+		backlog_hand_on(l, worker);
+		return true;
+	}
+	n = ring_count(&w->evt, room ? 1 : w->evt.size);
+	if (n == RING_ERR)
+		dplink_lie(l, "impossible cursor of an event ring");
+	if (l->lie)
+		return false;
+	if (!room && (uint32_t)n < w->evt.size) {
+		*blocked |= n || kept;
+		return false;
+	}
+	if (n == 0)
+		return false;
+	if (!room && kept && w->backlog.n >= backlog_most(w))
+		backlog_hand_on(l, worker);
+	else
+		event_next(l, worker, room);
+	return true;
+}

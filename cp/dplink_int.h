@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_DPLINK_INT_H
+#define FL_CP_DPLINK_INT_H
+
+/* What dplink.c and dplink_event.c have of each other. */
+#include "dplink.h"
+#include "backlog.h"
+
+/* The replay of what one worker has, step by step. */
+enum sync_step {
+	SYNC_DONE,
+	SYNC_AUDIT, /* the worker is to tell what it has, */
+	SYNC_TELLS, /* tells, */
+	SYNC_TOLD,  /* has told; others may not have */
+	SYNC_BEGIN,
+	SYNC_STATE,
+	SYNC_END,
+	SYNC_WAIT
+};
+
+/* One worker as we see it: checked pointers and our own cursors. */
+struct worker_link {
+	struct ring cmd;
+	struct ring evt;
+	struct ctl_counters *counters;
+	struct ctl_port_counters *ports;
+	struct ctl_conn_info *conns;
+	uint32_t conns_max;
+	enum sync_step sync;
+	struct dplink_cursor cursor;
+	uint32_t end_seq; /* of CMD_SYNC_END */
+	bool again;	  /* another replay behind this one, see dplink_sync_want() */
+	struct backlog backlog; /* events taken, and not handed on yet */
+};
+
+struct dplink {
+	const struct config *conf;
+	const struct dplink_ops *ops;
+	void *ctx;
+	void *base; /* the region; NULL when not attached */
+	uint64_t size;
+	int wake_cp;
+	uint64_t generation;
+	uint32_t n_workers, n_ports;
+	struct ctl_port_info *port_info;
+	struct ctl_cert_info *cert_info;
+	uint32_t seq;
+	uint32_t turn;	 /* worker that is first in the next poll */
+	bool begun;	 /* replays have, since the last poll looked */
+	const char *lie; /* what the dataplane did that cannot be */
+	struct dplink_stats stats;
+	struct worker_link worker[CTL_WORKERS_MAX];
+	_Alignas(64) uint8_t event[RING_MSG_SIZE]; /* private copy of the one in hand */
+};
+
+/* ---- dplink.c ---- */
+
+bool dplink_usable(const struct dplink *l);
+/* The dataplane did what cannot be: nothing more is taken from it or given to it. */
+void dplink_lie(struct dplink *l, const char *what);
+/* Something that was to be told to the worker was lost: it is replayed. */
+void dplink_sync_want(struct worker_link *w);
+
+/* ---- dplink_event.c ---- */
+
+/*
+ * Hands on one event of a worker, or takes one from its ring. False if there is none, or none can
+ * be now; *blocked is set where it is room for commands that is waited for.
+ */
+bool dplink_event_take(struct dplink *l, uint32_t worker, bool *blocked);
+
+#endif
