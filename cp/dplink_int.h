@@ -28,8 +28,8 @@ struct worker_link {
 	uint32_t conns_max;
 	enum sync_step sync;
 	struct dplink_cursor cursor;
-	uint32_t end_seq; /* of CMD_SYNC_END */
-	bool again;	  /* another replay behind this one, see dplink_sync_want() */
+	uint32_t end_seq;	/* of CMD_SYNC_END */
+	bool again;		/* another replay behind this one, see dplink_sync_want() */
 	struct backlog backlog; /* events taken, and not handed on yet */
 };
 

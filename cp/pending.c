@@ -178,7 +178,8 @@ void pending_del_session(struct pending *t, uint32_t worker, struct ctl_sid sid)
 void pending_owe(struct pending *t, struct pending_conn *e, int code)
 {
 	session_unlink(t, e);
-	e->sid = (struct ctl_sid){ .slot = e->id }; /* spread, and of generation 0, which none has */
+	e->sid =
+	    (struct ctl_sid){ .slot = e->id }; /* spread, and of generation 0, which none has */
 	session_link(t, e);
 	e->state = PENDING_OWED;
 	e->code = (uint16_t)code;

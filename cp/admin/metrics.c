@@ -149,8 +149,8 @@ static void write_link(struct evbuffer *out, const struct server *s)
 		{ "link_detaches_total", "attachments that ended", l->detaches },
 		{ "link_lies_total", "attachments ended for an impossible value", l->lies },
 		{ "link_events_total", "events of the dataplane", l->events },
-		{ "link_events_kept_total", "of these, kept until there was room for what they cause",
-		  l->events_kept },
+		{ "link_events_kept_total",
+		  "of these, kept until there was room for what they cause", l->events_kept },
 		{ "link_commands_total", "commands to the dataplane", l->commands },
 		{ "link_replays_total", "replays of a worker's sessions", l->replays },
 	};

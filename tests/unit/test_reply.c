@@ -62,8 +62,8 @@ static struct taken drain(struct env *e, const struct ask *q)
 
 		env_poll(e);
 		for (; n < 5 && fake_dp_take(&e->dp, q->worker, &c); n++) {
-			t.states += !t.replies && (c.hdr.type == CMD_SESSION_SET ||
-						   c.hdr.type == CMD_PERM_SET);
+			t.states += !t.replies &&
+				    (c.hdr.type == CMD_SESSION_SET || c.hdr.type == CMD_PERM_SET);
 			if (c.hdr.type == CMD_SYNC_END)
 				fake_dp_result(&e->dp, q->worker, EVT_SYNCED, c.hdr.seq,
 					       (struct ctl_sid){ 0 });
