@@ -3,9 +3,9 @@
 #define FL_CONF_CONFIG_H
 
 /*
- * The configuration: one YAML file read by both processes. One schema (config.c) drives parsing,
- * ranges, defaults, the help text (config_help()) and the test of the sample file. Every error is
- * one sentence that names file, line and key.
+ * The configuration: one YAML file read by both processes. One schema (schema.c) drives parsing,
+ * ranges, defaults and the help text (config_help()), of which the sample file and fairlead.yaml(5)
+ * are made. Every error is one sentence that names file, line and key.
  */
 #include "../lib/addr.h"
 #include "../lib/ctl_abi.h"

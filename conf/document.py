@@ -131,7 +131,7 @@ def check(keys, path):
     if was != is_now:
         sys.stdout.writelines(difflib.unified_diff(
             was.splitlines(True), is_now.splitlines(True), path, "by the schema"))
-        die(f"{path} is not what the schema says: ninja -C BUILD sample")
+        die(f"{path} is not what the schema says; ninja's target sample writes it anew")
 
 
 def main():
