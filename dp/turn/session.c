@@ -322,7 +322,8 @@ void session_prune(struct worker *w, uint32_t budget)
 
 	for (budget = RTE_MIN(budget, w->sessions_max); budget; budget--) {
 		s = &w->session[w->prune_at];
-		if (s->gen && s->peers != SLOT_NONE)
+		/* An audit counts the records that it has told. */
+		if (s->gen && s->peers != SLOT_NONE && !w->audit)
 			peers_prune(w, w->prune_at, s);
 		/* Nobody may be there to delete it. */
 		if (s->gen && s->peer_conns && s->expiry <= w->now)

@@ -173,6 +173,45 @@ static void a_full_ring_is_waited_for(void **state)
 	assert_non_null(evt_stranger(world.w));
 }
 
+/* The ring is full in the middle of a session, and what of it was told is over by then. */
+static void what_is_over_hides_nothing(void **state)
+{
+	bool told[2 * PEERS] = { 0 };
+	const struct ctl_hdr *h;
+	uint32_t big = 15;
+
+	(void)state;
+	for (uint32_t i = 0; i <= big; i++)
+		session_make(i, world.w->now + 60);
+	for (uint16_t i = 0; i < 2 * PEERS; i++) {
+		/* The last ones are told first. */
+		struct cmd_perm_set p = { .sid = { big, GEN },
+					  .peer = peer_of(i).ip,
+					  .expiry = world.w->now + (i < PEERS ? 60 : 2) };
+
+		assert_true(world_cmd(0, CMD_PERM_SET, &p, sizeof(p)));
+	}
+	while (world_evt(0))
+		;
+	audit();
+	for (uint32_t i = 0; i < 4; i++) /* room for what is before it, and some of it */
+		h = world_evt(0);
+	world_run();
+	world_clock_ms((world.w->now + 3) * 1000ull);
+	world_run();
+	while ((h = world_evt(0))) {
+		const struct evt_session *e = (const struct evt_session *)h;
+
+		for (uint16_t i = 0; h->type == EVT_SESSION && i < e->n_peer; i++)
+			told[e->peer[i].addr.ip.b[14]] = true;
+		world_run();
+		world_clock_ms(world.w->now_ms + 1000);
+	}
+	for (uint16_t i = 0; i < PEERS; i++)
+		if (!told[i])
+			fail_msg("permission %u was not told", i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +219,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(contexts_are_told_as_they_were_set, setup,
 						world_teardown),
 		cmocka_unit_test_setup_teardown(a_full_ring_is_waited_for, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(what_is_over_hides_nothing, setup, world_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
