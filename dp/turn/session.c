@@ -123,10 +123,21 @@ static bool redirect_valid(const struct worker *w, const struct cmd_session_set 
 	       c->relay[RELAY_V6].relay == CTL_RELAY_NONE;
 }
 
+/*
+ * Whether a session may have a relayed port. Another one that has it, and was not named since a
+ * replay began, the control process has forgotten: it goes before its turn in the sweep comes.
+ */
+static bool relay_free(const struct worker *w, const struct ctl_relay *r, uint32_t slot)
+{
+	const uint32_t entry = w->relay_slot[r->relay][be16_get(r->port)];
+
+	return entry == SLOT_NONE || entry == slot ||
+	       (relayed_is_session(entry) && w->session[entry].epoch != w->sync_epoch);
+}
+
 static bool session_cmd_valid(const struct worker *w, const struct cmd_session_set *c)
 {
 	const struct config *conf = w->dp->conf;
-	uint32_t slot;
 	int f;
 
 	if (c->sid.slot >= w->sessions_max || c->sid.gen == 0 ||
@@ -141,10 +152,8 @@ static bool session_cmd_valid(const struct worker *w, const struct cmd_session_s
 	for (f = 0; f < 2; f++) {
 		if (!relay_valid(w, &c->relay[f], f))
 			return false;
-		if (c->relay[f].relay == CTL_RELAY_NONE)
-			continue;
-		slot = w->relay_slot[c->relay[f].relay][be16_get(c->relay[f].port)];
-		if (slot != SLOT_NONE && slot != c->sid.slot)
+		if (c->relay[f].relay != CTL_RELAY_NONE &&
+		    !relay_free(w, &c->relay[f], c->sid.slot))
 			return false;
 	}
 	return true;
@@ -226,6 +235,20 @@ static void flow_set(struct worker *w, const struct ctl_leg *l, uint32_t slot)
 	flow_add(&w->flows, hash, slot);
 }
 
+/* Whoever else has its relayed ports goes: it may, see relay_free(). */
+static void relays_take(struct worker *w, const struct cmd_session_set *c)
+{
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		const struct ctl_relay *r = &c->relay[f];
+		uint32_t entry = r->relay == CTL_RELAY_NONE
+				     ? SLOT_NONE
+				     : w->relay_slot[r->relay][be16_get(r->port)];
+
+		if (entry != SLOT_NONE && entry != c->sid.slot)
+			session_clear(w, entry);
+	}
+}
+
 /* A session into a free slot. */
 static bool session_make(struct worker *w, const struct cmd_session_set *c)
 {
@@ -266,6 +289,7 @@ bool session_set(struct worker *w, const struct cmd_session_set *c)
 	s = &w->session[c->sid.slot];
 	if (s->gen && !session_same(s, c))
 		session_clear(w, c->sid.slot);
+	relays_take(w, c);
 	if (!s->gen && !session_make(w, c))
 		return false;
 	for (int f = RELAY_V4; f <= RELAY_V6; f++) {

@@ -437,6 +437,29 @@ static void replay_ends_what_it_does_not_name(void **state)
 	assert_int_equal(gauge(CNT_PEERS), 0);
 }
 
+/*
+ * A relayed address is one session's. One that the control process has forgotten gives way to who
+ * a replay names: its turn in the sweep comes later.
+ */
+static void replay_takes_the_port_of_who_is_forgotten(void **state)
+{
+	(void)state;
+	assert_true(session_add(0, 1, 1, &client_a, 0, PORT, PORT, 0));
+	assert_false(session_add(0, 2, 1, &client_b, 0, PORT, 0, 0));
+	session_sync_begin(world.w);
+	assert_true(session_add(0, 2, 1, &client_b, 0, PORT, 0, 0));
+	assert_int_equal(world.w->relay_slot[0][PORT], 2);
+	assert_int_equal(world.w->relay_slot[1][PORT], SLOT_NONE);
+	assert_int_equal(session(1)->gen, 0);
+	assert_false(session_add(0, 1, 1, &client_a, 0, PORT, 0, 0)); /* of who is named it is */
+	session_sync_end(world.w);
+	assert_false(session_add(0, 1, 1, &client_a, 0, PORT, 0, 0));
+	session_sweep(world.w, 1000);
+	assert_int_equal(world.w->relay_slot[0][PORT], 2);
+	assert_int_equal(gauge(CNT_SESSIONS), 1);
+	assert_int_equal(world.w->flows.n, 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
@@ -453,6 +476,7 @@ int main(void)
 		T(channels_are_bound_one_to_one),
 		T(impossible_channels_and_permissions),
 		T(replay_ends_what_it_does_not_name),
+		T(replay_takes_the_port_of_who_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
