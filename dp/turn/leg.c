@@ -442,6 +442,8 @@ void leg_session_del(struct worker *w, uint32_t slot)
 	if (!l || tcp_app(c) != &leg_app || l->slot != slot || l->gen != s->gen)
 		return;
 	l->slot = SLOT_NONE;
+	/* Behind the answer it would be taken for the next allocation's, by its channel's number. */
+	media_queue_clear(w, c, &l->media, DROP_SESSION_EXPIRED);
 	l->request_ms = (uint32_t)w->now_ms;
 	tcp_trust(w, c, false);
 	leg_timer(w, c);

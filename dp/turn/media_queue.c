@@ -95,10 +95,15 @@ bool media_queue_send(struct worker *w, struct tcp_conn *c, struct media_queue *
 		media_queue_flush(w, c, q); /* what is older goes first, or is too old */
 	if (likely(!q->head && media_may_go(w, c)) && tcp_send(w, c, m))
 		return true;
+	/* It takes the place of others only if there is one for it. */
+	if (unlikely(m->pkt_len > max)) {
+		pkt_drop(w, m, DROP_MEDIA_FULL);
+		return false;
+	}
 	while (q->head && q->bytes + media_cost(m) > max)
 		pkt_drop(w, media_take(w, c, q), DROP_MEDIA_FULL);
-	if (m->pkt_len > max || !media_put(w, c, q, m)) {
-		pkt_drop(w, m, m->pkt_len > max ? DROP_MEDIA_FULL : DROP_TCP_MEMORY);
+	if (!media_put(w, c, q, m)) {
+		pkt_drop(w, m, DROP_TCP_MEMORY);
 		return false;
 	}
 	tcp_send_wait(c);

@@ -1260,13 +1260,16 @@ static void media_is_bounded_in_bytes(void **state)
 		channel_in_the_stream(CHANNEL, n);
 	assert_int_equal(f->out_len, 0);
 	world_mark();
-	/* one that is longer than the whole queue */
+	/* one that is longer than the whole queue takes nobody's place */
 	fake_stall(f);
 	from_peer(&peer, 5, CSUM_GOOD);
 	world.seg_rest = 1500;
 	from_peer(&peer, 4100, CSUM_GOOD);
-	world_drops(DROP_MEDIA_FULL, 2);
-	assert_int_equal(tcp_held(world.w), 0);
+	world_drops(DROP_MEDIA_FULL, 1);
+	fake_acked(f, UINT32_MAX, UINT32_MAX);
+	fake_run();
+	channel_in_the_stream(CHANNEL, 5);
+	assert_int_equal(f->out_len, 0);
 }
 
 static void media_is_bounded_in_age(void **state)
@@ -1364,6 +1367,29 @@ static void session_and_connection_end_together(void **state)
 	assert_int_equal(world.w->flows.n, 0);
 	assert_false(session_on(f, 0, 0)); /* too late */
 	assert_int_equal(world.w->session[0].gen, 0);
+}
+
+/*
+ * What waited when an allocation was deleted is not the next one's, whose channels have the same
+ * numbers (RFC 8656 7.3).
+ */
+static void media_ends_with_its_session(void **state)
+{
+	struct sock_addr other = at("10.2.0.3", 4000);
+
+	(void)state;
+	served();
+	fake_stall(f);
+	from_peer(&peer, 10, CSUM_GOOD);
+	from_peer(&peer, 11, CSUM_GOOD);
+	assert_true(session_del(world.w, &(struct ctl_sid){ 0, 1 }));
+	world_drops(DROP_SESSION_EXPIRED, 2);
+	assert_int_equal(tcp_held(world.w), 0);
+	assert_true(session_on(f, 1, 0));
+	assert_true(chan_add(0, 1, &other, CHANNEL, world.w->now + 300));
+	fake_acked(f, UINT32_MAX, UINT32_MAX);
+	fake_run();
+	assert_int_equal(f->out_len, 0);
 }
 
 /* RFC 9293 3.6, R59: a client that closes has its FIN answered. */
@@ -1532,6 +1558,7 @@ int main(void)
 		T(media_holds_no_more_buffers_than_all_may),
 		T(icmp_in_the_stream),
 		T(session_and_connection_end_together),
+		T(media_ends_with_its_session),
 		T(fin),
 		T(sessions_of_connections),
 		T(tcp_allocations_relay_no_udp),
