@@ -19,20 +19,27 @@ enum {
 };
 
 /*
- * Whether the client's session is another worker's, which then has the packet. One that was handed
- * over for that reason once is not handed on: two redirects must not play ball.
+ * Whether a client's data, ChannelData or Send, may be relayed here; else it is gone. Where its
+ * session is another worker's, that has it then. What was handed over for that reason once is not
+ * handed on: two redirects must not play ball. Requests need no session: they are answered, or
+ * handed up, by the worker that the client's packets come to, which a new allocation will be of.
  */
-static inline bool client_redirect(struct worker *w, struct pkt *p, enum rx_mode mode)
+static inline bool client_has_session(struct worker *w, struct pkt *p, enum rx_mode mode)
 {
-	const struct session *s = &w->session[p->slot];
+	const struct session *s;
 
-	if (likely(!(s->flags & SESSION_REDIRECT)))
+	if (unlikely(p->slot == SLOT_NONE)) {
+		pkt_drop(w, p->m, DROP_NO_SESSION);
 		return false;
+	}
+	s = &w->session[p->slot];
+	if (likely(!(s->flags & SESSION_REDIRECT)))
+		return true;
 	if (mode == RX_REDIRECTED)
 		pkt_drop(w, p->m, DROP_REDIRECT_LOOP);
 	else
 		handover_pkt(w, s->redirect, p, HANDOVER_REDIRECT);
-	return true;
+	return false;
 }
 
 /* A message at a listener (RFC 8656 5: ChannelData and STUN told apart by the first bits). */
@@ -41,13 +48,9 @@ static void listener_input(struct worker *w, struct pkt *p, enum rx_mode mode)
 	const uint8_t *msg = pkt_payload(p);
 	uint16_t len = pkt_payload_len(p), type;
 
-	if (likely(p->slot != SLOT_NONE) && unlikely(client_redirect(w, p, mode)))
-		return;
 	if (len >= CHANDATA_HDR_LEN && chandata_looks_like(msg[0])) {
-		if (likely(p->slot != SLOT_NONE))
+		if (likely(client_has_session(w, p, mode)))
 			relay_channel_data(w, p);
-		else
-			pkt_drop(w, p->m, DROP_NO_SESSION);
 		return;
 	}
 	if (unlikely(len < STUN_HDR_LEN || !stun_looks_like(msg) ||
@@ -57,10 +60,8 @@ static void listener_input(struct worker *w, struct pkt *p, enum rx_mode mode)
 	}
 	type = (uint16_t)(msg[0] << 8 | msg[1]);
 	if (type == stun_type(STUN_SEND, STUN_INDICATION)) {
-		if (likely(p->slot != SLOT_NONE))
+		if (likely(client_has_session(w, p, mode)))
 			relay_send(w, p);
-		else
-			pkt_drop(w, p->m, DROP_NO_SESSION);
 	} else if (!pkt_l4_csum_ok(w, p)) {
 		pkt_drop(w, p->m, DROP_UDP_CSUM);
 	} else if (type == stun_type(STUN_BINDING, STUN_REQUEST)) {

@@ -344,8 +344,9 @@ struct ctl_hdr {
 enum ctl_session_flags {
 	SESSION_FINGERPRINT = 1 << 0, /* the client uses FINGERPRINT: add it to Data indications */
 	/*
-	 * The client's session is another worker's: what comes from this leg is handed to worker
-	 * `redirect`. Such a session has no relayed addresses, permissions or channels.
+	 * The client's session is another worker's: ChannelData and Send indications of this leg
+	 * are handed to worker `redirect`, requests are not. Such a session has no relayed
+	 * addresses, permissions or channels.
 	 */
 	SESSION_REDIRECT = 1 << 1,
 	SESSION_TCP = 1 << 2, /* relayed transport is TCP (RFC 6062) */

@@ -143,22 +143,51 @@ static void bursts_are_whole(void **state)
 	world_drops(DROP_NO_SESSION, 13);
 }
 
-/* The session's worker punts, so that replies come behind its commands. */
-static void requests_are_punted_by_the_session(void **state)
+/*
+ * The client's own worker punts: an Allocate behind the Refresh that ends the session is of a
+ * client whose packets come there, and no redirect will lead on.
+ */
+static void requests_are_punted_where_they_come(void **state)
 {
+	static const enum stun_method method[] = { STUN_REFRESH, STUN_ALLOCATE };
 	static const uint8_t tid[STUN_TID_LEN] = "abcdefghijk";
 	const struct evt_punt *e;
 	struct stun_builder b;
 
 	(void)state;
-	stun_begin(&b, msg, sizeof(msg), stun_type(STUN_REFRESH, STUN_REQUEST), tid);
-	from_client(leg, stun_end(&b));
-	e = world_evt(home);
-	assert_non_null(e);
-	assert_int_equal(e->hdr.type, EVT_PUNT);
-	assert_memory_equal(&e->leg.client, &client, sizeof(client));
+	for (size_t i = 0; i < RTE_DIM(method); i++) {
+		stun_begin(&b, msg, sizeof(msg), stun_type(method[i], STUN_REQUEST), tid);
+		frame_udp(&f, ACCESS, &client, &listener, msg, stun_end(&b), NULL);
+		world_in(ACCESS, leg, &f);
+	}
+	world_run();
+	for (size_t i = 0; i < RTE_DIM(method); i++) {
+		e = world_evt(leg);
+		assert_non_null(e);
+		assert_int_equal(e->hdr.type, EVT_PUNT);
+		assert_memory_equal(&e->leg.client, &client, sizeof(client));
+		assert_int_equal(e->payload[0] << 8 | e->payload[1],
+				 stun_type(method[i], STUN_REQUEST));
+	}
 	assert_null(world_evt(home));
 	assert_null(world_evt(leg));
+	assert_int_equal(world_count(leg, CNT_HANDOVER_OUT), 0);
+	world_drops(DROP_MAX, 0);
+}
+
+/* And answers what needs no session. */
+static void binding_is_answered_where_it_comes(void **state)
+{
+	static const uint8_t tid[STUN_TID_LEN] = "abcdefghijk";
+	struct stun_builder b;
+	struct udp_view v;
+
+	(void)state;
+	stun_begin(&b, msg, sizeof(msg), stun_type(STUN_BINDING, STUN_REQUEST), tid);
+	from_client(leg, stun_end(&b));
+	expect_udp(ACCESS, &v);
+	assert_int_equal(v.payload[0] << 8 | v.payload[1], stun_type(STUN_BINDING, STUN_SUCCESS));
+	assert_int_equal(world_count(leg, CNT_BINDING), 1);
 	world_drops(DROP_MAX, 0);
 }
 
@@ -247,7 +276,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(impossible_redirects, setup, world_teardown),
 		T(data_goes_both_ways),
 		T(bursts_are_whole),
-		T(requests_are_punted_by_the_session),
+		T(requests_are_punted_where_they_come),
+		T(binding_is_answered_where_it_comes),
 		T(two_redirects_play_no_ball),
 		T(goes_and_changes_like_a_session),
 		T(swept_by_a_replay),
