@@ -71,7 +71,8 @@ static bool redirect_keep(struct server *s, uint32_t worker, const struct evt_se
 	struct adopt_redirect *r;
 
 	/* There is a slot for each. */
-	if (s->n_redirects >= (uint64_t)c->sessions * c->n_workers)
+	if (s->n_redirects >= (uint64_t)c->sessions * c->n_workers ||
+	    !table_slot_hold(s->table, worker, e->sid.slot))
 		return false;
 	r = malloc(sizeof(*r));
 	if (!r)
@@ -111,9 +112,34 @@ void adopt_close(struct server *s)
 		struct adopt_redirect *r = s->redirects;
 
 		s->redirects = r->next;
+		table_slot_drop(s->table, r->worker, r->sid.slot);
 		free(r);
 	}
 	s->n_redirects = 0;
+}
+
+bool adopt_waits(struct server *s, uint32_t worker)
+{
+	return adopt_due(s) && !dplink_told(s->link, worker);
+}
+
+bool adopt_elsewhere(const struct server *s, uint32_t worker, const struct ctl_leg *leg)
+{
+	const struct adopt_redirect *r = s->redirects;
+
+	while (r && (r->worker != worker || memcmp(&r->leg, leg, sizeof(*leg)) != 0))
+		r = r->next;
+	return r != NULL;
+}
+
+void adopt_told(void *server, uint32_t worker)
+{
+	struct server *s = server;
+
+	table_told(s->table, worker);
+	if (s->gateway)
+		gate_told(s->gateway, worker);
+	ports_resume_worker(s->ports, worker, server_now(s));
 }
 
 void adopt_done(void *server)
@@ -130,7 +156,6 @@ void adopt_done(void *server)
 	table_whole(s->table);
 	if (s->gateway)
 		gate_whole(s->gateway);
-	ports_resume(s->ports, server_now(s));
 	if (s->stats.allocs_adopted)
 		log_line("%llu allocations are taken over from the dataplane",
 			 (unsigned long long)s->stats.allocs_adopted);

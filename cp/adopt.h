@@ -7,13 +7,22 @@
  * configuration that is no more (R70): before the first replay each worker tells all it has, and
  * records are made of it. Sessions and contexts go on; an allocation belongs to the first who
  * authenticates on its five-tuple, a context to nobody's call. The members of struct dplink_ops.
+ *
+ * What one worker has is its own: slots, ports, and the five-tuples that come to it. So it is
+ * served once it has told, although another one hangs; but a client whose session is there is not,
+ * nor is anything made there.
  */
 #include "server.h"
 
 bool adopt_due(void *server);
 bool adopt_session(void *server, uint32_t worker, const struct evt_session *e);
 bool adopt_context(void *server, uint32_t worker, const struct evt_context *e);
+void adopt_told(void *server, uint32_t worker);
 void adopt_done(void *server);
+/* Whether it is not known yet what a worker has: its ports and slots are given to nobody. */
+bool adopt_waits(struct server *s, uint32_t worker);
+/* Whether that leg is of a session that another worker has not told of yet. */
+bool adopt_elsewhere(const struct server *s, uint32_t worker, const struct ctl_leg *leg);
 /* Forgets what waits for the end of it. */
 void adopt_close(struct server *s);
 

@@ -385,6 +385,11 @@ bool dplink_replaying(const struct dplink *l)
 	return false;
 }
 
+bool dplink_told(const struct dplink *l, uint32_t worker)
+{
+	return worker < l->n_workers && !dplink_audits(&l->worker[worker]);
+}
+
 const struct region *dplink_region(const struct dplink *l)
 {
 	return l->base;

@@ -59,12 +59,13 @@ struct dplink_ops {
 	/*
 	 * Whether records of what the dataplane has were lost; asked at each attach. NULL: never.
 	 * If so, session and context tell of all that each worker has, which is nothing's loss if
-	 * it is known, and audited comes when all have; no request is handed on before, and no
-	 * replay begins.
+	 * it is known. told comes when one has told all: no request of it is handed on before.
+	 * audited comes when all have; no replay begins before.
 	 */
 	bool (*partial)(void *ctx);
 	bool (*session)(void *ctx, uint32_t worker, const struct evt_session *e);
 	bool (*context)(void *ctx, uint32_t worker, const struct evt_context *e);
+	void (*told)(void *ctx, uint32_t worker);
 	void (*audited)(void *ctx);
 	/*
 	 * Sends more of worker's sessions and contexts, while dplink_replay_room() lasts.
@@ -141,6 +142,9 @@ uint32_t dplink_room(struct dplink *l, uint32_t worker);
 
 /* The same for a replay, which leaves half of the ring to new requests. */
 uint32_t dplink_replay_room(struct dplink *l, uint32_t worker);
+
+/* Whether the worker is not asked what it has, or has told all. False when not attached. */
+bool dplink_told(const struct dplink *l, uint32_t worker);
 
 /* ---- what others may look at ---- */
 

@@ -16,18 +16,24 @@ static void event_synced(struct dplink *l, struct worker_link *w, uint32_t seq)
 static bool link_audits(const struct dplink *l)
 {
 	for (uint32_t i = 0; i < l->n_workers; i++) {
-		if (l->worker[i].sync >= SYNC_AUDIT && l->worker[i].sync < SYNC_TOLD)
+		if (dplink_audits(&l->worker[i]))
 			return true;
 	}
 	return false;
 }
 
-/* A worker has told all; when all have, the replays begin. */
-static void event_audited(struct dplink *l, struct worker_link *w, uint32_t seq)
+/*
+ * A worker has told all: its requests go on. When all have, the replays begin, which make up for
+ * what meets a full ring until then, too.
+ */
+static void event_audited(struct dplink *l, uint32_t worker, uint32_t seq)
 {
+	struct worker_link *w = &l->worker[worker];
+
 	if (w->sync != SYNC_TELLS || seq != w->end_seq)
 		return;
 	w->sync = SYNC_TOLD;
+	l->ops->told(l->ctx, worker);
 	if (link_audits(l))
 		return;
 	l->ops->audited(l->ctx);
@@ -69,7 +75,7 @@ static bool event_dispatch(struct dplink *l, uint32_t worker)
 	case EVT_CONTEXT:
 		return l->ops->context && l->ops->context(l->ctx, worker, e);
 	case EVT_AUDITED:
-		event_audited(l, &l->worker[worker], hdr->seq);
+		event_audited(l, worker, hdr->seq);
 		return true;
 	case EVT_NEWS_LOST:
 		l->stats.news_lost++;
@@ -106,12 +112,6 @@ static uint32_t worker_reserve(const struct worker_link *w)
 static uint32_t backlog_most(const struct worker_link *w)
 {
 	return 2 * w->evt.size;
-}
-
-/* What a worker has is not known yet: nobody's request is handed on. */
-static bool worker_audits(const struct worker_link *w)
-{
-	return w->sync >= SYNC_AUDIT && w->sync <= SYNC_TOLD;
 }
 
 static void event_hand_on(struct dplink *l, uint32_t worker)
@@ -162,9 +162,9 @@ static void event_next(struct dplink *l, uint32_t worker, bool now)
 	why = copied ? event_lies(l->conf, hdr) : "impossible length of an event";
 	if (why)
 		dplink_lie(l, why);
-	else if (worker_audits(w) && hdr->type == EVT_PUNT)
+	else if (dplink_audits(w) && hdr->type == EVT_PUNT)
 		request_early(l, worker);
-	else if (now || worker_audits(w))
+	else if (now || dplink_audits(w))
 		event_hand_on(l, worker);
 	else
 		event_keep(l, worker);
@@ -182,7 +182,7 @@ bool dplink_event_take(struct dplink *l, uint32_t worker, bool *blocked)
 {
 	struct worker_link *w = &l->worker[worker];
 	const bool room = dplink_room(l, worker) >= worker_reserve(w);
-	const bool kept = w->backlog.n && !worker_audits(w);
+	const bool kept = w->backlog.n && !dplink_audits(w);
 	int n;
 
 	if (room && kept) {

@@ -53,6 +53,12 @@ struct dplink {
 	_Alignas(64) uint8_t event[RING_MSG_SIZE]; /* private copy of the one in hand */
 };
 
+/* What a worker has is not known yet: nobody's request is handed on. */
+static inline bool dplink_audits(const struct worker_link *w)
+{
+	return w->sync == SYNC_AUDIT || w->sync == SYNC_TELLS;
+}
+
 /* ---- dplink.c ---- */
 
 bool dplink_usable(const struct dplink *l);

@@ -56,6 +56,7 @@ struct ports {
 	_Atomic uint32_t *mark[CTL_RELAYS_MAX]; /* of each relay, in the file */
 	uint16_t family[2][CTL_RELAYS_MAX];	/* relays of each, by RELAY_V4 and RELAY_V6 */
 	uint32_t n_family[2];
+	bool resumed[CTL_WORKERS_MAX];
 	struct statefile file;
 };
 
@@ -511,32 +512,37 @@ static void rests_align(struct rest *rest)
 	rest->head = 0;
 }
 
-static void relay_resume(struct ports *p, struct relay_ports *r, uint32_t now)
+static void relay_resume(struct ports *p, struct relay_ports *r, uint32_t worker, uint32_t now)
 {
 	const uint32_t latest = now + PORTS_REST_S;
+	struct rest *rest = &r->share[worker].rest;
 
 	for (uint32_t i = 0; i < PORTS; i++) {
 		uint16_t port = (uint16_t)i;
 		uint32_t until;
 
-		if (!port_free(r, port) || (until = mark_get(r, port)) <= now)
+		if (relay_port_worker(port, p->n_workers) != worker || !port_free(r, port) ||
+		    (until = mark_get(r, port)) <= now)
 			continue;
 		port_leave(p, r, port);
-		rest_begin(r, share_of(p, r, port), port, until < latest ? until : latest);
+		rest_begin(r, &r->share[worker], port, until < latest ? until : latest);
 	}
 	/* By when they end; some may have ended while the dataplane was waited for. */
-	for (uint32_t w = 0; w < p->n_workers; w++) {
-		struct rest *rest = &r->share[w].rest;
+	rests_align(rest);
+	qsort_r(rest->port, rest->n, sizeof(*rest->port), rest_earlier, r);
+}
 
-		rests_align(rest);
-		qsort_r(rest->port, rest->n, sizeof(*rest->port), rest_earlier, r);
-	}
+void ports_resume_worker(struct ports *p, uint32_t worker, uint32_t now)
+{
+	for (uint32_t i = 0; !p->resumed[worker] && i < p->n_relay; i++)
+		relay_resume(p, p->relay[i], worker, now);
+	p->resumed[worker] = true;
 }
 
 void ports_resume(struct ports *p, uint32_t now)
 {
-	for (uint32_t i = 0; i < p->n_relay; i++)
-		relay_resume(p, p->relay[i], now);
+	for (uint32_t w = 0; w < p->n_workers; w++)
+		ports_resume_worker(p, w, now);
 }
 
 const char *ports_fresh(const struct ports *p)

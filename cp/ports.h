@@ -46,9 +46,11 @@ void ports_close(struct ports *p);
 
 /*
  * All records of an earlier process have claimed their ports: what else it had, or let rest, rests
- * now. Call once, before anything is drawn.
+ * now. Call once, before anything is drawn. ports_resume_worker(): the same of one worker's share;
+ * again it is nothing.
  */
 void ports_resume(struct ports *p, uint32_t now);
+void ports_resume_worker(struct ports *p, uint32_t worker, uint32_t now);
 
 /* Draws a port of worker's share on a relay for TURN. 0 if there is none. now: seconds. */
 uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports_want want,

@@ -165,6 +165,10 @@ static void server_punt(void *ctx, uint32_t worker, const struct evt_punt *p)
 		s->stats.too_old++;
 		return;
 	}
+	if (s->redirects && adopt_elsewhere(s, worker, &p->leg)) {
+		s->stats.untold++; /* over UDP, as all that is elsewhere */
+		return;
+	}
 	r.method = SERVER_METHODS;
 	if (stun_parse(&m, p->payload, p->payload_len) == STUN_OK)
 		r.method = method_find(&m);
@@ -348,6 +352,7 @@ static const struct dplink_ops link_ops = {
 	.partial = adopt_due,
 	.session = adopt_session,
 	.context = adopt_context,
+	.told = adopt_told,
 	.audited = adopt_done,
 	.replay = server_replay,
 };

@@ -51,6 +51,7 @@ struct server_stats {
 	uint64_t error[SERVER_ERROR_MAX - SERVER_ERROR_MIN + 1]; /* replies by code - 400 */
 	uint64_t bad_stun;     /* punted messages that did not parse or are no request we serve */
 	uint64_t too_old;      /* punted messages that waited too long */
+	uint64_t untold;       /* of clients whose session's worker has not told of it yet */
 	uint64_t auth_wrong;   /* requests with a wrong name or password */
 	uint64_t auth_expired; /* with a time-limited credential that is over, and nothing to go on
 				  with */

@@ -184,14 +184,14 @@ struct table_alloc *table_find_sid(struct table *t, uint32_t worker, struct ctl_
 	if (worker >= t->n_workers || sid.slot >= t->sessions)
 		return NULL;
 	i = t->slots[worker].owner[sid.slot];
-	return i != TABLE_NONE && t->alloc[i].sid.gen == sid.gen ? &t->alloc[i] : NULL;
+	return i < t->allocs && t->alloc[i].sid.gen == sid.gen ? &t->alloc[i] : NULL;
 }
 
 struct table_alloc *table_at_slot(struct table *t, uint32_t worker, uint32_t slot)
 {
 	uint32_t i = t->slots[worker].owner[slot];
 
-	return i == TABLE_NONE ? NULL : &t->alloc[i];
+	return i < t->allocs ? &t->alloc[i] : NULL;
 }
 
 void table_index(struct table *t, struct table_alloc *a)
@@ -304,6 +304,11 @@ void table_generation_set(struct table *t, uint64_t generation)
 bool table_partial(const struct table *t)
 {
 	return statefile_partial(&t->file);
+}
+
+void table_told(struct table *t, uint32_t worker)
+{
+	slots_refill(&t->slots[worker]);
 }
 
 void table_whole(struct table *t)

@@ -194,9 +194,11 @@ struct table_alloc *table_user_turn(struct table *t, const struct table_alloc *a
 
 /*
  * Whether the dataplane may have sessions that have no record here, since the file was lost,
- * damaged or not carried over in full. table_whole() says that all were taken over.
+ * damaged or not carried over in full. table_told() says that those of a worker were taken over,
+ * and allocations may be added there; table_whole() that all were.
  */
 bool table_partial(const struct table *t);
+void table_told(struct table *t, uint32_t worker);
 void table_whole(struct table *t);
 /*
  * Adds a copy of *proto, which has slot and generation, for a session that the dataplane has; its
@@ -204,6 +206,12 @@ void table_whole(struct table *t);
  * five-tuple or slot, there is no record left, or it is of no listener or relay of today.
  */
 struct table_alloc *table_adopt(struct table *t, const struct table_alloc *proto);
+/*
+ * That slot of the worker is a redirect's whose session is not known yet: it is given to nobody.
+ * False if it is somebody's. table_slot_drop(): it is free if it is not somebody's by now.
+ */
+bool table_slot_hold(struct table *t, uint32_t worker, uint32_t slot);
+void table_slot_drop(struct table *t, uint32_t worker, uint32_t slot);
 /* Its client's packets come to that worker, which has a redirect in that slot. False likewise. */
 bool table_adopt_redirect(struct table *t, struct table_alloc *a, uint32_t worker, uint32_t slot);
 /* Whether its owner is not known; from table_own() on it is. */

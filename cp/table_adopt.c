@@ -6,6 +6,9 @@
  */
 #include "table_priv.h"
 
+/* Owner of a slot that is held: the index of no record. */
+enum { HELD = 0xfffffffe };
+
 static const uint8_t nobody[TABLE_USER_ID];
 
 struct table_alloc *table_adopt(struct table *t, const struct table_alloc *proto)
@@ -29,10 +32,25 @@ struct table_alloc *table_adopt(struct table *t, const struct table_alloc *proto
 	return a;
 }
 
+bool table_slot_hold(struct table *t, uint32_t worker, uint32_t slot)
+{
+	uint32_t *owner = &t->slots[worker].owner[slot];
+
+	if (*owner == TABLE_NONE)
+		*owner = HELD;
+	return *owner == HELD;
+}
+
+void table_slot_drop(struct table *t, uint32_t worker, uint32_t slot)
+{
+	if (t->slots[worker].owner[slot] == HELD)
+		t->slots[worker].owner[slot] = TABLE_NONE;
+}
+
 bool table_adopt_redirect(struct table *t, struct table_alloc *a, uint32_t worker, uint32_t slot)
 {
 	if (table_redirected(a) || worker >= t->n_workers || worker == a->worker ||
-	    slot >= t->sessions || t->slots[worker].owner[slot] != TABLE_NONE)
+	    slot >= t->sessions || !table_slot_hold(t, worker, slot))
 		return false;
 	state_withdraw(&a->state);
 	a->leg_worker = worker;

@@ -160,6 +160,7 @@ static void write_link(struct evbuffer *out, const struct server *s)
 	} lost[] = {
 		{ "requests_malformed", s->stats.bad_stun },
 		{ "requests_too_old", s->stats.too_old },
+		{ "requests_untold", s->stats.untold },
 		{ "events_stale", l->events_stale },
 		{ "events_ring_full", l->news_lost },
 		{ "commands_ring_full", l->commands_full },

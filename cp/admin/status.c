@@ -102,11 +102,12 @@ static json_t *lost_json(const struct server *s)
 {
 	const struct dplink_stats *l = dplink_stats(s->link);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "requests_malformed",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "requests_malformed",
 			 integer(s->stats.bad_stun), "requests_too_old", integer(s->stats.too_old),
-			 "events_stale", integer(l->events_stale), "events_ring_full",
-			 integer(l->news_lost), "commands_ring_full", integer(l->commands_full),
-			 "replies_ring_full", integer(l->replies_full));
+			 "requests_untold", integer(s->stats.untold), "events_stale",
+			 integer(l->events_stale), "events_ring_full", integer(l->news_lost),
+			 "commands_ring_full", integer(l->commands_full), "replies_ring_full",
+			 integer(l->replies_full));
 }
 
 static json_t *link_json(const struct server *s)

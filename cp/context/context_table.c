@@ -294,6 +294,11 @@ bool context_partial(const struct context_table *t)
 	return statefile_partial(&t->file);
 }
 
+void context_told(struct context_table *t, uint32_t worker)
+{
+	slots_refill(&t->worker[worker].slots);
+}
+
 void context_whole(struct context_table *t)
 {
 	for (uint32_t w = 0; statefile_partial(&t->file) && w < t->n_workers; w++)

@@ -65,8 +65,9 @@ struct timer *context_timer(struct context_table *t, const struct context *c);
 struct context *context_of_timer(struct context_table *t, const struct timer *tm);
 uint32_t *context_silence(struct context_table *t, const struct context *c);
 
-/* As table_partial(), of contexts. */
+/* As table_partial() and so on, of contexts. */
 bool context_partial(const struct context_table *t);
+void context_told(struct context_table *t, uint32_t worker);
 void context_whole(struct context_table *t);
 /*
  * Adds a copy of *proto, which has worker, slot and generation, for a context that the dataplane

@@ -9,10 +9,12 @@
 
 /*
  * Whether records of contexts were lost; gate_adopt() makes one of what a worker has, unless there
- * is one; gate_whole() says that all were told. Until then no context is added.
+ * is one; gate_told() says that a worker has told all: until then
+ * no context is added there. gate_whole(): all have.
  */
 bool gate_partial(const struct gateway *g);
 bool gate_adopt(struct gateway *g, uint32_t worker, const struct evt_context *e);
+void gate_told(struct gateway *g, uint32_t worker);
 void gate_whole(struct gateway *g);
 void gate_attached(struct gateway *g, uint64_t generation);
 enum dplink_work gate_replay(struct gateway *g, uint32_t worker, struct dplink_cursor *cur);

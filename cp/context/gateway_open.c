@@ -99,6 +99,11 @@ bool gate_partial(const struct gateway *g)
 	return context_partial(g->table);
 }
 
+void gate_told(struct gateway *g, uint32_t worker)
+{
+	context_told(g->table, worker);
+}
+
 void gate_whole(struct gateway *g)
 {
 	context_whole(g->table);

@@ -298,8 +298,8 @@ static bool local_take(struct gateway *g, const struct gate_wish *w, bool had, u
 	enum ports_want want = w->term.flags & TERM_RTP ? PORTS_PAIR : PORTS_ANY;
 
 	/* Allocations' ports as well, of which a realm's relay may have some. */
-	if (adopt_due(g->s))
-		return gate_refuse(f, GATE_FULL, "the dataplane has not told yet what it has");
+	if (adopt_waits(g->s, worker))
+		return gate_refuse(f, GATE_FULL, "worker %u has not told yet what it has", worker);
 	if (w->port && !had)
 		return local_fixed(g, w, worker, local, f);
 	*local =

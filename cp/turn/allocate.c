@@ -2,6 +2,7 @@
 /* Allocate (RFC 8656 7.2; of TCP RFC 6062 5.1). */
 #include "turn.h"
 
+#include "../adopt.h"
 #include "../session.h"
 
 enum { IPPROTO_OF_TCP = 6, IPPROTO_OF_UDP = 17, EVEN_PORT_R = 0x80 };
@@ -123,7 +124,8 @@ static int take_reserved(struct server *s, const struct wish *w, struct table_al
 	if (!resv || server_now(s) >= resv->expiry || !resv_is_of(resv, proto->user_id))
 		return 508;
 	proto->worker = relay_port_worker(be16_get(resv->relay.port), s->conf->dataplane.n_workers);
-	if (table_redirected(proto) && leg_is_stream(&proto->leg))
+	if (adopt_waits(s, proto->worker) ||
+	    (table_redirected(proto) && leg_is_stream(&proto->leg)))
 		return 508;
 	f = ip_is_v4(&s->conf->relay[resv->relay.relay].addr) ? RELAY_V4 : RELAY_V6;
 	proto->relay[f] = resv->relay;

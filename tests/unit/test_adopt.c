@@ -189,6 +189,160 @@ static void redirects_are_bounded(void **state)
 	assert_int_equal(e->s.n_redirects, 0);
 }
 
+/* Opens an env with nothing but the dataplane, and takes CMD_AUDIT of each worker. */
+static void start_untold(struct env *e, uint32_t seq[2])
+{
+	char err[256] = "";
+	union fake_cmd c;
+
+	if (!server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)))
+		fail_msg("%s", err);
+	if (e->conf.gateway.contexts && !(e->s.gateway = gate_open(&e->s, err, sizeof(err))))
+		fail_msg("%s", err);
+	fake_dp_open(&e->dp, &e->conf, 256);
+	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	for (uint32_t w = 0; w < 2; w++) {
+		assert_true(env_take(e, w, CMD_AUDIT, &c));
+		seq[w] = c.hdr.seq;
+	}
+}
+
+/* All that is told to a worker; what ends a replay is answered. */
+static uint32_t take_sets(struct env *e, uint32_t worker)
+{
+	union fake_cmd c;
+	uint32_t n = 0;
+
+	env_poll(e);
+	while (fake_dp_take(&e->dp, worker, &c)) {
+		n += c.hdr.type == CMD_SESSION_SET;
+		if (c.hdr.type == CMD_SYNC_END)
+			fake_dp_result(&e->dp, worker, EVT_SYNCED, c.hdr.seq,
+				       (struct ctl_sid){ 0 });
+	}
+	env_poll(e);
+	return n;
+}
+
+static void punt(struct env *e, struct ask *q)
+{
+	size_t len = stun_end(&q->b);
+
+	fake_dp_punt_leg(&e->dp, q->worker, &q->leg, q->buf, len, e->now_ms * 1000);
+	env_poll(e);
+}
+
+/*
+ * Worker 1 hangs. Worker 0, which has told, serves its clients, but for the one whose session is
+ * worker 1's: nobody knows it yet, and its redirect keeps its slot.
+ */
+static void a_worker_that_hangs_keeps_only_its_own(void **state)
+{
+	struct env *e = *state;
+	struct evt_session s = session(1, 49154), r = s;
+	struct sock_addr relayed;
+	struct answer ans;
+	uint32_t seq[2];
+	union fake_cmd c;
+	struct ask q;
+
+	r.sid.slot = 3;
+	r.flags = SESSION_REDIRECT;
+	r.redirect = 1;
+	r.n_peer = 0;
+	r.relay[0].relay = CTL_RELAY_NONE;
+	start_untold(e, seq);
+	fake_dp_event(&e->dp, 0, &r, sizeof(r));
+	env_audited(e, 0, seq[0]);
+	env_poll(e);
+	assert_true(adopt_due(&e->s));
+	for (uint16_t i = 0; i < 20; i++) {
+		struct ctl_leg leg = { .client = addr("198.51.100.7", (uint16_t)(2000 + i)) };
+		const struct table_alloc *a;
+
+		ask_allocate(e, (uint16_t)(2000 + i), &relayed);
+		a = table_find(e->s.table, &leg);
+		assert_int_equal(a->worker, 0);
+		assert_int_not_equal(a->sid.slot, 3);
+	}
+	ask_begin(&q, STUN_REFRESH, 1000);
+	punt(e, &q);
+	assert_false(fake_dp_take(&e->dp, 0, &c));
+	assert_int_equal(e->s.stats.untold, 1);
+	ask_begin(&q, STUN_REFRESH, 3000);
+	q.worker = 1;
+	punt(e, &q);
+	assert_false(fake_dp_take(&e->dp, 1, &c));
+	/* It goes on: all is as if it had not hung. */
+	fake_dp_event(&e->dp, 1, &s, sizeof(s));
+	env_audited(e, 1, seq[1]);
+	assert_int_equal(take_sets(e, 0), 21);
+	assert_int_equal(take_sets(e, 1), 1);
+	assert_false(adopt_due(&e->s));
+	assert_int_equal(table_find(e->s.table, &s.leg)->leg_slot, 3);
+	ask_begin(&q, STUN_REFRESH, 2000);
+	ask_expect(e, &q, &ans, 0);
+	while (table_stats(e->s.table)->allocs < 60)
+		ask_allocate(e, (uint16_t)(4000 + table_stats(e->s.table)->allocs), &relayed);
+}
+
+/* Redirects whose session is never told hold no slot once all is told. */
+static void a_redirect_to_nowhere(void **state)
+{
+	struct env *e = *state;
+	struct evt_session r = session(1, 49154);
+	struct sock_addr relayed;
+	uint32_t seq[2];
+
+	r.flags = SESSION_REDIRECT;
+	r.redirect = 1;
+	r.n_peer = 0;
+	r.relay[0].relay = CTL_RELAY_NONE;
+	start_untold(e, seq);
+	for (r.sid.slot = 0; r.sid.slot < 63; r.sid.slot++) {
+		r.leg.client.port = be16_make((uint16_t)(1000 + r.sid.slot));
+		fake_dp_event(&e->dp, 0, &r, sizeof(r));
+	}
+	env_audited(e, 0, seq[0]);
+	env_poll(e);
+	ask_allocate(e, 2000, &relayed); /* the only one that is left */
+	env_audited(e, 1, seq[1]);
+	assert_int_equal(take_sets(e, 0), 1);
+	take_sets(e, 1);
+	for (uint16_t i = 0; i < 63; i++)
+		ask_allocate(e, (uint16_t)(1000 + i), &relayed);
+}
+
+/* They came before the worker was asked: a stream's is answered once all is known of the worker. */
+static void requests_before_the_audit(void **state)
+{
+	struct env *e = *state;
+	struct ctl_conn conn = { 17, 3 };
+	struct ask q[3];
+	struct stun_msg m;
+	uint32_t seq[2];
+	union fake_cmd c;
+
+	start_untold(e, seq);
+	for (int i = 0; i < 3; i++) {
+		ask_begin(&q[i], STUN_REFRESH, 1000); /* 437 */
+		if (i != 1)
+			ask_over_tcp(&q[i], conn);
+		punt(e, &q[i]);
+	}
+	assert_int_equal(e->s.stats.requests[SERVER_REFRESH], 0);
+	assert_int_equal(dplink_stats(e->s.link)->events_stale, 1);
+	env_audited(e, 0, seq[0]);
+	env_poll(e);
+	for (int i = 0; i < 3; i += 2) {
+		assert_true(fake_dp_take(&e->dp, 0, &c));
+		assert_int_equal(c.hdr.type, CMD_SEND);
+		assert_int_equal(stun_parse(&m, c.send.payload, c.send.payload_len), STUN_OK);
+		assert_memory_equal(m.tid, q[i].tid, STUN_TID_LEN);
+	}
+	assert_false(fake_dp_take(&e->dp, 0, &c));
+}
+
 /* A process that dies meanwhile has the next one ask again. */
 static void a_death_meanwhile_begins_anew(void **state)
 {
@@ -297,12 +451,23 @@ static void no_port_is_given_before_all_is_told(void **state)
 	fake_dp_open(&e->dp, &e->conf, 64);
 	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
 	env_poll(e);
-	for (uint32_t wk = 0; wk < 2; wk++) {
+	assert_int_equal(relay_port_worker(w.port, 2), 0);
+	for (uint32_t wk = 2; wk-- > 0;) {
 		assert_null(gate_add(e->s.gateway, &plan, &w, NULL, &f));
 		assert_int_equal(f.error, GATE_FULL);
 		assert_true(env_take(e, wk, CMD_AUDIT, &c));
 		env_audited(e, wk, c.hdr.seq);
 		env_poll(e);
+		if (wk == 1) { /* which has its own */
+			const struct context *x;
+
+			assert_true(adopt_due(&e->s));
+			w.port = 0;
+			x = gate_add(e->s.gateway, &plan, &w, NULL, &f);
+			assert_non_null(x);
+			assert_int_equal(x->worker, 1);
+			w.port = 49152;
+		}
 	}
 	assert_non_null(gate_add(e->s.gateway, &plan, &w, NULL, &f));
 }
@@ -325,6 +490,9 @@ int main(void)
 		T(what_is_over_or_cannot_be_is_not),
 		T(a_redirect_is_joined_with_its_session),
 		T(redirects_are_bounded),
+		T(a_worker_that_hangs_keeps_only_its_own),
+		T(a_redirect_to_nowhere),
+		T(requests_before_the_audit),
 		T(a_death_meanwhile_begins_anew),
 		cmocka_unit_test_setup_teardown(a_context_is_taken_over, setup_gateway,
 						env_teardown),

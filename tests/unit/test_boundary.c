@@ -219,12 +219,16 @@ static void both_full(void)
 
 static void both_rings_full(void **state)
 {
+	uint64_t lost;
+
 	(void)state;
 	both_full();
+	lost = dplink_stats(l)->replies_full;
 	assert_true(settles(UINT32_MAX, 0));
+	assert_int_equal(dplink_stats(l)->replies_full, lost);
 	assert_int_equal(n_asked, 0);
 	assert_int_equal(n_punts, world.conf.dataplane.ring_slots - evt_stranger_reserve(world.w));
-	assert_int_equal(dplink_stats(l)->commands_full, 0); /* replies at most were lost */
+	assert_int_equal(dplink_stats(l)->commands_full, 0);
 }
 
 /* A refusal that were lost would leave a context that is none. */
@@ -245,9 +249,13 @@ static void refusals_behind_full_rings(void **state)
 /* As many requests as there may be, and a control process that takes one event at a time. */
 static void a_flood(void **state)
 {
+	uint64_t lost;
+
 	(void)state;
 	both_full();
+	lost = dplink_stats(l)->replies_full;
 	assert_true(settles(1, 30));
+	assert_int_equal(dplink_stats(l)->replies_full, lost);
 	assert_true(n_punts > 0);
 }
 

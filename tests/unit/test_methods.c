@@ -403,7 +403,8 @@ static void test_status(void **state)
 		    "\"connect\":0,\"connection_bind\":0}");
 	expect_json(json_incref(json_object_get(r, "replies")), "{\"success\":3,\"401\":6}");
 	expect_json(json_incref(json_object_get(r, "lost")),
-		    "{\"requests_malformed\":0,\"requests_too_old\":3,\"events_stale\":0,"
+		    "{\"requests_malformed\":0,\"requests_too_old\":3,\"requests_untold\":0,"
+		    "\"events_stale\":0,"
 		    "\"events_ring_full\":0,\"commands_ring_full\":4,\"replies_ring_full\":0}");
 	assert_int_equal(
 	    json_integer_value(json_object_get(json_object_get(r, "allocations"), "count")), 3);
