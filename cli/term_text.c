@@ -1,34 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "term_text.h"
+#include "../lib/term.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum kind { WORD, NUMBER, FLAG, LIST };
-
-static const struct field {
-	const char *name;
-	enum kind kind;
-} fields[] = {
-	{ "transport", WORD }, { "realm", WORD },	 { "family", NUMBER },
-	{ "port", NUMBER },    { "remote", WORD },	 { "rtcp_remote", WORD },
-	{ "latch", WORD },     { "gate", WORD },	 { "rtp", FLAG },
-	{ "rtcp_mux", FLAG },  { "ice", FLAG },		 { "ice_restart", FLAG },
-	{ "tcp_role", WORD },  { "tls_role", WORD },	 { "tls_domain", WORD },
-	{ "host", WORD },      { "begin", FLAG },	 { "fingerprints", LIST },
-	{ "dscp", NUMBER },    { "rate", NUMBER },	 { "burst", NUMBER },
-	{ "notify", LIST },    { "inactivity", NUMBER }, { "tag", WORD },
-};
-
-static const struct field *field_find(const char *name)
-{
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (strcmp(fields[i].name, name) == 0)
-			return &fields[i];
-	return NULL;
-}
 
 static json_t *number(const char *s)
 {
@@ -60,17 +37,17 @@ static json_t *list(char *s)
 }
 
 /* NULL: not what the field wants. */
-static json_t *value(enum kind kind, char *s)
+static json_t *value(enum term_kind kind, char *s)
 {
-	if (!s && kind != FLAG)
+	if (!s && kind != TERM_KIND_FLAG)
 		return NULL;
-	if (kind == LIST)
+	if (kind == TERM_KIND_LIST)
 		return list(s);
 	if (s && *s == '\0')
 		return json_null();
-	if (kind == FLAG)
+	if (kind == TERM_KIND_FLAG)
 		return flag(s);
-	return kind == NUMBER ? number(s) : json_string(s);
+	return kind == TERM_KIND_NUMBER ? number(s) : json_string(s);
 }
 
 static int add(json_t *o, char *part, char *err, size_t errlen)
@@ -78,13 +55,14 @@ static int add(json_t *o, char *part, char *err, size_t errlen)
 	static const char *const wants[] = { "text", "a whole number", "yes or no",
 					     "words with + between" };
 	char *s = strchr(part, '=');
-	const struct field *f;
+	enum term_field_id f;
+	enum term_kind kind;
 	json_t *v;
 
 	if (s)
 		*s++ = '\0';
-	f = field_find(part);
-	if (!f) {
+	f = term_field_find(part);
+	if (f == TERM_FIELDS) {
 		snprintf(err, errlen, "terminations have no field \"%s\"", part);
 		return -1;
 	}
@@ -92,9 +70,10 @@ static int add(json_t *o, char *part, char *err, size_t errlen)
 		snprintf(err, errlen, "\"%s\" is there twice", part);
 		return -1;
 	}
-	v = value(f->kind, s);
+	kind = (enum term_kind)term_fields[f].kind;
+	v = value(kind, s);
 	if (!v) {
-		snprintf(err, errlen, "\"%s\" wants %s: %s=...", part, wants[f->kind], part);
+		snprintf(err, errlen, "\"%s\" wants %s: %s=...", part, wants[kind], part);
 		return -1;
 	}
 	return json_object_set_new(o, part, v);

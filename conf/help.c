@@ -5,7 +5,7 @@
 
 /*
  * The schema as a file: comments that say all about a key, then the key with its default.
- * document.py makes the sample and fairlead.yaml(5) of it.
+ * doc/document.py makes the sample and fairlead.yaml(5) of it.
  */
 
 static void put_range(FILE *out, const struct schema_key *k)

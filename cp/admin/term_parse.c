@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "term_parse.h"
 
+#include "../../lib/term.h"
 #include "param.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-/* The transports a field is of. */
-enum {
-	OF_UDP = 1 << TERM_UDP,
-	OF_TLS = 1 << TERM_TLS,
-	OF_STREAM = 1 << TERM_TCP | OF_TLS,
-	OF_ANY = 1 << TERM_NONE | OF_UDP | OF_STREAM,
-};
 
 enum { DSCP_MAX = 63, INACTIVITY_MAX = 86400 };
 
@@ -101,8 +94,6 @@ struct ask {
 };
 
 struct field {
-	const char *name;
-	uint8_t of; /* OF_* */
 	/* Sets it to a value, or to the default with NULL. */
 	bool (*set)(const struct ask *a, const struct field *f, const json_t *v);
 	/* Flags, by words, or without as true or false. */
@@ -113,6 +104,8 @@ struct field {
 	uint32_t max, normal;
 };
 
+static const char *name_of(const struct field *f);
+
 __attribute__((format(printf, 3, 4))) static bool bad(const struct ask *a, const struct field *f,
 						      const char *fmt, ...)
 {
@@ -122,7 +115,7 @@ __attribute__((format(printf, 3, 4))) static bool bad(const struct ask *a, const
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	rpc_fail(a->err, RPC_BAD_PARAMS, "\"%s%s\" must be %s", a->where, f->name, text);
+	rpc_fail(a->err, RPC_BAD_PARAMS, "\"%s%s\" must be %s", a->where, name_of(f), text);
 	return false;
 }
 
@@ -314,54 +307,46 @@ static bool set_notify(const struct ask *a, const struct field *f, const json_t 
 	return true;
 }
 
-#define FIELD(n, transports, setter, ...)                               \
-	{                                                               \
-		.name = n, .of = transports, .set = setter, __VA_ARGS__ \
+#define NUMBER(member, most, none)                                                        \
+	{                                                                                 \
+		set_number, .at = offsetof(struct gate_wish, member),                     \
+			    .size = sizeof(((struct gate_wish *)0)->member), .max = most, \
+			    .normal = none                                                \
 	}
-#define PLAIN(n, transports, setter) FIELD(n, transports, setter, .max = 0)
-#define NUMBER(n, member, most, none)                                          \
-	FIELD(n, OF_ANY, set_number, .at = offsetof(struct gate_wish, member), \
-	      .size = sizeof(((struct gate_wish *)0)->member), .max = most, .normal = none)
 
-/* In the order they are set in: some defaults hang on what comes before. */
-static const struct field fields[] = {
-	FIELD("transport", OF_ANY, set_transport, .word = term_transports),
-	PLAIN("realm", OF_ANY, set_realm),
-	PLAIN("family", OF_ANY, set_family),
-	NUMBER("port", port, UINT16_MAX, 0),
-	PLAIN("remote", OF_ANY, set_remote),
-	FIELD("rtcp_remote", OF_UDP, set_remote, .max = 1),
-	FIELD("latch", OF_ANY, set_flags, .mask = TERM_LATCH | TERM_LATCH_ADDR, .word = term_latch),
-	FIELD("gate", OF_ANY, set_flags, .mask = TERM_IN | TERM_OUT, .word = term_gate),
-	FIELD("rtp", OF_UDP, set_flag, .mask = TERM_RTP),
-	FIELD("rtcp_mux", OF_UDP, set_flag, .mask = TERM_RTCP_MUX),
-	FIELD("ice", OF_UDP, set_flag, .mask = TERM_ICE),
-	FIELD("ice_restart", OF_UDP, set_bool, .at = offsetof(struct gate_wish, restart)),
-	FIELD("tcp_role", OF_STREAM, set_flags, .mask = TERM_CONNECT, .word = term_tcp_role),
-	FIELD("tls_role", OF_TLS, set_flags, .mask = TERM_TLS_CLIENT, .word = term_tls_role),
-	PLAIN("tls_domain", OF_TLS, set_domain),
-	PLAIN("fingerprints", OF_TLS, set_fingerprints),
-	PLAIN("host", OF_TLS, set_host),
-	FIELD("begin", OF_ANY, set_bool, .at = offsetof(struct gate_wish, begin)),
-	NUMBER("dscp", term.dscp, DSCP_MAX, CTL_DSCP_KEEP),
-	NUMBER("rate", term.rate, UINT32_MAX, 0),
-	NUMBER("burst", term.burst, UINT32_MAX, 0),
-	NUMBER("inactivity", term.inactivity, INACTIVITY_MAX, 0),
-	FIELD("notify", OF_ANY, set_notify, .word = term_news),
-	PLAIN("tag", OF_ANY, set_tag),
+static const struct field fields[TERM_FIELDS] = {
+	[TERM_FIELD_transport] = { set_transport, .word = term_transports },
+	[TERM_FIELD_realm] = { set_realm },
+	[TERM_FIELD_family] = { set_family },
+	[TERM_FIELD_port] = NUMBER(port, UINT16_MAX, 0),
+	[TERM_FIELD_remote] = { set_remote },
+	[TERM_FIELD_rtcp_remote] = { set_remote, .max = 1 },
+	[TERM_FIELD_latch] = { set_flags, TERM_LATCH | TERM_LATCH_ADDR, term_latch },
+	[TERM_FIELD_gate] = { set_flags, TERM_IN | TERM_OUT, term_gate },
+	[TERM_FIELD_rtp] = { set_flag, TERM_RTP },
+	[TERM_FIELD_rtcp_mux] = { set_flag, TERM_RTCP_MUX },
+	[TERM_FIELD_ice] = { set_flag, TERM_ICE },
+	[TERM_FIELD_ice_restart] = { set_bool, .at = offsetof(struct gate_wish, restart) },
+	[TERM_FIELD_tcp_role] = { set_flags, TERM_CONNECT, term_tcp_role },
+	[TERM_FIELD_tls_role] = { set_flags, TERM_TLS_CLIENT, term_tls_role },
+	[TERM_FIELD_tls_domain] = { set_domain },
+	[TERM_FIELD_fingerprints] = { set_fingerprints },
+	[TERM_FIELD_host] = { set_host },
+	[TERM_FIELD_begin] = { set_bool, .at = offsetof(struct gate_wish, begin) },
+	[TERM_FIELD_dscp] = NUMBER(term.dscp, DSCP_MAX, CTL_DSCP_KEEP),
+	[TERM_FIELD_rate] = NUMBER(term.rate, UINT32_MAX, 0),
+	[TERM_FIELD_burst] = NUMBER(term.burst, UINT32_MAX, 0),
+	[TERM_FIELD_inactivity] = NUMBER(term.inactivity, INACTIVITY_MAX, 0),
+	[TERM_FIELD_notify] = { set_notify, .word = term_news },
+	[TERM_FIELD_tag] = { set_tag },
 };
 
-enum { N_FIELDS = sizeof(fields) / sizeof(fields[0]) };
+static const char *name_of(const struct field *f)
+{
+	return term_fields[f - fields].name;
+}
 
 /* ---- all of them ---- */
-
-static bool has_field(const char *name)
-{
-	for (size_t i = 0; i < N_FIELDS; i++)
-		if (strcmp(fields[i].name, name) == 0)
-			return true;
-	return false;
-}
 
 static bool all_known(const struct ask *a, const json_t *o, const char *const *but)
 {
@@ -374,7 +359,7 @@ static bool all_known(const struct ask *a, const json_t *o, const char *const *b
 
 		while (*b && strcmp(*b, key) != 0)
 			b++;
-		if (!*b && !has_field(key)) {
+		if (!*b && term_field_find(key) == TERM_FIELDS) {
 			rpc_fail(a->err, RPC_BAD_PARAMS, "terminations have no \"%s%.64s\"",
 				 a->where, key);
 			return false;
@@ -423,16 +408,16 @@ bool term_parse(const struct config *conf, const json_t *o, const char *const *b
 
 	if (!all_known(&a, o, but))
 		return false;
-	for (size_t i = 0; i < N_FIELDS; i++) {
-		const struct field *f = &fields[i];
-		const json_t *v = param(o, f->name);
+	for (unsigned int i = 0; i < TERM_FIELDS; i++) {
+		const char *name = term_fields[i].name;
+		const json_t *v = param(o, name);
 
-		if (v && !(f->of & 1 << w->term.transport)) {
-			rpc_fail(err, RPC_BAD_PARAMS, "\"%s%s\" is nothing for %s", where, f->name,
-				 term_word(term_transports, w->term.transport));
+		if (v && !(term_fields[i].of & 1 << w->term.transport)) {
+			rpc_fail(err, RPC_BAD_PARAMS, "%s has no \"%s%s\"",
+				 term_word(term_transports, w->term.transport), where, name);
 			return false;
 		}
-		if ((fresh || json_object_get(o, f->name)) && !f->set(&a, f, v))
+		if ((fresh || json_object_get(o, name)) && !fields[i].set(&a, &fields[i], v))
 			return false;
 	}
 	derive(&a, o, fresh);

@@ -313,10 +313,10 @@ static void wrong_fields(void **state)
 		{ "'transport':'udp','realm':'core','colour':'red'",
 		  "terminations have no \"terminations[0].colour\"" },
 		{ "'transport':'udp','realm':'core','tls_role':'client'",
-		  "\"terminations[0].tls_role\" is nothing for udp" },
-		{ "'transport':'tcp','realm':'core','rtp':true", ".rtp\" is nothing for tcp" },
+		  "udp has no \"terminations[0].tls_role\"" },
+		{ "'transport':'tcp','realm':'core','rtp':true", "tcp has no \"terminations[0].rtp\"" },
 		{ "'transport':'tcp','realm':'core','fingerprints':[]",
-		  ".fingerprints\" is nothing for tcp" },
+		  "tcp has no \"terminations[0].fingerprints\"" },
 		{ "'transport':'tls','realm':'core','tls_domain':'x'", ".tls_domain\" must be" },
 		{ "'transport':'tls','realm':'core','fingerprints':['sha-1 00']", "md5 is not" },
 		{ "'transport':'tls','realm':'core','fingerprints':"

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """
-Writes what documents the configuration from its schema, as "fairlead-cp --config-help" prints it.
+Writes what documents Fairlead from the one place that each fact is in: the configuration's schema,
+as "fairlead-cp --config-help" prints it, and lib/*.def.
 
-  document.py HELP man PAGE       prints the manual page PAGE, with the keys where it says @KEYS@
+  document.py HELP man PAGE       prints the manual page PAGE, in which a line says what goes there:
+                                  @KEYS@ keys, @FIELDS@ lib/term.def, @STAGES@ lib/stage.def
   document.py HELP sample SAMPLE  writes SAMPLE anew: its values, with the comments of the schema
   document.py HELP check SAMPLE   fails if that would change it, and says how
 
 HELP is a file with that output. A key that the sample lacks gets its default.
 """
 import difflib
+import os
 import re
 import sys
 
@@ -69,7 +72,7 @@ def man_key(key):
     return [f".It Ic {key.name}", key.comments[0], ".br", key.comments[-1]]
 
 
-def man(keys, page):
+def man_keys(keys):
     text = []
     for top, below in sections(keys):
         text += [f".Ss {top.name}", top.comments[0]]
@@ -78,11 +81,46 @@ def man(keys, page):
         for key in below:
             text += man_key(key)
         text += [".El"]
+    return text
+
+
+def rows(name, macro):
+    """Arguments of each MACRO(...) of lib/NAME; strings without quotes, those side by side as one."""
+    with open(os.path.join(os.path.dirname(__file__), "..", "lib", name), encoding="utf-8") as f:
+        text = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
+    found = []
+    for args in re.findall(rf'{macro}\(((?:[^()"]|"(?:[^"\\]|\\.)*")*)\)', text):
+        args = re.sub(r'"\s+"', "", args)
+        found.append([a.strip().strip('"') for a in re.findall(r'[^",]+|"(?:[^"\\]|\\.)*"', args)
+                      if a.strip()])
+    return found
+
+
+OF = {"ANY": [], "UDP": ["Of", ".Cm udp ."], "TLS": ["Of", ".Cm tls ."],
+      "STREAM": ["Of", ".Cm tcp", "and", ".Cm tls ."]}
+
+
+def man_fields():
+    text = []
+    for name, of, _, what in rows("term.def", "TERM_FIELD"):
+        text += [f".It Va {name}"] + what.replace(". ", ".\n").splitlines() + OF[of]
+    return text
+
+
+def man_stages():
+    text = []
+    for _, name, what in rows("stage.def", "STAGE"):
+        text += [f".It Cm {name}", what.replace("; items: ", "; ")]
+    return text
+
+
+def man(keys, page):
+    make = {"@KEYS@": lambda: man_keys(keys), "@FIELDS@": man_fields, "@STAGES@": man_stages}
+    lines = []
     with open(page, encoding="utf-8") as f:
-        whole = f.read()
-    if whole.count("@KEYS@\n") != 1:
-        die(f"{page}: has no line @KEYS@")
-    return whole.replace("@KEYS@", "\n".join(text))
+        for line in f.read().splitlines():
+            lines += make[line]() if line in make else [line]
+    return "\n".join(lines) + "\n"
 
 
 def entries(below):
