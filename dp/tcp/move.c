@@ -69,24 +69,27 @@ static bool move_sent_put(struct move *mv)
 	return true;
 }
 
-void tcp_move(struct worker *w, struct tcp_conn *c, uint16_t to)
+bool tcp_move(struct worker *w, struct tcp_conn *c, uint16_t to)
 {
 	/* Its home forwards to one place only, and the table has room for so many. */
 	bool may = !(c->flags & CONN_MOVED_IN) && w->tcp->moved < w->dp->conf->tcp.connections;
 	struct rte_mbuf *m = may ? move_make(w, MOVE_CONN, c) : NULL;
 	uint32_t n = ledger_sum(c);
 
+	if (!m || !move_sent_put(rte_pktmbuf_mtod(m, struct move *))) {
+		if (m)
+			pkt_consume(w, m);
+		tcp_abort(w, c, TCP_END_NO_BUFFER);
+		return true;
+	}
 	/* What the layer keeps is the other worker's as soon as the message is on its way. */
 	if (c->flags & CONN_LAYER)
 		c->layer_ops->moved(w, c, false);
-	if (!m || !move_sent_put(rte_pktmbuf_mtod(m, struct move *)) ||
-	    !handover_now(w, to, m, HANDOVER_MOVE, n + 1)) {
-		if (m)
-			pkt_consume(w, m);
+	if (!handover_now(w, to, m, HANDOVER_MOVE, n + 1)) {
+		pkt_consume(w, m);
 		if (c->flags & CONN_LAYER)
 			c->layer_ops->moved(w, c, true);
-		tcp_abort(w, c, TCP_END_NO_BUFFER);
-		return;
+		return false;
 	}
 	w->tcp->held -= n;
 	c->flags &= ~(uint32_t)CONN_LAYER;
@@ -96,6 +99,7 @@ void tcp_move(struct worker *w, struct tcp_conn *c, uint16_t to)
 	conn_end(w, c, TCP_END_MOVED);
 	w->tcp->moved++;
 	count(w, CNT_TCP_MOVED);
+	return true;
 }
 
 /* ---- here ---- */

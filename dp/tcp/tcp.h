@@ -323,10 +323,11 @@ uint32_t tcp_raw_window(const struct worker *w, const struct tcp_conn *c);
 /*
  * Moves an open connection to another worker. Its owner's arrived() is called there, with the
  * owner's bytes as they are; segments that still come here follow it until it ends. c is gone from
- * here when this returns, and closed() is not called. When the way is full it is ended instead
- * (NO_BUFFER), of which closed() tells as ever. to is another worker.
+ * here when this returns, and closed() is not called. When there is no room for one more it is ended
+ * instead (NO_BUFFER), of which closed() tells as ever. False: the way is full, which a flood may
+ * make it for a while, and c is as it was. to is another worker.
  */
-void tcp_move(struct worker *w, struct tcp_conn *c, uint16_t to);
+bool tcp_move(struct worker *w, struct tcp_conn *c, uint16_t to);
 /* Takes a message of tcp_move() or one that says that a moved connection has ended. Takes m. */
 void tcp_move_input(struct worker *w, struct rte_mbuf *m);
 

@@ -23,10 +23,14 @@ struct peer_conn {
 _Static_assert(offsetof(struct peer_conn, seq) == SPLICE_KEEP, "stays through the join");
 _Static_assert(sizeof(struct peer_conn) <= TCP_APP_DATA, "owner's bytes");
 
+enum { MOVE_RETRY_MS = 5 }; /* while the way is full */
+
 /* Owner's bytes of a client's connection on its way to the worker of its peer's. */
 struct peer_move {
 	struct ctl_conn peer;
 	struct ctl_sid sid;
+	uint32_t until_ms; /* the peer's waits no longer; low half of now_ms */
+	uint16_t to;	   /* worker */
 };
 _Static_assert(sizeof(struct peer_move) <= TCP_APP_DATA, "owner's bytes");
 
@@ -273,9 +277,30 @@ static void move_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 	(void)why;
 }
 
+static void move_try(struct worker *w, struct tcp_conn *c)
+{
+	const struct peer_move *m = tcp_data(c);
+
+	if (tcp_move(w, c, m->to))
+		return;
+	if ((int32_t)((uint32_t)w->now_ms - m->until_ms) >= 0)
+		tcp_abort(w, c, TCP_END_NO_BUFFER);
+	else
+		tcp_app_timer(w, c, MOVE_RETRY_MS);
+}
+
+/* Its owner before may have asked. */
+static void move_writable(struct worker *w, struct tcp_conn *c)
+{
+	(void)w;
+	(void)c;
+}
+
 static const struct tcp_app peer_move_app = {
 	.name = "move",
 	.role = CONN_DATA,
+	.writable = move_writable,
+	.timeout = move_try,
 	.arrived = move_arrived,
 	.closed = move_closed,
 };
@@ -298,9 +323,14 @@ bool peer_join(struct worker *w, const struct cmd_join *cmd)
 		return true;
 	}
 	tcp_own(c, &peer_move_app);
-	*(struct peer_move *)tcp_data(c) = (struct peer_move){ cmd->peer, cmd->sid };
+	*(struct peer_move *)tcp_data(c) =
+	    (struct peer_move){ .peer = cmd->peer,
+				.sid = cmd->sid,
+				.until_ms = (uint32_t)w->now_ms +
+					    w->dp->conf->tcp.bind_timeout * 1000,
+				.to = (uint16_t)cmd->peer_worker };
 	tcp_app_timer(w, c, 0);
-	tcp_move(w, c, (uint16_t)cmd->peer_worker);
+	move_try(w, c);
 	return true;
 }
 

@@ -624,6 +624,31 @@ static void bind_and_join(void **state)
 	no_event();
 }
 
+/* Whoever fills the way between two workers with packets to nobody must not end the move. */
+static void move_meets_a_flood(void **state)
+{
+	const struct sock_addr stranger = at("10.2.0.3", 9);
+	struct ctl_conn c = connected();
+	struct cmd_join j = { .peer = c, .sid = { SLOT, GEN } };
+	struct frame f;
+	int i;
+
+	(void)state;
+	client_in();
+	j.client = tcp_name(client_worker, client_conn);
+	frame_udp(&f, CORE, &stranger, &relayed, "flood", 5, NULL);
+	for (i = 0; i < 100; i++)
+		world_in(CORE, 1, &f);
+	for (i = 0; i < 10; i++)
+		worker_turn(worker(1));
+	world_cmd_put(1, CMD_JOIN, &j, sizeof(j));
+	worker_turn(worker(1));
+	assert_int_equal(world_count(1, CNT_TCP_MOVED), 0);
+	hosts_pass_ms(10);
+	assert_int_equal(world_count(1, CNT_TCP_MOVED), 1);
+	streams_pass();
+}
+
 static void reset_of_one_there(void **state)
 {
 	struct ctl_conn c = attempted();
@@ -881,6 +906,7 @@ int main(void)
 		T2(join_there),
 		T(bind_and_join),
 		T2(bind_and_join),
+		T2(move_meets_a_flood),
 		T2(reset_of_one_there),
 		T(join_with_what_is_gone),
 		T2(join_with_what_is_gone),
