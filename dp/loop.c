@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "loop.h"
+#include "cmd.h"
 #include "dispatch.h"
 #include "relayed.h"
 #include "net/ip.h"
@@ -56,7 +57,7 @@ static bool is_syn(const struct pkt *p)
 {
 	const struct tcp_hdr *h = rte_pktmbuf_mtod_offset(p->m, const struct tcp_hdr *, p->l3_len);
 
-	return (h->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	return p->proto == IP_PROTO_TCP && (h->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
 /*
@@ -90,6 +91,11 @@ void loop_take(struct worker *w, struct rte_mbuf *m)
 		return;
 	}
 	loop_parse(w, m, &p);
+	/* What is to a port that nobody has, and a SYN, is behind commands: rx_unknown() in rx.c. */
+	if (unlikely(relayed_kind(p.slot) == RELAYED_NONE || is_syn(&p))) {
+		cmd_input(w, CMD_AHEAD);
+		p.slot = relayed_entry(w, p.local, be16_get(p.dport));
+	}
 	why = loop_judge(w, &p, from);
 	if (why != DROP_MAX)
 		pkt_drop(w, m, why);

@@ -56,7 +56,7 @@ static struct sock_addr relayed_of(uint32_t slot, uint16_t relay)
 }
 
 /* A session on the worker that its slot names, relayed at a relay of either family. */
-static void turn_add(uint32_t slot, uint16_t relay)
+static struct cmd_session_set turn_cmd(uint32_t slot, uint16_t relay)
 {
 	struct cmd_session_set c = { .sid = { slot, 1 },
 				     .leg = { client_of(slot), 0, 0, 0 },
@@ -65,6 +65,13 @@ static void turn_add(uint32_t slot, uint16_t relay)
 				     .expiry = world.w->now + 600 };
 
 	c.relay[relay & 1] = (struct ctl_relay){ relay, relayed_of(slot, relay).port };
+	return c;
+}
+
+static void turn_add(uint32_t slot, uint16_t relay)
+{
+	struct cmd_session_set c = turn_cmd(slot, relay);
+
 	assert_true(session_set(world.dp.worker[slot % world.dp.n_workers], &c));
 }
 
@@ -163,6 +170,34 @@ static void turn_and_turn(void **state)
 			}
 			world_stop();
 		}
+}
+
+/*
+ * Whoever was told of a port may send to it at once: the commands that stand in the ring are obeyed
+ * before a packet to it is refused, as of one that comes by a wire (HACKING.md).
+ */
+static void who_has_just_come_is_known(void **state)
+{
+	(void)state;
+	for (uint16_t workers = 1; workers <= 2; workers++) {
+		struct sock_addr a = relayed_of(0, ON_CORE), b = relayed_of(1, ON_CORE);
+		struct cmd_chan_set bind = { .sid = { 1, 1 },
+					     .peer = a,
+					     .channel = CHANNEL,
+					     .expiry = WORLD_START_S + 300,
+					     .perm_expiry = WORLD_START_S + 300 };
+		struct cmd_session_set set;
+
+		start(workers, 0);
+		turn_add(0, ON_CORE);
+		turn_bind(0, &b);
+		set = turn_cmd(1, ON_CORE);
+		world_cmd_put(workers - 1, CMD_SESSION_SET, &set, sizeof(set));
+		world_cmd_put(workers - 1, CMD_CHAN_SET, &bind, sizeof(bind));
+		turn_sends(0);
+		turn_hears(1);
+		world_stop();
+	}
 }
 
 static void turn_to_term(void **state)
@@ -391,9 +426,13 @@ static void icmp_stays(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(turn_and_turn), cmocka_unit_test(turn_to_term),
-		cmocka_unit_test(term_to_turn),	 cmocka_unit_test(term_and_term),
-		cmocka_unit_test(tcp_between),	 cmocka_unit_test(icmp_stays),
+		cmocka_unit_test(turn_and_turn),
+		cmocka_unit_test(who_has_just_come_is_known),
+		cmocka_unit_test(turn_to_term),
+		cmocka_unit_test(term_to_turn),
+		cmocka_unit_test(term_and_term),
+		cmocka_unit_test(tcp_between),
+		cmocka_unit_test(icmp_stays),
 	};
 
 	world_eal();
