@@ -366,7 +366,7 @@ hostile()
 
 # Hostile input and restarts once more, with the sanitized programs: what main, ports, the loop and
 # the command line do runs under no unit test. A report of a sanitizer fails the test it came in.
-HOSTILE=(badinput badstream context_restart errors gateway_bad restart start_errors tls_bad)
+HOSTILE=(badinput badstream context_restart errors gateway_bad known_holes restart start_errors tls_bad)
 
 # try_sanitized TEST: its result, and no report.
 try_sanitized()
