@@ -6,7 +6,8 @@
 #include "recovery.h"
 
 enum {
-	SYN_TRIES = 6, /* retransmissions of SYN; the deadline of the owner is shorter */
+	SYN_TRIES = 6,	   /* retransmissions of SYN; the deadline of the owner is shorter */
+	SYN_ACK_TRIES = 5, /* of SYN-ACK, which one who forges SYNs has sent to others */
 	KEEPALIVE_PROBES = 5,
 	KEEPALIVE_MS = 10000, /* between probes */
 	BLACK_HOLE_RTOS = 3,  /* in a row, before the segment size is doubted */
@@ -70,8 +71,10 @@ static bool stalled(struct worker *w, struct tcp_conn *c)
 
 static void syn_fire(struct worker *w, struct tcp_conn *c)
 {
-	if (++c->syn_count > SYN_TRIES) {
-		conn_end(w, c, c->state == TCP_SYN_SENT ? TCP_END_TIMEOUT : TCP_END_HALF_OPEN);
+	bool ours = c->state == TCP_SYN_SENT;
+
+	if (++c->syn_count > (ours ? SYN_TRIES : SYN_ACK_TRIES)) {
+		conn_end(w, c, ours ? TCP_END_TIMEOUT : TCP_END_HALF_OPEN);
 		return;
 	}
 	count(w, CNT_TCP_REXMIT_SYN);
