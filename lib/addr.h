@@ -76,6 +76,18 @@ static inline bool sock_addr_eq(const struct sock_addr *a, const struct sock_add
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+/*
+ * Who is behind an address, as far as it tells: it of IPv4, its /64 of IPv6, the rest of which is
+ * its host's to choose. No address of IPv6 begins as those of IPv4 end in their 16-byte form.
+ */
+static inline uint64_t ip_source(const struct ip_addr *a)
+{
+	uint64_t source;
+
+	memcpy(&source, ip_is_v4(a) ? a->b + sizeof(source) : a->b, sizeof(source));
+	return source;
+}
+
 /* Whether a lies in p. A prefix of one family never holds an address of the other. */
 bool ip_in_prefix(const struct ip_addr *a, const struct ip_prefix *p);
 

@@ -75,6 +75,12 @@ static enum tcp_end term_unfit(const struct ctl_term *t)
 	return t->transport == TERM_TLS ? TCP_END_TLS_FINGERPRINT : TCP_END_STRANGER;
 }
 
+/* Whether there is no more to come before it is judged. */
+static bool conn_ready(const struct tcp_conn *c)
+{
+	return !tcp_layer_closing(c) && (!tcp_layer_ops(c) || tls_info(c));
+}
+
 bool side_listens(const struct side *d)
 {
 	return d->state == SIDE_LISTENING || d->held;
@@ -114,31 +120,52 @@ void side_cands_end(struct worker *w, struct side *d, enum tcp_end why)
 		cand_end(w, d, d->cand[0], why);
 }
 
-/*
- * Who makes room: the oldest of the host that has the most, and one of the announced host only if
- * there are no others.
- */
-static struct tcp_conn *cand_victim(const struct worker *w, const struct side *d)
+/* How many of each source there are, by the candidate; 0: of the announced host. */
+static void cand_count(const struct worker *w, const struct side *d, struct tcp_conn *const *of,
+		       uint32_t *n, uint32_t all)
 {
-	struct sock_addr local, remote[CANDIDATES];
-	uint32_t k, j, n, most = 0, victim = 0;
+	uint64_t source[CANDIDATES + 1];
+	struct sock_addr local, remote;
+	uint32_t k, j;
 
-	for (k = 0; k < d->n_cand; k++)
-		tcp_addrs(w, d->cand[k], &local, &remote[k]);
-	for (k = 0; k < d->n_cand; k++) {
-		for (j = n = 0; j < d->n_cand; j++)
-			n += ip_eq(&remote[k].ip, &remote[j].ip);
-		if (ip_eq(&remote[k].ip, &d->term.remote[0].ip))
-			n = 0;
-		if (n > most) {
-			most = n;
-			victim = k;
-		}
+	for (k = 0; k < all; k++) {
+		tcp_addrs(w, of[k], &local, &remote);
+		source[k] = ip_source(&remote.ip);
+		n[k] = !ip_eq(&remote.ip, &d->term.remote[0].ip);
 	}
-	return d->cand[victim];
+	for (k = 0; k < all; k++)
+		for (j = 0; j < all && n[k]; j++)
+			n[k] += j != k && source[j] == source[k];
 }
 
-/* False: the side waits for nobody, or not for one like this. */
+/*
+ * Who makes room for c: of the source that has the most, the announced host's only if there are no
+ * others. The oldest that still shakes hands goes first, then the one that is done and came last:
+ * who waits to be judged is not driven out from many addresses. NULL: c itself, if all others are
+ * done and no source has two.
+ */
+static struct tcp_conn *cand_victim(const struct worker *w, const struct side *d,
+				    struct tcp_conn *c)
+{
+	struct tcp_conn *of[CANDIDATES + 1], *last = NULL;
+	uint32_t n[CANDIDATES + 1], most = 0, k;
+
+	memcpy(of, d->cand, sizeof(d->cand));
+	of[CANDIDATES] = c;
+	cand_count(w, d, of, n, RTE_DIM(of));
+	for (k = 0; k < CANDIDATES; k++)
+		most = RTE_MAX(most, n[k]);
+	for (k = 0; k < CANDIDATES; k++) {
+		if (n[k] != most)
+			continue;
+		if (!conn_ready(of[k]))
+			return of[k];
+		last = of[k];
+	}
+	return most > 1 || n[CANDIDATES] == 0 ? last : NULL;
+}
+
+/* False: the side waits for nobody, or not for one like this, or for enough. */
 static bool cand_add(struct worker *w, struct side *d, struct tcp_conn *c)
 {
 	if (cand_has(d, c))
@@ -146,8 +173,13 @@ static bool cand_add(struct worker *w, struct side *d, struct tcp_conn *c)
 	if (!side_listens(d) || side_layer(&d->term) != tcp_layer_ops(c) ||
 	    !conn_may(w, &d->term, c))
 		return false;
-	if (d->n_cand == CANDIDATES)
-		cand_end(w, d, cand_victim(w, d), TCP_END_EXISTS);
+	if (d->n_cand == CANDIDATES) {
+		struct tcp_conn *victim = cand_victim(w, d, c);
+
+		if (!victim)
+			return false;
+		cand_end(w, d, victim, TCP_END_EXISTS);
+	}
 	d->cand[d->n_cand++] = c;
 	tcp_dscp(c, term_dscp(&d->term)); /* it may be another than at its SYN */
 	return true;
@@ -226,12 +258,6 @@ static void cand_judge(struct worker *w, struct stream *s, uint32_t i, struct tc
 		else
 			side_up(w, s, i);
 	}
-}
-
-/* Whether there is no more to come before it is judged. */
-static bool conn_ready(const struct tcp_conn *c)
-{
-	return !tcp_layer_closing(c) && (!tcp_layer_ops(c) || tls_info(c));
 }
 
 void side_vacate(struct worker *w, struct stream *s, uint32_t i)

@@ -6,7 +6,6 @@
 enum {
 	SETTLED_MS = 10000, /* who is silent for so long is not about to prove itself */
 	STRANGER_PART = 8,
-	PREFIX_LEN = 8, /* bytes of an address of IPv6 that are not its host's to choose */
 };
 
 static struct row_links of_source(const struct places *p)
@@ -70,15 +69,6 @@ void places_destroy(struct worker *w)
 
 /* ---- sources ---- */
 
-/* No address of IPv6 begins as those of IPv4 end in their 16-byte form. */
-static uint64_t prefix_of(const struct ip_addr *a)
-{
-	uint64_t prefix;
-
-	memcpy(&prefix, ip_is_v4(a) ? a->b + PREFIX_LEN : a->b, PREFIX_LEN);
-	return prefix;
-}
-
 static uint32_t *row_of(struct places *p, uint64_t prefix)
 {
 	return &p->row[siphash(&p->key, &prefix, sizeof(prefix)) & p->mask];
@@ -95,7 +85,7 @@ static uint64_t source_prefix(const struct tcp *t, const struct tcp_source *s)
 	const struct tcp_conn *c = row_first(t, &s->conns[PLACE_STRANGER]);
 
 	c = c ? c : row_first(t, &s->conns[PLACE_GUEST]);
-	return prefix_of(&c->remote_ip);
+	return ip_source(&c->remote_ip);
 }
 
 /* Index of the record of a prefix, a new one if need be; SLOT_NONE: there are no more. */
@@ -160,7 +150,7 @@ static void place_put(struct worker *w, struct places *p, const struct tcp_conn 
 
 	if (!p->rank.left || p->place[i].source)
 		return;
-	s = source_get(w->tcp, p, prefix_of(&c->remote_ip));
+	s = source_get(w->tcp, p, ip_source(&c->remote_ip));
 	if (s == SLOT_NONE)
 		return;
 	p->place[i].source = s + 1;
@@ -181,7 +171,7 @@ static void place_del(struct worker *w, struct places *p, const struct tcp_conn 
 	p->source[s].strangers -= c->standing == TCP_STRANGER;
 	rank_charge(&p->rank, s, -1);
 	if (!rank_held(&p->rank, s))
-		source_end(p, s, prefix_of(&c->remote_ip));
+		source_end(p, s, ip_source(&c->remote_ip));
 }
 
 bool places_has(const struct worker *w, const struct tcp_conn *c)

@@ -318,9 +318,8 @@ static void far_tls(struct far *f, bool client)
 /* A remote of side i in the roles that its term leaves to it. */
 static void far_make(uint32_t i)
 {
-	static const char *const ours[SIDES] = { "10.1.0.1", "10.2.0.1" };
 	const struct ctl_term *t = gate_term(i);
-	struct sock_addr us = at(ours[i], be16_get(t->local.port));
+	struct sock_addr us = { world.conf.relay[t->local.relay].addr, t->local.port };
 	struct far *f = &gate.far[i];
 
 	far_free(f);

@@ -5,6 +5,7 @@
  */
 #include "stream_world.h"
 #include "../../dp/gateway/stream.h"
+#include "../../dp/net/neigh.h"
 
 static struct side *side0(void)
 {
@@ -180,6 +181,125 @@ static void as_many_as_may_wait(void **state)
 	assert_memory_equal(&gate_news(0, TERM_REFUSED)->remote, &first->addr, sizeof(first->addr));
 	assert_memory_equal(&gate_news(0, TERM_UP)->remote, &phone->addr, sizeof(phone->addr));
 	assert_int_equal(side0()->n_cand, 0);
+	first->fin = true;
+	host_rst(phone);
+	gate_run();
+	gate_ended(0, TCP_END_RESET);
+	gate_ended(1, TCP_END_PARTNER);
+}
+
+static void known(const char *ip)
+{
+	struct ip_addr a = at(ip, 0).ip;
+	struct rte_ether_addr mac;
+
+	memcpy(mac.addr_bytes, world_mac, sizeof(mac.addr_bytes));
+	neigh_learn(world.w, ACCESS, &a, &mac, true, true);
+}
+
+/* The next remote 0, which does all of its handshake. */
+static struct host *comes_from(const char *net, int host)
+{
+	char ip[ADDR_STR_MAX];
+
+	snprintf(ip, sizeof(ip), "%s%d", net, host);
+	known(ip);
+	far_at(ip);
+	far_again(0);
+	return leave();
+}
+
+/* Who holds the side is not the phone, nor is the phone where it was announced. */
+static struct host *held_by_a_stranger(const char *announced)
+{
+	gate_stop();
+	gate_config();
+	world.conf.tls.connections = 32;
+	world.conf.tls.handshakes = 16;
+	world.conf.port[ACCESS].addr[1].len = 60;
+	world.conf.relay[ACCESS_RELAY].addr =
+	    at(strchr(announced, ':') ? "fd00:1::1" : "10.1.0.1", 0).ip;
+	gate_start();
+	gate_want(0, TERM_TLS, TERM_LATCH);
+	gate_want(1, TERM_TCP, 0);
+	gate_term(0)->n_fingerprint = 0;
+	far_at(announced);
+	gate_set();
+	far_connect(1);
+	gate_news(1, TERM_UP);
+	gate.far[0].other_cert = true;
+	far_again(0);
+	gate_news(0, TERM_UNJUDGED);
+	return leave();
+}
+
+/*
+ * The phone's handshake is over, and the fingerprint to judge it by is not there yet: whoever
+ * shakes hands meanwhile, from other addresses or another network, does not drive it out.
+ */
+static void phone_stays(const char *announced, const char *home, const char *others)
+{
+	struct host *first = held_by_a_stranger(announced), *phone, *h;
+	uint32_t i;
+
+	gate.far[0].other_cert = false;
+	phone = comes_from(home, 5);
+	gate.far[0].other_cert = true;
+	for (i = 0; i < CANDIDATES + 3; i++) {
+		h = comes_from(others, 20 + (int)i);
+		assert_false(phone->rst);
+		assert_int_equal(side0()->n_cand, RTE_MIN(i + 2, (uint32_t)CANDIDATES));
+		/* Of the network that has the most the last makes room for the next. */
+		assert_int_equal(h->rst, i + 2 > CANDIDATES && ip_is_v4(&h->addr.ip));
+	}
+	gate.far[0].other_cert = false;
+	gate_fingerprint(0, FP_SHA256, true);
+	gate_set();
+	gate_news(0, TERM_REFUSED);
+	assert_memory_equal(&gate_news(0, TERM_UP)->remote, &phone->addr, sizeof(phone->addr));
+	first->fin = true;
+	host_rst(phone);
+	gate_run();
+	gate_ended(0, TCP_END_RESET);
+	gate_ended(1, TCP_END_PARTNER);
+}
+
+static void strangers_of_many_addresses(void **state)
+{
+	(void)state;
+	phone_stays("10.1.0.2", "10.1.0.", "10.1.0.");
+}
+
+static void strangers_of_one_network(void **state)
+{
+	(void)state;
+	phone_stays("fd00:1::2", "fd00:1:0:2::", "fd00:1:0:3::");
+}
+
+/* Handshakes that are not over, from as many addresses as may wait, keep nobody out. */
+static void strangers_who_say_no_more(void **state)
+{
+	struct host *first = held_by_a_stranger("10.1.0.2"), *h[CANDIDATES], *phone;
+	char ip[ADDR_STR_MAX];
+	int i;
+
+	(void)state;
+	for (i = 0; i < CANDIDATES; i++) {
+		snprintf(ip, sizeof(ip), "10.1.0.%d", 20 + i);
+		known(ip);
+		far_at(ip);
+		far_new(0);
+		h[i] = hello_only();
+	}
+	gate.far[0].other_cert = false;
+	phone = comes_from("10.1.0.", 5);
+	assert_false(phone->rst);
+	assert_true(h[0]->rst);
+	assert_false(h[1]->rst);
+	gate_fingerprint(0, FP_SHA256, true);
+	gate_set();
+	gate_news(0, TERM_REFUSED);
+	assert_memory_equal(&gate_news(0, TERM_UP)->remote, &phone->addr, sizeof(phone->addr));
 	first->fin = true;
 	host_rst(phone);
 	gate_run();
@@ -396,6 +516,9 @@ int main(void)
 		gate_test(who_shows_the_right_certificate),
 		gate_test(who_holds_it_goes),
 		gate_test(as_many_as_may_wait),
+		gate_test(strangers_of_many_addresses),
+		gate_test(strangers_of_one_network),
+		gate_test(strangers_who_say_no_more),
 		gate_test(the_fingerprint_changes),
 		gate_test(the_remote_is_told_later),
 		gate_test(one_beside_goes),
