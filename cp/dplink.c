@@ -256,7 +256,7 @@ bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uin
 
 static bool sync_mark(struct dplink *l, uint32_t worker, uint16_t type)
 {
-	struct cmd_sync c = { 0 };
+	struct ctl_hdr c = { 0 };
 
 	return dplink_replay_room(l, worker) && dplink_cmd(l, worker, type, &c, sizeof(c));
 }

@@ -45,58 +45,58 @@ static void event_audited(struct dplink *l, uint32_t worker, uint32_t seq)
 /* Hands on the private copy of an event, whose values may be. False if what it is about is gone. */
 static bool event_dispatch(struct dplink *l, uint32_t worker)
 {
-	const struct ctl_hdr *hdr = (const struct ctl_hdr *)l->event;
-	const void *e = l->event;
+	const union ctl_evt *e = &l->event;
 
-	switch (hdr->type) {
+	switch ((enum ctl_evt_type)e->hdr.type) {
 	case EVT_PUNT:
-		l->ops->punt(l->ctx, worker, e);
+		l->ops->punt(l->ctx, worker, &e->punt);
 		return true;
 	case EVT_SESSION_REFUSED:
 	case EVT_PEER_REFUSED:
-		return l->ops->refused(l->ctx, worker, e);
+		return l->ops->refused(l->ctx, worker, &e->session_refused);
 	case EVT_CONNECTED:
 	case EVT_CONNECT_FAILED:
 	case EVT_PEER_ATTEMPT:
-		return l->ops->peer_conn(l->ctx, worker, e);
+		return l->ops->peer_conn(l->ctx, worker, &e->connected);
 	case EVT_CONN_GONE:
-		return l->ops->conn_gone(l->ctx, worker, e);
+		return l->ops->conn_gone(l->ctx, worker, &e->conn_gone);
 	case EVT_PSK:
-		l->ops->psk(l->ctx, worker, e);
+		l->ops->psk(l->ctx, worker, &e->psk);
 		return true;
 	case EVT_CONTEXT_REFUSED:
-		return l->ops->context_refused(l->ctx, worker, e);
+		return l->ops->context_refused(l->ctx, worker, &e->context_refused);
 	case EVT_CONTEXT_STATS:
-		return l->ops->context_stats(l->ctx, worker, e);
+		return l->ops->context_stats(l->ctx, worker, &e->context_stats);
 	case EVT_TERM:
-		return l->ops->term(l->ctx, worker, e);
+		return l->ops->term(l->ctx, worker, &e->term);
 	case EVT_SESSION:
-		return l->ops->session && l->ops->session(l->ctx, worker, e);
+		return l->ops->session && l->ops->session(l->ctx, worker, &e->session);
 	case EVT_CONTEXT:
-		return l->ops->context && l->ops->context(l->ctx, worker, e);
+		return l->ops->context && l->ops->context(l->ctx, worker, &e->context);
 	case EVT_AUDITED:
-		event_audited(l, worker, hdr->seq);
+		event_audited(l, worker, e->hdr.seq);
 		return true;
 	case EVT_NEWS_LOST:
 		l->stats.news_lost++;
 		dplink_sync_want(&l->worker[worker]);
 		return true;
-	default:
-		event_synced(l, &l->worker[worker], hdr->seq);
+	case EVT_SYNCED:
+		event_synced(l, &l->worker[worker], e->hdr.seq);
 		return true;
+	case EVT_NONE:
+		break;
 	}
+	return false;
 }
 
-/* Copies one event, no more of it than there is. False if its header lies. */
+/* Copies one event, no more of it than there is. False if its header is invalid. */
 static bool event_copy(struct dplink *l, const uint8_t *shared)
 {
-	struct ctl_hdr hdr;
-
-	memcpy(&hdr, shared, sizeof(hdr));
-	if (hdr.len < sizeof(hdr) || hdr.len > RING_MSG_SIZE)
+	memcpy(&l->event.hdr, shared, sizeof(l->event.hdr));
+	if (!ctl_evt_len_valid(&l->event.hdr))
 		return false;
-	memcpy(l->event, &hdr, sizeof(hdr));
-	memcpy(l->event + sizeof(hdr), shared + sizeof(hdr), hdr.len - sizeof(hdr));
+	memcpy(l->event.bytes + sizeof(struct ctl_hdr), shared + sizeof(struct ctl_hdr),
+	       l->event.hdr.len - sizeof(struct ctl_hdr));
 	return true;
 }
 
@@ -122,14 +122,14 @@ static void event_hand_on(struct dplink *l, uint32_t worker)
 /* The oldest of those that are kept. */
 static void backlog_hand_on(struct dplink *l, uint32_t worker)
 {
-	backlog_take(&l->worker[worker].backlog, l->event);
+	backlog_take(&l->worker[worker].backlog, l->event.bytes);
 	event_hand_on(l, worker);
 }
 
 /* The event in hand is for later. Without memory for it it is for now, whatever it causes. */
 static void event_keep(struct dplink *l, uint32_t worker)
 {
-	if (backlog_add(&l->worker[worker].backlog, (const struct ctl_hdr *)l->event))
+	if (backlog_add(&l->worker[worker].backlog, &l->event.hdr))
 		l->stats.events_kept++;
 	else
 		event_hand_on(l, worker);
@@ -141,7 +141,7 @@ static void event_keep(struct dplink *l, uint32_t worker)
  */
 static void request_early(struct dplink *l, uint32_t worker)
 {
-	const struct evt_punt *p = (const struct evt_punt *)l->event;
+	const struct evt_punt *p = &l->event.punt;
 
 	if (p->leg.conn_gen && l->worker[worker].backlog.n < backlog_most(&l->worker[worker]))
 		event_keep(l, worker);
@@ -152,14 +152,14 @@ static void request_early(struct dplink *l, uint32_t worker)
 /* Takes the next event from the ring: hands it on, or keeps it. */
 static void event_next(struct dplink *l, uint32_t worker, bool now)
 {
-	const struct ctl_hdr *hdr = (const struct ctl_hdr *)l->event;
+	const struct ctl_hdr *hdr = &l->event.hdr;
 	struct worker_link *w = &l->worker[worker];
 	const bool copied = event_copy(l, ring_peek(&w->evt, 0));
 	const char *why;
 
 	ring_release(&w->evt, 1);
 	l->stats.events++;
-	why = copied ? event_lies(l->conf, hdr) : "impossible length of an event";
+	why = copied ? event_lies(l->conf, &l->event) : "impossible type or length of an event";
 	if (why)
 		dplink_lie(l, why);
 	else if (dplink_audits(w) && hdr->type == EVT_PUNT)

@@ -50,7 +50,7 @@ struct dplink {
 	const char *lie; /* what the dataplane did that cannot be */
 	struct dplink_stats stats;
 	struct worker_link worker[CTL_WORKERS_MAX];
-	_Alignas(64) uint8_t event[RING_MSG_SIZE]; /* private copy of the one in hand */
+	union ctl_evt event; /* the one in hand, a private copy */
 };
 
 /* What a worker has is not known yet: nobody's request is handed on. */

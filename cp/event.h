@@ -5,9 +5,9 @@
 #include "../conf/config.h"
 
 /*
- * What in an event of the dataplane (a private copy of RING_MSG_SIZE bytes) cannot be, or NULL.
- * Slots and generations are not looked at: what they name may be gone.
+ * What in an event of the dataplane, a private copy whose length is that of its type, cannot be; or
+ * NULL. Slots and generations are not looked at: what they name may be gone.
  */
-const char *event_lies(const struct config *c, const struct ctl_hdr *hdr);
+const char *event_lies(const struct config *c, const union ctl_evt *e);
 
 #endif

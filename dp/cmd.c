@@ -13,23 +13,6 @@
 #include "turn/peer.h"
 #include "turn/relay.h"
 
-union cmd {
-	struct ctl_hdr hdr;
-	struct cmd_session_set session_set;
-	struct cmd_session_del session_del;
-	struct cmd_perm_set perm_set;
-	struct cmd_chan_set chan_set;
-	struct cmd_send send;
-	struct cmd_connect connect;
-	struct cmd_join join;
-	struct cmd_conn_close conn_close;
-	struct cmd_psk psk;
-	struct cmd_context_set context_set;
-	struct cmd_context context;
-	struct cmd_context_move context_move;
-	uint8_t bytes[RING_MSG_SIZE];
-};
-
 /* Answers a command; about says of what, the header is made here. */
 static void evt_result(struct worker *w, enum ctl_evt_type type, const struct ctl_hdr *hdr,
 		       const struct evt_result *about)
@@ -86,43 +69,6 @@ static bool cmd_send(struct worker *w, const struct cmd_send *c, bool *waits)
 	return true;
 }
 
-/* The length a command of this type must have; 0 for an unknown type. */
-static uint16_t cmd_len(const struct ctl_hdr *h)
-{
-	switch ((enum ctl_cmd_type)h->type) {
-	case CMD_SESSION_SET:
-		return sizeof(struct cmd_session_set);
-	case CMD_SESSION_DEL:
-		return sizeof(struct cmd_session_del);
-	case CMD_PERM_SET:
-		return sizeof(struct cmd_perm_set);
-	case CMD_CHAN_SET:
-		return sizeof(struct cmd_chan_set);
-	case CMD_SEND:
-		return h->len; /* cmd_send() checks it against its payload */
-	case CMD_CONNECT:
-		return sizeof(struct cmd_connect);
-	case CMD_JOIN:
-		return sizeof(struct cmd_join);
-	case CMD_CONN_CLOSE:
-		return sizeof(struct cmd_conn_close);
-	case CMD_PSK:
-		return sizeof(struct cmd_psk);
-	case CMD_CONTEXT_SET:
-		return sizeof(struct cmd_context_set);
-	case CMD_CONTEXT_DEL:
-	case CMD_CONTEXT_AUDIT:
-		return sizeof(struct cmd_context);
-	case CMD_CONTEXT_MOVE:
-		return sizeof(struct cmd_context_move);
-	case CMD_AUDIT:
-	case CMD_SYNC_BEGIN:
-	case CMD_SYNC_END:
-		return sizeof(struct cmd_sync);
-	}
-	return 0;
-}
-
 static bool peer_refused(struct worker *w, const struct ctl_hdr *hdr,
 			 const struct evt_result *about)
 {
@@ -130,10 +76,22 @@ static bool peer_refused(struct worker *w, const struct ctl_hdr *hdr,
 	return false;
 }
 
+static void synced(struct worker *w, uint32_t seq)
+{
+	struct ctl_hdr *e = evt_answer(w);
+
+	if (!e)
+		return;
+	*e = (struct ctl_hdr){ EVT_SYNCED, sizeof(*e), seq };
+	evt_publish(w);
+}
+
 /* False if it could not be obeyed; *waits: not yet. */
-static bool cmd_execute(struct worker *w, const union cmd *c, bool *waits)
+static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 {
 	switch ((enum ctl_cmd_type)c->hdr.type) {
+	case CMD_NONE:
+		break;
 	case CMD_SESSION_SET:
 		if (session_set(w, &c->session_set))
 			return true;
@@ -166,9 +124,9 @@ static bool cmd_execute(struct worker *w, const union cmd *c, bool *waits)
 	case CMD_CONTEXT_SET:
 		return context_set(w, &c->context_set);
 	case CMD_CONTEXT_DEL:
-		return context_del(w, &c->context);
+		return context_del(w, &c->context_del);
 	case CMD_CONTEXT_AUDIT:
-		return context_audit(w, &c->context);
+		return context_audit(w, &c->context_audit);
 	case CMD_CONTEXT_MOVE:
 		return context_move(w, &c->context_move);
 	case CMD_AUDIT:
@@ -182,19 +140,17 @@ static bool cmd_execute(struct worker *w, const union cmd *c, bool *waits)
 	case CMD_SYNC_END:
 		session_sync_end(w);
 		context_sync_end(w);
-		evt_result(w, EVT_SYNCED, &c->hdr, &(struct evt_result){ 0 });
+		synced(w, c->hdr.seq);
 		return true;
 	}
 	return false;
 }
 
 /* Copies one message; false if its header lies. */
-static bool cmd_copy(union cmd *c, const uint8_t *shared)
+static bool cmd_copy(union ctl_cmd *c, const uint8_t *shared)
 {
 	memcpy(&c->hdr, shared, sizeof(c->hdr));
-	if (c->hdr.len < sizeof(c->hdr) || c->hdr.len > sizeof(c->bytes) ||
-	    c->hdr.len != cmd_len(&c->hdr) ||
-	    (c->hdr.type == CMD_SEND && c->hdr.len < offsetof(struct cmd_send, payload)))
+	if (!ctl_cmd_len_valid(&c->hdr))
 		return false;
 	memcpy(c->bytes + sizeof(c->hdr), shared + sizeof(c->hdr), c->hdr.len - sizeof(c->hdr));
 	return true;
@@ -206,7 +162,7 @@ enum taken { CMD_TAKEN, CMD_LIES, CMD_WAITS };
 static enum taken cmd_take(struct worker *w, const uint8_t *shared)
 {
 	bool waits = false, done;
-	union cmd c;
+	union ctl_cmd c;
 
 	if (unlikely(!cmd_copy(&c, shared))) {
 		count(w, CNT_CMD_BAD);

@@ -25,6 +25,7 @@
 #include "tcp_end.h"
 
 #include <stdalign.h>
+#include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
 #define CTL_ABI_VERSION 5u
@@ -293,46 +294,19 @@ struct ctl_sid {
 	uint32_t gen; /* never 0 */
 };
 
+/* Numbers of messages: msg.def says what each is for. 0 is none. */
 enum ctl_cmd_type {
-	CMD_SESSION_SET = 1, /* install, or change the expiry and flags of, a session */
-	CMD_SESSION_DEL,
-	CMD_PERM_SET,	   /* install or refresh a permission (peer address without port) */
-	CMD_CHAN_SET,	   /* bind or refresh a channel, and the permission that comes with it */
-	CMD_SEND,	   /* send payload to a leg */
-	CMD_CONNECT,	   /* connect from a TCP allocation's relayed address to a peer */
-	CMD_JOIN,	   /* join a client's data connection with a peer's connection */
-	CMD_CONN_CLOSE,	   /* end a connection */
-	CMD_PSK,	   /* answers EVT_PSK */
-	CMD_CONTEXT_SET,   /* install or change a context: what it shall be from now on */
-	CMD_CONTEXT_DEL,   /* answered by EVT_CONTEXT_STATS, its last */
-	CMD_CONTEXT_AUDIT, /* answered by EVT_CONTEXT_STATS */
-	CMD_CONTEXT_MOVE,  /* a termination goes to another context of the worker */
-	/*
-	 * The control process has lost records: all that the worker has is told (EVT_SESSION,
-	 * EVT_CONTEXT), then EVT_AUDITED. Until then there are no requests.
-	 */
-	CMD_AUDIT,
-	CMD_SYNC_BEGIN, /* what is not set again until CMD_SYNC_END goes */
-	CMD_SYNC_END,
+	CMD_NONE,
+#define CMD(name, member, type) CMD_##name,
+#define CMD_PAYLOAD CMD
+#include "msg.def"
 };
 
 enum ctl_evt_type {
-	EVT_PUNT = 1,	     /* a request for the control process */
-	EVT_SESSION_REFUSED, /* CMD_SESSION_SET failed: no memory for it, or a bad value */
-	EVT_PEER_REFUSED,    /* CMD_PERM_SET or CMD_CHAN_SET failed */
-	EVT_SYNCED,	     /* CMD_SYNC_END carried out; seq of that command */
-	EVT_CONNECTED,	     /* CMD_CONNECT came through; seq of that command */
-	EVT_CONNECT_FAILED,  /* it did not: why says so */
-	EVT_PEER_ATTEMPT,    /* a permitted peer connected to a TCP allocation's relayed address */
-	EVT_CONN_GONE,	     /* a connection the control process knows of has ended */
-	EVT_PSK,	     /* a TLS client names a pre-shared key (R65) */
-	EVT_CONTEXT_REFUSED, /* CMD_CONTEXT_SET or CMD_CONTEXT_MOVE failed */
-	EVT_CONTEXT_STATS,   /* seq of the command it answers */
-	EVT_TERM,	     /* something happened to a termination */
-	EVT_SESSION,	     /* there is this one, with some of its permissions and channels */
-	EVT_CONTEXT,	     /* there is this one */
-	EVT_AUDITED,	     /* that was all; seq of CMD_AUDIT */
-	EVT_NEWS_LOST,	     /* that of a connection's end was: only a replay finds out which */
+	EVT_NONE,
+#define EVT(name, member, type) EVT_##name,
+#define EVT_PAYLOAD EVT
+#include "msg.def"
 };
 
 struct ctl_hdr {
@@ -629,10 +603,6 @@ struct cmd_psk {
 	uint8_t key[CTL_PSK_MAX];
 };
 
-struct cmd_sync {
-	struct ctl_hdr hdr;
-};
-
 /* A permission (channel 0, port 0), or a channel and the permission of its address. */
 struct ctl_peer {
 	struct sock_addr addr;
@@ -712,11 +682,56 @@ struct evt_psk {
 };
 
 _Static_assert(sizeof(struct ctl_leg) == 28, "layout of the boundary");
-_Static_assert(sizeof(struct cmd_send) <= RING_MSG_SIZE, "a command fits a slot");
-_Static_assert(sizeof(struct cmd_context_set) <= RING_MSG_SIZE, "a command fits a slot");
-_Static_assert(sizeof(struct evt_punt) <= RING_MSG_SIZE, "an event fits a slot");
-_Static_assert(sizeof(struct evt_session) <= RING_MSG_SIZE, "an event fits a slot");
-_Static_assert(sizeof(struct evt_context) <= RING_MSG_SIZE, "an event fits a slot");
+/* Any message, in a private copy. */
+union ctl_cmd {
+	struct ctl_hdr hdr;
+#define CMD(name, member, type) struct type member;
+#define CMD_PAYLOAD CMD
+#include "msg.def"
+	uint8_t bytes[RING_MSG_SIZE];
+};
+
+union ctl_evt {
+	struct ctl_hdr hdr;
+#define EVT(name, member, type) struct type member;
+#define EVT_PAYLOAD EVT
+#include "msg.def"
+	uint8_t bytes[RING_MSG_SIZE];
+};
+
+_Static_assert(sizeof(union ctl_cmd) == RING_MSG_SIZE && sizeof(union ctl_evt) == RING_MSG_SIZE,
+	       "a message fits a slot");
+
+/* Whether a message of that type can be that long; of no known type none can. */
+static inline bool ctl_cmd_len_valid(const struct ctl_hdr *h)
+{
+	switch (h->type) {
+#define CMD(name, member, type) \
+	case CMD_##name:        \
+		return h->len == sizeof(struct type);
+#define CMD_PAYLOAD(name, member, type) \
+	case CMD_##name:                \
+		return h->len >= offsetof(struct type, payload) && h->len <= sizeof(struct type);
+#include "msg.def"
+	default:
+		return false;
+	}
+}
+
+static inline bool ctl_evt_len_valid(const struct ctl_hdr *h)
+{
+	switch (h->type) {
+#define EVT(name, member, type) \
+	case EVT_##name:        \
+		return h->len == sizeof(struct type);
+#define EVT_PAYLOAD(name, member, type) \
+	case EVT_##name:                \
+		return h->len >= offsetof(struct type, payload) && h->len <= sizeof(struct type);
+#include "msg.def"
+	default:
+		return false;
+	}
+}
 
 /*
  * Which worker owns a relayed port. Pairs (even, odd) stay together for EVEN-PORT; consecutive

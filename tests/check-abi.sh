@@ -33,6 +33,7 @@ normalise() {
 # only the types; of the .def files the symbols and their order.
 boundary() {
 	sed '/#define CTL_ABI_VERSION/d' lib/ctl_abi.h | normalise
+	normalise <lib/msg.def
 	normalise <lib/ring.h
 	normalise <lib/counter.h
 	normalise <lib/tcp_end.h

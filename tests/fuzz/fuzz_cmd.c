@@ -74,7 +74,7 @@ static void publish(const uint8_t *msg, size_t len)
 static void command(uint8_t *msg, size_t len)
 {
 	static const uint16_t size[] = {
-		[0] = sizeof(struct cmd_sync),
+		[0] = sizeof(struct ctl_hdr),
 		[CMD_SESSION_SET] = sizeof(struct cmd_session_set),
 		[CMD_SESSION_DEL] = sizeof(struct cmd_session_del),
 		[CMD_PERM_SET] = sizeof(struct cmd_perm_set),
@@ -86,9 +86,9 @@ static void command(uint8_t *msg, size_t len)
 		[CMD_CONTEXT_DEL] = sizeof(struct cmd_context),
 		[CMD_CONTEXT_AUDIT] = sizeof(struct cmd_context),
 		[CMD_CONTEXT_MOVE] = sizeof(struct cmd_context_move),
-		[CMD_SYNC_BEGIN] = sizeof(struct cmd_sync),
-		[CMD_AUDIT] = sizeof(struct cmd_sync),
-		[CMD_SYNC_END] = sizeof(struct cmd_sync),
+		[CMD_SYNC_BEGIN] = sizeof(struct ctl_hdr),
+		[CMD_AUDIT] = sizeof(struct ctl_hdr),
+		[CMD_SYNC_END] = sizeof(struct ctl_hdr),
 	};
 	struct ctl_hdr h = { .type = msg[0] % RTE_DIM(size) };
 	struct ctl_sid *sid = (struct ctl_sid *)(msg + sizeof(h));

@@ -69,13 +69,13 @@ static void env_once(void)
 
 static void take_all(uint32_t worker)
 {
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	while (fake_dp_take(&env.dp, worker, &c)) {
 		if (c.hdr.type == CMD_CONNECT)
 			last_seq[worker] = c.hdr.seq;
 		if (c.hdr.type == CMD_CONTEXT_AUDIT || c.hdr.type == CMD_CONTEXT_DEL)
-			last_ask[worker] = c.context;
+			last_ask[worker] = c.context_del;
 	}
 }
 

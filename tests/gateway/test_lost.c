@@ -22,7 +22,7 @@ static void syn_behind_its_command(void **state)
 
 static void sync_cmd(enum ctl_cmd_type type)
 {
-	struct cmd_sync c;
+	struct ctl_hdr c;
 
 	assert_true(world_cmd(0, (uint16_t)type, &c, sizeof(c)));
 }

@@ -326,7 +326,7 @@ static void statistics(void **state)
 
 static void inactivity(void **state)
 {
-	struct cmd_sync sync = { 0 };
+	struct ctl_hdr sync = { 0 };
 
 	(void)state;
 	gate_want(0, TERM_TCP, 0);
@@ -570,7 +570,7 @@ static void told_again(void **state)
 /* And in a replay how it stands: the news may have gone with who had it. */
 static void told_in_a_replay(void **state)
 {
-	struct cmd_sync sync;
+	struct ctl_hdr sync;
 
 	(void)state;
 	gate_unjudged(0);

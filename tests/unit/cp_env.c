@@ -111,7 +111,7 @@ void env_audited(struct env *e, uint32_t worker, uint32_t seq)
  */
 static void env_sync(struct env *e)
 {
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	for (int round = 0; round < 3; round++) {
 		env_poll(e);
@@ -285,7 +285,7 @@ void ask_channel(struct ask *a, uint16_t number)
 void ask_send(struct env *e, struct ask *a, struct answer *ans)
 {
 	size_t len = stun_end(&a->b);
-	union fake_cmd c;
+	union ctl_cmd c;
 	bool answered = false;
 
 	assert_true(len > 0);
@@ -349,7 +349,7 @@ struct table_alloc *env_alloc_tcp(struct env *e, uint16_t port)
 
 /* ---- commands ---- */
 
-bool env_take(struct env *e, uint32_t worker, uint16_t type, union fake_cmd *c)
+bool env_take(struct env *e, uint32_t worker, uint16_t type, union ctl_cmd *c)
 {
 	env_poll(e);
 	while (fake_dp_take(&e->dp, worker, c)) {

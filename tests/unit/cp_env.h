@@ -59,7 +59,7 @@ struct ask {
 struct answer {
 	struct stun_msg m;
 	struct cmd_send send;
-	union fake_cmd cmd[80];
+	union ctl_cmd cmd[80];
 	uint32_t n_cmd;
 	int code; /* 0: success */
 };
@@ -90,6 +90,6 @@ struct table_alloc *env_alloc(struct env *e, uint16_t port);
 struct table_alloc *env_alloc_tcp(struct env *e, uint16_t port);
 
 /* Takes commands up to the first of a type; the others are lost. False if there is none. */
-bool env_take(struct env *e, uint32_t worker, uint16_t type, union fake_cmd *c);
+bool env_take(struct env *e, uint32_t worker, uint16_t type, union ctl_cmd *c);
 
 #endif

@@ -100,9 +100,10 @@ void fake_dp_punt_leg(struct fake_dp *f, uint32_t worker, const struct ctl_leg *
 void fake_dp_result(struct fake_dp *f, uint32_t worker, uint16_t type, uint32_t seq,
 		    struct ctl_sid sid)
 {
-	struct evt_result e = { .hdr = { type, sizeof(e), seq }, .sid = sid };
+	uint16_t len = type == EVT_SYNCED ? sizeof(struct ctl_hdr) : sizeof(struct evt_result);
+	struct evt_result e = { .hdr = { type, len, seq }, .sid = sid };
 
-	fake_dp_event(f, worker, &e, sizeof(e));
+	fake_dp_event(f, worker, &e, len);
 }
 
 void fake_dp_peer_refused(struct fake_dp *f, uint32_t worker, struct ctl_sid sid,
@@ -166,7 +167,7 @@ void fake_dp_context_refused(struct fake_dp *f, uint32_t worker, struct ctl_cid 
 	fake_dp_event(f, worker, &e, sizeof(e));
 }
 
-bool fake_dp_take(struct fake_dp *f, uint32_t worker, union fake_cmd *c)
+bool fake_dp_take(struct fake_dp *f, uint32_t worker, union ctl_cmd *c)
 {
 	int n = ring_count(&f->cmd[worker], 1);
 

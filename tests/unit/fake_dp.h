@@ -8,23 +8,6 @@
 
 enum { FAKE_WORKERS = 4 };
 
-union fake_cmd {
-	struct ctl_hdr hdr;
-	struct cmd_session_set session_set;
-	struct cmd_session_del session_del;
-	struct cmd_perm_set perm_set;
-	struct cmd_chan_set chan_set;
-	struct cmd_send send;
-	struct cmd_connect connect;
-	struct cmd_join join;
-	struct cmd_conn_close conn_close;
-	struct cmd_psk psk;
-	struct cmd_context_set context_set;
-	struct cmd_context context;
-	struct cmd_context_move context_move;
-	uint8_t bytes[RING_MSG_SIZE];
-};
-
 struct fake_dp {
 	int memfd;
 	int wake_cp;
@@ -69,6 +52,6 @@ void fake_dp_context_refused(struct fake_dp *f, uint32_t worker, struct ctl_cid 
 			     enum ctl_refusal why);
 
 /* Takes the next command. False if there is none. */
-bool fake_dp_take(struct fake_dp *f, uint32_t worker, union fake_cmd *c);
+bool fake_dp_take(struct fake_dp *f, uint32_t worker, union ctl_cmd *c);
 
 #endif

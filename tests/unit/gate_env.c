@@ -76,7 +76,7 @@ void gate_set_ok(struct env *e, struct context *c, uint32_t side, const struct g
 
 bool gate_taken(struct env *e, const struct context *c, struct cmd_context_set *set)
 {
-	union fake_cmd cmd;
+	union ctl_cmd cmd;
 
 	while (env_take(e, c->worker, CMD_CONTEXT_SET, &cmd)) {
 		if (cmd.context_set.cid.slot == c->cid.slot) {
@@ -97,7 +97,7 @@ void gate_term_event(struct env *e, const struct context *c, uint32_t side, stru
 
 void gate_drain(struct env *e)
 {
-	union fake_cmd cmd;
+	union ctl_cmd cmd;
 
 	for (uint32_t w = 0; w < e->conf.dataplane.n_workers; w++) {
 		while (fake_dp_take(&e->dp, w, &cmd))

@@ -98,20 +98,20 @@ int ng_world_teardown(void **state)
 }
 
 /* What the dataplane does with a command. */
-static void obey(struct ng_world *w, uint32_t worker, const union fake_cmd *c)
+static void obey(struct ng_world *w, uint32_t worker, const union ctl_cmd *c)
 {
 	struct evt_context_stats e = { .hdr = { EVT_CONTEXT_STATS, sizeof(e), c->hdr.seq } };
 
 	if (w->mute || (c->hdr.type != CMD_CONTEXT_AUDIT && c->hdr.type != CMD_CONTEXT_DEL))
 		return;
-	e.cid = c->context.cid;
+	e.cid = c->context_del.cid;
 	memcpy(e.term, w->stats, sizeof(e.term));
 	fake_dp_event(&w->e.dp, worker, &e, sizeof(e));
 }
 
 void ng_turn(struct ng_world *w)
 {
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	event_base_loop(w->base, EVLOOP_NONBLOCK);
 	env_poll(&w->e);

@@ -48,7 +48,7 @@ struct told {
 static struct env *start(struct env *e, const struct told *t, uint32_t sets[2])
 {
 	char err[256] = "";
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	sets[0] = sets[1] = 0;
 	if (!server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)))
@@ -193,7 +193,7 @@ static void redirects_are_bounded(void **state)
 static void start_untold(struct env *e, uint32_t seq[2])
 {
 	char err[256] = "";
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	if (!server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)))
 		fail_msg("%s", err);
@@ -210,7 +210,7 @@ static void start_untold(struct env *e, uint32_t seq[2])
 /* All that is told to a worker; what ends a replay is answered. */
 static uint32_t take_sets(struct env *e, uint32_t worker)
 {
-	union fake_cmd c;
+	union ctl_cmd c;
 	uint32_t n = 0;
 
 	env_poll(e);
@@ -243,7 +243,7 @@ static void a_worker_that_hangs_keeps_only_its_own(void **state)
 	struct sock_addr relayed;
 	struct answer ans;
 	uint32_t seq[2];
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q;
 
 	r.sid.slot = 3;
@@ -321,7 +321,7 @@ static void requests_before_the_audit(void **state)
 	struct ask q[3];
 	struct stun_msg m;
 	uint32_t seq[2];
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	start_untold(e, seq);
 	for (int i = 0; i < 3; i++) {
@@ -439,7 +439,7 @@ static void no_port_is_given_before_all_is_told(void **state)
 			       .port = 49152 };
 	char err[256] = "";
 	struct gate_fail f;
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	env_start(e, 64);
 	env_stop(e);

@@ -51,7 +51,7 @@ static void session_make(uint32_t slot, uint32_t expiry)
 
 static void audit(void)
 {
-	struct cmd_sync c = { 0 };
+	struct ctl_hdr c = { 0 };
 
 	assert_true(world_cmd(0, CMD_AUDIT, &c, sizeof(c)));
 }

@@ -38,6 +38,16 @@ static struct cmd_session_set good_session(void)
 	};
 }
 
+static void expect_synced(void)
+{
+	const struct ctl_hdr *e = world_evt(0);
+
+	assert_non_null(e);
+	assert_int_equal(e->type, EVT_SYNCED);
+	assert_int_equal(e->len, sizeof(*e));
+	assert_int_equal(e->seq, 7);
+}
+
 static const struct evt_result *expect_event(uint16_t type, uint32_t slot, uint32_t gen)
 {
 	const struct evt_result *e = world_evt(0);
@@ -61,7 +71,7 @@ static void commands_do_what_they_say(void **state)
 				  .expiry = WORLD_START_S + 60,
 				  .perm_expiry = WORLD_START_S + 60 };
 	struct cmd_session_del d = { .sid = { 1, 1 } };
-	struct cmd_sync y = { .hdr = { 0 } };
+	struct ctl_hdr y = { 0 };
 
 	(void)state;
 	assert_true(world_cmd(0, CMD_SESSION_SET, &s, sizeof(s)));
@@ -71,7 +81,7 @@ static void commands_do_what_they_say(void **state)
 	assert_null(world_evt(0));
 	assert_true(world_cmd(0, CMD_SYNC_BEGIN, &y, sizeof(y)));
 	assert_true(world_cmd(0, CMD_SYNC_END, &y, sizeof(y)));
-	expect_event(EVT_SYNCED, 0, 0);
+	expect_synced();
 	assert_int_equal(world.w->session[1].gen, 0);
 	assert_false(world_cmd(0, CMD_SESSION_DEL, &d, sizeof(d)));
 	assert_true(world_cmd(0, CMD_SESSION_SET, &s, sizeof(s)));
@@ -157,7 +167,7 @@ static void lengths_and_types_that_lie(void **state)
 		{ CMD_SESSION_DEL, sizeof(struct cmd_session_set), 0 },
 		{ CMD_PERM_SET, sizeof(struct ctl_hdr), 0 },
 		{ CMD_CHAN_SET, sizeof(struct cmd_perm_set), 0 },
-		{ CMD_SYNC_BEGIN, sizeof(struct cmd_sync) + 4, 0 },
+		{ CMD_SYNC_BEGIN, sizeof(struct ctl_hdr) + 4, 0 },
 		{ CMD_SYNC_END, sizeof(struct ctl_hdr) - 1, 0 },
 		{ CMD_SEND, offsetof(struct cmd_send, payload) - 1, 0 },
 		{ CMD_SEND, RING_MSG_SIZE + 1, 0 },
@@ -414,7 +424,7 @@ static void one_answer_each(void **state)
 		struct cmd_connect connect;
 		struct cmd_context_set context_set;
 		struct cmd_context_move context_move;
-		struct cmd_sync sync;
+		struct ctl_hdr sync;
 	} c;
 	static const struct {
 		uint16_t type, len, answer;

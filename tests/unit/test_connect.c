@@ -37,7 +37,7 @@ static void begin_connect(struct ask *q, const char *ip, uint16_t port)
 }
 
 /* Sends a Connect that is not answered yet; the command it leads to. */
-static void send_connect(struct env *e, struct ask *q, union fake_cmd *c)
+static void send_connect(struct env *e, struct ask *q, union ctl_cmd *c)
 {
 	size_t len = stun_end(&q->b);
 
@@ -46,17 +46,17 @@ static void send_connect(struct env *e, struct ask *q, union fake_cmd *c)
 	assert_true(fake_dp_take(&e->dp, q->worker, c));
 	assert_int_equal(c->hdr.type, CMD_CONNECT);
 	assert_int_equal(c->hdr.len, sizeof(c->connect));
-	assert_false(fake_dp_take(&e->dp, q->worker, &(union fake_cmd){ 0 }));
+	assert_false(fake_dp_take(&e->dp, q->worker, &(union ctl_cmd){ 0 }));
 }
 
-static void connect_to(struct env *e, uint16_t port, struct ask *q, union fake_cmd *c)
+static void connect_to(struct env *e, uint16_t port, struct ask *q, union ctl_cmd *c)
 {
 	begin_connect(q, "203.0.113.1", port);
 	send_connect(e, q, c);
 }
 
 /* The dataplane's answer to c. */
-static void outcome(struct env *e, const union fake_cmd *c, struct ctl_conn conn, enum tcp_end why)
+static void outcome(struct env *e, const union ctl_cmd *c, struct ctl_conn conn, enum tcp_end why)
 {
 	struct evt_peer_conn ev = {
 		.sid = c->connect.sid, .peer = c->connect.peer, .conn = conn, .why = (uint16_t)why
@@ -67,7 +67,7 @@ static void outcome(struct env *e, const union fake_cmd *c, struct ctl_conn conn
 	env_poll(e);
 }
 
-static void failed(struct env *e, const union fake_cmd *c, enum tcp_end why)
+static void failed(struct env *e, const union ctl_cmd *c, enum tcp_end why)
 {
 	outcome(e, c, (struct ctl_conn){ 0 }, why);
 }
@@ -75,7 +75,7 @@ static void failed(struct env *e, const union fake_cmd *c, enum tcp_end why)
 /* The late answer to a Connect: a reply on the control connection, signed; its error code. */
 static int answer(struct env *e, const struct ask *q, struct answer *ans)
 {
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	assert_true(env_take(e, q->worker, CMD_SEND, &c));
 	ans->send = c.send;
@@ -97,7 +97,7 @@ static int answer(struct env *e, const struct ask *q, struct answer *ans)
 static uint32_t connected(struct env *e, uint16_t port)
 {
 	struct answer ans;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q;
 	uint32_t id;
 
@@ -141,7 +141,7 @@ static void bind_refused(struct env *e, uint32_t id, const char *user, int code)
 
 static void expect_close(struct env *e, uint32_t worker, struct ctl_conn conn)
 {
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	assert_true(env_take(e, worker, CMD_CONN_CLOSE, &c));
 	assert_memory_equal(&c.conn_close.conn, &conn, sizeof(conn));
@@ -188,7 +188,7 @@ static void a_credential_that_is_over_binds_what_is_its_own(void **state)
 {
 	struct env *e = *state;
 	struct answer ans;
-	union fake_cmd c;
+	union ctl_cmd c;
 	uint32_t id = 0;
 	struct ask q;
 
@@ -217,7 +217,7 @@ static void connect_success(void **state)
 	struct ctl_sid sid = allocate(e, PORT)->sid;
 	struct sock_addr peer = addr("203.0.113.1", 80);
 	struct answer ans;
-	union fake_cmd c;
+	union ctl_cmd c;
 	uint32_t id = 0;
 	struct ask q;
 
@@ -297,7 +297,7 @@ static void connect_twice_446(void **state)
 {
 	struct env *e = *state;
 	struct answer ans;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q, again;
 
 	allocate(e, PORT);
@@ -318,7 +318,7 @@ static void connect_failure_447(void **state)
 {
 	struct env *e = *state;
 	struct answer ans;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q;
 
 	allocate(e, PORT);
@@ -339,13 +339,13 @@ static void connect_without_an_outcome_447(void **state)
 {
 	struct env *e = *state;
 	struct answer ans;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q;
 
 	allocate(e, PORT);
 	connect_to(e, 80, &q, &c);
 	env_advance(e, 30000); /* tcp.connect-timeout is the dataplane's to keep */
-	assert_false(env_take(e, 0, CMD_SEND, &(union fake_cmd){ 0 }));
+	assert_false(env_take(e, 0, CMD_SEND, &(union ctl_cmd){ 0 }));
 	env_advance(e, 5100);
 	assert_int_equal(answer(e, &q, &ans), 447);
 	assert_int_equal(pending_used(e->s.pending), 0);
@@ -359,7 +359,7 @@ static void connections_per_allocation_508(void **state)
 	struct env *e = *state;
 	struct ask q, last;
 	struct answer ans;
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	allocate(e, PORT);
 	connected(e, 80);
@@ -396,7 +396,7 @@ static void a_full_command_ring_is_waited_for(void **state)
 	struct env *e = *state;
 	struct cmd_conn_close c = { .conn = peer_conn };
 	struct ctl_sid sid = allocate(e, PORT)->sid;
-	union fake_cmd cmd;
+	union ctl_cmd cmd;
 	struct ask q;
 	size_t len;
 
@@ -426,7 +426,7 @@ static void stale_outcomes(void **state)
 {
 	struct env *e = *state;
 	struct answer ans;
-	union fake_cmd c, other;
+	union ctl_cmd c, other;
 	struct ask q;
 
 	allocate(e, PORT);
@@ -470,7 +470,7 @@ static void bind_from_every_worker(void **state)
 	}
 	assert_int_equal(e->s.stats.success[SERVER_CONNECTION_BIND], 2);
 	env_advance(e, 60000); /* nobody waits any more */
-	assert_false(env_take(e, 0, CMD_CONN_CLOSE, &(union fake_cmd){ 0 }));
+	assert_false(env_take(e, 0, CMD_CONN_CLOSE, &(union ctl_cmd){ 0 }));
 	assert_int_equal(e->s.stats.binds_late, 0);
 }
 
@@ -479,7 +479,7 @@ static void bind_refusals(void **state)
 	struct env *e = *state;
 	struct cmd_join join;
 	struct answer ans;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q, pending;
 	uint32_t id;
 
@@ -567,7 +567,7 @@ static void attempt_is_announced_and_bound(void **state)
 	struct table_alloc *a = allocate(e, PORT);
 	struct sock_addr peer = addr("203.0.113.9", 80), got;
 	struct cmd_join join;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct stun_msg m;
 	uint32_t id;
 
@@ -600,7 +600,7 @@ static void attempts_in_vain(void **state)
 	struct env *e = *state;
 	struct ctl_sid sid = allocate(e, PORT)->sid, udp;
 	struct sock_addr relayed;
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	attempt(e, (struct ctl_sid){ sid.slot, sid.gen + 1 }, 80);
 	expect_close(e, 0, (struct ctl_conn){ peer_conn.idx + 80, peer_conn.gen });
@@ -628,26 +628,26 @@ static void attempts_in_vain(void **state)
 /* ---- with the allocation ---- */
 
 /* One under way (*q), one made, one announced. */
-static struct ctl_sid busy(struct env *e, struct ask *q, union fake_cmd *c)
+static struct ctl_sid busy(struct env *e, struct ask *q, union ctl_cmd *c)
 {
 	struct ctl_sid sid = allocate(e, PORT)->sid;
 
 	connected(e, 80);
 	attempt(e, sid, 81);
-	assert_true(env_take(e, 0, CMD_SEND, &(union fake_cmd){ 0 }));
+	assert_true(env_take(e, 0, CMD_SEND, &(union ctl_cmd){ 0 }));
 	connect_to(e, 82, q, c);
 	assert_int_equal(pending_used(e->s.pending), 3);
 	return sid;
 }
 
 /* Nothing is left, no timer speaks, and what the dataplane still had to say is stale. */
-static void expect_forgotten(struct env *e, const union fake_cmd *c)
+static void expect_forgotten(struct env *e, const union ctl_cmd *c)
 {
 	uint64_t stale = dplink_stats(e->s.link)->events_stale;
 
 	assert_int_equal(pending_used(e->s.pending), 0);
 	env_advance(e, 60000);
-	assert_false(env_take(e, 0, CMD_CONN_CLOSE, &(union fake_cmd){ 0 }));
+	assert_false(env_take(e, 0, CMD_CONN_CLOSE, &(union ctl_cmd){ 0 }));
 	outcome(e, c, peer_conn, 0);
 	assert_int_equal(dplink_stats(e->s.link)->events_stale, stale + 1);
 	expect_close(e, 0, peer_conn);
@@ -660,7 +660,7 @@ static void expect_forgotten(struct env *e, const union fake_cmd *c)
 static void give_up(struct env *e, uint8_t family, const struct ask *connect, int code)
 {
 	struct answer ans;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q;
 	size_t len;
 
@@ -681,7 +681,7 @@ static void give_up(struct env *e, uint8_t family, const struct ask *connect, in
 static void connections_end_with_the_allocation(void **state)
 {
 	struct env *e = *state;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q;
 
 	busy(e, &q, &c);
@@ -694,7 +694,7 @@ static void connections_end_as_the_allocation_expires(void **state)
 {
 	struct env *e = *state;
 	struct answer ans;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q;
 
 	allocate(e, PORT);
@@ -710,12 +710,12 @@ static void connections_end_as_the_allocation_expires(void **state)
 static void connections_end_with_their_client(void **state)
 {
 	struct env *e = *state;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q;
 
 	fake_dp_conn_gone(&e->dp, 0, busy(e, &q, &c), control, CONN_CLIENT);
 	env_poll(e);
-	assert_false(env_take(e, 0, CMD_SEND, &(union fake_cmd){ 0 }));
+	assert_false(env_take(e, 0, CMD_SEND, &(union ctl_cmd){ 0 }));
 	expect_forgotten(e, &c);
 }
 
@@ -725,7 +725,7 @@ static void connections_end_with_their_family(void **state)
 	struct env *e = *state;
 	struct ask q, q6;
 	struct answer ans;
-	union fake_cmd c, c6;
+	union ctl_cmd c, c6;
 	uint32_t id;
 
 	begin_as(&q, STUN_ALLOCATE, PORT, control, "alice");
@@ -750,7 +750,7 @@ static void a_new_control_process_knows_none(void **state)
 	struct env *e = *state;
 	struct ctl_conn announced = { peer_conn.idx + 81, peer_conn.gen };
 	char err[256] = "";
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q;
 	struct ctl_sid sid = busy(e, &q, &c);
 

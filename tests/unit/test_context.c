@@ -310,8 +310,8 @@ static void no_gateway(void **state)
 	assert_false(world_cmd(0, CMD_CONTEXT_MOVE, &m, sizeof(m)));
 	media_refused(m.cid, REFUSED_GONE);
 	media_later(5000);
-	assert_true(world_cmd(0, CMD_SYNC_BEGIN, &(struct cmd_sync){ 0 }, sizeof(struct cmd_sync)));
-	assert_true(world_cmd(0, CMD_SYNC_END, &(struct cmd_sync){ 0 }, sizeof(struct cmd_sync)));
+	assert_true(world_cmd(0, CMD_SYNC_BEGIN, &(struct ctl_hdr){ 0 }, sizeof(struct ctl_hdr)));
+	assert_true(world_cmd(0, CMD_SYNC_END, &(struct ctl_hdr){ 0 }, sizeof(struct ctl_hdr)));
 	world_stop();
 }
 
@@ -319,7 +319,7 @@ static void no_gateway(void **state)
 
 static void sync_cmd(uint16_t type)
 {
-	struct cmd_sync c = { 0 };
+	struct ctl_hdr c = { 0 };
 
 	assert_true(world_cmd(0, type, &c, sizeof(c)));
 	while (world_evt(0))

@@ -217,7 +217,7 @@ struct seen {
 static struct seen drain(struct env *e, uint32_t worker, uint32_t step)
 {
 	struct seen s = { 0 };
-	union fake_cmd c;
+	union ctl_cmd c;
 	uint32_t idle = 0;
 
 	while (idle < 3) {

@@ -282,7 +282,7 @@ static void a_termination_moves_with_all_it_has(void **state)
 	struct context_term moved = c->term[1];
 	struct cmd_context_set set;
 	struct gate_fail f;
-	union fake_cmd cmd;
+	union ctl_cmd cmd;
 
 	to = gate_add(g, &plan, &a, NULL, &f);
 	assert_non_null(to);
@@ -362,12 +362,12 @@ static void audits_and_deletions_bring_counters(void **state)
 	struct context *c = gate_added_udp(e);
 	uint32_t worker = c->worker;
 	struct told t = { 0 };
-	union fake_cmd cmd;
+	union ctl_cmd cmd;
 
 	gate_audit(e->s.gateway, c, told, &t);
 	assert_int_equal(t.n, 0);
 	assert_true(env_take(e, worker, CMD_CONTEXT_AUDIT, &cmd));
-	fake_dp_stats(&e->dp, worker, &cmd.context, some);
+	fake_dp_stats(&e->dp, worker, &cmd.context_del, some);
 	env_poll(e);
 	assert_int_equal(t.n, 1);
 	assert_true(t.here && t.stats);
@@ -375,8 +375,8 @@ static void audits_and_deletions_bring_counters(void **state)
 	gate_delete(e->s.gateway, c, told, &t);
 	assert_null(gate_call_next(e->s.gateway, "call", NULL));
 	assert_true(env_take(e, worker, CMD_CONTEXT_DEL, &cmd));
-	fake_dp_stats(&e->dp, worker, &cmd.context, some);
-	fake_dp_stats(&e->dp, worker, &cmd.context, some); /* of which one is too many */
+	fake_dp_stats(&e->dp, worker, &cmd.context_del, some);
+	fake_dp_stats(&e->dp, worker, &cmd.context_del, some); /* of which one is too many */
 	env_poll(e);
 	assert_int_equal(t.n, 2);
 	assert_true(!t.here && t.stats);
@@ -389,7 +389,7 @@ static void answers_that_do_not_come_are_not_waited_for(void **state)
 	struct gateway *g = e->s.gateway;
 	struct context *c = gate_added_udp(e);
 	struct told t = { 0 }, gone = { 0 };
-	union fake_cmd cmd, other;
+	union ctl_cmd cmd, other;
 	uint32_t worker = c->worker;
 
 	gate_audit(g, c, told, &t);
@@ -402,8 +402,8 @@ static void answers_that_do_not_come_are_not_waited_for(void **state)
 	env_advance(e, 1100);
 	assert_int_equal(t.n, 1);
 	assert_true(t.here && !t.stats);
-	fake_dp_stats(&e->dp, worker, &cmd.context, some); /* too late */
-	fake_dp_stats(&e->dp, worker, &other.context, some);
+	fake_dp_stats(&e->dp, worker, &cmd.context_del, some); /* too late */
+	fake_dp_stats(&e->dp, worker, &other.context_del, some);
 	env_poll(e);
 	assert_int_equal(t.n, 1);
 	assert_int_equal(gone.n, 0);
@@ -412,7 +412,7 @@ static void answers_that_do_not_come_are_not_waited_for(void **state)
 	gate_audit(g, c, told, &gone);
 	assert_true(env_take(e, worker, CMD_CONTEXT_AUDIT, &cmd));
 	assert_true(env_take(e, worker, CMD_CONTEXT_AUDIT, &cmd));
-	fake_dp_stats(&e->dp, worker, &cmd.context, some);
+	fake_dp_stats(&e->dp, worker, &cmd.context_del, some);
 	env_poll(e);
 	assert_int_equal(gone.n, 1);
 	assert_int_equal(t.n, 1);

@@ -456,7 +456,7 @@ static void every_state_is_found_and_replayed(void **state)
 	assert_int_equal(gate_stats(e->s.gateway)->damaged, 0);
 	for (int i = 0; i < 6; i++) {
 		struct context *now = gate_find(e->s.gateway, saved[i].id);
-		union fake_cmd cmd;
+		union ctl_cmd cmd;
 		bool found = false;
 
 		assert_non_null(now);
@@ -563,7 +563,7 @@ static void a_replay_is_whole_through_a_small_ring(void **state)
 	if (!fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)))
 		fail_msg("%s", err);
 	for (int turn = 0; turn < 100; turn++) {
-		union fake_cmd cmd;
+		union ctl_cmd cmd;
 
 		env_poll(e);
 		for (uint32_t w = 0; w < 2; w++) {

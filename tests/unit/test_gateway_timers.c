@@ -13,7 +13,7 @@ static void expect_end(struct env *e, struct context *c, uint32_t seconds, enum 
 	const uint64_t id = c->id;
 	const uint32_t worker = c->worker;
 	const struct ctl_cid cid = c->cid;
-	union fake_cmd cmd;
+	union ctl_cmd cmd;
 
 	gate_pass(e, seconds - 1);
 	assert_non_null(gate_find(e->s.gateway, id));
@@ -23,7 +23,7 @@ static void expect_end(struct env *e, struct context *c, uint32_t seconds, enum 
 	assert_int_equal(gate_last_news(e)->end, end);
 	assert_int_equal(gate_stats(e->s.gateway)->ended[end], 1);
 	assert_true(env_take(e, worker, CMD_CONTEXT_DEL, &cmd));
-	assert_memory_equal(&cmd.context.cid, &cid, sizeof(cid));
+	assert_memory_equal(&cmd.context_del.cid, &cid, sizeof(cid));
 }
 
 static void one_termination_waits_for_the_answer(void **state)
@@ -163,18 +163,18 @@ static void lifetime_is_the_plans(void **state)
 static void answer_silence(struct env *e, struct context *c, uint32_t a, uint32_t b)
 {
 	const struct ctl_term_stats stats[2] = { { .silent_s = a }, { .silent_s = b } };
-	union fake_cmd cmd;
+	union ctl_cmd cmd;
 
 	env_advance(e, 1000);
 	assert_true(env_take(e, c->worker, CMD_CONTEXT_AUDIT, &cmd));
-	assert_memory_equal(&cmd.context.cid, &c->cid, sizeof(c->cid));
-	fake_dp_stats(&e->dp, c->worker, &cmd.context, stats);
+	assert_memory_equal(&cmd.context_del.cid, &c->cid, sizeof(c->cid));
+	fake_dp_stats(&e->dp, c->worker, &cmd.context_del, stats);
 	env_poll(e);
 }
 
 static bool asked(struct env *e, const struct context *c)
 {
-	union fake_cmd cmd;
+	union ctl_cmd cmd;
 
 	env_advance(e, 1000);
 	return env_take(e, c->worker, CMD_CONTEXT_AUDIT, &cmd);

@@ -57,7 +57,7 @@ static void tell(struct env *e, uint32_t worker, uint32_t seq)
 	env_audited(e, worker, seq);
 }
 
-static void obey(struct env *e, uint32_t worker, const union fake_cmd *c)
+static void obey(struct env *e, uint32_t worker, const union ctl_cmd *c)
 {
 	const struct evt_session *k;
 
@@ -100,7 +100,7 @@ static void obey(struct env *e, uint32_t worker, const union fake_cmd *c)
 /* Obeys at most n commands of each worker. Answers are looked at for tokens. */
 static void turn(struct env *e, uint32_t n)
 {
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct stun_msg m;
 
 	for (uint32_t i = 0; i < n; i++) {

@@ -285,7 +285,7 @@ static void what_cannot_go_out(void **state)
 static void silence(void **state)
 {
 	struct cmd_context_set c = media_cmd(1, 5, 0);
-	struct cmd_sync sync = { 0 };
+	struct ctl_hdr sync = { 0 };
 	const struct evt_term *e;
 
 	(void)state;

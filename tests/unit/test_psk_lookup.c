@@ -57,7 +57,7 @@ static struct evt_psk event(const char *identity)
 
 static struct cmd_psk ask_for(struct env *e, const struct evt_psk *p)
 {
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	fake_dp_event(&e->dp, 1, p, sizeof(*p));
 	env_poll(e);

@@ -259,7 +259,7 @@ static void goes_and_changes_like_a_session(void **state)
 /* A replay that does not name it sweeps it away. */
 static void swept_by_a_replay(void **state)
 {
-	struct cmd_sync begin = { 0 }, end = { 0 };
+	struct ctl_hdr begin = { 0 }, end = { 0 };
 
 	(void)state;
 	assert_true(world_cmd(leg, CMD_SYNC_BEGIN, &begin, sizeof(begin)));

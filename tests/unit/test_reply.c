@@ -54,7 +54,7 @@ static struct taken drain(struct env *e, const struct ask *q)
 {
 	struct taken t = { 0 };
 	struct stun_msg m;
-	union fake_cmd c;
+	union ctl_cmd c;
 	uint32_t idle = 0;
 
 	while (idle < 3) {
@@ -131,7 +131,7 @@ static void a_ring_of_requests(void **state)
 	struct env *e = *state;
 	static struct ask q[SLOTS];
 	struct stun_msg m;
-	union fake_cmd c;
+	union ctl_cmd c;
 	uint32_t next = 0;
 
 	fill_commands(e, 0);
@@ -160,7 +160,7 @@ static void what_is_kept_is_bounded(void **state)
 {
 	struct env *e = *state;
 	struct taken t;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q;
 
 	begin(&q, STUN_REFRESH, 1000);
@@ -200,7 +200,7 @@ static void a_dataplane_that_goes(void **state)
 /* A Connect under way. */
 static void connect_begin(struct env *e, struct ask *q, const char *ip)
 {
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	begin(q, STUN_CONNECT, 1000);
 	ask_peer(q, ip, 80);

@@ -229,7 +229,7 @@ static void what_is_no_request_is_counted_only(void **state)
 {
 	struct env *e = *state;
 	struct sock_addr client = addr("198.51.100.7", 1000);
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask a;
 	size_t len;
 
@@ -249,7 +249,7 @@ static void old_requests_are_skipped(void **state)
 	struct env *e = *state;
 	uint64_t oldest_us = (e->now_ms - SERVER_REQUEST_MAX_AGE_S * UINT64_C(1000)) * 1000;
 	struct sock_addr client = addr("198.51.100.7", 1000);
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask a;
 	size_t len;
 
@@ -524,7 +524,7 @@ static void even_port_and_reservation(void **state)
 }
 
 /* All commands a worker was given, a reply among them too. */
-static uint32_t take_all(struct env *e, uint32_t worker, union fake_cmd *c, uint32_t max)
+static uint32_t take_all(struct env *e, uint32_t worker, union ctl_cmd *c, uint32_t max)
 {
 	uint32_t n = 0;
 
@@ -534,7 +534,7 @@ static uint32_t take_all(struct env *e, uint32_t worker, union fake_cmd *c, uint
 }
 
 /* A pair on worker 0; its second port goes to a client that comes to worker 1. */
-static void reserve_across(struct env *e, union fake_cmd session[4], union fake_cmd redirect[4])
+static void reserve_across(struct env *e, union ctl_cmd session[4], union ctl_cmd redirect[4])
 {
 	struct sock_addr client = addr("198.51.100.7", 1001);
 	uint8_t token[8];
@@ -559,7 +559,7 @@ static void reserve_across(struct env *e, union fake_cmd session[4], union fake_
 static void reservation_taken_on_another_worker(void **state)
 {
 	struct env *e = *state;
-	union fake_cmd on_0[4], on_1[4];
+	union ctl_cmd on_0[4], on_1[4];
 	const struct cmd_session_set *c = &on_0[0].session_set;
 	const struct cmd_session_set *r = &on_1[0].session_set;
 	struct stun_msg m;
@@ -586,7 +586,7 @@ static void reservation_taken_on_another_worker(void **state)
 static void redirect_lives_as_long_as_its_session(void **state)
 {
 	struct env *e = *state;
-	union fake_cmd on_0[4], on_1[4];
+	union ctl_cmd on_0[4], on_1[4];
 	struct ctl_sid sid, at_leg;
 	struct answer ans;
 	struct ask a;
@@ -615,7 +615,7 @@ static void redirect_lives_as_long_as_its_session(void **state)
 static void redirect_expires_with_its_session(void **state)
 {
 	struct env *e = *state;
-	union fake_cmd on_0[4], on_1[4];
+	union ctl_cmd on_0[4], on_1[4];
 
 	reserve_across(e, on_0, on_1);
 	env_advance(e, 601000);
@@ -629,7 +629,7 @@ static void redirect_expires_with_its_session(void **state)
 static void redirect_is_replayed_and_may_be_refused(void **state)
 {
 	struct env *e = *state;
-	union fake_cmd on_0[8], on_1[8];
+	union ctl_cmd on_0[8], on_1[8];
 	struct ctl_sid at_leg;
 	char err[256];
 
@@ -721,7 +721,7 @@ static void restart(struct env *e)
 	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
 	env_poll(e);
 	for (uint32_t w = 0; w < e->conf.dataplane.n_workers; w++)
-		assert_false(env_take(e, w, 0, &(union fake_cmd){ 0 }));
+		assert_false(env_take(e, w, 0, &(union ctl_cmd){ 0 }));
 }
 
 /* A reserved port is kept from all others: it counts for its user until it is used or over. */

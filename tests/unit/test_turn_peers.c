@@ -330,7 +330,7 @@ static void allocation_expires(void **state)
 {
 	struct env *e = *state;
 	struct sock_addr relayed;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ctl_sid sid;
 
 	ask_allocate(e, 1000, &relayed);
@@ -354,7 +354,7 @@ static void a_worker_that_hangs_stops_no_time(void **state)
 	struct env *e = *state;
 	struct sock_addr relayed;
 	struct answer ans;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask a;
 
 	ask_begin(&a, STUN_ALLOCATE, 1001);
@@ -450,7 +450,7 @@ static void refused_permission_is_deleted(void **state)
 	struct env *e = *state;
 	struct sock_addr relayed, gone = addr("203.0.113.2", 0), kept = addr("203.0.113.1", 7);
 	struct table_alloc *a;
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	ask_allocate(e, 1000, &relayed);
 	a = env_alloc(e, 1000);
@@ -474,7 +474,7 @@ static void refused_channel_is_deleted(void **state)
 	struct env *e = *state;
 	struct sock_addr relayed, peer = addr("203.0.113.2", 7);
 	struct table_alloc *a;
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	ask_allocate(e, 1000, &relayed);
 	a = env_alloc(e, 1000);

@@ -93,7 +93,7 @@ static void a_second_allocate_is_a_mismatch(void **state)
 static void what_waited_is_answered(void **state)
 {
 	struct env *e = *state;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct ask q;
 
 	begin(&q, STUN_ALLOCATE, 1000);
@@ -213,7 +213,7 @@ static void an_allocation_ends_with_its_connection(void **state)
 	struct env *e = *state;
 	struct table_alloc *a = allocate(e, 1000, true);
 	struct ctl_sid sid = a->sid;
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	gone(e, 0, sid, conn, CONN_CLIENT);
 	assert_null(env_alloc_tcp(e, 1000));
@@ -294,7 +294,7 @@ static void attach(struct env *e, uint64_t generation)
 /* Takes what the replay brought. */
 static void drain(struct env *e)
 {
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	for (uint32_t w = 0; w < e->conf.dataplane.n_workers; w++)
 		assert_false(env_take(e, w, 0, &c));
@@ -305,7 +305,7 @@ static void a_new_dataplane_has_no_connections(void **state)
 {
 	struct env *e = *state;
 	struct sock_addr relayed;
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	attach(e, 5);
 	drain(e);
@@ -376,7 +376,7 @@ static void a_new_control_process_keeps_them(void **state)
 {
 	struct env *e = *state;
 	struct ctl_sid sid[2];
-	union fake_cmd c;
+	union ctl_cmd c;
 	char err[256] = "";
 
 	attach(e, 5);

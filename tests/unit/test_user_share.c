@@ -156,7 +156,7 @@ static void a_replay_tells_all(void **state)
 {
 	struct env *e = *state;
 	uint32_t told = 0;
-	union fake_cmd c;
+	union ctl_cmd c;
 
 	for (int i = 0; i < 4; i++)
 		allocate(e, i, "alice");
@@ -175,7 +175,7 @@ static void another_dataplane(void **state)
 {
 	struct env *e = *state;
 	uint32_t told = 0;
-	union fake_cmd c;
+	union ctl_cmd c;
 	struct answer ans;
 	struct ask a;
 
