@@ -91,7 +91,32 @@ static void report_wrong(struct server *s, const struct request *r)
 			log_text(name->val, name->val ? name->len : 0, text));
 }
 
-enum { REQUEST_MIN = STUN_HDR_LEN + 8 }; /* with one attribute, as of a requested transport */
+enum { CHALLENGE_TIMES = 3 };
+
+/* Bytes of a challenge without FINGERPRINT, which are always as many. */
+static uint16_t challenge_len(struct server *s)
+{
+	static const uint8_t tid[STUN_TID_LEN];
+	const struct sock_addr nobody = { 0 };
+	uint8_t buf[CTL_PAYLOAD_MAX];
+	struct stun_builder b;
+
+	stun_begin(&b, buf, sizeof(buf), stun_type(STUN_ALLOCATE, STUN_ERROR), tid);
+	stun_put_error_code(&b, 401);
+	auth_put_challenge(s->auth, &b, &nobody, server_now(s));
+	return (uint16_t)stun_end(&b);
+}
+
+/*
+ * Whether a challenge is an answer to r: over UDP it may go to somebody who never asked, and is
+ * three times as long at most (RFC 8656 21.1). What is signed names the realm and is long enough.
+ */
+static bool request_weighs(const struct server *s, const struct request *r)
+{
+	uint32_t print = r->m->fingerprint.val ? STUN_ATTR_HDR_LEN + STUN_FINGERPRINT_LEN : 0;
+
+	return leg_is_stream(r->leg) || CHALLENGE_TIMES * r->m->len >= s->challenge_len + print;
+}
 
 /*
  * Who it is (RFC 8489 9.2.4), and his allocation. A time-limited credential that is over is good
@@ -104,11 +129,7 @@ static int request_identify(struct server *s, struct request *r)
 	    r->method == SERVER_CONNECTION_BIND ? connection_bind_alloc(s, r) : NULL;
 	struct auth_client client = { .addr = r->leg->client };
 
-	/*
-	 * A challenge is four times as long as a header, in whose name nobody knows (RFC 8656
-	 * 21.1); what is signed is longer, and so is an Allocate, by its REQUESTED-TRANSPORT.
-	 */
-	if (!leg_is_stream(r->leg) && r->m->len < REQUEST_MIN)
+	if (!request_weighs(s, r))
 		return r->auth.code = 400;
 	if (bound && ip_eq(&bound->leg.client.ip, &client.addr.ip))
 		client.control = &bound->leg.client;
@@ -365,6 +386,7 @@ bool server_open(struct server *s, const struct config *c, struct auth *auth, ui
 	s->auth = auth;
 	s->start_ms = now_ms;
 	server_clock(s, now_ms, wall_ms);
+	s->challenge_len = challenge_len(s);
 	rand_init(&s->rand);
 	wheel_init(&s->wheel, now_ms / SERVER_TICK_MS);
 	s->table = table_open(c, server_now(s), NULL, err, errlen);

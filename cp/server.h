@@ -102,6 +102,7 @@ struct server {
 	struct psk_store *psk;
 	struct context_news *news;
 	struct ng *ng;
+	uint16_t challenge_len; /* bytes, by the realm: who asks for less than a third gets none */
 	struct rand rand;
 	struct wheel wheel;
 	struct server_stats stats;

@@ -12,7 +12,8 @@ static void reply_start(struct request *r, enum stun_class cls)
  *
  * Who has not authenticated may be somebody else, in whose name the request was sent. He gets what
  * a client must have and no more: with a realm of 16 bytes or less a challenge is three times as
- * long as the shortest Allocate (RFC 8656 21.1).
+ * long as the shortest Allocate (RFC 8656 21.1). With a longer one the shortest get none: see
+ * request_weighs().
  */
 static void reply_finish(struct server *s, struct request *r)
 {

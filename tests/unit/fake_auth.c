@@ -7,6 +7,7 @@
  */
 #include "fake_auth.h"
 
+const char *fake_auth_realm = "realm";
 struct sock_addr fake_auth_client, fake_auth_control;
 
 void auth_check(struct auth *a, const struct stun_msg *m, const struct auth_client *client,
@@ -60,8 +61,9 @@ void auth_put_challenge(struct auth *a, struct stun_builder *b, const struct soc
 	(void)a;
 	(void)client;
 	(void)now;
-	stun_put(b, STUN_ATTR_REALM, "realm", 5);
-	stun_put(b, STUN_ATTR_NONCE, "nonce", 5);
+	stun_put(b, STUN_ATTR_REALM, fake_auth_realm, strlen(fake_auth_realm));
+	stun_put(b, STUN_ATTR_NONCE, "a nonce as long as it", 20);
+	stun_put(b, STUN_ATTR_PASSWORD_ALGORITHMS, "\0\2\0\0\0\1\0\0", 8);
 }
 
 void auth_sign(struct stun_builder *b, const struct auth_result *r)

@@ -7,6 +7,7 @@
 #include "cp/log.h"
 #include "cp/session.h"
 #include "cp_env.h"
+#include "fake_auth.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -43,6 +44,62 @@ static void unauthenticated_is_challenged_and_nothing_stored(void **state)
 	assert_int_equal(ans.code, 400);
 	assert_null(ans.m.integrity.val);
 	assert_memory_equal(&before, table_stats(e->s.table), sizeof(before)); /* R71 */
+}
+
+/* An Allocate of nobody, with so many bytes in a second attribute; what it is answered with. */
+static int first_allocate(struct env *e, size_t more, bool print, struct answer *ans)
+{
+	static const char text[512];
+	struct ask a;
+	size_t len;
+
+	ask_begin_as(&a, STUN_ALLOCATE, 1000, NULL);
+	ask_transport(&a);
+	if (more)
+		stun_put(&a.b, STUN_ATTR_SOFTWARE, text, more);
+	if (print)
+		stun_put_fingerprint(&a.b);
+	len = STUN_HDR_LEN + 8 + (more ? 4 + (more + 3) / 4 * 4 : 0) + (print ? 8 : 0);
+	ask_send(e, &a, ans);
+	assert_in_range(ans->m.len, STUN_HDR_LEN, 3 * len);
+	assert_int_equal(ans->m.nonce.val != NULL, ans->code == 401);
+	return ans->code;
+}
+
+/* RFC 8656 21.1: whatever the realm, nobody hears more than three times what is said in his name.
+ */
+static void challenge_of_three_times_at_most(void **state)
+{
+	static const uint8_t lengths[] = { 1, 13, 16, 17, 32, 40, 41, 127 };
+	static char realm[128];
+	struct env *e = *state;
+	struct answer ans;
+	size_t i, more;
+	int code;
+
+	for (i = 0; i < sizeof(lengths); i++) {
+		uint32_t passed = 0;
+
+		memset(realm, 'r', lengths[i]);
+		fake_auth_realm = realm;
+		env_start(e, 256);
+		for (more = 0; more <= 60; more += 4) {
+			passed += first_allocate(e, more, false, &ans) == 401;
+			code = first_allocate(e, more, true, &ans);
+			/* What clients begin with: libwebrtc 28 and 8 bytes, coturn's 36 to 60. */
+			if (lengths[i] <= 32)
+				assert_int_equal(code, 401);
+			assert_true(code == 401 || code == 400);
+		}
+		assert_in_range(passed, 1, 16);
+		assert_int_equal(first_allocate(e, 0, false, &ans), lengths[i] <= 16 ? 401 : 400);
+		assert_int_equal(first_allocate(e, 4, false, &ans), lengths[i] <= 40 ? 401 : 400);
+		assert_int_equal(first_allocate(e, 28, false, &ans), lengths[i] <= 112 ? 401 : 400);
+		assert_int_equal(first_allocate(e, 36, false, &ans), 401);
+		env_stop(e);
+	}
+	fake_auth_realm = "realm";
+	env_start(e, 256);
 }
 
 /* Asks as a user; the error code. */
@@ -883,6 +940,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(unauthenticated_is_challenged_and_nothing_stored),
+		cmocka_unit_test_setup_teardown(challenge_of_three_times_at_most, env_setup,
+						env_teardown),
 		T(a_credential_that_is_over_ends_no_call),
 		T(names_of_a_web_service_are_no_stored_users),
 		T(who_is_known_by_name_goes_on),
