@@ -33,11 +33,11 @@ void dplink_free(struct dplink *l)
 }
 
 /* The dataplane did what cannot be: nothing more is taken from it or given to it. */
-void dplink_lie(struct dplink *l, const char *what)
+void dplink_fail(struct dplink *l, const char *what)
 {
-	if (!l->lie)
-		l->stats.lies++;
-	l->lie = what;
+	if (!l->fault)
+		l->stats.faults++;
+	l->fault = what;
 }
 
 /* ---- attach ---- */
@@ -134,7 +134,7 @@ bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, char
 	dplink_detach(l);
 	l->wake_cp = wake_cp;
 	l->size = size;
-	l->lie = NULL;
+	l->fault = NULL;
 	memset(l->worker, 0, sizeof(l->worker));
 	if (!why) {
 		l->base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
@@ -171,7 +171,7 @@ void dplink_detach(struct dplink *l)
 		l->base = NULL;
 		l->stats.detaches++;
 	}
-	l->lie = NULL;
+	l->fault = NULL;
 	l->n_workers = 0;
 	l->n_ports = 0;
 }
@@ -180,7 +180,7 @@ void dplink_detach(struct dplink *l)
 
 bool dplink_usable(const struct dplink *l)
 {
-	return l->base && !l->lie;
+	return l->base && !l->fault;
 }
 
 uint32_t dplink_room(struct dplink *l, uint32_t worker)
@@ -191,7 +191,7 @@ uint32_t dplink_room(struct dplink *l, uint32_t worker)
 		return 0;
 	n = ring_room(&l->worker[worker].cmd, l->worker[worker].cmd.size);
 	if (n == RING_ERR) {
-		dplink_lie(l, "impossible cursor of a command ring");
+		dplink_fail(l, "impossible cursor of a command ring");
 		return 0;
 	}
 	return (uint32_t)n;
@@ -325,10 +325,10 @@ enum dplink_work dplink_poll(struct dplink *l, uint32_t budget)
 	return blocked ? DPLINK_BLOCKED : DPLINK_IDLE;
 }
 
-bool dplink_lied(const struct dplink *l, const char **why)
+bool dplink_fault(const struct dplink *l, const char **why)
 {
-	*why = l->lie;
-	return l->lie != NULL;
+	*why = l->fault;
+	return l->fault != NULL;
 }
 
 /* ---- sleep ---- */

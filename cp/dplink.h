@@ -77,7 +77,7 @@ struct dplink_ops {
 struct dplink_stats {
 	uint64_t attaches;
 	uint64_t detaches;
-	uint64_t lies; /* detaches because of a value that cannot be */
+	uint64_t faults; /* detaches because of an impossible value */
 	uint64_t events;
 	uint64_t events_stale; /* about a session or connection that is gone */
 	uint64_t events_kept;  /* kept until there is room for what they cause, or all is known */
@@ -117,7 +117,7 @@ void dplink_awake(struct dplink *l);
  * True if the dataplane did something that cannot be; *why says what. The link is dead then: the
  * owner detaches, closes the socket and tries again later.
  */
-bool dplink_lied(const struct dplink *l, const char **why);
+bool dplink_fault(const struct dplink *l, const char **why);
 
 /* ---- commands ---- */
 

@@ -159,9 +159,9 @@ static void event_next(struct dplink *l, uint32_t worker, bool now)
 
 	ring_release(&w->evt, 1);
 	l->stats.events++;
-	why = copied ? event_lies(l->conf, &l->event) : "impossible type or length of an event";
+	why = copied ? event_invalid(l->conf, &l->event) : "impossible type or length of an event";
 	if (why)
-		dplink_lie(l, why);
+		dplink_fail(l, why);
 	else if (dplink_audits(w) && hdr->type == EVT_PUNT)
 		request_early(l, worker);
 	else if (now || dplink_audits(w))
@@ -191,8 +191,8 @@ bool dplink_event_take(struct dplink *l, uint32_t worker, bool *blocked)
 	}
 	n = ring_count(&w->evt, room ? 1 : w->evt.size);
 	if (n == RING_ERR)
-		dplink_lie(l, "impossible cursor of an event ring");
-	if (l->lie)
+		dplink_fail(l, "impossible cursor of an event ring");
+	if (l->fault)
 		return false;
 	if (!room && (uint32_t)n < w->evt.size) {
 		*blocked |= n || kept;

@@ -45,9 +45,9 @@ struct dplink {
 	struct ctl_port_info *port_info;
 	struct ctl_cert_info *cert_info;
 	uint32_t seq;
-	uint32_t turn;	 /* worker that is first in the next poll */
-	bool begun;	 /* replays have, since the last poll looked */
-	const char *lie; /* what the dataplane did that cannot be */
+	uint32_t turn;	   /* worker that is first in the next poll */
+	bool begun;	   /* replays have, since the last poll looked */
+	const char *fault; /* what the dataplane did that is impossible */
 	struct dplink_stats stats;
 	struct worker_link worker[CTL_WORKERS_MAX];
 	union ctl_evt event; /* the one in hand, a private copy */
@@ -63,7 +63,7 @@ static inline bool dplink_audits(const struct worker_link *w)
 
 bool dplink_usable(const struct dplink *l);
 /* The dataplane did what cannot be: nothing more is taken from it or given to it. */
-void dplink_lie(struct dplink *l, const char *what);
+void dplink_fail(struct dplink *l, const char *what);
 /* Something that was to be told to the worker was lost: it is replayed. */
 void dplink_sync_want(struct worker_link *w);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "event.h"
 
-static const char *punt_lies(const struct config *c, const struct evt_punt *p)
+static const char *punt_invalid(const struct config *c, const struct evt_punt *p)
 {
 	if (p->payload_len > p->hdr.len - offsetof(struct evt_punt, payload))
 		return "impossible length of a request";
@@ -12,21 +12,21 @@ static const char *punt_lies(const struct config *c, const struct evt_punt *p)
 	return NULL;
 }
 
-static const char *peer_conn_lies(const struct evt_peer_conn *e)
+static const char *peer_conn_invalid(const struct evt_peer_conn *e)
 {
 	if (e->hdr.type == EVT_CONNECT_FAILED ? e->why >= TCP_END_MAX : e->conn.gen == 0)
 		return "impossible news of a peer's connection";
 	return NULL;
 }
 
-static const char *conn_gone_lies(const struct evt_conn_gone *e)
+static const char *conn_gone_invalid(const struct evt_conn_gone *e)
 {
 	if (e->conn.gen == 0 || e->role >= CONN_ROLES || e->why >= TCP_END_MAX)
 		return "impossible end of a connection";
 	return NULL;
 }
 
-static const char *psk_lies(const struct config *c, const struct evt_psk *e)
+static const char *psk_invalid(const struct config *c, const struct evt_psk *e)
 {
 	if (e->identity_len > sizeof(e->identity))
 		return "impossible length of an identity";
@@ -35,14 +35,14 @@ static const char *psk_lies(const struct config *c, const struct evt_psk *e)
 	return NULL;
 }
 
-static const char *term_lies(const struct evt_term *e)
+static const char *term_invalid(const struct evt_term *e)
 {
 	if (e->side > 1 || e->what >= TERM_NEWS || e->rtcp > 1 || e->why >= TCP_END_MAX)
 		return "impossible news of a termination";
 	return NULL;
 }
 
-static const char *session_lies(const struct config *c, const struct evt_session *e)
+static const char *session_invalid(const struct config *c, const struct evt_session *e)
 {
 	if (e->n_peer > CTL_SESSION_PEERS || e->leg.listener >= c->n_listener || e->sid.gen == 0 ||
 	    e->sid.slot >= c->dataplane.sessions || e->redirect >= c->dataplane.n_workers)
@@ -50,36 +50,36 @@ static const char *session_lies(const struct config *c, const struct evt_session
 	return NULL;
 }
 
-static const char *context_lies(const struct config *c, const struct evt_context *e)
+static const char *context_invalid(const struct config *c, const struct evt_context *e)
 {
 	if (e->cid.gen == 0 || e->cid.slot >= c->gateway.contexts)
 		return "a context that cannot be";
 	return NULL;
 }
 
-const char *event_lies(const struct config *c, const union ctl_evt *e)
+const char *event_invalid(const struct config *c, const union ctl_evt *e)
 {
 	switch ((enum ctl_evt_type)e->hdr.type) {
 	case EVT_PUNT:
-		return punt_lies(c, &e->punt);
+		return punt_invalid(c, &e->punt);
 	case EVT_CONNECTED:
 	case EVT_CONNECT_FAILED:
 	case EVT_PEER_ATTEMPT:
-		return peer_conn_lies(&e->connected);
+		return peer_conn_invalid(&e->connected);
 	case EVT_CONN_GONE:
-		return conn_gone_lies(&e->conn_gone);
+		return conn_gone_invalid(&e->conn_gone);
 	case EVT_PSK:
-		return psk_lies(c, &e->psk);
+		return psk_invalid(c, &e->psk);
 	case EVT_CONTEXT_REFUSED:
 		return e->context_refused.why < REFUSALS
 			   ? NULL
 			   : "a context was refused for no known reason";
 	case EVT_TERM:
-		return term_lies(&e->term);
+		return term_invalid(&e->term);
 	case EVT_SESSION:
-		return session_lies(c, &e->session);
+		return session_invalid(c, &e->session);
 	case EVT_CONTEXT:
-		return context_lies(c, &e->context);
+		return context_invalid(c, &e->context);
 	case EVT_SESSION_REFUSED:
 	case EVT_PEER_REFUSED:
 	case EVT_SYNCED:

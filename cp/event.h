@@ -8,6 +8,6 @@
  * What in an event of the dataplane, a private copy whose length is that of its type, cannot be; or
  * NULL. Slots and generations are not looked at: what they name may be gone.
  */
-const char *event_lies(const struct config *c, const union ctl_evt *e);
+const char *event_invalid(const struct config *c, const union ctl_evt *e);
 
 #endif

@@ -54,7 +54,7 @@ static void loop_turn(struct loop *l)
 	if (s->tls)
 		tls_agent_turn(s->tls, s->wall);
 	work = server_poll(s);
-	if (dplink_lied(s->link, &why)) {
+	if (dplink_fault(s->link, &why)) {
 		dpsock_drop(l->sock, why);
 		return;
 	}

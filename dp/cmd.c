@@ -146,7 +146,7 @@ static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 	return false;
 }
 
-/* Copies one message; false if its header lies. */
+/* Copies one message; false if its header is invalid. */
 static bool cmd_copy(union ctl_cmd *c, const uint8_t *shared)
 {
 	memcpy(&c->hdr, shared, sizeof(c->hdr));
@@ -156,9 +156,9 @@ static bool cmd_copy(union ctl_cmd *c, const uint8_t *shared)
 	return true;
 }
 
-enum taken { CMD_TAKEN, CMD_LIES, CMD_WAITS };
+enum taken { CMD_TAKEN, CMD_INVALID, CMD_WAITS };
 
-/* Obeys one command, unless its header lies, or it has to wait. */
+/* Obeys one command, unless its header is invalid, or it has to wait. */
 static enum taken cmd_take(struct worker *w, const uint8_t *shared)
 {
 	bool waits = false, done;
@@ -166,7 +166,7 @@ static enum taken cmd_take(struct worker *w, const uint8_t *shared)
 
 	if (unlikely(!cmd_copy(&c, shared))) {
 		count(w, CNT_CMD_BAD);
-		return CMD_LIES;
+		return CMD_INVALID;
 	}
 	done = cmd_execute(w, &c, &waits);
 	if (unlikely(waits))
@@ -198,7 +198,7 @@ uint32_t cmd_input(struct worker *w, uint32_t budget)
 		if (unlikely(t != CMD_TAKEN))
 			break;
 	}
-	if (unlikely(t == CMD_LIES))
+	if (unlikely(t == CMD_INVALID))
 		boundary_broken(w);
 	if (i)
 		ring_release(&w->cmd, i);

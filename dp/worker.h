@@ -114,7 +114,7 @@ struct worker {
 	struct ctl_worker layout; /* as we made it; what stands in the region may be altered */
 	struct ring cmd;
 	struct ring evt;
-	bool rings_ok;		   /* false once the control process lied */
+	bool rings_ok;		   /* false once the control process wrote what is impossible */
 	_Atomic bool rings_broken; /* worker to service thread: detach it */
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */
 	uint32_t sync_epoch;	   /* of the replay under way, see session.c */

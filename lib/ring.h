@@ -40,7 +40,7 @@ static inline uint64_t ring_bytes(uint32_t size)
 	return sizeof(struct ring_shm) + (uint64_t)size * RING_MSG_SIZE;
 }
 
-/* Takes the writer's (or reader's) place at the cursors found in shm. False if they lie. */
+/* Takes the writer's (or reader's) place at the cursors found in shm. False if they are invalid. */
 bool ring_attach_writer(struct ring *r, struct ring_shm *shm, uint32_t size);
 bool ring_attach_reader(struct ring *r, struct ring_shm *shm, uint32_t size);
 

@@ -377,7 +377,7 @@ static void server_turns(void)
 		work = server_poll(&server);
 	} while (work == DPLINK_MORE);
 	server_ns += now_ns() - start;
-	if (dplink_lied(server.link, &why))
+	if (dplink_fault(server.link, &why))
 		die(why);
 }
 

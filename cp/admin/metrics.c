@@ -147,7 +147,7 @@ static void write_link(struct evbuffer *out, const struct server *s)
 	} row[] = {
 		{ "link_attaches_total", "attachments to a dataplane", l->attaches },
 		{ "link_detaches_total", "attachments that ended", l->detaches },
-		{ "link_lies_total", "attachments ended for an impossible value", l->lies },
+		{ "link_faults_total", "attachments ended for an impossible value", l->faults },
 		{ "link_events_total", "events of the dataplane", l->events },
 		{ "link_events_kept_total",
 		  "of these, kept until there was room for what they cause", l->events_kept },

@@ -115,7 +115,7 @@ static json_t *link_json(const struct server *s)
 	const struct dplink_stats *l = dplink_stats(s->link);
 
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "attaches", integer(l->attaches),
-			 "detaches", integer(l->detaches), "lies", integer(l->lies), "events",
+			 "detaches", integer(l->detaches), "faults", integer(l->faults), "events",
 			 integer(l->events), "commands", integer(l->commands), "replays",
 			 integer(l->replays));
 }

@@ -77,7 +77,7 @@ void nd_solicit(struct worker *w, uint16_t port, const struct ip_addr *ip,
 	nd_send(w, p, mac ? mac->addr_bytes : group, own, &dst, &msg, ND_OPT_SOURCE);
 }
 
-/* The link-layer address option of a kind. False if an option lies about its length. */
+/* The link-layer address option of a kind. False if the length of an option is invalid. */
 static bool nd_option(struct rd *r, uint8_t kind, struct rte_ether_addr *mac, bool *found)
 {
 	*found = false;

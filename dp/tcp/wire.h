@@ -60,7 +60,7 @@ struct tcp_seg {
 
 /*
  * Parses the l4_len bytes of a segment, of which the first `room` stand at p; options never run
- * past that. False if the header lies about its length, or an option runs past the end (MUST-68:
+ * past that. False if the length of the header is invalid, or an option runs past the end (MUST-68:
  * or is shorter than its own two bytes). Unknown options are skipped, and known ones of another
  * length than theirs; of those known the first counts. Window scale is cut to TCP_WSCALE_MAX.
  */

@@ -51,5 +51,5 @@ if [[ -z ${E2E_BUILD:-} ]]; then
 	assert_num "memory fairlead-cp took meanwhile, kB" $(($(rss "$cp") - cp_before)) -lt 2048
 	assert_num "memory fairlead-dp took meanwhile, kB" $(($(rss "$dp") - dp_before)) -lt 2048
 fi
-assert_eq "lies on the link" "$(fl_json status .link.lies)" 0
+assert_eq "faults on the link" "$(fl_json status .link.faults)" 0
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"

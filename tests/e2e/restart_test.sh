@@ -112,7 +112,7 @@ note "$KILLS deaths, $(jq -c . <<<"$REPLY") allocations at the end"
 load churn quit
 await 10 agreed 0 || fail "left after all clients are gone: $(state)"
 await 10 accounted || fail "packets are not accounted for: $(fl --json accounting)"
-assert_eq "lies on the link" "$(fl_json status .link.lies)" 0
+assert_eq "faults on the link" "$(fl_json status .link.faults)" 0
 
 # ---- both are asked to end ----
 

@@ -209,7 +209,7 @@ static void record(enum kind kind, const uint8_t *p, size_t len)
 	MUST(!stream_fault(world.w));
 }
 
-/* The service thread detaches who lies, and lets the next one in. */
+/* The service thread detaches whose ring is invalid, and lets the next one in. */
 static void rings_again(void)
 {
 	if (!atomic_load(&world.w->rings_broken))

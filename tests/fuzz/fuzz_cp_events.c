@@ -79,18 +79,18 @@ static void take_all(uint32_t worker)
 	}
 }
 
-/* Takes all commands; a link that found a lie is made anew, as the owner of the socket does. */
+/* Takes all commands; a link that found a fault is made anew, as the owner of the socket does. */
 static void settle(void)
 {
 	const char *why;
 	char err[256];
 
 	server_clock(&env.s, env.now_ms, 0);
-	while (server_poll(&env.s) != DPLINK_IDLE && !dplink_lied(env.s.link, &why)) {
+	while (server_poll(&env.s) != DPLINK_IDLE && !dplink_fault(env.s.link, &why)) {
 		for (uint32_t w = 0; w < 2; w++)
 			take_all(w);
 	}
-	if (dplink_lied(env.s.link, &why)) {
+	if (dplink_fault(env.s.link, &why)) {
 		fake_dp_close(&env.dp);
 		fake_dp_open(&env.dp, &env.conf, 256);
 		if (!fake_dp_attach(&env.dp, env.s.link, err, sizeof(err)))

@@ -211,7 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	memcpy(dp.base, honest, dp.size);
 	attach(0);
-	if (!dplink_attached(dl) || dplink_lied(dl, &why))
+	if (!dplink_attached(dl) || dplink_fault(dl, &why))
 		abort();
 	dplink_detach(dl);
 	return 0;

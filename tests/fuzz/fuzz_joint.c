@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Both processes at once: real workers and the real control logic, joined by their rings, driven by three clients,
- * their peers, two ends of calls, a hostile stranger and the clock. An input is a list of steps of three bytes:
- * what, who, how. What must hold, whatever the order:
+ * Both processes at once: real workers and the real control logic, joined by their rings, driven by
+ * three clients, their peers, two ends of calls, a hostile stranger and the clock. An input is a
+ * list of steps of three bytes: what, who, how. What must hold, whatever the order:
  *
  *  - no datagram of a peer reaches a client who has not asked for a permission for it (RFC 8656 9);
  *  - success means installed: once all is quiet, what a client was granted works, both ways;
  *  - an end of a call hears the other end, and who it learns its address from, and nothing of TURN;
  *  - who has nothing hears nothing of the others;
- *  - neither process holds the other for a liar; every packet is accounted for; when all has expired, tables of both
- *    are empty, nobody is heard through what there was, and every buffer is back.
+ *  - neither process holds the other for a liar; every packet is accounted for; when all has
+ * expired, tables of both are empty, nobody is heard through what there was, and every buffer is
+ * back.
  *
  * It is longer than files here are: it is one model, read beside its checks.
  */
@@ -130,8 +131,8 @@ static uint16_t worker_of(const struct sock_addr *from)
 	return be16_get(from->port) & 1 && world.dp.n_workers > 1;
 }
 
-static void datagram(uint16_t port, const struct sock_addr *from, const struct sock_addr *to, const void *p,
-		     size_t len)
+static void datagram(uint16_t port, const struct sock_addr *from, const struct sock_addr *to,
+		     const void *p, size_t len)
 {
 	static struct frame f;
 
@@ -150,8 +151,8 @@ static size_t stamp_put(uint8_t *p, enum who who, uint32_t index)
 	return sizeof(s);
 }
 
-static void request_begin(struct stun_builder *b, uint8_t *buf, size_t cap, uint32_t c, enum stun_method method,
-			  const struct request *r)
+static void request_begin(struct stun_builder *b, uint8_t *buf, size_t cap, uint32_t c,
+			  enum stun_method method, const struct request *r)
 {
 	uint8_t tid[STUN_TID_LEN] = "joint";
 
@@ -187,7 +188,8 @@ static void allocate(uint32_t c, uint8_t how)
 
 static void refresh(uint32_t c, uint8_t how)
 {
-	struct request r = { STUN_REFRESH, .client = (uint8_t)c, .over = how & 1, .sent_s = now_s() };
+	struct request r = { STUN_REFRESH, .client = (uint8_t)c, .over = how & 1,
+			     .sent_s = now_s() };
 	struct stun_builder b;
 	uint8_t buf[256];
 
@@ -199,7 +201,8 @@ static void refresh(uint32_t c, uint8_t how)
 	request_send(&b, buf, c);
 }
 
-/* A peer of a request: one of those there are, the relay's own address, a client's or a call's port there. */
+/* A peer of a request: one of those there are, the relay's own address, a client's or a call's port
+ * there. */
 static struct sock_addr target(uint8_t how, uint8_t *index)
 {
 	uint32_t i = how % (PEERS + 4u);
@@ -240,7 +243,8 @@ static void bind_channel(uint32_t c, uint8_t how)
 
 	r.channel = (uint16_t)(how >> 3 & 3);
 	if (ip < IPS)
-		client[c].may_perm[ip] = now_s() + 601; /* who binds again is given the permission again */
+		client[c].may_perm[ip] =
+		    now_s() + 601; /* who binds again is given the permission again */
 	request_begin(&b, buf, sizeof(buf), c, STUN_CHANNEL_BIND, &r);
 	stun_put(&b, STUN_ATTR_CHANNEL_NUMBER, number, sizeof(number));
 	stun_put_xor_addr(&b, STUN_ATTR_XOR_PEER_ADDRESS, &to);
@@ -250,7 +254,8 @@ static void bind_channel(uint32_t c, uint8_t how)
 static void channel_data(uint32_t c, uint32_t channel)
 {
 	uint8_t buf[64], p[32];
-	size_t len = chandata(buf, (uint16_t)(0x4000 + (channel << 0)), p, stamp_put(p, BY_CLIENT, c));
+	size_t len =
+	    chandata(buf, (uint16_t)(0x4000 + (channel << 0)), p, stamp_put(p, BY_CLIENT, c));
 
 	buf[1] = (uint8_t)channel;
 	datagram(ACCESS, &client[c].addr, &client[c].listener, buf, len);
@@ -279,7 +284,8 @@ static size_t rtp(uint8_t *p, enum who who, uint32_t index)
 	return RTP_HEAD + stamp_put(p + RTP_HEAD, who, index);
 }
 
-/* At the listeners, at relayed ports and at calls, by both ports: RTP, STUN without credentials, nothing at all. */
+/* At the listeners, at relayed ports and at calls, by both ports: RTP, STUN without credentials,
+ * nothing at all. */
 static void stranger_sends(uint8_t who, uint8_t how)
 {
 	uint32_t side = who & 1;
@@ -293,7 +299,8 @@ static void stranger_sends(uint8_t who, uint8_t how)
 	else if (how & 2)
 		to = call[(how >> 3) % CALLS].local[(how >> 5) & 1];
 	if (who & 2) {
-		stun_begin(&b, p, sizeof(p), stun_type(who >> 2 & 15, who >> 6), (const uint8_t *)"strangerstra");
+		stun_begin(&b, p, sizeof(p), stun_type(who >> 2 & 15, who >> 6),
+			   (const uint8_t *)"strangerstra");
 		len = stun_end(&b);
 	} else if (who & 4) {
 		len = who >> 3 & 3;
@@ -310,7 +317,8 @@ static void media(uint8_t who, uint8_t how)
 	size_t len = rtp(p, BY_PHONE, (who % CALLS) * 2u + side);
 
 	if (c->lives)
-		datagram((uint16_t)(side ? CORE : ACCESS), &c->remote[side], &c->local[side], p, len);
+		datagram((uint16_t)(side ? CORE : ACCESS), &c->remote[side], &c->local[side], p,
+			 len);
 }
 
 /* ---- out ---- */
@@ -356,7 +364,8 @@ static void granted(struct client *c, const struct request *r, const struct stun
 	}
 }
 
-/* Behind a permission or channel the client has ended its allocation, or begun another: that has nothing of it. */
+/* Behind a permission or channel the client has ended its allocation, or begun another: that has
+ * nothing of it. */
 static bool overtaken(const struct request *r)
 {
 	for (const struct request *q = r + 1; q < request + n_request; q++) {
@@ -421,7 +430,8 @@ static void client_out(uint32_t i, const struct udp_view *v)
 	client_hears(i, &s);
 	heard = s;
 	heard_at = client[i].addr;
-	heard_channel = v->payload[0] >> 6 == 1 ? (uint16_t)(v->payload[0] << 8 | v->payload[1]) : 0;
+	heard_channel =
+	    v->payload[0] >> 6 == 1 ? (uint16_t)(v->payload[0] << 8 | v->payload[1]) : 0;
 	n_heard++;
 }
 
@@ -448,7 +458,8 @@ static void frame_out(uint16_t port)
 
 	if (f->b[12] == 8 && f->b[13] == 6)
 		goto skip;
-	if ((v4 ? f->b[l3 + 9] : f->b[l3 + 6]) != 17 || (v4 && (f->b[l3 + 6] & 0x3f || f->b[l3 + 7])))
+	if ((v4 ? f->b[l3 + 9] : f->b[l3 + 6]) != 17 ||
+	    (v4 && (f->b[l3 + 6] & 0x3f || f->b[l3 + 7])))
 		goto skip;
 	expect_udp(port, &v);
 	MUST(v.csum_ok || (v4 && v.csum_zero));
@@ -507,7 +518,7 @@ static void settle(void)
 		run();
 		for (uint16_t w = 0; w < world.dp.n_workers; w++)
 			more |= ring_count(&world.dp.worker[w]->cmd, 1) != 0;
-		MUST(!joint_cp_lied());
+		MUST(!joint_cp_fault());
 		for (uint16_t w = 0; w < world.dp.n_workers; w++)
 			MUST(world.dp.worker[w]->rings_ok);
 		quiet = more || joint_cp_replaying() ? 0 : quiet + 1;
@@ -523,12 +534,14 @@ static void hears_peer(uint32_t c, uint32_t p)
 {
 	uint32_t before, ip = ip_index(&peer[p].ip);
 
-	if (client[c].must_perm[ip] <= now_s() || ip_is_v4(&peer[p].ip) != ip_is_v4(&client[c].relayed.ip))
+	if (client[c].must_perm[ip] <= now_s() ||
+	    ip_is_v4(&peer[p].ip) != ip_is_v4(&client[c].relayed.ip))
 		return;
 	before = n_heard;
 	peer_sends(p, &client[c].relayed);
 	run();
-	MUST(n_heard == before + 1 && heard.n == n_stamp && sock_addr_eq(&heard_at, &client[c].addr));
+	MUST(n_heard == before + 1 && heard.n == n_stamp &&
+	     sock_addr_eq(&heard_at, &client[c].addr));
 	send_to(c, &peer[p]);
 	run();
 	MUST(n_heard == before + 2 && heard.n == n_stamp && sock_addr_eq(&heard_at, &peer[p]));
@@ -539,7 +552,8 @@ static void channel_works(uint32_t c, uint32_t channel)
 	const struct sock_addr *to = &peer[client[c].chan_peer[channel]];
 	uint32_t before = n_heard;
 
-	if (client[c].must_chan[channel] <= now_s() || client[c].must_perm[ip_index(&to->ip)] <= now_s())
+	if (client[c].must_chan[channel] <= now_s() ||
+	    client[c].must_perm[ip_index(&to->ip)] <= now_s())
 		return;
 	channel_data(c, channel);
 	run();
@@ -708,7 +722,8 @@ static void end(void)
 		clock_to(now_ms + 600000);
 		settle();
 	}
-	MUST(joint_cp_allocations() == 0 && joint_cp_reservations() == 0 && joint_cp_contexts() == 0);
+	MUST(joint_cp_allocations() == 0 && joint_cp_reservations() == 0 &&
+	     joint_cp_contexts() == 0);
 	memset(call, 0, sizeof(call));
 	for (uint32_t i = 0; i < CLIENTS; i++) {
 		memset(client[i].may_perm, 0, sizeof(client[i].may_perm));

@@ -46,7 +46,7 @@ enum op {
 enum {
 	HOW_PEER = 7,
 	HOW_TS = 1 << 3,
-	HOW_LIE = 1 << 4, /* other bytes than those that belong there */
+	HOW_WRONG = 1 << 4, /* other bytes than those that belong there */
 	HOW_SACK = 1 << 5,
 	HOW_CHAIN = 1 << 6,
 	HOW_CE = 1 << 7,
@@ -313,8 +313,8 @@ static void segment_in(struct remote *p, uint8_t how, struct tcp_hdr h,
 	h.off = (uint8_t)(hdr << 2);
 	memcpy(b, &h, sizeof(h));
 	for (i = 0; i < len; i++)
-		b[hdr + i] = (uint8_t)(byte_in(seq + i) + (how & HOW_LIE ? 1 : 0));
-	p->lied |= len && how & HOW_LIE;
+		b[hdr + i] = (uint8_t)(byte_in(seq + i) + (how & HOW_WRONG ? 1 : 0));
+	p->lied |= len && how & HOW_WRONG;
 	csum = (uint16_t)~csum_fold(
 	    csum_bytes(csum_pseudo(0, &p->addr.ip, &p->us.ip, IP_PROTO_TCP, (uint16_t)(hdr + len)),
 		       b, (size_t)hdr + len));

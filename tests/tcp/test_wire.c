@@ -51,7 +51,7 @@ static void test_header(void **state)
 	assert_int_equal(tcp_seg_seqs(&s), 102);
 }
 
-static void test_header_lies(void **state)
+static void test_header_invalid(void **state)
 {
 	uint8_t p[TCP_HDR_MAX] = { 0 };
 	struct tcp_seg s;
@@ -160,7 +160,7 @@ static void test_sack(void **state)
 	assert_int_equal(s.n_sack, 0);
 }
 
-static void test_option_lies(void **state)
+static void test_option_invalid(void **state)
 {
 	struct tcp_seg s;
 
@@ -273,10 +273,14 @@ static void test_round(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_header),	    cmocka_unit_test(test_header_lies),
-		cmocka_unit_test(test_syn),	    cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_ts),	    cmocka_unit_test(test_sack),
-		cmocka_unit_test(test_option_lies), cmocka_unit_test(test_write),
+		cmocka_unit_test(test_header),
+		cmocka_unit_test(test_header_invalid),
+		cmocka_unit_test(test_syn),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_ts),
+		cmocka_unit_test(test_sack),
+		cmocka_unit_test(test_option_invalid),
+		cmocka_unit_test(test_write),
 		cmocka_unit_test(test_round),
 	};
 

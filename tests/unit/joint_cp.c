@@ -58,7 +58,8 @@ void joint_cp_config(struct config *c)
 	c->n_realm = 2;
 	snprintf(c->realm[ACCESS_REALM].name, CTL_NAME_MAX, "access");
 	snprintf(c->realm[CORE_REALM].name, CTL_NAME_MAX, "core");
-	c->realm[ACCESS_REALM].domain_index = c->realm[CORE_REALM].domain_index = CONFIG_DOMAINS_MAX;
+	c->realm[ACCESS_REALM].domain_index = c->realm[CORE_REALM].domain_index =
+	    CONFIG_DOMAINS_MAX;
 	/* TURN's relay addresses are the core's realm's, too, as in the sample. */
 	for (uint16_t i = 0; i < c->n_relay; i++)
 		c->relay[i].realm_index = c->relay[i].turn ? CORE_REALM : ACCESS_REALM;
@@ -102,7 +103,8 @@ void joint_cp_attach(int region_fd, uint64_t size)
 {
 	char err[512] = "";
 
-	if (!dplink_attach(server.link, dup(region_fd), size, eventfd(0, EFD_CLOEXEC), err, sizeof(err))) {
+	if (!dplink_attach(server.link, dup(region_fd), size, eventfd(0, EFD_CLOEXEC), err,
+			   sizeof(err))) {
 		fprintf(stderr, "%s\n", err);
 		abort();
 	}
@@ -114,11 +116,11 @@ bool joint_cp_poll(uint64_t now_ms)
 	return server_poll(&server) == DPLINK_MORE;
 }
 
-const char *joint_cp_lied(void)
+const char *joint_cp_fault(void)
 {
 	const char *why;
 
-	return dplink_lied(server.link, &why) ? why : NULL;
+	return dplink_fault(server.link, &why) ? why : NULL;
 }
 
 bool joint_cp_replaying(void)
@@ -144,10 +146,12 @@ static struct gate_wish wish(uint16_t realm, const struct sock_addr *remote, boo
 	return w;
 }
 
-bool joint_cp_call(const struct sock_addr remote[2], bool latch, uint32_t *number, struct sock_addr local[2])
+bool joint_cp_call(const struct sock_addr remote[2], bool latch, uint32_t *number,
+		   struct sock_addr local[2])
 {
 	struct gate_plan plan = { .call = "joint", .inactivity = UINT32_MAX };
-	struct gate_wish a = wish(ACCESS_REALM, &remote[0], latch), b = wish(CORE_REALM, &remote[1], false);
+	struct gate_wish a = wish(ACCESS_REALM, &remote[0], latch),
+			 b = wish(CORE_REALM, &remote[1], false);
 	struct gate_fail fail = { 0 };
 	struct context *c;
 	uint32_t n = 0;

@@ -3,13 +3,14 @@
 #define FL_TESTS_JOINT_CP_H
 
 /*
- * The real control process beside the real dataplane in one program: a server with allocations and a gateway,
- * attached to the region of dp_world. Both have functions of the same names, so this half is a library that keeps
- * its own to itself. Who names a user is that user (fake_auth.c).
+ * The real control process beside the real dataplane in one program: a server with allocations and
+ * a gateway, attached to the region of dp_world. Both have functions of the same names, so this
+ * half is a library that keeps its own to itself. Who names a user is that user (fake_auth.c).
  */
 #include "../../conf/config.h"
 
-/* What a control process needs beside what a dataplane has: limits, realms access (0) and core (1), state files. */
+/* What a control process needs beside what a dataplane has: limits, realms access (0) and core (1),
+ * state files. */
 void joint_cp_config(struct config *c);
 
 /* Starts it; c stays the caller's. Aborts when it cannot. */
@@ -23,16 +24,17 @@ void joint_cp_attach(int region_fd, uint64_t size);
 /* One turn at that time. True while there is more to do. */
 bool joint_cp_poll(uint64_t now_ms);
 /* The reason, if it holds that the dataplane lied; else NULL. */
-const char *joint_cp_lied(void);
+const char *joint_cp_fault(void);
 bool joint_cp_replaying(void);
 
 /* ---- a controller ---- */
 
 /*
- * An RTP context between remote addresses, numbered from 0: what its sides' local addresses are. latch: side 0
- * learns its remote. False if it is refused, or there are as many.
+ * An RTP context between remote addresses, numbered from 0: what its sides' local addresses are.
+ * latch: side 0 learns its remote. False if it is refused, or there are as many.
  */
-bool joint_cp_call(const struct sock_addr remote[2], bool latch, uint32_t *number, struct sock_addr local[2]);
+bool joint_cp_call(const struct sock_addr remote[2], bool latch, uint32_t *number,
+		   struct sock_addr local[2]);
 void joint_cp_call_end(uint32_t number);
 bool joint_cp_call_lives(uint32_t number);
 

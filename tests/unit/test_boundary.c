@@ -122,7 +122,7 @@ static bool lied(void)
 {
 	const char *why;
 
-	return dplink_lied(l, &why) || !world.w->rings_ok;
+	return dplink_fault(l, &why) || !world.w->rings_ok;
 }
 
 /* ---- requests ---- */

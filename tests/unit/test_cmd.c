@@ -157,9 +157,9 @@ static void raw_cmd(uint16_t type, uint16_t len)
 	ring_publish(&world.cmd[0], 1);
 }
 
-static void lengths_and_types_that_lie(void **state)
+static void lengths_and_types_that_are_invalid(void **state)
 {
-	static const struct ctl_hdr lies[] = {
+	static const struct ctl_hdr bad[] = {
 		{ CMD_SESSION_SET, sizeof(struct cmd_session_set) - 1, 0 },
 		{ CMD_SESSION_SET, sizeof(struct cmd_session_set) + 1, 0 },
 		{ CMD_SESSION_SET, 0, 0 },
@@ -178,11 +178,11 @@ static void lengths_and_types_that_lie(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < RTE_DIM(lies); i++) {
+	for (i = 0; i < RTE_DIM(bad); i++) {
 		struct ctl_sid sid = { 1, 1 };
 
 		world_mark();
-		raw_cmd(lies[i].type, lies[i].len);
+		raw_cmd(bad[i].type, bad[i].len);
 		world_run();
 		assert_int_equal(world_count(0, CNT_CMD_BAD), 1);
 		assert_int_equal(world_count(0, CNT_CMD), 0);
@@ -192,7 +192,7 @@ static void lengths_and_types_that_lie(void **state)
 	}
 }
 
-static void cursors_that_lie(void **state)
+static void cursors_that_are_invalid(void **state)
 {
 	static const uint32_t ahead[] = { 17, 1000, 0x80000000, 0xffffffff };
 	static const uint32_t taken[] = { 17, 1000, 0x80000000, 0xffffffef };
@@ -594,8 +594,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(commands_do_what_they_say),
 		T(values_that_cannot_be),
-		T(lengths_and_types_that_lie),
-		T(cursors_that_lie),
+		T(lengths_and_types_that_are_invalid),
+		T(cursors_that_are_invalid),
 		T(a_stale_reset_is_forgotten),
 		T(commands_round_the_ring),
 		T(replies_go_out),

@@ -149,7 +149,7 @@ static void test_left_out(void **state)
 }
 
 /* What only a broken dataplane writes is shown, and harms nothing. */
-static void test_lies(void **state)
+static void test_invalid(void **state)
 {
 	struct ctl_conn_info *c = put(1, 0);
 	json_t *list;
@@ -299,7 +299,7 @@ static void test_method(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_fields),  TEST(test_left_out),     TEST(test_lies),	TEST(test_pages),
+		TEST(test_fields),  TEST(test_left_out),     TEST(test_invalid), TEST(test_pages),
 		TEST(test_bounded), TEST(test_past_the_end), TEST(test_method),
 	};
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The boundary seen from the control process: a region or an event that lies ends the attachment
- * and harms nothing; after an attach every session is replayed, also through a small ring; what
- * meets a full ring is not lost (R70, STYLE rules 1 and 2).
+ * The boundary seen from the control process: a region or an event that is invalid ends the
+ * attachment and harms nothing; after an attach every session is replayed, also through a small
+ * ring; what meets a full ring is not lost (R70, STYLE rules 1 and 2).
  */
 #include "cp_env.h"
 
@@ -31,46 +31,46 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- lies ---- */
+/* ---- invalid values ---- */
 
-static void lies_about_the_region(void **state)
+static void a_region_that_is_invalid(void **state)
 {
 	struct env *e = *state;
 	struct region *r = e->dp.region, good = *r;
 	char err[256];
 
-#define LIE(assignment)                                                            \
+#define WRONG(assignment)                                                          \
 	do {                                                                       \
 		assignment;                                                        \
 		assert_false(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err))); \
 		assert_false(dplink_attached(e->s.link));                          \
 		*r = good;                                                         \
 	} while (0)
-	LIE(r->magic++);
-	LIE(r->abi_version++);
-	LIE(r->size += 4096);
-	LIE(r->n_workers = 0);
-	LIE(r->n_workers = CTL_WORKERS_MAX + 1);
-	LIE(r->n_workers = 3);
-	LIE(r->n_ports = CTL_PORTS_MAX + 1);
-	LIE(r->port_info = e->dp.size);
-	LIE(r->port_info = UINT64_MAX - 7);
-	LIE(r->worker[1].cmd_ring = e->dp.size - 64);
-	LIE(r->worker[1].cmd_ring += 8);
-	LIE(r->worker[1].evt_ring = UINT64_MAX - 63);
-	LIE(r->worker[1].counters = e->dp.size);
-	LIE(r->worker[1].ports = e->dp.size + 64);
-	LIE(r->worker[1].cmd_slots = 255);
-	LIE(r->worker[1].cmd_slots = 0);
-	LIE(r->worker[1].evt_slots = 1u << 31);
-	LIE(r->worker[1].sessions_max = 1);
-	LIE(r->worker[1].conns_max++);
-	LIE(r->worker[1].conns = e->dp.size + 64);
+	WRONG(r->magic++);
+	WRONG(r->abi_version++);
+	WRONG(r->size += 4096);
+	WRONG(r->n_workers = 0);
+	WRONG(r->n_workers = CTL_WORKERS_MAX + 1);
+	WRONG(r->n_workers = 3);
+	WRONG(r->n_ports = CTL_PORTS_MAX + 1);
+	WRONG(r->port_info = e->dp.size);
+	WRONG(r->port_info = UINT64_MAX - 7);
+	WRONG(r->worker[1].cmd_ring = e->dp.size - 64);
+	WRONG(r->worker[1].cmd_ring += 8);
+	WRONG(r->worker[1].evt_ring = UINT64_MAX - 63);
+	WRONG(r->worker[1].counters = e->dp.size);
+	WRONG(r->worker[1].ports = e->dp.size + 64);
+	WRONG(r->worker[1].cmd_slots = 255);
+	WRONG(r->worker[1].cmd_slots = 0);
+	WRONG(r->worker[1].evt_slots = 1u << 31);
+	WRONG(r->worker[1].sessions_max = 1);
+	WRONG(r->worker[1].conns_max++);
+	WRONG(r->worker[1].conns = e->dp.size + 64);
 	assert_false(dplink_attach(e->s.link, dup(e->dp.memfd), e->dp.size + 4096,
 				   dup(e->dp.wake_cp), err, sizeof(err)));
 	assert_false(
 	    dplink_attach(e->s.link, dup(e->dp.memfd), 64, dup(e->dp.wake_cp), err, sizeof(err)));
-#undef LIE
+#undef WRONG
 	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
 }
 
@@ -100,15 +100,15 @@ static void memory_that_is_not_there(void **state)
 }
 
 /* The server must have noticed; then all is well after a new attach. */
-static void expect_lie(struct env *e)
+static void expect_fault(struct env *e)
 {
-	uint64_t before = dplink_stats(e->s.link)->lies;
+	uint64_t before = dplink_stats(e->s.link)->faults;
 	const char *why;
 	char err[256];
 
 	env_poll(e);
-	assert_true(dplink_lied(e->s.link, &why));
-	assert_int_equal(dplink_stats(e->s.link)->lies, before + 1);
+	assert_true(dplink_fault(e->s.link, &why));
+	assert_int_equal(dplink_stats(e->s.link)->faults, before + 1);
 	dplink_detach(e->s.link);
 	assert_null(dplink_region(e->s.link));
 	assert_null(dplink_counters(e->s.link, 0));
@@ -116,7 +116,7 @@ static void expect_lie(struct env *e)
 	fake_dp_open(&e->dp, &e->conf, 256);
 	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
 	env_poll(e);
-	assert_false(dplink_lied(e->s.link, &why));
+	assert_false(dplink_fault(e->s.link, &why));
 }
 
 static void lies_on_the_rings(void **state)
@@ -126,35 +126,35 @@ static void lies_on_the_rings(void **state)
 	struct evt_result res;
 
 	atomic_store(&e->dp.evt[0].shm->head, e->dp.evt[0].own + 257);
-	expect_lie(e);
+	expect_fault(e);
 	atomic_store(&e->dp.cmd[1].shm->tail, e->dp.cmd[1].own - 1000);
-	expect_lie(e);
+	expect_fault(e);
 	memset(&p, 0, sizeof(p));
 	p.hdr = (struct ctl_hdr){ .type = 77, .len = 8 };
 	fake_dp_event(&e->dp, 0, &p, sizeof(p));
-	expect_lie(e);
+	expect_fault(e);
 	p.hdr = (struct ctl_hdr){ .type = EVT_PUNT, .len = 8 }; /* shorter than its head */
 	fake_dp_event(&e->dp, 0, &p, sizeof(p));
-	expect_lie(e);
+	expect_fault(e);
 	p.hdr.len = 0xffff;
 	fake_dp_event(&e->dp, 0, &p, sizeof(p));
-	expect_lie(e);
+	expect_fault(e);
 	p.hdr = (struct ctl_hdr){ .type = EVT_SYNCED, .len = 7 }; /* shorter than any */
 	fake_dp_event(&e->dp, 0, &p, sizeof(p));
-	expect_lie(e);
+	expect_fault(e);
 	p.hdr.type = EVT_PUNT;
 	p.hdr.len = offsetof(struct evt_punt, payload) + 20;
 	p.payload_len = 21;
 	fake_dp_event(&e->dp, 0, &p, sizeof(p));
-	expect_lie(e);
+	expect_fault(e);
 	p.payload_len = 20;
 	p.leg.listener = 9;
 	fake_dp_event(&e->dp, 0, &p, sizeof(p));
-	expect_lie(e);
+	expect_fault(e);
 	memset(&res, 0, sizeof(res));
 	res.hdr = (struct ctl_hdr){ .type = EVT_SESSION_REFUSED, .len = 8 };
 	fake_dp_event(&e->dp, 0, &res, sizeof(res));
-	expect_lie(e);
+	expect_fault(e);
 	/* a slot out of range is merely a session that is gone */
 	fake_dp_result(&e->dp, 0, EVT_PEER_REFUSED, 0, (struct ctl_sid){ UINT32_MAX, 1 });
 	env_poll(e);
@@ -170,22 +170,22 @@ static void lies_about_contexts(void **state)
 	struct evt_term bad;
 	struct evt_context_stats st = { .hdr = { EVT_CONTEXT_STATS, sizeof(st) - 8, 0 } };
 
-#define LIE(assignment)                             \
+#define WRONG(assignment)                           \
 	do {                                        \
 		bad = *g;                           \
 		assignment;                         \
 		fake_dp_term(&e->dp, 0, cid, &bad); \
-		expect_lie(e);                      \
+		expect_fault(e);                    \
 	} while (0)
-	LIE(bad.side = 2);
-	LIE(bad.what = TERM_NEWS);
-	LIE(bad.why = TCP_END_MAX);
-	LIE(bad.rtcp = 2);
-#undef LIE
+	WRONG(bad.side = 2);
+	WRONG(bad.what = TERM_NEWS);
+	WRONG(bad.why = TCP_END_MAX);
+	WRONG(bad.rtcp = 2);
+#undef WRONG
 	fake_dp_context_refused(&e->dp, 1, cid, REFUSALS);
-	expect_lie(e);
+	expect_fault(e);
 	fake_dp_event(&e->dp, 1, &st, sizeof(st));
-	expect_lie(e);
+	expect_fault(e);
 	/* What is merely not there any more is none, nor is it without a gateway. */
 	fake_dp_term(&e->dp, 0, (struct ctl_cid){ UINT32_MAX, 1 }, g);
 	fake_dp_context_refused(&e->dp, 1, cid, REFUSED_FULL);
@@ -484,7 +484,7 @@ static void sleep_is_refused_while_events_wait(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(lies_about_the_region),
+		T(a_region_that_is_invalid),
 		T(memory_that_is_not_there),
 		T(lies_on_the_rings),
 		T(lies_about_contexts),

@@ -377,9 +377,9 @@ static void no_buffers(void **state)
 	world_drops(DROP_NO_MBUF, 2);
 }
 
-/* ---- lies ---- */
+/* ---- invalid values ---- */
 
-static void lie(const void *bytes, uint32_t n)
+static void bad(const void *bytes, uint32_t n)
 {
 	struct sock_addr other = client;
 	struct fake_conn *g;
@@ -400,14 +400,14 @@ static void lies_end_the_connection(void **state)
 
 	(void)state;
 	served();
-	lie("\x80", 1);
-	lie("\xc0", 1);
-	lie("GET / HTTP/1.1\r\n\r\n", 18);
-	lie("CONNECT", 7);
-	lie("\x40\x01", 2); /* ChannelData, and never an allocation */
-	lie(cookie, 8);
-	lie(odd, 4);
-	lie(tls, sizeof(tls));
+	bad("\x80", 1);
+	bad("\xc0", 1);
+	bad("GET / HTTP/1.1\r\n\r\n", 18);
+	bad("CONNECT", 7);
+	bad("\x40\x01", 2); /* ChannelData, and never an allocation */
+	bad(cookie, 8);
+	bad(odd, 4);
+	bad(tls, sizeof(tls));
 	assert_int_equal(fake_peer.gone, 0);
 	/* the others go on */
 	add_channel(CHANNEL, 9);

@@ -766,7 +766,7 @@ static void test_headers_before(void **state)
 	assert_whole(feed(&c), true, 30);
 }
 
-static void test_header_lies(void **state)
+static void test_header_invalid(void **state)
 {
 	struct piece a = by_hand(true, 1, 0, 16, true), b;
 	uint32_t n = 0, l;
@@ -858,7 +858,7 @@ int main(void)
 		TEST(test_chained_fragment),
 		TEST(test_atomic),
 		TEST(test_headers_before),
-		TEST(test_header_lies),
+		TEST(test_header_invalid),
 		TEST(test_nested),
 	};
 

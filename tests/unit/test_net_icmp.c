@@ -304,7 +304,7 @@ static void test_report_first_fragment(void **state)
 	assert_int_equal(fx_dropped(DROP_ICMP_BAD), 1);
 }
 
-static void lie(struct quote q, size_t at, uint8_t value)
+static void bad(struct quote q, size_t at, uint8_t value)
 {
 	uint64_t bad = fx_dropped(DROP_ICMP_BAD);
 
@@ -317,28 +317,28 @@ static void lie(struct quote q, size_t at, uint8_t value)
 	assert_int_equal(fx.n_reports, 0);
 }
 
-static void test_report_lies(void **state)
+static void test_report_invalid(void **state)
 {
 	struct quote q;
 
 	(void)state;
 	q = quote4(OWNER0);
-	lie(q, 0, 0x44);	 /* header of 16 bytes */
-	lie(q, 0, 0x35);	 /* version */
-	lie(q, 3, 27);		 /* no room for UDP in its total length */
-	lie(q, 9, IPPROTO_SCTP); /* not what we send */
-	lie(q, 7, 1);		 /* a later fragment */
-	lie(q, 6, 0x1f);
-	lie(q, 15, 2); /* not from the address the error came to */
+	bad(q, 0, 0x44);	 /* header of 16 bytes */
+	bad(q, 0, 0x35);	 /* version */
+	bad(q, 3, 27);		 /* no room for UDP in its total length */
+	bad(q, 9, IPPROTO_SCTP); /* not what we send */
+	bad(q, 7, 1);		 /* a later fragment */
+	bad(q, 6, 0x1f);
+	bad(q, 15, 2); /* not from the address the error came to */
 	q = quote6(OWNER0);
-	lie(q, 0, 0x70);
-	lie(q, 5, 7);
-	lie(q, 6, IPPROTO_SCTP);
-	lie(q, 8 + 15, 2);
+	bad(q, 0, 0x70);
+	bad(q, 5, 7);
+	bad(q, 6, IPPROTO_SCTP);
+	bad(q, 8 + 15, 2);
 	/* An IPv4 destination in IPv6's clothes. */
 	memset(q.b + 8 + 24, 0, 10);
 	q.b[8 + 24 + 10] = 0xff;
-	lie(q, 24 + 11, 0xff);
+	bad(q, 24 + 11, 0xff);
 }
 
 /* Not a relayed port: a listener's answer, or an address without relay. */
@@ -506,7 +506,7 @@ int main(void)
 		TEST(test_report_truncated),
 		TEST(test_report_options),
 		TEST(test_report_first_fragment),
-		TEST(test_report_lies),
+		TEST(test_report_invalid),
 		TEST(test_report_no_session),
 		TEST(test_report_owner),
 		TEST(test_error),

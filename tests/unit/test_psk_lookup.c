@@ -141,7 +141,7 @@ static void lies_end_the_attachment(void **state)
 		}
 		fake_dp_event(&e->dp, 0, &p, sizeof(p));
 		env_poll(e);
-		assert_int_equal(dplink_lied(e->s.link, &why), i < 4);
+		assert_int_equal(dplink_fault(e->s.link, &why), i < 4);
 		dplink_detach(e->s.link);
 		fake_dp_close(&e->dp);
 		fake_dp_open(&e->dp, &e->conf, 256);

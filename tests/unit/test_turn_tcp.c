@@ -420,7 +420,7 @@ static void a_damaged_record_is_skipped(void **state)
 	assert_int_equal(table_stats(e->s.table)->allocs, 0);
 }
 
-/* ---- lies ---- */
+/* ---- invalid values ---- */
 
 static void what_cannot_be_ends_the_attachment(void **state)
 {
@@ -441,7 +441,7 @@ static void what_cannot_be_ends_the_attachment(void **state)
 	static const struct ctl_leg impossible[] = { { .listener = 0, .conn_gen = 1 },
 						     { .listener = 1, .conn_gen = 0 } };
 	struct env *e = *state;
-	uint64_t lies = 0;
+	uint64_t faults = 0;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct evt_conn_gone g = { .hdr = { bad[i].type, bad[i].len, 0 },
@@ -451,7 +451,7 @@ static void what_cannot_be_ends_the_attachment(void **state)
 
 		fake_dp_event(&e->dp, 0, &g, sizeof(g));
 		env_poll(e);
-		assert_int_equal(dplink_stats(e->s.link)->lies, ++lies);
+		assert_int_equal(dplink_stats(e->s.link)->faults, ++faults);
 		attach(e, 0);
 	}
 	for (size_t i = 0; i < 3; i++) {
@@ -460,18 +460,18 @@ static void what_cannot_be_ends_the_attachment(void **state)
 
 		fake_dp_event(&e->dp, 0, &p, sizeof(p));
 		env_poll(e);
-		assert_int_equal(dplink_stats(e->s.link)->lies, ++lies);
+		assert_int_equal(dplink_stats(e->s.link)->faults, ++faults);
 		attach(e, 0);
 		fake_dp_peer_conn(&e->dp, 0, short_ones[i], 0,
 				  short_ones[i] == EVT_CONNECT_FAILED ? &no_why : &no_gen);
 		env_poll(e);
-		assert_int_equal(dplink_stats(e->s.link)->lies, ++lies);
+		assert_int_equal(dplink_stats(e->s.link)->faults, ++faults);
 		attach(e, 0);
 	}
 	for (size_t i = 0; i < 2; i++) {
 		fake_dp_punt_leg(&e->dp, 0, &impossible[i], "", 0, e->now_ms * 1000);
 		env_poll(e);
-		assert_int_equal(dplink_stats(e->s.link)->lies, ++lies);
+		assert_int_equal(dplink_stats(e->s.link)->faults, ++faults);
 		attach(e, 0);
 	}
 }
