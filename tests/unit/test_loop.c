@@ -7,6 +7,7 @@
  */
 #include "media_world.h"
 
+#include "../../dp/loop.h"
 #include "../../dp/net/ip.h"
 #include "../../dp/tcp/conn.h"
 #include "../../dp/tcp/tcp.h"
@@ -281,6 +282,60 @@ static void term_and_term(void **state)
 			}
 }
 
+/* A packet as tx_loop() has it, in two buffers; behind the first one's bytes stands what is not its. */
+static struct rte_mbuf *cut(const struct frame *f, uint16_t first, bool at_end)
+{
+	static const uint8_t stun[] = { 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4,
+					5, 6, 7, 8, 9,	  10,	11,   12 };
+	struct rte_mbuf *a = rte_pktmbuf_alloc(world.w->pool), *b = rte_pktmbuf_alloc(world.w->pool);
+	const uint8_t *ip = f->b + 14;
+	const uint16_t len = (uint16_t)(f->len - 14);
+
+	assert_non_null(a);
+	assert_non_null(b);
+	if (at_end)
+		a->data_off = (uint16_t)(a->buf_len - first);
+	memcpy(rte_pktmbuf_append(a, first), ip, first);
+	if (!at_end)
+		memcpy(rte_pktmbuf_mtod_offset(a, uint8_t *, first), stun, sizeof(stun));
+	memcpy(rte_pktmbuf_append(b, (uint16_t)(len - first)), ip + first, len - first);
+	assert_int_equal(rte_pktmbuf_chain(a, b), 0);
+	a->hash.usr = RELAYED_TERM;
+	count(world.w, CNT_MADE);
+	return a;
+}
+
+/*
+ * Headers alone in the first buffer, as where they found no room before the rest: what they carry
+ * is read where it is (RTP here, which is no STUN), and what cannot be read is dropped by name.
+ */
+static void headers_of_their_own(void **state)
+{
+	(void)state;
+	for (uint16_t v6 = 0; v6 < 2; v6++) {
+		const uint16_t headers = (uint16_t)((v6 ? 40 : 20) + 8);
+		struct sock_addr from = term_of(CALL, SIDE_B, v6), to;
+		struct cmd_context_set c;
+		struct udp_view v;
+		struct frame f;
+
+		start(1, 0);
+		to = term_of(OTHER_CALL, SIDE_B, v6);
+		c = call_with(OTHER_CALL, SIDE_B, v6, &from);
+		frame_udp(&f, CORE, &from, &to, media_packet, sizeof(media_packet), NULL);
+		world_mark();
+		loop_take(world.w, cut(&f, headers, false));
+		world_run();
+		world_drops(DROP_MAX, 0);
+		media_out(&c, SIDE_A, 0, &c.term[SIDE_A].remote[0], &v);
+		world_mark();
+		loop_take(world.w, cut(&f, headers, true));
+		world_run();
+		refused(DROP_FRAG_BAD);
+		world_stop();
+	}
+}
+
 /* ---- TCP ---- */
 
 static uint32_t opened, ended;
@@ -431,6 +486,7 @@ int main(void)
 		cmocka_unit_test(turn_to_term),
 		cmocka_unit_test(term_to_turn),
 		cmocka_unit_test(term_and_term),
+		cmocka_unit_test(headers_of_their_own),
 		cmocka_unit_test(tcp_between),
 		cmocka_unit_test(icmp_stays),
 	};

@@ -7,6 +7,7 @@
  */
 #include "tcp_host.h"
 #include "../../dp/tcp/conn.h"
+#include "../../dp/tcp/ledger.h"
 #include "../../dp/dispatch.h"
 #include "../../dp/turn/leg.h"
 #include "../../dp/turn/peer.h"
@@ -18,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { SLOT = 3, GEN = 9, SEQ = 7 /* of world_cmd() */ };
+enum { SLOT = 3, GEN = 9, SEQ = 7 /* of world_cmd() */, PAIRS = 6 };
 
 static struct sock_addr client_addr, listener, peer_addr, relayed;
 static struct host *client, *peer;
@@ -385,6 +386,34 @@ static void impossible_commands(void **state)
 	host_rst(client);
 }
 
+/*
+ * What an owner keeps with a connection is its own: the bytes of a peer's, or of one that is on its
+ * way to another worker, may look like a client's leg that is held.
+ */
+static void no_clients_leg_is_joined(void **state)
+{
+	static const enum ctl_conn_role role[] = { CONN_OTHER, CONN_PEER, CONN_DATA };
+	const struct tcp_app *own;
+	struct tcp_app app;
+	struct ctl_conn c;
+
+	(void)state;
+	c = connected();
+	client_in();
+	own = tcp_app(client_conn);
+	app = *own;
+	for (size_t i = 0; i < RTE_DIM(role); i++) {
+		app.role = role[i];
+		client_conn->app = &app;
+		assert_false(join_with(c));
+		assert_ptr_equal(tcp_app(client_conn), &app);
+		assert_false(client->rst || peer->rst);
+	}
+	client_conn->app = own;
+	assert_true(join_with(c));
+	streams_pass();
+}
+
 /* Events that cannot be told: a connection nobody knows of must not wait for anybody. */
 static void no_room_for_the_event(void **state)
 {
@@ -661,6 +690,32 @@ static void reset_of_one_there(void **state)
 	assert_true(client->rst);
 }
 
+/* Nothing of it is read: they take together what one would, however many they are (R4). */
+static void data_connections_share_an_account(void **state)
+{
+	const uint32_t most = world.conf.tcp.buffers / 8 * 3 + LEDGER_SMALL;
+	struct ctl_conn c;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < PAIRS; i++) {
+		if (i) {
+			peer_addr.port = be16_make((uint16_t)(4000 + i));
+			client_addr.port = be16_make((uint16_t)(5000 + i));
+			peer = host_new(CORE, &peer_addr, &relayed, 2, 1);
+			client = host_new(ACCESS, &client_addr, &listener, 1, 2);
+		}
+		c = connected();
+		client_in();
+		assert_true(join_with(c));
+		client->stop = true;
+		peer->to_send = 1000000;
+		hosts_run();
+		assert_in_range(tcp_held(world.w), 2 * LEDGER_SMALL, most);
+	}
+	assert_int_equal(world.w->session[SLOT].peer_held, tcp_held(world.w));
+}
+
 /* "If the peer's is gone, the client's is closed." */
 static void join_with_what_is_gone(void **state)
 {
@@ -894,6 +949,7 @@ int main(void)
 		T(connect_twice),
 		T(connect_without_session),
 		T(impossible_commands),
+		T(no_clients_leg_is_joined),
 		T(no_room_for_the_event),
 		T(attempt_of_a_permitted_peer),
 		T(attempts_that_meet_a_closed_port),
@@ -908,6 +964,7 @@ int main(void)
 		T2(bind_and_join),
 		T2(move_meets_a_flood),
 		T2(reset_of_one_there),
+		T(data_connections_share_an_account),
 		T(join_with_what_is_gone),
 		T2(join_with_what_is_gone),
 		T(join_with_anothers),
