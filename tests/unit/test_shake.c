@@ -223,6 +223,33 @@ static void resume_12(void **state)
 	resume(TLS1_2_VERSION);
 }
 
+/*
+ * The key of a first ClientHello that was asked to come again is not what the handshake went by
+ * when the second has none: whatever was found on the way, what OpenSSL used is what counts.
+ */
+static void key_that_was_not_used(void **state)
+{
+	struct shake *s;
+	int v;
+
+	(void)state;
+	shake_start();
+	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
+		peer_context(false);
+		SSL_CTX_set_max_proto_version(sw.ctx, v);
+		s = shake_fresh();
+		peer_open();
+		assert_true(shake_move(s)); /* ClientHello, and the answer to it */
+		assert_int_equal(s->state, SHAKE_MORE);
+		s->result.psk = true; /* as on_find_session() left it */
+		shake_all(s);
+		expect_done(s);
+		assert_false(s->result.resumed);
+		assert_false(s->result.psk);
+		put(s);
+	}
+}
+
 /* The domain gives none, or there are no keys to make them with. */
 static void no_ticket(void **state)
 {
@@ -459,6 +486,7 @@ int main(void)
 		T(client_certificate),
 		T(resume_13),
 		T(resume_12),
+		T(key_that_was_not_used),
 		T(no_ticket),
 		T(hello_retry),
 		T(long_flight),
