@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "neigh.h"
 #include "ip.h"
+#include "../rate.h"
 #include "../tx.h"
 
 #include <rte_errno.h>
@@ -30,6 +31,8 @@ struct neigh_table {
 	uint32_t evict_at, tick_at;
 	uint32_t asks_left; /* of NEIGH_ASKS, as it was at */
 	uint64_t asked_ms;
+	struct meter_rate row_rate;
+	struct meter row[NEIGH_ROWS]; /* what askers have left, see neigh_wanted() */
 };
 
 struct neigh_table *neigh_create(uint32_t max, uint32_t wait, const char *name, int socket)
@@ -47,6 +50,7 @@ struct neigh_table *neigh_create(uint32_t max, uint32_t wait, const char *name, 
 	if (!t)
 		return NULL;
 	t->asks_left = NEIGH_ASKS;
+	t->row_rate = meter_rate_make(NEIGH_ROW_ASKS, 0, NEIGH_ROW_BURST_MS);
 	t->max = RTE_MIN(max, (uint32_t)NEIGH_MAX);
 	t->wait_max = wait;
 	t->hash = rte_hash_create(&p);
@@ -138,17 +142,20 @@ static void neigh_state_set(struct worker *w, struct neigh *n, enum neigh_state 
 }
 
 _Static_assert(NEIGH_ASKS == 1000, "one a millisecond: no division");
+_Static_assert(NEIGH_ROWS == 1 << 10, "rows are the upper bits of a hash: neigh_wanted()");
 
 /*
  * Whoever makes us send to all addresses of a subnet makes us ask its hosts for each (RFC 6583 5):
  * so much of that, and the rest later. Known neighbours are asked by unicast, as often as they
- * need, or a scan would have us forget them.
+ * need, or a scan would have us forget them; and what an asker wants has a share that no scan can
+ * use up.
  */
 static bool ask_allowed(struct worker *w, const struct neigh *n)
 {
 	struct neigh_table *t = w->neigh;
 
-	if (n->state == NEIGH_STALE)
+	if (n->state == NEIGH_STALE ||
+	    (n->asker && meter_take(&t->row[n->asker - 1], &t->row_rate, w->now_us, 0)))
 		return true;
 	t->asks_left =
 	    (uint32_t)RTE_MIN(t->asks_left + (w->now_ms - t->asked_ms), (uint64_t)NEIGH_ASKS);
@@ -205,6 +212,12 @@ void neigh_free(struct worker *w, struct neigh_table *t)
 	rte_free(t);
 }
 
+/* Who goes first: what never answered and nobody known asked for, then what was asked for. */
+static uint32_t neigh_rank(const struct neigh *n)
+{
+	return n->state == NEIGH_STALE ? 2 : n->state == NEIGH_INCOMPLETE && n->asker;
+}
+
 /*
  * Makes room: among the next entries, one that never answered goes first, then one that is known
  * but out of use. Live ones stay: a scan of the subnet cannot push them out.
@@ -221,8 +234,8 @@ static void neigh_evict(struct worker *w, struct neigh_table *t)
 		if (n->state == NEIGH_FREE || n->state == NEIGH_REACHABLE ||
 		    (n->state == NEIGH_STALE && n->used))
 			continue;
-		if (!victim || (victim->state == NEIGH_STALE && n->state != NEIGH_STALE) ||
-		    (victim->state == n->state && n->since_ms < victim->since_ms))
+		if (!victim || neigh_rank(n) < neigh_rank(victim) ||
+		    (neigh_rank(n) == neigh_rank(victim) && n->since_ms < victim->since_ms))
 			victim = n;
 	}
 	if (victim)
@@ -260,6 +273,7 @@ static struct neigh *neigh_add(struct worker *w, const struct ip_addr *ip, uint1
 	n->mtu = p->mtu;
 	n->l2_len = (uint8_t)p->l2_len;
 	n->n_wait = 0;
+	n->asker = 0;
 	n->used = true;
 	neigh_state_set(w, n, NEIGH_INCOMPLETE);
 	return n;

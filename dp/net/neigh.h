@@ -17,8 +17,11 @@ enum {
 	NEIGH_REACHABLE_MS = 30000, /* an answer holds that long; then it is asked again if used */
 	NEIGH_FAILED_MS = 3000,	    /* unreachable for that long before it is asked again */
 	NEIGH_TICK_MS = 100,
-	NEIGH_ASKS = 1000, /* questions to everybody a second, by one worker */
-	NH_NONE = 0,	   /* no cached next hop */
+	NEIGH_ASKS = 1000,  /* questions to everybody a second, by one worker, whoever wants them */
+	NEIGH_ROWS = 1024,  /* and beyond these, for those behind which there is an asker: */
+	NEIGH_ROW_ASKS = 1, /* of each row of askers a second, and */
+	NEIGH_ROW_BURST_MS = 4000, /* what it saved in so long at once */
+	NH_NONE = 0,		   /* no cached next hop */
 };
 
 /*
@@ -46,6 +49,7 @@ struct neigh {
 	uint8_t probes;
 	bool used; /* since the last look of the housekeeping */
 	uint16_t n_wait;
+	uint16_t asker; /* row of who wanted it last, and 1; 0: any stranger may have */
 	struct ip_addr ip;
 	uint64_t since_ms; /* of the state */
 } __rte_cache_aligned;
@@ -93,6 +97,18 @@ void neigh_send(struct worker *w, struct neigh *n, struct rte_mbuf *m);
 static inline bool neigh_has_mac(const struct neigh *n)
 {
 	return n->state == NEIGH_REACHABLE || n->state == NEIGH_STALE;
+}
+
+/*
+ * n is wanted by who has been given `port` of ours, a session or a termination: its questions are
+ * paid for by them. Whoever can forge a source can make us want all hosts of a subnet, and would
+ * leave nothing of NEIGH_ASKS; an asker is known, and wants few. Before neigh_send().
+ */
+static inline void neigh_wanted(struct neigh *n, struct be16 port)
+{
+	/* Ports of one worker may be alike in some bits. */
+	if (unlikely(!neigh_has_mac(n)))
+		n->asker = (uint16_t)(be16_get(port) * UINT32_C(0x9e3779b1) >> 22) + 1;
 }
 
 /*

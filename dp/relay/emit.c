@@ -95,7 +95,11 @@ static bool relay_hop(struct worker *w, struct pkt *p, const struct relay_out *o
 	enum drop why;
 
 	*n = neigh_find(w, &o->src->ip, &o->dst->ip, o->nh, &why);
-	if (likely(*n != NULL) || *o->nh == NH_LOOP)
+	if (likely(*n != NULL)) {
+		neigh_wanted(*n, o->src->port);
+		return true;
+	}
+	if (*o->nh == NH_LOOP)
 		return true;
 	pkt_drop(w, p->m, why);
 	return false;

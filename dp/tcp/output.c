@@ -269,6 +269,9 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 			    .df = true };
 	uint8_t *h;
 
+	/* One that opens was asked for; one that is opened may be anybody's. */
+	if (unlikely(c->state == TCP_SYN_SENT && n))
+		neigh_wanted(n, c->local_port);
 	h = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(l3_len + hdr_len));
 	if (s->len && !segment_data(w, c, s, p)) {
 		pkt_drop(w, m, DROP_NO_MBUF);

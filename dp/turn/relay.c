@@ -192,6 +192,8 @@ void relay_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m, const str
 	struct neigh *n = neigh_find(w, &src.ip, &to->peer.ip, to->nh, &why);
 	bool sent = true;
 
+	if (likely(n))
+		neigh_wanted(n, src.port);
 	if (likely(n || *to->nh == NH_LOOP))
 		why = udp_write(w, m, &src, &to->peer, 0, to->dont_fragment);
 	if (unlikely(why != DROP_MAX)) {

@@ -406,6 +406,34 @@ void world_neighbours(void)
 		}
 }
 
+void world_ghosts(uint32_t n)
+{
+	char ip[40];
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t cache = NH_NONE;
+		struct ip_addr dst;
+		struct rte_mbuf *m;
+		struct neigh *g;
+		enum drop why;
+
+		snprintf(ip, sizeof(ip), "fd00:2::bad:%x", i);
+		dst = at(ip, 0).ip;
+		g = neigh_find(world.w, NULL, &dst, &cache, &why);
+		m = pkt_make(world.w);
+		if (!g || !m)
+			abort();
+		rte_pktmbuf_append(m, 100);
+		neigh_send(world.w, g, m);
+		if (i % 100 == 0) {
+			world_run();
+			world_forget();
+		}
+	}
+	world_run();
+	world_forget();
+}
+
 /* ---- packets in and out ---- */
 
 static struct rte_mbuf *segment(struct worker *w, const uint8_t *b, uint16_t len)

@@ -79,6 +79,9 @@ void world_clock_us(uint64_t us);
 /* Every neighbour the picture shows becomes known. */
 void world_neighbours(void);
 
+/* So many of the core's hosts that are not there are wanted, one after the other, by strangers. */
+void world_ghosts(uint32_t n);
+
 /* A frame comes in at a port, by worker's queue; world_run() lets workers turn until all is quiet.
  */
 void world_in(uint16_t port, uint16_t worker, const struct frame *f);

@@ -356,6 +356,121 @@ static void test_asks_bound(void **state)
 	assert_int_equal(n->state, NEIGH_REACHABLE);
 }
 
+/* Ghosts of a second: so many a millisecond, each wanted once, by strangers or for a port of ours.
+ */
+static uint32_t ghosts_sent;
+
+static void ghosts(uint32_t n, uint16_t port)
+{
+	char dst[40];
+
+	while (n--) {
+		struct neigh *g;
+
+		snprintf(dst, sizeof(dst), "fd00:1::%x:%x", 0x1000 + (ghosts_sent >> 16),
+			 ghosts_sent & 0xffff);
+		ghosts_sent++;
+		g = find(dst);
+		if (!g)
+			continue;
+		if (port)
+			neigh_wanted(g, be16_make(port));
+		neigh_send(&fx.w, g, packet(1));
+	}
+}
+
+/* A packet for the peer that is there: whether it was asked for, and answered. */
+static bool peer_resolves(const char *peer, uint16_t port)
+{
+	struct neigh *n = find(peer);
+
+	if (!n)
+		return false;
+	neigh_wanted(n, be16_make(port));
+	neigh_send(&fx.w, n, packet(2));
+	if (n->probes && !neigh_has_mac(n))
+		answer(FX_ACCESS, peer, 8);
+	return neigh_has_mac(n);
+}
+
+/* Milliseconds until the peer of a session, which sends every 20 ms, is known. */
+static uint32_t beside_ghosts(const char *peer, uint16_t port, uint16_t ghosts_port)
+{
+	uint32_t ms;
+
+	for (ms = 0; ms < 20000; ms++) {
+		fx.w.now_ms++;
+		fx.w.now_us += 1000;
+		ghosts(31, ghosts_port);
+		if (ms % 20 == 19 && peer_resolves(peer, port))
+			return ms;
+		ghosts(1, ghosts_port);
+		if (ms % NEIGH_TICK_MS == 0)
+			neigh_tick(&fx.w);
+		fx_forget();
+	}
+	return ms;
+}
+
+/*
+ * What 32,000 hosts a second that are not there use up is their asker's: the peer of a session is
+ * asked for with its first packet, whether strangers want the ghosts or another session.
+ */
+static void test_askers_have_their_own(void **state)
+{
+	struct neigh_table *wide = neigh_create(1024, FX_WAIT, "wide", SOCKET_ID_ANY);
+	struct rte_mempool *small = fx.w.pool;
+	struct neigh_table *narrow = fx.w.neigh;
+
+	(void)state;
+	assert_non_null(wide);
+	fx.w.pool =
+	    rte_pktmbuf_pool_create("wide", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	assert_non_null(fx.w.pool);
+	fx.w.neigh = wide;
+	fx.w.now_us = fx.w.now_ms * 1000;
+	ghosts_sent = 0;
+	for (int i = 0; i < 2; i++) {
+		uint16_t theirs = i ? 50000 : 0;
+
+		for (uint32_t ms = 0; ms < 3000; ms++) {
+			fx.w.now_ms++;
+			fx.w.now_us += 1000;
+			ghosts(32, theirs);
+			fx_forget();
+		}
+		assert_int_equal(beside_ghosts(i ? "10.1.0.8" : "10.1.0.9", 49152, theirs), 19);
+		assert_int_equal(beside_ghosts(i ? "fd00:1::8" : "fd00:1::9", 49153, theirs), 19);
+	}
+	neigh_free(&fx.w, wide);
+	fx_forget();
+	rte_mempool_free(fx.w.pool);
+	fx.w.pool = small;
+	fx.w.neigh = narrow;
+}
+
+/* And an asker has no more than that: one of a row a second, and what anybody has. */
+static void test_asker_is_bounded(void **state)
+{
+	uint32_t asked = 0;
+
+	(void)state;
+	fx.w.now_us = fx.w.now_ms * 1000;
+	scan_asks(0, 2 * NEIGH_ASKS); /* nothing is left for anybody */
+	ghosts_sent = 0;
+	for (uint32_t i = 0; i < 100; i++) {
+		fx_forget();
+		ghosts(1, 49152);
+		asked += fx.n_sent;
+	}
+	assert_int_equal(asked, NEIGH_ROW_ASKS * NEIGH_ROW_BURST_MS / 1000);
+	fx.w.now_us += 1000000;
+	fx_forget();
+	ghosts(1, 49152);
+	ghosts(1, 49152);
+	assert_int_equal(fx.n_sent, 1);
+}
+
 /*
  * However many neighbours are asked for at once, so many packets wait and no more: a scan must not
  * hold all buffers. One that has some waiting still gets its newest in, at its own oldest's cost.
@@ -428,6 +543,23 @@ static bool known(const char *ip)
 	struct ip_addr a = fx_ip(ip);
 
 	return neigh_lookup(fx.w.neigh, FX_ACCESS, &a) != NULL;
+}
+
+/* When the table is full of what never answered, an asker's goes after all that strangers wanted.
+ */
+static void test_askers_stay(void **state)
+{
+	struct neigh *n = find("10.1.0.9");
+
+	(void)state;
+	assert_non_null(n);
+	neigh_wanted(n, be16_make(49152));
+	neigh_send(&fx.w, n, packet(1));
+	for (uint32_t i = 0; i < 10; i++) {
+		fx.w.now_ms++;
+		scan_asks(i * FX_NEIGHBOURS, FX_NEIGHBOURS);
+		assert_true(known("10.1.0.9"));
+	}
 }
 
 /* Newcomers that answer take the place of all that is stale but of none that is in use. */
@@ -666,6 +798,9 @@ int main(void)
 		TEST(test_stale_unused),
 		TEST(test_scan),
 		TEST(test_asks_bound),
+		TEST(test_askers_have_their_own),
+		TEST(test_asker_is_bounded),
+		TEST(test_askers_stay),
 		TEST(test_full),
 		TEST(test_claims_do_not_fill),
 		TEST(test_held_bound),

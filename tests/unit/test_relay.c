@@ -767,6 +767,32 @@ static void no_buffer_to_cut_into(void **state)
 	world_drops(DROP_FRAG_FAILED, 4);
 }
 
+/*
+ * R4: strangers have a subnet asked for, host by host, until no more is allowed. The new peer of a
+ * session is asked for all the same, by whichever of its packets is first.
+ */
+static void peer_is_asked_for_beside_a_scan(void **state)
+{
+	struct sock_addr near = at("10.2.0.77", 4000), near6 = at("fd00:2::77", 4000);
+	struct neigh *n;
+	size_t len;
+
+	(void)state;
+	sessions(0);
+	world_ghosts(2 * NEIGH_ASKS);
+	assert_true(world_count(0, CNT_NEIGH_PUT_OFF) > 0);
+	assert_true(chan_add(0, 0, &near, CHANNEL + 5, world.w->now + 300));
+	assert_true(perm_add(0, 1, "fd00:2::77", world.w->now + 300));
+	from_client(0, msg, chandata(msg, CHANNEL + 5, data, 100), NULL);
+	n = neigh_lookup(world.w->neigh, CORE, &near.ip);
+	assert_true(neigh_asked(n));
+	len = send_ind(msg, sizeof(msg), &near6, data, 100, false, false);
+	from_client(1, msg, len, NULL);
+	n = neigh_lookup(world.w->neigh, CORE, &near6.ip);
+	assert_true(neigh_asked(n));
+	world_forget();
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
@@ -788,6 +814,7 @@ int main(void)
 		T(looped_burst),
 		T(no_buffer_for_a_fingerprint),
 		T(no_buffer_to_cut_into),
+		T(peer_is_asked_for_beside_a_scan),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
