@@ -118,6 +118,20 @@ static bool request_weighs(const struct server *s, const struct request *r)
 	return leg_is_stream(r->leg) || CHALLENGE_TIMES * r->m->len >= s->challenge_len + print;
 }
 
+/* 401, or 500 when it is the clock that is wrong: said once until it is set. */
+static void refuse_expired(struct server *s, struct request *r)
+{
+	bool unset = r->auth.clock_unset;
+
+	auth_wipe(&r->auth);
+	r->auth.code = unset ? 500 : 401;
+	if (!unset)
+		s->stats.auth_expired++;
+	else if (!s->clock_told)
+		log_line("time-limited credentials are answered with 500: the clock is not set");
+	s->clock_told |= unset;
+}
+
 /*
  * Who it is (RFC 8489 9.2.4), and his allocation. A time-limited credential that is over is good
  * for what its user has: the allocation of the five-tuple, or the one that a ConnectionBind is of.
@@ -145,11 +159,8 @@ static int request_identify(struct server *s, struct request *r)
 	if (r->alloc && (table_named(s->table, r->alloc, r->auth.user) ||
 			 (table_unowned(r->alloc) && !r->auth.expired)))
 		table_own(s->table, r->alloc, r->user_id, r->auth.user);
-	if (r->auth.expired && !alloc_is_of(r->alloc, r) && !alloc_is_of(bound, r)) {
-		s->stats.auth_expired++;
-		auth_wipe(&r->auth);
-		r->auth.code = 401;
-	}
+	if (r->auth.expired && !alloc_is_of(r->alloc, r) && !alloc_is_of(bound, r))
+		refuse_expired(s, r);
 	return r->auth.code;
 }
 
@@ -423,6 +434,8 @@ void server_clock(struct server *s, uint64_t now_ms, uint64_t wall_ms)
 	s->now_ms = now_ms;
 	s->wall_ms = wall_ms;
 	s->wall = wall_ms / 1000;
+	if (s->wall >= AUTH_WALL_MIN)
+		s->clock_told = false;
 }
 
 /* Whether a worker's ring has been full for so long that the worker must hang. */

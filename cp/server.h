@@ -116,6 +116,7 @@ struct server {
 	uint64_t now_ms;  /* CLOCK_MONOTONIC */
 	uint64_t wall_ms; /* CLOCK_REALTIME */
 	uint64_t wall;	  /* the same in seconds */
+	bool clock_told;  /* that the wall clock is not set, and it has not been since */
 	uint64_t start_ms;
 };
 

@@ -10,6 +10,9 @@
 #include "../../conf/config.h"
 #include "../../lib/stun.h"
 
+/* 2024-01-01: an earlier clock has not been set; no credential of today's can be judged by it. */
+#define AUTH_WALL_MIN UINT64_C(1704067200)
+
 enum {
 	AUTH_KEY_MAX = 32, /* SHA-256 key; MD5 keys are 16 */
 	AUTH_USER_MAX = STUN_USERNAME_MAX + 1,
@@ -32,6 +35,7 @@ struct auth_result {
 	 * credential; the caller refuses anything new.
 	 */
 	bool expired;
+	bool clock_unset;	  /* with expired: nobody can say whether it is (AUTH_WALL_MIN) */
 	char user[AUTH_USER_MAX]; /* canonical name, NUL-terminated; quota key of REST users too */
 	uint8_t key[AUTH_KEY_MAX];
 	uint8_t key_len;

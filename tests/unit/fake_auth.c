@@ -3,7 +3,8 @@
  * Stands in for cp/auth where only what follows authentication is of interest: whoever names a
  * user is that user, "stale" has a stale nonce, "broken" a bad request, "wrong" a wrong password,
  * "away" a user store that does not answer, and "single" may have one allocation, "triple" three.
- * "rest:NAME" is a web service's NAME, "over:NAME" the same with a credential that is over.
+ * "rest:NAME" is a web service's NAME, "over:NAME" the same with a credential that is over, and
+ * "1970:NAME" with one that no clock can judge.
  */
 #include "fake_auth.h"
 
@@ -27,9 +28,11 @@ void auth_check(struct auth *a, const struct stun_msg *m, const struct auth_clie
 	r->integrity = STUN_ATTR_MESSAGE_INTEGRITY;
 	r->key_len = FAKE_KEY_LEN;
 	memset(r->key, FAKE_KEY_BYTE, r->key_len);
-	if (strncmp(r->user, "rest:", 5) == 0 || strncmp(r->user, "over:", 5) == 0) {
+	if (strncmp(r->user, "rest:", 5) == 0 || strncmp(r->user, "over:", 5) == 0 ||
+	    strncmp(r->user, "1970:", 5) == 0) {
 		r->rest = true;
-		r->expired = r->user[0] == 'o';
+		r->clock_unset = r->user[0] == '1';
+		r->expired = r->clock_unset || r->user[0] == 'o';
 		memmove(r->user, r->user + 5, strlen(r->user + 5) + 1);
 	}
 	if (strcmp(r->user, "wrong") == 0) {

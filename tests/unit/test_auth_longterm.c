@@ -87,8 +87,8 @@ static size_t build(const struct ask *q, uint8_t *buf, size_t cap)
 	return stun_end(&b);
 }
 
-static int judge_at(struct auth *a, const struct ask *q, const struct sock_addr *from, uint64_t now,
-		    struct auth_result *r)
+static int judge_then(struct auth *a, const struct ask *q, const struct sock_addr *from,
+		      uint64_t now, uint64_t wall, struct auth_result *r)
 {
 	uint8_t buf[2048];
 	struct stun_msg m;
@@ -96,8 +96,14 @@ static int judge_at(struct auth *a, const struct ask *q, const struct sock_addr 
 
 	assert_int_not_equal(n, 0);
 	assert_int_equal(stun_parse(&m, buf, n), STUN_OK);
-	auth_check(a, &m, &(struct auth_client){ *from, NULL }, now, WALL, r);
+	auth_check(a, &m, &(struct auth_client){ *from, NULL }, now, wall, r);
 	return r->code;
+}
+
+static int judge_at(struct auth *a, const struct ask *q, const struct sock_addr *from, uint64_t now,
+		    struct auth_result *r)
+{
+	return judge_then(a, q, from, now, WALL, r);
 }
 
 static int judge(struct auth *a, const struct ask *q)
@@ -692,6 +698,18 @@ static void rest_credentials_under_either_secret(void **state)
 	assert_true(rest_password("third secret", q.user, password));
 	assert_int_equal(judge_at(a, &q, &here, NOW, &r), 401);
 	assert_false(r.expired);
+	assert_false(r.clock_unset);
+	/* by a clock that nobody has set, it may be over as well */
+	q.user = "1800000001:alice";
+	assert_true(rest_password("new secret", q.user, password));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(judge_then(a, &q, &here, NOW, i ? 1704067199 : 5, &r), 0);
+		assert_true(r.expired);
+		assert_true(r.clock_unset);
+	}
+	assert_int_equal(judge_then(a, &q, &here, NOW, 1704067200, &r), 0);
+	assert_false(r.expired);
+	assert_false(r.clock_unset);
 	/* without a name */
 	q.user = "1800000001";
 	assert_true(rest_password("new secret", q.user, password));

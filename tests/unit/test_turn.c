@@ -153,6 +153,25 @@ static void a_credential_that_is_over_ends_no_call(void **state)
 	assert_int_equal(ask_as(e, STUN_REFRESH, 1000, "over:bob"), 401);
 }
 
+/* Nothing new by a clock that is not set: the server's fault, and not for ever. What is there
+ * lasts. */
+static void a_clock_that_is_not_set_lets_nobody_in(void **state)
+{
+	struct env *e = *state;
+
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1000, "1970:bob"), 500);
+	assert_true(e->s.clock_told);
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1000, "1970:bob"), 500);
+	assert_int_equal(e->s.stats.auth_expired, 0);
+	server_clock(&e->s, e->now_ms, (AUTH_WALL_MIN - 1) * 1000);
+	assert_true(e->s.clock_told);
+	server_clock(&e->s, e->now_ms, AUTH_WALL_MIN * 1000);
+	assert_false(e->s.clock_told);
+	assert_int_equal(ask_as(e, STUN_ALLOCATE, 1000, "rest:bob"), 0);
+	assert_int_equal(ask_as(e, STUN_REFRESH, 1000, "1970:bob"), 0);
+	assert_int_equal(ask_as(e, STUN_REFRESH, 1000, "1970:eve"), 500);
+}
+
 /* A web service's bob is not the stored bob, whoever chooses names there. */
 static void names_of_a_web_service_are_no_stored_users(void **state)
 {
@@ -943,6 +962,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(challenge_of_three_times_at_most, env_setup,
 						env_teardown),
 		T(a_credential_that_is_over_ends_no_call),
+		T(a_clock_that_is_not_set_lets_nobody_in),
 		T(names_of_a_web_service_are_no_stored_users),
 		T(who_is_known_by_name_goes_on),
 		T(a_wrong_password_is_told),
