@@ -53,7 +53,7 @@ struct config_dataplane {
 	uint32_t fragment_timeout_ms;
 	uint32_t ring_slots;   /* of each command and event ring, power of two */
 	uint32_t binding_rate; /* Binding answers per second and source prefix (/24, /56) */
-	uint32_t request_rate; /* punted requests per second and source prefix; 0: no limit */
+	uint32_t request_rate; /* punted requests per second and source prefix; 0: any */
 	uint32_t icmp_rate;    /* echo replies, and errors, per second and source prefix */
 	char socket[CONFIG_PATH_MAX];
 };
@@ -220,7 +220,7 @@ struct config_turn {
 	uint32_t channels_per_allocation;
 	uint32_t connections_per_allocation;	/* of a TCP allocation: connections to peers */
 	uint32_t session_rate, session_packets; /* a second, each way: of an allocation; 0: any */
-	uint32_t user_rate;			/* likewise bytes, of all of a user */
+	uint32_t user_rate, user_packets;	/* likewise, of all of a user */
 	bool rfc5766_channels;			/* numbers up to CHANNEL_MAX_RFC5766 may be bound */
 };
 

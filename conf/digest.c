@@ -63,6 +63,7 @@ char *config_agreed(const struct config *c)
 	fprintf(f, "tls.ticket-lifetime: %u\n", c->tls.ticket_lifetime);
 	/* Shares are told to who has a place for them. */
 	fprintf(f, "turn.user-rate: %s\n", c->turn.user_rate ? "limited" : "any");
+	fprintf(f, "turn.user-packets: %s\n", c->turn.user_packets ? "limited" : "any");
 	put_ports(c, f);
 	put_transport(c, f);
 	fclose(f);

@@ -8,10 +8,10 @@ enum { SHARES = 2 };
 
 /* ---- commands ---- */
 
-/* turn.user-rate in equal parts. Of whom nobody knows, an allocation has no part. */
-static uint32_t user_share(const struct server *s, const struct table_alloc *a)
+/* What a user may relay, in equal parts. Of whom nobody knows, an allocation has no part. */
+static uint32_t user_share(const struct server *s, const struct table_alloc *a, uint32_t rate)
 {
-	uint32_t rate = s->conf->turn.user_rate, share;
+	uint32_t share;
 
 	if (rate == 0 || table_unowned(a))
 		return 0;
@@ -26,7 +26,8 @@ static void send_session(struct server *s, const struct table_alloc *a)
 		.leg = a->leg,
 		.flags = atomic_load(&a->flags),
 		.expiry = table_alloc_expiry(a),
-		.share = user_share(s, a),
+		.share = user_share(s, a, s->conf->turn.user_rate),
+		.share_packets = user_share(s, a, s->conf->turn.user_packets),
 	};
 	uint32_t families = atomic_load(&a->families);
 
@@ -181,7 +182,8 @@ static uint32_t shares_due(struct server *s, const struct table_alloc *a,
 	uint32_t n = 0;
 
 	/* Sessions of connections that an earlier dataplane had are none of this one. */
-	if (s->conf->turn.user_rate == 0 || table_unowned(a) || s->streams_lost)
+	if (!(s->conf->turn.user_rate | s->conf->turn.user_packets) || table_unowned(a) ||
+	    s->streams_lost)
 		return 0;
 	for (uint32_t left = table_user_allocs(s->table, a); left && n < SHARES; left--) {
 		due[n] = table_user_turn(s->table, a);

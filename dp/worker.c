@@ -43,10 +43,15 @@ static struct rate_table *rate_create(uint32_t per_second)
 	return NULL;
 }
 
-/* Of what a prefix may have, one session or connection may have a tenth. */
+enum { OWN_RATE = 500 }; /* where prefixes have no limit */
+
+/*
+ * Of what a prefix may have, one session or connection may have a tenth. It has a bound of its own
+ * where its prefix has none: that is for prefixes of many, not for one who asks without end.
+ */
 static struct meter_rate own_rate(uint32_t per_second)
 {
-	return meter_rate_make((per_second + 9) / 10, 0, 1000);
+	return meter_rate_make(per_second ? (per_second + 9) / 10 : OWN_RATE, 0, 1000);
 }
 
 /*

@@ -144,7 +144,6 @@ struct worker {
 	struct rate_table *echo_rate, *error_rate; /* ICMP: one flood must not silence the other */
 	/* Of what is proven, a session or a connection, each by its own meter. */
 	struct meter_rate own_binding, own_request;
-	struct meter_rate packet_limit; /* of a session, each way */
 	struct punt_queue punts;
 
 	uint32_t peer_free; /* head of the free records, SLOT_NONE at the end */

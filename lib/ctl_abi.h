@@ -345,7 +345,9 @@ struct cmd_session_set {
 	uint32_t expiry;   /* seconds */
 	uint16_t redirect; /* worker, with SESSION_REDIRECT; else 0 */
 	uint16_t pad;
-	uint32_t share; /* bytes of IP a second, each way, of what its user may relay; 0: any */
+	/* A second, each way, of what its user may relay; 0: any. */
+	uint32_t share; /* bytes of IP */
+	uint32_t share_packets;
 };
 
 struct cmd_session_del {

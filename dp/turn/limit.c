@@ -9,10 +9,9 @@ bool limit_create(struct worker *w)
 {
 	const struct config_turn *c = &w->dp->conf->turn;
 
-	if (!(c->session_rate | c->session_packets | c->user_rate))
+	if (!(c->session_rate | c->session_packets | c->user_rate | c->user_packets))
 		return true;
 	w->limit = rte_zmalloc("limits", sizeof(struct session_limit) * w->sessions_max, 64);
-	w->packet_limit = meter_rate_make(c->session_packets, 0, BURST_MS);
 	return w->limit != NULL;
 }
 
@@ -30,28 +29,65 @@ void limit_begin(struct worker *w, uint32_t slot)
 	}
 }
 
-void limit_share(struct worker *w, uint32_t slot, uint32_t share)
+/* The smaller of a user's share and what an allocation may have at most; 0: any. */
+static uint32_t limit_least(uint32_t share, uint32_t most)
 {
-	uint32_t most = w->dp->conf->turn.session_rate;
+	return most && (share == 0 || share > most) ? most : share;
+}
+
+void limit_share(struct worker *w, uint32_t slot, uint32_t bytes, uint32_t packets)
+{
+	const struct config_turn *c = &w->dp->conf->turn;
 	struct session_limit *l;
+	struct meter_rate r;
 
 	if (!w->limit)
 		return;
 	l = &w->limit[slot];
-	if (most && (share == 0 || share > most))
-		share = most;
-	if (share == l->per_second)
+	bytes = limit_least(bytes, c->session_rate);
+	packets = limit_least(packets, c->session_packets);
+	if (bytes == l->bytes_second && packets == l->packets_second)
 		return;
-	l->per_second = share;
-	l->rate = meter_rate_make(0, share, BURST_MS);
+	l->bytes_second = bytes;
+	l->packets_second = packets;
+	r = meter_rate_make(0, bytes, BURST_MS);
+	l->byte = r.byte;
+	l->byte_burst = r.burst;
+	r = meter_rate_make(packets, 0, BURST_MS);
+	l->piece = r.piece;
+	l->piece_burst = r.burst;
+}
+
+static struct meter_rate byte_rate(const struct session_limit *l)
+{
+	return (struct meter_rate){ .byte = l->byte, .burst = l->byte_burst };
 }
 
 bool limit_take(struct worker *w, uint32_t slot, enum limit_way way, uint32_t bytes)
 {
 	struct session_limit *l = &w->limit[slot];
+	const struct meter_rate r = byte_rate(l),
+				packets = { .piece = l->piece, .burst = l->piece_burst };
 
 	/* Neither is taken of where the other has none. */
-	return meter_wait_ms(&l->bytes[way], &l->rate, w->now_us, bytes) == 0 &&
-	       meter_take(&l->packets[way], &w->packet_limit, w->now_us, 0) &&
-	       meter_take(&l->bytes[way], &l->rate, w->now_us, bytes);
+	return meter_wait_ms(&l->bytes[way], &r, w->now_us, bytes) == 0 &&
+	       meter_take(&l->packets[way], &packets, w->now_us, 0) &&
+	       meter_take(&l->bytes[way], &r, w->now_us, bytes);
+}
+
+uint32_t limit_stream_wait_ms(const struct worker *w, uint32_t slot, enum limit_way way,
+			      uint32_t bytes)
+{
+	const struct session_limit *l = &w->limit[slot];
+	const struct meter_rate r = byte_rate(l);
+
+	return meter_wait_ms(&l->bytes[way], &r, w->now_us, bytes);
+}
+
+void limit_stream_take(struct worker *w, uint32_t slot, enum limit_way way, uint32_t bytes)
+{
+	struct session_limit *l = &w->limit[slot];
+	const struct meter_rate r = byte_rate(l);
+
+	meter_take(&l->bytes[way], &r, w->now_us, bytes);
 }

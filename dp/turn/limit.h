@@ -14,8 +14,9 @@ enum limit_way { LIMIT_TO_PEER, LIMIT_TO_CLIENT, LIMIT_WAYS };
 
 struct session_limit {
 	struct meter bytes[LIMIT_WAYS], packets[LIMIT_WAYS];
-	struct meter_rate rate; /* of bytes */
-	uint32_t per_second;	/* that it was made of */
+	uint64_t byte, piece; /* what is not 0 of the meters' rates */
+	uint32_t byte_burst, piece_burst;
+	uint32_t bytes_second, packets_second; /* that they were made of */
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct session_limit) == 64, "one cache line");
 
@@ -24,8 +25,8 @@ bool limit_create(struct worker *w);
 
 /* A new session: nothing is used up. */
 void limit_begin(struct worker *w, uint32_t slot);
-/* Share of what the user may relay, in bytes a second, 0 for any; what is used up stays so. */
-void limit_share(struct worker *w, uint32_t slot, uint32_t share);
+/* Share of what the user may relay a second, 0 for any; what is used up stays so. */
+void limit_share(struct worker *w, uint32_t slot, uint32_t bytes, uint32_t packets);
 
 /* limit_pass() where there are limits. */
 bool limit_take(struct worker *w, uint32_t slot, enum limit_way way, uint32_t bytes);
@@ -36,5 +37,13 @@ static inline bool limit_pass(struct worker *w, uint32_t slot, enum limit_way wa
 {
 	return likely(!w->limit) || limit_take(w, slot, way, ip_hdr_len(peer) + UDP_HDR + payload);
 }
+
+/*
+ * The same of a stream (RFC 6062), where there are limits: bytes of its payload, and none is
+ * dropped. Milliseconds until so many may be moved on, 0: now; and that they were.
+ */
+uint32_t limit_stream_wait_ms(const struct worker *w, uint32_t slot, enum limit_way way,
+			      uint32_t bytes);
+void limit_stream_take(struct worker *w, uint32_t slot, enum limit_way way, uint32_t bytes);
 
 #endif

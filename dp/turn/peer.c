@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "peer.h"
 #include "leg.h"
+#include "limit.h"
 #include "../boundary.h"
 #include "../tcp/splice.h"
+
+#include <rte_random.h>
 
 enum peer_flags {
 	PEER_ACTIVE = 1 << 0, /* opened by CMD_CONNECT */
 	PEER_OPEN = 1 << 1,   /* the handshake is over */
 };
+
+enum { WAIT_DRAW_MS = 15 }; /* of the draw of who is first; a mask */
 
 /*
  * Owner's bytes. A session's connections are in its list: a peer's from the beginning, or from the
@@ -241,6 +246,40 @@ bool peer_connect(struct worker *w, const struct cmd_connect *cmd)
 	return true;
 }
 
+/*
+ * Moves on what the session's rate allows; the rest stays unread, and the window is the bound. Each
+ * of its connections then looks again at a time drawn for it: of those that wait for the same rate
+ * none comes always first.
+ */
+static uint32_t peer_pass(struct worker *w, struct tcp_conn *from, struct tcp_conn *to,
+			  enum limit_way way)
+{
+	uint32_t slot = peer_of(from)->sid.slot, wait, n;
+	const struct rte_mbuf *m = tcp_recv_peek(from);
+
+	if (!m)
+		return 0;
+	wait = limit_stream_wait_ms(w, slot, way, m->data_len);
+	if (unlikely(wait)) {
+		tcp_app_timer(w, from, wait + (uint32_t)(rte_rand() & WAIT_DRAW_MS));
+		return 0;
+	}
+	n = tcp_pass(w, from, to);
+	if (n)
+		limit_stream_take(w, slot, way, n);
+	return n;
+}
+
+static uint32_t pass_to_peer(struct worker *w, struct tcp_conn *client, struct tcp_conn *peer)
+{
+	return peer_pass(w, client, peer, LIMIT_TO_PEER);
+}
+
+static uint32_t pass_to_client(struct worker *w, struct tcp_conn *peer, struct tcp_conn *client)
+{
+	return peer_pass(w, peer, client, LIMIT_TO_CLIENT);
+}
+
 /* Both end with the session from here on; each leaves its list as it ends. */
 static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn peer,
 		      struct ctl_sid sid)
@@ -260,6 +299,10 @@ static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn
 	tcp_trust(w, client, true);
 	tcp_trust(w, c, true);
 	splice_join(w, client, c, peer_unlink);
+	if (w->limit) {
+		splice_pass_by(client, pass_to_peer);
+		splice_pass_by(c, pass_to_client);
+	}
 }
 
 static void move_arrived(struct worker *w, struct tcp_conn *c)

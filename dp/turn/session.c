@@ -300,7 +300,7 @@ bool session_set(struct worker *w, const struct cmd_session_set *c)
 	s->flags = (uint16_t)c->flags;
 	s->redirect = c->redirect;
 	s->epoch = w->sync_epoch;
-	limit_share(w, c->sid.slot, c->share);
+	limit_share(w, c->sid.slot, c->share, c->share_packets);
 	session_path_make(w, c->sid.slot);
 	return true;
 }

@@ -128,7 +128,7 @@ flood_config()
 }
 
 # Every reason to drop a packet but those that a flood of requests, garbage or SYNs gives.
-media_drops() { drops | grep -vE '^(punt_full|binding_rate|request_rate|icmp_.*|stun_.*|no_session|chandata_bad|no_channel|send_bad|ip_dst|eth_.*|arp_.*|nd_.*|tcp_.*) '; }
+media_drops() { drops | grep -vE '^(punt_full|punt_rate|binding_rate|icmp_.*|stun_.*|no_session|chandata_bad|no_channel|send_bad|ip_dst|eth_.*|arp_.*|nd_.*|tcp_.*) '; }
 
 # media_spared NAME MISSED: media is paused, its answer in REPLY: nothing of it was lost in the relay.
 # It lost no more than did not reach the relay, nor one in ten; MISSED is unheard() of the beginning,

@@ -214,6 +214,8 @@ void world_config(void)
 		.fragments = 16,
 		.fragment_timeout_ms = 1000,
 		.ring_slots = 16,
+		.binding_rate = 4000000, /* any, for what is not about rates */
+		.request_rate = 4000000,
 		.icmp_rate = 1000,
 	};
 	c->tcp = (struct config_tcp){

@@ -505,6 +505,31 @@ static void request_rate(void **state)
 	world_drops(DROP_PUNT_RATE, 1);
 }
 
+/* Without a limit of prefixes one who has a session still has a bound of his own. */
+static void no_limit_of_prefixes(void **state)
+{
+	enum { ASKED = 1000, OWN = 500 };
+	struct sock_addr stranger = at("10.1.0.3", 5000);
+	uint8_t msg[100];
+	size_t len = request(msg, sizeof(msg), STUN_REFRESH, 0);
+
+	(void)state;
+	world_stop();
+	world_config();
+	world.conf.dataplane.request_rate = 0;
+	world_start();
+	assert_true(session_add(0, 1, 1, &client, 0, RELAY_PORT, 0, 0));
+	world_mark();
+	for (uint32_t i = 0; i < 2 * ASKED; i++) {
+		frame_udp(&f, ACCESS, i & 1 ? &stranger : &client, &listener, msg, len, NULL);
+		world_feed(ACCESS, &f);
+		while (world_evt(0))
+			;
+	}
+	assert_int_equal(world_count(0, CNT_PUNT), ASKED + OWN);
+	world_drops(DROP_PUNT_RATE, ASKED - OWN);
+}
+
 /*
  * R4: who has a session has a rate of his own. Neither a neighbour of the same prefix who empties
  * his, nor who forges requests in the prefix's name, keeps him from refreshing what he has.
@@ -606,6 +631,7 @@ int main(void)
 		T(room_for_sessions),
 		T(one_answer_each),
 		T(request_rate),
+		T(no_limit_of_prefixes),
 		T(rate_of_a_session),
 	};
 

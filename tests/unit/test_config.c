@@ -179,6 +179,10 @@ static const struct {
 	  ":2: dataplane.mbufs: 32768 are too few, 32769 are needed: for descriptors, 18432 "
 	  "fragments "
 	  "(8 a packet), 8192 of TCP, and 2048 packets that wait for neighbours" },
+	{ "realm:", "permissions-per-allocation: 1025\n  realm:",
+	  ":22: turn.permissions-per-allocation: 1025 is out of range 1..1024" },
+	{ "realm:", "channels-per-allocation: 1025\n  realm:",
+	  ":22: turn.channels-per-allocation: 1025 is out of range 0..1024" },
 	{ "realm:", "allocations-max: 32769\n  realm:",
 	  ":22: turn.allocations-max: 32769 is more than the 32768 sessions of 2 workers" },
 	{ "realm:", "lifetime-default: 3601\n  realm:",

@@ -259,6 +259,7 @@ static void both_wait(void **state)
 
 	(void)state;
 	world.w->own_request = meter_rate_make(1, 0, 1000);
+	hosts_pass_ms(1); /* what was asked before is paid for */
 	h->stop = true;
 	for (i = 0; i < 100; i++) {
 		from_peer(DATA);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What an allocation may relay (R4) over UDP: bytes and packets a second, each way for itself, by
- * channels and indications; nobody else's packets use it up, and no neighbour feels it. Every
- * packet that is beyond it is dropped by its name.
+ * What an allocation, and a user, may relay (R4) over UDP: bytes and packets a second, each way for
+ * itself, by channels and indications; nobody else's packets use it up, and no neighbour feels it.
+ * Every packet that is beyond it is dropped by its name.
  */
 #include "dp_world.h"
 
@@ -20,27 +20,29 @@ enum { CHANNEL = 0x4001, LEN = 172, SIZE = IPV4_HDR + UDP_HDR + LEN /* of IP, at
 static struct sock_addr client[2], listener, peer, relayed[2];
 static uint8_t data[LEN];
 
-static bool share(uint32_t i, uint32_t bytes)
+static bool share_both(uint32_t i, uint32_t bytes, uint32_t packets)
 {
 	struct cmd_session_set c = { .sid = { i, 1 },
 				     .leg = { client[i], 0, 0, 0 },
 				     .relay = { { 0, relayed[i].port },
 						{ .relay = CTL_RELAY_NONE } },
 				     .expiry = world.w->now + 600,
-				     .share = bytes };
+				     .share = bytes,
+				     .share_packets = packets };
 
 	return session_set(world.w, &c);
 }
 
+static bool share(uint32_t i, uint32_t bytes)
+{
+	return share_both(i, bytes, 0);
+}
+
 /* Two clients with the same peer, each on a channel. */
-static void start(uint32_t rate, uint32_t packets, uint32_t user_rate)
+static void start_as_configured(void)
 {
 	uint32_t i;
 
-	world_config();
-	world.conf.turn.session_rate = rate;
-	world.conf.turn.session_packets = packets;
-	world.conf.turn.user_rate = user_rate;
 	world_start();
 	listener = at("10.1.0.1", 3478);
 	peer = at("10.2.0.2", 4000);
@@ -52,6 +54,15 @@ static void start(uint32_t rate, uint32_t packets, uint32_t user_rate)
 		assert_true(chan_add(0, i, &peer, CHANNEL, world.w->now + 300));
 	}
 	world_mark();
+}
+
+static void start(uint32_t rate, uint32_t packets, uint32_t user_rate)
+{
+	world_config();
+	world.conf.turn.session_rate = rate;
+	world.conf.turn.session_packets = packets;
+	world.conf.turn.user_rate = user_rate;
+	start_as_configured();
 }
 
 /* Both return how many of n packets went on. */
@@ -170,6 +181,45 @@ static void share_of_a_user(void **state)
 	assert_int_equal(up(0, 2000, false), 200000 / SIZE);
 }
 
+/* The same of packets; session-packets stays the most there is, and bytes have their own. */
+static void packets_of_a_user(void **state)
+{
+	(void)state;
+	world_config();
+	world.conf.turn.user_packets = 300;
+	start_as_configured();
+	assert_non_null(world.w->limit);
+	assert_true(share_both(0, 0, 100));
+	assert_int_equal(up(0, 300, false), 100);
+	world_drops(DROP_SESSION_RATE, 200);
+	assert_int_equal(down(0, 300, &peer), 100);
+	assert_true(share_both(0, 0, 100)); /* a refresh gives nothing back */
+	assert_int_equal(up(0, 10, false), 0);
+	assert_true(share_both(0, 0, 300));
+	world_clock_ms(world.w->now_ms + 2000);
+	assert_int_equal(up(0, 400, false), 300);
+	assert_true(share_both(1, 100000, 300));
+	assert_int_equal(up(1, 400, false), 300);
+	world_clock_ms(world.w->now_ms + 2000);
+	assert_true(share_both(1, 100000, 3000));
+	assert_int_equal(up(1, 1000, false), 100000 / SIZE);
+}
+
+static void packets_of_a_user_and_of_a_session(void **state)
+{
+	(void)state;
+	world_config();
+	world.conf.turn.user_packets = 300;
+	world.conf.turn.session_packets = 200;
+	start_as_configured();
+	assert_int_equal(up(0, 400, false), 200);
+	assert_true(share_both(1, 0, 300));
+	assert_int_equal(up(1, 400, false), 200);
+	world_clock_ms(world.w->now_ms + 2000);
+	assert_true(share_both(1, 0, 50));
+	assert_int_equal(up(1, 400, false), 50);
+}
+
 /* Another's session in the slot begins with nothing used up. */
 static void slot_is_anothers(void **state)
 {
@@ -195,6 +245,8 @@ int main(void)
 		T(both_the_other_way),
 		T(strangers_use_nothing_up),
 		T(share_of_a_user),
+		T(packets_of_a_user),
+		T(packets_of_a_user_and_of_a_session),
 		T(slot_is_anothers),
 	};
 

@@ -428,7 +428,7 @@ static void test_askers_have_their_own(void **state)
 	    rte_pktmbuf_pool_create("wide", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	assert_non_null(fx.w.pool);
 	fx.w.neigh = wide;
-	fx.w.now_us = fx.w.now_ms * 1000;
+	fx.w.now_us = 10000000;
 	ghosts_sent = 0;
 	for (int i = 0; i < 2; i++) {
 		uint16_t theirs = i ? 50000 : 0;
@@ -455,7 +455,7 @@ static void test_asker_is_bounded(void **state)
 	uint32_t asked = 0;
 
 	(void)state;
-	fx.w.now_us = fx.w.now_ms * 1000;
+	fx.w.now_us = 10000000;
 	scan_asks(0, 2 * NEIGH_ASKS); /* nothing is left for anybody */
 	ghosts_sent = 0;
 	for (uint32_t i = 0; i < 100; i++) {

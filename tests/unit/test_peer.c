@@ -75,11 +75,20 @@ static uint64_t ends(enum tcp_end why)
 	       (world.dp.n_workers > 1 ? worker(1)->counters->end[why] : 0);
 }
 
+static uint32_t session_rate; /* turn.session-rate, of the next world */
+
 static int start(uint32_t workers)
 {
 	uint16_t i;
 
 	world_config();
+	if (session_rate) {
+		world.conf.turn.session_rate = session_rate;
+		/* What waits finds room: what hosts send they do not send again. */
+		world.conf.dataplane.mbufs = 4095;
+		world.conf.tcp.buffers = 3000;
+		session_rate = 0;
+	}
 	world.conf.dataplane.n_workers = workers;
 	world.conf.dataplane.ring_slots = 128;
 	world.conf.listener[0].transport = TRANSPORT_TCP;
@@ -105,6 +114,13 @@ static int start(uint32_t workers)
 static int setup(void **state)
 {
 	(void)state;
+	return start(1);
+}
+
+static int setup_limited(void **state)
+{
+	(void)state;
+	session_rate = 50000;
 	return start(1);
 }
 
@@ -305,6 +321,18 @@ static void connect_takes_too_long(void **state)
 	expect(EVT_CONNECT_FAILED, SEQ, &peer_addr, TCP_END_TIMEOUT);
 	no_event();
 	assert_int_equal(world.w->tcp->conns, 0);
+}
+
+/* R4: strangers have the whole subnet asked for; who is to be connected to is asked for as well. */
+static void connect_beside_a_scan(void **state)
+{
+	struct sock_addr near = at("10.2.0.77", 4000);
+
+	(void)state;
+	world_ghosts(2 * NEIGH_ASKS);
+	assert_true(world_count(0, CNT_NEIGH_PUT_OFF) > 0);
+	assert_true(connect_to(&near));
+	assert_true(neigh_asked(neigh_lookup(world.w->neigh, CORE, &near.ip)));
 }
 
 /* RFC 6062 5.2: 446, both while the first is opening and when it is open. */
@@ -857,6 +885,115 @@ static void session_goes_with_the_half_closed(void **state)
 	assert_int_equal(tcp_held(world.w), 0);
 }
 
+/* ---- what an allocation may relay ---- */
+
+enum { RATE = 50000, AT_ONCE = 65536 /* one piece of the largest size may always come */ };
+
+/* R4: what is beyond stays unread, nothing is lost, each way for itself, and FIN is behind it. */
+static void rate_of_the_allocation(void **state)
+{
+	enum { ALL = 200000 };
+	struct ctl_conn c = connected();
+	uint64_t before;
+
+	(void)state;
+	client_in();
+	assert_true(join_with(c));
+	world_mark();
+	client->to_send += ALL;
+	client->fin = true;
+	hosts_run();
+	assert_in_range(peer->received, AT_ONCE - 2 * HOST_MSS, AT_ONCE);
+	for (int second = 0; second < 2; second++) {
+		before = peer->received;
+		hosts_pass_ms(1000);
+		assert_in_range(peer->received - before, RATE * 9 / 10, RATE + HOST_MSS);
+	}
+	assert_false(peer->fin_rcvd);
+	peer->to_send += AT_ONCE / 2;
+	hosts_run();
+	assert_int_equal(client->received, AT_ONCE / 2);
+	hosts_pass_ms(1000);
+	assert_int_equal(peer->received, ALL);
+	assert_true(peer->fin_rcvd);
+	world_drops(DROP_MAX, 0);
+	peer->fin = true;
+	hosts_run();
+	assert_true(client->fin_rcvd);
+	assert_false(client->rst || peer->rst);
+}
+
+/* Bytes that wait are few: the windows are closed. */
+static void what_is_beyond_is_not_read(void **state)
+{
+	struct ctl_conn c = connected();
+
+	(void)state;
+	client_in();
+	assert_true(join_with(c));
+	peer->to_send += 10000000;
+	hosts_pass_ms(1000);
+	assert_in_range(client->received, AT_ONCE, AT_ONCE + RATE + HOST_MSS);
+	assert_in_range(peer->sent - client->received, 1, world.conf.tcp.receive_buffer);
+	host_rst(peer);
+}
+
+/* The connections of one allocation share what it has, and none of them all of it. */
+static void rate_of_several_connections(void **state)
+{
+	enum { N = 4, SECONDS = 20 };
+	struct host *from[N], *to[N];
+	uint64_t sum = 0;
+
+	(void)state;
+	for (uint16_t i = 0; i < N; i++) {
+		struct sock_addr a = at("10.1.0.2", (uint16_t)(5001 + i));
+		struct sock_addr b = at("10.2.0.2", (uint16_t)(4001 + i));
+
+		from[i] = host_new(ACCESS, &a, &listener, 1, 2);
+		to[i] = host_new(CORE, &b, &relayed, 2, 1);
+		assert_true(connect_to(&b));
+		host_connect(from[i]);
+		assert_true(join_with(expect(EVT_CONNECTED, SEQ, &b, 0)));
+	}
+	for (int i = 0; i < N; i++)
+		from[i]->to_send += 10000000;
+	hosts_pass_ms(SECONDS * 1000);
+	for (int i = 0; i < N; i++) {
+		assert_true(to[i]->received > RATE * SECONDS / N / 3);
+		sum += to[i]->received;
+	}
+	assert_in_range(sum, (AT_ONCE + RATE * SECONDS) * 9 / 10,
+			AT_ONCE + RATE * SECONDS + N * HOST_MSS);
+	for (int i = 0; i < N; i++)
+		host_rst(to[i]);
+}
+
+/* Part of what the user may have, and less than the allocation might. */
+static void rate_of_the_user(void **state)
+{
+	struct cmd_session_set s = { .sid = { SLOT, GEN },
+				     .leg = { client_addr, 0, 0, 0 },
+				     .relay = { { 0, be16_make(RELAY_PORT) },
+						{ 1, be16_make(RELAY_PORT) } },
+				     .flags = SESSION_TCP,
+				     .expiry = world.w->now + 600,
+				     .share = RATE / 5 };
+	struct ctl_conn c = connected();
+	uint64_t before;
+
+	(void)state;
+	assert_true(cmd(0, CMD_SESSION_SET, &s, sizeof(s)));
+	client_in();
+	assert_true(join_with(c));
+	client->to_send += 10000000;
+	hosts_run();
+	before = peer->received;
+	hosts_pass_ms(5000);
+	assert_in_range(peer->received - before, RATE * 9 / 10, RATE + HOST_MSS);
+	host_rst(peer);
+}
+
 /* Nobody deletes it: its time is over all the same. */
 static void session_expires(void **state)
 {
@@ -939,7 +1076,12 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define T2(name) cmocka_unit_test_setup_teardown(name, setup_two, teardown)
+#define TL(name) cmocka_unit_test_setup_teardown(name, setup_limited, teardown)
 	const struct CMUnitTest tests[] = {
+		TL(rate_of_the_allocation),
+		TL(what_is_beyond_is_not_read),
+		TL(rate_of_several_connections),
+		TL(rate_of_the_user),
 		T(connect_comes_through),
 		T(connect_over_ipv6),
 		T(a_relayed_address_goes),
@@ -947,6 +1089,7 @@ int main(void)
 		T(connect_is_refused),
 		T(connect_takes_too_long),
 		T(connect_twice),
+		T(connect_beside_a_scan),
 		T(connect_without_session),
 		T(impossible_commands),
 		T(no_clients_leg_is_joined),

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * turn.user-rate: what the dataplane is told that each allocation of a user may relay. Equal parts
- * with few allocations; with many the sum stays below one and a half times the rate whatever comes
- * and goes, for two commands a time; a Refresh brings an allocation's part up to date.
+ * turn.user-rate, turn.user-packets: what the dataplane is told that each allocation of a user may
+ * relay. Equal parts with few allocations; with many the sum stays below one and a half times the
+ * rate whatever comes and goes, for two commands a time; a Refresh brings an allocation's part up
+ * to date.
  */
 #include "cp_env.h"
 
@@ -18,7 +19,7 @@
 enum { RATE = 840000, MOST = 60, PORT = 1000 };
 
 /* Of the allocation of each client's port: what the dataplane has; 0: there is none. */
-static uint32_t share[MOST];
+static uint32_t share[MOST], packets[MOST];
 
 static uint32_t live(void)
 {
@@ -37,6 +38,8 @@ static void hear(const struct answer *ans)
 
 		if (c->hdr.type == CMD_SESSION_SET)
 			share[be16_get(c->leg.client.port) - PORT] = c->share;
+		if (c->hdr.type == CMD_SESSION_SET)
+			packets[be16_get(c->leg.client.port) - PORT] = c->share_packets;
 	}
 }
 
@@ -102,6 +105,30 @@ static void equal_parts(void **state)
 	assert_int_equal(share[2], RATE / 2);
 	assert_int_equal(refresh(e, 0, 0), 0);
 	assert_int_equal(share[2], RATE);
+}
+
+/* Packets are divided as bytes are, with them or alone. */
+static void parts_of_packets(void **state)
+{
+	enum { PACKETS = 1200 };
+	struct env *e = *state;
+
+	e->conf.turn.user_packets = PACKETS;
+	allocate(e, 0, "alice");
+	assert_int_equal(packets[0], PACKETS);
+	assert_int_equal(share[0], RATE);
+	e->conf.turn.user_rate = 0;
+	allocate(e, 1, "alice");
+	allocate(e, 2, "alice");
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(packets[i], PACKETS / 3);
+		assert_int_equal(share[i], 0);
+	}
+	allocate(e, 3, "bob");
+	assert_int_equal(packets[3], PACKETS);
+	refresh(e, 1, 0);
+	assert_int_equal(packets[0], PACKETS / 2);
+	assert_int_equal(packets[2], PACKETS / 2);
 }
 
 static void others_have_their_own(void **state)
@@ -214,6 +241,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup_rate, env_teardown)
 	const struct CMUnitTest tests[] = {
 		T(equal_parts),
+		T(parts_of_packets),
 		T(others_have_their_own),
 		T(never_half_as_much_again),
 		T(a_replay_tells_all),
