@@ -62,6 +62,7 @@ stunnel_start $PROXIED "connect = 127.0.0.1:$PROXY" "protocol = connect" "protoc
 drops_mark
 load_start turn media --tls --port 443 --legs 2 --rate 100 --family 4
 missed=$(unheard)
+media_drops >"$TMP/media_drops"
 service=$(counter tls_service)
 load turn go
 load_more turn least 10
@@ -71,13 +72,8 @@ call_in "direct-in" $DIRECT
 call_in "squid-in" $PROXIED
 load_more turn least 10
 load turn pause
-sent=$(jq .sent <<<"$REPLY") lost=$(jq .lost <<<"$REPLY") strange=$(jq '.twice + .wrong' <<<"$REPLY")
-# A busy machine loses UDP on the way from the peer to the relay: no more than that may lack.
-missed=$(unheard_since "$missed")
+media_spared "TURN on the same port" "$missed"
 load turn quit
-note "TURN lost $lost of $sent; $missed of all packets never reached a port"
-assert_num "TURN on the same port: lost in the relay" "$lost" -le "$missed"
-assert_num "TURN on the same port: came twice or wrong" "$strange" -eq 0
 assert_num "connections of clients that reached kamailio" $(($(counter tls_service) - service)) -eq 4
 assert_num "streams that were cut wrong" "$(counter tls_sip_lost)" -eq 0
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
