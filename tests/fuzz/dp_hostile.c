@@ -2,6 +2,7 @@
 #include "dp_hostile.h"
 #include "../../dp/gateway/media.h"
 #include "../../dp/relay/path.h"
+#include "../../dp/tcp/ledger.h"
 
 #include <stdlib.h>
 
@@ -58,6 +59,7 @@ void hostile_frame(uint8_t how, const uint8_t *bytes, size_t len)
 		hostile_later(LATER_MS);
 	world_in(port, how & HOSTILE_WORKER1 && world.dp.n_workers > 1 ? 1 : 0, &f);
 	world_run();
+	hostile_bounds();
 	hostile_drain();
 }
 
@@ -194,10 +196,62 @@ static void worker_check(const struct worker *w)
 		contexts_check(w);
 }
 
+/* Of strangers so many each way, and records in all; see dp/tcp/ledger.h and dp/tcp/sent.c. */
+enum { STRANGERS_RECORDS = 12 };
+
+static void conn_bounds(const struct worker *w, const struct tcp_conn *c)
+{
+	const uint32_t buffers = world.conf.tcp.buffers, n = ledger_sum(c);
+
+	MUST(c->records <=
+	     (c->standing == TCP_STRANGER ? (uint32_t)STRANGERS_RECORDS : w->tcp->records_max));
+	if (c->standing == TCP_STRANGER)
+		MUST(n <= 2 * LEDGER_SMALL);
+	else
+		MUST(n <= buffers - buffers / 4 + LEDGER_SMALL);
+}
+
+static void tcp_bounds(const struct worker *w)
+{
+	const struct tcp *t = w->tcp;
+	uint32_t i, live = 0;
+
+	for (i = 0; i < world.conf.tcp.connections; i++) {
+		if (!(t->conn[i].gen & CONN_GEN_LIVE) || t->conn[i].flags & CONN_DEAD)
+			continue;
+		conn_bounds(w, &t->conn[i]);
+		live++;
+	}
+	MUST(live <= t->conns && t->conns <= world.conf.tcp.connections);
+	MUST(t->records_shared <= t->records_pool);
+	MUST(t->held <= world.conf.tcp.buffers + LEDGER_SMALL);
+	MUST(t->ledger.strangers <= world.conf.tcp.buffers / 2 + LEDGER_SMALL);
+}
+
+static void worker_bounds(const struct worker *w)
+{
+	uint32_t i;
+
+	MUST(w->counters->cnt[CNT_SESSIONS] <= w->sessions_max);
+	MUST(frag_held(w) <= world.conf.dataplane.fragments * CONFIG_FRAGMENTS_EACH);
+	for (i = 0; i < w->sessions_max; i++)
+		MUST(!w->session[i].gen ||
+		     w->session[i].peers_waiting <= world.conf.turn.connections_per_allocation);
+	if (w->tcp && w->tcp->conn)
+		tcp_bounds(w);
+}
+
+void hostile_bounds(void)
+{
+	for (uint16_t i = 0; i < world.dp.n_workers; i++)
+		worker_bounds(world.dp.worker[i]);
+}
+
 void hostile_check(void)
 {
 	uint16_t i;
 
+	hostile_bounds();
 	MUST(world_accounts());
 	MUST(world_missing() >= 0); /* of a packet in pieces that is held, one counts as held */
 	for (i = 0; i < world.dp.n_workers; i++)

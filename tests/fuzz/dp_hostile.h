@@ -30,10 +30,17 @@ void hostile_frame(uint8_t how, const uint8_t *bytes, size_t len);
 void hostile_later(uint64_t ms);
 /* Forgets what was sent, and what is in the event rings. */
 void hostile_drain(void);
-/* Takes neighbours and fragments back to what they were when the world began: no buffer is missing. */
+/* Takes neighbours and fragments back to what they were when the world began: no buffer is missing.
+ */
 void hostile_rest(void);
 /* Every packet is accounted for, no buffer is there twice, tables and gauges agree. */
 void hostile_check(void);
+/*
+ * Whoever holds something holds no more than his bound: sessions of connections from peers, each
+ * connection of buffers and records, strangers together, all that waits for fragments, neighbours
+ * or handshakes, candidates for a side of a stream.
+ */
+void hostile_bounds(void);
 /* Of a worker that has no context, no byte remembers one. */
 void hostile_no_contexts(const struct worker *w);
 /*

@@ -4,7 +4,10 @@
  * three clients, their peers, two ends of calls, a hostile stranger and the clock. An input is a
  * list of steps of three bytes: what, who, how. What must hold, whatever the order:
  *
- *  - no datagram of a peer reaches a client who has not asked for a permission for it (RFC 8656 9);
+ *  - no datagram of a peer reaches a client who was not granted a permission for it, by the
+ * allocation he has now and for no longer than that said, and none of his reaches such a peer (RFC
+ * 8656 9, 10.1): what was refused, has expired or was of an allocation before is none;
+ *  - whoever holds something holds no more than his bound, after each step (dp_hostile.h);
  *  - success means installed: once all is quiet, what a client was granted works, both ways;
  *  - an end of a call hears the other end, and who it learns its address from, and nothing of TURN;
  *  - who has nothing hears nothing of the others;
@@ -21,10 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DENIED "10.2.0.9"
+
 enum {
 	CLIENTS = 3,
 	PEERS = 4,
-	IPS = 4, /* of peers, and the relay's own: what a permission is for */
+	IPS =
+	    5, /* of peers, one that policy denies, and the relay's own: what a permission is for */
 	CALLS = 4,
 	CHANNELS = 4,
 	REQUESTS = 256,
@@ -71,15 +77,19 @@ struct stamp {
 
 struct request {
 	uint16_t method, channel;
-	uint8_t client, peer;
-	bool over; /* a Refresh with lifetime 0 */
+	uint8_t client, peer, ip; /* ip: of IPS, whose permission is asked for; IPS: none */
+	bool over;		  /* a Refresh with lifetime 0 */
+	bool answered;		  /* or will not be any more */
 	uint64_t sent_s;
 };
 
 struct client {
 	struct sock_addr addr, listener, relayed;
-	uint64_t alloc_s; /* until when it has an allocation for certain; 0: none */
-	uint64_t may_perm[IPS], must_perm[IPS];
+	uint64_t alloc_s;     /* until when it has an allocation for certain; 0: none */
+	uint64_t may_alloc_s; /* until when it may have one */
+	/* Of this allocation; of one that has just ended, whose last datagrams are on their way. */
+	uint64_t may_perm[IPS], last_perm[IPS];
+	uint64_t must_perm[IPS];
 	uint8_t chan_peer[CHANNELS]; /* of those in must_chan */
 	uint64_t must_chan[CHANNELS];
 };
@@ -97,7 +107,7 @@ static const char *const user[CLIENTS] = { "alice", "bob", "single" };
 
 static uint64_t now_ms;
 static struct client client[CLIENTS];
-static struct sock_addr peer[PEERS], relay_any, stranger[2];
+static struct sock_addr peer[PEERS], denied, relay_any, stranger[2];
 static struct call call[CALLS];
 static struct request request[REQUESTS];
 static struct sock_addr ever[EVER];
@@ -117,6 +127,8 @@ static uint32_t ip_index(const struct ip_addr *ip)
 {
 	if (ip_eq(ip, &relay_any.ip))
 		return IPS - 1;
+	if (ip_eq(ip, &denied.ip))
+		return IPS - 2;
 	for (uint32_t i = 0; i < PEERS - 1; i++) {
 		if (ip_eq(ip, &peer[i].ip))
 			return i;
@@ -125,6 +137,45 @@ static uint32_t ip_index(const struct ip_addr *ip)
 }
 
 /* ---- in ---- */
+
+/*
+ * Permissions and channels that are in force, each once, are no more than one allocation may have;
+ * allocations and reservations no more than there may be, and contexts.
+ */
+static void session_check(const struct worker *w, const struct session *s)
+{
+	const struct config_turn *c = &world.conf.turn;
+	uint32_t perms = s->first.perm_expiry > w->now, chans = s->first.chan_expiry > w->now, i;
+
+	for (i = s->peers; i != SLOT_NONE; i = w->peer[i].next) {
+		perms += w->peer[i].perm_expiry > w->now && w->peer[i].channel == 0;
+		chans += w->peer[i].channel && w->peer[i].chan_expiry > w->now;
+	}
+	MUST(perms <= c->permissions_per_allocation + chans);
+	MUST(chans <= c->channels_per_allocation);
+}
+
+static void holders_check(void)
+{
+	uint64_t sessions = 0, contexts = 0;
+
+	hostile_bounds();
+	for (uint16_t i = 0; i < world.dp.n_workers; i++) {
+		const struct worker *w = world.dp.worker[i];
+
+		for (uint32_t k = 0; k < w->sessions_max; k++) {
+			if (w->session[k].gen && w->session[k].expiry > w->now)
+				session_check(w, &w->session[k]);
+		}
+		sessions += w->counters->cnt[CNT_SESSIONS];
+		contexts += w->counters->cnt[CNT_GATE_CONTEXTS];
+	}
+	MUST(sessions <= 2 * CLIENTS); /* one that redirects, beside each */
+	MUST(contexts <= CALLS);
+	MUST(joint_cp_allocations() <= CLIENTS);
+	MUST(joint_cp_contexts() <= CALLS);
+	MUST(joint_cp_reservations() + joint_cp_allocations() <= world.conf.turn.allocations_max);
+}
 
 static uint16_t worker_of(const struct sock_addr *from)
 {
@@ -149,6 +200,37 @@ static size_t stamp_put(uint8_t *p, enum who who, uint32_t index)
 	memcpy(s.magic, magic, sizeof(magic));
 	memcpy(p, &s, sizeof(s));
 	return sizeof(s);
+}
+
+/* What was granted ends. */
+static void granted_no_more(struct client *c)
+{
+	for (uint32_t i = 0; i < IPS; i++) {
+		if (c->may_alloc_s > now_s() && c->may_perm[i] > now_s())
+			c->last_perm[i] = c->may_perm[i];
+		c->may_perm[i] = 0;
+	}
+	c->may_alloc_s = 0;
+}
+
+/*
+ * May datagrams of this address pass: it was granted, or the answer is on its way, which comes from
+ * another worker than the one that relays.
+ */
+static bool permitted(uint32_t i, uint32_t ip)
+{
+	const struct client *c = &client[i];
+
+	if (ip >= IPS)
+		return false;
+	if (c->last_perm[ip] > now_s() || (c->may_perm[ip] > now_s() && c->may_alloc_s > now_s()))
+		return true;
+	for (const struct request *r = request; r < request + n_request; r++) {
+		if (r->client == i && !r->answered && r->ip == ip &&
+		    (r->method == STUN_CREATE_PERMISSION || r->method == STUN_CHANNEL_BIND))
+			return true;
+	}
+	return false;
 }
 
 static void request_begin(struct stun_builder *b, uint8_t *buf, size_t cap, uint32_t c,
@@ -212,6 +294,8 @@ static struct sock_addr target(uint8_t how, uint8_t *index)
 		return peer[i];
 	if (i == PEERS)
 		return relay_any;
+	if (i == PEERS + 3)
+		return denied;
 	if (i == PEERS + 1 && n_ever)
 		return ever[(how >> 3) % n_ever];
 	return call[(how >> 3) % CALLS].lives ? call[(how >> 3) % CALLS].local[1] : relay_any;
@@ -223,11 +307,8 @@ static void permit(uint32_t c, uint8_t how)
 	struct sock_addr to = target(how, &r.peer);
 	struct stun_builder b;
 	uint8_t buf[256];
-	uint32_t ip = ip_index(&to.ip);
 
-	r.peer = (uint8_t)ip;
-	if (ip < IPS)
-		client[c].may_perm[ip] = now_s() + 301;
+	r.peer = r.ip = (uint8_t)ip_index(&to.ip);
 	request_begin(&b, buf, sizeof(buf), c, STUN_CREATE_PERMISSION, &r);
 	stun_put_xor_addr(&b, STUN_ATTR_XOR_PEER_ADDRESS, &to);
 	request_send(&b, buf, c);
@@ -239,12 +320,9 @@ static void bind_channel(uint32_t c, uint8_t how)
 	struct sock_addr to = target(how & 7, &r.peer);
 	struct stun_builder b;
 	uint8_t buf[256], number[4] = { 0x40, (uint8_t)(how >> 3 & 3) };
-	uint32_t ip = ip_index(&to.ip);
 
+	r.ip = (uint8_t)ip_index(&to.ip);
 	r.channel = (uint16_t)(how >> 3 & 3);
-	if (ip < IPS)
-		client[c].may_perm[ip] =
-		    now_s() + 601; /* who binds again is given the permission again */
 	request_begin(&b, buf, sizeof(buf), c, STUN_CHANNEL_BIND, &r);
 	stun_put(&b, STUN_ATTR_CHANNEL_NUMBER, number, sizeof(number));
 	stun_put_xor_addr(&b, STUN_ATTR_XOR_PEER_ADDRESS, &to);
@@ -291,12 +369,18 @@ static void stranger_sends(uint8_t who, uint8_t how)
 	uint32_t side = who & 1;
 	struct sock_addr to = client[0].listener;
 	struct stun_builder b;
+	const struct sock_addr *from = &stranger[side];
 	uint8_t p[64];
-	size_t len = rtp(p, BY_STRANGER, 0);
+	size_t len;
 
-	if (how & 1 && n_ever)
+	if (how & 1 && n_ever) {
 		to = ever[(how >> 3) % n_ever];
-	else if (how & 2)
+		if (how & 2)
+			from = &denied;
+	}
+	side |= from == &denied;
+	len = rtp(p, BY_STRANGER, from == &denied);
+	if (!(how & 1 && n_ever) && how & 2)
 		to = call[(how >> 3) % CALLS].local[(how >> 5) & 1];
 	if (who & 2) {
 		stun_begin(&b, p, sizeof(p), stun_type(who >> 2 & 15, who >> 6),
@@ -306,7 +390,7 @@ static void stranger_sends(uint8_t who, uint8_t how)
 		len = who >> 3 & 3;
 	}
 	if (be16_get(to.port))
-		datagram((uint16_t)(side ? CORE : ACCESS), &stranger[side], &to, p, len);
+		datagram((uint16_t)(side ? CORE : ACCESS), from, &to, p, len);
 }
 
 static void media(uint8_t who, uint8_t how)
@@ -364,6 +448,22 @@ static void granted(struct client *c, const struct request *r, const struct stun
 	}
 }
 
+/* What it may use from now on, whatever it has asked for since. */
+static void may_use(struct client *c, const struct request *r, const struct stun_msg *m)
+{
+	uint32_t lifetime = 0;
+
+	if (r->method == STUN_ALLOCATE || r->method == STUN_REFRESH) {
+		MUST(stun_get_u32(&m->lifetime, &lifetime));
+		if (r->over || r->method == STUN_ALLOCATE)
+			granted_no_more(c);
+		c->may_alloc_s = lifetime ? now_s() + lifetime + 1 : 0;
+	} else if (r->ip < IPS) {
+		MUST(r->ip != ip_index(&denied.ip));
+		c->may_perm[r->ip] = now_s() + 301;
+	}
+}
+
 /* Behind a permission or channel the client has ended its allocation, or begun another: that has
  * nothing of it. */
 static bool overtaken(const struct request *r)
@@ -377,7 +477,7 @@ static bool overtaken(const struct request *r)
 
 static void reply_in(uint32_t i, const struct stun_msg *m)
 {
-	const struct request *r;
+	struct request *r;
 	uint32_t n;
 
 	if (memcmp(m->tid, "joint", 5) != 0)
@@ -386,6 +486,9 @@ static void reply_in(uint32_t i, const struct stun_msg *m)
 	MUST(n < n_request);
 	r = &request[n];
 	MUST(r->client == i && m->method == r->method);
+	r->answered = true;
+	if (m->cls == STUN_SUCCESS)
+		may_use(&client[i], r, m);
 	if (m->cls == STUN_SUCCESS &&
 	    (r->method == STUN_ALLOCATE || r->method == STUN_REFRESH || !overtaken(r)))
 		granted(&client[i], r, m);
@@ -400,7 +503,7 @@ static const struct stamp *stamp_in(const uint8_t *p, size_t len, struct stamp *
 	return memcpy(s, at, sizeof(*s));
 }
 
-/* Payload that reaches a client: of a peer's address that he has asked for. */
+/* Payload that reaches a client: of a peer's address that he was granted. */
 static void client_hears(uint32_t i, const struct stamp *s)
 {
 	uint32_t ip = IPS - 1;
@@ -409,8 +512,8 @@ static void client_hears(uint32_t i, const struct stamp *s)
 	if (s->who == BY_PEER)
 		ip = ip_index(&peer[s->index].ip);
 	else if (s->who == BY_STRANGER)
-		ip = ip_index(&stranger[1].ip);
-	MUST(ip < IPS && client[i].may_perm[ip] > now_s());
+		ip = ip_index(s->index ? &denied.ip : &stranger[1].ip);
+	MUST(permitted(i, ip));
 }
 
 static void client_out(uint32_t i, const struct udp_view *v)
@@ -476,7 +579,7 @@ static void frame_out(uint16_t port)
 		return;
 	}
 	MUST(port == CORE && s.who == BY_CLIENT && ip_index(&v.dst.ip) < IPS - 1);
-	MUST(client[s.index].may_perm[ip_index(&v.dst.ip)] > now_s());
+	MUST(permitted(s.index, ip_index(&v.dst.ip)));
 	heard = s;
 	heard_at = v.dst;
 	n_heard++;
@@ -492,6 +595,8 @@ static void take_out(void)
 			frame_out(p);
 	}
 	world_forget();
+	for (uint32_t i = 0; i < CLIENTS; i++)
+		memset(client[i].last_perm, 0, sizeof(client[i].last_perm));
 }
 
 static void run(void)
@@ -522,8 +627,12 @@ static void settle(void)
 		for (uint16_t w = 0; w < world.dp.n_workers; w++)
 			MUST(world.dp.worker[w]->rings_ok);
 		quiet = more || joint_cp_replaying() ? 0 : quiet + 1;
-		if (quiet == 3)
-			return;
+		if (quiet < 3)
+			continue;
+		/* What was not answered by now was dropped. */
+		for (struct request *r = request; r < request + n_request; r++)
+			r->answered = true;
+		return;
 	}
 	MUST(!"settled");
 }
@@ -691,6 +800,7 @@ static void begin(void)
 	world.conf.dataplane.n_workers = 2;
 	world.conf.dataplane.ring_slots = 128;
 	joint_cp_config(&world.conf);
+	MUST(ip_prefix_parse(DENIED "/32", &world.conf.peers.deny[world.conf.peers.n_deny++]));
 	world_start();
 	now_ms = WORLD_START_S * 1000ull;
 	joint_cp_start(&world.conf, now_ms);
@@ -703,6 +813,7 @@ static void begin(void)
 	peer[1] = at("10.2.0.3", PEER_PORT);
 	peer[2] = at("fd00:2::2", PEER_PORT);
 	peer[3] = at("10.2.0.2", PEER_PORT + 1);
+	denied = at(DENIED, PEER_PORT);
 	relay_any = at("10.2.0.1", RELAY_MIN + 2);
 	stranger[0] = at("10.1.0.3", STRANGER_PORT);
 	stranger[1] = at("10.2.0.3", STRANGER_PORT);
@@ -727,6 +838,7 @@ static void end(void)
 	memset(call, 0, sizeof(call));
 	for (uint32_t i = 0; i < CLIENTS; i++) {
 		memset(client[i].may_perm, 0, sizeof(client[i].may_perm));
+		client[i].may_alloc_s = 0;
 		client[i].alloc_s = 0;
 	}
 	for (uint32_t i = 0; i < n_ever; i++) {
@@ -741,6 +853,7 @@ static void end(void)
 	}
 	settle();
 	hostile_check();
+	holders_check();
 	MUST(world_missing() == 0);
 	for (uint16_t w = 0; w < world.dp.n_workers; w++) {
 		MUST(world.dp.worker[w]->counters->cnt[CNT_SESSIONS] == 0);
@@ -754,6 +867,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	begin();
 	for (size_t i = 0; i + 3 <= size && n_request < REQUESTS - 1; i += 3) {
 		step(data[i], data[i + 1], data[i + 2]);
+		holders_check();
 		if (world.n_out[ACCESS] + world.n_out[CORE] > WORLD_FRAMES / 2 || i % 24 == 0)
 			run();
 	}

@@ -729,8 +729,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int i;
 
 	begin();
-	for (i = 0; i < RECORDS_MAX && rd_left(&r); i++)
+	for (i = 0; i < RECORDS_MAX && rd_left(&r); i++) {
 		record(&r);
+		hostile_bounds();
+	}
 	end();
 	return 0;
 }
