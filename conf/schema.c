@@ -372,7 +372,7 @@ static const struct schema_key keys_gateway[] = {
 static const struct schema_key keys_turn[] = {
 	{ "realm", SCHEMA_STRING, FIELD(config_turn, realm),
 	  .min = 1, .max = 127,
-	  .help = "realm of the credentials; changing it invalidates stored keys. A challenge names it, and is three times as long as the request at most: beyond 16 bytes the shortest Allocates over UDP, of 28 bytes, get 400 instead; beyond 40 (32 where they end in FINGERPRINT) those of 36; with 127 all below 68" },
+	  .help = "realm of the credentials; changing it invalidates stored keys; a challenge names it, and is three times as long as the request at most: beyond 16 bytes the shortest Allocates over UDP, of 28 bytes, get 400 instead; beyond 40 (32 where they end in FINGERPRINT) those of 36; with 127 all below 68" },
 	{ "software", SCHEMA_STRING, FIELD(config_turn, software),
 	  .min = 0, .max = 127, .def = "",
 	  .help = "SOFTWARE attribute of replies; empty: none" },
