@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # R4, R27, R71, R73: one hostile program takes all it can get of one resource, beside honest clients over UDP, TCP,
 # TLS and an RTP context that were there before, and others that come meanwhile. Who was there loses nothing;
-# newcomers are all served, nine of ten within a second; both processes live; every packet is accounted for.
+# newcomers are all served, nine of ten within a second, a controller over ng and who reads metrics among them;
+# the hostile program came to the end of what it takes, or to its bound (ran_out); both processes live; every packet
+# is accounted for.
 #
 #   besides.sh NAME    NAME.py of this directory, for HOSTILE_SECONDS (6), against a relay whose tables are small
 #                      enough to be filled; it is started if it does not run, and goes on running
@@ -45,6 +47,41 @@ call()
 	ENDS=("fl-client,$CLIENT4,41000,${a%:*},${a##*:}" "fl-peer,$PEER4,42000,${b%:*},${b##*:}")
 }
 
+# grew REASON: drops of that name since drops_mark.
+grew()
+{
+	local now was
+	now=$(drops | awk -v n="$1" '$1 == n { print $2 }') was=$(awk -v n="$1" '$1 == n { print $2 }' "$TMP/drops")
+	echo $((${now:-0} - ${was:-0}))
+}
+
+# got CONDITION: whether it holds for the figures of the hostile program, by jq.
+got() { tail -n 1 "$TMP/hostile.out" | jq -e "$1" >/dev/null; }
+
+# ran_out: whether the hostile program has come to the end of what it takes, or to its bound; else it has shown
+# nothing. By what it was given, where that tells, and by what was dropped for want of it.
+ran_out()
+{
+	case $WHAT in
+	connections) got '.ended > 0 and .held > 0 and .held <= 1024' ;;
+	contexts) got '.offers_taken > 0 and .offers_refused > 0' ;;
+	control) got '.opened > 0 and .ended > 0' ;;
+	crumbs) (($(grew tcp_ooo_full) > 0)) && got '.held > 0' ;;
+	events) (($(grew punt_rate) + $(grew punt_full) > 0)) ;;
+	fragments) (($(grew frag_full) > 0)) ;;
+	half_open) (($(counter tcp_cookie_tx) > COOKIES)) ;;
+	handshakes) got '.opened > 128 and .ended > 0' ;;
+	neighbours) (($(grew neigh_full) > 0)) && got '.permissions == 240' ;;
+	ng) got '.pings > 0 and .answered < .pings' ;;
+	permissions) got '(.channels_508 // 0) + (.permissions_508 // 0) > 0 and .permissions_granted > 0' ;;
+	ports) got '.allocate_granted > 80 and .allocate_486 > 0' ;;
+	queues) (($(grew media_full) > 0 && $(grew tcp_memory) > 0)) ;;
+	records) got '.held > 128 and .bytes > 0' ;;
+	reservations) got '.pairs_granted > 80 and .pairs_486 > 0' ;;
+	*) fail "$WHAT: what it should run out of is not said in ran_out" ;;
+	esac
+}
+
 flows() { grep -q flows "$TMP/rtp.out"; }
 # said FILE: its last line is there and is JSON.
 said() { tail -n 1 "$1" | jq -e . >/dev/null 2>&1; }
@@ -65,6 +102,7 @@ besides()
 	for name in udp tcp tls; do load $name go; done
 	for name in udp tcp tls; do load_more $name least 2; done
 	drops_mark
+	COOKIES=$(counter tcp_cookie_tx)
 	start "$TMP/newcomer.out" python3 "$HOSTILE/newcomer.py"
 	newcomers=$PID
 	await 10 grep -q comes "$TMP/newcomer.out" || fail "no newcomers: $(cat "$TMP/newcomer.out")"
@@ -78,6 +116,8 @@ besides()
 	kill "$rtp"
 	await 30 said "$TMP/rtp.out" || fail "RTP: $(tail -n 1 "$TMP/rtp.out")"
 	note "got: $figures"
+	ran_out || BAD+=("it did not come to the end of what it takes")
+	note "SYN cookies: $(($(counter tcp_cookie_tx) - COOKIES))"
 	note "dropped: $(drops | grep -vxF -f "$TMP/drops" | xargs)"
 	for name in udp tcp tls; do
 		load $name pause
@@ -89,7 +129,7 @@ besides()
 		((REPLY == 0)) || BAD+=("$REPLY connections of $name have ended")
 	done
 	note "RTP: $(tail -n 1 "$TMP/rtp.out")"
-	for kind in udp tcp tls context; do
+	for kind in udp tcp tls context ng metrics; do
 		media=$(tail -n 1 "$TMP/newcomer.out" | jq -c ".$kind")
 		note "newcomers, $kind: $media"
 		jq -e '.failures == 0 and .n > 10 and .late * 10 <= .n' <<<"$media" >/dev/null || BAD+=("newcomers, $kind")

@@ -28,7 +28,6 @@ def take(end):
                     c = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
                 c.setblocking(False)
                 c.connect_ex(("127.0.0.1", 9643))
-                socks.append(c)
                 if n % 4:
                     c.send(b"GET /metrics HTTP/1.1\r\nHost: a\r\n")
             socks.append(c)
@@ -40,8 +39,12 @@ def take(end):
         for c in socks[n % 20 :: 20]:
             try:
                 c.send(b" ")
-            except OSError:
+            except BlockingIOError:
                 pass
+            except OSError:
+                c.close()
+                socks.remove(c)
+                got.add("ended")
         time.sleep(0.002)
     return got
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Honest clients that come while others are hostile: one after the other over each of UDP, TCP and TLS, and as
-calls by way of a context. Each opens its session, has a small datagram and one in fragments echoed, and goes.
+calls by way of a context. Each opens its session, has a small datagram and one in fragments echoed, and goes. A
+controller of its own offers a call over ng and ends it, and whoever watches the relay reads all of its metrics.
 Runs until SIGTERM and prints for each kind how many came, how long opening took (seconds: median and most), how
 many took more than one second, and who failed of what."""
 
@@ -16,10 +17,12 @@ import time
 
 import hostile
 import stunlib as s
+import gatelib as g
 from gatelib import Rpc
 from netns import namespace
 
 ECHO = (hostile.PEER, 3480)
+CONTROLLER, METRICS = "127.0.0.3", ("127.0.0.1", 9643)
 
 
 class Kind:
@@ -97,6 +100,32 @@ def call():
         b.close()
 
 
+def ng():
+    """A command, and a call that is offered and ends."""
+    c = g.Ng(source=CONTROLLER)
+    try:
+        c.ask("ping")
+        name = f"honest-{random.randrange(1 << 60)}"
+        c.ask("offer", call_id=name, from_tag="a", direction=["access", "core"], sdp=g.audio("10.1.0.2", 30000))
+        took = time.monotonic()
+        c.ask("delete", call_id=name, from_tag="a")
+        return took
+    finally:
+        c.sock.close()
+
+
+def metrics():
+    with namespace("fl-relay"):
+        c = socket.create_connection(METRICS, 10)
+    with c:
+        c.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        text = b""
+        while data := c.recv(65536):
+            text += data
+    assert text.startswith(b"HTTP/1.1 200") and b"fairlead_" in text, text[:80]
+    return time.monotonic()
+
+
 def keep_coming(way, kind, ending):
     while not ending.is_set():
         begin = time.monotonic()
@@ -111,7 +140,8 @@ def main():
     ending = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     tls = ssl.create_default_context(cafile=os.environ["CA"])
-    ways = {"udp": turn, "tcp": lambda: turn(tcp=True), "tls": lambda: turn(tls=tls), "context": call}
+    ways = {"udp": turn, "tcp": lambda: turn(tcp=True), "tls": lambda: turn(tls=tls), "context": call, "ng": ng,
+            "metrics": metrics}
     kinds = {name: Kind() for name in ways}
     threads = [threading.Thread(target=keep_coming, args=(ways[name], kinds[name], ending)) for name in ways]
     for t in threads:

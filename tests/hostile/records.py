@@ -22,7 +22,7 @@ def take(end):
             if c.state == "open":
                 wire.send(c, PING * 15)
         wire.turn(0.03)
-    return Tally(opened=n, held=wire.held())
+    return Tally(opened=n, held=wire.held(), bytes=sum(len(c.received) for c in wire.conns.values()))
 
 
 if __name__ == "__main__":
