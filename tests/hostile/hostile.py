@@ -4,7 +4,7 @@ all it can get of one resource until time.monotonic() is end, and returns figure
 
   NAME.py SECONDS    runs it in fl-client, prints the figures as one line of JSON
 
-It has an account of its own (mallory) and the address of the honest clients, whose neighbour it is (R4)."""
+It has accounts of its own (USERS, of one password) and the address of the honest clients, whose neighbour it is (R4)."""
 
 import json
 import os
@@ -19,11 +19,11 @@ import stunlib as s
 from load import enter
 
 SERVER, PEER, SINK = "10.1.0.1", "10.2.0.2", 9
-USER, PASSWORD = "mallory", "hostile"
+USERS, PASSWORD = ("mallory", "trudy", "craig"), "hostile"
 
 
-def client(port=3478, **how):
-    return s.Client(SERVER, port, USER, PASSWORD, **how)
+def client(port=3478, user=USERS[0], **how):
+    return s.Client(SERVER, port, user, PASSWORD, **how)
 
 
 def run(take):

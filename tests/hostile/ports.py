@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Relayed ports: allocations without end, over UDP and TCP, of both kinds."""
+"""Relayed ports: allocations without end, over UDP and TCP, of both kinds, by one account after the other."""
 
 import time
 
-from hostile import Tally, client, run, s
+from hostile import USERS, Tally, client, run, s
 
 
 def take(end):
-    got, clients, n = Tally(), [], 0
+    got, clients, n, user = Tally(), [], 0, 0
     while time.monotonic() < end:
         n += 1
         try:
-            c = client(tcp=n % 2 == 0)
+            c = client(user=USERS[user % len(USERS)], tcp=n % 2 == 0)
             reply = c.allocate_tcp() if n % 4 == 0 else c.allocate()
             got.add(f"allocate_{reply.error() or 'granted'}")
             if reply.error():
                 c.close()
+                user += 1
                 time.sleep(0.02)
             else:
                 clients.append(c)

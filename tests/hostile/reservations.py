@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Reservations (RFC 8656 7.2): pairs of ports asked for with EVEN-PORT, given back at once, so that the reserved
-port of each stays."""
+port of each stays; by one account after the other."""
 
 import time
 
-from hostile import Tally, client, run, s
+from hostile import USERS, Tally, client, run, s
 
 
 def take(end):
-    got = Tally()
+    got, user = Tally(), 0
     while time.monotonic() < end:
-        c = client()
+        c = client(user=USERS[user % len(USERS)])
         try:
             error = c.allocate((s.EVEN_PORT, b"\x80")).error()
             got.add(f"pairs_{error or 'granted'}")
             if error:
+                user += 1
                 time.sleep(0.02)
             else:
                 c.refresh((s.LIFETIME, s.u32(0)))
