@@ -3,7 +3,17 @@
 #
 # What every end-to-end test looks at beside what it is about: whether the hosts at the far ends, client and peer,
 # were sent a datagram or segment whose checksum or IP header is wrong. Their kernels count and drop these, so
-# that a test which only counts what comes would take them for lost on the way. FAR_END_MAY=1: the test sends
+# that a test which only counts what comes would take them for lost on the way. Neither sees what was changed by
+# whoever wrote the checksum anew, which is the relay: that is who gets the payload to say.
+#
+#   load.py    every byte of a datagram is given by whose it is and its number, and both ends compare all of them,
+#              the length and whether it came twice
+#   rtp.py     the same of RTP and RTCP of a call
+#   stunlib.py, gatelib.py and the tests that use them: what they compare themselves, which is what they sent
+#   coturn's turnutils, sipp, ICE agents, browsers and others that are not ours own their payload: of
+#              theirs only checksums are looked at here, lengths and contents only as far as they do so
+#
+# FAR_END_MAY=1: the test sends
 # such packets itself, end to end.
 FAR_END=0
 
