@@ -177,6 +177,7 @@ struct tcp_conn {
 	uint8_t quick_acks; /* at once, at the start of a stream */
 	uint8_t tos;	    /* of the IP header, without ECN's bits */
 	uint8_t why;	    /* enum tcp_end, when dead or closing */
+	uint8_t early;	    /* enum early_kind: the row of the ledger's it is in */
 	const struct tcp_cc_ops *cc;
 	uint64_t cc_data[6];
 
@@ -258,6 +259,9 @@ _Static_assert(sizeof(struct tcp_timewait) <= 64, "budget of TIME-WAIT");
 /* What a table entry leads to: kind in the low bits of the hash's data, index or worker above. */
 enum tcp_entry { ENTRY_CONN, ENTRY_TIMEWAIT, ENTRY_MOVED };
 
+/* What came out of order: little a buffer, or much. */
+enum early_kind { EARLY_NONE, EARLY_CRUMBS, EARLY_WHOLE, EARLY_KINDS };
+
 enum { LEDGER_CLASSES = 17 }; /* none held, one, two or three, four to seven, ... */
 
 struct ledger {
@@ -265,6 +269,8 @@ struct ledger {
 	uint32_t calm;	    /* while no more are held in all nobody is asked what it holds */
 	/* By class, longest without progress first: of strangers, then of the others. */
 	struct row row[2 * LEDGER_CLASSES];
+	struct row early[EARLY_KINDS]; /* who holds something out of order, longest first */
+	struct row_link *in_early;     /* [connections] */
 };
 
 /* Who has how many places in a table of connections: places.h. */

@@ -2,14 +2,15 @@
 #include "ledger.h"
 #include "places.h"
 
+#include <rte_malloc.h>
+
 enum {
-	LISTED = 4,	     /* who holds less is in no row, strangers apart */
 	SLOTS_KEPT = 32,     /* of tcp.connections: for handshakes that SYN cookies prove */
 	SLOTS_KEPT_DIV = 16, /* of few fewer */
 	TURNED_SHIFT = 10,   /* a second, nearly, of milliseconds */
 };
 
-void ledger_init(struct worker *w)
+bool ledger_create(struct worker *w)
 {
 	uint32_t buffers = w->dp->conf->tcp.buffers;
 	struct ledger *l = &w->tcp->ledger;
@@ -17,8 +18,17 @@ void ledger_init(struct worker *w)
 
 	for (i = 0; i < RTE_DIM(l->row); i++)
 		l->row[i] = ROW_EMPTY;
+	l->early[EARLY_CRUMBS] = l->early[EARLY_WHOLE] = ROW_EMPTY;
 	/* Half of three quarters: who holds all of that may hold as much again. */
 	l->calm = buffers / 8 * 3;
+	l->in_early =
+	    rte_malloc("ledger", sizeof(l->in_early[0]) * (size_t)w->dp->conf->tcp.connections, 64);
+	return l->in_early != NULL;
+}
+
+void ledger_destroy(struct worker *w)
+{
+	rte_free(w->tcp->ledger.in_early);
 }
 
 /* ---- rows ---- */
@@ -33,7 +43,7 @@ static uint8_t row_of(const struct tcp_conn *c, uint32_t n)
 {
 	bool stranger = c->standing == TCP_STRANGER;
 
-	if (c->flags & CONN_DEAD || !conn_established(c) || (n < LISTED && !stranger))
+	if (c->flags & CONN_DEAD || !conn_established(c) || (!n && !stranger))
 		return 0;
 	return (uint8_t)(class_of(n) + (stranger ? 0 : LEDGER_CLASSES) + 1);
 }
@@ -53,6 +63,28 @@ static void row_enter(struct tcp *t, struct tcp_conn *c, uint8_t row)
 {
 	c->row = row;
 	row_append(&t->ledger.row[row - 1], in_rows(t), (uint32_t)(c - t->conn));
+}
+
+static struct row_links in_early(struct tcp *t)
+{
+	return (struct row_links){ t->ledger.in_early, sizeof(t->ledger.in_early[0]) };
+}
+
+/* To the row of those that hold something out of order, or from it. */
+static void early_set(struct tcp *t, struct tcp_conn *c, enum early_kind kind)
+{
+	if (c->early != EARLY_NONE)
+		row_remove(&t->ledger.early[c->early], in_early(t), (uint32_t)(c - t->conn));
+	c->early = (uint8_t)kind;
+	if (kind != EARLY_NONE)
+		row_append(&t->ledger.early[kind], in_early(t), (uint32_t)(c - t->conn));
+}
+
+static enum early_kind early_of(const struct tcp_conn *c)
+{
+	if (!c->ooo.n || c->flags & CONN_DEAD)
+		return EARLY_NONE;
+	return ledger_crumbs(c, 1) ? EARLY_CRUMBS : EARLY_WHOLE;
 }
 
 /* Bytes that wait in either direction. */
@@ -105,6 +137,8 @@ void ledger_book(struct worker *w, struct tcp_conn *c, uint32_t n)
 		if (row)
 			row_enter(t, c, row);
 	}
+	if (unlikely(c->early != early_of(c)))
+		early_set(t, c, early_of(c));
 	lately = turned_lately(w, c);
 	if (turned && (row || c->standing != TCP_VOUCHED)) {
 		c->turned = moved(c) + RTE_MAX(waiting(c), 1u);
@@ -129,6 +163,7 @@ void ledger_leave(struct worker *w, struct tcp_conn *c)
 	c->booked = 0;
 	if (c->row)
 		row_leave(w->tcp, c);
+	early_set(w->tcp, c, EARLY_NONE);
 }
 
 /* ---- what one may hold ---- */
@@ -148,11 +183,17 @@ static uint32_t mine(const struct tcp_conn *c)
 static uint32_t limit(const struct worker *w, const struct tcp_conn *c)
 {
 	uint32_t buffers = w->dp->conf->tcp.buffers, held = w->tcp->held;
-	uint32_t mark = buffers - buffers / 4;
+	uint32_t mark = buffers - buffers / 4, small = ledger_small(w, c);
 
 	if (c->standing == TCP_STRANGER || held >= mark)
-		return LEDGER_SMALL;
-	return RTE_MAX(mark - held, (uint32_t)LEDGER_SMALL);
+		return small;
+	return RTE_MAX(mark - held, small);
+}
+
+/* Of a source's guests each may hold a little by itself, whatever they hold together. */
+static bool little(const struct worker *w, const struct tcp_conn *c, uint32_t n)
+{
+	return c->standing == TCP_GUEST && ledger_sum(c) + n <= ledger_small(w, c);
 }
 
 bool ledger_judge(const struct worker *w, const struct tcp_conn *c, uint32_t n, uint32_t quarters)
@@ -160,7 +201,7 @@ bool ledger_judge(const struct worker *w, const struct tcp_conn *c, uint32_t n, 
 	if (w->tcp->held + n > w->dp->conf->tcp.buffers ||
 	    (c->standing == TCP_STRANGER && w->tcp->ledger.strangers >= ledger_strangers_max(w)))
 		return false;
-	return mine(c) + n <= limit(w, c) * quarters / 4;
+	return mine(c) + n <= limit(w, c) * quarters / 4 || little(w, c, n);
 }
 
 uint32_t ledger_window(const struct worker *w, const struct tcp_conn *c)
@@ -171,6 +212,10 @@ uint32_t ledger_window(const struct worker *w, const struct tcp_conn *c)
 		return UINT32_MAX;
 	may = limit(w, c);
 	has = mine(c);
+	if (may <= has && c->standing == TCP_GUEST) {
+		may = ledger_small(w, c);
+		has = ledger_sum(c);
+	}
 	return may > has ? (may - has) * QUEUE_FILL : 0;
 }
 

@@ -9,9 +9,13 @@
  * largest are found without a search.
  *
  *   what c holds   its queues and its layer's, what its owner keeps (tcp_hold()); or, where it
- *                  shares an account (tcp_share()), what all of that hold together
+ *                  shares an account (tcp_share()), what all of that hold together; guests share
+ *                  their source's (places.h)
  *   what it may    LEDGER_SMALL in any case; beyond that no more than is left below three quarters
  *                  of tcp.buffers: n large holders get an n+1-th each, and leave one to the next
+ *   when tight     LEDGER_FEW, so that what small holders have together leaves room for those
+ *                  that come; of single bytes out of order no more than LEDGER_CRUMBS buffers
+ *                  while more than three eighths are held
  *   strangers      LEDGER_SMALL and no more, each way, LEDGER_WINDOW bytes; together half of
  *                  tcp.buffers
  *   who pays       see pressure.c
@@ -19,11 +23,16 @@
 #include "conn.h"
 
 enum {
-	LEDGER_SMALL = 16,     /* packet buffers: a TLS record of 16 KB, and an answer */
+	LEDGER_SMALL = 16, /* packet buffers: a TLS record of 16 KB, and an answer */
+	LEDGER_FEW = 4,
+	LEDGER_CRUMBS = 4,
+	LEDGER_CRUMB = 256,    /* bytes: buffers that hold less on average are crumbs */
 	LEDGER_WINDOW = 20480, /* bytes that a stranger may send, or be sent, and wait: the same */
 };
 
-void ledger_init(struct worker *w);
+/* Part of tcp_create(), tcp_destroy(). */
+bool ledger_create(struct worker *w);
+void ledger_destroy(struct worker *w);
 /* c, which holds n buffers by itself, to its row. */
 void ledger_book(struct worker *w, struct tcp_conn *c, uint32_t n);
 /* c is dead: nothing of it counts any more. */
@@ -46,6 +55,24 @@ static inline uint32_t ledger_sum(const struct tcp_conn *c)
 	uint32_t n = c->snd.n + c->rcv.n + c->ooo.n + c->kept;
 
 	return unlikely(c->flags & CONN_LAYER) ? n + c->layer->in.n + c->layer->out.n : n;
+}
+
+/* More is held than small holders may have together, and still nobody is refused. */
+static inline bool ledger_tight(const struct worker *w)
+{
+	return w->tcp->held >= w->dp->conf->tcp.buffers / 16 * 13;
+}
+
+/* Packet buffers that c may hold in any case. */
+static inline uint32_t ledger_small(const struct worker *w, const struct tcp_conn *c)
+{
+	return c->standing != TCP_STRANGER && ledger_tight(w) ? LEDGER_FEW : LEDGER_SMALL;
+}
+
+/* Whether what c has out of order is n buffers or more, and little in each. */
+static inline bool ledger_crumbs(const struct tcp_conn *c, uint32_t n)
+{
+	return c->ooo.n >= n && c->ooo.bytes < c->ooo.n * LEDGER_CRUMB;
 }
 
 /* At the end of c's turn. */
@@ -76,7 +103,7 @@ static inline bool ledger_allows_out(const struct worker *w, const struct tcp_co
 	if (likely(ledger_allows(w, c, n)))
 		return true;
 	out = c->snd.n + (c->flags & CONN_LAYER ? c->layer->out.n : 0);
-	return out + n <= LEDGER_SMALL && w->tcp->held + n <= w->dp->conf->tcp.buffers;
+	return out + n <= ledger_small(w, c) && w->tcp->held + n <= w->dp->conf->tcp.buffers;
 }
 
 /* The same for what came out of order: what is missing must still get in. */
@@ -84,7 +111,7 @@ static inline bool ledger_allows_early(const struct worker *w, const struct tcp_
 {
 	if (likely(w->tcp->held <= w->tcp->ledger.calm && c->standing != TCP_STRANGER))
 		return true;
-	return ledger_judge(w, c, 1, 3);
+	return !ledger_crumbs(c, LEDGER_CRUMBS) && ledger_judge(w, c, 1, 3);
 }
 
 /* What the window may grow to. */

@@ -128,6 +128,7 @@ static struct tcp_conn *move_alloc(struct worker *w, const struct move *mv)
 	c->dirty_next = SLOT_NONE;
 	c->booked = 0;
 	c->row = 0;
+	c->early = EARLY_NONE;
 	c->share = NULL;
 	c->timer = (struct timer){ 0 };
 	c->nh = 0;

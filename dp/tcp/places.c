@@ -103,7 +103,7 @@ static uint32_t source_get(const struct tcp *t, struct places *p, uint64_t prefi
 	s = &p->source[i];
 	p->free = s->same_hash;
 	s->same_hash = *row;
-	s->strangers = 0;
+	s->strangers = s->buffers = 0;
 	s->conns[PLACE_STRANGER] = s->conns[PLACE_GUEST] = ROW_EMPTY;
 	*row = i;
 	return i;
@@ -179,15 +179,28 @@ bool places_has(const struct worker *w, const struct tcp_conn *c)
 	return w->tcp->places[TCP_TABLE_CONNS].place[conn_idx(w, c)].source != 0;
 }
 
-void places_put(struct worker *w, const struct tcp_conn *c)
+/* What the source of a guest holds is its account. */
+static uint32_t *account(const struct worker *w, const struct tcp_conn *c)
+{
+	const struct places *p = &w->tcp->places[TCP_TABLE_CONNS];
+	uint32_t s = p->place[conn_idx(w, c)].source;
+
+	return s && c->standing == TCP_GUEST ? &p->source[s - 1].buffers : NULL;
+}
+
+void places_put(struct worker *w, struct tcp_conn *c)
 {
 	place_put(w, &w->tcp->places[TCP_TABLE_CONNS], c);
+	if (c->standing == TCP_GUEST && !c->share)
+		tcp_share(w, c, account(w, c));
 	if (c->flags & CONN_LAYER)
 		place_put(w, &w->tcp->places[TCP_TABLE_LAYERS], c);
 }
 
-void places_del(struct worker *w, const struct tcp_conn *c)
+void places_del(struct worker *w, struct tcp_conn *c)
 {
+	if (c->share && c->share == account(w, c))
+		tcp_share(w, c, NULL);
 	place_del(w, &w->tcp->places[TCP_TABLE_CONNS], c);
 	place_del(w, &w->tcp->places[TCP_TABLE_LAYERS], c);
 }

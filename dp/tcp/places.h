@@ -28,6 +28,7 @@ struct tcp_source {
 	uint32_t strangers;
 	struct row conns[PLACE_KINDS]; /* longest silent first, see places_turned() */
 	struct rank_holder holds;
+	uint32_t buffers; /* that its guests hold together: tcp_share() */
 };
 
 /* A connection's place. */
@@ -43,9 +44,9 @@ void places_destroy(struct worker *w);
 /* Whether it has been given its places, and has them. */
 bool places_has(const struct worker *w, const struct tcp_conn *c);
 /* c, which is open, has its places from now on. Does nothing if it has. */
-void places_put(struct worker *w, const struct tcp_conn *c);
+void places_put(struct worker *w, struct tcp_conn *c);
 /* It has them no more. Does nothing if it has none. */
-void places_del(struct worker *w, const struct tcp_conn *c);
+void places_del(struct worker *w, struct tcp_conn *c);
 /*
  * It has moved what it held: the others have been silent for longer. Among strangers with a layer
  * the first that came goes first all the same: one that was let begin its handshake, and says no

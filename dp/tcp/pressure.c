@@ -4,35 +4,70 @@
 #include "places.h"
 
 enum {
-	PATIENCE_MS = 1000, /* without moving what it holds; strangers beyond half have none */
-	VICTIMS = 64,	    /* a turn */
-	STEPS = 16,	    /* connections of a row that are looked at */
+	PATIENCE_MS = 1000,   /* without moving what it holds; strangers beyond half have none */
+	IN_FLIGHT_MS = 10000, /* the same where an ACK is waited for: its path may be away */
+	VICTIMS = 64,	      /* a turn */
+	STEPS = 16,	      /* connections of a row that are looked at */
+	SOME = 3, /* class of four to seven buffers: fewer are no hoard, unless it is tight */
 };
 
+static bool in_flight(const struct tcp_conn *c)
+{
+	return c->snd_una != c->snd_max;
+}
+
+/* How long c may move nothing. */
+static uint32_t patience(const struct worker *w, const struct tcp_conn *c)
+{
+	if (c->standing == TCP_STRANGER)
+		return w->tcp->ledger.strangers >= ledger_strangers_max(w) ? 0 : PATIENCE_MS;
+	if (in_flight(c) && (c->standing == TCP_VOUCHED || !ledger_tight(w)))
+		return IN_FLIGHT_MS;
+	return PATIENCE_MS;
+}
+
 /* Of a row the first that has moved nothing for so long, or NULL. */
-static struct tcp_conn *row_idle(const struct worker *w, uint32_t row, uint32_t patience_ms)
+static struct tcp_conn *row_idle(const struct worker *w, uint32_t row)
 {
 	struct tcp *t = w->tcp;
 	uint32_t i = t->ledger.row[row].first, n;
 
 	for (n = 0; n < STEPS && i != SLOT_NONE; n++, i = t->conn[i].in_row.next)
-		if ((uint32_t)w->now_ms - t->conn[i].row_ms >= patience_ms)
+		if ((uint32_t)w->now_ms - t->conn[i].row_ms >= patience(w, &t->conn[i]))
 			return &t->conn[i];
 	return NULL;
 }
 
 /* The largest holder that has moved nothing for so long: a stranger, or anybody. */
-static struct tcp_conn *largest_idle(const struct worker *w, bool stranger, uint32_t patience_ms)
+static struct tcp_conn *largest_idle(const struct worker *w, bool stranger)
 {
+	uint32_t class, least = ledger_tight(w) ? 1 : SOME;
 	struct tcp_conn *c = NULL;
-	uint32_t class;
 
 	for (class = LEDGER_CLASSES - 1; class > 0 && !c; class --) {
-		c = row_idle(w, class, patience_ms);
-		if (!c && !stranger)
-			c = row_idle(w, class + LEDGER_CLASSES, patience_ms);
+		c = row_idle(w, class);
+		if (!c && !stranger && class >= least)
+			c = row_idle(w, class + LEDGER_CLASSES);
 	}
 	return c;
+}
+
+/*
+ * Gives up what came out of order of the connection that has had it for the longest, single bytes
+ * first (RFC 2018 8): its sender has it still. False: nobody has any.
+ */
+static bool early_give_up(struct worker *w)
+{
+	struct tcp *t = w->tcp;
+	const struct row *r = t->ledger.early;
+	uint32_t i =
+	    r[EARLY_CRUMBS].first != ROW_END ? r[EARLY_CRUMBS].first : r[EARLY_WHOLE].first;
+
+	if (i == ROW_END)
+		return false;
+	reorder_clear(w, &t->conn[i]);
+	ledger_settle(w, &t->conn[i]);
+	return true;
 }
 
 /*
@@ -60,10 +95,11 @@ static void pay(struct worker *w, struct tcp_conn *c)
 }
 
 /*
- * Strangers pay when they hold more than a quarter of tcp.buffers together, and whoever holds most
- * when five eighths are held in all: the largest first, and of those of a size the one that has
- * moved nothing for the longest. Who moves on what it holds within PATIENCE_MS never does, unless
- * strangers hold half of all. And slots are kept free for connections that are proven.
+ * Strangers pay when they hold more than a quarter of tcp.buffers together. When five eighths are
+ * held in all everybody loses what is out of order, and then whoever holds most pays: the largest
+ * first, and of those of a size the one that has moved nothing for the longest. Who moves on what
+ * it holds in time never does, unless strangers hold half of all. And slots are kept free for
+ * connections that are proven.
  */
 void pressure_turn(struct worker *w)
 {
@@ -76,8 +112,9 @@ void pressure_turn(struct worker *w)
 
 		if (likely(!strangers && t->held <= buffers / 8 * 5))
 			break;
-		c = largest_idle(w, strangers,
-				 t->ledger.strangers >= ledger_strangers_max(w) ? 0 : PATIENCE_MS);
+		if (!strangers && early_give_up(w))
+			continue;
+		c = largest_idle(w, strangers);
 		if (!c)
 			break;
 		pay(w, c);

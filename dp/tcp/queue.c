@@ -3,7 +3,7 @@
 
 enum {
 	COPY_MAX = 256, /* bytes worth copying to save a buffer */
-	JOIN_MAX = 32,	/* buffers that may be small */
+	JOIN_MAX = 32,	/* buffers that may be small, while there are enough */
 	FEW = 4,	/* buffers that may be half empty */
 };
 
@@ -127,7 +127,7 @@ void queue_join(struct worker *w, struct mbuf_queue *to, struct mbuf_queue *from
 {
 	struct rte_mbuf *m;
 
-	if (to->n >= JOIN_MAX) {
+	if (to->n >= (w->tcp->held > w->tcp->ledger.calm ? FEW : JOIN_MAX)) {
 		while ((m = queue_take(w, from)))
 			queue_put(w, to, m);
 		return;

@@ -26,8 +26,9 @@ void queue_put(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m);
 void queue_pack(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m);
 struct rte_mbuf *queue_take(struct worker *w, struct mbuf_queue *q);
 /*
- * All of `from` behind `to`, buffers as they are. When `to` has many small ones already they are
- * put together, or who sends a byte at a time would hold a buffer for each.
+ * All of `from` behind `to`, buffers as they are. When `to` has many small ones already, or a few
+ * while buffers are short, they are put together, or who sends a byte at a time would hold a buffer
+ * for each.
  */
 void queue_join(struct worker *w, struct mbuf_queue *to, struct mbuf_queue *from);
 /* Drops n bytes from the front. */

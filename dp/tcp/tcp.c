@@ -46,7 +46,7 @@ bool tcp_create(struct worker *w, char *err, size_t errlen)
 	w->tcp = t;
 	if (t) /* tcp_destroy() looks there even if no more than this is made */
 		t->dirty_head = t->dirty_tail = SLOT_NONE;
-	if (!t || !tcp_tables(w, t) || !places_create(w) ||
+	if (!t || !tcp_tables(w, t) || !places_create(w) || !ledger_create(w) ||
 	    getrandom(&t->key, sizeof(t->key), 0) != sizeof(t->key)) {
 		snprintf(err, errlen,
 			 "%s: dataplane.memory-mb: too few for worker %u with %u TCP connections "
@@ -63,7 +63,6 @@ bool tcp_create(struct worker *w, char *err, size_t errlen)
 	for (i = 0; i < c->time_wait; i++)
 		t->tw[i].next = i + 1 < c->time_wait ? i + 1 : SLOT_NONE;
 	t->tw_oldest = t->tw_newest = SLOT_NONE;
-	ledger_init(w);
 	t->challenge_left = TCP_CHALLENGE_PER_S;
 	t->challenge_rate = meter_rate_make(TCP_CHALLENGE_OWN, 0, TCP_CHALLENGE_BURST_MS);
 	wheel_init(&t->wheel, w->now_ms);
@@ -90,6 +89,7 @@ void tcp_destroy(struct worker *w)
 	rte_free(t->conn);
 	rte_free(t->tw);
 	places_destroy(w);
+	ledger_destroy(w);
 	rte_free(t);
 	w->tcp = NULL;
 }

@@ -179,7 +179,7 @@ void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_
 void tcp_trust(struct worker *w, struct tcp_conn *c, bool trusted);
 /*
  * Somebody else may know who it is, but does not say so: it may hold what one that is vouched for
- * may, but makes room where its source has most connections.
+ * may, together with its source's others, and makes room where its source has most connections.
  */
 void tcp_guest(struct worker *w, struct tcp_conn *c);
 bool tcp_stranger(const struct tcp_conn *c);

@@ -22,9 +22,8 @@ static int setup(void **state)
 }
 
 /* Bytes that the member can bring in, window by window, to an owner that reads at once. */
-static void comes_through(uint32_t i, uint32_t bytes)
+static void gets_in(uint32_t i, uint32_t bytes)
 {
-	uint64_t before = world.w->counters->drop[DROP_TCP_MEMORY];
 	bool hold = app.hold;
 	uint32_t at;
 
@@ -36,8 +35,16 @@ static void comes_through(uint32_t i, uint32_t bytes)
 		assert_int_equal(tcp_readable(crowd[i].c), 0);
 	}
 	app.hold = hold;
-	assert_int_equal(world.w->counters->drop[DROP_TCP_MEMORY], before);
 	assert_false(crowd[i].rst);
+}
+
+/* The same, and nothing of anybody is given up for it. */
+static void comes_through(uint32_t i, uint32_t bytes)
+{
+	uint64_t before = world.w->counters->drop[DROP_TCP_MEMORY];
+
+	gets_in(i, bytes);
+	assert_int_equal(world.w->counters->drop[DROP_TCP_MEMORY], before);
 }
 
 /* One that was there before, and one that comes only now. */
@@ -327,6 +334,198 @@ static void card_that_is_slow(void **state)
 	peer.mss = PEER_MSS;
 }
 
+/* ---- small holders, whom somebody vouches for, or may ---- */
+
+enum { SMALL_ONES = 100, CRUMBS = 12 };
+
+/* Beside the missing byte: a buffer for each that came. */
+static void crumbs_again(void)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < SMALL_ONES; i++)
+		for (k = 0; k < CRUMBS && !crowd[i].rst; k++)
+			crowd_say_at(i, 8001 + 2 * k, 1);
+}
+
+static void small_ones_open(bool guests)
+{
+	uint32_t i;
+
+	assert_true(crowd_open(HONEST));
+	for (i = 0; i < SMALL_ONES; i++) {
+		assert_true(crowd_open(i));
+		if (guests)
+			tcp_guest(world.w, crowd[i].c);
+	}
+}
+
+/* They say enough to have moved what they hold, and what was given up comes again. */
+static void crumbs_of(bool guests)
+{
+	uint32_t i, s;
+
+	small_ones_open(guests);
+	crumbs_again();
+	assert_true(crowd_open(LATE));
+	for (s = 0; s < 60; s++) {
+		crowd_pass_ms(500);
+		for (i = 0; i < SMALL_ONES; i++)
+			crowd_say(i, 20);
+		crumbs_again();
+		assert_true(tcp_held(world.w) <= BUFFERS / 4 * 3);
+		gets_in(HONEST, 10000);
+		gets_in(LATE, 10000);
+	}
+	for (i = 0; i < SMALL_ONES; i++)
+		assert_false(crowd[i].rst);
+	assert_int_equal(world.w->counters->end[TCP_END_HOARD], 0);
+	crowd_end();
+}
+
+static void crumbs_of_guests(void **state)
+{
+	(void)state;
+	crumbs_of(true);
+}
+
+static void crumbs_of_clients(void **state)
+{
+	(void)state;
+	crumbs_of(false);
+}
+
+/* Nothing can be taken back at once: they get less each before newcomers get nothing. */
+static void full_ones(bool guests)
+{
+	uint32_t i, k;
+
+	app.hold = true;
+	small_ones_open(guests);
+	for (k = 0; k < LEDGER_SMALL; k++)
+		for (i = 0; i < SMALL_ONES; i++)
+			crowd_say(i, 1000);
+	assert_true(tcp_held(world.w) >= BUFFERS / 4 * 3);
+	assert_true(tcp_held(world.w) <= BUFFERS / 16 * 13 + 1);
+	honest_go_on();
+	crowd_end();
+}
+
+static void full_guests(void **state)
+{
+	(void)state;
+	full_ones(true);
+}
+
+static void full_clients(void **state)
+{
+	(void)state;
+	full_ones(false);
+}
+
+/* Guests from one address get together what one holder would, and each a little. */
+static void guests_of_one_source(void **state)
+{
+	uint32_t i, k;
+
+	(void)state;
+	app.hold = true;
+	assert_true(crowd_open(HONEST));
+	for (i = 0; i < 12; i++) {
+		assert_true(crowd_open(i));
+		tcp_guest(world.w, crowd[i].c);
+		for (k = 0; k < 64; k++)
+			crowd_say(i, 1000);
+		assert_true(ledger_sum(crowd[i].c) >= LEDGER_SMALL);
+	}
+	assert_in_range(tcp_held(world.w), BUFFERS / 8 * 3, BUFFERS / 8 * 3 + 12 * LEDGER_SMALL);
+	honest_go_on();
+	crowd_end();
+}
+
+/* The path of one is away, which holds more than anybody else: the others pay, or nobody. */
+static void outage(bool crumbs)
+{
+	uint32_t i, k, ms;
+
+	small_ones_open(true);
+	reads_on(HONEST, 10 * PIECE);
+	app.c = crowd[HONEST].c;
+	app_send(60000);
+	crowd_run();
+	/* Whoever holds much has moved more lately. */
+	crowd_pass_ms(500);
+	for (i = 0; i < SMALL_ONES; i++)
+		crowd_say(i, 20);
+	app.hold = true;
+	for (k = 0; k < CRUMBS && !crumbs; k++)
+		for (i = 0; i < SMALL_ONES; i++)
+			crowd_say(i, 1000);
+	for (ms = 0; ms < 5000; ms++) {
+		if (ms % 450 == 0 && crumbs) {
+			for (i = 0; i < SMALL_ONES; i++)
+				crowd_say(i, 20);
+			crumbs_again();
+		}
+		crowd_pass_ms(1);
+		assert_false(crowd[HONEST].rst);
+	}
+	assert_int_equal(world.w->counters->end[TCP_END_HOARD] == 0, crumbs);
+	/* Back again. */
+	app.c = crowd[HONEST].c;
+	for (ms = 0; app.c->snd.bytes && ms < 20000; ms++) {
+		crowd_ack(HONEST);
+		crowd_pass_ms(1);
+	}
+	assert_int_equal(crowd[HONEST].c->snd.bytes, 0);
+	assert_false(crowd[HONEST].rst);
+	crowd_end();
+}
+
+static void an_outage_beside_crumbs(void **state)
+{
+	(void)state;
+	outage(true);
+}
+
+static void an_outage_beside_hoards(void **state)
+{
+	(void)state;
+	outage(false);
+}
+
+enum { FEW_BUFFERS = 512 };
+
+static int setup_few(void **state)
+{
+	(void)state;
+	tcp_config();
+	world.conf.tcp.connections = CONNS;
+	world.conf.tcp.half_open = CONNS;
+	world.conf.tcp.buffers = FEW_BUFFERS;
+	tcp_start();
+	app.any_data = true;
+	return 0;
+}
+
+/* Three buffers each, of very many that move nothing: they are found as well. */
+static void three_each(void **state)
+{
+	uint32_t i, k;
+
+	(void)state;
+	app.hold = true;
+	assert_true(crowd_open(HONEST));
+	for (i = 0; i < 200 && crowd_open(i); i++)
+		for (k = 0; k < 3; k++)
+			crowd_say(i, 1000);
+	assert_true(tcp_held(world.w) > FEW_BUFFERS / 16 * 13);
+	crowd_pass_ms(2000);
+	assert_true(tcp_held(world.w) <= FEW_BUFFERS / 16 * 13);
+	honest_go_on();
+	crowd_end();
+}
+
 #define ledger(f) cmocka_unit_test_setup_teardown(f, setup, tcp_teardown)
 
 int main(void)
@@ -339,6 +538,14 @@ int main(void)
 		ledger(trust),
 		ledger(what_owners_keep),
 		ledger(strangers_that_do_not_read),
+		ledger(crumbs_of_guests),
+		ledger(crumbs_of_clients),
+		ledger(full_guests),
+		ledger(full_clients),
+		ledger(guests_of_one_source),
+		ledger(an_outage_beside_crumbs),
+		ledger(an_outage_beside_hoards),
+		cmocka_unit_test_setup_teardown(three_each, setup_few, tcp_teardown),
 		cmocka_unit_test_setup_teardown(card_that_is_slow, setup_card, teardown_card),
 	};
 
