@@ -368,7 +368,7 @@ static void crumbs_of(bool guests)
 	small_ones_open(guests);
 	crumbs_again();
 	assert_true(crowd_open(LATE));
-	for (s = 0; s < 60; s++) {
+	for (s = 0; s < 8; s++) {
 		crowd_pass_ms(500);
 		for (i = 0; i < SMALL_ONES; i++)
 			crowd_say(i, 20);
