@@ -69,19 +69,19 @@ static const struct option plan_opts[] = {
 };
 
 /* What add and modify were told. */
-struct wish {
+struct options {
 	json_t *plan; /* of the context */
 	json_t *term[2];
 };
 
-static void wish_free(struct wish *w)
+static void options_free(struct options *w)
 {
 	json_decref(w->plan);
 	json_decref(w->term[0]);
 	json_decref(w->term[1]);
 }
 
-static int wish_term(struct wish *w, int side, const char *text)
+static int options_term(struct options *w, int side, const char *text)
 {
 	char err[TEXT_MAX], sentence[TEXT_MAX + 16];
 
@@ -93,7 +93,7 @@ static int wish_term(struct wish *w, int side, const char *text)
 	return cli_usage(sentence, NULL);
 }
 
-static int wish_number(struct wish *w, const char *key, const char *text)
+static int options_number(struct options *w, const char *key, const char *text)
 {
 	long n;
 
@@ -107,12 +107,12 @@ static int wish_number(struct wish *w, const char *key, const char *text)
 }
 
 /* One option; 0, or the exit code after telling. */
-static int wish_option(struct wish *w, int o, const char *arg)
+static int options_option(struct options *w, int o, const char *arg)
 {
 	switch (o) {
 	case 'a':
 	case 'b':
-		return wish_term(w, o - 'a', arg);
+		return options_term(w, o - 'a', arg);
 	case 'C':
 		return json_object_set_new(w->plan, "call", json_string(arg));
 	case 'n':
@@ -121,24 +121,24 @@ static int wish_option(struct wish *w, int o, const char *arg)
 	case 'H':
 		return json_object_set_new(w->plan, "hold", json_boolean(o == 'h'));
 	case 'm':
-		return wish_number(w, "media", arg);
+		return options_number(w, "media", arg);
 	case 'l':
-		return wish_number(w, "lifetime", arg);
+		return options_number(w, "lifetime", arg);
 	case 'i':
-		return wish_number(w, "inactivity", arg);
+		return options_number(w, "inactivity", arg);
 	default:
 		return EXIT_USAGE;
 	}
 }
 
 /* 0, or the exit code after telling. */
-static int wish_parse(struct cli *cli, int argc, char **argv, struct wish *w)
+static int options_parse(struct cli *cli, int argc, char **argv, struct options *w)
 {
 	int o, rc;
 
-	*w = (struct wish){ .plan = json_object() };
+	*w = (struct options){ .plan = json_object() };
 	while ((o = cli_option(cli, argc, argv, plan_opts)) != -1) {
-		rc = wish_option(w, o, optarg);
+		rc = options_option(w, o, optarg);
 		if (rc)
 			return EXIT_USAGE;
 	}
@@ -148,8 +148,8 @@ static int wish_parse(struct cli *cli, int argc, char **argv, struct wish *w)
 static int verb_add(struct cli *cli, int argc, char **argv)
 {
 	json_t *list = json_array();
-	struct wish w;
-	int rc = wish_parse(cli, argc, argv, &w);
+	struct options w;
+	int rc = options_parse(cli, argc, argv, &w);
 
 	if (rc == 0 && !w.term[0])
 		rc = cli_usage("add wants a termination: --a", NULL);
@@ -161,7 +161,7 @@ static int verb_add(struct cli *cli, int argc, char **argv)
 		rc = call_show(cli, "context.add", json_incref(w.plan), show_context);
 	}
 	json_decref(list);
-	wish_free(&w);
+	options_free(&w);
 	return rc;
 }
 
@@ -173,7 +173,7 @@ static json_t *modify(struct client *c, const char *context, json_t *params)
 }
 
 /* Of the context first, then of each termination: the last answer has them all. */
-static json_t *modify_all(struct client *c, const char *context, struct wish *w)
+static json_t *modify_all(struct client *c, const char *context, struct options *w)
 {
 	json_t *result = NULL;
 
@@ -198,12 +198,12 @@ static int verb_modify(struct cli *cli, int argc, char **argv)
 {
 	json_t *result = NULL;
 	struct client *c;
-	struct wish w;
+	struct options w;
 	int rc;
 
 	if (argc < 2)
 		return cli_usage("modify wants a context", NULL);
-	rc = wish_parse(cli, argc - 1, argv + 1, &w);
+	rc = options_parse(cli, argc - 1, argv + 1, &w);
 	if (rc == 0 && !w.term[0] && !w.term[1] && json_object_size(w.plan) == 0)
 		rc = cli_usage("nothing to modify", NULL);
 	if (rc == 0) {
@@ -217,7 +217,7 @@ static int verb_modify(struct cli *cli, int argc, char **argv)
 	else if (result)
 		show_context(result, stdout);
 	json_decref(result);
-	wish_free(&w);
+	options_free(&w);
 	return rc;
 }
 

@@ -291,7 +291,8 @@ bool config_shows_secrets(const struct config *c);
 /* Whether anything may speak TLS: a listener, or terminations of contexts. */
 bool config_has_tls(const struct config *c);
 
-/* Packet buffers that a worker needs where a device has so many receive queues, n_workers at most. */
+/* Packet buffers that a worker needs where a device has so many receive queues, n_workers at most.
+ */
 uint64_t config_mbufs_needed(const struct config *c, uint32_t queues);
 
 /* Whether r names a relay, and a port of its range. */

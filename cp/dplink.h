@@ -84,7 +84,7 @@ struct dplink_stats {
 	uint64_t commands;
 	uint64_t commands_full; /* state commands that met a full ring: the worker is replayed */
 	uint64_t replies_full;	/* replies, keys and audits dropped because the ring was full */
-	uint64_t news_lost;	/* times a worker found no room for the end of a connection */
+	uint64_t ends_lost;	/* times a worker found no room for the end of a connection */
 	uint64_t replays;	/* of all a worker has, carried out in full */
 };
 

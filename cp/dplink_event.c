@@ -76,8 +76,8 @@ static bool event_dispatch(struct dplink *l, uint32_t worker)
 	case EVT_AUDITED:
 		event_audited(l, worker, e->hdr.seq);
 		return true;
-	case EVT_NEWS_LOST:
-		l->stats.news_lost++;
+	case EVT_END_LOST:
+		l->stats.ends_lost++;
 		dplink_sync_want(&l->worker[worker]);
 		return true;
 	case EVT_SYNCED:

@@ -15,7 +15,7 @@ static const char *punt_invalid(const struct config *c, const struct evt_punt *p
 static const char *peer_conn_invalid(const struct evt_peer_conn *e)
 {
 	if (e->hdr.type == EVT_CONNECT_FAILED ? e->why >= TCP_END_MAX : e->conn.gen == 0)
-		return "impossible news of a peer's connection";
+		return "impossible event of a peer's connection";
 	return NULL;
 }
 
@@ -37,8 +37,8 @@ static const char *psk_invalid(const struct config *c, const struct evt_psk *e)
 
 static const char *term_invalid(const struct evt_term *e)
 {
-	if (e->side > 1 || e->what >= TERM_NEWS || e->rtcp > 1 || e->why >= TCP_END_MAX)
-		return "impossible news of a termination";
+	if (e->side > 1 || e->what >= TERM_EVENTS || e->rtcp > 1 || e->why >= TCP_END_MAX)
+		return "impossible event of a termination";
 	return NULL;
 }
 
@@ -85,7 +85,7 @@ const char *event_invalid(const struct config *c, const union ctl_evt *e)
 	case EVT_SYNCED:
 	case EVT_CONTEXT_STATS:
 	case EVT_AUDITED:
-	case EVT_NEWS_LOST:
+	case EVT_END_LOST:
 		return NULL; /* nothing in it could be impossible */
 	case EVT_NONE:
 		break;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fairlead-cp: the control process. */
 #include "adopt.h"
-#include "admin/context_news.h"
+#include "admin/context_events.h"
 #include "admin/metrics.h"
 #include "admin/rpc.h"
 #include "auth/psk.h"
@@ -138,7 +138,7 @@ static int run_loop(struct server *s)
 	int rc = 1;
 
 	snprintf(err, sizeof(err), "out of memory for the event loop");
-	if (base && context_news_open(s, base))
+	if (base && context_events_open(s, base))
 		rpc = rpc_start(s, base, err, sizeof(err));
 	if (rpc && metrics_start(s, base, &metrics, err, sizeof(err)))
 		served = ng_start(s, s->gateway, base, &s->ng, err, sizeof(err));
@@ -162,7 +162,7 @@ static int run_loop(struct server *s)
 	s->ng = NULL;
 	metrics_stop(metrics);
 	rpc_stop(rpc);
-	context_news_close(s);
+	context_events_close(s);
 	if (base)
 		event_base_free(base);
 	return rc;

@@ -52,7 +52,7 @@ static enum server_method method_find(const struct stun_msg *m)
 
 /*
  * The allocation of a five-tuple. One whose time is over goes here if its timer is late, and one
- * of an earlier connection between the same two ends, if the news of its end is.
+ * of an earlier connection between the same two ends, if the event of its end is.
  */
 static struct table_alloc *alloc_of(struct server *s, uint32_t worker, const struct ctl_leg *leg)
 {

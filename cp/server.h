@@ -83,7 +83,7 @@ struct records_promise {
 };
 
 struct adopt_redirect;
-struct context_news;
+struct context_events;
 struct gateway;
 struct ng;
 
@@ -100,7 +100,7 @@ struct server {
 	/* Set once it is open by whoever owns them; NULL: none. */
 	struct tls_agent *tls;
 	struct psk_store *psk;
-	struct context_news *news;
+	struct context_events *events;
 	struct ng *ng;
 	uint16_t challenge_len; /* bytes, by the realm: who asks for less than a third gets none */
 	struct rand rand;

@@ -95,18 +95,18 @@ void evt_publish(struct worker *w)
 
 void evt_lost(struct worker *w)
 {
-	w->news_lost = true;
+	w->end_lost = true;
 }
 
 void evt_lost_tell(struct worker *w)
 {
-	struct ctl_hdr *e = w->news_lost ? evt_slot(w) : NULL;
+	struct ctl_hdr *e = w->end_lost ? evt_slot(w) : NULL;
 
 	if (!e)
 		return;
-	*e = (struct ctl_hdr){ EVT_NEWS_LOST, sizeof(*e), 0 };
+	*e = (struct ctl_hdr){ EVT_END_LOST, sizeof(*e), 0 };
 	evt_publish(w);
-	w->news_lost = false;
+	w->end_lost = false;
 }
 
 /* ---- the control process sleeps ---- */

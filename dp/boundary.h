@@ -6,11 +6,11 @@
  * The link to the control process: this worker's ends of its command and event rings.
  *
  * The answer of a command is not lost: a command has one at most, and none is taken from its ring
- * while the event ring is full (cmd_input()). All others are news: requests, what becomes of
- * connections and terminations. They leave some slots to answers, or a flood of them would keep
- * commands waiting for ever; who has news that finds no room keeps it, or does without. Requests,
- * which anybody may flood us with, leave as many again to the other news; and those of whom we do
- * not know, over UDP, as many again to those that have a session.
+ * while the event ring is full (cmd_input()). All other events (requests, what becomes of
+ * connections and terminations) leave some slots to answers, or a flood of them would keep commands
+ * waiting for ever. If there is no room the caller keeps the event, or drops it. Requests, which
+ * anybody may flood us with, leave as many slots again to the other events; requests over UDP
+ * without a session leave as many again to those with one.
  */
 #include "worker.h"
 
@@ -37,7 +37,7 @@ static inline uint32_t evt_stranger_reserve(const struct worker *w)
 
 /*
  * Where the next event is written: RING_MSG_SIZE bytes of shared memory, never to be read back.
- * NULL when there is no room for news, or the ring was found to be broken.
+ * NULL when there is no room, or the ring was found to be broken.
  */
 void *evt_slot(struct worker *w);
 /* The same for a request of somebody who has a session. */
@@ -49,8 +49,8 @@ uint32_t evt_stranger_room(struct worker *w, uint32_t max);
 /* The same for the answer of the command in hand. */
 void *evt_answer(struct worker *w);
 /*
- * News that cannot be kept found no room. evt_lost_tell(), once a tick: says so as soon as there is
- * some, and the control process replays.
+ * The end of a connection found no room and cannot be kept. evt_lost_tell(), once a tick, says so
+ * as soon as there is room, and the control process replays.
  */
 void evt_lost(struct worker *w);
 void evt_lost_tell(struct worker *w);

@@ -152,7 +152,7 @@ struct worker {
 	uint32_t idle_turns;
 	struct pkt pkt[BURST];
 	bool punted;	  /* the control process does not know of an event yet */
-	bool news_lost;	  /* see evt_lost() */
+	bool end_lost;	  /* see evt_lost() */
 	uint64_t wake_us; /* it is not woken before */
 };
 

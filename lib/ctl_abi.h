@@ -564,7 +564,7 @@ struct evt_context_stats {
 	struct ctl_term_stats term[2];
 };
 
-enum ctl_term_news {
+enum ctl_term_event {
 	TERM_UP,       /* connection open, handshake over, certificate judged (R53) */
 	TERM_UNJUDGED, /* handshake over; a fingerprint is waited for (R51) */
 	/*
@@ -581,14 +581,14 @@ enum ctl_term_news {
 	 * TERM_UP or TERM_UNJUDGED of that one follows.
 	 */
 	TERM_REFUSED,
-	TERM_NEWS
+	TERM_EVENTS
 };
 
 struct evt_term {
 	struct ctl_hdr hdr;
 	struct ctl_cid cid;
 	uint8_t side;
-	uint8_t what;			 /* enum ctl_term_news */
+	uint8_t what;			 /* enum ctl_term_event */
 	uint16_t why;			 /* enum tcp_end, with TERM_ENDED */
 	uint8_t attempt;		 /* it is about */
 	uint8_t rtcp;			 /* with TERM_LATCHED: 1: of RTCP */

@@ -100,7 +100,7 @@ static json_t *notify_json(uint8_t bits)
 {
 	json_t *list = json_array();
 
-	for (const struct term_word *w = term_news; w->word; w++)
+	for (const struct term_word *w = term_events; w->word; w++)
 		if (bits & w->value)
 			json_array_append_new(list, json_string(w->word));
 	return list;
@@ -231,23 +231,23 @@ void context_counters_json(json_t *context, const struct ctl_term_stats stats[2]
 	}
 }
 
-/* ---- news ---- */
+/* ---- events ---- */
 
-static const char *news_word(uint8_t what)
+static const char *event_word(uint8_t what)
 {
-	return what < TERM_NEWS ? term_word(term_news, (uint16_t)(1 << what)) : "context_ended";
+	return what < TERM_EVENTS ? term_word(term_events, (uint16_t)(1 << what)) : "context_ended";
 }
 
-json_t *context_news_json(const struct gate_news *n)
+json_t *context_event_json(const struct gate_event *n)
 {
 	json_t *o = json_pack(
 	    "{s:o, s:o, s:o, s:o, s:o, s:s}", "seq", integer(n->seq), "time_ms",
 	    integer(n->wall_ms), "context", context_id_json(n->context), "call", rpc_text(n->call),
-	    "side", n->side < 2 ? integer(n->side) : json_null(), "what", news_word(n->what));
+	    "side", n->side < 2 ? integer(n->side) : json_null(), "what", event_word(n->what));
 
 	if (!o)
 		return NULL;
-	if (n->what >= TERM_NEWS) {
+	if (n->what >= TERM_EVENTS) {
 		set(o, "why", context_end_json(n->end));
 		return o;
 	}
@@ -306,7 +306,7 @@ json_t *gateway_json(const struct server *s)
 			 "contexts", integer(g->contexts), "states", states, "contexts_max",
 			 integer(g->contexts_max), "added", integer(g->added), "deleted",
 			 integer(g->deleted), "moved", integer(g->moved), "kept", integer(g->kept),
-			 "damaged", integer(g->damaged), "news", integer(g->news), "news_lost",
-			 integer(g->news_lost), "ended", ended, "refused", refused, "ng",
-			 ng_json(s->ng));
+			 "damaged", integer(g->damaged), "events", integer(g->events),
+			 "events_lost", integer(g->events_lost), "ended", ended, "refused", refused,
+			 "ng", ng_json(s->ng));
 }

@@ -2,7 +2,7 @@
 #ifndef FL_CP_ADMIN_CONTEXT_JSON_H
 #define FL_CP_ADMIN_CONTEXT_JSON_H
 
-/* Contexts and their news as JSON. New references. */
+/* Contexts and their events as JSON. New references. */
 #include "../context/gateway.h"
 #include "../server.h"
 
@@ -20,7 +20,7 @@ json_t *context_json(const struct server *s, const struct context *c);
 /* Adds "counters" to both terminations of such a record; null with stats NULL. */
 void context_counters_json(json_t *context, const struct ctl_term_stats stats[2]);
 
-json_t *context_news_json(const struct gate_news *n);
+json_t *context_event_json(const struct gate_event *n);
 
 /* How many contexts there are, and what became of others. null: there is no gateway. */
 json_t *gateway_json(const struct server *s);

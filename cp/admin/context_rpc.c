@@ -93,7 +93,7 @@ static bool param_plan(const struct server *s, const json_t *params, struct gate
 /* ---- add ---- */
 
 /* One or two. 0 and *err if it is anything else. */
-static size_t param_terms(const struct server *s, const json_t *params, struct gate_wish w[2],
+static size_t param_terms(const struct server *s, const json_t *params, struct term_spec w[2],
 			  struct rpc_error *err)
 {
 	const json_t *list = json_object_get(params, "terminations");
@@ -126,7 +126,7 @@ json_t *rpc_context_add(void *ctx, const json_t *params, struct rpc_error *err)
 					     "lifetime",     "inactivity", "near",  NULL };
 	const struct server *s = ctx;
 	struct gate_plan plan = { .inactivity = UINT32_MAX };
-	struct gate_wish w[2];
+	struct term_spec w[2];
 	struct gate_fail f = { 0 };
 	struct context *c;
 	size_t n;
@@ -149,12 +149,12 @@ static json_t *modify_term(const struct server *s, struct context *c, const json
 {
 	static const char *const but[] = { "context", "side", NULL };
 	struct gate_fail f = { 0 };
-	struct gate_wish w;
+	struct term_spec w;
 	uint32_t side;
 
 	if (!param_side(params, "side", &side, err))
 		return NULL;
-	gate_wish(s->gateway, c, side, &w);
+	term_spec(s->gateway, c, side, &w);
 	if (!term_parse(s->conf, params, but, w.term.transport == TERM_NONE, "", &w, err))
 		return NULL;
 	return gate_set(s->gateway, c, side, &w, &f) ? context_json(s, c) : refused(&f, err);

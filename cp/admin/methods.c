@@ -5,7 +5,7 @@
  */
 #include "../server.h"
 #include "conns.h"
-#include "context_news.h"
+#include "context_events.h"
 #include "context_rpc.h"
 #include "param.h"
 #include "rpc.h"

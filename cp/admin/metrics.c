@@ -162,7 +162,7 @@ static void write_link(struct evbuffer *out, const struct server *s)
 		{ "requests_too_old", s->stats.too_old },
 		{ "requests_untold", s->stats.untold },
 		{ "events_stale", l->events_stale },
-		{ "events_ring_full", l->news_lost },
+		{ "events_ring_full", l->ends_lost },
 		{ "commands_ring_full", l->commands_full },
 		{ "replies_ring_full", l->replies_full },
 	};
@@ -508,9 +508,9 @@ static void write_gateway(struct evbuffer *out, const struct gate_stats *g)
 		  g->deleted },
 		{ "terminations_moved_total", "counter", "terminations moved to another context",
 		  g->moved },
-		{ "context_events_total", "counter", "events for controllers", g->news },
+		{ "context_events_total", "counter", "events for controllers", g->events },
 		{ "context_events_lost_total", "counter",
-		  "events overwritten before any controller fetched them", g->news_lost },
+		  "events overwritten before any controller fetched them", g->events_lost },
 	};
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)

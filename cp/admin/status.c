@@ -105,7 +105,7 @@ static json_t *lost_json(const struct server *s)
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "requests_malformed",
 			 integer(s->stats.bad_stun), "requests_too_old", integer(s->stats.too_old),
 			 "requests_untold", integer(s->stats.untold), "events_stale",
-			 integer(l->events_stale), "events_ring_full", integer(l->news_lost),
+			 integer(l->events_stale), "events_ring_full", integer(l->ends_lost),
 			 "commands_ring_full", integer(l->commands_full), "replies_ring_full",
 			 integer(l->replies_full));
 }

@@ -16,7 +16,7 @@ const struct term_word term_transports[] = {
 	{ "udp", TERM_UDP }, { "tcp", TERM_TCP }, { "tls", TERM_TLS }, { NULL, 0 }
 };
 
-const struct term_word term_news[] = {
+const struct term_word term_events[] = {
 	{ "up", 1 << TERM_UP },
 	{ "unjudged", 1 << TERM_UNJUDGED },
 	{ "ended", 1 << TERM_ENDED },
@@ -88,7 +88,7 @@ struct field;
 
 struct ask {
 	const struct config *conf;
-	struct gate_wish *w;
+	struct term_spec *w;
 	const char *where;
 	struct rpc_error *err;
 };
@@ -99,7 +99,7 @@ struct field {
 	/* Flags, by words, or without as true or false. */
 	uint16_t mask;
 	const struct term_word *word;
-	/* A number or bool of the wish, and without one. */
+	/* A number or bool of the spec, and without one. */
 	size_t at, size;
 	uint32_t max, normal;
 };
@@ -150,7 +150,7 @@ static bool set_flag(const struct ask *a, const struct field *f, const json_t *v
 	return true;
 }
 
-/* A bool of the wish. */
+/* A bool of the spec. */
 static bool set_bool(const struct ask *a, const struct field *f, const json_t *v)
 {
 	if (v && !json_is_boolean(v))
@@ -309,8 +309,8 @@ static bool set_notify(const struct ask *a, const struct field *f, const json_t 
 
 #define NUMBER(member, most, none)                                                        \
 	{                                                                                 \
-		set_number, .at = offsetof(struct gate_wish, member),                     \
-			    .size = sizeof(((struct gate_wish *)0)->member), .max = most, \
+		set_number, .at = offsetof(struct term_spec, member),                     \
+			    .size = sizeof(((struct term_spec *)0)->member), .max = most, \
 			    .normal = none                                                \
 	}
 
@@ -326,18 +326,18 @@ static const struct field fields[TERM_FIELDS] = {
 	[TERM_FIELD_rtp] = { set_flag, TERM_RTP },
 	[TERM_FIELD_rtcp_mux] = { set_flag, TERM_RTCP_MUX },
 	[TERM_FIELD_ice] = { set_flag, TERM_ICE },
-	[TERM_FIELD_ice_restart] = { set_bool, .at = offsetof(struct gate_wish, restart) },
+	[TERM_FIELD_ice_restart] = { set_bool, .at = offsetof(struct term_spec, restart) },
 	[TERM_FIELD_tcp_role] = { set_flags, TERM_CONNECT, term_tcp_role },
 	[TERM_FIELD_tls_role] = { set_flags, TERM_TLS_CLIENT, term_tls_role },
 	[TERM_FIELD_tls_domain] = { set_domain },
 	[TERM_FIELD_fingerprints] = { set_fingerprints },
 	[TERM_FIELD_host] = { set_host },
-	[TERM_FIELD_begin] = { set_bool, .at = offsetof(struct gate_wish, begin) },
+	[TERM_FIELD_begin] = { set_bool, .at = offsetof(struct term_spec, begin) },
 	[TERM_FIELD_dscp] = NUMBER(term.dscp, DSCP_MAX, CTL_DSCP_KEEP),
 	[TERM_FIELD_rate] = NUMBER(term.rate, UINT32_MAX, 0),
 	[TERM_FIELD_burst] = NUMBER(term.burst, UINT32_MAX, 0),
 	[TERM_FIELD_inactivity] = NUMBER(term.inactivity, INACTIVITY_MAX, 0),
-	[TERM_FIELD_notify] = { set_notify, .word = term_news },
+	[TERM_FIELD_notify] = { set_notify, .word = term_events },
 	[TERM_FIELD_tag] = { set_tag },
 };
 
@@ -402,7 +402,7 @@ static void derive(const struct ask *a, const json_t *o, bool fresh)
 }
 
 bool term_parse(const struct config *conf, const json_t *o, const char *const *but, bool fresh,
-		const char *where, struct gate_wish *w, struct rpc_error *err)
+		const char *where, struct term_spec *w, struct rpc_error *err)
 {
 	const struct ask a = { conf, w, where, err };
 

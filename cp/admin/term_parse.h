@@ -13,7 +13,7 @@ struct term_word {
 };
 
 extern const struct term_word term_transports[]; /* enum ctl_transport */
-extern const struct term_word term_news[];	 /* bits 1 << enum ctl_term_news */
+extern const struct term_word term_events[];	 /* bits 1 << enum ctl_term_event */
 /* Of enum ctl_term_flags. */
 extern const struct term_word term_latch[], term_tcp_role[], term_tls_role[], term_gate[];
 
@@ -27,6 +27,6 @@ const char *term_word(const struct term_word *list, uint16_t value);
  * "terminations[0]." or "".
  */
 bool term_parse(const struct config *conf, const json_t *o, const char *const *but, bool fresh,
-		const char *where, struct gate_wish *w, struct rpc_error *err);
+		const char *where, struct term_spec *w, struct rpc_error *err);
 
 #endif

@@ -47,7 +47,7 @@ extern const char *const context_end_name[CONTEXT_ENDS];
 struct context_term {
 	struct ctl_term term; /* as the dataplane is told */
 	uint16_t realm;	      /* index in the configuration */
-	uint8_t notify;	      /* events told, bit 1 << enum ctl_term_news */
+	uint8_t notify;	      /* events told, bit 1 << enum ctl_term_event */
 	uint8_t state;	      /* enum term_state */
 	uint8_t attempts;     /* last one given; goes on when another termination comes here */
 	uint8_t silent;	      /* it said TERM_INACTIVE, and is not known to have come back */

@@ -113,7 +113,7 @@ static bool plan_check(struct gateway *g, const struct gate_plan *plan, struct g
 	if (!memchr(plan->call, '\0', sizeof(plan->call)))
 		return gate_refuse(f, GATE_BAD, "the name of the call is too long");
 	if (plan->flags & ~(uint32_t)CONTEXT_HOLD)
-		return gate_refuse(f, GATE_BAD, "a flag that there is not");
+		return gate_refuse(f, GATE_BAD, "unknown flag");
 	while (plan->call[0] && (c = context_call_next(g->table, plan->call, c)) != NULL)
 		n++;
 	return n < CALL_CONTEXTS_MAX ||
@@ -159,8 +159,8 @@ static bool share_check(const struct gateway *g, const struct context *c, struct
 }
 
 /* Makes both terminations on a worker, or none. */
-static bool terms_make(struct gateway *g, struct context *c, const struct gate_wish *a,
-		       const struct gate_wish *b, struct gate_fail *f)
+static bool terms_make(struct gateway *g, struct context *c, const struct term_spec *a,
+		       const struct term_spec *b, struct gate_fail *f)
 {
 	c->term[0] = c->term[1] = (struct context_term){ 0 };
 	if (!room_check(g, c->worker, c->stream, f) ||
@@ -175,21 +175,21 @@ static bool terms_make(struct gateway *g, struct context *c, const struct gate_w
 
 /* The worker that a port or a neighbour asks for. False if they ask for several. */
 static bool worker_asked(const struct gateway *g, const struct gate_plan *plan,
-			 const struct gate_wish *a, const struct gate_wish *b, uint32_t *worker,
+			 const struct term_spec *a, const struct term_spec *b, uint32_t *worker,
 			 struct gate_fail *f)
 {
-	const struct gate_wish *wish[2] = { a, b };
+	const struct term_spec *spec[2] = { a, b };
 
 	*worker = plan->near ? plan->near->worker : UINT32_MAX;
 	for (int i = 0; i < 2; i++) {
 		uint32_t owner;
 
-		if (!wish[i] || !term_worker(g, wish[i], &owner))
+		if (!spec[i] || !term_worker(g, spec[i], &owner))
 			continue;
 		if (*worker != UINT32_MAX && *worker != owner)
 			return gate_refuse(f, GATE_BAD,
 					   "port %u is of worker %u, and the context of worker %u",
-					   wish[i]->port, owner, *worker);
+					   spec[i]->port, owner, *worker);
 		*worker = owner;
 	}
 	return true;
@@ -212,7 +212,7 @@ static uint32_t worker_idlest(const struct gateway *g, uint64_t tried)
 
 /* Chooses the worker, and makes the terminations there. */
 static bool place(struct gateway *g, struct context *c, const struct gate_plan *plan,
-		  const struct gate_wish *a, const struct gate_wish *b, struct gate_fail *f)
+		  const struct term_spec *a, const struct term_spec *b, struct gate_fail *f)
 {
 	uint64_t tried = 0;
 
@@ -231,7 +231,7 @@ static bool place(struct gateway *g, struct context *c, const struct gate_plan *
 }
 
 static struct context *add(struct gateway *g, const struct gate_plan *plan,
-			   const struct gate_wish *a, const struct gate_wish *b,
+			   const struct term_spec *a, const struct term_spec *b,
 			   struct gate_fail *f)
 {
 	struct context proto = { .created = server_now(g->s),
@@ -262,8 +262,8 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 	return c;
 }
 
-struct context *gate_add(struct gateway *g, const struct gate_plan *plan, const struct gate_wish *a,
-			 const struct gate_wish *b, struct gate_fail *f)
+struct context *gate_add(struct gateway *g, const struct gate_plan *plan, const struct term_spec *a,
+			 const struct term_spec *b, struct gate_fail *f)
 {
 	struct context *c = add(g, plan, a, b, f);
 
@@ -273,11 +273,11 @@ struct context *gate_add(struct gateway *g, const struct gate_plan *plan, const 
 
 /* ---- changing ---- */
 
-void gate_wish(const struct gateway *g, const struct context *c, uint32_t side, struct gate_wish *w)
+void term_spec(const struct gateway *g, const struct context *c, uint32_t side, struct term_spec *w)
 {
 	const struct context_term *m = &c->term[side];
 
-	*w = (struct gate_wish){ .term = m->term };
+	*w = (struct term_spec){ .term = m->term };
 	if (!term_is(m))
 		return;
 	w->realm = m->realm;
@@ -289,12 +289,12 @@ void gate_wish(const struct gateway *g, const struct context *c, uint32_t side, 
 }
 
 bool gate_stays(const struct gateway *g, const struct context *c, uint32_t side,
-		const struct gate_wish *w)
+		const struct term_spec *w)
 {
 	return term_local_stays(g, &c->term[side], w);
 }
 
-static bool set(struct gateway *g, struct context *c, uint32_t side, const struct gate_wish *w,
+static bool set(struct gateway *g, struct context *c, uint32_t side, const struct term_spec *w,
 		struct gate_fail *f)
 {
 	const struct context_term old = c->term[side];
@@ -314,14 +314,14 @@ static bool set(struct gateway *g, struct context *c, uint32_t side, const struc
 	return true;
 }
 
-bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct gate_wish *w,
+bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct term_spec *w,
 	      struct gate_fail *f)
 {
 	return counted(g, set(g, c, side, w, f), f);
 }
 
 bool gate_check(struct gateway *g, const struct context *c, uint32_t side,
-		const struct gate_wish *w, struct gate_fail *f)
+		const struct term_spec *w, struct gate_fail *f)
 {
 	return counted(
 	    g, term_check(g, w, c->stream, f) && term_check_change(g, &c->term[side], w, f), f);

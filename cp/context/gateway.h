@@ -13,13 +13,13 @@ struct server;
 struct gateway;
 
 /*
- * What a controller wants of a termination. To change one: gate_wish() gives what it is, change
+ * What a controller wants of a termination. To change one: term_spec() gives what it is, change
  * fields, gate_set(). In term the fields local, latched, attempt, ufrag and pwd, and the flags
  * TERM_RELEARN of either kind, are the gateway's and are not looked at. domain is
  * CONFIG_DOMAINS_MAX for the one of the realm. inactivity 0 of UDP is the context's. Addresses that
  * are not given are all zeros.
  */
-struct gate_wish {
+struct term_spec {
 	struct ctl_term term;
 	uint16_t realm; /* index in the configuration */
 	bool v6;	/* of the local address */
@@ -72,21 +72,21 @@ void gate_close(struct gateway *g);
  * where few are left, those who have less than an equal share get them (R27).
  */
 uint32_t gate_owner(const struct gateway *g, const void *name, size_t len);
-/* Adds a context with one termination or two (wish[1] NULL). NULL, and why in *f, if refused. */
-struct context *gate_add(struct gateway *g, const struct gate_plan *plan, const struct gate_wish *a,
-			 const struct gate_wish *b, struct gate_fail *f);
+/* Adds a context with one termination or two (spec[1] NULL). NULL, and why in *f, if refused. */
+struct context *gate_add(struct gateway *g, const struct gate_plan *plan, const struct term_spec *a,
+			 const struct term_spec *b, struct gate_fail *f);
 /* What a termination is now; all zeros, transport TERM_NONE, if there is none. */
-void gate_wish(const struct gateway *g, const struct context *c, uint32_t side,
-	       struct gate_wish *w);
+void term_spec(const struct gateway *g, const struct context *c, uint32_t side,
+	       struct term_spec *w);
 /* Adds or changes a termination. Its local address stays unless realm, family or port change. */
-bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct gate_wish *w,
+bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct term_spec *w,
 	      struct gate_fail *f);
 /* Whether it would, as far as that does not hang on ports that are left. Nothing is changed. */
 bool gate_check(struct gateway *g, const struct context *c, uint32_t side,
-		const struct gate_wish *w, struct gate_fail *f);
+		const struct term_spec *w, struct gate_fail *f);
 /* Whether its local address would stay. */
 bool gate_stays(const struct gateway *g, const struct context *c, uint32_t side,
-		const struct gate_wish *w);
+		const struct term_spec *w);
 /* What the plan of a context is now, with the lifetime that is left. */
 void gate_plan(const struct gateway *g, const struct context *c, struct gate_plan *plan);
 /* Changes flags, lifetime (from now), inactivity and mark. */
@@ -131,15 +131,15 @@ bool gate_local(const struct gateway *g, const struct context *c, uint32_t side,
 uint32_t gate_fingerprints(const struct gateway *g, const struct context *c, uint32_t side,
 			   struct fingerprint *fp, uint32_t max);
 
-/* ---- news for controllers ---- */
+/* ---- events for controllers ---- */
 
-struct gate_news {
+struct gate_event {
 	uint64_t seq;	  /* from 1, without gaps */
 	uint64_t wall_ms; /* CLOCK_REALTIME */
 	uint64_t context;
 	char call[CONTEXT_CALL_MAX];
 	uint8_t side;	   /* 2: of the context as a whole */
-	uint8_t what;	   /* enum ctl_term_news; TERM_NEWS: the context ended, `end` says why */
+	uint8_t what;	   /* enum ctl_term_event; TERM_EVENTS: the context ended, `end` says why */
 	uint8_t transport; /* enum ctl_transport */
 	uint8_t end;	   /* enum context_end */
 	uint16_t why;	   /* enum tcp_end */
@@ -150,11 +150,11 @@ struct gate_news {
 };
 
 /* The one with seq or the oldest kept after it; NULL: there is none yet. */
-const struct gate_news *gate_news(const struct gateway *g, uint64_t seq);
+const struct gate_event *gate_event(const struct gateway *g, uint64_t seq);
 /* Of the newest; 0: there was none. */
-uint64_t gate_news_last(const struct gateway *g);
+uint64_t gate_events_last(const struct gateway *g);
 /* Calls changed after each; one listener. */
-void gate_news_listen(struct gateway *g, void (*changed)(void *arg), void *arg);
+void gate_events_listen(struct gateway *g, void (*changed)(void *arg), void *arg);
 
 /*
  * A word for how a connection ended, as controllers are told: of TLS close-notify where TCP has
@@ -180,7 +180,7 @@ struct gate_stats {
 	uint64_t ended[CONTEXT_ENDS];
 	uint64_t refused[GATE_BUSY + 1]; /* requests by enum gate_error */
 	uint64_t moved;
-	uint64_t news, news_lost; /* lost: overwritten before anybody fetched them */
+	uint64_t events, events_lost; /* lost: overwritten before anybody fetched them */
 	uint32_t contexts, contexts_max;
 	uint32_t phase[GATE_PHASES]; /* counted as contexts come, change and go */
 	uint32_t kept, damaged;	     /* found at start */

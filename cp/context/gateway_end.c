@@ -4,42 +4,42 @@
 
 #include "answers.h"
 #include "gateway_link.h"
-#include "news.h"
+#include "event_log.h"
 
-/* ---- news ---- */
+/* ---- events ---- */
 
-void gate_tell(struct gateway *g, const struct context *c, struct gate_news *e)
+void gate_tell(struct gateway *g, const struct context *c, struct gate_event *e)
 {
 	e->wall_ms = g->s->wall_ms;
 	e->context = c->id;
 	memcpy(e->call, c->call, sizeof(e->call));
 	if (e->side < 2)
 		e->transport = c->term[e->side].term.transport;
-	g->stats.news++;
-	g->stats.news_lost += news_add(g->news, e);
+	g->stats.events++;
+	g->stats.events_lost += event_log_add(g->log, e);
 }
 
 static void tell_end(struct gateway *g, const struct context *c, enum context_end end)
 {
-	struct gate_news e = { .side = 2, .what = TERM_NEWS, .end = (uint8_t)end };
+	struct gate_event e = { .side = 2, .what = TERM_EVENTS, .end = (uint8_t)end };
 
 	g->stats.ended[end]++;
 	gate_tell(g, c, &e);
 }
 
-const struct gate_news *gate_news(const struct gateway *g, uint64_t seq)
+const struct gate_event *gate_event(const struct gateway *g, uint64_t seq)
 {
-	return news_get(g->news, seq);
+	return event_log_get(g->log, seq);
 }
 
-uint64_t gate_news_last(const struct gateway *g)
+uint64_t gate_events_last(const struct gateway *g)
 {
-	return news_last(g->news);
+	return event_log_last(g->log);
 }
 
-void gate_news_listen(struct gateway *g, void (*changed)(void *arg), void *arg)
+void gate_events_listen(struct gateway *g, void (*changed)(void *arg), void *arg)
 {
-	news_listen(g->news, changed, arg);
+	event_log_listen(g->log, changed, arg);
 }
 
 /* ---- counters ---- */

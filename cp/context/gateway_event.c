@@ -29,7 +29,7 @@ static uint16_t relearn_flag(uint32_t rtcp)
 	return rtcp ? TERM_RELEARN_RTCP : TERM_RELEARN;
 }
 
-/* Whether an event is news: a replay has the dataplane say again what it said. */
+/* Whether an event tells something new: in a replay the dataplane repeats what it said. */
 static bool event_is_new(const struct context_term *m, const struct evt_term *e)
 {
 	bool begun = term_is_stream(m) && m->term.attempt;
@@ -138,7 +138,7 @@ static void event_apply(struct gateway *g, struct context *c, struct context_ter
 
 static void event_tell(struct gateway *g, const struct context *c, const struct evt_term *e)
 {
-	struct gate_news n = {
+	struct gate_event n = {
 		.side = e->side,
 		.what = e->what,
 		.why = e->why,

@@ -4,7 +4,7 @@
 
 #include "answers.h"
 #include "gateway_link.h"
-#include "news.h"
+#include "event_log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,9 +60,9 @@ struct gateway *gate_open(struct server *s, char *err, size_t errlen)
 		return NULL;
 	g->s = s;
 	g->conf = s->conf;
-	g->news = news_create(s->conf->gateway.events);
+	g->log = event_log_create(s->conf->gateway.events);
 	g->answers = answers_create();
-	if (g->news && g->answers)
+	if (g->log && g->answers)
 		g->table = context_open(s->conf, NULL, err, errlen);
 	if (!g->table) {
 		gate_close(g);
@@ -88,7 +88,7 @@ void gate_close(struct gateway *g)
 		wheel_stop(&g->s->wheel, context_timer(g->table, c));
 	context_close(g->table);
 	answers_free(g->answers);
-	news_free(g->news);
+	event_log_free(g->log);
 	free(g);
 }
 

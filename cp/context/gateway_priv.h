@@ -2,21 +2,21 @@
 #ifndef FL_CP_CONTEXT_PRIV_H
 #define FL_CP_CONTEXT_PRIV_H
 
-/* Inside of the gateway: for gateway*.c, answers.c and news.c only. */
+/* Inside of the gateway: for gateway*.c, answers.c and event_log.c only. */
 #include "context_table.h"
 #include "gateway.h"
 #include "share.h"
 
 #include "../server.h"
 
-struct news;
+struct event_log;
 struct answers;
 
 struct gateway {
 	struct server *s;
 	const struct config *conf;
 	struct context_table *table;
-	struct news *news;
+	struct event_log *log;
 	struct answers *answers;
 	struct gate_stats stats;
 	struct share contexts, streams; /* by owner */
@@ -39,12 +39,12 @@ void gate_drop(struct gateway *g, struct context *c);
 
 /* ---- ends and answers (gateway_end.c) ---- */
 
-/* Ends a context: news, then it is gone. */
+/* Ends a context: its controller is told, then it is gone. */
 void gate_end(struct gateway *g, struct context *c, enum context_end end);
 /* The same, but it is kept for its controller. */
 void gate_end_kept(struct gateway *g, struct context *c, struct context *to);
 /* Fills in what is of the context, and adds it. */
-void gate_tell(struct gateway *g, const struct context *c, struct gate_news *e);
+void gate_tell(struct gateway *g, const struct context *c, struct gate_event *e);
 /* Whether it waits for its controller: a termination, a remote address, or the order to begin. */
 bool gate_waits(const struct context *c);
 /* Sets the timer to the nearest deadline. */
@@ -52,27 +52,27 @@ void gate_timer(struct gateway *g, struct context *c);
 
 /* ---- terminations (gateway_term.c) ---- */
 
-/* Whether what is wished can be in a context of TCP and TLS (stream) or of UDP. */
-bool term_check(struct gateway *g, const struct gate_wish *w, bool stream, struct gate_fail *f);
+/* Whether what is asked for can be in a context of TCP and TLS (stream) or of UDP. */
+bool term_check(struct gateway *g, const struct term_spec *w, bool stream, struct gate_fail *f);
 /* Whether m, which may be none yet, may become it. */
-bool term_check_change(struct gateway *g, const struct context_term *m, const struct gate_wish *w,
+bool term_check_change(struct gateway *g, const struct context_term *m, const struct term_spec *w,
 		       struct gate_fail *f);
 /*
- * Makes of *m, which is a copy, what is wished in a context of that worker. A new local address is
- * taken where one is needed; what m had is the caller's to give back (term_ports_give()).
+ * Makes of *m, which is a copy, what is asked for in a context of that worker. A new local address
+ * is taken where one is needed; what m had is the caller's to give back (term_ports_give()).
  */
-bool term_make(struct gateway *g, struct context_term *m, const struct gate_wish *w,
+bool term_make(struct gateway *g, struct context_term *m, const struct term_spec *w,
 	       uint32_t worker, uint32_t inactivity, struct gate_fail *f);
 /*
  * Whoever it has, or has learnt (rtcp: of RTCP), is forgotten, and another is waited for; the
  * dataplane is not told.
  */
 void term_again(struct gateway *g, struct context_term *m, uint32_t rtcp);
-/* Whether the port a wish names can only be on one worker: which. */
-bool term_worker(const struct gateway *g, const struct gate_wish *w, uint32_t *worker);
-/* Whether the local address m has is the one wished. */
+/* Whether the port that is asked for can only be on one worker: which. */
+bool term_worker(const struct gateway *g, const struct term_spec *w, uint32_t *worker);
+/* Whether the local address m has is the one asked for. */
 bool term_local_stays(const struct gateway *g, const struct context_term *m,
-		      const struct gate_wish *w);
+		      const struct term_spec *w);
 /* Whether two local addresses, ports included, are the same. */
 bool term_same_local(const struct context_term *a, const struct context_term *b);
 bool term_ports_claim(struct gateway *g, const struct context_term *m);

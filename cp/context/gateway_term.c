@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Terminations: whether a wish can be granted, their ports and credentials. */
+/* Terminations: whether what a specification asks for can be granted, their ports and credentials.
+ */
 #include "gateway_priv.h"
 
 #include "../adopt.h"
@@ -22,7 +23,7 @@ _Static_assert(UFRAG_LEN < sizeof(((struct ctl_term *)0)->ufrag) &&
 
 /* ---- checks ---- */
 
-static bool wish_is_stream(const struct gate_wish *w)
+static bool spec_is_stream(const struct term_spec *w)
 {
 	return w->term.transport > TERM_UDP;
 }
@@ -33,13 +34,13 @@ static bool terminated(const char *s, size_t size)
 }
 
 /* Flags that contradict each other or the transport: what is wrong, or NULL. */
-static const char *flags_wrong(const struct gate_wish *w)
+static const char *flags_wrong(const struct term_spec *w)
 {
 	const uint32_t flags = w->term.flags;
-	bool stream = wish_is_stream(w);
+	bool stream = spec_is_stream(w);
 
 	if (flags & ~(uint32_t)ALL_FLAGS)
-		return "a flag that there is not";
+		return "unknown flag";
 	if (stream && flags & UDP_FLAGS)
 		return "RTP, RTCP multiplexing and ICE are for UDP";
 	if (!stream && flags & STREAM_FLAGS)
@@ -58,7 +59,7 @@ static const char *flags_wrong(const struct gate_wish *w)
 }
 
 /* The rest, but for addresses. */
-static const char *values_wrong(const struct gate_wish *w)
+static const char *values_wrong(const struct term_spec *w)
 {
 	const struct ctl_term *t = &w->term;
 
@@ -68,11 +69,11 @@ static const char *values_wrong(const struct gate_wish *w)
 		return "a DSCP is 0 to 63";
 	if (!t->rate != !t->burst)
 		return "a rate and a burst go together";
-	if (w->notify >> TERM_NEWS)
-		return "an event that there is not";
+	if (w->notify >> TERM_EVENTS)
+		return "unknown event";
 	if (!terminated(w->tag, sizeof(w->tag)))
 		return "the tag is too long";
-	if (w->begin && !wish_is_stream(w) && !(t->flags & TERM_LATCH))
+	if (w->begin && !spec_is_stream(w) && !(t->flags & TERM_LATCH))
 		return "UDP begins with latching only";
 	if (w->begin && t->flags & TERM_CONNECT && !be16_get(t->remote[0].port))
 		return "a TCP client needs a remote address and port to connect to";
@@ -81,14 +82,14 @@ static const char *values_wrong(const struct gate_wish *w)
 	return NULL;
 }
 
-static const char *tls_wrong(const struct gateway *g, const struct gate_wish *w)
+static const char *tls_wrong(const struct gateway *g, const struct term_spec *w)
 {
 	const struct ctl_term *t = &w->term;
 
 	if (t->transport != TERM_TLS)
 		return t->n_fingerprint ? "only TLS has fingerprints" : NULL;
 	if (t->domain >= g->conf->n_domain && t->domain != CONFIG_DOMAINS_MAX)
-		return "a TLS domain that there is not";
+		return "no such TLS domain";
 	if (t->domain == CONFIG_DOMAINS_MAX &&
 	    g->conf->realm[w->realm].domain_index >= g->conf->n_domain)
 		return "the realm has no TLS domain, and none is given";
@@ -113,7 +114,7 @@ static bool realm_has_family(const struct config *c, uint16_t realm, bool v6)
 }
 
 /* Family and policy of a remote address (R77). */
-static bool remote_check(struct gateway *g, const struct gate_wish *w, const struct sock_addr *a,
+static bool remote_check(struct gateway *g, const struct term_spec *w, const struct sock_addr *a,
 			 struct gate_fail *f)
 {
 	uint16_t port = be16_get(a->port);
@@ -131,17 +132,17 @@ static bool remote_check(struct gateway *g, const struct gate_wish *w, const str
 	       gate_refuse(f, GATE_DENIED, "the remote address %s is denied: %s", text, why);
 }
 
-bool term_check(struct gateway *g, const struct gate_wish *w, bool stream, struct gate_fail *f)
+bool term_check(struct gateway *g, const struct term_spec *w, bool stream, struct gate_fail *f)
 {
 	const char *wrong = values_wrong(w);
 
 	if (!wrong)
 		wrong = flags_wrong(w);
 	if (!wrong && w->realm >= g->conf->n_realm)
-		wrong = "a realm that there is not";
+		wrong = "no such realm";
 	if (!wrong)
 		wrong = tls_wrong(g, w);
-	if (!wrong && stream != wish_is_stream(w))
+	if (!wrong && stream != spec_is_stream(w))
 		wrong = "both terminations are UDP, or neither is";
 	if (!wrong && addr_given(&w->term.remote[1]) && !(w->term.flags & TERM_RTP))
 		wrong = "only RTP has a remote address of RTCP";
@@ -154,8 +155,8 @@ bool term_check(struct gateway *g, const struct gate_wish *w, bool stream, struc
 	       remote_check(g, w, &w->term.remote[1], f);
 }
 
-/* The TLS domain wished: its own, or the realm's. */
-static uint16_t wish_domain(const struct gateway *g, const struct gate_wish *w)
+/* The TLS domain asked for: its own, or the realm's. */
+static uint16_t spec_domain(const struct gateway *g, const struct term_spec *w)
 {
 	return w->term.domain == CONFIG_DOMAINS_MAX ? g->conf->realm[w->realm].domain_index
 						    : w->term.domain;
@@ -169,7 +170,7 @@ static bool term_v6(const struct gateway *g, const struct context_term *m)
 }
 
 /* Ports that are needed, from the even one on. */
-static uint32_t wish_ports(const struct gate_wish *w)
+static uint32_t spec_ports(const struct term_spec *w)
 {
 	return w->term.flags & TERM_RTP ? 2 : 1;
 }
@@ -181,10 +182,10 @@ static uint32_t term_ports(const struct context_term *m)
 }
 
 bool term_local_stays(const struct gateway *g, const struct context_term *m,
-		      const struct gate_wish *w)
+		      const struct term_spec *w)
 {
 	return term_is(m) && m->realm == w->realm && term_v6(g, m) == w->v6 &&
-	       term_ports(m) >= wish_ports(w) &&
+	       term_ports(m) >= spec_ports(w) &&
 	       (w->port == 0 || w->port == be16_get(m->term.local.port));
 }
 
@@ -200,7 +201,7 @@ bool term_same_local(const struct context_term *a, const struct context_term *b)
  * R48).
  */
 static const char *connection_wrong(const struct gateway *g, const struct context_term *m,
-				    const struct gate_wish *w)
+				    const struct term_spec *w)
 {
 	const uint16_t roles = TERM_CONNECT | TERM_TLS_CLIENT;
 
@@ -209,12 +210,12 @@ static const char *connection_wrong(const struct gateway *g, const struct contex
 	if ((m->term.flags ^ w->term.flags) & roles)
 		return "the roles in TCP and TLS";
 	if (m->term.transport == TERM_TLS &&
-	    (m->term.domain != wish_domain(g, w) || strcmp(m->term.host, w->term.host) != 0))
+	    (m->term.domain != spec_domain(g, w) || strcmp(m->term.host, w->term.host) != 0))
 		return "TLS domain and host name";
 	return NULL;
 }
 
-bool term_check_change(struct gateway *g, const struct context_term *m, const struct gate_wish *w,
+bool term_check_change(struct gateway *g, const struct context_term *m, const struct term_spec *w,
 		       struct gate_fail *f)
 {
 	const char *wrong;
@@ -254,18 +255,18 @@ void term_ports_give(struct gateway *g, const struct context_term *m)
 			   server_now(g->s));
 }
 
-bool term_worker(const struct gateway *g, const struct gate_wish *w, uint32_t *worker)
+bool term_worker(const struct gateway *g, const struct term_spec *w, uint32_t *worker)
 {
 	*worker = relay_port_worker(w->port, g->conf->dataplane.n_workers);
 	return w->port != 0;
 }
 
-/* The port wished, on whichever of the realm's relays has it. */
-static bool local_fixed(struct gateway *g, const struct gate_wish *w, uint32_t worker,
+/* The port asked for, on whichever of the realm's relays has it. */
+static bool local_fixed(struct gateway *g, const struct term_spec *w, uint32_t worker,
 			struct ctl_relay *local, struct gate_fail *f)
 {
 	const struct config *c = g->conf;
-	uint32_t n = wish_ports(w), owner;
+	uint32_t n = spec_ports(w), owner;
 	bool inside = false;
 
 	if (term_worker(g, w, &owner) && owner != worker)
@@ -291,8 +292,8 @@ static bool local_fixed(struct gateway *g, const struct gate_wish *w, uint32_t w
 			   c->realm[w->realm].name);
 }
 
-/* had: the port wished is the one the termination had, in another realm or with another use. */
-static bool local_take(struct gateway *g, const struct gate_wish *w, bool had, uint32_t worker,
+/* had: the port asked for is the one the termination had, in another realm or with another use. */
+static bool local_take(struct gateway *g, const struct term_spec *w, bool had, uint32_t worker,
 		       struct ctl_relay *local, struct gate_fail *f)
 {
 	enum ports_want want = w->term.flags & TERM_RTP ? PORTS_PAIR : PORTS_ANY;
@@ -400,7 +401,7 @@ void term_again(struct gateway *g, struct context_term *m, uint32_t rtcp)
 		m->term.flags |= rtcp ? TERM_RELEARN : TERM_RELEARN_RTCP;
 }
 
-bool term_make(struct gateway *g, struct context_term *m, const struct gate_wish *w,
+bool term_make(struct gateway *g, struct context_term *m, const struct term_spec *w,
 	       uint32_t worker, uint32_t inactivity, struct gate_fail *f)
 {
 	const uint32_t now = server_deadline(g->s, 0);
@@ -413,13 +414,13 @@ bool term_make(struct gateway *g, struct context_term *m, const struct gate_wish
 	if (!stays &&
 	    !local_take(g, w, term_is(m) && w->port == be16_get(local.port), worker, &local, f))
 		return false;
-	m->pair = stays && term_ports(m) > wish_ports(w);
+	m->pair = stays && term_ports(m) > spec_ports(w);
 	m->term = w->term;
 	m->term.local = local;
 	m->term.attempt = old.term.attempt;
 	ice_credentials(&m->term, &old.term, w->restart);
 	latched_keep(&m->term, &old.term, stays, anew);
-	m->term.domain = m->term.transport == TERM_TLS ? wish_domain(g, w) : 0;
+	m->term.domain = m->term.transport == TERM_TLS ? spec_domain(g, w) : 0;
 	if (!term_is_stream(m))
 		m->term.inactivity = least(w->term.inactivity, inactivity);
 	m->realm = w->realm;

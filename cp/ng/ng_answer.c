@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Answers: with them holds what was offered, and what an offer replaces is over. */
-#include "ng_wish.h"
+#include "ng_spec.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* check: only whether it may be. */
 static bool answer_set(struct ng_call *c, struct context *x, uint32_t side,
-		       const struct gate_wish *w, bool check)
+		       const struct term_spec *w, bool check)
 {
 	return check ? gate_check(c->g, x, side, w, &c->fail)
 		     : gate_set(c->g, x, side, w, &c->fail);
@@ -16,9 +16,9 @@ static bool answer_set(struct ng_call *c, struct context *x, uint32_t side,
 /* What the offerer's side of datagrams offered, if that is not in force yet; else all zeros. */
 static struct ng_note offered(const struct ng_call *c, const struct context *x)
 {
-	struct gate_wish w;
+	struct term_spec w;
 
-	gate_wish(c->g, x, c->to, &w);
+	term_spec(c->g, x, c->to, &w);
 	return ng_note_of(&w);
 }
 
@@ -27,10 +27,10 @@ static bool answer_offerer(struct ng_call *c, int i, uint64_t *mark, bool check)
 {
 	const struct ng_media *m = &c->media[i];
 	struct context *x = c->context[i];
-	struct gate_wish w;
+	struct term_spec w;
 	struct ng_note n;
 
-	gate_wish(c->g, x, c->to, &w);
+	term_spec(c->g, x, c->to, &w);
 	n = ng_note_of(&w);
 	if (n.offered) {
 		w.term.flags = n.flags;
@@ -43,18 +43,18 @@ static bool answer_offerer(struct ng_call *c, int i, uint64_t *mark, bool check)
 	if (m->kind == NG_KIND_STREAM) {
 		w.begin = ng_mark_get(*mark, NG_MARK_OPEN, 1) && m->setup != NG_HOLDCONN;
 		if (w.begin)
-			ng_wish_roles(c, &w, c->to, w.term.flags & TERM_CONNECT, mark);
+			ng_spec_roles(c, &w, c->to, w.term.flags & TERM_CONNECT, mark);
 	} else {
 		bool mux =
 		    (m->mux || ng_mark_get(*mark, NG_MARK_MUX, 1) || c->f->flags & NG_MUX_ACCEPT) &&
 		    !(c->f->flags & NG_MUX_REJECT);
 
-		ng_wish_flag(&w.term, TERM_RTCP_MUX,
+		ng_spec_flag(&w.term, TERM_RTCP_MUX,
 			     mux && ng_mark_get(*mark, NG_MARK_OFFER_MUX, 1));
-		ng_wish_flag(&w.term, TERM_ICE,
+		ng_spec_flag(&w.term, TERM_ICE,
 			     ng_mark_get(*mark, NG_MARK_OFFER_ICE + c->to, 1) &&
 				 !(c->f->flags & NG_ICE_REMOVE));
-		ng_wish_latch(c, &w, c->to, mark);
+		ng_spec_latch(c, &w, c->to, mark);
 	}
 	return answer_set(c, x, c->to, &w, check);
 }
@@ -84,12 +84,12 @@ static bool connection_is_anothers(const struct ng_call *c, const struct context
 		return false;
 	if (t->state == TERM_STATE_UP || t->state == TERM_STATE_UNJUDGED)
 		/* Several may have one address; a certificate is of one. */
-		return t->term.transport == TERM_TLS ? ng_wish_certificate_is_anothers(t, m)
+		return t->term.transport == TERM_TLS ? ng_spec_certificate_is_anothers(t, m)
 						     : !ip_eq(&t->peer.ip, &m->remote.ip);
 	return t->state == TERM_STATE_ENDED;
 }
 
-static void answer_tag(const struct ng_call *c, struct gate_wish *w)
+static void answer_tag(const struct ng_call *c, struct term_spec *w)
 {
 	if (c->f->to)
 		snprintf(w->tag, sizeof(w->tag), "%s", c->f->to);
@@ -99,23 +99,23 @@ static bool answer_answerer(struct ng_call *c, int i, uint64_t *mark, bool check
 {
 	const struct ng_media *m = &c->media[i];
 	struct context *x = c->context[i];
-	struct gate_wish w;
+	struct term_spec w;
 	bool open = ng_mark_get(*mark, NG_MARK_OPEN, 1), changed;
 
-	gate_wish(c->g, x, c->from, &w);
-	ng_wish_common(c, &w, c->from);
-	ng_wish_revive(&w, c->from, mark);
+	term_spec(c->g, x, c->from, &w);
+	ng_spec_common(c, &w, c->from);
+	ng_spec_revive(&w, c->from, mark);
 	answer_tag(c, &w);
 	if (m->kind == NG_KIND_STREAM) {
-		changed = ng_wish_stream(c, i, &w, open, mark) || connection_is_anothers(c, x, m);
+		changed = ng_spec_stream(c, i, &w, open, mark) || connection_is_anothers(c, x, m);
 		/* A server listens since the offer; who answers instead may have it otherwise. */
 		w.begin = m->setup != NG_HOLDCONN &&
 			  (!w.term.attempt || changed || (w.term.flags & TERM_CONNECT && open));
 	} else {
 		memset(w.note, 0, sizeof(w.note));
 		w.begin = be16_get(w.term.remote[0].port);
-		ng_wish_datagrams(c, m, &w, mark);
-		w.begin = w.begin && ng_wish_learns(&w);
+		ng_spec_datagrams(c, m, &w, mark);
+		w.begin = w.begin && ng_spec_learns(&w);
 	}
 	return answer_set(c, x, c->from, &w, check);
 }
@@ -167,21 +167,21 @@ static bool answer_refused(struct ng_call *c, int i)
 	struct context *x = c->context[i];
 	uint64_t mark = x ? x->mark : 0;
 	struct gate_plan plan;
-	struct gate_wish w;
+	struct term_spec w;
 
 	c->media[i].gone = true;
 	c->context[i] = NULL;
 	if (!x || x->end || answer_is_late(c, x))
 		return true;
-	gate_wish(c->g, x, c->from, &w);
+	term_spec(c->g, x, c->from, &w);
 	answer_tag(c, &w);
 	ng_mark_set(&mark, NG_MARK_FINAL, 1, c->f->code >= 200);
 	if (answer_forks(c, x))
 		ng_mark_set(&mark, NG_MARK_FORKED, 1, 1);
-	ng_wish_refuse(&w, c->from, &mark);
+	ng_spec_refuse(&w, c->from, &mark);
 	if (!gate_set(c->g, x, c->from, &w, &c->fail))
 		return false;
-	gate_wish(c->g, x, c->to, &w);
+	term_spec(c->g, x, c->to, &w);
 	memset(w.note, 0, sizeof(w.note));
 	if (!gate_set(c->g, x, c->to, &w, &c->fail))
 		return false;

@@ -133,7 +133,7 @@ uint32_t ng_type_find(struct sdp_text name);
 /* Whether the m-line is of the context's kind: datagrams, or a stream. */
 bool ng_same_kind(const struct context *x, const struct ng_media *m);
 
-static inline struct ng_note ng_note_of(const struct gate_wish *w)
+static inline struct ng_note ng_note_of(const struct term_spec *w)
 {
 	struct ng_note n;
 

@@ -3,7 +3,7 @@
  * Offers. What may be refused comes first, and takes nothing from what there is: contexts that are
  * new, with their ports, and whether the old ones may change. Then nothing can fail any more.
  */
-#include "ng_wish.h"
+#include "ng_spec.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static uint32_t proto_to(const struct ng_call *c, const struct ng_media *m, uint
 }
 
 /* What the side that gets the offer is to be, until it answers. */
-static void wish_other(struct ng_call *c, int i, struct gate_wish *w, bool open)
+static void spec_other(struct ng_call *c, int i, struct term_spec *w, bool open)
 {
 	const struct ng_media *m = &c->media[i];
 	uint64_t *mark = &c->mark[i];
@@ -34,27 +34,27 @@ static void wish_other(struct ng_call *c, int i, struct gate_wish *w, bool open)
 	bool ice = c->f->flags & NG_ICE_FORCE ||
 		   (!(c->f->flags & NG_ICE_REMOVE) && (m->ice || w->term.flags & TERM_ICE));
 
-	ng_wish_common(c, w, c->to);
+	ng_spec_common(c, w, c->to);
 	if (c->f->family != NG_NOT_GIVEN)
 		w->v6 = c->f->family == 6;
 	if (m->kind != NG_KIND_STREAM) {
 		w->term.transport = TERM_UDP;
-		ng_wish_kind(&w->term, m->kind);
+		ng_spec_kind(&w->term, m->kind);
 		w->restart |= ice && !(w->term.flags & TERM_ICE);
-		ng_wish_flag(&w->term, TERM_ICE, ice);
-		ng_wish_latch(c, w, c->to, mark);
+		ng_spec_flag(&w->term, TERM_ICE, ice);
+		ng_spec_latch(c, w, c->to, mark);
 		return;
 	}
 	/* Who connects may do so as soon as it has the offer. */
 	w->term.transport = p->tls ? TERM_TLS : TERM_TCP;
 	w->begin = open && m->setup != NG_HOLDCONN;
 	if (open)
-		ng_wish_roles(c, w, c->to, false, mark);
-	ng_wish_notify(w);
+		ng_spec_roles(c, w, c->to, false, mark);
+	ng_spec_notify(w);
 }
 
 /* What answers are held against. */
-static void offer_note(const struct ng_call *c, const struct gate_wish w[2], uint64_t *mark)
+static void offer_note(const struct ng_call *c, const struct term_spec w[2], uint64_t *mark)
 {
 	ng_mark_set(mark, NG_MARK_OFFER_MUX, 1, (w[c->from].term.flags & TERM_RTCP_MUX) != 0);
 	for (uint32_t side = 0; side < 2; side++)
@@ -106,15 +106,15 @@ static const struct context *model(const struct ng_call *c, int i)
 }
 
 /* Sides as the call has them already, and what they said of themselves. */
-static void wish_as_before(struct ng_call *c, int i, struct gate_wish w[2])
+static void spec_as_before(struct ng_call *c, int i, struct term_spec w[2])
 {
 	const struct context *x = model(c, i);
 	uint64_t mark = x ? x->mark : 0;
 
 	for (uint32_t side = 0; x && side < 2; side++) {
-		struct gate_wish old;
+		struct term_spec old;
 
-		gate_wish(c->g, x, side, &old);
+		term_spec(c->g, x, side, &old);
 		w[side].realm = old.realm;
 		w[side].v6 = side == c->to || c->media[i].zero ? old.v6 : w[side].v6;
 		w[side].term.dscp = old.term.dscp;
@@ -134,24 +134,24 @@ static bool offer_new(struct ng_call *c, int i)
 {
 	const struct ng_media *m = &c->media[i];
 	struct gate_plan plan;
-	struct gate_wish w[2];
+	struct term_spec w[2];
 
-	ng_wish_new(&w[0], m->v6);
-	ng_wish_new(&w[1], m->v6);
-	wish_as_before(c, i, w);
+	ng_spec_new(&w[0], m->v6);
+	ng_spec_new(&w[1], m->v6);
+	spec_as_before(c, i, w);
 	c->mark[i] = offer_mark(c, i, c->mark[i]);
-	ng_wish_common(c, &w[c->from], c->from);
+	ng_spec_common(c, &w[c->from], c->from);
 	snprintf(w[c->from].tag, sizeof(w[0].tag), "%s", c->f->from);
 	if (c->f->to)
 		snprintf(w[c->to].tag, sizeof(w[0].tag), "%s", c->f->to);
 	w[c->from].term.transport = ng_transport(m);
 	if (m->kind == NG_KIND_STREAM)
-		ng_wish_stream(c, i, &w[c->from], true, &c->mark[i]);
+		ng_spec_stream(c, i, &w[c->from], true, &c->mark[i]);
 	else
-		ng_wish_datagrams(c, m, &w[c->from], &c->mark[i]);
-	ng_wish_notify(&w[c->from]);
+		ng_spec_datagrams(c, m, &w[c->from], &c->mark[i]);
+	ng_spec_notify(&w[c->from]);
 	ng_mark_set(&c->mark[i], NG_MARK_OPEN, 1, m->kind == NG_KIND_STREAM);
-	wish_other(c, i, &w[c->to], true);
+	spec_other(c, i, &w[c->to], true);
 	offer_note(c, w, &c->mark[i]);
 	ng_call_plan(c, i, m->halted, &plan);
 	c->context[i] = gate_add(c->g, &plan, &w[0], &w[1], &c->fail);
@@ -162,7 +162,7 @@ static bool offer_new(struct ng_call *c, int i)
 /* ---- contexts that there are ---- */
 
 /* What both sides of a context are to be. Whether connections begin with the answer. */
-static bool wish_again(struct ng_call *c, int i, struct gate_wish w[2])
+static bool spec_again(struct ng_call *c, int i, struct term_spec w[2])
 {
 	const struct ng_media *m = &c->media[i];
 	const struct context *x = c->context[i];
@@ -171,24 +171,24 @@ static bool wish_again(struct ng_call *c, int i, struct gate_wish w[2])
 
 	*mark = offer_mark(c, i, x->mark);
 	for (uint32_t side = 0; side < 2; side++) {
-		gate_wish(c->g, x, side, &w[side]);
+		term_spec(c->g, x, side, &w[side]);
 		memset(w[side].note, 0, sizeof(w[side].note));
-		ng_wish_revive(&w[side], side, mark);
+		ng_spec_revive(&w[side], side, mark);
 	}
-	ng_wish_common(c, &w[c->from], c->from);
+	ng_spec_common(c, &w[c->from], c->from);
 	w[c->from].v6 = m->zero ? w[c->from].v6 : m->v6;
 	if (m->kind == NG_KIND_STREAM) {
 		open = !w[c->from].term.attempt || m->connection == NG_CONNECTION_NEW ||
 		       ng_mark_get(*mark, NG_MARK_OPEN, 1);
-		open |= ng_wish_stream(c, i, &w[c->from], open, mark);
+		open |= ng_spec_stream(c, i, &w[c->from], open, mark);
 		ng_mark_set(mark, NG_MARK_OPEN, 1, open);
 	} else {
-		ng_wish_datagrams(c, m, &w[c->from], mark);
-		w[c->from].begin = ng_wish_learns(&w[c->from]);
+		ng_spec_datagrams(c, m, &w[c->from], mark);
+		w[c->from].begin = ng_spec_learns(&w[c->from]);
 		w[c->to].restart = w[c->from].restart && !in_force(x);
 	}
-	ng_wish_notify(&w[c->from]);
-	wish_other(c, i, &w[c->to], open);
+	ng_spec_notify(&w[c->from]);
+	spec_other(c, i, &w[c->to], open);
 	offer_note(c, w, mark);
 	return open;
 }
@@ -197,12 +197,12 @@ static bool wish_again(struct ng_call *c, int i, struct gate_wish w[2])
 static bool offer_fits(struct ng_call *c, int i)
 {
 	struct context *x = c->context[i];
-	struct gate_wish w[2];
+	struct term_spec w[2];
 	bool open;
 
 	if (!ng_same_kind(x, &c->media[i]))
 		return false;
-	open = wish_again(c, i, w);
+	open = spec_again(c, i, w);
 	return gate_stays(c->g, x, 0, &w[0]) && gate_stays(c->g, x, 1, &w[1]) &&
 	       !(open && in_force(x));
 }
@@ -224,7 +224,7 @@ static void offer_reopen(struct ng_call *c, struct context *x)
  * already, and who is offered ICE has to be told credentials. What the other side offers meanwhile
  * stays noted: one of the two is refused (RFC 3261 14.1), and nobody says which.
  */
-static bool offer_keep(struct ng_call *c, int i, const struct gate_wish w[2])
+static bool offer_keep(struct ng_call *c, int i, const struct term_spec w[2])
 {
 	struct ng_note note = { .offered = true,
 				.restart = w[c->from].restart,
@@ -232,15 +232,15 @@ static bool offer_keep(struct ng_call *c, int i, const struct gate_wish w[2])
 				.flags = w[c->from].term.flags,
 				.mark = c->mark[i] };
 	struct context *x = c->context[i];
-	struct gate_wish now[2];
+	struct term_spec now[2];
 
 	memcpy(note.remote, w[c->from].term.remote, sizeof(note.remote));
 	for (uint32_t side = 0; side < 2; side++) {
-		gate_wish(c->g, x, side, &now[side]);
+		term_spec(c->g, x, side, &now[side]);
 		now[side].term.dscp = w[side].term.dscp;
 	}
 	memcpy(now[c->from].note, &note, sizeof(note));
-	now[c->from].begin = ng_wish_learns(&now[c->from]);
+	now[c->from].begin = ng_spec_learns(&now[c->from]);
 	now[c->to].restart = w[c->to].restart;
 	offer_reopen(c, x);
 	return gate_set(c->g, x, 0, &now[0], &c->fail) && gate_set(c->g, x, 1, &now[1], &c->fail);
@@ -249,9 +249,9 @@ static bool offer_keep(struct ng_call *c, int i, const struct gate_wish w[2])
 static bool offer_check(struct ng_call *c, int i)
 {
 	struct context *x = c->context[i];
-	struct gate_wish w[2];
+	struct term_spec w[2];
 
-	wish_again(c, i, w);
+	spec_again(c, i, w);
 	return gate_check(c->g, x, c->from, &w[c->from], &c->fail) &&
 	       gate_check(c->g, x, c->to, &w[c->to], &c->fail);
 }
@@ -270,12 +270,12 @@ static bool offer_try(struct ng_call *c, int i)
 static bool offer_make(struct ng_call *c, int i)
 {
 	struct context *x = c->context[i];
-	struct gate_wish w[2];
+	struct term_spec w[2];
 	struct gate_plan plan;
 
 	if (c->media[i].gone || c->added[i])
 		return true;
-	wish_again(c, i, w);
+	spec_again(c, i, w);
 	if (!x->stream && in_force(x))
 		return offer_keep(c, i, w);
 	if (!gate_set(c->g, x, c->from, &w[c->from], &c->fail) ||

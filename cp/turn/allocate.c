@@ -8,7 +8,7 @@
 enum { IPPROTO_OF_TCP = 6, IPPROTO_OF_UDP = 17, EVEN_PORT_R = 0x80 };
 
 /* What the request asks for. */
-struct wish {
+struct wanted {
 	unsigned int families; /* FAMILY_V4, FAMILY_V6; both: a dual allocation */
 	enum ports_want want;
 	const uint8_t *token; /* NULL, or RESERVATION-TOKEN */
@@ -28,7 +28,7 @@ static bool family_served(const struct server *s, unsigned int family)
 }
 
 /* Steps 5 and 8: EVEN-PORT and RESERVATION-TOKEN, and what they do not go with. */
-static int wish_ports(const struct stun_msg *m, struct wish *w)
+static int wanted_ports(const struct stun_msg *m, struct wanted *w)
 {
 	w->want = PORTS_ANY;
 	if (m->reservation_token.val) {
@@ -48,7 +48,7 @@ static int wish_ports(const struct stun_msg *m, struct wish *w)
 }
 
 /* Steps 6, 7 and 9: the address families. */
-static int wish_families(const struct server *s, const struct stun_msg *m, struct wish *w)
+static int wanted_families(const struct server *s, const struct stun_msg *m, struct wanted *w)
 {
 	unsigned int family;
 
@@ -68,7 +68,7 @@ static int wish_families(const struct server *s, const struct stun_msg *m, struc
 }
 
 /* Step 3, and all of RFC 6062 5.1: TCP is relayed for clients that came over it. */
-static int wish_transport(const struct request *r, struct wish *w)
+static int wanted_transport(const struct request *r, struct wanted *w)
 {
 	const struct stun_msg *m = r->m;
 
@@ -84,17 +84,17 @@ static int wish_transport(const struct request *r, struct wish *w)
 }
 
 /* 0 or an error code. DONT-FRAGMENT (step 4) is served, so there is nothing to ask about it. */
-static int wish_read(const struct server *s, const struct request *r, struct wish *w)
+static int wanted_read(const struct server *s, const struct request *r, struct wanted *w)
 {
 	const struct stun_msg *m = r->m;
 	int code;
 
-	*w = (struct wish){ 0 };
-	code = wish_transport(r, w);
+	*w = (struct wanted){ 0 };
+	code = wanted_transport(r, w);
 	if (!code)
-		code = wish_ports(m, w);
+		code = wanted_ports(m, w);
 	if (!code)
-		code = wish_families(s, m, w);
+		code = wanted_families(s, m, w);
 	if (!code && !lifetime_grant(s, &m->lifetime, &w->lifetime))
 		code = 400;
 	return code;
@@ -115,7 +115,7 @@ static bool resv_is_of(const struct table_resv *resv, const uint8_t user_id[TABL
  * A reserved port passes to the allocation, whose session is on the port's worker, whichever the
  * client reached us on: packets can be handed over, a connection cannot. 0 or an error code.
  */
-static int take_reserved(struct server *s, const struct wish *w, struct table_alloc *proto,
+static int take_reserved(struct server *s, const struct wanted *w, struct table_alloc *proto,
 			 struct table_resv **used)
 {
 	struct table_resv *resv = table_resv_find(s->table, w->token);
@@ -138,7 +138,7 @@ static int take_reserved(struct server *s, const struct wish *w, struct table_al
  * One port of each family. Of a dual allocation one is enough: address_error then says why the
  * other is missing (step 9). 0 or an error code.
  */
-static int take_ports(struct server *s, const struct request *r, const struct wish *w,
+static int take_ports(struct server *s, const struct request *r, const struct wanted *w,
 		      struct table_alloc *proto)
 {
 	int code = 0;
@@ -188,7 +188,7 @@ static void give_back(struct server *s, const struct table_alloc *proto, struct 
 	}
 }
 
-static void proto_init(struct server *s, const struct request *r, const struct wish *w,
+static void proto_init(struct server *s, const struct request *r, const struct wanted *w,
 		       struct table_alloc *p)
 {
 	uint32_t expiry = server_deadline(s, w->lifetime);
@@ -210,7 +210,7 @@ static void proto_init(struct server *s, const struct request *r, const struct w
 }
 
 /* Ports, record and session. Sets r->alloc; 0 or an error code, with nothing left taken. */
-static int allocate_make(struct server *s, struct request *r, const struct wish *w)
+static int allocate_make(struct server *s, struct request *r, const struct wanted *w)
 {
 	struct table_resv *used = NULL, *made = NULL;
 	struct table_alloc proto;
@@ -271,7 +271,7 @@ static void allocate_reply(struct server *s, struct request *r)
  * Whether the user may have that, too; a limit of the user's own goes before the common one. A
  * reservation is one, for nobody else can have its port, and becomes the allocation that uses it.
  */
-static bool quota_allows(struct server *s, const struct request *r, const struct wish *w)
+static bool quota_allows(struct server *s, const struct request *r, const struct wanted *w)
 {
 	const uint64_t most = r->auth.quota ? r->auth.quota : s->conf->turn.allocations_per_user;
 	const struct table_resv *used = w->token ? table_resv_find(s->table, w->token) : NULL;
@@ -284,7 +284,7 @@ static bool quota_allows(struct server *s, const struct request *r, const struct
 
 void allocate_handle(struct server *s, struct request *r)
 {
-	struct wish w;
+	struct wanted w;
 	int code;
 
 	if (r->alloc) { /* step 2; nothing is retransmitted over a stream */
@@ -296,7 +296,7 @@ void allocate_handle(struct server *s, struct request *r)
 		allocate_reply(s, r);
 		return;
 	}
-	code = wish_read(s, r, &w);
+	code = wanted_read(s, r, &w);
 	if (!code && !quota_allows(s, r, &w))
 		code = 486;
 	if (!code)

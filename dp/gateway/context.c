@@ -47,7 +47,7 @@ struct context *context_find(struct worker *w, struct ctl_cid cid)
 	return x->gen == cid.gen ? x : NULL;
 }
 
-/* ---- news ---- */
+/* ---- events ---- */
 
 bool context_tell(struct worker *w, uint32_t slot, const struct evt_term *about)
 {
@@ -160,7 +160,8 @@ static bool port_free(struct worker *w, uint32_t slot, uint32_t entry)
 {
 	if (entry == SLOT_NONE || (relayed_kind(entry) == RELAYED_TERM && gate_slot(entry) == slot))
 		return true;
-	if (relayed_kind(entry) != RELAYED_TERM || w->context[gate_slot(entry)].epoch == w->sync_epoch)
+	if (relayed_kind(entry) != RELAYED_TERM ||
+	    w->context[gate_slot(entry)].epoch == w->sync_epoch)
 		return false;
 	context_subtract(w, gate_slot(entry), gate_side(entry));
 	return true;

@@ -5,7 +5,8 @@
 /*
  * Contexts: two terminations each, what comes from one goes to the other (R28, R42). The control
  * process says what a context shall be (struct cmd_context_set), all of it each time; media.c makes
- * that true of UDP, stream.c of TCP and TLS. This file has the table: slots, replay, expiry, news.
+ * that true of UDP, stream.c of TCP and TLS. This file has the table: slots, replay, expiry,
+ * events.
  *
  * A context lives on one worker, and so do its local ports: they are of that worker's share. What
  * stands in the relay table for such a port names a leg (gate_leg()), where a session's slot stands
@@ -85,7 +86,7 @@ void context_sync_end(struct worker *w);
 uint32_t context_sweep(struct worker *w, uint32_t budget);
 
 /*
- * Expiry, silence, consent, news: a part of the table each time, all of it in CONTEXT_TICK_MS.
+ * Expiry, silence, consent, events: a part of the table each time, all of it in CONTEXT_TICK_MS.
  * Returns slots looked at. A context of streams hears of each round, one of media of every tenth:
  * its times are seconds, and it is more to read.
  */
@@ -95,8 +96,8 @@ uint32_t context_tick(struct worker *w);
 struct context *context_find(struct worker *w, struct ctl_cid cid);
 
 /*
- * News for the control process: what, side and all are set, hdr and cid are made here. False when
- * the ring is full: whoever has news that must not be lost keeps it and tries again.
+ * An event for the control process: what, side and all are set, hdr and cid are made here. False
+ * when the ring is full: the caller keeps what must not be lost and tries again.
  */
 bool context_tell(struct worker *w, uint32_t slot, const struct evt_term *about);
 

@@ -147,7 +147,7 @@ static void rtcp_follow(struct worker *w, const struct media_in *in, const struc
 	if (ip_eq(&now.ip, &from->ip) || sock_addr_eq(&now, &leg->given))
 		return;
 	leg->state = LEG_OPEN;
-	leg->news = false;
+	leg->untold = false;
 	l->from = leg->given.ip;
 	l->from_port = leg->given.port;
 }

@@ -57,7 +57,7 @@ enum media_leg_state {
 struct media_leg {
 	struct sock_addr given; /* by the control process */
 	uint8_t state;		/* enum media_leg_state */
-	bool news;		/* it was learnt and not told yet */
+	bool untold;		/* it was learnt and not told yet */
 	uint32_t lock_ms;	/* low bits of when LEG_LEARNING is over */
 	uint32_t told_s;	/* when it was told last; seconds */
 };

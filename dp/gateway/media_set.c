@@ -32,8 +32,8 @@ bool media_consent(const struct worker *w, const struct media_term *t)
 }
 
 /*
- * Sources are judged here and not of each packet, see session_path_make(). What goes to an address of ours
- * is looped, which is rare enough.
+ * Sources are judged here and not of each packet, see session_path_make(). What goes to an address
+ * of ours is looped, which is rare enough.
  */
 static bool flow_is_short(const struct worker *w, const struct media *m, uint32_t side,
 			  uint32_t rtcp, const struct media_path *l)
@@ -110,7 +110,7 @@ static void leg_tell(struct worker *w, uint32_t slot, uint32_t leg)
 			      .rtcp = leg % 2,
 			      .remote = { l->from, l->from_port } };
 
-	w->media[slot].leg[leg].news = !context_tell(w, slot, &e);
+	w->media[slot].leg[leg].untold = !context_tell(w, slot, &e);
 	w->media[slot].leg[leg].told_s = w->now;
 }
 
@@ -122,7 +122,7 @@ void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct soc
 	l->from_port = remote->port;
 	media_make(w, slot);
 	count(w, CNT_GATE_LATCHED);
-	w->media[slot].leg[leg].news = true;
+	w->media[slot].leg[leg].untold = true;
 	if (w->media[slot].leg[leg].told_s != w->now)
 		leg_tell(w, slot, leg);
 }
@@ -191,7 +191,7 @@ static void leg_set(struct worker *w, uint32_t slot, uint32_t i, const struct ct
 
 	leg->given = t->remote[i % 2];
 	leg->state = LEG_FIXED;
-	leg->news = false;
+	leg->untold = false;
 	if (known)
 		from = latched;
 	else if (t->flags & TERM_ICE)
@@ -232,7 +232,7 @@ static void leg_repeat(struct worker *w, uint32_t slot, uint32_t i, const struct
 	if (t->flags & (TERM_LATCH | TERM_ICE) && leg->state != LEG_OPEN && be16_get(known.port) &&
 	    !(i % 2 && t->flags & TERM_RTCP_MUX) &&
 	    (t->flags & relearn || !sock_addr_eq(&known, &t->latched[i % 2])))
-		leg->news = true;
+		leg->untold = true;
 }
 
 static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struct ctl_term *t)
@@ -253,7 +253,7 @@ static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struc
 			leg_repeat(w, slot, 2 * side + i, t);
 	if (!s->here)
 		s->heard_s = w->now;
-	/* News of an earlier attempt are stale there, and so is silence of another length. */
+	/* Events of an earlier attempt are stale there, and so is silence of another length. */
 	if (s->attempt != t->attempt || s->inactivity != t->inactivity)
 		s->told = false;
 	if (s->rate != t->rate || s->burst != t->burst) {
@@ -348,7 +348,7 @@ static bool leg_tick(struct worker *w, uint32_t slot, uint32_t i)
 
 	if (lock)
 		leg->state = LEG_FIXED;
-	if (unlikely(leg->news))
+	if (unlikely(leg->untold))
 		leg_tell(w, slot, i);
 	return lock;
 }

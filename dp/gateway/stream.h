@@ -48,7 +48,7 @@ struct side {
 	uint32_t serial;    /* of its beginning: connections of an earlier one have another */
 	uint8_t state;	    /* enum side_state */
 	uint8_t attempt;    /* that was begun, 0: none */
-	uint8_t due;	    /* bits of enum ctl_term_news: not told yet */
+	uint8_t due;	    /* bits of enum ctl_term_event: not told yet */
 	bool silent;	    /* TERM_INACTIVE was told */
 	/*
 	 * Of a server: whether c is the remote's is not known yet. With TLS until there is a
@@ -104,7 +104,7 @@ uint8_t term_dscp(const struct ctl_term *t);
 /* What stands between a connection and its side; NULL: nothing. */
 const struct tcp_layer_ops *side_layer(const struct ctl_term *t);
 /* Told at once, or as soon as the ring has room. */
-void side_news(struct worker *w, struct stream *s, uint32_t i, enum ctl_term_news what);
+void side_event(struct worker *w, struct stream *s, uint32_t i, enum ctl_term_event what);
 /* Its connection is the remote's. */
 void side_up(struct worker *w, struct stream *s, uint32_t i);
 /* It has ended, and has no connection any more. */
@@ -128,7 +128,7 @@ void side_release(struct worker *w, struct stream *s, uint32_t i);
 void side_leave(struct worker *w, struct side *d, enum tcp_end why, bool order);
 /*
  * What no call tells of: that a remote has closed while nobody reads, that the layer is ending a
- * connection, and silence. News that had no room.
+ * connection, and silence; and events that had no room.
  */
 void side_tick(struct worker *w, struct stream *s, uint32_t i);
 

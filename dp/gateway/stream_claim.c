@@ -233,7 +233,7 @@ static void side_wait(struct worker *w, struct stream *s, uint32_t i)
 	d->state = SIDE_UNJUDGED;
 	tcp_recv_pause(w, d->c, true);
 	tcp_app_timer(w, d->c, w->dp->conf->gateway.fingerprint_ms);
-	side_news(w, s, i, TERM_UNJUDGED);
+	side_event(w, s, i, TERM_UNJUDGED);
 }
 
 /* The handshake of a candidate is over. */

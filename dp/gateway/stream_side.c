@@ -54,7 +54,7 @@ static bool side_open(const struct side *d)
 	return d->state == SIDE_UNJUDGED || d->state == SIDE_UP;
 }
 
-/* ---- news ---- */
+/* ---- events ---- */
 
 /* What the ring has no room for a later round tells, as it stands then. */
 static void side_tell(struct worker *w, struct stream *s, uint32_t i)
@@ -93,7 +93,7 @@ static void side_tell(struct worker *w, struct stream *s, uint32_t i)
 	}
 }
 
-void side_news(struct worker *w, struct stream *s, uint32_t i, enum ctl_term_news what)
+void side_event(struct worker *w, struct stream *s, uint32_t i, enum ctl_term_event what)
 {
 	s->side[i].due |= (uint8_t)(1u << what);
 	side_tell(w, s, i);
@@ -156,7 +156,7 @@ void side_over(struct worker *w, struct stream *s, uint32_t i, enum tcp_end why)
 	d->why = (uint16_t)why;
 	side_cands_end(w, d, why);
 	count(w, CNT_GATE_ENDED);
-	side_news(w, s, i, TERM_ENDED);
+	side_event(w, s, i, TERM_ENDED);
 	side_release(w, s, !i);
 }
 
@@ -321,7 +321,7 @@ void side_up(struct worker *w, struct stream *s, uint32_t i)
 	d->silent = false;
 	tcp_app_timer(w, d->c, 0);
 	count(w, CNT_GATE_UP);
-	side_news(w, s, i, TERM_UP);
+	side_event(w, s, i, TERM_UP);
 	if (s->side[!i].state == SIDE_UP) {
 		count(w, CNT_GATE_JOINED);
 		d->held = s->side[!i].held = false; /* who is there is who it is */
@@ -475,14 +475,14 @@ void side_change(struct worker *w, struct stream *s, uint32_t i)
 
 void side_repeat(struct worker *w, struct stream *s, uint32_t i, bool all)
 {
-	static const uint8_t news[] = { [SIDE_UNJUDGED] = TERM_UNJUDGED, [SIDE_UP] = TERM_UP };
+	static const uint8_t told[] = { [SIDE_UNJUDGED] = TERM_UNJUDGED, [SIDE_UP] = TERM_UP };
 	struct side *d = &s->side[i];
 
 	d->silent &= !all;
 	if (d->state == SIDE_ENDED)
-		side_news(w, s, i, TERM_ENDED);
+		side_event(w, s, i, TERM_ENDED);
 	else if (all && side_open(d))
-		side_news(w, s, i, (enum ctl_term_news)news[d->state]);
+		side_event(w, s, i, (enum ctl_term_event)told[d->state]);
 }
 
 /* ---- rounds ---- */
@@ -497,7 +497,7 @@ static void side_silence(struct worker *w, struct stream *s, uint32_t i)
 		d->silent = false;
 	} else if (d->term.inactivity && !d->silent && w->now - d->seen_s >= d->term.inactivity) {
 		d->silent = true;
-		side_news(w, s, i, TERM_INACTIVE);
+		side_event(w, s, i, TERM_INACTIVE);
 	}
 }
 

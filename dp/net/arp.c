@@ -120,7 +120,7 @@ void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_l
 	struct ip_addr from, to;
 	struct arp a;
 	const struct ip_prefix *own;
-	bool request, news = false, gratuitous;
+	bool request, learnt = false, gratuitous;
 	const struct neigh *n;
 
 	if (rte_pktmbuf_data_len(m) < l2_len + sizeof(a)) {
@@ -142,10 +142,10 @@ void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_l
 	n = neigh_lookup(w->neigh, port, &from);
 	/* 0.0.0.0 probes (RFC 5227) teach nothing; announcements only change what we know. */
 	if ((own || gratuitous) && be32_get(a.spa) != 0)
-		news = neigh_learn(w, port, &from, &mac, own && !request && neigh_asked(n),
-				   own && request && ip_in_prefix(&from, own));
-	/* The others may wait for what is an old story here; a mere question is no news to them. */
-	if (answer && (news || gratuitous || (own && !request)))
+		learnt = neigh_learn(w, port, &from, &mac, own && !request && neigh_asked(n),
+				     own && request && ip_in_prefix(&from, own));
+	/* Other workers may wait for what this one knows; a question teaches them nothing. */
+	if (answer && (learnt || gratuitous || (own && !request)))
 		handover_copy(w, m, port);
 	if (!own && !gratuitous) {
 		pkt_drop(w, m, DROP_ARP_OTHER);

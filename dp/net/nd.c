@@ -126,15 +126,15 @@ static bool nd_solicitation(struct worker *w, const struct pkt *p, const struct 
 	const struct port *port = &w->dp->port[p->in_port];
 	struct nd_msg a = { .type = ND_NA, .target = q->msg.target };
 	const uint8_t *mac = q->have_mac ? q->mac.addr_bytes : eth->src_addr.addr_bytes;
-	bool dad = ip_is_unspecified(&p->src), news = false;
+	bool dad = ip_is_unspecified(&p->src), learnt = false;
 
 	a.flags = be32_make(ND_OVERRIDE | (dad ? 0 : ND_SOLICITED));
 	if (q->have_mac && port_on_link(port, &p->src))
-		news = neigh_learn(w, p->in_port, &p->src, &q->mac, false, true);
+		learnt = neigh_learn(w, p->in_port, &p->src, &q->mac, false, true);
 	if (answer)
 		nd_send(w, port, dad ? all_nodes_mac : mac, &q->msg.target,
 			dad ? &all_nodes : &p->src, &a, ND_OPT_TARGET);
-	return news;
+	return learnt;
 }
 
 /* An answer, or an announcement: changes only what we ask or asked for (RFC 4861 7.2.5). */
@@ -190,7 +190,7 @@ static bool nd_parse(const struct worker *w, const struct pkt *p, struct nd *d)
 void nd_input(struct worker *w, struct pkt *p, bool answer)
 {
 	struct nd d;
-	bool news = true;
+	bool learnt = true;
 
 	/* RFC 6980 5: not from fragments, which a filter on the way cannot judge. */
 	if (p->whole || !nd_parse(w, p, &d)) {
@@ -204,11 +204,11 @@ void nd_input(struct worker *w, struct pkt *p, bool answer)
 		return;
 	}
 	if (d.msg.type == ND_NS)
-		news = nd_solicitation(w, p, &d, answer);
+		learnt = nd_solicitation(w, p, &d, answer);
 	else
 		nd_advertisement(w, p, &d);
-	/* An answer may be old here and new to others; a mere question is no news to them. */
-	if (answer && news)
+	/* Other workers may wait for what this one knows; a question teaches them nothing. */
+	if (answer && learnt)
 		handover_copy(w, p->m, p->in_port);
 	pkt_consume(w, p->m);
 }

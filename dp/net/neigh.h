@@ -127,7 +127,7 @@ struct neigh *neigh_at(struct worker *w, uint16_t port, const struct ip_addr *ip
 /*
  * What ARP and ND learnt: ip is at mac on port. solicited: an answer to a question of ours, a
  * proof that it can be reached; otherwise a known entry is updated, and a new one made only if
- * create is set. Returns whether that was news.
+ * create is set. Returns whether anything changed.
  */
 bool neigh_learn(struct worker *w, uint16_t port, const struct ip_addr *ip,
 		 const struct rte_ether_addr *mac, bool solicited, bool create);

@@ -105,8 +105,7 @@ static bool relay_hop(struct worker *w, struct pkt *p, const struct relay_out *o
 	return false;
 }
 
-void relay_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
-		       uint16_t port)
+void relay_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src, uint16_t port)
 {
 	count(w, CNT_RELAY_LOOPED);
 	tx_loop(w, m, src, port);

@@ -369,8 +369,8 @@ bool peer_join(struct worker *w, const struct cmd_join *cmd)
 	*(struct peer_move *)tcp_data(c) =
 	    (struct peer_move){ .peer = cmd->peer,
 				.sid = cmd->sid,
-				.until_ms = (uint32_t)w->now_ms +
-					    w->dp->conf->tcp.bind_timeout * 1000,
+				.until_ms =
+				    (uint32_t)w->now_ms + w->dp->conf->tcp.bind_timeout * 1000,
 				.to = (uint16_t)cmd->peer_worker };
 	tcp_app_timer(w, c, 0);
 	move_try(w, c);

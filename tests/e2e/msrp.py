@@ -127,7 +127,7 @@ class Call:
     def __init__(self, a, b, **keys):
         Call.count += 1
         self.a, self.b, self.ng, self.name = a, b, g.Ng(), f"msrp-{os.getpid()}-{Call.count}"
-        self.seq = RPC.ask("status")["gateway"]["news"]
+        self.seq = RPC.ask("status")["gateway"]["events"]
         b.tell(self.offer(a.sdp(), transport_protocol=b.proto, **keys))
 
     def offer(self, sdp, **keys):
@@ -508,7 +508,7 @@ def survives():
     talk(one, two)
     context = call.context()
     assert [t["state"] for t in context["terminations"]] == ["up", "up"], context
-    call.seq = RPC.ask("status")["gateway"]["news"]
+    call.seq = RPC.ask("status")["gateway"]["events"]
     shut(left)
     assert quiet_end(right) == "fin"
     right.close()

@@ -34,7 +34,7 @@ static void must(bool ok)
 		abort();
 }
 
-static void check_wish(const struct gate_wish *w)
+static void check_spec(const struct term_spec *w)
 {
 	const struct ctl_term *t = &w->term;
 
@@ -44,7 +44,7 @@ static void check_wish(const struct gate_wish *w)
 	must(t->n_fingerprint <= CTL_FINGERPRINTS_MAX);
 	must(t->dscp == CTL_DSCP_KEEP || t->dscp < 64);
 	must(t->domain == CONFIG_DOMAINS_MAX || t->domain < conf.n_domain);
-	must(w->notify < 1 << TERM_NEWS);
+	must(w->notify < 1 << TERM_EVENTS);
 	must(memchr(t->host, '\0', sizeof(t->host)) && memchr(w->tag, '\0', sizeof(w->tag)));
 	for (uint32_t i = 0; i < t->n_fingerprint; i++)
 		must(fp_len(t->fingerprint[i].hash) > 0);
@@ -80,7 +80,7 @@ static void ask(const char *line, size_t len)
 static void check_text(const uint8_t *data, size_t size)
 {
 	char *s = malloc(size + 1), err[256] = "";
-	struct gate_wish w = { 0 };
+	struct term_spec w = { 0 };
 	static const char *const none[] = { NULL };
 	struct rpc_error e;
 	json_t *o;
@@ -90,7 +90,7 @@ static void check_text(const uint8_t *data, size_t size)
 	o = term_text(s, err, sizeof(err));
 	must(o || *err);
 	if (o && term_parse(&conf, o, none, true, "", &w, &e))
-		check_wish(&w);
+		check_spec(&w);
 	json_decref(o);
 	free(s);
 }
@@ -108,8 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const size_t n = end ? (size_t)(end - data) - at : size - at;
 
 		ask((const char *)data + at, n);
-		check_wish(&gateway.wish[0]);
-		check_wish(&gateway.wish[1]);
+		check_spec(&gateway.spec[0]);
+		check_spec(&gateway.spec[1]);
 		at += n + 1;
 		if (gateway.c[FAKE_CONTEXTS - 2].id)
 			break;

@@ -144,10 +144,11 @@ static struct context *context_of(uint8_t arg)
 	return last;
 }
 
-/* A wish with whatever the bytes say: a few flags of one that can be granted, or all of it. */
-static void wish_make(struct gate_wish *w, uint8_t arg, const uint8_t *p, size_t len)
+/* A specification with whatever the bytes say: a few flags of one that can be granted, or all of
+ * it. */
+static void spec_make(struct term_spec *w, uint8_t arg, const uint8_t *p, size_t len)
 {
-	static struct gate_wish (*const of[])(uint16_t realm) = { wish_udp, wish_tcp, wish_tls };
+	static struct term_spec (*const of[])(uint16_t realm) = { spec_udp, spec_tcp, spec_tls };
 	uint8_t more = len > 1 ? p[1] : 0;
 
 	*w = of[arg % 3](arg & 1);
@@ -175,13 +176,13 @@ static void count(void *arg, const struct context *c, const struct ctl_term_stat
 static void add_context(uint8_t arg, const uint8_t *p, size_t len)
 {
 	struct gate_plan plan = plan_default;
-	struct gate_wish w[2];
+	struct term_spec w[2];
 	struct gate_fail f = { 0 };
 
 	plan.media = arg;
 	plan.near = arg & 64 ? context_of(arg) : NULL;
-	wish_make(&w[0], arg, p, len);
-	wish_make(&w[1], arg & 32 ? arg : (uint8_t)(arg + 1), p, len);
+	spec_make(&w[0], arg, p, len);
+	spec_make(&w[1], arg & 32 ? arg : (uint8_t)(arg + 1), p, len);
 	if (!gate_add(env.s.gateway, &plan, &w[0], arg & 128 ? &w[1] : NULL, &f) && !f.text[0])
 		abort();
 }
@@ -192,7 +193,7 @@ static void change_context(uint8_t arg, const uint8_t *p, size_t len)
 	struct context *c = context_of(arg), *to = context_of((uint8_t)(arg + 1));
 	uint32_t side = arg >> 3 & 1;
 	struct gate_plan plan;
-	struct gate_wish w;
+	struct term_spec w;
 	struct gate_fail f;
 
 	if (!c)
@@ -220,11 +221,11 @@ static void change_context(uint8_t arg, const uint8_t *p, size_t len)
 		gate_plan_set(g, c, &plan);
 		break;
 	case 5:
-		wish_make(&w, arg, p, len);
+		spec_make(&w, arg, p, len);
 		gate_set(g, c, side, &w, &f);
 		break;
 	default:
-		gate_wish(g, c, side, &w);
+		term_spec(g, c, side, &w);
 		w.begin = len && p[0] & 1;
 		w.restart = len && p[0] & 2;
 		gate_set(g, c, side, &w, &f);
@@ -239,7 +240,7 @@ static void term_event(uint8_t arg, const uint8_t *p, size_t len)
 
 	if (!c)
 		return;
-	e.what = len ? p[0] % TERM_NEWS : 0;
+	e.what = len ? p[0] % TERM_EVENTS : 0;
 	e.attempt = len > 1 ? p[1] : c->term[e.side].term.attempt;
 	e.why = len > 2 ? p[2] % TCP_END_MAX : 0;
 	e.rtcp = len > 3 ? p[3] & 1 : 0;

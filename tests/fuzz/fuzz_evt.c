@@ -91,7 +91,7 @@ static bool context_stats(void *ctx, uint32_t worker, const struct evt_context_s
 static bool term(void *ctx, uint32_t worker, const struct evt_term *e)
 {
 	(void)ctx;
-	if (e->side > 1 || e->what >= TERM_NEWS || e->rtcp > 1 || e->why >= TCP_END_MAX)
+	if (e->side > 1 || e->what >= TERM_EVENTS || e->rtcp > 1 || e->why >= TCP_END_MAX)
 		abort();
 	return worker < conf.dataplane.n_workers;
 }

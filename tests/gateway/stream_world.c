@@ -120,7 +120,7 @@ void gate_stop(void)
 	for (i = 0; i < SIDES; i++)
 		far_free(&gate.far[i]);
 	ERR_clear_error();
-	gate_no_news();
+	gate_no_event();
 	assert_int_equal(w->counters->cnt[CNT_GATE_STREAMS], 0);
 	assert_int_equal(w->tls->conns, 0);
 	assert_int_equal(w->tls->shakes, 0);
@@ -160,7 +160,7 @@ int gate_teardown(void **state)
 			host_rst(h);
 	}
 	hosts_pass_ms(10);
-	gate.n_news = 0;
+	gate.n_events = 0;
 	gate_stop();
 	return 0;
 }
@@ -207,32 +207,32 @@ static void gate_hear(void)
 		gate.refused += h->type == EVT_CONTEXT_REFUSED;
 		if (h->type != EVT_TERM)
 			continue;
-		assert_true(gate.n_news < NEWS_MAX);
-		memcpy(&gate.news[gate.n_news++], h, sizeof(gate.news[0]));
+		assert_true(gate.n_events < EVENTS_MAX);
+		memcpy(&gate.events[gate.n_events++], h, sizeof(gate.events[0]));
 	}
 }
 
-const struct evt_term *gate_news(uint32_t i, enum ctl_term_news what)
+const struct evt_term *gate_event(uint32_t i, enum ctl_term_event what)
 {
 	static struct evt_term e;
 	uint32_t k = 0;
 
-	while (k < gate.n_news && gate.news[k].side != i)
+	while (k < gate.n_events && gate.events[k].side != i)
 		k++;
-	if (k == gate.n_news)
-		fail_msg("no news of side %u, not even %u", i, what);
-	e = gate.news[k];
-	gate.n_news--;
-	memmove(&gate.news[k], &gate.news[k + 1], (gate.n_news - k) * sizeof(e));
+	if (k == gate.n_events)
+		fail_msg("no event of side %u, not even %u", i, what);
+	e = gate.events[k];
+	gate.n_events--;
+	memmove(&gate.events[k], &gate.events[k + 1], (gate.n_events - k) * sizeof(e));
 	if (e.what != what)
-		fail_msg("side %u: news %u (%s), not %u", i, e.what, tcp_end_desc[e.why].name,
+		fail_msg("side %u: event %u (%s), not %u", i, e.what, tcp_end_desc[e.why].name,
 			 what);
 	return &e;
 }
 
 void gate_ended(uint32_t i, enum tcp_end why)
 {
-	const struct evt_term *e = gate_news(i, TERM_ENDED);
+	const struct evt_term *e = gate_event(i, TERM_ENDED);
 
 	assert_string_equal(tcp_end_desc[e->why].name, tcp_end_desc[why].name);
 }
@@ -247,15 +247,15 @@ void gate_unfit(uint16_t role, enum tcp_end why)
 		gate_ended(1, TCP_END_PARTNER);
 		return;
 	}
-	e = gate_news(0, TERM_REFUSED);
+	e = gate_event(0, TERM_REFUSED);
 	assert_string_equal(tcp_end_desc[e->why].name, tcp_end_desc[why].name);
-	gate_no_news();
+	gate_no_event();
 }
 
-void gate_no_news(void)
+void gate_no_event(void)
 {
-	if (gate.n_news)
-		fail_msg("side %u: news %u", gate.news[0].side, gate.news[0].what);
+	if (gate.n_events)
+		fail_msg("side %u: event %u", gate.events[0].side, gate.events[0].what);
 }
 
 /* ---- remotes ---- */
@@ -441,7 +441,7 @@ void gate_up(enum ctl_transport a, uint16_t a_flags, enum ctl_transport b, uint1
 	gate_set();
 	for (i = 0; i < SIDES; i++) {
 		far_connect(i);
-		gate_news(i, TERM_UP);
+		gate_event(i, TERM_UP);
 	}
 }
 
@@ -452,9 +452,9 @@ const struct evt_term *gate_unjudged(uint16_t role)
 	gate_term(0)->n_fingerprint = 0;
 	gate_set();
 	far_connect(1);
-	gate_news(1, TERM_UP);
+	gate_event(1, TERM_UP);
 	far_connect(0);
-	return gate_news(0, TERM_UNJUDGED);
+	return gate_event(0, TERM_UNJUDGED);
 }
 
 void far_say(uint32_t i, const void *bytes, uint32_t n)
@@ -531,6 +531,6 @@ void gate_again(void)
 	hosts_reset();
 	memset(gate.want.term, 0, sizeof(gate.want.term));
 	gate.want.cid.gen++;
-	gate.n_news = 0;
+	gate.n_events = 0;
 	gate.far[0].host = gate.far[1].host = NULL;
 }

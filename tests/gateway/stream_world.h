@@ -25,7 +25,7 @@
 
 enum {
 	GOT_MAX = 1 << 20,
-	NEWS_MAX = 64,
+	EVENTS_MAX = 64,
 	ACCESS_RELAY = 2, /* index of the relay at 10.1.0.1 */
 	CORE_RELAY = 0,
 	LOCAL_PORT = 50000, /* of side 0; side 1 has the port pair above */
@@ -50,8 +50,8 @@ struct far {
 struct gate {
 	struct far far[SIDES];
 	struct cmd_context_set want; /* gate_set() */
-	struct evt_term news[NEWS_MAX];
-	uint32_t n_news;
+	struct evt_term events[EVENTS_MAX];
+	uint32_t n_events;
 	bool deaf;			/* events stay in the ring */
 	struct evt_context_stats stats; /* the last */
 	uint32_t refused;		/* EVT_CONTEXT_REFUSED so far */
@@ -110,14 +110,14 @@ void far_closed(uint32_t i);
 void far_reset(uint32_t i);
 
 /* The next event of side i, which must be this. */
-const struct evt_term *gate_news(uint32_t i, enum ctl_term_news what);
+const struct evt_term *gate_event(uint32_t i, enum ctl_term_event what);
 void gate_ended(uint32_t i, enum tcp_end why);
 /*
  * Whoever connected to side 0, of this role, was not its remote: a client ends and its partner with
  * it, a server listens on and only tells.
  */
 void gate_unfit(uint16_t role, enum tcp_end why);
-void gate_no_news(void);
+void gate_no_event(void);
 
 #define gate_test(f) cmocka_unit_test_setup_teardown(f, gate_setup, gate_teardown)
 

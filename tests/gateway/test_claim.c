@@ -50,7 +50,7 @@ static void listens(void)
 	gate_want(1, TERM_TCP, 0);
 	gate_set();
 	far_connect(1);
-	gate_news(1, TERM_UP);
+	gate_event(1, TERM_UP);
 }
 
 /* Ten bytes of a scanner, for which no key, no certificate and no address need be known. */
@@ -73,7 +73,7 @@ static void a_scanner(void **state)
 		assert_false(gate.far[1].host->rst || gate.far[1].host->fin_rcvd);
 	}
 	far_connect(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	gate_passes();
 }
 
@@ -93,7 +93,7 @@ static void several_shake_hands(void **state)
 	assert_int_equal(side0()->state, SIDE_LISTENING);
 	far_at("10.1.0.2");
 	far_again(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	gate_passes();
 	assert_true(h[0]->rst && h[1]->rst);
 	assert_int_equal(side0()->n_cand, 0);
@@ -112,15 +112,15 @@ static void who_shows_the_right_certificate(void **state)
 		stranger = (gate_unjudged(TERM_LATCH), leave());
 		gate.far[0].other_cert = false;
 		far_again(0);
-		gate_no_news();
+		gate_no_event();
 		assert_true(gate.far[0].host->open && !gate.far[0].host->rst);
 		far_say(0, "early", 5);
 		gate_fingerprint(0, FP_SHA256, true);
 		gate_set();
-		e = gate_news(0, TERM_REFUSED);
+		e = gate_event(0, TERM_REFUSED);
 		assert_int_equal(e->why, TCP_END_TLS_FINGERPRINT);
 		assert_memory_equal(&e->remote, &stranger->addr, sizeof(e->remote));
-		e = gate_news(0, TERM_UP);
+		e = gate_event(0, TERM_UP);
 		assert_memory_equal(&e->remote, &gate.far[0].host->addr, sizeof(e->remote));
 		assert_true(stranger->fin_rcvd || stranger->rst);
 		far_heard(1, "early", 5);
@@ -142,11 +142,11 @@ static void who_holds_it_goes(void **state)
 	far_again(0);
 	host_rst(stranger);
 	gate_run();
-	assert_int_equal(gate_news(0, TERM_REFUSED)->why, TCP_END_RESET);
-	gate_news(0, TERM_UNJUDGED);
+	assert_int_equal(gate_event(0, TERM_REFUSED)->why, TCP_END_RESET);
+	gate_event(0, TERM_UNJUDGED);
 	gate_fingerprint(0, FP_SHA256, true);
 	gate_set();
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	gate_passes();
 }
 
@@ -173,13 +173,14 @@ static void as_many_as_may_wait(void **state)
 		assert_int_equal(side0()->n_cand, RTE_MIN(i + 2, CANDIDATES));
 		assert_false(phone->rst);
 	}
-	gate_no_news();
+	gate_no_event();
 	gate.far[0].other_cert = false;
 	gate_fingerprint(0, FP_SHA256, true);
 	far_at("10.1.0.2");
 	gate_set();
-	assert_memory_equal(&gate_news(0, TERM_REFUSED)->remote, &first->addr, sizeof(first->addr));
-	assert_memory_equal(&gate_news(0, TERM_UP)->remote, &phone->addr, sizeof(phone->addr));
+	assert_memory_equal(&gate_event(0, TERM_REFUSED)->remote, &first->addr,
+			    sizeof(first->addr));
+	assert_memory_equal(&gate_event(0, TERM_UP)->remote, &phone->addr, sizeof(phone->addr));
 	assert_int_equal(side0()->n_cand, 0);
 	first->fin = true;
 	host_rst(phone);
@@ -226,10 +227,10 @@ static struct host *held_by_a_stranger(const char *announced)
 	far_at(announced);
 	gate_set();
 	far_connect(1);
-	gate_news(1, TERM_UP);
+	gate_event(1, TERM_UP);
 	gate.far[0].other_cert = true;
 	far_again(0);
-	gate_news(0, TERM_UNJUDGED);
+	gate_event(0, TERM_UNJUDGED);
 	return leave();
 }
 
@@ -255,8 +256,8 @@ static void phone_stays(const char *announced, const char *home, const char *oth
 	gate.far[0].other_cert = false;
 	gate_fingerprint(0, FP_SHA256, true);
 	gate_set();
-	gate_news(0, TERM_REFUSED);
-	assert_memory_equal(&gate_news(0, TERM_UP)->remote, &phone->addr, sizeof(phone->addr));
+	gate_event(0, TERM_REFUSED);
+	assert_memory_equal(&gate_event(0, TERM_UP)->remote, &phone->addr, sizeof(phone->addr));
 	first->fin = true;
 	host_rst(phone);
 	gate_run();
@@ -298,8 +299,8 @@ static void strangers_who_say_no_more(void **state)
 	assert_false(h[1]->rst);
 	gate_fingerprint(0, FP_SHA256, true);
 	gate_set();
-	gate_news(0, TERM_REFUSED);
-	assert_memory_equal(&gate_news(0, TERM_UP)->remote, &phone->addr, sizeof(phone->addr));
+	gate_event(0, TERM_REFUSED);
+	assert_memory_equal(&gate_event(0, TERM_UP)->remote, &phone->addr, sizeof(phone->addr));
 	first->fin = true;
 	host_rst(phone);
 	gate_run();
@@ -351,20 +352,20 @@ static void the_remote_is_told_later(void **state)
 	untold();
 	far_at("10.1.0.3");
 	far_again(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	stranger = leave();
 	far_at("10.1.0.2");
 	far_again(0);
-	gate_no_news();
+	gate_no_event();
 	assert_true(gate.far[0].host->open && !gate.far[0].host->rst);
 	far_say(0, "early", 5);
 	gate_term(0)->flags |= TERM_LATCH_ADDR;
 	gate_set();
 	assert_true(stranger->rst);
-	assert_int_equal(gate_news(0, TERM_REFUSED)->why, TCP_END_STRANGER);
-	gate_news(0, TERM_UP);
+	assert_int_equal(gate_event(0, TERM_REFUSED)->why, TCP_END_STRANGER);
+	gate_event(0, TERM_UP);
 	far_connect(1);
-	gate_news(1, TERM_UP);
+	gate_event(1, TERM_UP);
 	far_heard(1, "early", 5);
 	gate_passes();
 }
@@ -375,7 +376,7 @@ static void one_beside_goes(void **state)
 	(void)state;
 	untold();
 	far_again(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	for (int i = 0; i < 2; i++) {
 		struct host *phone = leave(), *h;
 
@@ -384,15 +385,16 @@ static void one_beside_goes(void **state)
 		h = leave();
 		host_rst(h);
 		gate_pass_ms(200);
-		assert_memory_equal(&gate_news(0, TERM_REFUSED)->remote, &h->addr, sizeof(h->addr));
+		assert_memory_equal(&gate_event(0, TERM_REFUSED)->remote, &h->addr,
+				    sizeof(h->addr));
 		/* Who hears of that hears who is there. */
-		assert_memory_equal(&gate_news(0, TERM_UP)->remote, &phone->addr,
+		assert_memory_equal(&gate_event(0, TERM_UP)->remote, &phone->addr,
 				    sizeof(phone->addr));
-		gate_no_news();
+		gate_no_event();
 		gate.far[0].host = phone;
 	}
 	far_connect(1);
-	gate_news(1, TERM_UP);
+	gate_event(1, TERM_UP);
 	host_rst(gate.far[1].host);
 	gate_run();
 	gate_ended(1, TCP_END_RESET);
@@ -409,22 +411,22 @@ static void a_port_scan(void **state)
 	far_at("10.1.0.3");
 	for (int i = 0; i < 4; i++) {
 		far_again(0);
-		gate_news(0, TERM_UP);
+		gate_event(0, TERM_UP);
 		h = leave();
 		if (i % 2)
 			host_rst(h);
 		else
 			host_fin(h);
 		gate_pass_ms(200);
-		gate_news(0, TERM_REFUSED);
-		gate_no_news();
+		gate_event(0, TERM_REFUSED);
+		gate_no_event();
 		h->fin = true;
 	}
 	far_at("10.1.0.2");
 	far_again(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	far_connect(1);
-	gate_news(1, TERM_UP);
+	gate_event(1, TERM_UP);
 	gate_passes();
 	/* From now on it is the termination's, and ends as such. */
 	far_close(0);
@@ -442,10 +444,10 @@ static void denied_sources_find_nobody(void **state)
 	far_at("10.1.0.3");
 	far_again(0);
 	assert_true(gate.far[0].host->rst);
-	gate_no_news();
+	gate_no_event();
 	far_at("10.1.0.2");
 	far_again(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 }
 
 /* ---- attempts ---- */
@@ -469,7 +471,7 @@ static void begun_again_between_the_same_ports(void **state)
 		gate_term(0)->remote[0] = remote;
 		gate.far[0].host->addr = remote;
 		gate_set();
-		assert_int_equal(gate_news(0, TERM_UP)->attempt, 2);
+		assert_int_equal(gate_event(0, TERM_UP)->attempt, 2);
 		assert_int_equal(gate.far[0].host->syns, 1);
 		gate_passes();
 		old->rst = true; /* it was at the other's place */
@@ -503,7 +505,7 @@ static void moved_before_the_handshake(void **state)
 	assert_false(gate.far[0].host->rst);
 	gate.far[0].mute = false;
 	gate_run();
-	assert_memory_equal(&gate_news(1, TERM_UP)->cid, &c.to, sizeof(c.to));
+	assert_memory_equal(&gate_event(1, TERM_UP)->cid, &c.to, sizeof(c.to));
 	gate_del();
 	gate.want.cid = c.to;
 }

@@ -18,10 +18,10 @@ static void test_5_11_2_x_5_1_connect_on_request(void **state)
 	gate_set();
 	assert_int_equal(gate.far[0].host->syns, 1);
 	assert_int_equal(be16_get(gate.far[0].host->us.port), LOCAL_PORT);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	gate_set(); /* it is told what it is already */
 	assert_int_equal(gate.far[0].host->syns, 1);
-	gate_no_news();
+	gate_no_event();
 }
 
 /* A server does not hear anybody before, either. */
@@ -36,7 +36,7 @@ static void test_5_11_2_x_5_1_listen_on_request(void **state)
 	gate_want(0, TERM_TCP, 0);
 	gate_set();
 	far_connect(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 }
 
 /* Somebody at 10.1.0.2, where this is the remote address. */
@@ -49,7 +49,7 @@ static void somebody(const char *announced, uint16_t flags, bool welcome)
 	assert_int_equal(gate.far[0].host->open, welcome);
 	assert_int_equal(gate.far[0].host->rst, !welcome);
 	if (welcome)
-		gate_news(0, TERM_UP);
+		gate_event(0, TERM_UP);
 	gate_again();
 }
 
@@ -91,7 +91,7 @@ static void too_late(struct host *h)
 {
 	host_say(h, "\26\3\1\0\1\1", 6);
 	assert_true(h->rst);
-	gate_no_news();
+	gate_no_event();
 }
 
 /* One connection a termination. */
@@ -113,7 +113,7 @@ static void test_5_11_2_x_5_1_silent_connections(void **state)
 
 	(void)state;
 	far_connect(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	too_late(h);
 }
 
@@ -127,7 +127,7 @@ static void test_5_11_2_x_5_1_begun_anew_meanwhile(void **state)
 	gate_set();
 	too_late(h);
 	far_connect(0);
-	assert_int_equal(gate_news(0, TERM_UP)->attempt, 2);
+	assert_int_equal(gate_event(0, TERM_UP)->attempt, 2);
 }
 
 /* Who connected to what it was to be before is not the one it waits for. */
@@ -143,7 +143,7 @@ static void test_5_11_2_x_5_1_changed_meanwhile(void **state)
 	h = second(7001);
 	gate_run();
 	assert_true(h->open);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 }
 
 /* Nor who had its address before. */
@@ -166,7 +166,7 @@ static void test_5_11_2_x_5_1_refused(void **state)
 	gate_term(0)->attempt = 0;
 	gate_set();
 	far_connect(1);
-	gate_news(1, TERM_UP);
+	gate_event(1, TERM_UP);
 	gate_term(0)->attempt = 1;
 	gate_set();
 	gate_ended(0, TCP_END_REFUSED);
@@ -177,8 +177,8 @@ static void test_5_11_2_x_5_1_refused(void **state)
 	gate_want(1, TERM_TCP, 0);
 	gate_set();
 	far_connect(1);
-	gate_news(0, TERM_UP);
-	gate_news(1, TERM_UP);
+	gate_event(0, TERM_UP);
+	gate_event(1, TERM_UP);
 	gate_passes();
 }
 
@@ -190,7 +190,7 @@ static void test_5_11_2_x_5_1_no_answer(void **state)
 	gate.far[0].host->silent = true;
 	gate_set();
 	gate_pass_ms(1999);
-	gate_no_news();
+	gate_no_event();
 	gate_pass_ms(2);
 	gate_ended(0, TCP_END_TIMEOUT);
 }
@@ -218,7 +218,7 @@ static void test_5_11_2_x_5_1_another_attempt(void **state)
 	old->fin = true;
 	far_say(1, "meanwhile ", 10);
 	far_connect(0);
-	assert_int_equal(gate_news(0, TERM_UP)->attempt, 2);
+	assert_int_equal(gate_event(0, TERM_UP)->attempt, 2);
 	far_heard(0, "meanwhile ", 10);
 	gate_passes();
 }
@@ -232,14 +232,14 @@ static void test_5_11_2_x_5_1_over_time_wait(void **state)
 	gate_want(0, TERM_TCP, TERM_CONNECT);
 	remote = gate_term(0)->remote[0];
 	gate_set();
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	gate_again();
 	assert_int_equal(world.w->counters->cnt[CNT_TCP_TIME_WAIT], 1);
 	gate_want(0, TERM_TCP, TERM_CONNECT);
 	gate_term(0)->remote[0] = remote;
 	gate.far[0].host->addr = remote;
 	gate_set();
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	assert_int_equal(world.w->counters->cnt[CNT_TCP_TIME_WAIT], 0);
 }
 
@@ -259,7 +259,7 @@ static void test_5_11_2_x_5_1_full(void **state)
 	gate.want.cid.slot = 0;
 }
 
-/* A TLS domain that there is not. */
+/* A TLS domain that does not exist. */
 static void test_5_11_2_x_5_1_no_domain(void **state)
 {
 	(void)state;

@@ -23,7 +23,7 @@ static void each_partner(enum ctl_transport transport, uint16_t flags, void (*f)
 	for (size_t p = 0; p < RTE_DIM(partners); p++) {
 		gate_up(transport, flags, partners[p].transport, partners[p].flags);
 		f();
-		gate_no_news();
+		gate_no_event();
 		gate_again();
 	}
 }
@@ -98,7 +98,7 @@ static void test_5_11_2_x_5_2_fin_after_what_waits(void **state)
 	assert_true(sent < 300000);
 	far_close(0);
 	gate_pass_ms(200);
-	gate_no_news();
+	gate_no_event();
 	assert_false(h->fin_rcvd);
 	host_go(h);
 	gate_run();
@@ -161,7 +161,7 @@ static void test_5_11_2_x_5_2_partner_after_what_waits(void **state)
 	gate.far[0].host->fin = true;
 	pours(0, 300000);
 	assert_true(gate.far[0].host->sent < 300000);
-	gate_no_news();
+	gate_no_event();
 	host_go(h);
 	gate_run();
 	gate_ended(0, TCP_END_DONE);
@@ -254,7 +254,7 @@ static void alerts(void)
 	/* As if it had come from us: what the remote answers is a fatal alert. */
 	assert_int_equal(BIO_write(f->in, record, sizeof(record)), sizeof(record));
 	gate_run();
-	gate_no_news();
+	gate_no_event();
 	broken(TCP_END_TLS_ALERT);
 	gone();
 }
@@ -329,7 +329,7 @@ static void test_5_11_2_x_4_3_authentication_failure(void **state)
 		gate_fingerprint(0, FP_SHA256, false);
 		gate_set();
 		far_connect(1);
-		gate_news(1, TERM_UP);
+		gate_event(1, TERM_UP);
 		far_say(1, "meanwhile!", 10);
 		far_connect(0);
 		gate_unfit(0, TCP_END_TLS_FINGERPRINT);
@@ -339,7 +339,7 @@ static void test_5_11_2_x_4_3_authentication_failure(void **state)
 		gate_fingerprint(0, FP_SHA256, true);
 		gate_set();
 		far_again(0);
-		gate_news(0, TERM_UP);
+		gate_event(0, TERM_UP);
 		far_heard(0, "meanwhile!", 10);
 		gate_again();
 	}
@@ -364,7 +364,7 @@ static void test_5_11_2_x_4_3_handshake_failure(void **state)
 	gate.far[0].host->fin = true;
 	gate.far[0].version_max = 0;
 	far_again(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	/* A client has no other. */
 	gate_again();
 	gate.far[0].version_max = TLS1_2_VERSION;
@@ -381,7 +381,7 @@ static void silent(void)
 {
 	gate.far[0].host->silent = true;
 	far_say(1, "anybody there?", 14);
-	for (uint32_t s = 0; s < 70 && !gate.n_news; s++)
+	for (uint32_t s = 0; s < 70 && !gate.n_events; s++)
 		gate_pass_ms(1000);
 	gate_ended(0, TCP_END_TIMEOUT);
 	gate_ended(1, TCP_END_PARTNER);

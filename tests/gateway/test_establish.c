@@ -80,7 +80,7 @@ static void no_certificate(int version, uint16_t role)
 	gate_want(1, TERM_TCP, 0);
 	gate_set();
 	far_connect(1);
-	gate_news(1, TERM_UP);
+	gate_event(1, TERM_UP);
 	far_connect(0);
 	gate.far[0].host->fin = true;
 	gate_unfit(role, TCP_END_TLS_FINGERPRINT);
@@ -140,8 +140,8 @@ static void test_5_11_2_x_4_1_no_psk(void **state)
 		far_connect(0);
 		gate.far[0].host->fin = true;
 		gate_pass_ms(200);
-		assert_int_equal(gate_news(0, TERM_REFUSED)->tls_version, 0);
-		gate_no_news();
+		assert_int_equal(gate_event(0, TERM_REFUSED)->tls_version, 0);
+		gate_no_event();
 		assert_int_equal(world_count(0, CNT_TLS_PSK), 0);
 		gate_again();
 	}
@@ -162,8 +162,8 @@ static void test_5_11_2_x_4_1_two_domains(void **state)
 	gate_want(1, TERM_TLS, TERM_CONNECT | TERM_TLS_CLIENT);
 	gate_set();
 	far_connect(0);
-	assert_int_equal(gate_news(0, TERM_UP)->tls_suite, 0xc02c);
-	assert_int_equal(gate_news(1, TERM_UP)->tls_version, TLS1_3_VERSION);
+	assert_int_equal(gate_event(0, TERM_UP)->tls_suite, 0xc02c);
+	assert_int_equal(gate_event(1, TERM_UP)->tls_version, TLS1_3_VERSION);
 	gate_passes();
 	assert_int_equal(SSL_version(gate.far[0].ssl), TLS1_2_VERSION);
 	assert_int_equal(SSL_version(gate.far[1].ssl), TLS1_3_VERSION);
@@ -176,7 +176,7 @@ static void comes_up(void)
 {
 	gate_set();
 	far_connect(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	gate_again();
 }
 
@@ -188,7 +188,7 @@ static void is_refused(void)
 	far_connect(0);
 	gate.far[0].host->fin = true;
 	gate_pass_ms(200);
-	assert_int_equal(gate_news(0, client ? TERM_ENDED : TERM_REFUSED)->why,
+	assert_int_equal(gate_event(0, client ? TERM_ENDED : TERM_REFUSED)->why,
 			 TCP_END_TLS_FINGERPRINT);
 	assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
 	assert_int_equal(gate.far[0].n, 0);
@@ -236,17 +236,17 @@ static void late(int version, uint16_t role, bool right)
 	far_say(0, "early", 5);
 	far_say(1, "eager", 5);
 	gate_pass_ms(1900);
-	gate_no_news();
+	gate_no_event();
 	assert_int_equal(gate.far[1].n, 0);
 	assert_int_equal(gate.far[0].n, 0);
 	gate_fingerprint(0, FP_SHA384, right);
 	gate_set();
 	if (right) {
-		gate_news(0, TERM_UP);
+		gate_event(0, TERM_UP);
 		far_heard(1, "early", 5);
 		far_heard(0, "eager", 5);
 		gate_pass_ms(200); /* its time is not over any more */
-		gate_no_news();
+		gate_no_event();
 	} else {
 		gate_unfit(role, TCP_END_TLS_FINGERPRINT);
 		assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
@@ -315,13 +315,13 @@ static void test_5_11_2_x_4_2_highest_version(void **state)
 		gate_want(0, TERM_TLS, roles[r]);
 		gate_set();
 		far_connect(0);
-		assert_int_equal(gate_news(0, TERM_UP)->tls_version, TLS1_3_VERSION);
+		assert_int_equal(gate_event(0, TERM_UP)->tls_version, TLS1_3_VERSION);
 		gate_again();
 		gate.far[0].version_max = TLS1_2_VERSION;
 		gate_want(0, TERM_TLS, roles[r]);
 		gate_set();
 		far_connect(0);
-		assert_int_equal(gate_news(0, TERM_UP)->tls_version, TLS1_2_VERSION);
+		assert_int_equal(gate_event(0, TERM_UP)->tls_version, TLS1_2_VERSION);
 		gate_again();
 	}
 }
@@ -340,7 +340,7 @@ static void test_5_11_2_x_4_2_notified(void **state)
 	gate_set();
 	assert_string_equal(SSL_get_servername(gate.far[0].ssl, TLSEXT_NAMETYPE_host_name),
 			    "ue.test");
-	e = gate_news(0, TERM_UP);
+	e = gate_event(0, TERM_UP);
 	assert_int_equal(e->attempt, 1);
 	assert_int_equal(e->tls_version, TLS1_3_VERSION);
 	assert_int_equal(e->tls_suite,
@@ -351,7 +351,7 @@ static void test_5_11_2_x_4_2_notified(void **state)
 	assert_memory_equal(&e->remote, &gate_term(0)->remote[0], sizeof(e->remote));
 	assert_memory_equal(&e->cid, &gate.want.cid, sizeof(e->cid));
 	far_connect(1);
-	e = gate_news(1, TERM_UP);
+	e = gate_event(1, TERM_UP);
 	assert_int_equal(e->tls_version, 0);
 	assert_memory_equal(&e->remote, &gate.far[1].host->addr, sizeof(e->remote));
 }

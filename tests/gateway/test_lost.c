@@ -15,7 +15,7 @@ static void syn_behind_its_command(void **state)
 	world_cmd_put(0, CMD_CONTEXT_SET, &gate.want, sizeof(gate.want));
 	for (i = 0; i < SIDES; i++) {
 		far_connect(i);
-		gate_news(i, TERM_UP);
+		gate_event(i, TERM_UP);
 	}
 	gate_passes();
 }
@@ -62,13 +62,13 @@ static void the_other_side_stays(void **state)
 	far_close(0);
 	assert_false(gate.far[1].host->rst || gate.far[1].host->fin_rcvd);
 	replay_ends(to);
-	gate_news(1, TERM_UP); /* said again */
-	gate_no_news();
+	gate_event(1, TERM_UP); /* said again */
+	gate_no_event();
 	assert_false(gate.far[1].host->rst || gate.far[1].host->fin_rcvd);
 	gate_want(0, TERM_TCP, 0);
 	gate_set();
 	far_connect(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	gate_passes();
 }
 
@@ -81,7 +81,7 @@ static void the_other_side_ends_in_order(void **state)
 	gate_ended(1, TCP_END_RELEASED);
 	far_closed(1);
 	gate_ended(1, TCP_END_RELEASED);
-	gate_no_news();
+	gate_no_event();
 }
 
 int main(void)

@@ -66,12 +66,12 @@ static void early(void **state)
 	gate_term(1)->attempt = 0;
 	gate_set();
 	far_connect(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	far_say(0, "am I early?", 11);
 	gate_pass_ms(500);
 	gate_term(1)->attempt = 1;
 	gate_set();
-	gate_news(1, TERM_UP);
+	gate_event(1, TERM_UP);
 	far_heard(1, "am I early?", 11);
 	assert_int_equal(world_count(0, CNT_GATE_JOINED), 1);
 }
@@ -85,15 +85,15 @@ static void half_a_record(uint32_t ms)
 	gate_want(1, TERM_TCP, 0);
 	gate_set();
 	far_connect(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	far_say(0, bytes, 100000);
 	gate_pass_ms(ms);
-	gate_no_news();
+	gate_no_event();
 	gate.far[0].mute = true; /* and then so long as any may take */
 	far_connect(1);
-	gate_news(1, TERM_UP);
+	gate_event(1, TERM_UP);
 	gate_pass_ms(900);
-	gate_no_news();
+	gate_no_event();
 	gate.far[0].mute = false;
 	gate_run();
 	far_heard(1, bytes, 100000);
@@ -132,10 +132,10 @@ static void early_half_a_record_unjudged(void **state)
 	gate_unjudged(0);
 	half_said();
 	gate_pass_ms(900);
-	gate_no_news();
+	gate_no_event();
 	gate_fingerprint(0, FP_SHA256, true);
 	gate_set();
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	gate.far[0].mute = false;
 	gate_run();
 	far_heard(1, bytes, 1000);
@@ -196,7 +196,7 @@ static void gate_and_half_a_record(void **state)
 	gate_term(0)->flags &= (uint16_t)~TERM_IN;
 	gate_set();
 	gate_pass_ms(400);
-	gate_no_news();
+	gate_no_event();
 	gate_term(0)->flags |= TERM_IN;
 	gate_set();
 	gate.far[0].mute = false;
@@ -226,8 +226,8 @@ static void policing(void **state)
 	gate_set();
 	far_connect(0);
 	far_connect(1);
-	gate_news(0, TERM_UP);
-	gate_news(1, TERM_UP);
+	gate_event(0, TERM_UP);
+	gate_event(1, TERM_UP);
 	far_say(0, bytes, 10000);
 	seen = gate.far[1].n;
 	assert_in_range(seen, 2000, 2000 + RTE_MBUF_DEFAULT_DATAROOM);
@@ -258,7 +258,7 @@ static void policing_and_fin(void **state)
 	gate_set();
 	far_say(1, bytes, 5000);
 	far_close(0);
-	gate_no_news();
+	gate_no_event();
 	gate_pass_ms(5000);
 	gate_ended(0, TCP_END_DONE);
 	gate_ended(1, TCP_END_RELEASED);
@@ -276,8 +276,8 @@ static void dscp(void **state)
 	gate_term(1)->dscp = 10;
 	gate_set();
 	far_connect(0);
-	gate_news(0, TERM_UP);
-	gate_news(1, TERM_UP);
+	gate_event(0, TERM_UP);
+	gate_event(1, TERM_UP);
 	assert_int_equal(gate.far[0].host->syn_tos >> 2, 46);
 	assert_int_equal(gate.far[1].host->syn_tos >> 2, 10);
 	far_say(0, "x", 1);
@@ -305,7 +305,7 @@ static void dscp_before_the_handshake(void **state)
 	gate_set();
 	gate.far[0].mute = false;
 	gate_run();
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	assert_int_equal(gate.far[0].host->tos >> 2, 10);
 }
 
@@ -335,28 +335,28 @@ static void inactivity(void **state)
 	gate_set();
 	far_connect(0);
 	far_connect(1);
-	gate_news(0, TERM_UP);
-	gate_news(1, TERM_UP);
+	gate_event(0, TERM_UP);
+	gate_event(1, TERM_UP);
 	gate_pass_ms(1800);
-	gate_no_news();
+	gate_no_event();
 	far_say(0, "not this one", 12);
 	gate_pass_ms(1400);
-	gate_news(1, TERM_INACTIVE);
+	gate_event(1, TERM_INACTIVE);
 	gate_pass_ms(5000);
-	gate_no_news(); /* told once */
+	gate_no_event(); /* told once */
 	far_say(1, "here", 4);
 	gate_pass_ms(1800);
-	gate_no_news();
+	gate_no_event();
 	gate_pass_ms(1500);
-	gate_news(1, TERM_INACTIVE);
+	gate_event(1, TERM_INACTIVE);
 	assert_true(world_cmd(0, CMD_SYNC_BEGIN, &sync, sizeof(sync)));
 	gate_set();
 	assert_true(world_cmd(0, CMD_SYNC_END, &sync, sizeof(sync)));
 	gate_pass_ms(200);
-	gate_news(0, TERM_UP);
-	gate_news(1, TERM_UP);
-	gate_news(1, TERM_INACTIVE); /* for who may not have been there */
-	gate_no_news();
+	gate_event(0, TERM_UP);
+	gate_event(1, TERM_UP);
+	gate_event(1, TERM_INACTIVE); /* for who may not have been there */
+	gate_no_event();
 }
 
 /* ---- hold ---- */
@@ -372,16 +372,16 @@ static void hold(void **state)
 	gate_ended(0, TCP_END_RESET);
 	far_say(1, "hello?", 6);
 	gate_pass_ms(1000);
-	gate_no_news();
+	gate_no_event();
 	assert_false(gate.far[1].host->rst || gate.far[1].host->fin_rcvd);
 	/* Subtracted, and another is added. */
 	gate_term(0)->transport = TERM_NONE;
 	gate_set();
-	gate_no_news();
+	gate_no_event();
 	gate_want(0, TERM_TCP, 0);
 	gate_set();
 	far_connect(0);
-	gate_news(0, TERM_UP);
+	gate_event(0, TERM_UP);
 	far_heard(0, "hello?", 6);
 	far_say(0, "here", 4);
 	far_heard(1, "here", 4);
@@ -396,7 +396,7 @@ static void hold_no_more(void **state)
 	far_close(0);
 	gate_ended(0, TCP_END_DONE);
 	gate_pass_ms(200);
-	gate_no_news();
+	gate_no_event();
 	gate.want.flags = 0;
 	gate_set();
 	gate_ended(0, TCP_END_DONE); /* asked again, told again */
@@ -446,8 +446,8 @@ static void move(void **state)
 	assert_true(world_cmd(0, CMD_CONTEXT_MOVE, &c, sizeof(c)));
 	gate_run();
 	/* News of the context that it was in may be on their way. */
-	assert_memory_equal(&gate_news(1, TERM_UP)->cid, &c.to, sizeof(c.to));
-	gate_no_news();
+	assert_memory_equal(&gate_event(1, TERM_UP)->cid, &c.to, sizeof(c.to));
+	gate_no_event();
 	assert_false(gate.far[0].host->rst || gate.far[0].host->fin_rcvd);
 	assert_false(gate.far[1].host->rst || gate.far[1].host->fin_rcvd);
 	/* The first keeps its other side, and the one that moved comes up with its new partner. */
@@ -468,7 +468,7 @@ static void move(void **state)
 	}
 	host_connect(gate.far[1].host);
 	gate_run();
-	assert_memory_equal(&gate_news(0, TERM_UP)->cid, &c.to, sizeof(c.to));
+	assert_memory_equal(&gate_event(0, TERM_UP)->cid, &c.to, sizeof(c.to));
 	far_heard(1, "on its way", 10);
 	far_say(1, "arrived", 7);
 	far_heard(0, "arrived", 7);
@@ -495,7 +495,7 @@ static void ring_empty(void)
 {
 	gate.deaf = false;
 	gate_run();
-	gate.n_news = 0; /* the noise */
+	gate.n_events = 0; /* the noise */
 	gate_pass_ms(200);
 }
 
@@ -525,10 +525,10 @@ static void ring_full_and_begun_anew(void **state)
 		gate_want(i, TERM_TCP, 0);
 	gate_set();
 	ring_empty();
-	gate_no_news();
+	gate_no_event();
 	for (uint32_t i = 0; i < SIDES; i++) {
 		far_connect(i);
-		assert_int_equal(gate_news(i, TERM_UP)->attempt, 2);
+		assert_int_equal(gate_event(i, TERM_UP)->attempt, 2);
 	}
 }
 
@@ -547,7 +547,7 @@ static void begun_anew_and_ended(void **state)
 	gate_want(0, TERM_TLS, 0);
 	gate_set();
 	gate_ended(1, TCP_END_RESET);
-	e = gate_news(0, TERM_ENDED);
+	e = gate_event(0, TERM_ENDED);
 	assert_int_equal(e->attempt, 2);
 	assert_int_equal(be16_get(e->remote.port), 0);
 	assert_int_equal(e->tls_version, 0);
@@ -575,15 +575,15 @@ static void told_in_a_replay(void **state)
 	(void)state;
 	gate_unjudged(0);
 	gate_set();
-	gate_no_news();
+	gate_no_event();
 	for (int k = 0; k < 2; k++) {
 		assert_true(world_cmd(0, CMD_SYNC_BEGIN, &sync, sizeof(sync)));
 		gate_set();
 		assert_true(world_cmd(0, CMD_SYNC_END, &sync, sizeof(sync)));
 		gate_pass_ms(200);
-		gate_news(0, TERM_UNJUDGED);
-		gate_news(1, TERM_UP);
-		gate_no_news();
+		gate_event(0, TERM_UNJUDGED);
+		gate_event(1, TERM_UP);
+		gate_no_event();
 	}
 }
 

@@ -10,7 +10,7 @@ static bool refuses(const struct gateway *g, struct gate_fail *f)
 	return g->fail.error != GATE_OK;
 }
 
-static void term_set(struct context_term *t, const struct gate_wish *w)
+static void term_set(struct context_term *t, const struct term_spec *w)
 {
 	t->term = w->term;
 	t->realm = w->realm;
@@ -22,8 +22,8 @@ static void term_set(struct context_term *t, const struct gate_wish *w)
 	memcpy(t->tag, w->tag, sizeof(t->tag));
 }
 
-struct context *gate_add(struct gateway *g, const struct gate_plan *plan, const struct gate_wish *a,
-			 const struct gate_wish *b, struct gate_fail *f)
+struct context *gate_add(struct gateway *g, const struct gate_plan *plan, const struct term_spec *a,
+			 const struct term_spec *b, struct gate_fail *f)
 {
 	uint64_t i = 0;
 
@@ -33,37 +33,37 @@ struct context *gate_add(struct gateway *g, const struct gate_plan *plan, const 
 		i++;
 	memset(&g->c[i], 0, sizeof(g->c[i]));
 	g->plan = *plan;
-	g->wish[0] = *a;
+	g->spec[0] = *a;
 	g->c[i].id = i + 1;
 	g->c[i].flags = plan->flags;
 	g->c[i].media = plan->media;
 	memcpy(g->c[i].call, plan->call, sizeof(plan->call));
 	term_set(&g->c[i].term[0], a);
 	if (b) {
-		g->wish[1] = *b;
+		g->spec[1] = *b;
 		term_set(&g->c[i].term[1], b);
 	}
 	return &g->c[i];
 }
 
-void gate_wish(const struct gateway *g, const struct context *c, uint32_t side, struct gate_wish *w)
+void term_spec(const struct gateway *g, const struct context *c, uint32_t side, struct term_spec *w)
 {
 	const struct context_term *t = &c->term[side];
 
 	(void)g;
-	*w = (struct gate_wish){ .term = t->term,
+	*w = (struct term_spec){ .term = t->term,
 				 .realm = t->realm,
 				 .port = be16_get(t->term.local.port),
 				 .notify = t->notify };
 	memcpy(w->tag, t->tag, sizeof(w->tag));
 }
 
-bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct gate_wish *w,
+bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct term_spec *w,
 	      struct gate_fail *f)
 {
 	if (refuses(g, f))
 		return false;
-	g->wish[side] = *w;
+	g->spec[side] = *w;
 	term_set(&c->term[side], w);
 	return true;
 }
@@ -172,31 +172,31 @@ uint32_t gate_fingerprints(const struct gateway *g, const struct context *c, uin
 	return max > 0;
 }
 
-/* ---- news ---- */
+/* ---- events ---- */
 
-void fake_gateway_news(struct gateway *g, struct gate_news n)
+void fake_gateway_event(struct gateway *g, struct gate_event n)
 {
 	n.seq = ++g->last;
-	g->news[n.seq % FAKE_NEWS] = n;
+	g->events[n.seq % FAKE_EVENTS] = n;
 	if (g->changed)
 		g->changed(g->changed_arg);
 }
 
-const struct gate_news *gate_news(const struct gateway *g, uint64_t seq)
+const struct gate_event *gate_event(const struct gateway *g, uint64_t seq)
 {
-	const uint64_t first = g->last > FAKE_NEWS ? g->last - FAKE_NEWS + 1 : 1;
+	const uint64_t first = g->last > FAKE_EVENTS ? g->last - FAKE_EVENTS + 1 : 1;
 
 	if (seq < first)
 		seq = first;
-	return seq <= g->last ? &g->news[seq % FAKE_NEWS] : NULL;
+	return seq <= g->last ? &g->events[seq % FAKE_EVENTS] : NULL;
 }
 
-uint64_t gate_news_last(const struct gateway *g)
+uint64_t gate_events_last(const struct gateway *g)
 {
 	return g->last;
 }
 
-void gate_news_listen(struct gateway *g, void (*changed)(void *arg), void *arg)
+void gate_events_listen(struct gateway *g, void (*changed)(void *arg), void *arg)
 {
 	g->changed = changed;
 	g->changed_arg = arg;

@@ -14,33 +14,33 @@ int gate_setup(void **state)
 	return 0;
 }
 
-struct gate_wish wish_udp(uint16_t realm)
+struct term_spec spec_udp(uint16_t realm)
 {
-	return (struct gate_wish){ .term = { .transport = TERM_UDP,
+	return (struct term_spec){ .term = { .transport = TERM_UDP,
 					     .flags = TERM_IN | TERM_OUT | TERM_RTP,
 					     .dscp = CTL_DSCP_KEEP,
 					     .remote = { addr("203.0.113.9", 4000) } },
 				   .realm = realm };
 }
 
-struct gate_wish wish_tcp(uint16_t realm)
+struct term_spec spec_tcp(uint16_t realm)
 {
-	return (struct gate_wish){ .term = { .transport = TERM_TCP,
+	return (struct term_spec){ .term = { .transport = TERM_TCP,
 					     .flags = TERM_IN | TERM_OUT | TERM_LATCH,
 					     .dscp = CTL_DSCP_KEEP },
 				   .realm = realm };
 }
 
-struct gate_wish wish_tls(uint16_t realm)
+struct term_spec spec_tls(uint16_t realm)
 {
-	struct gate_wish w = wish_tcp(realm);
+	struct term_spec w = spec_tcp(realm);
 
 	w.term.transport = TERM_TLS;
 	w.term.domain = CONFIG_DOMAINS_MAX;
 	return w;
 }
 
-struct context *gate_added(struct env *e, const struct gate_wish *a, const struct gate_wish *b)
+struct context *gate_added(struct env *e, const struct term_spec *a, const struct term_spec *b)
 {
 	struct gate_fail f = { 0 };
 	struct context *c = gate_add(e->s.gateway, &plan_default, a, b, &f);
@@ -52,21 +52,21 @@ struct context *gate_added(struct env *e, const struct gate_wish *a, const struc
 
 struct context *gate_added_udp(struct env *e)
 {
-	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
 
 	return gate_added(e, &a, &b);
 }
 
 struct context *gate_added_stream(struct env *e)
 {
-	struct gate_wish a = wish_tls(0), b = wish_tcp(1);
+	struct term_spec a = spec_tls(0), b = spec_tcp(1);
 
 	a.begin = b.begin = true;
 	a.notify = b.notify = 1 << TERM_UP | 1 << TERM_UNJUDGED | 1 << TERM_ENDED;
 	return gate_added(e, &a, &b);
 }
 
-void gate_set_ok(struct env *e, struct context *c, uint32_t side, const struct gate_wish *w)
+void gate_set_ok(struct env *e, struct context *c, uint32_t side, const struct term_spec *w)
 {
 	struct gate_fail f = { 0 };
 
@@ -113,9 +113,9 @@ void gate_pass(struct env *e, uint32_t seconds)
 	}
 }
 
-const struct gate_news *gate_last_news(struct env *e)
+const struct gate_event *gate_last_event(struct env *e)
 {
-	return gate_news(e->s.gateway, gate_news_last(e->s.gateway));
+	return gate_event(e->s.gateway, gate_events_last(e->s.gateway));
 }
 
 struct evt_term term_up(void)
@@ -144,7 +144,7 @@ struct context *gate_connected(struct env *e)
 
 struct context *gate_latching(struct env *e)
 {
-	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
 
 	a.term.flags |= TERM_LATCH;
 	a.notify = 1 << TERM_LATCHED;

@@ -9,20 +9,20 @@
 int gate_setup(void **state);
 
 /* Of realm 0 (access) or 1 (core), gates open: RTP to 203.0.113.9:4000; TCP and TLS servers. */
-struct gate_wish wish_udp(uint16_t realm);
-struct gate_wish wish_tcp(uint16_t realm);
-struct gate_wish wish_tls(uint16_t realm);
+struct term_spec spec_udp(uint16_t realm);
+struct term_spec spec_tcp(uint16_t realm);
+struct term_spec spec_tls(uint16_t realm);
 
 /* Of the call "call", with what the configuration says. */
 extern const struct gate_plan plan_default;
 
 /* Adds a context; b may be NULL. The test fails if it is refused. */
-struct context *gate_added(struct env *e, const struct gate_wish *a, const struct gate_wish *b);
+struct context *gate_added(struct env *e, const struct term_spec *a, const struct term_spec *b);
 /* RTP in both realms; TLS in access and TCP in core, both begun. */
 struct context *gate_added_udp(struct env *e);
 struct context *gate_added_stream(struct env *e);
 /* Changes a termination. The test fails if that is refused. */
-void gate_set_ok(struct env *e, struct context *c, uint32_t side, const struct gate_wish *w);
+void gate_set_ok(struct env *e, struct context *c, uint32_t side, const struct term_spec *w);
 
 /* Takes commands of the context's worker up to a CMD_CONTEXT_SET of it. False if there is none. */
 bool gate_taken(struct env *e, const struct context *c, struct cmd_context_set *set);
@@ -38,7 +38,7 @@ struct context *gate_connected(struct env *e);
 /* RTP, that learns the remote address of side 0 and tells so. */
 struct context *gate_latching(struct env *e);
 
-const struct gate_news *gate_last_news(struct env *e);
+const struct gate_event *gate_last_event(struct env *e);
 /* The control process is killed and comes back; the dataplane stays. */
 void gate_restart(struct env *e);
 /* Lets time pass, a second at a time. */

@@ -130,9 +130,9 @@ bool joint_cp_replaying(void)
 
 /* ---- a controller ---- */
 
-static struct gate_wish wish(uint16_t realm, const struct sock_addr *remote, bool latch)
+static struct term_spec spec(uint16_t realm, const struct sock_addr *remote, bool latch)
 {
-	struct gate_wish w = { .term = { .transport = TERM_UDP,
+	struct term_spec w = { .term = { .transport = TERM_UDP,
 					 .flags = TERM_IN | TERM_OUT | TERM_RTP,
 					 .dscp = CTL_DSCP_KEEP },
 			       .realm = realm,
@@ -150,8 +150,8 @@ bool joint_cp_call(const struct sock_addr remote[2], bool latch, uint32_t *numbe
 		   struct sock_addr local[2])
 {
 	struct gate_plan plan = { .call = "joint", .inactivity = UINT32_MAX };
-	struct gate_wish a = wish(ACCESS_REALM, &remote[0], latch),
-			 b = wish(CORE_REALM, &remote[1], false);
+	struct term_spec a = spec(ACCESS_REALM, &remote[0], latch),
+			 b = spec(CORE_REALM, &remote[1], false);
 	struct gate_fail fail = { 0 };
 	struct context *c;
 	uint32_t n = 0;

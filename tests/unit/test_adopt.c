@@ -412,7 +412,7 @@ static void a_context_taken_over_is_counted(void **state)
 	struct told t = { { &c }, { sizeof(c) } };
 	uint32_t sets[2], cursor = 0, look = UINT32_MAX;
 	struct gate_plan plan = { .inactivity = UINT32_MAX };
-	struct gate_wish w = { .term = { .transport = TERM_UDP,
+	struct term_spec w = { .term = { .transport = TERM_UDP,
 					 .flags = TERM_IN | TERM_OUT,
 					 .dscp = CTL_DSCP_KEEP } };
 	struct gate_fail f = { 0 };
@@ -434,7 +434,7 @@ static void no_port_is_given_before_all_is_told(void **state)
 {
 	struct env *e = *state;
 	struct gate_plan plan = { .call = "call" };
-	struct gate_wish w = { .realm = 1,
+	struct term_spec w = { .realm = 1,
 			       .term = { .transport = TERM_UDP, .flags = TERM_IN | TERM_OUT },
 			       .port = 49152 };
 	char err[256] = "";

@@ -150,8 +150,8 @@ static void requests_fill(void)
 	assert_int_equal(ring_room(&world.w->evt, UINT32_MAX), evt_stranger_reserve(world.w));
 }
 
-/* And other news. */
-static void news_fill(void)
+/* And other events. */
+static void events_fill(void)
 {
 	requests_fill();
 	while (context_tell(world.w, call.cid.slot, &(struct evt_term){ .what = TERM_INACTIVE }))
@@ -208,7 +208,7 @@ static bool settles(uint32_t budget, uint32_t requests)
 /* The worst there is: neither has room for what it would say next. */
 static void both_full(void)
 {
-	news_fill();
+	events_fill();
 	assert_int_equal(ask(evt_reserve(world.w)), evt_reserve(world.w));
 	world_run();
 	assert_int_equal(ring_room(&world.w->evt, UINT32_MAX), 0);
@@ -239,7 +239,7 @@ static void refusals_behind_full_rings(void **state)
 
 	(void)state;
 	bad.cid.gen = 0;
-	news_fill();
+	events_fill();
 	for (n = 0; dplink_room(l, 0); n++)
 		assert_true(dplink_cmd(l, 0, CMD_CONTEXT_SET, &bad, sizeof(bad)));
 	assert_true(settles(UINT32_MAX, 0));
@@ -291,13 +291,13 @@ static void the_end_of_a_connection(void **state)
 	assert_true(settles(UINT32_MAX, 0));
 	tick();
 	assert_true(settles(UINT32_MAX, 0));
-	assert_int_equal(dplink_stats(l)->news_lost, 1);
+	assert_int_equal(dplink_stats(l)->ends_lost, 1);
 	assert_true(dplink_replaying(l));
 	assert_true(settles(UINT32_MAX, 0));
 	assert_int_equal(dplink_stats(l)->replays, replays + 1);
 	tick(); /* it is told once */
 	assert_true(settles(UINT32_MAX, 0));
-	assert_int_equal(dplink_stats(l)->news_lost, 1);
+	assert_int_equal(dplink_stats(l)->ends_lost, 1);
 }
 
 /* What is lost while a replay is under way has another, but that one comes to its end. */
@@ -335,7 +335,7 @@ static void the_end_of_a_connection_in_a_flood(void **state)
 	}
 	assert_true(settles(UINT32_MAX, 0));
 	assert_int_equal(n_gone, 10);
-	assert_int_equal(dplink_stats(l)->news_lost, 0);
+	assert_int_equal(dplink_stats(l)->ends_lost, 0);
 }
 
 /* One side that is not there: the other waits, and nothing is lost. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The configuration file (conf/): what is left out takes its default, and whatever is wrong, the
- * message is one sentence with file, line and key. Memory is bounded by these limits (R73), so none may be read wrongly.
+ * message is one sentence with file, line and key. Memory is bounded by these limits (R73), so none
+ * may be read wrongly.
  */
 #include "conf/config.h"
 

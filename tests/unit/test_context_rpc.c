@@ -7,7 +7,7 @@
  */
 #include "unit.h"
 
-#include "cp/admin/context_news.h"
+#include "cp/admin/context_events.h"
 #include "cp/admin/context_rpc.h"
 #include "fake_gateway.h"
 
@@ -49,14 +49,14 @@ static int setup(void **state)
 	f.server.now_ms = NOW * 1000;
 	f.server.gateway = &f.gateway;
 	f.base = event_base_new();
-	assert_true(context_news_open(&f.server, f.base));
+	assert_true(context_events_open(&f.server, f.base));
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	context_news_close(&f.server);
+	context_events_close(&f.server);
 	event_base_free(f.base);
 	return 0;
 }
@@ -152,7 +152,7 @@ static void assert_addr(const struct sock_addr *a, const char *text)
 
 static void udp_all(void **state)
 {
-	const struct gate_wish *w = &f.gateway.wish[0];
+	const struct term_spec *w = &f.gateway.spec[0];
 	const json_t *c, *t;
 
 	(void)state;
@@ -205,7 +205,7 @@ static void udp_all(void **state)
 
 static void tls_and_tcp(void **state)
 {
-	const struct gate_wish *a = &f.gateway.wish[0], *b = &f.gateway.wish[1];
+	const struct term_spec *a = &f.gateway.spec[0], *b = &f.gateway.spec[1];
 	const json_t *c, *t;
 
 	(void)state;
@@ -262,7 +262,7 @@ static void defaults(void **state)
 		  "'notify':null,'fingerprints':null,'host':null,'tls_domain':null,'remote':null",
 		  0, false, true },
 	};
-	const struct gate_wish *w = &f.gateway.wish[0];
+	const struct term_spec *w = &f.gateway.spec[0];
 	char params[512];
 
 	(void)state;
@@ -277,7 +277,7 @@ static void defaults(void **state)
 		assert_int_equal(w->term.dscp, CTL_DSCP_KEEP);
 		assert_int_equal(w->term.domain, CONFIG_DOMAINS_MAX);
 		assert_int_equal(w->port, 0);
-		assert_int_equal(w->notify, (1 << TERM_NEWS) - 1);
+		assert_int_equal(w->notify, (1 << TERM_EVENTS) - 1);
 	}
 	assert_int_equal(f.gateway.plan.inactivity, UINT32_MAX);
 	assert_int_equal(f.gateway.plan.lifetime, 0);
@@ -314,7 +314,8 @@ static void wrong_fields(void **state)
 		  "terminations have no \"terminations[0].colour\"" },
 		{ "'transport':'udp','realm':'core','tls_role':'client'",
 		  "udp has no \"terminations[0].tls_role\"" },
-		{ "'transport':'tcp','realm':'core','rtp':true", "tcp has no \"terminations[0].rtp\"" },
+		{ "'transport':'tcp','realm':'core','rtp':true",
+		  "tcp has no \"terminations[0].rtp\"" },
 		{ "'transport':'tcp','realm':'core','fingerprints':[]",
 		  "tcp has no \"terminations[0].fingerprints\"" },
 		{ "'transport':'tls','realm':'core','tls_domain':'x'", ".tls_domain\" must be" },
@@ -419,7 +420,7 @@ static void near(void **state)
 
 static void modify_keeps_the_rest(void **state)
 {
-	const struct gate_wish *w = &f.gateway.wish[0];
+	const struct term_spec *w = &f.gateway.spec[0];
 	const json_t *c;
 
 	(void)state;
@@ -451,7 +452,7 @@ static void modify_keeps_the_rest(void **state)
 /* RTCP is on the port above, unless it is said where. */
 static void rtcp_goes_with_the_remote(void **state)
 {
-	const struct gate_wish *w = &f.gateway.wish[0];
+	const struct term_spec *w = &f.gateway.spec[0];
 
 	(void)state;
 	taken("context.add", "{'terminations':[{'transport':'udp','realm':'core','rtp':true,"
@@ -479,7 +480,7 @@ static void modify_adds(void **state)
 		   "{'context':'1','side':1,'realm':'core'}");
 	c = taken("context.modify",
 		  "{'context':'1','side':1,'transport':'udp','realm':'access','rtp':true}");
-	assert_int_equal(f.gateway.wish[1].term.flags, TERM_IN | TERM_OUT | TERM_RTP);
+	assert_int_equal(f.gateway.spec[1].term.flags, TERM_IN | TERM_OUT | TERM_RTP);
 	assert_string_equal(text_at(term(c, 1), "realm"), "access");
 }
 
@@ -698,17 +699,17 @@ static const json_t *event(const json_t *r, size_t i)
 	return json_array_get(at(r, "events"), i);
 }
 
-static struct gate_news ended(uint16_t why)
+static struct gate_event ended(uint16_t why)
 {
-	struct gate_news n = { .wall_ms = 5,
-			       .context = 0xabc,
-			       .side = 1,
-			       .what = TERM_ENDED,
-			       .transport = TERM_TLS,
-			       .why = why,
-			       .call = "c",
-			       .tls_version = 0x0304,
-			       .tls_suite = 0x1301 };
+	struct gate_event n = { .wall_ms = 5,
+				.context = 0xabc,
+				.side = 1,
+				.what = TERM_ENDED,
+				.transport = TERM_TLS,
+				.why = why,
+				.call = "c",
+				.tls_version = 0x0304,
+				.tls_suite = 0x1301 };
 
 	n.sha256[0] = 1;
 	return n;
@@ -719,13 +720,13 @@ static void told(void **state)
 	const json_t *r, *e;
 
 	(void)state;
-	fake_gateway_news(&f.gateway, ended(TCP_END_DONE));
-	fake_gateway_news(&f.gateway,
-			  (struct gate_news){
-			      .side = 0, .what = TERM_LATCHED, .transport = TERM_UDP, .rtcp = 1 });
-	fake_gateway_news(
+	fake_gateway_event(&f.gateway, ended(TCP_END_DONE));
+	fake_gateway_event(&f.gateway,
+			   (struct gate_event){
+			       .side = 0, .what = TERM_LATCHED, .transport = TERM_UDP, .rtcp = 1 });
+	fake_gateway_event(
 	    &f.gateway,
-	    (struct gate_news){ .side = 2, .what = TERM_NEWS, .end = CONTEXT_END_LIFETIME });
+	    (struct gate_event){ .side = 2, .what = TERM_EVENTS, .end = CONTEXT_END_LIFETIME });
 	r = events("{}");
 	assert_int_equal(json_array_size(at(r, "events")), 3);
 	assert_int_equal(json_integer_value(at(r, "last")), 3);
@@ -760,14 +761,14 @@ static void lost(void **state)
 	const json_t *r;
 
 	(void)state;
-	for (int i = 0; i < FAKE_NEWS + 5; i++)
-		fake_gateway_news(&f.gateway, ended(TCP_END_RESET));
+	for (int i = 0; i < FAKE_EVENTS + 5; i++)
+		fake_gateway_event(&f.gateway, ended(TCP_END_RESET));
 	r = events("{'after':2}");
 	assert_int_equal(json_integer_value(at(r, "lost")), 3);
-	assert_int_equal(json_array_size(at(r, "events")), FAKE_NEWS);
+	assert_int_equal(json_array_size(at(r, "events")), FAKE_EVENTS);
 	r = events("{'after':500}");
-	assert_int_equal(json_integer_value(at(r, "last")), FAKE_NEWS + 5);
-	assert_int_equal(json_array_size(at(r, "events")), FAKE_NEWS);
+	assert_int_equal(json_integer_value(at(r, "last")), FAKE_EVENTS + 5);
+	assert_int_equal(json_array_size(at(r, "events")), FAKE_EVENTS);
 	text_at(r, "instance");
 	assert_null(events("{'after':-1}"));
 	assert_null(events("{'after':'x'}"));
@@ -785,8 +786,8 @@ static void waits(void **state)
 	gone = wait_for("context.events", "{'wait_ms':30000}");
 	wait_for("context.events", "{'after':0,'wait_ms':30000,'limit':5}");
 	rpc_later_wait(gone, NULL, NULL); /* one of them goes */
-	fake_gateway_news(&f.gateway, ended(TCP_END_RESET));
-	fake_gateway_news(&f.gateway, ended(TCP_END_TIMEOUT));
+	fake_gateway_event(&f.gateway, ended(TCP_END_RESET));
+	fake_gateway_event(&f.gateway, ended(TCP_END_TIMEOUT));
 	assert_null(came);
 	event_base_loop(f.base, EVLOOP_NONBLOCK);
 	r = arrived();

@@ -178,7 +178,7 @@ static void lies_about_contexts(void **state)
 		expect_fault(e);                    \
 	} while (0)
 	WRONG(bad.side = 2);
-	WRONG(bad.what = TERM_NEWS);
+	WRONG(bad.what = TERM_EVENTS);
 	WRONG(bad.why = TCP_END_MAX);
 	WRONG(bad.rtcp = 2);
 #undef WRONG

@@ -42,7 +42,7 @@ static void it_is_found_by_id_by_call_and_in_the_list(void **state)
 	struct gateway *g = e->s.gateway;
 	struct context *c = gate_added_udp(e), *other;
 	struct gate_plan plan = plan_default;
-	struct gate_wish a = wish_udp(0);
+	struct term_spec a = spec_udp(0);
 	uint32_t cursor = 0, look = 2, n = 0;
 	struct gate_fail f;
 
@@ -77,14 +77,14 @@ static void it_is_found_by_id_by_call_and_in_the_list(void **state)
 
 /* A termination in tests of what cannot be, and what is said of it. */
 struct refusal {
-	void (*spoil)(struct gate_wish *w);
-	struct gate_wish (*of)(uint16_t realm);
+	void (*spoil)(struct term_spec *w);
+	struct term_spec (*of)(uint16_t realm);
 	enum gate_error error;
 	const char *says;
 };
 
 #define SPOIL(name, statement)                \
-	static void name(struct gate_wish *w) \
+	static void name(struct term_spec *w) \
 	{                                     \
 		statement;                    \
 	}
@@ -103,7 +103,7 @@ SPOIL(begins_client, (w->begin = true, w->term.flags = TERM_CONNECT))
 SPOIL(dscp, w->term.dscp = 64)
 SPOIL(rate, w->term.rate = 1000)
 SPOIL(burst, w->term.burst = 1000)
-SPOIL(event, w->notify = 1 << TERM_NEWS)
+SPOIL(event, w->notify = 1 << TERM_EVENTS)
 SPOIL(tag, memset(w->tag, 'x', sizeof(w->tag)))
 SPOIL(odd, w->port = 50001)
 SPOIL(realm, w->realm = 2)
@@ -123,39 +123,39 @@ SPOIL(rtcp_denied, w->term.remote[1] = addr("10.0.0.1", 1))
 SPOIL(outside, w->port = 1000)
 
 static const struct refusal refusals[] = {
-	{ no_transport, wish_udp, GATE_BAD, "needs a transport" },
-	{ far_transport, wish_udp, GATE_BAD, "needs a transport" },
-	{ far_flag, wish_udp, GATE_BAD, "a flag that there is not" },
-	{ rtp, wish_tcp, GATE_BAD, "are for UDP" },
-	{ client, wish_udp, GATE_BAD, "only TCP and TLS" },
-	{ client, wish_tcp, GATE_BAD, "learns no remote address" },
-	{ tls_client, wish_tcp, GATE_BAD, "needs the transport TLS" },
-	{ mux_only, wish_udp, GATE_BAD, "needs RTP" },
-	{ any_port_of_ice, wish_udp, GATE_BAD, "only UDP without ICE" },
-	{ any_port_of_tcp, wish_tcp, GATE_BAD, "only UDP without ICE" },
-	{ latch_addr, wish_tcp, GATE_BAD, "needs that address" },
-	{ begins, wish_udp, GATE_BAD, "with latching only" },
-	{ begins_client, wish_tcp, GATE_BAD, "port to connect to" },
-	{ dscp, wish_udp, GATE_BAD, "DSCP" },
-	{ rate, wish_udp, GATE_BAD, "go together" },
-	{ burst, wish_udp, GATE_BAD, "go together" },
-	{ event, wish_udp, GATE_BAD, "event" },
-	{ tag, wish_udp, GATE_BAD, "tag" },
-	{ odd, wish_udp, GATE_BAD, "even" },
-	{ realm, wish_udp, GATE_BAD, "realm that there is not" },
-	{ domain, wish_tls, GATE_BAD, "domain that there is not" },
-	{ no_domain, wish_tls, GATE_BAD, "no TLS domain" },
-	{ fingerprint, wish_tcp, GATE_BAD, "only TLS has fingerprints" },
-	{ fingerprints, wish_tls, GATE_BAD, "too many fingerprints" },
-	{ hash, wish_tls, GATE_BAD, "unknown hash" },
-	{ host, wish_tls, GATE_BAD, "host name" },
-	{ family, wish_udp, GATE_BAD, "[2001:db8::9]:1 is not of the local one's family" },
-	{ port_only, wish_udp, GATE_BAD, "without an address" },
-	{ rtcp_of_none, wish_udp, GATE_BAD, "only RTP" },
-	{ loopback, wish_udp, GATE_DENIED, "127.0.0.1:1 is denied: loopback" },
-	{ own, wish_udp, GATE_DENIED, "192.0.2.1:3478 is denied: own address" },
-	{ rtcp_denied, wish_udp, GATE_DENIED, "10.0.0.1:1 is denied: private-use" },
-	{ outside, wish_udp, GATE_BAD, "port 1000 is outside of the ports of realm access" },
+	{ no_transport, spec_udp, GATE_BAD, "needs a transport" },
+	{ far_transport, spec_udp, GATE_BAD, "needs a transport" },
+	{ far_flag, spec_udp, GATE_BAD, "unknown flag" },
+	{ rtp, spec_tcp, GATE_BAD, "are for UDP" },
+	{ client, spec_udp, GATE_BAD, "only TCP and TLS" },
+	{ client, spec_tcp, GATE_BAD, "learns no remote address" },
+	{ tls_client, spec_tcp, GATE_BAD, "needs the transport TLS" },
+	{ mux_only, spec_udp, GATE_BAD, "needs RTP" },
+	{ any_port_of_ice, spec_udp, GATE_BAD, "only UDP without ICE" },
+	{ any_port_of_tcp, spec_tcp, GATE_BAD, "only UDP without ICE" },
+	{ latch_addr, spec_tcp, GATE_BAD, "needs that address" },
+	{ begins, spec_udp, GATE_BAD, "with latching only" },
+	{ begins_client, spec_tcp, GATE_BAD, "port to connect to" },
+	{ dscp, spec_udp, GATE_BAD, "DSCP" },
+	{ rate, spec_udp, GATE_BAD, "go together" },
+	{ burst, spec_udp, GATE_BAD, "go together" },
+	{ event, spec_udp, GATE_BAD, "event" },
+	{ tag, spec_udp, GATE_BAD, "tag" },
+	{ odd, spec_udp, GATE_BAD, "even" },
+	{ realm, spec_udp, GATE_BAD, "no such realm" },
+	{ domain, spec_tls, GATE_BAD, "no such TLS domain" },
+	{ no_domain, spec_tls, GATE_BAD, "no TLS domain" },
+	{ fingerprint, spec_tcp, GATE_BAD, "only TLS has fingerprints" },
+	{ fingerprints, spec_tls, GATE_BAD, "too many fingerprints" },
+	{ hash, spec_tls, GATE_BAD, "unknown hash" },
+	{ host, spec_tls, GATE_BAD, "host name" },
+	{ family, spec_udp, GATE_BAD, "[2001:db8::9]:1 is not of the local one's family" },
+	{ port_only, spec_udp, GATE_BAD, "without an address" },
+	{ rtcp_of_none, spec_udp, GATE_BAD, "only RTP" },
+	{ loopback, spec_udp, GATE_DENIED, "127.0.0.1:1 is denied: loopback" },
+	{ own, spec_udp, GATE_DENIED, "192.0.2.1:3478 is denied: own address" },
+	{ rtcp_denied, spec_udp, GATE_DENIED, "10.0.0.1:1 is denied: private-use" },
+	{ outside, spec_udp, GATE_BAD, "port 1000 is outside of the ports of realm access" },
 };
 
 /* Nothing is left behind by what is refused, be it the first or the second termination. */
@@ -168,7 +168,7 @@ static void what_cannot_be_is_refused_in_one_sentence(void **state)
 
 	for (size_t i = 0; i < n; i++) {
 		const struct refusal *r = &refusals[i];
-		struct gate_wish good = r->of(0), bad = r->of(0);
+		struct term_spec good = r->of(0), bad = r->of(0);
 
 		r->spoil(&bad);
 		assert_null(gate_add(g, &plan_default, &bad, NULL, &f));
@@ -186,14 +186,14 @@ static void what_cannot_be_is_refused_in_one_sentence(void **state)
 static void both_sides_are_of_one_kind_and_family_is_the_realms(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_udp(0), b = wish_tcp(1);
+	struct term_spec a = spec_udp(0), b = spec_tcp(1);
 	struct sock_addr relayed, other;
 	const struct context *c;
 	struct gate_fail f;
 
 	assert_null(gate_add(e->s.gateway, &plan_default, &a, &b, &f));
 	assert_non_null(strstr(f.text, "both terminations are UDP, or neither is"));
-	a = wish_udp(1);
+	a = spec_udp(1);
 	no_v6(&a);
 	assert_null(gate_add(e->s.gateway, &plan_default, &a, NULL, &f));
 	assert_non_null(strstr(f.text, "realm core has no IPv6 relay"));
@@ -201,14 +201,14 @@ static void both_sides_are_of_one_kind_and_family_is_the_realms(void **state)
 	c = gate_add(e->s.gateway, &plan_default, &a, NULL, &f);
 	assert_non_null(c);
 	/* Two terminations may meet; one and a client of TURN may not, also on a shared address. */
-	a = wish_udp(0);
+	a = spec_udp(0);
 	other.ip = e->conf.relay[c->term[0].term.local.relay].addr;
 	other.port = c->term[0].term.local.port;
 	a.v6 = !ip_is_v4(&other.ip);
 	a.term.remote[0] = other;
 	assert_non_null(gate_add(e->s.gateway, &plan_default, &a, NULL, &f));
 	ask_allocate(e, 1000, &relayed);
-	a = wish_udp(0);
+	a = spec_udp(0);
 	a.term.remote[0] = relayed;
 	assert_null(gate_add(e->s.gateway, &plan_default, &a, NULL, &f));
 	assert_non_null(strstr(f.text, "own address"));
@@ -217,7 +217,7 @@ static void both_sides_are_of_one_kind_and_family_is_the_realms(void **state)
 static void calls_and_plans_are_bounded(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_udp(0);
+	struct term_spec a = spec_udp(0);
 	struct gate_plan plan = plan_default;
 	struct gate_fail f;
 
@@ -233,7 +233,7 @@ static void calls_and_plans_are_bounded(void **state)
 /* As many of them as that owner gets. */
 static uint32_t takes(struct env *e, uint32_t owner, bool stream)
 {
-	struct gate_wish a = stream ? wish_tcp(0) : wish_udp(0);
+	struct term_spec a = stream ? spec_tcp(0) : spec_udp(0);
 	struct gate_plan plan = { .inactivity = UINT32_MAX, .owner = owner };
 	struct gate_fail f = { 0 };
 	uint32_t n = 0;
@@ -294,7 +294,7 @@ static void one_controller_does_not_get_all_contexts(void **state)
 static void contexts_and_streams_are_bounded(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_tcp(0), u = wish_udp(0);
+	struct term_spec a = spec_tcp(0), u = spec_udp(0);
 	struct gate_plan plan = plan_default;
 	struct gate_fail f;
 	uint32_t n = 0;
@@ -316,7 +316,7 @@ static void without_a_dataplane_none_is_added(void **state)
 {
 	struct env *e = *state;
 	struct context *c = gate_added_udp(e), *d = gate_added_udp(e);
-	struct gate_wish a = wish_udp(0);
+	struct term_spec a = spec_udp(0);
 	struct gate_fail f;
 
 	dplink_detach(e->s.link);
@@ -325,7 +325,7 @@ static void without_a_dataplane_none_is_added(void **state)
 	assert_false(gate_move(e->s.gateway, c, 0, d, 0, &f));
 	assert_int_equal(f.error, GATE_BUSY);
 	/* What is there may be changed: the replay will tell. */
-	gate_wish(e->s.gateway, c, 0, &a);
+	term_spec(e->s.gateway, c, 0, &a);
 	a.term.dscp = 46;
 	gate_set_ok(e, c, 0, &a);
 	assert_int_equal(c->term[0].term.dscp, 46);
@@ -335,11 +335,11 @@ static void a_full_ring_adds_none(void **state)
 {
 	struct env *e = *state;
 	struct gate_plan plan = { .near = gate_added_udp(e), .inactivity = UINT32_MAX };
-	struct gate_wish a = wish_udp(0), now;
+	struct term_spec a = spec_udp(0), now;
 	struct gate_fail f;
 
 	while (dplink_room(e->s.link, plan.near->worker)) {
-		gate_wish(e->s.gateway, plan.near, 0, &now);
+		term_spec(e->s.gateway, plan.near, 0, &now);
 		gate_set_ok(e, plan.near, 0, &now);
 	}
 	assert_null(gate_add(e->s.gateway, &plan, &a, NULL, &f));
@@ -353,7 +353,7 @@ static void ports_are_handed_out_once_and_rest(void **state)
 {
 	struct env *e = *state;
 	struct gateway *g = e->s.gateway;
-	struct gate_wish a = wish_udp(0);
+	struct term_spec a = spec_udp(0);
 	struct gate_fail f;
 	struct context *c;
 	struct sock_addr local;
@@ -380,11 +380,11 @@ static void a_change_that_is_refused_keeps_its_port(void **state)
 {
 	struct env *e = *state;
 	struct context *c = gate_added_udp(e);
-	struct gate_wish w;
+	struct term_spec w;
 	struct gate_fail f;
 	uint32_t used[2] = { ports_used(e->s.ports, 0), ports_used(e->s.ports, 1) };
 
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.port = (uint16_t)(w.port + 2); /* the other worker's */
 	assert_false(gate_set(e->s.gateway, c, 0, &w, &f));
 	assert_non_null(strstr(f.text, "the context of worker"));
@@ -405,17 +405,17 @@ static void another_realm_has_another_port(void **state)
 {
 	struct env *e = *state;
 	struct context *c = gate_added_udp(e);
-	struct gate_wish w;
+	struct term_spec w;
 
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.realm = 1;
 	gate_set_ok(e, c, 0, &w);
 	assert_int_equal(c->term[0].term.local.relay, 1);
 	assert_int_equal(relay_port_worker(be16_get(c->term[0].term.local.port), 2), c->worker);
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.term.flags = TERM_IN | TERM_OUT; /* no RTP: one port is enough */
 	gate_set_ok(e, c, 0, &w);
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	assert_int_equal(w.term.flags, TERM_IN | TERM_OUT);
 }
 
@@ -424,7 +424,7 @@ static void the_worker_is_the_ports_the_neighbours_or_the_idlest(void **state)
 	struct env *e = *state;
 	struct gateway *g = e->s.gateway;
 	struct gate_plan plan = plan_default;
-	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
 	struct gate_fail f;
 	struct context *c;
 
@@ -450,7 +450,7 @@ static void the_worker_is_the_ports_the_neighbours_or_the_idlest(void **state)
 static void a_worker_without_ports_is_passed_over(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_udp(0);
+	struct term_spec a = spec_udp(0);
 	struct gate_fail f;
 	struct context *c;
 

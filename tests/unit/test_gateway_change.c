@@ -14,10 +14,10 @@ static void a_change_keeps_the_local_address(void **state)
 	struct env *e = *state;
 	struct context *c = gate_added_udp(e);
 	struct cmd_context_set before, after;
-	struct gate_wish w;
+	struct term_spec w;
 
 	assert_true(gate_taken(e, c, &before));
-	gate_wish(e->s.gateway, c, 1, &w);
+	term_spec(e->s.gateway, c, 1, &w);
 	assert_int_equal(w.realm, 1);
 	assert_int_equal(w.port, be16_get(before.term[1].local.port));
 	w.term.remote[0] = addr("203.0.113.77", 7777);
@@ -44,11 +44,11 @@ static void ice_credentials_are_drawn_kept_and_drawn_again(void **state)
 	struct env *e = *state;
 	struct context *c = gate_added_udp(e), *d;
 	struct ctl_term *t = &c->term[0].term;
-	struct gate_wish w;
+	struct term_spec w;
 	char ufrag[CTL_UFRAG_MAX], pwd[CTL_PWD_MAX];
 
 	assert_string_equal(t->ufrag, "");
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.term.flags |= TERM_ICE;
 	gate_set_ok(e, c, 0, &w);
 	assert_true(ice_text(t->ufrag, 8));
@@ -81,7 +81,7 @@ static void ice_credentials_are_drawn_kept_and_drawn_again(void **state)
 static void connections_begin_by_order_and_again(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_tls(0), b = wish_tcp(1);
+	struct term_spec a = spec_tls(0), b = spec_tcp(1);
 	struct cmd_context_set set;
 	struct context *c;
 
@@ -94,7 +94,7 @@ static void connections_begin_by_order_and_again(void **state)
 	assert_int_equal(set.term[0].domain, 0);
 	assert_string_equal(set.term[0].host, "ue.example");
 	assert_int_equal(c->term[0].state, TERM_STATE_IDLE);
-	gate_wish(e->s.gateway, c, 1, &b);
+	term_spec(e->s.gateway, c, 1, &b);
 	b.term.remote[0] = addr("203.0.113.5", 2855);
 	b.begin = true;
 	gate_set_ok(e, c, 1, &b);
@@ -102,7 +102,7 @@ static void connections_begin_by_order_and_again(void **state)
 	assert_int_equal(set.term[0].attempt, 0);
 	assert_int_equal(set.term[1].attempt, 1);
 	assert_int_equal(c->term[1].state, TERM_STATE_OPENING);
-	gate_wish(e->s.gateway, c, 1, &b);
+	term_spec(e->s.gateway, c, 1, &b);
 	assert_false(b.begin);
 	gate_set_ok(e, c, 1, &b); /* no order */
 	assert_true(gate_taken(e, c, &set));
@@ -121,41 +121,41 @@ static void a_connection_keeps_what_it_is(void **state)
 {
 	struct env *e = *state;
 	struct context *c = gate_added_stream(e);
-	struct gate_wish w;
+	struct term_spec w;
 	struct gate_fail f;
 
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.term.transport = TERM_TCP;
 	assert_false(gate_set(e->s.gateway, c, 0, &w, &f));
 	assert_non_null(strstr(f.text, "transport and local address of a connection"));
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.realm = 1;
 	assert_false(gate_set(e->s.gateway, c, 0, &w, &f));
 	/* What its handshake was made with (R43, R44, R48). */
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	strcpy(w.term.host, "other.example");
 	assert_false(gate_set(e->s.gateway, c, 0, &w, &f));
 	assert_non_null(strstr(f.text, "TLS domain and host name of a connection"));
 	e->conf.n_domain++;
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.term.domain = (uint16_t)(e->conf.n_domain - 1);
 	assert_false(gate_set(e->s.gateway, c, 0, &w, &f));
 	assert_non_null(strstr(f.text, "TLS domain and host name of a connection"));
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.term.domain = CONFIG_DOMAINS_MAX; /* the realm's, as it is */
 	gate_set_ok(e, c, 0, &w);
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.term.flags |= TERM_TLS_CLIENT;
 	assert_false(gate_set(e->s.gateway, c, 0, &w, &f));
 	assert_non_null(strstr(f.text, "roles"));
 	w.begin = true;
 	gate_set_ok(e, c, 0, &w);
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.term.transport = TERM_TCP;
 	w.term.flags &= (uint16_t)~TERM_TLS_CLIENT;
 	w.begin = true; /* another one */
 	gate_set_ok(e, c, 0, &w);
-	w = wish_udp(0);
+	w = spec_udp(0);
 	assert_false(gate_set(e->s.gateway, c, 0, &w, &f));
 	assert_non_null(strstr(f.text, "both terminations are UDP, or neither"));
 }
@@ -166,9 +166,9 @@ static void fingerprints_may_come_late(void **state)
 	struct env *e = *state;
 	struct context *c = gate_added_stream(e);
 	struct cmd_context_set set;
-	struct gate_wish w;
+	struct term_spec w;
 
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.term.n_fingerprint = 2;
 	w.term.fingerprint[0] = (struct fingerprint){ .hash = FP_SHA1, .digest = { 1 } };
 	w.term.fingerprint[1] = (struct fingerprint){ .hash = FP_SHA512, .digest = { 2 } };
@@ -186,7 +186,7 @@ static void a_subtracted_termination_gives_its_port_back(void **state)
 	struct env *e = *state;
 	struct gateway *g = e->s.gateway;
 	struct context *c = gate_added_stream(e);
-	struct gate_wish w = wish_tls(0);
+	struct term_spec w = spec_tls(0);
 	struct cmd_context_set set;
 	struct gate_fail f;
 	struct sock_addr a;
@@ -200,7 +200,7 @@ static void a_subtracted_termination_gives_its_port_back(void **state)
 	assert_false(gate_local(g, c, 0, false, &a));
 	assert_false(gate_subtract(g, c, 0, &f));
 	assert_int_equal(f.error, GATE_BAD);
-	gate_wish(g, c, 0, &(struct gate_wish){ 0 });
+	term_spec(g, c, 0, &(struct term_spec){ 0 });
 	w.begin = true;
 	gate_set_ok(e, c, 0, &w);
 	/* Were the subtraction's command lost, the dataplane would still see that it is another. */
@@ -218,9 +218,9 @@ static void another_realm_gives_the_old_port_back(void **state)
 	struct env *e = *state;
 	struct context *c = gate_added_udp(e);
 	struct ctl_relay old = c->term[0].term.local;
-	struct gate_wish w;
+	struct term_spec w;
 
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	gate_set_ok(e, c, 0, &w);
 	gate_pass(e, PORTS_REST_S + 1);
 	assert_false(ports_is_free(e->s.ports, old.relay, be16_get(old.port), server_now(&e->s)));
@@ -243,10 +243,10 @@ static void plans_change(void **state)
 	struct gateway *g = e->s.gateway;
 	struct context *c = gate_added_udp(e);
 	struct gate_plan plan;
-	struct gate_wish w;
+	struct term_spec w;
 	struct cmd_context_set set;
 
-	gate_wish(g, c, 1, &w);
+	term_spec(g, c, 1, &w);
 	w.term.inactivity = 10; /* of its own */
 	gate_set_ok(e, c, 1, &w);
 	gate_pass(e, 100);
@@ -278,7 +278,7 @@ static void a_termination_moves_with_all_it_has(void **state)
 	struct gateway *g = e->s.gateway;
 	struct context *c = gate_added_stream(e), *to;
 	struct gate_plan plan = { .call = "other", .near = c, .inactivity = UINT32_MAX };
-	struct gate_wish a = wish_tcp(0);
+	struct term_spec a = spec_tcp(0);
 	struct context_term moved = c->term[1];
 	struct cmd_context_set set;
 	struct gate_fail f;
@@ -310,7 +310,7 @@ static void what_cannot_move_stays(void **state)
 	struct gateway *g = e->s.gateway;
 	struct context *c = gate_added_udp(e), *far = gate_added_udp(e), *near, *stream;
 	struct gate_plan plan = { .near = c };
-	struct gate_wish a = wish_udp(0), t = wish_tcp(0), now;
+	struct term_spec a = spec_udp(0), t = spec_tcp(0), now;
 	struct gate_fail f;
 
 	near = gate_add(g, &plan, &a, NULL, &f);
@@ -325,7 +325,7 @@ static void what_cannot_move_stays(void **state)
 	assert_false(gate_move(g, c, 0, far, 1, &f));
 	assert_non_null(strstr(f.text, "of workers"));
 	while (dplink_room(e->s.link, c->worker) > 2) {
-		gate_wish(g, c, 0, &now);
+		term_spec(g, c, 0, &now);
 		gate_set_ok(e, c, 0, &now);
 	}
 	assert_false(

@@ -15,19 +15,19 @@ static void a_handshake_is_told_and_kept(void **state)
 	struct env *e = *state;
 	struct context *c = gate_added_stream(e);
 	struct evt_term ev = term_up();
-	const struct gate_news *n;
+	const struct gate_event *n;
 
 	ev.what = TERM_UNJUDGED;
 	gate_term_event(e, c, 0, ev);
 	assert_int_equal(c->term[0].state, TERM_STATE_UNJUDGED);
-	assert_int_equal(gate_last_news(e)->what, TERM_UNJUDGED);
+	assert_int_equal(gate_last_event(e)->what, TERM_UNJUDGED);
 	e->wall_ms = UINT64_C(1700000000123);
 	gate_term_event(e, c, 0, term_up());
 	assert_int_equal(c->term[0].state, TERM_STATE_UP);
 	assert_int_equal(c->term[0].tls_version, 0x0304);
 	assert_int_equal(c->term[0].sha256[0], 0xab);
 	assert_int_equal(be16_get(c->term[0].peer.port), 5555);
-	n = gate_last_news(e);
+	n = gate_last_event(e);
 	assert_int_equal(n->seq, 2);
 	assert_int_equal(n->wall_ms, UINT64_C(1700000000123));
 	assert_int_equal(n->context, c->id);
@@ -38,18 +38,18 @@ static void a_handshake_is_told_and_kept(void **state)
 	assert_int_equal(n->tls_suite, 0x1301);
 	assert_int_equal(n->sha256[0], 0xab);
 	gate_term_event(e, c, 1, term_up());
-	assert_int_equal(gate_last_news(e)->side, 1);
+	assert_int_equal(gate_last_event(e)->side, 1);
 	/* Said twice, it is no news. */
 	gate_term_event(e, c, 1, term_up());
 	gate_term_event(e, c, 1, (struct evt_term){ .what = TERM_UNJUDGED });
-	assert_int_equal(gate_news_last(e->s.gateway), 3);
+	assert_int_equal(gate_events_last(e->s.gateway), 3);
 	assert_int_equal(c->term[1].state, TERM_STATE_UP);
 }
 
 static void only_what_is_asked_for_is_told(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_tcp(0), b = wish_tcp(1);
+	struct term_spec a = spec_tcp(0), b = spec_tcp(1);
 	struct context *c;
 
 	a.begin = b.begin = true;
@@ -57,12 +57,12 @@ static void only_what_is_asked_for_is_told(void **state)
 	gate_term_event(e, c, 0, term_up());
 	gate_term_event(e, c, 1, term_up());
 	gate_term_event(e, c, 0, term_ended(TCP_END_RESET));
-	assert_int_equal(gate_news_last(e->s.gateway), 0);
+	assert_int_equal(gate_events_last(e->s.gateway), 0);
 	gate_term_event(e, c, 1, term_ended(TCP_END_PARTNER));
-	assert_int_equal(gate_news_last(e->s.gateway), 1); /* the end is always told */
-	assert_int_equal(gate_last_news(e)->what, TERM_NEWS);
-	assert_int_equal(gate_last_news(e)->side, 2);
-	assert_int_equal(gate_last_news(e)->end, CONTEXT_END_CONNECTION);
+	assert_int_equal(gate_events_last(e->s.gateway), 1); /* the end is always told */
+	assert_int_equal(gate_last_event(e)->what, TERM_EVENTS);
+	assert_int_equal(gate_last_event(e)->side, 2);
+	assert_int_equal(gate_last_event(e)->end, CONTEXT_END_CONNECTION);
 }
 
 /* What the dataplane says of what was, is not of what is. */
@@ -73,10 +73,10 @@ static void events_of_the_past_are_stale(void **state)
 	struct evt_term ev = term_ended(TCP_END_RESET);
 	struct ctl_cid cid = c->cid;
 	uint32_t worker = c->worker;
-	struct gate_wish w;
+	struct term_spec w;
 
 	ev.attempt = 1;
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.begin = true;
 	gate_set_ok(e, c, 0, &w);
 	fake_dp_term(&e->dp, worker, cid, &ev);
@@ -106,18 +106,18 @@ static void ended_connections_are_kept_for_a_while(void **state)
 	struct env *e = *state;
 	struct gateway *g = e->s.gateway;
 	struct context *c = gate_connected(e);
-	uint64_t id = c->id, news;
+	uint64_t id = c->id, last;
 	struct gate_fail f;
-	struct gate_wish w;
+	struct term_spec w;
 
 	gate_term_event(e, c, 0, term_ended(TCP_END_TLS_FINGERPRINT));
 	assert_int_equal(c->end, CONTEXT_END_NONE);
-	assert_int_equal(gate_last_news(e)->why, TCP_END_TLS_FINGERPRINT);
+	assert_int_equal(gate_last_event(e)->why, TCP_END_TLS_FINGERPRINT);
 	gate_term_event(e, c, 1, term_ended(TCP_END_PARTNER));
 	assert_int_equal(c->end, CONTEXT_END_CONNECTION);
 	assert_int_equal(c->term[0].why, TCP_END_TLS_FINGERPRINT);
 	assert_int_equal(gate_stats(g)->ended[CONTEXT_END_CONNECTION], 1);
-	gate_wish(g, c, 0, &w);
+	term_spec(g, c, 0, &w);
 	assert_false(gate_set(g, c, 0, &w, &f));
 	assert_int_equal(f.error, GATE_BAD);
 	w.begin = true;
@@ -126,12 +126,12 @@ static void ended_connections_are_kept_for_a_while(void **state)
 	assert_int_equal(c->term[0].why, 0);
 	gate_term_event(e, c, 0, term_ended(TCP_END_REFUSED));
 	assert_int_equal(c->end, CONTEXT_END_CONNECTION);
-	news = gate_news_last(g);
+	last = gate_events_last(g);
 	gate_pass(e, 19);
 	assert_ptr_equal(gate_find(g, id), c);
 	gate_pass(e, 2);
 	assert_null(gate_find(g, id));
-	assert_int_equal(gate_news_last(g), news); /* that was told */
+	assert_int_equal(gate_events_last(g), last); /* that was told */
 }
 
 /* CONTEXT_HOLD: the end of one is not that of the other, the controller decides. */
@@ -159,13 +159,13 @@ static void what_was_learnt_is_kept(void **state)
 	struct env *e = *state;
 	struct context *c = gate_latching(e);
 	struct cmd_context_set set;
-	struct gate_wish w;
+	struct term_spec w;
 
 	gate_term_event(e, c, 0, term_latched("203.0.113.50", 1234, 0));
 	gate_term_event(e, c, 0, term_latched("203.0.113.50", 1235, 1));
-	assert_int_equal(gate_last_news(e)->what, TERM_LATCHED);
-	assert_int_equal(gate_last_news(e)->rtcp, 1);
-	gate_wish(e->s.gateway, c, 0, &w);
+	assert_int_equal(gate_last_event(e)->what, TERM_LATCHED);
+	assert_int_equal(gate_last_event(e)->rtcp, 1);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.term.dscp = 46;
 	gate_drain(e);
 	gate_set_ok(e, c, 0, &w);
@@ -174,7 +174,7 @@ static void what_was_learnt_is_kept(void **state)
 	assert_int_equal(be16_get(set.term[0].latched[1].port), 1235);
 	/* Said twice, as in a replay, it is no news. */
 	gate_term_event(e, c, 0, term_latched("203.0.113.50", 1234, 0));
-	assert_int_equal(gate_news_last(e->s.gateway), 2);
+	assert_int_equal(gate_events_last(e->s.gateway), 2);
 	w.term.remote[0] = addr("203.0.113.60", 4000); /* RTP comes from elsewhere now */
 	gate_set_ok(e, c, 0, &w);
 	assert_true(gate_taken(e, c, &set));
@@ -193,13 +193,13 @@ static void what_was_learnt_is_kept(void **state)
 static void a_nomination_is_kept_while_ice_starts_again(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
 	struct context *c;
 
 	a.term.flags |= TERM_ICE;
 	c = gate_added(e, &a, &b);
 	gate_term_event(e, c, 0, term_latched("203.0.113.50", 1234, 0));
-	gate_wish(e->s.gateway, c, 0, &a);
+	term_spec(e->s.gateway, c, 0, &a);
 	a.term.remote[0] = addr("203.0.113.61", 1);
 	a.restart = true;
 	gate_set_ok(e, c, 0, &a);
@@ -227,8 +227,8 @@ static void what_policy_denies_is_forgotten(void **state)
 		assert_int_equal(be16_get(set.term[0].latched[i % 2].port), 0);
 	}
 	assert_int_equal(be16_get(set.term[0].latched[0].port), 0);
-	assert_int_equal(gate_last_news(e)->what, TERM_LATCHED); /* the denied ones are none */
-	assert_int_equal(be16_get(gate_last_news(e)->remote.port), 1234);
+	assert_int_equal(gate_last_event(e)->what, TERM_LATCHED); /* the denied ones are none */
+	assert_int_equal(be16_get(gate_last_event(e)->remote.port), 1234);
 	assert_int_equal(gate_stats(e->s.gateway)->contexts, 1);
 	c = gate_added_udp(e); /* does not learn: nothing to be denied */
 	gate_term_event(e, c, 0, term_latched("10.0.0.1", 1234, 0));
@@ -240,7 +240,7 @@ static void what_policy_denies_is_forgotten(void **state)
 static void a_nomination_that_is_denied_is_forgotten(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
 	struct cmd_context_set set;
 	struct context *c;
 
@@ -259,7 +259,7 @@ static void a_nomination_that_is_denied_is_forgotten(void **state)
 static void who_connects_and_is_denied_is_waited_for_no_more(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_tcp(0), b = wish_tcp(1);
+	struct term_spec a = spec_tcp(0), b = spec_tcp(1);
 	struct cmd_context_set set;
 	struct context *c;
 
@@ -284,18 +284,18 @@ static void who_was_learnt_before_is_kept_until_another_is(void **state)
 	struct env *e = *state;
 	struct context *c = gate_latching(e);
 	struct cmd_context_set set;
-	struct gate_wish w;
+	struct term_spec w;
 
 	gate_term_event(e, c, 0, term_latched("203.0.113.50", 1234, 0));
 	gate_drain(e);
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.begin = true;
 	gate_set_ok(e, c, 0, &w);
 	assert_true(gate_taken(e, c, &set));
 	assert_int_equal(be16_get(set.term[0].latched[0].port), 1234);
 	assert_int_equal(set.term[0].flags & (TERM_RELEARN | TERM_RELEARN_RTCP), TERM_RELEARN);
 	/* A change in between leaves it as it is. */
-	gate_wish(e->s.gateway, c, 0, &w);
+	term_spec(e->s.gateway, c, 0, &w);
 	w.term.dscp = 46;
 	gate_set_ok(e, c, 0, &w);
 	assert_true(gate_taken(e, c, &set));
@@ -348,11 +348,11 @@ static void what_the_dataplane_refuses_ends(void **state)
 	fake_dp_context_refused(&e->dp, c->worker, c->cid, REFUSED_FULL);
 	env_poll(e);
 	assert_null(gate_find(e->s.gateway, id));
-	assert_int_equal(gate_last_news(e)->end, CONTEXT_END_REFUSED);
-	assert_int_equal(gate_last_news(e)->context, id);
+	assert_int_equal(gate_last_event(e)->end, CONTEXT_END_REFUSED);
+	assert_int_equal(gate_last_event(e)->context, id);
 }
 
-/* ---- news ---- */
+/* ---- events ---- */
 
 static void count(void *arg)
 {
@@ -360,33 +360,33 @@ static void count(void *arg)
 }
 
 /* 64 are kept (gateway.events). */
-static void news_are_numbered_and_bounded(void **state)
+static void events_are_numbered_and_bounded(void **state)
 {
 	struct env *e = *state;
 	struct gateway *g = e->s.gateway;
 	uint32_t heard = 0;
 
-	gate_news_listen(g, count, &heard);
-	assert_int_equal(gate_news_last(g), 0);
-	assert_null(gate_news(g, 1));
+	gate_events_listen(g, count, &heard);
+	assert_int_equal(gate_events_last(g), 0);
+	assert_null(gate_event(g, 1));
 	for (int i = 0; i < 10; i++) {
 		gate_delete(g, gate_added_udp(e), NULL, NULL);
 		gate_drain(e);
 	}
 	assert_int_equal(heard, 10);
-	assert_int_equal(gate_news(g, 0)->seq, 1);
-	assert_int_equal(gate_news(g, 10)->seq, 10);
-	assert_null(gate_news(g, 11));
-	assert_int_equal(gate_news(g, 10)->end, CONTEXT_END_REQUEST);
+	assert_int_equal(gate_event(g, 0)->seq, 1);
+	assert_int_equal(gate_event(g, 10)->seq, 10);
+	assert_null(gate_event(g, 11));
+	assert_int_equal(gate_event(g, 10)->end, CONTEXT_END_REQUEST);
 	for (int i = 0; i < 74; i++) { /* the 10 that were fetched go, then 10 that were not */
 		gate_delete(g, gate_added_udp(e), NULL, NULL);
 		gate_drain(e);
 	}
-	assert_int_equal(gate_news_last(g), 84);
-	assert_int_equal(gate_news(g, 1)->seq, 21);
-	assert_int_equal(gate_stats(g)->news, 84);
-	assert_int_equal(gate_stats(g)->news_lost, 10);
-	gate_news_listen(g, NULL, NULL);
+	assert_int_equal(gate_events_last(g), 84);
+	assert_int_equal(gate_event(g, 1)->seq, 21);
+	assert_int_equal(gate_stats(g)->events, 84);
+	assert_int_equal(gate_stats(g)->events_lost, 10);
+	gate_events_listen(g, NULL, NULL);
 }
 
 /* ---- survival (R70) ---- */
@@ -420,7 +420,7 @@ static void every_state_is_found_and_replayed(void **state)
 	struct context *c[6];
 	struct cmd_context_set before[6];
 	struct context saved[6];
-	struct gate_wish a = wish_tls(0), b = wish_tcp(1);
+	struct term_spec a = spec_tls(0), b = spec_tcp(1);
 	const uint32_t used = 3;
 	const uint32_t phases[GATE_PHASES] = {
 		[GATE_WAITING] = 1, [GATE_CONNECTING] = 1, [GATE_UNJUDGED] = 1,
@@ -485,7 +485,7 @@ static void another_dataplane_has_no_connections(void **state)
 {
 	struct env *e = *state;
 	struct gateway *g = e->s.gateway;
-	struct gate_wish a = wish_tls(0), b = wish_tcp(1);
+	struct term_spec a = spec_tls(0), b = spec_tcp(1);
 	struct context *udp = gate_latching(e), *idle = gate_added(e, &a, &b);
 	uint64_t up_id = gate_connected(e)->id, opening = gate_added_stream(e)->id;
 	struct cmd_context_set set;
@@ -591,10 +591,10 @@ static void a_change_that_met_a_full_ring_is_not_lost(void **state)
 	struct env *e = *state;
 	struct context *c = gate_added_udp(e);
 	struct cmd_context_set set = { 0 };
-	struct gate_wish w;
+	struct term_spec w;
 
 	while (dplink_room(e->s.link, c->worker)) {
-		gate_wish(e->s.gateway, c, 0, &w);
+		term_spec(e->s.gateway, c, 0, &w);
 		gate_set_ok(e, c, 0, &w);
 	}
 	w.term.dscp = 34;
@@ -623,7 +623,7 @@ int main(void)
 		T(who_was_learnt_before_is_kept_until_another_is),
 		T(a_refused_connection_is_told),
 		T(what_the_dataplane_refuses_ends),
-		T(news_are_numbered_and_bounded),
+		T(events_are_numbered_and_bounded),
 		T(every_state_is_found_and_replayed),
 		T(another_dataplane_has_no_connections),
 		T(both_processes_are_new),

@@ -19,8 +19,8 @@ static void expect_end(struct env *e, struct context *c, uint32_t seconds, enum 
 	assert_non_null(gate_find(e->s.gateway, id));
 	env_advance(e, 2000);
 	assert_null(gate_find(e->s.gateway, id));
-	assert_int_equal(gate_last_news(e)->what, TERM_NEWS);
-	assert_int_equal(gate_last_news(e)->end, end);
+	assert_int_equal(gate_last_event(e)->what, TERM_EVENTS);
+	assert_int_equal(gate_last_event(e)->end, end);
 	assert_int_equal(gate_stats(e->s.gateway)->ended[end], 1);
 	assert_true(env_take(e, worker, CMD_CONTEXT_DEL, &cmd));
 	assert_memory_equal(&cmd.context_del.cid, &cid, sizeof(cid));
@@ -29,7 +29,7 @@ static void expect_end(struct env *e, struct context *c, uint32_t seconds, enum 
 static void one_termination_waits_for_the_answer(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_udp(0);
+	struct term_spec a = spec_udp(0);
 
 	expect_end(e, gate_added(e, &a, NULL), 180, CONTEXT_END_ANSWER);
 }
@@ -37,7 +37,7 @@ static void one_termination_waits_for_the_answer(void **state)
 static void no_remote_address_waits_for_the_answer(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
 
 	b.term.remote[0] = (struct sock_addr){ 0 };
 	expect_end(e, gate_added(e, &a, &b), 180, CONTEXT_END_ANSWER);
@@ -46,7 +46,7 @@ static void no_remote_address_waits_for_the_answer(void **state)
 static void connections_that_never_begin_wait_for_the_answer(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_tls(0), b = wish_tcp(1);
+	struct term_spec a = spec_tls(0), b = spec_tcp(1);
 
 	expect_end(e, gate_added(e, &a, &b), 180, CONTEXT_END_ANSWER);
 }
@@ -55,7 +55,7 @@ static void connections_that_never_begin_wait_for_the_answer(void **state)
 static void an_answer_ends_the_wait_and_its_loss_starts_another(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
 	struct context *c = gate_added(e, &a, NULL);
 	struct gate_fail f;
 
@@ -70,7 +70,7 @@ static void an_answer_ends_the_wait_and_its_loss_starts_another(void **state)
 static void what_latches_or_has_ice_waits_until_it_is_learnt(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
 	struct context *c;
 
 	a.term.remote[0] = b.term.remote[0] = (struct sock_addr){ 0 };
@@ -133,13 +133,13 @@ static void others_that_are_refused_buy_no_time(void **state)
 static void the_time_to_connect_begins_with_both(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_tls(0), b = wish_tcp(1);
+	struct term_spec a = spec_tls(0), b = spec_tcp(1);
 	struct context *c;
 
 	a.begin = true;
 	c = gate_added(e, &a, &b);
 	gate_pass(e, 100);
-	gate_wish(e->s.gateway, c, 1, &b);
+	term_spec(e->s.gateway, c, 1, &b);
 	b.begin = true;
 	gate_set_ok(e, c, 1, &b);
 	expect_end(e, c, 30, CONTEXT_END_CONNECT);
@@ -192,14 +192,14 @@ static void silence_of_both_ends(void **state)
 	gate_term_event(e, c, 1, term_inactive());
 	answer_silence(e, c, 61, UINT32_MAX);
 	assert_null(gate_find(e->s.gateway, id));
-	assert_int_equal(gate_last_news(e)->end, CONTEXT_END_INACTIVE);
+	assert_int_equal(gate_last_event(e)->end, CONTEXT_END_INACTIVE);
 }
 
 /* A call may ring longer than it may be silent. */
 static void silence_counts_from_the_answer(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
 	struct sock_addr remote = b.term.remote[0];
 	struct context *c;
 	uint64_t id;
@@ -219,7 +219,7 @@ static void silence_counts_from_the_answer(void **state)
 		assert_false(asked(e, c));
 	answer_silence(e, c, UINT32_MAX, UINT32_MAX);
 	assert_null(gate_find(e->s.gateway, id));
-	assert_int_equal(gate_last_news(e)->end, CONTEXT_END_INACTIVE);
+	assert_int_equal(gate_last_event(e)->end, CONTEXT_END_INACTIVE);
 }
 
 /* The dataplane says when silence begins, not when it ends: what it counts decides. */
@@ -247,7 +247,7 @@ static void silence_that_is_over_ends_nothing(void **state)
 static void silence_is_looked_into_until_it_is_long_enough(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_udp(0), b = wish_udp(1);
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
 	struct context *c;
 	uint64_t id;
 
@@ -257,7 +257,7 @@ static void silence_is_looked_into_until_it_is_long_enough(void **state)
 	id = c->id;
 	gate_pass(e, 60);
 	gate_term_event(e, c, 0, term_inactive());
-	assert_int_equal(gate_last_news(e)->what, TERM_INACTIVE);
+	assert_int_equal(gate_last_event(e)->what, TERM_INACTIVE);
 	gate_term_event(e, c, 1, term_inactive());
 	answer_silence(e, c, 15, 11);
 	gate_pass(e, 48);
@@ -319,14 +319,14 @@ static void silence_counts_from_the_end_of_a_hold(void **state)
 		assert_false(asked(e, c));
 	answer_silence(e, c, 660, 660);
 	assert_null(gate_find(e->s.gateway, id));
-	assert_int_equal(gate_last_news(e)->end, CONTEXT_END_INACTIVE);
+	assert_int_equal(gate_last_event(e)->end, CONTEXT_END_INACTIVE);
 }
 
 /* Timers go on as if nothing had been. */
 static void timers_go_on_after_a_restart(void **state)
 {
 	struct env *e = *state;
-	struct gate_wish a = wish_udp(0);
+	struct term_spec a = spec_udp(0);
 	struct context *c = gate_added_udp(e);
 	uint64_t quiet = c->id, alone, opening;
 

@@ -355,7 +355,7 @@ static const char msrp[] = HEAD "m=message 9 TCP/MSRP *\na=setup:actpass\n"
 static const char connects[] = "m=message 9 TCP/MSRP *\na=setup:active\n"
 			       "a=path:msrp://u:9/s;tcp\na=msrp-cema\n";
 
-static void term_event(struct ng_world *w, uint32_t side, enum ctl_term_news what, const char *ip)
+static void term_event(struct ng_world *w, uint32_t side, enum ctl_term_event what, const char *ip)
 {
 	const struct context *x = ng_context(w, 0);
 	struct evt_term e = { .side = (uint8_t)side,

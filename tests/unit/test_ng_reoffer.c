@@ -64,7 +64,7 @@ static void pass(struct ng_world *w, uint32_t seconds)
 	}
 }
 
-static void event(struct ng_world *w, uint32_t side, enum ctl_term_news what, const char *ip,
+static void event(struct ng_world *w, uint32_t side, enum ctl_term_event what, const char *ip,
 		  uint16_t port)
 {
 	const struct context *x = ng_context(w, 0);

@@ -562,8 +562,8 @@ static void test_metrics_gateway(void **state)
 	g.stats = (struct gate_stats){ .added = 3,
 				       .deleted = 2,
 				       .moved = 4,
-				       .news = 5,
-				       .news_lost = 6,
+				       .events = 5,
+				       .events_lost = 6,
 				       .contexts = 7,
 				       .contexts_max = 8 };
 	g.stats.phase[GATE_UNJUDGED] = 16;

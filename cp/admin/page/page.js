@@ -133,8 +133,8 @@ function gateway(g, m, was, seconds) {
 			["bits passed a second", rate(bytes === null ? null : 8 * bytes)]],
 			[["contexts added", g.added], ["terminations that came up", m.up],
 				["terminations that ended", m.ended], ["addresses learnt", m.latched],
-				["terminations moved", g.moved], ["events told", g.news],
-				["events lost", g.news_lost], ...named("ended:", g.ended),
+				["terminations moved", g.moved], ["events told", g.events],
+				["events lost", g.events_lost], ...named("ended:", g.ended),
 				...named("refused:", g.refused), ...named("ng", g.ng ?? {})]);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_ADMIN_CONTEXT_NEWS_H
-#define FL_CP_ADMIN_CONTEXT_NEWS_H
+#ifndef FL_CP_ADMIN_CONTEXT_EVENTS_H
+#define FL_CP_ADMIN_CONTEXT_EVENTS_H
 
 /*
  * What happened to contexts and their terminations, for controllers that ask (R53): the method
@@ -11,13 +11,13 @@
 
 #include <event2/event.h>
 
-struct context_news;
+struct context_events;
 
-/* Sets s->news. False when out of memory; without a gateway there is nothing to do. */
-bool context_news_open(struct server *s, struct event_base *base);
+/* Sets s->events. False when out of memory; without a gateway there is nothing to do. */
+bool context_events_open(struct server *s, struct event_base *base);
 
 /* After rpc_stop(): whoever waited is not there any more. */
-void context_news_close(struct server *s);
+void context_events_close(struct server *s);
 
 /* {after, wait_ms, limit} */
 void rpc_context_events(void *ctx, const json_t *params, struct rpc_later *l);

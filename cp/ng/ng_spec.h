@@ -1,54 +1,54 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_NG_NG_WISH_H
-#define FL_CP_NG_NG_WISH_H
+#ifndef FL_CP_NG_NG_SPEC_H
+#define FL_CP_NG_NG_SPEC_H
 
 /* What an m-line of an offer or answer makes of the terminations of its context. */
 #include "ng_call.h"
 
 uint8_t ng_transport(const struct ng_media *m);
-void ng_wish_flag(struct ctl_term *t, uint16_t flag, bool on);
+void ng_spec_flag(struct ctl_term *t, uint16_t flag, bool on);
 
 /* A termination that is to be. */
-void ng_wish_new(struct gate_wish *w, bool v6);
+void ng_spec_new(struct term_spec *w, bool v6);
 /* What holds for either side of a new context, and whatever is told anew of an old one. */
-void ng_wish_common(const struct ng_call *c, struct gate_wish *w, uint32_t side);
-/* Controllers read of connections in the news; of datagrams there is nothing to wait for. */
-void ng_wish_notify(struct gate_wish *w);
+void ng_spec_common(const struct ng_call *c, struct term_spec *w, uint32_t side);
+/* Events tell controllers of connections; of datagrams there is nothing to wait for. */
+void ng_spec_notify(struct term_spec *w);
 /*
  * TLS's role follows TCP's (RFC 8122 4), unless it was told; the side that gets the SDP is the one
  * that flags tell of.
  */
-void ng_wish_roles(const struct ng_call *c, struct gate_wish *w, uint32_t side, bool client,
+void ng_spec_roles(const struct ng_call *c, struct term_spec *w, uint32_t side, bool client,
 		   uint64_t *mark);
 /* Datagrams that are RTP or not: only RTP has RTCP, and another address for it. */
-void ng_wish_kind(struct ctl_term *t, enum ng_kind kind);
+void ng_spec_kind(struct ctl_term *t, enum ng_kind kind);
 /* Whether the remote is who sends. It is learnt anew with each message of that side. */
-bool ng_wish_learns(const struct gate_wish *w);
+bool ng_spec_learns(const struct term_spec *w);
 /*
  * How the address of a side of datagrams is learnt: as that side's own messages say, whoever sent
  * the last one. Its remote address and ICE are set before.
  */
-void ng_wish_latch(const struct ng_call *c, struct gate_wish *w, uint32_t side, uint64_t *mark);
+void ng_spec_latch(const struct ng_call *c, struct term_spec *w, uint32_t side, uint64_t *mark);
 /* What the sender's m-line says of its own side, where that is no stream. */
-void ng_wish_datagrams(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
+void ng_spec_datagrams(const struct ng_call *c, const struct ng_media *m, struct term_spec *w,
 		       uint64_t *mark);
 /*
  * Whether the certificate that a connection has shown is not what the m-line says any more (RFC
  * 8122 6.2): one of the fingerprints it was judged by is gone. False while nothing was judged.
  */
-bool ng_wish_certificate_is_anothers(const struct context_term *t, const struct ng_media *m);
+bool ng_spec_certificate_is_anothers(const struct context_term *t, const struct ng_media *m);
 /*
  * The same of a stream; open: connections begin with this offer and its answer. Whether what there
  * was of a connection is of no use any more.
  */
-bool ng_wish_stream(const struct ng_call *c, int i, struct gate_wish *w, bool open, uint64_t *mark);
+bool ng_spec_stream(const struct ng_call *c, int i, struct term_spec *w, bool open, uint64_t *mark);
 
 /*
  * An answer refuses the m-line: nothing goes to or from that side. Of datagrams it has no remote
  * any more either.
  */
-void ng_wish_refuse(struct gate_wish *w, uint32_t side, uint64_t *mark);
+void ng_spec_refuse(struct term_spec *w, uint32_t side, uint64_t *mark);
 /* And what comes after an answer that refused. */
-void ng_wish_revive(struct gate_wish *w, uint32_t side, uint64_t *mark);
+void ng_spec_revive(struct term_spec *w, uint32_t side, uint64_t *mark);
 
 #endif

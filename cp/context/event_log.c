@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "news.h"
+#include "event_log.h"
 
 #include <stdlib.h>
 
-struct news {
-	struct gate_news *ring; /* [max], the one with seq at seq % max */
+struct event_log {
+	struct gate_event *ring; /* [max], the one with seq at seq % max */
 	uint32_t max;
 	uint64_t last, fetched; /* highest seq added, and given out */
 	void (*changed)(void *arg);
 	void *arg;
 };
 
-struct news *news_create(uint32_t max)
+struct event_log *event_log_create(uint32_t max)
 {
-	struct news *n = calloc(1, sizeof(*n));
+	struct event_log *n = calloc(1, sizeof(*n));
 
 	if (n)
 		n->ring = calloc(max, sizeof(*n->ring));
@@ -25,16 +25,16 @@ struct news *news_create(uint32_t max)
 	return n;
 }
 
-void news_free(struct news *n)
+void event_log_free(struct event_log *n)
 {
 	if (n)
 		free(n->ring);
 	free(n);
 }
 
-bool news_add(struct news *n, const struct gate_news *e)
+bool event_log_add(struct event_log *n, const struct gate_event *e)
 {
-	struct gate_news *place = &n->ring[++n->last % n->max];
+	struct gate_event *place = &n->ring[++n->last % n->max];
 	bool lost = n->last > n->max && n->last - n->max > n->fetched;
 
 	*place = *e;
@@ -44,7 +44,7 @@ bool news_add(struct news *n, const struct gate_news *e)
 	return lost;
 }
 
-const struct gate_news *news_get(struct news *n, uint64_t seq)
+const struct gate_event *event_log_get(struct event_log *n, uint64_t seq)
 {
 	if (n->last >= n->max && seq <= n->last - n->max)
 		seq = n->last - n->max + 1;
@@ -57,12 +57,12 @@ const struct gate_news *news_get(struct news *n, uint64_t seq)
 	return &n->ring[seq % n->max];
 }
 
-uint64_t news_last(const struct news *n)
+uint64_t event_log_last(const struct event_log *n)
 {
 	return n->last;
 }
 
-void news_listen(struct news *n, void (*changed)(void *arg), void *arg)
+void event_log_listen(struct event_log *n, void (*changed)(void *arg), void *arg)
 {
 	n->changed = changed;
 	n->arg = arg;

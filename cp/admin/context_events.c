@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "context_news.h"
+#include "context_events.h"
 
 #include "context_json.h"
 #include "context_rpc.h"
@@ -16,17 +16,17 @@ enum { WAIT_MAX_MS = 30000 };
 /* A controller that waits. */
 struct waiter {
 	LIST_ENTRY(waiter) entry;
-	struct context_news *news;
+	struct context_events *events;
 	struct rpc_later *later;
 	struct event *timeout;
 	uint64_t after;
 	uint32_t limit;
 };
 
-struct context_news {
+struct context_events {
 	const struct server *server;
 	struct event_base *base;
-	struct event *changed; /* in a turn of its own: news come in the middle of changes */
+	struct event *changed; /* in a turn of its own: events come in the middle of changes */
 	LIST_HEAD(, waiter) waiters;
 };
 
@@ -36,18 +36,18 @@ struct context_news {
  */
 static json_t *events_json(const struct server *s, uint64_t after, uint32_t limit)
 {
-	const uint64_t last = gate_news_last(s->gateway);
-	const struct gate_news *n;
+	const uint64_t last = gate_events_last(s->gateway);
+	const struct gate_event *n;
 	json_t *list = json_array();
 	uint64_t lost = 0;
 	char instance[32];
 
 	if (after > last)
 		after = 0;
-	while (json_array_size(list) < limit && (n = gate_news(s->gateway, after + 1))) {
+	while (json_array_size(list) < limit && (n = gate_event(s->gateway, after + 1))) {
 		lost += n->seq - after - 1;
 		after = n->seq;
-		json_array_append_new(list, context_news_json(n));
+		json_array_append_new(list, context_event_json(n));
 	}
 	snprintf(instance, sizeof(instance), "%x-%" PRIx64, (unsigned int)getpid(), s->start_ms);
 	return json_pack("{s:o, s:I, s:I, s:s}", "events", list, "last", (json_int_t)after, "lost",
@@ -59,7 +59,7 @@ static void waiter_end(struct waiter *w)
 	const struct rpc_error err = { RPC_INTERNAL, "out of memory" };
 
 	LIST_REMOVE(w, entry);
-	rpc_reply(w->later, events_json(w->news->server, w->after, w->limit), &err);
+	rpc_reply(w->later, events_json(w->events->server, w->after, w->limit), &err);
 	event_free(w->timeout);
 	free(w);
 }
@@ -72,7 +72,7 @@ static void waited(evutil_socket_t fd, short what, void *arg)
 }
 
 /* False when out of memory. */
-static bool waiter_begin(struct context_news *n, struct rpc_later *l, uint64_t after,
+static bool waiter_begin(struct context_events *n, struct rpc_later *l, uint64_t after,
 			 uint32_t limit, uint32_t wait_ms)
 {
 	const struct timeval tv = { wait_ms / 1000, wait_ms % 1000 * 1000 };
@@ -80,7 +80,7 @@ static bool waiter_begin(struct context_news *n, struct rpc_later *l, uint64_t a
 
 	if (!w)
 		return false;
-	*w = (struct waiter){ .news = n, .later = l, .after = after, .limit = limit };
+	*w = (struct waiter){ .events = n, .later = l, .after = after, .limit = limit };
 	w->timeout = evtimer_new(n->base, waited, w);
 	if (!w->timeout || event_add(w->timeout, &tv)) {
 		if (w->timeout)
@@ -93,7 +93,7 @@ static bool waiter_begin(struct context_news *n, struct rpc_later *l, uint64_t a
 }
 
 /* All that wait, or those whose client has gone: so there are never more than clients. */
-static void waiters_end(struct context_news *n, bool all)
+static void waiters_end(struct context_events *n, bool all)
 {
 	struct waiter *w, *next;
 
@@ -111,17 +111,17 @@ static void on_changed(evutil_socket_t fd, short what, void *arg)
 	waiters_end(arg, true);
 }
 
-static void news_changed(void *arg)
+static void log_changed(void *arg)
 {
-	struct context_news *n = arg;
+	struct context_events *n = arg;
 
 	if (!LIST_EMPTY(&n->waiters))
 		event_active(n->changed, 0, 0);
 }
 
-bool context_news_open(struct server *s, struct event_base *base)
+bool context_events_open(struct server *s, struct event_base *base)
 {
-	struct context_news *n;
+	struct context_events *n;
 
 	if (!s->gateway)
 		return true;
@@ -136,19 +136,19 @@ bool context_news_open(struct server *s, struct event_base *base)
 		free(n);
 		return false;
 	}
-	gate_news_listen(s->gateway, news_changed, n);
-	s->news = n;
+	gate_events_listen(s->gateway, log_changed, n);
+	s->events = n;
 	return true;
 }
 
-void context_news_close(struct server *s)
+void context_events_close(struct server *s)
 {
-	struct context_news *n = s->news;
+	struct context_events *n = s->events;
 
 	if (!n)
 		return;
-	s->news = NULL;
-	gate_news_listen(s->gateway, NULL, NULL);
+	s->events = NULL;
+	gate_events_listen(s->gateway, NULL, NULL);
 	waiters_end(n, true);
 	event_free(n->changed);
 	free(n);
@@ -170,10 +170,10 @@ void rpc_context_events(void *ctx, const json_t *params, struct rpc_later *l)
 		rpc_fail(&err, RPC_BAD_PARAMS, "\"after\" must be the number of an event, or 0");
 		ok = false;
 	}
-	if (s->news)
-		waiters_end(s->news, false);
-	if (ok && wait_ms && s->news && (uint64_t)after == gate_news_last(s->gateway)) {
-		if (waiter_begin(s->news, l, (uint64_t)after, limit, wait_ms))
+	if (s->events)
+		waiters_end(s->events, false);
+	if (ok && wait_ms && s->events && (uint64_t)after == gate_events_last(s->gateway)) {
+		if (waiter_begin(s->events, l, (uint64_t)after, limit, wait_ms))
 			return;
 		ok = false;
 	}

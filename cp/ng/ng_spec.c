@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "ng_wish.h"
+#include "ng_spec.h"
 
 #include <string.h>
 
@@ -10,12 +10,12 @@ uint8_t ng_transport(const struct ng_media *m)
 	return m->tls ? TERM_TLS : TERM_TCP;
 }
 
-void ng_wish_flag(struct ctl_term *t, uint16_t flag, bool on)
+void ng_spec_flag(struct ctl_term *t, uint16_t flag, bool on)
 {
 	t->flags = on ? t->flags | flag : t->flags & (uint16_t)~flag;
 }
 
-void ng_wish_common(const struct ng_call *c, struct gate_wish *w, uint32_t side)
+void ng_spec_common(const struct ng_call *c, struct term_spec *w, uint32_t side)
 {
 	int realm = c->f->realm[side != c->from];
 
@@ -25,55 +25,54 @@ void ng_wish_common(const struct ng_call *c, struct gate_wish *w, uint32_t side)
 		w->term.dscp = (uint8_t)c->f->dscp;
 }
 
-void ng_wish_new(struct gate_wish *w, bool v6)
+void ng_spec_new(struct term_spec *w, bool v6)
 {
-	*w = (struct gate_wish){ .v6 = v6 };
+	*w = (struct term_spec){ .v6 = v6 };
 	w->term.flags = TERM_IN | TERM_OUT;
 	w->term.dscp = CTL_DSCP_KEEP;
 	w->term.domain = CONFIG_DOMAINS_MAX;
 }
 
-void ng_wish_notify(struct gate_wish *w)
+void ng_spec_notify(struct term_spec *w)
 {
-	w->notify =
-	    w->term.transport == TERM_UDP
-		    ? 0
-		    : 1 << TERM_UP | 1 << TERM_UNJUDGED | 1 << TERM_ENDED | 1 << TERM_REFUSED;
+	w->notify = w->term.transport == TERM_UDP
+			? 0
+			: 1 << TERM_UP | 1 << TERM_UNJUDGED | 1 << TERM_ENDED | 1 << TERM_REFUSED;
 }
 
-void ng_wish_roles(const struct ng_call *c, struct gate_wish *w, uint32_t side, bool client,
+void ng_spec_roles(const struct ng_call *c, struct term_spec *w, uint32_t side, bool client,
 		   uint64_t *mark)
 {
 	if (side == c->to && c->f->flags & (NG_TLS_CLIENT | NG_TLS_SERVER)) {
 		ng_mark_set(mark, NG_MARK_TLS + side, 1, 1);
-		ng_wish_flag(&w->term, TERM_TLS_CLIENT, c->f->flags & NG_TLS_CLIENT);
+		ng_spec_flag(&w->term, TERM_TLS_CLIENT, c->f->flags & NG_TLS_CLIENT);
 	}
-	ng_wish_flag(&w->term, TERM_CONNECT, client);
+	ng_spec_flag(&w->term, TERM_CONNECT, client);
 	if (w->term.transport != TERM_TLS)
-		ng_wish_flag(&w->term, TERM_TLS_CLIENT, false);
+		ng_spec_flag(&w->term, TERM_TLS_CLIENT, false);
 	else if (!ng_mark_get(*mark, NG_MARK_TLS + side, 1))
-		ng_wish_flag(&w->term, TERM_TLS_CLIENT, client);
+		ng_spec_flag(&w->term, TERM_TLS_CLIENT, client);
 	/* A certificate says who it is. Without, who connects has the address that SDP told. */
-	ng_wish_flag(&w->term, TERM_LATCH, !client);
-	ng_wish_flag(&w->term, TERM_LATCH_ADDR,
+	ng_spec_flag(&w->term, TERM_LATCH, !client);
+	ng_spec_flag(&w->term, TERM_LATCH_ADDR,
 		     !client && w->term.transport == TERM_TCP && be16_get(w->term.remote[0].port));
 }
 
-void ng_wish_kind(struct ctl_term *t, enum ng_kind kind)
+void ng_spec_kind(struct ctl_term *t, enum ng_kind kind)
 {
-	ng_wish_flag(t, TERM_RTP, kind == NG_KIND_RTP);
+	ng_spec_flag(t, TERM_RTP, kind == NG_KIND_RTP);
 	if (kind == NG_KIND_RTP)
 		return;
-	ng_wish_flag(t, TERM_RTCP_MUX, false);
+	ng_spec_flag(t, TERM_RTCP_MUX, false);
 	t->remote[1] = (struct sock_addr){ 0 };
 }
 
-bool ng_wish_learns(const struct gate_wish *w)
+bool ng_spec_learns(const struct term_spec *w)
 {
 	return w->term.flags & TERM_LATCH && !(w->term.flags & TERM_ICE);
 }
 
-void ng_wish_latch(const struct ng_call *c, struct gate_wish *w, uint32_t side, uint64_t *mark)
+void ng_spec_latch(const struct ng_call *c, struct term_spec *w, uint32_t side, uint64_t *mark)
 {
 	bool latch, strict;
 
@@ -84,37 +83,37 @@ void ng_wish_latch(const struct ng_call *c, struct gate_wish *w, uint32_t side, 
 	latch = !ng_mark_get(*mark, NG_MARK_ASYMMETRIC + side, 1);
 	strict = latch ? ng_mark_get(*mark, NG_MARK_STRICT + side, 1)
 		       : !(w->term.flags & TERM_ICE); /* it may send from another port */
-	ng_wish_flag(&w->term, TERM_LATCH, latch);
-	ng_wish_flag(&w->term, TERM_LATCH_ADDR, strict && be16_get(w->term.remote[0].port));
+	ng_spec_flag(&w->term, TERM_LATCH, latch);
+	ng_spec_flag(&w->term, TERM_LATCH_ADDR, strict && be16_get(w->term.remote[0].port));
 }
 
-void ng_wish_datagrams(const struct ng_call *c, const struct ng_media *m, struct gate_wish *w,
+void ng_spec_datagrams(const struct ng_call *c, const struct ng_media *m, struct term_spec *w,
 		       uint64_t *mark)
 {
 	uint32_t known = ng_mark_get(*mark, NG_MARK_ICE + 16 * c->from, 16);
 	bool ice = m->ice && (c->offer || ng_mark_get(*mark, NG_MARK_OFFER_ICE + c->from, 1));
 
 	w->term.transport = TERM_UDP;
-	ng_wish_kind(&w->term, m->kind);
-	ng_wish_flag(&w->term, TERM_RTCP_MUX, m->mux && !(c->offer && c->f->flags & NG_MUX_REJECT));
-	ng_wish_flag(&w->term, TERM_OUT, !m->zero);
+	ng_spec_kind(&w->term, m->kind);
+	ng_spec_flag(&w->term, TERM_RTCP_MUX, m->mux && !(c->offer && c->f->flags & NG_MUX_REJECT));
+	ng_spec_flag(&w->term, TERM_OUT, !m->zero);
 	/* Not by an answer: what it answers named our credentials. */
 	w->restart =
 	    c->offer && ice && (!(w->term.flags & TERM_ICE) || (known && known != m->ice_hash));
-	ng_wish_flag(&w->term, TERM_ICE, ice);
+	ng_spec_flag(&w->term, TERM_ICE, ice);
 	ng_mark_set(mark, NG_MARK_ICE + 16 * c->from, 16, ice ? m->ice_hash : 0);
 	if (!m->zero) {
 		w->term.remote[0] = m->remote;
 		w->term.remote[1] = m->kind == NG_KIND_RTP ? m->rtcp : (struct sock_addr){ 0 };
 	}
-	ng_wish_latch(c, w, c->from, mark);
+	ng_spec_latch(c, w, c->from, mark);
 }
 
 /*
  * Whether we connect to the sender (RFC 4145 4.1: without a=setup, who offers does, who answers
  * does not). Where either may, a connection that there is stays as it is.
  */
-static bool connects(const struct ng_call *c, const struct ng_media *m, const struct gate_wish *w,
+static bool connects(const struct ng_call *c, const struct ng_media *m, const struct term_spec *w,
 		     bool open)
 {
 	bool did = w->term.flags & TERM_CONNECT;
@@ -138,7 +137,7 @@ static bool fingerprint_is_one_of(const struct fingerprint *fp, const struct fin
 	return false;
 }
 
-bool ng_wish_certificate_is_anothers(const struct context_term *t, const struct ng_media *m)
+bool ng_spec_certificate_is_anothers(const struct context_term *t, const struct ng_media *m)
 {
 	static const uint8_t unknown[sizeof(t->sha256)];
 	struct fingerprint shown = { .hash = FP_SHA256 };
@@ -160,7 +159,7 @@ bool ng_wish_certificate_is_anothers(const struct context_term *t, const struct 
 	return false;
 }
 
-bool ng_wish_stream(const struct ng_call *c, int i, struct gate_wish *w, bool open, uint64_t *mark)
+bool ng_spec_stream(const struct ng_call *c, int i, struct term_spec *w, bool open, uint64_t *mark)
 {
 	const uint16_t roles = TERM_CONNECT | TERM_TLS_CLIENT;
 	const struct ng_media *m = &c->media[i];
@@ -172,28 +171,28 @@ bool ng_wish_stream(const struct ng_call *c, int i, struct gate_wish *w, bool op
 		w->term.remote[0] = m->remote;
 	w->term.n_fingerprint = m->n_fingerprint;
 	memcpy(w->term.fingerprint, m->fingerprint, sizeof(m->fingerprint));
-	ng_wish_roles(c, w, c->from, client, mark);
+	ng_spec_roles(c, w, c->from, client, mark);
 	if (m->connection == NG_CONNECTION_EXISTING)
 		return false;
 	return old.transport != w->term.transport || (old.flags ^ w->term.flags) & roles ||
 	       (c->context[i] &&
-		ng_wish_certificate_is_anothers(&c->context[i]->term[c->from], m)) ||
+		ng_spec_certificate_is_anothers(&c->context[i]->term[c->from], m)) ||
 	       (client && !sock_addr_eq(&old.remote[0], &w->term.remote[0]));
 }
 
-void ng_wish_refuse(struct gate_wish *w, uint32_t side, uint64_t *mark)
+void ng_spec_refuse(struct term_spec *w, uint32_t side, uint64_t *mark)
 {
 	ng_mark_set(mark, NG_MARK_REFUSED + side, 1, 1);
-	ng_wish_flag(&w->term, TERM_IN | TERM_OUT, false);
+	ng_spec_flag(&w->term, TERM_IN | TERM_OUT, false);
 	if (w->term.transport != TERM_UDP)
 		return;
 	memset(w->term.remote, 0, sizeof(w->term.remote));
-	ng_wish_flag(&w->term, TERM_LATCH_ADDR, false);
+	ng_spec_flag(&w->term, TERM_LATCH_ADDR, false);
 }
 
-void ng_wish_revive(struct gate_wish *w, uint32_t side, uint64_t *mark)
+void ng_spec_revive(struct term_spec *w, uint32_t side, uint64_t *mark)
 {
 	if (ng_mark_get(*mark, NG_MARK_REFUSED + side, 1))
-		ng_wish_flag(&w->term, TERM_IN | TERM_OUT, true);
+		ng_spec_flag(&w->term, TERM_IN | TERM_OUT, true);
 	ng_mark_set(mark, NG_MARK_REFUSED + side, 1, 0);
 }
