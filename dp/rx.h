@@ -11,7 +11,7 @@
 /* Receives a burst from each port this worker has a queue of; returns packets received. */
 uint32_t rx_ports(struct worker *w);
 
-/* The worker of a client's packet (its addresses and p->in_port), see HACKING.md on steering. */
+/* The worker of a client's packet (its addresses and p->in_port), see doc/arch/dataplane.md, "Steering". */
 uint16_t rx_client_owner(const struct worker *w, const struct pkt *p);
 
 enum rx_mode {

@@ -45,7 +45,7 @@ static bool port_serves(const struct dplane *dp, const struct pkt *p)
 	       (ip_route(dp, &p->dst, &p->src, &port, &via) && port == p->in_port);
 }
 
-/* The worker of a client's packet that came by a port, see HACKING.md on steering. */
+/* The worker of a client's packet that came by a port, see doc/arch/dataplane.md, "Steering". */
 uint16_t rx_client_owner(const struct worker *w, const struct pkt *p)
 {
 	const struct port *port = &w->dp->port[p->in_port];

@@ -175,7 +175,7 @@ def report_sizes(root, verbose):
     for folder, ends in (("tests", (".c", ".h", ".py", ".sh", ".mjs", ".js")), ("perf", (".c", ".h", ".py", ".sh"))):
         print(f"{folder} lines:", sum(text_of(root, p).count("\n") for p in files(root, (folder,), ends)))
     docs = [p for p in ("README.md", "HACKING.md") if os.path.exists(os.path.join(root, p))]
-    docs += [p for p in files(root, ("doc",), (".md", ".1", ".5", ".7", ".8"))]
+    docs += [p for p in files(root, ("doc", "perf"), (".md", ".in", ".1", ".5", ".7", ".8")) if "results" not in p]
     print("document lines:", sum(text_of(root, p).count("\n") for p in docs),
           {p: text_of(root, p).count("\n") for p in docs[:2]})
     file_sizes.sort(reverse=True)

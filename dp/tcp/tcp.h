@@ -169,7 +169,7 @@ void tcp_dscp(struct tcp_conn *c, uint8_t dscp);
 /* Fills what the region and tests show; seq is left alone. */
 void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *i);
 
-/* ---- what it holds: HACKING.md, "The ledger" ---- */
+/* ---- what it holds: doc/arch/limits.md ---- */
 
 /*
  * Its owner vouches for it, or no more: it belongs to an allocation, a termination. One that nobody

@@ -175,7 +175,7 @@ static void turn_and_turn(void **state)
 
 /*
  * Whoever was told of a port may send to it at once: the commands that stand in the ring are obeyed
- * before a packet to it is refused, as of one that comes by a wire (HACKING.md).
+ * before a packet to it is refused, as of one that comes by a wire (doc/arch/dataplane.md).
  */
 static void who_has_just_come_is_known(void **state)
 {
