@@ -307,38 +307,41 @@ static bool set_notify(const struct ask *a, const struct field *f, const json_t 
 	return true;
 }
 
-#define NUMBER(member, most, none)                                                        \
-	{                                                                                 \
-		set_number, .at = offsetof(struct term_spec, member),                     \
-			    .size = sizeof(((struct term_spec *)0)->member), .max = most, \
-			    .normal = none                                                \
+#define NUMBER(member, most, none)                                                           \
+	{                                                                                    \
+		.set = set_number, .at = offsetof(struct term_spec, member),                 \
+		.size = sizeof(((struct term_spec *)0)->member), .max = most, .normal = none \
 	}
 
 static const struct field fields[TERM_FIELDS] = {
-	[TERM_FIELD_transport] = { set_transport, .word = term_transports },
-	[TERM_FIELD_realm] = { set_realm },
-	[TERM_FIELD_family] = { set_family },
+	[TERM_FIELD_transport] = { .set = set_transport, .word = term_transports },
+	[TERM_FIELD_realm] = { .set = set_realm },
+	[TERM_FIELD_family] = { .set = set_family },
 	[TERM_FIELD_port] = NUMBER(port, UINT16_MAX, 0),
-	[TERM_FIELD_remote] = { set_remote },
-	[TERM_FIELD_rtcp_remote] = { set_remote, .max = 1 },
-	[TERM_FIELD_latch] = { set_flags, TERM_LATCH | TERM_LATCH_ADDR, term_latch },
-	[TERM_FIELD_gate] = { set_flags, TERM_IN | TERM_OUT, term_gate },
-	[TERM_FIELD_rtp] = { set_flag, TERM_RTP },
-	[TERM_FIELD_rtcp_mux] = { set_flag, TERM_RTCP_MUX },
-	[TERM_FIELD_ice] = { set_flag, TERM_ICE },
-	[TERM_FIELD_ice_restart] = { set_bool, .at = offsetof(struct term_spec, restart) },
-	[TERM_FIELD_tcp_role] = { set_flags, TERM_CONNECT, term_tcp_role },
-	[TERM_FIELD_tls_role] = { set_flags, TERM_TLS_CLIENT, term_tls_role },
-	[TERM_FIELD_tls_domain] = { set_domain },
-	[TERM_FIELD_fingerprints] = { set_fingerprints },
-	[TERM_FIELD_host] = { set_host },
-	[TERM_FIELD_begin] = { set_bool, .at = offsetof(struct term_spec, begin) },
+	[TERM_FIELD_remote] = { .set = set_remote },
+	[TERM_FIELD_rtcp_remote] = { .set = set_remote, .max = 1 },
+	[TERM_FIELD_latch] = { .set = set_flags,
+			       .mask = TERM_LATCH | TERM_LATCH_ADDR,
+			       .word = term_latch },
+	[TERM_FIELD_gate] = { .set = set_flags, .mask = TERM_IN | TERM_OUT, .word = term_gate },
+	[TERM_FIELD_rtp] = { .set = set_flag, .mask = TERM_RTP },
+	[TERM_FIELD_rtcp_mux] = { .set = set_flag, .mask = TERM_RTCP_MUX },
+	[TERM_FIELD_ice] = { .set = set_flag, .mask = TERM_ICE },
+	[TERM_FIELD_ice_restart] = { .set = set_bool, .at = offsetof(struct term_spec, restart) },
+	[TERM_FIELD_tcp_role] = { .set = set_flags, .mask = TERM_CONNECT, .word = term_tcp_role },
+	[TERM_FIELD_tls_role] = { .set = set_flags,
+				  .mask = TERM_TLS_CLIENT,
+				  .word = term_tls_role },
+	[TERM_FIELD_tls_domain] = { .set = set_domain },
+	[TERM_FIELD_fingerprints] = { .set = set_fingerprints },
+	[TERM_FIELD_host] = { .set = set_host },
+	[TERM_FIELD_begin] = { .set = set_bool, .at = offsetof(struct term_spec, begin) },
 	[TERM_FIELD_dscp] = NUMBER(term.dscp, DSCP_MAX, CTL_DSCP_KEEP),
 	[TERM_FIELD_rate] = NUMBER(term.rate, UINT32_MAX, 0),
 	[TERM_FIELD_burst] = NUMBER(term.burst, UINT32_MAX, 0),
 	[TERM_FIELD_inactivity] = NUMBER(term.inactivity, INACTIVITY_MAX, 0),
-	[TERM_FIELD_notify] = { set_notify, .word = term_events },
-	[TERM_FIELD_tag] = { set_tag },
+	[TERM_FIELD_notify] = { .set = set_notify, .word = term_events },
+	[TERM_FIELD_tag] = { .set = set_tag },
 };
 
 static const char *name_of(const struct field *f)
