@@ -279,19 +279,26 @@ tls_make()
 		mv "$TLS/$1.key.new" "$TLS/$1.key" && mv "$TLS/$1.pem.new" "$TLS/$1.pem" && rm "$TLS/$1.csr"
 }
 
+# Some clients take no CA whose keyUsage does not say that it is one (RFC 5280 4.2.1.3).
+ca_fresh()
+{
+	openssl x509 -in "$TLS/ca.pem" -noout -checkend $(((TLS_DAYS + 30) * 86400)) &&
+		openssl x509 -in "$TLS/ca.pem" -noout -ext keyUsage | grep -q 'Certificate Sign'
+}
+
 # A CA for this machine, and two certificates of it.
 make_certificates()
 {
 	local log=$RUN/certificates.log old
-	tls_fresh ecdsa && tls_fresh rsa && return
+	ca_fresh >/dev/null 2>&1 && tls_fresh ecdsa && tls_fresh rsa && return
 	say "making certificates in $TLS"
 	old=$(umask)
 	umask 077
 	mkdir -p "$TLS"
 	{
-		openssl x509 -in "$TLS/ca.pem" -noout -checkend $(((TLS_DAYS + 30) * 86400)) ||
-			openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
-				-subj "/CN=Fairlead test CA $(openssl rand -hex 4)" -keyout "$TLS/ca.key" -out "$TLS/ca.pem"
+		ca_fresh || openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 \
+			-addext keyUsage=critical,keyCertSign,cRLSign \
+			-subj "/CN=Fairlead test CA $(openssl rand -hex 4)" -keyout "$TLS/ca.key" -out "$TLS/ca.pem"
 		tls_make ecdsa EC ec_paramgen_curve:P-256 && tls_make rsa RSA rsa_keygen_bits:2048
 	} >"$log" 2>&1 || die "openssl cannot make certificates:" "$log"
 	umask "$old"

@@ -21,6 +21,7 @@ tls_domain()
 tls_ca()
 {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj "/CN=CA of $NAME" \
+		-addext keyUsage=critical,keyCertSign,cRLSign \
 		-keyout "$TMP/ca.key" -out "$TMP/ca.pem" 2>"$TMP/openssl.log" || fail "$(tail -n 1 "$TMP/openssl.log")"
 }
 
