@@ -66,6 +66,8 @@ mount_all()
 {
 	local dir
 	MOUNTED=$1
+	# A mount point of its own: "ip netns exec" makes / a slave of another's.
+	mount --bind "$1" "$1" || return
 	mount -t proc proc "$1/proc" || return
 	for dir in sys dev; do
 		mount --rbind "/$dir" "$1/$dir" && mount --make-rslave "$1/$dir" || return
@@ -80,6 +82,7 @@ unmount_all()
 	for dir in run dev sys proc; do
 		umount -R -l "$MOUNTED/$dir" 2>/dev/null || true
 	done
+	umount -R -l "$MOUNTED" 2>/dev/null || true
 	MOUNTED=
 }
 
