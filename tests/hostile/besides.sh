@@ -81,6 +81,7 @@ ran_out()
 	queues) (($(grew media_full) > 0 && $(grew tcp_memory) > 0)) ;;
 	records) got '.held > 128 and .bytes > 0' ;;
 	reservations) got '.pairs_granted > 3 * 80 and .pairs_486 >= 3' ;;
+	small_holders) (($(grew tcp_ooo_full) + $(grew tcp_memory) > 0)) && got '.clients > 0 and .guests > 0 and .held > 0' ;;
 	*) fail "$WHAT: what it should run out of is not said in ran_out" ;;
 	esac
 }
