@@ -77,7 +77,7 @@ class Client(Holder):
             self.say(s.build(s.ALLOCATE, s.REQUEST, allocate + self.turn.credentials(), key=self.turn.key()))
             self.step = 2
         elif self.step == 2 and (reply := self.reply()):
-            self.step = 3 if reply.error() is None else 4
+            self.step = 4 if reply.error() else 3
         return self.step == 3
 
     def go_on(self):
