@@ -280,6 +280,7 @@ uint64_t hostile_sessions(void)
 			struct session s = w->session[k];
 
 			s.client_nh = s.first.nh = 0;
+			memset(&s.asked, 0, sizeof(s.asked)); /* its requests are counted there */
 			h = mix(h, &s, sizeof(s));
 		}
 		for (k = 0; k < w->peers_max; k++) {
