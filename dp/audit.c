@@ -115,13 +115,7 @@ static bool context_is_told(struct worker *w, uint32_t slot)
 
 static bool audit_is_told(struct worker *w)
 {
-	struct ctl_hdr *e = evt_slot(w);
-
-	if (!e)
-		return false;
-	*e = (struct ctl_hdr){ EVT_AUDITED, sizeof(*e), w->audit_seq };
-	evt_publish(w);
-	return true;
+	return evt_bare(w, evt_slot(w), EVT_AUDITED, w->audit_seq);
 }
 
 /* One slot, or the end of a table. False if there is no room to tell it. */

@@ -93,6 +93,17 @@ void evt_publish(struct worker *w)
 	w->punted = true;
 }
 
+bool evt_bare(struct worker *w, void *slot, enum ctl_evt_type type, uint32_t seq)
+{
+	struct ctl_hdr *e = slot;
+
+	if (!e)
+		return false;
+	*e = (struct ctl_hdr){ (uint16_t)type, sizeof(*e), seq };
+	evt_publish(w);
+	return true;
+}
+
 void evt_lost(struct worker *w)
 {
 	w->end_lost = true;
@@ -100,13 +111,8 @@ void evt_lost(struct worker *w)
 
 void evt_lost_tell(struct worker *w)
 {
-	struct ctl_hdr *e = w->end_lost ? evt_slot(w) : NULL;
-
-	if (!e)
-		return;
-	*e = (struct ctl_hdr){ EVT_END_LOST, sizeof(*e), 0 };
-	evt_publish(w);
-	w->end_lost = false;
+	if (w->end_lost && evt_bare(w, evt_slot(w), EVT_END_LOST, 0))
+		w->end_lost = false;
 }
 
 /* ---- the control process sleeps ---- */

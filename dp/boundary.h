@@ -56,6 +56,8 @@ void evt_lost(struct worker *w);
 void evt_lost_tell(struct worker *w);
 /* The event written there goes; the control process is woken at the end of the turn. */
 void evt_publish(struct worker *w);
+/* An event that is its header and no more, in one of the slots above. False if that is NULL. */
+bool evt_bare(struct worker *w, void *slot, enum ctl_evt_type type, uint32_t seq);
 /* Wakes the control process if it sleeps and an event waits; not too often. Whether it did. */
 bool boundary_wake(struct worker *w);
 

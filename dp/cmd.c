@@ -76,16 +76,6 @@ static bool peer_refused(struct worker *w, const struct ctl_hdr *hdr,
 	return false;
 }
 
-static void synced(struct worker *w, uint32_t seq)
-{
-	struct ctl_hdr *e = evt_answer(w);
-
-	if (!e)
-		return;
-	*e = (struct ctl_hdr){ EVT_SYNCED, sizeof(*e), seq };
-	evt_publish(w);
-}
-
 /* False if it could not be obeyed; *waits: not yet. */
 static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 {
@@ -140,7 +130,7 @@ static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 	case CMD_SYNC_END:
 		session_sync_end(w);
 		context_sync_end(w);
-		synced(w, c->hdr.seq);
+		evt_bare(w, evt_answer(w), EVT_SYNCED, c->hdr.seq);
 		return true;
 	}
 	return false;

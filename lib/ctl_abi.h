@@ -684,6 +684,7 @@ struct evt_psk {
 };
 
 _Static_assert(sizeof(struct ctl_leg) == 28, "layout of the boundary");
+
 /* Any message, in a private copy. */
 union ctl_cmd {
 	struct ctl_hdr hdr;
@@ -704,16 +705,20 @@ union ctl_evt {
 _Static_assert(sizeof(union ctl_cmd) == RING_MSG_SIZE && sizeof(union ctl_evt) == RING_MSG_SIZE,
 	       "a message fits a slot");
 
+/* A message as long as it always is, or as what it carries makes it. */
+#define CTL_LEN(number, type) \
+	case number:          \
+		return h->len == sizeof(struct type);
+#define CTL_LEN_PAYLOAD(number, type) \
+	case number:                  \
+		return h->len >= offsetof(struct type, payload) && h->len <= sizeof(struct type);
+
 /* Whether a message of that type can be that long; of no known type none can. */
 static inline bool ctl_cmd_len_valid(const struct ctl_hdr *h)
 {
 	switch (h->type) {
-#define CMD(name, member, type) \
-	case CMD_##name:        \
-		return h->len == sizeof(struct type);
-#define CMD_PAYLOAD(name, member, type) \
-	case CMD_##name:                \
-		return h->len >= offsetof(struct type, payload) && h->len <= sizeof(struct type);
+#define CMD(name, member, type) CTL_LEN(CMD_##name, type)
+#define CMD_PAYLOAD(name, member, type) CTL_LEN_PAYLOAD(CMD_##name, type)
 #include "msg.def"
 	default:
 		return false;
@@ -723,17 +728,16 @@ static inline bool ctl_cmd_len_valid(const struct ctl_hdr *h)
 static inline bool ctl_evt_len_valid(const struct ctl_hdr *h)
 {
 	switch (h->type) {
-#define EVT(name, member, type) \
-	case EVT_##name:        \
-		return h->len == sizeof(struct type);
-#define EVT_PAYLOAD(name, member, type) \
-	case EVT_##name:                \
-		return h->len >= offsetof(struct type, payload) && h->len <= sizeof(struct type);
+#define EVT(name, member, type) CTL_LEN(EVT_##name, type)
+#define EVT_PAYLOAD(name, member, type) CTL_LEN_PAYLOAD(EVT_##name, type)
 #include "msg.def"
 	default:
 		return false;
 	}
 }
+
+#undef CTL_LEN
+#undef CTL_LEN_PAYLOAD
 
 /*
  * Which worker owns a relayed port. Pairs (even, odd) stay together for EVEN-PORT; consecutive

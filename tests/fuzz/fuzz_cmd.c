@@ -74,21 +74,9 @@ static void publish(const uint8_t *msg, size_t len)
 static void command(uint8_t *msg, size_t len)
 {
 	static const uint16_t size[] = {
-		[0] = sizeof(struct ctl_hdr),
-		[CMD_SESSION_SET] = sizeof(struct cmd_session_set),
-		[CMD_SESSION_DEL] = sizeof(struct cmd_session_del),
-		[CMD_PERM_SET] = sizeof(struct cmd_perm_set),
-		[CMD_CHAN_SET] = sizeof(struct cmd_chan_set),
-		[CMD_CONNECT] = sizeof(struct cmd_connect),
-		[CMD_JOIN] = sizeof(struct cmd_join),
-		[CMD_CONN_CLOSE] = sizeof(struct cmd_conn_close),
-		[CMD_CONTEXT_SET] = sizeof(struct cmd_context_set),
-		[CMD_CONTEXT_DEL] = sizeof(struct cmd_context),
-		[CMD_CONTEXT_AUDIT] = sizeof(struct cmd_context),
-		[CMD_CONTEXT_MOVE] = sizeof(struct cmd_context_move),
-		[CMD_SYNC_BEGIN] = sizeof(struct ctl_hdr),
-		[CMD_AUDIT] = sizeof(struct ctl_hdr),
-		[CMD_SYNC_END] = sizeof(struct ctl_hdr),
+		[CMD_NONE] = sizeof(struct ctl_hdr),
+#define CMD(name, member, type) [CMD_##name] = sizeof(struct type),
+#include "../../lib/msg.def"
 	};
 	struct ctl_hdr h = { .type = msg[0] % RTE_DIM(size) };
 	struct ctl_sid *sid = (struct ctl_sid *)(msg + sizeof(h));

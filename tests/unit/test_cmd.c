@@ -417,15 +417,7 @@ static uint16_t last_event(void)
 /* One slot holds the answer of any command, and without it no command is taken. */
 static void one_answer_each(void **state)
 {
-	static union {
-		struct cmd_session_set session_set;
-		struct cmd_perm_set perm_set;
-		struct cmd_chan_set chan_set;
-		struct cmd_connect connect;
-		struct cmd_context_set context_set;
-		struct cmd_context_move context_move;
-		struct ctl_hdr sync;
-	} c;
+	static union ctl_cmd c;
 	static const struct {
 		uint16_t type, len, answer;
 	} rows[] = {
@@ -435,7 +427,7 @@ static void one_answer_each(void **state)
 		{ CMD_CONNECT, sizeof(c.connect), EVT_CONNECT_FAILED },
 		{ CMD_CONTEXT_SET, sizeof(c.context_set), EVT_CONTEXT_REFUSED },
 		{ CMD_CONTEXT_MOVE, sizeof(c.context_move), EVT_CONTEXT_REFUSED },
-		{ CMD_SYNC_END, sizeof(c.sync), EVT_SYNCED },
+		{ CMD_SYNC_END, sizeof(c.sync_end), EVT_SYNCED },
 	};
 	size_t i;
 
