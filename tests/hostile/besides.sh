@@ -33,7 +33,7 @@ up()
 	"$ROOT/conf/quickstart.sh" --down
 	FAIRLEAD_BUILD=$BUILD FAIRLEAD_CONFIG=$file "$ROOT/conf/quickstart.sh" --detach
 	local user
-	for user in mallory trudy craig; do
+	for user in mallory trudy craig walter; do
 		fl user add $user --password-file - --replace <<<hostile
 	done
 }

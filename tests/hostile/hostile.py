@@ -20,6 +20,7 @@ from load import enter
 
 SERVER, PEER, SINK = "10.1.0.1", "10.2.0.2", 9
 USERS, PASSWORD = ("mallory", "trudy", "craig"), "hostile"
+FRESH = "walter"  # whose share of allocations no other row has used up: they live on after a row has ended
 
 
 def client(port=3478, user=USERS[0], **how):

@@ -11,7 +11,7 @@ import ssl
 import struct
 import time
 
-from hostile import PASSWORD, PEER, USERS, Tally, run, s
+from hostile import FRESH, PASSWORD, PEER, Tally, run, s
 from load import enter
 from rawtcp import ACK, RST, Wire
 
@@ -56,7 +56,7 @@ class Client(Holder):
     def __init__(self, wire, host):
         super().__init__(wire, host, 3478)
         self.turn = s.Client.__new__(s.Client)
-        self.turn.user, self.turn.password, self.turn.sha256, self.turn.anonymous = USERS[0], PASSWORD, False, False
+        self.turn.user, self.turn.password, self.turn.sha256, self.turn.anonymous = FRESH, PASSWORD, False, False
 
     def reply(self):
         got = self.c.received
