@@ -99,7 +99,7 @@ struct field {
 	/* Flags, by words, or without as true or false. */
 	uint16_t mask;
 	const struct term_word *word;
-	/* A number or bool of the spec, and without one. */
+	/* A number or a bool of a specification; the default where it says none. */
 	size_t at, size;
 	uint32_t max, normal;
 };
@@ -150,7 +150,7 @@ static bool set_flag(const struct ask *a, const struct field *f, const json_t *v
 	return true;
 }
 
-/* A bool of the spec. */
+/* A bool of a specification. */
 static bool set_bool(const struct ask *a, const struct field *f, const json_t *v)
 {
 	if (v && !json_is_boolean(v))

@@ -2,7 +2,6 @@
 /* Opening from here: a port (RFC 6056), SYN (RFC 9293 3.10.1), and what answers it (3.10.7.3). */
 #include "ledger.h"
 
-#include <rte_hash.h>
 
 enum { PORT_FIRST = 1024, PORTS = 65536 - PORT_FIRST, PORT_TRIES = 512 };
 

@@ -15,12 +15,6 @@ static void linger_readable(struct worker *w, struct tcp_conn *c)
 		tcp_close(w, c, *linger_why(c));
 }
 
-static void linger_writable(struct worker *w, struct tcp_conn *c)
-{
-	(void)w;
-	(void)c;
-}
-
 /* Patience is over. What is still to be sent has the time that TCP gives it. */
 static void linger_timeout(struct worker *w, struct tcp_conn *c)
 {
@@ -39,7 +33,6 @@ const struct tcp_app linger_app = {
 	.name = "linger",
 	.role = CONN_DATA,
 	.readable = linger_readable,
-	.writable = linger_writable,
 	.timeout = linger_timeout,
 	.closed = linger_closed,
 };

@@ -7,7 +7,6 @@
 #include "sent.h"
 
 #include <rte_cycles.h>
-#include <rte_errno.h>
 #include <rte_malloc.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -142,7 +141,8 @@ static void conn_tell(struct worker *w, struct tcp_conn *c)
 	if (c->flags & (CONN_WANT_ROOM | CONN_WANT_ACK) && !(c->flags & CONN_DEAD) &&
 	    tcp_send_room(w, c)) {
 		c->flags &= ~(uint32_t)(CONN_WANT_ROOM | CONN_WANT_ACK);
-		c->app->writable(w, c);
+		if (c->app->writable)
+			c->app->writable(w, c);
 	}
 }
 

@@ -36,7 +36,7 @@ struct tcp_app {
 	void (*established)(struct worker *w, struct tcp_conn *c);
 	/* There are bytes to take, or the other side's FIN was reached (tcp_recv_fin()). */
 	void (*readable)(struct worker *w, struct tcp_conn *c);
-	/* A tcp_send() that had no room may be tried again. */
+	/* A tcp_send() that had no room may be tried again. NULL where none waits for room. */
 	void (*writable)(struct worker *w, struct tcp_conn *c);
 	/* The timer of tcp_app_timer(). NULL where none is used. */
 	void (*timeout)(struct worker *w, struct tcp_conn *c);

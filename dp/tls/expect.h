@@ -39,7 +39,7 @@ struct tls_expect {
 bool expect_use(const struct tls_expect *e, SSL *ssl, bool client);
 /*
  * The verdict on the other side's certificate: an error of x509_verify_cert(3), X509_V_OK. chain:
- * whether the domain has CAs, which judge it then, and not this, unless e has another spec.
+ * whether the domain has CAs, which judge it then, and not this, unless e says otherwise.
  */
 bool expect_chain(const struct tls_expect *e, bool chain);
 int expect_judge(const struct tls_expect *e, X509_STORE_CTX *s);

@@ -332,17 +332,9 @@ static void move_try(struct worker *w, struct tcp_conn *c)
 		tcp_app_timer(w, c, MOVE_RETRY_MS);
 }
 
-/* Its owner before may have asked. */
-static void move_writable(struct worker *w, struct tcp_conn *c)
-{
-	(void)w;
-	(void)c;
-}
-
 static const struct tcp_app peer_move_app = {
 	.name = "move",
 	.role = CONN_DATA,
-	.writable = move_writable,
 	.timeout = move_try,
 	.arrived = move_arrived,
 	.closed = move_closed,

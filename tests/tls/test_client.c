@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Our own connections with TLS (R44): the client's role, towards an OpenSSL server. Its tickets and
- * keys are taken or ignored, its asks to begin anew refused, its certificate is there for who
+ * keys are taken or ignored, its requests to renegotiate are refused, its certificate is there for whoever
  * asks; ends are those of the other role.
  */
 #include "tls_world.h"
