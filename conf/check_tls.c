@@ -9,7 +9,7 @@
 
 enum {
 	TLS_RECEIVE_MIN = 98304, /* the longest message, and a record beside it */
-	TLS_SHAKE_KB = 28,	 /* of a handshake under way, from DPDK's heap */
+	TLS_HANDSHAKE_KB = 28,	 /* of a handshake under way, from DPDK's heap */
 };
 
 /* Index of the domain called name; n_domain: none. */
@@ -161,7 +161,8 @@ static bool check_service(struct config_reader *r, struct config_service *s)
 static bool check_sizes(struct config_reader *r)
 {
 	const struct config *c = r->c;
-	uint64_t need = (uint64_t)c->tls.handshakes * c->dataplane.n_workers * TLS_SHAKE_KB / 1024;
+	uint64_t need =
+	    (uint64_t)c->tls.handshakes * c->dataplane.n_workers * TLS_HANDSHAKE_KB / 1024;
 
 	if (c->tcp.receive_buffer < TLS_RECEIVE_MIN)
 		return config_fail_at(r, &c->tcp.receive_buffer,

@@ -89,7 +89,8 @@ struct config_tcp {
 
 /* Handshakes and records of all domains. */
 struct config_tls {
-	uint16_t crypto_cpus[CONFIG_CRYPTO_MAX]; /* of shakers; none: each worker does its own */
+	uint16_t
+	    crypto_cpus[CONFIG_CRYPTO_MAX]; /* of crypto threads; none: each worker does its own */
 	uint16_t n_crypto_cpus;
 	uint32_t handshakes;	  /* per worker: under way */
 	uint32_t waiting;	  /* per worker: connections that wait for one of those */

@@ -25,8 +25,8 @@ static_assert(CTL_PORTS_MAX * (CONFIG_ADDRS_MAX + 1) < LOCAL_TABLE * 3 / 4,
 	      "room for whatever may be configured");
 
 struct worker;
-struct shaker;
-struct shake_pool;
+struct crypto;
+struct handshake_pool;
 struct tickets;
 struct engine;
 
@@ -101,9 +101,9 @@ struct dplane {
 	int wake_cp;	    /* eventfd */
 
 	/* TLS; none and NULL where no listener has it. */
-	struct shaker *shaker[CTL_WORKERS_MAX];
-	uint16_t n_shakers;
-	struct shake_pool *shakes[CTL_WORKERS_MAX]; /* each worker's alone */
+	struct crypto *crypto[CTL_WORKERS_MAX];
+	uint16_t n_cryptos;
+	struct handshake_pool *handshakes[CTL_WORKERS_MAX]; /* each worker's alone */
 	struct tickets *tickets;		    /* written by the service thread */
 	struct engine *engine;
 

@@ -4,7 +4,7 @@
 #include "region.h"
 #include "service.h"
 #include "worker.h"
-#include "tls/shake.h"
+#include "tls/handshake.h"
 #include "tls/tickets.h"
 
 #include <getopt.h>
@@ -109,13 +109,13 @@ static bool cpus_check(const struct config *c, char *err)
 	return ok;
 }
 
-/* Lcore 0 is this thread, 1 and up are workers, then come shakers. */
+/* Lcore 0 is this thread, 1 and up are workers, then come crypto threads. */
 static unsigned lcore_worker(uint16_t i)
 {
 	return 1u + i;
 }
 
-static unsigned lcore_shaker(const struct config *c, uint16_t i)
+static unsigned lcore_crypto(const struct config *c, uint16_t i)
 {
 	return 1u + c->dataplane.n_workers + i;
 }
@@ -129,7 +129,7 @@ static void lcores_write(const struct config *c, char *out)
 		n += snprintf(out + n, LCORES_LEN - (size_t)n, ",%u@%u", lcore_worker(i),
 			      c->dataplane.workers[i]);
 	for (i = 0; i < c->tls.n_crypto_cpus; i++)
-		n += snprintf(out + n, LCORES_LEN - (size_t)n, ",%u@%u", lcore_shaker(c, i),
+		n += snprintf(out + n, LCORES_LEN - (size_t)n, ",%u@%u", lcore_crypto(c, i),
 			      c->tls.crypto_cpus[i]);
 }
 
@@ -276,7 +276,7 @@ static void dplane_close(struct dplane *dp, struct service *s, int region_fd)
 		port_close(&dp->port[i]);
 	for (i = 0; i < dp->n_workers; i++)
 		worker_free(dp->worker[i]);
-	shakers_free(dp);
+	cryptos_free(dp);
 	region_destroy(dp, region_fd);
 	OPENSSL_cleanse(&tickets, sizeof(tickets));
 	rte_eal_cleanup();
@@ -288,8 +288,8 @@ static void dplane_run(struct dplane *dp, struct service *s)
 
 	for (i = 0; i < dp->n_workers; i++)
 		rte_eal_remote_launch(worker_run, dp->worker[i], lcore_worker(i));
-	for (i = 0; dp->conf->tls.n_crypto_cpus && i < dp->n_shakers; i++)
-		rte_eal_remote_launch(shaker_run, dp->shaker[i], lcore_shaker(dp->conf, i));
+	for (i = 0; dp->conf->tls.n_crypto_cpus && i < dp->n_cryptos; i++)
+		rte_eal_remote_launch(crypto_run, dp->crypto[i], lcore_crypto(dp->conf, i));
 	fprintf(stderr, "fairlead-dp: ready, %u worker%s, control socket %s\n", dp->n_workers,
 		dp->n_workers == 1 ? "" : "s", dp->conf->dataplane.socket);
 	service_run(s);
@@ -334,7 +334,7 @@ int main(int argc, char **argv)
 	dp->wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	region_fd = region_create(dp, err, sizeof(err));
 	ok = region_fd >= 0 && workers_create(dp, err) && ports_open(dp, err) &&
-	     shakers_create(dp, err, ERR_MAX) &&
+	     cryptos_create(dp, err, ERR_MAX) &&
 	     service_open(&service, dp, region_fd, err, sizeof(err));
 	if (ok)
 		dplane_run(dp, &service);

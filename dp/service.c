@@ -3,7 +3,7 @@
 #include "port.h"
 #include "worker.h"
 #include "tls/engine.h"
-#include "tls/shake.h"
+#include "tls/handshake.h"
 #include "tls/tickets.h"
 
 #include <errno.h>
@@ -186,7 +186,7 @@ static void service_hello(struct service *s, const struct ctl_hello *hello, size
 /* False: text says why not. */
 static bool service_reload(struct service *s, char *text, size_t len)
 {
-	bool ok = shakers_reload(s->dp, text, len);
+	bool ok = cryptos_reload(s->dp, text, len);
 
 	if (ok)
 		RTE_LOG(NOTICE, USER1, "certificates and keys were read again\n");

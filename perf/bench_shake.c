@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Time that the server's side of a handshake takes: through a shaker, record by record, keys
+ * Time that the server's side of a handshake takes: through a crypto, record by record, keys
  * exported, as a worker has it done; and OpenSSL alone, a plain context that sends one ticket, over
  * memory BIOs. The client is the same and is not counted. In turns, medians of rounds; prints one
  * JSON object, in which `of_openssl` is the share of OpenSSL's own rate that is left.
@@ -8,7 +8,7 @@
  *     bench_shake VERSION KEY [resume]     1.2 or 1.3; ecdsa or rsa
  */
 #include "../dp/region.h"
-#include "../dp/tls/shake.h"
+#include "../dp/tls/handshake.h"
 #include "../dp/tls/tickets.h"
 #include "../dp/worker.h"
 
@@ -92,7 +92,7 @@ static void dplane_make(void)
 	dp.n_workers = 1;
 	dp.tickets = &tickets;
 	if (RAND_bytes((uint8_t *)&keys, sizeof(keys)) != 1 ||
-	    region_create(&dp, err, sizeof(err)) < 0 || !shakers_create(&dp, err, sizeof(err)))
+	    region_create(&dp, err, sizeof(err)) < 0 || !cryptos_create(&dp, err, sizeof(err)))
 		die(err);
 	tickets_set(&tickets, &keys, 0);
 	w.dp = &dp;
@@ -146,26 +146,26 @@ static uint32_t record_take(BIO *b, uint8_t *to)
 static bool ours(const SSL_SESSION *resume)
 {
 	SSL *s = client_new(resume);
-	struct shake *sh = shake_get(&w);
+	struct handshake *sh = handshake_get(&w);
 	uint64_t at;
 	bool done = false;
 
 	client_step(s);
 	while (!done && (sh->in_len = record_take(SSL_get_wbio(s), sh->in))) {
 		at = rte_rdtsc();
-		sh->op = SHAKE_FEED;
-		shake_send(&w, sh);
-		shaker_turn(dp.shaker[0], 1);
-		if (shake_recv(&w) != sh || sh->state == SHAKE_FAILED)
+		sh->op = HANDSHAKE_FEED;
+		handshake_send(&w, sh);
+		crypto_turn(dp.crypto[0], 1);
+		if (handshake_recv(&w) != sh || sh->state == HANDSHAKE_FAILED)
 			die("a handshake failed");
-		done = sh->state == SHAKE_DONE;
+		done = sh->state == HANDSHAKE_DONE;
 		spent += rte_rdtsc() - at;
 		BIO_write(SSL_get_rbio(s), sh->out, (int)sh->out_len);
 		client_step(s);
 	}
 	done = done && sh->result.resumed == (resume != NULL);
 	at = rte_rdtsc();
-	shake_put(&w, sh);
+	handshake_put(&w, sh);
 	spent += rte_rdtsc() - at;
 	SSL_shutdown(s);
 	SSL_free(s);

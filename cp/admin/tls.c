@@ -103,7 +103,7 @@ static json_t *handshakes_json(const struct stats_counters *sum)
 	    integer(c[CNT_TLS_FULL_12]), "resumed", integer(c[CNT_TLS_RESUMED_12]), "TLS 1.3",
 	    "full", integer(c[CNT_TLS_FULL_13]), "resumed", integer(c[CNT_TLS_RESUMED_13]), "psk",
 	    integer(c[CNT_TLS_PSK]), "failed", integer(c[CNT_TLS_FAILED]), "queued",
-	    integer(c[CNT_TLS_QUEUED]), "under_way", integer(c[CNT_TLS_SHAKES]), "overdue",
+	    integer(c[CNT_TLS_QUEUED]), "under_way", integer(c[CNT_TLS_HANDSHAKES]), "overdue",
 	    integer(c[CNT_TLS_OVERDUE]), "waiting", integer(c[CNT_TLS_WAITING]));
 }
 

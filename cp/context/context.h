@@ -22,7 +22,7 @@ enum {
 enum term_state {
 	TERM_STATE_NONE,     /* no termination */
 	TERM_STATE_IDLE,     /* TCP and TLS: not begun */
-	TERM_STATE_OPENING,  /* listens, connects, shakes hands */
+	TERM_STATE_OPENING,  /* listens, connects, has its handshake under way */
 	TERM_STATE_UNJUDGED, /* waits for a fingerprint (R51) */
 	TERM_STATE_UP,	     /* TCP and TLS: bytes pass. UDP: from the start */
 	TERM_STATE_ENDED,

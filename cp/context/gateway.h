@@ -165,7 +165,7 @@ const char *gate_why(uint8_t transport, uint16_t why);
 /* Where a context stands. */
 enum gate_phase {
 	GATE_WAITING, /* for its controller: a termination, a remote address, the order to begin */
-	GATE_CONNECTING, /* TCP and TLS: listens, connects or shakes hands */
+	GATE_CONNECTING, /* TCP and TLS: listens, connects or has its handshake under way */
 	GATE_UNJUDGED,	 /* waits for a fingerprint (R51) */
 	GATE_UP,	 /* what comes may pass */
 	GATE_ENDING,	 /* a connection ended, and the other is there yet: held, or let finish */

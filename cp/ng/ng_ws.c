@@ -7,7 +7,7 @@
 
 #include "../accept.h"
 #include "../socket.h"
-#include "ng_ws_shake.h"
+#include "ng_ws_handshake.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -24,7 +24,7 @@ enum {
 	CLIENTS_MAX = 64,
 	BACKLOG = 16,
 	HEAD_MAX = 8192,      /* bytes of the request that opens it */
-	SHAKE_S = 5,	      /* and how long it may take */
+	HANDSHAKE_S = 5,      /* and how long it may take */
 	IDLE_S = 3600,	      /* without a command */
 	PARTING_S = 5,	      /* for the last words to one that is let go */
 	OUTPUT_MAX = 1 << 20, /* bytes that wait for a client which does not read */
@@ -144,7 +144,7 @@ void ng_ws_send(struct ng_ws *ws, uint64_t number, const void *p, size_t len, bo
 /* ---- the connection ---- */
 
 /* The request that opens it. False: not all of it is there yet. */
-static bool client_shake(struct client *c)
+static bool client_handshake(struct client *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 	struct evbuffer_ptr end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
@@ -159,7 +159,7 @@ static bool client_shake(struct client *c)
 		return true;
 	}
 	evbuffer_remove(in, head, len);
-	if (!ng_ws_shake(head, len, &c->self, answer, sizeof(answer)) ||
+	if (!ng_ws_handshake(head, len, &c->self, answer, sizeof(answer)) ||
 	    wslay_event_context_server_init(&c->frames, &callbacks, c) != 0) {
 		bufferevent_write(c->bev, NG_WS_REFUSAL, strlen(NG_WS_REFUSAL));
 		c->gone = true;
@@ -177,7 +177,7 @@ static void client_read(struct bufferevent *bev, void *arg)
 	struct client *c = arg;
 
 	(void)bev;
-	if (!c->gone && !c->frames && !client_shake(c))
+	if (!c->gone && !c->frames && !client_handshake(c))
 		return;
 	if (!c->gone) {
 		c->reading = true;
@@ -256,7 +256,7 @@ static bool clients_room(struct ng_ws *w, const struct ip_addr *ip)
 static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
 			  int len, void *arg)
 {
-	struct timeval shake = { SHAKE_S, 0 };
+	struct timeval handshake = { HANDSHAKE_S, 0 };
 	struct ng_ws *w = arg;
 	union socket_addr peer = { 0 };
 	struct sock_addr from;
@@ -287,7 +287,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 	w->ng->stats.websockets++;
 	bufferevent_setcb(c->bev, client_read, client_written, client_event, c);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, NG_MESSAGE_MAX + HEAD_MAX);
-	bufferevent_set_timeouts(c->bev, &shake, &shake);
+	bufferevent_set_timeouts(c->bev, &handshake, &handshake);
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 }
 

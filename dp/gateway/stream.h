@@ -30,7 +30,8 @@ enum { CANDIDATES = 8 }; /* of a side that listens */
 enum side_state {
 	SIDE_NONE, /* no termination, or one that was not told to begin */
 	SIDE_LISTENING,
-	SIDE_OPENING,  /* of a client: a connection that is not open yet, or shakes hands */
+	SIDE_OPENING,  /* of a client: a connection that is not open yet, or has its handshake under
+			  way */
 	SIDE_UNJUDGED, /* a fingerprint is waited for */
 	SIDE_UP,
 	SIDE_ENDED,

@@ -140,9 +140,9 @@ static void cand_count(const struct worker *w, const struct side *d, struct tcp_
 
 /*
  * Who makes room for c: of the source that has the most, the announced host's only if there are no
- * others. The oldest that still shakes hands goes first, then the one that is done and came last:
- * who waits to be judged is not driven out from many addresses. NULL: c itself, if all others are
- * done and no source has two.
+ * others. The oldest that still has its handshake under way goes first, then the one that is done
+ * and came last: who waits to be judged is not driven out from many addresses. NULL: c itself, if
+ * all others are done and no source has two.
  */
 static struct tcp_conn *cand_victim(const struct worker *w, const struct side *d,
 				    struct tcp_conn *c)

@@ -29,7 +29,7 @@ struct tcp_app {
 	enum ctl_conn_role role;
 	/*
 	 * With TLS (tls/expect.h), as the handshake begins: what is expected of the other side. e
-	 * is all zeros. NULL: what the TLS domain says. If it aborts c, nothing is shaken.
+	 * is all zeros. NULL: what the TLS domain says. If it aborts c, there is no handshake.
 	 */
 	void (*expect)(struct worker *w, struct tcp_conn *c, struct tls_expect *e);
 	/* The handshake is over. */

@@ -5,9 +5,9 @@
 /*
  * TLS domains (R48): what a listener, or a gateway leg, offers and accepts: versions, suites,
  * groups, certificates by name (SNI), ALPN, the policy for client certificates, tickets. Built from
- * the configuration as OpenSSL contexts, once for each shaker, since each has a library context of
- * its own. A set is immutable; a reload builds another and the shaker takes that up for handshakes
- * that begin from then on (R76).
+ * the configuration as OpenSSL contexts, once for each crypto thread, since each has a library
+ * context of its own. A set is immutable; a reload builds another and the crypto thread takes that
+ * up for handshakes that begin from then on (R76).
  */
 #include "../../conf/config.h"
 
@@ -35,7 +35,7 @@ void domains_free(struct domain_set *d);
 
 /*
  * A new SSL for a handshake in domain i (index in the configuration), accepting or connecting.
- * arg is what callbacks find by SSL_get_app_data(): the struct shake. NULL: out of memory.
+ * arg is what callbacks find by SSL_get_app_data(): the struct handshake. NULL: out of memory.
  */
 SSL *domain_ssl(struct domain_set *d, uint16_t i, bool client, void *arg);
 

@@ -3,7 +3,7 @@
 #include "domain_int.h"
 #include "profile.h"
 #include "psk.h"
-#include "shake.h"
+#include "handshake.h"
 #include "tickets.h"
 
 #include <openssl/err.h>
@@ -16,8 +16,8 @@ static int on_verify(X509_STORE_CTX *s, void *arg)
 {
 	const struct domain *d = arg;
 	const SSL *ssl = X509_STORE_CTX_get_ex_data(s, SSL_get_ex_data_X509_STORE_CTX_idx());
-	const struct shake *shake = SSL_get_app_data(ssl);
-	const struct tls_expect *e = shake ? &shake->expect : NULL;
+	const struct handshake *handshake = SSL_get_app_data(ssl);
+	const struct tls_expect *e = handshake ? &handshake->expect : NULL;
 	int error;
 
 	if (expect_chain(e, d->conf->client_ca[0]))
@@ -98,7 +98,8 @@ static bool certs_use(const struct domain_build *b, SSL_CTX *ctx, uint64_t certs
 	return true;
 }
 
-/* By tickets only: shake_ctx_init() has turned the cache off, and gives those of TLS 1.3 itself. */
+/* By tickets only: handshake_ctx_init() has turned the cache off, and gives those of TLS 1.3
+ * itself. */
 static bool resumption_use(SSL_CTX *ctx, const struct domain *d)
 {
 	const struct dplane *dp = d->set->dp;
@@ -165,7 +166,7 @@ SSL_CTX *domain_ctx(const struct domain_build *b, uint64_t certs, bool client)
 	}
 	if (client)
 		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET); /* we keep no sessions of others */
-	if (!verify_use(ctx, d, b->ca, client) || !shake_ctx_init(ctx) ||
+	if (!verify_use(ctx, d, b->ca, client) || !handshake_ctx_init(ctx) ||
 	    (!client && !server_use(ctx, b))) {
 		domain_fail(b, "OpenSSL refuses it");
 		SSL_CTX_free(ctx);

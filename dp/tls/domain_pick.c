@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a ClientHello chooses: certificates by name, and who is behind us by name or protocol. */
 #include "domain_int.h"
-#include "shake.h"
+#include "handshake.h"
 #include "../../lib/cursor.h"
 
 #include <ctype.h>
@@ -195,7 +195,7 @@ int domain_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 		   const unsigned char *in, unsigned in_len, void *arg)
 {
 	const struct domain *d = SSL_get_ex_data(ssl, domain_index);
-	const struct shake *shake = SSL_get_app_data(ssl);
+	const struct handshake *handshake = SSL_get_app_data(ssl);
 	unsigned char *chosen;
 	uint16_t s;
 
@@ -203,7 +203,7 @@ int domain_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 	if (!d)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	/* What a gateway's legs speak is between their ends (R45). */
-	if (shake && shake->expect.peer != EXPECT_DOMAIN)
+	if (handshake && handshake->expect.peer != EXPECT_DOMAIN)
 		return SSL_TLSEXT_ERR_NOACK;
 	if (SSL_select_next_proto(&chosen, out_len, d->alpn, d->alpn_len, in, in_len) ==
 	    OPENSSL_NPN_NEGOTIATED) {

@@ -3,8 +3,8 @@
 #define FL_DP_TLS_FILE_H
 
 /*
- * Files of certificates and keys, each read once: every shaker is made of the same bytes, even
- * while somebody replaces them.
+ * Files of certificates and keys, each read once: every crypto thread is made of the same bytes,
+ * even while somebody replaces them.
  */
 #include <stddef.h>
 

@@ -4,7 +4,7 @@
 
 /*
  * Cipher suites, and the keys that protect one direction of a connection: made from what a
- * handshake leaves (shake.h), used by the record layer (record.h). AEAD suites only.
+ * handshake leaves (handshake.h), used by the record layer (record.h). AEAD suites only.
  */
 #include "aead.h"
 

@@ -5,7 +5,7 @@
 /*
  * TLS on a connection from the inside, for the files of dp/tls that have connections:
  *
- *   tls.c      life and handshake: records to a shaker and back
+ *   tls.c      life and handshake: records to a crypto thread and back
  *   waiting.c  who is next when handshakes are short
  *   open.c     after the handshake: records opened and sealed, alerts, KeyUpdate, the end
  */
@@ -13,11 +13,11 @@
 #include "waiting.h"
 
 enum tls_state {
-	TLS_HELLO,   /* waits for the first record */
-	TLS_WAITING, /* has one, and waits for a shake: in tls_worker's list */
-	TLS_SHAKING, /* the shaker has the shake */
-	TLS_RECORD,  /* we have it, and wait for the client: in tls_worker's other list */
-	TLS_LOOKUP,  /* we have it, and wait for the key of an identity */
+	TLS_HELLO,	 /* waits for the first record */
+	TLS_WAITING,	 /* has one, and waits for a handshake: in tls_worker's list */
+	TLS_HANDSHAKING, /* the crypto thread has the handshake */
+	TLS_RECORD,	 /* we have it, and wait for the client: in tls_worker's other list */
+	TLS_LOOKUP,	 /* we have it, and wait for the key of an identity */
 	TLS_OPEN,
 	TLS_OVER, /* nothing is opened any more: what comes is dropped */
 };
@@ -30,7 +30,7 @@ enum tls_flags {
 	TLS_UPDATE_ASK = 1 << 4,  /* and asks for one of the other side's */
 	TLS_RENEGOTIATE = 1 << 5, /* the other side was told no once */
 	TLS_FIN_SEEN = 1 << 6,	  /* FIN came without close_notify, and was counted */
-	TLS_STARTED = 1 << 7,	  /* the shaker has had something */
+	TLS_STARTED = 1 << 7,	  /* the crypto thread has had something */
 };
 
 enum {
@@ -52,7 +52,8 @@ struct tls {
 	struct tcp_layer layer;
 	struct ctl_conn conn; /* its name */
 	/* While the handshake lasts: */
-	struct shake *shake;	 /* TLS_SHAKING: the shaker's, and not to be touched */
+	struct handshake
+	    *handshake;		 /* TLS_HANDSHAKING: the crypto thread's, and not to be touched */
 	struct tls *next, *prev; /* TLS_WAITING, TLS_RECORD: in a list, */
 	/*
 	 * Since then; of TLS_RECORD less the time that it has let us wait before (low half of
@@ -84,10 +85,10 @@ struct tls_worker {
 	struct aead *aead;
 	struct tls_kdf *kdf;
 	struct rte_mempool *pool;   /* struct tls */
-	struct tls_waiting waiting; /* for a shake */
+	struct tls_waiting waiting; /* for a handshake */
 	struct tls_list silent;	    /* clients we wait for while they hold one, longest first */
-	uint32_t conns, shakes;
-	uint32_t leaving;	/* of the shakes: given up, and not back from the shaker yet */
+	uint32_t conns, handshakes;
+	uint32_t leaving; /* of the handshakes: given up, and not back from the crypto thread yet */
 	uint64_t rekey_records; /* TLS_REKEY_RECORDS, but in tests */
 };
 
@@ -106,7 +107,7 @@ void tls_set_state(struct worker *w, struct tls *t, enum tls_state s);
  * Asks the control process for the key of the identity that s names (lookup.c); tls_psk() has the
  * answer. False: nobody would hear of it.
  */
-bool tls_psk_ask(struct worker *w, struct tcp_conn *c, const struct shake *s);
+bool tls_psk_ask(struct worker *w, struct tcp_conn *c, const struct handshake *s);
 /* The handshake is given up, whatever it waits for: TLS_OVER, unless it was over already. */
 void tls_leave(struct worker *w, struct tls *t);
 /*

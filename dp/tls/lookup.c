@@ -5,14 +5,14 @@
 
 static void psk_answer(struct worker *w, struct tls *t, const uint8_t *key, uint32_t len)
 {
-	struct shake *s = t->shake;
+	struct handshake *s = t->handshake;
 
 	memcpy(s->psk, key, len);
 	s->psk_len = len;
-	s->op = SHAKE_PSK;
+	s->op = HANDSHAKE_PSK;
 	s->in_len = 0;
-	tls_set_state(w, t, TLS_SHAKING);
-	shake_send(w, s);
+	tls_set_state(w, t, TLS_HANDSHAKING);
+	handshake_send(w, s);
 }
 
 /*
@@ -20,7 +20,7 @@ static void psk_answer(struct worker *w, struct tls *t, const uint8_t *key, uint
  * more than tls.handshakes are asked for. That is the bound: a rate of a source prefix would be
  * used up by neighbours, and by who forges datagrams in its name (R4).
  */
-bool tls_psk_ask(struct worker *w, struct tcp_conn *c, const struct shake *s)
+bool tls_psk_ask(struct worker *w, struct tcp_conn *c, const struct handshake *s)
 {
 	struct evt_psk *e = evt_request(w);
 
@@ -41,7 +41,7 @@ bool tls_psk(struct worker *w, const struct cmd_psk *cmd)
 	struct tcp_conn *c = w->tls ? tcp_find(w, cmd->conn) : NULL;
 	struct tls *t = c && tcp_layer(c) ? tls_of(c) : NULL;
 
-	if (!t || t->state != TLS_LOOKUP || cmd->len > SHAKE_PSK_MAX)
+	if (!t || t->state != TLS_LOOKUP || cmd->len > HANDSHAKE_PSK_MAX)
 		return false;
 	psk_answer(w, t, cmd->key, cmd->len);
 	return true;

@@ -150,7 +150,7 @@ static bool message_length_ok(uint8_t type, uint32_t len)
 	case MSG_HELLO_REQUEST:
 		return len == 0;
 	case MSG_CLIENT_HELLO:
-		return len >= HELLO_MIN && len <= SHAKE_BYTES_MAX;
+		return len >= HELLO_MIN && len <= HANDSHAKE_BYTES_MAX;
 	case MSG_SESSION_TICKET:
 		return len >= TICKET_MIN && len <= TICKET_MAX;
 	case MSG_KEY_UPDATE:

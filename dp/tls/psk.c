@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "psk.h"
 
-#include "shaker.h"
+#include "crypto.h"
 #include "tickets.h"
 
 /* Tickets of TLS 1.3 come as identities, too; ours begin with the name of their key. */
@@ -20,21 +20,21 @@ static bool is_ticket(const struct tickets *t, const uint8_t *identity, size_t l
 }
 
 /*
- * The key is in the shake then, for the caller to wipe. The job may be paused in here, and below
- * no variable's address is taken: sanitizers do not know of its stack.
+ * The key is in the handshake then, for the caller to wipe. The job may be paused in here, and
+ * below no variable's address is taken: sanitizers do not know of its stack.
  */
-static bool lookup(struct shake *s, const void *identity, size_t len)
+static bool lookup(struct handshake *s, const void *identity, size_t len)
 {
-	if (!len || len > SHAKE_IDENTITY_MAX || s->ssl->lookups >= PSK_LOOKUPS_MAX ||
-	    is_ticket(s->ssl->shaker->dp->tickets, identity, len))
+	if (!len || len > HANDSHAKE_IDENTITY_MAX || s->ssl->lookups >= PSK_LOOKUPS_MAX ||
+	    is_ticket(s->ssl->crypto->dp->tickets, identity, len))
 		return false;
 	s->ssl->lookups++;
 	memcpy(s->identity, identity, len);
 	s->identity_len = (uint32_t)len;
-	return shake_lookup(s) && s->psk_len <= SHAKE_PSK_MAX;
+	return handshake_lookup(s) && s->psk_len <= HANDSHAKE_PSK_MAX;
 }
 
-static void wipe(struct shake *s)
+static void wipe(struct handshake *s)
 {
 	OPENSSL_cleanse(s->psk, sizeof(s->psk));
 	s->psk_len = 0;
@@ -50,7 +50,7 @@ static bool is_sha256(const SSL_CIPHER *c)
 /* TLS 1.3. Returns 0 for an error; an identity that is unknown is none. */
 static int on_find_session(SSL *ssl, const uint8_t *identity, size_t len, SSL_SESSION **session)
 {
-	struct shake *s = SSL_get_app_data(ssl);
+	struct handshake *s = SSL_get_app_data(ssl);
 	const SSL_CIPHER *c = SSL_get_pending_cipher(ssl);
 	SSL_SESSION *x;
 
@@ -72,7 +72,7 @@ static int on_find_session(SSL *ssl, const uint8_t *identity, size_t len, SSL_SE
 /* TLS 1.2. Returns the key's length; 0: unknown_psk_identity. */
 static unsigned int on_server_psk(SSL *ssl, const char *identity, uint8_t *psk, unsigned int max)
 {
-	struct shake *s = SSL_get_app_data(ssl);
+	struct handshake *s = SSL_get_app_data(ssl);
 	unsigned int len;
 
 	/* OpenSSL asks here, too, for what on_find_session() did not know. */

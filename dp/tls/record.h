@@ -5,7 +5,7 @@
 /*
  * Records of TLS 1.3 (RFC 8446 5) and TLS 1.2 (RFC 5246 6.2, RFC 5288, RFC 7905): opened and sealed
  * where they lie, in rows of packet buffers. Nothing here knows connections or handshakes; keys
- * come from the handshake (shake.h).
+ * come from the handshake (handshake.h).
  */
 #include "keys.h"
 #include "../tcp/queue.h"

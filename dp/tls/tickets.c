@@ -141,7 +141,7 @@ static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
 	struct ctl_ticket_keys k;
 	int r;
 
-	/* In TLS 1.3, where an empty ticket is none, it is not asked for: shake_ticket(). */
+	/* In TLS 1.3, where an empty ticket is none, it is not asked for: handshake_ticket(). */
 	if (!t || (seal && SSL_version(ssl) < TLS1_3_VERSION && !tickets_given(t)) ||
 	    !tickets_get(t, &k))
 		return 0;

@@ -5,9 +5,9 @@
 /*
  * Keys that session tickets are sealed with (R9; RFC 5077, RFC 8446 4.6.1). The control process
  * makes and rotates them: previous, current and next, so that a ticket of another node, whose clock
- * differs a little, or of the last epoch is still good. The service thread writes them, shakers
- * read them at each ticket; a sequence counter tells a reader that it must look again. Keys that
- * nobody renews, since the control process is dead, age here all the same.
+ * differs a little, or of the last epoch is still good. The service thread writes them, crypto
+ * threads read them at each ticket; a sequence counter tells a reader that it must look again. Keys
+ * that nobody renews, since the control process is dead, age here all the same.
  */
 #include "../../lib/ctl_abi.h"
 
@@ -18,7 +18,7 @@
 struct tickets {
 	_Atomic uint32_t seq; /* odd while it is written; 0: never */
 	_Atomic uint64_t words[sizeof(struct ctl_ticket_keys) / 8]; /* a struct ctl_ticket_keys */
-	_Atomic bool stale; /* the current key has had its time. Service thread to shakers */
+	_Atomic bool stale; /* the current key has had its time. Service thread to crypto threads */
 	uint64_t since_ms;  /* when that was first heard of: the service thread's */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* TLS on connections: their life, and the handshake, which shakers do. open.c has the rest. */
+/* TLS on connections: their life, and the handshake, which crypto threads do. open.c has the rest.
+ */
 #include "layer.h"
 #include "engine.h"
 
@@ -56,7 +57,7 @@ void tls_tick(struct worker *w)
 	if (!w->tls)
 		return;
 	count_set(w, CNT_TLS_CONNS, w->tls->conns);
-	count_set(w, CNT_TLS_SHAKES, w->tls->shakes);
+	count_set(w, CNT_TLS_HANDSHAKES, w->tls->handshakes);
 	count_set(w, CNT_TLS_WAITING, w->tls->waiting.n);
 	if (w->id > 0) /* one engine for all */
 		return;
@@ -71,12 +72,12 @@ const struct tls_info *tls_info(const struct tcp_conn *c)
 	return t && t->info.version ? &t->info : NULL;
 }
 
-/* ---- shakes, of which there are a few ---- */
+/* ---- handshakes, of which there are a few ---- */
 
-static void shake_start(struct worker *w, struct tls *t, struct shake *s)
+static void handshake_start(struct worker *w, struct tls *t, struct handshake *s)
 {
-	w->tls->shakes++;
-	t->shake = s;
+	w->tls->handshakes++;
+	t->handshake = s;
 	s->worker = w->id;
 	s->conn = t->conn;
 	s->domain = t->info.domain;
@@ -105,63 +106,64 @@ void tls_set_state(struct worker *w, struct tls *t, enum tls_state s)
 }
 
 /* Its secrets have been taken, or there are none; somebody else may have it. */
-static void shake_end(struct worker *w, struct shake *s)
+static void handshake_end(struct worker *w, struct handshake *s)
 {
 	struct tcp_conn *c;
 	struct tls *t;
 
 	OPENSSL_cleanse(&s->result, sizeof(s->result));
-	shake_put(w, s);
-	w->tls->shakes--;
+	handshake_put(w, s);
+	w->tls->handshakes--;
 	t = waiting_next(&w->tls->waiting);
-	s = t ? shake_get(w) : NULL;
+	s = t ? handshake_get(w) : NULL;
 	if (!s)
 		return;
-	shake_start(w, t, s);
+	handshake_start(w, t, s);
 	tls_set_state(w, t, TLS_RECORD);
 	c = tcp_find(w, t->conn);
 	if (likely(c != NULL)) /* one that ended in this turn gives it back at once */
 		tcp_layer_again(w, c);
 }
 
-static bool shake_over(const struct shake *s)
+static bool handshake_over(const struct handshake *s)
 {
-	return s->state == SHAKE_DONE || s->state == SHAKE_FAILED || s->state == SHAKE_ABORTED;
+	return s->state == HANDSHAKE_DONE || s->state == HANDSHAKE_FAILED ||
+	       s->state == HANDSHAKE_ABORTED;
 }
 
 /* Nobody waits for it any more: what OpenSSL has is given back where it came from. */
-static void shake_abort(struct worker *w, struct shake *s)
+static void handshake_abort(struct worker *w, struct handshake *s)
 {
-	if (shake_over(s)) {
-		shake_end(w, s);
+	if (handshake_over(s)) {
+		handshake_end(w, s);
 		return;
 	}
-	s->op = SHAKE_ABORT;
+	s->op = HANDSHAKE_ABORT;
 	s->in_len = 0;
-	shake_send(w, s);
+	handshake_send(w, s);
 }
 
 void tls_leave(struct worker *w, struct tls *t)
 {
-	bool away = t->state == TLS_SHAKING;
-	struct shake *s = t->shake;
+	bool away = t->state == TLS_HANDSHAKING;
+	struct handshake *s = t->handshake;
 
-	t->shake = NULL;
+	t->handshake = NULL;
 	if (t->state < TLS_OPEN)
 		tls_set_state(w, t, TLS_OVER);
 	if (!s)
 		return;
-	w->tls->leaving += away || !shake_over(s);
-	/* One that the shaker has comes back and finds nobody. */
+	w->tls->leaving += away || !handshake_over(s);
+	/* One that the crypto thread has comes back and finds nobody. */
 	if (!away)
-		shake_abort(w, s);
+		handshake_abort(w, s);
 }
 
-/* Sends the shaker the n bytes at the front of what came: a record, or none. */
-static void shake_feed(struct worker *w, struct tcp_conn *c, uint32_t n)
+/* Sends the crypto thread the n bytes at the front of what came: a record, or none. */
+static void handshake_feed(struct worker *w, struct tcp_conn *c, uint32_t n)
 {
 	struct tls *t = tls_of(c);
-	struct shake *s = t->shake;
+	struct handshake *s = t->handshake;
 
 	if (!(t->flags & TLS_STARTED) && tcp_app(c)->expect) {
 		tcp_app(c)->expect(w, c, &s->expect);
@@ -170,11 +172,11 @@ static void shake_feed(struct worker *w, struct tcp_conn *c, uint32_t n)
 	}
 	queue_copy(tcp_raw(c), 0, s->in, n);
 	queue_drop(w, tcp_raw(c), n);
-	s->op = SHAKE_FEED;
+	s->op = HANDSHAKE_FEED;
 	s->in_len = n;
-	tls_set_state(w, t, TLS_SHAKING);
+	tls_set_state(w, t, TLS_HANDSHAKING);
 	t->flags |= TLS_STARTED;
-	shake_send(w, s);
+	handshake_send(w, s);
 }
 
 /* ---- the handshake ---- */
@@ -196,7 +198,7 @@ static bool handshake_record(struct worker *w, struct tcp_conn *c, uint32_t *len
 	if (n < 0 && t->flags & TLS_STARTED) {
 		/* OpenSSL may have keys in force already: it is to say no (RFC 8446 6). */
 		t->flags |= TLS_MUTE;
-		shake_feed(w, c, TLS_HDR);
+		handshake_feed(w, c, TLS_HDR);
 		return false;
 	}
 	if (n < 0) {
@@ -247,11 +249,11 @@ static void hello_wait(struct worker *w, struct tcp_conn *c)
 /* Before its first record is whole a connection has no handshake, nor waits for one. */
 static void hello_input(struct worker *w, struct tcp_conn *c, uint32_t len)
 {
-	struct shake *s = w->tls->waiting.n ? NULL : shake_get(w);
+	struct handshake *s = w->tls->waiting.n ? NULL : handshake_get(w);
 
 	if (s) {
-		shake_start(w, tls_of(c), s);
-		shake_feed(w, c, len);
+		handshake_start(w, tls_of(c), s);
+		handshake_feed(w, c, len);
 	} else {
 		hello_wait(w, c);
 	}
@@ -277,7 +279,7 @@ static void layer_input_tls(struct worker *w, struct tcp_conn *c)
 	case TLS_RECORD:
 		if ((t->flags & (TLS_CLIENT | TLS_STARTED)) == TLS_CLIENT ||
 		    handshake_record(w, c, &len))
-			shake_feed(w, c, len);
+			handshake_feed(w, c, len);
 		break;
 	case TLS_OPEN:
 		open_input(w, c);
@@ -311,10 +313,10 @@ static void layer_timeout(struct worker *w, struct tcp_conn *c)
 	tcp_abort(w, c, TCP_END_TLS_TIMEOUT);
 }
 
-/* ---- what shakers say ---- */
+/* ---- what crypto threads say ---- */
 
 /* Records of OpenSSL's. False: no buffers. */
-static bool shake_output(struct worker *w, struct tcp_conn *c, const struct shake *s)
+static bool handshake_output(struct worker *w, struct tcp_conn *c, const struct handshake *s)
 {
 	uint32_t at = 0;
 
@@ -333,7 +335,7 @@ static bool shake_output(struct worker *w, struct tcp_conn *c, const struct shak
 }
 
 /* The keys become ours. False: a suite or a version that we did not offer. */
-static bool shake_keys(struct worker *w, struct tls *t, const struct shake_result *r)
+static bool handshake_keys(struct worker *w, struct tls *t, const struct handshake_result *r)
 {
 	const struct tls_suite *suite = tls_suite(r->suite);
 	struct tls_worker *tw = w->tls;
@@ -353,7 +355,7 @@ static bool shake_keys(struct worker *w, struct tls *t, const struct shake_resul
 			   r->out_explicit);
 }
 
-static void shake_count(struct worker *w, const struct shake_result *r)
+static void handshake_count(struct worker *w, const struct handshake_result *r)
 {
 	bool v13 = r->version == TLS_1_3;
 
@@ -365,12 +367,12 @@ static void shake_count(struct worker *w, const struct shake_result *r)
 		count(w, v13 ? CNT_TLS_FULL_13 : CNT_TLS_FULL_12);
 }
 
-static void shake_done(struct worker *w, struct tcp_conn *c, struct shake *s)
+static void handshake_done(struct worker *w, struct tcp_conn *c, struct handshake *s)
 {
-	const struct shake_result *r = &s->result;
+	const struct handshake_result *r = &s->result;
 	struct tls *t = tls_of(c);
 
-	if (!shake_keys(w, t, r)) {
+	if (!handshake_keys(w, t, r)) {
 		count(w, CNT_TLS_FAILED);
 		tls_fail(w, c, ALERT_NONE, TCP_END_TLS_INTERNAL);
 		return;
@@ -383,7 +385,7 @@ static void shake_done(struct worker *w, struct tcp_conn *c, struct shake *s)
 							: TCP_END_TLS_FINGERPRINT);
 		return;
 	}
-	shake_count(w, r);
+	handshake_count(w, r);
 	t->plain_max_in = r->plain_max_in;
 	t->plain_max_out = r->plain_max_out;
 	t->info.suite = r->suite;
@@ -399,7 +401,7 @@ static void shake_done(struct worker *w, struct tcp_conn *c, struct shake *s)
 	tcp_layer_ready(w, c);
 }
 
-static void shake_failed(struct worker *w, struct tcp_conn *c, const struct shake *s)
+static void handshake_failed(struct worker *w, struct tcp_conn *c, const struct handshake *s)
 {
 	count(w, CNT_TLS_FAILED);
 	if (s->alert != ALERT_NONE)
@@ -409,31 +411,32 @@ static void shake_failed(struct worker *w, struct tcp_conn *c, const struct shak
 		 tls_of(c)->flags & TLS_MUTE ? TCP_END_TLS_RECORD : (enum tcp_end)s->why);
 }
 
-static void shake_input(struct worker *w, struct shake *s)
+static void handshake_input(struct worker *w, struct handshake *s)
 {
 	struct tcp_conn *c = tcp_find(w, s->conn);
 	struct tls *t = c && tcp_layer(c) ? tls_of(c) : NULL;
 
 	count_add(w, CNT_TLS_ASYNC, s->waits);
-	if (!t || t->shake != s) {
-		w->tls->leaving -= shake_over(s);
-		shake_abort(w, s);
+	if (!t || t->handshake != s) {
+		w->tls->leaving -= handshake_over(s);
+		handshake_abort(w, s);
 		return;
 	}
 	tls_set_state(w, t, TLS_RECORD);
-	if (!shake_output(w, c, s))
+	if (!handshake_output(w, c, s))
 		tcp_abort(w, c, TCP_END_NO_BUFFER);
-	else if (s->state == SHAKE_FAILED || t->flags & TLS_MUTE)
-		shake_failed(w, c, s);
-	else if (s->state == SHAKE_OUT)
-		shake_feed(w, c, 0);
-	else if (s->state == SHAKE_DONE)
-		shake_done(w, c, s);
-	else if (s->state != SHAKE_MORE && !(s->state == SHAKE_LOOKUP && tls_psk_ask(w, c, s)))
+	else if (s->state == HANDSHAKE_FAILED || t->flags & TLS_MUTE)
+		handshake_failed(w, c, s);
+	else if (s->state == HANDSHAKE_OUT)
+		handshake_feed(w, c, 0);
+	else if (s->state == HANDSHAKE_DONE)
+		handshake_done(w, c, s);
+	else if (s->state != HANDSHAKE_MORE &&
+		 !(s->state == HANDSHAKE_LOOKUP && tls_psk_ask(w, c, s)))
 		tcp_abort(w, c, TCP_END_NO_BUFFER);
-	if (t->shake && shake_over(s)) {
-		t->shake = NULL;
-		shake_end(w, s);
+	if (t->handshake && handshake_over(s)) {
+		t->handshake = NULL;
+		handshake_end(w, s);
 	}
 	tcp_layer_again(w, c);
 }
@@ -463,15 +466,15 @@ static void silent_leave(struct worker *w)
 
 uint32_t tls_input(struct worker *w)
 {
-	struct shake *s;
+	struct handshake *s;
 	uint32_t n = 0;
 
-	if (w->dp->n_shakers == 0)
+	if (w->dp->n_cryptos == 0)
 		return 0;
 	if (w->dp->conf->tls.n_crypto_cpus == 0)
-		n = shaker_turn(w->dp->shaker[w->id], 1);
-	while ((s = shake_recv(w))) {
-		shake_input(w, s);
+		n = crypto_turn(w->dp->crypto[w->id], 1);
+	while ((s = handshake_recv(w))) {
+		handshake_input(w, s);
 		n++;
 	}
 	if (w->tls)

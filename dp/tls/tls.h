@@ -9,7 +9,7 @@
  * A stream that ends without close_notify ends with TCP_END_TLS_TRUNCATED.
  */
 #include "../tcp/tcp.h"
-#include "shake.h"
+#include "handshake.h"
 
 struct tls_worker;
 
@@ -17,7 +17,8 @@ struct tls_worker;
 bool tls_create(struct worker *w, char *err, size_t errlen);
 void tls_destroy(struct worker *w);
 
-/* Handshakes that came back from shakers, and a step of this worker's own. Returns the work done.
+/* Handshakes that came back from crypto threads, and a step of this worker's own. Returns the work
+ * done.
  */
 uint32_t tls_input(struct worker *w);
 /* Gauges, every NEIGH_TICK_MS. */

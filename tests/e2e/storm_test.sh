@@ -15,7 +15,7 @@ SLACK_KB=2048 # of OpenSSL's own caches, and of the C library's
 
 memory() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$dp/status"; }
 buffers_back() { (($(counter mbufs_free) >= buffers - 64)); }
-quiet() { (($(counter tls_conns) + $(counter tls_shakes) + $(counter tls_waiting) == 0)); }
+quiet() { (($(counter tls_conns) + $(counter tls_handshakes) + $(counter tls_waiting) == 0)); }
 
 storm()
 {
@@ -24,7 +24,7 @@ storm()
 	load_more media received 500
 	await 20 ended "$PID" || fail "the storm does not end"
 	asked=$(jq .begun "$TMP/storm") refused=$(jq .refused "$TMP/storm")
-	await 20 quiet || fail "left: $(counter tls_conns) connections, $(counter tls_shakes)" \
+	await 20 quiet || fail "left: $(counter tls_conns) connections, $(counter tls_handshakes)" \
 		"handshakes, $(counter tls_waiting) that wait"
 }
 
@@ -60,7 +60,7 @@ assert_num "memory in kB, $before before" "$(memory)" -le $((before + SLACK_KB))
 await 10 buffers_back || fail "free packet buffers: $(counter mbufs_free) of $buffers"
 await 10 accounted || fail "packets are not accounted for: $(fl --json accounting)"
 assert "fairlead-dp lives" test -e "/proc/$dp/exe"
-in_client "$BUILD/perf/tls_load" -k rsa shake "$SERVER4" 5349 4 10 20 >"$TMP/after" ||
+in_client "$BUILD/perf/tls_load" -k rsa handshake "$SERVER4" 5349 4 10 20 >"$TMP/after" ||
 	fail "handshakes after the storm: $(cat "$TMP/after")"
 load media go
 load_more media received 500

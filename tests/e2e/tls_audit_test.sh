@@ -29,6 +29,6 @@ for pid in "${pids[@]}"; do
 	wait "$pid" || note "a tool ended with $?" # testssl.sh counts findings so
 done
 python3 "$E2E/tls_audit.py" "$TMP" || fail "see above"
-no_tls() { (($(counter tls_conns) + $(counter tls_shakes) + $(counter tls_waiting) == 0)); }
+no_tls() { (($(counter tls_conns) + $(counter tls_handshakes) + $(counter tls_waiting) == 0)); }
 await 10 no_tls || fail "TLS connections left: $(fl tls)"
 await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"

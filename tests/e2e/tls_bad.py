@@ -265,7 +265,7 @@ class TlsCheck(Check):
                     c.close()
             # The first time takes what stays taken. A sanitizer keeps what is freed.
             assert os.environ.get("E2E_BUILD") or self.memory() - begin < 4096, f"{what}: {self.memory() - begin} KiB more are taken"
-            s.await_true(f"{what}: all free", lambda: (self.gauge("tls_conns"), self.gauge("tls_shakes"),
+            s.await_true(f"{what}: all free", lambda: (self.gauge("tls_conns"), self.gauge("tls_handshakes"),
                                                        self.gauge("tls_waiting")) == (self.base, 0, 0))
             self.n += 2 * FLOOD
             self.open(V13).close()

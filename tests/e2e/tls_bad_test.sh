@@ -27,7 +27,7 @@ for name in udp tls; do
 	load_clean $name
 	load $name quit
 done
-free() { fl --json workers | jq -e '[.workers[].counters | .tls_shakes, .tls_waiting, .sessions] | add == 0' >/dev/null; }
+free() { fl --json workers | jq -e '[.workers[].counters | .tls_handshakes, .tls_waiting, .sessions] | add == 0' >/dev/null; }
 await 10 free || fail "something is left: $(fl tls)"
 await 10 accounted || fail "packets are not accounted for: $(fl --json accounting)"
 assert_eq "fairlead-dp" "$(dp_pid)" "$dp"

@@ -28,7 +28,7 @@ drops_mark
 for program in openssl gnutls; do
 	timeout 100 python3 "$E2E/tls_$program.py" "$BUILD/fairlead" "$CONFIG" "$TMP" || fail "$program: see above"
 done
-no_tls() { (($(counter tls_conns) + $(counter tls_shakes) + $(counter tls_waiting) == 0)); }
+no_tls() { (($(counter tls_conns) + $(counter tls_handshakes) + $(counter tls_waiting) == 0)); }
 await 10 no_tls || fail "TLS connections left: $(fl tls)"
 await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"
 assert_eq "drops that were not expected" "$(drops_except ip_dst nd_other icmp_no_session tcp_closed tcp_cookie tcp_port tcp_rst tcp_seq)" ""

@@ -11,7 +11,7 @@
 #include "../../dp/tls/domain.h"
 #include "../../dp/tls/file.h"
 #include "../../dp/tls/psk.h"
-#include "../../dp/tls/shake.h"
+#include "../../dp/tls/handshake.h"
 #include "../../dp/tls/tickets.h"
 #include "../../lib/cursor.h"
 #include "../unit/make_cert.h"
@@ -48,7 +48,7 @@ static void must(bool ok)
 }
 
 /* What other modules do to each context is not of interest. */
-bool shake_ctx_init(SSL_CTX *ctx)
+bool handshake_ctx_init(SSL_CTX *ctx)
 {
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	return true;
@@ -90,7 +90,7 @@ static bool step(SSL *ssl)
 	return ret == 1 || SSL_get_error(ssl, ret) == SSL_ERROR_WANT_READ;
 }
 
-static bool shake(const struct pair *p)
+static bool handshake(const struct pair *p)
 {
 	char byte;
 	int i;
@@ -158,7 +158,7 @@ static void sessions_make(void)
 
 			kept = &session[v][i];
 			SSL_set_tlsext_host_name(p.client, known[i]);
-			must(shake(&p) && session[v][i]);
+			must(handshake(&p) && session[v][i]);
 			pair_free(&p);
 		}
 	}
@@ -271,7 +271,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	step(p.client);
 	fair = !alter(p.to_server, &r) && fair;
-	if (shake(&p))
+	if (handshake(&p))
 		judge(&p, was);
 	else
 		must(!fair);

@@ -96,7 +96,7 @@ void gate_start(void)
 	memset(&k, 'k', sizeof(k));
 	tickets_set(&tickets, &k, 0);
 	world.dp.tickets = &tickets;
-	if (!shakers_create(&world.dp, err, sizeof(err)))
+	if (!cryptos_create(&world.dp, err, sizeof(err)))
 		fail_msg("%s", err);
 	hosts_reset();
 	world_mark();
@@ -123,10 +123,10 @@ void gate_stop(void)
 	gate_no_event();
 	assert_int_equal(w->counters->cnt[CNT_GATE_STREAMS], 0);
 	assert_int_equal(w->tls->conns, 0);
-	assert_int_equal(w->tls->shakes, 0);
+	assert_int_equal(w->tls->handshakes, 0);
 	assert_int_equal(rte_mempool_in_use_count(w->tls->pool), 0);
 	assert_int_equal(tcp_held(w), 0);
-	shakers_free(&world.dp);
+	cryptos_free(&world.dp);
 	world_stop();
 	for (i = 0; i < 2; i++) {
 		snprintf(path, sizeof(path), "%s/%u.pem", dir, i);

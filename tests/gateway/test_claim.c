@@ -77,8 +77,9 @@ static void a_scanner(void **state)
 	gate_passes();
 }
 
-/* Strangers that shake hands and never finish keep nobody waiting, and get RST when it is over. */
-static void several_shake_hands(void **state)
+/* Strangers that have their handshakes under way and never finish keep nobody waiting, and get RST
+ * when it is over. */
+static void several_handshakes(void **state)
 {
 	struct host *h[2];
 
@@ -236,7 +237,8 @@ static struct host *held_by_a_stranger(const char *announced)
 
 /*
  * The phone's handshake is over, and the fingerprint to judge it by is not there yet: whoever
- * shakes hands meanwhile, from other addresses or another network, does not drive it out.
+ * has its handshake under way meanwhile, from other addresses or another network, does not drive it
+ * out.
  */
 static void phone_stays(const char *announced, const char *home, const char *others)
 {
@@ -514,7 +516,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		gate_test(a_scanner),
-		gate_test(several_shake_hands),
+		gate_test(several_handshakes),
 		gate_test(who_shows_the_right_certificate),
 		gate_test(who_holds_it_goes),
 		gate_test(as_many_as_may_wait),

@@ -6,7 +6,7 @@
  */
 #include "tls_world.h"
 
-static uint8_t early[SHAKE_EARLY_MAX + 4096], got[16];
+static uint8_t early[HANDSHAKE_EARLY_MAX + 4096], got[16];
 static bool retried;
 
 /* Unknown here: the handshake is a full one. */

@@ -51,7 +51,7 @@ static void show_certificate(void)
 }
 
 /* The far end shows its certificate, in the role that ours leaves to it. */
-static void shake(bool we_connect, int version)
+static void handshake(bool we_connect, int version)
 {
 	if (we_connect) {
 		server_open(version);
@@ -107,7 +107,7 @@ static void right_one(bool we_connect, int version)
 {
 	for (uint8_t h = 0; h < FP_HASHES; h++) {
 		expect_fingerprint(h, true);
-		shake(we_connect, version);
+		handshake(we_connect, version);
 		expect_open();
 	}
 }
@@ -116,11 +116,11 @@ static void wrong_one(bool we_connect, int version)
 {
 	for (uint8_t h = 0; h < FP_HASHES; h++) {
 		expect_fingerprint(h, false);
-		shake(we_connect, version);
+		handshake(we_connect, version);
 		expect_refused(TCP_END_TLS_FINGERPRINT, SSL_AD_BAD_CERTIFICATE);
 	}
 	owner.expect.peer = EXPECT_FINGERPRINT; /* none was given: none fits */
-	shake(we_connect, version);
+	handshake(we_connect, version);
 	expect_refused(TCP_END_TLS_FINGERPRINT, SSL_AD_BAD_CERTIFICATE);
 }
 
@@ -130,11 +130,11 @@ static void several(bool we_connect, int version)
 	expect_fingerprint(FP_SHA256, false);
 	expect_fingerprint(FP_SHA1, false);
 	expect_fingerprint(FP_SHA256, true);
-	shake(we_connect, version);
+	handshake(we_connect, version);
 	expect_open();
 	expect_fingerprint(FP_SHA1, true);
 	expect_fingerprint(FP_SHA256, false);
-	shake(we_connect, version);
+	handshake(we_connect, version);
 	expect_refused(TCP_END_TLS_FINGERPRINT, SSL_AD_BAD_CERTIFICATE);
 }
 
@@ -191,7 +191,7 @@ static void domain_requires(void **state)
 		client_new(versions[v]);
 		client_run();
 		expect_refused(TCP_END_TLS_CERT, alert_missing(versions[v]));
-		shake(false, versions[v]);
+		handshake(false, versions[v]);
 		expect_open();
 	}
 }
@@ -201,7 +201,7 @@ static void any_one(bool we_connect, int version)
 {
 	owner.expect.peer = EXPECT_ANY;
 	owner.hold = true;
-	shake(we_connect, version);
+	handshake(we_connect, version);
 	assert_int_equal(owner.opened, 1);
 	for (uint8_t h = 0; h < FP_HASHES; h++) {
 		struct fingerprint f;

@@ -135,7 +135,7 @@ static void leaves(int version, bool rst)
 		memset(&owner, 0, sizeof(owner));
 	}
 	assert_int_equal(world.w->tls->conns, 0);
-	assert_int_equal(world.w->tls->shakes, 0);
+	assert_int_equal(world.w->tls->handshakes, 0);
 }
 
 static void leaves_rst(void **state)
@@ -208,7 +208,7 @@ static void too_many(void **state)
 		host_connect(h[i]);
 		host_say(h[i], wire, (uint16_t)n);
 	}
-	assert_int_equal(world.w->tls->shakes, 4);
+	assert_int_equal(world.w->tls->handshakes, 4);
 	assert_int_equal(world.w->tls->waiting.n, 4);
 	assert_int_equal(world_count(0, CNT_TLS_QUEUED), 4);
 	assert_true(h[8]->rst);
@@ -254,7 +254,7 @@ static void waiting_one_goes(void **state)
 	host_rst_put(h[4]);
 	hosts_run();
 	assert_int_equal(world.w->tls->waiting.n, 0);
-	assert_non_null(last->shake); /* the one behind it was not forgotten */
+	assert_non_null(last->handshake); /* the one behind it was not forgotten */
 	assert_true(h[5]->received > 0);
 	for (i = 0; i < ALL; i++)
 		if (!h[i]->rst)
@@ -377,7 +377,7 @@ static void slow_ones_give_way(void **state)
 			if (!h[i]->rst)
 				host_say(h[i], record, sizeof(record));
 		if (k == 5) {
-			assert_int_equal(world.w->tls->shakes, 4);
+			assert_int_equal(world.w->tls->handshakes, 4);
 			client_run();
 			assert_int_equal(world.w->tls->waiting.n, 1);
 		}
@@ -472,8 +472,8 @@ static void no_version_in_common(void **state)
 {
 	(void)state;
 	world.conf.domain[0].version_min = CONFIG_TLS_1_3;
-	shakers_free(&world.dp);
-	assert_true(shakers_create(&world.dp, (char[512]){ 0 }, 512));
+	cryptos_free(&world.dp);
+	assert_true(cryptos_create(&world.dp, (char[512]){ 0 }, 512));
 	client_new(TLS1_2_VERSION);
 	client_run();
 	assert_int_equal(client_alert(), 70); /* protocol_version */
@@ -536,7 +536,7 @@ static void change_cipher_spec_late(void **state)
 
 /* The owner closes before Finished: the handshake is over at once, and FIN is the last that goes.
  */
-static void closed_while_shaking(void **state)
+static void closed_during_handshake(void **state)
 {
 	struct tcp_conn *c;
 	size_t n;
@@ -547,13 +547,13 @@ static void closed_while_shaking(void **state)
 	client_run();
 	n = client_take(wire, sizeof(wire));
 	client_raw(wire, n);
-	assert_int_equal(world.w->tls->shakes, 1);
+	assert_int_equal(world.w->tls->handshakes, 1);
 	c = tcp_find(world.w, (struct ctl_conn){ 0, world.w->tcp->conn[0].gen });
 	assert_non_null(c);
 	tcp_close(world.w, c, TCP_END_CLOSED);
 	hosts_run();
 	assert_true(client.host->fin_rcvd);
-	assert_int_equal(world.w->tls->shakes, 0);
+	assert_int_equal(world.w->tls->handshakes, 0);
 	client_run();
 	client_raw(wire, client_take(wire, sizeof(wire))); /* Finished, that nobody waits for */
 	host_fin(client.host);
@@ -772,7 +772,7 @@ int main(void)
 		tls_test(garbage_after_finished),
 		tls_test(data_with_finished),
 		tls_test(change_cipher_spec_late),
-		tls_test(closed_while_shaking),
+		tls_test(closed_during_handshake),
 		tls_test(no_state_left),
 		cmocka_unit_test_setup_teardown(silent_ones_make_room, few_setup, tls_teardown),
 		cmocka_unit_test_setup_teardown(strangers_make_room, few_setup, tls_teardown),

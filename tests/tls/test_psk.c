@@ -173,7 +173,7 @@ static void client_goes(void **state)
 
 	(void)state;
 	host_rst(client.host);
-	assert_int_equal(world.w->tls->shakes, 0);
+	assert_int_equal(world.w->tls->handshakes, 0);
 	assert_false(answer(&e, KEY_LEN));
 	owner_gone(TCP_END_RESET);
 	assert_int_equal(owner.opened, 0);
@@ -203,7 +203,7 @@ static void nobody_answers(void **state)
 
 	(void)state;
 	hosts_pass_ms(world.conf.tls.handshake_ms + 1);
-	assert_int_equal(world.w->tls->shakes, 0);
+	assert_int_equal(world.w->tls->handshakes, 0);
 	assert_true(client.host->rst);
 	assert_false(answer(&e, KEY_LEN));
 	host_fin(client.host);

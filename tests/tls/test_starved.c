@@ -208,7 +208,7 @@ static void handshake_ends(void **state)
 	buffers_give();
 	hosts_run();
 	assert_int_equal(atomic_load(&world.w->counters->end[TCP_END_NO_BUFFER]), 1);
-	assert_int_equal(world.w->tls->shakes, 0);
+	assert_int_equal(world.w->tls->handshakes, 0);
 	assert_int_equal(world.w->tls->conns, 0);
 	assert_int_equal(owner.opened, 0);
 }

@@ -183,13 +183,13 @@ void tls_world_config(void)
 
 static uint32_t shakes_count(struct worker *w)
 {
-	struct shake *s[64];
+	struct handshake *s[64];
 	uint32_t n = 0, i;
 
-	while (n < 64 && (s[n] = shake_get(w)))
+	while (n < 64 && (s[n] = handshake_get(w)))
 		n++;
 	for (i = 0; i < n; i++)
-		shake_put(w, s[i]);
+		handshake_put(w, s[i]);
 	return n;
 }
 
@@ -203,7 +203,7 @@ void tls_world_start(void)
 	owner_strange = false;
 	world_start();
 	world.dp.tickets = atomic_load(&tls_tickets.seq) ? &tls_tickets : NULL;
-	if (!shakers_create(&world.dp, err, sizeof(err)))
+	if (!cryptos_create(&world.dp, err, sizeof(err)))
 		fail_msg("%s", err);
 	hosts_reset();
 	for (i = 0; i < world.dp.n_workers; i++) {
@@ -225,13 +225,13 @@ void tls_world_stop(void)
 		struct worker *w = world.dp.worker[i];
 
 		assert_int_equal(w->tls->conns, 0);
-		assert_int_equal(w->tls->shakes, 0);
+		assert_int_equal(w->tls->handshakes, 0);
 		assert_int_equal(w->tls->waiting.n, 0);
 		assert_int_equal(rte_mempool_in_use_count(w->tls->pool), 0);
 		assert_int_equal(shakes_count(w), world.conf.tls.handshakes);
 		assert_int_equal(tcp_held(w), 0);
 	}
-	shakers_free(&world.dp);
+	cryptos_free(&world.dp);
 	world_stop();
 	for (i = 0; i < RTE_DIM(names); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);

@@ -3,7 +3,7 @@
 
 #include "../../dp/tls/domain.h"
 #include "../../dp/tls/engine.h"
-#include "../../dp/tls/shake.h"
+#include "../../dp/tls/handshake.h"
 
 #include <openssl/async.h>
 #include <openssl/ec.h>
@@ -149,13 +149,13 @@ static int on_name(SSL *ssl, int *alert, void *arg)
 
 static unsigned on_psk(SSL *ssl, const char *identity, uint8_t *psk, unsigned max)
 {
-	struct shake *s = SSL_get_app_data(ssl);
+	struct handshake *s = SSL_get_app_data(ssl);
 	bool known;
 
 	(void)max;
 	s->identity_len = (uint32_t)strlen(identity);
 	memcpy(s->identity, identity, s->identity_len);
-	known = shake_lookup(s);
+	known = handshake_lookup(s);
 	if (fake_domain.after_psk)
 		fake_domain.after_psk();
 	if (!known)
@@ -183,7 +183,7 @@ static SSL_CTX *context(OSSL_LIB_CTX *libctx, bool client)
 	SSL_CTX_set_tlsext_servername_callback(c, on_name);
 	if (f->psk && !client)
 		SSL_CTX_set_psk_server_callback(c, on_psk);
-	MUST(shake_ctx_init(c));
+	MUST(handshake_ctx_init(c));
 	return c;
 }
 
@@ -284,7 +284,7 @@ const char *engine_name(const struct engine *e)
 	return "of the tests";
 }
 
-/* In tests several shakers may share a thread. */
+/* In tests several crypto threads may share a thread. */
 static __thread bool thread_ready;
 
 bool engine_thread_init(struct engine *e, uint32_t n)

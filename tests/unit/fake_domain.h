@@ -3,8 +3,9 @@
 #define FL_TESTS_FAKE_DOMAIN_H
 
 /*
- * One TLS domain of the tests' own, and engines that are none: what shakers are given instead of
- * dp/tls/domain.c and dp/tls/engine.c. Keys and certificates are made as the test starts.
+ * One TLS domain of the tests' own, and engines that are none: what crypto threads are given
+ * instead of dp/tls/domain.c and dp/tls/engine.c. Keys and certificates are made as the test
+ * starts.
  */
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -24,7 +25,7 @@ struct fake_domain {
 	uint32_t chain;	    /* certificates beyond the first */
 	const char *alpn;   /* that is chosen when it is offered */
 	bool fail;	    /* domains_create() does */
-	bool psk;	    /* TLS 1.2: shake_lookup() is asked for keys */
+	bool psk;	    /* TLS 1.2: handshake_lookup() is asked for keys */
 	bool engine;	    /* there is one */
 	int full;	    /* so often it takes no job */
 	void (*hook)(void); /* called as ClientHello's name is looked at */

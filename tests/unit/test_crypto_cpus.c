@@ -10,7 +10,7 @@
 #include "make_cert.h"
 #include "unit.h"
 
-#include "../../dp/tls/shaker.h"
+#include "../../dp/tls/crypto.h"
 #include "../../dp/tls/tickets.h"
 #include "../../dp/worker.h"
 #include "../engine/slow_engine.h"
@@ -40,10 +40,10 @@ struct client {
 	SSL *ssl;
 	BIO *in, *out;
 	SSL_SESSION *session;
-	struct shake *s;
+	struct handshake *s;
 	uint32_t times; /* so far */
 	uint32_t steps; /* of this time */
-	bool away;	/* the shaker has it */
+	bool away;	/* the crypto thread has it */
 };
 
 /* A worker's thread. Its own until it has been joined. */
@@ -141,9 +141,9 @@ static void client_open(struct place *p, struct client *c)
 		SSL_set_psk_client_callback(c->ssl, on_psk_12);
 		SSL_set_cipher_list(c->ssl, "DHE-PSK-AES128-GCM-SHA256");
 	}
-	c->s = shake_get(&p->worker); /* there are as many as clients */
+	c->s = handshake_get(&p->worker); /* there are as many as clients */
 	c->s->conn.idx = (uint32_t)(c - p->client);
-	c->s->state = SHAKE_MORE;
+	c->s->state = HANDSHAKE_MORE;
 	c->steps = 0;
 	if (v == TICKET_13 || v == TICKET_12)
 		expect(p, c, c->session && SSL_set_session(c->ssl, c->session), "no ticket");
@@ -155,7 +155,7 @@ static void client_close(struct place *p, struct client *c)
 	SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(c->ssl);
 	c->ssl = NULL;
-	shake_put(&p->worker, c->s);
+	handshake_put(&p->worker, c->s);
 	c->times++;
 	p->over++;
 }
@@ -163,13 +163,13 @@ static void client_close(struct place *p, struct client *c)
 static void client_over(struct place *p, struct client *c)
 {
 	const enum visit v = visit_of(c);
-	const struct shake_result *r = &c->s->result;
+	const struct handshake_result *r = &c->s->result;
 	char byte;
 
 	expect(p, c, c->s->ssl == NULL, "OpenSSL's memory is left");
 	if (v == GOES_AWAY) {
-		expect(p, c, c->s->state == SHAKE_ABORTED, "not aborted");
-	} else if (c->s->state != SHAKE_DONE) {
+		expect(p, c, c->s->state == HANDSHAKE_ABORTED, "not aborted");
+	} else if (c->s->state != HANDSHAKE_DONE) {
 		expect(p, c, false, "not done");
 	} else {
 		SSL_do_handshake(c->ssl);
@@ -185,11 +185,11 @@ static void client_over(struct place *p, struct client *c)
 
 /* ---- threads ---- */
 
-static void client_send(struct place *p, struct client *c, enum shake_op op)
+static void client_send(struct place *p, struct client *c, enum handshake_op op)
 {
 	c->s->op = op;
 	c->away = true;
-	shake_send(&p->worker, c->s);
+	handshake_send(&p->worker, c->s);
 }
 
 /* The next record that the client wrote, 0: none. */
@@ -207,36 +207,37 @@ static uint32_t client_record(const struct client *c)
 /* What the worker can do for it. */
 static void client_step(struct place *p, struct client *c)
 {
-	struct shake *s = c->s;
+	struct handshake *s = c->s;
 
 	if (!c->ssl || c->away)
 		return;
 	s->in_len = 0;
 	if (visit_of(c) == GOES_AWAY && c->steps == c->times / VISITS % 3) {
-		client_send(p, c, SHAKE_ABORT);
-	} else if (s->state == SHAKE_LOOKUP) {
+		client_send(p, c, HANDSHAKE_ABORT);
+	} else if (s->state == HANDSHAKE_LOOKUP) {
 		memset(s->psk, 'k', KEY_LEN);
 		s->psk_len = KEY_LEN;
-		client_send(p, c, SHAKE_PSK);
+		client_send(p, c, HANDSHAKE_PSK);
 	} else {
 		SSL_do_handshake(c->ssl);
-		if (s->state != SHAKE_OUT)
+		if (s->state != HANDSHAKE_OUT)
 			s->in_len = client_record(c);
-		if (s->state == SHAKE_OUT || s->in_len)
-			client_send(p, c, SHAKE_FEED);
+		if (s->state == HANDSHAKE_OUT || s->in_len)
+			client_send(p, c, HANDSHAKE_FEED);
 	}
 	ERR_clear_error();
 }
 
 static void client_back(struct place *p, struct client *c)
 {
-	const struct shake *s = c->s;
+	const struct handshake *s = c->s;
 
 	c->away = false;
 	c->steps++;
 	if (s->out_len)
 		BIO_write(c->in, s->out, (int)s->out_len);
-	if (s->state == SHAKE_DONE || s->state == SHAKE_FAILED || s->state == SHAKE_ABORTED)
+	if (s->state == HANDSHAKE_DONE || s->state == HANDSHAKE_FAILED ||
+	    s->state == HANDSHAKE_ABORTED)
 		client_over(p, c);
 }
 
@@ -245,7 +246,7 @@ static void *work(void *arg)
 {
 	struct place *p = arg;
 	uint32_t i, open;
-	struct shake *s;
+	struct handshake *s;
 
 	do {
 		for (i = open = 0; i < CLIENTS; i++) {
@@ -256,7 +257,7 @@ static void *work(void *arg)
 			client_step(p, c);
 			open += c->ssl != NULL;
 		}
-		while ((s = shake_recv(&p->worker)))
+		while ((s = handshake_recv(&p->worker)))
 			client_back(p, &p->client[s->conn.idx]);
 		sched_yield();
 	} while (open);
@@ -265,7 +266,7 @@ static void *work(void *arg)
 
 static void *crypto(void *arg)
 {
-	shaker_run(arg);
+	crypto_run(arg);
 	return NULL;
 }
 
@@ -282,8 +283,8 @@ static void keys_set(uint8_t epoch)
 
 static bool all_taken(void)
 {
-	for (uint16_t i = 0; i < dp.n_shakers; i++)
-		if (atomic_load(&dp.shaker[i]->fresh))
+	for (uint16_t i = 0; i < dp.n_cryptos; i++)
+		if (atomic_load(&dp.crypto[i]->fresh))
 			return false;
 	return true;
 }
@@ -296,7 +297,7 @@ static uint32_t serve(void)
 
 	for (uint32_t i = 0; i < RELOADS; i++) {
 		keys_set(5 + i % 2);
-		ok += shakers_reload(&dp, err, sizeof(err));
+		ok += cryptos_reload(&dp, err, sizeof(err));
 		while (i % 2 && !all_taken())
 			sched_yield();
 	}
@@ -312,7 +313,7 @@ static void all_at_once(void **state)
 
 	(void)state;
 	for (i = 0; i < CPUS; i++)
-		assert_int_equal(pthread_create(&cpu[i], NULL, crypto, dp.shaker[i]), 0);
+		assert_int_equal(pthread_create(&cpu[i], NULL, crypto, dp.crypto[i]), 0);
 	for (i = 0; i < WORKERS; i++)
 		assert_int_equal(pthread_create(&worker[i], NULL, work, &place[i]), 0);
 	reloads = serve();
@@ -328,8 +329,8 @@ static void all_at_once(void **state)
 	}
 	assert_int_equal(reloads, RELOADS);
 	for (i = 0; i < CPUS; i++) {
-		assert_int_equal(dp.shaker[i]->n_parked, 0);
-		assert_int_equal(dp.shaker[i]->domains->users, 0);
+		assert_int_equal(dp.crypto[i]->n_parked, 0);
+		assert_int_equal(dp.crypto[i]->domains->users, 0);
 	}
 }
 
@@ -433,7 +434,7 @@ static int start(const char *engine)
 	enough = false;
 	for (uint16_t i = 0; i < WORKERS; i++)
 		place_setup(&place[i], i);
-	if (shakers_create(&dp, err, sizeof(err)))
+	if (cryptos_create(&dp, err, sizeof(err)))
 		return 0;
 	fprintf(stderr, "%s\n", err);
 	return -1;
@@ -454,7 +455,7 @@ static int setup_engine(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	shakers_free(&dp);
+	cryptos_free(&dp);
 	for (uint16_t i = 0; i < WORKERS; i++) {
 		for (uint32_t c = 0; c < CLIENTS; c++)
 			SSL_SESSION_free(place[i].client[c].session);

@@ -13,7 +13,7 @@
 #include "../../dp/tls/domain.h"
 #include "../../dp/tls/file.h"
 #include "../../dp/tls/psk.h"
-#include "../../dp/tls/shake.h"
+#include "../../dp/tls/handshake.h"
 #include "../../dp/tls/tickets.h"
 
 #include <openssl/err.h>
@@ -28,12 +28,12 @@
 #include <cmocka.h>
 
 /* What other modules do to each context is theirs to test. */
-static unsigned shake_inits, psk_inits;
+static unsigned handshake_inits, psk_inits;
 
-bool shake_ctx_init(SSL_CTX *ctx)
+bool handshake_ctx_init(SSL_CTX *ctx)
 {
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	shake_inits++;
+	handshake_inits++;
 	return true;
 }
 
@@ -94,7 +94,7 @@ static int setup(void **state)
 	memset(&conf, 0, sizeof(conf));
 	memset(&dp, 0, sizeof(dp));
 	memset(&tickets, 0, sizeof(tickets));
-	shake_inits = psk_inits = 0;
+	handshake_inits = psk_inits = 0;
 	snprintf(conf.file, sizeof(conf.file), "f.yaml");
 	conf.n_domain = 1;
 	snprintf(conf.domain[0].name, sizeof(conf.domain[0].name), "default");
@@ -202,7 +202,7 @@ static struct pair pair_make(uint16_t domain, const char *name)
 }
 
 /* Until both are done, or one has failed. */
-static bool shake(struct pair *p)
+static bool handshake(struct pair *p)
 {
 	int c = -1, s = -1;
 
@@ -233,7 +233,7 @@ static const char *shown(const char *name)
 	struct pair p = pair_make(0, name);
 	X509 *x;
 
-	if (!shake(&p))
+	if (!handshake(&p))
 		fail_msg("handshake with %s: %s", name ? name : "no name",
 			 ERR_reason_error_string(ERR_peek_error()));
 	x = SSL_get1_peer_certificate(p.client);
@@ -341,7 +341,7 @@ static void chain_is_sent(void **state)
 	SSL_CTX_set_verify(client_ctx, SSL_VERIFY_PEER, NULL);
 	p = pair_make(0, "leaf.example");
 	SSL_set1_host(p.client, "leaf.example");
-	assert_true(shake(&p));
+	assert_true(handshake(&p));
 	assert_int_equal(sk_X509_num(SSL_get_peer_cert_chain(p.client)), 2);
 	pair_free(&p);
 	X509_free(root);
@@ -374,7 +374,7 @@ static int served(uint16_t domain, const char *name, const char *offer, const ch
 	int r = REFUSED;
 
 	SSL_set_alpn_protos(p.client, (const unsigned char *)offer, (unsigned)strlen(offer));
-	if (shake(&p)) {
+	if (handshake(&p)) {
 		SSL_get0_alpn_selected(p.client, &got, &len);
 		assert_int_equal(len, strlen(agreed));
 		assert_memory_equal(got, agreed, len);
@@ -456,7 +456,7 @@ static bool accepts(int min, int max, const char *groups, const char *suites)
 		SSL_set1_groups_list(p.client, groups);
 	if (suites)
 		SSL_set_cipher_list(p.client, suites);
-	ok = shake(&p);
+	ok = handshake(&p);
 	pair_free(&p);
 	return ok;
 }
@@ -547,13 +547,13 @@ static void order_is_ours_but_for_chacha(void **state)
 	SSL_CTX_set_ciphersuites(client_ctx, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:"
 					     "TLS_AES_128_GCM_SHA256");
 	p = pair_make(0, NULL);
-	assert_true(shake(&p));
+	assert_true(handshake(&p));
 	assert_string_equal(SSL_get_cipher_name(p.server), "TLS_AES_128_GCM_SHA256");
 	pair_free(&p);
 	/* Whoever puts it first has no AES instructions. */
 	SSL_CTX_set_ciphersuites(client_ctx, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256");
 	p = pair_make(0, NULL);
-	assert_true(shake(&p));
+	assert_true(handshake(&p));
 	assert_string_equal(SSL_get_cipher_name(p.server), "TLS_CHACHA20_POLY1305_SHA256");
 	pair_free(&p);
 }
@@ -616,7 +616,7 @@ static void client_fresh(int version)
 static bool let_in(const char *name, bool *has)
 {
 	struct pair p = pair_make(0, name);
-	bool ok = shake(&p);
+	bool ok = handshake(&p);
 
 	*has = SSL_get0_peer_certificate(p.server) != NULL;
 	pair_free(&p);
@@ -699,7 +699,7 @@ static bool we_connect(SSL_CTX *server, const char *name)
 	SSL_set_accept_state(p.server);
 	if (name)
 		SSL_set1_host(p.client, name);
-	ok = shake(&p);
+	ok = handshake(&p);
 	pair_free(&p);
 	return ok;
 }
@@ -755,7 +755,7 @@ static SSL_SESSION *session_as(uint16_t domain, const char *name)
 	SSL_SESSION *s;
 	char byte;
 
-	assert_true(shake(&p));
+	assert_true(handshake(&p));
 	SSL_read(p.client, &byte, 1); /* TLS 1.3 sends tickets after Finished */
 	s = SSL_get1_session(p.client);
 	if (!SSL_SESSION_has_ticket(s)) {
@@ -778,7 +778,7 @@ static bool resumes(uint16_t domain, SSL_SESSION *s)
 	bool hit;
 
 	SSL_set_session(p.client, s);
-	assert_true(shake(&p));
+	assert_true(handshake(&p));
 	hit = SSL_session_reused(p.server);
 	pair_free(&p);
 	return hit;
@@ -790,7 +790,7 @@ static bool resumes_as(const char *name, SSL_SESSION *s)
 	bool hit;
 
 	SSL_set_session(p.client, s);
-	assert_true(shake(&p));
+	assert_true(handshake(&p));
 	hit = SSL_session_reused(p.server);
 	pair_free(&p);
 	return hit;
@@ -909,7 +909,7 @@ static void tickets_are_of_one_policy(void **state)
 	X509_free(root[1]);
 }
 
-/* A second shaker has what the first has, whatever became of the files meanwhile. */
+/* A second crypto thread has what the first has, whatever became of the files meanwhile. */
 static void files_are_read_once(void **state)
 {
 	struct cert_spec other = { .cn = "other" };
@@ -1123,7 +1123,7 @@ static void handshakes_outlive_their_set(void **state)
 	simple(KEY_EC, "new", "DNS:a.example");
 	create();
 	domains_free(old);
-	assert_true(shake(&p));
+	assert_true(handshake(&p));
 	x = SSL_get0_peer_certificate(p.client);
 	assert_int_equal(EVP_PKEY_get_base_id(X509_get0_pubkey(x)), EVP_PKEY_RSA);
 	assert_string_equal(shown("b.example"), "new");
@@ -1131,7 +1131,7 @@ static void handshakes_outlive_their_set(void **state)
 	q = pair_make(0, NULL);
 	domains_free(set);
 	set = NULL;
-	assert_true(shake(&q));
+	assert_true(handshake(&q));
 	pair_free(&q);
 	pair_free(&p);
 }
@@ -1143,7 +1143,7 @@ static void each_context_is_prepared(void **state)
 	simple(KEY_EC, "b", "DNS:d.example");
 	create();
 	/* Names with the same certificates share one: two servers and our own role. */
-	assert_int_equal(shake_inits, 3);
+	assert_int_equal(handshake_inits, 3);
 	assert_int_equal(psk_inits, 0);
 }
 

@@ -3,7 +3,7 @@
  * ng over WebSocket: the opening handshake (RFC 6455 4.2, with its example), commands in frames
  * (5), pings, closing; who is not let in; what no client may do.
  */
-#include "cp/ng/ng_ws_shake.h"
+#include "cp/ng/ng_ws_handshake.h"
 #include "ng_world.h"
 
 #include <arpa/inet.h>
@@ -18,9 +18,9 @@
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define PROTOCOL "Sec-WebSocket-Protocol: echo.rtpengine.com, ng.rtpengine.com\r\n"
 
-#define SHAKES(more, self)                                                                      \
-	ng_ws_shake(REQUEST KEY PROTOCOL more "\r\n", strlen(REQUEST KEY PROTOCOL more "\r\n"), \
-		    self, answer, sizeof(answer))
+#define HANDSHAKES(more, self)                            \
+	ng_ws_handshake(REQUEST KEY PROTOCOL more "\r\n", \
+			strlen(REQUEST KEY PROTOCOL more "\r\n"), self, answer, sizeof(answer))
 
 enum { TURNS = 20, FIN = 0x80, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 
@@ -338,20 +338,20 @@ static void the_handshake_is_whole_or_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		if (ng_ws_shake(bad[i], strlen(bad[i]), &v4, answer, sizeof(answer)))
+		if (ng_ws_handshake(bad[i], strlen(bad[i]), &v4, answer, sizeof(answer)))
 			fail_msg("taken: %s", bad[i]);
 	}
-	assert_true(SHAKES("", &v4));
+	assert_true(HANDSHAKES("", &v4));
 	/* RFC 6455 10.2: no page of somebody else's, whatever name it was reached by. */
-	assert_true(SHAKES("Origin: http://127.0.0.1\r\n", &v4));
-	assert_true(SHAKES("Origin: http://127.0.0.1:2224\r\n", &v4));
-	assert_true(SHAKES("Origin: http://[2001:db8::1]:80\r\n", &v6));
-	assert_false(SHAKES("Origin: http://127.0.0.2\r\n", &v4));
-	assert_false(SHAKES("Origin: http://127.0.0.1.example.com\r\n", &v4));
-	assert_false(SHAKES("Origin: http://gw.example\r\n", &v4));
-	assert_false(SHAKES("Origin: http://[2001:db8::1\r\n", &v6));
-	assert_false(SHAKES("Origin: null\r\n", &v4));
-	assert_false(SHAKES("Origin:\r\n", &v4));
+	assert_true(HANDSHAKES("Origin: http://127.0.0.1\r\n", &v4));
+	assert_true(HANDSHAKES("Origin: http://127.0.0.1:2224\r\n", &v4));
+	assert_true(HANDSHAKES("Origin: http://[2001:db8::1]:80\r\n", &v6));
+	assert_false(HANDSHAKES("Origin: http://127.0.0.2\r\n", &v4));
+	assert_false(HANDSHAKES("Origin: http://127.0.0.1.example.com\r\n", &v4));
+	assert_false(HANDSHAKES("Origin: http://gw.example\r\n", &v4));
+	assert_false(HANDSHAKES("Origin: http://[2001:db8::1\r\n", &v6));
+	assert_false(HANDSHAKES("Origin: null\r\n", &v4));
+	assert_false(HANDSHAKES("Origin:\r\n", &v4));
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, ng_world_setup, ng_world_teardown)

@@ -5,12 +5,12 @@
  * own. Keys that are known: TLS 1.3 (RFC 8446 4.2.11) and the PSK suites of TLS 1.2 (RFC 4279);
  * handshakes wait for them as paused jobs. Identities that are not known: a certificate instead, or
  * unknown_psk_identity. What is not asked for: tickets of ours, identities that are too long, those
- * that could not be used, more than a few of one handshake. No key is left in the shake.
+ * that could not be used, more than a few of one handshake. No key is left in the handshake.
  */
 #include "unit.h"
 
 #include "../../dp/tls/psk.h"
-#include "../../dp/tls/shaker.h"
+#include "../../dp/tls/crypto.h"
 #include "../../dp/tls/tickets.h"
 
 #include <openssl/async.h>
@@ -23,8 +23,8 @@ enum { KEY_LEN = 32, FAR = 1 << 16 };
 static SSL_CTX *server_ctx, *client_ctx;
 static struct tickets tickets;
 static const struct dplane dplane = { .tickets = &tickets };
-static struct shaker shaker = { .dp = &dplane };
-static struct shake_ssl shake_ssl;
+static struct crypto crypto = { .dp = &dplane };
+static struct handshake_ssl handshake_ssl;
 static struct ctl_ticket_keys ticket_keys;
 
 /* What the client has, and its identity. */
@@ -34,13 +34,13 @@ static const char *client_suite = "TLS_AES_128_GCM_SHA256";
 
 /* ---- what psk.c calls ---- */
 
-static struct shake shake;
+static struct handshake handshake;
 static bool waits;
 static uint32_t lookups;
 
-bool shake_lookup(struct shake *s)
+bool handshake_lookup(struct handshake *s)
 {
-	assert_ptr_equal(s, &shake);
+	assert_ptr_equal(s, &handshake);
 	lookups++;
 	s->psk_len = 0;
 	waits = true;
@@ -60,14 +60,14 @@ bool tickets_get(const struct tickets *t, struct ctl_ticket_keys *k)
 static void answer(void)
 {
 	static const char known[] = "known";
-	const uint32_t len = shake.identity_len;
+	const uint32_t len = handshake.identity_len;
 
 	assert_true(waits);
 	waits = false;
-	if (len != strlen(known) || memcmp(shake.identity, known, len) != 0)
+	if (len != strlen(known) || memcmp(handshake.identity, known, len) != 0)
 		return;
-	memset(shake.psk, 0x5a, KEY_LEN);
-	shake.psk_len = KEY_LEN;
+	memset(handshake.psk, 0x5a, KEY_LEN);
+	handshake.psk_len = KEY_LEN;
 }
 
 /* ---- the client ---- */
@@ -118,10 +118,10 @@ static void begin(int version, const char *identity)
 {
 	BIO *a, *b;
 
-	memset(&shake, 0, sizeof(shake));
-	memset(&shake_ssl, 0, sizeof(shake_ssl));
-	shake.ssl = &shake_ssl;
-	shake_ssl.shaker = &shaker;
+	memset(&handshake, 0, sizeof(handshake));
+	memset(&handshake_ssl, 0, sizeof(handshake_ssl));
+	handshake.ssl = &handshake_ssl;
+	handshake_ssl.crypto = &crypto;
 	lookups = 0;
 	alert = -1;
 	strcpy(client_identity, identity);
@@ -133,7 +133,7 @@ static void begin(int version, const char *identity)
 	SSL_set_accept_state(server);
 	SSL_set_connect_state(client);
 	SSL_set_mode(server, SSL_MODE_ASYNC);
-	assert_true(SSL_set_app_data(server, &shake));
+	assert_true(SSL_set_app_data(server, &handshake));
 	assert_true(SSL_set_max_proto_version(client, version));
 }
 
@@ -173,11 +173,11 @@ static bool run(void)
 
 static void assert_wiped(void)
 {
-	static const uint8_t none[SHAKE_PSK_MAX];
+	static const uint8_t none[HANDSHAKE_PSK_MAX];
 
-	assert_int_equal(shake.psk_len, 0);
+	assert_int_equal(handshake.psk_len, 0);
 	if (lookups)
-		assert_memory_equal(shake.psk, none, sizeof(none));
+		assert_memory_equal(handshake.psk, none, sizeof(none));
 }
 
 /* ---- TLS 1.3 ---- */
@@ -188,7 +188,7 @@ static void known_13(void **state)
 	begin(TLS1_3_VERSION, "known");
 	assert_true(run());
 	assert_int_equal(lookups, 1);
-	assert_true(shake.result.psk);
+	assert_true(handshake.result.psk);
 	assert_true(SSL_session_reused(server));
 	assert_null(SSL_get0_peer_certificate(client));
 	assert_wiped();
@@ -202,7 +202,7 @@ static void known_13_suites(void **state)
 	begin(TLS1_3_VERSION, "known");
 	assert_true(SSL_set_ciphersuites(client, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256"));
 	assert_true(run());
-	assert_true(shake.result.psk && SSL_session_reused(server));
+	assert_true(handshake.result.psk && SSL_session_reused(server));
 	end();
 }
 
@@ -213,7 +213,7 @@ static void retry_13(void **state)
 	assert_true(SSL_set1_groups_list(server, "P-256"));
 	assert_true(SSL_set1_groups_list(client, "X25519:P-256"));
 	assert_true(run());
-	assert_true(shake.result.psk && SSL_session_reused(server));
+	assert_true(handshake.result.psk && SSL_session_reused(server));
 	assert_int_equal(lookups, 2); /* in each ClientHello */
 	end();
 }
@@ -224,7 +224,7 @@ static void unknown_13(void **state)
 	begin(TLS1_3_VERSION, "somebody");
 	assert_true(run());
 	assert_int_equal(lookups, 1); /* not as of TLS 1.2 once more */
-	assert_false(shake.result.psk || SSL_session_reused(server));
+	assert_false(handshake.result.psk || SSL_session_reused(server));
 	assert_non_null(SSL_get0_peer_certificate(client));
 	end();
 }
@@ -249,7 +249,7 @@ static void hash_13(void **state)
 	assert_true(SSL_set_ciphersuites(client, client_suite));
 	assert_true(run());
 	assert_int_equal(lookups, 0);
-	assert_false(shake.result.psk || SSL_session_reused(server));
+	assert_false(handshake.result.psk || SSL_session_reused(server));
 	end();
 }
 
@@ -280,12 +280,12 @@ static void too_long_13(void **state)
 
 	(void)state;
 	memset(identity, 'a', sizeof(identity));
-	identity[SHAKE_IDENTITY_MAX + 1] = '\0';
+	identity[HANDSHAKE_IDENTITY_MAX + 1] = '\0';
 	begin(TLS1_3_VERSION, identity);
 	assert_true(run());
 	assert_int_equal(lookups, 0);
 	end();
-	identity[SHAKE_IDENTITY_MAX] = '\0';
+	identity[HANDSHAKE_IDENTITY_MAX] = '\0';
 	begin(TLS1_3_VERSION, identity);
 	assert_true(run());
 	assert_int_equal(lookups, 1);
@@ -299,10 +299,10 @@ static void abandoned_13(void **state)
 	begin(TLS1_3_VERSION, "known");
 	SSL_do_handshake(client);
 	assert_int_equal(SSL_get_error(server, SSL_do_handshake(server)), SSL_ERROR_WANT_ASYNC);
-	assert_int_equal(shake.identity_len, 5);
+	assert_int_equal(handshake.identity_len, 5);
 	waits = false;
 	assert_int_not_equal(SSL_get_error(server, SSL_do_handshake(server)), SSL_ERROR_WANT_ASYNC);
-	assert_false(shake.result.psk);
+	assert_false(handshake.result.psk);
 	end();
 }
 
@@ -367,7 +367,7 @@ static void many_13(void **state)
 	assert_int_equal(BIO_write(SSL_get_wbio(client), hello, len), len);
 	assert_true(serve());
 	assert_int_equal(lookups, PSK_LOOKUPS_MAX);
-	assert_false(shake.result.psk);
+	assert_false(handshake.result.psk);
 	end();
 }
 
@@ -385,7 +385,7 @@ static void known_12(void **state)
 		assert_true(run());
 		assert_string_equal(SSL_get_cipher(server), suites[i]);
 		assert_int_equal(lookups, 1);
-		assert_true(shake.result.psk);
+		assert_true(handshake.result.psk);
 		assert_wiped();
 		end();
 	}
@@ -402,7 +402,7 @@ static void unknown_12(void **state)
 		assert_false(run());
 		assert_int_equal(alert, SSL_AD_UNKNOWN_PSK_IDENTITY);
 		assert_int_equal(lookups, i == 0);
-		assert_false(shake.result.psk);
+		assert_false(handshake.result.psk);
 		end();
 	}
 }
@@ -426,7 +426,7 @@ static void certificate_12(void **state)
 	assert_true(SSL_set_cipher_list(client, "ECDHE-ECDSA-AES128-GCM-SHA256"));
 	assert_true(run());
 	assert_int_equal(lookups, 0);
-	assert_false(shake.result.psk);
+	assert_false(handshake.result.psk);
 	end();
 }
 

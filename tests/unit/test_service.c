@@ -13,7 +13,7 @@
 
 #include "../../dp/service.h"
 #include "../../dp/tls/engine.h"
-#include "../../dp/tls/shake.h"
+#include "../../dp/tls/handshake.h"
 #include "../../dp/tls/tickets.h"
 
 #include <errno.h>
@@ -644,7 +644,7 @@ static int tls_setup(void **state)
 	cert_write("old");
 	if (start(state) != 0)
 		return -1;
-	if (!shakers_create(&world.dp, err, sizeof(err)))
+	if (!cryptos_create(&world.dp, err, sizeof(err)))
 		fail_msg("%s", err);
 	world_mark();
 	return 0;
@@ -652,7 +652,7 @@ static int tls_setup(void **state)
 
 static int tls_teardown(void **state)
 {
-	shakers_free(&world.dp);
+	cryptos_free(&world.dp);
 	unlink(world.conf.certificate[0].chain);
 	unlink(world.conf.certificate[0].key);
 	EVP_PKEY_free(cert_key);

@@ -225,7 +225,7 @@ static void counters_are_summed(void **state)
 	count(0, CNT_TLS_FULL_12, 1);
 	count(1, CNT_TLS_FULL_12, 2);
 	count(1, CNT_TLS_RESUMED_13, 4);
-	count(0, CNT_TLS_SHAKES, 5);
+	count(0, CNT_TLS_HANDSHAKES, 5);
 	count(1, CNT_TLS_WAITING, 6);
 	count(0, CNT_TLS_OVERDUE, 3);
 	count(0, CNT_TLS_STALLS, 2);
@@ -241,7 +241,7 @@ static void counters_are_summed(void **state)
 	assert_int_equal(json_integer_value(json_object_get(r, "connections_max")), 200);
 	assert_int_equal(total(r, "events", "tls_alert_rx"), 8);
 	assert_int_equal(total(r, "events", "tls_stalls"), 2);
-	assert_int_equal(total(r, "events", "tls_shakes"), -1); /* a gauge is no event */
+	assert_int_equal(total(r, "events", "tls_handshakes"), -1); /* a gauge is no event */
 	assert_int_equal(total(r, "ends", "tls_plain"), 9);
 	assert_int_equal(total(r, "ends", "backend"), 0);
 	assert_int_equal(total(r, "ends", "reset"), -1);
@@ -258,7 +258,7 @@ static void metrics(void **state)
 	strcpy(put(1, 20)->error, "it is gone");
 	cert(1)->not_after = 1800000000;
 	count(1, CNT_TLS_FULL_13, 3);
-	count(1, CNT_TLS_SHAKES, 4);
+	count(1, CNT_TLS_HANDSHAKES, 4);
 	metrics_write(out, &env.s);
 	evbuffer_add(out, "", 1);
 	text = (const char *)evbuffer_pullup(out, -1);
@@ -273,8 +273,8 @@ static void metrics(void **state)
 	assert_non_null(strstr(text, "\nfairlead_tls_certificate_reload_failed{domain=\"default\","
 				     "certificate=\"/etc/\\\"rsa\\\".pem\"} 1\n"));
 	assert_non_null(strstr(text, "\nfairlead_tls_full_13_total{worker=\"1\"} 3\n"));
-	assert_non_null(strstr(text, "\n# TYPE fairlead_tls_shakes gauge\n"));
-	assert_non_null(strstr(text, "\nfairlead_tls_shakes{worker=\"1\"} 4\n"));
+	assert_non_null(strstr(text, "\n# TYPE fairlead_tls_handshakes gauge\n"));
+	assert_non_null(strstr(text, "\nfairlead_tls_handshakes{worker=\"1\"} 4\n"));
 	assert_non_null(strstr(text, "\nfairlead_tls_psk_unknown_total 0\n"));
 	evbuffer_free(out);
 }

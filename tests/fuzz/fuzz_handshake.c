@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Records of a hostile side into a handshake: whatever comes, the shake comes back in a state that
- * its worker knows, what is to be sent fits, and nothing of OpenSSL is left when it is over or is
- * given up. A real client or server stands by, so that handshakes get anywhere at all.
+ * Records of a hostile side into a handshake: whatever comes, the handshake comes back in a state
+ * that its worker knows, what is to be sent fits, and nothing of OpenSSL is left when it is over or
+ * is given up. A real client or server stands by, so that handshakes get anywhere at all.
  *
  * An input is a byte of role and version, then steps: a byte that says what happens, two bytes of
  * place or length (network order), a byte of value, and for STEP_RAW as many bytes.
  */
-#include "../unit/shake_world.h"
+#include "../unit/handshake_world.h"
 #include "../../lib/cursor.h"
 
 #include <openssl/err.h>
@@ -37,28 +37,28 @@ enum {
 		}                                                                  \
 	} while (0)
 
-static uint8_t rec[SHAKE_IN_MAX];
+static uint8_t rec[HANDSHAKE_IN_MAX];
 static SSL_CTX *peers[2]; /* a client, a server */
 
-static void feed(struct shake *s, const uint8_t *p, uint32_t len)
+static void feed(struct handshake *s, const uint8_t *p, uint32_t len)
 {
-	if (shake_over(s))
+	if (handshake_over(s))
 		return;
 	do {
-		s->in_len = s->state == SHAKE_OUT ? 0 : len;
+		s->in_len = s->state == HANDSHAKE_OUT ? 0 : len;
 		memcpy(s->in, p, s->in_len);
-		MUST(shake_turn(s, SHAKE_FEED));
-		MUST(s->out_len <= SHAKE_OUT_MAX && s->state <= SHAKE_ABORTED);
-		MUST(s->state != SHAKE_ABORTED && s->state != SHAKE_LOOKUP);
-		MUST(shake_over(s) == !s->ssl);
-		MUST(s->state != SHAKE_FAILED || s->why < TCP_END_MAX);
-		MUST(s->state != SHAKE_DONE || tls_suite(s->result.suite));
-	} while (s->state == SHAKE_OUT);
+		MUST(handshake_turn(s, HANDSHAKE_FEED));
+		MUST(s->out_len <= HANDSHAKE_OUT_MAX && s->state <= HANDSHAKE_ABORTED);
+		MUST(s->state != HANDSHAKE_ABORTED && s->state != HANDSHAKE_LOOKUP);
+		MUST(handshake_over(s) == !s->ssl);
+		MUST(s->state != HANDSHAKE_FAILED || s->why < TCP_END_MAX);
+		MUST(s->state != HANDSHAKE_DONE || tls_suite(s->result.suite));
+	} while (s->state == HANDSHAKE_OUT);
 }
 
-static void feed_record(struct shake *s, const uint8_t *head, const uint8_t *p, uint32_t len)
+static void feed_record(struct handshake *s, const uint8_t *head, const uint8_t *p, uint32_t len)
 {
-	static uint8_t whole[SHAKE_IN_MAX];
+	static uint8_t whole[HANDSHAKE_IN_MAX];
 
 	memcpy(whole, head, TLS_HDR);
 	whole[3] = (uint8_t)(len >> 8);
@@ -67,7 +67,7 @@ static void feed_record(struct shake *s, const uint8_t *head, const uint8_t *p, 
 	feed(s, whole, TLS_HDR + len);
 }
 
-static void hostile_step(struct shake *s, struct rd *r)
+static void hostile_step(struct handshake *s, struct rd *r)
 {
 	uint8_t what = rd_u8(r) % STEPS;
 	uint32_t at = rd_u16(r), len = 0, cut;
@@ -80,7 +80,7 @@ static void hostile_step(struct shake *s, struct rd *r)
 		at = RTE_MIN(at, (uint32_t)rd_left(r));
 		raw = rd_take(r, at);
 		if (what == STEP_BYTES)
-			feed(s, raw, RTE_MIN(at, (uint32_t)SHAKE_IN_MAX));
+			feed(s, raw, RTE_MIN(at, (uint32_t)HANDSHAKE_IN_MAX));
 		else
 			feed_record(s, head, raw, RTE_MIN(at, (uint32_t)TLS_CIPHER_MAX_12));
 		return;
@@ -105,22 +105,22 @@ static void hostile_step(struct shake *s, struct rd *r)
 static void hostile(struct rd *r)
 {
 	uint8_t flags = rd_u8(r);
-	struct shake *s;
+	struct handshake *s;
 
 	sw.server = flags & FLAG_CLIENT;
 	sw.ctx = peers[sw.server];
-	s = shake_fresh();
+	s = handshake_fresh();
 	peer_open();
 	SSL_set_max_proto_version(sw.ssl, flags & FLAG_12 ? TLS1_2_VERSION : TLS1_3_VERSION);
 	if (s->client)
 		feed(s, rec, 0);
-	while (rd_left(r) && !shake_over(s))
+	while (rd_left(r) && !handshake_over(s))
 		hostile_step(s, r);
-	if (!shake_over(s)) {
-		MUST(shake_turn(s, SHAKE_ABORT));
-		MUST(s->state == SHAKE_ABORTED && !s->ssl);
+	if (!handshake_over(s)) {
+		MUST(handshake_turn(s, HANDSHAKE_ABORT));
+		MUST(s->state == HANDSHAKE_ABORTED && !s->ssl);
 	}
-	shake_put(&sw.worker[0], s);
+	handshake_put(&sw.worker[0], s);
 	peer_close();
 	ERR_clear_error();
 }
@@ -129,7 +129,7 @@ static void end(void)
 {
 	SSL_CTX_free(peers[0]);
 	SSL_CTX_free(peers[1]);
-	shakers_free(&sw.dp);
+	cryptos_free(&sw.dp);
 }
 
 static void start(void)
@@ -137,10 +137,10 @@ static void start(void)
 	int server;
 
 	__lsan_disable(); /* what is made here is held by memory that no leak checker looks at */
-	MUST(shake_eal(NULL) == 0);
-	shake_setup(NULL);
+	MUST(handshake_eal(NULL) == 0);
+	handshake_setup(NULL);
 	fake_domain.verify = SSL_VERIFY_PEER;
-	shake_start();
+	handshake_start();
 	atexit(end);
 	for (server = 0; server < 2; server++) {
 		sw.ctx = NULL;

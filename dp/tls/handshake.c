@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One handshake: OpenSSL between the record that came and the records that go. */
-#include "shaker.h"
+#include "crypto.h"
 #include "domain.h"
 #include "engine.h"
 #include "tickets.h"
@@ -22,9 +22,9 @@ enum {
 	ALERT_UNKNOWN_CA = 48,
 };
 
-static struct shake_ssl *of_ssl(const SSL *ssl)
+static struct handshake_ssl *of_ssl(const SSL *ssl)
 {
-	struct shake *s = SSL_get_app_data(ssl);
+	struct handshake *s = SSL_get_app_data(ssl);
 
 	return s->ssl;
 }
@@ -58,7 +58,7 @@ void record_tap(struct record_tap *t, const uint8_t *p, size_t len)
 
 static int bio_read(BIO *b, char *to, int len)
 {
-	struct shake_ssl *x = BIO_get_data(b);
+	struct handshake_ssl *x = BIO_get_data(b);
 	uint32_t n = RTE_MIN((uint32_t)len, x->in_len - x->in_at);
 
 	BIO_clear_retry_flags(b);
@@ -66,16 +66,16 @@ static int bio_read(BIO *b, char *to, int len)
 		BIO_set_retry_read(b);
 		return -1;
 	}
-	memcpy(to, x->shake->in + x->in_at, n);
+	memcpy(to, x->handshake->in + x->in_at, n);
 	x->in_at += n;
 	return (int)n;
 }
 
 static int bio_write(BIO *b, const char *from, int len)
 {
-	struct shake_ssl *x = BIO_get_data(b);
-	struct shake *s = x->shake;
-	uint32_t n = RTE_MIN((uint32_t)len, SHAKE_OUT_MAX - s->out_len);
+	struct handshake_ssl *x = BIO_get_data(b);
+	struct handshake *s = x->handshake;
+	uint32_t n = RTE_MIN((uint32_t)len, HANDSHAKE_OUT_MAX - s->out_len);
 
 	BIO_clear_retry_flags(b);
 	if (!n) {
@@ -100,9 +100,9 @@ static int bio_create(BIO *b)
 	return 1;
 }
 
-BIO_METHOD *shake_bio_method(void)
+BIO_METHOD *handshake_bio_method(void)
 {
-	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "shake");
+	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "handshake");
 
 	if (m && BIO_meth_set_read(m, bio_read) && BIO_meth_set_write(m, bio_write) &&
 	    BIO_meth_set_ctrl(m, bio_ctrl) && BIO_meth_set_create(m, bio_create))
@@ -115,12 +115,12 @@ BIO_METHOD *shake_bio_method(void)
 
 static void on_keylog(const SSL *ssl, const char *line)
 {
-	shake_keylog(of_ssl(ssl), line);
+	handshake_keylog(of_ssl(ssl), line);
 }
 
 static void on_info(const SSL *ssl, int where, int ret)
 {
-	struct shake_ssl *x = of_ssl(ssl);
+	struct handshake_ssl *x = of_ssl(ssl);
 
 	if (!(where & SSL_CB_ALERT))
 		return;
@@ -131,7 +131,7 @@ static void on_info(const SSL *ssl, int where, int ret)
 /* Each extension of the other side. RFC 8446 4.2.9: who cannot use tickets should get none. */
 static void on_extension(SSL *ssl, int client, int type, const unsigned char *p, int len, void *arg)
 {
-	struct shake *s = arg;
+	struct handshake *s = arg;
 	int i;
 
 	(void)ssl, (void)client;
@@ -185,7 +185,7 @@ static int on_limit(SSL *ssl, unsigned type, unsigned context, const unsigned ch
 	return limit < LIMIT_OPENSSL_MIN || SSL_set_max_send_fragment(ssl, limit);
 }
 
-bool shake_ctx_init(SSL_CTX *ctx)
+bool handshake_ctx_init(SSL_CTX *ctx)
 {
 	SSL_CTX_set_keylog_callback(ctx, on_keylog);
 	SSL_CTX_set_info_callback(ctx, on_info);
@@ -196,8 +196,8 @@ bool shake_ctx_init(SSL_CTX *ctx)
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	/* Of early data none is taken, and a bounded amount skipped. */
 	return SSL_CTX_set_max_early_data(ctx, 0) &&
-	       SSL_CTX_set_recv_max_early_data(ctx, SHAKE_EARLY_MAX) &&
-	       /* TLS 1.3: sent after Finished by shake_ticket(), where they are counted. */
+	       SSL_CTX_set_recv_max_early_data(ctx, HANDSHAKE_EARLY_MAX) &&
+	       /* TLS 1.3: sent after Finished by handshake_ticket(), where they are counted. */
 	       SSL_CTX_set_num_tickets(ctx, 0) &&
 	       SSL_CTX_add_custom_ext(ctx, EXT_RECORD_SIZE_LIMIT,
 				      SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_2_SERVER_HELLO |
@@ -205,9 +205,9 @@ bool shake_ctx_init(SSL_CTX *ctx)
 				      on_limit_add, NULL, NULL, on_limit, NULL);
 }
 
-bool shake_lookup(struct shake *s)
+bool handshake_lookup(struct handshake *s)
 {
-	struct shake_ssl *x = s->ssl;
+	struct handshake_ssl *x = s->ssl;
 
 	s->psk_len = 0;
 	x->lookup = !x->aborted && ASYNC_get_current_job();
@@ -220,64 +220,64 @@ bool shake_lookup(struct shake *s)
 
 static int on_wake(SSL *ssl, void *arg)
 {
-	struct shake_ssl *x = arg;
+	struct handshake_ssl *x = arg;
 
 	(void)ssl;
 	atomic_store_explicit(&x->ready, true, memory_order_release);
-	atomic_store_explicit(&x->shaker->woken, true, memory_order_release);
+	atomic_store_explicit(&x->crypto->woken, true, memory_order_release);
 	return 1;
 }
 
-static bool shake_open(struct shaker *sh, struct shake *s)
+static bool handshake_open(struct crypto *th, struct handshake *s)
 {
-	const bool psk = !s->client && sh->dp->conf->domain[s->domain].psk; /* shake_lookup() */
-	struct shake_ssl *x = OPENSSL_zalloc(sizeof(*x));
+	const bool psk = !s->client && th->dp->conf->domain[s->domain].psk; /* handshake_lookup() */
+	struct handshake_ssl *x = OPENSSL_zalloc(sizeof(*x));
 	BIO *bio;
 
 	if (!x)
 		return false;
 	s->ssl = x;
-	x->shake = s;
-	x->shaker = sh;
+	x->handshake = s;
+	x->crypto = th;
 	x->alert = ALERT_NONE;
-	x->domains = sh->domains;
+	x->domains = th->domains;
 	x->domains->users++;
 	memset(&s->result, 0, sizeof(s->result));
-	x->ssl = domain_ssl(sh->domains->set, s->domain, s->client, s);
-	bio = x->ssl ? BIO_new(sh->bio) : NULL;
+	x->ssl = domain_ssl(th->domains->set, s->domain, s->client, s);
+	bio = x->ssl ? BIO_new(th->bio) : NULL;
 	if (!bio)
 		return false;
 	BIO_set_data(bio, x);
 	SSL_set_bio(x->ssl, bio, bio);
-	if ((sh->dp->engine || psk) && !engine_ssl(sh->dp->engine, x->ssl, on_wake, x))
+	if ((th->dp->engine || psk) && !engine_ssl(th->dp->engine, x->ssl, on_wake, x))
 		return false;
 	SSL_set_tlsext_debug_callback(x->ssl, on_extension);
 	SSL_set_tlsext_debug_arg(x->ssl, s);
 	return expect_use(&s->expect, x->ssl, s->client);
 }
 
-void shake_clear(struct shake *s)
+void handshake_clear(struct handshake *s)
 {
-	struct shake_ssl *x = s->ssl;
+	struct handshake_ssl *x = s->ssl;
 
 	if (!x)
 		return;
 	SSL_free(x->ssl);
-	shaker_domains_put(x->shaker, x->domains);
+	crypto_domains_put(x->crypto, x->domains);
 	OPENSSL_clear_free(x, sizeof(*x));
 	s->ssl = NULL;
 }
 
 /* ---- ends ---- */
 
-static bool shake_end(struct shake *s, enum shake_state state)
+static bool handshake_end(struct handshake *s, enum handshake_state state)
 {
-	shake_clear(s);
+	handshake_clear(s);
 	s->state = state;
 	return true;
 }
 
-static bool shake_fail(struct shake *s, enum tcp_end why)
+static bool handshake_fail(struct handshake *s, enum tcp_end why)
 {
 	bool theirs = s->ssl && s->ssl->alert_received;
 
@@ -287,7 +287,7 @@ static bool shake_fail(struct shake *s, enum tcp_end why)
 	s->alert = s->ssl ? s->ssl->alert : ALERT_NONE;
 	s->alert_received = theirs;
 	OPENSSL_cleanse(&s->result, sizeof(s->result));
-	return shake_end(s, SHAKE_FAILED);
+	return handshake_end(s, HANDSHAKE_FAILED);
 }
 
 /* TCP_ENDS: nothing that is told apart. */
@@ -323,7 +323,7 @@ static enum tcp_end alert_end(uint8_t alert)
 }
 
 /* Why, from what OpenSSL left in its queue and which alert it sent. */
-static enum tcp_end shake_why(const struct shake_ssl *x, int ssl_error)
+static enum tcp_end handshake_why(const struct handshake_ssl *x, int ssl_error)
 {
 	enum tcp_end why;
 	unsigned long e;
@@ -348,115 +348,115 @@ static enum tcp_end shake_why(const struct shake_ssl *x, int ssl_error)
  * TLS 1.3 after Finished: a ticket, where the domain gives them and the client can use it. True:
  * there is something to write.
  */
-static bool shake_ticket(const struct shaker *sh, const struct shake *s)
+static bool handshake_ticket(const struct crypto *th, const struct handshake *s)
 {
-	struct shake_ssl *x = s->ssl;
-	struct tickets *t = sh->dp->tickets;
+	struct handshake_ssl *x = s->ssl;
+	struct tickets *t = th->dp->tickets;
 
 	if (x->ticket || s->client || SSL_version(x->ssl) != TLS1_3_VERSION)
 		return false;
 	x->ticket = true;
 	x->tap_out.n = 0; /* these are the first records under their key */
-	return sh->dp->conf->domain[s->domain].tickets && x->resumable && t && tickets_given(t) &&
+	return th->dp->conf->domain[s->domain].tickets && x->resumable && t && tickets_given(t) &&
 	       s->expect.peer == EXPECT_DOMAIN && SSL_new_session_ticket(x->ssl);
 }
 
-static bool shake_done(struct shaker *sh, struct shake *s)
+static bool handshake_done(struct crypto *th, struct handshake *s)
 {
 	/* More in Finished's record than Finished: nothing that may follow there. */
 	if (SSL_has_pending(s->ssl->ssl))
-		return shake_fail(s, TCP_END_TLS_HANDSHAKE);
-	if (!shake_result(sh, s))
-		return shake_fail(s, TCP_END_TLS_INTERNAL);
-	return shake_end(s, SHAKE_DONE);
+		return handshake_fail(s, TCP_END_TLS_HANDSHAKE);
+	if (!handshake_result(th, s))
+		return handshake_fail(s, TCP_END_TLS_INTERNAL);
+	return handshake_end(s, HANDSHAKE_DONE);
 }
 
 /* It waits for a job: the worker's answer, or an engine's. */
-static bool shake_wait(struct shaker *sh, struct shake *s, int ssl_error)
+static bool handshake_wait(struct crypto *th, struct handshake *s, int ssl_error)
 {
-	struct shake_ssl *x = s->ssl;
+	struct handshake_ssl *x = s->ssl;
 
 	if (x->lookup) {
-		s->state = SHAKE_LOOKUP;
+		s->state = HANDSHAKE_LOOKUP;
 		return true;
 	}
-	shaker_park(sh, x);
+	crypto_park(th, x);
 	/* Neither a fibre nor the engine was free: try again, as if it were ready. */
 	if (ssl_error == SSL_ERROR_WANT_ASYNC_JOB || engine_again(x->ssl))
 		on_wake(x->ssl, x);
 	return false;
 }
 
-bool shake_go(struct shaker *sh, struct shake *s)
+bool handshake_go(struct crypto *th, struct handshake *s)
 {
-	struct shake_ssl *x = s->ssl;
+	struct handshake_ssl *x = s->ssl;
 	int ret, e;
 
 	ERR_clear_error();
 	atomic_store_explicit(&x->ready, false, memory_order_relaxed);
 	ret = SSL_do_handshake(x->ssl);
-	if (ret == 1 && !x->aborted && shake_ticket(sh, s))
+	if (ret == 1 && !x->aborted && handshake_ticket(th, s))
 		ret = SSL_do_handshake(x->ssl);
 	e = SSL_get_error(x->ssl, ret);
 	if (e == SSL_ERROR_WANT_ASYNC || e == SSL_ERROR_WANT_ASYNC_JOB)
-		return shake_wait(sh, s, e);
+		return handshake_wait(th, s, e);
 	x->parked_tsc = 0;
 	if (x->aborted)
-		return shake_end(s, SHAKE_ABORTED);
+		return handshake_end(s, HANDSHAKE_ABORTED);
 	switch (e) {
 	case SSL_ERROR_NONE:
-		return shake_done(sh, s);
+		return handshake_done(th, s);
 	case SSL_ERROR_WANT_READ:
-		s->state = SHAKE_MORE;
+		s->state = HANDSHAKE_MORE;
 		return true;
 	case SSL_ERROR_WANT_WRITE:
-		s->state = SHAKE_OUT;
+		s->state = HANDSHAKE_OUT;
 		return true;
 	default:
-		return shake_fail(s, shake_why(x, e));
+		return handshake_fail(s, handshake_why(x, e));
 	}
 }
 
 /* What a job still refers to is freed once it has come back, without a key that it waits for. */
-static bool shake_abort(struct shaker *sh, struct shake *s)
+static bool handshake_abort(struct crypto *th, struct handshake *s)
 {
-	struct shake_ssl *x = s->ssl;
+	struct handshake_ssl *x = s->ssl;
 
 	if (!x || !SSL_waiting_for_async(x->ssl))
-		return shake_end(s, SHAKE_ABORTED);
+		return handshake_end(s, HANDSHAKE_ABORTED);
 	x->aborted = true;
 	x->lookup = false;
 	s->psk_len = 0;
-	return shake_go(sh, s);
+	return handshake_go(th, s);
 }
 
-static bool shake_psk(struct shaker *sh, struct shake *s)
+static bool handshake_psk(struct crypto *th, struct handshake *s)
 {
 	bool back;
 
 	s->ssl->lookup = false;
-	back = shake_go(sh, s);
-	if (!back || s->state != SHAKE_LOOKUP) /* of another identity, which lies there now */
+	back = handshake_go(th, s);
+	if (!back || s->state != HANDSHAKE_LOOKUP) /* of another identity, which lies there now */
 		OPENSSL_cleanse(s->psk, sizeof(s->psk));
 	return back;
 }
 
-bool shake_step(struct shaker *sh, struct shake *s)
+bool handshake_step(struct crypto *th, struct handshake *s)
 {
 	s->out_len = 0;
 	s->identity_len = 0;
 	s->waits = 0;
-	if (s->op == SHAKE_ABORT)
-		return shake_abort(sh, s);
-	if (!s->ssl && !shake_open(sh, s))
-		return shake_fail(s, TCP_END_TLS_INTERNAL);
-	if (s->op == SHAKE_PSK)
-		return shake_psk(sh, s);
+	if (s->op == HANDSHAKE_ABORT)
+		return handshake_abort(th, s);
+	if (!s->ssl && !handshake_open(th, s))
+		return handshake_fail(s, TCP_END_TLS_INTERNAL);
+	if (s->op == HANDSHAKE_PSK)
+		return handshake_psk(th, s);
 	s->total_in += s->in_len;
-	if (s->in_len > SHAKE_IN_MAX || s->total_in > SHAKE_BYTES_MAX)
-		return shake_fail(s, TCP_END_TLS_FLOOD);
+	if (s->in_len > HANDSHAKE_IN_MAX || s->total_in > HANDSHAKE_BYTES_MAX)
+		return handshake_fail(s, TCP_END_TLS_FLOOD);
 	s->ssl->in_len = s->in_len;
 	s->ssl->in_at = 0;
 	record_tap(&s->ssl->tap_in, s->in, s->in_len);
-	return shake_go(sh, s);
+	return handshake_go(th, s);
 }

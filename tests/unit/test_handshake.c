@@ -6,22 +6,22 @@
  * flights, a ClientHello in many records, record_size_limit (RFC 8449), max_fragment_length (RFC
  * 6066 4).
  */
-#include "shake_world.h"
+#include "handshake_world.h"
 
 #include <string.h>
 
-static struct shake *hands_done(void)
+static struct handshake *hands_done(void)
 {
-	struct shake *s = shake_hands();
+	struct handshake *s = handshake_do();
 
 	expect_done(s);
 	return s;
 }
 
-static void put(struct shake *s)
+static void put(struct handshake *s)
 {
 	peer_close();
-	shake_put(&sw.worker[0], s);
+	handshake_put(&sw.worker[0], s);
 }
 
 /* ---- suites ---- */
@@ -44,7 +44,7 @@ static const struct suite_case suites[] = {
 };
 
 /* AES-GCM of TLS 1.2: what comes next is no nonce that Finished, our last record, had. */
-static void expect_explicit(const struct shake *s)
+static void expect_explicit(const struct handshake *s)
 {
 	const uint8_t *p = sw.wire, *last = NULL;
 	uint64_t nonce = 0;
@@ -63,10 +63,10 @@ static void each_suite(bool server)
 {
 	size_t i;
 
-	shake_start();
+	handshake_start();
 	for (i = 0; i < N_OF(suites); i++) {
 		const struct suite_case *c = &suites[i];
-		struct shake *s;
+		struct handshake *s;
 
 		peer_context(server);
 		SSL_CTX_set_min_proto_version(sw.ctx, c->version);
@@ -109,15 +109,15 @@ static void names(void **state)
 	static const uint8_t offer[] = "\x02h2\x09stun.turn";
 	const uint8_t *chosen;
 	unsigned int len;
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	SSL_CTX_set_alpn_protos(sw.ctx, offer, sizeof(offer) - 1);
-	s = shake_fresh();
+	s = handshake_fresh();
 	peer_open();
 	SSL_set_tlsext_host_name(sw.ssl, FAKE_NAME);
-	shake_all(s);
+	handshake_all(s);
 	expect_done(s);
 	SSL_get0_alpn_selected(sw.ssl, &chosen, &len);
 	assert_int_equal(len, 9);
@@ -134,15 +134,15 @@ static void client_names(void **state)
 	size_t i;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	for (i = 0; i < N_OF(wanted); i++) {
-		struct shake *s;
+		struct handshake *s;
 
 		peer_context(true);
-		s = shake_fresh();
+		s = handshake_fresh();
 		peer_open();
 		strcpy(s->expect.name, wanted[i]);
-		shake_all(s);
+		handshake_all(s);
 		expect_done(s);
 		assert_true(s->result.peer_cert);
 		if (i == 0)
@@ -163,11 +163,11 @@ static void client_certificate(void **state)
 
 	(void)state;
 	fake_domain.verify = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-	shake_start();
+	handshake_start();
 	for (h = 0; h < FP_HASHES; h++)
 		X509_digest(fake_cert(FAKE_EC), md[h], digest[h], NULL);
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
-		struct shake *s;
+		struct handshake *s;
 
 		peer_context(false);
 		SSL_CTX_set_max_proto_version(sw.ctx, v);
@@ -187,17 +187,17 @@ static void client_certificate(void **state)
 /* The second time with what the first left, so often as there are tickets for. */
 static void resume(int version)
 {
-	struct shake *s;
+	struct handshake *s;
 	int i;
 
-	shake_start();
+	handshake_start();
 	SSL_CTX_set_max_proto_version(sw.ctx, version);
 	for (i = 0; i < 3; i++) {
-		s = shake_fresh();
+		s = handshake_fresh();
 		peer_open();
 		if (sw.session)
 			assert_int_equal(SSL_set_session(sw.ssl, sw.session), 1);
-		shake_all(s);
+		handshake_all(s);
 		expect_done(s);
 		assert_int_equal(s->result.resumed, i > 0);
 		assert_false(s->result.psk);
@@ -229,20 +229,20 @@ static void resume_12(void **state)
  */
 static void key_that_was_not_used(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 	int v;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
 		peer_context(false);
 		SSL_CTX_set_max_proto_version(sw.ctx, v);
-		s = shake_fresh();
+		s = handshake_fresh();
 		peer_open();
-		assert_true(shake_move(s)); /* ClientHello, and the answer to it */
-		assert_int_equal(s->state, SHAKE_MORE);
+		assert_true(handshake_move(s)); /* ClientHello, and the answer to it */
+		assert_int_equal(s->state, HANDSHAKE_MORE);
 		s->result.psk = true; /* as on_find_session() left it */
-		shake_all(s);
+		handshake_all(s);
 		expect_done(s);
 		assert_false(s->result.resumed);
 		assert_false(s->result.psk);
@@ -256,9 +256,9 @@ static void no_ticket(void **state)
 	int i;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	for (i = 0; i < 2; i++) {
-		struct shake *s;
+		struct handshake *s;
 
 		sw.conf.domain[0].tickets = i;
 		atomic_store(&sw.tickets.seq, i ? 0 : 2);
@@ -274,11 +274,11 @@ static void no_ticket(void **state)
 
 static void hello_retry(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
 	fake_domain.groups = "X25519";
-	shake_start();
+	handshake_start();
 	SSL_CTX_set1_groups_list(sw.ctx, "P-384:X25519");
 	SSL_CTX_clear_options(sw.ctx, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
 	s = hands_done();
@@ -294,13 +294,13 @@ static void long_flight(void **state)
 
 	(void)state;
 	fake_domain.chain = 40;
-	shake_start();
+	handshake_start();
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
-		struct shake *s;
+		struct handshake *s;
 
 		SSL_CTX_set_max_proto_version(sw.ctx, v);
 		s = hands_done();
-		assert_true(sw.wire_len > 3 * SHAKE_OUT_MAX && sw.outs >= 3);
+		assert_true(sw.wire_len > 3 * HANDSHAKE_OUT_MAX && sw.outs >= 3);
 		expect_records(s);
 		put(s);
 	}
@@ -310,29 +310,29 @@ static void long_flight(void **state)
 static void cut_hello(void **state)
 {
 	static const uint32_t sizes[] = { 1, 3, 4, 50 };
-	uint8_t hello[SHAKE_IN_MAX];
+	uint8_t hello[HANDSHAKE_IN_MAX];
 	size_t i;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	for (i = 0; i < N_OF(sizes); i++) {
-		struct shake *s = shake_fresh();
+		struct handshake *s = handshake_fresh();
 		uint32_t at, n, len;
 
 		peer_open();
 		SSL_do_handshake(sw.ssl);
 		len = peer_record(hello);
 		for (at = TLS_HDR; at < len; at += n) {
-			assert_int_equal(s->state, SHAKE_MORE);
+			assert_int_equal(s->state, HANDSHAKE_MORE);
 			n = RTE_MIN(sizes[i], len - at);
 			memcpy(s->in, hello, TLS_HDR);
 			s->in[3] = (uint8_t)(n >> 8);
 			s->in[4] = (uint8_t)n;
 			memcpy(s->in + TLS_HDR, hello + at, n);
 			s->in_len = TLS_HDR + n;
-			assert_true(shake_turn(s, SHAKE_FEED));
+			assert_true(handshake_turn(s, HANDSHAKE_FEED));
 		}
-		shake_all(s);
+		handshake_all(s);
 		expect_done(s);
 		expect_records(s);
 		put(s);
@@ -414,9 +414,9 @@ static void record_size_limit(void **state)
 
 	(void)state;
 	fake_domain.chain = 4;
-	shake_start();
+	handshake_start();
 	for (i = 0; i < N_OF(cases); i++) {
-		struct shake *s;
+		struct handshake *s;
 
 		limit = cases[i];
 		limit_context(false);
@@ -441,9 +441,9 @@ static void record_size_limit_client(void **state)
 	size_t i;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	for (i = 0; i < N_OF(cases); i++) {
-		struct shake *s;
+		struct handshake *s;
 
 		limit = cases[i];
 		limit_context(true);
@@ -458,23 +458,23 @@ static void record_size_limit_client(void **state)
 /* RFC 8449 4: less than 64; more than the version has, from a server. */
 static void record_size_limit_wrong(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	limit = (struct limit_case){ .version = TLS1_3_VERSION, .theirs = 63 };
 	limit_context(false);
-	s = shake_hands();
+	s = handshake_do();
 	expect_failed(s, TCP_END_TLS_HANDSHAKE, ALERT_ILLEGAL_PARAMETER, false);
 	put(s);
 	limit.theirs = 0x4002;
 	limit_context(true);
-	s = shake_hands();
+	s = handshake_do();
 	expect_failed(s, TCP_END_TLS_HANDSHAKE, ALERT_ILLEGAL_PARAMETER, false);
 	put(s);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, shake_setup, shake_teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, handshake_setup, handshake_teardown)
 
 int main(void)
 {
@@ -496,5 +496,5 @@ int main(void)
 		T(record_size_limit_wrong),
 	};
 
-	return cmocka_run_group_tests(tests, shake_eal, NULL);
+	return cmocka_run_group_tests(tests, handshake_eal, NULL);
 }

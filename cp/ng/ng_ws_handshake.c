@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "ng_ws_shake.h"
+#include "ng_ws_handshake.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -157,8 +157,8 @@ static bool accept_key(struct text key, char out[32])
 	return true;
 }
 
-bool ng_ws_shake(const char *head, size_t len, const struct ip_addr *self, char *answer,
-		 size_t size)
+bool ng_ws_handshake(const char *head, size_t len, const struct ip_addr *self, char *answer,
+		     size_t size)
 {
 	struct request r = { 0 };
 	char key[32];

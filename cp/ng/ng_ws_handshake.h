@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_NG_NG_WS_SHAKE_H
-#define FL_CP_NG_NG_WS_SHAKE_H
+#ifndef FL_CP_NG_NG_WS_HANDSHAKE_H
+#define FL_CP_NG_NG_WS_HANDSHAKE_H
 
 /* The opening handshake of WebSocket, server's side (RFC 6455 4.2), with one subprotocol. */
 #include "../../lib/addr.h"
@@ -17,7 +17,7 @@ enum { NG_WS_ANSWER_MAX = 512 };
  * With an Origin, its host must be that address: a page in a browser beside us has another (RFC
  * 6455 10.2), even if its name leads here.
  */
-bool ng_ws_shake(const char *head, size_t len, const struct ip_addr *self, char *answer,
-		 size_t size);
+bool ng_ws_handshake(const char *head, size_t len, const struct ip_addr *self, char *answer,
+		     size_t size);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a finished handshake leaves: keys, sequence numbers, what was agreed. */
-#include "shaker.h"
+#include "crypto.h"
 #include "domain.h"
 
 #include <openssl/core_names.h>
@@ -28,7 +28,7 @@ static uint8_t hex_read(uint8_t *to, size_t max, const char *s)
 	return *s ? 0 : (uint8_t)n;
 }
 
-void shake_keylog(struct shake_ssl *x, const char *line)
+void handshake_keylog(struct handshake_ssl *x, const char *line)
 {
 	static const char client[] = "CLIENT_TRAFFIC_SECRET_0 ",
 			  server[] = "SERVER_TRAFFIC_SECRET_0 ";
@@ -44,7 +44,7 @@ void shake_keylog(struct shake_ssl *x, const char *line)
 /* ---- keys ---- */
 
 /* RFC 5246 5, 6.3: the key block; n bytes of it. */
-static bool key_block(struct shaker *sh, const struct tls_suite *suite, SSL *ssl, uint8_t *out,
+static bool key_block(struct crypto *th, const struct tls_suite *suite, SSL *ssl, uint8_t *out,
 		      size_t n)
 {
 	static char label[] = "key expansion";
@@ -64,22 +64,22 @@ static bool key_block(struct shaker *sh, const struct tls_suite *suite, SSL *ssl
 
 	SSL_get_server_random(ssl, server, sizeof(server));
 	SSL_get_client_random(ssl, client, sizeof(client));
-	ok = len == sizeof(master) && EVP_KDF_derive(sh->prf, out, n, p) > 0;
-	EVP_KDF_CTX_reset(sh->prf);
+	ok = len == sizeof(master) && EVP_KDF_derive(th->prf, out, n, p) > 0;
+	EVP_KDF_CTX_reset(th->prf);
 	OPENSSL_cleanse(master, sizeof(master));
 	return ok;
 }
 
 /* client_write_key, server_write_key, client_write_IV, server_write_IV: no MAC keys with AEAD. */
-static bool keys_12(struct shaker *sh, struct shake *s, const struct tls_suite *suite)
+static bool keys_12(struct crypto *th, struct handshake *s, const struct tls_suite *suite)
 {
-	struct shake_result *r = &s->result;
-	struct shake_ssl *x = s->ssl;
+	struct handshake_result *r = &s->result;
+	struct handshake_ssl *x = s->ssl;
 	const size_t key = suite->key_len, iv = TLS_NONCE - suite->explicit_len;
 	const size_t in = s->client, out = !s->client; /* whose comes first */
 	uint8_t block[BLOCK_MAX], *ivs = block + 2 * key;
 	size_t i;
-	bool ok = key_block(sh, suite, x->ssl, block, 2 * (key + iv));
+	bool ok = key_block(th, suite, x->ssl, block, 2 * (key + iv));
 
 	memcpy(r->in_secret, block + in * key, key);
 	memcpy(r->out_secret, block + out * key, key);
@@ -95,10 +95,10 @@ static bool keys_12(struct shaker *sh, struct shake *s, const struct tls_suite *
 	return ok;
 }
 
-static bool keys_13(struct shake *s, const struct tls_suite *suite)
+static bool keys_13(struct handshake *s, const struct tls_suite *suite)
 {
-	struct shake_result *r = &s->result;
-	struct shake_ssl *x = s->ssl;
+	struct handshake_result *r = &s->result;
+	struct handshake_ssl *x = s->ssl;
 
 	memcpy(r->in_secret, s->client ? x->server_secret : x->client_secret, TLS_SECRET_MAX);
 	memcpy(r->out_secret, s->client ? x->client_secret : x->server_secret, TLS_SECRET_MAX);
@@ -109,7 +109,7 @@ static bool keys_13(struct shake *s, const struct tls_suite *suite)
 /* ---- what was agreed ---- */
 
 /* Largest plaintexts: RFC 8449, else RFC 6066 4, which binds both sides. */
-static void result_limits(struct shake_result *r, const struct shake_ssl *x)
+static void result_limits(struct handshake_result *r, const struct handshake_ssl *x)
 {
 	uint8_t mode = SSL_SESSION_get_max_fragment_length(SSL_get_session(x->ssl));
 
@@ -120,7 +120,7 @@ static void result_limits(struct shake_result *r, const struct shake_ssl *x)
 		r->plain_max_out = x->limit;
 }
 
-static bool result_peer(struct shake_result *r, const SSL *ssl)
+static bool result_peer(struct handshake_result *r, const SSL *ssl)
 {
 	const X509 *cert = SSL_get0_peer_certificate(ssl);
 
@@ -128,9 +128,9 @@ static bool result_peer(struct shake_result *r, const SSL *ssl)
 	return !cert || fingerprints_make(&r->peer, cert);
 }
 
-bool shake_result(struct shaker *sh, struct shake *s)
+bool handshake_result(struct crypto *th, struct handshake *s)
 {
-	struct shake_result *r = &s->result;
+	struct handshake_result *r = &s->result;
 	SSL *ssl = s->ssl->ssl;
 	const struct tls_suite *suite =
 	    tls_suite(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl)));
@@ -144,5 +144,5 @@ bool shake_result(struct shaker *sh, struct shake *s)
 	r->service = domain_service(s->ssl->domains->set, s->domain, ssl);
 	result_limits(r, s->ssl);
 	return result_peer(r, ssl) &&
-	       (r->version == TLS_1_3 ? keys_13(s, suite) : keys_12(sh, s, suite));
+	       (r->version == TLS_1_3 ? keys_13(s, suite) : keys_12(th, s, suite));
 }

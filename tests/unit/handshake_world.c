@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "shake_world.h"
+#include "handshake_world.h"
 
 #include "../../dp/tls/engine.h"
 
@@ -7,7 +7,7 @@
 #include <rte_eal.h>
 #include <string.h>
 
-struct shake_world sw;
+struct handshake_world sw;
 
 static struct tls_kdf *kdf;
 static struct aead *aead;
@@ -68,7 +68,7 @@ uint32_t peer_record(uint8_t *to)
 	if (BIO_read(sw.out, to, TLS_HDR) != TLS_HDR)
 		return 0;
 	len = (uint32_t)to[3] << 8 | to[4];
-	assert_true(TLS_HDR + len <= SHAKE_IN_MAX);
+	assert_true(TLS_HDR + len <= HANDSHAKE_IN_MAX);
 	assert_int_equal(BIO_read(sw.out, to + TLS_HDR, (int)len), len);
 	sw.sent += to[0] != TLS_CHANGE_CIPHER_SPEC;
 	return TLS_HDR + len;
@@ -91,27 +91,27 @@ uint8_t peer_alert(void)
 
 /* ---- steps ---- */
 
-struct shake *shake_fresh(void)
+struct handshake *handshake_fresh(void)
 {
-	struct shake *s = shake_get(&sw.worker[0]);
+	struct handshake *s = handshake_get(&sw.worker[0]);
 
 	assert_non_null(s);
 	s->client = sw.server;
-	s->state = s->client ? SHAKE_OUT : SHAKE_MORE; /* who begins */
+	s->state = s->client ? HANDSHAKE_OUT : HANDSHAKE_MORE; /* who begins */
 	return s;
 }
 
-bool shake_turn(struct shake *s, enum shake_op op)
+bool handshake_turn(struct handshake *s, enum handshake_op op)
 {
 	struct worker *w = &sw.worker[s->worker];
 
 	s->op = (uint16_t)op;
-	shake_send(w, s);
-	assert_int_equal(shaker_turn(sw.dp.shaker[s->shaker], 1), 1);
-	if (shake_recv(w) != s)
+	handshake_send(w, s);
+	assert_int_equal(crypto_turn(sw.dp.crypto[s->crypto], 1), 1);
+	if (handshake_recv(w) != s)
 		return false;
-	sw.outs += s->state == SHAKE_OUT;
-	assert_true(sw.wire_len + s->out_len <= SHAKE_WIRE_MAX);
+	sw.outs += s->state == HANDSHAKE_OUT;
+	assert_true(sw.wire_len + s->out_len <= HANDSHAKE_WIRE_MAX);
 	memcpy(sw.wire + sw.wire_len, s->out, s->out_len);
 	sw.wire_len += s->out_len;
 	if (s->out_len && sw.ssl)
@@ -119,58 +119,59 @@ bool shake_turn(struct shake *s, enum shake_op op)
 	return true;
 }
 
-bool shake_over(const struct shake *s)
+bool handshake_over(const struct handshake *s)
 {
-	return s->state == SHAKE_DONE || s->state == SHAKE_FAILED || s->state == SHAKE_ABORTED;
+	return s->state == HANDSHAKE_DONE || s->state == HANDSHAKE_FAILED ||
+	       s->state == HANDSHAKE_ABORTED;
 }
 
-bool shake_move(struct shake *s)
+bool handshake_move(struct handshake *s)
 {
 	SSL_do_handshake(sw.ssl);
 	s->in_len = 0;
-	if (s->state != SHAKE_OUT) {
+	if (s->state != HANDSHAKE_OUT) {
 		s->in_len = peer_record(s->in);
 		if (!s->in_len)
 			return false;
 	}
-	return shake_turn(s, SHAKE_FEED);
+	return handshake_turn(s, HANDSHAKE_FEED);
 }
 
-void shake_all(struct shake *s)
+void handshake_all(struct handshake *s)
 {
-	while (!shake_over(s) && shake_move(s))
+	while (!handshake_over(s) && handshake_move(s))
 		;
-	if (s->state == SHAKE_DONE)
+	if (s->state == HANDSHAKE_DONE)
 		SSL_do_handshake(sw.ssl);
 	ERR_clear_error();
 }
 
-struct shake *shake_hands(void)
+struct handshake *handshake_do(void)
 {
-	struct shake *s = shake_fresh();
+	struct handshake *s = handshake_fresh();
 
 	if (s->client)
 		strcpy(s->expect.name, FAKE_NAME);
 	peer_open();
-	shake_all(s);
+	handshake_all(s);
 	return s;
 }
 
-void expect_done(const struct shake *s)
+void expect_done(const struct handshake *s)
 {
-	if (s->state != SHAKE_DONE)
+	if (s->state != HANDSHAKE_DONE)
 		fail_msg("state %u, %s, alert %u%s", s->state,
-			 s->state == SHAKE_FAILED ? tcp_end_desc[s->why].name : "", s->alert,
+			 s->state == HANDSHAKE_FAILED ? tcp_end_desc[s->why].name : "", s->alert,
 			 s->alert_received ? " received" : "");
 	assert_null(s->ssl);
 	assert_int_equal(SSL_is_init_finished(sw.ssl), 1);
 }
 
-void expect_failed(const struct shake *s, enum tcp_end why, uint8_t alert, bool received)
+void expect_failed(const struct handshake *s, enum tcp_end why, uint8_t alert, bool received)
 {
-	static const struct shake_result none;
+	static const struct handshake_result none;
 
-	assert_int_equal(s->state, SHAKE_FAILED);
+	assert_int_equal(s->state, HANDSHAKE_FAILED);
 	assert_string_equal(tcp_end_desc[s->why].name, tcp_end_desc[why].name);
 	assert_int_equal(s->alert, alert);
 	assert_int_equal(s->alert_received, received);
@@ -253,7 +254,7 @@ static void open_text(struct tls_keys *k, uint8_t *rec, uint32_t len, const uint
 	k->seq++;
 }
 
-static void keys_of(const struct shake_result *r, bool out, struct tls_keys *k)
+static void keys_of(const struct handshake_result *r, bool out, struct tls_keys *k)
 {
 	const struct tls_suite *suite = tls_suite(r->suite);
 	const uint8_t *secret = out ? r->out_secret : r->in_secret;
@@ -267,10 +268,10 @@ static void keys_of(const struct shake_result *r, bool out, struct tls_keys *k)
 	k->seq = out ? r->out_seq : r->in_seq;
 }
 
-void expect_records(const struct shake *s)
+void expect_records(const struct handshake *s)
 {
 	struct tls_keys in, out;
-	uint8_t text[TEXT], got[TEXT], rec[SHAKE_IN_MAX];
+	uint8_t text[TEXT], got[TEXT], rec[HANDSHAKE_IN_MAX];
 	uint32_t i, len;
 
 	keys_of(&s->result, false, &in);
@@ -290,7 +291,7 @@ void expect_records(const struct shake *s)
 
 /* ---- fixtures ---- */
 
-int shake_eal(void **state)
+int handshake_eal(void **state)
 {
 	static char *eal[] = { (char *)"test",
 			       (char *)"--no-pci",
@@ -309,20 +310,20 @@ int shake_eal(void **state)
 	return rte_eal_init(9, eal) < 0 || !kdf || !aead;
 }
 
-void shake_start(void)
+void handshake_start(void)
 {
 	char err[256] = "";
 	uint16_t i;
 
-	for (i = 0; i < SHAKE_WORKERS; i++) {
+	for (i = 0; i < HANDSHAKE_WORKERS; i++) {
 		sw.worker[i].dp = &sw.dp;
 		sw.worker[i].id = i;
 	}
-	if (!shakers_create(&sw.dp, err, sizeof(err)))
+	if (!cryptos_create(&sw.dp, err, sizeof(err)))
 		fail_msg("%s", err);
 }
 
-int shake_setup(void **state)
+int handshake_setup(void **state)
 {
 	(void)state;
 	memset(&sw, 0, sizeof(sw));
@@ -331,10 +332,10 @@ int shake_setup(void **state)
 	sw.conf.listener[0].transport = TRANSPORT_TLS;
 	sw.conf.n_domain = 1;
 	sw.conf.domain[0].tickets = true;
-	sw.conf.tls.handshakes = SHAKE_HANDSHAKES;
+	sw.conf.tls.handshakes = HANDSHAKE_COUNT;
 	sw.conf.tls.engine_timeout_ms = 60000;
 	sw.dp.conf = &sw.conf;
-	sw.dp.n_workers = SHAKE_WORKERS;
+	sw.dp.n_workers = HANDSHAKE_WORKERS;
 	sw.dp.tickets = &sw.tickets;
 	sw.dp.tsc_per_us = 1000;
 	atomic_store(&sw.tickets.seq, 2);
@@ -342,13 +343,13 @@ int shake_setup(void **state)
 	return 0;
 }
 
-int shake_teardown(void **state)
+int handshake_teardown(void **state)
 {
 	(void)state;
 	peer_close();
 	SSL_SESSION_free(sw.session);
 	assert_int_equal(fake_domain.ssls, 0);
-	shakers_free(&sw.dp);
+	cryptos_free(&sw.dp);
 	engine_thread_end(NULL);
 	assert_int_equal(fake_domain.sets, 0);
 	SSL_CTX_free(sw.ctx);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Handshakes of a shaker whose signatures pause (dp/tls/engine.c with the engine of tests/engine)
- * and whose keys are looked up (dp/tls/psk.c, R65): many at once that come back in another order;
- * clients that go away at each step, with nothing freed that a job refers to and nothing left; an
- * engine that stalls, whose work OpenSSL takes over at once and gives back later; a look-up and a
- * signature in one handshake.
+ * Handshakes of a crypto thread whose signatures pause (dp/tls/engine.c with the engine of
+ * tests/engine) and whose keys are looked up (dp/tls/psk.c, R65): many at once that come back in
+ * another order; clients that go away at each step, with nothing freed that a job refers to and
+ * nothing left; an engine that stalls, whose work OpenSSL takes over at once and gives back later;
+ * a look-up and a signature in one handshake.
  */
 #include "unit.h"
 
 #include "../../dp/tls/domain.h"
 #include "../../dp/tls/engine.h"
 #include "../../dp/tls/psk.h"
-#include "../../dp/tls/shaker.h"
+#include "../../dp/tls/crypto.h"
 #include "../../dp/tls/tickets.h"
 #include "../../dp/worker.h"
 #include "../../lib/tcp_end.h"
@@ -58,7 +58,7 @@ static SSL_CTX *domain_ctx(OSSL_LIB_CTX *libctx, const struct dplane *d, EVP_PKE
 	X509_free(x);
 	SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
 	assert_true(SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256"));
-	assert_true(shake_ctx_init(ctx) && psk_ctx_init(ctx));
+	assert_true(handshake_ctx_init(ctx) && psk_ctx_init(ctx));
 	return ctx;
 }
 
@@ -119,8 +119,8 @@ bool tickets_get(const struct tickets *t, struct ctl_ticket_keys *k)
 struct client {
 	SSL *ssl;
 	BIO *in, *out;
-	struct shake *s;
-	bool away; /* the shaker has it */
+	struct handshake *s;
+	bool away; /* the crypto thread has it */
 	bool gone; /* the client has reset */
 	bool over;
 	uint16_t lookups, waits;
@@ -169,10 +169,10 @@ static struct client *client_open(struct client *c, uint16_t domain)
 	SSL_set_bio(c->ssl, c->in, c->out);
 	SSL_set_connect_state(c->ssl);
 	assert_true(SSL_set_max_proto_version(c->ssl, client_version));
-	c->s = shake_get(&worker);
+	c->s = handshake_get(&worker);
 	assert_non_null(c->s);
 	c->s->domain = domain;
-	c->s->state = SHAKE_MORE;
+	c->s->state = HANDSHAKE_MORE;
 	return c;
 }
 
@@ -181,14 +181,14 @@ static void client_close(struct client *c)
 	assert_true(c->over);
 	assert_null(c->s->ssl);
 	SSL_free(c->ssl);
-	shake_put(&worker, c->s);
+	handshake_put(&worker, c->s);
 }
 
-static void client_send(struct client *c, enum shake_op op)
+static void client_send(struct client *c, enum handshake_op op)
 {
 	c->s->op = op;
 	c->away = true;
-	shake_send(&worker, c->s);
+	handshake_send(&worker, c->s);
 }
 
 /* The next record that the client wrote. */
@@ -200,7 +200,7 @@ static bool client_record(struct client *c)
 	if (BIO_read(c->out, p, TLS_HDR) != TLS_HDR)
 		return false;
 	len = (uint32_t)p[3] << 8 | p[4];
-	assert_true(TLS_HDR + len <= SHAKE_IN_MAX);
+	assert_true(TLS_HDR + len <= HANDSHAKE_IN_MAX);
 	assert_int_equal(BIO_read(c->out, p + TLS_HDR, (int)len), len);
 	c->s->in_len = TLS_HDR + len;
 	return true;
@@ -209,14 +209,14 @@ static bool client_record(struct client *c)
 /* The control process knows one identity. */
 static void client_answer(struct client *c)
 {
-	struct shake *s = c->s;
+	struct handshake *s = c->s;
 	const bool known = s->identity_len == 5 && !memcmp(s->identity, "known", 5);
 
 	c->lookups++;
 	s->psk_len = known ? KEY_LEN : 0;
 	if (known)
 		memset(s->psk, 'k', KEY_LEN);
-	client_send(c, SHAKE_PSK);
+	client_send(c, HANDSHAKE_PSK);
 }
 
 /* What the worker can do. */
@@ -226,27 +226,28 @@ static void client_step(struct client *c)
 		return;
 	c->s->in_len = 0;
 	if (c->gone) {
-		client_send(c, SHAKE_ABORT);
-	} else if (c->s->state == SHAKE_LOOKUP) {
+		client_send(c, HANDSHAKE_ABORT);
+	} else if (c->s->state == HANDSHAKE_LOOKUP) {
 		client_answer(c);
 	} else {
 		SSL_do_handshake(c->ssl);
-		if (c->s->state == SHAKE_OUT || client_record(c))
-			client_send(c, SHAKE_FEED);
+		if (c->s->state == HANDSHAKE_OUT || client_record(c))
+			client_send(c, HANDSHAKE_FEED);
 	}
 	ERR_clear_error();
 }
 
 static void client_back(struct client *c)
 {
-	struct shake *s = c->s;
+	struct handshake *s = c->s;
 
 	c->away = false;
 	c->waits = (uint16_t)(c->waits + s->waits);
 	if (s->out_len)
 		assert_int_equal(BIO_write(c->in, s->out, (int)s->out_len), s->out_len);
-	c->over = s->state == SHAKE_DONE || s->state == SHAKE_FAILED || s->state == SHAKE_ABORTED;
-	if (s->state == SHAKE_DONE) {
+	c->over = s->state == HANDSHAKE_DONE || s->state == HANDSHAKE_FAILED ||
+		  s->state == HANDSHAKE_ABORTED;
+	if (s->state == HANDSHAKE_DONE) {
 		SSL_do_handshake(c->ssl);
 		assert_true(SSL_is_init_finished(c->ssl));
 	}
@@ -254,13 +255,13 @@ static void client_back(struct client *c)
 
 static void turn(uint32_t n)
 {
-	struct shake *s;
+	struct handshake *s;
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
 		client_step(&clients[i]);
-	shaker_turn(dp.shaker[0], 0);
-	while ((s = shake_recv(&worker))) {
+	crypto_turn(dp.crypto[0], 0);
+	while ((s = handshake_recv(&worker))) {
 		for (i = 0; i < n && clients[i].s != s; i++)
 			;
 		assert_true(i < n);
@@ -279,9 +280,9 @@ static bool all_over(uint32_t n)
 /* Nothing waits for anything any more, and the engine has nothing. */
 static void assert_quiet(void)
 {
-	assert_int_equal(dp.shaker[0]->n_parked, 0);
+	assert_int_equal(dp.crypto[0]->n_parked, 0);
 	assert_int_equal(slow->ops, slow->done);
-	assert_int_equal(dp.shaker[0]->domains->users, 0);
+	assert_int_equal(dp.crypto[0]->domains->users, 0);
 	assert_true(engine_ok(dp.engine));
 }
 
@@ -305,13 +306,13 @@ static void many_at_once(void **state)
 		client_version = i % 3 ? TLS1_3_VERSION : TLS1_2_VERSION;
 		client_open(&clients[i], i % DOMAINS);
 	}
-	assert_null(shake_get(&worker));
+	assert_null(handshake_get(&worker));
 	while (!all_over(HANDSHAKES))
 		turn(HANDSHAKES);
 	assert_quiet();
 	assert_in_range(slow->ops, HANDSHAKES / 4, HANDSHAKES / 2); /* the rest in software */
 	for (uint16_t i = 0; i < HANDSHAKES; i++) {
-		assert_int_equal(clients[i].s->state, SHAKE_DONE);
+		assert_int_equal(clients[i].s->state, HANDSHAKE_DONE);
 		client_close(&clients[i]);
 	}
 }
@@ -341,7 +342,7 @@ static void stall_leaves_room(void **state)
 		turn(HANDSHAKES);
 	assert_quiet();
 	for (i = 0; i < HANDSHAKES; i++) {
-		assert_int_equal(clients[i].s->state, SHAKE_DONE);
+		assert_int_equal(clients[i].s->state, HANDSHAKE_DONE);
 		client_close(&clients[i]);
 	}
 }
@@ -350,7 +351,7 @@ static void put_off(void **state)
 {
 	(void)state;
 	setenv("SLOW_ENGINE_BUSY", "5", 1);
-	assert_int_equal(one(RSA_DOMAIN)->s->state, SHAKE_DONE);
+	assert_int_equal(one(RSA_DOMAIN)->s->state, HANDSHAKE_DONE);
 	assert_int_equal(slow->busy, 5);
 	assert_quiet();
 	client_close(&clients[0]);
@@ -364,7 +365,7 @@ static bool reset_after(uint32_t turns, uint16_t domain)
 	for (uint32_t i = 0; i < turns && !c->over; i++)
 		turn(1);
 	if (c->over) {
-		assert_int_equal(c->s->state, SHAKE_DONE);
+		assert_int_equal(c->s->state, HANDSHAKE_DONE);
 		client_close(c);
 		return true;
 	}
@@ -372,7 +373,7 @@ static bool reset_after(uint32_t turns, uint16_t domain)
 	while (!c->over)
 		turn(1);
 	/* It may have come to its end on the way back. */
-	assert_true(c->s->state == SHAKE_ABORTED || c->s->state == SHAKE_DONE);
+	assert_true(c->s->state == HANDSHAKE_ABORTED || c->s->state == HANDSHAKE_DONE);
 	client_close(c);
 	assert_quiet();
 	return false;
@@ -414,7 +415,7 @@ static void stalls_and_returns(void **state)
 		other = client_open(&clients[1], d);
 		while (!other->over)
 			turn(2);
-		assert_int_equal(other->s->state, SHAKE_DONE);
+		assert_int_equal(other->s->state, HANDSHAKE_DONE);
 		client_close(other);
 	}
 	assert_int_equal(slow->ops, 1);
@@ -424,13 +425,13 @@ static void stalls_and_returns(void **state)
 	unlink(file);
 	while (!waits->over)
 		turn(1);
-	assert_int_equal(waits->s->state, SHAKE_DONE);
+	assert_int_equal(waits->s->state, HANDSHAKE_DONE);
 	assert_int_equal(waits->waits, 1);
 	client_close(waits);
 	assert_quiet();
 	assert_int_equal(engine_stalls(dp.engine), stalls + 1);
 	assert_int_equal(engine_jobs(dp.engine), 0);
-	assert_int_equal(one(EC_DOMAIN)->s->state, SHAKE_DONE);
+	assert_int_equal(one(EC_DOMAIN)->s->state, HANDSHAKE_DONE);
 	client_close(&clients[0]);
 	assert_int_equal(slow->ops, 2);
 }
@@ -447,7 +448,7 @@ static void keys_looked_up(void **state)
 		if (client_version == TLS1_2_VERSION)
 			assert_true(SSL_CTX_set_cipher_list(client_ctx, "PSK-AES128-GCM-SHA256"));
 		c = one(RSA_DOMAIN);
-		assert_int_equal(c->s->state, SHAKE_DONE);
+		assert_int_equal(c->s->state, HANDSHAKE_DONE);
 		assert_true(c->s->result.psk);
 		assert_int_equal(c->lookups, 1);
 		client_close(c);
@@ -463,7 +464,7 @@ static void keys_unknown(void **state)
 	(void)state;
 	client_identity = "somebody";
 	c = one(RSA_DOMAIN);
-	assert_int_equal(c->s->state, SHAKE_DONE);
+	assert_int_equal(c->s->state, HANDSHAKE_DONE);
 	assert_false(c->s->result.psk);
 	assert_int_equal(c->lookups, 1);
 	assert_int_equal(slow->ops, 1);
@@ -472,7 +473,7 @@ static void keys_unknown(void **state)
 	client_version = TLS1_2_VERSION;
 	assert_true(SSL_CTX_set_cipher_list(client_ctx, "PSK-AES128-GCM-SHA256"));
 	c = one(RSA_DOMAIN);
-	assert_int_equal(c->s->state, SHAKE_FAILED);
+	assert_int_equal(c->s->state, HANDSHAKE_FAILED);
 	assert_int_equal(c->s->why, TCP_END_TLS_PSK);
 	assert_int_equal(c->s->alert, SSL_AD_UNKNOWN_PSK_IDENTITY);
 	client_close(c);
@@ -531,7 +532,7 @@ static int before(void **state)
 	dp.n_workers = 1;
 	dp.tsc_per_us = 1000;
 	worker.dp = &dp;
-	if (shakers_create(&dp, err, sizeof(err)) && dp.engine)
+	if (cryptos_create(&dp, err, sizeof(err)) && dp.engine)
 		return 0;
 	fprintf(stderr, "%s\n", err);
 	return -1;
@@ -541,7 +542,7 @@ static int after(void **state)
 {
 	(void)state;
 	engine_thread_end(dp.engine);
-	shakers_free(&dp);
+	cryptos_free(&dp);
 	SSL_CTX_free(client_ctx);
 	return 0;
 }

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Shakers: who has which rings, no more shakes than the configuration says, new domains for
- * handshakes that begin after a reload and for no others (R76), jobs that wait for an engine and
- * what becomes of them, and a crypto CPU beside a worker, each a thread of its own (R72).
+ * Crypto threads: who has which rings, no more handshakes than the configuration says, new domains
+ * for handshakes that begin after a reload and for no others (R76), jobs that wait for an engine
+ * and what becomes of them, and a crypto CPU beside a worker, each a thread of its own (R72).
  */
-#include "shake_world.h"
+#include "handshake_world.h"
 
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
 
-static void put(struct shake *s)
+static void put(struct handshake *s)
 {
 	peer_close();
-	shake_put(&sw.worker[s->worker], s);
+	handshake_put(&sw.worker[s->worker], s);
 }
 
 /* ---- rings ---- */
@@ -22,65 +22,65 @@ static void nothing_without_tls(void **state)
 {
 	(void)state;
 	sw.conf.listener[0].transport = TRANSPORT_TCP;
-	shake_start();
-	assert_int_equal(sw.dp.n_shakers, 0);
+	handshake_start();
+	assert_int_equal(sw.dp.n_cryptos, 0);
 	assert_int_equal(fake_domain.sets, 0);
 }
 
 static void pool_is_bounded(void **state)
 {
-	struct shake *s[SHAKE_HANDSHAKES];
+	struct handshake *s[HANDSHAKE_COUNT];
 	int i;
 
 	(void)state;
-	shake_start();
-	for (i = 0; i < SHAKE_HANDSHAKES; i++)
-		s[i] = shake_fresh();
-	assert_null(shake_get(&sw.worker[0]));
-	assert_non_null(shake_get(&sw.worker[1]));
+	handshake_start();
+	for (i = 0; i < HANDSHAKE_COUNT; i++)
+		s[i] = handshake_fresh();
+	assert_null(handshake_get(&sw.worker[0]));
+	assert_non_null(handshake_get(&sw.worker[1]));
 	/* All of them fit into a ring, there and back. */
-	for (i = 0; i < SHAKE_HANDSHAKES; i++) {
-		s[i]->op = SHAKE_ABORT;
-		shake_send(&sw.worker[0], s[i]);
+	for (i = 0; i < HANDSHAKE_COUNT; i++) {
+		s[i]->op = HANDSHAKE_ABORT;
+		handshake_send(&sw.worker[0], s[i]);
 	}
-	assert_int_equal(shaker_turn(sw.dp.shaker[0], 3), 3);
-	assert_int_equal(shaker_turn(sw.dp.shaker[0], 0), 1);
-	assert_int_equal(shaker_turn(sw.dp.shaker[0], 0), 0);
-	assert_int_equal(shaker_turn(sw.dp.shaker[1], 0), 0);
-	for (i = 0; i < SHAKE_HANDSHAKES; i++)
-		assert_ptr_equal(shake_recv(&sw.worker[0]), s[i]);
-	assert_null(shake_recv(&sw.worker[0]));
-	for (i = 0; i < SHAKE_HANDSHAKES; i++)
-		shake_put(&sw.worker[0], s[i]);
-	assert_non_null(shake_get(&sw.worker[0]));
+	assert_int_equal(crypto_turn(sw.dp.crypto[0], 3), 3);
+	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 1);
+	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 0);
+	assert_int_equal(crypto_turn(sw.dp.crypto[1], 0), 0);
+	for (i = 0; i < HANDSHAKE_COUNT; i++)
+		assert_ptr_equal(handshake_recv(&sw.worker[0]), s[i]);
+	assert_null(handshake_recv(&sw.worker[0]));
+	for (i = 0; i < HANDSHAKE_COUNT; i++)
+		handshake_put(&sw.worker[0], s[i]);
+	assert_non_null(handshake_get(&sw.worker[0]));
 }
 
 /* A worker's handshakes go round all crypto CPUs; one goes to the same each time. */
 static void crypto_cpus_share(void **state)
 {
-	struct shake *s[SHAKE_HANDSHAKES];
+	struct handshake *s[HANDSHAKE_COUNT];
 	int i, seen[3] = { 0 };
 
 	(void)state;
 	sw.conf.tls.n_crypto_cpus = 3;
-	shake_start();
-	assert_int_equal(sw.dp.n_shakers, 3);
+	handshake_start();
+	assert_int_equal(sw.dp.n_cryptos, 3);
 	assert_int_equal(fake_domain.sets, 3);
-	for (i = 0; i < SHAKE_HANDSHAKES; i++) {
-		s[i] = shake_get(&sw.worker[i % 2]);
-		seen[s[i]->shaker]++;
-		s[i]->op = SHAKE_ABORT;
-		shake_send(&sw.worker[i % 2], s[i]);
+	for (i = 0; i < HANDSHAKE_COUNT; i++) {
+		s[i] = handshake_get(&sw.worker[i % 2]);
+		seen[s[i]->crypto]++;
+		s[i]->op = HANDSHAKE_ABORT;
+		handshake_send(&sw.worker[i % 2], s[i]);
 	}
 	assert_true(seen[0] && seen[1] && seen[2]);
 	for (i = 0; i < 3; i++)
-		assert_int_equal(shaker_turn(sw.dp.shaker[i], 0), seen[i]);
-	for (i = 0; i < SHAKE_HANDSHAKES; i++) {
-		struct shake *back = shake_recv(&sw.worker[i % 2]);
+		assert_int_equal(crypto_turn(sw.dp.crypto[i], 0), seen[i]);
+	for (i = 0; i < HANDSHAKE_COUNT; i++) {
+		struct handshake *back = handshake_recv(&sw.worker[i % 2]);
 
 		assert_int_equal(back->worker, i % 2);
-		assert_int_equal(back->state, SHAKE_ABORTED);
-		shake_put(&sw.worker[i % 2], back);
+		assert_int_equal(back->state, HANDSHAKE_ABORTED);
+		handshake_put(&sw.worker[i % 2], back);
 	}
 }
 
@@ -90,78 +90,78 @@ static void reload(bool ok)
 {
 	char err[256] = "";
 
-	assert_int_equal(shakers_reload(&sw.dp, err, sizeof(err)), ok);
+	assert_int_equal(cryptos_reload(&sw.dp, err, sizeof(err)), ok);
 	assert_int_equal(*err != '\0', !ok);
 }
 
 static void reload_takes_effect(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	fake_domain.max = TLS1_2_VERSION;
 	reload(true);
-	s = shake_hands();
+	s = handshake_do();
 	expect_done(s);
 	assert_int_equal(s->result.version, TLS_1_2);
 	put(s);
 	assert_int_equal(fake_domain.published, 2);
 	/* Worker 1 has yet to look. */
 	assert_int_equal(fake_domain.sets, 3);
-	shaker_turn(sw.dp.shaker[1], 0);
+	crypto_turn(sw.dp.crypto[1], 0);
 	assert_int_equal(fake_domain.sets, 2);
 }
 
 /* What a handshake began with it ends with; its domains go with the last that uses them. */
 static void reload_amid_handshake(void **state)
 {
-	struct shake *s, *late;
+	struct handshake *s, *late;
 
 	(void)state;
-	shake_start();
-	s = shake_fresh();
+	handshake_start();
+	s = handshake_fresh();
 	peer_open();
-	assert_true(shake_move(s));
+	assert_true(handshake_move(s));
 	reload(true);
-	shaker_turn(sw.dp.shaker[0], 0);
-	shaker_turn(sw.dp.shaker[1], 0);
+	crypto_turn(sw.dp.crypto[0], 0);
+	crypto_turn(sw.dp.crypto[1], 0);
 	assert_int_equal(fake_domain.sets, 3);
-	late = shake_fresh();
+	late = handshake_fresh();
 	late->in_len = 0;
-	assert_true(shake_turn(late, SHAKE_FEED));
-	shake_all(s);
+	assert_true(handshake_turn(late, HANDSHAKE_FEED));
+	handshake_all(s);
 	expect_done(s);
 	expect_records(s);
 	assert_int_equal(fake_domain.sets, 2);
 	put(s);
-	assert_true(shake_turn(late, SHAKE_ABORT));
+	assert_true(handshake_turn(late, HANDSHAKE_ABORT));
 	put(late);
 }
 
 static void reload_twice(void **state)
 {
 	(void)state;
-	shake_start();
+	handshake_start();
 	reload(true);
 	reload(true);
 	assert_int_equal(fake_domain.sets, 4);
-	shaker_turn(sw.dp.shaker[0], 0);
+	crypto_turn(sw.dp.crypto[0], 0);
 	assert_int_equal(fake_domain.sets, 3);
 }
 
 static void reload_fails(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	fake_domain.fail = true;
 	reload(false);
 	assert_int_equal(fake_domain.sets, 2);
 	assert_int_equal(fake_domain.errors, 1);
 	assert_int_equal(fake_domain.published, 1);
-	s = shake_hands();
+	s = handshake_do();
 	expect_done(s);
 	put(s);
 }
@@ -176,35 +176,35 @@ static void *other_thread(void *arg)
 }
 
 /* A handshake whose job the engine has. */
-static struct shake *shake_parked(void)
+static struct handshake *handshake_parked(void)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	fake_domain.engine = true;
 	fake_domain.hook = fake_engine_pause;
-	shake_start();
-	s = shake_fresh();
+	handshake_start();
+	s = handshake_fresh();
 	peer_open();
-	assert_false(shake_move(s));
+	assert_false(handshake_move(s));
 	assert_true(fake_domain.waiting);
 	return s;
 }
 
 static void job_waits(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 	pthread_t t;
 
 	(void)state;
-	s = shake_parked();
-	assert_int_equal(shaker_turn(sw.dp.shaker[0], 0), 0);
-	assert_null(shake_recv(&sw.worker[0]));
+	s = handshake_parked();
+	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 0);
+	assert_null(handshake_recv(&sw.worker[0]));
 	assert_int_equal(pthread_create(&t, NULL, other_thread, NULL), 0);
 	pthread_join(t, NULL);
-	assert_int_equal(shaker_turn(sw.dp.shaker[0], 0), 1);
-	assert_ptr_equal(shake_recv(&sw.worker[0]), s);
+	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 1);
+	assert_ptr_equal(handshake_recv(&sw.worker[0]), s);
 	assert_int_equal(BIO_write(sw.in, s->out, (int)s->out_len), s->out_len);
-	shake_all(s);
+	handshake_all(s);
 	expect_done(s);
 	expect_records(s);
 	assert_int_equal(fake_domain.stalls, 0);
@@ -214,19 +214,19 @@ static void job_waits(void **state)
 /* The engine's queue is full: it is asked again, turn by turn. */
 static void job_is_refused(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
 	fake_domain.full = 3;
-	s = shake_parked();
-	assert_int_equal(shaker_turn(sw.dp.shaker[0], 0), 1);
-	assert_int_equal(shaker_turn(sw.dp.shaker[0], 0), 1);
-	assert_null(shake_recv(&sw.worker[0]));
+	s = handshake_parked();
+	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 1);
+	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 1);
+	assert_null(handshake_recv(&sw.worker[0]));
 	fake_domain.waiting = false;
-	assert_int_equal(shaker_turn(sw.dp.shaker[0], 0), 1);
-	assert_ptr_equal(shake_recv(&sw.worker[0]), s);
+	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 1);
+	assert_ptr_equal(handshake_recv(&sw.worker[0]), s);
 	assert_int_equal(BIO_write(sw.in, s->out, (int)s->out_len), s->out_len);
-	shake_all(s);
+	handshake_all(s);
 	expect_done(s);
 	put(s);
 }
@@ -234,18 +234,18 @@ static void job_is_refused(void **state)
 /* Told of once; and when the job comes back all the same, the handshake goes on. */
 static void job_stalls(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
 	sw.conf.tls.engine_timeout_ms = 0;
-	s = shake_parked();
-	shaker_turn(sw.dp.shaker[0], 0);
-	shaker_turn(sw.dp.shaker[0], 0);
+	s = handshake_parked();
+	crypto_turn(sw.dp.crypto[0], 0);
+	crypto_turn(sw.dp.crypto[0], 0);
 	assert_int_equal(fake_domain.stalls, 1);
 	fake_engine_done();
-	assert_int_equal(shaker_turn(sw.dp.shaker[0], 0), 1);
-	assert_ptr_equal(shake_recv(&sw.worker[0]), s);
-	assert_true(shake_turn(s, SHAKE_ABORT));
+	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 1);
+	assert_ptr_equal(handshake_recv(&sw.worker[0]), s);
+	assert_true(handshake_turn(s, HANDSHAKE_ABORT));
 	put(s);
 }
 
@@ -262,7 +262,7 @@ static unsigned psk_client(SSL *ssl, const char *hint, char *identity, unsigned 
  */
 static void job_outlives_abort(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
 	fake_domain.engine = fake_domain.psk = true;
@@ -270,21 +270,21 @@ static void job_outlives_abort(void **state)
 	fake_domain.max = TLS1_2_VERSION;
 	fake_domain.suites_12 = "PSK-AES128-GCM-SHA256";
 	sw.conf.domain[0].psk = true;
-	shake_start();
+	handshake_start();
 	SSL_CTX_set_cipher_list(sw.ctx, fake_domain.suites_12);
 	SSL_CTX_set_psk_client_callback(sw.ctx, psk_client);
-	s = shake_fresh();
+	s = handshake_fresh();
 	peer_open();
-	while (s->state == SHAKE_MORE)
-		assert_true(shake_move(s));
-	assert_int_equal(s->state, SHAKE_LOOKUP);
-	assert_false(shake_turn(s, SHAKE_ABORT));
-	assert_int_equal(shaker_turn(sw.dp.shaker[0], 0), 0);
+	while (s->state == HANDSHAKE_MORE)
+		assert_true(handshake_move(s));
+	assert_int_equal(s->state, HANDSHAKE_LOOKUP);
+	assert_false(handshake_turn(s, HANDSHAKE_ABORT));
+	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 0);
 	assert_int_equal(fake_domain.ssls, 2);
 	fake_engine_done();
-	assert_int_equal(shaker_turn(sw.dp.shaker[0], 0), 1);
-	assert_ptr_equal(shake_recv(&sw.worker[0]), s);
-	assert_int_equal(s->state, SHAKE_ABORTED);
+	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 1);
+	assert_ptr_equal(handshake_recv(&sw.worker[0]), s);
+	assert_int_equal(s->state, HANDSHAKE_ABORTED);
 	assert_int_equal(fake_domain.ssls, 1);
 	put(s);
 }
@@ -293,7 +293,7 @@ static void job_outlives_abort(void **state)
 
 static void *crypto_cpu(void *arg)
 {
-	shaker_run(arg);
+	crypto_run(arg);
 	return NULL;
 }
 
@@ -308,11 +308,11 @@ static void *service(void *arg)
 }
 
 /* To the other thread and back. */
-static void hand_over(struct shake *s)
+static void hand_over(struct handshake *s)
 {
-	s->op = SHAKE_FEED;
-	shake_send(&sw.worker[0], s);
-	while (!shake_recv(&sw.worker[0]))
+	s->op = HANDSHAKE_FEED;
+	handshake_send(&sw.worker[0], s);
+	while (!handshake_recv(&sw.worker[0]))
 		sched_yield();
 	if (s->out_len)
 		BIO_write(sw.in, s->out, (int)s->out_len);
@@ -326,17 +326,17 @@ static void own_thread(void **state)
 	(void)state;
 	sw.conf.tls.n_crypto_cpus = 1;
 	sw.conf.dataplane.idle_max_us = 100;
-	shake_start();
-	assert_int_equal(pthread_create(&cpu, NULL, crypto_cpu, sw.dp.shaker[0]), 0);
+	handshake_start();
+	assert_int_equal(pthread_create(&cpu, NULL, crypto_cpu, sw.dp.crypto[0]), 0);
 	assert_int_equal(pthread_create(&reloads, NULL, service, NULL), 0);
 	for (i = 0; i < 20; i++) {
-		struct shake *s = shake_fresh();
+		struct handshake *s = handshake_fresh();
 
 		SSL_CTX_set_max_proto_version(sw.ctx, i % 2 ? TLS1_2_VERSION : TLS1_3_VERSION);
 		peer_open();
-		while (!shake_over(s)) {
+		while (!handshake_over(s)) {
 			SSL_do_handshake(sw.ssl);
-			s->in_len = s->state == SHAKE_OUT ? 0 : peer_record(s->in);
+			s->in_len = s->state == HANDSHAKE_OUT ? 0 : peer_record(s->in);
 			hand_over(s);
 		}
 		SSL_do_handshake(sw.ssl);
@@ -349,7 +349,7 @@ static void own_thread(void **state)
 	pthread_join(cpu, NULL);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, shake_setup, shake_teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, handshake_setup, handshake_teardown)
 
 int main(void)
 {
@@ -362,5 +362,5 @@ int main(void)
 		T(job_outlives_abort),	  T(own_thread),
 	};
 
-	return cmocka_run_group_tests(tests, shake_eal, NULL);
+	return cmocka_run_group_tests(tests, handshake_eal, NULL);
 }

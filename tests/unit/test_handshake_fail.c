@@ -2,25 +2,25 @@
 /*
  * Handshakes that fail: each with the alert that RFC 8446 6.2 asks for, which the other side can
  * read, and a reason (enum tcp_end); and handshakes that are given up at each step. Nothing of
- * OpenSSL is left then (shake_teardown()).
+ * OpenSSL is left then (handshake_teardown()).
  */
-#include "shake_world.h"
+#include "handshake_world.h"
 
 #include <string.h>
 
 enum { PROTOCOL_VERSION = 70, UNKNOWN_CA = 48, CERT_REQUIRED = 116, UNKNOWN_PSK = 115 };
 
-static void put(struct shake *s)
+static void put(struct handshake *s)
 {
 	peer_close();
-	shake_put(&sw.worker[0], s);
+	handshake_put(&sw.worker[0], s);
 }
 
-static void feed(struct shake *s, const void *p, size_t len)
+static void feed(struct handshake *s, const void *p, size_t len)
 {
 	memcpy(s->in, p, len);
 	s->in_len = (uint32_t)len;
-	assert_true(shake_turn(s, SHAKE_FEED));
+	assert_true(handshake_turn(s, HANDSHAKE_FEED));
 }
 
 /* ---- what is no TLS ---- */
@@ -35,9 +35,9 @@ static void plain_text(void **state)
 	size_t i;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	for (i = 0; i < N_OF(texts); i++) {
-		struct shake *s = shake_fresh();
+		struct handshake *s = handshake_fresh();
 
 		feed(s, texts[i], strlen(texts[i]));
 		expect_failed(s, TCP_END_TLS_PLAIN, ALERT_NONE, false);
@@ -49,17 +49,17 @@ static void plain_text(void **state)
 /* The same as a client. */
 static void plain_answer(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
 	peer_context(true);
-	shake_start();
-	s = shake_fresh();
+	handshake_start();
+	s = handshake_fresh();
 	peer_open();
-	assert_true(shake_turn(s, SHAKE_FEED));
-	assert_int_equal(s->state, SHAKE_MORE);
+	assert_true(handshake_turn(s, HANDSHAKE_FEED));
+	assert_int_equal(s->state, HANDSHAKE_MORE);
 	feed(s, "HTTP/1.1 400 Bad Request\r\n", 26);
-	assert_int_equal(s->state, SHAKE_FAILED);
+	assert_int_equal(s->state, HANDSHAKE_FAILED);
 	assert_int_equal(s->why, TCP_END_TLS_PLAIN);
 	put(s);
 }
@@ -68,27 +68,27 @@ static void plain_answer(void **state)
 
 static void no_suite(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
 	fake_domain.suites_12 = "ECDHE+CHACHA20";
-	shake_start();
+	handshake_start();
 	SSL_CTX_set_max_proto_version(sw.ctx, TLS1_2_VERSION);
 	SSL_CTX_set_cipher_list(sw.ctx, "ECDHE+AESGCM");
-	s = shake_hands();
+	s = handshake_do();
 	expect_failed(s, TCP_END_TLS_HANDSHAKE, ALERT_HANDSHAKE_FAILURE, false);
 	put(s);
 }
 
 static void no_version(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
 	fake_domain.min = TLS1_3_VERSION;
-	shake_start();
+	handshake_start();
 	SSL_CTX_set_max_proto_version(sw.ctx, TLS1_2_VERSION);
-	s = shake_hands();
+	s = handshake_do();
 	expect_failed(s, TCP_END_TLS_HANDSHAKE, PROTOCOL_VERSION, false);
 	put(s);
 }
@@ -101,16 +101,16 @@ static void unknown_suite(void **state)
 	(void)state;
 	fake_domain.suites_12 = "ECDHE-ECDSA-AES128-CCM";
 	fake_domain.suites_13 = "TLS_AES_128_CCM_SHA256";
-	shake_start();
+	handshake_start();
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
-		struct shake *s;
+		struct handshake *s;
 
 		peer_context(false);
 		SSL_CTX_set_max_proto_version(sw.ctx, v);
 		SSL_CTX_set_cipher_list(sw.ctx, fake_domain.suites_12);
 		SSL_CTX_set_ciphersuites(sw.ctx, fake_domain.suites_13);
-		s = shake_hands();
-		assert_int_equal(s->state, SHAKE_FAILED);
+		s = handshake_do();
+		assert_int_equal(s->state, HANDSHAKE_FAILED);
 		assert_int_equal(s->why, TCP_END_TLS_INTERNAL);
 		assert_null(s->ssl);
 		put(s);
@@ -125,12 +125,12 @@ static void client_without_certificate(void **state)
 
 	(void)state;
 	fake_domain.verify = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-	shake_start();
+	handshake_start();
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
-		struct shake *s;
+		struct handshake *s;
 
 		SSL_CTX_set_max_proto_version(sw.ctx, v);
-		s = shake_hands();
+		s = handshake_do();
 		expect_failed(s, TCP_END_TLS_CERT,
 			      v == TLS1_3_VERSION ? CERT_REQUIRED : ALERT_HANDSHAKE_FAILURE, false);
 		put(s);
@@ -145,13 +145,13 @@ static void client_not_trusted(void **state)
 	(void)state;
 	fake_domain.verify = SSL_VERIFY_PEER;
 	fake_domain.trust = false;
-	shake_start();
+	handshake_start();
 	fake_certs(sw.ctx, both, 0);
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
-		struct shake *s;
+		struct handshake *s;
 
 		SSL_CTX_set_max_proto_version(sw.ctx, v);
-		s = shake_hands();
+		s = handshake_do();
 		expect_failed(s, TCP_END_TLS_CERT, UNKNOWN_CA, false);
 		put(s);
 	}
@@ -159,13 +159,13 @@ static void client_not_trusted(void **state)
 
 static void server_not_trusted(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
 	fake_domain.trust = false;
 	peer_context(true);
-	shake_start();
-	s = shake_hands();
+	handshake_start();
+	s = handshake_do();
 	expect_failed(s, TCP_END_TLS_CERT, UNKNOWN_CA, false);
 	put(s);
 }
@@ -177,13 +177,13 @@ static void server_of_other_name(void **state)
 
 	(void)state;
 	peer_context(true);
-	shake_start();
+	handshake_start();
 	for (i = 0; i < N_OF(wrong); i++) {
-		struct shake *s = shake_fresh();
+		struct handshake *s = handshake_fresh();
 
 		peer_open();
 		strcpy(s->expect.name, wrong[i]);
-		shake_all(s);
+		handshake_all(s);
 		expect_failed(s, TCP_END_TLS_CERT, ALERT_BAD_CERTIFICATE, false);
 		put(s);
 	}
@@ -196,13 +196,13 @@ static void alert_received(void **state)
 	int v;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	SSL_CTX_set_verify(sw.ctx, SSL_VERIFY_PEER, NULL);
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
-		struct shake *s;
+		struct handshake *s;
 
 		SSL_CTX_set_max_proto_version(sw.ctx, v);
-		s = shake_hands();
+		s = handshake_do();
 		expect_failed(s, TCP_END_TLS_ALERT, UNKNOWN_CA, true);
 		put(s);
 	}
@@ -211,14 +211,14 @@ static void alert_received(void **state)
 static void close_received(void **state)
 {
 	static const uint8_t close_notify[] = { TLS_ALERT, 3, 3, 0, 2, 1, 0 };
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	SSL_CTX_set_max_proto_version(sw.ctx, TLS1_2_VERSION);
-	s = shake_fresh();
+	s = handshake_fresh();
 	peer_open();
-	assert_true(shake_move(s));
+	assert_true(handshake_move(s));
 	feed(s, close_notify, sizeof(close_notify));
 	expect_failed(s, TCP_END_TLS_ALERT, ALERT_CLOSE_NOTIFY, true);
 	put(s);
@@ -231,9 +231,9 @@ static void bad_finished(void **state)
 	int v;
 
 	(void)state;
-	shake_start();
+	handshake_start();
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
-		struct shake *s = shake_fresh();
+		struct handshake *s = handshake_fresh();
 
 		SSL_CTX_set_max_proto_version(sw.ctx, v);
 		peer_open();
@@ -245,11 +245,11 @@ static void bad_finished(void **state)
 			if (sw.sent == (v == TLS1_3_VERSION ? 2 : 3) &&
 			    s->in[0] != TLS_CHANGE_CIPHER_SPEC)
 				break;
-			assert_true(shake_turn(s, SHAKE_FEED));
-			assert_int_equal(s->state, SHAKE_MORE);
+			assert_true(handshake_turn(s, HANDSHAKE_FEED));
+			assert_int_equal(s->state, HANDSHAKE_MORE);
 		}
 		s->in[s->in_len - 1] ^= 1;
-		assert_true(shake_turn(s, SHAKE_FEED));
+		assert_true(handshake_turn(s, HANDSHAKE_FEED));
 		expect_failed(s, TCP_END_TLS_HANDSHAKE, ALERT_BAD_RECORD_MAC, false);
 		put(s);
 	}
@@ -261,19 +261,19 @@ static void flood(void **state)
 	static uint8_t rec[TLS_HDR + TLS_PLAIN_MAX] = {
 		TLS_HANDSHAKE, 3, 1, 0x40, 0, 1, 1, 0xff, 0
 	};
-	struct shake *s;
+	struct handshake *s;
 	uint32_t fed;
 
 	(void)state;
-	shake_start();
-	s = shake_fresh();
-	for (fed = 0; fed + sizeof(rec) <= SHAKE_BYTES_MAX; fed += sizeof(rec)) {
+	handshake_start();
+	s = handshake_fresh();
+	for (fed = 0; fed + sizeof(rec) <= HANDSHAKE_BYTES_MAX; fed += sizeof(rec)) {
 		feed(s, rec, sizeof(rec));
-		assert_int_equal(s->state, SHAKE_MORE);
+		assert_int_equal(s->state, HANDSHAKE_MORE);
 		rec[5] = 0; /* the message goes on */
 	}
 	feed(s, rec, sizeof(rec));
-	assert_int_equal(s->state, SHAKE_FAILED);
+	assert_int_equal(s->state, HANDSHAKE_FAILED);
 	assert_int_equal(s->why, TCP_END_TLS_FLOOD);
 	assert_null(s->ssl);
 	put(s);
@@ -284,16 +284,16 @@ static void out_of_place(void **state)
 {
 	static const uint8_t data[] = { TLS_APPLICATION, 3, 3, 0, 1, 'x' };
 	static const uint8_t bad_hello[] = { TLS_HANDSHAKE, 3, 1, 0, 6, 1, 0, 0, 2, 3, 3 };
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
-	shake_start();
-	s = shake_fresh();
+	handshake_start();
+	s = handshake_fresh();
 	peer_open();
 	feed(s, data, sizeof(data));
 	expect_failed(s, TCP_END_TLS_HANDSHAKE, ALERT_UNEXPECTED_MESSAGE, false);
 	put(s);
-	s = shake_fresh();
+	s = handshake_fresh();
 	peer_open();
 	feed(s, bad_hello, sizeof(bad_hello));
 	expect_failed(s, TCP_END_TLS_HANDSHAKE, ALERT_DECODE_ERROR, false);
@@ -312,22 +312,22 @@ static uint32_t psk_client(SSL *ssl, const char *hint, char *identity, unsigned 
 }
 
 /* As far as the question for alice's key. */
-static struct shake *psk_asked(void)
+static struct handshake *psk_asked(void)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	fake_domain.psk = true;
 	fake_domain.max = TLS1_2_VERSION;
 	fake_domain.suites_12 = "ECDHE-PSK-CHACHA20-POLY1305";
 	sw.conf.domain[0].psk = true;
-	shake_start();
+	handshake_start();
 	SSL_CTX_set_cipher_list(sw.ctx, fake_domain.suites_12);
 	SSL_CTX_set_psk_client_callback(sw.ctx, psk_client);
-	s = shake_fresh();
+	s = handshake_fresh();
 	peer_open();
-	while (s->state == SHAKE_MORE)
-		assert_true(shake_move(s));
-	assert_int_equal(s->state, SHAKE_LOOKUP);
+	while (s->state == HANDSHAKE_MORE)
+		assert_true(handshake_move(s));
+	assert_int_equal(s->state, HANDSHAKE_LOOKUP);
 	assert_int_equal(s->identity_len, 5);
 	assert_memory_equal(s->identity, "alice", 5);
 	return s;
@@ -335,16 +335,16 @@ static struct shake *psk_asked(void)
 
 static void psk_known(void **state)
 {
-	static const uint8_t wiped[SHAKE_PSK_MAX];
-	struct shake *s;
+	static const uint8_t wiped[HANDSHAKE_PSK_MAX];
+	struct handshake *s;
 
 	(void)state;
 	s = psk_asked();
 	s->psk_len = 16;
 	memcpy(s->psk, "0123456789abcdef", 16);
-	assert_true(shake_turn(s, SHAKE_PSK));
+	assert_true(handshake_turn(s, HANDSHAKE_PSK));
 	assert_memory_equal(s->psk, wiped, sizeof(wiped));
-	shake_all(s);
+	handshake_all(s);
 	expect_done(s);
 	assert_true(s->result.psk);
 	expect_records(s);
@@ -353,24 +353,24 @@ static void psk_known(void **state)
 
 static void psk_unknown(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
 	s = psk_asked();
 	s->psk_len = 0;
-	assert_true(shake_turn(s, SHAKE_PSK));
+	assert_true(handshake_turn(s, HANDSHAKE_PSK));
 	expect_failed(s, TCP_END_TLS_PSK, UNKNOWN_PSK, false);
 	put(s);
 }
 
 static void psk_aborted(void **state)
 {
-	struct shake *s;
+	struct handshake *s;
 
 	(void)state;
 	s = psk_asked();
-	assert_true(shake_turn(s, SHAKE_ABORT));
-	assert_int_equal(s->state, SHAKE_ABORTED);
+	assert_true(handshake_turn(s, HANDSHAKE_ABORT));
+	assert_int_equal(s->state, HANDSHAKE_ABORTED);
 	put(s);
 }
 
@@ -379,16 +379,16 @@ static void psk_aborted(void **state)
 /* True: it was over before. */
 static bool abort_after(uint32_t steps)
 {
-	struct shake *s = shake_fresh();
+	struct handshake *s = handshake_fresh();
 	bool over;
 
 	peer_open();
-	while (steps-- && !shake_over(s) && shake_move(s))
+	while (steps-- && !handshake_over(s) && handshake_move(s))
 		;
-	over = shake_over(s);
+	over = handshake_over(s);
 	if (!over) {
-		assert_true(shake_turn(s, SHAKE_ABORT));
-		assert_int_equal(s->state, SHAKE_ABORTED);
+		assert_true(handshake_turn(s, HANDSHAKE_ABORT));
+		assert_int_equal(s->state, HANDSHAKE_ABORTED);
 	}
 	assert_null(s->ssl);
 	put(s);
@@ -404,7 +404,7 @@ static void abort_each_step(void **state)
 	(void)state;
 	fake_domain.chain = 20;
 	fake_domain.verify = SSL_VERIFY_PEER;
-	shake_start();
+	handshake_start();
 	for (server = 0; server < 2; server++) {
 		peer_context(server);
 		for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
@@ -416,7 +416,7 @@ static void abort_each_step(void **state)
 	}
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, shake_setup, shake_teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, handshake_setup, handshake_teardown)
 
 int main(void)
 {
@@ -441,5 +441,5 @@ int main(void)
 		T(abort_each_step),
 	};
 
-	return cmocka_run_group_tests(tests, shake_eal, NULL);
+	return cmocka_run_group_tests(tests, handshake_eal, NULL);
 }

@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_DP_TLS_SHAKER_H
-#define FL_DP_TLS_SHAKER_H
+#ifndef FL_DP_TLS_CRYPTO_H
+#define FL_DP_TLS_CRYPTO_H
 
-/* What a shaker is inside: for shake.c, shake_key.c, shaker.c, psk.c and their tests. */
+/* What a crypto thread is inside: for handshake.c, handshake_key.c, crypto.c, psk.c and their
+ * tests. */
 #include "../dplane.h"
-#include "shake.h"
+#include "handshake.h"
 
 #include <openssl/kdf.h>
 #include <openssl/ssl.h>
 #include <sys/queue.h>
 
-/* Domains in force, or that were when a handshake under way began. One thread's: the shaker's. */
-struct shaker_domains {
+/* Domains in force, or that were when a handshake under way began. One thread's: the crypto
+ * thread's. */
+struct crypto_domains {
 	struct domain_set *set;
 	uint32_t users; /* handshakes */
 };
 
-TAILQ_HEAD(shake_list, shake_ssl);
+TAILQ_HEAD(handshake_list, handshake_ssl);
 
-struct shaker {
+struct crypto {
 	const struct dplane *dp;
 	OSSL_LIB_CTX *libctx;
 	BIO_METHOD *bio;
 	EVP_KDF_CTX *prf; /* TLS 1.2 (RFC 5246 5) */
-	struct shaker_domains *domains;
-	struct shake_list parked; /* their jobs wait, the longest first */
+	struct crypto_domains *domains;
+	struct handshake_list parked; /* their jobs wait, the longest first */
 	uint32_t n_parked;
 	uint16_t id;
 	uint16_t next; /* of from: which is looked at first */
@@ -32,10 +34,10 @@ struct shaker {
 	uint32_t nap_us, idle_turns;
 	bool started; /* its thread is ready for jobs */
 
-	alignas(64) _Atomic(struct shaker_domains *) fresh; /* service thread to shaker */
-	_Atomic bool woken; /* some parked one is ready; any thread to shaker */
+	alignas(64) _Atomic(struct crypto_domains *) fresh; /* service thread to crypto thread */
+	_Atomic bool woken; /* some parked one is ready; any thread to crypto thread */
 
-	/* By worker; NULL where it has another shaker. */
+	/* By worker; NULL where it has another crypto thread. */
 	alignas(64) struct rte_ring *in[CTL_WORKERS_MAX], *out[CTL_WORKERS_MAX];
 	struct rte_ring *from[CTL_WORKERS_MAX]; /* those of in that are there */
 };
@@ -49,14 +51,14 @@ struct record_tap {
 };
 void record_tap(struct record_tap *t, const uint8_t *p, size_t len);
 
-struct shake_ssl {
+struct handshake_ssl {
 	SSL *ssl;
-	struct shake *shake;
-	struct shaker *shaker;
-	struct shaker_domains *domains;
-	TAILQ_ENTRY(shake_ssl) link; /* of parked */
-	uint64_t parked_tsc;	     /* since when a job is under way; 0: none is */
-	uint32_t in_len, in_at;	     /* of shake->in: what OpenSSL has yet to read */
+	struct handshake *handshake;
+	struct crypto *crypto;
+	struct crypto_domains *domains;
+	TAILQ_ENTRY(handshake_ssl) link; /* of parked */
+	uint64_t parked_tsc;		 /* since when a job is under way; 0: none is */
+	uint32_t in_len, in_at;		 /* of handshake->in: what OpenSSL has yet to read */
 	struct record_tap tap_in, tap_out;
 	uint16_t limit; /* plaintext bytes a record to the other side; 0: it did not say */
 	bool parked;
@@ -67,36 +69,37 @@ struct shake_ssl {
 	bool resumable;	     /* the client can use one (psk_dhe_ke) */
 	bool alert_received; /* alert was, not sent */
 	uint8_t alert;
-	_Atomic bool ready; /* the job may go on; any thread to shaker */
+	_Atomic bool ready; /* the job may go on; any thread to crypto thread */
 	uint8_t lookups;    /* so far: psk.c's */
 	uint8_t secret_len;
 	uint8_t client_secret[TLS_SECRET_MAX], server_secret[TLS_SECRET_MAX]; /* TLS 1.3 */
 };
 
-/* ---- shake.c ---- */
+/* ---- handshake.c ---- */
 
-/* BIO of one handshake: reads shake->in, writes shake->out. NULL: out of memory. */
-BIO_METHOD *shake_bio_method(void);
+/* BIO of one handshake: reads handshake->in, writes handshake->out. NULL: out of memory. */
+BIO_METHOD *handshake_bio_method(void);
 /*
  * Carries out what the worker sent it for. True: it goes back to the worker. False: it waits, and
- * shake_go() carries on once it is ready.
+ * handshake_go() carries on once it is ready.
  */
-bool shake_step(struct shaker *sh, struct shake *s);
-bool shake_go(struct shaker *sh, struct shake *s);
+bool handshake_step(struct crypto *th, struct handshake *s);
+bool handshake_go(struct crypto *th, struct handshake *s);
 /* Frees what OpenSSL has of it and wipes secrets, but for the result. No job may be under way. */
-void shake_clear(struct shake *s);
+void handshake_clear(struct handshake *s);
 
-/* ---- shake_key.c ---- */
+/* ---- handshake_key.c ---- */
 
 /* A line of the key log: keeps application traffic secrets. */
-void shake_keylog(struct shake_ssl *x, const char *line);
-/* Fills shake->result of a handshake that is complete. False: not one that records can follow. */
-bool shake_result(struct shaker *sh, struct shake *s);
+void handshake_keylog(struct handshake_ssl *x, const char *line);
+/* Fills handshake->result of a handshake that is complete. False: not one that records can follow.
+ */
+bool handshake_result(struct crypto *th, struct handshake *s);
 
-/* ---- shaker.c ---- */
+/* ---- crypto.c ---- */
 
-void shaker_park(struct shaker *sh, struct shake_ssl *x);
+void crypto_park(struct crypto *th, struct handshake_ssl *x);
 /* One handshake less uses them: superseded ones go with their last. */
-void shaker_domains_put(struct shaker *sh, struct shaker_domains *d);
+void crypto_domains_put(struct crypto *th, struct crypto_domains *d);
 
 #endif
