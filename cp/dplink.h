@@ -75,17 +75,8 @@ struct dplink_ops {
 };
 
 struct dplink_stats {
-	uint64_t attaches;
-	uint64_t detaches;
-	uint64_t faults; /* detaches because of an impossible value */
-	uint64_t events;
-	uint64_t events_stale; /* about a session or connection that is gone */
-	uint64_t events_kept;  /* kept until there is room for what they cause, or all is known */
-	uint64_t commands;
-	uint64_t commands_full; /* state commands that met a full ring: the worker is replayed */
-	uint64_t replies_full;	/* replies, keys and audits dropped because the ring was full */
-	uint64_t ends_lost;	/* times a worker found no room for the end of a connection */
-	uint64_t replays;	/* of all a worker has, carried out in full */
+#define LINK(member, ...) uint64_t member;
+#include "stat.def"
 };
 
 struct dplink *dplink_create(const struct config *c, const struct dplink_ops *ops, void *ctx);

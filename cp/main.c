@@ -13,6 +13,7 @@
 #include "tls/agent.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,8 +87,8 @@ static void report_table(const struct server *s)
 	if (st->fresh)
 		log_line("the state file %s starts empty: %s", s->conf->control.state, st->fresh);
 	else
-		log_line("%u allocations taken over (%u moved), %u expired, %u damaged records "
-			 "skipped",
+		log_line("%" PRIu64 " allocations taken over (%u moved), %u expired, %u damaged "
+			 "records skipped",
 			 st->kept, st->moved, st->expired, st->damaged);
 }
 
@@ -109,8 +110,8 @@ static void report_contexts(const struct server *s)
 		log_line("the state file %s starts empty: %s", s->conf->control.contexts,
 			 st->fresh);
 	else
-		log_line("%u contexts taken over, %u damaged records skipped", st->kept,
-			 st->damaged);
+		log_line("%" PRIu64 " contexts taken over, %" PRIu64 " damaged records skipped",
+			 st->kept, st->damaged);
 }
 
 /* Timers of less than a millisecond: a full command ring is looked at again so soon. */

@@ -29,7 +29,7 @@ enum {
 	 */
 	SERVER_REQUEST_MAX_AGE_S = 10,
 	SERVER_ERROR_MIN = 400,
-	SERVER_ERROR_MAX = 599,
+	SERVER_ERRORS = 200, /* codes from there on */
 };
 
 /* Methods as counted. */
@@ -45,36 +45,9 @@ enum server_method {
 extern const char *const server_method_name[SERVER_METHODS];
 
 struct server_stats {
-	uint64_t requests[SERVER_METHODS];
-	uint64_t success[SERVER_METHODS];
-	uint64_t retransmissions;				 /* of Allocate, answered alike */
-	uint64_t error[SERVER_ERROR_MAX - SERVER_ERROR_MIN + 1]; /* replies by code - 400 */
-	uint64_t bad_stun;     /* punted messages that did not parse or are no request we serve */
-	uint64_t too_old;      /* punted messages that waited too long */
-	uint64_t untold;       /* of clients whose session's worker has not told of it yet */
-	uint64_t auth_wrong;   /* requests with a wrong name or password */
-	uint64_t auth_expired; /* with a time-limited credential that is over, and nothing to go on
-				  with */
-	uint64_t peers_denied; /* peers refused by policy, each counted */
-	uint64_t allocs_made;
-	uint64_t allocs_adopted; /* of the dataplane, of which no record was left */
-	uint64_t allocs_expired;
-	uint64_t allocs_deleted; /* by a Refresh with lifetime 0 */
-	uint64_t allocs_refused; /* by the dataplane */
-	uint64_t allocs_gone;	 /* with their client's connection */
-	uint64_t peers_refused;	 /* by the dataplane */
-	uint64_t reservations;
-	/* Connections to peers (RFC 6062). */
-	uint64_t connects_made;	   /* by a Connect */
-	uint64_t connects_failed;  /* and answered with 437, 446 or 447 later */
-	uint64_t attempts;	   /* of peers that connected in and were announced */
-	uint64_t attempts_refused; /* closed at once: too many wait already */
-	uint64_t binds_late;	   /* closed since no ConnectionBind came in time */
-	uint64_t peers_gone;	   /* ended before a ConnectionBind came */
-	/* Identities that TLS clients named. */
-	uint64_t psk_found;
-	uint64_t psk_unknown; /* the next two included */
-	uint64_t psk_errors;  /* the store did not answer */
+#define SERVER(member, ...) uint64_t member;
+#define SERVER_BY(member, size, ...) uint64_t member[size];
+#include "stat.def"
 };
 
 /* Records of peers that commands up to number `until` may take: cp/turn/records.c. */

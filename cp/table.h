@@ -116,13 +116,9 @@ struct table;
 
 /* How full the table is, and what was found at start. */
 struct table_stats {
-	uint32_t allocs, allocs_max;
-	uint32_t perms, perms_max;
-	uint32_t chans, chans_max;
-	uint32_t resvs, resvs_max;
-	uint32_t users;	     /* that have an allocation or a reservation */
-	uint32_t kept;	     /* allocations taken over from an earlier process */
-	uint32_t moved;	     /* of these, to another worker or slot */
+#define TABLE(member, ...) uint64_t member;
+#include "stat.def"
+	uint32_t moved;	     /* of those that were kept, to another worker or slot */
 	uint32_t damaged;    /* records skipped because something in them cannot be */
 	uint32_t expired;    /* allocations whose time was over at start */
 	const char *fresh;   /* why the file was started afresh, or NULL */

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """
 Writes what documents Fairlead from the one place that each fact is in: the configuration's schema,
-as "fairlead-cp --config-help" prints it, and lib/*.def.
+as "fairlead-cp --config-help" prints it, lib/*.def and cp/stat.def.
 
   document.py HELP man PAGE       prints the manual page PAGE, in which a line says what goes there:
-                                  @KEYS@ keys, @FIELDS@ lib/term.def, @STAGES@ lib/stage.def
+                                  @KEYS@ keys, @FIELDS@ lib/term.def, @STAGES@ lib/stage.def,
+                                  @STATS@ cp/stat.def
   document.py HELP sample SAMPLE  writes SAMPLE anew: its values, with the comments of the schema
   document.py HELP check SAMPLE   fails if that would change it, and says how
 
@@ -84,12 +85,12 @@ def man_keys(keys):
     return text
 
 
-def rows(name, macro):
-    """Arguments of each MACRO(...) of lib/NAME; strings without quotes, those side by side as one."""
-    with open(os.path.join(os.path.dirname(__file__), "..", "lib", name), encoding="utf-8") as f:
-        text = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
+def rows(name, macros):
+    """Arguments of each MACRO(...) of the file; strings without quotes, those side by side as one."""
+    with open(os.path.join(os.path.dirname(__file__), "..", name), encoding="utf-8") as f:
+        text = re.sub(r"/\*.*?\*/|^#.*?$", "", f.read(), flags=re.S | re.M)
     found = []
-    for args in re.findall(rf'{macro}\(((?:[^()"]|"(?:[^"\\]|\\.)*")*)\)', text):
+    for args in re.findall(rf'\b(?:{macros})\(((?:[^()"]|"(?:[^"\\]|\\.)*"|\([^()]*\))*)\)', text):
         args = re.sub(r'"\s+"', "", args)
         found.append([a.strip().strip('"') for a in re.findall(r'[^",]+|"(?:[^"\\]|\\.)*"', args)
                       if a.strip()])
@@ -102,20 +103,36 @@ OF = {"ANY": [], "UDP": ["Of", ".Cm udp ."], "TLS": ["Of", ".Cm tls ."],
 
 def man_fields():
     text = []
-    for name, of, _, what in rows("term.def", "TERM_FIELD"):
+    for name, of, _, what in rows("lib/term.def", "TERM_FIELD"):
         text += [f".It Va {name}"] + what.replace(". ", ".\n").splitlines() + OF[of]
     return text
 
 
 def man_stages():
     text = []
-    for _, name, what in rows("stage.def", "STAGE"):
+    for _, name, what in rows("lib/stage.def", "STAGE"):
         text += [f".It Cm {name}", what.replace("; items: ", "; ")]
     return text
 
 
+def man_stats():
+    text = []
+    for row in rows("cp/stat.def", "[A-Z_]+"):
+        # Those with a label are arrays, and families, which have no place.
+        label = None if len(row) == 5 else row[-5] if len(row) > 5 else row[0]
+        kind, metric, place, what = row[-4:] if len(row) > 4 else row[1:3] + [""] + row[3:]
+        if kind == "OF":
+            text += [".br", f".Cm {metric} :"]
+        else:
+            text += [f".It Li fairlead_{metric}" if metric else f".It Va {place}"]
+        text += [what] + ([f".Pq by Va {label}"] if label else [])
+        text += [f".Pq Va {place}"] if place and metric else []
+    return text
+
+
 def man(keys, page):
-    make = {"@KEYS@": lambda: man_keys(keys), "@FIELDS@": man_fields, "@STAGES@": man_stages}
+    make = {"@KEYS@": lambda: man_keys(keys), "@FIELDS@": man_fields, "@STAGES@": man_stages,
+            "@STATS@": man_stats}
     lines = []
     with open(page, encoding="utf-8") as f:
         for line in f.read().splitlines():

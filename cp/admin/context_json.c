@@ -2,14 +2,13 @@
 #include "context_json.h"
 
 #include "../../lib/tls_name.h"
-#include "../ng/ng.h"
 #include "term_parse.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-const char *const gate_error_name[GATE_BUSY + 1] = { "ok", "bad", "denied", "full", "busy" };
+const char *const gate_error_name[GATE_ERRORS] = { "ok", "bad", "denied", "full", "busy" };
 
 static json_t *integer(uint64_t n)
 {
@@ -262,51 +261,4 @@ json_t *context_event_json(const struct gate_event *n)
 		set(o, "peer_fingerprint", shown_json(n->sha256));
 	}
 	return o;
-}
-
-/* ---- all together ---- */
-
-/* Commands that came, and errors among the answers; null: it is not served. */
-static json_t *ng_json(const struct ng *ng)
-{
-	const struct ng_stats *n = ng ? ng_stats(ng) : NULL;
-	uint64_t errors = 0;
-	json_t *o;
-
-	if (!n)
-		return json_null();
-	o = json_object();
-	for (int i = 0; i < NG_COMMANDS; i++) {
-		set(o, ng_command_name[i], integer(n->commands[i]));
-		errors += n->errors[i];
-	}
-	set(o, "errors", integer(errors));
-	set(o, "not_answered", integer(n->bad + n->not_allowed + n->rate + n->full));
-	set(o, "kept", integer(n->kept));
-	return o;
-}
-
-json_t *gateway_json(const struct server *s)
-{
-	const struct gate_stats *g = s->gateway ? gate_stats(s->gateway) : NULL;
-	json_t *states, *ended, *refused;
-
-	if (!g)
-		return json_null();
-	states = json_object();
-	for (int i = 0; i < GATE_PHASES; i++)
-		set(states, gate_phase_name[i], integer(g->phase[i]));
-	ended = json_object();
-	for (int i = CONTEXT_END_NONE + 1; i < CONTEXT_ENDS; i++)
-		set(ended, context_end_name[i], integer(g->ended[i]));
-	refused = json_object();
-	for (int i = GATE_OK + 1; i <= GATE_BUSY; i++)
-		set(refused, gate_error_name[i], integer(g->refused[i]));
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "contexts", integer(g->contexts), "states", states, "contexts_max",
-			 integer(g->contexts_max), "added", integer(g->added), "deleted",
-			 integer(g->deleted), "moved", integer(g->moved), "kept", integer(g->kept),
-			 "damaged", integer(g->damaged), "events", integer(g->events),
-			 "events_lost", integer(g->events_lost), "ended", ended, "refused", refused,
-			 "ng", ng_json(s->ng));
 }

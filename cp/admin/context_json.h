@@ -22,9 +22,6 @@ void context_counters_json(json_t *context, const struct ctl_term_stats stats[2]
 
 json_t *context_event_json(const struct gate_event *n);
 
-/* How many contexts there are, and what became of others. null: there is no gateway. */
-json_t *gateway_json(const struct server *s);
-
-extern const char *const gate_error_name[GATE_BUSY + 1];
+extern const char *const gate_error_name[GATE_ERRORS];
 
 #endif

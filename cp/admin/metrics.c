@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "metrics.h"
 
-#include "../ng/ng.h"
-#include "context_json.h"
+#include "stat_list.h"
 #include "stats.h"
 
 #include <inttypes.h>
@@ -22,86 +21,36 @@ static void family(struct evbuffer *out, const char *name, const char *type, con
 			    type);
 }
 
-static void single(struct evbuffer *out, const char *name, const char *type, const char *help,
-		   uint64_t value)
-{
-	family(out, name, type, help);
-	evbuffer_add_printf(out, "fairlead_%s %" PRIu64 "\n", name, value);
-}
-
 /* ---- the control process ---- */
+
+struct list {
+	struct evbuffer *out;
+	const struct stat_line *family; /* that is open */
+};
+
+static void write_value(void *ctx, const struct stat_line *l, const char *name, uint64_t value)
+{
+	const struct stat_line *f = l->family;
+	struct list *list = ctx;
+
+	if (!*l->metric)
+		return;
+	if (list->family != f)
+		family(list->out, f->metric, f->kind == STAT_GAUGE ? "gauge" : "counter", f->help);
+	list->family = f;
+	evbuffer_add_printf(list->out, "fairlead_%s", f->metric);
+	if (name)
+		evbuffer_add_printf(list->out, "{%s=\"%s\"}", f->label, name);
+	evbuffer_add_printf(list->out, " %" PRIu64 "\n", value);
+}
 
 static void write_process(struct evbuffer *out, const struct server *s)
 {
+	struct list list = { .out = out };
+
 	family(out, "build_info", "gauge", "always 1; the version is its label");
 	evbuffer_add_printf(out, "fairlead_build_info{version=\"%s\"} 1\n", FAIRLEAD_VERSION);
-	single(out, "uptime_seconds", "gauge", "since the control process started",
-	       (s->now_ms - s->start_ms) / 1000);
-	single(out, "dataplane_attached", "gauge", "1 while a dataplane is attached",
-	       dplink_attached(s->link));
-}
-
-static void write_table(struct evbuffer *out, const struct server *s)
-{
-	const struct table_stats *t = table_stats(s->table);
-	const struct server_stats *c = &s->stats;
-	const struct {
-		const char *name, *type, *help;
-		uint64_t value;
-	} row[] = {
-		{ "allocations", "gauge", "allocations there are", t->allocs },
-		{ "allocations_limit", "gauge", "allocations there may be", t->allocs_max },
-		{ "permissions", "gauge", "permissions there are", t->perms },
-		{ "permissions_limit", "gauge", "permissions there may be", t->perms_max },
-		{ "channels", "gauge", "channels bound", t->chans },
-		{ "channels_limit", "gauge", "channels that may be bound", t->chans_max },
-		{ "worker_peers_limit", "gauge",
-		  "records beside the sessions' own for permissions and channels, a worker",
-		  s->conf->dataplane.peers },
-		{ "reservations", "gauge", "ports reserved", t->resvs },
-		{ "reservations_limit", "gauge", "ports that may be reserved", t->resvs_max },
-		{ "users_active", "gauge", "users with an allocation", t->users },
-		{ "allocations_made_total", "counter", "allocations made", c->allocs_made },
-		{ "allocations_expired_total", "counter", "allocations that ran out",
-		  c->allocs_expired },
-		{ "allocations_deleted_total", "counter", "allocations their clients gave up",
-		  c->allocs_deleted },
-		{ "allocations_gone_total", "counter",
-		  "allocations that ended with their client's TCP connection", c->allocs_gone },
-		{ "allocations_refused_total", "counter", "allocations the dataplane refused",
-		  c->allocs_refused },
-		{ "peers_refused_total", "counter",
-		  "permissions and channels the dataplane refused", c->peers_refused },
-		{ "auth_wrong_total", "counter",
-		  "requests whose user or password was wrong; a first request without any is not",
-		  c->auth_wrong },
-		{ "auth_expired_total", "counter",
-		  "requests for something new with a time-limited credential that was over",
-		  c->auth_expired },
-		{ "peers_denied_total", "counter", "peer addresses denied by policy",
-		  c->peers_denied },
-		{ "reservations_made_total", "counter", "ports reserved so far", c->reservations },
-		{ "connections_pending", "gauge",
-		  "connections to peers under way or waiting for a ConnectionBind",
-		  pending_used(s->pending) },
-		{ "connections_pending_limit", "gauge", "of these there may be",
-		  pending_max(s->pending) },
-		{ "connects_made_total", "counter", "peers connected to", c->connects_made },
-		{ "connects_failed_total", "counter", "peers that could not be connected to",
-		  c->connects_failed },
-		{ "attempts_total", "counter", "peers that connected in", c->attempts },
-		{ "attempts_refused_total", "counter",
-		  "peers that connected in while too many others waited", c->attempts_refused },
-		{ "binds_late_total", "counter",
-		  "connections to peers for which no ConnectionBind came in time", c->binds_late },
-		{ "peers_gone_total", "counter",
-		  "connections to peers that ended before a ConnectionBind came", c->peers_gone },
-		{ "retransmissions_total", "counter", "Allocate requests answered once more",
-		  c->retransmissions },
-	};
-
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		single(out, row[i].name, row[i].type, row[i].help, row[i].value);
+	stat_each(s, write_value, &list);
 }
 
 /* What runs out first, of each address. */
@@ -119,61 +68,6 @@ static void write_relays(struct evbuffer *out, const struct server *s)
 		evbuffer_add_printf(out, "fairlead_relay_ports_limit{address=\"%s\"} %u\n",
 				    ip_format(&s->conf->relay[i].addr, ip, sizeof(ip)),
 				    s->conf->relay[i].port_max - s->conf->relay[i].port_min + 1u);
-}
-
-static void write_requests(struct evbuffer *out, const struct server *s)
-{
-	family(out, "requests_total", "counter", "requests by method");
-	for (int i = 0; i < SERVER_METHODS; i++)
-		evbuffer_add_printf(out, "fairlead_requests_total{method=\"%s\"} %" PRIu64 "\n",
-				    server_method_name[i], s->stats.requests[i]);
-	family(out, "success_total", "counter", "success replies by method");
-	for (int i = 0; i < SERVER_METHODS; i++)
-		evbuffer_add_printf(out, "fairlead_success_total{method=\"%s\"} %" PRIu64 "\n",
-				    server_method_name[i], s->stats.success[i]);
-	family(out, "errors_total", "counter", "error replies by STUN error code");
-	for (int code = SERVER_ERROR_MIN; code <= SERVER_ERROR_MAX; code++)
-		if (s->stats.error[code - SERVER_ERROR_MIN])
-			evbuffer_add_printf(out, "fairlead_errors_total{code=\"%d\"} %" PRIu64 "\n",
-					    code, s->stats.error[code - SERVER_ERROR_MIN]);
-}
-
-static void write_link(struct evbuffer *out, const struct server *s)
-{
-	const struct dplink_stats *l = dplink_stats(s->link);
-	const struct {
-		const char *name, *help;
-		uint64_t value;
-	} row[] = {
-		{ "link_attaches_total", "attachments to a dataplane", l->attaches },
-		{ "link_detaches_total", "attachments that ended", l->detaches },
-		{ "link_faults_total", "attachments ended for an impossible value", l->faults },
-		{ "link_events_total", "events of the dataplane", l->events },
-		{ "link_events_kept_total",
-		  "of these, kept until there was room for what they cause", l->events_kept },
-		{ "link_commands_total", "commands to the dataplane", l->commands },
-		{ "link_replays_total", "replays of a worker's sessions", l->replays },
-	};
-	const struct {
-		const char *what;
-		uint64_t value;
-	} lost[] = {
-		{ "requests_malformed", s->stats.bad_stun },
-		{ "requests_too_old", s->stats.too_old },
-		{ "requests_untold", s->stats.untold },
-		{ "events_stale", l->events_stale },
-		{ "events_ring_full", l->ends_lost },
-		{ "commands_ring_full", l->commands_full },
-		{ "replies_ring_full", l->replies_full },
-	};
-
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		single(out, row[i].name, "counter", row[i].help, row[i].value);
-	family(out, "lost_total", "counter",
-	       "what went no further in the control process, and why");
-	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
-		evbuffer_add_printf(out, "fairlead_lost_total{what=\"%s\"} %" PRIu64 "\n",
-				    lost[i].what, lost[i].value);
 }
 
 /* ---- workers ---- */
@@ -301,7 +195,8 @@ static void write_stages(struct evbuffer *out, const struct stats_counters *c, u
 static void write_idle(struct evbuffer *out, const struct stats_counters *c, uint32_t n,
 		       uint64_t hz)
 {
-	single(out, "tsc_hertz", "gauge", "cycles a second, as stages have them", hz);
+	family(out, "tsc_hertz", "gauge", "cycles a second, as stages have them");
+	evbuffer_add_printf(out, "fairlead_tsc_hertz %" PRIu64 "\n", hz);
 	family(out, "worker_idle_seconds_total", "counter",
 	       "time without work: its rate is the share of time a worker idles");
 	for (uint32_t w = 0; hz && w < n; w++)
@@ -462,99 +357,19 @@ static uint64_t cert_failed(const struct ctl_cert_info *c)
 
 static void write_tls(struct evbuffer *out, const struct server *s)
 {
-	const struct server_stats *c = &s->stats;
-	const struct {
-		const char *name, *help;
-		uint64_t value;
-	} row[] = {
-		{ "tls_psk_found_total", "identities whose key was found", c->psk_found },
-		{ "tls_psk_unknown_total", "identities without a key, the next included",
-		  c->psk_unknown },
-		{ "tls_psk_errors_total", "identities the database gave no answer for",
-		  c->psk_errors },
-	};
-
 	write_certs(out, s, "tls_certificate_not_after_seconds",
 		    "when the certificate in force ends, since 1970", cert_not_after);
 	write_certs(out, s, "tls_certificate_loaded_seconds",
 		    "when the certificate in force was read, since 1970", cert_loaded);
 	write_certs(out, s, "tls_certificate_reload_failed",
 		    "1 while the last reload left an older one in force", cert_failed);
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		single(out, row[i].name, "counter", row[i].help, row[i].value);
-}
-
-/* ---- the gateway ---- */
-
-static void write_by(struct evbuffer *out, const char *name, const char *help, const char *key,
-		     const char *const *value, const uint64_t *n, int first, int end)
-{
-	family(out, name, "counter", help);
-	for (int i = first; i < end; i++)
-		evbuffer_add_printf(out, "fairlead_%s{%s=\"%s\"} %" PRIu64 "\n", name, key,
-				    value[i], n[i]);
-}
-
-static void write_gateway(struct evbuffer *out, const struct gate_stats *g)
-{
-	const struct {
-		const char *name, *type, *help;
-		uint64_t value;
-	} row[] = {
-		{ "contexts", "gauge", "contexts there are", g->contexts },
-		{ "contexts_limit", "gauge", "contexts there may be", g->contexts_max },
-		{ "contexts_added_total", "counter", "contexts that controllers added", g->added },
-		{ "contexts_deleted_total", "counter", "contexts that controllers deleted",
-		  g->deleted },
-		{ "terminations_moved_total", "counter", "terminations moved to another context",
-		  g->moved },
-		{ "context_events_total", "counter", "events for controllers", g->events },
-		{ "context_events_lost_total", "counter",
-		  "events overwritten before any controller fetched them", g->events_lost },
-	};
-
-	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-		single(out, row[i].name, row[i].type, row[i].help, row[i].value);
-	family(out, "contexts_in_state", "gauge", "contexts by where they stand");
-	for (int i = 0; i < GATE_PHASES; i++)
-		evbuffer_add_printf(out, "fairlead_contexts_in_state{state=\"%s\"} %u\n",
-				    gate_phase_name[i], g->phase[i]);
-	write_by(out, "contexts_ended_total", "contexts by what ended them", "reason",
-		 context_end_name, g->ended, CONTEXT_END_NONE + 1, CONTEXT_ENDS);
-	write_by(out, "context_requests_refused_total", "requests of controllers that were refused",
-		 "reason", gate_error_name, g->refused, GATE_OK + 1, GATE_BUSY + 1);
-}
-
-static void write_ng(struct evbuffer *out, const struct ng_stats *n)
-{
-	static const char *const what[] = { "malformed", "not_allowed", "rate", "full" };
-	const uint64_t lost[] = { n->bad, n->not_allowed, n->rate, n->full };
-
-	write_by(out, "ng_commands_total", "commands of the ng protocol", "command",
-		 ng_command_name, n->commands, 0, NG_COMMANDS);
-	write_by(out, "ng_errors_total", "commands of the ng protocol answered with an error",
-		 "command", ng_command_name, n->errors, 0, NG_COMMANDS);
-	write_by(out, "ng_lost_total", "messages of the ng protocol that are not answered",
-		 "reason", what, lost, 0, sizeof(lost) / sizeof(lost[0]));
-	single(out, "ng_retransmissions_total", "counter",
-	       "commands of the ng protocol that came once more", n->again);
-	single(out, "ng_answers_kept", "gauge", "answers kept for retransmissions", n->kept);
-	single(out, "ng_websockets", "gauge", "WebSocket connections of the ng protocol",
-	       n->websockets);
 }
 
 void metrics_write(struct evbuffer *out, const struct server *s)
 {
 	write_process(out, s);
-	write_table(out, s);
 	write_relays(out, s);
-	write_requests(out, s);
-	write_link(out, s);
 	write_workers(out, s->link);
 	write_ports(out, s->link);
 	write_tls(out, s);
-	if (s->gateway)
-		write_gateway(out, gate_stats(s->gateway));
-	if (s->ng)
-		write_ng(out, ng_stats(s->ng));
 }

@@ -4,6 +4,7 @@
 #include "../auth/psk.h"
 #include "../tls/agent.h"
 #include "param.h"
+#include "stat_list.h"
 #include "stats.h"
 
 #include <openssl/crypto.h>
@@ -111,6 +112,7 @@ json_t *tls_json(const struct server *s)
 {
 	const uint32_t n = dplink_n_workers(s->link);
 	struct stats_counters sum = { 0 };
+	json_t *o;
 
 	for (uint32_t w = 0; w < n; w++) {
 		struct stats_counters c;
@@ -118,13 +120,14 @@ json_t *tls_json(const struct server *s)
 		stats_worker(s->link, w, &c);
 		stats_add(&sum, &c);
 	}
-	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o}", "attached",
-			 dplink_attached(s->link), "connections", integer(sum.cnt[CNT_TLS_CONNS]),
-			 "connections_max", integer((uint64_t)n * s->conf->tls.connections),
-			 "certificates", certs_json(s), "handshakes", handshakes_json(&sum), "psk",
-			 "found", integer(s->stats.psk_found), "unknown",
-			 integer(s->stats.psk_unknown), "errors", integer(s->stats.psk_errors),
-			 "events", events_json(&sum), "ends", ends_json(&sum));
+	o = json_pack("{s:b, s:o, s:o, s:o, s:o}", "attached", dplink_attached(s->link),
+		      "connections", integer(sum.cnt[CNT_TLS_CONNS]), "connections_max",
+		      integer((uint64_t)n * s->conf->tls.connections), "certificates",
+		      certs_json(s), "handshakes", handshakes_json(&sum));
+	stat_json(s, "tls", o);
+	json_object_set_new(o, "events", events_json(&sum));
+	json_object_set_new(o, "ends", ends_json(&sum));
+	return o;
 }
 
 /* ---- methods ---- */

@@ -53,6 +53,7 @@ enum gate_error {
 	GATE_DENIED, /* a remote address that policy refuses */
 	GATE_FULL,   /* no context, no port, or a worker's ring is full */
 	GATE_BUSY,   /* no dataplane is attached: contexts are not added or moved meanwhile */
+	GATE_ERRORS
 };
 
 /* Why something was refused: one sentence that names the field or address at fault. */
@@ -176,16 +177,11 @@ extern const char *const gate_phase_name[GATE_PHASES];
 enum gate_phase gate_phase(const struct context *c);
 
 struct gate_stats {
-	uint64_t added, deleted;
-	uint64_t ended[CONTEXT_ENDS];
-	uint64_t refused[GATE_BUSY + 1]; /* requests by enum gate_error */
-	uint64_t moved;
-	uint64_t events, events_lost; /* lost: overwritten before anybody fetched them */
-	uint32_t contexts, contexts_max;
-	uint32_t phase[GATE_PHASES]; /* counted as contexts come, change and go */
-	uint32_t kept, damaged;	     /* found at start */
-	const char *fresh;	     /* why the state file was started afresh, or NULL */
-	const char *carried;	     /* why its records were carried over into a new one, or NULL */
+#define GATE(member, ...) uint64_t member;
+#define GATE_BY(member, size, ...) uint64_t member[size];
+#include "../stat.def"
+	const char *fresh;   /* why the state file was started afresh, or NULL */
+	const char *carried; /* why its records were carried over into a new one, or NULL */
 };
 const struct gate_stats *gate_stats(const struct gateway *g);
 

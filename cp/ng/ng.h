@@ -26,15 +26,9 @@ enum ng_command {
 extern const char *const ng_command_name[NG_COMMANDS];
 
 struct ng_stats {
-	uint64_t commands[NG_COMMANDS];
-	uint64_t errors[NG_COMMANDS];
-	uint64_t again;	      /* retransmissions, answered alike or still worked on */
-	uint64_t bad;	      /* dropped: no cookie, so that no answer would be known by it */
-	uint64_t not_allowed; /* dropped: not in gateway.ng-allow */
-	uint64_t rate;	      /* dropped: gateway.ng-rate */
-	uint64_t full;	      /* dropped: too many sources, or commands under way */
-	uint32_t websockets;  /* connections that are open */
-	uint32_t kept;	      /* answers, for whoever asks again; old ones go at the next command */
+#define NG(member, ...) uint64_t member;
+#define NG_BY(member, size, ...) uint64_t member[size];
+#include "../stat.def"
 };
 
 /*

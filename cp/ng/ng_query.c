@@ -360,7 +360,7 @@ json_t *ng_statistics(const struct ng *n)
 	json_t *now = child(all, "currentstatistics"), *total = child(all, "totalstatistics");
 	uint64_t refused = 0, ended = 0;
 
-	for (uint32_t i = GATE_OK + 1; i <= GATE_BUSY; i++)
+	for (uint32_t i = GATE_OK + 1; i < GATE_ERRORS; i++)
 		refused += s->refused[i];
 	for (uint32_t i = 0; i < CONTEXT_ENDS; i++)
 		ended += s->ended[i];

@@ -55,7 +55,7 @@ void reply_success(struct server *s, struct request *r)
 
 void reply_error(struct server *s, struct request *r, int code)
 {
-	if (code >= SERVER_ERROR_MIN && code <= SERVER_ERROR_MAX)
+	if (code >= SERVER_ERROR_MIN && code < SERVER_ERROR_MIN + SERVER_ERRORS)
 		s->stats.error[code - SERVER_ERROR_MIN]++;
 	reply_start(r, STUN_ERROR);
 	if (r->auth.code)

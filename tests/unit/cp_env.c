@@ -147,7 +147,8 @@ void env_start(struct env *e, uint32_t slots)
 /* Contexts are counted as they change; a look at all of them comes to the same. */
 static void assert_phases(struct gateway *g)
 {
-	uint32_t phase[GATE_PHASES] = { 0 }, cursor = 0, look = UINT32_MAX;
+	uint64_t phase[GATE_PHASES] = { 0 };
+	uint32_t cursor = 0, look = UINT32_MAX;
 	const struct context *c;
 
 	while ((c = gate_next(g, &cursor, &look)) != NULL)

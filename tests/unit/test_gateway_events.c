@@ -422,7 +422,7 @@ static void every_state_is_found_and_replayed(void **state)
 	struct context saved[6];
 	struct term_spec a = spec_tls(0), b = spec_tcp(1);
 	const uint32_t used = 3;
-	const uint32_t phases[GATE_PHASES] = {
+	const uint64_t phases[GATE_PHASES] = {
 		[GATE_WAITING] = 1, [GATE_CONNECTING] = 1, [GATE_UNJUDGED] = 1,
 		[GATE_UP] = 2,	    [GATE_ENDED] = 1,
 	};

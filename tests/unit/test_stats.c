@@ -5,11 +5,14 @@
  * counter and drop reason by its name; ports summed over workers; a description that is being
  * written, unterminated strings and a missing dataplane; and that metrics keep to the text format
  * of Prometheus: HELP and TYPE once a family, counters and only they end in _total, histograms
- * have buckets, sum and count, no sample twice. The link and the table are stubs over ordinary
- * memory.
+ * have buckets, sum and count, no sample twice; and that all that cp/stat.def lists is told as it
+ * says. The link and the table are stubs over ordinary memory.
  */
+#include "../../cp/admin/context_json.h"
 #include "../../cp/admin/metrics.h"
+#include "../../cp/admin/stat_list.h"
 #include "../../cp/admin/stats.h"
+#include "../../cp/admin/status.h"
 #include "fake_gateway.h"
 
 #include <setjmp.h>
@@ -35,6 +38,12 @@ struct dplink {
 bool dplink_attached(const struct dplink *l)
 {
 	return l->attached;
+}
+
+bool dplink_replaying(const struct dplink *l)
+{
+	(void)l;
+	return false;
 }
 
 const struct region *dplink_region(const struct dplink *l)
@@ -592,6 +601,112 @@ static void test_metrics_gateway(void **state)
 	free(text);
 }
 
+/* ---- the list ---- */
+
+struct listed {
+	uint64_t *value; /* NULL: a family */
+	const char *label, *name, *kind, *metric, *json, *help;
+};
+
+static const char *first_of(const char *const *names, int i)
+{
+	return names ? names[i] : "400";
+}
+
+/* The member at such a place of both results, "*" being name. */
+static int64_t place(json_t *results, const char *json, const char *name)
+{
+	char path[128], *rest = path, *key;
+	const json_t *o = results;
+
+	snprintf(path, sizeof(path), "%s", json);
+	while ((key = strsep(&rest, ".")))
+		o = json_object_get(o, strcmp(key, "*") == 0 ? name : key);
+	if (!json_is_integer(o))
+		fail_msg("nothing at %s (%s)", json, name ? name : "");
+	return json_integer_value(o);
+}
+
+static void expect_metric(const char *text, const struct listed *l, const struct listed *family)
+{
+	const bool gauge = strcmp(family->kind, "GAUGE") == 0;
+	char line[512];
+
+	snprintf(line, sizeof(line), "# HELP fairlead_%s %s", family->metric, family->help);
+	expect_line(text, line);
+	snprintf(line, sizeof(line), "# TYPE fairlead_%s %s", family->metric,
+		 gauge ? "gauge" : "counter");
+	expect_line(text, line);
+	if (family->label)
+		snprintf(line, sizeof(line), "fairlead_%s{%s=\"%s\"} %llu", family->metric,
+			 family->label, l == family ? l->name : l->metric,
+			 (unsigned long long)*l->value);
+	else
+		snprintf(line, sizeof(line), "fairlead_%s %llu", l->metric,
+			 (unsigned long long)*l->value);
+	expect_line(text, line);
+}
+
+/* All of one place, unless each line has a member of its own there. */
+static uint64_t sum_of(const struct listed *list, size_t n, const struct listed *l)
+{
+	uint64_t sum = 0;
+
+	if (strchr(l->json, '*'))
+		return *l->value;
+	for (size_t i = 0; i < n; i++)
+		sum += list[i].value && strcmp(list[i].json, l->json) == 0 ? *list[i].value : 0;
+	return sum;
+}
+
+static void test_list(void **state)
+{
+	static struct ng ng;
+	static struct gateway g;
+	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng };
+	const struct listed list[] = {
+#define TABLE(m, ...) ONE(table_stats_.m, __VA_ARGS__)
+#define SERVER(m, ...) ONE(s.stats.m, __VA_ARGS__)
+#define SERVER_BY(m, ...) BY(s.stats.m, __VA_ARGS__)
+#define LINK(m, ...) ONE(link_stats.m, __VA_ARGS__)
+#define GATE(m, ...) ONE(g.stats.m, __VA_ARGS__)
+#define GATE_BY(m, ...) BY(g.stats.m, __VA_ARGS__)
+#define NG(m, ...) ONE(ng.stats.m, __VA_ARGS__)
+#define NG_BY(m, ...) BY(ng.stats.m, __VA_ARGS__)
+#define ONE(m, kind, metric, json, help) { &m, NULL, NULL, #kind, metric, json, help },
+#define BY(m, size, first, names, label, kind, metric, json, help) \
+	{ &m[first], label, first_of(names, first), #kind, metric, json, help },
+#define VALUE(value, kind, metric, json, help)
+#define FAMILY(label, kind, metric, help) { NULL, label, NULL, #kind, metric, "", help },
+#include "../../cp/stat.def"
+	};
+	const size_t n = sizeof(list) / sizeof(list[0]);
+	const struct listed *family = NULL;
+	json_t *results, *tls = json_object();
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		if (list[i].value)
+			*list[i].value = 1000 + i;
+	text = metrics(&s);
+	stat_json(&s, "tls", tls);
+	results = json_pack("{s:o, s:o}", "status", status_json(&s), "tls", tls);
+	for (size_t i = 0; i < n; i++) {
+		const struct listed *l = &list[i];
+
+		if (strcmp(l->kind, "OF") != 0)
+			family = l;
+		if (l->value && *l->metric)
+			expect_metric(text, l, family);
+		if (l->value && *l->json)
+			assert_int_equal(place(results, l->json, l->name ? l->name : l->metric),
+					 sum_of(list, n, l));
+	}
+	json_decref(results);
+	free(text);
+}
+
 /* Whether the line `want` stands in text before `end`. */
 static bool seen(const char *text, const char *end, const char *want)
 {
@@ -688,6 +803,7 @@ int main(void)
 		cmocka_unit_test_setup(test_metrics_values, setup),
 		cmocka_unit_test_setup(test_metrics_gateway, setup),
 		cmocka_unit_test_setup(test_metrics_format, setup),
+		cmocka_unit_test_setup(test_list, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
