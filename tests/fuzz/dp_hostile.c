@@ -228,6 +228,18 @@ static void tcp_bounds(const struct worker *w)
 	MUST(t->ledger.strangers <= world.conf.tcp.buffers / 2 + LEDGER_SMALL);
 }
 
+static void neighbours_bounds(const struct worker *w)
+{
+	const struct config_dataplane *c = &world.conf.dataplane;
+	uint32_t waits = 0;
+
+	for (uint32_t i = 0; i < c->neighbours; i++) {
+		MUST(w->neighbours[i].n_wait <= c->neighbour_queue);
+		waits += w->neighbours[i].n_wait;
+	}
+	MUST(neigh_count(w->neigh) <= c->neighbours && neigh_held(w->neigh) == waits);
+}
+
 static void worker_bounds(const struct worker *w)
 {
 	uint32_t i;
@@ -237,6 +249,7 @@ static void worker_bounds(const struct worker *w)
 	for (i = 0; i < w->sessions_max; i++)
 		MUST(!w->session[i].gen ||
 		     w->session[i].peers_waiting <= world.conf.turn.connections_per_allocation);
+	neighbours_bounds(w);
 	if (w->tcp && w->tcp->conn)
 		tcp_bounds(w);
 }

@@ -36,9 +36,11 @@ void hostile_rest(void);
 /* Every packet is accounted for, no buffer is there twice, tables and gauges agree. */
 void hostile_check(void);
 /*
- * Whoever holds something holds no more than his bound: sessions of connections from peers, each
- * connection of buffers and records, strangers together, all that waits for fragments, neighbours
- * or handshakes, candidates for a side of a stream.
+ * Nobody holds more than his bound. Of each worker: sessions; connections of peers that wait for
+ * their ConnectionBind, by session; fragments, in all; neighbours, and packets that wait for each;
+ * connections, buffers and records of each connection, records that they share, buffers of all
+ * connections, and of strangers together. Not how fragments are divided among sources, and
+ * nothing of handshakes and of candidates for a side of a stream, which none that calls it opens.
  */
 void hostile_bounds(void);
 /* Of a worker that has no context, no byte remembers one. */

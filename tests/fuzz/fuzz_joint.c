@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Both processes at once: real workers and the real control logic, joined by their rings, driven by
- * three clients, their peers, two ends of calls, a hostile stranger and the clock. An input is a
- * list of steps of three bytes: what, who, how. What must hold, whatever the order:
+ * three clients over UDP and one over TCP, their peers, two ends of calls, a hostile stranger and
+ * the clock. An input is a list of steps of three bytes: what, who, how. What must hold, whatever
+ * the order:
  *
  *  - no datagram of a peer reaches a client who was not granted a permission for it, by the
  * allocation he has now and for no longer than that said, and none of his reaches such a peer (RFC
  * 8656 9, 10.1): what was refused, has expired or was of an allocation before is none;
+ *  - over a stream each request is answered, once, also where the client sends its FIN behind it;
+ * the connection stays while its allocation is in force; one does not hear what was for the one
+ * before;
  *  - whoever holds something holds no more than his bound, after each step (dp_hostile.h);
  *  - success means installed: once all is quiet, what a client was granted works, both ways;
  *  - an end of a call hears the other end, and who it learns its address from, and nothing of TURN;
- *  - who has nothing hears nothing of the others;
+ *  - who has nothing hears nothing of the others, over a stream neither;
+ *  - a datagram in fragments arrives, whatever another source has begun meanwhile;
  *  - neither process holds the other for a liar; every packet is accounted for; when all has
  * expired, tables of both are empty, nobody is heard through what there was, and every buffer is
  * back.
@@ -20,6 +25,8 @@
 #include "dp_hostile.h"
 #include "../unit/joint_cp.h"
 #include "../unit/media_world.h"
+#include "stream_client.h"
+#include "../../dp/tcp/conn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +34,8 @@
 #define DENIED "10.2.0.9"
 
 enum {
-	CLIENTS = 3,
+	CLIENTS = 4,
+	TCP = 3, /* the one over a stream */
 	PEERS = 4,
 	IPS =
 	    5, /* of peers, one that policy denies, and the relay's own: what a permission is for */
@@ -36,9 +44,13 @@ enum {
 	REQUESTS = 256,
 	EVER = 64, /* relayed addresses that are remembered to the end of an input */
 	SETTLE_MAX = 4000,
+	ANSWER_MS = 10000, /* timers of ours that a request may wait for */
+	STAMPS = 4096,	   /* whose payload may still be on its way */
+	FLOOD = 24,
 	CLIENT_PORT = 5000,
 	PEER_PORT = 7000,
 	PHONE_PORT = 20000,
+	STREAM_PORT = 10000, /* of its first connection, and the stranger's, in an input */
 	STRANGER_PORT = 6666,
 	LISTENER_PORT = 3478,
 	GONE_S = 7200, /* after which nothing is left */
@@ -62,6 +74,7 @@ enum step {
 	STEP_RUN,
 	STEP_VERIFY,
 	STEP_RESTART,
+	STEP_STREAM,
 	STEPS
 };
 
@@ -80,6 +93,8 @@ struct request {
 	uint8_t client, peer, ip; /* ip: of IPS, whose permission is asked for; IPS: none */
 	bool over;		  /* a Refresh with lifetime 0 */
 	bool answered;		  /* or will not be any more */
+	bool owed;		  /* it stands in a stream: it will be */
+	uint32_t epoch;		  /* of the stream */
 	uint64_t sent_s;
 };
 
@@ -103,11 +118,11 @@ struct call {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char magic[4] = { 'S', 't', 'M', 'p' };
-static const char *const user[CLIENTS] = { "alice", "bob", "single" };
+static const char *const user[CLIENTS] = { "alice", "bob", "single", "carol" };
 
 static uint64_t now_ms;
 static struct client client[CLIENTS];
-static struct sock_addr peer[PEERS], denied, relay_any, stranger[2];
+static struct sock_addr peer[PEERS], denied, relay_any, relay_v6, stranger[2];
 static struct call call[CALLS];
 static struct request request[REQUESTS];
 static struct sock_addr ever[EVER];
@@ -117,6 +132,16 @@ static struct sock_addr heard_at;
 static uint32_t n_heard;
 static uint16_t heard_channel; /* it came in ChannelData of; 0: it did not */
 
+/* Connections of the client and of the stranger, how many there were in this input, and of those
+ * of the client that have ended since all was quiet. */
+static struct stream_client stream[2];
+static uint32_t n_stream, n_over;
+static bool client_streams; /* its connection has not ended, as far as it knows */
+static bool faithful;	    /* nothing of the client's doing may have ended its connection */
+/* Of the client: which it is, counted from 1; what was sent to it by now with his permission. */
+static uint32_t epoch;
+static uint32_t sent_to[STAMPS];
+
 static uint64_t now_s(void)
 {
 	return now_ms / 1000;
@@ -125,7 +150,7 @@ static uint64_t now_s(void)
 /* Which of IPS an address is; IPS: none. */
 static uint32_t ip_index(const struct ip_addr *ip)
 {
-	if (ip_eq(ip, &relay_any.ip))
+	if (ip_eq(ip, &relay_any.ip) || ip_eq(ip, &relay_v6.ip))
 		return IPS - 1;
 	if (ip_eq(ip, &denied.ip))
 		return IPS - 2;
@@ -170,9 +195,9 @@ static void holders_check(void)
 		sessions += w->counters->cnt[CNT_SESSIONS];
 		contexts += w->counters->cnt[CNT_GATE_CONTEXTS];
 	}
-	MUST(sessions <= 2 * CLIENTS); /* one that redirects, beside each */
+	MUST(sessions <= 2 * (CLIENTS + n_over)); /* one that redirects, beside each */
 	MUST(contexts <= CALLS);
-	MUST(joint_cp_allocations() <= CLIENTS);
+	MUST(joint_cp_allocations() <= CLIENTS + n_over);
 	MUST(joint_cp_contexts() <= CALLS);
 	MUST(joint_cp_reservations() + joint_cp_allocations() <= world.conf.turn.allocations_max);
 }
@@ -191,15 +216,6 @@ static void datagram(uint16_t port, const struct sock_addr *from, const struct s
 		return;
 	frame_udp(&f, port, from, to, p, len, NULL);
 	world_in(port, worker_of(from), &f);
-}
-
-static size_t stamp_put(uint8_t *p, enum who who, uint32_t index)
-{
-	struct stamp s = { .who = (uint8_t)who, .index = (uint8_t)index, .n = ++n_stamp };
-
-	memcpy(s.magic, magic, sizeof(magic));
-	memcpy(p, &s, sizeof(s));
-	return sizeof(s);
 }
 
 /* What was granted ends. */
@@ -233,6 +249,41 @@ static bool permitted(uint32_t i, uint32_t ip)
 	return false;
 }
 
+/* Which of IPS a stamp comes from. */
+static uint32_t stamp_ip(const struct stamp *s)
+{
+	if (s->who == BY_PEER)
+		return ip_index(&peer[s->index].ip);
+	if (s->who == BY_STRANGER)
+		return ip_index(s->index ? &denied.ip : &stranger[1].ip);
+	return IPS - 1;
+}
+
+static size_t stamp_put(uint8_t *p, enum who who, uint32_t index)
+{
+	struct stamp s = { .who = (uint8_t)who, .index = (uint8_t)index, .n = ++n_stamp };
+
+	memcpy(s.magic, magic, sizeof(magic));
+	memcpy(p, &s, sizeof(s));
+	sent_to[s.n % STAMPS] = permitted(TCP, stamp_ip(&s)) ? epoch : 0;
+	return sizeof(s);
+}
+
+/* From a client to its listener, as it speaks to it. */
+static void client_sends(uint32_t c, const void *p, size_t len)
+{
+	if (c != TCP)
+		datagram(ACCESS, &client[c].addr, &client[c].listener, p, len);
+	else if (stream_lives(&stream[0]))
+		stream_say(&stream[0], p, (uint32_t)len, 0);
+}
+
+/* Nobody asks over a stream that is not there. */
+static bool may_ask(uint32_t c)
+{
+	return (c != TCP || stream_lives(&stream[0])) && n_request < REQUESTS;
+}
+
 static void request_begin(struct stun_builder *b, uint8_t *buf, size_t cap, uint32_t c,
 			  enum stun_method method, const struct request *r)
 {
@@ -249,7 +300,11 @@ static void request_send(struct stun_builder *b, uint8_t *buf, uint32_t c)
 	size_t len = stun_end(b);
 
 	MUST(len);
-	datagram(ACCESS, &client[c].addr, &client[c].listener, buf, len);
+	if (c == TCP) {
+		request[n_request - 1].owed = !stream[0].junk;
+		request[n_request - 1].epoch = epoch;
+	}
+	client_sends(c, buf, len);
 }
 
 static void allocate(uint32_t c, uint8_t how)
@@ -336,7 +391,7 @@ static void channel_data(uint32_t c, uint32_t channel)
 	    chandata(buf, (uint16_t)(0x4000 + (channel << 0)), p, stamp_put(p, BY_CLIENT, c));
 
 	buf[1] = (uint8_t)channel;
-	datagram(ACCESS, &client[c].addr, &client[c].listener, buf, len);
+	client_sends(c, buf, len);
 }
 
 static void send_to(uint32_t c, const struct sock_addr *to)
@@ -345,7 +400,7 @@ static void send_to(uint32_t c, const struct sock_addr *to)
 	size_t len = stamp_put(p, BY_CLIENT, c);
 
 	len = send_ind(buf, sizeof(buf), to, p, len, false, false);
-	datagram(ACCESS, &client[c].addr, &client[c].listener, buf, len);
+	client_sends(c, buf, len);
 }
 
 static void peer_sends(uint32_t i, const struct sock_addr *to)
@@ -411,9 +466,9 @@ static uint32_t client_at(const struct sock_addr *a)
 {
 	uint32_t i = 0;
 
-	while (i < CLIENTS && !sock_addr_eq(a, &client[i].addr))
+	while (i < TCP && !sock_addr_eq(a, &client[i].addr))
 		i++;
-	return i;
+	return i < TCP ? i : CLIENTS;
 }
 
 static void granted(struct client *c, const struct request *r, const struct stun_msg *m)
@@ -486,7 +541,9 @@ static void reply_in(uint32_t i, const struct stun_msg *m)
 	MUST(n < n_request);
 	r = &request[n];
 	MUST(r->client == i && m->method == r->method);
+	MUST(i != TCP || (r->epoch == epoch && (r->owed || stream[0].junk)));
 	r->answered = true;
+	r->owed = false;
 	if (m->cls == STUN_SUCCESS)
 		may_use(&client[i], r, m);
 	if (m->cls == STUN_SUCCESS &&
@@ -503,39 +560,55 @@ static const struct stamp *stamp_in(const uint8_t *p, size_t len, struct stamp *
 	return memcpy(s, at, sizeof(*s));
 }
 
-/* Payload that reaches a client: of a peer's address that he was granted. */
+/*
+ * Payload that reaches a client: of a peer's address that he was granted. In a stream it may have
+ * waited since; what he says himself may have waited in his own.
+ */
 static void client_hears(uint32_t i, const struct stamp *s)
 {
-	uint32_t ip = IPS - 1;
+	bool waited = s->who == BY_CLIENT && s->index == TCP;
 
 	MUST(s->who == BY_PEER || s->who == BY_CLIENT || s->who == BY_STRANGER);
-	if (s->who == BY_PEER)
-		ip = ip_index(&peer[s->index].ip);
-	else if (s->who == BY_STRANGER)
-		ip = ip_index(s->index ? &denied.ip : &stranger[1].ip);
-	MUST(permitted(i, ip));
+	if (i != TCP || (waited && sent_to[s->n % STAMPS] != epoch))
+		MUST(permitted(i, stamp_ip(s)));
+	else
+		MUST(sent_to[s->n % STAMPS] == epoch);
 }
 
-static void client_out(uint32_t i, const struct udp_view *v)
+static void message_in(uint32_t i, const uint8_t *p, size_t len)
 {
 	struct stun_msg m;
 	struct stamp s;
 
-	MUST(sock_addr_eq(&v->src, &client[i].listener));
-	MUST(v->len > 0);
-	if (v->payload[0] >> 6 == 0) {
-		MUST(stun_parse(&m, v->payload, v->len) == STUN_OK);
+	MUST(len > 0);
+	if (p[0] >> 6 == 0) {
+		MUST(stun_parse(&m, p, len) == STUN_OK);
 		if (m.cls == STUN_SUCCESS || m.cls == STUN_ERROR)
 			reply_in(i, &m);
 	}
-	if (!stamp_in(v->payload, v->len, &s))
+	if (!stamp_in(p, len, &s))
 		return;
 	client_hears(i, &s);
 	heard = s;
 	heard_at = client[i].addr;
-	heard_channel =
-	    v->payload[0] >> 6 == 1 ? (uint16_t)(v->payload[0] << 8 | v->payload[1]) : 0;
+	heard_channel = p[0] >> 6 == 1 ? (uint16_t)(p[0] << 8 | p[1]) : 0;
 	n_heard++;
+}
+
+static void client_out(uint32_t i, const struct udp_view *v)
+{
+	MUST(sock_addr_eq(&v->src, &client[i].listener));
+	message_in(i, v->payload, v->len);
+}
+
+static void stream_hears(struct stream_client *c, const uint8_t *p, size_t len)
+{
+	struct stamp s;
+
+	if (c == &stream[0])
+		message_in(TCP, p, len);
+	else
+		MUST(p[0] >> 6 == 0 && !stamp_in(p, len, &s));
 }
 
 /* One end of a call; remotes of calls are nobody else's addresses. */
@@ -559,7 +632,7 @@ static void frame_out(uint16_t port)
 	struct stamp s;
 	uint32_t i;
 
-	if (f->b[12] == 8 && f->b[13] == 6)
+	if ((f->b[12] == 8 && f->b[13] == 6) || hosts_take(port, f))
 		goto skip;
 	if ((v4 ? f->b[l3 + 9] : f->b[l3 + 6]) != 17 ||
 	    (v4 && (f->b[l3 + 6] & 0x3f || f->b[l3 + 7])))
@@ -588,6 +661,29 @@ skip:
 	world_out(port);
 }
 
+/* The client's connection has ended, by whomever: what it was granted has, and is owed. */
+static void stream_look(void)
+{
+	struct client *c = &client[TCP];
+	const struct host *h = stream[0].h;
+	bool gone = h && (stream[0].left || h->rst || h->fin_rcvd);
+
+	if (!gone || !client_streams)
+		return;
+	client_streams = false;
+	n_over++;
+	MUST(stream[0].left || !faithful || c->alloc_s <= now_s());
+	memset(c->may_perm, 0, sizeof(c->may_perm));
+	c->may_alloc_s = c->alloc_s = 0;
+	for (struct request *r = request; r < request + n_request; r++) {
+		/* In order, it has all answers first. */
+		MUST(!r->owed || stream[0].left || stream[0].junk || h->rst || !h->fin);
+		r->owed = false;
+		r->answered |= r->client == TCP;
+	}
+	stream[0].h->fin = true;
+}
+
 static void take_out(void)
 {
 	for (uint16_t p = 0; p < WORLD_PORTS; p++) {
@@ -597,12 +693,15 @@ static void take_out(void)
 	world_forget();
 	for (uint32_t i = 0; i < CLIENTS; i++)
 		memset(client[i].last_perm, 0, sizeof(client[i].last_perm));
+	stream_look();
 }
 
 static void run(void)
 {
-	world_run();
-	take_out();
+	do {
+		world_run();
+		take_out();
+	} while (hosts_push());
 }
 
 static void clock_to(uint64_t ms)
@@ -612,10 +711,19 @@ static void clock_to(uint64_t ms)
 	world_neighbours();
 }
 
+static bool streams_again(void)
+{
+	bool more = false;
+
+	for (uint32_t i = 0; i < RTE_DIM(stream); i++)
+		more |= stream_again(&stream[i]);
+	return more;
+}
+
 /* Until neither process has anything left to do. */
 static void settle(void)
 {
-	uint32_t quiet = 0;
+	uint32_t quiet = 0, again = 0;
 
 	for (uint32_t i = 0; i < SETTLE_MAX; i++) {
 		bool more = joint_cp_poll(now_ms);
@@ -629,9 +737,14 @@ static void settle(void)
 		quiet = more || joint_cp_replaying() ? 0 : quiet + 1;
 		if (quiet < 3)
 			continue;
+		if (again++ < 2 && streams_again()) {
+			quiet = 0;
+			continue;
+		}
 		/* What was not answered by now was dropped. */
 		for (struct request *r = request; r < request + n_request; r++)
-			r->answered = true;
+			r->answered |= !r->owed;
+		n_over = 0;
 		return;
 	}
 	MUST(!"settled");
@@ -656,6 +769,45 @@ static void hears_peer(uint32_t c, uint32_t p)
 	MUST(n_heard == before + 2 && heard.n == n_stamp && sock_addr_eq(&heard_at, &peer[p]));
 }
 
+/* A client's datagram in two fragments, and between them more of others than there is room for. */
+static void pieces_pass(uint32_t c, uint32_t p)
+{
+	const struct sock_addr *from = &client[c].addr, *to = &client[c].listener;
+	const size_t cut = 48;
+	uint8_t part[128] = { 17, 0, 0, 1 }, crumb[48] = { 0 };
+	uint32_t before = n_heard, all = world.conf.dataplane.fragments;
+	static struct frame whole, f;
+	uint8_t buf[128], text[32];
+	size_t len;
+
+	if (client[c].must_perm[ip_index(&peer[p].ip)] <= now_s() || ip_is_v4(&from->ip))
+		return;
+	len = stamp_put(text, BY_CLIENT, c);
+	len = send_ind(buf, sizeof(buf), &peer[p], text, len, false, false);
+	frame_udp(&whole, ACCESS, from, to, buf, len, NULL);
+	len = whole.len - (size_t)frame_l4(&whole);
+	memcpy(part + 4, &n_stamp, sizeof(n_stamp));
+	memcpy(part + 8, whole.b + frame_l4(&whole), cut);
+	frame_ip(&f, ACCESS, &from->ip, &to->ip, 44, part, 8 + cut, NULL);
+	world_in(ACCESS, worker_of(from), &f);
+	for (uint32_t i = 0; i < 2 * all; i++) {
+		frame_ip(&f, ACCESS, &stranger[0].ip, &client[0].listener.ip, 17, crumb,
+			 sizeof(crumb), NULL);
+		f.b[frame_l3(&f) + 4] = (uint8_t)i;
+		f.b[frame_l3(&f) + 6] = 0x20; /* more fragments */
+		frame_ip_csum(&f);
+		world_in(ACCESS, worker_of(from), &f);
+	}
+	run();
+	part[2] = (uint8_t)(cut >> 8);
+	part[3] = (uint8_t)cut;
+	memcpy(part + 8, whole.b + frame_l4(&whole) + cut, len - cut);
+	frame_ip(&f, ACCESS, &from->ip, &to->ip, 44, part, 8 + len - cut, NULL);
+	world_in(ACCESS, worker_of(from), &f);
+	run();
+	MUST(n_heard == before + 1 && heard.n == n_stamp && sock_addr_eq(&heard_at, &peer[p]));
+}
+
 static void channel_works(uint32_t c, uint32_t channel)
 {
 	const struct sock_addr *to = &peer[client[c].chan_peer[channel]];
@@ -672,14 +824,40 @@ static void channel_works(uint32_t c, uint32_t channel)
 	MUST(n_heard == before + 2 && heard.n == n_stamp && heard_channel == 0x4000 + channel);
 }
 
+static bool stream_owed(void)
+{
+	for (const struct request *r = request; r < request + n_request; r++) {
+		if (r->owed && stream[0].h->open)
+			return true;
+	}
+	return false;
+}
+
+/* Whoever reads, and has said all, has his answers. */
+static void stream_answered(void)
+{
+	if (client_streams) {
+		stream_free(&stream[0]);
+		stream_stop(&stream[0], false);
+	}
+	settle();
+	for (uint32_t ms = 0; stream_owed() && ms < ANSWER_MS; ms += 200) {
+		clock_to(now_ms + 200);
+		settle();
+	}
+	MUST(!stream_owed());
+}
+
 static void verify(void)
 {
-	settle();
+	stream_answered();
 	for (uint32_t c = 0; c < CLIENTS; c++) {
-		if (client[c].alloc_s <= now_s())
+		if (client[c].alloc_s <= now_s() || (c == TCP && !stream_lives(&stream[0])))
 			continue;
-		for (uint32_t p = 0; p < PEERS; p++)
+		for (uint32_t p = 0; p < PEERS; p++) {
 			hears_peer(c, p);
+			pieces_pass(c, p);
+		}
 		for (uint32_t n = 0; n < CHANNELS; n++)
 			channel_works(c, n);
 	}
@@ -715,11 +893,124 @@ static void time_passes(uint8_t how)
 {
 	static const uint32_t ms[8] = { 1, 20, 500, 1000, 31000, 121000, 301000, 601000 };
 
+	if (client_streams)
+		faithful &= !stream_slow(&stream[0]);
 	settle(); /* requests are not answered by the clock of later */
 	clock_to(now_ms + ms[how & 7]);
 	settle();
 	for (uint32_t i = 0; i < CALLS; i++)
 		call[i].lives = call[i].lives && joint_cp_call_lives(call[i].number);
+}
+
+/* ---- streams ---- */
+
+static void connects(uint32_t k, uint8_t how)
+{
+	struct sock_addr from = at(k ? "10.1.0.3" : "10.1.0.2", (uint16_t)(STREAM_PORT + n_stream));
+	struct sock_addr to = client[TCP].listener;
+
+	run();
+	if (k ? stream_lives(&stream[k]) : client_streams)
+		return;
+	n_stream++;
+	if (k && how & 8 && n_ever)
+		to = ever[(how >> 4) % n_ever];
+	else if (k && how & 16 && call[how >> 6].lives)
+		to = call[how >> 6].local[0];
+	if (!ip_is_v4(&to.ip))
+		return;
+	stream_connect(&stream[k], &from, &to, worker_of(&from));
+	if (k)
+		return;
+	client[TCP].addr = from;
+	client_streams = faithful = true;
+	epoch++;
+}
+
+/* What is no message, behind which nothing has to be answered. */
+static void junk(uint32_t k)
+{
+	static const uint8_t bytes[8] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+	stream[k].junk = true;
+	stream_say(&stream[k], bytes, sizeof(bytes), 0);
+	if (k)
+		return;
+	faithful = false;
+	for (struct request *r = request; r < request + n_request; r++)
+		r->owed = false;
+}
+
+/* Requests without credentials. */
+static void stranger_asks(uint32_t n)
+{
+	uint8_t buf[64];
+	struct stun_builder b;
+
+	while (n--) {
+		stun_begin(&b, buf, sizeof(buf), stun_type(STUN_ALLOCATE, STUN_REQUEST),
+			   (const uint8_t *)"strangerstra");
+		stream_say(&stream[1], buf, (uint32_t)stun_end(&b), 0);
+	}
+}
+
+static void asks(uint32_t k, uint32_t n)
+{
+	if (k)
+		stranger_asks(n);
+	while (!k && n-- && may_ask(TCP))
+		refresh(TCP, 0);
+}
+
+/* All but the last bytes of a request, or what was cut off before. */
+static void asks_part(uint32_t k, uint32_t held)
+{
+	struct stream_client *s = &stream[k];
+	uint64_t free = s->h->to_send;
+
+	if (free < s->says) {
+		stream_free(s);
+		return;
+	}
+	asks(k, 1);
+	held = RTE_MIN(held, s->says);
+	s->h->to_send = RTE_MAX(free, (uint64_t)s->says - held);
+}
+
+static void stream_step(uint8_t who, uint8_t how)
+{
+	uint32_t k = who & 1;
+
+	if ((how & 7) == 0) {
+		connects(k, how);
+		return;
+	}
+	if (!stream_lives(&stream[k]))
+		return;
+	switch (how & 7) {
+	case 1:
+		stream_rst(&stream[k]);
+		break;
+	case 2:
+		stream_fin(&stream[k]);
+		faithful &= k;
+		break;
+	case 3:
+		stream_stop(&stream[k], true);
+		break;
+	case 4:
+		stream_stop(&stream[k], false);
+		break;
+	case 5:
+		junk(k);
+		break;
+	case 6:
+		asks_part(k, how >> 3);
+		break;
+	default:
+		asks(k, FLOOD);
+		break;
+	}
 }
 
 static void step(uint8_t what, uint8_t who, uint8_t how)
@@ -728,7 +1019,10 @@ static void step(uint8_t what, uint8_t who, uint8_t how)
 	struct sock_addr to;
 	uint8_t none;
 
-	switch ((enum step)(what % STEPS)) {
+	what %= STEPS;
+	if (what <= STEP_BIND && !may_ask(c))
+		return;
+	switch ((enum step)what) {
 	case STEP_ALLOCATE:
 		allocate(c, how);
 		break;
@@ -782,6 +1076,9 @@ static void step(uint8_t what, uint8_t who, uint8_t how)
 	case STEP_RESTART:
 		cp_restart();
 		break;
+	case STEP_STREAM:
+		stream_step(who, how);
+		break;
 	case STEPS:
 		break;
 	}
@@ -799,6 +1096,9 @@ static void begin(void)
 	media_config();
 	world.conf.dataplane.n_workers = 2;
 	world.conf.dataplane.ring_slots = 128;
+	world.conf.listener[2] = (struct config_listener){ .addr = at("10.1.0.1", LISTENER_PORT),
+							   .transport = TRANSPORT_TCP };
+	world.conf.n_listener = 3;
 	joint_cp_config(&world.conf);
 	MUST(ip_prefix_parse(DENIED "/32", &world.conf.peers.deny[world.conf.peers.n_deny++]));
 	world_start();
@@ -815,15 +1115,41 @@ static void begin(void)
 	peer[3] = at("10.2.0.2", PEER_PORT + 1);
 	denied = at(DENIED, PEER_PORT);
 	relay_any = at("10.2.0.1", RELAY_MIN + 2);
+	relay_v6 = at("fd00:2::1", RELAY_MIN + 2);
 	stranger[0] = at("10.1.0.3", STRANGER_PORT);
 	stranger[1] = at("10.2.0.3", STRANGER_PORT);
+	for (uint32_t i = 0; i < RTE_DIM(stream); i++)
+		stream[i].heard = stream_hears;
 	settle();
+}
+
+/* Both streams end; nothing of them is left in what was sent. */
+static void streams_end(void)
+{
+	for (uint32_t i = 0; i < RTE_DIM(stream); i++) {
+		if (stream[i].h && !stream[i].h->rst)
+			stream_rst(&stream[i]);
+	}
+	settle();
+}
+
+static void streams_gone(void)
+{
+	for (uint16_t i = 0; i < world.dp.n_workers; i++) {
+		MUST(world.dp.worker[i]->tcp->conns == 0);
+		MUST(tcp_held(world.dp.worker[i]) == 0);
+	}
+	hosts_reset();
+	for (uint32_t i = 0; i < RTE_DIM(stream); i++)
+		stream[i].h = NULL;
+	client_streams = false;
+	n_stream = 0;
 }
 
 /* Everything expires; then nobody is there any more, and nobody hears. */
 static void end(void)
 {
-	settle();
+	streams_end();
 	for (uint32_t i = 0; i < CALLS; i++) {
 		if (call[i].lives)
 			joint_cp_call_end(call[i].number);
@@ -852,6 +1178,7 @@ static void end(void)
 		run();
 	}
 	settle();
+	streams_gone();
 	hostile_check();
 	holders_check();
 	MUST(world_missing() == 0);

@@ -96,7 +96,7 @@ static void put(struct host *h, uint8_t flags, uint64_t at, const uint8_t *data,
 	b[15] = (uint8_t)wnd;
 	if (flags & SYN)
 		put32(b + 20, 0x02040000 | HOST_MSS);
-	if (!data && h->source)
+	if (!data && h->source && len)
 		data = h->source + at;
 	for (i = 0; i < len; i++)
 		b[hdr + i] = data ? data[i] : host_pattern(h->seed, at + i);
@@ -219,6 +219,32 @@ static void take(struct host *h, const uint8_t *t, uint32_t len)
 	h->fin_rcvd |= t[13] & FIN;
 }
 
+bool hosts_take(uint16_t port, const struct frame *f)
+{
+	const uint8_t *ip = f->b + frame_l3(f), *t = f->b + frame_l4(f);
+	struct host *h;
+
+	if ((ip[0] >> 4 == 4 ? ip[9] : ip[6]) != 6)
+		return false;
+	h = find(port, ip, t);
+	if (h) {
+		h->tos = ip[1];
+		if (t[13] & SYN)
+			h->syn_tos = h->tos;
+		take(h, t, (uint32_t)(f->b + f->len - t));
+	}
+	return true;
+}
+
+bool hosts_push(void)
+{
+	bool more = false;
+
+	for (uint16_t i = 0; i < n_host; i++)
+		more |= push(&host[i]);
+	return more;
+}
+
 /* Everything that went out goes to its host; what is no TCP is left alone. */
 static bool deliver(void)
 {
@@ -226,21 +252,8 @@ static bool deliver(void)
 	uint16_t port, n = 0;
 
 	for (port = 0; port < WORLD_PORTS; port++) {
-		while ((f = world_out(port))) {
-			const uint8_t *ip = f->b + frame_l3(f), *t = f->b + frame_l4(f);
-			struct host *h;
-
-			if ((ip[0] >> 4 == 4 ? ip[9] : ip[6]) != 6)
-				continue;
-			h = find(port, ip, t);
-			if (h) {
-				h->tos = ip[1];
-				if (t[13] & SYN)
-					h->syn_tos = h->tos;
-				take(h, t, (uint32_t)(f->b + f->len - t));
-			}
-			n++;
-		}
+		while ((f = world_out(port)))
+			n = (uint16_t)(n + hosts_take(port, f));
 	}
 	world_forget();
 	return n;
@@ -252,13 +265,10 @@ void hosts_run(void)
 	bool more = true;
 
 	while (more) {
-		uint16_t i;
-
 		assert_true(++turns < TURNS_MAX);
 		world_run();
 		more = deliver();
-		for (i = 0; i < n_host; i++)
-			more |= push(&host[i]);
+		more |= hosts_push();
 	}
 }
 
@@ -274,9 +284,14 @@ void hosts_pass_ms(uint32_t ms)
 	}
 }
 
-void host_connect(struct host *h)
+void host_connect_put(struct host *h)
 {
 	put(h, SYN, (uint64_t)-1, NULL, 0);
+}
+
+void host_connect(struct host *h)
+{
+	host_connect_put(h);
 	hosts_run();
 }
 

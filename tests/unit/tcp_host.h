@@ -50,6 +50,8 @@ struct host *host_new(uint16_t port, const struct sock_addr *addr, const struct 
 		      uint8_t seed, uint8_t expect);
 /* Its SYN; runs. */
 void host_connect(struct host *h);
+/* The same, but nobody has had a turn yet. */
+void host_connect_put(struct host *h);
 void host_rst(struct host *h);
 /* The same, but nobody has had a turn yet. */
 void host_rst_put(struct host *h);
@@ -65,7 +67,11 @@ void host_say(struct host *h, const void *bytes, uint16_t len);
 void host_say_put(struct host *h, const void *bytes, uint16_t len);
 /* Workers and hosts until all is quiet. */
 void hosts_run(void);
-/* The same while time passes, in steps of 1 ms. */
+/* For who has a loop of his own: a frame that went out, true if it was TCP; and what hosts have to
+ * send, true if that is anything. */
+bool hosts_take(uint16_t port, const struct frame *f);
+bool hosts_push(void);
+/* The same as hosts_run() while time passes, in steps of 1 ms. */
 void hosts_pass_ms(uint32_t ms);
 uint8_t host_pattern(uint8_t seed, uint64_t at);
 
