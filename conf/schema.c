@@ -461,7 +461,7 @@ static const struct schema_key keys_control[] = {
 	{ "state", SCHEMA_STRING, STRING(config_control, state, 1),
 	  .def = "/run/fairlead/allocations.state",
 	  .help = "file of allocations, which a new fairlead-cp takes up; beside it, with .ports "
-		  "behind its name, one of the ports that rest" },
+		  "behind its name, one of the ports in quarantine" },
 	{ "contexts", SCHEMA_STRING, STRING(config_control, contexts, 1),
 	  .def = "/run/fairlead/contexts.state",
 	  .help = "file of contexts, likewise; not used without gateway.contexts" },

@@ -4,34 +4,34 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 
-enum { REST_S = 1 };
+enum { PAUSE_S = 1 };
 
-static void rest_over(evutil_socket_t fd, short what, void *arg)
+static void pause_over(evutil_socket_t fd, short what, void *arg)
 {
-	struct accept_rest *r = arg;
+	struct accept_pause *r = arg;
 
 	(void)fd;
 	(void)what;
 	evconnlistener_enable(r->listener);
 }
 
-bool accept_rest_open(struct accept_rest *r, struct event_base *base)
+bool accept_pause_open(struct accept_pause *r, struct event_base *base)
 {
-	*r = (struct accept_rest){ .over = evtimer_new(base, rest_over, r) };
+	*r = (struct accept_pause){ .over = evtimer_new(base, pause_over, r) };
 	return r->over != NULL;
 }
 
-void accept_rest_close(struct accept_rest *r)
+void accept_pause_close(struct accept_pause *r)
 {
 	if (r->over)
 		event_free(r->over);
 }
 
-void accept_rest(struct accept_rest *r, struct evconnlistener *l)
+void accept_pause(struct accept_pause *r, struct evconnlistener *l)
 {
-	static const struct timeval rest = { REST_S, 0 };
+	static const struct timeval pause = { PAUSE_S, 0 };
 
 	r->listener = l;
 	evconnlistener_disable(l);
-	event_add(r->over, &rest);
+	event_add(r->over, &pause);
 }

@@ -12,16 +12,16 @@ struct event;
 struct event_base;
 struct evconnlistener;
 
-struct accept_rest {
-	struct evconnlistener *listener; /* NULL: it never rested */
+struct accept_pause {
+	struct evconnlistener *listener; /* NULL: it never paused */
 	struct event *over;
 };
 
 /* False without memory. Zeros may be closed, too. */
-bool accept_rest_open(struct accept_rest *r, struct event_base *base);
+bool accept_pause_open(struct accept_pause *r, struct event_base *base);
 /* To be called before its listener goes. */
-void accept_rest_close(struct accept_rest *r);
-/* The listener rests from now on. */
-void accept_rest(struct accept_rest *r, struct evconnlistener *l);
+void accept_pause_close(struct accept_pause *r);
+/* The listener takes no connections for a second from now on. */
+void accept_pause(struct accept_pause *r, struct evconnlistener *l);
 
 #endif

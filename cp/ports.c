@@ -19,7 +19,7 @@ enum pair_state { PAIR_NONE = 0, PAIR_EVEN = 1, PAIR_ODD = 2, PAIR_BOTH = 3 }; /
 
 enum { PAIRS = 32768, PORTS = 65536, PORTS_VERSION = 2 };
 
-/* In the file, of a port: the second at which its rest ends; 0 if it was never taken. */
+/* In the file, of a port: the second at which its quarantine ends; 0 if it was never taken. */
 enum { MARK_TAKEN = UINT32_MAX };
 
 struct pair_set {
@@ -27,19 +27,20 @@ struct pair_set {
 	uint32_t n;
 };
 
-/* Ports that rest, oldest first: a ring as large as the share. Their marks say until when. */
-struct rest {
+/* Ports in quarantine, oldest first: a ring as large as the share. Their words in the file say
+ * until when. */
+struct quarantine {
 	uint16_t *port;
 	uint32_t size, head, n;
 };
 
 struct share {
 	struct pair_set set[4]; /* [PAIR_NONE] unused */
-	struct rest rest;
+	struct quarantine quarantine;
 };
 
 struct relay_ports {
-	_Atomic uint32_t *mark; /* [PORTS], in the file */
+	_Atomic uint32_t *until; /* [PORTS], in the file */
 	uint32_t taken;
 	uint8_t *state;	 /* [PAIRS], enum pair_state */
 	uint8_t *in_use; /* [PAIRS], halves that were drawn or claimed and not given back */
@@ -53,7 +54,7 @@ struct ports {
 	uint32_t n_workers;
 	uint32_t n_relay;
 	struct relay_ports *relay[CTL_RELAYS_MAX];
-	_Atomic uint32_t *mark[CTL_RELAYS_MAX]; /* of each relay, in the file */
+	_Atomic uint32_t *until[CTL_RELAYS_MAX]; /* of each relay, in the file */
 	uint16_t family[2][CTL_RELAYS_MAX];	/* relays of each, by RELAY_V4 and RELAY_V6 */
 	uint32_t n_family[2];
 	bool resumed[CTL_WORKERS_MAX];
@@ -99,7 +100,7 @@ static void relay_ports_free(struct relay_ports *r)
 	for (uint32_t w = 0; w < CTL_WORKERS_MAX; w++) {
 		for (int s = 0; s < 4; s++)
 			free(r->share[w].set[s].pair);
-		free(r->share[w].rest.port);
+		free(r->share[w].quarantine.port);
 	}
 	free(r->state);
 	free(r->in_use);
@@ -115,9 +116,9 @@ static bool share_init(struct share *sh, uint32_t pairs)
 		if (!sh->set[s].pair)
 			return false;
 	}
-	sh->rest.size = 2 * pairs;
-	sh->rest.port = calloc(sh->rest.size, sizeof(uint16_t));
-	return sh->rest.port != NULL;
+	sh->quarantine.size = 2 * pairs;
+	sh->quarantine.port = calloc(sh->quarantine.size, sizeof(uint16_t));
+	return sh->quarantine.port != NULL;
 }
 
 static struct relay_ports *relay_ports_create(struct ports *p, const struct config_relay *c)
@@ -162,30 +163,30 @@ static uint64_t older_digest(const struct config *c)
 	return siphash(&fixed, buf, wr_len(&w));
 }
 
-/* A record is the marks of a relay. */
-enum { MARKS_BYTES = PORTS * sizeof(uint32_t) };
+/* A record is the words of a relay. */
+enum { UNTIL_BYTES = PORTS * sizeof(uint32_t) };
 
-static uint32_t marks_need(const struct statefile_view *v, int pool)
+static uint32_t until_need(const struct statefile_view *v, int pool)
 {
 	(void)v;
 	(void)pool;
 	return 0; /* those of relays that are no more go with them */
 }
 
-static uint32_t marks_carry(const struct statefile_form *form, const struct statefile_view *v,
+static uint32_t until_carry(const struct statefile_form *form, const struct statefile_view *v,
 			    struct statefile *f)
 {
 	uint8_t *to = statefile_pool(f, form, 0);
 
 	for (uint32_t i = 0; i < v->records[0] && i < CTL_RELAYS_MAX; i++) {
 		if (v->relay[i] != STATEFILE_GONE && v->relay[i] < f->records[0])
-			statefile_copy(v, 0, i, to + (size_t)MARKS_BYTES * v->relay[i],
-				       MARKS_BYTES);
+			statefile_copy(v, 0, i, to + (size_t)UNTIL_BYTES * v->relay[i],
+				       UNTIL_BYTES);
 	}
 	return 0;
 }
 
-static _Atomic uint32_t *marks_of(const struct ports *p, const struct statefile_form *form,
+static _Atomic uint32_t *until_of(const struct ports *p, const struct statefile_form *form,
 				  uint32_t relay)
 {
 	return (_Atomic uint32_t *)statefile_pool(&p->file, form, 0) + (size_t)PORTS * relay;
@@ -194,11 +195,11 @@ static _Atomic uint32_t *marks_of(const struct ports *p, const struct statefile_
 static bool file_open(struct ports *p, const struct config *c, const char *boot_id, char *err,
 		      size_t errlen)
 {
-	static const struct statefile_carry carry = { marks_need, marks_carry };
+	static const struct statefile_carry carry = { until_need, until_carry };
 	const struct statefile_older older[] = {
 		{ 1,
 		  offsetof(struct statefile_head, head_bytes),
-		  { MARKS_BYTES },
+		  { UNTIL_BYTES },
 		  older_digest(c) },
 		{ 0 },
 	};
@@ -210,7 +211,7 @@ static bool file_open(struct ports *p, const struct config *c, const char *boot_
 		.version = PORTS_VERSION,
 		.head_bytes = sizeof(struct statefile_head),
 		.records = { c->n_relay },
-		.record_bytes = { MARKS_BYTES },
+		.record_bytes = { UNTIL_BYTES },
 		.conf = c,
 		.older = older,
 	};
@@ -221,7 +222,7 @@ static bool file_open(struct ports *p, const struct config *c, const char *boot_
 	if (p->file.fresh)
 		statefile_ready(&p->file, &form);
 	for (uint32_t i = 0; i < c->n_relay; i++)
-		p->mark[i] = marks_of(p, &form, i);
+		p->until[i] = until_of(p, &form, i);
 	return true;
 }
 
@@ -233,7 +234,7 @@ static bool relays_create(struct ports *p, const struct config *c)
 		p->relay[i] = relay_ports_create(p, &c->relay[i]);
 		if (!p->relay[i])
 			return false;
-		p->relay[i]->mark = p->mark[i];
+		p->relay[i]->until = p->until[i];
 		if (c->relay[i].turn)
 			p->family[f][p->n_family[f]++] = (uint16_t)i;
 	}
@@ -268,7 +269,7 @@ void ports_close(struct ports *p)
 	free(p);
 }
 
-/* ---- marks and rests ---- */
+/* ---- quarantine ---- */
 
 static bool port_free(const struct relay_ports *r, uint16_t port)
 {
@@ -283,38 +284,40 @@ static void port_leave(struct ports *p, struct relay_ports *r, uint16_t port)
 }
 
 /* No order to anything else is asked of them (ports.h). */
-static uint32_t mark_get(const struct relay_ports *r, uint16_t port)
+static uint32_t until_get(const struct relay_ports *r, uint16_t port)
 {
-	return atomic_load_explicit(&r->mark[port], memory_order_relaxed);
+	return atomic_load_explicit(&r->until[port], memory_order_relaxed);
 }
 
-static void mark_set(struct relay_ports *r, uint16_t port, uint32_t until)
+static void until_set(struct relay_ports *r, uint16_t port, uint32_t until)
 {
-	atomic_store_explicit(&r->mark[port], until, memory_order_relaxed);
+	atomic_store_explicit(&r->until[port], until, memory_order_relaxed);
 }
 
-/* None that rests already may end later, or the ring is put in order behind. */
-static void rest_begin(struct relay_ports *r, struct share *sh, uint16_t port, uint32_t until)
+/* None in quarantine already may end later, or the ring is put in order behind. */
+static void quarantine_begin(struct relay_ports *r, struct share *sh, uint16_t port, uint32_t until)
 {
-	sh->rest.port[(sh->rest.head + sh->rest.n++) % sh->rest.size] = port;
-	mark_set(r, port, until);
+	sh->quarantine.port[(sh->quarantine.head + sh->quarantine.n++) % sh->quarantine.size] =
+	    port;
+	until_set(r, port, until);
 }
 
-/* Puts the longest resting port back among the free ones. */
-static void rest_end(struct ports *p, struct relay_ports *r, struct share *sh)
+/* Puts the port that is there longest back among the free ones. */
+static void quarantine_end(struct ports *p, struct relay_ports *r, struct share *sh)
 {
-	uint16_t port = sh->rest.port[sh->rest.head];
+	uint16_t port = sh->quarantine.port[sh->quarantine.head];
 
-	sh->rest.head = (sh->rest.head + 1) % sh->rest.size;
-	sh->rest.n--;
+	sh->quarantine.head = (sh->quarantine.head + 1) % sh->quarantine.size;
+	sh->quarantine.n--;
 	r->taken--;
 	pair_move(p, r, port >> 1, r->state[port >> 1] | port_half(port));
 }
 
-static void rests_end(struct ports *p, struct relay_ports *r, struct share *sh, uint32_t now)
+static void quarantine_expire(struct ports *p, struct relay_ports *r, struct share *sh,
+			      uint32_t now)
 {
-	while (sh->rest.n && mark_get(r, sh->rest.port[sh->rest.head]) <= now)
-		rest_end(p, r, sh);
+	while (sh->quarantine.n && until_get(r, sh->quarantine.port[sh->quarantine.head]) <= now)
+		quarantine_end(p, r, sh);
 }
 
 /* ---- drawing ---- */
@@ -325,7 +328,7 @@ static void port_use(struct ports *p, struct relay_ports *r, uint16_t port, enum
 	r->in_use[port >> 1] |= port_half(port);
 	if (owner == PORTS_TERM)
 		r->terms[port >> 1] |= port_half(port);
-	mark_set(r, port, MARK_TAKEN);
+	until_set(r, port, MARK_TAKEN);
 }
 
 static uint16_t draw_pair(struct ports *p, struct share *sh, int state)
@@ -381,9 +384,9 @@ static uint16_t take(struct ports *p, uint32_t relay, uint32_t worker, enum port
 	struct share *sh = &r->share[worker];
 	uint16_t port;
 
-	rests_end(p, r, sh, now);
-	while ((port = draw(p, sh, want)) == 0 && sh->rest.n)
-		rest_end(p, r, sh);
+	quarantine_expire(p, r, sh, now);
+	while ((port = draw(p, sh, want)) == 0 && sh->quarantine.n)
+		quarantine_end(p, r, sh);
 	if (port == 0)
 		return 0;
 	port_use(p, r, port, owner);
@@ -459,7 +462,7 @@ bool ports_is_free(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)
 {
 	struct relay_ports *r = p->relay[relay];
 
-	rests_end(p, r, share_of(p, r, port), now);
+	quarantine_expire(p, r, share_of(p, r, port), now);
 	return port_free(r, port);
 }
 
@@ -480,15 +483,15 @@ void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now)
 		return;
 	r->in_use[port >> 1] &= (uint8_t)~port_half(port);
 	r->terms[port >> 1] &= (uint8_t)~port_half(port);
-	rest_begin(r, share_of(p, r, port), port, now + PORTS_REST_S);
+	quarantine_begin(r, share_of(p, r, port), port, now + PORTS_QUARANTINE_S);
 }
 
 /* ---- what an earlier process left ---- */
 
-static int rest_earlier(const void *a, const void *b, void *relay)
+static int quarantine_earlier(const void *a, const void *b, void *relay)
 {
-	uint32_t ua = mark_get(relay, *(const uint16_t *)a);
-	uint32_t ub = mark_get(relay, *(const uint16_t *)b);
+	uint32_t ua = until_get(relay, *(const uint16_t *)a);
+	uint32_t ub = until_get(relay, *(const uint16_t *)b);
 
 	return (ua > ub) - (ua < ub);
 }
@@ -504,32 +507,32 @@ static void reverse(uint16_t *p, uint32_t n)
 }
 
 /* Has the ring begin at 0: turned round by its head. */
-static void rests_align(struct rest *rest)
+static void quarantine_align(struct quarantine *quarantine)
 {
-	reverse(rest->port, rest->head);
-	reverse(rest->port + rest->head, rest->size - rest->head);
-	reverse(rest->port, rest->size);
-	rest->head = 0;
+	reverse(quarantine->port, quarantine->head);
+	reverse(quarantine->port + quarantine->head, quarantine->size - quarantine->head);
+	reverse(quarantine->port, quarantine->size);
+	quarantine->head = 0;
 }
 
 static void relay_resume(struct ports *p, struct relay_ports *r, uint32_t worker, uint32_t now)
 {
-	const uint32_t latest = now + PORTS_REST_S;
-	struct rest *rest = &r->share[worker].rest;
+	const uint32_t latest = now + PORTS_QUARANTINE_S;
+	struct quarantine *quarantine = &r->share[worker].quarantine;
 
 	for (uint32_t i = 0; i < PORTS; i++) {
 		uint16_t port = (uint16_t)i;
 		uint32_t until;
 
 		if (relay_port_worker(port, p->n_workers) != worker || !port_free(r, port) ||
-		    (until = mark_get(r, port)) <= now)
+		    (until = until_get(r, port)) <= now)
 			continue;
 		port_leave(p, r, port);
-		rest_begin(r, &r->share[worker], port, until < latest ? until : latest);
+		quarantine_begin(r, &r->share[worker], port, until < latest ? until : latest);
 	}
 	/* By when they end; some may have ended while the dataplane was waited for. */
-	rests_align(rest);
-	qsort_r(rest->port, rest->n, sizeof(*rest->port), rest_earlier, r);
+	quarantine_align(quarantine);
+	qsort_r(quarantine->port, quarantine->n, sizeof(*quarantine->port), quarantine_earlier, r);
 }
 
 void ports_resume_worker(struct ports *p, uint32_t worker, uint32_t now)

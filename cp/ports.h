@@ -6,19 +6,19 @@
  * Relayed ports. Each relay address has its range of ports shared out among the workers by
  * relay_port_worker(). Within a share a port is drawn at random, in O(1) also when nearly all are
  * taken (RFC 8656 21.4 and RFC 6056: an attacker must not guess the next). A port that was given
- * back rests before it is drawn again, so that late packets of its last owner's peers do not reach
- * the next one; the rest is cut short when nothing else is free.
+ * back is in quarantine before it is drawn again, so that late packets of its last owner's peers do
+ * not reach the next one; the quarantine is cut short when nothing else is free.
  *
- * The rest outlives the process (R70). A state file beside that of allocations has a word for each
- * port: when its rest ends, or that it is taken. At start a port that is marked as taken and that
- * no record claims rests, too: its record went, or was never completed, as the process died; or
- * was over since, damaged or of another configuration. So it does not matter whether a record or
- * the mark of its port is written first.
+ * The quarantine outlives the process (R70). A state file beside that of allocations has a word for
+ * each port: when its quarantine ends, or that it is taken. At start a port that the file has as
+ * taken and that no record claims goes into quarantine, too: its record went, or was never
+ * completed, as the process died; or was over since, damaged or of another configuration. So it
+ * does not matter whether a record or the word of its port is written first.
  */
 #include "../conf/config.h"
 #include "rand.h"
 
-enum { PORTS_REST_S = 30 };
+enum { PORTS_QUARANTINE_S = 30 };
 
 enum ports_want {
 	PORTS_ANY,
@@ -28,7 +28,7 @@ enum ports_want {
 
 /* Who has a port; also of one that is reserved. */
 enum ports_owner {
-	PORTS_NOBODY, /* free, at rest, or no port of the relay's range */
+	PORTS_NOBODY, /* free, in quarantine, or no port of the relay's range */
 	PORTS_TURN,   /* an allocation's */
 	PORTS_TERM,   /* a termination's of a context */
 };
@@ -45,9 +45,9 @@ struct ports *ports_open(const struct config *c, struct rand *r, const char *boo
 void ports_close(struct ports *p);
 
 /*
- * All records of an earlier process have claimed their ports: what else it had, or let rest, rests
- * now. Call once, before anything is drawn. ports_resume_worker(): the same of one worker's share;
- * again it is nothing.
+ * All records of an earlier process have claimed their ports: what else it had, or had in
+ * quarantine, is in quarantine now. Call once, before anything is drawn. ports_resume_worker(): the
+ * same of one worker's share; again it is nothing.
  */
 void ports_resume(struct ports *p, uint32_t now);
 void ports_resume_worker(struct ports *p, uint32_t worker, uint32_t now);
@@ -69,7 +69,7 @@ struct ctl_relay ports_take_realm(struct ports *p, const struct config *c, uint3
 
 /* Marks a port as taken (a record of an earlier process has it). False if it cannot be. */
 bool ports_claim(struct ports *p, uint32_t relay, uint16_t port, enum ports_owner owner);
-/* Whether it can be; one whose rest is over at now (seconds) can. */
+/* Whether it can be; one whose quarantine is over at now (seconds) can. */
 bool ports_is_free(struct ports *p, uint32_t relay, uint16_t port, uint32_t now);
 
 /* Who has it now. relay: index in the configuration. */
@@ -78,9 +78,9 @@ enum ports_owner ports_owner(const struct ports *p, uint32_t relay, uint16_t por
 /* Gives a taken port back. */
 void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now);
 
-/* Why its file was started afresh, or NULL: no port of an earlier process rests. */
+/* Why its file was started afresh, or NULL: no port of an earlier process is in quarantine. */
 const char *ports_fresh(const struct ports *p);
-/* Ports of a relay that are taken or rest now. */
+/* Ports of a relay that are taken or in quarantine now. */
 uint32_t ports_used(const struct ports *p, uint32_t relay);
 
 #endif

@@ -23,7 +23,7 @@ void demux_init(void *data, uint16_t listener)
 	memcpy(data, &d, sizeof(d));
 }
 
-/* In order: what came is taken off, or it would be a reset and overtake TLS's goodbye. */
+/* In order: what came is taken off, or it would be a reset and overtake the close_notify. */
 static void demux_close(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 {
 	tcp_recv_skip(w, c, tcp_readable(c));

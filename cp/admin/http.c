@@ -29,7 +29,7 @@ struct http {
 	void *ctx;
 	struct event_base *base;
 	struct evconnlistener *listener;
-	struct accept_rest rest;
+	struct accept_pause pause;
 	TAILQ_HEAD(conns, conn) conns;
 	uint32_t n_conns;
 };
@@ -288,7 +288,7 @@ static void accept_failed(struct evconnlistener *l, void *arg)
 {
 	struct http *h = arg;
 
-	accept_rest(&h->rest, l);
+	accept_pause(&h->pause, l);
 }
 
 /* A socket of our own: none is resolved, which fails where only the loopback has an address. */
@@ -324,7 +324,7 @@ struct http *http_open(struct event_base *base, const struct ip_addr *ip, uint16
 	h->base = base;
 	TAILQ_INIT(&h->conns);
 	errno = ENOMEM;
-	if (accept_rest_open(&h->rest, base) && http_listen(h, ip, port))
+	if (accept_pause_open(&h->pause, base) && http_listen(h, ip, port))
 		return h;
 	e = errno;
 	http_close(h);
@@ -340,7 +340,7 @@ void http_close(struct http *h)
 		return;
 	while ((c = TAILQ_FIRST(&h->conns)))
 		conn_free(c);
-	accept_rest_close(&h->rest);
+	accept_pause_close(&h->pause);
 	if (h->listener)
 		evconnlistener_free(h->listener);
 	free(h);

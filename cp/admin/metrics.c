@@ -58,7 +58,8 @@ static void write_relays(struct evbuffer *out, const struct server *s)
 {
 	char ip[ADDR_STR_MAX];
 
-	family(out, "relay_ports", "gauge", "relayed ports of an address that are taken or rest");
+	family(out, "relay_ports", "gauge",
+	       "relayed ports of an address that are taken or in quarantine");
 	for (uint16_t i = 0; i < s->conf->n_relay; i++)
 		evbuffer_add_printf(out, "fairlead_relay_ports{address=\"%s\"} %u\n",
 				    ip_format(&s->conf->relay[i].addr, ip, sizeof(ip)),

@@ -39,7 +39,7 @@ struct rpc {
 	size_t n_methods;
 	void *ctx;
 	struct evconnlistener *listener;
-	struct accept_rest rest;
+	struct accept_pause pause;
 	TAILQ_HEAD(clients, client) clients; /* by their last request, the oldest first */
 	uint32_t n_clients;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -258,7 +258,7 @@ static void accept_failed(struct evconnlistener *l, void *arg)
 {
 	struct rpc *r = arg;
 
-	accept_rest(&r->rest, l);
+	accept_pause(&r->pause, l);
 }
 
 __attribute__((format(printf, 4, 5))) static int listen_fail(int fd, char *err, size_t errlen,
@@ -339,7 +339,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 		};
 		snprintf(r->path, sizeof(r->path), "%s", path);
 		TAILQ_INIT(&r->clients);
-		ready = accept_rest_open(&r->rest, base);
+		ready = accept_pause_open(&r->pause, base);
 		r->listener = evconnlistener_new(
 		    base, client_accept, r, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	}
@@ -363,7 +363,7 @@ void rpc_stop(struct rpc *r)
 		return;
 	while ((c = TAILQ_FIRST(&r->clients)))
 		client_free(c);
-	accept_rest_close(&r->rest);
+	accept_pause_close(&r->pause);
 	if (r->listener) {
 		evconnlistener_free(r->listener);
 		unlink(r->path);

@@ -74,7 +74,7 @@ struct context {
 	uint32_t since; /* seconds: it waits for its controller, or does not any more, or ended */
 	uint32_t inactivity;	     /* seconds of silence of both that end it; 0: none */
 	uint32_t flags;		     /* enum ctl_context_flags */
-	uint64_t mark;		     /* the controller's own */
+	uint64_t note;		     /* the controller's own */
 	uint16_t media;		     /* place of its m-line in the call's SDP, from 0 */
 	uint8_t end;		     /* enum context_end: not NONE while it is kept after its end */
 	uint8_t stream;		     /* 1: of TCP and TLS, 0: of UDP; stays */

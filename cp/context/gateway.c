@@ -126,7 +126,7 @@ static void plan_apply(const struct gateway *g, struct context *c, const struct 
 	const struct config_gateway *conf = &g->conf->gateway;
 
 	c->flags = plan->flags & CONTEXT_HOLD;
-	c->mark = plan->mark;
+	c->note = plan->note;
 	c->expiry = server_deadline(g->s, plan->lifetime ? plan->lifetime : conf->lifetime);
 	c->inactivity = plan->inactivity == UINT32_MAX ? conf->inactivity : plan->inactivity;
 }
@@ -336,7 +336,7 @@ void gate_plan(const struct gateway *g, const struct context *c, struct gate_pla
 		.flags = c->flags,
 		.lifetime = c->expiry > now ? c->expiry - now : 1,
 		.inactivity = c->inactivity,
-		.mark = c->mark,
+		.note = c->note,
 	};
 	memcpy(plan->call, c->call, sizeof(plan->call));
 }

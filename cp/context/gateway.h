@@ -42,7 +42,7 @@ struct gate_plan {
 	uint32_t flags;	      /* enum ctl_context_flags */
 	uint32_t lifetime;    /* seconds; 0: gateway.lifetime */
 	uint32_t inactivity;  /* seconds; UINT32_MAX: gateway.inactivity */
-	uint64_t mark;	      /* anything the controller wants to find again in the context */
+	uint64_t note;	      /* anything the controller wants to find again in the context */
 	uint32_t owner;	      /* gate_owner() of who adds it; 0: none that is counted */
 	struct context *near; /* its terminations may be moved between the two; NULL: any worker */
 };
@@ -90,7 +90,7 @@ bool gate_stays(const struct gateway *g, const struct context *c, uint32_t side,
 		const struct term_spec *w);
 /* What the plan of a context is now, with the lifetime that is left. */
 void gate_plan(const struct gateway *g, const struct context *c, struct gate_plan *plan);
-/* Changes flags, lifetime (from now), inactivity and mark. */
+/* Changes flags, lifetime (from now), inactivity and note. */
 void gate_plan_set(struct gateway *g, struct context *c, const struct gate_plan *plan);
 /* Takes a termination away. Without any, a context lasts for gateway.answer-timeout. */
 bool gate_subtract(struct gateway *g, struct context *c, uint32_t side, struct gate_fail *f);

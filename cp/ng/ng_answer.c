@@ -23,7 +23,7 @@ static struct ng_note offered(const struct ng_call *c, const struct context *x)
 }
 
 /* The answer says what holds for the offerer, too. */
-static bool answer_offerer(struct ng_call *c, int i, uint64_t *mark, bool check)
+static bool answer_offerer(struct ng_call *c, int i, uint64_t *note, bool check)
 {
 	const struct ng_media *m = &c->media[i];
 	struct context *x = c->context[i];
@@ -41,20 +41,20 @@ static bool answer_offerer(struct ng_call *c, int i, uint64_t *mark, bool check)
 	if (c->f->dscp != NG_NOT_GIVEN)
 		w.term.dscp = (uint8_t)c->f->dscp;
 	if (m->kind == NG_KIND_STREAM) {
-		w.begin = ng_mark_get(*mark, NG_MARK_OPEN, 1) && m->setup != NG_HOLDCONN;
+		w.begin = ng_note_get(*note, NG_NOTE_OPEN, 1) && m->setup != NG_HOLDCONN;
 		if (w.begin)
-			ng_spec_roles(c, &w, c->to, w.term.flags & TERM_CONNECT, mark);
+			ng_spec_roles(c, &w, c->to, w.term.flags & TERM_CONNECT, note);
 	} else {
 		bool mux =
-		    (m->mux || ng_mark_get(*mark, NG_MARK_MUX, 1) || c->f->flags & NG_MUX_ACCEPT) &&
+		    (m->mux || ng_note_get(*note, NG_NOTE_MUX, 1) || c->f->flags & NG_MUX_ACCEPT) &&
 		    !(c->f->flags & NG_MUX_REJECT);
 
 		ng_spec_flag(&w.term, TERM_RTCP_MUX,
-			     mux && ng_mark_get(*mark, NG_MARK_OFFER_MUX, 1));
+			     mux && ng_note_get(*note, NG_NOTE_OFFER_MUX, 1));
 		ng_spec_flag(&w.term, TERM_ICE,
-			     ng_mark_get(*mark, NG_MARK_OFFER_ICE + c->to, 1) &&
+			     ng_note_get(*note, NG_NOTE_OFFER_ICE + c->to, 1) &&
 				 !(c->f->flags & NG_ICE_REMOVE));
-		ng_spec_latch(c, &w, c->to, mark);
+		ng_spec_latch(c, &w, c->to, note);
 	}
 	return answer_set(c, x, c->to, &w, check);
 }
@@ -70,7 +70,7 @@ static bool answer_forks(const struct ng_call *c, const struct context *x)
 /* A provisional one of another branch, on its way while the final one was: it holds for nothing. */
 static bool answer_is_late(const struct ng_call *c, const struct context *x)
 {
-	return c->f->code && c->f->code < 200 && ng_mark_get(x->mark, NG_MARK_FINAL, 1) &&
+	return c->f->code && c->f->code < 200 && ng_note_get(x->note, NG_NOTE_FINAL, 1) &&
 	       answer_forks(c, x);
 }
 
@@ -95,26 +95,26 @@ static void answer_tag(const struct ng_call *c, struct term_spec *w)
 		snprintf(w->tag, sizeof(w->tag), "%s", c->f->to);
 }
 
-static bool answer_answerer(struct ng_call *c, int i, uint64_t *mark, bool check)
+static bool answer_answerer(struct ng_call *c, int i, uint64_t *note, bool check)
 {
 	const struct ng_media *m = &c->media[i];
 	struct context *x = c->context[i];
 	struct term_spec w;
-	bool open = ng_mark_get(*mark, NG_MARK_OPEN, 1), changed;
+	bool open = ng_note_get(*note, NG_NOTE_OPEN, 1), changed;
 
 	term_spec(c->g, x, c->from, &w);
 	ng_spec_common(c, &w, c->from);
-	ng_spec_revive(&w, c->from, mark);
+	ng_spec_revive(&w, c->from, note);
 	answer_tag(c, &w);
 	if (m->kind == NG_KIND_STREAM) {
-		changed = ng_spec_stream(c, i, &w, open, mark) || connection_is_anothers(c, x, m);
+		changed = ng_spec_stream(c, i, &w, open, note) || connection_is_anothers(c, x, m);
 		/* A server listens since the offer; who answers instead may have it otherwise. */
 		w.begin = m->setup != NG_HOLDCONN &&
 			  (!w.term.attempt || changed || (w.term.flags & TERM_CONNECT && open));
 	} else {
 		memset(w.note, 0, sizeof(w.note));
 		w.begin = be16_get(w.term.remote[0].port);
-		ng_spec_datagrams(c, m, &w, mark);
+		ng_spec_datagrams(c, m, &w, note);
 		w.begin = w.begin && ng_spec_learns(&w);
 	}
 	return answer_set(c, x, c->from, &w, check);
@@ -126,26 +126,26 @@ static bool answer_refuses(const struct ng_call *c, int i)
 	return c->media[i].gone || !c->context[i];
 }
 
-static uint64_t answer_mark(const struct ng_call *c, int i)
+static uint64_t answer_noted(const struct ng_call *c, int i)
 {
 	const struct context *x = c->context[i];
 	const struct ng_note n = offered(c, x);
-	uint64_t mark = n.offered ? n.mark : x->mark;
+	uint64_t note = n.offered ? n.note : x->note;
 
-	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->from, 4, c->media[i].proto);
+	ng_note_set(&note, NG_NOTE_PROTO + 4 * c->from, 4, c->media[i].proto);
 	if (answer_forks(c, x))
-		ng_mark_set(&mark, NG_MARK_FORKED, 1, 1);
+		ng_note_set(&note, NG_NOTE_FORKED, 1, 1);
 	if (x->end && answer_forks(c, x))
-		ng_mark_set(&mark, NG_MARK_OPEN, 1, 1);
-	ng_mark_set(&mark, NG_MARK_FINAL, 1, c->f->code >= 200);
-	return mark;
+		ng_note_set(&note, NG_NOTE_OPEN, 1, 1);
+	ng_note_set(&note, NG_NOTE_FINAL, 1, c->f->code >= 200);
+	return note;
 }
 
 static bool answer_may(struct ng_call *c, int i)
 {
 	const struct ng_media *m = &c->media[i];
 	const struct context *x = c->context[i];
-	uint64_t mark;
+	uint64_t note;
 
 	if (answer_refuses(c, i) || answer_is_late(c, x))
 		return true;
@@ -153,8 +153,8 @@ static bool answer_may(struct ng_call *c, int i)
 	    (m->kind == NG_KIND_STREAM && ng_transport(m) != x->term[c->from].term.transport))
 		return ng_call_refuse(c, GATE_BAD, "m-line %d: not the transport that was offered",
 				      i + 1);
-	mark = answer_mark(c, i);
-	return answer_answerer(c, i, &mark, true) && answer_offerer(c, i, &mark, true);
+	note = answer_noted(c, i);
+	return answer_answerer(c, i, &note, true) && answer_offerer(c, i, &note, true);
 }
 
 /*
@@ -165,7 +165,7 @@ static bool answer_refused(struct ng_call *c, int i)
 {
 	const struct config_gateway *conf = &c->s->conf->gateway;
 	struct context *x = c->context[i];
-	uint64_t mark = x ? x->mark : 0;
+	uint64_t note = x ? x->note : 0;
 	struct gate_plan plan;
 	struct term_spec w;
 
@@ -175,10 +175,10 @@ static bool answer_refused(struct ng_call *c, int i)
 		return true;
 	term_spec(c->g, x, c->from, &w);
 	answer_tag(c, &w);
-	ng_mark_set(&mark, NG_MARK_FINAL, 1, c->f->code >= 200);
+	ng_note_set(&note, NG_NOTE_FINAL, 1, c->f->code >= 200);
 	if (answer_forks(c, x))
-		ng_mark_set(&mark, NG_MARK_FORKED, 1, 1);
-	ng_spec_refuse(&w, c->from, &mark);
+		ng_note_set(&note, NG_NOTE_FORKED, 1, 1);
+	ng_spec_refuse(&w, c->from, &note);
 	if (!gate_set(c->g, x, c->from, &w, &c->fail))
 		return false;
 	term_spec(c->g, x, c->to, &w);
@@ -186,7 +186,7 @@ static bool answer_refused(struct ng_call *c, int i)
 	if (!gate_set(c->g, x, c->to, &w, &c->fail))
 		return false;
 	gate_plan(c->g, x, &plan);
-	plan.mark = mark;
+	plan.note = note;
 	if (plan.lifetime > conf->answer_timeout)
 		plan.lifetime = conf->answer_timeout;
 	gate_plan_set(c->g, x, &plan);
@@ -202,15 +202,15 @@ static bool answer_media(struct ng_call *c, int i)
 
 	if (answer_refuses(c, i))
 		return answer_refused(c, i);
-	c->mark[i] = x->mark;
+	c->note[i] = x->note;
 	if (answer_is_late(c, x))
 		return true;
 	n = offered(c, x);
 	halted = c->media[i].halted || (n.offered ? n.halted : !x->inactivity);
-	c->mark[i] = answer_mark(c, i);
-	if (!answer_answerer(c, i, &c->mark[i], false) || !answer_offerer(c, i, &c->mark[i], false))
+	c->note[i] = answer_noted(c, i);
+	if (!answer_answerer(c, i, &c->note[i], false) || !answer_offerer(c, i, &c->note[i], false))
 		return false;
-	ng_mark_set(&c->mark[i], NG_MARK_OPEN, 1, 0);
+	ng_note_set(&c->note[i], NG_NOTE_OPEN, 1, 0);
 	ng_call_plan(c, i, halted, &plan);
 	gate_plan_set(c->g, x, &plan);
 	return true;

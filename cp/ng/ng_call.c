@@ -57,7 +57,7 @@ bool ng_call_match_fork(const struct context *c, const struct ng_flags *f)
 {
 	const char *offerer = c->term[0].tag;
 
-	return ng_mark_get(c->mark, NG_MARK_FORKED, 1) && !ng_mark_get(c->mark, NG_MARK_FINAL, 1) &&
+	return ng_note_get(c->note, NG_NOTE_FORKED, 1) && !ng_note_get(c->note, NG_NOTE_FINAL, 1) &&
 	       *offerer && f->from && f->to &&
 	       (strcmp(offerer, f->from) == 0 || strcmp(offerer, f->to) == 0);
 }
@@ -98,7 +98,7 @@ bool ng_call_find(struct ng_call *c)
 			continue;
 		}
 		c->from = c->offer ? side : 1 - side;
-		if (ng_mark_get(x->mark, NG_MARK_CLOSING, 1))
+		if (ng_note_get(x->note, NG_NOTE_CLOSING, 1))
 			c->former[x->media] = x;
 		else
 			c->context[x->media] = x;
@@ -126,7 +126,7 @@ void ng_call_plan(const struct ng_call *c, int i, bool halted, struct gate_plan 
 {
 	*plan = (struct gate_plan){ .media = (uint16_t)i,
 				    .inactivity = halted ? 0 : UINT32_MAX,
-				    .mark = c->mark[i],
+				    .note = c->note[i],
 				    .owner = c->owner };
 	snprintf(plan->call, sizeof(plan->call), "%s", c->f->call);
 }
@@ -198,7 +198,7 @@ bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool 
 	c->n_over = 0;
 	c->fail = (struct gate_fail){ GATE_OK, "" };
 	memset(c->context, 0, sizeof(c->context));
-	memset(c->mark, 0, sizeof(c->mark));
+	memset(c->note, 0, sizeof(c->note));
 	memset(c->added, 0, sizeof(c->added));
 	memset(c->former, 0, sizeof(c->former));
 	if (!f->call || !f->from || !f->sdp)

@@ -25,7 +25,7 @@ struct ng_note {
 	bool offered, restart, halted;
 	uint16_t flags; /* enum ctl_term_flags */
 	struct sock_addr remote[2];
-	uint64_t mark; /* of the context */
+	uint64_t note; /* of the context */
 };
 
 _Static_assert(sizeof(struct ng_note) <= CONTEXT_NOTE_MAX, "a termination can keep it");
@@ -43,7 +43,7 @@ struct ng_call {
 	struct sdp sdp;
 	struct ng_media media[SDP_MEDIA_MAX];
 	struct context *context[SDP_MEDIA_MAX];
-	uint64_t mark[SDP_MEDIA_MAX]; /* of the context, as soon as this holds */
+	uint64_t note[SDP_MEDIA_MAX]; /* of the context, as soon as this holds */
 	bool added[SDP_MEDIA_MAX];
 	struct context *former[SDP_MEDIA_MAX]; /* in force until the answer, and over with it */
 	/* Over once the offer is made: it ended before, or is of an offer nobody answered. */
@@ -55,37 +55,37 @@ struct ng_call {
 };
 
 /*
- * What a context carries for us in its `mark`: protocols of both m-lines (ng_proto()), what an
+ * What a context carries for us in its `note`: protocols of both m-lines (ng_proto()), what an
  * offer left for its answer, and ICE credentials of the remotes as far as to know a restart.
  */
-enum ng_mark_bits {
-	NG_MARK_PROTO = 0, /* 4 bits a side */
-	NG_MARK_TYPE = 8,  /* 3 bits: ng_type() */
-	NG_MARK_MUX = 11,  /* rtcp-mux is accepted whatever the answer says */
-	NG_MARK_OPEN = 12, /* connections begin with the answer */
-	NG_MARK_TLS = 13,  /* a bit a side: its TLS role was told */
-	NG_MARK_ICE = 16,  /* 16 bits a side */
+enum ng_note_bits {
+	NG_NOTE_PROTO = 0, /* 4 bits a side */
+	NG_NOTE_TYPE = 8,  /* 3 bits: ng_type() */
+	NG_NOTE_MUX = 11,  /* rtcp-mux is accepted whatever the answer says */
+	NG_NOTE_OPEN = 12, /* connections begin with the answer */
+	NG_NOTE_TLS = 13,  /* a bit a side: its TLS role was told */
+	NG_NOTE_ICE = 16,  /* 16 bits a side */
 	/* What was offered, whatever an answer made of it: another answer may follow (forks). */
-	NG_MARK_OFFER_MUX = 48, /* rtcp-mux, by who offers */
-	NG_MARK_OFFER_ICE = 49, /* a bit a side: it offers ICE, or is offered it */
-	NG_MARK_REFUSED = 51,	/* a bit a side: its last answer refused the m-line */
+	NG_NOTE_OFFER_MUX = 48, /* rtcp-mux, by who offers */
+	NG_NOTE_OFFER_ICE = 49, /* a bit a side: it offers ICE, or is offered it */
+	NG_NOTE_REFUSED = 51,	/* a bit a side: its last answer refused the m-line */
 	/* A bit a side: how its address is learnt, as its own last message said. */
-	NG_MARK_ASYMMETRIC = 53,
-	NG_MARK_STRICT = 55,
-	NG_MARK_CLOSING = 57, /* an offer that is not answered yet ends or replaces it */
-	NG_MARK_FORKED = 58,  /* its offer has answers of several branches */
-	NG_MARK_FINAL = 59,   /* the one that holds is final: its response said so */
+	NG_NOTE_ASYMMETRIC = 53,
+	NG_NOTE_STRICT = 55,
+	NG_NOTE_CLOSING = 57, /* an offer that is not answered yet ends or replaces it */
+	NG_NOTE_FORKED = 58,  /* its offer has answers of several branches */
+	NG_NOTE_FINAL = 59,   /* the one that holds is final: its response said so */
 };
 
-static inline uint32_t ng_mark_get(uint64_t mark, uint32_t bit, uint32_t bits)
+static inline uint32_t ng_note_get(uint64_t note, uint32_t bit, uint32_t bits)
 {
-	return (uint32_t)(mark >> bit) & ((1u << bits) - 1);
+	return (uint32_t)(note >> bit) & ((1u << bits) - 1);
 }
 
-static inline void ng_mark_set(uint64_t *mark, uint32_t bit, uint32_t bits, uint32_t v)
+static inline void ng_note_set(uint64_t *note, uint32_t bit, uint32_t bits, uint32_t v)
 {
-	*mark &= ~((((uint64_t)1 << bits) - 1) << bit);
-	*mark |= (uint64_t)v << bit;
+	*note &= ~((((uint64_t)1 << bits) - 1) << bit);
+	*note |= (uint64_t)v << bit;
 }
 
 /* Kinds of media by number, for contexts to keep; "other" is among them. */
@@ -126,7 +126,7 @@ bool ng_call_certified(struct ng_call *c);
 /* False as soon as it is of one m-line. */
 bool ng_call_each(struct ng_call *c, bool (*take)(struct ng_call *c, int i));
 void ng_call_gone(struct ng_call *c, struct context **x);
-/* The plan of an m-line's context, with c->mark. */
+/* The plan of an m-line's context, with c->note. */
 void ng_call_plan(const struct ng_call *c, int i, bool halted, struct gate_plan *plan);
 /* Its number. */
 uint32_t ng_type_find(struct sdp_text name);

@@ -9,11 +9,11 @@
 #include <string.h>
 
 /* The protocol that the other side is offered. */
-static uint32_t proto_to(const struct ng_call *c, const struct ng_media *m, uint64_t mark)
+static uint32_t proto_to(const struct ng_call *c, const struct ng_media *m, uint64_t note)
 {
 	struct sdp_text told = { c->f->proto, c->f->proto ? (uint32_t)strlen(c->f->proto) : 0 };
 	const struct ng_proto *mine = ng_proto(m->proto), *p = ng_proto(ng_proto_find(told));
-	uint32_t before = ng_mark_get(mark, NG_MARK_PROTO + 4 * c->to, 4);
+	uint32_t before = ng_note_get(note, NG_NOTE_PROTO + 4 * c->to, 4);
 
 	if (!mine)
 		return 0;
@@ -29,8 +29,8 @@ static uint32_t proto_to(const struct ng_call *c, const struct ng_media *m, uint
 static void spec_other(struct ng_call *c, int i, struct term_spec *w, bool open)
 {
 	const struct ng_media *m = &c->media[i];
-	uint64_t *mark = &c->mark[i];
-	const struct ng_proto *p = ng_proto(ng_mark_get(*mark, NG_MARK_PROTO + 4 * c->to, 4));
+	uint64_t *note = &c->note[i];
+	const struct ng_proto *p = ng_proto(ng_note_get(*note, NG_NOTE_PROTO + 4 * c->to, 4));
 	bool ice = c->f->flags & NG_ICE_FORCE ||
 		   (!(c->f->flags & NG_ICE_REMOVE) && (m->ice || w->term.flags & TERM_ICE));
 
@@ -42,45 +42,45 @@ static void spec_other(struct ng_call *c, int i, struct term_spec *w, bool open)
 		ng_spec_kind(&w->term, m->kind);
 		w->restart |= ice && !(w->term.flags & TERM_ICE);
 		ng_spec_flag(&w->term, TERM_ICE, ice);
-		ng_spec_latch(c, w, c->to, mark);
+		ng_spec_latch(c, w, c->to, note);
 		return;
 	}
 	/* Who connects may do so as soon as it has the offer. */
 	w->term.transport = p->tls ? TERM_TLS : TERM_TCP;
 	w->begin = open && m->setup != NG_HOLDCONN;
 	if (open)
-		ng_spec_roles(c, w, c->to, false, mark);
+		ng_spec_roles(c, w, c->to, false, note);
 	ng_spec_notify(w);
 }
 
 /* What answers are held against. */
-static void offer_note(const struct ng_call *c, const struct term_spec w[2], uint64_t *mark)
+static void offer_note(const struct ng_call *c, const struct term_spec w[2], uint64_t *note)
 {
-	ng_mark_set(mark, NG_MARK_OFFER_MUX, 1, (w[c->from].term.flags & TERM_RTCP_MUX) != 0);
+	ng_note_set(note, NG_NOTE_OFFER_MUX, 1, (w[c->from].term.flags & TERM_RTCP_MUX) != 0);
 	for (uint32_t side = 0; side < 2; side++)
-		ng_mark_set(mark, NG_MARK_OFFER_ICE + side, 1,
+		ng_note_set(note, NG_NOTE_OFFER_ICE + side, 1,
 			    (w[side].term.flags & TERM_ICE) != 0);
 }
 
-/* What an offer says of an m-line's context; mark: what there was. */
-static uint64_t offer_mark(const struct ng_call *c, int i, uint64_t mark)
+/* What an offer says of an m-line's context; note: what there was. */
+static uint64_t offer_noted(const struct ng_call *c, int i, uint64_t note)
 {
 	const struct ng_media *m = &c->media[i];
 
-	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->to, 4, proto_to(c, m, mark));
-	ng_mark_set(&mark, NG_MARK_PROTO + 4 * c->from, 4, m->proto);
-	ng_mark_set(&mark, NG_MARK_TYPE, 3, ng_type_find(c->sdp.media[i].type));
-	ng_mark_set(&mark, NG_MARK_MUX, 1, (c->f->flags & (NG_MUX_ACCEPT | NG_MUX_DEMUX)) != 0);
-	ng_mark_set(&mark, NG_MARK_CLOSING, 1, 0);
-	ng_mark_set(&mark, NG_MARK_FORKED, 1, 0);
-	ng_mark_set(&mark, NG_MARK_FINAL, 1, 0);
-	return mark;
+	ng_note_set(&note, NG_NOTE_PROTO + 4 * c->to, 4, proto_to(c, m, note));
+	ng_note_set(&note, NG_NOTE_PROTO + 4 * c->from, 4, m->proto);
+	ng_note_set(&note, NG_NOTE_TYPE, 3, ng_type_find(c->sdp.media[i].type));
+	ng_note_set(&note, NG_NOTE_MUX, 1, (c->f->flags & (NG_MUX_ACCEPT | NG_MUX_DEMUX)) != 0);
+	ng_note_set(&note, NG_NOTE_CLOSING, 1, 0);
+	ng_note_set(&note, NG_NOTE_FORKED, 1, 0);
+	ng_note_set(&note, NG_NOTE_FINAL, 1, 0);
+	return note;
 }
 
 /* Whether media may pass, or connections have begun: what an offer must leave until its answer. */
 static bool in_force(const struct context *x)
 {
-	if (x->end || ng_mark_get(x->mark, NG_MARK_REFUSED, 2))
+	if (x->end || ng_note_get(x->note, NG_NOTE_REFUSED, 2))
 		return false;
 	for (int side = 0; side < 2; side++) {
 		const struct ctl_term *t = &x->term[side].term;
@@ -109,7 +109,7 @@ static const struct context *model(const struct ng_call *c, int i)
 static void spec_as_before(struct ng_call *c, int i, struct term_spec w[2])
 {
 	const struct context *x = model(c, i);
-	uint64_t mark = x ? x->mark : 0;
+	uint64_t note = x ? x->note : 0;
 
 	for (uint32_t side = 0; x && side < 2; side++) {
 		struct term_spec old;
@@ -123,11 +123,11 @@ static void spec_as_before(struct ng_call *c, int i, struct term_spec w[2])
 	}
 	/* Nothing of an answer, nor of connections of another m-line. */
 	if (!c->former[i] || !c->former[i]->stream)
-		ng_mark_set(&mark, NG_MARK_TLS, 2, 0);
-	ng_mark_set(&mark, NG_MARK_OPEN, 1, 0);
-	ng_mark_set(&mark, NG_MARK_ICE, 32, 0);
-	ng_mark_set(&mark, NG_MARK_REFUSED, 2, 0);
-	c->mark[i] = mark;
+		ng_note_set(&note, NG_NOTE_TLS, 2, 0);
+	ng_note_set(&note, NG_NOTE_OPEN, 1, 0);
+	ng_note_set(&note, NG_NOTE_ICE, 32, 0);
+	ng_note_set(&note, NG_NOTE_REFUSED, 2, 0);
+	c->note[i] = note;
 }
 
 static bool offer_new(struct ng_call *c, int i)
@@ -139,20 +139,20 @@ static bool offer_new(struct ng_call *c, int i)
 	ng_spec_new(&w[0], m->v6);
 	ng_spec_new(&w[1], m->v6);
 	spec_as_before(c, i, w);
-	c->mark[i] = offer_mark(c, i, c->mark[i]);
+	c->note[i] = offer_noted(c, i, c->note[i]);
 	ng_spec_common(c, &w[c->from], c->from);
 	snprintf(w[c->from].tag, sizeof(w[0].tag), "%s", c->f->from);
 	if (c->f->to)
 		snprintf(w[c->to].tag, sizeof(w[0].tag), "%s", c->f->to);
 	w[c->from].term.transport = ng_transport(m);
 	if (m->kind == NG_KIND_STREAM)
-		ng_spec_stream(c, i, &w[c->from], true, &c->mark[i]);
+		ng_spec_stream(c, i, &w[c->from], true, &c->note[i]);
 	else
-		ng_spec_datagrams(c, m, &w[c->from], &c->mark[i]);
+		ng_spec_datagrams(c, m, &w[c->from], &c->note[i]);
 	ng_spec_notify(&w[c->from]);
-	ng_mark_set(&c->mark[i], NG_MARK_OPEN, 1, m->kind == NG_KIND_STREAM);
+	ng_note_set(&c->note[i], NG_NOTE_OPEN, 1, m->kind == NG_KIND_STREAM);
 	spec_other(c, i, &w[c->to], true);
-	offer_note(c, w, &c->mark[i]);
+	offer_note(c, w, &c->note[i]);
 	ng_call_plan(c, i, m->halted, &plan);
 	c->context[i] = gate_add(c->g, &plan, &w[0], &w[1], &c->fail);
 	c->added[i] = c->context[i] != NULL;
@@ -166,30 +166,30 @@ static bool spec_again(struct ng_call *c, int i, struct term_spec w[2])
 {
 	const struct ng_media *m = &c->media[i];
 	const struct context *x = c->context[i];
-	uint64_t *mark = &c->mark[i];
+	uint64_t *note = &c->note[i];
 	bool open = false;
 
-	*mark = offer_mark(c, i, x->mark);
+	*note = offer_noted(c, i, x->note);
 	for (uint32_t side = 0; side < 2; side++) {
 		term_spec(c->g, x, side, &w[side]);
 		memset(w[side].note, 0, sizeof(w[side].note));
-		ng_spec_revive(&w[side], side, mark);
+		ng_spec_revive(&w[side], side, note);
 	}
 	ng_spec_common(c, &w[c->from], c->from);
 	w[c->from].v6 = m->zero ? w[c->from].v6 : m->v6;
 	if (m->kind == NG_KIND_STREAM) {
 		open = !w[c->from].term.attempt || m->connection == NG_CONNECTION_NEW ||
-		       ng_mark_get(*mark, NG_MARK_OPEN, 1);
-		open |= ng_spec_stream(c, i, &w[c->from], open, mark);
-		ng_mark_set(mark, NG_MARK_OPEN, 1, open);
+		       ng_note_get(*note, NG_NOTE_OPEN, 1);
+		open |= ng_spec_stream(c, i, &w[c->from], open, note);
+		ng_note_set(note, NG_NOTE_OPEN, 1, open);
 	} else {
-		ng_spec_datagrams(c, m, &w[c->from], mark);
+		ng_spec_datagrams(c, m, &w[c->from], note);
 		w[c->from].begin = ng_spec_learns(&w[c->from]);
 		w[c->to].restart = w[c->from].restart && !in_force(x);
 	}
 	ng_spec_notify(&w[c->from]);
 	spec_other(c, i, &w[c->to], open);
-	offer_note(c, w, mark);
+	offer_note(c, w, note);
 	return open;
 }
 
@@ -212,10 +212,10 @@ static void offer_reopen(struct ng_call *c, struct context *x)
 {
 	struct gate_plan plan;
 
-	if (!ng_mark_get(x->mark, NG_MARK_CLOSING, 1))
+	if (!ng_note_get(x->note, NG_NOTE_CLOSING, 1))
 		return;
 	gate_plan(c->g, x, &plan);
-	ng_mark_set(&plan.mark, NG_MARK_CLOSING, 1, 0);
+	ng_note_set(&plan.note, NG_NOTE_CLOSING, 1, 0);
 	gate_plan_set(c->g, x, &plan);
 }
 
@@ -230,7 +230,7 @@ static bool offer_keep(struct ng_call *c, int i, const struct term_spec w[2])
 				.restart = w[c->from].restart,
 				.halted = c->media[i].halted,
 				.flags = w[c->from].term.flags,
-				.mark = c->mark[i] };
+				.note = c->note[i] };
 	struct context *x = c->context[i];
 	struct term_spec now[2];
 
@@ -309,7 +309,7 @@ static void offer_close(struct ng_call *c, struct context *x)
 		return;
 	}
 	gate_plan(c->g, x, &plan);
-	ng_mark_set(&plan.mark, NG_MARK_CLOSING, 1, 1);
+	ng_note_set(&plan.note, NG_NOTE_CLOSING, 1, 1);
 	gate_plan_set(c->g, x, &plan);
 }
 

@@ -20,7 +20,7 @@ struct part {
 	uint64_t id;
 	uint8_t transport, flags[2];
 	uint16_t media;
-	uint64_t mark;
+	uint64_t note;
 	uint32_t created;
 	char tag[2][CONTEXT_TAG_MAX];
 	struct sock_addr local[2][2], remote[2][2]; /* sides; RTP, RTCP */
@@ -104,11 +104,11 @@ static json_t *stream(const struct part *p, uint32_t side, uint32_t rtcp)
 
 static json_t *media(const struct part *p, uint32_t side)
 {
-	const struct ng_proto *proto = ng_proto(ng_mark_get(p->mark, NG_MARK_PROTO + 4 * side, 4));
+	const struct ng_proto *proto = ng_proto(ng_note_get(p->note, NG_NOTE_PROTO + 4 * side, 4));
 	json_t *v = json_object(), *streams = json_array();
 
 	put(v, "index", p->media + 1u);
-	put_text(v, "type", ng_type(ng_mark_get(p->mark, NG_MARK_TYPE, 3)));
+	put_text(v, "type", ng_type(ng_note_get(p->note, NG_NOTE_TYPE, 3)));
 	put_text(v, "protocol", proto ? proto->name : "other");
 	json_array_append_new(streams, stream(p, side, 0));
 	if (p->flags[side] & TERM_RTP)
@@ -232,7 +232,7 @@ static struct part *part_add(struct ng_query *q, const struct context *c)
 			    .id = c->id,
 			    .transport = c->term[0].term.transport,
 			    .media = c->media,
-			    .mark = c->mark,
+			    .note = c->note,
 			    .created = c->created };
 	for (uint32_t side = 0; side < 2; side++) {
 		const struct context_term *t = &c->term[side];

@@ -39,7 +39,7 @@ static bool has_ice(const struct ng_call *c, int i)
 
 	if (!x)
 		return false;
-	return c->offer ? ng_mark_get(c->mark[i], NG_MARK_OFFER_ICE + c->to, 1)
+	return c->offer ? ng_note_get(c->note[i], NG_NOTE_OFFER_ICE + c->to, 1)
 			: x->term[c->to].term.flags & TERM_ICE;
 }
 
@@ -287,7 +287,7 @@ static bool media_drops(const struct ng_call *c, int i, const struct sdp_line *l
 static uint32_t proto_for(const struct ng_call *c, int i)
 {
 	const struct context *x = c->context[i];
-	uint32_t known = ng_mark_get(c->mark[i], NG_MARK_PROTO + 4 * c->to, 4);
+	uint32_t known = ng_note_get(c->note[i], NG_NOTE_PROTO + 4 * c->to, 4);
 
 	if (c->media[i].kind == NG_KIND_STREAM)
 		return ng_proto_over(c->media[i].proto, x->term[c->to].term.transport == TERM_TLS);

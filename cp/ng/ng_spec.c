@@ -41,16 +41,16 @@ void ng_spec_notify(struct term_spec *w)
 }
 
 void ng_spec_roles(const struct ng_call *c, struct term_spec *w, uint32_t side, bool client,
-		   uint64_t *mark)
+		   uint64_t *note)
 {
 	if (side == c->to && c->f->flags & (NG_TLS_CLIENT | NG_TLS_SERVER)) {
-		ng_mark_set(mark, NG_MARK_TLS + side, 1, 1);
+		ng_note_set(note, NG_NOTE_TLS + side, 1, 1);
 		ng_spec_flag(&w->term, TERM_TLS_CLIENT, c->f->flags & NG_TLS_CLIENT);
 	}
 	ng_spec_flag(&w->term, TERM_CONNECT, client);
 	if (w->term.transport != TERM_TLS)
 		ng_spec_flag(&w->term, TERM_TLS_CLIENT, false);
-	else if (!ng_mark_get(*mark, NG_MARK_TLS + side, 1))
+	else if (!ng_note_get(*note, NG_NOTE_TLS + side, 1))
 		ng_spec_flag(&w->term, TERM_TLS_CLIENT, client);
 	/* A certificate says who it is. Without, who connects has the address that SDP told. */
 	ng_spec_flag(&w->term, TERM_LATCH, !client);
@@ -72,26 +72,26 @@ bool ng_spec_learns(const struct term_spec *w)
 	return w->term.flags & TERM_LATCH && !(w->term.flags & TERM_ICE);
 }
 
-void ng_spec_latch(const struct ng_call *c, struct term_spec *w, uint32_t side, uint64_t *mark)
+void ng_spec_latch(const struct ng_call *c, struct term_spec *w, uint32_t side, uint64_t *note)
 {
 	bool latch, strict;
 
 	if (side == c->from) {
-		ng_mark_set(mark, NG_MARK_ASYMMETRIC + side, 1, (c->f->flags & NG_ASYMMETRIC) != 0);
-		ng_mark_set(mark, NG_MARK_STRICT + side, 1, (c->f->flags & NG_STRICT_SOURCE) != 0);
+		ng_note_set(note, NG_NOTE_ASYMMETRIC + side, 1, (c->f->flags & NG_ASYMMETRIC) != 0);
+		ng_note_set(note, NG_NOTE_STRICT + side, 1, (c->f->flags & NG_STRICT_SOURCE) != 0);
 	}
-	latch = !ng_mark_get(*mark, NG_MARK_ASYMMETRIC + side, 1);
-	strict = latch ? ng_mark_get(*mark, NG_MARK_STRICT + side, 1)
+	latch = !ng_note_get(*note, NG_NOTE_ASYMMETRIC + side, 1);
+	strict = latch ? ng_note_get(*note, NG_NOTE_STRICT + side, 1)
 		       : !(w->term.flags & TERM_ICE); /* it may send from another port */
 	ng_spec_flag(&w->term, TERM_LATCH, latch);
 	ng_spec_flag(&w->term, TERM_LATCH_ADDR, strict && be16_get(w->term.remote[0].port));
 }
 
 void ng_spec_datagrams(const struct ng_call *c, const struct ng_media *m, struct term_spec *w,
-		       uint64_t *mark)
+		       uint64_t *note)
 {
-	uint32_t known = ng_mark_get(*mark, NG_MARK_ICE + 16 * c->from, 16);
-	bool ice = m->ice && (c->offer || ng_mark_get(*mark, NG_MARK_OFFER_ICE + c->from, 1));
+	uint32_t known = ng_note_get(*note, NG_NOTE_ICE + 16 * c->from, 16);
+	bool ice = m->ice && (c->offer || ng_note_get(*note, NG_NOTE_OFFER_ICE + c->from, 1));
 
 	w->term.transport = TERM_UDP;
 	ng_spec_kind(&w->term, m->kind);
@@ -101,12 +101,12 @@ void ng_spec_datagrams(const struct ng_call *c, const struct ng_media *m, struct
 	w->restart =
 	    c->offer && ice && (!(w->term.flags & TERM_ICE) || (known && known != m->ice_hash));
 	ng_spec_flag(&w->term, TERM_ICE, ice);
-	ng_mark_set(mark, NG_MARK_ICE + 16 * c->from, 16, ice ? m->ice_hash : 0);
+	ng_note_set(note, NG_NOTE_ICE + 16 * c->from, 16, ice ? m->ice_hash : 0);
 	if (!m->zero) {
 		w->term.remote[0] = m->remote;
 		w->term.remote[1] = m->kind == NG_KIND_RTP ? m->rtcp : (struct sock_addr){ 0 };
 	}
-	ng_spec_latch(c, w, c->from, mark);
+	ng_spec_latch(c, w, c->from, note);
 }
 
 /*
@@ -159,7 +159,7 @@ bool ng_spec_certificate_is_anothers(const struct context_term *t, const struct 
 	return false;
 }
 
-bool ng_spec_stream(const struct ng_call *c, int i, struct term_spec *w, bool open, uint64_t *mark)
+bool ng_spec_stream(const struct ng_call *c, int i, struct term_spec *w, bool open, uint64_t *note)
 {
 	const uint16_t roles = TERM_CONNECT | TERM_TLS_CLIENT;
 	const struct ng_media *m = &c->media[i];
@@ -171,7 +171,7 @@ bool ng_spec_stream(const struct ng_call *c, int i, struct term_spec *w, bool op
 		w->term.remote[0] = m->remote;
 	w->term.n_fingerprint = m->n_fingerprint;
 	memcpy(w->term.fingerprint, m->fingerprint, sizeof(m->fingerprint));
-	ng_spec_roles(c, w, c->from, client, mark);
+	ng_spec_roles(c, w, c->from, client, note);
 	if (m->connection == NG_CONNECTION_EXISTING)
 		return false;
 	return old.transport != w->term.transport || (old.flags ^ w->term.flags) & roles ||
@@ -180,9 +180,9 @@ bool ng_spec_stream(const struct ng_call *c, int i, struct term_spec *w, bool op
 	       (client && !sock_addr_eq(&old.remote[0], &w->term.remote[0]));
 }
 
-void ng_spec_refuse(struct term_spec *w, uint32_t side, uint64_t *mark)
+void ng_spec_refuse(struct term_spec *w, uint32_t side, uint64_t *note)
 {
-	ng_mark_set(mark, NG_MARK_REFUSED + side, 1, 1);
+	ng_note_set(note, NG_NOTE_REFUSED + side, 1, 1);
 	ng_spec_flag(&w->term, TERM_IN | TERM_OUT, false);
 	if (w->term.transport != TERM_UDP)
 		return;
@@ -190,9 +190,9 @@ void ng_spec_refuse(struct term_spec *w, uint32_t side, uint64_t *mark)
 	ng_spec_flag(&w->term, TERM_LATCH_ADDR, false);
 }
 
-void ng_spec_revive(struct term_spec *w, uint32_t side, uint64_t *mark)
+void ng_spec_revive(struct term_spec *w, uint32_t side, uint64_t *note)
 {
-	if (ng_mark_get(*mark, NG_MARK_REFUSED + side, 1))
+	if (ng_note_get(*note, NG_NOTE_REFUSED + side, 1))
 		ng_spec_flag(&w->term, TERM_IN | TERM_OUT, true);
-	ng_mark_set(mark, NG_MARK_REFUSED + side, 1, 0);
+	ng_note_set(note, NG_NOTE_REFUSED + side, 1, 0);
 }

@@ -19,7 +19,7 @@ void ng_spec_notify(struct term_spec *w);
  * that flags tell of.
  */
 void ng_spec_roles(const struct ng_call *c, struct term_spec *w, uint32_t side, bool client,
-		   uint64_t *mark);
+		   uint64_t *note);
 /* Datagrams that are RTP or not: only RTP has RTCP, and another address for it. */
 void ng_spec_kind(struct ctl_term *t, enum ng_kind kind);
 /* Whether the remote is who sends. It is learnt anew with each message of that side. */
@@ -28,10 +28,10 @@ bool ng_spec_learns(const struct term_spec *w);
  * How the address of a side of datagrams is learnt: as that side's own messages say, whoever sent
  * the last one. Its remote address and ICE are set before.
  */
-void ng_spec_latch(const struct ng_call *c, struct term_spec *w, uint32_t side, uint64_t *mark);
+void ng_spec_latch(const struct ng_call *c, struct term_spec *w, uint32_t side, uint64_t *note);
 /* What the sender's m-line says of its own side, where that is no stream. */
 void ng_spec_datagrams(const struct ng_call *c, const struct ng_media *m, struct term_spec *w,
-		       uint64_t *mark);
+		       uint64_t *note);
 /*
  * Whether the certificate that a connection has shown is not what the m-line says any more (RFC
  * 8122 6.2): one of the fingerprints it was judged by is gone. False while nothing was judged.
@@ -41,14 +41,14 @@ bool ng_spec_certificate_is_anothers(const struct context_term *t, const struct 
  * The same of a stream; open: connections begin with this offer and its answer. Whether what there
  * was of a connection is of no use any more.
  */
-bool ng_spec_stream(const struct ng_call *c, int i, struct term_spec *w, bool open, uint64_t *mark);
+bool ng_spec_stream(const struct ng_call *c, int i, struct term_spec *w, bool open, uint64_t *note);
 
 /*
  * An answer refuses the m-line: nothing goes to or from that side. Of datagrams it has no remote
  * any more either.
  */
-void ng_spec_refuse(struct term_spec *w, uint32_t side, uint64_t *mark);
+void ng_spec_refuse(struct term_spec *w, uint32_t side, uint64_t *note);
 /* And what comes after an answer that refused. */
-void ng_spec_revive(struct term_spec *w, uint32_t side, uint64_t *mark);
+void ng_spec_revive(struct term_spec *w, uint32_t side, uint64_t *note);
 
 #endif

@@ -26,7 +26,7 @@ enum {
 	HEAD_MAX = 8192,      /* bytes of the request that opens it */
 	HANDSHAKE_S = 5,      /* and how long it may take */
 	IDLE_S = 3600,	      /* without a command */
-	PARTING_S = 5,	      /* for the last words to one that is let go */
+	CLOSING_S = 5,	      /* for what is still to be written to a client that is closed */
 	OUTPUT_MAX = 1 << 20, /* bytes that wait for a client which does not read */
 };
 
@@ -45,7 +45,7 @@ struct client {
 struct ng_ws {
 	struct ng *ng;
 	struct evconnlistener *listener;
-	struct accept_rest rest;
+	struct accept_pause pause;
 	uint64_t last; /* number given to a connection */
 	LIST_HEAD(, client) clients;
 };
@@ -173,7 +173,7 @@ static bool client_handshake(struct client *c)
 
 static void client_read(struct bufferevent *bev, void *arg)
 {
-	const struct timeval parting = { PARTING_S, 0 };
+	const struct timeval closing = { CLOSING_S, 0 };
 	struct client *c = arg;
 
 	(void)bev;
@@ -190,7 +190,7 @@ static void client_read(struct bufferevent *bev, void *arg)
 		return;
 	/* A refusal, or a close frame, goes out first, if it is taken. */
 	bufferevent_disable(c->bev, EV_READ);
-	bufferevent_set_timeouts(c->bev, NULL, &parting);
+	bufferevent_set_timeouts(c->bev, NULL, &closing);
 	if (!evbuffer_get_length(bufferevent_get_output(c->bev)))
 		client_free(c);
 }
@@ -295,7 +295,7 @@ static void accept_failed(struct evconnlistener *l, void *arg)
 {
 	struct ng_ws *w = arg;
 
-	accept_rest(&w->rest, l);
+	accept_pause(&w->pause, l);
 }
 
 struct ng_ws *ng_ws_open(struct ng *n, struct event_base *base, char *err, size_t errlen)
@@ -308,7 +308,7 @@ struct ng_ws *ng_ws_open(struct ng *n, struct event_base *base, char *err, size_
 	if (w && fd >= 0) {
 		w->ng = n;
 		LIST_INIT(&w->clients);
-		ready = accept_rest_open(&w->rest, base);
+		ready = accept_pause_open(&w->pause, base);
 		w->listener =
 		    evconnlistener_new(base, client_accept, w,
 				       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
@@ -332,7 +332,7 @@ void ng_ws_close(struct ng_ws *w)
 		return;
 	while (LIST_FIRST(&w->clients))
 		client_free(LIST_FIRST(&w->clients));
-	accept_rest_close(&w->rest);
+	accept_pause_close(&w->pause);
 	if (w->listener)
 		evconnlistener_free(w->listener);
 	free(w);

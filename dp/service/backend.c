@@ -18,7 +18,7 @@ static struct half *half_of(struct tcp_conn *c)
 }
 
 /*
- * In order, with TLS's goodbye: what the client sent is taken off first, since bytes that nobody
+ * In order, with the close_notify: what the client sent is taken off first, since bytes that nobody
  * read would make it a reset.
  */
 static void client_end(struct worker *w, struct tcp_conn *c)

@@ -485,7 +485,7 @@ static void text_input(struct worker *w, struct tcp_conn *c, struct pkt *p, stru
 
 	/*
 	 * Nobody will read it, and the other side must know (RFC 9293 3.6.1). With a layer it may
-	 * be the other side's goodbye.
+	 * be the other side's close_notify.
 	 */
 	if (s->len && open && (c->flags & (CONN_CLOSED_APP | CONN_LAYER)) == CONN_CLOSED_APP) {
 		tcp_abort(w, c, TCP_END_UNREAD);

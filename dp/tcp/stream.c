@@ -297,7 +297,7 @@ void tcp_shutdown(struct worker *w, struct tcp_conn *c)
 		return;
 	}
 	if (c->flags & CONN_LAYER)
-		c->layer->fin_out = true; /* it says goodbye first */
+		c->layer->fin_out = true; /* it sends its close_notify first */
 	else
 		c->flags |= CONN_FIN_QUEUED;
 	conn_dirty(w, c);

@@ -89,7 +89,8 @@ struct tcp_layer {
 	struct mbuf_queue out; /* from the owner */
 	bool timed_out;	       /* its timer fired */
 	bool fin_in;	       /* tcp_layer_fin() */
-	bool fin_out; /* the owner shut down: the layer says goodbye, then tcp_raw_shutdown() */
+	bool fin_out;	       /* the owner shut down: the layer sends its close_notify, then
+				  tcp_raw_shutdown() */
 };
 
 /*

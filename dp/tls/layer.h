@@ -25,7 +25,7 @@ enum tls_state {
 enum tls_flags {
 	TLS_CLIENT = 1 << 0,	  /* our role */
 	TLS_MUTE = 1 << 1,	  /* no close_notify: a fatal alert was sent or received */
-	TLS_GOODBYE = 1 << 2,	  /* our close_notify, or FIN in its place, is on its way */
+	TLS_CLOSING = 1 << 2,	  /* our close_notify, or FIN in its place, is on its way */
 	TLS_UPDATE = 1 << 3,	  /* a KeyUpdate of ours is due */
 	TLS_UPDATE_ASK = 1 << 4,  /* and asks for one of the other side's */
 	TLS_RENEGOTIATE = 1 << 5, /* the other side was told no once */
@@ -40,10 +40,10 @@ enum {
 	 */
 	TLS_REKEY_RECORDS = 1 << 24,
 	TLS_REKEY_LOG2_BYTES = 38,
-	TLS_WARNINGS_MAX = 16,	/* alerts that end nothing, of one connection */
-	TLS_PARTING_MS = 5000,	/* after an error: what is left of tcp.linger */
-	TLS_PATIENCE_MS = 1000, /* with a client in all, while others wait for a handshake */
-	TLS_KEPT = 64,		/* of tls.connections, free for the next ones; of few a part: */
+	TLS_WARNINGS_MAX = 16,	    /* alerts that end nothing, of one connection */
+	TLS_ALERT_LINGER_MS = 5000, /* after an error: what is left of tcp.linger */
+	TLS_PATIENCE_MS = 1000,	    /* with a client in all, while others wait for a handshake */
+	TLS_KEPT = 64,		    /* of tls.connections, free for the next ones; of few a part: */
 	TLS_KEPT_DIV = 8,
 	TLS_BULK_CWND = 64 * 1024, /* from here on records are as long as they may be */
 };

@@ -69,7 +69,7 @@ void tls_fail(struct worker *w, struct tcp_conn *c, enum tls_alert alert, enum t
 	/* Unread bytes would make it a RST, which may overtake the alert. */
 	queue_clear(w, &t->layer.in, DROP_TCP_CLOSED);
 	tcp_close(w, c, why);
-	tcp_layer_timer(w, c, TLS_PARTING_MS);
+	tcp_layer_timer(w, c, TLS_ALERT_LINGER_MS);
 }
 
 void tls_refuse(struct worker *w, struct tcp_conn *c, enum tcp_end why)
@@ -447,7 +447,7 @@ void open_output(struct worker *w, struct tcp_conn *c)
 	while (t->layer.out.bytes && !(t->flags & TLS_MUTE) && seal_next(w, c))
 		;
 	if (unlikely(t->flags & TLS_UPDATE) && !t->layer.out.bytes &&
-	    !(t->flags & (TLS_GOODBYE | TLS_MUTE)) && !update_output(w, c)) {
+	    !(t->flags & (TLS_CLOSING | TLS_MUTE)) && !update_output(w, c)) {
 		open_retry(w, c);
 		return;
 	}
@@ -455,12 +455,12 @@ void open_output(struct worker *w, struct tcp_conn *c)
 		open_retry(w, c);
 		return;
 	}
-	if (likely(!t->layer.fin_out) || t->flags & TLS_GOODBYE)
+	if (likely(!t->layer.fin_out) || t->flags & TLS_CLOSING)
 		return;
 	if (!(t->flags & TLS_MUTE) && !send_alert(w, c, ALERT_WARNING, ALERT_CLOSE_NOTIFY)) {
 		open_retry(w, c);
 		return;
 	}
-	t->flags |= TLS_GOODBYE;
+	t->flags |= TLS_CLOSING;
 	tcp_raw_shutdown(w, c);
 }

@@ -295,8 +295,8 @@ static void layer_output_tls(struct worker *w, struct tcp_conn *c)
 
 	if (t->wr.suite) {
 		open_output(w, c);
-	} else if (t->layer.fin_out && !(t->flags & TLS_GOODBYE)) {
-		t->flags |= TLS_GOODBYE;
+	} else if (t->layer.fin_out && !(t->flags & TLS_CLOSING)) {
+		t->flags |= TLS_CLOSING;
 		tcp_raw_shutdown(w, c);
 	}
 }

@@ -227,7 +227,7 @@ static void replay_nothing(void)
 	MUST(world.w->flows.n == 0 && rte_hash_count(world.w->peers) == 0);
 }
 
-/* What outlives its context or session, and says goodbye still, is not the next input's. */
+/* What outlives its context or session, and is still closing, is not the next input's. */
 static void tcp_again(void)
 {
 	char err[256];

@@ -102,7 +102,7 @@ void gate_again(void);
 void far_say(uint32_t i, const void *bytes, uint32_t n);
 /* Everything that remote i got is this; forgotten then. */
 void far_heard(uint32_t i, const void *bytes, uint32_t n);
-/* Its goodbye, close_notify with TLS, and FIN. */
+/* Its end: close_notify with TLS, and FIN. */
 void far_close(uint32_t i);
 /* It got close_notify, if it has TLS, and FIN, in order. */
 void far_closed(uint32_t i);

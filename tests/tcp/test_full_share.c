@@ -33,13 +33,13 @@ static const struct tcp_app service_door = {
 	.closed = was_closed,
 };
 
-static tcp_accept_fn *accept_rest;
+static tcp_accept_fn *accept_pause;
 
 /* Who connects to a service is a stranger, all others are what `app` says. */
 static const struct tcp_app *accept_service(struct worker *w, struct tcp_request *r)
 {
 	if (be16_get(r->local.port) != SERVICE_PORT)
-		return accept_rest(w, r);
+		return accept_pause(w, r);
 	r->stranger = true;
 	return &service_door;
 }
@@ -66,7 +66,7 @@ static int setup(void **state)
 	route("0.0.0.0/0", "10.1.0.2");
 	route("::/0", "fd00:1::2");
 	tcp_start();
-	accept_rest = world.w->tcp->accept;
+	accept_pause = world.w->tcp->accept;
 	tcp_listen(world.w, accept_service);
 	crowd_backend = true;
 	app.any_data = true;

@@ -421,7 +421,7 @@ static void stays_after_alert(void **state)
 	client_forge(0, TLS_HANDSHAKE, "", 0);
 	assert_true(client.host->fin_rcvd);
 	assert_int_equal(owner.closed, 0);
-	hosts_pass_ms(TLS_PARTING_MS + 1);
+	hosts_pass_ms(TLS_ALERT_LINGER_MS + 1);
 	owner_gone(TCP_END_TLS_RECORD);
 }
 

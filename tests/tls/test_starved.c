@@ -138,7 +138,7 @@ static void sealing_waits(void **state)
 }
 
 /* close_notify, too, and the FIN behind it waits for that. */
-static void goodbye_waits(void **state)
+static void close_notify_waits(void **state)
 {
 	(void)state;
 	client_open(TLS1_3_VERSION);
@@ -272,7 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		starved_test(records_wait_12),	starved_test(records_wait_13),
-		starved_test(sealing_waits),	starved_test(goodbye_waits),
+		starved_test(sealing_waits),	starved_test(close_notify_waits),
 		starved_test(key_update_waits), starved_test(alert_is_left_out),
 		starved_test(handshake_ends),	starved_test(no_keys_at_first),
 		starved_test(no_key_to_open),	starved_test(no_key_to_seal),

@@ -74,7 +74,7 @@ void gate_plan(const struct gateway *g, const struct context *c, struct gate_pla
 				    .flags = c->flags,
 				    .lifetime = g->plan.lifetime,
 				    .inactivity = c->inactivity,
-				    .mark = c->mark };
+				    .note = c->note };
 }
 
 void gate_plan_set(struct gateway *g, struct context *c, const struct gate_plan *plan)

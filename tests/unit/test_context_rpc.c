@@ -490,14 +490,14 @@ static void modify_context(void **state)
 
 	(void)state;
 	taken("context.add", "{'terminations':[" UDP "],'call':'a','media':3,'lifetime':50}");
-	f.gateway.c[0].mark = 77;
+	f.gateway.c[0].note = 77;
 	f.gateway.c[0].inactivity = 9;
 	c = taken("context.modify", "{'context':'1','hold':true}");
 	assert_true(json_is_true(at(c, "hold")));
 	assert_int_equal(f.gateway.plan.flags, CONTEXT_HOLD);
 	assert_int_equal(f.gateway.plan.lifetime, 50);
 	assert_int_equal(f.gateway.plan.inactivity, 9);
-	assert_int_equal(f.gateway.plan.mark, 77);
+	assert_int_equal(f.gateway.plan.note, 77);
 	taken("context.modify", "{'context':'1','lifetime':70,'inactivity':8}");
 	assert_int_equal(f.gateway.plan.flags, CONTEXT_HOLD);
 	assert_int_equal(f.gateway.plan.lifetime, 70);

@@ -371,7 +371,7 @@ static void ports_are_handed_out_once_and_rest(void **state)
 	assert_null(gate_add(g, &plan_default, &a, NULL, &f));
 	gate_delete(g, c, NULL, NULL);
 	assert_null(gate_add(g, &plan_default, &a, NULL, &f)); /* it rests */
-	gate_pass(e, PORTS_REST_S + 1);
+	gate_pass(e, PORTS_QUARANTINE_S + 1);
 	c = gate_added(e, &a, NULL);
 	assert_int_equal(be16_get(c->term[0].term.local.port), 50001);
 }

@@ -206,7 +206,7 @@ static void a_subtracted_termination_gives_its_port_back(void **state)
 	/* Were the subtraction's command lost, the dataplane would still see that it is another. */
 	assert_int_equal(c->term[0].term.attempt, 2);
 	gate_delete(g, c, NULL, NULL);
-	gate_pass(e, PORTS_REST_S + 1);
+	gate_pass(e, PORTS_QUARANTINE_S + 1);
 	ports_take(e->s.ports, 0, 0, PORTS_ANY, 2000); /* ends what rests */
 	ports_take(e->s.ports, 0, 1, PORTS_ANY, 2000);
 	assert_int_equal(ports_used(e->s.ports, 0), 2);
@@ -222,7 +222,7 @@ static void another_realm_gives_the_old_port_back(void **state)
 
 	term_spec(e->s.gateway, c, 0, &w);
 	gate_set_ok(e, c, 0, &w);
-	gate_pass(e, PORTS_REST_S + 1);
+	gate_pass(e, PORTS_QUARANTINE_S + 1);
 	assert_false(ports_is_free(e->s.ports, old.relay, be16_get(old.port), server_now(&e->s)));
 	w.realm = 1;
 	w.port = 0;
@@ -231,7 +231,7 @@ static void another_realm_gives_the_old_port_back(void **state)
 	for (uint16_t i = 0; i < 2; i++)
 		assert_false(ports_is_free(e->s.ports, old.relay,
 					   (uint16_t)(be16_get(old.port) + i), server_now(&e->s)));
-	e->s.now_ms += 1000 * (PORTS_REST_S + 1);
+	e->s.now_ms += 1000 * (PORTS_QUARANTINE_S + 1);
 	for (uint16_t i = 0; i < 2; i++)
 		assert_true(ports_is_free(e->s.ports, old.relay, (uint16_t)(be16_get(old.port) + i),
 					  server_now(&e->s)));
@@ -257,14 +257,14 @@ static void plans_change(void **state)
 	plan.lifetime = 50;
 	plan.inactivity = 30;
 	plan.flags = CONTEXT_HOLD;
-	plan.mark = UINT64_C(0x123456789abcdef);
+	plan.note = UINT64_C(0x123456789abcdef);
 	gate_plan_set(g, c, &plan);
 	assert_true(gate_taken(e, c, &set));
 	assert_int_equal(set.expiry, e->now_ms / 1000 + 50);
 	assert_int_equal(set.flags, CONTEXT_HOLD);
 	assert_int_equal(set.term[0].inactivity, 30);
 	assert_int_equal(set.term[1].inactivity, 10);
-	assert_int_equal(c->mark, UINT64_C(0x123456789abcdef));
+	assert_int_equal(c->note, UINT64_C(0x123456789abcdef));
 	plan.inactivity = 5;
 	gate_plan_set(g, c, &plan);
 	assert_int_equal(c->term[1].term.inactivity, 5);

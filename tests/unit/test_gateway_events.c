@@ -538,7 +538,7 @@ static void a_port_that_is_anothers_is_not_taken_up(void **state)
 	assert_int_equal(gate_stats(e->s.gateway)->kept, 0);
 	assert_int_equal(gate_stats(e->s.gateway)->damaged, 1);
 	assert_int_equal(gate_stats(e->s.gateway)->contexts, 0);
-	gate_pass(e, PORTS_REST_S + 1);
+	gate_pass(e, PORTS_QUARANTINE_S + 1);
 	assert_true(ports_is_free(e->s.ports, first.relay, be16_get(first.port), 2000));
 }
 

@@ -185,7 +185,7 @@ static void a_shared_relay_is_told_apart_by_port(void **state)
 	assert_string_equal(policy_remote(&c, p, 1, &a.ip, be16_get(term.port)), "own address");
 	assert_true(ports_claim(p, 1, 65000, PORTS_TERM));
 	ports_give(p, 1, 65000, 100);
-	assert_true(ports_is_free(p, 1, 65000, 100 + PORTS_REST_S));
+	assert_true(ports_is_free(p, 1, 65000, 100 + PORTS_QUARANTINE_S));
 	assert_true(ports_claim(p, 1, 65000, PORTS_TURN));
 	assert_null(policy_peer(&c, p, 1, &a.ip, 65000));
 	ports_close(p);

@@ -121,7 +121,7 @@ static void a_rested_port_is_drawn_again(void **state)
 	(void)state;
 	ports_give(p, 0, first, 100);
 	for (int i = 0; i < 4; i++)
-		again |= ports_take(p, 0, 0, PORTS_ANY, 100 + PORTS_REST_S) == first;
+		again |= ports_take(p, 0, 0, PORTS_ANY, 100 + PORTS_QUARANTINE_S) == first;
 	assert_true(again);
 	ports_close(p);
 }
@@ -200,7 +200,7 @@ static void a_rest_outlives_the_process(void **state)
 
 	(void)state;
 	assert_int_equal(ports_used(p, 0), 1);
-	assert_false(ports_is_free(p, 0, first, 100 + PORTS_REST_S - 1));
+	assert_false(ports_is_free(p, 0, first, 100 + PORTS_QUARANTINE_S - 1));
 	for (int i = 0; i < 3; i++)
 		assert_int_not_equal(ports_take(p, 0, 0, PORTS_ANY, 110), first);
 	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 110), first); /* cut short */
@@ -213,9 +213,9 @@ static void a_rest_ends_when_it_would_have(void **state)
 	struct ports *p = given_and_reopened(&first);
 
 	(void)state;
-	assert_true(ports_is_free(p, 0, first, 100 + PORTS_REST_S));
+	assert_true(ports_is_free(p, 0, first, 100 + PORTS_QUARANTINE_S));
 	p = reopen(p);
-	ports_resume(p, 100 + PORTS_REST_S); /* over meanwhile */
+	ports_resume(p, 100 + PORTS_QUARANTINE_S); /* over meanwhile */
 	assert_int_equal(ports_used(p, 0), 0);
 	ports_close(p);
 }

@@ -67,7 +67,7 @@ static void slot_is_reused_under_another_generation(void **state)
 static uint32_t ports_left(struct env *e, const struct ctl_relay *r)
 {
 	uint32_t worker = relay_port_worker(be16_get(r->port), e->conf.dataplane.n_workers);
-	uint32_t rested = server_now(&e->s) + PORTS_REST_S;
+	uint32_t rested = server_now(&e->s) + PORTS_QUARANTINE_S;
 
 	assert_int_not_equal(ports_take(e->s.ports, r->relay, worker, PORTS_ANY, rested), 0);
 	return ports_used(e->s.ports, r->relay) - 1;
