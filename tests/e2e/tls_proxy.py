@@ -7,7 +7,7 @@ import sys
 
 import stunlib as s
 from load import PEER
-from tlslib import SERVER, Pipe, context, s_client
+from tlslib import SERVER, Pipe, context, s_client, s_client_pipe
 
 CHANNEL, PORT, USERS = 0x4000, 3480, 50
 
@@ -27,7 +27,7 @@ for proxy in sys.argv[1:]:
         with s_client("-proxy", f"127.0.0.1:{proxy}", version, "-alpn", "stun.turn") as p:
             p.binding()
             assert "ALPN protocol: stun.turn" in p.text(), p
-        with s_client("-proxy", f"127.0.0.1:{proxy}", version, "-quiet", "-verify_quiet", "-verify_return_error") as p:
+        with s_client_pipe("-proxy", f"127.0.0.1:{proxy}", version) as p:
             relays(s.Client(SERVER, 443, stream=Pipe(p)))
     users = [s.Client(SERVER, 443, via=("127.0.0.1", int(proxy)), tls=context()) for _ in range(USERS)]
     for c in users:

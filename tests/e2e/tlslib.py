@@ -24,11 +24,12 @@ PLAIN_MAX = 1 << 14
 
 class Program:
     """A client that has a TLS connection, with its standard input and output as the stream. What it
-    tells of itself and what comes over the stream are both in out."""
+    tells of itself and what comes over the stream are both in out; apart: what it writes to its
+    standard error goes to ours instead."""
 
-    def __init__(self, *command):
+    def __init__(self, *command, apart=False):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT)
+                                        stderr=None if apart else subprocess.STDOUT)
         self.words, self.out = command, b""
 
     def __enter__(self):
@@ -103,7 +104,7 @@ class Program:
 
 
 class Pipe:
-    """The stream of a Program that says nothing of its own, as a socket."""
+    """The stream of a Program that has nothing else in its out, as a socket."""
 
     def __init__(self, program):
         self.program, self.timeout = program, s.PATIENCE
@@ -131,8 +132,13 @@ class Pipe:
         self.program.process.communicate()
 
 
-def s_client(*options, port=443, server=SERVER):
-    return Program("openssl", "s_client", "-connect", f"{server}:{port}", "-CAfile", CA, *options)
+def s_client(*options, port=443, server=SERVER, apart=False):
+    return Program("openssl", "s_client", "-connect", f"{server}:{port}", "-CAfile", CA, *options, apart=apart)
+
+
+def s_client_pipe(*options):
+    """Later OpenSSL names the address it connects to on its standard error, even when it is to be quiet."""
+    return s_client("-quiet", "-verify_quiet", "-verify_return_error", *options, apart=True)
 
 
 def ticket(version, path, *options, port=443):
