@@ -4,6 +4,7 @@ tls_openssl.py FAIRLEAD CONFIG DIRECTORY, where the directory has the test's CA 
 
 import base64
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +18,8 @@ ASK, REQUIRE, PSK, NO_TICKETS, NARROW = 5350, 5351, 5352, 5353, 5354  # listener
 LIFETIME = 4  # tls.ticket-lifetime
 SUITES_13 = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 SUITES_12 = ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+SIGNATURES = {"ECDSA": "ecdsa_secp256r1_sha256", "RSA-PSS": "rsa_pss_rsae_sha256",
+              "RSA": "rsa_pkcs1_sha256"}  # as OpenSSL 3.5 has them, by the names of OpenSSL 3.0
 HANDSHAKE_FAILURE, UNKNOWN_CA, EXPIRED, PROTOCOL_VERSION = 40, 48, 45, 70
 UNKNOWN_PSK, CERTIFICATE_REQUIRED, NO_ALPN, DECRYPT_ERROR = 115, 116, 120, 51
 
@@ -34,6 +37,14 @@ def says(what, *options, port=443):
         for word in (what,) if isinstance(what, str) else what:
             # OpenSSL 3.2 and later write names without spaces.
             assert word.replace(" = ", "=") in p.text().replace(" = ", "="), f"not '{word}' from {p}"
+
+
+def signs(kind, *options):
+    """The server's signature is of this kind."""
+    with s_client(*options) as p:
+        p.binding()
+        said = re.search(r"Peer signature type: (\S+)", p.text())
+        assert said and said[1] in (kind, SIGNATURES[kind]), f"not a signature of {kind}: {p}"
 
 
 def refused(alerts, *options, port=443):
@@ -86,10 +97,11 @@ def names():
         says("subject=CN = other.example.test", version, "-servername", "other.example.test")
         says("subject=CN = other.example.test", version, "-servername", "OTHER.example.test")
     # Two certificates of one name: by what the client can verify.
-    says("Peer signature type: ECDSA", "-tls1_3", "-sigalgs", "ECDSA+SHA256:RSA-PSS+SHA256")
-    says("Peer signature type: RSA-PSS", "-tls1_3", "-sigalgs", "RSA-PSS+SHA256")
-    says("Peer signature type: ECDSA", "-tls1_2", "-sigalgs", "ECDSA+SHA256")
-    says("Peer signature type: RSA", "-tls1_2", "-sigalgs", "RSA+SHA256:RSA-PSS+SHA256")
+    signs("ECDSA", "-tls1_3", "-sigalgs", "ECDSA+SHA256:RSA-PSS+SHA256")
+    signs("RSA-PSS", "-tls1_3", "-sigalgs", "RSA-PSS+SHA256")
+    signs("ECDSA", "-tls1_2", "-sigalgs", "ECDSA+SHA256")
+    signs("RSA-PSS", "-tls1_2", "-sigalgs", "RSA+SHA256:RSA-PSS+SHA256")
+    signs("RSA", "-tls1_2", "-sigalgs", "RSA+SHA256")
     refused(HANDSHAKE_FAILURE, "-tls1_2", "-sigalgs", "ECDSA+SHA1:RSA+SHA1", "-cipher", "ALL:@SECLEVEL=0")
 
 
