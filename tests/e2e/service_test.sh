@@ -70,6 +70,7 @@ squid_start $PROXY 443
 drops_mark
 start_peer
 SERVED=$(counter tls_service)
+relayed=$(to_clients)
 bad=$(tcp_ends frame_bad)
 also relays "TURN on the same port" 400 -t -S -p 443 -n 200 -m 2 -c -e "$PEER4" "$SERVER4"
 sip "by ALPN" --alpn sip options ping burst options
@@ -84,6 +85,7 @@ sip "neither" junk closed
 served "not SIP" 0
 assert_num "ended for their first bytes" "$(tcp_ends frame_bad)" -gt "$bad"
 all_end
+assert_eq "messages relayed to clients" $(($(to_clients) - relayed)) 400
 sip "through squid" --via $PROXY options ping options
 in_client timeout 30 /usr/bin/python3 - $PROXY <<'END' || fail "openssl s_client through squid: see above"
 import os, sys

@@ -28,6 +28,9 @@ done
 for pid in "${pids[@]}"; do
 	wait "$pid" || note "a tool ended with $?" # testssl.sh counts findings so
 done
+for port in 443 5350 5351; do
+	[[ -s $TMP/testssl-$port.json ]] || fail "testssl.sh, port $port: $(tail -n 2 "$TMP/testssl-$port.log")"
+done
 python3 "$E2E/tls_audit.py" "$TMP" || fail "see above"
 no_tls() { (($(counter tls_conns) + $(counter tls_handshakes) + $(counter tls_waiting) == 0)); }
 await 10 no_tls || fail "TLS connections left: $(fl tls)"

@@ -25,10 +25,12 @@ await 10 listens_tcp fl-client $HELPER || fail "the helper does not listen"
 
 drops_mark
 start_peer
+relayed=$(to_clients)
 also relays "channels through tinyproxy" 100 -t -S -n 50 -m 2 -c -e "$PEER4" 127.0.0.1
 also relays "indications through tinyproxy" 100 -t -S -n 50 -m 2 -c -s -e "$PEER4" 127.0.0.1
-in_client timeout 50 python3 "$E2E/tls_proxy.py" $SQUID $TINY || fail "see above"
 all_end
+assert_eq "messages relayed to clients" $(($(to_clients) - relayed)) 200
+in_client timeout 50 python3 "$E2E/tls_proxy.py" $SQUID $TINY || fail "see above"
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
 assert_eq "drops that were not expected" "$(drops_except ip_dst nd_other icmp_no_session \
 	no_permission relay_port no_session tcp_closed tcp_cookie tcp_port tcp_seq)" ""

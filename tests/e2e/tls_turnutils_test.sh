@@ -37,7 +37,7 @@ start_peer
 capture wire in_client client0
 v4=(-e "$PEER4") v6=(-x -e "$PEER6")
 few=(-t -S -n 50 -m 2)
-relayed=$(counter relay_to_client)
+relayed=$(to_clients)
 also relays "channels" 100 "${few[@]}" -c -E "$CA" "${v4[@]}" "$SERVER4"
 also relays "indications" 100 "${few[@]}" -c -s "${v4[@]}" "$SERVER4"
 also relays "IPv6 to IPv6" 100 "${few[@]}" -c "${v6[@]}" "$SERVER6"
@@ -48,15 +48,15 @@ also relays "port 443, IPv6" 100 "${few[@]}" -c -p 443 "${v6[@]}" "$SERVER6"
 also relays "padded" 100 "${few[@]}" -c -l 101 "${v4[@]}" "$SERVER4"
 also relays "dual" 100 "${few[@]}" -Z "${v4[@]}" "$SERVER4"
 all_end
-assert_eq "messages relayed to clients" $(($(counter relay_to_client) - relayed)) $((9 * 100))
-relayed=$(counter relay_to_client)
+assert_eq "messages relayed to clients" $(($(to_clients) - relayed)) $((9 * 100))
+relayed=$(to_clients)
 also relays "large" 100 "${few[@]}" -c -l 1350 "${v4[@]}" "$SERVER4"
 also many "20 clients" 4000 -t -S -n 200 -m 20 -z 5 -c "${v4[@]}" "$SERVER4"
 bytes=$(counter tcp_splice_bytes)
 also streams "TCP to TCP" 100 -S -T -n 50 -m 2 "$SERVER4"
 also streams "TCP to TCP, IPv6" 100 -S -T -x -n 50 -m 2 "$SERVER6"
 all_end
-assert_eq "messages relayed to clients" $(($(counter relay_to_client) - relayed)) $((100 + 4000))
+assert_eq "messages relayed to clients" $(($(to_clients) - relayed)) $((100 + 4000))
 # Messages of 100 bytes, each through two joined pairs.
 assert_eq "bytes through joined pairs" $(($(counter tcp_splice_bytes) - bytes)) $((2 * 100 * (100 + 100)))
 for worker in 0 1; do
