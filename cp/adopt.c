@@ -15,10 +15,8 @@ struct adopt_redirect {
 	struct ctl_leg leg;
 };
 
-bool adopt_due(void *server)
+bool adopt_due(const struct server *s)
 {
-	const struct server *s = server;
-
 	return table_partial(s->table) || (s->gateway && gate_partial(s->gateway));
 }
 
@@ -83,9 +81,8 @@ static bool redirect_keep(struct server *s, uint32_t worker, const struct evt_se
 	return true;
 }
 
-bool adopt_session(void *server, uint32_t worker, const struct evt_session *e)
+bool adopt_session(struct server *s, uint32_t worker, const struct evt_session *e)
 {
-	struct server *s = server;
 	struct table_alloc *a = table_find_sid(s->table, worker, e->sid);
 
 	if (!table_partial(s->table) || server_now(s) >= e->expiry)
@@ -97,13 +94,6 @@ bool adopt_session(void *server, uint32_t worker, const struct evt_session *e)
 	if (a)
 		peers_take_up(s, a, e);
 	return a != NULL;
-}
-
-bool adopt_context(void *server, uint32_t worker, const struct evt_context *e)
-{
-	struct server *s = server;
-
-	return s->gateway && gate_adopt(s->gateway, worker, e);
 }
 
 void adopt_close(struct server *s)
@@ -132,20 +122,16 @@ bool adopt_elsewhere(const struct server *s, uint32_t worker, const struct ctl_l
 	return r != NULL;
 }
 
-void adopt_told(void *server, uint32_t worker)
+void adopt_told(struct server *s, uint32_t worker)
 {
-	struct server *s = server;
-
 	table_told(s->table, worker);
 	if (s->gateway)
 		gate_told(s->gateway, worker);
 	ports_resume_worker(s->ports, worker, server_now(s));
 }
 
-void adopt_done(void *server)
+void adopt_done(struct server *s)
 {
-	struct server *s = server;
-
 	for (const struct adopt_redirect *r = s->redirects; r; r = r->next) {
 		struct table_alloc *a = table_find(s->table, &r->leg);
 

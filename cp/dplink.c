@@ -10,7 +10,7 @@
 
 enum { DPLINK_SLOTS_MAX = 1 << 20 };
 
-struct dplink *dplink_create(const struct config *c, const struct dplink_ops *ops, void *ctx)
+struct dplink *dplink_create(const struct config *c, struct server *s)
 {
 	struct dplink *l = aligned_alloc(64, (sizeof(*l) + 63) & ~(size_t)63);
 
@@ -18,8 +18,7 @@ struct dplink *dplink_create(const struct config *c, const struct dplink_ops *op
 		return NULL;
 	memset(l, 0, sizeof(*l));
 	l->conf = c;
-	l->ops = ops;
-	l->ctx = ctx;
+	l->server = s;
 	l->wake_cp = -1;
 	return l;
 }
@@ -153,10 +152,13 @@ bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, char
 	}
 	fcntl(wake_cp, F_SETFL, O_NONBLOCK);
 	l->stats.attaches++;
-	l->ops->attached(l->ctx, l->generation);
-	for (uint32_t i = 0; l->ops->partial && l->ops->partial(l->ctx) && i < l->n_workers; i++)
-		l->worker[i].sync = SYNC_AUDIT;
 	return true;
+}
+
+void dplink_audit(struct dplink *l)
+{
+	for (uint32_t i = 0; i < l->n_workers; i++)
+		l->worker[i].sync = SYNC_AUDIT;
 }
 
 void dplink_detach(struct dplink *l)
@@ -252,79 +254,6 @@ bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uin
 	return true;
 }
 
-/* ---- replay ---- */
-
-static bool sync_mark(struct dplink *l, uint32_t worker, uint16_t type)
-{
-	struct ctl_hdr c = { 0 };
-
-	return dplink_replay_room(l, worker) && dplink_cmd(l, worker, type, &c, sizeof(c));
-}
-
-/* One worker's replay, as far as it gets now. */
-static enum dplink_work sync_step(struct dplink *l, uint32_t worker)
-{
-	struct worker_link *w = &l->worker[worker];
-	enum dplink_work work;
-
-	if (w->sync == SYNC_AUDIT) {
-		if (!sync_mark(l, worker, CMD_AUDIT))
-			return DPLINK_BLOCKED;
-		w->end_seq = l->seq;
-		w->sync = SYNC_TELLS;
-	}
-	if (w->sync == SYNC_BEGIN) {
-		if (!sync_mark(l, worker, CMD_SYNC_BEGIN))
-			return DPLINK_BLOCKED;
-		w->cursor = (struct dplink_cursor){ 0 };
-		w->sync = SYNC_STATE;
-	}
-	if (w->sync == SYNC_STATE) {
-		work = l->ops->replay(l->ctx, worker, &w->cursor);
-		if (work != DPLINK_IDLE)
-			return work;
-		w->sync = SYNC_END;
-	}
-	if (w->sync == SYNC_END) {
-		if (!sync_mark(l, worker, CMD_SYNC_END))
-			return DPLINK_BLOCKED;
-		w->end_seq = l->seq;
-		w->sync = SYNC_WAIT;
-	}
-	return DPLINK_IDLE;
-}
-
-/* ---- a turn ---- */
-
-enum dplink_work dplink_poll(struct dplink *l, uint32_t budget)
-{
-	bool blocked = false, more = false, progress = true;
-
-	for (uint32_t i = 0; dplink_usable(l) && i < l->n_workers; i++) {
-		enum dplink_work work = sync_step(l, i);
-
-		more |= work == DPLINK_MORE;
-		blocked |= work == DPLINK_BLOCKED;
-	}
-	while (progress && budget && dplink_usable(l)) {
-		progress = false;
-		for (uint32_t i = 0; budget && dplink_usable(l) && i < l->n_workers; i++) {
-			if (dplink_event_take(l, (l->turn + i) % l->n_workers, &blocked)) {
-				progress = true;
-				budget--;
-			}
-		}
-		l->turn = (l->turn + 1) % l->n_workers;
-	}
-	if (!dplink_usable(l))
-		return DPLINK_IDLE;
-	more |= l->begun;
-	l->begun = false;
-	if (more || budget == 0)
-		return DPLINK_MORE;
-	return blocked ? DPLINK_BLOCKED : DPLINK_IDLE;
-}
-
 bool dplink_fault(const struct dplink *l, const char **why)
 {
 	*why = l->fault;
@@ -369,6 +298,11 @@ void dplink_awake(struct dplink *l)
 const struct dplink_stats *dplink_stats(const struct dplink *l)
 {
 	return &l->stats;
+}
+
+uint64_t dplink_generation(const struct dplink *l)
+{
+	return l->generation;
 }
 
 bool dplink_attached(const struct dplink *l)

@@ -11,6 +11,7 @@
 #include "../conf/config.h"
 
 struct dplink;
+struct server;
 
 enum {
 	/*
@@ -35,51 +36,13 @@ struct dplink_cursor {
 	uint32_t total; /* of which there were so many when it was begun */
 };
 
-/* What the link hands to its owner. */
-struct dplink_ops {
-	void (*punt)(void *ctx, uint32_t worker, const struct evt_punt *p);
-	/*
-	 * Attached to a dataplane, whose generation is another after each of its starts. Comes
-	 * before the replay.
-	 */
-	void (*attached)(void *ctx, uint64_t generation);
-	/* EVT_CONNECTED, EVT_CONNECT_FAILED, EVT_PEER_ATTEMPT. False if its session is gone. */
-	bool (*peer_conn)(void *ctx, uint32_t worker, const struct evt_peer_conn *e);
-	/* False if nothing is known of that connection. */
-	bool (*conn_gone)(void *ctx, uint32_t worker, const struct evt_conn_gone *e);
-	/* A client names a pre-shared key: answered by CMD_PSK. */
-	void (*psk)(void *ctx, uint32_t worker, const struct evt_psk *e);
-	/* EVT_SESSION_REFUSED, EVT_PEER_REFUSED. False if that session is gone. */
-	bool (*refused)(void *ctx, uint32_t worker, const struct evt_result *e);
-	/* EVT_CONTEXT_REFUSED, EVT_CONTEXT_STATS, EVT_TERM. False if nobody is concerned any more.
-	 */
-	bool (*context_refused)(void *ctx, uint32_t worker, const struct evt_context_refused *e);
-	bool (*context_stats)(void *ctx, uint32_t worker, const struct evt_context_stats *e);
-	bool (*term)(void *ctx, uint32_t worker, const struct evt_term *e);
-	/*
-	 * Whether records of what the dataplane has were lost; asked at each attach. NULL: never.
-	 * If so, session and context tell of all that each worker has, which is nothing's loss if
-	 * it is known. told comes when one has told all: no request of it is handed on before.
-	 * audited comes when all have; no replay begins before.
-	 */
-	bool (*partial)(void *ctx);
-	bool (*session)(void *ctx, uint32_t worker, const struct evt_session *e);
-	bool (*context)(void *ctx, uint32_t worker, const struct evt_context *e);
-	void (*told)(void *ctx, uint32_t worker);
-	void (*audited)(void *ctx);
-	/*
-	 * Sends more of worker's sessions and contexts, while dplink_replay_room() lasts.
-	 * DPLINK_IDLE when all have been sent.
-	 */
-	enum dplink_work (*replay)(void *ctx, uint32_t worker, struct dplink_cursor *cur);
-};
-
 struct dplink_stats {
 #define LINK(member, ...) uint64_t member;
 #include "stat.def"
 };
 
-struct dplink *dplink_create(const struct config *c, const struct dplink_ops *ops, void *ctx);
+/* The server is whom dispatch.h hands events to. */
+struct dplink *dplink_create(const struct config *c, struct server *s);
 void dplink_free(struct dplink *l);
 
 /*
@@ -89,6 +52,15 @@ void dplink_free(struct dplink *l);
 bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, char *err,
 		   size_t errlen);
 void dplink_detach(struct dplink *l);
+
+/*
+ * Behind an attach: each worker tells what it has, and the replays begin once all have. Until then
+ * no request of a worker that has not is handed on.
+ */
+void dplink_audit(struct dplink *l);
+
+/* Of the dataplane that is attached, or was last: another one after each of its starts. */
+uint64_t dplink_generation(const struct dplink *l);
 
 /* ---- the loop's part ---- */
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The link to the dataplane: events, each taken once there is room for what it may cause. */
+/*
+ * The link to the dataplane: replays, and events, each taken once there is room for what it may
+ * cause.
+ */
 #include "dplink_int.h"
 
+#include "adopt.h"
+#include "dispatch.h"
 #include "event.h"
 
 static void event_synced(struct dplink *l, struct worker_link *w, uint32_t seq)
@@ -33,10 +38,10 @@ static void event_audited(struct dplink *l, uint32_t worker, uint32_t seq)
 	if (w->sync != SYNC_TELLS || seq != w->end_seq)
 		return;
 	w->sync = SYNC_TOLD;
-	l->ops->told(l->ctx, worker);
+	adopt_told(l->server, worker);
 	if (link_audits(l))
 		return;
-	l->ops->audited(l->ctx);
+	adopt_done(l->server);
 	for (uint32_t i = 0; i < l->n_workers; i++)
 		l->worker[i].sync = SYNC_BEGIN;
 	l->begun = true;
@@ -45,48 +50,22 @@ static void event_audited(struct dplink *l, uint32_t worker, uint32_t seq)
 /* Hands on the private copy of an event, whose values may be. False if what it is about is gone. */
 static bool event_dispatch(struct dplink *l, uint32_t worker)
 {
-	const union ctl_evt *e = &l->event;
+	const struct ctl_hdr *hdr = &l->event.hdr;
 
-	switch ((enum ctl_evt_type)e->hdr.type) {
-	case EVT_PUNT:
-		l->ops->punt(l->ctx, worker, &e->punt);
-		return true;
-	case EVT_SESSION_REFUSED:
-	case EVT_PEER_REFUSED:
-		return l->ops->refused(l->ctx, worker, &e->session_refused);
-	case EVT_CONNECTED:
-	case EVT_CONNECT_FAILED:
-	case EVT_PEER_ATTEMPT:
-		return l->ops->peer_conn(l->ctx, worker, &e->connected);
-	case EVT_CONN_GONE:
-		return l->ops->conn_gone(l->ctx, worker, &e->conn_gone);
-	case EVT_PSK:
-		l->ops->psk(l->ctx, worker, &e->psk);
-		return true;
-	case EVT_CONTEXT_REFUSED:
-		return l->ops->context_refused(l->ctx, worker, &e->context_refused);
-	case EVT_CONTEXT_STATS:
-		return l->ops->context_stats(l->ctx, worker, &e->context_stats);
-	case EVT_TERM:
-		return l->ops->term(l->ctx, worker, &e->term);
-	case EVT_SESSION:
-		return l->ops->session && l->ops->session(l->ctx, worker, &e->session);
-	case EVT_CONTEXT:
-		return l->ops->context && l->ops->context(l->ctx, worker, &e->context);
+	switch (hdr->type) {
 	case EVT_AUDITED:
-		event_audited(l, worker, e->hdr.seq);
+		event_audited(l, worker, hdr->seq);
 		return true;
 	case EVT_END_LOST:
 		l->stats.ends_lost++;
 		dplink_sync_want(&l->worker[worker]);
 		return true;
 	case EVT_SYNCED:
-		event_synced(l, &l->worker[worker], e->hdr.seq);
+		event_synced(l, &l->worker[worker], hdr->seq);
 		return true;
-	case EVT_NONE:
-		break;
+	default:
+		return dispatch_event(l->server, worker, &l->event);
 	}
-	return false;
 }
 
 /* Copies one event, no more of it than there is. False if its header is invalid. */
@@ -178,7 +157,7 @@ static void event_next(struct dplink *l, uint32_t worker, bool now)
  * so that room comes before many are kept. They are bounded all the same: beyond, the oldest is
  * handed on without room, and what it causes goes the way of all commands that meet a full ring.
  */
-bool dplink_event_take(struct dplink *l, uint32_t worker, bool *blocked)
+static bool event_take(struct dplink *l, uint32_t worker, bool *blocked)
 {
 	struct worker_link *w = &l->worker[worker];
 	const bool room = dplink_room(l, worker) >= worker_reserve(w);
@@ -205,4 +184,77 @@ bool dplink_event_take(struct dplink *l, uint32_t worker, bool *blocked)
 	else
 		event_next(l, worker, room);
 	return true;
+}
+
+/* ---- replay ---- */
+
+static bool sync_mark(struct dplink *l, uint32_t worker, uint16_t type)
+{
+	struct ctl_hdr c = { 0 };
+
+	return dplink_replay_room(l, worker) && dplink_cmd(l, worker, type, &c, sizeof(c));
+}
+
+/* One worker's replay, as far as it gets now. */
+static enum dplink_work sync_step(struct dplink *l, uint32_t worker)
+{
+	struct worker_link *w = &l->worker[worker];
+	enum dplink_work work;
+
+	if (w->sync == SYNC_AUDIT) {
+		if (!sync_mark(l, worker, CMD_AUDIT))
+			return DPLINK_BLOCKED;
+		w->end_seq = l->seq;
+		w->sync = SYNC_TELLS;
+	}
+	if (w->sync == SYNC_BEGIN) {
+		if (!sync_mark(l, worker, CMD_SYNC_BEGIN))
+			return DPLINK_BLOCKED;
+		w->cursor = (struct dplink_cursor){ 0 };
+		w->sync = SYNC_STATE;
+	}
+	if (w->sync == SYNC_STATE) {
+		work = dispatch_replay(l->server, worker, &w->cursor);
+		if (work != DPLINK_IDLE)
+			return work;
+		w->sync = SYNC_END;
+	}
+	if (w->sync == SYNC_END) {
+		if (!sync_mark(l, worker, CMD_SYNC_END))
+			return DPLINK_BLOCKED;
+		w->end_seq = l->seq;
+		w->sync = SYNC_WAIT;
+	}
+	return DPLINK_IDLE;
+}
+
+/* ---- a turn ---- */
+
+enum dplink_work dplink_poll(struct dplink *l, uint32_t budget)
+{
+	bool blocked = false, more = false, progress = true;
+
+	for (uint32_t i = 0; dplink_usable(l) && i < l->n_workers; i++) {
+		enum dplink_work work = sync_step(l, i);
+
+		more |= work == DPLINK_MORE;
+		blocked |= work == DPLINK_BLOCKED;
+	}
+	while (progress && budget && dplink_usable(l)) {
+		progress = false;
+		for (uint32_t i = 0; budget && dplink_usable(l) && i < l->n_workers; i++) {
+			if (event_take(l, (l->turn + i) % l->n_workers, &blocked)) {
+				progress = true;
+				budget--;
+			}
+		}
+		l->turn = (l->turn + 1) % l->n_workers;
+	}
+	if (!dplink_usable(l))
+		return DPLINK_IDLE;
+	more |= l->begun;
+	l->begun = false;
+	if (more || budget == 0)
+		return DPLINK_MORE;
+	return blocked ? DPLINK_BLOCKED : DPLINK_IDLE;
 }

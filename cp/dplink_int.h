@@ -2,7 +2,7 @@
 #ifndef FL_CP_DPLINK_INT_H
 #define FL_CP_DPLINK_INT_H
 
-/* What dplink.c and dplink_event.c have of each other. */
+/* What dplink_event.c has of dplink.c. */
 #include "dplink.h"
 #include "backlog.h"
 
@@ -35,8 +35,7 @@ struct worker_link {
 
 struct dplink {
 	const struct config *conf;
-	const struct dplink_ops *ops;
-	void *ctx;
+	struct server *server;
 	void *base; /* the region; NULL when not attached */
 	uint64_t size;
 	int wake_cp;
@@ -59,20 +58,10 @@ static inline bool dplink_audits(const struct worker_link *w)
 	return w->sync == SYNC_AUDIT || w->sync == SYNC_TELLS;
 }
 
-/* ---- dplink.c ---- */
-
 bool dplink_usable(const struct dplink *l);
 /* The dataplane did what cannot be: nothing more is taken from it or given to it. */
 void dplink_fail(struct dplink *l, const char *what);
 /* Something that was to be told to the worker was lost: it is replayed. */
 void dplink_sync_want(struct worker_link *w);
-
-/* ---- dplink_event.c ---- */
-
-/*
- * Hands on one event of a worker, or takes one from its ring. False if there is none, or none can
- * be now; *blocked is set where it is room for commands that is waited for.
- */
-bool dplink_event_take(struct dplink *l, uint32_t worker, bool *blocked);
 
 #endif

@@ -25,8 +25,7 @@ struct ask {
 
 struct dpsock {
 	struct event_base *base;
-	const struct config *conf;
-	struct dplink *link;
+	struct server *server;
 	void (*change)(void *ctx);
 	void *ctx;
 	int fd;
@@ -104,7 +103,7 @@ bool dpsock_ask(struct dpsock *d, const void *msg, size_t len, uint32_t patience
 {
 	struct ask *a = &d->asks[d->n_asks];
 
-	if (d->fd < 0 || !dplink_attached(d->link) || d->n_asks == DPSOCK_ASKS_MAX ||
+	if (d->fd < 0 || !dplink_attached(d->server->link) || d->n_asks == DPSOCK_ASKS_MAX ||
 	    len > sizeof(a->msg))
 		return false;
 	*a = (struct ask){ answer, ctx, len, patience_ms, { 0 } };
@@ -118,11 +117,12 @@ bool dpsock_ask(struct dpsock *d, const void *msg, size_t len, uint32_t patience
 static void dpsock_reset(struct dpsock *d, const char *why)
 {
 	struct timeval tv = { d->retry_ms / 1000, (suseconds_t)(d->retry_ms % 1000) * 1000 };
-	bool attached = dplink_attached(d->link);
+	bool attached = dplink_attached(d->server->link);
 	char text[CONFIG_STR_MAX];
 
 	snprintf(text, sizeof(text), "%s the dataplane at %s: %s",
-		 attached ? "detached from" : "not attached to", d->conf->dataplane.socket, why);
+		 attached ? "detached from" : "not attached to", d->server->conf->dataplane.socket,
+		 why);
 	say_once(d, text);
 	if (d->readable)
 		event_free(d->readable);
@@ -130,7 +130,7 @@ static void dpsock_reset(struct dpsock *d, const char *why)
 	if (d->fd >= 0)
 		close(d->fd);
 	d->fd = -1;
-	dplink_detach(d->link);
+	dplink_detach(d->server->link);
 	asks_fail(d, "the dataplane detached");
 	event_add(d->retry, &tv);
 	d->retry_ms = d->retry_ms * 2 < DPSOCK_RETRY_MAX_MS ? d->retry_ms * 2 : DPSOCK_RETRY_MAX_MS;
@@ -200,7 +200,7 @@ static const char *welcome_refuse(const struct dpsock *d, ssize_t n, const struc
 		return verdict_text(CTL_BAD_ABI);
 	if (w->verdict != CTL_WELCOME)
 		return verdict_text(w->verdict);
-	if (w->config_digest != config_digest(d->conf))
+	if (w->config_digest != config_digest(d->server->conf))
 		return verdict_text(CTL_BAD_CONFIG);
 	return fds[0] < 0 || fds[1] < 0 ? "it sent the wrong descriptors" : NULL;
 }
@@ -230,12 +230,13 @@ static void welcome_take(struct dpsock *d)
 		dpsock_reset(d, why);
 		return;
 	}
-	if (!dplink_attach(d->link, fds[0], w.region_size, fds[1], err, sizeof(err))) {
+	if (!server_attach(d->server, fds[0], w.region_size, fds[1], err, sizeof(err))) {
 		dpsock_reset(d, err);
 		return;
 	}
 	d->retry_ms = DPSOCK_RETRY_MIN_MS;
-	snprintf(err, sizeof(err), "attached to the dataplane at %s", d->conf->dataplane.socket);
+	snprintf(err, sizeof(err), "attached to the dataplane at %s",
+		 d->server->conf->dataplane.socket);
 	say_once(d, err);
 	d->change(d->ctx);
 }
@@ -271,7 +272,7 @@ static void dpsock_readable(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	if (dplink_attached(d->link))
+	if (dplink_attached(d->server->link))
 		answer_take(d);
 	else
 		welcome_take(d);
@@ -285,7 +286,7 @@ static bool hello_send(struct dpsock *d)
 		.magic = CTL_ABI_MAGIC,
 		.abi_version = CTL_ABI_VERSION,
 		.pid = (uint32_t)getpid(),
-		.config_digest = config_digest(d->conf),
+		.config_digest = config_digest(d->server->conf),
 	};
 
 	return send(d->fd, &h, sizeof(h), MSG_NOSIGNAL) == (ssize_t)sizeof(h);
@@ -299,8 +300,8 @@ static void dpsock_connect(evutil_socket_t fd, short what, void *ctx)
 
 	(void)fd;
 	(void)what;
-	memcpy(a.sun_path, d->conf->dataplane.socket,
-	       strnlen(d->conf->dataplane.socket, sizeof(a.sun_path) - 1));
+	memcpy(a.sun_path, d->server->conf->dataplane.socket,
+	       strnlen(d->server->conf->dataplane.socket, sizeof(a.sun_path) - 1));
 	d->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (d->fd < 0 || connect(d->fd, (struct sockaddr *)&a, sizeof(a)) || !hello_send(d)) {
 		dpsock_reset(d, strerror(errno));
@@ -311,8 +312,8 @@ static void dpsock_connect(evutil_socket_t fd, short what, void *ctx)
 		dpsock_reset(d, "out of memory");
 }
 
-struct dpsock *dpsock_create(struct event_base *base, const struct config *c, struct dplink *l,
-			     void (*change)(void *ctx), void *ctx)
+struct dpsock *dpsock_create(struct event_base *base, struct server *s, void (*change)(void *ctx),
+			     void *ctx)
 {
 	struct dpsock *d = calloc(1, sizeof(*d));
 	struct timeval now = { 0 };
@@ -320,8 +321,7 @@ struct dpsock *dpsock_create(struct event_base *base, const struct config *c, st
 	if (!d)
 		return NULL;
 	d->base = base;
-	d->conf = c;
-	d->link = l;
+	d->server = s;
 	d->change = change;
 	d->ctx = ctx;
 	d->fd = -1;

@@ -4,12 +4,12 @@
 
 /*
  * The socket to the dataplane (lib/ctl_abi.h): connects, says hello, takes the welcome and its
- * descriptors, and hands them to dplink. When the dataplane is away, refuses or dies, it tries
+ * descriptors, and hands them to the server. When the dataplane is away, refuses or dies, it tries
  * again, each time a little later. One line is logged when the state of things changes.
  *
  * Once attached it carries requests (MSG_*), one at a time: others wait in a short queue.
  */
-#include "dplink.h"
+#include "server.h"
 
 #include <event2/event.h>
 
@@ -23,8 +23,8 @@ enum {
 struct dpsock;
 
 /* change is called after each attach and detach. NULL without memory. */
-struct dpsock *dpsock_create(struct event_base *base, const struct config *c, struct dplink *l,
-			     void (*change)(void *ctx), void *ctx);
+struct dpsock *dpsock_create(struct event_base *base, struct server *s, void (*change)(void *ctx),
+			     void *ctx);
 void dpsock_free(struct dpsock *d);
 
 /* ok, or one sentence in text, which is good during the call only. */

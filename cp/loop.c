@@ -149,7 +149,7 @@ struct loop *loop_create(struct event_base *base, struct server *s)
 		loop_free(l);
 		return NULL;
 	}
-	l->sock = dpsock_create(base, s->conf, s->link, on_change, l);
+	l->sock = dpsock_create(base, s, on_change, l);
 	if (!l->sock) {
 		loop_free(l);
 		return NULL;

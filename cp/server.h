@@ -4,7 +4,7 @@
 
 /*
  * The control process as a whole: its parts, its clock and its counters. One thread. A request
- * comes in from dplink, is judged here (RFC 8656 5) and handled by one function of cp/turn a
+ * comes in from dplink, is judged (cp/turn/request.c) and handled by one function of cp/turn a
  * method. Time is passed in with server_clock(); nothing below reads a clock.
  */
 #include "auth/auth.h"
@@ -100,6 +100,13 @@ struct server {
 bool server_open(struct server *s, const struct config *c, struct auth *auth, uint64_t now_ms,
 		 uint64_t wall_ms, char *err, size_t errlen);
 void server_close(struct server *s);
+
+/*
+ * Attaches to a dataplane, see dplink_attach(): what was another one's goes, and what has no record
+ * is asked for.
+ */
+bool server_attach(struct server *s, int memfd, uint64_t size, int wake_cp, char *err,
+		   size_t errlen);
 
 /* Sets the clock. Call before server_poll(). */
 void server_clock(struct server *s, uint64_t now_ms, uint64_t wall_ms);

@@ -56,7 +56,10 @@ struct table_resv *session_reserve(struct server *s, struct ctl_relay relay,
 /* Ends a reservation whose port passes to an allocation. */
 void session_reserve_use(struct server *s, struct table_resv *r);
 
-/* The sessions of dplink's replay: see struct dplink_ops. */
-enum dplink_work session_replay(void *server, uint32_t worker, struct dplink_cursor *cur);
+/*
+ * Sends more of worker's sessions, while dplink_replay_room() lasts. DPLINK_IDLE when all have been
+ * sent.
+ */
+enum dplink_work session_replay(struct server *s, uint32_t worker, struct dplink_cursor *cur);
 
 #endif

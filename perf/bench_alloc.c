@@ -388,7 +388,7 @@ static void server_begin(struct auth *auth)
 	if (!server_open(&server, &conf, auth, loop_now_ms(), loop_wall_ms(), err, sizeof(err)))
 		die(err);
 	ports_resume(server.ports, server_now(&server));
-	if (!dplink_attach(server.link, dup(dp.memfd), dp.size, dup(dp.wake_cp), err, sizeof(err)))
+	if (!server_attach(&server, dup(dp.memfd), dp.size, dup(dp.wake_cp), err, sizeof(err)))
 		die(err);
 }
 

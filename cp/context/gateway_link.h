@@ -2,7 +2,7 @@
 #ifndef FL_CP_CONTEXT_LINK_H
 #define FL_CP_CONTEXT_LINK_H
 
-/* What the link to the dataplane hands to the gateway: see struct dplink_ops. */
+/* What the link to the dataplane hands to the gateway. False where nobody is concerned any more. */
 #include "gateway.h"
 
 #include "../dplink.h"

@@ -17,6 +17,12 @@ struct request {
 	struct cmd_send reply;
 };
 
+/* A request that was punted: answered, or given to the handler of its method. */
+void request_handle(struct server *s, uint32_t worker, const struct evt_punt *p);
+
+/* Bytes of a challenge without FINGERPRINT, which are always as many. */
+uint16_t request_challenge_len(struct server *s);
+
 /*
  * Handlers: called with an authenticated request, with or without an allocation on its five-tuple
  * as the method wants it.
@@ -31,7 +37,7 @@ void connection_bind_handle(struct server *s, struct request *r);
 /* The allocation that a ConnectionBind is about, or NULL. Asked before it is authenticated. */
 const struct table_alloc *connection_bind_alloc(struct server *s, const struct request *r);
 
-/* ---- peers' connections (RFC 6062): events, as in struct dplink_ops ---- */
+/* ---- peers' connections (RFC 6062): events, false if their session is gone ---- */
 
 bool connect_done(struct server *s, uint32_t worker, const struct evt_peer_conn *e);
 bool connect_failed(struct server *s, uint32_t worker, const struct evt_peer_conn *e);

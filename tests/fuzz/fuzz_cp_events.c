@@ -93,7 +93,7 @@ static void settle(void)
 	if (dplink_fault(env.s.link, &why)) {
 		fake_dp_close(&env.dp);
 		fake_dp_open(&env.dp, &env.conf, 256);
-		if (!fake_dp_attach(&env.dp, env.s.link, err, sizeof(err)))
+		if (!fake_dp_attach(&env.dp, &env.s, err, sizeof(err)))
 			abort();
 		server_poll(&env.s);
 	}
@@ -269,7 +269,7 @@ static void attach(uint8_t arg)
 	fake_dp_close(&env.dp);
 	fake_dp_open(&env.dp, &env.conf, 256);
 	env.dp.region->generation = arg;
-	if (!fake_dp_attach(&env.dp, env.s.link, err, sizeof(err)))
+	if (!fake_dp_attach(&env.dp, &env.s, err, sizeof(err)))
 		abort();
 }
 

@@ -96,7 +96,7 @@ static void meet(void)
 	struct ctl_hello h;
 
 	dpsock_free(sock);
-	sock = dpsock_create(base, &env.conf, env.s.link, on_change, NULL);
+	sock = dpsock_create(base, &env.s, on_change, NULL);
 	must(sock);
 	turn();
 	if (fd >= 0)

@@ -8,6 +8,7 @@
  */
 #include "../unit/cp_env.h"
 #include "cp/admin/stats.h"
+#include "cp/dispatch.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,78 +31,37 @@ static struct fake_dp dp;
 static struct dplink *dl;
 static uint8_t *honest; /* copy of the region as it was made */
 
-static void punt(void *ctx, uint32_t worker, const struct evt_punt *p)
+static bool term_valid(const struct evt_term *e)
 {
-	(void)ctx;
-	if (worker >= conf.dataplane.n_workers || p->leg.listener >= conf.n_listener ||
-	    p->payload_len > CTL_PAYLOAD_MAX)
+	return e->side <= 1 && e->what < TERM_EVENTS && e->rtcp <= 1 && e->why < TCP_END_MAX;
+}
+
+/* In place of the server's (link time): whatever comes was checked. */
+bool dispatch_event(struct server *s, uint32_t worker, const union ctl_evt *e)
+{
+	bool valid = worker < conf.dataplane.n_workers;
+
+	(void)s;
+	if (e->hdr.type == EVT_PUNT)
+		valid &= e->punt.leg.listener < conf.n_listener &&
+			 e->punt.payload_len <= CTL_PAYLOAD_MAX;
+	else if (e->hdr.type == EVT_PSK)
+		valid &= e->psk.domain < conf.n_domain && e->psk.identity_len <= CTL_IDENTITY_MAX;
+	else if (e->hdr.type == EVT_CONTEXT_REFUSED)
+		valid &= e->context_refused.why < REFUSALS;
+	else if (e->hdr.type == EVT_TERM)
+		valid &= term_valid(&e->term);
+	if (!valid)
 		abort();
-}
-
-static void psk(void *ctx, uint32_t worker, const struct evt_psk *e)
-{
-	(void)ctx;
-	if (worker >= conf.dataplane.n_workers || e->domain >= conf.n_domain ||
-	    e->identity_len > CTL_IDENTITY_MAX)
-		abort();
-}
-
-static bool refused(void *ctx, uint32_t worker, const struct evt_result *e)
-{
-	(void)ctx;
-	(void)e;
-	return worker < conf.dataplane.n_workers;
-}
-
-static bool peer_conn(void *ctx, uint32_t worker, const struct evt_peer_conn *e)
-{
-	(void)ctx;
-	(void)e;
-	return worker < conf.dataplane.n_workers;
-}
-
-static bool conn_gone(void *ctx, uint32_t worker, const struct evt_conn_gone *e)
-{
-	(void)ctx;
-	(void)e;
-	return worker < conf.dataplane.n_workers;
-}
-
-static void attached(void *ctx, uint64_t generation)
-{
-	(void)ctx;
-	(void)generation;
-}
-
-static bool context_refused(void *ctx, uint32_t worker, const struct evt_context_refused *e)
-{
-	(void)ctx;
-	if (e->why >= REFUSALS)
-		abort();
-	return worker < conf.dataplane.n_workers;
-}
-
-static bool context_stats(void *ctx, uint32_t worker, const struct evt_context_stats *e)
-{
-	(void)ctx;
-	(void)e;
-	return worker < conf.dataplane.n_workers;
-}
-
-static bool term(void *ctx, uint32_t worker, const struct evt_term *e)
-{
-	(void)ctx;
-	if (e->side > 1 || e->what >= TERM_EVENTS || e->rtcp > 1 || e->why >= TCP_END_MAX)
-		abort();
-	return worker < conf.dataplane.n_workers;
+	return true;
 }
 
 /* As many sessions as there is room for, up to eight. */
-static enum dplink_work replay(void *ctx, uint32_t worker, struct dplink_cursor *cur)
+enum dplink_work dispatch_replay(struct server *s, uint32_t worker, struct dplink_cursor *cur)
 {
 	struct cmd_session_set c = { .sid = { 1, 1 } };
 
-	(void)ctx;
+	(void)s;
 	for (; cur->slot < 8; cur->slot++) {
 		if (!dplink_replay_room(dl, worker))
 			return DPLINK_BLOCKED;
@@ -113,17 +73,6 @@ static enum dplink_work replay(void *ctx, uint32_t worker, struct dplink_cursor 
 
 static void once(void)
 {
-	static const struct dplink_ops ops = { .punt = punt,
-					       .attached = attached,
-					       .peer_conn = peer_conn,
-					       .conn_gone = conn_gone,
-					       .psk = psk,
-					       .refused = refused,
-					       .context_refused = context_refused,
-					       .context_stats = context_stats,
-					       .term = term,
-					       .replay = replay };
-
 	if (dl)
 		return;
 	conf.dataplane.n_workers = 2;
@@ -132,7 +81,7 @@ static void once(void)
 	conf.n_listener = 2;
 	fake_dp_open(&dp, &conf, 4);
 	honest = malloc(dp.size);
-	dl = dplink_create(&conf, &ops, NULL);
+	dl = dplink_create(&conf, NULL);
 	if (!honest || !dl)
 		abort();
 	memcpy(honest, dp.base, dp.size);

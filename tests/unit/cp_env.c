@@ -139,7 +139,7 @@ void env_start(struct env *e, uint32_t slots)
 	if (!adopt_due(&e->s))
 		ports_resume(e->s.ports, server_now(&e->s));
 	fake_dp_open(&e->dp, &e->conf, slots);
-	if (!fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)))
+	if (!fake_dp_attach(&e->dp, &e->s, err, sizeof(err)))
 		fail_msg("%s", err);
 	env_sync(e);
 }

@@ -67,9 +67,9 @@ void fake_dp_close(struct fake_dp *f)
 	close(f->wake_cp);
 }
 
-bool fake_dp_attach(struct fake_dp *f, struct dplink *l, char *err, size_t errlen)
+bool fake_dp_attach(struct fake_dp *f, struct server *s, char *err, size_t errlen)
 {
-	return dplink_attach(l, dup(f->memfd), f->size, dup(f->wake_cp), err, errlen);
+	return server_attach(s, dup(f->memfd), f->size, dup(f->wake_cp), err, errlen);
 }
 
 void fake_dp_event(struct fake_dp *f, uint32_t worker, const void *msg, size_t len)

@@ -4,7 +4,7 @@
 
 /* A dataplane in this process: the region and its rings, without packets. */
 #include "conf/config.h"
-#include "cp/dplink.h"
+#include "cp/server.h"
 
 enum { FAKE_WORKERS = 4 };
 
@@ -22,7 +22,7 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots);
 void fake_dp_close(struct fake_dp *f);
 
 /* Gives l copies of the descriptors. */
-bool fake_dp_attach(struct fake_dp *f, struct dplink *l, char *err, size_t errlen);
+bool fake_dp_attach(struct fake_dp *f, struct server *s, char *err, size_t errlen);
 
 void fake_dp_event(struct fake_dp *f, uint32_t worker, const void *msg, size_t len);
 void fake_dp_punt(struct fake_dp *f, uint32_t worker, const struct sock_addr *client,

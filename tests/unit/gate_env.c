@@ -171,6 +171,6 @@ void gate_restart(struct env *e)
 	e->s.gateway = gate_open(&e->s, err, sizeof(err));
 	assert_non_null(e->s.gateway);
 	ports_resume(e->s.ports, server_now(&e->s));
-	if (!fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)))
+	if (!fake_dp_attach(&e->dp, &e->s, err, sizeof(err)))
 		fail_msg("%s", err);
 }

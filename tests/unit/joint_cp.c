@@ -103,7 +103,7 @@ void joint_cp_attach(int region_fd, uint64_t size)
 {
 	char err[512] = "";
 
-	if (!dplink_attach(server.link, dup(region_fd), size, eventfd(0, EFD_CLOEXEC), err,
+	if (!server_attach(&server, dup(region_fd), size, eventfd(0, EFD_CLOEXEC), err,
 			   sizeof(err))) {
 		fprintf(stderr, "%s\n", err);
 		abort();

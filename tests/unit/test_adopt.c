@@ -56,7 +56,7 @@ static struct env *start(struct env *e, const struct told *t, uint32_t sets[2])
 	if (e->conf.gateway.contexts && !(e->s.gateway = gate_open(&e->s, err, sizeof(err))))
 		fail_msg("%s", err);
 	fake_dp_open(&e->dp, &e->conf, 64);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	env_poll(e);
 	for (uint32_t w = 0; w < 2; w++) {
 		uint32_t seq = 0;
@@ -178,14 +178,14 @@ static void redirects_are_bounded(void **state)
 	r.relay[0].relay = CTL_RELAY_NONE;
 	assert_true(server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)));
 	fake_dp_open(&e->dp, &e->conf, 64);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	for (uint32_t i = 0; i < 200; i++) {
 		fake_dp_event(&e->dp, 0, &r, sizeof(r));
 		env_poll(e);
 		assert_int_equal(e->s.n_redirects, i < 128 ? i + 1 : 128);
 	}
 	assert_int_equal(dplink_stats(e->s.link)->events_stale, 200 - 128);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	assert_int_equal(e->s.n_redirects, 0);
 }
 
@@ -200,7 +200,7 @@ static void start_untold(struct env *e, uint32_t seq[2])
 	if (e->conf.gateway.contexts && !(e->s.gateway = gate_open(&e->s, err, sizeof(err))))
 		fail_msg("%s", err);
 	fake_dp_open(&e->dp, &e->conf, 256);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	for (uint32_t w = 0; w < 2; w++) {
 		assert_true(env_take(e, w, CMD_AUDIT, &c));
 		seq[w] = c.hdr.seq;
@@ -354,7 +354,7 @@ static void a_death_meanwhile_begins_anew(void **state)
 
 	assert_true(server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)));
 	fake_dp_open(&e->dp, &e->conf, 64);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	fake_dp_event(&e->dp, 0, &s, sizeof(s));
 	env_poll(e);
 	assert_int_equal(table_stats(e->s.table)->allocs, 1);
@@ -449,7 +449,7 @@ static void no_port_is_given_before_all_is_told(void **state)
 	assert_non_null(e->s.gateway);
 	assert_false(gate_partial(e->s.gateway));
 	fake_dp_open(&e->dp, &e->conf, 64);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	env_poll(e);
 	assert_int_equal(relay_port_worker(w.port, 2), 0);
 	for (uint32_t wk = 2; wk-- > 0;) {

@@ -5,7 +5,8 @@
  * lost, however many requests come in between; and a replay comes to its end (R70).
  */
 #include "media_world.h"
-#include "../../cp/dplink.h"
+#include "../../cp/adopt.h"
+#include "../../cp/dispatch.h"
 #include "../../dp/boundary.h"
 #include "../../dp/turn/peer.h"
 
@@ -27,65 +28,63 @@ static uint32_t replay_turns; /* that one takes */
 
 /* ---- the control process ---- */
 
-static void on_attached(void *ctx, uint64_t generation)
+void adopt_told(struct server *s, uint32_t worker)
 {
-	(void)ctx;
-	(void)generation;
+	(void)s;
+	(void)worker;
+}
+
+void adopt_done(struct server *s)
+{
+	(void)s;
 }
 
 /* Each request has a reply. */
-static void on_punt(void *ctx, uint32_t worker, const struct evt_punt *p)
+static void on_punt(uint32_t worker, const struct evt_punt *p)
 {
 	struct cmd_send c = { .leg = p->leg, .payload_len = 20 };
 
-	(void)ctx;
 	n_punts++;
 	dplink_cmd(l, worker, CMD_SEND, &c, (uint16_t)(offsetof(struct cmd_send, payload) + 20));
 }
 
-static bool on_stats(void *ctx, uint32_t worker, const struct evt_context_stats *e)
+static void on_stats(const struct evt_context_stats *e)
 {
 	uint32_t i = 0;
 
-	(void)ctx;
-	(void)worker;
 	while (i < n_asked && asked[i] != e->hdr.seq)
 		i++;
 	assert_true(i < n_asked);
 	asked[i] = asked[--n_asked];
-	return true;
 }
 
-static bool on_refused(void *ctx, uint32_t worker, const struct evt_context_refused *e)
+bool dispatch_event(struct server *s, uint32_t worker, const union ctl_evt *e)
 {
-	(void)ctx;
-	(void)worker;
-	assert_int_equal(e->why, REFUSED_BAD);
-	n_refused++;
-	return true;
-}
-
-static bool on_term(void *ctx, uint32_t worker, const struct evt_term *e)
-{
-	(void)ctx;
-	(void)worker;
-	(void)e;
-	return true;
-}
-
-static bool on_gone(void *ctx, uint32_t worker, const struct evt_conn_gone *e)
-{
-	(void)ctx;
-	(void)worker;
-	(void)e;
-	n_gone++;
+	(void)s;
+	switch (e->hdr.type) {
+	case EVT_PUNT:
+		on_punt(worker, &e->punt);
+		break;
+	case EVT_CONTEXT_STATS:
+		on_stats(&e->context_stats);
+		break;
+	case EVT_CONTEXT_REFUSED:
+		assert_int_equal(e->context_refused.why, REFUSED_BAD);
+		n_refused++;
+		break;
+	case EVT_CONN_GONE:
+		n_gone++;
+		break;
+	default:
+		assert_int_equal(e->hdr.type, EVT_TERM);
+	}
 	return true;
 }
 
 /* There is nothing but the call, named each time. */
-static enum dplink_work on_replay(void *ctx, uint32_t worker, struct dplink_cursor *cur)
+enum dplink_work dispatch_replay(struct server *s, uint32_t worker, struct dplink_cursor *cur)
 {
-	(void)ctx;
+	(void)s;
 	if (cur->sent)
 		return cur->slot++ < replay_turns ? DPLINK_MORE : DPLINK_IDLE;
 	if (dplink_replay_room(l, worker) == 0)
@@ -93,16 +92,6 @@ static enum dplink_work on_replay(void *ctx, uint32_t worker, struct dplink_curs
 	cur->sent = dplink_cmd(l, worker, CMD_CONTEXT_SET, &call, sizeof(call));
 	return DPLINK_MORE;
 }
-
-static const struct dplink_ops ops = {
-	.attached = on_attached,
-	.punt = on_punt,
-	.context_stats = on_stats,
-	.context_refused = on_refused,
-	.term = on_term,
-	.conn_gone = on_gone,
-	.replay = on_replay,
-};
 
 /* Asks for counters, as often as there is room for, n times at most. */
 static uint32_t ask(uint32_t n)
@@ -168,7 +157,7 @@ static int setup(void **state)
 	media_setup(state);
 	call = media_call(TERM_RTP);
 	n_asked = n_refused = n_punts = n_gone = replay_turns = 0;
-	l = dplink_create(&world.conf, &ops, NULL);
+	l = dplink_create(&world.conf, NULL);
 	assert_true(dplink_attach(l, dup(world.region_fd), world.dp.region_size,
 				  eventfd(0, EFD_CLOEXEC), err, sizeof(err)));
 	while (dplink_replaying(l)) {

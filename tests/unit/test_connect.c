@@ -758,7 +758,7 @@ static void a_new_control_process_knows_none(void **state)
 	assert_true(server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)));
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, 256);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	env_poll(e);
 	while (fake_dp_take(&e->dp, 0, &c))
 		;

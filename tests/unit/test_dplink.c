@@ -42,7 +42,7 @@ static void a_region_that_is_invalid(void **state)
 #define WRONG(assignment)                                                          \
 	do {                                                                       \
 		assignment;                                                        \
-		assert_false(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err))); \
+		assert_false(fake_dp_attach(&e->dp, &e->s, err, sizeof(err))); \
 		assert_false(dplink_attached(e->s.link));                          \
 		*r = good;                                                         \
 	} while (0)
@@ -66,12 +66,12 @@ static void a_region_that_is_invalid(void **state)
 	WRONG(r->worker[1].sessions_max = 1);
 	WRONG(r->worker[1].conns_max++);
 	WRONG(r->worker[1].conns = e->dp.size + 64);
-	assert_false(dplink_attach(e->s.link, dup(e->dp.memfd), e->dp.size + 4096,
+	assert_false(server_attach(&e->s, dup(e->dp.memfd), e->dp.size + 4096,
 				   dup(e->dp.wake_cp), err, sizeof(err)));
 	assert_false(
-	    dplink_attach(e->s.link, dup(e->dp.memfd), 64, dup(e->dp.wake_cp), err, sizeof(err)));
+	    server_attach(&e->s, dup(e->dp.memfd), 64, dup(e->dp.wake_cp), err, sizeof(err)));
 #undef WRONG
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 }
 
 /* A memfd that is shorter than it says, or may become so: to read it would be SIGBUS. */
@@ -85,17 +85,17 @@ static void memory_that_is_not_there(void **state)
 
 	r->size = more;
 	assert_false(
-	    dplink_attach(e->s.link, dup(e->dp.memfd), more, dup(e->dp.wake_cp), err, sizeof(err)));
+	    server_attach(&e->s, dup(e->dp.memfd), more, dup(e->dp.wake_cp), err, sizeof(err)));
 	assert_non_null(strstr(err, "its size is not what was announced"));
 	r->size = size;
 	assert_int_equal(write(fd, r, size), size);
-	assert_false(dplink_attach(e->s.link, dup(fd), size, dup(e->dp.wake_cp), err, sizeof(err)));
+	assert_false(server_attach(&e->s, dup(fd), size, dup(e->dp.wake_cp), err, sizeof(err)));
 	assert_non_null(strstr(err, "its size may change"));
 	assert_false(dplink_attached(e->s.link));
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW), 0);
-	assert_false(dplink_attach(e->s.link, dup(fd), size, dup(e->dp.wake_cp), err, sizeof(err)));
+	assert_false(server_attach(&e->s, dup(fd), size, dup(e->dp.wake_cp), err, sizeof(err)));
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
-	assert_true(dplink_attach(e->s.link, dup(fd), size, dup(e->dp.wake_cp), err, sizeof(err)));
+	assert_true(server_attach(&e->s, dup(fd), size, dup(e->dp.wake_cp), err, sizeof(err)));
 	close(fd);
 }
 
@@ -114,7 +114,7 @@ static void expect_fault(struct env *e)
 	assert_null(dplink_counters(e->s.link, 0));
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, 256);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	env_poll(e);
 	assert_false(dplink_fault(e->s.link, &why));
 }
@@ -200,7 +200,7 @@ static void fewer_contexts_than_configured(void **state)
 	char err[256];
 
 	e->conf.gateway.contexts = 8; /* of which the region says nothing */
-	assert_false(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_false(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	assert_non_null(strstr(err, "fewer contexts than configured"));
 	e->conf.gateway.contexts = 0;
 }
@@ -271,7 +271,7 @@ static void a_new_dataplane_gets_everything(void **state)
 	fake_dp_close(&e->dp);
 	env_poll(e);			   /* nothing happens without one */
 	fake_dp_open(&e->dp, &e->conf, 8); /* ever so small */
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	s = drain(e, 0, 3);
 	assert_int_equal(s.begins, 1);
 	assert_int_equal(s.ends, 1);
@@ -305,7 +305,7 @@ static void a_new_control_process_takes_over(void **state)
 		fail_msg("%s", err);
 	assert_memory_equal(env_alloc(e, 1001), &before, sizeof(before));
 	assert_int_equal(ports_used(e->s.ports, 0) + ports_used(e->s.ports, 1), 3);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	s = drain(e, 0, 1000);
 	assert_int_equal(s.sessions, 3);
 	assert_int_equal(s.perms, 6);
@@ -330,7 +330,7 @@ static void requests_are_served_during_a_replay(void **state)
 	dplink_detach(e->s.link);
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, 32);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	env_poll(e); /* worker 0's ring is full of the replay as far as it may be */
 	assert_true(dplink_replaying(e->s.link));
 	assert_in_range(dplink_room(e->s.link, 0), 16, 31);
@@ -361,7 +361,7 @@ static void a_replay_leaves_room_for_a_burst(void **state)
 	dplink_detach(e->s.link);
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, 256);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	env_poll(e);
 	assert_true(dplink_replaying(e->s.link));
 	for (uint16_t i = 0; i < 20; i++) {
@@ -453,7 +453,7 @@ static void expiries_wait_for_room(void **state)
 	dplink_detach(e->s.link);
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, 16);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	drain(e, 0, 1000);
 	drain(e, 1, 1000);
 	e->now_ms += 601000;

@@ -50,7 +50,7 @@ static int setup(void **state)
 	sh.base = event_base_new();
 	listen_at(&sh);
 	sh.fd = -1;
-	sh.sock = dpsock_create(sh.base, &sh.e.conf, sh.e.s.link, on_change, &sh);
+	sh.sock = dpsock_create(sh.base, &sh.e.s, on_change, &sh);
 	assert_non_null(sh.sock);
 	*state = &sh;
 	return 0;
@@ -75,7 +75,7 @@ static int teardown(void **state)
 static void start_anew(struct shore *sh)
 {
 	dpsock_free(sh->sock);
-	sh->sock = dpsock_create(sh->base, &sh->e.conf, sh->e.s.link, on_change, sh);
+	sh->sock = dpsock_create(sh->base, &sh->e.s, on_change, sh);
 	assert_non_null(sh->sock);
 }
 

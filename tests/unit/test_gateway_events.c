@@ -399,7 +399,7 @@ static void another_dataplane(struct env *e, uint64_t generation)
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, 256);
 	e->dp.region->generation = generation;
-	if (!fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)))
+	if (!fake_dp_attach(&e->dp, &e->s, err, sizeof(err)))
 		fail_msg("%s", err);
 }
 
@@ -560,7 +560,7 @@ static void a_replay_is_whole_through_a_small_ring(void **state)
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, 8);
 	e->dp.region->generation = 79;
-	if (!fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)))
+	if (!fake_dp_attach(&e->dp, &e->s, err, sizeof(err)))
 		fail_msg("%s", err);
 	for (int turn = 0; turn < 100; turn++) {
 		union ctl_cmd cmd;

@@ -279,7 +279,7 @@ static void attach(struct env *e)
 	char err[256] = "";
 
 	fake_dp_open(&e->dp, &e->conf, draw(2) ? 64 : SLOTS);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	turn(e, 400);
 }
 

@@ -169,7 +169,7 @@ static void the_answer_finds_its_offer_after_a_restart(void **state)
 	w->e.s.gateway = gate_open(&w->e.s, err, sizeof(err));
 	assert_non_null(w->e.s.gateway);
 	ports_resume(w->e.s.ports, server_now(&w->e.s));
-	assert_true(fake_dp_attach(&w->e.dp, w->e.s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&w->e.dp, &w->e.s, err, sizeof(err)));
 	assert_true(ng_start(&w->e.s, w->e.s.gateway, w->base, &w->ng, err, sizeof(err)));
 	env_poll(&w->e);
 	ng_sdp(w, "answer", "a", "b", "", answer);

@@ -145,7 +145,7 @@ static void lies_end_the_attachment(void **state)
 		dplink_detach(e->s.link);
 		fake_dp_close(&e->dp);
 		fake_dp_open(&e->dp, &e->conf, 256);
-		assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+		assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	}
 }
 

@@ -75,7 +75,7 @@ static void attach(void)
 {
 	char err[256];
 
-	if (!dplink_attach(s.link, dup(world.region_fd), world.dp.region_size,
+	if (!server_attach(&s, dup(world.region_fd), world.dp.region_size,
 			   eventfd(0, EFD_CLOEXEC), err, sizeof(err)))
 		fail_msg("%s", err);
 	settle();

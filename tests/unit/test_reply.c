@@ -290,7 +290,7 @@ static void an_answer_of_an_earlier_dataplane(void **state)
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, SLOTS);
 	e->dp.region->generation++;
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	e->now_ms += 1100;
 	assert_int_equal(drain(e, &q).replies, 0);
 	assert_none_lost(e);

@@ -59,7 +59,7 @@ static void open_all(struct world *w, enum config_transport transport, uint16_t 
 	assert_int_equal(bind(w->listener, (struct sockaddr *)&a, sizeof(a)), 0);
 	assert_int_equal(listen(w->listener, 4), 0);
 	w->fd = -1;
-	w->sock = dpsock_create(w->base, &w->e.conf, w->e.s.link, on_change, w);
+	w->sock = dpsock_create(w->base, &w->e.s, on_change, w);
 }
 
 static int setup(void **state)

@@ -714,7 +714,7 @@ static void redirect_is_replayed_and_may_be_refused(void **state)
 	dplink_detach(e->s.link);
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, 256);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	env_poll(e);
 	assert_int_equal(take_all(e, 0, on_0, 8), 4); /* the pair's first client is there too */
 	assert_int_equal(take_all(e, 1, on_1, 8), 3);
@@ -794,7 +794,7 @@ static void restart(struct env *e)
 	ports_resume(e->s.ports, server_now(&e->s));
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, 256);
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	env_poll(e);
 	for (uint32_t w = 0; w < e->conf.dataplane.n_workers; w++)
 		assert_false(env_take(e, w, 0, &(union ctl_cmd){ 0 }));

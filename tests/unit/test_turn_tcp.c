@@ -287,7 +287,7 @@ static void attach(struct env *e, uint64_t generation)
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, 256);
 	e->dp.region->generation = generation;
-	if (!fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)))
+	if (!fake_dp_attach(&e->dp, &e->s, err, sizeof(err)))
 		fail_msg("%s", err);
 }
 

@@ -174,7 +174,7 @@ static void attach(struct env *e, uint64_t generation)
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, 256);
 	e->dp.region->generation = generation;
-	assert_true(fake_dp_attach(&e->dp, e->s.link, err, sizeof(err)));
+	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	env_poll(e);
 }
 
