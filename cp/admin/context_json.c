@@ -232,21 +232,17 @@ void context_counters_json(json_t *context, const struct ctl_term_stats stats[2]
 
 /* ---- events ---- */
 
-static const char *event_word(uint8_t what)
-{
-	return what < TERM_EVENTS ? term_word(term_events, (uint16_t)(1 << what)) : "context_ended";
-}
-
 json_t *context_event_json(const struct gate_event *n)
 {
 	json_t *o = json_pack(
 	    "{s:o, s:o, s:o, s:o, s:o, s:s}", "seq", integer(n->seq), "time_ms",
 	    integer(n->wall_ms), "context", context_id_json(n->context), "call", rpc_text(n->call),
-	    "side", n->side < 2 ? integer(n->side) : json_null(), "what", event_word(n->what));
+	    "side", n->ended ? json_null() : integer(n->side), "what",
+	    n->ended ? "context_ended" : term_word(term_events, (uint16_t)(1 << n->what)));
 
 	if (!o)
 		return NULL;
-	if (n->what >= TERM_EVENTS) {
+	if (n->ended) {
 		set(o, "why", context_end_json(n->end));
 		return o;
 	}

@@ -139,10 +139,11 @@ struct gate_event {
 	uint64_t wall_ms; /* CLOCK_REALTIME */
 	uint64_t context;
 	char call[CONTEXT_CALL_MAX];
-	uint8_t side;	   /* 2: of the context as a whole */
-	uint8_t what;	   /* enum ctl_term_event; TERM_EVENTS: the context ended, `end` says why */
-	uint8_t transport; /* enum ctl_transport */
+	bool ended;	   /* the context has, and so: */
 	uint8_t end;	   /* enum context_end */
+	uint8_t side;	   /* else: a termination */
+	uint8_t what;	   /* enum ctl_term_event */
+	uint8_t transport; /* enum ctl_transport */
 	uint16_t why;	   /* enum tcp_end */
 	uint8_t rtcp;
 	uint16_t tls_version, tls_suite;

@@ -13,7 +13,7 @@ void gate_tell(struct gateway *g, const struct context *c, struct gate_event *e)
 	e->wall_ms = g->s->wall_ms;
 	e->context = c->id;
 	memcpy(e->call, c->call, sizeof(e->call));
-	if (e->side < 2)
+	if (!e->ended)
 		e->transport = c->term[e->side].term.transport;
 	g->stats.events++;
 	g->stats.events_lost += event_log_add(g->log, e);
@@ -21,7 +21,7 @@ void gate_tell(struct gateway *g, const struct context *c, struct gate_event *e)
 
 static void tell_end(struct gateway *g, const struct context *c, enum context_end end)
 {
-	struct gate_event e = { .side = 2, .what = TERM_EVENTS, .end = (uint8_t)end };
+	struct gate_event e = { .ended = true, .end = (uint8_t)end };
 
 	g->stats.ended[end]++;
 	gate_tell(g, c, &e);

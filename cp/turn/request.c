@@ -30,16 +30,15 @@ const char *const server_method_name[SERVER_METHODS] = {
 	[SERVER_CONNECTION_BIND] = "connection_bind",
 };
 
-/* SERVER_METHODS if it is not one of ours. */
-static enum server_method method_find(const struct stun_msg *m)
+/* False if it is not one of ours. */
+static bool method_find(const struct stun_msg *m, enum server_method *method)
 {
-	unsigned int i = 0;
-
-	if (m->cls != STUN_REQUEST)
-		return SERVER_METHODS;
-	while (i < SERVER_METHODS && methods[i].stun != m->method)
-		i++;
-	return (enum server_method)i;
+	for (int i = 0; i < SERVER_METHODS; i++) {
+		*method = (enum server_method)i;
+		if (methods[i].stun == m->method)
+			return m->cls == STUN_REQUEST;
+	}
+	return false;
 }
 
 /*
@@ -191,10 +190,7 @@ void request_handle(struct server *s, uint32_t worker, const struct evt_punt *p)
 		s->stats.untold++; /* over UDP, as all that is elsewhere */
 		return;
 	}
-	r.method = SERVER_METHODS;
-	if (stun_parse(&m, p->payload, p->payload_len) == STUN_OK)
-		r.method = method_find(&m);
-	if (r.method == SERVER_METHODS) {
+	if (stun_parse(&m, p->payload, p->payload_len) != STUN_OK || !method_find(&m, &r.method)) {
 		s->stats.bad_stun++;
 		return;
 	}

@@ -724,9 +724,8 @@ static void told(void **state)
 	fake_gateway_event(&f.gateway,
 			   (struct gate_event){
 			       .side = 0, .what = TERM_LATCHED, .transport = TERM_UDP, .rtcp = 1 });
-	fake_gateway_event(
-	    &f.gateway,
-	    (struct gate_event){ .side = 2, .what = TERM_EVENTS, .end = CONTEXT_END_LIFETIME });
+	fake_gateway_event(&f.gateway,
+			   (struct gate_event){ .ended = true, .end = CONTEXT_END_LIFETIME });
 	r = events("{}");
 	assert_int_equal(json_array_size(at(r, "events")), 3);
 	assert_int_equal(json_integer_value(at(r, "last")), 3);

@@ -19,7 +19,7 @@ static void expect_end(struct env *e, struct context *c, uint32_t seconds, enum 
 	assert_non_null(gate_find(e->s.gateway, id));
 	env_advance(e, 2000);
 	assert_null(gate_find(e->s.gateway, id));
-	assert_int_equal(gate_last_event(e)->what, TERM_EVENTS);
+	assert_true(gate_last_event(e)->ended);
 	assert_int_equal(gate_last_event(e)->end, end);
 	assert_int_equal(gate_stats(e->s.gateway)->ended[end], 1);
 	assert_true(env_take(e, worker, CMD_CONTEXT_DEL, &cmd));
