@@ -84,7 +84,8 @@ enum who { BY_CLIENT, BY_PEER, BY_PHONE, BY_STRANGER };
 struct stamp {
 	char magic[4];
 	uint8_t who, index; /* enum who; client, peer, call * 2 + side */
-	uint8_t pad[2];
+	uint8_t channel;    /* it went as ChannelData */
+	uint8_t pad;
 	uint32_t n;
 };
 
@@ -104,6 +105,9 @@ struct client {
 	uint64_t may_alloc_s; /* until when it may have one */
 	/* Of this allocation; of one that has just ended, whose last datagrams are on their way. */
 	uint64_t may_perm[IPS], last_perm[IPS];
+	/* The same of channels to some port there: they let ChannelData go out, whatever became of
+	 * the permission (RFC 8656 12.6). */
+	uint64_t may_chan[IPS], last_chan[IPS];
 	uint64_t must_perm[IPS];
 	uint8_t chan_peer[CHANNELS]; /* of those in must_chan */
 	uint64_t must_chan[CHANNELS];
@@ -224,6 +228,9 @@ static void granted_no_more(struct client *c)
 	for (uint32_t i = 0; i < IPS; i++) {
 		if (c->may_alloc_s > now_s() && c->may_perm[i] > now_s())
 			c->last_perm[i] = c->may_perm[i];
+		if (c->may_alloc_s > now_s() && c->may_chan[i] > now_s())
+			c->last_chan[i] = c->may_chan[i];
+		c->may_chan[i] = 0;
 		c->may_perm[i] = 0;
 	}
 	c->may_alloc_s = 0;
@@ -247,6 +254,15 @@ static bool permitted(uint32_t i, uint32_t ip)
 			return true;
 	}
 	return false;
+}
+
+/* The same of what client i says to an address in ChannelData. */
+static bool bound(uint32_t i, uint32_t ip)
+{
+	const struct client *c = &client[i];
+
+	return ip < IPS && (c->last_chan[ip] > now_s() ||
+			    (c->may_chan[ip] > now_s() && c->may_alloc_s > now_s()));
 }
 
 /* Which of IPS a stamp comes from. */
@@ -387,10 +403,10 @@ static void bind_channel(uint32_t c, uint8_t how)
 static void channel_data(uint32_t c, uint32_t channel)
 {
 	uint8_t buf[64], p[32];
-	size_t len =
-	    chandata(buf, (uint16_t)(0x4000 + (channel << 0)), p, stamp_put(p, BY_CLIENT, c));
+	size_t len = stamp_put(p, BY_CLIENT, c);
 
-	buf[1] = (uint8_t)channel;
+	p[offsetof(struct stamp, channel)] = 1;
+	len = chandata(buf, (uint16_t)(0x4000 + channel), p, len);
 	client_sends(c, buf, len);
 }
 
@@ -516,6 +532,8 @@ static void may_use(struct client *c, const struct request *r, const struct stun
 	} else if (r->ip < IPS) {
 		MUST(r->ip != ip_index(&denied.ip));
 		c->may_perm[r->ip] = now_s() + 301;
+		if (r->method == STUN_CHANNEL_BIND)
+			c->may_chan[r->ip] = now_s() + 601;
 	}
 }
 
@@ -652,7 +670,8 @@ static void frame_out(uint16_t port)
 		return;
 	}
 	MUST(port == CORE && s.who == BY_CLIENT && ip_index(&v.dst.ip) < IPS - 1);
-	MUST(permitted(s.index, ip_index(&v.dst.ip)));
+	MUST(permitted(s.index, ip_index(&v.dst.ip)) ||
+	     (s.channel && bound(s.index, ip_index(&v.dst.ip))));
 	heard = s;
 	heard_at = v.dst;
 	n_heard++;
@@ -674,6 +693,7 @@ static void stream_look(void)
 	n_over++;
 	MUST(stream[0].left || !faithful || c->alloc_s <= now_s());
 	memset(c->may_perm, 0, sizeof(c->may_perm));
+	memset(c->may_chan, 0, sizeof(c->may_chan));
 	c->may_alloc_s = c->alloc_s = 0;
 	for (struct request *r = request; r < request + n_request; r++) {
 		/* In order, it has all answers first. */
@@ -691,8 +711,10 @@ static void take_out(void)
 			frame_out(p);
 	}
 	world_forget();
-	for (uint32_t i = 0; i < CLIENTS; i++)
+	for (uint32_t i = 0; i < CLIENTS; i++) {
 		memset(client[i].last_perm, 0, sizeof(client[i].last_perm));
+		memset(client[i].last_chan, 0, sizeof(client[i].last_chan));
+	}
 	stream_look();
 }
 
@@ -1164,6 +1186,7 @@ static void end(void)
 	memset(call, 0, sizeof(call));
 	for (uint32_t i = 0; i < CLIENTS; i++) {
 		memset(client[i].may_perm, 0, sizeof(client[i].may_perm));
+		memset(client[i].may_chan, 0, sizeof(client[i].may_chan));
 		client[i].may_alloc_s = 0;
 		client[i].alloc_s = 0;
 	}
