@@ -6,6 +6,7 @@
 #include "cmd.h"
 #include "audit.h"
 #include "boundary.h"
+#include "dispatch.h"
 #include "gateway/context.h"
 #include "net/ip.h"
 #include "tls/tls.h"
@@ -76,6 +77,37 @@ static bool peer_refused(struct worker *w, const struct ctl_hdr *hdr,
 	return false;
 }
 
+/*
+ * Port r, and what is `beside` it, go to an owner of this kind: one of another that a replay has
+ * not named gives way. The kinds do not know each other; of its own each sees to that itself.
+ */
+static void port_passes(struct worker *w, struct ctl_relay r, uint32_t beside, enum relayed_kind to)
+{
+	r.port = be16_make((uint16_t)(be16_get(r.port) + beside));
+	if (config_relay_has(w->dp->conf, &r)) {
+		uint32_t entry = w->relay_slot[r.relay][be16_get(r.port)];
+		enum relayed_kind kind = relayed_kind(entry);
+
+		if (unlikely(kind != RELAYED_NONE && kind != to))
+			dispatch_ops[kind]->give_way(w, entry);
+	}
+}
+
+static bool cmd_session_set(struct worker *w, const struct cmd_session_set *c)
+{
+	for (int f = RELAY_V4; f <= RELAY_V6; f++)
+		port_passes(w, c->relay[f], 0, RELAYED_TURN);
+	return session_set(w, c);
+}
+
+static bool cmd_context_set(struct worker *w, const struct cmd_context_set *c)
+{
+	for (uint32_t side = 0; side < SIDES; side++)
+		for (uint32_t i = 0; i < term_ports(&c->term[side]); i++)
+			port_passes(w, c->term[side].local, i, RELAYED_TERM);
+	return context_set(w, c);
+}
+
 /* False if it could not be obeyed; *waits: not yet. */
 static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 {
@@ -83,7 +115,7 @@ static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 	case CMD_NONE:
 		break;
 	case CMD_SESSION_SET:
-		if (session_set(w, &c->session_set))
+		if (cmd_session_set(w, &c->session_set))
 			return true;
 		evt_result(w, EVT_SESSION_REFUSED, &c->hdr,
 			   &(struct evt_result){ .sid = c->session_set.sid });
@@ -112,7 +144,7 @@ static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 	case CMD_PSK:
 		return tls_psk(w, &c->psk);
 	case CMD_CONTEXT_SET:
-		return context_set(w, &c->context_set);
+		return cmd_context_set(w, &c->context_set);
 	case CMD_CONTEXT_DEL:
 		return context_del(w, &c->context_del);
 	case CMD_CONTEXT_AUDIT:

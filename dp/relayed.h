@@ -56,12 +56,18 @@ struct icmp_report;
 struct tcp_app;
 struct tcp_request;
 
-/* What each kind does with what comes; p->slot, or entry, is the port's. One a kind (dispatch.c). */
+/* What each kind does with what comes; p->slot, or entry, is the port's. One a kind (dispatch.c).
+ */
 struct relayed_ops {
 	/* A datagram of a peer's. Takes p->m. */
 	void (*input)(struct worker *w, struct pkt *p);
 	/* A SYN to r->local: the owner of the connection, or NULL. */
 	const struct tcp_app *(*accept)(struct worker *w, struct tcp_request *r, uint32_t entry);
+	/*
+	 * Who has entry gives the port up, if the control process has not named it since a replay
+	 * began, so that it has forgotten it: before its turn in the sweep comes.
+	 */
+	void (*give_way)(struct worker *w, uint32_t entry);
 	/* An ICMP error about a datagram that was sent from the port. Takes p->m. */
 	void (*icmp)(struct worker *w, struct pkt *p, const struct icmp_report *r);
 };

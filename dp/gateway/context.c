@@ -152,19 +152,20 @@ static void context_subtract(struct worker *w, uint32_t slot, uint32_t side)
 	ports_give(w, slot, side);
 }
 
-/*
- * Whether a port is free for a context. A side that has it, of a context not named since a replay
- * began, the control process has forgotten or moved: it goes before that context's turn comes.
- */
-static bool port_free(struct worker *w, uint32_t slot, uint32_t entry)
+/* A side of a context not named since a replay began was forgotten, or moved. */
+static void context_give_way(struct worker *w, uint32_t entry)
 {
-	if (entry == SLOT_NONE || (relayed_kind(entry) == RELAYED_TERM && gate_slot(entry) == slot))
-		return true;
-	if (relayed_kind(entry) != RELAYED_TERM ||
-	    w->context[gate_slot(entry)].epoch == w->sync_epoch)
-		return false;
-	context_subtract(w, gate_slot(entry), gate_side(entry));
-	return true;
+	if (w->context[gate_slot(entry)].epoch != w->sync_epoch)
+		context_subtract(w, gate_slot(entry), gate_side(entry));
+}
+
+/* Whether a port is free for a context, or its owner gives way. */
+static bool port_free(struct worker *w, uint32_t slot, uint32_t *entry)
+{
+	if (relayed_kind(*entry) == RELAYED_TERM && gate_slot(*entry) != slot)
+		context_give_way(w, *entry);
+	return *entry == SLOT_NONE ||
+	       (relayed_kind(*entry) == RELAYED_TERM && gate_slot(*entry) == slot);
 }
 
 static bool ports_free(struct worker *w, const struct cmd_context_set *c)
@@ -173,7 +174,7 @@ static bool ports_free(struct worker *w, const struct cmd_context_set *c)
 
 	for (side = 0; side < SIDES; side++)
 		for (i = 0; i < term_ports(&c->term[side]); i++)
-			if (!port_free(w, c->cid.slot, *port_entry(w, &c->term[side].local, i)))
+			if (!port_free(w, c->cid.slot, port_entry(w, &c->term[side].local, i)))
 				return false;
 	return true;
 }
@@ -364,5 +365,6 @@ static void context_icmp(struct worker *w, struct pkt *p, const struct icmp_repo
 const struct relayed_ops context_relayed = {
 	.input = media_input,
 	.accept = stream_accept,
+	.give_way = context_give_way,
 	.icmp = context_icmp,
 };

@@ -7,5 +7,6 @@
 const struct relayed_ops session_relayed = {
 	.input = relay_peer,
 	.accept = peer_accept,
+	.give_way = session_give_way,
 	.icmp = relay_icmp,
 };

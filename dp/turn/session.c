@@ -326,6 +326,12 @@ void session_sync_end(struct worker *w)
 	w->sweep_at = 0;
 }
 
+void session_give_way(struct worker *w, uint32_t slot)
+{
+	if (w->session[slot].epoch != w->sync_epoch)
+		session_clear(w, slot);
+}
+
 uint32_t session_sweep(struct worker *w, uint32_t budget)
 {
 	uint32_t n = 0;

@@ -74,6 +74,8 @@ bool session_chan_set(struct worker *w, const struct cmd_chan_set *c);
 /* Marks of a replay: what it did not name is deleted, a few sessions a turn. */
 void session_sync_begin(struct worker *w);
 void session_sync_end(struct worker *w);
+/* A session that the replay under way has not named is deleted now. */
+void session_give_way(struct worker *w, uint32_t slot);
 /* Goes on with the deletion; returns slots looked at. */
 uint32_t session_sweep(struct worker *w, uint32_t budget);
 

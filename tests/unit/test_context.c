@@ -129,6 +129,21 @@ static void a_kind_for_life(void **state)
 	media_refused(c.cid, REFUSED_FULL);
 }
 
+/* CMD_SESSION_SET with a port of side B. */
+static bool session_put(uint32_t slot, uint32_t gen, uint16_t client, uint16_t port)
+{
+	struct cmd_session_set c = { .sid = { slot, gen },
+				     .leg.client = at("10.1.0.2", client),
+				     .relay = { { 0, be16_make(port) },
+						{ CTL_RELAY_NONE, { { 0 } } } },
+				     .expiry = world.w->now + 600 };
+	bool ok = world_cmd(0, CMD_SESSION_SET, &c, sizeof(c));
+
+	while (world_evt(0))
+		;
+	return ok;
+}
+
 static void ports_of_others(void **state)
 {
 	struct cmd_context_set c = media_cmd(2, 5, 0);
@@ -145,13 +160,8 @@ static void ports_of_others(void **state)
 	c = media_cmd(2, 5, 0);
 	assert_false(media_put(&c));
 	media_refused(c.cid, REFUSED_PORT);
-	/* Not in a replay, either: sessions go by a sweep of their own. */
-	session_sync_begin(world.w);
-	assert_false(media_put(&c));
-	media_refused(c.cid, REFUSED_PORT);
-	assert_int_equal(contexts(), 1);
-	assert_false(session_add(0, 4, 1, &client, 0, MEDIA_B + 4, 0, 0));
-	assert_true(session_add(0, 4, 1, &client, 0, MEDIA_B + 12, 0, 0));
+	assert_false(session_put(4, 1, 5001, MEDIA_B + 4));
+	assert_true(session_put(4, 1, 5001, MEDIA_B + 12));
 }
 
 struct row {
@@ -366,6 +376,40 @@ static void a_replay_takes_ports(void **state)
 }
 
 /*
+ * Ports pass between sessions and contexts: who is named in a replay has them, whatever had them
+ * and is not named yet; who was named keeps them.
+ */
+static void a_replay_takes_ports_of_sessions(void **state)
+{
+	struct cmd_context_set c = media_cmd(2, 5, TERM_RTP);
+	const uint16_t rtcp = (uint16_t)(be16_get(c.term[SIDE_B].local.port) + 1);
+
+	(void)state;
+	assert_true(session_put(3, 1, 5000, rtcp));
+	sync_cmd(CMD_SYNC_BEGIN);
+	assert_true(media_put(&c));
+	media_no_evt();
+	assert_int_equal(world.w->session[3].gen, 0);
+	media_passes(&c, SIDE_A, 1);
+	assert_false(session_put(3, 1, 5000, rtcp));
+	media_passes(&c, SIDE_A, 1);
+	sync_cmd(CMD_SYNC_END);
+	assert_int_equal(contexts(), 1);
+
+	sync_cmd(CMD_SYNC_BEGIN);
+	assert_true(session_put(3, 1, 5000, rtcp));
+	assert_int_equal(world.w->relay_slot[0][rtcp], 3);
+	assert_int_equal(world.w->relay_slot[0][rtcp - 1], SLOT_NONE);
+	assert_false(media_put(&c));
+	media_refused(c.cid, REFUSED_PORT);
+	sync_cmd(CMD_SYNC_END);
+	assert_int_equal(contexts(), 0);
+	assert_int_equal(world.w->relay_slot[0][rtcp], 3);
+	assert_true(session_del(world.w, &(struct ctl_sid){ 3, 1 }));
+	all_free();
+}
+
+/*
  * The control process was killed between its note of a move and the command: side B stays where it
  * is, with what it has learnt.
  */
@@ -532,6 +576,7 @@ int main(void)
 		T(expiry),
 		T(a_replay_ends_the_rest),
 		T(a_replay_takes_ports),
+		T(a_replay_takes_ports_of_sessions),
 		T(a_replay_after_a_lost_move),
 		T(a_termination_moves),
 		T(to_the_other_side),
