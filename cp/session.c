@@ -19,6 +19,15 @@ static uint32_t user_share(const struct server *s, const struct table_alloc *a, 
 	return share ? share : 1;
 }
 
+/* Whom the dataplane charges: not the name, but what is the same for all of a user's. */
+static uint64_t user_charged(const struct table_alloc *a)
+{
+	uint64_t user;
+
+	memcpy(&user, a->user_id, sizeof(user));
+	return table_unowned(a) ? 0 : user;
+}
+
 static void send_session(struct server *s, const struct table_alloc *a)
 {
 	struct cmd_session_set c = {
@@ -28,6 +37,7 @@ static void send_session(struct server *s, const struct table_alloc *a)
 		.expiry = table_alloc_expiry(a),
 		.share = user_share(s, a, s->conf->turn.user_rate),
 		.share_packets = user_share(s, a, s->conf->turn.user_packets),
+		.user = user_charged(a),
 	};
 	uint32_t families = atomic_load(&a->families);
 

@@ -348,6 +348,7 @@ struct cmd_session_set {
 	/* A second, each way, of what its user may relay; 0: any. */
 	uint32_t share; /* bytes of IP */
 	uint32_t share_packets;
+	uint64_t user; /* charged for packet buffers; 0: nobody knows whose it is */
 };
 
 struct cmd_session_del {

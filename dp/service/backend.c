@@ -57,6 +57,7 @@ static void backend_established(struct worker *w, struct tcp_conn *c)
 	if (!client)
 		return;
 	tcp_guest(w, client); /* who it is the back end will know, and not tell */
+	tcp_charge_with(w, c, client);
 	splice_join(w, client, c, NULL);
 	if (crlf == CRLF_ANSWER)
 		keepalive_join(client, c);

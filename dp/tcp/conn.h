@@ -20,7 +20,8 @@
  *   icmp.c     errors that quote a segment   layer.c     TLS between the two
  *   move.c     to another worker             splice.c    two connections joined
  *   ledger.c   who holds how many buffers    places.c    who has how many connections
- *   pressure.c who pays when they are short  isn.c       numbers that nobody can guess
+ *   pressure.c who pays when they are short  accounts.c  users and sources, and what they hold
+ *   isn.c      numbers that nobody can guess
  */
 #include "queue.h"
 #include "seq.h"
@@ -174,10 +175,11 @@ struct tcp_conn {
 	uint8_t keepalive_count;
 	uint8_t syn_count;
 	uint8_t persist_count;
-	uint8_t quick_acks; /* at once, at the start of a stream */
-	uint8_t tos;	    /* of the IP header, without ECN's bits */
-	uint8_t why;	    /* enum tcp_end, when dead or closing */
-	uint8_t early;	    /* enum early_kind: the row of the ledger's it is in */
+	uint8_t quick_acks;  /* at once, at the start of a stream */
+	uint8_t tos;	     /* of the IP header, without ECN's bits */
+	uint8_t why;	     /* enum tcp_end, when dead or closing */
+	uint8_t early : 2;   /* enum early_kind: its row of the ledger */
+	uint8_t charged : 1; /* what it holds is an account's, too */
 	const struct tcp_cc_ops *cc;
 	uint64_t cc_data[6];
 
@@ -273,6 +275,17 @@ struct ledger {
 	struct row_link *in_early;     /* [connections] */
 };
 
+/* Users and sources, and how many packet buffers each holds: accounts.h. */
+struct accounts {
+	struct siphash_key key; /* nobody chooses what shares a row */
+	uint32_t mask;		/* rows - 1 */
+	uint32_t free;
+	uint32_t holders; /* accounts that hold something */
+	uint32_t *row;
+	struct account *account; /* [connections] */
+	uint32_t *of;		 /* [connections]: index, of those with `charged` */
+};
+
 /* Who has how many places in a table of connections: places.h. */
 struct places {
 	struct siphash_key key; /* nobody chooses what shares a row */
@@ -303,6 +316,7 @@ struct tcp {
 	uint32_t held;			 /* packet buffers */
 	struct ledger ledger;
 	struct places places[TCP_TABLES];
+	struct accounts accounts;
 	uint32_t info_at;			     /* next connection shown in the region */
 	struct wheel wheel;			     /* 1 ms */
 	void (*fire)(struct timer *t, void *worker); /* conn_fire(), of every timer there */

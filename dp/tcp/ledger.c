@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ledger.h"
+#include "accounts.h"
 #include "places.h"
 
 #include <rte_malloc.h>
@@ -63,6 +64,14 @@ static void row_enter(struct tcp *t, struct tcp_conn *c, uint8_t row)
 {
 	c->row = row;
 	row_append(&t->ledger.row[row - 1], in_rows(t), (uint32_t)(c - t->conn));
+}
+
+void ledger_last(struct tcp *t, struct tcp_conn *c)
+{
+	uint8_t row = c->row;
+
+	row_leave(t, c);
+	row_enter(t, c, row);
 }
 
 static struct row_links in_early(struct tcp *t)
@@ -130,6 +139,7 @@ void ledger_book(struct worker *w, struct tcp_conn *c, uint32_t n)
 		t->ledger.strangers += n - c->booked;
 	if (c->share)
 		*c->share += n - c->booked;
+	accounts_charge(t, c, n - c->booked);
 	c->booked = (uint16_t)n;
 	if (row != c->row || turned) {
 		if (c->row)
@@ -147,6 +157,7 @@ void ledger_book(struct worker *w, struct tcp_conn *c, uint32_t n)
 	if (likely(c->standing == TCP_VOUCHED) || c->flags & CONN_DEAD || !conn_established(c))
 		return;
 	places_put(w, c);
+	accounts_put(w, c);
 	if (turned && !lately)
 		places_turned(w, c);
 }
@@ -160,6 +171,7 @@ void ledger_leave(struct worker *w, struct tcp_conn *c)
 	if (c->share)
 		*c->share -= c->booked;
 	c->share = NULL;
+	accounts_del(w, c);
 	c->booked = 0;
 	if (c->row)
 		row_leave(w->tcp, c);
@@ -190,6 +202,21 @@ static uint32_t limit(const struct worker *w, const struct tcp_conn *c)
 	return RTE_MAX(mark - held, small);
 }
 
+/* Its account has more than its share, and the last quarter is for those that have little. */
+static bool overdrawn(const struct worker *w, const struct tcp_conn *c)
+{
+	uint32_t buffers = w->dp->conf->tcp.buffers;
+
+	return w->tcp->held >= buffers - buffers / 4 && accounts_over(w, c);
+}
+
+uint32_t ledger_least(const struct worker *w, const struct tcp_conn *c)
+{
+	if (likely(!overdrawn(w, c)))
+		return ledger_small(w, c);
+	return ledger_tight(w) ? 0 : LEDGER_LEAST;
+}
+
 /* Of a source's guests each may hold a little by itself, whatever they hold together. */
 static bool little(const struct worker *w, const struct tcp_conn *c, uint32_t n)
 {
@@ -201,6 +228,8 @@ bool ledger_judge(const struct worker *w, const struct tcp_conn *c, uint32_t n, 
 	if (w->tcp->held + n > w->dp->conf->tcp.buffers ||
 	    (c->standing == TCP_STRANGER && w->tcp->ledger.strangers >= ledger_strangers_max(w)))
 		return false;
+	if (overdrawn(w, c))
+		return ledger_sum(c) + n <= ledger_least(w, c);
 	return mine(c) + n <= limit(w, c) * quarters / 4 || little(w, c, n);
 }
 
@@ -212,7 +241,10 @@ uint32_t ledger_window(const struct worker *w, const struct tcp_conn *c)
 		return UINT32_MAX;
 	may = limit(w, c);
 	has = mine(c);
-	if (may <= has && c->standing == TCP_GUEST) {
+	if (overdrawn(w, c)) {
+		may = ledger_least(w, c);
+		has = ledger_sum(c);
+	} else if (may <= has && c->standing == TCP_GUEST) {
 		may = ledger_small(w, c);
 		has = ledger_sum(c);
 	}
@@ -247,6 +279,7 @@ static void standing_set(struct worker *w, struct tcp_conn *c, enum tcp_standing
 	if (c->flags & CONN_DEAD || c->standing == s)
 		return;
 	places_del(w, c);
+	accounts_del(w, c);
 	w->tcp->ledger.strangers -= c->standing == TCP_STRANGER ? booked : 0;
 	w->tcp->ledger.strangers += s == TCP_STRANGER ? booked : 0;
 	c->standing = (uint8_t)s;

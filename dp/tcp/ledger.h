@@ -13,6 +13,8 @@
  *                  their source's (places.h)
  *   what it may    LEDGER_SMALL in any case; beyond that no more than is left below three quarters
  *                  of tcp.buffers: n large holders get an n+1-th each, and leave one to the next
+ *   with others    LEDGER_LEAST, or nothing when tight, while its user or its source has more than
+ *                  its share and no more than the last quarter is left: accounts.h
  *   when tight     LEDGER_FEW, so that what small holders have together leaves room for those
  *                  that come; of single bytes out of order no more than LEDGER_CRUMBS buffers
  *                  while more than three eighths are held
@@ -25,6 +27,7 @@
 enum {
 	LEDGER_SMALL = 16, /* packet buffers: a TLS record of 16 KB, and an answer */
 	LEDGER_FEW = 4,
+	LEDGER_LEAST = 2, /* one that is read, and one that is waited for: a window of a segment */
 	LEDGER_CRUMBS = 4,
 	LEDGER_CRUMB = 256,    /* bytes: buffers that hold less on average are crumbs */
 	LEDGER_WINDOW = 20480, /* bytes that a stranger may send, or be sent, and wait: the same */
@@ -35,6 +38,8 @@ bool ledger_create(struct worker *w);
 void ledger_destroy(struct worker *w);
 /* c, which holds n buffers by itself, to its row. */
 void ledger_book(struct worker *w, struct tcp_conn *c, uint32_t n);
+/* c goes to the end of its row, as if it had moved. */
+void ledger_last(struct tcp *t, struct tcp_conn *c);
 /* c is dead: nothing of it counts any more. */
 void ledger_leave(struct worker *w, struct tcp_conn *c);
 /* Whether c may hold n more; of quarters / 4 of what it may hold at most. */
@@ -44,6 +49,8 @@ uint32_t ledger_window(const struct worker *w, const struct tcp_conn *c);
 /* So few buffers, or slots, are left that new connections are refused, or proven first. */
 bool ledger_short(const struct worker *w);
 bool ledger_crowded(const struct worker *w);
+/* Packet buffers that c may hold in any case. */
+uint32_t ledger_least(const struct worker *w, const struct tcp_conn *c);
 /* Packet buffers that strangers may hold together. */
 uint32_t ledger_strangers_max(const struct worker *w);
 /* Slots of tcp.connections that only what is proven may take. */
@@ -63,7 +70,7 @@ static inline bool ledger_tight(const struct worker *w)
 	return w->tcp->held >= w->dp->conf->tcp.buffers / 16 * 13;
 }
 
-/* Packet buffers that c may hold in any case. */
+/* The same, unless its account has more than its share. */
 static inline uint32_t ledger_small(const struct worker *w, const struct tcp_conn *c)
 {
 	return c->standing != TCP_STRANGER && ledger_tight(w) ? LEDGER_FEW : LEDGER_SMALL;
@@ -103,7 +110,7 @@ static inline bool ledger_allows_out(const struct worker *w, const struct tcp_co
 	if (likely(ledger_allows(w, c, n)))
 		return true;
 	out = c->snd.n + (c->flags & CONN_LAYER ? c->layer->out.n : 0);
-	return out + n <= ledger_small(w, c) && w->tcp->held + n <= w->dp->conf->tcp.buffers;
+	return out + n <= ledger_least(w, c) && w->tcp->held + n <= w->dp->conf->tcp.buffers;
 }
 
 /* The same for what came out of order: what is missing must still get in. */

@@ -130,6 +130,7 @@ static struct tcp_conn *move_alloc(struct worker *w, const struct move *mv)
 	c->row = 0;
 	c->early = EARLY_NONE;
 	c->share = NULL;
+	c->charged = false;
 	c->timer = (struct timer){ 0 };
 	c->nh = 0;
 	sent_forget(c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pressure.h"
+#include "accounts.h"
 #include "ledger.h"
 #include "places.h"
 
@@ -26,28 +27,44 @@ static uint32_t patience(const struct worker *w, const struct tcp_conn *c)
 	return PATIENCE_MS;
 }
 
-/* Of a row the first that has moved nothing for so long, or NULL. */
-static struct tcp_conn *row_idle(const struct worker *w, uint32_t row)
+/* Its user or its source has no more than its share. */
+static bool modest(const struct worker *w, const struct tcp_conn *c)
+{
+	return c->charged && !accounts_over(w, c);
+}
+
+/*
+ * Of a row the first that has moved nothing for so long, or NULL. The modest may be spared: they
+ * stand behind those that come next then.
+ */
+static struct tcp_conn *row_idle(const struct worker *w, uint32_t row, bool spare)
 {
 	struct tcp *t = w->tcp;
-	uint32_t i = t->ledger.row[row].first, n;
+	uint32_t i = t->ledger.row[row].first, n, next;
 
-	for (n = 0; n < STEPS && i != SLOT_NONE; n++, i = t->conn[i].in_row.next)
-		if ((uint32_t)w->now_ms - t->conn[i].row_ms >= patience(w, &t->conn[i]))
-			return &t->conn[i];
+	for (n = 0; n < STEPS && i != SLOT_NONE; n++, i = next) {
+		struct tcp_conn *c = &t->conn[i];
+
+		next = c->in_row.next;
+		if ((uint32_t)w->now_ms - c->row_ms < patience(w, c))
+			continue;
+		if (!spare || !modest(w, c))
+			return c;
+		ledger_last(t, c);
+	}
 	return NULL;
 }
 
 /* The largest holder that has moved nothing for so long: a stranger, or anybody. */
-static struct tcp_conn *largest_idle(const struct worker *w, bool stranger)
+static struct tcp_conn *largest_idle(const struct worker *w, bool stranger, bool spare)
 {
 	uint32_t class, least = ledger_tight(w) ? 1 : SOME;
 	struct tcp_conn *c = NULL;
 
 	for (class = LEDGER_CLASSES - 1; class > 0 && !c; class --) {
-		c = row_idle(w, class);
+		c = row_idle(w, class, spare);
 		if (!c && !stranger && class >= least)
-			c = row_idle(w, class + LEDGER_CLASSES);
+			c = row_idle(w, class + LEDGER_CLASSES, spare);
 	}
 	return c;
 }
@@ -98,8 +115,9 @@ static void pay(struct worker *w, struct tcp_conn *c)
  * Strangers pay when they hold more than a quarter of tcp.buffers together. When five eighths are
  * held in all everybody loses what is out of order, and then whoever holds most pays: the largest
  * first, and of those of a size the one that has moved nothing for the longest. Who moves on what
- * it holds in time never does, unless strangers hold half of all. And slots are kept free for
- * connections that are proven.
+ * it holds in time never does, unless strangers hold half of all. Those of a user or a source that
+ * has no more than its share pay only when new connections would be refused, and nobody else has
+ * to. And slots are kept free for connections that are proven.
  */
 void pressure_turn(struct worker *w)
 {
@@ -114,7 +132,9 @@ void pressure_turn(struct worker *w)
 			break;
 		if (!strangers && early_give_up(w))
 			continue;
-		c = largest_idle(w, strangers);
+		c = largest_idle(w, strangers, !strangers);
+		if (!c && ledger_short(w))
+			c = largest_idle(w, false, false);
 		if (!c)
 			break;
 		pay(w, c);

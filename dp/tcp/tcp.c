@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The stack of a worker: made, its turn, its tick for operators, ended. */
+#include "accounts.h"
 #include "ledger.h"
 #include "places.h"
 #include "pressure.h"
@@ -46,7 +47,7 @@ bool tcp_create(struct worker *w, char *err, size_t errlen)
 	if (t) /* tcp_destroy() looks there even if no more than this is made */
 		t->dirty_head = t->dirty_tail = SLOT_NONE;
 	if (!t || !tcp_tables(w, t) || !places_create(w) || !ledger_create(w) ||
-	    getrandom(&t->key, sizeof(t->key), 0) != sizeof(t->key)) {
+	    !accounts_create(w) || getrandom(&t->key, sizeof(t->key), 0) != sizeof(t->key)) {
 		snprintf(err, errlen,
 			 "%s: dataplane.memory-mb: too few for worker %u with %u TCP connections "
 			 "(tcp.connections) and %u buffers (tcp.buffers)",
@@ -89,6 +90,7 @@ void tcp_destroy(struct worker *w)
 	rte_free(t->tw);
 	places_destroy(w);
 	ledger_destroy(w);
+	accounts_destroy(w);
 	rte_free(t);
 	w->tcp = NULL;
 }

@@ -197,6 +197,14 @@ void tcp_unhold(struct worker *w, struct tcp_conn *c, uint32_t n);
  */
 void tcp_share(struct worker *w, struct tcp_conn *c, uint32_t *sum);
 /*
+ * What c holds is charged to this user of the control process's as well, or where that names none,
+ * 0, to its source, as is done anyway for whom nobody vouches for (accounts.h): whoever has more
+ * than his share gets less when buffers are short. Ends with each word of who vouches for c; or:
+ * charged as `other` is, to whom it leads.
+ */
+void tcp_charge(struct worker *w, struct tcp_conn *c, uint64_t user);
+void tcp_charge_with(struct worker *w, struct tcp_conn *c, const struct tcp_conn *other);
+/*
  * A table of connections is full, or nearly so: ends who has the least claim to its place there, a
  * stranger or a guest (places.h), of which closed() tells with ROOM or SHARE. NULL: nobody. What it
  * has is free in the next turn.

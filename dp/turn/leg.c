@@ -433,14 +433,32 @@ bool leg_session_set(struct worker *w, struct ctl_conn name, const struct ctl_si
 	return true;
 }
 
-void leg_session_del(struct worker *w, uint32_t slot)
+/* The client's connection of a session; NULL when it has gone, or has another. */
+static struct tcp_conn *session_conn(struct worker *w, uint32_t slot)
 {
 	const struct session *s = &w->session[slot];
 	struct tcp_conn *c = tcp_find(w, (struct ctl_conn){ s->conn, s->conn_gen });
-	struct leg *l = c ? tcp_data(c) : NULL;
+	const struct leg *l = c ? tcp_data(c) : NULL;
 
-	if (!l || tcp_app(c) != &leg_app || l->slot != slot || l->gen != s->gen)
+	return l && tcp_app(c) == &leg_app && l->slot == slot && l->gen == s->gen ? c : NULL;
+}
+
+void leg_session_charge(struct worker *w, uint32_t slot)
+{
+	struct tcp_conn *c = session_conn(w, slot);
+
+	if (c)
+		tcp_charge(w, c, w->session[slot].user);
+}
+
+void leg_session_del(struct worker *w, uint32_t slot)
+{
+	struct tcp_conn *c = session_conn(w, slot);
+	struct leg *l;
+
+	if (!c)
 		return;
+	l = tcp_data(c);
 	l->slot = SLOT_NONE;
 	/* Behind the answer it would be taken for the next allocation's, by its channel's number. */
 	media_queue_clear(w, c, &l->media, DROP_SESSION_EXPIRED);

@@ -60,6 +60,8 @@ bool leg_punted(struct worker *w, struct ctl_conn name);
  * deleted. False if the connection is gone, or is no client's that speaks STUN.
  */
 bool leg_session_set(struct worker *w, struct ctl_conn name, const struct ctl_sid *sid);
+/* Its user, or its source, is charged for what the client's connection holds. */
+void leg_session_charge(struct worker *w, uint32_t slot);
 /* The session is being deleted; the connection goes on without. */
 void leg_session_del(struct worker *w, uint32_t slot);
 

@@ -298,6 +298,8 @@ static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn
 	peer_link(w, s, client);
 	tcp_trust(w, client, true);
 	tcp_trust(w, c, true);
+	tcp_charge(w, client, s->user);
+	tcp_charge_with(w, c, client);
 	splice_join(w, client, c, peer_unlink);
 	if (w->limit) {
 		splice_pass_by(client, pass_to_peer);

@@ -299,6 +299,9 @@ bool session_set(struct worker *w, const struct cmd_session_set *c)
 	s->expiry = c->expiry;
 	s->flags = (uint16_t)c->flags;
 	s->redirect = c->redirect;
+	s->user = c->user;
+	if (s->conn_gen)
+		leg_session_charge(w, c->sid.slot);
 	s->epoch = w->sync_epoch;
 	limit_share(w, c->sid.slot, c->share, c->share_packets);
 	session_path_make(w, c->sid.slot);

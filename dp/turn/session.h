@@ -53,7 +53,7 @@ struct session {
 	struct tcp_conn *peer_conns; /* with SESSION_TCP: those that end with it, see peer.h */
 	struct meter asked;	     /* its requests over UDP, Binding included */
 	uint32_t peer_held;	     /* packet buffers that these hold together: tcp_share() */
-	uint8_t pad2[8];
+	uint64_t user;		     /* who is charged for them, 0: nobody knows; tcp_charge() */
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct session) == 128, "two cache lines");
 _Static_assert(offsetof(struct session, first) == 64, "hot part is one line");

@@ -257,6 +257,7 @@ static const char *left_over(const struct worker *w)
 	       : t->dirty_head != SLOT_NONE ? "dirty connections"
 	       : t->records		    ? "records of what was sent"
 	       : t->ledger.strangers	    ? "buffers of strangers"
+	       : t->accounts.holders	    ? "accounts that hold something"
 	       : t->places->rank.top	    ? "places of strangers and guests"
 					    : NULL;
 }

@@ -7,6 +7,7 @@
  */
 #include "crowd.h"
 #include "../../dp/service/backend.h"
+#include "../../dp/tcp/accounts.h"
 #include "../../dp/tcp/ledger.h"
 
 enum { CONNS = 64, KEPT = 4, SERVICE_PORT = 443, GUEST_CONNS = 2 };
@@ -330,6 +331,27 @@ static void places_follow(void **state)
 	crowd_end();
 }
 
+/* What leads to a back end is charged to the source that it is for. */
+static void a_back_end_is_its_clients(void **state)
+{
+	const struct tcp *t = world.w->tcp;
+	const struct tcp_conn *c;
+	uint32_t i, n = 0;
+
+	(void)state;
+	guest(0, "198.51.100.1");
+	for (i = 0; i < CONNS; i++) {
+		c = &t->conn[i];
+		if (!(c->gen & CONN_GEN_LIVE))
+			continue;
+		assert_true(c->charged);
+		assert_int_equal(account_of(t, c)->key, ip_source(&crowd[0].p.addr.ip));
+		n++;
+	}
+	assert_int_equal(n, GUEST_CONNS);
+	crowd_end();
+}
+
 #define full(f) cmocka_unit_test_setup_teardown(f, setup, tcp_teardown)
 
 int main(void)
@@ -345,6 +367,7 @@ int main(void)
 		full(a_newcomer_beside_his_neighbours),
 		full(one_each),
 		full(places_follow),
+		full(a_back_end_is_its_clients),
 	};
 
 	return tcp_run(tests);

@@ -393,6 +393,12 @@ void tcp_trust(struct worker *w, struct tcp_conn *c, bool trusted)
 	c->f.stranger = !trusted;
 }
 
+void tcp_charge(struct worker *w, struct tcp_conn *c, uint64_t user)
+{
+	(void)w;
+	c->f.user = user;
+}
+
 void tcp_guest(struct worker *w, struct tcp_conn *c)
 {
 	(void)w;

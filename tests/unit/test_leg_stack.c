@@ -7,10 +7,11 @@
  */
 #include "tcp_host.h"
 
+#include "../../dp/tcp/accounts.h"
 #include "../../dp/turn/leg.h"
 #include "unit.h"
 
-enum { TCP4 = 2, CHANNEL = 0x4001, DATA = 900 };
+enum { TCP4 = 2, CHANNEL = 0x4001, DATA = 900, USER = 77 };
 
 static struct sock_addr client, local, peer, relayed;
 static struct ctl_leg leg;
@@ -32,7 +33,8 @@ static int setup(void **state)
 {
 	struct cmd_session_set s = { .sid = { 1, 7 },
 				     .relay = { { 0, be16_make(RELAY_PORT) },
-						{ CTL_RELAY_NONE, { { 0 } } } } };
+						{ CTL_RELAY_NONE, { { 0 } } } },
+				     .user = USER };
 	struct cmd_send r = { .payload_len = 20,
 			      .payload = { 1, 3, 0, 0, 0x21, 0x12, 0xa4, 0x42 } };
 	const struct evt_punt *e;
@@ -374,6 +376,25 @@ static void unfinished(void **state)
 	over(TCP_END_FRAME_TIMEOUT);
 }
 
+/* What its connection holds is the user's while there is an allocation. */
+static void user_charged(void **state)
+{
+	const struct ctl_conn name = { leg.conn, leg.conn_gen };
+	const struct account *a = account_of(world.w->tcp, tcp_find(world.w, name));
+	struct cmd_session_del del = { .sid = { 1, 7 } };
+
+	(void)state;
+	assert_true(tcp_find(world.w, name)->charged);
+	assert_true(a->user);
+	assert_int_equal(a->key, USER);
+	assert_true(world_cmd(0, CMD_SESSION_DEL, &del, sizeof(del)));
+	a = account_of(world.w->tcp, tcp_find(world.w, name));
+	assert_false(a->user);
+	assert_int_equal(a->key, ip_source(&client.ip));
+	host_rst(h);
+	assert_int_equal(world.w->tcp->accounts.holders, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -387,6 +408,7 @@ int main(void)
 		T(an_answer_without_a_buffer),
 		T(garbage),
 		T(unfinished),
+		T(user_charged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

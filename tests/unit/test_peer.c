@@ -6,6 +6,7 @@
  * joined in time is gone; all of a session's connections end with it, whatever state they are in.
  */
 #include "tcp_host.h"
+#include "../../dp/tcp/accounts.h"
 #include "../../dp/tcp/conn.h"
 #include "../../dp/tcp/ledger.h"
 #include "../../dp/dispatch.h"
@@ -576,6 +577,22 @@ static void nobody_binds(void **state)
 
 /* ---- joined ---- */
 
+/* Nobody's user: both are charged to the client's source. */
+static void charged_to_the_client(void)
+{
+	const struct tcp *t = world.w->tcp;
+	uint32_t i, n = 0;
+
+	for (i = 0; i < world.conf.tcp.connections; i++) {
+		if (!(t->conn[i].gen & CONN_GEN_LIVE))
+			continue;
+		assert_true(t->conn[i].charged);
+		assert_int_equal(account_of(t, &t->conn[i])->key, ip_source(&client_addr.ip));
+		n++;
+	}
+	assert_int_equal(n, 2);
+}
+
 static void joined(struct ctl_conn (*open)(void))
 {
 	struct ctl_conn c = open();
@@ -588,6 +605,7 @@ static void joined(struct ctl_conn (*open)(void))
 	assert_true(join_with(c));
 	assert_int_equal(client->received, 2000);
 	assert_int_equal(peer->received, 3000);
+	charged_to_the_client();
 	streams_pass();
 	assert_int_equal(world_count(0, CNT_TCP_SPLICED), 1);
 	/* tcp.bind-timeout is not for the joined */

@@ -3,7 +3,7 @@
  * turn.user-rate, turn.user-packets: what the dataplane is told that each allocation of a user may
  * relay. Equal parts with few allocations; with many the sum stays below one and a half times the
  * rate whatever comes and goes, for two commands a time; a Refresh brings an allocation's part up
- * to date.
+ * to date. And whose each is, so that what it holds is charged to him.
  */
 #include "cp_env.h"
 
@@ -20,6 +20,7 @@ enum { RATE = 840000, MOST = 60, PORT = 1000 };
 
 /* Of the allocation of each client's port: what the dataplane has; 0: there is none. */
 static uint32_t share[MOST], packets[MOST];
+static uint64_t charged[MOST];
 
 static uint32_t live(void)
 {
@@ -40,6 +41,8 @@ static void hear(const struct answer *ans)
 			share[be16_get(c->leg.client.port) - PORT] = c->share;
 		if (c->hdr.type == CMD_SESSION_SET)
 			packets[be16_get(c->leg.client.port) - PORT] = c->share_packets;
+		if (c->hdr.type == CMD_SESSION_SET)
+			charged[be16_get(c->leg.client.port) - PORT] = c->user;
 	}
 }
 
@@ -227,6 +230,19 @@ static void another_dataplane(void **state)
 	assert_int_equal(told, 1);
 }
 
+/* Whom to charge for packet buffers: what is one user's is, and it is nobody else's. */
+static void users_are_told_apart(void **state)
+{
+	struct env *e = *state;
+
+	env_start(e, 256);
+	allocate(e, 0, "alice");
+	allocate(e, 1, "bob");
+	allocate(e, 2, "alice");
+	assert_true(charged[0] && charged[1]);
+	assert_true(charged[0] == charged[2] && charged[0] != charged[1]);
+}
+
 static void no_limit(void **state)
 {
 	struct env *e = *state;
@@ -246,6 +262,7 @@ int main(void)
 		T(never_half_as_much_again),
 		T(a_replay_tells_all),
 		T(another_dataplane),
+		cmocka_unit_test_setup_teardown(users_are_told_apart, env_setup, env_teardown),
 		cmocka_unit_test_setup_teardown(no_limit, env_setup, env_teardown),
 	};
 
