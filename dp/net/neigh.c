@@ -10,7 +10,8 @@
 #include <rte_random.h>
 
 enum {
-	EVICT_SCAN = 64, /* entries looked at for one that can go */
+	EVICT_SCAN = 64,    /* entries looked at for one that can go */
+	EVICT_ASKERS = 256, /* counts of how many of these each row of askers wants */
 	RETRY_DUE_MS =
 	    NEIGH_RETRY_MS - NEIGH_TICK_MS, /* a look comes once a second, give or take */
 	FREE_NONE = 0xffff,
@@ -212,10 +213,30 @@ void neigh_free(struct worker *w, struct neigh_table *t)
 	rte_free(t);
 }
 
-/* Who goes first: what never answered and nobody known asked for, then what was asked for. */
-static uint32_t neigh_rank(const struct neigh *n)
+/*
+ * Who goes first: what never answered and nobody known asked for; then what was asked for, of the
+ * asker who wants most, or one who scans would have what others want forgotten before it answers.
+ */
+static uint32_t neigh_rank(const struct neigh *n, const uint8_t *wants)
 {
-	return n->state == NEIGH_STALE ? 2 : n->state == NEIGH_INCOMPLETE && n->asker;
+	if (n->state == NEIGH_STALE)
+		return UINT32_MAX;
+	return n->state == NEIGH_INCOMPLETE && n->asker
+		   ? EVICT_SCAN + 1u - wants[n->asker % EVICT_ASKERS]
+		   : 0;
+}
+
+/* Of the next entries, how many each row of askers waits for. */
+static void neigh_wants(const struct neigh_table *t, uint8_t *wants)
+{
+	uint32_t i, at = t->evict_at;
+
+	for (i = 0; i < EVICT_SCAN && i < t->max; i++) {
+		const struct neigh *n = &t->entry[at];
+
+		at = at + 1 < t->max ? at + 1 : 0;
+		wants[n->asker % EVICT_ASKERS] += n->state == NEIGH_INCOMPLETE;
+	}
 }
 
 /*
@@ -224,9 +245,11 @@ static uint32_t neigh_rank(const struct neigh *n)
  */
 static void neigh_evict(struct worker *w, struct neigh_table *t)
 {
+	uint8_t wants[EVICT_ASKERS] = { 0 };
 	struct neigh *victim = NULL;
 	uint32_t i;
 
+	neigh_wants(t, wants);
 	for (i = 0; i < EVICT_SCAN && i < t->max; i++) {
 		struct neigh *n = &t->entry[t->evict_at];
 
@@ -234,8 +257,9 @@ static void neigh_evict(struct worker *w, struct neigh_table *t)
 		if (n->state == NEIGH_FREE || n->state == NEIGH_REACHABLE ||
 		    (n->state == NEIGH_STALE && n->used))
 			continue;
-		if (!victim || neigh_rank(n) < neigh_rank(victim) ||
-		    (neigh_rank(n) == neigh_rank(victim) && n->since_ms < victim->since_ms))
+		if (!victim || neigh_rank(n, wants) < neigh_rank(victim, wants) ||
+		    (neigh_rank(n, wants) == neigh_rank(victim, wants) &&
+		     n->since_ms < victim->since_ms))
 			victim = n;
 	}
 	if (victim)

@@ -562,6 +562,26 @@ static void test_askers_stay(void **state)
 	}
 }
 
+/* What another asker wants goes before it, while that one wants more: however slow the answer is.
+ */
+static void test_a_scanning_asker_pays(void **state)
+{
+	struct neigh *n = find("10.1.0.9");
+
+	(void)state;
+	assert_non_null(n);
+	neigh_wanted(n, be16_make(49152));
+	neigh_send(&fx.w, n, packet(1));
+	ghosts_sent = 0;
+	for (uint32_t i = 0; i < 10; i++) {
+		fx.w.now_ms++;
+		ghosts(FX_NEIGHBOURS, 50000);
+		fx_forget();
+		assert_true(known("10.1.0.9"));
+	}
+	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
+}
+
 /* Newcomers that answer take the place of all that is stale but of none that is in use. */
 static void test_stale_in_use_stays(void **state)
 {
@@ -801,6 +821,7 @@ int main(void)
 		TEST(test_askers_have_their_own),
 		TEST(test_asker_is_bounded),
 		TEST(test_askers_stay),
+		TEST(test_a_scanning_asker_pays),
 		TEST(test_full),
 		TEST(test_claims_do_not_fill),
 		TEST(test_held_bound),
