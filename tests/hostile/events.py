@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The event ring to the control process: Allocates without credentials over UDP from one address and over many TCP
-connections, connections that come and go, and with an account requests in rows."""
+"""The event ring to the control process: Allocates without credentials over UDP from one address, many at
+once and more than its prefix may send, and over many TCP connections, connections that come and go, and with an account
+requests in rows."""
 
 import socket
 import time
 
 from hostile import SERVER, Tally, client, run, s
 
+BURST, EACH = 400, 0.25  # more than the ring takes of strangers at once; together beyond dataplane.request-rate
 ASK = s.build(s.ALLOCATE, s.REQUEST, [(s.TRANSPORT, s.UDP)])
 
 
@@ -27,13 +29,16 @@ def take(end):
     udp.connect((SERVER, 3478))
     udp.setblocking(False)
     streams = [stream() for _ in range(20)]
+    burst = 0
     while time.monotonic() < end:
-        for _ in range(20):
-            try:
-                udp.send(ASK)
-                got.add("allocates_udp")
-            except OSError:
-                pass
+        if time.monotonic() >= burst:
+            burst = time.monotonic() + EACH
+            for _ in range(BURST):
+                try:
+                    udp.send(ASK)
+                    got.add("allocates_udp")
+                except OSError:
+                    pass
         for c in streams:
             try:
                 c.send(ASK * 4)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Honest clients that come while others are hostile: one after the other over each of UDP, TCP and TLS, and as
-calls by way of a context. Each opens its session, has a small datagram and one in fragments echoed, and goes. A
-controller of its own offers a call over ng and ends it, and whoever watches the relay reads all of its metrics.
-Runs until SIGTERM and prints for each kind how many came, how long opening took (seconds: median and most), how
-many took more than one second, and who failed of what."""
+calls by way of a context. Each opens its session, has a small datagram and one in fragments echoed, and goes. Others
+have a peer that no worker has sent to before, and whose link-layer address it has to ask for. A controller of its own
+offers a call over ng and ends it, and whoever watches the relay reads all of its metrics. Runs until SIGTERM and
+prints for each kind how many came, how long opening took (seconds: median and most), how many took more than one
+second, and who failed of what."""
 
 import json
 import os
@@ -12,6 +13,7 @@ import signal
 import socket
 import ssl
 import statistics
+import subprocess
 import threading
 import time
 
@@ -66,6 +68,44 @@ def turn(**how):
         return took
     finally:
         c.close()
+
+
+# A dozen: who answered stays in the worker's table for a while, and that has 64 places.
+HOSTS = [f"fd00:2::{random.randrange(1, 1 << 16):x}:{n:x}" for n in range(1, 13)]
+
+
+def neighbour():
+    """A client whose peer is at an address that the worker has to ask for, the first time."""
+    host = HOSTS[0]
+    HOSTS.append(HOSTS.pop(0))
+    address = ["ip", "-n", "fl-peer", "addr", "add", host + "/128", "dev", "peer0", "nodad"]
+    subprocess.run(address, check=True)
+    with namespace("fl-peer"):
+        peer = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    with namespace("fl-client"):
+        c = s.Client(hostile.SERVER)
+    try:
+        peer.bind((host, 0))
+        peer.settimeout(0.3)
+        reply = c.allocate((s.FAMILY, s.V6))
+        assert reply.error() == 0, f"Allocate {reply.error()}"
+        assert c.permit(host).error() == 0
+        for number in range(20):
+            c.send(host, peer.getsockname()[1], b"%d" % number)
+            try:
+                peer.recv(2000)
+                break
+            except socket.timeout:
+                pass
+        else:
+            raise AssertionError("nothing comes to a new neighbour")
+        return time.monotonic()
+    finally:
+        c.refresh((s.LIFETIME, s.u32(0)))
+        c.close()
+        peer.close()
+        address[4] = "del"
+        subprocess.run(address[:-1], check=True)
 
 
 def call():
@@ -141,7 +181,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: ending.set())
     tls = ssl.create_default_context(cafile=os.environ["CA"])
     ways = {"udp": turn, "tcp": lambda: turn(tcp=True), "tls": lambda: turn(tls=tls), "context": call, "ng": ng,
-            "metrics": metrics}
+            "metrics": metrics, "neighbour": neighbour}
     kinds = {name: Kind() for name in ways}
     threads = [threading.Thread(target=keep_coming, args=(ways[name], kinds[name], ending)) for name in ways]
     for t in threads:
