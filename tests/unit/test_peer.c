@@ -925,7 +925,8 @@ static void rate_of_the_allocation(void **state)
 	for (int second = 0; second < 2; second++) {
 		before = peer->received;
 		hosts_pass_ms(1000);
-		assert_in_range(peer->received - before, RATE * 9 / 10, RATE + HOST_MSS);
+		/* less than a segment may have been kept from before at either side */
+		assert_in_range(peer->received - before, RATE * 9 / 10, RATE + 2 * HOST_MSS);
 	}
 	assert_false(peer->fin_rcvd);
 	peer->to_send += AT_ONCE / 2;
