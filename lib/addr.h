@@ -76,6 +76,14 @@ static inline bool sock_addr_eq(const struct sock_addr *a, const struct sock_add
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+/* All zeros: none is given. */
+static inline bool addr_given(const struct sock_addr *a)
+{
+	static const struct ip_addr none;
+
+	return !ip_eq(&a->ip, &none);
+}
+
 /*
  * Who is behind an address, as far as it tells: it of IPv4, its /64 of IPv6, the rest of which is
  * its host's to choose. No address of IPv6 begins as those of IPv4 end in their 16-byte form.

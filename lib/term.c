@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "term.h"
 
-#include "ctl_abi.h"
-
 #include <string.h>
 
-_Static_assert(TERM_OF_UDP == 1 << TERM_UDP && TERM_OF_STREAM == (1 << TERM_TCP | 1 << TERM_TLS) &&
-		   TERM_OF_TLS == 1 << TERM_TLS && TERM_NONE == 0,
-	       "bits are those of enum ctl_transport");
+enum {
+	UDP_FLAGS = TERM_RTP | TERM_RTCP_MUX | TERM_ICE,
+	STREAM_FLAGS = TERM_CONNECT | TERM_TLS_CLIENT,
+	RELEARN_FLAGS = TERM_RELEARN | TERM_RELEARN_RTCP,
+	ALL_FLAGS = TERM_IN | TERM_OUT | TERM_LATCH | TERM_LATCH_ADDR | RELEARN_FLAGS | UDP_FLAGS |
+		    STREAM_FLAGS,
+	UFRAG_MIN = 4, /* RFC 8445 5.3 */
+	PWD_MIN = 22,
+};
 
 const struct term_field term_fields[TERM_FIELDS] = {
 #define TERM_FIELD(name, of, kind, help) { #name, TERM_OF_##of, TERM_KIND_##kind },
@@ -22,4 +26,90 @@ enum term_field_id term_field_find(const char *name)
 	while (i < TERM_FIELDS && strcmp(term_fields[i].name, name) != 0)
 		i++;
 	return (enum term_field_id)i;
+}
+
+/* ---- whether it can be ---- */
+
+/* Flags that contradict each other or the transport. */
+static const char *flags_wrong(const struct ctl_term *t)
+{
+	const bool stream = t->transport > TERM_UDP;
+	const uint32_t flags = t->flags;
+
+	if (flags & ~(uint32_t)ALL_FLAGS)
+		return "unknown flag";
+	if (stream && flags & UDP_FLAGS)
+		return "RTP, RTCP multiplexing and ICE are for UDP";
+	if (!stream && flags & STREAM_FLAGS)
+		return "only TCP and TLS have clients and servers";
+	if (flags & TERM_TLS_CLIENT && t->transport != TERM_TLS)
+		return "a TLS client needs the transport TLS";
+	if (flags & TERM_RTCP_MUX && !(flags & TERM_RTP))
+		return "RTCP multiplexing needs RTP";
+	if (flags & TERM_LATCH_ADDR && !(flags & TERM_LATCH) && (stream || flags & TERM_ICE))
+		return "only UDP without ICE is heard from any port of an address";
+	if (flags & TERM_LATCH_ADDR && !addr_given(&t->remote[0]))
+		return "one address, whatever its port, needs that address";
+	if (flags & TERM_LATCH && flags & TERM_CONNECT)
+		return "a TCP client learns no remote address";
+	if (addr_given(&t->remote[1]) && !(flags & TERM_RTP))
+		return "only RTP has a remote address of RTCP";
+	return NULL;
+}
+
+static const char *fingerprints_wrong(const struct ctl_term *t)
+{
+	if (t->transport != TERM_TLS)
+		return t->n_fingerprint ? "only TLS has fingerprints" : NULL;
+	if (t->n_fingerprint > CTL_FINGERPRINTS_MAX)
+		return "too many fingerprints";
+	for (int i = 0; i < t->n_fingerprint; i++) {
+		if (fp_len(t->fingerprint[i].hash) == 0)
+			return "a fingerprint of an unknown hash";
+	}
+	return NULL;
+}
+
+const char *term_wrong(const struct ctl_term *t)
+{
+	const char *wrong;
+
+	if (t->transport == TERM_NONE || t->transport > TERM_TLS)
+		return "a termination needs a transport: UDP, TCP or TLS";
+	if (t->dscp > TERM_DSCP_MAX && t->dscp != CTL_DSCP_KEEP)
+		return "a DSCP is 0 to 63";
+	if (!t->rate != !t->burst)
+		return "a rate and a burst go together";
+	if (!memchr(t->host, '\0', sizeof(t->host)))
+		return "the host name is too long";
+	wrong = flags_wrong(t);
+	return wrong ? wrong : fingerprints_wrong(t);
+}
+
+bool term_addr_fits(const struct sock_addr *a, bool v6)
+{
+	return addr_given(a) ? ip_is_v4(&a->ip) != v6 : be16_get(a->port) == 0;
+}
+
+/* Also those that are not in use: they may be again. */
+static bool credentials_valid(const struct ctl_term *t)
+{
+	const bool ice = t->flags & TERM_ICE;
+
+	return memchr(t->ufrag, '\0', sizeof(t->ufrag)) && memchr(t->pwd, '\0', sizeof(t->pwd)) &&
+	       (!ice || (strlen(t->ufrag) >= UFRAG_MIN && strlen(t->pwd) >= PWD_MIN));
+}
+
+bool term_valid(const struct ctl_term *t, bool v6)
+{
+	const bool latches = t->transport == TERM_UDP && t->flags & TERM_LATCH;
+
+	if (term_wrong(t) || !credentials_valid(t) || (t->flags & RELEARN_FLAGS && !latches) ||
+	    (t->flags & TERM_RTP && be16_get(t->local.port) % 2))
+		return false;
+	for (int i = 0; i < 2; i++) {
+		if (!term_addr_fits(&t->remote[i], v6) || !term_addr_fits(&t->latched[i], v6))
+			return false;
+	}
+	return true;
 }

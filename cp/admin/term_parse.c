@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DSCP_MAX = 63, INACTIVITY_MAX = 86400 };
+enum { INACTIVITY_MAX = 86400 };
 
 /* ---- words ---- */
 
@@ -336,7 +336,7 @@ static const struct field fields[TERM_FIELDS] = {
 	[TERM_FIELD_fingerprints] = { .set = set_fingerprints },
 	[TERM_FIELD_host] = { .set = set_host },
 	[TERM_FIELD_begin] = { .set = set_bool, .at = offsetof(struct term_spec, begin) },
-	[TERM_FIELD_dscp] = NUMBER(term.dscp, DSCP_MAX, CTL_DSCP_KEEP),
+	[TERM_FIELD_dscp] = NUMBER(term.dscp, TERM_DSCP_MAX, CTL_DSCP_KEEP),
 	[TERM_FIELD_rate] = NUMBER(term.rate, UINT32_MAX, 0),
 	[TERM_FIELD_burst] = NUMBER(term.burst, UINT32_MAX, 0),
 	[TERM_FIELD_inactivity] = NUMBER(term.inactivity, INACTIVITY_MAX, 0),

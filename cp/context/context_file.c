@@ -3,6 +3,7 @@
 #include "context_priv.h"
 
 #include "../../lib/cursor.h"
+#include "../../lib/term.h"
 #include "../rand.h"
 
 #include <stdio.h>
@@ -129,11 +130,6 @@ static void redo_again(struct context_table *t)
 	atomic_store_explicit(&h->redoing, 0, memory_order_release);
 }
 
-static bool ends(const char *s, size_t size)
-{
-	return memchr(s, '\0', size) != NULL;
-}
-
 /* Its address is of its realm. */
 static bool local_valid(const struct context_table *t, const struct context_term *m)
 {
@@ -144,30 +140,28 @@ static bool local_valid(const struct context_table *t, const struct context_term
 	       conf->relay[local.relay].realm_index == m->realm;
 }
 
-static bool term_valid(const struct context_table *t, const struct context *c,
-		       const struct context_term *m)
+static bool term_fits(const struct context_table *t, const struct context *c,
+		      const struct context_term *m)
 {
 	const struct ctl_term *term = &m->term;
 
 	if (term->transport == TERM_NONE)
 		return true;
-	return term->transport <= TERM_TLS && (term->transport > TERM_UDP) == c->stream &&
-	       m->state <= TERM_STATE_ENDED && m->why < TCP_END_MAX && local_valid(t, m) &&
-	       (term->transport != TERM_TLS || term->domain < t->conf->n_domain) &&
-	       term->n_fingerprint <= CTL_FINGERPRINTS_MAX && ends(m->tag, sizeof(m->tag)) &&
-	       ends(term->ufrag, sizeof(term->ufrag)) && ends(term->pwd, sizeof(term->pwd)) &&
-	       ends(term->host, sizeof(term->host));
+	return (term->transport > TERM_UDP) == c->stream && m->state <= TERM_STATE_ENDED &&
+	       m->why < TCP_END_MAX && memchr(m->tag, '\0', sizeof(m->tag)) && local_valid(t, m) &&
+	       term_valid(term, !ip_is_v4(&t->conf->relay[term->local.relay].addr)) &&
+	       (term->transport != TERM_TLS || term->domain < t->conf->n_domain);
 }
 
 bool context_terms_valid(const struct context_table *t, const struct context *c)
 {
-	return term_valid(t, c, &c->term[0]) && term_valid(t, c, &c->term[1]);
+	return term_fits(t, c, &c->term[0]) && term_fits(t, c, &c->term[1]);
 }
 
 static bool record_valid(struct context_table *t, const struct context *c)
 {
 	return context_live(c) && c->sum == context_sum(t, c) && c->id && c->cid.gen &&
-	       c->end < CONTEXT_ENDS && c->stream <= 1 && ends(c->call, sizeof(c->call)) &&
+	       c->end < CONTEXT_ENDS && c->stream <= 1 && memchr(c->call, '\0', sizeof(c->call)) &&
 	       context_terms_valid(t, c) && !context_find(t, c->id);
 }
 

@@ -88,11 +88,4 @@ static inline bool term_is_stream(const struct context_term *m)
 	return m->term.transport > TERM_UDP;
 }
 
-static inline bool addr_given(const struct sock_addr *a)
-{
-	static const struct ip_addr none;
-
-	return !ip_eq(&a->ip, &none);
-}
-
 #endif

@@ -3,6 +3,7 @@
  */
 #include "gateway_priv.h"
 
+#include "../../lib/term.h"
 #include "../adopt.h"
 #include "../policy.h"
 
@@ -10,11 +11,6 @@ enum {
 	/* RFC 8445 5.3 wants 24 and 128 bits at least; a character has six. */
 	UFRAG_LEN = 8,
 	PWD_LEN = 24,
-	UDP_FLAGS = TERM_RTP | TERM_RTCP_MUX | TERM_ICE,
-	STREAM_FLAGS = TERM_CONNECT | TERM_TLS_CLIENT,
-	ALL_FLAGS = TERM_IN | TERM_OUT | TERM_LATCH | TERM_LATCH_ADDR | TERM_RELEARN |
-		    TERM_RELEARN_RTCP | UDP_FLAGS | STREAM_FLAGS,
-	DSCP_MAX = 63,
 };
 
 _Static_assert(UFRAG_LEN < sizeof(((struct ctl_term *)0)->ufrag) &&
@@ -28,50 +24,14 @@ static bool spec_is_stream(const struct term_spec *w)
 	return w->term.transport > TERM_UDP;
 }
 
-static bool terminated(const char *s, size_t size)
-{
-	return memchr(s, '\0', size) != NULL;
-}
-
-/* Flags that contradict each other or the transport: what is wrong, or NULL. */
-static const char *flags_wrong(const struct term_spec *w)
-{
-	const uint32_t flags = w->term.flags;
-	bool stream = spec_is_stream(w);
-
-	if (flags & ~(uint32_t)ALL_FLAGS)
-		return "unknown flag";
-	if (stream && flags & UDP_FLAGS)
-		return "RTP, RTCP multiplexing and ICE are for UDP";
-	if (!stream && flags & STREAM_FLAGS)
-		return "only TCP and TLS have clients and servers";
-	if (flags & TERM_TLS_CLIENT && w->term.transport != TERM_TLS)
-		return "a TLS client needs the transport TLS";
-	if (flags & TERM_RTCP_MUX && !(flags & TERM_RTP))
-		return "RTCP multiplexing needs RTP";
-	if (flags & TERM_LATCH_ADDR && !(flags & TERM_LATCH) && (stream || flags & TERM_ICE))
-		return "only UDP without ICE is heard from any port of an address";
-	if (flags & TERM_LATCH_ADDR && !addr_given(&w->term.remote[0]))
-		return "one address, whatever its port, needs that address";
-	if (flags & TERM_LATCH && flags & TERM_CONNECT)
-		return "a TCP client learns no remote address";
-	return NULL;
-}
-
-/* The rest, but for addresses. */
-static const char *values_wrong(const struct term_spec *w)
+/* What is not in struct ctl_term. */
+static const char *spec_wrong(const struct term_spec *w)
 {
 	const struct ctl_term *t = &w->term;
 
-	if (t->transport == TERM_NONE || t->transport > TERM_TLS)
-		return "a termination needs a transport: UDP, TCP or TLS";
-	if (t->dscp > DSCP_MAX && t->dscp != CTL_DSCP_KEEP)
-		return "a DSCP is 0 to 63";
-	if (!t->rate != !t->burst)
-		return "a rate and a burst go together";
 	if (w->notify >> TERM_EVENTS)
 		return "unknown event";
-	if (!terminated(w->tag, sizeof(w->tag)))
+	if (!memchr(w->tag, '\0', sizeof(w->tag)))
 		return "the tag is too long";
 	if (w->begin && !spec_is_stream(w) && !(t->flags & TERM_LATCH))
 		return "UDP begins with latching only";
@@ -82,26 +42,18 @@ static const char *values_wrong(const struct term_spec *w)
 	return NULL;
 }
 
-static const char *tls_wrong(const struct gateway *g, const struct term_spec *w)
+/* What the configuration has not. */
+static const char *names_wrong(const struct config *c, const struct term_spec *w)
 {
-	const struct ctl_term *t = &w->term;
-
-	if (t->transport != TERM_TLS)
-		return t->n_fingerprint ? "only TLS has fingerprints" : NULL;
-	if (t->domain >= g->conf->n_domain && t->domain != CONFIG_DOMAINS_MAX)
-		return "no such TLS domain";
-	if (t->domain == CONFIG_DOMAINS_MAX &&
-	    g->conf->realm[w->realm].domain_index >= g->conf->n_domain)
-		return "the realm has no TLS domain, and none is given";
-	if (t->n_fingerprint > CTL_FINGERPRINTS_MAX)
-		return "too many fingerprints";
-	for (int i = 0; i < t->n_fingerprint; i++) {
-		if (fp_len(t->fingerprint[i].hash) == 0)
-			return "a fingerprint of an unknown hash";
-	}
-	if (!terminated(t->host, sizeof(t->host)))
-		return "the host name is too long";
-	return NULL;
+	if (w->realm >= c->n_realm)
+		return "no such realm";
+	if (w->term.transport != TERM_TLS)
+		return NULL;
+	if (w->term.domain == CONFIG_DOMAINS_MAX)
+		return c->realm[w->realm].domain_index < c->n_domain
+			   ? NULL
+			   : "the realm has no TLS domain, and none is given";
+	return w->term.domain < c->n_domain ? NULL : "no such TLS domain";
 }
 
 static bool realm_has_family(const struct config *c, uint16_t realm, bool v6)
@@ -124,7 +76,7 @@ static bool remote_check(struct gateway *g, const struct term_spec *w, const str
 	if (!addr_given(a))
 		return port == 0 || gate_refuse(f, GATE_BAD, "a remote port without an address");
 	sock_addr_format(a, text, sizeof(text));
-	if (ip_is_v4(&a->ip) == w->v6)
+	if (!term_addr_fits(a, w->v6))
 		return gate_refuse(f, GATE_BAD,
 				   "the remote address %s is not of the local one's family", text);
 	why = policy_remote(g->conf, g->s->ports, w->realm, &a->ip, port ? port : POLICY_ANY_PORT);
@@ -134,18 +86,14 @@ static bool remote_check(struct gateway *g, const struct term_spec *w, const str
 
 bool term_check(struct gateway *g, const struct term_spec *w, bool stream, struct gate_fail *f)
 {
-	const char *wrong = values_wrong(w);
+	const char *wrong = term_wrong(&w->term);
 
 	if (!wrong)
-		wrong = flags_wrong(w);
-	if (!wrong && w->realm >= g->conf->n_realm)
-		wrong = "no such realm";
+		wrong = spec_wrong(w);
 	if (!wrong)
-		wrong = tls_wrong(g, w);
+		wrong = names_wrong(g->conf, w);
 	if (!wrong && stream != spec_is_stream(w))
 		wrong = "both terminations are UDP, or neither is";
-	if (!wrong && addr_given(&w->term.remote[1]) && !(w->term.flags & TERM_RTP))
-		wrong = "only RTP has a remote address of RTCP";
 	if (wrong)
 		return gate_refuse(f, GATE_BAD, "%s", wrong);
 	if (!realm_has_family(g->conf, w->realm, w->v6))

@@ -242,7 +242,7 @@ static void policing(void **state)
 	far_say(1, bytes, 10000);
 	far_heard(0, bytes, 10000);
 	/* Nor this one any more. */
-	gate_term(0)->rate = 0;
+	gate_term(0)->rate = gate_term(0)->burst = 0;
 	gate_set();
 	far_say(0, bytes, 10000);
 	far_heard(1, bytes, 10000);

@@ -62,7 +62,7 @@ static void set_change_delete(void **state)
 	assert_true(relayed_kind(entry(&c.term[1], 1)) == RELAYED_TERM);
 	assert_false(relayed_kind(SLOT_NONE) == RELAYED_TERM);
 	/* No RTCP any more, then no second side, then other ports. */
-	c.term[0].flags &= (uint16_t)~TERM_RTP;
+	c.term[0] = media_term(SIDE_A, 1, 0, false);
 	assert_true(media_put(&c));
 	assert_int_equal(entry(&c.term[0], 1), SLOT_NONE);
 	c.term[1].transport = TERM_NONE;
@@ -180,7 +180,12 @@ ROW(transport, c->term[0].transport = TERM_TLS + 1)
 ROW(term_flags, c->term[0].flags |= TERM_CONNECT)
 ROW(term_flags_unknown, c->term[0].flags |= 1 << 11)
 ROW(relearn_alone, c->term[0].flags |= TERM_RELEARN)
-ROW(mux_alone, c->term[0].flags = TERM_IN | TERM_RTCP_MUX)
+ROW(mux_alone, c->term[0] = media_term(SIDE_A, 1, TERM_RTCP_MUX, false))
+ROW(rtcp_alone, c->term[0].flags = TERM_IN)
+ROW(any_port_of_ice, c->term[0].flags |= TERM_ICE | TERM_LATCH_ADDR;
+    memset(c->term[0].ufrag, 'u', 4); memset(c->term[0].pwd, 'p', 22))
+ROW(client_latches, *c = media_cmd(1, 5, TERM_CONNECT | TERM_LATCH);
+    c->term[0].transport = c->term[1].transport = TERM_TCP)
 ROW(relay, c->term[0].local.relay = 4)
 ROW(no_relay, c->term[0].local.relay = CTL_RELAY_NONE)
 ROW(port_low, c->term[0].local.port = be16_make(RELAY_MIN - 2))
@@ -190,6 +195,12 @@ ROW(port_odd, c->term[0].local.port = be16_make(MEDIA_A + 1))
 ROW(family, c->term[0].remote[0] = at("fd00:1::2", 6000))
 ROW(family_rtcp, c->term[0].remote[1] = at("fd00:1::2", 6001))
 ROW(family_latched, c->term[0].latched[1] = at("fd00:1::2", 6001))
+ROW(family_alone, c->term[0].remote[0] = at("fd00:1::2", 0))
+ROW(port_alone, c->term[0] = media_term(SIDE_A, 1, 0, true);
+    c->term[0].remote[0].ip = (struct ip_addr){ { 0 } })
+ROW(no_address, c->term[0] = media_term(SIDE_A, 1, TERM_LATCH | TERM_LATCH_ADDR, true);
+    c->term[0].remote[0] = (struct sock_addr){ 0 })
+ROW(burst_alone, c->term[0].burst = 1)
 ROW(dscp, c->term[0].dscp = 64)
 ROW(burst, c->term[0].rate = 1)
 ROW(ufrag_end, memset(c->term[0].ufrag, 'a', sizeof(c->term[0].ufrag)))
@@ -200,7 +211,7 @@ ROW(ufrag_short, c->term[0].flags |= TERM_ICE; memcpy(c->term[0].ufrag, "abc", 3
 ROW(pwd_short, c->term[0].flags |= TERM_ICE; memcpy(c->term[0].ufrag, "abcd", 4);
     memset(c->term[0].pwd, 'p', 21))
 ROW(fingerprint, c->term[0].n_fingerprint = 1)
-ROW(both, c->term[1].transport = TERM_TCP; c->term[1].flags = TERM_IN)
+ROW(both, c->term[1] = media_term(SIDE_B, 1, 0, false); c->term[1].transport = TERM_TCP)
 ROW(overlap, c->term[1].local = c->term[0].local; c->term[1].remote[0].port = be16_make(0);
     c->term[1].remote[1].port = be16_make(0))
 
@@ -209,12 +220,13 @@ ROW(overlap, c->term[1].local = c->term[0].local; c->term[1].remote[0].port = be
 #name, spoil_##name \
 	}
 static const struct row rows[] = {
-	R(gen),	      R(flags),	      R(transport),	 R(term_flags),	 R(term_flags_unknown),
-	R(mux_alone), R(relay),	      R(no_relay),	 R(port_low),	 R(relearn_alone),
-	R(port_high), R(port_odd),    R(port_high_rtcp), R(family),	 R(family_rtcp),
-	R(dscp),      R(burst),	      R(family_latched), R(ufrag_end),	 R(pwd_end),
-	R(host_end),  R(ufrag_short), R(pwd_short),	 R(fingerprint), R(both),
-	R(overlap),
+	R(gen),	       R(flags),       R(transport),	   R(term_flags),     R(term_flags_unknown),
+	R(mux_alone),  R(relay),       R(no_relay),	   R(port_low),	      R(relearn_alone),
+	R(port_high),  R(port_odd),    R(port_high_rtcp),  R(family),	      R(family_rtcp),
+	R(dscp),       R(burst),       R(family_latched),  R(ufrag_end),      R(pwd_end),
+	R(host_end),   R(ufrag_short), R(pwd_short),	   R(fingerprint),    R(both),
+	R(overlap),    R(rtcp_alone),  R(any_port_of_ice), R(client_latches), R(family_alone),
+	R(port_alone), R(no_address),  R(burst_alone),
 };
 
 static void values(void **state)

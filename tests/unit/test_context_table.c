@@ -481,6 +481,34 @@ static void damaged_records_are_skipped(void **state)
 	munmap(map, size);
 }
 
+/* Of what could not be told the dataplane nothing is taken up, whoever wrote it. */
+static void what_cannot_be_is_skipped(void **state)
+{
+	struct files *f = *state;
+	struct context c[6];
+	struct context_table *t;
+
+	for (int i = 0; i < 6; i++) {
+		c[i] = proto("a", (uint16_t)i, 1);
+		c[i].term[0].term.local.port = be16_make((uint16_t)(49152 + 4 * i));
+	}
+	c[1].term[0].term.flags = TERM_RTCP_MUX;
+	c[2].term[0].term.burst = 0;
+	c[3].term[0].term.remote[0].ip.b[0] = 0x20; /* its local address is IPv4 */
+	c[4].term[0].term.flags = TERM_ICE;
+	c[5].term[0].term.flags = TERM_RELEARN;
+	f->conf.gateway.contexts = 6;
+	t = open_ok(&f->conf);
+	for (int i = 0; i < 6; i++)
+		assert_non_null(context_add(t, &c[i]));
+	context_close(t);
+	t = open_ok(&f->conf);
+	assert_int_equal(context_stats(t)->kept, 1);
+	assert_int_equal(context_stats(t)->damaged, 5);
+	assert_int_equal(of_call(t, "a")->media, 0);
+	context_close(t);
+}
+
 /* ---- killed at any instruction ---- */
 
 /*
@@ -596,6 +624,7 @@ int main(void)
 		T(the_format_before_is_carried_over),
 		T(what_is_taken_over_may_go_at_once),
 		T(damaged_records_are_skipped),
+		T(what_cannot_be_is_skipped),
 		T(killed_at_any_instruction),
 	};
 

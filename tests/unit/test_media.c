@@ -195,8 +195,7 @@ static void no_partner(void **state)
 	assert_true(media_put(&c));
 	media_drops(&c, SIDE_A, 0, DROP_GATE_PARTNER);
 	media_passes(&c, SIDE_A, 1);
-	c.term[SIDE_B] = b;
-	c.term[SIDE_B].flags &= (uint16_t)~TERM_RTP; /* takes no RTCP */
+	c.term[SIDE_B] = media_term(SIDE_B, 1, 0, false); /* takes no RTCP */
 	assert_true(media_put(&c));
 	media_passes(&c, SIDE_A, 0);
 	media_drops(&c, SIDE_A, 1, DROP_GATE_PARTNER);
@@ -230,7 +229,7 @@ static void policing(void **state)
 	/* A command that repeats the rate gives nothing. */
 	assert_true(media_put(&c));
 	media_drops(&c, SIDE_A, 0, DROP_GATE_RATE);
-	c.term[SIDE_A].rate = 0;
+	c.term[SIDE_A].rate = c.term[SIDE_A].burst = 0;
 	assert_true(media_put(&c));
 	media_passes(&c, SIDE_A, 0);
 }

@@ -43,7 +43,7 @@ static void context_make(uint32_t i)
 	};
 	static const char *const bad[4][2] = { { "10.1.0.1", "fd00:1::1" },
 					       { "127.0.0.1", "::1" },
-					       { "0.1.2.3", "::" },
+					       { "0.1.2.3", "ff02::1" },
 					       { "224.0.0.9", "ff05::9" } };
 	struct cmd_context_set *c = &context[i];
 	const uint32_t kind = i % KINDS;
