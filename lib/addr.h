@@ -76,12 +76,16 @@ static inline bool sock_addr_eq(const struct sock_addr *a, const struct sock_add
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-/* All zeros: none is given. */
+static inline bool ip_is_unspecified(const struct ip_addr *a)
+{
+	static const struct ip_addr unspecified;
+
+	return ip_eq(a, &unspecified);
+}
+
 static inline bool addr_given(const struct sock_addr *a)
 {
-	static const struct ip_addr none;
-
-	return !ip_eq(&a->ip, &none);
+	return !ip_is_unspecified(&a->ip);
 }
 
 /*

@@ -24,13 +24,6 @@ static inline bool ip_is_link_local(const struct ip_addr *a)
 	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
 }
 
-static inline bool ip_is_unspecified(const struct ip_addr *a)
-{
-	static const struct ip_addr unspecified;
-
-	return ip_eq(a, &unspecified);
-}
-
 /* An address that packets may come from: not ours, unspecified, multicast, broadcast, loopback. */
 static inline bool ip_source_ok(const struct dplane *dp, const struct ip_addr *a)
 {
