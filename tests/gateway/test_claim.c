@@ -235,6 +235,20 @@ static struct host *held_by_a_stranger(const char *announced)
 	return leave();
 }
 
+/* Its fingerprint comes: it is who was waited for, and those before it are not. */
+static void phone_is_let_in(struct host *first, struct host *phone)
+{
+	gate_fingerprint(0, FP_SHA256, true);
+	gate_set();
+	gate_event(0, TERM_REFUSED);
+	assert_memory_equal(&gate_event(0, TERM_UP)->remote, &phone->addr, sizeof(phone->addr));
+	first->fin = true;
+	host_rst(phone);
+	gate_run();
+	gate_ended(0, TCP_END_RESET);
+	gate_ended(1, TCP_END_PARTNER);
+}
+
 /*
  * The phone's handshake is over, and the fingerprint to judge it by is not there yet: whoever
  * has its handshake under way meanwhile, from other addresses or another network, does not drive it
@@ -256,15 +270,7 @@ static void phone_stays(const char *announced, const char *home, const char *oth
 		assert_int_equal(h->rst, i + 2 > CANDIDATES && ip_is_v4(&h->addr.ip));
 	}
 	gate.far[0].other_cert = false;
-	gate_fingerprint(0, FP_SHA256, true);
-	gate_set();
-	gate_event(0, TERM_REFUSED);
-	assert_memory_equal(&gate_event(0, TERM_UP)->remote, &phone->addr, sizeof(phone->addr));
-	first->fin = true;
-	host_rst(phone);
-	gate_run();
-	gate_ended(0, TCP_END_RESET);
-	gate_ended(1, TCP_END_PARTNER);
+	phone_is_let_in(first, phone);
 }
 
 static void strangers_of_many_addresses(void **state)
@@ -299,15 +305,7 @@ static void strangers_who_say_no_more(void **state)
 	assert_false(phone->rst);
 	assert_true(h[0]->rst);
 	assert_false(h[1]->rst);
-	gate_fingerprint(0, FP_SHA256, true);
-	gate_set();
-	gate_event(0, TERM_REFUSED);
-	assert_memory_equal(&gate_event(0, TERM_UP)->remote, &phone->addr, sizeof(phone->addr));
-	first->fin = true;
-	host_rst(phone);
-	gate_run();
-	gate_ended(0, TCP_END_RESET);
-	gate_ended(1, TCP_END_PARTNER);
+	phone_is_let_in(first, phone);
 }
 
 /* A certificate that was right is judged by each new fingerprint. */

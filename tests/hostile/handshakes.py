@@ -42,14 +42,7 @@ def take(end):
         if len(socks) > MOST:
             socks.pop(0).close()
         time.sleep(0.001)
-    for c in socks:  # those that the relay still has
-        try:
-            alive = c.recv(65536, socket.MSG_PEEK) != b""
-        except BlockingIOError:
-            alive = True
-        except OSError:
-            alive = False
-        got.add("held" if alive else "ended")
+    got.add_held(socks)
     return got
 
 

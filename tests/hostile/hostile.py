@@ -9,6 +9,7 @@ It has accounts of its own (USERS, of one password) and the address of the hones
 import json
 import os
 import resource
+import socket
 import sys
 import time
 
@@ -40,3 +41,15 @@ class Tally(dict):
 
     def add(self, name, n=1):
         self[name] = self.get(name, 0) + n
+
+    def add_held(self, socks):
+        """Connections, which do not block, by whether the relay still has them."""
+        for c in socks:
+            try:
+                c.getpeername()
+                alive = c.recv(65536, socket.MSG_PEEK) != b""
+            except BlockingIOError:
+                alive = True
+            except OSError:
+                alive = False
+            self.add("held" if alive else "ended")

@@ -476,16 +476,22 @@ static void room_for_sessions(void **state)
 	assert_non_null(evt_slot(world.w));
 }
 
+static void rate_is(uint32_t rate)
+{
+	world_stop();
+	world_config();
+	world.conf.dataplane.request_rate = rate;
+	world.conf.dataplane.ring_slots = 64;
+	world_start();
+}
+
 static void request_rate(void **state)
 {
 	uint8_t msg[100];
 	size_t len = request(msg, sizeof(msg), STUN_ALLOCATE, 0);
 
 	(void)state;
-	world_stop();
-	world_config();
-	world.conf.dataplane.request_rate = 2;
-	world_start();
+	rate_is(2);
 	frame_udp(&f, ACCESS, &client, &listener, msg, len, NULL);
 	world_feed(ACCESS, &f);
 	world_feed(ACCESS, &f);
@@ -506,10 +512,7 @@ static void no_limit_of_prefixes(void **state)
 	size_t len = request(msg, sizeof(msg), STUN_REFRESH, 0);
 
 	(void)state;
-	world_stop();
-	world_config();
-	world.conf.dataplane.request_rate = 0;
-	world_start();
+	rate_is(0);
 	assert_true(session_add(0, 1, 1, &client, 0, RELAY_PORT, 0, 0));
 	world_mark();
 	for (uint32_t i = 0; i < 2 * ASKED; i++) {
@@ -534,11 +537,7 @@ static void rate_of_a_session(void **state)
 	uint32_t passed[2] = { 0, 0 }, i, k;
 
 	(void)state;
-	world_stop();
-	world_config();
-	world.conf.dataplane.request_rate = 200;
-	world.conf.dataplane.ring_slots = 64;
-	world_start();
+	rate_is(200);
 	assert_true(session_add(0, 1, 1, &client, 0, RELAY_PORT, 0, 0));
 	assert_true(session_add(0, 2, 1, &loud, 0, RELAY_PORT + 2, 0, 0));
 	for (i = 0; i < 1000; i++) {

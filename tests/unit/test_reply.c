@@ -208,6 +208,15 @@ static void connect_begin(struct env *e, struct ask *q, const char *ip)
 	assert_true(env_take(e, 0, CMD_CONNECT, &c));
 }
 
+/* One without an outcome, of a worker that hangs, for longer than others wait for it. */
+static void connect_unanswered(struct env *e, struct ask *q)
+{
+	allocate(e, 1000);
+	connect_begin(e, q, "203.0.113.1");
+	fill_commands(e, 0);
+	env_advance(e, 34000);
+}
+
 /* No outcome ever came, and the worker hangs meanwhile: longer than others wait for it. */
 static void a_connect_without_an_outcome(void **state)
 {
@@ -216,10 +225,7 @@ static void a_connect_without_an_outcome(void **state)
 	struct taken t;
 	struct ask q;
 
-	allocate(e, 1000);
-	connect_begin(e, &q, "203.0.113.1");
-	fill_commands(e, 0);
-	env_advance(e, 34000);
+	connect_unanswered(e, &q);
 	env_advance(e, 2000);
 	peer = addr("203.0.113.1", 80);
 	assert_null(pending_find_peer(e->s.pending, 0, env_alloc_tcp(e, 1000)->sid, &peer));
@@ -265,10 +271,7 @@ static void an_answer_that_nobody_waits_for(void **state)
 	struct env *e = *state;
 	struct ask q;
 
-	allocate(e, 1000);
-	connect_begin(e, &q, "203.0.113.1");
-	fill_commands(e, 0);
-	env_advance(e, 34000);
+	connect_unanswered(e, &q);
 	for (int i = 0; i < 50; i++)
 		env_advance(e, 1000);
 	assert_int_equal(drain(e, &q).replies, 0);
@@ -282,10 +285,7 @@ static void an_answer_of_an_earlier_dataplane(void **state)
 	char err[256];
 	struct ask q;
 
-	allocate(e, 1000);
-	connect_begin(e, &q, "203.0.113.1");
-	fill_commands(e, 0);
-	env_advance(e, 34000);
+	connect_unanswered(e, &q);
 	env_advance(e, 2000);
 	fake_dp_close(&e->dp);
 	fake_dp_open(&e->dp, &e->conf, SLOTS);
