@@ -56,25 +56,19 @@ static int cmd_accounting(struct cli *cli, int argc, char **argv)
 	return simple(cli, argc, argv, show_accounting);
 }
 
-static void drops_some(const json_t *result, FILE *out)
-{
-	show_drops(result, false, out);
-}
-
-static void drops_all(const json_t *result, FILE *out)
-{
-	show_drops(result, true, out);
-}
-
-static void tcp_some(const json_t *result, FILE *out)
-{
-	show_tcp(result, false, out);
-}
-
-static void tcp_all(const json_t *result, FILE *out)
-{
-	show_tcp(result, true, out);
-}
+#define SOME_AND_ALL(what)                                       \
+	static void what##_some(const json_t *result, FILE *out) \
+	{                                                        \
+		show_##what(result, false, out);                 \
+	}                                                        \
+	static void what##_all(const json_t *result, FILE *out)  \
+	{                                                        \
+		show_##what(result, true, out);                  \
+	}
+SOME_AND_ALL(sessions)
+SOME_AND_ALL(drops)
+SOME_AND_ALL(tcp)
+SOME_AND_ALL(tls)
 
 /* Commands with --all besides. */
 static int some_or_all(struct cli *cli, int argc, char **argv, void (*some)(const json_t *, FILE *),
@@ -102,16 +96,6 @@ static int cmd_drops(struct cli *cli, int argc, char **argv)
 static int cmd_tcp(struct cli *cli, int argc, char **argv)
 {
 	return some_or_all(cli, argc, argv, tcp_some, tcp_all);
-}
-
-static void tls_some(const json_t *result, FILE *out)
-{
-	show_tls(result, false, out);
-}
-
-static void tls_all(const json_t *result, FILE *out)
-{
-	show_tls(result, true, out);
 }
 
 /* With "reload": what is in force now, or why nothing changed. */
@@ -237,16 +221,6 @@ static int cmd_top(struct cli *cli, int argc, char **argv)
 	return rc;
 }
 
-static void sessions_alone(const json_t *result, FILE *out)
-{
-	show_sessions(result, false, out);
-}
-
-static void sessions_and_peers(const json_t *result, FILE *out)
-{
-	show_sessions(result, true, out);
-}
-
 static int cmd_sessions(struct cli *cli, int argc, char **argv)
 {
 	static const struct option opts[] = { { "user", required_argument, NULL, 'u' },
@@ -270,7 +244,7 @@ static int cmd_sessions(struct cli *cli, int argc, char **argv)
 			return cli_usage("--limit takes a number, 0 for all, not", optarg);
 	}
 	return cli_list(cli, "sessions", json_pack("{s:s*}", "user", user), limit,
-			peers ? sessions_and_peers : sessions_alone);
+			peers ? sessions_all : sessions_some);
 }
 
 static int cmd_connections(struct cli *cli, int argc, char **argv)

@@ -2,15 +2,11 @@
 #include "conns.h"
 
 #include "../../lib/tls_name.h"
+#include "rpc.h"
 
 #include <string.h>
 
 enum { SEQ_TRIES = 16 }; /* a writer needs a tenth of a microsecond */
-
-static json_t *integer(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
 
 bool conn_read(const struct dplink *l, uint32_t worker, uint32_t idx, struct ctl_conn_info *out)
 {

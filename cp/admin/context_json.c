@@ -10,11 +10,6 @@
 
 const char *const gate_error_name[GATE_ERRORS] = { "ok", "bad", "denied", "full", "busy" };
 
-static json_t *integer(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
 static void set(json_t *o, const char *key, json_t *value)
 {
 	json_object_set_new(o, key, value);

@@ -24,11 +24,6 @@ enum {
 	SCAN_MAX = 16384,
 };
 
-static json_t *integer(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
 static json_t *status(void *ctx, const json_t *params, struct rpc_error *err)
 {
 	const struct server *s = ctx;
@@ -172,52 +167,21 @@ static json_t *connections(void *ctx, const json_t *params, struct rpc_error *er
 			 list, "cursor", end ? json_null() : integer(cursor));
 }
 
-static json_t *tcp(void *ctx, const json_t *params, struct rpc_error *err)
-{
-	const struct server *s = ctx;
-
-	(void)params;
-	(void)err;
-	return stats_json_tcp(s->link);
-}
-
 /* ---- counters ---- */
 
-static json_t *workers(void *ctx, const json_t *params, struct rpc_error *err)
-{
-	const struct server *s = ctx;
-
-	(void)params;
-	(void)err;
-	return stats_json_workers(s->link);
-}
-
-static json_t *ports(void *ctx, const json_t *params, struct rpc_error *err)
-{
-	const struct server *s = ctx;
-
-	(void)params;
-	(void)err;
-	return stats_json_ports(s->link);
-}
-
-static json_t *drops(void *ctx, const json_t *params, struct rpc_error *err)
-{
-	const struct server *s = ctx;
-
-	(void)params;
-	(void)err;
-	return stats_json_drops(s->link);
-}
-
-static json_t *accounting(void *ctx, const json_t *params, struct rpc_error *err)
-{
-	const struct server *s = ctx;
-
-	(void)params;
-	(void)err;
-	return stats_json_accounting(s->link);
-}
+/* What the dataplane counts, as stats.h has it. */
+#define COUNTERS(name)                                                              \
+	static json_t *name(void *ctx, const json_t *params, struct rpc_error *err) \
+	{                                                                           \
+		(void)params;                                                       \
+		(void)err;                                                          \
+		return stats_json_##name(((const struct server *)ctx)->link);       \
+	}
+COUNTERS(workers)
+COUNTERS(ports)
+COUNTERS(drops)
+COUNTERS(accounting)
+COUNTERS(tcp)
 
 const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "status", .call = status },

@@ -16,6 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+static inline json_t *integer(uint64_t n)
+{
+	return json_integer((json_int_t)n);
+}
+
 enum rpc_code {
 	RPC_PARSE = -32700,
 	RPC_INVALID_REQUEST = -32600,

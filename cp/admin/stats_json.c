@@ -8,11 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-static json_t *integer(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
 json_t *stats_json_time(void)
 {
 	struct timespec ts;

@@ -10,11 +10,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static json_t *integer(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
 static json_t *dataplane_json(const struct server *s)
 {
 	const struct region *r = dplink_region(s->link);

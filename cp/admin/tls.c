@@ -11,11 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static json_t *integer(uint64_t n)
-{
-	return json_integer((json_int_t)n);
-}
-
 /* ---- certificates ---- */
 
 /* The host names, which stand in one string with spaces. */

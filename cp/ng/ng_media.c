@@ -107,10 +107,9 @@ static struct ip_addr remote_ip(const struct ng_flags *f, const struct config *c
 
 static bool is_zero(const struct ip_addr *ip)
 {
-	static const struct ip_addr any6;
 	const struct ip_addr any4 = ip_from_v4((struct be32){ { 0 } });
 
-	return ip_eq(ip, &any6) || ip_eq(ip, &any4);
+	return ip_is_unspecified(ip) || ip_eq(ip, &any4);
 }
 
 static bool read_address(struct look *l, const struct config *c)
