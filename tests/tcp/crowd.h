@@ -5,7 +5,8 @@
 /*
  * Many peers at once, each with one connection to the owner, of whom little is asked: what came for
  * whom is counted, and compared with the owner's pattern. Sequence numbers are those of
- * tcp_world.h; all begin just below 2^32.
+ * tcp_world.h; theirs begin just below 2^32, and ours to every eighth of them: to find a key that
+ * does it takes longer than most of what such a test does.
  */
 #include "tcp_world.h"
 
