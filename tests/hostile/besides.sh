@@ -17,12 +17,12 @@ HOSTILE=$ROOT/tests/hostile
 WHAT=${1:?besides.sh NAME or --down}
 LASTS=${HOSTILE_SECONDS:-6}
 
-is_up() { attached && grep -q '^  neighbours: 64$' "$CONFIG"; }
+is_up() { attached && grep -q '^  neighbours: 128$' "$CONFIG"; }
 
 up()
 {
 	local file=$TMP/hostile.yaml
-	sed -e 's/^  request-rate: .*/  request-rate: 1000/' -e 's/^  neighbours: .*/  neighbours: 64/' \
+	sed -e 's/^  request-rate: .*/  request-rate: 1000/' -e 's/^  neighbours: .*/  neighbours: 128/' \
 		-e 's/^  ring-slots: .*/  ring-slots: 256/' \
 		-e 's/^  fragments: .*/  fragments: 64/' -e '/^tcp:/,/^tls:/s/^  connections: .*/  connections: 1024/' \
 		-e 's/^  half-open: .*/  half-open: 256/' -e '/^tls:/,/^tls-domains:/s/^  connections: .*/  connections: 512/' \

@@ -71,7 +71,7 @@ def turn(**how):
 
 
 # A dozen: who answered stays in the worker's table for a while, and that has 64 places.
-HOSTS = [f"fd00:2::{random.randrange(1, 1 << 16):x}:{n:x}" for n in range(1, 13)]
+HOSTS = [f"fd00:2::{random.randrange(1, 1 << 16):x}:{n:x}" for n in range(1, 7)]
 
 
 def neighbour():
