@@ -61,8 +61,8 @@ static bool is_syn(const struct pkt *p)
 }
 
 /*
- * DROP_MAX: it is taken. A connection that both ends were allowed may outlive whose the ports were:
- * its last segments pass, for they open nothing.
+ * DROP_NONE: it is taken. A connection that both ends were allowed may outlive whose the ports
+ * were: its last segments pass, for they open nothing.
  */
 static enum drop loop_judge(struct worker *w, const struct pkt *p, enum relayed_kind from)
 {
@@ -73,10 +73,10 @@ static enum drop loop_judge(struct worker *w, const struct pkt *p, enum relayed_
 		return DROP_IP_DST;
 	to = relayed_kind(p->slot);
 	if (tcp && (from == RELAYED_NONE || to == RELAYED_NONE) && !is_syn(p))
-		return DROP_MAX;
+		return DROP_NONE;
 	if (to == RELAYED_NONE)
 		return tcp ? DROP_TCP_PORT : DROP_RELAY_PORT;
-	return may_talk(from, dplane_local(w->dp, &p->src), to, p->local) ? DROP_MAX
+	return may_talk(from, dplane_local(w->dp, &p->src), to, p->local) ? DROP_NONE
 									  : DROP_LOOP_OWNER;
 }
 
@@ -97,7 +97,7 @@ void loop_take(struct worker *w, struct rte_mbuf *m)
 		p.slot = relayed_entry(w, p.local, be16_get(p.dport));
 	}
 	why = loop_judge(w, &p, from);
-	if (why != DROP_MAX)
+	if (why != DROP_NONE)
 		pkt_drop(w, m, why);
 	else if (p.proto == IP_PROTO_TCP)
 		tcp_input(w, &(struct pkt *){ &p }, 1);

@@ -8,6 +8,7 @@
 enum severity { SEV_INFO, SEV_WARN, SEV_ERROR };
 
 enum drop {
+	DROP_NONE = -1, /* no reason to drop it: it goes on */
 #define DROP(sym, name, sev, help) DROP_##sym,
 #include "drop.def"
 #undef DROP

@@ -188,20 +188,23 @@ static enum context_kind kind_of(const struct cmd_context_set *c)
 	return t == TERM_UDP ? CONTEXT_MEDIA : CONTEXT_STREAM;
 }
 
-/* REFUSALS: it can be. */
-static enum ctl_refusal context_check(struct worker *w, const struct cmd_context_set *c)
+/* Whether it can be; else *why not. */
+static bool context_check(struct worker *w, const struct cmd_context_set *c, enum ctl_refusal *why)
 {
 	const enum context_kind kind = kind_of(c);
 	const struct context *x;
 
+	*why = REFUSED_FULL;
 	if (c->cid.slot >= w->contexts_max)
-		return REFUSED_FULL;
+		return false;
+	*why = REFUSED_BAD;
 	if (!context_valid(w, c))
-		return REFUSED_BAD;
+		return false;
 	x = context_find(w, c->cid);
 	if (x && x->kind && kind && x->kind != kind)
-		return REFUSED_BAD;
-	return ports_free(w, c) ? REFUSALS : REFUSED_PORT;
+		return false;
+	*why = REFUSED_PORT;
+	return ports_free(w, c);
 }
 
 static void ports_set(struct worker *w, const struct cmd_context_set *c)
@@ -217,12 +220,12 @@ static void ports_set(struct worker *w, const struct cmd_context_set *c)
 
 bool context_set(struct worker *w, const struct cmd_context_set *c)
 {
-	const enum ctl_refusal why = context_check(w, c);
 	const uint32_t slot = c->cid.slot;
+	enum ctl_refusal why;
 	struct context *x;
 	bool replay;
 
-	if (why != REFUSALS)
+	if (!context_check(w, c, &why))
 		return context_refused(w, &c->hdr, c->cid, why);
 	x = &w->context[slot];
 	if (x->gen && x->gen != c->cid.gen)

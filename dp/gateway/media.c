@@ -116,7 +116,7 @@ static bool is_media(const struct media_in *in)
 }
 
 /*
- * DROP_MAX: who sent this may be learnt; same: it is sent to already. What is no RTP shows nothing
+ * DROP_NONE: who sent this may be learnt; same: it is sent to already. What is no RTP shows nothing
  * of who speaks, and RTCP is of the host that RTP comes from, or is the one that was announced.
  */
 static enum drop leg_may_learn(const struct worker *w, const struct media_in *in,
@@ -134,7 +134,7 @@ static enum drop leg_may_learn(const struct worker *w, const struct media_in *in
 		return DROP_GATE_SOURCE;
 	if (!same && gate_denied(w, &from->ip))
 		return DROP_GATE_DENIED;
-	return pkt_l4_csum_ok(w, in->p) ? DROP_MAX : DROP_UDP_CSUM;
+	return pkt_l4_csum_ok(w, in->p) ? DROP_NONE : DROP_UDP_CSUM;
 }
 
 /* RTP comes from another host now: RTCP of the one before is void. */
@@ -166,10 +166,10 @@ static enum drop leg_learn(struct worker *w, const struct media_in *in,
 	if (!(in->term->flags & TERM_IN))
 		return DROP_GATE_CLOSED;
 	if (same && !first)
-		return DROP_MAX;
+		return DROP_NONE;
 	why = leg_may_learn(w, in, from, same);
-	if (why != DROP_MAX)
-		return same && why == DROP_GATE_SOURCE ? DROP_MAX : why;
+	if (why != DROP_NONE)
+		return same && why == DROP_GATE_SOURCE ? DROP_NONE : why;
 	if (same || sock_addr_eq(from, &leg->given)) {
 		leg->state = LEG_FIXED;
 	} else if (first) {
@@ -179,7 +179,7 @@ static enum drop leg_learn(struct worker *w, const struct media_in *in,
 	if ((in->term->flags & (TERM_RTP | TERM_RTCP_MUX)) == TERM_RTP && in->leg % 2 == 0)
 		rtcp_follow(w, in, from);
 	media_learn(w, in->slot, in->leg, from);
-	return DROP_MAX;
+	return DROP_NONE;
 }
 
 /* Whether a remote that is not learnt sends from another port than it is sent to. */
@@ -190,7 +190,7 @@ static bool leg_any_port(const struct media_in *in, const struct media_leg *leg,
 	       ip_eq(&from->ip, &leg->given.ip);
 }
 
-/* DROP_MAX: the datagram is the remote's, and may come in. */
+/* DROP_NONE: the datagram is the remote's, and may come in. */
 static enum drop leg_source(struct worker *w, const struct media_in *in)
 {
 	struct media_leg *leg = &w->media[in->slot].leg[in->leg];
@@ -204,7 +204,7 @@ static enum drop leg_source(struct worker *w, const struct media_in *in)
 	}
 	if (leg->state != LEG_FIXED)
 		return leg_learn(w, in, &from, same);
-	return same || leg_any_port(in, leg, &from) ? DROP_MAX : DROP_GATE_SOURCE;
+	return same || leg_any_port(in, leg, &from) ? DROP_NONE : DROP_GATE_SOURCE;
 }
 
 /* A token is a thousandth of a byte of IP. */
@@ -227,7 +227,7 @@ static bool rate_passes(const struct worker *w, struct media_term *t, const stru
 
 /* ---- to the partner ---- */
 
-/* DROP_MAX: it may go out on the other side. */
+/* DROP_NONE: it may go out on the other side. */
 static enum drop partner_takes(struct worker *w, const struct media_in *in)
 {
 	const struct media_term *t = &w->media[in->slot].term[!in->side];
@@ -241,7 +241,7 @@ static enum drop partner_takes(struct worker *w, const struct media_in *in)
 		if (!media_consent(w, t))
 			return DROP_GATE_CONSENT;
 	}
-	return DROP_MAX;
+	return DROP_NONE;
 }
 
 /* The line's, which is of packets from where the remote is sent to (leg_any_port()). */
@@ -269,12 +269,12 @@ static bool media_emit(struct worker *w, const struct media_in *in)
 	return relay_emit(w, in->p, &o);
 }
 
-/* DROP_MAX, or why it goes no further. */
+/* DROP_NONE, or why it goes no further. */
 static enum drop media_pass(struct worker *w, const struct media_in *in)
 {
 	enum drop why = leg_source(w, in);
 
-	if (why != DROP_MAX)
+	if (why != DROP_NONE)
 		return why;
 	in->line->packets++;
 	in->line->bytes += pkt_payload_len(in->p);
@@ -315,7 +315,7 @@ void media_input(struct worker *w, struct pkt *p)
 		return;
 	}
 	why = media_pass(w, &in);
-	if (why != DROP_MAX) {
+	if (why != DROP_NONE) {
 		media_drop(w, &in, why);
 		return;
 	}

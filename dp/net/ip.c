@@ -151,7 +151,7 @@ enum drop udp_write(struct worker *w, struct rte_mbuf *m, const struct sock_addr
 	    csum_mbuf(csum_pseudo(0, &src->ip, &dst->ip, IP_PROTO_UDP, len), m, l3_len, len));
 	csum = csum ? csum : 0xffff;
 	memcpy(p + 6, &csum, 2);
-	return DROP_MAX;
+	return DROP_NONE;
 }
 
 void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
@@ -159,7 +159,7 @@ void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 {
 	enum drop why = udp_write(w, m, src, dst, tos, false);
 
-	if (unlikely(why != DROP_MAX))
+	if (unlikely(why != DROP_NONE))
 		pkt_drop(w, m, why);
 	else
 		ip_route_send(w, m, &src->ip, &dst->ip);

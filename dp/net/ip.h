@@ -233,7 +233,7 @@ void ip_route_send(struct worker *w, struct rte_mbuf *m, const struct ip_addr *s
 
 /*
  * Prepends UDP and IP headers to the payload m holds, with a full checksum and a TTL of our own.
- * DROP_MAX when done, else why it cannot be. Does not take m.
+ * DROP_NONE when done, else why it cannot be. Does not take m.
  */
 enum drop udp_write(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 		    const struct sock_addr *dst, uint8_t tos, bool df);

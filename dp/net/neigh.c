@@ -97,7 +97,7 @@ static struct neigh_key neigh_key(const struct ip_addr *ip, uint16_t port)
 
 /* ---- packets that wait ---- */
 
-/* What waited goes out (reason DROP_MAX) or is dropped. */
+/* What waited goes out (reason DROP_NONE) or is dropped. */
 static void wait_flush(struct worker *w, struct neigh_table *t, struct neigh *n, enum drop reason)
 {
 	struct rte_mbuf **q = &t->wait[(size_t)neigh_index(t, n) * t->wait_max];
@@ -106,7 +106,7 @@ static void wait_flush(struct worker *w, struct neigh_table *t, struct neigh *n,
 	n->n_wait = 0;
 	t->held -= k;
 	for (i = 0; i < k; i++) {
-		if (reason == DROP_MAX)
+		if (reason == DROP_NONE)
 			neigh_send(w, n, q[i]);
 		else
 			pkt_drop(w, q[i], reason);
@@ -391,7 +391,7 @@ bool neigh_learn(struct worker *w, uint16_t port, const struct ip_addr *ip,
 	eth_write(&w->dp->port[port], n->l2, mac->addr_bytes,
 		  ip_is_v4(ip) ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
 	neigh_state_set(w, n, solicited ? NEIGH_REACHABLE : NEIGH_STALE);
-	wait_flush(w, w->neigh, n, DROP_MAX);
+	wait_flush(w, w->neigh, n, DROP_NONE);
 	return !same;
 }
 

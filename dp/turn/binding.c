@@ -34,7 +34,7 @@ enum drop binding_reply(const struct worker *w, const struct request *r, uint8_t
 	if (msg.fingerprint.val)
 		stun_put_fingerprint(&b);
 	*len = stun_end(&b);
-	return *len ? DROP_MAX : DROP_STUN_LONG;
+	return *len ? DROP_NONE : DROP_STUN_LONG;
 }
 
 /* As punt_allowed() has it. */
@@ -57,9 +57,9 @@ void binding_answer(struct worker *w, struct pkt *p)
 	if (likely(binding_allowed(w, p)))
 		why = binding_reply(w, &r, reply, &len);
 	/* The request's buffer carries the reply; a chained one is not worth the care. */
-	if (why == DROP_MAX && m->nb_segs > 1)
+	if (why == DROP_NONE && m->nb_segs > 1)
 		why = DROP_STUN_LONG;
-	if (why != DROP_MAX) {
+	if (why != DROP_NONE) {
 		pkt_drop(w, m, why);
 		return;
 	}

@@ -66,7 +66,7 @@ enum drop send_parse(const uint8_t *msg, uint32_t len, struct send_ind *ind)
 	}
 	if (rd_left(&r))
 		return DROP_STUN_ATTR;
-	return ind->have_peer && ind->have_data ? DROP_MAX : DROP_SEND_BAD;
+	return ind->have_peer && ind->have_data ? DROP_NONE : DROP_SEND_BAD;
 }
 
 uint8_t data_prefix(uint8_t *h, const struct sock_addr *peer, uint16_t len, bool fingerprint)

@@ -210,10 +210,10 @@ static void leg_relay(struct worker *w, struct tcp_conn *c, const uint8_t *msg, 
 		why = chandata_looks_like(msg[0]) ? DROP_NO_CHANNEL : DROP_STUN_METHOD;
 	else if (l->slot != SLOT_NONE)
 		why = relay_find(w, l->slot, msg, need, &to);
-	if (why == DROP_MAX &&
+	if (why == DROP_NONE &&
 	    unlikely(!limit_pass(w, l->slot, LIMIT_TO_PEER, &to.peer.ip, to.len)))
 		why = DROP_SESSION_RATE;
-	if (likely(why == DROP_MAX)) {
+	if (likely(why == DROP_NONE)) {
 		m = leg_payload(w, c, need, &to);
 		why = DROP_NO_MBUF;
 	}

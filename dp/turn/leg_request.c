@@ -48,7 +48,7 @@ static enum leg_verdict leg_binding(struct worker *w, struct tcp_conn *c, const 
 	if (!leg_may_ask(w, c, &w->own_binding))
 		return MSG_WAITS;
 	*why = binding_reply(w, r, reply, &len);
-	if (*why != DROP_MAX)
+	if (*why != DROP_NONE)
 		return MSG_DROPPED;
 	if (unlikely(!tcp_send_bytes(w, c, reply, (uint32_t)len))) {
 		leg_wait(w, c, RETRY_MS);
@@ -94,7 +94,7 @@ static enum leg_verdict leg_punt(struct worker *w, struct tcp_conn *c, const str
 	struct leg *l = tcp_data(c);
 
 	*why = punt_check(r);
-	if (*why != DROP_MAX)
+	if (*why != DROP_NONE)
 		return MSG_DROPPED;
 	if (!leg_may_punt(w, c))
 		return MSG_WAITS;

@@ -49,7 +49,7 @@ enum drop punt_check(const struct request *r)
 	err = stun_parse(&msg, r->msg, r->len);
 	if (unlikely(err != STUN_OK))
 		return punt_why(err);
-	return method_is_served(msg.method) ? DROP_MAX : DROP_STUN_METHOD;
+	return method_is_served(msg.method) ? DROP_NONE : DROP_STUN_METHOD;
 }
 
 static void punt_write(struct worker *w, const struct request *r, struct evt_punt *e)
@@ -86,13 +86,13 @@ static enum drop punt_request(struct worker *w, const struct request *r)
 			return DROP_PUNT_RATE;
 		why = punt_check(r);
 	}
-	if (unlikely(why != DROP_MAX))
+	if (unlikely(why != DROP_NONE))
 		return why;
 	e = r->slot == SLOT_NONE ? evt_stranger(w) : evt_request(w);
 	if (unlikely(!e))
 		return DROP_PUNT_FULL;
 	punt_write(w, r, e);
-	return DROP_MAX;
+	return DROP_NONE;
 }
 
 void punt(struct worker *w, struct pkt *p)
@@ -101,7 +101,7 @@ void punt(struct worker *w, struct pkt *p)
 	struct request r = pkt_request(p, copy, sizeof(copy));
 	enum drop why = punt_request(w, &r);
 
-	if (unlikely(why != DROP_MAX))
+	if (unlikely(why != DROP_NONE))
 		pkt_drop(w, p->m, why);
 	else
 		pkt_consume(w, p->m);

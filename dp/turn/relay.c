@@ -136,7 +136,7 @@ void relay_send(struct worker *w, struct pkt *p)
 		why = send_parse(pkt_payload(p), len, &ind);
 	else
 		why = send_parse_chained(p, len, &ind);
-	if (likely(why == DROP_MAX))
+	if (likely(why == DROP_NONE))
 		perm = send_find(w, p->slot, p->live, &ind, &why);
 	if (unlikely(!perm)) {
 		pkt_drop(w, p->m, why);
@@ -169,10 +169,10 @@ enum drop relay_find(struct worker *w, uint32_t slot, const uint8_t *msg, uint32
 					 .off = CHANDATA_HDR_LEN,
 					 .len = (uint16_t)n,
 					 .nh = &r->nh };
-		return DROP_MAX;
+		return DROP_NONE;
 	}
 	why = send_parse(msg, len, &ind);
-	r = why == DROP_MAX ? send_find(w, slot, live, &ind, &why) : NULL;
+	r = why == DROP_NONE ? send_find(w, slot, live, &ind, &why) : NULL;
 	if (!r)
 		return why;
 	*to = (struct relay_to){ .peer = ind.peer,
@@ -180,7 +180,7 @@ enum drop relay_find(struct worker *w, uint32_t slot, const uint8_t *msg, uint32
 				 .len = ind.data_len,
 				 .dont_fragment = ind.dont_fragment,
 				 .nh = &r->nh };
-	return DROP_MAX;
+	return DROP_NONE;
 }
 
 void relay_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m, const struct relay_to *to)
@@ -196,7 +196,7 @@ void relay_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m, const str
 		neigh_wanted(n, src.port);
 	if (likely(n || *to->nh == NH_LOOP))
 		why = udp_write(w, m, &src, &to->peer, 0, to->dont_fragment);
-	if (unlikely(why != DROP_MAX)) {
+	if (unlikely(why != DROP_NONE)) {
 		pkt_drop(w, m, why);
 		return;
 	}
@@ -250,7 +250,7 @@ static __rte_noinline void relay_peer_leg(struct worker *w, struct pkt *p)
 	struct relay_out o = { .len = pkt_payload_len(p) };
 	struct peer *c = peer_permitted(w, p, &peer);
 	uint8_t prefix[RELAY_PREFIX_MAX];
-	enum drop why = DROP_MAX;
+	enum drop why = DROP_NONE;
 	uint64_t sum = 0;
 
 	if (s->flags & SESSION_TCP)
@@ -263,7 +263,7 @@ static __rte_noinline void relay_peer_leg(struct worker *w, struct pkt *p)
 		why = DROP_UDP_CSUM;
 	else if (o.len > RELAY_INDICATION_MAX)
 		why = DROP_FRAG_NEEDED;
-	if (unlikely(why != DROP_MAX)) {
+	if (unlikely(why != DROP_NONE)) {
 		pkt_drop(w, p->m, why);
 		return;
 	}

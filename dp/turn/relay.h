@@ -31,7 +31,7 @@ void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r);
 
 /*
  * The same for a client's connection: len bytes at msg are one ChannelData message, of which only
- * the header is read, or one Send indication, of the session in slot. DROP_MAX when it may pass.
+ * the header is read, or one Send indication, of the session in slot. DROP_NONE when it may pass.
  */
 enum drop relay_find(struct worker *w, uint32_t slot, const uint8_t *msg, uint32_t len,
 		     struct relay_to *to);
@@ -46,7 +46,7 @@ struct send_ind {
 	bool have_peer, have_data, dont_fragment;
 };
 
-/* Walks a Send indication whose header was checked. *ind is zeroed. DROP_MAX when it is good. */
+/* Walks a Send indication whose header was checked. *ind is zeroed. DROP_NONE when it is good. */
 enum drop send_parse(const uint8_t *msg, uint32_t len, struct send_ind *ind);
 /*
  * Writes a Data indication (11.4) of len data bytes up to these; returns how many were written,
@@ -67,7 +67,7 @@ struct request {
 
 /*
  * Writes the answer to a Binding request (RFC 8489 6.3.1, R10), BINDING_REPLY_MAX bytes at most.
- * DROP_MAX, or why there is none.
+ * DROP_NONE, or why there is none.
  */
 enum { BINDING_REPLY_MAX = 512 };
 enum drop binding_reply(const struct worker *w, const struct request *r, uint8_t *reply,
@@ -75,7 +75,7 @@ enum drop binding_reply(const struct worker *w, const struct request *r, uint8_t
 /* Answers a datagram. Takes p->m. */
 void binding_answer(struct worker *w, struct pkt *p);
 
-/* DROP_MAX, or why a request cannot be the control process's: it does not parse, or is no method.
+/* DROP_NONE, or why a request cannot be the control process's: it does not parse, or is no method.
  */
 enum drop punt_check(const struct request *r);
 /* Hands a datagram's request to the control process, or drops it. Takes p->m. */

@@ -100,7 +100,7 @@ void world_forget(void);
 /* Remembers the counters; then tells how they moved. */
 void world_mark(void);
 uint64_t world_count(uint16_t worker, enum counter c);
-/* Exactly this drop, n times, over all workers. DROP_MAX: none. */
+/* Exactly this drop, n times, over all workers. DROP_NONE: none. */
 void world_drops(enum drop reason, uint64_t n);
 /* rx + made + handover_in = tx + consumed + drops + handover_out + held, for each worker. */
 bool world_accounts(void);

@@ -344,7 +344,7 @@ static void punted_requests(void **state)
 	}
 	assert_int_equal(world_count(0, CNT_PUNT), 2 * RTE_DIM(served));
 	assert_int_equal(world_count(0, CNT_CONSUMED), 2 * RTE_DIM(served));
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	/* methods nobody serves, and what no slot holds */
 	frame_udp(&f, ACCESS, &client, &listener, msg,
 		  request(msg, sizeof(msg), STUN_CONNECTION_ATTEMPT, 0), NULL);
@@ -355,7 +355,7 @@ static void punted_requests(void **state)
 	assert_int_equal(len, CTL_PAYLOAD_MAX);
 	frame_udp(&f, ACCESS, &client, &listener, msg, len, NULL);
 	world_feed(ACCESS, &f);
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	assert_non_null(world_evt(0));
 	len = request(msg, sizeof(msg), STUN_ALLOCATE, CTL_PAYLOAD_MAX - 28);
 	frame_udp(&f, ACCESS, &client, &listener, msg, len, NULL);
@@ -374,7 +374,7 @@ static void event_ring_full(void **state)
 	frame_udp(&f, ACCESS, &client, &listener, msg, len, NULL);
 	for (i = 0; i < n; i++)
 		world_feed(ACCESS, &f);
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	world_feed(ACCESS, &f);
 	world_drops(DROP_PUNT_FULL, 1);
 	assert_true(world.w->rings_ok);
@@ -470,7 +470,7 @@ static void room_for_sessions(void **state)
 	frame_udp(&f, ACCESS, &mine, &listener, msg, len, NULL);
 	for (i = 0; i < n; i++)
 		world_feed(ACCESS, &f);
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	world_feed(ACCESS, &f);
 	world_drops(DROP_PUNT_FULL, 1);
 	assert_non_null(evt_slot(world.w));
@@ -495,7 +495,7 @@ static void request_rate(void **state)
 	frame_udp(&f, ACCESS, &client, &listener, msg, len, NULL);
 	world_feed(ACCESS, &f);
 	world_feed(ACCESS, &f);
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	world_feed(ACCESS, &f);
 	world_drops(DROP_PUNT_RATE, 1);
 	world_clock_ms(WORLD_START_S * 1000ull + 500);

@@ -103,7 +103,7 @@ static void turn_hears(uint32_t slot)
 
 	expect_udp_is(ACCESS, &world.conf.listener[0].addr, &c, msg,
 		      chandata(msg, CHANNEL, media_packet, sizeof(media_packet)), &v);
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	world_no_out();
 }
 
@@ -275,7 +275,7 @@ static void term_and_term(void **state)
 				if (side == SIDE_A && realm) {
 					refused(DROP_LOOP_OWNER);
 				} else {
-					world_drops(DROP_MAX, 0);
+					world_drops(DROP_NONE, 0);
 					media_out(&d, !side, 0, &d.term[!side].remote[0], &v);
 				}
 				world_stop();
@@ -326,7 +326,7 @@ static void headers_of_their_own(void **state)
 		world_mark();
 		loop_take(world.w, cut(&f, headers, false));
 		world_run();
-		world_drops(DROP_MAX, 0);
+		world_drops(DROP_NONE, 0);
 		media_out(&c, SIDE_A, 0, &c.term[SIDE_A].remote[0], &v);
 		world_mark();
 		loop_take(world.w, cut(&f, headers, true));
@@ -436,7 +436,7 @@ static void tcp_between(void **state)
 	session_del(world.w, &(struct ctl_sid){ 1, 1 });
 	tcp_close(world.w, c, TCP_END_DONE);
 	world_run();
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	assert_int_equal(ended, 2);
 	assert_int_equal(ended_why, TCP_END_DONE);
 	world_stop();

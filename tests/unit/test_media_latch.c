@@ -34,7 +34,7 @@ static void latching(void **state)
 	/* Until somebody sends, who was announced is sent to. */
 	media_passes(&c, SIDE_B, 0);
 	media_from(&c, SIDE_A, 0, &nat);
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	media_out(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
 	assert_int_equal(world_count(0, CNT_GATE_LATCHED), 1);
 	media_latched(c.cid, SIDE_A, 0, &nat);
@@ -264,7 +264,7 @@ static void a_remote_that_is_asymmetric(void **state)
 	for (i = 0; i < 4; i++) {
 		rtcp = i % 2;
 		media_from(&c, SIDE_A, rtcp, &sends);
-		world_drops(DROP_MAX, 0);
+		world_drops(DROP_NONE, 0);
 		media_out(&c, SIDE_B, rtcp, &c.term[SIDE_B].remote[rtcp], NULL);
 		media_from(&c, SIDE_B, rtcp, &c.term[SIDE_B].remote[rtcp]);
 		media_out(&c, SIDE_A, rtcp, &c.term[SIDE_A].remote[rtcp], NULL);
@@ -417,13 +417,13 @@ static void learning_anew(void **state)
 	c.term[SIDE_A].remote[0].port = be16_make(6666);
 	assert_true(media_put(&c));
 	media_from(&c, SIDE_A, 0, &b);
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	media_latched(c.cid, SIDE_A, 0, &b);
 	media_later(MEDIA_LATCH_MS);
 	c.term[SIDE_A].attempt++;
 	assert_true(media_put(&c));
 	media_from(&c, SIDE_A, 0, &a);
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	media_latched(c.cid, SIDE_A, 0, &a);
 	world_forget();
 }

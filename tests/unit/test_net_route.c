@@ -108,10 +108,10 @@ static void from_peer_by(int v6, const char *ip, uint16_t port, enum drop why)
 	world_mark();
 	frame_udp(&f, port, &peer, &relayed, "hello", 5, NULL);
 	world_feed(port, &f);
-	if (why == DROP_MAX)
+	if (why == DROP_NONE)
 		expect_udp_is(ACCESS, &world.conf.listener[v6].addr, &client, msg,
 			      chandata(msg, CHANNEL, "hello", 5), &v);
-	world_drops(why, why != DROP_MAX);
+	world_drops(why, why != DROP_NONE);
 	world_no_out();
 }
 
@@ -125,7 +125,7 @@ static void one_default(void **state)
 	for (v6 = 0; v6 < 2; v6++) {
 		session_with(v6, far[v6]);
 		to_peer_by(v6, far[v6], ACCESS);
-		from_peer_by(v6, far[v6], ACCESS, DROP_MAX);
+		from_peer_by(v6, far[v6], ACCESS, DROP_NONE);
 	}
 	world_stop();
 }
@@ -141,7 +141,7 @@ static void two_defaults(void **state)
 		session_with(v6, far[v6]);
 		to_peer_by(v6, far[v6], CORE);
 		to_peer_by(v6, far[v6], CORE); /* and by the short way */
-		from_peer_by(v6, far[v6], CORE, DROP_MAX);
+		from_peer_by(v6, far[v6], CORE, DROP_NONE);
 		/* As whoever is on the access link may say that he is. */
 		from_peer_by(v6, far[v6], ACCESS, DROP_IP_PORT);
 	}
@@ -183,17 +183,17 @@ static void by_another_port(void **state)
 	start(false, false);
 	for (v6 = 0; v6 < 2; v6++) {
 		session_with(v6, near[v6][CORE]);
-		from_peer_by(v6, near[v6][CORE], CORE, DROP_MAX);
+		from_peer_by(v6, near[v6][CORE], CORE, DROP_NONE);
 		from_peer_by(v6, near[v6][CORE], ACCESS, DROP_IP_PORT);
-		from_peer_by(v6, near[v6][CORE], CORE, DROP_MAX);
+		from_peer_by(v6, near[v6][CORE], CORE, DROP_NONE);
 	}
 	world_stop();
 	start(false, false);
 	session_with(0, near[0][ACCESS]);
 	to_peer_by(0, near[0][ACCESS], ACCESS);
-	from_peer_by(0, near[0][ACCESS], ACCESS, DROP_MAX);
+	from_peer_by(0, near[0][ACCESS], ACCESS, DROP_NONE);
 	/* The network behind core is not where that neighbour is. */
-	from_peer_by(0, near[0][ACCESS], CORE, DROP_MAX);
+	from_peer_by(0, near[0][ACCESS], CORE, DROP_NONE);
 	world_stop();
 }
 
@@ -214,7 +214,7 @@ static void link_local(void **state)
 				 sizeof(icmp), NULL);
 			frame_icmp_csum(&f);
 			world_feed(port, &f);
-			world_drops(port == of ? DROP_MAX : DROP_IP_PORT, port != of);
+			world_drops(port == of ? DROP_NONE : DROP_IP_PORT, port != of);
 			world_forget();
 		}
 	world_clock_ms((WORLD_START_S + 60) * UINT64_C(1000));

@@ -184,7 +184,7 @@ static void all_lengths(bool fingerprint)
 
 					relay_both_ways((int)c, (int)p, lens[i], &o, fingerprint);
 				}
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 }
 
 static void all_families_and_lengths(void **state)
@@ -222,7 +222,7 @@ static void chained_buffers(void **state)
 					world.at_end = end && first[i] >= 320;
 					relay_both_ways((int)c, (int)p, 500 + i, &o, true);
 				}
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 }
 
 /* A datagram put together from fragments may be as long as UDP allows. */
@@ -236,7 +236,7 @@ static void chained_and_long(void **state)
 	world.seg_first = world.seg_rest = 1400;
 	n = send_ind(msg, sizeof(msg), &peer[0], data, sizeof(data), false, false);
 	from_client(0, msg, n, &o);
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	assert_int_equal(world_count(0, CNT_RELAY_TO_PEER), 1);
 	assert_int_equal(world_count(0, CNT_RELAY_TO_PEER_BYTES), sizeof(data));
 	while (world_out(CORE))
@@ -266,7 +266,7 @@ static void trailing_bytes_stay_behind(void **state)
 		world_feed(ACCESS, &f);
 		to_peer_arrives(0, &peer[0], len, &o);
 	}
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 }
 
 /* An ICMP error out of a port about the frame `f`; returns its "rest of header". */
@@ -439,7 +439,7 @@ static void too_big_without_df(void **state)
 		frame_udp(&f, CORE, &relayed[0][p], &peer[p], data, BIG, &o);
 		assert_memory_equal(msg, f.b + frame_l4(&f) + 6, 2);
 	}
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 }
 
 /* From IPv6 there is no DF: up to 1,280 bytes may be cut, more may not (RFC 7915 5.1). */
@@ -516,7 +516,7 @@ static void longer_than_the_chain(void **state)
 			assert_int_equal(collect(CORE, p, 1500, whole), 5008);
 			assert_memory_equal(whole + 8, data, 5000);
 		}
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 }
 
 /* Deadlines are over in the very second they name. */
@@ -623,7 +623,7 @@ static void icmp_becomes_an_indication(void **state)
 		assert_non_null(m.fingerprint.val);
 		world_no_out();
 	}
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	/* without a permission nobody can feed a client */
 	world_clock_ms((WORLD_START_S + 300) * 1000ull);
 	world_mark();
@@ -660,7 +660,7 @@ static void relay_to_relay(void **state)
 			from_client(1, msg, chandata(msg, to0, data, len), &o);
 			channel_arrives(0, to1, len, &after);
 		}
-		world_drops(DROP_MAX, 0);
+		world_drops(DROP_NONE, 0);
 		assert_int_equal(world_count(0, CNT_RELAY_LOOPED), 40);
 		world_mark();
 	}

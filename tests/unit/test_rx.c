@@ -312,7 +312,7 @@ static void the_bases_pass(void **state)
 	(void)state;
 	for (b = 0; b < BASES; b++) {
 		world_feed(base_make((enum base)b), &f);
-		world_drops(DROP_MAX, 0);
+		world_drops(DROP_NONE, 0);
 	}
 	assert_int_equal(world_count(0, CNT_RELAY_TO_PEER), 3);
 	assert_int_equal(world_count(0, CNT_RELAY_TO_CLIENT), 2);
@@ -425,7 +425,7 @@ static void reasons_of_next_hops(void **state)
 	} while (0)
 	assert_true(perm_add(0, 0, "10.2.0.50", WORLD_START_S + 300));
 	SEND(4);
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	assert_true(world_accounts());
 	SEND(2);
 	world_drops(DROP_NEIGH_QUEUE, 2);
@@ -463,7 +463,7 @@ static void icmp_is_limited(void **state)
 		world_feed(base_make(ECHO4), &f);
 		world_forget();
 	}
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	world_feed(base_make(ECHO4), &f);
 	world_drops(DROP_ICMP_RATE, 1);
 	world_no_out();

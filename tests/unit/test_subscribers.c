@@ -142,7 +142,7 @@ static void an_ordinary_day(void)
 			;
 	}
 	assert_true(bindings > MS && requests > MS / 4);
-	world_drops(DROP_MAX, 0);
+	world_drops(DROP_NONE, 0);
 	assert_int_equal(world_count(0, CNT_BINDING), bindings);
 	assert_int_equal(world_count(0, CNT_PUNT), requests);
 }

@@ -131,7 +131,7 @@ void info_worker(struct client *c)
 	    t->conns, t->half_open, t->tw_n, tcp_held(agent.w), t->records,
 	    rte_mempool_in_use_count(agent.w->pool), (intmax_t)difference());
 	say_counts(c, "counters", n->cnt, CNT_MAX, counter_of);
-	say_counts(c, "drops", n->drop, DROP_MAX, drop_of);
+	say_counts(c, "drops", n->drop, DROP_NONE, drop_of);
 	say_counts(c, "ends", n->end, TCP_END_MAX, end_of);
 	say(c, "}\n");
 }
