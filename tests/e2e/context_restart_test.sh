@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # R70 for contexts of TLS and TCP: fairlead-cp is killed while bytes pass, which go on; the next one
 # has the same contexts, takes orders for them, and tells of an end that came while nobody was there
-# to hear of it (R54); a port that was given back just before rests on. When fairlead-dp is killed
+# to hear of it (R54); a port that was given back just before stays in quarantine. When fairlead-dp is killed
 # its connections are gone, and their contexts end with that reason; none is left behind. Those of
 # RTP are in call_test.sh.
 # shellcheck source=tests/e2e/lib.sh
@@ -85,7 +85,7 @@ start_cp
 await 20 synced || fail "fairlead-cp does not attach: $(tail -n 3 "$RUN/fairlead-cp.log")"
 ! context add --a "transport=udp,realm=access,port=$freed" >"$TMP/again" 2>&1 ||
 	fail "port $freed does not rest: $(cat "$TMP/again")"
-grep -q "port $freed .* rests" "$TMP/again" || fail "why is port $freed refused? $(cat "$TMP/again")"
+grep -q "port $freed .* quarantine" "$TMP/again" || fail "why is port $freed refused? $(cat "$TMP/again")"
 follow 1
 record "$stays" >"$TMP/after"
 diff "$TMP/before" "$TMP/after" >&2 || fail "$stays is not what it was"
