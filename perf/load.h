@@ -99,7 +99,7 @@ void conn_close(struct conn *c);
 
 /* ---- loads; arguments after their name, false if they are wrong ---- */
 
-bool load_shake(int argc, char **argv);
+bool load_handshake(int argc, char **argv);
 bool load_storm(int argc, char **argv);
 bool load_bare(int argc, char **argv);
 bool load_stream(int argc, char **argv);

@@ -13,7 +13,7 @@
 
 static const char usage_text[] =
     "usage: tls_load [OPTION...] LOAD\n"
-    "  shake IP PORT N SECONDS [COUNT]  handshakes, N at a time, each closed when it is done\n"
+    "  handshake IP PORT N SECONDS [COUNT]  N at a time, each closed when it is done\n"
     "  storm IP PORT RATE SECONDS       RATE ClientHellos a second, whatever becomes of them\n"
     "  bare CHAIN KEY SECONDS           OpenSSL alone, client and server by memory; the server's\n"
     "                                   time counts\n"
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		bool (*run)(int argc, char **argv);
-	} loads[] = { { "shake", load_shake },	 { "storm", load_storm }, { "bare", load_bare },
+	} loads[] = { { "handshake", load_handshake }, { "storm", load_storm }, { "bare", load_bare },
 		      { "stream", load_stream }, { "turn", load_turn },	  { "idle", load_idle } };
 	struct rlimit files;
 

@@ -134,7 +134,7 @@ one_turn()
 	done
 	measure "$1" 1 $BACK streams=1 direction=echo bytes=64 -- stream $NEAR @ $BACK 1 "$SECS" echo 64
 	# What a thread of stunnel took is not to be had once it has ended, with its connection.
-	[[ $1 == stunnel ]] || measure "$1" $SHAKES $OUT handshakes=$SHAKES -- -v 1.2 shake $NEAR @ 64 30 $SHAKES
+	[[ $1 == stunnel ]] || measure "$1" $SHAKES $OUT handshakes=$SHAKES -- -v 1.2 handshake $NEAR @ 64 30 $SHAKES
 	server_down
 }
 

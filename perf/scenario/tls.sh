@@ -177,7 +177,7 @@ step_shake()
 	for args in "${SHAKES[@]}"; do
 		say "tls: handshakes in memory: $args"
 		# shellcheck disable=SC2086 # words
-		bench "$BUILD/perf/bench_shake" $args
+		bench "$BUILD/perf/bench_handshake" $args
 		keep fairlead step=shake what="$args" <"$TMP/out"
 	done
 }
@@ -219,7 +219,7 @@ handshake_runs()
 			bench_far tls_load $what bare "$TMP/$key.pem" "$TMP/$key.key" "$SECS"
 			keep openssl step=handshake what="$what" <"$TMP/out"
 		else
-			measure "$1" what="$what" -- $what shake $NEAR $TLS 64 "$SECS"
+			measure "$1" what="$what" -- $what handshake $NEAR $TLS 64 "$SECS"
 		fi
 	done
 }

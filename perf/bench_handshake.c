@@ -5,7 +5,7 @@
  * memory BIOs. The client is the same and is not counted. In turns, medians of rounds; prints one
  * JSON object, in which `of_openssl` is the share of OpenSSL's own rate that is left.
  *
- *     bench_shake VERSION KEY [resume]     1.2 or 1.3; ecdsa or rsa
+ *     bench_handshake VERSION KEY [resume]     1.2 or 1.3; ecdsa or rsa
  */
 #include "../dp/region.h"
 #include "../dp/tls/handshake.h"
@@ -26,7 +26,7 @@ enum way { OURS, OPENSSL, WAYS };
 static struct config conf;
 static struct dplane dp;
 static struct worker w;
-static char dir[] = "/tmp/bench_shake-XXXXXX";
+static char dir[] = "/tmp/bench_handshake-XXXXXX";
 static SSL_CTX *server, *client;
 static SSL_SESSION *session[WAYS]; /* to resume */
 static SSL_SESSION *given;	   /* by the server, last */
@@ -34,7 +34,7 @@ static uint64_t spent;		   /* cycles of the server's side */
 
 static void die(const char *what)
 {
-	fprintf(stderr, "bench_shake: %s\n", what);
+	fprintf(stderr, "bench_handshake: %s\n", what);
 	exit(1);
 }
 
@@ -245,7 +245,7 @@ int main(int argc, char **argv)
 	enum way k;
 
 	if (argc < 3 || (argc == 4 && !resume) || argc > 4)
-		die("usage: bench_shake 1.2|1.3 ecdsa|rsa [resume]");
+		die("usage: bench_handshake 1.2|1.3 ecdsa|rsa [resume]");
 	version = strcmp(argv[1], "1.2") ? TLS1_3_VERSION : TLS1_2_VERSION;
 	if (!mkdtemp(dir) || rte_eal_init(RTE_DIM(eal), eal) < 0)
 		die("cannot start EAL");
@@ -274,7 +274,7 @@ int main(int argc, char **argv)
 			cycles[k][i] = round_of(k);
 	for (k = 0; k < WAYS; k++)
 		qsort(cycles[k], ROUNDS, sizeof(double), less);
-	printf("{\"bench\": \"shake\", \"tls\": \"%s\", \"key\": \"%s\", \"resume\": %s, "
+	printf("{\"bench\": \"handshake\", \"tls\": \"%s\", \"key\": \"%s\", \"resume\": %s, "
 	       "\"us_ours\": %.1f, \"us_openssl\": %.1f, \"of_openssl\": %.3f}\n",
 	       argv[1], argv[2], resume ? "true" : "false",
 	       cycles[OURS][ROUNDS / 2] * 1e6 / (double)rte_get_tsc_hz(),

@@ -55,19 +55,19 @@ static SSL_CTX *resuming_context(void)
 	return ctx;
 }
 
-/* ---- shake ---- */
+/* ---- handshakes ---- */
 
-struct shaking {
+struct handshaking {
 	struct conn c;
 	uint64_t since;
 	bool open;
 };
 
-static struct shaking *slot;
+static struct handshaking *slot;
 static uint32_t n_open;
 static uint64_t n_done, n_resumed;
 
-static void shaking_end(struct shaking *s, bool good)
+static void handshaking_end(struct handshaking *s, bool good)
 {
 	n_done += good;
 	load_errors += !good;
@@ -85,7 +85,7 @@ static void shaking_end(struct shaking *s, bool good)
  */
 static void shaking_on(struct watch *w, uint32_t events)
 {
-	struct shaking *s = (struct shaking *)w;
+	struct handshaking *s = (struct handshaking *)w;
 	uint64_t before = tickets;
 	char byte;
 	int n, e;
@@ -96,22 +96,22 @@ static void shaking_on(struct watch *w, uint32_t events)
 	if (n != 1) {
 		e = SSL_get_error(s->c.ssl, n);
 		if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE)
-			shaking_end(s, false);
+			handshaking_end(s, false);
 		return;
 	}
 	if (opt.version == TLS1_2_VERSION) {
-		shaking_end(s, true);
+		handshaking_end(s, true);
 		return;
 	}
 	n = SSL_read(s->c.ssl, &byte, 1);
 	e = SSL_get_error(s->c.ssl, n);
 	if (tickets != before || n > 0 || e == SSL_ERROR_ZERO_RETURN)
-		shaking_end(s, true);
+		handshaking_end(s, true);
 	else if (e != SSL_ERROR_WANT_READ)
-		shaking_end(s, false);
+		handshaking_end(s, false);
 }
 
-static void shaking_begin(struct shaking *s, SSL_CTX *ctx, SSL_SESSION *resume)
+static void handshaking_begin(struct handshaking *s, SSL_CTX *ctx, SSL_SESSION *resume)
 {
 	s->c.w = (struct watch){ .on = shaking_on, .fd = conn_dial() };
 	s->c.ssl = client_new(ctx, s->c.w.fd);
@@ -123,13 +123,13 @@ static void shaking_begin(struct shaking *s, SSL_CTX *ctx, SSL_SESSION *resume)
 }
 
 /* Those that stand still. */
-static void shaking_sweep(uint32_t n)
+static void handshaking_sweep(uint32_t n)
 {
 	uint64_t now = load_now();
 
 	for (uint32_t i = 0; i < n; i++)
 		if (slot[i].open && now - slot[i].since > LOAD_PATIENCE_S * NS_PER_S)
-			shaking_end(&slot[i], false);
+			handshaking_end(&slot[i], false);
 }
 
 /* One session to resume again and again. */
@@ -137,10 +137,10 @@ static SSL_SESSION *session_get(SSL_CTX *ctx)
 {
 	SSL_SESSION *s;
 
-	shaking_begin(&slot[0], ctx, NULL);
+	handshaking_begin(&slot[0], ctx, NULL);
 	while (n_open) {
 		load_poll(100 * NS_PER_MS);
-		shaking_sweep(1);
+		handshaking_sweep(1);
 	}
 	if (!session)
 		load_die("the server gave no session");
@@ -150,7 +150,7 @@ static SSL_SESSION *session_get(SSL_CTX *ctx)
 	return s;
 }
 
-bool load_shake(int argc, char **argv)
+bool load_handshake(int argc, char **argv)
 {
 	uint64_t begin, end, count, begun = 0, took;
 	SSL_SESSION *resume = NULL;
@@ -176,15 +176,15 @@ bool load_shake(int argc, char **argv)
 	do {
 		for (i = 0; i < n && load_now() < end && begun < count; i++)
 			if (!slot[i].open) {
-				shaking_begin(&slot[i], ctx, resume);
+				handshaking_begin(&slot[i], ctx, resume);
 				begun++;
 			}
 		load_poll(100 * NS_PER_MS);
-		shaking_sweep(n);
+		handshaking_sweep(n);
 	} while (n_open || (load_now() < end && begun < count));
 	took = load_now() - begin;
 	cpu = load_cpu_since(cpu);
-	printf("{\"load\": \"shake\", \"tls\": \"%s\", \"key\": \"%s\", \"resume\": %s, "
+	printf("{\"load\": \"handshake\", \"tls\": \"%s\", \"key\": \"%s\", \"resume\": %s, "
 	       "\"at_once\": %u, \"handshakes\": %ju, \"resumed\": %ju, \"handshakes_per_s\": %.0f",
 	       version_name(), key_name(), opt.resume ? "true" : "false", n, (uintmax_t)n_done,
 	       (uintmax_t)n_resumed, (double)n_done * 1e9 / (double)took);
@@ -389,7 +389,7 @@ bool load_bare(int argc, char **argv)
 	end = load_now() + (uint64_t)(atof(argv[2]) * 1e9);
 	while (load_now() < end)
 		took += bare_once(sctx, cctx, resume);
-	printf("{\"load\": \"shake\", \"tls\": \"%s\", \"key\": \"%s\", \"resume\": %s, "
+	printf("{\"load\": \"handshake\", \"tls\": \"%s\", \"key\": \"%s\", \"resume\": %s, "
 	       "\"handshakes\": %ju, \"resumed\": %ju, "
 	       "\"handshakes_per_cpu_s\": %.0f, \"errors\": %ju}\n",
 	       version_name(), key_name(), opt.resume ? "true" : "false", (uintmax_t)n_done,
