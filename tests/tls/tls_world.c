@@ -181,7 +181,7 @@ void tls_world_config(void)
 				      .ticket_lifetime = 3600 };
 }
 
-static uint32_t shakes_count(struct worker *w)
+static uint32_t handshakes_count(struct worker *w)
 {
 	struct handshake *s[64];
 	uint32_t n = 0, i;
@@ -208,7 +208,7 @@ void tls_world_start(void)
 	hosts_reset();
 	for (i = 0; i < world.dp.n_workers; i++) {
 		tcp_listen(world.dp.worker[i], owner_accept);
-		assert_int_equal(shakes_count(world.dp.worker[i]), world.conf.tls.handshakes);
+		assert_int_equal(handshakes_count(world.dp.worker[i]), world.conf.tls.handshakes);
 	}
 	world_mark();
 }
@@ -228,7 +228,7 @@ void tls_world_stop(void)
 		assert_int_equal(w->tls->handshakes, 0);
 		assert_int_equal(w->tls->waiting.n, 0);
 		assert_int_equal(rte_mempool_in_use_count(w->tls->pool), 0);
-		assert_int_equal(shakes_count(w), world.conf.tls.handshakes);
+		assert_int_equal(handshakes_count(w), world.conf.tls.handshakes);
 		assert_int_equal(tcp_held(w), 0);
 	}
 	cryptos_free(&world.dp);
