@@ -142,6 +142,7 @@ def back_end():
 
 def take(end):
     wire, opening, kept, n, said = Reader(), [], [], 0, 0
+    most = {Client: 0, Guest: 0}  # at once
     while time.monotonic() < end:
         for _ in range(BATCH):
             n += 1
@@ -155,13 +156,13 @@ def take(end):
         if time.monotonic() - said >= 0.5:
             said = time.monotonic()
             kept = [h for h in kept if h.c.state == "open"]
+            most = {kind: max(most[kind], sum(isinstance(h, kind) for h in kept)) for kind in most}
             for i, h in enumerate(kept):
                 h.go_on()
                 h.keep()
                 if i % 8 == 0:
                     wire.turn(0.001)
-    return Tally(opened=n, clients=sum(isinstance(h, Client) for h in kept),
-                 guests=sum(isinstance(h, Guest) for h in kept), held=wire.held())
+    return Tally(opened=n, clients=most[Client], guests=most[Guest], held=wire.held())
 
 
 if __name__ == "__main__":
