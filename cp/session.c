@@ -160,7 +160,6 @@ static void replay_one(struct server *s, uint32_t worker, const struct table_all
 
 enum dplink_work session_replay(struct server *s, uint32_t worker, struct dplink_cursor *cur)
 {
-
 	for (uint32_t scan = 0; scan < DPLINK_REPLAY_SCAN; scan++, cur->slot++) {
 		const struct table_alloc *a;
 

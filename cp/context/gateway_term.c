@@ -234,8 +234,8 @@ static bool local_fixed(struct gateway *g, const struct term_spec *w, uint32_t w
 		}
 	}
 	if (inside)
-		return gate_refuse(f, GATE_FULL, "port %u of realm %s is in use, or in quarantine", w->port,
-				   c->realm[w->realm].name);
+		return gate_refuse(f, GATE_FULL, "port %u of realm %s is in use, or in quarantine",
+				   w->port, c->realm[w->realm].name);
 	return gate_refuse(f, GATE_BAD, "port %u is outside of the ports of realm %s", w->port,
 			   c->realm[w->realm].name);
 }
