@@ -60,6 +60,21 @@ static uint32_t tcp_len(const uint8_t *ip)
 	return ip[6] == 6 ? (uint32_t)(ip[4] << 8 | ip[5]) : 0;
 }
 
+void crowd_config(uint32_t connections)
+{
+	tcp_config();
+	world.conf.tcp.connections = connections;
+	world.conf.tcp.half_open = connections;
+}
+
+void crowd_route(const char *to, const char *via)
+{
+	struct config_port *p = &world.conf.port[ACCESS];
+
+	assert_true(ip_prefix_parse(to, &p->route[p->n_route].to));
+	p->route[p->n_route++].via = at(via, 0).ip;
+}
+
 void crowd_run(void)
 {
 	bool more;

@@ -27,6 +27,10 @@ extern uint32_t crowd_lose; /* each such segment with data is lost on its way to
 /* At 10.2.0.2 somebody accepts all connections of ours, and says nothing. */
 extern bool crowd_backend;
 
+/* tcp_config() of so many connections, half-open ones included. */
+void crowd_config(uint32_t connections);
+/* Whoever on the access side is in this prefix is behind that neighbour. */
+void crowd_route(const char *to, const char *via);
 /* Turns; what goes out reaches the members, and the back end. */
 void crowd_run(void);
 void crowd_pass_ms(uint32_t ms);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "parts.h"
+#include "../unit/eal.h"
 
 #include <rte_eal.h>
 
@@ -7,14 +8,9 @@ struct parts parts;
 
 int parts_eal(void **state)
 {
-	static char *argv[] = {
-		(char *)"test",	       (char *)"--no-huge",	 (char *)"--no-pci",
-		(char *)"--no-shconf", (char *)"--no-telemetry", (char *)"-m",
-		(char *)"64",	       (char *)"--lcores=0",	 (char *)"--log-level=error"
-	};
 
 	(void)state;
-	if (rte_eal_init(N_OF(argv), argv) < 0)
+	if (!test_eal("64"))
 		return -1;
 	parts.w.pool = rte_pktmbuf_pool_create("test", PARTS_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 					       SOCKET_ID_ANY);

@@ -18,23 +18,12 @@ enum { USER = 0x1234 };
 static void (*attack)(void);
 static uint64_t attack_ms;
 
-/* Everybody on the access side is behind the two neighbours there. */
-static void route(const char *to, const char *via)
-{
-	struct config_port *p = &world.conf.port[ACCESS];
-
-	assert_true(ip_prefix_parse(to, &p->route[p->n_route].to));
-	p->route[p->n_route++].via = at(via, 0).ip;
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	tcp_config();
-	world.conf.tcp.connections = CONNS;
-	world.conf.tcp.half_open = CONNS;
+	crowd_config(CONNS);
 	world.conf.tcp.buffers = BUFFERS;
-	route("0.0.0.0/0", "10.1.0.2");
+	crowd_route("0.0.0.0/0", "10.1.0.2");
 	tcp_start();
 	attack = NULL;
 	app.any_data = true;

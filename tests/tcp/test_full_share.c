@@ -45,27 +45,16 @@ static const struct tcp_app *accept_service(struct worker *w, struct tcp_request
 	return &service_door;
 }
 
-/* Everybody else on the access side is behind the two neighbours there. */
-static void route(const char *to, const char *via)
-{
-	struct config_port *p = &world.conf.port[ACCESS];
-
-	assert_true(ip_prefix_parse(to, &p->route[p->n_route].to));
-	p->route[p->n_route++].via = at(via, 0).ip;
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	tcp_config();
-	world.conf.tcp.connections = CONNS;
-	world.conf.tcp.half_open = CONNS;
+	crowd_config(CONNS);
 	world.conf.n_service = 1;
 	world.conf.service[0] = (struct config_service){ .name = "sip",
 							 .backend = at("10.2.0.2", 5060),
 							 .domain_index = CONFIG_DOMAINS_MAX };
-	route("0.0.0.0/0", "10.1.0.2");
-	route("::/0", "fd00:1::2");
+	crowd_route("0.0.0.0/0", "10.1.0.2");
+	crowd_route("::/0", "fd00:1::2");
 	tcp_start();
 	accept_pause = world.w->tcp->accept;
 	tcp_listen(world.w, accept_service);

@@ -12,9 +12,7 @@ enum { CONNS = 64, KEPT = 4 };
 static int setup(void **state)
 {
 	(void)state;
-	tcp_config();
-	world.conf.tcp.connections = CONNS;
-	world.conf.tcp.half_open = CONNS;
+	crowd_config(CONNS);
 	tcp_start();
 	app.any_data = true;
 	return 0;

@@ -12,9 +12,7 @@ enum { BUFFERS = 1024, CONNS = 256, HOSTILE = 120, HONEST = 500, LATE, READERS =
 static int setup(void **state)
 {
 	(void)state;
-	tcp_config();
-	world.conf.tcp.connections = CONNS;
-	world.conf.tcp.half_open = CONNS;
+	crowd_config(CONNS);
 	world.conf.tcp.buffers = BUFFERS;
 	tcp_start();
 	app.any_data = true;
@@ -499,9 +497,7 @@ enum { FEW_BUFFERS = 512 };
 static int setup_few(void **state)
 {
 	(void)state;
-	tcp_config();
-	world.conf.tcp.connections = CONNS;
-	world.conf.tcp.half_open = CONNS;
+	crowd_config(CONNS);
 	world.conf.tcp.buffers = FEW_BUFFERS;
 	tcp_start();
 	app.any_data = true;

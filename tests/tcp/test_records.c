@@ -12,9 +12,7 @@ enum { BUFFERS = 256, CONNS = 128, HOSTILE = 100, HONEST = 200, IW = 10, SMALLES
 static int setup(void **state)
 {
 	(void)state;
-	tcp_config();
-	world.conf.tcp.connections = CONNS;
-	world.conf.tcp.half_open = CONNS;
+	crowd_config(CONNS);
 	world.conf.tcp.buffers = BUFFERS;
 	tcp_start();
 	return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dp_fixture.h"
+#include "eal.h"
 
 #include "../../dp/dispatch.h"
 #include "../../dp/rx.h"
@@ -19,14 +20,9 @@ static uint32_t *relay_slot[] = { sessions, sessions };
 
 int fx_eal(void **state)
 {
-	static char *argv[] = {
-		(char *)"test",	       (char *)"--no-huge",	 (char *)"--no-pci",
-		(char *)"--no-shconf", (char *)"--no-telemetry", (char *)"-m",
-		(char *)"64",	       (char *)"--lcores=0",	 (char *)"--log-level=error"
-	};
 
 	(void)state;
-	if (rte_eal_init(RTE_DIM(argv), argv) < 0)
+	if (!test_eal("64"))
 		return -1;
 	pool = rte_pktmbuf_pool_create("test", FX_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 				       SOCKET_ID_ANY);

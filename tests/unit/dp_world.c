@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dp_world.h"
+#include "eal.h"
 
 #include "../../dp/clock.h"
 #include "../../dp/tx.h"
@@ -163,19 +164,9 @@ static void pool_fence(struct rte_mempool *pool, bool up)
 
 void world_eal(void)
 {
-	static char *eal[] = { (char *)"test",
-			       (char *)"--no-pci",
-			       (char *)"--no-telemetry",
-			       (char *)"--no-shconf",
-			       (char *)"--no-huge",
-			       (char *)"-m",
-			       (char *)"256",
-			       (char *)"--lcores=0@0",
-			       (char *)"--log-level=*:error",
-			       NULL };
 	static bool done;
 
-	if (!done && rte_eal_init(9, eal) < 0)
+	if (!done && !test_eal("256"))
 		abort();
 	done = true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "handshake_world.h"
+#include "eal.h"
 
 #include "../../dp/tls/engine.h"
 
@@ -135,6 +136,36 @@ bool handshake_move(struct handshake *s)
 			return false;
 	}
 	return handshake_turn(s, HANDSHAKE_FEED);
+}
+
+static uint32_t psk_client(SSL *ssl, const char *hint, char *identity, unsigned max, uint8_t *psk,
+			   unsigned psk_max)
+{
+	(void)ssl, (void)hint, (void)psk_max;
+	snprintf(identity, max, "alice");
+	memcpy(psk, "0123456789abcdef", 16);
+	return 16;
+}
+
+struct handshake *handshake_psk_asked(const char *suite)
+{
+	struct handshake *s;
+
+	fake_domain.psk = true;
+	fake_domain.max = TLS1_2_VERSION;
+	fake_domain.suites_12 = suite;
+	sw.conf.domain[0].psk = true;
+	handshake_start();
+	SSL_CTX_set_cipher_list(sw.ctx, suite);
+	SSL_CTX_set_psk_client_callback(sw.ctx, psk_client);
+	s = handshake_fresh();
+	peer_open();
+	while (s->state == HANDSHAKE_MORE)
+		assert_true(handshake_move(s));
+	assert_int_equal(s->state, HANDSHAKE_LOOKUP);
+	assert_int_equal(s->identity_len, 5);
+	assert_memory_equal(s->identity, "alice", 5);
+	return s;
 }
 
 void handshake_all(struct handshake *s)
@@ -293,21 +324,11 @@ void expect_records(const struct handshake *s)
 
 int handshake_eal(void **state)
 {
-	static char *eal[] = { (char *)"test",
-			       (char *)"--no-pci",
-			       (char *)"--no-huge",
-			       (char *)"--no-shconf",
-			       (char *)"--no-telemetry",
-			       (char *)"-m",
-			       (char *)"64",
-			       (char *)"--lcores=0@0",
-			       (char *)"--log-level=*:error",
-			       NULL };
 
 	(void)state;
 	kdf = tls_kdf_create();
 	aead = aead_create(NULL);
-	return rte_eal_init(9, eal) < 0 || !kdf || !aead;
+	return !test_eal("64") || !kdf || !aead;
 }
 
 void handshake_start(void)

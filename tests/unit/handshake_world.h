@@ -56,6 +56,8 @@ struct handshake *handshake_fresh(void);
 bool handshake_turn(struct handshake *s, enum handshake_op op);
 /* The other side does what it can, then one of its records goes. False: nothing moves any more. */
 bool handshake_move(struct handshake *s);
+/* As far as the question for alice's key, in TLS 1.2 with this suite. */
+struct handshake *handshake_psk_asked(const char *suite);
 /* Until it is over, or nothing moves any more. */
 void handshake_all(struct handshake *s);
 bool handshake_over(const struct handshake *s);

@@ -249,15 +249,6 @@ static void job_stalls(void **state)
 	put(s);
 }
 
-static unsigned psk_client(SSL *ssl, const char *hint, char *identity, unsigned max, uint8_t *psk,
-			   unsigned psk_max)
-{
-	(void)ssl, (void)hint, (void)psk_max;
-	snprintf(identity, max, "alice");
-	memset(psk, 'k', 16);
-	return 16;
-}
-
 /* Given up while its job runs on: nothing that the job refers to is freed before it has returned.
  */
 static void job_outlives_abort(void **state)
@@ -265,19 +256,9 @@ static void job_outlives_abort(void **state)
 	struct handshake *s;
 
 	(void)state;
-	fake_domain.engine = fake_domain.psk = true;
+	fake_domain.engine = true;
 	fake_domain.after_psk = fake_engine_pause;
-	fake_domain.max = TLS1_2_VERSION;
-	fake_domain.suites_12 = "PSK-AES128-GCM-SHA256";
-	sw.conf.domain[0].psk = true;
-	handshake_start();
-	SSL_CTX_set_cipher_list(sw.ctx, fake_domain.suites_12);
-	SSL_CTX_set_psk_client_callback(sw.ctx, psk_client);
-	s = handshake_fresh();
-	peer_open();
-	while (s->state == HANDSHAKE_MORE)
-		assert_true(handshake_move(s));
-	assert_int_equal(s->state, HANDSHAKE_LOOKUP);
+	s = handshake_psk_asked("PSK-AES128-GCM-SHA256");
 	assert_false(handshake_turn(s, HANDSHAKE_ABORT));
 	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 0);
 	assert_int_equal(fake_domain.ssls, 2);

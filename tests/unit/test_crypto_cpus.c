@@ -8,6 +8,7 @@
  * ThreadSanitizer (tests/run.sh tsan:) says whether they were alone with what they touched.
  */
 #include "make_cert.h"
+#include "eal.h"
 #include "unit.h"
 
 #include "../../dp/tls/crypto.h"
@@ -362,21 +363,11 @@ static void certificate(const char *kind)
 
 static int group_setup(void **state)
 {
-	static char *args[] = { (char *)"test",
-				(char *)"--no-pci",
-				(char *)"--no-huge",
-				(char *)"--no-shconf",
-				(char *)"--no-telemetry",
-				(char *)"-m",
-				(char *)"64",
-				(char *)"--lcores=0@0",
-				(char *)"--log-level=*:error",
-				NULL };
 	void *module = dlopen(SLOW_ENGINE, RTLD_NOW);
 
 	(void)state;
 	slow = module ? dlsym(module, "slow_engine") : NULL;
-	if (rte_eal_init(N_OF(args) - 1, args) < 0 || !slow || !mkdtemp(dir))
+	if (!test_eal("64") || !slow || !mkdtemp(dir))
 		return -1;
 	certificate("EC:P-256");
 	certificate("RSA:2048");

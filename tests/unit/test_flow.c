@@ -5,6 +5,7 @@
  * no trace, so that look-ups do not grow longer with time.
  */
 #include "../../dp/relay/flow.h"
+#include "eal.h"
 
 #include <rte_eal.h>
 #include <setjmp.h>
@@ -134,18 +135,13 @@ static void like_a_list(void **state)
 
 int main(void)
 {
-	static char *eal[] = {
-		(char *)"test",	     (char *)"--no-pci",     (char *)"--no-telemetry",
-		(char *)"-m",	     (char *)"16",	     (char *)"--no-shconf",
-		(char *)"--no-huge", (char *)"--lcores=0@0", NULL
-	};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(same_hash, setup, teardown),
 		cmocka_unit_test_setup_teardown(like_a_list, setup, teardown),
 	};
 
-	if (rte_eal_init(8, eal) < 0)
+	if (!test_eal("16"))
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
  * a look-up and a signature in one handshake.
  */
 #include "unit.h"
+#include "eal.h"
 
 #include "../../dp/tls/domain.h"
 #include "../../dp/tls/engine.h"
@@ -484,21 +485,11 @@ static void keys_unknown(void **state)
 
 static int eal(void **state)
 {
-	static char *args[] = { (char *)"test",
-				(char *)"--no-pci",
-				(char *)"--no-huge",
-				(char *)"--no-shconf",
-				(char *)"--no-telemetry",
-				(char *)"-m",
-				(char *)"64",
-				(char *)"--lcores=0@0",
-				(char *)"--log-level=*:error",
-				NULL };
 	void *module = dlopen(SLOW_ENGINE, RTLD_NOW);
 
 	(void)state;
 	slow = dlsym(module, "slow_engine");
-	return rte_eal_init(N_OF(args) - 1, args) < 0 || !slow;
+	return !test_eal("64") || !slow;
 }
 
 static int before(void **state)

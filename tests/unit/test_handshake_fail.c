@@ -302,44 +302,13 @@ static void out_of_place(void **state)
 
 /* ---- pre-shared keys ---- */
 
-static uint32_t psk_client(SSL *ssl, const char *hint, char *identity, unsigned max, uint8_t *psk,
-			   unsigned psk_max)
-{
-	(void)ssl, (void)hint, (void)psk_max;
-	snprintf(identity, max, "alice");
-	memcpy(psk, "0123456789abcdef", 16);
-	return 16;
-}
-
-/* As far as the question for alice's key. */
-static struct handshake *psk_asked(void)
-{
-	struct handshake *s;
-
-	fake_domain.psk = true;
-	fake_domain.max = TLS1_2_VERSION;
-	fake_domain.suites_12 = "ECDHE-PSK-CHACHA20-POLY1305";
-	sw.conf.domain[0].psk = true;
-	handshake_start();
-	SSL_CTX_set_cipher_list(sw.ctx, fake_domain.suites_12);
-	SSL_CTX_set_psk_client_callback(sw.ctx, psk_client);
-	s = handshake_fresh();
-	peer_open();
-	while (s->state == HANDSHAKE_MORE)
-		assert_true(handshake_move(s));
-	assert_int_equal(s->state, HANDSHAKE_LOOKUP);
-	assert_int_equal(s->identity_len, 5);
-	assert_memory_equal(s->identity, "alice", 5);
-	return s;
-}
-
 static void psk_known(void **state)
 {
 	static const uint8_t wiped[HANDSHAKE_PSK_MAX];
 	struct handshake *s;
 
 	(void)state;
-	s = psk_asked();
+	s = handshake_psk_asked("ECDHE-PSK-CHACHA20-POLY1305");
 	s->psk_len = 16;
 	memcpy(s->psk, "0123456789abcdef", 16);
 	assert_true(handshake_turn(s, HANDSHAKE_PSK));
@@ -356,7 +325,7 @@ static void psk_unknown(void **state)
 	struct handshake *s;
 
 	(void)state;
-	s = psk_asked();
+	s = handshake_psk_asked("ECDHE-PSK-CHACHA20-POLY1305");
 	s->psk_len = 0;
 	assert_true(handshake_turn(s, HANDSHAKE_PSK));
 	expect_failed(s, TCP_END_TLS_PSK, UNKNOWN_PSK, false);
@@ -368,7 +337,7 @@ static void psk_aborted(void **state)
 	struct handshake *s;
 
 	(void)state;
-	s = psk_asked();
+	s = handshake_psk_asked("ECDHE-PSK-CHACHA20-POLY1305");
 	assert_true(handshake_turn(s, HANDSHAKE_ABORT));
 	assert_int_equal(s->state, HANDSHAKE_ABORTED);
 	put(s);

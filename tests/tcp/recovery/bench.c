@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bench.h"
+#include "../../unit/eal.h"
 
 #include <rte_eal.h>
 #include <rte_malloc.h>
@@ -39,14 +40,9 @@ uint32_t conn_tsval(const struct worker *w, const struct tcp_conn *c)
 
 static void eal(void)
 {
-	static char *argv[] = {
-		(char *)"test",	       (char *)"--no-pci",     (char *)"--no-telemetry",
-		(char *)"--no-shconf", (char *)"--no-huge",    (char *)"-m",
-		(char *)"64",	       (char *)"--lcores=0@0", (char *)"--log-level=*:error"
-	};
 	static bool done;
 
-	if (!done && rte_eal_init(N_OF(argv), argv) < 0)
+	if (!done && !test_eal("64"))
 		abort();
 	done = true;
 }
