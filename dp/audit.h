@@ -9,6 +9,10 @@
  */
 #include "worker.h"
 
+/* Part of worker_create(), worker_free(). On failure one sentence in err. */
+bool audit_create(struct worker *w, char *err, size_t errlen);
+void audit_destroy(struct worker *w);
+
 /* CMD_AUDIT: from the beginning, again if it was under way. */
 void audit_begin(struct worker *w, uint32_t seq);
 /* CMD_SYNC_BEGIN, or another control process: requests go on, if they did not before. */

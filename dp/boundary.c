@@ -61,25 +61,24 @@ void *evt_slot(struct worker *w)
 	return slot_before(w, evt_reserve(w));
 }
 
-/* An audit is under way: nobody is asked anything. */
-static inline bool audit_is_on(const struct worker *w)
+void evt_requests_wait(struct worker *w, bool wait)
 {
-	return w->audit != AUDIT_NONE && w->audit != AUDIT_TOLD;
+	w->requests_wait = wait;
 }
 
 void *evt_request(struct worker *w)
 {
-	return audit_is_on(w) ? NULL : slot_before(w, evt_request_reserve(w));
+	return w->requests_wait ? NULL : slot_before(w, evt_request_reserve(w));
 }
 
 void *evt_stranger(struct worker *w)
 {
-	return audit_is_on(w) ? NULL : slot_before(w, evt_stranger_reserve(w));
+	return w->requests_wait ? NULL : slot_before(w, evt_stranger_reserve(w));
 }
 
 uint32_t evt_stranger_room(struct worker *w, uint32_t max)
 {
-	return audit_is_on(w) ? 0 : room_before(w, evt_stranger_reserve(w), max);
+	return w->requests_wait ? 0 : room_before(w, evt_stranger_reserve(w), max);
 }
 
 void *evt_answer(struct worker *w)

@@ -46,6 +46,8 @@ void *evt_request(struct worker *w);
 void *evt_stranger(struct worker *w);
 /* How many of those would find room, max at most. */
 uint32_t evt_stranger_room(struct worker *w, uint32_t max);
+/* No request is handed on from now on, or again: an audit is under way. */
+void evt_requests_wait(struct worker *w, bool wait);
 /* The same for the answer of the command in hand. */
 void *evt_answer(struct worker *w);
 /*

@@ -46,6 +46,9 @@ static inline bool rate_allow(struct rate_table *t, const struct ip_addr *ip, ui
 	return true;
 }
 
+/* Memory and key of its own; NULL when memory is short. */
+struct rate_table *rate_create(uint32_t per_second);
+
 /* Buckets start full; key from the system's generator. per_second is at most 4,000,000. */
 static inline void rate_init(struct rate_table *t, uint32_t per_second, const uint64_t key[2])
 {

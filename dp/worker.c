@@ -7,6 +7,7 @@
 #include "dispatch.h"
 #include "handover.h"
 #include "loop.h"
+#include "rate.h"
 #include "rx.h"
 #include "stage.h"
 #include "tx.h"
@@ -23,36 +24,11 @@
 #include <rte_mbuf_pool_ops.h>
 #include <rte_pause.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <time.h>
 
 enum { SWEEP_BUDGET = 256, PRUNE_BUDGET = 512, CLOCK_US = 500 };
 
 /* ---- life ---- */
-
-static struct rate_table *rate_create(uint32_t per_second)
-{
-	struct rate_table *t = rte_malloc("rate", sizeof(*t), 64);
-	uint64_t key[2];
-
-	if (t && getrandom(key, sizeof(key), 0) == sizeof(key)) {
-		rate_init(t, per_second, key);
-		return t;
-	}
-	rte_free(t);
-	return NULL;
-}
-
-enum { OWN_RATE = 500 }; /* where prefixes have no limit */
-
-/*
- * Of what a prefix may have, one session or connection may have a tenth. It has a bound of its own
- * where its prefix has none: that is for prefixes of many, not for one who asks without end.
- */
-static struct meter_rate own_rate(uint32_t per_second)
-{
-	return meter_rate_make(per_second ? (per_second + 9) / 10 : OWN_RATE, 0, 1000);
-}
 
 /*
  * Packet buffers. Side by side, across pages, where addresses are virtual: AF_XDP counts on that
@@ -89,16 +65,12 @@ static bool worker_pools(struct worker *w, char *err, size_t errlen)
 	w->pool = mbufs_create(name, c->mbufs);
 	w->handover = rte_zmalloc("handover", sizeof(*w->handover) * w->dp->n_workers, 64);
 	w->binding_rate = rate_create(c->binding_rate);
-	w->request_rate = rate_create(c->request_rate);
-	w->own_binding = own_rate(c->binding_rate);
-	w->own_request = own_rate(c->request_rate);
 	w->echo_rate = rate_create(c->icmp_rate);
 	w->error_rate = rate_create(c->icmp_rate);
 	snprintf(name, sizeof(name), "neigh%u", w->id);
 	w->neigh = neigh_create(c->neighbours, c->neighbour_queue, name, SOCKET_ID_ANY);
 	w->neighbours = w->neigh ? neigh_entries(w->neigh) : NULL;
-	if (w->pool && w->handover && w->binding_rate && w->request_rate && w->echo_rate &&
-	    w->error_rate && w->neigh)
+	if (w->pool && w->handover && w->binding_rate && w->echo_rate && w->error_rate && w->neigh)
 		return true;
 	snprintf(err, errlen,
 		 "%s: dataplane.memory-mb: %u MB are too few for worker %u with %u packet buffers",
@@ -121,9 +93,10 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 	w->ip_id = (uint16_t)(dp->hash_key[0] + id);
 	w->layout = dp->region->worker[id];
 	w->rings_ok = boundary_attach(w);
-	if (!worker_pools(w, err, errlen) || !session_tables_create(w, err, errlen) ||
-	    !context_create(w, err, errlen) || !tcp_create(w, err, errlen) ||
-	    !tls_create(w, err, errlen) || !frag_create(w, err, errlen)) {
+	if (!worker_pools(w, err, errlen) || !audit_create(w, err, errlen) ||
+	    !turn_create(w, err, errlen) || !context_create(w, err, errlen) ||
+	    !tcp_create(w, err, errlen) || !tls_create(w, err, errlen) ||
+	    !frag_create(w, err, errlen)) {
 		worker_free(w);
 		return NULL;
 	}
@@ -141,14 +114,14 @@ void worker_free(struct worker *w)
 	tls_destroy(w);
 	frag_destroy(w);
 	context_destroy(w);
-	session_tables_free(w);
+	turn_destroy(w);
 	if (w->neigh)
 		neigh_free(w, w->neigh);
 	rte_free(w->binding_rate);
-	rte_free(w->request_rate);
 	rte_free(w->echo_rate);
 	rte_free(w->error_rate);
 	rte_free(w->handover);
+	audit_destroy(w);
 	rte_mempool_free(w->pool);
 	rte_free(w);
 }

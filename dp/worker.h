@@ -28,7 +28,8 @@ struct media;
 struct media_path;
 struct session;
 struct path;
-struct peer;
+struct turn;
+struct audit;
 struct neigh_table;
 struct fragments;
 struct tcp;
@@ -63,14 +64,6 @@ struct tx_batch {
 	struct rte_mbuf *m[TX_BATCH];
 };
 
-/* Requests that came over streams, oldest first, for the control process (turn/punt.c). */
-struct punt_queue {
-	struct rte_mbuf *head, *tail; /* each a struct request and its message */
-	bool odd;
-};
-
-enum audit_step { AUDIT_NONE, AUDIT_SESSIONS, AUDIT_CONTEXTS, AUDIT_TOLD };
-
 struct worker {
 	/* Read on every packet, written at start. */
 	const struct dplane *dp;
@@ -78,20 +71,17 @@ struct worker {
 	struct session *session; /* [sessions_max] */
 	struct path *path;	 /* [sessions_max], the short way of each */
 	struct flow_table flows; /* (client, listener) to session slot */
-	struct rte_hash *peers;	 /* struct key24 (session, peer or channel) to record */
-	struct peer *peer;	 /* [peers_max], records beyond each session's first */
 	uint32_t **relay_slot;	 /* [relay][port] to session slot, or leg: gateway/context.h */
 	struct media_path *media_path; /* [contexts_max][LEGS], the short way of each leg */
 	struct neigh_table *neigh;
 	struct neigh *neighbours; /* entries of neigh, for neigh_cached() */
+	struct turn *turn;	  /* what turn/ alone has */
+	struct audit *audit;
 	struct tcp *tcp;
 	struct tls_worker *tls;	       /* NULL: no listener, or leg, has TLS */
 	struct stream_pool *streams;   /* gateway/stream.h; NULL: none may be */
-	struct session_limit *limit;   /* [sessions_max], turn/limit.h; NULL: there is none */
 	struct ctl_counters *counters; /* in the region; this worker is the only writer */
 	struct ctl_port_counters *port_counters;
-	uint32_t sessions_max;
-	uint32_t peers_max;
 	uint16_t id;
 	uint16_t n_ports;
 
@@ -118,12 +108,6 @@ struct worker {
 	_Atomic bool rings_broken; /* worker to service thread: detach it */
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */
 	uint32_t sync_epoch;	   /* of the replay under way, see session.c */
-	uint32_t sweep_at;	   /* next slot of the sweep that ends a replay */
-	uint32_t audit;		   /* enum audit_step, see audit.h */
-	uint32_t audit_at;	   /* slot whose turn it is */
-	uint32_t audit_peer;	   /* records of that session told already */
-	uint32_t audit_seq;	   /* of CMD_AUDIT */
-	uint32_t prune_at;	   /* next slot whose records are looked at for age */
 
 	/* Gateway, see gateway/context.h. */
 	struct context *context; /* [contexts_max] */
@@ -140,20 +124,15 @@ struct worker {
 
 	/* Of source prefixes, where sources may be forged. */
 	struct rate_table *binding_rate;
-	struct rate_table *request_rate;
 	struct rate_table *echo_rate, *error_rate; /* ICMP: one flood must not silence the other */
-	/* Of what is proven, a session or a connection, each by its own meter. */
-	struct meter_rate own_binding, own_request;
-	struct punt_queue punts;
-
-	uint32_t peer_free; /* head of the free records, SLOT_NONE at the end */
-	uint64_t tick_ms;   /* next housekeeping */
+	uint64_t tick_ms;			   /* next housekeeping */
 	uint32_t nap_us;
 	uint32_t idle_turns;
 	struct pkt pkt[BURST];
-	bool punted;	  /* the control process does not know of an event yet */
-	bool end_lost;	  /* see evt_lost() */
-	uint64_t wake_us; /* it is not woken before */
+	bool requests_wait; /* an audit is under way, see audit.h */
+	bool punted;	    /* the control process does not know of an event yet */
+	bool end_lost;	    /* see evt_lost() */
+	uint64_t wake_us;   /* it is not woken before */
 };
 
 /* ---- counting: one writer, so a relaxed load and store is an add ---- */

@@ -94,6 +94,38 @@ static bool context_answer(struct worker *w, const struct cmd_context *c)
 	return true;
 }
 
+/* ---- audit ---- */
+
+uint32_t context_slots(const struct worker *w)
+{
+	return w->contexts_max;
+}
+
+bool context_told(struct worker *w, uint32_t slot)
+{
+	const struct context *x = &w->context[slot];
+	struct evt_context e = {
+		.hdr = { EVT_CONTEXT, sizeof(e), 0 },
+		.cid = { slot, x->gen },
+		.expiry = x->expiry,
+		.flags = x->flags,
+	};
+	void *to;
+
+	if (!x->gen || x->expiry <= w->now)
+		return true;
+	to = evt_slot(w);
+	if (!to)
+		return false;
+	if (x->kind == CONTEXT_MEDIA)
+		media_terms(w, slot, e.term);
+	else if (x->kind == CONTEXT_STREAM)
+		stream_terms(w, slot, e.term);
+	memcpy(to, &e, sizeof(e));
+	evt_publish(w);
+	return true;
+}
+
 /* ---- ports ---- */
 
 /* Where the relay table has the i-th port of a side. */

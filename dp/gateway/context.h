@@ -85,6 +85,10 @@ void context_sync_begin(struct worker *w);
 void context_sync_end(struct worker *w);
 uint32_t context_sweep(struct worker *w, uint32_t budget);
 
+/* An audit (audit.h): a context that lives is told of. False: there is no room now. */
+bool context_told(struct worker *w, uint32_t slot);
+uint32_t context_slots(const struct worker *w);
+
 /*
  * Expiry, silence, consent, events: a part of the table each time, all of it in CONTEXT_TICK_MS.
  * Returns slots looked at. A context of streams hears of each round, one of media of every tenth:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "relay.h"
+#include "turn.h"
 #include "../../lib/stun.h"
 
 /* RFC 8489 7.3: what we cannot understand is an error; nothing else about a Binding can be wrong.
@@ -42,7 +43,7 @@ static bool binding_allowed(struct worker *w, const struct pkt *p)
 {
 	if (p->slot == SLOT_NONE)
 		return rate_allow(w->binding_rate, &p->src, w->now_ms);
-	return meter_take(&w->session[p->slot].asked, &w->own_binding, w->now_us, 0);
+	return meter_take(&w->session[p->slot].asked, &w->turn->own_binding, w->now_us, 0);
 }
 
 void binding_answer(struct worker *w, struct pkt *p)

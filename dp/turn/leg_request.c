@@ -2,6 +2,7 @@
 /* Requests of a client over TCP, and their answers: what is read, and what is owed. */
 #include "leg_int.h"
 #include "relay.h"
+#include "turn.h"
 
 enum {
 	ANSWERS_MAX = 16,  /* requests of one connection that have no answer yet */
@@ -45,7 +46,7 @@ static enum leg_verdict leg_binding(struct worker *w, struct tcp_conn *c, const 
 	uint8_t reply[BINDING_REPLY_MAX];
 	size_t len;
 
-	if (!leg_may_ask(w, c, &w->own_binding))
+	if (!leg_may_ask(w, c, &w->turn->own_binding))
 		return MSG_WAITS;
 	*why = binding_reply(w, r, reply, &len);
 	if (*why != DROP_NONE)
@@ -54,7 +55,7 @@ static enum leg_verdict leg_binding(struct worker *w, struct tcp_conn *c, const 
 		leg_wait(w, c, RETRY_MS);
 		return MSG_WAITS;
 	}
-	meter_take(&l->asked, &w->own_binding, w->now_us, 0);
+	meter_take(&l->asked, &w->turn->own_binding, w->now_us, 0);
 	count(w, CNT_BINDING);
 	return MSG_TAKEN;
 }
@@ -76,7 +77,7 @@ static bool leg_may_punt(struct worker *w, struct tcp_conn *c)
 	if (since_ms >= ANSWER_MS)
 		l->answers = 0;
 	if (l->answers < ANSWERS_MAX)
-		return leg_may_ask(w, c, &w->own_request);
+		return leg_may_ask(w, c, &w->turn->own_request);
 	leg_wait(w, c, ANSWER_MS - since_ms);
 	return false;
 }
@@ -102,7 +103,7 @@ static enum leg_verdict leg_punt(struct worker *w, struct tcp_conn *c, const str
 		leg_wait(w, c, RETRY_MS);
 		return MSG_WAITS;
 	}
-	meter_take(&l->asked, &w->own_request, w->now_us, 0);
+	meter_take(&l->asked, &w->turn->own_request, w->now_us, 0);
 	l->flags |= LEG_QUEUED;
 	l->answers += method != STUN_CONNECT;
 	if (l->slot == SLOT_NONE && method == STUN_CONNECTION_BIND) {

@@ -11,17 +11,18 @@ bool limit_create(struct worker *w)
 
 	if (!(c->session_rate | c->session_packets | c->user_rate | c->user_packets))
 		return true;
-	w->limit = rte_zmalloc("limits", sizeof(struct session_limit) * w->sessions_max, 64);
-	return w->limit != NULL;
+	w->turn->limit =
+	    rte_zmalloc("limits", sizeof(struct session_limit) * w->turn->sessions_max, 64);
+	return w->turn->limit != NULL;
 }
 
 void limit_begin(struct worker *w, uint32_t slot)
 {
 	struct session_limit *l;
 
-	if (!w->limit)
+	if (!w->turn->limit)
 		return;
-	l = &w->limit[slot];
+	l = &w->turn->limit[slot];
 	memset(l, 0, sizeof(*l));
 	for (int way = 0; way < LIMIT_WAYS; way++) {
 		l->bytes[way] = meter_full(w->now_us);
@@ -41,9 +42,9 @@ void limit_share(struct worker *w, uint32_t slot, uint32_t bytes, uint32_t packe
 	struct session_limit *l;
 	struct meter_rate r;
 
-	if (!w->limit)
+	if (!w->turn->limit)
 		return;
-	l = &w->limit[slot];
+	l = &w->turn->limit[slot];
 	bytes = limit_least(bytes, c->session_rate);
 	packets = limit_least(packets, c->session_packets);
 	if (bytes == l->bytes_second && packets == l->packets_second)
@@ -65,7 +66,7 @@ static struct meter_rate byte_rate(const struct session_limit *l)
 
 bool limit_take(struct worker *w, uint32_t slot, enum limit_way way, uint32_t bytes)
 {
-	struct session_limit *l = &w->limit[slot];
+	struct session_limit *l = &w->turn->limit[slot];
 	const struct meter_rate r = byte_rate(l),
 				packets = { .piece = l->piece, .burst = l->piece_burst };
 
@@ -78,7 +79,7 @@ bool limit_take(struct worker *w, uint32_t slot, enum limit_way way, uint32_t by
 uint32_t limit_stream_wait_ms(const struct worker *w, uint32_t slot, enum limit_way way,
 			      uint32_t bytes)
 {
-	const struct session_limit *l = &w->limit[slot];
+	const struct session_limit *l = &w->turn->limit[slot];
 	const struct meter_rate r = byte_rate(l);
 
 	return meter_wait_ms(&l->bytes[way], &r, w->now_us, bytes);
@@ -86,7 +87,7 @@ uint32_t limit_stream_wait_ms(const struct worker *w, uint32_t slot, enum limit_
 
 void limit_stream_take(struct worker *w, uint32_t slot, enum limit_way way, uint32_t bytes)
 {
-	struct session_limit *l = &w->limit[slot];
+	struct session_limit *l = &w->turn->limit[slot];
 	const struct meter_rate r = byte_rate(l);
 
 	meter_take(&l->bytes[way], &r, w->now_us, bytes);

@@ -6,9 +6,10 @@
  * What an allocation may relay (R4): bytes and packets a second, each way for itself. What is
  * counted is the IP datagram on the peer's side, so that a client has the same over UDP and over a
  * stream; from a peer only what has a permission, or strangers could use it up. Where nothing is
- * limited there are no limits, and w->limit is NULL; where there are, sessions have no path.
+ * limited there are no limits, and turn.limit is NULL; where there are, sessions have no path.
  */
 #include "session.h"
+#include "turn.h"
 
 enum limit_way { LIMIT_TO_PEER, LIMIT_TO_CLIENT, LIMIT_WAYS };
 
@@ -35,7 +36,8 @@ bool limit_take(struct worker *w, uint32_t slot, enum limit_way way, uint32_t by
 static inline bool limit_pass(struct worker *w, uint32_t slot, enum limit_way way,
 			      const struct ip_addr *peer, uint32_t payload)
 {
-	return likely(!w->limit) || limit_take(w, slot, way, ip_hdr_len(peer) + UDP_HDR + payload);
+	return likely(!w->turn->limit) ||
+	       limit_take(w, slot, way, ip_hdr_len(peer) + UDP_HDR + payload);
 }
 
 /*

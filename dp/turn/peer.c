@@ -2,6 +2,7 @@
 #include "peer.h"
 #include "leg.h"
 #include "limit.h"
+#include "turn.h"
 #include "../boundary.h"
 #include "../tcp/splice.h"
 
@@ -44,7 +45,7 @@ static struct session *peer_session(struct worker *w, struct ctl_sid sid)
 {
 	struct session *s;
 
-	if (sid.slot >= w->sessions_max || sid.gen == 0)
+	if (sid.slot >= w->turn->sessions_max || sid.gen == 0)
 		return NULL;
 	s = &w->session[sid.slot];
 	return s->gen == sid.gen && s->flags & SESSION_TCP && s->expiry > w->now ? s : NULL;
@@ -301,7 +302,7 @@ static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn
 	tcp_charge(w, client, s->user);
 	tcp_charge_with(w, c, client);
 	splice_join(w, client, c, peer_unlink);
-	if (w->limit) {
+	if (w->turn->limit) {
 		splice_pass_by(client, pass_to_peer);
 		splice_pass_by(c, pass_to_client);
 	}

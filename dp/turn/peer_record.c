@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "peer_record.h"
+#include "turn.h"
 #include "../../lib/chandata.h"
 
 /* ---- records ---- */
@@ -17,20 +18,21 @@ static struct peer *peer_lookup(struct worker *w, const struct key24 *k)
 {
 	void *data;
 
-	if (rte_hash_lookup_with_hash_data(w->peers, k, key24_hash(w->dp->hash_key, k), &data) < 0)
+	if (rte_hash_lookup_with_hash_data(w->turn->peers, k, key24_hash(w->dp->hash_key, k),
+					   &data) < 0)
 		return NULL;
-	return &w->peer[(uintptr_t)data];
+	return &w->turn->peer[(uintptr_t)data];
 }
 
 static bool peer_insert(struct worker *w, const struct key24 *k, uint32_t i)
 {
-	return rte_hash_add_key_with_hash_data(w->peers, k, key24_hash(w->dp->hash_key, k),
+	return rte_hash_add_key_with_hash_data(w->turn->peers, k, key24_hash(w->dp->hash_key, k),
 					       (void *)(uintptr_t)i) == 0;
 }
 
 static void peer_remove(struct worker *w, const struct key24 *k)
 {
-	rte_hash_del_key_with_hash(w->peers, k, key24_hash(w->dp->hash_key, k));
+	rte_hash_del_key_with_hash(w->turn->peers, k, key24_hash(w->dp->hash_key, k));
 }
 
 static struct sock_addr peer_addr(const struct peer *p)
@@ -54,7 +56,7 @@ static bool peer_sum(struct worker *w, const struct session *s, struct peer *p)
 /* Takes record i out of the hash and gives it back to the pool; its list is the caller's. */
 static void peer_release(struct worker *w, uint32_t slot, uint32_t i)
 {
-	struct peer *p = &w->peer[i];
+	struct peer *p = &w->turn->peer[i];
 	struct sock_addr a = peer_addr(p);
 	struct key24 k = peer_key(slot, &a, 0);
 
@@ -63,8 +65,8 @@ static void peer_release(struct worker *w, uint32_t slot, uint32_t i)
 		k = peer_key(slot, NULL, p->channel);
 		peer_remove(w, &k);
 	}
-	p->next = w->peer_free;
-	w->peer_free = i;
+	p->next = w->turn->peer_free;
+	w->turn->peer_free = i;
 	count_add(w, CNT_PEERS, (uint64_t)-1);
 }
 
@@ -73,7 +75,7 @@ void peers_clear(struct worker *w, uint32_t slot, struct session *s)
 	uint32_t i, next;
 
 	for (i = s->peers; i != SLOT_NONE; i = next) {
-		next = w->peer[i].next;
+		next = w->turn->peer[i].next;
 		peer_release(w, slot, i);
 	}
 	s->peers = SLOT_NONE;
@@ -89,7 +91,7 @@ void peers_prune(struct worker *w, uint32_t slot, struct session *s)
 	uint32_t *link = &s->peers, i;
 
 	while ((i = *link) != SLOT_NONE) {
-		struct peer *p = &w->peer[i];
+		struct peer *p = &w->turn->peer[i];
 
 		if (peer_is_over(w, p)) {
 			*link = p->next;
@@ -107,7 +109,7 @@ void peers_family_del(struct worker *w, uint32_t slot, struct session *s, int fa
 	if (ip_is_v4(&s->first.ip) == (family == RELAY_V4))
 		memset(&s->first, 0, sizeof(s->first));
 	while ((i = *link) != SLOT_NONE) {
-		struct peer *p = &w->peer[i];
+		struct peer *p = &w->turn->peer[i];
 
 		if (ip_is_v4(&p->ip) == (family == RELAY_V4)) {
 			*link = p->next;
@@ -127,15 +129,15 @@ static struct peer *peer_add(struct worker *w, uint32_t slot, struct session *s,
 	struct peer *p;
 
 	peers_prune(w, slot, s);
-	i = w->peer_free;
+	i = w->turn->peer_free;
 	if (i == SLOT_NONE || !peer_insert(w, &by_addr, i))
 		return NULL;
 	if (channel && !peer_insert(w, &by_channel, i)) {
 		peer_remove(w, &by_addr);
 		return NULL;
 	}
-	p = &w->peer[i];
-	w->peer_free = p->next;
+	p = &w->turn->peer[i];
+	w->turn->peer_free = p->next;
 	*p = (struct peer){ .ip = a->ip, .port = a->port, .channel = channel, .next = s->peers };
 	s->peers = i;
 	count(w, CNT_PEERS);
@@ -150,9 +152,9 @@ static void perm_mirror(struct worker *w, struct session *s, const struct ip_add
 
 	if (ip_eq(&s->first.ip, ip))
 		s->first.perm_expiry = expiry;
-	for (i = s->peers; i != SLOT_NONE; i = w->peer[i].next)
-		if (ip_eq(&w->peer[i].ip, ip))
-			w->peer[i].perm_expiry = expiry;
+	for (i = s->peers; i != SLOT_NONE; i = w->turn->peer[i].next)
+		if (ip_eq(&w->turn->peer[i].ip, ip))
+			w->turn->peer[i].perm_expiry = expiry;
 }
 
 struct peer *session_channel(struct worker *w, uint32_t slot, uint16_t channel)

@@ -6,6 +6,7 @@
  */
 #include "leg.h"
 #include "relay.h"
+#include "turn.h"
 #include "../boundary.h"
 
 enum {
@@ -72,8 +73,8 @@ static void punt_write(struct worker *w, const struct request *r, struct evt_pun
 static bool punt_allowed(struct worker *w, const struct request *r)
 {
 	if (r->slot == SLOT_NONE)
-		return rate_allow(w->request_rate, &r->client.ip, w->now_ms);
-	return meter_take(&w->session[r->slot].asked, &w->own_request, w->now_us, 0);
+		return rate_allow(w->turn->request_rate, &r->client.ip, w->now_ms);
+	return meter_take(&w->session[r->slot].asked, &w->turn->own_request, w->now_us, 0);
 }
 
 static enum drop punt_request(struct worker *w, const struct request *r)
@@ -112,7 +113,7 @@ void punt(struct worker *w, struct pkt *p)
 bool punt_put(struct worker *w, const struct request *r)
 {
 	struct tcp_conn *c = tcp_find(w, r->conn);
-	struct punt_queue *q = &w->punts;
+	struct punt_queue *q = &w->turn->punts;
 	struct rte_mbuf *m;
 
 	if (!tcp_hold(w, c, 1))
@@ -135,7 +136,7 @@ bool punt_put(struct worker *w, const struct request *r)
 /* The first of the queue. */
 static struct rte_mbuf *punt_take(struct worker *w)
 {
-	struct punt_queue *q = &w->punts;
+	struct punt_queue *q = &w->turn->punts;
 	struct rte_mbuf *m = q->head;
 
 	q->head = m->next;
@@ -151,13 +152,13 @@ uint32_t punt_queue(struct worker *w)
 {
 	uint32_t room, n;
 
-	if (likely(!w->punts.head))
+	if (likely(!w->turn->punts.head))
 		return 0;
 	/* Of what the ring has free, half: the rest is for datagrams. Of one alone, each other. */
 	room = evt_stranger_room(w, 2 * PUNT_QUEUE_TURN);
-	w->punts.odd = !w->punts.odd;
-	room = (room + w->punts.odd) / 2;
-	for (n = 0; n < room && w->punts.head; n++) {
+	w->turn->punts.odd = !w->turn->punts.odd;
+	room = (room + w->turn->punts.odd) / 2;
+	for (n = 0; n < room && w->turn->punts.head; n++) {
 		struct rte_mbuf *m = punt_take(w);
 		struct request r;
 
@@ -175,6 +176,6 @@ uint32_t punt_queue(struct worker *w)
 
 void punt_queue_clear(struct worker *w)
 {
-	while (w->punts.head)
+	while (w->turn->punts.head)
 		pkt_drop(w, punt_take(w), DROP_TCP_CLOSED);
 }

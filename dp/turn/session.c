@@ -3,6 +3,7 @@
 #include "limit.h"
 #include "peer.h"
 #include "peer_record.h"
+#include "turn.h"
 #include "../relay/path.h"
 
 #include <rte_errno.h>
@@ -44,17 +45,18 @@ bool session_tables_create(struct worker *w, char *err, size_t errlen)
 	const struct config *c = w->dp->conf;
 	uint32_t i;
 
-	w->sessions_max = c->dataplane.sessions;
-	w->peers_max = c->dataplane.peers;
-	w->sweep_at = SWEEP_IDLE;
+	w->turn->sessions_max = c->dataplane.sessions;
+	w->turn->peers_max = c->dataplane.peers;
+	w->turn->sweep_at = SWEEP_IDLE;
 	/* Each record is found by its address, a channel by its number as well. */
-	w->peers = table_create("peers", w->id, 2 * w->peers_max);
-	w->session = rte_zmalloc("sessions", sizeof(struct session) * w->sessions_max, 64);
-	w->peer = rte_zmalloc("records", sizeof(struct peer) * RTE_MAX(w->peers_max, 1u), 64);
+	w->turn->peers = table_create("peers", w->id, 2 * w->turn->peers_max);
+	w->session = rte_zmalloc("sessions", sizeof(struct session) * w->turn->sessions_max, 64);
+	w->turn->peer =
+	    rte_zmalloc("records", sizeof(struct peer) * RTE_MAX(w->turn->peers_max, 1u), 64);
 	w->relay_slot = rte_zmalloc("relays", sizeof(*w->relay_slot) * RTE_MAX(c->n_relay, 1), 64);
-	w->path = rte_zmalloc("paths", sizeof(struct path) * w->sessions_max, 64);
-	if (!flow_create(&w->flows, w->sessions_max) || !w->peers || !w->session || !w->path ||
-	    !w->peer || !w->relay_slot || !limit_create(w))
+	w->path = rte_zmalloc("paths", sizeof(struct path) * w->turn->sessions_max, 64);
+	if (!flow_create(&w->flows, w->turn->sessions_max) || !w->turn->peers || !w->session ||
+	    !w->path || !w->turn->peer || !w->relay_slot || !limit_create(w))
 		goto no_memory;
 	for (i = 0; i < c->n_relay; i++) {
 		w->relay_slot[i] = rte_malloc("relay ports", 65536 * sizeof(uint32_t), 64);
@@ -62,15 +64,15 @@ bool session_tables_create(struct worker *w, char *err, size_t errlen)
 			goto no_memory;
 		memset(w->relay_slot[i], 0xff, 65536 * sizeof(uint32_t));
 	}
-	for (i = 0; i < w->peers_max; i++)
-		w->peer[i].next = i + 1 < w->peers_max ? i + 1 : SLOT_NONE;
-	w->peer_free = w->peers_max ? 0 : SLOT_NONE;
+	for (i = 0; i < w->turn->peers_max; i++)
+		w->turn->peer[i].next = i + 1 < w->turn->peers_max ? i + 1 : SLOT_NONE;
+	w->turn->peer_free = w->turn->peers_max ? 0 : SLOT_NONE;
 	return true;
 no_memory:
 	snprintf(
 	    err, errlen,
 	    "%s: dataplane.memory-mb: too small for %u sessions and %u peers on each worker (%s)",
-	    c->file, w->sessions_max, w->peers_max, rte_strerror(rte_errno));
+	    c->file, w->turn->sessions_max, w->turn->peers_max, rte_strerror(rte_errno));
 	return false;
 }
 
@@ -81,11 +83,11 @@ void session_tables_free(struct worker *w)
 	for (i = 0; w->relay_slot && i < w->dp->conf->n_relay; i++)
 		rte_free(w->relay_slot[i]);
 	rte_free(w->relay_slot);
-	rte_free(w->peer);
+	rte_free(w->turn->peer);
 	rte_free(w->path);
-	rte_free(w->limit);
+	rte_free(w->turn->limit);
 	rte_free(w->session);
-	rte_hash_free(w->peers);
+	rte_hash_free(w->turn->peers);
 	flow_free(&w->flows);
 }
 
@@ -95,7 +97,7 @@ struct session *session_of(struct worker *w, const struct ctl_sid *sid)
 {
 	struct session *s;
 
-	if (sid->slot >= w->sessions_max || sid->gen == 0)
+	if (sid->slot >= w->turn->sessions_max || sid->gen == 0)
 		return NULL;
 	s = &w->session[sid->slot];
 	return s->gen == sid->gen ? s : NULL;
@@ -140,7 +142,7 @@ static bool session_cmd_valid(const struct worker *w, const struct cmd_session_s
 	const struct config *conf = w->dp->conf;
 	int f;
 
-	if (c->sid.slot >= w->sessions_max || c->sid.gen == 0 ||
+	if (c->sid.slot >= w->turn->sessions_max || c->sid.gen == 0 ||
 	    (c->leg.conn_gen == 0 && c->leg.conn != 0) || c->leg.listener >= conf->n_listener ||
 	    be16_get(c->leg.client.port) == 0 ||
 	    ip_is_v4(&c->leg.client.ip) != ip_is_v4(&conf->listener[c->leg.listener].addr.ip))
@@ -321,12 +323,12 @@ bool session_del(struct worker *w, const struct ctl_sid *sid)
 void session_sync_begin(struct worker *w)
 {
 	w->sync_epoch++;
-	w->sweep_at = SWEEP_IDLE;
+	w->turn->sweep_at = SWEEP_IDLE;
 }
 
 void session_sync_end(struct worker *w)
 {
-	w->sweep_at = 0;
+	w->turn->sweep_at = 0;
 }
 
 void session_give_way(struct worker *w, uint32_t slot)
@@ -339,13 +341,14 @@ uint32_t session_sweep(struct worker *w, uint32_t budget)
 {
 	uint32_t n = 0;
 
-	if (w->sweep_at == SWEEP_IDLE)
+	if (w->turn->sweep_at == SWEEP_IDLE)
 		return 0;
-	for (; n < budget && w->sweep_at < w->sessions_max; n++, w->sweep_at++)
-		if (w->session[w->sweep_at].gen && w->session[w->sweep_at].epoch != w->sync_epoch)
-			session_clear(w, w->sweep_at);
-	if (w->sweep_at >= w->sessions_max)
-		w->sweep_at = SWEEP_IDLE;
+	for (; n < budget && w->turn->sweep_at < w->turn->sessions_max; n++, w->turn->sweep_at++)
+		if (w->session[w->turn->sweep_at].gen &&
+		    w->session[w->turn->sweep_at].epoch != w->sync_epoch)
+			session_clear(w, w->turn->sweep_at);
+	if (w->turn->sweep_at >= w->turn->sessions_max)
+		w->turn->sweep_at = SWEEP_IDLE;
 	return n;
 }
 
@@ -353,14 +356,15 @@ void session_prune(struct worker *w, uint32_t budget)
 {
 	struct session *s;
 
-	for (budget = RTE_MIN(budget, w->sessions_max); budget; budget--) {
-		s = &w->session[w->prune_at];
+	for (budget = RTE_MIN(budget, w->turn->sessions_max); budget; budget--) {
+		s = &w->session[w->turn->prune_at];
 		/* An audit counts the records that it has told. */
-		if (s->gen && s->peers != SLOT_NONE && !w->audit)
-			peers_prune(w, w->prune_at, s);
+		if (s->gen && s->peers != SLOT_NONE && !w->turn->records_stay)
+			peers_prune(w, w->turn->prune_at, s);
 		/* Nobody may be there to delete it. */
 		if (s->gen && s->peer_conns && s->expiry <= w->now)
-			peer_session_del(w, w->prune_at);
-		w->prune_at = w->prune_at + 1 < w->sessions_max ? w->prune_at + 1 : 0;
+			peer_session_del(w, w->turn->prune_at);
+		w->turn->prune_at =
+		    w->turn->prune_at + 1 < w->turn->sessions_max ? w->turn->prune_at + 1 : 0;
 	}
 }

@@ -61,7 +61,11 @@ _Static_assert(offsetof(struct session, first) == 64, "hot part is one line");
 /* Makes the path (relay/path.h) of a session anew, or takes it away: after each change of it. */
 void session_path_make(struct worker *w, uint32_t slot);
 
-/* Worker's tables; part of worker_create(). */
+/* All of this folder on a worker (turn.c); part of worker_create(). On failure one sentence in err.
+ */
+bool turn_create(struct worker *w, char *err, size_t errlen);
+void turn_destroy(struct worker *w);
+/* Its tables of sessions. */
 bool session_tables_create(struct worker *w, char *err, size_t errlen);
 void session_tables_free(struct worker *w);
 
@@ -81,6 +85,15 @@ uint32_t session_sweep(struct worker *w, uint32_t budget);
 
 /* Gives back records whose time is over, over `budget` sessions: housekeeping. */
 void session_prune(struct worker *w, uint32_t budget);
+
+/*
+ * An audit (audit.h, session_tell.c). A session that lives is told of in one event or more, from
+ * record *told on, which counts those that were; 0 when it is done. False: there is no room now.
+ */
+bool session_tell(struct worker *w, uint32_t slot, uint32_t *told);
+uint32_t session_slots(const struct worker *w);
+/* Whether records whose time is over stay where they are, since an audit counts them. */
+void session_records_stay(struct worker *w, bool stay);
 
 /* Slot of the session of a client over UDP, hash being its flow's; SLOT_NONE if there is none. */
 uint32_t session_find(const struct worker *w, uint64_t hash, const struct ip_addr *ip,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a session comes down to: its path, or none. */
 #include "session.h"
+#include "turn.h"
 #include "../relay/path.h"
 
 /* Where the peer's packets come to. */
@@ -16,7 +17,7 @@ static const struct ctl_relay *session_relay(const struct session *s)
  */
 static bool session_has_path(const struct worker *w, const struct session *s)
 {
-	return !w->limit && s->gen && s->conn_gen == 0 &&
+	return !w->turn->limit && s->gen && s->conn_gen == 0 &&
 	       !(s->flags & (SESSION_REDIRECT | SESSION_TCP)) && s->first.channel &&
 	       session_relay(s)->relay != CTL_RELAY_NONE && ip_source_ok(w->dp, &s->client.ip) &&
 	       ip_source_ok(w->dp, &s->first.ip);

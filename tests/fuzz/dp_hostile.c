@@ -3,6 +3,7 @@
 #include "../../dp/gateway/media.h"
 #include "../../dp/relay/path.h"
 #include "../../dp/tcp/ledger.h"
+#include "../../dp/turn/turn.h"
 
 #include <stdlib.h>
 
@@ -93,12 +94,12 @@ void hostile_rest(void)
 		frag_destroy(w);
 		MUST(w->neigh && frag_create(w, err, sizeof(err)));
 		w->neighbours = neigh_entries(w->neigh);
-		for (k = 0; k < w->sessions_max; k++) {
+		for (k = 0; k < w->turn->sessions_max; k++) {
 			w->session[k].client_nh = w->session[k].first.nh = NH_NONE;
 			w->path[k].to_client.nh = w->path[k].to_peer.nh = NH_NONE;
 		}
-		for (k = 0; k < w->peers_max; k++)
-			w->peer[k].nh = NH_NONE;
+		for (k = 0; k < w->turn->peers_max; k++)
+			w->turn->peer[k].nh = NH_NONE;
 		for (k = 0; k < w->contexts_max * LEGS; k++)
 			w->media_path[k].to.nh = NH_NONE;
 		w->tick_ms = 0;
@@ -173,7 +174,7 @@ static void worker_check(const struct worker *w)
 {
 	uint32_t i, flows = 0, records = 0, free = 0;
 
-	for (i = 0; i < w->sessions_max; i++) {
+	for (i = 0; i < w->turn->sessions_max; i++) {
 		const struct session *s = &w->session[i];
 		uint32_t at;
 		int f;
@@ -184,14 +185,14 @@ static void worker_check(const struct worker *w)
 		for (f = 0; f < 2; f++)
 			MUST(s->relay[f].relay == CTL_RELAY_NONE ||
 			     w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] == i);
-		for (at = s->peers; at != SLOT_NONE; at = w->peer[at].next)
-			MUST(++records <= w->peers_max);
+		for (at = s->peers; at != SLOT_NONE; at = w->turn->peer[at].next)
+			MUST(++records <= w->turn->peers_max);
 	}
-	for (i = w->peer_free; i != SLOT_NONE; i = w->peer[i].next)
-		MUST(++free <= w->peers_max);
-	MUST(records + free == w->peers_max);
+	for (i = w->turn->peer_free; i != SLOT_NONE; i = w->turn->peer[i].next)
+		MUST(++free <= w->turn->peers_max);
+	MUST(records + free == w->turn->peers_max);
 	MUST(w->flows.n == flows);
-	MUST(rte_hash_count(w->peers) <= (int32_t)(2 * records));
+	MUST(rte_hash_count(w->turn->peers) <= (int32_t)(2 * records));
 	if (w->contexts_max)
 		contexts_check(w);
 }
@@ -244,9 +245,9 @@ static void worker_bounds(const struct worker *w)
 {
 	uint32_t i;
 
-	MUST(w->counters->cnt[CNT_SESSIONS] <= w->sessions_max);
+	MUST(w->counters->cnt[CNT_SESSIONS] <= w->turn->sessions_max);
 	MUST(frag_held(w) <= world.conf.dataplane.fragments * CONFIG_FRAGMENTS_EACH);
-	for (i = 0; i < w->sessions_max; i++)
+	for (i = 0; i < w->turn->sessions_max; i++)
 		MUST(!w->session[i].gen ||
 		     w->session[i].peers_waiting <= world.conf.turn.connections_per_allocation);
 	neighbours_bounds(w);
@@ -289,15 +290,15 @@ uint64_t hostile_sessions(void)
 	for (i = 0; i < world.dp.n_workers; i++) {
 		const struct worker *w = world.dp.worker[i];
 
-		for (k = 0; k < w->sessions_max; k++) {
+		for (k = 0; k < w->turn->sessions_max; k++) {
 			struct session s = w->session[k];
 
 			s.client_nh = s.first.nh = 0;
 			memset(&s.asked, 0, sizeof(s.asked)); /* its requests are counted there */
 			h = mix(h, &s, sizeof(s));
 		}
-		for (k = 0; k < w->peers_max; k++) {
-			struct peer p = w->peer[k];
+		for (k = 0; k < w->turn->peers_max; k++) {
+			struct peer p = w->turn->peer[k];
 
 			p.nh = 0;
 			h = mix(h, &p, sizeof(p));

@@ -12,6 +12,7 @@
 #include "../../dp/gateway/context.h"
 #include "../../dp/tcp/conn.h"
 #include "../../dp/turn/leg.h"
+#include "../../dp/turn/turn.h"
 
 #include <stdlib.h>
 
@@ -91,7 +92,7 @@ static void command(uint8_t *msg, size_t len)
 	else if (h.type >= CMD_CONTEXT_SET && h.type <= CMD_CONTEXT_MOVE)
 		sid->slot %= CONTEXTS + 1;
 	else
-		sid->slot %= world.w->sessions_max + 1;
+		sid->slot %= world.w->turn->sessions_max + 1;
 	memcpy(msg, &h, sizeof(h));
 	publish(msg, h.len);
 }
@@ -224,7 +225,7 @@ static void replay_nothing(void)
 	MUST(cnt[CNT_SESSIONS] == 0 && cnt[CNT_PEERS] == 0);
 	MUST(cnt[CNT_GATE_CONTEXTS] == 0 && cnt[CNT_GATE_STREAMS] == 0);
 	hostile_no_contexts(world.w);
-	MUST(world.w->flows.n == 0 && rte_hash_count(world.w->peers) == 0);
+	MUST(world.w->flows.n == 0 && rte_hash_count(world.w->turn->peers) == 0);
 }
 
 /* What outlives its context or session, and is still closing, is not the next input's. */

@@ -27,6 +27,7 @@
 #include "../unit/media_world.h"
 #include "stream_client.h"
 #include "../../dp/tcp/conn.h"
+#include "../../dp/turn/turn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -176,9 +177,9 @@ static void session_check(const struct worker *w, const struct session *s)
 	const struct config_turn *c = &world.conf.turn;
 	uint32_t perms = s->first.perm_expiry > w->now, chans = s->first.chan_expiry > w->now, i;
 
-	for (i = s->peers; i != SLOT_NONE; i = w->peer[i].next) {
-		perms += w->peer[i].perm_expiry > w->now && w->peer[i].channel == 0;
-		chans += w->peer[i].channel && w->peer[i].chan_expiry > w->now;
+	for (i = s->peers; i != SLOT_NONE; i = w->turn->peer[i].next) {
+		perms += w->turn->peer[i].perm_expiry > w->now && w->turn->peer[i].channel == 0;
+		chans += w->turn->peer[i].channel && w->turn->peer[i].chan_expiry > w->now;
 	}
 	MUST(perms <= c->permissions_per_allocation + chans);
 	MUST(chans <= c->channels_per_allocation);
@@ -192,7 +193,7 @@ static void holders_check(void)
 	for (uint16_t i = 0; i < world.dp.n_workers; i++) {
 		const struct worker *w = world.dp.worker[i];
 
-		for (uint32_t k = 0; k < w->sessions_max; k++) {
+		for (uint32_t k = 0; k < w->turn->sessions_max; k++) {
 			if (w->session[k].gen && w->session[k].expiry > w->now)
 				session_check(w, &w->session[k]);
 		}

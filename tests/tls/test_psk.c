@@ -7,6 +7,7 @@
  */
 #include "tls_world.h"
 #include "../../dp/rate.h"
+#include "../../dp/turn/turn.h"
 
 enum { KEY_LEN = 32 };
 
@@ -217,9 +218,9 @@ static void prefix_used_up(void **state)
 	struct evt_psk e;
 
 	(void)state;
-	rate_init(world.w->request_rate, 1, (const uint64_t[2]){ 1, 2 });
-	assert_true(rate_allow(world.w->request_rate, &forged.ip, world.w->now_ms));
-	assert_false(rate_allow(world.w->request_rate, &forged.ip, world.w->now_ms));
+	rate_init(world.w->turn->request_rate, 1, (const uint64_t[2]){ 1, 2 });
+	assert_true(rate_allow(world.w->turn->request_rate, &forged.ip, world.w->now_ms));
+	assert_false(rate_allow(world.w->turn->request_rate, &forged.ip, world.w->now_ms));
 	e = ask();
 	assert_true(answer(&e, KEY_LEN));
 	client_run();

@@ -752,7 +752,7 @@ static void rates(void **state)
 	int i;
 
 	(void)state;
-	world.w->own_request = world.w->own_binding = meter_rate_make(2, 0, 1000);
+	world.w->turn->own_request = world.w->turn->own_binding = meter_rate_make(2, 0, 1000);
 	for (i = 0; i < 4; i++) {
 		add_stun(STUN_ALLOCATE, STUN_REQUEST, 0);
 		add_stun(STUN_BINDING, STUN_REQUEST, 0);

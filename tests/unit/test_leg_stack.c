@@ -9,6 +9,7 @@
 
 #include "../../dp/tcp/accounts.h"
 #include "../../dp/turn/leg.h"
+#include "../../dp/turn/turn.h"
 #include "unit.h"
 
 enum { TCP4 = 2, CHANNEL = 0x4001, DATA = 900, USER = 77 };
@@ -260,7 +261,7 @@ static void both_wait(void **state)
 	uint32_t i;
 
 	(void)state;
-	world.w->own_request = meter_rate_make(1, 0, 1000);
+	world.w->turn->own_request = meter_rate_make(1, 0, 1000);
 	hosts_pass_ms(1); /* what was asked before is paid for */
 	h->stop = true;
 	for (i = 0; i < 100; i++) {

@@ -98,7 +98,7 @@ static void no_limit(void **state)
 {
 	(void)state;
 	start(0, 0, 0);
-	assert_null(world.w->limit);
+	assert_null(world.w->turn->limit);
 	assert_int_equal(world.w->path[0].channel, CHANNEL);
 	assert_int_equal(up(0, 1000, false), 1000);
 	assert_int_equal(down(0, 1000, &peer), 1000);
@@ -188,7 +188,7 @@ static void packets_of_a_user(void **state)
 	world_config();
 	world.conf.turn.user_packets = 300;
 	start_as_configured();
-	assert_non_null(world.w->limit);
+	assert_non_null(world.w->turn->limit);
 	assert_true(share_both(0, 0, 100));
 	assert_int_equal(up(0, 300, false), 100);
 	world_drops(DROP_SESSION_RATE, 200);

@@ -6,6 +6,7 @@
  * did not name.
  */
 #include "dp_world.h"
+#include "../../dp/turn/turn.h"
 
 #include "../../lib/chandata.h"
 
@@ -125,7 +126,7 @@ static void impossible_sessions(void **state)
 		change;                                 \
 		assert_false(session_set(world.w, &c)); \
 	} while (0)
-	REFUSED(c.sid.slot = world.w->sessions_max);
+	REFUSED(c.sid.slot = world.w->turn->sessions_max);
 	REFUSED(c.sid.slot = UINT32_MAX);
 	REFUSED(c.sid.gen = 0);
 	REFUSED(c.leg.conn = 1);
@@ -141,7 +142,7 @@ static void impossible_sessions(void **state)
 	REFUSED(c.relay[0].port = be16_make(RELAY_MAX + 1));
 	REFUSED(c.relay[0].port = be16_make(0));
 	REFUSED(c.relay[0].relay = c.relay[1].relay = CTL_RELAY_NONE);
-	for (i = 0; i < world.w->sessions_max; i++)
+	for (i = 0; i < world.w->turn->sessions_max; i++)
 		assert_int_equal(session(i)->gen, 0);
 	assert_int_equal(gauge(CNT_SESSIONS), 0);
 	assert_int_equal(slot_of_client(&client_a), SLOT_NONE);
@@ -169,7 +170,7 @@ static void ports_of_other_workers(void **state)
 
 static void slots_run_out(void **state)
 {
-	uint32_t i, n = world.w->sessions_max;
+	uint32_t i, n = world.w->turn->sessions_max;
 	struct ctl_sid sid = { 0, 1 };
 
 	(void)state;
@@ -194,7 +195,7 @@ static const char *peer_ip(uint32_t i)
 
 static void records_run_out(void **state)
 {
-	uint32_t i, n = world.w->peers_max;
+	uint32_t i, n = world.w->turn->peers_max;
 	struct sock_addr p = at("10.2.77.77", 1);
 	struct ctl_sid sid = { 0, 1 };
 
@@ -268,7 +269,7 @@ static void a_relayed_address_goes(void **state)
 /* A session that lives long does not keep what is over: the next it adds gives all of it back. */
 static void records_that_are_over_come_back(void **state)
 {
-	uint32_t i, n = world.w->peers_max;
+	uint32_t i, n = world.w->turn->peers_max;
 	struct sock_addr dead = at("10.2.66.66", 1), half = at("10.2.66.67", 1);
 	struct ctl_sid sid = { 0, 1 };
 
@@ -422,7 +423,7 @@ static void replay_ends_what_it_does_not_name(void **state)
 	assert_true(session_add(0, 12, 1, &client_b, 0, PORT + 12, 0, 0));
 	for (n = 0; (i = session_sweep(world.w, 3)) != 0; n += i)
 		assert_true(i <= 3);
-	assert_int_equal(n, world.w->sessions_max - 3);
+	assert_int_equal(n, world.w->turn->sessions_max - 3);
 	for (i = 0; i < 10; i++)
 		assert_int_equal(session(i)->gen, i % 2 ? 0 : 1);
 	assert_int_equal(session(12)->gen, 1);

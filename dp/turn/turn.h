@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TURN_TURN_H
+#define FL_DP_TURN_TURN_H
+
+/*
+ * What this folder alone has on a worker. What packets are found by, sessions, their paths, flows
+ * and relayed ports, stands in struct worker itself.
+ */
+#include "../rate.h"
+#include "../worker.h"
+
+/* Requests that came over streams, oldest first, for the control process (punt.c). */
+struct punt_queue {
+	struct rte_mbuf *head, *tail; /* each a struct request and its message */
+	bool odd;
+};
+
+struct turn {
+	struct rte_hash *peers;	     /* struct key24 (session, peer or channel) to record */
+	struct peer *peer;	     /* [peers_max], records beyond each session's first */
+	struct session_limit *limit; /* [sessions_max], limit.h; NULL: there is none */
+	uint32_t sessions_max;
+	uint32_t peers_max;
+	uint32_t peer_free; /* head of the free records, SLOT_NONE at the end */
+	uint32_t sweep_at;  /* next slot of the sweep that ends a replay */
+	uint32_t prune_at;  /* next slot whose records are looked at for age */
+	bool records_stay;  /* none is pruned: an audit counts them */
+	struct punt_queue punts;
+	/* Requests of a source prefix, where sources may be forged. */
+	struct rate_table *request_rate;
+	/* Of what is proven, a session or a connection, each by its own meter. */
+	struct meter_rate own_binding, own_request;
+};
+
+#endif
