@@ -5,7 +5,10 @@
 
 #include <stdint.h>
 
-/* TLS domains, certificates and services: who refers to whom, and what contradicts itself. */
+/*
+ * TLS domains, certificates, services and the listeners that use them: who refers to whom, and what
+ * contradicts itself.
+ */
 
 enum {
 	TLS_RECEIVE_MIN = 98304, /* the longest message, and a record beside it */
@@ -133,6 +136,15 @@ static bool check_backend(struct config_reader *r, const struct config_service *
 	return true;
 }
 
+static bool has_listener(const struct config *c, const struct config_service *s)
+{
+	for (const struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
+		if (l->has_service && l->service_index == s - c->service)
+			return true;
+	}
+	return false;
+}
+
 static bool check_service(struct config_reader *r, struct config_service *s)
 {
 	const struct config *c = r->c;
@@ -140,9 +152,10 @@ static bool check_service(struct config_reader *r, struct config_service *s)
 	s->domain_index = CONFIG_DOMAINS_MAX;
 	if (s->domain[0] && !config_domain_refer(r, s->domain, &s->domain_index))
 		return false;
-	if (!s->n_alpn && !s->n_host && !s->sip)
+	if (!s->n_alpn && !s->n_host && !s->sip && !has_listener(c, s))
 		return config_fail_at(r, s->name,
-				      "%s is chosen by nothing: give alpn, hosts or sip", s->name);
+				      "%s is chosen by nothing: give alpn, hosts or sip, or a listener",
+				      s->name);
 	for (unsigned i = 0; i < s->n_alpn; i++) {
 		if (alpn_is_turn(s->alpn[i]))
 			return config_fail_at(r, s->alpn[i], "%s chooses TURN", s->alpn[i]);
@@ -155,6 +168,25 @@ static bool check_service(struct config_reader *r, struct config_service *s)
 			return false;
 	}
 	return check_backend(r, s);
+}
+
+/* The service that a listener's connections are passed to. */
+static bool check_listener(struct config_reader *r, struct config_listener *l)
+{
+	const struct config *c = r->c;
+
+	if (!l->service[0])
+		return true;
+	if (l->transport == TRANSPORT_UDP)
+		return config_fail_at(r, l->service, "a listener for UDP passes nothing to a service");
+	for (uint16_t i = 0; i < c->n_service; i++) {
+		if (strcmp(c->service[i].name, l->service) == 0) {
+			l->service_index = i;
+			l->has_service = true;
+			return true;
+		}
+	}
+	return config_fail_at(r, l->service, "%s is the name of no service in services", l->service);
 }
 
 /* What a listener for TLS needs beside its domain. */
@@ -190,6 +222,10 @@ bool config_check_tls(struct config_reader *r)
 	}
 	if (!check_certificates(r))
 		return false;
+	for (struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
+		if (!check_listener(r, l))
+			return false;
+	}
 	for (unsigned i = 0; i < c->n_service; i++) {
 		if (!check_service(r, &c->service[i]))
 			return false;

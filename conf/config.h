@@ -170,8 +170,11 @@ struct config_port {
 struct config_listener {
 	struct sock_addr addr;
 	enum config_transport transport;
-	char domain[CTL_NAME_MAX]; /* of a TLS listener */
-	uint16_t domain_index;	   /* set by config_load() */
+	char domain[CTL_NAME_MAX];  /* of a TLS listener */
+	char service[CTL_NAME_MAX]; /* every connection is passed to it; empty: TURN */
+	uint16_t domain_index;	    /* set by config_load() */
+	uint16_t service_index;	    /* the same, valid if has_service */
+	bool has_service;
 };
 
 struct config_relay {

@@ -294,6 +294,8 @@ static const struct schema_key keys_listener[] = {
 	  .help = "udp, tcp, or tls over TCP" },
 	{ "domain", SCHEMA_STRING, STRING(config_listener, domain, 1), .def = "default",
 	  .help = "TLS domain, for transport tls" },
+	{ "service", SCHEMA_STRING, STRING(config_listener, service, 0), .def = "",
+	  .help = "service of every connection, for transport tcp and tls; empty: TURN, or as services say" },
 	{ .name = NULL }
 };
 
@@ -489,7 +491,7 @@ const struct schema_key schema_top[] = {
 	  .help = "certificates and keys of TLS domains; read again by: fairlead tls reload" },
 	{ "services", SCHEMA_MAP, LIST(config, service, n_service, 0, CONFIG_SERVICES_MAX),
 	  .def = "[]", .keys = keys_service,
-	  .help = "what else than TURN is reached through TLS listeners" },
+	  .help = "what else than TURN is reached through listeners for TLS and TCP" },
 	{ "ports", SCHEMA_MAP, LIST(config, port, n_port, 1, CTL_PORTS_MAX), .keys = keys_port,
 	  .help = "network ports" },
 	{ "listeners", SCHEMA_MAP, LIST(config, listener, n_listener, 1, CTL_LISTENERS_MAX),

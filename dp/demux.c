@@ -56,10 +56,13 @@ static uint16_t demux_sip(const struct config *conf, uint16_t listener)
 
 static void demux_established(struct worker *w, struct tcp_conn *c)
 {
+	struct demux *d = tcp_data(c);
+	const struct config_listener *l = &w->dp->conf->listener[d->listener];
 	const struct tls_info *tls = tls_info(c);
 	uint16_t service = tls ? tls->service : SERVICE_NONE;
-	struct demux *d = tcp_data(c);
 
+	if (l->has_service)
+		service = l->service_index;
 	if (service < SERVICE_TURN) {
 		backend_join(w, c, service);
 		return;

@@ -3,9 +3,10 @@
 #define FL_DP_DEMUX_H
 
 /*
- * One port, several services (R2): the first owner of a connection to a TLS listener. Once the
- * handshake is over it decides whose it is, by ALPN, by name (SNI), else by the first bytes: TURN
- * goes to the relay (turn/leg.h), another service to its TCP back end (service/backend.h).
+ * One port, several services (R2): the first owner of a connection to a listener for TLS, or to one
+ * that has a service of its own. Once it is open, and the handshake over, this decides whose it is:
+ * the listener's service, or by ALPN, by name (SNI), else by the first bytes. TURN goes to the relay
+ * (turn/leg.h), another service to its TCP back end (service/backend.h).
  */
 #include "tcp/tcp.h"
 

@@ -31,16 +31,19 @@ static const struct tcp_app *relayed_accept(struct worker *w, struct tcp_request
 const struct tcp_app *dispatch_accept(struct worker *w, struct tcp_request *r)
 {
 	const uint16_t i = dplane_tcp_listener(w->dp, &r->local.ip, be16_get(r->local.port));
+	const struct config_listener *l;
 
 	if (i == LOCAL_NONE)
 		return relayed_accept(w, r);
+	l = &w->dp->conf->listener[i];
 	r->stranger = true;
-	if (w->dp->conf->listener[i].transport != TRANSPORT_TLS) {
+	if (l->transport == TRANSPORT_TLS) {
+		r->layer = &tls_server_layer;
+		r->layer_arg = l->domain_index;
+	} else if (!l->has_service) {
 		leg_init(r->data, i);
 		return &leg_app;
 	}
-	r->layer = &tls_server_layer;
-	r->layer_arg = w->dp->conf->listener[i].domain_index;
 	demux_init(r->data, i);
 	return &demux_app;
 }

@@ -16,7 +16,7 @@ OFFERED = 0.98  # a latency counts if at least so much of the rate was offered
 NOTE = (
     "The server under test has CPU 0, the load CPU 1; for latency, TCP, TLS and splice Fairlead's main "
     "thread, control process and crypto thread have CPU 1 as well, where coturn, nginx, haproxy and "
-    "stunnel have CPU 0 only. Fairlead's joined TCP is `tests/tcp/tcp-agent`, a test program on its stack."
+    "stunnel have CPU 0 only."
 )
 BEGIN, END = "<!-- perf: begin -->", "<!-- perf: end -->"
 NAMES = {
@@ -363,9 +363,9 @@ def control_rows(results):
 def stream_rows(results):
     rows = []
     for load_, of, figure, words in (
-        ("bulk", 1, "mbit_per_s", "Mbit/s, tcp-agent, a joined TCP connection"),
-        ("bulk", 1000, "mbit_per_s", "Mbit/s, tcp-agent, 1,000 joined TCP connections"),
-        ("rate", 64, "connections_per_s", "joined TCP connections/s, tcp-agent"),
+        ("bulk", 1, "mbit_per_s", "Mbit/s, a joined TCP connection"),
+        ("bulk", 1000, "mbit_per_s", "Mbit/s, 1,000 joined TCP connections"),
+        ("rate", 64, "connections_per_s", "joined TCP connections/s"),
     ):
         for rival in ("nginx", "haproxy"):
             rows += row(words + ", veth", find(results, "tcp", figure, load=load_, of=of), rival)

@@ -13,9 +13,9 @@
 SCENARIO=splice CTL_CPU=1
 IN=7443 BACK=7001 OUT=7002
 STREAMS=(1 100)
-SHAKES=2000
+HANDSHAKES=2000
 PORT=16384 # of our next context
-[[ -z $SHORT ]] || STREAMS=(1) SHAKES=50
+[[ -z $SHORT ]] || STREAMS=(1) HANDSHAKES=50
 
 certificates()
 {
@@ -65,7 +65,7 @@ splice_haproxy_up()
 	listen perf
 	  bind $NEAR:$IN backlog 4096 $asks
 	  server far $FAR:$BACK
-	listen shakes
+	listen handshakes
 	  bind $NEAR:$((IN + 1)) backlog 4096 $asks
 	  server far $FAR:$OUT
 	END
@@ -90,7 +90,7 @@ splice_stunnel_up()
 	[perf]
 	accept = $NEAR:$IN
 	connect = $FAR:$BACK
-	[shakes]
+	[handshakes]
 	accept = $NEAR:$((IN + 1))
 	connect = $FAR:$OUT
 	END
@@ -134,7 +134,7 @@ one_turn()
 	done
 	measure "$1" 1 $BACK streams=1 direction=echo bytes=64 -- stream $NEAR @ $BACK 1 "$SECS" echo 64
 	# What a thread of stunnel took is not to be had once it has ended, with its connection.
-	[[ $1 == stunnel ]] || measure "$1" $SHAKES $OUT handshakes=$SHAKES -- -v 1.2 handshake $NEAR @ 64 30 $SHAKES
+	[[ $1 == stunnel ]] || measure "$1" $HANDSHAKES $OUT handshakes=$HANDSHAKES -- -v 1.2 handshake $NEAR @ 64 30 $HANDSHAKES
 	server_down
 }
 

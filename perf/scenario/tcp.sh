@@ -8,7 +8,7 @@
 #
 # shellcheck source=perf/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
-SCENARIO=tcp
+SCENARIO=tcp CTL_CPU=1
 IN=7000 OUT=7001
 STACK=(sink source splice '-c 1000 sink' '-c 1000 source' '-c 1000 splice' '-c 100 -t 300000 open'
 	'-c 100000 idle')
@@ -36,21 +36,14 @@ serve_up()
 }
 
 # One far end, one port there: at a second of TIME-WAIT our 15,360 ports would be the limit.
-fairlead_stack_up()
+fairlead_joined_up()
 {
-	RELAYS=$NEAR MEMORY=768 CTL_CPU=1 fairlead_conf "$(device near veth)" <<-END
+	LISTENERS="{address: $NEAR, port: $IN, transport: tcp, service: far}" RELAYS=$NEAR MEMORY=768 \
+		fairlead_conf "$(device near veth)" <<-END
 	tcp: {connections: 65536, half-open: 16384, time-wait: 65536, time-wait-ms: 100, buffers: 40000}
+	services: [{name: far, backend: $FAR, port: $OUT}]
 	END
-	DP_CPUS=0,1 dp_run "$BUILD/tests/tcp/tcp-agent" --config "$TMP/fairlead.yaml" \
-		--socket "$TMP/agent.sock"
-	python3 - "$TMP/agent.sock" "serve proxy $IN $FAR $OUT" <<-'END'
-	import socket, sys
-	s = socket.socket(socket.AF_UNIX)
-	s.connect(sys.argv[1])
-	s.sendall((sys.argv[2] + "\n").encode())
-	answer = s.recv(1000)
-	assert b"true" in answer, answer
-	END
+	DP_CPUS=0,1 fairlead_up
 }
 
 nginx_up()
@@ -78,7 +71,7 @@ one_turn()
 	offloads off
 	case $1 in
 	nginx-offload) offloads on && nginx_up ;;
-	fairlead) fairlead_stack_up ;;
+	fairlead) fairlead_joined_up ;;
 	*) "$1_up" ;;
 	esac
 	for load in "${LOADS[@]}"; do

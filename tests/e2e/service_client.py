@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """For service_test.sh, in fl-client: service_client.py [--alpn NAME] [--sni NAME] [--via PORT]
-[--server ADDRESS] [--port PORT] STEP... is one TLS connection, to 443 unless told, on which the steps
-are taken in turn:
+[--server ADDRESS] [--port PORT] [--plain] STEP... is one connection, of TLS and to 443 unless told
+otherwise, on which the steps are taken in turn:
 
   options   an OPTIONS request and its 200
   ping      CRLF CRLF, answered with CRLF (RFC 5626 4.4.1)
@@ -10,7 +10,7 @@ are taken in turn:
   binding   a STUN transaction
   begin     an OPTIONS request, whose answer is not awaited
   junk      bytes that no service knows
-  closed    the other side ends, with close_notify before FIN
+  closed    the other side ends, over TLS with close_notify before FIN
 """
 
 import argparse
@@ -34,15 +34,20 @@ class Sip:
     def __init__(self, args):
         sock = s.connect(args.server, args.port, ("127.0.0.1", args.via) if args.via else None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.tls = context(alpn=[args.alpn] if args.alpn else None).wrap_socket(
-            sock, server_hostname=args.sni, suppress_ragged_eofs=False)
-        self.tls.settimeout(s.PATIENCE)
         self.got, self.cseq = b"", 0
-        assert self.tls.selected_alpn_protocol() == args.alpn, self.tls.selected_alpn_protocol()
+        self.stream = sock if args.plain else self.handshake(sock, args)
+        self.stream.settimeout(s.PATIENCE)
+
+    @staticmethod
+    def handshake(sock, args):
+        tls = context(alpn=[args.alpn] if args.alpn else None).wrap_socket(
+            sock, server_hostname=args.sni, suppress_ragged_eofs=False)
+        assert tls.selected_alpn_protocol() == args.alpn, tls.selected_alpn_protocol()
+        return tls
 
     def take(self, size):
         while len(self.got) < size:
-            data = self.tls.recv(65536)
+            data = self.stream.recv(65536)
             assert data, f"the end, after {self.got}"
             self.got += data
         data, self.got = self.got[:size], self.got[size:]
@@ -69,41 +74,41 @@ class Sip:
         return request(self.cseq)
 
     def options(self):
-        self.tls.sendall(self.next())
+        self.stream.sendall(self.next())
         assert self.responses(self.cseq) == 0
 
     def begin(self):
-        self.tls.sendall(self.next())
+        self.stream.sendall(self.next())
 
     def ping(self):
-        self.tls.sendall(b"\r\n\r\n")
+        self.stream.sendall(b"\r\n\r\n")
         assert self.take(2) == b"\r\n"
 
     def split(self):
         for half in (b"\r\n", b"\r\n"):
-            self.tls.sendall(half)
+            self.stream.sendall(half)
         assert self.take(2) == b"\r\n"
 
     def burst(self):
-        self.tls.sendall(self.next() + b"\r\n\r\n" + self.next())
+        self.stream.sendall(self.next() + b"\r\n\r\n" + self.next())
         pongs = self.responses(self.cseq - 1, self.cseq)
         if not pongs:
             assert self.take(2) == b"\r\n"
 
     def binding(self):
         message = s.build(s.BINDING, s.REQUEST)
-        self.tls.sendall(message)
+        self.stream.sendall(message)
         head = self.take(20)
         assert head[:2] == b"\x01\x01" and head[4:] == message[4:20], head
         self.take(int.from_bytes(head[2:4], "big"))
 
     def junk(self):
-        self.tls.sendall(b"GET / HTTP/1.1\r\nHost: fairlead.test\r\n\r\n")
+        self.stream.sendall(b"GET / HTTP/1.1\r\nHost: fairlead.test\r\n\r\n")
 
     def closed(self):
         assert not self.got, self.got
         try:
-            assert self.tls.recv(1) == b""
+            assert self.stream.recv(1) == b""
         except (ssl.SSLEOFError, ConnectionError) as e:
             raise AssertionError(f"no close_notify: {e!r}") from None
 
@@ -115,12 +120,13 @@ def main():
     p.add_argument("--via", type=int)
     p.add_argument("--server", default=SERVER)
     p.add_argument("--port", type=int, default=443)
+    p.add_argument("--plain", action="store_true", help="TCP, no TLS")
     p.add_argument("step", nargs="+")
     args = p.parse_args()
     c = Sip(args)
     for step in args.step:
         getattr(c, step)()
-    c.tls.close()
+    c.stream.close()
 
 
 if __name__ == "__main__":

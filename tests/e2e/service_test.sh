@@ -3,13 +3,13 @@
 # One port, several services (R2): kamailio, which knows TCP only, is reached through TLS on 443: chosen
 # by ALPN, by name (SNI), by first bytes; from openssl s_client through squid's CONNECT (R4) as well;
 # while coturn's client relays through the same port. CRLF keep-alives (R3, RFC 5626) are answered by
-# kamailio where they are passed, by Fairlead where it answers. When kamailio is gone, connections end
-# in order and the reason is counted (R54).
+# kamailio where they are passed, by Fairlead where it answers. A listener may be a service's alone,
+# of TLS or of TCP. When kamailio is gone, connections end in order and the reason is counted (R54).
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/uclient.sh
 . "$(dirname "$0")/uclient.sh"
-PROXY=3128 SIP=5060
+PROXY=3128 SIP=5060 PLAIN=5070 ONLY=5071
 
 start_kamailio()
 {
@@ -103,10 +103,12 @@ served "through squid" 2
 assert_num "keep-alives answered here" "$(counter tls_crlf)" -eq 0
 nothing_lost
 
-# ---- keep-alives are answered here, the back end is reached over IPv6 ----
+# ---- keep-alives are answered here, the back end is reached over IPv6, also from listeners of its own ----
 
 stop_kamailio # the namespaces go
-relay_config 's/^    crlf: pass$/    crlf: answer/' "s/^    backend: .*/    backend: \"$PEER6\"/"
+relay_config 's/^    crlf: pass$/    crlf: answer/' "s/^    backend: .*/    backend: \"$PEER6\"/" \
+	"s/^relays:/  - {address: $SERVER4, port: $PLAIN, transport: tcp, service: sip}\\n&/" \
+	"s/^relays:/  - {address: $SERVER4, port: $ONLY, transport: tls, service: sip}\\n&/"
 start_kamailio
 drops_mark
 SERVED=$(counter tls_service)
@@ -114,6 +116,10 @@ sip "answered here, by ALPN" --alpn sip ping options ping split burst ping optio
 sip "answered here, by first bytes" ping options burst
 served "answered here" 2
 assert_num "keep-alives answered here" "$(counter tls_crlf)" -eq 7
+sip "by a listener of TCP" --plain --port $PLAIN options ping burst options
+sip "by a listener of TLS" --port $ONLY options ping burst
+served "by their own listeners" 2
+assert_num "keep-alives answered there" "$(counter tls_crlf)" -eq 11
 assert_num "streams that could not be cut" "$(counter tls_sip_lost)" -eq 0
 
 # ---- the back end is down ----
@@ -124,6 +130,7 @@ sip "nobody listens" --alpn sip closed
 sip "nobody listens, with a request under way" begin closed
 ended_for_backend() { (($(tcp_ends backend) == down + 2)); }
 await 5 ended_for_backend || fail "ended for backend: $(tcp_ends backend), not $((down + 2))"
+sip "nobody listens, over TCP" --plain --port $PLAIN closed
 sip "TURN all the same" binding
 start_kamailio
 sip "it is back" --alpn sip options ping

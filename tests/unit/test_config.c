@@ -280,7 +280,7 @@ static const struct {
 	{ "name: web", "name: sip",
 	  ":17: services[1].name: sip is the service in line 12 already" },
 	{ "    hosts: [www.example.org]\n", "",
-	  ":17: services[1].name: web is chosen by nothing: give alpn, hosts or sip" },
+	  ":17: services[1].name: web is chosen by nothing: give alpn, hosts or sip, or a listener" },
 	{ "[sip]", "[sip, stun.turn]", ":13: services[0].alpn[1]: stun.turn chooses TURN" },
 	{ "[sip]", "[stun.nat-discovery]",
 	  ":13: services[0].alpn[0]: stun.nat-discovery chooses TURN" },
@@ -299,6 +299,10 @@ static const struct {
 	  ":16: services[0].backend: 10.1.0.1:443 is the listener in line 26" },
 	{ "tls, domain: ims", "tls, domain: ism",
 	  ":28: listeners[1].domain: ism is the name of no domain in tls-domains" },
+	{ "tls, domain: ims", "tls, domain: ims, service: wbe",
+	  ":28: listeners[1].service: wbe is the name of no service in services" },
+	{ "tls, domain: ims", "udp, service: web",
+	  ":28: listeners[1].service: a listener for UDP passes nothing to a service" },
 	{ "workers: [2, 3]", "workers: [2, 3], main-cpu: 4", NULL },
 	{ "workers: [2, 3]", "workers: [2, 3], main-cpu: 4, idle: poll",
 	  ":3: tls.crypto-cpus[0]: CPU 4 is main-cpu, in line 1, and polls" },
@@ -317,6 +321,29 @@ static void test_wrong_tls(void **state)
 	for (size_t i = 0; i < sizeof(wrong_tls) / sizeof(wrong_tls[0]); i++)
 		expect_error(edit_of(tls, wrong_tls[i].find, wrong_tls[i].replace),
 			     wrong_tls[i].expect);
+}
+
+/* A listener may be all that leads to a service, for TCP as well as for TLS. */
+static void test_listener_service(void **state)
+{
+	const char *transport[] = { "tcp", "tls" };
+	char err[512], to[64];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		char *by_nothing = strdup(edit_of(tls, "    hosts: [www.example.org]\n", ""));
+		struct config *c;
+
+		snprintf(to, sizeof(to), "port: 444, transport: %s, service: web", transport[i]);
+		c = load(edit_of(by_nothing, "port: 444, transport: tls, domain: ims", to), err,
+			 sizeof(err));
+		free(by_nothing);
+		assert_string_equal(err, "");
+		assert_false(c->listener[0].has_service);
+		assert_true(c->listener[1].has_service);
+		assert_int_equal(c->listener[1].service_index, 1);
+		config_free(c);
+	}
 }
 
 static void test_values_tls(void **state)
@@ -561,6 +588,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_tls),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_values_tls),
+		cmocka_unit_test(test_listener_service),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_second_document),

@@ -136,6 +136,31 @@ static void a_service_needs_no_bytes(void **state)
 	assert_int_equal(world_count(0, CNT_TLS_SERVICE), 1);
 }
 
+/* ---- by the listener ---- */
+
+/* Whatever the client says, in the handshake or after it, and when there is none (TCP). */
+static void the_listener_s_service(void **state)
+{
+	static const uint16_t by_alpn[] = { SERVICE_NONE, SERVICE_TURN, 0 };
+
+	(void)state;
+	world.conf.n_service = 2;
+	world.conf.service[1] = world.conf.service[0];
+	world.conf.service[0].backend = at("203.0.113.1", 1);
+	world.conf.listener[0].has_service = true;
+	world.conf.listener[0].service_index = 1;
+	for (size_t i = 0; i <= RTE_DIM(by_alpn); i++) {
+		no_tls = i == RTE_DIM(by_alpn);
+		said.service = no_tls ? SERVICE_NONE : by_alpn[i];
+		gate_connect();
+		assert_int_equal(fate(), SPLICED);
+		host_say(gate_client, binding, sizeof(binding));
+		assert_int_equal(gate_backend->received, sizeof(binding));
+		assert_int_equal(world_count(0, CNT_BINDING), 0);
+		again();
+	}
+}
+
 /* ---- by the first bytes ---- */
 
 static void stun_is_the_relay_s(void **state)
@@ -309,7 +334,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(alpn_says_turn),	   T(turn_is_not_looked_at), T(a_service_needs_no_bytes),
-		T(stun_is_the_relay_s),	   T(first_bytes_decide),    T(a_service_of_the_domain),
+		T(the_listener_s_service), T(stun_is_the_relay_s),    T(first_bytes_decide),    T(a_service_of_the_domain),
 		T(no_service_no_look),	   T(without_tls),	     T(nothing_said),
 		T(patience_begins_afresh), T(closed_at_once),	     T(reset_at_once),
 	};

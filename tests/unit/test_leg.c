@@ -1492,6 +1492,13 @@ static void who_listens(void **state)
 	assert_int_equal(r.layer_arg, 3);
 	assert_int_equal(fake_peer.accepts, 0);
 	r.layer = NULL;
+	r.local = local;
+	world.conf.listener[TCP4].has_service = true;
+	assert_ptr_equal(dispatch_accept(world.w, &r), &demux_app);
+	assert_int_equal(*(const uint16_t *)(const void *)r.data, TCP4);
+	assert_null(r.layer);
+	assert_true(r.stranger);
+	r.layer = NULL;
 	r.local = relayed;
 	assert_null(dispatch_accept(world.w, &r)); /* nobody's */
 	assert_true(session_add(0, 1, 1, &udp, 0, RELAY_PORT, 0, 0));
