@@ -22,7 +22,7 @@
 # shellcheck source=perf/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 SCENARIO=tls CTL_CPU=1 TURN=1
-STEPS=(record shake relay proxy handshake idle storm)
+STEPS=(record memory relay proxy handshake idle storm)
 TLS=5349 IN=7443 BACK=7001 PEER=3480
 LEGS=16 WINDOW=32
 CONNS=16384 ALLOCS=16384
@@ -31,7 +31,7 @@ STORM_RATE=6000 # of RSA-2048 handshakes one CPU does some 2,000 a second
 MEDIA_RATE=2000
 USER_WORDS=(-u demo -w fairlead)
 CIPHERS=(aes128 aes256 chacha20) RECORDS=(200 1350 16384)
-SHAKES=('1.3 ecdsa' '1.3 rsa' '1.2 ecdsa' '1.2 rsa' '1.3 ecdsa resume' '1.2 ecdsa resume')
+IN_MEMORY=('1.3 ecdsa' '1.3 rsa' '1.2 ecdsa' '1.2 rsa' '1.3 ecdsa resume' '1.2 ecdsa resume')
 HANDSHAKES=('-v 1.3 -k ecdsa' '-v 1.3 -k ecdsa -r' '-v 1.3 -k rsa' '-v 1.2 -k ecdsa -r')
 MESSAGES=(1200 200) STREAMS=(1 64)
 [[ ${SECS%.*} == 0 ]] || SECS=1
@@ -171,14 +171,14 @@ step_record()
 	done
 }
 
-step_shake()
+step_memory()
 {
 	local args
-	for args in "${SHAKES[@]}"; do
+	for args in "${IN_MEMORY[@]}"; do
 		say "tls: handshakes in memory: $args"
 		# shellcheck disable=SC2086 # words
 		bench "$BUILD/perf/bench_handshake" $args
-		keep fairlead step=shake what="$args" <"$TMP/out"
+		keep fairlead step=memory what="$args" <"$TMP/out"
 	done
 }
 
