@@ -10,7 +10,7 @@
 # bad STEP [WORD]: of gateway_bad.py
 bad()
 {
-	timeout 60 /usr/bin/python3 "$E2E/gateway_bad.py" "$@" >"$TMP/$1.log" 2>&1 ||
+	timeout 150 /usr/bin/python3 "$E2E/gateway_bad.py" "$@" >"$TMP/$1.log" 2>&1 ||
 		fail "$1: $(tail -n 3 "$TMP/$1.log")"
 	note "$1${2:+ $2}: $(tail -n 1 "$TMP/$1.log")"
 }
