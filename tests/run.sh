@@ -28,7 +28,7 @@ usage()
 	Runs every test, or those whose name the extended regular expression PATTERN finds. Names:
 
 	  build:gcc build:clang build:sanitized build:tsan
-	  unit:NAME:release unit:NAME:sanitized    tests/unit, meson's other tests
+	  unit:NAME:release unit:NAME:sanitized    meson's tests (tests/meson.build)
 	  tsan:NAME                                what threads share, by ThreadSanitizer
 	  fuzz:NAME                                tests/fuzz, each on its corpus and then on its own
 	  static:NAME                              tests/check-*.sh, shellcheck, licences
@@ -223,7 +223,7 @@ tsan_try()
 	local fixed=(setarch "$(uname -m)" --addr-no-randomize)
 	"${fixed[@]}" true || fixed=()
 	TSAN_OPTIONS=suppressions=$ROOT/tests/tsan.supp:print_suppressions=0 \
-		timeout -k 20 120 "${fixed[@]}" "build-tsan/tests/unit/test_$1"
+		timeout -k 20 120 "${fixed[@]}" "build-tsan/tests/test_$1"
 }
 
 tsan()
@@ -439,7 +439,7 @@ main()
 		build build:sanitized build-sanitized clang "${sanitize[@]}" && SANITIZED=1
 	fi
 	if want_kind build || want_kind tsan; then
-		TARGETS=("${TSAN[@]/#/tests/unit/test_}" tests/engine/slow_engine.so)
+		TARGETS=("${TSAN[@]/#/tests/test_}" tests/engine/slow_engine.so)
 		build build:tsan build-tsan clang "${threads[@]}" && THREADS=1
 		TARGETS=()
 	fi

@@ -6,7 +6,7 @@
  * once its sessions are gone, nothing of them is left.
  */
 #include "dp_hostile.h"
-#include "../gateway/stream_check.h"
+#include "tests/world/stream_check.h"
 #include "../../dp/boundary.h"
 #include "../../dp/dispatch.h"
 #include "../../dp/gateway/context.h"

@@ -7,7 +7,7 @@
 #include "cli/term_text.h"
 #include "cp/admin/context_rpc.h"
 #include "cp/admin/term_parse.h"
-#include "tests/unit/fake_gateway.h"
+#include "tests/world/fake_gateway.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  * bytes, network order), bytes. No input may crash the control process or leave anything behind
  * once its allocations and contexts are deleted.
  */
-#include "../unit/gate_env.h"
+#include "tests/world/gate_env.h"
 #include "cp/auth/psk.h"
 #include "cp/session.h"
 

@@ -14,7 +14,7 @@
 #include "../../dp/tls/handshake.h"
 #include "../../dp/tls/tickets.h"
 #include "../../lib/cursor.h"
-#include "../unit/make_cert.h"
+#include "tests/world/make_cert.h"
 
 #include <openssl/err.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
  * enum step), length (one byte), bytes. The control process never crashes, each request has one
  * answer, and no descriptor is left.
  */
-#include "../unit/cp_env.h"
+#include "tests/world/cp_env.h"
 #include "cp/dpsock.h"
 
 #include <dirent.h>

@@ -6,7 +6,7 @@
  * bytes. The control process must neither crash nor reach outside the region, and must be able to
  * attach to an honest dataplane afterwards.
  */
-#include "../unit/cp_env.h"
+#include "tests/world/cp_env.h"
 #include "cp/admin/stats.h"
 #include "cp/dispatch.h"
 

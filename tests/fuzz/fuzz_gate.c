@@ -6,7 +6,7 @@
  * happens (one byte, see step()), length (one byte), bytes. Bytes reach the other side as they
  * are, but for pings and pongs; all packets are accounted for, and nothing is left at the end.
  */
-#include "../unit/gate_world.h"
+#include "tests/world/gate_world.h"
 #include "../../dp/service/backend.h"
 #include "../../dp/demux.h"
 #include "../../dp/tls/tls.h"

@@ -7,7 +7,7 @@
  * An input is a byte of role and version, then steps: a byte that says what happens, two bytes of
  * place or length (network order), a byte of value, and for STEP_RAW as many bytes.
  */
-#include "../unit/handshake_world.h"
+#include "tests/world/handshake_world.h"
 #include "../../lib/cursor.h"
 
 #include <openssl/err.h>

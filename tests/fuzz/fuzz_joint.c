@@ -23,8 +23,8 @@
  * It is longer than files here are: it is one model, read beside its checks.
  */
 #include "dp_hostile.h"
-#include "../unit/joint_cp.h"
-#include "../unit/media_world.h"
+#include "tests/world/joint_cp.h"
+#include "tests/world/media_world.h"
 #include "stream_client.h"
 #include "../../dp/tcp/conn.h"
 #include "../../dp/turn/turn.h"

@@ -6,7 +6,7 @@
  * or held when the connection is over, and session and connection end together. An answer to a
  * ConnectionBind comes as the control process would give it.
  */
-#include "../unit/fake_tcp.h"
+#include "tests/world/fake_tcp.h"
 
 #include "../../dp/turn/leg.h"
 #include "dp_hostile.h"

@@ -4,7 +4,7 @@
  * 0x1e. Every one that has a cookie is answered, once, and nothing is left when the calls have been
  * deleted.
  */
-#include "../unit/ng_world.h"
+#include "tests/world/ng_world.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
  * first byte of a frame, whose mask and length are put right), length (one byte), bytes. Nothing of
  * a connection is left when it has gone.
  */
-#include "../unit/ng_world.h"
+#include "tests/world/ng_world.h"
 
 #include <arpa/inet.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
  * parses to the same. An input whose header, length or fingerprint is wrong is put right and
  * tried again, so that the attributes behind it are reached.
  */
-#include "../unit/stun_attrs.h"
+#include "tests/world/stun_attrs.h"
 
 #include <stdlib.h>
 

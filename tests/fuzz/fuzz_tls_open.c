@@ -6,7 +6,7 @@
  * of records: what happens (one byte, see step()), length (one byte), bytes. Whatever comes in,
  * every packet is accounted for and nothing is left when the connection is over.
  */
-#include "../unit/tcp_host.h"
+#include "tests/world/tcp_host.h"
 
 #include "../../dp/tls/layer.h"
 #include "dp_hostile.h"

@@ -6,7 +6,7 @@
  * Who speaks STUN and ChannelData over TCP (RFC 8656 3.1, 12.5): puts messages into its stream, any
  * part of which may be held back, and cuts what comes into messages. What is lost is sent again.
  */
-#include "../unit/tcp_host.h"
+#include "tests/world/tcp_host.h"
 
 enum { STREAM_SAYS = 1 << 20, STREAM_HEARS = 4096 };
 

@@ -1,0 +1,810 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What is told of the dataplane's counters. Pins: the arithmetic of accounting (R74: rx + made +
+ * handover_in = tx + consumed + dropped + handover_out + held) per worker and in total; every
+ * counter and drop reason by its name; ports summed over workers; a description that is being
+ * written, unterminated strings and a missing dataplane; and that metrics keep to the text format
+ * of Prometheus: HELP and TYPE once a family, counters and only they end in _total, histograms
+ * have buckets, sum and count, no sample twice; and that all that cp/stat.def lists is told as it
+ * says. The link and the table are stubs over ordinary memory.
+ */
+#include "cp/admin/context_json.h"
+#include "cp/admin/metrics.h"
+#include "cp/admin/stat_list.h"
+#include "cp/admin/stats.h"
+#include "cp/admin/status.h"
+#include "tests/world/fake_gateway.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { WORKERS = 2, PORTS = 2, CONNS = 3 };
+
+struct dplink {
+	bool attached;
+	struct region region;
+	struct ctl_counters counters[WORKERS];
+	struct ctl_port_counters traffic[WORKERS][PORTS];
+	struct ctl_port_info info[PORTS];
+	struct ctl_conn_info conns[WORKERS][CONNS];
+};
+
+bool dplink_attached(const struct dplink *l)
+{
+	return l->attached;
+}
+
+bool dplink_replaying(const struct dplink *l)
+{
+	(void)l;
+	return false;
+}
+
+const struct region *dplink_region(const struct dplink *l)
+{
+	return l->attached ? &l->region : NULL;
+}
+
+uint32_t dplink_n_workers(const struct dplink *l)
+{
+	return l->attached ? WORKERS : 0;
+}
+
+uint32_t dplink_n_ports(const struct dplink *l)
+{
+	return l->attached ? PORTS : 0;
+}
+
+const struct ctl_counters *dplink_counters(const struct dplink *l, uint32_t worker)
+{
+	return l->attached && worker < WORKERS ? &l->counters[worker] : NULL;
+}
+
+const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uint32_t worker,
+						     uint32_t port)
+{
+	return l->attached && worker < WORKERS && port < PORTS ? &l->traffic[worker][port] : NULL;
+}
+
+const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port)
+{
+	return l->attached && port < PORTS ? &l->info[port] : NULL;
+}
+
+const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t cert)
+{
+	(void)l;
+	(void)cert;
+	return NULL;
+}
+
+const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n)
+{
+	*n = l->attached && worker < WORKERS ? CONNS : 0;
+	return *n ? l->conns[worker] : NULL;
+}
+
+static struct dplink_stats link_stats;
+static struct table_stats table_stats_;
+const char *const server_method_name[SERVER_METHODS] = { "allocate", "refresh", "permission",
+							 "channel",  "connect", "connection_bind" };
+
+uint32_t pending_used(const struct pending *t)
+{
+	(void)t;
+	return 0;
+}
+
+uint32_t pending_max(const struct pending *t)
+{
+	(void)t;
+	return 0;
+}
+
+uint32_t ports_used(const struct ports *p, uint32_t relay)
+{
+	(void)p;
+	return 700 + relay;
+}
+
+const struct dplink_stats *dplink_stats(const struct dplink *l)
+{
+	(void)l;
+	return &link_stats;
+}
+
+const struct table_stats *table_stats(const struct table *t)
+{
+	(void)t;
+	return &table_stats_;
+}
+
+static struct dplink link_;
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&link_, 0, sizeof(link_));
+	link_.attached = true;
+	link_.region.worker[1].cpu = 7;
+	return 0;
+}
+
+static int64_t at(const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+
+	assert_true(json_is_integer(v));
+	return json_integer_value(v);
+}
+
+static json_t *elem(const json_t *o, const char *list, size_t i)
+{
+	json_t *e = json_array_get(json_object_get(o, list), i);
+
+	assert_non_null(e);
+	return e;
+}
+
+/* Every counter and reason has a value of its own, so that a mix-up shows. */
+static void test_every_name(void **state)
+{
+	json_t *workers, *drops;
+
+	(void)state;
+	for (unsigned int i = 0; i < CNT_MAX; i++)
+		link_.counters[1].cnt[i] = 1000 + i;
+	for (unsigned int i = 0; i < DROP_MAX; i++) {
+		link_.counters[0].drop[i] = 5;
+		link_.counters[1].drop[i] = 100 + i;
+	}
+	workers = stats_json_workers(&link_);
+	assert_int_equal(json_array_size(json_object_get(workers, "workers")), WORKERS);
+	assert_int_equal(at(elem(workers, "workers", 1), "cpu"), 7);
+	for (unsigned int i = 0; i < CNT_MAX; i++)
+		assert_int_equal(at(json_object_get(elem(workers, "workers", 1), "counters"),
+				    counter_desc[i].name),
+				 1000 + i);
+	drops = stats_json_drops(&link_);
+	assert_int_equal(json_array_size(json_object_get(drops, "drops")), DROP_MAX);
+	for (unsigned int i = 0; i < DROP_MAX; i++) {
+		const json_t *d = elem(drops, "drops", i);
+
+		assert_string_equal(json_string_value(json_object_get(d, "name")),
+				    drop_desc[i].name);
+		assert_string_equal(json_string_value(json_object_get(d, "severity")),
+				    stats_severity(drop_desc[i].severity));
+		assert_int_equal(at(d, "total"), 105 + i);
+		assert_int_equal(json_integer_value(elem(d, "workers", 1)), 100 + i);
+	}
+	json_decref(workers);
+	json_decref(drops);
+}
+
+/* Every stage by its name, batches by their size, and what makes time of cycles. */
+static void test_stages(void **state)
+{
+	json_t *workers, *w, *min;
+
+	(void)state;
+	link_.region.tsc_hz = 2900000000;
+	for (unsigned int i = 0; i < STAGE_MAX; i++) {
+		link_.counters[1].stage[i].cycles = 1000 + i;
+		link_.counters[1].stage[i].calls = 2000 + i;
+		link_.counters[1].stage[i].items = 3000 + i;
+	}
+	for (unsigned int i = 0; i < CTL_BATCHES; i++) {
+		link_.counters[1].rx_burst[i] = 10 + i;
+		link_.counters[1].tx_batch[i] = 20 + i;
+	}
+	workers = stats_json_workers(&link_);
+	w = elem(workers, "workers", 1);
+	min = json_object_get(workers, "batch_min");
+	assert_int_equal(at(workers, "tsc_hz"), 2900000000);
+	assert_int_equal(json_array_size(json_object_get(w, "stages")), STAGE_MAX);
+	for (unsigned int i = 0; i < STAGE_MAX; i++) {
+		const json_t *s = elem(w, "stages", i);
+
+		assert_string_equal(json_string_value(json_object_get(s, "name")),
+				    stage_desc[i].name);
+		assert_int_equal(at(s, "cycles"), 1000 + i);
+		assert_int_equal(at(s, "calls"), 2000 + i);
+		assert_int_equal(at(s, "items"), 3000 + i);
+	}
+	assert_int_equal(json_array_size(min), CTL_BATCHES);
+	assert_int_equal(json_array_size(json_object_get(w, "rx_burst")), CTL_BATCHES);
+	for (unsigned int i = 0; i < CTL_BATCHES; i++) {
+		int64_t n = json_integer_value(json_array_get(min, i));
+
+		assert_int_equal(ctl_batch((uint32_t)n), i);
+		assert_true(i == 0 || ctl_batch((uint32_t)n - 1) == i - 1);
+		assert_int_equal(json_integer_value(elem(w, "rx_burst", i)), 10 + i);
+		assert_int_equal(json_integer_value(elem(w, "tx_batch", i)), 20 + i);
+	}
+	json_decref(workers);
+}
+
+/* Every state, event and end of TCP, each once and under its own name. */
+static void test_tcp_names(void **state)
+{
+	size_t events = 0;
+	json_t *r;
+
+	(void)state;
+	for (unsigned int i = 0; i < CNT_MAX; i++)
+		link_.counters[1].cnt[i] = 1000 + i;
+	for (unsigned int i = 0; i < TCP_END_MAX; i++) {
+		link_.counters[0].end[i] = 5;
+		link_.counters[1].end[i] = 100 + i;
+	}
+	r = stats_json_tcp(&link_);
+	for (unsigned int i = 0; i < TCP_STATES; i++) {
+		const json_t *d = elem(r, "states", i);
+		char want[64] = "tcp_";
+
+		strcat(want, json_string_value(json_object_get(d, "name")));
+		assert_string_equal(want, counter_desc[CNT_TCP_CLOSED + i].name);
+		assert_int_equal(at(d, "total"), 1000 + CNT_TCP_CLOSED + i);
+		assert_null(strstr(json_string_value(json_object_get(d, "help")), "gauge"));
+	}
+	for (unsigned int i = 0; i < TCP_END_MAX; i++) {
+		const json_t *d = elem(r, "ends", i);
+
+		assert_string_equal(json_string_value(json_object_get(d, "name")),
+				    tcp_end_desc[i].name);
+		assert_int_equal(at(d, "total"), 105 + i);
+		assert_int_equal(json_integer_value(elem(d, "workers", 1)), 100 + i);
+	}
+	for (unsigned int i = 0; i < CNT_MAX; i++) {
+		const json_t *d;
+
+		if (strncmp(counter_desc[i].name, "tcp_", 4) != 0 ||
+		    stats_is_gauge((enum counter)i))
+			continue;
+		d = elem(r, "events", events++);
+		assert_string_equal(json_string_value(json_object_get(d, "name")),
+				    counter_desc[i].name);
+		assert_int_equal(at(d, "total"), 1000 + i);
+	}
+	assert_int_equal(json_array_size(json_object_get(r, "events")), events);
+	assert_int_equal(at(r, "buffers"), 1000 + CNT_TCP_BUFFERS);
+	assert_int_equal(at(r, "connections_max"), WORKERS * CONNS);
+	json_decref(r);
+}
+
+/* What is in TIME-WAIT is no connection any more. */
+static void test_tcp_conns(void **state)
+{
+	json_t *r;
+
+	(void)state;
+	link_.counters[0].cnt[CNT_TCP_SYN_RECEIVED] = 3;
+	link_.counters[1].cnt[CNT_TCP_ESTABLISHED] = 40;
+	link_.counters[1].cnt[CNT_TCP_LAST_ACK] = 2;
+	link_.counters[1].cnt[CNT_TCP_TIME_WAIT] = 500;
+	r = stats_json_tcp(&link_);
+	assert_int_equal(at(r, "connections"), 45);
+	json_decref(r);
+}
+
+static void fill(struct ctl_counters *c, uint64_t rx, uint64_t made, uint64_t tx, uint64_t consumed,
+		 uint64_t held)
+{
+	c->cnt[CNT_RX] = rx;
+	c->cnt[CNT_MADE] = made;
+	c->cnt[CNT_TX] = tx;
+	c->cnt[CNT_CONSUMED] = consumed;
+	c->cnt[CNT_HELD] = held;
+}
+
+static void test_accounting(void **state)
+{
+	json_t *a;
+
+	(void)state;
+	fill(&link_.counters[0], 1000, 50, 900, 100, 7);
+	link_.counters[0].drop[0] = 40;
+	link_.counters[0].drop[DROP_MAX - 1] = 3; /* the first and the last reason count alike */
+	fill(&link_.counters[1], 10, 0, 4, 0, 0);
+	link_.counters[1].drop[DROP_NO_ROUTE] = 5;
+	a = stats_json_accounting(&link_);
+	assert_int_equal(at(elem(a, "workers", 0), "dropped"), 43);
+	assert_int_equal(at(elem(a, "workers", 0), "difference"), 0);
+	assert_int_equal(at(elem(a, "workers", 1), "difference"), 1); /* one packet is missing */
+	assert_int_equal(at(json_object_get(a, "total"), "rx"), 1010);
+	assert_int_equal(at(json_object_get(a, "total"), "dropped"), 48);
+	assert_int_equal(at(json_object_get(a, "total"), "held"), 7);
+	assert_int_equal(at(json_object_get(a, "total"), "difference"), 1);
+	json_decref(a);
+}
+
+/* Handed over is out here and in there; what is on its way shows in the total's two rows. */
+static void test_accounting_handover(void **state)
+{
+	json_t *a;
+
+	(void)state;
+	fill(&link_.counters[0], 100, 0, 60, 0, 0);
+	link_.counters[0].cnt[CNT_HANDOVER_OUT] = 40;
+	fill(&link_.counters[1], 0, 0, 38, 0, 0);
+	link_.counters[1].cnt[CNT_HANDOVER_IN] = 38;
+	a = stats_json_accounting(&link_);
+	for (size_t w = 0; w < WORKERS; w++)
+		assert_int_equal(at(elem(a, "workers", w), "difference"), 0);
+	assert_int_equal(at(elem(a, "workers", 0), "handover_out"), 40);
+	assert_int_equal(at(elem(a, "workers", 1), "handover_in"), 38);
+	assert_int_equal(at(json_object_get(a, "total"), "handover_out"), 40);
+	assert_int_equal(at(json_object_get(a, "total"), "handover_in"), 38);
+	assert_int_equal(at(json_object_get(a, "total"), "difference"), 0);
+	json_decref(a);
+}
+
+/* A packet counted twice on its way out gives a negative difference, not a huge one. */
+static void test_accounting_negative(void **state)
+{
+	struct stats_counters c = { 0 };
+
+	(void)state;
+	c.cnt[CNT_RX] = 5;
+	c.cnt[CNT_TX] = 5;
+	c.drop[DROP_UDP_PORT] = 2;
+	assert_int_equal(stats_account(&c).difference, -2);
+}
+
+static void test_ports(void **state)
+{
+	json_t *r, *port;
+	const json_t *info;
+
+	(void)state;
+	for (unsigned int w = 0; w < WORKERS; w++) {
+		link_.traffic[w][1].rx_packets = 10 + w;
+		link_.traffic[w][1].rx_bytes = 1000 + w;
+		link_.traffic[w][1].tx_packets = 20 + w;
+		link_.traffic[w][1].tx_bytes = 2000 + w;
+		link_.traffic[w][1].tx_full = 30 + w;
+	}
+	strcpy(link_.info[1].name, "core");
+	memcpy(link_.info[1].mac, "\x02\x00\x5e\x10\x00\xff", 6);
+	link_.info[1].speed_mbps = 10000;
+	link_.info[1].link_up = 1;
+	r = stats_json_ports(&link_);
+	port = elem(r, "ports", 1);
+	info = json_object_get(port, "info");
+	assert_string_equal(json_string_value(json_object_get(info, "name")), "core");
+	assert_string_equal(json_string_value(json_object_get(info, "mac")), "02:00:5e:10:00:ff");
+	assert_true(json_is_true(json_object_get(info, "link_up")));
+	assert_int_equal(at(info, "speed_mbps"), 10000);
+	port = json_object_get(port, "traffic");
+	assert_int_equal(at(elem(port, "workers", 1), "tx_full"), 31);
+	port = json_object_get(port, "total");
+	assert_int_equal(at(port, "rx_packets"), 21);
+	assert_int_equal(at(port, "rx_bytes"), 2001);
+	assert_int_equal(at(port, "tx_packets"), 41);
+	assert_int_equal(at(port, "tx_bytes"), 4001);
+	assert_int_equal(at(port, "tx_full"), 61);
+	json_decref(r);
+}
+
+/* An odd sequence number that never ends, a dead writer, gives null and the traffic all the same.
+ */
+static void test_port_torn(void **state)
+{
+	struct ctl_port_info out;
+	json_t *r;
+
+	(void)state;
+	link_.info[0].seq = 3;
+	link_.info[0].mtu = 1500;
+	link_.traffic[0][0].rx_packets = 1;
+	assert_false(stats_port_info(&link_, 0, &out));
+	assert_int_equal(out.mtu, 0);
+	r = stats_json_ports(&link_);
+	assert_true(json_is_null(json_object_get(elem(r, "ports", 0), "info")));
+	json_decref(r);
+	link_.info[0].seq = 4;
+	assert_true(stats_port_info(&link_, 0, &out));
+	assert_int_equal(out.mtu, 1500);
+}
+
+static void test_port_strings(void **state)
+{
+	struct ctl_port_info out;
+	json_t *r;
+
+	(void)state;
+	memset(link_.info[0].name, 'n', sizeof(link_.info[0].name));
+	memset(link_.info[0].driver, 'd', sizeof(link_.info[0].driver));
+	memset(link_.info[0].steering, 's', sizeof(link_.info[0].steering));
+	memset(link_.info[0].offloads, 0xff, sizeof(link_.info[0].offloads)); /* not UTF-8 */
+	assert_true(stats_port_info(&link_, 0, &out));
+	assert_int_equal(strlen(out.name), CTL_NAME_MAX - 1);
+	assert_int_equal(strlen(out.driver), CTL_NAME_MAX - 1);
+	assert_int_equal(strlen(out.steering), CTL_TEXT_MAX - 1);
+	assert_int_equal(strlen(out.offloads), CTL_TEXT_MAX - 1);
+	r = stats_json_ports(&link_);
+	assert_true(json_is_object(json_object_get(elem(r, "ports", 0), "info")));
+	json_decref(r);
+}
+
+static void test_away(void **state)
+{
+	json_t *(*const result[])(
+	    const struct dplink *) = { stats_json_workers, stats_json_ports, stats_json_drops,
+				       stats_json_accounting, stats_json_tcp };
+	struct stats_counters c;
+	struct stats_port p;
+
+	(void)state;
+	link_.counters[0].cnt[CNT_RX] = 1;
+	link_.attached = false;
+	for (size_t i = 0; i < sizeof(result) / sizeof(result[0]); i++) {
+		json_t *r = result[i](&link_);
+
+		assert_true(json_is_false(json_object_get(r, "attached")));
+		json_decref(r);
+	}
+	memset(&c, 0xff, sizeof(c));
+	assert_false(stats_worker(&link_, 0, &c));
+	assert_int_equal(c.cnt[CNT_RX], 0);
+	assert_false(stats_port(&link_, 0, 0, &p));
+}
+
+/* ---- metrics ---- */
+
+static struct config conf = {
+	.dataplane.peers = 17,
+	.n_relay = 2,
+	.relay = { { .port_min = 49152, .port_max = 65535 },
+		   { .port_min = 5000, .port_max = 5000 } },
+};
+
+static char *metrics(struct server *s)
+{
+	struct evbuffer *out = evbuffer_new();
+	char *text;
+
+	s->link = &link_;
+	metrics_write(out, s);
+	evbuffer_add(out, "", 1);
+	text = strdup((char *)evbuffer_pullup(out, -1));
+	evbuffer_free(out);
+	return text;
+}
+
+static void expect_line(const char *text, const char *line)
+{
+	for (const char *at = text; (at = strstr(at, line)); at++)
+		if ((at == text || at[-1] == '\n') && at[strlen(line)] == '\n')
+			return;
+	fail_msg("no line \"%s\"", line);
+}
+
+static void test_metrics_values(void **state)
+{
+	static struct server s = { .conf = &conf, .now_ms = 99000, .start_ms = 1000 };
+	char *text;
+
+	(void)state;
+	assert_true(ip_parse("192.0.2.1", &conf.relay[0].addr));
+	assert_true(ip_parse("2001:db8::1", &conf.relay[1].addr));
+	s.stats.auth_wrong = 31;
+	s.stats.auth_expired = 32;
+	s.stats.requests[SERVER_REFRESH] = 6;
+	s.stats.error[438 - SERVER_ERROR_MIN] = 5;
+	table_stats_.allocs = 12;
+	link_stats.replies_full = 3;
+	link_.counters[1].cnt[CNT_RX] = UINT64_MAX;
+	link_.counters[0].cnt[CNT_TX] = 2;
+	link_.counters[1].cnt[CNT_SESSIONS] = 9;
+	link_.counters[1].cnt[CNT_TCP_RTO] = 31;
+	link_.counters[1].cnt[CNT_TCP_FIN_WAIT_2] = 32;
+	link_.counters[1].end[TCP_END_STALLED] = 33;
+	link_.counters[1].drop[DROP_TX_FULL] = 8;
+	link_.counters[1].stage[STAGE_IDLE].cycles = 4500;
+	link_.counters[1].stage[STAGE_RX].items = 41;
+	link_.counters[1].rx_burst[0] = 7;
+	link_.counters[1].rx_burst[ctl_batch(32)] = 1;
+	link_.counters[1].rx_burst[ctl_batch(9)] = 1;
+	link_.counters[1].tx_batch[CTL_BATCHES - 1] = 3;
+	link_.region.tsc_hz = 3000;
+	link_.traffic[1][0].rx_bytes = 77;
+	link_.info[0].rx_missed = 4;
+	link_.info[0].link_up = 1;
+	strcpy(link_.info[0].name, "a\"b\\\xff");
+	text = metrics(&s);
+	expect_line(text, "fairlead_relay_ports{address=\"192.0.2.1\"} 700");
+	expect_line(text, "fairlead_relay_ports{address=\"2001:db8::1\"} 701");
+	expect_line(text, "fairlead_relay_ports_limit{address=\"192.0.2.1\"} 16384");
+	expect_line(text, "fairlead_relay_ports_limit{address=\"2001:db8::1\"} 1");
+	expect_line(text, "fairlead_worker_peers_limit 17");
+	expect_line(text, "fairlead_auth_wrong_total 31");
+	expect_line(text, "fairlead_auth_expired_total 32");
+	expect_line(text, "fairlead_uptime_seconds 98");
+	expect_line(text, "fairlead_dataplane_attached 1");
+	expect_line(text, "fairlead_allocations 12");
+	expect_line(text, "fairlead_requests_total{method=\"refresh\"} 6");
+	expect_line(text, "fairlead_errors_total{code=\"438\"} 5");
+	expect_line(text, "fairlead_lost_total{what=\"replies_ring_full\"} 3");
+	expect_line(text, "fairlead_worker_rx_total{worker=\"1\"} 18446744073709551615");
+	expect_line(text, "# TYPE fairlead_worker_sessions gauge");
+	expect_line(text, "# HELP fairlead_worker_sessions sessions installed");
+	expect_line(text, "fairlead_worker_sessions{worker=\"1\"} 9");
+	expect_line(text, "fairlead_tcp_rto_total{worker=\"1\"} 31");
+	expect_line(text, "# TYPE fairlead_tcp_buffers gauge");
+	expect_line(text, "fairlead_tcp_connections{worker=\"1\",state=\"fin_wait_2\"} 32");
+	expect_line(text, "fairlead_tcp_ends_total{worker=\"1\",reason=\"stalled\"} 33");
+	expect_line(text, "fairlead_worker_unaccounted{worker=\"0\"} -2");
+	expect_line(text, "fairlead_worker_dropped_total{worker=\"1\",reason=\"tx_full\","
+			  "severity=\"warn\"} 8");
+	expect_line(text, "fairlead_worker_stage_cycles_total{worker=\"1\",stage=\"idle\"} 4500");
+	expect_line(text, "fairlead_worker_stage_items_total{worker=\"1\",stage=\"rx\"} 41");
+	expect_line(text, "fairlead_worker_rx_burst_packets_bucket{worker=\"1\",le=\"7\"} 7");
+	expect_line(text, "fairlead_worker_rx_burst_packets_bucket{worker=\"1\",le=\"15\"} 8");
+	expect_line(text, "fairlead_worker_rx_burst_packets_bucket{worker=\"1\",le=\"63\"} 9");
+	expect_line(text, "fairlead_worker_rx_burst_packets_sum{worker=\"1\"} 41");
+	expect_line(text, "fairlead_worker_rx_burst_packets_count{worker=\"1\"} 9");
+	expect_line(text, "fairlead_worker_tx_batch_packets_bucket{worker=\"1\",le=\"63\"} 0");
+	expect_line(text, "fairlead_worker_tx_batch_packets_bucket{worker=\"1\",le=\"+Inf\"} 3");
+	expect_line(text, "fairlead_tsc_hertz 3000");
+	expect_line(text, "fairlead_worker_idle_seconds_total{worker=\"1\"} 1.500000");
+	expect_line(text, "fairlead_port_link_up{port=\"a\\\"b\\\\?\"} 1");
+	expect_line(text, "fairlead_port_rx_missed_total{port=\"a\\\"b\\\\?\"} 4");
+	expect_line(text, "fairlead_port_rx_bytes_total{port=\"a\\\"b\\\\?\",worker=\"1\"} 77");
+	free(text);
+}
+
+static void test_metrics_gateway(void **state)
+{
+	static struct ng ng = { .stats = { .again = 11, .rate = 12, .websockets = 13 } };
+	static struct gateway g;
+	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng };
+	char *text;
+
+	(void)state;
+	g.stats = (struct gate_stats){ .added = 3,
+				       .deleted = 2,
+				       .moved = 4,
+				       .events = 5,
+				       .events_lost = 6,
+				       .contexts = 7,
+				       .contexts_max = 8 };
+	g.stats.phase[GATE_UNJUDGED] = 16;
+	g.stats.ended[CONTEXT_END_LIFETIME] = 9;
+	g.stats.refused[GATE_DENIED] = 10;
+	ng.stats.commands[NG_OFFER] = 14;
+	ng.stats.errors[NG_OTHER] = 15;
+	text = metrics(&s);
+	expect_line(text, "fairlead_contexts 7");
+	expect_line(text, "fairlead_contexts_limit 8");
+	expect_line(text, "# TYPE fairlead_contexts_in_state gauge");
+	expect_line(text, "fairlead_contexts_in_state{state=\"unjudged\"} 16");
+	expect_line(text, "fairlead_contexts_in_state{state=\"ended\"} 0");
+	expect_line(text, "fairlead_contexts_added_total 3");
+	expect_line(text, "fairlead_contexts_deleted_total 2");
+	expect_line(text, "fairlead_terminations_moved_total 4");
+	expect_line(text, "fairlead_context_events_total 5");
+	expect_line(text, "fairlead_context_events_lost_total 6");
+	expect_line(text, "fairlead_contexts_ended_total{reason=\"lifetime\"} 9");
+	expect_line(text, "fairlead_context_requests_refused_total{reason=\"denied\"} 10");
+	expect_line(text, "fairlead_ng_retransmissions_total 11");
+	expect_line(text, "fairlead_ng_lost_total{reason=\"rate\"} 12");
+	expect_line(text, "fairlead_ng_websockets 13");
+	expect_line(text, "fairlead_ng_commands_total{command=\"offer\"} 14");
+	expect_line(text, "fairlead_ng_errors_total{command=\"other\"} 15");
+	free(text);
+}
+
+/* ---- the list ---- */
+
+struct listed {
+	uint64_t *value; /* NULL: a family */
+	const char *label, *name, *kind, *metric, *json, *help;
+};
+
+static const char *first_of(const char *const *names, int i)
+{
+	return names ? names[i] : "400";
+}
+
+/* The member at such a place of both results, "*" being name. */
+static int64_t place(json_t *results, const char *json, const char *name)
+{
+	char path[128], *rest = path, *key;
+	const json_t *o = results;
+
+	snprintf(path, sizeof(path), "%s", json);
+	while ((key = strsep(&rest, ".")))
+		o = json_object_get(o, strcmp(key, "*") == 0 ? name : key);
+	if (!json_is_integer(o))
+		fail_msg("nothing at %s (%s)", json, name ? name : "");
+	return json_integer_value(o);
+}
+
+static void expect_metric(const char *text, const struct listed *l, const struct listed *family)
+{
+	const bool gauge = strcmp(family->kind, "GAUGE") == 0;
+	char line[512];
+
+	snprintf(line, sizeof(line), "# HELP fairlead_%s %s", family->metric, family->help);
+	expect_line(text, line);
+	snprintf(line, sizeof(line), "# TYPE fairlead_%s %s", family->metric,
+		 gauge ? "gauge" : "counter");
+	expect_line(text, line);
+	if (family->label)
+		snprintf(line, sizeof(line), "fairlead_%s{%s=\"%s\"} %llu", family->metric,
+			 family->label, l == family ? l->name : l->metric,
+			 (unsigned long long)*l->value);
+	else
+		snprintf(line, sizeof(line), "fairlead_%s %llu", l->metric,
+			 (unsigned long long)*l->value);
+	expect_line(text, line);
+}
+
+/* All of one place, unless each line has a member of its own there. */
+static uint64_t sum_of(const struct listed *list, size_t n, const struct listed *l)
+{
+	uint64_t sum = 0;
+
+	if (strchr(l->json, '*'))
+		return *l->value;
+	for (size_t i = 0; i < n; i++)
+		sum += list[i].value && strcmp(list[i].json, l->json) == 0 ? *list[i].value : 0;
+	return sum;
+}
+
+static void test_list(void **state)
+{
+	static struct ng ng;
+	static struct gateway g;
+	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng };
+	const struct listed list[] = {
+#define TABLE(m, ...) ONE(table_stats_.m, __VA_ARGS__)
+#define SERVER(m, ...) ONE(s.stats.m, __VA_ARGS__)
+#define SERVER_BY(m, ...) BY(s.stats.m, __VA_ARGS__)
+#define LINK(m, ...) ONE(link_stats.m, __VA_ARGS__)
+#define GATE(m, ...) ONE(g.stats.m, __VA_ARGS__)
+#define GATE_BY(m, ...) BY(g.stats.m, __VA_ARGS__)
+#define NG(m, ...) ONE(ng.stats.m, __VA_ARGS__)
+#define NG_BY(m, ...) BY(ng.stats.m, __VA_ARGS__)
+#define ONE(m, kind, metric, json, help) { &m, NULL, NULL, #kind, metric, json, help },
+#define BY(m, size, first, names, label, kind, metric, json, help) \
+	{ &m[first], label, first_of(names, first), #kind, metric, json, help },
+#define VALUE(value, kind, metric, json, help)
+#define FAMILY(label, kind, metric, help) { NULL, label, NULL, #kind, metric, "", help },
+#include "cp/stat.def"
+	};
+	const size_t n = sizeof(list) / sizeof(list[0]);
+	const struct listed *family = NULL;
+	json_t *results, *tls = json_object();
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		if (list[i].value)
+			*list[i].value = 1000 + i;
+	text = metrics(&s);
+	stat_json(&s, "tls", tls);
+	results = json_pack("{s:o, s:o}", "status", status_json(&s), "tls", tls);
+	for (size_t i = 0; i < n; i++) {
+		const struct listed *l = &list[i];
+
+		if (strcmp(l->kind, "OF") != 0)
+			family = l;
+		if (l->value && *l->metric)
+			expect_metric(text, l, family);
+		if (l->value && *l->json)
+			assert_int_equal(place(results, l->json, l->name ? l->name : l->metric),
+					 sum_of(list, n, l));
+	}
+	json_decref(results);
+	free(text);
+}
+
+/* Whether the line `want` stands in text before `end`. */
+static bool seen(const char *text, const char *end, const char *want)
+{
+	const char *at = strstr(text, want);
+
+	return at && at < end;
+}
+
+/* What may follow a family's name. */
+static bool is_sample(const char *rest, bool histogram)
+{
+	if (!histogram)
+		return *rest == '{' || *rest == ' ';
+	return strncmp(rest, "_bucket{", 8) == 0 || strncmp(rest, "_sum{", 5) == 0 ||
+	       strncmp(rest, "_count{", 7) == 0;
+}
+
+/* One line: a HELP, the TYPE that follows it, or a sample of the family just opened. */
+static void check_line(const char *text, const char *line, size_t len, char *name, char *type)
+{
+	char buf[512], fam[128];
+	bool counter;
+	int n = 0;
+
+	assert_in_range(len, 1, sizeof(buf) - 2);
+	memcpy(buf, line, len);
+	buf[len] = '\n';
+	buf[len + 1] = '\0';
+	if (sscanf(buf, "# HELP %127s %n", fam, &n) == 1 && n && buf[n]) {
+		snprintf(buf, sizeof(buf), "# HELP %s ", fam);
+		assert_false(seen(text, line, buf));
+		assert_memory_equal(fam, "fairlead_", 9);
+		strcpy(name, fam);
+	} else if (sscanf(buf, "# TYPE %127s %15s", fam, type) == 2) {
+		assert_string_equal(fam, name);
+		counter = strcmp(type, "counter") == 0;
+		assert_true(counter || strcmp(type, "gauge") == 0 ||
+			    strcmp(type, "histogram") == 0);
+		n = (int)strlen(fam);
+		assert_int_equal(counter, n > 6 && strcmp(fam + n - 6, "_total") == 0);
+	} else {
+		assert_memory_equal(buf, name, strlen(name));
+		assert_true(is_sample(buf + strlen(name), strcmp(type, "histogram") == 0));
+		*strrchr(buf, ' ') = '\0'; /* without the value */
+		memmove(buf + 1, buf, strlen(buf) + 1);
+		buf[0] = '\n';
+		strcat(buf, " ");
+		assert_false(seen(text, line - 1, buf));
+	}
+}
+
+static void check_format(struct server *s)
+{
+	char *text = metrics(s), name[128] = "", type[16] = "";
+
+	for (const char *line = text, *end; *line; line = end + 1) {
+		end = strchr(line, '\n');
+		assert_non_null(end);
+		check_line(text, line, (size_t)(end - line), name, type);
+	}
+	free(text);
+}
+
+static void test_metrics_format(void **state)
+{
+	static struct ng ng;
+	static struct gateway g;
+	static struct server s = { .conf = &conf, .gateway = &g, .ng = &ng };
+
+	(void)state;
+	strcpy(link_.info[0].name, "access");
+	strcpy(link_.info[1].name, "core");
+	check_format(&s);
+	link_.info[0].seq = 1; /* cannot be read: its number stands for its name */
+	check_format(&s);
+	link_.attached = false;
+	check_format(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_every_name, setup),
+		cmocka_unit_test_setup(test_stages, setup),
+		cmocka_unit_test_setup(test_tcp_names, setup),
+		cmocka_unit_test_setup(test_tcp_conns, setup),
+		cmocka_unit_test_setup(test_accounting, setup),
+		cmocka_unit_test_setup(test_accounting_handover, setup),
+		cmocka_unit_test_setup(test_accounting_negative, setup),
+		cmocka_unit_test_setup(test_ports, setup),
+		cmocka_unit_test_setup(test_port_torn, setup),
+		cmocka_unit_test_setup(test_port_strings, setup),
+		cmocka_unit_test_setup(test_away, setup),
+		cmocka_unit_test_setup(test_metrics_values, setup),
+		cmocka_unit_test_setup(test_metrics_gateway, setup),
+		cmocka_unit_test_setup(test_metrics_format, setup),
+		cmocka_unit_test_setup(test_list, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Relayed ports: each worker draws from its own share and every port of it, pairs for EVEN-PORT,
+ * at random, and a port that was given back rests unless nothing else is left; also where the
+ * process was killed meanwhile, at whatever instruction (R70).
+ */
+#include "tests/world/cp_env.h"
+#include "cp/session.h"
+#include "tests/world/steps.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static struct config conf;
+static struct rand rnd;
+static char dir[64];
+
+static int setup(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/fairlead-test-XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	char path[CONFIG_STR_MAX + 8];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s.ports", conf.control.state);
+	unlink(path);
+	return rmdir(dir);
+}
+
+static struct ports *open_at(const char *boot)
+{
+	char err[256] = "";
+	struct ports *p = ports_open(&conf, &rnd, boot, err, sizeof(err));
+
+	if (!p)
+		fail_msg("%s", err);
+	return p;
+}
+
+static struct ports *make(uint16_t min, uint16_t max)
+{
+	env_config(&conf, dir);
+	conf.n_relay = 1;
+	conf.relay[0].port_min = min;
+	conf.relay[0].port_max = max;
+	conf.relay[0].turn = true;
+	rand_init(&rnd);
+	return open_at("boot");
+}
+
+/* Another process, at whose start no record has claimed a port yet. */
+static struct ports *reopen(struct ports *p)
+{
+	ports_close(p);
+	return open_at("boot");
+}
+
+static void every_port_of_the_share_once(void **state)
+{
+	struct ports *p = make(50001, 50100); /* half a pair at each end */
+	static bool seen[65536];
+	uint16_t port;
+
+	(void)state;
+	memset(seen, 0, sizeof(seen));
+	for (uint32_t w = 0; w < 2; w++) {
+		while ((port = ports_take(p, 0, w, PORTS_ANY, 0)) != 0) {
+			assert_in_range(port, 50001, 50100);
+			assert_int_equal(relay_port_worker(port, 2), w);
+			assert_false(seen[port]);
+			seen[port] = true;
+		}
+	}
+	assert_int_equal(ports_used(p, 0), 100);
+	ports_close(p);
+}
+
+static void even_ports_and_pairs(void **state)
+{
+	struct ports *p = make(50001, 50008); /* worker 0: (50000)50001, 50004, 50005, 50008 */
+	uint16_t even;
+
+	(void)state;
+	even = ports_take(p, 0, 0, PORTS_PAIR, 0);
+	assert_int_equal(even, 50004); /* the only whole pair */
+	assert_int_equal(ports_take(p, 0, 0, PORTS_PAIR, 0), 0);
+	assert_int_equal(ports_take(p, 0, 0, PORTS_EVEN, 0), 50008);
+	assert_int_equal(ports_take(p, 0, 0, PORTS_EVEN, 0), 0);
+	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 0), 50001);
+	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 0), 0);
+	ports_close(p);
+}
+
+static void a_port_rests(void **state)
+{
+	struct ports *p = make(50000, 50007); /* worker 0: 50000, 50001, 50004, 50005 */
+	uint16_t first = ports_take(p, 0, 0, PORTS_ANY, 0);
+
+	(void)state;
+	ports_give(p, 0, first, 100);
+	ports_give(p, 0, first, 100); /* twice is once */
+	for (int i = 0; i < 3; i++)
+		assert_int_not_equal(ports_take(p, 0, 0, PORTS_ANY, 100), first);
+	/* nothing else is left: the rest is cut short */
+	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 100), first);
+	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 100), 0);
+	ports_close(p);
+}
+
+static void a_rested_port_is_drawn_again(void **state)
+{
+	struct ports *p = make(50000, 50007);
+	uint16_t first = ports_take(p, 0, 0, PORTS_ANY, 0);
+	bool again = false;
+
+	(void)state;
+	ports_give(p, 0, first, 100);
+	for (int i = 0; i < 4; i++)
+		again |= ports_take(p, 0, 0, PORTS_ANY, 100 + PORTS_QUARANTINE_S) == first;
+	assert_true(again);
+	ports_close(p);
+}
+
+static void claims_exclude(void **state)
+{
+	struct ports *p = make(50000, 50003); /* worker 0: 50000, 50001 */
+
+	(void)state;
+	assert_true(ports_claim(p, 0, 50001, PORTS_TURN));
+	assert_false(ports_claim(p, 0, 50001, PORTS_TURN));
+	assert_false(ports_claim(p, 0, 49999, PORTS_TURN));
+	assert_false(ports_claim(p, 1, 50000, PORTS_TURN));
+	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 0), 50000);
+	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 0), 0);
+	ports_close(p);
+}
+
+/* Not a test of randomness: a run in order, or a narrow one, would show here. */
+static void ports_are_scattered(void **state)
+{
+	struct ports *p = make(49152, 65535);
+	uint16_t last = 0;
+	int near = 0, low = 0;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		uint16_t port = ports_take(p, 0, 0, PORTS_ANY, 0);
+
+		near += port - last < 64 && last - port < 64;
+		low += port < 57344;
+		last = port;
+	}
+	assert_in_range(near, 0, 50); /* about 8 expected */
+	assert_in_range(low, 350, 650);
+	ports_close(p);
+}
+
+static void relays_of_a_family_share_the_load(void **state)
+{
+	struct ports *p;
+
+	(void)state;
+	env_config(&conf, dir);
+	rand_init(&rnd);
+	p = open_at("boot");
+	for (int i = 0; i < 400; i++) {
+		struct ctl_relay r = ports_take_family(p, false, 0, PORTS_ANY, 0);
+
+		assert_in_range(r.relay, 0, 1);
+		assert_int_equal(ports_take_family(p, true, 0, PORTS_ANY, 0).relay, 2);
+	}
+	assert_in_range(ports_used(p, 0), 100, 300);
+	assert_int_equal(ports_used(p, 0) + ports_used(p, 1), 400);
+	ports_close(p);
+}
+
+/* ---- another process ---- */
+
+/* A port was given back at 100, and at 110 there is another process. */
+static struct ports *given_and_reopened(uint16_t *port)
+{
+	struct ports *p = make(50000, 50007);
+
+	*port = ports_take(p, 0, 0, PORTS_ANY, 0);
+	ports_give(p, 0, *port, 100);
+	p = reopen(p);
+	ports_resume(p, 110);
+	return p;
+}
+
+static void a_rest_outlives_the_process(void **state)
+{
+	uint16_t first;
+	struct ports *p = given_and_reopened(&first);
+
+	(void)state;
+	assert_int_equal(ports_used(p, 0), 1);
+	assert_false(ports_is_free(p, 0, first, 100 + PORTS_QUARANTINE_S - 1));
+	for (int i = 0; i < 3; i++)
+		assert_int_not_equal(ports_take(p, 0, 0, PORTS_ANY, 110), first);
+	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 110), first); /* cut short */
+	ports_close(p);
+}
+
+static void a_rest_ends_when_it_would_have(void **state)
+{
+	uint16_t first;
+	struct ports *p = given_and_reopened(&first);
+
+	(void)state;
+	assert_true(ports_is_free(p, 0, first, 100 + PORTS_QUARANTINE_S));
+	p = reopen(p);
+	ports_resume(p, 100 + PORTS_QUARANTINE_S); /* over meanwhile */
+	assert_int_equal(ports_used(p, 0), 0);
+	ports_close(p);
+}
+
+/* Records have their ports, whatever their marks say, and keep them. */
+static void what_records_claim_does_not_rest(void **state)
+{
+	struct ports *p = make(50000, 50007);
+	uint16_t rests, claimed = ports_take(p, 0, 0, PORTS_ANY, 0);
+
+	(void)state;
+	rests = ports_take(p, 0, 0, PORTS_ANY, 0);
+	ports_give(p, 0, rests, 100);
+	ports_give(p, 0, claimed, 100); /* killed before its record went */
+	p = reopen(p);
+	assert_true(ports_claim(p, 0, claimed, PORTS_TURN));
+	ports_resume(p, 110);
+	assert_int_equal(ports_used(p, 0), 2);
+	assert_true(ports_is_free(p, 0, rests, 130));
+	assert_false(ports_is_free(p, 0, claimed, 130));
+	assert_int_equal(ports_used(p, 0), 1);
+	p = reopen(p); /* it was never marked as resting any more */
+	ports_resume(p, 130);
+	assert_false(ports_is_free(p, 0, claimed, 130));
+	ports_close(p);
+}
+
+/* As long as the dataplane is waited for, what was an allocation's may end, rest, and be claimed.
+ */
+static void what_is_claimed_late_stays_claimed(void **state)
+{
+	struct ports *p = make(50000, 50007);
+	uint16_t a = ports_take(p, 0, 0, PORTS_ANY, 0), b = ports_take(p, 0, 0, PORTS_ANY, 0);
+	uint16_t lost = ports_take(p, 0, 0, PORTS_ANY, 0);
+
+	(void)state;
+	p = reopen(p);
+	assert_true(ports_claim(p, 0, a, PORTS_TURN));
+	assert_true(ports_claim(p, 0, b, PORTS_TURN));
+	ports_give(p, 0, a, 100);
+	ports_give(p, 0, b, 120);
+	assert_true(ports_is_free(p, 0, a, 131));
+	assert_true(ports_claim(p, 0, a, PORTS_TERM));
+	ports_resume(p, 131);
+	assert_false(ports_is_free(p, 0, b, 149));
+	assert_true(ports_is_free(p, 0, b, 150));
+	assert_false(ports_is_free(p, 0, lost, 160));
+	assert_true(ports_is_free(p, 0, lost, 161));
+	assert_false(ports_is_free(p, 0, a, 1000));
+	assert_int_equal(ports_used(p, 0), 1);
+	ports_close(p);
+}
+
+/* Its record went, or was never completed: its owner's peers may still send. */
+static void what_nobody_claims_rests_from_the_start_on(void **state)
+{
+	struct ports *p = make(50000, 50007);
+	uint16_t lost = ports_take(p, 0, 0, PORTS_ANY, 0);
+
+	(void)state;
+	p = reopen(p);
+	ports_resume(p, 200);
+	assert_false(ports_is_free(p, 0, lost, 229));
+	p = reopen(p);
+	ports_resume(p, 220); /* not from this start on */
+	assert_false(ports_is_free(p, 0, lost, 229));
+	assert_true(ports_is_free(p, 0, lost, 230));
+	ports_close(p);
+}
+
+/* Also what a record gave back that could not claim all of its ports. */
+static void the_oldest_rest_ends_first(void **state)
+{
+	static const uint16_t port[] = { 50004, 50001, 50005, 50000 };
+	struct ports *p = make(50000, 50007);
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_true(ports_claim(p, 0, port[i], PORTS_TURN));
+		if (i < 3)
+			ports_give(p, 0, port[i], 100 + i);
+	}
+	p = reopen(p);
+	assert_true(ports_claim(p, 0, port[3], PORTS_TURN));
+	ports_give(p, 0, port[3], 110);
+	ports_resume(p, 110);
+	assert_int_equal(ports_used(p, 0), 4);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_false(ports_is_free(p, 0, port[i], 129 + i));
+		assert_true(ports_is_free(p, 0, port[i], 130 + i));
+		assert_int_equal(ports_used(p, 0), 3 - i);
+	}
+	assert_false(ports_is_free(p, 0, port[3], 139));
+	assert_true(ports_is_free(p, 0, port[3], 140));
+	ports_close(p);
+}
+
+/* A full share of rests, ended early one by one. */
+static void rests_are_cut_short_in_order(void **state)
+{
+	struct ports *p = make(50000, 50199);
+	uint16_t port[100];
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_not_equal(port[i] = ports_take(p, 0, 0, PORTS_ANY, 0), 0);
+	for (uint32_t i = 0; i < 100; i++)
+		ports_give(p, 0, port[i], 100 + i / 10);
+	p = reopen(p);
+	ports_resume(p, 111);
+	for (uint32_t ten = 0; ten < 10; ten++) {
+		uint32_t sum = 0, same = 0;
+
+		for (uint32_t i = 10 * ten; i < 10 * ten + 10; i++) {
+			sum += port[i];
+			same += ports_take(p, 0, 0, PORTS_ANY, 111);
+		}
+		assert_int_equal(sum, same); /* of one second, in whatever order */
+	}
+	ports_close(p);
+}
+
+static void workers_and_ranges_may_change(void **state)
+{
+	struct ports *p = make(50000, 50007);
+
+	(void)state;
+	assert_true(ports_claim(p, 0, 50002, PORTS_TURN));
+	assert_true(ports_claim(p, 0, 50004, PORTS_TURN));
+	ports_give(p, 0, 50002, 100); /* of worker 1 */
+	ports_give(p, 0, 50004, 100);
+	ports_close(p);
+	conf.dataplane.n_workers = 1;
+	conf.relay[0].port_max = 50003;
+	p = open_at("boot");
+	ports_resume(p, 110);
+	assert_int_equal(ports_used(p, 0), 1);
+	assert_false(ports_is_free(p, 0, 50002, 129));
+	assert_true(ports_is_free(p, 0, 50002, 130));
+	ports_close(p);
+}
+
+static void another_world_knows_of_no_rest(void **state)
+{
+	struct ports *p = make(50000, 50007);
+
+	(void)state;
+	assert_true(ports_claim(p, 0, 50000, PORTS_TURN));
+	ports_give(p, 0, 50000, 100);
+	ports_close(p);
+	p = open_at("another boot"); /* its seconds are not those of the file */
+	ports_resume(p, 110);
+	assert_int_equal(ports_used(p, 0), 0);
+	assert_true(ports_claim(p, 0, 50000, PORTS_TURN));
+	ports_close(p);
+	conf.relay[0].addr = addr("192.0.2.99", 0).ip;
+	p = open_at("another boot");
+	ports_resume(p, 110);
+	assert_int_equal(ports_used(p, 0), 0);
+	ports_close(p);
+}
+
+/* A relay in another place of the list has its rests; they go with one that is no more. */
+static void rests_follow_their_relay(void **state)
+{
+	struct ports *p;
+	uint16_t port;
+
+	(void)state;
+	p = given_and_reopened(&port);
+	ports_close(p);
+	conf.relay[1] = conf.relay[0];
+	conf.n_relay = 2;
+	assert_true(ip_parse("192.0.2.98", &conf.relay[0].addr));
+	p = open_at("boot");
+	assert_null(ports_fresh(p));
+	ports_resume(p, 112);
+	assert_int_equal(ports_used(p, 0), 0);
+	assert_int_equal(ports_used(p, 1), 1);
+	assert_false(ports_is_free(p, 1, port, 112));
+	ports_close(p);
+}
+
+static void a_second_process_is_kept_out(void **state)
+{
+	struct ports *p = make(50000, 50007);
+	char err[256] = "";
+
+	(void)state;
+	assert_null(ports_open(&conf, &rnd, "boot", err, sizeof(err)));
+	assert_non_null(strstr(err, "in use by another fairlead-cp"));
+	ports_close(p);
+}
+
+/* ---- killed at any instruction ---- */
+
+struct stepped {
+	struct env e;
+	struct ctl_relay relay; /* that the client of port 1000 had */
+	uint32_t had, none, other;
+};
+
+/* The client of port 1000 loses its allocation; another gets one. */
+static void child(void *arg)
+{
+	struct env *e = &((struct stepped *)arg)->e;
+	struct table_alloc proto, *a;
+
+	env_start(e, 256);
+	a = env_alloc(e, 1000);
+	steps_begin();
+	proto = *a;
+	session_del(&e->s, a);
+	proto.leg.client.port = be16_make(1001);
+	proto.relay[RELAY_V4] =
+	    ports_take_family(e->s.ports, false, proto.worker, PORTS_ANY, server_now(&e->s));
+	session_add(&e->s, &proto);
+}
+
+static bool has(struct server *s, uint16_t port)
+{
+	struct ctl_leg leg = { .client = addr("198.51.100.7", port) };
+
+	return table_find(s->table, &leg) != NULL;
+}
+
+/* Whoever comes next does not get its port. */
+static void judge(void *arg, const char *copy)
+{
+	struct stepped *st = arg;
+	struct config c = st->e.conf;
+	uint32_t now = (uint32_t)(st->e.now_ms / 1000);
+	char err[256] = "";
+	struct server s;
+
+	snprintf(c.control.state, sizeof(c.control.state), "%s", copy);
+	if (!server_open(&s, &c, NULL, st->e.now_ms, 0, err, sizeof(err)))
+		fail_msg("%s", err);
+	ports_resume(s.ports, now);
+	assert_false(ports_is_free(s.ports, st->relay.relay, be16_get(st->relay.port), now));
+	st->had += has(&s, 1000);
+	st->other += has(&s, 1001);
+	st->none += !has(&s, 1000) && !has(&s, 1001);
+	server_close(&s);
+}
+
+static void killed_at_any_instruction(void **state)
+{
+	static struct stepped st;
+	struct sock_addr relayed;
+
+	(void)state;
+	env_open(&st.e);
+	st.e.conf.n_relay = 1;
+	st.e.conf.turn.allocations_max = 4;
+	env_start(&st.e, 256);
+	ask_allocate(&st.e, 1000, &relayed);
+	st.relay = env_alloc(&st.e, 1000)->relay[RELAY_V4];
+	env_stop(&st.e);
+	steps_run(st.e.conf.control.state, ".ports", child, judge, &st);
+	env_close(&st.e);
+	/* It was seen at work and to the end. */
+	assert_int_not_equal(st.had, 0);
+	assert_int_not_equal(st.none, 0);
+	assert_int_not_equal(st.other, 0);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(every_port_of_the_share_once),
+		T(even_ports_and_pairs),
+		T(a_port_rests),
+		T(a_rested_port_is_drawn_again),
+		T(claims_exclude),
+		T(ports_are_scattered),
+		T(relays_of_a_family_share_the_load),
+		T(a_rest_outlives_the_process),
+		T(a_rest_ends_when_it_would_have),
+		T(what_records_claim_does_not_rest),
+		T(what_is_claimed_late_stays_claimed),
+		T(what_nobody_claims_rests_from_the_start_on),
+		T(the_oldest_rest_ends_first),
+		T(rests_are_cut_short_in_order),
+		T(workers_and_ranges_may_change),
+		T(another_world_knows_of_no_rest),
+		T(rests_follow_their_relay),
+		T(a_second_process_is_kept_out),
+		cmocka_unit_test(killed_at_any_instruction),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A device with fewer queues than there are workers (dp/port.h): the packet buffers of one are
+ * held by several, which the configuration could not know. With too few it is refused when it
+ * is opened, by a sentence that says how many it needs; with enough it starts. R73.
+ */
+#include "tests/world/dp_world.h"
+#include "dp/port.h"
+
+#include <rte_ethdev.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+enum { WORKERS = 20 /* net_ring has 16 queues at most */, DESCRIPTORS = 64 };
+
+static struct dplane dp;
+static struct worker worker;
+
+static int setup(void **state)
+{
+	char err[512];
+
+	(void)state;
+	world_eal();
+	world_config();
+	world.conf.dataplane.n_workers = WORKERS;
+	world.conf.n_port = 1;
+	world.conf.n_relay = world.conf.n_listener = 0;
+	world.conf.port[0].rx_desc = world.conf.port[0].tx_desc = DESCRIPTORS;
+	dp.tsc_per_us = 1000;
+	assert_true(dplane_init(&dp, &world.conf, err, sizeof(err)));
+	worker.pool =
+	    rte_pktmbuf_pool_create("port", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	assert_non_null(worker.pool);
+	for (uint16_t i = 0; i < WORKERS; i++)
+		dp.worker[i] = &worker;
+	return 0;
+}
+
+static bool opens(uint64_t mbufs, char *err, size_t len)
+{
+	struct config_port *c = &world.conf.port[0];
+	static unsigned int n;
+
+	world.conf.dataplane.mbufs = (uint32_t)mbufs;
+	dp.n_ports = 0;
+	snprintf(c->device, sizeof(c->device), "net_ring%u", n++);
+	return port_open(&dp, 0, err, len);
+}
+
+static void opens_well(uint64_t mbufs)
+{
+	char err[512] = "";
+
+	if (!opens(mbufs, err, sizeof(err)))
+		fail_msg("%s", err);
+	port_close(&dp.port[0]);
+}
+
+static void buffers_of_few_queues_for_many_workers(void **state)
+{
+	char err[512] = "", want[128];
+	uint16_t queues;
+	uint64_t needed;
+
+	(void)state;
+	opens_well(UINT32_MAX);
+	queues = dp.port[0].rx_queues;
+	assert_in_range(queues, 1, WORKERS - 1);
+	needed = config_mbufs_needed(&world.conf, queues);
+	/* What the configuration was checked against is not enough. */
+	assert_true(config_mbufs_needed(&world.conf, WORKERS) < needed);
+	assert_false(opens(needed - 1, err, sizeof(err)));
+	snprintf(want, sizeof(want), "for %u workers: dataplane.mbufs must be %ju at least",
+		 WORKERS, (uintmax_t)needed);
+	assert_non_null(strstr(err, want));
+	opens_well(needed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(buffers_of_few_queues_for_many_workers, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
