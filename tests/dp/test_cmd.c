@@ -4,7 +4,7 @@
  * refused, and change nothing; a ring whose cursors or messages cannot be is left alone until the
  * service thread has asked for a fresh one; what requests of clients look like as events.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 
 #include "dp/boundary.h"
 #include "lib/chandata.h"

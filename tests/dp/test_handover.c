@@ -4,7 +4,7 @@
  * session's worker relays it, once, and both workers' books balance. Also relayed address to
  * relayed address across workers, devices with fewer queues than workers, and full rings.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 
 #include "lib/chandata.h"
 

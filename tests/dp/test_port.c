@@ -4,7 +4,7 @@
  * held by several, which the configuration could not know. With too few it is refused when it
  * is opened, by a sentence that says how many it needs; with enough it starts. R73.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/worker.h"
 #include "dp/port.h"
 
 #include <rte_ethdev.h>

@@ -4,7 +4,7 @@
  * nothing else moves. One row a reason or more: bytes in, reason out. Also what must not be
  * dropped: tags, IPv4 options, IPv6 extension headers.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 
 #include "lib/chandata.h"
 

@@ -8,7 +8,7 @@
  * ring loses it and the next finds rings that work, and that a socket is taken over from the dead
  * but not from the living.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 #include "tests/world/make_cert.h"
 
 #include "dp/service.h"

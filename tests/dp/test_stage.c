@@ -4,7 +4,7 @@
  * none to nobody; items are what went through; a turn without work, and a nap, are idle; a mark
  * never goes back; batches are counted by size.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 #include "dp/stage.h"
 #include "dp/tx.h"
 #include "lib/chandata.h"

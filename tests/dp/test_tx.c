@@ -4,7 +4,7 @@
  * dropped as tx_full; the port's counters tell what went and what did not, and no buffer is lost.
  * Frames that went are the first, in order.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 
 #include "lib/chandata.h"
 

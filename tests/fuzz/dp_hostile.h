@@ -3,7 +3,7 @@
 #define FL_TESTS_DP_HOSTILE_H
 
 /* What the fuzz targets of the dataplane share: frames out of hostile bytes, and what must hold. */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 
 #define MUST(what)                                                                 \
 	do {                                                                       \

@@ -85,7 +85,7 @@ static void hostile_step(struct handshake *s, struct rd *r)
 			feed_record(s, head, raw, RTE_MIN(at, (uint32_t)TLS_CIPHER_MAX_12));
 		return;
 	}
-	SSL_do_handshake(sw.ssl);
+	SSL_do_handshake(sw.tls.ssl);
 	len = peer_record(rec);
 	if (len <= TLS_HDR)
 		return;
@@ -108,10 +108,10 @@ static void hostile(struct rd *r)
 	struct handshake *s;
 
 	sw.server = flags & FLAG_CLIENT;
-	sw.ctx = peers[sw.server];
+	sw.tls.ctx = peers[sw.server];
 	s = handshake_fresh();
 	peer_open();
-	SSL_set_max_proto_version(sw.ssl, flags & FLAG_12 ? TLS1_2_VERSION : TLS1_3_VERSION);
+	SSL_set_max_proto_version(sw.tls.ssl, flags & FLAG_12 ? TLS1_2_VERSION : TLS1_3_VERSION);
 	if (s->client)
 		feed(s, rec, 0);
 	while (rd_left(r) && !handshake_over(s))
@@ -143,9 +143,9 @@ static void start(void)
 	handshake_start();
 	atexit(end);
 	for (server = 0; server < 2; server++) {
-		sw.ctx = NULL;
+		sw.tls.ctx = NULL;
 		peer_context(server);
-		peers[server] = sw.ctx;
+		peers[server] = sw.tls.ctx;
 	}
 	__lsan_enable();
 }

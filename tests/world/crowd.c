@@ -9,55 +9,41 @@ bool crowd_backend;
 
 static uint32_t crowd_data; /* segments with data */
 
-static uint32_t get32(const uint8_t *p)
+static void member_take(struct member *m, const struct segment *s)
 {
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
+	uint32_t seq = s->seq - m->p.irs;
 
-static void member_take(struct member *m, const uint8_t *t, uint32_t len)
-{
-	uint32_t seq = get32(t + 4);
-
-	m->wnd = (uint32_t)t[14] << 8 | t[15];
-	m->rst |= (t[13] & RST) != 0;
-	if (t[13] & SYN) {
-		m->p.irs = seq;
+	m->wnd = s->wnd;
+	m->rst |= (s->flags & RST) != 0;
+	if (s->flags & SYN) {
+		m->p.irs = s->seq;
+		seq = 0;
 		m->seen = 1;
 		m->open = true;
 	}
-	if (len && crowd_lose && ++crowd_data % crowd_lose == 0)
+	if (s->len && crowd_lose && ++crowd_data % crowd_lose == 0)
 		return;
-	m->segs += len > 0;
-	pattern_check(t + (t[12] >> 4) * 4u, seq - m->p.irs - 1, len);
-	if (len && seq_le(seq - m->p.irs, m->seen) && seq_gt(seq - m->p.irs + len, m->seen))
-		m->seen = seq - m->p.irs + len;
+	m->segs += s->len > 0;
+	pattern_check(s->data, seq - 1, s->len);
+	if (s->len && seq_le(seq, m->seen) && seq_gt(seq + s->len, m->seen))
+		m->seen = seq + s->len;
 }
 
 /* SYN-ACK to a SYN of ours that went out by CORE. */
-static void backend_take(const uint8_t *ip, const uint8_t *t)
+static void backend_take(const struct segment *s)
 {
 	struct tcp_peer keep = peer;
 
-	if (ip[0] >> 4 != 4 || ip[9] != 6 || !(t[13] & SYN))
+	if (!ip_is_v4(&s->src.ip) || !(s->flags & SYN))
 		return;
 	peer_new();
 	peer_plain();
 	peer.port = CORE;
-	memcpy(peer.addr.ip.b + 12, ip + 16, 4);
-	memcpy(peer.addr.port.b, t + 2, 2);
-	memcpy(peer.us.ip.b + 12, ip + 12, 4);
-	memcpy(peer.us.port.b, t, 2);
-	peer.irs = get32(t + 4);
+	peer.addr = s->dst;
+	peer.us = s->src;
+	peer.irs = s->seq;
 	seg_queue(SYN | ACK, 0, 1, 0);
 	peer = keep;
-}
-
-/* Bytes of TCP in a packet; 0: it is none. */
-static uint32_t tcp_len(const uint8_t *ip)
-{
-	if (ip[0] >> 4 == 4)
-		return ip[9] == 6 ? (uint32_t)(ip[2] << 8 | ip[3]) - 20 : 0;
-	return ip[6] == 6 ? (uint32_t)(ip[4] << 8 | ip[5]) : 0;
 }
 
 void crowd_config(uint32_t connections)
@@ -77,27 +63,23 @@ void crowd_route(const char *to, const char *via)
 
 void crowd_run(void)
 {
+	struct segment s;
+	uint32_t member;
 	bool more;
 	uint16_t i;
 
 	do {
 		world_run();
 		more = crowd_backend && world.n_out[CORE];
-		for (i = 0; crowd_backend && i < world.n_out[CORE]; i++) {
-			const struct frame *f = world.out[CORE][i];
-
-			backend_take(f->b + frame_l3(f), f->b + frame_l4(f));
-		}
+		for (i = 0; crowd_backend && i < world.n_out[CORE]; i++)
+			if (segment_read(world.out[CORE][i], &s))
+				backend_take(&s);
 		for (i = 0; i < world.n_out[ACCESS]; i++) {
-			const struct frame *f = world.out[ACCESS][i];
-			const uint8_t *t = f->b + frame_l4(f);
-			uint32_t len = tcp_len(f->b + frame_l3(f)), port;
-
-			if (!len)
+			if (!segment_read(world.out[ACCESS][i], &s))
 				continue;
-			port = (uint32_t)(t[2] << 8 | t[3]) - PEER_PORT;
-			assert_true(port < CROWD_MAX);
-			member_take(&crowd[port], t, len - (t[12] >> 4) * 4u);
+			member = (uint32_t)be16_get(s.dst.port) - PEER_PORT;
+			assert_true(member < CROWD_MAX);
+			member_take(&crowd[member], &s);
 		}
 		world_forget();
 	} while (more);
@@ -105,12 +87,7 @@ void crowd_run(void)
 
 void crowd_pass_ms(uint32_t ms)
 {
-	while (ms--) {
-		world_clock_ms(world.w->now_ms + 1);
-		if (world.w->now_ms % 1000 == 0)
-			world_neighbours();
-		crowd_run();
-	}
+	world_pass(ms, crowd_run);
 }
 
 bool crowd_open(uint32_t i)

@@ -57,7 +57,7 @@ extern struct fixture fx;
 
 /* cmocka group and test fixtures. */
 int fx_eal(void **state);
-/* Time since the start, which is 0, or FAIRLEAD_WORLD_START_S of the environment (dp_world.h). */
+/* Time since the start, which is 0, or FAIRLEAD_WORLD_START_S of the environment (worker.h). */
 void fx_clock_ms(uint64_t ms);
 int fx_setup(void **state);
 int fx_teardown(void **state);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 /* DPDK's environment for a test: so much ordinary memory (a number of MB as text), one lcore,
- * nothing shared. */
+ * nothing shared. Once a process. */
 static inline bool test_eal(const char *mb)
 {
 	static char *args[] = { (char *)"test",
@@ -19,9 +19,11 @@ static inline bool test_eal(const char *mb)
 				(char *)"-m",
 				NULL,
 				NULL };
+	static bool done;
 
 	args[8] = (char *)mb;
-	return rte_eal_init(9, args) >= 0;
+	done = done || rte_eal_init(9, args) >= 0;
+	return done;
 }
 
 #endif

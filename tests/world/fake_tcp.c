@@ -3,7 +3,7 @@
 
 #include "dp/dispatch.h"
 #include "dp/turn/leg.h"
-#include "dp_world.h"
+#include "worker.h"
 
 enum { HEADERS = 14 + 20 + 20 }; /* in front of what a segment carries */
 

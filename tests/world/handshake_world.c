@@ -27,52 +27,37 @@ void peer_context(bool server)
 {
 	static const bool both[] = { true, true };
 
-	SSL_CTX_free(sw.ctx);
+	SSL_CTX_free(sw.tls.ctx);
 	sw.server = server;
-	sw.ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
-	assert_non_null(sw.ctx);
+	sw.tls.ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+	assert_non_null(sw.tls.ctx);
 	if (server)
-		fake_certs(sw.ctx, both, 0);
-	SSL_CTX_set_num_tickets(sw.ctx, 0);
-	SSL_CTX_set_session_cache_mode(sw.ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	SSL_CTX_sess_set_new_cb(sw.ctx, on_session);
+		fake_certs(sw.tls.ctx, both, 0);
+	SSL_CTX_set_num_tickets(sw.tls.ctx, 0);
+	SSL_CTX_set_session_cache_mode(sw.tls.ctx,
+				       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(sw.tls.ctx, on_session);
 }
 
 void peer_open(void)
 {
 	peer_close();
-	sw.ssl = SSL_new(sw.ctx);
-	sw.in = BIO_new(BIO_s_mem());
-	sw.out = BIO_new(BIO_s_mem());
-	SSL_set_bio(sw.ssl, sw.in, sw.out);
+	tls_peer_open(&sw.tls, !sw.server);
 	sw.wire_len = sw.sent = 0;
 	sw.outs = 0;
-	if (sw.server)
-		SSL_set_accept_state(sw.ssl);
-	else
-		SSL_set_connect_state(sw.ssl);
 }
 
 void peer_close(void)
 {
-	/* In good order, or OpenSSL would not use its session again. */
-	if (sw.ssl)
-		SSL_set_shutdown(sw.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-	SSL_free(sw.ssl);
-	sw.ssl = NULL;
+	tls_peer_close(&sw.tls);
 }
 
 uint32_t peer_record(uint8_t *to)
 {
-	uint32_t len;
+	uint32_t len = tls_peer_record(&sw.tls, to, HANDSHAKE_IN_MAX);
 
-	if (BIO_read(sw.out, to, TLS_HDR) != TLS_HDR)
-		return 0;
-	len = (uint32_t)to[3] << 8 | to[4];
-	assert_true(TLS_HDR + len <= HANDSHAKE_IN_MAX);
-	assert_int_equal(BIO_read(sw.out, to + TLS_HDR, (int)len), len);
-	sw.sent += to[0] != TLS_CHANGE_CIPHER_SPEC;
-	return TLS_HDR + len;
+	sw.sent += len && to[0] != TLS_CHANGE_CIPHER_SPEC;
+	return len;
 }
 
 uint8_t peer_alert(void)
@@ -82,8 +67,8 @@ uint8_t peer_alert(void)
 	char c;
 
 	ERR_clear_error();
-	if (SSL_do_handshake(sw.ssl) == 1)
-		SSL_read(sw.ssl, &c, 1);
+	if (SSL_do_handshake(sw.tls.ssl) == 1)
+		SSL_read(sw.tls.ssl, &c, 1);
 	while ((e = ERR_get_error()))
 		if (ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) >= SSL_AD_REASON_OFFSET)
 			alert = (uint8_t)(ERR_GET_REASON(e) - SSL_AD_REASON_OFFSET);
@@ -115,8 +100,8 @@ bool handshake_turn(struct handshake *s, enum handshake_op op)
 	assert_true(sw.wire_len + s->out_len <= HANDSHAKE_WIRE_MAX);
 	memcpy(sw.wire + sw.wire_len, s->out, s->out_len);
 	sw.wire_len += s->out_len;
-	if (s->out_len && sw.ssl)
-		assert_int_equal(BIO_write(sw.in, s->out, (int)s->out_len), s->out_len);
+	if (s->out_len && sw.tls.ssl)
+		tls_peer_give(&sw.tls, s->out, s->out_len);
 	return true;
 }
 
@@ -128,7 +113,7 @@ bool handshake_over(const struct handshake *s)
 
 bool handshake_move(struct handshake *s)
 {
-	SSL_do_handshake(sw.ssl);
+	SSL_do_handshake(sw.tls.ssl);
 	s->in_len = 0;
 	if (s->state != HANDSHAKE_OUT) {
 		s->in_len = peer_record(s->in);
@@ -156,8 +141,8 @@ struct handshake *handshake_psk_asked(const char *suite)
 	fake_domain.suites_12 = suite;
 	sw.conf.domain[0].psk = true;
 	handshake_start();
-	SSL_CTX_set_cipher_list(sw.ctx, suite);
-	SSL_CTX_set_psk_client_callback(sw.ctx, psk_client);
+	SSL_CTX_set_cipher_list(sw.tls.ctx, suite);
+	SSL_CTX_set_psk_client_callback(sw.tls.ctx, psk_client);
 	s = handshake_fresh();
 	peer_open();
 	while (s->state == HANDSHAKE_MORE)
@@ -173,7 +158,7 @@ void handshake_all(struct handshake *s)
 	while (!handshake_over(s) && handshake_move(s))
 		;
 	if (s->state == HANDSHAKE_DONE)
-		SSL_do_handshake(sw.ssl);
+		SSL_do_handshake(sw.tls.ssl);
 	ERR_clear_error();
 }
 
@@ -195,7 +180,7 @@ void expect_done(const struct handshake *s)
 			 s->state == HANDSHAKE_FAILED ? tcp_end_desc[s->why].name : "", s->alert,
 			 s->alert_received ? " received" : "");
 	assert_null(s->ssl);
-	assert_int_equal(SSL_is_init_finished(sw.ssl), 1);
+	assert_int_equal(SSL_is_init_finished(sw.tls.ssl), 1);
 }
 
 void expect_failed(const struct handshake *s, enum tcp_end why, uint8_t alert, bool received)
@@ -208,7 +193,7 @@ void expect_failed(const struct handshake *s, enum tcp_end why, uint8_t alert, b
 	assert_int_equal(s->alert_received, received);
 	assert_null(s->ssl);
 	assert_memory_equal(&s->result, &none, sizeof(none));
-	if (!received && sw.ssl)
+	if (!received && sw.tls.ssl)
 		assert_int_equal(peer_alert(), alert);
 }
 
@@ -310,10 +295,10 @@ void expect_records(const struct handshake *s)
 	for (i = 0; i < 3; i++) {
 		memset(text, (int)('a' + i), sizeof(text));
 		len = seal(&out, text, rec);
-		assert_int_equal(BIO_write(sw.in, rec, (int)len), len);
-		assert_int_equal(SSL_read(sw.ssl, got, sizeof(got)), sizeof(got));
+		tls_peer_give(&sw.tls, rec, len);
+		assert_int_equal(SSL_read(sw.tls.ssl, got, sizeof(got)), sizeof(got));
 		assert_memory_equal(got, text, sizeof(text));
-		assert_int_equal(SSL_write(sw.ssl, text, sizeof(text)), sizeof(text));
+		assert_int_equal(SSL_write(sw.tls.ssl, text, sizeof(text)), sizeof(text));
 		len = peer_record(rec);
 		assert_true(len > 0);
 		open_text(&in, rec, len, text);
@@ -373,6 +358,6 @@ int handshake_teardown(void **state)
 	cryptos_free(&sw.dp);
 	engine_thread_end(NULL);
 	assert_int_equal(fake_domain.sets, 0);
-	SSL_CTX_free(sw.ctx);
+	SSL_CTX_free(sw.tls.ctx);
 	return 0;
 }

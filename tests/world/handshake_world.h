@@ -7,6 +7,7 @@
  * fake_domain.h, and OpenSSL as the other side, whose records go one by one.
  */
 #include "fake_domain.h"
+#include "tls_peer.h"
 #include "unit.h"
 
 #include "dp/tls/crypto.h"
@@ -21,10 +22,7 @@ struct handshake_world {
 	struct dplane dp;
 	struct tickets tickets;
 	struct worker worker[HANDSHAKE_WORKERS];
-	/* The other side: change ctx before peer_open(). */
-	SSL_CTX *ctx;
-	SSL *ssl;
-	BIO *in, *out;
+	struct tls_peer tls;		  /* the other side: change its ctx before peer_open() */
 	SSL_SESSION *session;		  /* what it was given last */
 	bool server;			  /* it is one */
 	int outs;			  /* HANDSHAKE_OUT, counted */

@@ -4,7 +4,7 @@
 
 /*
  * The real control process beside the real dataplane in one program: a server with allocations and
- * a gateway, attached to the region of dp_world. Both have functions of the same names, so this
+ * a gateway, attached to the region of worker.h. Both have functions of the same names, so this
  * half is a library that keeps its own to itself. Who names a user is that user (fake_auth.c).
  */
 #include "conf/config.h"

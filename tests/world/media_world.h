@@ -3,12 +3,12 @@
 #define FL_TESTS_MEDIA_WORLD_H
 
 /*
- * dp_world with a gateway: relayed ports at the addresses of both ports, and contexts between them.
+ * Workers with a gateway: relayed ports at the addresses of both ports, and contexts between them.
  * Side A is at the access port, side B at the core.
  *
  *   A's remote 10.1.0.2:6000, fd00:1::2 -- [10.1.0.1:50000 | 10.2.0.1:50100] -- B's 10.2.0.2:7000
  */
-#include "dp_world.h"
+#include "control.h"
 #include "dp/gateway/context.h"
 
 enum {

@@ -6,7 +6,7 @@
  * Frames that come in twice, once where the short way may be taken and once where it may not: how
  * they are made and bent, and how what they led to is compared.
  */
-#include "dp_world.h"
+#include "control.h"
 
 enum {
 	MTU = 1400,

@@ -104,10 +104,9 @@ void gate_start(void)
 
 static void far_free(struct far *f)
 {
-	SSL_free(f->ssl);
-	SSL_CTX_free(f->ctx);
-	f->ssl = NULL;
-	f->ctx = NULL;
+	tls_peer_close(&f->tls);
+	SSL_CTX_free(f->tls.ctx);
+	f->tls.ctx = NULL;
 	f->host = NULL;
 }
 
@@ -260,14 +259,6 @@ void gate_no_event(void)
 
 /* ---- remotes ---- */
 
-static void on_alert(const SSL *s, int where, int ret)
-{
-	struct far *f = SSL_get_app_data(s);
-
-	if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT)
-		f->alert = ret & 0xff;
-}
-
 /* Whoever shows a certificate is welcome, but show one it must. */
 static int on_verify(int ok, X509_STORE_CTX *s)
 {
@@ -280,8 +271,8 @@ static void far_got(struct host *h, const uint8_t *p, uint32_t n)
 {
 	struct far *f = h->arg;
 
-	if (f->ssl) {
-		assert_int_equal(BIO_write(f->in, p, (int)n), (int)n);
+	if (f->tls.ssl) {
+		tls_peer_give(&f->tls, p, n);
 		return;
 	}
 	assert_true(f->n + n <= GOT_MAX);
@@ -293,26 +284,18 @@ static void far_tls(struct far *f, bool client)
 {
 	int k = FAR_CERT + f->other_cert;
 
-	f->ctx = SSL_CTX_new(client ? TLS_client_method() : TLS_server_method());
-	SSL_CTX_set_min_proto_version(f->ctx, f->version_min);
-	SSL_CTX_set_max_proto_version(f->ctx, f->version_max);
+	f->tls.ctx = SSL_CTX_new(client ? TLS_client_method() : TLS_server_method());
+	SSL_CTX_set_min_proto_version(f->tls.ctx, f->version_min);
+	SSL_CTX_set_max_proto_version(f->tls.ctx, f->version_max);
 	if (f->suites)
-		assert_int_equal(SSL_CTX_set_cipher_list(f->ctx, f->suites), 1);
-	SSL_CTX_set_info_callback(f->ctx, on_alert);
-	SSL_CTX_set_verify(f->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_verify);
+		assert_int_equal(SSL_CTX_set_cipher_list(f->tls.ctx, f->suites), 1);
+	SSL_CTX_set_verify(f->tls.ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+			   on_verify);
 	if (!f->no_cert) {
-		assert_int_equal(SSL_CTX_use_certificate(f->ctx, cert[k]), 1);
-		assert_int_equal(SSL_CTX_use_PrivateKey(f->ctx, key[k]), 1);
+		assert_int_equal(SSL_CTX_use_certificate(f->tls.ctx, cert[k]), 1);
+		assert_int_equal(SSL_CTX_use_PrivateKey(f->tls.ctx, key[k]), 1);
 	}
-	f->ssl = SSL_new(f->ctx);
-	f->in = BIO_new(BIO_s_mem());
-	f->out = BIO_new(BIO_s_mem());
-	SSL_set_bio(f->ssl, f->in, f->out);
-	SSL_set_app_data(f->ssl, f);
-	if (client)
-		SSL_set_connect_state(f->ssl);
-	else
-		SSL_set_accept_state(f->ssl);
+	tls_peer_open(&f->tls, client);
 }
 
 /* A remote of side i in the roles that its term leaves to it. */
@@ -324,7 +307,7 @@ static void far_make(uint32_t i)
 
 	far_free(f);
 	f->n = 0;
-	f->alert = -1;
+	f->tls.alert = -1;
 	f->mute = false;
 	f->host = host_new((uint16_t)i, &t->remote[0], &us, 0, 0);
 	f->host->got = far_got;
@@ -372,21 +355,22 @@ void gate_fingerprint(uint32_t i, uint8_t hash, bool right)
 static bool far_turn(struct far *f)
 {
 	static uint8_t buf[1 << 15];
-	int n, at;
+	uint32_t at, k;
+	int n;
 
-	if (!f->ssl || f->mute || !f->host->open || f->host->rst)
+	if (!f->tls.ssl || f->mute || !f->host->open || f->host->rst)
 		return false;
-	if (!SSL_is_init_finished(f->ssl))
-		SSL_do_handshake(f->ssl);
-	while (SSL_is_init_finished(f->ssl) &&
-	       (n = SSL_read(f->ssl, f->got + f->n, (int)(GOT_MAX - f->n))) > 0)
+	if (!SSL_is_init_finished(f->tls.ssl))
+		SSL_do_handshake(f->tls.ssl);
+	while (SSL_is_init_finished(f->tls.ssl) &&
+	       (n = SSL_read(f->tls.ssl, f->got + f->n, (int)(GOT_MAX - f->n))) > 0)
 		f->n += (uint32_t)n;
 	ERR_clear_error();
-	n = (int)RTE_MIN(f->host->wnd - f->host->sent, (uint64_t)sizeof(buf));
-	n = n ? BIO_read(f->out, buf, n) : 0;
-	for (at = 0; at < n; at += HOST_MSS)
-		host_say(f->host, buf + at, (uint16_t)RTE_MIN(n - at, (int)HOST_MSS));
-	return n > 0;
+	k = (uint32_t)RTE_MIN(f->host->wnd - f->host->sent, (uint64_t)sizeof(buf));
+	k = k ? (uint32_t)tls_peer_take(&f->tls, buf, k) : 0;
+	for (at = 0; at < k; at += HOST_MSS)
+		host_say(f->host, buf + at, (uint16_t)RTE_MIN(k - at, (uint32_t)HOST_MSS));
+	return k > 0;
 }
 
 void gate_run(void)
@@ -462,9 +446,9 @@ void far_say(uint32_t i, const void *bytes, uint32_t n)
 	struct far *f = &gate.far[i];
 	uint32_t at, part;
 
-	if (f->ssl)
-		assert_int_equal(SSL_write(f->ssl, bytes, (int)n), (int)n);
-	for (at = 0; !f->ssl && at < n; at += part) {
+	if (f->tls.ssl)
+		assert_int_equal(SSL_write(f->tls.ssl, bytes, (int)n), (int)n);
+	for (at = 0; !f->tls.ssl && at < n; at += part) {
 		part = RTE_MIN(n - at, (uint32_t)HOST_MSS);
 		host_say(f->host, (const uint8_t *)bytes + at, (uint16_t)part);
 	}
@@ -484,8 +468,8 @@ void far_close(uint32_t i)
 {
 	struct far *f = &gate.far[i];
 
-	if (f->ssl)
-		SSL_shutdown(f->ssl);
+	if (f->tls.ssl)
+		SSL_shutdown(f->tls.ssl);
 	far_turn(f);
 	f->host->fin = true;
 	gate_run();
@@ -497,16 +481,16 @@ void far_closed(uint32_t i)
 
 	assert_false(f->host->rst);
 	assert_true(f->host->fin_rcvd);
-	if (f->ssl) {
-		assert_true(SSL_get_shutdown(f->ssl) & SSL_RECEIVED_SHUTDOWN);
-		assert_int_equal(f->alert, SSL_AD_CLOSE_NOTIFY);
+	if (f->tls.ssl) {
+		assert_true(SSL_get_shutdown(f->tls.ssl) & SSL_RECEIVED_SHUTDOWN);
+		assert_int_equal(f->tls.alert, SSL_AD_CLOSE_NOTIFY);
 	}
 }
 
 void far_reset(uint32_t i)
 {
 	assert_true(gate.far[i].host->rst);
-	assert_int_equal(gate.far[i].alert, -1);
+	assert_int_equal(gate.far[i].tls.alert, -1);
 }
 
 void gate_passes(void)

@@ -12,7 +12,9 @@
  * one of two more. Each test ends with connections, TLS state, handshakes, streams and buffers as
  * they were before, and with no event that it did not look at: gate_stop() checks.
  */
+#include "control.h"
 #include "tcp_host.h"
+#include "tls_peer.h"
 #include "dp/gateway/context.h"
 #include "dp/tls/layer.h"
 
@@ -21,7 +23,6 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <openssl/ssl.h>
 
 enum {
 	GOT_MAX = 1 << 20,
@@ -34,15 +35,12 @@ enum {
 /* A remote. */
 struct far {
 	struct host *host;
-	SSL_CTX *ctx; /* NULL: plain TCP */
-	SSL *ssl;
-	BIO *in, *out;
+	struct tls_peer tls;	      /* none: plain TCP */
 	int version_min, version_max; /* of its next SSL, 0: any */
 	const char *suites;	      /* of TLS 1.2 (OpenSSL's names), NULL: any */
 	bool no_cert;		      /* it shows none */
 	bool other_cert;	      /* it shows the second one */
 	bool mute;		      /* its SSL says nothing more */
-	int alert;		      /* that it got, -1: none */
 	uint32_t n;
 	uint8_t got[GOT_MAX]; /* bytes for its application */
 };

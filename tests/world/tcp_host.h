@@ -3,11 +3,12 @@
 #define FL_TESTS_TCP_HOST_H
 
 /*
- * Machines around the world of dp_world.h that speak just enough TCP to be at the other end of
+ * Machines around the workers of worker.h that speak just enough TCP to be at the other end of
  * many connections at once: nothing is lost on the way, so nothing is sent twice, and every
  * segment must be the next. Streams are patterns by seed, which the far end checks.
  */
-#include "dp_world.h"
+#include "segment.h"
+#include "worker.h"
 
 enum { HOSTS_MAX = 1024, HOST_MSS = 1000, HOST_WND = 60000 };
 
@@ -39,7 +40,7 @@ struct host {
 	uint64_t wnd;  /* what we offered, stream offset of its right edge */
 	uint64_t edge; /* what it offered, of the other */
 	bool ack_due;
-	uint8_t tos;	 /* of the last packet (IPv4) */
+	uint8_t tos;	 /* of the last packet */
 	uint8_t syn_tos; /* of the last with our SYN */
 };
 

@@ -9,7 +9,6 @@ enum {
 	OPT_SACK_OK = 4,
 	OPT_SACK = 5,
 	OPT_TS = 8,
-	PROTO_TCP = 6,
 	WRAP_WITHIN = 0x4000, /* our ISN is so near to 2^32 */
 	WRAP_TRIES = 1 << 22,
 };
@@ -73,46 +72,6 @@ void peer_near_wrap(void)
 	fail_msg("no key brings our initial sequence number near 2^32");
 }
 
-/* ---- bytes ---- */
-
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
-
-static uint32_t get16(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return get16(p) << 16 | get16(p + 2);
-}
-
-/* RFC 1071, with the pseudo header of either family (RFC 9293 3.1). */
-static uint32_t checksum(const struct ip_addr *src, const struct ip_addr *dst, const uint8_t *p,
-			 size_t len)
-{
-	size_t from = ip_is_v4(src) ? 12 : 0, i;
-	uint64_t s = PROTO_TCP + len;
-
-	for (i = from; i < 16; i += 2)
-		s += get16(src->b + i) + get16(dst->b + i);
-	for (i = 0; i < len; i++)
-		s += i & 1 ? p[i] : (uint32_t)p[i] << 8;
-	while (s >> 16)
-		s = (s & 0xffff) + (s >> 16);
-	return (uint32_t)s;
-}
-
 /* ---- in ---- */
 
 static size_t put_ts(uint8_t *p, const struct seg *s)
@@ -164,35 +123,34 @@ static size_t put_options(uint8_t *p, const struct seg *s)
 
 void seg_enqueue(const struct seg *s)
 {
-	uint8_t p[FRAME_MAX] = { 0 };
+	struct frame_opt o = { .tos = s->tos,
+			       .df = true,
+			       .csum = s->bad_csum ? CSUM_BAD : CSUM_GOOD };
+	uint8_t opt[SEGMENT_HDR_MAX], data[FRAME_MAX];
+	struct segment out = { .src = peer.addr,
+			       .dst = peer.us,
+			       .seq = s->seq + peer.iss,
+			       .ack = s->flags & ACK ? s->ack + peer.irs : 0,
+			       .wnd = peer.wnd,
+			       .urg = s->urg,
+			       .flags = s->flags,
+			       .opt = opt,
+			       .data = s->data ? s->data : data,
+			       .len = s->len,
+			       .off = s->off,
+			       .cut = s->cut };
 	struct seg syn = *s;
-	struct frame_opt o = { .tos = s->tos, .df = true };
 	struct frame f;
-	size_t hdr;
 
 	if (s->flags & SYN) {
 		syn.mss = s->mss ? s->mss : peer.mss;
 		syn.ws = s->ws ? s->ws : peer.ws;
 		syn.sack_ok = s->sack_ok || peer.sack;
 	}
-	hdr = 20 + put_options(p + 20, &syn);
-	memcpy(p, peer.addr.port.b, 2);
-	memcpy(p + 2, peer.us.port.b, 2);
-	put32(p + 4, s->seq + peer.iss);
-	put32(p + 8, s->flags & ACK ? s->ack + peer.irs : 0);
-	p[12] = (uint8_t)((s->off ? s->off : hdr / 4) << 4);
-	p[13] = s->flags;
-	put16(p + 14, peer.wnd);
-	put16(p + 18, s->urg);
-	if (s->data)
-		memcpy(p + hdr, s->data, s->len);
-	else
-		pattern_fill(p + hdr, s->seq + (s->flags & SYN ? 0u : (uint32_t)-1), s->len);
-	hdr = hdr + s->len - s->cut;
-	put16(p + 16, ~checksum(&peer.addr.ip, &peer.us.ip, p, hdr) & 0xffff);
-	if (s->bad_csum)
-		p[16] ^= 1;
-	frame_ip(&f, peer.port, &peer.addr.ip, &peer.us.ip, PROTO_TCP, p, hdr, &o);
+	out.opt_len = (uint8_t)put_options(opt, &syn);
+	if (!s->data)
+		pattern_fill(data, s->seq + (s->flags & SYN ? 0u : (uint32_t)-1), s->len);
+	frame_tcp(&f, peer.port, &out, &o);
 	world_in(peer.port, peer.worker, &f);
 }
 
@@ -259,52 +217,14 @@ static void get_options(struct seg *s, const uint8_t *p, const uint8_t *end)
 	}
 }
 
-/* Checks an IP header and returns what follows; *len bytes of it. */
-static const uint8_t *get_ip(const struct frame *f, struct seg *s, size_t *len)
-{
-	const uint8_t *h = f->b + 14;
-
-	if (ip_is_v4(&peer.addr.ip)) {
-		uint32_t sum = 0, i;
-
-		assert_int_equal(get16(h - 2), 0x0800);
-		assert_int_equal(h[0], 0x45);
-		for (i = 0; i < 20; i += 2)
-			sum += get16(h + i);
-		assert_int_equal((sum >> 16) + (sum & 0xffff), 0xffff);
-		*len = get16(h + 2) - 20u;
-		assert_memory_equal(h + 12, peer.us.ip.b + 12, 4);
-		assert_memory_equal(h + 16, peer.addr.ip.b + 12, 4);
-		s->tos = h[1];
-		s->df = h[6] & 0x40;
-		h += 20;
-	} else {
-		assert_int_equal(get16(h - 2), 0x86dd);
-		assert_int_equal(h[0] >> 4, 6);
-		*len = get16(h + 4);
-		assert_memory_equal(h + 8, peer.us.ip.b, 16);
-		assert_memory_equal(h + 24, peer.addr.ip.b, 16);
-		s->tos = (uint8_t)(h[0] << 4 | h[1] >> 4);
-		s->df = true;
-		h += 40;
-	}
-	assert_ptr_equal(h + *len, f->b + f->len);
-	return h;
-}
-
 /* ARP and ND of neighbours that grow old are none of ours. */
-static const struct frame *tcp_frame(void)
+static const struct frame *segment_next(struct segment *in)
 {
 	const struct frame *f;
 
-	while ((f = world_out(peer.port)) != NULL) {
-		const uint8_t *h = f->b + 14;
-
-		if (get16(h - 2) == 0x0800 && h[9] == PROTO_TCP)
+	while ((f = world_out(peer.port)) != NULL)
+		if (segment_read(f, in))
 			return f;
-		if (get16(h - 2) == 0x86dd && h[6] == PROTO_TCP)
-			return f;
-	}
 	/* All were seen: room for more. */
 	world_forget();
 	return NULL;
@@ -313,41 +233,34 @@ static const struct frame *tcp_frame(void)
 const struct seg *seg_next(void)
 {
 	static struct seg s;
-	const struct frame *f = tcp_frame();
-	const uint8_t *h, *data;
-	size_t len;
+	struct segment in;
 
-	if (!f)
+	if (!segment_next(&in))
 		return NULL;
-	memset(&s, 0, sizeof(s));
-	h = get_ip(f, &s, &len);
-	assert_int_equal(checksum(&peer.us.ip, &peer.addr.ip, h, len), 0xffff);
-	assert_memory_equal(h, peer.us.port.b, 2);
-	assert_memory_equal(h + 2, peer.addr.port.b, 2);
-	s.flags = h[13];
-	data = h + (h[12] >> 4) * 4;
-	assert_true(h[12] >> 4 >= 5 && data <= h + len);
-	assert_int_equal(h[12] & 0xf, 0);
-	s.len = (uint32_t)(h + len - data);
-	assert_int_equal(s.tos >> 2, app.dscp);
-	if (!s.len)
-		assert_int_equal(s.tos & CE, 0);
-	if (s.flags & SYN)
-		peer.irs = get32(h + 4);
-	s.seq = get32(h + 4) - peer.irs;
-	s.ack = s.flags & ACK ? get32(h + 8) - peer.iss : 0;
-	if (!(s.flags & ACK))
-		assert_int_equal(get32(h + 8), 0);
-	s.wnd = (uint16_t)get16(h + 14);
-	s.urg = (uint16_t)get16(h + 18);
-	get_options(&s, h + 20, data);
+	assert_true(sock_addr_eq(&in.src, &peer.us));
+	assert_true(sock_addr_eq(&in.dst, &peer.addr));
+	assert_int_equal(in.tos >> 2, app.dscp);
+	if (!in.len)
+		assert_int_equal(in.tos & CE, 0);
+	if (in.flags & SYN)
+		peer.irs = in.seq;
+	if (!(in.flags & ACK))
+		assert_int_equal(in.ack, 0);
+	s = (struct seg){ .flags = in.flags & (uint8_t)~PSH,
+			  .seq = in.seq - peer.irs,
+			  .ack = in.flags & ACK ? in.ack - peer.iss : 0,
+			  .len = in.len,
+			  .wnd = in.wnd,
+			  .urg = in.urg,
+			  .tos = in.tos,
+			  .df = in.df || !ip_is_v4(&peer.addr.ip) };
+	get_options(&s, in.opt, in.data);
 	if (s.ts)
 		peer.ts_last = s.tsval;
 	if (s.len)
-		pattern_check(data, s.seq - 1, s.len);
-	memcpy(s.bytes, data, s.len);
+		pattern_check(in.data, s.seq - 1, s.len);
+	memcpy(s.bytes, in.data, s.len);
 	assert_false(s.flags & URG);
-	s.flags &= (uint8_t)~PSH;
 	return &s;
 }
 
@@ -421,7 +334,9 @@ uint32_t seg_skip(void)
 /* Whether a segment waits; it stays. */
 static bool seg_waits(void)
 {
-	if (!tcp_frame())
+	struct segment in;
+
+	if (!segment_next(&in))
 		return false;
 	world.at_out[peer.port]--;
 	return true;

@@ -205,31 +205,18 @@ void app_gone(enum tcp_end why)
 
 void tcp_config(void)
 {
+	struct config_tcp *t = &world.conf.tcp;
+
 	world_config();
 	world.conf.dataplane.mbufs = 4095;
-	world.conf.tcp = (struct config_tcp){
-		.connections = 64,
-		.half_open = 16,
-		.time_wait = 16,
-		.time_wait_ms = 2000,
-		.buffers = 2048,
-		.send_buffer = 262144,
-		.receive_buffer = 262144,
-		.reorder_buffer = 131072,
-		.media_queue = 65536,
-		.media_age_ms = 200,
-		.handshake_ms = 10000,
-		.connect_timeout = 30,
-		.bind_timeout = 30,
-		.idle_timeout = 60,
-		.frame_ms = 10000,
-		.stall_timeout = 60,
-		.linger = 10,
-		.keepalive = 0,
-		.cookies = COOKIES_AUTO,
-		.congestion = CONGESTION_RENO,
-		.ecn = true,
-	};
+	t->time_wait_ms = 2000;
+	t->buffers = 2048;
+	t->send_buffer = 262144;
+	t->media_queue = 65536;
+	t->linger = 10;
+	t->keepalive = 0;
+	t->cookies = COOKIES_AUTO;
+	t->congestion = CONGESTION_RENO;
 }
 
 void tcp_start(void)
@@ -292,16 +279,4 @@ int tcp_teardown(void **state)
 	(void)state;
 	tcp_stop();
 	return 0;
-}
-
-void world_pass_ms(uint32_t ms)
-{
-	while (ms--) {
-		uint64_t now = world.w->now_ms + 1;
-
-		world_clock_ms(now);
-		if (now % 1000 == 0)
-			world_neighbours();
-		world_run();
-	}
 }

@@ -14,7 +14,8 @@
  *
  * Each test ends without connections, timers, records or buffers in use: tcp_stop() checks.
  */
-#include "dp_world.h"
+#include "segment.h"
+#include "worker.h"
 #include "dp/tcp/conn.h"
 #include "dp/net/ip.h"
 
@@ -23,17 +24,6 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-
-enum {
-	FIN = 1 << 0,
-	SYN = 1 << 1,
-	RST = 1 << 2,
-	PSH = 1 << 3,
-	ACK = 1 << 4,
-	URG = 1 << 5,
-	ECE = 1 << 6,
-	CWR = 1 << 7,
-};
 
 enum {
 	APP_PORT = 80, /* where the owner listens, any address of ours */
@@ -90,11 +80,6 @@ void app_gone(enum tcp_end why);
 /* The bytes of a stream from offset off on. */
 void pattern_fill(uint8_t *p, uint64_t off, uint32_t n);
 void pattern_check(const uint8_t *p, uint64_t off, uint32_t n);
-
-/* ---- the clock ---- */
-
-/* Steps of 1 ms, with turns after each. */
-void world_pass_ms(uint32_t ms);
 
 /* ---- the peer ---- */
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tls_world.h"
+#include "make_cert.h"
 
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <unistd.h>
 
 enum { CLIENT_PORT = 7000 };
@@ -15,46 +14,20 @@ struct tickets tls_tickets;
 
 static char dir[] = "/tmp/fairlead-tls-XXXXXX";
 static uint16_t next_port = CLIENT_PORT;
-static int alert_seen;
 
 /* ---- certificates ---- */
 
-static void pem_write(const char *name, const char *kind, const X509 *x, EVP_PKEY *key, char *path,
-		      size_t len)
-{
-	FILE *f;
-
-	snprintf(path, len, "%s/%s.%s", dir, name, kind);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	if (x)
-		assert_int_equal(PEM_write_X509(f, x), 1);
-	else
-		assert_int_equal(PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL), 1);
-	fclose(f);
-}
-
 /* Self-signed, for relay.test. */
-static void certificate_make(const char *name, EVP_PKEY *key, struct config_certificate *c)
+static void certificate_make(const char *name, const char *kind, struct config_certificate *c)
 {
-	X509 *x = X509_new();
-	X509_NAME *n = X509_get_subject_name(x);
-	X509_EXTENSION *san =
-	    X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:relay.test");
+	struct cert_spec spec = { .cn = "relay.test", .names = "DNS:relay.test" };
+	EVP_PKEY *key = make_key(kind);
+	X509 *x = make_cert(&spec, key, NULL, NULL);
 
-	assert_non_null(key);
-	X509_set_version(x, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(x), 1);
-	X509_gmtime_adj(X509_getm_notBefore(x), -3600);
-	X509_gmtime_adj(X509_getm_notAfter(x), 86400);
-	X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC, (const uint8_t *)"relay.test", -1, -1, 0);
-	X509_set_issuer_name(x, n);
-	X509_set_pubkey(x, key);
-	X509_add_ext(x, san, -1);
-	assert_true(X509_sign(x, key, EVP_sha256()) > 0);
-	pem_write(name, "pem", x, NULL, c->chain, sizeof(c->chain));
-	pem_write(name, "key", NULL, key, c->key, sizeof(c->key));
-	X509_EXTENSION_free(san);
+	snprintf(c->chain, sizeof(c->chain), "%s/%s.pem", dir, name);
+	snprintf(c->key, sizeof(c->key), "%s/%s.key", dir, name);
+	write_certs(c->chain, &x, 1);
+	write_key(c->key, key, NULL);
 	X509_free(x);
 	EVP_PKEY_free(key);
 }
@@ -170,8 +143,8 @@ void tls_world_config(void)
 	c->n_domain = 1;
 	strcpy(c->certificate[0].domain, "default");
 	strcpy(c->certificate[1].domain, "default");
-	certificate_make("ecdsa", EVP_EC_gen("P-256"), &c->certificate[0]);
-	certificate_make("rsa", EVP_RSA_gen(2048), &c->certificate[1]);
+	certificate_make("ecdsa", "EC:P-256", &c->certificate[0]);
+	certificate_make("rsa", "RSA:2048", &c->certificate[1]);
 	c->n_certificate = 2;
 	c->tls = (struct config_tls){ .connections = 64,
 				      .handshakes = 4,
@@ -263,7 +236,7 @@ static void client_got(struct host *h, const uint8_t *p, uint32_t n)
 	uint32_t i = 0;
 
 	(void)h;
-	assert_int_equal(BIO_write(client.in, p, (int)n), (int)n);
+	tls_peer_give(&client.tls, p, n);
 	while (i < n) {
 		uint32_t k;
 
@@ -284,16 +257,9 @@ static void client_got(struct host *h, const uint8_t *p, uint32_t n)
 	}
 }
 
-static void on_alert(const SSL *s, int where, int ret)
-{
-	(void)s;
-	if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT)
-		alert_seen = ret & 0xff;
-}
-
 int client_alert(void)
 {
-	return alert_seen;
+	return client.tls.alert;
 }
 
 static void on_keylog(const SSL *s, const char *line)
@@ -328,16 +294,12 @@ void client_forge(uint64_t seq, enum tls_type type, const void *p, uint32_t n)
 }
 
 /* What both kinds of far ends have. */
-static void far_ssl(uint16_t port, const struct sock_addr *us)
+static void far_open(uint16_t port, const struct sock_addr *us, bool connects)
 {
 	struct sock_addr addr = at("10.1.0.2", port);
 
-	client.ssl = SSL_new(client.ctx);
-	client.in = BIO_new(BIO_s_mem());
-	client.out = BIO_new(BIO_s_mem());
-	SSL_set_bio(client.ssl, client.in, client.out);
+	tls_peer_open(&client.tls, connects);
 	client.part_len = client.part_left = client.n_record = 0;
-	alert_seen = -1;
 	client.host = host_new(ACCESS, &addr, us, 1, 2);
 	client.host->got = client_got;
 }
@@ -346,9 +308,8 @@ static void client_connect(void)
 {
 	struct sock_addr us = at("10.1.0.1", TLS_PORT);
 
-	far_ssl(next_port++, &us);
-	SSL_set_connect_state(client.ssl);
-	SSL_set_tlsext_host_name(client.ssl, "relay.test");
+	far_open(next_port++, &us, true);
+	SSL_set_tlsext_host_name(client.tls.ssl, "relay.test");
 	host_connect(client.host);
 	assert_true(client.host->open);
 }
@@ -361,34 +322,32 @@ void server_open(int version)
 	const struct config_certificate *cert = &world.conf.certificate[0];
 	enum tcp_end why;
 
-	client.ctx = SSL_CTX_new(TLS_server_method());
-	SSL_CTX_set_min_proto_version(client.ctx, version);
-	SSL_CTX_set_max_proto_version(client.ctx, version);
-	SSL_CTX_set_info_callback(client.ctx, on_alert);
-	assert_int_equal(SSL_CTX_use_certificate_file(client.ctx, cert->chain, SSL_FILETYPE_PEM),
+	client.tls.ctx = SSL_CTX_new(TLS_server_method());
+	SSL_CTX_set_min_proto_version(client.tls.ctx, version);
+	SSL_CTX_set_max_proto_version(client.tls.ctx, version);
+	assert_int_equal(
+	    SSL_CTX_use_certificate_file(client.tls.ctx, cert->chain, SSL_FILETYPE_PEM), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey_file(client.tls.ctx, cert->key, SSL_FILETYPE_PEM),
 			 1);
-	assert_int_equal(SSL_CTX_use_PrivateKey_file(client.ctx, cert->key, SSL_FILETYPE_PEM), 1);
 	assert_non_null(tcp_connect(world.w, &r, &owner_app, &why));
-	far_ssl(443, &r.local);
-	SSL_set_accept_state(client.ssl);
+	far_open(443, &r.local, false);
 	client_run();
 }
 
 void client_new(int version)
 {
-	client.ctx = SSL_CTX_new(TLS_client_method());
+	client.tls.ctx = SSL_CTX_new(TLS_client_method());
 	if (version) {
-		SSL_CTX_set_min_proto_version(client.ctx, version);
-		SSL_CTX_set_max_proto_version(client.ctx, version);
+		SSL_CTX_set_min_proto_version(client.tls.ctx, version);
+		SSL_CTX_set_max_proto_version(client.tls.ctx, version);
 	}
-	SSL_CTX_set_info_callback(client.ctx, on_alert);
-	SSL_CTX_set_keylog_callback(client.ctx, on_keylog);
+	SSL_CTX_set_keylog_callback(client.tls.ctx, on_keylog);
 	client_connect();
 }
 
 void client_again(void)
 {
-	SSL_free(client.ssl);
+	tls_peer_close(&client.tls);
 	memset(&owner, 0, sizeof(owner));
 	client_connect();
 }
@@ -397,17 +356,15 @@ void client_free(void)
 {
 	if (client.host && client.host->open && !client.host->rst && owner.closed == 0)
 		host_rst(client.host);
-	SSL_free(client.ssl);
-	SSL_CTX_free(client.ctx);
+	tls_peer_close(&client.tls);
+	SSL_CTX_free(client.tls.ctx);
 	memset(&client, 0, sizeof(client));
 	ERR_clear_error();
 }
 
 size_t client_take(uint8_t *p, size_t max)
 {
-	int n = BIO_read(client.out, p, (int)max);
-
-	return n > 0 ? (size_t)n : 0;
+	return tls_peer_take(&client.tls, p, max);
 }
 
 void client_raw(const uint8_t *p, size_t n)
@@ -426,10 +383,10 @@ void client_run(void)
 
 	while (more) {
 		hosts_run();
-		if (!SSL_is_init_finished(client.ssl))
-			SSL_do_handshake(client.ssl);
-		if (SSL_is_init_finished(client.ssl))
-			SSL_peek(client.ssl, buf, 1); /* alerts, tickets, KeyUpdate */
+		if (!SSL_is_init_finished(client.tls.ssl))
+			SSL_do_handshake(client.tls.ssl);
+		if (SSL_is_init_finished(client.tls.ssl))
+			SSL_peek(client.tls.ssl, buf, 1); /* alerts, tickets, KeyUpdate */
 		more = false;
 		if (!client.hold_out && (n = client_take(buf, sizeof(buf)))) {
 			client_raw(buf, n);
@@ -442,13 +399,13 @@ void client_open(int version)
 {
 	client_new(version);
 	client_run();
-	assert_true(SSL_is_init_finished(client.ssl));
+	assert_true(SSL_is_init_finished(client.tls.ssl));
 	assert_int_equal(owner.opened, 1);
 }
 
 void client_write(const void *p, int n)
 {
-	assert_int_equal(SSL_write(client.ssl, p, n), n);
+	assert_int_equal(SSL_write(client.tls.ssl, p, n), n);
 	client_run();
 }
 
@@ -457,7 +414,7 @@ void client_read(void *p, int n)
 	int got = 0, k;
 
 	while (got < n) {
-		k = SSL_read(client.ssl, (uint8_t *)p + got, n - got);
+		k = SSL_read(client.tls.ssl, (uint8_t *)p + got, n - got);
 		if (k <= 0)
 			fail_msg("%d bytes of %d", got, n);
 		got += k;

@@ -4,12 +4,14 @@
 
 /*
  * TLS on real workers, seen by an OpenSSL client whose bytes travel in TCP segments: hosts of
- * unit/tcp_host.h carry what two memory BIOs give and take. The owner above the layer belongs to
+ * tcp_host.h carry what a tls_peer gives and takes. The owner above the layer belongs to
  * the tests: it keeps what it reads, and says what it is told to say. Certificates are made when a
  * test begins. Each test ends with connections, TLS state, handshakes and buffers as they were
  * before: tls_world_stop() checks.
  */
+#include "control.h"
 #include "tcp_host.h"
+#include "tls_peer.h"
 #include "dp/tls/layer.h"
 #include "dp/tls/tickets.h"
 
@@ -18,7 +20,6 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <openssl/ssl.h>
 
 enum {
 	TLS_LISTENER = 2,
@@ -52,12 +53,10 @@ struct wire_record {
 };
 
 struct client {
-	SSL_CTX *ctx;
-	SSL *ssl;
-	BIO *in, *out; /* what came; what goes */
+	struct tls_peer tls;
 	struct host *host;
 	uint16_t cut;  /* bytes a segment; 0: as many as fit */
-	bool hold_out; /* what goes stays in `out` */
+	bool hold_out; /* what goes stays in tls.out */
 	uint32_t n_record;
 	struct wire_record record[RECORDS_MAX];
 	uint32_t part_len; /* of the record under way */
@@ -81,7 +80,7 @@ int tls_teardown(void **state);
 void client_new(int version);
 /*
  * The other way round: an OpenSSL server, and a connection from us to it, whose owner is the same.
- * client.ssl is the server's then.
+ * client.tls is the server's then.
  */
 void server_open(int version);
 /* Another connection of the same context. */

@@ -5,7 +5,7 @@
  * with success is one in the worker, whose pool is small; the worker never refuses what it is told
  * to install; and whoever needs no record of the pool, or finds one free, gets what he asks for.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/worker.h"
 #include "cp/server.h"
 
 #include <setjmp.h>

@@ -36,8 +36,8 @@ static struct host *hello_only(void)
 
 	gate.far[0].mute = true;
 	far_connect(0);
-	SSL_do_handshake(gate.far[0].ssl);
-	n = BIO_read(gate.far[0].out, hello, sizeof(hello));
+	SSL_do_handshake(gate.far[0].tls.ssl);
+	n = BIO_read(gate.far[0].tls.out, hello, sizeof(hello));
 	assert_true(n > 0);
 	host_say(gate.far[0].host, hello, (uint16_t)n);
 	gate_run();
@@ -329,7 +329,7 @@ static void the_fingerprint_changes(void **state)
 		gate_pass_ms(200);
 		gate_ended(0, TCP_END_TLS_FINGERPRINT);
 		gate_ended(1, TCP_END_PARTNER);
-		assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
+		assert_int_equal(gate.far[0].tls.alert, SSL_AD_BAD_CERTIFICATE);
 		assert_int_equal(gate.far[1].n, 0);
 		gate_again();
 	}

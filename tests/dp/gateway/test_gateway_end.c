@@ -119,9 +119,9 @@ static void says_at_once(uint32_t i)
 	uint8_t said[100] = "just in time";
 	int n = 12;
 
-	if (f->ssl) {
-		assert_int_equal(SSL_write(f->ssl, said, n), n);
-		n = BIO_read(f->out, said, sizeof(said));
+	if (f->tls.ssl) {
+		assert_int_equal(SSL_write(f->tls.ssl, said, n), n);
+		n = BIO_read(f->tls.out, said, sizeof(said));
 	}
 	host_say(f->host, said, (uint16_t)n);
 	gate_run();
@@ -252,7 +252,7 @@ static void alerts(void)
 	struct far *f = &gate.far[0];
 
 	/* As if it had come from us: what the remote answers is a fatal alert. */
-	assert_int_equal(BIO_write(f->in, record, sizeof(record)), sizeof(record));
+	assert_int_equal(BIO_write(f->tls.in, record, sizeof(record)), sizeof(record));
 	gate_run();
 	gate_no_event();
 	broken(TCP_END_TLS_ALERT);
@@ -275,12 +275,12 @@ static void judged_too_late(bool right)
 	static const uint8_t record[37] = { 23, 3, 3, 0, 32 };
 
 	gate_unjudged(0);
-	assert_int_equal(BIO_write(gate.far[0].in, record, sizeof(record)), sizeof(record));
+	assert_int_equal(BIO_write(gate.far[0].tls.in, record, sizeof(record)), sizeof(record));
 	gate_run();
 	assert_true(gate.far[0].host->fin_rcvd);
 	gate_fingerprint(0, FP_SHA256, right);
 	gate_set();
-	assert_int_equal(gate.far[0].alert, -1);
+	assert_int_equal(gate.far[0].tls.alert, -1);
 	gate_unfit(0, TCP_END_TLS_ALERT);
 	gate_again();
 }
@@ -302,7 +302,7 @@ static void altered(void)
 	gate.far[0].mute = false;
 	gate_run();
 	broken(TCP_END_TLS_MAC);
-	assert_int_equal(gate.far[0].alert, SSL_AD_BAD_RECORD_MAC);
+	assert_int_equal(gate.far[0].tls.alert, SSL_AD_BAD_RECORD_MAC);
 	gone();
 }
 
@@ -333,7 +333,7 @@ static void test_5_11_2_x_4_3_authentication_failure(void **state)
 		far_say(1, "meanwhile!", 10);
 		far_connect(0);
 		gate_unfit(0, TCP_END_TLS_FINGERPRINT);
-		assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
+		assert_int_equal(gate.far[0].tls.alert, SSL_AD_BAD_CERTIFICATE);
 		gate.far[0].host->fin = true;
 		gate_term(0)->n_fingerprint = 0;
 		gate_fingerprint(0, FP_SHA256, true);
@@ -360,7 +360,7 @@ static void test_5_11_2_x_4_3_handshake_failure(void **state)
 	far_connect(0);
 	gate_pass_ms(200);
 	gate_unfit(0, TCP_END_TLS_HANDSHAKE);
-	assert_int_equal(gate.far[0].alert, SSL_AD_PROTOCOL_VERSION);
+	assert_int_equal(gate.far[0].tls.alert, SSL_AD_PROTOCOL_VERSION);
 	gate.far[0].host->fin = true;
 	gate.far[0].version_max = 0;
 	far_again(0);
@@ -555,16 +555,17 @@ static void test_5_11_2_x_5_2_expiry(void **state)
 
 /* ---- 5.11.2.x.4.5: other TLS procedures ---- */
 
-/* Told no (R57), at which OpenSSL gives up. Who does not goes on: tests/dp/tls/test_tls_update.c. */
+/* Told no (R57), at which OpenSSL gives up. Who does not goes on: tests/dp/tls/test_tls_update.c.
+ */
 static void test_5_11_2_x_4_5_renegotiation(void **state)
 {
 	(void)state;
 	gate.far[0].version_min = gate.far[0].version_max = TLS1_2_VERSION;
 	gate_up(TERM_TLS, 0, TERM_TCP, 0);
-	assert_int_equal(SSL_renegotiate(gate.far[0].ssl), 1);
-	SSL_do_handshake(gate.far[0].ssl);
+	assert_int_equal(SSL_renegotiate(gate.far[0].tls.ssl), 1);
+	SSL_do_handshake(gate.far[0].tls.ssl);
 	gate_run();
-	assert_int_equal(gate.far[0].alert, SSL_AD_NO_RENEGOTIATION);
+	assert_int_equal(gate.far[0].tls.alert, SSL_AD_NO_RENEGOTIATION);
 	broken(TCP_END_TLS_ALERT);
 }
 
@@ -577,7 +578,7 @@ static void resumed(int version)
 	gate_up(TERM_TLS, 0, TERM_TCP, 0);
 	far_say(1, "a ticket would be here", 22);
 	far_heard(0, "a ticket would be here", 22);
-	kept = SSL_get1_session(gate.far[0].ssl);
+	kept = SSL_get1_session(gate.far[0].tls.ssl);
 	assert_false(SSL_SESSION_has_ticket(kept));
 	SSL_SESSION_free(kept);
 	assert_int_equal(world_count(0, CNT_TLS_RESUMED_12), 0);

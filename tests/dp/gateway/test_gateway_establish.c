@@ -84,7 +84,7 @@ static void no_certificate(int version, uint16_t role)
 	far_connect(0);
 	gate.far[0].host->fin = true;
 	gate_unfit(role, TCP_END_TLS_FINGERPRINT);
-	assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
+	assert_int_equal(gate.far[0].tls.alert, SSL_AD_BAD_CERTIFICATE);
 	gate.far[0].no_cert = false;
 	gate_again();
 }
@@ -99,7 +99,7 @@ static void test_5_11_2_x_4_1_mutual_certificates(void **state)
 	gate_up(TERM_TLS, 0, TERM_TLS, TERM_TLS_CLIENT);
 	for (uint32_t i = 0; i < SIDES; i++) {
 		const struct config_certificate *c = &world.conf.certificate[i];
-		X509 *shown = SSL_get1_peer_certificate(gate.far[i].ssl), *own;
+		X509 *shown = SSL_get1_peer_certificate(gate.far[i].tls.ssl), *own;
 		FILE *f = fopen(c->chain, "r");
 
 		own = PEM_read_X509(f, NULL, NULL, NULL);
@@ -135,7 +135,7 @@ static void test_5_11_2_x_4_1_no_psk(void **state)
 		gate.far[0].suites = "PSK";
 		gate_want(0, TERM_TLS, 0);
 		gate_want(1, TERM_TCP, 0);
-		SSL_set_psk_client_callback(gate.far[0].ssl, give_psk);
+		SSL_set_psk_client_callback(gate.far[0].tls.ssl, give_psk);
 		gate_set();
 		far_connect(0);
 		gate.far[0].host->fin = true;
@@ -165,8 +165,8 @@ static void test_5_11_2_x_4_1_two_domains(void **state)
 	assert_int_equal(gate_event(0, TERM_UP)->tls_suite, 0xc02c);
 	assert_int_equal(gate_event(1, TERM_UP)->tls_version, TLS1_3_VERSION);
 	gate_passes();
-	assert_int_equal(SSL_version(gate.far[0].ssl), TLS1_2_VERSION);
-	assert_int_equal(SSL_version(gate.far[1].ssl), TLS1_3_VERSION);
+	assert_int_equal(SSL_version(gate.far[0].tls.ssl), TLS1_2_VERSION);
+	assert_int_equal(SSL_version(gate.far[1].tls.ssl), TLS1_3_VERSION);
 }
 
 /* ---- 5.11.2.x.4.2: session establishment ---- */
@@ -190,7 +190,7 @@ static void is_refused(void)
 	gate_pass_ms(200);
 	assert_int_equal(gate_event(0, client ? TERM_ENDED : TERM_REFUSED)->why,
 			 TCP_END_TLS_FINGERPRINT);
-	assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
+	assert_int_equal(gate.far[0].tls.alert, SSL_AD_BAD_CERTIFICATE);
 	assert_int_equal(gate.far[0].n, 0);
 	gate_again();
 }
@@ -249,7 +249,7 @@ static void late(int version, uint16_t role, bool right)
 		gate_no_event();
 	} else {
 		gate_unfit(role, TCP_END_TLS_FINGERPRINT);
-		assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
+		assert_int_equal(gate.far[0].tls.alert, SSL_AD_BAD_CERTIFICATE);
 		assert_true(gate.far[0].host->fin_rcvd);
 		assert_int_equal(gate.far[1].n, 0);
 		assert_int_equal(gate.far[1].host->rst, (role & TERM_CONNECT) != 0);
@@ -277,7 +277,7 @@ static void test_5_11_2_x_4_2_fingerprint_absent(void **state)
 		far_say(0, "early", 5);
 		gate_pass_ms(2001);
 		gate_unfit(roles[r], TCP_END_NO_FINGERPRINT);
-		assert_int_equal(gate.far[0].alert, SSL_AD_BAD_CERTIFICATE);
+		assert_int_equal(gate.far[0].tls.alert, SSL_AD_BAD_CERTIFICATE);
 		assert_int_equal(gate.far[1].n, 0);
 		gate_again();
 	}
@@ -338,15 +338,15 @@ static void test_5_11_2_x_4_2_notified(void **state)
 	snprintf(gate_term(0)->host, sizeof(gate_term(0)->host), "ue.test");
 	gate_want(1, TERM_TCP, 0);
 	gate_set();
-	assert_string_equal(SSL_get_servername(gate.far[0].ssl, TLSEXT_NAMETYPE_host_name),
+	assert_string_equal(SSL_get_servername(gate.far[0].tls.ssl, TLSEXT_NAMETYPE_host_name),
 			    "ue.test");
 	e = gate_event(0, TERM_UP);
 	assert_int_equal(e->attempt, 1);
 	assert_int_equal(e->tls_version, TLS1_3_VERSION);
 	assert_int_equal(e->tls_suite,
-			 SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(gate.far[0].ssl)));
+			 SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(gate.far[0].tls.ssl)));
 	assert_int_equal(
-	    X509_digest(SSL_get_certificate(gate.far[0].ssl), EVP_sha256(), digest, &len), 1);
+	    X509_digest(SSL_get_certificate(gate.far[0].tls.ssl), EVP_sha256(), digest, &len), 1);
 	assert_memory_equal(e->sha256, digest, 32);
 	assert_memory_equal(&e->remote, &gate_term(0)->remote[0], sizeof(e->remote));
 	assert_memory_equal(&e->cid, &gate.want.cid, sizeof(e->cid));
@@ -361,7 +361,7 @@ static void test_5_11_2_x_4_2_alpn(void **state)
 {
 	(void)state;
 	gate_want(0, TERM_TLS, 0);
-	SSL_set_alpn_protos(gate.far[0].ssl, (const uint8_t *)"\4msrp", 5);
+	SSL_set_alpn_protos(gate.far[0].tls.ssl, (const uint8_t *)"\4msrp", 5);
 	comes_up();
 }
 

@@ -23,7 +23,7 @@ static void pressure(enum ctl_transport a, enum ctl_transport b)
 	to->stop = true;
 	if (a == TERM_TLS) {
 		for (uint32_t at = 0; at < sizeof(bytes); at += 10000)
-			SSL_write(gate.far[0].ssl, bytes + at, 10000);
+			SSL_write(gate.far[0].tls.ssl, bytes + at, 10000);
 		gate_run();
 	} else {
 		from->to_send = sizeof(bytes);
@@ -117,8 +117,8 @@ static void half_said(void)
 	uint8_t half[500];
 
 	gate_pass_ms(1);
-	assert_int_equal(SSL_write(gate.far[0].ssl, bytes, 1000), 1000);
-	assert_int_equal(BIO_read(gate.far[0].out, half, sizeof(half)), sizeof(half));
+	assert_int_equal(SSL_write(gate.far[0].tls.ssl, bytes, 1000), 1000);
+	assert_int_equal(BIO_read(gate.far[0].tls.out, half, sizeof(half)), sizeof(half));
 	host_say(gate.far[0].host, half, sizeof(half));
 	gate.far[0].mute = true;
 }

@@ -6,7 +6,7 @@
  * that one (RFC 1122 3.3.4.2, RFC 3704 2.2). All addresses that may be configured are known, and
  * no other is.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 
 #include "dp/net/ip.h"
 #include "lib/chandata.h"

@@ -7,6 +7,7 @@
  * checksums that are right, nearly right, or altered at random; sessions are alive, expired in each
  * of their parts, or of a kind that has no path.
  */
+#include "tests/world/control.h"
 #include "tests/world/path_twice.h"
 
 #include "dp/rx.h"

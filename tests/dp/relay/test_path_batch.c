@@ -6,6 +6,7 @@
  * three hand over what they hear. A device may have sent, freed and reused a buffer by the time
  * that the call which gave it away returns, as the one of this world does.
  */
+#include "tests/world/control.h"
 #include "tests/world/path_twice.h"
 
 #include "dp/relay/path.h"

@@ -6,7 +6,7 @@
  * lets it: by timestamps, or by sequence numbers on both sides where there are none. The oldest
  * entry makes room, and what is over is forgotten a bounded number a call.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/worker.h"
 #include "dp/net/ip.h"
 #include "dp/tcp/conn.h"
 

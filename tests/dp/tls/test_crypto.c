@@ -203,7 +203,7 @@ static void job_waits(void **state)
 	pthread_join(t, NULL);
 	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 1);
 	assert_ptr_equal(handshake_recv(&sw.worker[0]), s);
-	assert_int_equal(BIO_write(sw.in, s->out, (int)s->out_len), s->out_len);
+	assert_int_equal(BIO_write(sw.tls.in, s->out, (int)s->out_len), s->out_len);
 	handshake_all(s);
 	expect_done(s);
 	expect_records(s);
@@ -225,7 +225,7 @@ static void job_is_refused(void **state)
 	fake_domain.waiting = false;
 	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 1);
 	assert_ptr_equal(handshake_recv(&sw.worker[0]), s);
-	assert_int_equal(BIO_write(sw.in, s->out, (int)s->out_len), s->out_len);
+	assert_int_equal(BIO_write(sw.tls.in, s->out, (int)s->out_len), s->out_len);
 	handshake_all(s);
 	expect_done(s);
 	put(s);
@@ -296,7 +296,7 @@ static void hand_over(struct handshake *s)
 	while (!handshake_recv(&sw.worker[0]))
 		sched_yield();
 	if (s->out_len)
-		BIO_write(sw.in, s->out, (int)s->out_len);
+		BIO_write(sw.tls.in, s->out, (int)s->out_len);
 }
 
 static void own_thread(void **state)
@@ -313,14 +313,14 @@ static void own_thread(void **state)
 	for (i = 0; i < 20; i++) {
 		struct handshake *s = handshake_fresh();
 
-		SSL_CTX_set_max_proto_version(sw.ctx, i % 2 ? TLS1_2_VERSION : TLS1_3_VERSION);
+		SSL_CTX_set_max_proto_version(sw.tls.ctx, i % 2 ? TLS1_2_VERSION : TLS1_3_VERSION);
 		peer_open();
 		while (!handshake_over(s)) {
-			SSL_do_handshake(sw.ssl);
+			SSL_do_handshake(sw.tls.ssl);
 			s->in_len = s->state == HANDSHAKE_OUT ? 0 : peer_record(s->in);
 			hand_over(s);
 		}
-		SSL_do_handshake(sw.ssl);
+		SSL_do_handshake(sw.tls.ssl);
 		expect_done(s);
 		expect_records(s);
 		put(s);

@@ -69,16 +69,17 @@ static void each_suite(bool server)
 		struct handshake *s;
 
 		peer_context(server);
-		SSL_CTX_set_min_proto_version(sw.ctx, c->version);
-		SSL_CTX_set_max_proto_version(sw.ctx, c->version);
+		SSL_CTX_set_min_proto_version(sw.tls.ctx, c->version);
+		SSL_CTX_set_max_proto_version(sw.tls.ctx, c->version);
 		if (c->version == TLS1_3_VERSION)
-			assert_int_equal(SSL_CTX_set_ciphersuites(sw.ctx, c->name), 1);
+			assert_int_equal(SSL_CTX_set_ciphersuites(sw.tls.ctx, c->name), 1);
 		else
-			assert_int_equal(SSL_CTX_set_cipher_list(sw.ctx, c->name), 1);
-		SSL_CTX_set1_sigalgs_list(
-		    sw.ctx, c->key == FAKE_EC ? "ECDSA+SHA256" : "rsa_pss_rsae_sha256:RSA+SHA256");
+			assert_int_equal(SSL_CTX_set_cipher_list(sw.tls.ctx, c->name), 1);
+		SSL_CTX_set1_sigalgs_list(sw.tls.ctx, c->key == FAKE_EC
+							  ? "ECDSA+SHA256"
+							  : "rsa_pss_rsae_sha256:RSA+SHA256");
 		s = hands_done();
-		assert_string_equal(SSL_get_cipher_name(sw.ssl), c->name);
+		assert_string_equal(SSL_get_cipher_name(sw.tls.ssl), c->name);
 		assert_int_equal(s->result.version, c->version);
 		assert_string_equal(tls_suite(s->result.suite)->name, c->name);
 		assert_false(s->result.resumed);
@@ -113,13 +114,13 @@ static void names(void **state)
 
 	(void)state;
 	handshake_start();
-	SSL_CTX_set_alpn_protos(sw.ctx, offer, sizeof(offer) - 1);
+	SSL_CTX_set_alpn_protos(sw.tls.ctx, offer, sizeof(offer) - 1);
 	s = handshake_fresh();
 	peer_open();
-	SSL_set_tlsext_host_name(sw.ssl, FAKE_NAME);
+	SSL_set_tlsext_host_name(sw.tls.ssl, FAKE_NAME);
 	handshake_all(s);
 	expect_done(s);
-	SSL_get0_alpn_selected(sw.ssl, &chosen, &len);
+	SSL_get0_alpn_selected(sw.tls.ssl, &chosen, &len);
 	assert_int_equal(len, 9);
 	assert_memory_equal(chosen, "stun.turn", len);
 	assert_int_equal(s->result.service, SERVICE_NONE);
@@ -146,9 +147,9 @@ static void client_names(void **state)
 		expect_done(s);
 		assert_true(s->result.peer_cert);
 		if (i == 0)
-			assert_string_equal(SSL_get_servername(sw.ssl, 0), FAKE_NAME);
+			assert_string_equal(SSL_get_servername(sw.tls.ssl, 0), FAKE_NAME);
 		else
-			assert_null(SSL_get_servername(sw.ssl, 0));
+			assert_null(SSL_get_servername(sw.tls.ssl, 0));
 		put(s);
 	}
 }
@@ -170,8 +171,8 @@ static void client_certificate(void **state)
 		struct handshake *s;
 
 		peer_context(false);
-		SSL_CTX_set_max_proto_version(sw.ctx, v);
-		fake_certs(sw.ctx, ec, 0);
+		SSL_CTX_set_max_proto_version(sw.tls.ctx, v);
+		fake_certs(sw.tls.ctx, ec, 0);
 		s = hands_done();
 		assert_true(s->result.peer_cert);
 		for (h = 0; h < FP_HASHES; h++)
@@ -191,12 +192,12 @@ static void resume(int version)
 	int i;
 
 	handshake_start();
-	SSL_CTX_set_max_proto_version(sw.ctx, version);
+	SSL_CTX_set_max_proto_version(sw.tls.ctx, version);
 	for (i = 0; i < 3; i++) {
 		s = handshake_fresh();
 		peer_open();
 		if (sw.session)
-			assert_int_equal(SSL_set_session(sw.ssl, sw.session), 1);
+			assert_int_equal(SSL_set_session(sw.tls.ssl, sw.session), 1);
 		handshake_all(s);
 		expect_done(s);
 		assert_int_equal(s->result.resumed, i > 0);
@@ -236,7 +237,7 @@ static void key_that_was_not_used(void **state)
 	handshake_start();
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
 		peer_context(false);
-		SSL_CTX_set_max_proto_version(sw.ctx, v);
+		SSL_CTX_set_max_proto_version(sw.tls.ctx, v);
 		s = handshake_fresh();
 		peer_open();
 		assert_true(handshake_move(s)); /* ClientHello, and the answer to it */
@@ -279,8 +280,8 @@ static void hello_retry(void **state)
 	(void)state;
 	fake_domain.groups = "X25519";
 	handshake_start();
-	SSL_CTX_set1_groups_list(sw.ctx, "P-384:X25519");
-	SSL_CTX_clear_options(sw.ctx, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
+	SSL_CTX_set1_groups_list(sw.tls.ctx, "P-384:X25519");
+	SSL_CTX_clear_options(sw.tls.ctx, SSL_OP_ENABLE_MIDDLEBOX_COMPAT);
 	s = hands_done();
 	assert_int_equal(sw.sent, 3); /* ClientHello twice, Finished */
 	expect_records(s);
@@ -298,7 +299,7 @@ static void long_flight(void **state)
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
 		struct handshake *s;
 
-		SSL_CTX_set_max_proto_version(sw.ctx, v);
+		SSL_CTX_set_max_proto_version(sw.tls.ctx, v);
 		s = hands_done();
 		assert_true(sw.wire_len > 3 * HANDSHAKE_OUT_MAX && sw.outs >= 3);
 		expect_records(s);
@@ -320,7 +321,7 @@ static void cut_hello(void **state)
 		uint32_t at, n, len;
 
 		peer_open();
-		SSL_do_handshake(sw.ssl);
+		SSL_do_handshake(sw.tls.ssl);
 		len = peer_record(hello);
 		for (at = TLS_HDR; at < len; at += n) {
 			assert_int_equal(s->state, HANDSHAKE_MORE);
@@ -376,10 +377,10 @@ static int limit_got(SSL *ssl, unsigned type, unsigned context, const uint8_t *p
 static void limit_context(bool server)
 {
 	peer_context(server);
-	SSL_CTX_set_min_proto_version(sw.ctx, limit.version);
-	SSL_CTX_set_max_proto_version(sw.ctx, limit.version);
-	SSL_CTX_set_tlsext_max_fragment_length(sw.ctx, (uint8_t)limit.mfl);
-	assert_int_equal(SSL_CTX_add_custom_ext(sw.ctx, 28,
+	SSL_CTX_set_min_proto_version(sw.tls.ctx, limit.version);
+	SSL_CTX_set_max_proto_version(sw.tls.ctx, limit.version);
+	SSL_CTX_set_tlsext_max_fragment_length(sw.tls.ctx, (uint8_t)limit.mfl);
+	assert_int_equal(SSL_CTX_add_custom_ext(sw.tls.ctx, 28,
 						SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_2_SERVER_HELLO |
 						    SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS,
 						limit_send, NULL, NULL, limit_got, NULL),

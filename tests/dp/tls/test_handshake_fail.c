@@ -73,8 +73,8 @@ static void no_suite(void **state)
 	(void)state;
 	fake_domain.suites_12 = "ECDHE+CHACHA20";
 	handshake_start();
-	SSL_CTX_set_max_proto_version(sw.ctx, TLS1_2_VERSION);
-	SSL_CTX_set_cipher_list(sw.ctx, "ECDHE+AESGCM");
+	SSL_CTX_set_max_proto_version(sw.tls.ctx, TLS1_2_VERSION);
+	SSL_CTX_set_cipher_list(sw.tls.ctx, "ECDHE+AESGCM");
 	s = handshake_do();
 	expect_failed(s, TCP_END_TLS_HANDSHAKE, ALERT_HANDSHAKE_FAILURE, false);
 	put(s);
@@ -87,7 +87,7 @@ static void no_version(void **state)
 	(void)state;
 	fake_domain.min = TLS1_3_VERSION;
 	handshake_start();
-	SSL_CTX_set_max_proto_version(sw.ctx, TLS1_2_VERSION);
+	SSL_CTX_set_max_proto_version(sw.tls.ctx, TLS1_2_VERSION);
 	s = handshake_do();
 	expect_failed(s, TCP_END_TLS_HANDSHAKE, PROTOCOL_VERSION, false);
 	put(s);
@@ -106,9 +106,9 @@ static void unknown_suite(void **state)
 		struct handshake *s;
 
 		peer_context(false);
-		SSL_CTX_set_max_proto_version(sw.ctx, v);
-		SSL_CTX_set_cipher_list(sw.ctx, fake_domain.suites_12);
-		SSL_CTX_set_ciphersuites(sw.ctx, fake_domain.suites_13);
+		SSL_CTX_set_max_proto_version(sw.tls.ctx, v);
+		SSL_CTX_set_cipher_list(sw.tls.ctx, fake_domain.suites_12);
+		SSL_CTX_set_ciphersuites(sw.tls.ctx, fake_domain.suites_13);
 		s = handshake_do();
 		assert_int_equal(s->state, HANDSHAKE_FAILED);
 		assert_int_equal(s->why, TCP_END_TLS_INTERNAL);
@@ -129,7 +129,7 @@ static void client_without_certificate(void **state)
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
 		struct handshake *s;
 
-		SSL_CTX_set_max_proto_version(sw.ctx, v);
+		SSL_CTX_set_max_proto_version(sw.tls.ctx, v);
 		s = handshake_do();
 		expect_failed(s, TCP_END_TLS_CERT,
 			      v == TLS1_3_VERSION ? CERT_REQUIRED : ALERT_HANDSHAKE_FAILURE, false);
@@ -146,11 +146,11 @@ static void client_not_trusted(void **state)
 	fake_domain.verify = SSL_VERIFY_PEER;
 	fake_domain.trust = false;
 	handshake_start();
-	fake_certs(sw.ctx, both, 0);
+	fake_certs(sw.tls.ctx, both, 0);
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
 		struct handshake *s;
 
-		SSL_CTX_set_max_proto_version(sw.ctx, v);
+		SSL_CTX_set_max_proto_version(sw.tls.ctx, v);
 		s = handshake_do();
 		expect_failed(s, TCP_END_TLS_CERT, UNKNOWN_CA, false);
 		put(s);
@@ -197,11 +197,11 @@ static void alert_received(void **state)
 
 	(void)state;
 	handshake_start();
-	SSL_CTX_set_verify(sw.ctx, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_verify(sw.tls.ctx, SSL_VERIFY_PEER, NULL);
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
 		struct handshake *s;
 
-		SSL_CTX_set_max_proto_version(sw.ctx, v);
+		SSL_CTX_set_max_proto_version(sw.tls.ctx, v);
 		s = handshake_do();
 		expect_failed(s, TCP_END_TLS_ALERT, UNKNOWN_CA, true);
 		put(s);
@@ -215,7 +215,7 @@ static void close_received(void **state)
 
 	(void)state;
 	handshake_start();
-	SSL_CTX_set_max_proto_version(sw.ctx, TLS1_2_VERSION);
+	SSL_CTX_set_max_proto_version(sw.tls.ctx, TLS1_2_VERSION);
 	s = handshake_fresh();
 	peer_open();
 	assert_true(handshake_move(s));
@@ -235,10 +235,10 @@ static void bad_finished(void **state)
 	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
 		struct handshake *s = handshake_fresh();
 
-		SSL_CTX_set_max_proto_version(sw.ctx, v);
+		SSL_CTX_set_max_proto_version(sw.tls.ctx, v);
 		peer_open();
 		for (;;) {
-			SSL_do_handshake(sw.ssl);
+			SSL_do_handshake(sw.tls.ssl);
 			s->in_len = peer_record(s->in);
 			assert_true(s->in_len > 0);
 			/* The last one of the client: its only one that is protected. */
@@ -377,7 +377,7 @@ static void abort_each_step(void **state)
 	for (server = 0; server < 2; server++) {
 		peer_context(server);
 		for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
-			SSL_CTX_set_max_proto_version(sw.ctx, v);
+			SSL_CTX_set_max_proto_version(sw.tls.ctx, v);
 			for (n = 0; !abort_after(n); n++)
 				;
 			assert_true(n >= 3);

@@ -5,7 +5,7 @@
  * packed; what hostile records are answered with; nothing changes when packet buffers run out.
  * Each test ends with all buffers accounted for.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/worker.h"
 #include "tests/world/unit.h"
 #include "dp/tcp/conn.h"
 #include "dp/tls/record.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Our own connections with TLS (R44): the client's role, towards an OpenSSL server. Its tickets and
- * keys are taken or ignored, its requests to renegotiate are refused, its certificate is there for whoever
- * asks; ends are those of the other role.
+ * keys are taken or ignored, its requests to renegotiate are refused, its certificate is there for
+ * whoever asks; ends are those of the other role.
  */
 #include "tests/world/tls_world.h"
 
@@ -34,7 +34,7 @@ static void tls13(void **state)
 {
 	(void)state;
 	both_ways(TLS1_3_VERSION);
-	assert_int_equal(SSL_new_session_ticket(client.ssl), 1);
+	assert_int_equal(SSL_new_session_ticket(client.tls.ssl), 1);
 	client_write("more!", 5);
 	assert_int_equal(owner.n, 15);
 }
@@ -52,7 +52,7 @@ static void key_update(void **state)
 
 	(void)state;
 	server_open(TLS1_3_VERSION);
-	SSL_key_update(client.ssl, SSL_KEY_UPDATE_REQUESTED);
+	SSL_key_update(client.tls.ssl, SSL_KEY_UPDATE_REQUESTED);
 	client_write("fresh", 5);
 	owner_say("reply", 5);
 	client_read(got, 5);
@@ -66,8 +66,8 @@ static void hello_request(void **state)
 {
 	(void)state;
 	server_open(TLS1_2_VERSION);
-	assert_int_equal(SSL_renegotiate(client.ssl), 1);
-	SSL_do_handshake(client.ssl);
+	assert_int_equal(SSL_renegotiate(client.tls.ssl), 1);
+	SSL_do_handshake(client.tls.ssl);
 	client_run();
 	assert_int_equal(client_alert(), ALERT_NO_RENEGOTIATION);
 	assert_int_equal(owner.n, 0);
@@ -80,9 +80,10 @@ static void closes(void **state)
 	(void)state;
 	server_open(TLS1_3_VERSION);
 	owner.close_on_fin = true;
-	SSL_shutdown(client.ssl);
+	SSL_shutdown(client.tls.ssl);
 	client_run();
-	assert_int_equal(SSL_get_shutdown(client.ssl), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	assert_int_equal(SSL_get_shutdown(client.tls.ssl),
+			 SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	host_fin(client.host);
 	owner_gone(TCP_END_DONE);
 }

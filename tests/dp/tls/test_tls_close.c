@@ -14,11 +14,12 @@ static void client_first(void **state)
 	client_open(TLS1_3_VERSION);
 	owner.close_on_fin = true;
 	client_write("last words", 10);
-	SSL_shutdown(client.ssl);
+	SSL_shutdown(client.tls.ssl);
 	client_run();
 	assert_int_equal(owner.fins, 1);
 	assert_int_equal(owner.n, 10);
-	assert_int_equal(SSL_get_shutdown(client.ssl), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	assert_int_equal(SSL_get_shutdown(client.tls.ssl),
+			 SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	assert_true(client.host->fin_rcvd);
 	host_fin(client.host);
 	owner_gone(TCP_END_DONE);
@@ -36,10 +37,10 @@ static void owner_first(int version)
 	client_read(got, 9);
 	assert_string_equal(got, "good-bye");
 	client_run();
-	assert_true(SSL_get_shutdown(client.ssl) & SSL_RECEIVED_SHUTDOWN);
+	assert_true(SSL_get_shutdown(client.tls.ssl) & SSL_RECEIVED_SHUTDOWN);
 	assert_true(client.host->fin_rcvd);
 	/* Its answer comes to nobody, and is no reason for a RST. */
-	SSL_shutdown(client.ssl);
+	SSL_shutdown(client.tls.ssl);
 	client_run();
 	assert_false(client.host->rst);
 	host_fin(client.host);
@@ -65,7 +66,7 @@ static void half_close(void **state)
 
 	(void)state;
 	client_open(TLS1_3_VERSION);
-	SSL_shutdown(client.ssl);
+	SSL_shutdown(client.tls.ssl);
 	client_run();
 	assert_int_equal(owner.fins, 1);
 	owner_say("still", 5);
@@ -100,7 +101,7 @@ static void truncated_record(void **state)
 	owner.hold = true;
 	client_write("read late", 9);
 	client.hold_out = true;
-	SSL_write(client.ssl, "never whole", 11);
+	SSL_write(client.tls.ssl, "never whole", 11);
 	n = client_take(wire, sizeof(wire));
 	client_raw(wire, n - 1);
 	host_fin(client.host);
@@ -122,8 +123,8 @@ static void bad_tag(int version, int record)
 	for (i = 0; i < record; i++)
 		client_write("fine", 4);
 	client.hold_out = true;
-	SSL_write(client.ssl, "spoilt", 6);
-	SSL_write(client.ssl, "never opened", 12);
+	SSL_write(client.tls.ssl, "spoilt", 6);
+	SSL_write(client.tls.ssl, "never opened", 12);
 	n = client_take(wire, sizeof(wire));
 	wire[n / 3] ^= 1;
 	client_raw(wire, n);

@@ -45,22 +45,22 @@ static void early_client(const char *groups, size_t n, size_t piece)
 
 	retried = false;
 	client_new(TLS1_3_VERSION);
-	SSL_set_psk_use_session_callback(client.ssl, on_psk);
-	SSL_set_msg_callback(client.ssl, on_message);
+	SSL_set_psk_use_session_callback(client.tls.ssl, on_psk);
+	SSL_set_msg_callback(client.tls.ssl, on_message);
 	if (groups)
-		assert_int_equal(SSL_set1_groups_list(client.ssl, groups), 1);
+		assert_int_equal(SSL_set1_groups_list(client.tls.ssl, groups), 1);
 	for (at = 0; at < n; at += written)
-		assert_int_equal(
-		    SSL_write_early_data(client.ssl, early + at, RTE_MIN(piece, n - at), &written),
-		    1);
+		assert_int_equal(SSL_write_early_data(client.tls.ssl, early + at,
+						      RTE_MIN(piece, n - at), &written),
+				 1);
 	client_run();
 }
 
 /* The handshake went on, and what came early is nobody's. */
 static void goes_on(void)
 {
-	assert_true(SSL_is_init_finished(client.ssl));
-	assert_int_equal(SSL_get_early_data_status(client.ssl), SSL_EARLY_DATA_REJECTED);
+	assert_true(SSL_is_init_finished(client.tls.ssl));
+	assert_int_equal(SSL_get_early_data_status(client.tls.ssl), SSL_EARLY_DATA_REJECTED);
 	assert_int_equal(owner.opened, 1);
 	assert_int_equal(owner.n, 0);
 	owner.echo = true;

@@ -46,8 +46,8 @@ static void show_certificate(void)
 {
 	const struct config_certificate *c = &world.conf.certificate[0];
 
-	assert_int_equal(SSL_use_certificate_file(client.ssl, c->chain, SSL_FILETYPE_PEM), 1);
-	assert_int_equal(SSL_use_PrivateKey_file(client.ssl, c->key, SSL_FILETYPE_PEM), 1);
+	assert_int_equal(SSL_use_certificate_file(client.tls.ssl, c->chain, SSL_FILETYPE_PEM), 1);
+	assert_int_equal(SSL_use_PrivateKey_file(client.tls.ssl, c->key, SSL_FILETYPE_PEM), 1);
 }
 
 /* The far end shows its certificate, in the role that ours leaves to it. */
@@ -58,12 +58,12 @@ static void handshake(bool we_connect, int version)
 		return;
 	}
 	client_new(version);
-	assert_int_equal(
-	    SSL_use_certificate_file(client.ssl, world.conf.certificate[0].chain, SSL_FILETYPE_PEM),
-	    1);
-	assert_int_equal(
-	    SSL_use_PrivateKey_file(client.ssl, world.conf.certificate[0].key, SSL_FILETYPE_PEM),
-	    1);
+	assert_int_equal(SSL_use_certificate_file(client.tls.ssl, world.conf.certificate[0].chain,
+						  SSL_FILETYPE_PEM),
+			 1);
+	assert_int_equal(SSL_use_PrivateKey_file(client.tls.ssl, world.conf.certificate[0].key,
+						 SSL_FILETYPE_PEM),
+			 1);
 	client_run();
 }
 
@@ -237,9 +237,9 @@ static int on_session(SSL *ssl, SSL_SESSION *s)
 static void client_keeps(int version)
 {
 	client_new(version);
-	SSL_CTX_set_session_cache_mode(client.ctx,
+	SSL_CTX_set_session_cache_mode(client.tls.ctx,
 				       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	SSL_CTX_sess_set_new_cb(client.ctx, on_session);
+	SSL_CTX_sess_set_new_cb(client.tls.ctx, on_session);
 }
 
 /* What a session was begun with is not what this connection expects. */
@@ -249,17 +249,17 @@ static void not_resumed(int version)
 	client_run();
 	assert_int_equal(owner.opened, 1);
 	assert_non_null(kept);
-	SSL_set_shutdown(client.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_set_shutdown(client.tls.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	host_rst(client.host);
 	client_again();
-	assert_int_equal(SSL_set_session(client.ssl, kept), 1);
+	assert_int_equal(SSL_set_session(client.tls.ssl, kept), 1);
 	client_run();
 	assert_true(owner.info.resumed);
-	SSL_set_shutdown(client.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_set_shutdown(client.tls.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	host_rst(client.host);
 	client_again();
 	expect_fingerprint(FP_SHA256, true);
-	assert_int_equal(SSL_set_session(client.ssl, kept), 1);
+	assert_int_equal(SSL_set_session(client.tls.ssl, kept), 1);
 	client_run();
 	expect_refused(TCP_END_TLS_FINGERPRINT, SSL_AD_BAD_CERTIFICATE);
 	SSL_SESSION_free(kept);
@@ -315,18 +315,18 @@ static void named(const char *name)
 static void names(void)
 {
 	named("relay.test");
-	assert_string_equal(SSL_get_servername(client.ssl, TLSEXT_NAMETYPE_host_name),
+	assert_string_equal(SSL_get_servername(client.tls.ssl, TLSEXT_NAMETYPE_host_name),
 			    "relay.test");
 	expect_open();
 	named("other.test");
 	expect_refused(TCP_END_TLS_CERT, SSL_AD_BAD_CERTIFICATE);
 	named("10.1.0.2"); /* RFC 6066 3: an address is no host name */
-	assert_null(SSL_get_servername(client.ssl, TLSEXT_NAMETYPE_host_name));
+	assert_null(SSL_get_servername(client.tls.ssl, TLSEXT_NAMETYPE_host_name));
 	expect_refused(TCP_END_TLS_CERT, SSL_AD_BAD_CERTIFICATE);
 	/* A fingerprint says more than a name: it is told, not checked. */
 	expect_fingerprint(FP_SHA256, true);
 	named("other.test");
-	assert_string_equal(SSL_get_servername(client.ssl, TLSEXT_NAMETYPE_host_name),
+	assert_string_equal(SSL_get_servername(client.tls.ssl, TLSEXT_NAMETYPE_host_name),
 			    "other.test");
 	expect_open();
 }
@@ -379,7 +379,7 @@ static int cas_named(int version)
 	client_run();
 	assert_int_equal(owner.opened, 1);
 	assert_true(owner.info.peer_cert);
-	n = sk_X509_NAME_num(SSL_get_client_CA_list(client.ssl));
+	n = sk_X509_NAME_num(SSL_get_client_CA_list(client.tls.ssl));
 	over();
 	return n;
 }

@@ -105,7 +105,7 @@ static void leaves(int version, bool rst)
 	int step;
 
 	client_new(version);
-	SSL_do_handshake(client.ssl);
+	SSL_do_handshake(client.tls.ssl);
 	n = client_take(wire, sizeof(wire));
 	client_free();
 	for (at = 0; at < n; at += at < 12 ? 1 : 97) {
@@ -180,7 +180,7 @@ static size_t hello_make(void)
 	size_t n;
 
 	client_new(TLS1_3_VERSION);
-	SSL_do_handshake(client.ssl);
+	SSL_do_handshake(client.tls.ssl);
 	n = client_take(wire, sizeof(wire));
 	client_free();
 	return n;
@@ -402,7 +402,7 @@ static void half_a_record(void **state)
 	(void)state;
 	client_open(TLS1_3_VERSION);
 	client.hold_out = true;
-	SSL_write(client.ssl, "never", 5);
+	SSL_write(client.tls.ssl, "never", 5);
 	n = client_take(wire, sizeof(wire));
 	client_raw(wire, n - 1);
 	hosts_pass_ms(world.conf.tcp.frame_ms - 1);
@@ -434,7 +434,7 @@ static void hello_in_many_records(void **state)
 	(void)state;
 	client_new(TLS1_3_VERSION);
 	client.hold_out = true;
-	SSL_do_handshake(client.ssl);
+	SSL_do_handshake(client.tls.ssl);
 	n = client_take(wire, sizeof(wire));
 	assert_true(6 * n <= sizeof(cut));
 	for (i = 5; i < n; i++) {
@@ -513,7 +513,7 @@ static void data_with_finished(void **state)
 	client_run();
 	client_raw(wire, client_take(wire, sizeof(wire)));
 	client_run();
-	SSL_write(client.ssl, "at once", 7);
+	SSL_write(client.tls.ssl, "at once", 7);
 	n = client_take(wire, sizeof(wire));
 	client_raw(wire, n);
 	client.hold_out = false;

@@ -75,7 +75,7 @@ static void bytes_on_both_sides(void **state)
 	owner.hold = true;
 	client_write("unread ", 7);
 	client.hold_out = true;
-	SSL_write(client.ssl, "and the rest", 12);
+	SSL_write(client.tls.ssl, "and the rest", 12);
 	n = client_take(wire, sizeof(wire));
 	client_raw(wire, 9);
 	away();
@@ -93,7 +93,7 @@ static void closes_there(void **state)
 	client_open(TLS1_3_VERSION);
 	owner.close_on_fin = true;
 	away();
-	SSL_shutdown(client.ssl);
+	SSL_shutdown(client.tls.ssl);
 	client_run();
 	host_fin(client.host);
 	owner_gone(TCP_END_DONE);

@@ -44,7 +44,7 @@ static struct evt_psk ask(void)
 	struct evt_psk copy;
 
 	client_new(TLS1_3_VERSION);
-	SSL_set_psk_use_session_callback(client.ssl, on_psk);
+	SSL_set_psk_use_session_callback(client.tls.ssl, on_psk);
 	client_run();
 	e = world_evt(0);
 	assert_non_null(e);
@@ -112,19 +112,19 @@ static void ticket_after_all(void **state)
 
 	(void)state;
 	client_new(TLS1_3_VERSION);
-	SSL_CTX_set_session_cache_mode(client.ctx,
+	SSL_CTX_set_session_cache_mode(client.tls.ctx,
 				       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
-	SSL_CTX_sess_set_new_cb(client.ctx, on_session);
-	assert_int_equal(SSL_CTX_set_ciphersuites(client.ctx, "TLS_AES_128_GCM_SHA256"), 1);
-	assert_int_equal(SSL_set_ciphersuites(client.ssl, "TLS_AES_128_GCM_SHA256"), 1);
+	SSL_CTX_sess_set_new_cb(client.tls.ctx, on_session);
+	assert_int_equal(SSL_CTX_set_ciphersuites(client.tls.ctx, "TLS_AES_128_GCM_SHA256"), 1);
+	assert_int_equal(SSL_set_ciphersuites(client.tls.ssl, "TLS_AES_128_GCM_SHA256"), 1);
 	client_run();
 	assert_non_null(kept);
-	SSL_set_shutdown(client.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_set_shutdown(client.tls.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	host_rst(client.host);
 	client_again();
 	offers = 0;
-	assert_int_equal(SSL_set1_groups_list(client.ssl, "P-521:P-256"), 1);
-	SSL_set_psk_use_session_callback(client.ssl, on_psk_once);
+	assert_int_equal(SSL_set1_groups_list(client.tls.ssl, "P-521:P-256"), 1);
+	SSL_set_psk_use_session_callback(client.tls.ssl, on_psk_once);
 	client_run();
 	e = world_evt(0);
 	assert_non_null(e);

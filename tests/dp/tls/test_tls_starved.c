@@ -74,7 +74,7 @@ static void records_put(const char *text)
 {
 	client.hold_out = true;
 	for (; *text; text++)
-		assert_int_equal(SSL_write(client.ssl, text, 1), 1);
+		assert_int_equal(SSL_write(client.tls.ssl, text, 1), 1);
 	wire_len = client_take(wire, sizeof(wire));
 	client.hold_out = false;
 	assert_true(wire_len < HOST_MSS);
@@ -151,7 +151,7 @@ static void close_notify_waits(void **state)
 	hosts_pass_ms(TLS_RETRY_MS + 1);
 	client_run();
 	assert_true(client.host->fin_rcvd);
-	assert_int_equal(SSL_get_shutdown(client.ssl) & SSL_RECEIVED_SHUTDOWN,
+	assert_int_equal(SSL_get_shutdown(client.tls.ssl) & SSL_RECEIVED_SHUTDOWN,
 			 SSL_RECEIVED_SHUTDOWN);
 }
 
@@ -198,7 +198,7 @@ static void handshake_ends(void **state)
 	(void)state;
 	client_new(TLS1_3_VERSION);
 	/* Later OpenSSL offers a share of X25519MLKEM768 too, which is no one segment's. */
-	assert_int_equal(SSL_set1_groups_list(client.ssl, "X25519"), 1);
+	assert_int_equal(SSL_set1_groups_list(client.tls.ssl, "X25519"), 1);
 	client.hold_out = true;
 	client_run();
 	wire_len = client_take(wire, sizeof(wire));
@@ -247,8 +247,8 @@ static void no_key_to_open(void **state)
 	(void)state;
 	client_open(TLS1_3_VERSION);
 	no_keys = true;
-	SSL_key_update(client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
-	SSL_do_handshake(client.ssl);
+	SSL_key_update(client.tls.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+	SSL_do_handshake(client.tls.ssl);
 	client_run();
 	assert_int_equal(client_alert(), ALERT_INTERNAL_ERROR);
 	host_fin(client.host);

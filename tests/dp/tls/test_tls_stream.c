@@ -157,8 +157,8 @@ static void padding(void **state)
 
 	(void)state;
 	client_new(TLS1_3_VERSION);
-	SSL_set_record_padding_callback(client.ssl, pad);
-	SSL_set_record_padding_callback_arg(client.ssl, &n);
+	SSL_set_record_padding_callback(client.tls.ssl, pad);
+	SSL_set_record_padding_callback_arg(client.tls.ssl, &n);
 	client_run();
 	for (n = 0; n < 3000; n = n * 2 + 1) {
 		owner.n = 0;
@@ -195,7 +195,7 @@ static void back_pressure(void **state)
 		uint8_t wire[9000];
 		size_t n;
 
-		assert_int_equal(SSL_write(client.ssl, sent + at, 6000), 6000);
+		assert_int_equal(SSL_write(client.tls.ssl, sent + at, 6000), 6000);
 		n = client_take(wire, sizeof(wire));
 		client_raw(wire, n);
 		at += 6000;
@@ -224,7 +224,7 @@ static void record_cut_by_the_window(void **state)
 	client_open(TLS1_3_VERSION); /* its SYN said no window scale */
 	owner.hold = true;
 	client.hold_out = true;
-	assert_int_equal(SSL_write(client.ssl, sent, 80000), 80000);
+	assert_int_equal(SSL_write(client.tls.ssl, sent, 80000), 80000);
 	n = client_take(wire, sizeof(wire));
 	assert_true(n > 80000);
 	do {
@@ -246,7 +246,7 @@ static void record_cut_by_the_window(void **state)
 	hosts_pass_ms(world.conf.tcp.frame_ms - 1);
 	assert_false(client.host->fin_rcvd);
 	client_raw(wire + at, 1); /* of its rest, which may be short */
-	hosts_pass_ms(2); /* the time is that of the whole record */
+	hosts_pass_ms(2);	  /* the time is that of the whole record */
 	assert_true(client.host->fin_rcvd);
 	host_fin(client.host);
 	owner_gone(TCP_END_FRAME_TIMEOUT);
@@ -271,13 +271,13 @@ static void suites(void **state)
 
 		client_new(old ? TLS1_2_VERSION : TLS1_3_VERSION);
 		if (old)
-			assert_int_equal(SSL_set_cipher_list(client.ssl, name), 1);
+			assert_int_equal(SSL_set_cipher_list(client.tls.ssl, name), 1);
 		else
-			assert_int_equal(SSL_set_ciphersuites(client.ssl, name), 1);
+			assert_int_equal(SSL_set_ciphersuites(client.tls.ssl, name), 1);
 		client_run();
 		if (owner.opened != 1)
 			fail_msg("%s: not opened", name);
-		assert_string_equal(SSL_get_cipher_name(client.ssl), name);
+		assert_string_equal(SSL_get_cipher_name(client.tls.ssl), name);
 		owner.echo = true;
 		client_write(name, 20);
 		client_read(got, 20);

@@ -16,11 +16,11 @@ static void inside_a_burst(uint16_t cut)
 	client_open(TLS1_3_VERSION);
 	client.cut = cut;
 	client.hold_out = true;
-	SSL_write(client.ssl, "before ", 7);
-	SSL_key_update(client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
-	SSL_write(client.ssl, "between ", 8);
-	SSL_key_update(client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
-	SSL_write(client.ssl, "after", 5);
+	SSL_write(client.tls.ssl, "before ", 7);
+	SSL_key_update(client.tls.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+	SSL_write(client.tls.ssl, "between ", 8);
+	SSL_key_update(client.tls.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+	SSL_write(client.tls.ssl, "after", 5);
 	n = client_take(wire, sizeof(wire));
 	client_raw(wire, n);
 	client.hold_out = false;
@@ -51,7 +51,7 @@ static void asked_for(void **state)
 	(void)state;
 	client_open(TLS1_3_VERSION);
 	for (i = 0; i < 3; i++) {
-		SSL_key_update(client.ssl, SSL_KEY_UPDATE_REQUESTED);
+		SSL_key_update(client.tls.ssl, SSL_KEY_UPDATE_REQUESTED);
 		client_write("x", 1);
 		owner_say("answer", 6);
 		client_read(got, 6);
@@ -93,9 +93,9 @@ static void asked_before_the_end(void **state)
 	client_open(TLS1_3_VERSION);
 	client.n_record = 0;
 	client.hold_out = true;
-	SSL_key_update(client.ssl, SSL_KEY_UPDATE_REQUESTED);
-	SSL_write(client.ssl, "x", 1);
-	SSL_write(client.ssl, "spoilt", 6);
+	SSL_key_update(client.tls.ssl, SSL_KEY_UPDATE_REQUESTED);
+	SSL_write(client.tls.ssl, "x", 1);
+	SSL_write(client.tls.ssl, "spoilt", 6);
 	n = client_take(wire, sizeof(wire));
 	wire[n - 1] ^= 1;
 	client_raw(wire, n);
@@ -117,17 +117,17 @@ static void flood(void **state)
 	(void)state;
 	client_open(TLS1_3_VERSION);
 	for (i = 0; i < 10; i++) {
-		SSL_key_update(client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+		SSL_key_update(client.tls.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
 		client_write("x", 1);
 	}
 	assert_int_equal(owner.n, 10);
 	hosts_pass_ms(60000);
 	for (i = 0; i < 10; i++) {
-		SSL_key_update(client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+		SSL_key_update(client.tls.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
 		client_write("x", 1);
 	}
 	assert_int_equal(owner.n, 20);
-	SSL_key_update(client.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+	SSL_key_update(client.tls.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
 	client_write("x", 1);
 	assert_int_equal(owner.n, 20);
 	assert_int_equal(client_alert(), ALERT_UNEXPECTED_MESSAGE);
@@ -247,8 +247,8 @@ static void renegotiation(void **state)
 	(void)state;
 	client_open(TLS1_2_VERSION);
 	client.n_record = 0;
-	assert_int_equal(SSL_renegotiate(client.ssl), 1);
-	SSL_do_handshake(client.ssl);
+	assert_int_equal(SSL_renegotiate(client.tls.ssl), 1);
+	SSL_do_handshake(client.tls.ssl);
 	client_run();
 	assert_int_equal(client_alert(), ALERT_NO_RENEGOTIATION);
 	assert_int_equal(client.record[0].type, TLS_ALERT);

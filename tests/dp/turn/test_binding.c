@@ -4,7 +4,7 @@
  * FINGERPRINT for who uses it, 420 for what must be understood and is not, a rate limit per source
  * prefix, and nothing of the request in the reply but its transaction.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

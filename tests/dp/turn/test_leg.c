@@ -17,7 +17,7 @@
 #include "dp/turn/limit.h"
 #include "dp/turn/relay.h"
 #include "lib/chandata.h"
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 #include "tests/world/unit.h"
 
 enum { CHANNEL = 0x4001, TCP4 = 2, TCP6, TLS4, STREAM_MAX = 1 << 17 };

@@ -5,6 +5,7 @@
  * listeners, the way of a request up and of its answer down, relaying both ways, a client whose
  * window closes and opens again, and ends that the control process hears of.
  */
+#include "tests/world/control.h"
 #include "tests/world/tcp_host.h"
 
 #include "dp/tcp/accounts.h"

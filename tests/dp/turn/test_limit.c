@@ -4,7 +4,7 @@
  * itself, by channels and indications; nobody else's packets use it up, and no neighbour feels it.
  * Every packet that is beyond it is dropped by its name.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 
 #include "dp/turn/limit.h"
 #include "dp/relay/path.h"

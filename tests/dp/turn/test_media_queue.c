@@ -8,7 +8,7 @@
 #include "tests/world/fake_tcp.h"
 
 #include "dp/turn/media_queue.h"
-#include "tests/world/dp_world.h"
+#include "tests/world/worker.h"
 #include "tests/world/unit.h"
 
 enum { TCP4 = 2, QUEUE_BYTES = 2048, AGE_MS = 100, BUFFERS = 16 };

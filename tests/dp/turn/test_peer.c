@@ -5,6 +5,7 @@
  * is read from either before it is joined with a client's, on this worker or another; who is not
  * joined in time is gone; all of a session's connections end with it, whatever state they are in.
  */
+#include "tests/world/control.h"
 #include "tests/world/tcp_host.h"
 #include "dp/tcp/accounts.h"
 #include "dp/tcp/conn.h"

@@ -5,7 +5,7 @@
  * 8656 7.2: a reserved port goes to any five-tuple of the user). What a redirect may be, that it
  * goes like a session, that two of them do not send a packet round, and both workers' books.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 
 #include "lib/chandata.h"
 

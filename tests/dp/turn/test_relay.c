@@ -7,7 +7,7 @@
  * buffer is missing and every packet is accounted for. (Over 600 lines: all of it rests on the few
  * checks of what arrives.)
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 
 #include "dp/rx.h"
 #include "lib/chandata.h"

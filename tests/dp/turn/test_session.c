@@ -5,7 +5,7 @@
  * permission covers every record of its address (RFC 8656 9, 12), and that a replay ends what it
  * did not name.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 #include "dp/turn/turn.h"
 
 #include "lib/chandata.h"

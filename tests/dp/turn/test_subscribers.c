@@ -5,7 +5,7 @@
  * and 50 newcomers a second ask for an allocation, are challenged, and ask again. None of it is
  * dropped, whether they have allocations or all of it is their prefix's to pay.
  */
-#include "tests/world/dp_world.h"
+#include "tests/world/control.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

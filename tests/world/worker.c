@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "dp_world.h"
+#include "control.h"
 #include "eal.h"
+#include "wire.h"
 
 #include "dp/clock.h"
-#include "dp/tx.h"
 #include "dp/tcp/tcp.h"
 
-#include <rte_eal.h>
-#include <rte_ethdev.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,110 +17,6 @@
 enum { TURNS_MAX = 10000 }; /* until workers have nothing to do */
 
 struct world world;
-
-const uint8_t world_mac[6] = { 2, 0, 0, 0, 0, 9 };
-
-/* ---- driver ---- */
-
-struct queue {
-	uint16_t port;
-	uint16_t n;
-	struct rte_mbuf *m[WORLD_FRAMES];
-};
-static struct queue queue[WORLD_PORTS][CTL_WORKERS_MAX];
-static void *queue_ptr[WORLD_PORTS][CTL_WORKERS_MAX];
-static void *no_callback[CTL_WORKERS_MAX];
-
-static uint16_t port_rx(void *q, struct rte_mbuf **m, uint16_t max)
-{
-	struct queue *in = q;
-	uint16_t n;
-
-	if (world.on_rx)
-		world.on_rx(in->port, (uint16_t)(in - queue[in->port]));
-	n = RTE_MIN(in->n, max);
-	memcpy(m, in->m, n * sizeof(m[0]));
-	in->n = (uint16_t)(in->n - n);
-	memmove(in->m, in->m + n, in->n * sizeof(m[0]));
-	return n;
-}
-
-void world_sent(uint16_t port, const struct frame *f)
-{
-	size_t size = offsetof(struct frame, b) + f->len;
-
-	if (world.n_out[port] < WORLD_FRAMES)
-		world.out[port][world.n_out[port]++] = memcpy(malloc(sizeof(*f)), f, size);
-}
-
-static void frame_sent(uint16_t port, const struct rte_mbuf *m)
-{
-	struct frame f;
-
-	f.len = (uint16_t)m->pkt_len;
-	assert_in_range(m->pkt_len, 1, FRAME_MAX);
-	if (rte_pktmbuf_read(m, 0, f.len, f.b) != f.b)
-		memcpy(f.b, rte_pktmbuf_mtod(m, const void *), f.len);
-	world_sent(port, &f);
-}
-
-/* Segments the device takes of a packet. */
-static uint32_t chain_most(uint16_t port, const struct rte_mbuf *m)
-{
-	const struct port *p = &world.dp.port[port];
-
-	if (!p->multi_seg)
-		return 1;
-	return m->ol_flags & RTE_MBUF_F_TX_TCP_SEG ? p->chain_max : p->chain_cut;
-}
-
-static uint16_t port_tx(void *q, struct rte_mbuf **m, uint16_t n)
-{
-	uint16_t port = ((struct queue *)q)->port, i;
-
-	n = RTE_MIN(n, world.tx_room);
-	n = RTE_MIN(n, world.tx_once);
-	world.tx_room = (uint16_t)(world.tx_room - n);
-	for (i = 0; i < n; i++) {
-		rte_mbuf_sanity_check(m[i], 1);
-		if (m[i]->nb_segs > chain_most(port, m[i])) /* it would hang on it */
-			abort();
-		if (world.tx_device)
-			world.tx_device(port, m[i]);
-		else
-			frame_sent(port, m[i]);
-		rte_pktmbuf_free(m[i]);
-	}
-	return n;
-}
-
-static void port_make(uint16_t idx)
-{
-	struct port *p = &world.dp.port[idx];
-	struct rte_eth_fp_ops *ops = &rte_eth_fp_ops[idx];
-	uint16_t i;
-
-	*p = (struct port){ .id = idx,
-			    .idx = idx,
-			    .mtu = world.conf.port[idx].mtu,
-			    .vlan = world.conf.port[idx].vlan,
-			    .conf = &world.conf.port[idx],
-			    .rx_queues = world.conf.dataplane.n_workers,
-			    .tx_queues = world.conf.dataplane.n_workers,
-			    .multi_seg = true,
-			    .chain_max = 64,
-			    .chain_cut = 64,
-			    .mac = { { 2, 0, 0, 0, 1, (uint8_t)idx } } };
-	p->l2_len = p->vlan ? 18 : 14;
-	for (i = 0; i < CTL_WORKERS_MAX; i++) {
-		queue[idx][i] = (struct queue){ .port = idx };
-		queue_ptr[idx][i] = &queue[idx][i];
-	}
-	*ops = (struct rte_eth_fp_ops){ .rx_pkt_burst = port_rx, .tx_pkt_burst = port_tx };
-	ops->rxq.data = ops->txq.data = queue_ptr[idx];
-	ops->rxq.clbk = ops->txq.clbk = no_callback;
-	dplane_add_link_local(&world.dp, p);
-}
 
 /* ---- life ---- */
 
@@ -164,20 +58,8 @@ static void pool_fence(struct rte_mempool *pool, bool up)
 
 void world_eal(void)
 {
-	static bool done;
-
-	if (!done && !test_eal("256"))
+	if (!test_eal("256"))
 		abort();
-	done = true;
-}
-
-struct sock_addr at(const char *ip, uint16_t port)
-{
-	struct sock_addr a = { .port = be16_make(port) };
-
-	if (!ip_parse(ip, &a.ip))
-		abort();
-	return a;
 }
 
 static void conf_addr(struct config_port *p, const char *prefix)
@@ -252,18 +134,6 @@ void world_config(void)
 	    (struct config_relay){ at("fd00:2::1", 0).ip, RELAY_MIN, RELAY_MAX, .turn = true };
 }
 
-static void rings_take(uint16_t i)
-{
-	const struct ctl_worker *l = &world.dp.region->worker[i];
-	uint8_t *base = (uint8_t *)world.dp.region;
-
-	if (!ring_attach_writer(&world.cmd[i], (struct ring_shm *)(base + l->cmd_ring),
-				l->cmd_slots) ||
-	    !ring_attach_reader(&world.evt[i], (struct ring_shm *)(base + l->evt_ring),
-				l->evt_slots))
-		abort();
-}
-
 static void handover_make(uint16_t from, uint16_t to)
 {
 	char name[32];
@@ -310,7 +180,7 @@ void world_start(void)
 	for (i = 0; i < RTE_DIM(dp->hash_key); i++)
 		dp->hash_key[i] = UINT64_C(0x9e3779b97f4a7c15) * (i + 1u);
 	for (i = 0; i < dp->n_ports; i++)
-		port_make(i);
+		wire_make(i);
 	for (i = 0; i < dp->n_workers; i++) {
 		dp->worker[i] = worker_create(dp, i, err, sizeof(err));
 		if (!dp->worker[i]) {
@@ -319,7 +189,7 @@ void world_start(void)
 		}
 		dp->worker[i]->tsc_next = UINT64_MAX;
 		pool_fence(dp->worker[i]->pool, true);
-		rings_take(i);
+		control_take(i);
 		for (j = 0; j < dp->n_workers; j++)
 			handover_make(i, j);
 	}
@@ -399,6 +269,39 @@ void world_neighbours(void)
 		}
 }
 
+void world_run(void)
+{
+	uint32_t n, turns = 0;
+	uint16_t i;
+
+	do {
+		n = 0;
+		for (i = 0; i < world.dp.n_workers; i++)
+			n += worker_turn(world.dp.worker[i]);
+	} while (n && ++turns < TURNS_MAX);
+	if (n) {
+		fprintf(stderr, "workers do not come to rest\n");
+		abort();
+	}
+}
+
+void world_pass(uint32_t ms, void (*run)(void))
+{
+	while (ms--) {
+		uint64_t now = world.w->now_ms + 1;
+
+		world_clock_ms(now);
+		if (now % 1000 == 0)
+			world_neighbours();
+		run();
+	}
+}
+
+void world_pass_ms(uint32_t ms)
+{
+	world_pass(ms, world_run);
+}
+
 void world_ghosts(uint32_t n)
 {
 	char ip[40];
@@ -425,83 +328,6 @@ void world_ghosts(uint32_t n)
 	}
 	world_run();
 	world_forget();
-}
-
-/* ---- packets in and out ---- */
-
-static struct rte_mbuf *segment(struct worker *w, const uint8_t *b, uint16_t len)
-{
-	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
-
-	if (!m)
-		abort();
-	if (world.at_end)
-		m->data_off = (uint16_t)((m->buf_len - len) & ~1);
-	memcpy(rte_pktmbuf_append(m, len), b, len);
-	return m;
-}
-
-void world_in(uint16_t port, uint16_t worker, const struct frame *f)
-{
-	struct worker *w = world.dp.worker[worker];
-	struct queue *q = &queue[port][worker];
-	uint16_t n = RTE_MIN(world.seg_first ? world.seg_first : f->len, f->len), at = n;
-	struct rte_mbuf *m = segment(w, f->b, n);
-
-	for (; at < f->len; at = (uint16_t)(at + n)) {
-		n = RTE_MIN(world.seg_rest, (uint16_t)(f->len - at));
-		if (rte_pktmbuf_chain(m, segment(w, f->b + at, n)) != 0)
-			abort();
-	}
-	m->ol_flags |= world.rx_flags;
-	q->m[q->n++] = m;
-}
-
-void world_run(void)
-{
-	uint32_t n, turns = 0;
-	uint16_t i;
-
-	do {
-		n = 0;
-		for (i = 0; i < world.dp.n_workers; i++)
-			n += worker_turn(world.dp.worker[i]);
-	} while (n && ++turns < TURNS_MAX);
-	if (n) {
-		fprintf(stderr, "workers do not come to rest\n");
-		abort();
-	}
-}
-
-void world_feed(uint16_t port, const struct frame *f)
-{
-	world_in(port, 0, f);
-	world_run();
-}
-
-const struct frame *world_out(uint16_t port)
-{
-	return world.at_out[port] < world.n_out[port] ? world.out[port][world.at_out[port]++]
-						      : NULL;
-}
-
-void world_forget(void)
-{
-	uint16_t i, k;
-
-	for (i = 0; i < WORLD_PORTS; i++) {
-		for (k = 0; k < world.n_out[i]; k++)
-			free(world.out[i][k]);
-		world.n_out[i] = world.at_out[i] = 0;
-	}
-}
-
-void world_no_out(void)
-{
-	uint16_t i;
-
-	for (i = 0; i < WORLD_PORTS; i++)
-		assert_null(world_out(i));
 }
 
 /* ---- counters ---- */
@@ -595,74 +421,4 @@ void world_pool_give(void)
 {
 	rte_pktmbuf_free_bulk(taken, n_taken);
 	n_taken = 0;
-}
-
-/* ---- boundary ---- */
-
-void world_cmd_put(uint16_t worker, uint16_t type, void *cmd, uint16_t len)
-{
-	struct ctl_hdr h = { .type = type, .len = len, .seq = 7 };
-
-	memcpy(cmd, &h, sizeof(h));
-	assert_true(ring_room(&world.cmd[worker], 1) > 0);
-	memcpy(ring_slot(&world.cmd[worker], 0), cmd, len);
-	ring_publish(&world.cmd[worker], 1);
-}
-
-bool world_cmd(uint16_t worker, uint16_t type, void *cmd, uint16_t len)
-{
-	const _Atomic uint64_t *done = &world.dp.worker[worker]->counters->cnt[CNT_CMD];
-	uint64_t before = *done;
-
-	world_cmd_put(worker, type, cmd, len);
-	world_run();
-	return *done == before + 1;
-}
-
-const void *world_evt(uint16_t worker)
-{
-	static alignas(8) uint8_t msg[RING_MSG_SIZE];
-
-	if (ring_count(&world.evt[worker], 1) <= 0)
-		return NULL;
-	memcpy(msg, ring_peek(&world.evt[worker], 0), sizeof(msg));
-	ring_release(&world.evt[worker], 1);
-	return msg;
-}
-
-bool session_add(uint16_t worker, uint32_t slot, uint32_t gen, const struct sock_addr *client,
-		 uint16_t listener, uint16_t port4, uint16_t port6, uint32_t flags)
-{
-	struct cmd_session_set c = { .sid = { slot, gen },
-				     .leg = { *client, listener, 0, 0 },
-				     .relay = { { 0, be16_make(port4) }, { 1, be16_make(port6) } },
-				     .flags = flags,
-				     .expiry = world.w->now + 600 };
-
-	if (!port4)
-		c.relay[0].relay = CTL_RELAY_NONE;
-	if (!port6)
-		c.relay[1].relay = CTL_RELAY_NONE;
-	return session_set(world.dp.worker[worker], &c);
-}
-
-bool perm_add(uint16_t worker, uint32_t slot, const char *ip, uint32_t expiry)
-{
-	struct cmd_perm_set c = { .sid = { slot, world.dp.worker[worker]->session[slot].gen },
-				  .peer = at(ip, 0).ip,
-				  .expiry = expiry };
-
-	return session_perm_set(world.dp.worker[worker], &c);
-}
-
-bool chan_add(uint16_t worker, uint32_t slot, const struct sock_addr *peer, uint16_t channel,
-	      uint32_t expiry)
-{
-	struct cmd_chan_set c = { .sid = { slot, world.dp.worker[worker]->session[slot].gen },
-				  .peer = *peer,
-				  .channel = channel,
-				  .expiry = expiry,
-				  .perm_expiry = expiry };
-
-	return session_chan_set(world.dp.worker[worker], &c);
 }

@@ -1,15 +1,33 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "dp_world.h"
+#include "packet.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
-/* ---- frames: a second opinion on everything, bytes and big-endian words ---- */
+const uint8_t world_mac[6] = { 2, 0, 0, 0, 0, 9 };
 
-static uint32_t sum16(uint32_t s, const uint8_t *p, size_t len)
+void port_mac(uint16_t port, uint8_t *mac)
+{
+	memcpy(mac, (uint8_t[]){ 2, 0, 0, 0, 1, (uint8_t)port }, 6);
+}
+
+struct sock_addr at(const char *ip, uint16_t port)
+{
+	struct sock_addr a = { .port = be16_make(port) };
+
+	if (!ip_parse(ip, &a.ip))
+		abort();
+	return a;
+}
+
+/* ---- sums ---- */
+
+uint32_t sum16(uint32_t s, const uint8_t *p, size_t len)
 {
 	size_t i;
 
@@ -20,19 +38,7 @@ static uint32_t sum16(uint32_t s, const uint8_t *p, size_t len)
 	return s;
 }
 
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static uint16_t get16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t sum_pseudo(const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto,
-			   size_t len)
+uint32_t sum_pseudo(const struct ip_addr *src, const struct ip_addr *dst, uint8_t proto, size_t len)
 {
 	int v4 = ip_is_v4(src) ? 12 : 0;
 	uint8_t tail[4] = { 0, proto };
@@ -43,13 +49,15 @@ static uint32_t sum_pseudo(const struct ip_addr *src, const struct ip_addr *dst,
 	return sum16(s, tail, 4);
 }
 
+/* ---- frames in ---- */
+
 void frame_ip(struct frame *f, uint16_t port, const struct ip_addr *src, const struct ip_addr *dst,
 	      uint8_t proto, const void *payload, size_t len, const struct frame_opt *o)
 {
 	bool v4 = ip_is_v4(src);
 	uint8_t *h = f->b, ttl = o && o->ttl ? o->ttl : 64, tos = o ? o->tos : 0;
 
-	memcpy(h, world.dp.port[port].mac.addr_bytes, 6);
+	port_mac(port, h);
 	memcpy(h + 6, world_mac, 6);
 	h += 12;
 	if (o && o->vlan) {
@@ -172,69 +180,62 @@ void frame_ip_csum(struct frame *f)
 	put16(h + 10, ~sum16(0, h, (size_t)(h[0] & 0xf) * 4) & 0xffff);
 }
 
-void expect_udp(uint16_t port, struct udp_view *v)
+uint8_t frame_proto(const struct frame *f)
 {
-	const struct port *p = &world.dp.port[port];
-	const struct frame *f = world_out(port);
-	const uint8_t *h, *udp;
-	size_t len;
+	const uint8_t *h = f->b + frame_l3(f);
 
-	if (!f)
-		world_drops(DROP_NONE, 0); /* says where it went */
-	assert_non_null(f);
-	assert_memory_equal(f->b, world_mac, 6);
-	assert_memory_equal(f->b + 6, p->mac.addr_bytes, 6);
-	if (p->vlan) {
-		assert_int_equal(get16(f->b + 12), 0x8100);
-		assert_int_equal(get16(f->b + 14), p->vlan);
-	}
-	h = f->b + p->l2_len;
-	frame_addrs(f, &v->src.ip, &v->dst.ip);
+	return h[0] >> 4 == 4 ? h[9] : h[6];
+}
+
+/* ---- frames out ---- */
+
+void frame_read(const struct frame *f, struct ip_view *v)
+{
+	const uint16_t l3 = frame_l3(f);
+	const uint8_t *h = f->b + l3;
+
+	*v = (struct ip_view){ .proto = frame_proto(f), .payload = f->b + frame_l4(f) };
+	frame_addrs(f, &v->src, &v->dst);
+	v->len = (uint16_t)(f->b + f->len - v->payload);
 	if (h[0] >> 4 == 4) {
 		assert_int_equal(get16(h - 2), 0x0800);
 		assert_int_equal(h[0], 0x45);
-		assert_int_equal(get16(h + 2), f->len - p->l2_len);
+		assert_int_equal(get16(h + 2), f->len - l3);
 		assert_int_equal(sum16(0, h, 20), 0xffff);
 		assert_int_equal(h[6] & 0xbf, 0);
 		assert_int_equal(h[7], 0);
-		assert_int_equal(h[9], 17);
 		v->df = h[6] & 0x40;
 		v->tos = h[1];
 		v->ttl = h[8];
-		udp = h + 20;
 	} else {
 		assert_int_equal(get16(h - 2), 0x86dd);
 		assert_int_equal(h[0] >> 4, 6);
-		assert_int_equal(get16(h + 4), f->len - p->l2_len - 40);
-		assert_int_equal(h[6], 17);
-		v->df = false;
+		assert_int_equal(get16(h + 4), f->len - l3 - 40);
 		v->tos = (uint8_t)(h[0] << 4 | h[1] >> 4);
 		v->ttl = h[7];
-		udp = h + 40;
 	}
-	len = (size_t)(f->b + f->len - udp);
-	assert_int_equal(get16(udp + 4), len);
-	memcpy(v->src.port.b, udp, 2);
-	memcpy(v->dst.port.b, udp + 2, 2);
-	v->csum_zero = get16(udp + 6) == 0;
-	v->csum_ok = sum16(sum_pseudo(&v->src.ip, &v->dst.ip, 17, len), udp, len) == 0xffff;
-	v->payload = udp + 8;
-	v->len = (uint16_t)(len - 8);
 }
 
-void expect_udp_is(uint16_t port, const struct sock_addr *src, const struct sock_addr *dst,
-		   const void *payload, size_t len, struct udp_view *v)
+void frame_read_udp(const struct frame *f, struct udp_view *v)
 {
-	struct udp_view tmp;
+	struct ip_view ip;
+	const uint8_t *udp;
 
-	v = v ? v : &tmp;
-	expect_udp(port, v);
-	assert_memory_equal(&v->src, src, sizeof(*src));
-	assert_memory_equal(&v->dst, dst, sizeof(*dst));
-	assert_true(v->csum_ok);
-	assert_int_equal(v->len, len);
-	if (len)
-		assert_memory_equal(v->payload, payload, len);
+	frame_read(f, &ip);
+	udp = ip.payload;
+	assert_int_equal(ip.proto, 17);
+	assert_int_equal(get16(udp + 4), ip.len);
+	*v = (struct udp_view){ .src.ip = ip.src,
+				.dst.ip = ip.dst,
+				.tos = ip.tos,
+				.ttl = ip.ttl,
+				.df = ip.df,
+				.csum_zero = get16(udp + 6) == 0,
+				.payload = udp + 8,
+				.len = (uint16_t)(ip.len - 8) };
+	memcpy(v->src.port.b, udp, 2);
+	memcpy(v->dst.port.b, udp + 2, 2);
+	v->csum_ok = sum16(sum_pseudo(&ip.src, &ip.dst, 17, ip.len), udp, ip.len) == 0xffff;
 }
 
 /* ---- messages ---- */

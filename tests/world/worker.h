@@ -1,36 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_TESTS_DP_WORLD_H
-#define FL_TESTS_DP_WORLD_H
+#ifndef FL_TESTS_WORKER_H
+#define FL_TESTS_WORKER_H
 
 /*
- * A small world around real workers: two ports whose driver is a pair of arrays, a clock that
- * stands still, and frames built and checked with code of its own, so that a mistake in the
- * dataplane's checksums or headers cannot hide in the test as well.
+ * Real workers, turned by hand: two ports whose driver is a pair of arrays, a clock that stands
+ * still, and the counters and pools looked at from outside.
  *
  *   client 10.1.0.2, fd00:1::2 -- access [10.1.0.1, fd00:1::1] relay [10.2.0.1, fd00:2::1] core
  *   -- peer 10.2.0.2, fd00:2::2
  *
  * Listeners at 3478 of the access addresses, relayed ports 49152 to 65533 at the core ones.
  */
+#include "packet.h"
 #include "dp/dplane.h"
 #include "dp/region.h"
 #include "dp/worker.h"
 #include "dp/net/neigh.h"
 #include "dp/turn/session.h"
-#include "lib/stun.h"
 
 enum { ACCESS, CORE, WORLD_PORTS };
 enum {
-	FRAME_MAX = 9600,
 	WORLD_FRAMES = 512, /* captured, on the way in, per port */
 	RELAY_MIN = 49152,
 	RELAY_MAX = 65533,
 	RELAY_PORT = 49152, /* of the usual session; belongs to worker 0 */
-};
-
-struct frame {
-	uint16_t len;
-	uint8_t b[FRAME_MAX];
 };
 
 struct world {
@@ -53,7 +46,6 @@ struct world {
 	uint16_t n_out[WORLD_PORTS], at_out[WORLD_PORTS];
 };
 extern struct world world;
-extern const uint8_t world_mac[6]; /* of everybody but us */
 
 /*
  * What clocks show when a world starts: FAIRLEAD_WORLD_START_S of the environment, else 1000. Near
@@ -76,6 +68,9 @@ int world_teardown(void **state);
 /* Sets the clock of all workers. */
 void world_clock_ms(uint64_t ms);
 void world_clock_us(uint64_t us);
+/* So many steps of 1 ms, run() after each; world_pass_ms(): world_run(). */
+void world_pass(uint32_t ms, void (*run)(void));
+void world_pass_ms(uint32_t ms);
 /* Every neighbour the picture shows becomes known. */
 void world_neighbours(void);
 
@@ -107,63 +102,11 @@ bool world_accounts(void);
 /* Buffers that are neither free nor held: 0 if nothing leaks. */
 int64_t world_missing(void);
 
-/* A command into the ring. */
-void world_cmd_put(uint16_t worker, uint16_t type, void *cmd, uint16_t len);
-/* And through it; returns whether it was counted as carried out. */
-bool world_cmd(uint16_t worker, uint16_t type, void *cmd, uint16_t len);
-/* The next event of a worker, copied; NULL if there is none. */
-const void *world_evt(uint16_t worker);
-
 /* Takes all of worker 0's packet buffers that are free; gives them back. */
 void world_pool_take(void);
 void world_pool_give(void);
 
-/* ---- sessions ---- */
-
-struct sock_addr at(const char *ip, uint16_t port);
-/* Installs a session with relayed ports of both families at `port` (0: none), expiring at now +
- * 600. */
-bool session_add(uint16_t worker, uint32_t slot, uint32_t gen, const struct sock_addr *client,
-		 uint16_t listener, uint16_t port4, uint16_t port6, uint32_t flags);
-bool perm_add(uint16_t worker, uint32_t slot, const char *ip, uint32_t expiry);
-bool chan_add(uint16_t worker, uint32_t slot, const struct sock_addr *peer, uint16_t channel,
-	      uint32_t expiry);
-
-/* ---- frames ---- */
-
-enum frame_csum { CSUM_GOOD, CSUM_BAD, CSUM_NONE };
-
-struct frame_opt {
-	uint8_t tos, ttl; /* ttl 0: 64 */
-	bool df;
-	uint16_t vlan;
-	enum frame_csum csum;
-};
-
-void frame_udp(struct frame *f, uint16_t port, const struct sock_addr *src,
-	       const struct sock_addr *dst, const void *payload, size_t len,
-	       const struct frame_opt *o);
-/* Ethernet and IP header around len bytes of another protocol. */
-void frame_ip(struct frame *f, uint16_t port, const struct ip_addr *src, const struct ip_addr *dst,
-	      uint8_t proto, const void *payload, size_t len, const struct frame_opt *o);
-/* Writes the right checksum of the ICMP or ICMPv6 message in a frame of frame_ip(). */
-void frame_icmp_csum(struct frame *f);
-/* The same for UDP; the datagram fills the packet. */
-void frame_udp_csum(struct frame *f);
-/* Rewrites the IPv4 header's checksum. */
-void frame_ip_csum(struct frame *f);
-uint16_t frame_l3(const struct frame *f); /* where its IP header starts */
-uint16_t frame_l4(const struct frame *f); /* what follows it, no extension headers */
-
-/* What a UDP frame said. */
-struct udp_view {
-	struct sock_addr src, dst;
-	uint8_t tos, ttl;
-	bool df;
-	bool csum_ok, csum_zero; /* of UDP, computed afresh over all of it */
-	const uint8_t *payload;
-	uint16_t len;
-};
+/* ---- datagrams out ---- */
 
 /* The next frame out of a port: checks Ethernet and IP down to the last byte, then UDP's lengths.
  */
@@ -171,13 +114,5 @@ void expect_udp(uint16_t port, struct udp_view *v);
 /* The same with addresses, a good checksum and the payload as given. */
 void expect_udp_is(uint16_t port, const struct sock_addr *src, const struct sock_addr *dst,
 		   const void *payload, size_t len, struct udp_view *v);
-
-/* ---- messages ---- */
-
-size_t chandata(uint8_t *buf, uint16_t channel, const void *data, size_t len);
-size_t send_ind(uint8_t *buf, size_t cap, const struct sock_addr *peer, const void *data,
-		size_t len, bool dont_fragment, bool fingerprint);
-/* Bytes that show where they come from. */
-void fill(uint8_t *p, size_t len, uint8_t seed);
 
 #endif
