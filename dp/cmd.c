@@ -77,34 +77,65 @@ static bool peer_refused(struct worker *w, const struct ctl_hdr *hdr,
 	return false;
 }
 
-/*
- * Port r, and what is `beside` it, go to an owner of this kind: one of another that a replay has
- * not named gives way. The kinds do not know each other; of its own each sees to that itself.
- */
-static void port_passes(struct worker *w, struct ctl_relay r, uint32_t beside, enum relayed_kind to)
+/* Entry of a port if that is of another kind than `to`, else SLOT_NONE. */
+static uint32_t other_entry(const struct worker *w, struct ctl_relay r, enum relayed_kind to)
 {
-	r.port = be16_make((uint16_t)(be16_get(r.port) + beside));
-	if (config_relay_has(w->dp->conf, &r)) {
-		uint32_t entry = w->relay_slot[r.relay][be16_get(r.port)];
-		enum relayed_kind kind = relayed_kind(entry);
+	uint32_t entry = w->relay_slot[r.relay][be16_get(r.port)];
 
-		if (unlikely(kind != RELAYED_NONE && kind != to))
-			dispatch_ops[kind]->give_way(w, entry);
+	return relayed_kind(entry) == to ? SLOT_NONE : entry;
+}
+
+/*
+ * Ports go to an owner of this kind, which can have them: one of another kind that a replay has not
+ * named gives way, if all do. The kinds do not know each other; of its own each sees to that
+ * itself.
+ */
+static void ports_pass(struct worker *w, const struct ctl_relay *port, uint32_t n,
+		       enum relayed_kind to)
+{
+	uint32_t entry, i;
+
+	for (i = 0; i < n; i++) {
+		entry = other_entry(w, port[i], to);
+		if (entry != SLOT_NONE && !dispatch_ops[relayed_kind(entry)]->yields(w, entry))
+			return;
+	}
+	for (i = 0; i < n; i++) {
+		entry = other_entry(w, port[i], to);
+		if (unlikely(entry != SLOT_NONE))
+			dispatch_ops[relayed_kind(entry)]->give_way(w, entry);
 	}
 }
 
+/* Nobody gives way to what is refused then, so whether it can be is asked first. */
 static bool cmd_session_set(struct worker *w, const struct cmd_session_set *c)
 {
+	struct ctl_relay port[2];
+	uint32_t n = 0;
+
+	if (!session_can(w, c))
+		return session_set(w, c);
 	for (int f = RELAY_V4; f <= RELAY_V6; f++)
-		port_passes(w, c->relay[f], 0, RELAYED_TURN);
+		if (c->relay[f].relay != CTL_RELAY_NONE)
+			port[n++] = c->relay[f];
+	ports_pass(w, port, n, RELAYED_TURN);
 	return session_set(w, c);
 }
 
 static bool cmd_context_set(struct worker *w, const struct cmd_context_set *c)
 {
-	for (uint32_t side = 0; side < SIDES; side++)
-		for (uint32_t i = 0; i < term_ports(&c->term[side]); i++)
-			port_passes(w, c->term[side].local, i, RELAYED_TERM);
+	struct ctl_relay port[LEGS];
+	uint32_t side, i, n = 0;
+
+	if (!context_can(w, c))
+		return context_set(w, c); /* which tells why not */
+	for (side = 0; side < SIDES; side++)
+		for (i = 0; i < term_ports(&c->term[side]); i++) {
+			port[n] = c->term[side].local;
+			port[n].port = be16_make((uint16_t)(be16_get(port[n].port) + i));
+			n++;
+		}
+	ports_pass(w, port, n, RELAYED_TERM);
 	return context_set(w, c);
 }
 

@@ -64,9 +64,10 @@ struct relayed_ops {
 	/* A SYN to r->local: the owner of the connection, or NULL. */
 	const struct tcp_app *(*accept)(struct worker *w, struct tcp_request *r, uint32_t entry);
 	/*
-	 * Who has entry gives the port up, if the control process has not named it since a replay
-	 * began, so that it has forgotten it: before its turn in the sweep comes.
+	 * Whether the control process has not named who has entry since a replay began: it has
+	 * forgotten it, and the port may be given up before its turn in the sweep comes.
 	 */
+	bool (*yields)(const struct worker *w, uint32_t entry);
 	void (*give_way)(struct worker *w, uint32_t entry);
 	/* An ICMP error about a datagram that was sent from the port. Takes p->m. */
 	void (*icmp)(struct worker *w, struct pkt *p, const struct icmp_report *r);

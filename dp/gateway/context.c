@@ -185,30 +185,53 @@ static void context_subtract(struct worker *w, uint32_t slot, uint32_t side)
 }
 
 /* A side of a context not named since a replay began was forgotten, or moved. */
+static bool context_yields(const struct worker *w, uint32_t entry)
+{
+	return w->context[gate_slot(entry)].epoch != w->sync_epoch;
+}
+
 static void context_give_way(struct worker *w, uint32_t entry)
 {
-	if (w->context[gate_slot(entry)].epoch != w->sync_epoch)
-		context_subtract(w, gate_slot(entry), gate_side(entry));
+	context_subtract(w, gate_slot(entry), gate_side(entry));
 }
 
-/* Whether a port is free for a context, or its owner gives way. */
-static bool port_free(struct worker *w, uint32_t slot, uint32_t *entry)
+/* Whether a context may have a port: sessions are not looked at if they pass theirs on. */
+static bool port_free(const struct worker *w, uint32_t slot, uint32_t entry, bool pass)
 {
-	if (relayed_kind(*entry) == RELAYED_TERM && gate_slot(*entry) != slot)
-		context_give_way(w, *entry);
-	return *entry == SLOT_NONE ||
-	       (relayed_kind(*entry) == RELAYED_TERM && gate_slot(*entry) == slot);
+	switch (relayed_kind(entry)) {
+	case RELAYED_TERM:
+		return gate_slot(entry) == slot || context_yields(w, entry);
+	case RELAYED_NONE:
+		return true;
+	default:
+		return pass;
+	}
 }
 
-static bool ports_free(struct worker *w, const struct cmd_context_set *c)
+static bool ports_free(struct worker *w, const struct cmd_context_set *c, bool pass)
 {
 	uint32_t side, i;
 
 	for (side = 0; side < SIDES; side++)
 		for (i = 0; i < term_ports(&c->term[side]); i++)
-			if (!port_free(w, c->cid.slot, port_entry(w, &c->term[side].local, i)))
+			if (!port_free(w, c->cid.slot, *port_entry(w, &c->term[side].local, i),
+				       pass))
 				return false;
 	return true;
+}
+
+/* Whoever else has one of its ports goes: it may, see port_free(). */
+static void ports_pass(struct worker *w, const struct cmd_context_set *c)
+{
+	uint32_t side, i;
+
+	for (side = 0; side < SIDES; side++)
+		for (i = 0; i < term_ports(&c->term[side]); i++) {
+			uint32_t entry = *port_entry(w, &c->term[side].local, i);
+
+			if (entry != SLOT_NONE && gate_slot(entry) != c->cid.slot)
+				context_give_way(w, entry);
+		}
 }
 
 static enum context_kind kind_of(const struct cmd_context_set *c)
@@ -220,8 +243,9 @@ static enum context_kind kind_of(const struct cmd_context_set *c)
 	return t == TERM_UDP ? CONTEXT_MEDIA : CONTEXT_STREAM;
 }
 
-/* Whether it can be; else *why not. */
-static bool context_check(struct worker *w, const struct cmd_context_set *c, enum ctl_refusal *why)
+/* Whether it can be, and nothing has changed; else *why not. */
+static bool context_check(struct worker *w, const struct cmd_context_set *c, bool pass,
+			  enum ctl_refusal *why)
 {
 	const enum context_kind kind = kind_of(c);
 	const struct context *x;
@@ -235,8 +259,18 @@ static bool context_check(struct worker *w, const struct cmd_context_set *c, enu
 	x = context_find(w, c->cid);
 	if (x && x->kind && kind && x->kind != kind)
 		return false;
+	*why = REFUSED_FULL;
+	if (kind == CONTEXT_STREAM && !stream_can(w, c->cid.slot))
+		return false;
 	*why = REFUSED_PORT;
-	return ports_free(w, c);
+	return ports_free(w, c, pass);
+}
+
+bool context_can(struct worker *w, const struct cmd_context_set *c)
+{
+	enum ctl_refusal why;
+
+	return context_check(w, c, true, &why);
 }
 
 static void ports_set(struct worker *w, const struct cmd_context_set *c)
@@ -257,8 +291,9 @@ bool context_set(struct worker *w, const struct cmd_context_set *c)
 	struct context *x;
 	bool replay;
 
-	if (!context_check(w, c, &why))
+	if (!context_check(w, c, false, &why))
 		return context_refused(w, &c->hdr, c->cid, why);
+	ports_pass(w, c);
 	x = &w->context[slot];
 	if (x->gen && x->gen != c->cid.gen)
 		context_clear(w, slot);
@@ -270,10 +305,8 @@ bool context_set(struct worker *w, const struct cmd_context_set *c)
 		x->kind = (uint8_t)kind_of(c);
 	x->expiry = c->expiry;
 	x->flags = (uint8_t)c->flags;
-	if (x->kind == CONTEXT_STREAM && !stream_set(w, slot, c->term)) {
-		context_clear(w, slot);
-		return context_refused(w, &c->hdr, c->cid, REFUSED_FULL);
-	}
+	if (x->kind == CONTEXT_STREAM)
+		stream_set(w, slot, c->term);
 	replay = x->epoch != w->sync_epoch;
 	x->epoch = w->sync_epoch;
 	ports_set(w, c);
@@ -400,6 +433,7 @@ static void context_icmp(struct worker *w, struct pkt *p, const struct icmp_repo
 const struct relayed_ops context_relayed = {
 	.input = media_input,
 	.accept = stream_accept,
+	.yields = context_yields,
 	.give_way = context_give_way,
 	.icmp = context_icmp,
 };

@@ -74,8 +74,13 @@ bool context_valid(const struct worker *w, const struct cmd_context_set *c);
  */
 bool gate_denied(const struct worker *w, const struct ip_addr *remote);
 
-/* Commands (cmd.c). context_set() and context_move() tell of a failure themselves. */
+/*
+ * Commands (cmd.c). context_set() and context_move() tell of a failure themselves, and have changed
+ * nothing then.
+ */
 bool context_set(struct worker *w, const struct cmd_context_set *c);
+/* Whether context_set() would obey if no session had its ports. */
+bool context_can(struct worker *w, const struct cmd_context_set *c);
 bool context_del(struct worker *w, const struct cmd_context *c);
 bool context_audit(struct worker *w, const struct cmd_context *c);
 bool context_move(struct worker *w, const struct cmd_context_move *c);
@@ -133,11 +138,13 @@ uint64_t media_burst(struct worker *w, struct path_terms *t);
 
 bool stream_create(struct worker *w, char *err, size_t errlen);
 void stream_destroy(struct worker *w);
+/* Whether the context of a slot, whichever it is, has a stream, or there is one to be had. */
+bool stream_can(const struct worker *w, uint32_t slot);
 /*
- * A context of TCP and TLS comes, changes or (term[] all TERM_NONE) goes, and with it
- * context->stream. False when there is no stream to be had.
+ * A context of TCP and TLS, which stream_can(), comes, changes or (term[] all TERM_NONE) goes, and
+ * with it context->stream.
  */
-bool stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES]);
+void stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES]);
 /* One side goes, of a context that has it. */
 void stream_subtract(struct worker *w, uint32_t slot, uint32_t side);
 /* False, and nothing has moved: `to` has no stream, and there is none to be had. */

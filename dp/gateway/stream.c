@@ -92,7 +92,12 @@ static void stream_end(struct worker *w, struct stream *s)
 	stream_give(w, s);
 }
 
-bool stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES])
+bool stream_can(const struct worker *w, uint32_t slot)
+{
+	return w->context[slot].stream || (w->streams && w->streams->free != SLOT_NONE);
+}
+
+void stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES])
 {
 	bool replay = w->context[slot].epoch != w->sync_epoch;
 	struct stream *s = w->context[slot].stream;
@@ -101,10 +106,9 @@ bool stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDE
 	if (term[0].transport == TERM_NONE && term[1].transport == TERM_NONE) {
 		if (s)
 			stream_end(w, s);
-		return true;
+		return;
 	}
-	if (!s && !(s = stream_take(w, slot)))
-		return false;
+	s = s ? s : stream_take(w, slot);
 	for (i = 0; i < SIDES; i++)
 		if (term[i].transport != TERM_NONE && term[i].attempt == s->side[i].attempt)
 			side_repeat(w, s, i, replay);
@@ -113,7 +117,6 @@ bool stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDE
 	for (i = 0; i < SIDES; i++)
 		side_release(w, s, i);
 	stream_pause(w, s);
-	return true;
 }
 
 void stream_subtract(struct worker *w, uint32_t slot, uint32_t side)

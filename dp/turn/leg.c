@@ -417,20 +417,25 @@ void leg_init(void *data, uint16_t listener)
 
 /* ---- what the control process says ---- */
 
-bool leg_session_set(struct worker *w, struct ctl_conn name, const struct ctl_sid *sid)
+bool leg_can(struct worker *w, struct ctl_conn name)
 {
 	struct tcp_conn *c = tcp_find(w, name);
-	struct leg *l = c ? tcp_data(c) : NULL;
+	const struct leg *l = c ? tcp_data(c) : NULL;
 
-	if (!l || tcp_app(c) != &leg_app || l->flags & (LEG_BINDING | LEG_HELD | LEG_CLOSING))
-		return false;
+	return l && tcp_app(c) == &leg_app && !(l->flags & (LEG_BINDING | LEG_HELD | LEG_CLOSING));
+}
+
+void leg_session_set(struct worker *w, struct ctl_conn name, const struct ctl_sid *sid)
+{
+	struct tcp_conn *c = tcp_find(w, name);
+	struct leg *l = tcp_data(c);
+
 	if (l->slot != SLOT_NONE)
 		session_del(w, &(struct ctl_sid){ l->slot, l->gen });
 	l->slot = sid->slot;
 	l->gen = sid->gen;
 	l->flags |= LEG_SERVED;
 	tcp_trust(w, c, true);
-	return true;
 }
 
 /* The client's connection of a session; NULL when it has gone, or has another. */
@@ -460,7 +465,8 @@ void leg_session_del(struct worker *w, uint32_t slot)
 		return;
 	l = tcp_data(c);
 	l->slot = SLOT_NONE;
-	/* Behind the answer it would be taken for the next allocation's, by its channel's number. */
+	/* Behind the answer it would be taken for the next allocation's, by its channel's number.
+	 */
 	media_queue_clear(w, c, &l->media, DROP_SESSION_EXPIRED);
 	l->request_ms = (uint32_t)w->now_ms;
 	tcp_trust(w, c, false);

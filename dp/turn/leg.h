@@ -55,11 +55,13 @@ enum leg_verdict leg_reply(struct worker *w, const struct cmd_send *c);
 /* Its request has left the queue. False if the connection has gone, so that nobody waits. */
 bool leg_punted(struct worker *w, struct ctl_conn name);
 
+/* Whether the connection is there, and a client's that speaks STUN. */
+bool leg_can(struct worker *w, struct ctl_conn name);
 /*
- * Session sid is that of the client on connection `name` from now on; another that it had is
- * deleted. False if the connection is gone, or is no client's that speaks STUN.
+ * Session sid is that of the client on connection `name`, which leg_can(), from now on; another
+ * that it had is deleted.
  */
-bool leg_session_set(struct worker *w, struct ctl_conn name, const struct ctl_sid *sid);
+void leg_session_set(struct worker *w, struct ctl_conn name, const struct ctl_sid *sid);
 /* Its user, or its source, is charged for what the client's connection holds. */
 void leg_session_charge(struct worker *w, uint32_t slot);
 /* The session is being deleted; the connection goes on without. */

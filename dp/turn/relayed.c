@@ -7,6 +7,7 @@
 const struct relayed_ops session_relayed = {
 	.input = relay_peer,
 	.accept = peer_accept,
+	.yields = session_yields,
 	.give_way = session_give_way,
 	.icmp = relay_icmp,
 };

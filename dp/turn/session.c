@@ -127,17 +127,39 @@ static bool redirect_valid(const struct worker *w, const struct cmd_session_set 
 
 /*
  * Whether a session may have a relayed port. Another one that has it, and was not named since a
- * replay began, the control process has forgotten: it goes before its turn in the sweep comes.
+ * replay began, the control process has forgotten: it goes before its turn in the sweep comes. What
+ * terminations have is not looked at if they pass it on.
  */
-static bool relay_free(const struct worker *w, const struct ctl_relay *r, uint32_t slot)
+static bool relay_free(const struct worker *w, const struct ctl_relay *r, uint32_t slot, bool pass)
 {
 	const uint32_t entry = w->relay_slot[r->relay][be16_get(r->port)];
 
 	return entry == SLOT_NONE || entry == slot ||
-	       (relayed_is_session(entry) && w->session[entry].epoch != w->sync_epoch);
+	       (relayed_is_session(entry) ? session_yields(w, entry) : pass);
 }
 
-static bool session_cmd_valid(const struct worker *w, const struct cmd_session_set *c)
+/* Whether it is the session that is there, which may be without one of its relayed addresses. */
+static bool session_same(const struct session *s, const struct cmd_session_set *c)
+{
+	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
+		if (c->relay[f].relay != CTL_RELAY_NONE &&
+		    memcmp(&s->relay[f], &c->relay[f], sizeof(s->relay[f])) != 0)
+			return false;
+	}
+	return s->gen == c->sid.gen && !((s->flags ^ c->flags) & SESSION_TCP) &&
+	       s->listener == c->leg.listener && s->conn_gen == c->leg.conn_gen &&
+	       s->conn == c->leg.conn && sock_addr_eq(&s->client, &c->leg.client);
+}
+
+/* A new session's connection is there, and can be a client's. */
+static bool leg_valid(struct worker *w, const struct cmd_session_set *c)
+{
+	const struct ctl_conn conn = { c->leg.conn, c->leg.conn_gen };
+
+	return conn.gen == 0 || session_same(&w->session[c->sid.slot], c) || leg_can(w, conn);
+}
+
+static bool session_cmd_valid(const struct worker *w, const struct cmd_session_set *c, bool pass)
 {
 	const struct config *conf = w->dp->conf;
 	int f;
@@ -155,10 +177,15 @@ static bool session_cmd_valid(const struct worker *w, const struct cmd_session_s
 		if (!relay_valid(w, &c->relay[f], f))
 			return false;
 		if (c->relay[f].relay != CTL_RELAY_NONE &&
-		    !relay_free(w, &c->relay[f], c->sid.slot))
+		    !relay_free(w, &c->relay[f], c->sid.slot, pass))
 			return false;
 	}
 	return true;
+}
+
+bool session_can(struct worker *w, const struct cmd_session_set *c)
+{
+	return session_cmd_valid(w, c, true) && leg_valid(w, c);
 }
 
 uint32_t session_find(const struct worker *w, uint64_t hash, const struct ip_addr *ip,
@@ -201,19 +228,6 @@ static void session_clear(struct worker *w, uint32_t slot)
 	count_add(w, CNT_SESSIONS, (uint64_t)-1);
 }
 
-/* Whether it is the session that is there, which may be without one of its relayed addresses. */
-static bool session_same(const struct session *s, const struct cmd_session_set *c)
-{
-	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
-		if (c->relay[f].relay != CTL_RELAY_NONE &&
-		    memcmp(&s->relay[f], &c->relay[f], sizeof(s->relay[f])) != 0)
-			return false;
-	}
-	return s->gen == c->sid.gen && !((s->flags ^ c->flags) & SESSION_TCP) &&
-	       s->listener == c->leg.listener && s->conn_gen == c->leg.conn_gen &&
-	       s->conn == c->leg.conn && sock_addr_eq(&s->client, &c->leg.client);
-}
-
 /* A relayed address goes (RFC 8656 8.2); what the client has by the other one stays as it is. */
 static void session_family_clear(struct worker *w, uint32_t slot, int family)
 {
@@ -252,16 +266,16 @@ static void relays_take(struct worker *w, const struct cmd_session_set *c)
 }
 
 /* A session into a free slot. */
-static bool session_make(struct worker *w, const struct cmd_session_set *c)
+static void session_make(struct worker *w, const struct cmd_session_set *c)
 {
 	const struct sock_addr *local = &w->dp->conf->listener[c->leg.listener].addr;
 	const struct ctl_conn conn = { c->leg.conn, c->leg.conn_gen };
 	struct session *s = &w->session[c->sid.slot];
 	int f;
 
-	if (conn.gen && !leg_session_set(w, conn, &c->sid))
-		return false;
-	if (conn.gen == 0)
+	if (conn.gen)
+		leg_session_set(w, conn, &c->sid);
+	else
 		flow_set(w, &c->leg, c->sid.slot);
 	s->gen = c->sid.gen;
 	s->client = c->leg.client;
@@ -279,21 +293,22 @@ static bool session_make(struct worker *w, const struct cmd_session_set *c)
 	s->asked = meter_full(w->now_us);
 	limit_begin(w, c->sid.slot);
 	count(w, CNT_SESSIONS);
-	return true;
 }
 
 bool session_set(struct worker *w, const struct cmd_session_set *c)
 {
 	struct session *s;
 
-	if (!session_cmd_valid(w, c))
+	if (!session_cmd_valid(w, c, false))
 		return false;
 	s = &w->session[c->sid.slot];
 	if (s->gen && !session_same(s, c))
 		session_clear(w, c->sid.slot);
-	relays_take(w, c);
-	if (!s->gen && !session_make(w, c))
+	if (!leg_valid(w, c))
 		return false;
+	relays_take(w, c);
+	if (!s->gen)
+		session_make(w, c);
 	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
 		if (s->relay[f].relay != CTL_RELAY_NONE && c->relay[f].relay == CTL_RELAY_NONE)
 			session_family_clear(w, c->sid.slot, f);
@@ -331,10 +346,14 @@ void session_sync_end(struct worker *w)
 	w->turn->sweep_at = 0;
 }
 
+bool session_yields(const struct worker *w, uint32_t slot)
+{
+	return w->session[slot].epoch != w->sync_epoch;
+}
+
 void session_give_way(struct worker *w, uint32_t slot)
 {
-	if (w->session[slot].epoch != w->sync_epoch)
-		session_clear(w, slot);
+	session_clear(w, slot);
 }
 
 uint32_t session_sweep(struct worker *w, uint32_t budget)

@@ -69,8 +69,13 @@ void turn_destroy(struct worker *w);
 bool session_tables_create(struct worker *w, char *err, size_t errlen);
 void session_tables_free(struct worker *w);
 
-/* Commands (cmd.c). False when a value is impossible or a table is full. */
+/*
+ * Commands (cmd.c). False when a value is impossible, a table is full or a connection has gone: no
+ * other session has changed.
+ */
 bool session_set(struct worker *w, const struct cmd_session_set *c);
+/* Whether it would be obeyed if no termination had its ports. */
+bool session_can(struct worker *w, const struct cmd_session_set *c);
 bool session_del(struct worker *w, const struct ctl_sid *sid);
 bool session_perm_set(struct worker *w, const struct cmd_perm_set *c);
 bool session_chan_set(struct worker *w, const struct cmd_chan_set *c);
@@ -78,7 +83,8 @@ bool session_chan_set(struct worker *w, const struct cmd_chan_set *c);
 /* Marks of a replay: what it did not name is deleted, a few sessions a turn. */
 void session_sync_begin(struct worker *w);
 void session_sync_end(struct worker *w);
-/* A session that the replay under way has not named is deleted now. */
+/* Whether the replay under way has not named a session; it is deleted now. */
+bool session_yields(const struct worker *w, uint32_t slot);
 void session_give_way(struct worker *w, uint32_t slot);
 /* Goes on with the deletion; returns slots looked at. */
 uint32_t session_sweep(struct worker *w, uint32_t budget);

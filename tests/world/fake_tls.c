@@ -63,12 +63,18 @@ void stream_destroy(struct worker *w)
 	(void)w;
 }
 
-bool stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES])
+bool stream_can(const struct worker *w, uint32_t slot)
+{
+	(void)w;
+	(void)slot;
+	return false;
+}
+
+void stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES])
 {
 	(void)w;
 	(void)slot;
 	(void)term;
-	return false;
 }
 
 void stream_subtract(struct worker *w, uint32_t slot, uint32_t side)

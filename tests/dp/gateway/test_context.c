@@ -421,6 +421,73 @@ static void a_replay_takes_ports_of_sessions(void **state)
 	all_free();
 }
 
+/* A command that is refused takes no port from whoever a replay has not named yet. */
+static void a_refused_session_takes_no_port(void **state)
+{
+	struct cmd_context_set c = media_cmd(2, 5, TERM_RTP), other = media_cmd(1, 5, TERM_RTP);
+	const uint16_t rtcp = (uint16_t)(be16_get(c.term[SIDE_B].local.port) + 1);
+	struct cmd_session_set s = { .sid = { 3, 1 },
+				     .leg = { at("10.1.0.2", 5000), 0, 7, 9 },
+				     .relay = { { 0, be16_make(rtcp) },
+						{ CTL_RELAY_NONE, { { 0 } } } },
+				     .expiry = world.w->now + 600 };
+
+	(void)state;
+	assert_true(media_put(&c));
+	assert_true(media_put(&other));
+	sync_cmd(CMD_SYNC_BEGIN);
+	assert_true(media_put(&other));
+	assert_false(session_put(world.conf.dataplane.sessions, 1, 5000, rtcp));
+	assert_false(session_put(3, 0, 5000, rtcp));
+	assert_false(session_put(3, 1, 0, rtcp));
+	assert_false(world_cmd(0, CMD_SESSION_SET, &s, sizeof(s))); /* its connection has gone */
+	while (world_evt(0))
+		;
+	media_passes(&c, SIDE_A, 0);
+	media_passes(&c, SIDE_B, 1);
+	assert_true(media_put(&c));
+	sync_cmd(CMD_SYNC_END);
+	assert_int_equal(media_audit(c.cid, SIDE_A).packets, 1);
+}
+
+static void a_refused_context_takes_no_port(void **state)
+{
+	struct cmd_context_set c = media_cmd(2, 5, TERM_RTP), other = media_cmd(1, 5, TERM_RTP);
+	const uint16_t port = be16_get(c.term[SIDE_B].local.port);
+
+	(void)state;
+	/* Of its ports side A's are a context's, and side B's two sessions', one of which is named.
+	 */
+	c.term[SIDE_A].local = other.term[SIDE_A].local;
+	assert_true(session_put(3, 1, 5000, port));
+	assert_true(session_put(4, 1, 5001, (uint16_t)(port + 1)));
+	assert_true(media_put(&other));
+	sync_cmd(CMD_SYNC_BEGIN);
+	assert_true(session_put(4, 1, 5001, (uint16_t)(port + 1)));
+	assert_false(media_put(&c));
+	media_refused(c.cid, REFUSED_PORT);
+	assert_int_equal(world.w->relay_slot[0][port], 3);
+	assert_true(session_del(world.w, &(struct ctl_sid){ 4, 1 }));
+	c.cid.gen = 0;
+	assert_false(media_put(&c));
+	media_refused(c.cid, REFUSED_BAD);
+	c.cid.gen = 5;
+	for (int i = 0; i < 2; i++) {
+		c.term[i] = media_term((uint32_t)i, i == SIDE_A ? 1 : 2, 0, false);
+		c.term[i].transport = TERM_TCP;
+	}
+	assert_false(media_put(&c)); /* no streams here */
+	media_refused(c.cid, REFUSED_FULL);
+	assert_int_equal(world.w->relay_slot[0][port], 3);
+	assert_int_equal(world.w->session[3].gen, 1);
+	media_passes(&other, SIDE_A, 0);
+	assert_true(media_put(&other));
+	assert_true(session_put(3, 1, 5000, port));
+	sync_cmd(CMD_SYNC_END);
+	assert_int_equal(media_audit(other.cid, SIDE_A).packets, 1);
+	assert_true(session_del(world.w, &(struct ctl_sid){ 3, 1 }));
+}
+
 /*
  * The control process was killed between its note of a move and the command: side B stays where it
  * is, with what it has learnt.
@@ -589,6 +656,8 @@ int main(void)
 		T(a_replay_ends_the_rest),
 		T(a_replay_takes_ports),
 		T(a_replay_takes_ports_of_sessions),
+		T(a_refused_session_takes_no_port),
+		T(a_refused_context_takes_no_port),
 		T(a_replay_after_a_lost_move),
 		T(a_termination_moves),
 		T(to_the_other_side),
