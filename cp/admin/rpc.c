@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-	BACKLOG = 16,
+	BACKLOG = 128,	    /* who connects without waiting is refused beyond it */
 	LINES_PER_TURN = 8, /* of one client before others, and TURN, have a turn */
 };
 
@@ -29,6 +30,7 @@ struct client {
 	struct rpc *rpc;
 	struct bufferevent *bev;
 	struct rpc_later *later; /* the request in hand is not answered yet */
+	pid_t process;		 /* that connected; 0: it cannot be seen from here */
 	bool eof;		 /* it will send no more, but wants its replies */
 	bool closing;		 /* no more requests are taken; goes when its output is flushed */
 };
@@ -195,27 +197,71 @@ static void client_event(struct bufferevent *bev, short what, void *arg)
 	}
 }
 
-/*
- * Whoever has neither asked nor read anything for longest makes room for another, or clients that
- * are idle, or that do not read, would take all places: one without a request in hand, or else the
- * one that waits longest for its answer.
- */
-static void client_displace(struct rpc *r)
+static uint32_t clients_of(const struct rpc *r, pid_t process)
 {
-	struct client *c;
-	char *line;
-	int fd;
+	const struct client *c;
+	uint32_t n = 0;
 
 	TAILQ_FOREACH(c, &r->clients, entry)
 	{
-		if (!c->later)
-			break;
+		n += c->process == process;
 	}
-	if (!c)
-		c = TAILQ_FIRST(&r->clients);
+	return n;
+}
+
+/* It has sent what its turn to be read has not come for yet. */
+static bool client_asks(const struct client *c)
+{
+	int unread = 0;
+
+	return bufferevent_get_enabled(c->bev) & EV_READ &&
+	       ioctl(bufferevent_getfd(c->bev), FIONREAD, &unread) == 0 && unread > 0;
+}
+
+/* How little it is idle: 0 is, 1 will be served this turn, 2 waits for its answer. */
+static int client_busy(const struct client *c)
+{
+	return c->later ? 2 : client_asks(c);
+}
+
+/*
+ * Who makes room for another, or clients that are idle, or that do not read, would take all places:
+ * of the process that has most of them the one that is least busy, and of these the one that has
+ * neither asked nor read anything for longest.
+ */
+static struct client *client_victim(const struct rpc *r)
+{
+	struct client *c, *victim = NULL;
+	uint32_t most = 0;
+	int least = 0;
+
+	TAILQ_FOREACH(c, &r->clients, entry)
+	{
+		uint32_t n = clients_of(r, c->process);
+		int busy = n < most ? 0 : client_busy(c);
+
+		if (n > most || (n == most && busy < least)) {
+			victim = c;
+			most = n;
+			least = busy;
+		}
+	}
+	return victim;
+}
+
+/* What it was answered goes before it does; where all has gone it hears why. */
+static void client_displace(struct rpc *r)
+{
+	struct client *c = client_victim(r);
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+	int fd = bufferevent_getfd(c->bev);
+	char *line;
+
+	evbuffer_unfreeze(out, 1); /* the bufferevent writes no more */
+	while (evbuffer_get_length(out) > 0 && evbuffer_write(out, fd) > 0)
+		;
 	line = rpc_error_line(RPC_BUSY, "too many clients");
-	fd = bufferevent_getfd(c->bev);
-	if (line && evbuffer_get_length(bufferevent_get_output(c->bev)) == 0) {
+	if (line && evbuffer_get_length(out) == 0) {
 		send(fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL);
 		send(fd, "\n", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
@@ -228,6 +274,8 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 {
 	struct rpc *r = arg;
 	struct timeval idle = { r->limits.idle_ms / 1000, r->limits.idle_ms % 1000 * 1000 };
+	struct ucred who = { 0 };
+	socklen_t n = sizeof(who);
 	struct client *c;
 
 	(void)sa;
@@ -244,6 +292,8 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 		return;
 	}
 	c->rpc = r;
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n);
+	c->process = who.pid;
 	TAILQ_INSERT_TAIL(&r->clients, c, entry);
 	r->n_clients++;
 	bufferevent_setcb(c->bev, client_serve, client_wrote, client_event, c);

@@ -57,7 +57,7 @@ struct rpc_method {
 };
 
 struct rpc_limits {
-	uint32_t clients; /* one more takes the place of the one that asked nothing for longest */
+	uint32_t clients; /* one more takes the place of one of the process that has most */
 	uint32_t line;	  /* bytes of a request, newline excluded */
 	uint32_t output;  /* bytes of replies that wait before the next request is read */
 	uint32_t idle_ms; /* without a byte either way */

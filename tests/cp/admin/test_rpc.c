@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -546,6 +547,101 @@ static void test_too_many_clients(void **state)
 		close(extra[i]);
 }
 
+/* CLIENTS that connect, and say nothing, before the server has a turn. */
+static void crowd(const struct fixture *f, int *fd)
+{
+	for (int i = 0; i < CLIENTS; i++)
+		fd[i] = dial(f);
+}
+
+static void hang_up(const int *fd, int n)
+{
+	for (int i = 0; i < n; i++)
+		close(fd[i]);
+}
+
+/* Who makes room in the turn in which he was answered has his answer. */
+static void test_too_many_after_an_answer(void **state)
+{
+	struct fixture *f = *state;
+	int first, good, fd[CLIENTS];
+
+	serve(f);
+	good = dial(f);
+	say(f, good, ECHO("0"));
+	expect(f, good, NOTHING("0"));
+	turn(f);
+	assert_true(send(good, ECHO("1"), strlen(ECHO("1")), 0) > 0); /* and it is read first */
+	first = dial(f);
+	crowd(f, fd);
+	expect(f, good, NOTHING("1"));
+	expect(f, good, ERR("null", "-32000", "too many clients"));
+	hang_up(fd, CLIENTS);
+	close(first);
+	close(good);
+}
+
+/* Who has asked, and was not read yet, is not idle. */
+static void test_too_many_before_an_answer(void **state)
+{
+	struct fixture *f = *state;
+	int good, fd[CLIENTS];
+
+	serve(f);
+	good = dial(f);
+	turn(f);
+	crowd(f, fd);
+	assert_true(send(good, ECHO("1"), strlen(ECHO("1")), 0) > 0);
+	expect(f, good, NOTHING("1"));
+	say(f, good, ECHO("2"));
+	expect(f, good, NOTHING("2"));
+	hang_up(fd, CLIENTS);
+	close(good);
+}
+
+/* Of another process: connects, says so, asks when it is told to. Returns whether it is answered.
+ */
+static bool another_asks(const struct fixture *f, int here, int now)
+{
+	struct pollfd p = { dial(f), POLLIN, 0 };
+	char line[256] = "";
+
+	return write(here, "", 1) == 1 && read(now, line, 1) == 1 &&
+	       send(p.fd, ECHO("1"), strlen(ECHO("1")), MSG_NOSIGNAL) > 0 && poll(&p, 1, -1) == 1 &&
+	       recv(p.fd, line, sizeof(line) - 1, 0) > 0 && strstr(line, NOTHING("1"));
+}
+
+/* A process that takes all places has them taken from it, whoever else is silent. */
+static void test_too_many_of_a_process(void **state)
+{
+	struct fixture *f = *state;
+	int here[2], now[2], fd[2 * CLIENTS], status = 0;
+	pid_t other;
+	char c;
+
+	serve(f);
+	assert_int_equal(pipe(here), 0);
+	assert_int_equal(pipe(now), 0);
+	other = fork();
+	assert_true(other >= 0);
+	if (other == 0)
+		_exit(another_asks(f, here[1], now[0]) ? 0 : 1);
+	assert_int_equal(read(here[0], &c, 1), 1);
+	turn(f);
+	for (int i = 0; i < 2 * CLIENTS; i++) {
+		fd[i] = dial(f);
+		say(f, fd[i], ECHO("1"));
+		expect(f, fd[i], NOTHING("1"));
+	}
+	assert_int_equal(write(now[1], "", 1), 1);
+	while (waitpid(other, &status, WNOHANG) == 0)
+		turn(f);
+	assert_int_equal(status, 0);
+	hang_up(fd, 2 * CLIENTS);
+	hang_up(here, 2);
+	hang_up(now, 2);
+}
+
 /* Who waits for an answer keeps the place as long as another is idle. */
 static void test_too_many_who_wait(void **state)
 {
@@ -584,7 +680,8 @@ static void test_too_many_who_do_not_read(void **state)
 	for (int i = 0; i < CLIENTS - 1; i++) {
 		fd[i] = dial(f);
 		setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
-		for (int n = 0; n < 4000 && send(fd[i], ECHO("1"), strlen(ECHO("1")), MSG_DONTWAIT) > 0; n++)
+		for (int n = 0;
+		     n < 4000 && send(fd[i], ECHO("1"), strlen(ECHO("1")), MSG_DONTWAIT) > 0; n++)
 			turn(f);
 	}
 	good = dial(f);
@@ -729,6 +826,9 @@ int main(void)
 		TEST(test_later_at_once),
 		TEST(test_later_and_gone),
 		TEST(test_too_many_clients),
+		TEST(test_too_many_after_an_answer),
+		TEST(test_too_many_before_an_answer),
+		TEST(test_too_many_of_a_process),
 		TEST(test_too_many_who_wait),
 		TEST(test_too_many_who_do_not_read),
 		TEST(test_idle),
