@@ -5,7 +5,7 @@
 #include "places.h"
 
 enum {
-	PATIENCE_MS = 1000,   /* without moving what it holds; strangers beyond half have none */
+	PATIENCE_MS = 1000,   /* without moving what it holds */
 	IN_FLIGHT_MS = 10000, /* the same where an ACK is waited for: its path may be away */
 	VICTIMS = 64,	      /* a turn */
 	STEPS = 16,	      /* connections of a row that are looked at */
@@ -20,11 +20,10 @@ static bool in_flight(const struct tcp_conn *c)
 /* How long c may move nothing. */
 static uint32_t patience(const struct worker *w, const struct tcp_conn *c)
 {
-	if (c->standing == TCP_STRANGER)
-		return w->tcp->ledger.strangers >= ledger_strangers_max(w) ? 0 : PATIENCE_MS;
-	if (in_flight(c) && (c->standing == TCP_VOUCHED || !ledger_tight(w)))
-		return IN_FLIGHT_MS;
-	return PATIENCE_MS;
+	bool away = in_flight(c) && c->standing != TCP_STRANGER;
+
+	return away && (c->standing == TCP_VOUCHED || !ledger_tight(w)) ? IN_FLIGHT_MS
+									: PATIENCE_MS;
 }
 
 /* Its user or its source has no more than its share. */
@@ -67,6 +66,47 @@ static struct tcp_conn *largest_idle(const struct worker *w, bool stranger, bool
 			c = row_idle(w, class + LEDGER_CLASSES, spare);
 	}
 	return c;
+}
+
+/*
+ * Strangers hold half: of some of each size the one whose buffers, times how long they have not
+ * moved, are most. Who has just begun its handshake holds more than one that keeps a little for
+ * ever, but not for as long.
+ */
+static struct tcp_conn *dearest_stranger(const struct worker *w, bool spare)
+{
+	struct tcp *t = w->tcp;
+	struct tcp_conn *dearest = NULL;
+	uint32_t class, i, n, next;
+	uint64_t most = 0;
+
+	for (class = 1; class < LEDGER_CLASSES; class ++) {
+		i = t->ledger.row[class].first;
+		for (n = 0; n < STEPS && i != ROW_END; n++, i = next) {
+			struct tcp_conn *c = &t->conn[i];
+			uint64_t ms = (uint32_t)w->now_ms - c->row_ms;
+
+			next = c->in_row.next;
+			if (spare && modest(w, c)) {
+				ledger_last(t, c);
+			} else if (c->booked * (ms + 1) > most) {
+				dearest = c;
+				most = c->booked * (ms + 1);
+			}
+		}
+	}
+	return dearest;
+}
+
+/* Who pays: strangers, or anybody. Those of who has little are spared as long as that may be. */
+static struct tcp_conn *who_pays(const struct worker *w, bool strangers)
+{
+	bool half = strangers && w->tcp->ledger.strangers >= ledger_strangers_max(w);
+	struct tcp_conn *c = half ? dearest_stranger(w, true) : largest_idle(w, strangers, true);
+
+	if (c || !(strangers || ledger_short(w)))
+		return c;
+	return half ? dearest_stranger(w, false) : largest_idle(w, strangers, false);
 }
 
 /*
@@ -116,8 +156,8 @@ static void pay(struct worker *w, struct tcp_conn *c)
  * held in all everybody loses what is out of order, and then whoever holds most pays: the largest
  * first, and of those of a size the one that has moved nothing for the longest. Who moves on what
  * it holds in time never does, unless strangers hold half of all. Those of a user or a source that
- * has no more than its share pay only when new connections would be refused, and nobody else has
- * to. And slots are kept free for connections that are proven.
+ * has no more than its share pay only when nobody else has to, strangers, or all where new
+ * connections would be refused. And slots are kept free for connections that are proven.
  */
 void pressure_turn(struct worker *w)
 {
@@ -132,9 +172,7 @@ void pressure_turn(struct worker *w)
 			break;
 		if (!strangers && early_give_up(w))
 			continue;
-		c = largest_idle(w, strangers, !strangers);
-		if (!c && ledger_short(w))
-			c = largest_idle(w, false, false);
+		c = who_pays(w, strangers);
 		if (!c)
 			break;
 		pay(w, c);

@@ -10,7 +10,7 @@
 #include "dp/tcp/ledger.h"
 
 enum { BUFFERS = 1024, CONNS = 320, HOSTILE = 250, SOURCES = 5, FEW = 4, CHUNK = 1400 };
-enum { OUTAGE_MS = 12000, HALF_MS = 450, ROUNDS = 3 };
+enum { OUTAGE_MS = 12000, HALF_MS = 450, FLIGHT_MS = 100, ROUNDS = 3 };
 enum { NEWCOMERS = 40, HONEST = 400, LATE, LAST };
 enum { USER = 0x1234 };
 
@@ -36,7 +36,7 @@ static bool opens(uint32_t i, uint32_t source)
 {
 	char ip[32];
 
-	snprintf(ip, sizeof(ip), "198.51.100.%u", source);
+	snprintf(ip, sizeof(ip), "198.51.%u.%u", 100 + source / 256, source % 256);
 	peer_new();
 	peer.sack = false; /* members say what they have in order, and no more */
 	peer.addr.ip = at(ip, 0).ip;
@@ -275,6 +275,76 @@ static void the_largest_makes_room(void **state)
 	crowd_end();
 }
 
+/* ---- strangers ---- */
+
+static void stranger(uint32_t i, uint32_t source)
+{
+	assert_true(opens(i, source));
+	tcp_trust(world.w, crowd[i].c, false);
+}
+
+/* Three buffers each, which it acknowledges before it is sent more. */
+static void moves_three(void)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < HOSTILE; i++) {
+		if (!is_open(i))
+			continue;
+		crowd_ack(i);
+		for (k = 0; k < FEW - 1; k++)
+			gives(i, CHUNK);
+	}
+}
+
+/* A stranger is sent the flight of a handshake, and acknowledges it. */
+static void shakes_hands(uint32_t i, uint32_t source)
+{
+	uint32_t before, k;
+
+	stranger(i, source);
+	before = crowd[i].seen;
+	for (k = 0; k <= FEW; k++)
+		assert_int_equal(gives(i, CHUNK), CHUNK);
+	crowd[i].seen = before;
+	passes(FLIGHT_MS);
+	assert_true(is_open(i));
+	crowd[i].seen = before + (FEW + 1) * CHUNK;
+	crowd_ack(i);
+	assert_int_equal(ledger_sum(crowd[i].c), 0);
+}
+
+static void shake_hands_beside(uint32_t sources)
+{
+	uint32_t i;
+
+	for (i = 0; i < HOSTILE; i++)
+		stranger(i, 300 + i % sources);
+	attack = moves_three;
+	passes(HALF_MS);
+	assert_in_range(world.w->tcp->ledger.strangers, BUFFERS / 2 - FEW, BUFFERS / 2 + FEW);
+	for (i = HONEST; i < HONEST + ROUNDS; i++) {
+		shakes_hands(i, 200 + i - HONEST);
+		passes(HALF_MS / 3);
+	}
+	attack = NULL;
+	crowd_end();
+}
+
+/* A source's strangers fill what strangers may have: it is they who pay. */
+static void a_stranger_beside_many_of_a_source(void **state)
+{
+	(void)state;
+	shake_hands_beside(1);
+}
+
+/* The same where each is a source of its own: who has had it for the shortest time does not. */
+static void a_stranger_beside_many_sources(void **state)
+{
+	(void)state;
+	shake_hands_beside(HOSTILE);
+}
+
 /* ---- by user ---- */
 
 static void clients_of(uint64_t user)
@@ -371,6 +441,129 @@ static void accounts_follow(void **state)
 	assert_int_equal(holders(), 0);
 }
 
+/* ---- the books ---- */
+
+enum { MEMBERS = 24, STEPS = 6000, SEED = 11 };
+
+/* Of each account what its connections were booked with, and no more. */
+static void books_balance(void)
+{
+	const struct tcp *t = world.w->tcp;
+	uint32_t buffers[CONNS] = { 0 }, conns[CONNS] = { 0 }, n_holders = 0, n_strangers = 0, i, a;
+
+	for (i = 0; i < CONNS; i++) {
+		const struct tcp_conn *c = &t->conn[i];
+
+		if (!(c->gen & CONN_GEN_LIVE) || c->flags & CONN_DEAD) {
+			assert_false(c->charged);
+			continue;
+		}
+		n_strangers += c->standing == TCP_STRANGER ? c->booked : 0;
+		if (!c->charged)
+			continue;
+		buffers[t->accounts.of[i]] += c->booked;
+		conns[t->accounts.of[i]]++;
+	}
+	for (a = 0; a < CONNS; a++) {
+		if (!conns[a])
+			continue;
+		assert_int_equal(t->accounts.account[a].buffers, buffers[a]);
+		assert_int_equal(t->accounts.account[a].conns, conns[a]);
+		n_holders += buffers[a] != 0;
+	}
+	assert_int_equal(t->accounts.holders, n_holders);
+	assert_int_equal(t->ledger.strangers, n_strangers);
+}
+
+static uint32_t drawn(uint32_t n)
+{
+	static uint32_t x = SEED;
+
+	x = x * 1664525 + 1013904223;
+	return (x >> 8) % n;
+}
+
+/* What becomes of a connection, in any order. */
+static void step(uint32_t i, uint32_t *kept)
+{
+	struct tcp_conn *c = crowd[i].c, *other = crowd[drawn(MEMBERS)].c;
+	uint32_t n = drawn(5) + 1;
+
+	switch (drawn(14)) {
+	case 0:
+		tcp_trust(world.w, c, true);
+		break;
+	case 1:
+		tcp_trust(world.w, c, false);
+		break;
+	case 2:
+		tcp_guest(world.w, c);
+		break;
+	case 3:
+		tcp_charge(world.w, c, USER + n);
+		break;
+	case 4:
+		tcp_charge(world.w, c, 0);
+		break;
+	case 5:
+		if (other && !(other->flags & CONN_DEAD))
+			tcp_charge_with(world.w, c, other);
+		break;
+	case 6:
+		*kept += tcp_hold(world.w, c, n) ? n : 0;
+		break;
+	case 7:
+		tcp_unhold(world.w, c, *kept);
+		*kept = 0;
+		break;
+	case 8:
+		crowd_say_at(i, crowd[i].nxt + n * CHUNK, CHUNK); /* behind a hole */
+		break;
+	case 9:
+		gives(i, n * CHUNK);
+		break;
+	case 10:
+		crowd_ack(i);
+		break;
+	case 11:
+		if (n == 1)
+			tcp_abort(world.w, c, TCP_END_CLOSED);
+		break;
+	default:
+		crowd_say(i, CHUNK);
+	}
+}
+
+static void nothing_leaks(void **state)
+{
+	uint32_t kept[MEMBERS] = { 0 }, n, i;
+
+	(void)state;
+	app.hold = true;
+	for (n = 0; n < STEPS; n++) {
+		i = drawn(MEMBERS);
+		if (!crowd[i].c || crowd[i].c->flags & CONN_DEAD || crowd[i].rst) {
+			tcp_unhold(world.w, NULL, kept[i]);
+			kept[i] = 0;
+			crowd_pass_ms(1);
+			if (!opens(i, 1 + i % 4))
+				crowd[i].c = NULL;
+		} else {
+			step(i, &kept[i]);
+		}
+		books_balance();
+		if (n % 16 == 0)
+			crowd_pass_ms(1);
+		books_balance();
+	}
+	for (i = 0; i < MEMBERS; i++)
+		tcp_unhold(world.w, NULL, kept[i]);
+	crowd_end();
+	books_balance();
+	assert_int_equal(holders(), 0);
+	assert_int_equal(tcp_held(world.w), 0);
+}
+
 #define accounts(f) cmocka_unit_test_setup_teardown(f, setup, tcp_teardown)
 
 int main(void)
@@ -381,10 +574,13 @@ int main(void)
 		accounts(one_source_alone),
 		accounts(the_largest_makes_room),
 		accounts(an_outage_beside_a_crowd),
+		accounts(a_stranger_beside_many_of_a_source),
+		accounts(a_stranger_beside_many_sources),
 		accounts(a_user_that_moves),
 		accounts(a_user_that_gives_nothing_back),
 		accounts(a_user_among_neighbours),
 		accounts(accounts_follow),
+		accounts(nothing_leaks),
 	};
 
 	return tcp_run(tests);
