@@ -140,8 +140,10 @@ bool stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, ui
 	*d = from->side[side];
 	o = (struct stream_owner){ s, d->serial, to_side };
 	memset(&from->side[side], 0, sizeof(*d));
-	if (d->c)
+	if (d->c) {
 		*(struct stream_owner *)tcp_data(d->c) = o;
+		tcp_charge(w, d->c, stream_account(w, s));
+	}
 	for (i = 0; i < d->n_cand; i++)
 		*(struct stream_owner *)tcp_data(d->cand[i]) = o;
 	/* What was told of it was of the other context, and may not have been heard. */

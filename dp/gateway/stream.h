@@ -91,6 +91,12 @@ struct stream_owner {
 };
 _Static_assert(sizeof(struct stream_owner) <= TCP_APP_DATA, "owner's bytes");
 
+/* Who is charged for what its sides hold (tcp_charge()): the context, whoever its remotes are. */
+static inline uint64_t stream_account(const struct worker *w, const struct stream *s)
+{
+	return (uint64_t)w->context[s->slot].gen << 32 | s->slot;
+}
+
 /* ---- stream_side.c ---- */
 
 extern const struct tcp_app stream_app;

@@ -208,14 +208,16 @@ void conn_refuse(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 		tcp_abort(w, c, why);
 }
 
-static void side_take(struct worker *w, struct side *d, struct tcp_conn *c)
+static void side_take(struct worker *w, struct stream *s, uint32_t i, struct tcp_conn *c)
 {
 	const struct tls_info *tls = tls_info(c);
+	struct side *d = &s->side[i];
 	struct sock_addr local;
 
 	cand_del(d, c);
 	d->c = c;
 	tcp_trust(w, c, true);
+	tcp_charge(w, c, stream_account(w, s));
 	tcp_dscp(c, term_dscp(&d->term));
 	tcp_addrs(w, c, &local, &d->remote);
 	if (!tls)
@@ -251,7 +253,7 @@ static void cand_judge(struct worker *w, struct stream *s, uint32_t i, struct tc
 		if (d->term.transport == TERM_TLS)
 			tcp_app_timer(w, c, w->dp->conf->gateway.fingerprint_ms);
 	} else {
-		side_take(w, d, c);
+		side_take(w, s, i, c);
 		d->held = v == CONN_UNKNOWN;
 		if (d->held && d->term.transport == TERM_TLS)
 			side_wait(w, s, i);
@@ -337,7 +339,7 @@ void stream_established(struct worker *w, struct tcp_conn *c)
 	struct side *d = s ? &s->side[i] : NULL;
 
 	if (d && d->c == c && d->state == SIDE_OPENING) {
-		side_take(w, d, c);
+		side_take(w, s, i, c);
 		side_judge(w, s, i);
 	} else if (d && d->c != c && cand_add(w, d, c)) {
 		cand_judge(w, s, i, c);

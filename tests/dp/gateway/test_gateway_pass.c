@@ -5,6 +5,7 @@
  * that no end goes untold, whatever becomes of the event ring.
  */
 #include "tests/world/stream_world.h"
+#include "dp/tcp/accounts.h"
 
 static uint8_t bytes[400000];
 
@@ -421,7 +422,23 @@ static void hold_and_end(void **state)
 
 /* ---- move ---- */
 
-/* A live connection goes to another context, with what it holds. */
+/* Who is charged for the connection of a side's remote. */
+static const struct account *charged(uint32_t i)
+{
+	const struct tcp *t = world.w->tcp;
+	uint32_t n;
+
+	for (n = 0; n < world.conf.tcp.connections; n++) {
+		const struct tcp_conn *c = &t->conn[n];
+
+		if (c->gen & CONN_GEN_LIVE && c->state == TCP_ESTABLISHED &&
+		    ip_eq(&c->remote_ip, &gate.far[i].host->addr.ip))
+			return c->charged ? account_of(t, c) : NULL;
+	}
+	return NULL;
+}
+
+/* A live connection goes to another context, with what it holds, which is charged to that. */
 static void move(void **state)
 {
 	struct cmd_context_move c = {
@@ -431,6 +448,8 @@ static void move(void **state)
 
 	(void)state;
 	gate_up(TERM_TLS, 0, TERM_TCP, 0);
+	assert_non_null(charged(0));
+	assert_ptr_equal(charged(0), charged(1));
 	first = gate.want;
 	/* The other context has a termination that is not up yet. */
 	other = first;
@@ -445,6 +464,8 @@ static void move(void **state)
 	assert_int_equal(gate.far[1].n, 0);
 	assert_true(world_cmd(0, CMD_CONTEXT_MOVE, &c, sizeof(c)));
 	gate_run();
+	assert_non_null(charged(0));
+	assert_ptr_not_equal(charged(0), charged(1));
 	/* News of the context that it was in may be on their way. */
 	assert_memory_equal(&gate_event(1, TERM_UP)->cid, &c.to, sizeof(c.to));
 	gate_no_event();
