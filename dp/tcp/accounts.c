@@ -121,12 +121,19 @@ void tcp_charge_with(struct worker *w, struct tcp_conn *c, const struct tcp_conn
 
 bool accounts_over(const struct worker *w, const struct tcp_conn *c)
 {
+	uint32_t buffers = w->dp->conf->tcp.buffers;
 	const struct tcp *t = w->tcp;
 	const struct account *a;
+	uint64_t parted;
 
 	if (!c->charged)
 		return false;
 	a = account_of(t, c);
-	return a->buffers > ledger_small(w, c) &&
-	       a->buffers * ((uint64_t)t->accounts.holders + 1) > t->held;
+	if (!ledger_tight(w))
+		return a->buffers > ledger_small(w, c) &&
+		       a->buffers * ((uint64_t)t->accounts.holders + 1) > t->held;
+	/* With one more it would be: what is parted is three quarters, so that it comes to that. */
+	parted = buffers - buffers / 4;
+	return a->buffers >= LEDGER_LEAST &&
+	       (a->buffers + 1) * ((uint64_t)t->accounts.holders + 1) > parted;
 }

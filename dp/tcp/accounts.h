@@ -6,10 +6,13 @@
  * Accounts: who has how many packet buffers by all of his connections, so that many of them are no
  * way to more than one has.
  *
- *   whose        the user's whom an owner names (tcp_charge()); else of strangers, guests and
- *                clients of no user their source's (ip_source()). Who else is vouched for has none
+ *   whose        the user's, or the context's, whom an owner names (tcp_charge()); else of
+ *                strangers, guests and clients of no user their source's (ip_source()). Who else is
+ *                vouched for has none
  *   his share    n accounts that hold something have an n+1-th each of all that is held, and leave
- *                one to the next; and what the smallest holder may have in any case
+ *                one to the next; and what the smallest holder may have in any case. When it is
+ *                tight, an n+1-th of three quarters of tcp.buffers, and LEDGER_LEAST in any case: or
+ *                so many that each have what the smallest may have would leave no room
  *   beyond it    when three quarters of tcp.buffers are held, LEDGER_LEAST a connection, and when
  *                it is tight nothing: the last quarter is for those that have little
  *   who pays     see pressure.c. Who gets nothing can only give back; if he does not he is idle,

@@ -11,7 +11,7 @@
 
 enum { BUFFERS = 1024, CONNS = 320, HOSTILE = 250, SOURCES = 5, FEW = 4, CHUNK = 1400 };
 enum { OUTAGE_MS = 12000, HALF_MS = 450, FLIGHT_MS = 100, ROUNDS = 3 };
-enum { NEWCOMERS = 40, HONEST = 400, LATE, LAST };
+enum { NEWCOMERS = 40, MANY = 230, HONEST = 400, LATE, LAST };
 enum { USER = 0x1234 };
 
 /* What the hostile do twice in each second; NULL: nothing. */
@@ -345,6 +345,27 @@ static void a_stranger_beside_many_sources(void **state)
 	shake_hands_beside(HOSTILE);
 }
 
+/* Hundreds of sources, each of which holds what a small one may, and moves it all: n of them. */
+static void many_sources(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < MANY; i++)
+		guest(i, 300 + i);
+	attack = moves_out;
+	passes(3 * HALF_MS);
+	for (i = HONEST; i < HONEST + ROUNDS; i++) {
+		guest(i, 200 + i - HONEST);
+		served(i, 5 * CHUNK);
+		passes(HALF_MS / 3);
+	}
+	assert_in_range(tcp_held(world.w), BUFFERS / 2, BUFFERS / 8 * 7 - 1);
+	assert_int_equal(left(), MANY);
+	attack = NULL;
+	crowd_end();
+}
+
 /* ---- by user ---- */
 
 static void clients_of(uint64_t user)
@@ -576,6 +597,7 @@ int main(void)
 		accounts(an_outage_beside_a_crowd),
 		accounts(a_stranger_beside_many_of_a_source),
 		accounts(a_stranger_beside_many_sources),
+		accounts(many_sources),
 		accounts(a_user_that_moves),
 		accounts(a_user_that_gives_nothing_back),
 		accounts(a_user_among_neighbours),
