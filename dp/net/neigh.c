@@ -216,11 +216,13 @@ void neigh_free(struct worker *w, struct neigh_table *t)
 /*
  * Who goes first: what never answered and nobody known asked for; then what was asked for, of the
  * asker who wants most, or one who scans would have what others want forgotten before it answers.
+ * What is known, or claimed, and out of use goes before what an asker waits for who does not want
+ * most of what was looked at: whoever is on the link can claim to be thousands.
  */
 static uint32_t neigh_rank(const struct neigh *n, const uint8_t *wants)
 {
 	if (n->state == NEIGH_STALE)
-		return UINT32_MAX;
+		return EVICT_SCAN / 2;
 	return n->state == NEIGH_INCOMPLETE && n->asker
 		   ? EVICT_SCAN + 1u - wants[n->asker % EVICT_ASKERS]
 		   : 0;

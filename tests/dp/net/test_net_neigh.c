@@ -674,6 +674,30 @@ static void test_claims_do_not_fill(void **state)
 	assert_int_equal(find("fd00:1::7")->state, NEIGH_REACHABLE);
 }
 
+/* Nor have they what a session waits for forgotten. */
+static void test_claims_take_nothing_asked_for(void **state)
+{
+	struct rte_ether_addr mac = fx_mac(66);
+	struct neigh *n = find("fd00:1::7");
+	char ip[32];
+	uint32_t i;
+
+	(void)state;
+	assert_non_null(n);
+	neigh_wanted(n, be16_make(49152));
+	neigh_send(&fx.w, n, packet(1));
+	for (i = 2; i < 250; i++) {
+		struct ip_addr a;
+
+		fx.w.now_ms++;
+		snprintf(ip, sizeof(ip), "10.1.0.%u", i);
+		a = fx_ip(ip);
+		neigh_learn(&fx.w, FX_ACCESS, &a, &mac, false, true);
+		assert_true(known("fd00:1::7"));
+	}
+	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
+}
+
 static void test_bad_mac(void **state)
 {
 	static const struct rte_ether_addr bad[] = { { { 0 } }, { { 1, 0, 0x5e, 0, 0, 1 } } };
@@ -823,6 +847,7 @@ int main(void)
 		TEST(test_askers_stay),
 		TEST(test_a_scanning_asker_pays),
 		TEST(test_full),
+		TEST(test_claims_take_nothing_asked_for),
 		TEST(test_claims_do_not_fill),
 		TEST(test_held_bound),
 		TEST(test_stale_in_use_stays),
