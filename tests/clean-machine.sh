@@ -9,6 +9,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 CACHE=$ROOT/build-machines # minimal systems, kept from run to run; not in build/, which is given back
 MACHINES=(bookworm trixie)
+LOCK=/run/fairlead-tests.lock # of tests/run.sh: those in the machines see a /run of their own
 PATTERN=
 SUITE=
 KEEP=
@@ -100,7 +101,7 @@ inside()
 	local dir=$1
 	shift
 	chroot "$dir" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-		${FUZZ_SECONDS:+"FUZZ_SECONDS=$FUZZ_SECONDS"} "$@"
+		${FUZZ_SECONDS:+"FUZZ_SECONDS=$FUZZ_SECONDS"} "$@" 9>&-
 }
 
 # machine NAME: false if one of the commands fails there.
@@ -146,6 +147,9 @@ main()
 	for name in debootstrap git; do
 		command -v "$name" >/dev/null || die "$name is not installed"
 	done
+	exec 9>>"$LOCK"
+	flock --nonblock 9 || die "tests/run.sh is at work on this machine: $(cat "$LOCK")"
+	echo "process $$, tests/clean-machine.sh in $ROOT" >"$LOCK"
 	! ip netns list 2>/dev/null | grep -q '^fl-' || die "a relay of conf/quickstart.sh is up here: take it down first"
 	((${#chosen[@]})) || chosen=("${MACHINES[@]}")
 	mkdir -p "$CACHE"

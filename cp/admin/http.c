@@ -18,6 +18,7 @@ enum { BACKLOG = 16 };
 struct conn {
 	TAILQ_ENTRY(conn) entry; /* oldest first */
 	struct http *http;
+	struct ip_addr from;
 	struct bufferevent *bev;
 	struct event *late;
 	bool answered; /* what still comes is not read */
@@ -236,17 +237,34 @@ static void conn_late(evutil_socket_t fd, short what, void *arg)
 
 /* ---- connections ---- */
 
-/* The longest there of those without a request, or else of all. */
+static uint32_t conns_from(const struct http *h, const struct ip_addr *from)
+{
+	const struct conn *c;
+	uint32_t n = 0;
+
+	TAILQ_FOREACH(c, &h->conns, entry) n += ip_eq(&c->from, from);
+	return n;
+}
+
+/*
+ * The longest there of the source that has most of them, whether it has not asked yet or does not
+ * read: both are as cheap for one who wants the others out.
+ */
 static void conns_make_room(struct http *h)
 {
-	struct conn *c;
+	struct conn *c, *oldest = NULL;
+	uint32_t most = 0;
 
 	TAILQ_FOREACH(c, &h->conns, entry)
 	{
-		if (!c->answered)
-			break;
+		const uint32_t n = conns_from(h, &c->from);
+
+		if (n > most) {
+			most = n;
+			oldest = c;
+		}
 	}
-	conn_free(c ? c : TAILQ_FIRST(&h->conns));
+	conn_free(oldest);
 }
 
 static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len,
@@ -255,12 +273,13 @@ static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockad
 	static const struct timeval patience = { HTTP_REQUEST_S, 0 };
 	struct http *h = arg;
 	struct conn *c = calloc(1, sizeof(*c));
+	union socket_addr peer = { 0 };
 
 	(void)l;
-	(void)sa;
-	(void)len;
+	memcpy(&peer, sa, (size_t)len < sizeof(peer) ? (size_t)len : sizeof(peer));
 	if (c) {
 		c->http = h;
+		c->from = socket_addr_get(&peer).ip;
 		c->late = evtimer_new(h->base, conn_late, c);
 		c->bev = bufferevent_socket_new(h->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	}

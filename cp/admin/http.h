@@ -6,7 +6,7 @@
  * As much of an HTTP/1.1 server (RFC 9110, RFC 9112) as a page needs that is only read: GET and
  * HEAD, no bodies, one request a connection. Whoever connects holds a place for HTTP_REQUEST_S
  * until his request is there in full, however its bytes come, and as long again for the answer;
- * when all places are taken the connection that has waited longest for its request makes room.
+ * when all places are taken the longest there of the source that has most of them makes room.
  */
 #include "../../lib/addr.h"
 

@@ -22,14 +22,16 @@ static const char schema[] = "CREATE TABLE IF NOT EXISTS psk ("
 _Static_assert(PSK_KEY_MIN == 16 && CTL_PSK_MAX == 64, "as in the schema's text");
 
 /*
- * A change waits so long for another program's at least, also in an event loop: `fairlead user`
- * holds the lock for as long as an fsync takes. A look-up never waits for a change (WAL).
+ * A change waits so long for another program's, also in an event loop: `fairlead user` holds the
+ * lock for as long as a write takes. When that was not enough no change waits for a second, for the
+ * loop has others to serve. A look-up never waits for a change (WAL).
  */
-enum { WRITE_WAIT_MS = 100 };
+enum { WRITE_WAIT_MS = 50, WRITE_PAUSE_MS = 1000 };
 
 struct psk_store {
 	struct users_db d;
-	int wait_ms;
+	int wait_ms;	   /* of tools; 0 in an event loop */
+	uint64_t write_ms; /* CLOCK_MONOTONIC; no change waits before */
 	sqlite3_stmt *find;
 };
 
@@ -172,6 +174,29 @@ enum user_status psk_find(struct psk_store *s, const void *identity, size_t len,
 	return rc == SQLITE_DONE ? USER_UNKNOWN : failed(s, rc);
 }
 
+static uint64_t monotonic_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static int write_step(struct psk_store *s, sqlite3_stmt *q)
+{
+	const uint64_t now = s->wait_ms ? 0 : monotonic_ms();
+	int rc;
+
+	if (!s->wait_ms && now >= s->write_ms)
+		sqlite3_busy_timeout(s->d.db, WRITE_WAIT_MS);
+	rc = sqlite3_step(q);
+	if (!s->wait_ms)
+		sqlite3_busy_timeout(s->d.db, 0);
+	if (rc == SQLITE_BUSY && now >= s->write_ms)
+		s->write_ms = now + WRITE_PAUSE_MS;
+	return rc;
+}
+
 /* One statement: 1 identity, 2 key, 3 created, of which it may use fewer. */
 static enum user_status row_write(struct psk_store *s, const char *sql, const struct psk *p)
 {
@@ -182,10 +207,7 @@ static enum user_status row_write(struct psk_store *s, const char *sql, const st
 		sqlite3_bind_blob(q, 1, p->identity, (int)strlen(p->identity), SQLITE_STATIC);
 		sqlite3_bind_blob(q, 2, p->key, p->key_len, SQLITE_STATIC);
 		sqlite3_bind_int64(q, 3, p->created);
-		if (s->wait_ms < WRITE_WAIT_MS)
-			sqlite3_busy_timeout(s->d.db, WRITE_WAIT_MS);
-		rc = sqlite3_step(q);
-		sqlite3_busy_timeout(s->d.db, s->wait_ms);
+		rc = write_step(s, q);
 	}
 	sqlite3_finalize(q);
 	if ((rc & 0xff) == SQLITE_CONSTRAINT)

@@ -26,7 +26,10 @@ bool psk_identity_valid(const char *identity);
 
 struct psk_store;
 
-/* wait_ms: for a lock, 0 for event loops. On failure NULL and one sentence in err. */
+/*
+ * wait_ms: for a lock, 0 for event loops, in which changes wait 50 ms a second at most. On failure NULL
+ * and one sentence in err.
+ */
 struct psk_store *psk_open(const char *path, int wait_ms, char *err, size_t errlen);
 void psk_close(struct psk_store *s);
 

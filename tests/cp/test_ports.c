@@ -8,6 +8,8 @@
 #include "cp/session.h"
 #include "tests/world/steps.h"
 
+#include "../../lib/siphash.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -218,6 +220,68 @@ static void a_rest_ends_when_it_would_have(void **state)
 	ports_resume(p, 100 + PORTS_QUARANTINE_S); /* over meanwhile */
 	assert_int_equal(ports_used(p, 0), 0);
 	ports_close(p);
+}
+
+/*
+ * The file as version 1 wrote it, of the one that is there: its head ends with the numbers of records,
+ * and the digest says which relays they are of.
+ */
+static void write_version_1(uint64_t digest)
+{
+	enum { WORDS = 65536 * sizeof(uint32_t), HEAD = 128 };
+	struct {
+		uint64_t magic;
+		uint32_t version, ready;
+		char boot_id[40];
+		uint64_t digest;
+		uint32_t records[4];
+	} h;
+	static uint8_t words[WORDS];
+	char path[CONFIG_STR_MAX + 8];
+	uint8_t head[HEAD] = { 0 };
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s.ports", conf.control.state);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fread(&h, sizeof(h), 1, f), 1);
+	assert_int_equal(fseek(f, -WORDS, SEEK_END), 0);
+	assert_int_equal(fread(words, WORDS, 1, f), 1);
+	fclose(f);
+	h.version = 1;
+	h.digest = digest;
+	memcpy(head, &h, sizeof(h));
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(head, HEAD, 1, f), 1);
+	assert_int_equal(fwrite(words, WORDS, 1, f), 1);
+	fclose(f);
+}
+
+/* What was in quarantine two versions back still is; of other relays nobody knows what it was. */
+static void version_1_is_carried_over(void **state)
+{
+	static const struct siphash_key fixed;
+	uint64_t digest;
+	uint16_t first;
+
+	(void)state;
+	for (int other = 0; other <= 1; other++) {
+		struct ports *p = make(50000, 50007);
+
+		digest = siphash(&fixed, &conf.relay[0].addr, 16);
+		first = ports_take(p, 0, 0, PORTS_ANY, 0);
+		ports_give(p, 0, first, 100);
+		ports_close(p);
+		write_version_1(digest + (uint64_t)other);
+		p = open_at("boot");
+		assert_true((ports_fresh(p) != NULL) == other);
+		ports_resume(p, 110);
+		assert_int_equal(ports_used(p, 0), !other);
+		assert_int_equal(ports_is_free(p, 0, first, 100 + PORTS_QUARANTINE_S - 1), other);
+		assert_true(ports_is_free(p, 0, first, 100 + PORTS_QUARANTINE_S));
+		ports_close(p);
+	}
 }
 
 /* Records have their ports, whatever their marks say, and keep them. */
@@ -497,6 +561,7 @@ int main(void)
 		T(relays_of_a_family_share_the_load),
 		T(a_rest_outlives_the_process),
 		T(a_rest_ends_when_it_would_have),
+		T(version_1_is_carried_over),
 		T(what_records_claim_does_not_rest),
 		T(what_is_claimed_late_stays_claimed),
 		T(what_nobody_claims_rests_from_the_start_on),

@@ -227,14 +227,23 @@ static int lowest_free(void)
 
 /* ---- what comes in ---- */
 
-static int connected(uint16_t port)
+/* from: in host byte order, one of 127.0.0.0/8. */
+static int connected_from(uint32_t from, uint16_t port)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in us = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	us.sin_addr.s_addr = htonl(from);
+	assert_int_equal(bind(fd, (struct sockaddr *)&us, sizeof(us)), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	return fd;
+}
+
+static int connected(uint16_t port)
+{
+	return connected_from(INADDR_LOOPBACK, port);
 }
 
 static void turns(int n)
@@ -341,6 +350,60 @@ static void slow_requests_keep_nobody_out(void **state)
 	end();
 }
 
+/*
+ * Nor do those who ask and do not read what they are answered: one more who asks is no worse off than
+ * they are, although he has not asked yet when they have.
+ */
+static void who_does_not_read_keeps_nobody_out(void **state)
+{
+	static const char get[] = "GET /metrics HTTP/1.1\r\n\r\n";
+	uint16_t port = begin();
+	int fd[2 * HTTP_CONNECTIONS], honest;
+
+	(void)state;
+	for (int i = 0; i < HTTP_CONNECTIONS; i++) {
+		fd[i] = connected(port);
+		assert_int_equal(send(fd[i], get, sizeof(get) - 1, 0), sizeof(get) - 1);
+		turns(3);
+	}
+	honest = connected(port);
+	turns(3);
+	for (int i = HTTP_CONNECTIONS; i < 2 * HTTP_CONNECTIONS - 2; i++) {
+		fd[i] = connected(port);
+		assert_int_equal(send(fd[i], get, sizeof(get) - 1, 0), sizeof(get) - 1);
+		turns(3);
+	}
+	assert_int_equal(send(honest, get, sizeof(get) - 1, 0), sizeof(get) - 1);
+	turns(3);
+	assert_int_equal(recv(honest, text, 15, MSG_DONTWAIT), 15);
+	assert_memory_equal(text, "HTTP/1.1 200 OK", 15);
+	close(honest);
+	for (int i = 0; i < 2 * HTTP_CONNECTIONS - 2; i++)
+		close(fd[i]);
+	end();
+}
+
+/* Of another source nothing is taken while one has more. */
+static void the_greediest_source_makes_room(void **state)
+{
+	uint16_t port = begin();
+	int fd[2 * HTTP_CONNECTIONS], honest = connected_from(INADDR_LOOPBACK + 1, port);
+
+	(void)state;
+	turns(3);
+	for (size_t i = 0; i < 2 * HTTP_CONNECTIONS; i++) {
+		fd[i] = connected(port);
+		turns(3);
+	}
+	assert_false(ended(honest));
+	assert_true(ended(fd[HTTP_CONNECTIONS]));
+	assert_false(ended(fd[HTTP_CONNECTIONS + 1]));
+	for (size_t i = 0; i < 2 * HTTP_CONNECTIONS; i++)
+		close(fd[i]);
+	close(honest);
+	end();
+}
+
 static uint64_t clock_ms(void)
 {
 	struct timespec t;
@@ -423,6 +486,8 @@ int main(void)
 					    T(page),	       T(requests_that_are_none),
 					    T(head),	       T(slow_requests_keep_nobody_out),
 					    T(a_trickle_ends), T(descriptors_are_left_to_others),
+					    T(who_does_not_read_keeps_nobody_out),
+					    T(the_greediest_source_makes_room),
 					    T(none_is_fine) };
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);

@@ -55,7 +55,7 @@ static void a_change_waits_for_anothers(void **state)
 		sqlite3 *db;
 		bool ok = sqlite3_open(f->c.auth.users_db, &db) == SQLITE_OK &&
 			  sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
-			  write(locked[1], &c, 1) == 1 && usleep(20000) == 0 &&
+			  write(locked[1], &c, 1) == 1 && usleep(5000) == 0 &&
 			  sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
 
 		_exit(!ok);
@@ -67,6 +67,38 @@ static void a_change_waits_for_anothers(void **state)
 	assert_int_equal(psk_find(s, p.identity, strlen(p.identity), &got), USER_OK);
 	close(locked[0]);
 	close(locked[1]);
+	psk_close(s);
+}
+
+/* What the store's changes may have waited, in all. The linker puts it in SQLite's place. */
+static int allowed_ms;
+
+int __real_sqlite3_busy_timeout(sqlite3 *db, int ms);
+int __wrap_sqlite3_busy_timeout(sqlite3 *db, int ms);
+int __wrap_sqlite3_busy_timeout(sqlite3 *db, int ms)
+{
+	allowed_ms += ms;
+	return __real_sqlite3_busy_timeout(db, ms);
+}
+
+/* One who keeps the lock does not stop the loop, however many changes are asked for. */
+static void a_lock_that_stays_is_not_waited_for_again(void **state)
+{
+	struct fixture *f = *state;
+	struct psk p = make("alice", KEY);
+	struct psk_store *s = store(f);
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(f->c.auth.users_db, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	allowed_ms = 0;
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(psk_add(s, &p, true), USER_ERROR);
+		assert_non_null(strstr(psk_error(s), "locked"));
+	}
+	assert_in_range(allowed_ms, 1, 50);
+	sqlite3_close(db);
+	assert_int_equal(psk_add(s, &p, true), USER_OK);
 	psk_close(s);
 }
 
@@ -297,6 +329,7 @@ int main(void)
 		FIXTURE_TEST(changes_of_others_show_at_once),
 		FIXTURE_TEST(users_live_beside),
 		FIXTURE_TEST(a_change_waits_for_anothers),
+		FIXTURE_TEST(a_lock_that_stays_is_not_waited_for_again),
 		FIXTURE_TEST(damage_and_locks),
 		FIXTURE_TEST(command_adds_and_deletes),
 		FIXTURE_TEST(command_lists),
