@@ -8,7 +8,7 @@
 #include "cp/session.h"
 #include "tests/world/steps.h"
 
-#include "../../lib/siphash.h"
+#include "lib/siphash.h"
 
 #include <stdlib.h>
 #include <unistd.h>
