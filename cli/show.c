@@ -97,6 +97,22 @@ static void status_gateway(const json_t *gateway, struct grid *g)
 			 members(json_object_get(gateway, "ng"), buf, sizeof(buf)));
 }
 
+/* Places where a process met what cannot be; at best there are none, and nothing is shown. */
+static void status_bugs(const json_t *bugs, struct grid *g)
+{
+	char buf[TEXT_MAX];
+	const json_t *b;
+	size_t i;
+
+	json_array_foreach(bugs, i, b)
+	{
+		snprintf(buf, sizeof(buf), "%s at %s: %s, %lld times", get_str(b, "process"),
+			 get_str(b, "where"), get_str(b, "condition"),
+			 (long long)get_int(b, "count"));
+		grid_row(g, get_str(b, "grade"), buf);
+	}
+}
+
 void show_status(const json_t *result, FILE *out)
 {
 	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, 0 } };
@@ -127,6 +143,7 @@ void show_status(const json_t *result, FILE *out)
 	grid_row(g, "requests", members(json_object_get(result, "requests"), buf, sizeof(buf)));
 	grid_row(g, "replies", members(json_object_get(result, "replies"), buf, sizeof(buf)));
 	grid_row(g, "lost", members(json_object_get(result, "lost"), buf, sizeof(buf)));
+	status_bugs(json_object_get(result, "bugs"), g);
 	grid_print(g, 0, out);
 }
 

@@ -11,6 +11,7 @@
 #include "log.h"
 #include "loop.h"
 #include "tls/agent.h"
+#include "../lib/bug.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -125,6 +126,11 @@ static struct event_base *base_create(void)
 	if (c)
 		event_config_free(c);
 	return base;
+}
+
+static void report_bug(const struct ctl_bug *b)
+{
+	log_line("%s at %s: %s", b->warn ? "WARN" : "BUG", b->where, b->expr);
 }
 
 /* The server and its sockets are up: runs until a signal. */
@@ -244,6 +250,7 @@ static int run(const char *file)
 		return fail(err), EX_CONFIG;
 	warn_secrets(c);
 	signal(SIGPIPE, SIG_IGN);
+	bug_tell = report_bug;
 	if (stores_open(&st, c)) {
 		if (server_open(&s, c, st.auth, loop_now_ms(), loop_wall_ms(), err, sizeof(err))) {
 			s.tls = st.tls;

@@ -4,6 +4,7 @@
 #include "../lib/cursor.h"
 #include "../lib/siphash.h"
 #include "statefile.h"
+#include "../lib/bug.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,8 +80,11 @@ static void pair_move(struct ports *p, struct relay_ports *r, uint16_t pair, uin
 
 	if (old) {
 		struct pair_set *from = &sh->set[old];
-		uint16_t last = from->pair[--from->n];
+		uint16_t last;
 
+		if (BUG_ON(from->n == 0 || r->pos[pair] >= from->n))
+			return;
+		last = from->pair[--from->n];
 		from->pair[r->pos[pair]] = last;
 		r->pos[last] = r->pos[pair];
 	}
@@ -297,6 +301,8 @@ static void until_set(struct relay_ports *r, uint16_t port, uint32_t until)
 /* None in quarantine already may end later, or the ring is put in order behind. */
 static void quarantine_begin(struct relay_ports *r, struct share *sh, uint16_t port, uint32_t until)
 {
+	if (BUG_ON(sh->quarantine.n >= sh->quarantine.size))
+		return;
 	sh->quarantine.port[(sh->quarantine.head + sh->quarantine.n++) % sh->quarantine.size] =
 	    port;
 	until_set(r, port, until);
@@ -309,6 +315,7 @@ static void quarantine_end(struct ports *p, struct relay_ports *r, struct share 
 
 	sh->quarantine.head = (sh->quarantine.head + 1) % sh->quarantine.size;
 	sh->quarantine.n--;
+	WARN_ON(r->taken == 0);
 	r->taken--;
 	pair_move(p, r, port >> 1, r->state[port >> 1] | port_half(port));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "slots.h"
+#include "../lib/bug.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,8 @@ uint32_t slots_take(struct slots *s)
 	if (s->n_free == 0)
 		return SLOT_NONE;
 	slot = s->free[s->head];
+	if (BUG_ON(slot >= s->n))
+		return SLOT_NONE;
 	s->head = s->head + 1 == s->n ? 0 : s->head + 1;
 	s->n_free--;
 	return slot;
@@ -50,6 +53,8 @@ void slots_put(struct slots *s, uint32_t slot)
 {
 	uint64_t tail = (uint64_t)s->head + s->n_free;
 
+	if (BUG_ON(slot >= s->n))
+		return;
 	s->owner[slot] = SLOT_NONE;
 	if (s->n_free == s->n) /* it is among them: nobody took it, see slots_refill() */
 		return;

@@ -13,6 +13,7 @@
 #include "turn/leg.h"
 #include "turn/peer.h"
 #include "turn/relay.h"
+#include "../lib/probe.h"
 
 /* Answers a command; about says of what, the header is made here. */
 static void evt_result(struct worker *w, enum ctl_evt_type type, const struct ctl_hdr *hdr,
@@ -224,6 +225,7 @@ static enum taken cmd_take(struct worker *w, const uint8_t *shared)
 	done = cmd_execute(w, &c, &waits);
 	if (unlikely(waits))
 		return CMD_WAITS;
+	PROBE3(command, w->id, c.hdr.type, done);
 	count(w, done ? CNT_CMD : CNT_CMD_BAD);
 	if (unlikely(c.hdr.type == CMD_PSK)) {
 		explicit_bzero(&c, sizeof(c));

@@ -5,6 +5,7 @@
 #include "stage.h"
 #include "tx.h"
 #include "tcp/tcp.h"
+#include "../lib/bug.h"
 
 /* Frames that go through rx_burst() as the owner's. */
 static bool handover_is_rx(const struct rte_mbuf *m)
@@ -28,20 +29,22 @@ static void handover_take(struct worker *w, struct rte_mbuf *m)
 	case HANDOVER_RX:
 	case HANDOVER_REDIRECT:
 		handover_burst(w, &m, 1);
-		break;
+		return;
 	case HANDOVER_COPY:
 		rx_burst(w, &m, 1, port, RX_COPY);
-		break;
+		return;
 	case HANDOVER_TX:
 		tx_frame(w, port, m);
-		break;
+		return;
 	case HANDOVER_LOOP:
 		loop_take(w, m);
-		break;
+		return;
 	case HANDOVER_MOVE:
 		tcp_move_input(w, m);
-		break;
+		return;
 	}
+	WARN_ON(m != NULL); /* of no kind */
+	pkt_drop(w, m, DROP_BUG);
 }
 
 uint32_t handover_input(struct worker *w)

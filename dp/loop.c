@@ -6,6 +6,7 @@
 #include "net/ip.h"
 #include "tcp/tcp.h"
 #include "tcp/wire.h"
+#include "../lib/bug.h"
 
 /*
  * Clients of TURN reach each other, and terminations theirs, both within one realm only. None
@@ -110,6 +111,8 @@ uint32_t loop_input(struct worker *w)
 	struct rte_mbuf *m[TX_BATCH];
 	uint16_t i, n = w->n_loop;
 
+	if (BUG_ON(n > TX_BATCH))
+		n = TX_BATCH;
 	/* What is looped meanwhile waits for the next turn, so that a turn ends. */
 	memcpy(m, w->loop, n * sizeof(m[0]));
 	w->n_loop = 0;

@@ -5,6 +5,7 @@
 #include "tls/engine.h"
 #include "tls/handshake.h"
 #include "tls/tickets.h"
+#include "../lib/bug.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -253,6 +254,11 @@ static void service_accept(struct service *s, uint64_t now_ms)
 	close(fd);
 }
 
+static void service_bug(const struct ctl_bug *b)
+{
+	RTE_LOG(ERR, USER1, "%s at %s: %s\n", b->warn ? "WARN" : "BUG", b->where, b->expr);
+}
+
 /* What is done once a second. */
 static void service_second(struct service *s, uint64_t now_ms)
 {
@@ -263,6 +269,7 @@ static void service_second(struct service *s, uint64_t now_ms)
 	s->second = now_ms / 1000;
 	for (i = 0; i < s->dp->n_ports; i++)
 		port_publish(s->dp, &s->dp->port[i]);
+	bug_publish(&s->dp->region->bugs, service_bug);
 	if (s->dp->tickets)
 		tickets_age(s->dp->tickets, s->dp->conf->tls.ticket_lifetime, now_ms);
 }

@@ -2,6 +2,7 @@
 #include "tx.h"
 #include "relayed.h"
 #include "stage.h"
+#include "../lib/bug.h"
 
 #include <rte_ethdev.h>
 
@@ -29,6 +30,7 @@ static void port_flush(struct worker *w, uint16_t port)
 	uint64_t bytes = 0;
 	uint16_t i, sent;
 
+	CHECK_ON(b->n > TX_BATCH);
 	batch_count(w->counters->tx_batch, b->n);
 	if (p->tx_csum_tcp)
 		batch_prepare(w, p, b);
@@ -88,6 +90,11 @@ void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m)
 {
 	const struct port *p = &w->dp->port[port];
 
+	CHECK_ON(rte_mbuf_check(m, 1, &(const char *){ NULL }) != 0);
+	if (BUG_ON(port >= w->n_ports)) {
+		pkt_drop(w, m, DROP_BUG);
+		return;
+	}
 	if (unlikely(m->nb_segs > 1 && m->nb_segs > chain_most(p, m))) {
 		m = frame_compact(w, m, chain_most(p, m));
 		if (!m)
@@ -121,6 +128,10 @@ void handover(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_k
 {
 	struct tx_batch *b = &w->handover[to];
 
+	if (BUG_ON(to >= w->dp->n_workers || to == w->id)) {
+		pkt_drop(w, m, DROP_BUG);
+		return;
+	}
 	m->hash.usr = (uint32_t)kind << 16 | port;
 	b->m[b->n++] = m;
 	if (b->n == TX_BATCH)

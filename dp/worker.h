@@ -158,17 +158,9 @@ static inline void count_set(struct worker *w, enum counter c, uint64_t v)
 	atomic_store_explicit(&w->counters->cnt[c], v, memory_order_relaxed);
 }
 
-/* The one exit of packets that go nowhere. */
-static inline void drop_n(struct worker *w, enum drop reason, uint64_t n)
-{
-	stat_add(&w->counters->drop[reason], n);
-}
-
-static inline void pkt_drop(struct worker *w, struct rte_mbuf *m, enum drop reason)
-{
-	drop_n(w, reason, 1);
-	rte_pktmbuf_free(m);
-}
+/* The one exit of packets that go nowhere (drop.c): n of them, or m, which is taken. */
+void drop_n(struct worker *w, enum drop reason, uint64_t n);
+void pkt_drop(struct worker *w, struct rte_mbuf *m, enum drop reason);
 
 /* A packet that ended here as it should. */
 static inline void pkt_consume(struct worker *w, struct rte_mbuf *m)

@@ -241,7 +241,25 @@ struct ctl_worker {
 	uint32_t pad;
 };
 
-/* Written by the dataplane before it listens; constant from then on. */
+/* A place in the dataplane where something impossible happened, see bug.h. */
+struct ctl_bug {
+	char where[64]; /* file:line */
+	char expr[128];
+	uint32_t warn; /* harmless */
+	uint32_t count;
+};
+
+enum { CTL_BUGS_MAX = 16 };
+
+/* All of them so far, the first CTL_BUGS_MAX one by one. Written by the service thread as above. */
+struct ctl_bugs {
+	_Atomic uint32_t seq;
+	uint32_t n;
+	uint64_t total; /* hits of all places */
+	struct ctl_bug site[CTL_BUGS_MAX];
+};
+
+/* Written by the dataplane before it listens; constant from then on, but for bugs. */
 struct region {
 	uint64_t magic;
 	uint32_t abi_version;
@@ -258,6 +276,7 @@ struct region {
 	uint64_t tsc_hz;     /* of the time stamp counter, as stages have it */
 	uint64_t generation; /* random, differs at each start of the dataplane */
 	struct ctl_worker worker[CTL_WORKERS_MAX];
+	struct ctl_bugs bugs;
 };
 
 /*

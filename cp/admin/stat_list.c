@@ -3,6 +3,8 @@
 
 #include "../ng/ng.h"
 #include "context_json.h"
+#include "stats.h"
+#include "../../lib/bug.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -95,6 +95,38 @@ bool stats_cert(const struct dplink *l, uint32_t cert, struct ctl_cert_info *out
 	return cert_info_copy(dplink_cert_info(l, cert), out);
 }
 
+bool stats_bugs(const struct dplink *l, struct ctl_bugs *out)
+{
+	const struct region *r = dplink_region(l);
+
+	for (int i = 0; r && i < SEQ_TRIES; i++) {
+		uint32_t seq = atomic_load_explicit(&r->bugs.seq, memory_order_acquire);
+
+		if (seq & 1)
+			continue;
+		memcpy(out, &r->bugs, sizeof(*out));
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&r->bugs.seq, memory_order_relaxed) != seq)
+			continue;
+		out->n = out->n < CTL_BUGS_MAX ? out->n : CTL_BUGS_MAX;
+		for (uint32_t n = 0; n < out->n; n++) {
+			out->site[n].where[sizeof(out->site[n].where) - 1] = '\0';
+			out->site[n].expr[sizeof(out->site[n].expr) - 1] = '\0';
+		}
+		return true;
+	}
+	memset(out, 0, sizeof(*out));
+	return false;
+}
+
+uint64_t stats_bugs_total(const struct dplink *l)
+{
+	struct ctl_bugs b;
+
+	stats_bugs(l, &b);
+	return b.total;
+}
+
 _Static_assert(CNT_TCP_TIME_WAIT - CNT_TCP_CLOSED == TCP_TIME_WAIT, "gauges in order of states");
 
 uint64_t stats_tcp_state(const struct stats_counters *c, enum tcp_state s)

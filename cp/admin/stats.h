@@ -57,6 +57,13 @@ bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info
  */
 bool stats_cert(const struct dplink *l, uint32_t cert, struct ctl_cert_info *out);
 
+/*
+ * Places in the dataplane where something impossible happened. False, and zeroes, without one, or if
+ * they could not be read whole.
+ */
+bool stats_bugs(const struct dplink *l, struct ctl_bugs *out);
+uint64_t stats_bugs_total(const struct dplink *l);
+
 /* Connections in a state. */
 uint64_t stats_tcp_state(const struct stats_counters *c, enum tcp_state s);
 /* All that are open or opening: in any state but TIME-WAIT, which needs none. */

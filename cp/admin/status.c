@@ -5,6 +5,7 @@
 #include "rpc.h"
 #include "stat_list.h"
 #include "stats.h"
+#include "../../lib/bug.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -34,11 +35,35 @@ static json_t *dataplane_json(const struct server *s)
 			 integer(conns_max(s->link)));
 }
 
+static void bugs_add(json_t *list, const char *process, const struct ctl_bugs *b)
+{
+	for (uint32_t i = 0; i < b->n; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o}", "process", process,
+						      "grade", b->site[i].warn ? "warn" : "bug",
+						      "where", rpc_text(b->site[i].where),
+						      "condition", rpc_text(b->site[i].expr), "count",
+						      integer(b->site[i].count)));
+}
+
+/* Places in either process where something impossible happened. */
+static json_t *bugs_json(const struct server *s)
+{
+	json_t *list = json_array();
+	struct ctl_bugs b = { 0 };
+
+	bug_publish(&b, NULL);
+	bugs_add(list, "fairlead-cp", &b);
+	stats_bugs(s->link, &b);
+	bugs_add(list, "fairlead-dp", &b);
+	return list;
+}
+
 json_t *status_json(const struct server *s)
 {
-	json_t *o = json_pack("{s:s, s:i, s:o, s:o, s:o}", "version", FAIRLEAD_VERSION, "pid",
+	json_t *o = json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "version", FAIRLEAD_VERSION, "pid",
 			      (int)getpid(), "uptime_s", integer((s->now_ms - s->start_ms) / 1000),
-			      "config", rpc_text(s->conf->file), "dataplane", dataplane_json(s));
+			      "config", rpc_text(s->conf->file), "dataplane", dataplane_json(s),
+			      "bugs", bugs_json(s));
 
 	stat_json(s, "status", o);
 	if (!s->gateway)

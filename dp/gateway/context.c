@@ -2,6 +2,7 @@
 #include "context.h"
 #include "media.h"
 #include "../boundary.h"
+#include "../../lib/bug.h"
 
 #include <rte_malloc.h>
 
@@ -139,8 +140,10 @@ static void ports_give(struct worker *w, uint32_t slot, uint32_t side)
 	struct context *x = &w->context[slot];
 	uint32_t i;
 
-	for (i = 0; i < x->ports[side]; i++)
+	for (i = 0; i < x->ports[side]; i++) {
+		WARN_ON(*port_entry(w, &x->local[side], i) != gate_leg(slot, 2 * side + i));
 		*port_entry(w, &x->local[side], i) = SLOT_NONE;
+	}
 	x->ports[side] = 0;
 }
 
@@ -164,6 +167,8 @@ static void context_clear(struct worker *w, uint32_t slot)
 	struct context *x = &w->context[slot];
 	uint32_t side;
 
+	if (BUG_ON(slot >= w->contexts_max))
+		return;
 	if (x->kind == CONTEXT_MEDIA)
 		media_set(w, slot, none);
 	else if (x->kind == CONTEXT_STREAM)

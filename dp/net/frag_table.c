@@ -2,6 +2,7 @@
 #include "frag_table.h"
 #include "../../lib/rank.h"
 #include "../../lib/siphash.h"
+#include "../../lib/bug.h"
 
 #include <rte_malloc.h>
 #include <sys/random.h>
@@ -134,6 +135,7 @@ void frag_table_end(struct worker *w, struct datagram *d)
 	struct frag_source *s = d->source;
 	struct fragments *f = w->frag;
 
+	WARN_ON(f->held < d->n);
 	f->held -= d->n;
 	charge(f, s, DATAGRAMS, -1);
 	charge(f, s, BUFFERS, -(int32_t)d->charged);
@@ -149,6 +151,7 @@ void frag_table_end(struct worker *w, struct datagram *d)
 
 static void pieces_drop(struct worker *w, struct datagram *d, enum drop why)
 {
+	WARN_ON(w->frag->held < d->n);
 	drop_n(w, why, d->n);
 	rte_pktmbuf_free_bulk(d->piece, d->n);
 	w->frag->held -= d->n;

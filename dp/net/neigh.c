@@ -3,6 +3,7 @@
 #include "ip.h"
 #include "../rate.h"
 #include "../tx.h"
+#include "../../lib/bug.h"
 
 #include <rte_errno.h>
 #include <rte_jhash.h>
@@ -104,6 +105,7 @@ static void wait_flush(struct worker *w, struct neigh_table *t, struct neigh *n,
 	uint16_t i, k = n->n_wait;
 
 	n->n_wait = 0;
+	WARN_ON(k > t->wait_max || t->held < k);
 	t->held -= k;
 	for (i = 0; i < k; i++) {
 		if (reason == DROP_NONE)
@@ -191,6 +193,8 @@ static void neigh_release(struct worker *w, struct neigh_table *t, struct neigh 
 {
 	struct neigh_key k = neigh_key(&n->ip, n->port);
 
+	if (BUG_ON(n->state == NEIGH_FREE || t->n_free >= t->max))
+		return;
 	if (w)
 		wait_flush(w, t, n, reason);
 	rte_hash_del_key(t->hash, &k);

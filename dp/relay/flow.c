@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "flow.h"
+#include "../../lib/bug.h"
 
 #include <rte_malloc.h>
 
@@ -24,6 +25,8 @@ void flow_add(struct flow_table *t, uint64_t hash, uint32_t slot)
 {
 	uint32_t at = (uint32_t)(hash >> t->shift), empty;
 
+	if (BUG_ON(t->n >= (t->mask + 1) * FLOW_WAYS))
+		return;
 	/* There are more ways than flows, so that this ends. */
 	while ((empty = flow_match(&t->bucket[at], 0)) == 0) {
 		t->bucket[at].passed++;
@@ -51,7 +54,7 @@ void flow_del(struct flow_table *t, uint64_t hash, uint32_t slot)
 		at = (at + 1) & t->mask;
 		b = &t->bucket[at];
 	}
-	if (i == FLOW_WAYS)
+	if (WARN_ON(i == FLOW_WAYS))
 		return;
 	b->sig[i] = 0;
 	t->n--;

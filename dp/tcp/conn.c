@@ -4,6 +4,8 @@
  * of each. All other files of the stack stand on this one, which calls none of them.
  */
 #include "conn.h"
+#include "../../lib/bug.h"
+#include "../../lib/probe.h"
 
 /* ---- table ---- */
 
@@ -80,7 +82,11 @@ struct tcp_conn *conn_alloc(struct worker *w)
 
 	if (t->conn_free == SLOT_NONE)
 		return NULL;
+	if (BUG_ON(t->conn_free >= w->dp->conf->tcp.connections))
+		return NULL;
 	c = &t->conn[t->conn_free];
+	if (BUG_ON(c->gen & CONN_GEN_LIVE))
+		return NULL;
 	t->conn_free = c->dirty_next;
 	gen = c->gen + 1;
 	memset(c, 0, sizeof(*c));
@@ -101,8 +107,10 @@ struct tcp_conn *conn_alloc(struct worker *w)
 
 void tcp_set_state(struct worker *w, struct tcp_conn *c, enum tcp_state s)
 {
+	WARN_ON(c->state == TCP_SYN_RECEIVED && w->tcp->half_open == 0);
 	count_add(w, (enum counter)(CNT_TCP_CLOSED + c->state), UINT64_MAX);
 	count_add(w, (enum counter)(CNT_TCP_CLOSED + s), 1);
+	PROBE4(tcp_state, w->id, conn_idx(w, c), c->state, s);
 	w->tcp->half_open += (s == TCP_SYN_RECEIVED) - (c->state == TCP_SYN_RECEIVED);
 	c->state = (uint8_t)s;
 }

@@ -2,6 +2,7 @@
 /* How a connection ends: first it is dead, then its owner is told, then its slot is free. */
 #include "ledger.h"
 #include "recovery.h"
+#include "../../lib/bug.h"
 
 void conn_end(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 {
@@ -20,6 +21,7 @@ void conn_free(struct worker *w, struct tcp_conn *c)
 {
 	struct tcp *t = w->tcp;
 
+	WARN_ON(t->conns == 0 || c->row != 0);
 	tcp_set_state(w, c, TCP_CLOSED);
 	count_add(w, CNT_TCP_CLOSED, UINT64_MAX);
 	wheel_stop(&t->wheel, &c->timer);

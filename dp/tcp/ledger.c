@@ -2,6 +2,7 @@
 #include "ledger.h"
 #include "accounts.h"
 #include "places.h"
+#include "../../lib/bug.h"
 
 #include <rte_malloc.h>
 
@@ -56,6 +57,8 @@ static struct row_links in_rows(struct tcp *t)
 
 static void row_leave(struct tcp *t, struct tcp_conn *c)
 {
+	if (BUG_ON(c->row == 0 || c->row > RTE_DIM(t->ledger.row)))
+		return;
 	row_remove(&t->ledger.row[c->row - 1], in_rows(t), (uint32_t)(c - t->conn));
 	c->row = 0;
 }
@@ -164,6 +167,7 @@ void ledger_book(struct worker *w, struct tcp_conn *c, uint32_t n)
 
 void ledger_leave(struct worker *w, struct tcp_conn *c)
 {
+	WARN_ON(c->share && *c->share < c->booked);
 	if (c->standing == TCP_STRANGER)
 		w->tcp->ledger.strangers -= c->booked;
 	if (c->standing != TCP_VOUCHED)
@@ -318,9 +322,11 @@ bool tcp_hold(struct worker *w, struct tcp_conn *c, uint32_t n)
 
 void tcp_unhold(struct worker *w, struct tcp_conn *c, uint32_t n)
 {
+	WARN_ON(w->tcp->held < n);
 	w->tcp->held -= n;
 	if (!c)
 		return;
+	WARN_ON(c->kept < n);
 	c->kept = (uint16_t)(c->kept - n);
 	if (!(c->flags & CONN_DEAD))
 		ledger_settle(w, c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "conn.h"
+#include "../../lib/bug.h"
 
 enum {
 	COPY_MAX = 256, /* bytes worth copying to save a buffer */
@@ -113,6 +114,8 @@ struct rte_mbuf *queue_take(struct worker *w, struct mbuf_queue *q)
 
 	if (!m)
 		return NULL;
+	WARN_ON(q->n == 0 || q->bytes < m->data_len);
+	WARN_ON(w->tcp->held == 0);
 	q->head = m->next;
 	if (!q->head)
 		q->tail = NULL;

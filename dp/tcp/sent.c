@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Records of what was sent: two lists, three conditions, and the sums of bytes (sent.h). */
 #include "sent.h"
+#include "../../lib/bug.h"
 
 #include <rte_malloc.h>
 
@@ -118,6 +119,8 @@ static struct tcp_sent *sent_get(struct tcp *t, struct tcp_conn *c)
 {
 	struct tcp_sent *r = t->sent_free;
 
+	if (BUG_ON(!r))
+		return NULL;
 	t->sent_free = r->next;
 	t->records_shared += c->records >= SENT_OWN;
 	t->records++;
@@ -127,6 +130,7 @@ static struct tcp_sent *sent_get(struct tcp *t, struct tcp_conn *c)
 
 static void sent_put(struct tcp *t, struct tcp_conn *c, struct tcp_sent *r)
 {
+	WARN_ON(c->records == 0 || t->records == 0);
 	r->next = t->sent_free;
 	t->sent_free = r;
 	c->records--;
@@ -214,6 +218,8 @@ struct tcp_sent *recovery_sent(struct worker *w, struct tcp_conn *c, uint32_t se
 		c->rack_fack = seq;
 	}
 	r = sent_get(w->tcp, c);
+	if (unlikely(!r))
+		return NULL;
 	*r = (struct tcp_sent){ .seq = seq, .end = end, .flags = flags };
 	seq_insert(c, c->sent_last, r);
 	time_now(w, c, r);
@@ -277,6 +283,8 @@ struct tcp_sent *recovery_split(struct worker *w, struct tcp_conn *c, struct tcp
 	if (unlikely(!sent_room(w, c, s, s)))
 		return NULL;
 	r = sent_get(w->tcp, c);
+	if (unlikely(!r))
+		return NULL;
 	*r = *s;
 	r->seq = s->end = seq;
 	s->flags &= (uint16_t)~SENT_FIN;
@@ -288,6 +296,8 @@ struct tcp_sent *recovery_split(struct worker *w, struct tcp_conn *c, struct tcp
 
 void sent_free(struct worker *w, struct tcp_conn *c, struct tcp_sent *r)
 {
+	WARN_ON(r->flags & SENT_SACKED && c->sacked_bytes < len(r));
+	WARN_ON(r->flags & SENT_LOST && c->lost_bytes < len(r));
 	if (r->flags & SENT_SACKED)
 		c->sacked_bytes -= len(r);
 	else if (r->flags & SENT_LOST)

@@ -6,6 +6,7 @@
  * is one by time as well. RST does not end it (RFC 1337).
  */
 #include "conn.h"
+#include "../../lib/bug.h"
 
 enum {
 	TW_BUDGET = 1024,    /* entries a call; when more are over, they make room for new ones */
@@ -50,6 +51,8 @@ static void tw_remove(struct worker *w, uint32_t i)
 	struct tcp *t = w->tcp;
 	struct key24 k = tw_key(&t->tw[i]);
 
+	if (BUG_ON(t->tw_n == 0))
+		return;
 	rte_hash_del_key_with_hash(t->table, &k, key24_hash(w->dp->hash_key, &k));
 	tw_unlink(t, i);
 	t->tw[i].next = t->tw_free;

@@ -3,6 +3,7 @@
  */
 #include "layer.h"
 #include "engine.h"
+#include "../../lib/probe.h"
 
 #include <openssl/crypto.h>
 #include <rte_malloc.h>
@@ -74,8 +75,15 @@ const struct tls_info *tls_info(const struct tcp_conn *c)
 
 /* ---- handshakes, of which there are a few ---- */
 
+static void handshake_lost(struct worker *w, const struct tcp_conn *c)
+{
+	PROBE2(handshake_fail, w->id, tls_of(c)->conn.idx);
+	count(w, CNT_TLS_FAILED);
+}
+
 static void handshake_start(struct worker *w, struct tls *t, struct handshake *s)
 {
+	PROBE2(handshake_begin, w->id, t->conn.idx);
 	w->tls->handshakes++;
 	t->handshake = s;
 	s->worker = w->id;
@@ -202,7 +210,7 @@ static bool handshake_record(struct worker *w, struct tcp_conn *c, uint32_t *len
 		return false;
 	}
 	if (n < 0) {
-		count(w, CNT_TLS_FAILED);
+		handshake_lost(w, c);
 		tls_fail(w, c, alert,
 			 alert == ALERT_RECORD_OVERFLOW ? TCP_END_TLS_RECORD : TCP_END_TLS_PLAIN);
 		return false;
@@ -211,7 +219,7 @@ static bool handshake_record(struct worker *w, struct tcp_conn *c, uint32_t *len
 	if (n > 0 && raw->bytes >= (uint32_t)n)
 		return true;
 	if (tcp_raw_fin(c)) {
-		count(w, CNT_TLS_FAILED);
+		handshake_lost(w, c);
 		tls_fail(w, c, ALERT_NONE, TCP_END_TLS_TRUNCATED);
 	}
 	return false;
@@ -309,7 +317,7 @@ static void layer_timeout(struct worker *w, struct tcp_conn *c)
 		open_timeout(w, c);
 		return;
 	}
-	count(w, CNT_TLS_FAILED);
+	handshake_lost(w, c);
 	tcp_abort(w, c, TCP_END_TLS_TIMEOUT);
 }
 
@@ -373,18 +381,19 @@ static void handshake_done(struct worker *w, struct tcp_conn *c, struct handshak
 	struct tls *t = tls_of(c);
 
 	if (!handshake_keys(w, t, r)) {
-		count(w, CNT_TLS_FAILED);
+		handshake_lost(w, c);
 		tls_fail(w, c, ALERT_NONE, TCP_END_TLS_INTERNAL);
 		return;
 	}
 	t->info.version = r->version;
 	if (!expect_met(&s->expect, r->peer_cert ? &r->peer : NULL)) {
-		count(w, CNT_TLS_FAILED);
+		handshake_lost(w, c);
 		tls_refuse(w, c,
 			   s->expect.peer == EXPECT_ANY ? TCP_END_TLS_CERT
 							: TCP_END_TLS_FINGERPRINT);
 		return;
 	}
+	PROBE4(handshake_end, w->id, t->conn.idx, r->version, r->suite);
 	handshake_count(w, r);
 	t->plain_max_in = r->plain_max_in;
 	t->plain_max_out = r->plain_max_out;
@@ -403,7 +412,7 @@ static void handshake_done(struct worker *w, struct tcp_conn *c, struct handshak
 
 static void handshake_failed(struct worker *w, struct tcp_conn *c, const struct handshake *s)
 {
-	count(w, CNT_TLS_FAILED);
+	handshake_lost(w, c);
 	if (s->alert != ALERT_NONE)
 		count(w, s->alert_received ? CNT_TLS_ALERT_RX : CNT_TLS_ALERT_TX);
 	/* Muted by what is no record: handshake_record(). */
@@ -458,7 +467,7 @@ static void silent_leave(struct worker *w)
 			tls_leave(w, t);
 			continue;
 		}
-		count(w, CNT_TLS_FAILED);
+		handshake_lost(w, c);
 		tls_leave(w, t);
 		tcp_abort(w, c, TCP_END_TLS_TIMEOUT);
 	}
@@ -492,7 +501,7 @@ static void room_make(struct worker *w)
 	if (!t)
 		return;
 	if (t->state < TLS_OPEN)
-		count(w, CNT_TLS_FAILED);
+		handshake_lost(w, c);
 	tls_leave(w, t);
 }
 

@@ -2,6 +2,7 @@
 #include "peer_record.h"
 #include "turn.h"
 #include "../../lib/chandata.h"
+#include "../../lib/bug.h"
 
 /* ---- records ---- */
 
@@ -60,6 +61,7 @@ static void peer_release(struct worker *w, uint32_t slot, uint32_t i)
 	struct sock_addr a = peer_addr(p);
 	struct key24 k = peer_key(slot, &a, 0);
 
+	WARN_ON(peer_lookup(w, &k) != p);
 	peer_remove(w, &k);
 	if (p->channel) {
 		k = peer_key(slot, NULL, p->channel);
@@ -130,6 +132,8 @@ static struct peer *peer_add(struct worker *w, uint32_t slot, struct session *s,
 
 	peers_prune(w, slot, s);
 	i = w->turn->peer_free;
+	if (BUG_ON(i != SLOT_NONE && i >= w->peers_max))
+		return NULL;
 	if (i == SLOT_NONE || !peer_insert(w, &by_addr, i))
 		return NULL;
 	if (channel && !peer_insert(w, &by_channel, i)) {
@@ -137,6 +141,7 @@ static struct peer *peer_add(struct worker *w, uint32_t slot, struct session *s,
 		return NULL;
 	}
 	p = &w->turn->peer[i];
+	WARN_ON(p->next != SLOT_NONE && p->next >= w->peers_max);
 	w->turn->peer_free = p->next;
 	*p = (struct peer){ .ip = a->ip, .port = a->port, .channel = channel, .next = s->peers };
 	s->peers = i;

@@ -8,6 +8,7 @@
 #include "relay.h"
 #include "turn.h"
 #include "../boundary.h"
+#include "../../lib/probe.h"
 
 enum {
 	PUNT_QUEUE_TURN = 64, /* requests of the queue a turn */
@@ -64,6 +65,7 @@ static void punt_write(struct worker *w, const struct request *r, struct evt_pun
 	e->payload_len = (uint16_t)r->len;
 	memcpy(e->payload, r->msg, r->len);
 	evt_publish(w);
+	PROBE3(punt, w->id, r->listener, r->len);
 	count(w, CNT_PUNT);
 }
 

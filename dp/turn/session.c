@@ -5,6 +5,8 @@
 #include "peer_record.h"
 #include "turn.h"
 #include "../relay/path.h"
+#include "../../lib/bug.h"
+#include "../../lib/probe.h"
 
 #include <rte_errno.h>
 #include <rte_malloc.h>
@@ -214,6 +216,9 @@ static void session_clear(struct worker *w, uint32_t slot)
 	struct session *s = &w->session[slot];
 	int f;
 
+	if (BUG_ON(slot >= w->sessions_max || s->gen == 0))
+		return;
+	PROBE3(session_end, w->id, slot, s->gen);
 	peer_session_del(w, slot);
 	peers_clear(w, slot, s);
 	if (s->conn_gen)
@@ -234,6 +239,9 @@ static void session_family_clear(struct worker *w, uint32_t slot, int family)
 	struct session *s = &w->session[slot];
 	struct ctl_relay *r = &s->relay[family];
 
+	if (BUG_ON(r->relay == CTL_RELAY_NONE))
+		return;
+	WARN_ON(w->relay_slot[r->relay][be16_get(r->port)] != slot);
 	peer_family_del(w, slot, family);
 	peers_family_del(w, slot, s, family);
 	w->relay_slot[r->relay][be16_get(r->port)] = SLOT_NONE;
@@ -273,6 +281,7 @@ static void session_make(struct worker *w, const struct cmd_session_set *c)
 	struct session *s = &w->session[c->sid.slot];
 	int f;
 
+	WARN_ON(s->peer_conns || s->peers_waiting);
 	if (conn.gen)
 		leg_session_set(w, conn, &c->sid);
 	else
@@ -293,6 +302,7 @@ static void session_make(struct worker *w, const struct cmd_session_set *c)
 	s->asked = meter_full(w->now_us);
 	limit_begin(w, c->sid.slot);
 	count(w, CNT_SESSIONS);
+	PROBE3(session_begin, w->id, c->sid.slot, s->gen);
 }
 
 bool session_set(struct worker *w, const struct cmd_session_set *c)

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The one exit of packets that go nowhere. */
+#include "worker.h"
+#include "../lib/probe.h"
+
+void drop_n(struct worker *w, enum drop reason, uint64_t n)
+{
+	PROBE3(drop, w->id, reason, n);
+	stat_add(&w->counters->drop[reason], n);
+}
+
+void pkt_drop(struct worker *w, struct rte_mbuf *m, enum drop reason)
+{
+	drop_n(w, reason, 1);
+	rte_pktmbuf_free(m);
+}
