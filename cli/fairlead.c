@@ -6,6 +6,7 @@
 #include "context.h"
 #include "show.h"
 #include "top.h"
+#include "trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -337,6 +338,10 @@ static const struct command commands[] = {
 	  "certificates in force, handshakes, and what TLS counts; reload: files are read again",
 	  cmd_tls },
 	{ "drops", "[--all]", "why packets were dropped, the busiest reason first", cmd_drops },
+	{ "trace",
+	  "[--client ADDR[:PORT]] [--peer ADDR[:PORT]] [--session WORKER/SLOT] [--drops[=REASON]]\n"
+	  "        [--count N] [--bytes]",
+	  "what happens to packets, as they pass; until interrupted, or N times", trace_command },
 	{ "accounting", "", "whether every packet is accounted for", cmd_accounting },
 	{ "context", "add|modify|subtract|move|delete|show|list|events ...",
 	  "the gateway's contexts, and what happens to them; see: fairlead context help",

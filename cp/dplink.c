@@ -50,19 +50,20 @@ static bool ring_slots_valid(uint32_t n)
 static const char *worker_attach(struct dplink *l, struct worker_link *w,
 				 const struct ctl_worker *c)
 {
-	void *cmd, *evt;
+	void *cmd, *evt, *trace;
 
 	if (!ring_slots_valid(c->cmd_slots) || !ring_slots_valid(c->evt_slots))
 		return "impossible ring size";
 	cmd = region_at(l->base, l->size, c->cmd_ring, ring_bytes(c->cmd_slots), 64);
 	evt = region_at(l->base, l->size, c->evt_ring, ring_bytes(c->evt_slots), 64);
+	trace = region_at(l->base, l->size, c->trace, ring_bytes(CTL_TRACE_SLOTS), 64);
 	w->counters = region_at(l->base, l->size, c->counters, sizeof(struct ctl_counters), 64);
 	w->ports = region_at(l->base, l->size, c->ports,
 			     (uint64_t)l->n_ports * sizeof(struct ctl_port_counters), 64);
 	w->conns = region_at(l->base, l->size, c->conns,
 			     (uint64_t)c->conns_max * sizeof(struct ctl_conn_info), 64);
 	w->conns_max = c->conns_max;
-	if (!cmd || !evt || !w->counters || !w->ports || !w->conns)
+	if (!cmd || !evt || !trace || !w->counters || !w->ports || !w->conns)
 		return "an offset leads out of it";
 	if (c->sessions_max < l->conf->dataplane.sessions)
 		return "fewer sessions than configured";
@@ -71,7 +72,8 @@ static const char *worker_attach(struct dplink *l, struct worker_link *w,
 	if (c->conns_max != l->conf->tcp.connections)
 		return "another number of connections than configured";
 	if (!ring_attach_writer(&w->cmd, cmd, c->cmd_slots) ||
-	    !ring_attach_reader(&w->evt, evt, c->evt_slots))
+	    !ring_attach_reader(&w->evt, evt, c->evt_slots) ||
+	    !ring_attach_reader(&w->trace, trace, CTL_TRACE_SLOTS))
 		return "impossible ring cursors";
 	w->sync = SYNC_BEGIN;
 	return NULL;
@@ -239,7 +241,8 @@ bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uin
 	if (!dplink_usable(l) || worker >= l->n_workers)
 		return false;
 	if (dplink_room(l, worker) == 0) {
-		if (type == CMD_SEND || type == CMD_PSK || type == CMD_CONTEXT_AUDIT) {
+		if (type == CMD_SEND || type == CMD_PSK || type == CMD_CONTEXT_AUDIT ||
+		    type == CMD_TRACE) {
 			l->stats.replies_full++;
 		} else {
 			l->stats.commands_full++;
@@ -258,6 +261,28 @@ bool dplink_fault(const struct dplink *l, const char **why)
 {
 	*why = l->fault;
 	return l->fault != NULL;
+}
+
+/* ---- traces ---- */
+
+bool dplink_trace(struct dplink *l, uint32_t worker, struct ctl_trace *out)
+{
+	struct ring *r = &l->worker[worker].trace;
+	int n;
+
+	if (!dplink_usable(l) || worker >= l->n_workers)
+		return false;
+	n = ring_count(r, 1);
+	if (n == RING_ERR)
+		dplink_fail(l, "impossible cursor of a trace ring");
+	if (n <= 0)
+		return false;
+	memcpy(out, ring_peek(r, 0), sizeof(*out));
+	ring_release(r, 1);
+	if (out->event < TRACE_EVENTS && out->reason < DROP_MAX && out->n_bytes <= CTL_TRACE_BYTES)
+		return true;
+	dplink_fail(l, "a trace that cannot be");
+	return false;
 }
 
 /* ---- sleep ---- */

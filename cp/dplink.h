@@ -109,6 +109,9 @@ uint32_t dplink_replay_room(struct dplink *l, uint32_t worker);
 /* Whether the worker is not asked what it has, or has told all. False when not attached. */
 bool dplink_told(const struct dplink *l, uint32_t worker);
 
+/* Takes the next record of a worker's trace ring. False if there is none. */
+bool dplink_trace(struct dplink *l, uint32_t worker, struct ctl_trace *out);
+
 /* ---- what others may look at ---- */
 
 const struct dplink_stats *dplink_stats(const struct dplink *l);

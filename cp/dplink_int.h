@@ -22,6 +22,7 @@ enum sync_step {
 struct worker_link {
 	struct ring cmd;
 	struct ring evt;
+	struct ring trace;
 	struct ctl_counters *counters;
 	struct ctl_port_counters *ports;
 	struct ctl_conn_info *conns;

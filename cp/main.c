@@ -4,6 +4,7 @@
 #include "admin/context_events.h"
 #include "admin/metrics.h"
 #include "admin/rpc.h"
+#include "admin/trace.h"
 #include "auth/psk.h"
 #include "cost.h"
 #include "context/gateway.h"
@@ -145,7 +146,7 @@ static int run_loop(struct server *s)
 	int rc = 1;
 
 	snprintf(err, sizeof(err), "out of memory for the event loop");
-	if (base && context_events_open(s, base))
+	if (base && context_events_open(s, base) && trace_open(s, base))
 		rpc = rpc_start(s, base, err, sizeof(err));
 	if (rpc && metrics_start(s, base, &metrics, err, sizeof(err)))
 		served = ng_start(s, s->gateway, base, &s->ng, err, sizeof(err));
@@ -170,6 +171,7 @@ static int run_loop(struct server *s)
 	metrics_stop(metrics);
 	rpc_stop(rpc);
 	context_events_close(s);
+	trace_close(s);
 	if (base)
 		event_base_free(base);
 	return rc;

@@ -57,6 +57,7 @@ struct records_promise {
 
 struct adopt_redirect;
 struct context_events;
+struct trace_admin;
 struct gateway;
 struct ng;
 
@@ -74,6 +75,7 @@ struct server {
 	struct tls_agent *tls;
 	struct psk_store *psk;
 	struct context_events *events;
+	struct trace_admin *trace;
 	struct ng *ng;
 	uint16_t challenge_len; /* bytes, by the realm: who asks for less than a third gets none */
 	struct rand rand;

@@ -14,6 +14,7 @@
 #include "turn/peer.h"
 #include "turn/relay.h"
 #include "../lib/probe.h"
+#include "trace.h"
 
 /* Answers a command; about says of what, the header is made here. */
 static void evt_result(struct worker *w, enum ctl_evt_type type, const struct ctl_hdr *hdr,
@@ -183,6 +184,8 @@ static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 		return context_audit(w, &c->context_audit);
 	case CMD_CONTEXT_MOVE:
 		return context_move(w, &c->context_move);
+	case CMD_TRACE:
+		return trace_set(w, &c->trace);
 	case CMD_AUDIT:
 		audit_begin(w, c->hdr.seq);
 		return true;
@@ -241,8 +244,10 @@ uint32_t cmd_input(struct worker *w, uint32_t budget)
 	int n;
 
 	if (unlikely(!w->rings_ok)) {
-		if (boundary_reset(w))
+		if (boundary_reset(w)) {
 			audit_end(w);
+			trace_reset(w);
+		}
 		return 0;
 	}
 	n = ring_count(&w->cmd, budget);

@@ -24,6 +24,7 @@ enum {
 static_assert(CTL_PORTS_MAX * (CONFIG_ADDRS_MAX + 1) < LOCAL_TABLE * 3 / 4,
 	      "room for whatever may be configured");
 
+struct trace;
 struct worker;
 struct crypto;
 struct handshake_pool;
@@ -76,6 +77,7 @@ struct dplane {
 	uint16_t n_ports;
 	uint16_t n_workers;
 	struct worker *worker[CTL_WORKERS_MAX];
+	struct trace *trace[CTL_WORKERS_MAX]; /* each worker's alone, see trace.h */
 
 	struct local_addr local[LOCAL_TABLE];
 	uint16_t local_slot[LOCAL_TABLE]; /* hash to index in local, LOCAL_NONE when empty */

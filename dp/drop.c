@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The one exit of packets that go nowhere. */
-#include "worker.h"
+#include "trace.h"
 #include "../lib/probe.h"
 
 void drop_n(struct worker *w, enum drop reason, uint64_t n)
@@ -12,5 +12,7 @@ void drop_n(struct worker *w, enum drop reason, uint64_t n)
 void pkt_drop(struct worker *w, struct rte_mbuf *m, enum drop reason)
 {
 	drop_n(w, reason, 1);
+	if (unlikely(w->trace))
+		w->trace->look(w, TRACE_DROPPED, reason, m);
 	rte_pktmbuf_free(m);
 }

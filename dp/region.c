@@ -38,6 +38,7 @@ static void region_layout(const struct config *c, struct region *r)
 		w->ports = region_take(&end, sizeof(struct ctl_port_counters) * c->n_port);
 		w->conns = region_take(&end, sizeof(struct ctl_conn_info) * c->tcp.connections);
 		w->conns_max = c->tcp.connections;
+		w->trace = region_take(&end, ring_bytes(CTL_TRACE_SLOTS));
 		w->cpu = c->dataplane.workers[i];
 		w->sessions_max = c->dataplane.sessions;
 		w->peers_max = c->dataplane.peers;

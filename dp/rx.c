@@ -4,6 +4,7 @@
 #include "dispatch.h"
 #include "rx_parse.h"
 #include "stage.h"
+#include "trace.h"
 #include "tx.h"
 #include "gateway/context.h"
 #include "relay/path_send.h"
@@ -215,9 +216,19 @@ static uint16_t rx_paths(struct worker *w, struct rte_mbuf **m, uint16_t n, uint
 	return left;
 }
 
+/* Somebody looks: all go the general way. */
+static __rte_noinline void rx_trace(struct worker *w, struct rte_mbuf **m, uint16_t n,
+				    enum rx_mode mode)
+{
+	for (uint16_t i = 0; mode != RX_COPY && i < n; i++)
+		trace_packet(w, mode == RX_FRESH ? TRACE_RECEIVED : TRACE_HANDED, m[i]);
+}
+
 void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, enum rx_mode mode)
 {
-	if (likely(mode == RX_FRESH || mode == RX_STEERED))
+	if (unlikely(w->trace))
+		rx_trace(w, m, n, mode);
+	else if (likely(mode == RX_FRESH || mode == RX_STEERED))
 		n = rx_paths(w, m, n, port, mode == RX_STEERED);
 	if (unlikely(n))
 		rx_general(w, m, n, port, mode);

@@ -3,6 +3,7 @@
 #include "relayed.h"
 #include "stage.h"
 #include "../lib/bug.h"
+#include "trace.h"
 
 #include <rte_ethdev.h>
 
@@ -34,6 +35,8 @@ static void port_flush(struct worker *w, uint16_t port)
 	batch_count(w->counters->tx_batch, b->n);
 	if (p->tx_csum_tcp)
 		batch_prepare(w, p, b);
+	for (i = 0; unlikely(w->trace) && i < b->n; i++)
+		trace_packet(w, TRACE_SENT, b->m[i]);
 	for (i = 0; i < b->n; i++)
 		bytes += b->m[i]->pkt_len;
 	sent = rte_eth_tx_burst(p->id, w->id, b->m, b->n);

@@ -10,6 +10,7 @@
 #include "rate.h"
 #include "rx.h"
 #include "stage.h"
+#include "trace.h"
 #include "tx.h"
 #include "gateway/context.h"
 #include "net/ip.h"
@@ -70,7 +71,8 @@ static bool worker_pools(struct worker *w, char *err, size_t errlen)
 	snprintf(name, sizeof(name), "neigh%u", w->id);
 	w->neigh = neigh_create(c->neighbours, c->neighbour_queue, name, SOCKET_ID_ANY);
 	w->neighbours = w->neigh ? neigh_entries(w->neigh) : NULL;
-	if (w->pool && w->handover && w->binding_rate && w->echo_rate && w->error_rate && w->neigh)
+	if (w->pool && w->handover && w->binding_rate && w->echo_rate && w->error_rate &&
+	    w->neigh && trace_create(w))
 		return true;
 	snprintf(err, errlen,
 		 "%s: dataplane.memory-mb: %u MB are too few for worker %u with %u packet buffers",
@@ -122,6 +124,7 @@ void worker_free(struct worker *w)
 	rte_free(w->error_rate);
 	rte_free(w->handover);
 	audit_destroy(w);
+	trace_destroy(w);
 	rte_mempool_free(w->pool);
 	rte_free(w);
 }
@@ -168,6 +171,7 @@ static void worker_tick(struct worker *w)
 	tcp_tick(w);
 	tls_tick(w);
 	evt_lost_tell(w);
+	trace_tick(w);
 	session_prune(w, PRUNE_BUDGET);
 	worker_gauges(w);
 	stage_end(w, STAGE_HOUSEKEEPING, 1);

@@ -35,6 +35,7 @@ struct fragments;
 struct tcp;
 struct stream_pool;
 struct tls_worker;
+struct trace;
 
 /* What a received packet is, once parsed. Addresses are in the 16-byte form. */
 struct pkt {
@@ -82,6 +83,7 @@ struct worker {
 	struct stream_pool *streams;   /* gateway/stream.h; NULL: none may be */
 	struct ctl_counters *counters; /* in the region; this worker is the only writer */
 	struct ctl_port_counters *port_counters;
+	struct trace *trace;	       /* trace.h; NULL: nobody looks */
 	uint16_t id;
 	uint16_t n_ports;
 

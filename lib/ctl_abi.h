@@ -231,6 +231,7 @@ struct ctl_worker {
 	uint64_t counters; /* struct ctl_counters */
 	uint64_t ports;	   /* struct ctl_port_counters[n_ports] */
 	uint64_t conns;	   /* struct ctl_conn_info[conns_max] */
+	uint64_t trace;	   /* struct ring_shm of CTL_TRACE_SLOTS, written by the worker */
 	uint32_t cmd_slots;
 	uint32_t evt_slots;
 	uint32_t cpu;
@@ -623,6 +624,57 @@ struct cmd_psk {
 	struct ctl_conn conn;
 	uint16_t len; /* bytes of key */
 	uint8_t key[CTL_PSK_MAX];
+};
+
+/* ---- what happens to packets, for who asks (fairlead trace) ---- */
+
+enum {
+	CTL_TRACE_SLOTS = 256,
+	CTL_TRACE_BYTES = 64,
+	CTL_TRACE_LEASE_S = 5, /* a trace that is not asked for again ends by itself */
+};
+#define CTL_TRACE_ANY UINT32_MAX
+
+enum ctl_trace_event {
+	TRACE_RECEIVED,
+	TRACE_HANDED, /* to this worker, by another */
+	TRACE_PUNTED,
+	TRACE_RELAYED,
+	TRACE_SENT,
+	TRACE_DROPPED,
+	TRACE_EVENTS
+};
+
+/* Packets that have all that is given. An address ::, a port 0, CTL_TRACE_ANY: any. */
+struct ctl_trace_filter {
+	struct sock_addr client, peer;
+	uint32_t session; /* slot */
+	uint32_t reason;  /* enum drop */
+	uint16_t drops;	  /* only what is dropped */
+	uint16_t bytes;	  /* with the first of each packet */
+};
+
+/* id 0: the trace ends. That of the one under way: it goes on until then. */
+struct cmd_trace {
+	struct ctl_hdr hdr;
+	uint32_t id;
+	uint32_t until; /* seconds */
+	struct ctl_trace_filter filter;
+};
+
+/* What stands in a slot of the trace ring. */
+struct ctl_trace {
+	uint64_t us; /* CLOCK_MONOTONIC */
+	uint32_t id;
+	uint32_t lost;	  /* of this trace, so far, since the ring was full */
+	uint32_t session; /* slot, CTL_TRACE_ANY if it is none's */
+	uint32_t len;	  /* of the frame */
+	uint16_t event;	  /* enum ctl_trace_event */
+	uint16_t reason;  /* enum drop, with TRACE_DROPPED */
+	struct sock_addr src, dst; /* :: where it is no IP packet */
+	uint8_t proto;
+	uint8_t n_bytes;
+	uint8_t bytes[CTL_TRACE_BYTES]; /* from the IP header on */
 };
 
 /* A permission (channel 0, port 0), or a channel and the permission of its address. */

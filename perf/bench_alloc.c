@@ -191,6 +191,7 @@ static void stand_in_open(void)
 	w->cmd_slots = w->evt_slots = slots;
 	w->cmd_ring = place(&end, ring_bytes(slots));
 	w->evt_ring = place(&end, ring_bytes(slots));
+	w->trace = place(&end, ring_bytes(CTL_TRACE_SLOTS));
 	w->counters = place(&end, sizeof(struct ctl_counters));
 	w->ports = place(&end, 1);
 	w->conns_max = conf.tcp.connections;

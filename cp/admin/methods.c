@@ -12,6 +12,7 @@
 #include "stats.h"
 #include "status.h"
 #include "tls.h"
+#include "trace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -204,6 +205,8 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "context.delete", .later = rpc_context_delete },
 	{ "context.show", .later = rpc_context_show },
 	{ "context.events", .later = rpc_context_events },
+	{ "trace", .call = trace_begin },
+	{ "trace.next", .later = trace_next },
 };
 
 struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size_t errlen)

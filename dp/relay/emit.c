@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "emit.h"
+#include "../trace.h"
 #include "../tx.h"
 #include "../net/neigh.h"
 #include "../../lib/stun.h"
@@ -183,6 +184,7 @@ bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o)
 	}
 	if (!relay_hop(w, p, o, &n) || relay_refuse(w, p, n, size, o->df))
 		return false;
+	trace_packet(w, TRACE_RELAYED, m);
 	if (unlikely(!relay_trim(m, start + UDP_HDR + o->off, o->len))) {
 		pkt_drop(w, m, DROP_FRAG_BAD);
 		return false;

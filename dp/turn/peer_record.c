@@ -132,7 +132,7 @@ static struct peer *peer_add(struct worker *w, uint32_t slot, struct session *s,
 
 	peers_prune(w, slot, s);
 	i = w->turn->peer_free;
-	if (BUG_ON(i != SLOT_NONE && i >= w->peers_max))
+	if (BUG_ON(i != SLOT_NONE && i >= w->turn->peers_max))
 		return NULL;
 	if (i == SLOT_NONE || !peer_insert(w, &by_addr, i))
 		return NULL;
@@ -141,7 +141,7 @@ static struct peer *peer_add(struct worker *w, uint32_t slot, struct session *s,
 		return NULL;
 	}
 	p = &w->turn->peer[i];
-	WARN_ON(p->next != SLOT_NONE && p->next >= w->peers_max);
+	WARN_ON(p->next != SLOT_NONE && p->next >= w->turn->peers_max);
 	w->turn->peer_free = p->next;
 	*p = (struct peer){ .ip = a->ip, .port = a->port, .channel = channel, .next = s->peers };
 	s->peers = i;

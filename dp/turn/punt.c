@@ -8,6 +8,7 @@
 #include "relay.h"
 #include "turn.h"
 #include "../boundary.h"
+#include "../trace.h"
 #include "../../lib/probe.h"
 
 enum {
@@ -104,10 +105,12 @@ void punt(struct worker *w, struct pkt *p)
 	struct request r = pkt_request(p, copy, sizeof(copy));
 	enum drop why = punt_request(w, &r);
 
-	if (unlikely(why != DROP_NONE))
+	if (unlikely(why != DROP_NONE)) {
 		pkt_drop(w, p->m, why);
-	else
-		pkt_consume(w, p->m);
+		return;
+	}
+	trace_packet(w, TRACE_PUNTED, p->m);
+	pkt_consume(w, p->m);
 }
 
 /* ---- streams ---- */

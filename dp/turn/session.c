@@ -216,7 +216,7 @@ static void session_clear(struct worker *w, uint32_t slot)
 	struct session *s = &w->session[slot];
 	int f;
 
-	if (BUG_ON(slot >= w->sessions_max || s->gen == 0))
+	if (BUG_ON(slot >= w->turn->sessions_max || s->gen == 0))
 		return;
 	PROBE3(session_end, w->id, slot, s->gen);
 	peer_session_del(w, slot);

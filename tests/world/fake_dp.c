@@ -34,6 +34,7 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 
 		w->cmd_ring = place(&used, ring_bytes(slots));
 		w->evt_ring = place(&used, ring_bytes(slots));
+		w->trace = place(&used, ring_bytes(CTL_TRACE_SLOTS));
 		w->counters = place(&used, sizeof(struct ctl_counters));
 		w->ports = place(&used, c->n_port * sizeof(struct ctl_port_counters));
 		w->conns = place(&used, c->tcp.connections * sizeof(struct ctl_conn_info));

@@ -119,6 +119,24 @@ const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t ce
 	return NULL;
 }
 
+bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uint16_t len)
+{
+	(void)l;
+	(void)worker;
+	(void)type;
+	(void)cmd;
+	(void)len;
+	return false;
+}
+
+bool dplink_trace(struct dplink *l, uint32_t worker, struct ctl_trace *out)
+{
+	(void)l;
+	(void)worker;
+	(void)out;
+	return false;
+}
+
 const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n)
 {
 	(void)l;

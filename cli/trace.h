@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CLI_TRACE_H
+#define FL_CLI_TRACE_H
+
+#include "cli.h"
+
+/* fairlead trace: argv[0] is the command. */
+int trace_command(struct cli *cli, int argc, char **argv);
+
+#endif

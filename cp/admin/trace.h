@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_ADMIN_TRACE_H
+#define FL_CP_ADMIN_TRACE_H
+
+/*
+ * What happens to packets, for `fairlead trace`: one trace at a time. It ends by its count, after
+ * ten minutes, with the dataplane, and when nobody asks for what comes next any more.
+ */
+#include "../server.h"
+#include "rpc.h"
+
+#include <event2/event.h>
+
+/* Sets s->trace. False when out of memory. */
+bool trace_open(struct server *s, struct event_base *base);
+
+/* After rpc_stop(). */
+void trace_close(struct server *s);
+
+/* What is done ten times a second while there is a trace. */
+struct trace_admin;
+void trace_tick(struct trace_admin *t);
+
+/* {client, peer, worker, session, drops, reason, count, bytes}: begins. Its number is the result. */
+json_t *trace_begin(void *ctx, const json_t *params, struct rpc_error *err);
+
+/* {id}: what came, as soon as there is something, and whether that is all. */
+void trace_next(void *ctx, const json_t *params, struct rpc_later *l);
+
+#endif

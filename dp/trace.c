@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "trace.h"
+#include "boundary.h"
+#include "relayed.h"
+#include "turn/session.h"
+
+#include <netinet/in.h>
+#include <rte_malloc.h>
+#include <rte_mbuf_dyn.h>
+
+/* ---- what a packet is ---- */
+
+struct tuple {
+	struct sock_addr src, dst;
+	uint16_t ip; /* where the IP header starts */
+	uint8_t proto;
+};
+
+static bool is_v4(const uint8_t *ip, uint32_t len)
+{
+	return len >= IPV4_HDR && ip[0] >> 4 == 4 && (ip[0] & 15) >= 5;
+}
+
+static bool is_v6(const uint8_t *ip, uint32_t len)
+{
+	return len >= IPV6_HDR && ip[0] >> 4 == 6;
+}
+
+/* Where the IP header is: behind the Ethernet header, else at the start. -1: nowhere. */
+static int ip_start(const struct rte_mbuf *m)
+{
+	const uint8_t *b = rte_pktmbuf_mtod(m, const uint8_t *);
+	uint32_t len = m->data_len, l2 = RTE_ETHER_HDR_LEN;
+
+	if (len < l2 + RTE_VLAN_HLEN)
+		return -1;
+	if ((b[12] << 8 | b[13]) == RTE_ETHER_TYPE_VLAN)
+		l2 += RTE_VLAN_HLEN;
+	switch (b[l2 - 2] << 8 | b[l2 - 1]) {
+	case RTE_ETHER_TYPE_IPV4:
+		if (is_v4(b + l2, len - l2))
+			return (int)l2;
+		break;
+	case RTE_ETHER_TYPE_IPV6:
+		if (is_v6(b + l2, len - l2))
+			return (int)l2;
+		break;
+	}
+	if (is_v4(b, len) && (uint32_t)(b[2] << 8 | b[3]) == m->pkt_len)
+		return 0;
+	return is_v6(b, len) && (uint32_t)(b[4] << 8 | b[5]) + IPV6_HDR == m->pkt_len ? 0 : -1;
+}
+
+/* Addresses, and ports where they follow at once. False: it is no IP packet. */
+static bool tuple_read(const struct rte_mbuf *m, struct tuple *t)
+{
+	const int start = ip_start(m);
+	const uint8_t *ip;
+	uint32_t len, l4;
+	struct be32 a;
+
+	*t = (struct tuple){ 0 };
+	if (start < 0)
+		return false;
+	t->ip = (uint16_t)start;
+	ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, start);
+	len = m->data_len - (uint32_t)start;
+	if (ip[0] >> 4 == 4) {
+		memcpy(a.b, ip + 12, 4);
+		t->src.ip = ip_from_v4(a);
+		memcpy(a.b, ip + 16, 4);
+		t->dst.ip = ip_from_v4(a);
+		t->proto = ip[9];
+		l4 = (ip[0] & 15) * 4u;
+		if ((ip[6] & 0x1f) | ip[7]) /* not the first fragment */
+			return true;
+	} else {
+		memcpy(&t->src.ip, ip + 8, 16);
+		memcpy(&t->dst.ip, ip + 24, 16);
+		t->proto = ip[6];
+		l4 = IPV6_HDR;
+	}
+	if ((t->proto == IPPROTO_UDP || t->proto == IPPROTO_TCP) && l4 + 4 <= len) {
+		memcpy(t->src.port.b, ip + l4, 2);
+		memcpy(t->dst.port.b, ip + l4 + 2, 2);
+	}
+	return true;
+}
+
+/* ---- whose it is ---- */
+
+/* The session of a packet between an address of ours and another; SLOT_NONE if it is none's. */
+static uint32_t session_between(const struct worker *w, const struct sock_addr *ours,
+				const struct sock_addr *other)
+{
+	const struct local_addr *l = dplane_local(w->dp, &ours->ip);
+	const uint16_t port = be16_get(ours->port);
+	const uint32_t entry = relayed_entry(w, l, port);
+	uint16_t listener;
+
+	if (!l)
+		return SLOT_NONE;
+	if (entry != SLOT_NONE)
+		return relayed_is_session(entry) ? entry : SLOT_NONE;
+	listener = dplane_listener(w->dp, &ours->ip, port);
+	if (listener == LOCAL_NONE)
+		return SLOT_NONE;
+	return session_find(w, flow_hash(w->dp->hash_key, &other->ip, other->port, listener),
+			    &other->ip, other->port, listener);
+}
+
+static uint32_t session_seen(const struct worker *w, const struct tuple *t)
+{
+	const uint32_t slot = session_between(w, &t->dst, &t->src);
+
+	return slot != SLOT_NONE ? slot : session_between(w, &t->src, &t->dst);
+}
+
+static bool addr_wanted(const struct sock_addr *want, const struct sock_addr *is)
+{
+	return ip_eq(&want->ip, &is->ip) &&
+	       (be16_get(want->port) == 0 || be16_eq(want->port, is->port));
+}
+
+static bool wanted(const struct worker *w, const struct tuple *t, uint32_t slot)
+{
+	const struct ctl_trace_filter *f = &w->trace->filter;
+
+	if (f->session != CTL_TRACE_ANY && f->session != slot)
+		return false;
+	if (addr_given(&f->peer) && !addr_wanted(&f->peer, &t->src) &&
+	    !addr_wanted(&f->peer, &t->dst))
+		return false;
+	return !addr_given(&f->client) || addr_wanted(&f->client, &t->src) ||
+	       addr_wanted(&f->client, &t->dst) ||
+	       (slot != SLOT_NONE && addr_wanted(&f->client, &w->session[slot].client));
+}
+
+/* ---- what is told ---- */
+
+static struct ctl_trace *trace_slot(struct worker *w)
+{
+	struct trace *t = w->trace;
+	const int room = ring_room(&t->ring, 1);
+
+	if (unlikely(room == RING_ERR)) {
+		w->trace = NULL;
+		boundary_broken(w);
+		return NULL;
+	}
+	if (room == 0)
+		t->lost++;
+	return room ? (struct ctl_trace *)ring_slot(&t->ring, 0) : NULL;
+}
+
+static void trace_look(struct worker *w, enum ctl_trace_event e, enum drop why, struct rte_mbuf *m)
+{
+	struct trace *t = w->trace;
+	const struct ctl_trace_filter *f = &t->filter;
+	struct ctl_trace *r;
+	struct tuple k;
+	const bool ip = tuple_read(m, &k);
+	const uint32_t slot = ip ? session_seen(w, &k) : SLOT_NONE;
+
+	if (!(m->ol_flags & t->mark) && !wanted(w, &k, slot))
+		return;
+	m->ol_flags |= t->mark;
+	if (e != TRACE_DROPPED ? f->drops : f->reason != CTL_TRACE_ANY && f->reason != (uint32_t)why)
+		return;
+	r = trace_slot(w);
+	if (!r)
+		return;
+	*r = (struct ctl_trace){ .us = w->now_us,
+				 .id = t->id,
+				 .lost = t->lost,
+				 .session = slot,
+				 .len = m->pkt_len,
+				 .event = (uint16_t)e,
+				 .reason = (uint16_t)(e == TRACE_DROPPED ? why : 0),
+				 .src = k.src,
+				 .dst = k.dst,
+				 .proto = k.proto };
+	if (f->bytes && ip) {
+		r->n_bytes = (uint8_t)RTE_MIN(m->data_len - k.ip, CTL_TRACE_BYTES);
+		memcpy(r->bytes, rte_pktmbuf_mtod_offset(m, const uint8_t *, k.ip), r->n_bytes);
+	}
+	ring_publish(&t->ring, 1);
+}
+
+/* ---- life ---- */
+
+bool trace_create(struct worker *w)
+{
+	static const struct rte_mbuf_dynflag flag = { .name = "fairlead_traced" };
+	struct trace *t = rte_zmalloc("trace", sizeof(*t), 64);
+	struct dplane *dp = (struct dplane *)(uintptr_t)w->dp;
+	const int bit = rte_mbuf_dynflag_register(&flag);
+
+	dp->trace[w->id] = t;
+	if (!t)
+		return false;
+	t->look = trace_look;
+	t->mark = bit < 0 ? 0 : UINT64_C(1) << bit;
+	return ring_attach_writer(&t->ring,
+				  (struct ring_shm *)((uint8_t *)dp->region + w->layout.trace),
+				  CTL_TRACE_SLOTS);
+}
+
+void trace_destroy(struct worker *w)
+{
+	struct dplane *dp = (struct dplane *)(uintptr_t)w->dp;
+
+	rte_free(dp->trace[w->id]);
+	dp->trace[w->id] = NULL;
+}
+
+bool trace_set(struct worker *w, const struct cmd_trace *c)
+{
+	struct trace *t = w->dp->trace[w->id];
+
+	if (c->id == 0) {
+		w->trace = NULL;
+		return true;
+	}
+	if (c->filter.reason != CTL_TRACE_ANY && c->filter.reason >= DROP_MAX)
+		return false;
+	if (!w->trace || t->id != c->id) {
+		t->filter = c->filter;
+		t->id = c->id;
+		t->lost = 0;
+	}
+	t->until = RTE_MIN(c->until, w->now + CTL_TRACE_LEASE_S);
+	w->trace = t;
+	return true;
+}
+
+void trace_tick(struct worker *w)
+{
+	if (w->trace && w->trace->until <= w->now)
+		w->trace = NULL;
+}
+
+void trace_reset(struct worker *w)
+{
+	ring_reset(&w->dp->trace[w->id]->ring);
+	w->trace = NULL;
+}

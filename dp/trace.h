@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_TRACE_H
+#define FL_DP_TRACE_H
+
+/*
+ * What happens to packets, told to the control process while it asks (fairlead trace). Nobody looks:
+ * worker.trace is NULL, and a burst, a batch, a drop and what is rare ask for that once. While
+ * somebody does, all packets take the general way, so that each stage is seen. Whatever finds no
+ * room in the ring is counted, never waited for. No payload but for a filter that wants bytes.
+ */
+#include "worker.h"
+
+struct trace {
+	/* A function of trace.c, which knows sessions; those that are looked at do not. */
+	void (*look)(struct worker *w, enum ctl_trace_event e, enum drop why, struct rte_mbuf *m);
+	struct ring ring;
+	struct ctl_trace_filter filter;
+	uint64_t mark; /* in ol_flags: the packet was told of before; 0: there is no such bit */
+	uint32_t id, until, lost;
+};
+
+/* Part of worker_create(); false when out of memory. */
+bool trace_create(struct worker *w);
+void trace_destroy(struct worker *w);
+
+/* CMD_TRACE. False when a value is impossible. */
+bool trace_set(struct worker *w, const struct cmd_trace *c);
+/* Housekeeping: ends one whose time is over. */
+void trace_tick(struct worker *w);
+/* Ends it; the ring starts afresh. */
+void trace_reset(struct worker *w);
+
+/* Something happened to m, whose data starts at the Ethernet or the IP header. */
+static inline void trace_packet(struct worker *w, enum ctl_trace_event e, struct rte_mbuf *m)
+{
+	if (unlikely(w->trace))
+		w->trace->look(w, e, DROP_NONE, m);
+}
+
+#endif

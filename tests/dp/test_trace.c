@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What happens to packets, told to who asks (dp/trace.h): which packets a filter has, by client, peer,
+ * session and reason; what a record says; a ring that is full, whose reader breaks it, or goes; and that
+ * what is relayed is the same bytes while somebody looks.
+ */
+#include "tests/world/control.h"
+
+#include "dp/trace.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+enum { CHANNEL = 0x4001, SLOT = 5, ID = 77 };
+
+static struct sock_addr listener, peer, stranger, client, other, relayed;
+static struct ring ring;
+static struct ctl_trace rec;
+
+static int setup(void **state)
+{
+	(void)state;
+	world_config();
+	world_start();
+	world_neighbours();
+	listener = at("10.1.0.1", 3478);
+	peer = at("10.2.0.2", 4000);
+	stranger = at("10.2.0.3", 4000);
+	client = at("10.1.0.2", 5000);
+	other = at("10.1.0.2", 5001);
+	relayed = at("10.2.0.1", RELAY_PORT);
+	assert_true(session_add(0, SLOT, 1, &client, 0, RELAY_PORT, 0, 0));
+	assert_true(chan_add(0, SLOT, &peer, CHANNEL, WORLD_START_S + 300));
+	assert_true(ring_attach_reader(
+	    &ring,
+	    (struct ring_shm *)((uint8_t *)world.dp.region + world.dp.region->worker[0].trace),
+	    CTL_TRACE_SLOTS));
+	world_mark();
+	return 0;
+}
+
+static struct cmd_trace filter(void)
+{
+	return (struct cmd_trace){ .id = ID,
+				   .until = WORLD_START_S + CTL_TRACE_LEASE_S,
+				   .filter = { .session = CTL_TRACE_ANY,
+					       .reason = CTL_TRACE_ANY } };
+}
+
+static void trace(struct cmd_trace c)
+{
+	assert_true(world_cmd(0, CMD_TRACE, &c, sizeof(c)));
+}
+
+static bool next(void)
+{
+	if (ring_count(&ring, 1) <= 0)
+		return false;
+	memcpy(&rec, ring_peek(&ring, 0), sizeof(rec));
+	ring_release(&ring, 1);
+	return true;
+}
+
+static void expect(enum ctl_trace_event e, const struct sock_addr *src, const struct sock_addr *dst)
+{
+	assert_true(next());
+	assert_int_equal(rec.event, e);
+	assert_int_equal(rec.id, ID);
+	assert_memory_equal(&rec.src, src, sizeof(*src));
+	assert_memory_equal(&rec.dst, dst, sizeof(*dst));
+}
+
+static void from_client(void)
+{
+	struct frame f;
+	uint8_t msg[64];
+	size_t n = chandata(msg, CHANNEL, "hello", 5);
+
+	frame_udp(&f, ACCESS, &client, &listener, msg, n, NULL);
+	world_feed(ACCESS, &f);
+}
+
+static void from_core(const struct sock_addr *src)
+{
+	struct frame f;
+
+	frame_udp(&f, CORE, src, &relayed, "hello", 5, NULL);
+	world_feed(CORE, &f);
+}
+
+static void nobody_looks(void **state)
+{
+	(void)state;
+	from_client();
+	from_core(&peer);
+	assert_null(world.w->trace);
+	assert_false(next());
+}
+
+/* A client's packet to its peer, and the peer's to the client: both sides, by the client's address. */
+static void by_client(void **state)
+{
+	struct cmd_trace c = filter();
+
+	(void)state;
+	c.filter.client = client;
+	trace(c);
+	from_client();
+	expect(TRACE_RECEIVED, &client, &listener);
+	assert_int_equal(rec.session, SLOT);
+	assert_int_equal(rec.proto, 17);
+	assert_int_equal(rec.n_bytes, 0);
+	expect(TRACE_RELAYED, &client, &listener);
+	expect(TRACE_SENT, &relayed, &peer);
+	assert_int_equal(rec.session, SLOT);
+	assert_int_equal(rec.len, 14 + 20 + 8 + 5);
+	from_core(&peer);
+	expect(TRACE_RECEIVED, &peer, &relayed);
+	expect(TRACE_RELAYED, &peer, &relayed);
+	expect(TRACE_SENT, &listener, &client);
+	assert_false(next());
+	c = filter();
+	c.id = ID + 1;
+	c.filter.client = other;
+	trace(c);
+	from_client();
+	from_core(&peer);
+	assert_false(next());
+}
+
+/* Any port of an address; by peer what becomes of its packet is seen to the end. */
+static void by_peer_without_port(void **state)
+{
+	struct cmd_trace c = filter();
+
+	(void)state;
+	c.filter.peer = peer;
+	c.filter.peer.port = be16_make(0);
+	trace(c);
+	from_core(&peer);
+	expect(TRACE_RECEIVED, &peer, &relayed);
+	expect(TRACE_RELAYED, &peer, &relayed);
+	expect(TRACE_SENT, &listener, &client);
+	from_core(&stranger);
+	assert_false(next());
+}
+
+static void by_session(void **state)
+{
+	struct cmd_trace c = filter();
+
+	(void)state;
+	c.filter.session = SLOT;
+	trace(c);
+	from_core(&peer);
+	assert_true(next() && next() && next());
+	assert_false(next());
+	c.id = ID + 1;
+	c.filter.session = SLOT + 1;
+	trace(c);
+	from_core(&peer);
+	assert_false(next());
+}
+
+static void by_drop(void **state)
+{
+	struct cmd_trace c = filter();
+
+	(void)state;
+	c.filter.drops = true;
+	trace(c);
+	from_core(&peer);
+	from_core(&stranger);
+	expect(TRACE_DROPPED, &stranger, &relayed);
+	assert_int_equal(rec.reason, DROP_NO_PERMISSION);
+	assert_int_equal(rec.session, SLOT);
+	assert_false(next());
+	c.id = ID + 1;
+	c.filter.reason = DROP_NO_CHANNEL;
+	trace(c);
+	from_core(&stranger);
+	assert_false(next());
+	c.id = ID + 2;
+	c.filter.reason = DROP_MAX;
+	assert_false(world_cmd(0, CMD_TRACE, &c, sizeof(c)));
+}
+
+static void bytes_on_demand(void **state)
+{
+	struct cmd_trace c = filter();
+
+	(void)state;
+	c.filter.bytes = true;
+	trace(c);
+	from_client();
+	assert_true(next());
+	assert_int_equal(rec.n_bytes, 20 + 8 + 4 + 5);
+	assert_int_equal(rec.bytes[0], 0x45);
+	assert_memory_equal(rec.bytes + 32, "hello", 5);
+}
+
+/* It goes on without waiting, counts what found no room, and says so with what does. */
+static void full_ring(void **state)
+{
+	struct cmd_trace c = filter();
+	uint32_t n = 0;
+
+	(void)state;
+	c.filter.drops = true;
+	trace(c);
+	for (int i = 0; i < CTL_TRACE_SLOTS + 10; i++)
+		from_core(&stranger);
+	world_drops(DROP_NO_PERMISSION, CTL_TRACE_SLOTS + 10);
+	for (; next(); n++)
+		assert_int_equal(rec.lost, 0);
+	assert_int_equal(n, CTL_TRACE_SLOTS);
+	from_core(&stranger);
+	assert_true(next());
+	assert_int_equal(rec.lost, 10);
+}
+
+/* Who reads no more: it ends by itself, and what nobody took is no hindrance to the next. */
+static void reader_goes(void **state)
+{
+	struct cmd_trace c = filter();
+
+	(void)state;
+	trace(c);
+	c.until = UINT32_MAX; /* renewed, never for longer than a lease */
+	trace(c);
+	assert_non_null(world.w->trace);
+	world_clock_ms((WORLD_START_S + CTL_TRACE_LEASE_S - 1) * UINT64_C(1000));
+	world_run();
+	assert_non_null(world.w->trace);
+	world_clock_ms((WORLD_START_S + CTL_TRACE_LEASE_S + 1) * UINT64_C(1000));
+	world_run();
+	assert_null(world.w->trace);
+}
+
+static void ended_by_command(void **state)
+{
+	struct cmd_trace c = filter();
+
+	(void)state;
+	trace(c);
+	c.id = 0;
+	trace(c);
+	from_core(&peer);
+	assert_null(world.w->trace);
+	assert_false(next());
+}
+
+/* A cursor that cannot be ends the trace, and the control process is detached. */
+static void broken_ring(void **state)
+{
+	(void)state;
+	trace(filter());
+	for (int i = 0; i < CTL_TRACE_SLOTS; i++)
+		from_core(&stranger);
+	atomic_store(&ring.shm->tail, 0x80000000u);
+	from_core(&stranger);
+	assert_null(world.w->trace);
+	assert_true(atomic_load(&world.w->rings_broken));
+}
+
+/* The general way does what the short one does: the same bytes go out. */
+static void same_bytes(void **state)
+{
+	const struct frame *f;
+	struct frame plain;
+
+	(void)state;
+	from_client();
+	f = world_out(CORE);
+	assert_non_null(f);
+	plain = *f;
+	trace(filter());
+	from_client();
+	f = world_out(CORE);
+	assert_non_null(f);
+	assert_int_equal(f->len, plain.len);
+	assert_memory_equal(f->b, plain.b, 14 + 4);
+	assert_memory_equal(f->b + 14 + 12, plain.b + 14 + 12, plain.len - 26u);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(nobody_looks, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(by_client, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(by_peer_without_port, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(by_session, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(by_drop, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(bytes_on_demand, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(full_ring, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(reader_goes, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(ended_by_command, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(broken_ring, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(same_bytes, setup, world_teardown),
+	};
+
+	world_eal();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
