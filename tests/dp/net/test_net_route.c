@@ -28,17 +28,17 @@ static const char *const near[2][WORLD_PORTS] = { { "10.1.0.3", "10.2.0.3" },
 static const char *const own[2][WORLD_PORTS] = { { "10.1.0.1", "10.2.0.1" },
 						 { "fd00:1::1", "fd00:2::1" } };
 
-static void gateway_add(uint16_t port, int v6)
+static void gateway_add(uint16_t port, int v6, const char *to)
 {
 	struct config_port *c = &world.conf.port[port];
 	struct config_route *r = &c->route[c->n_route++];
 
-	assert_true(ip_prefix_parse(v6 ? "::/0" : "0.0.0.0/0", &r->to));
+	assert_true(ip_prefix_parse(to, &r->to));
 	r->via = at(gateway[v6][port], 0).ip;
 }
 
-/* Default gateways of both families on those ports; each is a neighbour that answered. */
-static void start(bool on_access, bool on_core)
+/* start(), with what world.conf has. */
+static void start_as_is(bool on_access, bool on_core)
 {
 	const bool on[WORLD_PORTS] = { on_access, on_core };
 	struct rte_ether_addr mac;
@@ -46,10 +46,9 @@ static void start(bool on_access, bool on_core)
 	int v6;
 
 	memcpy(mac.addr_bytes, world_mac, 6);
-	world_config();
 	for (port = 0; port < WORLD_PORTS; port++)
 		for (v6 = 0; on[port] && v6 < 2; v6++)
-			gateway_add(port, v6);
+			gateway_add(port, v6, v6 ? "::/0" : "0.0.0.0/0");
 	world_start();
 	for (port = 0; port < WORLD_PORTS; port++)
 		for (v6 = 0; on[port] && v6 < 2; v6++) {
@@ -57,6 +56,13 @@ static void start(bool on_access, bool on_core)
 
 			neigh_learn(world.w, port, &via, &mac, true, true);
 		}
+}
+
+/* Default gateways of both families on those ports; each is a neighbour that answered. */
+static void start(bool on_access, bool on_core)
+{
+	world_config();
+	start_as_is(on_access, on_core);
 }
 
 static struct sock_addr relayed_of(int v6)
@@ -143,6 +149,26 @@ static void two_defaults(void **state)
 		to_peer_by(v6, far[v6], CORE); /* and by the short way */
 		from_peer_by(v6, far[v6], CORE, DROP_NONE);
 		/* As whoever is on the access link may say that he is. */
+		from_peer_by(v6, far[v6], ACCESS, DROP_IP_PORT);
+	}
+	world_stop();
+}
+
+/* A longer prefix of access' is not core's way: its source would leave by a network not its own. */
+static void longer_by_another_port(void **state)
+{
+	int v6;
+
+	(void)state;
+	world_config();
+	gateway_add(ACCESS, 0, "198.51.100.0/24");
+	gateway_add(ACCESS, 1, "2001:db8::/32");
+	start_as_is(true, true);
+	for (v6 = 0; v6 < 2; v6++) {
+		session_with(v6, far[v6]);
+		to_peer_by(v6, far[v6], CORE);
+		to_peer_by(v6, far[v6], CORE); /* and by the short way */
+		from_peer_by(v6, far[v6], CORE, DROP_NONE);
 		from_peer_by(v6, far[v6], ACCESS, DROP_IP_PORT);
 	}
 	world_stop();
@@ -278,9 +304,13 @@ static void all_addresses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_default),	   cmocka_unit_test(two_defaults),
-		cmocka_unit_test(answers_go_back), cmocka_unit_test(by_another_port),
-		cmocka_unit_test(link_local),	   cmocka_unit_test(all_addresses),
+		cmocka_unit_test(one_default),
+		cmocka_unit_test(two_defaults),
+		cmocka_unit_test(longer_by_another_port),
+		cmocka_unit_test(answers_go_back),
+		cmocka_unit_test(by_another_port),
+		cmocka_unit_test(link_local),
+		cmocka_unit_test(all_addresses),
 	};
 
 	world_eal();

@@ -21,6 +21,7 @@
 #include "tests/world/unit.h"
 
 enum { CHANNEL = 0x4001, TCP4 = 2, TCP6, TLS4, STREAM_MAX = 1 << 17 };
+enum { PREFIX_RATE = 20, OWN_RATE = 2, ASKED = 4 }; /* setup_rate() */
 
 static struct sock_addr client, local, peer, peer6, relayed;
 static struct fake_conn *f;
@@ -30,10 +31,10 @@ static uint32_t len; /* of stream */
 
 /* ---- world ---- */
 
-static int setup(void **state)
+static int start(uint32_t rate)
 {
-	(void)state;
 	world_config();
+	world.conf.dataplane.binding_rate = world.conf.dataplane.request_rate = rate;
 	world.conf.n_listener = 5;
 	world.conf.listener[TCP4] =
 	    (struct config_listener){ .addr = at("10.1.0.1", 3478), .transport = TRANSPORT_TCP };
@@ -60,6 +61,18 @@ static int setup(void **state)
 	f = fake_open(world.w, &local, &client);
 	assert_non_null(f);
 	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	return start(4000000); /* any, for what is not about rates */
+}
+
+static int setup_rate(void **state)
+{
+	(void)state;
+	return start(PREFIX_RATE);
 }
 
 static int teardown(void **state)
@@ -778,6 +791,68 @@ static void rates(void **state)
 	}
 	assert_int_equal(world_count(0, CNT_PUNT), 4);
 	world_drops(DROP_NONE, 0);
+}
+
+/* Datagrams in the name of the client's prefix, until one is dropped: how many were not. */
+static uint32_t spend(enum stun_method method, enum drop why)
+{
+	static const uint8_t tid[STUN_TID_LEN] = "a datagram";
+	const _Atomic uint64_t *drops = &world.w->counters->drop[why];
+	struct sock_addr forged = at("10.1.0.3", 5000);
+	uint64_t before = *drops;
+	struct stun_builder b;
+	uint32_t n;
+
+	stun_begin(&b, msg, sizeof(msg), stun_type(method, STUN_REQUEST), tid);
+	frame_udp(&frame, ACCESS, &forged, &world.conf.listener[0].addr, msg, stun_end(&b), NULL);
+	for (n = 0; *drops == before; n++) {
+		assert_true(n <= PREFIX_RATE);
+		world_feed(ACCESS, &frame);
+		while (world_evt(0))
+			;
+	}
+	world_forget();
+	return n - 1;
+}
+
+/* So many over the stream: each is served when the connection's own meter has it; none is lost. */
+static void asks(enum stun_method method, enum counter c)
+{
+	uint32_t i;
+
+	spend(STUN_BINDING, DROP_BINDING_RATE);
+	spend(STUN_ALLOCATE, DROP_PUNT_RATE);
+	world_mark();
+	for (i = 0; i < ASKED; i++)
+		add_stun((uint16_t)method, STUN_REQUEST, 0);
+	feed();
+	for (i = 0; i < ASKED * 1000 / OWN_RATE; i += 100) {
+		assert_in_range(world_count(0, c), 1, OWN_RATE + i * OWN_RATE / 1000);
+		world_clock_ms(world.w->now_ms + 100);
+		fake_run();
+		while (world_evt(0))
+			;
+	}
+	assert_int_equal(world_count(0, c), ASKED);
+	world_drops(DROP_NONE, 0);
+	assert_true(f->open);
+}
+
+/*
+ * R4: a prefix's bucket is for sources that may be forged. Whoever empties it takes nothing from a
+ * connection, and a connection takes nothing of it.
+ */
+static void rate_of_a_prefix(void **state)
+{
+	(void)state;
+	asks(STUN_BINDING, CNT_BINDING);
+	asks(STUN_ALLOCATE, CNT_PUNT);
+	world_clock_ms(world.w->now_ms + 2000);
+	add_stun(STUN_BINDING, STUN_REQUEST, 0);
+	add_stun(STUN_ALLOCATE, STUN_REQUEST, 0);
+	feed();
+	assert_int_equal(spend(STUN_BINDING, DROP_BINDING_RATE), PREFIX_RATE);
+	assert_int_equal(spend(STUN_ALLOCATE, DROP_PUNT_RATE), PREFIX_RATE);
 }
 
 static void binding_over_the_stream(void **state)
@@ -1543,6 +1618,7 @@ int main(void)
 		T(answers_after_fin),
 		T(no_answers_after_fin),
 		T(rates),
+		cmocka_unit_test_setup_teardown(rate_of_a_prefix, setup_rate, teardown),
 		T(binding_over_the_stream),
 		T(a_client_that_does_not_read),
 		T(replies),
