@@ -517,10 +517,20 @@ static bool port_takes(struct worker *w, struct tcp_conn *c, const struct port *
 	return false;
 }
 
-void conn_output(struct worker *w, struct tcp_conn *c)
+/* The port that c sends by. After a timeout the way is looked for anew, before anything goes. */
+static const struct port *output_port(struct worker *w, struct tcp_conn *c)
 {
 	struct neigh *n = neigh_cached(neigh_entries(w->neigh), c->nh);
-	const struct port *p = n ? &w->dp->port[n->port] : NULL;
+	enum drop why;
+
+	if (unlikely(!n && (c->lost_bytes || conn_unsent(c))))
+		n = neigh_find(w, &w->dp->local[c->local].ip, &c->remote_ip, &c->nh, &why);
+	return n ? &w->dp->port[n->port] : NULL;
+}
+
+void conn_output(struct worker *w, struct tcp_conn *c)
+{
+	const struct port *p = output_port(w, c);
 	struct tcp_sent *s;
 
 	if (!conn_established(c))

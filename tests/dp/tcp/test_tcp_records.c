@@ -3,7 +3,8 @@
  * Records of what was sent: a segment of 64 bytes needs one as a large one does, and a connection
  * that acknowledges nothing keeps them. Nobody's windows are cut short by it, his own included; and
  * nobody has more than his bound: a dozen whom nobody vouches for, others as many as a send buffer
- * has segments of the smallest size that all must take (536, RFC 9293 3.7.1).
+ * has segments of the smallest size that all must take (536, RFC 9293 3.7.1). Of what is shared, all whom
+ * nobody vouches for have half.
  */
 #include "tests/world/crowd.h"
 
@@ -73,6 +74,29 @@ static void of_others(void **state)
 	small_segments_without_ack(false);
 }
 
+/* What all share: strangers have half of it, however many they are, and the rest is others'. */
+static void half_of_what_is_shared(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	app.stranger = true;
+	peer.ts = false;
+	peer.mss = 1;
+	for (i = 0; i < HOSTILE; i++) {
+		assert_true(crowd_open(i));
+		give(i, IW * SMALLEST);
+	}
+	assert_int_equal(world.w->tcp->records_shared, BUFFERS / 2);
+	app.stranger = false;
+	assert_true(crowd_open(HONEST));
+	give(HONEST, IW * SMALLEST);
+	assert_int_equal(crowd[HONEST].c->records, IW);
+	gets(HONEST, IW * SMALLEST, 100);
+	crowd_end();
+	peer.mss = PEER_MSS;
+}
+
 static int setup_small_buffer(void **state)
 {
 	(void)state;
@@ -128,6 +152,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		records(of_strangers),
 		records(of_others),
+		records(half_of_what_is_shared),
 		records(a_dozen_of_a_stranger),
 		cmocka_unit_test_setup_teardown(a_send_buffer_of_others, setup_small_buffer,
 						tcp_teardown),
