@@ -384,6 +384,29 @@ static uint16_t draw(struct ports *p, struct share *sh, enum ports_want want)
 	return 0;
 }
 
+/*
+ * Whether an end of the quarantine gives what is wanted: one that does not would cost every port's
+ * last owner his time for nothing, for a request.
+ */
+static bool quarantine_has(const struct relay_ports *r, const struct share *sh,
+			   enum ports_want want)
+{
+	const struct quarantine *q = &sh->quarantine;
+
+	for (uint32_t i = 0; i < q->n; i++) {
+		const uint16_t port = q->port[(q->head + i) % q->size];
+		const uint16_t other = port ^ 1;
+		const uint32_t until = until_get(r, other);
+
+		if (want == PORTS_ANY || (want == PORTS_EVEN && !(port & 1)))
+			return true;
+		if (want == PORTS_PAIR &&
+		    (port_free(r, other) || (until != 0 && until != MARK_TAKEN)))
+			return true;
+	}
+	return false;
+}
+
 static uint16_t take(struct ports *p, uint32_t relay, uint32_t worker, enum ports_want want,
 		     enum ports_owner owner, uint32_t now)
 {
@@ -392,8 +415,13 @@ static uint16_t take(struct ports *p, uint32_t relay, uint32_t worker, enum port
 	uint16_t port;
 
 	quarantine_expire(p, r, sh, now);
-	while ((port = draw(p, sh, want)) == 0 && sh->quarantine.n)
-		quarantine_end(p, r, sh);
+	port = draw(p, sh, want);
+	if (port == 0 && quarantine_has(r, sh, want)) {
+		do {
+			quarantine_end(p, r, sh);
+			port = draw(p, sh, want);
+		} while (port == 0 && sh->quarantine.n);
+	}
 	if (port == 0)
 		return 0;
 	port_use(p, r, port, owner);

@@ -377,6 +377,44 @@ static void the_oldest_rest_ends_first(void **state)
 	ports_close(p);
 }
 
+/* What cannot be given costs nobody his quarantine; what can be is waited for by nobody. */
+static void pairs_cut_short_what_makes_a_pair(void **state)
+{
+	struct ports *p = make(50000, 50015);
+	uint16_t pair[4], i;
+
+	(void)state;
+	for (i = 0; i < 4; i++)
+		assert_int_not_equal(pair[i] = ports_take(p, 0, 0, PORTS_PAIR, 0), 0);
+	for (i = 0; i < 4; i++)
+		ports_give(p, 0, pair[i], 100 + i); /* the upper halves stay taken */
+	assert_int_equal(ports_take(p, 0, 0, PORTS_PAIR, 105), 0);
+	assert_int_equal(ports_used(p, 0), 8);
+	ports_give(p, 0, pair[2] | 1, 105);
+	assert_int_equal(ports_take(p, 0, 0, PORTS_PAIR, 105), pair[2]);
+	ports_give(p, 0, pair[1] | 1, 106);
+	ports_give(p, 0, pair[3] | 1, 107);
+	assert_int_equal(ports_take(p, 0, 0, PORTS_EVEN, 108) & 1, 0);
+	ports_close(p);
+}
+
+/* Odd ones do not make an even one. */
+static void odd_ports_stay_when_even_ones_are_wanted(void **state)
+{
+	struct ports *p = make(50000, 50007); /* worker 0: 50000, 50001, 50004, 50005 */
+
+	(void)state;
+	assert_true(ports_claim(p, 0, 50000, PORTS_TURN));
+	assert_true(ports_claim(p, 0, 50004, PORTS_TURN));
+	for (uint16_t port = 50001; port <= 50005; port += 4) {
+		assert_true(ports_claim(p, 0, port, PORTS_TURN));
+		ports_give(p, 0, port, 100);
+	}
+	assert_int_equal(ports_take(p, 0, 0, PORTS_EVEN, 101), 0);
+	assert_int_equal(ports_used(p, 0), 4);
+	ports_close(p);
+}
+
 /* A full share of rests, ended early one by one. */
 static void rests_are_cut_short_in_order(void **state)
 {
@@ -566,6 +604,8 @@ int main(void)
 		T(what_is_claimed_late_stays_claimed),
 		T(what_nobody_claims_rests_from_the_start_on),
 		T(the_oldest_rest_ends_first),
+		T(pairs_cut_short_what_makes_a_pair),
+		T(odd_ports_stay_when_even_ones_are_wanted),
 		T(rests_are_cut_short_in_order),
 		T(workers_and_ranges_may_change),
 		T(another_world_knows_of_no_rest),
