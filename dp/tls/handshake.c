@@ -331,11 +331,16 @@ static enum tcp_end handshake_why(const struct handshake_ssl *x, int ssl_error)
 	if (ssl_error == SSL_ERROR_ZERO_RETURN)
 		return TCP_END_TLS_ALERT;
 	while ((e = ERR_get_error())) {
+		int reason = ERR_GET_REASON(e);
+
+		/* Of any part of OpenSSL: what comes of it looks like the other side's fault. */
+		if (reason == ERR_R_MALLOC_FAILURE)
+			return TCP_END_TLS_INTERNAL;
 		if (ERR_GET_LIB(e) != ERR_LIB_SSL)
 			continue;
-		if (ERR_GET_REASON(e) >= SSL_AD_REASON_OFFSET)
+		if (reason >= SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + UINT8_MAX)
 			return TCP_END_TLS_ALERT;
-		why = reason_end(ERR_GET_REASON(e), x->tap_in.n == 1);
+		why = reason_end(reason, x->tap_in.n == 1);
 		if (why != TCP_END_MAX)
 			return why;
 	}

@@ -89,16 +89,17 @@ void fake_trust(SSL_CTX *ctx)
 
 /* ---- SSL objects, counted ---- */
 
+/* One that OpenSSL could not make is given up without having come by here. */
 static void on_ssl_new(void *ssl, void *p, CRYPTO_EX_DATA *ad, int idx, long l, void *arg)
 {
-	(void)ssl, (void)p, (void)ad, (void)idx, (void)l, (void)arg;
-	fake_domain.ssls++;
+	(void)ssl, (void)p, (void)l, (void)arg;
+	fake_domain.ssls += CRYPTO_set_ex_data(ad, idx, &fake_domain);
 }
 
 static void on_ssl_free(void *ssl, void *p, CRYPTO_EX_DATA *ad, int idx, long l, void *arg)
 {
-	(void)ssl, (void)p, (void)ad, (void)idx, (void)l, (void)arg;
-	fake_domain.ssls--;
+	(void)ssl, (void)ad, (void)idx, (void)l, (void)arg;
+	fake_domain.ssls -= p != NULL;
 }
 
 void fake_domain_reset(void)
@@ -231,8 +232,11 @@ SSL *domain_ssl(struct domain_set *d, uint16_t i, bool client, void *arg)
 {
 	SSL *ssl = SSL_new(client ? d->client : d->server);
 
-	MUST(ssl && i == 0);
-	SSL_set_app_data(ssl, arg);
+	MUST(i == 0);
+	if (!ssl || !SSL_set_app_data(ssl, arg)) {
+		SSL_free(ssl);
+		return NULL;
+	}
 	if (client)
 		SSL_set_connect_state(ssl);
 	else
