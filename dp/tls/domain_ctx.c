@@ -17,14 +17,8 @@ static int on_verify(X509_STORE_CTX *s, void *arg)
 	const struct domain *d = arg;
 	const SSL *ssl = X509_STORE_CTX_get_ex_data(s, SSL_get_ex_data_X509_STORE_CTX_idx());
 	const struct handshake *handshake = SSL_get_app_data(ssl);
-	const struct tls_expect *e = handshake ? &handshake->expect : NULL;
-	int error;
 
-	if (expect_chain(e, d->conf->client_ca[0]))
-		return X509_verify_cert(s);
-	error = expect_judge(e, s);
-	X509_STORE_CTX_set_error(s, error);
-	return error == X509_V_OK;
+	return expect_verify(handshake ? &handshake->expect : NULL, d->conf->client_ca[0], s);
 }
 
 /* ask: the names of the CAs go into the CertificateRequest. */

@@ -2,7 +2,6 @@
 #include "expect.h"
 
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -48,25 +47,20 @@ bool expect_met(const struct tls_expect *e, const struct fingerprint_set *peer)
 	       (peer && (e->peer == EXPECT_ANY || fingerprint_matches(e, peer)));
 }
 
-bool expect_chain(const struct tls_expect *e, bool chain)
+/*
+ * As a client: x is for the name, or the address, that e has. SSL_get0_param() was told of it, too,
+ * but where there is no memory to hand that on OpenSSL verifies without.
+ */
+static bool name_fits(const struct tls_expect *e, X509 *x, const SSL *ssl)
 {
-	return chain && (!e || e->peer == EXPECT_DOMAIN);
-}
+	int fits;
 
-/* The name or address that SSL_get0_param() was told, if it was. */
-static bool name_fits(X509 *x, X509_VERIFY_PARAM *p)
-{
-	const char *name = X509_VERIFY_PARAM_get0_host(p, 0);
-	bool fits =
-	    !name || X509_check_host(x, name, 0, X509_VERIFY_PARAM_get_hostflags(p), NULL) == 1;
-	char *ip;
-
-	ERR_set_mark();
-	ip = X509_VERIFY_PARAM_get1_ip_asc(p);
-	ERR_pop_to_mark(); /* to OpenSSL none is an error, which would end the handshake */
-	fits = fits && (!ip || X509_check_ip_asc(x, ip, 0) == 1);
-	OPENSSL_free(ip);
-	return fits;
+	if (!e || SSL_is_server(ssl) || e->peer != EXPECT_DOMAIN || !*e->name)
+		return true;
+	fits = X509_check_ip_asc(x, e->name, 0);
+	if (fits == -2) /* no address */
+		fits = X509_check_host(x, e->name, 0, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, NULL);
+	return fits == 1;
 }
 
 /*
@@ -74,20 +68,38 @@ static bool name_fits(X509 *x, X509_VERIFY_PARAM *p)
  * those who were told that one, as self-signed ones are meant to be. That the other side has its
  * key, the handshake itself shows. A name to check is checked all the same.
  */
-int expect_judge(const struct tls_expect *e, X509_STORE_CTX *s)
+static int judge(const struct tls_expect *e, X509 *x, const SSL *ssl)
 {
-	X509 *x = X509_STORE_CTX_get0_cert(s);
 	EVP_PKEY *key = x ? X509_get0_pubkey(x) : NULL;
 	struct fingerprint_set set;
 
 	if (!key || EVP_PKEY_get_security_bits(key) < KEY_BITS_MIN)
 		return X509_V_ERR_EE_KEY_TOO_SMALL;
-	if (!name_fits(x, X509_STORE_CTX_get0_param(s)))
+	if (!name_fits(e, x, ssl))
 		return X509_V_ERR_HOSTNAME_MISMATCH;
 	if (e && e->peer == EXPECT_FINGERPRINT &&
 	    (!fingerprints_make(&set, x) || !expect_met(e, &set)))
 		return X509_V_ERR_CERT_REJECTED;
 	return X509_V_OK;
+}
+
+int expect_verify(const struct tls_expect *e, bool ca, X509_STORE_CTX *s)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(s, SSL_get_ex_data_X509_STORE_CTX_idx());
+	X509 *x = X509_STORE_CTX_get0_cert(s);
+	int error = X509_V_OK, chain;
+
+	if (!ca || (e && e->peer != EXPECT_DOMAIN)) {
+		error = judge(e, x, ssl);
+	} else {
+		chain = X509_verify_cert(s);
+		if (chain <= 0)
+			return chain;
+		if (!name_fits(e, x, ssl))
+			error = X509_V_ERR_HOSTNAME_MISMATCH;
+	}
+	X509_STORE_CTX_set_error(s, error);
+	return error == X509_V_OK;
 }
 
 static bool is_address(const char *name)

@@ -38,11 +38,10 @@ struct tls_expect {
  */
 bool expect_use(const struct tls_expect *e, SSL *ssl, bool client);
 /*
- * The verdict on the other side's certificate: an error of x509_verify_cert(3), X509_V_OK. chain:
- * whether the domain has CAs, which judge it then, and not this, unless e says otherwise.
+ * The verdict on the other side's certificate, as SSL_CTX_set_cert_verify_callback(3) wants it. ca:
+ * whether the domain has CAs, to which a chain must lead then, unless e says otherwise.
  */
-bool expect_chain(const struct tls_expect *e, bool chain);
-int expect_judge(const struct tls_expect *e, X509_STORE_CTX *s);
+int expect_verify(const struct tls_expect *e, bool ca, X509_STORE_CTX *s);
 /*
  * After the handshake: whether a certificate with these fingerprints, NULL for none, will do. To
  * show none ends the connection as to show another does, with bad_certificate (RFC 8122 6.2).

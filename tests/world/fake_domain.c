@@ -117,6 +117,7 @@ void fake_domain_reset(void)
 		.groups = "X25519:P-256",
 		.key = { true, true },
 		.trust = true,
+		.ca = true,
 		.alpn = "stun.turn",
 	};
 }
@@ -166,6 +167,15 @@ static unsigned on_psk(SSL *ssl, const char *identity, uint8_t *psk, unsigned ma
 	return s->psk_len;
 }
 
+static int on_verify(X509_STORE_CTX *x, void *arg)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(x, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const struct handshake *s = SSL_get_app_data(ssl);
+
+	(void)arg;
+	return expect_verify(&s->expect, fake_domain.ca, x);
+}
+
 static SSL_CTX *context(OSSL_LIB_CTX *libctx, bool client)
 {
 	const struct fake_domain *f = &fake_domain;
@@ -177,6 +187,7 @@ static SSL_CTX *context(OSSL_LIB_CTX *libctx, bool client)
 	     SSL_CTX_set_ciphersuites(c, f->suites_13) && SSL_CTX_set1_groups_list(c, f->groups));
 	MUST(SSL_CTX_set_session_id_context(c, (const uint8_t *)"fake", 4));
 	SSL_CTX_set_verify(c, client ? SSL_VERIFY_PEER : f->verify, NULL);
+	SSL_CTX_set_cert_verify_callback(c, on_verify, NULL);
 	fake_certs(c, f->key, f->chain);
 	if (f->trust)
 		fake_trust(c);

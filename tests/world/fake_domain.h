@@ -22,6 +22,7 @@ struct fake_domain {
 	bool key[FAKE_KEYS];
 	int verify;	    /* SSL_VERIFY_PEER, SSL_VERIFY_FAIL_IF_NO_PEER_CERT */
 	bool trust;	    /* the fake certificates */
+	bool ca;	    /* a chain is asked for */
 	uint32_t chain;	    /* certificates beyond the first */
 	const char *alpn;   /* that is chosen when it is offered */
 	bool fail;	    /* domains_create() does */

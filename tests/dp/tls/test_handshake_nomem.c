@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	EACH = 256, /* wishes of a handshake, its first and its last, each of which is refused, */
@@ -189,6 +190,52 @@ static void as_a_client(void **state)
 	both_versions(true);
 }
 
+/* Nobody is taken for another because there was no memory to look. */
+static void never_another(const char *name)
+{
+	uint32_t n = 0;
+
+	peer_context(true);
+	do {
+		struct handshake *s = handshake_fresh();
+
+		strcpy(s->expect.name, name);
+		mem.asked = 0;
+		mem.fail_at = ++n;
+		peer_open();
+		handshake_all(s);
+		mem.fail_at = 0;
+		assert_int_equal(s->state, HANDSHAKE_FAILED);
+		peer_close();
+		handshake_put(&sw.worker[0], s);
+	} while (mem.asked >= n);
+	assert_true(n > EACH);
+}
+
+static void another_name(void **state)
+{
+	(void)state;
+	handshake_start();
+	never_another("example.org");
+}
+
+static void another_address(void **state)
+{
+	(void)state;
+	handshake_start();
+	never_another("192.0.2.2");
+}
+
+/* The same where the domain has no CAs. */
+static void another_without_cas(void **state)
+{
+	(void)state;
+	fake_domain.ca = false;
+	handshake_start();
+	never_another("example.org");
+	never_another("192.0.2.2");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, handshake_setup, handshake_teardown)
 
 int main(void)
@@ -196,6 +243,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(as_a_server),
 		T(as_a_client),
+		T(another_name),
+		T(another_address),
+		T(another_without_cas),
 	};
 
 	if (CRYPTO_set_mem_functions(mem_alloc, mem_resize, mem_free) != 1)
