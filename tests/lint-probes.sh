@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The probes of the program PROGRAM are those that the manual page PAGE lists, with as many arguments.
-#   check-probes.sh PROGRAM PAGE
+#   lint-probes.sh PROGRAM PAGE
 set -euo pipefail
 export LC_ALL=C
 
@@ -13,8 +13,8 @@ built=$(readelf -n "$1" | awk '
 listed=$(sed -n '/^\.Sh PROBES/,/^\.Sh [^P]/p' "$2" |
 	awk '$1 == ".It" && $2 == "Li" { print $3, (NF - 3) / 2 }' | sort -u)
 
-[ -n "$listed" ] || { echo "check-probes.sh: $2 lists no probe" >&2 && exit 1; }
+[ -n "$listed" ] || { echo "lint-probes.sh: $2 lists no probe" >&2 && exit 1; }
 diff <(printf '%s\n' "$listed") <(printf '%s\n' "$built") >&2 || {
-	echo "check-probes.sh: < is what $2 lists, > what $1 has" >&2
+	echo "lint-probes.sh: < is what $2 lists, > what $1 has" >&2
 	exit 1
 }
