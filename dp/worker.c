@@ -96,7 +96,7 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 	w->layout = dp->region->worker[id];
 	w->rings_ok = boundary_attach(w);
 	if (!worker_pools(w, err, errlen) || !audit_create(w, err, errlen) ||
-	    !turn_create(w, err, errlen) || !context_create(w, err, errlen) ||
+	    !turn_create(w, err, errlen) || !gate_create(w, err, errlen) ||
 	    !tcp_create(w, err, errlen) || !tls_create(w, err, errlen) ||
 	    !frag_create(w, err, errlen)) {
 		worker_free(w);
@@ -115,7 +115,7 @@ void worker_free(struct worker *w)
 	tcp_destroy(w);
 	tls_destroy(w);
 	frag_destroy(w);
-	context_destroy(w);
+	gate_destroy(w);
 	turn_destroy(w);
 	if (w->neigh)
 		neigh_free(w, w->neigh);

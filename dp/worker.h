@@ -23,17 +23,15 @@ enum {
 	IDLE_TURNS = 256, /* empty turns before the first nap */
 };
 
-struct context;
-struct media;
 struct media_path;
 struct session;
 struct path;
 struct turn;
+struct gateway;
 struct audit;
 struct neigh_table;
 struct fragments;
 struct tcp;
-struct stream_pool;
 struct tls_worker;
 struct trace;
 
@@ -77,10 +75,10 @@ struct worker {
 	struct neigh_table *neigh;
 	struct neigh *neighbours; /* entries of neigh, for neigh_cached() */
 	struct turn *turn;	  /* what turn/ alone has */
+	struct gateway *gateway;
 	struct audit *audit;
 	struct tcp *tcp;
 	struct tls_worker *tls;	       /* NULL: no listener, or leg, has TLS */
-	struct stream_pool *streams;   /* gateway/stream.h; NULL: none may be */
 	struct ctl_counters *counters; /* in the region; this worker is the only writer */
 	struct ctl_port_counters *port_counters;
 	struct trace *trace;	       /* trace.h; NULL: nobody looks */
@@ -110,16 +108,6 @@ struct worker {
 	_Atomic bool rings_broken; /* worker to service thread: detach it */
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */
 	uint32_t sync_epoch;	   /* of the replay under way, see session.c */
-
-	/* Gateway, see gateway/context.h. */
-	struct context *context; /* [contexts_max] */
-	struct media *media;	 /* [contexts_max], the state of those of UDP */
-	uint32_t contexts_max;
-	uint32_t context_sweep_at; /* next slot of the sweep that ends a replay */
-	uint32_t context_at;	   /* next slot of the round */
-	uint32_t context_round;
-	uint64_t context_ms;  /* when the round goes on */
-	uint64_t context_due; /* slots to look at by then, times CONTEXT_TICK_MS */
 
 	/* Fragments. */
 	struct fragments *frag;

@@ -14,7 +14,7 @@ export LC_ALL=C
 root=${1:-$(dirname "$0")/..}
 stamp=${2:-} depfile=${3:-}
 
-own='(^|/)turn/turn[.]h' # from where "turn.h" is not enough
+own='(^|/)(gateway/gateway|net/net|turn/turn)[.]h' # for the folder itself "turn.h" is enough
 top='(^|/)(audit|cmd|demux|dispatch|handover|loop|rx|rx_parse)[.]h'
 # folder or file, what must not be included there (an extended regex on the path between the quotes)
 rules='

@@ -72,6 +72,8 @@ done <<'END'
 1 dp/service/new.c #include "../dispatch.h"
 1 dp/new.c         #include "turn/turn.h"
 1 dp/gateway/new.c #include "../turn/turn.h"
+1 dp/turn/new.c    #include "../net/net.h"
+1 dp/cmd.c         #include "gateway/gateway.h"
 0 dp/turn/new.c    #include "turn.h"
 0 dp/gateway/new.c #include "../relay/path.h"
 0 dp/relay/new.c   #include "../net/ip.h"

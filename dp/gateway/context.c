@@ -1,50 +1,66 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "context.h"
+#include "gateway.h"
 #include "media.h"
+#include "stream.h"
 #include "../boundary.h"
 #include "../../lib/bug.h"
 
 #include <rte_malloc.h>
 
-enum { SWEEP_IDLE = UINT32_MAX, MEDIA_ROUNDS = 10 };
+enum { MEDIA_ROUNDS = 10 };
 
 /* ---- life ---- */
 
-bool context_create(struct worker *w, char *err, size_t errlen)
+static bool gate_tables_create(struct worker *w, uint32_t contexts)
+{
+	struct gateway *g = w->gateway;
+
+	g->context = rte_zmalloc("contexts", sizeof(struct context) * contexts, 64);
+	g->media = rte_zmalloc("media", sizeof(struct media) * contexts, 64);
+	w->media_path = rte_zmalloc("media paths", sizeof(struct media_path) * LEGS * contexts, 64);
+	return g->context && g->media && w->media_path;
+}
+
+bool gate_create(struct worker *w, char *err, size_t errlen)
 {
 	const struct config *c = w->dp->conf;
 	uint32_t n = c->gateway.contexts;
+	struct gateway *g = rte_zmalloc("gateway", sizeof(*g), RTE_CACHE_LINE_SIZE);
 
-	w->contexts_max = n;
-	w->context_sweep_at = SWEEP_IDLE;
-	w->context_ms = n ? 0 : UINT64_MAX;
-	if (n == 0)
+	w->gateway = g;
+	if (g) {
+		g->contexts_max = n;
+		g->round_ms = n ? 0 : UINT64_MAX;
+	}
+	if (g && n == 0)
 		return true;
-	w->context = rte_zmalloc("contexts", sizeof(struct context) * n, 64);
-	w->media = rte_zmalloc("media", sizeof(struct media) * n, 64);
-	w->media_path = rte_zmalloc("media paths", sizeof(struct media_path) * LEGS * n, 64);
-	if (w->context && w->media && w->media_path)
+	if (g && gate_tables_create(w, n))
 		return stream_create(w, err, errlen);
 	snprintf(err, errlen, "%s: dataplane.memory-mb: too small for %u contexts on each worker",
 		 c->file, n);
 	return false;
 }
 
-void context_destroy(struct worker *w)
+void gate_destroy(struct worker *w)
 {
+	if (!w->gateway)
+		return;
 	stream_destroy(w);
 	rte_free(w->media_path);
-	rte_free(w->media);
-	rte_free(w->context);
+	rte_free(w->gateway->media);
+	rte_free(w->gateway->context);
+	rte_free(w->gateway);
+	w->gateway = NULL;
 }
 
 struct context *context_find(struct worker *w, struct ctl_cid cid)
 {
 	struct context *x;
 
-	if (cid.slot >= w->contexts_max || cid.gen == 0)
+	if (cid.slot >= w->gateway->contexts_max || cid.gen == 0)
 		return NULL;
-	x = &w->context[cid.slot];
+	x = &w->gateway->context[cid.slot];
 	return x->gen == cid.gen ? x : NULL;
 }
 
@@ -58,7 +74,7 @@ bool context_tell(struct worker *w, uint32_t slot, const struct evt_term *about)
 		return false;
 	*e = *about;
 	e->hdr = (struct ctl_hdr){ EVT_TERM, sizeof(*e), 0 };
-	e->cid = (struct ctl_cid){ slot, w->context[slot].gen };
+	e->cid = (struct ctl_cid){ slot, w->gateway->context[slot].gen };
 	evt_publish(w);
 	return true;
 }
@@ -79,7 +95,7 @@ static bool context_refused(struct worker *w, const struct ctl_hdr *hdr, struct 
 
 static bool context_answer(struct worker *w, const struct cmd_context *c)
 {
-	const struct context *x = &w->context[c->cid.slot];
+	const struct context *x = &w->gateway->context[c->cid.slot];
 	struct evt_context_stats s = { .hdr = { EVT_CONTEXT_STATS, sizeof(s), c->hdr.seq },
 				       .cid = c->cid };
 	void *e = evt_answer(w);
@@ -99,12 +115,12 @@ static bool context_answer(struct worker *w, const struct cmd_context *c)
 
 uint32_t context_slots(const struct worker *w)
 {
-	return w->contexts_max;
+	return w->gateway->contexts_max;
 }
 
 bool context_told(struct worker *w, uint32_t slot)
 {
-	const struct context *x = &w->context[slot];
+	const struct context *x = &w->gateway->context[slot];
 	struct evt_context e = {
 		.hdr = { EVT_CONTEXT, sizeof(e), 0 },
 		.cid = { slot, x->gen },
@@ -137,7 +153,7 @@ static uint32_t *port_entry(struct worker *w, const struct ctl_relay *r, uint32_
 
 static void ports_give(struct worker *w, uint32_t slot, uint32_t side)
 {
-	struct context *x = &w->context[slot];
+	struct context *x = &w->gateway->context[slot];
 	uint32_t i;
 
 	for (i = 0; i < x->ports[side]; i++) {
@@ -150,7 +166,7 @@ static void ports_give(struct worker *w, uint32_t slot, uint32_t side)
 static void ports_take(struct worker *w, uint32_t slot, uint32_t side, const struct ctl_relay *r,
 		       uint8_t n)
 {
-	struct context *x = &w->context[slot];
+	struct context *x = &w->gateway->context[slot];
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
@@ -164,10 +180,10 @@ static void ports_take(struct worker *w, uint32_t slot, uint32_t side, const str
 static void context_clear(struct worker *w, uint32_t slot)
 {
 	static const struct ctl_term none[SIDES];
-	struct context *x = &w->context[slot];
+	struct context *x = &w->gateway->context[slot];
 	uint32_t side;
 
-	if (BUG_ON(slot >= w->contexts_max))
+	if (BUG_ON(slot >= w->gateway->contexts_max))
 		return;
 	if (x->kind == CONTEXT_MEDIA)
 		media_set(w, slot, none);
@@ -182,7 +198,7 @@ static void context_clear(struct worker *w, uint32_t slot)
 /* One side goes as by a command without it: the context stays, with the other or with none. */
 static void context_subtract(struct worker *w, uint32_t slot, uint32_t side)
 {
-	if (w->context[slot].kind == CONTEXT_MEDIA)
+	if (w->gateway->context[slot].kind == CONTEXT_MEDIA)
 		media_subtract(w, slot, side);
 	else
 		stream_subtract(w, slot, side);
@@ -192,7 +208,7 @@ static void context_subtract(struct worker *w, uint32_t slot, uint32_t side)
 /* A side of a context not named since a replay began was forgotten, or moved. */
 static bool context_yields(const struct worker *w, uint32_t entry)
 {
-	return w->context[gate_slot(entry)].epoch != w->sync_epoch;
+	return w->gateway->context[gate_slot(entry)].epoch != w->sync_epoch;
 }
 
 static void context_give_way(struct worker *w, uint32_t entry)
@@ -256,7 +272,7 @@ static bool context_check(struct worker *w, const struct cmd_context_set *c, boo
 	const struct context *x;
 
 	*why = REFUSED_FULL;
-	if (c->cid.slot >= w->contexts_max)
+	if (c->cid.slot >= w->gateway->contexts_max)
 		return false;
 	*why = REFUSED_BAD;
 	if (!context_valid(w, c))
@@ -299,7 +315,7 @@ bool context_set(struct worker *w, const struct cmd_context_set *c)
 	if (!context_check(w, c, false, &why))
 		return context_refused(w, &c->hdr, c->cid, why);
 	ports_pass(w, c);
-	x = &w->context[slot];
+	x = &w->gateway->context[slot];
 	if (x->gen && x->gen != c->cid.gen)
 		context_clear(w, slot);
 	if (!x->gen) {
@@ -364,41 +380,41 @@ bool context_move(struct worker *w, const struct cmd_context_move *c)
 
 void context_sync_begin(struct worker *w)
 {
-	w->context_sweep_at = SWEEP_IDLE;
+	sweep_stop(&w->gateway->sweep);
 }
 
 void context_sync_end(struct worker *w)
 {
-	w->context_sweep_at = 0;
+	sweep_begin(&w->gateway->sweep);
+}
+
+static void context_sweep_look(struct worker *w, uint32_t slot)
+{
+	const struct context *x = &w->gateway->context[slot];
+
+	if (x->gen && x->epoch != w->sync_epoch)
+		context_clear(w, slot);
 }
 
 uint32_t context_sweep(struct worker *w, uint32_t budget)
 {
-	uint32_t n = 0;
+	struct gateway *g = w->gateway;
 
-	if (w->context_sweep_at == SWEEP_IDLE)
-		return 0;
-	for (; n < budget && w->context_sweep_at < w->contexts_max; n++, w->context_sweep_at++)
-		if (w->context[w->context_sweep_at].gen &&
-		    w->context[w->context_sweep_at].epoch != w->sync_epoch)
-			context_clear(w, w->context_sweep_at);
-	if (w->context_sweep_at >= w->contexts_max)
-		w->context_sweep_at = SWEEP_IDLE;
-	return n;
+	return sweep_turn(w, &g->sweep, g->contexts_max, budget, context_sweep_look);
 }
 
 /* ---- housekeeping ---- */
 
 static void context_look(struct worker *w, uint32_t slot)
 {
-	const struct context *x = &w->context[slot];
+	const struct context *x = &w->gateway->context[slot];
 
 	if (!x->gen)
 		return;
 	/* Nobody may be there to delete it. */
 	if (x->expiry <= w->now)
 		context_clear(w, slot);
-	else if (x->kind == CONTEXT_MEDIA && slot % MEDIA_ROUNDS == w->context_round)
+	else if (x->kind == CONTEXT_MEDIA && slot % MEDIA_ROUNDS == w->gateway->round)
 		media_tick(w, slot);
 	else if (x->kind == CONTEXT_STREAM)
 		stream_tick(w, slot);
@@ -406,21 +422,22 @@ static void context_look(struct worker *w, uint32_t slot)
 
 uint32_t context_tick(struct worker *w)
 {
+	struct gateway *g = w->gateway;
 	uint64_t ms;
 	uint32_t i, n;
 
-	if (likely(w->now_ms < w->context_ms))
+	if (likely(w->now_ms < g->round_ms))
 		return 0;
-	ms = RTE_MIN(w->now_ms - w->context_ms + 1, (uint64_t)CONTEXT_TICK_MS);
-	w->context_ms = w->now_ms + 1;
-	w->context_due += ms * w->contexts_max;
-	n = (uint32_t)(w->context_due / CONTEXT_TICK_MS);
-	w->context_due %= CONTEXT_TICK_MS;
+	ms = RTE_MIN(w->now_ms - g->round_ms + 1, (uint64_t)CONTEXT_TICK_MS);
+	g->round_ms = w->now_ms + 1;
+	g->round_due += ms * g->contexts_max;
+	n = (uint32_t)(g->round_due / CONTEXT_TICK_MS);
+	g->round_due %= CONTEXT_TICK_MS;
 	for (i = 0; i < n; i++) {
-		context_look(w, w->context_at++);
-		if (w->context_at == w->contexts_max) {
-			w->context_at = 0;
-			w->context_round = (w->context_round + 1) % MEDIA_ROUNDS;
+		context_look(w, g->round_at++);
+		if (g->round_at == g->contexts_max) {
+			g->round_at = 0;
+			g->round = (g->round + 1) % MEDIA_ROUNDS;
 		}
 	}
 	return n;

@@ -61,9 +61,9 @@ struct context {
 };
 _Static_assert(sizeof(struct context) == 32, "two a cache line");
 
-/* Worker's tables; part of worker_create(). */
-bool context_create(struct worker *w, char *err, size_t errlen);
-void context_destroy(struct worker *w);
+/* All of this folder on a worker; part of worker_create(). On failure one sentence in err. */
+bool gate_create(struct worker *w, char *err, size_t errlen);
+void gate_destroy(struct worker *w);
 
 /* How many local ports a termination has; 0: there is none (context_check.c). */
 uint8_t term_ports(const struct ctl_term *t);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A datagram to the port of a leg, the general way: it does all that may have to be done. */
+#include "gateway.h"
 #include "media.h"
 #include "../relay/emit.h"
 #include "../../lib/stun.h"
@@ -122,7 +123,7 @@ static bool is_media(const struct media_in *in)
 static enum drop leg_may_learn(const struct worker *w, const struct media_in *in,
 			       const struct sock_addr *from, bool same)
 {
-	const struct media_leg *leg = &w->media[in->slot].leg[in->leg];
+	const struct media_leg *leg = &w->gateway->media[in->slot].leg[in->leg];
 	const uint16_t flags = in->term->flags;
 
 	if (flags & TERM_LATCH_ADDR && !ip_eq(&from->ip, &leg->given.ip))
@@ -140,7 +141,7 @@ static enum drop leg_may_learn(const struct worker *w, const struct media_in *in
 /* RTP comes from another host now: RTCP of the one before is void. */
 static void rtcp_follow(struct worker *w, const struct media_in *in, const struct sock_addr *from)
 {
-	struct media_leg *leg = &w->media[in->slot].leg[in->leg + 1];
+	struct media_leg *leg = &w->gateway->media[in->slot].leg[in->leg + 1];
 	struct media_path *l = in->line + 1;
 	const struct sock_addr now = { l->from, l->from_port };
 
@@ -159,7 +160,7 @@ static void rtcp_follow(struct worker *w, const struct media_in *in, const struc
 static enum drop leg_learn(struct worker *w, const struct media_in *in,
 			   const struct sock_addr *from, bool same)
 {
-	struct media_leg *leg = &w->media[in->slot].leg[in->leg];
+	struct media_leg *leg = &w->gateway->media[in->slot].leg[in->leg];
 	const bool first = leg->state == LEG_OPEN;
 	enum drop why;
 
@@ -193,7 +194,7 @@ static bool leg_any_port(const struct media_in *in, const struct media_leg *leg,
 /* DROP_NONE: the datagram is the remote's, and may come in. */
 static enum drop leg_source(struct worker *w, const struct media_in *in)
 {
-	struct media_leg *leg = &w->media[in->slot].leg[in->leg];
+	struct media_leg *leg = &w->gateway->media[in->slot].leg[in->leg];
 	const struct sock_addr from = { in->p->src, in->p->sport };
 	const bool same =
 	    ip_eq(&in->line->from, &from.ip) && be16_eq(in->line->from_port, from.port);
@@ -230,7 +231,7 @@ static bool rate_passes(const struct worker *w, struct media_term *t, const stru
 /* DROP_NONE: it may go out on the other side. */
 static enum drop partner_takes(struct worker *w, const struct media_in *in)
 {
-	const struct media_term *t = &w->media[in->slot].term[!in->side];
+	const struct media_term *t = &w->gateway->media[in->slot].term[!in->side];
 
 	if (!t->here || be16_get(in->line->to.dport) == 0)
 		return DROP_GATE_PARTNER;
@@ -296,11 +297,11 @@ void media_input(struct worker *w, struct pkt *p)
 	enum drop why;
 	bool mux;
 
-	if (w->context[in.slot].kind != CONTEXT_MEDIA) {
+	if (w->gateway->context[in.slot].kind != CONTEXT_MEDIA) {
 		pkt_drop(w, p->m, DROP_GATE_KIND);
 		return;
 	}
-	in.term = &w->media[in.slot].term[in.side];
+	in.term = &w->gateway->media[in.slot].term[in.side];
 	in.leg = p->slot % LEGS;
 	mux = in.term->flags & TERM_RTCP_MUX;
 	/* The port above is ours, but nobody was told of it. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What contexts of UDP are: from commands, from what was learnt, and as time goes by. */
+#include "gateway.h"
 #include "media.h"
 
 /* ---- lines ---- */
@@ -18,7 +19,7 @@ static bool term_has(const struct media_term *t, uint32_t rtcp)
 static struct sock_addr term_local(const struct worker *w, uint32_t slot, uint32_t side,
 				   uint32_t rtcp)
 {
-	const struct media_term *t = &w->media[slot].term[side];
+	const struct media_term *t = &w->gateway->media[slot].term[side];
 	uint16_t port = be16_get(t->local.port);
 
 	if (rtcp && !term_mux(t))
@@ -50,7 +51,7 @@ static bool flow_is_short(const struct worker *w, const struct media *m, uint32_
 /* Where a flow goes; nowhere if the partner, or its remote, is not known. */
 static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t rtcp)
 {
-	const struct media *m = &w->media[slot];
+	const struct media *m = &w->gateway->media[slot];
 	const struct media_term *to = &m->term[!side];
 	const bool mux = term_mux(&m->term[side]);
 	struct media_path *lines = media_lines(w, slot), *l = &lines[2 * side + rtcp];
@@ -83,7 +84,7 @@ static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t r
 
 void media_make(struct worker *w, uint32_t slot)
 {
-	const struct media *m = &w->media[slot];
+	const struct media *m = &w->gateway->media[slot];
 	struct media_path *lines = media_lines(w, slot);
 	uint32_t side, flow;
 
@@ -106,12 +107,12 @@ static void leg_tell(struct worker *w, uint32_t slot, uint32_t leg)
 	const struct media_path *l = &media_lines(w, slot)[leg];
 	struct evt_term e = { .side = (uint8_t)(leg / 2),
 			      .what = TERM_LATCHED,
-			      .attempt = w->media[slot].term[leg / 2].attempt,
+			      .attempt = w->gateway->media[slot].term[leg / 2].attempt,
 			      .rtcp = leg % 2,
 			      .remote = { l->from, l->from_port } };
 
-	w->media[slot].leg[leg].untold = !context_tell(w, slot, &e);
-	w->media[slot].leg[leg].told_s = w->now;
+	w->gateway->media[slot].leg[leg].untold = !context_tell(w, slot, &e);
+	w->gateway->media[slot].leg[leg].told_s = w->now;
 }
 
 void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct sock_addr *remote)
@@ -122,8 +123,8 @@ void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct soc
 	l->from_port = remote->port;
 	media_make(w, slot);
 	count(w, CNT_GATE_LATCHED);
-	w->media[slot].leg[leg].untold = true;
-	if (w->media[slot].leg[leg].told_s != w->now)
+	w->gateway->media[slot].leg[leg].untold = true;
+	if (w->gateway->media[slot].leg[leg].told_s != w->now)
 		leg_tell(w, slot, leg);
 }
 
@@ -146,7 +147,7 @@ static void media_agreed(struct worker *w, uint32_t slot, struct media_term *t)
 
 void media_heard(struct worker *w, uint32_t slot, uint32_t side)
 {
-	struct media_term *t = &w->media[slot].term[side];
+	struct media_term *t = &w->gateway->media[slot].term[side];
 
 	t->heard = true;
 	t->told = false;
@@ -162,7 +163,7 @@ void media_heard(struct worker *w, uint32_t slot, uint32_t side)
  */
 void media_checked(struct worker *w, uint32_t slot, uint32_t side, bool nominated)
 {
-	struct media_term *t = &w->media[slot].term[side];
+	struct media_term *t = &w->gateway->media[slot].term[side];
 
 	if (nominated || t->restarts)
 		t->nominated_s = w->now;
@@ -173,7 +174,7 @@ void media_checked(struct worker *w, uint32_t slot, uint32_t side, bool nominate
 
 void media_look(struct worker *w, uint32_t slot, uint32_t side)
 {
-	if (w->media[slot].term[side].seen != side_packets(w, slot, side))
+	if (w->gateway->media[slot].term[side].seen != side_packets(w, slot, side))
 		media_heard(w, slot, side);
 }
 
@@ -183,7 +184,7 @@ void media_look(struct worker *w, uint32_t slot, uint32_t side)
 static void leg_set(struct worker *w, uint32_t slot, uint32_t i, const struct ctl_term *t)
 {
 	struct media_path *l = &media_lines(w, slot)[i];
-	struct media_leg *leg = &w->media[slot].leg[i];
+	struct media_leg *leg = &w->gateway->media[slot].leg[i];
 	const struct sock_addr *latched = &t->latched[i % 2], *from = &t->remote[i % 2];
 	const uint16_t relearn = i % 2 ? TERM_RELEARN_RTCP : TERM_RELEARN;
 	const bool known = t->flags & (TERM_ICE | TERM_LATCH) && be16_get(latched->port);
@@ -227,7 +228,7 @@ static void leg_repeat(struct worker *w, uint32_t slot, uint32_t i, const struct
 	const struct media_path *l = &media_lines(w, slot)[i];
 	const struct sock_addr known = { l->from, l->from_port };
 	const uint16_t relearn = i % 2 ? TERM_RELEARN_RTCP : TERM_RELEARN;
-	struct media_leg *leg = &w->media[slot].leg[i];
+	struct media_leg *leg = &w->gateway->media[slot].leg[i];
 
 	if (t->flags & (TERM_LATCH | TERM_ICE) && leg->state != LEG_OPEN && be16_get(known.port) &&
 	    !(i % 2 && t->flags & TERM_RTCP_MUX) &&
@@ -237,7 +238,7 @@ static void leg_repeat(struct worker *w, uint32_t slot, uint32_t i, const struct
 
 static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struct ctl_term *t)
 {
-	struct media *m = &w->media[slot];
+	struct media *m = &w->gateway->media[slot];
 	struct media_term *s = &m->term[side];
 	uint32_t i;
 
@@ -296,14 +297,14 @@ void media_subtract(struct worker *w, uint32_t slot, uint32_t side)
 
 void media_repeat(struct worker *w, uint32_t slot)
 {
-	struct media *m = &w->media[slot];
+	struct media *m = &w->gateway->media[slot];
 
 	m->term[0].told = m->term[1].told = false;
 }
 
 void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side)
 {
-	struct media *a = &w->media[slot], *b = &w->media[to];
+	struct media *a = &w->gateway->media[slot], *b = &w->gateway->media[to];
 	const size_t legs = 2 * sizeof(a->leg[0]), lines = 2 * sizeof(struct media_path);
 
 	b->term[to_side] = a->term[side];
@@ -322,7 +323,7 @@ void media_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SI
 
 	for (side = 0; side < SIDES; side++) {
 		const struct media_path *l = &media_lines(w, slot)[2 * side];
-		const struct media_term *t = &w->media[slot].term[side];
+		const struct media_term *t = &w->gateway->media[slot].term[side];
 
 		media_look(w, slot, side);
 		stats[side] = (struct ctl_term_stats){
@@ -342,7 +343,7 @@ void media_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SI
 /* Whether the lines are to be made anew. */
 static bool leg_tick(struct worker *w, uint32_t slot, uint32_t i)
 {
-	struct media_leg *leg = &w->media[slot].leg[i];
+	struct media_leg *leg = &w->gateway->media[slot].leg[i];
 	const bool lock =
 	    leg->state == LEG_LEARNING && (int32_t)((uint32_t)w->now_ms - leg->lock_ms) >= 0;
 
@@ -355,7 +356,7 @@ static bool leg_tick(struct worker *w, uint32_t slot, uint32_t i)
 
 static bool term_tick(struct worker *w, uint32_t slot, uint32_t side)
 {
-	struct media_term *t = &w->media[slot].term[side];
+	struct media_term *t = &w->gateway->media[slot].term[side];
 	const struct media_path *back = &media_lines(w, slot)[2 * !side];
 	bool anew;
 
@@ -373,7 +374,7 @@ static bool term_tick(struct worker *w, uint32_t slot, uint32_t side)
 
 void media_tick(struct worker *w, uint32_t slot)
 {
-	const struct media *m = &w->media[slot];
+	const struct media *m = &w->gateway->media[slot];
 	bool anew = false;
 	uint32_t side;
 
@@ -388,7 +389,7 @@ void media_tick(struct worker *w, uint32_t slot)
 
 static void term_of(const struct worker *w, uint32_t slot, uint32_t side, struct ctl_term *t)
 {
-	const struct media *m = &w->media[slot];
+	const struct media *m = &w->gateway->media[slot];
 	const struct media_term *s = &m->term[side];
 	uint32_t i;
 
@@ -420,6 +421,6 @@ void media_terms(const struct worker *w, uint32_t slot, struct ctl_term term[SID
 	uint32_t side;
 
 	for (side = 0; side < SIDES; side++)
-		if (w->media[slot].term[side].here)
+		if (w->gateway->media[slot].term[side].here)
 			term_of(w, slot, side, &term[side]);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stream.h"
+#include "gateway.h"
 
 #include <rte_malloc.h>
 
@@ -13,7 +14,7 @@ bool stream_create(struct worker *w, char *err, size_t errlen)
 
 	if (n == 0)
 		return true;
-	w->streams = p = rte_zmalloc("streams", sizeof(*p) + n * sizeof(p->stream[0]), 64);
+	w->gateway->streams = p = rte_zmalloc("streams", sizeof(*p) + n * sizeof(p->stream[0]), 64);
 	if (!p) {
 		snprintf(err, errlen,
 			 "%s: dataplane.memory-mb: too small for %u streams on each worker",
@@ -27,13 +28,13 @@ bool stream_create(struct worker *w, char *err, size_t errlen)
 
 void stream_destroy(struct worker *w)
 {
-	rte_free(w->streams);
-	w->streams = NULL;
+	rte_free(w->gateway->streams);
+	w->gateway->streams = NULL;
 }
 
 static struct stream *stream_take(struct worker *w, uint32_t slot)
 {
-	struct stream_pool *p = w->streams;
+	struct stream_pool *p = w->gateway->streams;
 	struct stream *s;
 
 	if (!p || p->free == SLOT_NONE)
@@ -41,17 +42,17 @@ static struct stream *stream_take(struct worker *w, uint32_t slot)
 	s = &p->stream[p->free];
 	p->free = s->next;
 	s->slot = slot;
-	w->context[slot].stream = s;
+	w->gateway->context[slot].stream = s;
 	count(w, CNT_GATE_STREAMS);
 	return s;
 }
 
 static void stream_give(struct worker *w, struct stream *s)
 {
-	w->context[s->slot].stream = NULL;
+	w->gateway->context[s->slot].stream = NULL;
 	memset(s->side, 0, sizeof(s->side));
-	s->next = w->streams->free;
-	w->streams->free = (uint32_t)(s - w->streams->stream);
+	s->next = w->gateway->streams->free;
+	w->gateway->streams->free = (uint32_t)(s - w->gateway->streams->stream);
 	count_add(w, CNT_GATE_STREAMS, UINT64_MAX);
 }
 
@@ -94,13 +95,14 @@ static void stream_end(struct worker *w, struct stream *s)
 
 bool stream_can(const struct worker *w, uint32_t slot)
 {
-	return w->context[slot].stream || (w->streams && w->streams->free != SLOT_NONE);
+	return w->gateway->context[slot].stream ||
+	       (w->gateway->streams && w->gateway->streams->free != SLOT_NONE);
 }
 
 void stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES])
 {
-	bool replay = w->context[slot].epoch != w->sync_epoch;
-	struct stream *s = w->context[slot].stream;
+	bool replay = w->gateway->context[slot].epoch != w->sync_epoch;
+	struct stream *s = w->gateway->context[slot].stream;
 	uint32_t i;
 
 	if (term[0].transport == TERM_NONE && term[1].transport == TERM_NONE) {
@@ -121,7 +123,7 @@ void stream_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDE
 
 void stream_subtract(struct worker *w, uint32_t slot, uint32_t side)
 {
-	struct stream *s = w->context[slot].stream;
+	struct stream *s = w->gateway->context[slot].stream;
 
 	side_subtract(w, s, side);
 	stream_pause(w, s);
@@ -129,7 +131,7 @@ void stream_subtract(struct worker *w, uint32_t slot, uint32_t side)
 
 bool stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side)
 {
-	struct stream *from = w->context[slot].stream, *s = w->context[to].stream;
+	struct stream *from = w->gateway->context[slot].stream, *s = w->gateway->context[to].stream;
 	struct stream_owner o;
 	struct side *d;
 	uint32_t i;
@@ -155,7 +157,7 @@ bool stream_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, ui
 
 void stream_terms(const struct worker *w, uint32_t slot, struct ctl_term term[SIDES])
 {
-	const struct stream *s = w->context[slot].stream;
+	const struct stream *s = w->gateway->context[slot].stream;
 	uint32_t i;
 
 	for (i = 0; s && i < SIDES; i++)
@@ -164,7 +166,7 @@ void stream_terms(const struct worker *w, uint32_t slot, struct ctl_term term[SI
 
 void stream_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES])
 {
-	const struct stream *s = w->context[slot].stream;
+	const struct stream *s = w->gateway->context[slot].stream;
 	uint32_t i;
 
 	for (i = 0; i < SIDES; i++) {
@@ -180,7 +182,7 @@ void stream_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[S
 
 void stream_tick(struct worker *w, uint32_t slot)
 {
-	struct stream *s = w->context[slot].stream;
+	struct stream *s = w->gateway->context[slot].stream;
 	uint32_t i;
 
 	for (i = 0; s && i < SIDES; i++)
@@ -191,7 +193,7 @@ void stream_tick(struct worker *w, uint32_t slot)
 
 const struct tcp_app *stream_accept(struct worker *w, struct tcp_request *r, uint32_t entry)
 {
-	struct stream *s = w->context[gate_slot(entry)].stream;
+	struct stream *s = w->gateway->context[gate_slot(entry)].stream;
 	uint32_t i = gate_side(entry);
 	const struct side *d = s ? &s->side[i] : NULL;
 

@@ -23,6 +23,7 @@
  * the end was (TCP_END_RELEASED); otherwise by RST (TCP_END_PARTNER).
  */
 #include "context.h"
+#include "gateway.h"
 #include "../tls/tls.h"
 
 enum { CANDIDATES = 8 }; /* of a side that listens */
@@ -94,7 +95,7 @@ _Static_assert(sizeof(struct stream_owner) <= TCP_APP_DATA, "owner's bytes");
 /* Who is charged for what its sides hold (tcp_charge()): the context, whoever its remotes are. */
 static inline uint64_t stream_account(const struct worker *w, const struct stream *s)
 {
-	return (uint64_t)w->context[s->slot].gen << 32 | s->slot;
+	return (uint64_t)w->gateway->context[s->slot].gen << 32 | s->slot;
 }
 
 /* ---- stream_side.c ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One side of a stream: how it comes up, what it passes on, and how it ends. */
 #include "stream.h"
+#include "gateway.h"
 #include "../tcp/linger.h"
 
 enum {
@@ -23,7 +24,7 @@ static bool stream_moved(const struct worker *w, struct tcp_conn *c, struct stre
 	entry = r < conf->n_relay ? w->relay_slot[r][be16_get(local.port)] : SLOT_NONE;
 	i = gate_side(entry);
 	if (relayed_kind(entry) == RELAYED_TERM)
-		s = w->context[gate_slot(entry)].stream;
+		s = w->gateway->context[gate_slot(entry)].stream;
 	if (!s || s->side[i].serial != o->serial)
 		return false;
 	o->stream = s;
@@ -35,7 +36,8 @@ struct stream *stream_wanted(const struct worker *w, struct tcp_conn *c, uint32_
 {
 	struct stream_owner *o = tcp_data(c);
 
-	if (!w->streams || (o->stream->side[o->side].serial != o->serial && !stream_moved(w, c, o)))
+	if (!w->gateway->streams ||
+	    (o->stream->side[o->side].serial != o->serial && !stream_moved(w, c, o)))
 		return NULL;
 	*i = o->side;
 	return o->stream;
@@ -140,7 +142,7 @@ void side_release(struct worker *w, struct stream *s, uint32_t i)
 	enum tcp_end why = order ? TCP_END_RELEASED : TCP_END_PARTNER;
 	struct side *d = &s->side[i];
 
-	if (partner->state != SIDE_ENDED || w->context[s->slot].flags & CONTEXT_HOLD ||
+	if (partner->state != SIDE_ENDED || w->gateway->context[s->slot].flags & CONTEXT_HOLD ||
 	    d->state == SIDE_NONE || d->state == SIDE_ENDED)
 		return;
 	side_leave(w, d, why, order);
@@ -449,8 +451,9 @@ void side_begin(struct worker *w, struct stream *s, uint32_t i)
 	side_leave(w, d, TCP_END_CLOSED, true);
 	side_cands_end(w, d, TCP_END_CLOSED);
 	d->held = false;
-	w->streams->serial += w->streams->serial == UINT32_MAX ? 2 : 1; /* never 0 */
-	d->serial = w->streams->serial;
+	w->gateway->streams->serial +=
+	    w->gateway->streams->serial == UINT32_MAX ? 2 : 1; /* never 0 */
+	d->serial = w->gateway->streams->serial;
 	d->attempt = d->term.attempt;
 	d->due = 0;
 	d->why = d->tls_version = d->tls_suite = 0;

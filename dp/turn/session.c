@@ -11,8 +11,6 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
-enum { SWEEP_IDLE = UINT32_MAX };
-
 static int key24_cmp(const void *a, const void *b, size_t len)
 {
 	uint64_t x[3], y[3];
@@ -49,7 +47,6 @@ bool session_tables_create(struct worker *w, char *err, size_t errlen)
 
 	w->turn->sessions_max = c->dataplane.sessions;
 	w->turn->peers_max = c->dataplane.peers;
-	w->turn->sweep_at = SWEEP_IDLE;
 	/* Each record is found by its address, a channel by its number as well. */
 	w->turn->peers = table_create("peers", w->id, 2 * w->turn->peers_max);
 	w->session = rte_zmalloc("sessions", sizeof(struct session) * w->turn->sessions_max, 64);
@@ -348,12 +345,12 @@ bool session_del(struct worker *w, const struct ctl_sid *sid)
 void session_sync_begin(struct worker *w)
 {
 	w->sync_epoch++;
-	w->turn->sweep_at = SWEEP_IDLE;
+	sweep_stop(&w->turn->sweep);
 }
 
 void session_sync_end(struct worker *w)
 {
-	w->turn->sweep_at = 0;
+	sweep_begin(&w->turn->sweep);
 }
 
 bool session_yields(const struct worker *w, uint32_t slot)
@@ -366,19 +363,17 @@ void session_give_way(struct worker *w, uint32_t slot)
 	session_clear(w, slot);
 }
 
+static void session_sweep_look(struct worker *w, uint32_t slot)
+{
+	if (w->session[slot].gen && session_yields(w, slot))
+		session_clear(w, slot);
+}
+
 uint32_t session_sweep(struct worker *w, uint32_t budget)
 {
-	uint32_t n = 0;
+	struct turn *t = w->turn;
 
-	if (w->turn->sweep_at == SWEEP_IDLE)
-		return 0;
-	for (; n < budget && w->turn->sweep_at < w->turn->sessions_max; n++, w->turn->sweep_at++)
-		if (w->session[w->turn->sweep_at].gen &&
-		    w->session[w->turn->sweep_at].epoch != w->sync_epoch)
-			session_clear(w, w->turn->sweep_at);
-	if (w->turn->sweep_at >= w->turn->sessions_max)
-		w->turn->sweep_at = SWEEP_IDLE;
-	return n;
+	return sweep_turn(w, &t->sweep, t->sessions_max, budget, session_sweep_look);
 }
 
 void session_prune(struct worker *w, uint32_t budget)

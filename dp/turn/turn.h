@@ -7,7 +7,7 @@
  * and relayed ports, stands in struct worker itself.
  */
 #include "../rate.h"
-#include "../worker.h"
+#include "../sweep.h"
 
 /* Requests that came over streams, oldest first, for the control process (punt.c). */
 struct punt_queue {
@@ -22,9 +22,9 @@ struct turn {
 	uint32_t sessions_max;
 	uint32_t peers_max;
 	uint32_t peer_free; /* head of the free records, SLOT_NONE at the end */
-	uint32_t sweep_at;  /* next slot of the sweep that ends a replay */
 	uint32_t prune_at;  /* next slot whose records are looked at for age */
-	bool records_stay;  /* none is pruned: an audit counts them */
+	struct sweep sweep;
+	bool records_stay; /* none is pruned: an audit counts them */
 	struct punt_queue punts;
 	/* Requests of a source prefix, where sources may be forged. */
 	struct rate_table *request_rate;

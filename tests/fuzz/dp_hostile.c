@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dp_hostile.h"
+#include "../../dp/gateway/gateway.h"
 #include "../../dp/gateway/media.h"
 #include "../../dp/relay/path.h"
 #include "../../dp/tcp/ledger.h"
@@ -100,10 +101,10 @@ void hostile_rest(void)
 		}
 		for (k = 0; k < w->turn->peers_max; k++)
 			w->turn->peer[k].nh = NH_NONE;
-		for (k = 0; k < w->contexts_max * LEGS; k++)
+		for (k = 0; k < w->gateway->contexts_max * LEGS; k++)
 			w->media_path[k].to.nh = NH_NONE;
 		w->tick_ms = 0;
-		w->context_ms = w->contexts_max ? 0 : UINT64_MAX;
+		w->gateway->round_ms = w->gateway->contexts_max ? 0 : UINT64_MAX;
 	}
 	world_clock_ms(WORLD_START_S * 1000ull);
 	world_neighbours();
@@ -115,7 +116,7 @@ void hostile_rest(void)
 /* The ports of a context are its own; returns how many. */
 static uint32_t context_check(const struct worker *w, uint32_t slot)
 {
-	const struct context *x = &w->context[slot];
+	const struct context *x = &w->gateway->context[slot];
 	uint32_t side, i, n = 0;
 
 	MUST(x->gen || x->kind == CONTEXT_NONE);
@@ -126,7 +127,7 @@ static uint32_t context_check(const struct worker *w, uint32_t slot)
 			     gate_leg(slot, 2 * side + i));
 		n += x->ports[side];
 		if (x->kind == CONTEXT_MEDIA)
-			MUST(w->media[slot].term[side].here == (x->ports[side] > 0));
+			MUST(w->gateway->media[slot].term[side].here == (x->ports[side] > 0));
 	}
 	return n;
 }
@@ -143,11 +144,11 @@ static void contexts_check(const struct worker *w)
 	uint32_t slot, port, contexts = 0, ports = 0, legs = 0;
 	uint16_t r;
 
-	for (slot = 0; slot < w->contexts_max; slot++) {
-		contexts += w->context[slot].gen != 0;
+	for (slot = 0; slot < w->gateway->contexts_max; slot++) {
+		contexts += w->gateway->context[slot].gen != 0;
 		ports += context_check(w, slot);
 	}
-	for (slot = 0; slot < w->contexts_max * LEGS; slot++)
+	for (slot = 0; slot < w->gateway->contexts_max * LEGS; slot++)
 		line_check(&w->media_path[slot]);
 	for (r = 0; r < world.conf.n_relay; r++)
 		for (port = RELAY_MIN; port <= RELAY_MAX; port++)
@@ -163,9 +164,9 @@ void hostile_no_contexts(const struct worker *w)
 	static const struct media no_media;
 	uint32_t i;
 
-	for (i = 0; i < w->contexts_max; i++) {
-		MUST(memcmp(&w->context[i], &no_context, sizeof(no_context)) == 0);
-		MUST(memcmp(&w->media[i], &no_media, sizeof(no_media)) == 0);
+	for (i = 0; i < w->gateway->contexts_max; i++) {
+		MUST(memcmp(&w->gateway->context[i], &no_context, sizeof(no_context)) == 0);
+		MUST(memcmp(&w->gateway->media[i], &no_media, sizeof(no_media)) == 0);
 		MUST(memcmp(media_lines(w, i), no_path, sizeof(no_path)) == 0);
 	}
 }
@@ -193,7 +194,7 @@ static void worker_check(const struct worker *w)
 	MUST(records + free == w->turn->peers_max);
 	MUST(w->flows.n == flows);
 	MUST(rte_hash_count(w->turn->peers) <= (int32_t)(2 * records));
-	if (w->contexts_max)
+	if (w->gateway->contexts_max)
 		contexts_check(w);
 }
 
@@ -303,7 +304,7 @@ uint64_t hostile_sessions(void)
 			p.nh = 0;
 			h = mix(h, &p, sizeof(p));
 		}
-		for (k = 0; k < w->contexts_max * LEGS; k++) {
+		for (k = 0; k < w->gateway->contexts_max * LEGS; k++) {
 			struct media_path l = w->media_path[k];
 
 			l.to.nh = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stream_check.h"
 #include "dp/gateway/stream.h"
+#include "../../dp/gateway/gateway.h"
 
 static bool has_connection(const struct side *d)
 {
@@ -45,18 +46,19 @@ static const char *side_fault(struct worker *w, struct stream *s, uint32_t i)
 const char *stream_fault(struct worker *w)
 {
 	uint32_t n = w->dp->conf->gateway.streams, used = 0, i, k;
-	struct stream_pool *p = w->streams;
+	struct stream_pool *p = w->gateway->streams;
 	const char *fault;
 
 	if (!p)
 		return NULL;
-	for (k = 0; k < w->contexts_max; k++) {
-		struct stream *s = w->context[k].stream;
+	for (k = 0; k < w->gateway->contexts_max; k++) {
+		struct stream *s = w->gateway->context[k].stream;
 
 		if (!s)
 			continue;
 		used++;
-		if (w->context[k].gen == 0 || w->context[k].kind != CONTEXT_STREAM)
+		if (w->gateway->context[k].gen == 0 ||
+		    w->gateway->context[k].kind != CONTEXT_STREAM)
 			return "a context that is not one of streams has one";
 		if (s->slot != k)
 			return "a stream is another context's";

@@ -3,6 +3,7 @@
 #include "stream_check.h"
 #include "dp/tls/tickets.h"
 #include "make_cert.h"
+#include "../../dp/gateway/gateway.h"
 
 #include <openssl/err.h>
 #include <unistd.h>
@@ -150,7 +151,7 @@ int gate_teardown(void **state)
 	uint32_t i;
 
 	(void)state;
-	if (world.w->context[gate.want.cid.slot].gen)
+	if (world.w->gateway->context[gate.want.cid.slot].gen)
 		gate_del();
 	for (i = 0; i < SIDES; i++) {
 		struct host *h = gate.far[i].host;
@@ -505,7 +506,7 @@ void gate_again(void)
 {
 	uint32_t i;
 
-	if (world.w->context[gate.want.cid.slot].gen)
+	if (world.w->gateway->context[gate.want.cid.slot].gen)
 		gate_del();
 	for (i = 0; i < SIDES; i++)
 		if (gate.far[i].host)

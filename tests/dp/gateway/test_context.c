@@ -4,6 +4,7 @@
  * bounds, ports that are somebody's, replay, sweep, expiry, and terminations that move.
  */
 #include "tests/world/media_world.h"
+#include "../../../dp/gateway/gateway.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -323,7 +324,7 @@ static void no_gateway(void **state)
 	media_config();
 	world.conf.gateway.contexts = 0;
 	world_start();
-	assert_null(world.w->context);
+	assert_null(world.w->gateway->context);
 	assert_null(world.w->media_path);
 	c = media_cmd(0, 1, 0);
 	assert_false(media_put(&c));

@@ -6,10 +6,11 @@
 #include "tests/world/stream_world.h"
 #include "dp/gateway/stream.h"
 #include "dp/net/neigh.h"
+#include "../../../dp/gateway/gateway.h"
 
 static struct side *side0(void)
 {
-	return &world.w->context[gate.want.cid.slot].stream->side[0];
+	return &world.w->gateway->context[gate.want.cid.slot].stream->side[0];
 }
 
 /* Remote 0 is another from now on; the host of the one before stays as it is. */

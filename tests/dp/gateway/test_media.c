@@ -5,6 +5,7 @@
  */
 #include "tests/world/media_world.h"
 #include "dp/gateway/media.h"
+#include "../../../dp/gateway/gateway.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -418,10 +419,10 @@ static void a_stream_takes_no_datagrams(void **state)
 	struct cmd_context_set c = media_call(0);
 
 	(void)state;
-	world.w->context[1].kind = CONTEXT_STREAM;
+	world.w->gateway->context[1].kind = CONTEXT_STREAM;
 	memset(&world.w->media_path[LEGS], 0, LEGS * sizeof(struct media_path));
 	media_drops(&c, SIDE_A, 0, DROP_GATE_KIND);
-	world.w->context[1].kind = CONTEXT_MEDIA;
+	world.w->gateway->context[1].kind = CONTEXT_MEDIA;
 }
 
 /* An error about a packet of a leg. */

@@ -7,6 +7,7 @@
 #include "tests/world/media_world.h"
 
 #include "dp/gateway/media.h"
+#include "../../../dp/gateway/gateway.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -249,7 +250,7 @@ static void after(uint32_t s)
 /* An agent that repeats its checks; nobody who sends as if from there keeps it. */
 static void consent(void **state)
 {
-	const struct media_term *a = &world.w->media[1].term[SIDE_A];
+	const struct media_term *a = &world.w->gateway->media[1].term[SIDE_A];
 	struct cmd_context_set c = ice_cmd(TERM_RTP);
 	const struct sock_addr one = at("10.1.0.2", 7777), two = at("10.1.0.3", 8888);
 
@@ -326,7 +327,7 @@ static void consent_by_packets_after_a_restart(void **state)
 {
 	struct cmd_context_set c = ice_cmd(TERM_RTP);
 	const struct sock_addr one = at("10.1.0.2", 7777);
-	const struct media_term *a = &world.w->media[1].term[SIDE_A];
+	const struct media_term *a = &world.w->gateway->media[1].term[SIDE_A];
 
 	(void)state;
 	assert_true(media_put(&c));
