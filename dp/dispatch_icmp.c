@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ICMP errors about packets of ours: to the connection, or the relayed port, that they are about. */
+/* ICMP errors about packets of ours: to the connection, or the relayed port, that they are about.
+ */
 #include "dispatch.h"
-#include "rate.h"
 #include "relayed.h"
 #include "rx.h"
 #include "tx.h"
@@ -45,7 +45,7 @@ static void report_tcp(struct worker *w, struct pkt *p, const struct icmp_report
 	} else if (copy) {
 		pkt_consume(w, p->m); /* another's */
 	} else if (client && matters && client_owner_is_open(w, &w->dp->port[p->in_port]) &&
-		   rate_allow(w->error_rate, &p->src, w->now_ms)) {
+		   icmp_rate_allow(w, &p->src)) {
 		handover_copy(w, p->m, p->in_port);
 		pkt_consume(w, p->m);
 	} else {

@@ -66,13 +66,7 @@ static bool worker_pools(struct worker *w, char *err, size_t errlen)
 	w->pool = mbufs_create(name, c->mbufs);
 	w->handover = rte_zmalloc("handover", sizeof(*w->handover) * w->dp->n_workers, 64);
 	w->binding_rate = rate_create(c->binding_rate);
-	w->echo_rate = rate_create(c->icmp_rate);
-	w->error_rate = rate_create(c->icmp_rate);
-	snprintf(name, sizeof(name), "neigh%u", w->id);
-	w->neigh = neigh_create(c->neighbours, c->neighbour_queue, name, SOCKET_ID_ANY);
-	w->neighbours = w->neigh ? neigh_entries(w->neigh) : NULL;
-	if (w->pool && w->handover && w->binding_rate && w->echo_rate && w->error_rate &&
-	    w->neigh && trace_create(w))
+	if (w->pool && w->handover && w->binding_rate && trace_create(w))
 		return true;
 	snprintf(err, errlen,
 		 "%s: dataplane.memory-mb: %u MB are too few for worker %u with %u packet buffers",
@@ -95,10 +89,10 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 	w->ip_id = (uint16_t)(dp->hash_key[0] + id);
 	w->layout = dp->region->worker[id];
 	w->rings_ok = boundary_attach(w);
-	if (!worker_pools(w, err, errlen) || !audit_create(w, err, errlen) ||
-	    !turn_create(w, err, errlen) || !gate_create(w, err, errlen) ||
-	    !tcp_create(w, err, errlen) || !tls_create(w, err, errlen) ||
-	    !frag_create(w, err, errlen)) {
+	if (!worker_pools(w, err, errlen) || !net_create(w, err, errlen) ||
+	    !audit_create(w, err, errlen) || !turn_create(w, err, errlen) ||
+	    !gate_create(w, err, errlen) || !tcp_create(w, err, errlen) ||
+	    !tls_create(w, err, errlen)) {
 		worker_free(w);
 		return NULL;
 	}
@@ -114,14 +108,10 @@ void worker_free(struct worker *w)
 		punt_queue_clear(w);
 	tcp_destroy(w);
 	tls_destroy(w);
-	frag_destroy(w);
 	gate_destroy(w);
 	turn_destroy(w);
-	if (w->neigh)
-		neigh_free(w, w->neigh);
+	net_destroy(w);
 	rte_free(w->binding_rate);
-	rte_free(w->echo_rate);
-	rte_free(w->error_rate);
 	rte_free(w->handover);
 	audit_destroy(w);
 	trace_destroy(w);
@@ -156,9 +146,9 @@ static void worker_time(struct worker *w)
 
 static void worker_gauges(struct worker *w)
 {
-	count_set(w, CNT_NEIGHBOURS, neigh_count(w->neigh));
+	count_set(w, CNT_NEIGHBOURS, net_neighbours(w));
 	count_set(w, CNT_MBUFS_FREE, rte_mempool_avail_count(w->pool));
-	count_set(w, CNT_HELD, neigh_held(w->neigh) + frag_held(w) + tcp_held(w) + w->n_loop);
+	count_set(w, CNT_HELD, net_held(w) + tcp_held(w) + w->n_loop);
 }
 
 static void worker_tick(struct worker *w)
@@ -166,8 +156,7 @@ static void worker_tick(struct worker *w)
 	if (likely(w->now_ms < w->tick_ms))
 		return;
 	w->tick_ms = w->now_ms + NEIGH_TICK_MS;
-	neigh_tick(w);
-	frag_tick(w);
+	net_tick(w);
 	tcp_tick(w);
 	tls_tick(w);
 	evt_lost_tell(w);

@@ -29,8 +29,7 @@ struct path;
 struct turn;
 struct gateway;
 struct audit;
-struct neigh_table;
-struct fragments;
+struct net;
 struct tcp;
 struct tls_worker;
 struct trace;
@@ -72,10 +71,10 @@ struct worker {
 	struct flow_table flows; /* (client, listener) to session slot */
 	uint32_t **relay_slot;	 /* [relay][port] to session slot, or leg: gateway/context.h */
 	struct media_path *media_path; /* [contexts_max][LEGS], the short way of each leg */
-	struct neigh_table *neigh;
-	struct neigh *neighbours; /* entries of neigh, for neigh_cached() */
-	struct turn *turn;	  /* what turn/ alone has */
+	struct neigh *neighbours;      /* net/neigh.h, for neigh_cached() */
+	struct turn *turn;	       /* what turn/ alone has */
 	struct gateway *gateway;
+	struct net *net;
 	struct audit *audit;
 	struct tcp *tcp;
 	struct tls_worker *tls;	       /* NULL: no listener, or leg, has TLS */
@@ -109,13 +108,8 @@ struct worker {
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */
 	uint32_t sync_epoch;	   /* of the replay under way, see session.c */
 
-	/* Fragments. */
-	struct fragments *frag;
-
-	/* Of source prefixes, where sources may be forged. */
-	struct rate_table *binding_rate;
-	struct rate_table *echo_rate, *error_rate; /* ICMP: one flood must not silence the other */
-	uint64_t tick_ms;			   /* next housekeeping */
+	struct rate_table *binding_rate; /* of source prefixes, by turn/ and gateway/ice.c */
+	uint64_t tick_ms;		 /* next housekeeping */
 	uint32_t nap_us;
 	uint32_t idle_turns;
 	struct pkt pkt[BURST];

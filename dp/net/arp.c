@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "neigh.h"
 #include "ip.h"
+#include "net.h"
 #include "../tx.h"
 
 struct arp {
@@ -139,7 +140,7 @@ void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_l
 	request = be16_get(a.op) == ARP_REQUEST;
 	memcpy(mac.addr_bytes, a.sha, 6);
 	gratuitous = be32_eq(a.spa, a.tpa); /* an announcement, RFC 5227 3 */
-	n = neigh_lookup(w->neigh, port, &from);
+	n = neigh_lookup(w->net->neigh, port, &from);
 	/* 0.0.0.0 probes (RFC 5227) teach nothing; announcements only change what we know. */
 	if ((own || gratuitous) && be32_get(a.spa) != 0)
 		learnt = neigh_learn(w, port, &from, &mac, own && !request && neigh_asked(n),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "frag_table.h"
+#include "net.h"
 #include "../../lib/rank.h"
 #include "../../lib/siphash.h"
 #include "../../lib/bug.h"
@@ -74,7 +75,7 @@ bool frag_create(struct worker *w, char *err, size_t errlen)
 	uint32_t n = w->dp->conf->dataplane.fragments;
 	struct fragments *f = rte_zmalloc("fragments", sizeof(*f), 64);
 
-	w->frag = f;
+	w->net->frag = f;
 	if (f) {
 		TAILQ_INIT(&f->busy);
 		TAILQ_INIT(&f->free);
@@ -91,7 +92,7 @@ bool frag_create(struct worker *w, char *err, size_t errlen)
 
 void frag_destroy(struct worker *w)
 {
-	struct fragments *f = w->frag;
+	struct fragments *f = w->net->frag;
 	struct datagram *d;
 
 	if (!f)
@@ -107,12 +108,12 @@ void frag_destroy(struct worker *w)
 	rte_free(f->source_row);
 	rte_free(f->row);
 	rte_free(f);
-	w->frag = NULL;
+	w->net->frag = NULL;
 }
 
 uint32_t frag_held(const struct worker *w)
 {
-	return w->frag->held;
+	return w->net->frag->held;
 }
 
 /* ---- who holds what ---- */
@@ -126,14 +127,14 @@ static void charge(struct fragments *f, const struct frag_source *s, enum measur
 void frag_table_charge(struct worker *w, struct datagram *d, uint32_t n)
 {
 	d->charged += n;
-	w->frag->held++;
-	charge(w->frag, d->source, BUFFERS, (int32_t)n);
+	w->net->frag->held++;
+	charge(w->net->frag, d->source, BUFFERS, (int32_t)n);
 }
 
 void frag_table_end(struct worker *w, struct datagram *d)
 {
 	struct frag_source *s = d->source;
-	struct fragments *f = w->frag;
+	struct fragments *f = w->net->frag;
 
 	WARN_ON(f->held < d->n);
 	f->held -= d->n;
@@ -151,10 +152,10 @@ void frag_table_end(struct worker *w, struct datagram *d)
 
 static void pieces_drop(struct worker *w, struct datagram *d, enum drop why)
 {
-	WARN_ON(w->frag->held < d->n);
+	WARN_ON(w->net->frag->held < d->n);
 	drop_n(w, why, d->n);
 	rte_pktmbuf_free_bulk(d->piece, d->n);
-	w->frag->held -= d->n;
+	w->net->frag->held -= d->n;
 	d->n = 0;
 }
 
@@ -179,7 +180,7 @@ static bool datagram_expired(const struct worker *w, const struct datagram *d)
 /* The oldest goes if its time is over, else that of the source that holds most. */
 static void room_make(struct worker *w, enum measure what, uint32_t n)
 {
-	struct fragments *f = w->frag;
+	struct fragments *f = w->net->frag;
 	struct rank *r = &f->rank[what];
 	struct datagram *d;
 
@@ -203,7 +204,8 @@ void frag_tick(struct worker *w)
 	struct datagram *d;
 	uint32_t n = 0;
 
-	while (n < TICK_BUDGET && (d = TAILQ_FIRST(&w->frag->busy)) && datagram_expired(w, d)) {
+	while (n < TICK_BUDGET && (d = TAILQ_FIRST(&w->net->frag->busy)) &&
+	       datagram_expired(w, d)) {
 		n += RTE_MAX(d->n, 1u);
 		datagram_drop(w, d, DROP_FRAG_TIMEOUT);
 	}
@@ -244,7 +246,7 @@ static struct frag_source *source_get(struct fragments *f, const struct ip_addr 
 static struct datagram *datagram_begin(struct worker *w, const struct frag_key *k,
 				       struct datagram_row *row)
 {
-	struct fragments *f = w->frag;
+	struct fragments *f = w->net->frag;
 	struct datagram *d;
 
 	room_make(w, DATAGRAMS, 1);
@@ -264,7 +266,7 @@ static struct datagram *datagram_begin(struct worker *w, const struct frag_key *
 
 struct datagram *frag_table_get(struct worker *w, const struct frag_key *k)
 {
-	struct fragments *f = w->frag;
+	struct fragments *f = w->net->frag;
 	struct datagram_row *row = &f->row[siphash(&f->key, k, sizeof(*k)) & f->mask];
 	struct datagram *d;
 

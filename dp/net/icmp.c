@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ip.h"
 #include "neigh.h"
+#include "net.h"
 #include "../rate.h"
 #include "../tx.h"
 #include "../../lib/cursor.h"
@@ -70,7 +71,7 @@ static void icmp_echo(struct worker *w, struct pkt *p)
 	struct rte_mbuf *m = p->m;
 	uint8_t *h;
 
-	if (!rate_allow(w->echo_rate, &p->src, w->now_ms)) {
+	if (!rate_allow(w->net->echo_rate, &p->src, w->now_ms)) {
 		pkt_drop(w, m, DROP_ICMP_RATE);
 		return;
 	}
@@ -142,7 +143,8 @@ static bool type_is_error(bool v6, uint8_t type)
 		  : type == ICMP4_UNREACHABLE || type == ICMP4_TIME;
 }
 
-/* An error about a packet of ours: what it says of that packet. False, and p->m is gone: nothing. */
+/* An error about a packet of ours: what it says of that packet. False, and p->m is gone: nothing.
+ */
 static bool icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp, struct icmp_report *r)
 {
 	uint32_t off = (uint32_t)p->l2_len + p->l3_len + ICMP_HDR;
@@ -245,6 +247,11 @@ static uint32_t next_header_at(const struct pkt *p)
 	return at;
 }
 
+bool icmp_rate_allow(struct worker *w, const struct ip_addr *to)
+{
+	return rate_allow(w->net->error_rate, to, w->now_ms);
+}
+
 /*
  * RFC 1122 3.2.2, RFC 4443 2.4 (e): never about multicast or broadcast of either layer, nor about
  * ICMP errors (we have nothing to say about other ICMP either).
@@ -255,7 +262,7 @@ static bool error_allowed(struct worker *w, const struct pkt *p)
 
 	/* A packet looped from relayed address to relayed address has no frame. */
 	return p->local && !(p->l2_len && (frame[0] & 1)) && p->proto != IP_PROTO_ICMP &&
-	       p->proto != IP_PROTO_ICMPV6 && rate_allow(w->error_rate, &p->src, w->now_ms);
+	       p->proto != IP_PROTO_ICMPV6 && icmp_rate_allow(w, &p->src);
 }
 
 void icmp_error(struct worker *w, const struct pkt *p, enum icmp_why why, uint16_t mtu)

@@ -252,6 +252,18 @@ void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 bool ip_route(const struct dplane *dp, const struct ip_addr *src, const struct ip_addr *dst,
 	      uint16_t *port, struct ip_addr *via);
 
+/* ---- all of this folder on a worker (net.c) ---- */
+
+/* Part of worker_create(), worker_free(). On failure one sentence in err. */
+bool net_create(struct worker *w, char *err, size_t errlen);
+void net_destroy(struct worker *w);
+/* Housekeeping of neighbours and fragments. */
+void net_tick(struct worker *w);
+/* Packets that wait now, for neighbours or for more fragments. */
+uint32_t net_held(const struct worker *w);
+/* Neighbours known now. */
+uint32_t net_neighbours(const struct worker *w);
+
 /* ---- fragments (frag.c, frag_table.c) ---- */
 
 /*
@@ -301,5 +313,11 @@ enum icmp_why {
  * be called before its headers are rewritten.
  */
 void icmp_error(struct worker *w, const struct pkt *p, enum icmp_why why, uint16_t mtu);
+
+/*
+ * Whether `to`, which may be forged, may have one more answer within dataplane.icmp-rate: an error,
+ * or a segment about one that no connection takes.
+ */
+bool icmp_rate_allow(struct worker *w, const struct ip_addr *to);
 
 #endif

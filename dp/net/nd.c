@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "neigh.h"
 #include "ip.h"
+#include "net.h"
 #include "../tx.h"
 #include "../../lib/cursor.h"
 
@@ -140,7 +141,7 @@ static bool nd_solicitation(struct worker *w, const struct pkt *p, const struct 
 /* An answer, or an announcement: changes only what we ask or asked for (RFC 4861 7.2.5). */
 static void nd_advertisement(struct worker *w, const struct pkt *p, const struct nd *a)
 {
-	struct neigh *n = neigh_lookup(w->neigh, p->in_port, &a->msg.target);
+	struct neigh *n = neigh_lookup(w->net->neigh, p->in_port, &a->msg.target);
 	uint32_t flags = be32_get(a->msg.flags);
 	struct rte_ether_addr mac = a->mac;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "neigh.h"
 #include "ip.h"
+#include "net.h"
 #include "../rate.h"
 #include "../tx.h"
 #include "../../lib/bug.h"
@@ -117,7 +118,7 @@ static void wait_flush(struct worker *w, struct neigh_table *t, struct neigh *n,
 
 static void wait_add(struct worker *w, struct neigh *n, struct rte_mbuf *m)
 {
-	struct neigh_table *t = w->neigh;
+	struct neigh_table *t = w->net->neigh;
 
 	struct rte_mbuf **q = &t->wait[(size_t)neigh_index(t, n) * t->wait_max];
 
@@ -155,7 +156,7 @@ _Static_assert(NEIGH_ROWS == 1 << 10, "rows are the upper bits of a hash: neigh_
  */
 static bool ask_allowed(struct worker *w, const struct neigh *n)
 {
-	struct neigh_table *t = w->neigh;
+	struct neigh_table *t = w->net->neigh;
 
 	if (n->state == NEIGH_STALE ||
 	    (n->asker && meter_take(&t->row[n->asker - 1], &t->row_rate, w->now_us, 0)))
@@ -284,7 +285,7 @@ struct neigh *neigh_lookup(struct neigh_table *t, uint16_t port, const struct ip
 static struct neigh *neigh_add(struct worker *w, const struct ip_addr *ip, uint16_t port)
 {
 	struct neigh_key k = neigh_key(ip, port);
-	struct neigh_table *t = w->neigh;
+	struct neigh_table *t = w->net->neigh;
 	const struct port *p = &w->dp->port[port];
 	struct neigh *n;
 	uint16_t i;
@@ -311,7 +312,7 @@ static struct neigh *neigh_add(struct worker *w, const struct ip_addr *ip, uint1
 
 struct neigh *neigh_at(struct worker *w, uint16_t port, const struct ip_addr *ip)
 {
-	struct neigh *n = neigh_lookup(w->neigh, port, ip);
+	struct neigh *n = neigh_lookup(w->net->neigh, port, ip);
 
 	return n ? n : neigh_add(w, ip, port);
 }
@@ -319,7 +320,7 @@ struct neigh *neigh_at(struct worker *w, uint16_t port, const struct ip_addr *ip
 struct neigh *neigh_find(struct worker *w, const struct ip_addr *src, const struct ip_addr *dst,
 			 uint32_t *cache, enum drop *why)
 {
-	struct neigh_table *t = w->neigh;
+	struct neigh_table *t = w->net->neigh;
 	const struct local_addr *local;
 	struct ip_addr via;
 	struct neigh *n;
@@ -378,7 +379,7 @@ void neigh_send(struct worker *w, struct neigh *n, struct rte_mbuf *m)
 bool neigh_learn(struct worker *w, uint16_t port, const struct ip_addr *ip,
 		 const struct rte_ether_addr *mac, bool solicited, bool create)
 {
-	struct neigh *n = neigh_lookup(w->neigh, port, ip);
+	struct neigh *n = neigh_lookup(w->net->neigh, port, ip);
 	bool same;
 
 	if (rte_is_multicast_ether_addr(mac) || rte_is_zero_ether_addr(mac))
@@ -397,7 +398,7 @@ bool neigh_learn(struct worker *w, uint16_t port, const struct ip_addr *ip,
 	eth_write(&w->dp->port[port], n->l2, mac->addr_bytes,
 		  ip_is_v4(ip) ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
 	neigh_state_set(w, n, solicited ? NEIGH_REACHABLE : NEIGH_STALE);
-	wait_flush(w, w->neigh, n, DROP_NONE);
+	wait_flush(w, w->net->neigh, n, DROP_NONE);
 	return !same;
 }
 
@@ -423,7 +424,7 @@ static void neigh_age(struct worker *w, struct neigh *n)
 		}
 		neigh_state_set(w, n, NEIGH_FAILED);
 		n->used = false; /* asked again if it is wanted all the same */
-		wait_flush(w, w->neigh, n, DROP_NEIGH_FAILED);
+		wait_flush(w, w->net->neigh, n, DROP_NEIGH_FAILED);
 		break;
 	case NEIGH_REACHABLE:
 		if (age < NEIGH_REACHABLE_MS)
@@ -447,7 +448,7 @@ static void neigh_age(struct worker *w, struct neigh *n)
 			neigh_state_set(w, n, NEIGH_INCOMPLETE);
 			neigh_ask(w, n);
 		} else {
-			neigh_release(w, w->neigh, n, DROP_NEIGH_FAILED);
+			neigh_release(w, w->net->neigh, n, DROP_NEIGH_FAILED);
 		}
 		break;
 	}
@@ -455,7 +456,7 @@ static void neigh_age(struct worker *w, struct neigh *n)
 
 void neigh_tick(struct worker *w)
 {
-	struct neigh_table *t = w->neigh;
+	struct neigh_table *t = w->net->neigh;
 	uint32_t i, budget = t->max / (NEIGH_RETRY_MS / NEIGH_TICK_MS) + 1;
 
 	/* A full round a second: as often as a neighbour is asked again. */

@@ -6,7 +6,7 @@
 #include "ledger.h"
 #include "recovery.h"
 
-#include "../rate.h"
+#include "../net/ip.h"
 #include "../tx.h"
 
 enum {
@@ -234,7 +234,7 @@ static bool syn_again(struct worker *w, struct tcp_conn *c, struct pkt *p, const
 	    (s->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		return false;
 	/* Each may be forged, and its answer goes to somebody who never asked. */
-	if (!rate_allow(w->error_rate, &p->src, w->now_ms)) {
+	if (!icmp_rate_allow(w, &p->src)) {
 		pkt_drop(w, p->m, DROP_TCP_RATE);
 		return true;
 	}

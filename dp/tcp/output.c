@@ -520,7 +520,7 @@ static bool port_takes(struct worker *w, struct tcp_conn *c, const struct port *
 /* The port that c sends by. After a timeout the way is looked for anew, before anything goes. */
 static const struct port *output_port(struct worker *w, struct tcp_conn *c)
 {
-	struct neigh *n = neigh_cached(neigh_entries(w->neigh), c->nh);
+	struct neigh *n = neigh_cached(w->neighbours, c->nh);
 	enum drop why;
 
 	if (unlikely(!n && (c->lost_bytes || conn_unsent(c))))

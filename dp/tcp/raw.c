@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "conn.h"
+#include "../net/ip.h"
 #include "../rate.h"
 
 #include <rte_random.h>
@@ -72,7 +73,7 @@ bool tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg 
 
 	if (s->flags & TCP_RST)
 		return true;
-	if (!rate_allow(w->error_rate, &p->src, w->now_ms))
+	if (!icmp_rate_allow(w, &p->src))
 		return false;
 	if (s->flags & TCP_ACK) {
 		r.seq = s->ack;

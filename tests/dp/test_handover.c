@@ -7,6 +7,7 @@
 #include "tests/world/control.h"
 
 #include "lib/chandata.h"
+#include "dp/net/net.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -227,8 +228,8 @@ static void neighbours_are_told(void **state)
 {
 	static const uint8_t arp[28] = { 0,  1, 8, 0,  6, 4, 0, 1, 2, 0, 0,  0, 0, 9,
 					 10, 2, 0, 50, 0, 0, 0, 0, 0, 0, 10, 2, 0, 1 };
-	uint32_t before[2] = { neigh_count(world.dp.worker[0]->neigh),
-			       neigh_count(world.dp.worker[1]->neigh) };
+	uint32_t before[2] = { neigh_count(world.dp.worker[0]->net->neigh),
+			       neigh_count(world.dp.worker[1]->net->neigh) };
 
 	(void)state;
 	frame_ip(&f, CORE, &peer.ip, &relayed[0].ip, 0, NULL, 0, NULL);
@@ -238,8 +239,8 @@ static void neighbours_are_told(void **state)
 	f.len = 14 + sizeof(arp);
 	world_in(CORE, 1, &f);
 	world_run();
-	assert_int_equal(neigh_count(world.dp.worker[0]->neigh), before[0] + 1);
-	assert_int_equal(neigh_count(world.dp.worker[1]->neigh), before[1] + 1);
+	assert_int_equal(neigh_count(world.dp.worker[0]->net->neigh), before[0] + 1);
+	assert_int_equal(neigh_count(world.dp.worker[1]->net->neigh), before[1] + 1);
 	assert_non_null(world_out(CORE)); /* one answer, not two */
 	world_no_out();
 }

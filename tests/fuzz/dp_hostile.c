@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dp_hostile.h"
-#include "../../dp/gateway/gateway.h"
+#include "dp/gateway/gateway.h"
 #include "../../dp/gateway/media.h"
+#include "dp/net/net.h"
 #include "../../dp/relay/path.h"
 #include "../../dp/tcp/ledger.h"
-#include "../../dp/turn/turn.h"
+#include "dp/turn/turn.h"
 
 #include <stdlib.h>
 
@@ -84,17 +85,11 @@ void hostile_rest(void)
 	hostile_later(100 * world.conf.dataplane.fragment_timeout_ms);
 	for (i = 0; i < world.dp.n_workers; i++) {
 		struct worker *w = world.dp.worker[i];
-		char name[16];
 
-		snprintf(name, sizeof(name), "rest%u", i);
 		frag_tick(w);
 		MUST(frag_held(w) == 0);
-		neigh_free(w, w->neigh);
-		w->neigh = neigh_create(world.conf.dataplane.neighbours,
-					world.conf.dataplane.neighbour_queue, name, SOCKET_ID_ANY);
-		frag_destroy(w);
-		MUST(w->neigh && frag_create(w, err, sizeof(err)));
-		w->neighbours = neigh_entries(w->neigh);
+		net_destroy(w);
+		MUST(net_create(w, err, sizeof(err)));
 		for (k = 0; k < w->turn->sessions_max; k++) {
 			w->session[k].client_nh = w->session[k].first.nh = NH_NONE;
 			w->path[k].to_client.nh = w->path[k].to_peer.nh = NH_NONE;
@@ -239,7 +234,7 @@ static void neighbours_bounds(const struct worker *w)
 		MUST(w->neighbours[i].n_wait <= c->neighbour_queue);
 		waits += w->neighbours[i].n_wait;
 	}
-	MUST(neigh_count(w->neigh) <= c->neighbours && neigh_held(w->neigh) == waits);
+	MUST(neigh_count(w->net->neigh) <= c->neighbours && neigh_held(w->net->neigh) == waits);
 }
 
 static void worker_bounds(const struct worker *w)

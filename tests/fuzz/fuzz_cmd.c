@@ -12,7 +12,7 @@
 #include "../../dp/gateway/context.h"
 #include "../../dp/tcp/conn.h"
 #include "../../dp/turn/leg.h"
-#include "../../dp/turn/turn.h"
+#include "dp/turn/turn.h"
 
 #include <stdlib.h>
 

@@ -27,7 +27,7 @@
 #include "tests/world/media_world.h"
 #include "stream_client.h"
 #include "../../dp/tcp/conn.h"
-#include "../../dp/turn/turn.h"
+#include "dp/turn/turn.h"
 
 #include <stdlib.h>
 #include <string.h>

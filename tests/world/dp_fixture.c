@@ -114,13 +114,9 @@ int fx_setup(void **state)
 	fx.w.counters = &fx.counters;
 	fx.w.n_ports = fx.dp.n_ports;
 	fx_clock_ms(5); /* machines may have just started */
-	rate_init(&fx.echo, FX_ICMP_RATE, (const uint64_t[2]){ 1, 2 });
-	rate_init(&fx.error, FX_ICMP_RATE, (const uint64_t[2]){ 3, 4 });
-	fx.w.echo_rate = &fx.echo;
-	fx.w.error_rate = &fx.error;
-	fx.w.neigh = neigh_create(FX_NEIGHBOURS, FX_WAIT, "test", SOCKET_ID_ANY);
-	assert_non_null(fx.w.neigh);
-	assert_true(frag_create(&fx.w, err, sizeof(err)));
+	assert_true(net_create(&fx.w, err, sizeof(err)));
+	rate_init(fx.w.net->echo_rate, FX_ICMP_RATE, (const uint64_t[2]){ 1, 2 });
+	rate_init(fx.w.net->error_rate, FX_ICMP_RATE, (const uint64_t[2]){ 3, 4 });
 	return 0;
 }
 
@@ -132,7 +128,7 @@ static void accounting_check(void)
 
 	for (i = 0; i < DROP_MAX; i++)
 		out += fx_dropped((enum drop)i);
-	assert_int_equal(in, out + neigh_held(fx.w.neigh) + frag_held(&fx.w));
+	assert_int_equal(in, out + net_held(&fx.w));
 }
 
 int fx_teardown(void **state)
@@ -140,8 +136,7 @@ int fx_teardown(void **state)
 	(void)state;
 	accounting_check();
 	fx_forget();
-	frag_destroy(&fx.w);
-	neigh_free(&fx.w, fx.w.neigh);
+	net_destroy(&fx.w);
 	assert_int_equal(rte_mempool_avail_count(pool), FX_MBUFS);
 	return 0;
 }
@@ -153,8 +148,7 @@ void fx_pass(uint32_t ms)
 	for (; ms; ms -= step) {
 		step = RTE_MIN(ms, (uint32_t)NEIGH_TICK_MS);
 		fx.w.now_ms += step;
-		neigh_tick(&fx.w);
-		frag_tick(&fx.w);
+		net_tick(&fx.w);
 	}
 }
 
@@ -266,7 +260,7 @@ void fx_neighbour(uint16_t port, const char *ip, uint8_t n)
 	struct rte_ether_addr mac = fx_mac(n);
 
 	neigh_learn(&fx.w, port, &a, &mac, true, true);
-	assert_non_null(neigh_lookup(fx.w.neigh, port, &a));
+	assert_non_null(neigh_lookup(fx.w.net->neigh, port, &a));
 }
 
 /* ---- what dp/tx.c and dp/turn would do ---- */

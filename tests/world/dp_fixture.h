@@ -14,6 +14,7 @@
 #include "dp/dispatch.h"
 #include "dp/net/ip.h"
 #include "dp/net/neigh.h"
+#include "dp/net/net.h"
 #include "dp/rate.h"
 #include "dp/tx.h"
 
@@ -40,7 +41,6 @@ struct fixture {
 	struct config conf;
 	struct dplane dp;
 	struct worker w;
-	struct rate_table echo, error;
 	struct ctl_counters counters;
 	struct rte_mbuf *sent[FX_SENT_MAX]; /* frames, in order */
 	uint16_t sent_port[FX_SENT_MAX];

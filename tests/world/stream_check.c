@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "stream_check.h"
 #include "dp/gateway/stream.h"
-#include "../../dp/gateway/gateway.h"
+#include "dp/gateway/gateway.h"
 
 static bool has_connection(const struct side *d)
 {

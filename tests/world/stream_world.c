@@ -3,7 +3,7 @@
 #include "stream_check.h"
 #include "dp/tls/tickets.h"
 #include "make_cert.h"
-#include "../../dp/gateway/gateway.h"
+#include "dp/gateway/gateway.h"
 
 #include <openssl/err.h>
 #include <unistd.h>

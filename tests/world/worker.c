@@ -368,7 +368,7 @@ void world_drops(enum drop reason, uint64_t n)
 
 static uint64_t held(const struct worker *w)
 {
-	return neigh_held(w->neigh) + frag_held(w) + w->n_loop + tcp_held(w);
+	return net_held(w) + w->n_loop + tcp_held(w);
 }
 
 bool world_accounts(void)

@@ -4,7 +4,7 @@
  * bounds, ports that are somebody's, replay, sweep, expiry, and terminations that move.
  */
 #include "tests/world/media_world.h"
-#include "../../../dp/gateway/gateway.h"
+#include "dp/gateway/gateway.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,7 +6,7 @@
 #include "tests/world/stream_world.h"
 #include "dp/gateway/stream.h"
 #include "dp/net/neigh.h"
-#include "../../../dp/gateway/gateway.h"
+#include "dp/gateway/gateway.h"
 
 static struct side *side0(void)
 {

@@ -5,7 +5,7 @@
  */
 #include "tests/world/media_world.h"
 #include "dp/gateway/media.h"
-#include "../../../dp/gateway/gateway.h"
+#include "dp/gateway/gateway.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
 #include "tests/world/media_world.h"
 
 #include "dp/gateway/media.h"
-#include "../../../dp/gateway/gateway.h"
+#include "dp/gateway/gateway.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

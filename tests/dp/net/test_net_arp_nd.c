@@ -45,7 +45,7 @@ static const struct neigh *known(uint16_t port, const char *ip)
 {
 	struct ip_addr a = fx_ip(ip);
 
-	return neigh_lookup(fx.w.neigh, port, &a);
+	return neigh_lookup(fx.w.net->neigh, port, &a);
 }
 
 static void test_arp_answer(void **state)
@@ -83,7 +83,7 @@ static void test_arp_not_for_us(void **state)
 	arp_in(FX_ACCESS, &wrong_port, sizeof(wrong_port), true);
 	assert_int_equal(fx_dropped(DROP_ARP_OTHER), 2);
 	assert_int_equal(fx.n_sent, 0);
-	assert_int_equal(neigh_count(fx.w.neigh), 0);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 0);
 }
 
 static void test_arp_probe(void **state)
@@ -95,7 +95,7 @@ static void test_arp_probe(void **state)
 	arp_in(FX_ACCESS, &a, sizeof(a), true);
 	arp_in(FX_ACCESS, &off, sizeof(off), true);
 	assert_int_equal(fx.n_sent, 2);
-	assert_int_equal(neigh_count(fx.w.neigh), 0);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 0);
 }
 
 static void test_arp_reply(void **state)
@@ -106,7 +106,7 @@ static void test_arp_reply(void **state)
 
 	(void)state;
 	arp_in(FX_ACCESS, &a, sizeof(a), true); /* nobody asked: nothing made */
-	assert_int_equal(neigh_count(fx.w.neigh), 0);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 0);
 	assert_int_equal(fx.n_copies, 1); /* another worker may have */
 	/* Known, but not asked about: an address, and no proof that it can be reached. */
 	n = neigh_at(&fx.w, FX_ACCESS, &ip);
@@ -130,7 +130,7 @@ static void test_arp_announcement(void **state)
 
 	(void)state;
 	arp_in(FX_ACCESS, &a, sizeof(a), true);
-	assert_int_equal(neigh_count(fx.w.neigh), 0);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 0);
 	fx_neighbour(FX_ACCESS, "10.1.0.7", 7);
 	arp_in(FX_ACCESS, &a, sizeof(a), true);
 	assert_memory_equal(known(FX_ACCESS, "10.1.0.7")->l2, mac.addr_bytes, 6);
@@ -171,7 +171,7 @@ static void test_arp_bad(void **state)
 	for (i = 0; i < RTE_DIM(bad); i++, n++)
 		arp_in(FX_ACCESS, &bad[i], sizeof(a), true);
 	assert_int_equal(fx_dropped(DROP_ARP_BAD), n);
-	assert_int_equal(fx.n_sent + fx.n_copies + neigh_count(fx.w.neigh), 0);
+	assert_int_equal(fx.n_sent + fx.n_copies + neigh_count(fx.w.net->neigh), 0);
 }
 
 /* ---- neighbour discovery ---- */
@@ -268,7 +268,7 @@ static void test_nd_dad(void **state)
 	assert_int_equal(fx.n_sent, 1);
 	assert_memory_equal(fx_sent(0), "\x33\x33\x00\x00\x00\x01", 6);
 	assert_advertises(0, "fd00:1::1", "ff02::1", OVERRIDE);
-	assert_int_equal(neigh_count(fx.w.neigh), 0);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 0);
 	/* Not to the group, or with an address (RFC 4861 7.1.1): no such question. */
 	fx_icmp(FX_ACCESS, "::", "fd00:1::1", 255, b, 24);
 	fx_icmp(FX_ACCESS, "::", "ff02::1:ff00:1", 255, b, sizeof(b));
@@ -292,7 +292,7 @@ static void test_nd_other(void **state)
 	nd(b, ND_NS, 0, "fd00:2::1", OPT_SOURCE, 7); /* the other port's */
 	fx_icmp(FX_ACCESS, "fd00:1::7", "ff02::1:ff00:1", 255, b, sizeof(b));
 	assert_int_equal(fx_dropped(DROP_ND_OTHER), 5);
-	assert_int_equal(fx.n_sent + fx.n_copies + neigh_count(fx.w.neigh), 0);
+	assert_int_equal(fx.n_sent + fx.n_copies + neigh_count(fx.w.net->neigh), 0);
 }
 
 static void test_nd_advertisement(void **state)
@@ -304,7 +304,7 @@ static void test_nd_advertisement(void **state)
 	(void)state;
 	nd(b, ND_NA, SOLICITED | OVERRIDE, "fd00:1::7", OPT_TARGET, 7);
 	fx_icmp(FX_ACCESS, "fd00:1::7", "fd00:1::1", 255, b, sizeof(b));
-	assert_int_equal(neigh_count(fx.w.neigh), 0); /* nobody asked */
+	assert_int_equal(neigh_count(fx.w.net->neigh), 0); /* nobody asked */
 	fx_neighbour(FX_ACCESS, "fd00:1::7", 7);
 	n = known(FX_ACCESS, "fd00:1::7");
 	/* Without override the address stays, but is doubted. */
@@ -342,7 +342,7 @@ static void test_nd_truncated(void **state)
 		assert_int_equal(fx_dropped(DROP_ND_BAD) + fx_dropped(DROP_ICMP_BAD) - bad,
 				 len != 24);
 	}
-	assert_int_equal(neigh_count(fx.w.neigh), 0);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 0);
 }
 
 static void test_nd_bad(void **state)
@@ -367,7 +367,7 @@ static void test_nd_bad(void **state)
 	nd(b, ND_NA, SOLICITED, "fd00:1::7", OPT_TARGET, 7); /* an answer to everybody */
 	fx_icmp(FX_ACCESS, "fd00:1::7", "ff02::1", 255, b, sizeof(b)), n++;
 	assert_int_equal(fx_dropped(DROP_ND_BAD), n);
-	assert_int_equal(fx.n_sent + fx.n_copies + neigh_count(fx.w.neigh), 0);
+	assert_int_equal(fx.n_sent + fx.n_copies + neigh_count(fx.w.net->neigh), 0);
 }
 
 static void test_nd_copy(void **state)
@@ -399,7 +399,7 @@ static void test_nd_in_fragments(void **state)
 	p.whole = true;
 	nd_input(&fx.w, &p, true);
 	assert_int_equal(fx_dropped(DROP_ND_BAD), 1);
-	assert_int_equal(neigh_count(fx.w.neigh), 0);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 0);
 	assert_int_equal(fx.n_sent + fx.n_copies, 0);
 }
 

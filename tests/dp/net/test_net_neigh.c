@@ -79,9 +79,9 @@ static void resolve(const char *dst, bool v6)
 	send(dst, 3);
 	assert_int_equal(fx.n_sent, 1);
 	assert_asks(0, v6, NULL);
-	assert_int_equal(neigh_held(fx.w.neigh), 3);
+	assert_int_equal(neigh_held(fx.w.net->neigh), 3);
 	answer(FX_ACCESS, dst, 7);
-	assert_int_equal(neigh_held(fx.w.neigh), 0);
+	assert_int_equal(neigh_held(fx.w.net->neigh), 0);
 	assert_int_equal(fx.n_sent, 4);
 	for (i = 1; i < 4; i++) {
 		const uint8_t *f = fx_sent(i);
@@ -120,7 +120,7 @@ static void test_vlan(void **state)
 	assert_int_equal(fx.sent_port[1], FX_CORE);
 	/* The same address on another port is another neighbour. */
 	answer(FX_ACCESS, "10.2.0.7", 8);
-	assert_int_equal(neigh_count(fx.w.neigh), 1);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 1);
 }
 
 static void test_queue_bound(void **state)
@@ -130,7 +130,7 @@ static void test_queue_bound(void **state)
 	(void)state;
 	for (i = 0; i < FX_WAIT + 3; i++)
 		send("10.1.0.7", (uint8_t)i);
-	assert_int_equal(neigh_held(fx.w.neigh), FX_WAIT);
+	assert_int_equal(neigh_held(fx.w.net->neigh), FX_WAIT);
 	assert_int_equal(fx_dropped(DROP_NEIGH_QUEUE), 3);
 	assert_int_equal(fx.n_sent, 1);
 	answer(FX_ACCESS, "10.1.0.7", 7);
@@ -149,7 +149,7 @@ static void silence(const char *dst, bool v6)
 	assert_int_equal(fx.n_sent, NEIGH_PROBES);
 	for (i = 0; i < NEIGH_PROBES; i++)
 		assert_asks(i, v6, NULL);
-	assert_int_equal(neigh_held(fx.w.neigh), 0);
+	assert_int_equal(neigh_held(fx.w.net->neigh), 0);
 	assert_int_equal(fx_dropped(DROP_NEIGH_FAILED), 2);
 }
 
@@ -159,7 +159,7 @@ static void test_unreachable(void **state)
 	silence("10.1.0.7", false);
 	/* Nobody used it since: forgotten after a while. */
 	fx_pass(NEIGH_FAILED_MS + 3 * NEIGH_RETRY_MS);
-	assert_int_equal(neigh_count(fx.w.neigh), 0);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 0);
 }
 
 static void test_unreachable6(void **state)
@@ -182,14 +182,14 @@ static void test_recovery(void **state)
 	/* Dropped at once, nothing asked. */
 	send("10.1.0.7", 2);
 	assert_int_equal(fx_dropped(DROP_NEIGH_FAILED), 2);
-	assert_int_equal(neigh_held(fx.w.neigh), 0);
+	assert_int_equal(neigh_held(fx.w.net->neigh), 0);
 	assert_int_equal(fx.n_sent, NEIGH_PROBES);
 	/* It is wanted: asked again by and by. */
 	fx_pass(NEIGH_FAILED_MS + NEIGH_RETRY_MS);
 	assert_int_equal(n->state, NEIGH_INCOMPLETE);
 	assert_int_equal(fx.n_sent, NEIGH_PROBES + 1);
 	send("10.1.0.7", 3);
-	assert_int_equal(neigh_held(fx.w.neigh), 1);
+	assert_int_equal(neigh_held(fx.w.net->neigh), 1);
 	answer(FX_ACCESS, "10.1.0.7", 7);
 	assert_int_equal(fx.n_sent, NEIGH_PROBES + 2);
 	assert_int_equal(fx_dropped(DROP_NEIGH_FAILED), 2);
@@ -291,7 +291,7 @@ static void test_scan(void **state)
 	neigh_send(&fx.w, n, packet(1));
 	fx_forget();
 	scan(50 * FX_NEIGHBOURS);
-	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
+	assert_int_equal(neigh_count(fx.w.net->neigh), FX_NEIGHBOURS);
 	assert_int_equal(fx_dropped(DROP_NEIGH_FULL), 49 * FX_NEIGHBOURS + 1);
 	/* The gateway is where it was, */
 	assert_ptr_equal(neigh_find(&fx.w, NULL, &gw, &cache, &why), n);
@@ -302,8 +302,8 @@ static void test_scan(void **state)
 	assert_int_equal(find("10.1.0.8")->state, NEIGH_REACHABLE);
 	/* and when the scan ends nothing of it stays. */
 	fx_pass(20 * NEIGH_RETRY_MS);
-	assert_int_equal(neigh_count(fx.w.neigh), 2);
-	assert_int_equal(neigh_held(fx.w.neigh), 0);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 2);
+	assert_int_equal(neigh_held(fx.w.net->neigh), 0);
 }
 
 static uint32_t scan_asks(uint32_t from, uint32_t n)
@@ -420,14 +420,14 @@ static void test_askers_have_their_own(void **state)
 {
 	struct neigh_table *wide = neigh_create(1024, FX_WAIT, "wide", SOCKET_ID_ANY);
 	struct rte_mempool *small = fx.w.pool;
-	struct neigh_table *narrow = fx.w.neigh;
+	struct neigh_table *narrow = fx.w.net->neigh;
 
 	(void)state;
 	assert_non_null(wide);
 	fx.w.pool =
 	    rte_pktmbuf_pool_create("wide", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	assert_non_null(fx.w.pool);
-	fx.w.neigh = wide;
+	fx.w.net->neigh = wide;
 	fx.w.now_us = 10000000;
 	ghosts_sent = 0;
 	for (int i = 0; i < 2; i++) {
@@ -446,7 +446,7 @@ static void test_askers_have_their_own(void **state)
 	fx_forget();
 	rte_mempool_free(fx.w.pool);
 	fx.w.pool = small;
-	fx.w.neigh = narrow;
+	fx.w.net->neigh = narrow;
 }
 
 /* And an asker has no more than that: one of a row a second, and what anybody has. */
@@ -479,7 +479,7 @@ static void test_held_bound(void **state)
 {
 	enum { HELD = 2048, MBUFS = 4095, MAX = 1024 };
 	struct rte_mempool *small = fx.w.pool, *pool;
-	struct neigh_table *narrow = fx.w.neigh, *wide;
+	struct neigh_table *narrow = fx.w.net->neigh, *wide;
 	uint32_t i;
 
 	(void)state;
@@ -489,7 +489,7 @@ static void test_held_bound(void **state)
 	assert_non_null(pool);
 	assert_non_null(wide);
 	fx.w.pool = pool;
-	fx.w.neigh = wide;
+	fx.w.net->neigh = wide;
 	send("10.1.0.7", 1);
 	for (i = 0; i < FX_WAIT; i++) {
 		fx_forget();
@@ -522,7 +522,7 @@ static void test_held_bound(void **state)
 	assert_int_equal(rte_mempool_avail_count(pool), MBUFS);
 	rte_mempool_free(pool);
 	fx.w.pool = small;
-	fx.w.neigh = narrow;
+	fx.w.net->neigh = narrow;
 }
 
 static void resolve_all(const char *prefix, uint32_t n)
@@ -542,7 +542,7 @@ static bool known(const char *ip)
 {
 	struct ip_addr a = fx_ip(ip);
 
-	return neigh_lookup(fx.w.neigh, FX_ACCESS, &a) != NULL;
+	return neigh_lookup(fx.w.net->neigh, FX_ACCESS, &a) != NULL;
 }
 
 /* When the table is full of what never answered, an asker's goes after all that strangers wanted.
@@ -579,7 +579,7 @@ static void test_a_scanning_asker_pays(void **state)
 		fx_forget();
 		assert_true(known("10.1.0.9"));
 	}
-	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
+	assert_int_equal(neigh_count(fx.w.net->neigh), FX_NEIGHBOURS);
 }
 
 /* Newcomers that answer take the place of all that is stale but of none that is in use. */
@@ -627,7 +627,7 @@ static void test_silent_go_first(void **state)
 	assert_true(known("10.1.0.39"));
 	/* Nobody silent is left: one out of use goes. */
 	resolve_all("fd00:1::2:", 1);
-	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
+	assert_int_equal(neigh_count(fx.w.net->neigh), FX_NEIGHBOURS);
 	assert_true(known("fd00:1::10"));
 	assert_true(known("fd00:1::1:10"));
 }
@@ -650,7 +650,7 @@ static void test_full(void **state)
 	assert_int_equal(cache, NH_NONE);
 	fx_pass(NEIGH_REACHABLE_MS + 2 * NEIGH_RETRY_MS);
 	assert_non_null(neigh_find(&fx.w, NULL, &dst, &cache, &why));
-	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
+	assert_int_equal(neigh_count(fx.w.net->neigh), FX_NEIGHBOURS);
 }
 
 /* Claims nobody asked for make entries that may go again at once. */
@@ -668,7 +668,7 @@ static void test_claims_do_not_fill(void **state)
 		a = fx_ip(ip);
 		neigh_learn(&fx.w, FX_ACCESS, &a, &mac, false, true);
 	}
-	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
+	assert_int_equal(neigh_count(fx.w.net->neigh), FX_NEIGHBOURS);
 	send("fd00:1::7", 1);
 	answer(FX_ACCESS, "fd00:1::7", 7);
 	assert_int_equal(find("fd00:1::7")->state, NEIGH_REACHABLE);
@@ -695,7 +695,7 @@ static void test_claims_take_nothing_asked_for(void **state)
 		neigh_learn(&fx.w, FX_ACCESS, &a, &mac, false, true);
 		assert_true(known("fd00:1::7"));
 	}
-	assert_int_equal(neigh_count(fx.w.neigh), FX_NEIGHBOURS);
+	assert_int_equal(neigh_count(fx.w.net->neigh), FX_NEIGHBOURS);
 }
 
 static void test_bad_mac(void **state)
@@ -707,13 +707,13 @@ static void test_bad_mac(void **state)
 	(void)state;
 	for (i = 0; i < RTE_DIM(bad); i++)
 		assert_false(neigh_learn(&fx.w, FX_ACCESS, &a, &bad[i], true, true));
-	assert_int_equal(neigh_count(fx.w.neigh), 0);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 0);
 }
 
 static void test_cache(void **state)
 {
 	struct ip_addr relay = fx_ip("10.2.0.1"), own = fx_ip("10.1.0.1"), far = fx_ip("192.0.2.1");
-	struct neigh *entries = neigh_entries(fx.w.neigh), *n;
+	struct neigh *entries = neigh_entries(fx.w.net->neigh), *n;
 	uint32_t cache = NH_NONE, old;
 	enum drop why;
 
@@ -734,7 +734,7 @@ static void test_cache(void **state)
 	old = cache;
 	neigh_send(&fx.w, n, packet(1));
 	fx_pass(20 * NEIGH_RETRY_MS);
-	assert_int_equal(neigh_count(fx.w.neigh), 0);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 0);
 	assert_null(neigh_cached(entries, old));
 	assert_non_null(neigh_find(&fx.w, NULL, &far, &cache, &why));
 	assert_int_not_equal(cache, old);
@@ -743,7 +743,8 @@ static void test_cache(void **state)
 /* What is no neighbour is none whatever stands in memory, in the table or behind it. */
 static void test_cache_of_none(void **state)
 {
-	struct neigh *any = aligned_alloc(64, sizeof(*any) << 16), *own = neigh_entries(fx.w.neigh);
+	struct neigh *any = aligned_alloc(64, sizeof(*any) << 16),
+		     *own = neigh_entries(fx.w.net->neigh);
 	static const uint32_t none[] = { NH_NONE, NH_LOOP };
 	uint32_t i, index;
 
@@ -780,7 +781,7 @@ static void test_generations(void **state)
 		n->state = NEIGH_FAILED;
 		n->used = false;
 		fx.w.now_ms += NEIGH_FAILED_MS;
-		while (neigh_count(fx.w.neigh))
+		while (neigh_count(fx.w.net->neigh))
 			neigh_tick(&fx.w);
 	}
 }

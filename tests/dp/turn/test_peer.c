@@ -13,6 +13,7 @@
 #include "dp/dispatch.h"
 #include "dp/turn/leg.h"
 #include "dp/turn/peer.h"
+#include "dp/net/net.h"
 
 #include <rte_hash.h>
 #include <setjmp.h>
@@ -334,7 +335,7 @@ static void connect_beside_a_scan(void **state)
 	world_ghosts(2 * NEIGH_ASKS);
 	assert_true(world_count(0, CNT_NEIGH_PUT_OFF) > 0);
 	assert_true(connect_to(&near));
-	assert_true(neigh_asked(neigh_lookup(world.w->neigh, CORE, &near.ip)));
+	assert_true(neigh_asked(neigh_lookup(world.w->net->neigh, CORE, &near.ip)));
 }
 
 /* RFC 6062 5.2: 446, both while the first is opening and when it is open. */

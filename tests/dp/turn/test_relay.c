@@ -11,6 +11,7 @@
 
 #include "dp/rx.h"
 #include "lib/chandata.h"
+#include "dp/net/net.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -784,11 +785,11 @@ static void peer_is_asked_for_beside_a_scan(void **state)
 	assert_true(chan_add(0, 0, &near, CHANNEL + 5, world.w->now + 300));
 	assert_true(perm_add(0, 1, "fd00:2::77", world.w->now + 300));
 	from_client(0, msg, chandata(msg, CHANNEL + 5, data, 100), NULL);
-	n = neigh_lookup(world.w->neigh, CORE, &near.ip);
+	n = neigh_lookup(world.w->net->neigh, CORE, &near.ip);
 	assert_true(neigh_asked(n));
 	len = send_ind(msg, sizeof(msg), &near6, data, 100, false, false);
 	from_client(1, msg, len, NULL);
-	n = neigh_lookup(world.w->neigh, CORE, &near6.ip);
+	n = neigh_lookup(world.w->net->neigh, CORE, &near6.ip);
 	assert_true(neigh_asked(n));
 	world_forget();
 }
