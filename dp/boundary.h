@@ -19,7 +19,7 @@ enum { EVT_RESERVE = 64 };
 /* Slots that only answers take. */
 static inline uint32_t evt_reserve(const struct worker *w)
 {
-	return RTE_MIN((uint32_t)EVT_RESERVE, w->evt.size / 4);
+	return RTE_MIN((uint32_t)EVT_RESERVE, w->boundary.evt.size / 4);
 }
 
 /* Slots that requests do not take. */

@@ -243,24 +243,24 @@ uint32_t cmd_input(struct worker *w, uint32_t budget)
 	uint32_t i;
 	int n;
 
-	if (unlikely(!w->rings_ok)) {
+	if (unlikely(!w->boundary.rings_ok)) {
 		if (boundary_reset(w)) {
 			audit_end(w);
 			trace_reset(w);
 		}
 		return 0;
 	}
-	n = ring_count(&w->cmd, budget);
+	n = ring_count(&w->boundary.cmd, budget);
 	if (unlikely(n == RING_ERR))
 		boundary_broken(w);
 	for (i = 0; (int)i < n && i < budget && evt_answer(w); i++) {
-		t = cmd_take(w, ring_peek(&w->cmd, i));
+		t = cmd_take(w, ring_peek(&w->boundary.cmd, i));
 		if (unlikely(t != CMD_TAKEN))
 			break;
 	}
 	if (unlikely(t == CMD_INVALID))
 		boundary_broken(w);
 	if (i)
-		ring_release(&w->cmd, i);
+		ring_release(&w->boundary.cmd, i);
 	return i;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* ICMP errors about packets of ours: to the connection, or the relayed port, that they are about.
- */
+/* ICMP errors about packets of ours: to the connection, or relayed port, that they are about. */
 #include "dispatch.h"
 #include "relayed.h"
 #include "rx.h"

@@ -92,7 +92,8 @@ void loop_take(struct worker *w, struct rte_mbuf *m)
 		return;
 	}
 	loop_parse(w, m, &p);
-	/* What is to a port that nobody has, and a SYN, is behind commands: rx_unknown() in rx.c. */
+	/* What is to a port that nobody has, and a SYN, is behind commands: rx_unknown() in rx.c.
+	 */
 	if (unlikely(relayed_kind(p.slot) == RELAYED_NONE || is_syn(&p))) {
 		cmd_input(w, CMD_AHEAD);
 		p.slot = relayed_entry(w, p.local, be16_get(p.dport));
@@ -109,13 +110,13 @@ void loop_take(struct worker *w, struct rte_mbuf *m)
 uint32_t loop_input(struct worker *w)
 {
 	struct rte_mbuf *m[TX_BATCH];
-	uint16_t i, n = w->n_loop;
+	uint16_t i, n = w->tx.loop.n;
 
 	if (BUG_ON(n > TX_BATCH))
 		n = TX_BATCH;
 	/* What is looped meanwhile waits for the next turn, so that a turn ends. */
-	memcpy(m, w->loop, n * sizeof(m[0]));
-	w->n_loop = 0;
+	memcpy(m, w->tx.loop.m, n * sizeof(m[0]));
+	w->tx.loop.n = 0;
 	for (i = 0; i < n; i++)
 		loop_take(w, m[i]);
 	return n;

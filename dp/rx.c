@@ -14,10 +14,30 @@
 #include "../lib/stun.h"
 
 #include <rte_ethdev.h>
+#include <rte_malloc.h>
 
 enum {
 	PREFETCH = 4, /* packets ahead */
 };
+
+struct rx {
+	struct pkt pkt[BURST]; /* those of a burst that have no path */
+};
+
+bool rx_create(struct worker *w, char *err, size_t errlen)
+{
+	w->rx = rte_zmalloc("rx", sizeof(*w->rx), RTE_CACHE_LINE_SIZE);
+	if (!w->rx)
+		snprintf(err, errlen, "%s: dataplane.memory-mb: too small for worker %u",
+			 w->dp->conf->file, w->id);
+	return w->rx != NULL;
+}
+
+void rx_destroy(struct worker *w)
+{
+	rte_free(w->rx);
+	w->rx = NULL;
+}
 
 /*
  * Whether a client's data, ChannelData or Send, may be relayed here; else it is gone. Where its
@@ -155,7 +175,7 @@ static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16
 	for (i = 0; i < PREFETCH && i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(m[i], void *));
 	for (i = 0; i < n; i++) {
-		struct pkt *p = &w->pkt[i];
+		struct pkt *p = &w->rx->pkt[i];
 
 		if (i + PREFETCH < n)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + PREFETCH], void *));

@@ -8,10 +8,15 @@
  */
 #include "worker.h"
 
+/* Part of worker_create(), worker_free(). On failure one sentence in err. */
+bool rx_create(struct worker *w, char *err, size_t errlen);
+void rx_destroy(struct worker *w);
+
 /* Receives a burst from each port this worker has a queue of; returns packets received. */
 uint32_t rx_ports(struct worker *w);
 
-/* The worker of a client's packet (its addresses and p->in_port), see doc/arch/dataplane.md, "Steering". */
+/* The worker of a client's packet (its addresses and p->in_port), see doc/arch/dataplane.md,
+ * "Steering". */
 uint16_t rx_client_owner(const struct worker *w, const struct pkt *p);
 
 enum rx_mode {

@@ -113,11 +113,11 @@ static bool service_rings_ready(struct service *s)
 	for (i = 0; i < s->dp->n_workers; i++) {
 		struct worker *w = s->dp->worker[i];
 
-		if (!atomic_load_explicit(&w->rings_broken, memory_order_acquire))
+		if (!atomic_load_explicit(&w->boundary.rings_broken, memory_order_acquire))
 			continue;
 		if (s->client_fd >= 0)
 			service_detach(s, "it wrote nonsense into a ring");
-		atomic_store_explicit(&w->rings_reset, true, memory_order_release);
+		atomic_store_explicit(&w->boundary.rings_reset, true, memory_order_release);
 		ready = false;
 	}
 	return ready;
@@ -207,8 +207,8 @@ static void service_request(struct service *s, const union service_msg *m, size_
 		if (r.ok)
 			tickets_set(s->dp->tickets, &m->ticket_keys.keys, now_ms);
 		else
-			snprintf(r.text, sizeof(r.text), "%s: neither a listener nor a realm has TLS",
-				 s->dp->conf->file);
+			snprintf(r.text, sizeof(r.text),
+				 "%s: neither a listener nor a realm has TLS", s->dp->conf->file);
 	} else if (len == sizeof(m->hdr) && m->hdr.type == MSG_TLS_RELOAD) {
 		r.ok = service_reload(s, r.text, sizeof(r.text));
 	} else {

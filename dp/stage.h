@@ -3,7 +3,7 @@
 #define FL_DP_STAGE_H
 
 /*
- * Where a worker's cycles go. One mark runs along (w->tsc): whoever ends a stage is charged for
+ * Where a worker's cycles go. One mark runs along (clock.tsc): whoever ends a stage is charged for
  * all since the last end, so nothing is counted twice or left out, and a stage that found nothing
  * to do sets no mark: its few cycles are the next one's. A mark costs about as much as relaying a
  * fifth of a packet: once a burst, never once a packet.
@@ -29,7 +29,7 @@ static inline void stage_count(struct worker *w, enum stage s, uint64_t cycles, 
 /* What went before is nobody's. */
 static inline void stage_start(struct worker *w)
 {
-	w->tsc = rte_rdtsc();
+	w->clock.tsc = rte_rdtsc();
 }
 
 /*
@@ -39,11 +39,11 @@ static inline void stage_start(struct worker *w)
  */
 static inline uint64_t stage_back(struct worker *w, uint64_t now)
 {
-	if (w->tsc - now > TSC_BACK) {
-		w->tsc = now;
-		w->tsc_next = 0;
+	if (w->clock.tsc - now > TSC_BACK) {
+		w->clock.tsc = now;
+		w->clock.tsc_next = 0;
 	}
-	return w->tsc;
+	return w->clock.tsc;
 }
 
 /* Charges the cycles since the last mark to s, which dealt with so many items. */
@@ -51,10 +51,10 @@ static inline void stage_end(struct worker *w, enum stage s, uint64_t items)
 {
 	uint64_t now = rte_rdtsc();
 
-	if (unlikely(now < w->tsc))
+	if (unlikely(now < w->clock.tsc))
 		now = stage_back(w, now);
-	stage_count(w, s, now - w->tsc, items);
-	w->tsc = now;
+	stage_count(w, s, now - w->clock.tsc, items);
+	w->clock.tsc = now;
 }
 
 /* The same for a verb of worker_turn(), which returns the work it did. */
@@ -75,7 +75,7 @@ static inline void stage_inner(struct worker *w, enum stage s, uint64_t from, ui
 	uint64_t cycles = now > from ? now - from : 0;
 
 	stage_count(w, s, cycles, items);
-	w->tsc += cycles;
+	w->clock.tsc += cycles;
 }
 
 /* Counts a batch of n packets by size. */

@@ -165,7 +165,8 @@ static void trace_look(struct worker *w, enum ctl_trace_event e, enum drop why, 
 	if (!(m->ol_flags & t->mark) && !wanted(w, &k, slot))
 		return;
 	m->ol_flags |= t->mark;
-	if (e != TRACE_DROPPED ? f->drops : f->reason != CTL_TRACE_ANY && f->reason != (uint32_t)why)
+	if (e != TRACE_DROPPED ? f->drops
+			       : f->reason != CTL_TRACE_ANY && f->reason != (uint32_t)why)
 		return;
 	r = trace_slot(w);
 	if (!r)
@@ -201,9 +202,9 @@ bool trace_create(struct worker *w)
 		return false;
 	t->look = trace_look;
 	t->mark = bit < 0 ? 0 : UINT64_C(1) << bit;
-	return ring_attach_writer(&t->ring,
-				  (struct ring_shm *)((uint8_t *)dp->region + w->layout.trace),
-				  CTL_TRACE_SLOTS);
+	return ring_attach_writer(
+	    &t->ring, (struct ring_shm *)((uint8_t *)dp->region + w->boundary.layout.trace),
+	    CTL_TRACE_SLOTS);
 }
 
 void trace_destroy(struct worker *w)

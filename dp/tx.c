@@ -27,7 +27,7 @@ static void batch_prepare(struct worker *w, const struct port *p, struct tx_batc
 static void port_flush(struct worker *w, uint16_t port)
 {
 	const struct port *p = &w->dp->port[port];
-	struct tx_batch *b = &w->tx[port];
+	struct tx_batch *b = &w->tx.port[port];
 	uint64_t bytes = 0;
 	uint16_t i, sent;
 
@@ -114,7 +114,7 @@ void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m)
 
 static uint32_t handover_flush(struct worker *w, uint16_t to)
 {
-	struct tx_batch *b = &w->handover[to];
+	struct tx_batch *b = &w->tx.handover[to];
 	uint16_t i, n = b->n;
 	uint32_t sent;
 
@@ -129,7 +129,7 @@ static uint32_t handover_flush(struct worker *w, uint16_t to)
 void handover(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_kind kind,
 	      uint16_t port)
 {
-	struct tx_batch *b = &w->handover[to];
+	struct tx_batch *b = &w->tx.handover[to];
 
 	if (BUG_ON(to >= w->dp->n_workers || to == w->id)) {
 		pkt_drop(w, m, DROP_BUG);
@@ -180,9 +180,9 @@ void tx_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src, 
 
 	if (owner != w->id) {
 		handover(w, owner, m, HANDOVER_LOOP, (uint16_t)from);
-	} else if (w->n_loop < TX_BATCH) {
+	} else if (w->tx.loop.n < TX_BATCH) {
 		m->hash.usr = (uint32_t)from;
-		w->loop[w->n_loop++] = m;
+		w->tx.loop.m[w->tx.loop.n++] = m;
 	} else {
 		pkt_drop(w, m, DROP_TX_FULL);
 	}
@@ -196,14 +196,14 @@ uint32_t tx_flush(struct worker *w)
 	uint16_t i;
 
 	for (i = 0; i < w->n_ports; i++) {
-		if (w->tx[i].n) {
-			sent += w->tx[i].n;
+		if (w->tx.port[i].n) {
+			sent += w->tx.port[i].n;
 			port_flush(w, i);
 		}
 	}
 	stage_work(w, STAGE_TX, sent);
 	for (i = 0; i < w->dp->n_workers; i++)
-		if (i != w->id && w->handover[i].n)
+		if (i != w->id && w->tx.handover[i].n)
 			handed += handover_flush(w, i);
 	return sent + stage_work(w, STAGE_HANDOVER, handed);
 }

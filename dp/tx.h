@@ -14,7 +14,7 @@ void tx_batch_full(struct worker *w, uint16_t port);
 /* The same as tx_frame() for one buffer, by a port this worker has a queue of. */
 static inline void tx_put(struct worker *w, uint16_t port, struct rte_mbuf *m)
 {
-	struct tx_batch *b = &w->tx[port];
+	struct tx_batch *b = &w->tx.port[port];
 
 	b->m[b->n++] = m;
 	if (unlikely(b->n == TX_BATCH))

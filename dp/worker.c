@@ -64,9 +64,9 @@ static bool worker_pools(struct worker *w, char *err, size_t errlen)
 
 	snprintf(name, sizeof(name), "mbufs%u", w->id);
 	w->pool = mbufs_create(name, c->mbufs);
-	w->handover = rte_zmalloc("handover", sizeof(*w->handover) * w->dp->n_workers, 64);
+	w->tx.handover = rte_zmalloc("handover", sizeof(*w->tx.handover) * w->dp->n_workers, 64);
 	w->binding_rate = rate_create(c->binding_rate);
-	if (w->pool && w->handover && w->binding_rate && trace_create(w))
+	if (w->pool && w->tx.handover && w->binding_rate && trace_create(w))
 		return true;
 	snprintf(err, errlen,
 		 "%s: dataplane.memory-mb: %u MB are too few for worker %u with %u packet buffers",
@@ -87,12 +87,12 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 	w->id = id;
 	w->n_ports = dp->n_ports;
 	w->ip_id = (uint16_t)(dp->hash_key[0] + id);
-	w->layout = dp->region->worker[id];
-	w->rings_ok = boundary_attach(w);
-	if (!worker_pools(w, err, errlen) || !net_create(w, err, errlen) ||
-	    !audit_create(w, err, errlen) || !turn_create(w, err, errlen) ||
-	    !gate_create(w, err, errlen) || !tcp_create(w, err, errlen) ||
-	    !tls_create(w, err, errlen)) {
+	w->boundary.layout = dp->region->worker[id];
+	w->boundary.rings_ok = boundary_attach(w);
+	if (!worker_pools(w, err, errlen) || !rx_create(w, err, errlen) ||
+	    !net_create(w, err, errlen) || !audit_create(w, err, errlen) ||
+	    !turn_create(w, err, errlen) || !gate_create(w, err, errlen) ||
+	    !tcp_create(w, err, errlen) || !tls_create(w, err, errlen)) {
 		worker_free(w);
 		return NULL;
 	}
@@ -112,9 +112,10 @@ void worker_free(struct worker *w)
 	turn_destroy(w);
 	net_destroy(w);
 	rte_free(w->binding_rate);
-	rte_free(w->handover);
+	rte_free(w->tx.handover);
 	audit_destroy(w);
 	trace_destroy(w);
+	rx_destroy(w);
 	rte_mempool_free(w->pool);
 	rte_free(w);
 }
@@ -130,8 +131,9 @@ static void worker_time(struct worker *w)
 	struct timespec t;
 	uint64_t us;
 
-	if (likely(w->tsc < w->tsc_next)) {
-		us = w->us_base + ((w->tsc - w->tsc_base) * w->dp->us_per_tsc >> 32);
+	if (likely(w->clock.tsc < w->clock.tsc_next)) {
+		us = w->clock.us_base +
+		     ((w->clock.tsc - w->clock.tsc_base) * w->dp->us_per_tsc >> 32);
 		if (us > w->now_us)
 			clock_set(w, us);
 		return;
@@ -139,23 +141,23 @@ static void worker_time(struct worker *w)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	us = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 	clock_set(w, RTE_MAX(us, w->now_us));
-	w->tsc_base = w->tsc;
-	w->us_base = us;
-	w->tsc_next = w->tsc + (uint64_t)(w->dp->tsc_per_us * CLOCK_US);
+	w->clock.tsc_base = w->clock.tsc;
+	w->clock.us_base = us;
+	w->clock.tsc_next = w->clock.tsc + (uint64_t)(w->dp->tsc_per_us * CLOCK_US);
 }
 
 static void worker_gauges(struct worker *w)
 {
 	count_set(w, CNT_NEIGHBOURS, net_neighbours(w));
 	count_set(w, CNT_MBUFS_FREE, rte_mempool_avail_count(w->pool));
-	count_set(w, CNT_HELD, net_held(w) + tcp_held(w) + w->n_loop);
+	count_set(w, CNT_HELD, net_held(w) + tcp_held(w) + w->tx.loop.n);
 }
 
 static void worker_tick(struct worker *w)
 {
-	if (likely(w->now_ms < w->tick_ms))
+	if (likely(w->now_ms < w->clock.tick_ms))
 		return;
-	w->tick_ms = w->now_ms + NEIGH_TICK_MS;
+	w->clock.tick_ms = w->now_ms + NEIGH_TICK_MS;
 	net_tick(w);
 	tcp_tick(w);
 	tls_tick(w);
@@ -196,21 +198,26 @@ uint32_t worker_turn(struct worker *w)
 	return n;
 }
 
+struct idle {
+	uint32_t turns;	 /* in a row */
+	uint32_t nap_us; /* the last nap */
+};
+
 /*
  * Nothing to do: spin for a while, then nap, each nap twice as long up to the configured limit.
  * A packet that comes during a nap waits for its end at most.
  */
-static void worker_idle(struct worker *w)
+static void worker_idle(struct worker *w, struct idle *i)
 {
 	struct timespec nap = { 0 };
 
-	if (w->dp->conf->dataplane.idle == IDLE_POLL || ++w->idle_turns < IDLE_TURNS) {
+	if (w->dp->conf->dataplane.idle == IDLE_POLL || ++i->turns < IDLE_TURNS) {
 		rte_pause();
 		return;
 	}
-	w->nap_us =
-	    RTE_MIN(w->nap_us ? w->nap_us * 2 : NAP_FIRST_US, w->dp->conf->dataplane.idle_max_us);
-	nap.tv_nsec = (long)w->nap_us * 1000;
+	i->nap_us =
+	    RTE_MIN(i->nap_us ? i->nap_us * 2 : NAP_FIRST_US, w->dp->conf->dataplane.idle_max_us);
+	nap.tv_nsec = (long)i->nap_us * 1000;
 	count(w, CNT_SLEEPS);
 	nanosleep(&nap, NULL);
 	stage_end(w, STAGE_IDLE, 0);
@@ -219,6 +226,7 @@ static void worker_idle(struct worker *w)
 int worker_run(void *arg)
 {
 	struct worker *w = arg;
+	struct idle idle = { 0 };
 
 	/* The default slack of 50 us would double the shortest naps many times over. */
 	prctl(PR_SET_TIMERSLACK, 1000UL);
@@ -228,11 +236,10 @@ int worker_run(void *arg)
 
 		count(w, CNT_LOOPS);
 		if (likely(n)) {
-			w->idle_turns = 0;
-			w->nap_us = 0;
+			idle = (struct idle){ 0 };
 		} else {
 			count(w, CNT_LOOPS_IDLE);
-			worker_idle(w);
+			worker_idle(w, &idle);
 		}
 	}
 	tx_flush(w);

@@ -3,8 +3,9 @@
 #define FL_DP_WORKER_H
 
 /*
- * One worker: everything it needs on the packet path. Only the worker itself reads or writes it
- * once the loop runs, except where a field says otherwise. Passed first to every function.
+ * One worker: what it needs on every packet, and a pointer to what each folder has on it. Only the
+ * worker itself reads or writes it once the loop runs, except where a field says otherwise. Passed
+ * first to every function.
  */
 #include "dplane.h"
 #include "rate.h"
@@ -26,6 +27,7 @@ enum {
 struct media_path;
 struct session;
 struct path;
+struct rx;
 struct turn;
 struct gateway;
 struct audit;
@@ -62,62 +64,77 @@ struct tx_batch {
 	struct rte_mbuf *m[TX_BATCH];
 };
 
-struct worker {
-	/* Read on every packet, written at start. */
-	const struct dplane *dp;
-	struct rte_mempool *pool;
-	struct session *session; /* [sessions_max] */
-	struct path *path;	 /* [sessions_max], the short way of each */
-	struct flow_table flows; /* (client, listener) to session slot */
-	uint32_t **relay_slot;	 /* [relay][port] to session slot, or leg: gateway/context.h */
-	struct media_path *media_path; /* [contexts_max][LEGS], the short way of each leg */
-	struct neigh *neighbours;      /* net/neigh.h, for neigh_cached() */
-	struct turn *turn;	       /* what turn/ alone has */
-	struct gateway *gateway;
-	struct net *net;
-	struct audit *audit;
-	struct tcp *tcp;
-	struct tls_worker *tls;	       /* NULL: no listener, or leg, has TLS */
-	struct ctl_counters *counters; /* in the region; this worker is the only writer */
-	struct ctl_port_counters *port_counters;
-	struct trace *trace;	       /* trace.h; NULL: nobody looks */
-	uint16_t id;
-	uint16_t n_ports;
-
-	/* Clock: by cycles every turn, put right from CLOCK_MONOTONIC now and then. */
-	alignas(64) uint64_t tsc;   /* at the last mark, see stage.h */
+/* By cycles every turn, put right from CLOCK_MONOTONIC now and then. */
+struct clock {
+	uint64_t tsc;		    /* at the last mark, see stage.h */
 	uint64_t tsc_next;	    /* when to look at the system's clock again */
 	uint64_t tsc_base, us_base; /* when it was looked at, and what it said */
-	uint64_t now_us;	    /* CLOCK_MONOTONIC */
-	uint64_t now_ms;
-	uint32_t now;	/* seconds */
-	uint16_t ip_id; /* next IPv4 identification for packets without DF */
+	uint64_t tick_ms;	    /* next housekeeping */
+};
 
-	/* Transmit: one batch a port, one for each other worker. */
-	alignas(64) struct tx_batch tx[CTL_PORTS_MAX];
-	struct tx_batch *handover;	 /* [n_workers] */
-	struct rte_mbuf *loop[TX_BATCH]; /* relayed address to relayed address, next turn */
-	uint16_t n_loop;
+/* What goes at the end of a turn (tx.c). */
+struct tx {
+	struct tx_batch port[CTL_PORTS_MAX];
+	struct tx_batch loop; /* relayed address to relayed address, for the next turn: loop.c */
+	struct tx_batch *handover; /* [n_workers] */
+};
 
-	/* Boundary. */
+/* The link to the control process (boundary.c). */
+struct boundary {
 	struct ctl_worker layout; /* as we made it; what stands in the region may be altered */
 	struct ring cmd;
 	struct ring evt;
 	bool rings_ok;		   /* false once the control process wrote what is impossible */
 	_Atomic bool rings_broken; /* worker to service thread: detach it */
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */
-	uint32_t sync_epoch;	   /* of the replay under way, see session.c */
-
-	struct rate_table *binding_rate; /* of source prefixes, by turn/ and gateway/ice.c */
-	uint64_t tick_ms;		 /* next housekeeping */
-	uint32_t nap_us;
-	uint32_t idle_turns;
-	struct pkt pkt[BURST];
-	bool requests_wait; /* an audit is under way, see audit.h */
-	bool punted;	    /* the control process does not know of an event yet */
-	bool end_lost;	    /* see evt_lost() */
-	uint64_t wake_us;   /* it is not woken before */
+	bool requests_wait;	   /* an audit is under way, see audit.h */
+	bool punted;		   /* the control process does not know of an event yet */
+	bool end_lost;		   /* see evt_lost() */
+	uint64_t wake_us;	   /* it is not woken before */
 };
+
+struct worker {
+	/* Read on every packet: two lines. Written at start; the time once a turn. */
+	const struct dplane *dp;
+	struct rte_mempool *pool;
+	struct session *session; /* [sessions_max]; turn/session.c writes */
+	struct path *path;	 /* [sessions_max], the short way of each; turn/session_path.c */
+	struct flow_table flows; /* (client, listener) to session slot; turn/session.c */
+	uint32_t **relay_slot;	 /* [relay][port] to what is there, relayed.h; turn/, gateway/ */
+	struct media_path *media_path; /* [contexts_max][LEGS], the short way of each; gateway/ */
+	struct neigh *neighbours;      /* for neigh_cached(); net/neigh.c */
+	struct ctl_counters *counters; /* in the region; this worker is the only writer */
+	struct ctl_port_counters *port_counters;
+	struct trace *trace; /* trace.h; NULL: nobody looks */
+	uint64_t now_us;     /* CLOCK_MONOTONIC, see clock.h */
+	uint64_t now_ms;
+	uint32_t now; /* seconds */
+	uint16_t id;
+
+	alignas(64) struct clock clock;
+	/* What one folder, or file, alone looks into. */
+	struct rx *rx;
+	struct audit *audit;
+	struct turn *turn;
+	struct gateway *gateway;
+	struct net *net;
+	struct tcp *tcp;
+	struct tls_worker *tls; /* NULL: no listener, or leg, has TLS */
+
+	/* Of two folders that do not know each other. */
+	struct rate_table *binding_rate; /* of source prefixes: also for checks of ICE */
+	uint32_t sync_epoch; /* of the replay under way; turn/session.c writes, gateway/ reads */
+
+	uint16_t n_ports;
+	uint16_t ip_id; /* next IPv4 identification for packets without DF; net/ip.h */
+
+	alignas(64) struct tx tx;
+	struct boundary boundary;
+};
+
+_Static_assert(offsetof(struct worker, media_path) == 64 && offsetof(struct worker, clock) == 128,
+	       "what packets read is two lines");
+_Static_assert(offsetof(struct worker, tx) == 256, "so is what each turn reads");
 
 /* ---- counting: one writer, so a relaxed load and store is an add ---- */
 

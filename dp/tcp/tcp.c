@@ -56,7 +56,7 @@ bool tcp_create(struct worker *w, char *err, size_t errlen)
 	}
 	t->fire = conn_fire;
 	t->cc = c->congestion == CONGESTION_RENO ? &tcp_reno : &tcp_cubic;
-	t->info = (struct ctl_conn_info *)((uint8_t *)w->dp->region + w->layout.conns);
+	t->info = (struct ctl_conn_info *)((uint8_t *)w->dp->region + w->boundary.layout.conns);
 	t->conn_free = t->tw_free = 0;
 	for (i = 0; i < c->connections; i++)
 		t->conn[i].dirty_next = i + 1 < c->connections ? i + 1 : SLOT_NONE;

@@ -359,7 +359,7 @@ static void leg_readable(struct worker *w, struct tcp_conn *c)
 	int i;
 
 	/* What is looped inside goes on next turn: no more than there is room for. */
-	for (i = 0; i < LEG_BUDGET && w->n_loop < TX_BATCH; i++) {
+	for (i = 0; i < LEG_BUDGET && w->tx.loop.n < TX_BATCH; i++) {
 		if (!leg_next(w, c)) {
 			leg_read_out(w, c);
 			return;

@@ -111,7 +111,7 @@ static bool lied(void)
 {
 	const char *why;
 
-	return dplink_fault(l, &why) || !world.w->rings_ok;
+	return dplink_fault(l, &why) || !world.w->boundary.rings_ok;
 }
 
 /* ---- requests ---- */
@@ -136,7 +136,8 @@ static void requests_in(uint32_t n)
 static void requests_fill(void)
 {
 	requests_in(world.conf.dataplane.ring_slots);
-	assert_int_equal(ring_room(&world.w->evt, UINT32_MAX), evt_stranger_reserve(world.w));
+	assert_int_equal(ring_room(&world.w->boundary.evt, UINT32_MAX),
+			 evt_stranger_reserve(world.w));
 }
 
 /* And other events. */
@@ -145,7 +146,7 @@ static void events_fill(void)
 	requests_fill();
 	while (context_tell(world.w, call.cid.slot, &(struct evt_term){ .what = TERM_INACTIVE }))
 		;
-	assert_int_equal(ring_room(&world.w->evt, UINT32_MAX), evt_reserve(world.w));
+	assert_int_equal(ring_room(&world.w->boundary.evt, UINT32_MAX), evt_reserve(world.w));
 }
 
 /* ---- */
@@ -187,8 +188,8 @@ static bool settles(uint32_t budget, uint32_t requests)
 		assert_false(lied());
 		requests_in(requests);
 		if (requests ? n_asked == 0 && !dplink_replaying(l)
-			     : work == DPLINK_IDLE && ring_count(&world.w->cmd, 1) == 0 &&
-				   ring_room(&world.w->evt, slots) == (int)slots)
+			     : work == DPLINK_IDLE && ring_count(&world.w->boundary.cmd, 1) == 0 &&
+				   ring_room(&world.w->boundary.evt, slots) == (int)slots)
 			return true;
 	}
 	return false;
@@ -200,7 +201,7 @@ static void both_full(void)
 	events_fill();
 	assert_int_equal(ask(evt_reserve(world.w)), evt_reserve(world.w));
 	world_run();
-	assert_int_equal(ring_room(&world.w->evt, UINT32_MAX), 0);
+	assert_int_equal(ring_room(&world.w->boundary.evt, UINT32_MAX), 0);
 	assert_int_equal(ask(ASKED_MAX), world.conf.dataplane.ring_slots);
 	world_run();
 	assert_int_equal(dplink_room(l, 0), 0);
@@ -337,7 +338,7 @@ static void nobody_takes_events(void **state)
 	world_run(); /* all have an answer, which nobody reads */
 	assert_int_equal(ask(3), 3);
 	world_run();
-	assert_int_equal(ring_count(&world.w->cmd, UINT32_MAX), 3);
+	assert_int_equal(ring_count(&world.w->boundary.cmd, UINT32_MAX), 3);
 	assert_true(settles(UINT32_MAX, 0));
 	assert_int_equal(n_asked, 0);
 }

@@ -115,8 +115,8 @@ static void values_that_cannot_be(void **state)
 	assert_true(sock_addr_eq(&e->peer, &peer));
 	assert_int_equal(e->channel, 0x3fff);
 	assert_int_equal(world_count(0, CNT_CMD_BAD), 3);
-	assert_true(world.w->rings_ok);
-	assert_false(atomic_load(&world.w->rings_broken));
+	assert_true(world.w->boundary.rings_ok);
+	assert_false(atomic_load(&world.w->boundary.rings_broken));
 }
 
 /* Broken rings carry nothing either way until they are made anew, and then they work. */
@@ -126,15 +126,15 @@ static void expect_broken_then_reset(void)
 	uint32_t i;
 
 	world_run();
-	assert_false(world.w->rings_ok);
-	assert_true(atomic_load(&world.w->rings_broken));
+	assert_false(world.w->boundary.rings_ok);
+	assert_true(atomic_load(&world.w->boundary.rings_broken));
 	world_run();
-	assert_false(world.w->rings_ok);
-	atomic_store(&world.w->rings_reset, true);
+	assert_false(world.w->boundary.rings_ok);
+	atomic_store(&world.w->boundary.rings_reset, true);
 	world_run();
-	assert_true(world.w->rings_ok);
-	assert_false(atomic_load(&world.w->rings_broken));
-	assert_false(atomic_load(&world.w->rings_reset));
+	assert_true(world.w->boundary.rings_ok);
+	assert_false(atomic_load(&world.w->boundary.rings_broken));
+	assert_false(atomic_load(&world.w->boundary.rings_reset));
 	for (i = 0; i < 2; i++) {
 		world.cmd[0].own = world.cmd[0].cached = 0;
 		world.evt[0].own = world.evt[0].cached = 0;
@@ -203,12 +203,12 @@ static void cursors_that_are_invalid(void **state)
 	(void)state;
 	for (i = 0; i < RTE_DIM(ahead); i++) {
 		/* commands announced that the ring cannot hold */
-		atomic_store(&world.cmd[0].shm->head, world.w->cmd.own + ahead[i]);
+		atomic_store(&world.cmd[0].shm->head, world.w->boundary.cmd.own + ahead[i]);
 		expect_broken_then_reset();
 		session_del(world.w, &sid);
 		/* events taken that were never sent, found out when the ring looks full */
-		atomic_store(&world.evt[0].shm->tail, world.w->evt.own + taken[i]);
-		while (world.w->rings_ok) {
+		atomic_store(&world.evt[0].shm->tail, world.w->boundary.evt.own + taken[i]);
+		while (world.w->boundary.rings_ok) {
 			s = good_session();
 			s.sid.gen = 0;
 			world_cmd(0, CMD_SESSION_SET, &s, sizeof(s));
@@ -223,12 +223,12 @@ static void cursors_that_are_invalid(void **state)
 static void a_stale_reset_is_forgotten(void **state)
 {
 	(void)state;
-	atomic_store(&world.w->rings_reset, true);
+	atomic_store(&world.w->boundary.rings_reset, true);
 	atomic_store(&world.cmd[0].shm->head, 99);
 	world_run();
 	world_run();
-	assert_false(world.w->rings_ok);
-	assert_true(atomic_load(&world.w->rings_broken));
+	assert_false(world.w->boundary.rings_ok);
+	assert_true(atomic_load(&world.w->boundary.rings_broken));
 	expect_broken_then_reset();
 }
 
@@ -294,7 +294,7 @@ static void impossible_replies(void **state)
 	REFUSED(c.leg.client = at("fd00:1::2", 7), head + 20);
 	assert_int_equal(world_count(0, CNT_CMD_BAD), 9);
 	assert_int_equal(world_count(0, CNT_REPLY), 0);
-	assert_true(world.w->rings_ok);
+	assert_true(world.w->boundary.rings_ok);
 }
 
 /* ---- punts ---- */
@@ -377,7 +377,7 @@ static void event_ring_full(void **state)
 	world_drops(DROP_NONE, 0);
 	world_feed(ACCESS, &f);
 	world_drops(DROP_PUNT_FULL, 1);
-	assert_true(world.w->rings_ok);
+	assert_true(world.w->boundary.rings_ok);
 	assert_non_null(world_evt(0));
 	world_feed(ACCESS, &f);
 	world_drops(DROP_PUNT_FULL, 1);
@@ -385,7 +385,7 @@ static void event_ring_full(void **state)
 	atomic_store(&world.evt[0].shm->tail, 0u - world.conf.dataplane.ring_slots);
 	world_feed(ACCESS, &f);
 	world_drops(DROP_PUNT_FULL, 2);
-	assert_false(world.w->rings_ok);
+	assert_false(world.w->boundary.rings_ok);
 	expect_broken_then_reset();
 }
 
@@ -399,7 +399,7 @@ static void leave_room(uint32_t n)
 	while (world_evt(0))
 		;
 	s.sid.gen = 0;
-	while (ring_room(&world.w->evt, UINT32_MAX) > (int)n)
+	while (ring_room(&world.w->boundary.evt, UINT32_MAX) > (int)n)
 		assert_false(world_cmd(0, CMD_SESSION_SET, &s, sizeof(s)));
 	world_mark();
 }

@@ -74,7 +74,7 @@ static void datagrams_in(uint16_t n, bool to_peer)
 
 static void relayed_packets(void **state)
 {
-	uint64_t start = world.w->tsc;
+	uint64_t start = world.w->clock.tsc;
 
 	(void)state;
 	datagrams_in(5, true);
@@ -92,8 +92,8 @@ static void relayed_packets(void **state)
 	/* world_run() ends with a turn that found nothing. */
 	assert_int_equal(world.w->counters->rx_burst[0], WORLD_PORTS);
 	assert_int_equal(items(STAGE_IDLE), 1);
-	assert_true(world.w->tsc > start);
-	assert_int_equal(cycles_of_all(), world.w->tsc - start);
+	assert_true(world.w->clock.tsc > start);
+	assert_int_equal(cycles_of_all(), world.w->clock.tsc - start);
 }
 
 /* What is not for the relay leaves during the parse. */
@@ -115,7 +115,7 @@ static void other_packets(void **state)
 /* A batch that fills up goes at once: the driver's cycles are not those of the stage around it. */
 static void full_batch(void **state)
 {
-	uint64_t start = world.w->tsc, mark;
+	uint64_t start = world.w->clock.tsc, mark;
 	uint16_t i;
 
 	(void)state;
@@ -128,15 +128,15 @@ static void full_batch(void **state)
 	}
 	assert_int_equal(calls(STAGE_TX), 1);
 	assert_int_equal(items(STAGE_TX), TX_BATCH);
-	assert_int_equal(world.w->tsc - start, world.w->counters->stage[STAGE_TX].cycles);
-	mark = world.w->tsc;
+	assert_int_equal(world.w->clock.tsc - start, world.w->counters->stage[STAGE_TX].cycles);
+	mark = world.w->clock.tsc;
 	stage_end(world.w, STAGE_RELAY, TX_BATCH);
-	assert_int_equal(world.w->counters->stage[STAGE_RELAY].cycles, world.w->tsc - mark);
+	assert_int_equal(world.w->counters->stage[STAGE_RELAY].cycles, world.w->clock.tsc - mark);
 	world_run();
 	assert_int_equal(items(STAGE_TX), TX_BATCH + 1);
 	assert_int_equal(world.w->counters->tx_batch[ctl_batch(TX_BATCH)], 1);
 	assert_int_equal(world.w->counters->tx_batch[1], 1);
-	assert_int_equal(cycles_of_all(), world.w->tsc - start);
+	assert_int_equal(cycles_of_all(), world.w->clock.tsc - start);
 }
 
 /* A counter that stands still, or goes back, charges nothing. */
@@ -146,11 +146,11 @@ static void mark_stays(void **state)
 	const uint64_t ahead = rte_rdtsc() + TSC_BACK / 2;
 
 	(void)state;
-	world.w->tsc = ahead;
+	world.w->clock.tsc = ahead;
 	stage_end(world.w, STAGE_RELAY, 3);
 	stage_inner(world.w, STAGE_TX, ahead, 2);
 	/* However long that took: the counter may have reached it meanwhile. */
-	assert_true(world.w->tsc >= ahead);
+	assert_true(world.w->clock.tsc >= ahead);
 	assert_int_equal(items(STAGE_RELAY), 3);
 	assert_int_equal(items(STAGE_TX), 2);
 }
@@ -166,18 +166,18 @@ static void counter_goes_back(void **state)
 
 	(void)state;
 	world.dp.tsc_per_us = 1000;
-	world.w->tsc = rte_rdtsc() + (UINT64_C(1) << 50);
-	world.w->tsc_base = world.w->tsc;
-	world.w->tsc_next = world.w->tsc + (1 << 20);
+	world.w->clock.tsc = rte_rdtsc() + (UINT64_C(1) << 50);
+	world.w->clock.tsc_base = world.w->clock.tsc;
+	world.w->clock.tsc_next = world.w->clock.tsc + (1 << 20);
 	stage_end(world.w, STAGE_RELAY, 3);
 	assert_int_equal(cycles_of_all(), 0);
-	assert_true(world.w->tsc <= rte_rdtsc());
+	assert_true(world.w->clock.tsc <= rte_rdtsc());
 	worker_turn(world.w);
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	us = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-	assert_true(world.w->us_base > 0 && world.w->us_base <= us);
-	assert_true(world.w->tsc_base <= rte_rdtsc());
-	assert_true(world.w->tsc_next > world.w->tsc_base);
+	assert_true(world.w->clock.us_base > 0 && world.w->clock.us_base <= us);
+	assert_true(world.w->clock.tsc_base <= rte_rdtsc());
+	assert_true(world.w->clock.tsc_next > world.w->clock.tsc_base);
 }
 
 /* Ends the loop once it has done what the test is about. */
@@ -212,7 +212,7 @@ static void idle_loop(void **state)
 		assert_int_equal(items(STAGE_IDLE) - turns, world_count(0, CNT_LOOPS_IDLE));
 		assert_int_equal(calls(STAGE_IDLE) - marks,
 				 world_count(0, CNT_LOOPS_IDLE) + world_count(0, CNT_SLEEPS));
-		assert_true(cycles_of_all() - sum <= world.w->tsc - first);
+		assert_true(cycles_of_all() - sum <= world.w->clock.tsc - first);
 		assert_int_equal(items(STAGE_RX) + items(STAGE_TX), 0);
 	}
 }

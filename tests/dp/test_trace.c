@@ -263,7 +263,7 @@ static void broken_ring(void **state)
 	atomic_store(&ring.shm->tail, 0x80000000u);
 	from_core(&stranger);
 	assert_null(world.w->trace);
-	assert_true(atomic_load(&world.w->rings_broken));
+	assert_true(atomic_load(&world.w->boundary.rings_broken));
 }
 
 /* The general way does what the short one does: the same bytes go out. */

@@ -98,7 +98,7 @@ void hostile_rest(void)
 			w->turn->peer[k].nh = NH_NONE;
 		for (k = 0; k < w->gateway->contexts_max * LEGS; k++)
 			w->media_path[k].to.nh = NH_NONE;
-		w->tick_ms = 0;
+		w->clock.tick_ms = 0;
 		w->gateway->round_ms = w->gateway->contexts_max ? 0 : UINT64_MAX;
 	}
 	world_clock_ms(WORLD_START_S * 1000ull);

@@ -53,7 +53,8 @@ static void world_once(void)
 /* Whether commands stand in the ring that the worker takes no notice of. */
 static bool commands_wait(void)
 {
-	return world.w->rings_ok && world.w->cmd.own != atomic_load(&world.cmd[0].shm->head);
+	return world.w->boundary.rings_ok &&
+	       world.w->boundary.cmd.own != atomic_load(&world.cmd[0].shm->head);
 }
 
 /* A command that waits for room in the event ring is taken once there is some. */
@@ -66,7 +67,7 @@ static void publish(const uint8_t *msg, size_t len)
 	atomic_store(&shm->head, head + 1);
 	world_run();
 	for (i = 0; commands_wait() && i < world.cmd[0].size; i++) {
-		atomic_store(&world.evt[0].shm->tail, world.w->evt.own);
+		atomic_store(&world.evt[0].shm->tail, world.w->boundary.evt.own);
 		world_run();
 	}
 	MUST(!commands_wait());
@@ -192,7 +193,7 @@ static void record(enum kind kind, const uint8_t *p, size_t len)
 		context_make(msg, len);
 		break;
 	default:
-		atomic_store(&world.evt[0].shm->tail, world.w->evt.own);
+		atomic_store(&world.evt[0].shm->tail, world.w->boundary.evt.own);
 	}
 	world_run();
 	MUST(!stream_fault(world.w));
@@ -201,12 +202,12 @@ static void record(enum kind kind, const uint8_t *p, size_t len)
 /* The service thread detaches whose ring is invalid, and lets the next one in. */
 static void rings_again(void)
 {
-	if (!atomic_load(&world.w->rings_broken))
+	if (!atomic_load(&world.w->boundary.rings_broken))
 		return;
-	MUST(!world.w->rings_ok);
-	atomic_store(&world.w->rings_reset, true);
+	MUST(!world.w->boundary.rings_ok);
+	atomic_store(&world.w->boundary.rings_reset, true);
 	world_run();
-	MUST(world.w->rings_ok);
+	MUST(world.w->boundary.rings_ok);
 }
 
 /* A fresh control process replays neither sessions nor contexts. */

@@ -753,10 +753,10 @@ static void settle(void)
 
 		run();
 		for (uint16_t w = 0; w < world.dp.n_workers; w++)
-			more |= ring_count(&world.dp.worker[w]->cmd, 1) != 0;
+			more |= ring_count(&world.dp.worker[w]->boundary.cmd, 1) != 0;
 		MUST(!joint_cp_fault());
 		for (uint16_t w = 0; w < world.dp.n_workers; w++)
-			MUST(world.dp.worker[w]->rings_ok);
+			MUST(world.dp.worker[w]->boundary.rings_ok);
 		quiet = more || joint_cp_replaying() ? 0 : quiet + 1;
 		if (quiet < 3)
 			continue;

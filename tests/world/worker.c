@@ -187,7 +187,7 @@ void world_start(void)
 			fprintf(stderr, "%s\n", err);
 			abort();
 		}
-		dp->worker[i]->tsc_next = UINT64_MAX;
+		dp->worker[i]->clock.tsc_next = UINT64_MAX;
 		pool_fence(dp->worker[i]->pool, true);
 		control_take(i);
 		for (j = 0; j < dp->n_workers; j++)
@@ -368,7 +368,7 @@ void world_drops(enum drop reason, uint64_t n)
 
 static uint64_t held(const struct worker *w)
 {
-	return net_held(w) + w->n_loop + tcp_held(w);
+	return net_held(w) + w->tx.loop.n + tcp_held(w);
 }
 
 bool world_accounts(void)

@@ -616,13 +616,13 @@ static void requests_wait_for_room(void **state)
 static void requests_outlive_the_control_process(void **state)
 {
 	(void)state;
-	world.w->rings_ok = false;
+	world.w->boundary.rings_ok = false;
 	add_numbered(0, 3);
 	fake_feed(world.w, f, stream, len, false);
 	tcp_app(f->c)->readable(world.w, f->c);
 	world_clock_ms(world.w->now_ms + 11000);
 	assert_int_equal(punt_queue(world.w), 0);
-	world.w->rings_ok = true;
+	world.w->boundary.rings_ok = true;
 	fake_run();
 	assert_int_equal(take_numbered(0, 9), 3);
 	world_drops(DROP_NONE, 0);

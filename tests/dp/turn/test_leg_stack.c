@@ -349,11 +349,11 @@ static void an_answer_without_a_buffer(void **state)
 	world_cmd_put(0, CMD_SESSION_DEL, &del, sizeof(del));
 	world_run();
 	world_run();
-	assert_int_equal(ring_count(&world.w->cmd, 3), 2);
+	assert_int_equal(ring_count(&world.w->boundary.cmd, 3), 2);
 	assert_int_equal(world.w->session[1].gen, 7);
 	world_pool_give();
 	hosts_run();
-	assert_int_equal(ring_count(&world.w->cmd, 3), 0);
+	assert_int_equal(ring_count(&world.w->boundary.cmd, 3), 0);
 	assert_int_equal(h->received, before + 20);
 	assert_int_equal(world.w->session[1].gen, 0);
 	assert_int_equal(world_count(0, CNT_CMD_BAD), bad);

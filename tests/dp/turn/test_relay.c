@@ -692,7 +692,7 @@ static void looped_burst(void **state)
 	/* Three bursts within one turn: as three ports, or other workers, would bring them. */
 	for (i = 0; i < 3; i++)
 		rx_ports(world.w);
-	assert_int_equal(world.w->n_loop, TX_BATCH);
+	assert_int_equal(world.w->tx.loop.n, TX_BATCH);
 	world_drops(DROP_TX_FULL, 1);
 	world_run();
 	for (i = 0; i < TX_BATCH; i++)
