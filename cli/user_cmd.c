@@ -39,8 +39,6 @@ struct run {
 	json_t *rows; /* of list */
 };
 
-static const struct user_store_ops *const ops = &user_store_sqlite;
-
 /* ---- what the caller sees ---- */
 
 static int fail(const struct run *r, int code, const char *msg)
@@ -62,7 +60,7 @@ static int fail_status(const struct run *r, enum user_status st)
 	char msg[CONFIG_STR_MAX + AUTH_USER_MAX + 64];
 
 	if (st == USER_ERROR)
-		return fail(r, USER_CMD_FAILED, ops->error(r->store));
+		return fail(r, USER_CMD_FAILED, user_store_error(r->store));
 	snprintf(msg, sizeof(msg), "user %s %s in realm %s%s", r->user.name,
 		 st == USER_EXISTS ? "exists" : "does not exist", r->realm,
 		 st == USER_EXISTS ? ": use passwd, or add --replace" : "");
@@ -219,11 +217,11 @@ static int verb_add(struct run *r)
 	enum user_status st;
 
 	r->user.created = (int64_t)time(NULL);
-	st = ops->add(r->store, &r->user);
+	st = user_store_add(r->store, &r->user);
 	if (st == USER_EXISTS && r->replace) {
-		st = ops->set_keys(r->store, &r->user);
+		st = user_store_set_keys(r->store, &r->user);
 		if (st == USER_OK && r->has_quota)
-			st = ops->set_quota(r->store, r->user.name, r->user.quota);
+			st = user_store_set_quota(r->store, r->user.name, r->user.quota);
 		if (st == USER_OK) {
 			keys_warn(r);
 			return done(r, "replaced");
@@ -237,7 +235,7 @@ static int verb_add(struct run *r)
 
 static int verb_passwd(struct run *r)
 {
-	enum user_status st = ops->set_keys(r->store, &r->user);
+	enum user_status st = user_store_set_keys(r->store, &r->user);
 
 	if (st != USER_OK)
 		return fail_status(r, st);
@@ -247,7 +245,7 @@ static int verb_passwd(struct run *r)
 
 static int verb_del(struct run *r)
 {
-	enum user_status st = ops->del(r->store, r->user.name);
+	enum user_status st = user_store_del(r->store, r->user.name);
 
 	return st == USER_OK ? done(r, "deleted") : fail_status(r, st);
 }
@@ -255,7 +253,7 @@ static int verb_del(struct run *r)
 static int verb_enable(struct run *r)
 {
 	bool disable = strcmp(r->verb, "disable") == 0;
-	enum user_status st = ops->set_disabled(r->store, r->user.name, disable);
+	enum user_status st = user_store_set_disabled(r->store, r->user.name, disable);
 
 	return st == USER_OK ? done(r, disable ? "disabled" : "enabled") : fail_status(r, st);
 }
@@ -296,7 +294,7 @@ static int verb_list(struct run *r)
 		printf("%-24s %-24s %-10s %8s %-8s %s\n", "NAME", "REALM", "KEYS", "QUOTA", "STATE",
 		       "CREATED");
 	r->rows = json_array();
-	st = ops->list(r->store, list_row, r);
+	st = user_store_list(r->store, list_row, r);
 	if (st == USER_OK && r->json) {
 		doc = json_pack("{s:O}", "users", r->rows);
 		json_dumpf(doc, stdout, JSON_INDENT(2));
@@ -372,11 +370,11 @@ int user_command(const struct config *c, int argc, char **argv, bool json)
 		fputs(usage, stderr);
 		code = USER_CMD_USAGE;
 	} else if (!user_prepare(&r, v, err, sizeof(err)) ||
-		   !(r.store = ops->open(c->auth.users_db, r.realm, err, sizeof(err)))) {
+		   !(r.store = user_store_open(c->auth.users_db, r.realm, err, sizeof(err)))) {
 		code = fail(&r, USER_CMD_FAILED, err);
 	} else {
 		code = v->run(&r);
-		ops->close(r.store);
+		user_store_close(r.store);
 	}
 	arguments_wipe(argc, argv);
 	OPENSSL_cleanse(&r, sizeof(r));

@@ -131,7 +131,7 @@ static void config_fill(const char *dir)
 static void user_store_fill(void)
 {
 	char err[512];
-	struct user_store *s = user_store_sqlite.open(conf.auth.users_db, REALM, err, sizeof(err));
+	struct user_store *s = user_store_open(conf.auth.users_db, REALM, err, sizeof(err));
 
 	if (!s)
 		die(err);
@@ -142,10 +142,10 @@ static void user_store_fill(void)
 		digest_key(STUN_PWALG_MD5, u.name, REALM, PASSWORD, u.md5);
 		digest_key(STUN_PWALG_SHA256, u.name, REALM, PASSWORD, u.sha256);
 		digest_userhash(u.name, REALM, u.userhash);
-		if (user_store_sqlite.add(s, &u) != USER_OK)
-			die(user_store_sqlite.error(s));
+		if (user_store_add(s, &u) != USER_OK)
+			die(user_store_error(s));
 	}
-	user_store_sqlite.close(s);
+	user_store_close(s);
 }
 
 static void credentials_make(void)

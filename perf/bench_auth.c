@@ -101,16 +101,16 @@ static void user_add(const struct config *c)
 {
 	struct user u = { .name = "demo", .has_md5 = true, .has_sha256 = true };
 	char err[512];
-	struct user_store *s = user_store_sqlite.open(c->auth.users_db, REALM, err, sizeof(err));
+	struct user_store *s = user_store_open(c->auth.users_db, REALM, err, sizeof(err));
 
 	if (!s)
 		die(err);
 	digest_key(STUN_PWALG_MD5, "demo", REALM, "fairlead", u.md5);
 	digest_key(STUN_PWALG_SHA256, "demo", REALM, "fairlead", u.sha256);
 	digest_userhash("demo", REALM, u.userhash);
-	if (user_store_sqlite.add(s, &u) != USER_OK)
+	if (user_store_add(s, &u) != USER_OK)
 		die("cannot add a user");
-	user_store_sqlite.close(s);
+	user_store_close(s);
 }
 
 int main(int argc, char **argv)

@@ -25,7 +25,6 @@ _Static_assert(AUTH_KEY_MAX == (int)DIGEST_KEY_MAX, "a result holds any key");
 
 struct auth {
 	struct nonce_maker nonce;
-	const struct user_store_ops *ops;
 	struct user_store *store; /* NULL: REST credentials only */
 	int64_t refreshed;	  /* coarse clock when the store was last refreshed */
 	char realm[CONFIG_STR_MAX];
@@ -113,8 +112,7 @@ struct auth *auth_open(const struct config *c, char *err, size_t errlen)
 	    !nonce_open(a, c, err, errlen))
 		goto fail;
 	if (c->auth.users_db[0]) {
-		a->ops = &user_store_sqlite;
-		a->store = a->ops->open(c->auth.users_db, a->realm, err, errlen);
+		a->store = user_store_open(c->auth.users_db, a->realm, err, errlen);
 		if (!a->store)
 			goto fail;
 	}
@@ -129,14 +127,14 @@ void auth_close(struct auth *a)
 	if (!a)
 		return;
 	if (a->store)
-		a->ops->close(a->store);
+		user_store_close(a->store);
 	OPENSSL_cleanse(a, sizeof(*a));
 	free(a);
 }
 
 const char *auth_error(const struct auth *a)
 {
-	return a->store ? a->ops->error(a->store) : "";
+	return a->store ? user_store_error(a->store) : "";
 }
 
 /* ---- the steps ---- */
@@ -220,7 +218,7 @@ static void store_refresh(struct auth *a)
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
 	tick = ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 	if (tick != a->refreshed)
-		a->ops->refresh(a->store);
+		user_store_refresh(a->store);
 	a->refreshed = tick;
 }
 
@@ -236,8 +234,8 @@ static int judge_stored(struct auth *a, const struct claim *cl, const char *name
 	if (!a->store)
 		return 401;
 	store_refresh(a);
-	st = name ? a->ops->by_name(a->store, name, &u)
-		  : a->ops->by_hash(a->store, cl->m->userhash.val, &u);
+	st = name ? user_store_by_name(a->store, name, &u)
+		  : user_store_by_hash(a->store, cl->m->userhash.val, &u);
 	if (st == USER_ERROR)
 		return 500;
 	if (st == USER_OK && !u->disabled) {

@@ -3,8 +3,8 @@
 #define FL_CP_AUTH_USERS_H
 
 /*
- * Where users are kept. A store holds keys, never passwords. One implementation a file, each an
- * ops struct; a store serves one realm and one thread.
+ * Where users are kept (users_sqlite.c). A store holds keys, never passwords; it serves one realm
+ * and one thread.
  */
 #include "auth.h"
 #include "digest.h"
@@ -24,39 +24,37 @@ enum user_status {
 	USER_OK,
 	USER_UNKNOWN,
 	USER_EXISTS,
-	USER_ERROR, /* the store cannot answer; ops->error() says why */
+	USER_ERROR, /* the store cannot answer; user_store_error() says why */
 };
 
 struct user_store;
 
 typedef void user_list_fn(void *arg, const struct user *u, const char *realm);
 
-struct user_store_ops {
-	/* Opens it, making it if it is not there. On failure NULL and one sentence in err. */
-	struct user_store *(*open)(const char *where, const char *realm, char *err, size_t errlen);
-	void (*close)(struct user_store *s);
+/* Opens it, making it if it is not there. On failure NULL and one sentence in err. */
+struct user_store *user_store_open(const char *where, const char *realm, char *err, size_t errlen);
+void user_store_close(struct user_store *s);
 
-	/*
-	 * For the event loop: these never wait for a lock. *u stays good until the next call. What
-	 * they return may be older than the last refresh(), no more.
-	 */
-	enum user_status (*by_name)(struct user_store *s, const char *name, const struct user **u);
-	enum user_status (*by_hash)(struct user_store *s, const uint8_t hash[STUN_USERHASH_LEN],
+/*
+ * For the event loop: these never wait for a lock. *u stays good until the next call. What they
+ * return may be older than the last user_store_refresh(), no more.
+ */
+enum user_status user_store_by_name(struct user_store *s, const char *name, const struct user **u);
+enum user_status user_store_by_hash(struct user_store *s, const uint8_t hash[STUN_USERHASH_LEN],
 				    const struct user **u);
-	void (*refresh)(struct user_store *s); /* notices what other processes changed */
+/* Notices what other processes changed. */
+void user_store_refresh(struct user_store *s);
 
-	/* For tools: these wait a few seconds for a lock. Keys not in *u are taken away. */
-	enum user_status (*add)(struct user_store *s, const struct user *u);
-	enum user_status (*set_keys)(struct user_store *s, const struct user *u);
-	enum user_status (*set_quota)(struct user_store *s, const char *name, uint32_t quota);
-	enum user_status (*set_disabled)(struct user_store *s, const char *name, bool disabled);
-	enum user_status (*del)(struct user_store *s, const char *name);
-	enum user_status (*list)(struct user_store *s, user_list_fn *fn,
-				 void *arg); /* all realms */
+/* For tools: these wait a few seconds for a lock. Keys not in *u are taken away. */
+enum user_status user_store_add(struct user_store *s, const struct user *u);
+enum user_status user_store_set_keys(struct user_store *s, const struct user *u);
+enum user_status user_store_set_quota(struct user_store *s, const char *name, uint32_t quota);
+enum user_status user_store_set_disabled(struct user_store *s, const char *name, bool disabled);
+enum user_status user_store_del(struct user_store *s, const char *name);
+/* Of all realms. */
+enum user_status user_store_list(struct user_store *s, user_list_fn *fn, void *arg);
 
-	const char *(*error)(const struct user_store *s); /* one sentence after USER_ERROR */
-};
-
-extern const struct user_store_ops user_store_sqlite;
+/* One sentence after USER_ERROR. */
+const char *user_store_error(const struct user_store *s);
 
 #endif

@@ -39,7 +39,7 @@ static enum user_status failed(struct user_store *s, int rc)
 	return USER_ERROR;
 }
 
-static const char *sqlite_error(const struct user_store *s)
+const char *user_store_error(const struct user_store *s)
 {
 	return s->d.err;
 }
@@ -66,7 +66,7 @@ static bool database_open(struct user_store *s, const char *path)
 	return rc == SQLITE_OK;
 }
 
-static void sqlite_close(struct user_store *s)
+void user_store_close(struct user_store *s)
 {
 	if (!s)
 		return;
@@ -78,20 +78,19 @@ static void sqlite_close(struct user_store *s)
 	free(s);
 }
 
-static struct user_store *sqlite_open(const char *where, const char *realm, char *err,
-				      size_t errlen)
+struct user_store *user_store_open(const char *where, const char *realm, char *err, size_t errlen)
 {
 	struct user_store *s = calloc(1, sizeof(*s));
 
 	if (!s || !(s->cache = user_cache_new())) {
 		snprintf(err, errlen, "no memory for the user cache");
-		sqlite_close(s);
+		user_store_close(s);
 		return NULL;
 	}
 	snprintf(s->realm, sizeof(s->realm), "%s", realm);
 	if (!database_open(s, where)) {
 		snprintf(err, errlen, "%s", s->d.err);
-		sqlite_close(s);
+		user_store_close(s);
 		return NULL;
 	}
 	return s;
@@ -159,15 +158,14 @@ static enum user_status row_find(struct user_store *s, sqlite3_stmt *q, enum use
 	return slot->known ? USER_OK : USER_UNKNOWN;
 }
 
-static enum user_status sqlite_by_name(struct user_store *s, const char *name,
-				       const struct user **u)
+enum user_status user_store_by_name(struct user_store *s, const char *name, const struct user **u)
 {
 	return strlen(name) > STUN_USERNAME_MAX ? USER_UNKNOWN
 						: row_find(s, s->by_name, USER_BY_NAME, name, u);
 }
 
-static enum user_status sqlite_by_hash(struct user_store *s, const uint8_t hash[STUN_USERHASH_LEN],
-				       const struct user **u)
+enum user_status user_store_by_hash(struct user_store *s, const uint8_t hash[STUN_USERHASH_LEN],
+				    const struct user **u)
 {
 	return row_find(s, s->by_hash, USER_BY_HASH, hash, u);
 }
@@ -176,7 +174,7 @@ static enum user_status sqlite_by_hash(struct user_store *s, const uint8_t hash[
  * While the file is locked nothing in it can change either, so the cache stays and users who are
  * in it go on being served.
  */
-static void sqlite_refresh(struct user_store *s)
+void user_store_refresh(struct user_store *s)
 {
 	int64_t v;
 
@@ -189,7 +187,7 @@ static void sqlite_refresh(struct user_store *s)
 	sqlite3_reset(s->version);
 }
 
-static enum user_status sqlite_list(struct user_store *s, user_list_fn *fn, void *arg)
+enum user_status user_store_list(struct user_store *s, user_list_fn *fn, void *arg)
 {
 	sqlite3_stmt *q = NULL;
 	struct user u;
@@ -246,7 +244,7 @@ static enum user_status row_write(struct user_store *s, const char *sql, const s
 	return sqlite3_changes(s->d.db) ? USER_OK : USER_UNKNOWN;
 }
 
-static enum user_status sqlite_add(struct user_store *s, const struct user *u)
+enum user_status user_store_add(struct user_store *s, const struct user *u)
 {
 	return row_write(s,
 			 "INSERT INTO users (realm, name, md5, sha256, userhash, quota, disabled,"
@@ -254,7 +252,7 @@ static enum user_status sqlite_add(struct user_store *s, const struct user *u)
 			 u);
 }
 
-static enum user_status sqlite_set_keys(struct user_store *s, const struct user *u)
+enum user_status user_store_set_keys(struct user_store *s, const struct user *u)
 {
 	return row_write(s, "UPDATE users SET md5 = ?3, sha256 = ?4 WHERE realm = ?1 AND name = ?2",
 			 u);
@@ -268,35 +266,20 @@ static enum user_status row_change(struct user_store *s, const char *sql, const 
 	return row_write(s, sql, &u);
 }
 
-static enum user_status sqlite_set_quota(struct user_store *s, const char *name, uint32_t quota)
+enum user_status user_store_set_quota(struct user_store *s, const char *name, uint32_t quota)
 {
 	return row_change(s, "UPDATE users SET quota = ?6 WHERE realm = ?1 AND name = ?2", name,
 			  (struct user){ .quota = quota });
 }
 
-static enum user_status sqlite_set_disabled(struct user_store *s, const char *name, bool disabled)
+enum user_status user_store_set_disabled(struct user_store *s, const char *name, bool disabled)
 {
 	return row_change(s, "UPDATE users SET disabled = ?7 WHERE realm = ?1 AND name = ?2", name,
 			  (struct user){ .disabled = disabled });
 }
 
-static enum user_status sqlite_del(struct user_store *s, const char *name)
+enum user_status user_store_del(struct user_store *s, const char *name)
 {
 	return row_change(s, "DELETE FROM users WHERE realm = ?1 AND name = ?2", name,
 			  (struct user){ 0 });
 }
-
-const struct user_store_ops user_store_sqlite = {
-	.open = sqlite_open,
-	.close = sqlite_close,
-	.by_name = sqlite_by_name,
-	.by_hash = sqlite_by_hash,
-	.refresh = sqlite_refresh,
-	.add = sqlite_add,
-	.set_keys = sqlite_set_keys,
-	.set_quota = sqlite_set_quota,
-	.set_disabled = sqlite_set_disabled,
-	.del = sqlite_del,
-	.list = sqlite_list,
-	.error = sqlite_error,
-};

@@ -15,15 +15,7 @@
 /* Whole words into a sum too wide to overflow (RFC 1071 2 (B)): compilers make vectors of this. */
 BEST_OF_CPU static uint64_t csum_long(const uint8_t *p, size_t words)
 {
-	uint64_t s = 0;
-	uint32_t x;
-	size_t i;
-
-	for (i = 0; i < words; i++) {
-		memcpy(&x, p + 4 * i, 4);
-		s += x;
-	}
-	return s;
+	return csum_words(0, p, words);
 }
 
 uint64_t csum_bytes(uint64_t s, const void *data, size_t len)

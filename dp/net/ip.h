@@ -98,12 +98,12 @@ static inline uint64_t csum_neg(uint16_t word)
 	return (uint16_t)~word;
 }
 
-/* Adds n words of 4 bytes at p; n is a constant where it is used. */
-static inline uint64_t csum_words(uint64_t s, const void *p, int n)
+/* Adds n words of 4 bytes at p; where n is not a constant, csum_bytes() is faster. */
+static __rte_always_inline uint64_t csum_words(uint64_t s, const void *p, size_t n)
 {
 	const uint8_t *b = p;
 	uint32_t x;
-	int i;
+	size_t i;
 
 	for (i = 0; i < n; i++) {
 		memcpy(&x, b + 4 * i, 4);

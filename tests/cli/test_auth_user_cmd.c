@@ -24,12 +24,12 @@ static void assert_keys(struct fixture *f, const char *name, const char *passwor
 	struct user_store *s = fixture_store(f);
 	const struct user *u;
 
-	assert_int_equal(user_store_sqlite.by_name(s, name, &u), USER_OK);
+	assert_int_equal(user_store_by_name(s, name, &u), USER_OK);
 	assert_true(u->has_md5 && u->has_sha256);
 	assert_memory_equal(u->md5, want.md5, sizeof(want.md5));
 	assert_memory_equal(u->sha256, want.sha256, sizeof(want.sha256));
 	assert_memory_equal(u->userhash, want.userhash, sizeof(want.userhash));
-	user_store_sqlite.close(s);
+	user_store_close(s);
 }
 
 static void add_change_delete(void **state)
@@ -106,10 +106,10 @@ static void ha1_is_taken_as_the_key(void **state)
 	assert_int_equal(RUN("add", "demo", "--ha1", md5), USER_CMD_OK);
 	assert_non_null(strstr(c.err, "SHA-256")); /* what such a user cannot do */
 	s = fixture_store(f);
-	assert_int_equal(user_store_sqlite.by_name(s, "demo", &u), USER_OK);
+	assert_int_equal(user_store_by_name(s, "demo", &u), USER_OK);
 	assert_true(u->has_md5 && !u->has_sha256);
 	assert_memory_equal(u->md5, want.md5, 16);
-	user_store_sqlite.close(s);
+	user_store_close(s);
 	assert_int_equal(RUN("passwd", "demo", "--ha1", md5, "--ha1", sha256), USER_CMD_OK);
 	assert_string_equal(c.err, "");
 	assert_keys(f, "demo", "fairlead");

@@ -70,7 +70,7 @@ static void user_add(struct user_store *s, const char *name, bool disabled)
 	digest_key(STUN_PWALG_MD5, name, REALM, "fairlead", u.md5);
 	digest_key(STUN_PWALG_SHA256, name, REALM, "fairlead", u.sha256);
 	digest_userhash(name, REALM, u.userhash);
-	must(user_store_sqlite.add(s, &u) == USER_OK);
+	must(user_store_add(s, &u) == USER_OK);
 }
 
 static void auth_once(void)
@@ -89,13 +89,13 @@ static void auth_once(void)
 	snprintf(c->auth.rest_secret[0], sizeof(c->auth.rest_secret[0]), "the next one");
 	snprintf(c->auth.rest_secret[1], sizeof(c->auth.rest_secret[1]), SECRET);
 	must(digest_open(err, sizeof(err)));
-	s = user_store_sqlite.open(c->auth.users_db, REALM, err, sizeof(err));
+	s = user_store_open(c->auth.users_db, REALM, err, sizeof(err));
 	must(s);
 	user_add(s, "demo", false);
 	user_add(s, "gone", true);
 	auth = auth_open(c, err, sizeof(err));
 	must(auth);
-	user_store_sqlite.close(s);
+	user_store_close(s);
 	for (size_t i = 0; i < sizeof(suffix) / sizeof(*suffix); i++) {
 		snprintf(path, sizeof(path), "%s%s", c->auth.users_db, suffix[i]);
 		unlink(path);

@@ -73,8 +73,7 @@ static inline struct user fixture_user(const char *name, const char *password)
 
 static inline struct user_store *fixture_store(struct fixture *f)
 {
-	struct user_store *s =
-	    user_store_sqlite.open(f->c.auth.users_db, REALM, f->err, sizeof(f->err));
+	struct user_store *s = user_store_open(f->c.auth.users_db, REALM, f->err, sizeof(f->err));
 
 	if (!s)
 		fail_msg("%s", f->err);
@@ -87,8 +86,8 @@ static inline void fixture_add(struct fixture *f, const char *name, const char *
 	struct user_store *s = fixture_store(f);
 	struct user u = fixture_user(name, password);
 
-	assert_int_equal(user_store_sqlite.add(s, &u), USER_OK);
-	user_store_sqlite.close(s);
+	assert_int_equal(user_store_add(s, &u), USER_OK);
+	user_store_close(s);
 }
 
 #endif

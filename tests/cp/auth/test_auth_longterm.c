@@ -522,8 +522,8 @@ static void ha1_user_has_md5_only(void **state)
 
 	u.has_sha256 = false;
 	u.quota = 7;
-	assert_int_equal(user_store_sqlite.add(s, &u), USER_OK);
-	user_store_sqlite.close(s);
+	assert_int_equal(user_store_add(s, &u), USER_OK);
+	user_store_close(s);
 	a = open_auth(f);
 	struct ask q = old_client(a, nonce);
 	assert_int_equal(judge_at(a, &q, &here, NOW, &r), 0);
@@ -546,24 +546,24 @@ static void changes_of_another_process_take_effect(void **state)
 	s = fixture_store(f);
 	struct ask q = old_client(a, nonce);
 	assert_int_equal(judge(a, &q), 0);
-	assert_int_equal(user_store_sqlite.set_keys(s, &u), USER_OK);
+	assert_int_equal(user_store_set_keys(s, &u), USER_OK);
 	next_tick();
 	assert_int_equal(judge(a, &q), 401);
 	q.password = "new password";
 	assert_int_equal(judge(a, &q), 0);
-	assert_int_equal(user_store_sqlite.set_disabled(s, "demo", true), USER_OK);
+	assert_int_equal(user_store_set_disabled(s, "demo", true), USER_OK);
 	next_tick();
 	assert_int_equal(judge(a, &q), 401);
-	assert_int_equal(user_store_sqlite.set_disabled(s, "demo", false), USER_OK);
+	assert_int_equal(user_store_set_disabled(s, "demo", false), USER_OK);
 	next_tick();
 	assert_int_equal(judge(a, &q), 0);
-	assert_int_equal(user_store_sqlite.del(s, "demo"), USER_OK);
+	assert_int_equal(user_store_del(s, "demo"), USER_OK);
 	next_tick();
 	assert_int_equal(judge(a, &q), 401);
-	assert_int_equal(user_store_sqlite.add(s, &u), USER_OK); /* an unknown user is cached too */
+	assert_int_equal(user_store_add(s, &u), USER_OK); /* an unknown user is cached too */
 	next_tick();
 	assert_int_equal(judge(a, &q), 0);
-	user_store_sqlite.close(s);
+	user_store_close(s);
 	auth_close(a);
 }
 

@@ -13,13 +13,11 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-static const struct user_store_ops *const ops = &user_store_sqlite;
-
 static enum user_status find(struct user_store *s, const char *name)
 {
 	const struct user *u;
 
-	return ops->by_name(s, name, &u);
+	return user_store_by_name(s, name, &u);
 }
 
 static void made_on_first_start_for_its_owner_only(void **state)
@@ -33,13 +31,13 @@ static void made_on_first_start_for_its_owner_only(void **state)
 
 	snprintf(f->c.auth.users_db, sizeof(f->c.auth.users_db), "%s/new/users.db", f->dir);
 	s = fixture_store(f);
-	assert_int_equal(ops->add(s, &u), USER_OK);
+	assert_int_equal(user_store_add(s, &u), USER_OK);
 	for (size_t i = 0; i < 3; i++) {
 		snprintf(path, sizeof(path), "%s%s", f->c.auth.users_db, files[i]);
 		assert_int_equal(stat(path, &st), 0);
 		assert_int_equal(st.st_mode & 0777, 0600);
 	}
-	ops->close(s);
+	user_store_close(s);
 }
 
 static void user_comes_back_as_stored(void **state)
@@ -50,18 +48,18 @@ static void user_comes_back_as_stored(void **state)
 	const struct user *got;
 
 	u.quota = 12;
-	assert_int_equal(ops->add(s, &u), USER_OK);
-	ops->close(s);
+	assert_int_equal(user_store_add(s, &u), USER_OK);
+	user_store_close(s);
 	s = fixture_store(f);
-	assert_int_equal(ops->by_name(s, "demo", &got), USER_OK);
+	assert_int_equal(user_store_by_name(s, "demo", &got), USER_OK);
 	assert_memory_equal(got, &u, sizeof(u));
-	assert_int_equal(ops->by_hash(s, u.userhash, &got), USER_OK);
+	assert_int_equal(user_store_by_hash(s, u.userhash, &got), USER_OK);
 	assert_string_equal(got->name, "demo");
 	assert_int_equal(find(s, "Demo"), USER_UNKNOWN);
 	assert_int_equal(find(s, ""), USER_UNKNOWN);
 	u.userhash[0] ^= 1;
-	assert_int_equal(ops->by_hash(s, u.userhash, &got), USER_UNKNOWN);
-	ops->close(s);
+	assert_int_equal(user_store_by_hash(s, u.userhash, &got), USER_UNKNOWN);
+	user_store_close(s);
 }
 
 static void changes_take_and_leave_the_rest(void **state)
@@ -72,25 +70,25 @@ static void changes_take_and_leave_the_rest(void **state)
 	const struct user *got;
 
 	u.quota = 12;
-	assert_int_equal(ops->set_keys(s, &u), USER_UNKNOWN);
-	assert_int_equal(ops->del(s, "demo"), USER_UNKNOWN);
-	assert_int_equal(ops->add(s, &u), USER_OK);
-	assert_int_equal(ops->add(s, &u), USER_EXISTS);
+	assert_int_equal(user_store_set_keys(s, &u), USER_UNKNOWN);
+	assert_int_equal(user_store_del(s, "demo"), USER_UNKNOWN);
+	assert_int_equal(user_store_add(s, &u), USER_OK);
+	assert_int_equal(user_store_add(s, &u), USER_EXISTS);
 	v.has_sha256 = false;
-	assert_int_equal(ops->set_keys(s, &v), USER_OK);
-	assert_int_equal(ops->by_name(s, "demo", &got), USER_OK);
+	assert_int_equal(user_store_set_keys(s, &v), USER_OK);
+	assert_int_equal(user_store_by_name(s, "demo", &got), USER_OK);
 	assert_memory_equal(got->md5, v.md5, sizeof(v.md5));
 	assert_false(got->has_sha256); /* a key of the old password must not stay */
 	assert_int_equal(got->quota, 12);
 	assert_int_equal(got->created, u.created);
-	assert_int_equal(ops->set_quota(s, "demo", 0), USER_OK);
-	assert_int_equal(ops->set_disabled(s, "demo", true), USER_OK);
-	assert_int_equal(ops->by_name(s, "demo", &got), USER_OK);
+	assert_int_equal(user_store_set_quota(s, "demo", 0), USER_OK);
+	assert_int_equal(user_store_set_disabled(s, "demo", true), USER_OK);
+	assert_int_equal(user_store_by_name(s, "demo", &got), USER_OK);
 	assert_int_equal(got->quota, 0);
 	assert_true(got->disabled);
-	assert_int_equal(ops->del(s, "demo"), USER_OK);
+	assert_int_equal(user_store_del(s, "demo"), USER_OK);
 	assert_int_equal(find(s, "demo"), USER_UNKNOWN);
-	ops->close(s);
+	user_store_close(s);
 }
 
 static void collect(void *arg, const struct user *u, const char *realm)
@@ -107,17 +105,17 @@ static void list_shows_all_realms_and_lookups_only_one(void **state)
 	struct user_store *s = fixture_store(f), *t;
 	char text[256] = "";
 
-	t = ops->open(f->c.auth.users_db, "example.net", f->err, sizeof(f->err));
+	t = user_store_open(f->c.auth.users_db, "example.net", f->err, sizeof(f->err));
 	assert_non_null(t);
-	assert_int_equal(ops->add(s, &u), USER_OK);
-	assert_int_equal(ops->add(s, &v), USER_OK);
+	assert_int_equal(user_store_add(s, &u), USER_OK);
+	assert_int_equal(user_store_add(s, &v), USER_OK);
 	digest_userhash("a", "example.net", v.userhash);
-	assert_int_equal(ops->add(t, &v), USER_OK);
-	assert_int_equal(ops->list(s, collect, text), USER_OK);
+	assert_int_equal(user_store_add(t, &v), USER_OK);
+	assert_int_equal(user_store_list(s, collect, text), USER_OK);
 	assert_string_equal(text, "a@example.net a@example.org b@example.org ");
 	assert_int_equal(find(t, "b"), USER_UNKNOWN);
-	ops->close(t);
-	ops->close(s);
+	user_store_close(t);
+	user_store_close(s);
 }
 
 static void cache_follows_a_second_connection(void **state)
@@ -127,23 +125,23 @@ static void cache_follows_a_second_connection(void **state)
 	struct user_store *s = fixture_store(f), *other = fixture_store(f);
 	const struct user *got;
 
-	ops->refresh(s);
+	user_store_refresh(s);
 	assert_int_equal(find(s, "demo"), USER_UNKNOWN);
-	assert_int_equal(ops->add(other, &u), USER_OK);
+	assert_int_equal(user_store_add(other, &u), USER_OK);
 	assert_int_equal(find(s, "demo"), USER_UNKNOWN); /* it is a cache */
-	ops->refresh(s);
+	user_store_refresh(s);
 	assert_int_equal(find(s, "demo"), USER_OK);
-	assert_int_equal(ops->set_keys(other, &v), USER_OK);
-	ops->refresh(s);
-	assert_int_equal(ops->by_name(s, "demo", &got), USER_OK);
+	assert_int_equal(user_store_set_keys(other, &v), USER_OK);
+	user_store_refresh(s);
+	assert_int_equal(user_store_by_name(s, "demo", &got), USER_OK);
 	assert_memory_equal(got->md5, v.md5, sizeof(v.md5));
-	assert_int_equal(ops->by_hash(s, v.userhash, &got), USER_OK);
-	assert_int_equal(ops->del(other, "demo"), USER_OK);
-	ops->refresh(s);
+	assert_int_equal(user_store_by_hash(s, v.userhash, &got), USER_OK);
+	assert_int_equal(user_store_del(other, "demo"), USER_OK);
+	user_store_refresh(s);
 	assert_int_equal(find(s, "demo"), USER_UNKNOWN);
-	assert_int_equal(ops->by_hash(s, v.userhash, &got), USER_UNKNOWN);
-	ops->close(other);
-	ops->close(s);
+	assert_int_equal(user_store_by_hash(s, v.userhash, &got), USER_UNKNOWN);
+	user_store_close(other);
+	user_store_close(s);
 }
 
 /* More users than slots: answers stay right when they push each other out. */
@@ -155,20 +153,20 @@ static void cache_is_bounded(void **state)
 	const struct user *got;
 	char name[32];
 
-	assert_int_equal(ops->add(s, &u), USER_OK);
+	assert_int_equal(user_store_add(s, &u), USER_OK);
 	for (int i = 0; i < 5 * USER_CACHE_SETS; i++) {
 		snprintf(name, sizeof(name), "nobody%d", i);
 		assert_int_equal(find(s, name), USER_UNKNOWN);
 	}
 	assert_int_equal(find(s, "demo"), USER_OK);
-	assert_int_equal(ops->by_hash(s, u.userhash, &got), USER_OK);
+	assert_int_equal(user_store_by_hash(s, u.userhash, &got), USER_OK);
 	assert_string_equal(got->name, "demo");
-	ops->close(s);
+	user_store_close(s);
 }
 
 static void refused(struct fixture *f, const char *why)
 {
-	assert_null(ops->open(f->c.auth.users_db, REALM, f->err, sizeof(f->err)));
+	assert_null(user_store_open(f->c.auth.users_db, REALM, f->err, sizeof(f->err)));
 	assert_non_null(strstr(f->err, f->c.auth.users_db));
 	assert_non_null(strstr(f->err, why));
 }
@@ -192,7 +190,7 @@ static void locked_file_is_refused(void **state)
 	refused(f, "locked");
 	execute(db, "ROLLBACK");
 	sqlite3_close(db);
-	ops->close(fixture_store(f));
+	user_store_close(fixture_store(f));
 }
 
 /* A write by another program must not hold up those who read. */
@@ -206,13 +204,13 @@ static void reading_goes_on_beside_a_writer(void **state)
 	s = fixture_store(f);
 	assert_int_equal(sqlite3_open(f->c.auth.users_db, &db), SQLITE_OK);
 	execute(db, "BEGIN EXCLUSIVE; DELETE FROM users;");
-	ops->refresh(s);
+	user_store_refresh(s);
 	assert_int_equal(find(s, "demo"), USER_OK);
 	execute(db, "COMMIT");
-	ops->refresh(s);
+	user_store_refresh(s);
 	assert_int_equal(find(s, "demo"), USER_UNKNOWN);
 	sqlite3_close(db);
-	ops->close(s);
+	user_store_close(s);
 }
 
 static void junk_write(const char *path, const char *text, size_t len, off_t at)
@@ -254,10 +252,10 @@ static void hostile_rows_are_not_believed(void **state)
 	sqlite3_close(db);
 	s = fixture_store(f);
 	assert_int_equal(find(s, "demo"), USER_ERROR);
-	assert_int_equal(ops->by_name(s, "quota", &u), USER_OK);
+	assert_int_equal(user_store_by_name(s, "quota", &u), USER_OK);
 	assert_int_equal(u->quota, 0);
 	assert_false(u->has_md5 || u->has_sha256);
-	ops->close(s);
+	user_store_close(s);
 }
 
 static void file_of_another_program_is_refused(void **state)

@@ -200,8 +200,8 @@ static void users_live_beside(void **state)
 	assert_int_equal(psk_add(s, &p, false), USER_OK);
 	fixture_add(f, "demo", "fairlead");
 	users = fixture_store(f);
-	assert_int_equal(user_store_sqlite.by_name(users, "demo", &u), USER_OK);
-	user_store_sqlite.close(users);
+	assert_int_equal(user_store_by_name(users, "demo", &u), USER_OK);
+	user_store_close(users);
 	assert_int_equal(psk_find(s, "alice", 5, &got), USER_OK);
 	psk_close(s);
 }
