@@ -61,13 +61,9 @@ _Static_assert(offsetof(struct session, first) == 64, "hot part is one line");
 /* Makes the path (relay/path.h) of a session anew, or takes it away: after each change of it. */
 void session_path_make(struct worker *w, uint32_t slot);
 
-/* All of this folder on a worker (turn.c); part of worker_create(). On failure one sentence in err.
- */
+/* What this folder has on a worker (turn.c). On failure one sentence in err. */
 bool turn_create(struct worker *w, char *err, size_t errlen);
 void turn_destroy(struct worker *w);
-/* Its tables of sessions. */
-bool session_tables_create(struct worker *w, char *err, size_t errlen);
-void session_tables_free(struct worker *w);
 
 /*
  * Commands (cmd.c). False when a value is impossible, a table is full or a connection has gone: no

@@ -32,4 +32,8 @@ struct turn {
 	struct meter_rate own_binding, own_request;
 };
 
+/* session.c: tables of sessions; part of turn_create(). */
+bool session_tables_create(struct worker *w, char *err, size_t errlen);
+void session_tables_free(struct worker *w);
+
 #endif
