@@ -16,8 +16,8 @@ import sys
 
 PRODUCT = ("dp", "cp", "lib", "cli", "conf")
 # The floors of dp/, the lowest first: a file calls its own floor and those below.
-FLOORS = (("boundary", "clock", "dplane", "port", "rate", "region", "relayed", "rss", "stage", "tx"), ("net",), ("tcp", "tls"), ("relay",),
-          ("turn", "gateway", "service"), ("dispatch",))
+FLOORS = (("boundary", "clock", "dplane", "drop", "port", "rate", "region", "relayed", "rss", "stage", "tx"),
+          ("net",), ("tcp", "tls"), ("relay",), ("turn", "gateway", "service"), ("dispatch",))
 COINED = "shake shaker door edge parting lie lies lied goodbye news wish mark rest".split()
 
 
