@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "demux.h"
 #include "service/backend.h"
+#include "tls/expect.h"
 #include "tls/tls.h"
 #include "turn/leg.h"
 #include "../lib/sip_frame.h"
@@ -52,6 +53,16 @@ static uint16_t demux_sip(const struct config *conf, uint16_t listener)
 			return i;
 	}
 	return SERVICE_NONE;
+}
+
+/* No protocol is agreed on in the handshake that the listener's service does not speak. */
+static void demux_expect(struct worker *w, struct tcp_conn *c, struct tls_expect *e)
+{
+	const struct demux *d = tcp_data(c);
+	const struct config_listener *l = &w->dp->conf->listener[d->listener];
+
+	e->has_service = l->has_service;
+	e->service = l->service_index;
 }
 
 static void demux_established(struct worker *w, struct tcp_conn *c)
@@ -136,6 +147,7 @@ static void demux_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 const struct tcp_app demux_app = {
 	.name = "demux",
 	.role = CONN_CLIENT,
+	.expect = demux_expect,
 	.established = demux_established,
 	.readable = demux_readable,
 	.timeout = demux_timeout,

@@ -39,7 +39,8 @@ void domains_free(struct domain_set *d);
  */
 SSL *domain_ssl(struct domain_set *d, uint16_t i, bool client, void *arg);
 
-/* After the handshake: index of the service that ALPN or SNI chose, or SERVICE_NONE. */
+/* After the handshake: index of the service that the listener has, or that ALPN or SNI chose, or
+ * SERVICE_NONE. */
 uint16_t domain_service(const struct domain_set *d, uint16_t i, const SSL *ssl);
 
 #endif

@@ -191,6 +191,27 @@ bool alpn_build(struct domain *d)
 	return true;
 }
 
+static bool name_is(const char *name, const unsigned char *p, unsigned len)
+{
+	return strlen(name) == len && memcmp(name, p, len) == 0;
+}
+
+/* Where there is one service, no other's protocol may be agreed on for a connection to it. */
+static int alpn_of(const struct config_service *s, const unsigned char **out,
+		   unsigned char *out_len, const unsigned char *in, unsigned in_len)
+{
+	for (uint16_t a = 0; a < s->n_alpn; a++) {
+		for (unsigned i = 0; i < in_len && in[i] < in_len - i; i += 1u + in[i]) {
+			if (!name_is(s->alpn[a], in + i + 1, in[i]))
+				continue;
+			*out = in + i + 1;
+			*out_len = in[i];
+			return SSL_TLSEXT_ERR_OK;
+		}
+	}
+	return s->n_alpn ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_NOACK;
+}
+
 int domain_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 		   const unsigned char *in, unsigned in_len, void *arg)
 {
@@ -205,6 +226,9 @@ int domain_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 	/* What a gateway's legs speak is between their ends (R45). */
 	if (handshake && handshake->expect.peer != EXPECT_DOMAIN)
 		return SSL_TLSEXT_ERR_NOACK;
+	if (handshake && handshake->expect.has_service)
+		return alpn_of(&d->set->dp->conf->service[handshake->expect.service], out, out_len,
+			       in, in_len);
 	if (SSL_select_next_proto(&chosen, out_len, d->alpn, d->alpn_len, in, in_len) ==
 	    OPENSSL_NPN_NEGOTIATED) {
 		*out = chosen;
@@ -217,18 +241,16 @@ int domain_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 	return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol (3.2) */
 }
 
-static bool name_is(const char *name, const unsigned char *p, unsigned len)
-{
-	return strlen(name) == len && memcmp(name, p, len) == 0;
-}
-
 uint16_t domain_service(const struct domain_set *set, uint16_t idx, const SSL *ssl)
 {
+	const struct handshake *handshake = SSL_get_app_data(ssl);
 	const struct domain *d = &set->domain[idx];
 	const struct config *c = set->dp->conf;
 	const unsigned char *p;
 	unsigned len;
 
+	if (handshake && handshake->expect.has_service)
+		return handshake->expect.service;
 	SSL_get0_alpn_selected(ssl, &p, &len);
 	for (size_t i = 0; len && i < RTE_DIM(turn_alpn); i++) {
 		if (name_is(turn_alpn[i], p, len))

@@ -138,6 +138,23 @@ static void a_service_needs_no_bytes(void **state)
 
 /* ---- by the listener ---- */
 
+static void the_handshake_knows_it(void **state)
+{
+	struct tls_expect e = { 0 };
+	struct tcp_conn c = { 0 };
+
+	(void)state;
+	demux_init(tcp_data(&c), 0);
+	demux_app.expect(world.w, &c, &e);
+	assert_false(e.has_service);
+	world.conf.listener[0].has_service = true;
+	world.conf.listener[0].service_index = 1;
+	demux_app.expect(world.w, &c, &e);
+	assert_true(e.has_service);
+	assert_int_equal(e.service, 1);
+	assert_int_equal(e.peer, EXPECT_DOMAIN);
+}
+
 /* Whatever the client says, in the handshake or after it, and when there is none (TCP). */
 static void the_listener_s_service(void **state)
 {
@@ -334,7 +351,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(alpn_says_turn),	   T(turn_is_not_looked_at), T(a_service_needs_no_bytes),
-		T(the_listener_s_service), T(stun_is_the_relay_s),    T(first_bytes_decide),    T(a_service_of_the_domain),
+		T(the_listener_s_service), T(the_handshake_knows_it), T(stun_is_the_relay_s),    T(first_bytes_decide),    T(a_service_of_the_domain),
 		T(no_service_no_look),	   T(without_tls),	     T(nothing_said),
 		T(patience_begins_afresh), T(closed_at_once),	     T(reset_at_once),
 	};

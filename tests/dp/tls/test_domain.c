@@ -426,6 +426,55 @@ static void alpn_and_host_choose_the_service(void **state)
 	assert_int_equal(served(1, "one.example", "", ""), 2);
 }
 
+/* What is agreed on with a client of a listener that has this service; NULL: it is refused. */
+static const char *agreed_with(uint16_t s, const char *name, const char *offer)
+{
+	struct handshake shake = { .expect = { .has_service = true, .service = s } };
+	struct pair p = pair_make(0, name);
+	static char agreed[64];
+	const unsigned char *got;
+	unsigned len;
+	bool done;
+
+	SSL_set_app_data(p.server, &shake);
+	SSL_set_alpn_protos(p.client, (const unsigned char *)offer, (unsigned)strlen(offer));
+	done = handshake(&p);
+	if (done) {
+		SSL_get0_alpn_selected(p.client, &got, &len);
+		snprintf(agreed, sizeof(agreed), "%.*s", (int)len, (const char *)got);
+		assert_int_equal(domain_service(set, 0, p.server), s);
+	} else {
+		assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()),
+				 SSL_AD_REASON_OFFSET + SSL_AD_NO_APPLICATION_PROTOCOL);
+	}
+	pair_free(&p);
+	return done ? agreed : NULL;
+}
+
+/* Nothing that another service speaks, nor TURN, is agreed on for a connection to it. */
+static void a_listeners_service_speaks_for_itself(void **state)
+{
+	(void)state;
+	certificate(0, KEY_EC, &(struct cert_spec){ .cn = "a.example" });
+	service("sip", "sip.example");
+	service(NULL, NULL);
+	snprintf(service("h2", NULL)->alpn[1], sizeof(conf.service[0].alpn[0]), "http/1.1");
+	conf.service[2].n_alpn = 2;
+	create();
+	/* One that lists no protocols: what is offered is between the client and the back end. */
+	assert_string_equal(agreed_with(1, NULL, ""), "");
+	assert_string_equal(agreed_with(1, NULL, "\x08http/1.1"), "");
+	assert_string_equal(agreed_with(1, NULL, "\x05other"), "");
+	assert_string_equal(agreed_with(1, "sip.example", "\x03sip\x09stun.turn"), "");
+	assert_string_equal(agreed_with(2, NULL, ""), "");
+	assert_string_equal(agreed_with(2, NULL, "\x08http/1.1"), "http/1.1");
+	assert_string_equal(agreed_with(2, NULL, "\x08http/1.1\x02h2"), "h2");
+	assert_string_equal(agreed_with(2, NULL, "\x09stun.turn\x03sip\x02h2"), "h2");
+	assert_null(agreed_with(2, "sip.example", "\x03sip"));
+	assert_null(agreed_with(2, NULL, "\x09stun.turn"));
+	assert_null(agreed_with(2, NULL, "\x01h"));
+}
+
 /* ---- what is offered ---- */
 
 static const char *suites_of(uint16_t domain)
@@ -1157,6 +1206,7 @@ int main(void)
 		T(names_come_from_the_certificate),
 		T(chain_is_sent),
 		T(alpn_and_host_choose_the_service),
+		T(a_listeners_service_speaks_for_itself),
 		T(profile_modern),
 		T(profile_ts33210),
 		T(lists_replace_the_profile),
