@@ -189,6 +189,17 @@ static bool check_listener(struct config_reader *r, struct config_listener *l)
 	return config_fail_at(r, l->service, "%s is the name of no service in services", l->service);
 }
 
+/* A service that is of one domain is not behind a listener of another. */
+static bool check_listener_domain(struct config_reader *r, const struct config_listener *l)
+{
+	const struct config_service *s = &r->c->service[l->service_index];
+
+	return !l->has_service || s->domain_index == CONFIG_DOMAINS_MAX ||
+	       s->domain_index == l->domain_index ||
+	       config_fail_at(r, l->service, "%s is reached through domain %s alone", s->name,
+			      s->domain);
+}
+
 /* What a listener for TLS needs beside its domain. */
 static bool check_sizes(struct config_reader *r)
 {
@@ -233,7 +244,8 @@ bool config_check_tls(struct config_reader *r)
 	for (struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
 		if (l->transport != TRANSPORT_TLS)
 			continue;
-		if (!config_domain_refer(r, l->domain, &l->domain_index) || !check_sizes(r))
+		if (!config_domain_refer(r, l->domain, &l->domain_index) ||
+		    !check_listener_domain(r, l) || !check_sizes(r))
 			return false;
 	}
 	c->tls.ticket_secret_line = config_line(r, c->tls.ticket_secret);

@@ -301,6 +301,9 @@ static const struct {
 	  ":28: listeners[1].domain: ism is the name of no domain in tls-domains" },
 	{ "tls, domain: ims", "tls, domain: ims, service: wbe",
 	  ":28: listeners[1].service: wbe is the name of no service in services" },
+	{ "tls, domain: ims", "tls, domain: ims, service: web", NULL },
+	{ "tls, domain: ims", "tls, domain: default, service: web",
+	  ":28: listeners[1].service: web is reached through domain ims alone" },
 	{ "tls, domain: ims", "udp, service: web",
 	  ":28: listeners[1].service: a listener for UDP passes nothing to a service" },
 	{ "workers: [2, 3]", "workers: [2, 3], main-cpu: 4", NULL },
@@ -326,8 +329,8 @@ static void test_wrong_tls(void **state)
 /* A listener may be all that leads to a service, for TCP as well as for TLS. */
 static void test_listener_service(void **state)
 {
-	const char *transport[] = { "tcp", "tls" };
-	char err[512], to[64];
+	const char *transport[] = { "tcp", "tls, domain: ims" };
+	char err[512] = "", to[64];
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
