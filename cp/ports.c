@@ -43,6 +43,7 @@ struct share {
 struct relay_ports {
 	_Atomic uint32_t *until; /* [PORTS], in the file */
 	uint32_t taken;
+	uint16_t min, max; /* the others' words are of an earlier configuration */
 	uint8_t *state;	 /* [PAIRS], enum pair_state */
 	uint8_t *in_use; /* [PAIRS], halves that were drawn or claimed and not given back */
 	uint8_t *terms;	 /* [PAIRS], of these the ones that are terminations' */
@@ -131,6 +132,8 @@ static struct relay_ports *relay_ports_create(struct ports *p, const struct conf
 
 	if (!r)
 		return NULL;
+	r->min = c->port_min;
+	r->max = c->port_max;
 	r->state = calloc(PAIRS, 1);
 	r->in_use = calloc(PAIRS, 1);
 	r->terms = calloc(PAIRS, 1);
@@ -396,12 +399,12 @@ static bool quarantine_has(const struct relay_ports *r, const struct share *sh,
 	for (uint32_t i = 0; i < q->n; i++) {
 		const uint16_t port = q->port[(q->head + i) % q->size];
 		const uint16_t other = port ^ 1;
-		const uint32_t until = until_get(r, other);
 
 		if (want == PORTS_ANY || (want == PORTS_EVEN && !(port & 1)))
 			return true;
-		if (want == PORTS_PAIR &&
-		    (port_free(r, other) || (until != 0 && until != MARK_TAKEN)))
+		/* The other one is free, or in quarantine as well. */
+		if (want == PORTS_PAIR && other >= r->min && other <= r->max &&
+		    !(r->in_use[other >> 1] & port_half(other)))
 			return true;
 	}
 	return false;

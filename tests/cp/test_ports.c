@@ -377,6 +377,26 @@ static void the_oldest_rest_ends_first(void **state)
 	ports_close(p);
 }
 
+/* A port that was one once, and is none now, makes no pair: its word in the file is still there. */
+static void a_port_of_an_earlier_range_makes_no_pair(void **state)
+{
+	struct ports *p = make(50000, 50001);
+	uint16_t even = ports_take(p, 0, 0, PORTS_PAIR, 0);
+
+	(void)state;
+	assert_int_equal(even, 50000);
+	ports_give(p, 0, even, 10);
+	ports_give(p, 0, even | 1, 10);
+	conf.relay[0].port_min = 50001;
+	p = reopen(p);
+	ports_resume(p, 1000); /* long over */
+	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 1000), 50001);
+	ports_give(p, 0, 50001, 1000);
+	assert_int_equal(ports_take(p, 0, 0, PORTS_PAIR, 1001), 0);
+	assert_false(ports_is_free(p, 0, 50001, 1001)); /* nobody's quarantine was ended for it */
+	ports_close(p);
+}
+
 /* What cannot be given costs nobody his quarantine; what can be is waited for by nobody. */
 static void pairs_cut_short_what_makes_a_pair(void **state)
 {
@@ -605,6 +625,7 @@ int main(void)
 		T(what_nobody_claims_rests_from_the_start_on),
 		T(the_oldest_rest_ends_first),
 		T(pairs_cut_short_what_makes_a_pair),
+		T(a_port_of_an_earlier_range_makes_no_pair),
 		T(odd_ports_stay_when_even_ones_are_wanted),
 		T(rests_are_cut_short_in_order),
 		T(workers_and_ranges_may_change),
