@@ -274,6 +274,7 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 		neigh_wanted(n, c->local_port);
 	h = (uint8_t *)rte_pktmbuf_append(m, (uint16_t)(l3_len + hdr_len));
 	if (s->len && !segment_data(w, c, s, p)) {
+		memset(h, 0, (size_t)l3_len + hdr_len); /* a trace would take it for what stood there */
 		pkt_drop(w, m, DROP_NO_MBUF);
 		return;
 	}

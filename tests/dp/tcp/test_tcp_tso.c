@@ -7,6 +7,8 @@
  */
 #include "tests/world/tcp_world.h"
 
+#include "dp/trace.h"
+
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
@@ -317,6 +319,61 @@ static void a_jumbo_frame(void **state)
 	peer_reset();
 }
 
+/* All buffers but one hold a packet of somebody else's, as long as the segment will be. */
+static uint32_t buffers_take(struct rte_mbuf **all, uint32_t max, uint16_t len)
+{
+	const uint8_t ip[20] = { 0x45, 0, (uint8_t)(len >> 8), (uint8_t)len, [9] = 6,
+				 [12] = 192, 0, 2, 1, 192, 0, 2, 2 };
+	uint32_t n = 0;
+
+	for (; n < max && (all[n] = rte_pktmbuf_alloc(world.w->pool)); n++)
+		memcpy(rte_pktmbuf_mtod(all[n], void *), ip, sizeof(ip));
+	rte_pktmbuf_free(all[--n]);
+	return n;
+}
+
+/* A trace shows a segment that found no buffer for its data as that: not as what stood there. */
+static void unsent_shows_nobody(void **state)
+{
+	const struct cmd_trace c = { .id = 1,
+				     .until = UINT32_MAX,
+				     .filter = { .session = CTL_TRACE_ANY,
+						 .reason = DROP_NO_MBUF,
+						 .drops = 1,
+						 .bytes = 1 } };
+	static struct rte_mbuf *all[8192];
+	const struct ctl_trace *r;
+	struct ring ring;
+	uint32_t n;
+
+	(void)state;
+	assert_true(ring_attach_reader(
+	    &ring,
+	    (struct ring_shm *)((uint8_t *)world.dp.region + world.dp.region->worker[0].trace),
+	    CTL_TRACE_SLOTS));
+	peer.mss = 8960;
+	device_new(64, 8);
+	world.dp.port[ACCESS].tx_tso = false;
+	open_wide();
+	app_send(4000);
+	seg_expect(ACK, 1, 1, 4000);
+	n = buffers_take(all, RTE_DIM(all), 20 + 20 + (peer.ts ? 12 : 0) + 4000);
+	assert_true(trace_set(world.w, &c));
+	world_pass_ms(2 * TCP_RTO_MIN_MS);
+	rte_pktmbuf_free_bulk(all, n);
+	assert_true(ring_count(&ring, 1) > 0);
+	for (; ring_count(&ring, 1) > 0; ring_release(&ring, 1)) {
+		r = (const struct ctl_trace *)ring_peek(&ring, 0);
+		assert_int_equal(r->reason, DROP_NO_MBUF);
+		assert_int_equal(r->len, 20 + 20 + (peer.ts ? 12 : 0) + 4000);
+		assert_false(addr_given(&r->src));
+		assert_int_equal(r->n_bytes, 0);
+	}
+	seg_wait(60000);
+	seg_expect(ACK, 1, 1, 4000);
+	peer_reset();
+}
+
 #define tso(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -330,6 +387,7 @@ int main(void)
 		tso(beside_sack_blocks),
 		tso(a_tiny_mss),
 		cmocka_unit_test_setup_teardown(a_jumbo_frame, setup_jumbo, teardown),
+		cmocka_unit_test_setup_teardown(unsent_shows_nobody, setup_jumbo, teardown),
 	};
 
 	return tcp_run(tests);
