@@ -43,7 +43,7 @@ struct share {
 struct relay_ports {
 	_Atomic uint32_t *until; /* [PORTS], in the file */
 	uint32_t taken;
-	uint16_t min, max; /* the others' words are of an earlier configuration */
+	uint16_t min, max; /* words of other ports are an earlier configuration's */
 	uint8_t *state;	 /* [PAIRS], enum pair_state */
 	uint8_t *in_use; /* [PAIRS], halves that were drawn or claimed and not given back */
 	uint8_t *terms;	 /* [PAIRS], of these the ones that are terminations' */
