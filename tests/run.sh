@@ -12,10 +12,15 @@ LOGS=$ROOT/build-logs
 LOGS_KEPT=5 # of earlier runs: build-logs.1 is the last one's
 CRASHES=$ROOT/build-crashes # inputs that made a fuzzer fail: tried first in each run, until removed
 FOUND=$ROOT/build-found # what fuzzers found beyond their corpora: see tests/fuzz/merge.sh
+LONG=
+[[ ${1:-} != --long ]] || LONG=1
+FUZZ_SECONDS=${FUZZ_SECONDS:-${LONG:+600}}
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
+E2E_SECONDS=${E2E_SECONDS:-${LONG:+7200}}
 E2E_SECONDS=${E2E_SECONDS:-300}
 LOCK=/run/fairlead-tests.lock
 PATTERN=${1:-}
+[[ -z $LONG ]] || PATTERN=${2:-}
 TARGETS=()
 PASSED=0
 FAILED=0
@@ -23,7 +28,7 @@ FAILED=0
 usage()
 {
 	cat <<-END
-	Usage: tests/run.sh [PATTERN | --help]
+	Usage: tests/run.sh [--long] [PATTERN] | --help
 
 	Runs every test, or those whose name the extended regular expression PATTERN finds. Names:
 
@@ -36,6 +41,10 @@ usage()
 	  e2e:check e2e:NAME                       conf/quickstart.sh --check, tests/e2e/NAME_test.sh
 	  e2e-sanitized:NAME                       the hostile ones of these on the sanitized programs
 	  hostile:NAME                             tests/hostile/NAME.py beside honest clients
+	  machine:NAME                             with --long: the README's commands in a new Debian
+
+	--long is for a night: ten minutes of each fuzzer, a hundred seeds beside Linux, every impairment, a
+	minute of each hostile program, the whole rig of benchmarks, and new machines.
 
 	FUZZ_SECONDS=N  time of each fuzzer ($FUZZ_SECONDS)
 	E2E_SECONDS=N   most a test of the kinds tcp and e2e may take ($E2E_SECONDS)
@@ -54,7 +63,7 @@ want() { [[ -z $PATTERN || $1 =~ $PATTERN ]]; }
 # want_kind KIND: whether the pattern may find names of this kind, told by its beginning.
 want_kind()
 {
-	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile)(:|$)'
+	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile|machine)(:|$)'
 	[[ $PATTERN =~ $kind ]] || return 0
 	[[ ${BASH_REMATCH[1]} == "$1" ]]
 }
@@ -309,6 +318,16 @@ static()
 
 # ---- the TCP stack against Linux's ----
 
+# What a test of the stack is given in a long run.
+tcp_arguments()
+{
+	[[ -n $LONG ]] || return 0
+	case $1 in
+	linux) echo --long ;;
+	differ) seq -f "--seed %.0f" "$(date +%Y%m%d)00" "$(date +%Y%m%d)99" ;;
+	esac
+}
+
 tcp()
 {
 	local f n=0
@@ -317,7 +336,9 @@ tcp()
 		[[ -f $f ]] || continue
 		n=$((n + 1))
 		f=${f##*/}
-		try "tcp:${f%_test.sh}" timeout -k 20 "$E2E_SECONDS" bash "tests/tcp/$f"
+		# shellcheck disable=SC2046 # words
+		try "tcp:${f%_test.sh}" timeout -k 20 "$E2E_SECONDS" bash "tests/tcp/$f" \
+			$(tcp_arguments "${f%_test.sh}")
 	done
 	((n)) || none tcp:all "there is no tests/tcp/*_test.sh"
 }
@@ -409,6 +430,16 @@ e2e_sanitized()
 	conf/quickstart.sh --down >"$(log_of e2e:down)" 2>&1 </dev/null
 }
 
+# The README's commands where nothing is installed. They have namespaces of the same names, one at a time.
+machines()
+{
+	local name
+	say "new machines"
+	for name in bookworm trixie; do
+		try "machine:$name" tests/clean-machine.sh "$name"
+	done
+}
+
 main()
 {
 	local sanitize=('-Db_sanitize=address,undefined' -Db_lundef=false -Dfuzz=true
@@ -416,6 +447,7 @@ main()
 	# ThreadSanitizer knows C's atomics, not the barriers of DPDK's rings.
 	local threads=(-Db_sanitize=thread -Db_lundef=false -Dbuildtype=debugoptimized -Db_ndebug=false
 		-Dc_args=-DRTE_USE_C11_MEM_MODEL)
+	[[ -z $LONG ]] || export RIG=all HOSTILE_SECONDS=${HOSTILE_SECONDS:-60}
 	case $PATTERN in
 	-h | --help) usage; exit ;;
 	-*) usage >&2; exit 2 ;;
@@ -454,6 +486,7 @@ main()
 	if want_kind tcp && [[ -n ${GCC:-} ]]; then tcp; fi
 	if want_kind e2e && [[ -n ${GCC:-} ]]; then e2e; fi
 	if want_kind hostile && [[ -n ${GCC:-} ]]; then hostile; fi
+	if want_kind machine && [[ -n $LONG ]]; then machines; fi
 	finish
 }
 
