@@ -243,8 +243,13 @@ static bool handshake_open(struct crypto *th, struct handshake *s)
 	x->domains = th->domains;
 	x->domains->users++;
 	memset(&s->result, 0, sizeof(s->result));
+	ERR_clear_error();
 	x->ssl = domain_ssl(th->domains->set, s->domain, s->client, s);
-	bio = x->ssl ? BIO_new(th->bio) : NULL;
+	/*
+	 * From OpenSSL 3.2 on SSL_set_accept_state() makes record layers, and tells in the queue alone
+	 * that there was no memory for one: a BIO would be given to NULL.
+	 */
+	bio = x->ssl && ERR_peek_error() == 0 ? BIO_new(th->bio) : NULL;
 	if (!bio)
 		return false;
 	BIO_set_data(bio, x);
