@@ -26,7 +26,7 @@ struct table_header {
 	_Atomic uint64_t generation;	/* of the dataplane */
 };
 
-/* Private companion of an allocation record. */
+/* Private companion of an allocation record; each member is cleared by table_index(). */
 struct table_entry {
 	struct timer timer;
 	uint32_t next;	/* in its hash bucket, or in the free list */
