@@ -385,7 +385,7 @@ static void sessions_peers(const json_t *list, FILE *out)
 void show_sessions(const json_t *result, bool peers, FILE *out)
 {
 	static const struct grid_col cols[] = {
-		{ "USER", 0, 16 },   { "CLIENT", 0, 21 }, { "RELAYED", 0, 21 }, { "WORKER", 1, 0 },
+		{ "USER", 0, 15 },   { "CLIENT", 0, 21 }, { "RELAYED", 0, 21 }, { "SESSION", 1, 0 },
 		{ "EXPIRES", 1, 0 }, { "PERMS", 1, 0 },	  { "CHANS", 1, 0 },
 	};
 	const json_t *list = json_object_get(result, "sessions");
@@ -400,16 +400,17 @@ void show_sessions(const json_t *result, bool peers, FILE *out)
 	g = grid_new(cols, N_COLS(cols));
 	json_array_foreach(list, i, s)
 	{
-		char client[TEXT_MAX], addrs[TEXT_MAX], worker[UNIT_STR_MAX], left[UNIT_STR_MAX];
+		char client[TEXT_MAX], addrs[TEXT_MAX], session[TEXT_MAX], left[UNIT_STR_MAX];
 		char perms[UNIT_STR_MAX], chans[UNIT_STR_MAX];
 
-		snprintf(worker, sizeof(worker), "%lld", (long long)get_int(s, "worker"));
+		snprintf(session, sizeof(session), "%lld/%lld", (long long)get_int(s, "worker"),
+			 (long long)get_int(s, "slot"));
 		snprintf(perms, sizeof(perms), "%zu",
 			 json_array_size(json_object_get(s, "permissions")));
 		snprintf(chans, sizeof(chans), "%zu",
 			 json_array_size(json_object_get(s, "channels")));
 		snprintf(client, sizeof(client), "%s%s", get_str(s, "client"), via(s, "transport"));
-		grid_row(g, get_str(s, "user"), client, relayed(s, addrs, sizeof(addrs)), worker,
+		grid_row(g, get_str(s, "user"), client, relayed(s, addrs, sizeof(addrs)), session,
 			 unit_seconds(get_int(s, "expires_s"), left, sizeof(left)), perms, chans);
 	}
 	grid_print(g, 0, out);

@@ -199,15 +199,7 @@ void table_index(struct table *t, struct table_alloc *a)
 	struct table_entry *e = alloc_entry(t, a);
 	uint32_t *bucket = leg_bucket(t, &a->leg);
 
-	e->timer = (struct timer){ 0 };
-	e->perms = TABLE_NONE;
-	e->chans = TABLE_NONE;
-	e->n_perms = 0;
-	e->n_chans = 0;
-	e->bare = 0;
-	e->records = 0;
-	e->peer_refused = false;
-	e->next = *bucket;
+	*e = (struct table_entry){ .next = *bucket, .perms = TABLE_NONE, .chans = TABLE_NONE };
 	*bucket = alloc_index(t, a);
 	table_user_join(t, a, a->user_id);
 	t->slots[a->worker].owner[a->sid.slot] = alloc_index(t, a);

@@ -264,15 +264,15 @@ static void test_sessions(void **state)
 {
 	json_t *r = parse(
 	    "{\"cursor\":17,\"sessions\":[{\"user\":\"demo\",\"client\":\"10.1.0.2:40000\","
-	    "\"relayed\":[\"10.2.0.1:50000\",\"[fd00:2::1]:50001\"],\"worker\":1,\"expires_s\":600,"
+	    "\"relayed\":[\"10.2.0.1:50000\",\"[fd00:2::1]:50001\"],\"worker\":1,\"slot\":70,\"expires_s\":600,"
 	    "\"permissions\":[{\"peer\":\"10.2.0.2\",\"expires_s\":299}],\"channels\":"
 	    "[{\"channel\":\"0x4000\",\"peer\":\"10.2.0.2:9\",\"expires_s\":599}]}]}");
 	FILE *out = capture();
 
 	(void)state;
 	show_sessions(r, true, out);
-	expect(out, "USER  CLIENT          RELAYED            WORKER     EXPIRES  PERMS  CHANS\n"
-		    "demo  10.1.0.2:40000  10.2.0.1:50000          1  10 min 0 s      1      1\n"
+	expect(out, "USER  CLIENT          RELAYED            SESSION     EXPIRES  PERMS  CHANS\n"
+		    "demo  10.1.0.2:40000  10.2.0.1:50000        1/70  10 min 0 s      1      1\n"
 		    "                      [fd00:2::1]:50001\n"
 		    "\n"
 		    "CLIENT          WHAT            PEER           EXPIRES\n"
@@ -288,12 +288,12 @@ static void test_sessions(void **state)
 	json_decref(r);
 	r = parse("{\"cursor\":null,\"sessions\":[{\"user\":\"demo\",\"client\":\"10.1.0.2:4000\","
 		  "\"transport\":\"tcp\",\"relay_transport\":\"tcp\","
-		  "\"relayed\":[\"10.2.0.1:50000\"],\"worker\":0,\"expires_s\":60}]}");
+		  "\"relayed\":[\"10.2.0.1:50000\"],\"worker\":0,\"slot\":5,\"expires_s\":60}]}");
 	out = capture();
 	show_sessions(r, false, out);
 	expect(out,
-	       "USER  CLIENT             RELAYED             WORKER    EXPIRES  PERMS  CHANS\n"
-	       "demo  10.1.0.2:4000 tcp  10.2.0.1:50000 tcp       0  1 min 0 s      0      0\n");
+	       "USER  CLIENT             RELAYED             SESSION    EXPIRES  PERMS  CHANS\n"
+	       "demo  10.1.0.2:4000 tcp  10.2.0.1:50000 tcp      0/5  1 min 0 s      0      0\n");
 	json_decref(r);
 }
 
@@ -302,9 +302,10 @@ static void test_sessions_wide(void **state)
 {
 	const char *addr = "[2001:db8:1111:2222:3333:4444:5555:6666]:65535";
 	json_t *r =
-	    json_pack("{s:n, s:[{s:s, s:s, s:[s, s], s:i, s:i}]}", "cursor", "sessions", "user",
+	    json_pack("{s:n, s:[{s:s, s:s, s:[s, s], s:i, s:i, s:i}]}", "cursor", "sessions", "user",
 		      "a.very.long.user.name.indeed@ims.mnc001.mcc001.3gppnetwork.org", "client",
-		      addr, "relayed", addr, addr, "worker", 63, "expires_s", 3599);
+		      addr, "relayed", addr, addr, "worker", 63, "slot", 4194303, "expires_s",
+		      3599);
 	FILE *out = capture();
 
 	(void)state;

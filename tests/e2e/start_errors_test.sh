@@ -126,6 +126,7 @@ refuses fairlead-cp "auth: user database $TMP/garbage.db is damaged or not a dat
 # lock FILE SQL: another program does that to the database and stays.
 lock()
 {
+	rm -f "$TMP/lock" # what the last one said is not this one's
 	start "$TMP/lock" python3 -uc 'import sqlite3, sys, time
 c = sqlite3.connect(sys.argv[1], isolation_level=None)
 for q in sys.argv[2:]: c.execute(q).fetchall()
