@@ -144,17 +144,26 @@ def credential(name, seconds):
     return {"user": user, "password": base64.b64encode(mac).decode()}
 
 
+def asked(who):
+    """What who's Allocate is answered; nothing is left, or the next client may get its port."""
+    c = s.Client(SERVER, **who)
+    error = c.allocate().error()
+    if error == 0:
+        assert c.refresh((s.LIFETIME, s.u32(0))).error() == 0, "it cannot be given back"
+    return error
+
+
 def call_outlasts_its_credential():
     bob = credential("bob", 2)
     c, _ = served(**bob)
     assert c.permit(PEER).error() == 0
-    s.await_true("the credential is over", lambda: s.Client(SERVER, **bob).allocate().error() == 401)
+    s.await_true("the credential is over", lambda: asked(bob) == 401)
     assert c.refresh().error() == 0, "the allocation cannot be refreshed"
     assert c.permit(PEER).error() == 0, "its permission cannot"
     assert c.bind(0x4000, PEER, ECHO).error() == 0, "no channel can be bound"
     assert echoed(c), "its media does not pass"
     assert c.refresh((s.LIFETIME, s.u32(0))).error() == 0, "it cannot be given back"
-    assert s.Client(SERVER, **credential("bob", 60)).allocate().error() == 0
+    assert asked(credential("bob", 60)) == 0
     print("a call outlasts its time-limited credential")
 
 
