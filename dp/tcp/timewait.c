@@ -9,7 +9,7 @@
 #include "../../lib/bug.h"
 
 enum {
-	TW_BUDGET = 1024,    /* entries a call; when more are over, they make room for new ones */
+	TW_BUDGET = 8192,    /* entries a tick: with its entry a port to a back end is free again */
 	TW_REFUSED_MS = 500, /* between ACKs of one entry: two ends that disagree must not loop */
 };
 
