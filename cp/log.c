@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "log.h"
 
+#include "clock.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* A token bucket; one thread. */
 static bool bucket_admit(struct log_bucket *b)
 {
-	const uint64_t full = (uint64_t)LOG_BURST * 1000, now = now_ms();
+	const uint64_t full = (uint64_t)LOG_BURST * 1000, now = clock_ms(CLOCK_MONOTONIC);
 
 	b->tokens_ms = b->begun ? b->tokens_ms + (now - b->last_ms) * LOG_RATE : full;
 	if (b->tokens_ms > full)

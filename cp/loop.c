@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "loop.h"
 
+#include "clock.h"
 #include "dpsock.h"
 #include "log.h"
 #include "tls/agent.h"
@@ -20,14 +21,6 @@ struct loop {
 	struct event *tick;
 	struct event *term, *interrupt, *hangup;
 };
-
-static uint64_t clock_ms(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 uint64_t loop_now_ms(void)
 {

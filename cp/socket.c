@@ -35,6 +35,14 @@ struct sock_addr socket_addr_get(const union socket_addr *in)
 	return a;
 }
 
+struct sock_addr socket_addr_peer(const struct sockaddr *sa, int len)
+{
+	union socket_addr peer = { 0 };
+
+	memcpy(&peer, sa, (size_t)len < sizeof(peer) ? (size_t)len : sizeof(peer));
+	return socket_addr_get(&peer);
+}
+
 int socket_open(int type, const struct ip_addr *ip, uint16_t port)
 {
 	const struct sock_addr a = { *ip, be16_make(port) };

@@ -18,6 +18,8 @@ union socket_addr {
 socklen_t socket_addr_put(const struct sock_addr *a, union socket_addr *out);
 /* And back. All zeros if it is of neither family. */
 struct sock_addr socket_addr_get(const union socket_addr *in);
+/* The same of what a listener of libevent tells of who connected. */
+struct sock_addr socket_addr_peer(const struct sockaddr *sa, int len);
 
 /*
  * A socket of that type (SOCK_DGRAM, SOCK_STREAM) at an address: not blocking, and of IPv6 only if

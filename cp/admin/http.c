@@ -273,13 +273,11 @@ static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockad
 	static const struct timeval patience = { HTTP_REQUEST_S, 0 };
 	struct http *h = arg;
 	struct conn *c = calloc(1, sizeof(*c));
-	union socket_addr peer = { 0 };
 
 	(void)l;
-	memcpy(&peer, sa, (size_t)len < sizeof(peer) ? (size_t)len : sizeof(peer));
 	if (c) {
 		c->http = h;
-		c->from = socket_addr_get(&peer).ip;
+		c->from = socket_addr_peer(sa, len).ip;
 		c->late = evtimer_new(h->base, conn_late, c);
 		c->bev = bufferevent_socket_new(h->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	}

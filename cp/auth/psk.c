@@ -2,6 +2,7 @@
 #include "psk.h"
 
 #include "users_db.h"
+#include "../clock.h"
 
 #include <jansson.h>
 #include <openssl/crypto.h>
@@ -174,17 +175,9 @@ enum user_status psk_find(struct psk_store *s, const void *identity, size_t len,
 	return rc == SQLITE_DONE ? USER_UNKNOWN : failed(s, rc);
 }
 
-static uint64_t monotonic_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static int write_step(struct psk_store *s, sqlite3_stmt *q)
 {
-	const uint64_t now = s->wait_ms ? 0 : monotonic_ms();
+	const uint64_t now = s->wait_ms ? 0 : clock_ms(CLOCK_MONOTONIC);
 	int rc;
 
 	if (!s->wait_ms && now >= s->write_ms)

@@ -258,12 +258,9 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 {
 	struct timeval handshake = { HANDSHAKE_S, 0 };
 	struct ng_ws *w = arg;
-	union socket_addr peer = { 0 };
-	struct sock_addr from;
+	const struct sock_addr from = socket_addr_peer(sa, len);
 	struct client *c;
 
-	memcpy(&peer, sa, (size_t)len < sizeof(peer) ? (size_t)len : sizeof(peer));
-	from = socket_addr_get(&peer);
 	if (!ng_allowed(w->ng, &from.ip)) {
 		w->ng->stats.not_allowed++;
 		close(fd);
