@@ -87,6 +87,13 @@ ran_out()
 	esac
 }
 
+newcomers_hang()
+{
+	kill -USR1 "$newcomers"
+	await 5 grep -q '^Current thread' "$TMP/newcomer.out" || true
+	fail "newcomers do not end: $(cat "$TMP/newcomer.out")"
+}
+
 flows() { grep -q flows "$TMP/rtp.out"; }
 # said FILE: its last line is there and is JSON.
 said() { tail -n 1 "$1" | jq -e . >/dev/null 2>&1; }
@@ -117,7 +124,7 @@ besides()
 	figures=$(tail -n 1 "$TMP/hostile.out")
 
 	kill "$newcomers"
-	await 30 said "$TMP/newcomer.out" || fail "newcomers: $(tail -n 3 "$TMP/newcomer.out")"
+	await 30 said "$TMP/newcomer.out" || newcomers_hang
 	kill "$rtp"
 	await 30 said "$TMP/rtp.out" || fail "RTP: $(tail -n 1 "$TMP/rtp.out")"
 	note "got: $figures"

@@ -6,6 +6,7 @@ offers a call over ng and ends it, and whoever watches the relay reads all of it
 prints for each kind how many came, how long opening took (seconds: median and most), how many took more than one
 second, and who failed of what."""
 
+import faulthandler
 import json
 import os
 import random
@@ -183,8 +184,10 @@ def keep_coming(way, kind, ending):
 
 
 def main():
+    # A handler would not do: where a thread starts a program as the signal comes, it may run in no thread at all.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    faulthandler.register(signal.SIGUSR1)  # all stacks: what a newcomer that does not end is waiting for
     ending = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ending.set())
     tls = ssl.create_default_context(cafile=os.environ["CA"])
     ways = {"udp": turn, "tcp": lambda: turn(tcp=True), "tls": lambda: turn(tls=tls), "context": call, "ng": ng,
             "metrics": metrics, "neighbour": neighbour}
@@ -193,7 +196,8 @@ def main():
     for t in threads:
         t.start()
     print("comes", flush=True)
-    ending.wait()
+    signal.sigwait({signal.SIGTERM})
+    ending.set()
     for t in threads:
         t.join()
     print(json.dumps({name: k.figures() for name, k in kinds.items()}))

@@ -45,7 +45,8 @@ class Wire:
         self.sock.bind((DEVICE, 0))
         self.sock.setblocking(False)
         self.mac, self.relay_mac = self.sock.getsockname()[4], None
-        self.conns, self.next_port, self.frames = {}, 1024, 0
+        # Connections of earlier rows may live on: nobody resets them.
+        self.conns, self.next_port, self.frames = {}, random.randrange(60000), 0
         end = time.monotonic() + 5
         while self.relay_mac is None:
             assert time.monotonic() < end, "the relay does not answer ARP"
