@@ -38,10 +38,10 @@ static const char *socket_path(struct cli *cli)
 	return cli->path;
 }
 
-struct client *cli_connect(struct cli *cli)
+struct control_client *cli_connect(struct cli *cli)
 {
 	const char *path = socket_path(cli);
-	struct client *c = NULL;
+	struct control_client *c = NULL;
 	char err[ERR_MAX];
 
 	if (!path)
@@ -52,7 +52,7 @@ struct client *cli_connect(struct cli *cli)
 	return c;
 }
 
-json_t *cli_call(struct client *c, const char *method, json_t *params)
+json_t *cli_call(struct control_client *c, const char *method, json_t *params)
 {
 	char err[ERR_MAX];
 	json_t *result = client_call(c, method, params, err, sizeof(err));
@@ -97,7 +97,7 @@ int cli_option(struct cli *cli, int argc, char **argv, const struct option *opts
 
 const struct option cli_only_json[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
 
-json_t *cli_pages(struct client *c, const char *method, json_t *params, size_t limit)
+json_t *cli_pages(struct control_client *c, const char *method, json_t *params, size_t limit)
 {
 	json_t *list = json_array(), *page, *cursor;
 
@@ -136,7 +136,7 @@ int cli_show(const struct cli *cli, json_t *result, void (*show)(const json_t *r
 int cli_list(struct cli *cli, const char *method, json_t *params, long limit,
 	     void (*show)(const json_t *result, FILE *out))
 {
-	struct client *c = cli_connect(cli);
+	struct control_client *c = cli_connect(cli);
 	json_t *result = NULL;
 
 	if (c)

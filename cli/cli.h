@@ -23,16 +23,16 @@ int cli_usage(const char *what, const char *arg);
 int cli_fail(const char *sentence);
 
 /* Connects to the control process. NULL after telling why not. */
-struct client *cli_connect(struct cli *cli);
+struct control_client *cli_connect(struct cli *cli);
 
 /* A result, or NULL after telling why not. Takes params over. */
-json_t *cli_call(struct client *c, const char *method, json_t *params);
+json_t *cli_call(struct control_client *c, const char *method, json_t *params);
 
 /*
  * Asks page after page until there are limit members of the list that is named as the method
  * (0: all of them) or no more. Takes params over; cursor and limit are set in it.
  */
-json_t *cli_pages(struct client *c, const char *method, json_t *params, size_t limit);
+json_t *cli_pages(struct control_client *c, const char *method, json_t *params, size_t limit);
 
 void cli_print(const json_t *result);
 /* Prints a result for people, or with --json as it is, and lets it go. NULL: it was told why not.

@@ -12,7 +12,7 @@
 
 enum { ANSWER_S = 10, /* seconds to wait for an answer */ };
 
-struct client {
+struct control_client {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	FILE *in;
 	json_int_t id;
@@ -27,11 +27,11 @@ static const char *reason(int e)
 	return "see its log";
 }
 
-struct client *client_open(const char *path, char *err, size_t errlen)
+struct control_client *client_open(const char *path, char *err, size_t errlen)
 {
 	const struct timeval wait = { ANSWER_S, 0 };
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	struct client *c = calloc(1, sizeof(*c));
+	struct control_client *c = calloc(1, sizeof(*c));
 	int fd = -1;
 
 	if (c && strlen(path) < sizeof(sa.sun_path)) {
@@ -58,7 +58,7 @@ struct client *client_open(const char *path, char *err, size_t errlen)
 	return c;
 }
 
-void client_close(struct client *c)
+void client_close(struct control_client *c)
 {
 	if (!c)
 		return;
@@ -80,7 +80,7 @@ static int send_all(int fd, const char *p, size_t n)
 }
 
 /* The reply line as JSON, or NULL. */
-static json_t *exchange(struct client *c, const char *method, json_t *params)
+static json_t *exchange(struct control_client *c, const char *method, json_t *params)
 {
 	json_t *req = json_pack("{s:s, s:I, s:s, s:o*}", "jsonrpc", "2.0", "id", ++c->id, "method",
 				method, "params", params);
@@ -104,7 +104,8 @@ static json_t *exchange(struct client *c, const char *method, json_t *params)
 	return reply;
 }
 
-json_t *client_call(struct client *c, const char *method, json_t *params, char *err, size_t errlen)
+json_t *client_call(struct control_client *c, const char *method, json_t *params, char *err,
+		    size_t errlen)
 {
 	json_t *reply = exchange(c, method, params);
 	json_t *result = json_incref(json_object_get(reply, "result"));

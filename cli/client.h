@@ -6,16 +6,17 @@
 #include <jansson.h>
 #include <stddef.h>
 
-struct client;
+struct control_client;
 
 /* On failure NULL, and one sentence in err. */
-struct client *client_open(const char *path, char *err, size_t errlen);
-void client_close(struct client *c);
+struct control_client *client_open(const char *path, char *err, size_t errlen);
+void client_close(struct control_client *c);
 
 /*
  * Calls a method and returns its result, a new reference. params is taken over and may be NULL.
  * On failure (no answer within seconds, nonsense, an error reply) NULL, and one sentence in err.
  */
-json_t *client_call(struct client *c, const char *method, json_t *params, char *err, size_t errlen);
+json_t *client_call(struct control_client *c, const char *method, json_t *params, char *err,
+		    size_t errlen);
 
 #endif

@@ -44,7 +44,7 @@ static const char help_text[] =
 static int call_show(struct cli *cli, const char *method, json_t *params,
 		     void (*show)(const json_t *, FILE *))
 {
-	struct client *c = params ? cli_connect(cli) : NULL;
+	struct control_client *c = params ? cli_connect(cli) : NULL;
 	json_t *result = c ? cli_call(c, method, json_incref(params)) : NULL;
 
 	client_close(c);
@@ -166,14 +166,14 @@ static int verb_add(struct cli *cli, int argc, char **argv)
 }
 
 /* One change. Takes params over; NULL after telling why not. */
-static json_t *modify(struct client *c, const char *context, json_t *params)
+static json_t *modify(struct control_client *c, const char *context, json_t *params)
 {
 	json_object_set_new(params, "context", json_string(context));
 	return cli_call(c, "context.modify", params);
 }
 
 /* Of the context first, then of each termination: the last answer has them all. */
-static json_t *modify_all(struct client *c, const char *context, struct options *w)
+static json_t *modify_all(struct control_client *c, const char *context, struct options *w)
 {
 	json_t *result = NULL;
 
@@ -197,7 +197,7 @@ static json_t *modify_all(struct client *c, const char *context, struct options 
 static int verb_modify(struct cli *cli, int argc, char **argv)
 {
 	json_t *result = NULL;
-	struct client *c;
+	struct control_client *c;
 	struct options w;
 	int rc;
 
@@ -330,7 +330,7 @@ static void events_print(const struct cli *cli, const json_t *result)
 }
 
 /* The number of the newest there is. False after telling. */
-static bool events_newest(struct client *c, json_int_t *after)
+static bool events_newest(struct control_client *c, json_int_t *after)
 {
 	json_t *result;
 	size_t n;
@@ -347,7 +347,8 @@ static bool events_newest(struct client *c, json_int_t *after)
 }
 
 /* Until there are none, or for ever: until the control process or standard output is gone. */
-static int events_watch(const struct cli *cli, struct client *c, json_int_t after, bool follow)
+static int events_watch(const struct cli *cli, struct control_client *c, json_int_t after,
+			bool follow)
 {
 	for (;;) {
 		json_t *result = cli_call(c, "context.events",
@@ -375,7 +376,7 @@ static int verb_events(struct cli *cli, int argc, char **argv)
 					      { 0 } };
 	json_int_t after = 0;
 	bool follow = false;
-	struct client *c;
+	struct control_client *c;
 	long n = -1;
 	int o, rc;
 

@@ -25,7 +25,7 @@ struct command {
 static int one_call(struct cli *cli, int argc, char **argv, const char *method,
 		    void (*show)(const json_t *, FILE *))
 {
-	struct client *c;
+	struct control_client *c;
 	json_t *result;
 
 	if (cli_option(cli, argc, argv, cli_only_json) != -1)
@@ -107,7 +107,7 @@ static int cmd_tls(struct cli *cli, int argc, char **argv)
 	return some_or_all(cli, argc, argv, tls_some, tls_all);
 }
 
-static int workers_watch(struct cli *cli, struct client *c, unsigned int seconds)
+static int workers_watch(struct cli *cli, struct control_client *c, unsigned int seconds)
 {
 	json_t *before = NULL, *now;
 
@@ -139,7 +139,7 @@ static int cmd_workers(struct cli *cli, int argc, char **argv)
 	static const struct option opts[] = { { "watch", optional_argument, NULL, 'w' },
 					      { "json", no_argument, NULL, 'j' },
 					      { 0 } };
-	struct client *c;
+	struct control_client *c;
 	long seconds = 0;
 	int o, rc;
 
@@ -165,7 +165,7 @@ struct top_opts {
 	bool once;
 };
 
-static int top_watch(struct cli *cli, struct client *c, const struct top_opts *o)
+static int top_watch(struct cli *cli, struct control_client *c, const struct top_opts *o)
 {
 	json_t *before = cli_call(c, "workers", NULL), *now = NULL, *top;
 
@@ -200,7 +200,7 @@ static int cmd_top(struct cli *cli, int argc, char **argv)
 					      { "json", no_argument, NULL, 'j' },
 					      { 0 } };
 	struct top_opts top = { .seconds = 1, .worker = -1 };
-	struct client *c;
+	struct control_client *c;
 	int o, rc;
 
 	while ((o = cli_option(cli, argc, argv, opts)) != -1) {

@@ -65,7 +65,7 @@ static void print_records(const struct cli *cli, const json_t *records)
 	}
 }
 
-static int trace_watch(const struct cli *cli, struct client *c, json_int_t id)
+static int trace_watch(const struct cli *cli, struct control_client *c, json_int_t id)
 {
 	json_int_t lost = 0;
 
@@ -155,7 +155,7 @@ int trace_command(struct cli *cli, int argc, char **argv)
 					      { 0 } };
 	json_t *params = json_object(), *begun;
 	int o, rc = EXIT_SUCCESS;
-	struct client *c;
+	struct control_client *c;
 
 	while (rc == EXIT_SUCCESS && (o = cli_option(cli, argc, argv, opts)) != -1)
 		rc = trace_option(o, params);

@@ -11,8 +11,8 @@
 #include "net/ip.h"
 #include "tls/tls.h"
 #include "turn/leg.h"
-#include "turn/peer.h"
-#include "turn/relay.h"
+#include "turn/peer_conn.h"
+#include "turn/forward.h"
 #include "../lib/probe.h"
 #include "trace.h"
 
@@ -126,7 +126,7 @@ static bool cmd_session_set(struct worker *w, const struct cmd_session_set *c)
 
 static bool cmd_context_set(struct worker *w, const struct cmd_context_set *c)
 {
-	struct ctl_relay port[LEGS];
+	struct ctl_relay port[COMPONENTS];
 	uint32_t side, i, n = 0;
 
 	if (!context_can(w, c))
@@ -169,9 +169,9 @@ static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 	case CMD_SEND:
 		return cmd_send(w, &c->send, waits);
 	case CMD_CONNECT:
-		return peer_connect(w, &c->connect);
+		return peer_conn_connect(w, &c->connect);
 	case CMD_JOIN:
-		return peer_join(w, &c->join);
+		return peer_conn_join(w, &c->join);
 	case CMD_CONN_CLOSE:
 		return peer_conn_close(w, &c->conn_close);
 	case CMD_PSK:

@@ -9,7 +9,7 @@
 #include "gateway/context.h"
 #include "relay/path_send.h"
 #include "tcp/tcp.h"
-#include "turn/relay.h"
+#include "turn/forward.h"
 #include "../lib/chandata.h"
 #include "../lib/stun.h"
 
@@ -71,7 +71,7 @@ static void listener_input(struct worker *w, struct pkt *p, enum rx_mode mode)
 
 	if (len >= CHANDATA_HDR_LEN && chandata_looks_like(msg[0])) {
 		if (likely(client_has_session(w, p, mode)))
-			relay_channel_data(w, p);
+			forward_channel_data(w, p);
 		return;
 	}
 	if (unlikely(len < STUN_HDR_LEN || !stun_looks_like(msg) ||
@@ -82,7 +82,7 @@ static void listener_input(struct worker *w, struct pkt *p, enum rx_mode mode)
 	type = (uint16_t)(msg[0] << 8 | msg[1]);
 	if (type == stun_type(STUN_SEND, STUN_INDICATION)) {
 		if (likely(client_has_session(w, p, mode)))
-			relay_send(w, p);
+			forward_send(w, p);
 	} else if (!pkt_l4_csum_ok(w, p)) {
 		pkt_drop(w, p->m, DROP_UDP_CSUM);
 	} else if (type == stun_type(STUN_BINDING, STUN_REQUEST)) {

@@ -18,7 +18,7 @@
 #include "tcp/tcp.h"
 #include "tls/tls.h"
 #include "turn/leg.h"
-#include "turn/relay.h"
+#include "turn/forward.h"
 
 #include <rte_lcore.h>
 #include <rte_malloc.h>

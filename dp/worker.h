@@ -101,7 +101,8 @@ struct worker {
 	struct path *path;	 /* [sessions_max], the short way of each; turn/session_path.c */
 	struct flow_table flows; /* (client, listener) to session slot; turn/session.c */
 	uint32_t **relay_slot;	 /* [relay][port] to what is there, relayed.h; turn/, gateway/ */
-	struct media_path *media_path; /* [contexts_max][LEGS], the short way of each; gateway/ */
+	struct media_path
+	    *media_path; /* [contexts_max][COMPONENTS], the short way of each; gateway/ */
 	struct neigh *neighbours;      /* for neigh_cached(); net/neigh.c */
 	struct ctl_counters *counters; /* in the region; this worker is the only writer */
 	struct ctl_port_counters *port_counters;

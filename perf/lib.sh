@@ -423,7 +423,7 @@ afresh()
 	fi
 }
 
-# generate SERVER memif|veth ARGUMENT...: a run of turn_load, through the contexts in file LEGS if that
+# generate SERVER memif|veth ARGUMENT...: a run of turn_load, through the contexts in file COMPONENTS if that
 # is set; its JSON goes to $TMP/load.json.
 generate()
 {
@@ -432,8 +432,8 @@ generate()
 	eal_words
 	if [[ $1 == testpmd ]]; then
 		to+=(--raw --gateway-mac 02:00:00:00:00:fe)
-	elif [[ -n ${LEGS:-} ]]; then
-		to+=(--legs "$LEGS")
+	elif [[ -n ${COMPONENTS:-} ]]; then
+		to+=(--legs "$COMPONENTS")
 	else
 		to+=(--server "$NEAR:3478" --user demo --password fairlead)
 	fi

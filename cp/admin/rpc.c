@@ -25,8 +25,8 @@ enum {
 	LINES_PER_TURN = 8, /* of one client before others, and TURN, have a turn */
 };
 
-struct client {
-	TAILQ_ENTRY(client) entry;
+struct control_client {
+	TAILQ_ENTRY(control_client) entry;
 	struct rpc *rpc;
 	struct bufferevent *bev;
 	struct rpc_later *later; /* the request in hand is not answered yet */
@@ -42,12 +42,13 @@ struct rpc {
 	void *ctx;
 	struct evconnlistener *listener;
 	struct accept_pause pause;
-	TAILQ_HEAD(clients, client) clients; /* by their last request, the oldest first */
+	TAILQ_HEAD(control_clients, control_client)
+	clients; /* by their last request, the oldest first */
 	uint32_t n_clients;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
-static void client_free(struct client *c)
+static void client_free(struct control_client *c)
 {
 	if (c->later)
 		rpc_later_wait(c->later, NULL, NULL);
@@ -57,7 +58,7 @@ static void client_free(struct client *c)
 	free(c);
 }
 
-static void client_send(struct client *c, char *line)
+static void client_send(struct control_client *c, char *line)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 
@@ -69,7 +70,7 @@ static void client_send(struct client *c, char *line)
 }
 
 /* Last words: what it still sends is not read. */
-static void client_refuse(struct client *c, enum rpc_code code, const char *text)
+static void client_refuse(struct control_client *c, enum rpc_code code, const char *text)
 {
 	client_send(c, rpc_error_line(code, text));
 	c->closing = true;
@@ -78,14 +79,14 @@ static void client_refuse(struct client *c, enum rpc_code code, const char *text
 static void client_answered(void *arg, char *line);
 
 /* It has asked for something, or read of an answer: it is the last that makes room for another. */
-static void client_lives(struct client *c)
+static void client_lives(struct control_client *c)
 {
 	TAILQ_REMOVE(&c->rpc->clients, c, entry);
 	TAILQ_INSERT_TAIL(&c->rpc->clients, c, entry);
 }
 
 /* Takes a request. False if its answer has to be waited for. */
-static bool client_line(struct client *c, const char *line, size_t len)
+static bool client_line(struct control_client *c, const char *line, size_t len)
 {
 	struct rpc *r = c->rpc;
 	char *reply;
@@ -105,13 +106,13 @@ static bool client_line(struct client *c, const char *line, size_t len)
  * No more is read until it goes on: an input that is full and left enabled is called back for at
  * once, again and again.
  */
-static void client_pause(struct client *c)
+static void client_pause(struct control_client *c)
 {
 	if (evbuffer_get_length(bufferevent_get_input(c->bev)) > c->rpc->limits.line)
 		bufferevent_disable(c->bev, EV_READ);
 }
 
-static void client_lines(struct client *c)
+static void client_lines(struct control_client *c)
 {
 	const struct rpc *r = c->rpc;
 	struct evbuffer *in = bufferevent_get_input(c->bev);
@@ -152,7 +153,7 @@ static void client_lines(struct client *c)
 /* Takes as many requests as the output has room for; frees the client once all is said. */
 static void client_serve(struct bufferevent *bev, void *arg)
 {
-	struct client *c = arg;
+	struct control_client *c = arg;
 
 	if (!c->closing && c->later)
 		client_pause(c);
@@ -175,7 +176,7 @@ static void client_wrote(struct bufferevent *bev, void *arg)
 
 static void client_answered(void *arg, char *line)
 {
-	struct client *c = arg;
+	struct control_client *c = arg;
 
 	c->later = NULL;
 	client_send(c, line);
@@ -185,7 +186,7 @@ static void client_answered(void *arg, char *line)
 static void client_event(struct bufferevent *bev, short what, void *arg)
 {
 	const short silent = BEV_EVENT_TIMEOUT | BEV_EVENT_READING;
-	struct client *c = arg;
+	struct control_client *c = arg;
 
 	if ((what & BEV_EVENT_EOF) && (what & BEV_EVENT_READING)) {
 		c->eof = true;
@@ -199,7 +200,7 @@ static void client_event(struct bufferevent *bev, short what, void *arg)
 
 static uint32_t clients_of(const struct rpc *r, pid_t process)
 {
-	const struct client *c;
+	const struct control_client *c;
 	uint32_t n = 0;
 
 	TAILQ_FOREACH(c, &r->clients, entry)
@@ -210,7 +211,7 @@ static uint32_t clients_of(const struct rpc *r, pid_t process)
 }
 
 /* It has sent what its turn to be read has not come for yet. */
-static bool client_asks(const struct client *c)
+static bool client_asks(const struct control_client *c)
 {
 	int unread = 0;
 
@@ -219,7 +220,7 @@ static bool client_asks(const struct client *c)
 }
 
 /* How little it is idle: 0 is, 1 will be served this turn, 2 waits for its answer. */
-static int client_busy(const struct client *c)
+static int client_busy(const struct control_client *c)
 {
 	return c->later ? 2 : client_asks(c);
 }
@@ -229,9 +230,9 @@ static int client_busy(const struct client *c)
  * of the process that has most of them the one that is least busy, and of these the one that has
  * neither asked nor read anything for longest.
  */
-static struct client *client_victim(const struct rpc *r)
+static struct control_client *client_victim(const struct rpc *r)
 {
-	struct client *c, *victim = NULL;
+	struct control_client *c, *victim = NULL;
 	uint32_t most = 0;
 	int least = 0;
 
@@ -252,7 +253,7 @@ static struct client *client_victim(const struct rpc *r)
 /* What it was answered goes before it does; where all has gone it hears why. */
 static void client_displace(struct rpc *r)
 {
-	struct client *c = client_victim(r);
+	struct control_client *c = client_victim(r);
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 	int fd = bufferevent_getfd(c->bev);
 	char *line;
@@ -276,7 +277,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 	struct timeval idle = { r->limits.idle_ms / 1000, r->limits.idle_ms % 1000 * 1000 };
 	struct ucred who = { 0 };
 	socklen_t n = sizeof(who);
-	struct client *c;
+	struct control_client *c;
 
 	(void)sa;
 	(void)len;
@@ -407,7 +408,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 
 void rpc_stop(struct rpc *r)
 {
-	struct client *c;
+	struct control_client *c;
 
 	if (!r)
 		return;

@@ -30,8 +30,8 @@ enum {
 	OUTPUT_MAX = 1 << 20, /* bytes that wait for a client which does not read */
 };
 
-struct client {
-	LIST_ENTRY(client) entry;
+struct ng_conn {
+	LIST_ENTRY(ng_conn) entry;
 	struct ng_ws *ws;
 	struct bufferevent *bev;
 	wslay_event_context_ptr frames; /* NULL: before the handshake */
@@ -47,10 +47,10 @@ struct ng_ws {
 	struct evconnlistener *listener;
 	struct accept_pause pause;
 	uint64_t last; /* number given to a connection */
-	LIST_HEAD(, client) clients;
+	LIST_HEAD(, ng_conn) clients;
 };
 
-static void client_free(struct client *c)
+static void client_free(struct ng_conn *c)
 {
 	LIST_REMOVE(c, entry);
 	c->ws->ng->stats.websockets--;
@@ -65,7 +65,7 @@ static void client_free(struct client *c)
 static ssize_t frames_recv(wslay_event_context_ptr w, uint8_t *buf, size_t len, int flags,
 			   void *arg)
 {
-	struct client *c = arg;
+	struct ng_conn *c = arg;
 	size_t n = bufferevent_read(c->bev, buf, len);
 
 	(void)flags;
@@ -78,7 +78,7 @@ static ssize_t frames_recv(wslay_event_context_ptr w, uint8_t *buf, size_t len, 
 static ssize_t frames_send(wslay_event_context_ptr w, const uint8_t *p, size_t len, int flags,
 			   void *arg)
 {
-	struct client *c = arg;
+	struct ng_conn *c = arg;
 
 	(void)flags;
 	if (bufferevent_write(c->bev, p, len) == 0)
@@ -90,7 +90,7 @@ static ssize_t frames_send(wslay_event_context_ptr w, const uint8_t *p, size_t l
 static void message(wslay_event_context_ptr w, const struct wslay_event_on_msg_recv_arg *m,
 		    void *arg)
 {
-	struct client *c = arg;
+	struct ng_conn *c = arg;
 
 	(void)w;
 	c->heard_ms = c->ws->ng->s->now_ms;
@@ -105,7 +105,7 @@ static const struct wslay_event_callbacks callbacks = {
 };
 
 /* Writes what waits, and looks whether the connection has come to its end. */
-static void client_flush(struct client *c)
+static void client_flush(struct ng_conn *c)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 
@@ -119,7 +119,7 @@ static void client_flush(struct client *c)
 void ng_ws_send(struct ng_ws *ws, uint64_t number, const void *p, size_t len, bool text)
 {
 	const struct wslay_event_msg m = { text ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME, p, len };
-	struct client *c;
+	struct ng_conn *c;
 
 	LIST_FOREACH(c, &ws->clients, entry)
 	{
@@ -144,7 +144,7 @@ void ng_ws_send(struct ng_ws *ws, uint64_t number, const void *p, size_t len, bo
 /* ---- the connection ---- */
 
 /* The request that opens it. False: not all of it is there yet. */
-static bool client_handshake(struct client *c)
+static bool client_handshake(struct ng_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 	struct evbuffer_ptr end = evbuffer_search(in, "\r\n\r\n", 4, NULL);
@@ -174,7 +174,7 @@ static bool client_handshake(struct client *c)
 static void client_read(struct bufferevent *bev, void *arg)
 {
 	const struct timeval closing = { CLOSING_S, 0 };
-	struct client *c = arg;
+	struct ng_conn *c = arg;
 
 	(void)bev;
 	if (!c->gone && !c->frames && !client_handshake(c))
@@ -197,7 +197,7 @@ static void client_read(struct bufferevent *bev, void *arg)
 
 static void client_written(struct bufferevent *bev, void *arg)
 {
-	struct client *c = arg;
+	struct ng_conn *c = arg;
 
 	(void)bev;
 	if (c->gone)
@@ -222,7 +222,7 @@ static struct ip_addr local_of(int fd)
 
 static uint32_t clients_of(const struct ng_ws *w, const struct ip_addr *ip)
 {
-	const struct client *c;
+	const struct ng_conn *c;
 	uint32_t n = 0;
 
 	LIST_FOREACH(c, &w->clients, entry) n += ip_eq(&c->from.addr.ip, ip);
@@ -236,7 +236,7 @@ static uint32_t clients_of(const struct ng_ws *w, const struct ip_addr *ip)
 static bool clients_room(struct ng_ws *w, const struct ip_addr *ip)
 {
 	uint32_t most = clients_of(w, ip) + 1;
-	struct client *c, *last = NULL;
+	struct ng_conn *c, *last = NULL;
 
 	if (w->ng->stats.websockets < CLIENTS_MAX)
 		return true;
@@ -259,7 +259,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 	struct timeval handshake = { HANDSHAKE_S, 0 };
 	struct ng_ws *w = arg;
 	const struct sock_addr from = socket_addr_peer(sa, len);
-	struct client *c;
+	struct ng_conn *c;
 
 	if (!ng_allowed(w->ng, &from.ip)) {
 		w->ng->stats.not_allowed++;

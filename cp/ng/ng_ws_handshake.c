@@ -14,7 +14,7 @@ struct text {
 };
 
 /* What the request must have, each once, but lists that may be spread over lines. */
-struct request {
+struct upgrade {
 	struct text key;
 	uint32_t keys, versions;
 	bool foreign; /* an Origin that is not ours */
@@ -74,7 +74,7 @@ static bool is_origin(struct text t, const struct ip_addr *self)
 	return ip_parse(text, &ip) && ip_eq(&ip, self);
 }
 
-static void take_header(struct request *r, struct text name, struct text value,
+static void take_header(struct upgrade *r, struct text name, struct text value,
 			const struct ip_addr *self)
 {
 	if (text_is(name, "Origin")) {
@@ -120,7 +120,7 @@ static bool is_get(struct text t)
 	       memcmp(t.at + t.len - m, end, m) == 0 && !memchr(t.at + n, ' ', t.len - n - m);
 }
 
-static bool read_head(struct request *r, struct text head, const struct ip_addr *self)
+static bool read_head(struct upgrade *r, struct text head, const struct ip_addr *self)
 {
 	struct text line;
 
@@ -160,7 +160,7 @@ static bool accept_key(struct text key, char out[32])
 bool ng_ws_handshake(const char *head, size_t len, const struct ip_addr *self, char *answer,
 		     size_t size)
 {
-	struct request r = { 0 };
+	struct upgrade r = { 0 };
 	char key[32];
 
 	if (!read_head(&r, (struct text){ head, len }, self) || r.foreign || !r.host ||

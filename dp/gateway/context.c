@@ -18,7 +18,8 @@ static bool gate_tables_create(struct worker *w, uint32_t contexts)
 
 	g->context = rte_zmalloc("contexts", sizeof(struct context) * contexts, 64);
 	g->media = rte_zmalloc("media", sizeof(struct media) * contexts, 64);
-	w->media_path = rte_zmalloc("media paths", sizeof(struct media_path) * LEGS * contexts, 64);
+	w->media_path =
+	    rte_zmalloc("media paths", sizeof(struct media_path) * COMPONENTS * contexts, 64);
 	return g->context && g->media && w->media_path;
 }
 
@@ -157,7 +158,7 @@ static void ports_give(struct worker *w, uint32_t slot, uint32_t side)
 	uint32_t i;
 
 	for (i = 0; i < x->ports[side]; i++) {
-		WARN_ON(*port_entry(w, &x->local[side], i) != gate_leg(slot, 2 * side + i));
+		WARN_ON(*port_entry(w, &x->local[side], i) != gate_component(slot, 2 * side + i));
 		*port_entry(w, &x->local[side], i) = SLOT_NONE;
 	}
 	x->ports[side] = 0;
@@ -170,7 +171,7 @@ static void ports_take(struct worker *w, uint32_t slot, uint32_t side, const str
 	uint32_t i;
 
 	for (i = 0; i < n; i++)
-		*port_entry(w, r, i) = gate_leg(slot, 2 * side + i);
+		*port_entry(w, r, i) = gate_component(slot, 2 * side + i);
 	x->local[side] = *r;
 	x->ports[side] = n;
 }

@@ -9,28 +9,28 @@
  * events.
  *
  * A context lives on one worker, and so do its local ports: they are of that worker's share. What
- * stands in the relay table for such a port names a leg (gate_leg()), where a session's slot stands
- * for an allocation's.
+ * stands in the relay table for such a port names a component (gate_component()), where a session's
+ * slot stands for an allocation's.
  */
 #include "../relayed.h"
 
 enum {
 	SIDES = 2,
-	LEGS = 4,	       /* of a context: side by side, RTP then RTCP */
+	COMPONENTS = 4,	       /* of a context: side by side, RTP then RTCP */
 	CONTEXT_TICK_MS = 100, /* rounds of context_tick() */
 	CONSENT_S = 30,	       /* RFC 7675 5.1 */
 	RENEW_S = 15,	       /* a check so long after the nomination is one of consent */
 };
 
-/* What stands in a relay table for leg 2 * side + rtcp of the context in a slot. */
-static inline uint32_t gate_leg(uint32_t slot, uint32_t leg)
+/* What stands in a relay table for component 2 * side + rtcp of the context in a slot. */
+static inline uint32_t gate_component(uint32_t slot, uint32_t component)
 {
-	return RELAYED_TERM_BIT | (slot * LEGS + leg);
+	return RELAYED_TERM_BIT | (slot * COMPONENTS + component);
 }
 
 static inline uint32_t gate_slot(uint32_t entry)
 {
-	return (entry & ~RELAYED_TERM_BIT) / LEGS;
+	return (entry & ~RELAYED_TERM_BIT) / COMPONENTS;
 }
 
 /* Its place in worker.media_path. */
@@ -41,7 +41,7 @@ static inline uint32_t gate_line(uint32_t entry)
 
 static inline uint32_t gate_side(uint32_t entry)
 {
-	return entry % LEGS / 2;
+	return entry % COMPONENTS / 2;
 }
 
 enum context_kind { CONTEXT_NONE, CONTEXT_MEDIA, CONTEXT_STREAM };
@@ -124,7 +124,7 @@ void media_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SI
 void media_tick(struct worker *w, uint32_t slot);
 /* What a command would have said that made it as it is, with what was learnt since. */
 void media_terms(const struct worker *w, uint32_t slot, struct ctl_term term[SIDES]);
-/* Takes p->m: a datagram to the port of the leg in p->slot (an entry of the relay table). */
+/* Takes p->m: a datagram to the port of the component in p->slot (an entry of the relay table). */
 void media_input(struct worker *w, struct pkt *p);
 
 struct path_terms;
@@ -155,7 +155,8 @@ void stream_terms(const struct worker *w, uint32_t slot, struct ctl_term term[SI
 
 struct tcp_app;
 struct tcp_request;
-/* A SYN to the port of a leg (an entry of the relay table): its owner, if one listens there. */
+/* A SYN to the port of a component (an entry of the relay table): its owner, if one listens there.
+ */
 const struct tcp_app *stream_accept(struct worker *w, struct tcp_request *r, uint32_t entry);
 
 #endif

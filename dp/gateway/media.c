@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A datagram to the port of a leg, the general way: it does all that may have to be done. */
+/* A datagram to the port of a component, the general way: it does all that may have to be done. */
 #include "gateway.h"
 #include "media.h"
 #include "../relay/emit.h"
@@ -14,7 +14,7 @@ enum {
 struct media_in {
 	struct pkt *p;
 	uint32_t slot, side, rtcp;
-	uint32_t leg; /* it came to */
+	uint32_t component; /* it came to */
 	struct media_term *term;
 	struct media_path *line; /* of its flow */
 };
@@ -57,7 +57,7 @@ static void stun_checked(struct worker *w, const struct media_in *in, const stru
 	count(w, CNT_GATE_CHECKS);
 	nominated &= !same;
 	if (nominated)
-		media_learn(w, in->slot, in->leg, from);
+		media_learn(w, in->slot, in->component, from);
 	if (same || nominated)
 		media_checked(w, in->slot, in->side, nominated);
 }
@@ -120,18 +120,19 @@ static bool is_media(const struct media_in *in)
  * DROP_NONE: who sent this may be learnt; same: it is sent to already. What is no RTP shows nothing
  * of who speaks, and RTCP is of the host that RTP comes from, or is the one that was announced.
  */
-static enum drop leg_may_learn(const struct worker *w, const struct media_in *in,
-			       const struct sock_addr *from, bool same)
+static enum drop component_may_learn(const struct worker *w, const struct media_in *in,
+				     const struct sock_addr *from, bool same)
 {
-	const struct media_leg *leg = &w->gateway->media[in->slot].leg[in->leg];
+	const struct media_component *component =
+	    &w->gateway->media[in->slot].component[in->component];
 	const uint16_t flags = in->term->flags;
 
-	if (flags & TERM_LATCH_ADDR && !ip_eq(&from->ip, &leg->given.ip))
+	if (flags & TERM_LATCH_ADDR && !ip_eq(&from->ip, &component->given.ip))
 		return DROP_GATE_SOURCE;
 	if (flags & TERM_RTP ? !is_media(in) : pkt_payload_len(in->p) == 0)
 		return DROP_GATE_SOURCE;
-	if (in->leg % 2 && !ip_eq(&from->ip, &in->line[-1].from) &&
-	    !sock_addr_eq(from, &leg->given))
+	if (in->component % 2 && !ip_eq(&from->ip, &in->line[-1].from) &&
+	    !sock_addr_eq(from, &component->given))
 		return DROP_GATE_SOURCE;
 	if (!same && gate_denied(w, &from->ip))
 		return DROP_GATE_DENIED;
@@ -141,71 +142,73 @@ static enum drop leg_may_learn(const struct worker *w, const struct media_in *in
 /* RTP comes from another host now: RTCP of the one before is void. */
 static void rtcp_follow(struct worker *w, const struct media_in *in, const struct sock_addr *from)
 {
-	struct media_leg *leg = &w->gateway->media[in->slot].leg[in->leg + 1];
+	struct media_component *component =
+	    &w->gateway->media[in->slot].component[in->component + 1];
 	struct media_path *l = in->line + 1;
 	const struct sock_addr now = { l->from, l->from_port };
 
-	if (ip_eq(&now.ip, &from->ip) || sock_addr_eq(&now, &leg->given))
+	if (ip_eq(&now.ip, &from->ip) || sock_addr_eq(&now, &component->given))
 		return;
-	leg->state = LEG_OPEN;
-	leg->untold = false;
-	l->from = leg->given.ip;
-	l->from_port = leg->given.port;
+	component->state = COMPONENT_OPEN;
+	component->untold = false;
+	l->from = component->given.ip;
+	l->from_port = component->given.port;
 }
 
 /*
  * Who sends becomes the remote (R14): for good, if that is who was announced, or who was sent to
  * before; else another may take its place until the time to learn is over.
  */
-static enum drop leg_learn(struct worker *w, const struct media_in *in,
-			   const struct sock_addr *from, bool same)
+static enum drop component_learn(struct worker *w, const struct media_in *in,
+				 const struct sock_addr *from, bool same)
 {
-	struct media_leg *leg = &w->gateway->media[in->slot].leg[in->leg];
-	const bool first = leg->state == LEG_OPEN;
+	struct media_component *component = &w->gateway->media[in->slot].component[in->component];
+	const bool first = component->state == COMPONENT_OPEN;
 	enum drop why;
 
 	if (!(in->term->flags & TERM_IN))
 		return DROP_GATE_CLOSED;
 	if (same && !first)
 		return DROP_NONE;
-	why = leg_may_learn(w, in, from, same);
+	why = component_may_learn(w, in, from, same);
 	if (why != DROP_NONE)
 		return same && why == DROP_GATE_SOURCE ? DROP_NONE : why;
-	if (same || sock_addr_eq(from, &leg->given)) {
-		leg->state = LEG_FIXED;
+	if (same || sock_addr_eq(from, &component->given)) {
+		component->state = COMPONENT_FIXED;
 	} else if (first) {
-		leg->state = LEG_LEARNING;
-		leg->lock_ms = (uint32_t)w->now_ms + w->dp->conf->gateway.latch_ms;
+		component->state = COMPONENT_LEARNING;
+		component->lock_ms = (uint32_t)w->now_ms + w->dp->conf->gateway.latch_ms;
 	}
-	if ((in->term->flags & (TERM_RTP | TERM_RTCP_MUX)) == TERM_RTP && in->leg % 2 == 0)
+	if ((in->term->flags & (TERM_RTP | TERM_RTCP_MUX)) == TERM_RTP && in->component % 2 == 0)
 		rtcp_follow(w, in, from);
-	media_learn(w, in->slot, in->leg, from);
+	media_learn(w, in->slot, in->component, from);
 	return DROP_NONE;
 }
 
 /* Whether a remote that is not learnt sends from another port than it is sent to. */
-static bool leg_any_port(const struct media_in *in, const struct media_leg *leg,
-			 const struct sock_addr *from)
+static bool component_any_port(const struct media_in *in, const struct media_component *component,
+			       const struct sock_addr *from)
 {
 	return (in->term->flags & (TERM_LATCH | TERM_LATCH_ADDR)) == TERM_LATCH_ADDR &&
-	       ip_eq(&from->ip, &leg->given.ip);
+	       ip_eq(&from->ip, &component->given.ip);
 }
 
 /* DROP_NONE: the datagram is the remote's, and may come in. */
-static enum drop leg_source(struct worker *w, const struct media_in *in)
+static enum drop component_source(struct worker *w, const struct media_in *in)
 {
-	struct media_leg *leg = &w->gateway->media[in->slot].leg[in->leg];
+	struct media_component *component = &w->gateway->media[in->slot].component[in->component];
 	const struct sock_addr from = { in->p->src, in->p->sport };
 	const bool same =
 	    ip_eq(&in->line->from, &from.ip) && be16_eq(in->line->from_port, from.port);
 
-	if (leg->state == LEG_LEARNING && (int32_t)((uint32_t)w->now_ms - leg->lock_ms) >= 0) {
-		leg->state = LEG_FIXED;
+	if (component->state == COMPONENT_LEARNING &&
+	    (int32_t)((uint32_t)w->now_ms - component->lock_ms) >= 0) {
+		component->state = COMPONENT_FIXED;
 		media_make(w, in->slot);
 	}
-	if (leg->state != LEG_FIXED)
-		return leg_learn(w, in, &from, same);
-	return same || leg_any_port(in, leg, &from) ? DROP_NONE : DROP_GATE_SOURCE;
+	if (component->state != COMPONENT_FIXED)
+		return component_learn(w, in, &from, same);
+	return same || component_any_port(in, component, &from) ? DROP_NONE : DROP_GATE_SOURCE;
 }
 
 /* A token is a thousandth of a byte of IP. */
@@ -245,7 +248,7 @@ static enum drop partner_takes(struct worker *w, const struct media_in *in)
 	return DROP_NONE;
 }
 
-/* The line's, which is of packets from where the remote is sent to (leg_any_port()). */
+/* The line's, which is of packets from where the remote is sent to (component_any_port()). */
 static uint16_t line_sum(const struct media_path *l, const struct pkt *p,
 			 const struct sock_addr *src, const struct sock_addr *dst)
 {
@@ -258,7 +261,7 @@ static bool media_emit(struct worker *w, const struct media_in *in)
 {
 	struct media_path *l = in->line;
 	const struct sock_addr src = { w->dp->conf->relay[l->relay].addr, l->to.sport };
-	const struct sock_addr dst = { path_leg_dst(&l->to, l->flags & MEDIA_TO6), l->to.dport };
+	const struct sock_addr dst = { path_out_dst(&l->to, l->flags & MEDIA_TO6), l->to.dport };
 	struct relay_out o = { .src = &src,
 			       .dst = &dst,
 			       .len = pkt_payload_len(in->p),
@@ -273,7 +276,7 @@ static bool media_emit(struct worker *w, const struct media_in *in)
 /* DROP_NONE, or why it goes no further. */
 static enum drop media_pass(struct worker *w, const struct media_in *in)
 {
-	enum drop why = leg_source(w, in);
+	enum drop why = component_source(w, in);
 
 	if (why != DROP_NONE)
 		return why;
@@ -302,14 +305,14 @@ void media_input(struct worker *w, struct pkt *p)
 		return;
 	}
 	in.term = &w->gateway->media[in.slot].term[in.side];
-	in.leg = p->slot % LEGS;
+	in.component = p->slot % COMPONENTS;
 	mux = in.term->flags & TERM_RTCP_MUX;
 	/* The port above is ours, but nobody was told of it. */
-	if (mux && in.leg % 2) {
+	if (mux && in.component % 2) {
 		media_drop(w, &in, DROP_GATE_SOURCE);
 		return;
 	}
-	in.rtcp = in.leg % 2 || (mux && is_rtcp(p));
+	in.rtcp = in.component % 2 || (mux && is_rtcp(p));
 	in.line = &media_lines(w, in.slot)[2 * in.side + in.rtcp];
 	if (is_stun(p)) {
 		media_stun(w, &in);

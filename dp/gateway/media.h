@@ -6,8 +6,9 @@
  * Contexts of UDP: what media.c, media_set.c and media_path.c share.
  *
  * A flow is what comes from one side for the other, RTP (or all there is) apart from RTCP: flow
- * 2 * side + rtcp. Where RTCP has a port of its own a flow is what comes to a leg; where it has not
- * (RFC 5761), both flows of the side come to its first leg. A line stands for each flow.
+ * 2 * side + rtcp. Where RTCP has a port of its own a flow is what comes to a component; where it
+ * has not (RFC 5761), both flows of the side come to its first component. A line stands for each
+ * flow.
  */
 #include "context.h"
 #include "ice.h"
@@ -37,7 +38,7 @@ enum media_path_flags {
  */
 struct media_path {
 	struct ip_addr from;   /* the remote of this side */
-	struct path_leg to;    /* from the partner's port to the partner's remote; dport 0: none */
+	struct path_out to;    /* from the partner's port to the partner's remote; dport 0: none */
 	struct be16 from_port; /* 0: the remote is not known */
 	uint16_t sum;	       /* folded: of `to`, less that of what comes */
 	uint8_t relay;	       /* index: the address of ours that it goes from */
@@ -47,18 +48,18 @@ struct media_path {
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct media_path) == RELAYED_LINE, "one cache line");
 
-enum media_leg_state {
-	LEG_FIXED,    /* its remote is who it is, or is not known */
-	LEG_OPEN,     /* whoever sends first will be its remote */
-	LEG_LEARNING, /* somebody has; another may still take its place */
+enum media_component_state {
+	COMPONENT_FIXED,    /* its remote is who it is, or is not known */
+	COMPONENT_OPEN,	    /* whoever sends first will be its remote */
+	COMPONENT_LEARNING, /* somebody has; another may still take its place */
 };
 
-/* How the remote of a leg is known; who it is stands in the line. */
-struct media_leg {
+/* How the remote of a component is known; who it is stands in the line. */
+struct media_component {
 	struct sock_addr given; /* by the control process */
-	uint8_t state;		/* enum media_leg_state */
+	uint8_t state;		/* enum media_component_state */
 	bool untold;		/* it was learnt and not told yet */
-	uint32_t lock_ms;	/* low bits of when LEG_LEARNING is over */
+	uint32_t lock_ms;	/* low bits of when COMPONENT_LEARNING is over */
 	uint32_t told_s;	/* when it was told last; seconds */
 };
 
@@ -89,12 +90,12 @@ struct media_term {
 
 struct media {
 	struct media_term term[SIDES];
-	struct media_leg leg[LEGS];
+	struct media_component component[COMPONENTS];
 };
 
 static inline struct media_path *media_lines(const struct worker *w, uint32_t slot)
 {
-	return &w->media_path[(size_t)slot * LEGS];
+	return &w->media_path[(size_t)slot * COMPONENTS];
 }
 
 /* Folded: of what goes out, less that of what comes from `from` to `in` (RFC 1624). */
@@ -107,10 +108,11 @@ static inline uint16_t media_sum(const struct sock_addr *in, const struct sock_a
 /* Makes the lines of a context anew: after each change of it (media_set.c). */
 void media_make(struct worker *w, uint32_t slot);
 /*
- * The remote of a leg is learnt. It is told at once when nothing was in this second, else as time
- * goes by: whoever sends must not be able to fill the control process's ring.
+ * The remote of a component is learnt. It is told at once when nothing was in this second, else as
+ * time goes by: whoever sends must not be able to fill the control process's ring.
  */
-void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct sock_addr *remote);
+void media_learn(struct worker *w, uint32_t slot, uint32_t component,
+		 const struct sock_addr *remote);
 /* In a replay: nobody may have been there to hear of silence, which is told again. */
 void media_repeat(struct worker *w, uint32_t slot);
 /* Something came from a side's remote. */

@@ -40,10 +40,10 @@ static bool flow_is_short(const struct worker *w, const struct media *m, uint32_
 			  uint32_t rtcp, const struct media_path *l)
 {
 	const struct media_term *from = &m->term[side], *to = &m->term[!side];
-	const struct ip_addr dst = path_leg_dst(&l->to, l->flags & MEDIA_TO6);
+	const struct ip_addr dst = path_out_dst(&l->to, l->flags & MEDIA_TO6);
 
 	return be16_get(l->from_port) && be16_get(l->to.dport) &&
-	       m->leg[2 * side + (rtcp && !term_mux(from))].state == LEG_FIXED &&
+	       m->component[2 * side + (rtcp && !term_mux(from))].state == COMPONENT_FIXED &&
 	       from->flags & TERM_IN && to->flags & TERM_OUT && !from->rate &&
 	       media_consent(w, to) && ip_source_ok(w->dp, &l->from) && ip_source_ok(w->dp, &dst);
 }
@@ -61,15 +61,15 @@ static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t r
 
 	l->flags = 0;
 	if (!term_has(to, rtcp) || be16_get(back->from_port) == 0) {
-		l->to = (struct path_leg){ 0 };
+		l->to = (struct path_out){ 0 };
 		return;
 	}
 	in = term_local(w, slot, side, rtcp);
 	out = term_local(w, slot, !side, rtcp);
 	remote = (struct sock_addr){ back->from, back->from_port };
 	if (l->relay != to->local.relay)
-		l->to = (struct path_leg){ 0 };
-	path_leg_make(&l->to, was6, &out, &remote);
+		l->to = (struct path_out){ 0 };
+	path_out_make(&l->to, was6, &out, &remote);
 	l->relay = (uint8_t)to->local.relay;
 	l->sum = media_sum(&in, &(struct sock_addr){ l->from, l->from_port }, &out, &remote);
 	l->tos_keep = to->dscp == CTL_DSCP_KEEP ? 0xff : 3;
@@ -93,7 +93,7 @@ void media_make(struct worker *w, uint32_t slot)
 			lines[2 * side + 1].from = lines[2 * side].from;
 			lines[2 * side + 1].from_port = lines[2 * side].from_port;
 		}
-	for (flow = 0; flow < LEGS; flow++)
+	for (flow = 0; flow < COMPONENTS; flow++)
 		if (term_has(&m->term[flow / 2], flow % 2))
 			flow_make(w, slot, flow / 2, flow % 2);
 		else
@@ -102,30 +102,31 @@ void media_make(struct worker *w, uint32_t slot)
 
 /* ---- what is learnt ---- */
 
-static void leg_tell(struct worker *w, uint32_t slot, uint32_t leg)
+static void component_tell(struct worker *w, uint32_t slot, uint32_t component)
 {
-	const struct media_path *l = &media_lines(w, slot)[leg];
-	struct evt_term e = { .side = (uint8_t)(leg / 2),
+	const struct media_path *l = &media_lines(w, slot)[component];
+	struct evt_term e = { .side = (uint8_t)(component / 2),
 			      .what = TERM_LATCHED,
-			      .attempt = w->gateway->media[slot].term[leg / 2].attempt,
-			      .rtcp = leg % 2,
+			      .attempt = w->gateway->media[slot].term[component / 2].attempt,
+			      .rtcp = component % 2,
 			      .remote = { l->from, l->from_port } };
 
-	w->gateway->media[slot].leg[leg].untold = !context_tell(w, slot, &e);
-	w->gateway->media[slot].leg[leg].told_s = w->now;
+	w->gateway->media[slot].component[component].untold = !context_tell(w, slot, &e);
+	w->gateway->media[slot].component[component].told_s = w->now;
 }
 
-void media_learn(struct worker *w, uint32_t slot, uint32_t leg, const struct sock_addr *remote)
+void media_learn(struct worker *w, uint32_t slot, uint32_t component,
+		 const struct sock_addr *remote)
 {
-	struct media_path *l = &media_lines(w, slot)[leg];
+	struct media_path *l = &media_lines(w, slot)[component];
 
 	l->from = remote->ip;
 	l->from_port = remote->port;
 	media_make(w, slot);
 	count(w, CNT_GATE_LATCHED);
-	w->gateway->media[slot].leg[leg].untold = true;
-	if (w->gateway->media[slot].leg[leg].told_s != w->now)
-		leg_tell(w, slot, leg);
+	w->gateway->media[slot].component[component].untold = true;
+	if (w->gateway->media[slot].component[component].told_s != w->now)
+		component_tell(w, slot, component);
 }
 
 static uint32_t side_packets(const struct worker *w, uint32_t slot, uint32_t side)
@@ -180,34 +181,34 @@ void media_look(struct worker *w, uint32_t slot, uint32_t side)
 
 /* ---- commands ---- */
 
-/* How the remote of a leg is to be known from now on. */
-static void leg_set(struct worker *w, uint32_t slot, uint32_t i, const struct ctl_term *t)
+/* How the remote of a component is to be known from now on. */
+static void component_set(struct worker *w, uint32_t slot, uint32_t i, const struct ctl_term *t)
 {
 	struct media_path *l = &media_lines(w, slot)[i];
-	struct media_leg *leg = &w->gateway->media[slot].leg[i];
+	struct media_component *component = &w->gateway->media[slot].component[i];
 	const struct sock_addr *latched = &t->latched[i % 2], *from = &t->remote[i % 2];
 	const uint16_t relearn = i % 2 ? TERM_RELEARN_RTCP : TERM_RELEARN;
 	const bool known = t->flags & (TERM_ICE | TERM_LATCH) && be16_get(latched->port);
 	static const struct sock_addr unknown;
 
-	leg->given = t->remote[i % 2];
-	leg->state = LEG_FIXED;
-	leg->untold = false;
+	component->given = t->remote[i % 2];
+	component->state = COMPONENT_FIXED;
+	component->untold = false;
 	if (known)
 		from = latched;
 	else if (t->flags & TERM_ICE)
 		from = &unknown;
 	if (!(t->flags & TERM_ICE) && t->flags & TERM_LATCH && (!known || t->flags & relearn))
-		leg->state = LEG_OPEN;
+		component->state = COMPONENT_OPEN;
 	if (be16_get(from->port) == 0)
 		from = &unknown;
 	l->from = from->ip;
 	l->from_port = from->port;
 }
 
-/* Whether what was learnt of a leg is of no use any more. */
-static bool leg_changes(const struct media_term *m, const struct media_leg *leg,
-			const struct ctl_term *t, const struct sock_addr *remote)
+/* Whether what was learnt of a component is of no use any more. */
+static bool component_changes(const struct media_term *m, const struct media_component *component,
+			      const struct ctl_term *t, const struct sock_addr *remote)
 {
 	const uint16_t of_remote =
 	    TERM_RTP | TERM_RTCP_MUX | TERM_ICE | TERM_LATCH | TERM_LATCH_ADDR;
@@ -219,21 +220,21 @@ static bool leg_changes(const struct media_term *m, const struct media_leg *leg,
 	if (m->attempt != t->attempt)
 		return true;
 	/* An agent that starts ICE anew is sent to where it was until it nominates (RFC 8445 9). */
-	return !(t->flags & TERM_ICE) && !sock_addr_eq(&leg->given, remote);
+	return !(t->flags & TERM_ICE) && !sock_addr_eq(&component->given, remote);
 }
 
 /* Who does not know what was learnt hears it again. */
-static void leg_repeat(struct worker *w, uint32_t slot, uint32_t i, const struct ctl_term *t)
+static void component_repeat(struct worker *w, uint32_t slot, uint32_t i, const struct ctl_term *t)
 {
 	const struct media_path *l = &media_lines(w, slot)[i];
 	const struct sock_addr known = { l->from, l->from_port };
 	const uint16_t relearn = i % 2 ? TERM_RELEARN_RTCP : TERM_RELEARN;
-	struct media_leg *leg = &w->gateway->media[slot].leg[i];
+	struct media_component *component = &w->gateway->media[slot].component[i];
 
-	if (t->flags & (TERM_LATCH | TERM_ICE) && leg->state != LEG_OPEN && be16_get(known.port) &&
-	    !(i % 2 && t->flags & TERM_RTCP_MUX) &&
+	if (t->flags & (TERM_LATCH | TERM_ICE) && component->state != COMPONENT_OPEN &&
+	    be16_get(known.port) && !(i % 2 && t->flags & TERM_RTCP_MUX) &&
 	    (t->flags & relearn || !sock_addr_eq(&known, &t->latched[i % 2])))
-		leg->untold = true;
+		component->untold = true;
 }
 
 static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struct ctl_term *t)
@@ -244,14 +245,14 @@ static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struc
 
 	if (t->transport == TERM_NONE) {
 		memset(s, 0, sizeof(*s));
-		memset(&m->leg[2 * side], 0, 2 * sizeof(m->leg[0]));
+		memset(&m->component[2 * side], 0, 2 * sizeof(m->component[0]));
 		return;
 	}
 	for (i = 0; i < 2; i++)
-		if (leg_changes(s, &m->leg[2 * side + i], t, &t->remote[i]))
-			leg_set(w, slot, 2 * side + i, t);
+		if (component_changes(s, &m->component[2 * side + i], t, &t->remote[i]))
+			component_set(w, slot, 2 * side + i, t);
 		else
-			leg_repeat(w, slot, 2 * side + i, t);
+			component_repeat(w, slot, 2 * side + i, t);
 	if (!s->here)
 		s->heard_s = w->now;
 	/* Events of an earlier attempt are stale there, and so is silence of another length. */
@@ -305,14 +306,15 @@ void media_repeat(struct worker *w, uint32_t slot)
 void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uint32_t to_side)
 {
 	struct media *a = &w->gateway->media[slot], *b = &w->gateway->media[to];
-	const size_t legs = 2 * sizeof(a->leg[0]), lines = 2 * sizeof(struct media_path);
+	const size_t components = 2 * sizeof(a->component[0]),
+		     lines = 2 * sizeof(struct media_path);
 
 	b->term[to_side] = a->term[side];
 	b->term[to_side].told = false; /* of the other context, it may not have been heard */
-	memcpy(&b->leg[2 * to_side], &a->leg[2 * side], legs);
+	memcpy(&b->component[2 * to_side], &a->component[2 * side], components);
 	memcpy(&media_lines(w, to)[2 * to_side], &media_lines(w, slot)[2 * side], lines);
 	memset(&a->term[side], 0, sizeof(a->term[side]));
-	memset(&a->leg[2 * side], 0, legs);
+	memset(&a->component[2 * side], 0, components);
 	media_make(w, slot);
 	media_make(w, to);
 }
@@ -341,16 +343,16 @@ void media_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SI
 /* ---- time ---- */
 
 /* Whether the lines are to be made anew. */
-static bool leg_tick(struct worker *w, uint32_t slot, uint32_t i)
+static bool component_tick(struct worker *w, uint32_t slot, uint32_t i)
 {
-	struct media_leg *leg = &w->gateway->media[slot].leg[i];
-	const bool lock =
-	    leg->state == LEG_LEARNING && (int32_t)((uint32_t)w->now_ms - leg->lock_ms) >= 0;
+	struct media_component *component = &w->gateway->media[slot].component[i];
+	const bool lock = component->state == COMPONENT_LEARNING &&
+			  (int32_t)((uint32_t)w->now_ms - component->lock_ms) >= 0;
 
 	if (lock)
-		leg->state = LEG_FIXED;
-	if (unlikely(leg->untold))
-		leg_tell(w, slot, i);
+		component->state = COMPONENT_FIXED;
+	if (unlikely(component->untold))
+		component_tell(w, slot, i);
 	return lock;
 }
 
@@ -361,8 +363,8 @@ static bool term_tick(struct worker *w, uint32_t slot, uint32_t side)
 	bool anew;
 
 	media_look(w, slot, side);
-	anew = leg_tick(w, slot, 2 * side);
-	anew |= leg_tick(w, slot, 2 * side + 1);
+	anew = component_tick(w, slot, 2 * side);
+	anew |= component_tick(w, slot, 2 * side + 1);
 	if (t->inactivity && !t->told && w->now - t->heard_s >= t->inactivity)
 		t->told = context_tell(w, slot,
 				       &(struct evt_term){ .side = (uint8_t)side,
@@ -407,10 +409,10 @@ static void term_of(const struct worker *w, uint32_t slot, uint32_t side, struct
 	memcpy(t->pwd, s->ice.pwd, sizeof(t->pwd));
 	for (i = 0; i < 2; i++) {
 		const struct media_path *l = &media_lines(w, slot)[2 * side + i];
-		const struct media_leg *leg = &m->leg[2 * side + i];
+		const struct media_component *component = &m->component[2 * side + i];
 
-		t->remote[i] = leg->given;
-		if (s->flags & (TERM_LATCH | TERM_ICE) && leg->state != LEG_OPEN &&
+		t->remote[i] = component->given;
+		if (s->flags & (TERM_LATCH | TERM_ICE) && component->state != COMPONENT_OPEN &&
 		    be16_get(l->from_port))
 			t->latched[i] = (struct sock_addr){ l->from, l->from_port };
 	}

@@ -143,8 +143,8 @@ static __rte_always_inline bool path_classify(struct worker *w, const struct por
 
 /* ---- packets out ---- */
 
-/* Whether a packet came from where the leg's packets go to. */
-static __rte_always_inline bool leg_is_of(const struct path_leg *l, bool v6,
+/* Whether a packet came from where these packets go to. */
+static __rte_always_inline bool leg_is_of(const struct path_out *l, bool v6,
 					  const struct path_pkt *k, bool six)
 {
 	if (load16(l->dport.b) != load16(pkt_udp(k, six)) || (six && v6 != k->v6))

@@ -6,8 +6,8 @@
  * The way most packets go: a client over UDP, a channel bound. A path is what a session comes down
  * to for those, made from the session by each command that changes it: one line, which has the new
  * headers nearly as they go out. All zero: there is none, for its time is over. What a path cannot
- * do is left as it came, untouched, to the general way (rx.c, turn/relay.c), which would do the same to
- * each packet; a test compares the two byte by byte.
+ * do is left as it came, untouched, to the general way (rx.c, turn/forward.c), which would do the
+ * same to each packet; a test compares the two byte by byte.
  */
 #include "../net/ip.h"
 
@@ -15,7 +15,7 @@
  * Addresses and ports as they stand on the wire. IPv6 leaves no room for our own address, which is
  * the relay's or the listener's in the configuration.
  */
-struct path_leg {
+struct path_out {
 	union {
 		struct {
 			struct be32 src, dst;
@@ -27,18 +27,18 @@ struct path_leg {
 };
 
 struct path {
-	struct path_leg to_peer;	 /* from the relayed address */
-	struct path_leg to_client;	 /* from the listener */
+	struct path_out to_peer;	 /* from the relayed address */
+	struct path_out to_client;	 /* from the listener */
 	uint32_t up_expiry, down_expiry; /* seconds: of all that lets packets pass */
-	uint16_t sum; /* folded: of the leg to the peer, less that to the client */
+	uint16_t sum; /* folded: of the way to the peer, less that to the client */
 	uint16_t channel;
 	uint8_t listener, relay; /* index */
-	bool client6, peer6;	 /* the leg's addresses are IPv6 */
+	bool client6, peer6;	 /* their addresses are IPv6 */
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct path) == 64, "one cache line");
 _Static_assert(CTL_LISTENERS_MAX <= 256 && CTL_RELAYS_MAX <= 256, "indexes of a path");
 
-static inline struct ip_addr path_leg_dst(const struct path_leg *l, bool v6)
+static inline struct ip_addr path_out_dst(const struct path_out *l, bool v6)
 {
 	struct be32 dst = l->dst;
 
@@ -46,13 +46,13 @@ static inline struct ip_addr path_leg_dst(const struct path_leg *l, bool v6)
 }
 
 /*
- * A leg between addresses of one family; v6: what it was. Its next hop stays where it leads to the
- * same address; a caller whose own address is another now has cleared the leg.
+ * A way between addresses of one family; v6: what it was. Its next hop stays where it leads to the
+ * same address; a caller whose own address is another now has cleared it.
  */
-void path_leg_make(struct path_leg *l, bool v6, const struct sock_addr *src,
+void path_out_make(struct path_out *l, bool v6, const struct sock_addr *src,
 		   const struct sock_addr *dst);
 
-/* What a leg has in the UDP checksum. */
+/* What its addresses have in the UDP checksum. */
 static inline uint64_t path_csum(const struct sock_addr *a, const struct sock_addr *b)
 {
 	return csum_be16(csum_be16(csum_ip(csum_ip(0, &a->ip), &b->ip), a->port), b->port);

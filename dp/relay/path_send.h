@@ -19,12 +19,12 @@ struct path_pkt {
 	union {
 		uint64_t hash;		 /* of a client's flow, until that is found */
 		struct path *path;	 /* then what there is of a session */
-		struct media_path *flow; /* or of a leg */
+		struct media_path *flow; /* or of a component */
 	};
 	const uint32_t
-	    *relay_slot;   /* where a peer's session, or a leg, stands; NULL: from a client */
+	    *relay_slot;   /* where a peer's session, or a component, stands; NULL: from a client */
 	uint16_t listener; /* index */
-	uint32_t slot;	   /* of a leg, as the relay table has it */
+	uint32_t slot;	   /* of a component, as the relay table has it */
 	uint16_t i;	   /* place in the burst */
 	uint16_t v6;	   /* came over IPv6 */
 };
@@ -51,7 +51,7 @@ static inline void path_ahead(const struct path_pkt *k, uint16_t n)
 
 /*
  * The family is a constant where code is for IPv4 or IPv6 alone; `six` is one where it is false in
- * code for IPv4 on both sides, which then asks no packet and no leg for its family.
+ * code for IPv4 on both sides, which then asks no packet and no path_out for its family.
  */
 static inline uint32_t ip_len(bool v6)
 {
@@ -101,7 +101,7 @@ static inline uint64_t source_bit(const uint8_t *ip)
  * as of path_write().
  */
 static __rte_always_inline struct neigh *path_hop(struct worker *w, const struct path_pkt *k,
-						  struct path_leg *l, const struct ip_addr *src6,
+						  struct path_out *l, const struct ip_addr *src6,
 						  uint32_t len, bool six)
 {
 	struct neigh *n = neigh_cached(w->neighbours, l->nh);
@@ -109,7 +109,7 @@ static __rte_always_inline struct neigh *path_hop(struct worker *w, const struct
 	if (six && unlikely(load16(pkt_udp(k, six) + 6) == 0))
 		return NULL;
 	if (unlikely(!n || !neigh_has_mac(n))) {
-		struct ip_addr dst = path_leg_dst(l, src6);
+		struct ip_addr dst = path_out_dst(l, src6);
 		struct ip_addr src = src6 ? *src6 : ip_from_v4(l->src);
 		enum drop why;
 
@@ -139,8 +139,8 @@ static __rte_always_inline struct path_ip ip_read(const struct path_pkt *k, bool
 	return (struct path_ip){ .tos = ip[1], .ttl = ip[8], .df = ip[6] & 0x40 };
 }
 
-/* The header of len bytes of UDP, like ipv4_write(), addresses and all from a leg. */
-static inline void ipv4_from_leg(struct worker *w, uint8_t *p, const struct path_leg *l,
+/* The header of len bytes of UDP, like ipv4_write(), addresses and all from a path_out. */
+static inline void ipv4_from_out(struct worker *w, uint8_t *p, const struct path_out *l,
 				 const struct path_ip *o, uint32_t len)
 {
 	uint64_t a, b, addrs;
@@ -161,7 +161,7 @@ static inline void ipv4_from_leg(struct worker *w, uint8_t *p, const struct path
 	memcpy(p + 16, &dst, 4);
 }
 
-static inline void ipv6_from_leg(uint8_t *p, const struct ip_addr *src, const struct path_leg *l,
+static inline void ipv6_from_out(uint8_t *p, const struct ip_addr *src, const struct path_out *l,
 				 const struct path_ip *o, uint32_t len)
 {
 	ipv6_write(p, &(struct ip_out){ .src = src,
@@ -175,12 +175,12 @@ static inline void ipv6_from_leg(uint8_t *p, const struct ip_addr *src, const st
 /*
  * Makes the frame of a datagram whose UDP header stands shift bytes further than it came: len
  * bytes, the new headers made from the old. added: what its UDP checksum covers now and did not
- * before, beside lengths, as folded sums. src6: where from if the leg is IPv6, else NULL. The
+ * before, beside lengths, as folded sums. src6: where from if that is IPv6, else NULL. The
  * caller writes what else changes and then gives it to tx_put(), behind which the packet is
  * another's.
  */
 static __rte_always_inline void path_write(struct worker *w, const struct path_pkt *k,
-					   const struct path_leg *l, const struct ip_addr *src6,
+					   const struct path_out *l, const struct ip_addr *src6,
 					   struct neigh *n, int shift, uint32_t len, uint64_t added,
 					   bool six)
 {
@@ -201,9 +201,9 @@ static __rte_always_inline void path_write(struct worker *w, const struct path_p
 	if (unlikely(n->l2_len > RTE_ETHER_HDR_LEN))
 		memcpy(frame + 16, n->l2 + 16, 2);
 	if (six && src6)
-		ipv6_from_leg(ip, src6, l, &o, len);
+		ipv6_from_out(ip, src6, l, &o, len);
 	else
-		ipv4_from_leg(w, ip, l, &o, len);
+		ipv4_from_out(w, ip, l, &o, len);
 	head = (uint64_t)csum << 48 | udp_len << 32 | load32(l->sport.b);
 	memcpy(udp + shift, &head, 8);
 	m->data_off = (uint16_t)(frame - (uint8_t *)m->buf_addr);

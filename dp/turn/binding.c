@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "relay.h"
+#include "forward.h"
 #include "turn.h"
 #include "../../lib/stun.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "relay.h"
+#include "forward.h"
 #include "leg.h"
 #include "../../lib/stun.h"
 
@@ -23,7 +23,7 @@ static size_t icmp_indication(uint8_t *buf, size_t cap, const struct icmp_report
 }
 
 /* RFC 8656 11.5, 11.6: only for a peer with a permission, so that nobody can feed a client. */
-void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r)
+void forward_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r)
 {
 	struct session *s = &w->session[p->slot];
 	struct rte_mbuf *m = p->m;

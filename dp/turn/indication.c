@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Send and Data indications (RFC 8656 11), read and written for every packet of some clients. */
-#include "relay.h"
+#include "forward.h"
 
 #include <rte_random.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "leg_int.h"
 #include "limit.h"
-#include "peer.h"
-#include "relay.h"
+#include "peer_conn.h"
+#include "forward.h"
 #include "../tls/tls.h"
 #include "../../lib/chandata.h"
 
@@ -181,7 +181,7 @@ static struct rte_mbuf *leg_copy(struct worker *w, struct tcp_conn *c, uint32_t 
  * last there, else copied. NULL, and it is still there, when there is no buffer.
  */
 static struct rte_mbuf *leg_payload(struct worker *w, struct tcp_conn *c, uint32_t need,
-				    const struct relay_to *to)
+				    const struct forward_to *to)
 {
 	struct rte_mbuf *m = tcp_recv_peek(c);
 
@@ -204,12 +204,12 @@ static void leg_relay(struct worker *w, struct tcp_conn *c, const uint8_t *msg, 
 	const struct leg *l = tcp_data(c);
 	enum drop why = DROP_NO_SESSION;
 	struct rte_mbuf *m = NULL;
-	struct relay_to to;
+	struct forward_to to;
 
 	if (l->slot != SLOT_NONE && w->session[l->slot].flags & SESSION_TCP)
 		why = chandata_looks_like(msg[0]) ? DROP_NO_CHANNEL : DROP_STUN_METHOD;
 	else if (l->slot != SLOT_NONE)
-		why = relay_find(w, l->slot, msg, need, &to);
+		why = forward_find(w, l->slot, msg, need, &to);
 	if (why == DROP_NONE &&
 	    unlikely(!limit_pass(w, l->slot, LIMIT_TO_PEER, &to.peer.ip, to.len)))
 		why = DROP_SESSION_RATE;
@@ -218,7 +218,7 @@ static void leg_relay(struct worker *w, struct tcp_conn *c, const uint8_t *msg, 
 		why = DROP_NO_MBUF;
 	}
 	if (likely(m))
-		relay_stream(w, l->slot, m, &to);
+		forward_stream(w, l->slot, m, &to);
 	else
 		leg_discard(w, c, need, why);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests of a client over TCP, and their answers: what is read, and what is owed. */
 #include "leg_int.h"
-#include "relay.h"
+#include "forward.h"
 #include "turn.h"
 
 enum {

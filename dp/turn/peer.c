@@ -1,418 +1,321 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "peer.h"
-#include "leg.h"
-#include "limit.h"
 #include "turn.h"
-#include "../boundary.h"
-#include "../tcp/splice.h"
+#include "../../lib/chandata.h"
+#include "../../lib/bug.h"
 
-#include <rte_random.h>
+/* ---- records ---- */
 
-enum peer_flags {
-	PEER_ACTIVE = 1 << 0, /* opened by CMD_CONNECT */
-	PEER_OPEN = 1 << 1,   /* the handshake is over */
-};
-
-enum { WAIT_DRAW_MS = 15 }; /* of the draw of who is first; a mask */
-
-/*
- * Owner's bytes. A session's connections are in its list: a peer's from the beginning, or from the
- * end of the handshake if the peer opened it; a client's from when it is joined with one.
- */
-struct peer_conn {
-	struct tcp_conn *next, *prev;
-	struct ctl_sid sid;
-	/* Until it is joined: */
-	uint32_t seq; /* of CMD_CONNECT */
-	uint32_t flags;
-};
-_Static_assert(offsetof(struct peer_conn, seq) == SPLICE_KEEP, "stays through the join");
-_Static_assert(sizeof(struct peer_conn) <= TCP_APP_DATA, "owner's bytes");
-
-enum { MOVE_RETRY_MS = 5 }; /* while the way is full */
-
-/* Owner's bytes of a client's connection on its way to the worker of its peer's. */
-struct peer_move {
-	struct ctl_conn peer;
-	struct ctl_sid sid;
-	uint32_t until_ms; /* the peer's waits no longer; low half of now_ms */
-	uint16_t to;	   /* worker */
-};
-_Static_assert(sizeof(struct peer_move) <= TCP_APP_DATA, "owner's bytes");
-
-/* The TCP session a sid means, if it has not expired; else NULL. */
-static struct session *peer_session(struct worker *w, struct ctl_sid sid)
+/* By address: port, and 0 for channel. By channel number: no address. */
+static struct key24 peer_key(uint32_t slot, const struct sock_addr *a, uint16_t channel)
 {
-	struct session *s;
+	static const struct sock_addr none;
 
-	if (sid.slot >= w->turn->sessions_max || sid.gen == 0)
+	a = a ? a : &none;
+	return key24_make(&a->ip, a->port, channel, slot);
+}
+
+static struct peer *peer_lookup(struct worker *w, const struct key24 *k)
+{
+	void *data;
+
+	if (rte_hash_lookup_with_hash_data(w->turn->peers, k, key24_hash(w->dp->hash_key, k),
+					   &data) < 0)
 		return NULL;
-	s = &w->session[sid.slot];
-	return s->gen == sid.gen && s->flags & SESSION_TCP && s->expiry > w->now ? s : NULL;
+	return &w->turn->peer[(uintptr_t)data];
 }
 
-/* ---- a session's list ---- */
-
-static struct peer_conn *peer_of(struct tcp_conn *c)
+static bool peer_insert(struct worker *w, const struct key24 *k, uint32_t i)
 {
-	return tcp_data(c);
+	return rte_hash_add_key_with_hash_data(w->turn->peers, k, key24_hash(w->dp->hash_key, k),
+					       (void *)(uintptr_t)i) == 0;
 }
 
-static void peer_link(struct worker *w, struct session *s, struct tcp_conn *c)
+static void peer_remove(struct worker *w, const struct key24 *k)
 {
-	struct peer_conn *p = peer_of(c);
-
-	p->prev = NULL;
-	p->next = s->peer_conns;
-	if (p->next)
-		peer_of(p->next)->prev = c;
-	s->peer_conns = c;
-	tcp_share(w, c, &s->peer_held);
+	rte_hash_del_key_with_hash(w->turn->peers, k, key24_hash(w->dp->hash_key, k));
 }
 
-/* Nothing happens when it is in no list (any more). */
-static void peer_unlink(struct worker *w, struct tcp_conn *c)
+static struct sock_addr peer_addr(const struct peer *p)
 {
-	struct peer_conn *p = peer_of(c);
-	struct session *s = &w->session[p->sid.slot];
-
-	if (p->prev)
-		peer_of(p->prev)->next = p->next;
-	else if (s->peer_conns == c)
-		s->peer_conns = p->next;
-	else
-		return;
-	if (p->next)
-		peer_of(p->next)->prev = p->prev;
-	p->next = p->prev = NULL;
-	tcp_share(w, c, NULL);
+	return (struct sock_addr){ p->ip, p->port };
 }
 
-/* ---- events ---- */
-
-/* e: where it is written; NULL, and it is lost: there is no room. */
-static bool peer_event(struct worker *w, struct evt_peer_conn *e, enum ctl_evt_type type,
-		       uint32_t seq, const struct evt_peer_conn *about)
+/* The record's share of the checksum; false if the session has no address of its family. */
+static bool peer_sum(struct worker *w, const struct session *s, struct peer *p)
 {
-	if (!e)
+	const struct ctl_relay *r = &s->relay[ip_is_v4(&p->ip) ? RELAY_V4 : RELAY_V6];
+	uint64_t sum;
+
+	if (r->relay == CTL_RELAY_NONE)
 		return false;
-	*e = *about;
-	e->hdr = (struct ctl_hdr){ type, sizeof(*e), seq };
-	evt_publish(w);
+	sum = csum_ip(csum_ip(0, &p->ip), relay_ip(w->dp, r));
+	p->csum = csum_fold(csum_be16(csum_be16(sum, p->port), r->port));
 	return true;
 }
 
-static void connect_failed(struct worker *w, struct evt_peer_conn *e, uint32_t seq,
-			   struct ctl_sid sid, const struct sock_addr *peer, enum tcp_end why)
+/* Takes record i out of the hash and gives it back to the pool; its list is the caller's. */
+static void peer_release(struct worker *w, uint32_t slot, uint32_t i)
 {
-	peer_event(w, e, EVT_CONNECT_FAILED, seq,
-		   &(struct evt_peer_conn){ .sid = sid, .peer = *peer, .why = (uint16_t)why });
-}
+	struct peer *p = &w->turn->peer[i];
+	struct sock_addr a = peer_addr(p);
+	struct key24 k = peer_key(slot, &a, 0);
 
-void conn_gone_event(struct worker *w, struct ctl_sid sid, struct ctl_conn conn,
-		     enum ctl_conn_role role, enum tcp_end why)
-{
-	struct evt_conn_gone *e = evt_slot(w);
-
-	if (!e) {
-		evt_lost(w);
-		return;
+	WARN_ON(peer_lookup(w, &k) != p);
+	peer_remove(w, &k);
+	if (p->channel) {
+		k = peer_key(slot, NULL, p->channel);
+		peer_remove(w, &k);
 	}
-	*e = (struct evt_conn_gone){ .hdr = { EVT_CONN_GONE, sizeof(*e), 0 },
-				     .sid = sid,
-				     .conn = conn,
-				     .role = (uint16_t)role,
-				     .why = (uint16_t)why };
-	evt_publish(w);
+	p->next = w->turn->peer_free;
+	w->turn->peer_free = i;
+	count_add(w, CNT_PEERS, (uint64_t)-1);
 }
 
-/* ---- a peer's connection, until it is joined ---- */
-
-static void peer_established(struct worker *w, struct tcp_conn *c)
+void peers_clear(struct worker *w, uint32_t slot, struct session *s)
 {
-	struct peer_conn *p = peer_of(c);
-	struct session *s = peer_session(w, p->sid);
-	bool active = p->flags & PEER_ACTIVE;
-	struct evt_peer_conn about = { .sid = p->sid, .conn = tcp_name(w, c) };
-	struct sock_addr local;
+	uint32_t i, next;
 
-	/* Nothing is read before there is somebody to read it; the window is the bound. */
-	tcp_recv_pause(w, c, true);
-	/* A permitted peer must not take the connections, or the buffers, of all. */
-	if (!s || (!active && s->peers_waiting >= w->dp->conf->turn.connections_per_allocation)) {
-		tcp_abort(w, c, TCP_END_CLOSED);
-		return;
+	for (i = s->peers; i != SLOT_NONE; i = next) {
+		next = w->turn->peer[i].next;
+		peer_release(w, slot, i);
 	}
-	tcp_addrs(w, c, &local, &about.peer);
-	/* One nobody knows of would be bound by nobody. */
-	if (!peer_event(w, evt_slot(w), active ? EVT_CONNECTED : EVT_PEER_ATTEMPT, p->seq,
-			&about)) {
-		tcp_abort(w, c, TCP_END_NO_BUFFER);
-		return;
-	}
-	p->flags |= PEER_OPEN;
-	if (!active) {
-		peer_link(w, s, c);
-		s->peers_waiting++;
-	}
-	tcp_app_timer(w, c, w->dp->conf->tcp.bind_timeout * 1000);
+	s->peers = SLOT_NONE;
 }
 
-/* It is not waiting for a ConnectionBind any more. */
-static void peer_waited(struct worker *w, const struct peer_conn *p)
+static bool peer_is_over(const struct worker *w, const struct peer *p)
 {
-	struct session *s = &w->session[p->sid.slot];
-
-	if ((p->flags & (PEER_ACTIVE | PEER_OPEN)) == PEER_OPEN && s->gen == p->sid.gen &&
-	    s->peers_waiting)
-		s->peers_waiting--;
+	return p->perm_expiry <= w->now && p->chan_expiry <= w->now;
 }
 
-static void peer_timeout(struct worker *w, struct tcp_conn *c)
+void peers_prune(struct worker *w, uint32_t slot, struct session *s)
 {
-	tcp_abort(w, c, peer_of(c)->flags & PEER_OPEN ? TCP_END_IDLE : TCP_END_TIMEOUT);
-}
+	uint32_t *link = &s->peers, i;
 
-static void peer_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
-{
-	struct peer_conn *p = peer_of(c);
-	struct sock_addr local, peer;
+	while ((i = *link) != SLOT_NONE) {
+		struct peer *p = &w->turn->peer[i];
 
-	peer_waited(w, p);
-	peer_unlink(w, c);
-	if (p->flags & PEER_OPEN) {
-		conn_gone_event(w, p->sid, tcp_name(w, c), CONN_PEER, why);
-	} else if (p->flags & PEER_ACTIVE) {
-		tcp_addrs(w, c, &local, &peer);
-		connect_failed(w, evt_slot(w), p->seq, p->sid, &peer, why);
+		if (peer_is_over(w, p)) {
+			*link = p->next;
+			peer_release(w, slot, i);
+		} else {
+			link = &p->next;
+		}
 	}
 }
 
-static uint32_t peer_session_slot(struct tcp_conn *c)
+void peers_family_del(struct worker *w, uint32_t slot, struct session *s, int family)
 {
-	return peer_of(c)->sid.slot;
+	uint32_t *link = &s->peers, i;
+
+	if (ip_is_v4(&s->first.ip) == (family == RELAY_V4))
+		memset(&s->first, 0, sizeof(s->first));
+	while ((i = *link) != SLOT_NONE) {
+		struct peer *p = &w->turn->peer[i];
+
+		if (ip_is_v4(&p->ip) == (family == RELAY_V4)) {
+			*link = p->next;
+			peer_release(w, slot, i);
+		} else {
+			link = &p->next;
+		}
+	}
 }
 
-const struct tcp_app peer_app = {
-	.name = "peer",
-	.role = CONN_PEER,
-	.established = peer_established,
-	.timeout = peer_timeout,
-	.session = peer_session_slot,
-	.closed = peer_closed,
-};
-
-const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r, uint32_t slot)
+/* A new record from the pool, indexed by its address (and channel). NULL when full. */
+static struct peer *peer_add(struct worker *w, uint32_t slot, struct session *s,
+			     const struct sock_addr *a, uint16_t channel)
 {
-	struct peer_conn p = { .sid.slot = slot };
-	struct session *s;
+	struct key24 by_addr = peer_key(slot, a, 0), by_channel = peer_key(slot, NULL, channel);
+	uint32_t i;
+	struct peer *p;
 
-	p.sid.gen = w->session[p.sid.slot].gen;
-	s = peer_session(w, p.sid);
-	if (!s || s->peers_waiting >= w->dp->conf->turn.connections_per_allocation ||
-	    !session_permission(w, p.sid.slot, &r->remote.ip))
+	peers_prune(w, slot, s);
+	i = w->turn->peer_free;
+	if (BUG_ON(i != SLOT_NONE && i >= w->turn->peers_max))
 		return NULL;
-	memcpy(r->data, &p, sizeof(p));
-	r->stranger = true; /* until it is joined */
-	return &peer_app;
+	if (i == SLOT_NONE || !peer_insert(w, &by_addr, i))
+		return NULL;
+	if (channel && !peer_insert(w, &by_channel, i)) {
+		peer_remove(w, &by_addr);
+		return NULL;
+	}
+	p = &w->turn->peer[i];
+	WARN_ON(p->next != SLOT_NONE && p->next >= w->turn->peers_max);
+	w->turn->peer_free = p->next;
+	*p = (struct peer){ .ip = a->ip, .port = a->port, .channel = channel, .next = s->peers };
+	s->peers = i;
+	count(w, CNT_PEERS);
+	return p;
+}
+
+/* A permission is mirrored into every record of its address. */
+static void perm_mirror(struct worker *w, struct session *s, const struct ip_addr *ip,
+			uint32_t expiry)
+{
+	uint32_t i;
+
+	if (ip_eq(&s->first.ip, ip))
+		s->first.perm_expiry = expiry;
+	for (i = s->peers; i != SLOT_NONE; i = w->turn->peer[i].next)
+		if (ip_eq(&w->turn->peer[i].ip, ip))
+			w->turn->peer[i].perm_expiry = expiry;
+}
+
+struct peer *session_channel(struct worker *w, uint32_t slot, uint16_t channel)
+{
+	struct session *s = &w->session[slot];
+	struct key24 k;
+
+	if (likely(s->first.channel == channel))
+		return &s->first;
+	if (s->peers == SLOT_NONE)
+		return NULL;
+	k = peer_key(slot, NULL, channel);
+	return peer_lookup(w, &k);
+}
+
+struct peer *session_peer(struct worker *w, uint32_t slot, const struct sock_addr *a)
+{
+	struct session *s = &w->session[slot];
+	struct key24 k;
+
+	if (likely(ip_eq(&s->first.ip, &a->ip) && be16_eq(s->first.port, a->port)))
+		return &s->first;
+	if (s->peers == SLOT_NONE)
+		return NULL;
+	k = peer_key(slot, a, 0);
+	return peer_lookup(w, &k);
+}
+
+struct peer *session_permission(struct worker *w, uint32_t slot, const struct ip_addr *ip)
+{
+	struct session *s = &w->session[slot];
+	struct sock_addr any = { .ip = *ip };
+	struct peer *p = NULL;
+	struct key24 k;
+
+	if (likely(ip_eq(&s->first.ip, ip))) {
+		p = &s->first;
+	} else if (s->peers != SLOT_NONE) {
+		k = peer_key(slot, &any, 0);
+		p = peer_lookup(w, &k);
+	}
+	return p && p->perm_expiry > w->now ? p : NULL;
 }
 
 /* ---- commands ---- */
 
-bool peer_connect(struct worker *w, const struct cmd_connect *cmd)
-{
-	struct session *s = peer_session(w, cmd->sid);
-	struct tcp_request request = { .remote = cmd->peer, .stranger = true };
-	const struct ctl_relay *r;
-	enum tcp_end why = TCP_END_CLOSED;
-	struct tcp_conn *c = NULL;
-
-	if (be16_get(cmd->peer.port) == 0)
-		return false;
-	if (s) {
-		r = &s->relay[ip_is_v4(&cmd->peer.ip) ? RELAY_V4 : RELAY_V6];
-		if (r->relay == CTL_RELAY_NONE)
-			return false;
-		request.local = (struct sock_addr){ *relay_ip(w->dp, r), r->port };
-		c = tcp_connect(w, &request, &peer_app, &why);
-	}
-	if (!c) {
-		connect_failed(w, evt_answer(w), cmd->hdr.seq, cmd->sid, &cmd->peer, why);
-		return true;
-	}
-	*peer_of(c) =
-	    (struct peer_conn){ .sid = cmd->sid, .seq = cmd->hdr.seq, .flags = PEER_ACTIVE };
-	peer_link(w, s, c);
-	tcp_app_timer(w, c, w->dp->conf->tcp.connect_timeout * 1000);
-	return true;
-}
-
 /*
- * Moves on what the session's rate allows; the rest stays unread, and the window is the bound. Each
- * of its connections then looks again at a time drawn for it: of those that wait for the same rate
- * none comes always first.
+ * The record that stands for an address as such: the session's first if it is of that address,
+ * else one of port 0. Made if need be; NULL when the pool is empty or there is no relayed address
+ * of the family. Having it always spares the packet path a walk over channels.
  */
-static uint32_t peer_pass(struct worker *w, struct tcp_conn *from, struct tcp_conn *to,
-			  enum limit_way way)
+static struct peer *perm_record(struct worker *w, uint32_t slot, struct session *s,
+				const struct ip_addr *ip)
 {
-	uint32_t slot = peer_of(from)->sid.slot, wait, n;
-	const struct rte_mbuf *m = tcp_recv_peek(from);
+	struct sock_addr any = { .ip = *ip };
+	struct peer tmp = { .ip = *ip }, *p;
 
-	if (!m)
-		return 0;
-	wait = limit_stream_wait_ms(w, slot, way, m->data_len);
-	if (unlikely(wait)) {
-		tcp_app_timer(w, from, wait + (uint32_t)(rte_rand() & WAIT_DRAW_MS));
-		return 0;
+	if (!peer_sum(w, s, &tmp))
+		return NULL;
+	if (ip_eq(&s->first.ip, ip))
+		return &s->first;
+	p = session_peer(w, slot, &any);
+	if (p)
+		return p;
+	if (peer_is_over(w, &s->first)) {
+		s->first = tmp;
+		return &s->first;
 	}
-	n = tcp_pass(w, from, to);
-	if (n)
-		limit_stream_take(w, slot, way, n);
-	return n;
+	p = peer_add(w, slot, s, &any, 0);
+	if (p)
+		p->csum = tmp.csum;
+	return p;
 }
 
-static uint32_t pass_to_peer(struct worker *w, struct tcp_conn *client, struct tcp_conn *peer)
+bool session_perm_set(struct worker *w, const struct cmd_perm_set *c)
 {
-	return peer_pass(w, client, peer, LIMIT_TO_PEER);
-}
+	struct session *s = session_of(w, &c->sid);
 
-static uint32_t pass_to_client(struct worker *w, struct tcp_conn *peer, struct tcp_conn *client)
-{
-	return peer_pass(w, peer, client, LIMIT_TO_CLIENT);
-}
-
-/* Both end with the session from here on; each leaves its list as it ends. */
-static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn peer,
-		      struct ctl_sid sid)
-{
-	struct session *s = peer_session(w, sid);
-	struct tcp_conn *c = tcp_find(w, peer);
-	struct peer_conn *p = c ? peer_of(c) : NULL;
-
-	if (!s || !c || tcp_app(c) != &peer_app || !(p->flags & PEER_OPEN) ||
-	    p->sid.slot != sid.slot || p->sid.gen != sid.gen) {
-		tcp_abort(w, client, TCP_END_PARTNER);
-		return;
-	}
-	peer_waited(w, p);
-	*peer_of(client) = (struct peer_conn){ .sid = sid };
-	peer_link(w, s, client);
-	tcp_trust(w, client, true);
-	tcp_trust(w, c, true);
-	tcp_charge(w, client, s->user);
-	tcp_charge_with(w, c, client);
-	splice_join(w, client, c, peer_unlink);
-	if (w->turn->limit) {
-		splice_pass_by(client, pass_to_peer);
-		splice_pass_by(c, pass_to_client);
-	}
-}
-
-static void move_arrived(struct worker *w, struct tcp_conn *c)
-{
-	struct peer_move to = *(struct peer_move *)tcp_data(c);
-
-	pair_join(w, c, to.peer, to.sid);
-}
-
-/* It could not be moved, or came in vain; there is nothing to give back. */
-static void move_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
-{
-	(void)w;
-	(void)c;
-	(void)why;
-}
-
-static void move_try(struct worker *w, struct tcp_conn *c)
-{
-	const struct peer_move *m = tcp_data(c);
-
-	if (tcp_move(w, c, m->to))
-		return;
-	if ((int32_t)((uint32_t)w->now_ms - m->until_ms) >= 0)
-		tcp_abort(w, c, TCP_END_NO_BUFFER);
-	else
-		tcp_app_timer(w, c, MOVE_RETRY_MS);
-}
-
-static const struct tcp_app peer_move_app = {
-	.name = "move",
-	.role = CONN_DATA,
-	.timeout = move_try,
-	.arrived = move_arrived,
-	.closed = move_closed,
-};
-
-bool peer_join(struct worker *w, const struct cmd_join *cmd)
-{
-	struct tcp_conn *c = tcp_find(w, cmd->client);
-	const struct leg *leg;
-
-	if (cmd->peer_worker >= w->dp->n_workers)
+	if (!s || !perm_record(w, c->sid.slot, s, &c->peer))
 		return false;
-	if (!c)
-		return true; /* it ended meanwhile; nobody will bind the peer's any more */
-	leg = tcp_data(c);
-	if (tcp_app(c)->role != CONN_CLIENT || !(leg->flags & LEG_HELD) || leg->slot != SLOT_NONE ||
-	    !media_queue_empty(&leg->media))
-		return false;
-	if (cmd->peer_worker == w->id) {
-		pair_join(w, c, cmd->peer, cmd->sid);
-		return true;
-	}
-	tcp_own(c, &peer_move_app);
-	*(struct peer_move *)tcp_data(c) =
-	    (struct peer_move){ .peer = cmd->peer,
-				.sid = cmd->sid,
-				.until_ms =
-				    (uint32_t)w->now_ms + w->dp->conf->tcp.bind_timeout * 1000,
-				.to = (uint16_t)cmd->peer_worker };
-	tcp_app_timer(w, c, 0);
-	move_try(w, c);
+	perm_mirror(w, s, &c->peer, c->expiry);
+	session_path_make(w, c->sid.slot);
 	return true;
 }
 
-bool peer_conn_close(struct worker *w, const struct cmd_conn_close *cmd)
+/* Ends a binding whose time is over, so that its number or its peer can be bound anew. */
+static bool chan_retire(struct worker *w, uint32_t slot, struct session *s, struct peer *p)
 {
-	struct tcp_conn *c = tcp_find(w, cmd->conn);
-
-	if (!c)
+	if (p->channel && p->chan_expiry > w->now)
+		return false;
+	if (p == &s->first) {
+		p->channel = 0;
+		p->port = be16_make(0);
+		peer_sum(w, s, p);
 		return true;
-	/* A client may wait for what was just sent; to a peer nothing was, and a pair is cut. */
-	if (tcp_app(c)->role == CONN_CLIENT)
-		tcp_close(w, c, TCP_END_CLOSED);
-	else
-		tcp_abort(w, c, TCP_END_CLOSED);
+	}
+	p->perm_expiry = 0;
+	peers_prune(w, slot, s);
 	return true;
 }
 
-void peer_session_del(struct worker *w, uint32_t slot)
+/* A record for a channel that is not bound yet: the first if it stands for the address or nothing.
+ */
+static struct peer *chan_record(struct worker *w, uint32_t slot, struct session *s,
+				const struct peer *new)
 {
-	struct session *s = &w->session[slot];
-	struct tcp_conn *c;
+	struct sock_addr a = peer_addr(new);
+	struct peer *p = &s->first;
 
-	while ((c = s->peer_conns)) {
-		peer_unlink(w, c);
-		tcp_abort(w, c, TCP_END_CLOSED);
+	if ((p->channel == 0 || p->chan_expiry <= w->now) &&
+	    (ip_eq(&p->ip, &new->ip) || p->perm_expiry <= w->now)) {
+		*p = *new;
+		return p;
 	}
+	p = peer_add(w, slot, s, &a, new->channel);
+	if (p)
+		p->csum = new->csum;
+	return p;
 }
 
-/* A client's connection goes with the one it is joined with. */
-void peer_family_del(struct worker *w, uint32_t slot, int family)
+/* Which of these may be bound the control process knows; others would not read as ChannelData. */
+static bool channel_valid(uint16_t channel)
 {
-	struct session *s = &w->session[slot];
-	const struct ctl_relay *r = &s->relay[family];
-	struct tcp_conn *c = s->peer_conns;
-	struct sock_addr local, remote;
+	return channel >= CHANNEL_MIN && channel <= CHANNEL_MAX_RFC5766;
+}
 
-	while (c) {
-		tcp_addrs(w, c, &local, &remote);
-		if (!ip_eq(&local.ip, relay_ip(w->dp, r)) || !be16_eq(local.port, r->port)) {
-			c = peer_of(c)->next;
-			continue;
-		}
-		peer_unlink(w, c);
-		tcp_abort(w, c, TCP_END_CLOSED);
-		c = s->peer_conns; /* two may have gone */
+bool session_chan_set(struct worker *w, const struct cmd_chan_set *c)
+{
+	struct session *s = session_of(w, &c->sid);
+	struct peer *p, tmp = { .ip = c->peer.ip, .port = c->peer.port, .channel = c->channel };
+
+	if (!s || !channel_valid(c->channel) || be16_get(c->peer.port) == 0 ||
+	    !peer_sum(w, s, &tmp))
+		return false;
+	p = session_channel(w, c->sid.slot, c->channel);
+	if (!p || !ip_eq(&p->ip, &c->peer.ip) || !be16_eq(p->port, c->peer.port)) {
+		if (p && !chan_retire(w, c->sid.slot, s, p))
+			return false;
+		p = session_peer(w, c->sid.slot, &c->peer);
+		if (p && !chan_retire(w, c->sid.slot, s, p))
+			return false;
+		p = chan_record(w, c->sid.slot, s, &tmp);
+		if (!p)
+			return false;
 	}
+	p->chan_expiry = c->expiry;
+	/*
+	 * p is not over now, so that perm_record() cannot take its place. A permission that is over
+	 * (a replay tells of such a channel) needs no record.
+	 */
+	if (c->perm_expiry > w->now && !perm_record(w, c->sid.slot, s, &c->peer.ip)) {
+		p->chan_expiry = 0;
+		session_path_make(w, c->sid.slot);
+		return false;
+	}
+	perm_mirror(w, s, &c->peer.ip, c->perm_expiry);
+	session_path_make(w, c->sid.slot);
+	return true;
 }

@@ -3,33 +3,20 @@
 #define FL_DP_TURN_PEER_H
 
 /*
- * Peers of TCP allocations (RFC 6062): connections from a relayed address and to it, which wait
- * for a ConnectionBind to be joined with a client's data connection. They belong to the worker of
- * the relayed port, and end with the session.
+ * Permissions and channels of a session: struct peer, the first in the session, the others from the
+ * worker's pool, in a list of the session and in the hash of all. What others ask is in session.h;
+ * this is what sessions do with theirs.
  */
 #include "session.h"
-#include "../tcp/tcp.h"
 
-extern const struct tcp_app peer_app;
+/* Takes back all that are in the pool. */
+void peers_clear(struct worker *w, uint32_t slot, struct session *s);
+/* Takes back those whose time is over, so that a long-lived session does not eat the pool. */
+void peers_prune(struct worker *w, uint32_t slot, struct session *s);
+/* Takes back those of a family, whose relayed address is no more. */
+void peers_family_del(struct worker *w, uint32_t slot, struct session *s, int family);
 
-/*
- * A SYN to a relayed port of the session in slot: peer_app, if that is one of TCP and the peer is
- * permitted (6062 5.3), or NULL.
- */
-const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r, uint32_t slot);
-
-/* Commands. peer_connect() answers with events itself; false only for impossible values. */
-bool peer_connect(struct worker *w, const struct cmd_connect *c);
-bool peer_join(struct worker *w, const struct cmd_join *c);
-bool peer_conn_close(struct worker *w, const struct cmd_conn_close *c);
-
-/* The session in slot is being deleted: its peers' connections, joined or not, are ended. */
-void peer_session_del(struct worker *w, uint32_t slot);
-/* The same of those from and to its relayed address of a family (RELAY_V4, RELAY_V6) only. */
-void peer_family_del(struct worker *w, uint32_t slot, int family);
-
-/* EVT_CONN_GONE to the control process. */
-void conn_gone_event(struct worker *w, struct ctl_sid sid, struct ctl_conn conn,
-		     enum ctl_conn_role role, enum tcp_end why);
+/* session.c: the live session that a command means, or NULL. */
+struct session *session_of(struct worker *w, const struct ctl_sid *sid);
 
 #endif

@@ -5,7 +5,7 @@
  * requests stand in a queue, one of each connection, and what is behind that one stays unread.
  */
 #include "leg.h"
-#include "relay.h"
+#include "forward.h"
 #include "turn.h"
 #include "../boundary.h"
 #include "../trace.h"

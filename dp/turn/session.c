@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "leg.h"
 #include "limit.h"
+#include "peer_conn.h"
 #include "peer.h"
-#include "peer_record.h"
 #include "turn.h"
 #include "../relay/path.h"
 #include "../../lib/bug.h"
@@ -216,7 +216,7 @@ static void session_clear(struct worker *w, uint32_t slot)
 	if (BUG_ON(slot >= w->turn->sessions_max || s->gen == 0))
 		return;
 	PROBE3(session_end, w->id, slot, s->gen);
-	peer_session_del(w, slot);
+	peer_conn_session_del(w, slot);
 	peers_clear(w, slot, s);
 	if (s->conn_gen)
 		leg_session_del(w, slot);
@@ -239,7 +239,7 @@ static void session_family_clear(struct worker *w, uint32_t slot, int family)
 	if (BUG_ON(r->relay == CTL_RELAY_NONE))
 		return;
 	WARN_ON(w->relay_slot[r->relay][be16_get(r->port)] != slot);
-	peer_family_del(w, slot, family);
+	peer_conn_family_del(w, slot, family);
 	peers_family_del(w, slot, s, family);
 	w->relay_slot[r->relay][be16_get(r->port)] = SLOT_NONE;
 	*r = (struct ctl_relay){ .relay = CTL_RELAY_NONE };
@@ -387,7 +387,7 @@ void session_prune(struct worker *w, uint32_t budget)
 			peers_prune(w, w->turn->prune_at, s);
 		/* Nobody may be there to delete it. */
 		if (s->gen && s->peer_conns && s->expiry <= w->now)
-			peer_session_del(w, w->turn->prune_at);
+			peer_conn_session_del(w, w->turn->prune_at);
 		w->turn->prune_at =
 		    w->turn->prune_at + 1 < w->turn->sessions_max ? w->turn->prune_at + 1 : 0;
 	}

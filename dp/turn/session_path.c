@@ -38,8 +38,8 @@ void session_path_make(struct worker *w, uint32_t slot)
 	if (p->relay != r->relay || p->listener != s->listener)
 		memset(p, 0, sizeof(*p));
 	relayed = (struct sock_addr){ *relay_ip(w->dp, r), r->port };
-	path_leg_make(&p->to_peer, p->peer6, &relayed, &peer);
-	path_leg_make(&p->to_client, p->client6, listener, &s->client);
+	path_out_make(&p->to_peer, p->peer6, &relayed, &peer);
+	path_out_make(&p->to_client, p->client6, listener, &s->client);
 	p->peer6 = !ip_is_v4(&peer.ip);
 	p->client6 = !ip_is_v4(&s->client.ip);
 	p->sum = csum_fold(path_csum(&relayed, &peer) +

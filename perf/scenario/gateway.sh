@@ -58,13 +58,13 @@ up() # NAME
 # ng ARGUMENT...: calls, from the load's CPU; what it prints goes to $TMP/out.
 ng() { bench ip netns exec flperf-near taskset -c 1 python3 "$ROOT/perf/ng.py" -s $NG -d access,core "$@"; }
 
-# calls_up SERVER COUNT: so many that stay; sets LEGS.
+# calls_up SERVER COUNT: so many that stay; sets COMPONENTS.
 calls_up()
 {
 	up "$1"
 	ng legs "$2" "${CLIENTS%/*}" "${PEERS%/*}"
-	LEGS=$TMP/legs
-	mv "$TMP/out" "$LEGS"
+	COMPONENTS=$TMP/legs
+	mv "$TMP/out" "$COMPONENTS"
 }
 
 # ---- steps ----

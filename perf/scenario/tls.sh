@@ -24,7 +24,7 @@
 SCENARIO=tls CTL_CPU=1 TURN=1
 STEPS=(record memory relay proxy handshake idle storm)
 TLS=5349 IN=7443 BACK=7001 PEER=3480
-LEGS=16 WINDOW=32
+COMPONENTS=16 WINDOW=32
 CONNS=16384 ALLOCS=16384
 IDLE_LEGS=6000
 STORM_RATE=6000 # of RSA-2048 handshakes one CPU does some 2,000 a second
@@ -188,7 +188,7 @@ relay_runs()
 	for bytes in "${MESSAGES[@]}"; do
 		for direction in up down; do
 			measure "$1" bytes="$bytes" direction=$direction -- "${USER_WORDS[@]}" -W $WINDOW \
-				turn $NEAR $TLS $FAR $PEER $LEGS "$SECS" $direction "$bytes"
+				turn $NEAR $TLS $FAR $PEER $COMPONENTS "$SECS" $direction "$bytes"
 		done
 	done
 }

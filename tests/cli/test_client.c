@@ -98,7 +98,7 @@ static int teardown(void **state)
 static void test_calls(void **state)
 {
 	char err[256] = "";
-	struct client *c = client_open(path, err, sizeof(err));
+	struct control_client *c = client_open(path, err, sizeof(err));
 	json_t *r;
 
 	(void)state;
@@ -139,7 +139,7 @@ static void test_not_there(void **state)
 static void test_dies(void **state)
 {
 	char err[256], want[256];
-	struct client *c = client_open(path, err, sizeof(err));
+	struct control_client *c = client_open(path, err, sizeof(err));
 
 	(void)state;
 	assert_non_null(c);
@@ -153,7 +153,7 @@ static void test_dies(void **state)
 /* The reason of a server that has hung up is still read. */
 static void test_busy(void **state)
 {
-	struct client *c[4], *extra;
+	struct control_client *c[4], *extra;
 	char err[256];
 	json_t *r;
 

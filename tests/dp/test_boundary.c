@@ -8,7 +8,7 @@
 #include "cp/adopt.h"
 #include "cp/dispatch.h"
 #include "dp/boundary.h"
-#include "dp/turn/peer.h"
+#include "dp/turn/peer_conn.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/load.sh
 . "$(dirname "$0")/load.sh"
-LEGS=16
+COMPONENTS=16
 
 synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 end_cp() { local pid; pid=$(cp_pid); kill "$pid"; await 10 ended "$pid" || fail "fairlead-cp does not end"; }
@@ -54,7 +54,7 @@ survived()
 }
 
 relay_config 's/^  allocations-max:.*/  allocations-max: 20000/' >"$TMP/quickstart"
-load_start media media --legs $LEGS --rate 1000
+load_start media media --legs $COMPONENTS --rate 1000
 load_start stream media --tcp --legs 4 --rate 200
 load media go
 load stream go
@@ -75,7 +75,7 @@ edit 's/^  allocations-max:.*/  allocations-max: 4/'
 revive_cp
 survived "fewer allocations than there are"
 assert_eq "the limit" "$(fl_json status .allocations.max)" 4
-assert_eq "allocations" "$(fl_json status .allocations.count)" $((LEGS + 4))
+assert_eq "allocations" "$(fl_json status .allocations.count)" $((COMPONENTS + 4))
 
 end_cp
 edit 's/^  allocations-max:.*/  allocations-max: 32768/'

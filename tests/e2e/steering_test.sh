@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/load.sh
 . "$(dirname "$0")/load.sh"
-LEGS=32
+COMPONENTS=32
 TWO='s/^  workers: .*/  workers: [0, 1]/'
 
 per_worker() { fl_json workers ".workers[].counters.$1"; }
@@ -41,7 +41,7 @@ each_to_each()
 # media NAME ARGUMENT...: both ways, without loss; the allocations stay.
 media()
 {
-	load_start "$1" media --legs $LEGS --rate 1000 "${@:2}"
+	load_start "$1" media --legs $COMPONENTS --rate 1000 "${@:2}"
 	load "$1" go
 	load_more "$1" least 20
 	load_clean "$1"
@@ -57,7 +57,7 @@ show()
 	media "$1"
 	mapfile -t gauge < <(per_worker sessions)
 	assert_eq "$1: sessions of each worker, and of fairlead-cp's list" "${gauge[*]}" "$(listed | xargs)"
-	assert_eq "$1: sessions" $((gauge[0] + gauge[1])) $LEGS
+	assert_eq "$1: sessions" $((gauge[0] + gauge[1])) $COMPONENTS
 	for w in 0 1; do
 		assert_num "$1: sessions of worker $w" "${gauge[w]}" -gt 0
 		for dir in to_peer to_client; do

@@ -96,7 +96,7 @@ void hostile_rest(void)
 		}
 		for (k = 0; k < w->turn->peers_max; k++)
 			w->turn->peer[k].nh = NH_NONE;
-		for (k = 0; k < w->gateway->contexts_max * LEGS; k++)
+		for (k = 0; k < w->gateway->contexts_max * COMPONENTS; k++)
 			w->media_path[k].to.nh = NH_NONE;
 		w->clock.tick_ms = 0;
 		w->gateway->round_ms = w->gateway->contexts_max ? 0 : UINT64_MAX;
@@ -119,7 +119,7 @@ static uint32_t context_check(const struct worker *w, uint32_t slot)
 		for (i = 0; i < x->ports[side]; i++)
 			MUST(w->relay_slot[x->local[side].relay]
 					  [be16_get(x->local[side].port) + i] ==
-			     gate_leg(slot, 2 * side + i));
+			     gate_component(slot, 2 * side + i));
 		n += x->ports[side];
 		if (x->kind == CONTEXT_MEDIA)
 			MUST(w->gateway->media[slot].term[side].here == (x->ports[side] > 0));
@@ -136,25 +136,25 @@ static void line_check(const struct media_path *l)
 
 static void contexts_check(const struct worker *w)
 {
-	uint32_t slot, port, contexts = 0, ports = 0, legs = 0;
+	uint32_t slot, port, contexts = 0, ports = 0, components = 0;
 	uint16_t r;
 
 	for (slot = 0; slot < w->gateway->contexts_max; slot++) {
 		contexts += w->gateway->context[slot].gen != 0;
 		ports += context_check(w, slot);
 	}
-	for (slot = 0; slot < w->gateway->contexts_max * LEGS; slot++)
+	for (slot = 0; slot < w->gateway->contexts_max * COMPONENTS; slot++)
 		line_check(&w->media_path[slot]);
 	for (r = 0; r < world.conf.n_relay; r++)
 		for (port = RELAY_MIN; port <= RELAY_MAX; port++)
-			legs += relayed_kind(w->relay_slot[r][port]) == RELAYED_TERM;
-	MUST(legs == ports);
+			components += relayed_kind(w->relay_slot[r][port]) == RELAYED_TERM;
+	MUST(components == ports);
 	MUST(w->counters->cnt[CNT_GATE_CONTEXTS] == contexts);
 }
 
 void hostile_no_contexts(const struct worker *w)
 {
-	static const struct media_path no_path[LEGS];
+	static const struct media_path no_path[COMPONENTS];
 	static const struct context no_context;
 	static const struct media no_media;
 	uint32_t i;
@@ -299,7 +299,7 @@ uint64_t hostile_sessions(void)
 			p.nh = 0;
 			h = mix(h, &p, sizeof(p));
 		}
-		for (k = 0; k < w->gateway->contexts_max * LEGS; k++) {
+		for (k = 0; k < w->gateway->contexts_max * COMPONENTS; k++) {
 			struct media_path l = w->media_path[k];
 
 			l.to.nh = 0;

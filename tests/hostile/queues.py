@@ -11,7 +11,7 @@ import time
 from hostile import PEER, SERVER, Tally, client, run, s
 from load import enter
 
-LEGS, STREAMS, PORT = 8, 20, 7070
+COMPONENTS, STREAMS, PORT = 8, 20, 7070
 
 
 def deaf(tls):
@@ -61,7 +61,7 @@ def take(end):
     listener = socket.create_server((PEER, PORT), backlog=100)
     enter("fl-client")
     tls = ssl.create_default_context(cafile=os.environ["CA"])
-    clients = [deaf(tls if n % 2 else None) for n in range(LEGS)]
+    clients = [deaf(tls if n % 2 else None) for n in range(COMPONENTS)]
     threads = [threading.Thread(target=flood, args=([r for _, r in clients], end, got)),
                threading.Thread(target=filler, args=(listener, end, got))]
     for t in threads:

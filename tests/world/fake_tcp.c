@@ -504,37 +504,37 @@ static void peer_nothing(struct worker *w, struct tcp_conn *c)
 	(void)c;
 }
 
-static void peer_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
+static void peer_conn_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 {
 	(void)w;
 	(void)c;
 	(void)why;
 }
 
-const struct tcp_app peer_app = { .name = "peer",
-				  .role = CONN_PEER,
-				  .established = peer_nothing,
-				  .readable = peer_readable,
-				  .writable = peer_nothing,
-				  .closed = peer_closed };
+const struct tcp_app peer_conn_app = { .name = "peer",
+				       .role = CONN_PEER,
+				       .established = peer_nothing,
+				       .readable = peer_readable,
+				       .writable = peer_nothing,
+				       .closed = peer_conn_closed };
 
-const struct tcp_app *peer_accept(struct worker *w, struct tcp_request *r, uint32_t slot)
+const struct tcp_app *peer_conn_accept(struct worker *w, struct tcp_request *r, uint32_t slot)
 {
 	(void)w;
 	(void)r;
 	(void)slot;
 	fake_peer.accepts++;
-	return &peer_app;
+	return &peer_conn_app;
 }
 
-bool peer_connect(struct worker *w, const struct cmd_connect *c)
+bool peer_conn_connect(struct worker *w, const struct cmd_connect *c)
 {
 	(void)w;
 	(void)c;
 	return false;
 }
 
-bool peer_join(struct worker *w, const struct cmd_join *c)
+bool peer_conn_join(struct worker *w, const struct cmd_join *c)
 {
 	(void)w;
 	(void)c;
@@ -548,14 +548,14 @@ bool peer_conn_close(struct worker *w, const struct cmd_conn_close *c)
 	return false;
 }
 
-void peer_session_del(struct worker *w, uint32_t slot)
+void peer_conn_session_del(struct worker *w, uint32_t slot)
 {
 	(void)w;
 	(void)slot;
 	fake_peer.sessions++;
 }
 
-void peer_family_del(struct worker *w, uint32_t slot, int family)
+void peer_conn_family_del(struct worker *w, uint32_t slot, int family)
 {
 	(void)w;
 	(void)slot;

@@ -7,7 +7,7 @@
  * room are what a test says. Buffers are counted as the stack counts them. Linked instead of both.
  */
 #include "dp/tcp/tcp.h"
-#include "dp/turn/peer.h"
+#include "dp/turn/peer_conn.h"
 
 enum { FAKE_CONNS = 8, FAKE_OUT = 1 << 18 };
 
@@ -28,8 +28,8 @@ struct fake_conn {
 
 /* What was asked of dp/turn/peer.h. */
 struct fake_peer {
-	uint32_t accepts;  /* peer_accept() */
-	uint32_t sessions; /* peer_session_del() */
+	uint32_t accepts;  /* peer_conn_accept() */
+	uint32_t sessions; /* peer_conn_session_del() */
 	uint32_t gone;	   /* conn_gone_event() */
 	struct ctl_sid sid;
 	struct ctl_conn conn;

@@ -38,13 +38,14 @@ struct sock_addr media_local(const struct ctl_term *t, uint32_t rtcp);
 /* A datagram comes in on a side. */
 void media_feed(uint32_t side, const struct sock_addr *from, const struct sock_addr *to,
 		const void *payload, size_t len);
-/* RTP, or RTCP, from anybody to a leg of a side, counters being marked; and out of another. */
+/* RTP, or RTCP, from anybody to a component of a side, counters being marked; and out of another.
+ */
 extern const uint8_t media_packet[17], media_report[8];
 void media_from(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
 		const struct sock_addr *who);
 void media_out(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
 	       const struct sock_addr *dst, struct udp_view *v);
-/* An RTP or RTCP packet from a side's remote to its leg comes out at the other's. */
+/* An RTP or RTCP packet from a side's remote to its component comes out at the other's. */
 void media_passes(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp);
 /* It does not, for this reason. */
 void media_drops(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp, enum drop why);
@@ -56,7 +57,7 @@ const void *media_evt(uint16_t type, struct ctl_cid cid);
 void media_no_evt(void);
 /* The next event says that the command in hand was refused. */
 void media_refused(struct ctl_cid cid, enum ctl_refusal why);
-/* What a leg's remote was learnt to be. */
+/* What a component's remote was learnt to be. */
 void media_latched(struct ctl_cid cid, uint32_t side, uint32_t rtcp, const struct sock_addr *who);
 struct ctl_term_stats media_audit(struct ctl_cid cid, uint32_t side);
 

@@ -56,10 +56,10 @@ static void set_change_delete(void **state)
 	assert_int_equal(world.dp.region->worker[0].contexts_max, MEDIA_CONTEXTS);
 	assert_true(media_put(&c));
 	assert_int_equal(contexts(), 1);
-	assert_int_equal(entry(&c.term[0], 0), gate_leg(1, 0));
-	assert_int_equal(entry(&c.term[0], 1), gate_leg(1, 1));
-	assert_int_equal(entry(&c.term[1], 0), gate_leg(1, 2));
-	assert_int_equal(entry(&c.term[1], 1), gate_leg(1, 3));
+	assert_int_equal(entry(&c.term[0], 0), gate_component(1, 0));
+	assert_int_equal(entry(&c.term[0], 1), gate_component(1, 1));
+	assert_int_equal(entry(&c.term[1], 0), gate_component(1, 2));
+	assert_int_equal(entry(&c.term[1], 1), gate_component(1, 3));
 	assert_true(relayed_kind(entry(&c.term[1], 1)) == RELAYED_TERM);
 	assert_false(relayed_kind(SLOT_NONE) == RELAYED_TERM);
 	/* No RTCP any more, then no second side, then other ports. */
@@ -91,7 +91,7 @@ static void a_slot_is_taken_over(void **state)
 	assert_true(media_put(&b));
 	assert_int_equal(contexts(), 1);
 	assert_int_equal(entry(&a.term[0], 0), SLOT_NONE);
-	assert_int_equal(entry(&a.term[1], 0), gate_leg(1, 2)); /* of both */
+	assert_int_equal(entry(&a.term[1], 0), gate_component(1, 2)); /* of both */
 	assert_int_equal(entry(&a.term[1], 1), SLOT_NONE);
 	assert_false(del(cid1));
 	assert_true(del((struct ctl_cid){ 1, 6 }));
@@ -108,8 +108,8 @@ static void sides_exchange_ports(void **state)
 	c.term[0] = c.term[1];
 	c.term[1] = t;
 	assert_true(media_put(&c));
-	assert_int_equal(entry(&c.term[0], 1), gate_leg(1, 1));
-	assert_int_equal(entry(&c.term[1], 1), gate_leg(1, 3));
+	assert_int_equal(entry(&c.term[0], 1), gate_component(1, 1));
+	assert_int_equal(entry(&c.term[1], 1), gate_component(1, 3));
 }
 
 /* What is of datagrams stays so: the two kinds keep their own. */
@@ -156,7 +156,7 @@ static void ports_of_others(void **state)
 	assert_false(media_put(&c));
 	media_refused(c.cid, REFUSED_PORT);
 	assert_int_equal(contexts(), 1);
-	/* A session's port is no leg's, nor the other way round. */
+	/* A session's port is no component's, nor the other way round. */
 	assert_true(session_add(0, 3, 1, &client, 0, MEDIA_B + 8, 0, 0));
 	c = media_cmd(2, 5, 0);
 	assert_false(media_put(&c));
@@ -251,7 +251,7 @@ static void values(void **state)
 		media_refused(c.cid, REFUSED_BAD);
 		assert_int_equal(contexts(), 1);
 		c = media_cmd(1, 5, TERM_RTP);
-		assert_int_equal(entry(&c.term[0], 1), gate_leg(1, 1));
+		assert_int_equal(entry(&c.term[0], 1), gate_component(1, 1));
 		assert_true(del(cid1));
 		media_evt(EVT_CONTEXT_STATS, cid1);
 	}
@@ -511,8 +511,8 @@ static void a_replay_after_a_lost_move(void **state)
 	assert_true(media_put(&b));
 	media_no_evt();
 	assert_int_equal(contexts(), 2);
-	assert_int_equal(entry(&a.term[SIDE_A], 1), gate_leg(1, 1));
-	assert_int_equal(entry(&a.term[SIDE_B], 1), gate_leg(2, 3));
+	assert_int_equal(entry(&a.term[SIDE_A], 1), gate_component(1, 1));
+	assert_int_equal(entry(&a.term[SIDE_B], 1), gate_component(2, 3));
 	media_passes(&b, SIDE_A, 0);
 	media_passes(&b, SIDE_B, 1);
 	a.term[SIDE_A].transport = TERM_NONE;
@@ -565,7 +565,7 @@ static void a_termination_moves(void **state)
 	media_no_evt();
 	ab = b;
 	ab.term[SIDE_A] = a.term[SIDE_A];
-	assert_int_equal(entry(&a.term[SIDE_A], 1), gate_leg(2, 1));
+	assert_int_equal(entry(&a.term[SIDE_A], 1), gate_component(2, 1));
 	media_passes(&ab, SIDE_A, 0);
 	media_passes(&ab, SIDE_B, 1);
 	media_drops(&a, SIDE_B, 0, DROP_GATE_PARTNER);
@@ -590,7 +590,7 @@ static void to_the_other_side(void **state)
 	assert_true(media_put(&b));
 	assert_int_equal(contexts(), 2);
 	assert_true(move(a.cid, SIDE_A, b.cid, SIDE_B));
-	assert_int_equal(entry(&a.term[SIDE_A], 0), gate_leg(2, 2));
+	assert_int_equal(entry(&a.term[SIDE_A], 0), gate_component(2, 2));
 	media_drops(&a, SIDE_A, 0, DROP_GATE_PARTNER);
 }
 

@@ -420,12 +420,12 @@ static void a_stream_takes_no_datagrams(void **state)
 
 	(void)state;
 	world.w->gateway->context[1].kind = CONTEXT_STREAM;
-	memset(&world.w->media_path[LEGS], 0, LEGS * sizeof(struct media_path));
+	memset(&world.w->media_path[COMPONENTS], 0, COMPONENTS * sizeof(struct media_path));
 	media_drops(&c, SIDE_A, 0, DROP_GATE_KIND);
 	world.w->gateway->context[1].kind = CONTEXT_MEDIA;
 }
 
-/* An error about a packet of a leg. */
+/* An error about a packet of a component. */
 static void icmp_errors(void **state)
 {
 	struct cmd_context_set c = media_call(0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * ICE on the ports of legs (R12, R35): STUN is told apart from media (RFC 7983), the remote is who
- * was nominated by somebody who knows the password, and nothing is sent to one that has gone quiet
- * (RFC 7675). What a check must be is test_ice.c's.
+ * ICE on the ports of components (R12, R35): STUN is told apart from media (RFC 7983), the remote
+ * is who was nominated by somebody who knows the password, and nothing is sent to one that has gone
+ * quiet (RFC 7675). What a check must be is test_ice.c's.
  */
 #include "tests/world/media_world.h"
 
@@ -44,7 +44,7 @@ static size_t check_make(uint8_t *buf, size_t cap, const char *key, bool use)
 	return stun_end(&b);
 }
 
-/* A check comes to a leg of a side. */
+/* A check comes to a component of a side. */
 static void check(const struct cmd_context_set *c, uint32_t side, uint32_t rtcp,
 		  const struct sock_addr *from, const char *key, bool use)
 {
@@ -416,10 +416,10 @@ static void consent_at_once(void **state)
 	c.term[SIDE_A].remote[0] = one;
 	media_later(35000);
 	media_drops(&c, SIDE_B, 0, DROP_GATE_CONSENT);
-	assert_true(world.w->media_path[LEGS].flags & MEDIA_SHORT);
+	assert_true(world.w->media_path[COMPONENTS].flags & MEDIA_SHORT);
 	media_passes(&c, SIDE_A, 0);
 	media_passes(&c, SIDE_B, 0);
-	assert_true(world.w->media_path[LEGS + 2].flags & MEDIA_SHORT);
+	assert_true(world.w->media_path[COMPONENTS + 2].flags & MEDIA_SHORT);
 }
 
 /* After a restart it is known who it was, and sent to once it shows that it is still there. */

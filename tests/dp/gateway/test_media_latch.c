@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Hosted NAT (R14): the remote of a leg is who sends, learnt while there is time and locked then;
- * the control process hears of it, and says it again after a restart.
+ * Hosted NAT (R14): the remote of a component is who sends, learnt while there is time and locked
+ * then; the control process hears of it, and says it again after a restart.
  */
 #include "tests/world/media_world.h"
 #include "dp/gateway/media.h"
@@ -55,7 +55,7 @@ static void latching(void **state)
 	world_clock_ms(world.w->now_ms + 1);
 	media_from(&c, SIDE_A, 0, &nat);
 	world_drops(DROP_GATE_SOURCE, 1);
-	assert_true(world.w->media_path[LEGS].flags & MEDIA_SHORT); /* from here on */
+	assert_true(world.w->media_path[COMPONENTS].flags & MEDIA_SHORT); /* from here on */
 	media_from(&c, SIDE_A, 0, &other);
 	media_out(&c, SIDE_B, 0, &c.term[SIDE_B].remote[0], NULL);
 	media_later(0);
@@ -78,7 +78,7 @@ static void who_was_announced(void **state)
 	media_latched(c.cid, SIDE_A, 0, &c.term[SIDE_A].remote[0]);
 	media_passes(&c, SIDE_A, 1);
 	media_latched(c.cid, SIDE_A, 1, &c.term[SIDE_A].remote[1]);
-	assert_true(world.w->media_path[LEGS].flags & MEDIA_SHORT); /* at once */
+	assert_true(world.w->media_path[COMPONENTS].flags & MEDIA_SHORT); /* at once */
 	media_from(&c, SIDE_A, 0, &other);
 	world_drops(DROP_GATE_SOURCE, 1);
 	media_passes(&c, SIDE_A, 0);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The short way for legs does to a packet what the general way does, in IPv4, in IPv6 and from one
- * to the other. Each frame comes in twice: to contexts whose lines allow the short way, and to the
- * same when none does. What goes out must be the same byte by byte, and every counter, of the
- * worker and of each termination, must have moved alike. Contexts have RTCP beside, multiplexed
- * (RFC 5761) on one side or on both, or none; marks, a rate, closed gates, remotes that are
- * unknown, that are ours or that no packet may come from.
+ * The short way for components does to a packet what the general way does, in IPv4, in IPv6 and
+ * from one to the other. Each frame comes in twice: to contexts whose lines allow the short way,
+ * and to the same when none does. What goes out must be the same byte by byte, and every counter,
+ * of the worker and of each termination, must have moved alike. Contexts have RTCP beside,
+ * multiplexed (RFC 5761) on one side or on both, or none; marks, a rate, closed gates, remotes that
+ * are unknown, that are ours or that no packet may come from.
  */
 #include "tests/world/media_world.h"
 #include "tests/world/path_twice.h"
@@ -105,7 +105,7 @@ static void frame_make(struct frame *f, uint32_t pair, bool to_core)
 	to.port = be16_make((uint16_t)(be16_get(to.port) + (any(12) ? rtcp : any(4))));
 	if (be16_get(from.port) == 0 || any(12) == 0)
 		from.port = be16_make((uint16_t)(6000 + any(4)));
-	/* In the other family, where no leg is. */
+	/* In the other family, where no component is. */
 	if (ip_is_v4(&from.ip) != ip_is_v4(&to.ip))
 		from.ip = at(ip_is_v4(&to.ip) ? "10.1.0.2" : "fd00:1::2", 0).ip;
 	frame_udp(f, port, &from, &to, msg, payload_any(msg, !ip_is_v4(&to.ip)), &o);
@@ -132,7 +132,7 @@ static void lines_allow(bool allowed)
 
 	for (i = 0; i < CONTEXTS; i++)
 		media_make(world.w, i);
-	for (k = 0; !allowed && k < CONTEXTS * LEGS; k++)
+	for (k = 0; !allowed && k < CONTEXTS * COMPONENTS; k++)
 		world.w->media_path[k].flags &= (uint8_t) ~(MEDIA_SHORT | MEDIA_SHORT_MUX);
 }
 
@@ -209,7 +209,7 @@ static void zero_checksums(void **state)
 static bool line_short(uint32_t i, uint32_t k)
 {
 	const bool mux = k % 2 && context[i].term[k / 2].flags & TERM_RTCP_MUX;
-	const uint8_t flags = world.w->media_path[i * LEGS + k].flags;
+	const uint8_t flags = world.w->media_path[i * COMPONENTS + k].flags;
 
 	assert_false(flags & (mux ? MEDIA_SHORT : MEDIA_SHORT_MUX));
 	return flags & (mux ? MEDIA_SHORT_MUX : MEDIA_SHORT);
@@ -229,7 +229,7 @@ static void lines(void **state)
 		uint8_t allowed = 0;
 
 		context_make(i);
-		for (k = 0; k < LEGS; k++)
+		for (k = 0; k < COMPONENTS; k++)
 			if (line_short(i, k))
 				allowed |= (uint8_t)(1 << k);
 		print_message("kind %u\n", i % KINDS);
@@ -282,7 +282,7 @@ static void rtcp_beside(void **state)
 	}
 }
 
-/* Sessions and legs in one burst: both go the short way, each flow in its order. */
+/* Sessions and components in one burst: both go the short way, each flow in its order. */
 static void with_sessions(void **state)
 {
 	const struct sock_addr client = at("10.1.0.2", 5000), peer = at("10.2.0.2", 4000),

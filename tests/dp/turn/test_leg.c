@@ -15,7 +15,7 @@
 #include "dp/tls/tls.h"
 #include "dp/turn/leg.h"
 #include "dp/turn/limit.h"
-#include "dp/turn/relay.h"
+#include "dp/turn/forward.h"
 #include "lib/chandata.h"
 #include "tests/world/control.h"
 #include "tests/world/unit.h"
@@ -1577,7 +1577,7 @@ static void who_listens(void **state)
 	r.local = relayed;
 	assert_null(dispatch_accept(world.w, &r)); /* nobody's */
 	assert_true(session_add(0, 1, 1, &udp, 0, RELAY_PORT, 0, 0));
-	assert_ptr_equal(dispatch_accept(world.w, &r), &peer_app);
+	assert_ptr_equal(dispatch_accept(world.w, &r), &peer_conn_app);
 	assert_int_equal(fake_peer.accepts, 1);
 }
 

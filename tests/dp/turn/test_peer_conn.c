@@ -12,7 +12,7 @@
 #include "dp/tcp/ledger.h"
 #include "dp/dispatch.h"
 #include "dp/turn/leg.h"
-#include "dp/turn/peer.h"
+#include "dp/turn/peer_conn.h"
 #include "dp/net/net.h"
 
 #include <rte_hash.h>
@@ -807,7 +807,7 @@ static void session_goes_during_the_move(void **state)
 	(void)state;
 	client_in();
 	j.client = tcp_name(client_worker, client_conn);
-	assert_true(peer_join(client_worker, &j));
+	assert_true(peer_conn_join(client_worker, &j));
 	assert_true(session_del(worker(0), &j.sid));
 	hosts_run();
 	both_reset();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "relay.h"
+#include "forward.h"
 #include "leg.h"
 #include "limit.h"
 #include "../net/neigh.h"
@@ -9,7 +9,7 @@
 /* ---- client to peer ---- */
 
 /* The sum over bytes of the datagram that do not stay: [0, off) and what follows the payload. */
-static uint64_t relay_cut_sum(const struct pkt *p, uint32_t off, uint32_t len)
+static uint64_t forward_cut_sum(const struct pkt *p, uint32_t off, uint32_t len)
 {
 	uint32_t start = (uint32_t)p->l2_len + p->l3_len + UDP_HDR, tail = off + len;
 	uint64_t s = off == CHANDATA_HDR_LEN ? csum_words(0, pkt_payload(p), 1)
@@ -24,9 +24,9 @@ static uint64_t relay_cut_sum(const struct pkt *p, uint32_t off, uint32_t len)
 	return s;
 }
 
-static void relay_to_peer(struct worker *w, struct pkt *p, struct session *s,
-			  const struct sock_addr *peer, uint16_t peer_csum, uint32_t *nh,
-			  struct relay_out *o)
+static void forward_to_peer(struct worker *w, struct pkt *p, struct session *s,
+			    const struct sock_addr *peer, uint16_t peer_csum, uint32_t *nh,
+			    struct relay_out *o)
 {
 	const struct ctl_relay *r = &s->relay[ip_is_v4(&peer->ip) ? RELAY_V4 : RELAY_V6];
 	struct sock_addr src;
@@ -41,7 +41,7 @@ static void relay_to_peer(struct worker *w, struct pkt *p, struct session *s,
 	o->dst = peer;
 	o->nh = nh;
 	o->csum = peer_csum;
-	o->csum_removed = relay_cut_sum(p, o->off, o->len) + s->csum;
+	o->csum_removed = forward_cut_sum(p, o->off, o->len) + s->csum;
 	if (relay_emit(w, p, o)) {
 		count(w, CNT_RELAY_TO_PEER);
 		count_add(w, CNT_RELAY_TO_PEER_BYTES, o->len);
@@ -75,7 +75,7 @@ static inline struct peer *channel_find(struct worker *w, uint32_t slot, bool li
 	return c;
 }
 
-void relay_channel_data(struct worker *w, struct pkt *p)
+void forward_channel_data(struct worker *w, struct pkt *p)
 {
 	struct session *s = &w->session[p->slot];
 	struct relay_out o = { .off = CHANDATA_HDR_LEN };
@@ -92,7 +92,7 @@ void relay_channel_data(struct worker *w, struct pkt *p)
 	o.len = (uint16_t)n;
 	dst = (struct sock_addr){ c->ip, c->port };
 	o.df = relay_df(p, &dst);
-	relay_to_peer(w, p, s, &dst, c->csum, &c->nh, &o);
+	forward_to_peer(w, p, s, &dst, c->csum, &c->nh, &o);
 }
 
 /* The permission that lets a Send indication pass; or NULL, and why. */
@@ -113,7 +113,7 @@ static struct peer *send_find(struct worker *w, uint32_t slot, bool live,
 	return be16_get(ind->peer.port) ? perm : NULL;
 }
 
-/* A chained packet is read from a copy. Apart from relay_send(), whose frame stays small. */
+/* A chained packet is read from a copy. Apart from forward_send(), whose frame stays small. */
 static __rte_noinline enum drop send_parse_chained(const struct pkt *p, uint16_t len,
 						   struct send_ind *ind)
 {
@@ -123,7 +123,7 @@ static __rte_noinline enum drop send_parse_chained(const struct pkt *p, uint16_t
 	return send_parse(rte_pktmbuf_read(p->m, off, len, scratch), len, ind);
 }
 
-void relay_send(struct worker *w, struct pkt *p)
+void forward_send(struct worker *w, struct pkt *p)
 {
 	struct session *s = &w->session[p->slot];
 	struct send_ind ind = { 0 };
@@ -146,14 +146,14 @@ void relay_send(struct worker *w, struct pkt *p)
 	o.len = ind.data_len;
 	o.df = ind.dont_fragment || relay_df(p, &ind.peer);
 	/* The record's sum holds its own port (0 for a permission): exchange it for this one. */
-	relay_to_peer(w, p, s, &ind.peer,
-		      csum_fold(perm->csum + csum_neg(csum_fold(csum_be16(0, perm->port))) +
-				csum_fold(csum_be16(0, ind.peer.port))),
-		      &perm->nh, &o);
+	forward_to_peer(w, p, s, &ind.peer,
+			csum_fold(perm->csum + csum_neg(csum_fold(csum_be16(0, perm->port))) +
+				  csum_fold(csum_be16(0, ind.peer.port))),
+			&perm->nh, &o);
 }
 
-enum drop relay_find(struct worker *w, uint32_t slot, const uint8_t *msg, uint32_t len,
-		     struct relay_to *to)
+enum drop forward_find(struct worker *w, uint32_t slot, const uint8_t *msg, uint32_t len,
+		       struct forward_to *to)
 {
 	bool live = w->session[slot].expiry > w->now;
 	struct send_ind ind = { 0 };
@@ -165,25 +165,26 @@ enum drop relay_find(struct worker *w, uint32_t slot, const uint8_t *msg, uint32
 		r = channel_find(w, slot, live, msg, len, &n, &why);
 		if (!r)
 			return why;
-		*to = (struct relay_to){ .peer = { r->ip, r->port },
-					 .off = CHANDATA_HDR_LEN,
-					 .len = (uint16_t)n,
-					 .nh = &r->nh };
+		*to = (struct forward_to){ .peer = { r->ip, r->port },
+					   .off = CHANDATA_HDR_LEN,
+					   .len = (uint16_t)n,
+					   .nh = &r->nh };
 		return DROP_NONE;
 	}
 	why = send_parse(msg, len, &ind);
 	r = why == DROP_NONE ? send_find(w, slot, live, &ind, &why) : NULL;
 	if (!r)
 		return why;
-	*to = (struct relay_to){ .peer = ind.peer,
-				 .off = ind.data_off,
-				 .len = ind.data_len,
-				 .dont_fragment = ind.dont_fragment,
-				 .nh = &r->nh };
+	*to = (struct forward_to){ .peer = ind.peer,
+				   .off = ind.data_off,
+				   .len = ind.data_len,
+				   .dont_fragment = ind.dont_fragment,
+				   .nh = &r->nh };
 	return DROP_NONE;
 }
 
-void relay_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m, const struct relay_to *to)
+void forward_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m,
+		    const struct forward_to *to)
 {
 	const struct session *s = &w->session[slot];
 	const struct ctl_relay *r = &s->relay[ip_is_v4(&to->peer.ip) ? RELAY_V4 : RELAY_V6];
@@ -243,13 +244,13 @@ static inline void client_prefix(const struct worker *w, const struct session *s
  * To a client that has a connection: the datagram ends here (RFC 8656 15), so that its checksum is
  * judged, and what it carried goes on as a message of the stream, padded (12.5).
  */
-static __rte_noinline void relay_peer_leg(struct worker *w, struct pkt *p)
+static __rte_noinline void forward_peer_stream(struct worker *w, struct pkt *p)
 {
 	struct session *s = &w->session[p->slot];
 	const struct sock_addr peer = { p->src, p->sport };
 	struct relay_out o = { .len = pkt_payload_len(p) };
 	struct peer *c = peer_permitted(w, p, &peer);
-	uint8_t prefix[RELAY_PREFIX_MAX];
+	uint8_t prefix[FORWARD_PREFIX_MAX];
 	enum drop why = DROP_NONE;
 	uint64_t sum = 0;
 
@@ -261,7 +262,7 @@ static __rte_noinline void relay_peer_leg(struct worker *w, struct pkt *p)
 		why = DROP_SESSION_RATE;
 	else if (!pkt_l4_csum_ok(w, p))
 		why = DROP_UDP_CSUM;
-	else if (o.len > RELAY_INDICATION_MAX)
+	else if (o.len > FORWARD_INDICATION_MAX)
 		why = DROP_FRAG_NEEDED;
 	if (unlikely(why != DROP_NONE)) {
 		pkt_drop(w, p->m, why);
@@ -284,11 +285,11 @@ static __rte_noinline void relay_peer_leg(struct worker *w, struct pkt *p)
 	}
 }
 
-void relay_peer(struct worker *w, struct pkt *p)
+void forward_peer(struct worker *w, struct pkt *p)
 {
 	const struct sock_addr *local, peer = { p->src, p->sport };
 	struct session *s = &w->session[p->slot];
-	uint8_t prefix[RELAY_PREFIX_MAX];
+	uint8_t prefix[FORWARD_PREFIX_MAX];
 	struct relay_out o = { .len = pkt_payload_len(p) };
 	struct peer *c;
 
@@ -297,7 +298,7 @@ void relay_peer(struct worker *w, struct pkt *p)
 		return;
 	}
 	if (unlikely(s->conn_gen)) {
-		relay_peer_leg(w, p);
+		forward_peer_stream(w, p);
 		return;
 	}
 	c = peer_permitted(w, p, &peer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_DP_TURN_RELAY_H
-#define FL_DP_TURN_RELAY_H
+#ifndef FL_DP_TURN_FORWARD_H
+#define FL_DP_TURN_FORWARD_H
 
 /* TURN's datagrams and messages: what each is for, and what answers it. */
 #include "session.h"
@@ -8,12 +8,12 @@
 #include "../../lib/stun.h"
 
 enum {
-	RELAY_PREFIX_MAX = 64,	      /* header of the largest Data indication */
-	RELAY_INDICATION_MAX = 65496, /* data bytes that fit one with every attribute of ours */
+	FORWARD_PREFIX_MAX = 64,	/* header of the largest Data indication */
+	FORWARD_INDICATION_MAX = 65496, /* data bytes that fit one with every attribute of ours */
 };
 
 /* Where a client's message goes: what the look-up found. */
-struct relay_to {
+struct forward_to {
 	struct sock_addr peer;
 	uint32_t off;	    /* of the payload in the message */
 	uint16_t len;	    /* of the payload */
@@ -22,21 +22,22 @@ struct relay_to {
 };
 
 /* From a client: p->slot is a session's; the message starts with ChannelData or Send. */
-void relay_channel_data(struct worker *w, struct pkt *p);
-void relay_send(struct worker *w, struct pkt *p);
+void forward_channel_data(struct worker *w, struct pkt *p);
+void forward_send(struct worker *w, struct pkt *p);
 /* From a peer to a relayed port whose session is p->slot. */
-void relay_peer(struct worker *w, struct pkt *p);
+void forward_peer(struct worker *w, struct pkt *p);
 /* Passes a report about what that port sent to the client (RFC 8656 11.5, 11.6). Takes p->m. */
-void relay_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r);
+void forward_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r);
 
 /*
  * The same for a client's connection: len bytes at msg are one ChannelData message, of which only
  * the header is read, or one Send indication, of the session in slot. DROP_NONE when it may pass.
  */
-enum drop relay_find(struct worker *w, uint32_t slot, const uint8_t *msg, uint32_t len,
-		     struct relay_to *to);
+enum drop forward_find(struct worker *w, uint32_t slot, const uint8_t *msg, uint32_t len,
+		       struct forward_to *to);
 /* Sends the payload m holds as a datagram of our own making. Takes m. */
-void relay_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m, const struct relay_to *to);
+void forward_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m,
+		    const struct forward_to *to);
 
 /* What a Send indication says (RFC 8656 11.1); data_off counts from the start of the message. */
 struct send_ind {
@@ -50,7 +51,7 @@ struct send_ind {
 enum drop send_parse(const uint8_t *msg, uint32_t len, struct send_ind *ind);
 /*
  * Writes a Data indication (11.4) of len data bytes up to these; returns how many were written,
- * RELAY_PREFIX_MAX at most.
+ * FORWARD_PREFIX_MAX at most.
  */
 uint8_t data_prefix(uint8_t *h, const struct sock_addr *peer, uint16_t len, bool fingerprint);
 
