@@ -50,7 +50,7 @@ struct session {
 	uint32_t conn, conn_gen; /* the client's TCP connection on this worker; conn_gen 0: none */
 	/* Second line: the first permission or channel. */
 	struct peer first;
-	struct tcp_conn *peer_conns; /* with SESSION_TCP: those that end with it, see peer.h */
+	struct tcp_conn *peer_conns; /* with SESSION_TCP: those that end with it, see peer_conn.h */
 	struct meter asked;	     /* its requests over UDP, Binding included */
 	uint32_t peer_held;	     /* packet buffers that these hold together: tcp_share() */
 	uint64_t user;		     /* who is charged for them, 0: nobody knows; tcp_charge() */

@@ -3,7 +3,7 @@
  * How terminations of TCP and TLS end: 3GPP TS 23.334 5.11.2.x.4.3 to .4.5 and .5.2, whose clauses
  * tests are named after; R54, R57, R59. Each cause with what the remote gets, what the controller
  * is told, and the partner's fate: released in order with what was on its way to it, or reset.
- * Each kind of broken record is in tests/dp/tls/test_tls_close.c and test_hostile.c.
+ * Each kind of broken record is in tests/dp/tls/test_tls_close.c and test_tls_hostile.c.
  */
 #include "tests/world/stream_world.h"
 

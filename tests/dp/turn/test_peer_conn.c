@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Peers of TCP allocations (dp/turn/peer.h; R7, R37, R58, RFC 6062 4.3, 4.4, 5.2 to 5.5): a
+ * Peers of TCP allocations (dp/turn/peer_conn.h; R7, R37, R58, RFC 6062 4.3, 4.4, 5.2 to 5.5): a
  * connection to a peer, made or not, and one from a peer, if it is permitted, are told of; nothing
  * is read from either before it is joined with a client's, on this worker or another; who is not
  * joined in time is gone; all of a session's connections end with it, whatever state they are in.
