@@ -6,20 +6,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* A token bucket; one thread. */
 static bool bucket_admit(struct log_bucket *b)
 {
-	const uint64_t full = (uint64_t)LOG_BURST * 1000, now = clock_ms(CLOCK_MONOTONIC);
+	const struct meter_rate rate = meter_rate_make(LOG_RATE, 0, 1000 * LOG_BURST / LOG_RATE);
 
-	b->tokens_ms = b->begun ? b->tokens_ms + (now - b->last_ms) * LOG_RATE : full;
-	if (b->tokens_ms > full)
-		b->tokens_ms = full;
-	b->begun = true;
-	b->last_ms = now;
-	if (b->tokens_ms < 1000)
-		return false;
-	b->tokens_ms -= 1000;
-	return true;
+	return meter_wide_take(&b->meter, &rate, clock_ms(CLOCK_MONOTONIC) * 1000, 0);
 }
 
 __attribute__((format(printf, 2, 0))) static void write_line(struct log_bucket *b, const char *fmt,

@@ -6,9 +6,9 @@
  * Messages to the operator: one sentence a line on standard error. At most LOG_BURST lines at once
  * and LOG_RATE a second; what is held back is counted and told with the next line that goes.
  */
-#include <stdbool.h>
+#include "../lib/meter.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
 enum {
 	LOG_BURST = 50,
@@ -18,9 +18,8 @@ enum {
 
 /* Lines of one kind, which strangers can cause: they have a rate of their own. Starts as zero. */
 struct log_bucket {
-	uint64_t tokens_ms, last_ms;
+	struct meter_wide meter;
 	uint64_t held; /* lines held back since the last that went */
-	bool begun;
 };
 
 __attribute__((format(printf, 1, 2))) void log_line(const char *fmt, ...);

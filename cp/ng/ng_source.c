@@ -2,6 +2,7 @@
 #include "ng_source.h"
 
 #include "../context/share.h"
+#include "../../lib/meter.h"
 
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -18,8 +19,8 @@ struct source {
 	uint32_t pending, n_kept;
 	size_t bytes; /* of what is kept */
 	struct kept kept;
-	uint64_t last_ms; /* of its bucket */
-	uint64_t tokens;  /* thousandths of a command */
+	uint64_t heard_ms; /* when it sent its last command */
+	struct meter_wide meter;
 };
 
 struct ng_pending {
@@ -37,7 +38,7 @@ struct ng_pending {
 
 struct ng_sources {
 	struct siphash_key key;
-	uint32_t rate;
+	struct meter_rate rate;
 	uint32_t n_kept, n_pending;
 	size_t bytes;
 	struct kept kept;
@@ -50,7 +51,7 @@ struct ng_sources *ng_sources_open(uint32_t rate, const struct siphash_key *key)
 	struct ng_sources *t = calloc(1, sizeof(*t));
 
 	if (t) {
-		t->rate = rate;
+		t->rate = meter_rate_make(rate, 0, 1000);
 		t->key = *key;
 		TAILQ_INIT(&t->kept);
 	}
@@ -94,7 +95,7 @@ static void source_forget(struct ng_sources *t, struct source *s)
 }
 
 /* The one of that address; else a free place, or that of who was silent longest. */
-static struct source *source_find(struct ng_sources *t, const struct ip_addr *ip, uint64_t now_ms)
+static struct source *source_find(struct ng_sources *t, const struct ip_addr *ip)
 {
 	struct source *s, *place = NULL;
 
@@ -103,34 +104,16 @@ static struct source *source_find(struct ng_sources *t, const struct ip_addr *ip
 			return s;
 		if (s->pending)
 			continue;
-		if (!place || (place->used && (!s->used || s->last_ms < place->last_ms)))
+		if (!place || (place->used && (!s->used || s->heard_ms < place->heard_ms)))
 			place = s;
 	}
 	if (!place)
 		return NULL;
 	if (place->used)
 		source_forget(t, place);
-	*place = (struct source){
-		.ip = *ip, .used = true, .last_ms = now_ms, .tokens = UINT64_C(1000) * t->rate
-	};
+	*place = (struct source){ .ip = *ip, .used = true };
 	TAILQ_INIT(&place->kept);
 	return place;
-}
-
-/* A bucket of one second's commands. */
-static bool source_pays(const struct ng_sources *t, struct source *s, uint64_t now_ms)
-{
-	const uint64_t most = UINT64_C(1000) * t->rate;
-	uint64_t ms = now_ms > s->last_ms ? now_ms - s->last_ms : 0;
-
-	s->last_ms = now_ms;
-	if (!t->rate)
-		return true;
-	s->tokens = ms >= 1000 || s->tokens + ms * t->rate > most ? most : s->tokens + ms * t->rate;
-	if (s->tokens < 1000)
-		return false;
-	s->tokens -= 1000;
-	return true;
 }
 
 static struct pendings *bucket_of(struct ng_sources *t, const struct source *s, const void *cookie,
@@ -200,10 +183,11 @@ enum ng_verdict ng_sources_take(struct ng_sources *t, const struct ng_from *from
 	struct pendings *b;
 
 	expire(t, now_ms);
-	s = cookie_len <= NG_COOKIE_MAX ? source_find(t, &from->addr.ip, now_ms) : NULL;
+	s = cookie_len <= NG_COOKIE_MAX ? source_find(t, &from->addr.ip) : NULL;
 	if (!s)
 		return NG_FULL;
-	if (!source_pays(t, s, now_ms))
+	s->heard_ms = now_ms;
+	if (!meter_wide_take(&s->meter, &t->rate, now_ms * 1000, 0))
 		return NG_RATE;
 	b = bucket_of(t, s, cookie, cookie_len);
 	*p = find(b, s, cookie, cookie_len);
