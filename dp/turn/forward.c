@@ -213,15 +213,23 @@ void forward_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m,
 
 /* ---- peer to client ---- */
 
-/* The record that lets this peer's packet through, or NULL. */
-static inline struct peer *peer_permitted(struct worker *w, const struct pkt *p,
-					  const struct sock_addr *peer)
+/*
+ * Whether this peer's datagram may pass to the client of a session that lives: DROP_NONE, and in
+ * *record what lets it through; or why not.
+ */
+static inline enum drop peer_judge(struct worker *w, const struct pkt *p,
+				   const struct sock_addr *peer, struct peer **record)
 {
 	struct peer *c = session_peer(w, p->slot, peer);
 
 	if (unlikely(!c || c->channel == 0 || c->perm_expiry <= w->now))
 		c = session_permission(w, p->slot, &peer->ip);
-	return c;
+	*record = c;
+	if (unlikely(!c))
+		return DROP_NO_PERMISSION;
+	if (unlikely(!limit_pass(w, p->slot, LIMIT_TO_CLIENT, &p->src, pkt_payload_len(p))))
+		return DROP_SESSION_RATE;
+	return DROP_NONE;
 }
 
 /* What goes around the payload: ChannelData where a channel is bound, else a Data indication. */
@@ -249,20 +257,16 @@ static __rte_noinline void forward_peer_stream(struct worker *w, struct pkt *p)
 	struct session *s = &w->session[p->slot];
 	const struct sock_addr peer = { p->src, p->sport };
 	struct relay_out o = { .len = pkt_payload_len(p) };
-	struct peer *c = peer_permitted(w, p, &peer);
 	uint8_t prefix[FORWARD_PREFIX_MAX];
-	enum drop why = DROP_NONE;
+	enum drop why = DROP_RELAY_PORT;
+	struct peer *c = NULL;
 	uint64_t sum = 0;
 
-	if (s->flags & SESSION_TCP)
-		why = DROP_RELAY_PORT;
-	else if (!c)
-		why = DROP_NO_PERMISSION;
-	else if (!limit_pass(w, p->slot, LIMIT_TO_CLIENT, &p->src, o.len))
-		why = DROP_SESSION_RATE;
-	else if (!pkt_l4_csum_ok(w, p))
+	if (likely(!(s->flags & SESSION_TCP)))
+		why = peer_judge(w, p, &peer, &c);
+	if (why == DROP_NONE && !pkt_l4_csum_ok(w, p))
 		why = DROP_UDP_CSUM;
-	else if (o.len > FORWARD_INDICATION_MAX)
+	else if (why == DROP_NONE && o.len > FORWARD_INDICATION_MAX)
 		why = DROP_FRAG_NEEDED;
 	if (unlikely(why != DROP_NONE)) {
 		pkt_drop(w, p->m, why);
@@ -291,6 +295,7 @@ void forward_peer(struct worker *w, struct pkt *p)
 	struct session *s = &w->session[p->slot];
 	uint8_t prefix[FORWARD_PREFIX_MAX];
 	struct relay_out o = { .len = pkt_payload_len(p) };
+	enum drop why;
 	struct peer *c;
 
 	if (unlikely(s->expiry <= w->now)) {
@@ -301,13 +306,9 @@ void forward_peer(struct worker *w, struct pkt *p)
 		forward_peer_stream(w, p);
 		return;
 	}
-	c = peer_permitted(w, p, &peer);
-	if (unlikely(!c)) {
-		pkt_drop(w, p->m, DROP_NO_PERMISSION);
-		return;
-	}
-	if (unlikely(!limit_pass(w, p->slot, LIMIT_TO_CLIENT, &p->src, o.len))) {
-		pkt_drop(w, p->m, DROP_SESSION_RATE);
+	why = peer_judge(w, p, &peer, &c);
+	if (unlikely(why != DROP_NONE)) {
+		pkt_drop(w, p->m, why);
 		return;
 	}
 	local = &w->dp->conf->listener[s->listener].addr;
