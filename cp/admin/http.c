@@ -2,6 +2,7 @@
 #include "http.h"
 
 #include "../accept.h"
+#include "../room.h"
 #include "../socket.h"
 
 #include <errno.h>
@@ -9,16 +10,14 @@
 #include <event2/listener.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { BACKLOG = 16 };
 
 struct conn {
-	TAILQ_ENTRY(conn) entry; /* oldest first */
+	struct room_place place;
 	struct http *http;
-	struct ip_addr from;
 	struct bufferevent *bev;
 	struct event *late;
 	bool answered; /* what still comes is not read */
@@ -31,14 +30,12 @@ struct http {
 	struct event_base *base;
 	struct evconnlistener *listener;
 	struct accept_pause pause;
-	TAILQ_HEAD(conns, conn) conns;
-	uint32_t n_conns;
+	struct room conns; /* idle since they came, whether they have asked yet or do not read */
 };
 
 static void conn_free(struct conn *c)
 {
-	TAILQ_REMOVE(&c->http->conns, c, entry);
-	c->http->n_conns--;
+	room_leave(&c->http->conns, &c->place);
 	bufferevent_free(c->bev); /* and the socket */
 	event_free(c->late);
 	free(c);
@@ -237,47 +234,17 @@ static void conn_late(evutil_socket_t fd, short what, void *arg)
 
 /* ---- connections ---- */
 
-static uint32_t conns_from(const struct http *h, const struct ip_addr *from)
-{
-	const struct conn *c;
-	uint32_t n = 0;
-
-	TAILQ_FOREACH(c, &h->conns, entry) n += ip_eq(&c->from, from);
-	return n;
-}
-
-/*
- * The longest there of the source that has most of them, whether it has not asked yet or does not
- * read: both are as cheap for one who wants the others out.
- */
-static void conns_make_room(struct http *h)
-{
-	struct conn *c, *oldest = NULL;
-	uint32_t most = 0;
-
-	TAILQ_FOREACH(c, &h->conns, entry)
-	{
-		const uint32_t n = conns_from(h, &c->from);
-
-		if (n > most) {
-			most = n;
-			oldest = c;
-		}
-	}
-	conn_free(oldest);
-}
-
 static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa, int len,
 		     void *arg)
 {
 	static const struct timeval patience = { HTTP_REQUEST_S, 0 };
 	struct http *h = arg;
+	const struct ip_addr from = socket_addr_peer(sa, len).ip;
 	struct conn *c = calloc(1, sizeof(*c));
 
 	(void)l;
 	if (c) {
 		c->http = h;
-		c->from = socket_addr_peer(sa, len).ip;
 		c->late = evtimer_new(h->base, conn_late, c);
 		c->bev = bufferevent_socket_new(h->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	}
@@ -291,10 +258,9 @@ static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockad
 		free(c);
 		return;
 	}
-	if (h->n_conns == HTTP_CONNECTIONS)
-		conns_make_room(h);
-	TAILQ_INSERT_TAIL(&h->conns, c, entry);
-	h->n_conns++;
+	if (h->conns.n == HTTP_CONNECTIONS)
+		conn_free(room_make(&h->conns, from.b, sizeof(from.b), NULL));
+	room_enter(&h->conns, &c->place, c, from.b, sizeof(from.b));
 	event_add(c->late, &patience);
 	bufferevent_setcb(c->bev, conn_readable, conn_sent, conn_event, c);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, HTTP_HEAD_MAX + 1);
@@ -339,7 +305,7 @@ struct http *http_open(struct event_base *base, const struct ip_addr *ip, uint16
 	h->handler = handler;
 	h->ctx = ctx;
 	h->base = base;
-	TAILQ_INIT(&h->conns);
+	room_init(&h->conns);
 	errno = ENOMEM;
 	if (accept_pause_open(&h->pause, base) && http_listen(h, ip, port))
 		return h;
@@ -355,7 +321,7 @@ void http_close(struct http *h)
 
 	if (!h)
 		return;
-	while ((c = TAILQ_FIRST(&h->conns)))
+	while ((c = room_first(&h->conns)))
 		conn_free(c);
 	accept_pause_close(&h->pause);
 	if (h->listener)

@@ -3,6 +3,7 @@
 #include "rpc.h"
 
 #include "../accept.h"
+#include "../room.h"
 
 #include <errno.h>
 #include <event2/buffer.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,11 +26,10 @@ enum {
 };
 
 struct control_client {
-	TAILQ_ENTRY(control_client) entry;
+	struct room_place place; /* of the process that connected; 0: it cannot be seen from here */
 	struct rpc *rpc;
 	struct bufferevent *bev;
 	struct rpc_later *later; /* the request in hand is not answered yet */
-	pid_t process;		 /* that connected; 0: it cannot be seen from here */
 	bool eof;		 /* it will send no more, but wants its replies */
 	bool closing;		 /* no more requests are taken; goes when its output is flushed */
 };
@@ -42,9 +41,7 @@ struct rpc {
 	void *ctx;
 	struct evconnlistener *listener;
 	struct accept_pause pause;
-	TAILQ_HEAD(control_clients, control_client)
-	clients; /* by their last request, the oldest first */
-	uint32_t n_clients;
+	struct room clients; /* idle since they asked for something, or read of an answer */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
@@ -52,8 +49,7 @@ static void client_free(struct control_client *c)
 {
 	if (c->later)
 		rpc_later_wait(c->later, NULL, NULL);
-	TAILQ_REMOVE(&c->rpc->clients, c, entry);
-	c->rpc->n_clients--;
+	room_leave(&c->rpc->clients, &c->place);
 	bufferevent_free(c->bev); /* closes the descriptor too */
 	free(c);
 }
@@ -78,20 +74,13 @@ static void client_refuse(struct control_client *c, enum rpc_code code, const ch
 
 static void client_answered(void *arg, char *line);
 
-/* It has asked for something, or read of an answer: it is the last that makes room for another. */
-static void client_lives(struct control_client *c)
-{
-	TAILQ_REMOVE(&c->rpc->clients, c, entry);
-	TAILQ_INSERT_TAIL(&c->rpc->clients, c, entry);
-}
-
 /* Takes a request. False if its answer has to be waited for. */
 static bool client_line(struct control_client *c, const char *line, size_t len)
 {
 	struct rpc *r = c->rpc;
 	char *reply;
 
-	client_lives(c);
+	room_used(&r->clients, &c->place);
 	reply = rpc_answer(r->methods, r->n_methods, r->ctx, line, len, &c->later);
 
 	if (c->later) {
@@ -170,8 +159,10 @@ static void client_serve(struct bufferevent *bev, void *arg)
 /* Half of what it was to be told has gone, or all. */
 static void client_wrote(struct bufferevent *bev, void *arg)
 {
-	client_lives(arg);
-	client_serve(bev, arg);
+	struct control_client *c = arg;
+
+	room_used(&c->rpc->clients, &c->place);
+	client_serve(bev, c);
 }
 
 static void client_answered(void *arg, char *line)
@@ -198,18 +189,6 @@ static void client_event(struct bufferevent *bev, short what, void *arg)
 	}
 }
 
-static uint32_t clients_of(const struct rpc *r, pid_t process)
-{
-	const struct control_client *c;
-	uint32_t n = 0;
-
-	TAILQ_FOREACH(c, &r->clients, entry)
-	{
-		n += c->process == process;
-	}
-	return n;
-}
-
 /* It has sent what its turn to be read has not come for yet. */
 static bool client_asks(const struct control_client *c)
 {
@@ -220,40 +199,20 @@ static bool client_asks(const struct control_client *c)
 }
 
 /* How little it is idle: 0 is, 1 will be served this turn, 2 waits for its answer. */
-static int client_busy(const struct control_client *c)
+static int client_busy(const void *conn)
 {
+	const struct control_client *c = conn;
+
 	return c->later ? 2 : client_asks(c);
 }
 
 /*
- * Who makes room for another, or clients that are idle, or that do not read, would take all places:
- * of the process that has most of them the one that is least busy, and of these the one that has
- * neither asked nor read anything for longest.
+ * Makes room for another of that process, or clients that are idle, or that do not read, would take
+ * all places. What it was answered goes before it does; where all has gone it hears why.
  */
-static struct control_client *client_victim(const struct rpc *r)
+static void client_displace(struct rpc *r, pid_t process)
 {
-	struct control_client *c, *victim = NULL;
-	uint32_t most = 0;
-	int least = 0;
-
-	TAILQ_FOREACH(c, &r->clients, entry)
-	{
-		uint32_t n = clients_of(r, c->process);
-		int busy = n < most ? 0 : client_busy(c);
-
-		if (n > most || (n == most && busy < least)) {
-			victim = c;
-			most = n;
-			least = busy;
-		}
-	}
-	return victim;
-}
-
-/* What it was answered goes before it does; where all has gone it hears why. */
-static void client_displace(struct rpc *r)
-{
-	struct control_client *c = client_victim(r);
+	struct control_client *c = room_make(&r->clients, &process, sizeof(process), client_busy);
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 	int fd = bufferevent_getfd(c->bev);
 	char *line;
@@ -281,8 +240,9 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 
 	(void)sa;
 	(void)len;
-	if (r->n_clients >= r->limits.clients)
-		client_displace(r);
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n);
+	if (r->clients.n >= r->limits.clients)
+		client_displace(r, who.pid);
 	c = calloc(1, sizeof(*c));
 	if (c)
 		c->bev =
@@ -293,10 +253,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 		return;
 	}
 	c->rpc = r;
-	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n);
-	c->process = who.pid;
-	TAILQ_INSERT_TAIL(&r->clients, c, entry);
-	r->n_clients++;
+	room_enter(&r->clients, &c->place, c, &who.pid, sizeof(who.pid));
 	bufferevent_setcb(c->bev, client_serve, client_wrote, client_event, c);
 	/* One byte past the limit tells a long line from one that just fits. */
 	bufferevent_setwatermark(c->bev, EV_READ, 0, r->limits.line + 1);
@@ -389,7 +346,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 			.limits = *limits, .methods = methods, .n_methods = n, .ctx = ctx
 		};
 		snprintf(r->path, sizeof(r->path), "%s", path);
-		TAILQ_INIT(&r->clients);
+		room_init(&r->clients);
 		ready = accept_pause_open(&r->pause, base);
 		r->listener = evconnlistener_new(
 		    base, client_accept, r, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
@@ -412,7 +369,7 @@ void rpc_stop(struct rpc *r)
 
 	if (!r)
 		return;
-	while ((c = TAILQ_FIRST(&r->clients)))
+	while ((c = room_first(&r->clients)))
 		client_free(c);
 	accept_pause_close(&r->pause);
 	if (r->listener) {

@@ -6,6 +6,7 @@
 #include "ng_priv.h"
 
 #include "../accept.h"
+#include "../room.h"
 #include "../socket.h"
 #include "ng_ws_handshake.h"
 
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <unistd.h>
 #include <wslay/wslay.h>
 
@@ -31,13 +31,12 @@ enum {
 };
 
 struct ng_conn {
-	LIST_ENTRY(ng_conn) entry;
+	struct room_place place;
 	struct ng_ws *ws;
 	struct bufferevent *bev;
 	wslay_event_context_ptr frames; /* NULL: before the handshake */
 	struct ng_from from;
 	struct ip_addr self; /* ours that it connected to */
-	uint64_t heard_ms;   /* its last message, or that it connected */
 	bool reading;	     /* frames are being taken: what is written goes out afterwards */
 	bool gone;	     /* to be freed when nothing of it is under way any more */
 };
@@ -47,13 +46,13 @@ struct ng_ws {
 	struct evconnlistener *listener;
 	struct accept_pause pause;
 	uint64_t last; /* number given to a connection */
-	LIST_HEAD(, ng_conn) clients;
+	struct room clients; /* idle since their last message */
 };
 
 static void client_free(struct ng_conn *c)
 {
-	LIST_REMOVE(c, entry);
-	c->ws->ng->stats.websockets--;
+	room_leave(&c->ws->clients, &c->place);
+	c->ws->ng->stats.websockets = c->ws->clients.n;
 	if (c->frames)
 		wslay_event_context_free(c->frames);
 	bufferevent_free(c->bev);
@@ -93,7 +92,7 @@ static void message(wslay_event_context_ptr w, const struct wslay_event_on_msg_r
 	struct ng_conn *c = arg;
 
 	(void)w;
-	c->heard_ms = c->ws->ng->s->now_ms;
+	room_used(&c->ws->clients, &c->place);
 	if (!wslay_is_ctrl_frame(m->opcode) && !c->gone)
 		ng_take(c->ws->ng, &c->from, m->msg, m->msg_length);
 }
@@ -119,14 +118,16 @@ static void client_flush(struct ng_conn *c)
 void ng_ws_send(struct ng_ws *ws, uint64_t number, const void *p, size_t len, bool text)
 {
 	const struct wslay_event_msg m = { text ? WSLAY_TEXT_FRAME : WSLAY_BINARY_FRAME, p, len };
-	struct ng_conn *c;
+	struct ng_conn *c = NULL;
+	struct room_place *place;
 
-	LIST_FOREACH(c, &ws->clients, entry)
+	TAILQ_FOREACH(place, &ws->clients.places, entry)
 	{
+		c = place->conn;
 		if (c->from.websocket == number)
 			break;
 	}
-	if (!c || !c->frames || c->gone)
+	if (!place || !c->frames || c->gone)
 		return;
 	/* Of frames that were read together, each may have an answer of 64 kB. */
 	if (wslay_event_get_queued_msg_length(c->frames) > OUTPUT_MAX ||
@@ -220,39 +221,6 @@ static struct ip_addr local_of(int fd)
 	return socket_addr_get(&sa).ip;
 }
 
-static uint32_t clients_of(const struct ng_ws *w, const struct ip_addr *ip)
-{
-	const struct ng_conn *c;
-	uint32_t n = 0;
-
-	LIST_FOREACH(c, &w->clients, entry) n += ip_eq(&c->from.addr.ip, ip);
-	return n;
-}
-
-/*
- * Room for one more from there. Who holds most has to part with what was silent longest, so that
- * one source does not keep out the others (R27). False: the newcomer holds as many.
- */
-static bool clients_room(struct ng_ws *w, const struct ip_addr *ip)
-{
-	uint32_t most = clients_of(w, ip) + 1;
-	struct ng_conn *c, *last = NULL;
-
-	if (w->ng->stats.websockets < CLIENTS_MAX)
-		return true;
-	LIST_FOREACH(c, &w->clients, entry)
-	{
-		uint32_t n = clients_of(w, &c->from.addr.ip);
-
-		if (n > most || (last && n == most && c->heard_ms < last->heard_ms))
-			last = c;
-		most = n > most ? n : most;
-	}
-	if (last)
-		client_free(last);
-	return last != NULL;
-}
-
 static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *sa,
 			  int len, void *arg)
 {
@@ -266,7 +234,9 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 		close(fd);
 		return;
 	}
-	c = clients_room(w, &from.ip) ? calloc(1, sizeof(*c)) : NULL;
+	if (w->clients.n == CLIENTS_MAX)
+		client_free(room_make(&w->clients, from.ip.b, sizeof(from.ip.b), NULL));
+	c = calloc(1, sizeof(*c));
 	if (c)
 		c->bev =
 		    bufferevent_socket_new(evconnlistener_get_base(l), fd, BEV_OPT_CLOSE_ON_FREE);
@@ -279,9 +249,8 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 	c->ws = w;
 	c->from = (struct ng_from){ from, ++w->last };
 	c->self = local_of(fd);
-	c->heard_ms = w->ng->s->now_ms;
-	LIST_INSERT_HEAD(&w->clients, c, entry);
-	w->ng->stats.websockets++;
+	room_enter(&w->clients, &c->place, c, from.ip.b, sizeof(from.ip.b));
+	w->ng->stats.websockets = w->clients.n;
 	bufferevent_setcb(c->bev, client_read, client_written, client_event, c);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, NG_MESSAGE_MAX + HEAD_MAX);
 	bufferevent_set_timeouts(c->bev, &handshake, &handshake);
@@ -304,7 +273,7 @@ struct ng_ws *ng_ws_open(struct ng *n, struct event_base *base, char *err, size_
 
 	if (w && fd >= 0) {
 		w->ng = n;
-		LIST_INIT(&w->clients);
+		room_init(&w->clients);
 		ready = accept_pause_open(&w->pause, base);
 		w->listener =
 		    evconnlistener_new(base, client_accept, w,
@@ -325,10 +294,12 @@ struct ng_ws *ng_ws_open(struct ng *n, struct event_base *base, char *err, size_
 
 void ng_ws_close(struct ng_ws *w)
 {
+	struct ng_conn *c;
+
 	if (!w)
 		return;
-	while (LIST_FIRST(&w->clients))
-		client_free(LIST_FIRST(&w->clients));
+	while ((c = room_first(&w->clients)))
+		client_free(c);
 	accept_pause_close(&w->pause);
 	if (w->listener)
 		evconnlistener_free(w->listener);

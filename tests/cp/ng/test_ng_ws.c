@@ -278,15 +278,14 @@ static void who_has_most_connections_makes_room(void **state)
 	assert_true(pongs(w, fd[0]));
 	assert_false(pongs(w, fd[1]));
 	assert_true(pongs(w, fd[2]));
-	/* Until both have as many: then who comes has to go. */
-	for (int i = 1; i < ALL / 2; i++)
+	/* Until both have as many: then who comes takes the place of one of his own. */
+	for (int i = 1; i < OTHERS; i++)
 		other[i] = opened_of(w, 3);
-	for (int i = ALL / 2; i < OTHERS; i++) {
-		other[i] = client_of(w, 3);
-		assert_false(pongs(w, other[i]));
-	}
-	assert_true(pongs(w, fd[0]));
-	assert_int_equal(ng_stats(w->ng)->full, OTHERS - ALL / 2);
+	for (int i = 0; i < OTHERS; i++)
+		assert_int_equal(pongs(w, other[i]), i >= OTHERS - ALL / 2);
+	for (int i = 0; i < ALL; i++) /* of the first, those two have asked since */
+		assert_int_equal(pongs(w, fd[i]), i == 0 || i == 2 || i > ALL / 2 + 1);
+	assert_int_equal(ng_stats(w->ng)->websockets, ALL);
 	for (int i = 0; i < ALL; i++)
 		close(fd[i]);
 	for (int i = 0; i < OTHERS; i++)
