@@ -142,6 +142,7 @@ void show_status(const json_t *result, FILE *out)
 		 members(json_object_get(result, "peer_connections"), buf, sizeof(buf)));
 	grid_row(g, "requests", members(json_object_get(result, "requests"), buf, sizeof(buf)));
 	grid_row(g, "replies", members(json_object_get(result, "replies"), buf, sizeof(buf)));
+	grid_row(g, "peers denied", unit_exact(get_int(result, "peers_denied"), n, sizeof(n)));
 	grid_row(g, "lost", members(json_object_get(result, "lost"), buf, sizeof(buf)));
 	status_bugs(json_object_get(result, "bugs"), g);
 	grid_print(g, 0, out);

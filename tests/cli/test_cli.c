@@ -142,7 +142,8 @@ static void test_status(void **state)
 			  "\"peer_connections\":{\"pending\":2,\"max\":512,\"failed\":0},"
 			  "\"users\":{\"active\":3,\"allocations_max\":10},"
 			  "\"requests\":{\"allocate\":1024,\"refresh\":0,\"channel-bind\":3},"
-			  "\"replies\":{\"success\":15,\"401\":12},\"lost\":{\"too_old\":0}}");
+			  "\"replies\":{\"success\":15,\"401\":12},\"peers_denied\":1007,"
+			  "\"lost\":{\"too_old\":0}}");
 	FILE *out = capture();
 
 	(void)state;
@@ -161,6 +162,7 @@ static void test_status(void **state)
 	       "to peers       pending 2, max 512\n"
 	       "requests       allocate 1,024, channel-bind 3\n"
 	       "replies        success 15, 401 12\n"
+	       "peers denied   1,007\n"
 	       "lost           none\n");
 	json_decref(r);
 }
@@ -184,6 +186,7 @@ static void test_status_away(void **state)
 		    "to peers       none\n"
 		    "requests       none\n"
 		    "replies        none\n"
+		    "peers denied   0\n"
 		    "lost           none\n");
 	json_decref(r);
 }
