@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The one exit of packets that go nowhere. */
+/* The exit of packets that go nowhere. */
 #include "trace.h"
 #include "../lib/probe.h"
 
@@ -14,5 +14,13 @@ void pkt_drop(struct worker *w, struct rte_mbuf *m, enum drop reason)
 	drop_n(w, reason, 1);
 	if (unlikely(w->trace))
 		w->trace->look(w, TRACE_DROPPED, reason, m);
+	rte_pktmbuf_free(m);
+}
+
+void message_drop(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m, enum drop reason)
+{
+	drop_n(w, reason, 1);
+	if (unlikely(w->trace))
+		w->trace->message(w, TRACE_DROPPED, reason, c, m->ol_flags, m->pkt_len);
 	rte_pktmbuf_free(m);
 }

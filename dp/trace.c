@@ -2,6 +2,7 @@
 #include "trace.h"
 #include "boundary.h"
 #include "relayed.h"
+#include "tcp/tcp.h"
 #include "turn/session.h"
 
 #include <netinet/in.h>
@@ -90,7 +91,7 @@ static bool tuple_read(const struct rte_mbuf *m, struct tuple *t)
 /* ---- whose it is ---- */
 
 /* The session of a packet between an address of ours and another; SLOT_NONE if it is none's. */
-static uint32_t session_between(const struct worker *w, const struct sock_addr *ours,
+static uint32_t session_between(const struct worker *w, uint8_t proto, const struct sock_addr *ours,
 				const struct sock_addr *other)
 {
 	const struct local_addr *l = dplane_local(w->dp, &ours->ip);
@@ -102,6 +103,8 @@ static uint32_t session_between(const struct worker *w, const struct sock_addr *
 		return SLOT_NONE;
 	if (entry != SLOT_NONE)
 		return relayed_is_session(entry) ? entry : SLOT_NONE;
+	if (proto == IPPROTO_TCP)
+		return tcp_session(w, ours, other);
 	listener = dplane_listener(w->dp, &ours->ip, port);
 	if (listener == LOCAL_NONE)
 		return SLOT_NONE;
@@ -111,9 +114,9 @@ static uint32_t session_between(const struct worker *w, const struct sock_addr *
 
 static uint32_t session_seen(const struct worker *w, const struct tuple *t)
 {
-	const uint32_t slot = session_between(w, &t->dst, &t->src);
+	const uint32_t slot = session_between(w, t->proto, &t->dst, &t->src);
 
-	return slot != SLOT_NONE ? slot : session_between(w, &t->src, &t->dst);
+	return slot != SLOT_NONE ? slot : session_between(w, t->proto, &t->src, &t->dst);
 }
 
 static bool addr_wanted(const struct sock_addr *want, const struct sock_addr *is)
@@ -153,10 +156,49 @@ static struct ctl_trace *trace_slot(struct worker *w)
 	return room ? (struct ctl_trace *)ring_slot(&t->ring, 0) : NULL;
 }
 
+/* Of what passed the filter as a packet; ring_publish() follows. NULL: it is not told. */
+static struct ctl_trace *trace_write(struct worker *w, enum ctl_trace_event e, enum drop why,
+				     const struct tuple *k, uint32_t slot, uint32_t len)
+{
+	const struct trace *t = w->trace;
+	const struct ctl_trace_filter *f = &t->filter;
+	struct ctl_trace *r;
+
+	if (e != TRACE_DROPPED ? f->drops
+			       : f->reason != CTL_TRACE_ANY && f->reason != (uint32_t)why)
+		return NULL;
+	r = trace_slot(w);
+	if (r)
+		*r = (struct ctl_trace){ .us = w->now_us,
+					 .id = t->id,
+					 .lost = t->lost,
+					 .session = slot,
+					 .len = len,
+					 .event = (uint16_t)e,
+					 .reason = (uint16_t)(e == TRACE_DROPPED ? why : 0),
+					 .src = k->src,
+					 .dst = k->dst,
+					 .proto = k->proto };
+	return r;
+}
+
+/* It is shown between the addresses of its connection. */
+static void message_look(struct worker *w, enum ctl_trace_event e, enum drop why,
+			 struct tcp_conn *c, uint64_t flags, uint32_t len)
+{
+	const struct tcp_app *app = tcp_app(c);
+	const uint32_t slot = app && app->session ? app->session(c) : SLOT_NONE;
+	struct tuple k = { .proto = IPPROTO_TCP };
+
+	tcp_addrs(w, c, &k.src, &k.dst);
+	if (((flags & w->trace->mark) || wanted(w, &k, slot)) &&
+	    trace_write(w, e, why, &k, slot, len))
+		ring_publish(&w->trace->ring, 1);
+}
+
 static void trace_look(struct worker *w, enum ctl_trace_event e, enum drop why, struct rte_mbuf *m)
 {
 	struct trace *t = w->trace;
-	const struct ctl_trace_filter *f = &t->filter;
 	struct ctl_trace *r;
 	struct tuple k;
 	const bool ip = tuple_read(m, &k);
@@ -165,23 +207,10 @@ static void trace_look(struct worker *w, enum ctl_trace_event e, enum drop why, 
 	if (!(m->ol_flags & t->mark) && !wanted(w, &k, slot))
 		return;
 	m->ol_flags |= t->mark;
-	if (e != TRACE_DROPPED ? f->drops
-			       : f->reason != CTL_TRACE_ANY && f->reason != (uint32_t)why)
-		return;
-	r = trace_slot(w);
+	r = trace_write(w, e, why, &k, slot, m->pkt_len);
 	if (!r)
 		return;
-	*r = (struct ctl_trace){ .us = w->now_us,
-				 .id = t->id,
-				 .lost = t->lost,
-				 .session = slot,
-				 .len = m->pkt_len,
-				 .event = (uint16_t)e,
-				 .reason = (uint16_t)(e == TRACE_DROPPED ? why : 0),
-				 .src = k.src,
-				 .dst = k.dst,
-				 .proto = k.proto };
-	if (f->bytes && ip) {
+	if (t->filter.bytes && ip) {
 		r->n_bytes = (uint8_t)RTE_MIN(m->data_len - k.ip, CTL_TRACE_BYTES);
 		memcpy(r->bytes, rte_pktmbuf_mtod_offset(m, const uint8_t *, k.ip), r->n_bytes);
 	}
@@ -201,6 +230,7 @@ bool trace_create(struct worker *w)
 	if (!t)
 		return false;
 	t->look = trace_look;
+	t->message = message_look;
 	t->mark = bit < 0 ? 0 : UINT64_C(1) << bit;
 	return ring_attach_writer(
 	    &t->ring, (struct ring_shm *)((uint8_t *)dp->region + w->boundary.layout.trace),

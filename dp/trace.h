@@ -13,6 +13,9 @@
 struct trace {
 	/* A function of trace.c, which knows sessions; those that are looked at do not. */
 	void (*look)(struct worker *w, enum ctl_trace_event e, enum drop why, struct rte_mbuf *m);
+	/* The same of a message for a client over TCP, which has no headers of its own. */
+	void (*message)(struct worker *w, enum ctl_trace_event e, enum drop why, struct tcp_conn *c,
+			uint64_t flags, uint32_t len);
 	struct ring ring;
 	struct ctl_trace_filter filter;
 	uint64_t mark; /* in ol_flags: the packet was told of before; 0: there is no such bit */
@@ -35,6 +38,14 @@ static inline void trace_packet(struct worker *w, enum ctl_trace_event e, struct
 {
 	if (unlikely(w->trace))
 		w->trace->look(w, e, DROP_NONE, m);
+}
+
+/* Something happened to a message for the client on c; flags are its mbuf's. */
+static inline void trace_message(struct worker *w, enum ctl_trace_event e, struct tcp_conn *c,
+				 uint64_t flags, uint32_t len)
+{
+	if (unlikely(w->trace))
+		w->trace->message(w, e, DROP_NONE, c, flags, len);
 }
 
 #endif

@@ -34,6 +34,7 @@ struct audit;
 struct net;
 struct tcp;
 struct tls_worker;
+struct tcp_conn;
 struct trace;
 
 /* What a received packet is, once parsed. Addresses are in the 16-byte form. */
@@ -163,6 +164,8 @@ static inline void count_set(struct worker *w, enum counter c, uint64_t v)
 /* The one exit of packets that go nowhere (drop.c): n of them, or m, which is taken. */
 void drop_n(struct worker *w, enum drop reason, uint64_t n);
 void pkt_drop(struct worker *w, struct rte_mbuf *m, enum drop reason);
+/* The same of a message for the client on connection c. */
+void message_drop(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m, enum drop reason);
 
 /* A packet that ended here as it should. */
 static inline void pkt_consume(struct worker *w, struct rte_mbuf *m)

@@ -640,6 +640,8 @@ enum ctl_trace_event {
 	TRACE_HANDED, /* to this worker, by another */
 	TRACE_PUNTED,
 	TRACE_RELAYED,
+	TRACE_WAITING,	/* a message for a client over TCP, until its stream takes it */
+	TRACE_STREAMED, /* and when it was written there */
 	TRACE_SENT,
 	TRACE_DROPPED,
 	TRACE_EVENTS
@@ -668,7 +670,7 @@ struct ctl_trace {
 	uint32_t id;
 	uint32_t lost;	  /* of this trace, so far, since the ring was full */
 	uint32_t session; /* slot, CTL_TRACE_ANY if it is none's */
-	uint32_t len;	  /* of the frame */
+	uint32_t len;	  /* of the frame, or of the message */
 	uint16_t event;	  /* enum ctl_trace_event */
 	uint16_t reason;  /* enum drop, with TRACE_DROPPED */
 	struct sock_addr src, dst; /* :: where it is no IP packet */

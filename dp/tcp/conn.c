@@ -32,6 +32,18 @@ uint32_t conn_lookup(const struct worker *w, const struct pkt *p)
 	return entry_get(w, &k);
 }
 
+struct tcp_conn *conn_between(const struct worker *w, const struct sock_addr *local,
+			      const struct sock_addr *remote)
+{
+	struct pkt p = { .src = remote->ip,
+			 .sport = remote->port,
+			 .dport = local->port,
+			 .local = dplane_local(w->dp, &local->ip) };
+	uint32_t e = p.local ? conn_lookup(w, &p) : SLOT_NONE;
+
+	return e != SLOT_NONE && (e & 3) == ENTRY_CONN ? &w->tcp->conn[e >> 2] : NULL;
+}
+
 uint32_t conn_entry(const struct worker *w, const struct tcp_conn *c)
 {
 	struct key24 k = conn_key(c);

@@ -342,6 +342,9 @@ struct tcp_conn *conn_alloc(struct worker *w);
  * above; SLOT_NONE: nothing.
  */
 uint32_t conn_lookup(const struct worker *w, const struct pkt *p);
+/* The connection between these addresses; NULL: there is none. */
+struct tcp_conn *conn_between(const struct worker *w, const struct sock_addr *local,
+			      const struct sock_addr *remote);
 struct key24 conn_key(const struct tcp_conn *c);
 /* The same for c's addresses. */
 uint32_t conn_entry(const struct worker *w, const struct tcp_conn *c);

@@ -2,22 +2,10 @@
 /* What ICMP errors do to connections (RFC 5927). */
 #include "conn.h"
 
-static struct tcp_conn *icmp_conn(struct worker *w, const struct sock_addr *local,
-				  const struct sock_addr *remote)
-{
-	struct pkt p = { .src = remote->ip,
-			 .sport = remote->port,
-			 .dport = local->port,
-			 .local = dplane_local(w->dp, &local->ip) };
-	uint32_t e = p.local ? conn_lookup(w, &p) : SLOT_NONE;
-
-	return e != SLOT_NONE && (e & 3) == ENTRY_CONN ? &w->tcp->conn[e >> 2] : NULL;
-}
-
 bool tcp_icmp(struct worker *w, const struct sock_addr *local, const struct sock_addr *remote,
 	      uint32_t seq, uint32_t mtu)
 {
-	struct tcp_conn *c = icmp_conn(w, local, remote);
+	struct tcp_conn *c = conn_between(w, local, remote);
 	uint32_t min;
 
 	/* Only who has seen what is under way can quote it (RFC 5927 4.1). */

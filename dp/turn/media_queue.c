@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "media_queue.h"
+#include "../trace.h"
 
 enum { MEDIA_COST_MIN = 256 };
 
@@ -41,6 +42,7 @@ static bool media_put(struct worker *w, struct tcp_conn *c, struct media_queue *
 		return false;
 	count_add(w, CNT_MADE, m->nb_segs - 1u);
 	m->hash.usr = (uint32_t)w->now_ms;
+	trace_message(w, TRACE_WAITING, c, m->ol_flags, m->pkt_len);
 	if (q->tail)
 		q->tail->next = m;
 	else
@@ -53,7 +55,7 @@ static bool media_put(struct worker *w, struct tcp_conn *c, struct media_queue *
 void media_queue_clear(struct worker *w, struct tcp_conn *c, struct media_queue *q, enum drop why)
 {
 	while (q->head)
-		pkt_drop(w, media_take(w, c, q), why);
+		message_drop(w, c, media_take(w, c, q), why);
 }
 
 void media_queue_expire(struct worker *w, struct tcp_conn *c, struct media_queue *q)
@@ -61,7 +63,26 @@ void media_queue_expire(struct worker *w, struct tcp_conn *c, struct media_queue
 	uint32_t age_ms = w->dp->conf->tcp.media_age_ms;
 
 	while (q->head && (uint32_t)w->now_ms - media_queue_came_ms(q) > age_ms)
-		pkt_drop(w, media_take(w, c, q), DROP_MEDIA_OLD);
+		message_drop(w, c, media_take(w, c, q), DROP_MEDIA_OLD);
+}
+
+/* Somebody looks. The stream keeps or frees m, so what is told of it is read before. */
+static __rte_noinline bool media_write_traced(struct worker *w, struct tcp_conn *c,
+					      struct rte_mbuf *m)
+{
+	const uint64_t flags = m->ol_flags;
+	const uint32_t len = m->pkt_len;
+
+	if (!tcp_send(w, c, m))
+		return false;
+	trace_message(w, TRACE_STREAMED, c, flags, len);
+	return true;
+}
+
+/* tcp_send() of a message. */
+static inline bool media_write(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
+{
+	return likely(!w->trace) ? tcp_send(w, c, m) : media_write_traced(w, c, m);
 }
 
 /*
@@ -79,8 +100,8 @@ void media_queue_flush(struct worker *w, struct tcp_conn *c, struct media_queue 
 	while (q->head && media_may_go(w, c) && tcp_send_room(w, c) >= q->head->pkt_len) {
 		struct rte_mbuf *m = media_take(w, c, q);
 
-		if (!tcp_send(w, c, m))
-			pkt_drop(w, m, DROP_TCP_MEMORY);
+		if (!media_write(w, c, m))
+			message_drop(w, c, m, DROP_TCP_MEMORY);
 	}
 	if (q->head)
 		tcp_send_wait(c);
@@ -93,17 +114,17 @@ bool media_queue_send(struct worker *w, struct tcp_conn *c, struct media_queue *
 
 	if (q->head)
 		media_queue_flush(w, c, q); /* what is older goes first, or is too old */
-	if (likely(!q->head && media_may_go(w, c)) && tcp_send(w, c, m))
+	if (likely(!q->head && media_may_go(w, c)) && media_write(w, c, m))
 		return true;
 	/* It takes the place of others only if there is one for it. */
 	if (unlikely(m->pkt_len > max)) {
-		pkt_drop(w, m, DROP_MEDIA_FULL);
+		message_drop(w, c, m, DROP_MEDIA_FULL);
 		return false;
 	}
 	while (q->head && q->bytes + media_cost(m) > max)
-		pkt_drop(w, media_take(w, c, q), DROP_MEDIA_FULL);
+		message_drop(w, c, media_take(w, c, q), DROP_MEDIA_FULL);
 	if (!media_put(w, c, q, m)) {
-		pkt_drop(w, m, DROP_TCP_MEMORY);
+		message_drop(w, c, m, DROP_TCP_MEMORY);
 		return false;
 	}
 	tcp_send_wait(c);

@@ -253,6 +253,20 @@ struct ctl_conn tcp_name(const struct worker *w, const struct tcp_conn *c)
 	return (struct ctl_conn){ (uint32_t)(c - conn), c->gen };
 }
 
+uint32_t tcp_session(const struct worker *w, const struct sock_addr *local,
+		     const struct sock_addr *remote)
+{
+	struct tcp_conn *c;
+
+	(void)w;
+	for (c = conn; c < conn + FAKE_CONNS; c++) {
+		if (c->gen & 1 && !c->dead && memcmp(&c->local, local, sizeof(*local)) == 0 &&
+		    memcmp(&c->remote, remote, sizeof(*remote)) == 0)
+			return c->app->session ? c->app->session(c) : SLOT_NONE;
+	}
+	return SLOT_NONE;
+}
+
 void *tcp_data(struct tcp_conn *c)
 {
 	return c->data;

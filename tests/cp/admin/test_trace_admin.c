@@ -179,6 +179,39 @@ static void records_in_order(void **state)
 	assert_int_equal(code(next(&l)), RPC_UNKNOWN);
 }
 
+/* Each event by its name; a reason with a drop only. */
+static void events_have_names(void **state)
+{
+	static const char *const name[TRACE_EVENTS] = {
+		[TRACE_RECEIVED] = "received", [TRACE_HANDED] = "handed",
+		[TRACE_PUNTED] = "punted",     [TRACE_RELAYED] = "relayed",
+		[TRACE_WAITING] = "waiting",   [TRACE_STREAMED] = "streamed",
+		[TRACE_SENT] = "sent",	       [TRACE_DROPPED] = "dropped",
+	};
+	struct rpc_later *l;
+	json_t *reply, *r;
+
+	(void)state;
+	begin("{}");
+	for (uint16_t e = 0; e < TRACE_EVENTS; e++) {
+		struct ctl_trace rec = { .us = e, .id = id, .event = e };
+
+		memcpy(ring_slot(&ring[0], 0), &rec, sizeof(rec));
+		ring_publish(&ring[0], 1);
+	}
+	reply = next(&l);
+	assert_non_null(reply);
+	r = json_object_get(json_object_get(reply, "result"), "records");
+	assert_int_equal(json_array_size(r), TRACE_EVENTS);
+	for (uint16_t e = 0; e < TRACE_EVENTS; e++) {
+		const json_t *o = json_array_get(r, e);
+
+		assert_string_equal(json_string_value(json_object_get(o, "event")), name[e]);
+		assert_int_equal(json_object_get(o, "reason") != NULL, e == TRACE_DROPPED);
+	}
+	json_decref(reply);
+}
+
 static void one_at_a_time(void **state)
 {
 	struct rpc_later *l;
@@ -251,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(filter_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(records_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(events_have_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_at_a_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_parameters, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_and_goes, setup, teardown),
