@@ -108,6 +108,7 @@ class End:
         if not anonymous:
             context.load_cert_chain(self.certificate)
         context.keylog_filename = KEYS
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
         tls = context.wrap_socket(sock, server_side=server, suppress_ragged_eofs=False)
         der = tls.getpeercert(binary_form=True)
         mine = "sha-256 " + hashlib.sha256(der).hexdigest()
@@ -244,7 +245,7 @@ def quiet_end(sock):
     except ssl.SSLEOFError:
         return "fin"  # of TCP, and no close_notify
     except ssl.SSLError as e:
-        return e.reason
+        return "fin" if e.reason == "UNEXPECTED_EOF_WHILE_READING" else e.reason
     except ConnectionResetError:
         return "rst"
     assert not data, f"{len(data)} bytes, not the end"

@@ -160,12 +160,17 @@ def gnutls(*options, port=443, server=SERVER):
                    "-p", str(port), *options, server)
 
 
+# An SSLEOFError to newer versions of Python.
+NO_CLOSE_NOTIFY = "UNEXPECTED_EOF_WHILE_READING"
+
+
 def context(low=None, high=None, alpn=None):
     c = ssl.create_default_context(cafile=CA)
     c.minimum_version = low or ssl.TLSVersion.TLSv1_2
     c.maximum_version = high or low or ssl.TLSVersion.TLSv1_3
     if alpn:
         c.set_alpn_protocols(alpn)
+    c.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # which makes an end without close_notify look like one
     return c
 
 
@@ -282,7 +287,7 @@ class Connection:
         except ssl.SSLEOFError:
             return how
         except ssl.SSLError as e:
-            return e.reason
+            return how if e.reason == NO_CLOSE_NOTIFY else e.reason
         return "close_notify"
 
     def reset(self):
