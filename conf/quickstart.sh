@@ -240,9 +240,9 @@ make_usual_names()
 	for name in "${!USUAL[@]}"; do
 		usual_is_ours "$name" || return 0
 	done
+	# For convenience only: where they cannot be made, the fairlead command is told of $CONFIG.
 	for name in "${!USUAL[@]}"; do
-		mkdir -p "${name%/*}"
-		ln -sfn "${USUAL[$name]}" "$name"
+		mkdir -p "${name%/*}" 2>/dev/null && ln -sfn "${USUAL[$name]}" "$name" 2>/dev/null || true
 	done
 }
 
@@ -482,7 +482,7 @@ up()
 
 down()
 {
-	local ns
+	local ns dir
 	stop fairlead-cp
 	stop fairlead-dp
 	for ns in "${NAMESPACES[@]}"; do
@@ -494,7 +494,10 @@ down()
 		set_kernel /proc/sys/vm/nr_hugepages "$(cat "$RUN/hugepages-before")" || true
 	fi
 	remove_usual_names
-	rm -rf "$RUN" "$STATE"
+	for dir in "$RUN" "$STATE"; do
+		[[ ! -d $dir ]] || find "$dir" -mindepth 1 -delete
+		mountpoint -q "$dir" || rm -rf "$dir" # a file system of its own stays
+	done
 	say "everything is down"
 }
 

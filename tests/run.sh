@@ -18,6 +18,7 @@ FUZZ_SECONDS=${FUZZ_SECONDS:-${LONG:+600}}
 FUZZ_SECONDS=${FUZZ_SECONDS:-5}
 E2E_SECONDS=${E2E_SECONDS:-${LONG:+7200}}
 E2E_SECONDS=${E2E_SECONDS:-300}
+LANES=${LANES:-2} # half of an end-to-end test is waiting
 LOCK=/run/fairlead-tests.lock
 PATTERN=${1:-}
 [[ -z $LONG ]] || PATTERN=${2:-}
@@ -44,11 +45,12 @@ usage()
 	  machine:NAME                             with --long: the README's commands in a new Debian
 
 	--long is for a night: ten minutes of each fuzzer, a hundred seeds beside Linux, every impairment, a
-	minute of each hostile program, the whole rig of benchmarks, and new machines. It also runs twice, in a
-	release and sanitized, what judges both builds alike and runs sanitized only when all is asked for.
+	minute of each hostile program, the whole rig of benchmarks, and new machines. It also builds a release
+	with clang, and runs twice, in a release and sanitized, what runs once when all is asked for.
 
 	FUZZ_SECONDS=N  time of each fuzzer ($FUZZ_SECONDS)
 	E2E_SECONDS=N   most a test of the kinds tcp and e2e may take ($E2E_SECONDS)
+	LANES=N         so many of these at a time ($LANES): tests/lanes.sh
 
 	A test that is skipped has shown nothing and counts as failed. Logs are in build-logs/, those of
 	earlier runs in build-logs.1/ and so on; what made a fuzzer fail is in build-crashes/,
@@ -111,6 +113,7 @@ judge()
 # What was built and written belongs to whom the tree belongs to, also under sudo.
 give_back()
 {
+	pages_down
 	chown -R --reference="$ROOT" "$ROOT"/build "$ROOT"/build-{clang,sanitized,tsan,found,crashes} "$LOGS"* 2>/dev/null
 }
 
@@ -128,7 +131,8 @@ need_root()
 {
 	((EUID != 0)) || return 0
 	command -v sudo >/dev/null || { echo "tests/run.sh needs root, and there is no sudo" >&2; exit 1; }
-	exec sudo FUZZ_SECONDS="$FUZZ_SECONDS" E2E_SECONDS="$E2E_SECONDS" "$ROOT/tests/run.sh" "$@"
+	exec sudo FUZZ_SECONDS="$FUZZ_SECONDS" E2E_SECONDS="$E2E_SECONDS" LANES="$LANES" \
+		"$ROOT/tests/run.sh" "$@"
 }
 
 # A second run would take down the first one's relay, and find its own builds half made. flock keeps
@@ -161,11 +165,24 @@ logs_rotate()
 
 install()
 {
-	say "packages"
-	conf/quickstart.sh --install build run check perf test || {
+	conf/quickstart.sh --install "$@" || {
 		failed packages "not all could be installed"
 		finish
 	}
+}
+
+# What only tests need comes while the programs are built.
+install_begin()
+{
+	say "packages"
+	install build sanitize
+	conf/quickstart.sh --install run check perf test &
+	INSTALLING=$!
+}
+
+install_end()
+{
+	wait "$INSTALLING" || install run check perf test
 }
 
 # ---- builds ----
@@ -190,20 +207,28 @@ build()
 
 # ---- unit tests ----
 
-# unit DIR KIND: meson's tests, one by one from its log.
+# unit_names DIR OPTION...: of meson's tests.
+unit_names() { meson test -C "$1" --list "${@:2}" 2>/dev/null | grep / | sed 's/.* \/ //'; }
+
+# unit DIR KIND: meson's tests, one by one from its log. In the run that everybody waits for each is
+# made once: sanitized; in a release what looks at the programs themselves, and what is made once
+# more before the clock wraps. Suite "builds" judges how the two differ.
 unit()
 {
 	local dir=$1 kind=$2 name result log testlog=$1/meson-logs/testlog.json
-	local -A left=()
+	local -A left=() once=()
 	say "unit tests, $kind"
-	while read -r name; do
+	for name in $(unit_names "$dir" --no-suite tree); do
 		left[$name]=1
-	done < <(meson test -C "$dir" --no-suite tree --list 2>/dev/null | grep / | sed 's/.* \/ //')
+		once[$name]=sanitized
+		[[ $name != *_wrap ]] || once[$name]=release
+	done
 	((${#left[@]})) || { none "unit:all:$kind" "there are none"; return; }
+	for name in $(unit_names "$dir" --suite perf --suite doc); do once[$name]=release; done
+	for name in $(unit_names "$dir" --suite builds); do once[$name]=$kind; done
 	for name in "${!left[@]}"; do
 		want "unit:$name:$kind" || unset "left[$name]"
-		# Before the clock's wrap the sanitized ones look, which assert all that these do.
-		if whole && [[ $kind == release && $name == *_wrap ]]; then unset "left[$name]"; fi
+		! whole || [[ ${once[$name]} == "$kind" ]] || unset "left[$name]"
 	done
 	((${#left[@]})) || return 0
 	log=$(log_of "unit:$kind")
@@ -320,6 +345,115 @@ static()
 	done
 }
 
+# ---- what runs in lanes: see lanes.sh ----
+
+JOBS=() # NAME LOG COMMAND..., as lanes.sh takes them
+
+# job NAME COMMAND...: for the next free lane, unless it is not asked for.
+job() { ! want "$1" || JOBS+=("$1 $(log_of "$1") ${*:2}"); }
+
+# relay_up: the relay of this lane, of the build that FAIRLEAD_BUILD names. A test that broke it does
+# not break the next.
+relay_up()
+{
+	local exe log=/run/fairlead-up.log i
+	exe=$(readlink "/proc/$(cat /run/fairlead-quickstart/fairlead-dp.pid 2>/dev/null)/exe")
+	[[ ${exe% (deleted)} == "$FAIRLEAD_BUILD"/* ]] || conf/quickstart.sh --down >"$log" 2>&1
+	# Its predecessor's sockets may be busy for longer than quickstart.sh waits.
+	for i in 1 2; do
+		timeout 120 conf/quickstart.sh --detach >"$log" 2>&1 && return
+	done
+	echo "the relay does not come up:"
+	cat "$log"
+	return 1
+}
+
+# e2e_job NAME
+e2e_job()
+(
+	export FAIRLEAD_BUILD=$ROOT/build
+	relay_up && timeout -k 20 "$E2E_SECONDS" bash "tests/e2e/$1_test.sh"
+)
+
+# e2e_sanitized_job NAME: its result, and no report.
+e2e_sanitized_job()
+(
+	local rc=0 report reports=$LOGS/sanitizer-$1
+	export E2E_BUILD=$ROOT/build-sanitized FAIRLEAD_BUILD=$ROOT/build-sanitized
+	export LSAN_OPTIONS=suppressions=$ROOT/tests/lsan.supp:print_suppressions=0
+	export ASAN_OPTIONS=$ASAN_OPTIONS:log_path=$reports UBSAN_OPTIONS=$UBSAN_OPTIONS:log_path=$reports
+	relay_up && timeout -k 20 "$E2E_SECONDS" bash "tests/e2e/$1_test.sh" || rc=$?
+	for report in "$reports".*; do
+		[[ -e $report ]] || continue
+		echo "a sanitizer reports:"
+		head -n 40 "$report"
+		rc=1
+	done
+	exit $rc
+)
+
+# Whether a test of tests/e2e is to have the machine for itself, and says why in its head.
+alone() { grep -q '^# Alone: ' "tests/e2e/$1_test.sh"; }
+
+# e2e_names: the tests of tests/e2e there are.
+e2e_names()
+{
+	local f
+	for f in tests/e2e/*_test.sh; do
+		[[ -f $f ]] || return
+		basename "$f" _test.sh
+	done
+}
+
+# Once is enough, with the sanitized programs, where a test judges both builds alike.
+judged_sanitized()
+{
+	whole && [[ " ${HOSTILE[*]} " == *" $1 "* ]] &&
+		! grep -qs E2E_BUILD "tests/e2e/$1_test.sh" "tests/e2e/$1.py"
+}
+
+# Huge pages for all lanes, or one relay would take those that another has just counted.
+PAGES=/proc/sys/vm/nr_hugepages
+PAGES_BEFORE=
+pages_up()
+{
+	local size
+	size=$(awk '/^Hugepagesize:/ { print $2 }' /proc/meminfo)
+	[[ -n $size && -z $PAGES_BEFORE ]] || return 0
+	PAGES_BEFORE=$(cat $PAGES)
+	echo $((PAGES_BEFORE + LANES * 1024 * 1024 / size)) >$PAGES
+}
+
+pages_down()
+{
+	[[ -z $PAGES_BEFORE ]] || echo "$PAGES_BEFORE" >$PAGES
+	PAGES_BEFORE=
+}
+
+# lanes N TITLE: the jobs there are, so many at a time; told as they end.
+lanes()
+{
+	local n=$1 name rc seconds dir
+	local -A left=()
+	((${#JOBS[@]})) || return 0
+	say "$2"
+	# A lane does not reach the registry. Who needs the packages says why they are not there.
+	[[ " ${JOBS[*]}" != *" e2e:"* ]] || tests/e2e/node/install.sh build >"$(log_of e2e:node)" 2>&1
+	for name in "${JOBS[@]}"; do left[${name%% *}]=1; done
+	pages_up
+	dir=$(mktemp -d)
+	while read -r name rc seconds; do
+		judge "$name" "$rc" "$(log_of "$name")" "$seconds"
+		unset "left[$name]"
+	done < <(printf '%s\n' "${JOBS[@]}" | tests/lanes.sh "$n" "$dir")
+	rm -r "$dir"
+	JOBS=()
+	pages_down
+	for name in "${!left[@]}"; do
+		failed "$name" "did not run"
+	done
+}
+
 # ---- the TCP stack against Linux's ----
 
 # What a test of the stack is given in a long run.
@@ -328,21 +462,18 @@ tcp_arguments()
 	[[ -n $LONG ]] || return 0
 	case $1 in
 	linux) echo --long ;;
-	differ) seq -f "--seed %.0f" "$(date +%Y%m%d)00" "$(date +%Y%m%d)99" ;;
+	differ) seq -f "--seed %.0f" "$(date +%Y%m%d)00" "$(date +%Y%m%d)99" | xargs ;;
 	esac
 }
 
 tcp()
 {
 	local f n=0
-	say "TCP against Linux"
 	for f in tests/tcp/*_test.sh; do
 		[[ -f $f ]] || continue
 		n=$((n + 1))
-		f=${f##*/}
-		# shellcheck disable=SC2046 # words
-		try "tcp:${f%_test.sh}" timeout -k 20 "$E2E_SECONDS" bash "tests/tcp/$f" \
-			$(tcp_arguments "${f%_test.sh}")
+		f=$(basename "$f" _test.sh)
+		job "tcp:$f" timeout -k 20 "$E2E_SECONDS" bash "tests/tcp/${f}_test.sh" "$(tcp_arguments "$f")"
 	done
 	((n)) || none tcp:all "there is no tests/tcp/*_test.sh"
 }
@@ -353,28 +484,37 @@ tcp()
 # the command line do runs under no unit test. A report of a sanitizer fails the test it came in.
 HOSTILE=(badinput badstream context_restart errors gateway_bad known_holes restart start_errors tls_bad)
 
+e2e_sanitized()
+{
+	local name
+	for name in "${HOSTILE[@]}"; do
+		[[ -f tests/e2e/${name}_test.sh ]] || { failed "e2e-sanitized:$name" "there is no such test"; continue; }
+		alone "$name" || job "e2e-sanitized:$name" e2e_sanitized_job "$name"
+	done
+}
+
 e2e()
 {
-	local f name names=()
-	for f in tests/e2e/*_test.sh; do
-		name=e2e:$(basename "$f" _test.sh)
-		[[ -f $f ]] || none e2e:all "there is no tests/e2e/*_test.sh"
-		if [[ ! -f $f ]] || ! want "$name"; then continue; fi
-		# Once is enough, with the sanitized programs, where a test judges both builds alike.
-		if whole && [[ " ${HOSTILE[*]} " == *" ${name#e2e:} "* ]] && ! grep -qs E2E_BUILD "$f" "${f%_test.sh}.py"; then continue; fi
-		names+=("$name")
+	local name
+	[[ -n $(e2e_names) ]] || none e2e:all "there is no tests/e2e/*_test.sh"
+	job e2e:check "FAIRLEAD_BUILD=$ROOT/build" timeout 300 conf/quickstart.sh --check
+	for name in $(e2e_names); do
+		alone "$name" || judged_sanitized "$name" || job "e2e:$name" e2e_job "$name"
 	done
-	((${#names[@]})) || want e2e:check || return 0
-	say "end to end"
+}
+
+# Those that the load of others would disturb, or that look at what all lanes share.
+alone_all()
+{
+	local name
+	want_kind e2e || want_kind e2e-sanitized || return 0
+	say "end to end, alone"
 	conf/quickstart.sh --down >"$(log_of e2e:down)" 2>&1 </dev/null
-	try e2e:check timeout 300 conf/quickstart.sh --check
-	for name in "${names[@]}"; do
-		# Harmless if it runs already; a test that broke it does not break the next.
-		if timeout 120 conf/quickstart.sh --detach >"$(log_of e2e:up)" 2>&1 </dev/null; then
-			try "$name" timeout -k 20 "$E2E_SECONDS" bash "tests/e2e/${name#e2e:}_test.sh"
-		else
-			failed "$name" "the relay does not come up" "$(log_of e2e:up)"
-		fi
+	for name in $(e2e_names); do
+		alone "$name" || continue
+		judged_sanitized "$name" || [[ -z ${GCC:-} ]] || try "e2e:$name" e2e_job "$name"
+		[[ " ${HOSTILE[*]} " != *" $name "* || -z ${SANITIZED:-} ]] ||
+			try "e2e-sanitized:$name" e2e_sanitized_job "$name"
 	done
 	conf/quickstart.sh --down >"$(log_of e2e:down)" 2>&1 </dev/null
 }
@@ -383,58 +523,15 @@ e2e()
 
 hostile()
 {
-	local f name n=0
+	local f n=0
 	for f in tests/hostile/*.py; do
 		grep -q '^def take(' "$f" || continue
 		n=$((n + 1))
-		name=hostile:$(basename "$f" .py)
-		want "$name" || continue
-		((n > 1)) || say "hostile programs beside honest clients"
-		try "$name" timeout -k 20 "$E2E_SECONDS" bash tests/hostile/besides.sh "${name#hostile:}"
+		f=$(basename "$f" .py)
+		job "hostile:$f" timeout -k 20 "$E2E_SECONDS" bash tests/hostile/besides.sh "$f"
 	done
 	((n)) || none hostile:all "there is no tests/hostile/*.py"
-	bash tests/hostile/besides.sh --down >"$(log_of hostile:down)" 2>&1 </dev/null
-}
-
-# try_sanitized TEST: its result, and no report.
-try_sanitized()
-{
-	local rc=0 report
-	timeout -k 20 "$E2E_SECONDS" bash "tests/e2e/$1_test.sh" || rc=$?
-	for report in "$REPORTS"*; do
-		[[ -e $report ]] || continue
-		echo "a sanitizer reports:"
-		head -n 40 "$report"
-		mv "$report" "$LOGS/$1-${report##*/}"
-		rc=1
-	done
-	return $rc
-}
-
-e2e_sanitized()
-{
-	local name names=() f REPORTS=$LOGS/sanitizer
-	for name in "${HOSTILE[@]}"; do
-		f=tests/e2e/${name}_test.sh
-		[[ -f $f ]] || { failed "e2e-sanitized:$name" "there is no $f"; continue; }
-		! want "e2e-sanitized:$name" || names+=("$name")
-	done
-	((${#names[@]})) || return 0
-	say "end to end, sanitized"
-	local -x E2E_BUILD=$ROOT/build-sanitized FAIRLEAD_BUILD=$ROOT/build-sanitized
-	local -x LSAN_OPTIONS=suppressions=$ROOT/tests/lsan.supp:print_suppressions=0
-	local -x ASAN_OPTIONS=$ASAN_OPTIONS:log_path=$REPORTS UBSAN_OPTIONS=$UBSAN_OPTIONS:log_path=$REPORTS
-	conf/quickstart.sh --down >"$(log_of e2e:down)" 2>&1 </dev/null
-	for name in "${names[@]}"; do
-		# Its predecessor's sockets may be busy for longer than quickstart.sh waits.
-		if timeout 120 conf/quickstart.sh --detach >"$(log_of e2e:up)" 2>&1 </dev/null ||
-			timeout 120 conf/quickstart.sh --detach >"$(log_of e2e:up)" 2>&1 </dev/null; then
-			try "e2e-sanitized:$name" try_sanitized "$name"
-		else
-			failed "e2e-sanitized:$name" "the relay does not come up" "$(log_of e2e:up)"
-		fi
-	done
-	conf/quickstart.sh --down >"$(log_of e2e:down)" 2>&1 </dev/null
+	lanes 1 "hostile programs beside honest clients" # newcomers among the honest are timed
 }
 
 # The README's commands where nothing is installed. They have namespaces of the same names, one at a time.
@@ -450,10 +547,12 @@ machines()
 main()
 {
 	local sanitize=('-Db_sanitize=address,undefined' -Db_lundef=false -Dfuzz=true
-		-Dbuildtype=debugoptimized -Db_ndebug=false)
+		-Dbuildtype=debugoptimized -Db_ndebug=false -Dc_args=-gline-tables-only)
 	# ThreadSanitizer knows C's atomics, not the barriers of DPDK's rings.
 	local threads=(-Db_sanitize=thread -Db_lundef=false -Dbuildtype=debugoptimized -Db_ndebug=false
 		-Dc_args=-DRTE_USE_C11_MEM_MODEL)
+	export ROOT LOGS E2E_SECONDS
+	export -f relay_up e2e_job e2e_sanitized_job
 	[[ -z $LONG ]] || export RIG=all HOSTILE_SECONDS=${HOSTILE_SECONDS:-60}
 	case $PATTERN in
 	-h | --help) usage; exit ;;
@@ -462,14 +561,13 @@ main()
 	need_root "$@"
 	lock_machine "$@"
 	logs_rotate
-	install
+	install_begin
 	say "builds"
-	if want_kind static; then static; fi
 	if want_kind build || want_kind unit || want_kind tcp || want_kind e2e || want_kind hostile; then
 		build build:gcc build gcc && GCC=1
 	fi
-	if want_kind build && want build:clang; then
-		# The sanitized build has clang's opinion of the tests.
+	# The sanitized build has clang's opinion, of the tests as well.
+	if want_kind build && want build:clang && ! whole; then
 		TARGETS=(fairlead-dp fairlead-cp fairlead)
 		build build:clang build-clang clang
 		TARGETS=()
@@ -482,16 +580,20 @@ main()
 		build build:tsan build-tsan clang "${threads[@]}" && THREADS=1
 		TARGETS=()
 	fi
+	install_end
+	if want_kind static; then static; fi
 	export ASAN_OPTIONS=abort_on_error=1:detect_stack_use_after_return=1
 	export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 	if want_kind unit && [[ -n ${GCC:-} ]]; then unit build release; fi
 	if want_kind unit && [[ -n ${SANITIZED:-} ]]; then unit build-sanitized sanitized; fi
 	if want_kind tsan && [[ -n ${THREADS:-} ]]; then tsan; fi
 	if want_kind fuzz && [[ -n ${SANITIZED:-} ]]; then fuzz; fi
-	if want_kind e2e-sanitized && [[ -n ${SANITIZED:-} ]]; then e2e_sanitized; fi
-	unset ASAN_OPTIONS UBSAN_OPTIONS
 	if want_kind tcp && [[ -n ${GCC:-} ]]; then tcp; fi
+	if want_kind e2e-sanitized && [[ -n ${SANITIZED:-} ]]; then e2e_sanitized; fi
 	if want_kind e2e && [[ -n ${GCC:-} ]]; then e2e; fi
+	lanes "$LANES" "end to end"
+	alone_all
+	unset ASAN_OPTIONS UBSAN_OPTIONS
 	if want_kind hostile && [[ -n ${GCC:-} ]]; then hostile; fi
 	if want_kind machine && [[ -n $LONG ]]; then machines; fi
 	finish

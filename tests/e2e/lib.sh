@@ -236,18 +236,13 @@ captures_end()
 	CAPTURES=()
 }
 
-# node_modules: sets MODULES to a directory with the packages of tests/e2e/node, kept until its lock
-# file changes.
+# node_modules: sets MODULES to a directory with the packages of tests/e2e/node.
 node_modules()
 {
+	# shellcheck disable=SC2034 # for the test
 	MODULES=$BUILD/e2e-node
-	cmp -s "$E2E/node/package-lock.json" "$MODULES/installed-lock.json" && return
-	rm -rf "$MODULES"
-	mkdir -p "$MODULES"
-	cp "$E2E"/node/package*.json "$MODULES"
-	npm ci --prefix "$MODULES" --no-audit --no-fund >"$TMP/npm.log" 2>&1 ||
+	"$E2E/node/install.sh" "$BUILD" >"$TMP/npm.log" 2>&1 ||
 		fail "npm could not install its packages: $(tail -n 3 "$TMP/npm.log")"
-	cp "$E2E/node/package-lock.json" "$MODULES/installed-lock.json"
 }
 
 # self_signed NAME...: certificates with their keys, as user agents have them.

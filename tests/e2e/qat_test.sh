@@ -4,6 +4,8 @@
 # there as fairlead-dp does, says whether it found a device, and makes handshakes with it. There is
 # none on most machines: then, and without the engine, OpenSSL alone makes them; a slow engine of
 # ours stands for a device. The system is made once, in the build directory.
+#
+# Alone: it needs the registry, which no lane reaches.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 

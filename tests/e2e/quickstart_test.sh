@@ -3,6 +3,8 @@
 # conf/quickstart.sh as scripts outside the tree use it: running it twice is harmless, --down
 # leaves nothing, and after it everything comes up again. It touches nothing of a relay that is
 # installed on the same machine, not even while that one runs.
+#
+# Alone: the names of an installed relay are the whole machine's.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 OWN_CONFIG=1 # the relay is restarted here

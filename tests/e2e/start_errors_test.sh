@@ -5,6 +5,8 @@
 # files and databases that are another's. Each time one sentence with file and key, another exit
 # code than 0, and no process, socket or directory left. A database that is locked while the relay
 # runs disturbs nobody. The running relay notices none of it.
+#
+# Alone: it counts the machine's huge pages.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -4,6 +4,8 @@
 # testssl.sh, at the profiles modern and ts33210 (3GPP TS 33.210 6.2) and at a domain of TLS 1.2 alone.
 # Protocols, suites and groups are those of the profile and no others; secure renegotiation; no
 # vulnerability that either tool knows.
+#
+# Alone: testssl.sh leaves out what an answer comes too late for.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/tls.sh

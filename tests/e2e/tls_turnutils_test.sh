@@ -5,6 +5,8 @@
 # a segment; 20 clients at once; TCP allocations (RFC 6062) whose control and data connections are TLS.
 # On the wire there is nothing but well-formed records (RFC 8446 5.1), media of one turn share them,
 # and segments are no longer than the path takes. Every packet is accounted for (R74).
+#
+# Alone: two workers that wait for each other's CPU lose what is handed over.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/uclient.sh

@@ -4,6 +4,8 @@
 # IPv6 on either side, dual allocations, port 80; 20 clients at once; broken requests. With TCP
 # allocations (RFC 6062) its clients connect to one another, opening the connections themselves and
 # having them opened. Every packet is accounted for (R74).
+#
+# Alone: its client does not count what comes late.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/uclient.sh
