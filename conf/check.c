@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "device.h"
 #include "schema.h"
 
 #include <stdint.h>
@@ -165,6 +166,23 @@ static bool check_route(struct config_reader *r, const struct config_port *p,
 	return true;
 }
 
+/* A device is a port's alone, whatever its arguments. */
+static bool check_device(struct config_reader *r, const struct config_port *p)
+{
+	char err[DEVICE_ARGS_MAX];
+	struct device d, other;
+
+	if (!device_read(p->device, &d, err, sizeof(err)))
+		return config_fail_at(r, p->device, "%s", err);
+	for (const struct config_port *q = r->c->port; q < p; q++) {
+		if (device_read(q->device, &other, err, sizeof(err)) &&
+		    strcmp(d.name, other.name) == 0)
+			return config_fail_at(r, p->device, "%s is used already, in line %u",
+					      p->device, config_line(r, q->device));
+	}
+	return true;
+}
+
 static bool check_ports(struct config_reader *r)
 {
 	const struct config *c = r->c;
@@ -175,11 +193,9 @@ static bool check_ports(struct config_reader *r)
 				return config_fail_at(r, p->name,
 						      "%s is the port in line %u already", p->name,
 						      config_line(r, q->name));
-			if (strcmp(p->device, q->device) == 0)
-				return config_fail_at(r, p->device,
-						      "%s is used already, in line %u", p->device,
-						      config_line(r, q->device));
 		}
+		if (!check_device(r, p))
+			return false;
 		for (unsigned i = 0; i < p->n_addr; i++) {
 			if (!check_addr(r, p, &p->addr[i]))
 				return false;

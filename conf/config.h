@@ -156,7 +156,7 @@ struct config_route {
 
 struct config_port {
 	char name[CTL_NAME_MAX];
-	char device[CONFIG_STR_MAX]; /* PCI address, or a DPDK vdev with its arguments */
+	char device[CONFIG_STR_MAX]; /* conf/device.h reads it */
 	uint16_t mtu;
 	uint32_t device_line, mtu_line; /* where the file says so */
 	uint16_t vlan;			/* 0: untagged */

@@ -31,6 +31,7 @@ static void put_range(FILE *out, const struct schema_key *k)
 		fprintf(out, "IPv4 or IPv6 address");
 		break;
 	case SCHEMA_PREFIX:
+	case SCHEMA_OWN_ADDR:
 		fprintf(out, "address/length");
 		break;
 	case SCHEMA_MAP:

@@ -16,8 +16,9 @@ enum schema_type {
 	SCHEMA_SECRET, /* a string that no message shows */
 	SCHEMA_PORT,   /* struct be16 */
 	SCHEMA_ADDR,
-	SCHEMA_PREFIX,
-	SCHEMA_GATEWAY, /* the via of a struct config_route to 0/0 or ::/0 */
+	SCHEMA_PREFIX,	 /* struct ip_prefix; a single address without a length */
+	SCHEMA_OWN_ADDR, /* struct ip_prefix, with the length of the subnet */
+	SCHEMA_GATEWAY,	 /* the via of a struct config_route to 0/0 or ::/0 */
 	SCHEMA_MAP,
 };
 

@@ -129,6 +129,12 @@ bool schema_set(const struct schema_key *k, void *field, const char *text, char 
 			return true;
 		snprintf(why, whylen, "is not an IPv4 or IPv6 prefix such as 10.0.0.0/8");
 		return false;
+	case SCHEMA_OWN_ADDR:
+		if (strchr(text, '/') && ip_prefix_parse(text, field))
+			return true;
+		snprintf(why, whylen,
+			 "is not an IPv4 or IPv6 address with a length, such as 10.1.0.1/24");
+		return false;
 	case SCHEMA_MAP:
 		break;
 	}

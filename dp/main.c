@@ -4,6 +4,7 @@
 #include "region.h"
 #include "service.h"
 #include "worker.h"
+#include "conf/device.h"
 #include "tls/handshake.h"
 #include "tls/tickets.h"
 
@@ -166,19 +167,29 @@ static bool heap_close(const struct config *c, char *err)
 	return true;
 }
 
+/* Whether a port is a device of a bus, which EAL has to look at. */
+static bool on_bus(const struct config *c)
+{
+	char err[DEVICE_ARGS_MAX];
+	struct device d;
+	bool bus = false;
+
+	for (uint16_t i = 0; i < c->n_port; i++)
+		bus |= device_read(c->port[i].device, &d, err, sizeof(err)) && !d.virtual;
+	return bus;
+}
+
 static bool eal_start(const struct config *c, char *err)
 {
 	char lcores[LCORES_LEN], mem[16], prefix[32], *argv[EAL_ARGS];
-	bool huge, pci = false;
+	bool huge, bus;
 	int argc = 0;
-	uint16_t i;
 	bool ok;
 
 	if (!cpus_check(c, err) || !hugepages_decide(c, &huge, err))
 		return false;
 	lcores_write(c, lcores);
-	for (i = 0; i < c->n_port; i++)
-		pci |= port_is_pci(c->port[i].device);
+	bus = on_bus(c);
 	snprintf(mem, sizeof(mem), "%u", c->dataplane.memory_mb);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=fl%d", (int)getpid());
 	argv[argc++] = (char *)"fairlead-dp";
@@ -195,9 +206,9 @@ static bool eal_start(const struct config *c, char *err)
 	if (huge) /* one file to share: a vhost-user back end takes no more than eight */
 		argv[argc++] = (char *)"--single-file-segments";
 	/* Virtual addresses where nothing needs others, see mbufs_create(). */
-	if (!pci)
+	if (!bus)
 		argv[argc++] = (char *)"--iova-mode=va";
-	if (!pci)
+	if (!bus)
 		argv[argc++] = (char *)"--no-pci";
 	else
 		argv[argc++] = (char *)"--allow=0000:00:00.0"; /* ports are probed one by one */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "port.h"
 #include "worker.h"
+#include "conf/device.h"
 
-#include <rte_bus_pci.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_flow.h>
@@ -14,14 +14,6 @@ enum {
 	CHAIN_MAX = 64,	    /* buffers of a packet where the device would take more */
 	RING_SHARE = 4,	    /* packets with the most buffers that a ring has room for, at least */
 };
-
-bool port_is_pci(const char *device)
-{
-	unsigned int domain, bus, dev, fn;
-	char c;
-
-	return sscanf(device, "%x:%x:%x.%u%c", &domain, &bus, &dev, &fn, &c) == 4;
-}
 
 /*
  * Error sentence of port idx; r is a negative errno, or 0 for none. Many drivers return -1 for
@@ -42,14 +34,15 @@ static bool port_fail(const struct dplane *dp, uint16_t idx, const char *key, co
 /* The driver of a virtual device says what it lacks; EAL would only add that it failed. */
 static int device_probe(const char *device)
 {
-	char devargs[CONFIG_STR_MAX + 8];
-	bool pci = port_is_pci(device);
 	int r, level = rte_log_get_level(RTE_LOGTYPE_EAL);
+	char err[DEVICE_ARGS_MAX];
+	struct device d;
 
-	snprintf(devargs, sizeof(devargs), "%s%s", pci ? "" : "vdev:", device);
-	if (!pci)
+	if (!device_read(device, &d, err, sizeof(err))) /* conf/check.c has looked */
+		return -EINVAL;
+	if (d.virtual)
 		rte_log_set_level(RTE_LOGTYPE_EAL, RTE_LOG_CRIT);
-	r = rte_dev_probe(devargs);
+	r = rte_dev_probe(d.devargs);
 	rte_log_set_level(RTE_LOGTYPE_EAL, (uint32_t)level);
 	return r;
 }

@@ -12,9 +12,6 @@
 bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen);
 void port_close(struct port *port);
 
-/* Whether a device name is a PCI address (else it is a vdev with arguments). */
-bool port_is_pci(const char *device);
-
 /* Rewrites the port's entry in the region. */
 void port_publish(const struct dplane *dp, const struct port *port);
 

@@ -196,7 +196,7 @@ build()
 	log=$(log_of "$name")
 	# Hundreds of programs are linked: clang's linker takes a third of the time.
 	[[ $cc != clang ]] || local -x CC_LD=lld
-	if { [[ -f $dir/build.ninja ]] || CC=$cc meson setup "$dir" "$@"; } >"$log" 2>&1 </dev/null &&
+	if { [[ -f $dir/build.ninja ]] || CC=$cc meson setup "$dir" -Dwerror=true "$@"; } >"$log" 2>&1 </dev/null &&
 		ninja -C "$dir" "${TARGETS[@]}" >>"$log" 2>&1 </dev/null; then
 		! want "$name" || passed "$name" "$((SECONDS - begin)) s"
 	else

@@ -114,8 +114,8 @@ static const struct {
 	{ "1500", "", ":6: ports[0].mtu: must be a whole number" },
 	{ "3479", "0", ":17: listeners[1].port: 0 is out of range 1..65535" },
 	{ "10.2.0.1/24", "10.2.0/24",
-	  ":13: ports[1].addresses[0]: 10.2.0/24 is not an IPv4 or IPv6 prefix such as "
-	  "10.0.0.0/8" },
+	  ":13: ports[1].addresses[0]: 10.2.0/24 is not an IPv4 or IPv6 address with a "
+	  "length, such as 10.1.0.1/24" },
 	{ "10.1.0.9", "10.1.0.256",
 	  ":8: ports[0].gateways[0]: 10.1.0.256 is not an IPv4 or IPv6 address" },
 	{ "workers:", "idle: nap\n  workers:",
@@ -137,6 +137,16 @@ static const struct {
 	{ "name: core", "name: access",
 	  ":11: ports[1].name: access is the port in line 4 already" },
 	{ "net_null1", "net_null0", ":12: ports[1].device: net_null0 is used already, in line 5" },
+	{ "net_null1", "'net_null0,size=64'",
+	  ":12: ports[1].device: net_null0,size=64 is used already, in line 5" },
+	{ "net_null1", "'01:00.0,dv_flow_en=2'", NULL },
+	{ "net_null1", "'0000:01:00'",
+	  ":12: ports[1].device: '0000:01:00' is no PCI address: bus:device.function, as in "
+	  "01:00.0" },
+	{ "10.2.0.1/24", "10.2.0.1",
+	  ":13: ports[1].addresses[0]: 10.2.0.1 is not an IPv4 or IPv6 address with a "
+	  "length, such as 10.1.0.1/24" },
+	{ "10.2.0.1/24", "10.2.0.1/32", NULL },
 	{ "10.2.0.1/24", "10.1.0.1/16",
 	  ":13: ports[1].addresses[0]: 10.1.0.1 is used already, in line 7" },
 	{ "10.2.0.1/24", "127.0.0.1/8",

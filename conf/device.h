@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CONF_DEVICE_H
+#define FL_CONF_DEVICE_H
+
+/*
+ * What ports[].device names: a device of DPDK, with the arguments of its driver behind a comma. A
+ * PCI address is written as lspci prints it, with or without its domain; another bus is named in
+ * front
+ * ("auxiliary:mlx5_core.sf.2"); all else is a virtual device.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	DEVICE_NAME_MAX = 256,
+	DEVICE_ARGS_MAX = 300, /* a string of the configuration, and the bus and domain in front */
+};
+
+struct device {
+	char name[DEVICE_NAME_MAX];    /* with its bus, without arguments: the same device, the same
+					  name */
+	char devargs[DEVICE_ARGS_MAX]; /* as rte_dev_probe() takes it */
+	bool virtual;
+};
+
+/* False, with a sentence in err, if text names no device. */
+bool device_read(const char *text, struct device *d, char *err, size_t errlen);
+
+#endif

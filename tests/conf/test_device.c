@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What ports[].device may name, as DPDK is told of it, and which names mean the same device. */
+#include "conf/device.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+static void test_devices(void **state)
+{
+	static const struct {
+		const char *text, *name, *devargs;
+	} rows[] = {
+		{ "0000:01:00.0", "pci:0000:01:00.0", "pci:0000:01:00.0" },
+		{ "01:00.0", "pci:0000:01:00.0", "pci:0000:01:00.0" },
+		{ "1:0.7", "pci:0000:01:00.7", "pci:0000:01:00.7" },
+		{ "ab:1f.1", "pci:0000:ab:1f.1", "pci:0000:ab:1f.1" },
+		{ "10000:E1:00.0", "pci:10000:e1:00.0", "pci:10000:e1:00.0" },
+		{ "pci:01:00.0", "pci:0000:01:00.0", "pci:0000:01:00.0" },
+		{ "01:00.0,dv_flow_en=2,mprq_en=1", "pci:0000:01:00.0",
+		  "pci:0000:01:00.0,dv_flow_en=2,mprq_en=1" },
+		{ "auxiliary:mlx5_core.sf.2,dv_flow_en=2", "auxiliary:mlx5_core.sf.2",
+		  "auxiliary:mlx5_core.sf.2,dv_flow_en=2" },
+		{ "vmbus:635a7ae3-091e-4410-ae59-667c4f8c04ee",
+		  "vmbus:635a7ae3-091e-4410-ae59-667c4f8c04ee",
+		  "vmbus:635a7ae3-091e-4410-ae59-667c4f8c04ee" },
+		{ "net_af_xdp0,iface=access", "vdev:net_af_xdp0", "vdev:net_af_xdp0,iface=access" },
+		{ "vdev:net_null0", "vdev:net_null0", "vdev:net_null0" },
+		{ "eth_null0", "vdev:eth_null0", "vdev:eth_null0" },
+		/* Its first letters are digits of an address, too. */
+		{ "face0", "vdev:face0", "vdev:face0" },
+	};
+	struct device d;
+	char err[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_true(device_read(rows[i].text, &d, err, sizeof(err)));
+		assert_string_equal(d.name, rows[i].name);
+		assert_string_equal(d.devargs, rows[i].devargs);
+		assert_int_equal(d.virtual, strncmp(rows[i].name, "vdev:", 5) == 0);
+	}
+}
+
+static void test_no_devices(void **state)
+{
+	static const char *const rows[] = {
+		"0000:01:00",	/* no function */
+		"0000:01:00.8", /* functions are 0 to 7 */
+		"0000:01:20.0", /* devices are 0 to 1f */
+		"100:00.0",	/* buses are 0 to ff */
+		"0000:01:00.0.0", "0000:01:00.0 ",
+		"0000:01: 0.0",	  "0000:-1:00.0",
+		"0000:0x1:00.0",  "pci:mlx5",
+		"01:00.0:a",	  "0000:00000000000000000000001:00.0",
+	};
+	struct device d;
+	char err[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_false(device_read(rows[i], &d, err, sizeof(err)));
+		assert_non_null(strstr(err, "is no PCI address"));
+	}
+	assert_false(device_read("", &d, err, sizeof(err)));
+	assert_string_equal(err, "'' names no device");
+	assert_false(device_read(",iface=access", &d, err, sizeof(err)));
+	assert_false(device_read("vmbus:,a=1", &d, err, sizeof(err)));
+}
+
+/* The configuration takes 255 characters. */
+static void test_long(void **state)
+{
+	char text[512], err[128];
+	struct device d;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	text[255] = '\0';
+	assert_false(device_read(text, &d, err, sizeof(err)));
+	assert_string_equal(err, "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...' is too long for a device");
+	memcpy(text, "01:00.0,", 8);
+	assert_true(device_read(text, &d, err, sizeof(err)));
+	assert_int_equal(strlen(d.devargs), 255 + strlen("pci:0000:"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_no_devices),
+		cmocka_unit_test(test_long),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
