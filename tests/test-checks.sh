@@ -63,6 +63,11 @@ done <<'END'
 1 cli/new.c        #include <rte_eal.h>
 1 cli/new.c        #include "../dp/worker.h"
 1 dp/tx.h          #include "relay/path.h"
+1 dp/clock.h       #include "turn/session.h"
+1 dp/drop.c        #include "rx.h"
+1 dp/new.h         #include "net/ip.h"
+1 dp/worker.h      #include "turn/session.h"
+0 dp/trace.c       #include "turn/session.h"
 1 dp/net/new.c     #include "../tcp/tcp.h"
 1 dp/tcp/new.c     #include "../rx.h"
 1 dp/tls/new.c     #include "../turn/session.h"
