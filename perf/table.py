@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """table.py RESULTS [README]: RESULTS/README.md, with every summary of RESULTS/*.json as Markdown
-tables; and the table of goals, between the lines <!-- perf: begin --> and <!-- perf: end --> of
-README. Prints that table.
+tables; and a table of the figures that a reader asks for first, between the lines
+<!-- perf: begin --> and <!-- perf: end --> of README. Prints that table.
 
 table.py --compare RUNS A B: the table of perf/compare.sh."""
 import glob
@@ -210,7 +210,7 @@ def machine(line):
     )
 
 
-# ---- goals ----
+# ---- what a reader asks for first ----
 
 
 def find(results, scenario, figure, **case):
@@ -221,225 +221,117 @@ def find(results, scenario, figure, **case):
     return None
 
 
-def row(
-    words,
-    s,
-    rival=None,
-    goal=None,
-    at_most=False,
-    by_ratio=True,
-    bad=None,
-    strict=False,
-    ours="fairlead",
-):
-    """One line of the table, with the summary it is of: goal is one of the ratio to the rival, or
-    of the figure itself; bad are flaws(), with which, if strict, it is not judged."""
-    medians = s["medians"] if s else {}
-    beside = NAMES.get(rival, rival)
-    r = s["ratios"].get(ours, {}).get(rival) if s else None
-    goal_words = (
-        ""
-        if goal is None
-        else ("at most " if at_most else "")
-        + (f"{goal} times" if rival and by_ratio else number(goal))
-    )
-    if ours not in medians or (rival and by_ratio and not r):
-        return [
-            (
-                s,
-                [
-                    words,
-                    number(medians.get(ours)),
-                    f"{beside} {number(medians.get(rival))}".strip() if rival else "",
-                    "",
-                    goal_words,
-                    "not measured",
-                ],
-            )
-        ]
-    bad = bad or {}
-    x = r["median"] if rival and by_ratio else medians[ours]
-    reached = "" if goal is None else "yes" if (x <= goal if at_most else x >= goal) else "no"
-    if goal is not None and strict and any(who in bad for who in (ours, rival)):
-        reached = "not measured"
+def row(results, words, scenario, figure, rival=None, ours="fairlead", **case):
+    """One line of the table, with the summary it is of."""
+    s = find(results, scenario, figure, **case)
+    if not s or ours not in s["medians"]:
+        return s, [words, "not measured", "", ""]
+    if figure == "loss_free_rate":
+        words += f", {searched(s['case'])}"
+    if s["case"].get("base") == "flat":
+        words = words.replace("loss-free", "flat-out")
+    bad = flaws(results[scenario], s)
 
     def shown(who):
-        return number(medians.get(who)) + (f" ({bad[who]})" if who in bad else "")
+        return number(s["medians"].get(who)) + (f" ({bad[who]})" if who in bad else "")
 
-    return [
-        (
-            s,
-            [
-                words,
-                shown(ours),
-                f"{beside} {shown(rival)}" if rival else "",
-                ratio(r, s["of"]) if r else "",
-                goal_words,
-                reached,
-            ],
-        )
+    r = s["ratios"].get(ours, {}).get(rival)
+    beside = f"{NAMES.get(rival, rival)} {shown(rival)}" if rival else ""
+    return s, [words, shown(ours), beside, ratio(r, s["of"]) if r else ""]
+
+
+def measures(results):
+    """Where Fairlead is slower than another stands beside where it is faster."""
+
+    def of(*args, **case):
+        return row(results, *args, **case)
+
+    rows = [
+        of(f"cycles a relayed packet, {way}, {n:,} sessions", "relay", figure, sessions=n)
+        for n in (1000, 1000000)
+        for figure, way in (("cycles_to_peer", "to peer"), ("cycles_to_client", "to client"))
     ]
-
-
-def relay_rows(results):
-    rows = []
-    for n, goal in ((1000, 100), (100000, 150), (1000000, 250)):
-        for figure, way in (("cycles_to_peer", "to peer"), ("cycles_to_client", "to client")):
-            rows += row(
-                f"cycles a relayed packet, {way}, {n:,} sessions",
-                find(results, "relay", figure, sessions=n),
-                None,
-                goal,
-                True,
-            )
-    rows += row(
-        "bytes a session, dataplane",
-        find(results, "relay", "bytes_per_session", sessions=1000000),
-        None,
-        512,
-        True,
-    )
-    return rows
-
-
-def udp_rows(results):
-    rows = []
-    for scenario, name, rivals in (
-        ("memif", "memif", {"testpmd": 0.8}),
-        ("veth", "AF_XDP on veth", {"testpmd": 0.95, "coturn": 4}),
+    for scenario, name, rival in (
+        ("memif", "memif", "testpmd"),
+        ("veth", "AF_XDP on veth", "testpmd"),
+        ("veth", "AF_XDP on veth", "coturn"),
     ):
-        for figure in ("rate_delivered", "loss_free_rate"):
-            s = find(results, scenario, figure, sessions=1000, bytes=172)
-            how = (
-                "flat out"
-                if figure == "rate_delivered"
-                else searched(s["case"])
-                if s
-                else "loss-free"
-            )
-            for rival, goal in rivals.items():
-                rows += row(
-                    f"packets/s, {name}, 172 bytes, {how}",
-                    s,
-                    rival,
-                    goal,
-                    bad=flaws(results[scenario], s) if s else None,
-                )
-    for port in ("memif", "veth"):
-        s = find(results, "latency", "latency_us.p99_9", port=port, load=50)
-        base = "flat-out" if s and s["case"].get("base") == "flat" else "loss-free"
-        rows += row(
-            f"p99.9 at half the {base} rate, us, {port}",
-            s,
+        words, case = f"packets/s, {name}, 172 bytes", {"sessions": 1000, "bytes": 172}
+        rows += [
+            of(words + ", flat out", scenario, "rate_delivered", rival, **case),
+            of(words, scenario, "loss_free_rate", rival, **case),
+        ]
+    return rows + [
+        of(
+            "p99.9 at half the loss-free rate, us, AF_XDP on veth",
+            "latency",
+            "latency_us.p99_9",
             "testpmd",
-            2,
-            True,
-            strict=True,
-            bad=flaws(results["latency"], s) if s else None,
-        )
-    return rows
-
-
-def control_rows(results):
-    s = find(results, "alloc", "setup.per_second")
-    rows = row("authenticated allocations/s", s, "coturn", 50000, by_ratio=False)
-    rows += row(
-        "bytes a session, both processes",
-        find(results, "memory", "bytes_per_session"),
-        "coturn",
-        512,
-        True,
-        by_ratio=False,
-    )
-    return rows + row(
-        "packets/s of two workers beside one",
-        find(results, "workers", "packets_per_s"),
-        "workers-1",
-        1.9,
-        ours="workers-2",
-    )
-
-
-def stream_rows(results):
-    rows = []
-    for load_, of, figure, words in (
-        ("bulk", 1, "mbit_per_s", "Mbit/s, a joined TCP connection"),
-        ("bulk", 1000, "mbit_per_s", "Mbit/s, 1,000 joined TCP connections"),
-        ("rate", 64, "connections_per_s", "joined TCP connections/s"),
-    ):
-        for rival in ("nginx", "haproxy"):
-            rows += row(words + ", veth", find(results, "tcp", figure, load=load_, of=of), rival)
-    rows += row(
-        "messages/s, TURN over TLS to UDP, 1,200 bytes",
-        find(results, "tls", "messages_per_s", step="relay", bytes=1200, direction="up"),
-        "coturn",
-    )
-    for rival in ("nginx", "haproxy", "stunnel"):
-        rows += row(
+            port="veth",
+            load=50,
+        ),
+        of("authenticated allocations/s", "alloc", "setup.per_second", "coturn"),
+        of("bytes a session, both processes", "memory", "bytes_per_session", "coturn"),
+        of(
+            "packets/s of two workers beside one",
+            "workers",
+            "packets_per_s",
+            "workers-1",
+            ours="workers-2",
+        ),
+        of("Mbit/s, a joined TCP connection", "tcp", "mbit_per_s", "nginx", load="bulk", of=1),
+        of(
+            "Mbit/s, 1,000 joined TCP connections",
+            "tcp",
+            "mbit_per_s",
+            "nginx",
+            load="bulk",
+            of=1000,
+        ),
+        of(
+            "messages/s, TURN over TLS to UDP, 1,200 bytes",
+            "tls",
+            "messages_per_s",
+            "coturn",
+            step="relay",
+            bytes=1200,
+            direction="up",
+        ),
+        of(
             "Mbit/s, TLS to TCP, one stream",
-            find(results, "tls", "mbit_per_s", step="proxy", streams=1, direction="up"),
-            rival,
-        )
-    return rows
-
-
-def gateway_rows(results):
-    rows = []
-    for n, goal in ((1000, 100), (100000, 150), (1000000, 250)):
-        rows += row(
-            f"cycles a packet of RTP between terminations, {n:,} contexts",
-            find(results, "gateway", "cycles_to_b", step="bench", contexts=n),
-            None,
-            goal,
-            True,
-        )
-    for figure, load_ in (("rate_delivered", "flat"), ("loss_free_rate", "search")):
-        s = find(results, "gateway", figure, step="rtp", load=load_)
-        how = "flat out" if load_ == "flat" else searched(s["case"]) if s else "loss-free"
-        rows += row(
-            f"RTP packets/s through contexts, veth, 172 bytes, {how}",
-            s,
+            "tls",
+            "mbit_per_s",
+            "nginx",
+            step="proxy",
+            streams=1,
+            direction="up",
+        ),
+        of(
+            "RTP packets/s through contexts, AF_XDP on veth, 172 bytes",
+            "gateway",
+            "loss_free_rate",
             "rtpengine",
-            5,
-            bad=flaws(results["gateway"], s) if s else None,
-        )
-    s = find(results, "gateway", "latency_us.p99_9", step="latency", load=50)
-    rows += row(
-        "p99.9 at half the loss-free rate of rtpengine, us, veth",
-        s,
-        "rtpengine",
-        bad=flaws(results["gateway"], s) if s else None,
-    )
-    rows += row(
-        "calls/s by ng: offer, answer, delete",
-        find(results, "gateway", "contexts_per_s", step="calls"),
-        "rtpengine",
-    )
-    rows += row("bytes a call, all processes", find(results, "gateway", "bytes_per_call"), "rtpengine")
-    for n in (1, 100):
-        for rival in ("nginx", "haproxy", "stunnel"):
-            rows += row(
-                f"Mbit/s, TLS to TCP through contexts, {n} of them",
-                find(results, "splice", "mbit_per_s", streams=n, direction="up"),
-                rival,
-            )
-    for rival in ("nginx", "haproxy"):
-        rows += row(
-            "handshakes/s of CPU time, with client certificates, TLS to TCP contexts",
-            find(results, "splice", "handshakes_per_cpu_s"),
-            rival,
-        )
-    return rows
+            step="rtp",
+            load="search",
+        ),
+        of(
+            "calls/s by ng: offer, answer, delete",
+            "gateway",
+            "contexts_per_s",
+            "rtpengine",
+            step="calls",
+        ),
+        of("bytes a call, all processes", "gateway", "bytes_per_call", "rtpengine"),
+    ]
 
 
 def stamp_of(line):
     return line["cpu"], line["cpus"], line["kernel"], line["commit"], line["date"]
 
 
-def goals(results):
+def first_table(results):
     """What most rows have in common is said once; the others say what they are of."""
-    parts = (relay_rows, udp_rows, control_rows, stream_rows, gateway_rows)
-    rows = [r for part in parts for r in part(results)]
+    rows = measures(results)
     stamps = [stamp_of(s) for s, _ in rows if s] or [stamp_of(next(iter(results.values()))[0])]
     first = max(dict.fromkeys(stamps), key=stamps.count)
     cells = []
@@ -450,9 +342,9 @@ def goals(results):
         cells.append(row_)
     return (
         f"{first[0]}, {first[1]} CPUs, Linux {first[2]}; commit {first[3]}, {first[4]}, where "
-        "a row does not say otherwise. Ratios are medians of runs in turn, with the lowest and the "
-        f"highest. {NOTE}"
-        "\n\n" + table(["measure", "Fairlead", "beside", "ratio", "goal", "reached"], cells)
+        "a row does not say otherwise. Ratios are medians of runs in turn (a b a b ...) on the "
+        f"same port, with the lowest and the highest. {NOTE}"
+        "\n\n" + table(["measure", "Fairlead", "beside", "ratio"], cells)
     )
 
 
@@ -462,7 +354,7 @@ def main(directory, readme=None):
         sys.exit(f"perf: no results in {directory}")
     with open(os.path.join(directory, "README.md"), "w", encoding="utf-8") as f:
         f.write(details(results))
-    text = goals(results)
+    text = first_table(results)
     if readme:
         with open(readme, encoding="utf-8") as f:
             old = f.read()

@@ -51,6 +51,6 @@ for f in memif veth latency memory; do
 		fail "$f.svg is no SVG: $(tail -n 1 "$TMP/svg")"
 	grep -q "($f.svg)" "$RESULTS/README.md" || fail "$f.svg is not in results/README.md"
 done
-grep -q '^| measure |' "$TMP/table" || fail "no table of goals: $(cat "$TMP/table")"
+grep -q '^| measure |' "$TMP/table" || fail "no table of figures: $(cat "$TMP/table")"
 ip netns list | grep -q '^flperf-' && fail "a namespace stays behind"
 note "$(wc -l "$RESULTS"/*.json | tail -n 1) of JSON"
