@@ -162,9 +162,9 @@ void trace_tick(struct trace_admin *t)
 	    !dplink_attached(t->server->link))
 		trace_end(t, "the dataplane has gone");
 	else if (++t->ticks >= TICKS_MAX)
-		trace_end(t, "ten minutes are over");
+		trace_end(t, "a trace ends after ten minutes");
 	else if (t->later ? rpc_later_gone(t->later) : t->silent >= SILENT_TICKS)
-		trace_end(t, "nobody asked for more");
+		trace_end(t, "its controller asks for no more");
 	else if (t->ticks % RENEW_TICKS == 0)
 		trace_tell(t, t->cmd.id);
 	if (t->cmd.id && t->later)
@@ -271,7 +271,7 @@ void trace_next(void *ctx, const json_t *params, struct rpc_later *l)
 		return;
 	}
 	if (!t || !id || id != t->cmd.id || t->later) {
-		rpc_fail(&err, RPC_UNKNOWN, "there is no such trace, or another client has it");
+		rpc_fail(&err, RPC_UNKNOWN, "no such trace, or another controller has it");
 		rpc_reply(l, NULL, &err);
 		return;
 	}

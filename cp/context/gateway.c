@@ -373,7 +373,7 @@ bool gate_subtract(struct gateway *g, struct context *c, uint32_t side, struct g
 	struct context to = *c;
 
 	if (!term_is(&old))
-		return counted(g, gate_refuse(f, GATE_BAD, "there is no such termination"), f);
+		return counted(g, gate_refuse(f, GATE_BAD, "no such termination"), f);
 	term_clear(&to.term[side]);
 	gate_change(g, c, &to);
 	term_ports_give(g, &old);
@@ -387,7 +387,7 @@ static bool move_check(struct gateway *g, const struct context *c, uint32_t side
 	if (!dplink_attached(g->s->link))
 		return gate_refuse(f, GATE_BUSY, "no dataplane is attached");
 	if (c == to || !term_is(&c->term[side]))
-		return gate_refuse(f, GATE_BAD, "there is no such termination to move");
+		return gate_refuse(f, GATE_BAD, "no such termination to move");
 	if (term_is(&to->term[to_side]))
 		return gate_refuse(f, GATE_BAD, "there is a termination where it shall move to");
 	if (c->worker != to->worker)
