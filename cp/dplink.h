@@ -103,7 +103,7 @@ struct dplink_progress dplink_progress(struct dplink *l, uint32_t worker);
 /* Slots free for commands to worker; 0 when not attached. */
 uint32_t dplink_room(struct dplink *l, uint32_t worker);
 
-/* The same for a replay, which leaves half of the ring to new requests. */
+/* Slots free for the commands of a replay, which leaves half of the ring to new requests. */
 uint32_t dplink_replay_room(struct dplink *l, uint32_t worker);
 
 /* Whether the worker is not asked what it has, or has told all. False when not attached. */

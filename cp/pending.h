@@ -63,11 +63,11 @@ void pending_free(struct pending *t);
 /* Adds one under a fresh id, in PENDING_CONNECTING. NULL when the table is full. */
 struct pending_conn *pending_add(struct pending *t, uint32_t worker, struct ctl_sid sid,
 				 const struct sock_addr *peer);
-/* Wipes and forgets it, its timer too. */
+/* Wipes and forgets e, its timer too. */
 void pending_del(struct pending *t, struct pending_conn *e);
-/* All of an allocation. */
+/* Wipes and forgets all that are of an allocation. */
 void pending_del_session(struct pending *t, uint32_t worker, struct ctl_sid sid);
-/* It waits from now on: what was kept for the answer is wiped. */
+/* e waits for its ConnectionBind from now on: what was kept for the answer is wiped. */
 void pending_wait(struct pending_conn *e, struct ctl_conn conn);
 
 /* The answer is owed from now on: an error. Its allocation does not find it any more. */

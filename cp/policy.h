@@ -35,7 +35,7 @@ enum { POLICY_ANY_REALM = 0xffff };
 const char *policy_peer(const struct config *c, const struct ports *p, uint16_t realm,
 			const struct ip_addr *peer, uint16_t port);
 
-/* The same of the remote of a termination. */
+/* NULL if a termination may have this remote, else why not, as policy_peer(). */
 const char *policy_remote(const struct config *c, const struct ports *p, uint16_t realm,
 			  const struct ip_addr *remote, uint16_t port);
 

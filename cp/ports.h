@@ -57,13 +57,16 @@ uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports
 		    uint32_t now);
 
 /*
- * The same on one of the relays of a family that are TURN's, which are used alike. CTL_RELAY_NONE
- * if none has.
+ * Draws a port of worker's share on one of TURN's relays of a family, which are used alike.
+ * CTL_RELAY_NONE if none has any.
  */
 struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, enum ports_want want,
 				   uint32_t now);
 
-/* The same of an address realm (index in c, which is that of ports_open()), for a termination. */
+/*
+ * Draws a port of worker's share on a relay of an address realm, for a termination. realm: its
+ * index in c, which is that of ports_open().
+ */
 struct ctl_relay ports_take_realm(struct ports *p, const struct config *c, uint32_t realm, bool v6,
 				  uint32_t worker, enum ports_want want, uint32_t now);
 

@@ -19,7 +19,7 @@ struct room_place {
 	uint8_t holder[ROOM_HOLDER]; /* of whom */
 };
 
-/* Those that have been idle for longest first. */
+/* Places that are taken, those that have been idle for longest first. */
 TAILQ_HEAD(room_places, room_place);
 
 struct room {
@@ -31,7 +31,7 @@ void room_init(struct room *r);
 /* Takes a place. holder: len bytes that name whom it counts for, ROOM_HOLDER at most. */
 void room_enter(struct room *r, struct room_place *p, void *conn, const void *holder, size_t len);
 void room_leave(struct room *r, struct room_place *p);
-/* It is not idle: it is the last to make room. */
+/* The holder of p is not idle: it is the last to make room. */
 void room_used(struct room *r, struct room_place *p);
 /* The one that has been idle for longest, whoever holds it; NULL: there is none. */
 void *room_first(const struct room *r);

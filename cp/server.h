@@ -90,7 +90,7 @@ struct server {
 	uint64_t full_ms[CTL_WORKERS_MAX];
 	uint64_t now_ms;  /* CLOCK_MONOTONIC */
 	uint64_t wall_ms; /* CLOCK_REALTIME */
-	uint64_t wall;	  /* the same in seconds */
+	uint64_t wall;	  /* wall_ms in seconds */
 	bool clock_told;  /* that the wall clock is not set, and it has not been since */
 	uint64_t start_ms;
 };

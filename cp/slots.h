@@ -21,7 +21,7 @@ struct slots {
 bool slots_open(struct slots *s, uint32_t n);
 void slots_fill(struct slots *s);
 void slots_close(struct slots *s);
-/* The same after slots of which none was taken were given an owner. */
+/* Makes the ring of free slots anew, after some were given an owner and before any was taken. */
 void slots_refill(struct slots *s);
 
 /* SLOT_NONE if there is none. Its owner is the caller's to set. */

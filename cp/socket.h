@@ -16,9 +16,9 @@ union socket_addr {
 
 /* The address as the kernel wants it; returns its length. */
 socklen_t socket_addr_put(const struct sock_addr *a, union socket_addr *out);
-/* And back. All zeros if it is of neither family. */
+/* The kernel's address as ours. All zeros if it is of neither family. */
 struct sock_addr socket_addr_get(const union socket_addr *in);
-/* The same of what a listener of libevent tells of who connected. */
+/* The address of who connected, as a listener of libevent tells it. */
 struct sock_addr socket_addr_peer(const struct sockaddr *sa, int len);
 
 /*

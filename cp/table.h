@@ -167,8 +167,8 @@ void table_del_family(struct table *t, struct table_alloc *a, unsigned int famil
 struct table_alloc *table_next(struct table *t, uint32_t *cursor);
 
 /*
- * The same in steps: looks at *look records at most, free ones too, and counts them down. NULL with
- * some left is the end.
+ * Walks all allocations in steps: looks at *look records at most, free ones too, and counts them
+ * down. NULL with some left is the end.
  */
 struct table_alloc *table_walk(struct table *t, uint32_t *cursor, uint32_t *look);
 
@@ -246,7 +246,7 @@ void table_chan_del(struct table *t, struct table_alloc *a, uint16_t number);
  * address together, each further channel and each further address has one.
  */
 uint32_t table_records(const struct table *t, uint32_t worker);
-/* Likewise of all allocations of an allocation's user. */
+/* Records that all workers hold for the allocations of a's user. */
 uint32_t table_user_records(const struct table *t, const struct table_alloc *a);
 
 /*

@@ -40,15 +40,15 @@ static inline uint32_t evt_stranger_reserve(const struct worker *w)
  * NULL when there is no room, or the ring was found to be broken.
  */
 void *evt_slot(struct worker *w);
-/* The same for a request of somebody who has a session. */
+/* evt_slot() for a request of a client that has a session: leaves room for other events. */
 void *evt_request(struct worker *w);
-/* The same for a request of anybody. */
+/* evt_slot() for a request of anybody: leaves room for those of clients that have a session too. */
 void *evt_stranger(struct worker *w);
 /* How many of those would find room, max at most. */
 uint32_t evt_stranger_room(struct worker *w, uint32_t max);
 /* No request is handed on from now on, or again: an audit is under way. */
 void evt_requests_wait(struct worker *w, bool wait);
-/* The same for the answer of the command in hand. */
+/* evt_slot() for the answer of the command that is being carried out. */
 void *evt_answer(struct worker *w);
 /*
  * The end of a connection found no room and cannot be kept. evt_lost_tell(), once a tick, says so

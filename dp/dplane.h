@@ -87,7 +87,7 @@ struct dplane {
 	/* UDP listeners by port number: first of a chain, LOCAL_NONE when there is none. */
 	uint16_t udp_listener[65536];
 	uint16_t udp_listener_next[CTL_LISTENERS_MAX];
-	uint16_t tcp_listener[65536]; /* the same for TCP */
+	uint16_t tcp_listener[65536]; /* TCP listeners by port number, first of a chain */
 	uint16_t tcp_listener_next[CTL_LISTENERS_MAX];
 
 	uint8_t port_owner[32768]; /* relayed port >> 1 to worker, see relay_port_worker() */
@@ -144,7 +144,7 @@ static inline uint32_t local_v4_hash(uint32_t ip)
 	return ip * UINT32_C(0x9e3779b1) >> (32 - LOCAL_BITS);
 }
 
-/* The same for an IPv4 address as it stands in memory. */
+/* The local address that is this IPv4 address, which stands as in memory; NULL: none is. */
 static inline const struct local_addr *dplane_local_v4(const struct dplane *dp, uint32_t ip)
 {
 	uint32_t h = local_v4_hash(ip);

@@ -57,7 +57,7 @@ static inline void stage_end(struct worker *w, enum stage s, uint64_t items)
 	w->clock.tsc = now;
 }
 
-/* The same for a verb of worker_turn(), which returns the work it did. */
+/* Charges a step of worker_turn() to s, if it did any work. Returns n, that work. */
 static inline uint32_t stage_work(struct worker *w, enum stage s, uint32_t n)
 {
 	if (n)

@@ -13,7 +13,7 @@
 struct trace {
 	/* A function of trace.c, which knows sessions; those that are looked at do not. */
 	void (*look)(struct worker *w, enum ctl_trace_event e, enum drop why, struct rte_mbuf *m);
-	/* The same of a message for a client over TCP, which has no headers of its own. */
+	/* Records a message for a client over TCP, which has no headers of its own. */
 	void (*message)(struct worker *w, enum ctl_trace_event e, enum drop why, struct tcp_conn *c,
 			uint64_t flags, uint32_t len);
 	struct ring ring;

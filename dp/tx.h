@@ -11,7 +11,7 @@ void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m);
 /* Sends the batch of a port, which is full. */
 void tx_batch_full(struct worker *w, uint16_t port);
 
-/* The same as tx_frame() for one buffer, by a port this worker has a queue of. */
+/* Sends a frame in one buffer by a port that this worker has a queue of. Takes m. */
 static inline void tx_put(struct worker *w, uint16_t port, struct rte_mbuf *m)
 {
 	struct tx_batch *b = &w->tx.port[port];
@@ -36,8 +36,8 @@ void handover(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_k
 	      uint16_t port);
 
 /*
- * The same at once, behind all that was handed over before. False when the ring is full: m is still
- * the caller's then. m may stand for more than one packet: n is how many.
+ * Hands m to another worker at once, behind all that was handed over before. False when the ring is
+ * full: m is still the caller's then. m may stand for more than one packet: n is how many.
  */
 bool handover_now(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_kind kind,
 		  uint32_t n);

@@ -164,7 +164,7 @@ static inline void count_set(struct worker *w, enum counter c, uint64_t v)
 /* The one exit of packets that go nowhere (drop.c): n of them, or m, which is taken. */
 void drop_n(struct worker *w, enum drop reason, uint64_t n);
 void pkt_drop(struct worker *w, struct rte_mbuf *m, enum drop reason);
-/* The same of a message for the client on connection c. */
+/* Drops m, a message for the client on connection c. Takes m. */
 void message_drop(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m, enum drop reason);
 
 /* A packet that ended here as it should. */

@@ -10,7 +10,7 @@
 /* The result of the method `status`. */
 json_t *status_json(const struct server *s);
 
-/* The same with what each worker does, and what was dropped why: for the status page. */
+/* For the status page: status_json() with what each worker does, and what was dropped and why. */
 json_t *status_page_json(const struct server *s);
 
 #endif

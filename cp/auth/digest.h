@@ -32,9 +32,9 @@ size_t digest_hmac(uint16_t type, const void *key, size_t key_len, const struct 
 		   size_t n, uint8_t out[DIGEST_SHA256_LEN]);
 
 /*
- * The same, at about half the price if the last call for this type had the same key: what hashing
- * the key left is used again. How long it takes tells whether it had: for replies to those who
- * proved that they know the key.
+ * digest_hmac() at about half the price if the last call for this type had the same key: what
+ * hashing the key left is used again. How long it takes tells whether it had: for replies to those
+ * who proved that they know the key.
  */
 size_t digest_hmac_again(uint16_t type, const void *key, size_t key_len,
 			 const struct digest_span *in, size_t n, uint8_t out[DIGEST_SHA256_LEN]);

@@ -11,8 +11,8 @@
 bool secret_file_read(const char *path, void *buf, size_t len);
 
 /*
- * The same of min to max bytes. Returns how many, or 0 and in why what is wrong with the file
- * ("others may read it").
+ * Reads a file of min to max bytes that only its owner may read. Returns how many, or 0 and in why
+ * what is wrong with the file ("others may read it").
  */
 size_t secret_file_load(const char *path, void *buf, size_t min, size_t max, char *why,
 			size_t whylen);

@@ -41,7 +41,7 @@ void gate_drop(struct gateway *g, struct context *c);
 
 /* Ends a context: its controller is told, then it is gone. */
 void gate_end(struct gateway *g, struct context *c, enum context_end end);
-/* The same, but it is kept for its controller. */
+/* Ends a context, but keeps it so that its controller can ask for it. */
 void gate_end_kept(struct gateway *g, struct context *c, struct context *to);
 /* Fills in what is of the context, and adds it. */
 void gate_tell(struct gateway *g, const struct context *c, struct gate_event *e);

@@ -38,8 +38,9 @@ void ng_spec_datagrams(const struct ng_call *c, const struct ng_media *m, struct
  */
 bool ng_spec_certificate_is_anothers(const struct context_term *t, const struct ng_media *m);
 /*
- * The same of a stream; open: connections begin with this offer and its answer. Whether what there
- * was of a connection is of no use any more.
+ * What the sender's m-line says of its own side, where that is a stream. open: connections begin
+ * with this offer and its answer. Returns whether what there was of a connection is of no use any
+ * more.
  */
 bool ng_spec_stream(const struct ng_call *c, int i, struct term_spec *w, bool open, uint64_t *note);
 
@@ -48,7 +49,7 @@ bool ng_spec_stream(const struct ng_call *c, int i, struct term_spec *w, bool op
  * any more either.
  */
 void ng_spec_refuse(struct term_spec *w, uint32_t side, uint64_t *note);
-/* And what comes after an answer that refused. */
+/* Undoes ng_spec_refuse() for what comes after an answer that refused. */
 void ng_spec_revive(struct term_spec *w, uint32_t side, uint64_t *note);
 
 #endif

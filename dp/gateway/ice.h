@@ -29,7 +29,7 @@ enum ice_verdict {
 	ICE_INDICATION, /* a keep-alive (RFC 8445 11): ends here, proves nothing */
 	ICE_REFUSED,	/* reply says why; the sender is no more trusted than before */
 	ICE_CHECKED,	/* reply is a success; the sender has our password: consent (RFC 7675) */
-	ICE_NOMINATED,	/* the same, and the sender is the remote from now on (RFC 8445 8.1.1) */
+	ICE_NOMINATED,	/* ICE_CHECKED, and the sender is the remote from now on (RFC 8445 8.1.1) */
 };
 
 /*

@@ -119,7 +119,7 @@ void media_repeat(struct worker *w, uint32_t slot);
 void media_heard(struct worker *w, uint32_t slot, uint32_t side);
 /* A check that its remote made. nominated: it was not the remote before. */
 void media_checked(struct worker *w, uint32_t slot, uint32_t side, bool nominated);
-/* The same, if packets have come that the short way took. */
+/* media_heard(), if packets of that side have come since, which the short way has only counted. */
 void media_look(struct worker *w, uint32_t slot, uint32_t side);
 /* Whether anything may be sent to a side's remote (RFC 7675): always without TERM_ICE. */
 bool media_consent(const struct worker *w, const struct media_term *t);

@@ -63,7 +63,7 @@ static __rte_always_inline uint32_t flow_relay(struct worker *w, const struct pa
 	return payload;
 }
 
-/* The same where IPv6 is on one side or on both. */
+/* flow_relay() where IPv6 is on one side or on both, apart from the code for IPv4 alone. */
 static __rte_noinline uint32_t flow_relay6(struct worker *w, const struct path_pkt *k,
 					   struct media_path *l)
 {

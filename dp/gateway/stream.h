@@ -113,24 +113,24 @@ uint8_t term_dscp(const struct ctl_term *t);
 const struct tcp_layer_ops *side_layer(const struct ctl_term *t);
 /* Told at once, or as soon as the ring has room. */
 void side_event(struct worker *w, struct stream *s, uint32_t i, enum ctl_term_event what);
-/* Its connection is the remote's. */
+/* The connection of side i turned out to be the remote's: the side is up. */
 void side_up(struct worker *w, struct stream *s, uint32_t i);
-/* It has ended, and has no connection any more. */
+/* Side i has ended by why, and has no connection any more. */
 void side_over(struct worker *w, struct stream *s, uint32_t i, enum tcp_end why);
-/* What its connection begins with, whoever opens it. */
+/* Fills in what the connection of side i begins with, whoever opens it. */
 void side_request(struct stream *s, uint32_t i, struct tcp_request *r);
-/* Listens, or connects at once (R43, R58). A connection of an earlier attempt makes way. */
+/* Side i listens, or connects at once (R43, R58). A connection of an earlier attempt makes way. */
 void side_begin(struct worker *w, struct stream *s, uint32_t i);
-/* Somebody asks again: tells of its end, or all: of how it stands. */
+/* The control process asks again: tells it of side i's end or, with all, of how the side stands. */
 void side_repeat(struct worker *w, struct stream *s, uint32_t i, bool all);
-/* Its term changed, not its attempt. */
+/* The termination of side i changed, but it goes on with its attempt. */
 void side_change(struct worker *w, struct stream *s, uint32_t i);
 /*
- * It is not there any more. What has been received already goes to the partner, which then ends as
+ * Side i is subtracted. What has been received already goes to the partner, which then ends as
  * after any other end: in order, unless it had no room for all.
  */
 void side_subtract(struct worker *w, struct stream *s, uint32_t i);
-/* Its partner has ended: so does it, unless the control process wants to decide. */
+/* The partner of side i has ended: so does i, unless the control process wants to decide. */
 void side_release(struct worker *w, struct stream *s, uint32_t i);
 /* Ends its connection, of which it hears no more: in order, if it is open, or by RST. */
 void side_leave(struct worker *w, struct side *d, enum tcp_end why, bool order);
@@ -142,7 +142,7 @@ void side_tick(struct worker *w, struct stream *s, uint32_t i);
 
 /* What waits goes on from side i to the other, as far as there is room and it may. */
 void stream_pass(struct worker *w, struct stream *s, uint32_t i);
-/* The same before an end: of all that has come, which a layer may not have seen yet. */
+/* Before an end: passes on all that has come from side i, which a layer may not have seen yet. */
 void stream_drain(struct worker *w, struct stream *s, uint32_t i);
 /* Whether bytes from side i still wait for the other: an end now is no end in order for that. */
 bool stream_waits(const struct stream *s, uint32_t i);

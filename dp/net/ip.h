@@ -238,7 +238,7 @@ void ip_route_send(struct worker *w, struct rte_mbuf *m, const struct ip_addr *s
 enum drop udp_write(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 		    const struct sock_addr *dst, uint8_t tos, bool df);
 
-/* The same, and sends it. Takes m. */
+/* Prepends UDP and IP headers to the payload m holds, as udp_write() does; sends it. Takes m. */
 void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 	      const struct sock_addr *dst, uint8_t tos);
 

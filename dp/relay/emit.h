@@ -15,7 +15,7 @@ struct relay_out {
 	uint16_t off;  /* first payload byte that stays, from the start of the UDP payload */
 	uint16_t len;  /* payload bytes that stay */
 	uint64_t csum; /* sum of what the new datagram covers beside payload and lengths */
-	uint64_t csum_removed; /* the same of the datagram that came in */
+	uint64_t csum_removed; /* that sum of the datagram that came in */
 	const uint8_t *prefix; /* goes in front of the payload */
 	uint8_t prefix_len;    /* even */
 	uint8_t suffix_len;    /* padding of a Data indication */

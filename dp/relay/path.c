@@ -220,7 +220,7 @@ static __rte_always_inline uint32_t path_relay(struct worker *w, const struct pa
 	return k->relay_slot ? path_to_client(w, k, p, six) : path_to_peer(w, k, p, six);
 }
 
-/* The same where IPv6 is on one side or on both. */
+/* path_relay() where IPv6 is on one side or on both, apart from the code for IPv4 alone. */
 static __rte_noinline uint32_t path_relay6(struct worker *w, const struct path_pkt *k,
 					   struct path *p)
 {

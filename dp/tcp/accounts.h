@@ -34,9 +34,9 @@ _Static_assert(sizeof(struct account) <= 24, "budget of a connection");
 bool accounts_create(struct worker *w);
 void accounts_destroy(struct worker *w);
 
-/* What c holds is its source's, if it is nobody's yet. */
+/* Charges what c holds to the account of its source, if it is charged to none yet. */
 void accounts_put(struct worker *w, struct tcp_conn *c);
-/* It is nobody's any more. */
+/* What c holds is charged to no account any more. */
 void accounts_del(struct worker *w, struct tcp_conn *c);
 /* Whether c's account has more than its share. */
 bool accounts_over(const struct worker *w, const struct tcp_conn *c);

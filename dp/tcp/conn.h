@@ -346,7 +346,7 @@ uint32_t conn_lookup(const struct worker *w, const struct pkt *p);
 struct tcp_conn *conn_between(const struct worker *w, const struct sock_addr *local,
 			      const struct sock_addr *remote);
 struct key24 conn_key(const struct tcp_conn *c);
-/* The same for c's addresses. */
+/* What the table has for c's addresses, as conn_lookup() says. */
 uint32_t conn_entry(const struct worker *w, const struct tcp_conn *c);
 /* Puts data (index << 2 | enum tcp_entry) into the table under c's addresses. */
 bool conn_entry_set(struct worker *w, const struct tcp_conn *c, uint32_t data);
@@ -374,7 +374,7 @@ static inline bool conn_timer_on(const struct tcp_conn *c, enum tcp_timer t)
 
 /* ---- end.c ---- */
 
-/* It is over: closed(why) and conn_free() follow in tcp_turn(). Sends nothing. */
+/* Ends c without sending anything: closed(why) and conn_free() follow in tcp_turn(). */
 void conn_end(struct worker *w, struct tcp_conn *c, enum tcp_end why);
 /* Frees what it holds and the slot; closed() was called. */
 void conn_free(struct worker *w, struct tcp_conn *c);
@@ -461,7 +461,10 @@ void tcp_send_raw(struct worker *w, const struct tcp_raw_seg *s);
 bool tcp_send_reset(struct worker *w, const struct pkt *p, const struct tcp_seg *s, uint8_t tos);
 /* Takes one from the budget of challenge ACKs (RFC 5961 7) and counts it; false: none is left. */
 bool tcp_challenge_allow(struct worker *w);
-/* The same for c, by its own rate first: guesses at one leave the answers to others alone (R4). */
+/*
+ * Takes a challenge ACK for c, first from c's own rate, then from the budget: guesses at one
+ * connection leave the answers to others alone (R4). False: none is left.
+ */
 bool conn_challenge_allow(struct worker *w, struct tcp_conn *c);
 
 /* ---- move.c ---- */
@@ -494,9 +497,9 @@ void reorder_dup(struct tcp_conn *c, uint32_t start, uint32_t end);
 
 /* ---- layer.c ---- */
 
-/* The layer's turn before the owner's: what came becomes the owner's bytes. */
+/* Before the owner's turn the layer makes the owner's bytes of what came. */
 void layer_input(struct worker *w, struct tcp_conn *c);
-/* And after it: what the owner gave becomes the connection's. */
+/* After the owner's turn the layer makes the connection's bytes of what the owner gave. */
 void layer_output(struct worker *w, struct tcp_conn *c);
 /* The connection ends, or was refused on its way: the layer goes. */
 void layer_free(struct worker *w, struct tcp_conn *c, enum tcp_end why);

@@ -70,7 +70,7 @@ static inline bool ledger_tight(const struct worker *w)
 	return w->tcp->held >= w->dp->conf->tcp.buffers / 16 * 13;
 }
 
-/* The same, unless its account has more than its share. */
+/* Buffers that c may hold as a small holder, unless its account has more than its share. */
 static inline uint32_t ledger_small(const struct worker *w, const struct tcp_conn *c)
 {
 	return c->standing != TCP_STRANGER && ledger_tight(w) ? LEDGER_FEW : LEDGER_SMALL;
@@ -100,8 +100,8 @@ static inline bool ledger_allows(const struct worker *w, const struct tcp_conn *
 }
 
 /*
- * The same for what it is given to send. A few go, whatever came from it and waits: an owner who
- * cannot answer does not read on, and would hold it for good.
+ * Whether c may hold n more packet buffers of bytes that it is given to send. A few go, whatever
+ * came from it and waits: an owner who cannot answer does not read on, and would hold it for good.
  */
 static inline bool ledger_allows_out(const struct worker *w, const struct tcp_conn *c, uint32_t n)
 {
@@ -113,7 +113,10 @@ static inline bool ledger_allows_out(const struct worker *w, const struct tcp_co
 	return out + n <= ledger_least(w, c) && w->tcp->held + n <= w->dp->conf->tcp.buffers;
 }
 
-/* The same for what came out of order: what is missing must still get in. */
+/*
+ * Whether c may hold one more packet buffer that came out of order. The bound is lower than
+ * ledger_allows() has it: what is missing must still get in.
+ */
 static inline bool ledger_allows_early(const struct worker *w, const struct tcp_conn *c)
 {
 	if (likely(w->tcp->held <= w->tcp->ledger.calm && c->standing != TCP_STRANGER))

@@ -140,7 +140,7 @@ static bool data_refer(struct worker *w, struct rte_mbuf *m, struct rte_mbuf *fr
 	return true;
 }
 
-/* The same, by copy. */
+/* Appends len bytes from `from`, off bytes in, to m by copying them. False when buffers are out. */
 static bool data_copy(struct worker *w, struct rte_mbuf *m, const struct rte_mbuf *from,
 		      uint32_t off, uint32_t len)
 {

@@ -41,14 +41,14 @@ struct tcp_place {
 bool places_create(struct worker *w);
 void places_destroy(struct worker *w);
 
-/* Whether it has been given its places, and has them. */
+/* Whether c has its places. */
 bool places_has(const struct worker *w, const struct tcp_conn *c);
 /* c, which is open, has its places from now on. Does nothing if it has. */
 void places_put(struct worker *w, struct tcp_conn *c);
-/* It has them no more. Does nothing if it has none. */
+/* c gives its places back. Does nothing if it has none. */
 void places_del(struct worker *w, struct tcp_conn *c);
 /*
- * It has moved what it held: the others have been silent for longer. Among strangers with a layer
+ * c has moved what it held: the others have been silent for longer. Among strangers with a layer
  * the first that came goes first all the same: one that was let begin its handshake, and says no
  * more, would else stay longer than one that waits for its own.
  */

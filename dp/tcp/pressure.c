@@ -5,8 +5,8 @@
 #include "places.h"
 
 enum {
-	PATIENCE_MS = 1000,   /* without moving what it holds */
-	IN_FLIGHT_MS = 10000, /* the same where an ACK is waited for: its path may be away */
+	PATIENCE_MS = 1000,   /* a connection may hold buffers so long without moving them */
+	IN_FLIGHT_MS = 10000, /* and so long while it waits for an ACK: its path may be away */
 	VICTIMS = 64,	      /* a turn */
 	STEPS = 16,	      /* connections of a row that are looked at */
 	SOME = 3, /* class of four to seven buffers: fewer are no hoard, unless it is tight */

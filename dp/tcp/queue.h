@@ -22,7 +22,10 @@ struct mbuf_queue {
  * bytes of the last buffer, or one byte a segment would hold a whole buffer each.
  */
 void queue_put(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m);
-/* The same, and the last buffer is filled up first: few buffers, whatever the segments' size. */
+/*
+ * Splits a packet as queue_put() does, but fills the last buffer up first: few buffers, whatever
+ * the segments' size. Takes m.
+ */
 void queue_pack(struct worker *w, struct mbuf_queue *q, struct rte_mbuf *m);
 struct rte_mbuf *queue_take(struct worker *w, struct mbuf_queue *q);
 /*

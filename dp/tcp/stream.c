@@ -191,7 +191,7 @@ void tcp_raw_send(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
 	conn_dirty(w, c);
 }
 
-/* The same for the owner, whose bytes a layer may change first. */
+/* Gives m to the send buffer, or to the layer, which changes bytes first. Takes m. */
 static void send_put(struct worker *w, struct tcp_conn *c, struct rte_mbuf *m)
 {
 	if (likely(!(c->flags & CONN_LAYER))) {

@@ -274,8 +274,9 @@ bool tcp_send_bytes(struct worker *w, struct tcp_conn *c, const void *p, uint32_
 /* Nothing can be given any more: the direction is shut down, or the connection over. */
 bool tcp_send_over(const struct tcp_conn *c);
 /*
- * The same for what the owner owes and keeps account of: the send buffer's bound does not hold, nor
- * that of the buffers of all connections. False if it is over, or the pool empty.
+ * Copies bytes that the owner owes and keeps account of into buffers of its own: the send buffer's
+ * bound does not hold, nor that of the buffers of all connections. False if tcp_send_over(), or the
+ * pool is empty.
  */
 bool tcp_send_owed(struct worker *w, struct tcp_conn *c, const void *p, uint32_t len);
 /* FIN after what was given (RFC 9293 3.10.4); bytes are still received. */

@@ -70,7 +70,7 @@ int32_t record_open(struct worker *w, struct aead *a, struct tls_keys *keys, uin
  */
 struct rte_mbuf *record_seal(struct worker *w, struct aead *a, struct tls_keys *keys,
 			     enum tls_type type, struct mbuf_queue *from, uint32_t max);
-/* The same for a few bytes: alerts, KeyUpdate. len <= 64. */
+/* Seals a few bytes at p (alerts, KeyUpdate) as one record, as record_seal() does. len <= 64. */
 struct rte_mbuf *record_seal_bytes(struct worker *w, struct aead *a, struct tls_keys *keys,
 				   enum tls_type type, const void *p, uint32_t len);
 

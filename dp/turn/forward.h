@@ -30,8 +30,9 @@ void forward_peer(struct worker *w, struct pkt *p);
 void forward_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r);
 
 /*
- * The same for a client's connection: len bytes at msg are one ChannelData message, of which only
- * the header is read, or one Send indication, of the session in slot. DROP_NONE when it may pass.
+ * Finds where a message from a client's connection goes to: len bytes at msg are one ChannelData
+ * message, of which only the header is read, or one Send indication, of the session in slot.
+ * DROP_NONE when it may pass.
  */
 enum drop forward_find(struct worker *w, uint32_t slot, const uint8_t *msg, uint32_t len,
 		       struct forward_to *to);

@@ -41,8 +41,9 @@ static inline bool limit_pass(struct worker *w, uint32_t slot, enum limit_way wa
 }
 
 /*
- * The same of a stream (RFC 6062), where there are limits: bytes of its payload, and none is
- * dropped. Milliseconds until so many may be moved on, 0: now; and that they were.
+ * Bytes of a stream (RFC 6062), where there are limits, are counted without headers and never
+ * dropped: limit_stream_wait_ms() says in how many milliseconds so many may be moved on (0: now),
+ * limit_stream_take() that they were.
  */
 uint32_t limit_stream_wait_ms(const struct worker *w, uint32_t slot, enum limit_way way,
 			      uint32_t bytes);

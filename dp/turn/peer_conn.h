@@ -25,7 +25,7 @@ bool peer_conn_close(struct worker *w, const struct cmd_conn_close *c);
 
 /* The session in slot is being deleted: its peers' connections, joined or not, are ended. */
 void peer_conn_session_del(struct worker *w, uint32_t slot);
-/* The same of those from and to its relayed address of a family (RELAY_V4, RELAY_V6) only. */
+/* Ends its peers' connections by the relayed address of one family (RELAY_V4, RELAY_V6). */
 void peer_conn_family_del(struct worker *w, uint32_t slot, int family);
 
 /* EVT_CONN_GONE to the control process. */
