@@ -156,6 +156,12 @@ static inline void count(struct worker *w, enum counter c)
 	count_add(w, c, 1);
 }
 
+/* Of a gauge: one fewer. */
+static inline void count_down(struct worker *w, enum counter c)
+{
+	count_add(w, c, UINT64_MAX);
+}
+
 static inline void count_set(struct worker *w, enum counter c, uint64_t v)
 {
 	atomic_store_explicit(&w->counters->cnt[c], v, memory_order_relaxed);

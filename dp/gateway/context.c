@@ -193,7 +193,7 @@ static void context_clear(struct worker *w, uint32_t slot)
 	for (side = 0; side < SIDES; side++)
 		ports_give(w, slot, side);
 	memset(x, 0, sizeof(*x));
-	count_add(w, CNT_GATE_CONTEXTS, (uint64_t)-1);
+	count_down(w, CNT_GATE_CONTEXTS);
 }
 
 /* One side goes as by a command without it: the context stays, with the other or with none. */

@@ -53,7 +53,7 @@ static void stream_give(struct worker *w, struct stream *s)
 	memset(s->side, 0, sizeof(s->side));
 	s->next = w->gateway->streams->free;
 	w->gateway->streams->free = (uint32_t)(s - w->gateway->streams->stream);
-	count_add(w, CNT_GATE_STREAMS, UINT64_MAX);
+	count_down(w, CNT_GATE_STREAMS);
 }
 
 /* ---- commands ---- */

@@ -120,7 +120,7 @@ struct tcp_conn *conn_alloc(struct worker *w)
 void tcp_set_state(struct worker *w, struct tcp_conn *c, enum tcp_state s)
 {
 	WARN_ON(c->state == TCP_SYN_RECEIVED && w->tcp->half_open == 0);
-	count_add(w, (enum counter)(CNT_TCP_CLOSED + c->state), UINT64_MAX);
+	count_down(w, (enum counter)(CNT_TCP_CLOSED + c->state));
 	count_add(w, (enum counter)(CNT_TCP_CLOSED + s), 1);
 	PROBE4(tcp_state, w->id, conn_idx(w, c), c->state, s);
 	w->tcp->half_open += (s == TCP_SYN_RECEIVED) - (c->state == TCP_SYN_RECEIVED);

@@ -23,7 +23,7 @@ void conn_free(struct worker *w, struct tcp_conn *c)
 
 	WARN_ON(t->conns == 0 || c->row != 0);
 	tcp_set_state(w, c, TCP_CLOSED);
-	count_add(w, CNT_TCP_CLOSED, UINT64_MAX);
+	count_down(w, CNT_TCP_CLOSED);
 	wheel_stop(&t->wheel, &c->timer);
 	/* It may be TIME-WAIT's already, or say where c moved to. */
 	conn_entry_del(w, c, conn_idx(w, c) << 2 | ENTRY_CONN);

@@ -58,7 +58,7 @@ static void tw_remove(struct worker *w, uint32_t i)
 	t->tw[i].next = t->tw_free;
 	t->tw_free = i;
 	t->tw_n--;
-	count_add(w, CNT_TCP_TIME_WAIT, UINT64_MAX);
+	count_down(w, CNT_TCP_TIME_WAIT);
 }
 
 /* The 2 MSL start now. */

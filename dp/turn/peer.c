@@ -69,7 +69,7 @@ static void peer_release(struct worker *w, uint32_t slot, uint32_t i)
 	}
 	p->next = w->turn->peer_free;
 	w->turn->peer_free = i;
-	count_add(w, CNT_PEERS, (uint64_t)-1);
+	count_down(w, CNT_PEERS);
 }
 
 void peers_clear(struct worker *w, uint32_t slot, struct session *s)

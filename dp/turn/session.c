@@ -227,7 +227,7 @@ static void session_clear(struct worker *w, uint32_t slot)
 			w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] = SLOT_NONE;
 	memset(s, 0, sizeof(*s));
 	session_path_make(w, slot);
-	count_add(w, CNT_SESSIONS, (uint64_t)-1);
+	count_down(w, CNT_SESSIONS);
 }
 
 /* A relayed address goes (RFC 8656 8.2); what the client has by the other one stays as it is. */
