@@ -5,7 +5,7 @@
 /*
  * Addresses. Both families share one 16-byte form: IPv4 is held as IPv4-mapped (::ffff:a.b.c.d),
  * so that keys, tables and messages need no second shape. An address that came off the wire as
- * IPv6 and lies in ::ffff:0:0/96 must be refused before it is stored (stun_get_addr() tells).
+ * IPv6 and lies in ::ffff:0:0/96 must be refused before it is stored (stun_get_xor_addr() tells).
  */
 #include "be.h"
 

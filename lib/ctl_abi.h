@@ -37,7 +37,6 @@ enum {
 	CTL_RELAYS_MAX = 256, /* relay addresses */
 	CTL_NAME_MAX = 32,    /* NUL included */
 	CTL_TEXT_MAX = 192,
-	CTL_CERTS_MAX = 64,		      /* certificates of all TLS domains */
 	CTL_IDENTITY_MAX = 256,		      /* bytes of a PSK identity */
 	CTL_PSK_MAX = 64,		      /* bytes of a pre-shared key */
 	CTL_FINGERPRINTS_MAX = 8,	      /* that a termination's other side may have */

@@ -8,11 +8,6 @@
 static const char *const hash_name[FP_HASHES] = { "sha-1", "sha-224", "sha-256", "sha-384",
 						  "sha-512" };
 
-const char *fp_hash_name(uint8_t hash)
-{
-	return hash < FP_HASHES ? hash_name[hash] : "?";
-}
-
 /* FP_HASHES: none of ours. */
 static uint8_t hash_by_name(const char *name, size_t len)
 {

@@ -42,9 +42,6 @@ static inline const uint8_t *fp_of(const struct fingerprint_set *s, enum fp_hash
 	return s->bytes + at[hash];
 }
 
-/* "sha-256": as SDP and TLS name it. "?": no hash of these. */
-const char *fp_hash_name(uint8_t hash);
-
 /*
  * "sha-256 4A:AD:B9:...": what follows "a=fingerprint:" (RFC 8122 5), len bytes without NUL. Names
  * and digits are taken in either case. False if it is anything else, a hash not to be used or a

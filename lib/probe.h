@@ -4,12 +4,11 @@
 
 /*
  * Static probes of provider "fairlead", for bpftrace, perf and gdb: a nop each while nobody looks.
- * fairlead-dp(8) lists them; tests/check-probes.sh compares the list with the program. Arguments are
+ * fairlead-dp(8) lists them; tests/lint-probes.sh compares the list with the program. Arguments are
  * numbers and pointers that are there anyway.
  */
 #include <sys/sdt.h>
 
-#define PROBE1(name, a)		 DTRACE_PROBE1(fairlead, name, a)
 #define PROBE2(name, a, b)	 DTRACE_PROBE2(fairlead, name, a, b)
 #define PROBE3(name, a, b, c)	 DTRACE_PROBE3(fairlead, name, a, b, c)
 #define PROBE4(name, a, b, c, d) DTRACE_PROBE4(fairlead, name, a, b, c, d)

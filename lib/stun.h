@@ -21,7 +21,6 @@ enum {
 	STUN_USERNAME_MAX = 508,  /* bytes, RFC 8489 14.3 */
 	STUN_REALM_MAX = 763,	  /* bytes, 14.9 */
 	STUN_NONCE_MAX = 763,	  /* bytes, 14.10 */
-	STUN_SOFTWARE_MAX = 763,  /* bytes, 14.14 */
 	STUN_UNKNOWN_MAX = 16,	  /* comprehension-required unknowns listed in a 420 */
 	STUN_PEERS_MAX = 64,	  /* XOR-PEER-ADDRESS attributes in one CreatePermission */
 };
@@ -51,7 +50,6 @@ enum stun_method {
 
 enum stun_attr_type {
 	STUN_ATTR_MAPPED_ADDRESS = 0x0001,
-	STUN_ATTR_CHANGE_REQUEST = 0x0003,
 	STUN_ATTR_USERNAME = 0x0006,
 	STUN_ATTR_MESSAGE_INTEGRITY = 0x0008,
 	STUN_ATTR_ERROR_CODE = 0x0009,
@@ -67,7 +65,6 @@ enum stun_attr_type {
 	STUN_ATTR_EVEN_PORT = 0x0018,
 	STUN_ATTR_REQUESTED_TRANSPORT = 0x0019,
 	STUN_ATTR_DONT_FRAGMENT = 0x001a,
-	STUN_ATTR_ACCESS_TOKEN = 0x001b,
 	STUN_ATTR_MESSAGE_INTEGRITY_SHA256 = 0x001c,
 	STUN_ATTR_PASSWORD_ALGORITHM = 0x001d,
 	STUN_ATTR_USERHASH = 0x001e,
@@ -75,14 +72,11 @@ enum stun_attr_type {
 	STUN_ATTR_RESERVATION_TOKEN = 0x0022,
 	STUN_ATTR_PRIORITY = 0x0024,
 	STUN_ATTR_USE_CANDIDATE = 0x0025,
-	STUN_ATTR_PADDING = 0x0026,
-	STUN_ATTR_RESPONSE_PORT = 0x0027,
 	STUN_ATTR_CONNECTION_ID = 0x002a,
 	/* comprehension-optional */
 	STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY = 0x8000,
 	STUN_ATTR_ADDRESS_ERROR_CODE = 0x8001,
 	STUN_ATTR_PASSWORD_ALGORITHMS = 0x8002,
-	STUN_ATTR_ALTERNATE_DOMAIN = 0x8003,
 	STUN_ATTR_ICMP = 0x8004,
 	STUN_ATTR_SOFTWARE = 0x8022,
 	STUN_ATTR_ALTERNATE_SERVER = 0x8023,
@@ -192,11 +186,10 @@ static inline bool stun_looks_like(const uint8_t *p)
 enum stun_err stun_parse(struct stun_msg *m, const void *p, size_t len);
 
 /*
- * Decodes an address value. XOR forms need m's transaction id. Returns the family
- * (STUN_FAMILY_*), or 0 if it is malformed. An IPv6 value inside ::ffff:0:0/96 is malformed here:
- * it never stands on the wire and would alias an IPv4 address (see addr.h).
+ * Decodes an XORed address value of m. Returns the family (STUN_FAMILY_*), or 0 if it is
+ * malformed. An IPv6 value inside ::ffff:0:0/96 is malformed here: it never stands on the wire and
+ * would alias an IPv4 address (see addr.h).
  */
-int stun_get_addr(const struct stun_val *v, struct sock_addr *out);
 int stun_get_xor_addr(const struct stun_msg *m, const struct stun_val *v, struct sock_addr *out);
 
 /* A 32-bit value (LIFETIME, CONNECTION-ID). False if absent or not 4 bytes. */

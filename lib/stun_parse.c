@@ -176,10 +176,9 @@ enum stun_err stun_parse(struct stun_msg *m, const void *p, size_t len)
 
 /* ---- values ---- */
 
-/* tid NULL: not XORed. */
-static int get_addr(const struct stun_val *v, const uint8_t *tid, struct sock_addr *out)
+int stun_get_xor_addr(const struct stun_msg *m, const struct stun_val *v, struct sock_addr *out)
 {
-	struct be32 magic = be32_make(tid ? STUN_MAGIC : 0);
+	const struct be32 magic = be32_make(STUN_MAGIC);
 	uint8_t family;
 
 	if (!v->val || v->len < 4)
@@ -199,20 +198,10 @@ static int get_addr(const struct stun_val *v, const uint8_t *tid, struct sock_ad
 		for (int i = 0; i < 4; i++)
 			out->ip.b[i] = v->val[4 + i] ^ magic.b[i];
 		for (int i = 4; i < 16; i++)
-			out->ip.b[i] = v->val[4 + i] ^ (tid ? tid[i - 4] : 0);
+			out->ip.b[i] = v->val[4 + i] ^ m->tid[i - 4];
 		return ip_is_v4(&out->ip) ? 0 : STUN_FAMILY_IPV6;
 	}
 	return 0;
-}
-
-int stun_get_addr(const struct stun_val *v, struct sock_addr *out)
-{
-	return get_addr(v, NULL, out);
-}
-
-int stun_get_xor_addr(const struct stun_msg *m, const struct stun_val *v, struct sock_addr *out)
-{
-	return get_addr(v, m->tid, out);
 }
 
 bool stun_get_u32(const struct stun_val *v, uint32_t *out)

@@ -33,12 +33,6 @@ static inline uint32_t gate_slot(uint32_t entry)
 	return (entry & ~RELAYED_TERM_BIT) / COMPONENTS;
 }
 
-/* Its place in worker.media_path. */
-static inline uint32_t gate_line(uint32_t entry)
-{
-	return entry & ~RELAYED_TERM_BIT;
-}
-
 static inline uint32_t gate_side(uint32_t entry)
 {
 	return entry % COMPONENTS / 2;

@@ -16,7 +16,6 @@ enum {
 	EVICT_ASKERS = 256, /* counts of how many of these each row of askers wants */
 	RETRY_DUE_MS =
 	    NEIGH_RETRY_MS - NEIGH_TICK_MS, /* a look comes once a second, give or take */
-	FREE_NONE = 0xffff,
 };
 
 struct neigh_key {

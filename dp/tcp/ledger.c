@@ -301,11 +301,6 @@ void tcp_guest(struct worker *w, struct tcp_conn *c)
 	standing_set(w, c, TCP_GUEST);
 }
 
-bool tcp_stranger(const struct tcp_conn *c)
-{
-	return c->standing == TCP_STRANGER;
-}
-
 bool tcp_hold(struct worker *w, struct tcp_conn *c, uint32_t n)
 {
 	if (!c && w->tcp->held + n > w->dp->conf->tcp.buffers)

@@ -130,11 +130,6 @@ uint32_t tcp_send_room(const struct worker *w, const struct tcp_conn *c)
 	return send_open(c) && used < max ? max - used : 0;
 }
 
-uint32_t tcp_send_queued(const struct tcp_conn *c)
-{
-	return c->snd.bytes + layer_waiting(c);
-}
-
 uint32_t tcp_send_unsent(const struct tcp_conn *c)
 {
 	return (conn_established(c) ? conn_unsent(c) : c->snd.bytes) + layer_waiting(c);

@@ -186,7 +186,6 @@ void tcp_trust(struct worker *w, struct tcp_conn *c, bool trusted);
  * may, together with its source's others, and makes room where its source has most connections.
  */
 void tcp_guest(struct worker *w, struct tcp_conn *c);
-bool tcp_stranger(const struct tcp_conn *c);
 /*
  * The owner, or the layer, keeps n packet buffers for c: they are c's until they are given back
  * with tcp_unhold(), or nobody's if c has gone before. c NULL: nobody's from the beginning. False
@@ -247,8 +246,6 @@ void tcp_recv_pause(struct worker *w, struct tcp_conn *c, bool paused);
 
 /* Bytes the send buffer takes now; 0 when closed. */
 uint32_t tcp_send_room(const struct worker *w, const struct tcp_conn *c);
-/* Bytes given and not acknowledged yet. */
-uint32_t tcp_send_queued(const struct tcp_conn *c);
 /* Bytes given that were never sent: what the window keeps back. */
 uint32_t tcp_send_unsent(const struct tcp_conn *c);
 /* Bytes that would go out at once if they were given now: what both windows let go. */

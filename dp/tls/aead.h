@@ -21,7 +21,6 @@ enum aead_cipher { AEAD_AES128_GCM, AEAD_AES256_GCM, AEAD_CHACHA20_POLY1305, AEA
 enum {
 	AEAD_TAG = 16,
 	AEAD_NONCE = 12,
-	AEAD_AAD_MAX = 16,
 	AEAD_PIECES_MAX = 64,	       /* of one record */
 	AEAD_KEY_STATE = IPSEC_MB_KEY, /* bytes a key may take once it is expanded */
 };

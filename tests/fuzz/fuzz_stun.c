@@ -52,8 +52,6 @@ static void read_value(const struct stun_msg *m, struct stun_val v)
 
 	must(code == 0 || (code >= 300 && code <= 699));
 	must(stun_get_u32(&v, &u) == (v.val && v.len == 4));
-	if (stun_get_addr(&v, &a))
-		must(ip_is_v4(&a.ip) == (v.len == 8));
 	if (stun_get_xor_addr(m, &v, &a))
 		must(ip_is_v4(&a.ip) == (v.len == 8));
 }

@@ -199,7 +199,7 @@ void expect_failed(const struct handshake *s, enum tcp_end why, uint8_t alert, b
 
 /* ---- records, written here from RFC 8446 5.2, RFC 5246 6.2.3.3, RFC 5288 3, RFC 7905 2 ---- */
 
-enum { TEXT = 100 };
+enum { TEXT = 100, AAD_MAX = 13 };
 
 static void put64(uint8_t *to, uint64_t v)
 {
@@ -234,14 +234,14 @@ static uint32_t record_aad(const struct tls_keys *k, const uint8_t *head, uint32
 	memcpy(aad + 8, head, 3);
 	aad[11] = (uint8_t)(plain >> 8);
 	aad[12] = (uint8_t)plain;
-	return 13;
+	return AAD_MAX;
 }
 
 static uint32_t seal(struct tls_keys *k, const uint8_t *text, uint8_t *to)
 {
 	const uint32_t e = k->suite->explicit_len, plain = TEXT + (k->suite->version == TLS_1_3);
 	const uint32_t len = e + plain + TLS_TAG;
-	uint8_t nonce[TLS_NONCE], aad[AEAD_AAD_MAX], *body = to + TLS_HDR + e;
+	uint8_t nonce[TLS_NONCE], aad[AAD_MAX], *body = to + TLS_HDR + e;
 	struct aead_piece p = { .from = body, .to = body, .len = plain };
 
 	memcpy(to, (uint8_t[]){ TLS_APPLICATION, 3, 3, (uint8_t)(len >> 8), (uint8_t)len },
@@ -259,7 +259,7 @@ static uint32_t seal(struct tls_keys *k, const uint8_t *text, uint8_t *to)
 static void open_text(struct tls_keys *k, uint8_t *rec, uint32_t len, const uint8_t *text)
 {
 	const uint32_t e = k->suite->explicit_len, plain = len - TLS_HDR - e - TLS_TAG;
-	uint8_t nonce[TLS_NONCE], aad[AEAD_AAD_MAX], *body = rec + TLS_HDR + e;
+	uint8_t nonce[TLS_NONCE], aad[AAD_MAX], *body = rec + TLS_HDR + e;
 	struct aead_piece p = { .from = body, .to = body, .len = plain };
 
 	assert_int_equal(plain, TEXT + (k->suite->version == TLS_1_3));

@@ -166,7 +166,7 @@ static void trust(void **state)
 			 world.conf.tcp.receive_buffer - 1000);
 	tcp_trust(world.w, crowd[0].c, false);
 	assert_int_equal(world.w->tcp->ledger.strangers, 1);
-	assert_true(tcp_stranger(crowd[0].c));
+	assert_int_equal(crowd[0].c->standing, TCP_STRANGER);
 	crowd_end();
 }
 

@@ -69,7 +69,7 @@ static void out(void **state)
 	app_send(MB);
 	next = out_to(MB, 0);
 	assert_int_equal(next, 1 + MB);
-	assert_int_equal(tcp_send_queued(app.c), 0);
+	assert_int_equal(app.c->snd.bytes, 0);
 	assert_int_equal(app.c->retransmits, 0);
 	close_peer_first(1, next);
 }
