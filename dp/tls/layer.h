@@ -89,7 +89,6 @@ struct tls_worker {
 	struct tls_list silent;	    /* clients we wait for while they hold one, longest first */
 	uint32_t conns, handshakes;
 	uint32_t leaving; /* of the handshakes: given up, and not back from the crypto thread yet */
-	uint64_t rekey_records; /* TLS_REKEY_RECORDS, but in tests */
 };
 
 static inline struct tls *tls_of(const struct tcp_conn *c)

@@ -359,7 +359,7 @@ void open_input(struct worker *w, struct tcp_conn *c)
 	open_patience(w, c);
 	if (t->state != TLS_OPEN)
 		return;
-	if (unlikely(t->rd.records >= w->tls->rekey_records && t->info.version == TLS_1_3)) {
+	if (unlikely(t->rd.records >= TLS_REKEY_RECORDS && t->info.version == TLS_1_3)) {
 		t->flags |= TLS_UPDATE | TLS_UPDATE_ASK;
 		t->rd.records = 0; /* asked once */
 	}
@@ -414,7 +414,7 @@ static bool limit_output(struct worker *w, struct tcp_conn *c)
 {
 	struct tls *t = tls_of(c);
 
-	if (t->info.version == TLS_1_3 && unlikely(t->wr.records >= w->tls->rekey_records))
+	if (t->info.version == TLS_1_3 && unlikely(t->wr.records >= TLS_REKEY_RECORDS))
 		t->flags |= TLS_UPDATE;
 	if (t->info.version == TLS_1_2 && unlikely(t->wr.bytes >> TLS_REKEY_LOG2_BYTES)) {
 		tls_fail(w, c, ALERT_INTERNAL_ERROR, TCP_END_TLS_LIMIT);

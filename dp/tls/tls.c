@@ -22,7 +22,6 @@ bool tls_create(struct worker *w, char *err, size_t errlen)
 	w->tls = t = rte_zmalloc("tls", sizeof(*t), RTE_CACHE_LINE_SIZE);
 	if (t) {
 		snprintf(name, sizeof(name), "tls%u", w->id);
-		t->rekey_records = TLS_REKEY_RECORDS;
 		memcpy(&t->waiting.key, w->dp->hash_key, sizeof(t->waiting.key));
 		t->aead = aead_create(NULL);
 		t->kdf = tls_kdf_create();

@@ -119,7 +119,6 @@ static void world_once(void)
 	layer = tls_server_layer;
 	layer.opened = opened;
 	tcp_listen(world.w, accept_all);
-	world.w->tls->rekey_records = 8;
 	__lsan_enable();
 }
 
@@ -166,8 +165,21 @@ static void record(uint8_t how, const uint8_t *bytes, size_t len)
 	}
 }
 
+/* A key that is new has eight records left before it is to be exchanged. */
+static void key_age(struct tls_keys *k)
+{
+	const uint64_t used = TLS_REKEY_RECORDS - 8;
+
+	if (k->records < used)
+		k->records += used;
+}
+
 static void step(uint8_t how, const uint8_t *bytes, size_t len)
 {
+	if (conn) {
+		key_age(&tls_of(conn)->rd);
+		key_age(&tls_of(conn)->wr);
+	}
 	if (how & STEP_SECOND) {
 		now_ms += 1000;
 		world_clock_ms(now_ms);

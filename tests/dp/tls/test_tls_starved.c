@@ -261,8 +261,8 @@ static void no_key_to_seal(void **state)
 	(void)state;
 	client_open(TLS1_3_VERSION);
 	no_keys = true;
-	world.w->tls->rekey_records = 1;
 	owner_say("a", 1);
+	tls_of(owner.c)->wr.records = TLS_REKEY_RECORDS;
 	client.n_record = 0;
 	owner_say("b", 1);
 	assert_true(client.host->rst);
