@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NONE = 0xffffffff };
-
 struct pending {
 	struct rand *rand;
 	struct wheel *wheel;
@@ -20,7 +18,7 @@ static uint32_t *buckets_create(uint32_t n)
 	uint32_t *b = malloc(n * sizeof(*b));
 
 	if (b)
-		memset(b, 0xff, n * sizeof(*b)); /* NONE */
+		memset(b, 0xff, n * sizeof(*b)); /* SLOT_NONE */
 	return b;
 }
 
@@ -46,7 +44,7 @@ struct pending *pending_create(const struct config *c, struct rand *r, struct wh
 		pending_free(t);
 		return NULL;
 	}
-	t->free = NONE;
+	t->free = SLOT_NONE;
 	for (uint32_t i = t->max; i-- > 0;) {
 		t->entry[i].id_next = t->free;
 		t->free = i;
@@ -70,7 +68,7 @@ void pending_free(struct pending *t)
 
 static struct pending_conn *entry_at(const struct pending *t, uint32_t i)
 {
-	return i == NONE ? NULL : &t->entry[i];
+	return i == SLOT_NONE ? NULL : &t->entry[i];
 }
 
 /* An id is random and ours: whoever guesses at one cannot choose its bucket's length. */

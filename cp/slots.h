@@ -6,10 +6,7 @@
  * The slots of a worker's table in the dataplane, which the control process hands out: who has
  * each, and the free ones, longest free first.
  */
-#include <stdbool.h>
-#include <stdint.h>
-
-enum { SLOT_NONE = 0xffffffff };
+#include "../lib/ctl_abi.h"
 
 struct slots {
 	uint32_t *owner; /* [n], a record's index or SLOT_NONE */

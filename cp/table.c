@@ -46,7 +46,7 @@ static uint32_t user_find(struct table *t, const uint8_t id[TABLE_USER_ID])
 {
 	uint32_t i = *user_bucket(t, id);
 
-	while (i != TABLE_NONE && memcmp(t->user[i].id, id, TABLE_USER_ID) != 0)
+	while (i != SLOT_NONE && memcmp(t->user[i].id, id, TABLE_USER_ID) != 0)
 		i = t->user[i].next;
 	return i;
 }
@@ -55,7 +55,7 @@ uint32_t table_user_held(const struct table *t, const uint8_t id[TABLE_USER_ID])
 {
 	uint32_t i = user_find((struct table *)t, id);
 
-	return i == TABLE_NONE ? 0 : t->user[i].held;
+	return i == SLOT_NONE ? 0 : t->user[i].held;
 }
 
 uint32_t table_user_get(struct table *t, const uint8_t id[TABLE_USER_ID])
@@ -63,7 +63,7 @@ uint32_t table_user_get(struct table *t, const uint8_t id[TABLE_USER_ID])
 	uint32_t i = user_find(t, id);
 	uint32_t *bucket = user_bucket(t, id);
 
-	if (i == TABLE_NONE) {
+	if (i == SLOT_NONE) {
 		i = t->user_free;
 		t->user_free = t->user[i].next;
 		memcpy(t->user[i].id, id, TABLE_USER_ID);
@@ -141,13 +141,13 @@ struct table_alloc *table_user_turn(struct table *t, const struct table_alloc *a
 
 bool table_slots_take(struct table *t, struct table_alloc *a)
 {
-	uint32_t slot = slots_take(&t->slots[a->worker]), leg_slot = TABLE_NONE;
+	uint32_t slot = slots_take(&t->slots[a->worker]), leg_slot = SLOT_NONE;
 
-	if (slot == TABLE_NONE)
+	if (slot == SLOT_NONE)
 		return false;
 	if (table_redirected(a)) {
 		leg_slot = slots_take(&t->slots[a->leg_worker]);
-		if (leg_slot == TABLE_NONE) {
+		if (leg_slot == SLOT_NONE) {
 			slots_put(&t->slots[a->worker], slot);
 			return false;
 		}
@@ -172,9 +172,9 @@ struct table_alloc *table_find(struct table *t, const struct ctl_leg *leg)
 {
 	uint32_t i = *leg_bucket(t, leg);
 
-	while (i != TABLE_NONE && memcmp(&t->alloc[i].leg, leg, LEG_TUPLE) != 0)
+	while (i != SLOT_NONE && memcmp(&t->alloc[i].leg, leg, LEG_TUPLE) != 0)
 		i = t->entry[i].next;
-	return i == TABLE_NONE ? NULL : &t->alloc[i];
+	return i == SLOT_NONE ? NULL : &t->alloc[i];
 }
 
 struct table_alloc *table_find_sid(struct table *t, uint32_t worker, struct ctl_sid sid)
@@ -199,7 +199,7 @@ void table_index(struct table *t, struct table_alloc *a)
 	struct table_entry *e = alloc_entry(t, a);
 	uint32_t *bucket = leg_bucket(t, &a->leg);
 
-	*e = (struct table_entry){ .next = *bucket, .perms = TABLE_NONE, .chans = TABLE_NONE };
+	*e = (struct table_entry){ .next = *bucket, .perms = SLOT_NONE, .chans = SLOT_NONE };
 	*bucket = alloc_index(t, a);
 	table_user_join(t, a, a->user_id);
 	t->slots[a->worker].owner[a->sid.slot] = alloc_index(t, a);
@@ -214,7 +214,7 @@ struct table_alloc *table_add(struct table *t, const struct table_alloc *proto)
 	struct table_alloc *a = &t->alloc[i];
 	size_t from = offsetof(struct table_alloc, families);
 
-	if (i == TABLE_NONE || t->stats.allocs >= t->stats.allocs_max)
+	if (i == SLOT_NONE || t->stats.allocs >= t->stats.allocs_max)
 		return NULL;
 	memcpy((uint8_t *)a + from, (const uint8_t *)proto + from, sizeof(*a) - from);
 	if (!table_slots_take(t, a))

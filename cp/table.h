@@ -22,8 +22,7 @@
 #include "statefile.h"
 
 enum {
-	TABLE_NONE = 0xffffffff, /* no index */
-	TABLE_USER_TEXT = 112,	 /* bytes of the user's name kept for display, NUL included */
+	TABLE_USER_TEXT = 112, /* bytes of the user's name kept for display, NUL included */
 	TABLE_USER_ID = 16,
 	TABLE_TOKEN_LEN = 8, /* RESERVATION-TOKEN, RFC 8656 18.10 */
 };
@@ -44,7 +43,7 @@ struct table_alloc {
 	uint32_t worker;	    /* of the session: the owner of the relayed ports */
 	struct ctl_sid sid;
 	uint32_t leg_worker;		/* that the client's packets come to */
-	uint32_t leg_slot;		/* of the redirect there; TABLE_NONE on the same worker */
+	uint32_t leg_slot;		/* of the redirect there; SLOT_NONE on the same worker */
 	struct ctl_leg leg;		/* the five-tuple: client, listener, connection */
 	struct ctl_relay relay[2];	/* as allocated; see families */
 	uint32_t created;		/* seconds */

@@ -17,12 +17,12 @@ struct table_alloc *table_adopt(struct table *t, const struct table_alloc *proto
 	uint32_t i = t->alloc_free;
 	struct table_alloc *a = &t->alloc[i];
 
-	if (i == TABLE_NONE || proto->worker >= t->n_workers || proto->sid.slot >= t->sessions ||
-	    t->slots[proto->worker].owner[proto->sid.slot] != TABLE_NONE)
+	if (i == SLOT_NONE || proto->worker >= t->n_workers || proto->sid.slot >= t->sessions ||
+	    t->slots[proto->worker].owner[proto->sid.slot] != SLOT_NONE)
 		return NULL;
 	memcpy((uint8_t *)a + from, (const uint8_t *)proto + from, sizeof(*a) - from);
 	a->leg_worker = a->worker;
-	a->leg_slot = TABLE_NONE;
+	a->leg_slot = SLOT_NONE;
 	a->sum = table_alloc_sum(t, a);
 	if (!table_alloc_valid(t, a))
 		return NULL;
@@ -36,7 +36,7 @@ bool table_slot_hold(struct table *t, uint32_t worker, uint32_t slot)
 {
 	uint32_t *owner = &t->slots[worker].owner[slot];
 
-	if (*owner == TABLE_NONE)
+	if (*owner == SLOT_NONE)
 		*owner = HELD;
 	return *owner == HELD;
 }
@@ -44,7 +44,7 @@ bool table_slot_hold(struct table *t, uint32_t worker, uint32_t slot)
 void table_slot_drop(struct table *t, uint32_t worker, uint32_t slot)
 {
 	if (t->slots[worker].owner[slot] == HELD)
-		t->slots[worker].owner[slot] = TABLE_NONE;
+		t->slots[worker].owner[slot] = SLOT_NONE;
 }
 
 bool table_adopt_redirect(struct table *t, struct table_alloc *a, uint32_t worker, uint32_t slot)

@@ -118,7 +118,7 @@ static uint32_t *index_array(uint64_t n)
 	uint32_t *a = malloc((n ? n : 1) * sizeof(*a));
 
 	for (uint64_t i = 0; a && i < n; i++)
-		a[i] = TABLE_NONE;
+		a[i] = SLOT_NONE;
 	return a;
 }
 

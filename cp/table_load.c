@@ -44,11 +44,11 @@ static bool alloc_fresh(struct table_alloc *a, uint32_t now)
 
 /*
  * The worker that owns the allocation's relayed ports today. The number of workers may have
- * changed; TABLE_NONE when its two ports would go different ways.
+ * changed; SLOT_NONE when its two ports would go different ways.
  */
 static uint32_t alloc_owner(const struct table *t, const struct table_alloc *a)
 {
-	uint32_t families = word_get(&a->families), owner = TABLE_NONE;
+	uint32_t families = word_get(&a->families), owner = SLOT_NONE;
 
 	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
 		uint32_t w;
@@ -56,8 +56,8 @@ static uint32_t alloc_owner(const struct table *t, const struct table_alloc *a)
 		if (!(families & (1u << f)))
 			continue;
 		w = relay_port_worker(be16_get(a->relay[f].port), t->n_workers);
-		if (owner != TABLE_NONE && owner != w)
-			return TABLE_NONE;
+		if (owner != SLOT_NONE && owner != w)
+			return SLOT_NONE;
 		owner = w;
 	}
 	return owner;
@@ -65,7 +65,7 @@ static uint32_t alloc_owner(const struct table *t, const struct table_alloc *a)
 
 static bool slot_is_free(const struct table *t, uint32_t worker, uint32_t slot)
 {
-	return slot < t->sessions && t->slots[worker].owner[slot] == TABLE_NONE;
+	return slot < t->sessions && t->slots[worker].owner[slot] == SLOT_NONE;
 }
 
 /* Whether it can stay on its worker and in its slots. */
@@ -74,7 +74,7 @@ static bool place_stays(const struct table *t, const struct table_alloc *a)
 	if (alloc_owner(t, a) != a->worker || !slot_is_free(t, a->worker, a->sid.slot))
 		return false;
 	if (!table_redirected(a))
-		return a->leg_slot == TABLE_NONE;
+		return a->leg_slot == SLOT_NONE;
 	return a->leg_worker < t->n_workers && slot_is_free(t, a->leg_worker, a->leg_slot);
 }
 
@@ -120,7 +120,7 @@ static void move_alloc(struct table *t, struct table_alloc *a)
 	a->worker = worker;
 	if (a->leg_worker >= t->n_workers)
 		a->leg_worker = worker;
-	if (worker == TABLE_NONE || table_find(t, &a->leg) || !table_slots_take(t, a)) {
+	if (worker == SLOT_NONE || table_find(t, &a->leg) || !table_slots_take(t, a)) {
 		t->stats.damaged++;
 		return;
 	}
@@ -194,7 +194,7 @@ static void load_resv(struct table *t, struct table_resv *r, uint32_t now)
 
 void table_load(struct table *t, uint32_t now)
 {
-	t->alloc_free = t->perm_free = t->chan_free = t->resv_free = t->user_free = TABLE_NONE;
+	t->alloc_free = t->perm_free = t->chan_free = t->resv_free = t->user_free = SLOT_NONE;
 	for (uint32_t i = t->allocs + t->resvs; i-- > 0;) {
 		t->user[i].next = t->user_free;
 		t->user_free = i;

@@ -83,7 +83,7 @@ struct table_perm *table_perm_next(struct table *t, const struct table_alloc *a,
 {
 	uint32_t i = p ? t->perm_next[p - t->perm] : alloc_entry(t, a)->perms;
 
-	return i == TABLE_NONE ? NULL : &t->perm[i];
+	return i == SLOT_NONE ? NULL : &t->perm[i];
 }
 
 struct table_perm *table_perm_find(struct table *t, const struct table_alloc *a,
@@ -117,7 +117,7 @@ bool table_perm_set(struct table *t, struct table_alloc *a, const struct ip_addr
 		word_set(&p->expiry, expiry);
 		return true;
 	}
-	if (t->perm_free == TABLE_NONE || t->stats.perms >= t->stats.perms_max)
+	if (t->perm_free == SLOT_NONE || t->stats.perms >= t->stats.perms_max)
 		return false;
 	p = &t->perm[t->perm_free];
 	t->perm_free = t->perm_next[t->perm_free];
@@ -158,9 +158,9 @@ void table_perm_del(struct table *t, struct table_alloc *a, const struct ip_addr
 	struct table_entry *e = alloc_entry(t, a);
 	uint32_t *link = &e->perms;
 
-	while (*link != TABLE_NONE && !ip_eq(&t->perm[*link].peer, peer))
+	while (*link != SLOT_NONE && !ip_eq(&t->perm[*link].peer, peer))
 		link = &t->perm_next[*link];
-	if (*link != TABLE_NONE)
+	if (*link != SLOT_NONE)
 		perm_unlink(t, a, link);
 	table_records_count(t, a);
 }
@@ -172,7 +172,7 @@ static uint32_t perms_sweep(struct table *t, struct table_alloc *a, unsigned int
 	struct table_entry *e = alloc_entry(t, a);
 	uint32_t *link = &e->perms, earliest = UINT32_MAX;
 
-	while (*link != TABLE_NONE) {
+	while (*link != SLOT_NONE) {
 		uint32_t i = *link;
 		struct table_perm *p = &t->perm[i];
 		uint32_t expiry = word_get(&p->expiry);
@@ -199,7 +199,7 @@ struct table_chan *table_chan_next(struct table *t, const struct table_alloc *a,
 {
 	uint32_t i = ch ? t->chan_next[ch - t->chan] : alloc_entry(t, a)->chans;
 
-	return i == TABLE_NONE ? NULL : &t->chan[i];
+	return i == SLOT_NONE ? NULL : &t->chan[i];
 }
 
 struct table_chan *table_chan_find(struct table *t, const struct table_alloc *a, uint16_t number)
@@ -242,7 +242,7 @@ bool table_chan_set(struct table *t, struct table_alloc *a, const struct sock_ad
 		word_set(&ch->expiry, expiry);
 		return true;
 	}
-	if (t->chan_free == TABLE_NONE || t->stats.chans >= t->stats.chans_max)
+	if (t->chan_free == SLOT_NONE || t->stats.chans >= t->stats.chans_max)
 		return false;
 	ch = &t->chan[t->chan_free];
 	t->chan_free = t->chan_next[t->chan_free];
@@ -277,9 +277,9 @@ void table_chan_del(struct table *t, struct table_alloc *a, uint16_t number)
 	struct table_entry *e = alloc_entry(t, a);
 	uint32_t *link = &e->chans;
 
-	while (*link != TABLE_NONE && t->chan[*link].number != number)
+	while (*link != SLOT_NONE && t->chan[*link].number != number)
 		link = &t->chan_next[*link];
-	if (*link != TABLE_NONE)
+	if (*link != SLOT_NONE)
 		chan_unlink(t, a, link);
 	table_records_count(t, a);
 }
@@ -290,7 +290,7 @@ static uint32_t chans_sweep(struct table *t, struct table_alloc *a, unsigned int
 	struct table_entry *e = alloc_entry(t, a);
 	uint32_t *link = &e->chans, earliest = UINT32_MAX;
 
-	while (*link != TABLE_NONE) {
+	while (*link != SLOT_NONE) {
 		uint32_t i = *link;
 		struct table_chan *ch = &t->chan[i];
 		uint32_t expiry = word_get(&ch->expiry);

@@ -14,7 +14,7 @@ struct table_resv *table_resv_add(struct table *t, struct ctl_relay relay,
 	uint32_t i = t->resv_free;
 	struct table_resv *r = &t->resv[i];
 
-	if (i == TABLE_NONE || t->stats.resvs >= t->stats.resvs_max)
+	if (i == SLOT_NONE || t->stats.resvs >= t->stats.resvs_max)
 		return NULL;
 	t->resv_free = t->resv_entry[i].next;
 	memcpy(r->token, &i, TOKEN_INDEX_LEN);

@@ -304,6 +304,9 @@ struct ctl_leg {
 	uint32_t conn_gen;
 };
 
+/* No slot of a table, no index of a record. */
+#define SLOT_NONE UINT32_MAX
+
 /*
  * A session in the dataplane: slot of the worker's table, and a generation so that a message
  * about an earlier tenant of the slot is recognised. Slots are handed out by the control process.

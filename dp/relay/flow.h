@@ -12,16 +12,13 @@
  * One worker owns a table. Buckets are lines, at most half full on average; what does not fit goes
  * to the next bucket, and each bucket counts those that passed it.
  */
-#include "../../lib/addr.h"
+#include "../../lib/ctl_abi.h"
 
 #include <rte_common.h>
 #include <rte_branch_prediction.h>
 #include <rte_vect.h>
 
 enum { FLOW_WAYS = 7 };
-
-/* No session. */
-#define SLOT_NONE UINT32_MAX
 
 struct flow_bucket {
 	uint32_t passed;	 /* entries that had their home here or before, and found it full */

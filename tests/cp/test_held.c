@@ -205,7 +205,7 @@ static void look(struct env *e, bool all)
 		uint32_t taken = 0;
 
 		for (uint32_t i = 0; i < t->sessions; i++)
-			taken += t->slots[w].owner[i] != TABLE_NONE;
+			taken += t->slots[w].owner[i] != SLOT_NONE;
 		if (!table_partial(t))
 			assert_int_equal(taken + t->slots[w].n_free, t->sessions);
 	}

@@ -537,7 +537,7 @@ static void redirects_last_and_move(void **state)
 	t = open_ok(&f->conf, 103);
 	a = find(t, 1);
 	assert_false(table_redirected(a));
-	assert_int_equal(a->leg_slot, TABLE_NONE);
+	assert_int_equal(a->leg_slot, SLOT_NONE);
 	slot = a->sid.slot;
 	table_del(t, a);
 	assert_null(table_at_slot(t, 0, slot));
