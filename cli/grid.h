@@ -16,6 +16,8 @@ enum {
 	GRID_GAP = 2, /* spaces between columns */
 };
 
+#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
+
 struct grid_col {
 	const char *title;
 	int right;  /* numbers stand on the right */

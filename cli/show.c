@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define N_COLS(cols) (sizeof(cols) / sizeof((cols)[0]))
-
 enum {
 	ACCOUNT_COLS = 3, /* side by side: the largest numbers there are fit the page */
 	TEXT_MAX = 512,
@@ -117,7 +115,7 @@ void show_status(const json_t *result, FILE *out)
 {
 	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, 0 } };
 	const json_t *users = json_object_get(result, "users");
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 	char buf[TEXT_MAX], n[UNIT_STR_MAX];
 
 	snprintf(buf, sizeof(buf), "%s, process %lld, up %s", get_str(result, "version"),
@@ -196,11 +194,11 @@ static void workers_traffic(const struct worker_pair *w, size_t n, FILE *out)
 	};
 	static const char *const name[] = { "rx", "tx", "relay_to_peer", "relay_to_client",
 					    "dropped" };
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 
 	for (size_t i = 0; i < n; i++) {
-		char text[N_COLS(cols)][UNIT_STR_MAX];
-		const char *cell[N_COLS(cols)];
+		char text[N_OF(cols)][UNIT_STR_MAX];
+		const char *cell[N_OF(cols)];
 
 		snprintf(text[0], UNIT_STR_MAX, "%lld", (long long)get_int(w[i].now, "worker"));
 		snprintf(text[1], UNIT_STR_MAX, "%lld", (long long)get_int(w[i].now, "cpu"));
@@ -208,7 +206,7 @@ static void workers_traffic(const struct worker_pair *w, size_t n, FILE *out)
 		for (size_t c = 0; c < 5; c++)
 			counted(&w[i], name[c], text[3 + c], UNIT_STR_MAX);
 		idle_share(&w[i], text[8], UNIT_STR_MAX);
-		for (size_t c = 0; c < N_COLS(cols); c++)
+		for (size_t c = 0; c < N_OF(cols); c++)
 			cell[c] = text[c];
 		grid_cells(g, cell);
 	}
@@ -223,18 +221,18 @@ static void workers_inside(const struct worker_pair *w, size_t n, FILE *out)
 		{ "MBUFS FREE", 1, 0 }, { "HELD", 1, 0 },
 	};
 	static const char *const name[] = { "punt", "reply", "cmd", "handover_out", "handover_in" };
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 
 	for (size_t i = 0; i < n; i++) {
-		char text[N_COLS(cols)][UNIT_STR_MAX];
-		const char *cell[N_COLS(cols)];
+		char text[N_OF(cols)][UNIT_STR_MAX];
+		const char *cell[N_OF(cols)];
 
 		snprintf(text[0], UNIT_STR_MAX, "%lld", (long long)get_int(w[i].now, "worker"));
 		for (size_t c = 0; c < 5; c++)
 			counted(&w[i], name[c], text[1 + c], UNIT_STR_MAX);
 		unit_count(counter(w[i].now, "mbufs_free"), text[6], UNIT_STR_MAX);
 		unit_count(counter(w[i].now, "held"), text[7], UNIT_STR_MAX);
-		for (size_t c = 0; c < N_COLS(cols); c++)
+		for (size_t c = 0; c < N_OF(cols); c++)
 			cell[c] = text[c];
 		grid_cells(g, cell);
 	}
@@ -274,7 +272,7 @@ static void ports_traffic(const json_t *list, FILE *out)
 		{ "RX", 1, 0 },	   { "RX BYTES", 1, 0 }, { "MISSED", 1, 0 },
 		{ "TX", 1, 0 },	   { "TX BYTES", 1, 0 }, { "NOT TAKEN", 1, 0 },
 	};
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 	size_t i;
 	json_t *p;
 
@@ -301,7 +299,7 @@ static void ports_traffic(const json_t *list, FILE *out)
 static void port_detail(const json_t *info, FILE *out)
 {
 	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, 0 } };
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 	char buf[TEXT_MAX], vlan[UNIT_STR_MAX] = "untagged";
 
 	if (get_int(info, "vlan"))
@@ -360,7 +358,7 @@ static void sessions_peers(const json_t *list, FILE *out)
 	static const struct grid_col cols[] = {
 		{ "CLIENT", 0, 30 }, { "WHAT", 0, 0 }, { "PEER", 0, 30 }, { "EXPIRES", 1, 0 }
 	};
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 	char left[UNIT_STR_MAX], what[UNIT_STR_MAX];
 	size_t i, j;
 	json_t *s, *p;
@@ -398,7 +396,7 @@ void show_sessions(const json_t *result, bool peers, FILE *out)
 		fputs("No sessions.\n", out);
 		return;
 	}
-	g = grid_new(cols, N_COLS(cols));
+	g = grid_new(cols, N_OF(cols));
 	json_array_foreach(list, i, s)
 	{
 		char client[TEXT_MAX], addrs[TEXT_MAX], session[TEXT_MAX], left[UNIT_STR_MAX];
@@ -446,7 +444,7 @@ void show_drops(const json_t *result, bool all, FILE *out)
 	const json_t *list = json_object_get(result, "drops");
 	const size_t n = json_array_size(list);
 	struct drop_row *row = calloc(n + 1, sizeof(*row));
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 	char count[UNIT_STR_MAX];
 
 	if (!row)
@@ -503,7 +501,7 @@ static void accounting_block(const json_t *result, size_t first, size_t n, FILE 
 		cols[i + 1] = (struct grid_col){ title[i], 1, 0 };
 	}
 	g = grid_new(cols, n + 1);
-	for (size_t l = 0; l < N_COLS(line); l++) {
+	for (size_t l = 0; l < N_OF(line); l++) {
 		char text[ACCOUNT_COLS][UNIT_STR_MAX];
 		const char *cell[ACCOUNT_COLS + 1] = { line[l][1] };
 

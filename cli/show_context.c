@@ -9,9 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#define N_COLS(cols) (sizeof(cols) / sizeof((cols)[0]))
-
-enum { LINE_MAX_ = 512 };
+enum { TEXT_MAX = 512 };
 
 static bool is_true(const json_t *o, const char *key)
 {
@@ -24,13 +22,13 @@ static bool is_text(const json_t *o, const char *key)
 }
 
 /* Adds to a line; what does not fit is cut. */
-__attribute__((format(printf, 2, 3))) static void more(char line[LINE_MAX_], const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void more(char line[TEXT_MAX], const char *fmt, ...)
 {
 	const size_t used = strlen(line);
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(line + used, LINE_MAX_ - used, fmt, ap);
+	vsnprintf(line + used, TEXT_MAX - used, fmt, ap);
 	va_end(ap);
 }
 
@@ -39,14 +37,14 @@ static const char *remote(const json_t *t)
 {
 	static const char *const key[] = { "latched", "peer", "remote" };
 
-	for (size_t i = 0; i < N_COLS(key); i++)
+	for (size_t i = 0; i < N_OF(key); i++)
 		if (is_text(t, key[i]))
 			return get_str(t, key[i]);
 	return "-";
 }
 
 /* "up", "ended: reset" */
-static const char *state(const json_t *t, char buf[LINE_MAX_])
+static const char *state(const json_t *t, char buf[TEXT_MAX])
 {
 	*buf = '\0';
 	more(buf, "%s", get_str(t, "state"));
@@ -59,7 +57,7 @@ static const char *state(const json_t *t, char buf[LINE_MAX_])
 
 static void contexts_row(struct grid *g, const json_t *c)
 {
-	char age[UNIT_STR_MAX], where[LINE_MAX_], how[LINE_MAX_];
+	char age[UNIT_STR_MAX], where[TEXT_MAX], how[TEXT_MAX];
 	bool first = true;
 	json_t *t;
 	size_t i;
@@ -95,7 +93,7 @@ void show_contexts(const json_t *result, FILE *out)
 		fputs("No contexts.\n", out);
 		return;
 	}
-	g = grid_new(cols, N_COLS(cols));
+	g = grid_new(cols, N_OF(cols));
 	json_array_foreach(list, i, c) contexts_row(g, c);
 	grid_print(g, 0, out);
 	if (json_is_integer(json_object_get(result, "cursor")))
@@ -105,8 +103,7 @@ void show_contexts(const json_t *result, FILE *out)
 /* ---- one ---- */
 
 /* An address and that of RTCP. */
-static const char *with_rtcp(const json_t *t, const char *key, const char *rtcp,
-			     char buf[LINE_MAX_])
+static const char *with_rtcp(const json_t *t, const char *key, const char *rtcp, char buf[TEXT_MAX])
 {
 	*buf = '\0';
 	more(buf, "%s", get_str(t, key));
@@ -116,13 +113,13 @@ static const char *with_rtcp(const json_t *t, const char *key, const char *rtcp,
 }
 
 /* "rtp, rtcp_mux, gate in": what is not as it is when nothing is said. */
-static const char *traits(const json_t *t, char buf[LINE_MAX_])
+static const char *traits(const json_t *t, char buf[TEXT_MAX])
 {
 	static const char *const flag[] = { "rtp", "rtcp_mux", "ice" };
 	static const char *const number[] = { "dscp", "rate", "burst", "inactivity" };
 
 	*buf = '\0';
-	for (size_t i = 0; i < N_COLS(flag); i++)
+	for (size_t i = 0; i < N_OF(flag); i++)
 		if (is_true(t, flag[i]))
 			more(buf, "%s, ", flag[i]);
 	if (is_text(t, "tcp_role"))
@@ -132,7 +129,7 @@ static const char *traits(const json_t *t, char buf[LINE_MAX_])
 	if (is_text(t, "latch"))
 		more(buf, "latch %s, ", get_str(t, "latch"));
 	more(buf, "gate %s", get_str(t, "gate"));
-	for (size_t i = 0; i < N_COLS(number); i++) {
+	for (size_t i = 0; i < N_OF(number); i++) {
 		const int64_t n = get_int(t, number[i]);
 
 		if (n || (i == 0 && json_is_integer(json_object_get(t, "dscp"))))
@@ -141,7 +138,7 @@ static const char *traits(const json_t *t, char buf[LINE_MAX_])
 	return buf;
 }
 
-static const char *list(const json_t *t, const char *key, char buf[LINE_MAX_])
+static const char *list(const json_t *t, const char *key, char buf[TEXT_MAX])
 {
 	json_t *member;
 	size_t i;
@@ -166,7 +163,7 @@ static void fingerprint_rows(struct grid *g, const char *label, const json_t *fi
 static void tls_rows(struct grid *g, const json_t *t)
 {
 	const json_t *tls = json_object_get(t, "tls");
-	char line[LINE_MAX_] = "";
+	char line[TEXT_MAX] = "";
 
 	if (is_text(t, "host"))
 		grid_row(g, "host", get_str(t, "host"));
@@ -180,7 +177,7 @@ static void tls_rows(struct grid *g, const json_t *t)
 	fingerprint_rows(g, "ours", json_object_get(t, "own_fingerprints"));
 }
 
-static const char *counters(const json_t *c, bool stream, char buf[LINE_MAX_])
+static const char *counters(const json_t *c, bool stream, char buf[TEXT_MAX])
 {
 	char n[UNIT_STR_MAX], b[UNIT_STR_MAX];
 
@@ -203,11 +200,11 @@ static const char *counters(const json_t *c, bool stream, char buf[LINE_MAX_])
 
 static void term(const json_t *t, char side, FILE *out)
 {
-	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, LINE_MAX_ } };
+	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, TEXT_MAX } };
 	const bool udp = strcmp(get_str(t, "transport"), "udp") == 0;
 	const json_t *count = json_object_get(t, "counters");
-	struct grid *g = grid_new(cols, N_COLS(cols));
-	char line[LINE_MAX_] = "", how[LINE_MAX_], since[UNIT_STR_MAX];
+	struct grid *g = grid_new(cols, N_OF(cols));
+	char line[TEXT_MAX] = "", how[TEXT_MAX], since[UNIT_STR_MAX];
 
 	more(line, "%s in %s, %s for %s", get_str(t, "transport"), get_str(t, "realm"),
 	     state(t, how), unit_seconds(get_int(t, "state_s"), since, sizeof(since)));
@@ -237,8 +234,8 @@ static void term(const json_t *t, char side, FILE *out)
 void show_context(const json_t *c, FILE *out)
 {
 	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, 0 } };
-	struct grid *g = grid_new(cols, N_COLS(cols));
-	char line[LINE_MAX_] = "", a[UNIT_STR_MAX], b[UNIT_STR_MAX];
+	struct grid *g = grid_new(cols, N_OF(cols));
+	char line[TEXT_MAX] = "", a[UNIT_STR_MAX], b[UNIT_STR_MAX];
 	json_t *t;
 	size_t i;
 
@@ -293,7 +290,7 @@ static const char *moment(int64_t ms, char *buf, size_t len)
 void show_event(const json_t *e, FILE *out)
 {
 	const json_t *side = json_object_get(e, "side"), *tls = json_object_get(e, "tls");
-	char line[LINE_MAX_] = "", when[64];
+	char line[TEXT_MAX] = "", when[64];
 
 	more(line, "%s %s %c %s", moment(get_int(e, "time_ms"), when, sizeof(when)),
 	     get_str(e, "context"),

@@ -5,8 +5,6 @@
 #include "show.h"
 #include "units.h"
 
-#define N_COLS(cols) (sizeof(cols) / sizeof((cols)[0]))
-
 /* ---- connections ---- */
 
 static void connections_who(const json_t *list, FILE *out)
@@ -15,7 +13,7 @@ static void connections_who(const json_t *list, FILE *out)
 		{ "WORKER", 1, 0 }, { "LOCAL", 0, 19 }, { "REMOTE", 0, 21 }, { "STATE", 0, 12 },
 		{ "ROLE", 0, 6 },   { "AGE", 1, 8 },	{ "RX", 1, 7 },	     { "TX", 1, 7 },
 	};
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 	size_t i;
 	json_t *c;
 
@@ -40,7 +38,7 @@ static void connections_tls(const json_t *list, FILE *out)
 						{ "SUITE", 0, 32 },
 						{ "DOMAIN", 0, 20 },
 						{ "HANDSHAKE", 0, 0 } };
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 	bool some = false;
 	size_t i;
 	json_t *c;
@@ -74,20 +72,20 @@ static void connections_how(const json_t *list, FILE *out)
 	};
 	static const char *const bytes[] = { "send_window", "receive_window", "unacked",
 					     "send_queue", "receive_queue" };
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 	size_t i;
 	json_t *c;
 
 	json_array_foreach(list, i, c)
 	{
-		char text[N_COLS(cols)][UNIT_STR_MAX];
-		const char *cell[N_COLS(cols)] = { get_str(c, "remote") };
+		char text[N_OF(cols)][UNIT_STR_MAX];
+		const char *cell[N_OF(cols)] = { get_str(c, "remote") };
 
 		cell[1] = unit_micros(get_int(c, "rtt_us"), text[1], UNIT_STR_MAX);
 		cell[2] = unit_bytes(get_int(c, "cwnd"), text[2], UNIT_STR_MAX);
 		snprintf(text[3], UNIT_STR_MAX, "%lld", (long long)get_int(c, "mss"));
 		cell[3] = text[3];
-		for (size_t b = 0; b < N_COLS(bytes); b++)
+		for (size_t b = 0; b < N_OF(bytes); b++)
 			cell[4 + b] = unit_bytes(get_int(c, bytes[b]), text[4 + b], UNIT_STR_MAX);
 		cell[9] = unit_short(get_int(c, "retransmits"), text[9], UNIT_STR_MAX);
 		grid_cells(g, cell);
@@ -118,7 +116,7 @@ void show_connections(const json_t *result, FILE *out)
 void show_counts(const json_t *list, const char *title, bool all, FILE *out)
 {
 	struct grid_col cols[] = { { "TOTAL", 1, 0 }, { title, 0, 20 }, { "MEANING", 0, 0 } };
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 	char count[UNIT_STR_MAX];
 	bool some = false;
 	size_t i;

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#define N_COLS(cols) (sizeof(cols) / sizeof((cols)[0]))
-
 enum { TEXT_MAX = 512, FINGERPRINT_CHARS = 16, DAYS_WARN = 30 };
 
 /* ---- certificates ---- */
@@ -60,7 +58,7 @@ static void certs_table(const json_t *list, FILE *out)
 		{ "DOMAIN", 0, 12 }, { "NAMES", 0, 22 },   { "KEY", 0, 9 },
 		{ "ENDS", 0, 24 },   { "SHA-256", 0, 16 }, { "READ (UTC)", 0, 0 },
 	};
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 	size_t i;
 	json_t *c;
 
@@ -113,10 +111,10 @@ static void handshakes(const json_t *h, FILE *out)
 						{ "FULL", 1, 0 },
 						{ "RESUMED", 1, 0 } };
 	static const char *const version[] = { "TLS 1.2", "TLS 1.3" };
-	struct grid *g = grid_new(cols, N_COLS(cols));
+	struct grid *g = grid_new(cols, N_OF(cols));
 	char a[UNIT_STR_MAX], b[UNIT_STR_MAX], c[UNIT_STR_MAX], d[UNIT_STR_MAX];
 
-	for (size_t i = 0; i < N_COLS(version); i++) {
+	for (size_t i = 0; i < N_OF(version); i++) {
 		const json_t *v = json_object_get(h, version[i]);
 
 		grid_row(g, version[i], unit_exact(get_int(v, "full"), a, sizeof(a)),

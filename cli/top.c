@@ -7,9 +7,6 @@
 #include "units.h"
 
 #include <string.h>
-
-#define N_OF(a) (sizeof(a) / sizeof((a)[0]))
-
 enum {
 	STAGES_MAX = 32, /* what is beyond would have come with a newer control process */
 	BATCHES_MAX = 8,

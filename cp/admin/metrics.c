@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-	NAME_MAX_ = 96,
+	METRIC_NAME_MAX = 96,
 	LABEL_MAX = 2 * CTL_NAME_MAX, /* every byte escaped */
 	LABEL_LONG = 2 * CONFIG_STR_MAX,
 };
@@ -78,7 +78,7 @@ static void write_counters(struct evbuffer *out, const struct stats_counters *c,
 	for (int i = 0; i < CNT_MAX; i++) {
 		const enum counter k = (enum counter)i;
 		const bool gauge = stats_is_gauge(k);
-		char name[NAME_MAX_];
+		char name[METRIC_NAME_MAX];
 
 		if (i >= CNT_TCP_CLOSED && i <= CNT_TCP_TIME_WAIT)
 			continue; /* write_tcp() */

@@ -4,6 +4,9 @@
 
 #include <rte_random.h>
 
+/* What a port is XORed with. */
+enum { MAGIC_0 = STUN_MAGIC >> 24, MAGIC_1 = STUN_MAGIC >> 16 & 0xff };
+
 /* XOR-PEER-ADDRESS of a message (RFC 8489 14.2); false if it is malformed. */
 static bool xor_peer(const uint8_t *msg, const uint8_t *v, uint16_t n, struct sock_addr *a)
 {
@@ -11,7 +14,7 @@ static bool xor_peer(const uint8_t *msg, const uint8_t *v, uint16_t n, struct so
 
 	if (!(n == 8 && v[1] == STUN_FAMILY_IPV4) && !(n == 20 && v[1] == STUN_FAMILY_IPV6))
 		return false;
-	a->port = (struct be16){ { v[2] ^ 0x21, v[3] ^ 0x12 } };
+	a->port = (struct be16){ { v[2] ^ MAGIC_0, v[3] ^ MAGIC_1 } };
 	if (n == 8) {
 		struct be32 v4;
 
@@ -88,8 +91,8 @@ uint8_t data_prefix(uint8_t *h, const struct sock_addr *peer, uint16_t len, bool
 	a[3] = addr_len;
 	a[4] = 0;
 	a[5] = v6 ? STUN_FAMILY_IPV6 : STUN_FAMILY_IPV4;
-	a[6] = peer->port.b[0] ^ 0x21;
-	a[7] = peer->port.b[1] ^ 0x12;
+	a[6] = peer->port.b[0] ^ MAGIC_0;
+	a[7] = peer->port.b[1] ^ MAGIC_1;
 	for (i = 0; i < addr_len - 4; i++)
 		a[8 + i] = peer->ip.b[(v6 ? 0 : 12) + i] ^ h[4 + i];
 	a += STUN_ATTR_HDR_LEN + addr_len;

@@ -26,7 +26,7 @@
 
 #include <cmocka.h>
 
-enum { LINE_MAX_ = 1000, OUTPUT_MAX = 4000, CLIENTS = 4, BIG = 3000, TURNS = 4000 };
+enum { REQUEST_MAX = 1000, OUTPUT_MAX = 4000, CLIENTS = 4, BIG = 3000, TURNS = 4000 };
 
 struct fixture {
 	struct event_base *base;
@@ -89,7 +89,7 @@ enum { N_METHODS = sizeof(methods) / sizeof(methods[0]) };
 
 static struct rpc *start(struct fixture *f, uint32_t idle_ms, char *err, size_t errlen)
 {
-	const struct rpc_limits limits = { CLIENTS, LINE_MAX_, OUTPUT_MAX, idle_ms };
+	const struct rpc_limits limits = { CLIENTS, REQUEST_MAX, OUTPUT_MAX, idle_ms };
 
 	return rpc_open(f->base, f->path, &limits, methods, N_METHODS, f, err, errlen);
 }
@@ -190,7 +190,7 @@ static bool hear(struct fixture *f, int fd, char *buf, size_t len)
 
 static void expect(struct fixture *f, int fd, const char *want)
 {
-	char line[2 * LINE_MAX_];
+	char line[2 * REQUEST_MAX];
 
 	assert_true(hear(f, fd, line, sizeof(line)));
 	assert_string_equal(line, want);
@@ -306,7 +306,7 @@ static void test_text(void **state)
 static void test_pipelined(void **state)
 {
 	struct fixture *f = *state;
-	char all[LINE_MAX_ * 20] = "", want[100];
+	char all[REQUEST_MAX * 20] = "", want[100];
 	int fd;
 
 	serve(f);
@@ -358,19 +358,19 @@ static void test_split(void **state)
 static void test_line_length(void **state)
 {
 	struct fixture *f = *state;
-	char request[LINE_MAX_ + 3], line[256];
+	char request[REQUEST_MAX + 3], line[256];
 	int n, fd;
 
 	serve(f);
 	fd = dial(f);
 	n = sprintf(request, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"echo\"}");
 	memset(request + n, ' ', sizeof(request) - (size_t)n);
-	request[LINE_MAX_] = '\n';
-	put(f, fd, request, LINE_MAX_ + 1);
+	request[REQUEST_MAX] = '\n';
+	put(f, fd, request, REQUEST_MAX + 1);
 	expect(f, fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":\"nothing\"}");
-	request[LINE_MAX_] = ' ';
-	request[LINE_MAX_ + 1] = '\n';
-	put(f, fd, request, LINE_MAX_ + 2);
+	request[REQUEST_MAX] = ' ';
+	request[REQUEST_MAX + 1] = '\n';
+	put(f, fd, request, REQUEST_MAX + 2);
 	expect(f, fd, ERR("null", "-32600", "request too long"));
 	assert_false(hear(f, fd, line, sizeof(line)));
 	assert_int_equal(f->calls, 1);
@@ -448,7 +448,7 @@ static void test_later(void **state)
 static void test_later_and_full(void **state)
 {
 	struct fixture *f = *state;
-	char lines[2 * LINE_MAX_];
+	char lines[2 * REQUEST_MAX];
 	size_t n = 0, sent = 0;
 	int fd;
 
@@ -794,7 +794,7 @@ static void test_in_the_way(void **state)
 static void test_bad_path(void **state)
 {
 	struct fixture *f = *state;
-	const struct rpc_limits limits = { CLIENTS, LINE_MAX_, OUTPUT_MAX, 1000 };
+	const struct rpc_limits limits = { CLIENTS, REQUEST_MAX, OUTPUT_MAX, 1000 };
 	char path[200], err[256] = "";
 
 	assert_null(rpc_open(f->base, "/nonexistent/sock", &limits, methods, N_METHODS, f, err,
