@@ -7,6 +7,7 @@
 #include "units.h"
 
 #include <string.h>
+
 enum {
 	STAGES_MAX = 32, /* what is beyond would have come with a newer control process */
 	BATCHES_MAX = 8,

@@ -118,7 +118,7 @@ void statefile_close(struct statefile *f);
 
 /*
  * Whether the dataplane may have more than what is in the file, which was lost, or damaged, or had
- * records that could not be carried over. That lasts until statefile_whole().
+ * records that could not be carried over. That lasts until statefile_partial_set() says otherwise.
  */
 bool statefile_partial(const struct statefile *f);
 void statefile_partial_set(struct statefile *f, bool partial);

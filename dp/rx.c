@@ -117,7 +117,7 @@ static void flow_lookup(struct worker *w, struct pkt **p, uint16_t n)
 		p[i]->slot = session_find(w, hash[i], &p[i]->src, p[i]->sport, p[i]->index);
 }
 
-/* Peers' packets: relayed port to session or leg, the table's line fetched during the parse. */
+/* Peers' packets: relayed port to session or component; the parse fetched the table's line. */
 static void relay_lookup(struct worker *w, struct pkt **p, uint16_t n)
 {
 	uint16_t i;

@@ -10,9 +10,10 @@
  *   WARN_ON   impossible and harmless
  *   CHECK_ON  like BUG_ON, but too expensive for a release, where it is false and costs nothing
  *
- * With assertions (b_ndebug=false: sanitized and fuzz builds) BUG_ON and CHECK_ON end the process.
- * A release counts each place; who looks at the counts says so once a place: the service thread of
- * fairlead-dp, fairlead-cp at once. Not for inline functions of headers: each file would have its own.
+ * With assertions (b_ndebug=false: sanitized and fuzz builds) BUG_ON and CHECK_ON end the process,
+ * and WARN_ON counts as in a release. A release counts each place of BUG_ON and WARN_ON; who looks
+ * at the counts says so once a place: the service thread of fairlead-dp, fairlead-cp at once. Not
+ * for inline functions of headers: each file would have its own.
  */
 #include "ctl_abi.h"
 

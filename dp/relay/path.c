@@ -144,8 +144,8 @@ static __rte_always_inline bool path_classify(struct worker *w, const struct por
 /* ---- packets out ---- */
 
 /* Whether a packet came from where these packets go to. */
-static __rte_always_inline bool leg_is_of(const struct path_out *l, bool v6,
-					  const struct path_pkt *k, bool six)
+static __rte_always_inline bool path_leads_back(const struct path_out *l, bool v6,
+						const struct path_pkt *k, bool six)
 {
 	if (load16(l->dport.b) != load16(pkt_udp(k, six)) || (six && v6 != k->v6))
 		return false;
@@ -173,8 +173,9 @@ static __rte_always_inline uint32_t path_to_peer(struct worker *w, const struct 
 	uint64_t added;
 	struct neigh *n;
 
-	if (unlikely(!leg_is_of(&p->to_client, p->client6, k, six) || p->listener != k->listener ||
-		     p->channel != field16(msg) || p->up_expiry <= w->now))
+	if (unlikely(!path_leads_back(&p->to_client, p->client6, k, six) ||
+		     p->listener != k->listener || p->channel != field16(msg) ||
+		     p->up_expiry <= w->now))
 		return LEFT;
 	n = path_hop(w, k, &p->to_peer, src6, len, six);
 	if (unlikely(!n))
@@ -199,7 +200,7 @@ static __rte_always_inline uint32_t path_to_client(struct worker *w, const struc
 	uint32_t head;
 	struct neigh *n;
 
-	if (unlikely(!leg_is_of(&p->to_peer, p->peer6, k, six) || p->down_expiry <= w->now))
+	if (unlikely(!path_leads_back(&p->to_peer, p->peer6, k, six) || p->down_expiry <= w->now))
 		return LEFT;
 	n = path_hop(w, k, &p->to_client, src6, len, six);
 	if (unlikely(!n))

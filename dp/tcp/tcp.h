@@ -112,8 +112,8 @@ struct tcp_request {
 
 /*
  * Whether there is a listener for r: its owner, with the answer in r, or NULL. Called for every SYN
- * and for every SYN cookie that comes back; must not store anything. turn/leg.c has the
- * dataplane's, which worker_create() sets; tests set their own. None: nobody listens.
+ * and for every SYN cookie that comes back; must not store anything. The dataplane's
+ * is dispatch_accept(), which worker_create() sets; tests set their own. None: nobody listens.
  */
 typedef const struct tcp_app *tcp_accept_fn(struct worker *w, struct tcp_request *r);
 void tcp_listen(struct worker *w, tcp_accept_fn *accept);

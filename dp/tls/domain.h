@@ -3,7 +3,7 @@
 #define FL_DP_TLS_DOMAIN_H
 
 /*
- * TLS domains (R48): what a listener, or a gateway leg, offers and accepts: versions, suites,
+ * TLS domains (R48): what a listener, or a termination, offers and accepts: versions, suites,
  * groups, certificates by name (SNI), ALPN, the policy for client certificates, tickets. Built from
  * the configuration as OpenSSL contexts, once for each crypto thread, since each has a library
  * context of its own. A set is immutable; a reload builds another and the crypto thread takes that

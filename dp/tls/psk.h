@@ -5,7 +5,7 @@
 /*
  * External pre-shared keys (R65): of TLS 1.3 (RFC 8446 4.2.11) and of the PSK suites of TLS 1.2
  * (RFC 4279). The control process knows the keys: the handshake waits for its answer in
- * handshake_lookup(). We have the server's part only: no leg of ours shows a key (R46).
+ * handshake_lookup(). We have the server's part only: no connection that we open shows a key (R46).
  *
  * A key is for SHA-256, as RFC 8446 4.2.11 has it where nothing else is agreed: suites with another
  * hash cannot use it, and the suite is chosen first. An identity that is not known leaves TLS 1.3

@@ -45,7 +45,7 @@ struct fixture {
 	struct rte_mbuf *sent[FX_SENT_MAX]; /* frames, in order */
 	uint16_t sent_port[FX_SENT_MAX];
 	uint32_t n_sent;
-	uint32_t n_copies;   /* handover_neigh() */
+	uint32_t n_copies;   /* handover_copy() */
 	uint32_t n_handed;   /* handover() */
 	uint16_t handed_to;  /* of the last */
 	uint32_t n_tcp_icmp; /* tcp_icmp() */

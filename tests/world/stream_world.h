@@ -4,7 +4,7 @@
 
 /*
  * A context of two terminations of TCP or TLS on a real worker, told what to be by commands and
- * heard by events, with a remote on each side that is a host of unit/tcp_host.h with OpenSSL on it
+ * heard by events, with a remote on each side that is a host of tcp_host.h with OpenSSL on it
  * or without. Remote 0 is on the access side (10.1.0.2), remote 1 on the core side (10.2.0.2), and
  * their roles are those that the termination leaves to them.
  *

@@ -60,7 +60,7 @@ static void everything_once(void)
 	expect_drop(DROP_TCP_FLAGS);
 	seg_in(SYN | FIN | RST | PSH | ACK | URG, 1, 1, 0);
 	expect_drop(DROP_TCP_FLAGS);
-	if (app.deaf) /* these are answered with RST, see test_reset_unknown.c */
+	if (app.deaf) /* these are answered with RST, see test_tcp_reset_unknown.c */
 		return;
 	seg_in(0, 1, 0, 10);
 	expect_drop(DROP_TCP_FLAGS);
