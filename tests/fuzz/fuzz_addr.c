@@ -4,16 +4,11 @@
  * judged without contradiction: an address that holds a special IPv4 address is special (R77).
  */
 #include "../../lib/addr.h"
+#include "must.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void check_text(const char *s)
 {

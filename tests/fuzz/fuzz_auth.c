@@ -11,6 +11,7 @@
 #include "../../cp/auth/prep.h"
 #include "../../cp/auth/rest.h"
 #include "../../cp/auth/users.h"
+#include "must.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,12 +54,6 @@ static const struct sock_addr elsewhere = { .ip.b = { [10] = 0xff, 0xff, 10, 0, 
 					    .port.b = { 9, 10 } };
 static const uint8_t offered[] = { 0, 2, 0, 0, 0, 1, 0, 0 };
 static const uint8_t tid[STUN_TID_LEN] = "abcdefghijk";
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* ---- the store: its file has no name any more ---- */
 

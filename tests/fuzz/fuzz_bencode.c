@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Bencode: texts stay inside, opens and closes match, and what was read is written again alike. */
 #include "../../lib/bencode.h"
+#include "must.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void write_item(struct wr *w, enum bencode_type t, const struct bencode_item *it)
 {

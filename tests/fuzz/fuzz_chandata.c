@@ -5,16 +5,9 @@
  */
 #include "../../lib/chandata.h"
 #include "../../lib/stun.h"
-
-#include <stdlib.h>
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -8,6 +8,7 @@
 #include "cp/admin/context_rpc.h"
 #include "cp/admin/term_parse.h"
 #include "tests/world/fake_gateway.h"
+#include "must.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +28,6 @@ static const struct rpc_method methods[] = {
 static struct gateway gateway;
 static struct config conf = { .n_realm = 2, .n_domain = 1 };
 static struct server server = { .conf = &conf, .gateway = &gateway, .now_ms = 1000000 };
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void check_spec(const struct term_spec *w)
 {

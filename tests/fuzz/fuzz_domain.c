@@ -15,6 +15,7 @@
 #include "../../dp/tls/tickets.h"
 #include "../../lib/cursor.h"
 #include "tests/world/make_cert.h"
+#include "must.h"
 
 #include <openssl/err.h>
 #include <stdio.h>
@@ -40,12 +41,6 @@ static struct domain_set *set;
 static SSL_CTX *client_ctx;
 static SSL_SESSION *session[2][2]; /* by version, name */
 static SSL_SESSION **kept;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* What other modules do to each context is not of interest. */
 bool handshake_ctx_init(SSL_CTX *ctx)

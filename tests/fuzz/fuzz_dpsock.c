@@ -7,11 +7,11 @@
  */
 #include "tests/world/cp_env.h"
 #include "cp/dpsock.h"
+#include "must.h"
 
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -37,12 +37,6 @@ static struct dpsock *sock;
 static int listener, fd;
 static unsigned int asked, answered;
 static uint32_t seq;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void on_change(void *ctx)
 {

@@ -7,6 +7,7 @@
 #include "../../dp/gateway/ice.h"
 #include "../../dp/rate.h"
 #include "../../lib/stun.h"
+#include "must.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -17,12 +18,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct ice_key key = { "ours", "of-the-fuzzer-and-nobody-else" };
 static struct sock_addr from = { .ip.b = { [10] = 0xff, 0xff, 192, 0, 2, 1 }, .port.b = { 4, 1 } };
 static struct worker *w;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static const EVP_MD *md_of(bool sha256)
 {

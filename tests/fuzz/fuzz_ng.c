@@ -5,18 +5,11 @@
  * deleted.
  */
 #include "tests/world/ng_world.h"
-
-#include <stdlib.h>
+#include "must.h"
 
 enum { PART = 0x1e, REST_MS = 3600 * 1000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 /* From the loopback's discard port: nobody listens. */
 static void say(struct ng_world *w, const void *p, size_t len)

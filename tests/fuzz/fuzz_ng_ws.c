@@ -6,10 +6,10 @@
  * a connection is left when it has gone.
  */
 #include "tests/world/ng_world.h"
+#include "must.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,12 +19,6 @@ enum { STEP_RAW = 0x7f, RECORDS_MAX = 64, TURNS = 4, PATIENCE_S = 5, REST_MS = 3
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct ng_world w;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void turn(int fd)
 {

@@ -5,6 +5,7 @@
  * later; a client that goes leaves nothing.
  */
 #include "../../cp/admin/rpc.h"
+#include "must.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -24,12 +25,6 @@ static struct rpc_later *later[LATER_MAX];
 static unsigned int n_later;
 static char out[1 << 20];
 static size_t n_out;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static json_t *echo(void *ctx, const json_t *params, struct rpc_error *err)
 {

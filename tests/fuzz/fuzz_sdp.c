@@ -2,16 +2,11 @@
 /* SDP: what is found stands in it, and a copy of all lines is the original, but for an empty line.
  */
 #include "../../lib/sdp.h"
+#include "must.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void inside(struct sdp_text t, const char *p, size_t size)
 {

@@ -4,16 +4,9 @@
  * every byte is taken for something. The first byte says how it is cut.
  */
 #include "../../lib/sip_frame.h"
-
-#include <stdlib.h>
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 struct judge {
 	struct sip_frame f;

@@ -5,18 +5,13 @@
  * tried again, so that the attributes behind it are reached.
  */
 #include "tests/world/stun_attrs.h"
+#include "must.h"
 
 #include <stdlib.h>
 
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void check_value(const struct stun_msg *m, struct stun_val v)
 {

@@ -5,16 +5,11 @@
  * bytes, network order) and a segment as far as it stands in one piece.
  */
 #include "../../dp/tcp/wire.h"
+#include "must.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void must_be_same(const struct tcp_seg *a, const struct tcp_seg *b)
 {

@@ -5,11 +5,11 @@
  */
 #include "dp/tls/aead.h"
 #include "tests/vectors/tls_vectors.h"
+#include "tests/world/unhex.h"
 
 #include <openssl/err.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -24,18 +24,6 @@ struct op {
 	uint8_t in[LEN_MAX], out[LEN_MAX];
 	uint32_t len, aad_len;
 };
-
-static uint32_t unhex(const char *s, uint8_t *out)
-{
-	uint32_t n = (uint32_t)strlen(s) / 2, i;
-
-	for (i = 0; i < n; i++) {
-		char pair[3] = { s[2 * i], s[2 * i + 1], 0 };
-
-		out[i] = (uint8_t)strtoul(pair, NULL, 16);
-	}
-	return n;
-}
 
 /* The same on each run. */
 static uint32_t some(uint32_t below)

@@ -7,6 +7,7 @@
  * unknown_psk_identity. What is not asked for: tickets of ours, identities that are too long, those
  * that could not be used, more than a few of one handshake. No key is left in the handshake.
  */
+#include "tests/world/packet.h"
 #include "tests/world/unit.h"
 
 #include "dp/tls/psk.h"
@@ -308,17 +309,6 @@ static void abandoned_13(void **state)
 
 /* ---- many identities in one ClientHello, which OpenSSL's client does not send ---- */
 
-static void put16(uint8_t *p, size_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static size_t get16(const uint8_t *p)
-{
-	return (size_t)p[0] << 8 | p[1];
-}
-
 /*
  * Puts n identities, one byte each, into the ClientHello at p (its record, with room behind), in
  * place of the pre_shared_key extension that ends it, at p + psk. Returns the record's length.
@@ -327,23 +317,23 @@ static size_t identities(uint8_t *p, size_t psk, size_t exts, size_t n)
 {
 	uint8_t *q = p + psk + 4;
 
-	put16(q, n * 7);
+	put16(q, (uint32_t)n * 7);
 	q += 2;
 	for (size_t i = 0; i < n; i++, q += 7) {
 		put16(q, 1);
 		q[2] = (uint8_t)('a' + i);
 		memset(q + 3, 0, 4);
 	}
-	put16(q, n * 33);
+	put16(q, (uint32_t)n * 33);
 	q += 2;
 	for (size_t i = 0; i < n; i++, q += 33) {
 		q[0] = 32;
 		memset(q + 1, 0, 32);
 	}
-	put16(p + psk + 2, (size_t)(q - (p + psk + 4)));
-	put16(p + exts, (size_t)(q - (p + exts + 2)));
-	put16(p + 7, (size_t)(q - (p + 9)));
-	put16(p + 3, (size_t)(q - (p + 5)));
+	put16(p + psk + 2, (uint32_t)(q - (p + psk + 4)));
+	put16(p + exts, (uint32_t)(q - (p + exts + 2)));
+	put16(p + 7, (uint32_t)(q - (p + 9)));
+	put16(p + 3, (uint32_t)(q - (p + 5)));
 	return (size_t)(q - p);
 }
 

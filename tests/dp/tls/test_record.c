@@ -10,8 +10,7 @@
 #include "dp/tcp/conn.h"
 #include "dp/tls/record.h"
 #include "tests/vectors/tls_vectors.h"
-
-#include <stdlib.h>
+#include "tests/world/unhex.h"
 
 enum { WIRE_MAX = 40000, HOARD_MAX = 2048, BUF = 2048 };
 
@@ -24,18 +23,6 @@ static struct rig {
 } rig;
 
 static const uint16_t some_suites[] = { 0x1301, 0x1302, 0x1303, 0xc02f, 0xc030, 0xcca8 };
-
-static uint32_t unhex(const char *s, uint8_t *out)
-{
-	uint32_t n = (uint32_t)strlen(s) / 2, i;
-
-	for (i = 0; i < n; i++) {
-		char pair[3] = { s[2 * i], s[2 * i + 1], 0 };
-
-		out[i] = (uint8_t)strtoul(pair, NULL, 16);
-	}
-	return n;
-}
 
 static void key_one(struct tls_keys *k, const struct tls_suite *s)
 {
