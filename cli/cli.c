@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cli.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#define DEFAULT_SOCKET "/run/fairlead/control.sock" /* as in conf/schema.c */
 
 enum { ERR_MAX = 512, PAGE = 256 /* members of a list asked for at once */ };
 
@@ -20,7 +24,11 @@ int cli_fail(const char *sentence)
 	return EXIT_FAILURE;
 }
 
-/* The socket's path, by option or else from the configuration. NULL after telling why not. */
+/*
+ * The socket's path, by option or else from the configuration. Who may use the socket need not be
+ * one who may read the secrets in there: then it is where it usually is. NULL after telling why
+ * not.
+ */
 static const char *socket_path(struct cli *cli)
 {
 	char err[ERR_MAX];
@@ -28,6 +36,8 @@ static const char *socket_path(struct cli *cli)
 
 	if (cli->socket)
 		return cli->socket;
+	if (access(cli->config, R_OK) < 0 && errno == EACCES)
+		return DEFAULT_SOCKET;
 	c = config_load(cli->config, err, sizeof(err));
 	if (!c) {
 		cli_fail(err);

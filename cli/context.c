@@ -15,19 +15,7 @@ enum {
 	EVENTS_WAIT_MS = 5000, /* shorter than any answer is waited for */
 };
 
-static const char help_text[] =
-    "Usage: fairlead context VERB ...\n\n"
-    "  add --a TERM [--b TERM] [PLAN]           makes a context of one termination or two\n"
-    "  modify CONTEXT [--a TERM] [--b TERM] [PLAN]\n"
-    "                                           changes what is given, or adds a termination\n"
-    "  subtract CONTEXT a|b                     takes a termination away\n"
-    "  move CONTEXT a|b CONTEXT a|b             takes it to another context\n"
-    "  delete CONTEXT                           ends it and tells its last counters\n"
-    "  show CONTEXT                             all about it, and its counters\n"
-    "  list [--call CALL] [--limit N]           at most N (100; 0 for all)\n"
-    "  events [--after N] [--follow]            what happened, or what happens\n\n"
-    "PLAN: --call CALL, --media N, --near CONTEXT (with add); --hold, --no-hold,\n"
-    "      --lifetime SECONDS, --inactivity SECONDS\n"
+const char context_notes[] =
     "TERM: FIELD=VALUE,FIELD=VALUE,...  The first two are a must:\n"
     "  transport=udp|tcp|tls  realm=NAME  family=4|6  port=N  remote=ADDRESS:PORT\n"
     "  latch=off|on|address  gate=open|in|out|closed  dscp=N  rate=BYTES/S  burst=BYTES\n"
@@ -37,8 +25,7 @@ static const char help_text[] =
     "  tls: tls_role=server|client  tls_domain=NAME  host=NAME\n"
     "       'fingerprints=sha-256 AB:CD:...'  (several: with + between)\n\n"
     "  fairlead context add --a transport=udp,realm=access,rtp,latch=on \\\n"
-    "                       --b transport=udp,realm=core,rtp,remote=10.2.0.2:4000\n\n"
-    "See fairlead(1).";
+    "                       --b transport=udp,realm=core,rtp,remote=10.2.0.2:4000\n";
 
 /* One call whose result is shown. */
 static int call_show(struct cli *cli, const char *method, json_t *params,
@@ -403,29 +390,28 @@ static int verb_events(struct cli *cli, int argc, char **argv)
 
 /* ---- the command ---- */
 
-static int verb_help(struct cli *cli, int argc, char **argv)
-{
-	(void)cli;
-	(void)argc;
-	(void)argv;
-	puts(help_text);
-	return EXIT_SUCCESS;
-}
+const struct command context_verbs[] = {
+	{ "add",
+	  "--a TERM [--b TERM] [--call CALL] [--media N] [--near CONTEXT] [--hold | --no-hold] "
+	  "[--lifetime SECONDS] [--inactivity SECONDS]",
+	  "makes a context of one termination or two", .run = verb_add },
+	{ "modify",
+	  "CONTEXT [--a TERM] [--b TERM] [--call CALL] [--media N] [--hold | --no-hold] "
+	  "[--lifetime SECONDS] [--inactivity SECONDS]",
+	  "changes what is given, or adds a termination", .run = verb_modify },
+	{ "subtract", "CONTEXT a|b", "takes a termination away", .run = verb_subtract },
+	{ "move", "CONTEXT a|b CONTEXT a|b", "takes it to another context", .run = verb_move },
+	{ "delete", "CONTEXT", "ends it and tells its last counters", .run = verb_delete },
+	{ "show", "CONTEXT", "all about it, and its counters", .run = verb_show },
+	{ "list", "[--call CALL] [--limit N]", "at most N (100; 0 for all)", .run = verb_list },
+	{ "events", "[--after N] [--follow]", "what happened, or what happens",
+	  .run = verb_events },
+	{ 0 },
+};
 
 int context_command(struct cli *cli, int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int (*run)(struct cli *cli, int argc, char **argv);
-	} verb[] = {
-		{ "add", verb_add },	 { "modify", verb_modify }, { "subtract", verb_subtract },
-		{ "move", verb_move },	 { "delete", verb_delete }, { "show", verb_show },
-		{ "list", verb_list },	 { "events", verb_events }, { "help", verb_help },
-		{ "--help", verb_help },
-	};
+	const struct command *c = command_find(context_verbs, argv[0]);
 
-	for (size_t i = 0; i < sizeof(verb) / sizeof(verb[0]); i++)
-		if (strcmp(verb[i].name, argv[0]) == 0)
-			return verb[i].run(cli, argc, argv);
-	return cli_usage("unknown after context:", argv[0]);
+	return c ? c->run(cli, argc, argv) : cli_usage("unknown after context:", argv[0]);
 }

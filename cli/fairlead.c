@@ -3,6 +3,7 @@
 #include "psk_cmd.h"
 #include "user_cmd.h"
 #include "cli.h"
+#include "command.h"
 #include "context.h"
 #include "show.h"
 #include "top.h"
@@ -15,11 +16,6 @@
 #define DEFAULT_CONFIG "/etc/fairlead/fairlead.yaml"
 
 enum { LIMIT_DEFAULT = 100 };
-
-struct command {
-	const char *name, *args, *help;
-	int (*run)(struct cli *cli, int argc, char **argv); /* argv[0] is the command */
-};
 
 /* Commands with nothing but --json: one call of a method, one table. */
 static int one_call(struct cli *cli, int argc, char **argv, const char *method,
@@ -47,9 +43,48 @@ static int cmd_status(struct cli *cli, int argc, char **argv)
 	return simple(cli, argc, argv, show_status);
 }
 
+/* Asks what the driver of each port counts, which goes into the result of "ports". */
+static bool ports_xstats(struct control_client *c, json_t *result)
+{
+	json_t *port;
+	size_t i;
+
+	json_array_foreach(json_object_get(result, "ports"), i, port)
+	{
+		json_t *x = cli_call(c, "xstats", json_pack("{s:i}", "port", (int)i));
+
+		if (!x)
+			return false;
+		json_object_set(port, "xstats", json_object_get(x, "xstats"));
+		json_object_set(port, "xstats_total", json_object_get(x, "total"));
+		json_decref(x);
+	}
+	return true;
+}
+
 static int cmd_ports(struct cli *cli, int argc, char **argv)
 {
-	return simple(cli, argc, argv, show_ports);
+	static const struct option opts[] = { { "xstats", no_argument, NULL, 'x' },
+					      { "json", no_argument, NULL, 'j' },
+					      { 0 } };
+	struct control_client *c;
+	bool xstats = false;
+	json_t *result;
+	int o;
+
+	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
+		if (o != 'x')
+			return EXIT_USAGE;
+		xstats = true;
+	}
+	c = cli_connect(cli);
+	result = c ? cli_call(c, "ports", NULL) : NULL;
+	if (result && xstats && !ports_xstats(c, result)) {
+		json_decref(result);
+		result = NULL;
+	}
+	client_close(c);
+	return cli_show(cli, result, show_ports);
 }
 
 static int cmd_accounting(struct cli *cli, int argc, char **argv)
@@ -270,16 +305,35 @@ static int cmd_connections(struct cli *cli, int argc, char **argv)
 			limit, show_connections);
 }
 
+/* Takes --json out of what a command parses by itself. Returns how many words are left. */
+static int json_take(struct cli *cli, int argc, char **argv)
+{
+	int n = 0;
+
+	for (int i = 0; i < argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			cli->json = true;
+		else
+			argv[n++] = argv[i];
+	}
+	return n;
+}
+
 /* Commands that work on the database of users by themselves. */
-static int keeper(struct cli *cli, int argc, char **argv, const char *missing,
+static int keeper(struct cli *cli, int argc, char **argv, const struct command *verbs,
 		  int (*command)(const struct config *, int, char **, bool))
 {
 	char err[512];
 	struct config *c;
 	int rc;
 
+	argc = json_take(cli, argc, argv);
 	if (argc < 2)
-		return cli_usage(missing, argv[0]);
+		return cli_usage("missing add, list or another word after", argv[0]);
+	if (!command_find(verbs, argv[1])) {
+		snprintf(err, sizeof(err), "unknown after %s:", argv[0]);
+		return cli_usage(err, argv[1]);
+	}
 	c = config_load(cli->config, err, sizeof(err));
 	if (!c)
 		return cli_fail(err);
@@ -290,12 +344,12 @@ static int keeper(struct cli *cli, int argc, char **argv, const char *missing,
 
 static int cmd_user(struct cli *cli, int argc, char **argv)
 {
-	return keeper(cli, argc, argv, "missing add, del, list or passwd after", user_command);
+	return keeper(cli, argc, argv, user_verbs, user_command);
 }
 
 static int cmd_psk(struct cli *cli, int argc, char **argv)
 {
-	return keeper(cli, argc, argv, "missing add, del or list after", psk_command);
+	return keeper(cli, argc, argv, psk_verbs, psk_command);
 }
 
 static int cmd_context(struct cli *cli, int argc, char **argv)
@@ -305,10 +359,8 @@ static int cmd_context(struct cli *cli, int argc, char **argv)
 	return context_command(cli, argc - 1, argv + 1);
 }
 
-static int cmd_version(struct cli *cli, int argc, char **argv)
+static int version_print(const struct cli *cli)
 {
-	if (cli_option(cli, argc, argv, cli_only_json) != -1)
-		return EXIT_USAGE;
 	if (cli->json)
 		printf("{\"version\": \"%s\"}\n", FAIRLEAD_VERSION);
 	else
@@ -316,41 +368,79 @@ static int cmd_version(struct cli *cli, int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+static int cmd_version(struct cli *cli, int argc, char **argv)
+{
+	return cli_option(cli, argc, argv, cli_only_json) == -1 ? version_print(cli) : EXIT_USAGE;
+}
+
+static int cmd_completion(struct cli *cli, int argc, char **argv);
 static int cmd_help(struct cli *cli, int argc, char **argv);
+
+static const char options[] = "[--config FILE] [--socket PATH] [--version]";
+
+static const struct command tls_words[] = {
+	{ "reload", "", .help = "reads the files of certificates and keys again" },
+	{ 0 },
+};
+
+static const struct command completion_words[] = {
+	{ "bash", "", .help = "for bash" },
+	{ 0 },
+};
 
 static const struct command commands[] = {
 	{ "status", "", "both processes, how full the tables are, requests and replies",
-	  cmd_status },
+	  .run = cmd_status },
 	{ "workers", "[--watch[=SECONDS]]", "what each worker does, or its rates again and again",
-	  cmd_workers },
+	  .run = cmd_workers },
 	{ "top", "[--interval SECONDS] [--worker N] [--once]",
 	  "load, rates and cycles by stage, again and again; of all workers together or one",
-	  cmd_top },
-	{ "ports", "", "links, traffic, steering and offloads of each port", cmd_ports },
+	  .run = cmd_top },
+	{ "ports", "[--xstats]",
+	  "links, traffic, steering and offloads of each port; or what its driver counts",
+	  .run = cmd_ports },
 	{ "sessions", "[--user USER] [--limit N] [--peers]",
 	  "allocations, at most N (100; 0 for all), and with --peers their permissions",
-	  cmd_sessions },
+	  .run = cmd_sessions },
 	{ "connections", "[--worker N] [--limit N]",
-	  "TCP connections of all workers or one, at most N (100; 0 for all)", cmd_connections },
+	  "TCP connections of all workers or one, at most N (100; 0 for all)",
+	  .run = cmd_connections },
 	{ "tcp", "[--all]", "states of TCP connections, what ended them, and what TCP counts",
-	  cmd_tcp },
+	  .run = cmd_tcp },
 	{ "tls", "[reload] [--all]",
 	  "certificates in force, handshakes, and what TLS counts; reload: files are read again",
-	  cmd_tls },
-	{ "drops", "[--all]", "why packets were dropped, the busiest reason first", cmd_drops },
+	  .run = cmd_tls, .words = tls_words },
+	{ "drops", "[--all]", "why packets were dropped, the busiest reason first",
+	  .run = cmd_drops },
 	{ "trace",
-	  "[--client ADDR[:PORT]] [--peer ADDR[:PORT]] [--session WORKER/SLOT] [--drops[=REASON]]\n"
-	  "        [--count N] [--bytes]",
-	  "what happens to packets, as they pass; until interrupted, or N times", trace_command },
-	{ "accounting", "", "whether every packet is accounted for", cmd_accounting },
+	  "[--client ADDR[:PORT]] [--peer ADDR[:PORT]] [--session WORKER/SLOT] [--drops[=REASON]] "
+	  "[--count N] [--bytes]",
+	  "what happens to packets, as they pass; until interrupted, or N times",
+	  .run = trace_command },
+	{ "accounting", "", "whether every packet is accounted for", .run = cmd_accounting },
 	{ "context", "add|modify|subtract|move|delete|show|list|events ...",
-	  "the gateway's contexts, and what happens to them; see: fairlead context help",
-	  cmd_context },
-	{ "user", "add|del|list|passwd ...", "users and their passwords", cmd_user },
-	{ "psk", "add|del|list ...", "pre-shared keys of TLS clients", cmd_psk },
-	{ "version", "", "the version of this program", cmd_version },
-	{ "help", "", "this text", cmd_help },
+	  "the gateway's contexts, and what happens to them; see: fairlead context --help",
+	  .run = cmd_context, .words = context_verbs, .notes = context_notes },
+	{ "user", "add|passwd|del|enable|disable|list ...",
+	  "users and their passwords; see: fairlead user --help", .run = cmd_user,
+	  .words = user_verbs, .notes = user_notes },
+	{ "psk", "add|del|list ...", "pre-shared keys of TLS clients; see: fairlead psk --help",
+	  .run = cmd_psk, .words = psk_verbs, .notes = psk_notes },
+	{ "completion", "bash", "prints a completion for that shell", .run = cmd_completion,
+	  .words = completion_words },
+	{ "version", "", "the version of this program", .run = cmd_version },
+	{ "help", "", "this text", .run = cmd_help },
+	{ 0 },
 };
+
+static int cmd_completion(struct cli *cli, int argc, char **argv)
+{
+	(void)cli;
+	if (argc != 2 || !command_find(completion_words, argv[1]))
+		return cli_usage("completion wants the name of a shell: bash", NULL);
+	command_complete(commands, options, stdout);
+	return EXIT_SUCCESS;
+}
 
 static int cmd_help(struct cli *cli, int argc, char **argv)
 {
@@ -358,13 +448,40 @@ static int cmd_help(struct cli *cli, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	puts("Usage: fairlead [--config FILE] [--socket PATH] [--json] COMMAND\n");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		printf("  %s %s\n      %s\n", commands[i].name, commands[i].args, commands[i].help);
+	for (const struct command *c = commands; c->name; c++)
+		command_line(c, stdout);
 	puts("\n--config FILE  configuration (else $FAIRLEAD_CONFIG, else " DEFAULT_CONFIG ")\n"
 	     "--socket PATH  control socket, when not the configuration's\n"
-	     "--json         results as JSON\n\n"
+	     "--json         results as JSON\n"
+	     "--help         of a command: its options\n\n"
 	     "See fairlead(1).");
 	return EXIT_SUCCESS;
+}
+
+/* Whether --help is among a command's arguments. Whoever asks for help runs nothing. */
+static bool help_wanted(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* argv[0] is the command. Returns the exit code. */
+static int command_run(struct cli *cli, int argc, char **argv)
+{
+	const struct command *c = command_find(commands, argv[0]);
+	int rc = EXIT_SUCCESS;
+
+	if (!c)
+		return cli_usage("unknown command", argv[0]);
+	if (help_wanted(argc, argv))
+		command_help(c, argc, argv, stdout);
+	else
+		rc = c->run(cli, argc, argv);
+	/* A full disk or a closed pipe is no success. */
+	return fflush(stdout) == EOF && rc == 0 ? cli_fail("cannot write") : rc;
 }
 
 int main(int argc, char **argv)
@@ -390,7 +507,7 @@ int main(int argc, char **argv)
 		else if (o == 'h')
 			return cmd_help(&cli, 0, NULL);
 		else if (o == 'V')
-			return cmd_version(&cli, 1, argv);
+			return version_print(&cli);
 		else
 			return cli_usage(o == ':' ? "missing value after" : "unknown option",
 					 argv[optind - 1]);
@@ -399,13 +516,5 @@ int main(int argc, char **argv)
 		return cli_usage("no command", NULL);
 	first = optind;
 	optind = 0; /* the command's own options are scanned from its name on */
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(argv[first], commands[i].name) == 0) {
-			int rc = commands[i].run(&cli, argc - first, argv + first);
-
-			/* A full disk or a closed pipe is no success. */
-			return fflush(stdout) == EOF && rc == 0 ? cli_fail("cannot write") : rc;
-		}
-	}
-	return cli_usage("unknown command", argv[first]);
+	return command_run(&cli, argc - first, argv + first);
 }

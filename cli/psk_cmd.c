@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "psk_cmd.h"
 
-#include "../cp/auth/psk.h"
+#include "../cp/auth/psk_store.h"
 #include "../cp/auth/user_secret.h"
 #include "../cp/auth/users_db.h"
 
@@ -9,13 +9,17 @@
 #include <openssl/crypto.h>
 #include <time.h>
 
-static const char usage[] =
-    "usage: fairlead psk add IDENTITY [--key-file FILE] [--replace]\n"
-    "       fairlead psk del IDENTITY\n"
-    "       fairlead psk list\n"
+const struct command psk_verbs[] = {
+	{ "add", "IDENTITY [--key-file FILE] [--replace]", .help = "a new identity and its key" },
+	{ "del", "IDENTITY", .help = "the identity goes" },
+	{ "list", "", .help = "all identities, without their keys" },
+	{ 0 },
+};
+
+const char psk_notes[] =
     "The key, 16 to 64 bytes in hexadecimal, is the first line of FILE (- is standard input);\n"
     "without FILE it is asked for, or read from standard input.\n"
-    "       --replace            give an identity that exists the new key instead of failing\n";
+    "--replace  give an identity that exists the new key instead of failing\n";
 
 /* One run of the command. */
 struct run {
@@ -163,7 +167,7 @@ int psk_command(const struct config *c, int argc, char **argv, bool json)
 	int code;
 
 	if (!run || !arguments_take(&r, argc, argv)) {
-		fputs(usage, stderr);
+		command_usage("psk", psk_verbs);
 		return USER_CMD_USAGE;
 	}
 	r.store = psk_open(c->auth.users_db, USERS_DB_WAIT_MS, err, sizeof(err));

@@ -9,6 +9,8 @@
  * process runs or not; a running one sees changes at once. argv[0] is the verb (add, del, list).
  * A key never stands on the command line. Otherwise as user_command().
  */
+extern const struct command psk_verbs[];
+extern const char psk_notes[];
 int psk_command(const struct config *c, int argc, char **argv, bool json);
 
 #endif

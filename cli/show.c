@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* What status, workers, ports, sessions, drops and accounting print. Over 600 lines: a table each,
+ * with shared rows. */
 #include "show.h"
 
 #include "field.h"
@@ -95,6 +97,28 @@ static void status_gateway(const json_t *gateway, struct grid *g)
 			 members(json_object_get(gateway, "ng"), buf, sizeof(buf)));
 }
 
+/* Of a process whose allocator tells; the rest is DPDK's, and dataplane.memory-mb says how much. */
+static void status_memory(const json_t *memory, struct grid *g)
+{
+	static const char *const part[] = { "allocated", "active", "resident", "retained" };
+	char buf[TEXT_MAX], n[UNIT_STR_MAX];
+	const char *process;
+	json_t *m;
+
+	json_object_foreach((json_t *)memory, process, m)
+	{
+		size_t used = (size_t)snprintf(buf, sizeof(buf), "%s:", process);
+
+		if (!get_int(m, "allocated"))
+			continue;
+		for (size_t i = 0; i < N_OF(part) && used < sizeof(buf); i++)
+			used += (size_t)snprintf(
+			    buf + used, sizeof(buf) - used, "%s %s %s", i ? "," : "",
+			    unit_bytes(get_int(m, part[i]), n, sizeof(n)), part[i]);
+		grid_row(g, "memory", buf);
+	}
+}
+
 /* Places where a process met what cannot be; at best there are none, and nothing is shown. */
 static void status_bugs(const json_t *bugs, struct grid *g)
 {
@@ -142,6 +166,7 @@ void show_status(const json_t *result, FILE *out)
 	grid_row(g, "replies", members(json_object_get(result, "replies"), buf, sizeof(buf)));
 	grid_row(g, "peers denied", unit_exact(get_int(result, "peers_denied"), n, sizeof(n)));
 	grid_row(g, "lost", members(json_object_get(result, "lost"), buf, sizeof(buf)));
+	status_memory(json_object_get(result, "memory"), g);
 	status_bugs(json_object_get(result, "bugs"), g);
 	grid_print(g, 0, out);
 }
@@ -296,27 +321,75 @@ static void ports_traffic(const json_t *list, FILE *out)
 	grid_print(g, 0, out);
 }
 
-static void port_detail(const json_t *info, FILE *out)
+/* What a port's driver counts and is not zero; nothing if nobody asked for it. */
+static void port_xstats(const json_t *port, FILE *out)
 {
-	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, 0 } };
+	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 1, 0 } };
+	const json_t *list = json_object_get(port, "xstats");
+	json_int_t more = get_int(port, "xstats_total") - (json_int_t)json_array_size(list);
 	struct grid *g = grid_new(cols, N_OF(cols));
-	char buf[TEXT_MAX], vlan[UNIT_STR_MAX] = "untagged";
+	char value[24];
+	size_t i;
+	json_t *x;
+
+	json_array_foreach(list, i, x)
+	{
+		snprintf(value, sizeof(value), "%lld", (long long)get_int(x, "value"));
+		if (get_int(x, "value"))
+			grid_row(g, get_str(x, "name"), value);
+	}
+	grid_print(g, 2, out);
+	if (list && more > 0)
+		fprintf(out, "  and %lld that are not looked at\n", (long long)more);
+}
+
+/* "VLAN 100", and whose device it is where another port has it. */
+static const char *port_vlan(const json_t *list, const json_t *info, char *buf, size_t len)
+{
+	const json_t *of = json_object_get(info, "device_of");
+	int n = snprintf(buf, len, "untagged");
 
 	if (get_int(info, "vlan"))
-		snprintf(vlan, sizeof(vlan), "VLAN %lld", (long long)get_int(info, "vlan"));
-	snprintf(buf, sizeof(buf), "%s, %s, MTU %lld, %s, queues: %lld rx, %lld tx",
-		 get_str(info, "driver"), get_str(info, "mac"), (long long)get_int(info, "mtu"),
-		 vlan, (long long)get_int(info, "rx_queues"),
-		 (long long)get_int(info, "tx_queues"));
+		n = snprintf(buf, len, "VLAN %lld", (long long)get_int(info, "vlan"));
+	if (json_is_integer(of))
+		snprintf(buf + n, len - (size_t)n, " on the device of %s",
+			 get_str(json_object_get(
+				     json_array_get(list, (size_t)json_integer_value(of)), "info"),
+				 "name"));
+	return buf;
+}
+
+static void port_detail(const json_t *list, const json_t *port, FILE *out)
+{
+	const json_t *info = json_object_get(port, "info");
+	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, 0 } };
+	struct grid *g = grid_new(cols, N_OF(cols));
+	char buf[TEXT_MAX], vlan[TEXT_MAX / 2];
+
+	snprintf(buf, sizeof(buf), "%s, %s, MTU %lld, %s", get_str(info, "driver"),
+		 get_str(info, "mac"), (long long)get_int(info, "mtu"),
+		 port_vlan(list, info, vlan, sizeof(vlan)));
 	grid_row(g, "device", buf);
+	snprintf(buf, sizeof(buf), "%lld rx of %lld descriptors, %lld tx of %lld",
+		 (long long)get_int(info, "rx_queues"), (long long)get_int(info, "rx_desc"),
+		 (long long)get_int(info, "tx_queues"), (long long)get_int(info, "tx_desc"));
+	grid_row(g, "queues", buf);
+	if (json_string_length(json_object_get(info, "members")))
+		grid_row(g, "members", get_str(info, "members"));
 	grid_row(g, "steering", get_str(info, "steering"));
 	grid_row(g, "offloads", get_str(info, "offloads"));
+	grid_row(g, "bursts", get_str(info, "bursts"));
 	snprintf(buf, sizeof(buf), "%lld received, %lld sent, %lld for want of buffers",
 		 (long long)get_int(info, "rx_errors"), (long long)get_int(info, "tx_errors"),
 		 (long long)get_int(info, "rx_nombuf"));
 	grid_row(g, "errors", buf);
+	snprintf(buf, sizeof(buf), "%lld of others, for addresses of this port",
+		 (long long)get_int(info, "address_conflicts"));
+	if (get_int(info, "address_conflicts"))
+		grid_row(g, "claims", buf);
 	fprintf(out, "\n%s\n", get_str(info, "name"));
 	grid_print(g, 2, out);
+	port_xstats(port, out);
 }
 
 void show_ports(const json_t *result, FILE *out)
@@ -328,7 +401,7 @@ void show_ports(const json_t *result, FILE *out)
 	if (!show_attached(result, out))
 		return;
 	ports_traffic(list, out);
-	json_array_foreach(list, i, p) port_detail(json_object_get(p, "info"), out);
+	json_array_foreach(list, i, p) port_detail(list, p, out);
 }
 
 /* ---- sessions ---- */

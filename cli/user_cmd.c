@@ -12,18 +12,28 @@
 #include <stdlib.h>
 #include <time.h>
 
-static const char usage[] =
-    "usage: fairlead user add NAME [KEY] [--quota N] [--replace]\n"
-    "       fairlead user passwd NAME [KEY]\n"
-    "       fairlead user del|enable|disable NAME\n"
-    "       fairlead user list\n"
-    "KEY:   --password P         the password itself (others may see it in the process list)\n"
-    "       --password-file FILE its first line; - is standard input\n"
-    "       --ha1 HEX            MD5(name:realm:password), 32 digits, or the SHA-256 of the\n"
-    "                            same, 64 digits; may be given twice, once for each\n"
-    "       without it the password is asked for, or read from standard input\n"
-    "       --quota N            allocations this user may hold; 0: turn.allocations-per-user\n"
-    "       --replace            give a user who exists the new key instead of failing\n";
+const struct command user_verbs[] = {
+	{ "add",
+	  "NAME [--password P | --password-file FILE | --ha1 HEX [--ha1 HEX]] [--quota N] "
+	  "[--replace]",
+	  .help = "a new user" },
+	{ "passwd", "NAME [--password P | --password-file FILE | --ha1 HEX [--ha1 HEX]]",
+	  .help = "another password" },
+	{ "del", "NAME", .help = "the user goes" },
+	{ "enable", "NAME", .help = "the user may allocate again" },
+	{ "disable", "NAME", .help = "the user stays, and may not allocate" },
+	{ "list", "", .help = "all users" },
+	{ 0 },
+};
+
+const char user_notes[] =
+    "--password P          the password itself (others may see it in the process list)\n"
+    "--password-file FILE  its first line; - is standard input\n"
+    "--ha1 HEX             MD5(name:realm:password), 32 digits, or the SHA-256 of the\n"
+    "                      same, 64 digits; may be given twice, once for each\n"
+    "without these         the password is asked for, or read from standard input\n"
+    "--quota N             allocations this user may hold; 0: turn.allocations-per-user\n"
+    "--replace             give a user who exists the new key instead of failing\n";
 
 /* One run of the command. */
 struct run {
@@ -367,7 +377,7 @@ int user_command(const struct config *c, int argc, char **argv, bool json)
 	int code;
 
 	if (!v || !arguments_take(&r, argc, argv)) {
-		fputs(usage, stderr);
+		command_usage("user", user_verbs);
 		code = USER_CMD_USAGE;
 	} else if (!user_prepare(&r, v, err, sizeof(err)) ||
 		   !(r.store = user_store_open(c->auth.users_db, r.realm, err, sizeof(err)))) {

@@ -2,7 +2,7 @@
 #ifndef FL_CLI_USER_CMD_H
 #define FL_CLI_USER_CMD_H
 
-#include "../conf/config.h"
+#include "command.h"
 
 enum user_cmd_exit {
 	USER_CMD_OK = 0,
@@ -16,6 +16,8 @@ enum user_cmd_exit {
  * in JSON if asked; messages to standard error. Options that hold secrets are overwritten in argv.
  * Returns the exit code.
  */
+extern const struct command user_verbs[];
+extern const char user_notes[];
 int user_command(const struct config *c, int argc, char **argv, bool json);
 
 #endif

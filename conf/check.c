@@ -1,45 +1,68 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "device.h"
+#include "eal.h"
 #include "schema.h"
 
 #include <stdint.h>
 
 /* What no single key can tell: values that contradict each other, and things named twice. */
 
-static bool check_cpus(struct config_reader *r)
+static bool check_worker(struct config_reader *r, const uint16_t *cpu)
 {
 	const struct config_dataplane *d = &r->c->dataplane;
 
-	for (unsigned i = 0; i < d->n_workers; i++) {
-		for (unsigned j = 0; j < i; j++) {
-			if (d->workers[i] == d->workers[j])
-				return config_fail_at(
-				    r, &d->workers[i], "CPU %u has a worker already, in line %u",
-				    d->workers[i], config_line(r, &d->workers[j]));
-		}
-		/* A worker that polls would leave the service thread no time. */
-		if (d->workers[i] == d->main_cpu && d->idle == IDLE_POLL)
-			return config_fail_at(r, &d->main_cpu,
-					      "CPU %u has a worker that polls, in line %u",
-					      d->main_cpu, config_line(r, &d->workers[i]));
+	for (const uint16_t *q = d->workers; q < cpu; q++) {
+		if (*q == *cpu)
+			return config_fail_at(r, cpu, "CPU %u has a worker already, in line %u",
+					      *cpu, config_line(r, q));
 	}
-	for (unsigned i = 0; i < r->c->tls.n_crypto_cpus; i++) {
-		const uint16_t *cpu = &r->c->tls.crypto_cpus[i];
+	/* A worker that polls would leave the service thread no time. */
+	if (*cpu == d->main_cpu && d->idle == IDLE_POLL)
+		return config_fail_at(r, &d->main_cpu, "CPU %u has a worker that polls, in line %u",
+				      d->main_cpu, config_line(r, cpu));
+	return true;
+}
 
-		if (*cpu == d->main_cpu && d->idle == IDLE_POLL)
-			return config_fail_at(r, cpu, "CPU %u is main-cpu, in line %u, and polls",
-					      *cpu, config_line(r, &d->main_cpu));
-		for (unsigned j = 0; j < d->n_workers; j++) {
-			if (*cpu == d->workers[j])
-				return config_fail_at(r, cpu, "CPU %u has a worker, in line %u",
-						      *cpu, config_line(r, &d->workers[j]));
-		}
-		for (unsigned j = 0; j < i; j++) {
-			if (*cpu == r->c->tls.crypto_cpus[j])
-				return config_fail_at(r, cpu, "CPU %u stands twice", *cpu);
-		}
+static bool check_crypto_cpu(struct config_reader *r, const uint16_t *cpu)
+{
+	const struct config_dataplane *d = &r->c->dataplane;
+
+	if (*cpu == d->main_cpu && d->idle == IDLE_POLL)
+		return config_fail_at(r, cpu, "CPU %u is main-cpu, in line %u, and polls", *cpu,
+				      config_line(r, &d->main_cpu));
+	for (unsigned j = 0; j < d->n_workers; j++) {
+		if (*cpu == d->workers[j])
+			return config_fail_at(r, cpu, "CPU %u has a worker, in line %u", *cpu,
+					      config_line(r, &d->workers[j]));
+	}
+	for (const uint16_t *q = r->c->tls.crypto_cpus; q < cpu; q++) {
+		if (*q == *cpu)
+			return config_fail_at(r, cpu, "CPU %u stands twice", *cpu);
 	}
 	return true;
+}
+
+static void check_cpus(struct config_reader *r)
+{
+	const struct config *c = r->c;
+
+	for (unsigned i = 0; i < c->dataplane.n_workers; i++)
+		check_worker(r, &c->dataplane.workers[i]);
+	for (unsigned i = 0; i < c->tls.n_crypto_cpus; i++)
+		check_crypto_cpu(r, &c->tls.crypto_cpus[i]);
+}
+
+static void check_eal(struct config_reader *r)
+{
+	const struct config_dataplane *d = &r->c->dataplane;
+	char err[2 * CONFIG_EAL_LEN + 64];
+
+	for (unsigned i = 0; i < d->n_eal; i++)
+		if (!eal_arg_check(d->eal[i], err, sizeof(err)))
+			config_fail_at(r, d->eal[i], "%s", err);
+	for (unsigned i = 0; i < d->n_log_level; i++)
+		if (!eal_log_level_check(d->log_level[i], err, sizeof(err)))
+			config_fail_at(r, d->log_level[i], "%s", err);
 }
 
 /*
@@ -51,9 +74,11 @@ uint64_t config_mbufs_needed(const struct config *c, uint32_t queues)
 	const struct config_dataplane *d = &c->dataplane;
 	uint64_t rx = 0, tx = 0, holders = (d->n_workers + queues - 1) / queues;
 
-	for (unsigned i = 0; i < c->n_port; i++) {
-		rx += c->port[i].rx_desc;
-		tx += c->port[i].tx_desc;
+	for (uint16_t i = 0; i < c->n_port; i++) {
+		const struct config_device dev = config_device(c, i);
+
+		rx += c->port[i].shares ? 0 : dev.rx_desc;
+		tx += c->port[i].shares ? 0 : dev.tx_desc;
 	}
 	if (holders > 1)
 		rx += (uint64_t)(d->n_workers - 1) * (CONFIG_HANDOVER - 1);
@@ -66,43 +91,49 @@ uint64_t config_mbufs_needed(const struct config *c, uint32_t queues)
  * has) and packets for neighbours that do not answer, must leave it buffers to fill the descriptors
  * with. How many queues a device has is known when it is opened.
  */
-static bool check_mbufs(struct config_reader *r)
+static void check_mbufs(struct config_reader *r)
 {
 	const struct config_dataplane *d = &r->c->dataplane;
 	uint64_t needed = config_mbufs_needed(r->c, d->n_workers);
 
 	if (d->mbufs >= needed)
-		return true;
-	return config_fail_at(r, &d->mbufs,
-			      "%u are too few, %ju are needed: for descriptors, %u fragments (%u a "
-			      "packet), %u of TCP, and %u packets that wait for neighbours",
-			      d->mbufs, (uintmax_t)needed, d->fragments * CONFIG_FRAGMENTS_EACH,
-			      CONFIG_FRAGMENTS_EACH, r->c->tcp.buffers, CONFIG_WAITING_MAX);
+		return;
+	config_fail_at(r, &d->mbufs,
+		       "%u are too few, %ju are needed: for descriptors, %u fragments (%u a "
+		       "packet), %u of TCP, and %u packets that wait for neighbours",
+		       d->mbufs, (uintmax_t)needed, d->fragments * CONFIG_FRAGMENTS_EACH,
+		       CONFIG_FRAGMENTS_EACH, r->c->tcp.buffers, CONFIG_WAITING_MAX);
 }
 
-static bool check_sizes(struct config_reader *r)
+static void check_turn(struct config_reader *r)
 {
 	const struct config *c = r->c;
 	uint64_t sessions = (uint64_t)c->dataplane.n_workers * c->dataplane.sessions;
 
-	if (!check_mbufs(r))
-		return false;
 	if (c->turn.allocations_max > sessions)
-		return config_fail_at(
-		    r, &c->turn.allocations_max, "%u is more than the %ju sessions of %u worker%s",
-		    c->turn.allocations_max, (uintmax_t)sessions, c->dataplane.n_workers,
-		    c->dataplane.n_workers > 1 ? "s" : "");
+		config_fail_at(r, &c->turn.allocations_max,
+			       "%u is more than the %ju sessions of %u worker%s",
+			       c->turn.allocations_max, (uintmax_t)sessions, c->dataplane.n_workers,
+			       c->dataplane.n_workers > 1 ? "s" : "");
 	if (c->turn.lifetime_default > c->turn.lifetime_max)
-		return config_fail_at(r, &c->turn.lifetime_default,
-				      "%u is more than lifetime-max, %u", c->turn.lifetime_default,
-				      c->turn.lifetime_max);
-	if (!c->auth.md5 && !c->auth.sha256)
-		return config_fail_at(r, &c->auth.sha256,
-				      "md5 and sha256 are both off: nobody could log in");
+		config_fail_at(r, &c->turn.lifetime_default, "%u is more than lifetime-max, %u",
+			       c->turn.lifetime_default, c->turn.lifetime_max);
+}
+
+static void check_auth(struct config_reader *r)
+{
+	if (!r->c->auth.md5 && !r->c->auth.sha256)
+		config_fail_at(r, &r->c->auth.sha256,
+			       "md5 and sha256 are both off: nobody could log in");
+}
+
+static void check_sockets(struct config_reader *r)
+{
+	const struct config *c = r->c;
+
 	if (strcmp(c->dataplane.socket, c->control.socket) == 0)
-		return config_fail_at(r, &c->control.socket, "%s is dataplane.socket, in line %u",
-				      c->control.socket, config_line(r, &c->dataplane.socket));
-	return true;
+		config_fail_at(r, &c->control.socket, "%s is dataplane.socket, in line %u",
+			       c->control.socket, config_line(r, &c->dataplane.socket));
 }
 
 /* The port that owns an address; NULL: none. */
@@ -144,7 +175,7 @@ static bool check_route(struct config_reader *r, const struct config_port *p,
 			const struct config_route *route)
 {
 	char text[ADDR_STR_MAX];
-	bool on_link = false;
+	bool on_link = ip_is_link_local(&route->via); /* of every port */
 
 	ip_format(&route->via, text, sizeof(text));
 	if (ip_is_v4(&route->to.ip) != ip_is_v4(&route->via))
@@ -155,19 +186,80 @@ static bool check_route(struct config_reader *r, const struct config_port *p,
 	if (!on_link || own_addr(r->c, &route->via))
 		return config_fail_at(r, &route->via, "%s is no neighbour on port %s", text,
 				      p->name);
-	/* Gateways of two ports may stand side by side, but not twice the same on one port. */
+	/* Several gateways may lead to one destination: the first that answers is taken. */
 	for (const struct config_route *q = p->route; q < route; q++) {
-		if (q->to.len == route->to.len && ip_eq(&q->to.ip, &route->to.ip))
+		if (q->to.len == route->to.len && ip_eq(&q->to.ip, &route->to.ip) &&
+		    ip_eq(&q->via, &route->via))
 			return config_fail_at(r, &route->via,
-					      "port %s has a route to that destination already, in "
-					      "line %u",
-					      p->name, config_line(r, &q->via));
+					      "port %s has that route already, in line %u", p->name,
+					      config_line(r, &q->via));
 	}
 	return true;
 }
 
-/* A device is a port's alone, whatever its arguments. */
-static bool check_device(struct config_reader *r, const struct config_port *p)
+/* Whether a device is one of a bond, or stands as a device before that member does. */
+static bool check_member_free(struct config_reader *r, const char *member, const struct device *d)
+{
+	char err[DEVICE_ARGS_MAX];
+	struct device other;
+
+	for (const struct config_port *q = r->c->port; q < r->c->port + r->c->n_port; q++) {
+		if (device_read(q->device, &other, err, sizeof(err)) &&
+		    strcmp(d->name, other.name) == 0)
+			return config_fail_at(r, member, "%s is used already, in line %u", member,
+					      config_line(r, q->device));
+		for (unsigned i = 0; i < q->n_member && q->member[i] != member; i++) {
+			if (device_read(q->member[i], &other, err, sizeof(err)) &&
+			    strcmp(d->name, other.name) == 0)
+				return config_fail_at(r, member, "%s is used already, in line %u",
+						      member, config_line(r, q->member[i]));
+		}
+	}
+	return true;
+}
+
+/* A bond is named, and its members are listed, so that they are there before it is. */
+static bool check_bond(struct config_reader *r, const struct config_port *p, const struct device *d)
+{
+	static const char prefix[] = "vdev:net_bonding";
+	const bool named = strncmp(d->name, prefix, sizeof(prefix) - 1) == 0;
+	char err[DEVICE_ARGS_MAX];
+	struct device m;
+
+	if (p->shares && (p->bond || p->n_member))
+		return config_fail_at(r, p->bond ? (const void *)&p->bond : p->member[0],
+				      "stands with the first port of %s, in line %u", p->device,
+				      config_line(r, r->c->port[p->shares - 1].device));
+	if (p->shares || (!p->bond && !named && !p->n_member))
+		return true;
+	if (!named || strcmp(p->device, d->name + 5) != 0)
+		return config_fail_at(r, p->device,
+				      "%s is no name of a bond, which is net_bonding and a number, "
+				      "without arguments: bond and members say the rest",
+				      p->device);
+	if (!p->bond)
+		return config_fail_at(
+		    r, p->device, "%s is a bond: bond must be active-backup or lacp", p->device);
+	if (p->n_member == 0)
+		return config_fail_at(r, &p->bond, "members must name the devices of the bond");
+	for (unsigned i = 0; i < p->n_member; i++) {
+		if (!device_read(p->member[i], &m, err, sizeof(err)))
+			return config_fail_at(r, p->member[i], "%s", err);
+		if (strncmp(m.name, prefix, sizeof(prefix) - 1) == 0)
+			return config_fail_at(r, p->member[i],
+					      "%s is a bond, which cannot be a member of one",
+					      p->member[i]);
+		if (!check_member_free(r, p->member[i], &m))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Ports of one device differ by their VLAN. The device is opened once, for all of them, with the
+ * arguments that all give.
+ */
+static bool check_device(struct config_reader *r, struct config_port *p)
 {
 	char err[DEVICE_ARGS_MAX];
 	struct device d, other;
@@ -175,58 +267,72 @@ static bool check_device(struct config_reader *r, const struct config_port *p)
 	if (!device_read(p->device, &d, err, sizeof(err)))
 		return config_fail_at(r, p->device, "%s", err);
 	for (const struct config_port *q = r->c->port; q < p; q++) {
-		if (device_read(q->device, &other, err, sizeof(err)) &&
-		    strcmp(d.name, other.name) == 0)
-			return config_fail_at(r, p->device, "%s is used already, in line %u",
+		if (!device_read(q->device, &other, err, sizeof(err)) ||
+		    strcmp(d.name, other.name) != 0)
+			continue;
+		if (strcmp(d.devargs, other.devargs) != 0)
+			return config_fail_at(r, p->device,
+					      "%s has other arguments in line %u: ports of one "
+					      "device give the same",
 					      p->device, config_line(r, q->device));
+		if (p->vlan == q->vlan)
+			return config_fail_at(r, p->device,
+					      "%s is used already, in line %u: ports of one device "
+					      "differ by their vlan",
+					      p->device, config_line(r, q->device));
+		if (!p->shares)
+			p->shares = (uint16_t)(q - r->c->port + 1);
 	}
-	return true;
+	return check_bond(r, p, &d);
 }
 
-static bool check_ports(struct config_reader *r)
+static bool check_name(struct config_reader *r, const struct config_port *p)
 {
-	const struct config *c = r->c;
-
-	for (const struct config_port *p = c->port; p < c->port + c->n_port; p++) {
-		for (const struct config_port *q = c->port; q < p; q++) {
-			if (strcmp(p->name, q->name) == 0)
-				return config_fail_at(r, p->name,
-						      "%s is the port in line %u already", p->name,
-						      config_line(r, q->name));
-		}
-		if (!check_device(r, p))
-			return false;
-		for (unsigned i = 0; i < p->n_addr; i++) {
-			if (!check_addr(r, p, &p->addr[i]))
-				return false;
-		}
-		for (unsigned i = 0; i < p->n_route; i++) {
-			if (!check_route(r, p, &p->route[i]))
-				return false;
-		}
+	for (const struct config_port *q = r->c->port; q < p; q++) {
+		if (strcmp(p->name, q->name) == 0)
+			return config_fail_at(r, p->name, "%s is the port in line %u already",
+					      p->name, config_line(r, q->name));
 	}
 	return true;
 }
 
-static bool check_listeners(struct config_reader *r)
+static void check_ports(struct config_reader *r)
+{
+	struct config *c = r->c;
+
+	for (struct config_port *p = c->port; p < c->port + c->n_port; p++) {
+		check_name(r, p);
+		check_device(r, p);
+		for (unsigned i = 0; i < p->n_addr; i++)
+			check_addr(r, p, &p->addr[i]);
+		for (unsigned i = 0; i < p->n_route; i++)
+			check_route(r, p, &p->route[i]);
+	}
+}
+
+static bool check_listener(struct config_reader *r, const struct config_listener *l)
 {
 	const struct config *c = r->c;
 	char text[ADDR_STR_MAX];
 
-	for (const struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
-		ip_format(&l->addr.ip, text, sizeof(text));
-		if (own_addr(c, &l->addr.ip) == NULL)
-			return config_fail_at(r, &l->addr.ip, "%s is the address of no port", text);
-		sock_addr_format(&l->addr, text, sizeof(text));
-		for (const struct config_listener *q = c->listener; q < l; q++) {
-			if (sock_addr_eq(&l->addr, &q->addr) &&
-			    (l->transport == TRANSPORT_UDP) == (q->transport == TRANSPORT_UDP))
-				return config_fail_at(r, &l->addr.ip,
-						      "%s is the listener in line %u already", text,
-						      config_line(r, &q->addr.ip));
-		}
+	ip_format(&l->addr.ip, text, sizeof(text));
+	if (own_addr(c, &l->addr.ip) == NULL)
+		return config_fail_at(r, &l->addr.ip, "%s is the address of no port", text);
+	sock_addr_format(&l->addr, text, sizeof(text));
+	for (const struct config_listener *q = c->listener; q < l; q++) {
+		if (sock_addr_eq(&l->addr, &q->addr) &&
+		    (l->transport == TRANSPORT_UDP) == (q->transport == TRANSPORT_UDP))
+			return config_fail_at(r, &l->addr.ip,
+					      "%s is the listener in line %u already", text,
+					      config_line(r, &q->addr.ip));
 	}
 	return true;
+}
+
+static void check_listeners(struct config_reader *r)
+{
+	for (unsigned i = 0; i < r->c->n_listener; i++)
+		check_listener(r, &r->c->listener[i]);
 }
 
 static bool check_relay(struct config_reader *r, const struct config_relay *a)
@@ -267,18 +373,48 @@ static void note_lines(struct config_reader *r)
 	for (struct config_port *p = r->c->port; p < r->c->port + r->c->n_port; p++) {
 		p->device_line = config_line(r, p->device);
 		p->mtu_line = config_line(r, &p->mtu);
+		p->member_line = p->n_member ? config_line(r, p->member[0]) : 0;
 	}
 }
 
-bool config_check(struct config_reader *r)
+static void check_relays(struct config_reader *r)
+{
+	for (unsigned i = 0; i < r->c->n_relay; i++)
+		check_relay(r, &r->c->relay[i]);
+}
+
+/*
+ * Each check with the sections it compares: what could not be read contradicts nothing. Ports come
+ * first, since the rest refers to their addresses.
+ */
+static const struct {
+	void (*check)(struct config_reader *r);
+	const char *section[7];
+} checks[] = {
+	{ check_cpus, { "dataplane", "tls" } },
+	{ check_eal, { "dataplane" } },
+	{ check_ports, { "ports" } },
+	{ check_listeners, { "ports", "listeners" } },
+	{ config_check_tls,
+	  { "tls-domains", "certificates", "services", "listeners", "tls", "tcp", "dataplane" } },
+	{ check_relays, { "ports", "listeners", "relays", "dataplane" } },
+	{ config_check_gateway, { "realms", "relays", "gateway", "tcp", "tls-domains" } },
+	{ check_mbufs, { "dataplane", "ports", "tcp" } },
+	{ check_turn, { "dataplane", "turn" } },
+	{ check_auth, { "auth" } },
+	{ check_sockets, { "dataplane", "control" } },
+};
+
+void config_check(struct config_reader *r)
 {
 	note_lines(r);
-	/* Ports first: the rest refers to their addresses. */
-	if (!check_cpus(r) || !check_ports(r) || !check_listeners(r) || !config_check_tls(r))
-		return false;
-	for (unsigned i = 0; i < r->c->n_relay; i++) {
-		if (!check_relay(r, &r->c->relay[i]))
-			return false;
+	for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		bool due = true;
+
+		for (unsigned j = 0; j < sizeof(checks[i].section) / sizeof(char *); j++)
+			due &=
+			    !checks[i].section[j] || !config_section_wrong(r, checks[i].section[j]);
+		if (due)
+			checks[i].check(r);
 	}
-	return config_check_gateway(r) && check_sizes(r);
 }

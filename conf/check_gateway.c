@@ -38,30 +38,24 @@ static bool check_relay_realm(struct config_reader *r, struct config_relay *a)
 	       config_fail_at(r, a->realm, "%s is the name of no realm in realms", a->realm);
 }
 
-bool config_check_gateway(struct config_reader *r)
+void config_check_gateway(struct config_reader *r)
 {
 	struct config *c = r->c;
 	const struct config_gateway *g = &c->gateway;
 
-	for (unsigned i = 0; i < c->n_realm; i++) {
-		if (!check_realm(r, &c->realm[i]))
-			return false;
-	}
-	for (unsigned i = 0; i < c->n_relay; i++) {
-		if (!check_relay_realm(r, &c->relay[i]))
-			return false;
-	}
+	for (unsigned i = 0; i < c->n_realm; i++)
+		check_realm(r, &c->realm[i]);
+	for (unsigned i = 0; i < c->n_relay; i++)
+		check_relay_realm(r, &c->relay[i]);
 	if (g->contexts && c->n_realm == 0)
-		return config_fail_at(r, &g->contexts, "is %u, and there are no realms",
-				      g->contexts);
+		config_fail_at(r, &g->contexts, "is %u, and there are no realms", g->contexts);
 	if (g->streams > g->contexts && g->contexts)
-		return config_fail_at(r, &g->streams, "%u is more than contexts, %u", g->streams,
-				      g->contexts);
+		config_fail_at(r, &g->streams, "%u is more than contexts, %u", g->streams,
+			       g->contexts);
 	if ((uint64_t)g->streams * 2 > c->tcp.connections && g->contexts)
-		return config_fail_at(r, &g->streams,
-				      "%u take two connections each, tcp.connections are %u",
-				      g->streams, c->tcp.connections);
+		config_fail_at(r, &g->streams,
+			       "%u take two connections each, tcp.connections are %u", g->streams,
+			       c->tcp.connections);
 	if (!g->contexts && (g->ng_port || g->ng_websocket_port))
-		return config_fail_at(r, &g->contexts, "is 0, and ng is to be served");
-	return true;
+		config_fail_at(r, &g->contexts, "is 0, and ng is to be served");
 }

@@ -67,18 +67,16 @@ static bool check_domain(struct config_reader *r, const struct config_domain *d)
 	return d->psk || config_fail_at(r, d->name, "%s has no entry in certificates", d->name);
 }
 
-static bool check_certificates(struct config_reader *r)
+static void check_certificates(struct config_reader *r)
 {
 	struct config *c = r->c;
 
 	for (struct config_certificate *e = c->certificate; e < c->certificate + c->n_certificate;
 	     e++) {
-		if (!config_domain_refer(r, e->domain, &e->domain_index))
-			return false;
+		config_domain_refer(r, e->domain, &e->domain_index);
 		e->chain_line = config_line(r, e->chain);
 		e->key_line = config_line(r, e->key);
 	}
-	return true;
 }
 
 /* ---- services ---- */
@@ -153,9 +151,9 @@ static bool check_service(struct config_reader *r, struct config_service *s)
 	if (s->domain[0] && !config_domain_refer(r, s->domain, &s->domain_index))
 		return false;
 	if (!s->n_alpn && !s->n_host && !s->sip && !has_listener(c, s))
-		return config_fail_at(r, s->name,
-				      "%s is chosen by nothing: give alpn, hosts or sip, or a listener",
-				      s->name);
+		return config_fail_at(
+		    r, s->name, "%s is chosen by nothing: give alpn, hosts or sip, or a listener",
+		    s->name);
 	for (unsigned i = 0; i < s->n_alpn; i++) {
 		if (alpn_is_turn(s->alpn[i]))
 			return config_fail_at(r, s->alpn[i], "%s chooses TURN", s->alpn[i]);
@@ -178,7 +176,8 @@ static bool check_listener(struct config_reader *r, struct config_listener *l)
 	if (!l->service[0])
 		return true;
 	if (l->transport == TRANSPORT_UDP)
-		return config_fail_at(r, l->service, "a listener for UDP passes nothing to a service");
+		return config_fail_at(r, l->service,
+				      "a listener for UDP passes nothing to a service");
 	for (uint16_t i = 0; i < c->n_service; i++) {
 		if (strcmp(c->service[i].name, l->service) == 0) {
 			l->service_index = i;
@@ -186,7 +185,8 @@ static bool check_listener(struct config_reader *r, struct config_listener *l)
 			return true;
 		}
 	}
-	return config_fail_at(r, l->service, "%s is the name of no service in services", l->service);
+	return config_fail_at(r, l->service, "%s is the name of no service in services",
+			      l->service);
 }
 
 /* A service that is of one domain is not behind a listener of another. */
@@ -218,36 +218,32 @@ static bool check_sizes(struct config_reader *r)
 	return true;
 }
 
-bool config_check_tls(struct config_reader *r)
+void config_check_tls(struct config_reader *r)
 {
 	struct config *c = r->c;
+	bool tls = false;
 
 	for (unsigned i = 0; i < c->n_domain; i++) {
 		struct config_domain *d = &c->domain[i];
 
-		if (!check_domain(r, d))
-			return false;
+		check_domain(r, d);
 		d->suite_line = config_line(r, d->suite[0]);
 		d->group_line = config_line(r, d->group[0]);
 		d->client_ca_line = config_line(r, d->client_ca);
 	}
-	if (!check_certificates(r))
-		return false;
-	for (struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
-		if (!check_listener(r, l))
-			return false;
-	}
-	for (unsigned i = 0; i < c->n_service; i++) {
-		if (!check_service(r, &c->service[i]))
-			return false;
-	}
+	check_certificates(r);
+	for (struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++)
+		check_listener(r, l);
+	for (unsigned i = 0; i < c->n_service; i++)
+		check_service(r, &c->service[i]);
 	for (struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
 		if (l->transport != TRANSPORT_TLS)
 			continue;
-		if (!config_domain_refer(r, l->domain, &l->domain_index) ||
-		    !check_listener_domain(r, l) || !check_sizes(r))
-			return false;
+		tls = true;
+		if (config_domain_refer(r, l->domain, &l->domain_index))
+			check_listener_domain(r, l);
 	}
+	if (tls)
+		check_sizes(r);
 	c->tls.ticket_secret_line = config_line(r, c->tls.ticket_secret);
-	return true;
 }

@@ -12,6 +12,38 @@
  * is led by the schema, so that neither the depth of the file nor its anchors lead it anywhere.
  */
 
+/* Bit of the section, a key of the top level, that a key is in; all if there is no such section. */
+static uint64_t section_bit(const char *key)
+{
+	const size_t len = strcspn(key, ".[");
+
+	for (unsigned i = 0; schema_top[i].name; i++)
+		if (strlen(schema_top[i].name) == len && strncmp(schema_top[i].name, key, len) == 0)
+			return UINT64_C(1) << i;
+	return UINT64_MAX;
+}
+
+bool config_section_wrong(const struct config_reader *r, const char *section)
+{
+	return r->wrong & section_bit(section);
+}
+
+/* A mistake takes its place among the others, which stand in the order of the file. */
+static void error_add(struct config_reader *r, unsigned line, const char *key, const char *text)
+{
+	struct config_errors *e = r->errors;
+	struct config_error *at;
+
+	if (e->n++ >= CONFIG_ERRORS_MAX)
+		return;
+	at = &e->error[e->n - 1];
+	for (; at > e->error && at[-1].line > line; at--)
+		at[0] = at[-1];
+	at->line = line;
+	snprintf(at->text, sizeof(at->text), "%s:%u: %s%s%s", r->c->file, line, key,
+		 *key ? ": " : "", text);
+}
+
 bool config_fail(struct config_reader *r, unsigned line, const char *key, const char *what, ...)
 {
 	char text[256];
@@ -20,7 +52,8 @@ bool config_fail(struct config_reader *r, unsigned line, const char *key, const 
 	va_start(ap, what);
 	vsnprintf(text, sizeof(text), what, ap);
 	va_end(ap);
-	snprintf(r->err, r->errlen, "%s:%u: %s%s%s", r->c->file, line, key, *key ? ": " : "", text);
+	r->wrong |= section_bit(r->guess ? r->guess : key);
+	error_add(r, line, key, text);
 	return false;
 }
 
@@ -44,7 +77,8 @@ bool config_fail_at(struct config_reader *r, const void *field, const char *what
 	va_start(ap, what);
 	vsnprintf(text, sizeof(text), what, ap);
 	va_end(ap);
-	return config_fail(r, p->line, p->key, "%s", text);
+	error_add(r, p->line, p->key, text);
+	return false;
 }
 
 unsigned config_line(const struct config_reader *r, const void *field)
@@ -86,6 +120,13 @@ static const char *node_text(const yaml_node_t *n)
 		return NULL;
 	s = (const char *)n->data.scalar.value;
 	return strlen(s) == n->data.scalar.length ? s : NULL;
+}
+
+static bool node_is(const yaml_node_t *n, const char *name)
+{
+	const char *text = node_text(n);
+
+	return text && strcmp(text, name) == 0;
 }
 
 /* Sets a field and notes where its text came from. */
@@ -130,6 +171,7 @@ static bool read_list(struct config_reader *r, yaml_document_t *doc, const struc
 	uint16_t *count = (uint16_t *)(void *)(base + k->count_off);
 	yaml_node_item_t *item;
 	size_t n, i = 0;
+	bool ok = true;
 
 	if (node->type != YAML_SEQUENCE_NODE)
 		return config_fail(r, node_line(node), r->key, "must be a list");
@@ -141,12 +183,11 @@ static bool read_list(struct config_reader *r, yaml_document_t *doc, const struc
 	for (item = node->data.sequence.items.start; i < n; item++, i++) {
 		snprintf(r->key + keylen, sizeof(r->key) - keylen, "[%zu]", i);
 		/* Two keys may fill one array, as gateways and routes do: append. */
-		if (!read_item(r, doc, k, yaml_document_get_node(doc, *item),
-			       base + k->off + (size_t)*count * k->size))
-			return false;
+		ok &= read_item(r, doc, k, yaml_document_get_node(doc, *item),
+				base + k->off + (size_t)*count * k->size);
 		(*count)++;
 	}
-	return true;
+	return ok;
 }
 
 /* What a key means that is not in the file. */
@@ -178,32 +219,57 @@ static const struct schema_key *key_find(const struct schema_key *keys, const ch
 	return NULL;
 }
 
-/* Whether every key of the map is known and given once. */
+/* A key that there is not. Bits of guessed keys are set, by their place in keys. */
+static bool key_unknown(struct config_reader *r, const struct schema_key *keys, const char *name,
+			unsigned line, uint64_t *guessed)
+{
+	const struct schema_key *guess = name ? schema_guess(keys, name) : NULL;
+	bool ok;
+
+	if (guess == NULL)
+		return config_fail(r, line, r->key, "no such key");
+	if (guess - keys < 64)
+		*guessed |= UINT64_C(1) << (guess - keys);
+	r->guess = keys == schema_top ? guess->name : NULL;
+	ok = config_fail(r, line, r->key, "no such key: did you mean %s?", guess->name);
+	r->guess = NULL;
+	return ok;
+}
+
+/*
+ * Whether every key of the map is known and given once. It ends where no more mistakes are kept, so
+ * that the work for a file of many keys is bounded.
+ */
 static bool map_check(struct config_reader *r, yaml_document_t *doc, const struct schema_key *keys,
-		      yaml_node_t *node)
+		      yaml_node_t *node, uint64_t *guessed)
 {
 	yaml_node_pair_t *start = node->data.mapping.pairs.start;
 	size_t keylen = strlen(r->key);
+	bool ok = true;
 
-	for (yaml_node_pair_t *p = start; p < node->data.mapping.pairs.top; p++) {
+	for (yaml_node_pair_t *p = start;
+	     p < node->data.mapping.pairs.top && r->errors->n < CONFIG_ERRORS_MAX; p++) {
 		yaml_node_t *key = yaml_document_get_node(doc, p->key);
 		const char *name = node_text(key);
 
 		snprintf(r->key + keylen, sizeof(r->key) - keylen, "%s%.40s", keylen ? "." : "",
 			 name ? name : "?");
-		if (key_find(keys, name) == NULL)
-			return config_fail(r, node_line(key), r->key, "no such key");
+		if (key_find(keys, name) == NULL) {
+			ok = key_unknown(r, keys, name, node_line(key), guessed);
+			continue;
+		}
 		for (yaml_node_pair_t *q = start; q < p; q++) {
 			yaml_node_t *first = yaml_document_get_node(doc, q->key);
 
-			if (strcmp(node_text(first), name) == 0)
-				return config_fail(r, node_line(key), r->key,
-						   "is given already, in line %u",
-						   node_line(first));
+			if (!node_is(first, name))
+				continue;
+			ok = config_fail(r, node_line(key), r->key, "is given already, in line %u",
+					 node_line(first));
+			break;
 		}
 	}
 	r->key[keylen] = '\0';
-	return true;
+	return ok;
 }
 
 static yaml_node_t *map_get(yaml_document_t *doc, yaml_node_t *node, const char *name)
@@ -211,7 +277,7 @@ static yaml_node_t *map_get(yaml_document_t *doc, yaml_node_t *node, const char 
 	yaml_node_pair_t *p = node->data.mapping.pairs.start;
 
 	for (; p < node->data.mapping.pairs.top; p++) {
-		if (strcmp(node_text(yaml_document_get_node(doc, p->key)), name) == 0)
+		if (node_is(yaml_document_get_node(doc, p->key), name))
 			return yaml_document_get_node(doc, p->value);
 	}
 	return NULL;
@@ -222,28 +288,30 @@ static bool read_map(struct config_reader *r, yaml_document_t *doc, const struct
 		     yaml_node_t *node, unsigned line, void *base)
 {
 	size_t keylen = strlen(r->key);
+	uint64_t guessed = 0;
+	bool ok = true;
 
 	if (node && node->type != YAML_MAPPING_NODE)
 		return config_fail(r, line, r->key, "must be a map of keys");
-	if (node && !map_check(r, doc, keys, node))
-		return false;
+	if (node)
+		ok = map_check(r, doc, keys, node, &guessed);
 	for (const struct schema_key *k = keys; k->name; k++) {
 		yaml_node_t *value = node ? map_get(doc, node, k->name) : NULL;
-		bool ok;
 
 		snprintf(r->key + keylen, sizeof(r->key) - keylen, "%s%s", keylen ? "." : "",
 			 k->name);
+		/* What is misspelt is told once, and not as missing too. */
+		if (value == NULL && k - keys < 64 && guessed >> (k - keys) & 1)
+			continue;
 		if (value == NULL)
-			ok = read_default(r, k, line, base);
+			ok &= read_default(r, k, line, base);
 		else if (k->items_max)
-			ok = read_list(r, doc, k, value, base);
+			ok &= read_list(r, doc, k, value, base);
 		else
-			ok = read_item(r, doc, k, value, (char *)base + k->off);
-		if (!ok)
-			return false;
+			ok &= read_item(r, doc, k, value, (char *)base + k->off);
 	}
 	r->key[keylen] = '\0';
-	return true;
+	return ok;
 }
 
 /* Secrets pass through the tree, so it is wiped before it is freed. */
@@ -276,60 +344,88 @@ static bool read_syntax(struct config_reader *r, yaml_parser_t *p, yaml_document
 	return config_fail(r, line, "", "this is not YAML: %s", p->problem ? p->problem : "?");
 }
 
-static bool read_stream(struct config_reader *r, FILE *f)
+static void read_stream(struct config_reader *r, FILE *f)
 {
 	yaml_document_t doc, second;
 	yaml_parser_t parser;
 	yaml_node_t *root;
-	bool ok;
 
-	if (!yaml_parser_initialize(&parser))
-		return config_fail(r, 1, "", "out of memory");
+	if (!yaml_parser_initialize(&parser)) {
+		config_fail(r, 1, "", "out of memory");
+		return;
+	}
 	yaml_parser_set_input_file(&parser, f);
-	ok = read_syntax(r, &parser, &doc);
-	if (ok) {
+	if (read_syntax(r, &parser, &doc)) {
 		root = yaml_document_get_root_node(&doc);
-		ok = root ? read_map(r, &doc, schema_top, root, node_line(root), r->c)
-			  : config_fail(r, 1, "", "the file is empty");
+		if (root)
+			read_map(r, &doc, schema_top, root, node_line(root), r->c);
+		else
+			config_fail(r, 1, "", "the file is empty");
 		document_wipe(&doc);
 	}
-	if (ok && (ok = read_syntax(r, &parser, &second))) {
+	if (parser.error == YAML_NO_ERROR && read_syntax(r, &parser, &second)) {
 		root = yaml_document_get_root_node(&second);
 		if (root)
-			ok = config_fail(r, node_line(root), "", "a second document begins here");
+			config_fail(r, node_line(root), "", "a second document begins here");
 		document_wipe(&second);
 	}
 	parser_wipe(&parser);
-	return ok;
 }
 
-struct config *config_load(const char *path, char *err, size_t errlen)
+/* What concerns no line of the file. */
+static struct config *load_fail(struct config_errors *e, const char *path, const char *what)
 {
-	struct config_reader r = { .err = err, .errlen = errlen };
-	FILE *f = fopen(path, "re");
-	struct stat st;
-	bool ok;
+	e->n = 1;
+	e->error[0].line = 0;
+	snprintf(e->error[0].text, sizeof(e->error[0].text), "%s: %s", path, what);
+	return NULL;
+}
 
+struct config *config_load_all(const char *path, struct config_errors *errors)
+{
+	struct config_reader r = { .errors = errors };
+	char why[160];
+	struct stat st;
+	FILE *f;
+
+	errors->n = 0;
+	f = fopen(path, "re");
 	if (f == NULL) {
-		snprintf(err, errlen, "%s: cannot be opened: %s", path, strerror(errno));
-		return NULL;
+		snprintf(why, sizeof(why), "cannot be opened: %s", strerror(errno));
+		return load_fail(errors, path, why);
 	}
 	r.c = calloc(1, sizeof(*r.c));
 	if (r.c == NULL) {
-		snprintf(err, errlen, "%s: out of memory", path);
 		fclose(f);
-		return NULL;
+		return load_fail(errors, path, "out of memory");
 	}
 	snprintf(r.c->file, sizeof(r.c->file), "%s", path);
 	r.c->others_read = fstat(fileno(f), &st) == 0 && st.st_mode & S_IROTH;
-	ok = read_stream(&r, f) && config_check(&r);
+	read_stream(&r, f);
+	config_check(&r);
 	fclose(f);
 	free(r.place);
-	if (!ok) {
+	if (errors->n) {
 		config_free(r.c);
 		return NULL;
 	}
 	return r.c;
+}
+
+struct config *config_load(const char *path, char *err, size_t errlen)
+{
+	struct config_errors *errors = malloc(sizeof(*errors));
+	struct config *c;
+
+	if (errors == NULL) {
+		snprintf(err, errlen, "%s: out of memory", path);
+		return NULL;
+	}
+	c = config_load_all(path, errors);
+	if (c == NULL)
+		snprintf(err, errlen, "%s", errors->error[0].text);
+	free(errors);
+	return c;
 }
 
 void config_free(struct config *c)
@@ -354,4 +450,53 @@ bool config_has_tls(const struct config *c)
 		if (c->realm[i].domain_index != CONFIG_DOMAINS_MAX)
 			return true;
 	return false;
+}
+
+static bool port_has(const struct config_port *p, const struct ip_addr *a)
+{
+	for (uint16_t i = 0; i < p->n_addr; i++)
+		if (ip_eq(&p->addr[i].ip, a))
+			return true;
+	return false;
+}
+
+bool config_port_has_tcp(const struct config *c, const struct config_port *p)
+{
+	const bool streams = c->gateway.contexts && c->gateway.streams;
+	bool listens = false; /* for clients over TCP, whose allocations may be of TCP */
+
+	for (uint16_t i = 0; i < c->n_listener; i++) {
+		if (c->listener[i].transport == TRANSPORT_UDP)
+			continue;
+		if (c->n_service || port_has(p, &c->listener[i].addr.ip))
+			return true;
+		listens = true;
+	}
+	for (uint16_t i = 0; i < c->n_relay; i++)
+		if (port_has(p, &c->relay[i].addr) &&
+		    ((c->relay[i].turn && listens) || (*c->relay[i].realm && streams)))
+			return true;
+	return false;
+}
+
+struct config_device config_device(const struct config *c, uint16_t port)
+{
+	struct config_device d = { 0 };
+
+	for (uint16_t i = port; i < c->n_port; i++) {
+		const struct config_port *p = &c->port[i];
+
+		if (i != port && p->shares != port + 1)
+			continue;
+		d.n_ports++;
+		if (p->mtu > d.mtu)
+			d.mtu_port = i;
+		d.mtu = p->mtu > d.mtu ? p->mtu : d.mtu;
+		d.rx_desc = p->rx_desc > d.rx_desc ? p->rx_desc : d.rx_desc;
+		d.tx_desc = p->tx_desc > d.tx_desc ? p->tx_desc : d.tx_desc;
+		d.tagged |= p->vlan != 0;
+		d.bond |= p->bond != BOND_NONE;
+		d.tcp |= config_port_has_tcp(c, p);
+	}
+	return d;
 }

@@ -14,6 +14,7 @@
 
 enum {
 	CONFIG_ADDRS_MAX = 64,	  /* addresses of one port */
+	CONFIG_GATEWAYS_MAX = 8,  /* of both families */
 	CONFIG_ROUTES_MAX = 64,	  /* routes of one port, gateways included */
 	CONFIG_PREFIXES_MAX = 64, /* entries of allow and deny */
 	CONFIG_SECRETS_MAX = 8,
@@ -30,6 +31,9 @@ enum {
 	CONFIG_HANDOVER = 2048,	   /* packets on the way from one worker to another */
 	CONFIG_PATH_MAX = 108,	   /* fits sun_path */
 	CONFIG_STR_MAX = 256,
+	CONFIG_MEMBERS_MAX = 8, /* devices of a bond */
+	CONFIG_EAL_MAX = 32,	/* arguments, and log levels, for DPDK's start */
+	CONFIG_EAL_LEN = 128,
 };
 
 enum config_hugepages { HUGEPAGES_AUTO, HUGEPAGES_YES, HUGEPAGES_NO };
@@ -56,6 +60,10 @@ struct config_dataplane {
 	uint32_t request_rate; /* punted requests per second and source prefix; 0: any */
 	uint32_t icmp_rate;    /* echo replies, and errors, per second and source prefix */
 	char socket[CONFIG_PATH_MAX];
+	/* For DPDK's start (conf/eal.h) */
+	char eal[CONFIG_EAL_MAX][CONFIG_EAL_LEN];
+	char log_level[CONFIG_EAL_MAX][CONFIG_EAL_LEN];
+	uint16_t n_eal, n_log_level;
 };
 
 enum config_congestion { CONGESTION_CUBIC, CONGESTION_RENO };
@@ -154,12 +162,18 @@ struct config_route {
 	struct ip_addr via;
 };
 
+enum config_bond { BOND_NONE, BOND_ACTIVE_BACKUP, BOND_LACP };
+
 struct config_port {
 	char name[CTL_NAME_MAX];
 	char device[CONFIG_STR_MAX]; /* conf/device.h reads it */
 	uint16_t mtu;
-	uint32_t device_line, mtu_line; /* where the file says so */
-	uint16_t vlan;			/* 0: untagged */
+	enum config_bond bond;
+	char member[CONFIG_MEMBERS_MAX][CONFIG_STR_MAX]; /* devices of a bond, likewise */
+	uint16_t n_member;
+	uint32_t device_line, mtu_line, member_line; /* where the file says so */
+	uint16_t vlan;				     /* 0: untagged */
+	uint16_t shares; /* 1 + index of the first port of the same device; 0: that is this one */
 	uint16_t rx_desc, tx_desc;
 	struct ip_prefix addr[CONFIG_ADDRS_MAX]; /* own address and its on-link subnet */
 	uint16_t n_addr;
@@ -279,10 +293,24 @@ struct config {
 	bool others_read; /* the file may be read by others than owner and group */
 };
 
+enum { CONFIG_ERRORS_MAX = 50 };
+
+/* What is wrong with a file, in the order of its lines. */
+struct config_errors {
+	unsigned n; /* mistakes found; the first CONFIG_ERRORS_MAX are kept */
+	struct config_error {
+		unsigned line;		       /* 0: of the file as a whole */
+		char text[3 * CONFIG_STR_MAX]; /* a sentence with file, line and key */
+	} error[CONFIG_ERRORS_MAX];
+};
+
 /*
- * Reads and checks a file. On failure returns NULL and writes one sentence (file, line, key,
- * what is wrong) into err. Free with config_free(), which wipes secrets.
+ * Reads and checks a file. On failure returns NULL, and errors has each mistake: those of single
+ * values, and what contradicts itself among the sections whose values are right. Free with
+ * config_free(), which wipes secrets.
  */
+struct config *config_load_all(const char *path, struct config_errors *errors);
+/* The same; on failure the first mistake of the file is written into err. */
 struct config *config_load(const char *path, char *err, size_t errlen);
 void config_free(struct config *c);
 
@@ -294,6 +322,27 @@ bool config_shows_secrets(const struct config *c);
 
 /* Whether anything may speak TLS: a listener, or terminations of contexts. */
 bool config_has_tls(const struct config *c);
+
+/*
+ * Whether TCP may go out by a port: it has a listener of TCP or TLS, may be a relay of TCP
+ * allocations or of terminations that are streams, or lead to the back end of a service.
+ */
+bool config_port_has_tcp(const struct config *c, const struct config_port *p);
+
+/*
+ * What the device of the first port that names it must have for all that do, which differ by their
+ * VLAN: the most that any of them wants.
+ */
+struct config_device {
+	uint16_t n_ports;
+	uint16_t rx_desc, tx_desc;
+	uint16_t mtu;
+	uint16_t mtu_port; /* index of the port that wants it */
+	bool tagged;	   /* a port has a VLAN */
+	bool bond;
+	bool tcp; /* config_port_has_tcp() */
+};
+struct config_device config_device(const struct config *c, uint16_t port);
 
 /* Packet buffers that a worker needs where a device has so many receive queues, n_workers at most.
  */

@@ -5,8 +5,7 @@
 /*
  * What ports[].device names: a device of DPDK, with the arguments of its driver behind a comma. A
  * PCI address is written as lspci prints it, with or without its domain; another bus is named in
- * front
- * ("auxiliary:mlx5_core.sf.2"); all else is a virtual device.
+ * front ("auxiliary:mlx5_core.sf.2"); all else is a virtual device.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,8 +16,8 @@ enum {
 };
 
 struct device {
-	char name[DEVICE_NAME_MAX];    /* with its bus, without arguments: the same device, the same
-					  name */
+	/* With its bus, without arguments: the same device, the same name. */
+	char name[DEVICE_NAME_MAX];
 	char devargs[DEVICE_ARGS_MAX]; /* as rte_dev_probe() takes it */
 	bool virtual;
 };

@@ -22,6 +22,7 @@ static const char *const names_profile[] = { "modern", "ts33210", NULL };
 static const char *const names_tls[] = { "tls1.2", "tls1.3", NULL };
 static const char *const names_client_cert[] = { "none", "ask", "require", NULL };
 static const char *const names_crlf[] = { "pass", "answer", NULL };
+static const char *const names_bond[] = { "none", "active-backup", "lacp", NULL };
 static const char *const names_transport[] = { "udp", "tcp", "tls", NULL };
 
 /* clang-format off */
@@ -80,6 +81,11 @@ static const struct schema_key keys_dataplane[] = {
 	{ "socket", SCHEMA_STRING, STRING(config_dataplane, socket, 1),
 	  .def = "/run/fairlead/dp.sock",
 	  .help = "Unix socket where fairlead-cp meets fairlead-dp" },
+	{ "eal", SCHEMA_STRING, STRINGS(config_dataplane, eal, n_eal, CONFIG_EAL_MAX), .def = "[]",
+	  .help = "further arguments for DPDK's start, one an entry: --vfio-vf-token=UUID, --iova-mode=pa, -d/path/to/driver.so; what other keys decide is refused" },
+	{ "log-levels", SCHEMA_STRING, STRINGS(config_dataplane, log_level, n_log_level, CONFIG_EAL_MAX),
+	  .def = "[]",
+	  .help = "what components of DPDK log, as COMPONENT:LEVEL with * for any: pmd.net.ice:debug, lib.*:info; all others log warnings" },
 	{ .name = NULL }
 };
 
@@ -258,28 +264,35 @@ static const struct schema_key keys_port[] = {
 	{ "name", SCHEMA_STRING, STRING(config_port, name, 1),
 	  .help = "name in tables and counters" },
 	{ "device", SCHEMA_STRING, STRING(config_port, device, 1),
-	  .help = "PCI address (01:00.0), device of another bus (auxiliary:NAME) or virtual device of DPDK, with its driver's arguments" },
+	  .help = "PCI address (01:00.0), device of another bus (auxiliary:NAME) or virtual device of DPDK, with its driver's arguments; several ports may name it, each with a vlan of its own" },
+	{ "bond", SCHEMA_ENUM, FIELD(config_port, bond),
+	  .names = names_bond, .def = "none",
+	  .help = "the device, which is named net_bonding0 or so, is several: one of them active at a time, or all by LACP (IEEE 802.1AX)" },
+	{ "members", SCHEMA_STRING, STRINGS(config_port, member, n_member, CONFIG_MEMBERS_MAX),
+	  .def = "[]",
+	  .help = "devices of the bond, on any bus; of active-backup the first is preferred" },
 	{ "mtu", SCHEMA_UINT, FIELD(config_port, mtu),
 	  .min = 576, .max = 9600, .def = "1500", .unit = "bytes",
 	  .help = "largest IP packet; with an IPv6 address 1280 or more" },
 	{ "vlan", SCHEMA_UINT, FIELD(config_port, vlan),
 	  .min = 0, .max = 4094, .def = "0",
-	  .help = "tag of every frame; 0: untagged" },
+	  .help = "tag of every frame; 0: untagged; ports of one device differ by it" },
 	{ "rx-desc", SCHEMA_UINT, FIELD(config_port, rx_desc),
 	  .min = 64, .max = 32768, .def = "1024", .unit = "packets a worker",
-	  .help = "receive descriptors" },
+	  .help = "receive descriptors; a device of several ports has the most that one wants" },
 	{ "tx-desc", SCHEMA_UINT, FIELD(config_port, tx_desc),
 	  .min = 64, .max = 32768, .def = "1024", .unit = "packets a worker",
-	  .help = "transmit descriptors" },
+	  .help = "transmit descriptors, likewise" },
 	{ "addresses", SCHEMA_OWN_ADDR, LIST(config_port, addr, n_addr, 1, CONFIG_ADDRS_MAX),
 	  .help = "own addresses, each with its on-link subnet" },
 	{ "gateways", SCHEMA_GATEWAY,
 	  .off = offsetof(struct config_port, route[0].via), .size = sizeof(struct config_route),
-	  .count_off = offsetof(struct config_port, n_route), .items_max = 2, .def = "[]",
-	  .help = "default gateways, at most one a family; each port's own come first for its addresses" },
-	{ "routes", SCHEMA_MAP, LIST(config_port, route, n_route, 0, CONFIG_ROUTES_MAX - 2),
+	  .count_off = offsetof(struct config_port, n_route), .items_max = CONFIG_GATEWAYS_MAX,
+	  .def = "[]",
+	  .help = "default gateways, of the port's subnets or link-local; of a family the first that answers is taken; each port's own come first for its addresses" },
+	{ "routes", SCHEMA_MAP, LIST(config_port, route, n_route, 0, CONFIG_ROUTES_MAX - CONFIG_GATEWAYS_MAX),
 	  .def = "[]", .keys = keys_route,
-	  .help = "further routes: {to: 192.0.2.0/24, via: 10.1.0.9}" },
+	  .help = "further routes: {to: 192.0.2.0/24, via: 10.1.0.9}; of several to one destination the first that answers is taken" },
 	{ .name = NULL }
 };
 

@@ -54,30 +54,41 @@ struct config_reader {
 	struct config_place *place;
 	size_t n_place, cap_place;
 	char key[96]; /* of the value being read: "ports[0].mtu" */
-	char *err;
-	size_t errlen;
+	struct config_errors *errors;
+	uint64_t wrong;	   /* sections that could not be read, by their place in schema_top */
+	const char *guess; /* section that a wrong key of the top level is likely to stand for */
 };
 
-/* Writes "FILE:LINE: KEY: what" and returns false. */
+/* Adds "FILE:LINE: KEY: what" to the mistakes, the key's section to the wrong ones; returns false.
+ */
 bool config_fail(struct config_reader *r, unsigned line, const char *key, const char *what, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The same for a field of the configuration, whose line and key are looked up. */
+/*
+ * The same for a field of the configuration that is right by itself, but contradicts another. Line
+ * and key are looked up; its section is not wrong by that.
+ */
 bool config_fail_at(struct config_reader *r, const void *field, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Line a field was read from. */
 unsigned config_line(const struct config_reader *r, const void *field);
 
+/* Whether a section of the file, a key of the top level, has values that could not be read. */
+bool config_section_wrong(const struct config_reader *r, const char *section);
+
+/* The key of the map that a misspelt name is likely to mean; NULL: none is near enough. */
+const struct schema_key *schema_guess(const struct schema_key *keys, const char *name);
+
 /* Sets one value (not a list, not a map) from text; on failure why says what is wrong. */
 bool schema_set(const struct schema_key *k, void *field, const char *text, char *why,
 		size_t whylen);
 
-/* What concerns more than one key. */
-bool config_check(struct config_reader *r);
-bool config_check_tls(struct config_reader *r); /* part of it, once listeners are checked */
+/* What concerns more than one key; each adds what it finds to the mistakes. */
+void config_check(struct config_reader *r);
+void config_check_tls(struct config_reader *r); /* part of it, once listeners are checked */
 /* Index of the TLS domain that a key names; an error where there is none. */
 bool config_domain_refer(struct config_reader *r, const char *name, uint16_t *index);
-bool config_check_gateway(struct config_reader *r); /* likewise, once relays are */
+void config_check_gateway(struct config_reader *r); /* likewise, once relays are */
 
 #endif

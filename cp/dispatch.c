@@ -5,7 +5,7 @@
 #include "context/gateway_link.h"
 #include "log.h"
 #include "session.h"
-#include "tls/psk.h"
+#include "tls/psk_lookup.h"
 #include "turn/turn.h"
 
 /* The dataplane could not carry out what it was told. */

@@ -98,9 +98,11 @@ static const char *region_attach(struct dplink *l)
 	l->n_ports = r.n_ports;
 	l->port_info = region_at(l->base, l->size, r.port_info,
 				 (uint64_t)r.n_ports * sizeof(struct ctl_port_info), 8);
+	l->xstats = region_at(l->base, l->size, r.xstats,
+			      (uint64_t)r.n_ports * sizeof(struct ctl_xstats), 8);
 	l->cert_info = region_at(l->base, l->size, r.cert_info,
 				 (uint64_t)r.n_certs * sizeof(struct ctl_cert_info), 64);
-	if (!l->port_info || !l->cert_info)
+	if (!l->port_info || !l->xstats || !l->cert_info)
 		return "an offset leads out of it";
 	if (r.n_certs != l->conf->n_certificate)
 		return "another number of certificates than configured";
@@ -378,6 +380,11 @@ const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uin
 const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port)
 {
 	return port < l->n_ports ? &l->port_info[port] : NULL;
+}
+
+const struct ctl_xstats *dplink_xstats(const struct dplink *l, uint32_t port)
+{
+	return port < l->n_ports ? &l->xstats[port] : NULL;
 }
 
 const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t cert)

@@ -128,6 +128,7 @@ const struct ctl_counters *dplink_counters(const struct dplink *l, uint32_t work
 const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uint32_t worker,
 						     uint32_t port);
 const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port);
+const struct ctl_xstats *dplink_xstats(const struct dplink *l, uint32_t port);
 const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t cert);
 
 /* A worker's table of TCP connections, and how many entries it has; NULL and 0 likewise. */

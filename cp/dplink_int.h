@@ -43,6 +43,7 @@ struct dplink {
 	uint64_t generation;
 	uint32_t n_workers, n_ports;
 	struct ctl_port_info *port_info;
+	struct ctl_xstats *xstats;
 	struct ctl_cert_info *cert_info;
 	uint32_t seq;
 	uint32_t turn;	   /* worker that is first in the next poll */

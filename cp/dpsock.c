@@ -2,6 +2,7 @@
 #include "dpsock.h"
 
 #include "log.h"
+#include "../lib/seq.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -256,7 +257,7 @@ static void answer_take(struct dpsock *d)
 		dpsock_reset(d, "it ended");
 		return;
 	}
-	if (n != sizeof(r) || r.hdr.type != MSG_RESULT || (int32_t)(d->seq - r.hdr.seq) < 0) {
+	if (n != sizeof(r) || r.hdr.type != MSG_RESULT || seq_lt(d->seq, r.hdr.seq)) {
 		dpsock_reset(d, "it broke the protocol");
 		return;
 	}

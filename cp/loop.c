@@ -5,6 +5,7 @@
 #include "dpsock.h"
 #include "log.h"
 #include "tls/agent.h"
+#include "../lib/notify.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ struct loop {
 	struct event *wake;  /* eventfd of the attached dataplane, or NULL */
 	struct event *again; /* work is left over */
 	struct event *tick;
+	struct event *watchdog; /* NULL: the service manager does not watch */
 	struct event *term, *interrupt, *hangup;
 };
 
@@ -76,6 +78,27 @@ static void on_wake(evutil_socket_t fd, short what, void *ctx)
 	loop_turn(l);
 }
 
+/* This loop turns. */
+static void on_watchdog(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	(void)ctx;
+	notify("WATCHDOG=1\n");
+}
+
+/* False: out of memory. */
+static bool watchdog_start(struct loop *l)
+{
+	uint64_t us = notify_watchdog_us() / 4; /* three may come late */
+	struct timeval every = { (time_t)(us / 1000000), (suseconds_t)(us % 1000000) };
+
+	if (!us)
+		return true;
+	l->watchdog = event_new(l->base, -1, EV_PERSIST, on_watchdog, l);
+	return l->watchdog && event_add(l->watchdog, &every) == 0;
+}
+
 static void on_signal(evutil_socket_t sig, short what, void *ctx)
 {
 	struct loop *l = ctx;
@@ -83,6 +106,7 @@ static void on_signal(evutil_socket_t sig, short what, void *ctx)
 	(void)what;
 	log_line("stopping on signal %d; allocations stay in %s", (int)sig,
 		 l->server->conf->control.state);
+	notify("STOPPING=1\n");
 	event_base_loopbreak(l->base);
 }
 
@@ -114,8 +138,11 @@ static void on_change(void *ctx)
 	if (l->wake)
 		event_free(l->wake);
 	l->wake = NULL;
-	if (fd < 0)
+	if (fd < 0) {
+		notify("STATUS=not attached to fairlead-dp: nobody gets an allocation\n");
 		return;
+	}
+	notify("READY=1\nSTATUS=attached to fairlead-dp\n");
 	l->wake = event_new(l->base, fd, EV_READ | EV_PERSIST, on_wake, l);
 	if (!l->wake || event_add(l->wake, NULL))
 		log_line("out of memory for the event loop");
@@ -138,7 +165,7 @@ struct loop *loop_create(struct event_base *base, struct server *s)
 	l->hangup = evsignal_new(base, SIGHUP, on_hangup, l);
 	if (!l->again || !l->tick || !l->term || !l->interrupt || !l->hangup ||
 	    event_add(l->tick, &tick) || event_add(l->term, NULL) ||
-	    event_add(l->interrupt, NULL) || event_add(l->hangup, NULL)) {
+	    event_add(l->interrupt, NULL) || event_add(l->hangup, NULL) || !watchdog_start(l)) {
 		loop_free(l);
 		return NULL;
 	}
@@ -152,7 +179,8 @@ struct loop *loop_create(struct event_base *base, struct server *s)
 
 void loop_free(struct loop *l)
 {
-	struct event *events[] = { l->wake, l->again, l->tick, l->term, l->interrupt, l->hangup };
+	struct event *events[] = { l->wake, l->again,	  l->tick,  l->watchdog,
+				   l->term, l->interrupt, l->hangup };
 
 	dpsock_free(l->sock);
 	if (l->server->tls)

@@ -5,14 +5,17 @@
 #include "admin/metrics.h"
 #include "admin/rpc.h"
 #include "admin/trace.h"
-#include "auth/psk.h"
+#include "auth/psk_store.h"
 #include "cost.h"
 #include "context/gateway.h"
 #include "ng/ng.h"
 #include "log.h"
 #include "loop.h"
+#include "needs.h"
 #include "tls/agent.h"
 #include "../lib/bug.h"
+#include "../lib/memory.h"
+#include "../lib/process.h"
 
 #include <getopt.h>
 #include <inttypes.h>
@@ -28,7 +31,7 @@ static const char usage[] =
     "allocations. Attaches to fairlead-dp, which runs with the same FILE.\n"
     "\n"
     "  --config FILE        run with this configuration\n"
-    "  --check-config FILE  check it and exit: 0, or 1 and what is wrong\n"
+    "  --check-config FILE  check it and exit: 0, or 1 and all that is wrong\n"
     "  --config-help        every key with its range, default and unit\n"
     "  --help, --version\n";
 
@@ -67,13 +70,18 @@ static void warn_secrets(const struct config *c)
 
 static int check_config(const char *file)
 {
-	char err[2 * CONFIG_STR_MAX];
-	struct config *c = config_load(file, err, sizeof(err));
+	static struct config_errors errors;
+	struct config *c = config_load_all(file, &errors);
 
+	for (unsigned i = 0; i < errors.n && i < CONFIG_ERRORS_MAX; i++)
+		fail(errors.error[i].text);
+	if (errors.n > CONFIG_ERRORS_MAX)
+		fail("and more: the rest is told when these are mended");
 	if (!c)
-		return fail(err);
+		return 1;
 	warn_secrets(c);
 	printf("%s is correct\n", file);
+	needs_tell(c, stdout);
 	cost_tell(c, stdout);
 	config_free(c);
 	return 0;
@@ -250,9 +258,13 @@ static int run(const char *file)
 
 	if (!c)
 		return fail(err), EX_CONFIG;
+	process_guard();
 	warn_secrets(c);
 	signal(SIGPIPE, SIG_IGN);
 	bug_tell = report_bug;
+	if (!memory_purger_start())
+		log_line("jemalloc starts no thread of its own (too many threads?): the event loop "
+			 "gives memory back itself");
 	if (stores_open(&st, c)) {
 		if (server_open(&s, c, st.auth, loop_now_ms(), loop_wall_ms(), err, sizeof(err))) {
 			s.tls = st.tls;
@@ -287,7 +299,8 @@ int main(int argc, char **argv)
 			fputs(usage, stdout);
 			return 0;
 		case OPT_VERSION:
-			puts("fairlead-cp " FAIRLEAD_VERSION);
+			printf("fairlead-cp " FAIRLEAD_VERSION ", %s, boundary %u\n",
+			       memory_allocator(), CTL_ABI_VERSION);
 			return 0;
 		default:
 			return fail("see fairlead-cp --help");

@@ -12,12 +12,11 @@
 #define PORTS_MAGIC UINT64_C(0x7374726f70464c31)
 
 /*
- * Ports come in pairs (even, odd). A pair is in one of four states, and each worker's share keeps
- * a set of pairs for each state that has something to give: an array whose members stand in any
- * order, so that drawing one at random and taking one out are both O(1).
+ * Ports come in pairs (even, odd). Which halves of a pair are free is its state, and each worker's
+ * share keeps a set of pairs for each state that has something to give: an array whose members
+ * stand in any order, so that drawing one at random and taking one out are both O(1).
  */
-enum pair_state { PAIR_NONE = 0, PAIR_EVEN = 1, PAIR_ODD = 2, PAIR_BOTH = 3 }; /* free halves */
-
+enum pair_free { PAIR_EVEN = 1, PAIR_ODD = 2, PAIR_BOTH = PAIR_EVEN | PAIR_ODD };
 enum { PAIRS = 32768, PORTS = 65536, PORTS_VERSION = 2 };
 
 /* In the file, of a port: the second at which its quarantine ends; 0 if it was never taken. */
@@ -28,15 +27,14 @@ struct pair_set {
 	uint32_t n;
 };
 
-/* Ports in quarantine, oldest first: a ring as large as the share. Their words in the file say
- * until when. */
+/* Ports in quarantine, oldest first: a ring as large as the share. The file says until when. */
 struct quarantine {
 	uint16_t *port;
 	uint32_t size, head, n;
 };
 
 struct share {
-	struct pair_set set[4]; /* [PAIR_NONE] unused */
+	struct pair_set set[PAIR_BOTH]; /* of each state but 0: set_of() */
 	struct quarantine quarantine;
 };
 
@@ -44,7 +42,7 @@ struct relay_ports {
 	_Atomic uint32_t *until; /* [PORTS], in the file */
 	uint32_t taken;
 	uint16_t min, max; /* words of other ports are an earlier configuration's */
-	uint8_t *state;	 /* [PAIRS], enum pair_state */
+	uint8_t *state;	   /* [PAIRS], free halves: of enum pair_free, or 0 */
 	uint8_t *in_use; /* [PAIRS], halves that were drawn or claimed and not given back */
 	uint8_t *terms;	 /* [PAIRS], of these the ones that are terminations' */
 	uint16_t *pos;	 /* [PAIRS], place in its set */
@@ -68,6 +66,11 @@ static uint8_t port_half(uint16_t port)
 	return port & 1 ? PAIR_ODD : PAIR_EVEN;
 }
 
+static struct pair_set *set_of(struct share *sh, uint32_t state)
+{
+	return &sh->set[state - 1];
+}
+
 static struct share *share_of(struct ports *p, struct relay_ports *r, uint16_t port)
 {
 	return &r->share[relay_port_worker(port, p->n_workers)];
@@ -80,7 +83,7 @@ static void pair_move(struct ports *p, struct relay_ports *r, uint16_t pair, uin
 	uint8_t old = r->state[pair];
 
 	if (old) {
-		struct pair_set *from = &sh->set[old];
+		struct pair_set *from = set_of(sh, old);
 		uint16_t last;
 
 		if (BUG_ON(from->n == 0 || r->pos[pair] >= from->n))
@@ -90,7 +93,7 @@ static void pair_move(struct ports *p, struct relay_ports *r, uint16_t pair, uin
 		r->pos[last] = r->pos[pair];
 	}
 	if (state) {
-		struct pair_set *to = &sh->set[state];
+		struct pair_set *to = set_of(sh, state);
 
 		r->pos[pair] = (uint16_t)to->n;
 		to->pair[to->n++] = pair;
@@ -103,8 +106,8 @@ static void relay_ports_free(struct relay_ports *r)
 	if (!r)
 		return;
 	for (uint32_t w = 0; w < CTL_WORKERS_MAX; w++) {
-		for (int s = 0; s < 4; s++)
-			free(r->share[w].set[s].pair);
+		for (uint32_t s = PAIR_EVEN; s <= PAIR_BOTH; s++)
+			free(set_of(&r->share[w], s)->pair);
 		free(r->share[w].quarantine.port);
 	}
 	free(r->state);
@@ -116,9 +119,9 @@ static void relay_ports_free(struct relay_ports *r)
 
 static bool share_init(struct share *sh, uint32_t pairs)
 {
-	for (int s = PAIR_EVEN; s <= PAIR_BOTH; s++) {
-		sh->set[s].pair = calloc(pairs, sizeof(uint16_t));
-		if (!sh->set[s].pair)
+	for (uint32_t s = PAIR_EVEN; s <= PAIR_BOTH; s++) {
+		set_of(sh, s)->pair = calloc(pairs, sizeof(uint16_t));
+		if (!set_of(sh, s)->pair)
 			return false;
 	}
 	sh->quarantine.size = 2 * pairs;
@@ -341,23 +344,23 @@ static void port_use(struct ports *p, struct relay_ports *r, uint16_t port, enum
 	until_set(r, port, MARK_TAKEN);
 }
 
-static uint16_t draw_pair(struct ports *p, struct share *sh, int state)
+static uint16_t draw_pair(struct ports *p, struct share *sh, uint32_t state)
 {
-	return sh->set[state].pair[rand_below(p->rand, sh->set[state].n)];
+	return set_of(sh, state)->pair[rand_below(p->rand, set_of(sh, state)->n)];
 }
 
 /* Every free port is as likely as any other. 0 if there is none. */
 static uint16_t draw_any(struct ports *p, struct share *sh)
 {
-	uint32_t both = 2 * sh->set[PAIR_BOTH].n, even = sh->set[PAIR_EVEN].n;
-	uint32_t all = both + even + sh->set[PAIR_ODD].n;
+	uint32_t both = 2 * set_of(sh, PAIR_BOTH)->n, even = set_of(sh, PAIR_EVEN)->n;
+	uint32_t all = both + even + set_of(sh, PAIR_ODD)->n;
 	uint32_t x;
 
 	if (all == 0)
 		return 0;
 	x = rand_below(p->rand, all);
 	if (x < both)
-		return (uint16_t)(sh->set[PAIR_BOTH].pair[x / 2] << 1 | (x & 1));
+		return (uint16_t)(set_of(sh, PAIR_BOTH)->pair[x / 2] << 1 | (x & 1));
 	if (x < both + even)
 		return (uint16_t)(draw_pair(p, sh, PAIR_EVEN) << 1);
 	return (uint16_t)(draw_pair(p, sh, PAIR_ODD) << 1 | 1);
@@ -365,7 +368,7 @@ static uint16_t draw_any(struct ports *p, struct share *sh)
 
 static uint16_t draw_even(struct ports *p, struct share *sh)
 {
-	uint32_t both = sh->set[PAIR_BOTH].n, all = both + sh->set[PAIR_EVEN].n;
+	uint32_t both = set_of(sh, PAIR_BOTH)->n, all = both + set_of(sh, PAIR_EVEN)->n;
 
 	if (all == 0)
 		return 0;
@@ -382,7 +385,7 @@ static uint16_t draw(struct ports *p, struct share *sh, enum ports_want want)
 	case PORTS_EVEN:
 		return draw_even(p, sh);
 	case PORTS_PAIR:
-		return sh->set[PAIR_BOTH].n ? (uint16_t)(draw_pair(p, sh, PAIR_BOTH) << 1) : 0;
+		return set_of(sh, PAIR_BOTH)->n ? (uint16_t)(draw_pair(p, sh, PAIR_BOTH) << 1) : 0;
 	}
 	return 0;
 }

@@ -202,8 +202,8 @@ void table_whole(struct table *t);
  */
 struct table_alloc *table_adopt(struct table *t, const struct table_alloc *proto);
 /*
- * That slot of the worker is a redirect's whose session is not known yet: it is given to nobody.
- * False if it is somebody's. table_slot_drop(): it is free if it is not somebody's by now.
+ * That slot of the worker is a redirect's whose session is not known yet: it is not given
+ * away. False if it has an owner. table_slot_drop(): it is free if it has no owner by now.
  */
 bool table_slot_hold(struct table *t, uint32_t worker, uint32_t slot);
 void table_slot_drop(struct table *t, uint32_t worker, uint32_t slot);

@@ -120,8 +120,13 @@ void dplane_add_link_local(struct dplane *dp, struct port *port)
 {
 	const uint8_t *m = port->mac.addr_bytes;
 
-	/* RFC 4291 appendix A: modified EUI-64 */
+	/*
+	 * RFC 4291 appendix A: modified EUI-64. Ports of one device have one MAC and need an
+	 * address each, since an address is of one port: the VLAN stands where ff:fe does.
+	 */
 	port->link_local = (struct ip_addr){ { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, m[0] ^ 2, m[1], m[2],
 					       0xff, 0xfe, m[3], m[4], m[5] } };
+	if (port->conf->shares)
+		memcpy(port->link_local.b + 11, be16_make(port->vlan).b, 2);
 	local_add(dp, &port->link_local, port->idx);
 }

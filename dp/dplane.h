@@ -47,27 +47,41 @@ struct local_v4 {
 	uint32_t idx; /* of dplane.local, LOCAL_NONE when empty */
 };
 
+/* Of a port: what its device tells, once the service thread has asked. */
+enum port_link { LINK_UNKNOWN, LINK_UP, LINK_DOWN };
+
 struct port {
 	uint16_t id;		       /* ethdev */
 	uint16_t idx;		       /* place in dplane.port and in the configuration */
 	uint16_t mtu;		       /* IP bytes */
 	uint16_t vlan;		       /* host order, 0: untagged */
-	uint16_t rx_queues, tx_queues; /* one per worker, or fewer where the device has fewer */
+	uint16_t rx_queues, tx_queues; /* one per worker, or fewer where the device has fewer; no
+					  rx_queues: received by the first port of the device */
+	uint16_t member[CONFIG_MEMBERS_MAX]; /* ethdevs of a bond, in the configuration's order */
+	uint16_t n_members;
+	bool lacp;     /* the driver wants to be called even if there is nothing to send */
+	uint16_t next; /* index of the next port of the same device, another VLAN; 0: none */
 	uint16_t l2_len;	       /* 14, or 18 with a tag */
 	bool multi_seg;		       /* takes chained mbufs */
+	bool fast_free;		       /* frees what it sent to one pool without looking */
 	bool rx_csum_ip, rx_csum_l4;   /* verifies checksums itself */
 	bool tx_csum_tcp, tx_csum_ip;  /* computes checksums of what it sends */
 	bool tx_tso;		       /* cuts large segments */
 	uint16_t chain_max;	       /* buffers of one packet, however it is cut */
 	uint16_t chain_cut;	       /* and of what goes out as one frame */
-	uint16_t tx_ring;	       /* buffers a transmit queue takes; 0: not known */
+	uint16_t tx_ring;	       /* buffers a transmit queue takes of it; 0: not known */
+	uint16_t rx_desc, tx_desc;     /* of each queue */
+	bool rules;		       /* relayed ports come by rte_flow to their worker */
 	bool flow_sticky;	       /* packets of one five-tuple always come by the same queue */
 	struct rte_ether_addr mac;
 	struct ip_addr link_local; /* fe80::/64 from the MAC */
 	struct rss rss;		   /* for reassembled packets */
+	uint32_t xstats;	   /* statistics of the driver; the service thread's, xstats.c */
+	_Atomic uint8_t link;	   /* enum port_link; the service thread writes, workers read */
 	const struct config_port *conf;
 	char steering[CTL_TEXT_MAX];
 	char offloads[CTL_TEXT_MAX];
+	char bursts[CTL_TEXT_MAX];
 	char driver[CTL_NAME_MAX];
 };
 
@@ -99,6 +113,7 @@ struct dplane {
 	struct region *region;
 	uint64_t region_size;
 	uint64_t port_info; /* offset of struct ctl_port_info[n_ports] */
+	uint64_t xstats;    /* offset of struct ctl_xstats[n_ports] */
 	uint64_t cert_info; /* offset of struct ctl_cert_info[n_certificate] */
 	int wake_cp;	    /* eventfd */
 
@@ -114,6 +129,12 @@ struct dplane {
 	_Atomic bool stop;   /* written by the signal handler, read by all */
 	_Atomic bool reload; /* written by the signal handler, taken by the service thread */
 };
+
+/* The port's device says that it has no link: what is sent by it is lost. */
+static inline bool port_is_down(const struct port *p)
+{
+	return atomic_load_explicit(&p->link, memory_order_relaxed) == LINK_DOWN;
+}
 
 static inline uint32_t local_hash(const struct ip_addr *a)
 {
@@ -195,7 +216,8 @@ static inline uint16_t dplane_client_worker(const struct dplane *dp, const struc
 /* Fills the tables above from the configuration. On failure one sentence in err. */
 bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t errlen);
 
-/* Gives an opened port its link-local address, made from its MAC. */
+/* Gives an opened port its link-local address, made from its MAC and, if that is another's, VLAN.
+ */
 void dplane_add_link_local(struct dplane *dp, struct port *port);
 
 #endif

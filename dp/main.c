@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fairlead-dp: start, run, stop. */
+#include "pci.h"
 #include "port.h"
+#include "privilege.h"
 #include "region.h"
 #include "service.h"
 #include "worker.h"
 #include "conf/device.h"
+#include "lib/memory.h"
 #include "tls/handshake.h"
 #include "tls/tickets.h"
 
@@ -22,7 +25,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-enum { EAL_ARGS = 24, ERR_MAX = 512, LCORES_LEN = 16 * (1 + CTL_WORKERS_MAX + CONFIG_CRYPTO_MAX) };
+enum {
+	EAL_ARGS = 24 + 2 * CONFIG_EAL_MAX,
+	ERR_MAX = 512,
+	LCORES_LEN = 16 * (1 + CTL_WORKERS_MAX + CONFIG_CRYPTO_MAX)
+};
 enum { NODE_BYTES = 32 << 20 };
 
 static struct dplane dplane;
@@ -167,29 +174,82 @@ static bool heap_close(const struct config *c, char *err)
 	return true;
 }
 
-/* Whether a port is a device of a bus, which EAL has to look at. */
-static bool on_bus(const struct config *c)
+/* What the ports' devices ask of EAL. */
+struct buses {
+	bool any;	      /* it has to look at buses */
+	const char *physical; /* port whose device sees memory by physical addresses, or NULL */
+};
+
+static void buses_add(struct buses *b, const char *device, const char *port)
 {
+	const char *pci = "pci:";
 	char err[DEVICE_ARGS_MAX];
 	struct device d;
-	bool bus = false;
 
-	for (uint16_t i = 0; i < c->n_port; i++)
-		bus |= device_read(c->port[i].device, &d, err, sizeof(err)) && !d.virtual;
-	return bus;
+	if (!device_read(device, &d, err, sizeof(err)) || d.virtual)
+		return;
+	b->any = true;
+	if (!b->physical && strncmp(d.name, pci, strlen(pci)) == 0 &&
+	    pci_needs_physical("", d.name + strlen(pci)))
+		b->physical = port;
+}
+
+static struct buses buses_look(const struct config *c)
+{
+	struct buses b = { 0 };
+
+	for (const struct config_port *p = c->port; p < c->port + c->n_port; p++) {
+		buses_add(&b, p->device, p->name);
+		for (uint16_t i = 0; i < p->n_member; i++)
+			buses_add(&b, p->member[i], p->name);
+	}
+	return b;
+}
+
+/* Physical addresses of ordinary pages change, or are not told. */
+static bool pages_check(const struct config *c, const struct buses *b, bool huge, char *err)
+{
+	if (huge || !b->physical)
+		return true;
+	snprintf(
+	    err, ERR_MAX,
+	    "%s: dataplane.hugepages: port %.64s is behind no IOMMU and needs %u MB of free huge "
+	    "pages (sysctl vm.nr_hugepages=N), or vfio-pci with an IOMMU",
+	    c->file, b->physical, c->dataplane.memory_mb);
+	return false;
+}
+
+/* What the configuration passes on; EAL takes the last of two that contradict each other. */
+static int eal_further(const struct config_dataplane *d, char **argv, int argc)
+{
+	static char level[CONFIG_EAL_MAX][CONFIG_EAL_LEN + 16];
+	static char arg[CONFIG_EAL_MAX][CONFIG_EAL_LEN]; /* EAL keeps them, and may write */
+
+	for (uint16_t i = 0; i < d->n_log_level; i++) {
+		snprintf(level[i], sizeof(level[i]), "--log-level=%s", d->log_level[i]);
+		argv[argc++] = level[i];
+	}
+	for (uint16_t i = 0; i < d->n_eal; i++) {
+		snprintf(arg[i], sizeof(arg[i]), "%s", d->eal[i]);
+		argv[argc++] = arg[i];
+	}
+	return argc;
 }
 
 static bool eal_start(const struct config *c, char *err)
 {
 	char lcores[LCORES_LEN], mem[16], prefix[32], *argv[EAL_ARGS];
-	bool huge, bus;
+	struct buses buses;
+	bool huge;
 	int argc = 0;
 	bool ok;
 
 	if (!cpus_check(c, err) || !hugepages_decide(c, &huge, err))
 		return false;
 	lcores_write(c, lcores);
-	bus = on_bus(c);
+	buses = buses_look(c);
+	if (!pages_check(c, &buses, huge, err))
+		return false;
 	snprintf(mem, sizeof(mem), "%u", c->dataplane.memory_mb);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=fl%d", (int)getpid());
 	argv[argc++] = (char *)"fairlead-dp";
@@ -205,22 +265,24 @@ static bool eal_start(const struct config *c, char *err)
 	argv[argc++] = huge ? (char *)"--in-memory" : (char *)"--no-huge";
 	if (huge) /* one file to share: a vhost-user back end takes no more than eight */
 		argv[argc++] = (char *)"--single-file-segments";
-	/* Virtual addresses where nothing needs others, see mbufs_create(). */
-	if (!bus)
-		argv[argc++] = (char *)"--iova-mode=va";
-	if (!bus)
+	/* Virtual addresses where nothing needs others, see mbufs_create(). EAL itself would ask
+	   the devices, of which it knows none yet. */
+	argv[argc++] = buses.physical ? (char *)"--iova-mode=pa" : (char *)"--iova-mode=va";
+	if (!buses.any)
 		argv[argc++] = (char *)"--no-pci";
 	else
 		argv[argc++] = (char *)"--allow=0000:00:00.0"; /* ports are probed one by one */
+	argc = eal_further(&c->dataplane, argv, argc);
 	argv[argc] = NULL;
 	ok = rte_eal_init(argc, argv) >= 0;
+	fflush(stdout); /* EAL's page of options, which our sentence comes behind */
 	/* Empty, and nobody would remove it after a SIGKILL. */
 	rmdir(rte_eal_get_runtime_dir());
 	if (ok)
 		return !huge || heap_close(c, err);
 	snprintf(err, ERR_MAX,
-		 "%s: dataplane: DPDK does not start (CPUs, memory-mb, or privileges?): %s",
-		 c->file, rte_strerror(rte_errno));
+		 "%s: dataplane: DPDK does not start (CPUs, memory-mb,%s or privileges?): %s",
+		 c->file, c->dataplane.n_eal ? " eal," : "", rte_strerror(rte_errno));
 	return false;
 }
 
@@ -269,8 +331,14 @@ static bool ports_open(struct dplane *dp, char *err)
 	for (i = 0; i < dp->conf->n_port; i++) {
 		if (!port_open(dp, i, err, ERR_MAX))
 			return false;
-		fprintf(stderr, "fairlead-dp: port %s: %s, %u queues, %s\n", dp->port[i].conf->name,
-			dp->port[i].driver, dp->port[i].rx_queues, dp->port[i].steering);
+		if (dp->port[i].conf->shares)
+			fprintf(stderr, "fairlead-dp: port %s: VLAN %u of %s's device\n",
+				dp->port[i].conf->name, dp->port[i].vlan,
+				dp->conf->port[dp->port[i].conf->shares - 1].name);
+		else
+			fprintf(stderr, "fairlead-dp: port %s: %s, %u queues, %s\n",
+				dp->port[i].conf->name, dp->port[i].driver, dp->port[i].rx_queues,
+				dp->port[i].steering);
 	}
 	/* Workers learn how many ports there are only now. */
 	for (i = 0; i < dp->n_workers; i++)
@@ -297,6 +365,11 @@ static void dplane_run(struct dplane *dp, struct service *s)
 {
 	uint16_t i;
 
+	/* From here, on main-cpu, and no sooner: it would keep the capabilities it starts with. */
+	if (!memory_purger_start())
+		fputs("fairlead-dp: jemalloc starts no thread of its own (too many threads?): "
+		      "workers give memory back themselves\n",
+		      stderr);
 	for (i = 0; i < dp->n_workers; i++)
 		rte_eal_remote_launch(worker_run, dp->worker[i], lcore_worker(i));
 	for (i = 0; dp->conf->tls.n_crypto_cpus && i < dp->n_cryptos; i++)
@@ -326,12 +399,14 @@ int main(int argc, char **argv)
 		if (opt == 'c')
 			path = optarg;
 		else if (opt == 'v')
-			return puts("fairlead-dp " FAIRLEAD_VERSION) < 0;
+			return printf("fairlead-dp " FAIRLEAD_VERSION ", %s\n",
+				      memory_allocator()) < 0;
 		else
 			return usage(opt == 'h' ? stdout : stderr), opt == 'h' ? 0 : 2;
 	}
 	if (optind < argc)
 		return usage(stderr), 2;
+	privilege_start();
 	c = config_load(path ? path : "/etc/fairlead/fairlead.yaml", err, sizeof(err));
 	if (!c || !dplane_init(dp, c, err, sizeof(err)) || !eal_start(c, err)) {
 		fprintf(stderr, "fairlead-dp: %s\n", err);
@@ -346,7 +421,8 @@ int main(int argc, char **argv)
 	region_fd = region_create(dp, err, sizeof(err));
 	ok = region_fd >= 0 && workers_create(dp, err) && ports_open(dp, err) &&
 	     cryptos_create(dp, err, ERR_MAX) &&
-	     service_open(&service, dp, region_fd, err, sizeof(err));
+	     service_open(&service, dp, region_fd, err, sizeof(err)) &&
+	     privilege_drop(c, err, sizeof(err));
 	if (ok)
 		dplane_run(dp, &service);
 	else

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "bond.h"
+#include "pci.h"
 #include "port.h"
 #include "worker.h"
 #include "conf/device.h"
@@ -12,64 +14,124 @@
 enum {
 	XDP_HEADROOM = 256, /* XDP_PACKET_HEADROOM of linux/bpf.h */
 	CHAIN_MAX = 64,	    /* buffers of a packet where the device would take more */
-	RING_SHARE = 4,	    /* packets with the most buffers that a ring has room for, at least */
+	DEVICE_WHY_MAX = 320,
+	RING_SHARE = 4, /* packets with the most buffers that a ring has room for, at least */
 };
 
 /*
- * Error sentence of port idx; r is a negative errno, or 0 for none. Many drivers return -1 for
- * whatever it was and log it: that is no EPERM.
+ * Error sentence about a device of port idx; r is a negative errno, or 0 for none. Many drivers
+ * return -1 for whatever it was and log it: that is no EPERM.
  */
-static bool port_fail(const struct dplane *dp, uint16_t idx, const char *key, const char *what,
-		      int r, char *err, size_t errlen)
+static bool device_fail(const struct dplane *dp, uint16_t idx, const char *key, const char *device,
+			const char *what, int r, char *err, size_t errlen)
 {
 	const struct config_port *c = &dp->conf->port[idx];
 	const char *why = r == -1 ? "its driver says why, above" : strerror(-r);
-	uint32_t line = strcmp(key, "mtu") == 0 ? c->mtu_line : c->device_line;
+	uint32_t line = strcmp(key, "mtu") == 0	     ? c->mtu_line
+			: strcmp(key, "device") == 0 ? c->device_line
+						     : c->member_line;
 
 	snprintf(err, errlen, "%s:%u: ports[%u].%s (%s, %s): %s%s%s", dp->conf->file, line, idx,
-		 key, c->name, c->device, what, r ? ": " : "", r ? why : "");
+		 key, c->name, device, what, r ? ": " : "", r ? why : "");
 	return false;
 }
 
-/* The driver of a virtual device says what it lacks; EAL would only add that it failed. */
-static int device_probe(const char *device)
+static bool port_fail(const struct dplane *dp, uint16_t idx, const char *key, const char *what,
+		      int r, char *err, size_t errlen)
+{
+	return device_fail(dp, idx, key, dp->conf->port[idx].device, what, r, err, errlen);
+}
+
+/*
+ * The driver of a virtual device says what it lacks, and EAL would only add that it failed. Of a
+ * PCI device that cannot be opened the kernel may know why: a sentence in why, else "".
+ */
+static int device_probe(const char *device, char *why, size_t len)
 {
 	int r, level = rte_log_get_level(RTE_LOGTYPE_EAL);
-	char err[DEVICE_ARGS_MAX];
+	const char *pci = "pci:";
 	struct device d;
 
-	if (!device_read(device, &d, err, sizeof(err))) /* conf/check.c has looked */
+	why[0] = '\0';
+	if (!device_read(device, &d, why, len)) /* conf/check.c has looked */
 		return -EINVAL;
-	if (d.virtual)
+	if (d.virtual && level <= (int)RTE_LOG_WARNING)
 		rte_log_set_level(RTE_LOGTYPE_EAL, RTE_LOG_CRIT);
 	r = rte_dev_probe(d.devargs);
 	rte_log_set_level(RTE_LOGTYPE_EAL, (uint32_t)level);
+	if (r < 0 && strncmp(d.name, pci, strlen(pci)) == 0)
+		pci_obstacle("", d.name + strlen(pci), why, len);
 	return r;
 }
 
-static bool port_probe(struct dplane *dp, uint16_t idx, uint16_t *id, char *err, size_t errlen)
+static bool device_find(struct dplane *dp, uint16_t idx, const char *key, const char *device,
+			uint16_t *id, char *err, size_t errlen)
 {
-	const struct config_port *c = &dp->conf->port[idx];
 	uint16_t first = RTE_MAX_ETHPORTS, i;
 	bool before[RTE_MAX_ETHPORTS] = { false };
+	char why[DEVICE_WHY_MAX];
 	int r;
 
 	RTE_ETH_FOREACH_DEV (i)
 		before[i] = true;
-	r = device_probe(c->device);
+	r = device_probe(device, why, sizeof(why));
+	if (r < 0 && why[0])
+		return device_fail(dp, idx, key, device, why, 0, err, errlen);
 	if (r == -EFAULT)
-		return port_fail(dp, idx, "device", "no driver of DPDK has such a name", 0, err,
-				 errlen);
+		return device_fail(dp, idx, key, device, "no driver of DPDK has such a name", 0,
+				   err, errlen);
 	if (r < 0)
-		return port_fail(dp, idx, "device", "cannot be opened (is it there, and free?)", r,
-				 err, errlen);
+		return device_fail(dp, idx, key, device,
+				   "cannot be opened (is it there, and free?)", r, err, errlen);
 	RTE_ETH_FOREACH_DEV (i)
 		if (!before[i] && first == RTE_MAX_ETHPORTS)
 			first = i;
 	if (first == RTE_MAX_ETHPORTS)
-		return port_fail(dp, idx, "device", "gave no Ethernet port", 0, err, errlen);
+		return device_fail(dp, idx, key, device, "gave no Ethernet port", 0, err, errlen);
 	*id = first;
 	return true;
+}
+
+/* Members first, then the bond, which takes them over. */
+static bool bond_open(struct dplane *dp, struct port *p, char *err, size_t errlen)
+{
+	const struct config_port *c = p->conf;
+	uint16_t at = 0;
+	char key[24];
+	int why = 0;
+
+	for (uint16_t i = 0; i < c->n_member; i++) {
+		snprintf(key, sizeof(key), "members[%u]", i);
+		if (!device_find(dp, p->idx, key, c->member[i], &p->member[i], err, errlen))
+			return false;
+		p->n_members++;
+	}
+	if (bond_make(c, p->member, p->n_members, &p->id, &at, &why))
+		return true;
+	if (at == p->n_members)
+		return port_fail(dp, p->idx, "device", "cannot be made", why, err, errlen);
+	snprintf(key, sizeof(key), "members[%u]", at);
+	return device_fail(dp, p->idx, key, c->member[at],
+			   "does not go with the members before it, in queues, offloads or speed",
+			   why, err, errlen);
+}
+
+/* Whether the port's device, or a member of it, is of a driver. */
+static bool has_driver(const struct port *p, const char *name)
+{
+	struct rte_eth_dev_info info;
+	bool has = rte_eth_dev_info_get(p->id, &info) == 0 && !strcmp(info.driver_name, name);
+
+	for (uint16_t i = 0; i < p->n_members; i++)
+		has |= rte_eth_dev_info_get(p->member[i], &info) == 0 &&
+		       !strcmp(info.driver_name, name);
+	return has;
+}
+
+/* Bytes in front of a packet, tag or not. */
+static uint16_t l2_len(bool tagged)
+{
+	return tagged ? RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN : RTE_ETHER_HDR_LEN;
 }
 
 /* Drivers whose kernel or device keeps a flow on one queue though they tell of no RSS. */
@@ -79,9 +141,9 @@ static bool driver_is_sticky(const char *name)
 }
 
 /* memif says so of itself, but in DPDK 24.11 what arrives of a chain is not what was sent. */
-static bool driver_sends_chains(const char *name)
+static bool sends_chains(const struct port *p)
 {
-	return strcmp(name, "net_memif") != 0;
+	return !has_driver(p, "net_memif");
 }
 
 /*
@@ -97,28 +159,50 @@ static void port_chains(struct port *p, const struct rte_eth_desc_lim *lim)
 static void port_describe(struct port *p, const struct rte_eth_dev_info *info,
 			  const struct rte_eth_conf *conf)
 {
+	const bool tcp = conf->txmode.offloads & ~RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	int n;
+
 	snprintf(p->driver, sizeof(p->driver), "%s", info->driver_name);
-	snprintf(p->offloads, sizeof(p->offloads),
-		 "rx-ip-csum %s, rx-l4-csum %s, tx-tcp-csum %s, tso %s, tx-chains %s, rss %s",
-		 p->rx_csum_ip ? "device" : "software", p->rx_csum_l4 ? "device" : "software",
-		 p->tx_csum_tcp ? "device" : "software", p->tx_tso ? "device" : "none",
-		 p->multi_seg ? "device" : "software",
-		 conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG ? "device" : "none");
+	n = snprintf(p->offloads, sizeof(p->offloads), "rx-ip-csum %s, rx-l4-csum %s, rss %s, ",
+		     p->rx_csum_ip ? "device" : "software", p->rx_csum_l4 ? "device" : "software",
+		     conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG ? "device" : "none");
+	if (tcp)
+		snprintf(p->offloads + n, sizeof(p->offloads) - (size_t)n,
+			 "tx-tcp-csum %s, tso %s, tx-chains %s",
+			 p->tx_csum_tcp ? "device" : "software", p->tx_tso ? "device" : "none",
+			 p->multi_seg ? "device" : "software");
+	else
+		snprintf(p->offloads + n, sizeof(p->offloads) - (size_t)n, "tx none%s",
+			 p->fast_free ? " but fast free" : "");
+}
+
+/* The functions that the driver chose, which depend on what was asked of it; few tell. */
+static void port_bursts(struct port *p)
+{
+	struct rte_eth_burst_mode rx = { 0 }, tx = { 0 };
+	const int len = CTL_TEXT_MAX / 2 - 16;
+
+	if (rte_eth_rx_burst_mode_get(p->id, 0, &rx) < 0 || !*rx.info)
+		snprintf(rx.info, sizeof(rx.info), "not told");
+	if (rte_eth_tx_burst_mode_get(p->id, 0, &tx) < 0 || !*tx.info)
+		snprintf(tx.info, sizeof(tx.info), "not told");
+	snprintf(p->bursts, sizeof(p->bursts), "rx %.*s, tx %.*s", len, rx.info, len, tx.info);
 }
 
 /*
  * Devices tell the MTU they carry, or only the frame. AF_XDP tells what a page would hold, but a
  * frame has to fit one of our buffers, behind the kernel's headroom; longer ones are lost.
  */
-static uint32_t port_mtu_max(const struct port *p, const struct rte_eth_dev_info *info)
+static uint32_t device_mtu_max(const struct port *p, const struct rte_eth_dev_info *info,
+			       uint16_t l2)
 {
-	const uint32_t l2 = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
+	const uint32_t frame = RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN;
 
-	if (!strcmp(info->driver_name, "net_af_xdp"))
-		return RTE_MBUF_DEFAULT_DATAROOM - XDP_HEADROOM - p->l2_len;
+	if (has_driver(p, "net_af_xdp"))
+		return RTE_MBUF_DEFAULT_DATAROOM - XDP_HEADROOM - l2;
 	if (info->max_mtu && info->max_mtu != UINT16_MAX)
 		return info->max_mtu;
-	return info->max_rx_pktlen > l2 ? info->max_rx_pktlen - l2 : UINT16_MAX;
+	return info->max_rx_pktlen > frame ? info->max_rx_pktlen - frame : UINT16_MAX;
 }
 
 /*
@@ -136,7 +220,29 @@ static uint64_t tcp_offloads(uint64_t capa, uint64_t have)
 						    : csum;
 }
 
-static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t errlen)
+/*
+ * Drivers have a faster way to send where little is asked of them, so a port without TCP asks for
+ * nothing that it can do without: chains are put together in software then. Buffers may be freed
+ * to one pool without a look where there is one pool; tx_frame() sees to it that none is shared.
+ */
+static uint64_t tx_offloads(const struct dplane *dp, const struct port *p,
+			    const struct config_device *d, const struct rte_eth_dev_info *info)
+{
+	uint64_t chains =
+	    sends_chains(p) ? info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS : 0;
+
+	if (d->tcp)
+		return chains | tcp_offloads(info->tx_offload_capa, chains);
+	if (d->mtu + l2_len(d->tagged) > RTE_MBUF_DEFAULT_DATAROOM)
+		return chains;
+	/* A bond sends frames of its own beside ours. */
+	return dp->n_workers == 1 && !d->bond
+		   ? info->tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE
+		   : 0;
+}
+
+static bool port_configure(struct dplane *dp, struct port *p, const struct config_device *d,
+			   char *err, size_t errlen)
 {
 	struct rte_eth_conf conf = { 0 };
 	struct rte_eth_dev_info info;
@@ -149,20 +255,18 @@ static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t 
 	conf.rxmode.offloads =
 	    info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
 				    RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
-	if (driver_sends_chains(info.driver_name))
-		conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	conf.txmode.offloads |= tcp_offloads(info.tx_offload_capa, conf.txmode.offloads);
+	conf.txmode.offloads = tx_offloads(dp, p, d, &info);
 	if (p->rx_queues > 1 && info.flow_type_rss_offloads) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf =
 		    info.flow_type_rss_offloads &
 		    (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
 	}
-	if (p->mtu > port_mtu_max(p, &info))
-		return port_fail(dp, p->idx, "mtu", "is more than the device carries", 0, err,
+	if (d->mtu > device_mtu_max(p, &info, l2_len(d->tagged)))
+		return port_fail(dp, d->mtu_port, "mtu", "is more than the device carries", 0, err,
 				 errlen);
-	conf.rxmode.mtu = p->mtu;
-	if (p->mtu + p->l2_len > RTE_MBUF_DEFAULT_DATAROOM)
+	conf.rxmode.mtu = d->mtu;
+	if (d->mtu + l2_len(d->tagged) > RTE_MBUF_DEFAULT_DATAROOM)
 		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 	p->rx_csum_ip = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
 	p->rx_csum_l4 = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
@@ -170,6 +274,7 @@ static bool port_configure(struct dplane *dp, struct port *p, char *err, size_t 
 	p->tx_csum_ip = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
 	p->tx_tso = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO;
 	p->multi_seg = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	p->fast_free = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	port_chains(p, &info.tx_desc_lim);
 	p->flow_sticky =
 	    p->rx_queues == dp->n_workers &&
@@ -206,14 +311,17 @@ static bool pool_is_dense(struct rte_mempool *pool)
 		   rte_mempool_calc_obj_size(pool->elt_size, pool->flags, NULL);
 }
 
-static bool port_queues(struct dplane *dp, struct port *p, char *err, size_t errlen)
+static bool port_queues(struct dplane *dp, struct port *p, const struct config_device *d, char *err,
+			size_t errlen)
 {
-	uint16_t rx = p->conf->rx_desc, tx = p->conf->tx_desc, q;
+	uint16_t rx = d->rx_desc, tx = d->tx_desc, q;
 	int r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &rx, &tx);
 
 	p->chain_max = RTE_MIN(p->chain_max, tx / RING_SHARE);
-	p->tx_ring = tx;
-	if (!strcmp(p->driver, "net_af_xdp"))
+	p->tx_ring = tx / d->n_ports;
+	p->rx_desc = rx;
+	p->tx_desc = tx;
+	if (has_driver(p, "net_af_xdp"))
 		for (q = 0; q < p->rx_queues; q++)
 			if (!pool_is_dense(dp->worker[q]->pool))
 				return port_fail(dp, p->idx, "device",
@@ -290,7 +398,7 @@ static const char *port_outbound(const struct dplane *dp, const struct port *p)
  * How relayed ports reach their worker: by rules where the device takes a mask on the port (a
  * power of two workers), else the receiving worker hands over.
  */
-static void port_steer(struct dplane *dp, struct port *p)
+static bool device_steer(struct dplane *dp, struct port *p)
 {
 	uint16_t mask = (uint16_t)((dp->n_workers - 1) << 1), q, i;
 	struct rte_flow_error e;
@@ -302,6 +410,12 @@ static void port_steer(struct dplane *dp, struct port *p)
 			ok = steer_rule(p, &dp->conf->relay[i].addr, q, mask);
 	if (!ok && dp->n_workers > 1)
 		rte_flow_flush(p->id, &e);
+	return ok;
+}
+
+/* ok: device_steer() took the relayed ports of p's device. */
+static void port_steer(const struct dplane *dp, struct port *p, bool ok)
+{
 	snprintf(p->steering, sizeof(p->steering),
 		 "clients: %s; relayed ports: %s; outbound TCP: %s",
 		 dp->n_workers == 1 ? "one worker"
@@ -323,20 +437,37 @@ static void port_hear(const struct port *p)
 		rte_eth_promiscuous_enable(p->id);
 }
 
-static bool port_start(struct dplane *dp, struct port *p, char *err, size_t errlen)
+/* A bond configures its members when it starts, and only logs what they refuse. */
+static bool members_carry(const struct port *p, uint16_t mtu)
+{
+	uint16_t has;
+
+	for (uint16_t i = 0; i < p->n_members; i++)
+		if (rte_eth_dev_get_mtu(p->member[i], &has) < 0 || has < mtu)
+			return false;
+	return true;
+}
+
+static bool port_start(struct dplane *dp, struct port *p, const struct config_device *d, char *err,
+		       size_t errlen)
 {
 	/* The configured MTU is the driver's; this sets that of a kernel device below it, too. */
-	int r = rte_eth_dev_set_mtu(p->id, p->mtu);
+	int r = d->bond ? 0 : rte_eth_dev_set_mtu(p->id, d->mtu);
 
 	if (r < 0 && r != -ENOTSUP)
-		return port_fail(dp, p->idx, "mtu", "the device does not take it", r, err, errlen);
+		return port_fail(dp, d->mtu_port, "mtu", "the device does not take it", r, err,
+				 errlen);
 	r = rte_eth_dev_start(p->id);
 	if (r < 0)
 		return port_fail(dp, p->idx, "device", "does not start", r, err, errlen);
+	if (!members_carry(p, d->mtu))
+		return port_fail(dp, d->mtu_port, "mtu", "a member does not take it", 0, err,
+				 errlen);
 	r = rte_eth_macaddr_get(p->id, &p->mac);
 	if (r < 0)
 		return port_fail(dp, p->idx, "device", "has no MAC address", r, err, errlen);
 	port_hear(p);
+	port_bursts(p);
 	return true;
 }
 
@@ -354,65 +485,116 @@ static bool port_buffers(const struct dplane *dp, const struct port *p, char *er
 	return port_fail(dp, p->idx, "device", what, 0, err, errlen);
 }
 
+/* Opens the device of the first port that names it. */
+static bool device_open(struct dplane *dp, struct port *p, char *err, size_t errlen)
+{
+	const struct config_device d = config_device(dp->conf, p->idx);
+
+	p->id = RTE_MAX_ETHPORTS;
+	p->lacp = p->conf->bond == BOND_LACP;
+	dp->n_ports = (uint16_t)(p->idx + 1);
+	if (d.bond ? !bond_open(dp, p, err, errlen)
+		   : !device_find(dp, p->idx, "device", p->conf->device, &p->id, err, errlen))
+		return false;
+	if (!port_configure(dp, p, &d, err, errlen) || !port_buffers(dp, p, err, errlen) ||
+	    !port_queues(dp, p, &d, err, errlen) || !port_start(dp, p, &d, err, errlen))
+		return false;
+	if (p->rx_queues > 1)
+		rss_read(&p->rss, p->id);
+	p->rules = device_steer(dp, p);
+	return true;
+}
+
+/* Another port of a device that is open: all is the first's but what the VLAN makes different. */
+static void device_join(struct dplane *dp, struct port *p)
+{
+	const struct port *first = &dp->port[p->conf->shares - 1];
+	struct port *last = &dp->port[p->conf->shares - 1];
+	const struct port own = *p;
+
+	while (last->next)
+		last = &dp->port[last->next];
+	last->next = own.idx;
+	*p = *first;
+	p->idx = own.idx;
+	p->conf = own.conf;
+	p->mtu = own.mtu;
+	p->vlan = own.vlan;
+	p->l2_len = own.l2_len;
+	p->rx_queues = p->next = 0;
+	dp->n_ports = (uint16_t)(p->idx + 1);
+}
+
 bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
 {
 	const struct config_port *c = &dp->conf->port[idx];
 	struct port *p = &dp->port[idx];
 
 	*p = (struct port){ .idx = idx, .conf = c, .mtu = c->mtu, .vlan = c->vlan };
-	p->l2_len = c->vlan ? RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN : RTE_ETHER_HDR_LEN;
-	if (!port_probe(dp, idx, &p->id, err, errlen))
-		return false;
-	dp->n_ports = (uint16_t)(idx + 1);
-	if (!port_configure(dp, p, err, errlen) || !port_buffers(dp, p, err, errlen) ||
-	    !port_queues(dp, p, err, errlen) || !port_start(dp, p, err, errlen))
+	p->l2_len = l2_len(c->vlan != 0);
+	if (c->shares)
+		device_join(dp, p);
+	else if (!device_open(dp, p, err, errlen))
 		return false;
 	dplane_add_link_local(dp, p);
-	if (p->rx_queues > 1)
-		rss_read(&p->rss, p->id);
-	port_steer(dp, p);
+	port_steer(dp, p, p->rules);
 	return true;
 }
 
 void port_close(struct port *port)
 {
-	struct rte_eth_dev_info info;
-
-	if (rte_eth_dev_info_get(port->id, &info) < 0)
+	if (port->conf->shares)
 		return;
-	rte_eth_dev_stop(port->id);
-	rte_eth_dev_close(port->id);
+	if (rte_eth_dev_is_valid_port(port->id)) {
+		rte_eth_dev_stop(port->id);
+		rte_eth_dev_close(port->id);
+	}
+	for (uint16_t i = 0; i < port->n_members; i++)
+		if (rte_eth_dev_is_valid_port(port->member[i]))
+			rte_eth_dev_close(port->member[i]);
 }
 
-void port_publish(const struct dplane *dp, const struct port *port)
+void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts)
 {
 	struct ctl_port_info *i =
 	    region_at(dp->region, dp->region_size, dp->port_info + port->idx * sizeof(*i),
 		      sizeof(*i), alignof(struct ctl_port_info));
 	uint32_t seq = atomic_load_explicit(&i->seq, memory_order_relaxed) | 1;
 	struct rte_eth_link link = { 0 };
+	bool told = rte_eth_link_get_nowait(port->id, &link) == 0;
 	struct rte_eth_stats st = { 0 };
+	char members[CTL_TEXT_MAX];
 
-	if (rte_eth_link_get_nowait(port->id, &link) < 0)
-		link.link_status = RTE_ETH_LINK_DOWN;
-	if (rte_eth_stats_get(port->id, &st) < 0)
+	/* A device that does not tell is taken for up. */
+	atomic_store_explicit(&port->link, told && !link.link_status ? LINK_DOWN : LINK_UP,
+			      memory_order_relaxed);
+	/* What the device counts is told by its first port, lest it were there twice. */
+	if (port->conf->shares || rte_eth_stats_get(port->id, &st) < 0)
 		memset(&st, 0, sizeof(st));
+	bond_describe(port, members, sizeof(members));
 	atomic_store_explicit(&i->seq, seq, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 	i->link_up = link.link_status;
 	i->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
 	i->mtu = port->mtu;
-	i->rx_queues = port->rx_queues;
+	i->rx_queues =
+	    port->conf->shares ? dp->port[port->conf->shares - 1].rx_queues : port->rx_queues;
 	i->tx_queues = port->tx_queues;
+	i->rx_desc = port->rx_desc;
+	i->tx_desc = port->tx_desc;
+	i->shares = port->conf->shares;
 	i->vlan = port->vlan;
 	memcpy(i->mac, port->mac.addr_bytes, 6);
 	snprintf(i->name, sizeof(i->name), "%s", port->conf->name);
 	snprintf(i->driver, sizeof(i->driver), "%s", port->driver);
 	snprintf(i->steering, sizeof(i->steering), "%s", port->steering);
 	snprintf(i->offloads, sizeof(i->offloads), "%s", port->offloads);
+	snprintf(i->bursts, sizeof(i->bursts), "%s", port->bursts);
+	snprintf(i->members, sizeof(i->members), "%s", members);
 	i->rx_missed = st.imissed;
 	i->rx_nombuf = st.rx_nombuf;
 	i->rx_errors = st.ierrors;
 	i->tx_errors = st.oerrors;
+	i->conflicts = conflicts;
 	atomic_store_explicit(&i->seq, seq + 1, memory_order_release);
 }

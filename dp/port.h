@@ -12,7 +12,10 @@
 bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen);
 void port_close(struct port *port);
 
-/* Rewrites the port's entry in the region. */
-void port_publish(const struct dplane *dp, const struct port *port);
+/*
+ * Rewrites the entry of the port in the region, and port.link, which workers read. conflicts: what
+ * announce_conflicts() says of it. The service thread only.
+ */
+void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts);
 
 #endif

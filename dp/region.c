@@ -26,6 +26,7 @@ static void region_layout(const struct config *c, struct region *r)
 	r->n_workers = c->dataplane.n_workers;
 	r->n_ports = c->n_port;
 	r->port_info = region_take(&end, sizeof(struct ctl_port_info) * c->n_port);
+	r->xstats = region_take(&end, sizeof(struct ctl_xstats) * c->n_port);
 	r->n_certs = c->n_certificate;
 	r->cert_info = region_take(&end, sizeof(struct ctl_cert_info) * c->n_certificate);
 	for (i = 0; i < r->n_workers; i++) {
@@ -73,6 +74,7 @@ int region_create(struct dplane *dp, char *err, size_t errlen)
 	dp->region = base;
 	dp->region_size = r.size;
 	dp->port_info = r.port_info;
+	dp->xstats = r.xstats;
 	dp->cert_info = r.cert_info;
 	return fd;
 fail:

@@ -9,7 +9,7 @@
 #include "worker.h"
 
 enum relayed_kind {
-	RELAYED_NONE, /* nobody's: no longer, or not yet */
+	RELAYED_NONE, /* no owner: no longer, or not yet */
 	RELAYED_TURN,
 	RELAYED_TERM,
 	RELAYED_KINDS

@@ -75,11 +75,11 @@ static void listener_input(struct worker *w, struct pkt *p, enum rx_mode mode)
 		return;
 	}
 	if (unlikely(len < STUN_HDR_LEN || !stun_looks_like(msg) ||
-		     (uint16_t)(msg[2] << 8 | msg[3]) + STUN_HDR_LEN != len)) {
+		     be16_read(msg + 2) + STUN_HDR_LEN != len)) {
 		pkt_drop(w, p->m, DROP_STUN_BAD);
 		return;
 	}
-	type = (uint16_t)(msg[0] << 8 | msg[1]);
+	type = be16_read(msg);
 	if (type == stun_type(STUN_SEND, STUN_INDICATION)) {
 		if (likely(client_has_session(w, p, mode)))
 			forward_send(w, p);
@@ -236,7 +236,7 @@ static uint16_t rx_paths(struct worker *w, struct rte_mbuf **m, uint16_t n, uint
 	return left;
 }
 
-/* Somebody looks: all go the general way. */
+/* While there is a trace all go the general way. */
 static __rte_noinline void rx_trace(struct worker *w, struct rte_mbuf **m, uint16_t n,
 				    enum rx_mode mode)
 {
@@ -254,15 +254,71 @@ void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, 
 		rx_general(w, m, n, port, mode);
 }
 
+/* What came in by a port. */
+static void rx_port(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port)
+{
+	uint64_t bytes = 0;
+
+	for (uint16_t i = 0; i < n; i++)
+		bytes += m[i]->pkt_len;
+	stat_add(&w->port_counters[port].rx_packets, n);
+	stat_add(&w->port_counters[port].rx_bytes, bytes);
+	rx_burst(w, m, n, port, RX_FRESH);
+}
+
+/* A frame's VLAN; 0: it has none. */
+static uint16_t frame_vlan(const struct rte_mbuf *m)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(m, const struct rte_ether_hdr *);
+	const struct rte_vlan_hdr *v = (const struct rte_vlan_hdr *)(eth + 1);
+
+	if (rte_pktmbuf_data_len(m) < sizeof(*eth) + sizeof(*v) ||
+	    eth->ether_type != RTE_BE16(RTE_ETHER_TYPE_VLAN))
+		return 0;
+	return rte_be_to_cpu_16(v->vlan_tci) & 0xfff;
+}
+
+/*
+ * What came in by a device that several ports share: each has the frames of its VLAN, in their
+ * order. Those of no port go to the first, which drops them.
+ */
+static __rte_noinline void rx_shared(struct worker *w, struct rte_mbuf **m, uint16_t n,
+				     uint16_t first)
+{
+	uint16_t vlan[BURST], left = n, port = first;
+	struct rte_mbuf *own[BURST];
+
+	for (uint16_t i = 0; i < n; i++)
+		vlan[i] = frame_vlan(m[i]);
+	do {
+		const struct port *p = &w->dp->port[port];
+		uint16_t n_own = 0, n_others = 0;
+
+		for (uint16_t i = 0; i < left; i++) {
+			if (vlan[i] == p->vlan) {
+				own[n_own++] = m[i];
+			} else {
+				vlan[n_others] = vlan[i];
+				m[n_others++] = m[i];
+			}
+		}
+		if (n_own)
+			rx_port(w, own, n_own, port);
+		left = n_others;
+		port = p->next;
+	} while (port && left);
+	if (left)
+		rx_port(w, m, left, first);
+}
+
 uint32_t rx_ports(struct worker *w)
 {
 	struct rte_mbuf *m[BURST];
 	uint32_t total = 0;
-	uint16_t i, j, n;
+	uint16_t i, n;
 
 	for (i = 0; i < w->n_ports; i++) {
 		const struct port *port = &w->dp->port[i];
-		uint64_t bytes = 0;
 
 		if (w->id >= port->rx_queues)
 			continue;
@@ -270,13 +326,12 @@ uint32_t rx_ports(struct worker *w)
 		batch_count(w->counters->rx_burst, n);
 		if (n == 0)
 			continue;
-		for (j = 0; j < n; j++)
-			bytes += m[j]->pkt_len;
 		count_add(w, CNT_RX, n);
-		stat_add(&w->port_counters[i].rx_packets, n);
-		stat_add(&w->port_counters[i].rx_bytes, bytes);
 		stage_end(w, STAGE_RX, n);
-		rx_burst(w, m, n, i, RX_FRESH);
+		if (unlikely(port->next))
+			rx_shared(w, m, n, i);
+		else
+			rx_port(w, m, n, i);
 		total += n;
 	}
 	return total;

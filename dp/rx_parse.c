@@ -42,7 +42,7 @@ static bool port_serves(const struct dplane *dp, const struct pkt *p)
 	uint16_t port;
 
 	return likely(p->local->port == p->in_port) ||
-	       (ip_route(dp, &p->dst, &p->src, &port, &via) && port == p->in_port);
+	       (ip_route(dp, NULL, &p->dst, &p->src, &port, &via) && port == p->in_port);
 }
 
 /* The worker of a client's packet that came by a port, see doc/arch/dataplane.md, "Steering". */
@@ -76,7 +76,7 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	h = rte_pktmbuf_mtod_offset(m, const uint8_t *, p->l2_len + p->l3_len);
 	memcpy(p->sport.b, h, 2);
 	memcpy(p->dport.b, h + 2, 2);
-	ulen = (uint16_t)(h[4] << 8 | h[5]);
+	ulen = be16_read(h + 4);
 	if (unlikely(ulen < UDP_HDR || ulen > p->l4_len || be16_get(p->sport) == 0))
 		return taken(w, m, DROP_UDP_SHORT);
 	p->l4_len = ulen;

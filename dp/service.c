@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "service.h"
 #include "port.h"
+#include "privilege.h"
 #include "worker.h"
+#include "xstats.h"
+#include "net/announce.h"
 #include "tls/engine.h"
 #include "tls/handshake.h"
 #include "tls/tickets.h"
 #include "../lib/bug.h"
+#include "../lib/memory.h"
+#include "../lib/notify.h"
 
 #include <errno.h>
 #include <openssl/crypto.h>
@@ -25,7 +30,7 @@ enum {
 	SERVICE_STALL_MS = 60000,
 };
 
-/* Somebody listens there, even one so busy that its queue of clients is full. */
+/* A process listens there, even one so busy that its queue of clients is full. */
 static bool socket_is_live(const struct sockaddr_un *a)
 {
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -51,6 +56,20 @@ static void socket_dir_make(const char *path)
 	}
 }
 
+/* Whose directory it is; ours if it cannot be seen: bind() tells. */
+static uid_t socket_dir_owner(const char *path)
+{
+	char dir[CONFIG_PATH_MAX];
+	char *slash;
+	struct stat st;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = '\0';
+	return stat(slash ? dir : ".", &st) == 0 ? st.st_uid : geteuid();
+}
+
 /* Only what a fairlead-dp that was killed left goes; any other file there makes bind() fail. */
 static void socket_remove(const char *path)
 {
@@ -68,31 +87,50 @@ static void service_unlisten(struct service *s)
 	s->listen_fd = -1;
 }
 
+/* Binds it, and listens. False and one sentence in err. */
+static bool socket_place(struct service *s, const struct sockaddr_un *a, char *err, size_t errlen)
+{
+	const char *file = s->dp->conf->file;
+
+	if (s->listen_fd >= 0 && socket_is_live(a)) {
+		snprintf(err, errlen,
+			 "%s: dataplane.socket: %s is served by another fairlead-dp; stop it first",
+			 file, a->sun_path);
+		return false;
+	}
+	socket_remove(a->sun_path);
+	if (s->listen_fd >= 0 && bind(s->listen_fd, (const struct sockaddr *)a, sizeof(*a)) == 0 &&
+	    chmod(a->sun_path, 0600) == 0 && listen(s->listen_fd, 4) == 0)
+		return true;
+	snprintf(err, errlen, "%s: dataplane.socket: cannot listen on %s: %m", file, a->sun_path);
+	return false;
+}
+
 bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err, size_t errlen)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	const char *path = dp->conf->dataplane.socket;
+	uid_t us;
+	bool ok;
 
 	*s = (struct service){ .dp = dp, .region_fd = region_fd, .client_fd = -1 };
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
 	s->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->listen_fd >= 0 && socket_is_live(&a)) {
-		snprintf(err, errlen,
-			 "%s: dataplane.socket: %s is served by another fairlead-dp; stop it first",
-			 dp->conf->file, path);
-		service_unlisten(s);
-		return false;
-	}
 	socket_dir_make(path);
-	socket_remove(path);
-	if (s->listen_fd < 0 || bind(s->listen_fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    chmod(path, 0600) < 0 || listen(s->listen_fd, 4) < 0) {
-		snprintf(err, errlen, "%s: dataplane.socket: cannot listen on %s: %m",
-			 dp->conf->file, path);
+	us = privilege_files_of(socket_dir_owner(path)); /* who runs the control process */
+	ok = socket_place(s, &a, err, errlen);
+	privilege_files_of(us);
+	if (!ok)
 		service_unlisten(s);
-		return false;
-	}
-	return true;
+	return ok;
+}
+
+/* What "systemctl status" shows. */
+static void service_status(const struct service *s)
+{
+	notify("STATUS=%u worker%s, %u port%s, fairlead-cp %s\n", s->dp->n_workers,
+	       s->dp->n_workers == 1 ? "" : "s", s->dp->n_ports, s->dp->n_ports == 1 ? "" : "s",
+	       s->attached ? "attached" : "not attached");
 }
 
 static void service_detach(struct service *s, const char *why)
@@ -102,6 +140,7 @@ static void service_detach(struct service *s, const char *why)
 	close(s->client_fd);
 	s->client_fd = -1;
 	s->attached = false;
+	service_status(s);
 }
 
 /* Rings that the last control process broke are made anew before the next may come. */
@@ -182,6 +221,7 @@ static void service_hello(struct service *s, const struct ctl_hello *hello, size
 	}
 	s->attached = true;
 	RTE_LOG(NOTICE, USER1, "fairlead-cp attached, pid %u\n", hello->pid);
+	service_status(s);
 }
 
 /* False: text says why not. */
@@ -259,6 +299,24 @@ static void service_bug(const struct ctl_bug *b)
 	RTE_LOG(ERR, USER1, "%s at %s: %s\n", b->warn ? "WARN" : "BUG", b->where, b->expr);
 }
 
+static void service_conflict(bool conflict, const char *line)
+{
+	if (conflict)
+		RTE_LOG(WARNING, USER1, "%s\n", line);
+	else
+		RTE_LOG(NOTICE, USER1, "%s\n", line);
+}
+
+static void memory_publish(struct ctl_memory *out)
+{
+	const struct memory_use use = memory_use();
+
+	atomic_store_explicit(&out->allocated, use.allocated, memory_order_relaxed);
+	atomic_store_explicit(&out->active, use.active, memory_order_relaxed);
+	atomic_store_explicit(&out->resident, use.resident, memory_order_relaxed);
+	atomic_store_explicit(&out->retained, use.retained, memory_order_relaxed);
+}
+
 /* What is done once a second. */
 static void service_second(struct service *s, uint64_t now_ms)
 {
@@ -267,9 +325,14 @@ static void service_second(struct service *s, uint64_t now_ms)
 	if (now_ms / 1000 == s->second)
 		return;
 	s->second = now_ms / 1000;
-	for (i = 0; i < s->dp->n_ports; i++)
-		port_publish(s->dp, &s->dp->port[i]);
+	for (i = 0; i < s->dp->n_ports; i++) {
+		port_publish(s->dp, &s->dp->port[i], announce_conflicts(s->dp, i));
+		if (!s->dp->port[i].conf->shares)
+			xstats_publish(s->dp, &s->dp->port[i]);
+	}
 	bug_publish(&s->dp->region->bugs, service_bug);
+	memory_publish(&s->dp->region->memory);
+	announce_news(s->dp, now_ms, service_conflict);
 	if (s->dp->tickets)
 		tickets_age(s->dp->tickets, s->dp->conf->tls.ticket_lifetime, now_ms);
 }
@@ -296,6 +359,29 @@ static void service_engine(struct service *s, uint64_t now_ms)
 	s->stall_told = now_ms;
 }
 
+/* What the service manager is told, and the log when a worker hangs. */
+static void service_heartbeat(struct service *s, uint64_t now_ms)
+{
+	uint16_t late;
+
+	switch (heartbeat_look(&s->heartbeat, s->dp, now_ms, &late)) {
+	case HEARTBEAT_FIRST:
+		notify("READY=1\n");
+		service_status(s);
+		break;
+	case HEARTBEAT_ALL:
+		notify("WATCHDOG=1\n");
+		break;
+	case HEARTBEAT_LATE:
+		RTE_LOG(ERR, USER1, "worker %u has made no turn for %u ms\n", late,
+			HEARTBEAT_LATE_MS);
+		notify("STATUS=worker %u makes no turn\n", late);
+		break;
+	case HEARTBEAT_SILENT:
+		break;
+	}
+}
+
 /* SIGHUP: nobody to answer, the log has it. */
 static void service_signal(struct service *s)
 {
@@ -311,6 +397,7 @@ void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 
 	service_second(s, now_ms);
 	service_engine(s, now_ms);
+	service_heartbeat(s, now_ms);
 	service_signal(s);
 	/* Whoever comes while another has yet to say hello waits in the queue: it may fail. */
 	if (service_rings_ready(s) && (s->client_fd < 0 || s->attached))
@@ -328,15 +415,20 @@ void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 	}
 }
 
-void service_run(struct service *s)
+static uint64_t service_now_ms(void)
 {
 	struct timespec t;
 
-	while (!atomic_load_explicit(&s->dp->stop, memory_order_relaxed)) {
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		service_turn(s, (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000,
-			     SERVICE_POLL_MS);
-	}
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void service_run(struct service *s)
+{
+	heartbeat_start(&s->heartbeat, notify_watchdog_us(), service_now_ms());
+	while (!atomic_load_explicit(&s->dp->stop, memory_order_relaxed))
+		service_turn(s, service_now_ms(), SERVICE_POLL_MS);
+	notify("STOPPING=1\n");
 }
 
 void service_close(struct service *s)

@@ -8,6 +8,7 @@
  * touches a packet.
  */
 #include "dplane.h"
+#include "heartbeat.h"
 
 struct service {
 	struct dplane *dp;
@@ -16,6 +17,7 @@ struct service {
 	int client_fd;	   /* connected socket; -1: nobody */
 	bool attached;	   /* it has been welcomed */
 	uint64_t hello_by; /* ms; until then it may be silent */
+	struct heartbeat heartbeat;
 	uint64_t second;   /* in which the last look at ports and the like was */
 	/* What the log says of the engine: */
 	uint32_t stalls;     /* of how many, */

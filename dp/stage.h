@@ -26,7 +26,7 @@ static inline void stage_count(struct worker *w, enum stage s, uint64_t cycles, 
 	stat_add(&c->items, items);
 }
 
-/* What went before is nobody's. */
+/* What went before is charged to no stage. */
 static inline void stage_start(struct worker *w)
 {
 	w->clock.tsc = rte_rdtsc();

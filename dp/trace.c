@@ -35,9 +35,9 @@ static int ip_start(const struct rte_mbuf *m)
 
 	if (len < l2 + RTE_VLAN_HLEN)
 		return -1;
-	if ((b[12] << 8 | b[13]) == RTE_ETHER_TYPE_VLAN)
+	if (be16_read(b + 12) == RTE_ETHER_TYPE_VLAN)
 		l2 += RTE_VLAN_HLEN;
-	switch (b[l2 - 2] << 8 | b[l2 - 1]) {
+	switch (be16_read(b + l2 - 2)) {
 	case RTE_ETHER_TYPE_IPV4:
 		if (is_v4(b + l2, len - l2))
 			return (int)l2;
@@ -47,9 +47,9 @@ static int ip_start(const struct rte_mbuf *m)
 			return (int)l2;
 		break;
 	}
-	if (is_v4(b, len) && (uint32_t)(b[2] << 8 | b[3]) == m->pkt_len)
+	if (is_v4(b, len) && be16_read(b + 2) == m->pkt_len)
 		return 0;
-	return is_v6(b, len) && (uint32_t)(b[4] << 8 | b[5]) + IPV6_HDR == m->pkt_len ? 0 : -1;
+	return is_v6(b, len) && be16_read(b + 4) + (uint32_t)IPV6_HDR == m->pkt_len ? 0 : -1;
 }
 
 /* Addresses, and ports where they follow at once. False: it is no IP packet. */
@@ -104,7 +104,7 @@ static uint32_t session_between(const struct worker *w, uint8_t proto, const str
 	if (entry != SLOT_NONE)
 		return relayed_is_session(entry) ? entry : SLOT_NONE;
 	if (proto == IPPROTO_TCP)
-		return tcp_session(w, ours, other);
+		return tcp_session_between(w, ours, other);
 	listener = dplane_listener(w->dp, &ours->ip, port);
 	if (listener == LOCAL_NONE)
 		return SLOT_NONE;
@@ -186,8 +186,7 @@ static struct ctl_trace *trace_write(struct worker *w, enum ctl_trace_event e, e
 static void message_look(struct worker *w, enum ctl_trace_event e, enum drop why,
 			 struct tcp_conn *c, uint64_t flags, uint32_t len)
 {
-	const struct tcp_app *app = tcp_app(c);
-	const uint32_t slot = app && app->session ? app->session(c) : SLOT_NONE;
+	const uint32_t slot = tcp_session(c);
 	struct tuple k = { .proto = IPPROTO_TCP };
 
 	tcp_addrs(w, c, &k.src, &k.dst);

@@ -24,6 +24,21 @@ static void batch_prepare(struct worker *w, const struct port *p, struct tx_batc
 	}
 }
 
+/* Whether freeing m unseen, as a device with fast_free does, would be wrong. */
+static bool frame_is_shared(const struct rte_mbuf *m)
+{
+	return !RTE_MBUF_DIRECT(m) || rte_mbuf_refcnt_read(m) != 1;
+}
+
+/* What a device with fast_free was promised. */
+static __rte_unused bool batch_is_ours(const struct worker *w, const struct tx_batch *b)
+{
+	for (uint16_t i = 0; i < b->n; i++)
+		if (b->m[i]->pool != w->pool || b->m[i]->nb_segs != 1 || frame_is_shared(b->m[i]))
+			return false;
+	return true;
+}
+
 static void port_flush(struct worker *w, uint16_t port)
 {
 	const struct port *p = &w->dp->port[port];
@@ -31,7 +46,7 @@ static void port_flush(struct worker *w, uint16_t port)
 	uint64_t bytes = 0;
 	uint16_t i, sent;
 
-	CHECK_ON(b->n > TX_BATCH);
+	CHECK_ON(b->n > TX_BATCH || (p->fast_free && !batch_is_ours(w, b)));
 	batch_count(w->counters->tx_batch, b->n);
 	if (p->tx_csum_tcp)
 		batch_prepare(w, p, b);
@@ -98,7 +113,8 @@ void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m)
 		pkt_drop(w, m, DROP_BUG);
 		return;
 	}
-	if (unlikely(m->nb_segs > 1 && m->nb_segs > chain_most(p, m))) {
+	if (unlikely((m->nb_segs > 1 && m->nb_segs > chain_most(p, m)) ||
+		     (p->fast_free && frame_is_shared(m)))) {
 		m = frame_compact(w, m, chain_most(p, m));
 		if (!m)
 			return;
@@ -189,6 +205,21 @@ void tx_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src, 
 }
 
 /* ---- the end of a turn ---- */
+
+enum { TX_CONTROL_MS = 10 };
+
+void tx_control(struct worker *w)
+{
+	if (likely(w->now_ms < w->tx.control_ms))
+		return;
+	w->tx.control_ms = w->now_ms + TX_CONTROL_MS;
+	for (uint16_t i = 0; i < w->n_ports; i++) {
+		const struct port *p = &w->dp->port[i];
+
+		if (p->lacp && w->id < p->tx_queues)
+			rte_eth_tx_burst(p->id, w->id, NULL, 0);
+	}
+}
 
 uint32_t tx_flush(struct worker *w)
 {

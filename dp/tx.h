@@ -62,6 +62,12 @@ void handover_copy(struct worker *w, const struct rte_mbuf *m, uint16_t port);
  */
 void tx_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src, uint16_t dport);
 
+/*
+ * Calls bonds with LACP though nothing may be waiting: their driver sends its own frames when it is
+ * called to send, which must be every 100 ms at least. Every TX_CONTROL_MS, once a turn at most.
+ */
+void tx_control(struct worker *w);
+
 /* Flushes batches of ports and of other workers; returns packets moved. */
 uint32_t tx_flush(struct worker *w);
 

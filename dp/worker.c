@@ -19,8 +19,10 @@
 #include "tls/tls.h"
 #include "turn/leg.h"
 #include "turn/forward.h"
+#include "../lib/memory.h"
 
 #include <rte_lcore.h>
+#include <rte_log.h>
 #include <rte_malloc.h>
 #include <rte_mbuf_pool_ops.h>
 #include <rte_pause.h>
@@ -31,24 +33,54 @@ enum { SWEEP_BUDGET = 256, PRUNE_BUDGET = 512, CLOCK_US = 500 };
 
 /* ---- life ---- */
 
+static void mbufs_free(struct rte_mempool_memhdr *part, void *zone)
+{
+	(void)part;
+	rte_memzone_free(zone);
+}
+
 /*
- * Packet buffers. Side by side, across pages, where addresses are virtual: AF_XDP counts on that
- * (pool_is_dense() in port.c), and ordinary pages would hold one each. Devices that want physical
- * addresses want each buffer in one page.
+ * Packet buffers. Side by side, across pages, where devices take virtual addresses: AF_XDP counts
+ * on that (pool_is_dense() in port.c), and ordinary pages would hold one each. A pool crosses pages
+ * only when it is told that its objects are in pieces for a device, and then tells devices that
+ * they cannot use it. With virtual addresses no object is in pieces: the zone's address is the
+ * device's, and the flags that say otherwise go again.
  */
+static bool mbufs_side_by_side(struct rte_mempool *p)
+{
+	const struct rte_memzone *zone;
+	size_t chunk, align;
+	ssize_t size = rte_mempool_op_calc_mem_size_default(p, p->size, 0, &chunk, &align);
+
+	if (size < 0)
+		return false;
+	zone = rte_memzone_reserve_aligned(p->name, (size_t)size, SOCKET_ID_ANY, 0, align);
+	if (!zone)
+		return false;
+	if (rte_mempool_populate_iova(p, zone->addr, zone->iova, zone->len, mbufs_free,
+				      (void *)(uintptr_t)zone) == (int)p->size) {
+		p->flags &= ~(unsigned int)(RTE_MEMPOOL_F_NO_IOVA_CONTIG | RTE_MEMPOOL_F_NON_IO);
+		return true;
+	}
+	if (STAILQ_EMPTY(&p->mem_list)) /* else the pool has it, and gives it back */
+		rte_memzone_free(zone);
+	return false;
+}
+
+/* Devices that want physical addresses want each buffer in one page. */
 static struct rte_mempool *mbufs_create(const char *name, uint32_t n)
 {
-	const uint32_t flags =
-	    rte_eal_iova_mode() == RTE_IOVA_VA ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0;
-	struct rte_mempool *p = rte_mempool_create_empty(
-	    name, n, sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE, 256,
-	    sizeof(struct rte_pktmbuf_pool_private), SOCKET_ID_ANY, flags);
+	const bool virtual = rte_eal_iova_mode() == RTE_IOVA_VA;
+	struct rte_mempool *p =
+	    rte_mempool_create_empty(name, n, sizeof(struct rte_mbuf) + RTE_MBUF_DEFAULT_BUF_SIZE,
+				     256, sizeof(struct rte_pktmbuf_pool_private), SOCKET_ID_ANY,
+				     virtual ? RTE_MEMPOOL_F_NO_IOVA_CONTIG : 0);
 
 	if (!p)
 		return NULL;
 	if (rte_mempool_set_ops_byname(p, rte_mbuf_best_mempool_ops(), NULL) == 0) {
 		rte_pktmbuf_pool_init(p, NULL);
-		if (rte_mempool_populate_default(p) >= 0) {
+		if (virtual ? mbufs_side_by_side(p) : rte_mempool_populate_default(p) >= 0) {
 			rte_mempool_obj_iter(p, rte_pktmbuf_init, NULL);
 			return p;
 		}
@@ -144,6 +176,7 @@ static void worker_time(struct worker *w)
 	w->clock.tsc_base = w->clock.tsc;
 	w->clock.us_base = us;
 	w->clock.tsc_next = w->clock.tsc + (uint64_t)(w->dp->tsc_per_us * CLOCK_US);
+	stat_add(&w->clock.beat, 1);
 }
 
 static void worker_gauges(struct worker *w)
@@ -190,6 +223,7 @@ uint32_t worker_turn(struct worker *w)
 	if (context_tick(w))
 		stage_end(w, STAGE_HOUSEKEEPING, 0);
 	worker_tick(w);
+	tx_control(w);
 	n += tx_flush(w);
 	if (boundary_wake(w))
 		stage_end(w, STAGE_COMMANDS, 0);
@@ -230,6 +264,8 @@ int worker_run(void *arg)
 
 	/* The default slack of 50 us would double the shortest naps many times over. */
 	prctl(PR_SET_TIMERSLACK, 1000UL);
+	if (!memory_arena_own())
+		RTE_LOG(WARNING, USER1, "worker %u has no arena of its own (memory?)\n", w->id);
 	stage_start(w);
 	while (!atomic_load_explicit(&w->dp->stop, memory_order_relaxed)) {
 		uint32_t n = worker_turn(w);

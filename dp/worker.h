@@ -19,7 +19,7 @@ enum {
 	BURST = 32,	  /* packets per receive */
 	TX_BATCH = 64,	  /* packets gathered per port before they go */
 	CMD_BUDGET = 64,  /* commands per turn */
-	CMD_AHEAD = 1024, /* and ahead of packets that nobody knows: a ring of the usual size */
+	CMD_AHEAD = 1024, /* and ahead of packets to unknown ports: a ring of the usual size */
 	NAP_FIRST_US = 1,
 	IDLE_TURNS = 256, /* empty turns before the first nap */
 };
@@ -71,6 +71,7 @@ struct clock {
 	uint64_t tsc_next;	    /* when to look at the system's clock again */
 	uint64_t tsc_base, us_base; /* when it was looked at, and what it said */
 	uint64_t tick_ms;	    /* next housekeeping */
+	_Atomic uint64_t beat;	    /* looks at the system's clock; read by the service thread */
 };
 
 /* What goes at the end of a turn (tx.c). */
@@ -78,6 +79,7 @@ struct tx {
 	struct tx_batch port[CTL_PORTS_MAX];
 	struct tx_batch loop; /* relayed address to relayed address, for the next turn: loop.c */
 	struct tx_batch *handover; /* [n_workers] */
+	uint64_t control_ms;	   /* when tx_control() is due */
 };
 
 /* The link to the control process (boundary.c). */
@@ -201,8 +203,8 @@ void worker_free(struct worker *w);
 int worker_run(void *worker);
 
 /*
- * One turn of the loop; returns the work done (0: idle). Its time is that of the last mark: whoever
- * did something else since then calls stage_start() first.
+ * One turn of the loop; returns the work done (0: idle). Its time is that of the last mark: a
+ * caller that did something else since then calls stage_start() first.
  */
 uint32_t worker_turn(struct worker *w);
 

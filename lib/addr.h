@@ -40,6 +40,12 @@ static inline bool ip_is_v4(const struct ip_addr *a)
 	return memcmp(a->b, mapped, sizeof(mapped)) == 0;
 }
 
+/* fe80::/10: means something on one link only. */
+static inline bool ip_is_link_local(const struct ip_addr *a)
+{
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+
 /*
  * Written with one store: a moment later it is read back whole, as a key, and bytes that come
  * from two stores stall until both have left the store buffer.

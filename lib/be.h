@@ -31,6 +31,15 @@ static inline uint16_t be16_get(struct be16 v)
 	return __builtin_bswap16(x);
 }
 
+/* Two bytes at p in network byte order, as bytes of a message are before they have a struct. */
+static inline uint16_t be16_read(const uint8_t *p)
+{
+	uint16_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return __builtin_bswap16(x);
+}
+
 static inline struct be16 be16_make(uint16_t x)
 {
 	struct be16 v;
@@ -45,6 +54,15 @@ static inline uint32_t be32_get(struct be32 v)
 	uint32_t x;
 
 	memcpy(&x, v.b, sizeof(x));
+	return __builtin_bswap32(x);
+}
+
+/* Four bytes at p in network byte order. */
+static inline uint32_t be32_read(const uint8_t *p)
+{
+	uint32_t x;
+
+	memcpy(&x, p, sizeof(x));
 	return __builtin_bswap32(x);
 }
 

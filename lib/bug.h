@@ -52,7 +52,8 @@ struct bug_site {
 /* Of any thread. */
 __attribute__((cold, noinline)) void bug_hit(struct bug_site *s);
 
-/* Called at the first hit of a place, by whoever hit it. NULL, as at start: nobody is. */
+/* Called at the first hit of a place, by the thread that hit it. NULL, as at start: it is only
+ * counted. */
 extern void (*bug_tell)(const struct ctl_bug *b);
 
 /* Hits of all places of this program. */

@@ -39,8 +39,8 @@ static inline int chandata_parse(const uint8_t *p, size_t len, uint16_t *number)
 
 	if (len < CHANDATA_HDR_LEN || !chandata_looks_like(p[0]))
 		return -1;
-	*number = (uint16_t)(p[0] << 8 | p[1]);
-	n = (size_t)(p[2] << 8 | p[3]);
+	*number = be16_read(p);
+	n = be16_read(p + 2);
 	return n <= len - CHANDATA_HDR_LEN ? (int)n : -1;
 }
 

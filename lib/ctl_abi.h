@@ -28,7 +28,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 5u
+#define CTL_ABI_VERSION 10u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -155,17 +155,41 @@ struct ctl_port_info {
 	uint32_t mtu;
 	uint32_t rx_queues;
 	uint32_t tx_queues;
-	uint32_t vlan; /* 0: untagged */
+	uint32_t rx_desc; /* of each queue, as the device has them */
+	uint32_t tx_desc;
+	uint32_t vlan;	 /* 0: untagged */
+	uint32_t shares; /* 1 + index of the port whose device it is, too, which tells of that; 0:
+			    its own */
 	uint8_t mac[6];
 	uint8_t pad[2];
 	char name[CTL_NAME_MAX];
 	char driver[CTL_NAME_MAX];
 	char steering[CTL_TEXT_MAX]; /* how packets reach the right worker */
 	char offloads[CTL_TEXT_MAX]; /* what the port does itself */
+	char bursts[CTL_TEXT_MAX];   /* the driver's functions that receive and send */
+	char members[CTL_TEXT_MAX];  /* of a bond: name, link, and whether they are used */
 	uint64_t rx_missed;	     /* by the device, for want of descriptors */
 	uint64_t rx_nombuf;
 	uint64_t rx_errors;
 	uint64_t tx_errors;
+	uint64_t conflicts; /* claims of others for addresses of the port, heard so far */
+};
+
+enum { CTL_XSTATS_MAX = 512, CTL_XSTAT_NAME = 64 };
+
+/*
+ * What a port's driver counts, by the driver's names (rte_eth_xstats). Names are written once, at
+ * start; values by the service thread once a second, seq is odd meanwhile.
+ */
+struct ctl_xstats {
+	_Atomic uint32_t seq;
+	uint32_t n;	/* of the entries below, the driver's first */
+	uint32_t total; /* that the driver has */
+	uint32_t pad;
+	struct ctl_xstat {
+		uint64_t value;
+		char name[CTL_XSTAT_NAME];
+	} stat[CTL_XSTATS_MAX];
 };
 
 /*
@@ -259,7 +283,15 @@ struct ctl_bugs {
 	struct ctl_bug site[CTL_BUGS_MAX];
 };
 
-/* Written by the dataplane before it listens; constant from then on, but for bugs. */
+/*
+ * Memory of the dataplane's allocator in bytes, see struct memory_use. Written by the service
+ * thread once a second, one by one.
+ */
+struct ctl_memory {
+	_Atomic uint64_t allocated, active, resident, retained;
+};
+
+/* Written by the dataplane before it listens; constant from then on, but for bugs and memory. */
 struct region {
 	uint64_t magic;
 	uint32_t abi_version;
@@ -269,6 +301,7 @@ struct region {
 	uint32_t pid;
 	uint32_t n_ports;
 	uint64_t port_info; /* struct ctl_port_info[n_ports] */
+	uint64_t xstats;    /* struct ctl_xstats[n_ports] */
 	uint64_t cert_info; /* struct ctl_cert_info[n_certs] */
 	uint32_t n_certs;
 	uint32_t pad;
@@ -277,6 +310,7 @@ struct region {
 	uint64_t generation; /* random, differs at each start of the dataplane */
 	struct ctl_worker worker[CTL_WORKERS_MAX];
 	struct ctl_bugs bugs;
+	struct ctl_memory memory;
 };
 
 /*
@@ -370,7 +404,7 @@ struct cmd_session_set {
 	/* A second, each way, of what its user may relay; 0: any. */
 	uint32_t share; /* bytes of IP */
 	uint32_t share_packets;
-	uint64_t user; /* charged for packet buffers; 0: nobody knows whose it is */
+	uint64_t user; /* charged for packet buffers; 0: its user is not known */
 };
 
 struct cmd_session_del {

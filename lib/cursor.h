@@ -63,14 +63,14 @@ static inline uint16_t rd_u16(struct rd *r)
 {
 	const uint8_t *p = rd_take(r, 2);
 
-	return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+	return p ? be16_read(p) : 0;
 }
 
 static inline uint32_t rd_u32(struct rd *r)
 {
 	const uint8_t *p = rd_take(r, 4);
 
-	return p ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3] : 0;
+	return p ? be32_read(p) : 0;
 }
 
 static inline struct wr wr_init(void *p, size_t len)

@@ -24,7 +24,7 @@ struct meter {
 	uint32_t paid; /* ticks */
 };
 
-/* For any time. Starts as zero. */
+/* Eight bytes: what was silent for however long owes nothing. Starts as zero. */
 struct meter_wide {
 	uint64_t paid;
 };
@@ -112,7 +112,7 @@ static inline bool meter_take(struct meter *m, const struct meter_rate *r, uint6
 	return true;
 }
 
-/* The same of a wide one. */
+/* Takes a piece of so many bytes from a wide meter; false when it has to wait. */
 static inline bool meter_wide_take(struct meter_wide *m, const struct meter_rate *r,
 				   uint64_t now_us, uint32_t bytes)
 {

@@ -20,7 +20,7 @@ struct rank {
 	size_t stride;	   /* from one record's to the next one's */
 	struct row *level; /* those that hold 0..all; who came to it first is first */
 	uint32_t top;	   /* the most that any holds */
-	uint32_t left;	   /* that nobody holds */
+	uint32_t left;	   /* that are not held */
 };
 
 /*

@@ -223,7 +223,7 @@ void stun_put_u32(struct stun_builder *b, uint16_t type, uint32_t val);
 void stun_put_xor_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a);
 /* ERROR-CODE (or ADDRESS-ERROR-CODE when family is not 0) with the standard's reason phrase. */
 void stun_put_error(struct stun_builder *b, int code);
-/* The same without the phrase, which nobody has to send (RFC 8489 14.8). */
+/* The same without the phrase, which need not be sent (RFC 8489 14.8). */
 void stun_put_error_code(struct stun_builder *b, int code);
 void stun_put_address_error(struct stun_builder *b, int family, int code);
 void stun_put_unknown(struct stun_builder *b, const uint16_t *types, size_t n);

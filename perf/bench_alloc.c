@@ -187,6 +187,7 @@ static void stand_in_open(void)
 	uint64_t end = sizeof(r);
 
 	r.port_info = place(&end, 1);
+	r.xstats = place(&end, 1);
 	r.cert_info = place(&end, 1);
 	w->cmd_slots = w->evt_slots = slots;
 	w->cmd_ring = place(&end, ring_bytes(slots));

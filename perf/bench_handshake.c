@@ -139,7 +139,7 @@ static uint32_t record_take(BIO *b, uint8_t *to)
 
 	if (BIO_read(b, to, TLS_HDR) != TLS_HDR)
 		return 0;
-	len = (uint32_t)(to[3] << 8 | to[4]);
+	len = be16_read(to + 3);
 	return BIO_read(b, to + TLS_HDR, (int)len) == (int)len ? TLS_HDR + len : 0;
 }
 

@@ -476,7 +476,7 @@ turns()
 	done
 }
 
-# few_turns SERVER...: where no goal is at stake, at most two.
+# few_turns SERVER...: at most two, of what README.md's table does not hold.
 few_turns()
 {
 	local TURNS=$((TURNS < 2 ? TURNS : 2))

@@ -199,9 +199,8 @@ void null_frame(struct worker *w, struct rte_mbuf *m, const struct sock_addr *sr
 	memset(p + 6, 0, 2);
 	if (given)
 		memcpy(p + UDP_HDR, payload, given);
-	csum = (uint16_t)~csum_fold(
-	    csum_bytes(csum_pseudo(0, &src->ip, &dst->ip, IPPROTO_UDP, o.len), p, o.len));
-	csum = csum ? csum : 0xffff;
+	csum =
+	    csum_udp(csum_bytes(csum_pseudo(0, &src->ip, &dst->ip, IPPROTO_UDP, o.len), p, o.len));
 	memcpy(p + 6, &csum, 2);
 }
 

@@ -42,7 +42,7 @@ usage()
 
 	COTURN=PATH TESTPMD=PATH NGINX=PATH HAPROXY=PATH STUNNEL=PATH RTPENGINE=PATH
 	                    other rivals than Debian's
-	SECS=1 TURNS=3      seconds of a run, turns (where no goal is at stake at most two)
+	SECS=1 TURNS=3      seconds of a run, turns (at most two of what README.md's table does not hold)
 	LOSS=0.0001         share of packets a rate may lose and be free of loss
 	FAIRLEAD_BUILD=DIR  another build directory (build)
 	PERF_RESULTS=DIR    another place for the results

@@ -137,7 +137,7 @@ static bool request(struct conn *c, const uint8_t *req, size_t n, uint8_t *buf, 
 	}
 	if (!stream_read(c, buf, STUN_HDR_LEN))
 		return false;
-	len = (size_t)(buf[2] << 8 | buf[3]);
+	len = be16_read(buf + 2);
 	return len + STUN_HDR_LEN <= STUN_MAX && stream_read(c, buf + STUN_HDR_LEN, len) &&
 	       stun_parse(m, buf, len + STUN_HDR_LEN) == STUN_OK;
 }
@@ -266,7 +266,7 @@ static void leg_frames(struct leg *l)
 
 	while (l->in_len - at >= STUN_HDR_LEN) {
 		const uint8_t *p = l->in + at;
-		uint32_t len = (uint32_t)(p[2] << 8 | p[3]);
+		uint32_t len = be16_read(p + 2);
 		bool channel = (p[0] & 0xc0) == 0x40;
 		uint32_t size = channel ? CHANNEL_HDR + ((len + 3) & ~3u) : STUN_HDR_LEN + len;
 
@@ -291,7 +291,7 @@ static void leg_on(struct watch *w, uint32_t events)
 	while ((n = conn_recv(&l->c, l->in + l->in_len, sizeof(l->in) - l->in_len)) > 0) {
 		if (opt.transport == LOAD_UDP) {
 			if (n > CHANNEL_HDR && (l->in[0] & 0xc0) == 0x40)
-				arrival(l->in + CHANNEL_HDR, (uint32_t)(l->in[2] << 8 | l->in[3]));
+				arrival(l->in + CHANNEL_HDR, be16_read(l->in + 2));
 			continue;
 		}
 		l->in_len += (uint32_t)n;

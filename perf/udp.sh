@@ -4,8 +4,8 @@
 # What scenarios memif and veth have in common: throughput over payload sizes and over sessions,
 # with as many packets up as down. testpmd gets plain datagrams of the same payload, and sends them
 # back: one packet in, one packet out, as the relay does. SIZES are the scenario's bytes of
-# payload (172 is 20 ms of G.711 in RTP), COUNTS its numbers of sessions, at 172 bytes. What a goal
-# is set for, 172 bytes in 1,000 sessions, is measured each turn, all else in the first two.
+# payload (172 is 20 ms of G.711 in RTP), COUNTS its numbers of sessions, at 172 bytes. What
+# README.md's table holds, 172 bytes in 1,000 sessions, is measured each turn, all else in the first two.
 SEARCHED=(172 1400)
 COUNT=1000
 STEPS=7

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# The README's two commands on machines that have nothing: a minimal Debian 12 and a Debian 13, each in
+# The README's commands on machines that have nothing: a minimal Debian 12 and a Debian 13, each in
 # a chroot of its own, with a clone of what is committed here. Network namespaces and huge pages are
 # this machine's, so nothing else of Fairlead may run meanwhile: that is for the caller to see to.
 set -euo pipefail
@@ -12,17 +12,19 @@ MACHINES=(bookworm trixie)
 LOCK=/run/fairlead-tests.lock # of tests/run.sh: those in the machines see a /run of their own
 PATTERN=
 SUITE=
+PACKAGE=
 KEEP=
 MOUNTED=
 
 usage()
 {
 	cat <<-END
-	Usage: tests/clean-machine.sh [--suite [PATTERN]] [--keep] [bookworm | trixie]...
+	Usage: tests/clean-machine.sh [--suite [PATTERN] | --package] [--keep] [bookworm | trixie]...
 
 	Makes the machines, and in each runs conf/quickstart.sh --check: installs, builds, relays.
 
 	  --suite [PATTERN]  tests/run.sh as well: all of it, or what PATTERN finds
+	  --package          instead: tests/package_test.sh, which builds, installs, upgrades and purges
 	  --keep             leave the machine as it is then, in build-machines/NAME
 
 	The last line of each is its verdict; exits 0 if all are good.
@@ -112,8 +114,13 @@ machine()
 	rm -rf "$dir" && mkdir "$dir" && tar -C "$dir" -xf "$CACHE/$1.tar" && same_network "$dir" &&
 		git clone -q --no-hardlinks "$ROOT" "$dir/fairlead" && mount_all "$dir" ||
 		die "$1: the machine cannot be made"
-	say "$1: Debian $(<"$dir/etc/debian_version"), $(git -C "$ROOT" describe --always): conf/quickstart.sh --check"
-	inside "$dir" /fairlead/conf/quickstart.sh --check || rc=$?
+	say "$1: Debian $(<"$dir/etc/debian_version"), $(git -C "$ROOT" describe --always)"
+	if [[ -n $PACKAGE ]]; then
+		inside "$dir" /fairlead/tests/package_test.sh || rc=$?
+	else
+		say "$1: conf/quickstart.sh --check"
+		inside "$dir" /fairlead/conf/quickstart.sh --check || rc=$?
+	fi
 	if ((rc == 0)) && [[ -n $SUITE ]]; then
 		say "$1: tests/run.sh $PATTERN"
 		inside "$dir" /fairlead/tests/run.sh ${PATTERN:+"$PATTERN"} || rc=$?
@@ -131,6 +138,7 @@ main()
 		case $1 in
 		--help | -h) usage; return ;;
 		--keep) KEEP=1 ;;
+		--package) PACKAGE=1 ;;
 		--suite)
 			SUITE=1
 			if [[ -n ${2:-} && $2 != -* && " ${MACHINES[*]} " != *" $2 "* ]]; then
@@ -143,6 +151,7 @@ main()
 		esac
 		shift
 	done
+	[[ -z $PACKAGE || -z $SUITE ]] || { usage >&2; return 2; }
 	((EUID == 0)) || die "needs root, for chroot and mounts"
 	for name in debootstrap git; do
 		command -v "$name" >/dev/null || die "$name is not installed"

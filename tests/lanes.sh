@@ -13,6 +13,7 @@ set -uo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 STATE=/var/lib/fairlead-quickstart
+PAGES=/proc/sys/vm/nr_hugepages
 UNSHARE=(unshare --mount --net --pid --fork --kill-child --mount-proc)
 
 # next: sets JOB to the number of a job that no lane has taken.
@@ -25,6 +26,17 @@ next()
 	JOB=$n
 	echo $((n + 1)) >"$DIR/next"
 	exec 8>&-
+}
+
+# Huge pages for all lanes, or one relay would take those that another has just counted.
+pages_up()
+{
+	local size
+	size=$(awk '/^Hugepagesize:/ { print $2 }' /proc/meminfo)
+	[[ -n $size ]] || return 0
+	PAGES_BEFORE=$(cat $PAGES)
+	trap 'echo "$PAGES_BEFORE" >$PAGES' EXIT
+	echo $((PAGES_BEFORE + LANES * 1024 * 1024 / size)) >$PAGES
 }
 
 # What a lane has for itself.
@@ -59,7 +71,9 @@ case ${1:-} in
 	mkdir -p "$DIR" "$STATE"
 	cat >"$DIR/jobs"
 	echo 1 >"$DIR/next"
-	trap 'kill $(jobs -rp) 2>/dev/null; exit 143' INT TERM
+	# unshare waits for its lane whatever SIGTERM says; when it is gone, so is all of the lane.
+	trap 'kill -KILL $(jobs -rp) 2>/dev/null; wait; exit 143' INT TERM
+	pages_up
 	if ! "${UNSHARE[@]}" mount -t tmpfs tmpfs /run; then
 		lane
 		exit

@@ -10,12 +10,14 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd "$ROOT" || exit 1
 LOGS=$ROOT/build-logs
 LOGS_KEPT=5 # of earlier runs: build-logs.1 is the last one's
+# shellcheck source=tests/jobs.sh
+. "$ROOT/tests/jobs.sh"
 CRASHES=$ROOT/build-crashes # inputs that made a fuzzer fail: tried first in each run, until removed
 FOUND=$ROOT/build-found # what fuzzers found beyond their corpora: see tests/fuzz/merge.sh
 LONG=
 [[ ${1:-} != --long ]] || LONG=1
 FUZZ_SECONDS=${FUZZ_SECONDS:-${LONG:+600}}
-FUZZ_SECONDS=${FUZZ_SECONDS:-5}
+FUZZ_SECONDS=${FUZZ_SECONDS:-3}
 E2E_SECONDS=${E2E_SECONDS:-${LONG:+7200}}
 E2E_SECONDS=${E2E_SECONDS:-300}
 LANES=${LANES:-2} # half of an end-to-end test is waiting
@@ -42,14 +44,17 @@ usage()
 	  e2e:check e2e:NAME                       conf/quickstart.sh --check, tests/e2e/NAME_test.sh
 	  e2e-sanitized:NAME                       the hostile ones of these on the sanitized programs
 	  hostile:NAME                             tests/hostile/NAME.py beside honest clients
-	  machine:NAME                             with --long: the README's commands in a new Debian
+	  vm:DRIVER                                the relay on PCI NICs of a virtual machine: tests/vm/driver.sh
+  machine:NAME                             with --long: the README's commands in a new Debian
+	  package:NAME                             with --long, or asked for by a pattern that begins so: the
+	                                           package built, installed, upgraded and purged there
 
 	--long is for a night: ten minutes of each fuzzer, a hundred seeds beside Linux, every impairment, a
 	minute of each hostile program, the whole rig of benchmarks, and new machines. It also builds a release
 	with clang, and runs twice, in a release and sanitized, what runs once when all is asked for.
 
 	FUZZ_SECONDS=N  time of each fuzzer ($FUZZ_SECONDS)
-	E2E_SECONDS=N   most a test of the kinds tcp and e2e may take ($E2E_SECONDS)
+	E2E_SECONDS=N   most a test of the kinds tcp, e2e and vm may take ($E2E_SECONDS)
 	LANES=N         so many of these at a time ($LANES): tests/lanes.sh
 
 	A test that is skipped has shown nothing and counts as failed. Logs are in build-logs/, those of
@@ -67,7 +72,7 @@ whole() { [[ -z $PATTERN && -z $LONG ]]; } # the run that everybody waits for
 # want_kind KIND: whether the pattern may find names of this kind, told by its beginning.
 want_kind()
 {
-	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile|machine)(:|$)'
+	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile|machine|package)(:|$)'
 	[[ $PATTERN =~ $kind ]] || return 0
 	[[ ${BASH_REMATCH[1]} == "$1" ]]
 }
@@ -113,7 +118,6 @@ judge()
 # What was built and written belongs to whom the tree belongs to, also under sudo.
 give_back()
 {
-	pages_down
 	chown -R --reference="$ROOT" "$ROOT"/build "$ROOT"/build-{clang,sanitized,tsan,found,crashes} "$LOGS"* 2>/dev/null
 }
 
@@ -345,52 +349,12 @@ static()
 	done
 }
 
-# ---- what runs in lanes: see lanes.sh ----
+# ---- what runs in lanes: see lanes.sh, and jobs.sh ----
 
 JOBS=() # NAME LOG COMMAND..., as lanes.sh takes them
 
 # job NAME COMMAND...: for the next free lane, unless it is not asked for.
 job() { ! want "$1" || JOBS+=("$1 $(log_of "$1") ${*:2}"); }
-
-# relay_up: the relay of this lane, of the build that FAIRLEAD_BUILD names. A test that broke it does
-# not break the next.
-relay_up()
-{
-	local exe log=/run/fairlead-up.log i
-	exe=$(readlink "/proc/$(cat /run/fairlead-quickstart/fairlead-dp.pid 2>/dev/null)/exe")
-	[[ ${exe% (deleted)} == "$FAIRLEAD_BUILD"/* ]] || conf/quickstart.sh --down >"$log" 2>&1
-	# Its predecessor's sockets may be busy for longer than quickstart.sh waits.
-	for i in 1 2; do
-		timeout 120 conf/quickstart.sh --detach >"$log" 2>&1 && return
-	done
-	echo "the relay does not come up:"
-	cat "$log"
-	return 1
-}
-
-# e2e_job NAME
-e2e_job()
-(
-	export FAIRLEAD_BUILD=$ROOT/build
-	relay_up && timeout -k 20 "$E2E_SECONDS" bash "tests/e2e/$1_test.sh"
-)
-
-# e2e_sanitized_job NAME: its result, and no report.
-e2e_sanitized_job()
-(
-	local rc=0 report reports=$LOGS/sanitizer-$1
-	export E2E_BUILD=$ROOT/build-sanitized FAIRLEAD_BUILD=$ROOT/build-sanitized
-	export LSAN_OPTIONS=suppressions=$ROOT/tests/lsan.supp:print_suppressions=0
-	export ASAN_OPTIONS=$ASAN_OPTIONS:log_path=$reports UBSAN_OPTIONS=$UBSAN_OPTIONS:log_path=$reports
-	relay_up && timeout -k 20 "$E2E_SECONDS" bash "tests/e2e/$1_test.sh" || rc=$?
-	for report in "$reports".*; do
-		[[ -e $report ]] || continue
-		echo "a sanitizer reports:"
-		head -n 40 "$report"
-		rc=1
-	done
-	exit $rc
-)
 
 # Whether a test of tests/e2e is to have the machine for itself, and says why in its head.
 alone() { grep -q '^# Alone: ' "tests/e2e/$1_test.sh"; }
@@ -412,24 +376,6 @@ judged_sanitized()
 		! grep -qs E2E_BUILD "tests/e2e/$1_test.sh" "tests/e2e/$1.py"
 }
 
-# Huge pages for all lanes, or one relay would take those that another has just counted.
-PAGES=/proc/sys/vm/nr_hugepages
-PAGES_BEFORE=
-pages_up()
-{
-	local size
-	size=$(awk '/^Hugepagesize:/ { print $2 }' /proc/meminfo)
-	[[ -n $size && -z $PAGES_BEFORE ]] || return 0
-	PAGES_BEFORE=$(cat $PAGES)
-	echo $((PAGES_BEFORE + LANES * 1024 * 1024 / size)) >$PAGES
-}
-
-pages_down()
-{
-	[[ -z $PAGES_BEFORE ]] || echo "$PAGES_BEFORE" >$PAGES
-	PAGES_BEFORE=
-}
-
 # lanes N TITLE: the jobs there are, so many at a time; told as they end.
 lanes()
 {
@@ -438,9 +384,9 @@ lanes()
 	((${#JOBS[@]})) || return 0
 	say "$2"
 	# A lane does not reach the registry. Who needs the packages says why they are not there.
+	[[ " ${JOBS[*]}" != *" vm:"* ]] || tests/vm/guest.sh --fetch >"$(log_of vm:fetch)" 2>&1
 	[[ " ${JOBS[*]}" != *" e2e:"* ]] || tests/e2e/node/install.sh build >"$(log_of e2e:node)" 2>&1
 	for name in "${JOBS[@]}"; do left[${name%% *}]=1; done
-	pages_up
 	dir=$(mktemp -d)
 	while read -r name rc seconds; do
 		judge "$name" "$rc" "$(log_of "$name")" "$seconds"
@@ -448,7 +394,6 @@ lanes()
 	done < <(printf '%s\n' "${JOBS[@]}" | tests/lanes.sh "$n" "$dir")
 	rm -r "$dir"
 	JOBS=()
-	pages_down
 	for name in "${!left[@]}"; do
 		failed "$name" "did not run"
 	done
@@ -519,6 +464,16 @@ alone_all()
 	conf/quickstart.sh --down >"$(log_of e2e:down)" 2>&1 </dev/null
 }
 
+# ---- PCI NICs, in a virtual machine ----
+
+vms()
+{
+	local d
+	for d in e1000e vmxnet3 virtio; do
+		job "vm:$d" "VM_LONG=$LONG" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh "$d"
+	done
+}
+
 # ---- who takes all there is of a resource, beside honest clients ----
 
 hostile()
@@ -544,6 +499,15 @@ machines()
 	done
 }
 
+packages()
+{
+	local name
+	say "packages in new machines"
+	for name in bookworm trixie; do
+		try "package:$name" tests/clean-machine.sh --package "$name"
+	done
+}
+
 main()
 {
 	local sanitize=('-Db_sanitize=address,undefined' -Db_lundef=false -Dfuzz=true
@@ -563,7 +527,7 @@ main()
 	logs_rotate
 	install_begin
 	say "builds"
-	if want_kind build || want_kind unit || want_kind tcp || want_kind e2e || want_kind hostile; then
+	if want_kind build || want_kind unit || want_kind tcp || want_kind e2e || want_kind vm || want_kind hostile; then
 		build build:gcc build gcc && GCC=1
 	fi
 	# The sanitized build has clang's opinion, of the tests as well.
@@ -591,11 +555,13 @@ main()
 	if want_kind tcp && [[ -n ${GCC:-} ]]; then tcp; fi
 	if want_kind e2e-sanitized && [[ -n ${SANITIZED:-} ]]; then e2e_sanitized; fi
 	if want_kind e2e && [[ -n ${GCC:-} ]]; then e2e; fi
+	if want_kind vm && [[ -n ${GCC:-} ]]; then vms; fi
 	lanes "$LANES" "end to end"
 	alone_all
 	unset ASAN_OPTIONS UBSAN_OPTIONS
 	if want_kind hostile && [[ -n ${GCC:-} ]]; then hostile; fi
 	if want_kind machine && [[ -n $LONG ]]; then machines; fi
+	if [[ -n $LONG || $PATTERN =~ ^\^?package ]] && want_kind package; then packages; fi
 	finish
 }
 

@@ -2,7 +2,7 @@
 #include "context_json.h"
 
 #include "../../lib/tls_name.h"
-#include "term_parse.h"
+#include "term_json.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,31 +13,6 @@ const char *const gate_error_name[GATE_ERRORS] = { "ok", "bad", "denied", "full"
 static void set(json_t *o, const char *key, json_t *value)
 {
 	json_object_set_new(o, key, value);
-}
-
-/* null: port 0, there is none. */
-static json_t *addr_json(const struct sock_addr *a)
-{
-	char buf[ADDR_STR_MAX];
-
-	return be16_get(a->port) ? json_string(sock_addr_format(a, buf, sizeof(buf))) : json_null();
-}
-
-static json_t *fingerprint_json(const struct fingerprint *fp)
-{
-	char text[FP_TEXT_MAX];
-
-	fingerprint_format(fp, text, sizeof(text));
-	return json_string(text);
-}
-
-static json_t *fingerprints_json(const struct fingerprint *fp, uint32_t n)
-{
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < n; i++)
-		json_array_append_new(list, fingerprint_json(&fp[i]));
-	return list;
 }
 
 /* Of the certificate that was shown; null: none was, yet. */
@@ -76,28 +51,13 @@ json_t *context_id_json(uint64_t id)
 	return json_string(text);
 }
 
-/* ---- terminations ---- */
+/* ---- terminations: their fields (term_json.h), and what became of them ---- */
 
 static const char *state_word(uint8_t state)
 {
 	static const char *const word[] = { "none", "idle", "opening", "unjudged", "up", "ended" };
 
 	return state < sizeof(word) / sizeof(word[0]) ? word[state] : "?";
-}
-
-static json_t *flag_json(const struct ctl_term *t, uint16_t mask, const struct term_word *list)
-{
-	return json_string(term_word(list, t->flags & mask));
-}
-
-static json_t *notify_json(uint8_t bits)
-{
-	json_t *list = json_array();
-
-	for (const struct term_word *w = term_events; w->word; w++)
-		if (bits & w->value)
-			json_array_append_new(list, json_string(w->word));
-	return list;
 }
 
 static json_t *local_json(const struct server *s, const struct context *c, uint32_t side, bool rtcp)
@@ -112,12 +72,8 @@ static void udp_members(json_t *o, const struct server *s, const struct context 
 	const struct ctl_term *t = &c->term[side].term;
 
 	set(o, "rtcp_local", local_json(s, c, side, true));
-	set(o, "rtcp_remote", addr_json(&t->remote[1]));
 	set(o, "latched", addr_json(&t->latched[0]));
 	set(o, "rtcp_latched", addr_json(&t->latched[1]));
-	set(o, "rtp", json_boolean(t->flags & TERM_RTP));
-	set(o, "rtcp_mux", json_boolean(t->flags & TERM_RTCP_MUX));
-	set(o, "ice", json_boolean(t->flags & TERM_ICE));
 	if (t->flags & TERM_ICE) {
 		set(o, "ice_ufrag", json_string(t->ufrag));
 		set(o, "ice_pwd", json_string(t->pwd));
@@ -126,7 +82,6 @@ static void udp_members(json_t *o, const struct server *s, const struct context 
 
 static void stream_members(json_t *o, const struct context_term *x)
 {
-	set(o, "tcp_role", flag_json(&x->term, TERM_CONNECT, term_tcp_role));
 	set(o, "begun", json_boolean(x->term.attempt));
 	set(o, "peer", addr_json(&x->peer));
 	set(o, "why",
@@ -137,19 +92,9 @@ static void stream_members(json_t *o, const struct context_term *x)
 static void tls_members(json_t *o, const struct server *s, const struct context *c, uint32_t side)
 {
 	const struct context_term *x = &c->term[side];
-	const struct ctl_term *t = &x->term;
 	struct fingerprint own[CTL_FINGERPRINTS_MAX];
 	const uint32_t n_own = gate_fingerprints(s->gateway, c, side, own, CTL_FINGERPRINTS_MAX);
 
-	set(o, "tls_role", flag_json(t, TERM_TLS_CLIENT, term_tls_role));
-	set(o, "tls_domain",
-	    t->domain < s->conf->n_domain ? json_string(s->conf->domain[t->domain].name)
-					  : json_null());
-	set(o, "fingerprints",
-	    fingerprints_json(t->fingerprint, t->n_fingerprint <= CTL_FINGERPRINTS_MAX
-						  ? t->n_fingerprint
-						  : CTL_FINGERPRINTS_MAX));
-	set(o, "host", json_string(t->host));
 	set(o, "own_fingerprints", fingerprints_json(own, n_own));
 	set(o, "peer_fingerprint", shown_json(x->sha256));
 	set(o, "tls", tls_json(x->tls_version, x->tls_suite));
@@ -158,32 +103,22 @@ static void tls_members(json_t *o, const struct server *s, const struct context 
 static json_t *term_json(const struct server *s, const struct context *c, uint32_t side)
 {
 	const struct context_term *x = &c->term[side];
-	const struct ctl_term *t = &x->term;
+	struct term_spec w;
 	json_t *o;
 
-	if (t->transport == TERM_NONE)
+	term_spec(s->gateway, c, side, &w);
+	if (w.term.transport == TERM_NONE)
 		return json_null();
 	o = json_object();
-	set(o, "transport", json_string(term_word(term_transports, t->transport)));
-	set(o, "realm",
-	    json_string(x->realm < s->conf->n_realm ? s->conf->realm[x->realm].name : "?"));
-	set(o, "tag", rpc_text(x->tag));
+	term_json_write(s->conf, &w, o);
 	set(o, "state", json_string(state_word(x->state)));
 	set(o, "state_s", integer(server_now(s) > x->since ? server_now(s) - x->since : 0));
 	set(o, "local", local_json(s, c, side, false));
-	set(o, "remote", addr_json(&t->remote[0]));
-	set(o, "latch", flag_json(t, TERM_LATCH | TERM_LATCH_ADDR, term_latch));
-	set(o, "gate", flag_json(t, TERM_IN | TERM_OUT, term_gate));
-	set(o, "dscp", t->dscp == CTL_DSCP_KEEP ? json_null() : integer(t->dscp));
-	set(o, "rate", integer(t->rate));
-	set(o, "burst", integer(t->burst));
-	set(o, "inactivity", integer(t->inactivity));
-	set(o, "notify", notify_json(x->notify));
-	if (t->transport == TERM_UDP)
+	if (w.term.transport == TERM_UDP)
 		udp_members(o, s, c, side);
 	else
 		stream_members(o, x);
-	if (t->transport == TERM_TLS)
+	if (w.term.transport == TERM_TLS)
 		tls_members(o, s, c, side);
 	return o;
 }

@@ -3,7 +3,7 @@
 
 #include "context_json.h"
 #include "param.h"
-#include "term_parse.h"
+#include "term_json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,7 +113,7 @@ static size_t param_terms(const struct server *s, const json_t *params, struct t
 			rpc_fail(err, RPC_BAD_PARAMS, "\"terminations[%zu]\" must be an object", i);
 			return 0;
 		}
-		if (!term_parse(s->conf, o, no_others, true, where, &w[i], err))
+		if (!term_json_read(s->conf, o, no_others, true, where, &w[i], err))
 			return 0;
 	}
 	return n;
@@ -155,7 +155,7 @@ static json_t *modify_term(const struct server *s, struct context *c, const json
 	if (!param_side(params, "side", &side, err))
 		return NULL;
 	term_spec(s->gateway, c, side, &w);
-	if (!term_parse(s->conf, params, but, w.term.transport == TERM_NONE, "", &w, err))
+	if (!term_json_read(s->conf, params, but, w.term.transport == TERM_NONE, "", &w, err))
 		return NULL;
 	return gate_set(s->gateway, c, side, &w, &f) ? context_json(s, c) : refused(&f, err);
 }

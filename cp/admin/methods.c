@@ -184,10 +184,26 @@ COUNTERS(drops)
 COUNTERS(accounting)
 COUNTERS(tcp)
 
+/* What the driver of one port counts. */
+static json_t *xstats(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	static const char *const names[] = { "port", NULL };
+	const struct server *s = ctx;
+	uint32_t port = CTL_PORTS_MAX;
+
+	if (!param_only(params, names, err) ||
+	    !param_uint(params, "port", 0, s->conf->n_port - 1u, &port, err))
+		return NULL;
+	if (port == CTL_PORTS_MAX)
+		return rpc_fail(err, RPC_BAD_PARAMS, "\"port\" must be given");
+	return stats_json_xstats(s->link, port);
+}
+
 const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "status", .call = status },
 	{ "workers", .call = workers },
 	{ "ports", .call = ports },
+	{ "xstats", .call = xstats },
 	{ "sessions", .call = sessions },
 	{ "drops", .call = drops },
 	{ "accounting", .call = accounting },

@@ -279,6 +279,23 @@ static void write_traffic(struct evbuffer *out, const struct dplink *l, char nam
 	}
 }
 
+/* What drivers count. Which of it are gauges they do not tell. */
+static void write_xstats(struct evbuffer *out, const struct dplink *l, char name[][LABEL_MAX],
+			 uint32_t n)
+{
+	char stat[2 * CTL_XSTAT_NAME];
+	struct ctl_xstats x;
+
+	family(out, "port_driver", "untyped", "what the port's driver counts, by its own names");
+	for (uint32_t p = 0; p < n; p++) {
+		stats_xstats(l, p, &x);
+		for (uint32_t i = 0; i < x.n; i++)
+			evbuffer_add_printf(
+			    out, "fairlead_port_driver{port=\"%s\",stat=\"%s\"} %" PRIu64 "\n",
+			    name[p], label(x.stat[i].name, stat, sizeof(stat)), x.stat[i].value);
+	}
+}
+
 static void write_ports(struct evbuffer *out, const struct dplink *l)
 {
 	const uint32_t n = dplink_n_ports(l);
@@ -296,6 +313,9 @@ static void write_ports(struct evbuffer *out, const struct dplink *l)
 		  offsetof(struct ctl_port_info, rx_errors) },
 		{ "port_tx_errors_total", "packets the device failed to send",
 		  offsetof(struct ctl_port_info, tx_errors) },
+		{ "port_address_conflicts_total",
+		  "claims of others on the link for addresses of the port",
+		  offsetof(struct ctl_port_info, conflicts) },
 	};
 
 	for (uint32_t p = 0; p < n; p++) {
@@ -318,6 +338,7 @@ static void write_ports(struct evbuffer *out, const struct dplink *l)
 		}
 	}
 	write_traffic(out, l, name, n);
+	write_xstats(out, l, name, n);
 }
 
 /* ---- TLS ---- */

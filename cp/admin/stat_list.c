@@ -34,6 +34,7 @@ void stat_each(const struct server *s, stat_fn *fn, void *ctx)
 	const struct dplink_stats *link = dplink_stats(s->link);
 	const struct gate_stats *gate = s->gateway ? gate_stats(s->gateway) : NULL;
 	const struct ng_stats *ng = s->ng ? ng_stats(s->ng) : NULL;
+	const struct memory_use ours = memory_use(), theirs = stats_memory(s->link);
 	struct stat_line line[] = {
 #define BY(values, size, first, names, label, kind, metric, json, help) \
 	{ STAT_##kind, metric, json, help, values, first, size, label, names, NULL },

@@ -68,6 +68,8 @@ static void terminate(struct ctl_port_info *p)
 	p->driver[sizeof(p->driver) - 1] = '\0';
 	p->steering[sizeof(p->steering) - 1] = '\0';
 	p->offloads[sizeof(p->offloads) - 1] = '\0';
+	p->bursts[sizeof(p->bursts) - 1] = '\0';
+	p->members[sizeof(p->members) - 1] = '\0';
 }
 
 bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info *out)
@@ -85,6 +87,29 @@ bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info
 			terminate(out);
 			return true;
 		}
+	}
+	memset(out, 0, sizeof(*out));
+	return false;
+}
+
+bool stats_xstats(const struct dplink *l, uint32_t port, struct ctl_xstats *out)
+{
+	const struct ctl_xstats *x = dplink_xstats(l, port);
+
+	for (int i = 0; x && i < SEQ_TRIES; i++) {
+		uint32_t seq = atomic_load_explicit(&x->seq, memory_order_acquire);
+
+		if (seq & 1)
+			continue;
+		memcpy(out, x, sizeof(*out));
+		atomic_thread_fence(memory_order_acquire);
+		if (atomic_load_explicit(&x->seq, memory_order_relaxed) != seq)
+			continue;
+		if (out->n > CTL_XSTATS_MAX)
+			out->n = CTL_XSTATS_MAX;
+		for (uint32_t k = 0; k < out->n; k++)
+			out->stat[k].name[CTL_XSTAT_NAME - 1] = '\0';
+		return true;
 	}
 	memset(out, 0, sizeof(*out));
 	return false;
@@ -125,6 +150,21 @@ uint64_t stats_bugs_total(const struct dplink *l)
 
 	stats_bugs(l, &b);
 	return b.total;
+}
+
+struct memory_use stats_memory(const struct dplink *l)
+{
+	const struct region *r = dplink_region(l);
+	const struct ctl_memory *m = r ? &r->memory : NULL;
+
+	if (!m)
+		return (struct memory_use){ 0 };
+	return (struct memory_use){
+		.allocated = atomic_load_explicit(&m->allocated, memory_order_relaxed),
+		.active = atomic_load_explicit(&m->active, memory_order_relaxed),
+		.resident = atomic_load_explicit(&m->resident, memory_order_relaxed),
+		.retained = atomic_load_explicit(&m->retained, memory_order_relaxed),
+	};
 }
 
 _Static_assert(CNT_TCP_TIME_WAIT - CNT_TCP_CLOSED == TCP_TIME_WAIT, "gauges in order of states");

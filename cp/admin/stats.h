@@ -7,6 +7,7 @@
  * by one while the workers go on: sums are exact only once traffic rests.
  */
 #include "../dplink.h"
+#include "../../lib/memory.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -52,6 +53,12 @@ bool stats_port(const struct dplink *l, uint32_t worker, uint32_t port, struct s
 bool stats_port_info(const struct dplink *l, uint32_t port, struct ctl_port_info *out);
 
 /*
+ * Copies what a port's driver counts, names terminated and out->n never more than there is room
+ * for. False, and zeroes, as above.
+ */
+bool stats_xstats(const struct dplink *l, uint32_t port, struct ctl_xstats *out);
+
+/*
  * Copies what is known of a certificate (index in the configuration), strings terminated. False if
  * none is in force, and with zeroes if it could not be read whole.
  */
@@ -63,6 +70,9 @@ bool stats_cert(const struct dplink *l, uint32_t cert, struct ctl_cert_info *out
  */
 bool stats_bugs(const struct dplink *l, struct ctl_bugs *out);
 uint64_t stats_bugs_total(const struct dplink *l);
+
+/* Memory of the dataplane's allocator, a second old at most; zeroes without a dataplane. */
+struct memory_use stats_memory(const struct dplink *l);
 
 /* Connections in a state. */
 uint64_t stats_tcp_state(const struct stats_counters *c, enum tcp_state s);
@@ -89,6 +99,7 @@ json_t *stats_json_time(void);
 /* Results of the methods of the same names. New references; NULL when out of memory. */
 json_t *stats_json_workers(const struct dplink *l);
 json_t *stats_json_ports(const struct dplink *l);
+json_t *stats_json_xstats(const struct dplink *l, uint32_t port);
 json_t *stats_json_drops(const struct dplink *l);
 json_t *stats_json_accounting(const struct dplink *l);
 json_t *stats_json_tcp(const struct dplink *l);

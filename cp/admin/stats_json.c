@@ -117,13 +117,17 @@ static json_t *port_info_json(const struct dplink *l, uint32_t port)
 	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p.mac[0], p.mac[1], p.mac[2],
 		 p.mac[3], p.mac[4], p.mac[5]);
 	return json_pack(
-	    "{s:o, s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:I, s:I, s:I, s:I}", "name",
-	    rpc_text(p.name), "driver", rpc_text(p.driver), "link_up", p.link_up != 0, "speed_mbps",
-	    (json_int_t)p.speed_mbps, "mtu", (json_int_t)p.mtu, "vlan", (json_int_t)p.vlan,
-	    "rx_queues", (json_int_t)p.rx_queues, "tx_queues", (json_int_t)p.tx_queues, "mac", mac,
-	    "steering", rpc_text(p.steering), "offloads", rpc_text(p.offloads), "rx_missed",
-	    (json_int_t)p.rx_missed, "rx_nombuf", (json_int_t)p.rx_nombuf, "rx_errors",
-	    (json_int_t)p.rx_errors, "tx_errors", (json_int_t)p.tx_errors);
+	    "{s:o, s:o, s:b, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, "
+	    "s:I, s:I, s:I, s:I, s:I}",
+	    "name", rpc_text(p.name), "driver", rpc_text(p.driver), "link_up", p.link_up != 0,
+	    "speed_mbps", (json_int_t)p.speed_mbps, "mtu", (json_int_t)p.mtu, "vlan",
+	    (json_int_t)p.vlan, "device_of", p.shares ? integer(p.shares - 1u) : json_null(),
+	    "rx_queues", (json_int_t)p.rx_queues, "tx_queues", (json_int_t)p.tx_queues, "rx_desc",
+	    (json_int_t)p.rx_desc, "tx_desc", (json_int_t)p.tx_desc, "mac", mac, "steering",
+	    rpc_text(p.steering), "offloads", rpc_text(p.offloads), "bursts", rpc_text(p.bursts),
+	    "members", rpc_text(p.members), "rx_missed", (json_int_t)p.rx_missed, "rx_nombuf",
+	    (json_int_t)p.rx_nombuf, "rx_errors", (json_int_t)p.rx_errors, "tx_errors",
+	    (json_int_t)p.tx_errors, "address_conflicts", (json_int_t)p.conflicts);
 }
 
 json_t *stats_json_ports(const struct dplink *l)
@@ -136,6 +140,20 @@ json_t *stats_json_ports(const struct dplink *l)
 						      port_traffic_json(l, p)));
 	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "time_us",
 			 stats_json_time(), "ports", list);
+}
+
+json_t *stats_json_xstats(const struct dplink *l, uint32_t port)
+{
+	json_t *list = json_array();
+	struct ctl_xstats x;
+
+	stats_xstats(l, port, &x);
+	for (uint32_t i = 0; i < x.n; i++)
+		json_array_append_new(list,
+				      json_pack("{s:o, s:o}", "name", rpc_text(x.stat[i].name),
+						"value", integer(x.stat[i].value)));
+	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(l), "xstats", list, "total",
+			 integer(x.total));
 }
 
 json_t *stats_json_drops(const struct dplink *l)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tls.h"
 
-#include "../auth/psk.h"
+#include "../auth/psk_store.h"
 #include "../tls/agent.h"
 #include "param.h"
 #include "stat_list.h"

@@ -171,7 +171,7 @@ static bool claim_algorithm(const struct auth *a, struct claim *cl, enum nonce_s
 		return true;
 	if (!one->val || !all->val || one->len < 4)
 		return false;
-	cl->alg = (enum stun_pwalg)(one->val[0] << 8 | one->val[1]);
+	cl->alg = (enum stun_pwalg)be16_read(one->val);
 	if ((one->val[2] | one->val[3]) != 0)
 		return false; /* parameters: neither algorithm has any */
 	if (nonce == NONCE_FOREIGN)

@@ -63,16 +63,36 @@ bool secret_file_write(const char *path, const void *buf, size_t len)
 	return ok && rename(tmp, path) == 0;
 }
 
+/* The directory path lies in. False: none is named. */
+static bool dir_of(const char *path, char dir[PATH_MAX])
+{
+	char *slash;
+
+	if (snprintf(dir, PATH_MAX, "%s", path) >= PATH_MAX)
+		return false;
+	slash = strrchr(dir, '/');
+	if (!slash || slash == dir)
+		return false;
+	*slash = 0;
+	return true;
+}
+
 void secret_file_make_dir(const char *path)
 {
 	char dir[PATH_MAX];
-	char *slash;
 
-	if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir))
+	if (dir_of(path, dir))
+		mkdir(dir, 0750);
+}
+
+void secret_file_give(int fd, const char *path)
+{
+	char dir[PATH_MAX];
+	struct stat st;
+
+	if (geteuid() != 0 || !dir_of(path, dir) || stat(dir, &st) < 0 || st.st_uid == 0 ||
+	    (st.st_mode & 022))
 		return;
-	slash = strrchr(dir, '/');
-	if (!slash || slash == dir)
-		return;
-	*slash = 0;
-	mkdir(dir, 0750);
+	/* Where that fails, the control process says that it cannot open the file. */
+	(void)!fchown(fd, st.st_uid, st.st_gid);
 }

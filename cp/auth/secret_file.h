@@ -20,6 +20,12 @@ size_t secret_file_load(const char *path, void *buf, size_t min, size_t max, cha
 /* Writes it, by way of a new file beside it. On failure false and errno. */
 bool secret_file_write(const char *path, const void *buf, size_t len);
 
+/*
+ * A file that root has made in another user's directory becomes that user's: the control process
+ * runs as this user, and the command line as root. Not in one that others may write to.
+ */
+void secret_file_give(int fd, const char *path);
+
 /* Makes the directory path lies in (mode 0750), its last component only. Fails silently. */
 void secret_file_make_dir(const char *path);
 

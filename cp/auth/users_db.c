@@ -149,8 +149,10 @@ bool users_db_open(struct users_db *d, const char *path)
 	 */
 	secret_file_make_dir(d->path);
 	fd = open(d->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd >= 0)
+	if (fd >= 0) {
+		secret_file_give(fd, d->path);
 		close(fd);
+	}
 	rc = sqlite3_open_v2(d->path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(d->db, OPEN_WAIT_MS);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "answers.h"
+#include "../../lib/seq.h"
 
 #include <stdlib.h>
 
@@ -51,7 +52,7 @@ bool answers_take(struct answers *l, uint32_t worker, const struct evt_context_s
 	while (low != high) {
 		uint32_t mid = low + (high - low) / 2;
 
-		if ((int32_t)(at(l, mid)->seq - e->hdr.seq) < 0)
+		if (seq_lt(at(l, mid)->seq, e->hdr.seq))
 			low = mid + 1;
 		else
 			high = mid;

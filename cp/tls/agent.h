@@ -5,8 +5,8 @@
 /*
  * What the control process does for TLS: it gives the dataplane the keys of session tickets, at
  * each attach and whenever the epoch changes, and passes on the order to read certificates again.
- * Time is passed in. It has nothing to do where neither
- * listeners nor terminations have TLS (config_has_tls()).
+ * Time is passed in. It has nothing to do where neither listeners nor terminations have TLS
+ * (config_has_tls()).
  */
 #include "../dpsock.h"
 

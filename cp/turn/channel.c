@@ -13,7 +13,7 @@ static int channel_read(struct server *s, const struct request *r, uint16_t *num
 
 	if (v->len != 4 || r->m->n_xor_peer == 0)
 		return 400;
-	*number = (uint16_t)(v->val[0] << 8 | v->val[1]);
+	*number = be16_read(v->val);
 	if (*number < CHANNEL_MIN ||
 	    *number > (s->conf->turn.rfc5766_channels ? CHANNEL_MAX_RFC5766 : CHANNEL_MAX))
 		return 400;

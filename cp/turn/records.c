@@ -7,6 +7,7 @@
  * as well.
  */
 #include "turn.h"
+#include "../../lib/seq.h"
 
 /* Promises made by commands up to number `until`. */
 static struct records_promise *promises(struct server *s, uint32_t worker)
@@ -14,7 +15,7 @@ static struct records_promise *promises(struct server *s, uint32_t worker)
 	const uint32_t taken = dplink_progress(s->link, worker).taken;
 	struct records_promise *p = s->promise[worker];
 
-	for (int i = 0; i < 2 && (int32_t)(taken - p[0].until) >= 0; i++) {
+	for (int i = 0; i < 2 && seq_ge(taken, p[0].until); i++) {
 		p[0] = p[1];
 		p[1].n = 0;
 	}

@@ -98,7 +98,7 @@ uint16_t request_challenge_len(struct server *s)
 }
 
 /*
- * Whether a challenge is an answer to r: over UDP it may go to somebody who never asked, and is
+ * Whether a challenge is an answer to r: over UDP it may go to a host that never asked, and is
  * three times as long at most (RFC 8656 21.1). What is signed names the realm and is long enough.
  */
 static bool request_weighs(const struct server *s, const struct request *r)

@@ -242,7 +242,7 @@ static bool ports_free(struct worker *w, const struct cmd_context_set *c, bool p
 	return true;
 }
 
-/* Whoever else has one of its ports goes: it may, see port_free(). */
+/* Another owner of one of its ports goes: it may, see port_free(). */
 static void ports_pass(struct worker *w, const struct cmd_context_set *c)
 {
 	uint32_t side, i;

@@ -2,6 +2,7 @@
 /* A datagram to the port of a component, the general way: it does all that may have to be done. */
 #include "gateway.h"
 #include "media.h"
+#include "../clock.h"
 #include "../relay/emit.h"
 #include "../../lib/stun.h"
 
@@ -46,7 +47,7 @@ static void stun_answer(struct worker *w, const struct pkt *p, const uint8_t *re
 	udp_send(w, m, &local, &from, 0);
 }
 
-/* Somebody showed that it knows the password. */
+/* The sender has shown that it knows the password. */
 static void stun_checked(struct worker *w, const struct media_in *in, const struct sock_addr *from,
 			 bool nominated)
 {
@@ -102,7 +103,7 @@ static void media_stun(struct worker *w, const struct media_in *in)
 /* Of RTCP's first packet, less one (RFC 3550 6.4.1). */
 static uint32_t rtcp_words(const uint8_t *msg)
 {
-	return (uint32_t)(msg[2] << 8 | msg[3]);
+	return be16_read(msg + 2);
 }
 
 /* Version 2 and a whole header; of RTCP, a first packet that ends within (RFC 3550 5.1, A.2). */
@@ -201,8 +202,7 @@ static enum drop component_source(struct worker *w, const struct media_in *in)
 	const bool same =
 	    ip_eq(&in->line->from, &from.ip) && be16_eq(in->line->from_port, from.port);
 
-	if (component->state == COMPONENT_LEARNING &&
-	    (int32_t)((uint32_t)w->now_ms - component->lock_ms) >= 0) {
+	if (component->state == COMPONENT_LEARNING && clock_reached(w, component->lock_ms)) {
 		component->state = COMPONENT_FIXED;
 		media_make(w, in->slot);
 	}

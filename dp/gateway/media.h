@@ -50,8 +50,8 @@ _Static_assert(sizeof(struct media_path) == RELAYED_LINE, "one cache line");
 
 enum media_component_state {
 	COMPONENT_FIXED,    /* its remote is who it is, or is not known */
-	COMPONENT_OPEN,	    /* whoever sends first will be its remote */
-	COMPONENT_LEARNING, /* somebody has; another may still take its place */
+	COMPONENT_OPEN,	    /* the first sender will be its remote */
+	COMPONENT_LEARNING, /* one has sent; another may still take its place */
 };
 
 /* How the remote of a component is known; who it is stands in the line. */
@@ -102,7 +102,7 @@ static inline struct media_path *media_lines(const struct worker *w, uint32_t sl
 static inline uint16_t media_sum(const struct sock_addr *in, const struct sock_addr *from,
 				 const struct sock_addr *out, const struct sock_addr *remote)
 {
-	return csum_fold(path_csum(out, remote) + (uint16_t)~csum_fold(path_csum(in, from)));
+	return csum_fold(path_csum(out, remote) + csum_neg(csum_fold(path_csum(in, from))));
 }
 
 /* Makes the lines of a context anew: after each change of it (media_set.c). */

@@ -2,6 +2,7 @@
 /* What contexts of UDP are: from commands, from what was learnt, and as time goes by. */
 #include "gateway.h"
 #include "media.h"
+#include "../clock.h"
 
 /* ---- lines ---- */
 
@@ -346,8 +347,8 @@ void media_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SI
 static bool component_tick(struct worker *w, uint32_t slot, uint32_t i)
 {
 	struct media_component *component = &w->gateway->media[slot].component[i];
-	const bool lock = component->state == COMPONENT_LEARNING &&
-			  (int32_t)((uint32_t)w->now_ms - component->lock_ms) >= 0;
+	const bool lock =
+	    component->state == COMPONENT_LEARNING && clock_reached(w, component->lock_ms);
 
 	if (lock)
 		component->state = COMPONENT_FIXED;

@@ -29,7 +29,7 @@ static void term_expect(const struct ctl_term *t, struct tls_expect *e)
 	memcpy(e->name, t->host, sizeof(t->host));
 }
 
-/* Whether whoever connects is the remote as far as is known. */
+/* Whether any source may be the remote. */
 static bool term_is_open(const struct ctl_term *t)
 {
 	return (t->flags & (TERM_LATCH | TERM_LATCH_ADDR)) == TERM_LATCH;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "announce.h"
 #include "neigh.h"
 #include "ip.h"
 #include "net.h"
@@ -72,24 +73,42 @@ static void arp_send(struct worker *w, const struct port *p, const uint8_t *dst,
 	tx_frame(w, p->idx, m);
 }
 
-void arp_request(struct worker *w, uint16_t port, const struct ip_addr *ip,
-		 const struct rte_ether_addr *mac)
+/* Who has tpa, asks spa; of everybody, or of mac. */
+static void arp_ask(struct worker *w, const struct port *p, struct be32 spa, struct be32 tpa,
+		    const struct rte_ether_addr *mac)
 {
 	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	const struct port *p = &w->dp->port[port];
-	const struct ip_addr *own = port_addr_for(p, ip);
 	struct arp a = { .hw = be16_make(ARP_ETHERNET),
 			 .proto = be16_make(RTE_ETHER_TYPE_IPV4),
 			 .hw_len = 6,
 			 .proto_len = 4,
 			 .op = be16_make(ARP_REQUEST),
-			 .tpa = ip_to_v4(ip) };
+			 .spa = spa,
+			 .tpa = tpa };
 
-	if (!own)
-		return;
 	memcpy(a.sha, p->mac.addr_bytes, 6);
-	a.spa = ip_to_v4(own);
 	arp_send(w, p, mac ? mac->addr_bytes : broadcast, &a);
+}
+
+void arp_request(struct worker *w, uint16_t port, const struct ip_addr *ip,
+		 const struct rte_ether_addr *mac)
+{
+	const struct port *p = &w->dp->port[port];
+	const struct ip_addr *own = port_addr_for(p, ip);
+
+	if (own)
+		arp_ask(w, p, ip_to_v4(own), ip_to_v4(ip), mac);
+}
+
+/* RFC 5227 2.1.1: 0.0.0.0 asks, so that nobody learns an address that may be another's. */
+void arp_probe(struct worker *w, uint16_t port, const struct ip_addr *own)
+{
+	arp_ask(w, &w->dp->port[port], be32_make(0), ip_to_v4(own), NULL);
+}
+
+void arp_announce(struct worker *w, uint16_t port, const struct ip_addr *own)
+{
+	arp_ask(w, &w->dp->port[port], ip_to_v4(own), ip_to_v4(own), NULL);
 }
 
 static void arp_answer(struct worker *w, const struct port *p, const struct arp *q)
@@ -131,8 +150,10 @@ void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_l
 	memcpy(&a, rte_pktmbuf_mtod_offset(m, void *, l2_len), sizeof(a));
 	from = ip_from_v4(a.spa);
 	to = ip_from_v4(a.tpa);
-	/* Somebody who claims an address of ours is not believed. */
+	/* A host that claims an address of ours is not believed. */
 	if (!arp_valid(&a) || dplane_local(w->dp, &from)) {
+		if (arp_valid(&a))
+			announce_claimed(w, port, &from, a.sha);
 		pkt_drop(w, m, DROP_ARP_BAD);
 		return;
 	}

@@ -92,8 +92,7 @@ void pkt_udp_csum_finish(struct pkt *p)
 	uint16_t done;
 
 	memset(sum, 0, 2);
-	done = (uint16_t)~csum_fold(csum_mbuf(s, p->m, off, p->l4_len));
-	done = done ? done : 0xffff;
+	done = csum_udp(csum_mbuf(s, p->m, off, p->l4_len));
 	memcpy(sum, &done, 2);
 	p->m->ol_flags &= ~RTE_MBUF_F_RX_L4_CKSUM_MASK;
 	p->m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;

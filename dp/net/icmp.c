@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "announce.h"
 #include "ip.h"
 #include "neigh.h"
 #include "net.h"
@@ -21,6 +22,7 @@ enum {
 	ICMP6_PARAMETER = 4,
 	ICMP6_ECHO = 128,
 	ICMP6_ECHO_REPLY = 129,
+	ICMP6_MLD_QUERY = 130,
 	ICMP6_ND_FIRST = 133,
 	ICMP6_ND_LAST = 137,
 	QUOTE4_MAX = 576 - IPV4_HDR - ICMP_HDR,	 /* RFC 1812 4.3.2.3 */
@@ -38,7 +40,7 @@ static void icmp_checksum(uint8_t *icmp, const struct rte_mbuf *m, uint32_t off,
 	uint16_t csum;
 
 	memset(icmp + 2, 0, 2);
-	csum = (uint16_t)~csum_fold(csum_mbuf(s, m, off, len));
+	csum = csum_field(csum_mbuf(s, m, off, len));
 	memcpy(icmp + 2, &csum, 2);
 }
 
@@ -100,7 +102,7 @@ static bool quote6_header(struct rd *c, struct icmp_report *r)
 		r->proto = frag[0];
 	}
 	/* An IPv4 address in IPv6's clothes is not what it would be taken for. */
-	return (h[4] << 8 | h[5]) >= UDP_HDR && !ip_is_v4(&r->peer.ip);
+	return be16_read(h + 4) >= UDP_HDR && !ip_is_v4(&r->peer.ip);
 }
 
 static bool quote4_header(struct rd *c, struct icmp_report *r)
@@ -116,7 +118,7 @@ static bool quote4_header(struct rd *c, struct icmp_report *r)
 	r->relayed.ip = ip_from_v4(a);
 	memcpy(a.b, h + 16, 4);
 	r->peer.ip = ip_from_v4(a);
-	return rd_take(c, len - IPV4_HDR) && (uint32_t)(h[2] << 8 | h[3]) >= len + UDP_HDR;
+	return rd_take(c, len - IPV4_HDR) && be16_read(h + 2) >= len + UDP_HDR;
 }
 
 /* Source and destination of a quoted packet; false if the quotation does not tell. */
@@ -132,7 +134,7 @@ static bool quote_parse(const uint8_t *q, uint32_t len, bool v6, struct icmp_rep
 		return false;
 	memcpy(r->relayed.port.b, l4, 2);
 	memcpy(r->peer.port.b, l4 + 2, 2);
-	r->seq = (uint32_t)l4[4] << 24 | l4[5] << 16 | l4[6] << 8 | l4[7];
+	r->seq = be32_read(l4 + 4);
 	return true;
 }
 
@@ -159,9 +161,9 @@ static bool icmp_report(struct worker *w, struct pkt *p, const uint8_t *icmp, st
 		return false;
 	}
 	if (p->v6 && r->type == ICMP6_TOO_BIG)
-		r->data = (uint32_t)icmp[4] << 24 | icmp[5] << 16 | icmp[6] << 8 | icmp[7];
+		r->data = be32_read(icmp + 4);
 	else if (!p->v6 && r->type == ICMP4_UNREACHABLE && r->code == ICMP4_CODE_NEEDS_FRAG)
-		r->data = (uint32_t)(icmp[6] << 8 | icmp[7]);
+		r->data = be16_read(icmp + 6);
 	r->unreachable = r->type == (p->v6 ? ICMP6_UNREACHABLE : ICMP4_UNREACHABLE);
 	return true;
 }
@@ -176,6 +178,8 @@ bool icmp_input(struct worker *w, struct pkt *p, bool copy, struct icmp_report *
 		pkt_drop(w, p->m, DROP_ICMP_BAD);
 	else if (p->v6 && icmp[0] >= ICMP6_ND_FIRST && icmp[0] <= ICMP6_ND_LAST)
 		nd_input(w, p, !copy);
+	else if (p->v6 && icmp[0] == ICMP6_MLD_QUERY)
+		mld_query(w, p);
 	else if (!p->local)
 		pkt_drop(w, p->m, DROP_IP_DST);
 	else if (icmp[0] == (p->v6 ? ICMP6_ECHO : ICMP4_ECHO) && icmp[1] == 0)

@@ -72,11 +72,15 @@ struct route {
 	uint16_t port;
 	struct ip_addr via; /* on a port's link */
 	bool broadcast;	    /* of that subnet: no host */
+	bool failed;	    /* its gateway does not answer */
 };
 
-/* Takes the way by a port if it is longer than the one there is. */
-static void route_by(const struct dplane *dp, uint16_t port, const struct ip_addr *dst,
-		     struct route *r)
+/*
+ * Takes the way by a port if it is longer than the one there is, or as long and that one's gateway
+ * does not answer. t may be NULL: all answer.
+ */
+static void route_by(const struct dplane *dp, struct neigh_table *t, uint16_t port,
+		     const struct ip_addr *dst, struct route *r)
 {
 	const struct config_port *c = dp->port[port].conf;
 	uint16_t i;
@@ -84,26 +88,64 @@ static void route_by(const struct dplane *dp, uint16_t port, const struct ip_add
 	for (i = 0; i < c->n_addr; i++)
 		if (c->addr[i].len > r->len && ip_in_prefix(dst, &c->addr[i]))
 			*r = (struct route){ c->addr[i].len, port, *dst,
-					     ip_is_broadcast(dst, &c->addr[i]) };
-	for (i = 0; i < c->n_route; i++)
-		if (c->route[i].to.len > r->len && ip_in_prefix(dst, &c->route[i].to))
-			*r = (struct route){ c->route[i].to.len, port, c->route[i].via, false };
+					     ip_is_broadcast(dst, &c->addr[i]), false };
+	for (i = 0; i < c->n_route; i++) {
+		const struct config_route *way = &c->route[i];
+		bool failed;
+
+		if (way->to.len < r->len || (way->to.len == r->len && !r->failed) ||
+		    !ip_in_prefix(dst, &way->to))
+			continue;
+		failed = neigh_has_failed(t, port, &way->via);
+		if (way->to.len > r->len || !failed)
+			*r = (struct route){ way->to.len, port, way->via, false, failed };
+	}
 }
 
-bool ip_route(const struct dplane *dp, const struct ip_addr *src, const struct ip_addr *dst,
-	      uint16_t *port, struct ip_addr *via)
+/* The longest of all ports with a link; of those without one, if there is no other. */
+static void route_by_any(const struct dplane *dp, struct neigh_table *t, const struct ip_addr *dst,
+			 struct route *r)
+{
+	uint16_t i;
+
+	for (i = 0; i < dp->n_ports; i++)
+		if (!port_is_down(&dp->port[i]))
+			route_by(dp, t, i, dst, r);
+	for (i = 0; r->len < 0 && i < dp->n_ports; i++)
+		route_by(dp, t, i, dst, r);
+}
+
+/*
+ * The port of the source has no link: another that names the destination is the way. A default
+ * gateway names nothing, and packets of one network would leave by any other.
+ */
+static void route_around(const struct dplane *dp, struct neigh_table *t, const struct ip_addr *dst,
+			 struct route *r)
+{
+	struct route other = { .len = ip_is_v4(dst) ? 128 - 32 : 0 };
+	uint16_t i;
+
+	for (i = 0; i < dp->n_ports; i++)
+		if (!port_is_down(&dp->port[i]))
+			route_by(dp, t, i, dst, &other);
+	if (other.len > (ip_is_v4(dst) ? 128 - 32 : 0))
+		*r = other;
+}
+
+bool ip_route(const struct dplane *dp, struct neigh_table *t, const struct ip_addr *src,
+	      const struct ip_addr *dst, uint16_t *port, struct ip_addr *via)
 {
 	const struct local_addr *own = src ? dplane_local(dp, src) : NULL;
 	struct route r = { .len = -1 };
-	uint16_t i;
 
 	if (ip_is_no_host(dst))
 		return false;
 	if (own)
-		route_by(dp, own->port, dst, &r);
+		route_by(dp, t, own->port, dst, &r);
 	if (r.len < 0)
-		for (i = 0; i < dp->n_ports; i++)
-			route_by(dp, i, dst, &r);
+		route_by_any(dp, t, dst, &r);
+	else if (unlikely(port_is_down(&dp->port[own->port])))
+		route_around(dp, t, dst, &r);
 	*port = r.port;
 	*via = r.via;
 	return r.len >= 0 && !r.broadcast;
@@ -147,9 +189,8 @@ enum drop udp_write(struct worker *w, struct rte_mbuf *m, const struct sock_addr
 	memcpy(p + 2, dst->port.b, 2);
 	memcpy(p + 4, be16_make(len).b, 2);
 	memset(p + 6, 0, 2);
-	csum = (uint16_t)~csum_fold(
+	csum = csum_udp(
 	    csum_mbuf(csum_pseudo(0, &src->ip, &dst->ip, IP_PROTO_UDP, len), m, l3_len, len));
-	csum = csum ? csum : 0xffff;
 	memcpy(p + 6, &csum, 2);
 	return DROP_NONE;
 }

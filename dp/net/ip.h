@@ -6,6 +6,7 @@
 #include "../worker.h"
 
 struct neigh;
+struct neigh_table;
 
 enum {
 	IPV4_HDR = 20,
@@ -17,12 +18,6 @@ enum {
 	IP_PROTO_UDP = 17,
 	IP_PROTO_ICMPV6 = 58,
 };
-
-/* fe80::/10: means something on one link only. */
-static inline bool ip_is_link_local(const struct ip_addr *a)
-{
-	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
-}
 
 /* An address that packets may come from: not ours, unspecified, multicast, broadcast, loopback. */
 static inline bool ip_source_ok(const struct dplane *dp, const struct ip_addr *a)
@@ -90,6 +85,20 @@ static inline uint16_t csum_fold(uint64_t s)
 	s = (s & 0xffff) + (s >> 16);
 	s = (s & 0xffff) + (s >> 16);
 	return (uint16_t)s;
+}
+
+/* What the checksum's place in a header holds for a sum of all the rest. */
+static inline uint16_t csum_field(uint64_t s)
+{
+	return (uint16_t)~csum_fold(s);
+}
+
+/* The same in UDP's, where 0 says that there is no checksum (RFC 768). */
+static inline uint16_t csum_udp(uint64_t s)
+{
+	uint16_t csum = csum_field(s);
+
+	return csum ? csum : 0xffff;
 }
 
 /* A word that is taken out of a sum: subtracting in one's complement is adding the complement. */
@@ -191,7 +200,7 @@ static inline void ipv4_write(struct worker *w, uint8_t *p, const struct ip_out 
 	a |= (o->df ? UINT64_C(0x00400000) : __builtin_bswap16(ip_id_next(w))) << 32;
 	b = (uint64_t)o->proto << 8 | o->ttl;
 	addrs = (uint64_t)src + dst;
-	b |= (uint64_t)(uint16_t)~csum_fold((a & UINT32_MAX) + (a >> 32) + b + addrs) << 16;
+	b |= (uint64_t)csum_field((a & UINT32_MAX) + (a >> 32) + b + addrs) << 16;
 	b |= (uint64_t)src << 32;
 	memcpy(p, &a, 8);
 	memcpy(p + 8, &b, 8);
@@ -245,12 +254,14 @@ void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
 /*
  * The way from src, an address of ours, to dst. A port's subnets, routes and gateways are the
  * network its addresses are in: so those of src's port come first, and the other ports' only for
- * what that knows no way to. Within either the longest prefix wins. src NULL: any address of ours,
- * the longest prefix of all. False if there is no way, and for addresses that are no host's:
+ * what that knows no way to, or while it has no link and another names dst by more than a default
+ * gateway. Within either the longest prefix wins, and of two as long the first whose gateway has not
+ * failed in t, a worker's neighbours (NULL: the first). src NULL: any address of ours, the longest
+ * prefix of all. False if there is no way, and for addresses that are no host's:
  * multicast, broadcast, unspecified, loopback, IPv6 link-local.
  */
-bool ip_route(const struct dplane *dp, const struct ip_addr *src, const struct ip_addr *dst,
-	      uint16_t *port, struct ip_addr *via);
+bool ip_route(const struct dplane *dp, struct neigh_table *t, const struct ip_addr *src,
+	      const struct ip_addr *dst, uint16_t *port, struct ip_addr *via);
 
 /* ---- all of this folder on a worker (net.c) ---- */
 

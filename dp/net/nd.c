@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "announce.h"
 #include "neigh.h"
 #include "ip.h"
 #include "net.h"
@@ -30,19 +31,21 @@ enum {
 };
 
 static const struct ip_addr all_nodes = { { 0xff, 2, [15] = 1 } };
+static const uint8_t all_nodes_mac[6] = { 0x33, 0x33, [5] = 1 };
 static const uint32_t ND_SOLICITED = UINT32_C(1) << 30, ND_OVERRIDE = UINT32_C(1) << 29;
 
 /* ff02::1:ffXX:XXXX and its Ethernet group 33:33:ff:XX:XX:XX (RFC 4291 2.7.1, RFC 2464 7). */
-static struct ip_addr solicited_node(const struct ip_addr *a)
+struct ip_addr nd_group(const struct ip_addr *a)
 {
 	return (struct ip_addr){ { 0xff, 2, [11] = 1, 0xff, a->b[13], a->b[14], a->b[15] } };
 }
 
+/* opt: which option our MAC is in; 0: in none. */
 static void nd_send(struct worker *w, const struct port *p, const uint8_t *dst_mac,
 		    const struct ip_addr *src, const struct ip_addr *dst, const struct nd_msg *msg,
 		    uint8_t opt)
 {
-	uint16_t len = sizeof(*msg) + sizeof(struct nd_lladdr), csum;
+	uint16_t len = sizeof(*msg) + (opt ? sizeof(struct nd_lladdr) : 0), csum;
 	struct ip_out o = {
 		.src = src, .dst = dst, .len = len, .proto = IP_PROTO_ICMPV6, .ttl = ND_HOPS
 	};
@@ -57,11 +60,31 @@ static void nd_send(struct worker *w, const struct port *p, const uint8_t *dst_m
 	h += ip_write(w, h, &o);
 	memcpy(h, msg, sizeof(*msg));
 	memcpy(ll.mac, p->mac.addr_bytes, 6);
-	memcpy(h + sizeof(*msg), &ll, sizeof(ll));
-	csum = (uint16_t)~csum_fold(
-	    csum_bytes(csum_pseudo(0, src, dst, IP_PROTO_ICMPV6, len), h, len));
+	if (opt)
+		memcpy(h + sizeof(*msg), &ll, sizeof(ll));
+	csum = csum_field(csum_bytes(csum_pseudo(0, src, dst, IP_PROTO_ICMPV6, len), h, len));
 	memcpy(h + 2, &csum, 2);
 	tx_frame(w, p->idx, m);
+}
+
+/* RFC 4862 5.4.2: a question of nobody's, without our MAC. */
+void nd_probe(struct worker *w, uint16_t port, const struct ip_addr *own)
+{
+	const uint8_t group[6] = { 0x33, 0x33, 0xff, own->b[13], own->b[14], own->b[15] };
+	const struct nd_msg msg = { .type = ND_NS, .target = *own };
+	const struct ip_addr nobody = { { 0 } }, dst = nd_group(own);
+
+	nd_send(w, &w->dp->port[port], group, &nobody, &dst, &msg, 0);
+}
+
+/* RFC 4861 7.2.6 */
+void nd_announce(struct worker *w, uint16_t port, const struct ip_addr *own)
+{
+	const struct nd_msg msg = { .type = ND_NA,
+				    .flags = be32_make(ND_OVERRIDE),
+				    .target = *own };
+
+	nd_send(w, &w->dp->port[port], all_nodes_mac, own, &all_nodes, &msg, ND_OPT_TARGET);
 }
 
 void nd_solicit(struct worker *w, uint16_t port, const struct ip_addr *ip,
@@ -71,7 +94,7 @@ void nd_solicit(struct worker *w, uint16_t port, const struct ip_addr *ip,
 	struct nd_msg msg = { .type = ND_NS, .target = *ip };
 	const struct port *p = &w->dp->port[port];
 	const struct ip_addr *own = port_addr_for(p, ip);
-	struct ip_addr dst = mac ? *ip : solicited_node(ip);
+	struct ip_addr dst = mac ? *ip : nd_group(ip);
 
 	if (!own || ip_is_link_local(ip))
 		own = &p->link_local;
@@ -122,7 +145,6 @@ struct nd {
 /* A question for an address of ours (RFC 4861 7.2.3, 7.2.4). Returns whether it taught us. */
 static bool nd_solicitation(struct worker *w, const struct pkt *p, const struct nd *q, bool answer)
 {
-	static const uint8_t all_nodes_mac[6] = { 0x33, 0x33, [5] = 1 };
 	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
 	const struct port *port = &w->dp->port[p->in_port];
 	struct nd_msg a = { .type = ND_NA, .target = q->msg.target };
@@ -159,33 +181,56 @@ static void nd_advertisement(struct worker *w, const struct pkt *p, const struct
 }
 
 /* RFC 4861 7.1.1 and 7.1.2, but for the checksum, which the caller has verified. */
-static bool nd_parse(const struct worker *w, const struct pkt *p, struct nd *d)
+static bool nd_parse(const struct pkt *p, struct nd *d)
 {
 	uint32_t off = (uint32_t)p->l2_len + p->l3_len;
 	const uint8_t *b = rte_pktmbuf_mtod_offset(p->m, const uint8_t *, off);
 	bool solicit;
 	struct rd r;
 
-	if (p->ttl != ND_HOPS || p->l4_len < sizeof(d->msg) ||
-	    rte_pktmbuf_data_len(p->m) < off + p->l4_len)
+	if (p->ttl != ND_HOPS || rte_pktmbuf_data_len(p->m) < off + p->l4_len)
 		return false;
-	memcpy(&d->msg, b, sizeof(d->msg));
+	d->msg.type = b[0];
 	solicit = d->msg.type == ND_NS;
+	/* Of other types a router solicitation is the shortest: 8 bytes (4.1). */
 	if (!solicit && d->msg.type != ND_NA)
 		return true;
+	if (p->l4_len < sizeof(d->msg))
+		return false;
+	memcpy(&d->msg, b, sizeof(d->msg));
 	r = rd_init(b + sizeof(d->msg), p->l4_len - sizeof(d->msg));
 	if (d->msg.code != 0 || d->msg.target.b[0] == 0xff ||
 	    !nd_option(&r, solicit ? ND_OPT_SOURCE : ND_OPT_TARGET, &d->mac, &d->have_mac))
 		return false;
 	if (solicit) {
-		struct ip_addr group = solicited_node(&d->msg.target);
+		struct ip_addr group = nd_group(&d->msg.target);
 
-		/* Somebody who has no address yet asks the group, and names no address. */
+		/* A host that has no address yet asks the group, and names no address. */
 		return !ip_is_unspecified(&p->src) || (!d->have_mac && ip_eq(&p->dst, &group));
 	}
-	/* Who claims an address of ours is not believed. */
-	return !ip_is_unspecified(&p->src) && !dplane_local(w->dp, &d->msg.target) &&
+	return !ip_is_unspecified(&p->src) &&
 	       !(p->dst.b[0] == 0xff && be32_get(d->msg.flags) & ND_SOLICITED);
+}
+
+/* Who claims an address of ours is not believed. */
+static bool nd_claims(const struct worker *w, const struct pkt *p, const struct nd *d)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
+
+	if (d->msg.type != ND_NA || !dplane_local(w->dp, &d->msg.target))
+		return false;
+	announce_claimed(w, p->in_port, &d->msg.target,
+			 d->have_mac ? d->mac.addr_bytes : eth->src_addr.addr_bytes);
+	return true;
+}
+
+/* A question of our own that the link brought back (RFC 4862 5.4.3). */
+static bool nd_is_echo(const struct worker *w, const struct pkt *p)
+{
+	const struct rte_ether_hdr *eth = rte_pktmbuf_mtod(p->m, const struct rte_ether_hdr *);
+
+	return ip_is_unspecified(&p->src) &&
+	       rte_is_same_ether_addr(&eth->src_addr, &w->dp->port[p->in_port].mac);
 }
 
 void nd_input(struct worker *w, struct pkt *p, bool answer)
@@ -194,13 +239,14 @@ void nd_input(struct worker *w, struct pkt *p, bool answer)
 	bool learnt = true;
 
 	/* RFC 6980 5: not from fragments, which a filter on the way cannot judge. */
-	if (p->whole || !nd_parse(w, p, &d)) {
+	if (p->whole || !nd_parse(p, &d) || nd_claims(w, p, &d)) {
 		pkt_drop(w, p->m, DROP_ND_BAD);
 		return;
 	}
 	/* Routers are not listened to: addresses and routes come from the configuration. */
 	if ((d.msg.type != ND_NS && d.msg.type != ND_NA) ||
-	    (d.msg.type == ND_NS && !port_owns(&w->dp->port[p->in_port], &d.msg.target))) {
+	    (d.msg.type == ND_NS &&
+	     (!port_owns(&w->dp->port[p->in_port], &d.msg.target) || nd_is_echo(w, p)))) {
 		pkt_drop(w, p->m, DROP_ND_OTHER);
 		return;
 	}

@@ -31,6 +31,8 @@ struct neigh_table {
 	uint16_t *free;		/* stack of free entries */
 	uint32_t max, wait_max, n_free, held;
 	uint32_t evict_at, tick_at;
+	uint32_t down;	    /* ports without a link at the last look, a bit each */
+	uint32_t renew;	    /* entries whose cached next hops are to look for their way again */
 	uint32_t asks_left; /* of NEIGH_ASKS, as it was at */
 	uint64_t asked_ms;
 	struct meter_rate row_rate;
@@ -187,6 +189,12 @@ static void neigh_ask(struct worker *w, struct neigh *n)
 		nd_solicit(w, n->port, &n->ip, n->state == NEIGH_STALE ? &mac : NULL);
 }
 
+/* Next hops that were cached for n hold no longer. */
+static void neigh_renew(struct neigh *n)
+{
+	n->gen = n->gen >= 0xfffe ? 1 : (uint16_t)(n->gen + 1);
+}
+
 /* Gives an entry back; what waited for it is dropped with that reason. */
 static void neigh_release(struct worker *w, struct neigh_table *t, struct neigh *n,
 			  enum drop reason)
@@ -199,7 +207,7 @@ static void neigh_release(struct worker *w, struct neigh_table *t, struct neigh 
 		wait_flush(w, t, n, reason);
 	rte_hash_del_key(t->hash, &k);
 	n->state = NEIGH_FREE;
-	n->gen = n->gen >= 0xfffe ? 1 : (uint16_t)(n->gen + 1);
+	neigh_renew(n);
 	t->free[t->n_free++] = (uint16_t)neigh_index(t, n);
 }
 
@@ -305,8 +313,16 @@ static struct neigh *neigh_add(struct worker *w, const struct ip_addr *ip, uint1
 	n->n_wait = 0;
 	n->asker = 0;
 	n->used = true;
+	n->gateway = false;
 	neigh_state_set(w, n, NEIGH_INCOMPLETE);
 	return n;
+}
+
+bool neigh_has_failed(struct neigh_table *t, uint16_t port, const struct ip_addr *ip)
+{
+	const struct neigh *n = t ? neigh_lookup(t, port, ip) : NULL;
+
+	return n && n->state == NEIGH_FAILED;
 }
 
 struct neigh *neigh_at(struct worker *w, uint16_t port, const struct ip_addr *ip)
@@ -338,12 +354,13 @@ struct neigh *neigh_find(struct worker *w, const struct ip_addr *src, const stru
 		return NULL;
 	}
 	*why = DROP_NO_ROUTE;
-	if (!ip_route(w->dp, src, dst, &port, &via))
+	if (!ip_route(w->dp, t, src, dst, &port, &via))
 		return NULL;
 	n = neigh_at(w, port, &via);
 	*why = DROP_NEIGH_FULL;
 	if (!n)
 		return NULL;
+	n->gateway |= !ip_eq(&via, dst);
 	*cache = (uint32_t)n->gen << 16 | neigh_index(t, n);
 	return n;
 }
@@ -396,6 +413,8 @@ bool neigh_learn(struct worker *w, uint16_t port, const struct ip_addr *ip,
 		return false;
 	eth_write(&w->dp->port[port], n->l2, mac->addr_bytes,
 		  ip_is_v4(ip) ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6);
+	if (n->gateway && n->state == NEIGH_FAILED)
+		w->net->neigh->renew = w->net->neigh->max; /* it may be the better way */
 	neigh_state_set(w, n, solicited ? NEIGH_REACHABLE : NEIGH_STALE);
 	wait_flush(w, w->net->neigh, n, DROP_NONE);
 	return !same;
@@ -423,6 +442,8 @@ static void neigh_age(struct worker *w, struct neigh *n)
 		}
 		neigh_state_set(w, n, NEIGH_FAILED);
 		n->used = false; /* asked again if it is wanted all the same */
+		if (n->gateway)
+			neigh_renew(n); /* there may be another */
 		wait_flush(w, w->net->neigh, n, DROP_NEIGH_FAILED);
 		break;
 	case NEIGH_REACHABLE:
@@ -442,7 +463,10 @@ static void neigh_age(struct worker *w, struct neigh *n)
 	case NEIGH_FAILED:
 		if (age < NEIGH_FAILED_MS)
 			break;
-		if (n->used) {
+		if (n->gateway) { /* packets go by another meanwhile, if there is one */
+			n->probes = 0;
+			neigh_ask(w, n);
+		} else if (n->used) {
 			n->used = false;
 			neigh_state_set(w, n, NEIGH_INCOMPLETE);
 			neigh_ask(w, n);
@@ -453,14 +477,45 @@ static void neigh_age(struct worker *w, struct neigh *n)
 	}
 }
 
+_Static_assert(CTL_PORTS_MAX <= 32, "a bit each");
+
+/* A port that has its link again may be the better way: all look once more. */
+static void neigh_links(const struct worker *w, struct neigh_table *t)
+{
+	uint32_t down = 0;
+	uint16_t i;
+
+	for (i = 0; i < w->dp->n_ports; i++)
+		down |= (uint32_t)port_is_down(&w->dp->port[i]) << i;
+	if (t->down & ~down)
+		t->renew = t->max;
+	t->down = down;
+}
+
+/* One entry's turn. */
+static void neigh_look(struct worker *w, struct neigh_table *t, struct neigh *n)
+{
+	/* Who was behind a link that is gone may not be there when it is back. */
+	if (n->state != NEIGH_FREE && t->down & UINT32_C(1) << n->port) {
+		neigh_release(w, t, n, DROP_NEIGH_FAILED);
+		return;
+	}
+	if (t->renew) {
+		t->renew--;
+		neigh_renew(n);
+	}
+	neigh_age(w, n);
+}
+
 void neigh_tick(struct worker *w)
 {
 	struct neigh_table *t = w->net->neigh;
 	uint32_t i, budget = t->max / (NEIGH_RETRY_MS / NEIGH_TICK_MS) + 1;
 
 	/* A full round a second: as often as a neighbour is asked again. */
+	neigh_links(w, t);
 	for (i = 0; i < budget; i++) {
-		neigh_age(w, &t->entry[t->tick_at]);
+		neigh_look(w, t, &t->entry[t->tick_at]);
 		t->tick_at = t->tick_at + 1 < t->max ? t->tick_at + 1 : 0;
 	}
 }

@@ -52,6 +52,7 @@ struct neigh {
 	uint16_t asker; /* row of who wanted it last, and 1; 0: any stranger may have */
 	struct ip_addr ip;
 	uint64_t since_ms; /* of the state */
+	bool gateway;	   /* others are reached by it */
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct neigh) == 64, "one cache line");
 
@@ -119,6 +120,9 @@ static inline bool neigh_asked(const struct neigh *n)
 {
 	return n && n->probes;
 }
+
+/* Whether ip was asked for on this port and did not answer. t may be NULL. */
+bool neigh_has_failed(struct neigh_table *t, uint16_t port, const struct ip_addr *ip);
 
 /* The entry of ip on a port; neigh_at() makes one if there is none, NULL when the table is full. */
 struct neigh *neigh_lookup(struct neigh_table *t, uint16_t port, const struct ip_addr *ip);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "net.h"
+#include "announce.h"
 #include "ip.h"
 #include "neigh.h"
 
@@ -16,7 +17,9 @@ static bool net_tables_create(struct worker *w)
 	n->echo_rate = rate_create(c->icmp_rate);
 	n->error_rate = rate_create(c->icmp_rate);
 	w->neighbours = n->neigh ? neigh_entries(n->neigh) : NULL;
-	return n->neigh && n->echo_rate && n->error_rate;
+	if (w->id == 0)
+		n->announce = announce_create();
+	return n->neigh && n->echo_rate && n->error_rate && (w->id != 0 || n->announce);
 }
 
 bool net_create(struct worker *w, char *err, size_t errlen)
@@ -39,6 +42,7 @@ void net_destroy(struct worker *w)
 	frag_destroy(w);
 	if (n->neigh)
 		neigh_free(w, n->neigh);
+	announce_free(n->announce);
 	rte_free(n->echo_rate);
 	rte_free(n->error_rate);
 	rte_free(n);
@@ -50,6 +54,8 @@ void net_tick(struct worker *w)
 {
 	neigh_tick(w);
 	frag_tick(w);
+	if (w->net->announce)
+		announce_tick(w);
 }
 
 uint32_t net_held(const struct worker *w)

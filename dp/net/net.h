@@ -8,7 +8,8 @@
 
 struct net {
 	struct neigh_table *neigh;
-	struct fragments *frag; /* in reassembly */
+	struct announce *announce; /* worker 0's; all tell it what they hear. Others: NULL */
+	struct fragments *frag;	   /* in reassembly */
 	/* ICMP, and what answers a segment, by source prefix: one flood must not silence the other.
 	 */
 	struct rate_table *echo_rate, *error_rate;

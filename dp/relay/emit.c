@@ -12,14 +12,11 @@
 static inline uint16_t relay_csum(uint16_t old, uint64_t removed, uint16_t old_len, uint64_t added,
 				  uint16_t new_len)
 {
-	uint64_t s = (uint16_t)~old;
-	uint16_t sum;
+	uint64_t s = csum_neg(old);
 
 	removed = csum_u16(csum_u16(removed, old_len), old_len);
 	s += csum_neg(csum_fold(removed)) + added;
-	s = csum_u16(csum_u16(s, new_len), new_len);
-	sum = (uint16_t)~csum_fold(s);
-	return sum ? sum : 0xffff;
+	return csum_udp(csum_u16(csum_u16(s, new_len), new_len));
 }
 
 bool relay_trim_chained(struct rte_mbuf *m, uint32_t off, uint32_t len)
@@ -152,10 +149,9 @@ static bool relay_headers(struct worker *w, const struct pkt *p, const struct re
 	} else if (l3_len == IPV6_HDR) {
 		/* IPv6 wants a checksum (RFC 8200 8.1) and the sender made none: make it here. */
 		memset(h + 6, 0, 2);
-		csum = (uint16_t)~csum_fold(
-		    csum_mbuf(csum_pseudo(0, &o->src->ip, &o->dst->ip, IP_PROTO_UDP, len), p->m,
-			      l3_len, len));
-		csum = csum ? csum : 0xffff;
+		csum =
+		    csum_udp(csum_mbuf(csum_pseudo(0, &o->src->ip, &o->dst->ip, IP_PROTO_UDP, len),
+				       p->m, l3_len, len));
 	}
 	memcpy(h + 6, &csum, 2);
 	return true;

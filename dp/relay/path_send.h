@@ -143,7 +143,7 @@ static __rte_always_inline struct path_ip ip_read(const struct path_pkt *k, bool
 static inline void ipv4_from_out(struct worker *w, uint8_t *p, const struct path_out *l,
 				 const struct path_ip *o, uint32_t len)
 {
-	uint64_t a, b, addrs;
+	uint64_t a, b, addrs, sum;
 	uint32_t dst;
 
 	memcpy(&addrs, &l->src, 8);
@@ -152,9 +152,8 @@ static inline void ipv4_from_out(struct worker *w, uint8_t *p, const struct path
 	    0x45;
 	a |= (o->df ? UINT64_C(0x00400000) : __builtin_bswap16(ip_id_next(w))) << 32;
 	b = (uint64_t)IP_PROTO_UDP << 8 | o->ttl;
-	b |= (uint64_t)(uint16_t)~csum_fold((a & UINT32_MAX) + (a >> 32) + b + (uint32_t)addrs +
-					    (addrs >> 32))
-	     << 16;
+	sum = (a & UINT32_MAX) + (a >> 32) + b + (uint32_t)addrs + (addrs >> 32);
+	b |= (uint64_t)csum_field(sum) << 16;
 	b |= addrs << 32;
 	memcpy(p, &a, 8);
 	memcpy(p + 8, &b, 8);
@@ -193,8 +192,7 @@ static __rte_always_inline void path_write(struct worker *w, const struct path_p
 
 	if (likely(csum)) {
 		/* Lengths count twice, in the pseudo header and in the UDP header. */
-		csum = (uint16_t)~csum_fold(csum_neg(csum) + added + 2 * (udp_len + csum_neg(old_len)));
-		csum = csum ? csum : 0xffff;
+		csum = csum_udp(csum_neg(csum) + added + 2 * (udp_len + csum_neg(old_len)));
 	}
 	o.ttl--;
 	memcpy(frame, n->l2, 16);

@@ -97,7 +97,7 @@ static struct tcp_conn *backend_connect(struct worker *w, const struct sock_addr
 	struct ip_addr via;
 	uint16_t port;
 
-	if (!ip_route(w->dp, NULL, &to->ip, &port, &via))
+	if (!ip_route(w->dp, NULL, NULL, &to->ip, &port, &via))
 		return NULL;
 	own = port_addr_for(&w->dp->port[port], &via);
 	if (!own)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sip_keepalive.h"
+#include "../clock.h"
 #include "../tcp/splice.h"
 #include "../../lib/sip_frame.h"
 
@@ -106,7 +107,7 @@ static enum sip_verdict ping_next(struct worker *w, struct tcp_conn *client)
 		e->held_ms = ((uint32_t)w->now_ms + HOLD_MS) | 1;
 		tcp_app_timer(w, client, HOLD_MS + 1);
 	}
-	return (int32_t)((uint32_t)w->now_ms - e->held_ms) < 0 ? SIP_MORE : SIP_NO;
+	return clock_reached(w, e->held_ms) ? SIP_NO : SIP_MORE;
 }
 
 static uint32_t keepalive_up(struct worker *w, struct tcp_conn *client, struct tcp_conn *backend)

@@ -170,13 +170,6 @@ void tcp_addrs(const struct worker *w, const struct tcp_conn *c, struct sock_add
  * a deadline back, which every ACK does, costs a store.
  */
 
-uint32_t conn_timer_left(const struct worker *w, uint32_t due)
-{
-	int32_t left = (int32_t)(due - (uint32_t)w->now_ms);
-
-	return left > 0 ? (uint32_t)left : 0;
-}
-
 static void timer_arm(struct worker *w, struct tcp_conn *c, uint32_t ms)
 {
 	uint64_t at = w->now_ms + ms;
@@ -206,7 +199,7 @@ void conn_timers_arm(struct worker *w, struct tcp_conn *c)
 
 	for (t = 0; t < TCP_TIMERS; t++)
 		if (c->due_ms[t])
-			first = RTE_MIN(first, conn_timer_left(w, c->due_ms[t]));
+			first = RTE_MIN(first, clock_left_ms(w, c->due_ms[t]));
 	if (first != UINT32_MAX)
 		timer_arm(w, c, RTE_MAX(first, 1u));
 }

@@ -21,13 +21,13 @@
  *   move.c     to another worker             splice.c    two connections joined
  *   ledger.c   who holds how many buffers    places.c    who has how many connections
  *   pressure.c who pays when they are short  accounts.c  users and sources, and what they hold
- *   isn.c      numbers that nobody can guess
+ *   isn.c      numbers that cannot be guessed
  */
 #include "queue.h"
-#include "seq.h"
 #include "tcp.h"
 #include "wire.h"
 #include "../net/ip.h"
+#include "../clock.h"
 #include "../key24.h"
 #include "../../lib/rank.h"
 #include "../../lib/siphash.h"
@@ -107,8 +107,8 @@ enum tcp_conn_flags {
 /* Who vouches for a connection. */
 enum tcp_standing {
 	TCP_VOUCHED,  /* its owner does: tcp_trust() */
-	TCP_STRANGER, /* nobody */
-	TCP_GUEST,    /* nobody here; who stands behind a service may know it: tcp_guest() */
+	TCP_STRANGER, /* its owner does not */
+	TCP_GUEST,    /* its owner does not; the back end of a service may: tcp_guest() */
 };
 
 struct tcp_cc_ops;
@@ -268,7 +268,7 @@ enum { LEDGER_CLASSES = 17 }; /* none held, one, two or three, four to seven, ..
 
 struct ledger {
 	uint32_t strangers; /* packet buffers that strangers hold, each as of its last turn */
-	uint32_t calm;	    /* while no more are held in all nobody is asked what it holds */
+	uint32_t calm; /* while no more are held in all, no connection is asked what it holds */
 	/* By class, longest without progress first: of strangers, then of the others. */
 	struct row row[2 * LEDGER_CLASSES];
 	struct row early[EARLY_KINDS]; /* who holds something out of order, longest first */
@@ -365,8 +365,6 @@ void conn_timer_set(struct worker *w, struct tcp_conn *c, enum tcp_timer t, uint
 void conn_timer_stop(struct tcp_conn *c, enum tcp_timer t);
 /* Arms the wheel for the first deadline, after c came here from another worker. */
 void conn_timers_arm(struct worker *w, struct tcp_conn *c);
-/* Milliseconds to a deadline, 0 when it is over. */
-uint32_t conn_timer_left(const struct worker *w, uint32_t due);
 static inline bool conn_timer_on(const struct tcp_conn *c, enum tcp_timer t)
 {
 	return c->due_ms[t] != 0;

@@ -121,7 +121,7 @@ void tcp_input(struct worker *w, struct pkt **p, uint16_t n)
  */
 static bool alive_allow(const struct worker *w, struct tcp_conn *c)
 {
-	if ((uint32_t)w->now_ms - c->alive_ms < TCP_ALIVE_MS)
+	if (clock_since_ms(w, c->alive_ms) < TCP_ALIVE_MS)
 		return false;
 	c->alive_ms = (uint32_t)w->now_ms;
 	return true;
@@ -233,7 +233,7 @@ static bool syn_again(struct worker *w, struct tcp_conn *c, struct pkt *p, const
 	if (c->state != TCP_SYN_RECEIVED || s->seq != c->irs ||
 	    (s->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		return false;
-	/* Each may be forged, and its answer goes to somebody who never asked. */
+	/* Each may be forged, and its answer goes to a host that never asked. */
 	if (!icmp_rate_allow(w, &p->src)) {
 		pkt_drop(w, p->m, DROP_TCP_RATE);
 		return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Numbers that nobody else can tell: a keyed hash of a connection's addresses (RFC 6528). */
+/* Numbers that cannot be guessed: a keyed hash of a connection's addresses (RFC 6528). */
 #include "conn.h"
 
 /* What the hash covers; no padding. */

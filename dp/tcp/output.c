@@ -245,8 +245,8 @@ static void segment_csum(struct worker *w, struct tcp_conn *c, const struct segm
 				m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
 		}
 	} else {
-		csum = (uint16_t)~csum_fold(csum_mbuf(
-		    csum_pseudo(0, src, &c->remote_ip, IP_PROTO_TCP, len), m, l3_len, len));
+		csum = csum_field(csum_mbuf(csum_pseudo(0, src, &c->remote_ip, IP_PROTO_TCP, len),
+					    m, l3_len, len));
 	}
 	memcpy(at, &csum, 2);
 }
@@ -475,7 +475,7 @@ static void persist_arm(struct worker *w, struct tcp_conn *c)
 		c->stall_ms = (uint32_t)w->now_ms | 1;
 	/* Not later than the end of patience, which is looked at when it fires. */
 	stall = w->dp->conf->tcp.stall_timeout * 1000;
-	quiet = seq_gt((uint32_t)w->now_ms, c->stall_ms) ? (uint32_t)w->now_ms - c->stall_ms : 0;
+	quiet = clock_reached(w, c->stall_ms) ? clock_since_ms(w, c->stall_ms) : 0;
 	ms = RTE_MIN(ms, quiet < stall ? stall - quiet + 1 : 1);
 	if (!conn_timer_on(c, TCP_TIMER_PERSIST))
 		conn_timer_set(w, c, TCP_TIMER_PERSIST, RTE_MIN(ms, (uint32_t)TCP_RTO_MAX_MS));

@@ -238,7 +238,7 @@ struct tcp_conn *places_victim(const struct worker *w, enum tcp_table table)
 	const struct places *p = &w->tcp->places[table];
 	struct tcp_conn *c = row_first(w->tcp, &p->strangers);
 
-	if (c && (uint32_t)w->now_ms - c->row_ms >= SETTLED_MS)
+	if (c && clock_since_ms(w, c->row_ms) >= SETTLED_MS)
 		return c;
 	return p->rank.top > 1 ? source_victim(w->tcp, &p->source[rank_most(&p->rank)]) : c;
 }

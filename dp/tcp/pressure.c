@@ -45,7 +45,7 @@ static struct tcp_conn *row_idle(const struct worker *w, uint32_t row, bool spar
 		struct tcp_conn *c = &t->conn[i];
 
 		next = c->in_row.next;
-		if ((uint32_t)w->now_ms - c->row_ms < patience(w, c))
+		if (clock_since_ms(w, c->row_ms) < patience(w, c))
 			continue;
 		if (!spare || !modest(w, c))
 			return c;
@@ -84,7 +84,7 @@ static struct tcp_conn *dearest_stranger(const struct worker *w, bool spare)
 		i = t->ledger.row[class].first;
 		for (n = 0; n < STEPS && i != ROW_END; n++, i = next) {
 			struct tcp_conn *c = &t->conn[i];
-			uint64_t ms = (uint32_t)w->now_ms - c->row_ms;
+			uint64_t ms = clock_since_ms(w, c->row_ms);
 
 			next = c->in_row.next;
 			if (spare && modest(w, c)) {

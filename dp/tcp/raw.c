@@ -55,7 +55,7 @@ void tcp_send_raw(struct worker *w, const struct tcp_raw_seg *s)
 	p += ip_write(w, p, &ip);
 	memcpy(p, &h, sizeof(h));
 	tcp_opts_write(p + TCP_HDR, &s->o);
-	csum = (uint16_t)~csum_fold(
+	csum = csum_field(
 	    csum_bytes(csum_pseudo(0, &s->src.ip, &s->dst.ip, IP_PROTO_TCP, len), p, len));
 	memcpy(p + offsetof(struct tcp_hdr, csum), &csum, 2);
 	count(w, CNT_TCP_TX);

@@ -225,18 +225,18 @@ uint32_t tcp_turn(struct worker *w)
 
 /* ---- for operators ---- */
 
-static uint32_t conn_session(const struct tcp_conn *c)
+uint32_t tcp_session(const struct tcp_conn *c)
 {
 	return c->app && c->app->session ? c->app->session((struct tcp_conn *)(uintptr_t)c)
 					 : SLOT_NONE;
 }
 
-uint32_t tcp_session(const struct worker *w, const struct sock_addr *local,
-		     const struct sock_addr *remote)
+uint32_t tcp_session_between(const struct worker *w, const struct sock_addr *local,
+			     const struct sock_addr *remote)
 {
 	const struct tcp_conn *c = conn_between(w, local, remote);
 
-	return c ? conn_session(c) : SLOT_NONE;
+	return c ? tcp_session(c) : SLOT_NONE;
 }
 
 void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *i)
@@ -254,7 +254,7 @@ void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_
 	i->send_queue = c->snd.bytes;
 	i->recv_queue = conn_unread(c);
 	i->retransmits = c->retransmits;
-	i->session = conn_session(c);
+	i->session = tcp_session(c);
 	i->age_s = c->opened_s ? w->now - c->opened_s : 0; /* a handshake has none yet */
 	i->rx_bytes = c->rx_bytes;
 	i->tx_bytes = c->tx_bytes;

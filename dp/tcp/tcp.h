@@ -155,9 +155,11 @@ struct tcp_conn *tcp_connect(struct worker *w, const struct tcp_request *r,
 /* By its name, NULL if there is no such connection (any more). */
 struct tcp_conn *tcp_find(struct worker *w, struct ctl_conn name);
 struct ctl_conn tcp_name(const struct worker *w, const struct tcp_conn *c);
-/* For display: the session that the connection between these addresses serves, or SLOT_NONE. */
-uint32_t tcp_session(const struct worker *w, const struct sock_addr *local,
-		     const struct sock_addr *remote);
+/* For display: slot of the session that a connection serves, or SLOT_NONE. */
+uint32_t tcp_session(const struct tcp_conn *c);
+/* The same of the connection between two addresses, if there is one. */
+uint32_t tcp_session_between(const struct worker *w, const struct sock_addr *local,
+			     const struct sock_addr *remote);
 /* The owner's bytes: aligned to 8, TCP_APP_DATA of them. */
 void *tcp_data(struct tcp_conn *c);
 /* Gives the connection another owner. Its bytes are the old one's: the caller rewrites them. */

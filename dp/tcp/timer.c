@@ -60,10 +60,7 @@ static void black_hole(struct worker *w, struct tcp_conn *c)
 /* No progress for longer than an operator has patience. */
 static bool stalled(struct worker *w, struct tcp_conn *c)
 {
-	/* stall_ms may be a millisecond ahead, since 0 says something else. */
-	int32_t ms = (int32_t)((uint32_t)w->now_ms - c->stall_ms);
-
-	if (!c->stall_ms || ms < (int32_t)(w->dp->conf->tcp.stall_timeout * 1000))
+	if (!c->stall_ms || !clock_reached(w, c->stall_ms + w->dp->conf->tcp.stall_timeout * 1000))
 		return false;
 	tcp_abort(w, c, c->snd_wnd ? TCP_END_TIMEOUT : TCP_END_STALLED);
 	return true;
@@ -145,7 +142,7 @@ static void persist_fire(struct worker *w, struct tcp_conn *c)
 static void keepalive_fire(struct worker *w, struct tcp_conn *c)
 {
 	uint32_t idle_ms = w->dp->conf->tcp.keepalive * 1000;
-	uint32_t silent = (uint32_t)w->now_ms - c->last_rx_ms;
+	uint32_t silent = clock_since_ms(w, c->last_rx_ms);
 
 	if (!idle_ms)
 		return;
@@ -169,7 +166,7 @@ static void keepalive_fire(struct worker *w, struct tcp_conn *c)
 static void linger_fire(struct worker *w, struct tcp_conn *c)
 {
 	uint32_t ms = w->dp->conf->tcp.linger * 1000;
-	uint32_t silent = (uint32_t)w->now_ms - c->last_rx_ms;
+	uint32_t silent = clock_since_ms(w, c->last_rx_ms);
 
 	if (c->flags & CONN_CLOSED_APP || silent >= ms)
 		tcp_abort(w, c, TCP_END_LINGER);
@@ -236,7 +233,7 @@ void conn_fire(struct timer *t, void *worker)
 	int i;
 
 	for (i = 0; i < TCP_TIMERS && !(c->flags & CONN_DEAD); i++) {
-		if (!c->due_ms[i] || conn_timer_left(w, c->due_ms[i]))
+		if (!c->due_ms[i] || !clock_reached(w, c->due_ms[i]))
 			continue;
 		c->due_ms[i] = 0;
 		fire[i](w, c);

@@ -70,7 +70,7 @@ static void tw_restart(struct worker *w, uint32_t i)
 
 static bool tw_over(const struct worker *w, const struct tcp_timewait *e)
 {
-	return seq_ge((uint32_t)w->now_ms, e->due_ms);
+	return clock_reached(w, e->due_ms);
 }
 
 void timewait_add(struct worker *w, const struct tcp_conn *c)

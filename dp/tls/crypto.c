@@ -5,11 +5,13 @@
 #include "domain.h"
 #include "engine.h"
 #include "file.h"
+#include "../../lib/memory.h"
 
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <rte_cycles.h>
 #include <rte_errno.h>
+#include <rte_log.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
 #include <sys/prctl.h>
@@ -434,6 +436,8 @@ int crypto_run(void *arg)
 	struct crypto *th = arg;
 
 	prctl(PR_SET_TIMERSLACK, 1000UL); /* as worker_run() */
+	if (!memory_arena_own())
+		RTE_LOG(WARNING, USER1, "a crypto thread has no arena of its own (memory?)\n");
 	while (!atomic_load_explicit(&th->dp->stop, memory_order_relaxed)) {
 		if (likely(crypto_turn(th, 0)))
 			th->idle_turns = th->nap_us = 0;

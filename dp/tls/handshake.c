@@ -41,7 +41,7 @@ void record_tap(struct record_tap *t, const uint8_t *p, size_t len)
 			len--;
 			if (t->have < TLS_HDR)
 				continue;
-			t->left = (uint32_t)t->head[3] << 8 | t->head[4];
+			t->left = be16_read(t->head + 3);
 			t->n = t->head[0] == TLS_CHANGE_CIPHER_SPEC ? 0 : t->n + 1;
 		}
 		n = RTE_MIN(len, (size_t)t->left);
@@ -176,7 +176,7 @@ static int on_limit(SSL *ssl, unsigned type, unsigned context, const unsigned ch
 	*alert = len == 2 ? SSL_AD_ILLEGAL_PARAMETER : SSL_AD_DECODE_ERROR;
 	if (len != 2)
 		return 0;
-	limit = (uint32_t)p[0] << 8 | p[1];
+	limit = be16_read(p);
 	/* A client may mean another version by more than there is, a server cannot. */
 	if (limit < LIMIT_MIN || (limit > max && context != SSL_EXT_CLIENT_HELLO))
 		return 0;

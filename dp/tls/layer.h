@@ -7,10 +7,11 @@
  *
  *   tls.c      life and handshake: records to a crypto thread and back
  *   waiting.c  who is next when handshakes are short
- *   open.c     after the handshake: records opened and sealed, alerts, KeyUpdate, the end
+ *   tls_open.c after the handshake: records opened and sealed, alerts, KeyUpdate, the end
  */
 #include "tls.h"
 #include "waiting.h"
+#include "../clock.h"
 
 enum tls_state {
 	TLS_HELLO,	 /* waits for the first record */
@@ -96,14 +97,14 @@ static inline struct tls *tls_of(const struct tcp_conn *c)
 	return (struct tls *)(void *)tcp_layer(c);
 }
 
-/* open.c: calls of struct tcp_layer_ops in state TLS_OPEN. */
+/* tls_open.c: calls of struct tcp_layer_ops in state TLS_OPEN. */
 void open_input(struct worker *w, struct tcp_conn *c);
 void open_output(struct worker *w, struct tcp_conn *c);
 void open_timeout(struct worker *w, struct tcp_conn *c);
 /* The one place where the state changes, and with it the list it is in. */
 void tls_set_state(struct worker *w, struct tls *t, enum tls_state s);
 /*
- * Asks the control process for the key of the identity that s names (lookup.c); tls_psk() has the
+ * Asks the control process for the key of the identity that s names (psk_ask.c); tls_psk() has the
  * answer. False: nobody would hear of it.
  */
 bool tls_psk_ask(struct worker *w, struct tcp_conn *c, const struct handshake *s);

@@ -26,7 +26,7 @@ static void row_init(struct row *r)
 	r->fresh = r->fresh_last = r->before = r->after = NULL;
 }
 
-/* Nobody else sees its bytes. */
+/* No other buffer has its bytes. */
 static bool mbuf_own(const struct rte_mbuf *m)
 {
 	return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1;
@@ -180,7 +180,7 @@ int32_t record_length(const struct mbuf_queue *q, enum tls_version v, bool prote
 {
 	uint8_t tmp[TLS_HDR];
 	const uint8_t *h = peek(q, 0, TLS_HDR, tmp);
-	uint32_t len = (uint32_t)(h[3] << 8 | h[4]), max;
+	uint32_t len = be16_read(h + 3), max;
 
 	*alert = ALERT_UNEXPECTED_MESSAGE;
 	if (h[0] < TLS_CHANGE_CIPHER_SPEC || h[0] > TLS_APPLICATION)
@@ -275,7 +275,7 @@ static bool row_open(struct worker *w, struct row *r, const struct mbuf_queue *f
 	return false;
 }
 
-/* What nobody may see. */
+/* Keys and what was decrypted do not stay in memory. */
 static void row_wipe(struct row *r)
 {
 	uint32_t i;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* TLS on connections: their life, and the handshake, which crypto threads do. open.c has the rest.
+/* TLS on connections: their life, and the handshake, which crypto threads do. tls_open.c has the
+ * rest.
  */
 #include "layer.h"
 #include "engine.h"
@@ -112,7 +113,7 @@ void tls_set_state(struct worker *w, struct tls *t, enum tls_state s)
 	}
 }
 
-/* Its secrets have been taken, or there are none; somebody else may have it. */
+/* Its secrets have been taken, or there are none; another connection may have it. */
 static void handshake_end(struct worker *w, struct handshake *s)
 {
 	struct tcp_conn *c;
@@ -161,7 +162,7 @@ void tls_leave(struct worker *w, struct tls *t)
 	if (!s)
 		return;
 	w->tls->leaving += away || !handshake_over(s);
-	/* One that the crypto thread has comes back and finds nobody. */
+	/* One that the crypto thread has comes back and finds no connection. */
 	if (!away)
 		handshake_abort(w, s);
 }
@@ -224,7 +225,7 @@ static bool handshake_record(struct worker *w, struct tcp_conn *c, uint32_t *len
 	return false;
 }
 
-/* Gives its place up to somebody else. */
+/* Gives its place up to another connection. */
 static void busy_leave(struct worker *w, struct tls *t)
 {
 	struct tcp_conn *c = tcp_find(w, t->conn);
@@ -459,7 +460,7 @@ static void silent_leave(struct worker *w)
 	struct tls *t;
 
 	while (tw->waiting.n > tw->leaving && (t = tw->silent.head) &&
-	       (uint32_t)w->now_ms - t->since_ms >= TLS_PATIENCE_MS) {
+	       clock_since_ms(w, t->since_ms) >= TLS_PATIENCE_MS) {
 		struct tcp_conn *c = tcp_find(w, t->conn);
 
 		if (!c) { /* it ends in this turn, and gives back what it has */

@@ -21,7 +21,7 @@ void list_put_by_age(struct tls_list *l, struct tls *t)
 {
 	struct tls *after = l->tail;
 
-	while (after && (int32_t)(after->since_ms - t->since_ms) > 0)
+	while (after && seq_gt(after->since_ms, t->since_ms))
 		after = after->prev;
 	t->prev = after;
 	t->next = after ? after->next : l->head;

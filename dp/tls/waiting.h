@@ -23,7 +23,7 @@ struct tls_list {
 struct tls_waiting {
 	uint32_t n;			  /* in all */
 	uint16_t turn;			  /* the row that is looked at first */
-	uint64_t some[WAITING_ROWS / 64]; /* rows in which somebody waits, a bit each */
+	uint64_t some[WAITING_ROWS / 64]; /* rows that have a connection, a bit each */
 	struct siphash_key key;		  /* a source must not choose whose row it shares */
 	struct tls_list row[WAITING_ROWS];
 };

@@ -27,7 +27,7 @@ enum drop binding_reply(const struct worker *w, const struct request *r, uint8_t
 	} else {
 		stun_put_xor_addr(&b, STUN_ATTR_XOR_MAPPED_ADDRESS, &r->client);
 	}
-	/* Over UDP it may go to somebody who never asked: three times as long as the request. */
+	/* Over UDP it may go to a host that never asked: three times as long as the request. */
 	if (software && b.w.pos - reply + STUN_ATTR_HDR_LEN + RTE_ALIGN_CEIL(software, 4) +
 				(msg.fingerprint.val ? 8u : 0u) <=
 			    3 * r->len)

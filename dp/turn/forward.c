@@ -113,7 +113,10 @@ static struct peer *send_find(struct worker *w, uint32_t slot, bool live,
 	return be16_get(ind->peer.port) ? perm : NULL;
 }
 
-/* A chained packet is read from a copy. Apart from forward_send(), whose frame stays small. */
+/*
+ * A chained packet is read from a copy. All of it, as long as a datagram can be: the peer's address
+ * may stand behind the data. Apart from forward_send(), whose frame stays small.
+ */
 static __rte_noinline enum drop send_parse_chained(const struct pkt *p, uint16_t len,
 						   struct send_ind *ind)
 {

@@ -3,6 +3,7 @@
 #include "limit.h"
 #include "peer_conn.h"
 #include "forward.h"
+#include "../clock.h"
 #include "../tls/tls.h"
 #include "../../lib/chandata.h"
 
@@ -20,10 +21,9 @@ static void leg_timer_by(struct worker *w, struct tcp_conn *c, uint32_t since_ms
 	struct leg *l = tcp_data(c);
 	uint32_t due_ms = since_ms + limit_ms, left;
 
-	if (l->flags & LEG_TIMER && (int32_t)(due_ms - l->timer_ms) >= 0)
+	if (l->flags & LEG_TIMER && seq_ge(due_ms, l->timer_ms))
 		return;
-	left = due_ms - (uint32_t)w->now_ms;
-	left = (int32_t)left < 1 ? 1 : left;
+	left = RTE_MAX(clock_left_ms(w, due_ms), 1u);
 	l->flags |= LEG_TIMER;
 	l->timer_ms = (uint32_t)w->now_ms + left;
 	tcp_app_timer(w, c, left);
@@ -130,10 +130,10 @@ static void leg_timeout(struct worker *w, struct tcp_conn *c)
 	l->flags &= (uint16_t)~LEG_TIMER;
 	leg_resume(w, c);
 	media_queue_expire(w, c, &l->media);
-	if (l->flags & LEG_PARTIAL && leg_ms_since(w, l->frame_ms) >= conf->frame_ms)
+	if (l->flags & LEG_PARTIAL && clock_since_ms(w, l->frame_ms) >= conf->frame_ms)
 		leg_close(w, c, TCP_END_FRAME_TIMEOUT);
 	else if (l->slot == SLOT_NONE &&
-		 leg_ms_since(w, l->request_ms) >= conf->idle_timeout * 1000)
+		 clock_since_ms(w, l->request_ms) >= conf->idle_timeout * 1000)
 		leg_close(w, c, TCP_END_IDLE);
 	else
 		leg_timer(w, c);
@@ -185,7 +185,7 @@ static struct rte_mbuf *leg_payload(struct worker *w, struct tcp_conn *c, uint32
 {
 	struct rte_mbuf *m = tcp_recv_peek(c);
 
-	/* A buffer that somebody else has, too, is not written to: it may be read again there. */
+	/* A buffer that another owner has, too, is not written to: it may be read again there. */
 	if (m->data_len == need && RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1) {
 		m = tcp_recv(w, c);
 		rte_pktmbuf_adj(m, (uint16_t)to->off);
@@ -226,7 +226,7 @@ static void leg_relay(struct worker *w, struct tcp_conn *c, const uint8_t *msg, 
 /* STUN but for Send indications, as listener_input() has it for datagrams. False: it waits. */
 static bool leg_stun(struct worker *w, struct tcp_conn *c, const uint8_t *msg, uint32_t need)
 {
-	uint16_t type = (uint16_t)(msg[0] << 8 | msg[1]);
+	uint16_t type = be16_read(msg);
 	enum drop why = DROP_STUN_METHOD;
 	enum leg_verdict v = MSG_DROPPED;
 
@@ -245,7 +245,7 @@ static bool leg_stun(struct worker *w, struct tcp_conn *c, const uint8_t *msg, u
 static bool leg_message(struct worker *w, struct tcp_conn *c, const uint8_t *msg, uint32_t need)
 {
 	if (likely(chandata_looks_like(msg[0]) ||
-		   (msg[0] << 8 | msg[1]) == stun_type(STUN_SEND, STUN_INDICATION))) {
+		   be16_read(msg) == stun_type(STUN_SEND, STUN_INDICATION))) {
 		leg_relay(w, c, msg, need);
 		return true;
 	}
@@ -276,7 +276,7 @@ static int32_t frame_len(const struct leg *l, const uint8_t *h, uint32_t n)
 		return -1;
 	if (n < CHANDATA_HDR_LEN)
 		return 0;
-	len = (uint32_t)(h[2] << 8 | h[3]);
+	len = be16_read(h + 2);
 	if (chandata_looks_like(h[0]))
 		return len <= CHANDATA_MAX ? (int32_t)RTE_ALIGN_CEIL(CHANDATA_HDR_LEN + len, 4)
 					   : -1;

@@ -5,11 +5,6 @@
 /* What leg.c and leg_request.c have of each other. */
 #include "leg.h"
 
-static inline uint32_t leg_ms_since(const struct worker *w, uint32_t then_ms)
-{
-	return (uint32_t)w->now_ms - then_ms;
-}
-
 /* ---- leg.c ---- */
 
 /*

@@ -3,6 +3,7 @@
 #include "leg_int.h"
 #include "forward.h"
 #include "turn.h"
+#include "../clock.h"
 
 enum {
 	ANSWERS_MAX = 16,  /* requests of one connection that have no answer yet */
@@ -12,7 +13,7 @@ enum {
 
 uint32_t leg_owed_ms(const struct worker *w, const struct leg *l)
 {
-	uint32_t since_ms = leg_ms_since(w, l->request_ms);
+	uint32_t since_ms = clock_since_ms(w, l->request_ms);
 
 	return l->answers && since_ms < ANSWER_MS ? ANSWER_MS - since_ms : 0;
 }
@@ -68,7 +69,7 @@ static enum leg_verdict leg_binding(struct worker *w, struct tcp_conn *c, const 
 static bool leg_may_punt(struct worker *w, struct tcp_conn *c)
 {
 	struct leg *l = tcp_data(c);
-	uint32_t since_ms = leg_ms_since(w, l->request_ms);
+	uint32_t since_ms = clock_since_ms(w, l->request_ms);
 
 	if (l->flags & LEG_QUEUED) {
 		leg_wait(w, c, 0);
@@ -91,7 +92,7 @@ static bool leg_may_punt(struct worker *w, struct tcp_conn *c)
 static enum leg_verdict leg_punt(struct worker *w, struct tcp_conn *c, const struct request *r,
 				 enum drop *why)
 {
-	uint16_t method = stun_type_method((uint16_t)(r->msg[0] << 8 | r->msg[1]));
+	uint16_t method = stun_type_method(be16_read(r->msg));
 	struct leg *l = tcp_data(c);
 
 	*why = punt_check(r);
@@ -127,9 +128,8 @@ enum leg_verdict leg_request(struct worker *w, struct tcp_conn *c, const uint8_t
 
 	tcp_addrs(w, c, &local, &r.client);
 	r.local = local.ip;
-	v = (msg[0] << 8 | msg[1]) == stun_type(STUN_BINDING, STUN_REQUEST)
-		? leg_binding(w, c, &r, why)
-		: leg_punt(w, c, &r, why);
+	v = be16_read(msg) == stun_type(STUN_BINDING, STUN_REQUEST) ? leg_binding(w, c, &r, why)
+								    : leg_punt(w, c, &r, why);
 	if (v != MSG_WAITS)
 		l->request_ms = (uint32_t)w->now_ms;
 	return v;
@@ -173,13 +173,12 @@ enum leg_verdict leg_reply(struct worker *w, const struct cmd_send *c)
 		return MSG_DROPPED;
 	if (unlikely(!tcp_send_owed(w, conn, c->payload, c->payload_len)))
 		return MSG_WAITS;
-	leg_answered(w, conn, (uint16_t)(c->payload[0] << 8 | c->payload[1]));
+	leg_answered(w, conn, be16_read(c->payload));
 	if (c->flags & SEND_HOLD) {
 		l->flags = (uint16_t)((l->flags & ~LEG_BINDING) | LEG_HELD);
 		l->request_ms = (uint32_t)w->now_ms;
 	} else if (l->flags & LEG_BINDING &&
-		   stun_type_method((uint16_t)(c->payload[0] << 8 | c->payload[1])) ==
-		       STUN_CONNECTION_BIND) {
+		   stun_type_method(be16_read(c->payload)) == STUN_CONNECTION_BIND) {
 		/* It was refused: STUN goes on. */
 		l->flags &= (uint16_t)~LEG_BINDING;
 		tcp_recv_pause(w, conn, false);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "media_queue.h"
+#include "../clock.h"
 #include "../trace.h"
 
 enum { MEDIA_COST_MIN = 256 };
@@ -62,11 +63,11 @@ void media_queue_expire(struct worker *w, struct tcp_conn *c, struct media_queue
 {
 	uint32_t age_ms = w->dp->conf->tcp.media_age_ms;
 
-	while (q->head && (uint32_t)w->now_ms - media_queue_came_ms(q) > age_ms)
+	while (q->head && clock_since_ms(w, media_queue_came_ms(q)) > age_ms)
 		message_drop(w, c, media_take(w, c, q), DROP_MEDIA_OLD);
 }
 
-/* Somebody looks. The stream keeps or frees m, so what is told of it is read before. */
+/* There is a trace. The stream keeps or frees m, so what is told of it is read before. */
 static __rte_noinline bool media_write_traced(struct worker *w, struct tcp_conn *c,
 					      struct rte_mbuf *m)
 {

@@ -4,6 +4,7 @@
 #include "limit.h"
 #include "turn.h"
 #include "../boundary.h"
+#include "../clock.h"
 #include "../tcp/splice.h"
 
 #include <rte_random.h>
@@ -329,7 +330,7 @@ static void move_try(struct worker *w, struct tcp_conn *c)
 
 	if (tcp_move(w, c, m->to))
 		return;
-	if ((int32_t)((uint32_t)w->now_ms - m->until_ms) >= 0)
+	if (clock_reached(w, m->until_ms))
 		tcp_abort(w, c, TCP_END_NO_BUFFER);
 	else
 		tcp_app_timer(w, c, MOVE_RETRY_MS);

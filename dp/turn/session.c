@@ -245,7 +245,7 @@ static void session_family_clear(struct worker *w, uint32_t slot, int family)
 	*r = (struct ctl_relay){ .relay = CTL_RELAY_NONE };
 }
 
-/* Leads from the client's packets to the slot; whoever had this client before goes. */
+/* Leads from the client's packets to the slot; the session that had this client goes. */
 static void flow_set(struct worker *w, const struct ctl_leg *l, uint32_t slot)
 {
 	uint64_t hash = flow_hash(w->dp->hash_key, &l->client.ip, l->client.port, l->listener);
@@ -256,7 +256,7 @@ static void flow_set(struct worker *w, const struct ctl_leg *l, uint32_t slot)
 	flow_add(&w->flows, hash, slot);
 }
 
-/* Whoever else has its relayed ports goes: it may, see relay_free(). */
+/* Another session that has its relayed ports goes: it may, see relay_free(). */
 static void relays_take(struct worker *w, const struct cmd_session_set *c)
 {
 	for (int f = RELAY_V4; f <= RELAY_V6; f++) {

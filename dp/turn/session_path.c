@@ -43,7 +43,7 @@ void session_path_make(struct worker *w, uint32_t slot)
 	p->peer6 = !ip_is_v4(&peer.ip);
 	p->client6 = !ip_is_v4(&s->client.ip);
 	p->sum = csum_fold(path_csum(&relayed, &peer) +
-			   (uint16_t)~csum_fold(path_csum(listener, &s->client)));
+			   csum_neg(csum_fold(path_csum(listener, &s->client))));
 	p->up_expiry = RTE_MIN(s->expiry, s->first.chan_expiry);
 	p->down_expiry = RTE_MIN(p->up_expiry, s->first.perm_expiry);
 	p->channel = s->first.channel;

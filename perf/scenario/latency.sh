@@ -10,7 +10,7 @@
 SCENARIO=latency IDLE=poll CTL_CPU=1 DP_CPUS=0,1
 LOADS=(10 25 50 75 90) # percent
 TYPES=(memif veth)
-GOAL=50           # the load of the goal: each turn; others in the first two
+TABLE_LOAD=50     # the load in README.md's table: each turn; others in the first two
 COUNT=1000 STEPS=7
 [[ -z $SHORT ]] || TYPES=(memif) LOADS=(25 50) COUNT=10 STEPS=2
 
@@ -39,7 +39,7 @@ one_turn()
 	local load
 	udp_up "$1" "$PORT"
 	for load in "${LOADS[@]}"; do
-		((load == GOAL || TURN <= 2)) || continue
+		((load == TABLE_LOAD || TURN <= 2)) || continue
 		afresh "$1" "$PORT"
 		generate "$1" "$PORT" --sessions $COUNT --size 172 --rate $((RATE * load / 100)) \
 			--seconds "$SECS" --teardown

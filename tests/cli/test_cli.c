@@ -143,7 +143,11 @@ static void test_status(void **state)
 			  "\"users\":{\"active\":3,\"allocations_max\":10},"
 			  "\"requests\":{\"allocate\":1024,\"refresh\":0,\"channel-bind\":3},"
 			  "\"replies\":{\"success\":15,\"401\":12},\"peers_denied\":1007,"
-			  "\"lost\":{\"too_old\":0}}");
+			  "\"lost\":{\"too_old\":0},\"memory\":{"
+			  "\"fairlead-cp\":{\"allocated\":1500000,\"active\":2000000,"
+			  "\"resident\":4000000,\"retained\":512},"
+			  "\"fairlead-dp\":{\"allocated\":0,\"active\":0,\"resident\":0,"
+			  "\"retained\":0}}}");
 	FILE *out = capture();
 
 	(void)state;
@@ -163,7 +167,9 @@ static void test_status(void **state)
 	       "requests       allocate 1,024, channel-bind 3\n"
 	       "replies        success 15, 401 12\n"
 	       "peers denied   1,007\n"
-	       "lost           none\n");
+	       "lost           none\n"
+	       "memory         fairlead-cp: 1.50 MB allocated, 2.00 MB active, 4.00 MB resident, "
+	       "512 B retained\n");
 	json_decref(r);
 }
 
@@ -230,36 +236,79 @@ static void test_workers_rates(void **state)
 	json_decref(now);
 }
 
-static void test_ports(void **state)
+/* Of what the driver counts, people see what is not zero, and whether there is more. */
+static void test_ports_xstats(void **state)
 {
-	json_t *r = parse("{\"attached\":true,\"ports\":[{\"port\":0,\"info\":{\"name\":\"access\","
-			  "\"driver\":\"net_af_packet\",\"link_up\":true,\"speed_mbps\":10000,"
-			  "\"mtu\":1500,\"vlan\":100,\"rx_queues\":2,\"tx_queues\":2,"
-			  "\"mac\":\"02:00:00:00:00:01\",\"steering\":\"software hand-over\","
-			  "\"offloads\":\"none\",\"rx_missed\":4},\"traffic\":{\"total\":"
-			  "{\"rx_packets\":1234567,\"rx_bytes\":1500000000,\"tx_packets\":99,"
-			  "\"tx_bytes\":812,\"tx_full\":1}}},{\"port\":1,\"info\":null}]}");
+	json_t *r = parse("{\"attached\":true,\"ports\":[{\"port\":0,\"info\":{\"name\":\"a\"},"
+			  "\"xstats\":[{\"name\":\"rx_good_packets\",\"value\":1234},"
+			  "{\"name\":\"rx_crc_errors\",\"value\":0},"
+			  "{\"name\":\"rx_out_of_buffer\",\"value\":7}],\"xstats_total\":5}]}");
 	FILE *out = capture();
 
 	(void)state;
 	show_ports(r, out);
-	expect(out,
-	       "PORT    LINK    SPEED         RX  RX BYTES  MISSED  TX  TX BYTES  NOT TAKEN\n"
-	       "access  up    10 Gb/s  1,234,567   1.50 GB       4  99     812 B          1\n"
-	       "-       down        -          0       0 B       0   0       0 B          0\n"
-	       "\n"
-	       "access\n"
-	       "  device    net_af_packet, 02:00:00:00:00:01, MTU 1500, VLAN 100, queues: 2 rx, 2 "
-	       "tx\n"
-	       "  steering  software hand-over\n"
-	       "  offloads  none\n"
-	       "  errors    0 received, 0 sent, 0 for want of buffers\n"
-	       "\n"
-	       "-\n"
-	       "  device    -, -, MTU 0, untagged, queues: 0 rx, 0 tx\n"
-	       "  steering  -\n"
-	       "  offloads  -\n"
-	       "  errors    0 received, 0 sent, 0 for want of buffers\n");
+	expect(out, "PORT  LINK  SPEED  RX  RX BYTES  MISSED  TX  TX BYTES  NOT TAKEN\n"
+		    "a     down      -   0       0 B       0   0       0 B          0\n"
+		    "\n"
+		    "a\n"
+		    "  device    -, -, MTU 0, untagged\n"
+		    "  queues    0 rx of 0 descriptors, 0 tx of 0\n"
+		    "  steering  -\n"
+		    "  offloads  -\n"
+		    "  bursts    -\n"
+		    "  errors    0 received, 0 sent, 0 for want of buffers\n"
+		    "  rx_good_packets   1234\n"
+		    "  rx_out_of_buffer     7\n"
+		    "  and 2 that are not looked at\n");
+	json_decref(r);
+}
+
+static void test_ports(void **state)
+{
+	json_t *r =
+	    parse("{\"attached\":true,\"ports\":[{\"port\":0,\"info\":{\"name\":\"access\","
+		  "\"driver\":\"net_af_packet\",\"link_up\":true,\"speed_mbps\":10000,"
+		  "\"mtu\":1500,\"vlan\":100,\"rx_queues\":2,\"tx_queues\":2,"
+		  "\"mac\":\"02:00:00:00:00:01\",\"steering\":\"software hand-over\","
+		  "\"offloads\":\"none\",\"bursts\":\"rx vector, tx plain\",\"rx_desc\":512,"
+		  "\"tx_desc\":1024,\"rx_missed\":4,\"address_conflicts\":3},"
+		  "\"traffic\":{\"total\":"
+		  "{\"rx_packets\":1234567,\"rx_bytes\":1500000000,\"tx_packets\":99,"
+		  "\"tx_bytes\":812,\"tx_full\":1}}},{\"port\":1,\"info\":null},"
+		  "{\"port\":2,\"info\":{\"name\":\"b\",\"vlan\":200,\"device_of\":0}}]}");
+	FILE *out = capture();
+
+	(void)state;
+	show_ports(r, out);
+	expect(out, "PORT    LINK    SPEED         RX  RX BYTES  MISSED  TX  TX BYTES  NOT TAKEN\n"
+		    "access  up    10 Gb/s  1,234,567   1.50 GB       4  99     812 B          1\n"
+		    "-       down        -          0       0 B       0   0       0 B          0\n"
+		    "b       down        -          0       0 B       0   0       0 B          0\n"
+		    "\n"
+		    "access\n"
+		    "  device    net_af_packet, 02:00:00:00:00:01, MTU 1500, VLAN 100\n"
+		    "  queues    2 rx of 512 descriptors, 2 tx of 1024\n"
+		    "  steering  software hand-over\n"
+		    "  offloads  none\n"
+		    "  bursts    rx vector, tx plain\n"
+		    "  errors    0 received, 0 sent, 0 for want of buffers\n"
+		    "  claims    3 of others, for addresses of this port\n"
+		    "\n"
+		    "-\n"
+		    "  device    -, -, MTU 0, untagged\n"
+		    "  queues    0 rx of 0 descriptors, 0 tx of 0\n"
+		    "  steering  -\n"
+		    "  offloads  -\n"
+		    "  bursts    -\n"
+		    "  errors    0 received, 0 sent, 0 for want of buffers\n"
+		    "\n"
+		    "b\n"
+		    "  device    -, -, MTU 0, VLAN 200 on the device of access\n"
+		    "  queues    0 rx of 0 descriptors, 0 tx of 0\n"
+		    "  steering  -\n"
+		    "  offloads  -\n"
+		    "  bursts    -\n"
+		    "  errors    0 received, 0 sent, 0 for want of buffers\n");
 	json_decref(r);
 }
 
@@ -639,6 +688,7 @@ int main(void)
 		cmocka_unit_test(test_workers),
 		cmocka_unit_test(test_workers_rates),
 		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_ports_xstats),
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_sessions_wide),
 		cmocka_unit_test(test_drops),

@@ -91,8 +91,8 @@ static const struct {
 	{ "auth:\n", "turn:\n", ":23: turn: is given already, in line 21" },
 	{ "    mtu: 1500\n", "    mtu: 1500\n    mtu: 1500\n",
 	  ":7: ports[0].mtu: is given already, in line 6" },
-	{ "mtu", "mut", ":6: ports[0].mut: no such key" },
-	{ "auth:", "oauth:", ":23: oauth: no such key" },
+	{ "mtu", "mut", ":6: ports[0].mut: no such key: did you mean mtu?" },
+	{ "auth:", "oauth:", ":23: oauth: no such key: did you mean auth?" },
 	{ "to: 192.0.2.0/24", "fro: 192.0.2.0/24", ":10: ports[0].routes[0].fro: no such key" },
 	{ "  realm: example.org\n", "", ":21: turn: must be a map of keys" },
 	{ "realm: example.org", "software: x", ":22: turn.realm: is missing" },
@@ -129,6 +129,16 @@ static const struct {
 	{ "example.org", "\"a\\nb\"", ":22: turn.realm: holds a control character" },
 	{ "one", "\"\\e\"", ":24: auth.rest-secrets[0]: holds a control character" },
 
+	{ "workers:", "eal: [--vfio-intr=msix, --iova-mode=pa]\n  workers:", NULL },
+	{ "workers:", "eal: [--vfio-intr=msix, --vdev=net_null2]\n  workers:",
+	  ":2: dataplane.eal[1]: --vdev is not passed on: devices are ports[].device, opened one "
+	  "by "
+	  "one" },
+	{ "workers:", "log-levels: ['pmd.net.ice:loud']\n  workers:",
+	  ":2: dataplane.log-levels[0]: 'pmd.net.ice:loud' is no COMPONENT:LEVEL such as "
+	  "pmd.net.ice:debug; levels are emergency, alert, critical, error, warning, notice, info "
+	  "and debug" },
+
 	/* values that contradict each other */
 	{ "[2, 3]", "[2, 2]", ":2: dataplane.workers[1]: CPU 2 has a worker already, in line 2" },
 	{ "workers:", "main-cpu: 3\n  workers:", NULL },
@@ -136,9 +146,33 @@ static const struct {
 	  ":2: dataplane.main-cpu: CPU 3 has a worker that polls, in line 4" },
 	{ "name: core", "name: access",
 	  ":11: ports[1].name: access is the port in line 4 already" },
-	{ "net_null1", "net_null0", ":12: ports[1].device: net_null0 is used already, in line 5" },
+	{ "net_null1", "net_null0",
+	  ":12: ports[1].device: net_null0 is used already, in line 5: ports of one device differ "
+	  "by their vlan" },
+	{ "net_null1", "vdev:net_null0\n    vlan: 7", NULL },
 	{ "net_null1", "'net_null0,size=64'",
-	  ":12: ports[1].device: net_null0,size=64 is used already, in line 5" },
+	  ":12: ports[1].device: net_null0,size=64 has other arguments in line 5: ports of one "
+	  "device give the same" },
+	{ "net_null1",
+	  "net_bonding0\n    bond: lacp\n    members: ['01:00.0', 'net_null2,size=64']", NULL },
+	{ "net_null1", "net_bonding0",
+	  ":12: ports[1].device: net_bonding0 is a bond: bond must be active-backup or lacp" },
+	{ "net_null1", "net_bonding0\n    bond: lacp",
+	  ":13: ports[1].bond: members must name the devices of the bond" },
+	{ "net_null1", "'net_bonding0,mode=4'\n    bond: lacp\n    members: [net_null2]",
+	  ":12: ports[1].device: net_bonding0,mode=4 is no name of a bond, which is net_bonding "
+	  "and "
+	  "a number, without arguments: bond and members say the rest" },
+	{ "net_null1", "net_null1\n    members: [net_null2]",
+	  ":12: ports[1].device: net_null1 is no name of a bond, which is net_bonding and a "
+	  "number, "
+	  "without arguments: bond and members say the rest" },
+	{ "net_null1", "net_bonding0\n    bond: lacp\n    members: ['01:00.0', '0000:01:00.0']",
+	  ":14: ports[1].members[1]: 0000:01:00.0 is used already, in line 14" },
+	{ "net_null1", "net_bonding0\n    bond: active-backup\n    members: [net_null0]",
+	  ":14: ports[1].members[0]: net_null0 is used already, in line 5" },
+	{ "net_null1", "net_bonding0\n    bond: active-backup\n    members: [net_bonding1]",
+	  ":14: ports[1].members[0]: net_bonding1 is a bond, which cannot be a member of one" },
 	{ "net_null1", "'01:00.0,dv_flow_en=2'", NULL },
 	{ "net_null1", "'0000:01:00'",
 	  ":12: ports[1].device: '0000:01:00' is no PCI address: bus:device.function, as in "
@@ -156,11 +190,12 @@ static const struct {
 	  ":8: ports[0].gateways[0]: 10.9.0.9 is no neighbour on port access" },
 	{ "10.1.0.9", "10.1.0.1",
 	  ":8: ports[0].gateways[0]: 10.1.0.1 is no neighbour on port access" },
+	{ "10.1.0.9", "\"fe80::1\"", NULL }, /* on the link of every port */
 	{ "via: 10.1.0.8", "via: \"fd00:1::8\"",
 	  ":10: ports[0].routes[0].via: fd00:1::8 is of another family than its destination" },
-	{ "192.0.2.0/24", "0.0.0.0/0",
-	  ":10: ports[0].routes[0].via: port access has a route to that destination already, in "
-	  "line 8" },
+	{ "192.0.2.0/24", "0.0.0.0/0", NULL }, /* a second gateway */
+	{ "[10.1.0.9]", "[10.1.0.9, 10.1.0.8, 10.1.0.9]",
+	  ":8: ports[0].gateways[2]: port access has that route already, in line 8" },
 	{ "address: 10.1.0.1", "address: 10.1.0.2",
 	  ":15: listeners[0].address: 10.1.0.2 is the address of no port" },
 	{ "fd00:1::1\n    port: 3479", "10.1.0.1",
@@ -224,6 +259,103 @@ static void test_wrong(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		expect_error(edit(wrong[i].find, wrong[i].replace), wrong[i].expect);
+}
+
+/* ---- every mistake ---- */
+
+/* All that is wrong with a text: file names cut off, joined by line ends. */
+static const char *mistakes(const char *text, unsigned *n)
+{
+	static char all[CONFIG_ERRORS_MAX * 256];
+	static struct config_errors errors;
+	const char *path = write_file(text);
+	size_t len = 0;
+
+	assert_null(config_load_all(path, &errors));
+	unlink(path);
+	for (unsigned i = 0; i < errors.n && i < CONFIG_ERRORS_MAX; i++)
+		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s\n",
+					strchr(errors.error[i].text, ':'));
+	*n = errors.n;
+	return all;
+}
+
+/* In the order of lines; a section that cannot be read contradicts nothing, the others do. */
+static void test_every_mistake(void **state)
+{
+	unsigned n;
+
+	(void)state;
+	assert_string_equal(
+	    mistakes("dataplane: {workers: [2, 2], main-cqu: 1}\n"
+		     "ports:\n"
+		     "  - {name: a, device: net_null0, addresses: [10.1.0.1/24], mtu: 90}\n"
+		     "  - {name: a, adresses: [10.2.0.1/24]}\n"
+		     "listeners: [{address: 10.9.0.1}]\n"
+		     "relays: [{address: 10.2.0.1}, {address: 10.2}]\n"
+		     "turn: {relm: example.org, lifetime-max: x, lifetime-max: 60}\n"
+		     "auth: {md5: false, sha256: false}\n",
+		     &n),
+	    ":1: dataplane.main-cqu: no such key: did you mean main-cpu?\n"
+	    ":3: ports[0].mtu: 90 is out of range 576..9600\n"
+	    ":4: ports[1].adresses: no such key: did you mean addresses?\n"
+	    ":4: ports[1].device: is missing\n"
+	    ":6: relays[1].address: 10.2 is not an IPv4 or IPv6 address\n"
+	    ":7: turn.relm: no such key: did you mean realm?\n"
+	    ":7: turn.lifetime-max: is given already, in line 7\n"
+	    ":7: turn.lifetime-max: x must be a whole number\n"
+	    ":8: auth.sha256: md5 and sha256 are both off: nobody could log in\n");
+	assert_int_equal(n, 9);
+	assert_string_equal(mistakes(edit("[2, 3]\n", "[2, 2, 5, 5]\n  mbufs: 1024\n"), &n),
+			    ":2: dataplane.workers[1]: CPU 2 has a worker already, in line 2\n"
+			    ":2: dataplane.workers[3]: CPU 5 has a worker already, in line 2\n"
+			    ":3: dataplane.mbufs: 1024 are too few, 18433 are needed: for "
+			    "descriptors, 4096 fragments (8 a packet), 8192 of TCP, and 2048 "
+			    "packets that wait for neighbours\n");
+}
+
+/* A guess is of the same map, and near: a letter of a short name, more of a long one. */
+static void test_guesses(void **state)
+{
+	static const struct {
+		const char *find, *replace, *expect;
+	} rows[] = {
+		{ "realm: ex", "relm: ex", ":22: turn.relm: no such key: did you mean realm?\n" },
+		{ "realm: ex", "RELM: ex",
+		  ":22: turn.RELM: no such key\n:22: turn.realm: is missing\n" },
+		{ "rest-secrets", "rest_secret",
+		  ":24: auth.rest_secret: no such key: did you mean rest-secrets?\n" },
+		{ "listeners:", "listener:",
+		  ":14: listener: no such key: did you mean listeners?\n" },
+		{ "  workers", "  device: x\n  workers", ":2: dataplane.device: no such key\n" },
+		{ "  workers", "  a-name-far-too-long-for-any-key-there-is: x\n  workers",
+		  ":2: dataplane.a-name-far-too-long-for-any-key-there-is: no such key\n" },
+		{ "  workers", "  [a]: x\n  workers", ":2: dataplane.?: no such key\n" },
+	};
+	unsigned n;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(mistakes(edit(rows[i].find, rows[i].replace), &n),
+				    rows[i].expect);
+}
+
+/* A file may be wrong in more places than are told. */
+static void test_many_mistakes(void **state)
+{
+	static char many[64 * 1024];
+	const char *all;
+	unsigned n, lines = 0;
+	size_t len = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000; i++)
+		len += (size_t)snprintf(many + len, sizeof(many) - len, "unknown-%u-key: 1\n", i);
+	all = mistakes(many, &n);
+	assert_true(n > CONFIG_ERRORS_MAX);
+	for (; (all = strchr(all, '\n')); all++)
+		lines++;
+	assert_int_equal(lines, CONFIG_ERRORS_MAX);
 }
 
 /* ---- TLS ---- */
@@ -290,7 +422,8 @@ static const struct {
 	{ "name: web", "name: sip",
 	  ":17: services[1].name: sip is the service in line 12 already" },
 	{ "    hosts: [www.example.org]\n", "",
-	  ":17: services[1].name: web is chosen by nothing: give alpn, hosts or sip, or a listener" },
+	  ":17: services[1].name: web is chosen by nothing: give alpn, hosts or sip, or a "
+	  "listener" },
 	{ "[sip]", "[sip, stun.turn]", ":13: services[0].alpn[1]: stun.turn chooses TURN" },
 	{ "[sip]", "[stun.nat-discovery]",
 	  ":13: services[0].alpn[0]: stun.nat-discovery chooses TURN" },
@@ -420,6 +553,63 @@ static void test_values(void **state)
 	assert_int_equal(c->relay[0].port_min, 50000);
 	assert_int_equal(c->auth.n_rest_secret, 2);
 	assert_string_equal(c->auth.rest_secret[1], "two");
+	config_free(c);
+}
+
+/* Ports that carry UDP alone ask less of their devices. */
+static void test_ports_with_tcp(void **state)
+{
+	static const struct {
+		const char *find, *replace;
+		bool access, core;
+	} rows[] = {
+		{ "turn:", "turn:", false, false },
+		/* Clients over TCP may want TCP to their peers. */
+		{ "    port: 3479\n", "    transport: tcp\n", true, true },
+		{ "    port-min: 50000\n",
+		  "    turn: false\n    realm: r\nrealms: [{name: r}]\ngateway: {contexts: 8, "
+		  "streams: 0}\n",
+		  false, false },
+		{ "    port-min: 50000\n",
+		  "    turn: false\n    realm: r\nrealms: [{name: r}]\n"
+		  "gateway: {contexts: 8, streams: 8}\n",
+		  false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char err[512] = "";
+		struct config *c = load(edit(rows[i].find, rows[i].replace), err, sizeof(err));
+
+		assert_string_equal(err, "");
+		assert_int_equal(config_port_has_tcp(c, &c->port[0]), rows[i].access);
+		assert_int_equal(config_port_has_tcp(c, &c->port[1]), rows[i].core);
+		config_free(c);
+	}
+}
+
+/* A device has what the most demanding of its ports wants, and buffers are for it, not for each. */
+static void test_ports_of_one_device(void **state)
+{
+	char err[512] = "";
+	struct config *c = load(edit("    device: net_null1\n",
+				     "    device: net_null0\n    vlan: 7\n    mtu: 4000\n"
+				     "    rx-desc: 512\n    tx-desc: 2048\n"),
+				err, sizeof(err));
+	struct config_device d;
+
+	(void)state;
+	assert_string_equal(err, "");
+	assert_int_equal(c->port[0].shares, 0);
+	assert_int_equal(c->port[1].shares, 1);
+	d = config_device(c, 0);
+	assert_int_equal(d.n_ports, 2);
+	assert_int_equal(d.rx_desc, 1024);
+	assert_int_equal(d.tx_desc, 2048);
+	assert_int_equal(d.mtu, 4000);
+	assert_int_equal(d.mtu_port, 1);
+	assert_true(d.tagged && !d.tcp);
+	assert_int_equal(config_mbufs_needed(c, 2), 1024 + 2048 + 4096 + 8192 + 2048 + 1);
 	config_free(c);
 }
 
@@ -598,10 +788,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mbufs_of_few_queues),
 		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_every_mistake),
+		cmocka_unit_test(test_guesses),
+		cmocka_unit_test(test_many_mistakes),
 		cmocka_unit_test(test_wrong_tls),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_values_tls),
 		cmocka_unit_test(test_listener_service),
+		cmocka_unit_test(test_ports_with_tcp),
+		cmocka_unit_test(test_ports_of_one_device),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_second_document),

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# What is installed belongs together: each program that a systemd unit names is installed there, the
-# units and the sample are installed, and systemd takes the units. units_test.sh BUILD
+# What is installed belongs together: "meson install" puts there all that a machine needs, each program
+# that a unit names is installed at that path, as is each manual that one names; systemd takes the units,
+# the user and the directory. units_test.sh BUILD
 set -euo pipefail
 BUILD=$1
 TMP=$(mktemp -d)
 trap 'rm -rf "$TMP"' EXIT
+ROOT=$TMP/root
+UNITS=(fairlead-cp.service fairlead-dp.service fairlead-setup.service fairlead.target)
 
 fail()
 {
@@ -13,30 +16,62 @@ fail()
 	exit 1
 }
 
-meson introspect --installed "$BUILD" >"$TMP/installed.json"
-# Not by what is built: paths that programs would be installed to.
-python3 -c 'import json, sys
-for path in json.load(open(sys.argv[1])).values():
-    print(path)' "$TMP/installed.json" >"$TMP/installed"
+DESTDIR=$ROOT meson install -C "$BUILD" --no-rebuild >"$TMP/install" 2>&1 || fail "meson install: $(tail -n 5 "$TMP/install")"
+(cd "$ROOT" && find . -type f | sed 's/^\.//') >"$TMP/installed"
 
-for unit in fairlead-cp fairlead-dp; do
-	grep -q "/systemd/system/$unit.service$" "$TMP/installed" || fail "$unit.service is not installed"
-	file=$BUILD/conf/$unit.service
-	programs=$(sed -nE 's/^Exec[A-Za-z]*=[-@:+!]*([^ ]*).*/\1/p' "$file" | grep -v '^/bin/')
-	[[ -n $programs ]] || fail "$unit.service starts nothing"
-	for program in $programs; do
-		grep -qxF "$program" "$TMP/installed" || fail "$unit.service names $program, which nothing installs"
+# installed PATH...: each ends the path of a file.
+installed()
+{
+	local path
+	for path; do
+		grep -q "$path\$" "$TMP/installed" || fail "$path is not installed"
+	done
+}
+
+installed /bin/fairlead /sbin/fairlead-dp /sbin/fairlead-cp /sbin/fairlead-setup
+installed /man1/fairlead.1 /man5/fairlead.yaml.5 /man8/fairlead-cp.8 /man8/fairlead-dp.8 /man8/fairlead-setup.8
+installed /sysusers.d/fairlead.conf /tmpfiles.d/fairlead.conf /bash-completion/completions/fairlead
+installed /doc/fairlead/fairlead.yaml /doc/fairlead/setup.conf
+installed "${UNITS[@]/#//systemd/system/}"
+while read -r program; do
+	[[ $program != */bin/fairlead && $program != */sbin/fairlead* || -x $ROOT$program ]] || fail "$program cannot be run"
+done <"$TMP/installed"
+
+for unit in "${UNITS[@]}"; do
+	file=$ROOT$(grep "/systemd/system/$unit\$" "$TMP/installed")
+	! grep -q '@[a-z]*@' "$file" || fail "$unit holds $(grep '@[a-z]*@' "$file")"
+	for program in $(sed -nE 's/^Exec[A-Za-z]*=[-@:+!]*([^ ]*).*/\1/p' "$file" | grep -v '^/bin/'); do
+		grep -qxF "$program" "$TMP/installed" || fail "$unit names $program, which nothing installs"
+	done
+	for page in $(sed -n 's/^Documentation=//p' "$file"); do
+		page=${page#man:}
+		installed "/${page%(*}.${page: -2:1}"
+	done
+	for other in $(sed -nE 's/^(After|Before|Wants|PartOf|WantedBy)=//p' "$file"); do
+		[[ $other != fairlead* || " ${UNITS[*]} " == *" $other "* ]] || fail "$unit names $other, which is not there"
 	done
 done
-grep -q '/doc/fairlead/fairlead.yaml$' "$TMP/installed" || fail "the sample is not installed"
 
-command -v systemd-analyze >/dev/null || exit 0
-# systemd looks for the programs, so the copies name ones that are there; it knows of keys that came
-# with later versions only that it does not know them.
-for unit in fairlead-cp fairlead-dp; do
-	sed -E 's|^(Exec[A-Za-z]*=)[^ ]*fairlead-[cd]p|\1/bin/true|' "$BUILD/conf/$unit.service" >"$TMP/$unit.service"
-done
-said=$(SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no "$TMP"/fairlead-{cp,dp}.service 2>&1) ||
-	fail "systemd-analyze: $said"
-said=$(grep -vE "Unknown key (name )?'Restart(Steps|MaxDelaySec)'" <<<"$said" | grep "$TMP" || true)
-[[ -z $said ]] || fail "systemd-analyze: $said"
+# systemd's own opinion, where it is installed. It looks for the programs, so the copies name ones that are
+# there; it knows of keys that came with later versions only that it does not know them.
+if command -v systemd-analyze >/dev/null; then
+	mkdir "$TMP/units"
+	for unit in "${UNITS[@]}"; do
+		sed -E 's|^(Exec[A-Za-z]*=)[^ ]*fairlead-[a-z]+|\1/bin/true|' \
+			"$ROOT$(grep "/systemd/system/$unit\$" "$TMP/installed")" >"$TMP/units/$unit"
+	done
+	said=$(SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no "$TMP"/units/* 2>&1) || fail "systemd-analyze: $said"
+	said=$(grep -vE "Unknown key (name )?'Restart(Steps|MaxDelaySec)'" <<<"$said" | grep "$TMP" || true)
+	[[ -z $said ]] || fail "systemd-analyze: $said"
+fi
+if command -v systemd-sysusers systemd-tmpfiles >/dev/null; then
+	config() { echo "$ROOT$(grep "/$1.d/fairlead.conf\$" "$TMP/installed")"; }
+	mkdir -p "$ROOT/etc"
+	systemd-sysusers --root="$ROOT" "$(config sysusers)" >/dev/null 2>"$TMP/said" || fail "systemd-sysusers: $(<"$TMP/said")"
+	grep -q '^fairlead:.*:/var/lib/fairlead:.*nologin$' "$ROOT/etc/passwd" || fail "there is no user fairlead"
+	if ((EUID == 0)); then # who else could give it to that user
+		systemd-tmpfiles --root="$ROOT" --create "$(config tmpfiles)" >"$TMP/said" 2>&1 || fail "systemd-tmpfiles: $(<"$TMP/said")"
+		[[ $(stat -c '%a %u' "$ROOT/run/fairlead") == "750 $(sed -n 's/^fairlead:[^:]*:\([0-9]*\):.*/\1/p' "$ROOT/etc/passwd")" ]] ||
+			fail "/run/fairlead is not the user's: $(stat -c '%a %u' "$ROOT/run/fairlead")"
+	fi
+fi

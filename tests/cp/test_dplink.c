@@ -55,6 +55,9 @@ static void a_region_that_is_invalid(void **state)
 	WRONG(r->n_ports = CTL_PORTS_MAX + 1);
 	WRONG(r->port_info = e->dp.size);
 	WRONG(r->port_info = UINT64_MAX - 7);
+	WRONG(r->xstats = e->dp.size);
+	WRONG(r->xstats = UINT64_MAX - 7);
+	WRONG(r->xstats += 4);
 	WRONG(r->worker[1].cmd_ring = e->dp.size - 64);
 	WRONG(r->worker[1].cmd_ring += 8);
 	WRONG(r->worker[1].evt_ring = UINT64_MAX - 63);

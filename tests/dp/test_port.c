@@ -2,12 +2,15 @@
 /*
  * A device with fewer queues than there are workers (dp/port.h): the packet buffers of one are
  * held by several, which the configuration could not know. With too few it is refused when it
- * is opened, by a sentence that says how many it needs; with enough it starts. R73.
+ * is opened, by a sentence that says how many it needs; with enough it starts. R73. A buffer is
+ * where the worker's pool says that it is, for a device that reads and writes memory by itself.
+ * And what is asked of a device is what its traffic needs.
  */
 #include "tests/world/worker.h"
 #include "dp/port.h"
 
 #include <rte_ethdev.h>
+#include <rte_memory.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,6 +24,7 @@ static struct worker worker;
 
 static int setup(void **state)
 {
+	static struct rte_mempool *pool;
 	char err[512];
 
 	(void)state;
@@ -32,8 +36,10 @@ static int setup(void **state)
 	world.conf.port[0].rx_desc = world.conf.port[0].tx_desc = DESCRIPTORS;
 	dp.tsc_per_us = 1000;
 	assert_true(dplane_init(&dp, &world.conf, err, sizeof(err)));
-	worker.pool =
-	    rte_pktmbuf_pool_create("port", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	if (!pool)
+		pool = rte_pktmbuf_pool_create("port", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+					       SOCKET_ID_ANY);
+	worker.pool = pool;
 	assert_non_null(worker.pool);
 	for (uint16_t i = 0; i < WORKERS; i++)
 		dp.worker[i] = &worker;
@@ -80,9 +86,66 @@ static void buffers_of_few_queues_for_many_workers(void **state)
 	opens_well(needed);
 }
 
+static void look_for_buffer(struct rte_mempool *pool, void *end, void *obj, unsigned int i)
+{
+	const struct rte_mbuf *m = obj;
+	uint8_t **next = end;
+
+	(void)pool;
+	assert_true(rte_mbuf_iova_get(m) == rte_mem_virt2iova(m->buf_addr));
+	assert_true(rte_mempool_virt2iova(m) == rte_mem_virt2iova(m));
+	if (i) /* AF_XDP counts on it: pool_is_dense() */
+		assert_ptr_equal((uint8_t *)obj - pool->header_size, *next);
+	*next = (uint8_t *)obj + pool->elt_size + pool->trailer_size;
+}
+
+static void devices_find_each_buffer(void **state)
+{
+	uint8_t *end = NULL;
+
+	(void)state;
+	assert_int_equal(rte_mempool_obj_iter(world.w->pool, look_for_buffer, &end),
+			 world.w->pool->size);
+	assert_false(world.w->pool->flags & RTE_MEMPOOL_F_NON_IO);
+}
+
+static const struct port *opened(uint16_t n_workers, enum config_transport transport, uint16_t mtu)
+{
+	struct config_port *c = &world.conf.port[0];
+	char err[512] = "";
+
+	world.conf.dataplane.n_workers = dp.n_workers = n_workers;
+	world.conf.listener[0].transport = transport;
+	world.conf.listener[0].addr.ip = c->addr[0].ip;
+	world.conf.n_listener = 1;
+	c->mtu = mtu;
+	dp.n_ports = 0;
+	snprintf(c->device, sizeof(c->device), "net_ring%u", mtu + transport);
+	if (!port_open(&dp, 0, err, sizeof(err)))
+		fail_msg("%s", err);
+	port_close(&dp.port[0]);
+	return &dp.port[0];
+}
+
+/* A port asks its device for as little as it needs: UDP alone has no use for chains. */
+static void little_is_asked_for_udp(void **state)
+{
+	(void)state;
+	world.conf.dataplane.mbufs = UINT32_MAX;
+	assert_false(opened(1, TRANSPORT_UDP, 1500)->multi_seg);
+	assert_non_null(strstr(dp.port[0].offloads, "tx none"));
+	assert_true(opened(1, TRANSPORT_TCP, 1500)->multi_seg);
+	assert_non_null(strstr(dp.port[0].offloads, "tx-chains device"));
+	/* But what is longer than a buffer is a chain, whatever it carries. */
+	assert_true(opened(1, TRANSPORT_UDP, 4000)->multi_seg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(devices_find_each_buffer, world_setup,
+						world_teardown),
+		cmocka_unit_test_setup(little_is_asked_for_udp, setup),
 		cmocka_unit_test_setup(buffers_of_few_queues_for_many_workers, setup),
 	};
 

@@ -201,7 +201,8 @@ static const struct row rows[] = {
 	{ DROP_ICMP_BAD, ERROR4, FIX_ICMP, 0, { { V4 + 15, 1 } } }, /* about a later fragment */
 	{ DROP_ICMP_TYPE, ECHO4, FIX_ICMP, 0, { { V4, 13 } } },
 	{ DROP_ICMP_TYPE, ECHO4, FIX_ICMP, 0, { { V4, 0 } } },
-	{ DROP_ICMP_TYPE, ECHO6, FIX_ICMP, 0, { { V6, 130 } } },
+	{ DROP_ICMP_BAD, ECHO6, FIX_ICMP, 0, { { V6, 130 } } }, /* MLD's query, from afar */
+	{ DROP_ICMP_TYPE, ECHO6, FIX_ICMP, 0, { { V6, 131 } } },
 	{ DROP_ICMP_BAD, ERROR4, FIX_ICMP, 0, { { V4 + 23, 77 } } }, /* of another's packet */
 	{ DROP_ICMP_NO_SESSION, ERROR4, FIX_ICMP, 0, { { V4 + 28, 0x10 } } },
 	{ DROP_ICMP_NO_SESSION, ERROR4, FIX_ICMP, 0, { { V4 + 29, 8 } } },
@@ -517,6 +518,89 @@ static void tagged_ports(void **state)
 	expect_udp_is(ACCESS, &listener[0], &client[0], msg, n, &v);
 }
 
+/* The next frame out of the shared device has this tag (0: none), and so many bytes of data. */
+static void expect_tagged(uint16_t vlan, uint16_t len)
+{
+	const struct frame *out = world_out(ACCESS);
+	struct udp_view v;
+
+	assert_non_null(out);
+	assert_memory_equal(out->b + 6, world.dp.port[ACCESS].mac.addr_bytes, 6);
+	assert_int_equal(out->b[12] << 8 | out->b[13], vlan ? 0x8100 : 0x0800);
+	if (vlan)
+		assert_int_equal(out->b[14] << 8 | out->b[15], vlan);
+	frame_read_udp(out, &v);
+	assert_int_equal(v.len, len);
+}
+
+/*
+ * Two ports on one device, told apart by their VLAN: what comes in turn, in bursts, keeps its order
+ * within each and is answered with the other's tag; each counts its own. Frames of a VLAN that
+ * neither has are dropped.
+ */
+static void shared_device(uint16_t vlan_access, uint16_t vlan_core)
+{
+	enum { EACH = 40, STRAY = 3 };
+	const struct frame_opt access = { .vlan = vlan_access }, core = { .vlan = vlan_core };
+	const struct frame_opt stray = { .vlan = 8 };
+	static const uint8_t data[EACH];
+	uint8_t msg[64];
+	uint16_t i;
+
+	world_stop();
+	world_config();
+	world.conf.port[ACCESS].vlan = vlan_access;
+	world.conf.port[CORE].vlan = vlan_core;
+	world.conf.port[CORE].shares = ACCESS + 1;
+	world_start();
+	assert_false(ip_eq(&world.dp.port[ACCESS].link_local, &world.dp.port[CORE].link_local));
+	assert_true(session_add(0, 0, 1, &client[0], 0, RELAY_PORT, 0, 0));
+	assert_true(chan_add(0, 0, &peer[0], CHANNEL, WORLD_START_S + 300));
+	world_mark();
+	for (i = 0; i < EACH; i++) {
+		frame_udp(&f, ACCESS, &client[0], &listener[0], msg,
+			  chandata(msg, CHANNEL, data, i), &access);
+		world_in(ACCESS, 0, &f);
+		frame_udp(&f, CORE, &peer[0], &relayed[0], data, i, &core);
+		memcpy(f.b, world.dp.port[CORE].mac.addr_bytes, 6);
+		world_in(ACCESS, 0, &f);
+		if (i >= STRAY)
+			continue;
+		frame_udp(&f, ACCESS, &client[0], &listener[0], data, i, &stray);
+		world_in(ACCESS, 0, &f);
+	}
+	world_run();
+	/* A batch a port and turn: those of access and of core follow each other. */
+	assert_int_equal(world.n_out[ACCESS], 2 * EACH);
+	world_drops(DROP_VLAN, STRAY);
+	for (uint16_t to_client = 0, to_peer = 0; to_client + to_peer < 2 * EACH;) {
+		const struct frame *next = world.out[ACCESS][world.at_out[ACCESS]];
+		uint16_t tag = next->b[12] == 0x81 ? (uint16_t)(next->b[14] << 8 | next->b[15]) : 0;
+
+		if (tag == vlan_core)
+			expect_tagged(vlan_core, to_peer++);
+		else
+			expect_tagged(vlan_access, (uint16_t)(CHANDATA_HDR_LEN + to_client++));
+	}
+	assert_int_equal(world.w->port_counters[ACCESS].rx_packets, EACH + STRAY);
+	assert_int_equal(world.w->port_counters[CORE].rx_packets, EACH);
+	assert_int_equal(world_count(0, CNT_RX), 2 * EACH + STRAY);
+	assert_true(world_accounts());
+}
+
+static void shared_by_tagged_ports(void **state)
+{
+	(void)state;
+	shared_device(7, 9);
+}
+
+static void shared_with_an_untagged_port(void **state)
+{
+	(void)state;
+	shared_device(0, 9);
+	shared_device(7, 0);
+}
+
 /*
  * What the port says of a checksum counts: bad is dropped, and one
  * that was left to the device (RTE_MBUF_F_RX_L4_CKSUM_NONE, virtio) is computed before it is
@@ -633,6 +717,8 @@ int main(void)
 		T(icmp_is_limited),
 		T(checksums_of_the_port),
 		T(tagged_ports),
+		T(shared_by_tagged_ports),
+		T(shared_with_an_untagged_port),
 		T(options_and_extension_headers),
 		T(mapped_addresses_are_no_wire_form),
 	};

@@ -2,11 +2,11 @@
 /*
  * Pins the dataplane's side of the handshake (lib/ctl_abi.h): who is welcomed and with what, who
  * is refused and why, that there is one control process at a time and that a silent or broken one
- * does not keep the place (R70), what it may ask
- * for once it is in (ticket keys, R9; certificates read again, R76: a broken file leaves the old
- * ones in force and says so) and that anything else ends it, that one which writes nonsense into a
- * ring loses it and the next finds rings that work, and that a socket is taken over from the dead
- * but not from the living.
+ * does not keep the place (R70), what it may ask for once it is in (ticket keys, R9; certificates
+ * read again, R76: a broken file leaves the old ones in force and says so) and that anything else
+ * ends it, that one which writes nonsense into a ring loses it and the next finds rings that work,
+ * that a socket is taken over from the dead but not from the living, and that it belongs to whom its
+ * directory belongs.
  */
 #include "tests/world/control.h"
 #include "tests/world/make_cert.h"
@@ -754,6 +754,25 @@ static void dead_socket_is_replaced(void **state)
 	service.listen_fd = service.client_fd = -1;
 }
 
+/* The control process runs as the owner of the directory, and alone may connect. */
+static void socket_is_the_directory_owners(void **state)
+{
+	struct stat st;
+	char err[512] = "";
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	service_close(&service);
+	assert_int_equal(chown(dir, 12345, 0), 0);
+	if (!serve(&service, err, sizeof(err)))
+		fail_msg("%s", err);
+	assert_int_equal(stat(world.conf.dataplane.socket, &st), 0);
+	assert_int_equal(st.st_uid, 12345);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(chown(dir, 0, 0), 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -777,6 +796,7 @@ int main(void)
 		TLS(signal_reloads_once),
 		T(live_socket_is_refused),
 		T(dead_socket_is_replaced),
+		T(socket_is_the_directory_owners),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

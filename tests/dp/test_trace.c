@@ -17,8 +17,7 @@
 enum { CHANNEL = 0x4001, SLOT = 5, ID = 77 };
 
 static struct sock_addr listener, peer, stranger, client, other, relayed;
-static struct ring ring;
-static struct ctl_trace rec;
+static const struct ctl_trace *rec; /* by next() */
 
 static int setup(void **state)
 {
@@ -34,10 +33,6 @@ static int setup(void **state)
 	relayed = at("10.2.0.1", RELAY_PORT);
 	assert_true(session_add(0, SLOT, 1, &client, 0, RELAY_PORT, 0, 0));
 	assert_true(chan_add(0, SLOT, &peer, CHANNEL, WORLD_START_S + 300));
-	assert_true(ring_attach_reader(
-	    &ring,
-	    (struct ring_shm *)((uint8_t *)world.dp.region + world.dp.region->worker[0].trace),
-	    CTL_TRACE_SLOTS));
 	world_mark();
 	return 0;
 }
@@ -57,20 +52,17 @@ static void trace(struct cmd_trace c)
 
 static bool next(void)
 {
-	if (ring_count(&ring, 1) <= 0)
-		return false;
-	memcpy(&rec, ring_peek(&ring, 0), sizeof(rec));
-	ring_release(&ring, 1);
-	return true;
+	rec = world_trace(0);
+	return rec;
 }
 
 static void expect(enum ctl_trace_event e, const struct sock_addr *src, const struct sock_addr *dst)
 {
 	assert_true(next());
-	assert_int_equal(rec.event, e);
-	assert_int_equal(rec.id, ID);
-	assert_memory_equal(&rec.src, src, sizeof(*src));
-	assert_memory_equal(&rec.dst, dst, sizeof(*dst));
+	assert_int_equal(rec->event, e);
+	assert_int_equal(rec->id, ID);
+	assert_memory_equal(&rec->src, src, sizeof(*src));
+	assert_memory_equal(&rec->dst, dst, sizeof(*dst));
 }
 
 static void from_client(void)
@@ -110,13 +102,13 @@ static void by_client(void **state)
 	trace(c);
 	from_client();
 	expect(TRACE_RECEIVED, &client, &listener);
-	assert_int_equal(rec.session, SLOT);
-	assert_int_equal(rec.proto, 17);
-	assert_int_equal(rec.n_bytes, 0);
+	assert_int_equal(rec->session, SLOT);
+	assert_int_equal(rec->proto, 17);
+	assert_int_equal(rec->n_bytes, 0);
 	expect(TRACE_RELAYED, &client, &listener);
 	expect(TRACE_SENT, &relayed, &peer);
-	assert_int_equal(rec.session, SLOT);
-	assert_int_equal(rec.len, 14 + 20 + 8 + 5);
+	assert_int_equal(rec->session, SLOT);
+	assert_int_equal(rec->len, 14 + 20 + 8 + 5);
 	from_core(&peer);
 	expect(TRACE_RECEIVED, &peer, &relayed);
 	expect(TRACE_RELAYED, &peer, &relayed);
@@ -175,8 +167,8 @@ static void by_drop(void **state)
 	from_core(&peer);
 	from_core(&stranger);
 	expect(TRACE_DROPPED, &stranger, &relayed);
-	assert_int_equal(rec.reason, DROP_NO_PERMISSION);
-	assert_int_equal(rec.session, SLOT);
+	assert_int_equal(rec->reason, DROP_NO_PERMISSION);
+	assert_int_equal(rec->session, SLOT);
 	assert_false(next());
 	c.id = ID + 1;
 	c.filter.reason = DROP_NO_CHANNEL;
@@ -197,9 +189,9 @@ static void bytes_on_demand(void **state)
 	trace(c);
 	from_client();
 	assert_true(next());
-	assert_int_equal(rec.n_bytes, 20 + 8 + 4 + 5);
-	assert_int_equal(rec.bytes[0], 0x45);
-	assert_memory_equal(rec.bytes + 32, "hello", 5);
+	assert_int_equal(rec->n_bytes, 20 + 8 + 4 + 5);
+	assert_int_equal(rec->bytes[0], 0x45);
+	assert_memory_equal(rec->bytes + 32, "hello", 5);
 }
 
 /* It goes on without waiting, counts what found no room, and says so with what does. */
@@ -215,11 +207,11 @@ static void full_ring(void **state)
 		from_core(&stranger);
 	world_drops(DROP_NO_PERMISSION, CTL_TRACE_SLOTS + 10);
 	for (; next(); n++)
-		assert_int_equal(rec.lost, 0);
+		assert_int_equal(rec->lost, 0);
 	assert_int_equal(n, CTL_TRACE_SLOTS);
 	from_core(&stranger);
 	assert_true(next());
-	assert_int_equal(rec.lost, 10);
+	assert_int_equal(rec->lost, 10);
 }
 
 /* Who reads no more: it ends by itself, and what nobody took is no hindrance to the next. */
@@ -260,7 +252,7 @@ static void broken_ring(void **state)
 	trace(filter());
 	for (int i = 0; i < CTL_TRACE_SLOTS; i++)
 		from_core(&stranger);
-	atomic_store(&ring.shm->tail, 0x80000000u);
+	atomic_store(&world.trace[0].shm->tail, 0x80000000u);
 	from_core(&stranger);
 	assert_null(world.w->trace);
 	assert_true(atomic_load(&world.w->boundary.rings_broken));

@@ -6,6 +6,7 @@
  */
 #include "tests/world/control.h"
 
+#include "dp/tx.h"
 #include "lib/chandata.h"
 
 #include <rte_ethdev.h>
@@ -165,6 +166,86 @@ static void refused_by_driver(void **state)
 	rte_eth_fp_ops[CORE].tx_pkt_prepare = NULL;
 }
 
+/* ---- a device that frees to one pool without looking ---- */
+
+static uint16_t n_looked;
+
+static void device_frees_unseen(uint16_t port, const struct rte_mbuf *m)
+{
+	(void)port;
+	n_looked++;
+	assert_int_equal(m->nb_segs, 1);
+	assert_true(RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1);
+	assert_ptr_equal(m->pool, world.w->pool);
+}
+
+/* Datagrams that are cut in two refer to one buffer, unless the device must not see that. */
+static void fast_free(void **state)
+{
+	struct rte_mbuf *m = pkt_make(world.w);
+	static uint8_t data[1480], msg[sizeof(data) + CHANDATA_HDR_LEN];
+	static struct frame f;
+	struct port *p = &world.dp.port[CORE];
+
+	(void)state;
+	p->fast_free = true;
+	p->multi_seg = false;
+	world.tx_device = device_frees_unseen;
+	n_looked = 0;
+	for (uint16_t i = 0; i < 8; i++)
+		datagram_in(i, true);
+	world_run();
+	assert_int_equal(n_looked, 8);
+	fill(data, sizeof(data), 1);
+	frame_udp(&f, ACCESS, &client, &listener, msg, chandata(msg, CHANNEL, data, sizeof(data)),
+		  NULL);
+	world_in(ACCESS, 0, &f);
+	world_run();
+	assert_int_equal(n_looked, 10);
+	/* One that somebody keeps is his, and a copy goes. */
+	assert_non_null(m);
+	memcpy(rte_pktmbuf_append(m, f.len), f.b, f.len);
+	rte_mbuf_refcnt_update(m, 1);
+	tx_frame(world.w, CORE, m);
+	world_run();
+	assert_int_equal(n_looked, 11);
+	assert_int_equal(rte_mbuf_refcnt_read(m), 1);
+	rte_pktmbuf_free(m);
+	assert_true(world_accounts());
+	assert_int_equal(world_missing(), 0);
+	world.tx_device = NULL;
+}
+
+/* ---- a bond with LACP ---- */
+
+static uint64_t called_ms, longest_ms;
+static uint16_t n_called;
+
+static uint16_t bond_tx(void *q, struct rte_mbuf **m, uint16_t n)
+{
+	(void)q;
+	(void)m;
+	assert_int_equal(n, 0);
+	n_called++;
+	longest_ms = RTE_MAX(longest_ms, world.w->now_ms - called_ms);
+	called_ms = world.w->now_ms;
+	return 0;
+}
+
+/* Its driver is called to send at least every 100 ms, though nothing is sent; others are not. */
+static void lacp_goes_on(void **state)
+{
+	(void)state;
+	rte_eth_fp_ops[CORE].tx_pkt_burst = bond_tx;
+	world_pass_ms(200);
+	assert_int_equal(n_called, 0);
+	world.dp.port[CORE].lacp = true;
+	called_ms = world.w->now_ms;
+	world_pass_ms(1000);
+	assert_in_range(n_called, 10, 200);
+	assert_in_range(longest_ms, 1, 99);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
@@ -174,6 +255,8 @@ int main(void)
 		T(no_room),
 		T(room_for_some),
 		T(second_try),
+		T(fast_free),
+		T(lacp_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

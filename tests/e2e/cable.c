@@ -2,7 +2,9 @@
 /*
  * A patch cable between DPDK devices, for the far end of ports that have no kernel device (memif,
  * vhost, virtio-user) and for kernels without VLANs. Frames pass unchanged from each device to its
- * partner, queue by queue; those to VLAN:DEVICE get a tag, and those from it lose theirs.
+ * partner, queue by queue; those to VLAN:DEVICE get a tag, and those from it lose theirs. A device
+ * that is named again has several partners, told apart by their VLAN. A bond is made by --vdev
+ * among EAL\'s arguments, behind its members, and named as a device.
  *
  *     cable EAL-ARGUMENT... -- QUEUES [VLAN:]DEVICE [VLAN:]DEVICE ...
  *
@@ -31,6 +33,9 @@ struct end {
 	const char *device;
 	uint16_t vlan; /* 0: none */
 	uint16_t id;
+	bool bond; /* made by EAL's arguments: wants to be called with nothing to send, too */
+	bool again;	     /* an earlier end is of the same device, which is looked at there */
+	struct end *next;    /* end of the same device */
 	uint64_t sent, lost; /* to this end */
 	uint64_t bad_tag;    /* from this end */
 };
@@ -70,10 +75,19 @@ static int end_open(struct end *e, uint16_t queues, struct rte_mempool *pool)
 	char devargs[256];
 	int r;
 
+	for (struct end *first = ends; first < e; first++) {
+		if (strcmp(first->device, e->device) != 0)
+			continue;
+		for (e->id = first->id, e->again = true; first->next; first = first->next)
+			;
+		first->next = e;
+		return 0;
+	}
 	RTE_ETH_FOREACH_DEV (i)
 		before[i] = true;
+	e->bond = rte_eth_dev_get_port_by_name(e->device, &e->id) == 0;
 	snprintf(devargs, sizeof(devargs), "vdev:%s", e->device);
-	r = rte_dev_probe(devargs);
+	r = e->bond ? 0 : rte_dev_probe(devargs);
 	if (r < 0)
 		return fail(e->device, "probe", r);
 	RTE_ETH_FOREACH_DEV (i)
@@ -96,20 +110,26 @@ static int end_open(struct end *e, uint16_t queues, struct rte_mempool *pool)
 	return 0;
 }
 
-/* Takes the tag of this end from what it received; what has another one is lost. */
-static uint16_t untag(struct end *e, struct rte_mbuf **m, uint16_t n)
+static uint16_t frame_vlan(const struct rte_mbuf *m)
 {
-	uint16_t i, kept = 0;
+	const uint8_t *b = rte_pktmbuf_mtod(m, const uint8_t *);
 
-	for (i = 0; i < n; i++) {
-		if (rte_vlan_strip(m[i]) == 0 && m[i]->vlan_tci == e->vlan) {
-			m[kept++] = m[i];
-		} else {
-			rte_pktmbuf_free(m[i]);
-			e->bad_tag++;
-		}
+	return m->data_len >= 18 && b[12] == 0x81 && b[13] == 0 ? (b[14] << 8 | b[15]) & 0xfff : 0;
+}
+
+/* The frames of an end's VLAN go to own, without its tag; the others stay, *n of them. */
+static uint16_t untag(const struct end *e, struct rte_mbuf **m, uint16_t *n, struct rte_mbuf **own)
+{
+	uint16_t i, others = 0, taken = 0;
+
+	for (i = 0; i < *n; i++) {
+		if (frame_vlan(m[i]) != e->vlan || (e->vlan && rte_vlan_strip(m[i]) != 0))
+			m[others++] = m[i];
+		else
+			own[taken++] = m[i];
 	}
-	return kept;
+	*n = others;
+	return taken;
 }
 
 static uint16_t tag(struct end *e, struct rte_mbuf **m, uint16_t n)
@@ -127,14 +147,10 @@ static uint16_t tag(struct end *e, struct rte_mbuf **m, uint16_t n)
 	return kept;
 }
 
-/* One burst from one end to the other. */
-static uint16_t pass(struct end *from, struct end *to, uint16_t queue)
+static void send_all(struct end *to, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 {
-	struct rte_mbuf *m[BURST];
-	uint16_t n = rte_eth_rx_burst(from->id, queue, m, BURST), sent = 0, i;
+	uint16_t sent = 0, i;
 
-	if (from->vlan)
-		n = untag(from, m, n);
 	if (to->vlan)
 		n = tag(to, m, n);
 	for (i = 0; sent < n && i < TRIES; i++)
@@ -143,6 +159,24 @@ static uint16_t pass(struct end *from, struct end *to, uint16_t queue)
 	to->sent += sent;
 	to->lost += (uint64_t)(n - sent);
 	rte_pktmbuf_free_bulk(m + sent, n - sent);
+}
+
+/* One burst from one device to its partners; what has another tag than they is lost. */
+static uint16_t pass(struct end *from, uint16_t queue)
+{
+	struct rte_mbuf *m[BURST], *own[BURST];
+	uint16_t n = rte_eth_rx_burst(from->id, queue, m, BURST), left = n;
+
+	if (from->bond)
+		rte_eth_tx_burst(from->id, queue, NULL, 0);
+	if (!from->vlan && !from->next) {
+		send_all(&ends[(from - ends) ^ 1], queue, m, n);
+		return n;
+	}
+	for (struct end *e = from; e; e = e->next)
+		send_all(&ends[(e - ends) ^ 1], queue, own, untag(e, m, &left, own));
+	from->bad_tag += left;
+	rte_pktmbuf_free_bulk(m, left);
 	return n;
 }
 
@@ -156,7 +190,7 @@ static void run(uint16_t n, uint16_t queues)
 
 		for (i = 0; i < n; i++)
 			for (q = 0; q < queues; q++)
-				moved += pass(&ends[i], &ends[i ^ 1], q);
+				moved += ends[i].again ? 0 : pass(&ends[i], q);
 		idle = moved ? 0 : idle + 1;
 		if (idle > NAP_AFTER)
 			usleep(NAP_US);
@@ -196,6 +230,8 @@ int main(int argc, char **argv)
 		printf("cable: to %s: %ju sent, %ju lost; from it %ju with another tag\n",
 		       ends[i].device, (uintmax_t)ends[i].sent, (uintmax_t)ends[i].lost,
 		       (uintmax_t)ends[i].bad_tag);
+		if (ends[i].again)
+			continue;
 		rte_eth_dev_stop(ends[i].id);
 		rte_eth_dev_close(ends[i].id);
 	}

@@ -20,7 +20,8 @@ refused()
 
 line() { grep -n -m 1 -- "$1" "$ROOT/conf/fairlead.yaml" | cut -d: -f1; }
 
-assert "the sample is right" "$BUILD/fairlead-cp" --check-config "$ROOT/conf/fairlead.yaml"
+assert "the sample is right" "$BUILD/fairlead-cp" --check-config "$ROOT/conf/fairlead.yaml" >"$TMP/takes"
+assert "it is told what it takes" grep -q '^dataplane.memory-mb: 512 MiB, which are 256 huge pages of 2 MiB$' "$TMP/takes"
 for program in "fairlead-cp --check-config" "fairlead-cp --config" "fairlead-dp --config"; do
 	read -r name option <<<"$program"
 	set -- "$BUILD/$name" "$option"
@@ -30,9 +31,14 @@ for program in "fairlead-cp --check-config" "fairlead-cp --config" "fairlead-dp 
 	refused ":$(($(line '^    transport: tls') + 1)): listeners[6].domain: nosuch is the name of no domain" \
 		's/^    transport: tls/&\n    domain: nosuch/' "$@"
 	refused "10.1.0.1 is used already, in line" 's|\[10.2.0.1/24|[10.1.0.1/24|' "$@"
-	refused "no such key" 's/^  realm:/  raelm:/' "$@"
+	refused "no such key: did you mean realm?" 's/^  realm:/  raelm:/' "$@"
 done
 CODE=1
+# All of it at once, where it is asked for.
+EDIT='s/^    mtu:.*/    mtu: 90/; s/^  realm:/  raelm:/'
+for want in "ports[0].mtu: 90 is out of range" "turn.raelm: no such key: did you mean realm?"; do
+	refused "$want" "$EDIT" "$BUILD/fairlead-cp" --check-config
+done
 refused ":$(line '^    device:'): ports[0].device (access, net_af_xdp0,iface=nosuch): " 's/iface=access/iface=nosuch/' "$BUILD/fairlead-dp" --config
 
 assert_eq "fairlead-dp" "$(dp_pid)" "$dp"

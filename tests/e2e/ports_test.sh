@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Every type of port that needs no hardware: AF_PACKET, AF_XDP, memif, vhost and virtio-user, with
-# and without a VLAN tag. Over each, fairlead-dp answers ARP, ND and echo at full MTU and in
+# and without a VLAN tag, two ports on one device, told apart by theirs, and bonds. Over each, fairlead-dp answers ARP, ND and echo at full MTU and in
 # fragments, and relays an independent client's traffic with both families and nothing lost. A port
 # that is not there is one sentence.
 #
@@ -16,6 +16,7 @@
 NS=fl-ports
 CABLE=$BUILD/tests/e2e/cable
 CABLES=0
+CABLE_EAL=() # further arguments
 declare -A CLIENTS
 
 # wire_pair PORT FAR NAMESPACE
@@ -92,7 +93,8 @@ cable_up()
 	for ((try = 0; try < 10; try++)); do
 		log=$TMP/cable$((++CABLES)).log
 		LIBXDP_SKIP_DISPATCHER=1 start "$log" in_relay "$CABLE" --no-huge -m 128 --no-pci \
-			--no-shconf "--file-prefix=cable$$.$CABLES" --lcores=0@0 --no-telemetry -- 1 "$@"
+			--no-shconf "--file-prefix=cable$$.$CABLES" --lcores=0@0 --no-telemetry \
+			"${CABLE_EAL[@]}" -- 1 "$@"
 		CABLE_PID=$PID
 		await 20 cable_ready || fail "the cable is not ready: $(tail -n 3 "$log")"
 		! ended "$CABLE_PID" || { grep -qi busy "$log" && sleep 0.5 && continue; }
@@ -217,6 +219,24 @@ vlan()
 	end "$CP" "$DP" "$CABLE_PID"
 }
 
+# shared VLAN DRIVER: both ports on one device, access with or without a tag.
+shared()
+{
+	local access=${1%:*} driver=${1#*:}
+	KIND="ports of VLANs $access and 200 on one device, $driver"
+	world
+	trunk trunk0 far0
+	configure "net_${driver}0,iface=trunk0" "net_${driver}0,iface=trunk0" \
+		"s/^    vlan: 0/    vlan: $access/" '/^ports:/,/^listeners:/s/^  - name: core/&\n    vlan: 200/'
+	relay_up
+	cable_up "$access:net_af_xdp0,iface=far0" net_af_xdp1,iface=access \
+		200:net_af_xdp0,iface=far0 net_af_xdp2,iface=core
+	works
+	assert_eq "$KIND: whose device the second is" "$(fl_json ports '.ports[1].info.device_of')" 0
+	assert_num "$KIND: packets of the second" "$(fl_json ports '.ports[1].traffic.total.rx_packets')" -gt 300
+	end "$CP" "$DP" "$CABLE_PID"
+}
+
 # memif with the relay as server at one port, whose client may come and go, and as client at the
 # other.
 memif()
@@ -259,6 +279,65 @@ vhost()
 	end "$CP" "$DP" "$CABLE_PID" "$first"
 }
 
+members() { fl_json ports '.ports[0].info.members'; }
+
+# bonded MODE MEMBER MEMBER [SED]: the access port is two devices.
+bonded()
+{
+	configure net_bonding0 net_af_xdp1,iface=core "s/^    bond: none/    bond: $1/" \
+		"s|^    members: .*|    members: ['$2', '$3']|" "${@:4}"
+	relay_up
+}
+
+# A guest's device, whose link follows its back end, which is there when the relay starts.
+guest() { echo "net_virtio_user$1,path=$TMP/member$1.sock,server=1,mac=02:00:00:00:01:0$1"; }
+back_end() { echo "net_vhost$1,iface=$TMP/member$1.sock,client=1"; }
+
+members_are() { [[ $(fl_json ports '.ports[0].info.members') == "$1; $2" ]]; }
+
+# Both members have a far end, of which one leads to clients; then only the other one has.
+bond_active_backup()
+{
+	local first
+	KIND="active-backup"
+	world
+	cable_up "$(back_end 0)" net_af_xdp0,iface=access
+	first=$CABLE_PID
+	cable_up "$(back_end 1)" net_null0
+	bonded active-backup "$(guest 0)" "$(guest 1)"
+	works
+	assert "$KIND: one is active" members_are "net_virtio_user0 up, active" "net_virtio_user1 up, idle"
+	end "$first" "$CABLE_PID"
+	cable_up "$(back_end 1)" net_af_xdp0,iface=access
+	works_again
+	assert "$KIND: the other is active" members_are "net_virtio_user0 down, idle" "net_virtio_user1 up, active"
+	end "$CP" "$DP" "$CABLE_PID"
+}
+
+# A bond at both ends, which agree by LACP, and go on to: the driver complains where it is not called
+# every 100 ms.
+bond_lacp()
+{
+	local name=slave both=("net_af_packet0 up, active" "net_af_packet1 up, active") NO_FRAGMENTS4=1
+	KIND="LACP"
+	! pkg-config --atleast-version=23.11 libdpdk || name=member
+	CABLE_EAL=("--vdev=net_af_packet0,iface=far0" "--vdev=net_af_packet1,iface=far1"
+		"--vdev=net_bonding0,mode=4,$name=net_af_packet0,$name=net_af_packet1")
+	world
+	trunk member0 far0
+	trunk member1 far1
+	cable_up net_bonding0 net_af_xdp0,iface=access
+	CABLE_EAL=()
+	bonded lacp net_af_packet0,iface=member0 net_af_packet1,iface=member1 \
+		's/^  log-levels:.*/  log-levels: ["*bond*:debug"]/'
+	await 30 members_are "${both[@]}" || fail "$KIND: $(fl_json ports '.ports[0].info.members')"
+	works
+	assert "$KIND: both are active" members_are "${both[@]}"
+	grep -q "distributing started" "$TMP/dp.log" || fail "$KIND: the driver logs nothing"
+	assert_eq "$KIND: complaints" "$(grep -c "must be invoked" "$TMP/dp.log")" 0
+	end "$CP" "$DP" "$CABLE_PID"
+}
+
 # Frames longer than a buffer: the device has to chain them.
 jumbo()
 {
@@ -275,14 +354,15 @@ missing()
 {
 	world
 	refused device "no driver of DPDK has such a name" net_nosuch0
-	refused device "cannot be opened (is it there, and free?): No such device" 0000:fe:1f.7
+	refused device "is not on the PCI bus" 0000:fe:1f.7
 	refused device "cannot be opened" net_af_packet0,iface=nosuch
 	refused device "cannot be opened" "net_virtio_user0,path=$TMP/nosuch"
 	refused mtu "is more than the device carries" net_af_xdp0,iface=access \
 		's/^    mtu: 1500/    mtu: 1779/'
 }
 
-(($#)) || set -- kernel:af_packet kernel:af_xdp vlan:af_packet vlan:af_xdp memif vhost jumbo missing
+(($#)) || set -- kernel:af_packet kernel:af_xdp vlan:af_packet vlan:af_xdp \
+	shared:100:af_xdp shared:0:af_xdp memif vhost bond_active_backup bond_lacp jumbo missing
 for kind; do
 	"${kind%%:*}" "${kind#*:}"
 done

@@ -61,6 +61,12 @@ refuses fairlead-dp "ports[1].device (core, net_af_xdp1,iface=nosuch): " 's/net_
 refuses fairlead-dp "ports[0].device (access, 0000:7f:1f.7): " 's/"net_null0"/"0000:7f:1f.7"/'
 refuses fairlead-dp "dataplane.workers: there is no CPU 900 here" 's/^  workers:.*/  workers: [900]/'
 refuses fairlead-dp "dataplane.main-cpu: there is no CPU 900 here" 's/^  main-cpu:.*/  main-cpu: 900/'
+refuses fairlead-dp "dataplane: DPDK does not start (CPUs, memory-mb, eal, or privileges?)" \
+	's/^  eal:.*/  eal: [--vfio-intr=nosuch]/'
+assert "EAL names the argument that it does not take" grep -q vfio-intr "$TMP/said"
+refuses fairlead-dp "ports[0].device (access, net_nosuch0): " \
+	's/^  log-levels:.*/  log-levels: ["lib.eal:info"]/; s/net_null0/net_nosuch0/'
+assert "what a component logs can be turned up" grep -q "^EAL: Detected CPU lcores" "$TMP/said"
 refuses fairlead-dp "dataplane.hugepages: " \
 	's/^  hugepages:.*/  hugepages: yes/; s/^  memory-mb:.*/  memory-mb: 1048576/'
 refuses fairlead-dp "dataplane.socket: cannot listen on /proc/nosuch/dp.sock: " \

@@ -7,33 +7,11 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-mkdir "$TMP/www"
-head -c $((8 << 20)) /dev/urandom >"$TMP/www/file"
-chmod -R a+rX "$TMP"
-cat >"$TMP/nginx.conf" <<END
-daemon off;
-worker_processes 1;
-pid $TMP/nginx.pid;
-error_log stderr;
-events { worker_connections 64; }
-http {
-	access_log off;
-	client_body_temp_path $TMP/body;
-	proxy_temp_path $TMP/proxy;
-	fastcgi_temp_path $TMP/fastcgi;
-	uwsgi_temp_path $TMP/uwsgi;
-	scgi_temp_path $TMP/scgi;
-	server { listen 8080; listen [::]:8080; root $TMP/www; }
-}
-END
+# shellcheck source=tests/e2e/web.sh
+. "$(dirname "$0")/web.sh"
 
-start_nginx() # in a namespace that a restart of the relay makes anew
-{
-	start "$TMP/nginx.log" in_peer nginx -c "$TMP/nginx.conf"
-	await 10 listens_tcp fl-peer 8080 || fail "nginx does not listen: $(tail -n 2 "$TMP/nginx.log")"
-}
-
-start_nginx
+web_files 8
+web_start
 show()
 {
 	local spliced
@@ -50,6 +28,6 @@ show()
 show
 # A client's data connection may be another worker's than the peer's: it moves there.
 relay_config 's/^  workers: .*/  workers: [0, 1]/' >"$TMP/quickstart"
-start_nginx
+web_start
 show
 assert_num "connections that moved" "$(counter tcp_moved)" -gt 0

@@ -6,7 +6,7 @@
  */
 #include "cli/term_text.h"
 #include "cp/admin/context_rpc.h"
-#include "cp/admin/term_parse.h"
+#include "cp/admin/term_json.h"
 #include "tests/world/fake_gateway.h"
 #include "must.h"
 
@@ -84,7 +84,7 @@ static void check_text(const uint8_t *data, size_t size)
 	s[size] = '\0';
 	o = term_text(s, err, sizeof(err));
 	must(o || *err);
-	if (o && term_parse(&conf, o, none, true, "", &w, &e))
+	if (o && term_json_read(&conf, o, none, true, "", &w, &e))
 		check_spec(&w);
 	json_decref(o);
 	free(s);

@@ -7,7 +7,7 @@
  * once its allocations and contexts are deleted.
  */
 #include "tests/world/gate_env.h"
-#include "cp/auth/psk.h"
+#include "cp/auth/psk_store.h"
 #include "cp/session.h"
 
 #include <stdio.h>

@@ -99,14 +99,17 @@ static void attach(int64_t off)
 static void look(void)
 {
 	struct ctl_port_info info;
+	struct ctl_xstats xstats;
 	json_t *j[] = { stats_json_workers(dl), stats_json_ports(dl), stats_json_drops(dl),
 			stats_json_accounting(dl) };
 	uint32_t i;
 
 	for (i = 0; i < sizeof(j) / sizeof(j[0]); i++)
 		json_decref(j[i]);
-	for (i = 0; i <= CTL_PORTS_MAX; i++)
+	for (i = 0; i <= CTL_PORTS_MAX; i++) {
 		stats_port_info(dl, i, &info);
+		stats_xstats(dl, i, &xstats);
+	}
 }
 
 static void record(enum kind kind, const uint8_t *p, size_t len)

@@ -1111,6 +1111,7 @@ static void step(uint8_t what, uint8_t who, uint8_t how)
 
 static void begin(void)
 {
+	const struct sock_addr tcp = at("10.1.0.1", LISTENER_PORT);
 	static bool begun;
 
 	if (begun)
@@ -1119,9 +1120,7 @@ static void begin(void)
 	media_config();
 	world.conf.dataplane.n_workers = 2;
 	world.conf.dataplane.ring_slots = 128;
-	world.conf.listener[2] = (struct config_listener){ .addr = at("10.1.0.1", LISTENER_PORT),
-							   .transport = TRANSPORT_TCP };
-	world.conf.n_listener = 3;
+	world_listener(&tcp, TRANSPORT_TCP);
 	joint_cp_config(&world.conf);
 	MUST(ip_prefix_parse(DENIED "/32", &world.conf.peers.deny[world.conf.peers.n_deny++]));
 	world_start();

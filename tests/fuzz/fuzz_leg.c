@@ -41,15 +41,13 @@ static void world_once(void)
 	if (world.w)
 		return;
 	world_config();
-	world.conf.n_listener = 3;
-	world.conf.listener[TCP4] =
-	    (struct config_listener){ .addr = at("10.1.0.1", 3478), .transport = TRANSPORT_TCP };
+	client = at("10.1.0.2", 6000);
+	local = at("10.1.0.1", 3478);
+	MUST(world_listener(&local, TRANSPORT_TCP) == TCP4);
 	world.conf.tcp.connections = FAKE_CONNS;
 	world.conf.tcp.media_queue = 4096;
 	world.conf.tcp.buffers = 300;
 	world_start();
-	client = at("10.1.0.2", 6000);
-	local = at("10.1.0.1", 3478);
 	peer = at("10.2.0.2", 4000);
 	relayed = at("10.2.0.1", RELAY_PORT);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Text that becomes a pre-shared key (cp/auth/psk.h): identity, NUL, key in hexadecimal. What is
- * taken keeps to the limits and is the text given; what is not leaves nothing of the key behind.
+ * Text that becomes a pre-shared key (cp/auth/psk_store.h): identity, NUL, key in hexadecimal. What
+ * is taken keeps to the limits and is the text given; what is not leaves nothing of the key behind.
  */
-#include "cp/auth/psk.h"
+#include "cp/auth/psk_store.h"
 
 #include <stdio.h>
 #include <stdlib.h>

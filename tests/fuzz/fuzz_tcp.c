@@ -315,7 +315,7 @@ static void segment_in(struct remote *p, uint8_t how, struct tcp_hdr h,
 	for (i = 0; i < len; i++)
 		b[hdr + i] = (uint8_t)(byte_in(seq + i) + (how & HOW_WRONG ? 1 : 0));
 	p->lied |= len && how & HOW_WRONG;
-	csum = (uint16_t)~csum_fold(
+	csum = csum_field(
 	    csum_bytes(csum_pseudo(0, &p->addr.ip, &p->us.ip, IP_PROTO_TCP, (uint16_t)(hdr + len)),
 		       b, (size_t)hdr + len));
 	memcpy(b + offsetof(struct tcp_hdr, csum), &csum, 2);

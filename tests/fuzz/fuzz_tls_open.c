@@ -207,9 +207,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world_neighbours();
 	hosts_reset();
 	them = at("10.1.0.2", port++);
-	h = host_new(ACCESS, &them, &us, 1, 2);
-	h->any = true;
-	host_connect(h);
+	h = host_client(&them, &us);
 	if (!h->open)
 		return 0; /* TIME-WAIT of an earlier one */
 	for (i = 0; i < RECORDS_MAX && rd_left(&r) >= 2 && conn && !h->rst; i++) {

@@ -23,7 +23,7 @@ config()
 	cat <<-END
 	dataplane: {workers: [$(taskset -pc $$ | sed 's/.*: //; s/[-,].*//')], hugepages: yes, memory-mb: $MEMORY_MB, mbufs: 32768}
 	ports: [{name: p, device: "$2", addresses: [$1/24]}]
-	listeners: [{address: $1}]
+	listeners: [{address: $1}, {address: $1, transport: tcp, port: 3479}]
 	relays: [{address: $1}]
 	turn: {realm: fairlead.test}
 	END

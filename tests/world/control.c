@@ -16,7 +16,9 @@ void control_take(uint16_t i)
 	if (!ring_attach_writer(&world.cmd[i], (struct ring_shm *)(base + l->cmd_ring),
 				l->cmd_slots) ||
 	    !ring_attach_reader(&world.evt[i], (struct ring_shm *)(base + l->evt_ring),
-				l->evt_slots))
+				l->evt_slots) ||
+	    !ring_attach_reader(&world.trace[i], (struct ring_shm *)(base + l->trace),
+				CTL_TRACE_SLOTS))
 		abort();
 }
 
@@ -40,15 +42,28 @@ bool world_cmd(uint16_t worker, uint16_t type, void *cmd, uint16_t len)
 	return *done == before + 1;
 }
 
+/* Copies the oldest slot of a ring; false if there is none. */
+static bool take(struct ring *r, void *to, size_t len)
+{
+	if (ring_count(r, 1) <= 0)
+		return false;
+	memcpy(to, ring_peek(r, 0), len);
+	ring_release(r, 1);
+	return true;
+}
+
 const void *world_evt(uint16_t worker)
 {
 	static alignas(8) uint8_t msg[RING_MSG_SIZE];
 
-	if (ring_count(&world.evt[worker], 1) <= 0)
-		return NULL;
-	memcpy(msg, ring_peek(&world.evt[worker], 0), sizeof(msg));
-	ring_release(&world.evt[worker], 1);
-	return msg;
+	return take(&world.evt[worker], msg, sizeof(msg)) ? msg : NULL;
+}
+
+const struct ctl_trace *world_trace(uint16_t worker)
+{
+	static struct ctl_trace rec;
+
+	return take(&world.trace[worker], &rec, sizeof(rec)) ? &rec : NULL;
 }
 
 bool session_add(uint16_t worker, uint32_t slot, uint32_t gen, const struct sock_addr *client,

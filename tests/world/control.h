@@ -18,6 +18,8 @@ void world_cmd_put(uint16_t worker, uint16_t type, void *cmd, uint16_t len);
 bool world_cmd(uint16_t worker, uint16_t type, void *cmd, uint16_t len);
 /* The next event of a worker, copied; NULL if there is none. */
 const void *world_evt(uint16_t worker);
+/* The same of a worker's trace. */
+const struct ctl_trace *world_trace(uint16_t worker);
 
 /* ---- sessions ---- */
 

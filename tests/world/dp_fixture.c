@@ -109,6 +109,7 @@ int fx_setup(void **state)
 	for (i = 0; i < fx.dp.n_ports; i++)
 		dplane_add_link_local(&fx.dp, &fx.dp.port[i]);
 	fx.w.dp = &fx.dp;
+	fx.dp.worker[0] = &fx.w;
 	fx.w.pool = pool;
 	fx.w.relay_slot = relay_slot;
 	fx.w.counters = &fx.counters;
@@ -221,7 +222,7 @@ void fx_icmp(uint16_t port, const char *src, const char *dst, uint8_t ttl, void 
 
 	if (len >= 4) {
 		memset(b + 2, 0, 2);
-		csum = (uint16_t)~csum_fold(
+		csum = csum_field(
 		    csum_bytes(v6 ? csum_pseudo(0, &s, &d, proto, (uint16_t)len) : 0, b, len));
 		memcpy(b + 2, &csum, 2);
 	}

@@ -15,14 +15,15 @@ static inline bool test_eal(const char *mb)
 				(char *)"--no-shconf",
 				(char *)"--no-telemetry",
 				(char *)"--lcores=0@0",
+				(char *)"--iova-mode=va",
 				(char *)"--log-level=*:error",
 				(char *)"-m",
 				NULL,
 				NULL };
 	static bool done;
 
-	args[8] = (char *)mb;
-	done = done || rte_eal_init(9, args) >= 0;
+	args[9] = (char *)mb;
+	done = done || rte_eal_init(10, args) >= 0;
 	return done;
 }
 

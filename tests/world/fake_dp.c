@@ -28,6 +28,7 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 	uint64_t used = sizeof(r);
 
 	r.port_info = place(&used, c->n_port * sizeof(struct ctl_port_info));
+	r.xstats = place(&used, c->n_port * sizeof(struct ctl_xstats));
 	r.cert_info = place(&used, c->n_certificate * sizeof(struct ctl_cert_info));
 	for (uint32_t i = 0; i < r.n_workers; i++) {
 		struct ctl_worker *w = &r.worker[i];

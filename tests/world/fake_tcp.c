@@ -253,8 +253,13 @@ struct ctl_conn tcp_name(const struct worker *w, const struct tcp_conn *c)
 	return (struct ctl_conn){ (uint32_t)(c - conn), c->gen };
 }
 
-uint32_t tcp_session(const struct worker *w, const struct sock_addr *local,
-		     const struct sock_addr *remote)
+uint32_t tcp_session(const struct tcp_conn *c)
+{
+	return c->app->session ? c->app->session((struct tcp_conn *)(uintptr_t)c) : SLOT_NONE;
+}
+
+uint32_t tcp_session_between(const struct worker *w, const struct sock_addr *local,
+			     const struct sock_addr *remote)
 {
 	struct tcp_conn *c;
 
@@ -262,7 +267,7 @@ uint32_t tcp_session(const struct worker *w, const struct sock_addr *local,
 	for (c = conn; c < conn + FAKE_CONNS; c++) {
 		if (c->gen & 1 && !c->dead && memcmp(&c->local, local, sizeof(*local)) == 0 &&
 		    memcmp(&c->remote, remote, sizeof(*remote)) == 0)
-			return c->app->session ? c->app->session(c) : SLOT_NONE;
+			return tcp_session(c);
 	}
 	return SLOT_NONE;
 }

@@ -1,67 +1,37 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "parts.h"
-#include "eal.h"
 
-#include <rte_eal.h>
-
-struct parts parts;
-
-int parts_eal(void **state)
-{
-
-	(void)state;
-	if (!test_eal("64"))
-		return -1;
-	parts.w.pool = rte_pktmbuf_pool_create("test", PARTS_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
-					       SOCKET_ID_ANY);
-	return parts.w.pool ? 0 : -1;
-}
+struct tcp_conn parts_conn;
 
 int parts_setup(void **state)
 {
-	struct rte_mempool *pool = parts.w.pool;
-
 	(void)state;
-	memset(&parts, 0, sizeof(parts));
-	parts.conf.tcp.reorder_buffer = PARTS_REORDER;
-	parts.dp.conf = &parts.conf;
-	parts.w.dp = &parts.dp;
-	parts.w.pool = pool;
-	parts.w.counters = &parts.counters;
-	parts.w.tcp = &parts.tcp;
+	world_config();
+	world.conf.dataplane.mbufs = PARTS_MBUFS;
+	world.conf.tcp.buffers = PARTS_MBUFS;
+	world.conf.tcp.reorder_buffer = PARTS_REORDER;
+	world_start();
+	memset(&parts_conn, 0, sizeof(parts_conn));
 	return 0;
-}
-
-uint64_t parts_count(enum counter c)
-{
-	return parts.counters.cnt[c];
-}
-
-uint64_t parts_drop(enum drop d)
-{
-	return parts.counters.drop[d];
 }
 
 int parts_teardown(void **state)
 {
-	uint64_t gone = parts_count(CNT_CONSUMED);
-	int i;
+	queue_clear(world.w, &parts_conn.snd, DROP_TCP_CLOSED);
+	queue_clear(world.w, &parts_conn.rcv, DROP_TCP_CLOSED);
+	reorder_clear(world.w, &parts_conn);
+	assert_int_equal(world.w->tcp->held, 0);
+	return world_teardown(state);
+}
 
-	(void)state;
-	queue_clear(&parts.w, &parts.c.snd, DROP_TCP_CLOSED);
-	queue_clear(&parts.w, &parts.c.rcv, DROP_TCP_CLOSED);
-	reorder_clear(&parts.w, &parts.c);
-	for (i = 0; i < DROP_MAX; i++)
-		gone += parts_drop((enum drop)i);
-	assert_int_equal(parts.tcp.held, 0);
-	assert_int_equal(parts_count(CNT_MADE), gone);
-	assert_int_equal(rte_mempool_avail_count(parts.w.pool), PARTS_MBUFS);
-	return 0;
+uint64_t parts_drop(enum drop d)
+{
+	return world.w->counters->drop[d];
 }
 
 struct rte_mbuf *parts_packet(const void *bytes, uint32_t len, uint16_t seg)
 {
-	struct rte_mbuf *m = pkt_make(&parts.w), *s = m;
+	struct rte_mbuf *m = pkt_make(world.w), *s = m;
 	const uint8_t *p = bytes;
 
 	while (len) {
@@ -73,7 +43,7 @@ struct rte_mbuf *parts_packet(const void *bytes, uint32_t len, uint16_t seg)
 			assert_int_equal(rte_pktmbuf_chain(m, s), 0);
 		p += n;
 		len -= n;
-		s = len ? rte_pktmbuf_alloc(parts.w.pool) : NULL;
+		s = len ? rte_pktmbuf_alloc(world.w->pool) : NULL;
 	}
 	return m;
 }

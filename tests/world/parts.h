@@ -3,9 +3,10 @@
 #define FL_TESTS_TCP_PARTS_H
 
 /*
- * What parts of the stack need when they are tested by themselves: a worker with buffers, counters
- * and nothing else. The teardown checks that every packet is accounted for and every buffer back.
+ * Queues of the stack by themselves, upon worker.h: a connection that is in no table, whose queues
+ * a test fills and empties by hand. No segment comes or goes.
  */
+#include "worker.h"
 #include "dp/tcp/conn.h"
 #include "unit.h"
 
@@ -15,24 +16,15 @@ enum {
 	PARTS_REORDER = 1 << 20, /* bytes, unless a test says otherwise */
 };
 
-struct parts {
-	struct config conf;
-	struct dplane dp;
-	struct worker w;
-	struct tcp tcp;
-	struct tcp_conn c;
-	struct ctl_counters counters;
-};
-extern struct parts parts;
+extern struct tcp_conn parts_conn;
 
-/* cmocka group and test fixtures. */
-int parts_eal(void **state);
+/* For cmocka. The teardown empties the queues, and then is that of the world. */
 int parts_setup(void **state);
 int parts_teardown(void **state);
 
 /* A packet of len bytes that are here, each segment seg bytes at most (0: PARTS_SEGMENT). */
 struct rte_mbuf *parts_packet(const void *bytes, uint32_t len, uint16_t seg);
-uint64_t parts_count(enum counter c);
+/* Packets that were dropped for this reason so far. */
 uint64_t parts_drop(enum drop d);
 
 #endif

@@ -47,13 +47,6 @@ static void eal(void)
 	done = true;
 }
 
-static void clock_set(uint64_t us)
-{
-	b.w.now_us = us;
-	b.w.now_ms = us / 1000;
-	b.w.now = (uint32_t)(us / 1000000);
-}
-
 int bench_setup(void **state)
 {
 	struct tcp_conn *c = &b.c;
@@ -68,7 +61,7 @@ int bench_setup(void **state)
 	/* Twice as many: one connection may have half of what is shared. */
 	if (!sent_create(&b.tcp, 1, 2 * BENCH_RECORDS, BENCH_RECORDS))
 		return -1;
-	clock_set((UINT64_C(1) << 32) - 50 * MS); /* times wrap soon, too */
+	clock_set(&b.w, (UINT64_C(1) << 32) - 50 * MS); /* times wrap soon, too */
 	b.base = BENCH_ISS + 1;
 	c->snd_una = c->snd_max = b.base;
 	c->iss = BENCH_ISS;
@@ -104,7 +97,7 @@ int bench_teardown(void **state)
 
 void bench_wait(uint32_t us)
 {
-	clock_set(b.w.now_us + us);
+	clock_set(&b.w, b.w.now_us + us);
 }
 
 /* ---- out ---- */

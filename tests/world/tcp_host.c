@@ -247,6 +247,15 @@ void host_connect(struct host *h)
 	hosts_run();
 }
 
+struct host *host_client(const struct sock_addr *addr, const struct sock_addr *us)
+{
+	struct host *h = host_new(ACCESS, addr, us, 1, 2);
+
+	h->any = true;
+	host_connect(h);
+	return h;
+}
+
 void host_fin(struct host *h)
 {
 	h->fin = true;

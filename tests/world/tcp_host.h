@@ -53,6 +53,9 @@ struct host *host_new(uint16_t port, const struct sock_addr *addr, const struct 
 void host_connect(struct host *h);
 /* The same, but nobody has had a turn yet. */
 void host_connect_put(struct host *h);
+/* A machine of the access network that has connected to us; what it gets is for the test to check.
+ */
+struct host *host_client(const struct sock_addr *addr, const struct sock_addr *us);
 void host_rst(struct host *h);
 /* The same, but nobody has had a turn yet. */
 void host_rst_put(struct host *h);

@@ -101,7 +101,12 @@ void wire_make(uint16_t idx)
 			    .multi_seg = true,
 			    .chain_max = 64,
 			    .chain_cut = 64 };
-	port_mac(idx, p->mac.addr_bytes);
+	if (p->conf->shares) { /* as device_join() of dp/port.c has it */
+		world.dp.port[p->conf->shares - 1].next = idx;
+		p->id = p->conf->shares - 1u;
+		p->rx_queues = 0;
+	}
+	port_mac(p->id, p->mac.addr_bytes);
 	p->l2_len = p->vlan ? 18 : 14;
 	for (i = 0; i < CTL_WORKERS_MAX; i++) {
 		queue[idx][i] = (struct queue){ .port = idx };

@@ -154,6 +154,17 @@ uint32_t world_start_s(void)
 	return s;
 }
 
+uint16_t world_listener(const struct sock_addr *addr, enum config_transport transport)
+{
+	struct config *c = &world.conf;
+
+	if (c->n_listener == RTE_DIM(c->listener))
+		abort();
+	c->listener[c->n_listener] =
+	    (struct config_listener){ .addr = *addr, .transport = transport };
+	return c->n_listener++;
+}
+
 void world_start(void)
 {
 	struct dplane *dp = &world.dp;

@@ -31,7 +31,8 @@ struct world {
 	struct config conf;
 	struct worker *w; /* worker 0 */
 	int region_fd;
-	struct ring cmd[CTL_WORKERS_MAX], evt[CTL_WORKERS_MAX]; /* the control process's ends */
+	/* The control process's ends. */
+	struct ring cmd[CTL_WORKERS_MAX], evt[CTL_WORKERS_MAX], trace[CTL_WORKERS_MAX];
 	uint16_t seg_first, seg_rest; /* 0: frames come in one piece; else cut like this */
 	bool at_end;		      /* a frame's last segment ends where its buffer does */
 	uint64_t rx_flags;	      /* what the port says of a frame that comes in */
@@ -58,6 +59,8 @@ uint32_t world_start_s(void);
 void world_eal(void);
 /* Fills world.conf; change it before world_start(). */
 void world_config(void);
+/* After world_config(): one more listener; returns its number. */
+uint16_t world_listener(const struct sock_addr *addr, enum config_transport transport);
 void world_start(void);
 /* Checks that no packet is lost or unaccounted for, and takes everything down. */
 void world_stop(void);

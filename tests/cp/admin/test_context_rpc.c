@@ -196,6 +196,15 @@ static void udp_all(void **state)
 	assert_string_equal(text_at(t, "remote"), "[fd00::2]:4000");
 	assert_string_equal(text_at(t, "latch"), "address");
 	assert_string_equal(text_at(t, "gate"), "in");
+	assert_string_equal(text_at(t, "rtcp_remote"), "[fd00::3]:4001");
+	assert_true(json_is_true(at(t, "rtcp_mux")));
+	assert_int_equal(json_integer_value(at(t, "dscp")), 46);
+	assert_int_equal(json_integer_value(at(t, "burst")), 2000);
+	assert_int_equal(json_integer_value(at(t, "inactivity")), 7);
+	assert_int_equal(json_array_size(at(t, "notify")), 2);
+	assert_string_equal(text_at(t, "tag"), "x");
+	assert_null(json_object_get(t, "ice_restart")); /* nor is anything that was done once */
+	assert_null(json_object_get(t, "begin"));
 	assert_string_equal(text_at(t, "state"), "up");
 	assert_true(json_is_null(at(t, "latched")));
 	text_at(t, "ice_ufrag");
@@ -269,7 +278,7 @@ static void defaults(void **state)
 	for (size_t i = 0; i < N_OF(t); i++) {
 		snprintf(params, sizeof(params), "{'terminations':[{'realm':'access',%s}]}",
 			 t[i].more);
-		taken("context.add", params);
+		assert_true(json_is_null(at(term(taken("context.add", params), 0), "dscp")));
 		assert_int_equal(w->term.flags, TERM_IN | TERM_OUT | t[i].flags);
 		assert_int_equal(w->v6, t[i].v6);
 		assert_int_equal(w->begin, t[i].begin);

@@ -112,6 +112,13 @@ const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t po
 	return NULL;
 }
 
+const struct ctl_xstats *dplink_xstats(const struct dplink *l, uint32_t port)
+{
+	(void)l;
+	(void)port;
+	return NULL;
+}
+
 const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t cert)
 {
 	(void)l;

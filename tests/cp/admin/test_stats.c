@@ -32,6 +32,7 @@ struct dplink {
 	struct ctl_counters counters[WORKERS];
 	struct ctl_port_counters traffic[WORKERS][PORTS];
 	struct ctl_port_info info[PORTS];
+	struct ctl_xstats xstats[PORTS];
 	struct ctl_conn_info conns[WORKERS][CONNS];
 };
 
@@ -75,6 +76,11 @@ const struct ctl_port_counters *dplink_port_counters(const struct dplink *l, uin
 const struct ctl_port_info *dplink_port_info(const struct dplink *l, uint32_t port)
 {
 	return l->attached && port < PORTS ? &l->info[port] : NULL;
+}
+
+const struct ctl_xstats *dplink_xstats(const struct dplink *l, uint32_t port)
+{
+	return l->attached && port < PORTS ? &l->xstats[port] : NULL;
 }
 
 const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t cert)
@@ -374,6 +380,7 @@ static void test_ports(void **state)
 	memcpy(link_.info[1].mac, "\x02\x00\x5e\x10\x00\xff", 6);
 	link_.info[1].speed_mbps = 10000;
 	link_.info[1].link_up = 1;
+	link_.info[1].conflicts = 7;
 	r = stats_json_ports(&link_);
 	port = elem(r, "ports", 1);
 	info = json_object_get(port, "info");
@@ -381,6 +388,7 @@ static void test_ports(void **state)
 	assert_string_equal(json_string_value(json_object_get(info, "mac")), "02:00:5e:10:00:ff");
 	assert_true(json_is_true(json_object_get(info, "link_up")));
 	assert_int_equal(at(info, "speed_mbps"), 10000);
+	assert_int_equal(at(info, "address_conflicts"), 7);
 	port = json_object_get(port, "traffic");
 	assert_int_equal(at(elem(port, "workers", 1), "tx_full"), 31);
 	port = json_object_get(port, "total");
@@ -423,14 +431,48 @@ static void test_port_strings(void **state)
 	memset(link_.info[0].driver, 'd', sizeof(link_.info[0].driver));
 	memset(link_.info[0].steering, 's', sizeof(link_.info[0].steering));
 	memset(link_.info[0].offloads, 0xff, sizeof(link_.info[0].offloads)); /* not UTF-8 */
+	memset(link_.info[0].bursts, 'b', sizeof(link_.info[0].bursts));
+	memset(link_.info[0].members, 'm', sizeof(link_.info[0].members));
 	assert_true(stats_port_info(&link_, 0, &out));
 	assert_int_equal(strlen(out.name), CTL_NAME_MAX - 1);
 	assert_int_equal(strlen(out.driver), CTL_NAME_MAX - 1);
 	assert_int_equal(strlen(out.steering), CTL_TEXT_MAX - 1);
 	assert_int_equal(strlen(out.offloads), CTL_TEXT_MAX - 1);
+	assert_int_equal(strlen(out.bursts), CTL_TEXT_MAX - 1);
+	assert_int_equal(strlen(out.members), CTL_TEXT_MAX - 1);
 	r = stats_json_ports(&link_);
 	assert_true(json_is_object(json_object_get(elem(r, "ports", 0), "info")));
 	json_decref(r);
+}
+
+/* Neither number of the region is believed, no name is unbounded, and a torn copy is none. */
+static void test_xstats(void **state)
+{
+	struct ctl_xstats *x = &link_.xstats[1], out;
+	json_t *r, *list;
+
+	(void)state;
+	x->n = x->total = 2;
+	strcpy(x->stat[0].name, "rx_missed_errors");
+	x->stat[0].value = 9;
+	memset(x->stat[1].name, 0xff, sizeof(x->stat[1].name)); /* not UTF-8, and no end */
+	r = stats_json_xstats(&link_, 1);
+	list = json_object_get(r, "xstats");
+	assert_int_equal(json_array_size(list), 2);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "name")),
+			    "rx_missed_errors");
+	assert_int_equal(at(json_array_get(list, 0), "value"), 9);
+	assert_true(json_is_string(json_object_get(json_array_get(list, 1), "name")));
+	json_decref(r);
+	x->n = UINT32_MAX;
+	assert_true(stats_xstats(&link_, 1, &out));
+	assert_int_equal(out.n, CTL_XSTATS_MAX);
+	assert_int_equal(strlen(out.stat[1].name), CTL_XSTAT_NAME - 1);
+	x->seq = 1;
+	assert_false(stats_xstats(&link_, 1, &out));
+	assert_int_equal(out.n, 0);
+	x->seq = 0;
+	assert_false(stats_xstats(&link_, PORTS, &out));
 }
 
 static void test_away(void **state)
@@ -514,6 +556,10 @@ static void test_metrics_values(void **state)
 	link_.counters[1].rx_burst[ctl_batch(9)] = 1;
 	link_.counters[1].tx_batch[CTL_BATCHES - 1] = 3;
 	link_.region.tsc_hz = 3000;
+	link_.region.memory.allocated = 51;
+	link_.region.memory.active = 52;
+	link_.region.memory.resident = 53;
+	link_.region.memory.retained = 54;
 	link_.traffic[1][0].rx_bytes = 77;
 	link_.info[0].rx_missed = 4;
 	link_.info[0].link_up = 1;
@@ -527,6 +573,10 @@ static void test_metrics_values(void **state)
 	expect_line(text, "fairlead_auth_wrong_total 31");
 	expect_line(text, "fairlead_auth_expired_total 32");
 	expect_line(text, "fairlead_uptime_seconds 98");
+	expect_line(text, "fairlead_memory_allocated_bytes{process=\"fairlead-dp\"} 51");
+	expect_line(text, "fairlead_memory_active_bytes{process=\"fairlead-dp\"} 52");
+	expect_line(text, "fairlead_memory_resident_bytes{process=\"fairlead-dp\"} 53");
+	expect_line(text, "fairlead_memory_retained_bytes{process=\"fairlead-dp\"} 54");
 	expect_line(text, "fairlead_dataplane_attached 1");
 	expect_line(text, "fairlead_allocations 12");
 	expect_line(text, "fairlead_requests_total{method=\"refresh\"} 6");
@@ -744,7 +794,7 @@ static void check_line(const char *text, const char *line, size_t len, char *nam
 		assert_string_equal(fam, name);
 		counter = strcmp(type, "counter") == 0;
 		assert_true(counter || strcmp(type, "gauge") == 0 ||
-			    strcmp(type, "histogram") == 0);
+			    strcmp(type, "histogram") == 0 || strcmp(type, "untyped") == 0);
 		n = (int)strlen(fam);
 		assert_int_equal(counter, n > 6 && strcmp(fam + n - 6, "_total") == 0);
 	} else {
@@ -779,6 +829,8 @@ static void test_metrics_format(void **state)
 	(void)state;
 	strcpy(link_.info[0].name, "access");
 	strcpy(link_.info[1].name, "core");
+	link_.xstats[0].n = link_.xstats[1].n = 1;
+	strcpy(link_.xstats[0].stat[0].name, "rx_\"missed\"\n");
 	check_format(&s);
 	link_.info[0].seq = 1; /* cannot be read: its number stands for its name */
 	check_format(&s);
@@ -799,6 +851,7 @@ int main(void)
 		cmocka_unit_test_setup(test_ports, setup),
 		cmocka_unit_test_setup(test_port_torn, setup),
 		cmocka_unit_test_setup(test_port_strings, setup),
+		cmocka_unit_test_setup(test_xstats, setup),
 		cmocka_unit_test_setup(test_away, setup),
 		cmocka_unit_test_setup(test_metrics_values, setup),
 		cmocka_unit_test_setup(test_metrics_gateway, setup),

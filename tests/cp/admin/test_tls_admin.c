@@ -9,7 +9,7 @@
 #include "cp/admin/metrics.h"
 #include "cp/admin/rpc.h"
 #include "cp/admin/tls.h"
-#include "cp/auth/psk.h"
+#include "cp/auth/psk_store.h"
 
 #include <event2/buffer.h>
 #include <stdio.h>

@@ -40,6 +40,33 @@ static void made_on_first_start_for_its_owner_only(void **state)
 	user_store_close(s);
 }
 
+/* The command line is root's, the control process is not. Only root can give files away. */
+static void made_by_root_for_the_directorys_owner(void **state)
+{
+	static const char *const files[] = { "", "-wal", "-shm" };
+	struct fixture *f = *state;
+	struct user u = fixture_user("demo", "fairlead");
+	char dir[280], path[300];
+	struct user_store *s;
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip();
+	snprintf(dir, sizeof(dir), "%s/given", f->dir);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	assert_int_equal(chown(dir, 12345, 12346), 0);
+	snprintf(f->c.auth.users_db, sizeof(f->c.auth.users_db), "%s/given/users.db", f->dir);
+	s = fixture_store(f);
+	assert_int_equal(user_store_add(s, &u), USER_OK);
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s%s", f->c.auth.users_db, files[i]);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_uid, 12345);
+		assert_int_equal(st.st_gid, 12346);
+	}
+	user_store_close(s);
+}
+
 static void user_comes_back_as_stored(void **state)
 {
 	struct fixture *f = *state;
@@ -287,6 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(made_on_first_start_for_its_owner_only),
+		FIXTURE_TEST(made_by_root_for_the_directorys_owner),
 		FIXTURE_TEST(user_comes_back_as_stored),
 		FIXTURE_TEST(changes_take_and_leave_the_rest),
 		FIXTURE_TEST(list_shows_all_realms_and_lookups_only_one),

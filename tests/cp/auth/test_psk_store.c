@@ -6,7 +6,7 @@
  */
 #include "tests/world/command_run.h"
 
-#include "cp/auth/psk.h"
+#include "cp/auth/psk_store.h"
 #include "cli/psk_cmd.h"
 
 #include <jansson.h>

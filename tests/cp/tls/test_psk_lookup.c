@@ -5,8 +5,8 @@
  */
 #include "tests/world/cp_env.h"
 
-#include "cp/auth/psk.h"
-#include "cp/tls/psk.h"
+#include "cp/auth/psk_store.h"
+#include "cp/tls/psk_lookup.h"
 
 #include <stdio.h>
 #include <unistd.h>

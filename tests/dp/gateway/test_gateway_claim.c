@@ -64,10 +64,8 @@ static void a_scanner(void **state)
 	for (uint16_t i = 0; i < 5; i++) {
 		struct sock_addr us = at("10.1.0.1", LOCAL_PORT),
 				 it = at("10.1.0.3", (uint16_t)(7000 + i));
-		struct host *h = host_new(ACCESS, &it, &us, 0, 0);
+		struct host *h = host_client(&it, &us);
 
-		h->any = true;
-		host_connect(h);
 		host_say(h, junk, sizeof(junk));
 		h->fin = true;
 		gate_unfit(0, TCP_END_TLS_HANDSHAKE);

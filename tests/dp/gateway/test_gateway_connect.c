@@ -67,10 +67,8 @@ static void test_5_11_2_x_5_1_who_may_connect(void **state)
 static struct host *second(uint16_t port)
 {
 	struct sock_addr us = at("10.1.0.1", LOCAL_PORT), it = at("10.1.0.2", port);
-	struct host *h = host_new(ACCESS, &it, &us, 0, 0);
+	struct host *h = host_client(&it, &us);
 
-	h->any = true;
-	host_connect(h);
 	return h;
 }
 

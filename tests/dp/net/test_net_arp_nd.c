@@ -287,11 +287,14 @@ static void test_nd_other(void **state)
 		nd(b, type[i], 0, "fd00:1::7", OPT_SOURCE, 7);
 		fx_icmp(FX_ACCESS, "fe80::7", "ff02::1", 255, b, sizeof(b));
 	}
+	/* A router solicitation without options, as most hosts send it (RFC 4861 4.1). */
+	nd(b, ND_RS, 0, "::", 0, 0);
+	fx_icmp(FX_ACCESS, "fe80::7", "ff02::2", 255, b, 8);
 	nd(b, ND_NS, 0, "fd00:1::8", OPT_SOURCE, 7); /* somebody else's */
 	fx_icmp(FX_ACCESS, "fd00:1::7", "ff02::1:ff00:8", 255, b, sizeof(b));
 	nd(b, ND_NS, 0, "fd00:2::1", OPT_SOURCE, 7); /* the other port's */
 	fx_icmp(FX_ACCESS, "fd00:1::7", "ff02::1:ff00:1", 255, b, sizeof(b));
-	assert_int_equal(fx_dropped(DROP_ND_OTHER), 5);
+	assert_int_equal(fx_dropped(DROP_ND_OTHER), 6);
 	assert_int_equal(fx.n_sent + fx.n_copies + neigh_count(fx.w.net->neigh), 0);
 }
 

@@ -264,7 +264,7 @@ static struct piece by_hand(bool v6, uint16_t id, uint32_t ofs, uint16_t len, bo
 		memcpy(p.b + 4, be16_make(id).b, 2);
 		memcpy(p.b + 6, be16_make((uint16_t)(ofs / 8 | (more ? 0x2000 : 0))).b, 2);
 		memset(p.b + 10, 0, 2);
-		csum = (uint16_t)~csum_fold(csum_bytes(0, p.b, IPV4_HDR));
+		csum = csum_field(csum_bytes(0, p.b, IPV4_HDR));
 		memcpy(p.b + 10, &csum, 2);
 	}
 	p.len = (uint16_t)(b + len - p.b);

@@ -90,7 +90,7 @@ static void test_echo_large(void **state)
 	fx_neighbour(FX_ACCESS, "10.1.0.7", 7);
 	ip_write(&fx.w, hdr, &o);
 	hdr[IPV4_HDR] = ECHO4;
-	csum = (uint16_t)~csum_fold(csum_bytes(0, hdr + IPV4_HDR, 8)); /* the rest is zero */
+	csum = csum_field(csum_bytes(0, hdr + IPV4_HDR, 8)); /* the rest is zero */
 	memcpy(hdr + IPV4_HDR + 2, &csum, 2);
 	m = fx_frame(FX_ACCESS, RTE_ETHER_TYPE_IPV4, hdr, IPV4_HDR + 8);
 	for (i = 0; i < 4; i++) {

@@ -713,6 +713,7 @@ static void test_bad_mac(void **state)
 static void test_cache(void **state)
 {
 	struct ip_addr relay = fx_ip("10.2.0.1"), own = fx_ip("10.1.0.1"), far = fx_ip("192.0.2.1");
+	struct ip_addr near = fx_ip("10.1.0.7");
 	struct neigh *entries = neigh_entries(fx.w.net->neigh), *n;
 	uint32_t cache = NH_NONE, old;
 	enum drop why;
@@ -730,13 +731,22 @@ static void test_cache(void **state)
 	assert_non_null(n);
 	assert_true(ip_eq(&n->ip, &fx.conf.port[FX_ACCESS].route[0].via));
 	assert_ptr_equal(neigh_cached(entries, cache), n);
-	/* Once the entry is given back the name of it leads nowhere. */
+	/* One that fails is kept and asked on, but whoever cached it looks for another way. */
 	old = cache;
 	neigh_send(&fx.w, n, packet(1));
 	fx_pass(20 * NEIGH_RETRY_MS);
-	assert_int_equal(neigh_count(fx.w.net->neigh), 0);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 1);
+	assert_true(neigh_has_failed(fx.w.net->neigh, FX_ACCESS, &n->ip));
 	assert_null(neigh_cached(entries, old));
-	assert_non_null(neigh_find(&fx.w, NULL, &far, &cache, &why));
+	/* Once an entry is given back the name of it leads nowhere. */
+	cache = NH_NONE;
+	n = neigh_find(&fx.w, NULL, &near, &cache, &why);
+	old = cache;
+	neigh_send(&fx.w, n, packet(1));
+	fx_pass(20 * NEIGH_RETRY_MS);
+	assert_int_equal(neigh_count(fx.w.net->neigh), 1);
+	assert_null(neigh_cached(entries, old));
+	assert_non_null(neigh_find(&fx.w, NULL, &near, &cache, &why));
 	assert_int_not_equal(cache, old);
 }
 
@@ -817,11 +827,11 @@ static void test_route(void **state)
 	for (i = 0; i < RTE_DIM(t); i++) {
 		dst = fx_ip(t[i].dst);
 		if (!t[i].via) {
-			assert_false(ip_route(&fx.dp, NULL, &dst, &port, &via));
+			assert_false(ip_route(&fx.dp, NULL, NULL, &dst, &port, &via));
 			continue;
 		}
 		want = fx_ip(t[i].via);
-		assert_true(ip_route(&fx.dp, NULL, &dst, &port, &via));
+		assert_true(ip_route(&fx.dp, NULL, NULL, &dst, &port, &via));
 		assert_int_equal(port, t[i].port);
 		assert_true(ip_eq(&via, &want));
 	}

@@ -3,12 +3,14 @@
  * Which port a packet leaves by, and which it may come by. Each port's subnets and gateways are the
  * network of its addresses: two default gateways stand side by side, and a source's own port comes
  * first. An address is served on its own port, and on another only for sources that are reached by
- * that one (RFC 1122 3.3.4.2, RFC 3704 2.2). All addresses that may be configured are known, and
- * no other is.
+ * that one (RFC 1122 3.3.4.2, RFC 3704 2.2). A port without a link is passed over where another
+ * port names the destination, and used again when it has its link back. All addresses that may be
+ * configured are known, and no other is.
  */
 #include "tests/world/control.h"
 
 #include "dp/net/ip.h"
+#include "dp/net/net.h"
 #include "lib/chandata.h"
 
 #include <setjmp.h>
@@ -174,6 +176,158 @@ static void longer_by_another_port(void **state)
 	world_stop();
 }
 
+static void core_link(enum port_link link)
+{
+	atomic_store(&world.dp.port[CORE].link, (uint8_t)link);
+	world_pass_ms(1200); /* a round of the neighbours */
+	world_forget();
+}
+
+static void core_gateways_answer(void)
+{
+	struct rte_ether_addr mac;
+	int v6;
+
+	memcpy(mac.addr_bytes, world_mac, 6);
+	for (v6 = 0; v6 < 2; v6++) {
+		struct ip_addr via = at(gateway[v6][CORE], 0).ip;
+
+		neigh_learn(world.w, CORE, &via, &mac, true, true);
+	}
+}
+
+/* Access names the peers' network: it is the way while core has no link. */
+static void link_down(void **state)
+{
+	int v6;
+
+	(void)state;
+	world_config();
+	gateway_add(ACCESS, 0, "198.51.100.0/24");
+	gateway_add(ACCESS, 1, "2001:db8::/32");
+	start_as_is(true, true);
+	for (v6 = 0; v6 < 2; v6++) {
+		session_with(v6, far[v6]);
+		to_peer_by(v6, far[v6], CORE);
+	}
+	core_link(LINK_DOWN);
+	for (v6 = 0; v6 < 2; v6++) {
+		to_peer_by(v6, far[v6], ACCESS);
+		to_peer_by(v6, far[v6], ACCESS); /* and by the short way */
+		from_peer_by(v6, far[v6], ACCESS, DROP_NONE);
+	}
+	core_link(LINK_UNKNOWN);
+	core_gateways_answer();
+	for (v6 = 0; v6 < 2; v6++) {
+		to_peer_by(v6, far[v6], CORE);
+		from_peer_by(v6, far[v6], ACCESS, DROP_IP_PORT);
+	}
+	world_stop();
+}
+
+/* A default gateway of access is no way for core's packets, with or without core's link. */
+static void link_down_default(void **state)
+{
+	struct ip_addr via, src = at(own[0][CORE], 0).ip, dst = at(far[0], 0).ip;
+	uint16_t port;
+
+	(void)state;
+	start(true, true);
+	core_link(LINK_DOWN);
+	assert_true(ip_route(&world.dp, NULL, &src, &dst, &port, &via));
+	assert_int_equal(port, CORE);
+	/* What comes from no address of ours has the port that has its link. */
+	assert_true(ip_route(&world.dp, NULL, NULL, &dst, &port, &via));
+	assert_int_equal(port, ACCESS);
+	atomic_store(&world.dp.port[ACCESS].link, LINK_DOWN);
+	assert_true(ip_route(&world.dp, NULL, NULL, &dst, &port, &via));
+	world_stop();
+}
+
+/* A gateway may be named by its link-local address. */
+static void link_local_gateway(void **state)
+{
+	struct ip_addr via = at("fe80::fe", 0).ip;
+	struct rte_ether_addr mac;
+
+	(void)state;
+	world_config();
+	gateway_add(CORE, 1, "::/0");
+	world.conf.port[CORE].route[0].via = via;
+	world_start();
+	memcpy(mac.addr_bytes, world_mac, 6);
+	neigh_learn(world.w, CORE, &via, &mac, true, true);
+	session_with(1, far[1]);
+	to_peer_by(1, far[1], CORE);
+	to_peer_by(1, far[1], CORE); /* and by the short way */
+	from_peer_by(1, far[1], CORE, DROP_NONE);
+	world_stop();
+}
+
+/* A client sends its peer a message; the address that it leaves for, or NULL if it does not. */
+static const uint8_t *leaves_for(void)
+{
+	struct sock_addr client = client_of(0);
+	static struct frame out;
+	const struct frame *f;
+	uint8_t msg[32];
+	struct frame in;
+	bool left = false;
+
+	world_forget();
+	frame_udp(&in, ACCESS, &client, &world.conf.listener[0].addr, msg,
+		  chandata(msg, CHANNEL, "hello", 5), NULL);
+	world_feed(ACCESS, &in);
+	while ((f = world_out(CORE)) != NULL)
+		if (f->b[12] == 8 && f->b[13] == 0) { /* IPv4, no question for a neighbour */
+			out = *f;
+			left = true;
+		}
+	return left ? out.b : NULL;
+}
+
+/*
+ * Two gateways: the first is taken. When it does not answer any more packets leave by the second,
+ * those of a session that has cached the first, too; and by the first again once it answers.
+ */
+static void gateway_fails(void **state)
+{
+	const struct rte_ether_addr mac[2] = { { { 2, 0, 0, 0, 9, 1 } }, { { 2, 0, 0, 0, 9, 2 } } };
+	const struct ip_addr via[2] = { at(gateway[0][CORE], 0).ip, at("10.2.0.253", 0).ip };
+	struct neigh_table *t;
+	int i;
+
+	(void)state;
+	world_config();
+	gateway_add(CORE, 0, "0.0.0.0/0");
+	gateway_add(CORE, 0, "0.0.0.0/0");
+	world.conf.port[CORE].route[1].via = via[1];
+	world_start();
+	t = world.w->net->neigh;
+	for (i = 0; i < 2; i++)
+		neigh_learn(world.w, CORE, &via[i], &mac[i], true, true);
+	session_with(0, far[0]);
+	assert_memory_equal(leaves_for(), &mac[0], 6);
+	/* It is asked when it is stale and used, and does not answer. */
+	for (i = 0; i < 100 && !neigh_has_failed(t, CORE, &via[0]); i++) {
+		leaves_for();
+		world_pass_ms(NEIGH_RETRY_MS);
+		neigh_learn(world.w, CORE, &via[1], &mac[1], true, true);
+	}
+	assert_true(neigh_has_failed(t, CORE, &via[0]));
+	assert_memory_equal(leaves_for(), &mac[1], 6);
+	for (i = 0; i < 10; i++) { /* asked again and again, and nothing goes there meanwhile */
+		world_pass_ms(NEIGH_RETRY_MS);
+		neigh_learn(world.w, CORE, &via[1], &mac[1], true, true);
+		assert_memory_equal(leaves_for(), &mac[1], 6);
+	}
+	neigh_learn(world.w, CORE, &via[0], &mac[0], true, true);
+	world_pass_ms(2 * NEIGH_RETRY_MS); /* a round of the neighbours */
+	assert_memory_equal(leaves_for(), &mac[0], 6);
+	world_forget();
+	world_stop();
+}
+
 /* What is made here takes the way of the address it comes from. */
 static void answers_go_back(void **state)
 {
@@ -270,8 +424,9 @@ static void all_addresses(void **state)
 		}
 	assert_true(dplane_init(dp, c, err, sizeof(err)));
 	for (port = 0; port < CTL_PORTS_MAX; port++) {
-		dp->port[port] =
-		    (struct port){ .idx = (uint16_t)port, .mac = { { 2, [5] = (uint8_t)port } } };
+		dp->port[port] = (struct port){ .idx = (uint16_t)port,
+						.conf = &c->port[port],
+						.mac = { { 2, [5] = (uint8_t)port } } };
 		dplane_add_link_local(dp, &dp->port[port]);
 	}
 	assert_int_equal(dp->n_local, CTL_PORTS_MAX * (CONFIG_ADDRS_MAX + 1));
@@ -307,6 +462,10 @@ int main(void)
 		cmocka_unit_test(one_default),
 		cmocka_unit_test(two_defaults),
 		cmocka_unit_test(longer_by_another_port),
+		cmocka_unit_test(link_down),
+		cmocka_unit_test(link_down_default),
+		cmocka_unit_test(link_local_gateway),
+		cmocka_unit_test(gateway_fails),
 		cmocka_unit_test(answers_go_back),
 		cmocka_unit_test(by_another_port),
 		cmocka_unit_test(link_local),

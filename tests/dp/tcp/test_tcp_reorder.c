@@ -10,7 +10,7 @@
 
 enum { WINDOW = 1 << 16 };
 
-static struct tcp_conn *const c = &parts.c;
+static struct tcp_conn *const c = &parts_conn;
 
 static int setup(void **state)
 {
@@ -25,7 +25,7 @@ static void put(uint32_t start, uint32_t end, uint8_t b)
 	static uint8_t buf[WINDOW];
 
 	memset(buf, b, end - start);
-	reorder_put(&parts.w, c, parts_packet(buf, end - start, 0), start);
+	reorder_put(world.w, c, parts_packet(buf, end - start, 0), start);
 }
 
 /* What is reported; each is told once, as output does. */
@@ -55,7 +55,7 @@ static void expect_rcv(const char *want)
 	assert_int_equal(c->rcv.bytes, strlen(want));
 	queue_copy(&c->rcv, 0, is, c->rcv.bytes);
 	assert_string_equal(is, want);
-	queue_clear(&parts.w, &c->rcv, DROP_TCP_CLOSED);
+	queue_clear(world.w, &c->rcv, DROP_TCP_CLOSED);
 }
 
 /* [rcv_nxt, + len) comes in order, as input.c has it. */
@@ -64,9 +64,9 @@ static void in_order(uint32_t len, uint8_t b)
 	static uint8_t buf[WINDOW];
 
 	memset(buf, b, len);
-	queue_put(&parts.w, &c->rcv, parts_packet(buf, len, 0));
+	queue_put(world.w, &c->rcv, parts_packet(buf, len, 0));
 	c->rcv_nxt += len;
-	reorder_take(&parts.w, c);
+	reorder_take(world.w, c);
 }
 
 /* ---- blocks ---- */
@@ -120,7 +120,7 @@ static void test_sack_bounds(void **state)
 	put(1122, 1124, 'x');
 	assert_int_equal(reorder_sack(c, b, 1), 1);
 	assert_int_equal(b[0].start, 1122);
-	reorder_clear(&parts.w, c);
+	reorder_clear(world.w, c);
 	c->dsack.start = c->dsack.end;
 	assert_int_equal(reorder_sack(c, b, TCP_SACK_MAX), 0);
 	assert_int_equal(parts_drop(DROP_TCP_MEMORY), 6);
@@ -140,13 +140,13 @@ static void test_dsack(void **state)
 	put(5000, 5500, 'x');
 	put(5000, 5500, 'y');
 	EXPECT_SACK({ 5000, 5500 }, { 4500, 5500 });
-	assert_int_equal(parts_count(CNT_TCP_DUP), 1);
+	assert_int_equal(world_count(0, CNT_TCP_DUP), 1);
 	put(5200, 5700, 'y');
 	EXPECT_SACK({ 5200, 5500 }, { 4500, 5700 });
 	EXPECT_SACK({ 4500, 5700 }); /* told once */
 	put(4300, 4600, 'y');
 	EXPECT_SACK({ 4500, 4600 }, { 4300, 5700 });
-	assert_int_equal(parts_count(CNT_TCP_DUP), 1);
+	assert_int_equal(world_count(0, CNT_TCP_DUP), 1);
 }
 
 /* A duplicate inside an older range: the second block is the one it lies in (4 (3)). */
@@ -171,7 +171,7 @@ static void test_first_stays(void **state)
 	put(1001, 1012, 'd');
 	EXPECT_SACK({ 1003, 1012 }, { 1001, 1012 });
 	put(1000, 1013, 'e');
-	assert_int_equal(reorder_take(&parts.w, c), 13);
+	assert_int_equal(reorder_take(world.w, c), 13);
 	assert_int_equal(c->rcv_nxt, 1013);
 	expect_rcv("eddcaaccbbcce");
 }
@@ -183,7 +183,7 @@ static void test_take(void **state)
 	put(1004, 1006, 'a');
 	put(1006, 1010, 'b');
 	put(1020, 1022, 'c');
-	assert_int_equal(reorder_take(&parts.w, c), 0);
+	assert_int_equal(reorder_take(world.w, c), 0);
 	in_order(8, 'd');
 	assert_int_equal(c->rcv_nxt, 1010);
 	EXPECT_SACK({ 1004, 1008 }, { 1020, 1022 });
@@ -200,8 +200,8 @@ static void test_chain(void **state)
 
 	(void)state;
 	put(1006, 1007, 'X');
-	reorder_put(&parts.w, c, parts_packet(text, 10, 3), 998);
-	assert_int_equal(reorder_take(&parts.w, c), 8);
+	reorder_put(world.w, c, parts_packet(text, 10, 3), 998);
+	assert_int_equal(reorder_take(world.w, c), 8);
 	expect_rcv("cdefghXj");
 	assert_int_equal(c->rcv_nxt, 1008);
 }
@@ -211,7 +211,7 @@ static void test_chain(void **state)
 static void test_bytes_bound(void **state)
 {
 	(void)state;
-	parts.conf.tcp.reorder_buffer = 4000;
+	world.conf.tcp.reorder_buffer = 4000;
 	put(2000, 5000, 'x');
 	put(6000, 7001, 'x');
 	assert_int_equal(c->ooo.bytes, 3000);
@@ -222,7 +222,7 @@ static void test_bytes_bound(void **state)
 	EXPECT_SACK({ 6000, 7000 }, { 2000, 5000 });
 	put(1000, 2000, 'y'); /* in order: or the hole would never be filled */
 	assert_int_equal(parts_drop(DROP_TCP_OOO_FULL), 2);
-	assert_int_equal(reorder_take(&parts.w, c), 4000);
+	assert_int_equal(reorder_take(world.w, c), 4000);
 }
 
 /* R58: crumbs hold few buffers; next to each other they share them. */
@@ -231,17 +231,17 @@ static void test_crumbs(void **state)
 	uint32_t i;
 
 	(void)state;
-	parts.conf.tcp.reorder_buffer = 16384;
+	world.conf.tcp.reorder_buffer = 16384;
 	for (i = 0; i < 3000; i++)
 		put(2000 + 2 * i, 2001 + 2 * i, 'x');
 	assert_int_equal(c->ooo.n, 16384 / QUEUE_FILL + 8);
-	assert_int_equal(parts.tcp.held, c->ooo.n);
-	reorder_clear(&parts.w, c);
+	assert_int_equal(world.w->tcp->held, c->ooo.n);
+	reorder_clear(world.w, c);
 	for (i = 0; i < 3000; i++)
 		put(2000 + i, 2001 + i, 'x');
 	assert_int_equal(c->ooo.n, 2);
 	EXPECT_SACK({ 2000, 5000 });
-	parts.conf.tcp.reorder_buffer = 0;
+	world.conf.tcp.reorder_buffer = 0;
 	put(7000, 7001, 'x');
 	assert_int_equal(c->ooo.bytes, 3000);
 }
@@ -301,7 +301,7 @@ static void check_bytes(void)
 	assert_int_equal(held, sum);
 	assert_int_equal(c->ooo.bytes, sum);
 	assert_int_equal(c->ooo.n, n);
-	assert_int_equal(parts.tcp.held, n + c->rcv.n);
+	assert_int_equal(world.w->tcp->held, n + c->rcv.n);
 }
 
 /* Each block is a run of held bytes, as long as it gets, and none comes twice. */
@@ -367,7 +367,7 @@ static void random_segment(uint64_t *seed, uint32_t max)
 	for (i = 0; i < len; i++)
 		buf[i] = (uint8_t)test_random(seed);
 	dup = model_put(buf, at, len);
-	reorder_put(&parts.w, c, parts_packet(buf, len, (uint16_t)(test_random(seed) % 300)),
+	reorder_put(world.w, c, parts_packet(buf, len, (uint16_t)(test_random(seed) % 300)),
 		    model.base + at);
 	check_dsack(at, len, dup);
 	memset(model.have + at, true, len);
@@ -391,18 +391,18 @@ static void random_order(uint64_t *seed)
 	while (model.have[model.next])
 		model.next++;
 	if (direct) {
-		queue_put(&parts.w, &c->rcv, parts_packet(buf, len, 0));
+		queue_put(world.w, &c->rcv, parts_packet(buf, len, 0));
 		c->rcv_nxt += len;
 	} else {
-		reorder_put(&parts.w, c, parts_packet(buf, len, 0), c->rcv_nxt);
+		reorder_put(world.w, c, parts_packet(buf, len, 0), c->rcv_nxt);
 	}
 	is = c->rcv_nxt;
-	assert_int_equal(reorder_take(&parts.w, c), model.base + model.next - is);
+	assert_int_equal(reorder_take(world.w, c), model.base + model.next - is);
 	assert_int_equal(c->rcv_nxt, model.base + model.next);
 	assert_int_equal(c->rcv.bytes, model.next - from);
 	queue_copy(&c->rcv, 0, buf, c->rcv.bytes);
 	assert_memory_equal(buf, model.byte + from, model.next - from);
-	queue_clear(&parts.w, &c->rcv, DROP_TCP_CLOSED);
+	queue_clear(world.w, &c->rcv, DROP_TCP_CLOSED);
 	check_sack(0, false);
 }
 
@@ -419,7 +419,7 @@ static void random_run(uint32_t base, uint64_t seed, uint32_t max)
 		check_bytes();
 	}
 	assert_int_equal(parts_drop(DROP_TCP_OOO_FULL), 0);
-	reorder_clear(&parts.w, c);
+	reorder_clear(world.w, c);
 }
 
 static void test_model(void **state)
@@ -445,5 +445,5 @@ int main(void)
 		TEST(test_walk_bound),	TEST(test_model),
 	};
 
-	return cmocka_run_group_tests(tests, parts_eal, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

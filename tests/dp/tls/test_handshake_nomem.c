@@ -13,7 +13,7 @@
 
 enum {
 	EACH = 256, /* wishes of a handshake, its first and its last, each of which is refused, */
-	STEP = 4,   /* and of those between one of so many */
+	STEP = 8,   /* and of those between one of so many */
 	SOME = 16,  /* failures between two handshakes that do not fail */
 	AGAIN = 3,
 	ERRORS = 16, /* OpenSSL's queue of a thread */

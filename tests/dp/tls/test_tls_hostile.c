@@ -203,9 +203,7 @@ static void too_many(void **state)
 		struct sock_addr addr = at("10.1.0.2", (uint16_t)(20000 + i));
 		struct sock_addr us = at("10.1.0.1", TLS_PORT);
 
-		h[i] = host_new(ACCESS, &addr, &us, 1, 2);
-		h[i]->any = true;
-		host_connect(h[i]);
+		h[i] = host_client(&addr, &us);
 		host_say(h[i], wire, (uint16_t)n);
 	}
 	assert_int_equal(world.w->tls->handshakes, 4);
@@ -242,9 +240,7 @@ static void waiting_one_goes(void **state)
 		struct sock_addr addr = at("10.1.0.2", (uint16_t)(21000 + i));
 		struct sock_addr us = at("10.1.0.1", TLS_PORT);
 
-		h[i] = host_new(ACCESS, &addr, &us, 1, 2);
-		h[i]->any = true;
-		host_connect(h[i]);
+		h[i] = host_client(&addr, &us);
 		host_say(h[i], wire, (uint16_t)n);
 	}
 	assert_int_equal(world.w->tls->waiting.n, 2);
@@ -274,9 +270,7 @@ static void silent_ones_give_way(void **state)
 	for (i = 0; i < 4; i++) {
 		struct sock_addr addr = at("10.1.0.2", (uint16_t)(21000 + i));
 
-		h[i] = host_new(ACCESS, &addr, &us, 1, 2);
-		h[i]->any = true;
-		host_connect(h[i]);
+		h[i] = host_client(&addr, &us);
 		host_say(h[i], wire, (uint16_t)n);
 		hosts_pass_ms(1);
 	}
@@ -297,10 +291,8 @@ static void silent_ones_give_way(void **state)
 static struct host *hello_from(const char *ip, uint16_t port, size_t n)
 {
 	struct sock_addr addr = at(ip, port), us = at("10.1.0.1", TLS_PORT);
-	struct host *h = host_new(ACCESS, &addr, &us, 1, 2);
+	struct host *h = host_client(&addr, &us);
 
-	h->any = true;
-	host_connect(h);
 	host_say(h, wire, (uint16_t)n);
 	return h;
 }
@@ -365,9 +357,7 @@ static void slow_ones_give_way(void **state)
 		struct sock_addr addr = at("10.1.0.2", (uint16_t)(23000 + i));
 		struct sock_addr us = at("10.1.0.1", TLS_PORT);
 
-		h[i] = host_new(ACCESS, &addr, &us, 1, 2);
-		h[i]->any = true;
-		host_connect(h[i]);
+		h[i] = host_client(&addr, &us);
 	}
 	client_new(TLS1_3_VERSION);
 	assert_true(n > 15);
@@ -609,9 +599,7 @@ static void silent_ones_make_room(void **state)
 	for (i = 0; i < 8; i++) {
 		struct sock_addr addr = at("10.1.0.2", (uint16_t)(24000 + i));
 
-		h[i] = host_new(ACCESS, &addr, &us, 1, 2);
-		h[i]->any = true;
-		host_connect(h[i]);
+		h[i] = host_client(&addr, &us);
 		if (i & 1)
 			host_say(h[i], "\x16\x03\x01", 3);
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A TURN client over TCP on the real stack (R7, R8): from its SYN to the end of its allocation.
- * test_leg.c has every case of the messages; here is what the leg and dp/tcp owe each other:
- * listeners, the way of a request up and of its answer down, relaying both ways, a client whose
- * window closes and opens again, and ends that the control process hears of.
+ * Tests on leg_world.h have every case of the messages; here is what the leg and dp/tcp owe each
+ * other: listeners, the way of a request up and of its answer down, relaying both ways, a client
+ * whose window closes and opens again, and ends that the control process hears of.
  */
 #include "tests/world/control.h"
 #include "tests/world/tcp_host.h"
@@ -13,7 +13,7 @@
 #include "dp/turn/turn.h"
 #include "tests/world/unit.h"
 
-enum { TCP4 = 2, CHANNEL = 0x4001, DATA = 900, USER = 77 };
+enum { CHANNEL = 0x4001, DATA = 900, USER = 77 };
 
 static struct sock_addr client, local, peer, relayed;
 static struct ctl_leg leg;
@@ -44,19 +44,15 @@ static int setup(void **state)
 
 	(void)state;
 	world_config();
-	world.conf.n_listener = 3;
-	world.conf.listener[TCP4] =
-	    (struct config_listener){ .addr = at("10.1.0.1", 3478), .transport = TRANSPORT_TCP };
-	world_start();
-	hosts_reset();
 	client = at("10.1.0.2", 6000);
 	local = at("10.1.0.1", 3478);
+	world_listener(&local, TRANSPORT_TCP);
+	world_start();
+	hosts_reset();
 	peer = at("10.2.0.2", 4000);
 	relayed = at("10.2.0.1", RELAY_PORT);
 	fill(data, sizeof(data), 3);
-	h = host_new(ACCESS, &client, &local, 1, 2);
-	h->any = true;
-	host_connect(h);
+	h = host_client(&client, &local);
 	assert_true(h->open);
 	n = allocate(msg, sizeof(msg));
 	host_say(h, msg, 5);

@@ -11,7 +11,7 @@
 #include "tests/world/worker.h"
 #include "tests/world/unit.h"
 
-enum { TCP4 = 2, QUEUE_BYTES = 2048, AGE_MS = 100, BUFFERS = 16 };
+enum { QUEUE_BYTES = 2048, AGE_MS = 100, BUFFERS = 16 };
 
 static struct fake_conn *f;
 static struct media_queue q;
@@ -23,9 +23,7 @@ static int setup(void **state)
 
 	(void)state;
 	world_config();
-	world.conf.n_listener = 3;
-	world.conf.listener[TCP4] =
-	    (struct config_listener){ .addr = local, .transport = TRANSPORT_TCP };
+	world_listener(&local, TRANSPORT_TCP);
 	world.conf.tcp.connections = FAKE_CONNS;
 	world.conf.tcp.buffers = BUFFERS;
 	world.conf.tcp.media_queue = QUEUE_BYTES;

@@ -14,13 +14,12 @@
 
 #include <netinet/in.h>
 
-enum { TCP4 = 2, CHANNEL = 0x4001, DATA = 900, SLOT = 1, UDP_SLOT = 2, ID = 77 };
+enum { CHANNEL = 0x4001, DATA = 900, SLOT = 1, UDP_SLOT = 2, ID = 77 };
 
 static struct sock_addr client, local, peer, relayed;
 static struct host *h;
 static uint8_t data[DATA];
-static struct ring ring;
-static struct ctl_trace rec;
+static const struct ctl_trace *rec; /* the last of next() */
 static uint32_t seen[TRACE_EVENTS]; /* by drain() */
 
 static int setup(void **state)
@@ -34,19 +33,15 @@ static int setup(void **state)
 
 	(void)state;
 	world_config();
-	world.conf.n_listener = 3;
-	world.conf.listener[TCP4] =
-	    (struct config_listener){ .addr = at("10.1.0.1", 3478), .transport = TRANSPORT_TCP };
-	world_start();
-	hosts_reset();
 	client = at("10.1.0.2", 6000);
 	local = at("10.1.0.1", 3478);
+	world_listener(&local, TRANSPORT_TCP);
+	world_start();
+	hosts_reset();
 	peer = at("10.2.0.2", 4000);
 	relayed = at("10.2.0.1", RELAY_PORT);
 	fill(data, sizeof(data), 3);
-	h = host_new(ACCESS, &client, &local, 1, 2);
-	h->any = true;
-	host_connect(h);
+	h = host_client(&client, &local);
 	stun_begin(&b, request, sizeof(request), stun_type(STUN_ALLOCATE, STUN_REQUEST),
 		   (const uint8_t *)"transaction");
 	stun_put_u32(&b, STUN_ATTR_REQUESTED_TRANSPORT, 17u << 24);
@@ -59,10 +54,6 @@ static int setup(void **state)
 	assert_true(chan_add(0, SLOT, &peer, CHANNEL, world.w->now + 300));
 	/* Of the same address and port, over UDP. */
 	assert_true(session_add(0, UDP_SLOT, 1, &client, 0, RELAY_PORT + 2, 0, 0));
-	assert_true(ring_attach_reader(
-	    &ring,
-	    (struct ring_shm *)((uint8_t *)world.dp.region + world.dp.region->worker[0].trace),
-	    CTL_TRACE_SLOTS));
 	hosts_run();
 	return 0;
 }
@@ -81,37 +72,37 @@ static void trace(uint32_t session, bool drops)
 
 static bool next(void)
 {
-	if (ring_count(&ring, 1) <= 0)
-		return false;
-	memcpy(&rec, ring_peek(&ring, 0), sizeof(rec));
-	ring_release(&ring, 1);
-	return true;
+	const struct ctl_trace *r = world_trace(0);
+
+	if (r)
+		rec = r;
+	return r;
 }
 
 static void expect(enum ctl_trace_event e, const struct sock_addr *src, const struct sock_addr *dst)
 {
 	assert_true(next());
-	assert_int_equal(rec.event, e);
-	assert_memory_equal(&rec.src, src, sizeof(*src));
-	assert_memory_equal(&rec.dst, dst, sizeof(*dst));
-	assert_int_equal(rec.session, SLOT);
-	assert_int_equal(rec.lost, 0);
+	assert_int_equal(rec->event, e);
+	assert_memory_equal(&rec->src, src, sizeof(*src));
+	assert_memory_equal(&rec->dst, dst, sizeof(*dst));
+	assert_int_equal(rec->session, SLOT);
+	assert_int_equal(rec->lost, 0);
 }
 
 /* Counts what there is; messages are all between the addresses of the connection. */
 static void drain(void)
 {
 	while (next()) {
-		seen[rec.event]++;
-		assert_int_equal(rec.session, SLOT);
-		assert_int_equal(rec.lost, 0);
-		if (rec.event != TRACE_WAITING && rec.event != TRACE_STREAMED &&
-		    rec.event != TRACE_DROPPED)
+		seen[rec->event]++;
+		assert_int_equal(rec->session, SLOT);
+		assert_int_equal(rec->lost, 0);
+		if (rec->event != TRACE_WAITING && rec->event != TRACE_STREAMED &&
+		    rec->event != TRACE_DROPPED)
 			continue;
-		assert_memory_equal(&rec.src, &local, sizeof(local));
-		assert_memory_equal(&rec.dst, &client, sizeof(client));
-		assert_int_equal(rec.proto, IPPROTO_TCP);
-		assert_int_equal(rec.len, CHANDATA_HDR_LEN + DATA);
+		assert_memory_equal(&rec->src, &local, sizeof(local));
+		assert_memory_equal(&rec->dst, &client, sizeof(client));
+		assert_int_equal(rec->proto, IPPROTO_TCP);
+		assert_int_equal(rec->len, CHANDATA_HDR_LEN + DATA);
 	}
 }
 
@@ -132,13 +123,13 @@ static void a_clients_segments(void **state)
 	trace(SLOT, false);
 	host_say(h, msg, (uint16_t)chandata(msg, CHANNEL, data, 40));
 	expect(TRACE_RECEIVED, &client, &local);
-	assert_int_equal(rec.proto, IPPROTO_TCP);
+	assert_int_equal(rec->proto, IPPROTO_TCP);
 	hosts_pass_ms(100); /* the ACK may be held back */
 	while (next()) {
-		assert_int_equal(rec.event, TRACE_SENT);
-		assert_int_equal(rec.session, SLOT);
-		acks += memcmp(&rec.dst, &client, sizeof(client)) == 0;
-		datagrams += memcmp(&rec.dst, &peer, sizeof(peer)) == 0;
+		assert_int_equal(rec->event, TRACE_SENT);
+		assert_int_equal(rec->session, SLOT);
+		acks += memcmp(&rec->dst, &client, sizeof(client)) == 0;
+		datagrams += memcmp(&rec->dst, &peer, sizeof(peer)) == 0;
 	}
 	assert_int_equal(acks, 1);
 	assert_int_equal(datagrams, 1);
@@ -152,7 +143,7 @@ static void a_peers_datagram(void **state)
 	hosts_run();
 	expect(TRACE_RECEIVED, &peer, &relayed);
 	expect(TRACE_STREAMED, &local, &client);
-	assert_int_equal(rec.len, CHANDATA_HDR_LEN + 40);
+	assert_int_equal(rec->len, CHANDATA_HDR_LEN + 40);
 	expect(TRACE_SENT, &local, &client);
 	expect(TRACE_RECEIVED, &client, &local);
 	assert_false(next());
@@ -233,7 +224,7 @@ static void what_waited_too_long(void **state)
 	hosts_pass_ms(world.conf.tcp.media_age_ms + 10);
 	drain();
 	assert_int_equal(seen[TRACE_DROPPED], 1);
-	assert_int_equal(rec.reason, DROP_MEDIA_OLD);
+	assert_int_equal(rec->reason, DROP_MEDIA_OLD);
 	world_drops(DROP_MEDIA_OLD, 1);
 }
 

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_DP_TCP_SEQ_H
-#define FL_DP_TCP_SEQ_H
+#ifndef FL_LIB_SEQ_H
+#define FL_LIB_SEQ_H
 
-/* Sequence numbers modulo 2^32 (RFC 9293 3.4); timestamps compare alike (RFC 7323 5.2). */
+/*
+ * Numbers that count on modulo 2^32 and are compared while they are less than 2^31 apart: sequence
+ * numbers (RFC 9293 3.4), timestamps (RFC 7323 5.2), commands, and milliseconds kept in 32 bits.
+ */
 #include <stdbool.h>
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_AUTH_PSK_H
-#define FL_CP_AUTH_PSK_H
+#ifndef FL_CP_AUTH_PSK_STORE_H
+#define FL_CP_AUTH_PSK_STORE_H
 
 /*
  * Pre-shared keys of TLS clients (R65; RFC 4279, RFC 8446 4.2.11): identities and their keys, in a
@@ -27,8 +27,8 @@ bool psk_identity_valid(const char *identity);
 struct psk_store;
 
 /*
- * wait_ms: for a lock, 0 for event loops, in which changes wait 50 ms a second at most. On failure NULL
- * and one sentence in err.
+ * wait_ms: for a lock, 0 for event loops, in which changes wait 50 ms a second at most. On failure
+ * NULL and one sentence in err.
  */
 struct psk_store *psk_open(const char *path, int wait_ms, char *err, size_t errlen);
 void psk_close(struct psk_store *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "psk.h"
+#include "psk_lookup.h"
 
-#include "../auth/psk.h"
+#include "../auth/psk_store.h"
 #include "../log.h"
 
 #include <openssl/crypto.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "psk.h"
+#include "psk_store.h"
 
 #include "users_db.h"
 #include "../clock.h"

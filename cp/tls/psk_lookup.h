@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_TLS_PSK_H
-#define FL_CP_TLS_PSK_H
+#ifndef FL_CP_TLS_PSK_LOOKUP_H
+#define FL_CP_TLS_PSK_LOOKUP_H
 
 /* Answers identities that TLS clients name with their keys (R65). */
 #include "../server.h"

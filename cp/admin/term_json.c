@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "term_parse.h"
+#include "term_json.h"
 
 #include "../../lib/term.h"
 #include "param.h"
@@ -82,7 +82,33 @@ static const struct term_word *word_find(const struct term_word *list, const jso
 	return s && list->word ? list : NULL;
 }
 
-/* ---- one field ---- */
+/* ---- values ---- */
+
+json_t *addr_json(const struct sock_addr *a)
+{
+	char buf[ADDR_STR_MAX];
+
+	return be16_get(a->port) ? json_string(sock_addr_format(a, buf, sizeof(buf))) : json_null();
+}
+
+json_t *fingerprint_json(const struct fingerprint *fp)
+{
+	char text[FP_TEXT_MAX];
+
+	fingerprint_format(fp, text, sizeof(text));
+	return json_string(text);
+}
+
+json_t *fingerprints_json(const struct fingerprint *fp, uint32_t n)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < n; i++)
+		json_array_append_new(list, fingerprint_json(&fp[i]));
+	return list;
+}
+
+/* ---- one field: set from what a controller says, and got for what it is told ---- */
 
 struct field;
 
@@ -96,6 +122,8 @@ struct ask {
 struct field {
 	/* Sets it to a value, or to the default with NULL. */
 	bool (*set)(const struct ask *a, const struct field *f, const json_t *v);
+	/* Its value, a new reference. NULL: it is not told. */
+	json_t *(*get)(const struct config *conf, const struct field *f, const struct term_spec *w);
 	/* Flags, by words, or without as true or false. */
 	uint16_t mask;
 	const struct term_word *word;
@@ -130,6 +158,13 @@ static bool set_transport(const struct ask *a, const struct field *f, const json
 	return true;
 }
 
+static json_t *get_transport(const struct config *conf, const struct field *f,
+			     const struct term_spec *w)
+{
+	(void)conf;
+	return json_string(term_word(f->word, w->term.transport));
+}
+
 static bool set_flags(const struct ask *a, const struct field *f, const json_t *v)
 {
 	const struct term_word *w = v ? word_find(f->word, v) : f->word;
@@ -141,6 +176,13 @@ static bool set_flags(const struct ask *a, const struct field *f, const json_t *
 	return true;
 }
 
+static json_t *get_flags(const struct config *conf, const struct field *f,
+			 const struct term_spec *w)
+{
+	(void)conf;
+	return json_string(term_word(f->word, w->term.flags & f->mask));
+}
+
 static bool set_flag(const struct ask *a, const struct field *f, const json_t *v)
 {
 	if (v && !json_is_boolean(v))
@@ -148,6 +190,12 @@ static bool set_flag(const struct ask *a, const struct field *f, const json_t *v
 	a->w->term.flags =
 	    (uint16_t)((a->w->term.flags & ~f->mask) | (json_is_true(v) ? f->mask : 0));
 	return true;
+}
+
+static json_t *get_flag(const struct config *conf, const struct field *f, const struct term_spec *w)
+{
+	(void)conf;
+	return json_boolean(w->term.flags & f->mask);
 }
 
 /* A bool of a specification. */
@@ -175,6 +223,18 @@ static bool set_number(const struct ask *a, const struct field *f, const json_t 
 	return true;
 }
 
+/* null: the default, which is no number that could be given. */
+static json_t *get_number(const struct config *conf, const struct field *f,
+			  const struct term_spec *w)
+{
+	const uint8_t *at = (const uint8_t *)w + f->at;
+	uint32_t n = 0;
+
+	(void)conf;
+	memcpy(&n, at, f->size); /* both processes are little endian (lib/be.h) */
+	return n == f->normal && n > f->max ? json_null() : integer(n);
+}
+
 static bool set_family(const struct ask *a, const struct field *f, const json_t *v)
 {
 	const json_int_t n = v ? json_integer_value(v) : 4;
@@ -198,6 +258,13 @@ static bool set_realm(const struct ask *a, const struct field *f, const json_t *
 	return bad(a, f, "the name of one of the realms");
 }
 
+static json_t *get_realm(const struct config *conf, const struct field *f,
+			 const struct term_spec *w)
+{
+	(void)f;
+	return json_string(w->realm < conf->n_realm ? conf->realm[w->realm].name : "?");
+}
+
 static bool set_domain(const struct ask *a, const struct field *f, const json_t *v)
 {
 	const char *s = json_string_value(v);
@@ -214,6 +281,15 @@ static bool set_domain(const struct ask *a, const struct field *f, const json_t 
 	return true;
 }
 
+static json_t *get_domain(const struct config *conf, const struct field *f,
+			  const struct term_spec *w)
+{
+	const uint16_t i = w->term.domain;
+
+	(void)f;
+	return i < conf->n_domain ? json_string(conf->domain[i].name) : json_null();
+}
+
 /* max: which of the two. */
 static bool set_remote(const struct ask *a, const struct field *f, const json_t *v)
 {
@@ -223,6 +299,13 @@ static bool set_remote(const struct ask *a, const struct field *f, const json_t 
 	memset(to, 0, sizeof(*to));
 	return !v || (s && sock_addr_parse(s, to)) ||
 	       bad(a, f, "ADDRESS:PORT, as 192.0.2.1:5000 or [2001:db8::1]:5000");
+}
+
+static json_t *get_remote(const struct config *conf, const struct field *f,
+			  const struct term_spec *w)
+{
+	(void)conf;
+	return addr_json(&w->term.remote[f->max]);
 }
 
 /* A host name as SNI may have it (RFC 6066 3): no address, no dot at the end. */
@@ -248,6 +331,13 @@ static bool set_host(const struct ask *a, const struct field *f, const json_t *v
 	return true;
 }
 
+static json_t *get_host(const struct config *conf, const struct field *f, const struct term_spec *w)
+{
+	(void)conf;
+	(void)f;
+	return json_string(w->term.host);
+}
+
 static bool set_tag(const struct ask *a, const struct field *f, const json_t *v)
 {
 	const char *s = json_string_value(v);
@@ -259,6 +349,13 @@ static bool set_tag(const struct ask *a, const struct field *f, const json_t *v)
 		return bad(a, f, "a string of less than %zu bytes", sizeof(a->w->tag));
 	strcpy(a->w->tag, s);
 	return true;
+}
+
+static json_t *get_tag(const struct config *conf, const struct field *f, const struct term_spec *w)
+{
+	(void)conf;
+	(void)f;
+	return rpc_text(w->tag);
 }
 
 static bool set_fingerprints(const struct ask *a, const struct field *f, const json_t *v)
@@ -284,6 +381,17 @@ static bool set_fingerprints(const struct ask *a, const struct field *f, const j
 	return true;
 }
 
+static json_t *get_fingerprints(const struct config *conf, const struct field *f,
+				const struct term_spec *w)
+{
+	const uint32_t n = w->term.n_fingerprint;
+
+	(void)conf;
+	(void)f;
+	return fingerprints_json(w->term.fingerprint,
+				 n < CTL_FINGERPRINTS_MAX ? n : CTL_FINGERPRINTS_MAX);
+}
+
 static bool set_notify(const struct ask *a, const struct field *f, const json_t *v)
 {
 	const struct term_word *w;
@@ -307,41 +415,53 @@ static bool set_notify(const struct ask *a, const struct field *f, const json_t 
 	return true;
 }
 
-#define NUMBER(member, most, none)                                                           \
-	{                                                                                    \
-		.set = set_number, .at = offsetof(struct term_spec, member),                 \
-		.size = sizeof(((struct term_spec *)0)->member), .max = most, .normal = none \
-	}
+static json_t *get_notify(const struct config *conf, const struct field *f,
+			  const struct term_spec *w)
+{
+	json_t *list = json_array();
+
+	(void)conf;
+	for (const struct term_word *e = f->word; e->word; e++)
+		if (w->notify & e->value)
+			json_array_append_new(list, json_string(e->word));
+	return list;
+}
+
+/* Of a row below: who sets the field and who gets it; what member of a specification a number is.
+ */
+#define BOTH(what) .set = set_##what, .get = get_##what
+#define NUMBER(member, most, none)                                                                 \
+	.at = offsetof(struct term_spec, member), .size = sizeof(((struct term_spec *)0)->member), \
+	.max = most, .normal = none
 
 static const struct field fields[TERM_FIELDS] = {
-	[TERM_FIELD_transport] = { .set = set_transport, .word = term_transports },
-	[TERM_FIELD_realm] = { .set = set_realm },
+	[TERM_FIELD_transport] = { BOTH(transport), .word = term_transports },
+	[TERM_FIELD_realm] = { BOTH(realm) },
+	/* These two are told with the local address. */
 	[TERM_FIELD_family] = { .set = set_family },
-	[TERM_FIELD_port] = NUMBER(port, UINT16_MAX, 0),
-	[TERM_FIELD_remote] = { .set = set_remote },
-	[TERM_FIELD_rtcp_remote] = { .set = set_remote, .max = 1 },
-	[TERM_FIELD_latch] = { .set = set_flags,
-			       .mask = TERM_LATCH | TERM_LATCH_ADDR,
+	[TERM_FIELD_port] = { .set = set_number, NUMBER(port, UINT16_MAX, 0) },
+	[TERM_FIELD_remote] = { BOTH(remote) },
+	[TERM_FIELD_rtcp_remote] = { BOTH(remote), .max = 1 },
+	[TERM_FIELD_latch] = { BOTH(flags), .mask = TERM_LATCH | TERM_LATCH_ADDR,
 			       .word = term_latch },
-	[TERM_FIELD_gate] = { .set = set_flags, .mask = TERM_IN | TERM_OUT, .word = term_gate },
-	[TERM_FIELD_rtp] = { .set = set_flag, .mask = TERM_RTP },
-	[TERM_FIELD_rtcp_mux] = { .set = set_flag, .mask = TERM_RTCP_MUX },
-	[TERM_FIELD_ice] = { .set = set_flag, .mask = TERM_ICE },
+	[TERM_FIELD_gate] = { BOTH(flags), .mask = TERM_IN | TERM_OUT, .word = term_gate },
+	[TERM_FIELD_rtp] = { BOTH(flag), .mask = TERM_RTP },
+	[TERM_FIELD_rtcp_mux] = { BOTH(flag), .mask = TERM_RTCP_MUX },
+	[TERM_FIELD_ice] = { BOTH(flag), .mask = TERM_ICE },
+	/* What is done once, like begin. */
 	[TERM_FIELD_ice_restart] = { .set = set_bool, .at = offsetof(struct term_spec, restart) },
-	[TERM_FIELD_tcp_role] = { .set = set_flags, .mask = TERM_CONNECT, .word = term_tcp_role },
-	[TERM_FIELD_tls_role] = { .set = set_flags,
-				  .mask = TERM_TLS_CLIENT,
-				  .word = term_tls_role },
-	[TERM_FIELD_tls_domain] = { .set = set_domain },
-	[TERM_FIELD_fingerprints] = { .set = set_fingerprints },
-	[TERM_FIELD_host] = { .set = set_host },
+	[TERM_FIELD_tcp_role] = { BOTH(flags), .mask = TERM_CONNECT, .word = term_tcp_role },
+	[TERM_FIELD_tls_role] = { BOTH(flags), .mask = TERM_TLS_CLIENT, .word = term_tls_role },
+	[TERM_FIELD_tls_domain] = { BOTH(domain) },
+	[TERM_FIELD_fingerprints] = { BOTH(fingerprints) },
+	[TERM_FIELD_host] = { BOTH(host) },
 	[TERM_FIELD_begin] = { .set = set_bool, .at = offsetof(struct term_spec, begin) },
-	[TERM_FIELD_dscp] = NUMBER(term.dscp, TERM_DSCP_MAX, CTL_DSCP_KEEP),
-	[TERM_FIELD_rate] = NUMBER(term.rate, UINT32_MAX, 0),
-	[TERM_FIELD_burst] = NUMBER(term.burst, UINT32_MAX, 0),
-	[TERM_FIELD_inactivity] = NUMBER(term.inactivity, INACTIVITY_MAX, 0),
-	[TERM_FIELD_notify] = { .set = set_notify, .word = term_events },
-	[TERM_FIELD_tag] = { .set = set_tag },
+	[TERM_FIELD_dscp] = { BOTH(number), NUMBER(term.dscp, TERM_DSCP_MAX, CTL_DSCP_KEEP) },
+	[TERM_FIELD_rate] = { BOTH(number), NUMBER(term.rate, UINT32_MAX, 0) },
+	[TERM_FIELD_burst] = { BOTH(number), NUMBER(term.burst, UINT32_MAX, 0) },
+	[TERM_FIELD_inactivity] = { BOTH(number), NUMBER(term.inactivity, INACTIVITY_MAX, 0) },
+	[TERM_FIELD_notify] = { BOTH(notify), .word = term_events },
+	[TERM_FIELD_tag] = { BOTH(tag) },
 };
 
 static const char *name_of(const struct field *f)
@@ -404,8 +524,8 @@ static void derive(const struct ask *a, const json_t *o, bool fresh)
 		a->w->begin = !client || be16_get(t->remote[0].port);
 }
 
-bool term_parse(const struct config *conf, const json_t *o, const char *const *but, bool fresh,
-		const char *where, struct term_spec *w, struct rpc_error *err)
+bool term_json_read(const struct config *conf, const json_t *o, const char *const *but, bool fresh,
+		    const char *where, struct term_spec *w, struct rpc_error *err)
 {
 	const struct ask a = { conf, w, where, err };
 
@@ -425,4 +545,14 @@ bool term_parse(const struct config *conf, const json_t *o, const char *const *b
 	}
 	derive(&a, o, fresh);
 	return true;
+}
+
+void term_json_write(const struct config *conf, const struct term_spec *w, json_t *o)
+{
+	for (unsigned int i = 0; i < TERM_FIELDS; i++) {
+		const struct field *f = &fields[i];
+
+		if (f->get && term_fields[i].of & 1 << w->term.transport)
+			json_object_set_new(o, term_fields[i].name, f->get(conf, f, w));
+	}
 }

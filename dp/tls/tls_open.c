@@ -255,7 +255,7 @@ static void open_patience(struct worker *w, struct tcp_conn *c)
 {
 	uint32_t missing = record_missing(c, tcp_raw(c));
 	struct tls *t = tls_of(c);
-	int32_t left;
+	uint32_t left;
 
 	if (!missing) {
 		t->begun_ms = 0;
@@ -263,11 +263,11 @@ static void open_patience(struct worker *w, struct tcp_conn *c)
 	}
 	if (!t->begun_ms || !tcp_raw_offered(c, missing))
 		t->begun_ms = (uint32_t)w->now_ms | 1;
-	left = (int32_t)(t->begun_ms + w->dp->conf->tcp.frame_ms - (uint32_t)w->now_ms);
-	if (left <= 0)
+	left = clock_left_ms(w, t->begun_ms + w->dp->conf->tcp.frame_ms);
+	if (!left)
 		tls_fail(w, c, ALERT_NONE, TCP_END_FRAME_TIMEOUT);
 	else if (!t->retry)
-		tcp_layer_timer(w, c, (uint32_t)left);
+		tcp_layer_timer(w, c, left);
 }
 
 void open_timeout(struct worker *w, struct tcp_conn *c)

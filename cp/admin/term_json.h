@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_ADMIN_TERM_PARSE_H
-#define FL_CP_ADMIN_TERM_PARSE_H
+#ifndef FL_CP_ADMIN_TERM_JSON_H
+#define FL_CP_ADMIN_TERM_JSON_H
 
-/* What a controller wants of a termination, as JSON. fairlead-cp(8) has the fields. */
+/*
+ * The fields of a termination (lib/term.def) as JSON: what a controller wants, and what it is told
+ * they are. fairlead-cp(8) has them.
+ */
 #include "../context/gateway.h"
 #include "rpc.h"
 
@@ -26,7 +29,17 @@ const char *term_word(const struct term_word *list, uint16_t value);
  * member is unknown, wrong, or of no use with the transport: *err names it after `where`, which is
  * "terminations[0]." or "".
  */
-bool term_parse(const struct config *conf, const json_t *o, const char *const *but, bool fresh,
-		const char *where, struct term_spec *w, struct rpc_error *err);
+bool term_json_read(const struct config *conf, const json_t *o, const char *const *but, bool fresh,
+		    const char *where, struct term_spec *w, struct rpc_error *err);
+
+/* The fields of *w that its transport has, into o. There is a transport. */
+void term_json_write(const struct config *conf, const struct term_spec *w, json_t *o);
+
+/* ---- values; new references ---- */
+
+/* null: port 0, there is none. */
+json_t *addr_json(const struct sock_addr *a);
+json_t *fingerprint_json(const struct fingerprint *fp);
+json_t *fingerprints_json(const struct fingerprint *fp, uint32_t n);
 
 #endif

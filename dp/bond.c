@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bond.h"
+
+#include <rte_eth_bond.h>
+#include <rte_eth_bond_8023ad.h>
+#include <rte_ethdev.h>
+#include <rte_version.h>
+#include <stdio.h>
+
+/* DPDK 23.11 has other names. */
+#if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
+#define rte_eth_bond_member_add rte_eth_bond_slave_add
+#define rte_eth_bond_active_members_get rte_eth_bond_active_slaves_get
+#define rte_eth_bond_8023ad_member_info rte_eth_bond_8023ad_slave_info
+#endif
+
+enum { LINK_CHECK_MS = 10 }; /* of members that do not tell by an interrupt */
+
+bool bond_make(const struct config_port *c, const uint16_t *id_of, uint16_t n, uint16_t *id,
+	       uint16_t *member, int *why)
+{
+	const bool lacp = c->bond == BOND_LACP;
+	int node = rte_eth_dev_socket_id(id_of[0]), r;
+
+	*member = n;
+	r = rte_eth_bond_create(c->device, lacp ? BONDING_MODE_8023AD : BONDING_MODE_ACTIVE_BACKUP,
+				(uint8_t)(node < 0 ? 0 : node));
+	*why = r;
+	if (r < 0)
+		return false;
+	*id = (uint16_t)r;
+	for (*member = 0; *member < n; ++*member) {
+		*why = rte_eth_bond_member_add(*id, id_of[*member]);
+		if (*why < 0)
+			return false;
+	}
+	/* Sessions of one client must not share a member because they share its address. */
+	*why = lacp ? rte_eth_bond_xmit_policy_set(*id, BALANCE_XMIT_POLICY_LAYER34)
+		    : rte_eth_bond_link_monitoring_set(*id, LINK_CHECK_MS);
+	return *why >= 0;
+}
+
+/* Whether a member carries traffic: with LACP only once its partner agrees. */
+static bool member_is_active(const struct port *p, uint16_t id)
+{
+	uint16_t active[CONFIG_MEMBERS_MAX];
+	int n = rte_eth_bond_active_members_get(p->id, active, CONFIG_MEMBERS_MAX);
+
+	if (p->conf->bond == BOND_ACTIVE_BACKUP)
+		return n > 0 && rte_eth_bond_primary_get(p->id) == id;
+	for (int i = 0; i < n; i++)
+		if (active[i] == id)
+			return true;
+	return false;
+}
+
+void bond_describe(const struct port *p, char *text, size_t len)
+{
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (uint16_t i = 0; i < p->n_members && at < len; i++) {
+		struct rte_eth_bond_8023ad_member_info lacp = { 0 };
+		struct rte_eth_link link = { 0 };
+		const char *state = "";
+
+		if (rte_eth_link_get_nowait(p->member[i], &link) < 0)
+			link.link_status = RTE_ETH_LINK_DOWN;
+		if (!member_is_active(p, p->member[i]))
+			state = ", idle";
+		else if (p->conf->bond == BOND_ACTIVE_BACKUP)
+			state = ", active";
+		else if (rte_eth_bond_8023ad_member_info(p->id, p->member[i], &lacp) == 0)
+			state =
+			    lacp.actor_state & STATE_DISTRIBUTING ? ", active" : ", waits for LACP";
+		at += (size_t)snprintf(text + at, len - at, "%s%.*s %s%s", i ? "; " : "",
+				       (int)strcspn(p->conf->member[i], ","), p->conf->member[i],
+				       link.link_status ? "up" : "down", state);
+	}
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_BOND_H
+#define FL_DP_BOND_H
+
+/* A device that is several, by DPDK's net_bonding: LACP (IEEE 802.1AX), or one active at a time. */
+#include "dplane.h"
+
+/*
+ * Makes the bond of these devices, which are not configured yet, and has its ethdev in *id. False
+ * with what DPDK says in *why, and *member: index of the one that it does not take, or n.
+ */
+bool bond_make(const struct config_port *c, const uint16_t *id_of, uint16_t n, uint16_t *id,
+	       uint16_t *member, int *why);
+
+/* The members as text: their names, links, and which of them carry traffic. */
+void bond_describe(const struct port *port, char *text, size_t len);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "pci.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PCI_DEVICES "/sys/bus/pci/devices"
+
+/* The last part of the path that a link of a device leads to; false if there is no such link. */
+static bool link_name(const char *root, const char *device, const char *link, char *name,
+		      size_t len)
+{
+	char path[PATH_MAX], to[PATH_MAX];
+	const char *last;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "%s" PCI_DEVICES "/%s/%s", root, device, link);
+	n = readlink(path, to, sizeof(to) - 1);
+	if (n <= 0)
+		return false;
+	to[n] = '\0';
+	last = strrchr(to, '/');
+	snprintf(name, len, "%.*s", (int)len - 1, last ? last + 1 : to);
+	return true;
+}
+
+/* Drivers that leave a device to programs, or share it with them. */
+static bool driver_lends(const char *driver)
+{
+	static const char *const lends[] = { "vfio-pci",  "uio_pci_generic", "igb_uio",
+					     "mlx4_core", "mlx5_core",	     "mana" };
+
+	for (size_t i = 0; i < sizeof(lends) / sizeof(lends[0]); i++)
+		if (strcmp(driver, lends[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Bridges belong to the kernel and disturb nobody. */
+static bool is_bridge(const char *root, const char *device)
+{
+	char path[PATH_MAX], class[16] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s" PCI_DEVICES "/%s/class", root, device);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	if (!fgets(class, sizeof(class), f))
+		class[0] = '\0';
+	fclose(f);
+	return strncmp(class, "0x06", 4) == 0;
+}
+
+/* A device of the same IOMMU group that the kernel uses: VFIO lends all of a group, or none. */
+static bool group_obstacle(const char *root, const char *device, const char *group, char *why,
+			   size_t len)
+{
+	char path[PATH_MAX], driver[64];
+	const struct dirent *e;
+	bool found = false;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s" PCI_DEVICES "/%s/iommu_group/devices", root, device);
+	d = opendir(path);
+	while (d && !found && (e = readdir(d)) != NULL) {
+		if (e->d_name[0] == '.' ||
+		    !link_name(root, e->d_name, "driver", driver, sizeof(driver)))
+			continue;
+		if (driver_lends(driver) || is_bridge(root, e->d_name))
+			continue;
+		snprintf(
+		    why, len,
+		    "shares IOMMU group %s with %s, which the kernel uses (driver %s): bind that "
+		    "to vfio-pci as well",
+		    group, e->d_name, driver);
+		found = true;
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+static bool vfio_obstacle(const char *root, const char *device, char *why, size_t len)
+{
+	static const char *const prefix[] = { "", "noiommu-" }; /* as VFIO names a group */
+	char group[16], path[PATH_MAX];
+	int fd, error = ENOENT;
+
+	if (!link_name(root, device, "iommu_group", group, sizeof(group))) {
+		snprintf(why, len,
+			 "is behind no IOMMU: switch it on (firmware, and intel_iommu=on or "
+			 "amd_iommu=on), or let vfio do without "
+			 "(/sys/module/vfio/parameters/enable_unsafe_noiommu_mode)");
+		return true;
+	}
+	if (group_obstacle(root, device, group, why, len))
+		return true;
+	for (size_t i = 0; error == ENOENT && i < sizeof(prefix) / sizeof(prefix[0]); i++) {
+		snprintf(path, sizeof(path), "%s/dev/vfio/%s%s", root, prefix[i], group);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd >= 0) {
+			close(fd);
+			return false;
+		}
+		error = errno;
+	}
+	if (error == EBUSY)
+		snprintf(why, len, "is used by another process (fuser -v /dev/vfio/%s)", group);
+	else
+		snprintf(why, len, "cannot be had: /dev/vfio/%s: %s", group, strerror(error));
+	return true;
+}
+
+bool pci_obstacle(const char *root, const char *device, char *why, size_t len)
+{
+	char path[PATH_MAX], driver[64];
+
+	snprintf(path, sizeof(path), "%s" PCI_DEVICES "/%s", root, device);
+	if (access(path, F_OK) != 0) {
+		snprintf(why, len, "is not on the PCI bus (lspci shows what is)");
+		return true;
+	}
+	if (!link_name(root, device, "driver", driver, sizeof(driver))) {
+		snprintf(why, len,
+			 "has no driver: bind it to vfio-pci (fairlead-setup(8), or driverctl "
+			 "set-override %s vfio-pci)",
+			 device);
+		return true;
+	}
+	if (!driver_lends(driver)) {
+		snprintf(why, len,
+			 "is the kernel's (driver %s): bind it to vfio-pci (fairlead-setup(8), or "
+			 "driverctl set-override %s vfio-pci)",
+			 driver, device);
+		return true;
+	}
+	/* Without an IOMMU VFIO's groups are named otherwise, and its driver says what is wrong. */
+	return !strcmp(driver, "vfio-pci") && vfio_obstacle(root, device, why, len);
+}
+
+bool pci_needs_physical(const char *root, const char *device)
+{
+	char driver[64], group[16], path[PATH_MAX];
+
+	if (!link_name(root, device, "driver", driver, sizeof(driver)))
+		return false;
+	if (!strcmp(driver, "uio_pci_generic") || !strcmp(driver, "igb_uio"))
+		return true;
+	if (strcmp(driver, "vfio-pci") != 0 ||
+	    !link_name(root, device, "iommu_group", group, sizeof(group)))
+		return false;
+	snprintf(path, sizeof(path), "%s/dev/vfio/noiommu-%s", root, group);
+	return access(path, F_OK) == 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a configuration takes (--check-config): pages for all of the memory, ports of both families,
+ * and a warning only where allocations cannot all have one.
+ */
+#include "cp/needs.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const char *told(const struct config *c)
+{
+	static char said[1024];
+	FILE *f = fmemopen(said, sizeof(said), "w");
+
+	memset(said, 0, sizeof(said));
+	needs_tell(c, f);
+	fclose(f);
+	return said;
+}
+
+static struct config *config_make(void)
+{
+	struct config *c = calloc(1, sizeof(*c));
+	struct ip_addr v6;
+
+	assert_non_null(c);
+	assert_true(ip_parse("2001:db8::1", &v6));
+	c->dataplane.n_workers = 2;
+	c->dataplane.memory_mb = 513;
+	c->dataplane.mbufs = 1000;
+	c->tcp.connections = 300;
+	c->n_relay = 3;
+	c->relay[0] = (struct config_relay){ .turn = true, .port_min = 50000, .port_max = 50099 };
+	c->relay[0].addr = ip_from_v4(be32_make(0x0a000001));
+	c->relay[1] = c->relay[0];
+	c->relay[1].addr = v6;
+	c->relay[1].port_max = 50009;
+	c->relay[2] = c->relay[0];
+	c->relay[2].turn = false; /* for contexts alone */
+	c->turn.allocations_max = 110;
+	return c;
+}
+
+static void sums(void **state)
+{
+	struct config *c = config_make();
+	const char *said = told(c);
+
+	(void)state;
+	assert_non_null(strstr(said, "513 MiB, which are 257 huge pages of 2 MiB\n"));
+	assert_non_null(strstr(said, "2000 packet buffers on 2 workers"));
+	assert_non_null(strstr(said, "100 relayed ports of IPv4 and 10 of IPv6 for "
+				     "turn.allocations-max, 110\n"));
+	assert_non_null(strstr(said, "tcp.connections: 600 on all workers\n"));
+	c->dataplane.hugepages = HUGEPAGES_NO;
+	assert_null(strstr(told(c), "huge"));
+	free(c);
+}
+
+static void fewer_ports_are_warned_of(void **state)
+{
+	struct config *c = config_make();
+
+	(void)state;
+	assert_null(strstr(told(c), "warning"));
+	c->turn.allocations_max = 111;
+	assert_non_null(strstr(told(c), "warning: turn.allocations-max: beyond 110 allocations no "
+					"port is left"));
+	free(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sums),
+		cmocka_unit_test(fewer_ports_are_warned_of),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The package, in a machine that has nothing (tests/clean-machine.sh --package): it is built from the tree
+# and judged by lintian; installed it has its user, directories and files with their modes, a
+# configuration that is correct, and drivers that load; the control process runs as its user and is asked
+# by a member of its group; an upgrade keeps what an operator changed; removed and purged, nothing is left.
+# No systemd runs here; what it does with the units is tests/vm's to show.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+WORK=/var/tmp/package
+STARTED=()
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+
+say() { echo "package: $*"; }
+
+fail()
+{
+	echo "package: FAILED: $*" >&2
+	exit 1
+}
+
+stop() { ((${#STARTED[@]} == 0)) || kill "${STARTED[@]}" 2>/dev/null || true; }
+trap stop EXIT
+
+# quiet COMMAND...: its output only if it fails.
+quiet() { "$@" >"$WORK/log" 2>&1 </dev/null || fail "$*: $(tail -n 25 "$WORK/log")"; }
+
+# What the machine brought of its own, such as the way to its packages, stays.
+apt_get() { quiet apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold "$@"; }
+
+# await SECONDS COMMAND...
+await()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < end)) || return 1
+		sleep 0.1
+	done
+}
+
+# mode PATH WANTED: as "640 root fairlead".
+mode() { [[ $(stat -c '%a %U %G' "$1") == "$2" ]] || fail "$1 is '$(stat -c '%a %U %G' "$1")', not '$2'"; }
+
+# ---- build ----
+
+build()
+{
+	say "building"
+	rm -rf "$WORK" && mkdir -p "$WORK"
+	printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+	chmod 755 /usr/sbin/policy-rc.d
+	apt-get -q update >"$WORK/log" 2>&1 || true # an old list may do
+	apt_get install --no-install-recommends dpkg-dev git lintian
+	git -c safe.directory='*' clone -q "$ROOT" "$WORK/fairlead"
+	cd "$WORK/fairlead"
+	apt_get build-dep --no-install-recommends ./
+	quiet dpkg-buildpackage -us -uc -b
+	DEB=$(echo "$WORK"/fairlead_*.deb)
+	[[ -e $DEB ]] || fail "there is no package"
+	[[ -e $(echo "$WORK"/fairlead-dbgsym_*.deb) ]] || fail "there are no debug symbols"
+	say "$(dpkg-deb -f "$DEB" Package Version Installed-Size | tr '\n' ' ')"
+	say "depends on $(dpkg-deb -f "$DEB" Depends)"
+}
+
+# Findings are mended, or overridden with a reason in debian/.
+judge()
+{
+	say "lintian $(lintian --version)"
+	lintian --no-cfg --allow-root --fail-on error,warning -i -I --tag-display-limit 0 "$WORK"/fairlead_*.changes ||
+		fail "lintian has findings"
+}
+
+# ---- install ----
+
+install()
+{
+	say "installing"
+	apt_get install --no-install-recommends "$DEB"
+	getent passwd fairlead | grep -q ':/var/lib/fairlead:.*nologin$' || fail "there is no user fairlead"
+	mode /etc/fairlead/fairlead.yaml "640 root fairlead"
+	mode /etc/fairlead/tls "700 root root"
+	mode /run/fairlead "750 fairlead fairlead"
+	fairlead-cp --check-config /etc/fairlead/fairlead.yaml || fail "the configuration that is installed is wrong"
+	fairlead-setup --dry-run || fail "fairlead-setup"
+	[[ $(fairlead --version) == "fairlead "* && $(fairlead-dp --version) == "fairlead-dp "* ]] || fail "no version"
+	bash -c '. /usr/share/bash-completion/completions/fairlead && complete -p fairlead' >/dev/null || fail "no completion"
+	local page
+	for page in 1/fairlead.1 5/fairlead.yaml.5 8/fairlead-cp.8 8/fairlead-dp.8 8/fairlead-setup.8; do
+		dpkg -L fairlead | grep -q "/man$page.gz\$" || fail "no manual $page"
+	done
+	for page in fairlead-dp.service fairlead-cp.service fairlead-setup.service fairlead.target; do
+		dpkg -L fairlead | grep -q "/systemd/system/$page\$" || fail "no unit $page"
+	done
+	[[ $(dpkg-query -W -f '${Conffiles}' fairlead | grep -c /etc/fairlead/) == 2 ]] || fail "what is in /etc/fairlead is no conffile"
+}
+
+# ---- run, as the units would ----
+
+# The sample on ports of no network, and ordinary pages.
+run_config()
+{
+	sed -e 's|device: "net_af_xdp\([0-9]*\),.*|device: net_null\1|' -e 's/^  hugepages:.*/  hugepages: no/' \
+		-e 's/^  memory-mb:.*/  memory-mb: 256/; s/^  mbufs:.*/  mbufs: 24576/' -e 's/^  workers:.*/  workers: [0]/; s/^  main-cpu:.*/  main-cpu: 0/' /etc/fairlead/fairlead.yaml
+}
+
+attached() { fairlead --json status 2>/dev/null | grep -q '"attached": *true'; }
+
+run()
+{
+	say "running"
+	apt_get install --no-install-recommends "$1" openssl
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj /CN=relay.fairlead.test \
+		-keyout /etc/fairlead/tls/ecdsa.key -out /etc/fairlead/tls/ecdsa.pem 2>/dev/null
+	cp /etc/fairlead/tls/ecdsa.key /etc/fairlead/tls/rsa.key
+	cp /etc/fairlead/tls/ecdsa.pem /etc/fairlead/tls/rsa.pem
+	run_config >"$WORK/null.yaml"
+	cat "$WORK/null.yaml" >/etc/fairlead/fairlead.yaml # what its mode is, it stays
+	command -v setpriv >/dev/null || fail "no setpriv"
+	command -v fairlead-dp >/dev/null
+	fairlead-dp >"$WORK/dp.log" 2>&1 &
+	STARTED+=($!)
+	await 60 grep -q ready "$WORK/dp.log" || fail "fairlead-dp: $(tail -n 5 "$WORK/dp.log")"
+	mode /run/fairlead/dp.sock "600 fairlead root"
+	install_state
+	setpriv --reuid fairlead --regid fairlead --init-groups --inh-caps=-all \
+		fairlead-cp --config /etc/fairlead/fairlead.yaml >"$WORK/cp.log" 2>&1 &
+	STARTED+=($!)
+	await 30 attached || fail "fairlead-cp: $(tail -n 5 "$WORK/cp.log")"
+	mode /run/fairlead/control.sock "660 fairlead fairlead"
+	fairlead user add demo --password-file - <<<secret >/dev/null || fail "no user can be made"
+	mode /var/lib/fairlead/users.db "600 fairlead fairlead"
+	setpriv --reuid nobody --regid fairlead --clear-groups fairlead status >/dev/null || fail "a member of the group is refused"
+	! setpriv --reuid nobody --regid nogroup --clear-groups fairlead status >"$WORK/said" 2>&1 || fail "everybody may ask"
+	grep -q "member of the socket's group" "$WORK/said" || fail "it says '$(<"$WORK/said")'"
+	stop
+	await 20 eval '! kill -0 "${STARTED[@]}" 2>/dev/null' || fail "they do not end"
+	STARTED=()
+}
+
+# As StateDirectory= has it.
+install_state() { command install -d -m 700 -o fairlead -g fairlead /var/lib/fairlead; }
+
+# ---- upgrade, removal ----
+
+# The same package of a later version.
+later()
+{
+	rm -rf "$WORK/later"
+	dpkg-deb -R "$DEB" "$WORK/later"
+	sed -i 's/^Version: .*/&+later/' "$WORK/later/DEBIAN/control"
+	quiet dpkg-deb --root-owner-group -b "$WORK/later" "$WORK/later.deb"
+}
+
+upgrade()
+{
+	local sum
+	say "upgrading"
+	later
+	sum=$(md5sum </etc/fairlead/fairlead.yaml)
+	chmod 0600 /etc/fairlead/fairlead.yaml
+	apt_get install --no-install-recommends "$WORK/later.deb"
+	[[ $(dpkg-query -W -f '${Version}' fairlead) == *+later ]] || fail "it was not upgraded"
+	[[ $(md5sum </etc/fairlead/fairlead.yaml) == "$sum" ]] || fail "the operator's configuration is gone"
+	mode /etc/fairlead/fairlead.yaml "600 root fairlead"
+	[[ -e /var/lib/fairlead/users.db ]] || fail "the users are gone"
+}
+
+left() { find / -xdev \( -path "$ROOT" -o -path "$WORK" -o -path /proc -o -path /sys -o -path /var/cache/apt \) -prune -o -name '*fairlead*' -print; find /run -name '*fairlead*'; }
+
+remove()
+{
+	say "removing, purging"
+	apt_get remove fairlead
+	[[ -e /etc/fairlead/fairlead.yaml && -e /var/lib/fairlead/users.db ]] || fail "a removal takes configuration or state"
+	! command -v fairlead-dp >/dev/null || fail "a removal leaves programs"
+	rm /etc/fairlead/tls/*
+	apt_get purge fairlead
+	[[ -z $(left) ]] || fail "a purge leaves: $(left)"
+}
+
+build
+judge
+install
+run "$DEB"
+upgrade
+remove
+say "good"

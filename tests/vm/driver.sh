@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Tests with the relay on PCI NICs, in a guest (guest.sh):
+#
+#   fl-client            fl-relay                fl-peer        namespaces of the guest
+#     client0              access   core           peer0
+#        |                    |       |               |         NICs: virtio, DRIVER, DRIVER, virtio
+#       tap ---- bridge ---- tap     tap -- bridge - tap        here, in a namespace of its own
+#
+#   driver.sh DRIVER [TEST...]   DRIVER is e1000, e1000e, igb, virtio or vmxnet3. A TEST is "check"
+#                                (conf/quickstart.sh --check), e2e:NAME (tests/e2e/NAME_test.sh) or vm:NAME
+#                                (tests/vm/NAME_test.sh). Without: what tests/run.sh runs.
+#
+#   GUEST_ROOT=ROOT driver.sh DRIVER service
+#                                the package that is installed in another root, with systemd: service_check.sh
+#
+# VM_QUEUES (1): pairs of queues of each NIC, and as many workers. The monitor's names of the NICs
+# are access and core, of the far ends client0 and peer0.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+QUEUES=${VM_QUEUES:-1}
+SUITE=(vm:relay vm:link)
+
+if [[ ${1:-} != --apart ]]; then
+	case ${1:-} in
+	e1000 | e1000e | igb | virtio | vmxnet3) ;;
+	*) sed -n '/^# Tests/,/^[^#]/s/^# \?//p' "$0" >&2; exit 2 ;;
+	esac
+	"$ROOT/tests/vm/guest.sh" --fetch
+	exec unshare --net "$0" --apart "$@"
+fi
+DRIVER=$2
+shift 2
+(($#)) || set -- "${SUITE[@]}" ${VM_LONG:+check vm:start}
+
+# wire PORT FAR: two taps on one bridge.
+wire()
+{
+	local dev many=()
+	((QUEUES == 1)) || many=(multi_queue)
+	ip link add "wire-$1" type bridge mcast_snooping 0
+	ip link set "wire-$1" addrgenmode none up
+	ip tuntap add "$1" mode tap vnet_hdr "${many[@]}"
+	ip tuntap add "$2" mode tap vnet_hdr
+	for dev in "$1" "$2"; do
+		ip link set "$dev" addrgenmode none master "wire-$1" up
+	done
+}
+
+# nic NAME SLOT MAC MODEL[,PROPERTY...]: what QEMU is told of one.
+nic()
+{
+	local queues=1
+	[[ $4 != *mq=on* ]] || queues=$QUEUES
+	NICS+=(-netdev "tap,id=$1,ifname=$1,script=no,downscript=no$( ((queues == 1)) || echo ",queues=$queues")"
+		-device "${4%%,*},id=nic-$1,netdev=$1,mac=$3,addr=$2${4#"${4%%,*}"}")
+}
+
+MODEL=$DRIVER
+if [[ $DRIVER == virtio ]]; then
+	# Behind the IOMMU, as other devices are; QEMU lets a virtio device pass it by unless told so.
+	MODEL=virtio-net-pci,disable-legacy=on,iommu_platform=on
+	((QUEUES == 1)) || MODEL+=,mq=on,rss=on,hash=on,vectors=$((2 * QUEUES + 2))
+fi
+wire access client0
+wire core peer0
+NICS=()
+nic access 3 02:00:00:00:01:01 "$MODEL"
+nic core 4 02:00:00:00:02:01 "$MODEL"
+nic client0 5 02:00:00:00:01:02 virtio-net-pci
+nic peer0 6 02:00:00:00:02:02 virtio-net-pci
+cd "$ROOT"
+export GUEST_CPUS=$((QUEUES + 1))
+if [[ $1 == service ]]; then
+	[[ -n ${GUEST_ROOT:-} ]] || { echo "driver.sh: service: GUEST_ROOT names no root" >&2; exit 2; }
+	exec "$ROOT/tests/vm/guest.sh" "${NICS[@]}" -- "modprobe -a virtio_net vfio-pci
+		echo 1 >/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
+		VM_LATER=${VM_LATER:-} tests/vm/service_check.sh"
+fi
+for name in E2E_BUILD VM_LINES VM_SECONDS; do
+	[[ -z ${!name:-} ]] || set -- "$@" "$name=${!name}"
+done
+"$ROOT/tests/vm/guest.sh" "${NICS[@]}" -- "VM_DRIVER=$DRIVER VM_QUEUES=$QUEUES tests/vm/inside.sh $*"

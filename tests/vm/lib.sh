@@ -1,0 +1,36 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# For tests/vm/*_test.sh, which driver.sh runs in a guest: what tests/e2e has, and the machine itself.
+# VM_DRIVER is the NICs' model, VM_ACCESS and VM_CORE are their PCI addresses.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+# shellcheck source=tests/e2e/uclient.sh
+. "$E2E/uclient.sh"
+
+# monitor COMMAND: to QEMU. It answers nothing that we could read: await what it does.
+monitor() { echo "$*" >/dev/virtio-ports/monitor; }
+
+# port_json NAME FILTER: of "fairlead ports", by jq.
+port_json() { fl_json ports ".ports[] | select(.info.name == \"$1\") | $2"; }
+
+# link_is NAME true|false
+link_is() { [[ $(port_json "$1" .info.link_up) == "$2" ]]; }
+
+# dma_faults: accesses of a device to memory that is not its own, which the IOMMU refused.
+dma_faults() { dmesg | grep -c 'DMAR:.*fault addr' || true; }
+
+# relay_is_up: and what the IOMMU refused from here on is its fault. Before it has been started vmxnet3, as
+# QEMU has it, reads its memory at 0 when it is told of addresses.
+relay_is_up()
+{
+	"$ROOT/conf/quickstart.sh" --detach >"$TMP/up.log" 2>&1 || fail "$(tail -n 20 "$TMP/up.log")"
+	FAULTS=$(dma_faults)
+}
+
+# relay_is_well: what every test here ends with.
+relay_is_well()
+{
+	await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"
+	assert_eq "accesses that the IOMMU refused" "$(dma_faults)" "$FAULTS"
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A NIC whose link goes down under traffic, and comes back: the relay says so (R69), of what a client sends over
+# TCP meanwhile nothing is lost (R19), and UDP is relayed as before.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+MESSAGES=200
+relay_is_up
+start_peer
+to_peers() { counter relay_to_peer; }
+some_passed() { (($(to_peers) > before + 10)); }
+
+# link_breaks NAME: while a client sends. What it is sent back gets old, and goes (tcp.media-age-ms).
+link_breaks()
+{
+	local client before
+	before=$(to_peers)
+	UCLIENT_SECONDS=120 uclient "$TMP/tcp-$1.log" -t -n $MESSAGES -m 1 -z 20 -c -e "$PEER4" "$SERVER4" &
+	client=$!
+	await 30 some_passed || fail "port $1: the client's messages do not pass"
+	monitor set_link "$1" off
+	await 20 link_is "$1" false || fail "port $1: the link is down, and 'fairlead ports' has it up"
+	monitor set_link "$1" on
+	await 20 link_is "$1" true || fail "port $1: the link is up again, and 'fairlead ports' has it down"
+	wait "$client" || fail "port $1: the client ended: $(tail -n 3 "$TMP/tcp-$1.log")"
+	PASSED=$(($(to_peers) - before))
+	note "port $1: $PASSED of $MESSAGES messages passed, $(uclient_received "$TMP/tcp-$1.log") came back"
+	assert_num "port $1: messages that came back" "$(uclient_received "$TMP/tcp-$1.log")" -gt $((MESSAGES / 4))
+}
+
+link_breaks access
+assert_eq "messages that passed, sent over a link that was down for a while" "$PASSED" $MESSAGES
+link_breaks core
+relays "UDP afterwards" 100 -n 50 -m 2 -c -e "$PEER4" "$SERVER4"
+relay_is_well

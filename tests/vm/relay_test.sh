@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The relay on PCI NICs: coturn's client over UDP, TCP and TLS, a download through a TCP allocation byte for byte,
+# fragments both ways; what a NIC computes by itself is what its driver is known for, and with it no far
+# end is sent a wrong checksum (tests/e2e/far_end.sh). Each packet is accounted for (R74). R58, R62.
+# shellcheck source=tests/vm/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/web.sh
+. "$E2E/web.sh"
+
+# All these drivers judge and compute checksums of TCP; not all cut segments.
+declare -A TSO=([e1000]=none [e1000e]=none [igb]=device [virtio]=device [vmxnet3]=device)
+
+relay_is_up
+for port in access core; do
+	does=$(port_json $port .info.offloads)
+	note "$port: $does"
+	for what in "rx-l4-csum device" "tx-tcp-csum device" "tso ${TSO[$VM_DRIVER]}"; do
+		assert "offloads of port $port" grep -qF "$what" <<<"$does"
+	done
+done
+start_peer
+also relays "UDP, IPv4" 100 -n 50 -m 2 -c -e "$PEER4" "$SERVER4"
+also relays "UDP, IPv6, indications" 100 -n 50 -m 2 -c -s -x -e "$PEER6" "$SERVER6"
+also relays "TCP, IPv4" 50 -t -n 50 -m 1 -c -e "$PEER4" "$SERVER4"
+also relays "TLS, IPv6" 50 -t -S -p 443 -n 50 -m 1 -c -x -e "$PEER6" "$SERVER6"
+all_end
+web_files 1
+web_start
+timeout 120 python3 "$E2E/tcp_alloc.py" "$BUILD/fairlead" "$CONFIG" "$TMP/www/file" || fail "see above"
+for size in 1472 4000; do
+	for server in "$SERVER4" "$SERVER6"; do
+		in_client ping -q -c 3 -i 0.2 -W 5 -s $size "$server" >"$TMP/ping" || fail "$size bytes: $(cat "$TMP/ping")"
+	done
+done
+relay_is_well

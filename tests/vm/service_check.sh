@@ -1,0 +1,193 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The package's units with systemd as process 1: fairlead-setup reserves pages and binds the NICs,
+# "systemctl start fairlead.target" returns when the relay is ready, and a real client relays through it; the
+# control process is restarted under its media and no packet is lost; an upgrade restarts nothing else; the
+# dataplane is restarted, and a worker that hangs lets the watchdog act. Prints what systemd-analyze thinks of the units.
+#
+#   service_check.sh   in a guest where the package is installed, with NICs at VM_ACCESS and VM_CORE (PCI
+#                      addresses) on one wire each with the interfaces that have the MACs VM_CLIENT and VM_PEER;
+#                      VM_LATER is a later package to upgrade to, or unset
+set -euo pipefail
+
+VM_ACCESS=${VM_ACCESS:-0000:00:03.0} VM_CORE=${VM_CORE:-0000:00:04.0}
+VM_CLIENT=${VM_CLIENT:-02:00:00:00:01:02} VM_PEER=${VM_PEER:-02:00:00:00:02:02}
+TMP=$(mktemp -d)
+
+say() { echo "service: $*"; }
+
+fail()
+{
+	echo "service: FAILED: $*" >&2
+	systemctl --no-pager --full status fairlead-setup fairlead-dp fairlead-cp >&2 || true
+	journalctl --no-pager -n 40 -u fairlead-setup -u fairlead-dp -u fairlead-cp >&2 || true
+	exit 1
+}
+
+# await SECONDS COMMAND...
+await()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		((SECONDS < end)) || return 1
+		sleep 0.2
+	done
+}
+
+# of UNIT PROPERTY
+of() { systemctl show -P "$2" "$1"; }
+
+# ---- the machine ----
+
+# host NAMESPACE MAC ADDRESS GATEWAY
+host()
+{
+	local dev
+	ip netns add "$1"
+	dev=$(ip -o link | awk -v mac="$2" '$0 ~ mac { sub(":", "", $2); print $2; exit }')
+	[[ -n $dev ]] || fail "no interface has the address $2"
+	ip link set "$dev" netns "$1" name eth0
+	ip -n "$1" link set lo up
+	ip -n "$1" link set eth0 up
+	ip -n "$1" addr add "$3" dev eth0
+	ip -n "$1" route add default via "$4"
+}
+
+configure()
+{
+	local dir=/etc/fairlead/tls
+	systemd-tmpfiles --create
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj /CN=relay.fairlead.test \
+		-keyout $dir/ecdsa.key -out $dir/ecdsa.pem 2>/dev/null
+	cp $dir/ecdsa.key $dir/rsa.key
+	cp $dir/ecdsa.pem $dir/rsa.pem
+	sed -i -e "s|device: \"net_af_xdp0.*|device: $VM_ACCESS|" -e "s|device: \"net_af_xdp1.*|device: $VM_CORE|" \
+		-e 's/^  hugepages:.*/  hugepages: yes/' /etc/fairlead/fairlead.yaml
+	printf 'hugepages 2M 300\nbind %s\nbind %s\n' "$VM_ACCESS" "$VM_CORE" >/etc/fairlead/setup.conf
+	fairlead-cp --check-config /etc/fairlead/fairlead.yaml >"$TMP/check" || fail "the configuration is wrong"
+}
+
+# ---- clients ----
+
+# client LOG MESSAGES: one, whose messages the peer returns; false if one is lost.
+client()
+{
+	ip netns exec fl-client timeout 100 turnutils_uclient -u demo -w secret -r 3480 -e 10.2.0.2 -n "$2" -m 1 -c \
+		10.1.0.1 >"$1" 2>&1
+	grep -q 'Total lost packets 0 ' "$1"
+}
+
+relays() { client "$TMP/client" 20; }
+
+# ---- what is shown ----
+
+starts()
+{
+	say "starting"
+	systemctl start fairlead.target || fail "it does not start"
+	[[ $(of fairlead-setup Result) == success ]] || fail "fairlead-setup"
+	for unit in fairlead-dp fairlead-cp; do
+		await 60 systemctl --quiet is-active $unit || fail "$unit is not active"
+		say "$unit: $(of $unit StatusText)"
+	done
+	[[ $(of fairlead-dp StatusText) == *"2 ports, fairlead-cp attached" ]] || fail "the dataplane's status"
+	[[ $(ps -o user= -p "$(of fairlead-cp MainPID)") == fairlead ]] || fail "fairlead-cp is somebody else's"
+	! grep -h '^CapPrm:' /proc/"$(of fairlead-dp MainPID)"/task/*/status | grep -v 'CapPrm:\s*0*$' ||
+		fail "threads of fairlead-dp have capabilities"
+	fairlead user add demo --password-file - <<<secret || fail "no user can be made"
+	ip netns exec fl-peer turnutils_peer -p 3480 >/dev/null 2>&1 &
+	await 30 relays || fail "nothing is relayed: $(tail -n 5 "$TMP/client")"
+	say "a client's messages came back"
+}
+
+allocated() { (($(fairlead --json status | jq .allocations.count) > 0)); }
+
+# Calls go on while the control process is replaced.
+restarts_control()
+{
+	local dp cp media
+	say "restarting fairlead-cp under media"
+	dp=$(of fairlead-dp MainPID) cp=$(of fairlead-cp MainPID)
+	client "$TMP/media" 400 &
+	media=$!
+	await 20 allocated || fail "there is no allocation"
+	systemctl restart fairlead-cp || fail "fairlead-cp does not come back"
+	[[ $(of fairlead-cp MainPID) != "$cp" && $(of fairlead-dp MainPID) == "$dp" ]] || fail "another process was restarted"
+	wait $media || fail "packets were lost: $(tail -n 5 "$TMP/media")"
+	say "$(grep -o 'Total lost packets.*' "$TMP/media" | tail -n 1)"
+}
+
+# What the package does to a relay that runs: the boundary is the same, so the dataplane goes on.
+upgrades()
+{
+	local dp cp
+	[[ -n ${VM_LATER:-} ]] || return 0
+	say "upgrading to $VM_LATER"
+	dp=$(of fairlead-dp MainPID) cp=$(of fairlead-cp MainPID)
+	dpkg -i "$VM_LATER" >"$TMP/dpkg" 2>&1 || fail "dpkg: $(<"$TMP/dpkg")"
+	grep -q 'fairlead-dp goes on as it was' "$TMP/dpkg" || fail "it does not say what goes on: $(<"$TMP/dpkg")"
+	[[ $(of fairlead-dp MainPID) == "$dp" ]] || fail "the dataplane was restarted"
+	[[ $(of fairlead-cp MainPID) != "$cp" ]] || fail "the control process was not restarted"
+	await 30 relays || fail "nothing is relayed after the upgrade"
+}
+
+restarts_dataplane()
+{
+	say "restarting fairlead-dp"
+	systemctl restart fairlead-dp || fail "fairlead-dp does not come back"
+	await 60 relays || fail "nothing is relayed by the new dataplane"
+}
+
+# restarted TIMES: more often than that.
+restarted() { (($(of fairlead-dp NRestarts) > $1)); }
+
+# watchdog WHAT COMMAND...: after it systemd must have ended and replaced the dataplane.
+watchdog()
+{
+	local dp restarts
+	dp=$(of fairlead-dp MainPID) restarts=$(of fairlead-dp NRestarts)
+	say "$1"
+	"${@:2}" "$dp"
+	await 60 restarted "$restarts" || fail "the watchdog does not act"
+	await 60 systemctl --quiet is-active fairlead-dp || fail "it is not replaced"
+	journalctl --no-pager -u fairlead-dp | grep -q 'Watchdog timeout' || fail "it was not the watchdog"
+	await 60 relays || fail "nothing is relayed afterwards"
+	[[ -z $(coredumpctl --no-legend list fairlead-dp 2>/dev/null) ]] || fail "there is a core dump"
+}
+
+stop_process() { kill -STOP "$1"; }
+
+# Only this thread stops, as one that loops for ever would not turn.
+hang_worker()
+{
+	local tid
+	tid=$(grep -l '^rte-worker' /proc/"$1"/task/*/comm | head -n 1 | cut -d/ -f5)
+	python3 - "$tid" <<-'END' &
+		import ctypes, sys, time
+		libc, tid = ctypes.CDLL(None, use_errno=True), int(sys.argv[1])
+		PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
+		for what in PTRACE_SEIZE, PTRACE_INTERRUPT:
+		    if libc.ptrace(what, tid, None, None) < 0:
+		        sys.exit(f"ptrace: errno {ctypes.get_errno()}")
+		time.sleep(30)
+	END
+}
+
+host fl-client "$VM_CLIENT" 10.1.0.2/24 10.1.0.1
+host fl-peer "$VM_PEER" 10.2.0.2/24 10.2.0.1
+configure
+starts
+restarts_control
+upgrades
+restarts_dataplane
+watchdog "kill -STOP of fairlead-dp" stop_process
+watchdog "a worker hangs" hang_worker
+journalctl --no-pager -u fairlead-dp | grep -q 'worker 0 has made no turn' || fail "the log does not know which worker"
+for unit in fairlead-dp fairlead-cp fairlead-setup; do
+	systemd-analyze security --no-pager $unit.service | tail -n 1
+done
+systemctl stop fairlead.target
+! systemctl --quiet is-active fairlead-dp && ! systemctl --quiet is-active fairlead-cp || fail "they do not stop with the target"
+say "good"
