@@ -13,6 +13,8 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=conf/await.sh
+. "$ROOT/conf/await.sh"
 BUILD=${FAIRLEAD_BUILD:-build}
 [[ $BUILD == /* ]] || BUILD=$ROOT/$BUILD
 SAMPLE=$ROOT/conf/fairlead.yaml
@@ -90,17 +92,6 @@ explain()
 }
 
 # ---- small tools ----
-
-# await SECONDS COMMAND...: until the command succeeds; false when the time is over.
-await()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		((SECONDS < end)) || return 1
-		sleep 0.1
-	done
-}
 
 # alive PROGRAM: whether the process of our PID file still is that program.
 alive()

@@ -15,6 +15,8 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=conf/await.sh
+. "$ROOT/conf/await.sh"
 BUILD=$(realpath "${FAIRLEAD_BUILD:-$ROOT/build}")
 TURNS=${TURNS:-3}
 SECS=${SECS:-1}
@@ -188,17 +190,6 @@ near_addr()
 {
 	ip -n flperf-near addr add $NEAR/16 dev near0
 	ip -n flperf-near link set lo up
-}
-
-# await SECONDS COMMAND...: until it succeeds; false when the time is over.
-await()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		((SECONDS < end)) || return 1
-		sleep 0.05
-	done
 }
 
 ended() { [[ ! -e /proc/$1/exe ]]; }

@@ -9,6 +9,8 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=conf/await.sh
+. "$ROOT/conf/await.sh"
 WORK=/var/tmp/package
 STARTED=()
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
@@ -29,17 +31,6 @@ quiet() { "$@" >"$WORK/log" 2>&1 </dev/null || fail "$*: $(tail -n 25 "$WORK/log
 
 # What the machine brought of its own, such as the way to its packages, stays.
 apt_get() { quiet apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold "$@"; }
-
-# await SECONDS COMMAND...
-await()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		((SECONDS < end)) || return 1
-		sleep 0.1
-	done
-}
 
 # mode PATH WANTED: as "640 root fairlead".
 mode() { [[ $(stat -c '%a %U %G' "$1") == "$2" ]] || fail "$1 is '$(stat -c '%a %U %G' "$1")', not '$2'"; }

@@ -45,7 +45,7 @@ usage()
 	  e2e-sanitized:NAME                       the hostile ones of these on the sanitized programs
 	  hostile:NAME                             tests/hostile/NAME.py beside honest clients
 	  vm:DRIVER                                the relay on PCI NICs of a virtual machine: tests/vm/driver.sh
-  machine:NAME                             with --long: the README's commands in a new Debian
+	  machine:NAME                             with --long: the README's commands in a new Debian
 	  package:NAME                             with --long, or asked for by a pattern that begins so: the
 	                                           package built, installed, upgraded and purged there
 
@@ -72,7 +72,7 @@ whole() { [[ -z $PATTERN && -z $LONG ]]; } # the run that everybody waits for
 # want_kind KIND: whether the pattern may find names of this kind, told by its beginning.
 want_kind()
 {
-	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile|machine|package)(:|$)'
+	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile|vm|machine|package)(:|$)'
 	[[ $PATTERN =~ $kind ]] || return 0
 	[[ ${BASH_REMATCH[1]} == "$1" ]]
 }

@@ -15,6 +15,8 @@ set -euo pipefail
 export PYTHONDONTWRITEBYTECODE=1
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# shellcheck source=conf/await.sh
+. "$ROOT/conf/await.sh"
 BUILD=${E2E_BUILD:-$ROOT/build}
 SAMPLE=$ROOT/conf/fairlead.yaml
 E2E=$ROOT/tests/e2e
@@ -100,17 +102,6 @@ assert_num()
 
 # assert_eq WHAT GOT WANT
 assert_eq() { [[ $2 == "$3" ]] || fail "$1: got '$2', want '$3'"; }
-
-# await SECONDS COMMAND...: until it succeeds; false when the time is over. Never sleep instead.
-await()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		((SECONDS < end)) || return 1
-		sleep 0.1
-	done
-}
 
 # ---- where ----
 

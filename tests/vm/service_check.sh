@@ -11,6 +11,8 @@
 #                      VM_LATER is a later package to upgrade to, or unset
 set -euo pipefail
 
+# shellcheck source=conf/await.sh
+. "$(dirname "$0")/../../conf/await.sh"
 VM_ACCESS=${VM_ACCESS:-0000:00:03.0} VM_CORE=${VM_CORE:-0000:00:04.0}
 VM_CLIENT=${VM_CLIENT:-02:00:00:00:01:02} VM_PEER=${VM_PEER:-02:00:00:00:02:02}
 TMP=$(mktemp -d)
@@ -23,17 +25,6 @@ fail()
 	systemctl --no-pager --full status fairlead-setup fairlead-dp fairlead-cp >&2 || true
 	journalctl --no-pager -n 40 -u fairlead-setup -u fairlead-dp -u fairlead-cp >&2 || true
 	exit 1
-}
-
-# await SECONDS COMMAND...
-await()
-{
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		((SECONDS < end)) || return 1
-		sleep 0.2
-	done
 }
 
 # of UNIT PROPERTY

@@ -21,16 +21,12 @@ refused()
 	note "$what: $(grep -F "$sentence" "$TMP/bad.log" | cut -c 1-200)"
 }
 
-# setup LINE...: what fairlead-setup(8) is told.
-setup()
+# run_setup [--release]: fairlead-setup(8), as $TMP/setup.conf has it. setup LINE...: of another file.
+run_setup()
 {
-	printf '%s\n' "$@" >"$TMP/setup.conf"
-	"$ROOT/conf/fairlead-setup.sh" --config "$TMP/setup.conf" >"$TMP/setup.log" 2>&1 || fail "$(cat "$TMP/setup.log")"
+	"$ROOT/conf/fairlead-setup.sh" --config "$TMP/setup.conf" "$@" >"$TMP/setup.log" 2>&1 || fail "$(cat "$TMP/setup.log")"
 }
-release()
-{
-	"$ROOT/conf/fairlead-setup.sh" --config "$TMP/setup.conf" --release >"$TMP/setup.log" 2>&1 || fail "$(cat "$TMP/setup.log")"
-}
+setup() { printf '%s\n' "$@" >"$TMP/setup.conf" && run_setup; }
 
 # relays_with WHAT SED...: the relay with these edits carries traffic.
 relays_with()
@@ -53,7 +49,7 @@ ip netns add fl-relay
 refused "a NIC that is not there" "ports[0].device (access, 0000:00:0f.0): is not on the PCI bus" "s|$VM_ACCESS|0000:00:0f.0|"
 setup "bind $VM_ACCESS" "bind $VM_CORE"
 [[ $VM_DRIVER == virtio ]] || modprobe "$VM_DRIVER"
-release
+run_setup --release
 refused "NICs of the kernel" "is the kernel's (driver" 's/nothing/changes/'
 setup "bind $VM_ACCESS"
 refused "the second is the kernel's" "ports[1].device (core, $VM_CORE): is the kernel's (driver" 's/nothing/changes/'
