@@ -470,7 +470,7 @@ vms()
 {
 	local d
 	for d in e1000e vmxnet3 virtio; do
-		job "vm:$d" "VM_LONG=$LONG" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh "$d"
+		job "vm:$d" "VM_LONG=$LONG" "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh "$d"
 	done
 }
 
