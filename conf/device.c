@@ -84,3 +84,10 @@ bool device_read(const char *text, struct device *d, char *err, size_t errlen)
 	d->virtual = strcmp(bus, "vdev") == 0;
 	return true;
 }
+
+const char *device_pci(const struct device *d)
+{
+	static const char bus[] = "pci:";
+
+	return strncmp(d->name, bus, sizeof(bus) - 1) == 0 ? d->name + sizeof(bus) - 1 : NULL;
+}

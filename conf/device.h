@@ -25,4 +25,7 @@ struct device {
 /* False, with a sentence in err, if text names no device. */
 bool device_read(const char *text, struct device *d, char *err, size_t errlen);
 
+/* The address on the PCI bus, domain included; NULL for a device of another bus. */
+const char *device_pci(const struct device *d);
+
 #endif

@@ -182,15 +182,15 @@ struct buses {
 
 static void buses_add(struct buses *b, const char *device, const char *port)
 {
-	const char *pci = "pci:";
 	char err[DEVICE_ARGS_MAX];
+	const char *pci;
 	struct device d;
 
 	if (!device_read(device, &d, err, sizeof(err)) || d.virtual)
 		return;
 	b->any = true;
-	if (!b->physical && strncmp(d.name, pci, strlen(pci)) == 0 &&
-	    pci_needs_physical("", d.name + strlen(pci)))
+	pci = device_pci(&d);
+	if (!b->physical && pci && pci_needs_physical("", pci))
 		b->physical = port;
 }
 

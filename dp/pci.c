@@ -29,16 +29,28 @@ static bool link_name(const char *root, const char *device, const char *link, ch
 	return true;
 }
 
-/* Drivers that leave a device to programs, or share it with them. */
-static bool driver_lends(const char *driver)
-{
-	static const char *const lends[] = { "vfio-pci",  "uio_pci_generic", "igb_uio",
-					     "mlx4_core", "mlx5_core",	     "mana" };
+/* A driver that leaves a device to programs, or shares it with them. */
+struct lender {
+	const char *name;
+	bool physical; /* the device sees memory by physical addresses, whatever IOMMU there is */
+};
 
-	for (size_t i = 0; i < sizeof(lends) / sizeof(lends[0]); i++)
-		if (strcmp(driver, lends[i]) == 0)
-			return true;
-	return false;
+/* NULL: the driver lends nothing. */
+static const struct lender *lender_of(const char *driver)
+{
+	static const struct lender lenders[] = {
+		{ .name = "vfio-pci" },
+		{ .name = "uio_pci_generic", .physical = true },
+		{ .name = "igb_uio", .physical = true },
+		{ .name = "mlx4_core" },
+		{ .name = "mlx5_core" },
+		{ .name = "mana" },
+	};
+
+	for (size_t i = 0; i < sizeof(lenders) / sizeof(lenders[0]); i++)
+		if (strcmp(driver, lenders[i].name) == 0)
+			return &lenders[i];
+	return NULL;
 }
 
 /* Bridges belong to the kernel and disturb nobody. */
@@ -72,7 +84,7 @@ static bool group_obstacle(const char *root, const char *device, const char *gro
 		if (e->d_name[0] == '.' ||
 		    !link_name(root, e->d_name, "driver", driver, sizeof(driver)))
 			continue;
-		if (driver_lends(driver) || is_bridge(root, e->d_name))
+		if (lender_of(driver) || is_bridge(root, e->d_name))
 			continue;
 		snprintf(
 		    why, len,
@@ -133,7 +145,7 @@ bool pci_obstacle(const char *root, const char *device, char *why, size_t len)
 			 device);
 		return true;
 	}
-	if (!driver_lends(driver)) {
+	if (!lender_of(driver)) {
 		snprintf(why, len,
 			 "is the kernel's (driver %s): bind it to vfio-pci (fairlead-setup(8), or "
 			 "driverctl set-override %s vfio-pci)",
@@ -147,10 +159,12 @@ bool pci_obstacle(const char *root, const char *device, char *why, size_t len)
 bool pci_needs_physical(const char *root, const char *device)
 {
 	char driver[64], group[16], path[PATH_MAX];
+	const struct lender *lender;
 
 	if (!link_name(root, device, "driver", driver, sizeof(driver)))
 		return false;
-	if (!strcmp(driver, "uio_pci_generic") || !strcmp(driver, "igb_uio"))
+	lender = lender_of(driver);
+	if (lender && lender->physical)
 		return true;
 	if (strcmp(driver, "vfio-pci") != 0 ||
 	    !link_name(root, device, "iommu_group", group, sizeof(group)))

@@ -49,7 +49,7 @@ static bool port_fail(const struct dplane *dp, uint16_t idx, const char *key, co
 static int device_probe(const char *device, char *why, size_t len)
 {
 	int r, level = rte_log_get_level(RTE_LOGTYPE_EAL);
-	const char *pci = "pci:";
+	const char *pci;
 	struct device d;
 
 	why[0] = '\0';
@@ -59,8 +59,9 @@ static int device_probe(const char *device, char *why, size_t len)
 		rte_log_set_level(RTE_LOGTYPE_EAL, RTE_LOG_CRIT);
 	r = rte_dev_probe(d.devargs);
 	rte_log_set_level(RTE_LOGTYPE_EAL, (uint32_t)level);
-	if (r < 0 && strncmp(d.name, pci, strlen(pci)) == 0)
-		pci_obstacle("", d.name + strlen(pci), why, len);
+	pci = device_pci(&d);
+	if (r < 0 && pci)
+		pci_obstacle("", pci, why, len);
 	return r;
 }
 

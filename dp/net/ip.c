@@ -122,13 +122,14 @@ static void route_by_any(const struct dplane *dp, struct neigh_table *t, const s
 static void route_around(const struct dplane *dp, struct neigh_table *t, const struct ip_addr *dst,
 			 struct route *r)
 {
-	struct route other = { .len = ip_is_v4(dst) ? 128 - 32 : 0 };
+	const int any = ip_is_v4(dst) ? 128 - 32 : 0; /* the length of a prefix that names nothing */
+	struct route other = { .len = any };
 	uint16_t i;
 
 	for (i = 0; i < dp->n_ports; i++)
 		if (!port_is_down(&dp->port[i]))
 			route_by(dp, t, i, dst, &other);
-	if (other.len > (ip_is_v4(dst) ? 128 - 32 : 0))
+	if (other.len > any)
 		*r = other;
 }
 

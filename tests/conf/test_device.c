@@ -41,6 +41,8 @@ static void test_devices(void **state)
 		assert_string_equal(d.name, rows[i].name);
 		assert_string_equal(d.devargs, rows[i].devargs);
 		assert_int_equal(d.virtual, strncmp(rows[i].name, "vdev:", 5) == 0);
+		assert_ptr_equal(device_pci(&d),
+				 strncmp(rows[i].name, "pci:", 4) == 0 ? d.name + 4 : NULL);
 	}
 }
 

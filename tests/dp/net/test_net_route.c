@@ -156,16 +156,22 @@ static void two_defaults(void **state)
 	world_stop();
 }
 
+/* Both networks behind the core's gateways are named by gateways of the access port as well. */
+static void start_named_by_access(void)
+{
+	world_config();
+	gateway_add(ACCESS, 0, "198.51.100.0/24");
+	gateway_add(ACCESS, 1, "2001:db8::/32");
+	start_as_is(true, true);
+}
+
 /* A longer prefix of access' is not core's way: its source would leave by a network not its own. */
 static void longer_by_another_port(void **state)
 {
 	int v6;
 
 	(void)state;
-	world_config();
-	gateway_add(ACCESS, 0, "198.51.100.0/24");
-	gateway_add(ACCESS, 1, "2001:db8::/32");
-	start_as_is(true, true);
+	start_named_by_access();
 	for (v6 = 0; v6 < 2; v6++) {
 		session_with(v6, far[v6]);
 		to_peer_by(v6, far[v6], CORE);
@@ -202,10 +208,7 @@ static void link_down(void **state)
 	int v6;
 
 	(void)state;
-	world_config();
-	gateway_add(ACCESS, 0, "198.51.100.0/24");
-	gateway_add(ACCESS, 1, "2001:db8::/32");
-	start_as_is(true, true);
+	start_named_by_access();
 	for (v6 = 0; v6 < 2; v6++) {
 		session_with(v6, far[v6]);
 		to_peer_by(v6, far[v6], CORE);
