@@ -140,7 +140,7 @@ void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_l
 	struct ip_addr from, to;
 	struct arp a;
 	const struct ip_prefix *own;
-	bool request, learnt = false, gratuitous;
+	bool valid, request, learnt = false, gratuitous;
 	const struct neigh *n;
 
 	if (rte_pktmbuf_data_len(m) < l2_len + sizeof(a)) {
@@ -151,8 +151,9 @@ void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_l
 	from = ip_from_v4(a.spa);
 	to = ip_from_v4(a.tpa);
 	/* A host that claims an address of ours is not believed. */
-	if (!arp_valid(&a) || dplane_local(w->dp, &from)) {
-		if (arp_valid(&a))
+	valid = arp_valid(&a);
+	if (!valid || dplane_local(w->dp, &from)) {
+		if (valid)
 			announce_claimed(w, port, &from, a.sha);
 		pkt_drop(w, m, DROP_ARP_BAD);
 		return;
