@@ -395,3 +395,20 @@ void metrics_write(struct evbuffer *out, const struct server *s)
 	write_ports(out, s->link);
 	write_tls(out, s);
 }
+
+unsigned metrics_series(const struct config *c)
+{
+	const unsigned batches = CTL_BATCHES + 2; /* and their sum and count */
+	const unsigned counters = CNT_MAX - (CNT_TCP_TIME_WAIT - CNT_TCP_CLOSED + 1);
+	const unsigned tcp = TCP_STATES + TCP_END_MAX;
+	const unsigned worker = counters + DROP_MAX + tcp + 3 * STAGE_MAX + 2 * batches + 2;
+	const unsigned port = 6, port_worker = 5, certificate = 3;
+	const struct config_gateway *g = &c->gateway;
+	const bool ng = g->contexts && (g->ng_port || g->ng_websocket_port);
+	const unsigned once = 2; /* the build, and the clock's rate */
+
+	return once + stat_count(g->contexts > 0, ng) + 2u * c->n_relay +
+	       c->dataplane.n_workers * worker +
+	       c->n_port * (port + port_worker * c->dataplane.n_workers) +
+	       c->n_certificate * certificate;
+}

@@ -14,6 +14,12 @@
 /* All of them. */
 void metrics_write(struct evbuffer *out, const struct server *s);
 
+/*
+ * How many series that makes while a dataplane of the same configuration is attached, but for what
+ * is not known before: codes of errors, and what drivers count.
+ */
+unsigned metrics_series(const struct config *c);
+
 struct metrics;
 
 /*

@@ -62,6 +62,39 @@ void stat_each(const struct server *s, stat_fn *fn, void *ctx)
 	}
 }
 
+#undef BY
+#undef ONE
+
+unsigned stat_count(bool contexts, bool ng)
+{
+	const struct {
+		bool there;
+		const char *metric;
+		uint32_t n;
+	} line[] = {
+#define BY(there, size, first, metric) { there, metric, (size) - (first) },
+#define ONE(there, metric) { there, metric, 1 },
+#define TABLE(member, kind, metric, ...) ONE(true, metric)
+#define LINK(member, kind, metric, ...) ONE(true, metric)
+#define SERVER(member, kind, metric, ...) ONE(true, metric)
+#define SERVER_BY(member, size, first, names, label, kind, metric, ...) \
+	BY((names) != NULL, size, first, metric)
+#define GATE(member, kind, metric, ...) ONE(contexts, metric)
+#define GATE_BY(member, size, first, names, label, kind, metric, ...) \
+	BY(contexts, size, first, metric)
+#define NG(member, kind, metric, ...) ONE(ng, metric)
+#define NG_BY(member, size, first, names, label, kind, metric, ...) BY(ng, size, first, metric)
+#define VALUE(value, kind, metric, ...) ONE(true, metric)
+#define FAMILY(label, kind, metric, ...) ONE(false, metric)
+#include "../stat.def"
+	};
+	unsigned n = 0;
+
+	for (size_t i = 0; i < sizeof(line) / sizeof(line[0]); i++)
+		n += line[i].there && line[i].metric[0] ? line[i].n : 0;
+	return n;
+}
+
 /* ---- JSON ---- */
 
 struct result {

@@ -26,6 +26,10 @@ typedef void stat_fn(void *ctx, const struct stat_line *l, const char *name, uin
 /* Calls fn for each value. Of codes of errors only those that were sent. */
 void stat_each(const struct server *s, stat_fn *fn, void *ctx);
 
+/* How many stat_each() has for metrics, with contexts and with ng or not; of codes of errors none.
+ */
+unsigned stat_count(bool contexts, bool ng);
+
 /* Adds to a method's result what the list has of it. */
 void stat_json(const struct server *s, const char *method, json_t *result);
 

@@ -820,6 +820,39 @@ static void check_format(struct server *s)
 	free(text);
 }
 
+static unsigned series(struct server *s)
+{
+	char *text = metrics(s), *rest = text, *line;
+	unsigned n = 0;
+
+	while ((line = strsep(&rest, "\n")))
+		n += *line && *line != '#' && !strstr(line, "fairlead_port_driver{");
+	free(text);
+	return n;
+}
+
+/* What --check-config says that there will be is what there is. */
+static void test_metrics_series(void **state)
+{
+	static struct ng ng;
+	static struct gateway g;
+	static struct server s;
+	struct config c = { .n_relay = 2 };
+
+	(void)state;
+	c.dataplane.n_workers = (uint16_t)dplink_n_workers(&link_);
+	c.n_port = (uint16_t)dplink_n_ports(&link_);
+	link_.region.tsc_hz = 1000; /* else nothing is known of idling */
+	s.conf = &c;
+	assert_int_equal(metrics_series(&c), series(&s));
+	c.gateway.contexts = 1;
+	s.gateway = &g;
+	assert_int_equal(metrics_series(&c), series(&s));
+	c.gateway.ng_websocket_port = 1;
+	s.ng = &ng;
+	assert_int_equal(metrics_series(&c), series(&s));
+}
+
 static void test_metrics_format(void **state)
 {
 	static struct ng ng;
@@ -855,6 +888,7 @@ int main(void)
 		cmocka_unit_test_setup(test_away, setup),
 		cmocka_unit_test_setup(test_metrics_values, setup),
 		cmocka_unit_test_setup(test_metrics_gateway, setup),
+		cmocka_unit_test_setup(test_metrics_series, setup),
 		cmocka_unit_test_setup(test_metrics_format, setup),
 		cmocka_unit_test_setup(test_list, setup),
 	};

@@ -3,7 +3,7 @@
  * What a configuration takes (--check-config): pages for all of the memory, ports of both families,
  * and a warning only where allocations cannot all have one.
  */
-#include "cp/needs.h"
+#include "cp/admin/needs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 static const char *told(const struct config *c)
 {
-	static char said[1024];
+	static char said[4096];
 	FILE *f = fmemopen(said, sizeof(said), "w");
 
 	memset(said, 0, sizeof(said));
@@ -52,13 +52,37 @@ static void sums(void **state)
 	const char *said = told(c);
 
 	(void)state;
-	assert_non_null(strstr(said, "513 MiB, which are 257 huge pages of 2 MiB\n"));
+	assert_non_null(strstr(said, "513 MiB, which are 257 huge pages of 2 MiB, for\n"));
+	assert_non_null(strstr(said, "5 MiB  packet buffers (dataplane.mbufs)\n"));
+	assert_null(strstr(said, "contexts"));
 	assert_non_null(strstr(said, "2000 packet buffers on 2 workers"));
 	assert_non_null(strstr(said, "100 relayed ports of IPv4 and 10 of IPv6 for "
 				     "turn.allocations-max, 110\n"));
 	assert_non_null(strstr(said, "tcp.connections: 600 on all workers\n"));
 	c->dataplane.hugepages = HUGEPAGES_NO;
 	assert_null(strstr(told(c), "huge"));
+	free(c);
+}
+
+static void less_memory_is_warned_of(void **state)
+{
+	struct config *c = config_make();
+
+	(void)state;
+	assert_null(strstr(told(c), "warning"));
+	c->dataplane.mbufs = 120000;
+	assert_non_null(strstr(told(c), "warning: dataplane.memory-mb: these are 5"));
+	free(c);
+}
+
+static void series(void **state)
+{
+	struct config *c = config_make();
+
+	(void)state;
+	assert_null(strstr(told(c), "series"));
+	c->control.metrics_port = 9641;
+	assert_non_null(strstr(told(c), "/metrics has "));
 	free(c);
 }
 
@@ -78,6 +102,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums),
+		cmocka_unit_test(less_memory_is_warned_of),
+		cmocka_unit_test(series),
 		cmocka_unit_test(fewer_ports_are_warned_of),
 	};
 

@@ -1,19 +1,49 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "needs.h"
+#include "metrics.h"
+#include "../../conf/footprint.h"
 
 #include <inttypes.h>
 
-enum { HUGEPAGE_MB = 2 };
+enum {
+	HUGEPAGE_MB = 2,
+	DRIVERS_MB = 16, /* queues of devices, and what DPDK itself takes */
+};
+
+/* Rounded up: half of one is one. */
+static uint64_t mb_of(uint64_t bytes)
+{
+	return (bytes + (1 << 20) - 1) >> 20;
+}
 
 static void memory_tell(const struct config *c, FILE *out)
 {
 	const struct config_dataplane *d = &c->dataplane;
+	struct footprint_part part[FOOTPRINT_PARTS_MAX];
+	unsigned n = footprint(c, part);
+	uint64_t all = 0;
 
 	fprintf(out, "dataplane.memory-mb: %u MiB", d->memory_mb);
 	if (d->hugepages != HUGEPAGES_NO)
 		fprintf(out, ", which are %u huge pages of 2 MiB",
 			(d->memory_mb + HUGEPAGE_MB - 1) / HUGEPAGE_MB);
-	fprintf(out, "\n");
+	fprintf(out, ", for\n");
+	for (unsigned i = 0; i < n; i++) {
+		fprintf(out, "  %6" PRIu64 " MiB  %s (%s)\n", mb_of(part[i].bytes), part[i].name,
+			part[i].key);
+		all += part[i].bytes;
+	}
+	if (mb_of(all) + DRIVERS_MB > d->memory_mb)
+		fprintf(out,
+			"warning: dataplane.memory-mb: these are %" PRIu64
+			" MiB, and drivers need some, too: %" PRIu64 " would do\n",
+			mb_of(all), mb_of(all + all / 10) + DRIVERS_MB);
+}
+
+static void buffers_tell(const struct config *c, FILE *out)
+{
+	const struct config_dataplane *d = &c->dataplane;
+
 	fprintf(out,
 		"dataplane.mbufs: %" PRIu64 " packet buffers on %u worker%s; each needs %" PRIu64
 		" of its %u if every device has a queue for it\n",
@@ -45,6 +75,7 @@ static void ports_tell(const struct config *c, FILE *out)
 void needs_tell(const struct config *c, FILE *out)
 {
 	memory_tell(c, out);
+	buffers_tell(c, out);
 	ports_tell(c, out);
 	fprintf(out, "tcp.connections: %" PRIu64 " on all workers",
 		(uint64_t)c->tcp.connections * c->dataplane.n_workers);
@@ -52,4 +83,7 @@ void needs_tell(const struct config *c, FILE *out)
 		fprintf(out, ", of which %" PRIu64 " may be TLS (tls.connections)",
 			(uint64_t)c->tls.connections * c->dataplane.n_workers);
 	fprintf(out, "\n");
+	if (c->control.metrics_port)
+		fprintf(out, "control.metrics-port: /metrics has %u series, and what drivers count\n",
+			metrics_series(c));
 }

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CONF_FOOTPRINT_H
+#define FL_CONF_FOOTPRINT_H
+
+/*
+ * What a configuration takes of dataplane.memory-mb, from the configuration alone: this is asked
+ * where no dataplane runs.
+ */
+#include "config.h"
+
+enum { FOOTPRINT_PARTS_MAX = 16 };
+
+struct footprint_part {
+	const char *name;
+	const char *key; /* which it grows with */
+	uint64_t bytes;	 /* on all workers */
+};
+
+/*
+ * Fills part[], the largest first, and returns how many there are: tables and packet buffers that
+ * the dataplane makes at start. Within a twentieth of what it takes.
+ */
+unsigned footprint(const struct config *c, struct footprint_part part[FOOTPRINT_PARTS_MAX]);
+
+#endif
