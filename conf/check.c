@@ -335,6 +335,16 @@ static void check_listeners(struct config_reader *r)
 		check_listener(r, &r->c->listener[i]);
 }
 
+/* Whether each worker has a port of the range: relay_port_worker() deals them out. */
+static bool all_have_ports(const struct config_relay *a, unsigned n_workers)
+{
+	uint64_t have = 0;
+
+	for (unsigned port = a->port_min; port <= a->port_max; port++)
+		have |= UINT64_C(1) << relay_port_worker((uint16_t)port, n_workers);
+	return have == UINT64_MAX >> (64 - n_workers);
+}
+
 static bool check_relay(struct config_reader *r, const struct config_relay *a)
 {
 	const struct config *c = r->c;
@@ -346,9 +356,11 @@ static bool check_relay(struct config_reader *r, const struct config_relay *a)
 	if (a->port_min > a->port_max)
 		return config_fail_at(r, &a->port_min, "%u is more than port-max, %u", a->port_min,
 				      a->port_max);
-	if (a->port_max - a->port_min + 1u < c->dataplane.n_workers)
-		return config_fail_at(r, &a->port_max, "%u leaves fewer ports than workers",
-				      a->port_max);
+	if (!all_have_ports(a, c->dataplane.n_workers))
+		return config_fail_at(r, &a->port_max,
+				      "%u is too near to port-min for %u workers: each needs a "
+				      "pair of ports (an even one and the next)",
+				      a->port_max, c->dataplane.n_workers);
 	for (const struct config_relay *b = c->relay; b < a; b++) {
 		/* One range an address: the dataplane's table holds one. */
 		if (ip_eq(&a->addr, &b->addr))

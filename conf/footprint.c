@@ -13,7 +13,7 @@ struct cost {
 };
 
 static const struct cost packet_buffer = { 2368, 8 }, session = { 192, 0 }, flow_bucket = { 0, 64 },
-			 session_limit = { 64, 0 }, peer = { 104, 42 }, relay = { 262144, 0 },
+			 session_limit = { 64, 0 }, peer = { 104, 42 }, relayed_port = { 4, 0 },
 			 context = { 656, 0 }, stream = { 2072, 0 }, connection = { 1084, 32 },
 			 time_wait = { 96, 12 }, sent_segment = { 64, 0 },
 			 tls_connection = { 2800, 12 }, handshake = { 28088, 0 },
@@ -48,6 +48,14 @@ static uint64_t sessions_cost(const struct config *c)
 	return bytes;
 }
 
+/* Each worker has room for its share of each relay's ports, see relay_port_worker(). */
+static uint64_t relays_cost(const struct config *c)
+{
+	uint64_t share = (RELAY_DEAL + c->dataplane.n_workers - 1u) / c->dataplane.n_workers;
+
+	return cost_of(&relayed_port, c->n_relay * share * (65536 / RELAY_DEAL));
+}
+
 static uint64_t tls_cost(const struct config *c)
 {
 	if (!config_has_tls(c))
@@ -64,7 +72,7 @@ unsigned footprint(const struct config *c, struct footprint_part part[FOOTPRINT_
 		{ "packet buffers", "dataplane.mbufs", cost_of(&packet_buffer, d->mbufs) },
 		{ "sessions", "dataplane.sessions", sessions_cost(c) },
 		{ "permissions and channels", "dataplane.peers", cost_of(&peer, d->peers) },
-		{ "relayed ports", "relays", cost_of(&relay, c->n_relay) },
+		{ "relayed ports", "relays", relays_cost(c) },
 		{ "contexts", "gateway.contexts", cost_of(&context, g->contexts) },
 		{ "streams of contexts", "gateway.streams",
 		  g->contexts ? cost_of(&stream, g->streams) : 0 },

@@ -82,7 +82,7 @@ static bool peer_refused(struct worker *w, const struct ctl_hdr *hdr,
 /* Entry of a port if that is of another kind than `to`, else SLOT_NONE. */
 static uint32_t other_entry(const struct worker *w, struct ctl_relay r, enum relayed_kind to)
 {
-	uint32_t entry = w->relay_slot[r.relay][be16_get(r.port)];
+	uint32_t entry = *relayed_slot(w, r.relay, be16_get(r.port));
 
 	return relayed_kind(entry) == to ? SLOT_NONE : entry;
 }

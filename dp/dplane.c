@@ -107,8 +107,8 @@ bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t
 	listeners_init(dp);
 	if (!relays_init(dp, err, errlen))
 		return false;
-	for (i = 0; i < 32768; i++)
-		dp->port_owner[i] = (uint8_t)relay_port_worker((uint16_t)(i << 1), dp->n_workers);
+	dp->deal_inverse = 65536 / dp->n_workers + 1;
+	dp->deal_ports = (RELAY_DEAL + dp->n_workers - 1u) / dp->n_workers * 2;
 	if (getrandom(dp->hash_key, sizeof(dp->hash_key), 0) != sizeof(dp->hash_key)) {
 		snprintf(err, errlen, "the system gives no random numbers: %m");
 		return false;

@@ -104,8 +104,9 @@ struct dplane {
 	uint16_t tcp_listener[65536]; /* TCP listeners by port number, first of a chain */
 	uint16_t tcp_listener_next[CTL_LISTENERS_MAX];
 
-	uint8_t port_owner[32768]; /* relayed port >> 1 to worker, see relay_port_worker() */
-	uint64_t hash_key[4];	   /* secret of the flow tables */
+	uint32_t deal_inverse; /* 2^16 / n_workers, see port_round() */
+	uint32_t deal_ports;   /* of RELAY_DEAL pairs the most that a worker has, in ports */
+	uint64_t hash_key[4];  /* secret of the flow tables */
 	double tsc_per_us;
 	uint64_t us_per_tsc; /* times 2^32 */
 
@@ -198,6 +199,37 @@ static inline uint16_t dplane_tcp_listener(const struct dplane *dp, const struct
 	while (i != LOCAL_NONE && !ip_eq(&dp->conf->listener[i].addr.ip, ip))
 		i = dp->tcp_listener_next[i];
 	return i;
+}
+
+/* How often the deal of relay_port_worker() came round all workers before a port's turn. */
+static inline uint32_t port_round(const struct dplane *dp, uint16_t port)
+{
+	return (uint32_t)(port >> 1) % RELAY_DEAL * dp->deal_inverse >> 16;
+}
+
+/* relay_port_worker() of this many workers, without its divisions. */
+static inline uint16_t port_owner(const struct dplane *dp, uint16_t port)
+{
+	uint32_t pair = (uint32_t)(port >> 1) % RELAY_DEAL;
+
+	return (uint16_t)(pair - port_round(dp, port) * dp->n_workers);
+}
+
+/*
+ * A table of one worker has room for all of its share of each relay's ports: rows of deal_ports for
+ * each deal. Entries in all, and the place of a port of the share: those of a pair are side by
+ * side.
+ */
+static inline uint32_t port_places(const struct dplane *dp, uint32_t relays)
+{
+	return relays * (65536 / (2 * RELAY_DEAL)) * dp->deal_ports;
+}
+
+static inline uint32_t port_place(const struct dplane *dp, uint32_t relay, uint16_t port)
+{
+	uint32_t row = relay * (65536 / (2 * RELAY_DEAL)) + port / (2 * RELAY_DEAL);
+
+	return row * dp->deal_ports + 2 * port_round(dp, port) + (port & 1);
 }
 
 /* Worker of a client's five-tuple on ports whose queues do not tell. */

@@ -389,8 +389,8 @@ static const char *port_outbound(const struct dplane *dp, const struct port *p)
 		return "one worker";
 	for (i = 32768; p->rss.reta_size && i < 65536; i += 2) {
 		own.port = be16_make((uint16_t)i);
-		if (rss_queue(&p->rss, &peer, &own) % dp->n_workers == dp->port_owner[i >> 1])
-			found |= UINT64_C(1) << dp->port_owner[i >> 1];
+		if (rss_queue(&p->rss, &peer, &own) % dp->n_workers == port_owner(dp, (uint16_t)i))
+			found |= UINT64_C(1) << port_owner(dp, (uint16_t)i);
 	}
 	return found == UINT64_MAX >> (64 - dp->n_workers) ? "RSS hash" : "hand-over";
 }

@@ -30,11 +30,19 @@ static inline enum relayed_kind relayed_kind(uint32_t entry)
 	return relayed_is_session(entry) ? RELAYED_TURN : RELAYED_TERM;
 }
 
-/* The entry of a port (host order) of one of our addresses; SLOT_NONE where none is relayed. */
+/* Where the table has a port (host order) of this worker's share, and of no other. */
+static inline uint32_t *relayed_slot(const struct worker *w, uint32_t relay, uint16_t port)
+{
+	return &w->relay_slot[port_place(w->dp, relay, port)];
+}
+
+/* The entry of a port of one of our addresses; SLOT_NONE where none of this worker's is relayed. */
 static inline uint32_t relayed_entry(const struct worker *w, const struct local_addr *l,
 				     uint16_t port)
 {
-	return l && l->relay != CTL_RELAY_NONE ? w->relay_slot[l->relay][port] : SLOT_NONE;
+	return l && l->relay != CTL_RELAY_NONE && port_owner(w->dp, port) == w->id
+		   ? *relayed_slot(w, l->relay, port)
+		   : SLOT_NONE;
 }
 
 /* The cache line that packets to a termination's port are sent by: struct media_path. */

@@ -123,7 +123,7 @@ static void relay_lookup(struct worker *w, struct pkt **p, uint16_t n)
 	uint16_t i;
 
 	for (i = 0; i < n; i++) {
-		p[i]->slot = w->relay_slot[p[i]->index][be16_get(p[i]->dport)];
+		p[i]->slot = *relayed_slot(w, p[i]->index, be16_get(p[i]->dport));
 		if (relayed_is_session(p[i]->slot))
 			rte_prefetch0(&w->session[p[i]->slot]);
 	}
@@ -187,7 +187,7 @@ static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16
 			client[n_client++] = p;
 			break;
 		case PKT_RELAY:
-			rte_prefetch0(&w->relay_slot[p->index][be16_get(p->dport)]);
+			rte_prefetch0(relayed_slot(w, p->index, be16_get(p->dport)));
 			peer[n_peer++] = p;
 			break;
 		case PKT_TCP:

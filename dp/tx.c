@@ -190,7 +190,7 @@ void handover_copy(struct worker *w, const struct rte_mbuf *m, uint16_t port)
 
 void tx_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src, uint16_t dport)
 {
-	const uint16_t owner = w->dp->port_owner[dport >> 1];
+	const uint16_t owner = port_owner(w->dp, dport);
 	const struct local_addr *l = dplane_local(w->dp, &src->ip);
 	const enum relayed_kind from = relayed_kind(relayed_entry(w, l, be16_get(src->port)));
 

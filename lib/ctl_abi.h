@@ -850,12 +850,16 @@ static inline bool ctl_evt_len_valid(const struct ctl_hdr *h)
 #undef CTL_LEN_PAYLOAD
 
 /*
- * Which worker owns a relayed port. Pairs (even, odd) stay together for EVEN-PORT; consecutive
- * pairs go round the workers so that a rule on the port's low bits can steer.
+ * Which worker owns a relayed port. Pairs (even, odd) stay together for EVEN-PORT. They go round
+ * the workers, and begin anew after RELAY_DEAL of them: so the owner hangs on seven bits of the
+ * port, whatever the number of workers is, and a NIC's table of 128 queues has room for all that
+ * these can be.
  */
+enum { RELAY_DEAL = 128 };
+
 static inline uint32_t relay_port_worker(uint16_t port, uint32_t n_workers)
 {
-	return (uint32_t)(port >> 1) % n_workers;
+	return (uint32_t)(port >> 1) % RELAY_DEAL % n_workers;
 }
 
 #endif

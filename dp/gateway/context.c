@@ -149,7 +149,7 @@ bool context_told(struct worker *w, uint32_t slot)
 /* Where the relay table has the i-th port of a side. */
 static uint32_t *port_entry(struct worker *w, const struct ctl_relay *r, uint32_t i)
 {
-	return &w->relay_slot[r->relay][be16_get(r->port) + i];
+	return relayed_slot(w, r->relay, (uint16_t)(be16_get(r->port) + i));
 }
 
 static void ports_give(struct worker *w, uint32_t slot, uint32_t side)

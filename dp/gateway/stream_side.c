@@ -21,7 +21,7 @@ static bool stream_moved(const struct worker *w, struct tcp_conn *c, struct stre
 	tcp_addrs(w, c, &local, &remote);
 	while (r < conf->n_relay && !ip_eq(&conf->relay[r].addr, &local.ip))
 		r++;
-	entry = r < conf->n_relay ? w->relay_slot[r][be16_get(local.port)] : SLOT_NONE;
+	entry = r < conf->n_relay ? *relayed_slot(w, r, be16_get(local.port)) : SLOT_NONE;
 	i = gate_side(entry);
 	if (relayed_kind(entry) == RELAYED_TERM)
 		s = w->gateway->context[gate_slot(entry)].stream;

@@ -126,9 +126,9 @@ static __rte_always_inline bool path_classify(struct worker *w, const struct por
 		return false;
 	if (l->relay != CTL_RELAY_NONE && dport >= l->relay_min && dport <= l->relay_max &&
 	    likely(!l->listeners)) {
-		k->relay_slot = &w->relay_slot[l->relay][dport];
+		k->relay_slot = relayed_slot(w, l->relay, dport);
 		rte_prefetch0(k->relay_slot);
-		return likely(dp->n_workers == 1 || dp->port_owner[dport >> 1] == w->id);
+		return likely(dp->n_workers == 1 || port_owner(dp, dport) == w->id);
 	}
 	k->relay_slot = NULL;
 	k->listener = dplane_listener(dp, &l->ip, dport);

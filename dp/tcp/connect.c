@@ -2,7 +2,6 @@
 /* Opening from here: a port (RFC 6056), SYN (RFC 9293 3.10.1), and what answers it (3.10.7.3). */
 #include "ledger.h"
 
-
 enum { PORT_FIRST = 1024, PORTS = 65536 - PORT_FIRST, PORT_TRIES = 512 };
 
 /* One of the ports that are not relayed ones of the address; 0 if all are. */
@@ -35,7 +34,7 @@ static bool port_pick(struct worker *w, struct tcp_conn *c)
 			uint16_t p = port_nth(l, off + w->tcp->port_next++);
 
 			dst.port = be16_make(p);
-			if (!p || w->dp->port_owner[p >> 1] != w->id ||
+			if (!p || port_owner(w->dp, p) != w->id ||
 			    dplane_tcp_listener(w->dp, &l->ip, p) != LOCAL_NONE)
 				continue;
 			if (pass == 0 && rss_queue(rss, &src, &dst) % w->dp->n_workers != w->id)

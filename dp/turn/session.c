@@ -43,6 +43,7 @@ static struct rte_hash *table_create(const char *kind, uint16_t id, uint32_t ent
 bool session_tables_create(struct worker *w, char *err, size_t errlen)
 {
 	const struct config *c = w->dp->conf;
+	const size_t relayed = port_places(w->dp, RTE_MAX(c->n_relay, 1));
 	uint32_t i;
 
 	w->turn->sessions_max = c->dataplane.sessions;
@@ -52,17 +53,12 @@ bool session_tables_create(struct worker *w, char *err, size_t errlen)
 	w->session = rte_zmalloc("sessions", sizeof(struct session) * w->turn->sessions_max, 64);
 	w->turn->peer =
 	    rte_zmalloc("records", sizeof(struct peer) * RTE_MAX(w->turn->peers_max, 1u), 64);
-	w->relay_slot = rte_zmalloc("relays", sizeof(*w->relay_slot) * RTE_MAX(c->n_relay, 1), 64);
+	w->relay_slot = rte_malloc("relayed ports", relayed * sizeof(*w->relay_slot), 64);
 	w->path = rte_zmalloc("paths", sizeof(struct path) * w->turn->sessions_max, 64);
 	if (!flow_create(&w->flows, w->turn->sessions_max) || !w->turn->peers || !w->session ||
 	    !w->path || !w->turn->peer || !w->relay_slot || !limit_create(w))
 		goto no_memory;
-	for (i = 0; i < c->n_relay; i++) {
-		w->relay_slot[i] = rte_malloc("relay ports", 65536 * sizeof(uint32_t), 64);
-		if (!w->relay_slot[i])
-			goto no_memory;
-		memset(w->relay_slot[i], 0xff, 65536 * sizeof(uint32_t));
-	}
+	memset(w->relay_slot, 0xff, relayed * sizeof(*w->relay_slot)); /* SLOT_NONE */
 	for (i = 0; i < w->turn->peers_max; i++)
 		w->turn->peer[i].next = i + 1 < w->turn->peers_max ? i + 1 : SLOT_NONE;
 	w->turn->peer_free = w->turn->peers_max ? 0 : SLOT_NONE;
@@ -77,10 +73,6 @@ no_memory:
 
 void session_tables_free(struct worker *w)
 {
-	uint32_t i;
-
-	for (i = 0; w->relay_slot && i < w->dp->conf->n_relay; i++)
-		rte_free(w->relay_slot[i]);
 	rte_free(w->relay_slot);
 	rte_free(w->turn->peer);
 	rte_free(w->path);
@@ -110,7 +102,7 @@ static bool relay_valid(const struct worker *w, const struct ctl_relay *r, int f
 		return true;
 	return config_relay_has(c, r) &&
 	       ip_is_v4(&c->relay[r->relay].addr) == (family == RELAY_V4) &&
-	       w->dp->port_owner[be16_get(r->port) >> 1] == w->id;
+	       port_owner(w->dp, be16_get(r->port)) == w->id;
 }
 
 /*
@@ -131,7 +123,7 @@ static bool redirect_valid(const struct worker *w, const struct cmd_session_set 
  */
 static bool relay_free(const struct worker *w, const struct ctl_relay *r, uint32_t slot, bool pass)
 {
-	const uint32_t entry = w->relay_slot[r->relay][be16_get(r->port)];
+	const uint32_t entry = *relayed_slot(w, r->relay, be16_get(r->port));
 
 	return entry == SLOT_NONE || entry == slot ||
 	       (relayed_is_session(entry) ? session_yields(w, entry) : pass);
@@ -224,7 +216,7 @@ static void session_clear(struct worker *w, uint32_t slot)
 		flow_del(&w->flows, session_hash(w, s), slot);
 	for (f = 0; f < 2; f++)
 		if (s->relay[f].relay != CTL_RELAY_NONE)
-			w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] = SLOT_NONE;
+			*relayed_slot(w, s->relay[f].relay, be16_get(s->relay[f].port)) = SLOT_NONE;
 	memset(s, 0, sizeof(*s));
 	session_path_make(w, slot);
 	count_down(w, CNT_SESSIONS);
@@ -238,10 +230,10 @@ static void session_family_clear(struct worker *w, uint32_t slot, int family)
 
 	if (BUG_ON(r->relay == CTL_RELAY_NONE))
 		return;
-	WARN_ON(w->relay_slot[r->relay][be16_get(r->port)] != slot);
+	WARN_ON(*relayed_slot(w, r->relay, be16_get(r->port)) != slot);
 	peer_conn_family_del(w, slot, family);
 	peers_family_del(w, slot, s, family);
-	w->relay_slot[r->relay][be16_get(r->port)] = SLOT_NONE;
+	*relayed_slot(w, r->relay, be16_get(r->port)) = SLOT_NONE;
 	*r = (struct ctl_relay){ .relay = CTL_RELAY_NONE };
 }
 
@@ -263,7 +255,7 @@ static void relays_take(struct worker *w, const struct cmd_session_set *c)
 		const struct ctl_relay *r = &c->relay[f];
 		uint32_t entry = r->relay == CTL_RELAY_NONE
 				     ? SLOT_NONE
-				     : w->relay_slot[r->relay][be16_get(r->port)];
+				     : *relayed_slot(w, r->relay, be16_get(r->port));
 
 		if (entry != SLOT_NONE && entry != c->sid.slot)
 			session_clear(w, entry);
@@ -294,7 +286,8 @@ static void session_make(struct worker *w, const struct cmd_session_set *c)
 	memcpy(s->relay, c->relay, sizeof(s->relay));
 	for (f = 0; f < 2; f++)
 		if (s->relay[f].relay != CTL_RELAY_NONE)
-			w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] = c->sid.slot;
+			*relayed_slot(w, s->relay[f].relay, be16_get(s->relay[f].port)) =
+			    c->sid.slot;
 	s->peers = SLOT_NONE;
 	s->asked = meter_full(w->now_us);
 	limit_begin(w, c->sid.slot);

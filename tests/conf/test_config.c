@@ -208,7 +208,8 @@ static const struct {
 	{ "port-min: 50000", "port-min: 50000\n    port-max: 49999",
 	  ":20: relays[0].port-min: 50000 is more than port-max, 49999" },
 	{ "port-min: 50000", "port-min: 65535",
-	  ":19: relays[0].port-max: 65535 leaves fewer ports than workers" },
+	  ":19: relays[0].port-max: 65535 is too near to port-min for 2 workers: each "
+	  "needs a pair of ports (an even one and the next)" },
 	{ "port-min: 50000", "port-min: 50000\n  - {address: 10.2.0.1, port-max: 50000}",
 	  ":21: relays[1].address: 10.2.0.1 is the relay in line 19 already" },
 	{ "address: 10.2.0.1\n    port-min: 50000", "address: 10.1.0.1\n    port-min: 3000",

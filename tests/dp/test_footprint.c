@@ -104,8 +104,8 @@ static void relays(void **state)
 	struct config *c = &world.conf;
 	int64_t is, said;
 
-	(void)state;
 	base_config();
+	c->dataplane.n_workers = *(const uint16_t *)*state;
 	is = taken();
 	said = told();
 	for (c->n_relay = 2; c->n_relay < 40; c->n_relay++) {
@@ -146,6 +146,7 @@ static void between_workers(void **state)
 
 	(void)state;
 	base_config();
+	world.conf.n_relay = 0;
 	said = told();
 	world.conf.dataplane.n_workers = 4;
 	near("hand-over", 12 * rte_ring_get_memsize(CONFIG_HANDOVER), told() - 4 * said);
@@ -156,9 +157,13 @@ static void between_workers(void **state)
 
 int main(void)
 {
+	static uint16_t one = 1, three = 3;
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parts),	   cmocka_unit_test(relays),
-		cmocka_unit_test(limits),	   cmocka_unit_test(whole),
+		cmocka_unit_test(parts),
+		cmocka_unit_test_prestate(relays, &one),
+		cmocka_unit_test_prestate(relays, &three),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(whole),
 		cmocka_unit_test(between_workers),
 	};
 

@@ -117,8 +117,8 @@ static uint32_t context_check(const struct worker *w, uint32_t slot)
 	MUST(x->gen || x->kind == CONTEXT_NONE);
 	for (side = 0; side < SIDES; side++) {
 		for (i = 0; i < x->ports[side]; i++)
-			MUST(w->relay_slot[x->local[side].relay]
-					  [be16_get(x->local[side].port) + i] ==
+			MUST(*relayed_slot(w, x->local[side].relay,
+					   (uint16_t)(be16_get(x->local[side].port) + i)) ==
 			     gate_component(slot, 2 * side + i));
 		n += x->ports[side];
 		if (x->kind == CONTEXT_MEDIA)
@@ -147,7 +147,9 @@ static void contexts_check(const struct worker *w)
 		line_check(&w->media_path[slot]);
 	for (r = 0; r < world.conf.n_relay; r++)
 		for (port = RELAY_MIN; port <= RELAY_MAX; port++)
-			components += relayed_kind(w->relay_slot[r][port]) == RELAYED_TERM;
+			components +=
+			    port_owner(w->dp, (uint16_t)port) == w->id &&
+			    relayed_kind(*relayed_slot(w, r, (uint16_t)port)) == RELAYED_TERM;
 	MUST(components == ports);
 	MUST(w->counters->cnt[CNT_GATE_CONTEXTS] == contexts);
 }
@@ -180,7 +182,7 @@ static void worker_check(const struct worker *w)
 		flows += s->conn_gen == 0;
 		for (f = 0; f < 2; f++)
 			MUST(s->relay[f].relay == CTL_RELAY_NONE ||
-			     w->relay_slot[s->relay[f].relay][be16_get(s->relay[f].port)] == i);
+			     *relayed_slot(w, s->relay[f].relay, be16_get(s->relay[f].port)) == i);
 		for (at = s->peers; at != SLOT_NONE; at = w->turn->peer[at].next)
 			MUST(++records <= w->turn->peers_max);
 	}

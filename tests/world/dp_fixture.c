@@ -15,8 +15,7 @@ struct fixture fx;
 
 static struct rte_mempool *pool;
 /* A session stands behind each relayed port. */
-static uint32_t sessions[UINT16_MAX + 1];
-static uint32_t *relay_slot[] = { sessions, sessions };
+static uint32_t sessions[2 * (UINT16_MAX + 1)];
 
 int fx_eal(void **state)
 {
@@ -111,7 +110,7 @@ int fx_setup(void **state)
 	fx.w.dp = &fx.dp;
 	fx.dp.worker[0] = &fx.w;
 	fx.w.pool = pool;
-	fx.w.relay_slot = relay_slot;
+	fx.w.relay_slot = sessions;
 	fx.w.counters = &fx.counters;
 	fx.w.n_ports = fx.dp.n_ports;
 	fx_clock_ms(5); /* machines may have just started */

@@ -16,7 +16,7 @@ static const struct ctl_cid cid1 = { 1, 5 };
 
 static uint32_t entry(const struct ctl_term *t, uint32_t i)
 {
-	return world.w->relay_slot[t->local.relay][be16_get(t->local.port) + i];
+	return *relayed_slot(world.w, t->local.relay, (uint16_t)(be16_get(t->local.port) + i));
 }
 
 static uint64_t contexts(void)
@@ -45,7 +45,7 @@ static void all_free(void)
 	assert_int_equal(contexts(), 0);
 	for (r = 0; r < world.conf.n_relay; r++)
 		for (p = 0; p < 65536; p++)
-			assert_int_equal(world.w->relay_slot[r][p], SLOT_NONE);
+			assert_int_equal(*relayed_slot(world.w, r, (uint16_t)(p)), SLOT_NONE);
 }
 
 static void set_change_delete(void **state)
@@ -411,13 +411,13 @@ static void a_replay_takes_ports_of_sessions(void **state)
 
 	sync_cmd(CMD_SYNC_BEGIN);
 	assert_true(session_put(3, 1, 5000, rtcp));
-	assert_int_equal(world.w->relay_slot[0][rtcp], 3);
-	assert_int_equal(world.w->relay_slot[0][rtcp - 1], SLOT_NONE);
+	assert_int_equal(*relayed_slot(world.w, 0, rtcp), 3);
+	assert_int_equal(*relayed_slot(world.w, 0, (uint16_t)(rtcp - 1)), SLOT_NONE);
 	assert_false(media_put(&c));
 	media_refused(c.cid, REFUSED_PORT);
 	sync_cmd(CMD_SYNC_END);
 	assert_int_equal(contexts(), 0);
-	assert_int_equal(world.w->relay_slot[0][rtcp], 3);
+	assert_int_equal(*relayed_slot(world.w, 0, rtcp), 3);
 	assert_true(session_del(world.w, &(struct ctl_sid){ 3, 1 }));
 	all_free();
 }
@@ -467,7 +467,7 @@ static void a_refused_context_takes_no_port(void **state)
 	assert_true(session_put(4, 1, 5001, (uint16_t)(port + 1)));
 	assert_false(media_put(&c));
 	media_refused(c.cid, REFUSED_PORT);
-	assert_int_equal(world.w->relay_slot[0][port], 3);
+	assert_int_equal(*relayed_slot(world.w, 0, port), 3);
 	assert_true(session_del(world.w, &(struct ctl_sid){ 4, 1 }));
 	c.cid.gen = 0;
 	assert_false(media_put(&c));
@@ -479,7 +479,7 @@ static void a_refused_context_takes_no_port(void **state)
 	}
 	assert_false(media_put(&c)); /* no streams here */
 	media_refused(c.cid, REFUSED_FULL);
-	assert_int_equal(world.w->relay_slot[0][port], 3);
+	assert_int_equal(*relayed_slot(world.w, 0, port), 3);
 	assert_int_equal(world.w->session[3].gen, 1);
 	media_passes(&other, SIDE_A, 0);
 	assert_true(media_put(&other));

@@ -248,7 +248,7 @@ static void goes_and_changes_like_a_session(void **state)
 	assert_true(redirect_set(leg, &c));
 	from_client(leg, chandata(msg, CHANNEL, "redirected", 10));
 	expect_udp_is(CORE, &relayed, &peer, "redirected", 10, &v);
-	assert_int_equal(world.dp.worker[leg]->relay_slot[0][port], SLOT_NONE);
+	assert_int_equal(*relayed_slot(world.dp.worker[leg], 0, port), SLOT_NONE);
 	assert_true(world_cmd(leg, CMD_SESSION_DEL, &del, sizeof(del)));
 	world_mark();
 	from_client(leg, chandata(msg, CHANNEL, "x", 1));

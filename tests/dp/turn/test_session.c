@@ -61,8 +61,8 @@ static void install_replace_delete(void **state)
 	assert_int_equal(slot_of_client(&client_a), SLOT_NONE);
 	assert_true(session_add(0, 3, 1, &client_a, 0, PORT, PORT, SESSION_FINGERPRINT));
 	assert_int_equal(slot_of_client(&client_a), 3);
-	assert_int_equal(world.w->relay_slot[0][PORT], 3);
-	assert_int_equal(world.w->relay_slot[1][PORT], 3);
+	assert_int_equal(*relayed_slot(world.w, 0, PORT), 3);
+	assert_int_equal(*relayed_slot(world.w, 1, PORT), 3);
 	assert_int_equal(session(3)->expiry, NOW + 600);
 	assert_true(chan_add(0, 3, &client_b, 0x4000, NOW + 10));
 	/* the same again changes expiry and flags, and keeps what hangs on it */
@@ -76,9 +76,9 @@ static void install_replace_delete(void **state)
 	assert_true(session_add(0, 3, 2, &client_b, 0, PORT + 1, 0, 0));
 	assert_int_equal(slot_of_client(&client_a), SLOT_NONE);
 	assert_int_equal(slot_of_client(&client_b), 3);
-	assert_int_equal(world.w->relay_slot[0][PORT], SLOT_NONE);
-	assert_int_equal(world.w->relay_slot[1][PORT], SLOT_NONE);
-	assert_int_equal(world.w->relay_slot[0][PORT + 1], 3);
+	assert_int_equal(*relayed_slot(world.w, 0, PORT), SLOT_NONE);
+	assert_int_equal(*relayed_slot(world.w, 1, PORT), SLOT_NONE);
+	assert_int_equal(*relayed_slot(world.w, 0, (uint16_t)(PORT + 1)), 3);
 	assert_null(session_channel(world.w, 3, 0x4000));
 	assert_false(permitted(3, "10.1.0.2"));
 	assert_int_equal(gauge(CNT_SESSIONS), 1);
@@ -90,7 +90,7 @@ static void install_replace_delete(void **state)
 	assert_true(session_del(world.w, &sid));
 	assert_false(session_del(world.w, &sid));
 	assert_int_equal(slot_of_client(&client_b), SLOT_NONE);
-	assert_int_equal(world.w->relay_slot[0][PORT + 1], SLOT_NONE);
+	assert_int_equal(*relayed_slot(world.w, 0, (uint16_t)(PORT + 1)), SLOT_NONE);
 	assert_int_equal(gauge(CNT_SESSIONS), 0);
 }
 
@@ -101,7 +101,7 @@ static void one_session_a_client(void **state)
 	assert_true(session_add(0, 1, 1, &client_a, 0, PORT, 0, 0));
 	assert_true(session_add(0, 2, 1, &client_a, 0, PORT + 1, 0, 0));
 	assert_int_equal(session(1)->gen, 0);
-	assert_int_equal(world.w->relay_slot[0][PORT], SLOT_NONE);
+	assert_int_equal(*relayed_slot(world.w, 0, PORT), SLOT_NONE);
 	assert_int_equal(slot_of_client(&client_a), 2);
 	assert_int_equal(gauge(CNT_SESSIONS), 1);
 	/* the same client on another listener is another client; of another family it is a lie */
@@ -249,10 +249,10 @@ static void a_relayed_address_goes(void **state)
 		assert_true(chan_add(0, slot, first ? &six : &four, 0x4001, NOW + 100));
 		assert_true(perm_add(0, slot, "10.2.0.3", NOW + 100));
 		assert_true(perm_add(0, slot, "fd00:2::3", NOW + 100));
-		assert_int_equal(world.w->relay_slot[1][port], slot);
+		assert_int_equal(*relayed_slot(world.w, 1, port), slot);
 		assert_true(session_add(0, slot, 1, first ? &client_b : &client_a, 0, port, 0, 0));
-		assert_int_equal(world.w->relay_slot[0][port], slot);
-		assert_int_equal(world.w->relay_slot[1][port], SLOT_NONE);
+		assert_int_equal(*relayed_slot(world.w, 0, port), slot);
+		assert_int_equal(*relayed_slot(world.w, 1, port), SLOT_NONE);
 		assert_true(permitted(slot, "10.2.0.2"));
 		assert_true(permitted(slot, "10.2.0.3"));
 		assert_false(permitted(slot, "fd00:2::2"));
@@ -449,14 +449,14 @@ static void replay_takes_the_port_of_who_is_forgotten(void **state)
 	assert_false(session_add(0, 2, 1, &client_b, 0, PORT, 0, 0));
 	session_sync_begin(world.w);
 	assert_true(session_add(0, 2, 1, &client_b, 0, PORT, 0, 0));
-	assert_int_equal(world.w->relay_slot[0][PORT], 2);
-	assert_int_equal(world.w->relay_slot[1][PORT], SLOT_NONE);
+	assert_int_equal(*relayed_slot(world.w, 0, PORT), 2);
+	assert_int_equal(*relayed_slot(world.w, 1, PORT), SLOT_NONE);
 	assert_int_equal(session(1)->gen, 0);
 	assert_false(session_add(0, 1, 1, &client_a, 0, PORT, 0, 0)); /* of who is named it is */
 	session_sync_end(world.w);
 	assert_false(session_add(0, 1, 1, &client_a, 0, PORT, 0, 0));
 	session_sweep(world.w, 1000);
-	assert_int_equal(world.w->relay_slot[0][PORT], 2);
+	assert_int_equal(*relayed_slot(world.w, 0, PORT), 2);
 	assert_int_equal(gauge(CNT_SESSIONS), 1);
 	assert_int_equal(world.w->flows.n, 1);
 }
