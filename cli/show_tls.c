@@ -122,7 +122,7 @@ static void handshakes(const json_t *h, FILE *out)
 	}
 	grid_print(g, 0, out);
 	if (get_int(h, "overdue") > 0)
-		fprintf(out, "THE ENGINE HAS STALLED and keeps %s handshakes\n",
+		fprintf(out, "THE ACCELERATOR HAS STALLED and keeps %s handshakes\n",
 			unit_exact(get_int(h, "overdue"), a, sizeof(a)));
 	fprintf(out, "%s with a pre-shared key, %s failed; %s under way, %s wait\n",
 		unit_exact(get_int(h, "psk"), a, sizeof(a)),

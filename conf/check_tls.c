@@ -218,6 +218,18 @@ static bool check_sizes(struct config_reader *r)
 	return true;
 }
 
+/* One accelerator; where each is named, for what fairlead-dp says when it starts. */
+static bool check_accelerators(struct config_reader *r)
+{
+	struct config_tls *t = &r->c->tls;
+
+	t->provider_line = config_line(r, t->provider);
+	t->engine_line = config_line(r, t->engine);
+	return !*t->provider || !*t->engine ||
+	       config_fail_at(r, t->engine, "cannot go together with the provider in line %u",
+			      t->provider_line);
+}
+
 void config_check_tls(struct config_reader *r)
 {
 	struct config *c = r->c;
@@ -245,5 +257,6 @@ void config_check_tls(struct config_reader *r)
 	}
 	if (tls)
 		check_sizes(r);
+	check_accelerators(r);
 	c->tls.ticket_secret_line = config_line(r, c->tls.ticket_secret);
 }

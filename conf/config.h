@@ -108,8 +108,11 @@ struct config_tls {
 	uint32_t ticket_lifetime; /* seconds; an epoch of ticket keys is as long */
 	char ticket_secret[CONFIG_STR_MAX]; /* file; empty: one made in the state directory */
 	uint32_t ticket_secret_line;	    /* where the file says so */
+	char provider[CONFIG_STR_MAX];	    /* OpenSSL provider; empty: none */
+	uint32_t provider_line;		    /* where the file says so */
 	char engine[CONFIG_STR_MAX];	    /* OpenSSL engine; empty: none */
-	uint32_t engine_timeout_ms;	    /* a job that takes longer: on without the engine */
+	uint32_t engine_line;
+	uint32_t engine_timeout_ms; /* a job that takes longer: on without either */
 };
 
 enum config_tls_profile { PROFILE_MODERN, PROFILE_TS33210 };

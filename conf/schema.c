@@ -182,11 +182,13 @@ static const struct schema_key keys_tls[] = {
 	  .help = "how long a session may be resumed, and how often ticket keys change" },
 	{ "ticket-secret", SCHEMA_STRING, STRING(config_tls, ticket_secret, 0), .def = "",
 	  .help = "file with 32 bytes or more that nodes share, so that tickets of one are good at all; empty: made beside control.state" },
+	{ "provider", SCHEMA_STRING, STRING(config_tls, provider, 0), .def = "",
+	  .help = "OpenSSL provider for the private-key operations of handshakes, such as qatprovider: name, or path of its shared object; empty: none" },
 	{ "engine", SCHEMA_STRING, STRING(config_tls, engine, 0), .def = "",
-	  .help = "OpenSSL engine for the private-key operations of handshakes, such as qatengine: name or path; empty: none" },
+	  .help = "instead of a provider: OpenSSL engine, such as qatengine: name or path; OpenSSL 4 has none; empty: none" },
 	{ "engine-timeout-ms", SCHEMA_UINT, FIELD(config_tls, engine_timeout_ms),
 	  .min = 1, .max = 60000, .def = "500", .unit = "milliseconds",
-	  .help = "a job that takes longer: OpenSSL signs until all have come back; one that never does keeps one of tls.handshakes for good, of which an engine has half at most" },
+	  .help = "a job that takes longer: OpenSSL signs until all have come back; one that never does keeps one of tls.handshakes for good, of which the provider or engine has half at most" },
 	{ .name = NULL }
 };
 

@@ -29,7 +29,7 @@ struct worker;
 struct crypto;
 struct handshake_pool;
 struct tickets;
-struct engine;
+struct accel;
 
 /* An address of ours: destination check, and what lives there. */
 struct local_addr {
@@ -123,7 +123,7 @@ struct dplane {
 	uint16_t n_cryptos;
 	struct handshake_pool *handshakes[CTL_WORKERS_MAX]; /* each worker's alone */
 	struct tickets *tickets;		    /* written by the service thread */
-	struct engine *engine;
+	struct accel *accel;
 
 	/* handover[from][to]: single producer, single consumer; NULL on the diagonal */
 	struct rte_ring *handover[CTL_WORKERS_MAX][CTL_WORKERS_MAX];

@@ -5,7 +5,7 @@
 #include "worker.h"
 #include "xstats.h"
 #include "net/announce.h"
-#include "tls/engine.h"
+#include "tls/accel.h"
 #include "tls/handshake.h"
 #include "tls/tickets.h"
 #include "../lib/bug.h"
@@ -338,24 +338,24 @@ static void service_second(struct service *s, uint64_t now_ms)
 }
 
 /* Stalls cost two lines a minute, however often they come and go. */
-static void service_engine(struct service *s, uint64_t now_ms)
+static void service_accel(struct service *s, uint64_t now_ms)
 {
-	const struct engine *e = s->dp->engine;
-	uint32_t stalls = engine_stalls(e);
+	const struct accel *a = s->dp->accel;
+	uint32_t stalls = accel_stalls(a);
 
-	if (s->stalled && engine_ok(e)) {
-		RTE_LOG(NOTICE, USER1, "tls.engine %s: its jobs have come back, it signs again\n",
-			engine_name(e));
+	if (s->stalled && accel_ok(a)) {
+		RTE_LOG(NOTICE, USER1, "%s: its jobs have come back, it signs again\n",
+			accel_name(a));
 		s->stalled = false;
 	}
 	if (stalls == s->stalls || (s->stall_told && now_ms - s->stall_told < SERVICE_STALL_MS))
 		return;
 	RTE_LOG(WARNING, USER1,
-		"tls.engine %s: stalled %u times since the last word of it, has %u jobs and the "
+		"%s: stalled %u times since the last word of it, has %u jobs and the "
 		"handshakes they belong to; OpenSSL signs until all have come back\n",
-		engine_name(e), stalls - s->stalls, engine_jobs(e));
+		accel_name(a), stalls - s->stalls, accel_jobs(a));
 	s->stalls = stalls;
-	s->stalled = !engine_ok(e);
+	s->stalled = !accel_ok(a);
 	s->stall_told = now_ms;
 }
 
@@ -396,7 +396,7 @@ void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 	struct pollfd p[2] = { { .fd = -1, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
 
 	service_second(s, now_ms);
-	service_engine(s, now_ms);
+	service_accel(s, now_ms);
 	service_heartbeat(s, now_ms);
 	service_signal(s);
 	/* Whoever comes while another has yet to say hello waits in the queue: it may fail. */

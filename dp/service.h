@@ -19,7 +19,7 @@ struct service {
 	uint64_t hello_by; /* ms; until then it may be silent */
 	struct heartbeat heartbeat;
 	uint64_t second;   /* in which the last look at ports and the like was */
-	/* What the log says of the engine: */
+	/* What the log says of the accelerator: */
 	uint32_t stalls;     /* of how many, */
 	bool stalled;	     /* that it has not come back, */
 	uint64_t stall_told; /* and when it said so: ms */

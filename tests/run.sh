@@ -540,7 +540,7 @@ main()
 		build build:sanitized build-sanitized clang "${sanitize[@]}" && SANITIZED=1
 	fi
 	if want_kind build || want_kind tsan; then
-		TARGETS=("${TSAN[@]/#/tests/test_}" tests/engine/slow_engine.so)
+		TARGETS=("${TSAN[@]/#/tests/test_}" tests/accel/slow_provider.so)
 		build build:tsan build-tsan clang "${threads[@]}" && THREADS=1
 		TARGETS=()
 	fi

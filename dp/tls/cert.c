@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cert.h"
-#include "engine.h"
+#include "accel.h"
 
 #include <ctype.h>
 #include <openssl/err.h>
@@ -248,8 +248,7 @@ bool cert_load(struct cert *c, const struct cert_from *from, uint16_t idx, char 
 		complain(&chain, "out of memory");
 		goto fail;
 	}
-	if (from->engine)
-		c->key = engine_key(from->engine, c->key);
+	c->key = accel_key(from->accel, from->libctx, c->key);
 	return true;
 fail:
 	ERR_clear_error();

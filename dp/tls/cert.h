@@ -11,7 +11,7 @@
 
 #include <openssl/x509.h>
 
-struct engine;
+struct accel;
 
 /* One entry of the configuration's certificates. Immutable once loaded. */
 struct cert {
@@ -26,7 +26,7 @@ struct cert {
 /* What they are loaded from and for. */
 struct cert_from {
 	const struct config *conf;
-	struct engine *engine; /* for the keys; NULL: none */
+	struct accel *accel; /* for the keys; NULL: none */
 	OSSL_LIB_CTX *libctx;
 	struct tls_files *files;
 };

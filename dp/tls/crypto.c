@@ -3,7 +3,7 @@
 #include "crypto.h"
 #include "../worker.h"
 #include "domain.h"
-#include "engine.h"
+#include "accel.h"
 #include "file.h"
 #include "../../lib/memory.h"
 
@@ -128,7 +128,7 @@ static void crypto_free(struct crypto *th)
 {
 	uint16_t i;
 
-	if (!th || th->n_parked) /* what an engine still works on is nobody's to free */
+	if (!th || th->n_parked) /* what an accelerator still works on is nobody's to free */
 		return;
 	domains_drop(th->domains);
 	domains_drop(atomic_load_explicit(&th->fresh, memory_order_acquire));
@@ -210,13 +210,13 @@ static struct handshake_pool *pool_create(const struct dplane *dp, uint16_t work
 }
 
 /* Handshakes do without an accelerator that cannot be had; the operator is told. */
-static void cryptos_engine(struct dplane *dp)
+static void cryptos_accel(struct dplane *dp)
 {
 	char err[512] = "";
 
-	dp->engine = engine_load(dp->conf, err, sizeof(err));
-	if (dp->engine)
-		fprintf(stderr, "fairlead-dp: engine: %s\n", engine_name(dp->engine));
+	dp->accel = accel_load(dp->conf, err, sizeof(err));
+	if (dp->accel)
+		fprintf(stderr, "fairlead-dp: %s: signs\n", accel_name(dp->accel));
 	else if (*err)
 		fprintf(stderr, "fairlead-dp: %s; handshakes are done in software\n", err);
 }
@@ -229,7 +229,7 @@ bool cryptos_create(struct dplane *dp, char *err, size_t errlen)
 
 	if (!config_has_tls(c))
 		return true;
-	cryptos_engine(dp);
+	cryptos_accel(dp);
 	files = files_create();
 	if (!files)
 		snprintf(err, errlen, "out of memory");
@@ -256,9 +256,9 @@ bool cryptos_create(struct dplane *dp, char *err, size_t errlen)
 }
 
 /*
- * With the handshakes that are under way anywhere. One that an engine works on stays: it may still
- * write. One that waits for a key goes; nobody else knows of it, and its fibre, whose thread has
- * ended, is not continued any more.
+ * With the handshakes that are under way anywhere. One that an accelerator works on stays: it may
+ * still write. One that waits for a key goes; nobody else knows of it, and its fibre, whose thread
+ * has ended, is not continued any more.
  */
 static void pool_free(struct handshake_pool *p)
 {
@@ -290,8 +290,8 @@ void cryptos_free(struct dplane *dp)
 		dp->crypto[i] = NULL;
 	}
 	dp->n_cryptos = 0;
-	engine_free(dp->engine);
-	dp->engine = NULL;
+	accel_free(dp->accel);
+	dp->accel = NULL;
 }
 
 /* ---- the crypto thread's side ---- */
@@ -355,7 +355,7 @@ static void crypto_watch(struct crypto *th)
 	if (x->stalled || rte_rdtsc() - x->parked_tsc < limit)
 		return;
 	x->stalled = true;
-	engine_stalled(th->dp->engine);
+	accel_stalled(th->dp->accel);
 }
 
 /* What workers sent, one of each in turn. */
@@ -383,20 +383,19 @@ static uint32_t crypto_input(struct crypto *th, uint32_t budget)
 
 uint32_t crypto_turn(struct crypto *th, uint32_t budget)
 {
-	struct engine *e = th->dp->engine;
+	struct accel *a = th->dp->accel;
 	uint32_t n;
 
 	if (unlikely(!th->started)) {
 		th->started = true;
-		engine_thread_init(e, th->dp->conf->tls.handshakes * th->dp->n_workers);
+		accel_thread_init(a, th->dp->conf->tls.handshakes * th->dp->n_workers);
 	}
 	crypto_domains_take(th);
 	if (!budget)
 		budget = UINT32_MAX;
 	n = crypto_ready(th, budget);
 	n += crypto_input(th, budget - n);
-	if (e)
-		engine_poll(e, th->n_parked, n > 0);
+	accel_poll(a, th->n_parked, n > 0);
 	if (th->n_parked)
 		crypto_watch(th);
 	return n;
@@ -424,11 +423,11 @@ static void crypto_finish(struct crypto *th)
 						 th->dp->conf->tls.engine_timeout_ms;
 
 	while (th->n_parked && rte_rdtsc() < until) {
-		engine_poll(th->dp->engine, th->n_parked, false);
+		accel_poll(th->dp->accel, th->n_parked, false);
 		crypto_ready(th, UINT32_MAX);
 		rte_pause();
 	}
-	engine_thread_end(th->dp->engine);
+	accel_thread_end(th->dp->accel);
 }
 
 int crypto_run(void *arg)

@@ -199,7 +199,7 @@ struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx,
 				  struct tls_files *files, uint16_t *at_fault, char *err,
 				  size_t errlen)
 {
-	const struct cert_from from = { dp->conf, dp->engine, libctx, files };
+	const struct cert_from from = { dp->conf, dp->accel, libctx, files };
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct domain_set *set = calloc(1, sizeof(*set));
 

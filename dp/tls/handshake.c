@@ -2,7 +2,7 @@
 /* One handshake: OpenSSL between the record that came and the records that go. */
 #include "crypto.h"
 #include "domain.h"
-#include "engine.h"
+#include "accel.h"
 #include "tickets.h"
 #include "../../lib/tcp_end.h"
 
@@ -254,7 +254,7 @@ static bool handshake_open(struct crypto *th, struct handshake *s)
 		return false;
 	BIO_set_data(bio, x);
 	SSL_set_bio(x->ssl, bio, bio);
-	if ((th->dp->engine || psk) && !engine_ssl(th->dp->engine, x->ssl, on_wake, x))
+	if ((th->dp->accel || psk) && !accel_ssl(x->ssl, on_wake, x))
 		return false;
 	SSL_set_tlsext_debug_callback(x->ssl, on_extension);
 	SSL_set_tlsext_debug_arg(x->ssl, s);
@@ -381,7 +381,7 @@ static bool handshake_done(struct crypto *th, struct handshake *s)
 	return handshake_end(s, HANDSHAKE_DONE);
 }
 
-/* It waits for a job: the worker's answer, or an engine's. */
+/* It waits for a job: the worker's answer, or an accelerator's. */
 static bool handshake_wait(struct crypto *th, struct handshake *s, int ssl_error)
 {
 	struct handshake_ssl *x = s->ssl;
@@ -391,8 +391,8 @@ static bool handshake_wait(struct crypto *th, struct handshake *s, int ssl_error
 		return true;
 	}
 	crypto_park(th, x);
-	/* Neither a fibre nor the engine was free: try again, as if it were ready. */
-	if (ssl_error == SSL_ERROR_WANT_ASYNC_JOB || engine_again(x->ssl))
+	/* Neither a fibre nor the accelerator was free: try again, as if it were ready. */
+	if (ssl_error == SSL_ERROR_WANT_ASYNC_JOB || accel_again(x->ssl))
 		on_wake(x->ssl, x);
 	return false;
 }

@@ -11,7 +11,7 @@
  * The worker sends it with a record of the other side (or none, to begin as a client, or to go on
  * after HANDSHAKE_OUT), the crypto thread sends it back with what OpenSSL said and the records to
  * send. After HANDSHAKE_DONE the keys are in it and the SSL object is gone; it holds no OpenSSL
- * memory then, nor after HANDSHAKE_FAILED. A handshake whose operation waits (an engine's job, an
+ * memory then, nor after HANDSHAKE_FAILED. A handshake whose operation waits (an accelerator's, an
  * identity's key) stays with the crypto thread until it can go on: nothing that a job still refers
  * to is freed.
  */
@@ -88,7 +88,7 @@ struct handshake {
 	uint8_t
 	    alert; /* sent (enum tls_alert), or received, or ALERT_NONE; with HANDSHAKE_FAILED */
 	bool alert_received;
-	uint16_t waits; /* for an engine, in this step */
+	uint16_t waits; /* for an accelerator, in this step */
 	uint32_t out_len;
 	uint32_t identity_len;
 	uint32_t

@@ -3,7 +3,7 @@
  * rest.
  */
 #include "layer.h"
-#include "engine.h"
+#include "accel.h"
 #include "../../lib/probe.h"
 
 #include <openssl/crypto.h>
@@ -60,10 +60,10 @@ void tls_tick(struct worker *w)
 	count_set(w, CNT_TLS_CONNS, w->tls->conns);
 	count_set(w, CNT_TLS_HANDSHAKES, w->tls->handshakes);
 	count_set(w, CNT_TLS_WAITING, w->tls->waiting.n);
-	if (w->id > 0) /* one engine for all */
+	if (w->id > 0) /* one accelerator for all */
 		return;
-	count_set(w, CNT_TLS_STALLS, engine_stalls(w->dp->engine));
-	count_set(w, CNT_TLS_OVERDUE, engine_ok(w->dp->engine) ? 0 : engine_jobs(w->dp->engine));
+	count_set(w, CNT_TLS_STALLS, accel_stalls(w->dp->accel));
+	count_set(w, CNT_TLS_OVERDUE, accel_ok(w->dp->accel) ? 0 : accel_jobs(w->dp->accel));
 }
 
 const struct tls_info *tls_info(const struct tcp_conn *c)

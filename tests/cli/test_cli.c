@@ -631,7 +631,7 @@ static void test_tls(void **state)
 		    "HANDSHAKES    FULL  RESUMED\n"
 		    "TLS 1.2          1        2\n"
 		    "TLS 1.3     30,000        4\n"
-		    "THE ENGINE HAS STALLED and keeps 7 handshakes\n"
+		    "THE ACCELERATOR HAS STALLED and keeps 7 handshakes\n"
 		    "5 with a pre-shared key, 6 failed; 8 under way, 9 wait\n\n"
 		    "TOTAL  ENDED BY   MEANING\n"
 		    "    2  tls_plain  plain text\n\n"

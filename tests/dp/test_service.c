@@ -12,7 +12,7 @@
 #include "tests/world/make_cert.h"
 
 #include "dp/service.h"
-#include "dp/tls/engine.h"
+#include "dp/tls/accel.h"
 #include "dp/tls/handshake.h"
 #include "dp/tls/tickets.h"
 
@@ -477,33 +477,33 @@ static void ticket_keys_are_taken(void **state)
 	world.dp.tickets = NULL;
 }
 
-/* ---- an engine that stalls ---- */
+/* ---- an accelerator that stalls ---- */
 
 static struct {
 	bool stalled;
 	uint32_t stalls;
 } accelerator;
 
-/* The linker puts these in the place of engine_ok() and the like. */
-bool __wrap_engine_ok(const struct engine *e);
-uint32_t __wrap_engine_stalls(const struct engine *e);
-uint32_t __wrap_engine_jobs(const struct engine *e);
+/* The linker puts these in the place of accel_ok() and the like. */
+bool __wrap_accel_ok(const struct accel *a);
+uint32_t __wrap_accel_stalls(const struct accel *a);
+uint32_t __wrap_accel_jobs(const struct accel *a);
 
-bool __wrap_engine_ok(const struct engine *e)
+bool __wrap_accel_ok(const struct accel *a)
 {
-	(void)e;
+	(void)a;
 	return !accelerator.stalled;
 }
 
-uint32_t __wrap_engine_stalls(const struct engine *e)
+uint32_t __wrap_accel_stalls(const struct accel *a)
 {
-	(void)e;
+	(void)a;
 	return accelerator.stalls;
 }
 
-uint32_t __wrap_engine_jobs(const struct engine *e)
+uint32_t __wrap_accel_jobs(const struct accel *a)
 {
-	(void)e;
+	(void)a;
 	return accelerator.stalled ? 5 : 0;
 }
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The real qatengine, which is Debian 13's and made for its OpenSSL 3.5: dp/tls/engine.c loads it
 # there as fairlead-dp does, says whether it found a device, and makes handshakes with it. There is
-# none on most machines: then, and without the engine, OpenSSL alone makes them; a slow engine of
-# ours stands for a device. The system is made once, in the build directory.
+# none on most machines: then, and without the engine, OpenSSL alone makes them; a slow engine and a
+# slow provider of ours stand for a device. The system is made once, in the build directory.
 #
 # Alone: it needs the registry, which no lane reaches.
 # shellcheck source=tests/e2e/lib.sh
@@ -27,33 +27,35 @@ debian13()
 	mv "$new" "$DEBIAN13"
 }
 
-# report ENGINE: to $TMP/report.
+# report KIND NAME: to $TMP/report.
 report()
 {
-	timeout 60 chroot "$DEBIAN13" /root/engine_report "$1" >"$TMP/report" 2>&1 ||
-		fail "engine $1: $(<"$TMP/report")"
-	note "$(sed -n 's/^engine: //p' "$TMP/report"); $(grep ^handshakes: "$TMP/report")"
+	timeout 60 chroot "$DEBIAN13" /root/accel_report "$1" "$2" >"$TMP/report" 2>&1 ||
+		fail "$1 $2: $(<"$TMP/report")"
+	note "$(sed -n 's/^accelerator: //p' "$TMP/report"); $(grep ^handshakes: "$TMP/report")"
 }
 
 says() { grep -q "$1" "$TMP/report"; }
 
 debian13
-cp "$BUILD/tests/engine/engine_report" "$BUILD/tests/engine/slow_engine.so" "$DEBIAN13/root/"
+cp "$BUILD/tests/accel/accel_report" "$BUILD"/tests/accel/slow_{engine,provider}.so "$DEBIAN13/root/"
 
-report qatengine
+report engine qatengine
 assert "OpenSSL is Debian 13's" says '^OpenSSL 3\.5'
-assert "it is loaded" says '^engine: qatengine'
-assert "it is well" says '^engine is well'
+assert "it is loaded" says '^accelerator: tls.engine qatengine'
+assert "it is well" says '^it is well'
 assert "all handshakes finish" says "^handshakes: $HANDSHAKES done, .* 0 wait"
 if says '(no device)'; then
 	note "there is no QAT device: what qatengine does with one is not shown"
 else
-	assert "the device signs" says "done, $HANDSHAKES of them by the engine"
+	assert "the device signs" says "done, $HANDSHAKES of them by the accelerator"
 fi
 
-report no_such_engine
-assert "says so" says '^engine: tls.engine no_such_engine: cannot be loaded: '
-assert "all handshakes finish" says "^handshakes: $HANDSHAKES done, 0 of them by the engine, 0 wait"
+report engine no_such_engine
+assert "says so" says '^accelerator: .*: tls.engine: no_such_engine cannot be loaded: '
+assert "all handshakes finish" says "^handshakes: $HANDSHAKES done, 0 of them by the accelerator, 0 wait"
 
-report /root/slow_engine.so
-assert "it signs" says "^handshakes: $HANDSHAKES done, $HANDSHAKES of them by the engine, 0 wait"
+for kind in engine provider; do
+	SLOW_MS=1 report $kind /root/slow_$kind.so
+	assert "it signs" says "^handshakes: $HANDSHAKES done, $HANDSHAKES of them by the accelerator, 0 wait"
+done

@@ -2,7 +2,7 @@
 #include "fake_domain.h"
 
 #include "dp/tls/domain.h"
-#include "dp/tls/engine.h"
+#include "dp/tls/accel.h"
 #include "dp/tls/handshake.h"
 
 #include <openssl/async.h>
@@ -261,65 +261,64 @@ uint16_t domain_service(const struct domain_set *d, uint16_t i, const SSL *ssl)
 	return SERVICE_NONE;
 }
 
-/* ---- engine.h ---- */
+/* ---- accel.h ---- */
 
-/* An engine is nothing but its address: jobs wait where the hook pauses them. */
-static uint8_t the_engine;
+/* An accelerator is nothing but its address: jobs wait where the hook pauses them. */
+static uint8_t the_accel;
 static SSL_async_callback_fn waker;
 static SSL *waker_ssl;
 static void *waker_arg;
 
-void fake_engine_pause(void)
+void fake_accel_pause(void)
 {
 	fake_domain.waiting = true;
 	while (fake_domain.waiting)
 		ASYNC_pause_job();
 }
 
-void fake_engine_done(void)
+void fake_accel_done(void)
 {
 	fake_domain.waiting = false;
 	waker(waker_ssl, waker_arg);
 }
 
-struct engine *engine_load(const struct config *c, char *err, size_t errlen)
+struct accel *accel_load(const struct config *c, char *err, size_t errlen)
 {
 	(void)c, (void)err, (void)errlen;
-	return fake_domain.engine ? (struct engine *)&the_engine : NULL;
+	return fake_domain.accel ? (struct accel *)&the_accel : NULL;
 }
 
-void engine_free(struct engine *e)
+void accel_free(struct accel *a)
 {
-	(void)e;
+	(void)a;
 }
 
-const char *engine_name(const struct engine *e)
+const char *accel_name(const struct accel *a)
 {
-	(void)e;
+	(void)a;
 	return "of the tests";
 }
 
 /* In tests several crypto threads may share a thread. */
 static __thread bool thread_ready;
 
-bool engine_thread_init(struct engine *e, uint32_t n)
+bool accel_thread_init(struct accel *a, uint32_t n)
 {
-	(void)e;
+	(void)a;
 	thread_ready = thread_ready || ASYNC_init_thread(n, 0);
 	return thread_ready;
 }
 
-void engine_thread_end(struct engine *e)
+void accel_thread_end(struct accel *a)
 {
-	(void)e;
+	(void)a;
 	if (thread_ready)
 		ASYNC_cleanup_thread();
 	thread_ready = false;
 }
 
-bool engine_ssl(struct engine *e, SSL *ssl, SSL_async_callback_fn wake, void *arg)
+bool accel_ssl(SSL *ssl, SSL_async_callback_fn wake, void *arg)
 {
-	(void)e;
 	waker = wake;
 	waker_ssl = ssl;
 	waker_arg = arg;
@@ -327,20 +326,20 @@ bool engine_ssl(struct engine *e, SSL *ssl, SSL_async_callback_fn wake, void *ar
 	return true;
 }
 
-bool engine_again(SSL *ssl)
+bool accel_again(SSL *ssl)
 {
 	(void)ssl;
 	return fake_domain.full && fake_domain.full--;
 }
 
-bool engine_poll(struct engine *e, uint32_t in_flight, bool progress)
+bool accel_poll(struct accel *a, uint32_t in_flight, bool progress)
 {
-	(void)e, (void)in_flight, (void)progress;
+	(void)a, (void)in_flight, (void)progress;
 	return false;
 }
 
-void engine_stalled(struct engine *e)
+void accel_stalled(struct accel *a)
 {
-	(void)e;
+	(void)a;
 	fake_domain.stalls++;
 }

@@ -3,8 +3,8 @@
 #define FL_TESTS_FAKE_DOMAIN_H
 
 /*
- * One TLS domain of the tests' own, and engines that are none: what crypto threads are given
- * instead of dp/tls/domain.c and dp/tls/engine.c. Keys and certificates are made as the test
+ * One TLS domain of the tests' own, and accelerators that are none: what crypto threads are given
+ * instead of dp/tls/domain.c and dp/tls/accel.c. Keys and certificates are made as the test
  * starts.
  */
 #include <openssl/ssl.h>
@@ -27,7 +27,7 @@ struct fake_domain {
 	const char *alpn;   /* that is chosen when it is offered */
 	bool fail;	    /* domains_create() does */
 	bool psk;	    /* TLS 1.2: handshake_lookup() is asked for keys */
-	bool engine;	    /* there is one */
+	bool accel;	    /* there is one */
 	int full;	    /* so often it takes no job */
 	void (*hook)(void); /* called as ClientHello's name is looked at */
 	void (*after_psk)(void);
@@ -35,14 +35,14 @@ struct fake_domain {
 	_Atomic int sets; /* that there are */
 	_Atomic int ssls; /* SSL objects that there are, in all of the process */
 	int published, errors, stalls;
-	bool waiting; /* a job does, for fake_engine_done() */
+	bool waiting; /* a job does, for fake_accel_done() */
 };
 extern struct fake_domain fake_domain;
 
 void fake_domain_reset(void);
-/* Hooks: the job waits as if for an engine; which is done with it, in any thread. */
-void fake_engine_pause(void);
-void fake_engine_done(void);
+/* Hooks: the job waits as if for an accelerator; which is done with it, in any thread. */
+void fake_accel_pause(void);
+void fake_accel_done(void);
 /* Made once. */
 EVP_PKEY *fake_key(int kind);
 X509 *fake_cert(int kind);

@@ -2,7 +2,7 @@
 #include "handshake_world.h"
 #include "eal.h"
 
-#include "dp/tls/engine.h"
+#include "dp/tls/accel.h"
 
 #include <openssl/err.h>
 #include <rte_eal.h>
@@ -356,7 +356,7 @@ int handshake_teardown(void **state)
 	SSL_SESSION_free(sw.session);
 	assert_int_equal(fake_domain.ssls, 0);
 	cryptos_free(&sw.dp);
-	engine_thread_end(NULL);
+	accel_thread_end(NULL);
 	assert_int_equal(fake_domain.sets, 0);
 	SSL_CTX_free(sw.tls.ctx);
 	return 0;

@@ -3,7 +3,7 @@
 #define FL_TESTS_HANDSHAKE_WORLD_H
 
 /*
- * Two workers without packets, their crypto threads with the domain and the engine of
+ * Two workers without packets, their crypto threads with the domain and the accelerator of
  * fake_domain.h, and OpenSSL as the other side, whose records go one by one.
  */
 #include "fake_domain.h"

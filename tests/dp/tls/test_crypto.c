@@ -171,7 +171,7 @@ static void reload_fails(void **state)
 static void *other_thread(void *arg)
 {
 	(void)arg;
-	fake_engine_done();
+	fake_accel_done();
 	return NULL;
 }
 
@@ -180,8 +180,8 @@ static struct handshake *handshake_parked(void)
 {
 	struct handshake *s;
 
-	fake_domain.engine = true;
-	fake_domain.hook = fake_engine_pause;
+	fake_domain.accel = true;
+	fake_domain.hook = fake_accel_pause;
 	handshake_start();
 	s = handshake_fresh();
 	peer_open();
@@ -242,7 +242,7 @@ static void job_stalls(void **state)
 	crypto_turn(sw.dp.crypto[0], 0);
 	crypto_turn(sw.dp.crypto[0], 0);
 	assert_int_equal(fake_domain.stalls, 1);
-	fake_engine_done();
+	fake_accel_done();
 	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 1);
 	assert_ptr_equal(handshake_recv(&sw.worker[0]), s);
 	assert_true(handshake_turn(s, HANDSHAKE_ABORT));
@@ -256,13 +256,13 @@ static void job_outlives_abort(void **state)
 	struct handshake *s;
 
 	(void)state;
-	fake_domain.engine = true;
-	fake_domain.after_psk = fake_engine_pause;
+	fake_domain.accel = true;
+	fake_domain.after_psk = fake_accel_pause;
 	s = handshake_psk_asked("PSK-AES128-GCM-SHA256");
 	assert_false(handshake_turn(s, HANDSHAKE_ABORT));
 	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 0);
 	assert_int_equal(fake_domain.ssls, 2);
-	fake_engine_done();
+	fake_accel_done();
 	assert_int_equal(crypto_turn(sw.dp.crypto[0], 0), 1);
 	assert_ptr_equal(handshake_recv(&sw.worker[0]), s);
 	assert_int_equal(s->state, HANDSHAKE_ABORTED);

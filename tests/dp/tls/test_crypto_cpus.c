@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What workers, crypto CPUs and the service thread share while handshakes go on (R9, R65, R76), each
- * a thread of its own here: handshakes of several workers at once on several crypto CPUs, with
- * tickets, with keys that are looked up, by clients that go away, and with an engine that wakes jobs
- * from threads of its own; the service thread sets ticket keys and reads certificates again all the
- * while. Every handshake ends as its client expects, each reload is taken up, and nothing is left.
- * ThreadSanitizer (tests/run.sh tsan:) says whether they were alone with what they touched.
+ * What workers, crypto CPUs and the service thread share while handshakes go on (R9, R65, R76),
+ * each a thread of its own here: handshakes of several workers at once on several crypto CPUs, with
+ * tickets, with keys that are looked up, by clients that go away, and with a provider that wakes
+ * jobs from threads of its own; the service thread sets ticket keys and reads certificates again
+ * all the while. Every handshake ends as its client expects, each reload is taken up, and nothing
+ * is left. ThreadSanitizer (tests/run.sh tsan:) says whether they were alone with what they
+ * touched.
  */
 #include "tests/world/make_cert.h"
 #include "tests/world/eal.h"
@@ -14,7 +15,7 @@
 #include "dp/tls/crypto.h"
 #include "dp/tls/tickets.h"
 #include "dp/worker.h"
-#include "tests/engine/slow_engine.h"
+#include "tests/accel/slow.h"
 
 #include <dlfcn.h>
 #include <openssl/err.h>
@@ -60,7 +61,7 @@ static struct config conf;
 static struct dplane dp;
 static struct tickets tickets;
 static struct place place[WORKERS];
-static struct slow_engine *slow;
+static struct slow *slow; /* the provider */
 static char dir[] = "/tmp/fl_cpus.XXXXXX";
 static _Atomic bool enough; /* main thread to workers: so many times will do */
 
@@ -335,9 +336,9 @@ static void all_at_once(void **state)
 	}
 }
 
-static void all_at_once_with_engine(void **state)
+static void all_at_once_with_provider(void **state)
 {
-	assert_non_null(dp.engine);
+	assert_non_null(dp.accel);
 	all_at_once(state);
 	assert_true(atomic_load(&slow->ops) > 0);
 	assert_int_equal(atomic_load(&slow->ops), atomic_load(&slow->done));
@@ -363,15 +364,15 @@ static void certificate(const char *kind)
 
 static int group_setup(void **state)
 {
-	void *module = dlopen(SLOW_ENGINE, RTLD_NOW);
+	void *module = dlopen(SLOW_PROVIDER, RTLD_NOW);
 
 	(void)state;
-	slow = module ? dlsym(module, "slow_engine") : NULL;
+	slow = module ? dlsym(module, "slow_self") : NULL;
 	if (!test_eal("64") || !slow || !mkdtemp(dir))
 		return -1;
 	certificate("EC:P-256");
 	certificate("RSA:2048");
-	return setenv("SLOW_ENGINE_MS", "1", 1);
+	return setenv("SLOW_MS", "1", 1);
 }
 
 static int group_teardown(void **state)
@@ -395,11 +396,11 @@ static void place_setup(struct place *p, uint16_t id)
 	SSL_CTX_sess_set_new_cb(p->ctx, on_session);
 }
 
-static int start(const char *engine)
+static int start(const char *provider)
 {
 	char err[512] = "";
 
-	snprintf(conf.tls.engine, sizeof(conf.tls.engine), "%s", engine);
+	snprintf(conf.tls.provider, sizeof(conf.tls.provider), "%s", provider);
 	conf.n_listener = 1;
 	conf.listener[0].transport = TRANSPORT_TLS;
 	conf.n_domain = 1;
@@ -413,7 +414,7 @@ static int start(const char *engine)
 	conf.tls.ticket_lifetime = 3600;
 	memset(&dp, 0, sizeof(dp));
 	memset(&tickets, 0, sizeof(tickets));
-	memset(slow, 0, sizeof(*slow));
+	slow->ops = slow->done = 0;
 	dp.conf = &conf;
 	dp.n_workers = WORKERS;
 	dp.tickets = &tickets;
@@ -437,10 +438,10 @@ static int setup(void **state)
 	return start("");
 }
 
-static int setup_engine(void **state)
+static int setup_provider(void **state)
 {
 	(void)state;
-	return start(SLOW_ENGINE);
+	return start(SLOW_PROVIDER);
 }
 
 static int teardown(void **state)
@@ -460,7 +461,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(all_at_once_with_engine, setup_engine, teardown),
+		cmocka_unit_test_setup_teardown(all_at_once_with_provider, setup_provider,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Handshakes of a crypto thread whose signatures pause (dp/tls/engine.c with the engine of
- * tests/engine) and whose keys are looked up (dp/tls/psk.c, R65): many at once that come back in
- * another order; clients that go away at each step, with nothing freed that a job refers to and
- * nothing left; an engine that stalls, whose work OpenSSL takes over at once and gives back later;
- * a look-up and a signature in one handshake.
+ * Handshakes of a crypto thread whose signatures pause (dp/tls/accel.c with the provider
+ * and the engine of tests/accel) and whose keys are looked up (dp/tls/psk.c, R65): many at once
+ * that come back in another order; clients that go away at each step, with nothing freed that a job
+ * refers to and nothing left; an engine that stalls, whose work OpenSSL takes over at once and
+ * gives back later; a look-up and a signature in one handshake.
  */
 #include "tests/world/unit.h"
 #include "tests/world/eal.h"
 
 #include "dp/tls/domain.h"
-#include "dp/tls/engine.h"
+#include "dp/tls/accel.h"
 #include "dp/tls/psk.h"
 #include "dp/tls/crypto.h"
 #include "dp/tls/tickets.h"
 #include "dp/worker.h"
 #include "lib/tcp_end.h"
-#include "tests/engine/slow_engine.h"
+#include "tests/accel/slow.h"
 #include "tests/world/tls_peer.h"
 
 #include <dlfcn.h>
@@ -34,7 +34,7 @@ enum { HANDSHAKES = 48, KEY_LEN = 32, RSA_DOMAIN = 0, EC_DOMAIN, DOMAINS };
 static struct config conf;
 static struct dplane dp;
 static struct worker worker;
-static struct slow_engine *slow;
+static struct slow *slow;
 static SSL_CTX *client_ctx;
 static const char *client_identity; /* NULL: the client has no key */
 static int client_version;
@@ -54,7 +54,7 @@ static SSL_CTX *domain_ctx(OSSL_LIB_CTX *libctx, const struct dplane *d, EVP_PKE
 	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
 	assert_true(X509_set_pubkey(x, k) && X509_sign(x, k, EVP_sha256()));
 	assert_int_equal(SSL_CTX_use_certificate(ctx, x), 1);
-	k = engine_key(d->engine, k);
+	k = accel_key(d->accel, libctx, k);
 	assert_int_equal(SSL_CTX_use_PrivateKey(ctx, k), 1);
 	EVP_PKEY_free(k);
 	X509_free(x);
@@ -251,6 +251,8 @@ static void turn(uint32_t n)
 	for (i = 0; i < n; i++)
 		client_step(&clients[i]);
 	crypto_turn(dp.crypto[0], 0);
+	if (*conf.tls.provider)
+		slow->turn();
 	while ((s = handshake_recv(&worker))) {
 		for (i = 0; i < n && clients[i].s != s; i++)
 			;
@@ -273,7 +275,7 @@ static void assert_quiet(void)
 	assert_int_equal(dp.crypto[0]->n_parked, 0);
 	assert_int_equal(slow->ops, slow->done);
 	assert_int_equal(dp.crypto[0]->domains->users, 0);
-	assert_true(engine_ok(dp.engine));
+	assert_true(accel_ok(dp.accel));
 }
 
 static struct client *one(uint16_t domain)
@@ -290,8 +292,8 @@ static struct client *one(uint16_t domain)
 static void many_at_once(void **state)
 {
 	(void)state;
-	setenv("SLOW_ENGINE_POLLS", "3", 1);
-	setenv("SLOW_ENGINE_LIFO", "1", 1);
+	setenv("SLOW_TURNS", "3", 1);
+	setenv("SLOW_LIFO", "1", 1);
 	for (uint16_t i = 0; i < HANDSHAKES; i++) {
 		client_version = i % 3 ? TLS1_3_VERSION : TLS1_2_VERSION;
 		client_open(&clients[i], i % DOMAINS);
@@ -316,10 +318,10 @@ static void stall_leaves_room(void **state)
 
 	(void)state;
 	close(fd);
-	setenv("SLOW_ENGINE_STALL", file, 1);
+	setenv("SLOW_STALL", file, 1);
 	for (i = 0; i < HANDSHAKES; i++)
 		client_open(&clients[i], i % DOMAINS);
-	while (engine_ok(dp.engine))
+	while (accel_ok(dp.accel))
 		turn(HANDSHAKES);
 	for (turns = 0; turns < 1000 && over < HANDSHAKES / 2; turns++) {
 		turn(HANDSHAKES);
@@ -340,7 +342,7 @@ static void stall_leaves_room(void **state)
 static void put_off(void **state)
 {
 	(void)state;
-	setenv("SLOW_ENGINE_BUSY", "5", 1);
+	setenv("SLOW_BUSY", "5", 1);
 	assert_int_equal(one(RSA_DOMAIN)->s->state, HANDSHAKE_DONE);
 	assert_int_equal(slow->busy, 5);
 	assert_quiet();
@@ -375,7 +377,7 @@ static void reset_at_each_step(void **state)
 	uint32_t steps;
 
 	(void)state;
-	setenv("SLOW_ENGINE_POLLS", "4", 1);
+	setenv("SLOW_TURNS", "4", 1);
 	client_identity = "somebody"; /* a look-up, too, and then the certificate */
 	for (size_t v = 0; v < N_OF(versions); v++)
 		for (uint16_t d = 0; d < DOMAINS; d++) {
@@ -391,14 +393,14 @@ static void stalls_and_returns(void **state)
 {
 	char file[] = "/tmp/fairlead-stall.XXXXXX";
 	struct client *waits, *other;
-	uint32_t stalls = engine_stalls(dp.engine);
+	uint32_t stalls = accel_stalls(dp.accel);
 	int fd = mkstemp(file);
 
 	(void)state;
 	close(fd);
-	setenv("SLOW_ENGINE_STALL", file, 1);
+	setenv("SLOW_STALL", file, 1);
 	waits = client_open(&clients[0], RSA_DOMAIN);
-	while (engine_ok(dp.engine))
+	while (accel_ok(dp.accel))
 		turn(1);
 	assert_true(waits->away);
 	for (uint16_t d = 0; d < DOMAINS; d++) {
@@ -409,9 +411,9 @@ static void stalls_and_returns(void **state)
 		client_close(other);
 	}
 	assert_int_equal(slow->ops, 1);
-	assert_false(engine_ok(dp.engine));
-	assert_int_equal(engine_stalls(dp.engine), stalls + 1);
-	assert_int_equal(engine_jobs(dp.engine), 1);
+	assert_false(accel_ok(dp.accel));
+	assert_int_equal(accel_stalls(dp.accel), stalls + 1);
+	assert_int_equal(accel_jobs(dp.accel), 1);
 	unlink(file);
 	while (!waits->over)
 		turn(1);
@@ -419,8 +421,8 @@ static void stalls_and_returns(void **state)
 	assert_int_equal(waits->waits, 1);
 	client_close(waits);
 	assert_quiet();
-	assert_int_equal(engine_stalls(dp.engine), stalls + 1);
-	assert_int_equal(engine_jobs(dp.engine), 0);
+	assert_int_equal(accel_stalls(dp.accel), stalls + 1);
+	assert_int_equal(accel_jobs(dp.accel), 0);
 	assert_int_equal(one(EC_DOMAIN)->s->state, HANDSHAKE_DONE);
 	client_close(&clients[0]);
 	assert_int_equal(slow->ops, 2);
@@ -474,24 +476,24 @@ static void keys_unknown(void **state)
 
 static int eal(void **state)
 {
-	void *module = dlopen(SLOW_ENGINE, RTLD_NOW);
-
 	(void)state;
-	slow = dlsym(module, "slow_engine");
-	return !test_eal("64") || !slow;
+	return !test_eal("64");
 }
 
-static int before(void **state)
+static int before(const char *provider, const char *engine)
 {
-	static const char *const names[] = { "POLLS", "LIFO", "BUSY", "STALL" };
+	static const char *const names[] = { "TURNS", "LIFO", "BUSY", "STALL" };
 	char err[256] = "", name[32];
+	void *module = dlopen(*provider ? provider : engine, RTLD_NOW);
 
-	(void)state;
+	slow = module ? dlsym(module, "slow_self") : NULL;
+	if (!slow)
+		return -1;
 	for (size_t i = 0; i < N_OF(names); i++) {
-		snprintf(name, sizeof(name), "SLOW_ENGINE_%s", names[i]);
+		snprintf(name, sizeof(name), "SLOW_%s", names[i]);
 		unsetenv(name);
 	}
-	memset(slow, 0, sizeof(*slow));
+	slow->ops = slow->done = slow->sync = slow->busy = slow->polls = 0;
 	client_identity = NULL;
 	client_version = TLS1_3_VERSION;
 	client_ctx = SSL_CTX_new(TLS_client_method());
@@ -507,34 +509,58 @@ static int before(void **state)
 	conf.domain[RSA_DOMAIN].psk = conf.domain[EC_DOMAIN].psk = true;
 	conf.tls.handshakes = HANDSHAKES;
 	conf.tls.engine_timeout_ms = 50;
-	strcpy(conf.tls.engine, SLOW_ENGINE);
+	strcpy(conf.tls.provider, provider);
+	strcpy(conf.tls.engine, engine);
 	dp.conf = &conf;
 	dp.n_workers = 1;
 	dp.tsc_per_us = 1000;
 	worker.dp = &dp;
-	if (cryptos_create(&dp, err, sizeof(err)) && dp.engine)
+	if (cryptos_create(&dp, err, sizeof(err)) && dp.accel)
 		return 0;
 	fprintf(stderr, "%s\n", err);
 	return -1;
 }
 
+static int before_provider(void **state)
+{
+	(void)state;
+	return before(SLOW_PROVIDER, "");
+}
+
+#ifdef SLOW_ENGINE
+static int before_engine(void **state)
+{
+	(void)state;
+	return before("", SLOW_ENGINE);
+}
+#endif
+
 static int after(void **state)
 {
 	(void)state;
-	engine_thread_end(dp.engine);
+	accel_thread_end(dp.accel);
 	cryptos_free(&dp);
 	SSL_CTX_free(client_ctx);
 	return 0;
 }
 
-#define WITH(f) cmocka_unit_test_setup_teardown(f, before, after)
+#define EACH(with, name, f)                        \
+	{                                          \
+		name ": " #f, f, with, after, NULL \
+	}
+#define ALL(with, name)                                                                 \
+	EACH(with, name, many_at_once), EACH(with, name, put_off),                      \
+	    EACH(with, name, reset_at_each_step), EACH(with, name, stalls_and_returns), \
+	    EACH(with, name, stall_leaves_room), EACH(with, name, keys_looked_up),      \
+	    EACH(with, name, keys_unknown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH(many_at_once),	  WITH(put_off),	   WITH(reset_at_each_step),
-		WITH(stalls_and_returns), WITH(stall_leaves_room), WITH(keys_looked_up),
-		WITH(keys_unknown),
+		ALL(before_provider, "provider"),
+#ifdef SLOW_ENGINE
+		ALL(before_engine, "engine"),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, eal, NULL);

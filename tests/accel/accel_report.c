@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * engine_report NAME: loads an OpenSSL engine as fairlead-dp does, says what came of it, and makes
- * handshakes in memory with RSA and ECDSA certificates, all at once, by dp/tls/engine.c: with the
- * engine if it is there, while it is well. Ends with 0 when all of them finish. For qat_test.sh.
+ * accel_report provider|engine NAME: loads an accelerator as fairlead-dp does, says what came of
+ * it, and makes handshakes in memory with RSA and ECDSA certificates, all at once: with the
+ * accelerator if it is there, while it is well. Ends with 0 when all of them finish. For
+ * qat_test.sh.
  */
 #include "../../conf/config.h"
-#include "../../dp/tls/engine.h"
+#include "../../dp/tls/accel.h"
 
 #include <openssl/async.h>
 #include <openssl/err.h>
@@ -25,18 +26,18 @@ struct link {
 };
 
 static struct link links[LINKS];
-static uint32_t waiting, done, by_engine;
+static uint32_t waiting, done, by_accel;
 
 static void must(bool ok, const char *what)
 {
 	if (ok)
 		return;
-	fprintf(stderr, "engine_report: %s\n", what);
+	fprintf(stderr, "accel_report: %s\n", what);
 	ERR_print_errors_fp(stderr);
 	exit(1);
 }
 
-static SSL_CTX *server_ctx(struct engine *e, EVP_PKEY *k)
+static SSL_CTX *server_ctx(struct accel *a, EVP_PKEY *k)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	X509 *x = X509_new();
@@ -45,7 +46,7 @@ static SSL_CTX *server_ctx(struct engine *e, EVP_PKEY *k)
 	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
 	must(X509_set_pubkey(x, k) && X509_sign(x, k, EVP_sha256()), "no certificate");
 	must(SSL_CTX_use_certificate(ctx, x) == 1, "the certificate is refused");
-	k = engine_key(e, k);
+	k = accel_key(a, NULL, k);
 	must(SSL_CTX_use_PrivateKey(ctx, k) == 1, "the key is refused");
 	EVP_PKEY_free(k);
 	X509_free(x);
@@ -61,7 +62,7 @@ static int wake(SSL *ssl, void *arg)
 	return 1;
 }
 
-static void link_open(struct engine *e, struct link *l, SSL_CTX *server, SSL_CTX *client)
+static void link_open(struct link *l, SSL_CTX *server, SSL_CTX *client)
 {
 	BIO *a, *b;
 
@@ -72,7 +73,7 @@ static void link_open(struct engine *e, struct link *l, SSL_CTX *server, SSL_CTX
 	SSL_set_bio(l->client, b, b);
 	SSL_set_accept_state(l->server);
 	SSL_set_connect_state(l->client);
-	must(!e || engine_ssl(e, l->server, wake, l), "no jobs");
+	must(accel_ssl(l->server, wake, l), "no jobs");
 }
 
 static void side_step(SSL *ssl, int *error)
@@ -96,12 +97,12 @@ static bool link_step(struct link *l)
 	l->waits = error == SSL_ERROR_WANT_ASYNC;
 	waiting += l->waits;
 	l->pauses += l->waits;
-	if (l->waits && engine_again(l->server))
+	if (l->waits && accel_again(l->server))
 		atomic_store(&l->ready, true);
 	side_step(l->client, &error);
 	if (SSL_is_init_finished(l->server) && SSL_is_init_finished(l->client)) {
 		done++;
-		by_engine += l->pauses > 0;
+		by_accel += l->pauses > 0;
 		SSL_free(l->server);
 		SSL_free(l->client);
 		l->server = NULL;
@@ -110,7 +111,7 @@ static bool link_step(struct link *l)
 }
 
 /* Until all are done, or nothing has been for a while. */
-static void run(struct engine *e)
+static void run(struct accel *a)
 {
 	time_t last = time(NULL);
 
@@ -121,41 +122,42 @@ static void run(struct engine *e)
 			progress |= link_step(l);
 		if (progress)
 			last = time(NULL);
-		engine_poll(e, waiting, progress);
+		accel_poll(a, waiting, progress);
 	}
 	if (done < LINKS)
-		engine_stalled(e);
+		accel_stalled(a);
 }
 
 int main(int argc, char **argv)
 {
 	static struct config conf;
 	SSL_CTX *client, *server[2];
-	struct engine *e;
-	char err[512];
+	struct accel *a;
+	char err[512], *name;
 
-	must(argc == 2, "usage: engine_report NAME");
+	must(argc == 3, "usage: accel_report provider|engine NAME");
+	name = strcmp(argv[1], "provider") == 0 ? conf.tls.provider : conf.tls.engine;
 	conf.tls.handshakes = 256;
-	snprintf(conf.tls.engine, sizeof(conf.tls.engine), "%s", argv[1]);
+	snprintf(name, CONFIG_STR_MAX, "%s", argv[2]);
 	printf("%s\n", OpenSSL_version(OPENSSL_VERSION));
-	e = engine_load(&conf, err, sizeof(err));
-	printf("engine: %s\n", e ? engine_name(e) : err);
-	must(engine_thread_init(e, LINKS), "no fibres");
+	a = accel_load(&conf, err, sizeof(err));
+	printf("accelerator: %s\n", a ? accel_name(a) : err);
+	must(accel_thread_init(a, LINKS), "no fibres");
 	client = SSL_CTX_new(TLS_client_method());
-	server[0] = server_ctx(e, EVP_RSA_gen(2048));
-	server[1] = server_ctx(e, EVP_EC_gen("P-256"));
+	server[0] = server_ctx(a, EVP_RSA_gen(2048));
+	server[1] = server_ctx(a, EVP_EC_gen("P-256"));
 	for (uint32_t i = 0; i < LINKS; i++)
-		link_open(e, &links[i], server[i % 2], client);
-	run(e);
-	printf("handshakes: %u done, %u of them by the engine, %u wait\n", done, by_engine,
+		link_open(&links[i], server[i % 2], client);
+	run(a);
+	printf("handshakes: %u done, %u of them by the accelerator, %u wait\n", done, by_accel,
 	       waiting);
-	printf("engine is %s\n", engine_ok(e) ? "well" : e ? "stalled" : "not there");
+	printf("it is %s\n", accel_ok(a) ? "well" : a ? "stalled" : "not there");
 	if (waiting) /* nothing that a job refers to may be freed */
 		return 1;
-	engine_thread_end(e);
+	accel_thread_end(a);
 	SSL_CTX_free(client);
 	SSL_CTX_free(server[0]);
 	SSL_CTX_free(server[1]);
-	engine_free(e);
+	accel_free(a);
 	return done == LINKS ? 0 : 1;
 }
