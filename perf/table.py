@@ -25,6 +25,7 @@ NAMES = {
     "workers-1": "1 worker",
     "workers-2": "2 workers",
     "calm": "without storm",
+    "libc": "with libc's allocator",
 }
 
 

@@ -11,6 +11,7 @@
 #   idle       bytes an idle leg; beside coturn and nginx
 #   storm      latency of UDP media with RSA-2048 handshakes arriving faster than they can be done,
 #              and without; handshakes on a crypto CPU (R72)
+#   allocator  the same beside handshakes, with jemalloc and with libc's allocator
 #
 # The load shares CPU 1 with the far end, the control process and, where there is one, the crypto CPU;
 # whoever makes a packet pays for its way through veth, and for what the far kernel does with it. So
@@ -22,7 +23,7 @@
 # shellcheck source=perf/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 SCENARIO=tls CTL_CPU=1 TURN=1
-STEPS=(record memory relay proxy handshake idle storm)
+STEPS=(record memory relay proxy handshake idle storm allocator)
 TLS=5349 IN=7443 BACK=7001 PEER=3480
 COMPONENTS=16 WINDOW=32
 CONNS=16384 ALLOCS=16384
@@ -312,27 +313,55 @@ storm_media()
 		"${USER_WORDS[@]}" turn $NEAR 3478 $FAR $PEER 8 3 echo 200 $MEDIA_RATE
 }
 
-step_storm()
+# storm_beside NAME
+storm_beside()
 {
 	local storm
+	ip netns exec flperf-far taskset -c 1 "$BUILD/perf/tls_load" -k rsa \
+		storm $NEAR $TLS $STORM_RATE 5 >"$TMP/storm.out" 2>&1 &
+	storm=$!
+	PIDS+=("$storm")
+	sleep 0.5
+	storm_media
+	wait "$storm" || true
+	unset 'PIDS[-1]'
+	keep "$1" step="$STEP" <"$TMP/out"
+}
+
+step_storm()
+{
 	up fairlead-crypto
 	storm_worker
 	for TURN in $(seq "$TURNS"); do
 		say "tls: storm, $TURN of $TURNS"
 		storm_media
 		keep calm step=storm <"$TMP/out"
-		ip netns exec flperf-far taskset -c 1 "$BUILD/perf/tls_load" -k rsa \
-			storm $NEAR $TLS $STORM_RATE 5 >"$TMP/storm.out" 2>&1 &
-		storm=$!
-		PIDS+=("$storm")
-		sleep 0.5
-		storm_media
-		wait "$storm" || true
-		unset 'PIDS[-1]'
-		keep fairlead step=storm <"$TMP/out"
+		storm_beside fairlead
 		keep asked step=storm <"$TMP/storm.out"
 	done
 	server_down
+	TURN=1
+}
+
+# All else is the same build, so that nothing but the allocator differs.
+step_allocator()
+{
+	local name own=$BUILD
+	say "tls: a build with libc's allocator"
+	{ CC=${CC:-cc} meson setup "$TMP/libc" "$ROOT" -Djemalloc=disabled &&
+		ninja -C "$TMP/libc" fairlead-dp fairlead-cp fairlead perf/tls_load; } >"$TMP/libc.log" 2>&1 ||
+		die "no build with libc's allocator"
+	for TURN in $(seq "$TURNS"); do
+		for name in fairlead libc; do
+			say "tls: allocator, $TURN of $TURNS: $name"
+			[[ $name == fairlead ]] || BUILD=$TMP/libc
+			up fairlead-crypto
+			storm_worker
+			storm_beside $name
+			server_down
+			BUILD=$own
+		done
+	done
 	TURN=1
 }
 
