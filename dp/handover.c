@@ -7,6 +7,35 @@
 #include "tcp/tcp.h"
 #include "../lib/bug.h"
 
+#include <rte_malloc.h>
+
+/* Not by rte_ring_create(): each takes one of DPDK's 2,560 memzones, and 64 workers want 4,032. */
+static struct rte_ring *ring_make(void)
+{
+	struct rte_ring *r = rte_zmalloc("handover", (size_t)rte_ring_get_memsize(CONFIG_HANDOVER),
+					 RTE_CACHE_LINE_SIZE);
+
+	if (r && rte_ring_init(r, "handover", CONFIG_HANDOVER, RING_F_SP_ENQ | RING_F_SC_DEQ) == 0)
+		return r;
+	rte_free(r);
+	return NULL;
+}
+
+bool handover_create(struct dplane *dp, uint16_t to, char *err, size_t errlen)
+{
+	for (uint16_t from = 0; from < dp->n_workers; from++) {
+		if (from == to)
+			continue;
+		dp->handover[from][to] = ring_make();
+		if (!dp->handover[from][to]) {
+			snprintf(err, errlen, "%s: dataplane.memory-mb: too small for %u workers",
+				 dp->conf->file, dp->n_workers);
+			return false;
+		}
+	}
+	return true;
+}
+
 /* Frames that go through rx_burst() as the owner's. */
 static bool handover_is_rx(const struct rte_mbuf *m)
 {

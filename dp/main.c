@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fairlead-dp: start, run, stop. */
+#include "handover.h"
 #include "pci.h"
 #include "port.h"
 #include "privilege.h"
@@ -286,30 +287,6 @@ static bool eal_start(const struct config *c, char *err)
 	return false;
 }
 
-/* Rings from each worker to each other. */
-static bool handover_create(struct dplane *dp, char *err)
-{
-	char name[RTE_RING_NAMESIZE];
-	uint16_t i, j;
-
-	for (i = 0; i < dp->n_workers; i++) {
-		for (j = 0; j < dp->n_workers; j++) {
-			if (i == j)
-				continue;
-			snprintf(name, sizeof(name), "handover%u.%u", i, j);
-			dp->handover[i][j] = rte_ring_create(name, CONFIG_HANDOVER, SOCKET_ID_ANY,
-							     RING_F_SP_ENQ | RING_F_SC_DEQ);
-			if (!dp->handover[i][j]) {
-				snprintf(err, ERR_MAX,
-					 "%s: dataplane.memory-mb: too small for %u workers",
-					 dp->conf->file, dp->n_workers);
-				return false;
-			}
-		}
-	}
-	return true;
-}
-
 static bool workers_create(struct dplane *dp, char *err)
 {
 	uint16_t i;
@@ -318,10 +295,10 @@ static bool workers_create(struct dplane *dp, char *err)
 	dp->us_per_tsc = (uint64_t)(4294967296.0 / dp->tsc_per_us);
 	for (i = 0; i < dp->n_workers; i++) {
 		dp->worker[i] = worker_create(dp, i, err, ERR_MAX);
-		if (!dp->worker[i])
+		if (!dp->worker[i] || !handover_create(dp, i, err, ERR_MAX))
 			return false;
 	}
-	return handover_create(dp, err);
+	return true;
 }
 
 static bool ports_open(struct dplane *dp, char *err)

@@ -207,7 +207,7 @@ static void contexts_touch(struct worker *w)
 		struct choice c = flow[i].choice;
 
 		while (c.at < null_opt.n)
-			burst_cycles(w, fill_next, &c);
+			burst_cycles(w, w, fill_next, &c);
 	}
 }
 
@@ -248,11 +248,11 @@ int main(int argc, char **argv)
 
 		null_times_alloc(&times[i]);
 		printf(", \"cycles_%s\": %.1f", flow[i].name,
-		       cycles_per_packet(w, &times[i], fill_random, &c, CNT_GATE_PACKETS));
+		       cycles_per_packet(w, w, &times[i], fill_random, &c, CNT_GATE_PACKETS));
 	}
 	null_times_alloc(&check_times);
 	printf(", \"cycles_ice_check\": %.1f",
-	       cycles_per_packet(w, &check_times, fill_checks, &check, CNT_GATE_CHECKS));
+	       cycles_per_packet(w, w, &check_times, fill_checks, &check, CNT_GATE_CHECKS));
 	for (i = 0; i < RTE_DIM(flow); i++)
 		null_stages_print(flow[i].name, &times[i]);
 	if (null_opt.n >= BYTES_FROM)

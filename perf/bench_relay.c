@@ -2,7 +2,12 @@
 /*
  * Cycles per packet of the relay path, from received mbuf to filled transmit batch, both
  * directions, over the number of sessions; and bytes per session. Each packet belongs to a session
- * drawn at random: every table entry is as cold as the number of sessions makes it.
+ * drawn at random: every table entry is as cold as the number of sessions makes it. A burst is of
+ * one direction, or with -m of both, in no order, as traffic is.
+ *
+ * With -o each packet comes by another worker's queue, which hands it over. Without -w one thread
+ * is both workers, and the cycles are those of both: what instructions it takes, but nothing of
+ * what a line costs that goes from core to core.
  *
  * With -w workers are not timed burst by burst: each has sessions, a core and a queue of its own,
  * and all relay for the same second of the clock. Their packets are made of headers kept before,
@@ -15,6 +20,7 @@
  */
 #include "null_worker.h"
 
+#include "../dp/handover.h"
 #include "../dp/rx.h"
 #include "../dp/stage.h"
 #include "../dp/tx.h"
@@ -35,13 +41,15 @@ enum {
 };
 #define RELAY_NET UINT32_C(0xc0000200)
 
+enum way { TO_CLIENT, TO_PEER, MIXED, WAYS };
+
 /* What one worker has, and what it took. */
 struct share {
 	struct worker *w;
 	uint32_t *session; /* those of it */
 	uint32_t n;
-	double up, down;	    /* cycles a packet */
-	struct null_times times[2]; /* on the way to clients, to peers */
+	double cycles[WAYS]; /* a packet */
+	struct null_times times[WAYS];
 	uint8_t (*head[2])[HEAD];   /* [n], the first bytes of a packet of each session */
 	uint16_t frame_len[2];
 	double rate; /* packets a second */
@@ -51,6 +59,8 @@ static struct share share[CTL_WORKERS_MAX];
 static uint16_t workers = 1;
 static _Atomic uint16_t ready; /* workers that are */
 static bool by_clock;	       /* -w */
+static bool mixed;	       /* -m */
+static bool by_other;	       /* -o */
 static bool client6, peer6;    /* IPv6 */
 
 /* A listener, and relay addresses enough for n sessions. */
@@ -128,8 +138,13 @@ static void sessions_install(void)
 	}
 }
 
+static bool is_to_peer(enum way way)
+{
+	return way == MIXED ? rte_rand() & 1 : way == TO_PEER;
+}
+
 static void burst_write(struct worker *w, struct rte_mbuf **m, const uint32_t *session,
-			bool to_peer)
+			enum way way)
 {
 	const struct sock_addr listener = null_conf.listener[0].addr;
 	uint8_t head[CHANDATA_HDR_LEN];
@@ -143,7 +158,7 @@ static void burst_write(struct worker *w, struct rte_mbuf **m, const uint32_t *s
 		struct sock_addr relay = { null_conf.relay[r.relay].addr, r.port };
 		struct sock_addr c = client_of(s), p = peer_of(s);
 
-		if (to_peer)
+		if (is_to_peer(way))
 			null_frame(w, m[i], &c, &listener, head, sizeof(head),
 				   (uint16_t)(null_opt.payload + CHANDATA_HDR_LEN));
 		else
@@ -154,7 +169,7 @@ static void burst_write(struct worker *w, struct rte_mbuf **m, const uint32_t *s
 /* What a burst is made of. */
 struct choice {
 	struct share *share;
-	bool to_peer;
+	enum way way;
 	uint32_t at; /* the first of them, where they go in order */
 };
 
@@ -165,7 +180,7 @@ static void fill_random(struct worker *w, struct rte_mbuf **m, void *arg)
 
 	for (i = 0; i < BURST; i++)
 		session[i] = c->share->session[rte_rand_max(c->share->n)];
-	burst_write(w, m, session, c->to_peer);
+	burst_write(w, m, session, c->way);
 }
 
 static void fill_next(struct worker *w, struct rte_mbuf **m, void *arg)
@@ -176,39 +191,51 @@ static void fill_next(struct worker *w, struct rte_mbuf **m, void *arg)
 	for (i = 0; i < BURST; i++)
 		session[i] = c->share->session[RTE_MIN(c->at + i, c->share->n - 1)];
 	c->at += BURST;
-	burst_write(w, m, session, c->to_peer);
+	burst_write(w, m, session, c->way);
 }
 
 /* A packet of every session, for the first one looks its route up. */
-static void sessions_touch(struct share *s, bool to_peer)
+static void sessions_touch(struct share *s, enum way way)
 {
-	struct choice c = { .share = s, .to_peer = to_peer };
+	struct choice c = { .share = s, .way = way };
 
 	while (c.at < s->n)
-		burst_cycles(s->w, fill_next, &c);
+		burst_cycles(s->w, s->w, fill_next, &c);
 }
 
-static double share_cycles(struct share *s, bool to_peer)
+/* Whose queue the packets of a share come by. */
+static struct share *other_of(struct share *s)
 {
-	struct choice c = { .share = s, .to_peer = to_peer };
+	return by_other ? &share[(s->w->id + 1) % workers] : s;
+}
 
-	return cycles_per_packet(s->w, &s->times[to_peer], fill_random, &c,
-				 to_peer ? CNT_RELAY_TO_PEER : CNT_RELAY_TO_CLIENT);
+static void share_cycles(struct share *s, enum way way)
+{
+	static const enum counter counted[WAYS] = { CNT_RELAY_TO_CLIENT, CNT_RELAY_TO_PEER,
+						    CNT_TX };
+	struct choice c = { .share = s, .way = way };
+
+	s->cycles[way] =
+	    cycles_per_packet(s->w, other_of(s)->w, &s->times[way], fill_random, &c, counted[way]);
 }
 
 static void share_time(struct share *s)
 {
-	sessions_touch(s, true);
-	sessions_touch(s, false);
-	s->up = share_cycles(s, true);
-	s->down = share_cycles(s, false);
+	sessions_touch(s, TO_PEER);
+	sessions_touch(s, TO_CLIENT);
+	if (mixed) {
+		share_cycles(s, MIXED);
+		return;
+	}
+	share_cycles(s, TO_PEER);
+	share_cycles(s, TO_CLIENT);
 }
 
 /* ---- packets by the clock ---- */
 
-static void heads_make(struct share *s, bool to_peer)
+static void heads_make(struct share *s, enum way to_peer)
 {
-	struct choice c = { .share = s, .to_peer = to_peer };
+	struct choice c = { .share = s, .way = to_peer };
 	struct rte_mbuf *m[BURST];
 	uint32_t at, i;
 
@@ -224,21 +251,27 @@ static void heads_make(struct share *s, bool to_peer)
 	rte_pktmbuf_free_bulk(m, BURST);
 }
 
-static void burst_relay(struct share *s, uint32_t *at, bool to_peer)
+/* A burst of packets for the sessions of share `of` comes by the queue of s. */
+static void burst_relay(struct share *s, const struct share *of, uint32_t *at, enum way way)
 {
+	const uint64_t random = rte_rand();
 	struct rte_mbuf *m[BURST];
 	uint16_t i;
 
 	if (rte_pktmbuf_alloc_bulk(s->w->pool, m, BURST) != 0)
 		rte_exit(1, "bench_relay: out of packet buffers\n");
 	for (i = 0; i < BURST; i++) {
-		m[i]->data_len = s->frame_len[to_peer];
+		enum way to = way == MIXED ? (enum way)(random >> i & 1) : way;
+
+		m[i]->data_len = of->frame_len[to];
 		m[i]->pkt_len = m[i]->data_len;
-		memcpy(rte_pktmbuf_mtod(m[i], void *), s->head[to_peer][*at], HEAD);
-		*at = *at + 1 < s->n ? *at + 1 : 0;
+		memcpy(rte_pktmbuf_mtod(m[i], void *), of->head[to][at[to]], HEAD);
+		at[to] = at[to] + 1 < of->n ? at[to] + 1 : 0;
 	}
 	stage_start(s->w);
 	rx_burst(s->w, m, BURST, 0, RX_FRESH);
+	if (by_other)
+		handover_input(s->w);
 	stage_work(s->w, STAGE_TX, tx_flush(s->w));
 }
 
@@ -253,20 +286,21 @@ static int share_flood(void *arg)
 	const uint64_t hz = rte_get_tsc_hz();
 	uint64_t begin, now, before;
 	struct share *s = arg;
+	const struct share *of = other_of(s);
 	uint32_t at[2] = { 0, 0 };
 
-	sessions_touch(s, true);
-	sessions_touch(s, false);
-	heads_make(s, true);
-	heads_make(s, false);
+	sessions_touch(s, TO_PEER);
+	sessions_touch(s, TO_CLIENT);
+	heads_make(s, TO_PEER);
+	heads_make(s, TO_CLIENT);
 	atomic_fetch_add(&ready, 1);
 	while (atomic_load(&ready) < workers)
 		rte_pause();
 	before = relayed(s);
 	begin = rte_rdtsc();
 	do {
-		burst_relay(s, &at[true], true);
-		burst_relay(s, &at[false], false);
+		burst_relay(s, of, at, mixed ? MIXED : TO_PEER);
+		burst_relay(s, of, at, mixed ? MIXED : TO_CLIENT);
 		now = rte_rdtsc();
 	} while (now - begin < hz);
 	s->rate = (double)(relayed(s) - before) * (double)hz / (double)(now - begin);
@@ -280,13 +314,15 @@ static void workers_start(void)
 	uint16_t i;
 
 	null_start();
+	if (by_other)
+		null_dp.port[0].flow_sticky = false; /* else no client is ever handed over */
 	for (i = 0; i < workers; i++) {
 		share[i].w = null_dp.worker[i];
 		share[i].session = malloc(sizeof(*share[i].session) * null_opt.n);
 		if (!share[i].session)
 			rte_exit(1, "bench_relay: out of memory\n");
-		null_times_alloc(&share[i].times[0]);
-		null_times_alloc(&share[i].times[1]);
+		for (int way = 0; way < WAYS; way++)
+			null_times_alloc(&share[i].times[way]);
 	}
 	sessions_install();
 }
@@ -295,17 +331,27 @@ static void what_print(void)
 {
 	printf("\"sessions\": %u, \"payload\": %u, \"huge_pages\": %s, ", null_opt.n,
 	       null_opt.payload, null_opt.huge ? "true" : "false");
+	if (by_other)
+		printf("\"handed_over\": true, ");
 }
 
 /* One worker: how its cycles divide. */
 static void one_print(uint64_t heap)
 {
+	const struct share *s = &share[0];
+
 	putchar('{');
 	what_print();
-	printf("\"cycles_to_peer\": %.1f, \"cycles_to_client\": %.1f", share[0].up, share[0].down);
-	null_stages_print("to_peer", &share[0].times[true]);
-	null_stages_print("to_client", &share[0].times[false]);
-	if (null_opt.n >= BYTES_FROM)
+	if (mixed) {
+		printf("\"cycles_mixed\": %.1f", s->cycles[MIXED]);
+		null_stages_print("mixed", &s->times[MIXED]);
+	} else {
+		printf("\"cycles_to_peer\": %.1f, \"cycles_to_client\": %.1f", s->cycles[TO_PEER],
+		       s->cycles[TO_CLIENT]);
+		null_stages_print("to_peer", &s->times[TO_PEER]);
+		null_stages_print("to_client", &s->times[TO_CLIENT]);
+	}
+	if (null_opt.n >= BYTES_FROM && !by_other)
 		printf(", \"bytes_per_session\": %.0f",
 		       (double)(heap - heap_buffers(share[0].w)) / null_opt.n);
 	puts("}");
@@ -328,6 +374,10 @@ static bool option_take(int opt, const char *arg)
 	if (opt == 'w') {
 		workers = (uint16_t)strtoul(arg, NULL, 0);
 		by_clock = true;
+	} else if (opt == 'm') {
+		mixed = true;
+	} else if (opt == 'o') {
+		by_other = true;
 	} else if (opt == 'c') {
 		client6 = atoi(arg) == 6;
 	} else {
@@ -342,9 +392,15 @@ int main(int argc, char **argv)
 	uint16_t i;
 
 	null_options(
-	    argc, argv, "w:c:e:", option_take,
+	    argc, argv, "w:c:e:mo", option_take,
 	    "         [-w WORKERS on CPU 1, 0, 2, ... (1); -n is of each]\n"
+	    "         [-m: both directions in a burst] [-o: by another worker's queue]\n"
 	    "         [-c 4|6: clients are IPv4 (4) or IPv6] [-e 4|6: the same of peers]\n");
+	if (by_other && workers == 1) {
+		if (by_clock)
+			rte_exit(1, "bench_relay: -o wants -w 2, or more\n");
+		workers = 2;
+	}
 	null_eal("bench_relay", workers);
 	config_fill();
 	heap = heap_used();

@@ -2,6 +2,7 @@
 #include "null_worker.h"
 
 #include "../dp/clock.h"
+#include "../dp/handover.h"
 #include "../dp/port.h"
 #include "../dp/region.h"
 #include "../dp/rx.h"
@@ -116,7 +117,7 @@ void null_config(uint16_t workers)
 	conf->tcp = (struct config_tcp){ .connections = 16, .time_wait = 16, .buffers = 64 };
 	conf->n_port = 1;
 	snprintf(p->name, sizeof(p->name), "null");
-	snprintf(p->device, sizeof(p->device), "net_null0");
+	snprintf(p->device, sizeof(p->device), "net_null0,no-rx=1");
 	p->mtu = 1500;
 	p->rx_desc = p->tx_desc = 512;
 	p->addr[p->n_addr++] = (struct ip_prefix){ null_ip(false, NULL_OWN), 104 };
@@ -159,7 +160,7 @@ void null_start(void)
 		rte_exit(1, "bench: %s\n", err);
 	for (i = 0; i < workers; i++) {
 		null_dp.worker[i] = worker_create(&null_dp, i, err, sizeof(err));
-		if (!null_dp.worker[i])
+		if (!null_dp.worker[i] || !handover_create(&null_dp, i, err, sizeof(err)))
 			rte_exit(1, "bench: %s\n", err);
 	}
 	if (!port_open(&null_dp, 0, err, sizeof(err)))
@@ -220,19 +221,33 @@ void null_stages_print(const char *to, const struct null_times *t)
 	stages_print(t->look, null_opt.rounds, BURST, stdout);
 }
 
-uint64_t burst_cycles(struct worker *w, null_fill *fill, void *arg)
+uint64_t burst_cycles(struct worker *w, struct worker *by, null_fill *fill, void *arg)
 {
 	struct rte_mbuf *m[BURST];
 	uint64_t t;
 
-	if (rte_pktmbuf_alloc_bulk(w->pool, m, BURST) != 0)
+	if (rte_pktmbuf_alloc_bulk(by->pool, m, BURST) != 0)
 		rte_exit(1, "bench: out of packet buffers\n");
-	fill(w, m, arg);
+	fill(by, m, arg);
 	t = rte_rdtsc_precise();
-	stage_start(w);
-	rx_burst(w, m, BURST, 0, RX_FRESH);
-	stage_work(w, STAGE_TX, tx_flush(w));
+	stage_start(by);
+	rx_burst(by, m, BURST, 0, RX_FRESH);
+	stage_work(by, STAGE_TX, tx_flush(by));
+	if (by != w) {
+		stage_start(w);
+		handover_input(w);
+		stage_work(w, STAGE_TX, tx_flush(w));
+	}
 	return rte_rdtsc_precise() - t;
+}
+
+static struct stages look(const struct worker *w, const struct worker *by)
+{
+	struct stages s = stages_read(w), other = stages_read(by);
+
+	for (int i = 0; by != w && i < STAGE_MAX; i++)
+		s.cycles[i] += other.cycles[i];
+	return s;
 }
 
 static int cycles_cmp(const void *a, const void *b)
@@ -254,16 +269,16 @@ static void counted_less(const struct worker *w, enum counter c, uint64_t n)
 		 counter_desc[c].name);
 }
 
-double cycles_per_packet(struct worker *w, struct null_times *t, null_fill *fill, void *arg,
-			 enum counter c)
+double cycles_per_packet(struct worker *w, struct worker *by, struct null_times *t, null_fill *fill,
+			 void *arg, enum counter c)
 {
 	uint64_t before = w->counters->cnt[c];
 	uint32_t i;
 
-	t->look[0] = stages_read(w);
+	t->look[0] = look(w, by);
 	for (i = 0; i < null_opt.rounds; i++) {
-		t->cycles[i] = burst_cycles(w, fill, arg);
-		t->look[i + 1] = stages_read(w);
+		t->cycles[i] = burst_cycles(w, by, fill, arg);
+		t->look[i + 1] = look(w, by);
 	}
 	if (w->counters->cnt[c] - before != (uint64_t)null_opt.rounds * BURST)
 		counted_less(w, c, w->counters->cnt[c] - before);

@@ -67,13 +67,16 @@ void null_stages_print(const char *to, const struct null_times *t);
 /* Writes BURST frames. */
 typedef void null_fill(struct worker *w, struct rte_mbuf **m, void *arg);
 
-/* Cycles of one burst. */
-uint64_t burst_cycles(struct worker *w, null_fill *fill, void *arg);
+/*
+ * Cycles of one burst for w. It comes by a queue of worker by, which is w unless hand-over is
+ * timed: then both workers' cycles count, of one thread.
+ */
+uint64_t burst_cycles(struct worker *w, struct worker *by, null_fill *fill, void *arg);
 /*
  * Of null_opt.rounds bursts the median's cycles, by packet: what else runs on the machine moves the
- * mean, not this. Each packet must count in c.
+ * mean, not this. Each packet must count in c of w.
  */
-double cycles_per_packet(struct worker *w, struct null_times *t, null_fill *fill, void *arg,
-			 enum counter c);
+double cycles_per_packet(struct worker *w, struct worker *by, struct null_times *t, null_fill *fill,
+			 void *arg, enum counter c);
 
 #endif
