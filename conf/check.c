@@ -81,7 +81,7 @@ uint64_t config_mbufs_needed(const struct config *c, uint32_t queues)
 		tx += c->port[i].shares ? 0 : dev.tx_desc;
 	}
 	if (holders > 1)
-		rx += (uint64_t)(d->n_workers - 1) * (CONFIG_HANDOVER - 1);
+		rx += (uint64_t)(d->n_workers - 1) * (config_handover(d->n_workers) - 1);
 	return rx + (uint64_t)d->fragments * CONFIG_FRAGMENTS_EACH +
 	       holders * (tx + c->tcp.buffers + CONFIG_WAITING_MAX) + 1;
 }

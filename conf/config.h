@@ -28,7 +28,7 @@ enum {
 	SERVICE_TURN = 0xfffe,	   /* chosen as such by ALPN */
 	CONFIG_FRAGMENTS_EACH = 8, /* buffers for each packet in reassembly, on average */
 	CONFIG_WAITING_MAX = 2048, /* packets that wait for neighbours, all of a worker's */
-	CONFIG_HANDOVER = 2048,	   /* packets on the way from one worker to another */
+	CONFIG_HANDOVER = 2048,	   /* see config_handover() */
 	CONFIG_PATH_MAX = 108,	   /* fits sun_path */
 	CONFIG_STR_MAX = 256,
 	CONFIG_MEMBERS_MAX = 8, /* devices of a bond */
@@ -350,6 +350,19 @@ struct config_device config_device(const struct config *c, uint16_t port);
 /* Packet buffers that a worker needs where a device has so many receive queues, n_workers at most.
  */
 uint64_t config_mbufs_needed(const struct config *c, uint32_t queues);
+
+/*
+ * Packets that may be on the way from one worker to another. Above eight workers fewer, so that
+ * what all may send to one, and the rings to one, do not grow with their number.
+ */
+static inline uint32_t config_handover(uint32_t n_workers)
+{
+	uint32_t n = CONFIG_HANDOVER;
+
+	while (n * n_workers > 8 * CONFIG_HANDOVER)
+		n /= 2;
+	return n;
+}
 
 /* Whether r names a relay, and a port of its range. */
 static inline bool config_relay_has(const struct config *c, const struct ctl_relay *r)

@@ -18,7 +18,7 @@ static const struct cost packet_buffer = { 2368, 8 }, session = { 192, 0 }, flow
 			 time_wait = { 96, 12 }, sent_segment = { 64, 0 },
 			 tls_connection = { 2800, 12 }, handshake = { 28088, 0 },
 			 neighbour = { 98, 21 }, waiting = { 8, 0 }, fragment = { 1024, 16 },
-			 handover = { 16768, 0 }, worker = { 1361000, 0 };
+			 handed_packet = { 8, 0 }, ring = { 448, 0 }, worker = { 1361000, 0 };
 
 static uint64_t cost_of(const struct cost *one, uint64_t n)
 {
@@ -56,6 +56,11 @@ static uint64_t relays_cost(const struct config *c)
 	return cost_of(&relayed_port, c->n_relay * share * (65536 / RELAY_DEAL));
 }
 
+static uint64_t rings_cost(uint32_t n, uint32_t n_workers)
+{
+	return n * (cost_of(&ring, 1) + cost_of(&handed_packet, config_handover(n_workers)));
+}
+
 static uint64_t tls_cost(const struct config *c)
 {
 	if (!config_has_tls(c))
@@ -85,7 +90,7 @@ unsigned footprint(const struct config *c, struct footprint_part part[FOOTPRINT_
 		      cost_of(&waiting, (uint64_t)d->neighbours * d->neighbour_queue) },
 		{ "fragments", "dataplane.fragments", cost_of(&fragment, d->fragments) },
 		{ "workers", "dataplane.workers",
-		  cost_of(&worker, 1) + cost_of(&handover, d->n_workers - 1u) },
+		  cost_of(&worker, 1) + rings_cost(d->n_workers - 1u, d->n_workers) },
 	};
 	unsigned n = 0;
 

@@ -10,12 +10,12 @@
 #include <rte_malloc.h>
 
 /* Not by rte_ring_create(): each takes one of DPDK's 2,560 memzones, and 64 workers want 4,032. */
-static struct rte_ring *ring_make(void)
+static struct rte_ring *ring_make(uint32_t n)
 {
-	struct rte_ring *r = rte_zmalloc("handover", (size_t)rte_ring_get_memsize(CONFIG_HANDOVER),
-					 RTE_CACHE_LINE_SIZE);
+	struct rte_ring *r =
+	    rte_zmalloc("handover", (size_t)rte_ring_get_memsize(n), RTE_CACHE_LINE_SIZE);
 
-	if (r && rte_ring_init(r, "handover", CONFIG_HANDOVER, RING_F_SP_ENQ | RING_F_SC_DEQ) == 0)
+	if (r && rte_ring_init(r, "handover", n, RING_F_SP_ENQ | RING_F_SC_DEQ) == 0)
 		return r;
 	rte_free(r);
 	return NULL;
@@ -26,7 +26,7 @@ bool handover_create(struct dplane *dp, uint16_t to, char *err, size_t errlen)
 	for (uint16_t from = 0; from < dp->n_workers; from++) {
 		if (from == to)
 			continue;
-		dp->handover[from][to] = ring_make();
+		dp->handover[from][to] = ring_make(config_handover(dp->n_workers));
 		if (!dp->handover[from][to]) {
 			snprintf(err, errlen, "%s: dataplane.memory-mb: too small for %u workers",
 				 dp->conf->file, dp->n_workers);
@@ -76,32 +76,43 @@ static void handover_take(struct worker *w, struct rte_mbuf *m)
 	pkt_drop(w, m, DROP_BUG);
 }
 
-uint32_t handover_input(struct worker *w)
+/* A burst of another worker's. */
+static uint32_t handover_from(struct worker *w, uint16_t from)
 {
 	struct rte_mbuf *m[BURST], *rx[BURST];
-	uint32_t total = 0;
-	uint16_t from, i, n, n_rx;
+	uint16_t i, n, n_rx;
+	uint32_t left;
 
-	for (from = 0; from < w->dp->n_workers; from++) {
-		if (from == w->id)
-			continue;
-		n = (uint16_t)rte_ring_sc_dequeue_burst(w->dp->handover[from][w->id], (void **)m,
-							BURST, NULL);
-		count_add(w, CNT_HANDOVER_IN, n);
-		total += n;
-		if (n == 0)
-			continue;
-		stage_end(w, STAGE_HANDOVER, n);
-		/* Frames of one port and kind go through the stages together. */
-		for (i = 0, n_rx = 0; i < n; i++) {
-			if (!handover_is_rx(m[i]) || (n_rx && rx[0]->hash.usr != m[i]->hash.usr))
-				handover_take(w, m[i]);
-			else
-				rx[n_rx++] = m[i];
-		}
-		if (n_rx)
-			handover_burst(w, rx, n_rx);
-		stage_end(w, STAGE_HANDOVER, 0);
+	n = (uint16_t)rte_ring_sc_dequeue_burst(w->dp->handover[from][w->id], (void **)m, BURST,
+						&left);
+	if (left == 0)
+		w->handed_from &= ~(UINT64_C(1) << from);
+	if (n == 0)
+		return 0;
+	count_add(w, CNT_HANDOVER_IN, n);
+	stage_end(w, STAGE_HANDOVER, n);
+	/* Frames of one port and kind go through the stages together. */
+	for (i = 0, n_rx = 0; i < n; i++) {
+		if (!handover_is_rx(m[i]) || (n_rx && rx[0]->hash.usr != m[i]->hash.usr))
+			handover_take(w, m[i]);
+		else
+			rx[n_rx++] = m[i];
 	}
+	if (n_rx)
+		handover_burst(w, rx, n_rx);
+	stage_end(w, STAGE_HANDOVER, 0);
+	return n;
+}
+
+uint32_t handover_input(struct worker *w)
+{
+	uint32_t total = 0;
+	uint64_t from;
+
+	/* Without a write while nobody rings: the line stays in this core's cache. */
+	if (unlikely(atomic_load_explicit(&w->bell, memory_order_relaxed)))
+		w->handed_from |= atomic_exchange_explicit(&w->bell, 0, memory_order_acquire);
+	for (from = w->handed_from; unlikely(from); from &= from - 1)
+		total += handover_from(w, (uint16_t)__builtin_ctzll(from));
 	return total;
 }

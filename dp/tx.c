@@ -128,15 +128,26 @@ void tx_frame(struct worker *w, uint16_t port, struct rte_mbuf *m)
 
 /* ---- between workers ---- */
 
+/* Behind what is in the ring: who hears it finds that. */
+static void bell_ring(const struct worker *w, uint16_t to)
+{
+	atomic_fetch_or_explicit(&w->dp->worker[to]->bell, UINT64_C(1) << w->id,
+				 memory_order_release);
+}
+
 static uint32_t handover_flush(struct worker *w, uint16_t to)
 {
 	struct tx_batch *b = &w->tx.handover[to];
 	uint16_t i, n = b->n;
 	uint32_t sent;
 
+	w->tx.handed &= ~(UINT64_C(1) << to);
+	if (n == 0)
+		return 0;
 	sent = rte_ring_sp_enqueue_burst(w->dp->handover[w->id][to], (void **)b->m, n, NULL);
 	for (i = (uint16_t)sent; i < n; i++)
 		pkt_drop(w, b->m[i], DROP_HANDOVER_FULL);
+	bell_ring(w, to);
 	count_add(w, CNT_HANDOVER_OUT, sent);
 	b->n = 0;
 	return sent;
@@ -152,6 +163,8 @@ void handover(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handover_k
 		return;
 	}
 	m->hash.usr = (uint32_t)kind << 16 | port;
+	if (b->n == 0)
+		w->tx.handed |= UINT64_C(1) << to;
 	b->m[b->n++] = m;
 	if (b->n == TX_BATCH)
 		handover_flush(w, to);
@@ -164,6 +177,7 @@ bool handover_now(struct worker *w, uint16_t to, struct rte_mbuf *m, enum handov
 	m->hash.usr = (uint32_t)kind << 16;
 	if (rte_ring_sp_enqueue(w->dp->handover[w->id][to], m) != 0)
 		return false;
+	bell_ring(w, to);
 	count_add(w, CNT_HANDOVER_OUT, n);
 	return true;
 }
@@ -233,8 +247,7 @@ uint32_t tx_flush(struct worker *w)
 		}
 	}
 	stage_work(w, STAGE_TX, sent);
-	for (i = 0; i < w->dp->n_workers; i++)
-		if (i != w->id && w->tx.handover[i].n)
-			handed += handover_flush(w, i);
+	while (w->tx.handed)
+		handed += handover_flush(w, (uint16_t)__builtin_ctzll(w->tx.handed));
 	return sent + stage_work(w, STAGE_HANDOVER, handed);
 }

@@ -79,6 +79,7 @@ struct tx {
 	struct tx_batch port[CTL_PORTS_MAX];
 	struct tx_batch loop; /* relayed address to relayed address, for the next turn: loop.c */
 	struct tx_batch *handover; /* [n_workers] */
+	uint64_t handed;	   /* of these, a bit for each that is not empty */
 	uint64_t control_ms;	   /* when tx_control() is due */
 };
 
@@ -131,9 +132,14 @@ struct worker {
 
 	uint16_t n_ports;
 	uint16_t ip_id; /* next IPv4 identification for packets without DF; net/ip.h */
+	uint64_t handed_from; /* workers whose rings to this one may not be empty; handover.c */
 
 	alignas(64) struct tx tx;
 	struct boundary boundary;
+
+	/* A line of its own: workers that put packets into their rings to this one, which takes it.
+	 */
+	alignas(64) _Atomic uint64_t bell;
 };
 
 _Static_assert(offsetof(struct worker, media_path) == 64 && offsetof(struct worker, clock) == 128,

@@ -79,11 +79,18 @@ static inline bool chandata_only(const uint8_t *udp)
 	return len >= 0 && chandata_looks_like(msg[0]) && (uint32_t)(len - field16(msg + 2)) <= 3;
 }
 
-static inline bool client_here(const struct worker *w, const struct port *port,
-			       const struct ip_addr *src, struct be16 sport)
+/* What headers tell of a packet. */
+enum path_class {
+	PATH_NONE,  /* it goes the general way */
+	PATH_HERE,  /* it may have a path here */
+	PATH_OTHER, /* it is worker k->owner's */
+};
+
+static inline enum path_class owner_class(const struct worker *w, struct path_pkt *k,
+					  uint16_t owner)
 {
-	return w->dp->n_workers == 1 || port->flow_sticky ||
-	       dplane_client_worker(w->dp, src, sport) == w->id;
+	k->owner = owner;
+	return owner == w->id ? PATH_HERE : PATH_OTHER;
 }
 
 static inline struct ip_addr ipv6_addr(const uint8_t *p)
@@ -108,9 +115,9 @@ static inline const struct local_addr *local_v6(const struct dplane *dp, struct 
 	return unlikely(ip_is_v4(&a)) ? NULL : dplane_local(dp, &a);
 }
 
-/* Where a packet goes by its destination: a listener's or a relayed port's. False: neither. */
-static __rte_always_inline bool path_classify(struct worker *w, const struct port *port,
-					      struct path_pkt *k, bool v6)
+/* Where a packet goes by its destination: a listener's or a relayed port's. */
+static __rte_always_inline enum path_class path_classify(struct worker *w, const struct port *port,
+							 struct path_pkt *k, bool v6)
 {
 	const struct dplane *dp = w->dp;
 	const struct local_addr *l =
@@ -123,22 +130,24 @@ static __rte_always_inline bool path_classify(struct worker *w, const struct por
 	k->v6 = v6;
 	/* By another port: rx_parse.c asks whether its source is there. */
 	if (unlikely(!l || l->port != port->idx))
-		return false;
+		return PATH_NONE;
 	if (l->relay != CTL_RELAY_NONE && dport >= l->relay_min && dport <= l->relay_max &&
 	    likely(!l->listeners)) {
 		k->relay_slot = relayed_slot(w, l->relay, dport);
 		rte_prefetch0(k->relay_slot);
-		return likely(dp->n_workers == 1 || port_owner(dp, dport) == w->id);
+		return dp->n_workers == 1 ? PATH_HERE : owner_class(w, k, port_owner(dp, dport));
 	}
 	k->relay_slot = NULL;
 	k->listener = dplane_listener(dp, &l->ip, dport);
 	if (unlikely(k->listener == LOCAL_NONE || !chandata_only(udp)))
-		return false;
+		return PATH_NONE;
 	src = v6 ? ipv6_addr(k->ip + 8) : ipv4_addr(k->ip + 12);
 	memcpy(sport.b, udp, 2);
 	k->hash = flow_hash(dp->hash_key, &src, sport, k->listener);
 	rte_prefetch0(flow_home(&w->flows, k->hash));
-	return likely(client_here(w, port, &src, sport));
+	return dp->n_workers == 1 || port->flow_sticky
+		   ? PATH_HERE
+		   : owner_class(w, k, dplane_client_worker(dp, &src, sport));
 }
 
 /* ---- packets out ---- */
@@ -238,9 +247,10 @@ static inline struct path_link link_of(const struct port *port)
 	return l;
 }
 
-/* Whether a packet may have a path: fills k. */
-static inline bool path_parse(struct worker *w, const struct port *port,
-			      const struct path_link *link, bool handed, struct path_pkt *k)
+/* Fills k of a packet that may have a path. */
+static inline enum path_class path_parse(struct worker *w, const struct port *port,
+					 const struct path_link *link, bool handed,
+					 struct path_pkt *k)
 {
 	const struct rte_mbuf *m = k->m;
 	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
@@ -249,25 +259,41 @@ static inline bool path_parse(struct worker *w, const struct port *port,
 
 	k->ip = frame + link->len;
 	if (unlikely(m->data_len < link->len + IPV4_HDR + UDP_HDR || m->data_off < ROOM))
-		return false;
+		return PATH_NONE;
 	type = link_type(link, frame);
 	if (likely(type == RTE_BE16(RTE_ETHER_TYPE_IPV4)))
-		return ipv4_ok(m, k->ip, room) && path_classify(w, port, k, false);
+		return ipv4_ok(m, k->ip, room) ? path_classify(w, port, k, false) : PATH_NONE;
 	/* What had come in pieces may be cut again, see relay_df(). */
 	return type == RTE_BE16(RTE_ETHER_TYPE_IPV6) && room >= IPV6_HDR + UDP_HDR &&
-	       !(handed && m->hash.usr & HANDOVER_WHOLE) && ipv6_ok(m, k->ip, room) &&
-	       path_classify(w, port, k, true);
+		       !(handed && m->hash.usr & HANDOVER_WHOLE) && ipv6_ok(m, k->ip, room)
+		   ? path_classify(w, port, k, true)
+		   : PATH_NONE;
 }
 
 /*
- * First stage: headers. Returns the packets that may have a path. This and the second are functions
- * of their own so that a profile tells them apart: a call a burst costs nothing.
+ * A packet that is another worker's, as the general way would find again: it goes there now, unless
+ * one of its source is left and would come behind it.
+ */
+static inline bool path_hand(struct worker *w, const struct path_pkt *k, const struct port *port,
+			     uint64_t behind)
+{
+	if (behind & source_bit(k->ip))
+		return false;
+	handover(w, k->owner, k->m, HANDOVER_RX, port->idx);
+	return true;
+}
+
+/*
+ * First stage: headers. Returns the packets that may have a path; those of others are sent. This
+ * and the second are functions of their own so that a profile tells them apart: a call a burst
+ * costs nothing.
  */
 static __rte_noinline uint16_t burst_classify(struct worker *w, struct rte_mbuf **m, uint16_t n,
 					      const struct port *port, bool handed,
-					      struct path_pkt *k, uint64_t *behind)
+					      struct path_pkt *k, uint64_t *behind, uint64_t *sent)
 {
 	const struct path_link link = link_of(port);
+	enum path_class class;
 	uint16_t i, found = 0;
 
 	for (i = 0; i < n; i++)
@@ -275,9 +301,12 @@ static __rte_noinline uint16_t burst_classify(struct worker *w, struct rte_mbuf 
 	for (i = 0; i < n; i++) {
 		k->m = m[i];
 		k->i = i;
-		if (likely(path_parse(w, port, &link, handed, k))) {
+		class = path_parse(w, port, &link, handed, k);
+		if (likely(class == PATH_HERE)) {
 			k++;
 			found++;
+		} else if (class == PATH_OTHER && !handed && path_hand(w, k, port, *behind)) {
+			*sent |= UINT64_C(1) << i;
 		} else if (m[i]->data_len >= link.len + IPV4_HDR) {
 			*behind |= source_bit(k->ip);
 		}
@@ -334,7 +363,7 @@ uint64_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const str
 	uint16_t i, found;
 
 	t->n = 0;
-	found = burst_classify(w, m, n, port, handed, pkt, &behind);
+	found = burst_classify(w, m, n, port, handed, pkt, &behind, &sent);
 	stage_end(w, STAGE_PARSE, n);
 	found = burst_find(w, pkt, found, t);
 	stage_work(w, STAGE_LOOKUP, found + t->n);

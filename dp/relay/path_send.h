@@ -27,6 +27,7 @@ struct path_pkt {
 	uint32_t slot;	   /* of a component, as the relay table has it */
 	uint16_t i;	   /* place in the burst */
 	uint16_t v6;	   /* came over IPv6 */
+	uint16_t owner;	   /* of a packet that is another worker's */
 };
 
 /* Packets of a burst to terminations' ports, which the gateway sends (media_burst()). */

@@ -149,7 +149,9 @@ static void between_workers(void **state)
 	world.conf.n_relay = 0;
 	said = told();
 	world.conf.dataplane.n_workers = 4;
-	near("hand-over", 12 * rte_ring_get_memsize(CONFIG_HANDOVER), told() - 4 * said);
+	near("hand-over", 12 * rte_ring_get_memsize(config_handover(4)), told() - 4 * said);
+	world.conf.dataplane.n_workers = 32;
+	near("hand-over", 32 * 31 * rte_ring_get_memsize(config_handover(32)), told() - 32 * said);
 	world.conf.dataplane.n_workers = 1;
 	world.conf.tls.handshakes = 100;
 	near("tls.handshakes", 100 * (int64_t)sizeof(struct handshake), told() - said);

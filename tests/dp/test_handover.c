@@ -7,11 +7,16 @@
 #include "tests/world/control.h"
 
 #include "lib/chandata.h"
+#include "dp/handover.h"
+#include "dp/tx.h"
 #include "dp/net/net.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -268,14 +273,117 @@ static void identifications_differ(void **state)
 	}
 }
 
+/*
+ * What the short way hands over does not overtake what came before it from the same client and goes
+ * the general way.
+ */
+static void order_is_kept(void **state)
+{
+	static const char *const said[] = { "first", "second", "third" };
+	struct udp_view v;
+	uint16_t i, k;
+	size_t n;
+
+	(void)state;
+	for (i = 0; i < CLIENTS; i++) {
+		for (k = 0; k < RTE_DIM(said); k++) {
+			n = k == 1 ? send_ind(msg, sizeof(msg), &peer, said[k], strlen(said[k]),
+					      false, false)
+				   : chandata(msg, CHANNEL, said[k], strlen(said[k]));
+			frame_udp(&f, ACCESS, &client[i], &listener, msg, n, NULL);
+			world_in(ACCESS, !owner[i], &f);
+		}
+		world_run();
+		for (k = 0; k < RTE_DIM(said); k++)
+			expect_udp_is(CORE, &relayed[i], &peer, said[k], strlen(said[k]), &v);
+		world_no_out();
+	}
+	assert_int_equal(world_count(0, CNT_HANDOVER_OUT), RTE_DIM(said) * foreign(0));
+	world_drops(DROP_NONE, 0);
+}
+
+/* ---- two threads ---- */
+
+enum { HANDED = 2000, PATIENCE_S = 30 };
+
+static _Atomic bool done;
+
+static void *taker(void *arg)
+{
+	while (!atomic_load(&done))
+		if (!handover_input(arg))
+			sched_yield();
+	return NULL;
+}
+
+static uint64_t taken(const struct worker *w)
+{
+	return atomic_load(&w->counters->cnt[CNT_HANDOVER_IN]);
+}
+
+static bool is_taken(const struct worker *w, uint64_t n)
+{
+	const time_t end = time(NULL) + PATIENCE_S;
+
+	while (taken(w) < n && time(NULL) < end)
+		sched_yield();
+	return taken(w) == n;
+}
+
+/* One at a time, for a taker that has just found nothing, or is about to look: none is missed. */
+static void each_bell_is_heard(void **state)
+{
+	struct worker *to = world.dp.worker[1];
+	const uint64_t before = taken(to);
+	bool heard = true;
+	pthread_t thread;
+	uint32_t i;
+
+	(void)state;
+	atomic_store(&done, false);
+	assert_int_equal(pthread_create(&thread, NULL, taker, to), 0);
+	for (i = 1; i <= HANDED && heard; i++) {
+		handover(world.w, 1, pkt_make(world.w), HANDOVER_COPY, CORE);
+		tx_flush(world.w);
+		heard = is_taken(to, before + i);
+	}
+	atomic_store(&done, true);
+	pthread_join(thread, NULL);
+	assert_true(heard);
+}
+
+/* Worker 1 turns too rarely: what its turn leaves in the ring is taken by the next, unasked. */
+static void what_is_left_is_taken(void **state)
+{
+	enum { MORE = BURST + 8 };
+	struct worker *to = world.dp.worker[1];
+	uint16_t i;
+
+	(void)state;
+	for (i = 0; i < MORE; i++)
+		handover(world.w, 1, pkt_make(world.w), HANDOVER_COPY, CORE);
+	tx_flush(world.w);
+	assert_int_equal(handover_input(to), BURST);
+	assert_int_equal(handover_input(to), MORE - BURST);
+	assert_int_equal(handover_input(to), 0);
+	assert_int_equal(world_count(1, CNT_HANDOVER_IN), MORE);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-		T(either_queue_will_do),       T(punts_come_from_the_owner),
-		T(icmp_errors_find_the_owner), T(relay_to_relay_across_workers),
-		T(fewer_queues_than_workers),  T(full_ring),
-		T(neighbours_are_told),	       T(identifications_differ),
+		T(either_queue_will_do),
+		T(punts_come_from_the_owner),
+		T(icmp_errors_find_the_owner),
+		T(relay_to_relay_across_workers),
+		T(fewer_queues_than_workers),
+		T(full_ring),
+		T(neighbours_are_told),
+		T(identifications_differ),
+		T(what_is_left_is_taken),
+		T(each_bell_is_heard),
+		T(order_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
