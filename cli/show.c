@@ -290,6 +290,13 @@ void show_workers(const json_t *result, const json_t *before, FILE *out)
 
 /* ---- ports ---- */
 
+static const char *port_link(const json_t *info)
+{
+	if (json_is_true(json_object_get(info, "out")))
+		return "out";
+	return json_is_true(json_object_get(info, "link_up")) ? "up" : "down";
+}
+
 static void ports_traffic(const json_t *list, FILE *out)
 {
 	static const struct grid_col cols[] = {
@@ -308,8 +315,7 @@ static void ports_traffic(const json_t *list, FILE *out)
 		char speed[UNIT_STR_MAX], rx[UNIT_STR_MAX], rxb[UNIT_STR_MAX], missed[UNIT_STR_MAX];
 		char tx[UNIT_STR_MAX], txb[UNIT_STR_MAX], full[UNIT_STR_MAX];
 
-		grid_row(g, get_str(info, "name"),
-			 json_is_true(json_object_get(info, "link_up")) ? "up" : "down",
+		grid_row(g, get_str(info, "name"), port_link(info),
 			 unit_speed(get_int(info, "speed_mbps"), speed, sizeof(speed)),
 			 unit_count(get_int(t, "rx_packets"), rx, sizeof(rx)),
 			 unit_bytes(get_int(t, "rx_bytes"), rxb, sizeof(rxb)),
@@ -387,6 +393,10 @@ static void port_detail(const json_t *list, const json_t *port, FILE *out)
 		 (long long)get_int(info, "address_conflicts"));
 	if (get_int(info, "address_conflicts"))
 		grid_row(g, "claims", buf);
+	snprintf(buf, sizeof(buf), "%lld of the device: taken away, or opened anew",
+		 (long long)get_int(info, "outages"));
+	if (get_int(info, "outages"))
+		grid_row(g, "outages", buf);
 	fprintf(out, "\n%s\n", get_str(info, "name"));
 	grid_print(g, 2, out);
 	port_xstats(port, out);

@@ -10,6 +10,7 @@
 /* DPDK 23.11 has other names. */
 #if RTE_VERSION < RTE_VERSION_NUM(23, 11, 0, 0)
 #define rte_eth_bond_member_add rte_eth_bond_slave_add
+#define rte_eth_bond_member_remove rte_eth_bond_slave_remove
 #define rte_eth_bond_active_members_get rte_eth_bond_active_slaves_get
 #define rte_eth_bond_8023ad_member_info rte_eth_bond_8023ad_slave_info
 #endif
@@ -38,6 +39,11 @@ bool bond_make(const struct config_port *c, const uint16_t *id_of, uint16_t n, u
 	*why = lacp ? rte_eth_bond_xmit_policy_set(*id, BALANCE_XMIT_POLICY_LAYER34)
 		    : rte_eth_bond_link_monitoring_set(*id, LINK_CHECK_MS);
 	return *why >= 0;
+}
+
+void bond_leave(const struct port *p, uint16_t id)
+{
+	rte_eth_bond_member_remove(p->id, id);
 }
 
 /* Whether a member carries traffic: with LACP only once its partner agrees. */

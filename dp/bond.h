@@ -12,6 +12,9 @@
 bool bond_make(const struct config_port *c, const uint16_t *id_of, uint16_t n, uint16_t *id,
 	       uint16_t *member, int *why);
 
+/* A member goes, and is no longer the bond's. */
+void bond_leave(const struct port *port, uint16_t id);
+
 /* The members as text: their names, links, and which of them carry traffic. */
 void bond_describe(const struct port *port, char *text, size_t len);
 

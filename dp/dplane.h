@@ -48,7 +48,8 @@ struct local_v4 {
 };
 
 /* Of a port: what its device tells, once the service thread has asked. */
-enum port_link { LINK_UNKNOWN, LINK_UP, LINK_DOWN };
+/* LINK_OUT: its device is closed, or about to be, and workers must not touch it (outage.h). */
+enum port_link { LINK_UNKNOWN, LINK_UP, LINK_DOWN, LINK_OUT };
 
 struct port {
 	uint16_t id;		       /* ethdev */
@@ -59,6 +60,7 @@ struct port {
 					  rx_queues: received by the first port of the device */
 	uint16_t member[CONFIG_MEMBERS_MAX]; /* ethdevs of a bond, in the configuration's order */
 	uint16_t n_members;
+	_Atomic uint8_t link; /* enum port_link; the service thread writes, workers read */
 	bool lacp;     /* the driver wants to be called even if there is nothing to send */
 	uint16_t next; /* index of the next port of the same device, another VLAN; 0: none */
 	uint16_t l2_len;	       /* 14, or 18 with a tag */
@@ -77,7 +79,8 @@ struct port {
 	struct ip_addr link_local; /* fe80::/64 from the MAC */
 	struct rss rss;		   /* for reassembled packets */
 	uint32_t xstats;	   /* statistics of the driver; the service thread's, xstats.c */
-	_Atomic uint8_t link;	   /* enum port_link; the service thread writes, workers read */
+	uint64_t sent;		   /* packets, as the device counts; the service thread's */
+	uint64_t outages;	   /* so far; the service thread's */
 	const struct config_port *conf;
 	char steering[CTL_TEXT_MAX];
 	char offloads[CTL_TEXT_MAX];
@@ -131,10 +134,16 @@ struct dplane {
 	_Atomic bool reload; /* written by the signal handler, taken by the service thread */
 };
 
-/* The port's device says that it has no link: what is sent by it is lost. */
+/* The port's device says that it has no link, or there is none: what is sent by it is lost. */
 static inline bool port_is_down(const struct port *p)
 {
-	return atomic_load_explicit(&p->link, memory_order_relaxed) == LINK_DOWN;
+	return atomic_load_explicit(&p->link, memory_order_relaxed) >= LINK_DOWN;
+}
+
+/* Its device must not be touched. */
+static inline bool port_is_out(const struct port *p)
+{
+	return atomic_load_explicit(&p->link, memory_order_acquire) == LINK_OUT;
 }
 
 static inline uint32_t local_hash(const struct ip_addr *a)

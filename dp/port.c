@@ -486,14 +486,12 @@ static bool port_buffers(const struct dplane *dp, const struct port *p, char *er
 	return port_fail(dp, p->idx, "device", what, 0, err, errlen);
 }
 
-/* Opens the device of the first port that names it. */
-static bool device_open(struct dplane *dp, struct port *p, char *err, size_t errlen)
+bool port_device_open(struct dplane *dp, struct port *p, char *err, size_t errlen)
 {
 	const struct config_device d = config_device(dp->conf, p->idx);
 
 	p->id = RTE_MAX_ETHPORTS;
 	p->lacp = p->conf->bond == BOND_LACP;
-	dp->n_ports = (uint16_t)(p->idx + 1);
 	if (d.bond ? !bond_open(dp, p, err, errlen)
 		   : !device_find(dp, p->idx, "device", p->conf->device, &p->id, err, errlen))
 		return false;
@@ -523,7 +521,6 @@ static void device_join(struct dplane *dp, struct port *p)
 	p->vlan = own.vlan;
 	p->l2_len = own.l2_len;
 	p->rx_queues = p->next = 0;
-	dp->n_ports = (uint16_t)(p->idx + 1);
 }
 
 bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
@@ -533,9 +530,10 @@ bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
 
 	*p = (struct port){ .idx = idx, .conf = c, .mtu = c->mtu, .vlan = c->vlan };
 	p->l2_len = l2_len(c->vlan != 0);
+	dp->n_ports = (uint16_t)(idx + 1);
 	if (c->shares)
 		device_join(dp, p);
-	else if (!device_open(dp, p, err, errlen))
+	else if (!port_device_open(dp, p, err, errlen))
 		return false;
 	dplane_add_link_local(dp, p);
 	port_steer(dp, p, p->rules);
@@ -553,49 +551,4 @@ void port_close(struct port *port)
 	for (uint16_t i = 0; i < port->n_members; i++)
 		if (rte_eth_dev_is_valid_port(port->member[i]))
 			rte_eth_dev_close(port->member[i]);
-}
-
-void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts)
-{
-	struct ctl_port_info *i =
-	    region_at(dp->region, dp->region_size, dp->port_info + port->idx * sizeof(*i),
-		      sizeof(*i), alignof(struct ctl_port_info));
-	uint32_t seq = atomic_load_explicit(&i->seq, memory_order_relaxed) | 1;
-	struct rte_eth_link link = { 0 };
-	bool told = rte_eth_link_get_nowait(port->id, &link) == 0;
-	struct rte_eth_stats st = { 0 };
-	char members[CTL_TEXT_MAX];
-
-	/* A device that does not tell is taken for up. */
-	atomic_store_explicit(&port->link, told && !link.link_status ? LINK_DOWN : LINK_UP,
-			      memory_order_relaxed);
-	/* What the device counts is told by its first port, lest it were there twice. */
-	if (port->conf->shares || rte_eth_stats_get(port->id, &st) < 0)
-		memset(&st, 0, sizeof(st));
-	bond_describe(port, members, sizeof(members));
-	atomic_store_explicit(&i->seq, seq, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-	i->link_up = link.link_status;
-	i->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
-	i->mtu = port->mtu;
-	i->rx_queues =
-	    port->conf->shares ? dp->port[port->conf->shares - 1].rx_queues : port->rx_queues;
-	i->tx_queues = port->tx_queues;
-	i->rx_desc = port->rx_desc;
-	i->tx_desc = port->tx_desc;
-	i->shares = port->conf->shares;
-	i->vlan = port->vlan;
-	memcpy(i->mac, port->mac.addr_bytes, 6);
-	snprintf(i->name, sizeof(i->name), "%s", port->conf->name);
-	snprintf(i->driver, sizeof(i->driver), "%s", port->driver);
-	snprintf(i->steering, sizeof(i->steering), "%s", port->steering);
-	snprintf(i->offloads, sizeof(i->offloads), "%s", port->offloads);
-	snprintf(i->bursts, sizeof(i->bursts), "%s", port->bursts);
-	snprintf(i->members, sizeof(i->members), "%s", members);
-	i->rx_missed = st.imissed;
-	i->rx_nombuf = st.rx_nombuf;
-	i->rx_errors = st.ierrors;
-	i->tx_errors = st.oerrors;
-	i->conflicts = conflicts;
-	atomic_store_explicit(&i->seq, seq + 1, memory_order_release);
 }

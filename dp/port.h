@@ -13,6 +13,12 @@ bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen);
 void port_close(struct port *port);
 
 /*
+ * The part of port_open() that is about the device of p, which has its configuration, index and
+ * MTU and no more. On failure p->id may be an ethdev that is half open.
+ */
+bool port_device_open(struct dplane *dp, struct port *p, char *err, size_t errlen);
+
+/*
  * Rewrites the entry of the port in the region, and port.link, which workers read. conflicts: what
  * announce_conflicts() says of it. The service thread only.
  */

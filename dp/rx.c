@@ -320,7 +320,7 @@ uint32_t rx_ports(struct worker *w)
 	for (i = 0; i < w->n_ports; i++) {
 		const struct port *port = &w->dp->port[i];
 
-		if (w->id >= port->rx_queues)
+		if (w->id >= port->rx_queues || unlikely(port_is_out(port)))
 			continue;
 		n = rte_eth_rx_burst(port->id, w->id, m, BURST);
 		batch_count(w->counters->rx_burst, n);

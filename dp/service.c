@@ -396,6 +396,7 @@ void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 	struct pollfd p[2] = { { .fd = -1, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
 
 	service_second(s, now_ms);
+	outage_turn(&s->outage, now_ms);
 	service_accel(s, now_ms);
 	service_heartbeat(s, now_ms);
 	service_signal(s);
@@ -426,6 +427,7 @@ static uint64_t service_now_ms(void)
 void service_run(struct service *s)
 {
 	heartbeat_start(&s->heartbeat, notify_watchdog_us(), service_now_ms());
+	outage_watch(&s->outage, s->dp);
 	while (!atomic_load_explicit(&s->dp->stop, memory_order_relaxed))
 		service_turn(s, service_now_ms(), SERVICE_POLL_MS);
 	notify("STOPPING=1\n");

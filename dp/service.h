@@ -9,6 +9,7 @@
  */
 #include "dplane.h"
 #include "heartbeat.h"
+#include "outage.h"
 
 struct service {
 	struct dplane *dp;
@@ -18,6 +19,7 @@ struct service {
 	bool attached;	   /* it has been welcomed */
 	uint64_t hello_by; /* ms; until then it may be silent */
 	struct heartbeat heartbeat;
+	struct outage outage;
 	uint64_t second;   /* in which the last look at ports and the like was */
 	/* What the log says of the accelerator: */
 	uint32_t stalls;     /* of how many, */

@@ -39,6 +39,15 @@ static __rte_unused bool batch_is_ours(const struct worker *w, const struct tx_b
 	return true;
 }
 
+/* The port has no device. */
+static void batch_lose(struct worker *w, uint16_t port, struct tx_batch *b)
+{
+	for (uint16_t i = 0; i < b->n; i++)
+		pkt_drop(w, b->m[i], DROP_TX_OUT);
+	stat_add(&w->port_counters[port].tx_full, b->n);
+	b->n = 0;
+}
+
 static void port_flush(struct worker *w, uint16_t port)
 {
 	const struct port *p = &w->dp->port[port];
@@ -46,6 +55,10 @@ static void port_flush(struct worker *w, uint16_t port)
 	uint64_t bytes = 0;
 	uint16_t i, sent;
 
+	if (unlikely(port_is_out(p))) {
+		batch_lose(w, port, b);
+		return;
+	}
 	CHECK_ON(b->n > TX_BATCH || (p->fast_free && !batch_is_ours(w, b)));
 	batch_count(w->counters->tx_batch, b->n);
 	if (p->tx_csum_tcp)
@@ -230,7 +243,7 @@ void tx_control(struct worker *w)
 	for (uint16_t i = 0; i < w->n_ports; i++) {
 		const struct port *p = &w->dp->port[i];
 
-		if (p->lacp && w->id < p->tx_queues)
+		if (p->lacp && w->id < p->tx_queues && !port_is_out(p))
 			rte_eth_tx_burst(p->id, w->id, NULL, 0);
 	}
 }

@@ -37,6 +37,8 @@ void xstats_publish(const struct dplane *dp, struct port *port)
 	uint64_t ids[CTL_XSTATS_MAX], value[CTL_XSTATS_MAX];
 	bool read;
 
+	if (port_is_out(port))
+		return;
 	if (port->xstats == 0)
 		port->xstats = names_write(x, port->id);
 	for (i = 0; i < port->xstats; i++)

@@ -161,7 +161,8 @@ struct ctl_port_info {
 	uint32_t shares; /* 1 + index of the port whose device it is, too, which tells of that; 0:
 			    its own */
 	uint8_t mac[6];
-	uint8_t pad[2];
+	uint8_t out; /* its device is away, or being opened anew */
+	uint8_t pad;
 	char name[CTL_NAME_MAX];
 	char driver[CTL_NAME_MAX];
 	char steering[CTL_TEXT_MAX]; /* how packets reach the right worker */
@@ -173,6 +174,7 @@ struct ctl_port_info {
 	uint64_t rx_errors;
 	uint64_t tx_errors;
 	uint64_t conflicts; /* claims of others for addresses of the port, heard so far */
+	uint64_t outages;   /* times that the device had to be closed */
 };
 
 enum { CTL_XSTATS_MAX = 512, CTL_XSTAT_NAME = 64 };

@@ -316,6 +316,9 @@ static void write_ports(struct evbuffer *out, const struct dplink *l)
 		{ "port_address_conflicts_total",
 		  "claims of others on the link for addresses of the port",
 		  offsetof(struct ctl_port_info, conflicts) },
+		{ "port_outages_total",
+		  "times that the device was taken away, or had to be opened anew",
+		  offsetof(struct ctl_port_info, outages) },
 	};
 
 	for (uint32_t p = 0; p < n; p++) {
@@ -327,6 +330,10 @@ static void write_ports(struct evbuffer *out, const struct dplink *l)
 	for (uint32_t p = 0; p < n; p++)
 		evbuffer_add_printf(out, "fairlead_port_link_up{port=\"%s\"} %u\n", name[p],
 				    info[p].link_up != 0);
+	family(out, "port_out", "gauge", "1 while the device is away, or being opened anew");
+	for (uint32_t p = 0; p < n; p++)
+		evbuffer_add_printf(out, "fairlead_port_out{port=\"%s\"} %u\n", name[p],
+				    info[p].out != 0);
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		family(out, row[i].metric, "counter", row[i].help);
 		for (uint32_t p = 0; p < n; p++) {
@@ -402,7 +409,7 @@ unsigned metrics_series(const struct config *c)
 	const unsigned counters = CNT_MAX - (CNT_TCP_TIME_WAIT - CNT_TCP_CLOSED + 1);
 	const unsigned tcp = TCP_STATES + TCP_END_MAX;
 	const unsigned worker = counters + DROP_MAX + tcp + 3 * STAGE_MAX + 2 * batches + 2;
-	const unsigned port = 6, port_worker = 5, certificate = 3;
+	const unsigned port = 8, port_worker = 5, certificate = 3;
 	const struct config_gateway *g = &c->gateway;
 	const bool ng = g->contexts && (g->ng_port || g->ng_websocket_port);
 	const unsigned once = 2; /* the build, and the clock's rate */

@@ -118,7 +118,7 @@ static json_t *port_info_json(const struct dplink *l, uint32_t port)
 		 p.mac[3], p.mac[4], p.mac[5]);
 	return json_pack(
 	    "{s:o, s:o, s:b, s:I, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, "
-	    "s:I, s:I, s:I, s:I, s:I}",
+	    "s:I, s:I, s:I, s:I, s:I, s:b, s:I}",
 	    "name", rpc_text(p.name), "driver", rpc_text(p.driver), "link_up", p.link_up != 0,
 	    "speed_mbps", (json_int_t)p.speed_mbps, "mtu", (json_int_t)p.mtu, "vlan",
 	    (json_int_t)p.vlan, "device_of", p.shares ? integer(p.shares - 1u) : json_null(),
@@ -127,7 +127,8 @@ static json_t *port_info_json(const struct dplink *l, uint32_t port)
 	    rpc_text(p.steering), "offloads", rpc_text(p.offloads), "bursts", rpc_text(p.bursts),
 	    "members", rpc_text(p.members), "rx_missed", (json_int_t)p.rx_missed, "rx_nombuf",
 	    (json_int_t)p.rx_nombuf, "rx_errors", (json_int_t)p.rx_errors, "tx_errors",
-	    (json_int_t)p.tx_errors, "address_conflicts", (json_int_t)p.conflicts);
+	    (json_int_t)p.tx_errors, "address_conflicts", (json_int_t)p.conflicts, "out",
+	    p.out != 0, "outages", (json_int_t)p.outages);
 }
 
 json_t *stats_json_ports(const struct dplink *l)

@@ -275,7 +275,8 @@ static void test_ports(void **state)
 		  "\"traffic\":{\"total\":"
 		  "{\"rx_packets\":1234567,\"rx_bytes\":1500000000,\"tx_packets\":99,"
 		  "\"tx_bytes\":812,\"tx_full\":1}}},{\"port\":1,\"info\":null},"
-		  "{\"port\":2,\"info\":{\"name\":\"b\",\"vlan\":200,\"device_of\":0}}]}");
+		  "{\"port\":2,\"info\":{\"name\":\"b\",\"vlan\":200,\"device_of\":0,\"out\":true,"
+		  "\"outages\":2}}]}");
 	FILE *out = capture();
 
 	(void)state;
@@ -283,7 +284,7 @@ static void test_ports(void **state)
 	expect(out, "PORT    LINK    SPEED         RX  RX BYTES  MISSED  TX  TX BYTES  NOT TAKEN\n"
 		    "access  up    10 Gb/s  1,234,567   1.50 GB       4  99     812 B          1\n"
 		    "-       down        -          0       0 B       0   0       0 B          0\n"
-		    "b       down        -          0       0 B       0   0       0 B          0\n"
+		    "b       out         -          0       0 B       0   0       0 B          0\n"
 		    "\n"
 		    "access\n"
 		    "  device    net_af_packet, 02:00:00:00:00:01, MTU 1500, VLAN 100\n"
@@ -308,7 +309,8 @@ static void test_ports(void **state)
 		    "  steering  -\n"
 		    "  offloads  -\n"
 		    "  bursts    -\n"
-		    "  errors    0 received, 0 sent, 0 for want of buffers\n");
+		    "  errors    0 received, 0 sent, 0 for want of buffers\n"
+		    "  outages   2 of the device: taken away, or opened anew\n");
 	json_decref(r);
 }
 

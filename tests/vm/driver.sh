@@ -15,8 +15,8 @@
 #   GUEST_ROOT=ROOT driver.sh DRIVER service
 #                                the package that is installed in another root, with systemd: service_check.sh
 #
-# VM_QUEUES (1): pairs of queues of each NIC, and as many workers. The monitor's names of the NICs
-# are access and core, of the far ends client0 and peer0.
+# VM_QUEUES (1): pairs of queues of each NIC, and as many workers. In the monitor the NICs are nic-access and
+# nic-core, in slots slot-access and slot-core; their links, access and core; the far ends, client0 and peer0.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -49,13 +49,15 @@ wire()
 	done
 }
 
-# nic NAME SLOT MAC MODEL[,PROPERTY...]: what QEMU is told of one.
+# nic NAME SLOT MAC MODEL[,PROPERTY...]: what QEMU is told of one. It is behind a port of its own, where it can
+# be unplugged and reset.
 nic()
 {
 	local queues=1
 	[[ $4 != *mq=on* ]] || queues=$QUEUES
-	NICS+=(-netdev "tap,id=$1,ifname=$1,script=no,downscript=no$( ((queues == 1)) || echo ",queues=$queues")"
-		-device "${4%%,*},id=nic-$1,netdev=$1,mac=$3,addr=$2${4#"${4%%,*}"}")
+	NICS+=(-device "pcie-root-port,id=slot-$1,chassis=$2,addr=$2"
+		-netdev "tap,id=$1,ifname=$1,script=no,downscript=no$( ((queues == 1)) || echo ",queues=$queues")"
+		-device "${4%%,*},id=nic-$1,netdev=$1,mac=$3,bus=slot-$1${4#"${4%%,*}"}")
 }
 
 MODEL=$DRIVER
@@ -67,6 +69,7 @@ fi
 wire access client0
 wire core peer0
 NICS=()
+# The firmware numbers the buses behind the slots in their order.
 nic access 3 02:00:00:00:01:01 "$MODEL"
 nic core 4 02:00:00:00:02:01 "$MODEL"
 nic client0 5 02:00:00:00:01:02 virtio-net-pci
@@ -82,4 +85,4 @@ fi
 for name in E2E_BUILD VM_LINES VM_SECONDS; do
 	[[ -z ${!name:-} ]] || set -- "$@" "$name=${!name}"
 done
-"$ROOT/tests/vm/guest.sh" "${NICS[@]}" -- "VM_DRIVER=$DRIVER VM_QUEUES=$QUEUES tests/vm/inside.sh $*"
+"$ROOT/tests/vm/guest.sh" "${NICS[@]}" -- "VM_DRIVER=$DRIVER VM_MODEL=$MODEL VM_QUEUES=$QUEUES tests/vm/inside.sh $*"

@@ -9,7 +9,7 @@ set -uo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 for t; do [[ $t != *=* ]] || export "${t?}"; done
 export FAIRLEAD_BUILD=${E2E_BUILD:-$ROOT/build}
-export VM_ACCESS=0000:00:03.0 VM_CORE=0000:00:04.0
+export VM_ACCESS=0000:01:00.0 VM_CORE=0000:02:00.0
 export FAIRLEAD_NICS="access=$VM_ACCESS core=$VM_CORE"
 PASSED=0
 FAILED=0

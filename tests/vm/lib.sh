@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # For tests/vm/*_test.sh, which driver.sh runs in a guest: what tests/e2e has, and the machine itself.
-# VM_DRIVER is the NICs' model, VM_ACCESS and VM_CORE are their PCI addresses.
+# VM_DRIVER is the NICs' model, VM_MODEL the same with what QEMU is told of it, VM_ACCESS and VM_CORE are their
+# PCI addresses.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 # shellcheck source=tests/e2e/uclient.sh

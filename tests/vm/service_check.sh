@@ -13,7 +13,7 @@ set -euo pipefail
 
 # shellcheck source=conf/await.sh
 . "$(dirname "$0")/../../conf/await.sh"
-VM_ACCESS=${VM_ACCESS:-0000:00:03.0} VM_CORE=${VM_CORE:-0000:00:04.0}
+VM_ACCESS=${VM_ACCESS:-0000:01:00.0} VM_CORE=${VM_CORE:-0000:02:00.0}
 VM_CLIENT=${VM_CLIENT:-02:00:00:00:01:02} VM_PEER=${VM_PEER:-02:00:00:00:02:02}
 TMP=$(mktemp -d)
 

@@ -381,6 +381,8 @@ static void test_ports(void **state)
 	link_.info[1].speed_mbps = 10000;
 	link_.info[1].link_up = 1;
 	link_.info[1].conflicts = 7;
+	link_.info[1].out = 1;
+	link_.info[1].outages = 8;
 	r = stats_json_ports(&link_);
 	port = elem(r, "ports", 1);
 	info = json_object_get(port, "info");
@@ -389,6 +391,8 @@ static void test_ports(void **state)
 	assert_true(json_is_true(json_object_get(info, "link_up")));
 	assert_int_equal(at(info, "speed_mbps"), 10000);
 	assert_int_equal(at(info, "address_conflicts"), 7);
+	assert_true(json_is_true(json_object_get(info, "out")));
+	assert_int_equal(at(info, "outages"), 8);
 	port = json_object_get(port, "traffic");
 	assert_int_equal(at(elem(port, "workers", 1), "tx_full"), 31);
 	port = json_object_get(port, "total");
@@ -563,6 +567,8 @@ static void test_metrics_values(void **state)
 	link_.traffic[1][0].rx_bytes = 77;
 	link_.info[0].rx_missed = 4;
 	link_.info[0].link_up = 1;
+	link_.info[0].out = 1;
+	link_.info[0].outages = 5;
 	strcpy(link_.info[0].name, "a\"b\\\xff");
 	text = metrics(&s);
 	expect_line(text, "fairlead_relay_ports{address=\"192.0.2.1\"} 700");
@@ -605,6 +611,8 @@ static void test_metrics_values(void **state)
 	expect_line(text, "fairlead_tsc_hertz 3000");
 	expect_line(text, "fairlead_worker_idle_seconds_total{worker=\"1\"} 1.500000");
 	expect_line(text, "fairlead_port_link_up{port=\"a\\\"b\\\\?\"} 1");
+	expect_line(text, "fairlead_port_out{port=\"a\\\"b\\\\?\"} 1");
+	expect_line(text, "fairlead_port_outages_total{port=\"a\\\"b\\\\?\"} 5");
 	expect_line(text, "fairlead_port_rx_missed_total{port=\"a\\\"b\\\\?\"} 4");
 	expect_line(text, "fairlead_port_rx_bytes_total{port=\"a\\\"b\\\\?\",worker=\"1\"} 77");
 	free(text);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "outage.h"
+#include "bond.h"
+#include "conf/device.h"
+#include "pci.h"
+#include "port.h"
+#include "worker.h"
+
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <rte_log.h>
+#include <stdio.h>
+
+enum { SENTENCE_MAX = 512 };
+
+/* ---- what devices say ---- */
+
+void outage_wish(struct outage *o, uint16_t id, bool gone)
+{
+	for (uint16_t i = 0; i < o->dp->n_ports; i++) {
+		const struct port *p = &o->dp->port[i];
+		uint32_t bits = p->id == id;
+
+		if (p->conf->shares)
+			continue;
+		for (uint16_t k = 0; k < p->n_members; k++)
+			if (p->member[k] == id)
+				bits = UINT32_C(1) << k;
+		atomic_fetch_or(gone ? &o->port[i].gone : &o->port[i].reset, bits);
+	}
+}
+
+static int on_event(uint16_t id, enum rte_eth_event_type event, void *outage, void *ret)
+{
+	(void)ret;
+	outage_wish(outage, id, event == RTE_ETH_EVENT_INTR_RMV);
+	return 0;
+}
+
+/* VFIO holds a device that is unplugged until it is closed, and tells it by its bus. */
+static void on_bus(const char *device, enum rte_dev_event_type event, void *outage)
+{
+	uint16_t id;
+
+	if (event == RTE_DEV_EVENT_REMOVE && rte_eth_dev_get_port_by_name(device, &id) == 0)
+		outage_wish(outage, id, true);
+}
+
+void outage_watch(struct outage *o, struct dplane *dp)
+{
+	*o = (struct outage){ .dp = dp };
+	rte_eth_dev_callback_register(RTE_ETH_ALL, RTE_ETH_EVENT_INTR_RMV, on_event, o);
+	rte_eth_dev_callback_register(RTE_ETH_ALL, RTE_ETH_EVENT_INTR_RESET, on_event, o);
+	rte_dev_event_callback_register(NULL, on_bus, o);
+}
+
+/* ---- devices that send nothing ---- */
+
+static uint64_t packets_given(const struct dplane *dp, uint16_t port)
+{
+	uint64_t n = 0;
+
+	for (uint16_t i = 0; i < dp->n_workers; i++) {
+		const struct ctl_port_counters *c = &dp->worker[i]->port_counters[port];
+
+		n += atomic_load_explicit(&c->tx_packets, memory_order_relaxed) +
+		     atomic_load_explicit(&c->tx_full, memory_order_relaxed);
+	}
+	return n;
+}
+
+/*
+ * The time since the device sent something although there was more to send: a device that was
+ * reset behind its driver's back takes nothing, and tells nobody. A virtual one waits for its peer.
+ */
+static void stall_look(struct outage *o, const struct port *p, uint64_t now_ms)
+{
+	struct outage_port *x = &o->port[p->idx];
+	uint64_t given = packets_given(o->dp, p->idx);
+	char err[DEVICE_ARGS_MAX];
+	struct device d;
+
+	if (p->sent != x->sent || port_is_down(p))
+		x->stalled_s = 0;
+	else if (given != x->given)
+		x->stalled_s++;
+	x->given = given;
+	x->sent = p->sent;
+	if (x->stalled_s < OUTAGE_STALL_S || now_ms < x->calm_ms || p->n_members ||
+	    !device_read(p->conf->device, &d, err, sizeof(err)) || d.virtual)
+		return;
+	RTE_LOG(ERR, USER1, "port %s (%s): has sent nothing for %u s of what it was given\n",
+		p->conf->name, p->conf->device, x->stalled_s);
+	x->stalled_s = 0;
+	x->calm_ms = now_ms + OUTAGE_PAUSE_MS;
+	outage_wish(o, p->id, false);
+}
+
+/* ---- ports without their device ---- */
+
+/* To port p, and those that are other VLANs of its device. */
+static void links_set(struct dplane *dp, const struct port *p, enum port_link link)
+{
+	for (uint16_t i = 0; i < dp->n_ports; i++)
+		if (i == p->idx || dp->conf->port[i].shares == p->idx + 1)
+			atomic_store(&dp->port[i].link, link);
+}
+
+static uint64_t beat_of(const struct dplane *dp, uint16_t worker)
+{
+	return atomic_load(&dp->worker[worker]->clock.beat);
+}
+
+static void port_leave(struct outage *o, struct port *p, uint32_t gone, uint32_t reset)
+{
+	struct outage_port *x = &o->port[p->idx];
+
+	RTE_LOG(ERR, USER1, "port %s (%s): %s\n", p->conf->name, p->conf->device,
+		p->n_members ? gone ? "a member was taken away, and leaves the bond"
+				    : "a member wants a reset, and leaves the bond"
+		: gone ? "the device was taken away: the port is out; it is used again when the "
+			 "device is there and bound to its driver, as by fairlead-setup(8)"
+		       : "the device is opened anew");
+	p->outages++;
+	x->leave = gone | reset;
+	x->step = OUTAGE_LEAVE;
+	x->wait_ms = gone ? OUTAGE_RETRY_MS : 0;
+	x->told = false;
+	links_set(o->dp, p, LINK_OUT);
+	for (uint16_t i = 0; i < o->dp->n_workers; i++)
+		x->beat[i] = beat_of(o->dp, i);
+}
+
+/* A beat is the beginning of a turn, and the first may have begun before the port was out. */
+static bool workers_have_left(const struct outage *o, const struct outage_port *x)
+{
+	for (uint16_t i = 0; i < o->dp->n_workers; i++)
+		if (beat_of(o->dp, i) - x->beat[i] < 2)
+			return false;
+	return true;
+}
+
+static void device_close(uint16_t id)
+{
+	struct rte_eth_dev_info info = { 0 };
+	bool known = rte_eth_dev_info_get(id, &info) == 0;
+
+	if (!rte_eth_dev_is_valid_port(id))
+		return;
+	rte_eth_dev_stop(id);
+	rte_eth_dev_close(id);
+	if (known && info.device)
+		rte_dev_remove(info.device);
+}
+
+static void port_shut(struct outage *o, struct port *p, uint64_t now_ms)
+{
+	struct outage_port *x = &o->port[p->idx];
+
+	if (!p->n_members) {
+		device_close(p->id);
+		x->step = OUTAGE_AWAY;
+		x->next_ms = now_ms + x->wait_ms;
+		return;
+	}
+	for (uint16_t k = 0; k < p->n_members; k++) {
+		if (!(x->leave & UINT32_C(1) << k) || p->member[k] == RTE_MAX_ETHPORTS)
+			continue;
+		bond_leave(p, p->member[k]);
+		device_close(p->member[k]);
+		p->member[k] = RTE_MAX_ETHPORTS;
+		RTE_LOG(ERR, USER1,
+			"port %s: members[%u] (%s) is out of the bond until fairlead-dp is "
+			"restarted\n",
+			p->conf->name, k, p->conf->member[k]);
+	}
+	x->step = OUTAGE_NONE;
+	links_set(o->dp, p, LINK_DOWN);
+}
+
+/* ---- and back ---- */
+
+/* What workers have read of a port, perhaps for a packet that they still keep, must stay true. */
+static bool is_as_before(const struct port *p, const struct port *now)
+{
+	return strcmp(p->driver, now->driver) == 0 && strcmp(p->offloads, now->offloads) == 0 &&
+	       rte_is_same_ether_addr(&p->mac, &now->mac) && p->rx_queues == now->rx_queues &&
+	       p->tx_queues == now->tx_queues && p->chain_max == now->chain_max &&
+	       p->rules == now->rules;
+}
+
+static bool device_reopen(struct dplane *dp, struct port *p, char *err, size_t errlen)
+{
+	struct port now = { .idx = p->idx, .conf = p->conf, .mtu = p->mtu };
+	const char *pci = "pci:";
+	struct device d;
+
+	if (!device_read(p->conf->device, &d, err, errlen))
+		return false;
+	/* Or EAL would have something to say at each try. */
+	if (strncmp(d.name, pci, strlen(pci)) == 0 &&
+	    pci_obstacle("", d.name + strlen(pci), err, errlen))
+		return false;
+	if (!port_device_open(dp, &now, err, errlen)) {
+		device_close(now.id);
+		return false;
+	}
+	if (!is_as_before(p, &now)) {
+		device_close(now.id);
+		snprintf(err, errlen,
+			 "is another device now (MAC address, driver, offloads, queues or rules): "
+			 "restart fairlead-dp to use it");
+		return false;
+	}
+	for (uint16_t i = 0; i < dp->n_ports; i++)
+		if (i == p->idx || dp->conf->port[i].shares == p->idx + 1)
+			dp->port[i].id = now.id;
+	return true;
+}
+
+static void port_return(struct outage *o, struct port *p, uint64_t now_ms)
+{
+	struct outage_port *x = &o->port[p->idx];
+	char err[SENTENCE_MAX] = "";
+
+	if (!device_reopen(o->dp, p, err, sizeof(err))) {
+		if (!x->told)
+			RTE_LOG(ERR, USER1, "port %s (%s): is out until it can be opened: %s\n",
+				p->conf->name, p->conf->device, err);
+		x->told = true;
+		x->next_ms = now_ms + OUTAGE_RETRY_MS;
+		return;
+	}
+	RTE_LOG(NOTICE, USER1, "port %s (%s): works again\n", p->conf->name, p->conf->device);
+	/* What was said of the device that was closed is of no interest any more. */
+	atomic_store(&x->gone, 0);
+	atomic_store(&x->reset, 0);
+	x->step = OUTAGE_NONE;
+	links_set(o->dp, p, LINK_DOWN);
+}
+
+static void port_look(struct outage *o, struct port *p, uint64_t now_ms)
+{
+	struct outage_port *x = &o->port[p->idx];
+	uint32_t gone, reset;
+
+	switch (x->step) {
+	case OUTAGE_NONE:
+		gone = atomic_exchange(&x->gone, 0);
+		reset = atomic_exchange(&x->reset, 0);
+		if (gone | reset)
+			port_leave(o, p, gone, reset);
+		break;
+	case OUTAGE_LEAVE:
+		if (workers_have_left(o, x))
+			port_shut(o, p, now_ms);
+		break;
+	case OUTAGE_AWAY:
+		if (now_ms >= x->next_ms)
+			port_return(o, p, now_ms);
+		break;
+	}
+}
+
+void outage_turn(struct outage *o, uint64_t now_ms)
+{
+	bool second = now_ms / 1000 != o->second;
+
+	o->second = now_ms / 1000;
+	for (uint16_t i = 0; o->dp && i < o->dp->n_ports; i++) {
+		struct port *p = &o->dp->port[i];
+
+		if (p->conf->shares)
+			continue;
+		if (second && o->port[i].step == OUTAGE_NONE)
+			stall_look(o, p, now_ms);
+		port_look(o, p, now_ms);
+	}
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bond.h"
+#include "port.h"
+
+#include <rte_ethdev.h>
+#include <stdio.h>
+
+void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts)
+{
+	struct ctl_port_info *i =
+	    region_at(dp->region, dp->region_size, dp->port_info + port->idx * sizeof(*i),
+		      sizeof(*i), alignof(struct ctl_port_info));
+	uint32_t seq = atomic_load_explicit(&i->seq, memory_order_relaxed) | 1;
+	struct rte_eth_link link = { 0 };
+	const bool out = port_is_out(port);
+	bool told = !out && rte_eth_link_get_nowait(port->id, &link) == 0;
+	struct rte_eth_stats st = { 0 };
+	char members[CTL_TEXT_MAX];
+
+	/* A device that does not tell is taken for up. */
+	if (!out)
+		atomic_store_explicit(&port->link, told && !link.link_status ? LINK_DOWN : LINK_UP,
+				      memory_order_relaxed);
+	/* What the device counts is told by its first port, lest it were there twice. */
+	if (out || port->conf->shares || rte_eth_stats_get(port->id, &st) < 0)
+		memset(&st, 0, sizeof(st));
+	port->sent = st.opackets;
+	bond_describe(port, members, sizeof(members));
+	atomic_store_explicit(&i->seq, seq, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	i->link_up = link.link_status;
+	i->out = out;
+	i->outages = port->outages;
+	i->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
+	i->mtu = port->mtu;
+	i->rx_queues =
+	    port->conf->shares ? dp->port[port->conf->shares - 1].rx_queues : port->rx_queues;
+	i->tx_queues = port->tx_queues;
+	i->rx_desc = port->rx_desc;
+	i->tx_desc = port->tx_desc;
+	i->shares = port->conf->shares;
+	i->vlan = port->vlan;
+	memcpy(i->mac, port->mac.addr_bytes, 6);
+	snprintf(i->name, sizeof(i->name), "%s", port->conf->name);
+	snprintf(i->driver, sizeof(i->driver), "%s", port->driver);
+	snprintf(i->steering, sizeof(i->steering), "%s", port->steering);
+	snprintf(i->offloads, sizeof(i->offloads), "%s", port->offloads);
+	snprintf(i->bursts, sizeof(i->bursts), "%s", port->bursts);
+	snprintf(i->members, sizeof(i->members), "%s", members);
+	i->rx_missed = st.imissed;
+	i->rx_nombuf = st.rx_nombuf;
+	i->rx_errors = st.ierrors;
+	i->tx_errors = st.oerrors;
+	i->conflicts = conflicts;
+	atomic_store_explicit(&i->seq, seq + 1, memory_order_release);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Pins what becomes of a device that is taken away, wants a reset or sends nothing (dp/outage.h):
+ * it is closed only when no worker can be at it any more, and opened anew: at once after a reset, a
+ * while later if it was taken away; another device in its place is refused; the log has each once
+ * (R69). Workers neither receive from such a port nor send by it, and count what is lost.
+ */
+#include "tests/world/worker.h"
+#include "dp/outage.h"
+#include "dp/port.h"
+#include "dp/tx.h"
+
+#include <rte_ethdev.h>
+#include <rte_log.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+enum { DESCRIPTORS = 64, LOG_MAX = 8192 };
+
+static struct dplane dp;
+static struct worker worker;
+static struct ctl_port_counters counters[CTL_PORTS_MAX];
+static struct outage outage;
+static uint64_t now_ms;
+static char logged[LOG_MAX];
+static FILE *log_stream;
+
+/* Whether the log has it so often since the last question. */
+static unsigned int logs(const char *sentence)
+{
+	unsigned int n = 0;
+
+	fflush(log_stream);
+	for (const char *at = strstr(logged, sentence); at; at = strstr(at + 1, sentence))
+		n++;
+	return n;
+}
+
+/* One port of one worker, with this device. */
+static void opened(const char *device)
+{
+	static struct rte_mempool *pool;
+	char err[512] = "";
+
+	world_eal();
+	world_config();
+	world.conf.dataplane.n_workers = 1;
+	world.conf.dataplane.mbufs = UINT32_MAX;
+	world.conf.n_port = 1;
+	world.conf.n_relay = world.conf.n_listener = 0;
+	world.conf.port[0].rx_desc = world.conf.port[0].tx_desc = DESCRIPTORS;
+	snprintf(world.conf.port[0].device, sizeof(world.conf.port[0].device), "%s", device);
+	dp.tsc_per_us = 1000;
+	assert_true(dplane_init(&dp, &world.conf, err, sizeof(err)));
+	if (!pool)
+		pool = rte_pktmbuf_pool_create("outage", 1023, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
+					       SOCKET_ID_ANY);
+	memset(counters, 0, sizeof(counters));
+	worker = (struct worker){ .dp = &dp, .pool = pool, .port_counters = counters };
+	dp.worker[0] = &worker;
+	dp.n_ports = 0;
+	if (!port_open(&dp, 0, err, sizeof(err)))
+		fail_msg("%s", err);
+	atomic_store(&dp.port[0].link, LINK_UP);
+	memset(logged, 0, sizeof(logged));
+	log_stream = fmemopen(logged, sizeof(logged), "w");
+	rte_openlog_stream(log_stream);
+	rte_log_set_level(RTE_LOGTYPE_USER1, RTE_LOG_NOTICE);
+	outage_watch(&outage, &dp);
+	now_ms = 5000;
+}
+
+static int closed(void **state)
+{
+	(void)state;
+	port_close(&dp.port[0]);
+	rte_openlog_stream(NULL);
+	fclose(log_stream);
+	return 0;
+}
+
+static void look(uint64_t ms)
+{
+	now_ms += ms;
+	outage_turn(&outage, now_ms);
+}
+
+static void worker_turns(uint64_t n)
+{
+	stat_add(&worker.clock.beat, n);
+}
+
+static bool is_open(void)
+{
+	return rte_eth_dev_is_valid_port(dp.port[0].id);
+}
+
+static void a_reset_waits_for_the_workers(void **state)
+{
+	(void)state;
+	opened("net_ring_reset");
+	look(1);
+	assert_false(port_is_down(&dp.port[0]));
+	outage_wish(&outage, dp.port[0].id, false);
+	look(1);
+	assert_true(port_is_out(&dp.port[0]) && port_is_down(&dp.port[0]));
+	look(100);
+	worker_turns(1); /* that turn may have begun before */
+	look(100);
+	assert_true(is_open());
+	worker_turns(1);
+	look(100);
+	assert_false(is_open());
+	look(1);
+	assert_true(is_open());
+	assert_false(port_is_out(&dp.port[0]));
+	assert_int_equal(dp.port[0].outages, 1);
+	assert_int_equal(logs("the device is opened anew"), 1);
+	assert_int_equal(logs("works again"), 1);
+	look(60000);
+	assert_int_equal(dp.port[0].outages, 1);
+}
+
+static void taken_away_and_back(void **state)
+{
+	(void)state;
+	opened("net_ring_gone");
+	outage_wish(&outage, dp.port[0].id, true);
+	look(1);
+	assert_int_equal(logs("was taken away"), 1);
+	worker_turns(2);
+	look(1);
+	assert_false(is_open());
+	look(OUTAGE_RETRY_MS - 1); /* the kernel is not done with it */
+	assert_false(is_open());
+	look(1);
+	assert_true(is_open());
+	assert_false(port_is_out(&dp.port[0]));
+}
+
+/* net_null draws a MAC address each time. */
+static void another_device_in_its_place(void **state)
+{
+	(void)state;
+	opened("net_null_other");
+	outage_wish(&outage, dp.port[0].id, false);
+	look(1);
+	worker_turns(2);
+	look(1);
+	for (int i = 0; i < 5; i++)
+		look(OUTAGE_RETRY_MS);
+	assert_true(port_is_out(&dp.port[0]));
+	assert_int_equal(logs("is another device now"), 1);
+	assert_int_equal(logs("restart fairlead-dp"), 1);
+}
+
+static void all_vlans_of_a_device(void **state)
+{
+	struct config_port *c = &world.conf.port[1];
+	char err[512] = "";
+
+	(void)state;
+	opened("net_ring_vlans");
+	*c = world.conf.port[0];
+	c->shares = 1;
+	c->vlan = 7;
+	world.conf.n_port = 2;
+	assert_true(port_open(&dp, 1, err, sizeof(err)));
+	outage_wish(&outage, dp.port[0].id, false);
+	look(1);
+	assert_true(port_is_out(&dp.port[0]) && port_is_out(&dp.port[1]));
+	worker_turns(2);
+	look(1);
+	look(1);
+	assert_false(port_is_out(&dp.port[0]) || port_is_out(&dp.port[1]));
+	assert_int_equal(dp.port[0].id, dp.port[1].id);
+	assert_int_equal(dp.port[0].outages + dp.port[1].outages, 1);
+}
+
+/* So many seconds in which packets are given, and the device counts those that it sent. */
+static void seconds(unsigned int n, uint64_t given, uint64_t sent)
+{
+	while (n--) {
+		stat_add(&counters[0].tx_packets, given / 2);
+		stat_add(&counters[0].tx_full, given - given / 2);
+		dp.port[0].sent += sent;
+		look(1000);
+	}
+}
+
+static void a_device_that_sends_nothing(void **state)
+{
+	(void)state;
+	opened("net_ring_stall");
+	/* What is not there any more when it is looked for. */
+	snprintf(world.conf.port[0].device, sizeof(world.conf.port[0].device), "7f:1f.7");
+	seconds(60, 10, 10);
+	seconds(60, 0, 0);
+	seconds(60, 10, 1);
+	atomic_store(&dp.port[0].link, LINK_DOWN);
+	seconds(60, 10, 0);
+	atomic_store(&dp.port[0].link, LINK_UP);
+	seconds(OUTAGE_STALL_S - 1, 10, 0);
+	assert_int_equal(dp.port[0].outages, 0);
+	seconds(1, 10, 0);
+	assert_int_equal(dp.port[0].outages, 1);
+	assert_int_equal(logs("has sent nothing for 5 s"), 1);
+	worker_turns(2);
+	for (int i = 0; i < 5; i++)
+		look(OUTAGE_RETRY_MS);
+	assert_true(port_is_out(&dp.port[0]));
+	assert_int_equal(logs("is out until it can be opened: is not on the PCI bus"), 1);
+}
+
+/* A virtual device waits for its peer: that is no stall. */
+static void a_virtual_device_may_wait(void **state)
+{
+	(void)state;
+	opened("net_ring_patient");
+	seconds(60, 10, 0);
+	assert_int_equal(dp.port[0].outages, 0);
+}
+
+static void never(uint16_t port, uint16_t worker_id)
+{
+	(void)worker_id;
+	assert_int_not_equal(port, CORE);
+}
+
+static void workers_leave_it_alone(void **state)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(world.w->pool);
+	uint64_t full = world.w->port_counters[CORE].tx_full;
+
+	(void)state;
+	atomic_store(&world.dp.port[CORE].link, LINK_OUT);
+	world_mark();
+	world.on_rx = never;
+	assert_non_null(rte_pktmbuf_append(m, 60));
+	count(world.w, CNT_MADE);
+	tx_frame(world.w, CORE, m);
+	world_run();
+	world_drops(DROP_TX_OUT, 1);
+	assert_int_equal(world.w->port_counters[CORE].tx_full - full, 1);
+	assert_null(world_out(CORE));
+	world.on_rx = NULL;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(workers_leave_it_alone, world_setup,
+						world_teardown),
+		cmocka_unit_test_teardown(a_reset_waits_for_the_workers, closed),
+		cmocka_unit_test_teardown(taken_away_and_back, closed),
+		cmocka_unit_test_teardown(another_device_in_its_place, closed),
+		cmocka_unit_test_teardown(all_vlans_of_a_device, closed),
+		cmocka_unit_test_teardown(a_device_that_sends_nothing, closed),
+		cmocka_unit_test_teardown(a_virtual_device_may_wait, closed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
