@@ -468,9 +468,11 @@ alone_all()
 
 vms()
 {
-	local d
+	local d queues
 	for d in e1000e vmxnet3 virtio; do
-		job "vm:$d" "VM_LONG=$LONG" "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh "$d"
+		queues=1
+		[[ $d != virtio ]] || queues=2 # QEMU spreads packets over the queues of this one alone
+		job "vm:$d" "VM_LONG=$LONG" "VM_QUEUES=$queues" "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh "$d"
 	done
 }
 

@@ -15,8 +15,9 @@
 #   GUEST_ROOT=ROOT driver.sh DRIVER service
 #                                the package that is installed in another root, with systemd: service_check.sh
 #
-# VM_QUEUES (1): pairs of queues of each NIC, and as many workers. In the monitor the NICs are nic-access and
-# nic-core, in slots slot-access and slot-core; their links, access and core; the far ends, client0 and peer0.
+# VM_QUEUES (1): pairs of queues of each NIC, where its model has several, and as many workers. In the
+# monitor the NICs are nic-access and nic-core, in slots slot-access and slot-core; their links, access and
+# core; the far ends, client0 and peer0.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -33,19 +34,20 @@ if [[ ${1:-} != --apart ]]; then
 fi
 DRIVER=$2
 shift 2
-(($#)) || set -- "${SUITE[@]}" ${VM_LONG:+check vm:start}
+(($#)) || set -- "${SUITE[@]}" ${VM_LONG:+vm:outage check vm:start}
 
 # wire PORT FAR: two taps on one bridge.
 wire()
 {
 	local dev many=()
-	((QUEUES == 1)) || many=(multi_queue)
+	[[ $MODEL != *mq=on* ]] || many=(multi_queue)
 	ip link add "wire-$1" type bridge mcast_snooping 0
 	ip link set "wire-$1" addrgenmode none up
 	ip tuntap add "$1" mode tap vnet_hdr "${many[@]}"
 	ip tuntap add "$2" mode tap vnet_hdr
 	for dev in "$1" "$2"; do
 		ip link set "$dev" addrgenmode none master "wire-$1" up
+		ip link set "$dev" type bridge_slave group_fwd_mask 4 # LACP passes
 	done
 }
 
@@ -74,6 +76,11 @@ nic access 3 02:00:00:00:01:01 "$MODEL"
 nic core 4 02:00:00:00:02:01 "$MODEL"
 nic client0 5 02:00:00:00:01:02 virtio-net-pci
 nic peer0 6 02:00:00:00:02:02 virtio-net-pci
+if [[ " $* " == *" vm:bond "* ]]; then # a second way from the client to the relay
+	wire access2 client2
+	nic access2 7 02:00:00:00:01:03 "$MODEL"
+	nic client2 8 02:00:00:00:01:04 virtio-net-pci
+fi
 cd "$ROOT"
 export GUEST_CPUS=$((QUEUES + 1))
 if [[ $1 == service ]]; then

@@ -55,8 +55,10 @@ printf 'bind %s\n' "$VM_ACCESS" "$VM_CORE" >/run/guest/setup.conf
 conf/fairlead-setup.sh --config /run/guest/setup.conf || exit 1
 name_nic 02:00:00:00:01:02 client0
 name_nic 02:00:00:00:02:02 peer0
-# Naps of a tenth of a millisecond are all that an emulated CPU would do. The file is the guest's own.
-sed -i 's/^  idle-max-us: .*/  idle-max-us: 1000/' conf/fairlead.yaml
+# Naps of a tenth of a millisecond are all that an emulated CPU would do, and CPU 1 is the main thread's. The file
+# is the guest's own.
+sed -i -e 's/^  idle-max-us: .*/  idle-max-us: 1000/' \
+	-e "s/^  workers: .*/  workers: [$(echo 0 $(seq 2 "$VM_QUEUES") | tr ' ' ,)]/" conf/fairlead.yaml
 for t; do [[ $t == *=* ]] || one "$t"; done
 conf/quickstart.sh --down >/dev/null 2>&1
 echo "$PASSED passed, $FAILED failed"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The relay on PCI NICs: coturn's client over UDP, TCP and TLS, a download through a TCP allocation byte for byte,
 # fragments both ways; what a NIC computes by itself is what its driver is known for, and with it no far
-# end is sent a wrong checksum (tests/e2e/far_end.sh). Each packet is accounted for (R74). R58, R62.
+# end is sent a wrong checksum (tests/e2e/far_end.sh). Each packet is accounted for (R74). R58, R62. With
+# VM_QUEUES several workers share the NICs.
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/web.sh
@@ -33,4 +34,17 @@ for size in 1472 4000; do
 		in_client ping -q -c 3 -i 0.2 -W 5 -s $size "$server" >"$TMP/ping" || fail "$size bytes: $(cat "$TMP/ping")"
 	done
 done
+if ((VM_QUEUES > 1)); then
+	for port in access core; do
+		heard=$(port_json $port '[.traffic.workers[].rx_packets] | join(" ")')
+		note "$port: $(port_json $port .info.steering); the workers heard $heard packets"
+		case $VM_DRIVER in
+		virtio | vmxnet3) assert_eq "receive queues of port $port" "$(port_json $port .info.rx_queues)" "$VM_QUEUES" ;;
+		esac
+	done
+	# QEMU's vmxnet3 has several queues, and puts all in the first.
+	[[ $VM_DRIVER != virtio ]] || for n in $(port_json access '.traffic.workers[].rx_packets'); do
+		assert_num "packets of clients that a worker heard" "$n" -gt 20
+	done
+fi
 relay_is_well
