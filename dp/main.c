@@ -18,6 +18,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
+#include <rte_log.h>
 #include <rte_malloc.h>
 #include <sched.h>
 #include <signal.h>
@@ -275,6 +276,7 @@ static bool eal_start(const struct config *c, char *err)
 		argv[argc++] = (char *)"--allow=0000:00:00.0"; /* ports are probed one by one */
 	argc = eal_further(&c->dataplane, argv, argc);
 	argv[argc] = NULL;
+	rte_openlog_stream(stderr); /* else syslog has it as well, and a journal twice */
 	ok = rte_eal_init(argc, argv) >= 0;
 	fflush(stdout); /* EAL's page of options, which our sentence comes behind */
 	/* Empty, and nobody would remove it after a SIGKILL. */

@@ -21,7 +21,9 @@ refused()
 line() { grep -n -m 1 -- "$1" "$ROOT/conf/fairlead.yaml" | cut -d: -f1; }
 
 assert "the sample is right" "$BUILD/fairlead-cp" --check-config "$ROOT/conf/fairlead.yaml" >"$TMP/takes"
-assert "it is told what it takes" grep -q '^dataplane.memory-mb: 512 MiB, which are 256 huge pages of 2 MiB$' "$TMP/takes"
+assert "it is told what it takes" grep -q '^dataplane.memory-mb: 512 MiB, which are 256 huge pages of 2 MiB, for$' "$TMP/takes"
+assert "and of what" grep -qE '^ +[0-9]+ MiB  packet buffers \(dataplane.mbufs\)$' "$TMP/takes"
+assert "and how many metrics there will be" grep -qE '^control.metrics-port: /metrics has [0-9]+ series' "$TMP/takes"
 for program in "fairlead-cp --check-config" "fairlead-cp --config" "fairlead-dp --config"; do
 	read -r name option <<<"$program"
 	set -- "$BUILD/$name" "$option"

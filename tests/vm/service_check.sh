@@ -176,6 +176,7 @@ restarts_dataplane
 watchdog "kill -STOP of fairlead-dp" stop_process
 watchdog "a worker hangs" hang_worker
 journalctl --no-pager -u fairlead-dp | grep -q 'worker 0 has made no turn' || fail "the log does not know which worker"
+[[ -z $(journalctl --no-pager --quiet -u fairlead-dp _TRANSPORT=syslog) ]] || fail "the journal has by syslog what it has from stderr"
 for unit in fairlead-dp fairlead-cp fairlead-setup; do
 	systemd-analyze security --no-pager $unit.service | tail -n 1
 done
