@@ -97,7 +97,8 @@ static int trace_watch(const struct cli *cli, struct control_client *c, json_int
 /* "WORKER/SLOT", as a trace prints it. */
 static bool session_parse(const char *s, json_t *params)
 {
-	char worker[16], *slash = strchr(s, '/');
+	const char *slash = strchr(s, '/');
+	char worker[16];
 	long w, slot;
 
 	if (!slash || slash - s >= (long)sizeof(worker))

@@ -45,7 +45,7 @@ static void certificate_make(bool rsa)
 	EVP_PKEY *key = rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
 	struct config_certificate *c = &conf.certificate[0];
 	X509 *x = X509_new();
-	X509_NAME *n = X509_get_subject_name(x);
+	X509_NAME *n = X509_NAME_new();
 	FILE *f;
 
 	X509_set_version(x, 2);
@@ -53,7 +53,9 @@ static void certificate_make(bool rsa)
 	X509_gmtime_adj(X509_getm_notBefore(x), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(x), 86400);
 	X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC, (const uint8_t *)"bench.test", -1, -1, 0);
+	X509_set_subject_name(x, n);
 	X509_set_issuer_name(x, n);
+	X509_NAME_free(n);
 	X509_set_pubkey(x, key);
 	if (X509_sign(x, key, EVP_sha256()) <= 0)
 		die("cannot make a certificate");

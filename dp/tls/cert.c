@@ -167,27 +167,37 @@ static bool name_add(struct cert *c, const char *name, size_t len)
 	return true;
 }
 
-/* dNSNames, or the last CN when there are none (RFC 6125 6.4.4). */
+static bool name_add_string(struct cert *c, const ASN1_STRING *s)
+{
+	return name_add(c, (const char *)ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
+}
+
+/* The last CN is the most specific one. */
+static bool name_add_cn(struct cert *c)
+{
+	const X509_NAME *subject = X509_get_subject_name(c->leaf);
+	int i = -1, last = -1;
+
+	while ((i = X509_NAME_get_index_by_NID(subject, NID_commonName, i)) >= 0)
+		last = i;
+	return last < 0 ||
+	       name_add_string(c, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)));
+}
+
+/* dNSNames, or the CN when there are none (RFC 6125 6.4.4). */
 static bool names_own(struct cert *c)
 {
 	GENERAL_NAMES *alt = X509_get_ext_d2i(c->leaf, NID_subject_alt_name, NULL, NULL);
 	bool ok = true;
-	char cn[CONFIG_STR_MAX];
-	int len;
 
 	for (int i = 0; ok && i < sk_GENERAL_NAME_num(alt); i++) {
 		const GENERAL_NAME *n = sk_GENERAL_NAME_value(alt, i);
 
 		if (n->type == GEN_DNS)
-			ok = name_add(c, (const char *)ASN1_STRING_get0_data(n->d.dNSName),
-				      (size_t)ASN1_STRING_length(n->d.dNSName));
+			ok = name_add_string(c, n->d.dNSName);
 	}
 	GENERAL_NAMES_free(alt);
-	if (!ok || c->n_name)
-		return ok;
-	len = X509_NAME_get_text_by_NID(X509_get_subject_name(c->leaf), NID_commonName, cn,
-					sizeof(cn));
-	return len <= 0 || name_add(c, cn, (size_t)len);
+	return ok && (c->n_name || name_add_cn(c));
 }
 
 static bool names_load(struct cert *c)

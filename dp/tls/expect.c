@@ -119,7 +119,7 @@ static bool name_use(const struct tls_expect *e, SSL *ssl)
 	if (address)
 		return !check || X509_VERIFY_PARAM_set1_ip_asc(p, e->name);
 	X509_VERIFY_PARAM_set_hostflags(p, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-	return SSL_set_tlsext_host_name(ssl, e->name) && (!check || SSL_set1_host(ssl, e->name));
+	return SSL_set_tlsext_host_name(ssl, e->name) && (!check || X509_VERIFY_PARAM_set1_host(p, e->name, 0));
 }
 
 bool expect_use(const struct tls_expect *e, SSL *ssl, bool client)

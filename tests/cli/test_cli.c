@@ -4,18 +4,14 @@
  * columns whatever they hold; that a name from outside cannot command the terminal; and, for each
  * command, one result and its text, byte for byte.
  */
+#include "tests/world/unit.h"
 #include "cli/grid.h"
 #include "cli/show.h"
 #include "cli/units.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static char *text;
 static size_t text_len;

@@ -4,13 +4,11 @@
  * and error replies arrive; what cannot be reached or understood is one sentence that says what to
  * do.
  */
+#include "tests/world/unit.h"
 #include "cli/client.h"
 #include "cp/admin/rpc.h"
 
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +17,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static char dir[32], path[64];
 static pid_t child;

@@ -4,17 +4,13 @@
  * time between them, what divides by nothing is null, a dataplane started in between counts from 0;
  * and its text, byte for byte, within 80 columns.
  */
+#include "tests/world/unit.h"
 #include "cli/top.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define STAGES(rx, idle)                                                                       \
 	"[{\"name\":\"rx\"," rx "},{\"name\":\"sweep\",\"cycles\":0,\"calls\":0,\"items\":0}," \

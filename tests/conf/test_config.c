@@ -4,15 +4,13 @@
  * message is one sentence with file, line and key. Memory is bounded by these limits (R73), so none
  * may be read wrongly.
  */
+#include "tests/world/unit.h"
 #include "conf/config.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 static const char base[] = "dataplane:\n"				  /* 1 */
 			   "  workers: [2, 3]\n"			  /* 2 */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What ports[].device may name, as DPDK is told of it, and which names mean the same device. */
+#include "tests/world/unit.h"
 #include "conf/device.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <string.h>
 
 static void test_devices(void **state)

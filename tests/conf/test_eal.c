@@ -3,12 +3,10 @@
  * What dataplane.eal and dataplane.log-levels pass on to DPDK: no argument that other keys decide,
  * however it is written, and levels that EAL would not misread.
  */
+#include "tests/world/unit.h"
 #include "conf/eal.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <string.h>
 
 static void test_arguments(void **state)

@@ -7,12 +7,7 @@
  */
 #include "tests/world/cp_env.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "tests/world/unit.h"
 

@@ -4,17 +4,12 @@
  * channels, as the commands that would make them again; what is over is left out. It takes its time
  * where the ring is full, and asks nobody anything until all is told.
  */
+#include "tests/world/unit.h"
 #include "tests/world/media_world.h"
 
 #include "dp/audit.h"
 #include "dp/boundary.h"
 #include "dp/turn/session.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { PEERS = 70, GEN = 9 };
 

@@ -4,17 +4,15 @@
  * ever so small: whatever is full, neither waits for the other for ever; no answer of a command is
  * lost, however many requests come in between; and a replay comes to its end (R70).
  */
+#include "tests/world/unit.h"
 #include "tests/world/media_world.h"
 #include "cp/adopt.h"
 #include "cp/dispatch.h"
 #include "dp/boundary.h"
 #include "dp/turn/peer_conn.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 
-#include <cmocka.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 

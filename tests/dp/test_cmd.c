@@ -4,16 +4,14 @@
  * refused, and change nothing; a ring whose cursors or messages cannot be is left alone until the
  * service thread has asked for a fresh one; what requests of clients look like as events.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 
 #include "dp/boundary.h"
 #include "lib/chandata.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 
-#include <cmocka.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 

@@ -5,16 +5,11 @@
  * goes to the first service of the domain that takes it, anything else is closed with a reason.
  * Without such a service nothing is looked at. What the handshake said is made up here.
  */
+#include "tests/world/unit.h"
 #include "tests/world/gate_world.h"
 #include "dp/demux.h"
 #include "dp/tls/tls.h"
 #include "dp/turn/leg.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 static struct tls_info said;
 static bool no_tls;

@@ -3,14 +3,12 @@
  * What --check-config says that a configuration takes is what a worker takes of DPDK's heap: each
  * part by itself, as the rows of its hash table double and as they do not, and all together.
  */
+#include "tests/world/unit.h"
 #include "conf/footprint.h"
 #include "world/worker.h"
 #include "dp/tls/handshake.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdint.h>
-#include <cmocka.h>
 #include <rte_malloc.h>
 
 static uint64_t heap_taken(void)

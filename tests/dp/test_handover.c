@@ -4,6 +4,7 @@
  * session's worker relays it, once, and both workers' books balance. Also relayed address to
  * relayed address across workers, devices with fewer queues than workers, and full rings.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 
 #include "lib/chandata.h"
@@ -13,12 +14,7 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 enum { CLIENTS = 16, CHANNEL = 0x4001, FIRST = RELAY_MIN };
 

@@ -5,15 +5,10 @@
  * does not; that the log is told of that one once; and that a worker which turns, idle or not, is
  * seen to.
  */
+#include "tests/world/unit.h"
 #include "tests/world/worker.h"
 #include "dp/heartbeat.h"
 #include "dp/stage.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { WORKERS = 3, WATCHDOG_US = 4000000, QUARTER_MS = 1000, START_MS = 7000 };
 

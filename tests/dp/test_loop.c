@@ -5,6 +5,7 @@
  * families, on one worker or two. What is refused ends as loop_owner and leaves no trace with whom
  * it was for.
  */
+#include "tests/world/unit.h"
 #include "tests/world/media_world.h"
 
 #include "dp/loop.h"
@@ -12,12 +13,6 @@
 #include "dp/tcp/conn.h"
 #include "dp/tcp/tcp.h"
 #include "lib/chandata.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum {
 	CHANNEL = 0x4001,

@@ -5,13 +5,8 @@
  * refused, by whichever port and worker it comes, and however much stands before it; but a packet
  * that came before the end of its context is taken. Of SYNs: tests/dp/gateway/test_gateway_lost.c.
  */
+#include "tests/world/unit.h"
 #include "tests/world/media_world.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { BACKLOG = CMD_AHEAD - 1 };
 

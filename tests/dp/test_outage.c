@@ -5,6 +5,7 @@
  * while later if it was taken away; another device in its place is refused; the log has each once
  * (R69). Workers neither receive from such a port nor send by it, and count what is lost.
  */
+#include "tests/world/unit.h"
 #include "tests/world/worker.h"
 #include "dp/outage.h"
 #include "dp/port.h"
@@ -12,11 +13,6 @@
 
 #include <rte_ethdev.h>
 #include <rte_log.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { DESCRIPTORS = 64, LOG_MAX = 8192 };
 

@@ -3,22 +3,18 @@
  * Why a PCI device cannot be opened (dp/pci.h), from a /sys and a /dev that are made here: a
  * sentence each, with what is to be done about it. R73.
  */
+#include "tests/world/unit.h"
 #include "dp/pci.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define NIC "0000:01:00.0"
 #define OTHER "0000:01:00.1"

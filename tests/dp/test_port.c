@@ -6,16 +6,12 @@
  * where the worker's pool says that it is, for a device that reads and writes memory by itself.
  * And what is asked of a device is what its traffic needs.
  */
+#include "tests/world/unit.h"
 #include "tests/world/worker.h"
 #include "dp/port.h"
 
 #include <rte_ethdev.h>
 #include <rte_memory.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { WORKERS = 20 /* net_ring has 16 queues at most */, DESCRIPTORS = 64 };
 

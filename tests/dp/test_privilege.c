@@ -7,16 +7,14 @@
  *
  * Each case is a process of its own. It needs capabilities to lose, so the test is root's.
  */
+#include "tests/world/unit.h"
 #include "dp/privilege.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +24,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum { THREADS = 6, SOMEBODY = 12345 };
 #define KERNEL_PORTS \

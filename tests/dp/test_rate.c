@@ -3,14 +3,10 @@
  * Rate limits per source prefix: a second's worth at once, then so many a second; IPv4 by /24,
  * IPv6 by /56; no limit at 0; a clock whose low 32 bits wrap.
  */
+#include "tests/world/unit.h"
 #include "dp/rate.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 static const uint64_t key[2] = { UINT64_C(0x0123456789abcdef), UINT64_C(0xfedcba9876543210) };
 static struct rate_table table;

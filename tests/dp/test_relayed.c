@@ -6,16 +6,12 @@
  * RFC 8656 EVEN-PORT), takes one N-th of what all ports would, and another's ports stand nowhere in
  * it though they have the same places.
  */
+#include "tests/world/unit.h"
 #include "dp/relayed.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum { PORTS = 65536 };
 

@@ -4,12 +4,9 @@
  * and hashes are those of the Toeplitz verification suite published with receive-side scaling
  * (with ports, IPv4 and IPv6).
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
+#include "tests/world/unit.h"
 #include "dp/rss.h"
 
 static const struct rss suite = {

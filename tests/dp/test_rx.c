@@ -4,15 +4,10 @@
  * nothing else moves. One row a reason or more: bytes in, reason out. Also what must not be
  * dropped: tags, IPv4 options, IPv6 extension headers.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 
 #include "lib/chandata.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { CHANNEL = 0x4001, V4 = 34, V6 = 54 /* where UDP or ICMP stands in a frame */ };
 

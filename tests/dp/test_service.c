@@ -5,9 +5,10 @@
  * does not keep the place (R70), what it may ask for once it is in (ticket keys, R9; certificates
  * read again, R76: a broken file leaves the old ones in force and says so) and that anything else
  * ends it, that one which writes nonsense into a ring loses it and the next finds rings that work,
- * that a socket is taken over from the dead but not from the living, and that it belongs to whom its
- * directory belongs.
+ * that a socket is taken over from the dead but not from the living, and that it belongs to whom
+ * its directory belongs.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 #include "tests/world/make_cert.h"
 
@@ -19,9 +20,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <rte_log.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -29,8 +27,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum { HELLO_MS = 1000 };
 

@@ -4,19 +4,15 @@
  * none to nobody; items are what went through; a turn without work, and a nap, are idle; a mark
  * never goes back; batches are counted by size.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 #include "dp/stage.h"
 #include "dp/tx.h"
 #include "lib/chandata.h"
 
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <time.h>
 #include <sys/time.h>
-
-#include <cmocka.h>
 
 enum { CHANNEL = 0x4001 };
 
@@ -181,7 +177,7 @@ static void counter_goes_back(void **state)
 }
 
 /* Ends the loop once it has done what the test is about. */
-static void stop(int sig)
+static void loop_stop(int sig)
 {
 	const bool naps = world.conf.dataplane.idle == IDLE_SLEEP;
 
@@ -204,7 +200,7 @@ static void idle_loop(void **state)
 		world.conf.dataplane.idle = mode ? IDLE_POLL : IDLE_SLEEP;
 		world.conf.dataplane.idle_max_us = 1000;
 		atomic_store(&world.dp.stop, false);
-		signal(SIGALRM, stop);
+		signal(SIGALRM, loop_stop);
 		setitimer(ITIMER_REAL, &often, NULL);
 		first = rte_rdtsc();
 		worker_run(world.w);

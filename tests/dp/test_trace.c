@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What happens to packets, told to who asks (dp/trace.h): which packets a filter has, by client, peer,
- * session and reason; what a record says; a ring that is full, whose reader breaks it, or goes; and that
- * what is relayed is the same bytes while somebody looks.
+ * What happens to packets, told to who asks (dp/trace.h): which packets a filter has, by client,
+ * peer, session and reason; what a record says; a ring that is full, whose reader breaks it, or
+ * goes; and that what is relayed is the same bytes while somebody looks.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 
 #include "dp/trace.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { CHANNEL = 0x4001, SLOT = 5, ID = 77 };
 

@@ -4,17 +4,13 @@
  * dropped as tx_full; the port's counters tell what went and what did not, and no buffer is lost.
  * Frames that went are the first, in order.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 
 #include "dp/tx.h"
 #include "lib/chandata.h"
 
 #include <rte_ethdev.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { CHANNEL = 0x4001 };
 

@@ -4,16 +4,12 @@
  * by the driver's name, as many as there is room for, and never more than were found at first,
  * whatever the other side writes into the region.
  */
+#include "tests/world/unit.h"
 #include "tests/world/worker.h"
 #include "dp/xstats.h"
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { BURST_LEN = 32 };
 

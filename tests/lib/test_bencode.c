@@ -3,13 +3,10 @@
  * Bencoding (BEP 3), strictly: one way to write each value, keys that are strings, nothing behind
  * the end, bounded depth. What is written reads back.
  */
+#include "tests/world/unit.h"
 #include "lib/bencode.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static enum bencode_type last_of(const char *text, size_t len)
 {

@@ -3,15 +3,12 @@
  * Session descriptions (RFC 8866): where things stand, what is refused and why, and that a copy is
  * the original byte for byte.
  */
+#include "tests/world/unit.h"
 #include "lib/sdp.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #define HEAD "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\n"
 

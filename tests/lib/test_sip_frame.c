@@ -6,16 +6,12 @@
  * byte and cut in two at every place, with the same outcome. Messages are in the spirit of RFC
  * 4475's.
  */
+#include "tests/world/unit.h"
 #include "lib/sip_frame.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 /* What became of a stream: '.' a message, '!' a ping, '-' a CR or LF between; 'x': lost there. */
 struct tale {

@@ -3,15 +3,12 @@
  * Names of suites (lib/tls_name.h): OpenSSL gives the same name to the same number, and back; and
  * they are those that the record layer knows, no more and no fewer.
  */
+#include "tests/world/unit.h"
 #include "dp/tls/record.h"
 #include "lib/tls_name.h"
 
 #include <openssl/ssl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
 enum { KNOWN = 19 };
 

@@ -3,12 +3,9 @@
 #define FL_TESTS_AUTH_FIXTURE_H
 
 /* A directory of its own with a configuration that points into it, and users in its database. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
 
+#include "unit.h"
 #include "cp/auth/users.h"
 
 #include <ftw.h>

@@ -7,15 +7,11 @@
  * Two relays of IPv4 share nothing with them; one of IPv6. Peers in 203.0.113.0/24 (TEST-NET-3,
  * allowed here) and 2001:db8::/32 (likewise) are reachable.
  */
+#include "unit.h"
 #include "cp/context/gateway.h"
 #include "cp/server.h"
 #include "cp/turn/turn.h"
 #include "fake_dp.h"
-
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
 
 struct env {
 	struct config conf;

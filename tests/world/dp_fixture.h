@@ -11,17 +11,13 @@
  *
  * Teardown checks the accounting of packets and that every buffer is back in its pool.
  */
+#include "unit.h"
 #include "dp/dispatch.h"
 #include "dp/net/ip.h"
 #include "dp/net/neigh.h"
 #include "dp/net/net.h"
 #include "dp/rate.h"
 #include "dp/tx.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 
 enum {
 	FX_SENT_MAX = 512,

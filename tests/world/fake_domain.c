@@ -57,9 +57,10 @@ X509 *fake_cert(int kind)
 	ASN1_INTEGER_set(X509_get_serialNumber(c), 1 + kind);
 	X509_gmtime_adj(X509_getm_notBefore(c), -3600);
 	X509_gmtime_adj(X509_getm_notAfter(c), 86400);
-	name = X509_get_subject_name(c);
+	name = X509_NAME_new();
 	X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)FAKE_NAME, -1, -1, 0);
-	X509_set_issuer_name(c, name);
+	MUST(X509_set_subject_name(c, name) && X509_set_issuer_name(c, name));
+	X509_NAME_free(name);
 	X509_set_pubkey(c, fake_key(kind));
 	cert_extension(c, NID_subject_alt_name, "DNS:" FAKE_NAME ",IP:192.0.2.1");
 	MUST(X509_sign(c, fake_key(kind), EVP_sha256()));

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "fake_dp.h"
+#include "unit.h"
 
-#include <stdarg.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>

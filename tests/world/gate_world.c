@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "gate_world.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 struct host *gate_client, *gate_backend;
 uint8_t gate_all[WORLD_PORTS][GATE_ALL];

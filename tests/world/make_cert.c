@@ -46,6 +46,7 @@ X509 *make_cert(const struct cert_spec *s, EVP_PKEY *key, X509 *issuer, EVP_PKEY
 {
 	static long serial = 1;
 	X509 *x = X509_new();
+	X509_NAME *name = X509_NAME_new();
 	EVP_PKEY *by = issuer_key ? issuer_key : key;
 	long to = s->to || s->from ? s->to : 86400, from = s->to || s->from ? s->from : -86400;
 	const EVP_MD *md = EVP_PKEY_get_base_id(by) == EVP_PKEY_ED25519 ? NULL : EVP_sha256();
@@ -56,9 +57,12 @@ X509 *make_cert(const struct cert_spec *s, EVP_PKEY *key, X509 *issuer, EVP_PKEY
 		 X509_gmtime_adj(X509_getm_notAfter(x), to) && X509_set_pubkey(x, key) == 1,
 	     "dates and key");
 	if (s->cn)
-		X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC,
-					   (const unsigned char *)s->cn, -1, -1, 0);
-	X509_set_issuer_name(x, X509_get_subject_name(issuer ? issuer : x));
+		X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)s->cn,
+					   -1, -1, 0);
+	must(X509_set_subject_name(x, name) &&
+		 X509_set_issuer_name(x, X509_get_subject_name(issuer ? issuer : x)),
+	     "names");
+	X509_NAME_free(name);
 	if (s->ca)
 		extension(x, issuer ? issuer : x, NID_basic_constraints, "critical,CA:TRUE");
 	if (s->names)

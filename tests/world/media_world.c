@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "media_world.h"
+#include "unit.h"
 
 #include "dp/gateway/media.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 const uint8_t media_packet[17] = {
 	0x80, 0x00, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 'v', 'o', 'i', 'c', 'e'

@@ -12,17 +12,12 @@
  * one of two more. Each test ends with connections, TLS state, handshakes, streams and buffers as
  * they were before, and with no event that it did not look at: gate_stop() checks.
  */
+#include "unit.h"
 #include "control.h"
 #include "tcp_host.h"
 #include "tls_peer.h"
 #include "dp/gateway/context.h"
 #include "dp/tls/layer.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum {
 	GOT_MAX = 1 << 20,

@@ -14,16 +14,11 @@
  *
  * Each test ends without connections, timers, records or buffers in use: tcp_stop() checks.
  */
+#include "unit.h"
 #include "segment.h"
 #include "worker.h"
 #include "dp/tcp/conn.h"
 #include "dp/net/ip.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum {
 	APP_PORT = 80, /* where the owner listens, any address of ours */

@@ -9,17 +9,12 @@
  * test begins. Each test ends with connections, TLS state, handshakes and buffers as they were
  * before: tls_world_stop() checks.
  */
+#include "unit.h"
 #include "control.h"
 #include "tcp_host.h"
 #include "tls_peer.h"
 #include "dp/tls/layer.h"
 #include "dp/tls/tickets.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum {
 	TLS_LISTENER = 2,

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "wire.h"
+#include "unit.h"
 
 #include "dp/tx.h"
 
 #include <rte_ethdev.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 /* ---- driver ---- */
 

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control.h"
+#include "unit.h"
 #include "eal.h"
 #include "wire.h"
 
 #include "dp/clock.h"
 #include "dp/tcp/tcp.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum { TURNS_MAX = 10000 }; /* until workers have nothing to do */
 

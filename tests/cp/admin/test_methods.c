@@ -4,19 +4,15 @@
  * a session tells (addresses, seconds left, permissions, channels); that pages add up to every
  * allocation once, whatever their size, and of one user only if asked; what is refused.
  */
+#include "tests/world/unit.h"
 #include "cp/admin/rpc.h"
 #include "cp/server.h"
 #include "cp/tls/agent.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum { NOW = 1000, MANY = 700 };
 

@@ -3,14 +3,12 @@
  * What a configuration takes (--check-config): pages for all of the memory, ports of both families,
  * and a warning only where allocations cannot all have one.
  */
+#include "tests/world/unit.h"
 #include "cp/admin/needs.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 static const char *told(const struct config *c)
 {

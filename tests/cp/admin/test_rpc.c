@@ -6,14 +6,13 @@
  * mode of the socket file, and that the file of a dead process is replaced and that of a live one
  * is not (R27, R73).
  */
+#include "tests/world/unit.h"
 #include "cp/admin/rpc.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +22,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum { REQUEST_MAX = 1000, OUTPUT_MAX = 4000, CLIENTS = 4, BIG = 3000, TURNS = 4000 };
 

@@ -8,6 +8,7 @@
  * have buckets, sum and count, no sample twice; and that all that cp/stat.def lists is told as it
  * says. The link and the table are stubs over ordinary memory.
  */
+#include "tests/world/unit.h"
 #include "cp/admin/context_json.h"
 #include "cp/admin/metrics.h"
 #include "cp/admin/stat_list.h"
@@ -15,14 +16,9 @@
 #include "cp/admin/status.h"
 #include "tests/world/fake_gateway.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum { WORKERS = 2, PORTS = 2, CONNS = 3 };
 

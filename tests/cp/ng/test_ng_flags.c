@@ -3,14 +3,11 @@
  * Flags of ng: what doc/ng.md lists is taken, each word of it, and what it does not list is refused
  * by name; a space is a hyphen; values that no key may have.
  */
+#include "tests/world/unit.h"
 #include "cp/ng/ng_flags.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static struct config conf = { .n_realm = 2, .realm = { { .name = "access" }, { .name = "core" } } };
 static struct ng_flags f;

@@ -5,13 +5,10 @@
  * with success is one in the worker, whose pool is small; the worker never refuses what it is told
  * to install; and whoever needs no record of the pool, or finds one free, gets what he asks for.
  */
+#include "tests/world/unit.h"
 #include "tests/world/worker.h"
 #include "cp/server.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>

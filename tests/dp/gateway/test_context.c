@@ -3,14 +3,9 @@
  * The table of contexts (R28, R42): commands and what is refused, each value of a command at its
  * bounds, ports that are somebody's, replay, sweep, expiry, and terminations that move.
  */
+#include "tests/world/unit.h"
 #include "tests/world/media_world.h"
 #include "dp/gateway/gateway.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 static const struct ctl_cid cid1 = { 1, 5 };
 

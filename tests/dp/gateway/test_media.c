@@ -3,15 +3,10 @@
  * UDP between two terminations: who may send (R14, R28), what goes where (RTCP beside or
  * multiplexed, RFC 5761), and what becomes of all else. ICE is test_media_ice.c's.
  */
+#include "tests/world/unit.h"
 #include "tests/world/media_world.h"
 #include "dp/gateway/media.h"
 #include "dp/gateway/gateway.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 static void rtp_and_rtcp(void **state)
 {

@@ -4,6 +4,7 @@
  * is who was nominated by somebody who knows the password, and nothing is sent to one that has gone
  * quiet (RFC 7675). What a check must be is test_ice.c's.
  */
+#include "tests/world/unit.h"
 #include "tests/world/media_world.h"
 
 #include "dp/gateway/media.h"
@@ -11,11 +12,6 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 static const char ufrag[] = "evtj", pwd[] = "VOkJxbRl1RmTxUk/WvJxBt";
 

@@ -3,14 +3,9 @@
  * Hosted NAT (R14): the remote of a component is who sends, learnt while there is time and locked
  * then; the control process hears of it, and says it again after a restart.
  */
+#include "tests/world/unit.h"
 #include "tests/world/media_world.h"
 #include "dp/gateway/media.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 /* Any bytes to side A. */
 static void feed(const struct cmd_context_set *c, uint32_t rtcp, const struct sock_addr *who,

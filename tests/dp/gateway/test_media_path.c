@@ -7,17 +7,13 @@
  * multiplexed (RFC 5761) on one side or on both, or none; marks, a rate, closed gates, remotes that
  * are unknown, that are ours or that no packet may come from.
  */
+#include "tests/world/unit.h"
 #include "tests/world/media_world.h"
 #include "tests/world/path_twice.h"
 
 #include "dp/gateway/media.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 enum {
 	KINDS = 14, /* of contexts, see context_make() */

@@ -12,7 +12,7 @@ struct arp_pkt {
 	uint8_t hw_len, proto_len;
 	uint16_t op;
 	uint8_t sha[6], spa[4], tha[6], tpa[4];
-} __rte_packed;
+} __attribute__((packed));
 
 enum { REQUEST = 1, REPLY = 2 };
 

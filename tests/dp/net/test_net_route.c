@@ -7,18 +7,14 @@
  * port names the destination, and used again when it has its link back. All addresses that may be
  * configured are known, and no other is.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 
 #include "dp/net/ip.h"
 #include "dp/net/net.h"
 #include "lib/chandata.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 enum { CHANNEL = 0x4001, FAR_PORT = 4000 };
 

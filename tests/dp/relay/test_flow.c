@@ -4,18 +4,14 @@
  * hashes collide, buckets fill up and run over, also behind the last one; what is taken out leaves
  * no trace, so that look-ups do not grow longer with time.
  */
+#include "tests/world/unit.h"
 #include "dp/relay/flow.h"
 #include "tests/world/eal.h"
 
 #include <rte_eal.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum { FLOWS = 256, STEPS = 200000 };
 

@@ -7,6 +7,7 @@
  * checksums that are right, nearly right, or altered at random; sessions are alive, expired in each
  * of their parts, or of a kind that has no path.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 #include "tests/world/path_twice.h"
 
@@ -17,12 +18,7 @@
 #include "dp/turn/session.h"
 
 #include <rte_ethdev.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #define NOW WORLD_START_S
 

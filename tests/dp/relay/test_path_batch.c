@@ -6,18 +6,13 @@
  * three hand over what they hear. A device may have sent, freed and reused a buffer by the time
  * that the call which gave it away returns, as the one of this world does.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 #include "tests/world/path_twice.h"
 
 #include "dp/relay/path.h"
 #include "dp/turn/session.h"
 #include "lib/chandata.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum {
 	CHANNEL = 0x4001,

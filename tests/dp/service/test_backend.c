@@ -6,14 +6,9 @@
  * way leads ends the client's connection in order, with a reason; a client that ends first ends
  * the attempt; afterwards FIN and RST pass as between any two that are joined.
  */
+#include "tests/world/unit.h"
 #include "tests/world/gate_world.h"
 #include "dp/service/backend.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 static void want_backend(struct worker *w, struct tcp_conn *c)
 {

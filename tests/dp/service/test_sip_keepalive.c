@@ -5,14 +5,9 @@
  * does; pongs never stand inside a message of the back end; a stream that is no SIP passes as it
  * is, pings too; `crlf: pass` touches nothing.
  */
+#include "tests/world/unit.h"
 #include "tests/world/gate_world.h"
 #include "dp/service/backend.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #define REQUEST "OPTIONS sip:a@fairlead.test SIP/2.0\r\n"
 #define BARE REQUEST "Content-Length: 0\r\n\r\n"

@@ -5,16 +5,12 @@
  * segments still come to the worker they came to, which forwards them until it hears of the end,
  * and keeps TIME-WAIT. Where there is no room it ends on both sides, and no entry stays behind.
  */
+#include "tests/world/unit.h"
 #include "tests/world/tcp_host.h"
 #include "dp/clock.h"
 #include "dp/tcp/conn.h"
 
 #include <rte_hash.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 /* ---- an owner that sends back what it gets, unless it is told to wait ---- */
 

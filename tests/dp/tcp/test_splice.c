@@ -6,15 +6,10 @@
  * direction only; what ends one otherwise ends the other with RST. Buffers and connections are back
  * after each.
  */
+#include "tests/world/unit.h"
 #include "tests/world/tcp_host.h"
 #include "dp/tcp/conn.h"
 #include "dp/tcp/splice.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 /* ---- an owner that waits for the other connection ---- */
 

@@ -6,15 +6,10 @@
  * lets it: by timestamps, or by sequence numbers on both sides where there are none. The oldest
  * entry makes room, and what is over is forgotten a bounded number a call.
  */
+#include "tests/world/unit.h"
 #include "tests/world/segment.h"
 #include "tests/world/worker.h"
 #include "dp/tcp/conn.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum {
 	LOCAL_PORT = 3478,

@@ -3,16 +3,13 @@
  * AEADs over scattered bytes: the published vectors, whichever way they are cut; both
  * implementations agree on random lengths and cuts; a wrong tag, key, nonce or AAD is refused.
  */
+#include "tests/world/unit.h"
 #include "dp/tls/aead.h"
 #include "tests/vectors/tls_vectors.h"
 #include "tests/world/unhex.h"
 
 #include <openssl/err.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 enum { LEN_MAX = 4096, AAD_MAX = 32, ROUNDS = 2000 };
 

@@ -5,17 +5,13 @@
  * with another key than the current is renewed; one that was tampered with starts a full handshake;
  * without keys none is given and none taken; and a reader never sees half of a change.
  */
+#include "tests/world/unit.h"
 #include "tests/world/make_cert.h"
 
 #include "dp/tls/tickets.h"
 
 #include <openssl/err.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 /* Two nodes, or two workers: a library context each. */
 enum { NODES = 2, EPOCHS = 8, CHANGES = 20000, SEEN = 20 };

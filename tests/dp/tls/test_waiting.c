@@ -3,14 +3,10 @@
  * Connections by how long they have said nothing (dp/tls/waiting.c): whoever comes back with time
  * already spent stands where that puts it, also where milliseconds leave 32 bits meanwhile.
  */
+#include "tests/world/unit.h"
 #include "dp/tls/layer.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 enum { N = 7 };
 

@@ -4,13 +4,8 @@
  * FINGERPRINT for who uses it, 420 for what must be understood and is not, a rate limit per source
  * prefix, and nothing of the request in the reply but its transaction.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 static const uint8_t tid[STUN_TID_LEN] = "abcdefghijk";
 static struct sock_addr client[2], listener[2];

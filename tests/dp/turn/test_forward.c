@@ -7,17 +7,12 @@
  * buffer is missing and every packet is accounted for. (Over 600 lines: all of it rests on the few
  * checks of what arrives.)
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 
 #include "dp/rx.h"
 #include "lib/chandata.h"
 #include "dp/net/net.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { CHANNEL = 0x4001, BIG = 1400 };
 

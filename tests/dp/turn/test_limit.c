@@ -4,16 +4,11 @@
  * itself, by channels and indications; nobody else's packets use it up, and no neighbour feels it.
  * Every packet that is beyond it is dropped by its name.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 
 #include "dp/turn/limit.h"
 #include "dp/relay/path.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { CHANNEL = 0x4001, LEN = 172, SIZE = IPV4_HDR + UDP_HDR + LEN /* of IP, at the peer's */ };
 

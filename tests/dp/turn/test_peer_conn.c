@@ -5,6 +5,7 @@
  * is read from either before it is joined with a client's, on this worker or another; who is not
  * joined in time is gone; all of a session's connections end with it, whatever state they are in.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 #include "tests/world/tcp_host.h"
 #include "dp/tcp/accounts.h"
@@ -16,11 +17,7 @@
 #include "dp/net/net.h"
 
 #include <rte_hash.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
-
-#include <cmocka.h>
 
 enum { SLOT = 3, GEN = 9, SEQ = 7 /* of world_cmd() */, PAIRS = 6 };
 

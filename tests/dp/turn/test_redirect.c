@@ -5,15 +5,10 @@
  * 8656 7.2: a reserved port goes to any five-tuple of the user). What a redirect may be, that it
  * goes like a session, that two of them do not send a packet round, and both workers' books.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 
 #include "lib/chandata.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 enum { CHANNEL = 0x4001, SLOT = 5, LEG_SLOT = 9, GEN = 3 };
 

@@ -5,16 +5,11 @@
  * permission covers every record of its address (RFC 8656 9, 12), and that a replay ends what it
  * did not name.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 #include "dp/turn/turn.h"
 
 #include "lib/chandata.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #define NOW WORLD_START_S
 

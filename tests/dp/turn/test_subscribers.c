@@ -5,15 +5,11 @@
  * and 50 newcomers a second ask for an allocation, are challenged, and ask again. None of it is
  * dropped, whether they have allocations or all of it is their prefix's to pay.
  */
+#include "tests/world/unit.h"
 #include "tests/world/control.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum {
 	SUBSCRIBERS = 50000,
