@@ -61,6 +61,7 @@ struct port {
 	uint16_t member[CONFIG_MEMBERS_MAX]; /* ethdevs of a bond, in the configuration's order */
 	uint16_t n_members;
 	_Atomic uint8_t link; /* enum port_link; the service thread writes, workers read */
+	int node; /* NUMA node of the device; negative: of none */
 	bool lacp;     /* the driver wants to be called even if there is nothing to send */
 	uint16_t next; /* index of the next port of the same device, another VLAN; 0: none */
 	uint16_t l2_len;	       /* 14, or 18 with a tag */
@@ -94,6 +95,7 @@ struct dplane {
 	uint16_t n_ports;
 	uint16_t n_workers;
 	struct worker *worker[CTL_WORKERS_MAX];
+	int node[CTL_WORKERS_MAX]; /* NUMA node of each worker's CPU; negative: not known */
 	struct trace *trace[CTL_WORKERS_MAX]; /* each worker's alone, see trace.h */
 
 	struct local_addr local[LOCAL_TABLE];

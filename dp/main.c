@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fairlead-dp: start, run, stop. */
 #include "handover.h"
+#include "numa.h"
 #include "pci.h"
 #include "port.h"
 #include "privilege.h"
@@ -289,18 +290,37 @@ static bool eal_start(const struct config *c, char *err)
 	return false;
 }
 
+struct making {
+	struct dplane *dp;
+	uint16_t worker;
+	char *err;
+};
+
+/* On the worker's own CPU, whose NUMA node the memory is of then. */
+static int worker_make(void *arg)
+{
+	const struct making *m = arg;
+
+	m->dp->worker[m->worker] = worker_create(m->dp, m->worker, m->err, ERR_MAX);
+	return m->dp->worker[m->worker] && handover_create(m->dp, m->worker, m->err, ERR_MAX) ? 0
+											      : -1;
+}
+
 static bool workers_create(struct dplane *dp, char *err)
 {
-	uint16_t i;
+	struct making m = { .dp = dp, .err = err };
+	bool ok = true;
 
 	dp->tsc_per_us = (double)rte_get_tsc_hz() / 1e6;
 	dp->us_per_tsc = (uint64_t)(4294967296.0 / dp->tsc_per_us);
-	for (i = 0; i < dp->n_workers; i++) {
-		dp->worker[i] = worker_create(dp, i, err, ERR_MAX);
-		if (!dp->worker[i] || !handover_create(dp, i, err, ERR_MAX))
-			return false;
+	for (; ok && m.worker < dp->n_workers; m.worker++) {
+		const unsigned lcore = lcore_worker(m.worker);
+
+		dp->node[m.worker] = (int)rte_lcore_to_socket_id(lcore);
+		ok = rte_eal_remote_launch(worker_make, &m, lcore) == 0 &&
+		     rte_eal_wait_lcore(lcore) == 0;
 	}
-	return true;
+	return ok;
 }
 
 static bool ports_open(struct dplane *dp, char *err)
@@ -322,6 +342,7 @@ static bool ports_open(struct dplane *dp, char *err)
 	/* Workers learn how many ports there are only now. */
 	for (i = 0; i < dp->n_workers; i++)
 		dp->worker[i]->n_ports = dp->n_ports;
+	numa_warn(dp, stderr);
 	return true;
 }
 

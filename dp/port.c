@@ -2,12 +2,12 @@
 #include "bond.h"
 #include "pci.h"
 #include "port.h"
+#include "steer.h"
 #include "worker.h"
 #include "conf/device.h"
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
-#include <rte_flow.h>
 #include <rte_log.h>
 #include <stdio.h>
 
@@ -341,93 +341,6 @@ static bool port_queues(struct dplane *dp, struct port *p, const struct config_d
 	return true;
 }
 
-/* One rule: packets to this relay address whose port's pair is of worker q go to queue q. */
-static bool steer_rule(const struct port *p, const struct ip_addr *ip, uint16_t q, uint16_t mask)
-{
-	struct rte_flow_attr attr = { .ingress = 1 };
-	struct rte_flow_item_ipv4 v4 = { 0 }, v4_mask = { .hdr.dst_addr = UINT32_MAX };
-	struct rte_flow_item_ipv6 v6 = { 0 }, v6_mask = { 0 };
-	struct rte_flow_item_udp udp = { .hdr.dst_port = rte_cpu_to_be_16((uint16_t)(q << 1)) };
-	struct rte_flow_item_udp udp_mask = { .hdr.dst_port = rte_cpu_to_be_16(mask) };
-	struct rte_flow_action_queue queue = { .index = q };
-	struct rte_flow_item item[] = {
-		{ .type = RTE_FLOW_ITEM_TYPE_ETH },
-		{ .type = RTE_FLOW_ITEM_TYPE_IPV4, .spec = &v4, .mask = &v4_mask },
-		{ .type = RTE_FLOW_ITEM_TYPE_UDP, .spec = &udp, .mask = &udp_mask },
-		{ .type = RTE_FLOW_ITEM_TYPE_END },
-	};
-	struct rte_flow_action act[] = {
-		{ .type = RTE_FLOW_ACTION_TYPE_QUEUE, .conf = &queue },
-		{ .type = RTE_FLOW_ACTION_TYPE_END },
-	};
-	struct rte_flow_error e;
-
-	memset(&v6_mask.hdr.dst_addr, 0xff, 16);
-	memcpy(&v6.hdr.dst_addr, ip->b, 16);
-	memcpy(&v4.hdr.dst_addr, ip->b + 12, 4);
-	if (!ip_is_v4(ip))
-		item[1] = (struct rte_flow_item){ .type = RTE_FLOW_ITEM_TYPE_IPV6,
-						  .spec = &v6,
-						  .mask = &v6_mask };
-	return rte_flow_validate(p->id, &attr, item, act, &e) == 0 &&
-	       rte_flow_create(p->id, &attr, item, act, &e) != NULL;
-}
-
-/*
- * How replies to connections opened from here find their worker: a local port is picked whose
- * hash leads back to it, where the device's key and table are known and the self-test finds one
- * for each worker; else one of the worker's share of ports, and the receiving worker hands over.
- */
-static const char *port_outbound(const struct dplane *dp, const struct port *p)
-{
-	const struct sock_addr peer = { .ip = p->conf->addr[0].ip, .port = be16_make(443) };
-	struct sock_addr own = { .ip = p->conf->addr[0].ip };
-	uint64_t found = 0;
-	uint32_t i;
-
-	if (dp->n_workers == 1)
-		return "one worker";
-	for (i = 32768; p->rss.reta_size && i < 65536; i += 2) {
-		own.port = be16_make((uint16_t)i);
-		if (rss_queue(&p->rss, &peer, &own) % dp->n_workers == port_owner(dp, (uint16_t)i))
-			found |= UINT64_C(1) << port_owner(dp, (uint16_t)i);
-	}
-	return found == UINT64_MAX >> (64 - dp->n_workers) ? "RSS hash" : "hand-over";
-}
-
-/*
- * How relayed ports reach their worker: by rules where the device takes a mask on the port (a
- * power of two workers), else the receiving worker hands over.
- */
-static bool device_steer(struct dplane *dp, struct port *p)
-{
-	uint16_t mask = (uint16_t)((dp->n_workers - 1) << 1), q, i;
-	struct rte_flow_error e;
-	bool ok = dp->n_workers > 1 && p->rx_queues == dp->n_workers &&
-		  (dp->n_workers & (dp->n_workers - 1)) == 0;
-
-	for (i = 0; ok && i < dp->conf->n_relay; i++)
-		for (q = 0; ok && q < dp->n_workers; q++)
-			ok = steer_rule(p, &dp->conf->relay[i].addr, q, mask);
-	if (!ok && dp->n_workers > 1)
-		rte_flow_flush(p->id, &e);
-	return ok;
-}
-
-/* ok: device_steer() took the relayed ports of p's device. */
-static void port_steer(const struct dplane *dp, struct port *p, bool ok)
-{
-	snprintf(p->steering, sizeof(p->steering),
-		 "clients: %s; relayed ports: %s; outbound TCP: %s",
-		 dp->n_workers == 1 ? "one worker"
-		 : p->flow_sticky   ? "queue"
-				    : "hash and hand-over",
-		 dp->n_workers == 1 ? "one worker"
-		 : ok		    ? "rte_flow"
-				    : "hand-over",
-		 port_outbound(dp, p));
-}
-
 /*
  * Neighbour discovery is multicast: where the device cannot take all of that (AF_XDP, AF_PACKET),
  * it takes everything, lest the interface below filters it.
@@ -486,6 +399,18 @@ static bool port_buffers(const struct dplane *dp, const struct port *p, char *er
 	return port_fail(dp, p->idx, "device", what, 0, err, errlen);
 }
 
+/* Of a bond its first member's. A virtual device tells the node of who opened it. */
+static int device_node(const struct port *p)
+{
+	const char *text = p->n_members ? p->conf->member[0] : p->conf->device;
+	char err[DEVICE_WHY_MAX];
+	struct device d;
+
+	if (!device_read(text, &d, err, sizeof(err)) || d.virtual)
+		return -1;
+	return rte_eth_dev_socket_id(p->n_members ? p->member[0] : p->id);
+}
+
 bool port_device_open(struct dplane *dp, struct port *p, char *err, size_t errlen)
 {
 	const struct config_device d = config_device(dp->conf, p->idx);
@@ -500,7 +425,8 @@ bool port_device_open(struct dplane *dp, struct port *p, char *err, size_t errle
 		return false;
 	if (p->rx_queues > 1)
 		rss_read(&p->rss, p->id);
-	p->rules = device_steer(dp, p);
+	p->node = device_node(p);
+	p->rules = steer_device(dp, p);
 	return true;
 }
 
@@ -536,7 +462,7 @@ bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
 	else if (!port_device_open(dp, p, err, errlen))
 		return false;
 	dplane_add_link_local(dp, p);
-	port_steer(dp, p, p->rules);
+	steer_describe(dp, p, p->rules);
 	return true;
 }
 

@@ -66,10 +66,10 @@ int region_create(struct dplane *dp, char *err, size_t errlen)
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0 ||
 	    getrandom(&r.generation, sizeof(r.generation), 0) != sizeof(r.generation))
 		goto fail;
-	/* Taken now: a page fault later would be a system call on the packet path. */
-	base = mmap(NULL, r.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+	base = mmap(NULL, r.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (base == MAP_FAILED)
 		goto fail;
+	memset(base, 0, r.worker[0].cmd_ring);
 	memcpy(base, &r, sizeof(r));
 	dp->region = base;
 	dp->region_size = r.size;
@@ -84,6 +84,15 @@ fail:
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+void region_touch(const struct dplane *dp, uint16_t worker)
+{
+	const struct region *r = dp->region;
+	uint64_t at = r->worker[worker].cmd_ring;
+	uint64_t end = worker + 1u < r->n_workers ? r->worker[worker + 1].cmd_ring : r->size;
+
+	memset((uint8_t *)dp->region + at, 0, end - at);
 }
 
 void region_destroy(struct dplane *dp, int fd)

@@ -10,6 +10,11 @@
  * feet. Returns the descriptor, or -1 and one sentence in err.
  */
 int region_create(struct dplane *dp, char *err, size_t errlen);
+/*
+ * Has a worker's part of it in memory, of the NUMA node that the caller runs on: a page fault later
+ * would be a system call on the packet path. Before anybody else has the region: it is zeros then.
+ */
+void region_touch(const struct dplane *dp, uint16_t worker);
 void region_destroy(struct dplane *dp, int fd);
 
 #endif

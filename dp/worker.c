@@ -8,6 +8,7 @@
 #include "handover.h"
 #include "loop.h"
 #include "rate.h"
+#include "region.h"
 #include "rx.h"
 #include "stage.h"
 #include "trace.h"
@@ -120,6 +121,7 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 	w->n_ports = dp->n_ports;
 	w->ip_id = (uint16_t)(dp->hash_key[0] + id);
 	w->boundary.layout = dp->region->worker[id];
+	region_touch(dp, id);
 	w->boundary.rings_ok = boundary_attach(w);
 	if (!worker_pools(w, err, errlen) || !rx_create(w, err, errlen) ||
 	    !net_create(w, err, errlen) || !audit_create(w, err, errlen) ||

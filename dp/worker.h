@@ -199,8 +199,8 @@ static inline struct rte_mbuf *pkt_make(struct worker *w)
 }
 
 /*
- * Allocates a worker and its tables, from whichever socket has room: the main thread's first. On
- * failure one sentence in err.
+ * Allocates a worker and its tables, on the NUMA node that the caller runs on while that has room.
+ * On failure one sentence in err.
  */
 struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t errlen);
 void worker_free(struct worker *w);

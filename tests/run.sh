@@ -45,6 +45,7 @@ usage()
 	  e2e-sanitized:NAME                       the hostile ones of these on the sanitized programs
 	  hostile:NAME                             tests/hostile/NAME.py beside honest clients
 	  vm:DRIVER                                the relay on PCI NICs of a virtual machine: tests/vm/driver.sh
+	  vm:numa                                  workers on two NUMA nodes of one: tests/vm/numa.sh
 	  machine:NAME                             with --long: the README's commands in a new Debian
 	  package:NAME                             with --long, or asked for by a pattern that begins so: the
 	                                           package built, installed, upgraded and purged there
@@ -474,6 +475,7 @@ vms()
 		[[ $d != virtio ]] || queues=2 # QEMU spreads packets over the queues of this one alone
 		job "vm:$d" "VM_LONG=$LONG" "VM_QUEUES=$queues" "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh "$d"
 	done
+	job vm:numa tests/vm/numa.sh
 }
 
 # ---- who takes all there is of a resource, beside honest clients ----

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "numa.h"
+#include "worker.h"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int numa_node(const void *p)
+{
+	const uintptr_t page = (uintptr_t)p & ~((uintptr_t)sysconf(_SC_PAGESIZE) - 1);
+	void *pages[] = { (void *)page };
+	int node = -1;
+
+	/* Where to is not said: nothing moves, and node is where the page is, or an error. */
+	return syscall(SYS_move_pages, 0, 1UL, pages, NULL, &node, 0) == 0 ? node : -1;
+}
+
+static bool apart(int a, int b)
+{
+	return a >= 0 && b >= 0 && a != b;
+}
+
+static unsigned worker_warn(const struct dplane *dp, uint16_t i, FILE *out)
+{
+	const struct worker *w = dp->worker[i];
+	const int own = dp->node[i], tables = numa_node(w->session);
+	const int buffers = numa_node(STAILQ_FIRST(&w->pool->mem_list)->addr);
+	const int other = apart(tables, own) ? tables : buffers;
+
+	if (!apart(other, own))
+		return 0;
+	fprintf(out,
+		"fairlead-dp: worker %u (CPU %u) is on NUMA node %d, and memory of it on node %d, "
+		"which is slower: give node %d more huge pages, or dataplane.memory-mb more\n",
+		i, dp->conf->dataplane.workers[i], own, other, own);
+	return 1;
+}
+
+static unsigned port_warn(const struct dplane *dp, const struct port *p, FILE *out)
+{
+	uint16_t i = 0;
+
+	while (i < p->rx_queues && !apart(p->node, dp->node[i]))
+		i++;
+	if (i == p->rx_queues)
+		return 0;
+	fprintf(
+	    out,
+	    "fairlead-dp: port %s is on NUMA node %d, and worker %u (CPU %u), which polls it, on "
+	    "node %d: choose CPUs of node %d for dataplane.workers, or another slot\n",
+	    p->conf->name, p->node, i, dp->conf->dataplane.workers[i], dp->node[i], p->node);
+	return 1;
+}
+
+unsigned numa_warn(const struct dplane *dp, FILE *out)
+{
+	unsigned n = 0;
+	uint16_t i;
+
+	for (i = 0; i < dp->n_workers; i++)
+		n += worker_warn(dp, i, out);
+	for (i = 0; i < dp->n_ports; i++)
+		n += port_warn(dp, &dp->port[i], out);
+	return n;
+}

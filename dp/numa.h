@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_DP_NUMA_H
+#define FL_DP_NUMA_H
+
+/*
+ * Memory and devices on the NUMA nodes of the CPUs that use them. Each worker is made by the thread
+ * that it runs on (main.c): DPDK's heap and the kernel give memory of the node of who asks.
+ */
+#include "dplane.h"
+
+#include <stdio.h>
+
+/* The node of the page that p is in; negative: the kernel does not tell. Written to before. */
+int numa_node(const void *p);
+
+/*
+ * One line to out for each worker whose tables or packet buffers are on another node than its CPU,
+ * and for each port whose device is on another than a worker that polls it. Returns how many.
+ */
+unsigned numa_warn(const struct dplane *dp, FILE *out);
+
+#endif
