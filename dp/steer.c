@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "steer.h"
 
+#include <rte_ethdev.h>
 #include <rte_flow.h>
 #include <stdio.h>
 
@@ -58,7 +59,7 @@ static const char *port_outbound(const struct dplane *dp, const struct port *p)
 	return found == UINT64_MAX >> (64 - dp->n_workers) ? "RSS hash" : "hand-over";
 }
 
-bool steer_device(struct dplane *dp, struct port *p)
+static bool steer_rules(struct dplane *dp, struct port *p)
 {
 	uint16_t mask = (uint16_t)((dp->n_workers - 1) << 1), q, i;
 	struct rte_flow_error e;
@@ -73,6 +74,121 @@ bool steer_device(struct dplane *dp, struct port *p)
 	return ok;
 }
 
+/* ---- the RSS key ---- */
+
+enum {
+	KEY_BIT = 119,	  /* see steer_key() */
+	KEY_BYTES = 40,	  /* where the device does not tell */
+	DEAL_BITS = 7,	  /* of RELAY_DEAL */
+	PEER_PORT = 4000, /* of who is asked for in the self-test */
+};
+
+void steer_key(struct rss *r, uint16_t reta_size, uint16_t n_workers)
+{
+	uint32_t j, bit, pair;
+
+	*r = (struct rss){ .reta_size = reta_size };
+	r->key[KEY_BIT / 8] = 0x80 >> KEY_BIT % 8;
+	for (j = 0; j < reta_size; j++) {
+		for (bit = 0, pair = 0; bit < DEAL_BITS; bit++)
+			pair |= (j >> bit & 1) << (DEAL_BITS - 1 - bit);
+		r->reta[j] = (uint16_t)relay_port_worker((uint16_t)(pair << 1), n_workers);
+	}
+}
+
+/* Whether the key and table that the device has bring each relayed port of IPv4 to its owner. */
+static bool key_leads(const struct dplane *dp, const struct port *p)
+{
+	struct sock_addr peer = { .port = be16_make(PEER_PORT) };
+	struct sock_addr own = { .ip = ip_from_v4(be32_make(0)) };
+
+	if (p->rss.reta_size < RELAY_DEAL)
+		return false;
+	for (uint32_t port = 0; port < 65536; port += 2) {
+		peer.ip = ip_from_v4(be32_make(port * UINT32_C(0x9e3779b1)));
+		own.port = be16_make((uint16_t)port);
+		if (rss_queue(&p->rss, &peer, &own) != port_owner(dp, (uint16_t)port))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the device of p has an IPv4 relay, and no listener: a client's flows want a key that
+ * mixes. */
+static bool device_is_for_peers(const struct config *c, uint16_t port)
+{
+	bool relay = false;
+	uint16_t i, j, k;
+
+	for (i = 0; i < c->n_port; i++) {
+		if (i != port && c->port[i].shares != port + 1)
+			continue;
+		for (j = 0; j < c->port[i].n_addr; j++) {
+			const struct ip_addr *own = &c->port[i].addr[j].ip;
+
+			for (k = 0; k < c->n_listener; k++)
+				if (ip_eq(own, &c->listener[k].addr.ip))
+					return false;
+			for (k = 0; k < c->n_relay; k++)
+				relay |= ip_is_v4(own) && ip_eq(own, &c->relay[k].addr);
+		}
+	}
+	return relay;
+}
+
+static bool key_write(const struct rss *r, uint16_t ethdev)
+{
+	struct rte_eth_rss_reta_entry64 e[RSS_RETA_MAX / RTE_ETH_RETA_GROUP_SIZE];
+	struct rte_eth_rss_conf conf = { 0 };
+	struct rte_eth_dev_info info;
+	uint8_t key[RSS_KEY_MAX];
+	uint16_t i;
+
+	if (rte_eth_dev_info_get(ethdev, &info) < 0 || info.hash_key_size > sizeof(key) ||
+	    rte_eth_dev_rss_hash_conf_get(ethdev, &conf) < 0 ||
+	    !(conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV4_UDP))
+		return false;
+	memcpy(key, r->key, sizeof(key));
+	conf.rss_key = key;
+	conf.rss_key_len = info.hash_key_size ? info.hash_key_size : KEY_BYTES;
+	memset(e, 0, sizeof(e));
+	for (i = 0; i < r->reta_size; i++) {
+		e[i / RTE_ETH_RETA_GROUP_SIZE].mask = UINT64_MAX;
+		e[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] = r->reta[i];
+	}
+	return rte_eth_dev_rss_reta_update(ethdev, e, r->reta_size) == 0 &&
+	       rte_eth_dev_rss_hash_update(ethdev, &conf) == 0;
+}
+
+/* Self-tested with what the device says that it has now; if that is wrong, all is as it was. */
+static void steer_by_key(const struct dplane *dp, struct port *p)
+{
+	const struct rss before = p->rss;
+	struct rss wanted;
+
+	if (dp->n_workers == 1 || p->rx_queues != dp->n_workers || before.reta_size < RELAY_DEAL ||
+	    !device_is_for_peers(dp->conf, p->idx))
+		return;
+	steer_key(&wanted, before.reta_size, dp->n_workers);
+	if (key_write(&wanted, p->id)) {
+		rss_read(&p->rss, p->id);
+		if (key_leads(dp, p))
+			return;
+	}
+	key_write(&before, p->id);
+	rss_read(&p->rss, p->id);
+}
+
+/* ---- both ---- */
+
+bool steer_device(struct dplane *dp, struct port *p)
+{
+	if (steer_rules(dp, p))
+		return true;
+	steer_by_key(dp, p);
+	return false;
+}
+
 void steer_describe(const struct dplane *dp, struct port *p, bool ok)
 {
 	snprintf(p->steering, sizeof(p->steering),
@@ -82,6 +198,7 @@ void steer_describe(const struct dplane *dp, struct port *p, bool ok)
 				    : "hash and hand-over",
 		 dp->n_workers == 1 ? "one worker"
 		 : ok		    ? "rte_flow"
+		 : key_leads(dp, p) ? "RSS key for IPv4, else hand-over"
 				    : "hand-over",
 		 port_outbound(dp, p));
 }

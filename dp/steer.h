@@ -6,11 +6,20 @@
 #include "dplane.h"
 
 /*
- * Asks the device of an opened port for rules: packets to a pair of relayed ports go to the queue
- * of its worker, where the device takes a mask on the port (a power of two workers). False: it does
- * not.
+ * Has the device of an opened port bring relayed ports to their workers, by the first of these that
+ * it can: rules, where it takes a mask on the port and the number of workers is a power of two
+ * (true is returned then); for IPv4 a key and a table of RSS (steer_key()), if no client comes by
+ * it.
  */
 bool steer_device(struct dplane *dp, struct port *p);
+
+/*
+ * The key that has one bit. RSS' hash is then 32 bits of its input as they stand there: behind the
+ * addresses and the source port of an IPv4 packet the destination port's, of which the bits that
+ * relay_port_worker() asks for come last, the lowest first. The table of reta_size (RELAY_DEAL at
+ * least, a power of two) has the worker for each.
+ */
+void steer_key(struct rss *r, uint16_t reta_size, uint16_t n_workers);
 
 /* Writes p->steering, as fairlead ports shows it. ok: what steer_device() said of the device. */
 void steer_describe(const struct dplane *dp, struct port *p, bool ok);

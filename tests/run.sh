@@ -476,6 +476,7 @@ vms()
 		job "vm:$d" "VM_LONG=$LONG" "VM_QUEUES=$queues" "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh "$d"
 	done
 	job vm:numa tests/vm/numa.sh
+	[[ -z $LONG ]] || job vm:steer VM_QUEUES=2 "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh virtio vm:steer
 }
 
 # ---- who takes all there is of a resource, beside honest clients ----
