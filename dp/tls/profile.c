@@ -132,6 +132,15 @@ static bool groups_fail(const struct config *conf, uint16_t idx, const char *gro
 	return false;
 }
 
+/*
+ * Whether the profile has suites of TLS 1.2 with finite fields. OpenSSL 4 negotiates their groups
+ * as well, and to a client that names some, but none of ours, it would not offer them (RFC 7919 4).
+ */
+static bool has_dhe(const struct config_domain *d)
+{
+	return d->psk || d->profile == PROFILE_TS33210;
+}
+
 static bool groups_set(SSL_CTX *ctx, const struct config *conf, uint16_t idx, char *err,
 		       size_t errlen)
 {
@@ -152,6 +161,8 @@ static bool groups_set(SSL_CTX *ctx, const struct config *conf, uint16_t idx, ch
 	}
 	if (d->n_group == 0)
 		list_add(list, profiles[d->profile].groups);
+	if (d->n_group == 0 && OPENSSL_VERSION_MAJOR >= 4 && has_dhe(d))
+		list_add(list, "ffdhe2048:ffdhe3072");
 	return SSL_CTX_set1_groups_list(ctx, list) == 1 ||
 	       groups_fail(conf, idx, "", "one is there twice", err, errlen);
 }
