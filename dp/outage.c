@@ -71,7 +71,8 @@ static uint64_t packets_given(const struct dplane *dp, uint16_t port)
 
 /*
  * The time since the device sent something although there was more to send: a device that was
- * reset behind its driver's back takes nothing, and tells nobody. A virtual one waits for its peer.
+ * reset behind its driver's back takes nothing, and tells nobody. A virtual one waits for its peer,
+ * and of a driver that counts nothing there is nothing to be learnt.
  */
 static void stall_look(struct outage *o, const struct port *p, uint64_t now_ms)
 {
@@ -80,7 +81,7 @@ static void stall_look(struct outage *o, const struct port *p, uint64_t now_ms)
 	char err[DEVICE_ARGS_MAX];
 	struct device d;
 
-	if (p->sent != x->sent || port_is_down(p))
+	if (p->sent != x->sent || p->sent == 0 || port_is_down(p))
 		x->stalled_s = 0;
 	else if (given != x->given)
 		x->stalled_s++;
@@ -192,14 +193,14 @@ static bool is_as_before(const struct port *p, const struct port *now)
 static bool device_reopen(struct dplane *dp, struct port *p, char *err, size_t errlen)
 {
 	struct port now = { .idx = p->idx, .conf = p->conf, .mtu = p->mtu };
-	const char *pci = "pci:";
 	struct device d;
+	const char *pci;
 
 	if (!device_read(p->conf->device, &d, err, errlen))
 		return false;
 	/* Or EAL would have something to say at each try. */
-	if (strncmp(d.name, pci, strlen(pci)) == 0 &&
-	    pci_obstacle("", d.name + strlen(pci), err, errlen))
+	pci = device_pci(&d);
+	if (pci && pci_obstacle("", pci, err, errlen))
 		return false;
 	if (!port_device_open(dp, &now, err, errlen)) {
 		device_close(now.id);

@@ -193,6 +193,7 @@ static void a_device_that_sends_nothing(void **state)
 	opened("net_ring_stall");
 	/* What is not there any more when it is looked for. */
 	snprintf(world.conf.port[0].device, sizeof(world.conf.port[0].device), "7f:1f.7");
+	seconds(60, 10, 0); /* a driver that counts nothing */
 	seconds(60, 10, 10);
 	seconds(60, 0, 0);
 	seconds(60, 10, 1);
