@@ -114,6 +114,9 @@ device_rebind()
 	put "$SYS/bus/pci/drivers_probe" "$1"
 }
 
+# unsafe: whether VFIO does without an IOMMU.
+unsafe() { [[ $(cat "$SYS/module/vfio/parameters/enable_unsafe_noiommu_mode" 2>/dev/null) == Y ]]; }
+
 # device_bind ADDRESS [DRIVER]
 device_bind()
 {
@@ -124,8 +127,8 @@ device_bind()
 		wrong "bind: $1 is $interface, which has an address: take that away first, or this machine may be out of reach" || return
 	[[ -n $DRY || -e $SYS/bus/pci/drivers/$driver ]] || modprobe -q "$driver" ||
 		wrong "bind: the kernel has no driver $driver" || return
-	[[ $driver != vfio-pci || -e $SYS/bus/pci/devices/$1/iommu_group ]] ||
-		wrong "bind: $1 is behind no IOMMU: switch it on in the firmware and by intel_iommu=on or amd_iommu=on on the kernel's command line" || return
+	[[ $driver != vfio-pci || -e $SYS/bus/pci/devices/$1/iommu_group ]] || unsafe ||
+		wrong "bind: $1 is behind no IOMMU: switch it on in the firmware and by intel_iommu=on or amd_iommu=on on the kernel's command line, or let VFIO do without (enable_unsafe_noiommu_mode)" || return
 	device_rebind "$1" "$driver" || wrong "bind: $1 cannot be bound to $driver: be root" || return
 	[[ -z $DRY ]] || return 0
 	[[ $(driver_of "$1") == "$driver" ]] || wrong "bind: $driver does not take $1: see dmesg" || return

@@ -3,7 +3,20 @@
 #include "port.h"
 
 #include <rte_ethdev.h>
+#include <rte_log.h>
 #include <stdio.h>
+
+/* A device that does not tell is taken for up. */
+static void link_take(struct port *port, bool told, const struct rte_eth_link *link)
+{
+	const enum port_link now = told && !link->link_status ? LINK_DOWN : LINK_UP;
+	const enum port_link was = atomic_exchange_explicit(&port->link, now, memory_order_relaxed);
+
+	/* Who is up from the start has nothing to say. */
+	if (was != now && !(was == LINK_UNKNOWN && now == LINK_UP))
+		RTE_LOG(NOTICE, USER1, "port %s: its link is %s\n", port->conf->name,
+			now == LINK_UP ? "up" : "down");
+}
 
 void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts)
 {
@@ -17,10 +30,8 @@ void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts
 	struct rte_eth_stats st = { 0 };
 	char members[CTL_TEXT_MAX];
 
-	/* A device that does not tell is taken for up. */
 	if (!out)
-		atomic_store_explicit(&port->link, told && !link.link_status ? LINK_DOWN : LINK_UP,
-				      memory_order_relaxed);
+		link_take(port, told, &link);
 	/* What the device counts is told by its first port, lest it were there twice. */
 	if (out || port->conf->shares || rte_eth_stats_get(port->id, &st) < 0)
 		memset(&st, 0, sizeof(st));

@@ -35,19 +35,27 @@ uid_t privilege_files_of(uid_t user)
 	return (uid_t)setfsuid(user);
 }
 
-/* A port that is the kernel's, not a device of a bus. */
-static uint64_t caps_needed(const struct config *c)
+static bool is_virtual(const char *device)
 {
 	char err[DEVICE_ARGS_MAX];
 	struct device d;
-	uint16_t i;
 
-	for (i = 0; i < c->n_port; i++) {
-		if (device_read(c->port[i].device, &d, err, sizeof(err)) && d.virtual)
-			return UINT64_C(1) << CAP_NET_ADMIN | UINT64_C(1) << CAP_NET_RAW |
-			       UINT64_C(1) << CAP_BPF;
+	return device_read(device, &d, err, sizeof(err)) && d.virtual;
+}
+
+/* A port that is the kernel's, not a device of a bus. Of a bond its members count. */
+static uint64_t caps_needed(const struct config *c)
+{
+	bool any = false;
+
+	for (const struct config_port *p = c->port; p < c->port + c->n_port; p++) {
+		any |= p->n_member == 0 && is_virtual(p->device);
+		for (uint16_t i = 0; i < p->n_member; i++)
+			any |= is_virtual(p->member[i]);
 	}
-	return 0;
+	return any ? UINT64_C(1) << CAP_NET_ADMIN | UINT64_C(1) << CAP_NET_RAW |
+			 UINT64_C(1) << CAP_BPF
+		   : 0;
 }
 
 /* Of the calling thread: what it has of kept, and no more. For a signal handler. */

@@ -96,6 +96,13 @@ fresh
 device 0000:03:00.0 ixgbe none
 run 1 'bind 0000:03:00.0'
 said "is behind no IOMMU"
+said "enable_unsafe_noiommu_mode"
+mkdir -p "$TMP/sys/module/vfio/parameters"
+echo Y >"$TMP/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+run 1 'bind 0000:03:00.0' # that the kernel does not do
+said "vfio-pci does not take 0000:03:00.0"
+holds "$PCI/drivers_probe" 0000:03:00.0
+fresh
 for bad in bind 'bind 01:00.0' 'bind ../../x' 'bind 0000:09:00.0' 'bind 0000:01:00.0 ../x' 'bind 0000:01:00.0 a b'; do
 	run 1 "$bad"
 	said "setup.conf:1: bind: "

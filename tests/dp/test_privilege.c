@@ -127,9 +127,27 @@ static void devices(void)
 	drop_and_look(0);
 }
 
+static void bond_of_devices(void)
+{
+	ports("0000:01:00.0", "net_bonding0");
+	conf.port[1].n_member = 2;
+	snprintf(conf.port[1].member[0], sizeof(conf.port[1].member[0]), "0000:02:00.0");
+	snprintf(conf.port[1].member[1], sizeof(conf.port[1].member[1]), "0000:02:00.1");
+	drop_and_look(0);
+}
+
 static void kernels(void)
 {
 	ports("0000:01:00.0", "net_af_xdp0,iface=core");
+	drop_and_look(KERNEL_PORTS);
+}
+
+static void bond_of_kernels(void)
+{
+	ports("0000:01:00.0", "net_bonding0");
+	conf.port[1].n_member = 1;
+	snprintf(conf.port[1].member[0], sizeof(conf.port[1].member[0]),
+		 "net_af_packet0,iface=core");
 	drop_and_look(KERNEL_PORTS);
 }
 
@@ -179,12 +197,14 @@ static void devices_of_a_bus(void **state)
 {
 	(void)state;
 	in_a_process(devices);
+	in_a_process(bond_of_devices);
 }
 
 static void ports_of_the_kernel(void **state)
 {
 	(void)state;
 	in_a_process(kernels);
+	in_a_process(bond_of_kernels);
 }
 
 static void core_dumps(void **state)

@@ -14,7 +14,7 @@ some_passed() { (($(to_peers) > before + 10)); }
 # link_breaks NAME: while a client sends. What it is sent back gets old, and goes (tcp.media-age-ms).
 link_breaks()
 {
-	local client before
+	local client before link
 	before=$(to_peers)
 	UCLIENT_SECONDS=120 uclient "$TMP/tcp-$1.log" -t -n $MESSAGES -m 1 -z 20 -c -e "$PEER4" "$SERVER4" &
 	client=$!
@@ -23,6 +23,9 @@ link_breaks()
 	await 20 link_is "$1" false || fail "port $1: the link is down, and 'fairlead ports' has it up"
 	monitor set_link "$1" on
 	await 20 link_is "$1" true || fail "port $1: the link is up again, and 'fairlead ports' has it down"
+	for link in down up; do
+		assert "port $1: the log has its link" grep -q "port $1: its link is $link" "$RUN/fairlead-dp.log"
+	done
 	wait "$client" || fail "port $1: the client ended: $(tail -n 3 "$TMP/tcp-$1.log")"
 	PASSED=$(($(to_peers) - before))
 	note "port $1: $PASSED of $MESSAGES messages passed, $(uclient_received "$TMP/tcp-$1.log") came back"
