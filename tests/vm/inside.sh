@@ -49,6 +49,8 @@ one()
 	esac
 }
 
+# Not what a relay outside has there, and takes away again.
+mkdir -p /var/lib/fairlead-quickstart && mount -t tmpfs s /var/lib/fairlead-quickstart
 modprobe -a virtio_net vfio-pci
 echo 1 >/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
 printf 'bind %s\n' "$VM_ACCESS" "$VM_CORE" >/run/guest/setup.conf

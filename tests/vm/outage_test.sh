@@ -7,7 +7,12 @@
 . "$(dirname "$0")/lib.sh"
 
 LOG=$RUN/fairlead-dp.log
-relay_is_up
+if [[ $VM_DRIVER == virtio ]]; then
+	# Its driver counts as sent what is in its ring, so a reset is seen once that is full: a short one.
+	relay_config 's|^\( *\)device: "net_af_xdp1.*|&\n\1tx-desc: 64|' >"$TMP/up.log" 2>&1 || fail "$(tail -n 20 "$TMP/up.log")"
+else
+	relay_is_up
+fi
 start_peer
 
 # reset_nic: what is asked for is done, but Debian 12's kernel then waits for a link that QEMU's slot does not have.
@@ -36,7 +41,6 @@ access_was_well()
 
 relays "before" 20 -n 10 -m 2 -c -e "$PEER4" "$SERVER4"
 
-# Enough to fill the ring of a driver that counts what it was given as sent, as virtio's does.
 start "$TMP/media.log" in_client turnutils_uclient -u demo -w fairlead -r 3480 -n 20000 -m 2 -z 5 -c -e "$PEER4" "$SERVER4"
 await 20 eval '(($(counter relay_to_peer) > 50))' || fail "there is no traffic"
 reset_nic
