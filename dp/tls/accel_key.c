@@ -142,8 +142,11 @@ static bool value_get(const OSSL_PARAM *p, const struct value *v, int *out)
 {
 	const char *name;
 
-	if (!p || OSSL_PARAM_get_int(p, out))
+	if (!p)
 		return true;
+	/* Asked for the wrong type, OpenSSL leaves an error that a handshake would fail by. */
+	if (p->data_type != OSSL_PARAM_UTF8_STRING)
+		return OSSL_PARAM_get_int(p, out);
 	if (!OSSL_PARAM_get_utf8_string_ptr(p, &name))
 		return false;
 	while (v->name && strcmp(v->name, name) != 0)
