@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Over 600 lines: sets, quarantine and the file are three views of the same table. */
 #include "ports.h"
 
 #include "../lib/cursor.h"
@@ -43,9 +44,9 @@ struct relay_ports {
 	uint32_t taken;
 	uint16_t min, max; /* words of other ports are an earlier configuration's */
 	uint8_t *state;	   /* [PAIRS], free halves: of enum pair_free, or 0 */
-	uint8_t *in_use; /* [PAIRS], halves that were drawn or claimed and not given back */
-	uint8_t *terms;	 /* [PAIRS], of these the ones that are terminations' */
-	uint16_t *pos;	 /* [PAIRS], place in its set */
+	uint8_t *in_use;   /* [PAIRS], halves that were drawn or claimed and not given back */
+	uint8_t *terms;	   /* [PAIRS], of these the ones that are terminations' */
+	uint16_t *pos;	   /* [PAIRS], place in its set */
 	struct share share[CTL_WORKERS_MAX];
 };
 
@@ -55,7 +56,7 @@ struct ports {
 	uint32_t n_relay;
 	struct relay_ports *relay[CTL_RELAYS_MAX];
 	_Atomic uint32_t *until[CTL_RELAYS_MAX]; /* of each relay, in the file */
-	uint16_t family[2][CTL_RELAYS_MAX];	/* relays of each, by RELAY_V4 and RELAY_V6 */
+	uint16_t family[2][CTL_RELAYS_MAX];	 /* relays of each, by RELAY_V4 and RELAY_V6 */
 	uint32_t n_family[2];
 	bool resumed[CTL_WORKERS_MAX];
 	struct statefile file;
@@ -129,6 +130,19 @@ static bool share_init(struct share *sh, uint32_t pairs)
 	return sh->quarantine.port != NULL;
 }
 
+/* Shares differ by some where the workers' number is no power of two. */
+static bool shares_init(const struct ports *p, struct relay_ports *r)
+{
+	uint32_t pairs[CTL_WORKERS_MAX] = { 0 };
+
+	for (uint32_t pair = r->min >> 1; pair <= (uint32_t)r->max >> 1; pair++)
+		pairs[relay_port_worker((uint16_t)(pair << 1), p->n_workers)]++;
+	for (uint32_t w = 0; w < p->n_workers; w++)
+		if (!share_init(&r->share[w], pairs[w]))
+			return false;
+	return true;
+}
+
 static struct relay_ports *relay_ports_create(struct ports *p, const struct config_relay *c)
 {
 	struct relay_ports *r = calloc(1, sizeof(*r));
@@ -141,15 +155,8 @@ static struct relay_ports *relay_ports_create(struct ports *p, const struct conf
 	r->in_use = calloc(PAIRS, 1);
 	r->terms = calloc(PAIRS, 1);
 	r->pos = calloc(PAIRS, sizeof(uint16_t));
-	if (!r->state || !r->in_use || !r->terms || !r->pos)
+	if (!r->state || !r->in_use || !r->terms || !r->pos || !shares_init(p, r))
 		goto fail;
-	for (uint32_t w = 0; w < p->n_workers; w++) {
-		/* An even share, rounded up, of the pairs that the range touches. */
-		uint32_t pairs = (uint32_t)(c->port_max >> 1) - (c->port_min >> 1) + 1;
-
-		if (!share_init(&r->share[w], pairs / p->n_workers + 1))
-			goto fail;
-	}
 	for (uint32_t port = c->port_min; port <= c->port_max; port++) {
 		uint16_t pair = (uint16_t)(port >> 1);
 

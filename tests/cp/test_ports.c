@@ -24,13 +24,19 @@ static int setup(void **state)
 	return mkdtemp(dir) ? 0 : -1;
 }
 
-static int teardown(void **state)
+/* Of all that was taken. */
+static void file_remove(void)
 {
 	char path[CONFIG_STR_MAX + 8];
 
-	(void)state;
 	snprintf(path, sizeof(path), "%s.ports", conf.control.state);
 	unlink(path);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	file_remove();
 	return rmdir(dir);
 }
 
@@ -80,6 +86,41 @@ static void every_port_of_the_share_once(void **state)
 	}
 	assert_int_equal(ports_used(p, 0), 100);
 	ports_close(p);
+}
+
+/* Shares are not even where their number is no power of two; all are taken, rest, and are taken
+ * again. */
+static void every_number_of_workers(void **state)
+{
+	const uint16_t min = 50001, max = 50601; /* half a pair at each end, once */
+	static uint16_t had[1024];
+
+	for (uint16_t n = 1; n <= CTL_WORKERS_MAX; n++) {
+		struct ports *p;
+		uint32_t now = 100;
+
+		env_config(&conf, dir);
+		conf.dataplane.n_workers = n;
+		conf.n_relay = 1;
+		conf.relay[0] = (struct config_relay){
+			.addr = conf.relay[0].addr, .port_min = min, .port_max = max, .turn = true
+		};
+		rand_init(&rnd);
+		p = open_at("boot");
+		for (int again = 0; again < 2; again++, now += PORTS_QUARANTINE_S + 1) {
+			uint32_t all = 0;
+
+			for (uint32_t w = 0; w < n; w++)
+				while ((had[all] = ports_take(p, 0, w, PORTS_ANY, now)) != 0)
+					assert_int_equal(relay_port_worker(had[all++], n), w);
+			assert_int_equal(all, max - min + 1);
+			while (all)
+				ports_give(p, 0, had[--all], now);
+		}
+		ports_close(p);
+		file_remove();
+	}
+	(void)state;
 }
 
 static void even_ports_and_pairs(void **state)
@@ -223,8 +264,8 @@ static void a_rest_ends_when_it_would_have(void **state)
 }
 
 /*
- * The file as version 1 wrote it, of the one that is there: its head ends with the numbers of records,
- * and the digest says which relays they are of.
+ * The file as version 1 wrote it, of the one that is there: its head ends with the numbers of
+ * records, and the digest says which relays they are of.
  */
 static void write_version_1(uint64_t digest)
 {
@@ -611,6 +652,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(every_port_of_the_share_once),
+		T(every_number_of_workers),
 		T(even_ports_and_pairs),
 		T(a_port_rests),
 		T(a_rested_port_is_drawn_again),
