@@ -87,9 +87,13 @@ void bond_describe(const struct port *p, char *text, size_t len)
 		struct rte_eth_link link = { 0 };
 		const char *state = "";
 
-		if (rte_eth_link_get_nowait(p->member[i], &link) < 0)
+		if (p->member[i] == RTE_MAX_ETHPORTS)
+			state = ", out";
+		else if (rte_eth_link_get_nowait(p->member[i], &link) < 0)
 			link.link_status = RTE_ETH_LINK_DOWN;
-		if (!member_is_active(p, p->member[i]))
+		if (*state)
+			;
+		else if (!member_is_active(p, p->member[i]))
 			state = ", idle";
 		else if (p->conf->bond == BOND_ACTIVE_BACKUP)
 			state = ", active";

@@ -61,25 +61,27 @@ struct port {
 	uint16_t member[CONFIG_MEMBERS_MAX]; /* ethdevs of a bond, in the configuration's order */
 	uint16_t n_members;
 	_Atomic uint8_t link; /* enum port_link; the service thread writes, workers read */
-	int node; /* NUMA node of the device; negative: of none */
-	bool lacp;     /* the driver wants to be called even if there is nothing to send */
-	uint16_t next; /* index of the next port of the same device, another VLAN; 0: none */
-	uint16_t l2_len;	       /* 14, or 18 with a tag */
-	bool multi_seg;		       /* takes chained mbufs */
-	bool fast_free;		       /* frees what it sent to one pool without looking */
-	bool rx_csum_ip, rx_csum_l4;   /* verifies checksums itself */
-	bool tx_csum_tcp, tx_csum_ip;  /* computes checksums of what it sends */
-	bool tx_tso;		       /* cuts large segments */
-	uint16_t chain_max;	       /* buffers of one packet, however it is cut */
-	uint16_t chain_cut;	       /* and of what goes out as one frame */
-	uint16_t tx_ring;	       /* buffers a transmit queue takes of it; 0: not known */
-	uint16_t rx_desc, tx_desc;     /* of each queue */
-	bool rules;		       /* relayed ports come by rte_flow to their worker */
-	bool flow_sticky;	       /* packets of one five-tuple always come by the same queue */
+	int node;	      /* NUMA node of the device; negative: of none */
+	bool lacp;	      /* the driver wants to be called even if there is nothing to send */
+	uint16_t next;	      /* index of the next port of the same device, another VLAN; 0: none */
+	uint16_t l2_len;      /* 14, or 18 with a tag */
+	bool multi_seg;	      /* takes chained mbufs */
+	bool fast_free;	      /* frees what it sent to one pool without looking */
+	bool rx_csum_ip, rx_csum_l4;  /* verifies checksums itself */
+	bool tx_csum_tcp, tx_csum_ip; /* computes checksums of what it sends */
+	bool tx_tso;		      /* cuts large segments */
+	uint16_t chain_max;	      /* buffers of one packet, however it is cut */
+	uint16_t chain_cut;	      /* and of what goes out as one frame */
+	uint16_t tx_ring;	      /* buffers a transmit queue takes of it; 0: not known */
+	uint16_t rx_desc, tx_desc;    /* of each queue */
+	bool rules;		      /* relayed ports come by rte_flow to their worker */
+	bool flow_sticky;	      /* packets of one five-tuple always come by the same queue */
 	struct rte_ether_addr mac;
 	struct ip_addr link_local; /* fe80::/64 from the MAC */
 	struct rss rss;		   /* for reassembled packets */
 	uint32_t xstats;	   /* statistics of the driver; the service thread's, xstats.c */
+	bool heals;		   /* its driver mends it by itself, and nobody may be at it */
+	bool counts;		   /* sent could be read; the service thread's */
 	uint64_t sent;		   /* packets, as the device counts; the service thread's */
 	uint64_t outages;	   /* so far; the service thread's */
 	const struct config_port *conf;
@@ -127,7 +129,7 @@ struct dplane {
 	struct crypto *crypto[CTL_WORKERS_MAX];
 	uint16_t n_cryptos;
 	struct handshake_pool *handshakes[CTL_WORKERS_MAX]; /* each worker's alone */
-	struct tickets *tickets;		    /* written by the service thread */
+	struct tickets *tickets;			    /* written by the service thread */
 	struct accel *accel;
 
 	/* handover[from][to]: single producer, single consumer; NULL on the diagonal */

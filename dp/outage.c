@@ -4,6 +4,7 @@
 #include "conf/device.h"
 #include "pci.h"
 #include "port.h"
+#include "steer.h"
 #include "worker.h"
 
 #include <rte_dev.h>
@@ -56,39 +57,58 @@ void outage_watch(struct outage *o, struct dplane *dp)
 
 /* ---- devices that send nothing ---- */
 
+/* By a port and the other VLANs of its device. */
 static uint64_t packets_given(const struct dplane *dp, uint16_t port)
 {
 	uint64_t n = 0;
 
-	for (uint16_t i = 0; i < dp->n_workers; i++) {
-		const struct ctl_port_counters *c = &dp->worker[i]->port_counters[port];
+	for (uint16_t k = 0; k < dp->n_ports; k++) {
+		if (k != port && dp->port[k].conf->shares != port + 1)
+			continue;
+		for (uint16_t i = 0; i < dp->n_workers; i++) {
+			const struct ctl_port_counters *c = &dp->worker[i]->port_counters[k];
 
-		n += atomic_load_explicit(&c->tx_packets, memory_order_relaxed) +
-		     atomic_load_explicit(&c->tx_full, memory_order_relaxed);
+			n += atomic_load_explicit(&c->tx_packets, memory_order_relaxed) +
+			     atomic_load_explicit(&c->tx_full, memory_order_relaxed);
+		}
 	}
 	return n;
 }
 
 /*
+ * Whether a device that sends nothing is to be opened anew. A virtual one waits for its peer; who
+ * has no capabilities any more cannot open each; and a driver that mends its device wants to be
+ * alone.
+ */
+static bool may_reopen(const struct port *p)
+{
+	char err[DEVICE_ARGS_MAX];
+	struct device d;
+	const char *pci;
+
+	if (p->n_members || p->heals || !device_read(p->conf->device, &d, err, sizeof(err)))
+		return false;
+	pci = device_pci(&d);
+	return pci && pci_opens_freely("", pci);
+}
+
+/*
  * The time since the device sent something although there was more to send: a device that was
- * reset behind its driver's back takes nothing, and tells nobody. A virtual one waits for its peer,
- * and of a driver that counts nothing there is nothing to be learnt.
+ * reset behind its driver's back takes nothing, and tells nobody. Of a driver that counts nothing
+ * there is nothing to be learnt.
  */
 static void stall_look(struct outage *o, const struct port *p, uint64_t now_ms)
 {
 	struct outage_port *x = &o->port[p->idx];
 	uint64_t given = packets_given(o->dp, p->idx);
-	char err[DEVICE_ARGS_MAX];
-	struct device d;
 
-	if (p->sent != x->sent || p->sent == 0 || port_is_down(p))
+	if (!p->counts || p->sent != x->sent || p->sent == 0 || port_is_down(p))
 		x->stalled_s = 0;
 	else if (given != x->given)
 		x->stalled_s++;
 	x->given = given;
 	x->sent = p->sent;
-	if (x->stalled_s < OUTAGE_STALL_S || now_ms < x->calm_ms || p->n_members ||
-	    !device_read(p->conf->device, &d, err, sizeof(err)) || d.virtual)
+	if (x->stalled_s < OUTAGE_STALL_S || now_ms < x->calm_ms || !may_reopen(p))
 		return;
 	RTE_LOG(ERR, USER1, "port %s (%s): has sent nothing for %u s of what it was given\n",
 		p->conf->name, p->conf->device, x->stalled_s);
@@ -125,7 +145,7 @@ static void port_leave(struct outage *o, struct port *p, uint32_t gone, uint32_t
 	p->outages++;
 	x->leave = gone | reset;
 	x->step = OUTAGE_LEAVE;
-	x->wait_ms = gone ? OUTAGE_RETRY_MS : 0;
+	x->wait_ms = gone ? OUTAGE_RETRY_MS : OUTAGE_RESET_MS;
 	x->told = false;
 	links_set(o->dp, p, LINK_OUT);
 	for (uint16_t i = 0; i < o->dp->n_workers; i++)
@@ -144,10 +164,11 @@ static bool workers_have_left(const struct outage *o, const struct outage_port *
 static void device_close(uint16_t id)
 {
 	struct rte_eth_dev_info info = { 0 };
-	bool known = rte_eth_dev_info_get(id, &info) == 0;
+	bool known;
 
 	if (!rte_eth_dev_is_valid_port(id))
 		return;
+	known = rte_eth_dev_info_get(id, &info) == 0;
 	rte_eth_dev_stop(id);
 	rte_eth_dev_close(id);
 	if (known && info.device)
@@ -176,7 +197,7 @@ static void port_shut(struct outage *o, struct port *p, uint64_t now_ms)
 			p->conf->name, k, p->conf->member[k]);
 	}
 	x->step = OUTAGE_NONE;
-	links_set(o->dp, p, LINK_DOWN);
+	links_set(o->dp, p, LINK_UNKNOWN); /* the members that are left have theirs */
 }
 
 /* ---- and back ---- */
@@ -206,11 +227,12 @@ static bool device_reopen(struct dplane *dp, struct port *p, char *err, size_t e
 		device_close(now.id);
 		return false;
 	}
-	if (!is_as_before(p, &now)) {
+	if (!is_as_before(p, &now) || !steer_keep(&p->rss, &now)) {
 		device_close(now.id);
-		snprintf(err, errlen,
-			 "is another device now (MAC address, driver, offloads, queues or rules): "
-			 "restart fairlead-dp to use it");
+		snprintf(
+		    err, errlen,
+		    "is another device now (MAC address, driver, offloads, queues, rules or RSS "
+		    "key): restart fairlead-dp to use it");
 		return false;
 	}
 	for (uint16_t i = 0; i < dp->n_ports; i++)
@@ -224,6 +246,9 @@ static void port_return(struct outage *o, struct port *p, uint64_t now_ms)
 	struct outage_port *x = &o->port[p->idx];
 	char err[SENTENCE_MAX] = "";
 
+	/* What was said of the device that was closed is of no interest any more. */
+	atomic_store(&x->gone, 0);
+	atomic_store(&x->reset, 0);
 	if (!device_reopen(o->dp, p, err, sizeof(err))) {
 		if (!x->told)
 			RTE_LOG(ERR, USER1, "port %s (%s): is out until it can be opened: %s\n",
@@ -233,9 +258,6 @@ static void port_return(struct outage *o, struct port *p, uint64_t now_ms)
 		return;
 	}
 	RTE_LOG(NOTICE, USER1, "port %s (%s): works again\n", p->conf->name, p->conf->device);
-	/* What was said of the device that was closed is of no interest any more. */
-	atomic_store(&x->gone, 0);
-	atomic_store(&x->reset, 0);
 	x->step = OUTAGE_NONE;
 	links_set(o->dp, p, LINK_DOWN);
 }

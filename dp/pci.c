@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define PCI_DEVICES "/sys/bus/pci/devices"
+#define VFIO "vfio-pci"
 
 /* The last part of the path that a link of a device leads to; false if there is no such link. */
 static bool link_name(const char *root, const char *device, const char *link, char *name,
@@ -39,7 +40,7 @@ struct lender {
 static const struct lender *lender_of(const char *driver)
 {
 	static const struct lender lenders[] = {
-		{ .name = "vfio-pci" },
+		{ .name = VFIO },
 		{ .name = "uio_pci_generic", .physical = true },
 		{ .name = "igb_uio", .physical = true },
 		{ .name = "mlx4_core" },
@@ -153,22 +154,36 @@ bool pci_obstacle(const char *root, const char *device, char *why, size_t len)
 		return true;
 	}
 	/* Without an IOMMU VFIO's groups are named otherwise, and its driver says what is wrong. */
-	return !strcmp(driver, "vfio-pci") && vfio_obstacle(root, device, why, len);
+	return !strcmp(driver, VFIO) && vfio_obstacle(root, device, why, len);
+}
+
+/* Whether VFIO has the device without an IOMMU. */
+static bool vfio_is_unsafe(const char *root, const char *device)
+{
+	char group[16], path[PATH_MAX];
+
+	if (!link_name(root, device, "iommu_group", group, sizeof(group)))
+		return false;
+	snprintf(path, sizeof(path), "%s/dev/vfio/noiommu-%s", root, group);
+	return access(path, F_OK) == 0;
 }
 
 bool pci_needs_physical(const char *root, const char *device)
 {
-	char driver[64], group[16], path[PATH_MAX];
+	char driver[64];
 	const struct lender *lender;
 
 	if (!link_name(root, device, "driver", driver, sizeof(driver)))
 		return false;
 	lender = lender_of(driver);
-	if (lender && lender->physical)
-		return true;
-	if (strcmp(driver, "vfio-pci") != 0 ||
-	    !link_name(root, device, "iommu_group", group, sizeof(group)))
-		return false;
-	snprintf(path, sizeof(path), "%s/dev/vfio/noiommu-%s", root, group);
-	return access(path, F_OK) == 0;
+	return (lender && lender->physical) ||
+	       (strcmp(driver, VFIO) == 0 && vfio_is_unsafe(root, device));
+}
+
+bool pci_opens_freely(const char *root, const char *device)
+{
+	char driver[64];
+
+	return link_name(root, device, "driver", driver, sizeof(driver)) &&
+	       strcmp(driver, VFIO) == 0 && !vfio_is_unsafe(root, device);
 }

@@ -16,4 +16,7 @@ bool pci_obstacle(const char *root, const char *device, char *why, size_t len);
 /* Whether device sees memory by its physical addresses: no IOMMU stands between, as uio has it. */
 bool pci_needs_physical(const char *root, const char *device);
 
+/* Whether device can be opened without capabilities: it is VFIO's, and behind an IOMMU. */
+bool pci_opens_freely(const char *root, const char *device);
+
 #endif

@@ -257,6 +257,9 @@ static bool port_configure(struct dplane *dp, struct port *p, const struct confi
 	    info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
 				    RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
 	conf.txmode.offloads = tx_offloads(dp, p, d, &info);
+	/* Some drivers tell that a device was taken away only if they are asked to: outage.c. */
+	conf.intr_conf.rmv = info.dev_flags && *info.dev_flags & RTE_ETH_DEV_INTR_RMV;
+	p->heals = info.err_handle_mode == RTE_ETH_ERROR_HANDLE_MODE_PROACTIVE;
 	if (p->rx_queues > 1 && info.flow_type_rss_offloads) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf =

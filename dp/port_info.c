@@ -33,7 +33,8 @@ void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts
 	if (!out)
 		link_take(port, told, &link);
 	/* What the device counts is told by its first port, lest it were there twice. */
-	if (out || port->conf->shares || rte_eth_stats_get(port->id, &st) < 0)
+	port->counts = !out && !port->conf->shares && rte_eth_stats_get(port->id, &st) == 0;
+	if (!port->counts)
 		memset(&st, 0, sizeof(st));
 	port->sent = st.opackets;
 	bond_describe(port, members, sizeof(members));

@@ -179,6 +179,21 @@ static void steer_by_key(const struct dplane *dp, struct port *p)
 	rss_read(&p->rss, p->id);
 }
 
+static bool key_same(const struct rss *a, const struct rss *b)
+{
+	return a->reta_size == b->reta_size && memcmp(a->key, b->key, sizeof(a->key)) == 0 &&
+	       memcmp(a->reta, b->reta, sizeof(a->reta[0]) * a->reta_size) == 0;
+}
+
+bool steer_keep(const struct rss *known, struct port *now)
+{
+	if (known->reta_size == 0 || key_same(known, &now->rss))
+		return true;
+	if (key_write(known, now->id))
+		rss_read(&now->rss, now->id);
+	return key_same(known, &now->rss);
+}
+
 /* ---- both ---- */
 
 bool steer_device(struct dplane *dp, struct port *p)

@@ -21,6 +21,12 @@ bool steer_device(struct dplane *dp, struct port *p);
  */
 void steer_key(struct rss *r, uint16_t reta_size, uint16_t n_workers);
 
+/*
+ * The device of now, opened again, has the key and table that workers know of the port, or takes
+ * them; else false. Drivers may draw another key at each start.
+ */
+bool steer_keep(const struct rss *known, struct port *now);
+
 /* Writes p->steering, as fairlead ports shows it. ok: what steer_device() said of the device. */
 void steer_describe(const struct dplane *dp, struct port *p, bool ok);
 

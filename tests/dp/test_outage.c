@@ -7,6 +7,7 @@
  */
 #include "tests/world/unit.h"
 #include "tests/world/worker.h"
+#include "dp/bond.h"
 #include "dp/outage.h"
 #include "dp/port.h"
 #include "dp/tx.h"
@@ -17,7 +18,7 @@
 enum { DESCRIPTORS = 64, LOG_MAX = 8192 };
 
 static struct dplane dp;
-static struct worker worker;
+static struct worker worker, second;
 static struct ctl_port_counters counters[CTL_PORTS_MAX];
 static struct outage outage;
 static uint64_t now_ms;
@@ -35,15 +36,14 @@ static unsigned int logs(const char *sentence)
 	return n;
 }
 
-/* One port of one worker, with this device. */
-static void opened(const char *device)
+/* One port of n workers, with this device, and what else is in world.conf. */
+static void opened_as(const char *device, uint16_t n)
 {
 	static struct rte_mempool *pool;
 	char err[512] = "";
 
 	world_eal();
-	world_config();
-	world.conf.dataplane.n_workers = 1;
+	world.conf.dataplane.n_workers = n;
 	world.conf.dataplane.mbufs = UINT32_MAX;
 	world.conf.n_port = 1;
 	world.conf.n_relay = world.conf.n_listener = 0;
@@ -56,7 +56,10 @@ static void opened(const char *device)
 					       SOCKET_ID_ANY);
 	memset(counters, 0, sizeof(counters));
 	worker = (struct worker){ .dp = &dp, .pool = pool, .port_counters = counters };
+	second = worker;
+	second.id = 1;
 	dp.worker[0] = &worker;
+	dp.worker[1] = &second;
 	dp.n_ports = 0;
 	if (!port_open(&dp, 0, err, sizeof(err)))
 		fail_msg("%s", err);
@@ -66,7 +69,19 @@ static void opened(const char *device)
 	rte_openlog_stream(log_stream);
 	rte_log_set_level(RTE_LOGTYPE_USER1, RTE_LOG_NOTICE);
 	outage_watch(&outage, &dp);
+	dp.port[0].counts = true;
 	now_ms = 5000;
+}
+
+static void opened_by(const char *device, uint16_t n)
+{
+	world_config();
+	opened_as(device, n);
+}
+
+static void opened(const char *device)
+{
+	opened_by(device, 1);
 }
 
 static int closed(void **state)
@@ -109,6 +124,8 @@ static void a_reset_waits_for_the_workers(void **state)
 	assert_true(is_open());
 	worker_turns(1);
 	look(100);
+	assert_false(is_open());
+	look(OUTAGE_RESET_MS - 1); /* its PF may not be done */
 	assert_false(is_open());
 	look(1);
 	assert_true(is_open());
@@ -170,7 +187,7 @@ static void all_vlans_of_a_device(void **state)
 	assert_true(port_is_out(&dp.port[0]) && port_is_out(&dp.port[1]));
 	worker_turns(2);
 	look(1);
-	look(1);
+	look(OUTAGE_RESET_MS);
 	assert_false(port_is_out(&dp.port[0]) || port_is_out(&dp.port[1]));
 	assert_int_equal(dp.port[0].id, dp.port[1].id);
 	assert_int_equal(dp.port[0].outages + dp.port[1].outages, 1);
@@ -187,14 +204,35 @@ static void seconds(unsigned int n, uint64_t given, uint64_t sent)
 	}
 }
 
+/* Whether a PCI device has a driver that lets us open it: here all have. */
+static bool freely;
+bool __wrap_pci_opens_freely(const char *root, const char *device);
+bool __wrap_pci_opens_freely(const char *root, const char *device)
+{
+	assert_string_equal(root, "");
+	assert_non_null(device);
+	return freely;
+}
+
 static void a_device_that_sends_nothing(void **state)
 {
 	(void)state;
 	opened("net_ring_stall");
+	freely = true;
 	/* What is not there any more when it is looked for. */
 	snprintf(world.conf.port[0].device, sizeof(world.conf.port[0].device), "7f:1f.7");
 	seconds(60, 10, 0); /* a driver that counts nothing */
 	seconds(60, 10, 10);
+	dp.port[0].counts = false; /* its statistics cannot be read */
+	seconds(60, 10, 0);
+	dp.port[0].counts = true;
+	freely = false; /* nobody could open it any more */
+	seconds(60, 10, 0);
+	freely = true;
+	dp.port[0].heals = true;
+	seconds(60, 10, 0);
+	dp.port[0].heals = false;
+	seconds(1, 10, 1);
 	seconds(60, 0, 0);
 	seconds(60, 10, 1);
 	atomic_store(&dp.port[0].link, LINK_DOWN);
@@ -210,6 +248,107 @@ static void a_device_that_sends_nothing(void **state)
 		look(OUTAGE_RETRY_MS);
 	assert_true(port_is_out(&dp.port[0]));
 	assert_int_equal(logs("is out until it can be opened: is not on the PCI bus"), 1);
+}
+
+static void deaf_to_another_vlan(void **state)
+{
+	char err[512] = "";
+
+	(void)state;
+	opened("net_ring_deaf");
+	freely = true;
+	world.conf.port[1] = world.conf.port[0];
+	world.conf.port[1].shares = 1;
+	world.conf.port[1].vlan = 7;
+	world.conf.n_port = 2;
+	assert_true(port_open(&dp, 1, err, sizeof(err)));
+	snprintf(world.conf.port[0].device, sizeof(world.conf.port[0].device), "7f:1f.7");
+	dp.port[0].sent = 100;
+	look(1000);
+	for (int i = 0; i < OUTAGE_STALL_S; i++) {
+		stat_add(&counters[1].tx_packets, 5);
+		look(1000);
+	}
+	assert_int_equal(dp.port[0].outages, 1);
+}
+
+/* As net_null's, which is one whose device keeps its key from one start to the next. */
+static const struct rte_ether_addr same = { .addr_bytes = { 2, 0, 0, 0, 0, 1 } };
+static bool one_address;
+int __real_rte_eth_macaddr_get(uint16_t id, struct rte_ether_addr *mac);
+int __wrap_rte_eth_macaddr_get(uint16_t id, struct rte_ether_addr *mac);
+int __wrap_rte_eth_macaddr_get(uint16_t id, struct rte_ether_addr *mac)
+{
+	int r = __real_rte_eth_macaddr_get(id, mac);
+
+	if (one_address)
+		*mac = same;
+	return r;
+}
+
+/* What workers know of the key, as of a device that draws one at each start. */
+static void the_key_stays(void **state)
+{
+	static struct rss known, now;
+
+	(void)state;
+	one_address = true;
+	opened_by("net_null_key", 2);
+	assert_true(dp.port[0].flow_sticky);
+	for (int i = 0; i < 40; i++)
+		dp.port[0].rss.key[i] ^= (uint8_t)(i * 37 + 1);
+	known = dp.port[0].rss;
+	outage_wish(&outage, dp.port[0].id, false);
+	look(1);
+	worker_turns(2);
+	stat_add(&second.clock.beat, 2);
+	look(1);
+	look(OUTAGE_RESET_MS);
+	assert_false(port_is_out(&dp.port[0]));
+	rss_read(&now, dp.port[0].id);
+	assert_memory_equal(now.key, known.key, 40);
+	assert_memory_equal(now.reta, known.reta, sizeof(now.reta[0]) * known.reta_size);
+	one_address = false;
+	dp.n_workers = 1;
+}
+
+static void a_member_leaves(void **state)
+{
+	char text[512];
+
+	(void)state;
+	world_config();
+	world.conf.port[0].bond = BOND_ACTIVE_BACKUP;
+	world.conf.port[0].n_member = 2;
+	snprintf(world.conf.port[0].member[0], sizeof(world.conf.port[0].member[0]), "net_null_m0");
+	snprintf(world.conf.port[0].member[1], sizeof(world.conf.port[0].member[1]), "net_null_m1");
+	opened_as("net_bonding_left", 1);
+	outage_wish(&outage, dp.port[0].member[0], true);
+	look(1);
+	assert_true(port_is_out(&dp.port[0]));
+	worker_turns(2);
+	look(1);
+	assert_false(port_is_down(&dp.port[0])); /* the other one carries on */
+	for (int i = 0; i < 10; i++)
+		bond_describe(&dp.port[0], text, sizeof(text));
+	assert_non_null(strstr(text, "net_null_m0 down, out"));
+	assert_int_equal(logs("Invalid port_id"), 0);
+	assert_int_equal(logs("is out of the bond until fairlead-dp is restarted"), 1);
+}
+
+/* Each reason once, however often it is tried. */
+static void tries_are_quiet(void **state)
+{
+	(void)state;
+	opened("net_ring_quiet");
+	outage_wish(&outage, dp.port[0].id, true);
+	look(1);
+	snprintf(world.conf.port[0].device, sizeof(world.conf.port[0].device), "7f:1f.7");
+	worker_turns(2);
+	for (int i = 0; i < 10; i++)
+		look(OUTAGE_RETRY_MS);
+	assert_int_equal(logs("Invalid port_id"), 0);
+	assert_int_equal(logs("is out until it can be opened"), 1);
 }
 
 /* A virtual device waits for its peer: that is no stall. */
@@ -256,6 +395,10 @@ int main(void)
 		cmocka_unit_test_teardown(another_device_in_its_place, closed),
 		cmocka_unit_test_teardown(all_vlans_of_a_device, closed),
 		cmocka_unit_test_teardown(a_device_that_sends_nothing, closed),
+		cmocka_unit_test_teardown(deaf_to_another_vlan, closed),
+		cmocka_unit_test_teardown(the_key_stays, closed),
+		cmocka_unit_test_teardown(a_member_leaves, closed),
+		cmocka_unit_test_teardown(tries_are_quiet, closed),
 		cmocka_unit_test_teardown(a_virtual_device_may_wait, closed),
 	};
 

@@ -161,6 +161,8 @@ static void one_that_can_be_had(void **state)
 	make_file("dev/vfio/7", "");
 	expect_free();
 	assert_false(pci_needs_physical(root, NIC));
+	assert_true(pci_opens_freely(root, NIC));
+	assert_false(pci_opens_freely(root, "0000:00:1e.0"));
 }
 
 static void one_without_protection_that_can_be_had(void **state)
@@ -171,6 +173,7 @@ static void one_without_protection_that_can_be_had(void **state)
 	make_file("dev/vfio/noiommu-7", "");
 	expect_free();
 	assert_true(pci_needs_physical(root, NIC));
+	assert_false(pci_opens_freely(root, NIC));
 }
 
 static void one_whose_group_has_no_file(void **state)
@@ -186,6 +189,7 @@ static void one_of_uio(void **state)
 	make_device(NIC, "uio_pci_generic", "0x020000\n", 0);
 	expect_free();
 	assert_true(pci_needs_physical(root, NIC));
+	assert_false(pci_opens_freely(root, NIC));
 }
 
 int main(void)
