@@ -13,18 +13,20 @@ LOCK=/run/fairlead-tests.lock # of tests/run.sh: those in the machines see a /ru
 PATTERN=
 SUITE=
 PACKAGE=
+SERVICE=
 KEEP=
 MOUNTED=
 
 usage()
 {
 	cat <<-END
-	Usage: tests/clean-machine.sh [--suite [PATTERN] | --package] [--keep] [bookworm | trixie]...
+	Usage: tests/clean-machine.sh [--suite [PATTERN] | --package | --service] [--keep] [bookworm | trixie]...
 
 	Makes the machines, and in each runs conf/quickstart.sh --check: installs, builds, relays.
 
 	  --suite [PATTERN]  tests/run.sh as well: all of it, or what PATTERN finds
 	  --package          instead: tests/package_test.sh, which builds, installs, upgrades and purges
+	  --service          the same, and then its units in a guest with systemd: tests/vm/service_check.sh
 	  --keep             leave the machine as it is then, in build-machines/NAME
 
 	The last line of each is its verdict; exits 0 if all are good.
@@ -106,6 +108,14 @@ inside()
 		${FUZZ_SECONDS:+"FUZZ_SECONDS=$FUZZ_SECONDS"} "$@" 9>&-
 }
 
+# service DIRECTORY: the package that was built there, with systemd as process 1 of a guest.
+service()
+{
+	inside "$1" /fairlead/tests/vm/service_root.sh || return
+	unmount_all # the guest has its own
+	GUEST_ROOT=$1 GUEST_SECONDS=1500 VM_LATER=/root/later.deb "$ROOT/tests/vm/driver.sh" vmxnet3 service
+}
+
 # machine NAME: false if one of the commands fails there.
 machine()
 {
@@ -125,6 +135,10 @@ machine()
 		say "$1: tests/run.sh $PATTERN"
 		inside "$dir" /fairlead/tests/run.sh ${PATTERN:+"$PATTERN"} || rc=$?
 	fi
+	if ((rc == 0)) && [[ -n $SERVICE ]]; then
+		say "$1: tests/vm/service_check.sh"
+		service "$dir" || rc=$?
+	fi
 	unmount_all
 	[[ -n $KEEP ]] || rm -rf "$dir"
 	say "$1: $( ((rc == 0)) && echo good || echo "FAILED, exit code $rc"), $((SECONDS - begin)) s"
@@ -139,6 +153,7 @@ main()
 		--help | -h) usage; return ;;
 		--keep) KEEP=1 ;;
 		--package) PACKAGE=1 ;;
+		--service) PACKAGE=1 SERVICE=1 ;;
 		--suite)
 			SUITE=1
 			if [[ -n ${2:-} && $2 != -* && " ${MACHINES[*]} " != *" $2 "* ]]; then

@@ -48,7 +48,8 @@ usage()
 	  vm:numa                                  workers on two NUMA nodes of one: tests/vm/numa.sh
 	  machine:NAME                             with --long: the README's commands in a new Debian
 	  package:NAME                             with --long, or asked for by a pattern that begins so: the
-	                                           package built, installed, upgraded and purged there
+	                                           package built, installed, upgraded and purged there,
+	                                           and its services in a guest
 
 	--long is for a night: ten minutes of each fuzzer, a hundred seeds beside Linux, every impairment, a
 	minute of each hostile program, the whole rig of benchmarks, and new machines. It also builds a release
@@ -509,7 +510,7 @@ packages()
 	local name
 	say "packages in new machines"
 	for name in bookworm trixie; do
-		try "package:$name" tests/clean-machine.sh --package "$name"
+		try "package:$name" tests/clean-machine.sh --service "$name"
 	done
 }
 
