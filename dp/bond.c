@@ -77,6 +77,22 @@ static bool member_is_active(const struct port *p, uint16_t id)
 	return false;
 }
 
+void bond_look(struct port *p)
+{
+	uint16_t now = 0;
+
+	if (p->conf->bond != BOND_ACTIVE_BACKUP)
+		return;
+	for (uint16_t i = 0; i < p->n_members; i++)
+		if (p->member[i] != RTE_MAX_ETHPORTS && member_is_active(p, p->member[i]))
+			now = (uint16_t)(p->member[i] + 1);
+	if (!now || now == p->carrier)
+		return;
+	if (p->carrier)
+		atomic_fetch_add_explicit(&p->takeovers, 1, memory_order_relaxed);
+	p->carrier = now;
+}
+
 void bond_describe(const struct port *p, char *text, size_t len)
 {
 	size_t at = 0;

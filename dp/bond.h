@@ -15,6 +15,13 @@ bool bond_make(const struct config_port *c, const uint16_t *id_of, uint16_t n, u
 /* A member goes, and is no longer the bond's. */
 void bond_leave(const struct port *port, uint16_t id);
 
+/*
+ * Looks which member carries an active-backup bond, and counts in port->takeovers when it is
+ * another than at the last look: switches learn from what is announced then where its addresses
+ * are. The service thread.
+ */
+void bond_look(struct port *port);
+
 /* The members as text: their names, links, and which of them carry traffic. */
 void bond_describe(const struct port *port, char *text, size_t len);
 

@@ -60,6 +60,9 @@ struct port {
 					  rx_queues: received by the first port of the device */
 	uint16_t member[CONFIG_MEMBERS_MAX]; /* ethdevs of a bond, in the configuration's order */
 	uint16_t n_members;
+	uint16_t carrier; /* of an active-backup bond: its ethdev and one; the service thread's */
+	_Atomic uint32_t
+	    takeovers;	      /* by another carrier; the service thread writes, workers read */
 	_Atomic uint8_t link; /* enum port_link; the service thread writes, workers read */
 	int node;	      /* NUMA node of the device; negative: of none */
 	bool lacp;	      /* the driver wants to be called even if there is nothing to send */

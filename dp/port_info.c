@@ -30,8 +30,10 @@ void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts
 	struct rte_eth_stats st = { 0 };
 	char members[CTL_TEXT_MAX];
 
-	if (!out)
+	if (!out) {
 		link_take(port, told, &link);
+		bond_look(port);
+	}
 	/* What the device counts is told by its first port, lest it were there twice. */
 	port->counts = !out && !port->conf->shares && rte_eth_stats_get(port->id, &st) == 0;
 	if (!port->counts)

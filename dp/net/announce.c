@@ -32,6 +32,7 @@ enum { STEP_ANNOUNCE = ANNOUNCE_PROBES, STEP_DONE = ANNOUNCE_PROBES + ANNOUNCE_R
 struct link {
 	_Atomic uint64_t conflicts; /* any worker adds */
 	_Atomic uint32_t query;	    /* milliseconds a router waits, and 1; any worker sets it */
+	uint32_t takeovers;	    /* that it has begun anew for */
 	bool up;
 	uint8_t rounds;	    /* reports due unasked */
 	uint64_t round_ms;  /* when the next is */
@@ -177,15 +178,20 @@ static bool record_tick(struct worker *w, const struct local_addr *l, struct rec
 	return record_step(w, l, r);
 }
 
-/* The link of a port came up: all of its addresses begin anew. */
-static void link_begin(struct worker *w, uint16_t port, struct announce *a)
+/*
+ * All addresses of a port begin anew: with questions where its link came up, which may be another
+ * than before. Where another member of a bond has taken over it is the same link, but behind other
+ * switches: what has been announced is announced again.
+ */
+static void link_begin(struct worker *w, uint16_t port, struct announce *a, bool takeover)
 {
 	uint16_t i;
 
 	for (i = 0; i < w->dp->n_local; i++) {
-		if (w->dp->local[i].port != port)
+		if (w->dp->local[i].port != port ||
+		    (takeover && a->record[i].step <= STEP_ANNOUNCE))
 			continue;
-		a->record[i].step = 0;
+		a->record[i].step = takeover ? STEP_ANNOUNCE + 1 : 0;
 		a->record[i].due_ms = w->now_ms;
 		a->record[i].defend_ms = 0;
 	}
@@ -213,10 +219,14 @@ static void link_tick(struct worker *w, uint16_t port, struct announce *a)
 	const struct port *p = &w->dp->port[port];
 	struct link *l = &a->link[port];
 	bool up = atomic_load_explicit(&p->link, memory_order_relaxed) == LINK_UP;
+	uint32_t takeovers = atomic_load_explicit(&p->takeovers, memory_order_relaxed);
 
 	if (up && !l->up)
-		link_begin(w, port, a);
+		link_begin(w, port, a, false);
+	else if (up && takeovers != l->takeovers)
+		link_begin(w, port, a, true);
 	l->up = up;
+	l->takeovers = takeovers;
 	if (!up)
 		return;
 	link_answer(w, port, l);

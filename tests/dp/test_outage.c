@@ -12,6 +12,7 @@
 #include "dp/port.h"
 #include "dp/tx.h"
 
+#include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
 
@@ -312,6 +313,18 @@ static void the_key_stays(void **state)
 	dp.n_workers = 1;
 }
 
+/* The driver looks at its members from a thread of DPDK's. */
+static void await_carrier(void)
+{
+	const uint16_t before = dp.port[0].carrier;
+
+	for (int ms = 0; ms < 10000 && dp.port[0].carrier == before; ms++) {
+		bond_look(&dp.port[0]);
+		rte_delay_us_sleep(1000);
+	}
+	assert_int_not_equal(dp.port[0].carrier, before);
+}
+
 static void a_member_leaves(void **state)
 {
 	char text[512];
@@ -323,12 +336,16 @@ static void a_member_leaves(void **state)
 	snprintf(world.conf.port[0].member[0], sizeof(world.conf.port[0].member[0]), "net_null_m0");
 	snprintf(world.conf.port[0].member[1], sizeof(world.conf.port[0].member[1]), "net_null_m1");
 	opened_as("net_bonding_left", 1);
+	await_carrier();
+	assert_int_equal(atomic_load(&dp.port[0].takeovers), 0);
 	outage_wish(&outage, dp.port[0].member[0], true);
 	look(1);
 	assert_true(port_is_out(&dp.port[0]));
 	worker_turns(2);
 	look(1);
 	assert_false(port_is_down(&dp.port[0])); /* the other one carries on */
+	await_carrier();
+	assert_int_equal(atomic_load(&dp.port[0].takeovers), 1);
 	for (int i = 0; i < 10; i++)
 		bond_describe(&dp.port[0], text, sizeof(text));
 	assert_non_null(strstr(text, "net_null_m0 down, out"));

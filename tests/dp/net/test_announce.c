@@ -183,6 +183,22 @@ static void test_link_up(void **state)
 	assert_int_equal(news(), 0);
 }
 
+/* Another member of a bond carries it: who is where is said at once, and nobody is asked. */
+static void test_takeover(void **state)
+{
+	(void)state;
+	link_set(FX_CORE, LINK_UP);
+	fx_pass(10 * ANNOUNCE_QUIET_MS);
+	fx_forget();
+	atomic_fetch_add(&fx.dp.port[FX_CORE].takeovers, 1);
+	fx_pass(NEIGH_TICK_MS);
+	assert_sent(FX_CORE, 0, 0, 1, ADDRS - 1, 1);
+	fx_pass(10 * ANNOUNCE_QUIET_MS);
+	fx_forget();
+	fx_pass(10 * ANNOUNCE_QUIET_MS);
+	assert_int_equal(fx.n_sent, 0);
+}
+
 static void test_other_workers(void **state)
 {
 	(void)state;
@@ -382,8 +398,9 @@ static void test_mld(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_link_up),  TEST(test_other_workers), TEST(test_taken), TEST(test_taken_6),
-		TEST(test_defended), TEST(test_no_conflict),   TEST(test_echo),	 TEST(test_mld),
+		TEST(test_link_up),	TEST(test_takeover), TEST(test_other_workers),
+		TEST(test_taken),	TEST(test_taken_6),  TEST(test_defended),
+		TEST(test_no_conflict), TEST(test_echo),     TEST(test_mld),
 	};
 
 	return cmocka_run_group_tests(tests, fx_eal, NULL);
