@@ -49,8 +49,9 @@ usage()
 	  --help    this text
 
 	FAIRLEAD_CONFIG=FILE  another configuration for the same namespaces (conf/fairlead.yaml). A copy
-	                      is used, whose files in /run/fairlead and /var/lib/fairlead are in
-	                      $RUN and $STATE instead
+	                      is used, whose files in /run/fairlead, /var/lib/fairlead and
+	                      /etc/fairlead/tls are in $RUN, $STATE and
+	                      $TLS instead
 	FAIRLEAD_BUILD=DIR    another build directory, taken as it is (build)
 	FAIRLEAD_NICS="access=DEVICE core=DEVICE"
 	                      the relay's ports are these devices in place of veth pairs, bound to a driver of
@@ -216,7 +217,7 @@ make_config()
 	elif [[ -z ${FAIRLEAD_CONFIG:-} ]] && { alive fairlead-dp || alive fairlead-cp; }; then
 		return
 	fi
-	sed -e "s|/run/fairlead/|$RUN/|g" -e "s|/var/lib/fairlead/|$STATE/|g" \
+	sed -e "s|/run/fairlead/|$RUN/|g" -e "s|/var/lib/fairlead/|$STATE/|g" -e "s|/etc/fairlead/tls/|$TLS/|g" \
 		"${FAIRLEAD_CONFIG:-$SAMPLE}" >"$CONFIG.new" || die "the configuration cannot be copied"
 	for nic in ${FAIRLEAD_NICS:-}; do
 		sed -i "s|net_af_xdp[0-9]*,iface=${nic%%=*}\>|${nic#*=}|" "$CONFIG.new"
