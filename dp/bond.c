@@ -93,31 +93,35 @@ void bond_look(struct port *p)
 	p->carrier = now;
 }
 
+/* What a member does, as text; "" where its driver does not tell. */
+static const char *member_state(const struct port *p, uint16_t id)
+{
+	struct rte_eth_bond_8023ad_member_info lacp = { 0 };
+
+	if (id == RTE_MAX_ETHPORTS)
+		return ", out";
+	if (!member_is_active(p, id))
+		return ", idle";
+	if (p->conf->bond == BOND_ACTIVE_BACKUP)
+		return ", active";
+	if (rte_eth_bond_8023ad_member_info(p->id, id, &lacp) != 0)
+		return "";
+	return lacp.actor_state & STATE_DISTRIBUTING ? ", active" : ", waits for LACP";
+}
+
 void bond_describe(const struct port *p, char *text, size_t len)
 {
 	size_t at = 0;
 
 	text[0] = '\0';
 	for (uint16_t i = 0; i < p->n_members && at < len; i++) {
-		struct rte_eth_bond_8023ad_member_info lacp = { 0 };
+		const uint16_t id = p->member[i];
 		struct rte_eth_link link = { 0 };
-		const char *state = "";
+		bool up = id != RTE_MAX_ETHPORTS && rte_eth_link_get_nowait(id, &link) == 0 &&
+			  link.link_status;
 
-		if (p->member[i] == RTE_MAX_ETHPORTS)
-			state = ", out";
-		else if (rte_eth_link_get_nowait(p->member[i], &link) < 0)
-			link.link_status = RTE_ETH_LINK_DOWN;
-		if (*state)
-			;
-		else if (!member_is_active(p, p->member[i]))
-			state = ", idle";
-		else if (p->conf->bond == BOND_ACTIVE_BACKUP)
-			state = ", active";
-		else if (rte_eth_bond_8023ad_member_info(p->id, p->member[i], &lacp) == 0)
-			state =
-			    lacp.actor_state & STATE_DISTRIBUTING ? ", active" : ", waits for LACP";
 		at += (size_t)snprintf(text + at, len - at, "%s%.*s %s%s", i ? "; " : "",
 				       (int)strcspn(p->conf->member[i], ","), p->conf->member[i],
-				       link.link_status ? "up" : "down", state);
+				       up ? "up" : "down", member_state(p, id));
 	}
 }
