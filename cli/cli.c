@@ -86,6 +86,22 @@ bool cli_number(const char *s, long min, long *out)
 	return end != s && *end == '\0' && *out >= min && *out < INT_MAX;
 }
 
+bool cli_session(const char *s, json_t *params)
+{
+	const char *slash = strchr(s, '/');
+	char worker[16];
+	long w, slot;
+
+	if (!slash || slash - s >= (long)sizeof(worker))
+		return false;
+	snprintf(worker, sizeof(worker), "%.*s", (int)(slash - s), s);
+	if (!cli_number(worker, 0, &w) || !cli_number(slash + 1, 0, &slot))
+		return false;
+	json_object_set_new(params, "worker", json_integer(w));
+	json_object_set_new(params, "session", json_integer(slot));
+	return true;
+}
+
 int cli_option(struct cli *cli, int argc, char **argv, const struct option *opts)
 {
 	int o;

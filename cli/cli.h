@@ -45,6 +45,9 @@ int cli_list(struct cli *cli, const char *method, json_t *params, long limit,
 /* A whole number of at least min. */
 bool cli_number(const char *s, long min, long *out);
 
+/* "WORKER/SLOT", as a trace prints it: two members of params. */
+bool cli_session(const char *s, json_t *params);
+
 /*
  * The next option of a command among opts, or -1 when they end. A word that is no option, or an
  * unknown option, gives '?' after telling.

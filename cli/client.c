@@ -119,3 +119,16 @@ json_t *client_call(struct control_client *c, const char *method, json_t *params
 	json_decref(reply);
 	return result;
 }
+
+FILE *client_stream(struct control_client *c)
+{
+	const struct timeval forever = { 0, 0 };
+
+	setsockopt(fileno(c->in), SOL_SOCKET, SO_RCVTIMEO, &forever, sizeof(forever));
+	return c->in;
+}
+
+void client_enough(struct control_client *c)
+{
+	shutdown(fileno(c->in), SHUT_WR);
+}

@@ -19,4 +19,9 @@ void client_close(struct control_client *c);
 json_t *client_call(struct control_client *c, const char *method, json_t *params, char *err,
 		    size_t errlen);
 
+/* What follows an answer that makes the connection a stream of bytes; there is no time limit. */
+FILE *client_stream(struct control_client *c);
+/* That it may end: nothing more is sent. Safe in a signal's handler. */
+void client_enough(struct control_client *c);
+
 #endif

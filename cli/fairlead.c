@@ -2,12 +2,15 @@
 /* fairlead: looks at a running relay through the control socket, and keeps its users. */
 #include "psk_cmd.h"
 #include "user_cmd.h"
+#include "capture.h"
 #include "cli.h"
 #include "command.h"
 #include "context.h"
+#include "drain.h"
 #include "show.h"
 #include "top.h"
 #include "trace.h"
+#include "who.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -283,6 +286,52 @@ static int cmd_sessions(struct cli *cli, int argc, char **argv)
 			peers ? sessions_all : sessions_some);
 }
 
+static int cmd_neighbours(struct cli *cli, int argc, char **argv)
+{
+	static const struct option opts[] = { { "worker", required_argument, NULL, 'w' },
+					      { "limit", required_argument, NULL, 'l' },
+					      { "json", no_argument, NULL, 'j' },
+					      { 0 } };
+	long worker = -1, limit = LIMIT_DEFAULT;
+	int o;
+
+	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
+		if (o == '?')
+			return EXIT_USAGE;
+		if (o == 'w' && !cli_number(optarg, 0, &worker))
+			return cli_usage("--worker takes a number, not", optarg);
+		if (o == 'l' && !cli_number(optarg, 0, &limit))
+			return cli_usage("--limit takes a number, 0 for all, not", optarg);
+	}
+	return cli_list(cli, "neighbours",
+			worker < 0 ? json_object() : json_pack("{s:i}", "worker", (int)worker),
+			limit, show_neighbours);
+}
+
+/* Which routes there are the configuration says; whether gateways answer, the workers. */
+static int cmd_routes(struct cli *cli, int argc, char **argv)
+{
+	json_t *result, *gateways = NULL;
+	struct control_client *c;
+
+	if (cli_option(cli, argc, argv, cli_only_json) != -1)
+		return EXIT_USAGE;
+	c = cli_connect(cli);
+	result = c ? cli_call(c, "routes", NULL) : NULL;
+	if (result && json_is_true(json_object_get(result, "attached"))) {
+		gateways = cli_pages(c, "neighbours", json_pack("{s:b}", "gateways", 1), 0);
+		if (gateways) {
+			routes_join(result, json_object_get(gateways, "neighbours"));
+		} else {
+			json_decref(result);
+			result = NULL;
+		}
+	}
+	json_decref(gateways);
+	client_close(c);
+	return cli_show(cli, result, show_routes);
+}
+
 static int cmd_connections(struct cli *cli, int argc, char **argv)
 {
 	static const struct option opts[] = { { "worker", required_argument, NULL, 'w' },
@@ -412,11 +461,36 @@ static const struct command commands[] = {
 	  .run = cmd_tls, .words = tls_words },
 	{ "drops", "[--all]", "why packets were dropped, the busiest reason first",
 	  .run = cmd_drops },
+	{ "neighbours", "[--worker N] [--limit N]",
+	  "next hops of all workers or one, and whether they answer, at most N (100; 0 for all)",
+	  .run = cmd_neighbours },
+	{ "routes", "", "ways by each port, and whether their gateways answer", .run = cmd_routes },
+	{ "capture",
+	  "[--write FILE] [--filter EXPRESSION] [--client ADDR[:PORT]] [--peer ADDR[:PORT]] "
+	  "[--relayed ADDR[:PORT]] [--session WORKER/SLOT] [--drops[=REASON]] [--count N] [--size "
+	  "BYTES] "
+	  "[--snaplen BYTES] [--duration SECONDS]",
+	  "frames as they were received, sent and dropped, as a pcapng file; for a minute and 100 "
+	  "MB, "
+	  "unless told otherwise",
+	  .run = capture_command },
 	{ "trace",
-	  "[--client ADDR[:PORT]] [--peer ADDR[:PORT]] [--session WORKER/SLOT] [--drops[=REASON]] "
+	  "[--client ADDR[:PORT]] [--peer ADDR[:PORT]] [--relayed ADDR[:PORT]] [--session "
+	  "WORKER/SLOT] [--drops[=REASON]] "
 	  "[--count N] [--bytes]",
 	  "what happens to packets, as they pass; until interrupted, or N times",
 	  .run = trace_command },
+	{ "drain", "[--deadline SECONDS] [--wait]",
+	  "no new allocations and contexts; what is left after the deadline, if there is one, is "
+	  "ended. "
+	  "--wait: until nothing is left",
+	  .run = drain_command },
+	{ "undrain", "", "new allocations and contexts are served again", .run = undrain_command },
+	{ "who", "ADDRESS[:PORT] [TIME] [--file FILE]",
+	  "who had a relayed address or a termination's, always or at that time, by the records in "
+	  "a file "
+	  "(records.file)",
+	  .run = who_command },
 	{ "accounting", "", "whether every packet is accounted for", .run = cmd_accounting },
 	{ "context", "add|modify|subtract|move|delete|show|list|events ...",
 	  "the gateway's contexts, and what happens to them; see: fairlead context --help",

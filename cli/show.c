@@ -3,6 +3,7 @@
  * with shared rows. */
 #include "show.h"
 
+#include "drain.h"
 #include "field.h"
 #include "grid.h"
 #include "units.h"
@@ -119,6 +120,25 @@ static void status_memory(const json_t *memory, struct grid *g)
 	}
 }
 
+/* What is wrong, before anything else. */
+static void status_problems(const json_t *problems, struct grid *g)
+{
+	const json_t *p;
+	size_t i;
+
+	json_array_foreach(problems, i, p) grid_row(g, get_str(p, "severity"), get_str(p, "what"));
+	if (problems && !json_array_size(problems))
+		grid_row(g, "problems", "none");
+}
+
+static void status_drain(const json_t *drain, struct grid *g)
+{
+	char buf[TEXT_MAX];
+
+	if (json_is_true(json_object_get(drain, "on")))
+		grid_row(g, "draining", drain_text(drain, buf, sizeof(buf)));
+}
+
 /* Places where a process met what cannot be; at best there are none, and nothing is shown. */
 static void status_bugs(const json_t *bugs, struct grid *g)
 {
@@ -146,6 +166,8 @@ void show_status(const json_t *result, FILE *out)
 		 (long long)get_int(result, "pid"),
 		 unit_seconds(get_int(result, "uptime_s"), n, sizeof(n)));
 	grid_row(g, "fairlead", buf);
+	status_problems(json_object_get(result, "problems"), g);
+	status_drain(json_object_get(result, "drain"), g);
 	grid_row(g, "configuration", get_str(result, "config"));
 	status_dataplane(json_object_get(result, "dataplane"), buf, sizeof(buf));
 	grid_row(g, "dataplane", buf);

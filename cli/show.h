@@ -30,6 +30,15 @@ void show_accounting(const json_t *result, FILE *out);
 /* Who is connected, how it goes, and by which TLS. */
 void show_connections(const json_t *result, FILE *out);
 
+/* Next hops of workers, and how they are. */
+void show_neighbours(const json_t *result, FILE *out);
+/*
+ * Ways by each port. routes_join() gives each route of the result its "gateway": the worst that
+ * workers have of it in a list of neighbours, null where none has it.
+ */
+void routes_join(json_t *result, const json_t *neighbours);
+void show_routes(const json_t *result, FILE *out);
+
 /* States, ends and events of TCP: those that count something; all: the others too. */
 void show_tcp(const json_t *result, bool all, FILE *out);
 

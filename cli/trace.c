@@ -30,7 +30,8 @@ static void print_bytes(const char *hex)
 static void print_record(const json_t *r)
 {
 	const json_int_t us = get_int(r, "time_us"), worker = get_int(r, "worker");
-	const json_t *reason = json_object_get(r, "reason"), *session = json_object_get(r, "session");
+	const json_t *reason = json_object_get(r, "reason"),
+		     *session = json_object_get(r, "session");
 	char buf[16];
 
 	printf("%lld.%06lld  worker %lld  %s", (long long)(us / 1000000), (long long)(us % 1000000),
@@ -94,23 +95,6 @@ static int trace_watch(const struct cli *cli, struct control_client *c, json_int
 	}
 }
 
-/* "WORKER/SLOT", as a trace prints it. */
-static bool session_parse(const char *s, json_t *params)
-{
-	const char *slash = strchr(s, '/');
-	char worker[16];
-	long w, slot;
-
-	if (!slash || slash - s >= (long)sizeof(worker))
-		return false;
-	snprintf(worker, sizeof(worker), "%.*s", (int)(slash - s), s);
-	if (!cli_number(worker, 0, &w) || !cli_number(slash + 1, 0, &slot))
-		return false;
-	json_object_set_new(params, "worker", json_integer(w));
-	json_object_set_new(params, "session", json_integer(slot));
-	return true;
-}
-
 static int trace_option(int o, json_t *params)
 {
 	long n;
@@ -122,8 +106,11 @@ static int trace_option(int o, json_t *params)
 	case 'p':
 		json_object_set_new(params, "peer", json_string(optarg));
 		return 0;
+	case 'r':
+		json_object_set_new(params, "relayed", json_string(optarg));
+		return 0;
 	case 's':
-		return session_parse(optarg, params)
+		return cli_session(optarg, params)
 			   ? 0
 			   : cli_usage("--session takes WORKER/SLOT, not", optarg);
 	case 'd':
@@ -148,6 +135,7 @@ int trace_command(struct cli *cli, int argc, char **argv)
 {
 	static const struct option opts[] = { { "client", required_argument, NULL, 'c' },
 					      { "peer", required_argument, NULL, 'p' },
+					      { "relayed", required_argument, NULL, 'r' },
 					      { "session", required_argument, NULL, 's' },
 					      { "drops", optional_argument, NULL, 'd' },
 					      { "count", required_argument, NULL, 'n' },

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "device.h"
 #include "eal.h"
+#include "footprint.h"
 #include "schema.h"
 
+#include <stdlib.h>
 #include <stdint.h>
 
 /* What no single key can tell: values that contradict each other, and things named twice. */
@@ -103,6 +105,25 @@ static void check_mbufs(struct config_reader *r)
 		       "packet), %u of TCP, and %u packets that wait for neighbours",
 		       d->mbufs, (uintmax_t)needed, d->fragments * CONFIG_FRAGMENTS_EACH,
 		       CONFIG_FRAGMENTS_EACH, r->c->tcp.buffers, CONFIG_WAITING_MAX);
+}
+
+/* What it takes is known within a twentieth: what might fit is left to the start. */
+static void check_memory(struct config_reader *r)
+{
+	const struct config_dataplane *d = &r->c->dataplane;
+	struct footprint_part part[FOOTPRINT_PARTS_MAX];
+	unsigned n = footprint(r->c, part);
+	uint64_t all = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		all += part[i].bytes;
+	if ((all - all / 20) >> 20 <= d->memory_mb)
+		return;
+	config_fail_at(r, &d->memory_mb,
+		       "%u MiB are too few: tables and packet buffers are %ju MiB, %ju of them %s "
+		       "(%s); %ju would do",
+		       d->memory_mb, (uintmax_t)(all >> 20), (uintmax_t)(part[0].bytes >> 20),
+		       part[0].name, part[0].key, (uintmax_t)footprint_memory_mb(all));
 }
 
 static void check_turn(struct config_reader *r)
@@ -335,32 +356,57 @@ static void check_listeners(struct config_reader *r)
 		check_listener(r, &r->c->listener[i]);
 }
 
-/* Whether each worker has a port of the range: relay_port_worker() deals them out. */
-static bool all_have_ports(const struct config_relay *a, unsigned n_workers)
+static uint64_t all_workers(const struct config *c)
+{
+	return UINT64_MAX >> (64 - c->dataplane.n_workers);
+}
+
+/* The workers that have a pair of ports of a relay, an even one and the next: a bit each. */
+static uint64_t relay_workers(const struct config *c, const struct config_relay *a)
 {
 	uint64_t have = 0;
 
-	for (unsigned port = a->port_min; port <= a->port_max; port++)
-		have |= UINT64_C(1) << relay_port_worker((uint16_t)port, n_workers);
-	return have == UINT64_MAX >> (64 - n_workers);
+	for (uint32_t port = (a->port_min + 1u) & ~1u; port < a->port_max; port += 2)
+		have |= UINT64_C(1)
+			<< config_relay_worker(c, (uint32_t)(a - c->relay), (uint16_t)port);
+	return have;
 }
 
-static bool check_relay(struct config_reader *r, const struct config_relay *a)
+/* What stands in relays[].worker; sets a->owner. */
+static bool relay_owner(struct config_reader *r, struct config_relay *a)
+{
+	const unsigned n = r->c->dataplane.n_workers;
+	char *end;
+	unsigned long worker = strtoul(a->worker, &end, 10);
+
+	if (a->worker[0] == '\0')
+		return true;
+	if (a->worker[0] < '0' || a->worker[0] > '9' || *end || worker >= n)
+		return config_fail_at(r, a->worker, "%s is no worker: there are %u, from 0 on",
+				      a->worker, n);
+	a->owner = (uint16_t)(worker + 1);
+	return true;
+}
+
+static bool check_relay(struct config_reader *r, struct config_relay *a)
 {
 	const struct config *c = r->c;
 	char text[ADDR_STR_MAX];
 
+	if (!relay_owner(r, a))
+		return false;
 	ip_format(&a->addr, text, sizeof(text));
 	if (own_addr(c, &a->addr) == NULL)
 		return config_fail_at(r, &a->addr, "%s is the address of no port", text);
 	if (a->port_min > a->port_max)
 		return config_fail_at(r, &a->port_min, "%u is more than port-max, %u", a->port_min,
 				      a->port_max);
-	if (!all_have_ports(a, c->dataplane.n_workers))
+	if (relay_workers(c, a) != (a->owner ? UINT64_C(1) << (a->owner - 1) : all_workers(c)))
 		return config_fail_at(r, &a->port_max,
-				      "%u is too near to port-min for %u workers: each needs a "
+				      "%u is too near to port-min for %u worker%s: each needs a "
 				      "pair of ports (an even one and the next)",
-				      a->port_max, c->dataplane.n_workers);
+				      a->port_max, a->owner ? 1 : c->dataplane.n_workers,
+				      a->owner || c->dataplane.n_workers == 1 ? "" : "s");
 	for (const struct config_relay *b = c->relay; b < a; b++) {
 		/* One range an address: the dataplane's table holds one. */
 		if (ip_eq(&a->addr, &b->addr))
@@ -389,10 +435,47 @@ static void note_lines(struct config_reader *r)
 	}
 }
 
+/*
+ * Whether all workers have ports of the relays that are used as a is, which has a worker, for TURN
+ * or for its realm; only the first of these is asked. A client's worker, or a context's, is chosen
+ * before the port.
+ */
+static bool check_use(struct config_reader *r, const struct config_relay *a, bool turn)
+{
+	const struct config *c = r->c;
+	uint64_t have = 0;
+	unsigned missing = 0;
+
+	for (const struct config_relay *b = c->relay; b < c->relay + c->n_relay; b++) {
+		if (ip_is_v4(&a->addr) != ip_is_v4(&b->addr) ||
+		    (turn ? !b->turn : strcmp(a->realm, b->realm) != 0))
+			continue;
+		if (b < a && b->owner)
+			return true;
+		have |= relay_workers(c, b);
+	}
+	if (have == all_workers(c))
+		return true;
+	while (have >> missing & 1)
+		missing++;
+	return config_fail_at(r, a->worker, "worker %u has no IPv%c relay%s%s", missing,
+			      ip_is_v4(&a->addr) ? '4' : '6', turn ? " for TURN" : " in realm ",
+			      turn ? "" : a->realm);
+}
+
 static void check_relays(struct config_reader *r)
 {
-	for (unsigned i = 0; i < r->c->n_relay; i++)
-		check_relay(r, &r->c->relay[i]);
+	struct config_relay *first = r->c->relay, *end = first + r->c->n_relay, *a;
+	bool ok = true;
+
+	for (a = first; a < end; a++)
+		ok &= check_relay(r, a);
+	for (a = first; ok && a < end; a++) {
+		if (a->owner && a->turn)
+			check_use(r, a, true);
+		if (a->owner && a->realm[0])
+			check_use(r, a, false);
+	}
 }
 
 /*
@@ -401,7 +484,7 @@ static void check_relays(struct config_reader *r)
  */
 static const struct {
 	void (*check)(struct config_reader *r);
-	const char *section[7];
+	const char *section[9];
 } checks[] = {
 	{ check_cpus, { "dataplane", "tls" } },
 	{ check_eal, { "dataplane" } },
@@ -412,6 +495,9 @@ static const struct {
 	{ check_relays, { "ports", "listeners", "relays", "dataplane" } },
 	{ config_check_gateway, { "realms", "relays", "gateway", "tcp", "tls-domains" } },
 	{ check_mbufs, { "dataplane", "ports", "tcp" } },
+	{ check_memory,
+	  { "dataplane", "turn", "relays", "gateway", "realms", "tcp", "tls", "listeners",
+	    "tls-domains" } },
 	{ check_turn, { "dataplane", "turn" } },
 	{ check_auth, { "auth" } },
 	{ check_sockets, { "dataplane", "control" } },
@@ -428,5 +514,7 @@ void config_check(struct config_reader *r)
 			    !checks[i].section[j] || !config_section_wrong(r, checks[i].section[j]);
 		if (due)
 			checks[i].check(r);
+		else
+			r->errors->unchecked = true;
 	}
 }

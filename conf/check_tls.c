@@ -12,7 +12,6 @@
 
 enum {
 	TLS_RECEIVE_MIN = 98304, /* the longest message, and a record beside it */
-	TLS_HANDSHAKE_KB = 28,	 /* of a handshake under way, from DPDK's heap */
 };
 
 /* Index of the domain called name; n_domain: none. */
@@ -204,17 +203,11 @@ static bool check_listener_domain(struct config_reader *r, const struct config_l
 static bool check_sizes(struct config_reader *r)
 {
 	const struct config *c = r->c;
-	uint64_t need =
-	    (uint64_t)c->tls.handshakes * c->dataplane.n_workers * TLS_HANDSHAKE_KB / 1024;
 
 	if (c->tcp.receive_buffer < TLS_RECEIVE_MIN)
 		return config_fail_at(r, &c->tcp.receive_buffer,
 				      "%u is too small for TLS, which needs %u",
 				      c->tcp.receive_buffer, TLS_RECEIVE_MIN);
-	if (need >= c->dataplane.memory_mb)
-		return config_fail_at(r, &c->tls.handshakes,
-				      "%u need %ju MiB, and dataplane.memory-mb is %u",
-				      c->tls.handshakes, (uintmax_t)need, c->dataplane.memory_mb);
 	return true;
 }
 

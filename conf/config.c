@@ -389,10 +389,15 @@ struct config *config_load_all(const char *path, struct config_errors *errors)
 	FILE *f;
 
 	errors->n = 0;
+	errors->unchecked = false;
 	f = fopen(path, "re");
 	if (f == NULL) {
 		snprintf(why, sizeof(why), "cannot be opened: %s", strerror(errno));
 		return load_fail(errors, path, why);
+	}
+	if (fstat(fileno(f), &st) < 0 || S_ISDIR(st.st_mode)) {
+		fclose(f);
+		return load_fail(errors, path, "is a directory, not a file");
 	}
 	r.c = calloc(1, sizeof(*r.c));
 	if (r.c == NULL) {
@@ -400,7 +405,7 @@ struct config *config_load_all(const char *path, struct config_errors *errors)
 		return load_fail(errors, path, "out of memory");
 	}
 	snprintf(r.c->file, sizeof(r.c->file), "%s", path);
-	r.c->others_read = fstat(fileno(f), &st) == 0 && st.st_mode & S_IROTH;
+	r.c->others_read = st.st_mode & S_IROTH;
 	read_stream(&r, f);
 	config_check(&r);
 	fclose(f);

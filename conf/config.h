@@ -24,6 +24,7 @@ enum {
 	CONFIG_NAMES_MAX = 16,	/* host names, ALPN names, suites or groups of one entry */
 	CONFIG_CRYPTO_MAX = 16, /* crypto CPUs */
 	CONFIG_REALMS_MAX = 32,
+	CONFIG_ALTERNATES_MAX = 8,
 	SERVICE_NONE = 0xffff,
 	SERVICE_TURN = 0xfffe,	   /* chosen as such by ALPN */
 	CONFIG_FRAGMENTS_EACH = 8, /* buffers for each packet in reassembly, on average */
@@ -200,6 +201,8 @@ struct config_relay {
 	bool turn;		  /* allocations are given its ports */
 	char realm[CTL_NAME_MAX]; /* terminations in this realm are; empty: none */
 	uint16_t realm_index;	  /* set by config_load(); CONFIG_REALMS_MAX: none */
+	char worker[4];		  /* its number, as text; empty: ports are dealt out to all */
+	uint16_t owner;		  /* set by config_load(): 1 + that number, 0: none */
 };
 
 /* An address realm: a network that terminations of contexts are in (R28). */
@@ -230,6 +233,12 @@ struct config_gateway {
 	uint32_t ng_rate; /* commands a second and source; 0: no limit */
 };
 
+/* Where clients are sent that are not served here (RFC 8489 10). */
+struct config_alternate {
+	struct sock_addr addr;
+	char domain[CONFIG_STR_MAX]; /* what its certificate says; empty: not told */
+};
+
 struct config_turn {
 	char realm[CONFIG_STR_MAX];
 	char software[CONFIG_STR_MAX];		 /* empty: no SOFTWARE attribute */
@@ -242,7 +251,9 @@ struct config_turn {
 	uint32_t connections_per_allocation;	/* of a TCP allocation: connections to peers */
 	uint32_t session_rate, session_packets; /* a second, each way: of an allocation; 0: any */
 	uint32_t user_rate, user_packets;	/* likewise, of all of a user */
-	bool rfc5766_channels;			/* numbers up to CHANNEL_MAX_RFC5766 may be bound */
+	struct config_alternate alternate[CONFIG_ALTERNATES_MAX];
+	uint16_t n_alternate;
+	bool rfc5766_channels; /* numbers up to CHANNEL_MAX_RFC5766 may be bound */
 };
 
 struct config_auth {
@@ -265,8 +276,18 @@ struct config_control {
 	char socket[CONFIG_PATH_MAX];  /* JSON-RPC */
 	char state[CONFIG_STR_MAX];    /* allocation table */
 	char contexts[CONFIG_STR_MAX]; /* context table */
+	uint32_t term_drain;	       /* seconds; 0: not drained */
 	struct ip_addr metrics_addr;
 	uint16_t metrics_port; /* TCP; 0: no metrics over HTTP */
+};
+
+struct config_records {
+	char file[CONFIG_STR_MAX]; /* "": none */
+	uint32_t size_mb;	   /* MiB of one file */
+	uint32_t files;		   /* of them, the newest included */
+	uint32_t update_minutes;   /* 0: none */
+	uint32_t queue;		   /* records; a power of two */
+	bool syslog;
 };
 
 struct config {
@@ -293,6 +314,7 @@ struct config {
 	struct config_auth auth;
 	struct config_peers peers;
 	struct config_control control;
+	struct config_records records;
 	bool others_read; /* the file may be read by others than owner and group */
 };
 
@@ -300,7 +322,8 @@ enum { CONFIG_ERRORS_MAX = 50 };
 
 /* What is wrong with a file, in the order of its lines. */
 struct config_errors {
-	unsigned n; /* mistakes found; the first CONFIG_ERRORS_MAX are kept */
+	unsigned n;	/* mistakes found; the first CONFIG_ERRORS_MAX are kept */
+	bool unchecked; /* what could not be read was not compared with the rest */
 	struct config_error {
 		unsigned line;		       /* 0: of the file as a whole */
 		char text[3 * CONFIG_STR_MAX]; /* a sentence with file, line and key */
@@ -371,6 +394,14 @@ static inline bool config_relay_has(const struct config *c, const struct ctl_rel
 
 	return r->relay < c->n_relay && port >= c->relay[r->relay].port_min &&
 	       port <= c->relay[r->relay].port_max;
+}
+
+/* Worker that has a port of a relay: the relay's own, or by the port (relay_port_worker()). */
+static inline uint32_t config_relay_worker(const struct config *c, uint32_t relay, uint16_t port)
+{
+	const uint16_t owner = c->relay[relay].owner;
+
+	return owner ? owner - 1u : relay_port_worker(port, c->dataplane.n_workers);
 }
 
 /*

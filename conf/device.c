@@ -31,6 +31,17 @@ static bool pci_begins(const char *s)
 	return n > 0 && s[n] == ':';
 }
 
+/* Begins as drivers of virtual devices are called; others are named with their bus, vdev:NAME. */
+static bool virtual_begins(const char *s)
+{
+	static const char *const drivers[] = { "net_", "eth_", "virtio_user" };
+
+	for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
+		if (strncmp(s, drivers[i], strlen(drivers[i])) == 0)
+			return true;
+	return false;
+}
+
 /* An address of len bytes: domain, which may be missing, bus, device and function. */
 static bool pci_read(const char *s, size_t len, char *to, size_t tolen)
 {
@@ -59,12 +70,19 @@ bool device_read(const char *text, struct device *d, char *err, size_t errlen)
 	char pci[48];
 	int n, m;
 
-	if (!bus)
-		bus = pci_begins(rest) ? "pci" : "vdev";
 	if (len == 0) {
 		snprintf(err, errlen, "'%s' names no device", text);
 		return false;
 	}
+	if (!bus && !pci_begins(rest) && !virtual_begins(rest)) {
+		snprintf(err, errlen,
+			 "'%.64s' is no device: write net_af_xdp0,iface=eth0 or a PCI address such "
+			 "as 0000:01:00.0",
+			 text);
+		return false;
+	}
+	if (!bus)
+		bus = pci_begins(rest) ? "pci" : "vdev";
 	if (strcmp(bus, "pci") == 0) {
 		if (!pci_read(rest, len, pci, sizeof(pci))) {
 			snprintf(err, errlen,

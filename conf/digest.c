@@ -38,8 +38,9 @@ static void put_transport(const struct config *c, FILE *f)
 	for (unsigned i = 0; i < c->n_service; i++)
 		fprintf(f, "services: %u %s\n", i, c->service[i].name);
 	for (const struct config_relay *r = c->relay; r < c->relay + c->n_relay; r++)
-		fprintf(f, "relays: %td %s %u %u\n", r - c->relay,
-			ip_format(&r->addr, text, sizeof(text)), r->port_min, r->port_max);
+		fprintf(f, "relays: %td %s %u %u%s%s\n", r - c->relay,
+			ip_format(&r->addr, text, sizeof(text)), r->port_min, r->port_max,
+			r->worker[0] ? " worker " : "", r->worker);
 	fprintf(f, "gateway.contexts: %u\ngateway.streams: %u\n", c->gateway.contexts,
 		c->gateway.streams);
 }

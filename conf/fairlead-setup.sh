@@ -82,16 +82,22 @@ pages_reserve()
 
 driver_of() { basename "$(readlink "$SYS/bus/pci/devices/$1/driver" 2>/dev/null || echo none)"; }
 
-# carrying ADDRESS: a network interface of the device that has an address, which somebody may need.
+# carrying ADDRESS: says why a network interface of the device may be needed: it has an address, or
+# something is made of it that may have one (a bridge, bond, VLAN or macvlan).
 carrying()
 {
-	local dir
-	for dir in "$SYS/bus/pci/devices/$1/net"/*; do
+	local dir upper device=$SYS/bus/pci/devices/$1
+	for dir in "$device"/net/* "$device"/virtio*/net/*; do
 		[[ -e $dir ]] || continue
 		if [[ -n $(ip -o addr show dev "${dir##*/}" scope global 2>/dev/null) ]]; then
-			echo "${dir##*/}"
+			echo "${dir##*/}, which has an address: take that away first"
 			return
 		fi
+		for upper in "$dir"/upper_*; do
+			[[ -e $upper || -L $upper ]] || continue
+			echo "${dir##*/}, which is part of ${upper##*/upper_}: take it out of that first"
+			return
+		done
 	done
 	return 1
 }
@@ -120,11 +126,11 @@ unsafe() { [[ $(cat "$SYS/module/vfio/parameters/enable_unsafe_noiommu_mode" 2>/
 # device_bind ADDRESS [DRIVER]
 device_bind()
 {
-	local interface driver=${2:-vfio-pci}
+	local why driver=${2:-vfio-pci}
 	device_check "$@" || return
 	[[ $(driver_of "$1") != "$driver" ]] || return 0
-	! interface=$(carrying "$1") ||
-		wrong "bind: $1 is $interface, which has an address: take that away first, or this machine may be out of reach" || return
+	! why=$(carrying "$1") ||
+		wrong "bind: $1 is $why, or this machine may be out of reach" || return
 	[[ -n $DRY || -e $SYS/bus/pci/drivers/$driver ]] || modprobe -q "$driver" ||
 		wrong "bind: the kernel has no driver $driver" || return
 	[[ $driver != vfio-pci || -e $SYS/bus/pci/devices/$1/iommu_group ]] || unsafe ||

@@ -48,12 +48,23 @@ static uint64_t sessions_cost(const struct config *c)
 	return bytes;
 }
 
-/* Each worker has room for its share of each relay's ports, see relay_port_worker(). */
+/*
+ * Each worker has room for its share of each relay that is dealt out, and as many whole ones as
+ * the worker that has most of them (dplane_init()).
+ */
 static uint64_t relays_cost(const struct config *c)
 {
 	uint64_t share = (RELAY_DEAL + c->dataplane.n_workers - 1u) / c->dataplane.n_workers;
+	uint64_t most = 0, has[CTL_WORKERS_MAX + 1] = { 0 };
 
-	return cost_of(&relayed_port, c->n_relay * share * (65536 / RELAY_DEAL));
+	for (uint16_t i = 0; i < c->n_relay; i++) {
+		const uint16_t owner = c->relay[i].owner;
+
+		has[owner]++;
+		if (owner && has[owner] > most)
+			most = has[owner];
+	}
+	return cost_of(&relayed_port, has[0] * share * (65536 / RELAY_DEAL) + most * 65536);
 }
 
 static uint64_t rings_cost(uint32_t n, uint32_t n_workers)
@@ -61,18 +72,11 @@ static uint64_t rings_cost(uint32_t n, uint32_t n_workers)
 	return n * (cost_of(&ring, 1) + cost_of(&handed_packet, config_handover(n_workers)));
 }
 
-static uint64_t tls_cost(const struct config *c)
-{
-	if (!config_has_tls(c))
-		return 0;
-	return cost_of(&tls_connection, c->tls.connections) +
-	       cost_of(&handshake, c->tls.handshakes);
-}
-
 unsigned footprint(const struct config *c, struct footprint_part part[FOOTPRINT_PARTS_MAX])
 {
 	const struct config_dataplane *d = &c->dataplane;
 	const struct config_gateway *g = &c->gateway;
+	const bool tls = config_has_tls(c);
 	const struct footprint_part all[] = {
 		{ "packet buffers", "dataplane.mbufs", cost_of(&packet_buffer, d->mbufs) },
 		{ "sessions", "dataplane.sessions", sessions_cost(c) },
@@ -84,7 +88,10 @@ unsigned footprint(const struct config *c, struct footprint_part part[FOOTPRINT_
 		{ "TCP connections", "tcp.connections", cost_of(&connection, c->tcp.connections) },
 		{ "TIME-WAIT", "tcp.time-wait", cost_of(&time_wait, c->tcp.time_wait) },
 		{ "segments on their way", "tcp.buffers", cost_of(&sent_segment, c->tcp.buffers) },
-		{ "TLS", "tls.connections", tls_cost(c) },
+		{ "TLS connections", "tls.connections",
+		  tls ? cost_of(&tls_connection, c->tls.connections) : 0 },
+		{ "TLS handshakes", "tls.handshakes",
+		  tls ? cost_of(&handshake, c->tls.handshakes) : 0 },
 		{ "neighbours", "dataplane.neighbours",
 		  cost_of(&neighbour, d->neighbours) +
 		      cost_of(&waiting, (uint64_t)d->neighbours * d->neighbour_queue) },
@@ -102,4 +109,9 @@ unsigned footprint(const struct config *c, struct footprint_part part[FOOTPRINT_
 	}
 	qsort(part, n, sizeof(part[0]), by_size);
 	return n;
+}
+
+uint64_t footprint_memory_mb(uint64_t bytes)
+{
+	return ((bytes + bytes / 10 + (1 << 20) - 1) >> 20) + FOOTPRINT_DRIVERS_MB;
 }

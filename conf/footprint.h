@@ -8,7 +8,10 @@
  */
 #include "config.h"
 
-enum { FOOTPRINT_PARTS_MAX = 16 };
+enum {
+	FOOTPRINT_PARTS_MAX = 16,
+	FOOTPRINT_DRIVERS_MB = 16, /* queues of devices, and what DPDK itself takes */
+};
 
 struct footprint_part {
 	const char *name;
@@ -21,5 +24,8 @@ struct footprint_part {
  * the dataplane makes at start. Within a twentieth of what it takes.
  */
 unsigned footprint(const struct config *c, struct footprint_part part[FOOTPRINT_PARTS_MAX]);
+
+/* A dataplane.memory-mb that would do for so many bytes: with what is not exact, and drivers. */
+uint64_t footprint_memory_mb(uint64_t bytes);
 
 #endif

@@ -15,6 +15,8 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=conf/await.sh
 . "$ROOT/conf/await.sh"
+# shellcheck source=conf/netns.sh
+. "$ROOT/conf/netns.sh"
 BUILD=${FAIRLEAD_BUILD:-build}
 [[ $BUILD == /* ]] || BUILD=$ROOT/$BUILD
 SAMPLE=$ROOT/conf/fairlead.yaml
@@ -24,8 +26,7 @@ RUN=/run/fairlead-quickstart
 STATE=/var/lib/fairlead-quickstart
 CONFIG=$RUN/fairlead.yaml
 TLS=$STATE/tls
-# Where there is no such relay, its names lead to ours: the fairlead command finds us by itself.
-declare -A USUAL=([/run/fairlead]=$RUN [/var/lib/fairlead]=$STATE [/etc/fairlead/fairlead.yaml]=$CONFIG)
+PAGES=/proc/sys/vm/nr_hugepages
 TLS_DAYS=365
 TLS_NAMES="DNS:relay.fairlead.test,DNS:*.fairlead.test,DNS:sip.fairlead.test,IP:10.1.0.1,IP:fd00:1::1"
 NAMESPACES=(fl-client fl-relay fl-peer)
@@ -120,18 +121,10 @@ stop()
 	rm -f "$RUN/$1.pid"
 }
 
-# enter NAMESPACE: sets IN to the words before a command that is to run there. "ip netns exec" gives
-# it a /sys of its own as well, but cannot where / is no mount point, as in a chroot.
-enter()
-{
-	IN=(ip netns exec "$1")
-	ip netns exec "$1" true 2>/dev/null || IN=(nsenter "--net=/run/netns/$1")
-}
-
 in_ns()
 {
 	local IN
-	enter "$1"
+	netns_words "$1"
 	"${IN[@]}" "${@:2}"
 }
 
@@ -139,7 +132,7 @@ in_ns()
 set_kernel()
 {
 	local IN=()
-	[[ -z ${3:-} ]] || enter "$3"
+	[[ -z ${3:-} ]] || netns_words "$3"
 	# shellcheck disable=SC2016 # the inner shell expands them, in its namespace
 	"${IN[@]}" sh -c 'echo "$2" >"$1"' sh "$1" "$2" 2>/dev/null
 }
@@ -158,13 +151,18 @@ need_root()
 # install_packages PURPOSE...: of conf/packages.txt, what is not there yet.
 install_packages()
 {
-	local purpose name program missing=() policy=/usr/sbin/policy-rc.d made='' failed='' log
+	local purpose name program there wanted=() missing=() policy=/usr/sbin/policy-rc.d made='' failed='' log
 	while read -r purpose name program; do
 		[[ " $* " == *" $purpose "* ]] || continue
 		[[ -z $program ]] || ! command -v "$program" >/dev/null || continue
-		[[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] ||
-			missing+=("$name")
+		wanted+=("$name")
 	done < <(grep -v '^#' "$ROOT/conf/packages.txt")
+	((${#wanted[@]})) || return 0
+	there=" $(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2>/dev/null |
+		sed -n 's/^installed //p' | tr '\n' ' ' || true)"
+	for name in "${wanted[@]}"; do
+		[[ $there == *" $name "* ]] || missing+=("$name")
+	done
 	((${#missing[@]})) || return 0
 	command -v apt-get >/dev/null ||
 		die "this is no Debian: install what these packages hold, and try again: ${missing[*]}"
@@ -219,6 +217,11 @@ make_config()
 	fi
 	sed -e "s|/run/fairlead/|$RUN/|g" -e "s|/var/lib/fairlead/|$STATE/|g" -e "s|/etc/fairlead/tls/|$TLS/|g" \
 		"${FAIRLEAD_CONFIG:-$SAMPLE}" >"$CONFIG.new" || die "the configuration cannot be copied"
+	own_file dataplane socket "$RUN/dp.sock"
+	own_file auth users-db "$STATE/users.db"
+	own_file control socket "$RUN/control.sock"
+	own_file control state "$RUN/allocations.state"
+	own_file control contexts "$RUN/contexts.state"
 	for nic in ${FAIRLEAD_NICS:-}; do
 		sed -i "s|net_af_xdp[0-9]*,iface=${nic%%=*}\>|${nic#*=}|" "$CONFIG.new"
 	done
@@ -226,33 +229,16 @@ make_config()
 	[[ ${FAIRLEAD_CONFIG:-$SAMPLE} != "$SAMPLE" ]] || fit_cpus
 }
 
-# usual_is_ours NAME: whether it is our link, or nothing is there. A directory above a file counts.
-usual_is_ours()
+# own_file SECTION KEY FILE: a key that the configuration leaves out would stand for an installed relay's file.
+own_file()
 {
-	[[ ! -e $1 && ! -L $1 || $(readlink "$1") == "${USUAL[$1]}" ]] || return 1
-	[[ $1 != /etc/* || ! -e ${1%/*} || -L $1 ]]
-}
-
-make_usual_names()
-{
-	local name
-	for name in "${!USUAL[@]}"; do
-		usual_is_ours "$name" || return 0
-	done
-	# For convenience only: where they cannot be made, the fairlead command is told of $CONFIG.
-	for name in "${!USUAL[@]}"; do
-		mkdir -p "${name%/*}" 2>/dev/null && ln -sfn "${USUAL[$name]}" "$name" 2>/dev/null || true
-	done
-}
-
-remove_usual_names()
-{
-	local name
-	for name in "${!USUAL[@]}"; do
-		[[ -L $name ]] && usual_is_ours "$name" || continue
-		rm -f "$name"
-		[[ $name != /etc/* ]] || rmdir --ignore-fail-on-non-empty "${name%/*}"
-	done
+	awk -v section="$1:" -v key="$2:" '/^[a-z]/ { top = $1 } top == section && $1 == key { found = 1 }
+		END { exit !found }' "$CONFIG.new" && return
+	if grep -q "^$1:" "$CONFIG.new"; then
+		sed -i "/^$1:/a\\  $2: $3" "$CONFIG.new"
+	else
+		printf '\n%s:\n  %s: %s\n' "$1" "$2" "$3" >>"$CONFIG.new"
+	fi
 }
 
 # ---- certificates ----
@@ -377,31 +363,61 @@ make_host()
 	in_ns "$1" ip -6 route replace default via "$6"
 }
 
+# pages: how many huge pages are reserved, without those that go when whoever uses them ends.
+pages() { awk '/^HugePages_Total:/ { n += $2 } /^HugePages_Surp:/ { n -= $2 } END { print n }' /proc/meminfo; }
+free_pages() { awk '/^HugePages_Free:/ { print $2 }' /proc/meminfo; }
+
+# pages_for_us FREE ADDED: how many of these free pages may be ours. Where an installed relay reserves
+# some (fairlead-setup(8)), those that we did not add are what it wants to find when it starts.
+pages_for_us()
+{
+	if (($1 > $2)) && grep -qs '^[[:space:]]*hugepages' /etc/fairlead/setup.conf; then
+		echo "$2"
+	else
+		echo "$1"
+	fi
+}
+
 # Pages for DPDK's heap. Without them everything works, slower.
 make_hugepages()
 {
-	local pages=/proc/sys/vm/nr_hugepages size had free want
+	local size want had now free ours added=0
+	! alive fairlead-dp || return 0 # it has what it wants
 	size=$(awk '/^Hugepagesize:/ { print $2 }' /proc/meminfo)
-	free=$(awk '/^HugePages_Free:/ { print $2 }' /proc/meminfo)
 	want=$(sed -n 's/^  memory-mb: *\([0-9]*\).*/\1/p' "$CONFIG" | head -n 1)
-	if [[ -z $size || ! -e $pages ]]; then
+	if [[ -z $size || ! -e $PAGES ]]; then
 		say "no hugepages: this kernel has none; ordinary pages do"
 		return
 	fi
 	want=$(((${want:-512} * 1024 + size - 1) / size))
-	had=$(cat "$pages")
-	if ((free < want)); then
-		set_kernel "$pages" $((had + want - free)) || true
-		free=$(awk '/^HugePages_Free:/ { print $2 }' /proc/meminfo)
-		if ((free < want)); then
-			set_kernel "$pages" "$had" || true
-			say "no hugepages: $want of $size kB are wanted and the kernel gave $free;" \
+	now=$(pages)
+	had=$now
+	[[ ! -e $RUN/hugepages ]] || read -r had added <"$RUN/hugepages"
+	free=$(free_pages)
+	ours=$(pages_for_us "$free" "$added")
+	if ((ours < want)); then
+		set_kernel "$PAGES" $((now + want - ours)) || true
+		if (($(free_pages) < free + want - ours)); then
+			set_kernel "$PAGES" "$now" || true
+			sed -i 's/^  hugepages: *auto\>/  hugepages: no/' "$CONFIG"
+			say "no hugepages: $want of $size kB are wanted and the kernel gave too few;" \
 				"ordinary pages do (for speed: sysctl vm.nr_hugepages=$want early after boot)"
 			return
 		fi
-		[[ -e $RUN/hugepages-before ]] || echo "$had" >"$RUN/hugepages-before"
+		echo "$had $((added + want - ours))" >"$RUN/hugepages"
 	fi
-	say "hugepages: $free of $size kB"
+	say "hugepages: $want of $size kB"
+}
+
+# What we added and no more: others may have reserved pages since, or taken some back.
+give_hugepages_back()
+{
+	local had added now left
+	read -r had added <"$RUN/hugepages" || return 0
+	now=$(pages)
+	left=$((now - added))
+	((left >= had)) || left=$((now < had ? now : had))
+	set_kernel "$PAGES" "$left" || true
 }
 
 # launch PROGRAM: in fl-relay, in the background, with a log and a PID file.
@@ -410,7 +426,7 @@ launch()
 	local IN
 	ulimit -l unlimited 2>/dev/null || true # for AF_XDP where CAP_IPC_LOCK is not enough
 	ulimit -c unlimited 2>/dev/null || true
-	enter fl-relay
+	netns_words fl-relay
 	# A dispatcher for several XDP programs would be shared through a file system of all namespaces.
 	LIBXDP_SKIP_DISPATCHER=1 "${IN[@]}" setsid "$BUILD/$1" --config "$CONFIG" \
 		>"$RUN/$1.log" 2>&1 </dev/null 9>&- &
@@ -422,12 +438,7 @@ launch()
 # Whether the process is the program by now, rather than what is about to become it, or has ended.
 launched() { alive "$1" || [[ ! -e /proc/$2/exe ]]; }
 
-# The configuration names this socket, or leaves it to the default.
-dp_socket()
-{
-	awk '/^[a-z]/ { top = $1 } top == "dataplane:" && $1 == "socket:" { print $2 }' "$CONFIG" |
-		grep . || echo /run/fairlead/dp.sock
-}
+dp_socket() { awk '/^[a-z]/ { top = $1 } top == "dataplane:" && $1 == "socket:" { print $2 }' "$CONFIG"; }
 
 # A socket of a process that was killed is a file, but no socket of the namespace.
 dp_up() { gone fairlead-dp || in_ns fl-relay grep -qF " $(dp_socket)" /proc/net/unix; }
@@ -477,7 +488,6 @@ up()
 	mkdir -p "$RUN"
 	(umask 077 && mkdir -p "$STATE")
 	make_config
-	make_usual_names
 	make_certificates
 	build
 	"$BUILD/fairlead-cp" --check-config "$CONFIG" >/dev/null ||
@@ -501,10 +511,7 @@ down()
 		say "removing namespace $ns"
 		ip netns del "$ns"
 	done
-	if [[ -e $RUN/hugepages-before ]]; then
-		set_kernel /proc/sys/vm/nr_hugepages "$(cat "$RUN/hugepages-before")" || true
-	fi
-	remove_usual_names
+	[[ ! -e $RUN/hugepages ]] || give_hugepages_back
 	for dir in "$RUN" "$STATE"; do
 		[[ ! -d $dir ]] || find "$dir" -mindepth 1 -delete
 		mountpoint -q "$dir" || rm -rf "$dir" # a file system of its own stays
@@ -588,7 +595,7 @@ check()
 {
 	local IN pid failed=0 v4=(-e 10.2.0.2 10.1.0.1) v6=(-x -e fd00:2::2 fd00:1::1)
 	say "relaying with turnutils_uclient from fl-client to turnutils_peer in fl-peer"
-	enter fl-peer
+	netns_words fl-peer
 	"${IN[@]}" turnutils_peer -p 3480 >"$RUN/peer.log" 2>&1 </dev/null &
 	PEER_PID=$!
 	await 10 peer_listens || { stop_peer; die "turnutils_peer does not listen:" "$RUN/peer.log"; }
@@ -600,8 +607,8 @@ check()
 	also relay "TCP, IPv6, Send and Data indications" 200 -t -n 100 -m 2 -c -s "${v6[@]}"
 	also relay "TCP on port 80, IPv4, channels" 200 -t -p 80 -n 100 -m 2 -c "${v4[@]}"
 	also relay "TCP on port 80, IPv6, channels" 200 -t -p 80 -n 100 -m 2 -c "${v6[@]}"
-	LEAST=20 also relay "TLS, IPv4, channels" 200 -t -S -p 5349 -n 100 -m 2 -c "${v4[@]}"
-	LEAST=20 also relay "TLS on port 443, IPv6, Send and Data indications" 200 -t -S -p 443 -n 100 -m 2 -c -s "${v6[@]}"
+	LEAST=5 also relay "TLS, IPv4, channels" 200 -t -S -p 5349 -n 100 -m 2 -c "${v4[@]}"
+	LEAST=5 also relay "TLS on port 443, IPv6, Send and Data indications" 200 -t -S -p 443 -n 100 -m 2 -c -s "${v6[@]}"
 	LEAST=180 also relay "TCP allocations, IPv4" 200 -T -n 100 -m 2 10.1.0.1
 	for pid in "${RELAYS[@]}"; do
 		wait "$pid" || failed=1
@@ -615,8 +622,10 @@ check_command()
 {
 	local was=0 rc=0
 	running && was=1
-	((was)) || trap 'stop_peer; down' EXIT
-	up
+	if ((!was)); then
+		trap 'stop_peer; down' EXIT
+		up
+	fi
 	check || rc=1
 	if ((rc == 0)); then
 		say "verdict: the relay works"

@@ -44,7 +44,7 @@ static const struct schema_key keys_dataplane[] = {
 	  .help = "poll never rests; sleep naps when nothing comes, for machines that are shared" },
 	{ "idle-max-us", SCHEMA_UINT, FIELD(config_dataplane, idle_max_us),
 	  .min = 1, .max = 10000, .def = "100", .unit = "microseconds",
-	  .help = "longest nap, which the first packet after a silence may have to wait" },
+	  .help = "longest nap, which the first packet after a silence may have to wait; of several workers 2048 at most, and 256 of 64, lest what others hand over fills the ring meanwhile" },
 	{ "mbufs", SCHEMA_UINT, FIELD(config_dataplane, mbufs),
 	  .min = 1024, .max = 1 << 24, .def = "32768", .unit = "packets a worker",
 	  .help = "packet buffers; more than all descriptors, tcp.buffers, 8 times fragments, and 2048" },
@@ -327,6 +327,8 @@ static const struct schema_key keys_relay[] = {
 	  .help = "allocations are given its ports" },
 	{ "realm", SCHEMA_STRING, STRING(config_relay, realm, 0), .def = "",
 	  .help = "terminations of this realm are given its ports; empty: of none" },
+	{ "worker", SCHEMA_STRING, STRING(config_relay, worker, 0), .def = "",
+	  .help = "number of the worker, from 0, that has all its ports: a NIC then brings them to its queue by one rule on the address; each worker needs such a relay for each use and family; empty: ports are dealt out to all workers" },
 	{ .name = NULL }
 };
 
@@ -386,6 +388,17 @@ static const struct schema_key keys_gateway[] = {
 	{ .name = NULL }
 };
 
+static const struct schema_key keys_alternate[] = {
+	{ "address", SCHEMA_ADDR, FIELD(config_alternate, addr.ip),
+	  .help = "address of another server; clients are told of those of their own family" },
+	{ "port", SCHEMA_PORT, FIELD(config_alternate, addr.port),
+	  .min = 1, .max = 65535, .def = "3478",
+	  .help = "and port" },
+	{ "domain", SCHEMA_STRING, STRING(config_alternate, domain, 0), .def = "",
+	  .help = "name that its certificate is for, told to clients over TLS (RFC 8489 14.16); empty: none" },
+	{ .name = NULL }
+};
+
 static const struct schema_key keys_turn[] = {
 	{ "realm", SCHEMA_STRING, FIELD(config_turn, realm),
 	  .min = 1, .max = 127,
@@ -435,6 +448,9 @@ static const struct schema_key keys_turn[] = {
 	{ "user-packets", SCHEMA_UINT, FIELD(config_turn, user_packets),
 	  .min = 0, .max = UINT32_MAX, .def = "0", .unit = "packets a second",
 	  .help = "likewise packets that all allocations of a user relay by UDP; 0: no limit" },
+	{ "alternate-servers", SCHEMA_MAP, LIST(config_turn, alternate, n_alternate, 0, CONFIG_ALTERNATES_MAX),
+	  .def = "[]", .keys = keys_alternate,
+	  .help = "while the node is drained, clients that ask for an allocation are sent to these, by turns (error 300); without one of their family they get 508" },
 	{ "rfc5766-channels", SCHEMA_BOOL, FIELD(config_turn, rfc5766_channels), .def = "false",
 	  .help = "also bind channel numbers 0x5000 to 0x7fff, as clients older than RFC 8656 pick" },
 	{ .name = NULL }
@@ -482,12 +498,35 @@ static const struct schema_key keys_control[] = {
 	{ "contexts", SCHEMA_STRING, STRING(config_control, contexts, 1),
 	  .def = "/run/fairlead/contexts.state",
 	  .help = "file of contexts, likewise; not used without gateway.contexts" },
+	{ "term-drain", SCHEMA_UINT, FIELD(config_control, term_drain),
+	  .min = 0, .max = 604800, .def = "0", .unit = "seconds",
+	  .help = "on SIGTERM fairlead-cp drains for so long, or until nothing is left, before it stops; 0: it stops at once, and what lives goes on in the dataplane; a second SIGTERM stops it" },
 	{ "metrics-address", SCHEMA_ADDR, FIELD(config_control, metrics_addr),
 	  .def = "127.0.0.1",
 	  .help = "where metrics and a status page are served: GET /metrics, GET /" },
 	{ "metrics-port", SCHEMA_UINT, FIELD(config_control, metrics_port),
 	  .min = 0, .max = 65535, .def = "0",
 	  .help = "TCP port of the metrics, 9643 by custom; 0: none are served" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_records[] = {
+	{ "file", SCHEMA_STRING, STRING(config_records, file, 0), .def = "",
+	  .help = "file they are written to, a line of JSON each, with names of users and their addresses in it; fairlead who answers from it; mode 0640; empty: none" },
+	{ "size-mb", SCHEMA_UINT, FIELD(config_records, size_mb),
+	  .min = 1, .max = 1 << 20, .def = "64", .unit = "MiB",
+	  .help = "a file that would grow beyond that gets .1 behind its name, that of this name .2, and so on" },
+	{ "files", SCHEMA_UINT, FIELD(config_records, files),
+	  .min = 1, .max = 1000, .def = "16", .unit = "files",
+	  .help = "kept, the newest included; the oldest is removed" },
+	{ "update-minutes", SCHEMA_UINT, FIELD(config_records, update_minutes),
+	  .min = 0, .max = 1440, .def = "15", .unit = "minutes",
+	  .help = "a record of each allocation and context that lives is made so often; 0: only of their beginning, end and changes" },
+	{ "syslog", SCHEMA_BOOL, FIELD(config_records, syslog), .def = "false",
+	  .help = "the same lines go to the system's log, or journal, as daemon.info" },
+	{ "queue", SCHEMA_UINT, .pow2 = true, FIELD(config_records, queue),
+	  .min = 64, .max = 1 << 20, .def = "16384", .unit = "records",
+	  .help = "that wait for the disk and for controllers that ask, about 700 bytes each; when the disk is further behind, records are lost and counted" },
 	{ .name = NULL }
 };
 
@@ -527,6 +566,8 @@ const struct schema_key schema_top[] = {
 	  .help = "whom clients may reach" },
 	{ "control", SCHEMA_MAP, FIELD(config, control), .keys = keys_control,
 	  .help = "fairlead-cp" },
+	{ "records", SCHEMA_MAP, FIELD(config, records), .keys = keys_records,
+	  .help = "records of who had which address, when" },
 	{ .name = NULL }
 };
 /* clang-format on */

@@ -43,6 +43,7 @@ static struct table_alloc *record_make(struct server *s, uint32_t worker,
 	if (!a || !session_take_up(s, a))
 		return NULL;
 	s->stats.allocs_adopted++;
+	tell_alloc(s, a, RECORD_ADOPTED, NULL);
 	return a;
 }
 

@@ -32,4 +32,12 @@ static inline bool cert_info_copy(const struct ctl_cert_info *c, struct ctl_cert
 	return false;
 }
 
+/* Days until its end, rounded down, negative once it is over; both in seconds since 1970. */
+static inline int64_t cert_days_left(uint64_t not_after, uint64_t wall)
+{
+	const int64_t left = (int64_t)(not_after - wall);
+
+	return left >= 0 ? left / 86400 : -((-left + 86399) / 86400);
+}
+
 #endif

@@ -22,8 +22,7 @@ static bool refused(struct server *s, uint32_t worker, const struct evt_result *
 		if (!leg_is_stream(&a->leg))
 			log_line("the dataplane refused the allocation of %s, which is deleted",
 				 text);
-		s->stats.allocs_refused++;
-		session_del(s, a);
+		session_del(s, a, SESSION_END_REFUSED);
 	} else {
 		log_line("the dataplane has no room for a peer of %s (dataplane.peers)", text);
 		s->stats.peers_refused++;
@@ -39,7 +38,7 @@ static bool client_gone(struct server *s, uint32_t worker, const struct evt_conn
 
 	if (!a || a->leg.conn != e->conn.idx || a->leg.conn_gen != e->conn.gen)
 		return false;
-	session_gone(s, a);
+	session_gone(s, a, SESSION_END_CONNECTION);
 	return true;
 }
 
@@ -96,6 +95,8 @@ bool dispatch_event(struct server *s, uint32_t worker, const union ctl_evt *e)
 		return adopt_session(s, worker, &e->session);
 	case EVT_CONTEXT:
 		return s->gateway && gate_adopt(s->gateway, worker, &e->context);
+	case EVT_NEIGHBOURS:
+		return neighbours_event(&s->neighbours, worker, &e->neighbours);
 	case EVT_AUDITED: /* the link's own */
 	case EVT_END_LOST:
 	case EVT_SYNCED:

@@ -281,7 +281,8 @@ bool dplink_trace(struct dplink *l, uint32_t worker, struct ctl_trace *out)
 		return false;
 	memcpy(out, ring_peek(r, 0), sizeof(*out));
 	ring_release(r, 1);
-	if (out->event < TRACE_EVENTS && out->reason < DROP_MAX && out->n_bytes <= CTL_TRACE_BYTES)
+	if (out->event < TRACE_EVENTS && out->reason < DROP_MAX &&
+	    out->n_bytes <= CTL_TRACE_BYTES && out->port < l->conf->n_port)
 		return true;
 	dplink_fail(l, "a trace that cannot be");
 	return false;

@@ -15,6 +15,9 @@
 /* Region, our eventfd. */
 enum { WELCOME_FDS = 2, FDS_BYTES = WELCOME_FDS * sizeof(int) };
 
+/* Another has to be told to be silent before us, which takes a second each, four of them. */
+enum { WELCOME_S = 10 };
+
 /* A request: under way, or waiting for the one before it. */
 struct ask {
 	dpsock_answer *answer;
@@ -33,7 +36,7 @@ struct dpsock {
 	struct event *readable;
 	struct event *retry;
 	uint32_t retry_ms;
-	struct event *patience; /* with the answer to asks[0] */
+	struct event *patience; /* with the welcome, then with the answer to asks[0] */
 	uint32_t seq;		/* of asks[0] once it is sent */
 	uint32_t n_asks;
 	struct ask asks[DPSOCK_ASKS_MAX];
@@ -89,13 +92,20 @@ static void ask_send(struct dpsock *d)
 		event_active(d->patience, EV_TIMEOUT, 0);
 }
 
-/* What is answered later than that finds its seq gone. */
+static void dpsock_reset(struct dpsock *d, const char *why);
+
+/* Of a request, and before that of the hello. What is answered later finds its seq gone. */
 static void ask_timeout(evutil_socket_t fd, short what, void *ctx)
 {
 	struct dpsock *d = ctx;
 
 	(void)fd;
 	(void)what;
+	if (!dplink_attached(d->server->link)) {
+		dpsock_reset(d, "it takes the connection and says nothing; is it a fairlead-dp, "
+				"and does it run?");
+		return;
+	}
 	ask_end(d, false, "the dataplane does not answer");
 }
 
@@ -121,6 +131,7 @@ static void dpsock_reset(struct dpsock *d, const char *why)
 	bool attached = dplink_attached(d->server->link);
 	char text[CONFIG_STR_MAX];
 
+	event_del(d->patience);
 	snprintf(text, sizeof(text), "%s the dataplane at %s: %s",
 		 attached ? "detached from" : "not attached to", d->server->conf->dataplane.socket,
 		 why);
@@ -150,11 +161,12 @@ static const char *verdict_text(uint32_t verdict)
 {
 	switch (verdict) {
 	case CTL_BAD_ABI:
-		return "it was built for another version of the boundary";
+		return "it was built for another version of the boundary; install both of one "
+		       "version";
 	case CTL_BAD_CONFIG:
 		return "it runs another configuration; restart both with the same file";
 	case CTL_BUSY:
-		return "another control process is attached";
+		return "another control process is attached; fairlead-dp's log has its pid";
 	default:
 		return "it refused";
 	}
@@ -235,6 +247,7 @@ static void welcome_take(struct dpsock *d)
 		dpsock_reset(d, err);
 		return;
 	}
+	event_del(d->patience);
 	d->retry_ms = DPSOCK_RETRY_MIN_MS;
 	snprintf(err, sizeof(err), "attached to the dataplane at %s",
 		 d->server->conf->dataplane.socket);
@@ -293,10 +306,29 @@ static bool hello_send(struct dpsock *d)
 	return send(d->fd, &h, sizeof(h), MSG_NOSIGNAL) == (ssize_t)sizeof(h);
 }
 
+static const char *connect_text(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return "there is no such socket; start fairlead-dp with the same configuration";
+	case ECONNREFUSED:
+		return "nobody listens there; start fairlead-dp";
+	case EPROTOTYPE:
+		return "that is another program's socket; see dataplane.socket";
+	case EACCES:
+		return "its owner does not let this user in; run as the owner of its directory";
+	case EAGAIN:
+		return "its queue is full; fairlead-dp hangs, or is another program";
+	default:
+		return strerror(error);
+	}
+}
+
 /* A Unix socket connects at once or fails. */
 static void dpsock_connect(evutil_socket_t fd, short what, void *ctx)
 {
 	struct dpsock *d = ctx;
+	static const struct timeval patience = { WELCOME_S, 0 };
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 
 	(void)fd;
@@ -305,11 +337,11 @@ static void dpsock_connect(evutil_socket_t fd, short what, void *ctx)
 	       strnlen(d->server->conf->dataplane.socket, sizeof(a.sun_path) - 1));
 	d->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (d->fd < 0 || connect(d->fd, (struct sockaddr *)&a, sizeof(a)) || !hello_send(d)) {
-		dpsock_reset(d, strerror(errno));
+		dpsock_reset(d, connect_text(errno));
 		return;
 	}
 	d->readable = event_new(d->base, d->fd, EV_READ | EV_PERSIST, dpsock_readable, d);
-	if (!d->readable || event_add(d->readable, NULL))
+	if (!d->readable || event_add(d->readable, NULL) || event_add(d->patience, &patience))
 		dpsock_reset(d, "out of memory");
 }
 

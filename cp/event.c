@@ -57,6 +57,21 @@ static const char *context_invalid(const struct config *c, const struct evt_cont
 	return NULL;
 }
 
+static const char *neighbours_invalid(const struct config *c, const struct evt_neighbours *e)
+{
+	static const char *const why = "a neighbour that cannot be";
+
+	if (e->n > CTL_NEIGHBOURS)
+		return why;
+	for (uint32_t i = 0; i < e->n; i++) {
+		const struct ctl_neighbour *n = &e->neighbour[i];
+
+		if (n->state == NEIGH_FREE || n->state > NEIGH_FAILED || n->port >= c->n_port)
+			return why;
+	}
+	return NULL;
+}
+
 const char *event_invalid(const struct config *c, const union ctl_evt *e)
 {
 	switch ((enum ctl_evt_type)e->hdr.type) {
@@ -80,6 +95,8 @@ const char *event_invalid(const struct config *c, const union ctl_evt *e)
 		return session_invalid(c, &e->session);
 	case EVT_CONTEXT:
 		return context_invalid(c, &e->context);
+	case EVT_NEIGHBOURS:
+		return neighbours_invalid(c, &e->neighbours);
 	case EVT_SESSION_REFUSED:
 	case EVT_PEER_REFUSED:
 	case EVT_SYNCED:

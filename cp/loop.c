@@ -22,6 +22,8 @@ struct loop {
 	struct event *tick;
 	struct event *watchdog; /* NULL: the service manager does not watch */
 	struct event *term, *interrupt, *hangup;
+	uint64_t tick_us; /* when the timer of the wheel is due; 0: not yet known */
+	uint64_t stop_ms; /* it drains, and stops then; 0: it does not */
 };
 
 uint64_t loop_now_ms(void)
@@ -29,9 +31,30 @@ uint64_t loop_now_ms(void)
 	return clock_ms(CLOCK_MONOTONIC);
 }
 
+static uint64_t now_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
+}
+
 uint64_t loop_wall_ms(void)
 {
 	return clock_ms(CLOCK_REALTIME);
+}
+
+static void stop(struct loop *l, const char *why)
+{
+	log_line("stopping %s; allocations stay in %s", why, l->server->conf->control.state);
+	notify("STOPPING=1\n");
+	event_base_loopbreak(l->base);
+}
+
+/* control.term-drain: not for longer than anything is left. */
+static void stop_drained(struct loop *l)
+{
+	if (drain_left(l->server) == 0)
+		stop(l, "drained");
+	else if (l->server->now_ms >= l->stop_ms)
+		stop(l, "with some left: control.term-drain is over");
 }
 
 /*
@@ -41,14 +64,18 @@ uint64_t loop_wall_ms(void)
 static void loop_turn(struct loop *l)
 {
 	static const struct timeval at_once = { 0 }, soon = { 0, BLOCKED_US };
+	const uint64_t begin_us = now_us();
 	struct server *s = l->server;
 	enum dplink_work work;
 	const char *why;
 
-	server_clock(s, loop_now_ms(), loop_wall_ms());
+	server_clock(s, begin_us / 1000, loop_wall_ms());
+	if (l->stop_ms)
+		stop_drained(l);
 	if (s->tls)
 		tls_agent_turn(s->tls, s->wall);
 	work = server_poll(s);
+	histogram_add(&s->times.turn, now_us() - begin_us);
 	if (dplink_fault(s->link, &why)) {
 		dpsock_drop(l->sock, why);
 		return;
@@ -66,6 +93,23 @@ static void on_again(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	loop_turn(ctx);
+}
+
+/* How late it fires is how long anything else may have had to wait. */
+static void on_tick(evutil_socket_t fd, short what, void *ctx)
+{
+	struct loop *l = ctx;
+	const uint64_t now = now_us();
+
+	(void)fd;
+	(void)what;
+	if (l->tick_us)
+		histogram_add(&l->server->times.lag, now > l->tick_us ? now - l->tick_us : 0);
+	/* As libevent has it: from when it was due, but never in the past. */
+	l->tick_us += SERVER_TICK_MS * 1000;
+	if (l->tick_us < now)
+		l->tick_us = now + SERVER_TICK_MS * 1000;
+	loop_turn(l);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *ctx)
@@ -99,15 +143,22 @@ static bool watchdog_start(struct loop *l)
 	return l->watchdog && event_add(l->watchdog, &every) == 0;
 }
 
+/* The first SIGTERM may ask for patience. The next control process knows nothing of this draining.
+ */
 static void on_signal(evutil_socket_t sig, short what, void *ctx)
 {
 	struct loop *l = ctx;
+	const uint32_t patience = l->server->conf->control.term_drain;
 
 	(void)what;
-	log_line("stopping on signal %d; allocations stay in %s", (int)sig,
-		 l->server->conf->control.state);
-	notify("STOPPING=1\n");
-	event_base_loopbreak(l->base);
+	if (sig == SIGTERM && patience && !l->stop_ms && drain_left(l->server)) {
+		l->server->drain.on = true;
+		l->stop_ms = loop_now_ms() + patience * UINT64_C(1000);
+		log_line("draining on signal %d for %u s at most", (int)sig, patience);
+		notify("STATUS=draining, then stopping\n");
+		return;
+	}
+	stop(l, sig == SIGTERM ? "on SIGTERM" : "on SIGINT");
 }
 
 static void reload_done(void *ctx, bool ok, const char *text)
@@ -158,8 +209,9 @@ struct loop *loop_create(struct event_base *base, struct server *s)
 		return NULL;
 	l->base = base;
 	l->server = s;
+	s->clock_us = now_us;
 	l->again = evtimer_new(base, on_again, l);
-	l->tick = event_new(base, -1, EV_PERSIST, on_again, l);
+	l->tick = event_new(base, -1, EV_PERSIST, on_tick, l);
 	l->term = evsignal_new(base, SIGTERM, on_signal, l);
 	l->interrupt = evsignal_new(base, SIGINT, on_signal, l);
 	l->hangup = evsignal_new(base, SIGHUP, on_hangup, l);

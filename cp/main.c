@@ -4,14 +4,17 @@
 #include "admin/context_events.h"
 #include "admin/metrics.h"
 #include "admin/needs.h"
+#include "admin/records_rpc.h"
 #include "admin/rpc.h"
 #include "admin/trace.h"
 #include "auth/psk_store.h"
 #include "cost.h"
+#include "cpus.h"
 #include "context/gateway.h"
 #include "ng/ng.h"
 #include "log.h"
 #include "loop.h"
+#include "record/records.h"
 #include "tls/agent.h"
 #include "../lib/bug.h"
 #include "../lib/memory.h"
@@ -77,6 +80,8 @@ static int check_config(const char *file)
 		fail(errors.error[i].text);
 	if (errors.n > CONFIG_ERRORS_MAX)
 		fail("and more: the rest is told when these are mended");
+	else if (errors.unchecked)
+		fail("more may be found when these are mended");
 	if (!c)
 		return 1;
 	warn_secrets(c);
@@ -154,7 +159,8 @@ static int run_loop(struct server *s)
 	int rc = 1;
 
 	snprintf(err, sizeof(err), "out of memory for the event loop");
-	if (base && context_events_open(s, base) && trace_open(s, base))
+	if (base && context_events_open(s, base) && records_rpc_open(s, base) &&
+	    trace_open(s, base))
 		rpc = rpc_start(s, base, err, sizeof(err));
 	if (rpc && metrics_start(s, base, &metrics, err, sizeof(err)))
 		served = ng_start(s, s->gateway, base, &s->ng, err, sizeof(err));
@@ -179,6 +185,7 @@ static int run_loop(struct server *s)
 	metrics_stop(metrics);
 	rpc_stop(rpc);
 	context_events_close(s);
+	records_rpc_close(s);
 	trace_close(s);
 	if (base)
 		event_base_free(base);
@@ -190,6 +197,7 @@ struct stores {
 	struct auth *auth;
 	struct tls_agent *tls;
 	struct psk_store *psk; /* NULL: no domain takes pre-shared keys */
+	struct records *records;
 };
 
 static bool takes_psk(const struct config *c)
@@ -203,6 +211,7 @@ static bool takes_psk(const struct config *c)
 
 static void stores_close(struct stores *st)
 {
+	records_close(st->records);
 	psk_close(st->psk);
 	tls_agent_close(st->tls);
 	auth_close(st->auth);
@@ -224,6 +233,11 @@ static bool stores_open(struct stores *st, const struct config *c)
 	}
 	if (takes_psk(c) && !(st->psk = psk_open(c->auth.users_db, 0, err, sizeof(err)))) {
 		fail_at(c, "auth.users-db", err);
+		return false;
+	}
+	st->records = records_open(&c->records, err, sizeof(err));
+	if (!st->records) {
+		fail(err);
 		return false;
 	}
 	return true;
@@ -259,9 +273,14 @@ static int run(const char *file)
 	if (!c)
 		return fail(err), EX_CONFIG;
 	process_guard();
+	if (!process_files(err, sizeof(err))) {
+		config_free(c);
+		return fail(err);
+	}
 	warn_secrets(c);
 	signal(SIGPIPE, SIG_IGN);
 	bug_tell = report_bug;
+	cpus_leave(c); /* before threads are made, which inherit it */
 	if (!memory_purger_start())
 		log_line("jemalloc starts no thread of its own (too many threads?): the event loop "
 			 "gives memory back itself");
@@ -269,6 +288,7 @@ static int run(const char *file)
 		if (server_open(&s, c, st.auth, loop_now_ms(), loop_wall_ms(), err, sizeof(err))) {
 			s.tls = st.tls;
 			s.psk = st.psk;
+			s.records = st.records;
 			rc = run_server(&s);
 			server_close(&s);
 		} else {

@@ -42,6 +42,7 @@ struct share {
 struct relay_ports {
 	_Atomic uint32_t *until; /* [PORTS], in the file */
 	uint32_t taken;
+	uint16_t index;	   /* in the configuration */
 	uint16_t min, max; /* words of other ports are an earlier configuration's */
 	uint8_t *state;	   /* [PAIRS], free halves: of enum pair_free, or 0 */
 	uint8_t *in_use;   /* [PAIRS], halves that were drawn or claimed and not given back */
@@ -51,13 +52,12 @@ struct relay_ports {
 };
 
 struct ports {
+	const struct config *conf;
 	struct rand *rand;
 	uint32_t n_workers;
 	uint32_t n_relay;
 	struct relay_ports *relay[CTL_RELAYS_MAX];
 	_Atomic uint32_t *until[CTL_RELAYS_MAX]; /* of each relay, in the file */
-	uint16_t family[2][CTL_RELAYS_MAX];	 /* relays of each, by RELAY_V4 and RELAY_V6 */
-	uint32_t n_family[2];
 	bool resumed[CTL_WORKERS_MAX];
 	struct statefile file;
 };
@@ -74,7 +74,7 @@ static struct pair_set *set_of(struct share *sh, uint32_t state)
 
 static struct share *share_of(struct ports *p, struct relay_ports *r, uint16_t port)
 {
-	return &r->share[relay_port_worker(port, p->n_workers)];
+	return &r->share[config_relay_worker(p->conf, r->index, port)];
 }
 
 /* Moves a pair from the set of its old state to that of its new one. */
@@ -120,6 +120,8 @@ static void relay_ports_free(struct relay_ports *r)
 
 static bool share_init(struct share *sh, uint32_t pairs)
 {
+	if (pairs == 0) /* the relay is another worker's */
+		return true;
 	for (uint32_t s = PAIR_EVEN; s <= PAIR_BOTH; s++) {
 		set_of(sh, s)->pair = calloc(pairs, sizeof(uint16_t));
 		if (!set_of(sh, s)->pair)
@@ -130,25 +132,28 @@ static bool share_init(struct share *sh, uint32_t pairs)
 	return sh->quarantine.port != NULL;
 }
 
-/* Shares differ by some where the workers' number is no power of two. */
+/* Shares of a relay that is dealt out differ by some where the workers' number is no power of two.
+ */
 static bool shares_init(const struct ports *p, struct relay_ports *r)
 {
 	uint32_t pairs[CTL_WORKERS_MAX] = { 0 };
 
 	for (uint32_t pair = r->min >> 1; pair <= (uint32_t)r->max >> 1; pair++)
-		pairs[relay_port_worker((uint16_t)(pair << 1), p->n_workers)]++;
+		pairs[config_relay_worker(p->conf, r->index, (uint16_t)(pair << 1))]++;
 	for (uint32_t w = 0; w < p->n_workers; w++)
 		if (!share_init(&r->share[w], pairs[w]))
 			return false;
 	return true;
 }
 
-static struct relay_ports *relay_ports_create(struct ports *p, const struct config_relay *c)
+static struct relay_ports *relay_ports_create(struct ports *p, uint16_t index)
 {
+	const struct config_relay *c = &p->conf->relay[index];
 	struct relay_ports *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return NULL;
+	r->index = index;
 	r->min = c->port_min;
 	r->max = c->port_max;
 	r->state = calloc(PAIRS, 1);
@@ -243,17 +248,13 @@ static bool file_open(struct ports *p, const struct config *c, const char *boot_
 	return true;
 }
 
-static bool relays_create(struct ports *p, const struct config *c)
+static bool relays_create(struct ports *p)
 {
-	for (uint32_t i = 0; i < c->n_relay; i++) {
-		int f = ip_is_v4(&c->relay[i].addr) ? RELAY_V4 : RELAY_V6;
-
-		p->relay[i] = relay_ports_create(p, &c->relay[i]);
+	for (uint32_t i = 0; i < p->n_relay; i++) {
+		p->relay[i] = relay_ports_create(p, (uint16_t)i);
 		if (!p->relay[i])
 			return false;
 		p->relay[i]->until = p->until[i];
-		if (c->relay[i].turn)
-			p->family[f][p->n_family[f]++] = (uint16_t)i;
 	}
 	return true;
 }
@@ -267,10 +268,11 @@ struct ports *ports_open(const struct config *c, struct rand *rand, const char *
 	if (!p)
 		return NULL;
 	p->file.fd = -1;
+	p->conf = c;
 	p->rand = rand;
 	p->n_workers = c->dataplane.n_workers;
 	p->n_relay = c->n_relay;
-	if (file_open(p, c, boot_id, err, errlen) && relays_create(p, c))
+	if (file_open(p, c, boot_id, err, errlen) && relays_create(p))
 		return p;
 	ports_close(p);
 	return NULL;
@@ -449,24 +451,35 @@ uint16_t ports_take(struct ports *p, uint32_t relay, uint32_t worker, enum ports
 	return take(p, relay, worker, want, PORTS_TURN, now);
 }
 
-/* What take() wants of one of several relays, which are used alike. */
-struct relay_set {
-	const uint16_t *relay;
-	uint32_t n;
+/* Which of several relays, which are used alike. */
+struct relay_want {
 	enum ports_owner owner;
+	uint32_t realm; /* of a termination */
+	bool v6;
 };
 
-static struct ctl_relay take_of(struct ports *p, const struct relay_set *set, uint32_t worker,
+static bool relay_suits(const struct config_relay *c, const struct relay_want *r, uint32_t worker)
+{
+	return ip_is_v4(&c->addr) != r->v6 && (!c->owner || c->owner == worker + 1) &&
+	       (r->owner == PORTS_TURN ? c->turn : c->realm_index == r->realm);
+}
+
+static struct ctl_relay take_of(struct ports *p, const struct relay_want *r, uint32_t worker,
 				enum ports_want want, uint32_t now)
 {
-	uint32_t start = set->n ? rand_below(p->rand, set->n) : 0;
+	uint16_t relay[CTL_RELAYS_MAX];
+	uint32_t n = 0, start;
 
-	for (uint32_t i = 0; i < set->n; i++) {
-		uint16_t relay = set->relay[(start + i) % set->n];
-		uint16_t port = take(p, relay, worker, want, set->owner, now);
+	for (uint32_t i = 0; i < p->n_relay; i++)
+		if (relay_suits(&p->conf->relay[i], r, worker))
+			relay[n++] = (uint16_t)i;
+	start = n ? rand_below(p->rand, n) : 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t x = relay[(start + i) % n];
+		uint16_t port = take(p, x, worker, want, r->owner, now);
 
 		if (port)
-			return (struct ctl_relay){ relay, be16_make(port) };
+			return (struct ctl_relay){ x, be16_make(port) };
 	}
 	return (struct ctl_relay){ .relay = CTL_RELAY_NONE };
 }
@@ -474,23 +487,17 @@ static struct ctl_relay take_of(struct ports *p, const struct relay_set *set, ui
 struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, enum ports_want want,
 				   uint32_t now)
 {
-	uint32_t f = v6 ? RELAY_V6 : RELAY_V4;
-	const struct relay_set set = { p->family[f], p->n_family[f], PORTS_TURN };
+	const struct relay_want r = { .owner = PORTS_TURN, .v6 = v6 };
 
-	return take_of(p, &set, worker, want, now);
+	return take_of(p, &r, worker, want, now);
 }
 
-struct ctl_relay ports_take_realm(struct ports *p, const struct config *c, uint32_t realm, bool v6,
-				  uint32_t worker, enum ports_want want, uint32_t now)
+struct ctl_relay ports_take_realm(struct ports *p, uint32_t realm, bool v6, uint32_t worker,
+				  enum ports_want want, uint32_t now)
 {
-	uint16_t relays[CTL_RELAYS_MAX];
-	struct relay_set set = { relays, 0, PORTS_TERM };
+	const struct relay_want r = { .owner = PORTS_TERM, .realm = realm, .v6 = v6 };
 
-	for (uint16_t i = 0; i < c->n_relay; i++) {
-		if (c->relay[i].realm_index == realm && ip_is_v4(&c->relay[i].addr) != v6)
-			relays[set.n++] = i;
-	}
-	return take_of(p, &set, worker, want, now);
+	return take_of(p, &r, worker, want, now);
 }
 
 bool ports_claim(struct ports *p, uint32_t relay, uint16_t port, enum ports_owner owner)
@@ -568,11 +575,13 @@ static void relay_resume(struct ports *p, struct relay_ports *r, uint32_t worker
 	const uint32_t latest = now + PORTS_QUARANTINE_S;
 	struct quarantine *quarantine = &r->share[worker].quarantine;
 
+	if (!quarantine->size) /* the relay is another worker's */
+		return;
 	for (uint32_t i = 0; i < PORTS; i++) {
 		uint16_t port = (uint16_t)i;
 		uint32_t until;
 
-		if (relay_port_worker(port, p->n_workers) != worker || !port_free(r, port) ||
+		if (config_relay_worker(p->conf, r->index, port) != worker || !port_free(r, port) ||
 		    (until = until_get(r, port)) <= now)
 			continue;
 		port_leave(p, r, port);
@@ -604,4 +613,14 @@ const char *ports_fresh(const struct ports *p)
 uint32_t ports_used(const struct ports *p, uint32_t relay)
 {
 	return p->relay[relay]->taken;
+}
+
+uint32_t ports_quarantined(const struct ports *p, uint32_t relay)
+{
+	const struct relay_ports *r = p->relay[relay];
+	uint32_t n = 0;
+
+	for (uint32_t w = 0; w < p->n_workers; w++)
+		n += r->share[w].quarantine.n;
+	return n;
 }

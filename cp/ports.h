@@ -3,11 +3,11 @@
 #define FL_CP_PORTS_H
 
 /*
- * Relayed ports. Each relay address has its range of ports shared out among the workers by
- * relay_port_worker(). Within a share a port is drawn at random, in O(1) also when nearly all are
- * taken (RFC 8656 21.4 and RFC 6056: an attacker must not guess the next). A port that was given
- * back is in quarantine before it is drawn again, so that late packets of its last owner's peers do
- * not reach the next one; the quarantine is cut short when nothing else is free.
+ * Relayed ports. Each relay address has its range of ports shared out among the workers, or is
+ * one worker's (config_relay_worker()). Within a share a port is drawn at random, in O(1) also when
+ * nearly all are taken (RFC 8656 21.4 and RFC 6056: an attacker must not guess the next). A port
+ * that was given back is in quarantine before it is drawn again, so that late packets of its last
+ * owner's peers do not reach the next one; the quarantine is cut short when nothing else is free.
  *
  * The quarantine outlives the process (R70). A state file beside that of allocations has a word for
  * each port: when its quarantine ends, or that it is taken. At start a port that the file has as
@@ -36,8 +36,9 @@ enum ports_owner {
 struct ports;
 
 /*
- * One table for all relays of c, and the state file: c->control.state with ".ports" behind it.
- * boot_id as of table_open(). On failure NULL and one sentence in err. r must outlive it.
+ * One table for all relays of c, which must outlive it, and the state file: c->control.state with
+ * ".ports" behind it. boot_id as of table_open(). On failure NULL and one sentence in err. r must
+ * outlive it.
  */
 struct ports *ports_open(const struct config *c, struct rand *r, const char *boot_id, char *err,
 			 size_t errlen);
@@ -65,10 +66,10 @@ struct ctl_relay ports_take_family(struct ports *p, bool v6, uint32_t worker, en
 
 /*
  * Draws a port of worker's share on a relay of an address realm, for a termination. realm: its
- * index in c, which is that of ports_open().
+ * index in the configuration.
  */
-struct ctl_relay ports_take_realm(struct ports *p, const struct config *c, uint32_t realm, bool v6,
-				  uint32_t worker, enum ports_want want, uint32_t now);
+struct ctl_relay ports_take_realm(struct ports *p, uint32_t realm, bool v6, uint32_t worker,
+				  enum ports_want want, uint32_t now);
 
 /* Marks a port as taken (a record of an earlier process has it). False if it cannot be. */
 bool ports_claim(struct ports *p, uint32_t relay, uint16_t port, enum ports_owner owner);
@@ -85,5 +86,7 @@ void ports_give(struct ports *p, uint32_t relay, uint16_t port, uint32_t now);
 const char *ports_fresh(const struct ports *p);
 /* Ports of a relay that are taken or in quarantine now. */
 uint32_t ports_used(const struct ports *p, uint32_t relay);
+/* Of these, in quarantine, as far as it was looked at: one that is over counts until then. */
+uint32_t ports_quarantined(const struct ports *p, uint32_t relay);
 
 #endif

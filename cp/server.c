@@ -36,11 +36,13 @@ bool server_open(struct server *s, const struct config *c, struct auth *auth, ui
 		return false;
 	}
 	session_resume(s);
+	drain_resume(s);
 	return true;
 }
 
 void server_close(struct server *s)
 {
+	neighbours_over(&s->neighbours, UINT64_MAX);
 	adopt_close(s);
 	dplink_free(s->link);
 	ports_close(s->ports);
@@ -125,11 +127,15 @@ enum dplink_work server_poll(struct server *s)
 	    streams_settled(s) ? dplink_poll(s->link, SERVER_EVENT_BUDGET) : DPLINK_MORE;
 	uint32_t budget = timer_budget(s);
 
+	neighbours_over(&s->neighbours, s->now_ms);
+	heartbeat_look(&s->heartbeat, s->link, s->now_ms);
 	/* No timer of the wheel's: a dataplane that hangs is not waited for. */
 	if (s->gateway)
 		gate_answers_over(s->gateway);
 	if (budget == 0)
 		return DPLINK_BLOCKED;
+	drain_turn(s);
+	tell_turn(s);
 	wheel_advance(&s->wheel, s->now_ms / SERVER_TICK_MS, budget, s);
 	return wheel_behind(&s->wheel) ? DPLINK_MORE : work;
 }

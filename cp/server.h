@@ -5,14 +5,20 @@
 /*
  * The control process as a whole: its parts, its clock and its counters. One thread. A request
  * comes in from dplink, is judged (cp/turn/request.c) and handled by one function of cp/turn a
- * method. Time is passed in with server_clock(); nothing below reads a clock.
+ * method. Time is passed in with server_clock(); nothing below reads a clock, but to tell how long
+ * something took.
  */
 #include "auth/auth.h"
 #include "pending.h"
 #include "dplink.h"
+#include "drain.h"
+#include "heartbeat.h"
+#include "neighbours.h"
 #include "ports.h"
 #include "rand.h"
+#include "record/tell.h"
 #include "table.h"
+#include "../lib/histogram.h"
 
 enum {
 	SERVER_EVENT_BUDGET = 256, /* events per turn of the loop */
@@ -28,8 +34,6 @@ enum {
 	 * for 39.5 s (6.2.2), and what nobody waits for any more ends with the connection.
 	 */
 	SERVER_REQUEST_MAX_AGE_S = 10,
-	SERVER_ERROR_MIN = 400,
-	SERVER_ERRORS = 200, /* codes from there on */
 };
 
 /* Methods as counted. */
@@ -50,13 +54,22 @@ struct server_stats {
 #include "stat.def"
 };
 
+/* How long things take. */
+struct server_times {
+	struct histogram ring_wait; /* of a request, from its reception until it was taken up */
+	struct histogram request;   /* from its reception until its reply was on its way */
+	struct histogram turn;	    /* of the event loop: of what the dataplane has for it */
+	struct histogram lag;	    /* of a timer: how late it fired */
+};
+
 /* Records of peers that commands up to number `until` may take: cp/turn/records.c. */
 struct records_promise {
 	uint32_t until, n;
 };
 
 struct adopt_redirect;
-struct context_events;
+struct waiters;
+struct records;
 struct trace_admin;
 struct gateway;
 struct ng;
@@ -74,13 +87,22 @@ struct server {
 	/* Set once it is open by whoever owns them; NULL: none. */
 	struct tls_agent *tls;
 	struct psk_store *psk;
-	struct context_events *events;
+	struct waiters *events;
+	struct records *records; /* see records_open() */
+	struct waiters *record_waiters;
+	struct tell tell;
 	struct trace_admin *trace;
 	struct ng *ng;
 	uint16_t challenge_len; /* bytes, by the realm: who asks for less than a third gets none */
 	struct rand rand;
 	struct wheel wheel;
 	struct server_stats stats;
+	struct server_times times;
+	/* Replies by method and error code, beside stats.error; requests by listener. */
+	uint64_t errors[SERVER_METHODS][STUN_ERRORS];
+	uint64_t listener_requests[CTL_LISTENERS_MAX];
+	uint64_t (*clock_us)(
+	    void); /* CLOCK_MONOTONIC, to measure with; NULL: nothing is measured */
 	struct records_promise promise[CTL_WORKERS_MAX][2];
 	/* Allocations over streams of an earlier dataplane go, from streams_at on, see there. */
 	bool streams_lost;
@@ -93,6 +115,9 @@ struct server {
 	uint64_t wall;	  /* wall_ms in seconds */
 	bool clock_told;  /* that the wall clock is not set, and it has not been since */
 	uint64_t start_ms;
+	struct heartbeat heartbeat; /* of the workers */
+	struct drain drain;
+	struct neighbours neighbours; /* who waits for a worker's */
 };
 
 /*

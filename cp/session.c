@@ -6,6 +6,16 @@
 /* Allocations that hear of their share when another of their user comes or goes. */
 enum { SHARES = 2 };
 
+const char *const session_end_name[SESSION_ENDS] = {
+	[SESSION_END_EXPIRED] = "expired",
+	[SESSION_END_RELEASED] = "released",
+	[SESSION_END_CONNECTION] = "connection",
+	[SESSION_END_REFUSED] = "refused",
+	[SESSION_END_DATAPLANE] = "dataplane",
+	[SESSION_END_DRAINED] = "drained",
+	[SESSION_END_PORT] = "port",
+};
+
 /* ---- commands ---- */
 
 /* What a user may relay, in equal parts. Of whom nobody knows, an allocation has no part. */
@@ -239,8 +249,7 @@ static void alloc_fire(struct timer *tm, void *ctx)
 			over |= 1u << f;
 	}
 	if (over == families) {
-		s->stats.allocs_expired++;
-		session_del(s, a);
+		session_del(s, a, SESSION_END_EXPIRED);
 		return;
 	}
 	if (over)
@@ -294,6 +303,7 @@ static bool relay_claim(struct server *s, const struct table_alloc *a)
 bool session_take_up(struct server *s, struct table_alloc *a)
 {
 	if (!relay_claim(s, a)) {
+		tell_alloc(s, a, RECORD_END, session_end_name[SESSION_END_PORT]);
 		table_del(s->table, a);
 		return false;
 	}
@@ -331,14 +341,44 @@ struct table_alloc *session_add(struct server *s, const struct table_alloc *prot
 	send_set(s, a);
 	shares_send(s, due, shares_due(s, a, due));
 	s->stats.allocs_made++;
+	tell_alloc(s, a, RECORD_START, NULL);
 	return a;
 }
 
-static void session_forget(struct server *s, struct table_alloc *a)
+/* Counts an end by its reason. */
+static void end_count(struct server_stats *st, enum session_end why)
+{
+	switch (why) {
+	case SESSION_END_EXPIRED:
+		st->allocs_expired++;
+		break;
+	case SESSION_END_RELEASED:
+		st->allocs_deleted++;
+		break;
+	case SESSION_END_CONNECTION:
+	case SESSION_END_DATAPLANE:
+		st->allocs_gone++;
+		break;
+	case SESSION_END_REFUSED:
+		st->allocs_refused++;
+		break;
+	case SESSION_END_DRAINED:
+		st->allocs_drained++;
+		break;
+	case SESSION_END_PORT:
+	case SESSION_ENDS:
+		break;
+	}
+}
+
+/* Where every allocation ends that was taken up. */
+static void session_forget(struct server *s, struct table_alloc *a, enum session_end why)
 {
 	const struct table_alloc *due[SHARES];
 	uint32_t n = shares_due(s, a, due);
 
+	end_count(&s->stats, why);
+	tell_alloc(s, a, RECORD_END, session_end_name[why]);
 	wheel_stop(&s->wheel, table_timer(s->table, a));
 	relay_give(s, a, atomic_load(&a->families));
 	pending_del_session(s->pending, a->worker, a->sid);
@@ -350,17 +390,16 @@ static void session_forget(struct server *s, struct table_alloc *a)
  * The session's end is that of its peers' connections, of which the dataplane needs no word; but
  * who waits for one hears that there is no allocation (any more), as RFC 6062 5.2 has it.
  */
-void session_del(struct server *s, struct table_alloc *a)
+void session_del(struct server *s, struct table_alloc *a, enum session_end why)
 {
 	send_del(s, a);
 	connect_abandon(s, a, FAMILY_V4 | FAMILY_V6, 437);
-	session_forget(s, a);
+	session_forget(s, a, why);
 }
 
-void session_gone(struct server *s, struct table_alloc *a)
+void session_gone(struct server *s, struct table_alloc *a, enum session_end why)
 {
-	s->stats.allocs_gone++;
-	session_forget(s, a);
+	session_forget(s, a, why);
 }
 
 bool session_streams_lost(struct server *s, uint32_t *cursor)
@@ -370,7 +409,7 @@ bool session_streams_lost(struct server *s, uint32_t *cursor)
 
 	while ((a = table_walk(s->table, cursor, &look)) != NULL) {
 		if (leg_is_stream(&a->leg))
-			session_gone(s, a);
+			session_gone(s, a, SESSION_END_DATAPLANE);
 	}
 	return look > 0;
 }
@@ -380,6 +419,7 @@ void session_del_family(struct server *s, struct table_alloc *a, unsigned int fa
 {
 	relay_give(s, a, family);
 	table_del_family(s->table, a, family);
+	tell_alloc(s, a, RECORD_UPDATE, NULL);
 	connect_abandon(s, a, family, 447);
 	send_set(s, a);
 }

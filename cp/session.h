@@ -9,6 +9,19 @@
  */
 #include "server.h"
 
+/* Why an allocation ended. Each has one, told in session_end_name. */
+enum session_end {
+	SESSION_END_EXPIRED,	/* nobody refreshed it */
+	SESSION_END_RELEASED,	/* its client asked for a lifetime of 0 */
+	SESSION_END_CONNECTION, /* of its client, which is part of the five-tuple, is gone */
+	SESSION_END_REFUSED,	/* by the dataplane */
+	SESSION_END_DATAPLANE,	/* another one came, which does not have the client's connection */
+	SESSION_END_DRAINED,	/* the node was drained, and the deadline is over */
+	SESSION_END_PORT,	/* found at start, but its relayed port is another's */
+	SESSION_ENDS
+};
+extern const char *const session_end_name[SESSION_ENDS];
+
 /* Takes up allocations and reservations of an earlier process: their ports and timers. */
 void session_resume(struct server *s);
 
@@ -20,8 +33,8 @@ void session_timer(struct server *s, const struct table_alloc *a);
 /* Adds an allocation. NULL when the table or the worker is full; the ports stay the caller's. */
 struct table_alloc *session_add(struct server *s, const struct table_alloc *proto);
 
-/* Its client's connection has ended, and the dataplane's session with it: no command is due. */
-void session_gone(struct server *s, struct table_alloc *a);
+/* The dataplane's session ended with its client's connection: no command is due. */
+void session_gone(struct server *s, struct table_alloc *a, enum session_end why);
 
 /*
  * The dataplane is another one than before: all connections of clients and of peers are gone, and
@@ -31,7 +44,7 @@ void session_gone(struct server *s, struct table_alloc *a);
 bool session_streams_lost(struct server *s, uint32_t *cursor);
 
 /* Deletes it, or one of its two families (FAMILY_V4, FAMILY_V6); ports go back. */
-void session_del(struct server *s, struct table_alloc *a);
+void session_del(struct server *s, struct table_alloc *a, enum session_end why);
 void session_del_family(struct server *s, struct table_alloc *a, unsigned int family);
 
 /* Gives the families of the mask a new deadline. */

@@ -95,6 +95,13 @@ static uint64_t pools_place(uint32_t head, const uint32_t *records, const uint32
 	return end;
 }
 
+uint64_t statefile_size(const struct statefile_form *form)
+{
+	uint64_t at[STATEFILE_POOLS];
+
+	return pools_place(form->head_bytes, form->records, form->record_bytes, at);
+}
+
 static const struct statefile_older *older_find(const struct statefile_form *form, uint32_t version)
 {
 	for (const struct statefile_older *o = form->older; o && o->version; o++) {

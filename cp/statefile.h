@@ -83,6 +83,9 @@ struct statefile_view {
 	    domain[CONFIG_DOMAINS_MAX];
 };
 
+/* What it takes, on disk and in memory. */
+uint64_t statefile_size(const struct statefile_form *form);
+
 struct statefile {
 	int fd;
 	void *map; /* NULL: none */

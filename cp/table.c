@@ -206,6 +206,7 @@ void table_index(struct table *t, struct table_alloc *a)
 	if (table_redirected(a))
 		t->slots[a->leg_worker].owner[a->leg_slot] = alloc_index(t, a);
 	t->stats.allocs++;
+	t->listener_allocs[a->leg.listener]++;
 }
 
 struct table_alloc *table_add(struct table *t, const struct table_alloc *proto)
@@ -245,6 +246,7 @@ void table_del(struct table *t, struct table_alloc *a)
 	e->next = t->alloc_free;
 	t->alloc_free = i;
 	t->stats.allocs--;
+	t->listener_allocs[a->leg.listener]--;
 }
 
 void table_del_family(struct table *t, struct table_alloc *a, unsigned int family)
@@ -313,6 +315,11 @@ void table_whole(struct table *t)
 const struct table_stats *table_stats(const struct table *t)
 {
 	return &t->stats;
+}
+
+uint32_t table_listener_allocs(const struct table *t, uint16_t listener)
+{
+	return t->listener_allocs[listener];
 }
 
 struct timer *table_timer(struct table *t, const struct table_alloc *a)

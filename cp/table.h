@@ -132,10 +132,14 @@ struct table *table_open(const struct config *c, uint32_t now, const char *boot_
 			 size_t errlen);
 /* What table_open() would make of the file that is there (statefile.h). */
 enum statefile_look table_look(const struct config *c);
+/* Bytes of the file that the configuration asks for. */
+uint64_t table_file_size(const struct config *c);
 /* Lets go of the file; allocations stay in it. */
 void table_close(struct table *t);
 
 const struct table_stats *table_stats(const struct table *t);
+/* Allocations of clients of a listener, by its index in the configuration. */
+uint32_t table_listener_allocs(const struct table *t, uint16_t listener);
 
 /* ---- allocations ---- */
 

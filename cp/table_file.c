@@ -111,6 +111,14 @@ enum statefile_look table_look(const struct config *c)
 	return statefile_look(&form);
 }
 
+uint64_t table_file_size(const struct config *c)
+{
+	struct statefile_older older[3];
+	const struct statefile_form form = table_form(c, NULL, older);
+
+	return statefile_size(&form);
+}
+
 /* ---- private memory ---- */
 
 static uint32_t *index_array(uint64_t n)

@@ -55,7 +55,7 @@ static uint32_t alloc_owner(const struct table *t, const struct table_alloc *a)
 
 		if (!(families & (1u << f)))
 			continue;
-		w = relay_port_worker(be16_get(a->relay[f].port), t->n_workers);
+		w = config_relay_worker(t->conf, a->relay[f].relay, be16_get(a->relay[f].port));
 		if (owner != SLOT_NONE && owner != w)
 			return SLOT_NONE;
 		owner = w;

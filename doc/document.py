@@ -4,7 +4,8 @@
 Writes what documents Fairlead from the one place that each fact is in: the configuration's schema,
 as "fairlead-cp --config-help" prints it, lib/*.def and cp/stat.def.
 
-  document.py HELP man PAGE       prints the manual page PAGE, in which a line says what goes there:
+  document.py HELP man PAGE SBIN  prints the manual page PAGE of programs that are installed in SBIN
+                                  (@sbindir@), in which a line says what goes there:
                                   @KEYS@ keys, @FIELDS@ lib/term.def, @STAGES@ lib/stage.def,
                                   @STATS@ cp/stat.def
   document.py HELP sample SAMPLE  writes SAMPLE anew: its values, with the comments of the schema
@@ -130,13 +131,13 @@ def man_stats():
     return text
 
 
-def man(keys, page):
+def man(keys, page, sbindir):
     make = {"@KEYS@": lambda: man_keys(keys), "@FIELDS@": man_fields, "@STAGES@": man_stages,
             "@STATS@": man_stats}
     lines = []
     with open(page, encoding="utf-8") as f:
         for line in f.read().splitlines():
-            lines += make[line]() if line in make else [line]
+            lines += make[line]() if line in make else [line.replace("@sbindir@", sbindir)]
     return "\n".join(lines) + "\n"
 
 
@@ -190,11 +191,11 @@ def check(keys, path):
 
 
 def main():
-    if len(sys.argv) != 4 or sys.argv[2] not in ("man", "sample", "check"):
+    if len(sys.argv) != {"man": 5, "sample": 4, "check": 4}.get(sys.argv[2] if len(sys.argv) > 2 else ""):
         sys.exit(__doc__.strip())
     keys, path = parse(sys.argv[1])[1], sys.argv[3]
     if sys.argv[2] == "man":
-        sys.stdout.write(man(keys, path))
+        sys.stdout.write(man(keys, path, sys.argv[4]))
     elif sys.argv[2] == "check":
         check(keys, path)
     else:

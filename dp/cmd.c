@@ -9,6 +9,7 @@
 #include "dispatch.h"
 #include "gateway/context.h"
 #include "net/ip.h"
+#include "net/neigh.h"
 #include "tls/tls.h"
 #include "turn/leg.h"
 #include "turn/peer_conn.h"
@@ -141,6 +142,21 @@ static bool cmd_context_set(struct worker *w, const struct cmd_context_set *c)
 	return context_set(w, c);
 }
 
+static bool cmd_neighbours(struct worker *w, const struct cmd_neighbours *c)
+{
+	struct evt_neighbours *e = evt_answer(w);
+	uint32_t next = c->from, n;
+
+	if (!e || c->max > CTL_NEIGHBOURS)
+		return false;
+	n = neigh_list(w, &next, c->max, c->gateways, e->neighbour);
+	e->hdr = (struct ctl_hdr){ EVT_NEIGHBOURS, sizeof(*e), c->hdr.seq };
+	e->next = next;
+	e->n = n;
+	evt_publish(w);
+	return true;
+}
+
 /* False if it could not be obeyed; *waits: not yet. */
 static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 {
@@ -186,6 +202,8 @@ static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 		return context_move(w, &c->context_move);
 	case CMD_TRACE:
 		return trace_set(w, &c->trace);
+	case CMD_NEIGHBOURS:
+		return cmd_neighbours(w, &c->neighbours);
 	case CMD_AUDIT:
 		audit_begin(w, c->hdr.seq);
 		return true;

@@ -34,7 +34,7 @@ static void report_tcp(struct worker *w, struct pkt *p, const struct icmp_report
 {
 	const uint16_t port = be16_get(r->relayed.port);
 	const bool client = dplane_tcp_listener(w->dp, &p->dst, port) != LOCAL_NONE;
-	const uint16_t owner = client ? client_owner(w, p, r) : port_owner(w->dp, port);
+	const uint16_t owner = client ? client_owner(w, p, r) : port_owner(w->dp, p->local, port);
 	const bool matters = r->unreachable || r->data;
 
 	if (owner != w->id && !copy) {
@@ -55,8 +55,8 @@ static void report_tcp(struct worker *w, struct pkt *p, const struct icmp_report
 /* About a datagram: judged by the worker that has the relayed port. */
 static void report_udp(struct worker *w, struct pkt *p, const struct icmp_report *r)
 {
-	const uint16_t port = be16_get(r->relayed.port), owner = port_owner(w->dp, port);
 	const struct local_addr *l = p->local;
+	const uint16_t port = be16_get(r->relayed.port), owner = port_owner(w->dp, l, port);
 	enum relayed_kind kind;
 
 	if (l->relay == CTL_RELAY_NONE || port < l->relay_min || port > l->relay_max) {

@@ -92,6 +92,49 @@ static bool relays_init(struct dplane *dp, char *err, size_t errlen)
 	return true;
 }
 
+static struct deal deal_make(uint16_t n, uint16_t first, uint32_t base)
+{
+	return (struct deal){ .inverse = 65536u / n + 1,
+			      .ports = (RELAY_DEAL + n - 1u) / n * 2,
+			      .base = base,
+			      .n = n,
+			      .first = first };
+}
+
+static uint32_t deal_places(const struct deal *d)
+{
+	return 65536 / (2 * RELAY_DEAL) * d->ports;
+}
+
+/* Tables are of one size, and begin with what is dealt out to all. */
+static void deals_init(struct dplane *dp)
+{
+	const struct config *c = dp->conf;
+	uint32_t end[CTL_WORKERS_MAX];
+	uint16_t i;
+
+	dp->deal = deal_make(dp->n_workers, 0, 0);
+	dp->places = 0;
+	for (i = 0; i < c->n_relay; i++) {
+		if (c->relay[i].owner)
+			continue;
+		dp->relay_deal[i] = deal_make(dp->n_workers, 0, dp->places);
+		dp->places += deal_places(&dp->deal);
+	}
+	for (i = 0; i < dp->n_workers; i++)
+		end[i] = dp->places;
+	for (i = 0; i < c->n_relay; i++) {
+		struct deal *d = &dp->relay_deal[i];
+		uint16_t w = c->relay[i].owner - 1;
+
+		if (!c->relay[i].owner)
+			continue;
+		*d = deal_make(1, w, end[w]);
+		end[w] += deal_places(d);
+		dp->places = RTE_MAX(dp->places, end[w]);
+	}
+}
+
 bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t errlen)
 {
 	uint32_t i, j;
@@ -107,8 +150,7 @@ bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t
 	listeners_init(dp);
 	if (!relays_init(dp, err, errlen))
 		return false;
-	dp->deal_inverse = 65536 / dp->n_workers + 1;
-	dp->deal_ports = (RELAY_DEAL + dp->n_workers - 1u) / dp->n_workers * 2;
+	deals_init(dp);
 	if (getrandom(dp->hash_key, sizeof(dp->hash_key), 0) != sizeof(dp->hash_key)) {
 		snprintf(err, errlen, "the system gives no random numbers: %m");
 		return false;

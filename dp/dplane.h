@@ -51,6 +51,12 @@ struct local_v4 {
 /* LINK_OUT: its device is closed, or about to be, and workers must not touch it (outage.h). */
 enum port_link { LINK_UNKNOWN, LINK_UP, LINK_DOWN, LINK_OUT };
 
+/* Of a device's relay addresses, how many rte_flow rules bring to their workers. */
+struct steered {
+	uint16_t dealt, by_port;    /* whose ports all workers have, and of these */
+	uint16_t owned, by_address; /* that are one worker's, and of these */
+};
+
 struct port {
 	uint16_t id;		       /* ethdev */
 	uint16_t idx;		       /* place in dplane.port and in the configuration */
@@ -77,8 +83,13 @@ struct port {
 	uint16_t chain_cut;	      /* and of what goes out as one frame */
 	uint16_t tx_ring;	      /* buffers a transmit queue takes of it; 0: not known */
 	uint16_t rx_desc, tx_desc;    /* of each queue */
-	bool rules;		      /* relayed ports come by rte_flow to their worker */
-	bool flow_sticky;	      /* packets of one five-tuple always come by the same queue */
+	struct steered steered;
+	bool flow_sticky;  /* packets of one five-tuple always come by the same queue */
+	bool plain;	   /* its driver refuses offloads that it offers, and is asked for none */
+	bool no_multicast; /* takes what comes to its own address alone */
+	char rule_why[64]; /* why its driver takes no rule for a relay; "": it does, or was not
+			      asked */
+	const char *rule_not; /* why it was not asked for one; NULL: it was, or has no relay */
 	struct rte_ether_addr mac;
 	struct ip_addr link_local; /* fe80::/64 from the MAC */
 	struct rss rss;		   /* for reassembled packets */
@@ -92,6 +103,14 @@ struct port {
 	char offloads[CTL_TEXT_MAX];
 	char bursts[CTL_TEXT_MAX];
 	char driver[CTL_NAME_MAX];
+};
+
+/* How ports are dealt out, see relay_port_worker(): n workers have them, from that one on. */
+struct deal {
+	uint32_t inverse; /* 2^16 / n, see deal_round() */
+	uint32_t ports;	  /* of RELAY_DEAL pairs the most that a worker has, in ports */
+	uint32_t base;	  /* of a relay: where it begins in the tables */
+	uint16_t n, first;
 };
 
 struct dplane {
@@ -114,9 +133,10 @@ struct dplane {
 	uint16_t tcp_listener[65536]; /* TCP listeners by port number, first of a chain */
 	uint16_t tcp_listener_next[CTL_LISTENERS_MAX];
 
-	uint32_t deal_inverse; /* 2^16 / n_workers, see port_round() */
-	uint32_t deal_ports;   /* of RELAY_DEAL pairs the most that a worker has, in ports */
-	uint64_t hash_key[4];  /* secret of the flow tables */
+	struct deal deal;			/* of ports that are no relay's */
+	struct deal relay_deal[CTL_RELAYS_MAX]; /* of each relay's */
+	uint32_t places;      /* that each worker's table of relayed ports has, see deal_place() */
+	uint64_t hash_key[4]; /* secret of the flow tables */
 	double tsc_per_us;
 	uint64_t us_per_tsc; /* times 2^32 */
 
@@ -217,35 +237,44 @@ static inline uint16_t dplane_tcp_listener(const struct dplane *dp, const struct
 	return i;
 }
 
-/* How often the deal of relay_port_worker() came round all workers before a port's turn. */
-static inline uint32_t port_round(const struct dplane *dp, uint16_t port)
+/* How often the deal came round all its workers before a port's turn. */
+static inline uint32_t deal_round(const struct deal *d, uint16_t port)
 {
-	return (uint32_t)(port >> 1) % RELAY_DEAL * dp->deal_inverse >> 16;
+	return (uint32_t)(port >> 1) % RELAY_DEAL * d->inverse >> 16;
 }
 
-/* relay_port_worker() of this many workers, without its divisions. */
-static inline uint16_t port_owner(const struct dplane *dp, uint16_t port)
+static inline uint16_t deal_owner(const struct deal *d, uint16_t port)
 {
 	uint32_t pair = (uint32_t)(port >> 1) % RELAY_DEAL;
 
-	return (uint16_t)(pair - port_round(dp, port) * dp->n_workers);
+	return (uint16_t)(d->first + pair - deal_round(d, port) * d->n);
 }
 
 /*
- * A table of one worker has room for all of its share of each relay's ports: rows of deal_ports for
- * each deal. Entries in all, and the place of a port of the share: those of a pair are side by
- * side.
+ * Where a port of the owner's share stands in its table, which has rows of d->ports for each time
+ * that pairs are dealt out: those of a pair are side by side. Of another worker's ports it is a
+ * place all the same.
  */
-static inline uint32_t port_places(const struct dplane *dp, uint32_t relays)
+static inline uint32_t deal_place(const struct deal *d, uint16_t port)
 {
-	return relays * (65536 / (2 * RELAY_DEAL)) * dp->deal_ports;
+	if (d->n == 1) /* what comes below then, in fewer instructions */
+		return d->base + port;
+	return d->base + port / (2 * RELAY_DEAL) * d->ports + 2 * deal_round(d, port) + (port & 1);
 }
 
-static inline uint32_t port_place(const struct dplane *dp, uint32_t relay, uint16_t port)
+/* config_relay_worker(), without its divisions. */
+static inline uint16_t relay_owner(const struct dplane *dp, uint32_t relay, uint16_t port)
 {
-	uint32_t row = relay * (65536 / (2 * RELAY_DEAL)) + port / (2 * RELAY_DEAL);
+	return deal_owner(&dp->relay_deal[relay], port);
+}
 
-	return row * dp->deal_ports + 2 * port_round(dp, port) + (port & 1);
+/* The worker of a port of ours that is no listener's. l: its address. */
+static inline uint16_t port_owner(const struct dplane *dp, const struct local_addr *l,
+				  uint16_t port)
+{
+	if (l && l->relay != CTL_RELAY_NONE && port >= l->relay_min && port <= l->relay_max)
+		return relay_owner(dp, l->relay, port);
+	return deal_owner(&dp->deal, port);
 }
 
 /* Worker of a client's five-tuple on ports whose queues do not tell. */

@@ -5,6 +5,7 @@
 #include "stage.h"
 #include "tx.h"
 #include "tcp/tcp.h"
+#include "turn/peer_conn.h"
 #include "../lib/bug.h"
 
 #include <rte_malloc.h>
@@ -70,6 +71,9 @@ static void handover_take(struct worker *w, struct rte_mbuf *m)
 		return;
 	case HANDOVER_MOVE:
 		tcp_move_input(w, m);
+		return;
+	case HANDOVER_ABANDON:
+		peer_conn_abandon(w, m);
 		return;
 	}
 	WARN_ON(m != NULL); /* of no kind */

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fairlead-dp: start, run, stop. */
 #include "handover.h"
+#include "iface.h"
 #include "numa.h"
 #include "pci.h"
 #include "port.h"
 #include "privilege.h"
 #include "region.h"
 #include "service.h"
+#include "shortfall.h"
+#include "socket.h"
 #include "worker.h"
 #include "conf/device.h"
+#include "conf/layout.h"
 #include "lib/memory.h"
+#include "lib/process.h"
 #include "tls/handshake.h"
 #include "tls/tickets.h"
 
@@ -62,36 +67,58 @@ static void usage(FILE *out)
 	      out);
 }
 
-/* Free huge pages in MB, of the default size. */
-static uint64_t hugepages_free_mb(void)
+/* What the machine has left, in MB. */
+struct left {
+	uint64_t huge; /* pages of the default size */
+	uint64_t all;  /* of memory in ordinary pages; UINT64_MAX: not told */
+};
+
+static struct left memory_left(void)
 {
 	FILE *f = fopen("/proc/meminfo", "r");
-	unsigned long long n = 0, kb = 0;
+	unsigned long long n = 0, page_kb = 0, kb = 0;
+	bool told = false;
 	char line[128];
 
 	while (f && fgets(line, sizeof(line), f)) {
 		sscanf(line, "HugePages_Free: %llu", &n);
-		sscanf(line, "Hugepagesize: %llu kB", &kb);
+		sscanf(line, "Hugepagesize: %llu kB", &page_kb);
+		told |= sscanf(line, "MemAvailable: %llu kB", &kb) == 1;
 	}
 	if (f)
 		fclose(f);
-	return n * kb / 1024;
+	return (struct left){ n * page_kb / 1024, told ? kb / 1024 : UINT64_MAX };
 }
 
+/* Ordinary pages would be taken until the kernel kills something. */
 static bool hugepages_decide(const struct config *c, bool *huge, char *err)
 {
-	uint64_t mb = hugepages_free_mb();
+	const struct left left = memory_left();
+	const uint32_t mb = c->dataplane.memory_mb;
+	struct region shared = { 0 };
+	uint64_t wanted;
 
-	*huge = c->dataplane.hugepages != HUGEPAGES_NO && mb >= c->dataplane.memory_mb;
+	*huge = c->dataplane.hugepages != HUGEPAGES_NO && left.huge >= mb;
 	if (c->dataplane.hugepages == HUGEPAGES_YES && !*huge) {
 		snprintf(
 		    err, ERR_MAX,
 		    "%s: dataplane.hugepages: %llu MB of huge pages are free and memory-mb wants "
 		    "%u; reserve more (sysctl vm.nr_hugepages=N) or set hugepages: auto",
-		    c->file, (unsigned long long)mb, c->dataplane.memory_mb);
+		    c->file, (unsigned long long)left.huge, mb);
 		return false;
 	}
-	fprintf(stderr, "fairlead-dp: memory: %u MB in %s pages\n", c->dataplane.memory_mb,
+	layout_make(c, &shared);
+	wanted = (*huge ? 0 : mb) + (shared.size >> 20);
+	if (left.all < wanted) {
+		snprintf(err, ERR_MAX,
+			 "%s: dataplane.memory-mb: %ju MB of ordinary pages are wanted, %ju MB of "
+			 "them to share (ring-slots, tcp.connections), and the machine has %ju MB "
+			 "left: fairlead-cp --check-config tells what they are for",
+			 c->file, (uintmax_t)wanted, (uintmax_t)shared.size >> 20,
+			 (uintmax_t)left.all);
+		return false;
+	}
+	fprintf(stderr, "fairlead-dp: memory: %u MB in %s pages\n", mb,
 		*huge ? "huge" : "ordinary");
 	return true;
 }
@@ -118,6 +145,16 @@ static bool cpus_check(const struct config *c, char *err)
 	for (i = 0; ok && i < c->tls.n_crypto_cpus; i++)
 		ok = cpu_check(c, "tls.crypto-cpus", c->tls.crypto_cpus[i], err);
 	return ok;
+}
+
+/*
+ * What another fairlead-dp has is left alone: nothing of it may be opened, not even to see that it
+ * is busy.
+ */
+static bool places_claim(const struct config *c, char *err)
+{
+	return process_files(err, ERR_MAX) && socket_is_free(c, err, ERR_MAX) &&
+	       iface_claim_all(c, err, ERR_MAX);
 }
 
 /* Lcore 0 is this thread, 1 and up are workers, then come crypto threads. */
@@ -247,7 +284,7 @@ static bool eal_start(const struct config *c, char *err)
 	int argc = 0;
 	bool ok;
 
-	if (!cpus_check(c, err) || !hugepages_decide(c, &huge, err))
+	if (!places_claim(c, err) || !cpus_check(c, err) || !hugepages_decide(c, &huge, err))
 		return false;
 	lcores_write(c, lcores);
 	buses = buses_look(c);
@@ -338,6 +375,7 @@ static bool ports_open(struct dplane *dp, char *err)
 			fprintf(stderr, "fairlead-dp: port %s: %s, %u queues, %s\n",
 				dp->port[i].conf->name, dp->port[i].driver, dp->port[i].rx_queues,
 				dp->port[i].steering);
+		shortfall_tell(dp, &dp->port[i], stderr);
 	}
 	/* Workers learn how many ports there are only now. */
 	for (i = 0; i < dp->n_workers; i++)

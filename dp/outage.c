@@ -208,7 +208,7 @@ static bool is_as_before(const struct port *p, const struct port *now)
 	return strcmp(p->driver, now->driver) == 0 && strcmp(p->offloads, now->offloads) == 0 &&
 	       rte_is_same_ether_addr(&p->mac, &now->mac) && p->rx_queues == now->rx_queues &&
 	       p->tx_queues == now->tx_queues && p->chain_max == now->chain_max &&
-	       p->rules == now->rules;
+	       memcmp(&p->steered, &now->steered, sizeof(p->steered)) == 0;
 }
 
 static bool device_reopen(struct dplane *dp, struct port *p, char *err, size_t errlen)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bond.h"
+#include "iface.h"
 #include "pci.h"
 #include "port.h"
 #include "steer.h"
@@ -44,7 +45,7 @@ static bool port_fail(const struct dplane *dp, uint16_t idx, const char *key, co
 
 /*
  * The driver of a virtual device says what it lacks, and EAL would only add that it failed. Of a
- * PCI device that cannot be opened the kernel may know why: a sentence in why, else "".
+ * device that cannot be opened the kernel may know why: a sentence in why, else "".
  */
 static int device_probe(const char *device, char *why, size_t len)
 {
@@ -62,6 +63,8 @@ static int device_probe(const char *device, char *why, size_t len)
 	pci = device_pci(&d);
 	if (r < 0 && pci)
 		pci_obstacle("", pci, why, len);
+	else if (r < 0)
+		iface_obstacle(&d, why, len);
 	return r;
 }
 
@@ -242,51 +245,88 @@ static uint64_t tx_offloads(const struct dplane *dp, const struct port *p,
 		   : 0;
 }
 
+/* What a device is asked for, of what it offers. */
+static struct rte_eth_conf port_wants(const struct dplane *dp, const struct port *p,
+				      const struct config_device *d,
+				      const struct rte_eth_dev_info *info)
+{
+	const bool scatter = d->mtu + l2_len(d->tagged) > RTE_MBUF_DEFAULT_DATAROOM;
+	struct rte_eth_conf conf = { .rxmode.mtu = d->mtu };
+
+	conf.rxmode.offloads = scatter ? info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER : 0;
+	/* Some drivers tell that a device was taken away only if they are asked to: outage.c. */
+	conf.intr_conf.rmv = info->dev_flags && *info->dev_flags & RTE_ETH_DEV_INTR_RMV;
+	if (p->plain) {
+		conf.txmode.offloads = tx_offloads(dp, p, d, info) & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+		return conf;
+	}
+	conf.rxmode.offloads |=
+	    info->rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
+				     RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
+	conf.txmode.offloads = tx_offloads(dp, p, d, info);
+	if (p->rx_queues > 1 && info->flow_type_rss_offloads) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf =
+		    info->flow_type_rss_offloads &
+		    (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
+	}
+	return conf;
+}
+
+/* What it has taken. */
+static void port_has(const struct dplane *dp, struct port *p, const struct rte_eth_dev_info *info,
+		     const struct rte_eth_conf *conf)
+{
+	const uint64_t rx = conf->rxmode.offloads, tx = conf->txmode.offloads;
+
+	p->rx_csum_ip = rx & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+	p->rx_csum_l4 = rx & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+	p->tx_csum_tcp = tx & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	p->tx_csum_ip = tx & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+	p->tx_tso = tx & RTE_ETH_TX_OFFLOAD_TCP_TSO;
+	p->multi_seg = tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	p->fast_free = tx & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	p->heals = info->err_handle_mode == RTE_ETH_ERROR_HANDLE_MODE_PROACTIVE;
+	port_chains(p, &info->tx_desc_lim);
+	p->flow_sticky =
+	    p->rx_queues == dp->n_workers &&
+	    (conf->rxmode.mq_mode == RTE_ETH_MQ_RX_RSS || driver_is_sticky(info->driver_name));
+	port_describe(p, info, conf);
+}
+
+/* Of a driver that does not keep what it offers nothing is asked that software does as well. */
 static bool port_configure(struct dplane *dp, struct port *p, const struct config_device *d,
 			   char *err, size_t errlen)
 {
-	struct rte_eth_conf conf = { 0 };
 	struct rte_eth_dev_info info;
+	struct rte_eth_conf conf;
+	char what[80];
 	int r = rte_eth_dev_info_get(p->id, &info);
+	uint32_t mtu_max;
 
 	if (r < 0)
 		return port_fail(dp, p->idx, "device", "tells nothing of itself", r, err, errlen);
+	if (info.max_rx_queues == 0 || info.max_tx_queues == 0)
+		return port_fail(dp, p->idx, "device", "has no queue to receive, or to send by", 0,
+				 err, errlen);
 	p->rx_queues = RTE_MIN(dp->n_workers, info.max_rx_queues);
 	p->tx_queues = RTE_MIN(dp->n_workers, info.max_tx_queues);
-	conf.rxmode.offloads =
-	    info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
-				    RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
-	conf.txmode.offloads = tx_offloads(dp, p, d, &info);
-	/* Some drivers tell that a device was taken away only if they are asked to: outage.c. */
-	conf.intr_conf.rmv = info.dev_flags && *info.dev_flags & RTE_ETH_DEV_INTR_RMV;
-	p->heals = info.err_handle_mode == RTE_ETH_ERROR_HANDLE_MODE_PROACTIVE;
-	if (p->rx_queues > 1 && info.flow_type_rss_offloads) {
-		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf =
-		    info.flow_type_rss_offloads &
-		    (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP);
+	mtu_max = device_mtu_max(p, &info, l2_len(d->tagged));
+	if (d->mtu > mtu_max) {
+		snprintf(what, sizeof(what), "is more than the device carries, which is %u",
+			 mtu_max);
+		return port_fail(dp, d->mtu_port, "mtu", what, 0, err, errlen);
 	}
-	if (d->mtu > device_mtu_max(p, &info, l2_len(d->tagged)))
-		return port_fail(dp, d->mtu_port, "mtu", "is more than the device carries", 0, err,
-				 errlen);
-	conf.rxmode.mtu = d->mtu;
-	if (d->mtu + l2_len(d->tagged) > RTE_MBUF_DEFAULT_DATAROOM)
-		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
-	p->rx_csum_ip = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
-	p->rx_csum_l4 = conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
-	p->tx_csum_tcp = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
-	p->tx_csum_ip = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
-	p->tx_tso = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO;
-	p->multi_seg = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	p->fast_free = conf.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
-	port_chains(p, &info.tx_desc_lim);
-	p->flow_sticky =
-	    p->rx_queues == dp->n_workers &&
-	    (conf.rxmode.mq_mode == RTE_ETH_MQ_RX_RSS || driver_is_sticky(info.driver_name));
-	port_describe(p, &info, &conf);
+	conf = port_wants(dp, p, d, &info);
 	r = rte_eth_dev_configure(p->id, p->rx_queues, p->tx_queues, &conf);
+	if (r < 0) {
+		p->plain = true;
+		conf = port_wants(dp, p, d, &info);
+		r = rte_eth_dev_configure(p->id, p->rx_queues, p->tx_queues, &conf);
+	}
 	if (r < 0)
 		return port_fail(dp, p->idx, "device", "refuses its configuration", r, err, errlen);
+	port_has(dp, p, &info, &conf);
 	return true;
 }
 
@@ -315,16 +355,50 @@ static bool pool_is_dense(struct rte_mempool *pool)
 		   rte_mempool_calc_obj_size(pool->elt_size, pool->flags, NULL);
 }
 
-static bool port_queues(struct dplane *dp, struct port *p, const struct config_device *d, char *err,
+/* As many as the device takes, next to what is wanted. */
+static bool port_descriptors(const struct dplane *dp, struct port *p, const struct config_device *d,
+			     char *err, size_t errlen)
+{
+	int r;
+
+	p->rx_desc = d->rx_desc;
+	p->tx_desc = d->tx_desc;
+	r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &p->rx_desc, &p->tx_desc);
+	if (r < 0)
+		return port_fail(dp, p->idx, "device", "does not say how many descriptors it takes",
+				 r, err, errlen);
+	p->chain_max = RTE_MIN(p->chain_max, p->tx_desc / RING_SHARE);
+	p->tx_ring = p->tx_desc / d->n_ports;
+	return true;
+}
+
+/* Of an interface, whose driver says no more than that it failed, the kernel may know why. */
+static bool queues_fail(const struct dplane *dp, const struct port *p, int r, char *err,
 			size_t errlen)
 {
-	uint16_t rx = d->rx_desc, tx = d->tx_desc, q;
-	int r = rte_eth_dev_adjust_nb_rx_tx_desc(p->id, &rx, &tx);
+	/* What a worker has, in pages that the kernel counts for each queue. */
+	const uint64_t mb = (uint64_t)dp->conf->dataplane.mbufs * RTE_MBUF_DEFAULT_BUF_SIZE >> 20;
+	char why[DEVICE_WHY_MAX];
+	struct device d;
+	uint16_t i = 0;
 
-	p->chain_max = RTE_MIN(p->chain_max, tx / RING_SHARE);
-	p->tx_ring = tx / d->n_ports;
-	p->rx_desc = rx;
-	p->tx_desc = tx;
+	do {
+		const char *text = p->n_members ? p->conf->member[i] : p->conf->device;
+
+		if (device_read(text, &d, why, sizeof(why)) &&
+		    iface_queue_obstacle(&d, (uint32_t)mb, why, sizeof(why)))
+			return port_fail(dp, p->idx, "device", why, 0, err, errlen);
+	} while (++i < p->n_members);
+	return port_fail(dp, p->idx, "device",
+			 "gives no queue (mbufs or rx-desc too few, or busy?)", r, err, errlen);
+}
+
+static bool port_queues(struct dplane *dp, struct port *p, char *err, size_t errlen)
+{
+	const unsigned node = (unsigned)rte_eth_dev_socket_id(p->id);
+	uint16_t q;
+	int r = 0;
+
 	if (has_driver(p, "net_af_xdp"))
 		for (q = 0; q < p->rx_queues; q++)
 			if (!pool_is_dense(dp->worker[q]->pool))
@@ -333,25 +407,20 @@ static bool port_queues(struct dplane *dp, struct port *p, const struct config_d
 						 "they are not beside a PCI device",
 						 0, err, errlen);
 	for (q = 0; r >= 0 && q < p->rx_queues; q++)
-		r = rte_eth_rx_queue_setup(p->id, q, rx, rte_eth_dev_socket_id(p->id), NULL,
-					   dp->worker[q]->pool);
+		r = rte_eth_rx_queue_setup(p->id, q, p->rx_desc, node, NULL, dp->worker[q]->pool);
 	for (q = 0; r >= 0 && q < p->tx_queues; q++)
-		r = rte_eth_tx_queue_setup(p->id, q, tx, rte_eth_dev_socket_id(p->id), NULL);
-	if (r < 0)
-		return port_fail(dp, p->idx, "device",
-				 "gives no queue (mbufs or rx-desc too few, or busy?)", r, err,
-				 errlen);
-	return true;
+		r = rte_eth_tx_queue_setup(p->id, q, p->tx_desc, node, NULL);
+	return r >= 0 || queues_fail(dp, p, r, err, errlen);
 }
 
 /*
  * Neighbour discovery is multicast: where the device cannot take all of that (AF_XDP, AF_PACKET),
  * it takes everything, lest the interface below filters it.
  */
-static void port_hear(const struct port *p)
+static void port_hear(struct port *p)
 {
-	if (rte_eth_allmulticast_enable(p->id) != 0)
-		rte_eth_promiscuous_enable(p->id);
+	p->no_multicast =
+	    rte_eth_allmulticast_enable(p->id) != 0 && rte_eth_promiscuous_enable(p->id) != 0;
 }
 
 /* A bond configures its members when it starts, and only logs what they refuse. */
@@ -388,17 +457,38 @@ static bool port_start(struct dplane *dp, struct port *p, const struct config_de
 	return true;
 }
 
+/* Descriptors beyond those configured that the devices so far insist on. */
+static uint64_t descriptors_more(const struct dplane *dp, uint32_t holders)
+{
+	uint64_t n = 0;
+
+	for (uint16_t i = 0; i < dp->n_ports; i++) {
+		const struct config_device d = config_device(dp->conf, i);
+		const struct port *p = &dp->port[i];
+
+		if (dp->conf->port[i].shares)
+			continue;
+		n += p->rx_desc > d.rx_desc ? p->rx_desc - d.rx_desc : 0;
+		n += p->tx_desc > d.tx_desc ? (uint64_t)holders * (p->tx_desc - d.tx_desc) : 0;
+	}
+	return n;
+}
+
 /* A worker's buffers must do for all that hold them where queues are fewer than workers. */
 static bool port_buffers(const struct dplane *dp, const struct port *p, char *err, size_t errlen)
 {
-	const uint64_t needed = config_mbufs_needed(dp->conf, p->rx_queues);
-	char what[160];
+	const uint32_t holders = (dp->n_workers + p->rx_queues - 1u) / p->rx_queues;
+	const uint64_t needed =
+	    config_mbufs_needed(dp->conf, p->rx_queues) + descriptors_more(dp, holders);
+	char what[200];
 
 	if (dp->conf->dataplane.mbufs >= needed)
 		return true;
 	snprintf(what, sizeof(what),
-		 "has %u receive queue%s for %u workers: dataplane.mbufs must be %ju at least",
-		 p->rx_queues, p->rx_queues > 1 ? "s" : "", dp->n_workers, (uintmax_t)needed);
+		 "has %u receive queue%s of %u descriptors for %u worker%s: dataplane.mbufs must "
+		 "be %ju at least",
+		 p->rx_queues, p->rx_queues > 1 ? "s" : "", p->rx_desc, dp->n_workers,
+		 dp->n_workers > 1 ? "s" : "", (uintmax_t)needed);
 	return port_fail(dp, p->idx, "device", what, 0, err, errlen);
 }
 
@@ -423,13 +513,14 @@ bool port_device_open(struct dplane *dp, struct port *p, char *err, size_t errle
 	if (d.bond ? !bond_open(dp, p, err, errlen)
 		   : !device_find(dp, p->idx, "device", p->conf->device, &p->id, err, errlen))
 		return false;
-	if (!port_configure(dp, p, &d, err, errlen) || !port_buffers(dp, p, err, errlen) ||
-	    !port_queues(dp, p, &d, err, errlen) || !port_start(dp, p, &d, err, errlen))
+	if (!port_configure(dp, p, &d, err, errlen) || !port_descriptors(dp, p, &d, err, errlen) ||
+	    !port_buffers(dp, p, err, errlen) || !port_queues(dp, p, err, errlen) ||
+	    !port_start(dp, p, &d, err, errlen))
 		return false;
 	if (p->rx_queues > 1)
 		rss_read(&p->rss, p->id);
 	p->node = device_node(p);
-	p->rules = steer_device(dp, p);
+	steer_device(dp, p);
 	return true;
 }
 
@@ -465,7 +556,7 @@ bool port_open(struct dplane *dp, uint16_t idx, char *err, size_t errlen)
 	else if (!port_device_open(dp, p, err, errlen))
 		return false;
 	dplane_add_link_local(dp, p);
-	steer_describe(dp, p, p->rules);
+	steer_describe(dp, p);
 	return true;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "region.h"
+#include "../conf/layout.h"
 
 #include <fcntl.h>
 #include <rte_cycles.h>
@@ -9,43 +10,30 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Reserves n bytes at a page of their own, so that no line or page is shared by accident. */
-static uint64_t region_take(uint64_t *end, uint64_t n)
+/* Memory that both processes map, and neither can cut off below the other; -1: err tells. */
+static int shared_memory(const struct config *c, uint64_t size, char *err, size_t errlen)
 {
-	uint64_t at = (*end + 4095) & ~UINT64_C(4095);
+	int fd = memfd_create("fairlead", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	*end = at + n;
-	return at;
-}
-
-static void region_layout(const struct config *c, struct region *r)
-{
-	uint64_t end = sizeof(*r);
-	uint32_t i;
-
-	r->n_workers = c->dataplane.n_workers;
-	r->n_ports = c->n_port;
-	r->port_info = region_take(&end, sizeof(struct ctl_port_info) * c->n_port);
-	r->xstats = region_take(&end, sizeof(struct ctl_xstats) * c->n_port);
-	r->n_certs = c->n_certificate;
-	r->cert_info = region_take(&end, sizeof(struct ctl_cert_info) * c->n_certificate);
-	for (i = 0; i < r->n_workers; i++) {
-		struct ctl_worker *w = &r->worker[i];
-
-		w->cmd_slots = w->evt_slots = c->dataplane.ring_slots;
-		w->cmd_ring = region_take(&end, ring_bytes(w->cmd_slots));
-		w->evt_ring = region_take(&end, ring_bytes(w->evt_slots));
-		w->counters = region_take(&end, sizeof(struct ctl_counters));
-		w->ports = region_take(&end, sizeof(struct ctl_port_counters) * c->n_port);
-		w->conns = region_take(&end, sizeof(struct ctl_conn_info) * c->tcp.connections);
-		w->conns_max = c->tcp.connections;
-		w->trace = region_take(&end, ring_bytes(CTL_TRACE_SLOTS));
-		w->cpu = c->dataplane.workers[i];
-		w->sessions_max = c->dataplane.sessions;
-		w->peers_max = c->dataplane.peers;
-		w->contexts_max = c->gateway.contexts;
-	}
-	r->size = (end + 4095) & ~UINT64_C(4095);
+	if (fd < 0)
+		snprintf(err, errlen,
+			 "%s: dataplane: the kernel gives no memory to share with fairlead-cp "
+			 "(memfd_create of Linux 3.17 or later, or a filter forbids it): %m",
+			 c->file);
+	else if (ftruncate(fd, (off_t)size) < 0)
+		snprintf(err, errlen,
+			 "%s: dataplane.ring-slots: cannot make the shared region of %ju bytes: %m",
+			 c->file, (uintmax_t)size);
+	else if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		snprintf(err, errlen,
+			 "%s: dataplane: the kernel seals no shared memory (F_ADD_SEALS of Linux "
+			 "3.17 or later): %m",
+			 c->file);
+	else
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
 int region_create(struct dplane *dp, char *err, size_t errlen)
@@ -55,20 +43,28 @@ int region_create(struct dplane *dp, char *err, size_t errlen)
 			    .abi_version = CTL_ABI_VERSION,
 			    .pid = (uint32_t)getpid(),
 			    .config_digest = config_digest(dp->conf) };
-	int fd = memfd_create("fairlead", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	void *base;
+	int fd;
 
-	region_layout(dp->conf, &r);
+	layout_make(dp->conf, &r);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	r.start_time = (uint64_t)now.tv_sec;
 	r.tsc_hz = rte_get_tsc_hz();
-	if (fd < 0 || ftruncate(fd, (off_t)r.size) < 0 ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0 ||
-	    getrandom(&r.generation, sizeof(r.generation), 0) != sizeof(r.generation))
-		goto fail;
+	if (getrandom(&r.generation, sizeof(r.generation), 0) != sizeof(r.generation)) {
+		snprintf(err, errlen, "the system gives no random numbers: %m");
+		return -1;
+	}
+	fd = shared_memory(dp->conf, r.size, err, errlen);
+	if (fd < 0)
+		return -1;
 	base = mmap(NULL, r.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (base == MAP_FAILED)
-		goto fail;
+	if (base == MAP_FAILED) {
+		snprintf(err, errlen,
+			 "%s: dataplane.ring-slots: cannot map the shared region of %ju bytes: %m",
+			 dp->conf->file, (uintmax_t)r.size);
+		close(fd);
+		return -1;
+	}
 	memset(base, 0, r.worker[0].cmd_ring);
 	memcpy(base, &r, sizeof(r));
 	dp->region = base;
@@ -77,13 +73,6 @@ int region_create(struct dplane *dp, char *err, size_t errlen)
 	dp->xstats = r.xstats;
 	dp->cert_info = r.cert_info;
 	return fd;
-fail:
-	snprintf(err, errlen,
-		 "%s: dataplane.ring-slots: cannot make the shared region of %llu bytes: %m",
-		 dp->conf->file, (unsigned long long)r.size);
-	if (fd >= 0)
-		close(fd);
-	return -1;
 }
 
 void region_touch(const struct dplane *dp, uint16_t worker)

@@ -33,14 +33,14 @@ static inline enum relayed_kind relayed_kind(uint32_t entry)
 /* Where the table has a port (host order) of this worker's share, and of no other. */
 static inline uint32_t *relayed_slot(const struct worker *w, uint32_t relay, uint16_t port)
 {
-	return &w->relay_slot[port_place(w->dp, relay, port)];
+	return &w->relay_slot[deal_place(&w->dp->relay_deal[relay], port)];
 }
 
 /* The entry of a port of one of our addresses; SLOT_NONE where none of this worker's is relayed. */
 static inline uint32_t relayed_entry(const struct worker *w, const struct local_addr *l,
 				     uint16_t port)
 {
-	return l && l->relay != CTL_RELAY_NONE && port_owner(w->dp, port) == w->id
+	return l && l->relay != CTL_RELAY_NONE && relay_owner(w->dp, l->relay, port) == w->id
 		   ? *relayed_slot(w, l->relay, port)
 		   : SLOT_NONE;
 }

@@ -238,8 +238,9 @@ static uint16_t rx_paths(struct worker *w, struct rte_mbuf **m, uint16_t n, uint
 
 /* While there is a trace all go the general way. */
 static __rte_noinline void rx_trace(struct worker *w, struct rte_mbuf **m, uint16_t n,
-				    enum rx_mode mode)
+				    uint16_t port, enum rx_mode mode)
 {
+	trace_port(w, port);
 	for (uint16_t i = 0; mode != RX_COPY && i < n; i++)
 		trace_packet(w, mode == RX_FRESH ? TRACE_RECEIVED : TRACE_HANDED, m[i]);
 }
@@ -247,7 +248,7 @@ static __rte_noinline void rx_trace(struct worker *w, struct rte_mbuf **m, uint1
 void rx_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16_t port, enum rx_mode mode)
 {
 	if (unlikely(w->trace))
-		rx_trace(w, m, n, mode);
+		rx_trace(w, m, n, port, mode);
 	else if (likely(mode == RX_FRESH || mode == RX_STEERED))
 		n = rx_paths(w, m, n, port, mode == RX_STEERED);
 	if (unlikely(n))

@@ -101,7 +101,7 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	}
 	if (p->local && p->local->relay != CTL_RELAY_NONE && dport >= p->local->relay_min &&
 	    dport <= p->local->relay_max) {
-		uint16_t owner = port_owner(dp, dport);
+		uint16_t owner = relay_owner(dp, p->local->relay, dport);
 
 		p->index = p->local->relay;
 		if (likely(owner == w->id))
@@ -136,7 +136,7 @@ static enum pkt_class tcp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	if (mode == RX_FRESH && dp->n_workers > 1)
 		owner = dplane_tcp_listener(dp, &p->dst, dport) != LOCAL_NONE
 			    ? rx_client_owner(w, p)
-			    : port_owner(dp, dport);
+			    : port_owner(dp, p->local, dport);
 	if (likely(owner == w->id))
 		return (h[TCP_FLAGS] & (TCP_SYN | TCP_ACK)) == TCP_SYN ? PKT_SYN : PKT_TCP;
 	handover_pkt(w, owner, p, HANDOVER_RX);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "service.h"
+#include "iface.h"
 #include "port.h"
-#include "privilege.h"
+#include "socket.h"
 #include "worker.h"
 #include "xstats.h"
 #include "net/announce.h"
@@ -18,8 +19,6 @@
 #include <rte_log.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,99 +29,11 @@ enum {
 	SERVICE_STALL_MS = 60000,
 };
 
-/* A process listens there, even one so busy that its queue of clients is full. */
-static bool socket_is_live(const struct sockaddr_un *a)
-{
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool live = fd >= 0 &&
-		    (connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0 || errno == EAGAIN);
-
-	if (fd >= 0)
-		close(fd);
-	return live;
-}
-
-/* The directory of the socket, which /run loses at each boot. */
-static void socket_dir_make(const char *path)
-{
-	char dir[CONFIG_PATH_MAX];
-	char *slash;
-
-	snprintf(dir, sizeof(dir), "%s", path);
-	slash = strrchr(dir, '/');
-	if (slash && slash != dir) {
-		*slash = '\0';
-		mkdir(dir, 0755); /* bind() tells if it is missing still */
-	}
-}
-
-/* Whose directory it is; ours if it cannot be seen: bind() tells. */
-static uid_t socket_dir_owner(const char *path)
-{
-	char dir[CONFIG_PATH_MAX];
-	char *slash;
-	struct stat st;
-
-	snprintf(dir, sizeof(dir), "%s", path);
-	slash = strrchr(dir, '/');
-	if (slash)
-		slash[slash == dir] = '\0';
-	return stat(slash ? dir : ".", &st) == 0 ? st.st_uid : geteuid();
-}
-
-/* Only what a fairlead-dp that was killed left goes; any other file there makes bind() fail. */
-static void socket_remove(const char *path)
-{
-	struct stat st;
-
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-		unlink(path);
-}
-
-/* After a failure: service_close() must not remove a socket that is another's. */
-static void service_unlisten(struct service *s)
-{
-	if (s->listen_fd >= 0)
-		close(s->listen_fd);
-	s->listen_fd = -1;
-}
-
-/* Binds it, and listens. False and one sentence in err. */
-static bool socket_place(struct service *s, const struct sockaddr_un *a, char *err, size_t errlen)
-{
-	const char *file = s->dp->conf->file;
-
-	if (s->listen_fd >= 0 && socket_is_live(a)) {
-		snprintf(err, errlen,
-			 "%s: dataplane.socket: %s is served by another fairlead-dp; stop it first",
-			 file, a->sun_path);
-		return false;
-	}
-	socket_remove(a->sun_path);
-	if (s->listen_fd >= 0 && bind(s->listen_fd, (const struct sockaddr *)a, sizeof(*a)) == 0 &&
-	    chmod(a->sun_path, 0600) == 0 && listen(s->listen_fd, 4) == 0)
-		return true;
-	snprintf(err, errlen, "%s: dataplane.socket: cannot listen on %s: %m", file, a->sun_path);
-	return false;
-}
-
 bool service_open(struct service *s, struct dplane *dp, int region_fd, char *err, size_t errlen)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	const char *path = dp->conf->dataplane.socket;
-	uid_t us;
-	bool ok;
-
 	*s = (struct service){ .dp = dp, .region_fd = region_fd, .client_fd = -1 };
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
-	s->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	socket_dir_make(path);
-	us = privilege_files_of(socket_dir_owner(path)); /* who runs the control process */
-	ok = socket_place(s, &a, err, errlen);
-	privilege_files_of(us);
-	if (!ok)
-		service_unlisten(s);
-	return ok;
+	s->listen_fd = socket_open(dp->conf, err, errlen);
+	return s->listen_fd >= 0;
 }
 
 /* What "systemctl status" shows. */
@@ -131,6 +42,18 @@ static void service_status(const struct service *s)
 	notify("STATUS=%u worker%s, %u port%s, fairlead-cp %s\n", s->dp->n_workers,
 	       s->dp->n_workers == 1 ? "" : "s", s->dp->n_ports, s->dp->n_ports == 1 ? "" : "s",
 	       s->attached ? "attached" : "not attached");
+}
+
+/* Who came to the socket, and is no control process of ours. */
+static void service_stranger(struct service *s, const char *why)
+{
+	const struct socket_peer p = socket_peer(s->client_fd);
+
+	if (s->stranger_told == s->second) /* a line a second, however often they come */
+		return;
+	s->stranger_told = s->second;
+	RTE_LOG(WARNING, USER1, "pid %d (user %u) is no fairlead-cp, and came to %s: %s\n",
+		(int)p.pid, p.uid, s->dp->conf->dataplane.socket, why);
 }
 
 static void service_detach(struct service *s, const char *why)
@@ -204,6 +127,7 @@ static void service_hello(struct service *s, const struct ctl_hello *hello, size
 	enum ctl_verdict verdict = CTL_WELCOME;
 
 	if (len != sizeof(*hello) || hello->magic != CTL_ABI_MAGIC) {
+		service_stranger(s, "what it says is no hello");
 		service_detach(s, "it broke the protocol");
 		return;
 	}
@@ -213,13 +137,16 @@ static void service_hello(struct service *s, const struct ctl_hello *hello, size
 		verdict = CTL_BAD_CONFIG;
 	if (!service_welcome(s, verdict) || verdict != CTL_WELCOME) {
 		RTE_LOG(WARNING, USER1, "fairlead-cp (pid %u) refused: %s\n", hello->pid,
-			verdict == CTL_BAD_ABI	    ? "built for another boundary version"
-			: verdict == CTL_BAD_CONFIG ? "runs another configuration"
-						    : "cannot send descriptors");
+			verdict == CTL_BAD_ABI ? "built for another boundary version; install "
+						 "both of one version"
+			: verdict == CTL_BAD_CONFIG
+			    ? "runs another configuration; restart both with the same file"
+			    : "cannot send descriptors");
 		service_detach(s, "refused");
 		return;
 	}
 	s->attached = true;
+	s->turned_away = 0;
 	RTE_LOG(NOTICE, USER1, "fairlead-cp attached, pid %u\n", hello->pid);
 	service_status(s);
 }
@@ -227,13 +154,36 @@ static void service_hello(struct service *s, const struct ctl_hello *hello, size
 /* False: text says why not. */
 static bool service_reload(struct service *s, char *text, size_t len)
 {
-	bool ok = cryptos_reload(s->dp, text, len);
+	bool ok;
 
+	/* Before they are read: what changes meanwhile is looked at again. */
+	tls_watch_taken(&s->certificates, s->dp->conf);
+	ok = cryptos_reload(s->dp, text, len);
 	if (ok)
 		RTE_LOG(NOTICE, USER1, "certificates and keys were read again\n");
 	else
 		RTE_LOG(ERR, USER1, "certificates and keys stay as they were: %s\n", text);
 	return ok;
+}
+
+/* SIGHUP: nobody to answer, the log has it. */
+static void service_signal(struct service *s)
+{
+	char text[CTL_TEXT_MAX * 2] = "";
+
+	if (atomic_exchange_explicit(&s->dp->reload, false, memory_order_relaxed))
+		service_reload(s, text, sizeof(text));
+}
+
+/* Files that somebody changed and did not tell of. */
+static void service_certificates(struct service *s)
+{
+	char text[CTL_TEXT_MAX * 2] = "";
+
+	if (!config_has_tls(s->dp->conf) || !tls_watch_changed(&s->certificates, s->dp->conf))
+		return;
+	RTE_LOG(NOTICE, USER1, "files of certificates or keys have changed\n");
+	service_reload(s, text, sizeof(text));
 }
 
 /* All that comes after the hello; whatever is not in the ABI is a breach. */
@@ -276,11 +226,27 @@ static void service_recv(struct service *s, uint64_t now_ms)
 	OPENSSL_cleanse(&m, sizeof(m));
 }
 
+/* It tries again and again, so it is told once. One that has left only looked. */
+static void service_busy(struct service *s, int fd)
+{
+	const struct socket_peer p = socket_peer(fd), has = socket_peer(s->client_fd);
+	struct service busy = *s;
+
+	busy.client_fd = fd;
+	service_welcome(&busy, CTL_BUSY);
+	if (socket_is_left(fd) || p.pid == s->turned_away)
+		return;
+	s->turned_away = p.pid;
+	RTE_LOG(WARNING, USER1,
+		"pid %d (user %u) came to %s and is turned away: the fairlead-cp with pid %d is "
+		"attached\n",
+		(int)p.pid, p.uid, s->dp->conf->dataplane.socket, (int)has.pid);
+}
+
 /* The place goes to the first to come; a second learns that it is taken. */
 static void service_accept(struct service *s, uint64_t now_ms)
 {
 	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	struct service busy = *s;
 
 	if (fd < 0)
 		return;
@@ -289,8 +255,7 @@ static void service_accept(struct service *s, uint64_t now_ms)
 		s->hello_by = now_ms + SERVICE_HELLO_MS;
 		return;
 	}
-	busy.client_fd = fd;
-	service_welcome(&busy, CTL_BUSY);
+	service_busy(s, fd);
 	close(fd);
 }
 
@@ -332,6 +297,8 @@ static void service_second(struct service *s, uint64_t now_ms)
 	}
 	bug_publish(&s->dp->region->bugs, service_bug);
 	memory_publish(&s->dp->region->memory);
+	service_certificates(s);
+	iface_claims_drain();
 	announce_news(s->dp, now_ms, service_conflict);
 	if (s->dp->tickets)
 		tickets_age(s->dp->tickets, s->dp->conf->tls.ticket_lifetime, now_ms);
@@ -382,15 +349,6 @@ static void service_heartbeat(struct service *s, uint64_t now_ms)
 	}
 }
 
-/* SIGHUP: nobody to answer, the log has it. */
-static void service_signal(struct service *s)
-{
-	char text[CTL_TEXT_MAX * 2] = "";
-
-	if (atomic_exchange_explicit(&s->dp->reload, false, memory_order_relaxed))
-		service_reload(s, text, sizeof(text));
-}
-
 void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 {
 	struct pollfd p[2] = { { .fd = -1, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
@@ -411,7 +369,7 @@ void service_turn(struct service *s, uint64_t now_ms, int timeout_ms)
 			service_accept(s, now_ms);
 	}
 	if (s->client_fd >= 0 && !s->attached && now_ms >= s->hello_by) {
-		RTE_LOG(WARNING, USER1, "a client said no hello within %d ms\n", SERVICE_HELLO_MS);
+		service_stranger(s, "it says no hello");
 		service_detach(s, "silent");
 	}
 }

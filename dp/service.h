@@ -10,17 +10,23 @@
 #include "dplane.h"
 #include "heartbeat.h"
 #include "outage.h"
+#include "tls/watch.h"
+
+#include <sys/types.h>
 
 struct service {
 	struct dplane *dp;
 	int region_fd;
 	int listen_fd;
-	int client_fd;	   /* connected socket; -1: nobody */
-	bool attached;	   /* it has been welcomed */
-	uint64_t hello_by; /* ms; until then it may be silent */
+	int client_fd;		/* connected socket; -1: nobody */
+	bool attached;		/* it has been welcomed */
+	uint64_t hello_by;	/* ms; until then it may be silent */
+	pid_t turned_away;	/* who came last while another was attached; 0: nobody */
+	uint64_t stranger_told; /* the second in which the log named who is none of ours */
 	struct heartbeat heartbeat;
 	struct outage outage;
-	uint64_t second;   /* in which the last look at ports and the like was */
+	struct tls_watch certificates;
+	uint64_t second; /* in which the last look at ports and the like was */
 	/* What the log says of the accelerator: */
 	uint32_t stalls;     /* of how many, */
 	bool stalled;	     /* that it has not come back, */

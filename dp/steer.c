@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "steer.h"
 
+#include <errno.h>
+#include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_flow.h>
 #include <stdio.h>
 
-/* One rule: packets to this relay address whose port's pair is of worker q go to queue q. */
-static bool steer_rule(const struct port *p, const struct ip_addr *ip, uint16_t q, uint16_t mask)
+/* ---- rules ---- */
+
+/*
+ * One rule: UDP to this address goes to queue q. mask (host order): only where the port has these
+ * bits as q has them, the lowest left out; 0: whatever the port is.
+ */
+static bool steer_rule(struct port *p, const struct ip_addr *ip, uint16_t q, uint16_t mask)
 {
 	struct rte_flow_attr attr = { .ingress = 1 };
 	struct rte_flow_item_ipv4 v4 = { 0 }, v4_mask = { .hdr.dst_addr = UINT32_MAX };
@@ -17,14 +24,16 @@ static bool steer_rule(const struct port *p, const struct ip_addr *ip, uint16_t 
 	struct rte_flow_item item[] = {
 		{ .type = RTE_FLOW_ITEM_TYPE_ETH },
 		{ .type = RTE_FLOW_ITEM_TYPE_IPV4, .spec = &v4, .mask = &v4_mask },
-		{ .type = RTE_FLOW_ITEM_TYPE_UDP, .spec = &udp, .mask = &udp_mask },
+		{ .type = RTE_FLOW_ITEM_TYPE_UDP,
+		  .spec = mask ? &udp : NULL,
+		  .mask = mask ? &udp_mask : NULL },
 		{ .type = RTE_FLOW_ITEM_TYPE_END },
 	};
 	struct rte_flow_action act[] = {
 		{ .type = RTE_FLOW_ACTION_TYPE_QUEUE, .conf = &queue },
 		{ .type = RTE_FLOW_ACTION_TYPE_END },
 	};
-	struct rte_flow_error e;
+	struct rte_flow_error e = { .message = NULL };
 
 	memset(&v6_mask.hdr.dst_addr, 0xff, 16);
 	memcpy(&v6.hdr.dst_addr, ip->b, 16);
@@ -33,8 +42,84 @@ static bool steer_rule(const struct port *p, const struct ip_addr *ip, uint16_t 
 		item[1] = (struct rte_flow_item){ .type = RTE_FLOW_ITEM_TYPE_IPV6,
 						  .spec = &v6,
 						  .mask = &v6_mask };
-	return rte_flow_validate(p->id, &attr, item, act, &e) == 0 &&
-	       rte_flow_create(p->id, &attr, item, act, &e) != NULL;
+	if (rte_flow_validate(p->id, &attr, item, act, &e) == 0 &&
+	    rte_flow_create(p->id, &attr, item, act, &e))
+		return true;
+	if (rte_errno != ENOSYS) /* else it knows no rules, and there is nothing to tell */
+		snprintf(p->rule_why, sizeof(p->rule_why), "%s",
+			 e.message ? e.message : rte_strerror(rte_errno));
+	return false;
+}
+
+/* Whether an address is one of the device of p, which may be several ports'. */
+static bool device_has(const struct config *c, const struct port *p, const struct ip_addr *ip)
+{
+	for (uint16_t i = 0; i < c->n_port; i++) {
+		if (i != p->idx && c->port[i].shares != p->idx + 1)
+			continue;
+		for (uint16_t j = 0; j < c->port[i].n_addr; j++)
+			if (ip_eq(ip, &c->port[i].addr[j].ip))
+				return true;
+	}
+	return false;
+}
+
+/* The clients of a listener at such an address would all come by the rule's queue, too. */
+static bool listens_udp(const struct config *c, const struct ip_addr *ip)
+{
+	for (uint16_t i = 0; i < c->n_listener; i++)
+		if (c->listener[i].transport == TRANSPORT_UDP && ip_eq(ip, &c->listener[i].addr.ip))
+			return true;
+	return false;
+}
+
+/* Whether a rule may bring ports of a relay of the device to their workers. */
+static bool rule_may(const struct dplane *dp, struct port *p, const struct config_relay *r)
+{
+	const uint16_t n = dp->n_workers;
+
+	if (p->rx_queues != n)
+		p->rule_not = "fewer queues than workers";
+	else if (listens_udp(dp->conf, &r->addr))
+		p->rule_not = "a UDP listener has the address";
+	else if (!r->owner && n & (n - 1))
+		p->rule_not = "no mask is for as many workers";
+	else
+		return true;
+	return false;
+}
+
+/* All ports of a relay to its one worker, or as they are dealt out. */
+static bool steer_relay(const struct dplane *dp, struct port *p, const struct config_relay *r)
+{
+	const uint16_t mask = (uint16_t)((dp->n_workers - 1) << 1);
+
+	if (!rule_may(dp, p, r))
+		return false;
+	if (r->owner)
+		return steer_rule(p, &r->addr, r->owner - 1, 0);
+	for (uint16_t q = 0; q < dp->n_workers; q++)
+		if (!steer_rule(p, &r->addr, q, mask))
+			return false;
+	return true;
+}
+
+/* Relays of one way, by address or by port: as many as are steered, of n. */
+static uint16_t steer_relays(const struct dplane *dp, struct port *p, bool owned, uint16_t *n)
+{
+	const struct config *c = dp->conf;
+	uint16_t taken = 0;
+
+	*n = 0;
+	for (uint16_t i = 0; i < c->n_relay; i++) {
+		if (!device_has(c, p, &c->relay[i].addr) || (c->relay[i].owner != 0) != owned)
+			continue;
+		*n += 1;
+		/* Masks are for all or for none: what is half steered is no faster. */
+		if (owned || taken == *n - 1)
+			taken += steer_relay(dp, p, &c->relay[i]);
+	}
+	return taken;
 }
 
 /*
@@ -47,31 +132,18 @@ static const char *port_outbound(const struct dplane *dp, const struct port *p)
 	const struct sock_addr peer = { .ip = p->conf->addr[0].ip, .port = be16_make(443) };
 	struct sock_addr own = { .ip = p->conf->addr[0].ip };
 	uint64_t found = 0;
+	uint16_t owner;
 	uint32_t i;
 
 	if (dp->n_workers == 1)
 		return "one worker";
 	for (i = 32768; p->rss.reta_size && i < 65536; i += 2) {
 		own.port = be16_make((uint16_t)i);
-		if (rss_queue(&p->rss, &peer, &own) % dp->n_workers == port_owner(dp, (uint16_t)i))
-			found |= UINT64_C(1) << port_owner(dp, (uint16_t)i);
+		owner = deal_owner(&dp->deal, (uint16_t)i);
+		if (rss_queue(&p->rss, &peer, &own) % dp->n_workers == owner)
+			found |= UINT64_C(1) << owner;
 	}
 	return found == UINT64_MAX >> (64 - dp->n_workers) ? "RSS hash" : "hand-over";
-}
-
-static bool steer_rules(struct dplane *dp, struct port *p)
-{
-	uint16_t mask = (uint16_t)((dp->n_workers - 1) << 1), q, i;
-	struct rte_flow_error e;
-	bool ok = dp->n_workers > 1 && p->rx_queues == dp->n_workers &&
-		  (dp->n_workers & (dp->n_workers - 1)) == 0;
-
-	for (i = 0; ok && i < dp->conf->n_relay; i++)
-		for (q = 0; ok && q < dp->n_workers; q++)
-			ok = steer_rule(p, &dp->conf->relay[i].addr, q, mask);
-	if (!ok && dp->n_workers > 1)
-		rte_flow_flush(p->id, &e);
-	return ok;
 }
 
 /* ---- the RSS key ---- */
@@ -107,32 +179,27 @@ static bool key_leads(const struct dplane *dp, const struct port *p)
 	for (uint32_t port = 0; port < 65536; port += 2) {
 		peer.ip = ip_from_v4(be32_make(port * UINT32_C(0x9e3779b1)));
 		own.port = be16_make((uint16_t)port);
-		if (rss_queue(&p->rss, &peer, &own) != port_owner(dp, (uint16_t)port))
+		if (rss_queue(&p->rss, &peer, &own) != deal_owner(&dp->deal, (uint16_t)port))
 			return false;
 	}
 	return true;
 }
 
-/* Whether the device of p has an IPv4 relay, and no listener: a client's flows want a key that
- * mixes. */
-static bool device_is_for_peers(const struct config *c, uint16_t port)
+/*
+ * Whether the device of p has an IPv4 relay that is dealt out, and no listener: a client's flows
+ * want a key that mixes.
+ */
+static bool device_is_for_peers(const struct config *c, const struct port *p)
 {
 	bool relay = false;
-	uint16_t i, j, k;
+	uint16_t k;
 
-	for (i = 0; i < c->n_port; i++) {
-		if (i != port && c->port[i].shares != port + 1)
-			continue;
-		for (j = 0; j < c->port[i].n_addr; j++) {
-			const struct ip_addr *own = &c->port[i].addr[j].ip;
-
-			for (k = 0; k < c->n_listener; k++)
-				if (ip_eq(own, &c->listener[k].addr.ip))
-					return false;
-			for (k = 0; k < c->n_relay; k++)
-				relay |= ip_is_v4(own) && ip_eq(own, &c->relay[k].addr);
-		}
-	}
+	for (k = 0; k < c->n_listener; k++)
+		if (device_has(c, p, &c->listener[k].addr.ip))
+			return false;
+	for (k = 0; k < c->n_relay; k++)
+		relay |= !c->relay[k].owner && ip_is_v4(&c->relay[k].addr) &&
+			 device_has(c, p, &c->relay[k].addr);
 	return relay;
 }
 
@@ -167,7 +234,7 @@ static void steer_by_key(const struct dplane *dp, struct port *p)
 	struct rss wanted;
 
 	if (dp->n_workers == 1 || p->rx_queues != dp->n_workers || before.reta_size < RELAY_DEAL ||
-	    !device_is_for_peers(dp->conf, p->idx))
+	    !device_is_for_peers(dp->conf, p))
 		return;
 	steer_key(&wanted, before.reta_size, dp->n_workers);
 	if (key_write(&wanted, p->id)) {
@@ -194,26 +261,57 @@ bool steer_keep(const struct rss *known, struct port *now)
 	return key_same(known, &now->rss);
 }
 
-/* ---- both ---- */
+/* ---- all of them ---- */
 
-bool steer_device(struct dplane *dp, struct port *p)
+void steer_device(const struct dplane *dp, struct port *p)
 {
-	if (steer_rules(dp, p))
-		return true;
-	steer_by_key(dp, p);
-	return false;
+	struct steered *s = &p->steered;
+	struct rte_flow_error e;
+
+	*s = (struct steered){ 0 };
+	if (dp->n_workers == 1)
+		return;
+	s->by_port = steer_relays(dp, p, false, &s->dealt);
+	if (s->by_port < s->dealt) {
+		rte_flow_flush(p->id, &e);
+		s->by_port = 0;
+		steer_by_key(dp, p);
+	}
+	s->by_address = steer_relays(dp, p, true, &s->owned);
 }
 
-void steer_describe(const struct dplane *dp, struct port *p, bool ok)
+/* How relayed ports come; where it is not by rules, why. */
+static void relayed_describe(const struct dplane *dp, const struct port *p, char *text, size_t len)
 {
+	const struct steered *s = &p->steered;
+	const char *dealt = s->by_port	       ? "rte_flow by port"
+			    : key_leads(dp, p) ? "RSS key for IPv4, else hand-over"
+					       : "hand-over";
+	const bool refused = s->by_port < s->dealt || s->by_address < s->owned;
+	int n = 0;
+
+	if (s->dealt || !s->by_address)
+		n = snprintf(text, len, "%s", dealt);
+	if (s->by_address)
+		n += snprintf(text + n, len - (size_t)n, "%srte_flow by address%s", n ? ", " : "",
+			      s->by_address < s->owned ? " for some, else hand-over" : "");
+	if (refused)
+		snprintf(text + n, len - (size_t)n, " (rte_flow: %s)",
+			 p->rule_not	  ? p->rule_not
+			 : p->rule_why[0] ? p->rule_why
+					  : "its driver knows none");
+}
+
+void steer_describe(const struct dplane *dp, struct port *p)
+{
+	char relayed[CTL_TEXT_MAX] = "one worker";
+
+	if (dp->n_workers > 1)
+		relayed_describe(dp, p, relayed, sizeof(relayed));
 	snprintf(p->steering, sizeof(p->steering),
 		 "clients: %s; relayed ports: %s; outbound TCP: %s",
 		 dp->n_workers == 1 ? "one worker"
 		 : p->flow_sticky   ? "queue"
 				    : "hash and hand-over",
-		 dp->n_workers == 1 ? "one worker"
-		 : ok		    ? "rte_flow"
-		 : key_leads(dp, p) ? "RSS key for IPv4, else hand-over"
-				    : "hand-over",
-		 port_outbound(dp, p));
+		 relayed, port_outbound(dp, p));
 }

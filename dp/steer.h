@@ -6,12 +6,13 @@
 #include "dplane.h"
 
 /*
- * Has the device of an opened port bring relayed ports to their workers, by the first of these that
- * it can: rules, where it takes a mask on the port and the number of workers is a power of two
- * (true is returned then); for IPv4 a key and a table of RSS (steer_key()), if no client comes by
- * it.
+ * Has the device of an opened port bring relayed ports to their workers. Those of a relay that is
+ * one worker's: by an exact rule on the address. Those that are dealt out, by the first of these
+ * that it can: rules, where it takes a mask on the port and the number of workers is a power of
+ * two; for IPv4 a key and a table of RSS (steer_key()), if no client comes by it. p->steered says
+ * which, p->rule_why and p->rule_not why not.
  */
-bool steer_device(struct dplane *dp, struct port *p);
+void steer_device(const struct dplane *dp, struct port *p);
 
 /*
  * The key that has one bit. RSS' hash is then 32 bits of its input as they stand there: behind the
@@ -27,7 +28,7 @@ void steer_key(struct rss *r, uint16_t reta_size, uint16_t n_workers);
  */
 bool steer_keep(const struct rss *known, struct port *now);
 
-/* Writes p->steering, as fairlead ports shows it. ok: what steer_device() said of the device. */
-void steer_describe(const struct dplane *dp, struct port *p, bool ok);
+/* Writes p->steering, as fairlead ports shows it. */
+void steer_describe(const struct dplane *dp, struct port *p);
 
 #endif

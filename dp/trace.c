@@ -125,6 +125,26 @@ static bool addr_wanted(const struct sock_addr *want, const struct sock_addr *is
 	       (be16_get(want->port) == 0 || be16_eq(want->port, is->port));
 }
 
+/* Of that relayed address, or of its session's client. */
+static bool relayed_wanted(const struct worker *w, const struct sock_addr *want,
+			   const struct tuple *t, uint32_t slot)
+{
+	struct sock_addr a;
+
+	if (addr_wanted(want, &t->src) || addr_wanted(want, &t->dst))
+		return true;
+	for (int i = 0; slot != SLOT_NONE && i < 2; i++) {
+		const struct ctl_relay *r = &w->session[slot].relay[i];
+
+		if (r->relay >= w->dp->conf->n_relay)
+			continue;
+		a = (struct sock_addr){ .ip = w->dp->conf->relay[r->relay].addr, .port = r->port };
+		if (addr_wanted(want, &a))
+			return true;
+	}
+	return false;
+}
+
 static bool wanted(const struct worker *w, const struct tuple *t, uint32_t slot)
 {
 	const struct ctl_trace_filter *f = &w->trace->filter;
@@ -133,6 +153,8 @@ static bool wanted(const struct worker *w, const struct tuple *t, uint32_t slot)
 		return false;
 	if (addr_given(&f->peer) && !addr_wanted(&f->peer, &t->src) &&
 	    !addr_wanted(&f->peer, &t->dst))
+		return false;
+	if (addr_given(&f->relayed) && !relayed_wanted(w, &f->relayed, t, slot))
 		return false;
 	return !addr_given(&f->client) || addr_wanted(&f->client, &t->src) ||
 	       addr_wanted(&f->client, &t->dst) ||
@@ -151,8 +173,10 @@ static struct ctl_trace *trace_slot(struct worker *w)
 		boundary_broken(w);
 		return NULL;
 	}
-	if (room == 0)
+	if (room == 0) {
 		t->lost++;
+		count(w, CNT_TRACE_LOST);
+	}
 	return room ? (struct ctl_trace *)ring_slot(&t->ring, 0) : NULL;
 }
 
@@ -168,19 +192,81 @@ static struct ctl_trace *trace_write(struct worker *w, enum ctl_trace_event e, e
 			       : f->reason != CTL_TRACE_ANY && f->reason != (uint32_t)why)
 		return NULL;
 	r = trace_slot(w);
-	if (r)
-		*r = (struct ctl_trace){ .us = w->now_us,
-					 .id = t->id,
-					 .lost = t->lost,
-					 .session = slot,
-					 .len = len,
-					 .event = (uint16_t)e,
-					 .reason = (uint16_t)(e == TRACE_DROPPED ? why : 0),
-					 .src = k->src,
-					 .dst = k->dst,
-					 .proto = k->proto };
+	if (!r)
+		return NULL;
+	r->us = w->now_us;
+	r->id = t->id;
+	r->lost = t->lost;
+	r->session = slot;
+	r->len = len;
+	r->event = (uint16_t)e;
+	r->reason = (uint16_t)(e == TRACE_DROPPED ? why : 0);
+	r->src = k->src;
+	r->dst = k->dst;
+	r->proto = k->proto;
+	r->port = (uint8_t)t->port;
+	r->n_bytes = 0; /* bytes[] stays what it was: nobody reads behind them */
 	return r;
 }
+
+/* ---- frames ---- */
+
+/*
+ * What a capture tells of m: from the Ethernet header on, in place where it can be. *len bytes of a
+ * frame of *wire. A packet that is dropped may be what came inside of a stream, so it must be an IP
+ * packet that an address of ours sent or was sent, or there are no bytes of it.
+ */
+static const uint8_t *frame_bytes(const struct worker *w, enum ctl_trace_event e,
+				  const struct rte_mbuf *m, const struct tuple *k, bool ip,
+				  uint32_t *len, uint32_t *wire)
+{
+	struct trace *t = w->trace;
+	const uint8_t *b;
+
+	*wire = m->pkt_len;
+	*len = 0;
+	if (e == TRACE_DROPPED &&
+	    (!ip || (!dplane_local(w->dp, &k->src.ip) && !dplane_local(w->dp, &k->dst.ip))))
+		return NULL;
+	if (e != TRACE_DROPPED || k->ip) {
+		*len = RTE_MIN(m->pkt_len, (uint32_t)CTL_TRACE_BYTES);
+		return rte_pktmbuf_read(m, 0, *len, t->frame);
+	}
+	*wire += RTE_ETHER_HDR_LEN;
+	*len = RTE_MIN(*wire, (uint32_t)CTL_TRACE_BYTES);
+	b = rte_pktmbuf_read(m, 0, *len - RTE_ETHER_HDR_LEN, t->frame + RTE_ETHER_HDR_LEN);
+	if (b != t->frame + RTE_ETHER_HDR_LEN)
+		memcpy(t->frame + RTE_ETHER_HDR_LEN, b, *len - RTE_ETHER_HDR_LEN);
+	memset(t->frame, 0, RTE_ETHER_HDR_LEN - 2);
+	memcpy(t->frame + RTE_ETHER_HDR_LEN - 2,
+	       be16_make(ip_is_v4(&k->src.ip) ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6).b, 2);
+	return t->frame;
+}
+
+static void frame_tell(struct worker *w, enum ctl_trace_event e, enum drop why,
+		       const struct rte_mbuf *m, const struct tuple *k, bool ip, uint32_t slot)
+{
+	struct trace *t = w->trace;
+	struct ctl_trace *r;
+	uint32_t len, wire;
+	const uint8_t *b;
+
+	if (e != TRACE_RECEIVED && e != TRACE_SENT && e != TRACE_DROPPED)
+		return;
+	b = frame_bytes(w, e, m, k, ip, &len, &wire);
+	if (t->filter.n_steps && !bpf_run(t->step, b, wire, len))
+		return;
+	r = trace_write(w, e, why, k, slot, wire);
+	if (!r)
+		return;
+	len = RTE_MIN(len, (uint32_t)t->filter.bytes);
+	r->n_bytes = (uint16_t)len;
+	if (len)
+		memcpy(r->bytes, b, len);
+	ring_publish(&t->ring, 1);
+}
+
+/* ---- what is looked at ---- */
 
 /* It is shown between the addresses of its connection. */
 static void message_look(struct worker *w, enum ctl_trace_event e, enum drop why,
@@ -189,6 +275,8 @@ static void message_look(struct worker *w, enum ctl_trace_event e, enum drop why
 	const uint32_t slot = tcp_session(c);
 	struct tuple k = { .proto = IPPROTO_TCP };
 
+	if (w->trace->filter.frames)
+		return;
 	tcp_addrs(w, c, &k.src, &k.dst);
 	if (((flags & w->trace->mark) || wanted(w, &k, slot)) &&
 	    trace_write(w, e, why, &k, slot, len))
@@ -206,12 +294,18 @@ static void trace_look(struct worker *w, enum ctl_trace_event e, enum drop why, 
 	if (!(m->ol_flags & t->mark) && !wanted(w, &k, slot))
 		return;
 	m->ol_flags |= t->mark;
+	if (t->filter.frames) {
+		frame_tell(w, e, why, m, &k, ip, slot);
+		return;
+	}
 	r = trace_write(w, e, why, &k, slot, m->pkt_len);
 	if (!r)
 		return;
 	if (t->filter.bytes && ip) {
-		r->n_bytes = (uint8_t)RTE_MIN(m->data_len - k.ip, CTL_TRACE_BYTES);
-		memcpy(r->bytes, rte_pktmbuf_mtod_offset(m, const uint8_t *, k.ip), r->n_bytes);
+		const uint16_t n = RTE_MIN((uint16_t)(m->data_len - k.ip), t->filter.bytes);
+
+		r->n_bytes = n;
+		memcpy(r->bytes, rte_pktmbuf_mtod_offset(m, const uint8_t *, k.ip), n);
 	}
 	ring_publish(&t->ring, 1);
 }
@@ -252,10 +346,13 @@ bool trace_set(struct worker *w, const struct cmd_trace *c)
 		w->trace = NULL;
 		return true;
 	}
-	if (c->filter.reason != CTL_TRACE_ANY && c->filter.reason >= DROP_MAX)
+	if ((c->filter.reason != CTL_TRACE_ANY && c->filter.reason >= DROP_MAX) ||
+	    c->filter.bytes > CTL_TRACE_BYTES || c->filter.n_steps > CTL_TRACE_STEPS ||
+	    (c->filter.n_steps && !bpf_valid(c->step, c->filter.n_steps)))
 		return false;
 	if (!w->trace || t->id != c->id) {
 		t->filter = c->filter;
+		memcpy(t->step, c->step, c->filter.n_steps * sizeof(c->step[0]));
 		t->id = c->id;
 		t->lost = 0;
 	}

@@ -3,10 +3,12 @@
 #define FL_DP_TRACE_H
 
 /*
- * What happens to packets, told to the control process while it asks (fairlead trace). Nobody looks:
- * worker.trace is NULL, and a burst, a batch, a drop and what is rare ask for that once. While
- * somebody does, all packets take the general way, so that each stage is seen. Whatever finds no
- * room in the ring is counted, never waited for. No payload but for a filter that wants bytes.
+ * What happens to packets, told to the control process while it asks (fairlead trace). Nobody
+ * looks: worker.trace is NULL, and a burst, a batch, a drop and what is rare ask for that once.
+ * While somebody does, all packets take the general way, so that each stage is seen. Whatever finds
+ * no room in the ring is counted, never waited for. No payload but for a filter that wants bytes,
+ * and for a capture (fairlead capture), which wants frames: it is a trace that tells less, and more
+ * of it.
  */
 #include "worker.h"
 
@@ -20,6 +22,9 @@ struct trace {
 	struct ctl_trace_filter filter;
 	uint64_t mark; /* in ol_flags: the packet was told of before; 0: there is no such bit */
 	uint32_t id, until, lost;
+	uint16_t port; /* of the burst or batch that is looked at */
+	struct bpf_step step[CTL_TRACE_STEPS];
+	uint8_t frame[CTL_TRACE_BYTES]; /* one that is not in one piece, or has lost its start */
 };
 
 /* Part of worker_create(); false when out of memory. */
@@ -32,6 +37,13 @@ bool trace_set(struct worker *w, const struct cmd_trace *c);
 void trace_tick(struct worker *w);
 /* Ends it; the ring starts afresh. */
 void trace_reset(struct worker *w);
+
+/* The packets that are looked at next are of a port. */
+static inline void trace_port(struct worker *w, uint16_t port)
+{
+	if (unlikely(w->trace))
+		w->trace->port = port;
+}
 
 /* Something happened to m, whose data starts at the Ethernet or the IP header. */
 static inline void trace_packet(struct worker *w, enum ctl_trace_event e, struct rte_mbuf *m)

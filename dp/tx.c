@@ -48,6 +48,13 @@ static void batch_lose(struct worker *w, uint16_t port, struct tx_batch *b)
 	b->n = 0;
 }
 
+static __rte_noinline void tx_trace(struct worker *w, uint16_t port, struct tx_batch *b)
+{
+	trace_port(w, port);
+	for (uint16_t i = 0; i < b->n; i++)
+		trace_packet(w, TRACE_SENT, b->m[i]);
+}
+
 static void port_flush(struct worker *w, uint16_t port)
 {
 	const struct port *p = &w->dp->port[port];
@@ -63,8 +70,8 @@ static void port_flush(struct worker *w, uint16_t port)
 	batch_count(w->counters->tx_batch, b->n);
 	if (p->tx_csum_tcp)
 		batch_prepare(w, p, b);
-	for (i = 0; unlikely(w->trace) && i < b->n; i++)
-		trace_packet(w, TRACE_SENT, b->m[i]);
+	if (unlikely(w->trace))
+		tx_trace(w, port, b);
 	for (i = 0; i < b->n; i++)
 		bytes += b->m[i]->pkt_len;
 	sent = rte_eth_tx_burst(p->id, w->id, b->m, b->n);
@@ -215,10 +222,12 @@ void handover_copy(struct worker *w, const struct rte_mbuf *m, uint16_t port)
 
 /* ---- to ourselves ---- */
 
-void tx_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src, uint16_t dport)
+void tx_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
+	     const struct sock_addr *dst)
 {
-	const uint16_t owner = port_owner(w->dp, dport);
 	const struct local_addr *l = dplane_local(w->dp, &src->ip);
+	const uint16_t owner =
+	    port_owner(w->dp, dplane_local(w->dp, &dst->ip), be16_get(dst->port));
 	const enum relayed_kind from = relayed_kind(relayed_entry(w, l, be16_get(src->port)));
 
 	if (owner != w->id) {

@@ -29,6 +29,7 @@ enum handover_kind {
 	HANDOVER_TX,	   /* a frame to be sent by a port this worker has a queue of */
 	HANDOVER_LOOP,	   /* an IP packet of tx_loop(); enum relayed_kind stands for a port */
 	HANDOVER_MOVE,	   /* a TCP connection that moves, or the end of one that did */
+	HANDOVER_ABANDON,  /* the name of a peer's connection that nobody will bind */
 };
 
 /* Hands m to another worker. Takes m. port is the index of the port it came in, or goes out, by. */
@@ -56,11 +57,12 @@ static inline void handover_pkt(struct worker *w, uint16_t to, const struct pkt 
 void handover_copy(struct worker *w, const struct rte_mbuf *m, uint16_t port);
 
 /*
- * Sends a packet (data at the IP header) from src to a port (host order) of a relay address of
+ * Sends a packet (data at the IP header) from src to dst, a port of a relay address of
  * ours: it comes in again at the worker that has the port (loop.h), in the next turn at the
  * earliest. src's port is this worker's. Takes m.
  */
-void tx_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src, uint16_t dport);
+void tx_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
+	     const struct sock_addr *dst);
 
 /*
  * Calls bonds with LACP though nothing may be waiting: their driver sends its own frames when it is

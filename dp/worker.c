@@ -240,6 +240,17 @@ struct idle {
 };
 
 /*
+ * The longest nap: as configured, and no longer than a ring from another worker has room for at a
+ * packet a microsecond.
+ */
+static uint32_t nap_max_us(const struct dplane *dp)
+{
+	const uint32_t max = dp->conf->dataplane.idle_max_us;
+
+	return dp->n_workers == 1 ? max : RTE_MIN(max, config_handover(dp->n_workers));
+}
+
+/*
  * Nothing to do: spin for a while, then nap, each nap twice as long up to the configured limit.
  * A packet that comes during a nap waits for its end at most.
  */
@@ -251,8 +262,7 @@ static void worker_idle(struct worker *w, struct idle *i)
 		rte_pause();
 		return;
 	}
-	i->nap_us =
-	    RTE_MIN(i->nap_us ? i->nap_us * 2 : NAP_FIRST_US, w->dp->conf->dataplane.idle_max_us);
+	i->nap_us = RTE_MIN(i->nap_us ? i->nap_us * 2 : NAP_FIRST_US, nap_max_us(w->dp));
 	nap.tv_nsec = (long)i->nap_us * 1000;
 	count(w, CNT_SLEEPS);
 	nanosleep(&nap, NULL);

@@ -104,7 +104,7 @@ struct worker {
 	struct session *session; /* [sessions_max]; turn/session.c writes */
 	struct path *path;	 /* [sessions_max], the short way of each; turn/session_path.c */
 	struct flow_table flows; /* (client, listener) to session slot; turn/session.c */
-	uint32_t *relay_slot;	 /* [port_places()], see relayed_slot(); turn/, gateway/ */
+	uint32_t *relay_slot;	 /* [dplane.places], see relayed_slot(); turn/, gateway/ */
 	struct media_path
 	    *media_path; /* [contexts_max][COMPONENTS], the short way of each; gateway/ */
 	struct neigh *neighbours;      /* for neigh_cached(); net/neigh.c */

@@ -19,6 +19,7 @@
  * It is longer than files here are, since it is read as one: what both processes must agree on.
  */
 #include "addr.h"
+#include "bpf.h"
 #include "counter.h"
 #include "fingerprint.h"
 #include "ring.h"
@@ -28,7 +29,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 10u
+#define CTL_ABI_VERSION 11u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -664,12 +665,57 @@ struct cmd_psk {
 	uint8_t key[CTL_PSK_MAX];
 };
 
-/* ---- what happens to packets, for who asks (fairlead trace) ---- */
+/* ---- neighbours, for who asks (fairlead neighbours) ---- */
+
+enum neigh_state {
+	NEIGH_FREE,
+	NEIGH_INCOMPLETE, /* asked, no answer yet; packets wait */
+	NEIGH_REACHABLE,
+	NEIGH_STALE,  /* no proof for a while; used, and asked again by unicast */
+	NEIGH_FAILED, /* no answer */
+};
+
+enum { CTL_NEIGHBOURS = 50, CTL_NEIGHBOURS_SCAN = 256 };
+#define CTL_NEIGHBOURS_END UINT32_MAX
+
+/* A next hop of a worker. */
+struct ctl_neighbour {
+	struct ip_addr ip;
+	uint8_t mac[6];	 /* zeros in NEIGH_INCOMPLETE and NEIGH_FAILED */
+	uint8_t state;	 /* enum neigh_state, not NEIGH_FREE */
+	uint8_t port;	 /* index */
+	uint8_t gateway; /* 1: others are reached by it */
+	uint8_t pad;
+	uint16_t waiting; /* packets */
+	uint32_t age_ms;  /* of the state; UINT32_MAX: that or more */
+};
+
+/*
+ * From an entry of the table on: of the next CTL_NEIGHBOURS_SCAN those that are in use, max of
+ * them at most. A table that changes meanwhile may tell one twice, or not at all.
+ */
+struct cmd_neighbours {
+	struct ctl_hdr hdr;
+	uint32_t from;
+	uint16_t max;	   /* at most CTL_NEIGHBOURS */
+	uint16_t gateways; /* only these */
+};
+
+struct evt_neighbours {
+	struct ctl_hdr hdr;
+	uint32_t next; /* where to go on; CTL_NEIGHBOURS_END: that was all */
+	uint32_t n;
+	struct ctl_neighbour neighbour[CTL_NEIGHBOURS];
+};
+
+/* ---- what happens to packets, for who asks (fairlead trace, fairlead capture) ---- */
 
 enum {
-	CTL_TRACE_SLOTS = 256,
-	CTL_TRACE_BYTES = 64,
-	CTL_TRACE_LEASE_S = 5, /* a trace that is not asked for again ends by itself */
+	CTL_TRACE_SLOTS = 1024,
+	CTL_TRACE_BYTES =
+	    RING_MSG_SIZE - 96, /* of a packet: a frame of Ethernet's size, and more */
+	CTL_TRACE_STEPS = 240,	/* of a filter's program */
+	CTL_TRACE_LEASE_S = 5,	/* a trace that is not asked for again ends by itself */
 };
 #define CTL_TRACE_ANY UINT32_MAX
 
@@ -685,13 +731,24 @@ enum ctl_trace_event {
 	TRACE_EVENTS
 };
 
-/* Packets that have all that is given. An address ::, a port 0, CTL_TRACE_ANY: any. */
+/*
+ * Packets that have all that is given. An address ::, a port 0, CTL_TRACE_ANY: any. A packet that
+ * is told of goes on to be, whatever becomes of its addresses; but the program has its say of each.
+ */
 struct ctl_trace_filter {
 	struct sock_addr client, peer;
-	uint32_t session; /* slot */
-	uint32_t reason;  /* enum drop */
-	uint16_t drops;	  /* only what is dropped */
-	uint16_t bytes;	  /* with the first of each packet */
+	struct sock_addr relayed; /* address of a session: its client's packets as well */
+	uint32_t session;	  /* slot */
+	uint32_t reason;	  /* enum drop */
+	uint16_t drops;		  /* only what is dropped */
+	uint16_t bytes;		  /* so many of each packet at most, from its IP header on */
+	/*
+	 * A capture: only frames, as received, sent and dropped, with bytes from the Ethernet
+	 * header on, whose addresses are zeros where it is gone. Never what came inside of TLS: a
+	 * dropped packet has bytes only if it is an IP packet of an address of ours.
+	 */
+	uint16_t frames;
+	uint16_t n_steps; /* of the program; 0: any frame. With frames */
 };
 
 /* id 0: the trace ends. That of the one under way: it goes on until then. */
@@ -700,22 +757,25 @@ struct cmd_trace {
 	uint32_t id;
 	uint32_t until; /* seconds */
 	struct ctl_trace_filter filter;
+	struct bpf_step step[CTL_TRACE_STEPS];
 };
 
 /* What stands in a slot of the trace ring. */
 struct ctl_trace {
 	uint64_t us; /* CLOCK_MONOTONIC */
 	uint32_t id;
-	uint32_t lost;	  /* of this trace, so far, since the ring was full */
-	uint32_t session; /* slot, CTL_TRACE_ANY if it is none's */
-	uint32_t len;	  /* of the frame, or of the message */
-	uint16_t event;	  /* enum ctl_trace_event */
-	uint16_t reason;  /* enum drop, with TRACE_DROPPED */
+	uint32_t lost;		   /* of this trace, so far, since the ring was full */
+	uint32_t session;	   /* slot, CTL_TRACE_ANY if it is none's */
+	uint32_t len;		   /* of the frame, or of the message */
+	uint16_t event;		   /* enum ctl_trace_event */
+	uint16_t reason;	   /* enum drop, with TRACE_DROPPED */
 	struct sock_addr src, dst; /* :: where it is no IP packet */
 	uint8_t proto;
-	uint8_t n_bytes;
-	uint8_t bytes[CTL_TRACE_BYTES]; /* from the IP header on */
+	uint8_t port; /* index, of TRACE_RECEIVED and TRACE_SENT */
+	uint16_t n_bytes;
+	uint8_t bytes[CTL_TRACE_BYTES];
 };
+_Static_assert(sizeof(struct ctl_trace) <= RING_MSG_SIZE, "a record fits a slot");
 
 /* A permission (channel 0, port 0), or a channel and the permission of its address. */
 struct ctl_peer {

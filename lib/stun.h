@@ -77,6 +77,7 @@ enum stun_attr_type {
 	STUN_ATTR_ADDITIONAL_ADDRESS_FAMILY = 0x8000,
 	STUN_ATTR_ADDRESS_ERROR_CODE = 0x8001,
 	STUN_ATTR_PASSWORD_ALGORITHMS = 0x8002,
+	STUN_ATTR_ALTERNATE_DOMAIN = 0x8003,
 	STUN_ATTR_ICMP = 0x8004,
 	STUN_ATTR_SOFTWARE = 0x8022,
 	STUN_ATTR_ALTERNATE_SERVER = 0x8023,
@@ -220,6 +221,8 @@ void stun_begin_reply(struct stun_builder *b, void *buf, size_t cap, const struc
 		      enum stun_class cls);
 void stun_put(struct stun_builder *b, uint16_t type, const void *val, size_t len);
 void stun_put_u32(struct stun_builder *b, uint16_t type, uint32_t val);
+/* As MAPPED-ADDRESS is (RFC 8489 14.1). */
+void stun_put_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a);
 void stun_put_xor_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a);
 /* ERROR-CODE (or ADDRESS-ERROR-CODE when family is not 0) with the standard's reason phrase. */
 void stun_put_error(struct stun_builder *b, int code);
@@ -228,6 +231,18 @@ void stun_put_error_code(struct stun_builder *b, int code);
 void stun_put_address_error(struct stun_builder *b, int family, int code);
 void stun_put_unknown(struct stun_builder *b, const uint16_t *types, size_t n);
 const char *stun_reason(int code);
+
+/* How many error codes the standards have for what is served here: lib/stun_error.def. */
+enum {
+#define STUN_ERROR(code, phrase) STUN_ERROR_##code,
+#include "stun_error.def"
+#undef STUN_ERROR
+	STUN_ERRORS
+};
+extern const char *const stun_error_name[STUN_ERRORS]; /* "401" */
+
+/* Where a code stands among them, from 0 on; -1 for another. */
+int stun_error_index(int code);
 /*
  * ICMP (RFC 8656 18.13): type and code of the error as received (an error's type is below 128 in
  * both families), data is the fourth to eighth byte of its header, host order (the MTU of "too

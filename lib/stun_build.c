@@ -61,6 +61,20 @@ void stun_put_u32(struct stun_builder *b, uint16_t type, uint32_t val)
 	stun_put(b, type, wire.b, sizeof(wire));
 }
 
+void stun_put_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a)
+{
+	const bool v4 = ip_is_v4(&a->ip);
+	const size_t n = v4 ? 4 : 16;
+	uint8_t *p = attr_begin(b, type, 4 + n);
+
+	if (!p)
+		return;
+	p[0] = 0;
+	p[1] = v4 ? STUN_FAMILY_IPV4 : STUN_FAMILY_IPV6;
+	memcpy(p + 2, a->port.b, 2);
+	memcpy(p + 4, v4 ? a->ip.b + 12 : a->ip.b, n);
+}
+
 void stun_put_xor_addr(struct stun_builder *b, uint16_t type, const struct sock_addr *a)
 {
 	bool v4 = ip_is_v4(&a->ip);
@@ -133,48 +147,36 @@ void stun_put_icmp(struct stun_builder *b, uint8_t type, uint8_t code, uint32_t 
 	memcpy(p + 4, &second, sizeof(second));
 }
 
+const char *const stun_error_name[STUN_ERRORS] = {
+#define STUN_ERROR(code, phrase) #code,
+#include "stun_error.def"
+#undef STUN_ERROR
+};
+
+int stun_error_index(int code)
+{
+	static const uint16_t list[STUN_ERRORS] = {
+#define STUN_ERROR(code, phrase) code,
+#include "stun_error.def"
+#undef STUN_ERROR
+	};
+
+	for (int i = 0; i < STUN_ERRORS; i++)
+		if (list[i] == code)
+			return i;
+	return -1;
+}
+
 const char *stun_reason(int code)
 {
-	switch (code) {
-	case 300:
-		return "Try Alternate";
-	case 400:
-		return "Bad Request";
-	case 401:
-		return "Unauthenticated";
-	case 403:
-		return "Forbidden";
-	case 405:
-		return "Mobility Forbidden";
-	case 420:
-		return "Unknown Attribute";
-	case 437:
-		return "Allocation Mismatch";
-	case 438:
-		return "Stale Nonce";
-	case 440:
-		return "Address Family not Supported";
-	case 441:
-		return "Wrong Credentials";
-	case 442:
-		return "Unsupported Transport Protocol";
-	case 443:
-		return "Peer Address Family Mismatch";
-	case 446:
-		return "Connection Already Exists";
-	case 447:
-		return "Connection Timeout or Failure";
-	case 486:
-		return "Allocation Quota Reached";
-	case 487:
-		return "Role Conflict";
-	case 500:
-		return "Server Error";
-	case 508:
-		return "Insufficient Capacity";
-	default:
-		return "Error";
-	}
+	static const char *const phrase[STUN_ERRORS] = {
+#define STUN_ERROR(code, phrase) phrase,
+#include "stun_error.def"
+#undef STUN_ERROR
+	};
+	const int i = stun_error_index(code);
+
+	return i < 0 ? "Error" : phrase[i];
 }
 
 uint8_t *stun_put_integrity(struct stun_builder *b, uint16_t type, size_t *covered)

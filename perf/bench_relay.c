@@ -9,6 +9,10 @@
  * is both workers, and the cycles are those of both: what instructions it takes, but nothing of
  * what a line costs that goes from core to core.
  *
+ * With -a each of two workers has relay addresses of its own (relays[].worker), and packets to
+ * clients are timed twice: by their worker's queue, where a rule on the address brings them, and as
+ * with -o.
+ *
  * With -w workers are not timed burst by burst: each has sessions, a core and a queue of its own,
  * and all relay for the same second of the clock. Their packets are made of headers kept before,
  * which is in the time, so that they spend nearly all of it in the relay and what one costs the
@@ -50,7 +54,7 @@ struct share {
 	uint32_t n;
 	double cycles[WAYS]; /* a packet */
 	struct null_times times[WAYS];
-	uint8_t (*head[2])[HEAD];   /* [n], the first bytes of a packet of each session */
+	uint8_t (*head[2])[HEAD]; /* [n], the first bytes of a packet of each session */
 	uint16_t frame_len[2];
 	double rate; /* packets a second */
 };
@@ -61,6 +65,7 @@ static _Atomic uint16_t ready; /* workers that are */
 static bool by_clock;	       /* -w */
 static bool mixed;	       /* -m */
 static bool by_other;	       /* -o */
+static bool by_address;	       /* -a */
 static bool client6, peer6;    /* IPv6 */
 
 /* A listener, and relay addresses enough for n sessions. */
@@ -70,6 +75,8 @@ static void config_fill(void)
 	uint32_t i, relays = null_opt.n * workers / PORTS_PER_RELAY + 1 + (workers > 1);
 	struct ip_addr ip;
 
+	if (by_address)
+		relays = workers * (null_opt.n * workers / PORTS_PER_RELAY + 1);
 	null_config(workers);
 	null_conf.dataplane.sessions = null_opt.n;
 	null_conf.n_listener = 1;
@@ -78,6 +85,8 @@ static void config_fill(void)
 	for (i = 0; i < relays; i++) {
 		ip = null_ip(peer6, RELAY_NET + i);
 		null_relay(&ip, 1024, 65533);
+		if (by_address)
+			null_conf.relay[i].owner = (uint16_t)(i % workers + 1);
 	}
 }
 
@@ -126,10 +135,12 @@ static void sessions_install(void)
 
 	for (i = 0; left; i++) {
 		struct sock_addr c = client_of(i);
-		uint16_t owner = (uint16_t)relay_port_worker(be16_get(relay_of(i).port), workers);
+		struct ctl_relay r = relay_of(i);
+		uint16_t owner;
 
-		if (relay_of(i).relay >= null_conf.n_relay)
+		if (r.relay >= null_conf.n_relay)
 			rte_exit(1, "bench_relay: too few relayed ports\n");
+		owner = (uint16_t)config_relay_worker(&null_conf, r.relay, be16_get(r.port));
 		if ((workers > 1 && dplane_client_worker(&null_dp, &c.ip, c.port) != owner) ||
 		    share[owner].n == null_opt.n)
 			continue;
@@ -217,6 +228,17 @@ static void share_cycles(struct share *s, enum way way)
 
 	s->cycles[way] =
 	    cycles_per_packet(s->w, other_of(s)->w, &s->times[way], fill_random, &c, counted[way]);
+}
+
+/* Packets to clients by the queue of their worker and, into handed, by the other's. */
+static void share_time_both(struct share *s, double *handed)
+{
+	sessions_touch(s, TO_CLIENT);
+	by_other = true;
+	share_cycles(s, TO_CLIENT);
+	*handed = s->cycles[TO_CLIENT];
+	by_other = false;
+	share_cycles(s, TO_CLIENT);
 }
 
 static void share_time(struct share *s)
@@ -357,6 +379,17 @@ static void one_print(uint64_t heap)
 	puts("}");
 }
 
+static void both_print(double handed)
+{
+	const double own = share[0].cycles[TO_CLIENT];
+
+	putchar('{');
+	what_print();
+	printf("\"cycles_to_client\": %.1f, \"cycles_to_client_handed_over\": %.1f, "
+	       "\"ratio\": %.2f}\n",
+	       own, handed, own / handed);
+}
+
 static void all_print(void)
 {
 	double rate = 0;
@@ -378,6 +411,8 @@ static bool option_take(int opt, const char *arg)
 		mixed = true;
 	} else if (opt == 'o') {
 		by_other = true;
+	} else if (opt == 'a') {
+		by_address = true;
 	} else if (opt == 'c') {
 		client6 = atoi(arg) == 6;
 	} else {
@@ -389,14 +424,18 @@ static bool option_take(int opt, const char *arg)
 int main(int argc, char **argv)
 {
 	uint64_t heap;
+	double handed;
 	uint16_t i;
 
 	null_options(
-	    argc, argv, "w:c:e:mo", option_take,
+	    argc, argv, "w:c:e:moa", option_take,
 	    "         [-w WORKERS on CPU 1, 0, 2, ... (1); -n is of each]\n"
 	    "         [-m: both directions in a burst] [-o: by another worker's queue]\n"
+	    "         [-a: relay addresses of each worker's own, with and without their rule]\n"
 	    "         [-c 4|6: clients are IPv4 (4) or IPv6] [-e 4|6: the same of peers]\n");
-	if (by_other && workers == 1) {
+	if (by_address && (by_clock || mixed || by_other))
+		rte_exit(1, "bench_relay: -a goes with none of -w, -m and -o\n");
+	if ((by_other || by_address) && workers == 1) {
 		if (by_clock)
 			rte_exit(1, "bench_relay: -o wants -w 2, or more\n");
 		workers = 2;
@@ -412,6 +451,9 @@ int main(int argc, char **argv)
 		share_flood(&share[0]);
 		rte_eal_mp_wait_lcore();
 		all_print();
+	} else if (by_address) {
+		share_time_both(&share[0], &handed);
+		both_print(handed);
 	} else {
 		share_time(&share[0]);
 		one_print(heap);

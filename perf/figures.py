@@ -208,7 +208,7 @@ def check(file, servers, *figures):
         runs = [line["got"] for line in lines if line.get("server") == server]
         for figure in figures:
             got = [x for x in (member(r, figure) for r in runs) if is_number(x)]
-            if not got or min(got) < 0 or (min(got) == 0 and figure not in MAY_BE_ZERO):
+            if not got or min(got) < 0 or (max(got) == 0 and figure not in MAY_BE_ZERO):
                 sys.exit(f"{file}: {server}: {figure} is {got or 'missing'}")
 
 

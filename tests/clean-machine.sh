@@ -67,6 +67,14 @@ same_network()
 	cp -L /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/" 2>/dev/null || true
 }
 
+# discard DIRECTORY: a machine, but never what is mounted in it: /dev there is this machine's own.
+discard()
+{
+	! grep -q " $1[/ ]" /proc/self/mounts || die "$1: something is mounted there: is another run at work?"
+	rm -rf --one-file-system "$1"
+}
+
+# What is mounted here is in a mount namespace of this script's own, and so gone with it however it ends.
 mount_all()
 {
 	local dir
@@ -121,7 +129,7 @@ machine()
 {
 	local dir=$CACHE/$1 begin=$SECONDS rc=0
 	base "$1"
-	rm -rf "$dir" && mkdir "$dir" && tar -C "$dir" -xf "$CACHE/$1.tar" && same_network "$dir" &&
+	discard "$dir" && mkdir "$dir" && tar -C "$dir" -xf "$CACHE/$1.tar" && same_network "$dir" &&
 		git clone -q --no-hardlinks "$ROOT" "$dir/fairlead" && mount_all "$dir" ||
 		die "$1: the machine cannot be made"
 	say "$1: Debian $(<"$dir/etc/debian_version"), $(git -C "$ROOT" describe --always)"
@@ -140,14 +148,14 @@ machine()
 		service "$dir" || rc=$?
 	fi
 	unmount_all
-	[[ -n $KEEP ]] || rm -rf "$dir"
+	[[ -n $KEEP ]] || discard "$dir"
 	say "$1: $( ((rc == 0)) && echo good || echo "FAILED, exit code $rc"), $((SECONDS - begin)) s"
 	return $rc
 }
 
 main()
 {
-	local name rc=0 chosen=()
+	local name rc=0 chosen=() args=("$@")
 	while (($#)); do
 		case $1 in
 		--help | -h) usage; return ;;
@@ -168,6 +176,9 @@ main()
 	done
 	[[ -z $PACKAGE || -z $SUITE ]] || { usage >&2; return 2; }
 	((EUID == 0)) || die "needs root, for chroot and mounts"
+	if [[ -z ${CLEAN_MACHINE_APART:-} ]]; then
+		CLEAN_MACHINE_APART=1 exec unshare --mount "$0" "${args[@]}"
+	fi
 	for name in debootstrap git; do
 		command -v "$name" >/dev/null || die "$name is not installed"
 	done

@@ -77,12 +77,13 @@ install()
 	fairlead-cp --check-config /etc/fairlead/fairlead.yaml || fail "the configuration that is installed is wrong"
 	fairlead-setup --dry-run || fail "fairlead-setup"
 	[[ $(fairlead --version) == "fairlead "* && $(fairlead-dp --version) == "fairlead-dp "* ]] || fail "no version"
+	[[ -s /usr/share/fairlead/fairlead.rules.yml && -s /usr/share/fairlead/fairlead.json ]] || fail "no rules, or no dashboard"
 	bash -c '. /usr/share/bash-completion/completions/fairlead && complete -p fairlead' >/dev/null || fail "no completion"
 	local page
 	for page in 1/fairlead.1 5/fairlead.yaml.5 8/fairlead-cp.8 8/fairlead-dp.8 8/fairlead-setup.8; do
 		dpkg -L fairlead | grep -q "/man$page.gz\$" || fail "no manual $page"
 	done
-	for page in fairlead-dp.service fairlead-cp.service fairlead-setup.service fairlead.target; do
+	for page in fairlead-dp.service fairlead-cp.service fairlead-setup.service fairlead.service; do
 		dpkg -L fairlead | grep -q "/systemd/system/$page\$" || fail "no unit $page"
 	done
 	[[ $(dpkg-query -W -f '${Conffiles}' fairlead | grep -c /etc/fairlead/) == 2 ]] || fail "what is in /etc/fairlead is no conffile"

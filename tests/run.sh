@@ -19,7 +19,7 @@ LONG=
 FUZZ_SECONDS=${FUZZ_SECONDS:-${LONG:+600}}
 FUZZ_SECONDS=${FUZZ_SECONDS:-3}
 E2E_SECONDS=${E2E_SECONDS:-${LONG:+7200}}
-E2E_SECONDS=${E2E_SECONDS:-300}
+E2E_SECONDS=${E2E_SECONDS:-600}
 LANES=${LANES:-2} # half of an end-to-end test is waiting
 LOCK=/run/fairlead-tests.lock
 PATTERN=${1:-}
@@ -46,6 +46,9 @@ usage()
 	  hostile:NAME                             tests/hostile/NAME.py beside honest clients
 	  vm:DRIVER                                the relay on PCI NICs of a virtual machine: tests/vm/driver.sh
 	  vm:numa                                  workers on two NUMA nodes of one: tests/vm/numa.sh
+	  vm:tap                                   rte_flow by a kernel's filters: tests/vm/tap.sh
+	  vm:steer                                 rte_flow's rules on PCI: tests/vm/driver.sh virtio vm:steer
+	                                           e1000, igb, tap and steer: with --long, or asked for by name
 	  machine:NAME                             with --long: the README's commands in a new Debian
 	  package:NAME                             with --long, or asked for by a pattern that begins so: the
 	                                           package built, installed, upgraded and purged there,
@@ -387,6 +390,7 @@ lanes()
 	say "$2"
 	# A lane does not reach the registry. Who needs the packages says why they are not there.
 	[[ " ${JOBS[*]}" != *" vm:"* ]] || tests/vm/guest.sh --fetch >"$(log_of vm:fetch)" 2>&1
+	[[ " ${JOBS[*]}" != *" vm:igb "* ]] || tests/vm/driver.sh igb --fetch >>"$(log_of vm:fetch)" 2>&1
 	[[ " ${JOBS[*]}" != *" e2e:"* ]] || tests/e2e/node/install.sh build >"$(log_of e2e:node)" 2>&1
 	for name in "${JOBS[@]}"; do left[${name%% *}]=1; done
 	dir=$(mktemp -d)
@@ -471,13 +475,16 @@ alone_all()
 vms()
 {
 	local d queues
-	for d in e1000e vmxnet3 virtio; do
+	for d in e1000e vmxnet3 virtio e1000 igb; do
+		# The last two, and tap and steer, in the night, or asked for by name.
+		[[ $d != e1000 && $d != igb || -n $LONG || $PATTERN == *vm:$d* ]] || continue
 		queues=1
-		[[ $d != virtio ]] || queues=2 # QEMU spreads packets over the queues of this one alone
-		job "vm:$d" "VM_LONG=$LONG" "VM_QUEUES=$queues" "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh "$d"
+		[[ $d != virtio && $d != igb ]] || queues=2 # QEMU spreads packets over the queues of these alone
+		job "vm:$d" "VM_LONG=$LONG" "VM_QUEUES=$queues" "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((3 * E2E_SECONDS))" tests/vm/driver.sh "$d"
 	done
 	job vm:numa tests/vm/numa.sh
-	[[ -z $LONG ]] || job vm:steer VM_QUEUES=2 "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh virtio vm:steer
+	[[ -z $LONG && $PATTERN != *vm:tap* ]] || job vm:tap tests/vm/tap.sh
+	[[ -z $LONG && $PATTERN != *vm:steer* ]] || job vm:steer VM_QUEUES=2 "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh virtio vm:steer
 }
 
 # ---- who takes all there is of a resource, beside honest clients ----

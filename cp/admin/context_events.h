@@ -11,8 +11,6 @@
 
 #include <event2/event.h>
 
-struct context_events;
-
 /* Sets s->events. False when out of memory; without a gateway there is nothing to do. */
 bool context_events_open(struct server *s, struct event_base *base);
 

@@ -173,8 +173,6 @@ static bool conn_request(struct conn *c, size_t head)
 		text[head] = '\0';
 		code = head_answer(c->http, text, &with_body, headers, body);
 	}
-	if (ok && code != 200)
-		evbuffer_drain(body, evbuffer_get_length(body));
 	if (ok)
 		conn_answer(c, code, headers, body, with_body);
 	if (headers)

@@ -22,7 +22,7 @@ enum {
 };
 
 /* What is answered to a path without its query; body and headers ("Name: value\r\n" each) are empty
- * at first. Returns the status, 200 or an error. */
+ * at first. Returns the status, 200 or an error, of which body tells more or stays empty. */
 typedef int http_handler(void *ctx, const char *path, struct evbuffer *headers,
 			 struct evbuffer *body);
 

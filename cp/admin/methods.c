@@ -4,10 +4,14 @@
  * `contexts` tell a page a call.
  */
 #include "../server.h"
+#include "capture.h"
 #include "conns.h"
 #include "context_events.h"
 #include "context_rpc.h"
+#include "drain_rpc.h"
+#include "net.h"
 #include "param.h"
+#include "records_rpc.h"
 #include "rpc.h"
 #include "stats.h"
 #include "status.h"
@@ -213,6 +217,8 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "tls.reload", .later = tls_reload },
 	{ "psk.set", .call = psk_set },
 	{ "psk.del", .call = psk_unset },
+	{ "drain", .call = rpc_drain },
+	{ "undrain", .call = rpc_undrain },
 	{ "contexts", .call = rpc_contexts },
 	{ "context.add", .call = rpc_context_add },
 	{ "context.modify", .call = rpc_context_modify },
@@ -221,6 +227,10 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "context.delete", .later = rpc_context_delete },
 	{ "context.show", .later = rpc_context_show },
 	{ "context.events", .later = rpc_context_events },
+	{ "neighbours", .later = neighbours_page },
+	{ "routes", .call = routes_show },
+	{ "records", .later = rpc_records },
+	{ "capture", .later = capture_begin },
 	{ "trace", .call = trace_begin },
 	{ "trace.next", .later = trace_next },
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "metrics.h"
 
+#include "process.h"
 #include "stat_list.h"
 #include "stats.h"
 
@@ -44,7 +45,7 @@ static void write_value(void *ctx, const struct stat_line *l, const char *name, 
 	evbuffer_add_printf(list->out, " %" PRIu64 "\n", value);
 }
 
-static void write_process(struct evbuffer *out, const struct server *s)
+static void write_build(struct evbuffer *out, const struct server *s)
 {
 	struct list list = { .out = out };
 
@@ -53,17 +54,126 @@ static void write_process(struct evbuffer *out, const struct server *s)
 	stat_each(s, write_value, &list);
 }
 
+static void plain(struct evbuffer *out, const char *name, const char *type, const char *help,
+		  double value)
+{
+	evbuffer_add_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.15g\n", name, help, name, type,
+			    name, value);
+}
+
+/* This process, by the names that all of Prometheus' clients have for it. */
+static void write_process(struct evbuffer *out, const struct server *s)
+{
+	struct process_use u;
+
+	process_use(&u);
+	plain(out, "process_cpu_seconds_total", "counter", "user and system time of fairlead-cp",
+	      u.cpu_s);
+	plain(out, "process_resident_memory_bytes", "gauge", "resident memory of fairlead-cp",
+	      (double)u.resident_bytes);
+	plain(out, "process_virtual_memory_bytes", "gauge",
+	      "address space of fairlead-cp, shared memory included", (double)u.virtual_bytes);
+	plain(out, "process_open_fds", "gauge", "open file descriptors of fairlead-cp",
+	      (double)u.fds);
+	plain(out, "process_max_fds", "gauge", "file descriptors it may have; 0: any number",
+	      (double)u.fds_max);
+	plain(out, "process_threads", "gauge", "threads of fairlead-cp", (double)u.threads);
+	plain(out, "process_start_time_seconds", "gauge", "when fairlead-cp started, since 1970",
+	      (double)(s->wall_ms - (s->now_ms - s->start_ms)) / 1000);
+}
+
+/* Each class with all below it, in seconds. */
+static void write_histogram(struct evbuffer *out, const char *name, const char *help,
+			    const struct histogram *h)
+{
+	uint64_t n = 0;
+
+	family(out, name, "histogram", help);
+	for (int i = 0; i < HISTOGRAM_CLASSES - 1; i++) {
+		n += h->n[i];
+		evbuffer_add_printf(out, "fairlead_%s_bucket{le=\"%g\"} %" PRIu64 "\n", name,
+				    histogram_le_us[i] / 1e6, n);
+	}
+	n += h->n[HISTOGRAM_CLASSES - 1];
+	evbuffer_add_printf(out,
+			    "fairlead_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n"
+			    "fairlead_%s_sum %.6f\nfairlead_%s_count %" PRIu64 "\n",
+			    name, n, name, (double)h->sum_us / 1e6, name, n);
+}
+
+static void write_times(struct evbuffer *out, const struct server_times *t)
+{
+	write_histogram(out, "ring_wait_seconds",
+			"of requests, from their reception until the control process took them up",
+			&t->ring_wait);
+	write_histogram(out, "request_duration_seconds",
+			"of requests, from their reception until their reply was on its way",
+			&t->request);
+	write_histogram(out, "loop_turn_seconds",
+			"turns of the control process's loop, while nothing else is answered",
+			&t->turn);
+	write_histogram(out, "loop_lag_seconds", "how late a timer of that loop fires", &t->lag);
+}
+
+/* Every code from the beginning, or the first of a kind would be no increase. */
+static void write_responses(struct evbuffer *out, const struct server *s)
+{
+	family(out, "responses_total", "counter",
+	       "replies by method and STUN error code; code 200 stands for success");
+	for (int m = 0; m < SERVER_METHODS; m++) {
+		evbuffer_add_printf(
+		    out, "fairlead_responses_total{method=\"%s\",code=\"200\"} %" PRIu64 "\n",
+		    server_method_name[m], s->stats.success[m]);
+		for (int e = 0; e < STUN_ERRORS; e++)
+			evbuffer_add_printf(
+			    out,
+			    "fairlead_responses_total{method=\"%s\",code=\"%s\"} %" PRIu64 "\n",
+			    server_method_name[m], stun_error_name[e], s->errors[m][e]);
+	}
+}
+
+static void write_listener(struct evbuffer *out, const struct config_listener *l,
+			   const char *metric, uint64_t value)
+{
+	static const char *const transport[] = { "udp", "tcp", "tls" };
+	char addr[ADDR_STR_MAX];
+
+	evbuffer_add_printf(out, "fairlead_%s{listener=\"%s\",transport=\"%s\"} %" PRIu64 "\n",
+			    metric, sock_addr_format(&l->addr, addr, sizeof(addr)),
+			    transport[l->transport], value);
+}
+
+static void write_listeners(struct evbuffer *out, const struct server *s)
+{
+	const struct config *c = s->conf;
+
+	family(out, "listener_allocations", "gauge", "allocations of clients of a listener");
+	for (uint16_t i = 0; i < c->n_listener; i++)
+		write_listener(out, &c->listener[i], "listener_allocations",
+			       table_listener_allocs(s->table, i));
+	family(out, "listener_requests_total", "counter", "requests that came by a listener");
+	for (uint16_t i = 0; i < c->n_listener; i++)
+		write_listener(out, &c->listener[i], "listener_requests_total",
+			       s->listener_requests[i]);
+}
+
 /* What runs out first, of each address. */
 static void write_relays(struct evbuffer *out, const struct server *s)
 {
 	char ip[ADDR_STR_MAX];
 
 	family(out, "relay_ports", "gauge",
-	       "relayed ports of an address that are taken or in quarantine");
-	for (uint16_t i = 0; i < s->conf->n_relay; i++)
-		evbuffer_add_printf(out, "fairlead_relay_ports{address=\"%s\"} %u\n",
-				    ip_format(&s->conf->relay[i].addr, ip, sizeof(ip)),
-				    ports_used(s->ports, i));
+	       "relayed ports of an address that are taken, or in quarantine before they are free");
+	for (uint16_t i = 0; i < s->conf->n_relay; i++) {
+		const uint32_t resting = ports_quarantined(s->ports, i);
+
+		ip_format(&s->conf->relay[i].addr, ip, sizeof(ip));
+		evbuffer_add_printf(
+		    out,
+		    "fairlead_relay_ports{address=\"%s\",state=\"taken\"} %u\n"
+		    "fairlead_relay_ports{address=\"%s\",state=\"quarantine\"} %u\n",
+		    ip, ports_used(s->ports, i) - resting, ip, resting);
+	}
 	family(out, "relay_ports_limit", "gauge", "of these there are");
 	for (uint16_t i = 0; i < s->conf->n_relay; i++)
 		evbuffer_add_printf(out, "fairlead_relay_ports_limit{address=\"%s\"} %u\n",
@@ -72,6 +182,25 @@ static void write_relays(struct evbuffer *out, const struct server *s)
 }
 
 /* ---- workers ---- */
+
+/* Where a counter's name does not tell its unit, as a metric's must. */
+static const char *const metric_of[CNT_MAX] = {
+	[CNT_RX] = "rx_packets",
+	[CNT_MADE] = "made_packets",
+	[CNT_TX] = "tx_packets",
+	[CNT_CONSUMED] = "consumed_packets",
+	[CNT_RELAY_TO_PEER] = "relay_to_peer_packets",
+	[CNT_RELAY_TO_CLIENT] = "relay_to_client_packets",
+	[CNT_RELAY_LOOPED] = "relay_looped_packets",
+	[CNT_HANDOVER_OUT] = "handover_out_packets",
+	[CNT_HANDOVER_IN] = "handover_in_packets",
+	[CNT_HELD] = "held_packets",
+	[CNT_TCP_RX] = "tcp_rx_segments",
+	[CNT_TCP_TX] = "tcp_tx_segments",
+	[CNT_TLS_BYTES_IN] = "tls_in_bytes",
+	[CNT_TLS_BYTES_OUT] = "tls_out_bytes",
+	[CNT_TLS_CONNS] = "tls_connections",
+};
 
 static void write_counters(struct evbuffer *out, const struct stats_counters *c, uint32_t n)
 {
@@ -83,8 +212,8 @@ static void write_counters(struct evbuffer *out, const struct stats_counters *c,
 		if (i >= CNT_TCP_CLOSED && i <= CNT_TCP_TIME_WAIT)
 			continue; /* write_tcp() */
 		snprintf(name, sizeof(name), "%s%s%s",
-			 stats_is_tcp(k) || stats_is_tls(k) ? "" : "worker_", counter_desc[i].name,
-			 gauge ? "" : "_total");
+			 stats_is_tcp(k) || stats_is_tls(k) ? "" : "worker_",
+			 metric_of[i] ? metric_of[i] : counter_desc[i].name, gauge ? "" : "_total");
 		family(out, name, gauge ? "gauge" : "counter", stats_help(k));
 		for (uint32_t w = 0; w < n; w++)
 			evbuffer_add_printf(out, "fairlead_%s{worker=\"%u\"} %" PRIu64 "\n", name,
@@ -203,6 +332,15 @@ static void write_idle(struct evbuffer *out, const struct stats_counters *c, uin
 	for (uint32_t w = 0; hz && w < n; w++)
 		evbuffer_add_printf(out, "fairlead_worker_idle_seconds_total{worker=\"%u\"} %.6f\n",
 				    w, (double)c[w].stage[STAGE_IDLE].cycles / (double)hz);
+}
+
+static void write_heartbeat(struct evbuffer *out, const struct server *s)
+{
+	family(out, "worker_still_seconds", "gauge",
+	       "how long a worker has made no turn; a nap is 10 ms at most");
+	for (uint32_t w = 0; w < dplink_n_workers(s->link); w++)
+		evbuffer_add_printf(out, "fairlead_worker_still_seconds{worker=\"%u\"} %u\n", w,
+				    heartbeat_still(&s->heartbeat, w));
 }
 
 static void write_workers(struct evbuffer *out, const struct dplink *l)
@@ -386,9 +524,9 @@ static uint64_t cert_failed(const struct ctl_cert_info *c)
 
 static void write_tls(struct evbuffer *out, const struct server *s)
 {
-	write_certs(out, s, "tls_certificate_not_after_seconds",
+	write_certs(out, s, "tls_certificate_not_after_timestamp_seconds",
 		    "when the certificate in force ends, since 1970", cert_not_after);
-	write_certs(out, s, "tls_certificate_loaded_seconds",
+	write_certs(out, s, "tls_certificate_loaded_timestamp_seconds",
 		    "when the certificate in force was read, since 1970", cert_loaded);
 	write_certs(out, s, "tls_certificate_reload_failed",
 		    "1 while the last reload left an older one in force", cert_failed);
@@ -397,7 +535,12 @@ static void write_tls(struct evbuffer *out, const struct server *s)
 void metrics_write(struct evbuffer *out, const struct server *s)
 {
 	write_process(out, s);
+	write_build(out, s);
+	write_times(out, &s->times);
+	write_responses(out, s);
+	write_listeners(out, s);
 	write_relays(out, s);
+	write_heartbeat(out, s);
 	write_workers(out, s->link);
 	write_ports(out, s->link);
 	write_tls(out, s);
@@ -408,14 +551,16 @@ unsigned metrics_series(const struct config *c)
 	const unsigned batches = CTL_BATCHES + 2; /* and their sum and count */
 	const unsigned counters = CNT_MAX - (CNT_TCP_TIME_WAIT - CNT_TCP_CLOSED + 1);
 	const unsigned tcp = TCP_STATES + TCP_END_MAX;
-	const unsigned worker = counters + DROP_MAX + tcp + 3 * STAGE_MAX + 2 * batches + 2;
+	const unsigned worker = counters + DROP_MAX + tcp + 3 * STAGE_MAX + 2 * batches + 3;
 	const unsigned port = 8, port_worker = 5, certificate = 3;
 	const struct config_gateway *g = &c->gateway;
 	const bool ng = g->contexts && (g->ng_port || g->ng_websocket_port);
-	const unsigned once = 2; /* the build, and the clock's rate */
+	const unsigned once = 2 + 7; /* the build, the clock's rate; the process */
+	const unsigned times = 4 * (HISTOGRAM_CLASSES + 2);
+	const unsigned responses = SERVER_METHODS * (1 + STUN_ERRORS);
 
-	return once + stat_count(g->contexts > 0, ng) + 2u * c->n_relay +
-	       c->dataplane.n_workers * worker +
+	return once + times + responses + stat_count(g->contexts > 0, ng) + 3u * c->n_relay +
+	       2u * c->n_listener + c->dataplane.n_workers * worker +
 	       c->n_port * (port + port_worker * c->dataplane.n_workers) +
 	       c->n_certificate * certificate;
 }

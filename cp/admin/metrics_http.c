@@ -2,6 +2,7 @@
 /* Metrics and a status page over HTTP. */
 #include "metrics.h"
 
+#include "health.h"
 #include "http.h"
 #include "page_data.h"
 #include "status.h"
@@ -31,6 +32,30 @@ static bool write_metrics(struct evbuffer *out, const struct server *s)
 {
 	metrics_write(out, s);
 	return true;
+}
+
+/* A line for each reason why not, "ok" without one. Returns the status. */
+static int write_health(struct evbuffer *out, const struct server *s, bool ready)
+{
+	json_t *list = health_json(s), *p;
+	int status = 200;
+	size_t i;
+
+	json_array_foreach(list, i, p)
+	{
+		if (strcmp(json_string_value(json_object_get(p, "severity")), "error") != 0)
+			continue;
+		evbuffer_add_printf(out, "%s\n", json_string_value(json_object_get(p, "what")));
+		status = 503;
+	}
+	json_decref(list);
+	if (ready && s->drain.on) {
+		evbuffer_add_printf(out, "the node is being drained\n");
+		status = 503;
+	}
+	if (status == 200)
+		evbuffer_add_printf(out, "ok\n");
+	return status;
 }
 
 /* A file that does not change, or what a function writes. */
@@ -71,6 +96,11 @@ static int answer(void *ctx, const char *path, struct evbuffer *headers, struct 
 	const struct resource *r = resource_find(path);
 	bool ok;
 
+	if (strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0) {
+		evbuffer_add_printf(headers, "Content-Type: text/plain; charset=utf-8\r\n%s",
+				    headers_of_all);
+		return write_health(body, m->server, path[1] == 'r');
+	}
 	if (!r)
 		return 404;
 	ok = r->write ? r->write(body, m->server)

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "needs.h"
 #include "metrics.h"
+#include "../context/context_table.h"
+#include "../table.h"
 #include "../../conf/footprint.h"
+#include "../../conf/layout.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <unistd.h>
 
-enum {
-	HUGEPAGE_MB = 2,
-	DRIVERS_MB = 16, /* queues of devices, and what DPDK itself takes */
-};
+enum { HUGEPAGE_MB = 2 };
 
 /* Rounded up: half of one is one. */
 static uint64_t mb_of(uint64_t bytes)
@@ -33,11 +35,31 @@ static void memory_tell(const struct config *c, FILE *out)
 			part[i].key);
 		all += part[i].bytes;
 	}
-	if (mb_of(all) + DRIVERS_MB > d->memory_mb)
+	if (mb_of(all) + FOOTPRINT_DRIVERS_MB > d->memory_mb)
 		fprintf(out,
 			"warning: dataplane.memory-mb: these are %" PRIu64
 			" MiB, and drivers need some, too: %" PRIu64 " would do\n",
-			mb_of(all), mb_of(all + all / 10) + DRIVERS_MB);
+			mb_of(all), footprint_memory_mb(all));
+}
+
+/* Neither of DPDK's memory nor of what either process takes as it needs it. */
+static void files_tell(const struct config *c, FILE *out)
+{
+	struct region r = { 0 };
+
+	layout_make(c, &r);
+	fprintf(
+	    out,
+	    "beside it, of the system's memory, what both processes share and files in memory\n");
+	fprintf(out,
+		"  %6" PRIu64
+		" MiB  rings, counters, lists of connections (dataplane.ring-slots)\n",
+		mb_of(r.size));
+	fprintf(out, "  %6" PRIu64 " MiB  allocations (control.state)\n",
+		mb_of(table_file_size(c)));
+	if (c->gateway.contexts)
+		fprintf(out, "  %6" PRIu64 " MiB  contexts (control.contexts)\n",
+			mb_of(context_file_size(c)));
 }
 
 static void buffers_tell(const struct config *c, FILE *out)
@@ -72,9 +94,25 @@ static void ports_tell(const struct config *c, FILE *out)
 			v4 + v6);
 }
 
+/* Others may check a configuration than run it, so only what is not there is told. */
+static void file_tell(const char *key, unsigned i, const char *path, FILE *out)
+{
+	if (access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR))
+		fprintf(out, "warning: certificates[%u].%s: %s is not there yet\n", i, key, path);
+}
+
+static void certificates_tell(const struct config *c, FILE *out)
+{
+	for (unsigned i = 0; i < c->n_certificate; i++) {
+		file_tell("chain", i, c->certificate[i].chain, out);
+		file_tell("key", i, c->certificate[i].key, out);
+	}
+}
+
 void needs_tell(const struct config *c, FILE *out)
 {
 	memory_tell(c, out);
+	files_tell(c, out);
 	buffers_tell(c, out);
 	ports_tell(c, out);
 	fprintf(out, "tcp.connections: %" PRIu64 " on all workers",
@@ -84,6 +122,9 @@ void needs_tell(const struct config *c, FILE *out)
 			(uint64_t)c->tls.connections * c->dataplane.n_workers);
 	fprintf(out, "\n");
 	if (c->control.metrics_port)
-		fprintf(out, "control.metrics-port: /metrics has %u series, and what drivers count\n",
+		fprintf(out,
+			"control.metrics-port: /metrics has %u series, and what drivers count\n",
 			metrics_series(c));
+	if (config_has_tls(c))
+		certificates_tell(c, out);
 }

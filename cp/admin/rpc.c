@@ -73,6 +73,7 @@ static void client_refuse(struct control_client *c, enum rpc_code code, const ch
 }
 
 static void client_answered(void *arg, char *line);
+static struct bufferevent *client_take(void *arg, char *line);
 
 /* Takes a request. False if its answer has to be waited for. */
 static bool client_line(struct control_client *c, const char *line, size_t len)
@@ -85,6 +86,7 @@ static bool client_line(struct control_client *c, const char *line, size_t len)
 
 	if (c->later) {
 		rpc_later_wait(c->later, client_answered, c);
+		rpc_later_takeable(c->later, client_take);
 		return false;
 	}
 	client_send(c, reply);
@@ -172,6 +174,21 @@ static void client_answered(void *arg, char *line)
 	c->later = NULL;
 	client_send(c, line);
 	bufferevent_trigger(c->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS | BEV_TRIG_IGNORE_WATERMARKS);
+}
+
+/* Its place is free: who takes the connection sees to it that there are not too many of these. */
+static struct bufferevent *client_take(void *arg, char *line)
+{
+	struct control_client *c = arg;
+	struct bufferevent *bev = c->bev;
+
+	client_send(c, line);
+	bufferevent_setcb(bev, NULL, NULL, NULL, NULL);
+	bufferevent_set_timeouts(bev, NULL, NULL);
+	bufferevent_setwatermark(bev, EV_WRITE, 0, 0);
+	room_leave(&c->rpc->clients, &c->place);
+	free(c);
+	return bev;
 }
 
 static void client_event(struct bufferevent *bev, short what, void *arg)

@@ -76,7 +76,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 		     size_t errlen);
 
 /* The methods a control process serves; their ctx is its struct server. */
-enum { RPC_METHODS = 23 };
+enum { RPC_METHODS = 29 };
 extern const struct rpc_method rpc_methods[RPC_METHODS];
 
 /* Serves them on the control socket of the server's configuration. */
@@ -101,6 +101,17 @@ void rpc_later_wait(struct rpc_later *l, void (*done)(void *arg, char *line), vo
  * may be called in the middle of anything.
  */
 void rpc_reply(struct rpc_later *l, json_t *result, const struct rpc_error *err);
+
+/*
+ * Instead of rpc_reply(), later, never from inside of the method: result is told and the connection
+ * is the caller's from then on, no controller's any more; what it carries is no JSON-RPC. NULL if
+ * the client has gone, or has no connection of its own. l is gone either way.
+ */
+struct bufferevent;
+struct bufferevent *rpc_take(struct rpc_later *l, json_t *result);
+
+/* Who waits, arg of rpc_later_wait(), can give its connection away: after line, to be freed. */
+void rpc_later_takeable(struct rpc_later *l, struct bufferevent *(*take)(void *arg, char *line));
 
 /* Whether nobody waits any more: the client has gone. */
 bool rpc_later_gone(const struct rpc_later *l);

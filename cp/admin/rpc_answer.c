@@ -117,6 +117,7 @@ struct rpc_later {
 	json_t *id; /* NULL: a notification */
 	void *ctx;
 	void (*done)(void *arg, char *line);
+	struct bufferevent *(*take)(void *arg, char *line);
 	void *arg;
 	bool waiting;  /* the method has returned without a reply */
 	bool answered; /* before it returned */
@@ -150,6 +151,27 @@ void rpc_reply(struct rpc_later *l, json_t *result, const struct rpc_error *err)
 	else
 		free(l->line);
 	free(l);
+}
+
+void rpc_later_takeable(struct rpc_later *l, struct bufferevent *(*take)(void *arg, char *line))
+{
+	l->take = take;
+}
+
+struct bufferevent *rpc_take(struct rpc_later *l, json_t *result)
+{
+	const struct rpc_error err = { RPC_INTERNAL,
+				       "this needs a connection of the control socket" };
+	struct bufferevent *bev = NULL;
+
+	if (l->done && l->take && l->id) {
+		bev = l->take(l->arg, outcome_dump(l->id, result, &err));
+		free(l);
+	} else {
+		json_decref(result);
+		rpc_reply(l, NULL, &err);
+	}
+	return bev;
 }
 
 /* Takes over id. The reply if it is there at once. */

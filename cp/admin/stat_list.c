@@ -2,7 +2,9 @@
 #include "stat_list.h"
 
 #include "../ng/ng.h"
+#include "../record/records.h"
 #include "context_json.h"
+#include "health.h"
 #include "stats.h"
 #include "../../lib/bug.h"
 
@@ -13,18 +15,11 @@ enum { KEY_MAX = 64 };
 
 static void line_each(const struct stat_line *l, stat_fn *fn, void *ctx)
 {
-	for (uint32_t i = l->first; l->value && i < l->n; i++) {
-		char code[KEY_MAX];
-
-		if (l->kind == STAT_OF) {
+	for (uint32_t i = l->first; l->value && i < l->n; i++)
+		if (l->kind == STAT_OF)
 			fn(ctx, l, l->metric, l->value[i]);
-		} else if (!l->label || l->name) {
+		else
 			fn(ctx, l, l->label ? l->name[i] : NULL, l->value[i]);
-		} else if (l->value[i]) {
-			snprintf(code, sizeof(code), "%u", SERVER_ERROR_MIN + i);
-			fn(ctx, l, code, l->value[i]);
-		}
-	}
 }
 
 void stat_each(const struct server *s, stat_fn *fn, void *ctx)
@@ -35,6 +30,7 @@ void stat_each(const struct server *s, stat_fn *fn, void *ctx)
 	const struct gate_stats *gate = s->gateway ? gate_stats(s->gateway) : NULL;
 	const struct ng_stats *ng = s->ng ? ng_stats(s->ng) : NULL;
 	const struct memory_use ours = memory_use(), theirs = stats_memory(s->link);
+	const struct health_count problems = health_count(s);
 	struct stat_line line[] = {
 #define BY(values, size, first, names, label, kind, metric, json, help) \
 	{ STAT_##kind, metric, json, help, values, first, size, label, names, NULL },
@@ -78,7 +74,7 @@ unsigned stat_count(bool contexts, bool ng)
 #define LINK(member, kind, metric, ...) ONE(true, metric)
 #define SERVER(member, kind, metric, ...) ONE(true, metric)
 #define SERVER_BY(member, size, first, names, label, kind, metric, ...) \
-	BY((names) != NULL, size, first, metric)
+	BY(true, size, first, metric)
 #define GATE(member, kind, metric, ...) ONE(contexts, metric)
 #define GATE_BY(member, size, first, names, label, kind, metric, ...) \
 	BY(contexts, size, first, metric)

@@ -16,18 +16,17 @@ struct stat_line {
 	const uint64_t *value; /* NULL: there is no such part, or it is a family */
 	uint32_t first, n;     /* values from first to n - 1 */
 	const char *label;
-	const char *const *name; /* of the values; NULL: codes of errors */
+	const char *const *name; /* of the values */
 	const struct stat_line *family;
 };
 
 /* name: the value of the family's label, NULL if it has none. */
 typedef void stat_fn(void *ctx, const struct stat_line *l, const char *name, uint64_t value);
 
-/* Calls fn for each value. Of codes of errors only those that were sent. */
+/* Calls fn for each value. */
 void stat_each(const struct server *s, stat_fn *fn, void *ctx);
 
-/* How many stat_each() has for metrics, with contexts and with ng or not; of codes of errors none.
- */
+/* How many stat_each() has for metrics, with contexts and with ng or not. */
 unsigned stat_count(bool contexts, bool ng);
 
 /* Adds to a method's result what the list has of it. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "status.h"
 
+#include "../context/gateway.h"
 #include "conns.h"
+#include "health.h"
 #include "rpc.h"
 #include "stat_list.h"
 #include "stats.h"
@@ -38,11 +40,11 @@ static json_t *dataplane_json(const struct server *s)
 static void bugs_add(json_t *list, const char *process, const struct ctl_bugs *b)
 {
 	for (uint32_t i = 0; i < b->n; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o}", "process", process,
-						      "grade", b->site[i].warn ? "warn" : "bug",
-						      "where", rpc_text(b->site[i].where),
-						      "condition", rpc_text(b->site[i].expr), "count",
-						      integer(b->site[i].count)));
+		json_array_append_new(
+		    list, json_pack("{s:s, s:s, s:o, s:o, s:o}", "process", process, "grade",
+				    b->site[i].warn ? "warn" : "bug", "where",
+				    rpc_text(b->site[i].where), "condition",
+				    rpc_text(b->site[i].expr), "count", integer(b->site[i].count)));
 }
 
 /* Places in either process where something impossible happened. */
@@ -58,12 +60,23 @@ static json_t *bugs_json(const struct server *s)
 	return list;
 }
 
+json_t *drain_json(const struct server *s)
+{
+	const uint32_t now = server_now(s), end = s->drain.deadline;
+
+	return json_pack("{s:b, s:o, s:o, s:o}", "on", s->drain.on, "deadline_s",
+			 s->drain.on && end ? integer(end > now ? end - now : 0) : json_null(),
+			 "allocations", integer(table_stats(s->table)->allocs), "contexts",
+			 integer(s->gateway ? gate_stats(s->gateway)->contexts : 0));
+}
+
 json_t *status_json(const struct server *s)
 {
-	json_t *o = json_pack("{s:s, s:i, s:o, s:o, s:o, s:o}", "version", FAIRLEAD_VERSION, "pid",
-			      (int)getpid(), "uptime_s", integer((s->now_ms - s->start_ms) / 1000),
-			      "config", rpc_text(s->conf->file), "dataplane", dataplane_json(s),
-			      "bugs", bugs_json(s));
+	json_t *o =
+	    json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "version", FAIRLEAD_VERSION,
+		      "pid", (int)getpid(), "uptime_s", integer((s->now_ms - s->start_ms) / 1000),
+		      "config", rpc_text(s->conf->file), "problems", health_json(s), "drain",
+		      drain_json(s), "dataplane", dataplane_json(s), "bugs", bugs_json(s));
 
 	stat_json(s, "status", o);
 	if (!s->gateway)
@@ -121,7 +134,7 @@ static json_t *drops_json(const struct stats_counters *sum)
 json_t *status_page_json(const struct server *s)
 {
 	struct stats_counters sum = { 0 };
-	json_t *workers = json_array();
+	json_t *workers = json_array(), *ports = stats_json_ports(s->link), *page;
 
 	for (uint32_t w = 0; w < dplink_n_workers(s->link); w++) {
 		struct stats_counters c;
@@ -131,7 +144,10 @@ json_t *status_page_json(const struct server *s)
 		json_array_append_new(workers,
 				      load_json(dplink_region(s->link)->worker[w].cpu, &c));
 	}
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "time_us", stats_json_time(), "status",
-			 status_json(s), "workers", workers, "media", media_json(&sum), "drops",
-			 drops_json(&sum));
+	page =
+	    json_pack("{s:o, s:o, s:o, s:O, s:o, s:o}", "time_us", stats_json_time(), "status",
+		      status_json(s), "workers", workers, "ports", json_object_get(ports, "ports"),
+		      "media", media_json(&sum), "drops", drops_json(&sum));
+	json_decref(ports);
+	return page;
 }

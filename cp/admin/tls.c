@@ -2,6 +2,7 @@
 #include "tls.h"
 
 #include "../auth/psk_store.h"
+#include "../cert_info.h"
 #include "../tls/agent.h"
 #include "param.h"
 #include "stat_list.h"
@@ -24,14 +25,6 @@ static json_t *names_json(char *names)
 	return list;
 }
 
-/* Days until the end, rounded down, negative once it is over. */
-static int64_t days_left(uint64_t not_after, uint64_t wall)
-{
-	const int64_t left = (int64_t)(not_after - wall);
-
-	return left >= 0 ? left / 86400 : -((-left + 86399) / 86400);
-}
-
 static json_t *cert_json(const struct server *s, uint32_t cert)
 {
 	const struct config_certificate *conf = &s->conf->certificate[cert];
@@ -48,7 +41,7 @@ static json_t *cert_json(const struct server *s, uint32_t cert)
 			 rpc_text(c.type), "subject", rpc_text(c.subject), "names",
 			 names_json(c.names), "not_before", integer(c.not_before), "not_after",
 			 integer(c.not_after), "days_left",
-			 json_integer(days_left(c.not_after, s->wall)), "sha256", sha256, "error",
+			 json_integer(cert_days_left(c.not_after, s->wall)), "sha256", sha256, "error",
 			 rpc_text(c.error));
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "trace.h"
 
+#include "capture.h"
 #include "param.h"
+#include "trace_int.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,22 +14,8 @@ enum {
 	SILENT_TICKS = 30, /* nobody asks */
 	WAIT_TICKS = 20,   /* who waits is told that there is nothing */
 	TICKS_MAX = 6000,
-	PAGE = 256, /* records of an answer */
-};
-
-struct trace_admin {
-	struct server *server;
-	struct event *tick;
-	struct rpc_later *later; /* who waits; NULL: nobody does just now */
-	struct cmd_trace cmd;	 /* id 0: there is no trace */
-	uint32_t id;		 /* of the last one */
-	uint32_t worker;	 /* CTL_TRACE_ANY: all */
-	uint32_t left;		 /* records until it ends */
-	uint32_t ticks, silent;	 /* silent: since the last question or answer */
-	uint64_t attaches; /* of the link, when it began */
-	uint32_t lost[CTL_WORKERS_MAX];
-	bool has[CTL_WORKERS_MAX];
-	struct ctl_trace head[CTL_WORKERS_MAX]; /* the next of each worker, if it has one */
+	PAGE = 256,	  /* records of an answer */
+	TRACE_BYTES = 64, /* of a packet that is shown with bytes */
 };
 
 static const char *const event_name[TRACE_EVENTS] = {
@@ -38,8 +26,7 @@ static const char *const event_name[TRACE_EVENTS] = {
 
 /* ---- the dataplane ---- */
 
-/* Begins, renews or with id 0 ends it on each worker that is asked. */
-static bool trace_tell(struct trace_admin *t, uint32_t id)
+bool trace_tell(struct trace_admin *t, uint32_t id)
 {
 	bool told = dplink_n_workers(t->server->link) > 0;
 
@@ -55,8 +42,7 @@ static bool trace_tell(struct trace_admin *t, uint32_t id)
 	return told;
 }
 
-/* The oldest of what the workers' rings have; what is an earlier trace's is passed over. */
-static bool trace_take(struct trace_admin *t, uint32_t *worker, struct ctl_trace *out)
+bool trace_take(struct trace_admin *t, uint32_t *worker, struct ctl_trace *out)
 {
 	uint32_t first = CTL_TRACE_ANY;
 
@@ -93,7 +79,7 @@ static json_t *record_json(uint32_t worker, const struct ctl_trace *r)
 	json_t *o = json_pack("{s:o, s:o, s:s, s:o, s:o}", "time_us", integer(r->us), "worker",
 			      integer(worker), "event", event_name[r->event], "length",
 			      integer(r->len), "protocol", integer(r->proto));
-	char hex[2 * CTL_TRACE_BYTES + 1];
+	char hex[2 * TRACE_BYTES + 1];
 
 	addr_put(o, "source", &r->src);
 	addr_put(o, "destination", &r->dst);
@@ -101,7 +87,7 @@ static json_t *record_json(uint32_t worker, const struct ctl_trace *r)
 		json_object_set_new(o, "reason", json_string(drop_desc[r->reason].name));
 	if (r->session != CTL_TRACE_ANY)
 		json_object_set_new(o, "session", integer(r->session));
-	for (uint32_t i = 0; i < r->n_bytes; i++)
+	for (uint32_t i = 0; i < r->n_bytes && i < TRACE_BYTES; i++)
 		snprintf(hex + (size_t)2 * i, 3, "%02x", r->bytes[i]);
 	if (r->n_bytes)
 		json_object_set_new(o, "bytes", json_string(hex));
@@ -118,9 +104,9 @@ static void trace_reply(struct trace_admin *t, json_t *records, const char *end)
 		lost += t->lost[w];
 	t->later = NULL;
 	t->silent = 0;
-	rpc_reply(l, json_pack("{s:o, s:o, s:s?}", "records", records, "lost", integer(lost), "end",
-			       end),
-		  &err);
+	rpc_reply(
+	    l, json_pack("{s:o, s:o, s:s?}", "records", records, "lost", integer(lost), "end", end),
+	    &err);
 }
 
 /* Nothing is looked at any more; who waits hears why. */
@@ -211,50 +197,72 @@ static bool param_reason(const json_t *params, uint32_t *reason, struct rpc_erro
 	return false;
 }
 
-static bool filter_parse(struct trace_admin *t, const json_t *params, struct rpc_error *err)
+bool trace_filter(struct trace_admin *t, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "client", "peer",	 "worker", "session", "drops",
-					     "reason", "count", "bytes",  NULL };
 	struct ctl_trace_filter *f = &t->cmd.filter;
-	bool drops = false, bytes = false;
+	bool drops = false;
 
-	t->cmd = (struct cmd_trace){ .filter = { .session = CTL_TRACE_ANY,
-						 .reason = CTL_TRACE_ANY } };
+	t->cmd =
+	    (struct cmd_trace){ .filter = { .session = CTL_TRACE_ANY, .reason = CTL_TRACE_ANY } };
 	t->worker = CTL_TRACE_ANY;
 	t->left = UINT32_MAX;
-	if (!param_only(params, names, err) || !param_addr(params, "client", &f->client, err) ||
+	if (!param_addr(params, "client", &f->client, err) ||
 	    !param_addr(params, "peer", &f->peer, err) ||
+	    !param_addr(params, "relayed", &f->relayed, err) ||
 	    !param_uint(params, "worker", 0, t->server->conf->dataplane.n_workers - 1, &t->worker,
 			err) ||
 	    !param_uint(params, "session", 0, UINT32_MAX - 1, &f->session, err) ||
 	    !param_uint(params, "count", 1, UINT32_MAX, &t->left, err) ||
-	    !param_bool(params, "drops", &drops, err) ||
-	    !param_bool(params, "bytes", &bytes, err) || !param_reason(params, &f->reason, err))
+	    !param_bool(params, "drops", &drops, err) || !param_reason(params, &f->reason, err))
 		return false;
 	f->drops = drops || f->reason != CTL_TRACE_ANY;
-	f->bytes = bytes;
+	return true;
+}
+
+struct trace_admin *trace_free(const struct server *s, struct rpc_error *err)
+{
+	struct trace_admin *t = s->trace;
+
+	if (t && (t->cmd.id || t->capture))
+		rpc_fail(err, RPC_BUSY, "another %s is under way",
+			 t->capture ? "capture" : "trace");
+	else if (!t || !dplink_attached(s->link))
+		rpc_fail(err, RPC_AWAY, "no dataplane is attached");
+	else
+		return t;
+	return NULL;
+}
+
+bool trace_start(struct trace_admin *t, struct rpc_error *err)
+{
+	t->id = t->id == UINT32_MAX ? 1 : t->id + 1;
+	if (!trace_tell(t, t->id)) {
+		rpc_fail(err, RPC_FULL, "a worker takes no command now");
+		return false;
+	}
+	t->cmd.id = t->id;
+	t->attaches = dplink_stats(t->server->link)->attaches;
+	memset(t->lost, 0, sizeof(t->lost));
+	memset(t->has, 0, sizeof(t->has));
 	return true;
 }
 
 json_t *trace_begin(void *ctx, const json_t *params, struct rpc_error *err)
 {
+	static const char *const names[] = { "client", "peer",	 "relayed", "worker", "session",
+					     "drops",  "reason", "count",   "bytes",  NULL };
 	const struct timeval tv = { 0, TICK_MS * 1000 };
-	struct trace_admin *t = ((struct server *)ctx)->trace;
+	struct trace_admin *t = trace_free(ctx, err);
+	bool bytes = false;
 
-	if (t && t->cmd.id)
-		return rpc_fail(err, RPC_BUSY, "another trace is under way");
-	if (!t || !dplink_attached(t->server->link))
-		return rpc_fail(err, RPC_AWAY, "no dataplane is attached");
-	if (!filter_parse(t, params, err))
+	if (!t || !param_only(params, names, err) || !trace_filter(t, params, err) ||
+	    !param_bool(params, "bytes", &bytes, err))
 		return NULL;
-	t->id = t->id == UINT32_MAX ? 1 : t->id + 1;
-	if (!trace_tell(t, t->id) || event_add(t->tick, &tv))
-		return rpc_fail(err, RPC_FULL, "a worker takes no command now");
-	t->cmd.id = t->id;
+	t->cmd.filter.bytes = bytes ? TRACE_BYTES : 0;
+	if (!trace_start(t, err))
+		return NULL;
 	t->ticks = t->silent = 0;
-	t->attaches = dplink_stats(t->server->link)->attaches;
-	memset(t->lost, 0, sizeof(t->lost));
-	memset(t->has, 0, sizeof(t->has));
+	event_add(t->tick, &tv);
 	return json_pack("{s:o}", "id", integer(t->id));
 }
 
@@ -270,7 +278,7 @@ void trace_next(void *ctx, const json_t *params, struct rpc_later *l)
 		rpc_reply(l, NULL, &err);
 		return;
 	}
-	if (!t || !id || id != t->cmd.id || t->later) {
+	if (!t || !id || id != t->cmd.id || t->later || t->capture) {
 		rpc_fail(&err, RPC_UNKNOWN, "no such trace, or another controller has it");
 		rpc_reply(l, NULL, &err);
 		return;
@@ -289,6 +297,7 @@ bool trace_open(struct server *s, struct event_base *base)
 	if (!t)
 		return false;
 	t->server = s;
+	t->base = base;
 	/* What an earlier process began, and this one has not, is passed over by its number. */
 	t->id = (uint32_t)s->start_ms;
 	t->tick = event_new(base, -1, EV_PERSIST, on_tick, t);
@@ -307,6 +316,8 @@ void trace_close(struct server *s)
 	if (!t)
 		return;
 	s->trace = NULL;
+	if (t->capture)
+		capture_close(t->capture);
 	if (t->cmd.id)
 		trace_end(t, "the control process ends");
 	event_free(t->tick);

@@ -21,7 +21,8 @@ void trace_close(struct server *s);
 struct trace_admin;
 void trace_tick(struct trace_admin *t);
 
-/* {client, peer, worker, session, drops, reason, count, bytes}: begins. Its number is the result. */
+/* {client, peer, relayed, worker, session, drops, reason, count, bytes}: begins. Its number is the
+ * result. */
 json_t *trace_begin(void *ctx, const json_t *params, struct rpc_error *err);
 
 /* {id}: what came, as soon as there is something, and whether that is all. */

@@ -91,6 +91,14 @@ enum statefile_look context_look(const struct config *c)
 	return statefile_look(&form);
 }
 
+uint64_t context_file_size(const struct config *c)
+{
+	struct statefile_older older[2];
+	const struct statefile_form form = context_form(c, NULL, older);
+
+	return statefile_size(&form);
+}
+
 static bool memory_take(struct context_table *t)
 {
 	uint64_t buckets = 64;
@@ -179,7 +187,7 @@ static uint32_t record_owner(const struct context_table *t, const struct context
 
 		if (m->transport == TERM_NONE)
 			continue;
-		w = relay_port_worker(be16_get(m->local.port), t->n_workers);
+		w = config_relay_worker(t->conf, m->local.relay, be16_get(m->local.port));
 		if (owner != SLOT_NONE && owner != w)
 			return SLOT_NONE;
 		owner = w;

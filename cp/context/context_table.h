@@ -21,6 +21,8 @@ struct context_table *context_open(const struct config *c, const char *boot_id, 
 void context_close(struct context_table *t);
 /* What it would make of the file that is there (statefile.h). */
 enum statefile_look context_look(const struct config *c);
+/* Bytes of the file that the configuration asks for. */
+uint64_t context_file_size(const struct config *c);
 const struct context_stats *context_stats(const struct context_table *t);
 
 /*

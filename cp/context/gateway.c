@@ -2,6 +2,8 @@
 /* Contexts as controllers ask for them. */
 #include "gateway_priv.h"
 
+#include "gateway_record.h"
+
 #include "../cert_info.h"
 
 #include <stdarg.h>
@@ -69,12 +71,13 @@ void gate_send(struct gateway *g, const struct context *c)
 
 void gate_change(struct gateway *g, struct context *c, struct context *to)
 {
-	enum gate_phase was = gate_phase(c);
+	const struct context old = *c;
 
 	if (gate_waits(c) != gate_waits(to))
 		to->since = server_deadline(g->s, 0);
 	context_commit(g->table, c, to);
-	phase_count(g, was, c);
+	phase_count(g, gate_phase(&old), c);
+	gate_record_change(g, c, &old);
 	gate_timer(g, c);
 }
 
@@ -173,35 +176,32 @@ static bool terms_make(struct gateway *g, struct context *c, const struct term_s
 	return true;
 }
 
-/* The worker that a port or a neighbour asks for. False if they ask for several. */
-static bool worker_asked(const struct gateway *g, const struct gate_plan *plan,
-			 const struct term_spec *a, const struct term_spec *b, uint32_t *worker,
-			 struct gate_fail *f)
+/* Workers that ports and a neighbour leave, a bit each. False if they leave none. */
+static bool workers_asked(const struct gateway *g, const struct gate_plan *plan,
+			  const struct term_spec *a, const struct term_spec *b, uint64_t *workers,
+			  struct gate_fail *f)
 {
 	const struct term_spec *spec[2] = { a, b };
 
-	*worker = plan->near ? plan->near->worker : UINT32_MAX;
+	*workers = plan->near ? UINT64_C(1) << plan->near->worker : UINT64_MAX;
 	for (int i = 0; i < 2; i++) {
-		uint32_t owner;
+		const uint64_t has = spec[i] ? term_workers(g, spec[i]) : UINT64_MAX;
 
-		if (!spec[i] || !term_worker(g, spec[i], &owner))
-			continue;
-		if (*worker != UINT32_MAX && *worker != owner)
-			return gate_refuse(f, GATE_BAD,
-					   "port %u is of worker %u, and the context of worker %u",
-					   spec[i]->port, owner, *worker);
-		*worker = owner;
+		if (!(*workers & has))
+			return term_workers_refuse(spec[i], has,
+						   (uint32_t)__builtin_ctzll(*workers), f);
+		*workers &= has;
 	}
 	return true;
 }
 
-/* The one with the fewest contexts that was not tried yet. */
-static uint32_t worker_idlest(const struct gateway *g, uint64_t tried)
+/* The one with the fewest contexts of these; UINT32_MAX: none is left. */
+static uint32_t worker_idlest(const struct gateway *g, uint64_t workers)
 {
 	uint32_t best = UINT32_MAX;
 
 	for (uint32_t w = 0; w < g->conf->dataplane.n_workers; w++) {
-		if (tried & UINT64_C(1) << w)
+		if (!(workers >> w & 1))
 			continue;
 		if (best == UINT32_MAX ||
 		    context_count(g->table, w) < context_count(g->table, best))
@@ -214,18 +214,16 @@ static uint32_t worker_idlest(const struct gateway *g, uint64_t tried)
 static bool place(struct gateway *g, struct context *c, const struct gate_plan *plan,
 		  const struct term_spec *a, const struct term_spec *b, struct gate_fail *f)
 {
-	uint64_t tried = 0;
+	uint64_t workers;
 
-	if (!worker_asked(g, plan, a, b, &c->worker, f))
+	if (!workers_asked(g, plan, a, b, &workers, f))
 		return false;
-	if (c->worker != UINT32_MAX)
-		return terms_make(g, c, a, b, f);
-	while ((c->worker = worker_idlest(g, tried)) != UINT32_MAX) {
+	while ((c->worker = worker_idlest(g, workers)) != UINT32_MAX) {
 		if (terms_make(g, c, a, b, f))
 			return true;
 		if (f->error != GATE_FULL)
 			return false;
-		tried |= UINT64_C(1) << c->worker;
+		workers &= ~(UINT64_C(1) << c->worker);
 	}
 	return false;
 }
@@ -241,6 +239,10 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 
 	if (!dplink_attached(g->s->link)) {
 		gate_refuse(f, GATE_BUSY, "no dataplane is attached");
+		return NULL;
+	}
+	if (g->s->drain.on && !(*plan->call && gate_call_next(g, plan->call, NULL))) {
+		gate_refuse(f, GATE_BUSY, "the node is being drained: no new calls");
 		return NULL;
 	}
 	proto.stream = a->term.transport > TERM_UDP;
@@ -259,6 +261,7 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 	g->stats.added++;
 	g->stats.contexts++;
 	g->stats.phase[gate_phase(c)]++;
+	gate_record(g, c, RECORD_START, NULL);
 	return c;
 }
 
@@ -407,7 +410,7 @@ bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct conte
 	struct cmd_context_move cmd = {
 		.cid = c->cid, .to = to->cid, .side = (uint8_t)side, .to_side = (uint8_t)to_side
 	};
-	const enum gate_phase was_c = gate_phase(c), was_to = gate_phase(to);
+	const struct context old_c = *c, old_to = *to;
 	struct context new_c = *c, new_to = *to;
 	struct context_term *m = &new_to.term[to_side];
 
@@ -423,8 +426,10 @@ bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct conte
 		new_to.since = server_deadline(g->s, 0);
 	new_to.end = CONTEXT_END_NONE;
 	context_commit_pair(g->table, c, &new_c, to, &new_to);
-	phase_count(g, was_c, c);
-	phase_count(g, was_to, to);
+	phase_count(g, gate_phase(&old_c), c);
+	phase_count(g, gate_phase(&old_to), to);
+	gate_record_change(g, c, &old_c);
+	gate_record_change(g, to, &old_to);
 	gate_timer(g, c);
 	gate_timer(g, to);
 	dplink_cmd(g->s->link, c->worker, CMD_CONTEXT_MOVE, &cmd, sizeof(cmd));

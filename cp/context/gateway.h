@@ -52,7 +52,8 @@ enum gate_error {
 	GATE_BAD,    /* the request contradicts itself, or names what there is not */
 	GATE_DENIED, /* a remote address that policy refuses */
 	GATE_FULL,   /* no context, no port, or a worker's ring is full */
-	GATE_BUSY,   /* no dataplane is attached: contexts are not added or moved meanwhile */
+	GATE_BUSY,   /* no dataplane is attached: contexts are not added or moved meanwhile; or the
+			node is   drained: none are added but to calls that there are */
 	GATE_ERRORS
 };
 
@@ -120,6 +121,11 @@ struct context *gate_call_next(struct gateway *g, const char *call, const struct
  * turn; NULL with some left: that was all. Deleting the current one is fine.
  */
 struct context *gate_next(struct gateway *g, uint32_t *cursor, uint32_t *look);
+/*
+ * Ends at most n of those left, their controllers are told: the node is drained. *cursor starts at
+ * 0; false once it is through.
+ */
+bool gate_end_some(struct gateway *g, uint32_t *cursor, uint32_t n);
 enum { GATE_LOOK = 16384 }; /* records a request may look at: other work waits meanwhile */
 
 /* The local address of a termination; rtcp: of RTCP. False if it has none. */

@@ -4,6 +4,7 @@
 
 #include "answers.h"
 #include "gateway_link.h"
+#include "gateway_record.h"
 #include "event_log.h"
 
 /* ---- events ---- */
@@ -25,6 +26,7 @@ static void tell_end(struct gateway *g, const struct context *c, enum context_en
 
 	g->stats.ended[end]++;
 	gate_tell(g, c, &e);
+	gate_record(g, c, RECORD_END, context_end_name[end]);
 }
 
 const struct gate_event *gate_event(const struct gateway *g, uint64_t seq)
@@ -107,6 +109,18 @@ void gate_end_kept(struct gateway *g, struct context *c, struct context *to)
 	to->since = server_deadline(g->s, 0);
 	gate_change(g, c, to);
 	tell_end(g, c, CONTEXT_END_CONNECTION);
+}
+
+bool gate_end_some(struct gateway *g, uint32_t *cursor, uint32_t n)
+{
+	uint32_t look = GATE_LOOK;
+	struct context *c;
+
+	while (n && (c = gate_next(g, cursor, &look)) != NULL) {
+		gate_end(g, c, CONTEXT_END_DRAIN);
+		n--;
+	}
+	return !n || !look;
 }
 
 void gate_delete(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg)

@@ -4,6 +4,7 @@
 
 #include "answers.h"
 #include "gateway_link.h"
+#include "gateway_record.h"
 #include "event_log.h"
 
 #include <stdio.h>
@@ -151,6 +152,7 @@ bool gate_adopt(struct gateway *g, uint32_t worker, const struct evt_context *e)
 	g->stats.contexts++;
 	g->stats.phase[gate_phase(c)]++;
 	gate_timer(g, c);
+	gate_record(g, c, RECORD_ADOPTED, NULL);
 	return true;
 }
 

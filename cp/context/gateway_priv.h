@@ -68,8 +68,12 @@ bool term_make(struct gateway *g, struct context_term *m, const struct term_spec
  * dataplane is not told.
  */
 void term_again(struct gateway *g, struct context_term *m, uint32_t rtcp);
-/* Whether the port that is asked for can only be on one worker: which. */
-bool term_worker(const struct gateway *g, const struct term_spec *w, uint32_t *worker);
+/* Workers that may have the port that is asked for, a bit each; all where none is, or nobody has
+ * it. */
+uint64_t term_workers(const struct gateway *g, const struct term_spec *w);
+/* Says that worker is none of these; false. */
+bool term_workers_refuse(const struct term_spec *w, uint64_t workers, uint32_t worker,
+			 struct gate_fail *f);
 /* Whether the local address m has is the one asked for. */
 bool term_local_stays(const struct gateway *g, const struct context_term *m,
 		      const struct term_spec *w);

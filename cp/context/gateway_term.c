@@ -203,10 +203,30 @@ void term_ports_give(struct gateway *g, const struct context_term *m)
 			   server_now(g->s));
 }
 
-bool term_worker(const struct gateway *g, const struct term_spec *w, uint32_t *worker)
+/* Whether a relay of the realm has the ports that are asked for. */
+static bool relay_has(const struct gateway *g, uint16_t relay, const struct term_spec *w)
 {
-	*worker = relay_port_worker(w->port, g->conf->dataplane.n_workers);
-	return w->port != 0;
+	const struct config_relay *r = &g->conf->relay[relay];
+
+	return r->realm_index == w->realm && ip_is_v4(&r->addr) != w->v6 &&
+	       w->port >= r->port_min && w->port + spec_ports(w) - 1 <= r->port_max;
+}
+
+uint64_t term_workers(const struct gateway *g, const struct term_spec *w)
+{
+	uint64_t workers = 0;
+
+	for (uint16_t i = 0; w->port && i < g->conf->n_relay; i++)
+		if (relay_has(g, i, w))
+			workers |= UINT64_C(1) << config_relay_worker(g->conf, i, w->port);
+	return workers ? workers : UINT64_MAX;
+}
+
+bool term_workers_refuse(const struct term_spec *w, uint64_t workers, uint32_t worker,
+			 struct gate_fail *f)
+{
+	return gate_refuse(f, GATE_BAD, "port %u is of worker %u, and the context of worker %u",
+			   w->port, (uint32_t)__builtin_ctzll(workers), worker);
 }
 
 /* The port asked for, on whichever of the realm's relays has it. */
@@ -214,21 +234,16 @@ static bool local_fixed(struct gateway *g, const struct term_spec *w, uint32_t w
 			struct ctl_relay *local, struct gate_fail *f)
 {
 	const struct config *c = g->conf;
-	uint32_t n = spec_ports(w), owner;
+	const uint64_t workers = term_workers(g, w);
 	bool inside = false;
 
-	if (term_worker(g, w, &owner) && owner != worker)
-		return gate_refuse(f, GATE_BAD,
-				   "port %u is of worker %u, and the context of worker %u", w->port,
-				   owner, worker);
+	if (!(workers >> worker & 1))
+		return term_workers_refuse(w, workers, worker, f);
 	for (uint16_t i = 0; i < c->n_relay; i++) {
-		const struct config_relay *r = &c->relay[i];
-
-		if (r->realm_index != w->realm || ip_is_v4(&r->addr) == w->v6 ||
-		    w->port < r->port_min || w->port + n - 1 > r->port_max)
+		if (!relay_has(g, i, w) || config_relay_worker(c, i, w->port) != worker)
 			continue;
 		inside = true;
-		if (claim(g, i, w->port, n)) {
+		if (claim(g, i, w->port, spec_ports(w))) {
 			*local = (struct ctl_relay){ i, be16_make(w->port) };
 			return true;
 		}
@@ -251,8 +266,7 @@ static bool local_take(struct gateway *g, const struct term_spec *w, bool had, u
 		return gate_refuse(f, GATE_FULL, "worker %u has not told yet what it has", worker);
 	if (w->port && !had)
 		return local_fixed(g, w, worker, local, f);
-	*local =
-	    ports_take_realm(g->s->ports, g->conf, w->realm, w->v6, worker, want, server_now(g->s));
+	*local = ports_take_realm(g->s->ports, w->realm, w->v6, worker, want, server_now(g->s));
 	return local->relay != CTL_RELAY_NONE ||
 	       gate_refuse(f, GATE_FULL, "realm %s has no IPv%c port left on worker %u",
 			   g->conf->realm[w->realm].name, w->v6 ? '6' : '4', worker);

@@ -12,6 +12,7 @@ const char *const context_end_name[CONTEXT_ENDS] = {
 	[CONTEXT_END_CONNECTION] = "connection",
 	[CONTEXT_END_REFUSED] = "refused",
 	[CONTEXT_END_DATAPLANE] = "dataplane",
+	[CONTEXT_END_DRAIN] = "drain",
 };
 
 const char *const gate_phase_name[GATE_PHASES] = {

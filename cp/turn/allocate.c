@@ -123,7 +123,7 @@ static int take_reserved(struct server *s, const struct wanted *w, struct table_
 
 	if (!resv || server_now(s) >= resv->expiry || !resv_is_of(resv, proto->user_id))
 		return 508;
-	proto->worker = relay_port_worker(be16_get(resv->relay.port), s->conf->dataplane.n_workers);
+	proto->worker = config_relay_worker(s->conf, resv->relay.relay, be16_get(resv->relay.port));
 	if (adopt_waits(s, proto->worker) ||
 	    (table_redirected(proto) && leg_is_stream(&proto->leg)))
 		return 508;
@@ -282,6 +282,23 @@ static bool quota_allows(struct server *s, const struct request *r, const struct
 	return !most || held + (w->want == PORTS_PAIR ? 2 : 1) <= most;
 }
 
+/* Error 300, and whom to ask instead; 508 where nobody of the client's family is known. */
+static void send_elsewhere(struct server *s, struct request *r)
+{
+	const struct config_turn *c = &s->conf->turn;
+
+	for (uint32_t i = 0; i < c->n_alternate; i++) {
+		const struct config_alternate *a =
+		    &c->alternate[s->drain.alternate++ % c->n_alternate];
+
+		if (ip_is_v4(&a->addr.ip) != ip_is_v4(&r->leg->client.ip))
+			continue;
+		reply_redirect(s, r, a);
+		return;
+	}
+	reply_error(s, r, 508);
+}
+
 void allocate_handle(struct server *s, struct request *r)
 {
 	struct wanted w;
@@ -297,6 +314,10 @@ void allocate_handle(struct server *s, struct request *r)
 		return;
 	}
 	code = wanted_read(s, r, &w);
+	if (!code && s->drain.on) {
+		send_elsewhere(s, r);
+		return;
+	}
 	if (!code && !quota_allows(s, r, &w))
 		code = 486;
 	if (!code)

@@ -52,21 +52,21 @@ const struct table_alloc *connection_bind_alloc(struct server *s, const struct r
 }
 
 /* The peer's connection the request is about. 0 or an error code. */
-static int bind_admit(struct server *s, const struct request *r, struct pending_conn **found)
+static int bind_admit(struct server *s, const struct request *r, struct pending_conn **found,
+		      const struct table_alloc **a)
 {
-	const struct table_alloc *a;
-
-	*found = bind_find(s, r, &a);
+	*found = bind_find(s, r, a);
 	if (!*found)
 		return 400;
 	/* 4.3: the credentials are those of the control connection. */
-	return memcmp(a->user_id, r->user_id, TABLE_USER_ID) == 0 ? 0 : 441;
+	return memcmp((*a)->user_id, r->user_id, TABLE_USER_ID) == 0 ? 0 : 441;
 }
 
 void connection_bind_handle(struct server *s, struct request *r)
 {
 	struct pending_conn *e = NULL;
-	int code = bind_admit(s, r, &e);
+	const struct table_alloc *a = NULL;
+	int code = bind_admit(s, r, &e, &a);
 	struct cmd_join c = { .client = { r->leg->conn, r->leg->conn_gen } };
 
 	if (code) {
@@ -76,6 +76,7 @@ void connection_bind_handle(struct server *s, struct request *r)
 	c.peer = e->conn;
 	c.peer_worker = e->worker;
 	c.sid = e->sid;
+	tell_connection(s, a, &e->peer);
 	pending_del(s->pending, e);
 	reply_begin(r);
 	r->reply.flags = SEND_HOLD;

@@ -23,8 +23,7 @@ static int refresh_families(const struct request *r, uint32_t *families)
 static void refresh_delete(struct server *s, struct request *r, uint32_t families)
 {
 	if (families == atomic_load(&r->alloc->families)) {
-		s->stats.allocs_deleted++;
-		session_del(s, r->alloc);
+		session_del(s, r->alloc, SESSION_END_RELEASED);
 		r->alloc = NULL;
 	} else {
 		session_del_family(s, r->alloc, families);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Replies to TURN requests. */
 #include "turn.h"
+#include "../../lib/bug.h"
 
 static void reply_start(struct request *r, enum stun_class cls)
 {
@@ -53,11 +54,20 @@ void reply_success(struct server *s, struct request *r)
 	reply_finish(s, r);
 }
 
+static void error_start(struct server *s, struct request *r, int code)
+{
+	const int i = stun_error_index(code);
+
+	if (!BUG_ON(i < 0)) {
+		s->stats.error[i]++;
+		s->errors[r->method][i]++;
+	}
+	reply_start(r, STUN_ERROR);
+}
+
 void reply_error(struct server *s, struct request *r, int code)
 {
-	if (code >= SERVER_ERROR_MIN && code < SERVER_ERROR_MIN + SERVER_ERRORS)
-		s->stats.error[code - SERVER_ERROR_MIN]++;
-	reply_start(r, STUN_ERROR);
+	error_start(s, r, code);
 	if (r->auth.code)
 		stun_put_error_code(&r->b, code);
 	else
@@ -66,5 +76,15 @@ void reply_error(struct server *s, struct request *r, int code)
 		stun_put_unknown(&r->b, r->m->unknown, r->m->n_unknown);
 	if (code == 401 || code == 438)
 		auth_put_challenge(s->auth, &r->b, &r->leg->client, server_now(s));
+	reply_finish(s, r);
+}
+
+void reply_redirect(struct server *s, struct request *r, const struct config_alternate *to)
+{
+	error_start(s, r, 300);
+	stun_put_error(&r->b, 300);
+	stun_put_addr(&r->b, STUN_ATTR_ALTERNATE_SERVER, &to->addr);
+	if (*to->domain)
+		stun_put(&r->b, STUN_ATTR_ALTERNATE_DOMAIN, to->domain, strlen(to->domain));
 	reply_finish(s, r);
 }

@@ -52,14 +52,13 @@ static struct table_alloc *alloc_of(struct server *s, uint32_t worker, const str
 	if (!a)
 		return NULL;
 	if (server_now(s) >= table_alloc_expiry(a))
-		s->stats.allocs_expired++;
+		session_del(s, a, SESSION_END_EXPIRED);
 	else if (leg_is_stream(leg) &&
 		 (a->leg.conn != leg->conn || a->leg.conn_gen != leg->conn_gen ||
 		  a->leg_worker != worker))
-		s->stats.allocs_gone++;
+		session_del(s, a, SESSION_END_CONNECTION);
 	else
 		return a;
-	session_del(s, a);
 	return NULL;
 }
 
@@ -147,8 +146,10 @@ static int request_identify(struct server *s, struct request *r)
 	table_user_id(s->table, r->auth.user, r->auth.rest, r->user_id);
 	r->alloc = alloc_of(s, r->worker, r->leg);
 	if (r->alloc && (table_named(s->table, r->alloc, r->auth.user) ||
-			 (table_unowned(r->alloc) && !r->auth.expired)))
+			 (table_unowned(r->alloc) && !r->auth.expired))) {
 		table_own(s->table, r->alloc, r->user_id, r->auth.user);
+		tell_alloc(s, r->alloc, RECORD_UPDATE, NULL);
+	}
 	if (r->auth.expired && !alloc_is_of(r->alloc, r) && !alloc_is_of(bound, r))
 		refuse_expired(s, r);
 	return r->auth.code;
@@ -176,12 +177,22 @@ static bool punt_too_old(const struct server *s, const struct evt_punt *p)
 	       now_us - p->rx_us > SERVER_REQUEST_MAX_AGE_S * UINT64_C(1000000);
 }
 
+/* Clocks of workers differ from ours by a little: nothing takes less than no time. */
+static void time_since(const struct server *s, struct histogram *h, uint64_t since_us)
+{
+	const uint64_t now_us = s->clock_us ? s->clock_us() : since_us;
+
+	if (s->clock_us)
+		histogram_add(h, now_us > since_us ? now_us - since_us : 0);
+}
+
 void request_handle(struct server *s, uint32_t worker, const struct evt_punt *p)
 {
 	struct stun_msg m;
 	struct request r;
 	int code;
 
+	time_since(s, &s->times.ring_wait, p->rx_us);
 	if (punt_too_old(s, p)) {
 		s->stats.too_old++;
 		return;
@@ -200,10 +211,12 @@ void request_handle(struct server *s, uint32_t worker, const struct evt_punt *p)
 	r.alloc = NULL;
 	r.reply.flags = 0;
 	s->stats.requests[r.method]++;
+	s->listener_requests[p->leg.listener]++;
 	code = request_judge(s, &r);
 	if (code)
 		reply_error(s, &r, code);
 	else
 		methods[r.method].handle(s, &r);
 	auth_wipe(&r.auth);
+	time_since(s, &s->times.request, p->rx_us);
 }

@@ -75,6 +75,8 @@ void reply_success(struct server *s, struct request *r);
 
 /* Sends an error reply (RFC 8489 6.3.1, 9.2.4). Signed, once the request was authenticated. */
 void reply_error(struct server *s, struct request *r, int code);
+/* Error 300: the client is to ask another server (RFC 8489 10). */
+void reply_redirect(struct server *s, struct request *r, const struct config_alternate *to);
 
 /* ---- shared by handlers ---- */
 

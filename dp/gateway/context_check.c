@@ -17,7 +17,8 @@ static bool local_is_mine(const struct worker *w, const struct ctl_term *t)
 	const struct config *c = w->dp->conf;
 	uint16_t port = be16_get(t->local.port);
 
-	return config_relay_has(c, &t->local) && port_owner(w->dp, port) == w->id &&
+	return config_relay_has(c, &t->local) &&
+	       relay_owner(w->dp, t->local.relay, port) == w->id &&
 	       (term_ports(t) == 1 || port < c->relay[t->local.relay].port_max);
 }
 

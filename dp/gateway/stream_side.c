@@ -13,15 +13,12 @@ enum {
 /* A termination may have moved to another context since: by its port, then. */
 static bool stream_moved(const struct worker *w, struct tcp_conn *c, struct stream_owner *o)
 {
-	const struct config *conf = w->dp->conf;
 	struct sock_addr local, remote;
 	struct stream *s = NULL;
-	uint32_t r = 0, entry, i;
+	uint32_t entry, i;
 
 	tcp_addrs(w, c, &local, &remote);
-	while (r < conf->n_relay && !ip_eq(&conf->relay[r].addr, &local.ip))
-		r++;
-	entry = r < conf->n_relay ? *relayed_slot(w, r, be16_get(local.port)) : SLOT_NONE;
+	entry = relayed_entry(w, dplane_local(w->dp, &local.ip), be16_get(local.port));
 	i = gate_side(entry);
 	if (relayed_kind(entry) == RELAYED_TERM)
 		s = w->gateway->context[gate_slot(entry)].stream;

@@ -519,3 +519,31 @@ void neigh_tick(struct worker *w)
 		t->tick_at = t->tick_at + 1 < t->max ? t->tick_at + 1 : 0;
 	}
 }
+
+/* ---- for display ---- */
+
+uint32_t neigh_list(const struct worker *w, uint32_t *from, uint32_t max, bool gateways,
+		    struct ctl_neighbour *out)
+{
+	const struct neigh_table *t = w->net->neigh;
+	uint32_t i = *from, n = 0, left = CTL_NEIGHBOURS_SCAN;
+
+	for (; i < t->max && n < max && left; i++, left--) {
+		const struct neigh *e = &t->entry[i];
+		const uint64_t age = w->now_ms - e->since_ms;
+
+		if (e->state == NEIGH_FREE || (gateways && !e->gateway))
+			continue;
+		out[n] = (struct ctl_neighbour){ .ip = e->ip,
+						 .state = e->state,
+						 .port = (uint8_t)e->port,
+						 .gateway = e->gateway,
+						 .waiting = e->n_wait,
+						 .age_ms = (uint32_t)RTE_MIN(age, UINT32_MAX) };
+		if (neigh_has_mac(e))
+			memcpy(out[n].mac, e->l2, sizeof(out[n].mac));
+		n++;
+	}
+	*from = i < t->max ? i : CTL_NEIGHBOURS_END;
+	return n;
+}

@@ -30,14 +30,6 @@ enum {
  */
 #define NH_LOOP UINT32_C(0xffff0000)
 
-enum neigh_state {
-	NEIGH_FREE,
-	NEIGH_INCOMPLETE, /* asked, no answer yet; packets wait */
-	NEIGH_REACHABLE,
-	NEIGH_STALE, /* older than NEIGH_REACHABLE_MS; used, and asked again by unicast */
-	NEIGH_FAILED,
-};
-
 /* One line: what transmit needs. A neighbour carries packets of its own family only. */
 struct neigh {
 	uint8_t l2[18]; /* complete Ethernet header, tag and EtherType included */
@@ -145,6 +137,14 @@ void neigh_tick(struct worker *w);
 /* Packets that wait now; neighbours known now. */
 uint32_t neigh_held(const struct neigh_table *t);
 uint32_t neigh_count(const struct neigh_table *t);
+
+/*
+ * Fills out[] with entries from *from on, max of them at most, and returns how many: of a bounded
+ * part of the table, so there may be none. *from is where to go on, CTL_NEIGHBOURS_END at the end.
+ * With gateways: only those that others are reached by.
+ */
+uint32_t neigh_list(const struct worker *w, uint32_t *from, uint32_t max, bool gateways,
+		    struct ctl_neighbour *out);
 
 /* Writes an Ethernet header (with the port's tag) at h; returns where the payload goes. */
 uint8_t *eth_write(const struct port *p, uint8_t *h, const uint8_t *dst, uint16_t type);

@@ -103,10 +103,11 @@ static bool relay_hop(struct worker *w, struct pkt *p, const struct relay_out *o
 	return false;
 }
 
-void relay_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src, uint16_t port)
+void relay_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
+		const struct sock_addr *dst)
 {
 	count(w, CNT_RELAY_LOOPED);
-	tx_loop(w, m, src, port);
+	tx_loop(w, m, src, dst);
 }
 
 /* Too large for the link and not to be cut: its source hears how much fits. n NULL: no link. */
@@ -196,7 +197,7 @@ bool relay_emit(struct worker *w, struct pkt *p, const struct relay_out *o)
 		return false;
 	}
 	if (unlikely(n == NULL)) {
-		relay_loop(w, m, o->src, be16_get(o->dst->port));
+		relay_loop(w, m, o->src, o->dst);
 		return true;
 	}
 	return ip_send(w, n, m, o->df);

@@ -37,7 +37,8 @@ bool relay_df(const struct pkt *p, const struct sock_addr *dst);
 bool relay_suffix(struct worker *w, struct rte_mbuf *m, const struct relay_out *o, uint64_t *sum);
 
 /* To a relayed address of ours: m has its IP header. Takes m. */
-void relay_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src, uint16_t port);
+void relay_loop(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
+		const struct sock_addr *dst);
 
 bool relay_trim_chained(struct rte_mbuf *m, uint32_t off, uint32_t len);
 

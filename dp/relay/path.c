@@ -135,7 +135,8 @@ static __rte_always_inline enum path_class path_classify(struct worker *w, const
 	    likely(!l->listeners)) {
 		k->relay_slot = relayed_slot(w, l->relay, dport);
 		rte_prefetch0(k->relay_slot);
-		return dp->n_workers == 1 ? PATH_HERE : owner_class(w, k, port_owner(dp, dport));
+		return dp->n_workers == 1 ? PATH_HERE
+					  : owner_class(w, k, relay_owner(dp, l->relay, dport));
 	}
 	k->relay_slot = NULL;
 	k->listener = dplane_listener(dp, &l->ip, dport);

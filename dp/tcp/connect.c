@@ -34,7 +34,7 @@ static bool port_pick(struct worker *w, struct tcp_conn *c)
 			uint16_t p = port_nth(l, off + w->tcp->port_next++);
 
 			dst.port = be16_make(p);
-			if (!p || port_owner(w->dp, p) != w->id ||
+			if (!p || port_owner(w->dp, l, p) != w->id ||
 			    dplane_tcp_listener(w->dp, &l->ip, p) != LOCAL_NONE)
 				continue;
 			if (pass == 0 && rss_queue(rss, &src, &dst) % w->dp->n_workers != w->id)

@@ -302,7 +302,8 @@ static void segment_send(struct worker *w, struct tcp_conn *c, struct segment *s
 	else if (n) /* longer than the link: the port cuts it */
 		neigh_send(w, n, m);
 	else if (c->nh == NH_LOOP)
-		tx_loop(w, m, &(struct sock_addr){ *src, c->local_port }, be16_get(c->remote_port));
+		tx_loop(w, m, &(struct sock_addr){ *src, c->local_port },
+			&(struct sock_addr){ c->remote_ip, c->remote_port });
 	else
 		pkt_drop(w, m, why);
 }

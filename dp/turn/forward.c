@@ -207,7 +207,7 @@ void forward_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m,
 	if (likely(n))
 		sent = ip_send(w, n, m, to->dont_fragment);
 	else
-		relay_loop(w, m, &src, be16_get(to->peer.port));
+		relay_loop(w, m, &src, &to->peer);
 	if (likely(sent)) {
 		count(w, CNT_RELAY_TO_PEER);
 		count_add(w, CNT_RELAY_TO_PEER_BYTES, to->len);

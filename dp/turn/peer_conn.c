@@ -6,6 +6,7 @@
 #include "../boundary.h"
 #include "../clock.h"
 #include "../tcp/splice.h"
+#include "../tx.h"
 
 #include <rte_random.h>
 
@@ -40,6 +41,12 @@ struct peer_conn_move {
 	uint16_t to;	   /* worker */
 };
 _Static_assert(sizeof(struct peer_conn_move) <= TCP_APP_DATA, "owner's bytes");
+
+/* What a worker is told of a peer's connection that nobody will bind. */
+struct pair_name {
+	struct ctl_conn peer;
+	struct ctl_sid sid;
+};
 
 /* The TCP session a sid means, if it has not expired; else NULL. */
 static struct session *peer_conn_session(struct worker *w, struct ctl_sid sid)
@@ -282,20 +289,31 @@ static uint32_t pass_to_client(struct worker *w, struct tcp_conn *peer, struct t
 	return peer_conn_pass(w, peer, client, LIMIT_TO_CLIENT);
 }
 
+/* The peer's connection of the name, if a client's may still be joined with it; else NULL. */
+static struct tcp_conn *peer_conn_waiting(struct worker *w, struct ctl_conn peer,
+					  struct ctl_sid sid)
+{
+	struct tcp_conn *c = peer_conn_session(w, sid) ? tcp_find(w, peer) : NULL;
+	const struct peer_conn *p = c ? peer_conn_of(c) : NULL;
+	bool waits = c && tcp_app(c) == &peer_conn_app && p->flags & PEER_OPEN &&
+		     p->sid.slot == sid.slot && p->sid.gen == sid.gen;
+
+	return waits ? c : NULL;
+}
+
 /* Both end with the session from here on; each leaves its list as it ends. */
 static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn peer,
 		      struct ctl_sid sid)
 {
-	struct session *s = peer_conn_session(w, sid);
-	struct tcp_conn *c = tcp_find(w, peer);
-	struct peer_conn *p = c ? peer_conn_of(c) : NULL;
+	struct tcp_conn *c = peer_conn_waiting(w, peer, sid);
+	struct session *s;
 
-	if (!s || !c || tcp_app(c) != &peer_conn_app || !(p->flags & PEER_OPEN) ||
-	    p->sid.slot != sid.slot || p->sid.gen != sid.gen) {
+	if (!c) {
 		tcp_abort(w, client, TCP_END_PARTNER);
 		return;
 	}
-	peer_conn_waited(w, p);
+	s = &w->session[sid.slot];
+	peer_conn_waited(w, peer_conn_of(c));
 	*peer_conn_of(client) = (struct peer_conn){ .sid = sid };
 	peer_conn_link(w, s, client);
 	tcp_trust(w, client, true);
@@ -309,6 +327,44 @@ static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn
 	}
 }
 
+static void pair_abandon(struct worker *w, struct ctl_conn peer, struct ctl_sid sid)
+{
+	struct tcp_conn *c = peer_conn_waiting(w, peer, sid);
+
+	if (c)
+		tcp_abort(w, c, TCP_END_PARTNER);
+}
+
+/*
+ * The client's connection ended before the two were joined. CONNECTION-ID is used up, so nobody
+ * will bind the peer's, which hears of it as if they had been (RFC 6062 4.6). Where there is no
+ * room to tell its worker, tcp.bind-timeout ends it.
+ */
+static void pair_lost(struct worker *w, uint16_t to, struct ctl_conn peer, struct ctl_sid sid)
+{
+	const struct pair_name name = { peer, sid };
+	struct rte_mbuf *m;
+
+	if (to == w->id) {
+		pair_abandon(w, peer, sid);
+		return;
+	}
+	m = pkt_make(w);
+	if (!m)
+		return;
+	memcpy(rte_pktmbuf_append(m, sizeof(name)), &name, sizeof(name));
+	if (!handover_now(w, to, m, HANDOVER_ABANDON, 1))
+		pkt_consume(w, m);
+}
+
+void peer_conn_abandon(struct worker *w, struct rte_mbuf *m)
+{
+	const struct pair_name *name = rte_pktmbuf_mtod(m, const struct pair_name *);
+
+	pair_abandon(w, name->peer, name->sid);
+	pkt_consume(w, m);
+}
+
 static void move_arrived(struct worker *w, struct tcp_conn *c)
 {
 	struct peer_conn_move to = *(struct peer_conn_move *)tcp_data(c);
@@ -316,12 +372,13 @@ static void move_arrived(struct worker *w, struct tcp_conn *c)
 	pair_join(w, c, to.peer, to.sid);
 }
 
-/* It could not be moved, or came in vain; there is nothing to give back. */
+/* It could not be moved, or ended before. */
 static void move_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 {
-	(void)w;
-	(void)c;
+	const struct peer_conn_move *to = tcp_data(c);
+
 	(void)why;
+	pair_lost(w, to->to, to->peer, to->sid);
 }
 
 static void move_try(struct worker *w, struct tcp_conn *c)
@@ -351,8 +408,10 @@ bool peer_conn_join(struct worker *w, const struct cmd_join *cmd)
 
 	if (cmd->peer_worker >= w->dp->n_workers)
 		return false;
-	if (!c)
-		return true; /* it ended meanwhile; nobody will bind the peer's any more */
+	if (!c) {
+		pair_lost(w, (uint16_t)cmd->peer_worker, cmd->peer, cmd->sid);
+		return true;
+	}
 	leg = tcp_data(c);
 	if (tcp_app(c)->role != CONN_CLIENT || !(leg->flags & LEG_HELD) || leg->slot != SLOT_NONE ||
 	    !media_queue_empty(&leg->media))

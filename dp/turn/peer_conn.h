@@ -23,6 +23,9 @@ bool peer_conn_connect(struct worker *w, const struct cmd_connect *c);
 bool peer_conn_join(struct worker *w, const struct cmd_join *c);
 bool peer_conn_close(struct worker *w, const struct cmd_conn_close *c);
 
+/* Another worker's word (HANDOVER_ABANDON) that nobody will bind a connection of ours. Takes m. */
+void peer_conn_abandon(struct worker *w, struct rte_mbuf *m);
+
 /* The session in slot is being deleted: its peers' connections, joined or not, are ended. */
 void peer_conn_session_del(struct worker *w, uint32_t slot);
 /* Ends its peers' connections by the relayed address of one family (RELAY_V4, RELAY_V6). */

@@ -43,7 +43,7 @@ static struct rte_hash *table_create(const char *kind, uint16_t id, uint32_t ent
 bool session_tables_create(struct worker *w, char *err, size_t errlen)
 {
 	const struct config *c = w->dp->conf;
-	const size_t relayed = port_places(w->dp, RTE_MAX(c->n_relay, 1));
+	const size_t relayed = RTE_MAX(w->dp->places, 1u);
 	uint32_t i;
 
 	w->turn->sessions_max = c->dataplane.sessions;
@@ -102,7 +102,7 @@ static bool relay_valid(const struct worker *w, const struct ctl_relay *r, int f
 		return true;
 	return config_relay_has(c, r) &&
 	       ip_is_v4(&c->relay[r->relay].addr) == (family == RELAY_V4) &&
-	       port_owner(w->dp, be16_get(r->port)) == w->id;
+	       relay_owner(w->dp, r->relay, be16_get(r->port)) == w->id;
 }
 
 /*

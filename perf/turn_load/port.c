@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LINK_WAIT_MS = 10000, REST_MS = 300, CACHE = 256, SLOW_BUFFERS = 4095 };
+enum { LINK_WAIT_MS = 30000, REST_MS = 300, CACHE = 256, SLOW_BUFFERS = 4095 };
 
 struct port port[PORTS_MAX];
 uint16_t n_port;

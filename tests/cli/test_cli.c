@@ -128,7 +128,7 @@ static size_t widest(const char *s)
 static void test_status(void **state)
 {
 	json_t *r = parse("{\"version\":\"0.1.0\",\"pid\":4711,\"uptime_s\":3700,"
-			  "\"config\":\"/etc/fairlead/fairlead.yaml\","
+			  "\"config\":\"/etc/fairlead/fairlead.yaml\",\"problems\":[],"
 			  "\"dataplane\":{\"attached\":true,\"pid\":4710,\"workers\":2,"
 			  "\"generation\":\"00000000deadbeef\",\"abi\":1,\"uptime_s\":90061,"
 			  "\"connections\":42,\"connections_max\":32768},"
@@ -150,6 +150,7 @@ static void test_status(void **state)
 	show_status(r, out);
 	expect(out,
 	       "fairlead       0.1.0, process 4711, up 1 h 1 min\n"
+	       "problems       none\n"
 	       "configuration  /etc/fairlead/fairlead.yaml\n"
 	       "dataplane      attached: process 4710, up 1 d 1 h, 2 workers, ABI 1, generation "
 	       "00000000deadbeef\n"
@@ -169,14 +170,19 @@ static void test_status(void **state)
 	json_decref(r);
 }
 
+/* With problems, and all else missing. */
 static void test_status_away(void **state)
 {
-	json_t *r = parse("{\"dataplane\":{\"attached\":false}}"); /* and all else missing */
+	json_t *r =
+	    parse("{\"dataplane\":{\"attached\":false},\"problems\":[{\"severity\":\"error\","
+		  "\"what\":\"no dataplane\"},{\"severity\":\"warn\",\"what\":\"late\"}]}");
 	FILE *out = capture();
 
 	(void)state;
 	show_status(r, out);
 	expect(out, "fairlead       -, process 0, up 0 s\n"
+		    "error          no dataplane\n"
+		    "warn           late\n"
 		    "configuration  -\n"
 		    "dataplane      not attached\n"
 		    "connections    0 of 0\n"
@@ -312,11 +318,12 @@ static void test_ports(void **state)
 
 static void test_sessions(void **state)
 {
-	json_t *r = parse(
-	    "{\"cursor\":17,\"sessions\":[{\"user\":\"demo\",\"client\":\"10.1.0.2:40000\","
-	    "\"relayed\":[\"10.2.0.1:50000\",\"[fd00:2::1]:50001\"],\"worker\":1,\"slot\":70,\"expires_s\":600,"
-	    "\"permissions\":[{\"peer\":\"10.2.0.2\",\"expires_s\":299}],\"channels\":"
-	    "[{\"channel\":\"0x4000\",\"peer\":\"10.2.0.2:9\",\"expires_s\":599}]}]}");
+	json_t *r =
+	    parse("{\"cursor\":17,\"sessions\":[{\"user\":\"demo\",\"client\":\"10.1.0.2:40000\","
+		  "\"relayed\":[\"10.2.0.1:50000\",\"[fd00:2::1]:50001\"],\"worker\":1,\"slot\":70,"
+		  "\"expires_s\":600,"
+		  "\"permissions\":[{\"peer\":\"10.2.0.2\",\"expires_s\":299}],\"channels\":"
+		  "[{\"channel\":\"0x4000\",\"peer\":\"10.2.0.2:9\",\"expires_s\":599}]}]}");
 	FILE *out = capture();
 
 	(void)state;
@@ -351,11 +358,10 @@ static void test_sessions(void **state)
 static void test_sessions_wide(void **state)
 {
 	const char *addr = "[2001:db8:1111:2222:3333:4444:5555:6666]:65535";
-	json_t *r =
-	    json_pack("{s:n, s:[{s:s, s:s, s:[s, s], s:i, s:i, s:i}]}", "cursor", "sessions", "user",
-		      "a.very.long.user.name.indeed@ims.mnc001.mcc001.3gppnetwork.org", "client",
-		      addr, "relayed", addr, addr, "worker", 63, "slot", 4194303, "expires_s",
-		      3599);
+	json_t *r = json_pack(
+	    "{s:n, s:[{s:s, s:s, s:[s, s], s:i, s:i, s:i}]}", "cursor", "sessions", "user",
+	    "a.very.long.user.name.indeed@ims.mnc001.mcc001.3gppnetwork.org", "client", addr,
+	    "relayed", addr, addr, "worker", 63, "slot", 4194303, "expires_s", 3599);
 	FILE *out = capture();
 
 	(void)state;
@@ -403,6 +409,52 @@ static void test_drops(void **state)
 	"\"receive_window\":262144,\"unacked\":2896,\"send_queue\":10000,"             \
 	"\"receive_queue\":0,\"retransmits\":3,\"session\":null,\"age_s\":3725,"       \
 	"\"rx_bytes\":1500000,\"tx_bytes\":999}"
+
+static void test_neighbours(void **state)
+{
+	json_t *r = parse("{\"attached\":true,\"cursor\":null,\"neighbours\":["
+			  "{\"worker\":0,\"port\":\"core\",\"address\":\"10.2.0.2\","
+			  "\"mac\":\"02:00:00:00:00:07\",\"state\":\"stale\",\"age_ms\":61500,"
+			  "\"gateway\":false,\"waiting\":0},"
+			  "{\"worker\":1,\"port\":\"core\",\"address\":\"fd00:2::9\","
+			  "\"mac\":null,\"state\":\"failed\",\"age_ms\":1000,"
+			  "\"gateway\":true,\"waiting\":2}]}");
+	FILE *out = capture();
+
+	(void)state;
+	show_neighbours(r, out);
+	expect(out, "WORKER  PORT  ADDRESS    MAC                STATE    FOR  WAITING\n"
+		    "     0  core  10.2.0.2   02:00:00:00:00:07  stale   1:01        0\n"
+		    "     1  core  fd00:2::9  -                  failed  0:01        2\n");
+	json_decref(r);
+}
+
+/* A gateway that one worker finds dead is told as dead; of one of another port nothing is known. */
+static void test_routes(void **state)
+{
+	json_t *r =
+	    parse("{\"attached\":true,\"routes\":["
+		  "{\"to\":\"10.2.0.0/24\",\"port\":\"core\",\"via\":null,\"link_up\":true},"
+		  "{\"to\":\"0.0.0.0/0\",\"port\":\"core\",\"via\":\"10.2.0.9\","
+		  "\"link_up\":true},"
+		  "{\"to\":\"::/0\",\"port\":\"core\",\"via\":\"fd00:2::9\","
+		  "\"link_up\":false}]}");
+	json_t *n = parse("[{\"port\":\"core\",\"address\":\"10.2.0.9\",\"state\":\"failed\"},"
+			  "{\"port\":\"core\",\"address\":\"10.2.0.9\",\"state\":\"reachable\"},"
+			  "{\"port\":\"access\",\"address\":\"fd00:2::9\","
+			  "\"state\":\"reachable\"}]");
+	FILE *out = capture();
+
+	(void)state;
+	routes_join(r, n);
+	show_routes(r, out);
+	expect(out, "TO           PORT  LINK  VIA        GATEWAY\n"
+		    "10.2.0.0/24  core  up    on link    -\n"
+		    "0.0.0.0/0    core  up    10.2.0.9   failed\n"
+		    "::/0         core  down  fd00:2::9  -\n");
+	json_decref(r);
+	json_decref(n);
+}
 
 static void test_connections(void **state)
 {
@@ -691,6 +743,8 @@ int main(void)
 		cmocka_unit_test(test_sessions_wide),
 		cmocka_unit_test(test_drops),
 		cmocka_unit_test(test_accounting),
+		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_connections_wide),
 		cmocka_unit_test(test_connections_tls),

@@ -118,6 +118,15 @@ if [[ -n $carrying ]]; then
 	holds "$PCI/drivers_probe" ""
 fi
 
+# One that has none, but is part of a bridge or under a VLAN; virtio's are a level deeper.
+for net in net virtio3/net; do
+	fresh
+	mkdir -p "$PCI/devices/0000:01:00.0/$net/nosuch9/upper_br0"
+	run 1 'bind 0000:01:00.0'
+	said "0000:01:00.0 is nosuch9, which is part of br0"
+	holds "$PCI/drivers_probe" ""
+done
+
 run 1 'bnid 0000:01:00.0'
 said "'bnid' is neither hugepages nor bind"
 rc=0

@@ -208,6 +208,26 @@ static const struct {
 	{ "port-min: 50000", "port-min: 65535",
 	  ":19: relays[0].port-max: 65535 is too near to port-min for 2 workers: each "
 	  "needs a pair of ports (an even one and the next)" },
+	/* worker 1 has a half of a pair at either end, which is good for no EVEN-PORT */
+	{ "port-min: 50000", "port-min: 50001\n    port-max: 50004",
+	  ":21: relays[0].port-max: 50004 is too near to port-min for 2 workers: each "
+	  "needs a pair of ports (an even one and the next)" },
+	{ "port-min: 50000", "port-min: 50001\n    port-max: 50006", NULL },
+	{ "port-min: 50000", "worker: 0\n  - {address: 10.1.0.1, worker: 1}", NULL },
+	{ "port-min: 50000", "worker: 0\n  - {address: 10.1.0.1, port-min: 50001, port-max: 50004}",
+	  ":21: relays[1].port-max: 50004 is too near to port-min for 2 workers: each "
+	  "needs a pair of ports (an even one and the next)" },
+	{ "port-min: 50000", "worker: 0\n  - {address: 10.1.0.1, worker: 1, port-min: 65535}",
+	  ":21: relays[1].port-max: 65535 is too near to port-min for 1 worker: each "
+	  "needs a pair of ports (an even one and the next)" },
+	{ "port-min: 50000", "worker: 2",
+	  ":20: relays[0].worker: 2 is no worker: there are 2, from 0 on" },
+	{ "port-min: 50000", "worker: 1x",
+	  ":20: relays[0].worker: 1x is no worker: there are 2, from 0 on" },
+	{ "port-min: 50000", "worker: 1\n  - {address: 10.1.0.1, worker: 1}",
+	  ":20: relays[0].worker: worker 0 has no IPv4 relay for TURN" },
+	{ "port-min: 50000", "worker: 0\n  - {address: \"fd00:1::1\", worker: 1}",
+	  ":20: relays[0].worker: worker 1 has no IPv4 relay for TURN" },
 	{ "port-min: 50000", "port-min: 50000\n  - {address: 10.2.0.1, port-max: 50000}",
 	  ":21: relays[1].address: 10.2.0.1 is the relay in line 19 already" },
 	{ "address: 10.2.0.1\n    port-min: 50000", "address: 10.1.0.1\n    port-min: 3000",
@@ -234,6 +254,11 @@ static const struct {
 	  ":22: turn.lifetime-default: 3601 is more than lifetime-max, 3600" },
 	{ "rest-secrets:", "md5: false\n  sha256: false\n  rest-secrets:",
 	  ":25: auth.sha256: md5 and sha256 are both off: nobody could log in" },
+	{ "[2, 3]\n", "[2, 3]\n  memory-mb: 64\n  sessions: 1000000\n",
+	  ":3: dataplane.memory-mb: 64 MiB are too few: tables and packet buffers are 642 MiB, 430 "
+	  "of them sessions (dataplane.sessions); 723 would do" },
+	/* Nearly so much as the 227 MiB that it takes may be enough. */
+	{ "[2, 3]\n", "[2, 3]\n  memory-mb: 220\n", NULL },
 	{ "auth:", "control:\n  socket: /run/fairlead/dp.sock\nauth:",
 	  ":24: control.socket: /run/fairlead/dp.sock is dataplane.socket, in line 2" },
 };
@@ -262,6 +287,8 @@ static void test_wrong(void **state)
 
 /* ---- every mistake ---- */
 
+static bool unchecked; /* of what mistakes() loaded last */
+
 /* All that is wrong with a text: file names cut off, joined by line ends. */
 static const char *mistakes(const char *text, unsigned *n)
 {
@@ -276,6 +303,7 @@ static const char *mistakes(const char *text, unsigned *n)
 		len += (size_t)snprintf(all + len, sizeof(all) - len, "%s\n",
 					strchr(errors.error[i].text, ':'));
 	*n = errors.n;
+	unchecked = errors.unchecked;
 	return all;
 }
 
@@ -305,12 +333,14 @@ static void test_every_mistake(void **state)
 	    ":7: turn.lifetime-max: x must be a whole number\n"
 	    ":8: auth.sha256: md5 and sha256 are both off: nobody could log in\n");
 	assert_int_equal(n, 9);
+	assert_true(unchecked);
 	assert_string_equal(mistakes(edit("[2, 3]\n", "[2, 2, 5, 5]\n  mbufs: 1024\n"), &n),
 			    ":2: dataplane.workers[1]: CPU 2 has a worker already, in line 2\n"
 			    ":2: dataplane.workers[3]: CPU 5 has a worker already, in line 2\n"
 			    ":3: dataplane.mbufs: 1024 are too few, 18433 are needed: for "
 			    "descriptors, 4096 fragments (8 a packet), 8192 of TCP, and 2048 "
 			    "packets that wait for neighbours\n");
+	assert_false(unchecked);
 }
 
 /* A guess is of the same map, and near: a letter of a short name, more of a long one. */
@@ -455,9 +485,9 @@ static const struct {
 	{ "[4]\n", "[4]\n  engine: qatengine\n", NULL },
 	{ "[4]\n", "[4]\n  provider: qatprovider\n  engine: qatengine\n",
 	  ":5: tls.engine: cannot go together with the provider in line 4" },
-	{ "[4]\n", "[4]\n  handshakes: 9362\n", NULL },
 	{ "[4]\n", "[4]\n  handshakes: 9363\n",
-	  ":4: tls.handshakes: 9363 need 512 MiB, and dataplane.memory-mb is 512" },
+	  ":1: dataplane.memory-mb: 512 MiB are too few: tables and packet buffers are 808 MiB, "
+	  "501 of them TLS handshakes (tls.handshakes); 906 would do" },
 	{ "tls:\n", "tcp: {receive-buffer: 98304}\ntls:\n", NULL },
 	{ "tls:\n", "tcp: {receive-buffer: 98303}\ntls:\n",
 	  ":2: tcp.receive-buffer: 98303 is too small for TLS, which needs 98304" },
@@ -652,6 +682,8 @@ static void test_files(void **state)
 	assert_null(config_load("/nonexistent/x.yaml", err, sizeof(err)));
 	assert_string_equal(err,
 			    "/nonexistent/x.yaml: cannot be opened: No such file or directory");
+	assert_null(config_load("/", err, sizeof(err)));
+	assert_string_equal(err, "/: is a directory, not a file");
 	assert_null(load("", err, sizeof(err)));
 	assert_string_equal(strchr(err, ':'), ":1: the file is empty");
 	/* A map that is its own child ends where the schema does. */

@@ -27,8 +27,11 @@ static void test_devices(void **state)
 		{ "net_af_xdp0,iface=access", "vdev:net_af_xdp0", "vdev:net_af_xdp0,iface=access" },
 		{ "vdev:net_null0", "vdev:net_null0", "vdev:net_null0" },
 		{ "eth_null0", "vdev:eth_null0", "vdev:eth_null0" },
-		/* Its first letters are digits of an address, too. */
-		{ "face0", "vdev:face0", "vdev:face0" },
+		{ "eth_af_packet0,iface=e", "vdev:eth_af_packet0", "vdev:eth_af_packet0,iface=e" },
+		{ "net_bonding0", "vdev:net_bonding0", "vdev:net_bonding0" },
+		{ "virtio_user0,path=/p", "vdev:virtio_user0", "vdev:virtio_user0,path=/p" },
+		/* Of a driver that DPDK does not have itself. */
+		{ "vdev:other0", "vdev:other0", "vdev:other0" },
 	};
 	struct device d;
 	char err[128];
@@ -56,13 +59,23 @@ static void test_no_devices(void **state)
 		"0000:0x1:00.0",  "pci:mlx5",
 		"01:00.0:a",	  "0000:00000000000000000000001:00.0",
 	};
+	static const char *const interfaces[] = { "eth0",     "enp1s0", "face0",
+						  "net",      "mlx5_0", "eth0,iface=eth0",
+						  "bus:name", "vde:a",	"xnet_null0" };
 	struct device d;
-	char err[128];
+	char err[256];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_false(device_read(rows[i], &d, err, sizeof(err)));
 		assert_non_null(strstr(err, "is no PCI address"));
+	}
+	/* Interfaces of the kernel, one of whose names begins with digits of an address; a bus that
+	 * is none. */
+	for (size_t i = 0; i < sizeof(interfaces) / sizeof(interfaces[0]); i++) {
+		assert_false(device_read(interfaces[i], &d, err, sizeof(err)));
+		assert_non_null(strstr(err, "is no device: write net_af_xdp0,iface=eth0 or a PCI "
+					    "address such as 0000:01:00.0"));
 	}
 	assert_false(device_read("", &d, err, sizeof(err)));
 	assert_string_equal(err, "'' names no device");
@@ -78,9 +91,10 @@ static void test_long(void **state)
 
 	(void)state;
 	memset(text, 'a', sizeof(text));
+	memcpy(text, "net_", 4);
 	text[255] = '\0';
 	assert_false(device_read(text, &d, err, sizeof(err)));
-	assert_string_equal(err, "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...' is too long for a device");
+	assert_string_equal(err, "'net_aaaaaaaaaaaaaaaaaaaaaaaaaaaa...' is too long for a device");
 	memcpy(text, "01:00.0,", 8);
 	assert_true(device_read(text, &d, err, sizeof(err)));
 	assert_int_equal(strlen(d.devargs), 255 + strlen("pci:0000:"));

@@ -8,7 +8,7 @@ BUILD=$1
 TMP=$(mktemp -d)
 trap 'rm -rf "$TMP"' EXIT
 ROOT=$TMP/root
-UNITS=(fairlead-cp.service fairlead-dp.service fairlead-setup.service fairlead.target)
+UNITS=(fairlead-cp.service fairlead-dp.service fairlead-setup.service fairlead.service)
 
 fail()
 {
@@ -37,9 +37,20 @@ while read -r program; do
 	[[ $program != */bin/fairlead && $program != */sbin/fairlead* || -x $ROOT$program ]] || fail "$program cannot be run"
 done <"$TMP/installed"
 
+# A program that a manual names by its path is at that path.
+for page in $(grep '/man[0-9]/' "$TMP/installed"); do
+	for program in $(grep -oE '/[a-z/]*/fairlead-(dp|cp|setup)\>' "$ROOT$page" | sort -u); do
+		grep -qxF "$program" "$TMP/installed" || fail "$page names $program, which nothing installs"
+	done
+	! grep -q '@[a-z]*@' "$ROOT$page" || fail "$page holds $(grep '@[a-z]*@' "$ROOT$page")"
+done
+grep -q "usdt:/[a-z/]*/sbin/fairlead-dp:" "$ROOT$(grep '/fairlead-dp\.8$' "$TMP/installed")" || fail "fairlead-dp(8) names no probe by path"
+
 for unit in "${UNITS[@]}"; do
 	file=$ROOT$(grep "/systemd/system/$unit\$" "$TMP/installed")
 	! grep -q '@[a-z]*@' "$file" || fail "$unit holds $(grep '@[a-z]*@' "$file")"
+	[[ $unit != *.service ]] || ! grep -q '^ExecStart=.*/fairlead-' "$file" || grep -qx 'ProtectProc=invisible' "$file" ||
+		fail "what runs in $unit sees everybody's processes"
 	for program in $(sed -nE 's/^Exec[A-Za-z]*=[-@:+!]*([^ ]*).*/\1/p' "$file" | grep -v '^/bin/'); do
 		grep -qxF "$program" "$TMP/installed" || fail "$unit names $program, which nothing installs"
 	done

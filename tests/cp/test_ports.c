@@ -88,6 +88,73 @@ static void every_port_of_the_share_once(void **state)
 	ports_close(p);
 }
 
+/* Relays that are one worker's, beside one that is dealt out, of both families. */
+static struct ports *make_owned(void)
+{
+	env_config(&conf, dir);
+	conf.n_relay = 5;
+	for (uint16_t i = 0; i < conf.n_relay; i++)
+		conf.relay[i] = (struct config_relay){ .port_min = 50000,
+						       .port_max = 50009,
+						       .turn = true,
+						       .realm_index = i == 2,
+						       .owner = i % 3 };
+	for (uint16_t i = 0; i < 3; i++)
+		conf.relay[i].addr = ip_from_v4(be32_make(0xc0000201u + i));
+	assert_true(ip_parse("2001:db8::1", &conf.relay[3].addr));
+	assert_true(ip_parse("2001:db8::2", &conf.relay[4].addr));
+	rand_init(&rnd);
+	return open_at("boot");
+}
+
+static void a_relay_s_worker_has_all_its_ports(void **state)
+{
+	struct ports *p = make_owned();
+	struct ctl_relay r;
+	uint32_t n[2][5] = { 0 };
+
+	(void)state;
+	assert_int_equal(ports_take(p, 1, 1, PORTS_ANY, 100), 0);
+	assert_int_equal(ports_take(p, 2, 0, PORTS_PAIR, 100), 0);
+	for (uint32_t w = 0; w < 2; w++) {
+		for (int f = 0; f < 2; f++)
+			while ((r = ports_take_family(p, f, w, PORTS_ANY, 100)).relay !=
+			       CTL_RELAY_NONE) {
+				assert_int_equal(
+				    config_relay_worker(&conf, r.relay, be16_get(r.port)), w);
+				n[w][r.relay]++;
+			}
+	}
+	for (uint16_t i = 0; i < 5; i++)
+		assert_int_equal(n[0][i] + n[1][i], 10);
+	assert_int_equal(n[0][1], 10);
+	assert_int_equal(n[1][2], 10);
+	assert_int_equal(n[0][4], 10);
+	assert_in_range(n[0][0], 4, 6);
+	assert_in_range(n[0][3], 4, 6);
+	/* They rest in the share that they are of, also for the next process. */
+	for (uint16_t i = 0; i < 10; i++)
+		ports_give(p, 2, (uint16_t)(50000 + i), 100);
+	p = reopen(p);
+	ports_resume_worker(p, 0, 101);
+	assert_int_equal(ports_used(p, 2), 0);
+	ports_resume_worker(p, 1, 101);
+	assert_int_equal(ports_used(p, 2), 10);
+	assert_false(ports_is_free(p, 2, 50004, 100 + PORTS_QUARANTINE_S - 1));
+	assert_true(ports_is_free(p, 2, 50004, 100 + PORTS_QUARANTINE_S));
+	ports_close(p);
+}
+
+static void a_realm_s_ports_are_the_worker_s(void **state)
+{
+	struct ports *p = make_owned();
+
+	(void)state;
+	assert_int_equal(ports_take_realm(p, 1, false, 0, PORTS_PAIR, 100).relay, CTL_RELAY_NONE);
+	assert_int_equal(ports_take_realm(p, 1, false, 1, PORTS_PAIR, 100).relay, 2);
+	ports_close(p);
+}
+
 /* Shares are not even where their number is no power of two; all are taken, rest, and are taken
  * again. */
 static void every_number_of_workers(void **state)
@@ -243,10 +310,14 @@ static void a_rest_outlives_the_process(void **state)
 
 	(void)state;
 	assert_int_equal(ports_used(p, 0), 1);
+	assert_int_equal(ports_quarantined(p, 0), 1);
 	assert_false(ports_is_free(p, 0, first, 100 + PORTS_QUARANTINE_S - 1));
 	for (int i = 0; i < 3; i++)
 		assert_int_not_equal(ports_take(p, 0, 0, PORTS_ANY, 110), first);
+	assert_int_equal(ports_quarantined(p, 0), 1);
 	assert_int_equal(ports_take(p, 0, 0, PORTS_ANY, 110), first); /* cut short */
+	assert_int_equal(ports_used(p, 0), 4);
+	assert_int_equal(ports_quarantined(p, 0), 0);
 	ports_close(p);
 }
 
@@ -591,7 +662,7 @@ static void child(void *arg)
 	a = env_alloc(e, 1000);
 	steps_begin();
 	proto = *a;
-	session_del(&e->s, a);
+	session_del(&e->s, a, SESSION_END_RELEASED);
 	proto.leg.client.port = be16_make(1001);
 	proto.relay[RELAY_V4] =
 	    ports_take_family(e->s.ports, false, proto.worker, PORTS_ANY, server_now(&e->s));
@@ -653,6 +724,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(every_port_of_the_share_once),
 		T(every_number_of_workers),
+		T(a_relay_s_worker_has_all_its_ports),
+		T(a_realm_s_ports_are_the_worker_s),
 		T(even_ports_and_pairs),
 		T(a_port_rests),
 		T(a_rested_port_is_drawn_again),

@@ -91,6 +91,18 @@ static struct table_alloc *find(struct table *t, uint16_t port)
 	return table_find(t, &leg);
 }
 
+/* What --check-config says that it takes is what it takes. */
+static void the_file_has_its_size(void **state)
+{
+	struct files *f = *state;
+	struct table *t = open_ok(&f->conf, 100);
+	struct stat st;
+
+	assert_int_equal(stat(f->conf.control.state, &st), 0);
+	assert_int_equal(st.st_size, table_file_size(&f->conf));
+	table_close(t);
+}
+
 static void what_was_written_is_found_again(void **state)
 {
 	struct files *f = *state;
@@ -826,6 +838,7 @@ static void lengths_that_cannot_be_are_damage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		T(the_file_has_its_size),
 		T(what_was_written_is_found_again),
 		T(what_is_over_goes_at_start),
 		T(a_second_process_is_kept_out),

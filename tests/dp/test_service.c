@@ -362,6 +362,62 @@ static void silent_client_is_dropped(void **state)
 	expect_free();
 }
 
+static const char *said(uint64_t ms);
+
+static void says(uint64_t ms, const char *a, const char *b)
+{
+	const char *line = said(ms);
+
+	if (!strstr(line, a) || !strstr(line, b))
+		fail_msg("it says '%s', not '%s' and '%s'", line, a, b);
+}
+
+/* Who is not ours is named, with its pid, once a second at most. */
+static void strangers_are_named(void **state)
+{
+	char who[64];
+	int fd;
+
+	(void)state;
+	snprintf(who, sizeof(who), "pid %d (user %u) is no fairlead-cp", (int)getpid(), geteuid());
+	fd = client();
+	assert_int_equal(send(fd, "GET /", 5, MSG_NOSIGNAL), 5);
+	says(now_ms, who, "what it says is no hello");
+	expect_end(fd);
+	fd = client();
+	assert_int_equal(send(fd, "GET /", 5, MSG_NOSIGNAL), 5);
+	assert_string_equal(said(now_ms), "");
+	expect_end(fd);
+	fd = client();
+	now_ms += HELLO_MS;
+	says(now_ms, who, "it says no hello");
+	expect_end(fd);
+}
+
+/* Of a second control process the log has both pids, however often it tries. */
+static void the_second_is_named(void **state)
+{
+	struct sockaddr_un a = address();
+	int first = attach(), second;
+	char want[64];
+
+	(void)state;
+	snprintf(want, sizeof(want), "the fairlead-cp with pid %d is attached", (int)getpid());
+	for (int i = 0; i < 3; i++) {
+		second = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		assert_int_equal(connect(second, (struct sockaddr *)&a, sizeof(a)), 0);
+		if (i == 0)
+			close(second); /* it only looked whether somebody is there */
+		if (i == 1)
+			says(now_ms, "is turned away", want);
+		else
+			assert_string_equal(said(now_ms), "");
+		if (i)
+			expect_refusal(second, CTL_BUSY);
+	}
+	close(first);
+}
+
 /* A hello that has come counts, even if we were too slow to look. */
 static void late_look_is_not_silence(void **state)
 {
@@ -715,6 +771,37 @@ static void signal_reloads_once(void **state)
 	assert_int_equal(cert_info()->seq, seq);
 }
 
+static void turn_at(uint64_t ms)
+{
+	now_ms = ms;
+	turn();
+}
+
+/* Nobody says a word: a second later it is seen, and in the one after that it is over. */
+static void files_that_change_are_read(void **state)
+{
+	(void)state;
+	turn_at(5000);
+	turn_at(6000);
+	cert_write("new");
+	turn_at(6500);
+	assert_string_equal(cert_info()->subject, "CN=old");
+	turn_at(7000);
+	assert_string_equal(cert_info()->subject, "CN=old");
+	turn_at(8000);
+	assert_string_equal(cert_info()->subject, "CN=new");
+	write_text(world.conf.certificate[0].chain, "broken");
+	turn_at(9000);
+	turn_at(10000);
+	assert_string_equal(cert_info()->subject, "CN=new");
+	assert_non_null(strstr(cert_info()->error, "has no certificate in it"));
+	cert_write("newer");
+	turn_at(11000);
+	turn_at(12000);
+	assert_string_equal(cert_info()->subject, "CN=newer");
+	assert_string_equal(cert_info()->error, "");
+}
+
 static void live_socket_is_refused(void **state)
 {
 	struct service other;
@@ -782,6 +869,8 @@ int main(void)
 		T(second_hello_ends_it),
 		T(one_at_a_time),
 		T(silent_client_is_dropped),
+		T(strangers_are_named),
+		T(the_second_is_named),
 		T(late_look_is_not_silence),
 		T(broken_rings_detach_and_heal),
 		T(ticket_keys_are_taken),
@@ -790,6 +879,7 @@ int main(void)
 		T(request_without_hello_is_dropped),
 		TLS(reload_takes_good_files_and_no_others),
 		TLS(signal_reloads_once),
+		TLS(files_that_change_are_read),
 		T(live_socket_is_refused),
 		T(dead_socket_is_replaced),
 		T(socket_is_the_directory_owners),

@@ -3,12 +3,16 @@
  * A device of which key and table of RSS can be set brings each relayed port of IPv4 to the queue
  * of its worker (dp/steer.h), for each number of workers, whoever the peer is. It is asked for that
  * only on a port that no client uses, has what it had if it does not take it, and says which it is.
+ * One that takes rules has one for each relay that is one worker's, of both families and on nothing
+ * but the address, and where it takes masks one for each worker of those that are dealt out; where
+ * it refuses, that is said with its reason.
  */
 #include "tests/world/worker.h"
 #include "dp/port.h"
 #include "dp/steer.h"
 
 #include <rte_ethdev.h>
+#include <rte_flow.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,14 +51,13 @@ static void key_leads_to_the_owner(void **state)
 		}
 }
 
-static int setup(void **state)
+static int setup_as(void **state, uint16_t n_workers)
 {
 	char err[512] = "";
 
 	(void)state;
 	world_eal();
-	world_config();
-	world.conf.dataplane.n_workers = WORKERS;
+	world.conf.dataplane.n_workers = n_workers;
 	world.conf.n_port = 1;
 	world.conf.dataplane.mbufs = UINT32_MAX;
 	world.conf.port[0] = world.conf.port[CORE];
@@ -66,9 +69,15 @@ static int setup(void **state)
 		worker.pool = rte_pktmbuf_pool_create("steer", 1023, 0, 0,
 						      RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	assert_non_null(worker.pool);
-	for (uint16_t i = 0; i < WORKERS; i++)
+	for (uint16_t i = 0; i < n_workers; i++)
 		dp.worker[i] = &worker;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	world_config();
+	return setup_as(state, WORKERS);
 }
 
 static const struct port *opened(const char *device)
@@ -157,6 +166,177 @@ static void without_rss_nothing_is_asked(void **state)
 	port_close(&dp.port[0]);
 }
 
+/* ---- rules ---- */
+
+/* A device that takes rules on the address, and with masks also those on the port. */
+int __wrap_rte_flow_validate(uint16_t port_id, const struct rte_flow_attr *attr,
+			     const struct rte_flow_item *item, const struct rte_flow_action *act,
+			     struct rte_flow_error *error);
+struct rte_flow *__wrap_rte_flow_create(uint16_t port_id, const struct rte_flow_attr *attr,
+					const struct rte_flow_item *item,
+					const struct rte_flow_action *act,
+					struct rte_flow_error *error);
+int __wrap_rte_flow_flush(uint16_t port_id, struct rte_flow_error *error);
+
+enum { RULES_MAX = 16 };
+
+static struct {
+	bool exact, masks;
+	int left; /* that it has room for */
+	unsigned n;
+	struct {
+		struct ip_addr ip;
+		uint16_t queue, port, mask;
+	} rule[RULES_MAX];
+} nic;
+
+int __wrap_rte_flow_validate(uint16_t port_id, const struct rte_flow_attr *attr,
+			     const struct rte_flow_item *item, const struct rte_flow_action *act,
+			     struct rte_flow_error *error)
+{
+	(void)port_id;
+	(void)act;
+	assert_true(attr->ingress);
+	assert_int_equal(item[0].type, RTE_FLOW_ITEM_TYPE_ETH);
+	assert_int_equal(item[2].type, RTE_FLOW_ITEM_TYPE_UDP);
+	assert_int_equal(item[3].type, RTE_FLOW_ITEM_TYPE_END);
+	if ((item[2].spec ? nic.masks : nic.exact) && nic.left > 0)
+		return 0;
+	return -rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM, NULL,
+				   "of no such kind");
+}
+
+struct rte_flow *__wrap_rte_flow_create(uint16_t port_id, const struct rte_flow_attr *attr,
+					const struct rte_flow_item *item,
+					const struct rte_flow_action *act,
+					struct rte_flow_error *error)
+{
+	const struct rte_flow_item_udp *udp = item[2].spec, *mask = item[2].mask;
+	const struct rte_flow_action_queue *queue = act[0].conf;
+
+	assert_int_equal(__wrap_rte_flow_validate(port_id, attr, item, act, error), 0);
+	assert_true(nic.n < RULES_MAX);
+	assert_int_equal(act[0].type, RTE_FLOW_ACTION_TYPE_QUEUE);
+	if (item[1].type == RTE_FLOW_ITEM_TYPE_IPV6) {
+		const struct rte_flow_item_ipv6 *ip = item[1].spec;
+
+		memcpy(nic.rule[nic.n].ip.b, &ip->hdr.dst_addr, 16);
+	} else {
+		const struct rte_flow_item_ipv4 *ip = item[1].spec;
+
+		nic.rule[nic.n].ip = ip_from_v4(be32_make(rte_be_to_cpu_32(ip->hdr.dst_addr)));
+	}
+	nic.rule[nic.n].queue = queue->index;
+	nic.rule[nic.n].port = udp ? rte_be_to_cpu_16(udp->hdr.dst_port) : 0;
+	nic.rule[nic.n].mask = mask ? rte_be_to_cpu_16(mask->hdr.dst_port) : 0;
+	nic.left--;
+	return (struct rte_flow *)&nic.rule[nic.n++];
+}
+
+int __wrap_rte_flow_flush(uint16_t port_id, struct rte_flow_error *error)
+{
+	(void)port_id;
+	(void)error;
+	nic.n = 0;
+	return 0;
+}
+
+/* Where UDP to a port of an address goes by the rules; WORKERS: by none. */
+static uint16_t rule_queue(const struct ip_addr *ip, uint16_t port)
+{
+	for (unsigned i = 0; i < nic.n; i++)
+		if (ip_eq(&nic.rule[i].ip, ip) && (port & nic.rule[i].mask) == nic.rule[i].port)
+			return nic.rule[i].queue;
+	return WORKERS;
+}
+
+/* Five relays on the one port: of each worker's one of IPv4, and one of IPv6; the last dealt out.
+ */
+static int setup_rules(void **state)
+{
+	static const char *const address[] = { "10.2.0.1", "10.2.0.2", "fd00:2::1", "fd00:2::2",
+					       "10.2.0.3" };
+	struct config *c = &world.conf;
+
+	world_config();
+	c->dataplane.n_workers = 2;
+	c->port[CORE].n_addr = c->n_relay = RTE_DIM(address);
+	for (uint16_t i = 0; i < c->n_relay; i++) {
+		c->port[CORE].addr[i].ip = at(address[i], 0).ip;
+		c->relay[i] = (struct config_relay){ .addr = at(address[i], 0).ip,
+						     .port_min = 50000,
+						     .port_max = 65535,
+						     .turn = true,
+						     .owner = i == 4 ? 0 : 1 + i % 2 };
+	}
+	memset(&nic, 0, sizeof(nic));
+	nic.exact = nic.masks = true;
+	nic.left = RULES_MAX;
+	memset(&dp, 0, sizeof(dp));
+	return setup_as(state, 2);
+}
+
+static void rules_lead_to_the_owner(void **state)
+{
+	const struct port *p = opened("net_null11,no-rx=1");
+
+	(void)state;
+	assert_non_null(
+	    strstr(p->steering, "relayed ports: rte_flow by port, rte_flow by address;"));
+	assert_int_equal(nic.n, 6);
+	for (uint16_t i = 0; i < world.conf.n_relay; i++)
+		for (uint32_t port = 50000; port < 65536; port++)
+			assert_int_equal(rule_queue(&world.conf.relay[i].addr, (uint16_t)port),
+					 relay_owner(&dp, i, (uint16_t)port));
+	port_close(&dp.port[0]);
+}
+
+static void without_masks_addresses_are_ruled(void **state)
+{
+	const struct port *p;
+
+	(void)state;
+	nic.masks = false;
+	p = opened("net_null12,no-rx=1");
+	assert_non_null(strstr(p->steering,
+			       "relayed ports: RSS key for IPv4, else hand-over, rte_flow "
+			       "by address (rte_flow: of no such kind);"));
+	assert_int_equal(nic.n, 4);
+	for (uint16_t i = 0; i < 4; i++)
+		assert_int_equal(rule_queue(&world.conf.relay[i].addr, 50000), i % 2);
+	port_close(&dp.port[0]);
+}
+
+static void what_is_refused_is_said(void **state)
+{
+	(void)state;
+	world.conf.n_relay = 4;
+	nic.exact = false;
+	assert_non_null(strstr(opened("net_null13,no-rx=1")->steering,
+			       "relayed ports: hand-over (rte_flow: of no such kind);"));
+	port_close(&dp.port[0]);
+	nic.exact = true;
+	nic.left = 3;
+	assert_non_null(strstr(
+	    opened("net_null14,no-rx=1")->steering,
+	    "relayed ports: rte_flow by address for some, else hand-over (rte_flow: of no "));
+	assert_int_equal(nic.n, 3);
+	port_close(&dp.port[0]);
+}
+
+/* Its clients would all come by that queue. */
+static void a_listener_s_address_has_no_rule(void **state)
+{
+	(void)state;
+	world.conf.n_relay = 1;
+	world.conf.listener[0].addr.ip = world.conf.relay[0].addr;
+	assert_non_null(
+	    strstr(opened("net_null15,no-rx=1")->steering,
+		   "relayed ports: hand-over (rte_flow: a UDP listener has the address)"));
+	assert_int_equal(nic.n, 0);
+	port_close(&dp.port[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +345,10 @@ int main(void)
 		cmocka_unit_test_setup(clients_port_has_its_own, setup),
 		cmocka_unit_test_setup(what_does_not_hold_is_taken_back, setup),
 		cmocka_unit_test_setup(without_rss_nothing_is_asked, setup),
+		cmocka_unit_test_setup(rules_lead_to_the_owner, setup_rules),
+		cmocka_unit_test_setup(without_masks_addresses_are_ruled, setup_rules),
+		cmocka_unit_test_setup(what_is_refused_is_said, setup_rules),
+		cmocka_unit_test_setup(a_listener_s_address_has_no_rule, setup_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

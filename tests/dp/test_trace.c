@@ -34,10 +34,10 @@ static int setup(void **state)
 
 static struct cmd_trace filter(void)
 {
-	return (struct cmd_trace){ .id = ID,
-				   .until = WORLD_START_S + CTL_TRACE_LEASE_S,
-				   .filter = { .session = CTL_TRACE_ANY,
-					       .reason = CTL_TRACE_ANY } };
+	return (
+	    struct cmd_trace){ .id = ID,
+			       .until = WORLD_START_S + CTL_TRACE_LEASE_S,
+			       .filter = { .session = CTL_TRACE_ANY, .reason = CTL_TRACE_ANY } };
 }
 
 static void trace(struct cmd_trace c)
@@ -87,7 +87,8 @@ static void nobody_looks(void **state)
 	assert_false(next());
 }
 
-/* A client's packet to its peer, and the peer's to the client: both sides, by the client's address. */
+/* A client's packet to its peer, and the peer's to the client: both sides, by the client's address.
+ */
 static void by_client(void **state)
 {
 	struct cmd_trace c = filter();
@@ -180,13 +181,155 @@ static void bytes_on_demand(void **state)
 	struct cmd_trace c = filter();
 
 	(void)state;
-	c.filter.bytes = true;
+	c.filter.bytes = 64;
 	trace(c);
 	from_client();
 	assert_true(next());
 	assert_int_equal(rec->n_bytes, 20 + 8 + 4 + 5);
 	assert_int_equal(rec->bytes[0], 0x45);
 	assert_memory_equal(rec->bytes + 32, "hello", 5);
+}
+
+/* By a session's relayed address: its client's side, too. */
+static void by_relayed(void **state)
+{
+	struct cmd_trace c = filter();
+
+	(void)state;
+	c.filter.relayed = relayed;
+	trace(c);
+	from_client();
+	expect(TRACE_RECEIVED, &client, &listener);
+	expect(TRACE_RELAYED, &client, &listener);
+	expect(TRACE_SENT, &relayed, &peer);
+	from_core(&stranger);
+	expect(TRACE_RECEIVED, &stranger, &relayed);
+	expect(TRACE_DROPPED, &stranger, &relayed);
+	assert_false(next());
+	c.id = ID + 1;
+	c.filter.relayed.port = be16_make(RELAY_PORT + 2);
+	trace(c);
+	from_client();
+	from_core(&peer);
+	assert_false(next());
+}
+
+/* A capture: frames from the Ethernet header on as they came and as they went, and nothing else. */
+static void frames(void **state)
+{
+	struct cmd_trace c = filter();
+	struct frame in;
+	const struct frame *out;
+	uint8_t msg[64];
+
+	(void)state;
+	c.filter.frames = 1;
+	c.filter.bytes = CTL_TRACE_BYTES;
+	trace(c);
+	frame_udp(&in, ACCESS, &client, &listener, msg, chandata(msg, CHANNEL, "hello", 5), NULL);
+	world_feed(ACCESS, &in);
+	out = world_out(CORE);
+	assert_non_null(out);
+	expect(TRACE_RECEIVED, &client, &listener);
+	assert_int_equal(rec->port, ACCESS);
+	assert_int_equal(rec->len, in.len);
+	assert_int_equal(rec->n_bytes, in.len);
+	assert_memory_equal(rec->bytes, in.b, in.len);
+	expect(TRACE_SENT, &relayed, &peer);
+	assert_int_equal(rec->port, CORE);
+	assert_int_equal(rec->n_bytes, out->len);
+	assert_memory_equal(rec->bytes, out->b, out->len);
+	assert_false(next());
+	c.id = ID + 1;
+	c.filter.bytes = 20;
+	trace(c);
+	world_feed(ACCESS, &in);
+	assert_true(next());
+	assert_int_equal(rec->n_bytes, 20);
+	assert_int_equal(rec->len, in.len);
+	assert_true(next());
+	c.id = ID + 2;
+	c.filter.bytes = CTL_TRACE_BYTES + 1;
+	assert_false(world_cmd(0, CMD_TRACE, &c, sizeof(c)));
+}
+
+/* What is dropped has lost its Ethernet header, perhaps: zeros are there then, and the type. */
+static void dropped_frames(void **state)
+{
+	static const uint8_t zeros[12];
+	struct cmd_trace c = filter();
+
+	(void)state;
+	c.filter.frames = c.filter.drops = 1;
+	c.filter.bytes = CTL_TRACE_BYTES;
+	trace(c);
+	from_core(&stranger);
+	expect(TRACE_DROPPED, &stranger, &relayed);
+	assert_int_equal(rec->reason, DROP_NO_PERMISSION);
+	assert_int_equal(rec->n_bytes, rec->len);
+	assert_int_equal(rec->len, 14 + 20 + 8 + 5);
+	assert_memory_equal(rec->bytes + rec->len - 5, "hello", 5);
+	if (memcmp(rec->bytes, zeros, sizeof(zeros)) == 0)
+		assert_memory_equal(rec->bytes + 12, "\x08\0\x45", 3);
+}
+
+/*
+ * A message that came inside of a stream and is dropped may look like a packet of others: none of
+ * its bytes is told, whatever it has at its start.
+ */
+static void no_plain_text(void **state)
+{
+	static const uint8_t inner[28] = { 0x45, 0, 0, 28,  [8] = 64, 17, [12] = 192,
+					   168,	 0, 1, 192, 168,      0,  2 };
+	struct cmd_trace c = filter();
+	struct rte_mbuf *m;
+	char *b;
+
+	(void)state;
+	c.filter.frames = 1;
+	c.filter.bytes = CTL_TRACE_BYTES;
+	trace(c);
+	m = pkt_make(world.w);
+	b = rte_pktmbuf_append(m, sizeof(inner));
+	memcpy(b, inner, sizeof(inner));
+	pkt_drop(world.w, m, DROP_NO_CHANNEL);
+	assert_true(next());
+	assert_int_equal(rec->event, TRACE_DROPPED);
+	assert_int_equal(rec->n_bytes, 0);
+	m = pkt_make(world.w);
+	memcpy(rte_pktmbuf_append(m, 6), "secret", 6);
+	pkt_drop(world.w, m, DROP_NO_CHANNEL);
+	assert_true(next());
+	assert_int_equal(rec->n_bytes, 0);
+	assert_int_equal(rec->len, 6);
+}
+
+/* "udp dst port 3478" judges each frame as it is, beside what the filter says of sessions. */
+static void by_program(void **state)
+{
+	static const struct bpf_step port_3478[] = {
+		{ 0x28, 0, 0, 12 }, { 0x15, 0, 4, 0x0800 }, { 0x30, 0, 0, 23 },
+		{ 0x15, 0, 2, 17 }, { 0x28, 0, 0, 36 },	    { 0x15, 1, 0, 3478 },
+		{ 0x06, 0, 0, 0 },  { 0x06, 0, 0, 65535 },
+	};
+	struct cmd_trace c = filter();
+
+	(void)state;
+	c.filter.frames = 1;
+	c.filter.bytes = CTL_TRACE_BYTES;
+	c.filter.n_steps = 8;
+	memcpy(c.step, port_3478, sizeof(port_3478));
+	trace(c);
+	from_client();
+	from_core(&peer);
+	from_core(&stranger);
+	expect(TRACE_RECEIVED, &client, &listener);
+	assert_false(next());
+	c.id = ID + 1;
+	c.step[7].code = 0x20; /* no return */
+	assert_false(world_cmd(0, CMD_TRACE, &c, sizeof(c)));
+	c.filter.n_steps = CTL_TRACE_STEPS + 1;
+	assert_false(world_cmd(0, CMD_TRACE, &c, sizeof(c)));
 }
 
 /* It goes on without waiting, counts what found no room, and says so with what does. */
@@ -282,6 +425,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(by_session, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(by_drop, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(bytes_on_demand, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(by_relayed, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(frames, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(dropped_frames, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(no_plain_text, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(by_program, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(full_ring, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(reader_goes, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(ended_by_command, setup, world_teardown),

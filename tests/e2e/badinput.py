@@ -23,6 +23,7 @@ UDP, TCP, ICMP, ICMP6, FRAGMENT = 17, 6, 1, 58, 44
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 BASE_PORT, FREE_PORT = 40000, 16384
 PATIENCE = 10
+CONTROL = os.environ.get("RUN", "/run/fairlead-quickstart") + "/control.sock"
 
 
 def packed(a):
@@ -87,13 +88,25 @@ def frag6(data, offset, more, ident=7, next_header=UDP):
 
 
 class Relay:
-    """Its counters, by its own command."""
+    """Its counters: what is a method without parameters by the control socket, else by its own command,
+    which a sanitized build needs a third of a second to start."""
+    METHODS = ("drops", "ports", "tcp", "tls", "workers")
 
     def __init__(self, program, config):
         self.command = [program, "--config", config, "--json"]
 
     def ask(self, *what):
+        if len(what) == 1 and what[0] in self.METHODS:
+            return self.call(what[0])
         return json.loads(subprocess.run([*self.command, *what], check=True, capture_output=True).stdout)
+
+    def call(self, method):
+        with socket.socket(socket.AF_UNIX) as sock, sock.makefile("rwb") as lines:
+            sock.settimeout(PATIENCE)
+            sock.connect(CONTROL)
+            lines.write(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method}).encode() + b"\n")
+            lines.flush()
+            return json.loads(lines.readline())["result"]
 
     def drops(self):
         return {d["name"]: d["total"] for d in self.ask("drops")["drops"]}

@@ -12,7 +12,7 @@ refused()
 {
 	local want=$1 edit=$2 out rc=0
 	shift 2
-	sed -e "$edit" "$ROOT/conf/fairlead.yaml" >"$TMP/wrong.yaml"
+	sed -e "$edit" -e "s|/run/fairlead/|$TMP/|" "$ROOT/conf/fairlead.yaml" >"$TMP/wrong.yaml"
 	out=$(in_relay timeout 60 "$@" "$TMP/wrong.yaml" 2>&1 </dev/null) || rc=$?
 	((rc == CODE)) || fail "$*: exit code $rc, not $CODE: $want"
 	grep -qF -- "$want" <<<"$out" || fail "$*: '$out' does not say '$want'"
@@ -34,14 +34,17 @@ for program in "fairlead-cp --check-config" "fairlead-cp --config" "fairlead-dp 
 		's/^    transport: tls/&\n    domain: nosuch/' "$@"
 	refused "10.1.0.1 is used already, in line" 's|\[10.2.0.1/24|[10.1.0.1/24|' "$@"
 	refused "no such key: did you mean realm?" 's/^  realm:/  raelm:/' "$@"
+	refused ":$(line '^  memory-mb:'): dataplane.memory-mb: 64 MiB are too few: tables and packet buffers are " \
+		's/^  memory-mb:.*/  memory-mb: 64/' "$@"
 done
 CODE=1
 # All of it at once, where it is asked for.
 EDIT='s/^    mtu:.*/    mtu: 90/; s/^  realm:/  raelm:/'
-for want in "ports[0].mtu: 90 is out of range" "turn.raelm: no such key: did you mean realm?"; do
+for want in "ports[0].mtu: 90 is out of range" "turn.raelm: no such key: did you mean realm?" \
+	"more may be found when these are mended"; do
 	refused "$want" "$EDIT" "$BUILD/fairlead-cp" --check-config
 done
-refused ":$(line '^    device:'): ports[0].device (access, net_af_xdp0,iface=nosuch): " 's/iface=access/iface=nosuch/' "$BUILD/fairlead-dp" --config
+refused ":$(line '^    device:'): ports[0].device (access, net_af_xdp0,iface=nosuch): " 's/iface=access/iface=nosuch/; s/iface=core/iface=nosuch/' "$BUILD/fairlead-dp" --config
 
 assert_eq "fairlead-dp" "$(dp_pid)" "$dp"
 assert_eq "fairlead-cp" "$(cp_pid)" "$cp"

@@ -17,6 +17,8 @@ export PYTHONDONTWRITEBYTECODE=1
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 # shellcheck source=conf/await.sh
 . "$ROOT/conf/await.sh"
+# shellcheck source=conf/netns.sh
+. "$ROOT/conf/netns.sh"
 BUILD=${E2E_BUILD:-$ROOT/build}
 SAMPLE=$ROOT/conf/fairlead.yaml
 E2E=$ROOT/tests/e2e
@@ -105,19 +107,11 @@ assert_eq() { [[ $2 == "$3" ]] || fail "$1: got '$2', want '$3'"; }
 
 # ---- where ----
 
-# ns_words NAMESPACE: sets IN to the words before a command that is to run there; in a chroot, whose
-# / is no mount point, "ip netns exec" does not work.
-ns_words()
-{
-	IN=(ip netns exec "$1")
-	ip netns exec "$1" true 2>/dev/null || IN=(nsenter "--net=/run/netns/$1")
-}
-
 # in_ns NAMESPACE COMMAND...
 in_ns()
 {
 	local IN
-	ns_words "$1"
+	netns_words "$1"
 	"${IN[@]}" "${@:2}"
 }
 
@@ -141,7 +135,7 @@ start()
 	shift
 	case $1 in
 	in_client | in_relay | in_peer)
-		ns_words "$NS-${1#in_}"
+		netns_words "$NS-${1#in_}"
 		shift
 		;;
 	esac
@@ -287,7 +281,7 @@ ended() { [[ ! -e /proc/$1/exe ]]; }
 start_cp()
 {
 	local IN
-	ns_words fl-relay
+	netns_words fl-relay
 	"${IN[@]}" setsid "$BUILD/fairlead-cp" --config "$CONFIG" >>"$RUN/fairlead-cp.log" 2>&1 \
 		</dev/null &
 	echo $! >"$RUN/fairlead-cp.pid"

@@ -355,7 +355,7 @@ missing()
 	world
 	refused device "no driver of DPDK has such a name" net_nosuch0
 	refused device "is not on the PCI bus" 0000:fe:1f.7
-	refused device "cannot be opened" net_af_packet0,iface=nosuch
+	refused device "there is no interface nosuch in this network namespace" net_af_packet0,iface=nosuch
 	refused device "cannot be opened" "net_virtio_user0,path=$TMP/nosuch"
 	refused mtu "is more than the device carries" net_af_xdp0,iface=access \
 		's/^    mtu: 1500/    mtu: 1779/'

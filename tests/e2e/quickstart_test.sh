@@ -2,13 +2,29 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # conf/quickstart.sh as scripts outside the tree use it: running it twice is harmless, --down
 # leaves nothing, and after it everything comes up again. It touches nothing of a relay that is
-# installed on the same machine, not even while that one runs.
+# installed on the same machine, not even while that one runs, makes nothing where one would be, and
+# gives back those huge pages that it added.
 #
-# Alone: the names of an installed relay are the whole machine's.
+# Alone: the names of an installed relay are the whole machine's, and so are huge pages.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 OWN_CONFIG=1 # the relay is restarted here
 
+INSTALLED=(/run/fairlead /var/lib/fairlead /etc/fairlead)
+PAGES=/proc/sys/vm/nr_hugepages
+HAD=
+MADE=()
+AT_END=uninstall
+uninstall()
+{
+	"$ROOT/conf/quickstart.sh" --down >/dev/null || true
+	[[ -z $HAD ]] || echo "$HAD" >$PAGES
+	((${#MADE[@]} == 0)) || rm -rf "${MADE[@]}"
+}
+installed() { { find "${INSTALLED[@]}" -printf '%p %i %m %s %T@ %l\n' 2>/dev/null || true; } | sort; }
+# As in conf/quickstart.sh: without the pages of a process that has not quite ended.
+pages() { awk '/^HugePages_Total:/ { n += $2 } /^HugePages_Surp:/ { n -= $2 } END { print n }' /proc/meminfo; }
+free_pages() { awk '/^HugePages_Free:/ { print $2 }' /proc/meminfo; }
 quickstart() { "$ROOT/conf/quickstart.sh" "$@" >"$TMP/log" 2>&1 || fail "quickstart $*: $(tail -n 5 "$TMP/log")"; }
 
 dp=$(dp_pid) cp=$(cp_pid)
@@ -32,19 +48,35 @@ done
 assert "no runtime directory" test ! -e "$RUN"
 quickstart --down
 
+# The relay starts where no huge page is free, and meanwhile somebody reserves five more.
+installed >"$TMP/before"
+HAD=$(pages)
+echo $((HAD - $(free_pages))) >$PAGES
+had=$(pages)
 quickstart --detach
 assert "attached after a fresh start" attached
+installed >"$TMP/after"
+diff "$TMP/before" "$TMP/after" || fail "something is made where a relay would be installed"
 fl --json user list | grep -q demo || fail "user demo is not there"
+
+now=$(pages)
+assert_num "huge pages with the relay" "$now" -gt "$had"
+echo $((now + 5)) >$PAGES
+quickstart --detach
+assert_eq "huge pages after --detach of what runs" "$(pages)" $((now + 5))
+quickstart --down
+assert_eq "huge pages after --down" "$(pages)" $((had + 5))
+
+# One page is missing, and meanwhile somebody takes back more than that one.
+echo $((now - 1)) >$PAGES
+quickstart --detach
+assert_eq "huge pages with one more" "$(pages)" "$now"
+echo $((now - 6)) >$PAGES
+quickstart --down
+assert_eq "huge pages after --down, fewer than before" "$(pages)" $((now - 6))
 
 # ---- beside an installed relay ----
 
-INSTALLED=(/run/fairlead /var/lib/fairlead /etc/fairlead)
-MADE=()
-AT_END=uninstall
-uninstall() { ((${#MADE[@]} == 0)) || rm -rf "${MADE[@]}"; }
-installed() { find "${INSTALLED[@]}" -printf '%p %i %m %s %T@ %l\n' | sort; }
-
-quickstart --down
 for dir in "${INSTALLED[@]}"; do
 	if [[ ! -e $dir ]]; then
 		MADE+=("$dir")
@@ -61,11 +93,25 @@ print("listens")
 while True: dp.accept()'
 	await 10 grep -q listens "$TMP/socket" || fail "no socket: $(cat "$TMP/socket")"
 fi
+if [[ " ${MADE[*]} " == *" /etc/fairlead "* ]]; then
+	echo "hugepages 2M 600" >/etc/fairlead/setup.conf
+	echo $((had + 600)) >$PAGES
+fi
+free=$(free_pages)
 installed >"$TMP/before"
 quickstart --detach
 assert "attached beside it" attached
+assert_num "huge pages that are free for it" "$(free_pages)" -ge "$free"
 assert_eq "the configuration in force" "$(fl_json status .config)" "$CONFIG"
 quickstart --detach
 quickstart --down
 installed >"$TMP/after"
 diff "$TMP/before" "$TMP/after" || fail "an installed relay's files are not what they were"
+
+# The defaults of what a configuration leaves out are that relay's files.
+sed -E '/^  (socket|users-db|state|contexts): \//d' "$SAMPLE" >"$TMP/short.yaml"
+FAIRLEAD_CONFIG=$TMP/short.yaml quickstart --detach
+assert "attached with a short configuration" attached
+quickstart --down
+installed >"$TMP/after"
+diff "$TMP/before" "$TMP/after" || fail "a short configuration uses an installed relay's files"

@@ -11,48 +11,8 @@
 . "$(dirname "$0")/lib.sh"
 
 dp=$(dp_pid) cp=$(cp_pid) relay=$CONFIG
-WRONG=$TMP/wrong.yaml
-
-# config SED: the sample on its own sockets and files and on ports of memory, edited.
-config()
-{
-	sed -e "s|$RUN/|$TMP/|; \|/tls/|!s|$STATE/|$TMP/|" \
-		-e "s|net_af_xdp\(.\),iface=[a-z]*|net_null\1|" \
-		-e 's/^  memory-mb:.*/  memory-mb: 192/; s/^  sessions:.*/  sessions: 1024/' \
-		-e 's/^  allocations-max:.*/  allocations-max: 1024/; s/^  peers:.*/  peers: 1024/' \
-		-e 's/^  metrics-port:.*/  metrics-port: 0/' -e "$1" "$relay" >"$WRONG"
-}
-
-# run PROGRAM: it must refuse; what it said is in $TMP/said.
-run()
-{
-	local rc=0 pid
-	"$BUILD/$1" --config "$WRONG" >"$TMP/said" 2>&1 </dev/null &
-	pid=$!
-	STARTED+=("$pid")
-	await 30 ended "$pid" || fail "$1 goes on with: $2: $(tail -n 3 "$TMP/said")"
-	wait "$pid" || rc=$?
-	((rc == 1)) || fail "$1: exit code $rc with: $2: $(tail -n 3 "$TMP/said")"
-	[[ ! -e /run/dpdk/fl$pid ]] || fail "$1 leaves /run/dpdk/fl$pid: $2"
-}
-
-# refuses PROGRAM SENTENCE SED: as its last line, which names the file.
-refuses()
-{
-	config "$3"
-	run "$1" "$2"
-	assert_eq "$1: sentences about: $2" "$(grep -c "^$1: $WRONG:" "$TMP/said")" 1
-	[[ $(tail -n 1 "$TMP/said") == "$1: $WRONG:"?(+([0-9]):)" $2"* ]] ||
-		fail "$1 says '$(tail -n 1 "$TMP/said")', not '$2'"
-	[[ -e $TMP/keep ]] || no_sockets "$1: $2"
-}
-
-no_sockets()
-{
-	local left
-	left=$(find "$TMP" -type s)
-	assert_eq "sockets left by $1" "$left" ""
-}
+# shellcheck source=tests/e2e/start.sh
+. "$E2E/start.sh"
 
 # ---- fairlead-dp ----
 
@@ -69,26 +29,49 @@ refuses fairlead-dp "ports[0].device (access, net_nosuch0): " \
 assert "what a component logs can be turned up" grep -q "^EAL: Detected CPU lcores" "$TMP/said"
 refuses fairlead-dp "dataplane.hugepages: " \
 	's/^  hugepages:.*/  hugepages: yes/; s/^  memory-mb:.*/  memory-mb: 1048576/'
+refuses fairlead-dp "dataplane.memory-mb: 10485" \
+	's/^  hugepages:.*/  hugepages: no/; s/^  memory-mb:.*/  memory-mb: 1048576/'
+assert "it says what there is" grep -qE 'MB of ordinary pages are wanted, [0-9]+ MB of them to share .*, and the machine has [0-9]+ MB left' "$TMP/said"
 refuses fairlead-dp "dataplane.socket: cannot listen on /proc/nosuch/dp.sock: " \
 	's|^  socket: .*/dp.sock|  socket: /proc/nosuch/dp.sock|'
 refuses fairlead-dp "dataplane.socket: $RUN/dp.sock is served by another fairlead-dp" \
 	"s|^  socket: .*/dp.sock|  socket: $RUN/dp.sock|"
 assert "the running fairlead-dp keeps its socket" test -S "$RUN/dp.sock"
 echo precious >"$TMP/file"
-refuses fairlead-dp "dataplane.socket: cannot listen on $TMP/file: " \
+refuses fairlead-dp "dataplane.socket: $TMP/file is in the way: not a socket" \
 	"s|^  socket: .*/dp.sock|  socket: $TMP/file|"
 assert_eq "a file where the socket should be" "$(cat "$TMP/file")" precious
 
+# Its interfaces by another path: to try to open them would make it deaf.
+config "s|net_null0|net_af_xdp0,iface=access|"
+rc=0
+said=$(in_relay timeout 30 "$BUILD/fairlead-dp" --config "$WRONG" 2>&1) || rc=$?
+assert_num "exit code with the interface of another fairlead-dp" $rc -eq 1
+[[ $said == *"ports[0].device (access, net_af_xdp0,iface=access): is used by another fairlead-dp (pid $dp)"* ]] ||
+	fail "fairlead-dp says '$said'"
+assert "the running fairlead-dp hears" in_client ping -q -c 2 -i 0.2 -W 5 "$SERVER4"
+
+# So few open files that libraries would end the process before it says a word.
+for program in fairlead-dp fairlead-cp; do
+	config 's/nothing/changes/'
+	rc=0
+	said=$(prlimit --nofile=16 "$BUILD/$program" --config "$WRONG" 2>&1) || rc=$?
+	assert_num "exit code of $program with 16 files" $rc -eq 1
+	assert_eq "$program with 16 files" "$said" \
+		"$program: 16 files may be open and 256 are needed at least: raise that (ulimit -n, LimitNOFILE=)"
+done
+
 # ---- too little memory (R73) ----
 
-# However much is missing: from the first table that has no room to the start that fails behind them.
+# However much is missing: from what the check sees, which is a wrong configuration (EX_CONFIG), and the
+# first table that has no room, to the start that fails behind them.
 for ((mb = 64, last = 0; !last; mb += 8)); do
 	config "s|^  socket: .*/dp.sock|  socket: /proc/nosuch/dp.sock|
 		s/^  memory-mb:.*/  memory-mb: $mb/; s/^  hugepages:.*/  hugepages: no/"
-	run fairlead-dp "$mb MB"
+	CODES=1,78 run fairlead-dp "$mb MB"
 	said=$(tail -n 1 "$TMP/said")
 	[[ $said != "fairlead-dp: $WRONG: dataplane.socket: "* ]] || last=1
-	((last)) || [[ $said == "fairlead-dp: $WRONG: dataplane.memory-mb: "* ]] ||
+	((last)) || [[ $said == "fairlead-dp: $WRONG:"?(+([0-9]):)" dataplane.memory-mb: "* ]] ||
 		fail "fairlead-dp says '$said' with $mb MB"
 done
 assert_num "MB that are enough" $((mb - 8)) -gt 64
@@ -110,8 +93,9 @@ page_kb=$(awk '/^Hugepagesize:/ { print $2 }' /proc/meminfo)
 missing=$((2 * 192 * 1024 - $(free_kb)))
 ((missing <= 0)) || echo $((HAD + (missing + page_kb - 1) / page_kb)) >$PAGES
 assert_num "kB in free huge pages" "$(free_kb)" -ge $((2 * 192 * 1024))
-refuses fairlead-dp "dataplane.memory-mb: 192 MB are too few" \
-	's/^  mbufs:.*/  mbufs: 100000/; s/^  hugepages:.*/  hugepages: yes/'
+# A little more than there is, which the check leaves to the start.
+refuses fairlead-dp "dataplane.memory-mb: " \
+	's/^  mbufs:.*/  mbufs: 79000/; s/^  connections:.*/  connections: 256/; s/^  streams:.*/  streams: 64/; s/^  hugepages:.*/  hugepages: yes/'
 echo "$HAD" >$PAGES
 trap on_exit EXIT
 

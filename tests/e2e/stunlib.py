@@ -413,6 +413,7 @@ def await_true(what, condition):
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, f"never came: {what}"
+        time.sleep(0.02)  # between two looks, which the relay answers
 
 
 def mark_packets(sock, tos=0, ttl=64, df=False):

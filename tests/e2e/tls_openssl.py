@@ -5,11 +5,13 @@ tls_openssl.py FAIRLEAD CONFIG DIRECTORY, where the directory has the test's CA 
 import base64
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
 import time
 
+import stunlib as s
 from badinput import Relay
 from load import enter
 from tlslib import resumes, s_client, ticket
@@ -233,6 +235,12 @@ def reload():
     def now(subject):
         says(f"subject=CN = {subject}", "-servername", "other.example.test")
 
+    def sums():
+        return {c["chain"]: c["sha256"] for c in relay.ask("tls")["certificates"]}
+
+    before = sums()
+    for old in ("other.pem", "other.key"):
+        shutil.copy2(path(old), path(f"old-{old}"))
     with s_client() as p:
         p.binding()
         os.rename(path("renewed.pem"), path("other.pem"))
@@ -244,6 +252,10 @@ def reload():
         subprocess.run([*relay.command, "tls", "reload"], stdout=subprocess.DEVNULL, check=True)
         now("renewed")
         assert not any(c["error"] for c in relay.ask("tls")["certificates"])
+        assert sums() != before
+        for old in ("other.pem", "other.key"):
+            os.rename(path(f"old-{old}"), path(old))
+        s.await_true("files that changed are read without being told", lambda: sums() == before)
         p.binding()
 
 

@@ -148,7 +148,7 @@ static void contexts_check(const struct worker *w)
 	for (r = 0; r < world.conf.n_relay; r++)
 		for (port = RELAY_MIN; port <= RELAY_MAX; port++)
 			components +=
-			    port_owner(w->dp, (uint16_t)port) == w->id &&
+			    relay_owner(w->dp, r, (uint16_t)port) == w->id &&
 			    relayed_kind(*relayed_slot(w, r, (uint16_t)port)) == RELAYED_TERM;
 	MUST(components == ports);
 	MUST(w->counters->cnt[CNT_GATE_CONTEXTS] == contexts);

@@ -219,7 +219,7 @@ static void replay_nothing(void)
 	session_sync_end(world.w);
 	context_sync_end(world.w);
 	world_run();
-	for (i = 0; i < port_places(&world.dp, world.conf.n_relay); i++)
+	for (i = 0; i < world.dp.places; i++)
 		MUST(world.w->relay_slot[i] == SLOT_NONE);
 	MUST(cnt[CNT_SESSIONS] == 0 && cnt[CNT_PEERS] == 0);
 	MUST(cnt[CNT_GATE_CONTEXTS] == 0 && cnt[CNT_GATE_STREAMS] == 0);

@@ -358,7 +358,7 @@ static void clear(void)
 	uint32_t cursor = 0, look = UINT32_MAX;
 
 	while ((a = table_next(env.s.table, &cursor)) != NULL)
-		session_del(&env.s, a);
+		session_del(&env.s, a, SESSION_END_RELEASED);
 	cursor = 0;
 	while ((c = gate_next(env.s.gateway, &cursor, &look)) != NULL) {
 		gate_delete(env.s.gateway, c, NULL, NULL);

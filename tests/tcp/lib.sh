@@ -32,7 +32,7 @@ own_namespaces_del()
 spawn()
 {
 	local IN
-	ns_words "$NS-$1"
+	netns_words "$NS-$1"
 	start "$2" "${IN[@]}" "${@:3}"
 }
 
@@ -40,7 +40,7 @@ spawn()
 sysctl_in()
 {
 	local IN set
-	ns_words "$1"
+	netns_words "$1"
 	for set in "${@:2}"; do
 		# shellcheck disable=SC2016 # the inner shell expands them, in its namespace
 		"${IN[@]}" sh -c 'echo "$2" >"/proc/sys/net/$1"' sh "${set%%=*}" "${set#*=}" ||

@@ -12,6 +12,8 @@
 #                                (conf/quickstart.sh --check), e2e:NAME (tests/e2e/NAME_test.sh) or vm:NAME
 #                                (tests/vm/NAME_test.sh). Without: what tests/run.sh runs.
 #
+#   driver.sh DRIVER --fetch     only gets what that needs (guest.sh)
+#
 #   GUEST_ROOT=ROOT driver.sh DRIVER service
 #                                the package that is installed in another root, with systemd: service_check.sh
 #
@@ -29,16 +31,30 @@ if [[ ${1:-} != --apart ]]; then
 	e1000 | e1000e | igb | virtio | vmxnet3) ;;
 	*) sed -n '/^# Tests/,/^[^#]/s/^# \?//p' "$0" >&2; exit 2 ;;
 	esac
+	# Debian 13's QEMU is the first that has it.
+	[[ $1 != igb ]] || qemu-system-x86_64 -device igb,help 2>/dev/null | grep 'igb options' >/dev/null || export GUEST_QEMU=trixie
 	"$ROOT/tests/vm/guest.sh" --fetch
+	[[ ${2:-} != --fetch ]] || exit 0
 	exec unshare --net "$0" --apart "$@"
 fi
 DRIVER=$2
 shift 2
-LONG=(vm:link vm:outage check vm:start)
-if [[ $DRIVER == e1000e ]]; then
-	SUITE+=(vm:link) # a link that breaks is not the driver's alone: once is enough for a run that all wait for
-	LONG=("${LONG[@]:1}" vm:bond) # the only one of which members were tried
-fi
+# What breaks is not the driver's alone: in the run that everybody waits for each test has one, by turns.
+LONG=(vm:link vm:outage vm:start)
+case $DRIVER in
+e1000e)
+	SUITE+=(vm:link vm:bond) # the only one of which members were tried
+	LONG=(vm:outage vm:start)
+	;;
+vmxnet3)
+	SUITE+=(vm:start)
+	LONG=(vm:link vm:outage)
+	;;
+virtio)
+	SUITE+=(vm:outage)
+	LONG=(vm:link vm:start)
+	;;
+esac
 (($#)) || set -- "${SUITE[@]}" ${VM_LONG:+"${LONG[@]}"}
 
 # wire PORT FAR: two taps on one bridge.

@@ -8,7 +8,8 @@
 #
 #   guest.sh [QEMU ARGUMENT...] -- COMMAND   runs COMMAND in it as root, from the directory where we are, and
 #                                            ends as it ends
-#   guest.sh --fetch                         only gets the kernel, which is kept in ~/.cache/fairlead-guest
+#   guest.sh --fetch                         only gets the kernel, which is kept in ~/.cache/fairlead-guest, and
+#                                            the QEMU that is asked for
 #
 # Lines that the guest writes to /dev/virtio-ports/monitor are commands of QEMU's monitor, such as
 # "set_link acc off".
@@ -16,7 +17,8 @@
 #   GUEST_CPUS (2)  GUEST_MB (3072)  GUEST_SECONDS (300)
 #   GUEST_ROOT      another root, whose systemd is process 1: COMMAND is run when it has come up. The tree
 #                   is at its place there, too
-#   GUEST_APPEND    more for the kernel's command line; "intel_iommu=on iommu=pt" is there
+#   GUEST_APPEND    more for the kernel's command line; "mitigations=off intel_iommu=on iommu=pt" is there
+#   GUEST_QEMU      another Debian, such as trixie, whose QEMU it is: of a minimal system in build-machines/
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -48,6 +50,24 @@ kernel_fetch()
 		mv "$CACHE/new" "$KERNEL"
 	fi
 	RELEASE=$(ls "$KERNEL/lib/modules")
+}
+
+# qemu_fetch: sets PROGRAM to the words that run QEMU.
+qemu_fetch()
+{
+	local dir=$ROOT/build-machines/qemu-${GUEST_QEMU:-} lib=usr/lib/x86_64-linux-gnu
+	PROGRAM=(qemu-system-x86_64)
+	[[ -n ${GUEST_QEMU:-} ]] || return 0
+	if [[ ! -d $dir ]]; then
+		mkdir -p "${dir%/*}"
+		rm -rf "$dir.new"
+		debootstrap --variant=minbase --include=qemu-system-x86 "$GUEST_QEMU" "$dir.new" >"$dir.log" 2>&1 ||
+			die "debootstrap could not make a $GUEST_QEMU with QEMU: $(tail -n 3 "$dir.log")"
+		mv "$dir.new" "$dir"
+	fi
+	# By that system's own loader and libraries, for the guest's root is still this one.
+	PROGRAM=(env "QEMU_MODULE_DIR=$dir/$lib/qemu" "$dir/lib64/ld-linux-x86-64.so.2" --library-path "$dir/$lib"
+		"$dir/usr/bin/qemu-system-x86_64" -L "$dir/usr/share/qemu" -L "$dir/usr/share/seabios")
 }
 
 # initrd DIRECTORY: the first root, which mounts this machine's.
@@ -91,6 +111,8 @@ $b cp /start /command /variables /root/run/guest/
 	$b cp /guest.service /root/etc/systemd/system/
 	$b mkdir -p /root/etc/systemd/system/multi-user.target.wants
 	$b ln -s ../guest.service /root/etc/systemd/system/multi-user.target.wants/
+	# A login there would hang up whoever writes to the console.
+	$b ln -s /dev/null /root/etc/systemd/system/serial-getty@ttyS0.service
 	$b umount /proc /sys
 	exec $b switch_root /root /lib/systemd/systemd
 }
@@ -148,7 +170,7 @@ machine()
 		slot=$((slot + 1))
 	done
 	# The monitor is a socket that QEMU itself connects to a port of the guest.
-	timeout "${GUEST_SECONDS:-300}" qemu-system-x86_64 -machine q35,kernel-irqchip=off \
+	timeout "${GUEST_SECONDS:-300}" "${PROGRAM[@]}" -machine q35,kernel-irqchip=off \
 		-device intel-iommu,intremap=off -accel tcg,thread=multi -smp "${GUEST_CPUS:-2}" -cpu max \
 		-m "${GUEST_MB:-3072}" -display none -serial stdio -no-reboot -nic none \
 		-kernel "$KERNEL/boot/vmlinuz-$RELEASE" -initrd "$WORK/initrd" \
@@ -156,7 +178,7 @@ machine()
 		-chardev "socket,id=monitor,path=$WORK/monitor,server=on,wait=off" -mon chardev=monitor \
 		-chardev "socket,id=port,path=$WORK/monitor" -device virtio-serial-pci,addr=1d \
 		-device virtserialport,chardev=port,name=monitor "${QEMU[@]}" \
-		-append "console=ttyS0 quiet panic=-1 intel_iommu=on iommu=pt ${GUEST_ROOT:+systemd.show_status=0 }${GUEST_APPEND:-}" </dev/null
+		-append "console=ttyS0 quiet panic=-1 mitigations=off intel_iommu=on iommu=pt ${GUEST_ROOT:+systemd.show_status=0 }${GUEST_APPEND:-}" </dev/null
 }
 
 QEMU=()
@@ -165,11 +187,12 @@ while (($#)) && [[ $1 != -- && $1 != --* ]]; do
 	shift
 done
 case ${1:-} in
---fetch) kernel_fetch; exit ;;
+--fetch) kernel_fetch && qemu_fetch; exit ;;
 --) COMMAND=${*:2} ;;
 *) sed -n '/^# A virtual/,/^[^#]/s/^# \?//p' "$0" >&2; exit 2 ;;
 esac
 kernel_fetch
+qemu_fetch
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 initrd "$WORK/root" >"$WORK/initrd"

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # The package's units with systemd as process 1: fairlead-setup reserves pages and binds the NICs,
-# "systemctl start fairlead.target" returns when the relay is ready, and a real client relays through it; the
-# control process is restarted under its media and no packet is lost; an upgrade restarts nothing else; the
-# dataplane is restarted, and a worker that hangs lets the watchdog act. Prints what systemd-analyze thinks of the units.
+# "systemctl start fairlead" fails with a configuration that is wrong, and else returns when the relay is ready,
+# and a real client relays through it; the control process is restarted under its media and no packet is lost; an
+# upgrade restarts nothing else; the dataplane is restarted, and a worker that hangs lets the watchdog act; all is
+# reloaded, restarted and stopped as one. Prints what systemd-analyze thinks of the units.
 #
 #   service_check.sh   in a guest where the package is installed, with NICs at VM_ACCESS and VM_CORE (PCI
 #                      addresses) on one wire each with the interfaces that have the MACs VM_CLIENT and VM_PEER;
@@ -22,8 +23,9 @@ say() { echo "service: $*"; }
 fail()
 {
 	echo "service: FAILED: $*" >&2
-	systemctl --no-pager --full status fairlead-setup fairlead-dp fairlead-cp >&2 || true
-	journalctl --no-pager -n 40 -u fairlead-setup -u fairlead-dp -u fairlead-cp >&2 || true
+	systemctl --no-pager --lines=0 status fairlead-setup fairlead-dp fairlead-cp >&2 || true
+	# EAL says of each page that is unmapped how the kernel counts.
+	journalctl --no-pager -u fairlead-setup -u fairlead-dp -u fairlead-cp | grep -v 'EAL: Unexpected size' | tail -n 60 >&2 || true
 	exit 1
 }
 
@@ -77,7 +79,7 @@ relays() { client "$TMP/client" 20; }
 starts()
 {
 	say "starting"
-	systemctl start fairlead.target || fail "it does not start"
+	systemctl start fairlead || fail "it does not start"
 	[[ $(of fairlead-setup Result) == success ]] || fail "fairlead-setup"
 	for unit in fairlead-dp fairlead-cp; do
 		await 60 systemctl --quiet is-active $unit || fail "$unit is not active"
@@ -93,7 +95,36 @@ starts()
 	say "a client's messages came back"
 }
 
+# Nothing is tried for ever, and the start says so.
+refuses()
+{
+	say "starting with a configuration that is wrong"
+	sed -i.good '$ a no-such-key: 1' /etc/fairlead/fairlead.yaml
+	! systemctl start fairlead 2>"$TMP/start" || fail "it starts with a key that there is not"
+	for unit in fairlead-dp fairlead-cp; do
+		[[ $(of $unit ExecMainStatus) == 78 && $(of $unit NRestarts) == 0 ]] || fail "$unit is tried again"
+		journalctl --no-pager -u $unit | grep -q 'no-such-key' || fail "$unit does not say what is wrong"
+	done
+	mv /etc/fairlead/fairlead.yaml.good /etc/fairlead/fairlead.yaml
+	systemctl reset-failed
+}
+
+# The control process leaves the worker's CPU.
+keeps_apart()
+{
+	local task worker=
+	for task in /proc/"$(of fairlead-dp MainPID)"/task/*; do
+		[[ $(<"$task/comm") != *-worker* ]] || worker=$(grep Cpus_allowed_list "$task/status")
+	done
+	[[ -n $worker ]] || fail "there is no worker"
+	[[ $worker != "$(grep Cpus_allowed_list /proc/"$(of fairlead-cp MainPID)"/status)" ]] || fail "fairlead-cp has the worker's CPU"
+}
+
 allocated() { (($(fairlead --json status | jq .allocations.count) > 0)); }
+
+attached() { [[ $(fairlead --json status | jq .dataplane.attached) == true ]]; }
+
+relayed() { fairlead --json sessions | jq -c '[.sessions[].relayed]'; }
 
 # Calls go on while the control process is replaced.
 restarts_control()
@@ -110,6 +141,25 @@ restarts_control()
 	say "$(grep -o 'Total lost packets.*' "$TMP/media" | tail -n 1)"
 }
 
+# One that hangs is replaced, and media goes on meanwhile.
+control_hangs()
+{
+	local cp media
+	say "kill -STOP of fairlead-cp under media"
+	cp=$(of fairlead-cp MainPID)
+	client "$TMP/media" 1000 &
+	media=$!
+	await 20 allocated || fail "there is no allocation"
+	kill -STOP "$cp"
+	await 60 replaced fairlead-cp "$cp" || fail "the watchdog does not act"
+	journalctl --no-pager -u fairlead-cp | grep 'Watchdog timeout' >/dev/null || fail "it was not the watchdog"
+	wait $media || fail "packets were lost: $(tail -n 5 "$TMP/media")"
+	say "$(grep -o 'Total lost packets.*' "$TMP/media" | tail -n 1)"
+}
+
+# replaced UNIT PID: another process is ready.
+replaced() { [[ $(of "$1" MainPID) != "$2" && $(of "$1" ActiveState) == active ]]; }
+
 # What the package does to a relay that runs: the boundary is the same, so the dataplane goes on.
 upgrades()
 {
@@ -124,10 +174,22 @@ upgrades()
 	await 30 relays || fail "nothing is relayed after the upgrade"
 }
 
+# Allocations outlive the dataplane: the same client is heard again, from the same relayed address.
 restarts_dataplane()
 {
-	say "restarting fairlead-dp"
+	local media before lost
+	say "restarting fairlead-dp under media"
+	client "$TMP/media" 1000 &
+	media=$!
+	await 20 allocated || fail "there is no allocation"
+	before=$(relayed)
 	systemctl restart fairlead-dp || fail "fairlead-dp does not come back"
+	await 30 attached || fail "fairlead-cp does not find it"
+	[[ $(jq -n --argjson was "$before" --argjson is "$(relayed)" '$was - $is') == '[]' ]] || fail "$before became $(relayed)"
+	! wait $media || fail "no packet was lost: the client saw no restart"
+	lost=$(sed -n 's/.*Total lost packets \([0-9]*\).*/\1/p' "$TMP/media" | tail -n 1)
+	say "lost ${lost:-all} of the client's 1000 messages"
+	((${lost:-1000} < 950)) || fail "the client is not served any more: $(tail -n 5 "$TMP/media")"
 	await 60 relays || fail "nothing is relayed by the new dataplane"
 }
 
@@ -154,7 +216,7 @@ stop_process() { kill -STOP "$1"; }
 hang_worker()
 {
 	local tid
-	tid=$(grep -l '^rte-worker' /proc/"$1"/task/*/comm | head -n 1 | cut -d/ -f5)
+	tid=$(grep -l -e '-worker' /proc/"$1"/task/*/comm | head -n 1 | cut -d/ -f5)
 	python3 - "$tid" <<-'END' &
 		import ctypes, sys, time
 		libc, tid = ctypes.CDLL(None, use_errno=True), int(sys.argv[1])
@@ -169,8 +231,11 @@ hang_worker()
 host fl-client "$VM_CLIENT" 10.1.0.2/24 10.1.0.1
 host fl-peer "$VM_PEER" 10.2.0.2/24 10.2.0.1
 configure
+refuses
 starts
+keeps_apart
 restarts_control
+control_hangs
 upgrades
 restarts_dataplane
 watchdog "kill -STOP of fairlead-dp" stop_process
@@ -180,6 +245,10 @@ journalctl --no-pager -u fairlead-dp | grep -q 'worker 0 has made no turn' || fa
 for unit in fairlead-dp fairlead-cp fairlead-setup; do
 	systemd-analyze security --no-pager $unit.service | tail -n 1
 done
-systemctl stop fairlead.target
-! systemctl --quiet is-active fairlead-dp && ! systemctl --quiet is-active fairlead-cp || fail "they do not stop with the target"
+systemctl reload fairlead || fail "it cannot be reloaded"
+dp=$(of fairlead-dp MainPID)
+systemctl restart fairlead || fail "it does not come back"
+[[ $(of fairlead-dp MainPID) != "$dp" ]] || fail "the dataplane was not restarted"
+systemctl stop fairlead
+! systemctl --quiet is-active fairlead-dp && ! systemctl --quiet is-active fairlead-cp || fail "they do not stop with it"
 say "good"

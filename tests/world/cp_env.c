@@ -132,7 +132,7 @@ void env_start(struct env *e, uint32_t slots)
 {
 	char err[256] = "";
 
-	if (!server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)))
+	if (!server_open(&e->s, &e->conf, NULL, e->now_ms, e->wall_ms, err, sizeof(err)))
 		fail_msg("%s", err);
 	if (e->conf.gateway.contexts && !(e->s.gateway = gate_open(&e->s, err, sizeof(err))))
 		fail_msg("%s", err);
@@ -172,6 +172,8 @@ void env_close(struct env *e)
 	snprintf(beside, sizeof(beside), "%s.ports", e->conf.control.state);
 	unlink(beside);
 	snprintf(beside, sizeof(beside), "%s.dataplane", e->conf.control.state);
+	unlink(beside);
+	snprintf(beside, sizeof(beside), "%s.drain", e->conf.control.state);
 	unlink(beside);
 	unlink(e->conf.control.state);
 	unlink(e->conf.control.contexts);

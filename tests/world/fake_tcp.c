@@ -567,6 +567,11 @@ bool peer_conn_close(struct worker *w, const struct cmd_conn_close *c)
 	return false;
 }
 
+void peer_conn_abandon(struct worker *w, struct rte_mbuf *m)
+{
+	pkt_consume(w, m);
+}
+
 void peer_conn_session_del(struct worker *w, uint32_t slot)
 {
 	(void)w;

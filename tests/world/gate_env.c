@@ -167,7 +167,7 @@ void gate_restart(struct env *e)
 
 	gate_close(e->s.gateway);
 	server_close(&e->s);
-	assert_true(server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)));
+	assert_true(server_open(&e->s, &e->conf, NULL, e->now_ms, e->wall_ms, err, sizeof(err)));
 	e->s.gateway = gate_open(&e->s, err, sizeof(err));
 	assert_non_null(e->s.gateway);
 	ports_resume(e->s.ports, server_now(&e->s));

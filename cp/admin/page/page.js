@@ -29,7 +29,7 @@ function rate(n) {
 		return "–";
 	for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e4]])
 		if (n >= size)
-			return (n / (unit === "k" ? 1e3 : size)).toFixed(2) + " " + unit;
+			return (n / (unit === "k" ? 1e3 : size)).toFixed(2) + "\u00a0" + unit;
 	return count(Math.round(n));
 }
 
@@ -100,6 +100,17 @@ function worker(w, i, was, seconds) {
 	return tr;
 }
 
+function port(p, was, seconds) {
+	const info = p.info ?? {}, then = was?.info ?? {};
+	const t = p.traffic.total, past = was?.traffic.total;
+	const link = info.out ? "away" : info.link_up ? "up" : "down";
+	const missed = gained(info.rx_missed, then.rx_missed, seconds);
+	return row([[info.name ?? p.port, "text"], [link, `text ${link === "up" ? "good" : "bad"}`],
+		[rate(gained(t.rx_packets, past?.rx_packets, seconds))],
+		[rate(gained(t.tx_packets, past?.tx_packets, seconds))],
+		[rate(missed), missed > 0 ? "warn" : ""], [count(info.rx_missed)]]);
+}
+
 function drop(d, was, seconds) {
 	const r = was ? gained(d.total, was.get(d.name) ?? 0, seconds) : null;
 	const color = d.severity === "error" ? "bad" : d.severity === "warn" ? "warn" : "";
@@ -147,6 +158,15 @@ function turn(s) {
 			...named("lost:", s.lost)]);
 }
 
+// Each in words, with how bad it is beside the colour.
+function problems(list) {
+	at("problems").replaceChildren(...list.map((p) => {
+		const li = el("li", undefined, p.severity === "error" ? "bad" : "warn");
+		li.append(el("b", p.severity === "error" ? "error" : "warning"), `: ${p.what}`);
+		return li;
+	}));
+}
+
 function show(page) {
 	const s = page.status, dp = s.dataplane;
 	const same = before && dp.attached && before.status.dataplane.generation === dp.generation;
@@ -157,13 +177,21 @@ function show(page) {
 	at("version").textContent = s.version;
 	at("uptime").textContent = `up ${span(s.uptime_s)}` +
 		(dp.attached ? `, dataplane ${span(dp.uptime_s)}, ABI ${dp.abi}` : "");
-	pill.textContent = !dp.attached ? "no dataplane" : dp.replaying ? "replaying" : "running";
-	pill.className = `pill ${!dp.attached ? "bad" : dp.replaying ? "warn" : "good"}`;
+	const errors = s.problems.filter((p) => p.severity === "error").length;
+	pill.textContent = !dp.attached ? "no dataplane" : dp.replaying ? "replaying" :
+		!s.problems.length ? "running" : `${errors || s.problems.length} ` +
+		(errors ? "error" : "warning") + ((errors || s.problems.length) > 1 ? "s" : "");
+	pill.className = `pill ${errors ? "bad" : s.problems.length ? "warn" : "good"}`;
+	problems(s.problems);
 	tiles(s);
 	at("workers").replaceChildren(...page.workers.map((w, i) =>
 		worker(w, i, same ? before.workers[i] : undefined, seconds)));
 	if (!page.workers.length)
 		at("workers").append(nothing(9, "The dataplane is not attached."));
+	at("ports").replaceChildren(...page.ports.map((p, i) =>
+		port(p, same ? before.ports[i] : undefined, seconds)));
+	if (!page.ports.length)
+		at("ports").append(nothing(6, "The dataplane is not attached."));
 	page.drops.sort((a, b) => b.total - a.total);
 	at("drops").replaceChildren(...page.drops.map((d) => drop(d, drops, seconds)));
 	if (!page.drops.length)

@@ -42,6 +42,27 @@ void tls_agent_log(bool ok, const char *text)
 	(void)text;
 }
 
+/* ---- draining, asked for ---- */
+
+static uint32_t drain_asked;
+static bool drain_fails;
+
+bool drain_begin(struct server *s, uint32_t seconds, char *err, size_t errlen)
+{
+	snprintf(err, errlen, "the disk is full");
+	drain_asked = seconds;
+	s->drain.on = !drain_fails;
+	s->drain.deadline = seconds ? server_deadline(s, seconds) : 0;
+	return !drain_fails;
+}
+
+bool drain_end(struct server *s, char *err, size_t errlen)
+{
+	snprintf(err, errlen, "the disk is gone");
+	s->drain.on = false;
+	return !drain_fails;
+}
+
 /* ---- a link that is not attached ---- */
 
 static const struct dplink_stats link_stats = { .commands_full = 4 };
@@ -138,6 +159,13 @@ bool dplink_trace(struct dplink *l, uint32_t worker, struct ctl_trace *out)
 	(void)worker;
 	(void)out;
 	return false;
+}
+
+struct dplink_progress dplink_progress(struct dplink *l, uint32_t worker)
+{
+	(void)l;
+	(void)worker;
+	return (struct dplink_progress){ 0 };
 }
 
 const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n)
@@ -410,7 +438,7 @@ static void test_status(void **state)
 	f->server.stats.requests[SERVER_ALLOCATE] = 9;
 	f->server.stats.success[SERVER_ALLOCATE] = 2;
 	f->server.stats.success[SERVER_REFRESH] = 1;
-	f->server.stats.error[401 - SERVER_ERROR_MIN] = 6;
+	f->server.stats.error[STUN_ERROR_401] = 6;
 	f->server.stats.too_old = 3;
 	r = call(f, "status", NULL, NULL);
 	assert_string_equal(json_string_value(json_object_get(r, "version")), FAIRLEAD_VERSION);
@@ -422,14 +450,45 @@ static void test_status(void **state)
 	expect_json(json_incref(json_object_get(r, "requests")),
 		    "{\"allocate\":9,\"refresh\":0,\"create_permission\":0,\"channel_bind\":0,"
 		    "\"connect\":0,\"connection_bind\":0}");
-	expect_json(json_incref(json_object_get(r, "replies")), "{\"success\":3,\"401\":6}");
+	expect_json(json_incref(json_object_get(r, "replies")),
+		    "{\"success\":3,\"300\":0,\"400\":0,\"401\":6,\"403\":0,\"405\":0,\"420\":0,"
+		    "\"437\":0,\"438\":0,\"440\":0,\"441\":0,\"442\":0,\"443\":0,\"446\":0,"
+		    "\"447\":0,\"486\":0,\"487\":0,\"500\":0,\"508\":0}");
 	expect_json(json_incref(json_object_get(r, "lost")),
 		    "{\"requests_malformed\":0,\"requests_too_old\":3,\"requests_untold\":0,"
 		    "\"events_stale\":0,"
-		    "\"events_ring_full\":0,\"commands_ring_full\":4,\"replies_ring_full\":0}");
+		    "\"events_ring_full\":0,\"commands_ring_full\":4,\"replies_ring_full\":0,"
+		    "\"records_queue_full\":0,\"records_unwritten\":0}");
 	assert_int_equal(
 	    json_integer_value(json_object_get(json_object_get(r, "allocations"), "count")), 3);
 	json_decref(r);
+}
+
+static void test_drain(void **state)
+{
+	struct fixture *f = *state;
+	int code;
+
+	drain_fails = false;
+	assert_non_null(allocate(f, 0, "one"));
+	expect_json(call(f, "drain", json_pack("{s:i}", "deadline_s", 60), NULL),
+		    "{\"on\":true,\"deadline_s\":60,\"allocations\":1,\"contexts\":0}");
+	assert_int_equal(drain_asked, 60);
+	expect_json(call(f, "drain", NULL, NULL),
+		    "{\"on\":true,\"deadline_s\":null,\"allocations\":1,\"contexts\":0}");
+	expect_json(call(f, "undrain", NULL, NULL),
+		    "{\"on\":false,\"deadline_s\":null,\"allocations\":1,\"contexts\":0}");
+	assert_null(call(f, "drain", json_pack("{s:i}", "deadline_s", 0), &code));
+	assert_int_equal(code, RPC_BAD_PARAMS);
+	assert_null(call(f, "drain", json_pack("{s:i}", "seconds", 5), &code));
+	assert_int_equal(code, RPC_BAD_PARAMS);
+	assert_null(call(f, "undrain", json_pack("{s:b}", "all", 1), &code));
+	assert_int_equal(code, RPC_BAD_PARAMS);
+	drain_fails = true;
+	assert_null(call(f, "drain", NULL, &code));
+	assert_int_equal(code, RPC_INTERNAL);
+	assert_null(call(f, "undrain", NULL, &code));
+	assert_int_equal(code, RPC_INTERNAL);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -477,7 +536,8 @@ int main(void)
 		TEST(test_session),	 TEST(a_large_table_takes_several_calls),
 		TEST(test_session_over), TEST(test_pages),
 		TEST(test_unknown_user), TEST(test_bad_params),
-		TEST(test_status),	 TEST(test_tls_reload),
+		TEST(test_status),	 TEST(test_drain),
+		TEST(test_tls_reload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,6 +205,39 @@ static void page(void **state)
 	end();
 }
 
+/* Of a probe: its status, and all that it is told. */
+static void probe(uint16_t port, const char *path, int want, const char *says)
+{
+	char request[128];
+
+	snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", path);
+	exchange(AF_INET, port, request);
+	assert_int_equal(status(text), want);
+	assert_string_equal(strstr(text, "\r\n\r\n") + 4, says);
+}
+
+static void health(void **state)
+{
+	struct ctl_port_info *p =
+	    (struct ctl_port_info *)(env->dp.base + env->dp.region->port_info);
+	uint16_t port;
+
+	(void)state;
+	for (uint32_t i = 0; i < env->conf.n_port; i++)
+		p[i].link_up = 1;
+	port = begin();
+	probe(port, "/healthz", 200, "ok\n");
+	probe(port, "/readyz", 200, "ok\n");
+	env->s.drain.on = true;
+	probe(port, "/healthz", 200, "ok\n");
+	probe(port, "/readyz", 503, "the node is being drained\n");
+	dplink_detach(env->s.link);
+	probe(port, "/healthz", 503, "no dataplane is attached: nothing is relayed\n");
+	probe(port, "/readyz", 503,
+	      "no dataplane is attached: nothing is relayed\nthe node is being drained\n");
+	end();
+}
+
 static void served_at_ipv4(void **state)
 {
 	(void)state;
@@ -351,8 +384,8 @@ static void slow_requests_keep_nobody_out(void **state)
 }
 
 /*
- * Nor do those who ask and do not read what they are answered: one more who asks is no worse off than
- * they are, although he has not asked yet when they have.
+ * Nor do those who ask and do not read what they are answered: one more who asks is no worse off
+ * than they are, although he has not asked yet when they have.
  */
 static void who_does_not_read_keeps_nobody_out(void **state)
 {
@@ -482,10 +515,15 @@ static void none_is_fine(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(served_at_ipv4), T(served_at_ipv6),
-					    T(page),	       T(requests_that_are_none),
-					    T(head),	       T(slow_requests_keep_nobody_out),
-					    T(a_trickle_ends), T(descriptors_are_left_to_others),
+	const struct CMUnitTest tests[] = { T(served_at_ipv4),
+					    T(served_at_ipv6),
+					    T(page),
+					    T(health),
+					    T(requests_that_are_none),
+					    T(head),
+					    T(slow_requests_keep_nobody_out),
+					    T(a_trickle_ends),
+					    T(descriptors_are_left_to_others),
 					    T(who_does_not_read_keeps_nobody_out),
 					    T(the_greediest_source_makes_room),
 					    T(none_is_fine) };

@@ -52,13 +52,36 @@ static void sums(void **state)
 	(void)state;
 	assert_non_null(strstr(said, "513 MiB, which are 257 huge pages of 2 MiB, for\n"));
 	assert_non_null(strstr(said, "5 MiB  packet buffers (dataplane.mbufs)\n"));
+	assert_non_null(
+	    strstr(said, "MiB  rings, counters, lists of connections (dataplane.ring-slots)\n"));
+	assert_non_null(strstr(said, "1 MiB  allocations (control.state)\n"));
 	assert_null(strstr(said, "contexts"));
 	assert_non_null(strstr(said, "2000 packet buffers on 2 workers"));
 	assert_non_null(strstr(said, "100 relayed ports of IPv4 and 10 of IPv6 for "
 				     "turn.allocations-max, 110\n"));
 	assert_non_null(strstr(said, "tcp.connections: 600 on all workers\n"));
+	c->gateway.contexts = 1;
+	assert_non_null(strstr(told(c), "1 MiB  contexts (control.contexts)\n"));
 	c->dataplane.hugepages = HUGEPAGES_NO;
 	assert_null(strstr(told(c), "huge"));
+	free(c);
+}
+
+/* Files of a domain that is served; that they are there is all that is looked at. */
+static void missing_files_are_told(void **state)
+{
+	struct config *c = config_make();
+
+	(void)state;
+	c->n_certificate = 1;
+	snprintf(c->certificate[0].chain, sizeof(c->certificate[0].chain), "/nonexistent/chain");
+	snprintf(c->certificate[0].key, sizeof(c->certificate[0].key), "/");
+	assert_null(strstr(told(c), "warning"));
+	c->n_listener = 1;
+	c->listener[0].transport = TRANSPORT_TLS;
+	assert_non_null(strstr(
+	    told(c), "warning: certificates[0].chain: /nonexistent/chain is not there yet\n"));
+	assert_null(strstr(told(c), "certificates[0].key"));
 	free(c);
 }
 
@@ -100,6 +123,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums),
+		cmocka_unit_test(missing_files_are_told),
 		cmocka_unit_test(less_memory_is_warned_of),
 		cmocka_unit_test(series),
 		cmocka_unit_test(fewer_ports_are_warned_of),

@@ -263,10 +263,10 @@ static void metrics(void **state)
 	evbuffer_add(out, "", 1);
 	text = (const char *)evbuffer_pullup(out, -1);
 	assert_non_null(strstr(text,
-			       "\nfairlead_tls_certificate_not_after_seconds{domain=\"default\","
+			       "\nfairlead_tls_certificate_not_after_timestamp_seconds{domain=\"default\","
 			       "certificate=\"/etc/ec.pem\"} 1700864060\n"));
 	assert_non_null(strstr(text,
-			       "\nfairlead_tls_certificate_not_after_seconds{domain=\"default\","
+			       "\nfairlead_tls_certificate_not_after_timestamp_seconds{domain=\"default\","
 			       "certificate=\"/etc/\\\"rsa\\\".pem\"} 1800000000\n"));
 	assert_non_null(strstr(text, "\nfairlead_tls_certificate_reload_failed{domain=\"default\","
 				     "certificate=\"/etc/ec.pem\"} 0\n"));

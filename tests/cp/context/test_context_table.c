@@ -449,6 +449,7 @@ static uint8_t *file_map(const struct config *c, size_t *size)
 
 	assert_int_equal(fstat(fd, &st), 0);
 	*size = (size_t)st.st_size;
+	assert_int_equal(*size, context_file_size(c));
 	map = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(map, MAP_FAILED);
 	close(fd);

@@ -467,7 +467,78 @@ static void a_worker_without_ports_is_passed_over(void **state)
 	assert_int_equal(gate_stats(e->s.gateway)->contexts, 2);
 }
 
+/* Realm access has one more relay; each of its relays is one worker's, the first worker 0's. */
+static int setup_owned(void **state)
+{
+	static struct env e;
+	struct config_relay *r;
+
+	env_open(&e);
+	env_config_gateway(&e.conf);
+	r = &e.conf.relay[e.conf.n_relay++];
+	*r = e.conf.relay[0];
+	assert_true(ip_parse("192.0.2.13", &r->addr));
+	e.conf.relay[0].owner = 1;
+	r->owner = 2;
+	env_start(&e, 256);
+	*state = &e;
+	return 0;
+}
+
+/* A port of a relay of one worker is that worker's, whichever pair it is of; both relays have it. */
+static void a_fixed_port_is_on_the_relay_of_its_worker(void **state)
+{
+	struct env *e = *state;
+	const uint16_t owned[2] = { 0, (uint16_t)(e->conf.n_relay - 1) };
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
+	struct gate_plan plan = plan_default;
+	struct gate_fail f;
+	struct context *c;
+
+	for (uint16_t w = 0; w < 2; w++) {
+		b.port = (uint16_t)(50100 + 2 * w); /* of the relay that is dealt out: worker w */
+		for (uint16_t i = 0; i < 2; i++) {
+			a.port = (uint16_t)(50000 + 2 * i);
+			b.port = (uint16_t)(b.port + 4);
+			c = gate_added(e, &a, &b);
+			assert_int_equal(c->worker, w);
+			assert_int_equal(c->term[0].term.local.relay, owned[w]);
+			assert_int_equal(be16_get(c->term[0].term.local.port), a.port);
+		}
+	}
+	plan.near = c; /* on worker 1, where the port is used up */
+	assert_null(gate_add(e->s.gateway, &plan, &a, NULL, &f));
+	assert_int_equal(f.error, GATE_FULL);
+	assert_non_null(strstr(f.text, "port 50002 of realm access is in use"));
+}
+
+/* The range of worker 0's relay ends before that of worker 1's. */
+static void a_fixed_port_of_one_workers_relay_alone_chooses_the_worker(void **state)
+{
+	struct env *e = *state;
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
+	struct gate_plan plan = plan_default;
+	struct gate_fail f;
+	struct context *c;
+
+	e->conf.relay[0].port_max = 49999;
+	a.port = 50000;
+	for (uint16_t i = 0; i < 4; i++, a.port = (uint16_t)(a.port + 2)) {
+		c = gate_added(e, &a, NULL);
+		assert_int_equal(c->worker, 1);
+		assert_int_equal(c->term[0].term.local.relay, e->conf.n_relay - 1);
+	}
+	b.port = 50100; /* worker 0 */
+	assert_null(gate_add(e->s.gateway, &plan, &a, &b, &f));
+	assert_int_equal(f.error, GATE_BAD);
+	plan.near = gate_added(e, &b, NULL);
+	assert_int_equal(plan.near->worker, 0);
+	assert_null(gate_add(e->s.gateway, &plan, &a, NULL, &f));
+	assert_non_null(strstr(f.text, "port 50008 is of worker 1"));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, gate_setup, env_teardown)
+#define OWNED(f) cmocka_unit_test_setup_teardown(f, setup_owned, env_teardown)
 
 int main(void)
 {
@@ -486,6 +557,8 @@ int main(void)
 		T(another_realm_has_another_port),
 		T(the_worker_is_the_ports_the_neighbours_or_the_idlest),
 		T(a_worker_without_ports_is_passed_over),
+		OWNED(a_fixed_port_is_on_the_relay_of_its_worker),
+		OWNED(a_fixed_port_of_one_workers_relay_alone_chooses_the_worker),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -433,6 +433,44 @@ static void retransmission_is_answered_alike(void **state)
 	ask_expect(e, &a, &first, 437);
 }
 
+static uint64_t measured_us;
+
+static uint64_t measuring_clock(void)
+{
+	return measured_us += 150;
+}
+
+/* Taken up 150 us after its reception, and answered as long after that. */
+static void requests_are_measured(void **state)
+{
+	struct env *e = *state;
+	struct answer ans;
+	struct ask a;
+
+	measured_us = e->now_ms * 1000;
+	e->s.clock_us = measuring_clock;
+	ask_begin(&a, STUN_ALLOCATE, 1000);
+	ask_transport(&a);
+	ask_expect(e, &a, &ans, 0);
+	assert_int_equal(e->s.times.ring_wait.sum_us, 150);
+	assert_int_equal(e->s.times.request.sum_us, 300);
+	assert_int_equal(e->s.times.request.n[4], 1); /* more than 200 us, not more than 500 */
+	assert_int_equal(e->s.listener_requests[0], 1);
+	assert_int_equal(table_listener_allocs(e->s.table, 0), 1);
+	/* A worker's clock that is ahead of ours. */
+	measured_us -= 1000000;
+	ask_begin(&a, STUN_REFRESH, 1000);
+	stun_put_u32(&a.b, STUN_ATTR_LIFETIME, 0);
+	ask_expect(e, &a, &ans, 0);
+	assert_int_equal(e->s.times.ring_wait.sum_us, 150);
+	assert_int_equal(e->s.times.ring_wait.n[0], 1);
+	assert_int_equal(table_listener_allocs(e->s.table, 0), 0);
+	/* Errors by method. */
+	ask_begin(&a, STUN_REFRESH, 1000);
+	ask_expect(e, &a, &ans, 437);
+	assert_int_equal(e->s.errors[SERVER_REFRESH][STUN_ERROR_437], 1);
+}
+
 static void allocate_bad_requests(void **state)
 {
 	static const uint8_t sctp[4] = { 132 }, token[8] = { 0 }, r_bit = 0x80;
@@ -931,7 +969,7 @@ static void user_store_away_500(void **state)
 	ask_send(e, &a, &ans);
 	assert_int_equal(ans.code, 500);
 	assert_int_equal(ans.n_cmd, 0);
-	assert_int_equal(e->s.stats.error[500 - SERVER_ERROR_MIN], 1);
+	assert_int_equal(e->s.stats.error[STUN_ERROR_500], 1);
 }
 
 static void ports_run_out_508(void **state)
@@ -973,6 +1011,7 @@ int main(void)
 		T(old_requests_are_skipped),
 		T(fingerprint_only_if_asked),
 		T(allocate_succeeds),
+		T(requests_are_measured),
 		T(retransmission_is_answered_alike),
 		T(allocate_bad_requests),
 		T(lifetime_is_bounded),

@@ -359,8 +359,8 @@ static void test_report_owner(void **state)
 	struct quote q = quote4(OWNER1);
 
 	(void)state;
-	assert_int_equal(port_owner(&fx.dp, OWNER0), 0);
-	assert_int_equal(port_owner(&fx.dp, OWNER1), 1);
+	assert_int_equal(port_owner(&fx.dp, NULL, OWNER0), 0);
+	assert_int_equal(port_owner(&fx.dp, NULL, OWNER1), 1);
 	error4(&q);
 	q = quote6(OWNER1);
 	error6(&q);

@@ -837,6 +837,48 @@ static void test_route(void **state)
 	}
 }
 
+/* Told in parts: each once, its MAC while it has one, gateways alone where only these are wanted.
+ */
+static void test_list(void **state)
+{
+	struct ctl_neighbour n[CTL_NEIGHBOURS];
+	struct rte_ether_addr mac = fx_mac(7);
+	uint32_t from = 0, got = 0, parts = 0;
+	char ip[32];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		snprintf(ip, sizeof(ip), "10.1.0.%d", 20 + i);
+		send(ip, 1);
+	}
+	answer(FX_ACCESS, "10.1.0.20", 7);
+	fx.w.now_ms += 250;
+	for (; from != CTL_NEIGHBOURS_END; parts++) {
+		const uint32_t k = neigh_list(&fx.w, &from, 7, false, n + got);
+
+		assert_true(k <= 7);
+		got += k;
+	}
+	assert_int_equal(got, 20);
+	assert_true(parts >= 3);
+	for (uint32_t i = 0; i < got; i++) {
+		snprintf(ip, sizeof(ip), "10.1.0.%u", 20 + i);
+		assert_true(ip_eq(&n[i].ip, &(struct ip_addr[]){ fx_ip(ip) }[0]));
+		assert_int_equal(n[i].state, i ? NEIGH_INCOMPLETE : NEIGH_REACHABLE);
+		assert_int_equal(n[i].port, FX_ACCESS);
+		assert_int_equal(n[i].age_ms, 250);
+		assert_int_equal(n[i].waiting, i != 0);
+		assert_memory_equal(n[i].mac, i ? (const uint8_t[6]){ 0 } : mac.addr_bytes, 6);
+	}
+	find("10.1.0.30")->gateway = true;
+	from = 0;
+	assert_int_equal(neigh_list(&fx.w, &from, CTL_NEIGHBOURS, true, n), 1);
+	assert_true(n[0].gateway && ip_eq(&n[0].ip, &(struct ip_addr[]){ fx_ip("10.1.0.30") }[0]));
+	from = UINT32_MAX - 1; /* of no table */
+	assert_int_equal(neigh_list(&fx.w, &from, CTL_NEIGHBOURS, false, n), 0);
+	assert_int_equal(from, CTL_NEIGHBOURS_END);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, fx_setup, fx_teardown)
 
 int main(void)
@@ -867,6 +909,7 @@ int main(void)
 		TEST(test_cache),
 		TEST(test_cache_of_none),
 		TEST(test_generations),
+		TEST(test_list),
 		TEST(test_route),
 	};
 

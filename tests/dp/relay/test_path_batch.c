@@ -51,7 +51,7 @@ static int start(uint16_t n_workers)
 		client[i] = at("10.1.0.2", (uint16_t)(5000 + 1000 * i));
 		client_of_worker0(&client[i]);
 		relayed_at[i] = at("10.2.0.1", own);
-		assert_int_equal(port_owner(&world.dp, own), 0);
+		assert_int_equal(relay_owner(&world.dp, 0, own), 0);
 		assert_true(session_add(0, i, 1, &client[i], 0, own, 0, 0));
 		assert_true(chan_add(0, i, &peer[i], CHANNEL, WORLD_START_S + 300));
 	}

@@ -230,14 +230,18 @@ static void client_in(void)
 	assert_non_null(client_conn);
 }
 
-static bool join_with(struct ctl_conn c)
+static bool join_named(struct ctl_conn mine, struct ctl_conn peers)
 {
-	struct cmd_join j = { .client = tcp_name(client_worker, client_conn),
-			      .peer = c,
-			      .peer_worker = 0,
-			      .sid = { SLOT, GEN } };
+	struct cmd_join j = {
+		.client = mine, .peer = peers, .peer_worker = 0, .sid = { SLOT, GEN }
+	};
 
 	return cmd(client_worker->id, CMD_JOIN, &j, sizeof(j));
+}
+
+static bool join_with(struct ctl_conn c)
+{
+	return join_named(tcp_name(client_worker, client_conn), c);
 }
 
 static bool close_conn(uint16_t on, struct ctl_conn c)
@@ -398,9 +402,6 @@ static void impossible_commands(void **state)
 	j.peer = j.client;
 	j.sid = (struct ctl_sid){ SLOT, GEN };
 	assert_false(cmd(0, CMD_JOIN, &j, sizeof(j))); /* a peer's is no client's */
-	j.client.idx = 0xffffffff;
-	assert_true(cmd(0, CMD_JOIN, &j, sizeof(j)));
-	assert_true(close_conn(0, j.client));
 	client_in();
 	j.client = tcp_name(client_worker, client_conn);
 	j.peer_worker = 1;
@@ -411,6 +412,14 @@ static void impossible_commands(void **state)
 	((struct leg *)tcp_data(client_conn))->slot = SLOT; /* a control connection */
 	assert_false(join_with(j.peer));
 	assert_false(client->rst || peer->rst);
+	/* a connection out of range is none */
+	j.client.idx = 0xffffffff;
+	j.peer_worker = 0;
+	assert_true(cmd(0, CMD_JOIN, &j, sizeof(j)));
+	assert_true(close_conn(0, j.client));
+	assert_false(client->rst);
+	assert_true(peer->rst);
+	expect_gone(j.peer, TCP_END_PARTNER);
 	host_rst(client);
 }
 
@@ -776,6 +785,53 @@ static void join_with_what_is_gone(void **state)
 	assert_int_equal(client_closed, world.dp.n_workers == 1); /* else it was the mover's */
 }
 
+/* Its CONNECTION-ID is used up, so the peer hears at once that nobody will read what it sends. */
+static void client_goes_before_the_join(void **state)
+{
+	struct ctl_conn c = connected(), j;
+
+	(void)state;
+	client_in();
+	j = tcp_name(client_worker, client_conn);
+	host_rst(client);
+	assert_null(tcp_find(client_worker, j));
+	assert_true(join_named(j, c));
+	hosts_run();
+	assert_true(peer->rst);
+	assert_null(tcp_find(world.w, c));
+	expect_gone(c, TCP_END_PARTNER);
+	/* A word about what is gone meanwhile is a word about nothing. */
+	assert_true(join_named(j, c));
+	hosts_run();
+	no_event();
+}
+
+/* The way to the peer's worker is full, and the client's connection ends while it waits. */
+static void client_goes_before_the_move(void **state)
+{
+	const struct sock_addr stranger = at("10.2.0.3", 9);
+	struct ctl_conn c = connected();
+	struct cmd_join j = { .peer = c, .sid = { SLOT, GEN } };
+	struct frame f;
+	int i;
+
+	(void)state;
+	client_in();
+	frame_udp(&f, CORE, &stranger, &relayed, "flood", 5, NULL);
+	for (i = 0; i < 100; i++)
+		world_in(CORE, 1, &f);
+	for (i = 0; i < 10; i++)
+		worker_turn(worker(1));
+	j.client = tcp_name(client_worker, client_conn);
+	world_cmd_put(1, CMD_JOIN, &j, sizeof(j));
+	worker_turn(worker(1));
+	host_rst(client);
+	hosts_run();
+	assert_int_equal(world_count(1, CNT_TCP_MOVED), 0);
+	assert_true(peer->rst);
+	expect_gone(c, TCP_END_PARTNER);
+}
+
 /* A name of another session's connection joins nothing. */
 static void join_with_anothers(void **state)
 {
@@ -1128,6 +1184,9 @@ int main(void)
 		T(data_connections_share_an_account),
 		T(join_with_what_is_gone),
 		T2(join_with_what_is_gone),
+		T(client_goes_before_the_join),
+		T2(client_goes_before_the_join),
+		T2(client_goes_before_the_move),
 		T(join_with_anothers),
 		T2(session_goes_during_the_move),
 		T(session_goes_while_connecting),

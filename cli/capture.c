@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* fairlead capture: asks for frames, and writes the file that the control process makes of them. */
+#include "capture.h"
+
+#include "expression.h"
+#include "field.h"
+#include "../lib/pcapng.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	BLOCK_MAX = 65536, /* a longer one is none of ours */
+	STATS_BODY = 12,   /* of a block of statistics, in front of its options */
+	SIZE_MIN = 65536,
+};
+
+static struct control_client *asked; /* by whom the file comes, for on_signal() */
+
+/* The control process is told that this is enough; the end of the file comes then. */
+static void on_signal(int number)
+{
+	(void)number;
+	if (asked)
+		client_enough(asked);
+}
+
+static bool signals_catch(void)
+{
+	struct sigaction a = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+
+	return sigaction(SIGINT, &a, NULL) == 0 && sigaction(SIGTERM, &a, NULL) == 0;
+}
+
+/* ---- the file ---- */
+
+/*
+ * A block, whole. False: there is none, or not all of it: it is not written then, so that the file
+ * has whole blocks only.
+ */
+static bool block_read(FILE *in, uint8_t *block, uint32_t *len)
+{
+	struct pcapng_head h;
+
+	if (fread(&h, sizeof(h), 1, in) != 1)
+		return false;
+	if (h.len < sizeof(h) + 4 || h.len > BLOCK_MAX || h.len % 4)
+		return false;
+	memcpy(block, &h, sizeof(h));
+	*len = h.len;
+	return fread(block + sizeof(h), h.len - sizeof(h), 1, in) == 1;
+}
+
+/* The comment of the last block says how it ended. */
+static bool end_tell(const uint8_t *block, uint32_t len)
+{
+	struct pcapng_head h;
+	const char *text;
+	size_t n;
+
+	memcpy(&h, block, sizeof(h));
+	text = h.type == PCAPNG_STATS ? pcapng_comment(block, len, STATS_BODY, &n) : NULL;
+	if (text)
+		fprintf(stderr, "fairlead: %.*s\n", (int)n, text);
+	return text != NULL;
+}
+
+static int file_copy(FILE *in, FILE *out)
+{
+	static uint8_t block[BLOCK_MAX];
+	bool ended = false;
+	uint32_t len;
+
+	while (block_read(in, block, &len)) {
+		if (fwrite(block, 1, len, out) != len || fflush(out) == EOF)
+			return cli_fail(strerror(errno));
+		ended = end_tell(block, len);
+	}
+	return ended ? EXIT_SUCCESS
+		     : cli_fail("the capture was cut off: the control process has gone, or this "
+				"took too long to be written");
+}
+
+/* ---- the command ---- */
+
+struct request {
+	json_t *params;
+	const char *path; /* NULL or "-": standard output */
+};
+
+static int put_number(json_t *params, const char *key, const char *option, long min)
+{
+	long n;
+
+	if (!cli_number(optarg, min, &n)) {
+		char text[96];
+
+		snprintf(text, sizeof(text), "%s takes a number of at least %ld, not", option, min);
+		return cli_usage(text, optarg);
+	}
+	json_object_set_new(params, key, json_integer(n));
+	return 0;
+}
+
+static int put_expression(json_t *params)
+{
+	char err[512], sentence[600];
+	json_t *program = expression_compile(optarg, err, sizeof(err));
+
+	if (!program) {
+		snprintf(sentence, sizeof(sentence), "--filter \"%s\": %s", optarg, err);
+		cli_fail(sentence);
+		return EXIT_USAGE;
+	}
+	json_object_set_new(params, "expression", json_string(optarg));
+	json_object_set_new(params, "program", program);
+	return 0;
+}
+
+static int capture_option(int o, struct request *r)
+{
+	switch (o) {
+	case 'c':
+		json_object_set_new(r->params, "client", json_string(optarg));
+		return 0;
+	case 'p':
+		json_object_set_new(r->params, "peer", json_string(optarg));
+		return 0;
+	case 'r':
+		json_object_set_new(r->params, "relayed", json_string(optarg));
+		return 0;
+	case 's':
+		return cli_session(optarg, r->params)
+			   ? 0
+			   : cli_usage("--session takes WORKER/SLOT, not", optarg);
+	case 'd':
+		json_object_set_new(r->params, "drops", json_true());
+		if (optarg)
+			json_object_set_new(r->params, "reason", json_string(optarg));
+		return 0;
+	case 'f':
+		return put_expression(r->params);
+	case 'n':
+		return put_number(r->params, "count", "--count", 1);
+	case 'z':
+		return put_number(r->params, "size", "--size", SIZE_MIN);
+	case 'l':
+		return put_number(r->params, "snaplen", "--snaplen", 1);
+	case 't':
+		return put_number(r->params, "duration_s", "--duration", 1);
+	case 'w':
+		r->path = optarg;
+		return 0;
+	default:
+		return EXIT_USAGE;
+	}
+}
+
+/* Takes params over. */
+static int capture_write(struct cli *cli, json_t *params, FILE *out)
+{
+	struct control_client *c = cli_connect(cli);
+	json_t *begun = NULL;
+	int rc = EXIT_FAILURE;
+
+	if (c)
+		begun = cli_call(c, "capture", params);
+	else
+		json_decref(params);
+	if (begun) {
+		asked = c;
+		if (signals_catch())
+			fputs("fairlead: capturing; interrupt it to end\n", stderr);
+		rc = file_copy(client_stream(c), out);
+		asked = NULL;
+	}
+	json_decref(begun);
+	client_close(c);
+	return rc;
+}
+
+int capture_command(struct cli *cli, int argc, char **argv)
+{
+	static const struct option opts[] = { { "write", required_argument, NULL, 'w' },
+					      { "filter", required_argument, NULL, 'f' },
+					      { "client", required_argument, NULL, 'c' },
+					      { "peer", required_argument, NULL, 'p' },
+					      { "relayed", required_argument, NULL, 'r' },
+					      { "session", required_argument, NULL, 's' },
+					      { "drops", optional_argument, NULL, 'd' },
+					      { "count", required_argument, NULL, 'n' },
+					      { "size", required_argument, NULL, 'z' },
+					      { "snaplen", required_argument, NULL, 'l' },
+					      { "duration", required_argument, NULL, 't' },
+					      { "json", no_argument, NULL, 'j' },
+					      { 0 } };
+	struct request r = { .params = json_object() };
+	int o, rc = EXIT_SUCCESS;
+	FILE *out = stdout;
+
+	while (rc == EXIT_SUCCESS && (o = cli_option(cli, argc, argv, opts)) != -1)
+		rc = capture_option(o, &r);
+	if (rc == EXIT_SUCCESS && (!r.path || strcmp(r.path, "-") == 0) && isatty(STDOUT_FILENO))
+		rc = cli_usage("a capture is no text for a terminal: give it a file by --write",
+			       NULL);
+	if (rc == EXIT_SUCCESS && r.path && strcmp(r.path, "-") != 0) {
+		out = fopen(r.path, "wbx");
+		if (!out) {
+			char text[600];
+
+			snprintf(text, sizeof(text), "cannot make %s: %s", r.path, strerror(errno));
+			rc = cli_fail(text);
+		}
+	}
+	if (rc != EXIT_SUCCESS) {
+		json_decref(r.params);
+		return rc;
+	}
+	rc = capture_write(cli, r.params, out);
+	if (out != stdout && fclose(out) == EOF)
+		rc = cli_fail(strerror(errno));
+	return rc;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "layout.h"
+#include "../lib/ring.h"
+
+/* Reserves n bytes at a page of their own, so that no line or page is shared by accident. */
+static uint64_t layout_take(uint64_t *end, uint64_t n)
+{
+	uint64_t at = (*end + 4095) & ~UINT64_C(4095);
+
+	*end = at + n;
+	return at;
+}
+
+void layout_make(const struct config *c, struct region *r)
+{
+	uint64_t end = sizeof(*r);
+	uint32_t i;
+
+	r->n_workers = c->dataplane.n_workers;
+	r->n_ports = c->n_port;
+	r->port_info = layout_take(&end, sizeof(struct ctl_port_info) * c->n_port);
+	r->xstats = layout_take(&end, sizeof(struct ctl_xstats) * c->n_port);
+	r->n_certs = c->n_certificate;
+	r->cert_info = layout_take(&end, sizeof(struct ctl_cert_info) * c->n_certificate);
+	for (i = 0; i < r->n_workers; i++) {
+		struct ctl_worker *w = &r->worker[i];
+
+		w->cmd_slots = w->evt_slots = c->dataplane.ring_slots;
+		w->cmd_ring = layout_take(&end, ring_bytes(w->cmd_slots));
+		w->evt_ring = layout_take(&end, ring_bytes(w->evt_slots));
+		w->counters = layout_take(&end, sizeof(struct ctl_counters));
+		w->ports = layout_take(&end, sizeof(struct ctl_port_counters) * c->n_port);
+		w->conns = layout_take(&end, sizeof(struct ctl_conn_info) * c->tcp.connections);
+		w->conns_max = c->tcp.connections;
+		w->trace = layout_take(&end, ring_bytes(CTL_TRACE_SLOTS));
+		w->cpu = c->dataplane.workers[i];
+		w->sessions_max = c->dataplane.sessions;
+		w->peers_max = c->dataplane.peers;
+		w->contexts_max = c->gateway.contexts;
+	}
+	r->size = (end + 4095) & ~UINT64_C(4095);
+}

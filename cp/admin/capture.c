@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "capture.h"
+
+#include "../../lib/pcapng.h"
+#include "../log.h"
+#include "param.h"
+#include "stats.h"
+#include "trace_int.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum {
+	TICK_MS = 10,
+	RENEW_TICKS = 100,
+	FRAMES_A_TICK = 1024, /* so 100,000 a second: the bound of the rate */
+	WAITING_MAX =
+	    4 << 20,	    /* bytes that the reader has not taken; frames stay in the rings then */
+	STOP_TICKS = 100,   /* until workers have heard that it is over; one that hangs has not */
+	FLUSH_TICKS = 1000, /* until the reader has the rest, or gets none of it */
+	DURATION_DEFAULT = 60,
+	DURATION_MAX = 600,
+	SIZE_DEFAULT = 100000000,
+	SIZE_MIN = 65536,
+	EXPRESSION_MAX = 512,
+	ASKED_MAX = 256,
+	BLOCK_MAX = PCAPNG_BLOCK_MAX + CTL_TRACE_BYTES,
+};
+
+enum phase {
+	WAITS,	 /* for its connection */
+	RUNS,	 /* frames are taken and written */
+	STOPS,	 /* workers are told to look no more; what they had seen is written */
+	FLUSHES, /* all is written, the reader has yet to take it */
+};
+
+struct capture {
+	struct trace_admin *trace;
+	struct event *tick;
+	struct rpc_later *later; /* in WAITS */
+	struct bufferevent *bev; /* then */
+	enum phase phase;
+	const char *why; /* it ended */
+	uint32_t ticks;	 /* of this phase */
+	uint32_t size, duration_s, snaplen;
+	uint64_t bytes;			   /* written */
+	uint64_t real_ns;		   /* CLOCK_REALTIME less CLOCK_MONOTONIC when it began */
+	uint64_t lost_before;		   /* by workers, of all that there was */
+	uint32_t stop_at[CTL_WORKERS_MAX]; /* commands given to each, that one included */
+	uint64_t seen[CTL_PORTS_MAX + 1];  /* frames of each interface */
+	char expression[EXPRESSION_MAX];
+	char asked[ASKED_MAX]; /* parameters but for the program, for the log */
+};
+
+static void capture_free(struct capture *c)
+{
+	c->trace->capture = NULL;
+	if (c->bev)
+		bufferevent_free(c->bev);
+	if (c->tick)
+		event_free(c->tick);
+	free(c);
+}
+
+/* ---- the file ---- */
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+static void block_add(struct capture *c, const uint8_t *block, size_t len)
+{
+	evbuffer_add(bufferevent_get_output(c->bev), block, len);
+	c->bytes += len;
+}
+
+/* An interface for each port, and one for frames that went nowhere, wherever they were then. */
+static uint32_t drops_interface(const struct capture *c)
+{
+	return c->trace->server->conf->n_port;
+}
+
+static void file_begin(struct capture *c)
+{
+	const struct config *conf = c->trace->server->conf;
+	uint8_t b[BLOCK_MAX];
+
+	block_add(c, b, pcapng_section(b, "Fairlead " FAIRLEAD_VERSION, NULL));
+	for (uint16_t i = 0; i < conf->n_port; i++)
+		block_add(c, b,
+			  pcapng_interface(b, conf->port[i].name, NULL, c->expression, c->snaplen));
+	block_add(c, b,
+		  pcapng_interface(b, "fairlead", "packets that Fairlead dropped", c->expression,
+				   c->snaplen));
+}
+
+static void frame_add(struct capture *c, uint32_t worker, const struct ctl_trace *r)
+{
+	char comment[PCAPNG_TEXT_MAX];
+	const bool dropped = r->event == TRACE_DROPPED;
+	struct pcapng_packet p = {
+		.interface = dropped ? drops_interface(c) : r->port,
+		.ns = c->real_ns + r->us * 1000,
+		.len = r->len,
+		.n_bytes = r->n_bytes,
+		.bytes = r->bytes,
+		.way = r->event == TRACE_SENT	    ? PCAPNG_OUT
+		       : r->event == TRACE_RECEIVED ? PCAPNG_IN
+						    : PCAPNG_UNKNOWN,
+		.comment = dropped ? comment : NULL,
+	};
+	uint8_t b[BLOCK_MAX];
+
+	if (dropped)
+		snprintf(comment, sizeof(comment), "dropped by worker %u: %s (%s)", worker,
+			 drop_desc[r->reason].name, drop_desc[r->reason].help);
+	c->seen[p.interface]++;
+	block_add(c, b, pcapng_packet(b, &p));
+}
+
+static uint64_t lost_total(const struct capture *c)
+{
+	const struct dplink *l = c->trace->server->link;
+	uint64_t sum = 0;
+
+	for (uint32_t w = 0; w < dplink_n_workers(l); w++) {
+		const struct ctl_counters *n = dplink_counters(l, w);
+
+		if (n)
+			sum += atomic_load_explicit(&n->cnt[CNT_TRACE_LOST], memory_order_relaxed);
+	}
+	return sum;
+}
+
+static uint64_t frames_seen(const struct capture *c)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i <= drops_interface(c); i++)
+		sum += c->seen[i];
+	return sum;
+}
+
+static void file_end(struct capture *c)
+{
+	const uint64_t all = lost_total(c), now = clock_ns(CLOCK_REALTIME);
+	const uint64_t lost = all > c->lost_before ? all - c->lost_before : 0;
+	char comment[PCAPNG_TEXT_MAX];
+	uint8_t b[BLOCK_MAX];
+
+	snprintf(comment, sizeof(comment),
+		 "%" PRIu64 " frames; %" PRIu64
+		 " found no room and are missing; the capture ended: %s",
+		 frames_seen(c), lost, c->why);
+	for (uint32_t i = 0; i <= drops_interface(c); i++) {
+		const bool last = i == drops_interface(c);
+		const struct pcapng_stats s = {
+			.interface = i,
+			.ns = now,
+			.start_ns = now,
+			.packets = c->seen[i],
+			.lost = last ? lost : 0,
+			.comment = last ? comment : NULL,
+		};
+
+		block_add(c, b, pcapng_stats(b, &s));
+	}
+	log_line("capture: %s", comment);
+}
+
+/* ---- phases ---- */
+
+static void phase_set(struct capture *c, enum phase p)
+{
+	c->phase = p;
+	c->ticks = 0;
+}
+
+/* Workers look at nothing any more; what stands in their rings is still told. */
+static void capture_stop(struct capture *c, const char *why)
+{
+	const struct dplink *l = c->trace->server->link;
+
+	if (c->phase != RUNS)
+		return;
+	c->why = why;
+	trace_tell(c->trace, 0);
+	for (uint32_t w = 0; w < dplink_n_workers(l); w++)
+		c->stop_at[w] = dplink_progress((struct dplink *)(uintptr_t)l, w).given;
+	phase_set(c, STOPS);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct capture *c = arg;
+
+	if ((what & BEV_EVENT_EOF) && (what & BEV_EVENT_READING) && c->phase == RUNS) {
+		bufferevent_disable(bev, EV_READ);
+		capture_stop(c, "its reader wants no more");
+		return;
+	}
+	if (c->phase == RUNS || c->phase == STOPS) {
+		trace_tell(c->trace, 0);
+		c->trace->cmd.id = 0;
+		log_line("capture: its reader has gone");
+	}
+	capture_free(c);
+}
+
+/* What it sends is of no use, and must not pile up. */
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct evbuffer *in = bufferevent_get_input(bev);
+
+	(void)arg;
+	evbuffer_drain(in, evbuffer_get_length(in));
+}
+
+static void capture_log(const struct capture *c)
+{
+	struct ucred who = { 0 };
+	socklen_t n = sizeof(who);
+
+	getsockopt(bufferevent_getfd(c->bev), SOL_SOCKET, SO_PEERCRED, &who, &n);
+	log_line("capture: begun by user %u (process %d): %s", (unsigned int)who.uid, (int)who.pid,
+		 c->asked);
+}
+
+/* Its connection carries the file from here on. */
+static void capture_run(struct capture *c)
+{
+	struct trace_admin *t = c->trace;
+	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
+	struct rpc_later *l = c->later;
+
+	c->later = NULL;
+	c->lost_before = lost_total(c);
+	if (rpc_later_gone(l) || !dplink_attached(t->server->link) || !trace_start(t, &err)) {
+		if (!dplink_attached(t->server->link))
+			rpc_fail(&err, RPC_AWAY, "no dataplane is attached");
+		rpc_reply(l, NULL, &err);
+		capture_free(c);
+		return;
+	}
+	c->bev = rpc_take(l, json_pack("{s:o}", "id", integer(t->id)));
+	if (!c->bev) {
+		trace_tell(t, 0);
+		t->cmd.id = 0;
+		capture_free(c);
+		return;
+	}
+	c->real_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+	bufferevent_setcb(c->bev, on_read, NULL, on_event, c);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	phase_set(c, RUNS);
+	capture_log(c);
+	file_begin(c);
+}
+
+/* Whether there may be more in the rings. */
+static bool frames_take(struct capture *c)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+	struct trace_admin *t = c->trace;
+	struct ctl_trace r;
+	uint32_t worker;
+
+	for (int i = 0; i < FRAMES_A_TICK; i++) {
+		if (c->phase == RUNS && t->left == 0)
+			capture_stop(c, "count");
+		else if (c->phase == RUNS && c->bytes + BLOCK_MAX > c->size)
+			capture_stop(c, "size");
+		if (t->left == 0 || c->bytes + BLOCK_MAX > c->size)
+			return false;
+		if (evbuffer_get_length(out) >= WAITING_MAX)
+			return true;
+		if (!trace_take(t, &worker, &r))
+			return false;
+		frame_add(c, worker, &r);
+		t->left--;
+	}
+	return true;
+}
+
+/* Whether each worker has taken the command to stop. */
+static bool workers_stopped(const struct capture *c)
+{
+	struct dplink *l = c->trace->server->link;
+
+	for (uint32_t w = 0; w < dplink_n_workers(l); w++)
+		if ((int32_t)(dplink_progress(l, w).taken - c->stop_at[w]) < 0)
+			return false;
+	return true;
+}
+
+static void capture_running(struct capture *c)
+{
+	const struct dplink *l = c->trace->server->link;
+
+	frames_take(c);
+	if (c->phase != RUNS)
+		return;
+	if (!dplink_attached(l) || dplink_stats(l)->attaches != c->trace->attaches)
+		capture_stop(c, "the dataplane has gone");
+	else if (c->ticks >= c->duration_s * (1000 / TICK_MS))
+		capture_stop(c, "duration");
+	else if (c->ticks % RENEW_TICKS == 0)
+		trace_tell(c->trace, c->trace->cmd.id);
+}
+
+static void capture_stopping(struct capture *c)
+{
+	const bool stopped = workers_stopped(c) || c->ticks >= STOP_TICKS;
+
+	/* A reader that takes nothing does not keep the end from being told. */
+	if ((frames_take(c) && c->ticks < FLUSH_TICKS) || !stopped)
+		return;
+	c->trace->cmd.id = 0;
+	file_end(c);
+	phase_set(c, FLUSHES);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct capture *c = arg;
+
+	(void)fd;
+	(void)what;
+	c->ticks++;
+	switch (c->phase) {
+	case WAITS:
+		capture_run(c);
+		break;
+	case RUNS:
+		capture_running(c);
+		break;
+	case STOPS:
+		capture_stopping(c);
+		break;
+	case FLUSHES:
+		if (evbuffer_get_length(bufferevent_get_output(c->bev)) == 0 ||
+		    c->ticks >= FLUSH_TICKS)
+			capture_free(c);
+		break;
+	}
+}
+
+void capture_close(struct capture *c)
+{
+	const struct rpc_error err = { RPC_AWAY, "the control process ends" };
+
+	if (c->later)
+		rpc_reply(c->later, NULL, &err);
+	capture_free(c);
+}
+
+/* ---- the method ---- */
+
+/* One step of a program: [code, jt, jf, k]. */
+static bool step_parse(const json_t *v, struct bpf_step *s)
+{
+	static const json_int_t max[4] = { UINT16_MAX, UINT8_MAX, UINT8_MAX, UINT32_MAX };
+	json_int_t n[4];
+
+	for (size_t i = 0; i < 4; i++) {
+		const json_t *e = json_array_get(v, i);
+
+		n[i] = json_integer_value(e);
+		if (!json_is_integer(e) || n[i] < 0 || n[i] > max[i])
+			return false;
+	}
+	*s = (struct bpf_step){ (uint16_t)n[0], (uint8_t)n[1], (uint8_t)n[2], (uint32_t)n[3] };
+	return json_array_size(v) == 4;
+}
+
+static bool program_parse(struct cmd_trace *c, const json_t *params, struct rpc_error *err)
+{
+	const json_t *list = param(params, "program");
+	const size_t n = json_array_size(list);
+
+	if (!list)
+		return true;
+	if (!json_is_array(list) || n > CTL_TRACE_STEPS) {
+		rpc_fail(err, RPC_BAD_PARAMS,
+			 "\"program\" must be at most %u steps: make the expression simpler",
+			 CTL_TRACE_STEPS);
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!step_parse(json_array_get(list, i), &c->step[i])) {
+			rpc_fail(err, RPC_BAD_PARAMS,
+				 "step %zu of \"program\" is not [code, jt, jf, k]", i);
+			return false;
+		}
+	if (n && !bpf_valid(c->step, (uint32_t)n)) {
+		rpc_fail(err, RPC_BAD_PARAMS, "\"program\" cannot be run");
+		return false;
+	}
+	c->filter.n_steps = (uint16_t)n;
+	return true;
+}
+
+static bool capture_parse(struct capture *c, const json_t *params, struct rpc_error *err)
+{
+	static const char *const names[] = { "client",	"peer",	   "relayed",	 "worker",
+					     "session", "drops",   "reason",	 "count",
+					     "size",	"snaplen", "duration_s", "expression",
+					     "program", NULL };
+	struct trace_admin *t = c->trace;
+
+	c->size = SIZE_DEFAULT;
+	c->duration_s = DURATION_DEFAULT;
+	c->snaplen = CTL_TRACE_BYTES;
+	if (!param_only(params, names, err) || !trace_filter(t, params, err) ||
+	    !param_uint(params, "size", SIZE_MIN, UINT32_MAX, &c->size, err) ||
+	    !param_uint(params, "duration_s", 1, DURATION_MAX, &c->duration_s, err) ||
+	    !param_uint(params, "snaplen", 1, CTL_TRACE_BYTES, &c->snaplen, err) ||
+	    !param_copy(params, "expression", c->expression, sizeof(c->expression), err) ||
+	    !program_parse(&t->cmd, params, err))
+		return false;
+	t->cmd.filter.frames = 1;
+	t->cmd.filter.bytes = (uint16_t)c->snaplen;
+	return true;
+}
+
+/* In ASCII without control characters, cut when it is too long. */
+static void asked_keep(struct capture *c, const json_t *params)
+{
+	json_t *some = params ? json_copy((json_t *)(uintptr_t)params) : json_object();
+	char *text;
+
+	json_object_del(some, "program");
+	text = json_dumps(some, JSON_ENSURE_ASCII | JSON_SORT_KEYS);
+	snprintf(c->asked, sizeof(c->asked), "%s", text ? text : "");
+	free(text);
+	json_decref(some);
+}
+
+void capture_begin(void *ctx, const json_t *params, struct rpc_later *l)
+{
+	const struct timeval tv = { 0, TICK_MS * 1000 };
+	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
+	struct trace_admin *t = trace_free(ctx, &err);
+	struct capture *c = t ? calloc(1, sizeof(*c)) : NULL;
+
+	if (!c) {
+		rpc_reply(l, NULL, &err);
+		return;
+	}
+	c->trace = t;
+	t->capture = c;
+	c->tick = event_new(t->base, -1, EV_PERSIST, on_tick, c);
+	if (!capture_parse(c, params, &err) || !c->tick || event_add(c->tick, &tv)) {
+		capture_free(c);
+		rpc_reply(l, NULL, &err);
+		return;
+	}
+	asked_keep(c, params);
+	c->later = l; /* its connection is taken in a turn of its own */
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_ADMIN_CAPTURE_H
+#define FL_CP_ADMIN_CAPTURE_H
+
+/*
+ * Frames as they were received, sent and dropped, for `fairlead capture`: a trace (trace.h) that
+ * tells frames, written as a pcapng file to the connection that asked for it. One at a time, of
+ * bounded time, size and rate. Whoever reads slowly, or not at all, finds fewer frames in the file,
+ * which says how many are missing; workers and controllers notice nothing.
+ */
+#include "rpc.h"
+
+/*
+ * {client, peer, relayed, worker, session, drops, reason, count, size, duration_s, snaplen,
+ * expression, program}: the result is the capture's number, and behind it the connection carries
+ * the file, until an end that the last blocks tell. A client ends it by shutting down its side.
+ */
+void capture_begin(void *ctx, const json_t *params, struct rpc_later *l);
+
+/* At once, whoever reads. Frees it. */
+struct capture;
+void capture_close(struct capture *c);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "shortfall.h"
+
+/* A worker without a queue reaches the device by another's, and is reached by it. */
+static unsigned queues_tell(const struct dplane *dp, const struct port *p, FILE *out)
+{
+	if (p->rx_queues >= dp->n_workers && p->tx_queues >= dp->n_workers)
+		return 0;
+	fprintf(out,
+		"fairlead-dp: port %s: %u queues to receive by and as many to send by were asked "
+		"for, one a worker; its device has %u and %u: packets of workers without one are "
+		"handed over, at the cost of two workers: give the device more queues, or "
+		"dataplane.workers fewer\n",
+		p->conf->name, dp->n_workers, p->rx_queues, p->tx_queues);
+	return 1;
+}
+
+static unsigned descriptors_tell(const struct dplane *dp, const struct port *p, const char *key,
+				 uint16_t asked, uint16_t has, FILE *out)
+{
+	if (has == asked)
+		return 0;
+	fprintf(out,
+		"fairlead-dp: %s: ports[%u].%s (%s): %u descriptors a queue were asked for; its "
+		"device takes no such number: it is %u%s\n",
+		dp->conf->file, p->idx, key, p->conf->name, asked, has,
+		has < asked ? ", and bursts that are longer are lost" : "");
+	return 1;
+}
+
+static unsigned offloads_tell(const struct port *p, FILE *out)
+{
+	if (!p->plain)
+		return 0;
+	fprintf(out,
+		"fairlead-dp: port %s: its driver refuses the offloads that it offers: checksums, "
+		"segmentation and the choice of a worker are done in software; another version of "
+		"driver or firmware may take them\n",
+		p->conf->name);
+	return 1;
+}
+
+static unsigned multicast_tell(const struct port *p, FILE *out)
+{
+	if (!p->no_multicast)
+		return 0;
+	fprintf(out,
+		"fairlead-dp: port %s: its device takes neither all multicast nor everything: "
+		"IPv6 neighbours do not find it; of a VF, let its PF trust it (ip link set PF vf N "
+		"trust on)\n",
+		p->conf->name);
+	return 1;
+}
+
+unsigned shortfall_tell(const struct dplane *dp, const struct port *p, FILE *out)
+{
+	const struct config_device d = config_device(dp->conf, p->idx);
+
+	if (p->conf->shares)
+		return 0; /* all is the first's */
+	return queues_tell(dp, p, out) +
+	       descriptors_tell(dp, p, "rx-desc", d.rx_desc, p->rx_desc, out) +
+	       descriptors_tell(dp, p, "tx-desc", d.tx_desc, p->tx_desc, out) +
+	       offloads_tell(p, out) + multicast_tell(p, out);
+}

@@ -1,0 +1,203 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# fairlead capture: a datagram from client to peer is in the file as it came and as it went, with ports and
+# payload; one that is dropped has its reason as a comment; an expression takes the frames that it names
+# and no others, a wrong one is refused in libpcap's words; it ends by count, by size, by time, by its
+# reader; a reader that stops costs frames of the file, which says how many, and no packet of media; what
+# came inside of TLS is never there; nothing is left when the reader is killed.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/load.sh
+. "$ROOT/tests/e2e/load.sh"
+STRANGER=10.2.0.77
+
+DEV=$(in_peer ip -o -4 addr show to "$PEER4" | awk '{ print $2 }')
+stranger_gone() { in_peer ip addr del "$STRANGER/24" dev "$DEV"; }
+in_peer ip addr add "$STRANGER/24" dev "$DEV"
+AT_END=stranger_gone
+
+# capture NAME ARGUMENT...: in the background, to $TMP/NAME.pcapng; its process is $CAPTURE.
+capture()
+{
+	start "$TMP/$1.log" "$BUILD/fairlead" --config "$CONFIG" capture --write "$TMP/$1.pcapng" "${@:2}"
+	CAPTURE=$PID
+	await 10 begun "$1" || fail "the capture does not begin: $(cat "$TMP/$1.log")"
+}
+begun() { grep -qs 'capturing' "$TMP/$1.log"; }
+
+# done_with NAME: interrupts it, and waits for the end of the file.
+done_with()
+{
+	kill -INT "$CAPTURE"
+	ended_by "$1" 'its reader wants no more'
+}
+
+# ended_by NAME WHY: the file is whole, and says so.
+ended_by()
+{
+	await 30 ended "$CAPTURE" || fail "$1 does not end: $(cat "$TMP/$1.log")"
+	grep -q "the capture ended: $2" "$TMP/$1.log" || fail "$1 did not end by '$2': $(cat "$TMP/$1.log")"
+	capinfos "$TMP/$1.pcapng" >"$TMP/$1.info" 2>&1 || fail "$1: capinfos: $(cat "$TMP/$1.info")"
+	tshark -r "$TMP/$1.pcapng" >"$TMP/$1.text" 2>"$TMP/$1.errors" || fail "$1: tshark: $(cat "$TMP/$1.errors")"
+	! grep -v 'Running as user' "$TMP/$1.errors" | grep . || fail "$1: tshark says: $(cat "$TMP/$1.errors")"
+}
+
+# frames NAME FILTER FIELD...: of those that tshark's filter takes.
+frames()
+{
+	local field fields=()
+	for field in "${@:3}"; do fields+=(-e "$field"); done
+	tshark -r "$TMP/$1.pcapng" -Y "$2" -T fields "${fields[@]}" 2>/dev/null
+}
+n_frames() { frames "$1" "$2" frame.number | wc -l; }
+
+# A client with a channel to a peer of its own sends it PAYLOAD; a stranger sends UNWANTED to the relayed port.
+cat >"$TMP/client.py" <<'EOF'
+import os, socket, ssl, sys
+sys.path.insert(0, os.environ["E2E"])
+import stunlib
+tls = len(sys.argv) > 1
+ctx = ssl.create_default_context(cafile=os.environ["CA"]) if tls else None
+c = stunlib.Client("10.1.0.1", 5349 if tls else 3478, tls=ctx)
+reply = c.allocate()
+assert reply.error() == 0
+relayed = reply.address(stunlib.RELAYED)
+assert c.bind(0x4000, "10.2.0.2", 9009).error() == 0
+print(relayed[1], c.sock.getsockname()[1] if not tls else 0, flush=True)
+for line in sys.stdin:
+    c.send_channel(int(line.split()[0], 16), line.split()[1].encode())
+    print("sent", flush=True)
+EOF
+mkfifo "$TMP/in" "$TMP/out"
+in_client python3 "$TMP/client.py" <"$TMP/in" >"$TMP/out" 2>"$TMP/client.log" &
+STARTED+=($!)
+exec {IN}>"$TMP/in" {OUT}<"$TMP/out"
+read -r -t 20 -u "$OUT" RELAYED CLIENT_PORT || fail "no allocation: $(cat "$TMP/client.log")"
+say()
+{
+	echo "$1 $2" >&"$IN"
+	read -r -t 10 -u "$OUT" REPLY || fail "not sent: $(cat "$TMP/client.log")"
+}
+unwanted()
+{
+	in_peer python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('$STRANGER', 4321))
+s.sendto(b'unwanted', ('$RELAY4', $RELAYED))"
+}
+
+# ---- both sides, and a reason ----
+
+capture both --relayed "$RELAY4:$RELAYED"
+say 4000 payload1
+unwanted
+two_of_it() { [[ $(n_frames both 'udp.srcport == 4321') -ge 2 ]]; }
+await 10 two_of_it || fail "the stranger's frame is not there: $(tshark -r "$TMP/both.pcapng" 2>&1)"
+done_with both
+came="ip.src == $CLIENT4 && udp.srcport == $CLIENT_PORT && udp.dstport == 3478 && frame.interface_name == access && frame.packet_flags_direction == 1"
+went="ip.src == $RELAY4 && udp.srcport == $RELAYED && ip.dst == $PEER4 && udp.dstport == 9009 && frame.interface_name == core && frame.packet_flags_direction == 2"
+assert_num "frames as they came" "$(n_frames both "$came && frame contains \"payload1\"")" -eq 1
+assert_num "and as they went" "$(n_frames both "$went && frame contains \"payload1\"")" -eq 1
+assert_eq "the payload that went" "$(frames both "$went" udp.payload)" "$(printf payload1 | od -An -tx1 | tr -d ' \n')"
+frames both 'frame.interface_name == fairlead' frame.comment udp.srcport udp.dstport >"$TMP/dropped"
+grep -q "^dropped by worker [0-9]*: no_permission (.*)[[:space:]]4321[[:space:]]$RELAYED$" "$TMP/dropped" ||
+	fail "the reason is no comment: $(<"$TMP/dropped")"
+assert_num "frames with a comment" "$(n_frames both frame.comment)" -eq "$(wc -l <"$TMP/dropped")"
+now=$(date +%s) then=$(frames both "$went" frame.time_epoch)
+assert_num "the time of day" $((now - ${then%.*})) -lt 60
+note "a datagram is seen on both sides, a dropped one with its reason"
+
+capture drops --drops=no_permission --snaplen 42 --duration 2
+say 4000 payload2
+unwanted
+ended_by drops duration
+assert_num "only drops" "$(n_frames drops 'not frame.comment contains "no_permission"')" -eq 0
+assert_eq "cut behind the headers" "$(frames drops udp frame.cap_len | sort -u)" 42
+
+# ---- expressions ----
+
+capture udp --filter "udp dst port 9009 and host $PEER4" --count 2
+unwanted
+say 4000 payload3
+say 4000 payload4
+ended_by udp count
+assert_num "frames" "$(n_frames udp '')" -eq 2
+assert_num "of what was asked for" "$(n_frames udp "udp.dstport == 9009 && ip.dst == $PEER4")" -eq 2
+capture arp --filter arp --count 1 --duration 60
+in_peer arping -q -c 1 -w 2 -I "$DEV" "$RELAY4" 2>/dev/null || in_peer ip neigh flush dev "$DEV"
+unwanted
+ended_by arp count
+assert_num "ARP" "$(n_frames arp arp)" -eq 1
+for wrong in 'udp port' 'port 99999' 'host not.a.name.invalid'; do
+	! fl capture --write "$TMP/wrong" --filter "$wrong" 2>"$TMP/wrong.log" || fail "'$wrong' is taken"
+	grep -q "^fairlead: --filter \"$wrong\": ." "$TMP/wrong.log" || fail "'$wrong' is refused so: $(<"$TMP/wrong.log")"
+done
+grep -q 'not.a.name.invalid' "$TMP/wrong.log" || fail "not libpcap's sentence: $(<"$TMP/wrong.log")"
+[[ ! -e $TMP/wrong ]] || fail "a file of nothing is left"
+! fl capture --write "$TMP/udp.pcapng" 2>"$TMP/wrong.log" || fail "a file that is there is written over"
+note "expressions take what they name"
+
+# ---- inside of TLS ----
+
+mkfifo "$TMP/tls.in" "$TMP/tls.out"
+capture tls --duration 60
+in_client python3 "$TMP/client.py" tls <"$TMP/tls.in" >"$TMP/tls.out" 2>"$TMP/tls.log" &
+STARTED+=($!)
+exec {TLS_IN}>"$TMP/tls.in" {TLS_OUT}<"$TMP/tls.out"
+read -r -t 20 -u "$TLS_OUT" REPLY || fail "no allocation over TLS: $(cat "$TMP/tls.log")"
+echo "4007 secret-that-is-dropped" >&"$TLS_IN" # no such channel
+read -r -t 10 -u "$TLS_OUT" REPLY || fail "not sent: $(cat "$TMP/tls.log")"
+echo "4000 open-at-the-peer" >&"$TLS_IN"
+read -r -t 10 -u "$TLS_OUT" REPLY || fail "not sent: $(cat "$TMP/tls.log")"
+peer_saw() { [[ $(n_frames tls "frame contains \"open-at-the-peer\"") -ge 1 ]]; }
+await 10 peer_saw || fail "what goes to the peer is not there"
+done_with tls
+assert_num "TLS on the wire" "$(n_frames tls 'tcp.port == 5349 && tcp.len > 0')" -gt 3
+assert_num "plain text from inside of TLS" "$(n_frames tls 'frame contains "secret-that"')" -eq 0
+assert_num "the peer's side alone" "$(n_frames tls 'frame contains "open-at-the-peer" && tcp')" -eq 0
+note "what came inside of TLS is not in the file"
+
+# ---- bounds ----
+
+load_start media media --rate 1000 --legs 4
+load media go
+capture size --size 70000
+ended_by size size
+assert_num "bytes of the file" "$(stat -c %s "$TMP/size.pcapng")" -le 75000
+! fl capture --write "$TMP/wrong" --size 1 2>"$TMP/wrong.log" || fail "a size of 1 is taken"
+
+# A reader that stops: what it does not take is bounded, and the media goes on.
+capture stopped --size 1000000000 --duration 600
+kill -STOP "$CAPTURE"
+load media pause # what was before is no part of it
+load media go
+lost() { (($(counter trace_lost) > 100)); }
+await 120 lost || fail "nothing is lost although nobody reads: $(counter trace_lost)"
+assert_num "memory of the control process, kB" "$(awk '/^VmRSS/ { print $2 }' "/proc/$(cp_pid)/status")" -lt 200000
+load_clean media
+! fl trace --count 1 >/dev/null 2>"$TMP/busy" || fail "two look at a time"
+grep -q 'another capture is under way' "$TMP/busy" || fail "not so: $(<"$TMP/busy")"
+load media go
+kill -CONT "$CAPTURE"
+read_on() { (($(stat -c %s "$TMP/stopped.pcapng") > 4000000)); }
+await 20 read_on || fail "the reader does not go on"
+done_with stopped
+missing=$(sed -nE 's/.* frames; ([0-9]+) found no room.*/\1/p' "$TMP/stopped.log")
+assert_num "frames that are missing" "$missing" -gt 100
+assert_eq "as the file says" "$(grep -ac "$missing found no room" "$TMP/stopped.pcapng")" 1
+note "a reader that stops costs $missing frames of the file, and none of the media"
+
+# A reader that is killed leaves nothing behind, and one that asks for everything costs no media.
+capture killed --duration 600
+kill -KILL "$CAPTURE"
+free() { fl capture --count 1 --write - 2>"$TMP/free.log" | tshark -r - >/dev/null 2>&1 && grep -q 'ended: count' "$TMP/free.log"; }
+await 20 free || fail "a capture is left behind: $(<"$TMP/free.log")"
+load media pause
+load media go
+capture all --duration 3
+ended_by all duration
+load_clean media
+grep -q 'capture: begun by user 0 .*udp dst port 9009 and host' "$RUN/fairlead-cp.log" ||
+	fail "the log does not say who captures what: $(grep capture: "$RUN/fairlead-cp.log")"
+note "captures of everything are bounded, and cost no media"

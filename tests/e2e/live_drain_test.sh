@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A node is emptied under calls: clients that are there lose no packet, a new one is sent to coturn's
+# server and relays there, or gets 508; no new call, while the one there is goes on; /readyz says so at
+# once. A control process that is killed goes on with it; "drain --wait" ends with the last call, the
+# deadline ends the rest, and after undrain all is as before. SIGTERM with control.term-drain waits for what is left.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ELSEWHERE=3490
+
+readyz() { in_relay curl -s -o "$TMP/readyz" -w '%{http_code}' "http://127.0.0.1:9643$1"; }
+allocations() { fl_json status .allocations.count; }
+has_allocations() { (($(allocations) >= $1)); }
+
+# client LOG MESSAGES: one that goes on for a while, and must lose nothing.
+client() { uclient "$1" -n "$2" -m 1 -c -e 10.2.0.2 10.1.0.1; }
+
+# refused LOG CODE: an allocation is not granted.
+refused() { ! client "$1" 1 && grep -q "error $2" "$1"; }
+
+context_add()
+{
+	fl --json context add --call "$1" --a transport=udp,realm=access,remote=10.1.0.2:4000 \
+		--b transport=udp,realm=core,remote=10.2.0.2:4000
+}
+
+# The client leaves an allocation behind, which ends soon.
+SHORT='s/^  lifetime-max: .*/  lifetime-max: 20/' DEFAULT='s/^  lifetime-default: .*/  lifetime-default: 20/'
+relay_config "$SHORT" "$DEFAULT" "s|^  alternate-servers: \[\]|  alternate-servers: [{address: 10.1.0.2, port: $ELSEWHERE}]|" >"$TMP/quickstart"
+start_peer
+start "$TMP/turnserver.log" in_client turnserver -v -n --no-cli --no-tls --no-dtls -L 10.1.0.2 -p $ELSEWHERE -E 10.1.0.2 \
+	--relay-threads 1 -a -u demo:fairlead -r fairlead --allow-loopback-peers --log-file stdout --pidfile "$TMP/turnserver.pid"
+await 10 listens "$NS-client" $ELSEWHERE || fail "turnserver does not listen: $(tail -n 3 "$TMP/turnserver.log")"
+assert_eq "ready before" "$(readyz /readyz)" 200
+
+# ---- calls go on, new ones do not ----
+
+client "$TMP/first" 500 &
+first=$!
+await 10 has_allocations 1 || fail "the first client has no allocation: $(tail -n 3 "$TMP/first")"
+context_add old >"$TMP/context" 2>&1 || fail "no context can be added: $(<"$TMP/context")"
+context=$(jq -r .context "$TMP/context")
+before=$(allocations)
+fl drain >"$TMP/drain"
+grep -q "^draining: $before allocations and 1 contexts are left$" "$TMP/drain" || fail "drain does not say what is left: $(<"$TMP/drain")"
+assert_eq "not ready" "$(readyz /readyz)" 503
+assert_eq "why not" "$(<"$TMP/readyz")" "the node is being drained"
+assert_eq "healthy all the same" "$(readyz /healthz)" 200
+start "$TMP/there.log" in_client turnutils_peer -p 3480 -L 10.1.0.2 # the other server reaches nobody through us
+await 10 listens "$NS-client" 3480 || fail "turnutils_peer does not listen in $NS-client"
+uclient "$TMP/second" -n 20 -m 1 -c -e 10.1.0.2 10.1.0.1 || fail "the second client is not served elsewhere: $(tail -n 3 "$TMP/second")"
+assert_eq "packets that it lost" "$(uclient_lost "$TMP/second")" 0
+assert_num "at coturn's server" "$(grep -c 'ALLOCATE processed, success' "$TMP/turnserver.log")" -ge 1
+assert_num "allocations here" "$(allocations)" -le "$before"
+assert_num "clients sent there" "$(fl_json status '.replies."300"')" -ge 1
+! context_add new >"$TMP/context" 2>&1 || fail "a new call is let in"
+grep -q 'drained' "$TMP/context" || fail "why not: $(<"$TMP/context")"
+pid=$(cp_pid)
+kill -KILL "$pid"
+await 10 ended "$pid" || fail "fairlead-cp survives SIGKILL"
+start_cp
+await 20 attached || fail "fairlead-cp does not attach"
+assert_eq "drained after a restart" "$(fl_json status .drain.on)" true
+wait $first || fail "the first client: $(tail -n 3 "$TMP/first")"
+assert_eq "packets that the first client lost" "$(uclient_lost "$TMP/first")" 0
+note "a client and a call go on, a new client is served elsewhere"
+
+# ---- until nothing is left, and no longer than the deadline ----
+
+fl drain --wait >"$TMP/wait" &
+waits=$!
+await 10 grep -q '^draining: ' "$TMP/wait" || fail "drain --wait prints nothing"
+fl context delete "$context" >/dev/null || fail "the context $context cannot be deleted"
+wait $waits || fail "drain --wait: $(<"$TMP/wait")"
+fl undrain | grep -q '^not draining' || fail "undrain"
+assert_eq "ready again" "$(readyz /readyz)" 200
+client "$TMP/third" 2000 &
+third=$!
+await 10 has_allocations 1 || fail "no allocation after undrain: $(tail -n 3 "$TMP/third")"
+fl drain --deadline 1 --wait >"$TMP/wait" || fail "the deadline ends nothing: $(<"$TMP/wait")"
+assert_num "ended by the deadline" "$(fl_json status .allocations.drained)" -ge 1
+kill $third 2>/dev/null || true
+wait $third || true
+fl undrain >/dev/null
+
+# ---- SIGTERM ----
+
+relay_config "$SHORT" "$DEFAULT" 's/^  term-drain: 0/  term-drain: 60/' >"$TMP/quickstart"
+start_peer # its namespace is another one
+client "$TMP/fourth" 300 &
+fourth=$!
+await 10 has_allocations 1 || fail "no allocation: $(tail -n 3 "$TMP/fourth")"
+pid=$(cp_pid)
+kill -TERM "$pid"
+await 5 refused "$TMP/fifth" 508 || fail "SIGTERM does not drain: $(tail -n 3 "$TMP/fifth")"
+wait $fourth || fail "the fourth client: $(tail -n 3 "$TMP/fourth")"
+assert_eq "packets that the fourth client lost" "$(uclient_lost "$TMP/fourth")" 0
+await 40 ended "$pid" || fail "fairlead-cp goes on with nothing left"
+grep -q 'stopping drained' "$RUN/fairlead-cp.log" || fail "why it stopped: $(tail -n 3 "$RUN/fairlead-cp.log")"

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Metrics, seen by Prometheus itself: promtool finds nothing to say of their format, each that a rule of
+# conf/prometheus or a panel of conf/grafana names is there, the rules are right by their own tests, a scrape
+# has what clients did, every panel's question has an answer, and alerts fire while the workers are stopped.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+RULES=$ROOT/conf/prometheus/fairlead.rules.yml DASHBOARD=$ROOT/conf/grafana/fairlead.json
+AT=127.0.0.1:9644
+
+fetch() { in_relay curl -sSf "http://127.0.0.1:9643$1"; }
+# ask QUESTION: Prometheus' answer, by jq -r FILTER.
+ask() { in_relay curl -sS -G "http://$AT/api/v1/query" --data-urlencode "query=$1" | jq -r "$2"; }
+
+# ---- the files ----
+
+promtool check rules "$RULES" >"$TMP/rules" 2>&1 || fail "promtool: $(cat "$TMP/rules")"
+promtool test rules "${RULES%.yml}.test.yml" >"$TMP/rules" 2>&1 || fail "promtool: $(cat "$TMP/rules")"
+fetch /metrics >"$TMP/metrics"
+promtool check metrics <"$TMP/metrics" >"$TMP/lint" 2>&1 || fail "promtool: $(cat "$TMP/lint")"
+
+# ---- names ----
+
+jq -r '.. | .expr? // empty' "$DASHBOARD" >"$TMP/questions"
+assert_num "questions of the dashboard" "$(wc -l <"$TMP/questions")" -gt 20
+{ grep expr: "$RULES" && cat "$TMP/questions"; } | grep -oE '\b(fairlead|process)_[a-z0-9_]+' | sort -u >"$TMP/named"
+assert_num "metrics that are named" "$(wc -l <"$TMP/named")" -gt 30
+sed -n 's/^# TYPE \([a-z0-9_]*\) histogram$/\1_bucket/p; s/^# TYPE \([a-z0-9_]*\) .*/\1/p' "$TMP/metrics" | sort -u >"$TMP/there"
+# Without gateway.contexts there are none of those.
+assert_eq "metrics that are named and not there" \
+	"$(comm -23 "$TMP/named" "$TMP/there" | grep -vxE 'fairlead_contexts(_limit)?' | xargs)" ""
+
+# ---- Prometheus ----
+
+sed 's/for: .*/for: 1s/' "$RULES" >"$TMP/fast.rules.yml"
+cat >"$TMP/prometheus.yml" <<-END
+global: {scrape_interval: 1s, evaluation_interval: 1s}
+rule_files: [$TMP/fast.rules.yml]
+scrape_configs:
+  - job_name: fairlead
+    static_configs: [{targets: ["127.0.0.1:9643"]}]
+END
+promtool check config "$TMP/prometheus.yml" >"$TMP/config" 2>&1 || fail "promtool: $(cat "$TMP/config")"
+start "$TMP/prometheus.log" in_relay prometheus --config.file="$TMP/prometheus.yml" --storage.tsdb.path="$TMP/tsdb" \
+	--web.listen-address="$AT"
+up() { [[ $(ask 'up{job="fairlead"}' '.data.result[0].value[1]' 2>/dev/null) == 1 ]]; }
+await 30 up || fail "Prometheus does not scrape: $(tail -n 5 "$TMP/prometheus.log")"
+assert_eq "alerts on a relay that is well" "$(in_relay curl -sS "http://$AT/api/v1/alerts" | jq -c '[.data.alerts[].labels.alertname]')" "[]"
+
+allocates() { (($(ask 'fairlead_responses_total{method="allocate",code="200"}' '.data.result[0].value[1] // 0') > "$1")); }
+relayed() { [[ $(ask 'fairlead:relayed_packets:rate1m > 0' '.data.result | length') == 1 ]]; }
+before=$(ask 'fairlead_responses_total{method="allocate",code="200"}' '.data.result[0].value[1] // 0')
+start_peer
+uclient "$TMP/uclient.log" -n 200 -m 4 -e "$PEER4" "$SERVER4" || fail "uclient: $(tail -n 2 "$TMP/uclient.log")"
+await 10 allocates "$before" || fail "no allocation is seen: $(ask fairlead_responses_total .)"
+await 10 relayed || fail "no packet is seen: $(ask 'fairlead:relayed_packets:rate1m' .)"
+slow=$(ask 'histogram_quantile(0.99, rate(fairlead_request_duration_seconds_bucket[1m]))' '.data.result[0].value[1]')
+[[ $slow =~ ^[0-9.e-]+$ ]] || fail "how long a request takes: '$slow'"
+note "99 of 100 requests took less than $slow s"
+
+# ---- every question of the dashboard ----
+
+while read -r question; do
+	question=${question//\$__rate_interval/1m}
+	[[ $(ask "${question//\$instance/.*}" .status) == success ]] ||
+		fail "$question: $(ask "${question//\$instance/.*}" .error)"
+done <"$TMP/questions"
+
+# ---- an alert ----
+
+firing() { in_relay curl -sS "http://$AT/api/v1/alerts" | jq -e ".data.alerts[] | select(.labels.alertname == \"$1\" and .state == \"firing\")" >"$TMP/alert"; }
+kill -STOP "$(cat "$RUN/fairlead-dp.pid")"
+await 30 firing FairleadWorkerStill || fail "no alert: $(in_relay curl -sS "http://$AT/api/v1/alerts")"
+assert "the alert names the worker" jq -e '.annotations.summary | contains("worker 0 makes no turn")' "$TMP/alert"
+await 10 firing FairleadProblem || fail "no alert of a problem"
+kill -CONT "$(cat "$RUN/fairlead-dp.pid")"
+calm() { ! firing FairleadWorkerStill && ! firing FairleadProblem; }
+await 30 calm || fail "the alert stays: $(cat "$TMP/alert")"

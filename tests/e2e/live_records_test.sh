@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Who had which address, when: a real client's allocation, its end, and a call's ports are in the file
+# of records, and `fairlead who` finds them there, at the time and not before, also when the relay is gone.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+RECORDS=$RUN/records.json
+relay_config "s|^  file: \"\"|  file: $RECORDS|" >"$TMP/quickstart"
+assert_eq "the file is its group's to read" "$(stat -c %a "$RECORDS")" 640
+start_peer
+
+# who ARGUMENT...: its answer, as JSON.
+who() { "$BUILD/fairlead" --config "$CONFIG" --json who "$@"; }
+# found ADDRESS JQ: somebody had it, of whom that is so.
+found() { who "$1" >"$TMP/who" 2>&1 && jq -e "$2" "$TMP/who" >/dev/null; }
+relayed() { fl_json sessions '.sessions[0].relayed[0] // empty'; }
+has_relayed() { [[ -n $(relayed) ]]; }
+
+# ---- an allocation ----
+
+before=$(date -u +%FT%T.%3NZ)
+uclient "$TMP/client" -n 100 -m 1 -c -e $PEER4 $SERVER4 &
+client=$!
+await 10 has_relayed || fail "the client has no allocation: $(tail -n 3 "$TMP/client")"
+address=$(relayed) from=$(fl_json sessions '.sessions[0].client')
+await 10 found "$address" '.holders[-1] | .until == null' || fail "who has $address: $(<"$TMP/who")"
+assert_eq "its user" "$(jq -r '.holders[-1].user' "$TMP/who")" demo
+assert_eq "its client" "$(jq -r '.holders[-1].client' "$TMP/who")" "$from"
+wait $client || fail "the client: $(tail -n 3 "$TMP/client")"
+await 20 found "$address" '.holders[-1] | .until != null' || fail "its end is not told: $(<"$TMP/who")"
+began=$(jq -r '.holders[-1].from' "$TMP/who") ended=$(jq -r '.holders[-1].until' "$TMP/who")
+assert "it began when the client came" test "$began" '>' "${before%.*}"
+found "$address" '.holders | length == 1' || fail "others had $address: $(<"$TMP/who")"
+who "$address" "$began" >"$TMP/who" || fail "nobody had it at $began"
+who "$address" "$ended" >"$TMP/who" || fail "nobody had it at $ended"
+rc=0
+"$BUILD/fairlead" --config "$CONFIG" who "$address" 2020-01-01T12:00Z >"$TMP/nobody" || rc=$?
+assert_num "exit status where nobody had it" $rc -eq 1
+grep -q '^Nobody had it, as far as records go, which begin at 20' "$TMP/nobody" || fail "it says '$(<"$TMP/nobody")'"
+
+# ---- a call ----
+
+context=$(fl --json context add --call anne@home --a transport=udp,realm=access,remote=10.1.0.2:4000 \
+	--b transport=udp,realm=core,remote=10.2.0.2:4000 | jq -r .context)
+port=$(fl --json context show "$context" | jq -r '.b.local // .context.b.local')
+await 10 found "$port" '.holders[-1] | .call == "anne@home" and .until == null' || fail "who has $port: $(<"$TMP/who")"
+fl context delete "$context" >/dev/null
+await 10 found "$port" '.holders[-1] | .until != null' || fail "its end is not told: $(<"$TMP/who")"
+
+# ---- what cannot be answered ----
+
+# refused CODE SENTENCE ARGUMENT...
+refused()
+{
+	local rc=0 said
+	said=$("$BUILD/fairlead" --config "$CONFIG" who "${@:3}" 2>&1) || rc=$?
+	assert_num "exit status of who ${*:3}" $rc -eq "$1"
+	[[ $said == *"$2"* ]] || fail "who ${*:3} says '$said', not '$2'"
+}
+refused 2 "who takes an address" 10.2.0.1:70000
+refused 2 "who takes a time" "$address" yesterday
+refused 2 "unexpected 5" "$address" 12:03 5
+refused 1 "No such file" "$address" --file "$TMP/none"
+
+# ---- the relay is gone ----
+
+cp "$RECORDS" "$TMP/records"
+kill "$(cp_pid)"
+who "$address" --file "$TMP/records" >"$TMP/who" || fail "it wants a relay that runs: $(<"$TMP/who")"
