@@ -78,6 +78,7 @@ install()
 	fairlead-setup --dry-run || fail "fairlead-setup"
 	[[ $(fairlead --version) == "fairlead "* && $(fairlead-dp --version) == "fairlead-dp "* ]] || fail "no version"
 	[[ -s /usr/share/fairlead/fairlead.rules.yml && -s /usr/share/fairlead/fairlead.json ]] || fail "no rules, or no dashboard"
+	[[ -s /usr/share/fairlead/fail2ban/fairlead.conf ]] || fail "no filter for fail2ban"
 	bash -c '. /usr/share/bash-completion/completions/fairlead && complete -p fairlead' >/dev/null || fail "no completion"
 	local page
 	for page in 1/fairlead.1 5/fairlead.yaml.5 8/fairlead-cp.8 8/fairlead-dp.8 8/fairlead-setup.8; do
