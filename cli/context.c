@@ -2,6 +2,8 @@
 /* fairlead context: contexts of the gateway, for people and scripts. */
 #include "context.h"
 
+#include "filter.h"
+#include "kill.h"
 #include "show.h"
 #include "term_text.h"
 
@@ -274,27 +276,38 @@ static int verb_show(struct cli *cli, int argc, char **argv)
 	return verb_one(cli, argc, argv, "context.show");
 }
 
-/* ---- list, events ---- */
+/* ---- list, kill, events ---- */
 
 static int verb_list(struct cli *cli, int argc, char **argv)
 {
-	static const struct option opts[] = { { "call", required_argument, NULL, 'C' },
+	static const struct option opts[] = { FILTER_OF_CONTEXTS,
 					      { "limit", required_argument, NULL, 'l' },
 					      { "json", no_argument, NULL, 'j' },
 					      { 0 } };
+	json_t *params = json_object();
 	long limit = LIST_DEFAULT;
-	const char *call = NULL;
+	bool ok = true;
 	int o;
 
-	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
-		if (o == '?')
-			return EXIT_USAGE;
-		if (o == 'C')
-			call = optarg;
-		if (o == 'l' && !cli_number(optarg, 0, &limit))
-			return cli_usage("--limit takes a number, 0 for all, not", optarg);
+	while (ok && (o = cli_option(cli, argc, argv, opts)) != -1) {
+		if (o != 'l') {
+			ok = o != '?' && filter_option(o, optarg, params);
+		} else if (!cli_number(optarg, 0, &limit)) {
+			cli_usage("--limit takes a number, 0 for all, not", optarg);
+			ok = false;
+		}
 	}
-	return cli_list(cli, "contexts", json_pack("{s:s*}", "call", call), limit, show_contexts);
+	if (ok)
+		return cli_list(cli, "contexts", params, limit, show_contexts);
+	json_decref(params);
+	return EXIT_USAGE;
+}
+
+static int verb_kill(struct cli *cli, int argc, char **argv)
+{
+	static const struct option opts[] = { FILTER_OF_CONTEXTS, KILL_OPTIONS };
+
+	return kill_command(cli, argc, argv, opts, "contexts.kill", "contexts");
 }
 
 static void events_print(const struct cli *cli, const json_t *result)
@@ -403,7 +416,10 @@ const struct command context_verbs[] = {
 	{ "move", "CONTEXT a|b CONTEXT a|b", "takes it to another context", .run = verb_move },
 	{ "delete", "CONTEXT", "ends it and tells its last counters", .run = verb_delete },
 	{ "show", "CONTEXT", "all about it, and its counters", .run = verb_show },
-	{ "list", "[--call CALL] [--limit N]", "at most N (100; 0 for all)", .run = verb_list },
+	{ "list", FILTER_OF_CONTEXTS_HELP " [--limit N]",
+	  "those that have all that is given, at most N (100; 0 for all)", .run = verb_list },
+	{ "kill", FILTER_OF_CONTEXTS_HELP " [--all] [--dry-run]",
+	  "ends those that have all that is given", .run = verb_kill },
 	{ "events", "[--after N] [--follow]", "what happened, or what happens",
 	  .run = verb_events },
 	{ 0 },

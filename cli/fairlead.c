@@ -7,6 +7,8 @@
 #include "command.h"
 #include "context.h"
 #include "drain.h"
+#include "filter.h"
+#include "sessions.h"
 #include "show.h"
 #include "top.h"
 #include "trace.h"
@@ -104,7 +106,6 @@ static int cmd_accounting(struct cli *cli, int argc, char **argv)
 	{                                                        \
 		show_##what(result, true, out);                  \
 	}
-SOME_AND_ALL(sessions)
 SOME_AND_ALL(drops)
 SOME_AND_ALL(tcp)
 SOME_AND_ALL(tls)
@@ -260,32 +261,6 @@ static int cmd_top(struct cli *cli, int argc, char **argv)
 	return rc;
 }
 
-static int cmd_sessions(struct cli *cli, int argc, char **argv)
-{
-	static const struct option opts[] = { { "user", required_argument, NULL, 'u' },
-					      { "limit", required_argument, NULL, 'l' },
-					      { "peers", no_argument, NULL, 'p' },
-					      { "json", no_argument, NULL, 'j' },
-					      { 0 } };
-	const char *user = NULL;
-	long limit = LIMIT_DEFAULT;
-	bool peers = false;
-	int o;
-
-	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
-		if (o == '?')
-			return EXIT_USAGE;
-		if (o == 'u')
-			user = optarg;
-		if (o == 'p')
-			peers = true;
-		if (o == 'l' && !cli_number(optarg, 0, &limit))
-			return cli_usage("--limit takes a number, 0 for all, not", optarg);
-	}
-	return cli_list(cli, "sessions", json_pack("{s:s*}", "user", user), limit,
-			peers ? sessions_all : sessions_some);
-}
-
 static int cmd_neighbours(struct cli *cli, int argc, char **argv)
 {
 	static const struct option opts[] = { { "worker", required_argument, NULL, 'w' },
@@ -330,28 +305,6 @@ static int cmd_routes(struct cli *cli, int argc, char **argv)
 	json_decref(gateways);
 	client_close(c);
 	return cli_show(cli, result, show_routes);
-}
-
-static int cmd_connections(struct cli *cli, int argc, char **argv)
-{
-	static const struct option opts[] = { { "worker", required_argument, NULL, 'w' },
-					      { "limit", required_argument, NULL, 'l' },
-					      { "json", no_argument, NULL, 'j' },
-					      { 0 } };
-	long worker = -1, limit = LIMIT_DEFAULT;
-	int o;
-
-	while ((o = cli_option(cli, argc, argv, opts)) != -1) {
-		if (o == '?')
-			return EXIT_USAGE;
-		if (o == 'w' && !cli_number(optarg, 0, &worker))
-			return cli_usage("--worker takes a number, not", optarg);
-		if (o == 'l' && !cli_number(optarg, 0, &limit))
-			return cli_usage("--limit takes a number, 0 for all, not", optarg);
-	}
-	return cli_list(cli, "connections",
-			worker < 0 ? json_object() : json_pack("{s:i}", "worker", (int)worker),
-			limit, show_connections);
 }
 
 /* Takes --json out of what a command parses by itself. Returns how many words are left. */
@@ -448,12 +401,13 @@ static const struct command commands[] = {
 	{ "ports", "[--xstats]",
 	  "links, traffic, steering and offloads of each port; or what its driver counts",
 	  .run = cmd_ports },
-	{ "sessions", "[--user USER] [--limit N] [--peers]",
-	  "allocations, at most N (100; 0 for all), and with --peers their permissions",
-	  .run = cmd_sessions },
-	{ "connections", "[--worker N] [--limit N]",
-	  "TCP connections of all workers or one, at most N (100; 0 for all)",
-	  .run = cmd_connections },
+	{ "sessions", FILTER_OF_SESSIONS_HELP " [--limit N] [--peers]",
+	  "allocations, at most N (100; 0 for all), and with --peers their permissions; kill: ends "
+	  "them",
+	  .run = sessions_command, .words = sessions_words },
+	{ "connections", FILTER_OF_CONNECTIONS_HELP " [--limit N]",
+	  "TCP connections, at most N (100; 0 for all); kill: ends them",
+	  .run = connections_command, .words = connections_words },
 	{ "tcp", "[--all]", "states of TCP connections, what ended them, and what TCP counts",
 	  .run = cmd_tcp },
 	{ "tls", "[reload] [--all]",
@@ -492,7 +446,7 @@ static const struct command commands[] = {
 	  "(records.file)",
 	  .run = who_command },
 	{ "accounting", "", "whether every packet is accounted for", .run = cmd_accounting },
-	{ "context", "add|modify|subtract|move|delete|show|list|events ...",
+	{ "context", "add|modify|subtract|move|delete|show|list|kill|events ...",
 	  "the gateway's contexts, and what happens to them; see: fairlead context --help",
 	  .run = cmd_context, .words = context_verbs, .notes = context_notes },
 	{ "user", "add|passwd|del|enable|disable|list ...",

@@ -7,13 +7,10 @@
 enum { SHARES = 2 };
 
 const char *const session_end_name[SESSION_ENDS] = {
-	[SESSION_END_EXPIRED] = "expired",
-	[SESSION_END_RELEASED] = "released",
-	[SESSION_END_CONNECTION] = "connection",
-	[SESSION_END_REFUSED] = "refused",
-	[SESSION_END_DATAPLANE] = "dataplane",
-	[SESSION_END_DRAINED] = "drained",
-	[SESSION_END_PORT] = "port",
+	[SESSION_END_EXPIRED] = "expired",	 [SESSION_END_RELEASED] = "released",
+	[SESSION_END_CONNECTION] = "connection", [SESSION_END_REFUSED] = "refused",
+	[SESSION_END_DATAPLANE] = "dataplane",	 [SESSION_END_DRAINED] = "drained",
+	[SESSION_END_KILLED] = "killed",	 [SESSION_END_PORT] = "port",
 };
 
 /* ---- commands ---- */
@@ -365,6 +362,9 @@ static void end_count(struct server_stats *st, enum session_end why)
 	case SESSION_END_DRAINED:
 		st->allocs_drained++;
 		break;
+	case SESSION_END_KILLED:
+		st->allocs_killed++;
+		break;
 	case SESSION_END_PORT:
 	case SESSION_ENDS:
 		break;
@@ -395,6 +395,18 @@ void session_del(struct server *s, struct table_alloc *a, enum session_end why)
 	send_del(s, a);
 	connect_abandon(s, a, FAMILY_V4 | FAMILY_V6, 437);
 	session_forget(s, a, why);
+}
+
+/* A client over UDP hears of it with its next request (437), one over TCP or TLS at once. */
+void session_kill(struct server *s, struct table_alloc *a)
+{
+	struct cmd_conn_close c = { .conn = { a->leg.conn, a->leg.conn_gen }, .killed = 1 };
+	const uint32_t worker = a->leg_worker;
+	const bool stream = leg_is_stream(&a->leg);
+
+	session_del(s, a, SESSION_END_KILLED);
+	if (stream)
+		dplink_cmd(s->link, worker, CMD_CONN_CLOSE, &c, sizeof(c));
 }
 
 void session_gone(struct server *s, struct table_alloc *a, enum session_end why)

@@ -17,6 +17,7 @@ enum session_end {
 	SESSION_END_REFUSED,	/* by the dataplane */
 	SESSION_END_DATAPLANE,	/* another one came, which does not have the client's connection */
 	SESSION_END_DRAINED,	/* the node was drained, and the deadline is over */
+	SESSION_END_KILLED,	/* by an operator */
 	SESSION_END_PORT,	/* found at start, but its relayed port is another's */
 	SESSION_ENDS
 };
@@ -46,6 +47,9 @@ bool session_streams_lost(struct server *s, uint32_t *cursor);
 /* Deletes it, or one of its two families (FAMILY_V4, FAMILY_V6); ports go back. */
 void session_del(struct server *s, struct table_alloc *a, enum session_end why);
 void session_del_family(struct server *s, struct table_alloc *a, unsigned int family);
+
+/* An operator ends it, and its client's connection with it. */
+void session_kill(struct server *s, struct table_alloc *a);
 
 /* Gives the families of the mask a new deadline. */
 void session_refresh(struct server *s, struct table_alloc *a, unsigned int families,

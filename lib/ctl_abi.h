@@ -29,7 +29,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 11u
+#define CTL_ABI_VERSION 12u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -481,6 +481,7 @@ struct cmd_join {
 struct cmd_conn_close {
 	struct ctl_hdr hdr;
 	struct ctl_conn conn;
+	uint32_t killed; /* 1: by an operator, and at once, whatever waits to be sent */
 };
 
 /* ---- contexts (R28, R42): two terminations, and what comes from one goes to the other ---- */

@@ -51,31 +51,26 @@ static json_t *conn_tls_json(const struct config *conf, const struct ctl_conn_in
 static json_t *conn_json(const struct config *conf, uint32_t worker, uint32_t idx,
 			 const struct ctl_conn_info *c)
 {
-	static const char *const role[CONN_ROLES] = { "client", "peer", "data", "other" };
-
 	return json_pack(
 	    "{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
 	    " s:o, s:o, s:o, s:o}",
 	    "worker", integer(worker), "queue", integer(worker), "index", integer(idx), "local",
 	    addr_json(&c->local), "remote", addr_json(&c->remote), "state",
-	    c->state < TCP_STATES ? tcp_state_name[c->state] : "?", "role",
-	    c->role < CONN_ROLES ? role[c->role] : "?", "rtt_us", integer(c->srtt_us), "mss",
-	    integer(c->mss), "cwnd", integer(c->cwnd), "send_window", integer(c->snd_wnd),
-	    "receive_window", integer(c->rcv_wnd), "unacked", integer(c->unacked), "send_queue",
-	    integer(c->send_queue), "receive_queue", integer(c->recv_queue), "retransmits",
-	    integer(c->retransmits), "session",
+	    c->state < TCP_STATES ? tcp_state_name[c->state] : "?", "role", conn_role_name(c->role),
+	    "rtt_us", integer(c->srtt_us), "mss", integer(c->mss), "cwnd", integer(c->cwnd),
+	    "send_window", integer(c->snd_wnd), "receive_window", integer(c->rcv_wnd), "unacked",
+	    integer(c->unacked), "send_queue", integer(c->send_queue), "receive_queue",
+	    integer(c->recv_queue), "retransmits", integer(c->retransmits), "session",
 	    c->session == UINT32_MAX ? json_null() : integer(c->session), "age_s",
 	    integer(c->age_s), "rx_bytes", integer(c->rx_bytes), "tx_bytes", integer(c->tx_bytes),
 	    "tls", conn_tls_json(conf, c));
 }
 
-json_t *conns_json(const struct dplink *l, const struct config *conf, uint32_t worker,
-		   uint32_t limit, uint32_t scan, uint32_t *place, bool *end)
+bool conns_walk(const struct dplink *l, uint32_t worker, uint32_t scan, uint32_t *place,
+		conns_each *each, void *arg)
 {
-	json_t *list = json_array();
 	uint32_t first = 0, n; /* place of the worker's first entry, and how many it has */
 
-	*end = false;
 	for (uint32_t w = 0; w < dplink_n_workers(l); w++, first += n) {
 		dplink_conns(l, w, &n);
 		if (worker != CONNS_ALL && worker != w)
@@ -84,14 +79,38 @@ json_t *conns_json(const struct dplink *l, const struct config *conf, uint32_t w
 			struct ctl_conn_info c;
 
 			*place = first + i;
-			if (scan-- == 0 || json_array_size(list) == limit)
-				return list;
-			if (conn_read(l, w, i, &c))
-				json_array_append_new(list, conn_json(conf, w, i, &c));
+			if (scan-- == 0 || (conn_read(l, w, i, &c) && !each(arg, w, i, &c)))
+				return false;
 		}
 	}
-	*end = true;
-	return list;
+	return true;
+}
+
+struct page {
+	const struct config *conf;
+	const struct filter *filter;
+	uint32_t limit;
+	json_t *list;
+};
+
+static bool page_add(void *arg, uint32_t worker, uint32_t idx, const struct ctl_conn_info *c)
+{
+	const struct page *p = arg;
+
+	if (json_array_size(p->list) == p->limit)
+		return false;
+	if (filter_has_conn(p->filter, worker, c))
+		json_array_append_new(p->list, conn_json(p->conf, worker, idx, c));
+	return true;
+}
+
+json_t *conns_json(const struct dplink *l, const struct config *conf, const struct filter *f,
+		   uint32_t limit, uint32_t scan, uint32_t *place, bool *end)
+{
+	struct page p = { conf, f, limit, json_array() };
+
+	*end = conns_walk(l, f->worker, scan, place, page_add, &p);
+	return p.list;
 }
 
 uint64_t conns_max(const struct dplink *l)

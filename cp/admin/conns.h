@@ -7,10 +7,11 @@
  * a place is an index into all of them.
  */
 #include "../dplink.h"
+#include "filter.h"
 
 #include <jansson.h>
 
-enum { CONNS_ALL = UINT32_MAX }; /* instead of a worker */
+enum { CONNS_ALL = UINT32_MAX }; /* instead of a worker, as in struct filter */
 
 /*
  * Copies an entry. False, and zeroes, if no connection is there, or if it could not be read whole
@@ -19,10 +20,19 @@ enum { CONNS_ALL = UINT32_MAX }; /* instead of a worker */
 bool conn_read(const struct dplink *l, uint32_t worker, uint32_t idx, struct ctl_conn_info *out);
 
 /*
- * A page of one worker's connections or of all: up to limit of them from *place on, of which at
- * most scan entries are looked at. *place is then where the next page starts, unless *end.
+ * Shows the connections of one worker or of all from *place on, until there are no more, which is
+ * true, or scan entries were looked at, or each() says false. *place is then where it goes on: with
+ * the one that was refused.
  */
-json_t *conns_json(const struct dplink *l, const struct config *conf, uint32_t worker,
+typedef bool conns_each(void *arg, uint32_t worker, uint32_t idx, const struct ctl_conn_info *c);
+bool conns_walk(const struct dplink *l, uint32_t worker, uint32_t scan, uint32_t *place,
+		conns_each *each, void *arg);
+
+/*
+ * A page of those that f has: up to limit of them, by conns_walk(). *place is then where the next
+ * page starts, unless *end.
+ */
+json_t *conns_json(const struct dplink *l, const struct config *conf, const struct filter *f,
 		   uint32_t limit, uint32_t scan, uint32_t *place, bool *end);
 
 /* Entries of all tables. */

@@ -2,6 +2,7 @@
 #include "context_rpc.h"
 
 #include "context_json.h"
+#include "filter.h"
 #include "param.h"
 #include "term_json.h"
 
@@ -225,59 +226,59 @@ json_t *rpc_context_move(void *ctx, const json_t *params, struct rpc_error *err)
 /* ---- list ---- */
 
 /* Of one call: the cursor is how many came before. */
-static json_t *contexts_of_call(const struct server *s, const char *call, uint32_t limit,
+static json_t *contexts_of_call(const struct server *s, const struct filter *f, uint32_t limit,
 				uint32_t *cursor, bool *end)
 {
 	json_t *list = json_array();
-	struct context *c = gate_call_next(s->gateway, call, NULL);
+	struct context *c = gate_call_next(s->gateway, f->call, NULL);
+	uint32_t i;
 
-	for (uint32_t i = 0; c && json_array_size(list) < limit; i++) {
-		if (i >= *cursor)
+	for (i = 0; c && json_array_size(list) < limit; i++) {
+		if (i >= *cursor && filter_has_context(s, f, c))
 			json_array_append_new(list, context_json(s, c));
-		c = gate_call_next(s->gateway, call, c);
+		c = gate_call_next(s->gateway, f->call, c);
 	}
-	*cursor += (uint32_t)json_array_size(list);
+	*cursor = i;
 	*end = !c;
 	return list;
 }
 
 /* A page may be short, or empty, although more follows: a turn is not for a whole table. */
-static json_t *contexts_of_all(const struct server *s, uint32_t limit, uint32_t *cursor, bool *end)
+static json_t *contexts_of_all(const struct server *s, const struct filter *f, uint32_t limit,
+			       uint32_t *cursor, bool *end)
 {
 	json_t *list = json_array();
+	const struct context *c = NULL;
 	uint32_t look = GATE_LOOK;
-	const struct context *c;
 
-	*end = false;
-	while (json_array_size(list) < limit && look) {
-		c = gate_next(s->gateway, cursor, &look);
-		if (c)
+	while (json_array_size(list) < limit &&
+	       (c = gate_next(s->gateway, cursor, &look)) != NULL) {
+		if (filter_has_context(s, f, c))
 			json_array_append_new(list, context_json(s, c));
-		else if (look)
-			*end = true;
-		if (!c)
-			break;
 	}
+	*end = !c && look;
 	return list;
 }
 
-/* A page of contexts, of one call or of all, as `sessions` tells them. {call, cursor, limit} */
+/* A page of contexts, of those that the filter has or of all, as `sessions` tells them. */
 json_t *rpc_contexts(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "call", "cursor", "limit", NULL };
+	static const char *const names[] = { "call",   "local",	  "remote",    "transport",
+					     "worker", "older_s", "younger_s", "cursor",
+					     "limit",  NULL };
 	const struct server *s = ctx;
 	uint32_t cursor = 0, limit = CONTEXT_PAGE_DEFAULT;
-	char call[CONTEXT_CALL_MAX] = "";
+	struct filter f;
 	json_t *list;
 	bool end;
 
 	if (!context_gateway(s, err) || !param_only(params, names, err) ||
-	    !param_copy(params, "call", call, sizeof(call), err) ||
+	    !filter_contexts(s, params, &f, err) ||
 	    !param_uint(params, "cursor", 0, UINT32_MAX, &cursor, err) ||
 	    !param_uint(params, "limit", 1, CONTEXT_PAGE_MAX, &limit, err))
 		return NULL;
-	list = *call ? contexts_of_call(s, call, limit, &cursor, &end)
-		     : contexts_of_all(s, limit, &cursor, &end);
+	list = f.call[0] ? contexts_of_call(s, &f, limit, &cursor, &end)
+			 : contexts_of_all(s, &f, limit, &cursor, &end);
 	return json_pack("{s:o, s:o}", "contexts", list, "cursor",
 			 end ? json_null() : json_integer(cursor));
 }

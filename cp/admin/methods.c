@@ -9,6 +9,8 @@
 #include "context_events.h"
 #include "context_rpc.h"
 #include "drain_rpc.h"
+#include "filter.h"
+#include "kill.h"
 #include "net.h"
 #include "param.h"
 #include "records_rpc.h"
@@ -105,7 +107,6 @@ static json_t *channels_json(const struct server *s, const struct table_alloc *a
 
 static json_t *session_json(const struct server *s, const struct table_alloc *a)
 {
-	static const char *const transport[] = { "udp", "tcp", "tls" };
 	const struct config_listener *l =
 	    a->leg.listener < s->conf->n_listener ? &s->conf->listener[a->leg.listener] : NULL;
 	const uint32_t age = server_now(s) > a->created ? server_now(s) - a->created : 0;
@@ -113,40 +114,37 @@ static json_t *session_json(const struct server *s, const struct table_alloc *a)
 	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "user",
 			 rpc_text(a->user), "client", sock_addr_json(&a->leg.client), "listener",
 			 l ? sock_addr_json(&l->addr) : json_null(), "transport",
-			 l ? transport[l->transport] : "-", "relay_transport", relay_transport(a),
-			 "relayed", relayed_json(s, a), "worker", integer(a->worker), "slot",
+			 session_transport(s, a), "relay_transport", relay_transport(a), "relayed",
+			 relayed_json(s, a), "worker", integer(a->worker), "slot",
 			 integer(a->sid.slot), "age_s", integer(age), "expires_s",
 			 seconds_left(s, table_alloc_expiry(a)), "permissions",
 			 permissions_json(s, a), "channels", channels_json(s, a));
 }
 
 /*
- * A page of allocations, of one user or of all: up to limit of them from cursor on. The result's
- * cursor is where the next page starts, null at the end. A page may be short, even empty.
+ * A page of allocations, of all or of those that the filter has: up to limit of them from cursor
+ * on. The result's cursor is where the next page starts, null at the end. A page may be short, even
+ * empty.
  */
 static json_t *sessions(void *ctx, const json_t *params, struct rpc_error *err)
 {
+	static const char *const names[] = { "user",	  "client", "relayed", "peer",
+					     "transport", "worker", "session", "older_s",
+					     "younger_s", "cursor", "limit",   NULL };
 	const struct server *s = ctx;
-	const json_t *user = json_object_get(params, "user");
 	uint32_t cursor = 0, limit = PAGE_DEFAULT, look = SCAN_MAX;
-	uint8_t stored[TABLE_USER_ID], rest[TABLE_USER_ID];
 	const struct table_alloc *a = NULL;
+	struct filter f;
 	json_t *list;
 
-	if (!param_uint(params, "cursor", 0, UINT32_MAX, &cursor, err) ||
+	if (!param_only(params, names, err) || !filter_sessions(s, params, &f, err) ||
+	    !param_uint(params, "cursor", 0, UINT32_MAX, &cursor, err) ||
 	    !param_uint(params, "limit", 1, PAGE_MAX, &limit, err))
 		return NULL;
-	if (user && !json_is_string(user))
-		return rpc_fail(err, RPC_BAD_PARAMS, "\"user\" must be a string");
-	if (user) {
-		table_user_id(s->table, json_string_value(user), false, stored);
-		table_user_id(s->table, json_string_value(user), true, rest);
-	}
 	list = json_array();
 	while (json_array_size(list) < limit &&
 	       (a = table_walk(s->table, &cursor, &look)) != NULL) {
-		if (!user || memcmp(a->user_id, stored, sizeof(stored)) == 0 ||
-		    memcmp(a->user_id, rest, sizeof(rest)) == 0)
+		if (filter_has_session(s, &f, a))
 			json_array_append_new(list, session_json(s, a));
 	}
 	return json_pack("{s:o, s:o}", "sessions", list, "cursor",
@@ -155,19 +153,23 @@ static json_t *sessions(void *ctx, const json_t *params, struct rpc_error *err)
 
 /* ---- connections ---- */
 
-/* A page of the live table of TCP connections, of one worker or of all; cursor as above. */
+/* A page of the live table of TCP connections, of all or of those that the filter has; cursor as
+ * above. */
 static json_t *connections(void *ctx, const json_t *params, struct rpc_error *err)
 {
+	static const char *const names[] = { "local",	"remote",    "transport", "role",  "worker",
+					     "older_s", "younger_s", "cursor",	  "limit", NULL };
 	const struct server *s = ctx;
-	uint32_t worker = CONNS_ALL, cursor = 0, limit = PAGE_DEFAULT;
+	uint32_t cursor = 0, limit = PAGE_DEFAULT;
+	struct filter f;
 	json_t *list;
 	bool end;
 
-	if (!param_uint(params, "cursor", 0, UINT32_MAX, &cursor, err) ||
-	    !param_uint(params, "limit", 1, PAGE_MAX, &limit, err) ||
-	    !param_uint(params, "worker", 0, s->conf->dataplane.n_workers - 1, &worker, err))
+	if (!param_only(params, names, err) || !filter_connections(s, params, &f, err) ||
+	    !param_uint(params, "cursor", 0, UINT32_MAX, &cursor, err) ||
+	    !param_uint(params, "limit", 1, PAGE_MAX, &limit, err))
 		return NULL;
-	list = conns_json(s->link, s->conf, worker, limit, SCAN_MAX, &cursor, &end);
+	list = conns_json(s->link, s->conf, &f, limit, SCAN_MAX, &cursor, &end);
 	return json_pack("{s:b, s:o, s:o}", "attached", dplink_attached(s->link), "connections",
 			 list, "cursor", end ? json_null() : integer(cursor));
 }
@@ -209,9 +211,11 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "ports", .call = ports },
 	{ "xstats", .call = xstats },
 	{ "sessions", .call = sessions },
+	{ "sessions.kill", .call = rpc_sessions_kill },
 	{ "drops", .call = drops },
 	{ "accounting", .call = accounting },
 	{ "connections", .call = connections },
+	{ "connections.kill", .call = rpc_connections_kill },
 	{ "tcp", .call = tcp },
 	{ "tls", .call = tls_show },
 	{ "tls.reload", .later = tls_reload },
@@ -220,6 +224,7 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "drain", .call = rpc_drain },
 	{ "undrain", .call = rpc_undrain },
 	{ "contexts", .call = rpc_contexts },
+	{ "contexts.kill", .call = rpc_contexts_kill },
 	{ "context.add", .call = rpc_context_add },
 	{ "context.modify", .call = rpc_context_modify },
 	{ "context.subtract", .call = rpc_context_subtract },

@@ -76,7 +76,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 		     size_t errlen);
 
 /* The methods a control process serves; their ctx is its struct server. */
-enum { RPC_METHODS = 29 };
+enum { RPC_METHODS = 32 };
 extern const struct rpc_method rpc_methods[RPC_METHODS];
 
 /* Serves them on the control socket of the server's configuration. */

@@ -40,6 +40,7 @@ enum context_end {
 	CONTEXT_END_REFUSED,	/* by the dataplane */
 	CONTEXT_END_DATAPLANE,	/* a connection, and the dataplane started anew */
 	CONTEXT_END_DRAIN,	/* the node was drained, and the deadline is over */
+	CONTEXT_END_KILLED,	/* by an operator */
 	CONTEXT_ENDS
 };
 extern const char *const context_end_name[CONTEXT_ENDS];

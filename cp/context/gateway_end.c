@@ -123,6 +123,11 @@ bool gate_end_some(struct gateway *g, uint32_t *cursor, uint32_t n)
 	return !n || !look;
 }
 
+void gate_kill(struct gateway *g, struct context *c)
+{
+	gate_end(g, c, CONTEXT_END_KILLED);
+}
+
 void gate_delete(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg)
 {
 	bool answer = ask(g, c, CMD_CONTEXT_DEL, done, arg);

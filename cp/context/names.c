@@ -13,6 +13,7 @@ const char *const context_end_name[CONTEXT_ENDS] = {
 	[CONTEXT_END_REFUSED] = "refused",
 	[CONTEXT_END_DATAPLANE] = "dataplane",
 	[CONTEXT_END_DRAIN] = "drain",
+	[CONTEXT_END_KILLED] = "killed",
 };
 
 const char *const gate_phase_name[GATE_PHASES] = {

@@ -143,6 +143,13 @@ static void wake_up(struct records *r)
 
 /* ---- the event loop ---- */
 
+uint64_t records_room(const struct records *r)
+{
+	if (!r || !r->threaded)
+		return UINT64_MAX;
+	return r->mask + 1 - (r->last - atomic_load_explicit(&r->tail, memory_order_acquire));
+}
+
 struct record *records_begin(struct records *r, enum record_type type, enum record_event event)
 {
 	struct record *rec;

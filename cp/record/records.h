@@ -30,6 +30,9 @@ void records_close(struct records *r);
 struct record *records_begin(struct records *r, enum record_type type, enum record_event event);
 void records_commit(struct records *r);
 
+/* How many more there is room for now. */
+uint64_t records_room(const struct records *r);
+
 /* The one with seq or the oldest kept after it; NULL: there is none yet. */
 const struct record *records_get(const struct records *r, uint64_t seq);
 /* Of the newest; 0: there was none. */

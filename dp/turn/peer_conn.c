@@ -438,6 +438,10 @@ bool peer_conn_close(struct worker *w, const struct cmd_conn_close *cmd)
 
 	if (!c)
 		return true;
+	if (cmd->killed) {
+		tcp_abort(w, c, TCP_END_KILLED);
+		return true;
+	}
 	/* A client may wait for what was just sent; to a peer nothing was, and a pair is cut. */
 	if (tcp_app(c)->role == CONN_CLIENT)
 		tcp_close(w, c, TCP_END_CLOSED);

@@ -1146,6 +1146,21 @@ static void close_of_a_clients(void **state)
 	assert_int_equal(client_why, TCP_END_CLOSED);
 }
 
+/* An operator's: nothing is waited for. */
+static void kill_of_a_clients(void **state)
+{
+	struct cmd_conn_close x = { .killed = 1 };
+
+	(void)state;
+	client->any = true;
+	client_in();
+	x.conn = tcp_name(client_worker, client_conn);
+	assert_true(tcp_send_bytes(client_worker, client_conn, "an error", 8));
+	assert_true(cmd(client_worker->id, CMD_CONN_CLOSE, &x, sizeof(x)));
+	assert_true(client->rst);
+	assert_int_equal(client_why, TCP_END_KILLED);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1201,6 +1216,7 @@ int main(void)
 		T(close_of_a_pair),
 		T2(close_of_a_pair),
 		T(close_of_a_clients),
+		T(kill_of_a_clients),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "filter.h"
+
+#include <string.h>
+
+static const char *const transports[] = { "udp", "tcp", "tls", NULL };
+static const char *const streams[] = { "tcp", "tls", NULL };
+static const char *const roles[CONN_ROLES + 1] = { "client", "peer", "data", "other", NULL };
+
+/* ---- parameters ---- */
+
+static bool addr_read(const char *text, struct filter_addr *to)
+{
+	struct sock_addr a;
+
+	if (sock_addr_parse(text, &a)) {
+		to->net = (struct ip_prefix){ a.ip, 128 };
+		to->port = be16_get(a.port);
+		return true;
+	}
+	return ip_prefix_parse(text, &to->net);
+}
+
+static bool param_filter_addr(const json_t *params, const char *name, struct filter_addr *to,
+			      struct rpc_error *err)
+{
+	const char *text;
+
+	if (!param(params, name))
+		return true;
+	text = param_text(params, name, err);
+	if (!text)
+		return false;
+	to->given = addr_read(text, to);
+	if (!to->given)
+		rpc_fail(err, RPC_BAD_PARAMS,
+			 "\"%s\" must be an address, an address with its port, or a block of "
+			 "addresses, not \"%.64s\"",
+			 name, text);
+	return to->given;
+}
+
+/* One of the words, the list of which ends with NULL. */
+static bool param_word(const json_t *params, const char *name, const char *const *words,
+		       const char **to, struct rpc_error *err)
+{
+	const char *text;
+
+	if (!param(params, name))
+		return true;
+	text = param_text(params, name, err);
+	for (; text && *words; words++) {
+		if (strcmp(*words, text) == 0)
+			*to = *words;
+	}
+	if (text && !*to)
+		rpc_fail(err, RPC_BAD_PARAMS, "\"%s\" cannot be \"%.32s\"", name, text);
+	return *to != NULL;
+}
+
+static bool param_user(const struct server *s, const json_t *params, struct filter *f,
+		       struct rpc_error *err)
+{
+	const char *user;
+
+	if (!param(params, "user"))
+		return true;
+	user = param_text(params, "user", err);
+	if (!user)
+		return false;
+	table_user_id(s->table, user, false, f->user[0]);
+	table_user_id(s->table, user, true, f->user[1]);
+	f->by_user = true;
+	return true;
+}
+
+/* What all have, and whether anything is given of names. */
+static bool common_read(const struct server *s, const json_t *params, const char *const *names,
+			struct filter *f, struct rpc_error *err)
+{
+	*f = (struct filter){ .worker = UINT32_MAX, .slot = UINT32_MAX, .younger = UINT32_MAX };
+	for (; *names; names++)
+		f->any |= param(params, *names) != NULL;
+	return param_uint(params, "worker", 0, s->conf->dataplane.n_workers - 1, &f->worker, err) &&
+	       param_uint(params, "older_s", 0, UINT32_MAX, &f->older, err) &&
+	       param_uint(params, "younger_s", 0, UINT32_MAX, &f->younger, err);
+}
+
+bool filter_sessions(const struct server *s, const json_t *params, struct filter *f,
+		     struct rpc_error *err)
+{
+	static const char *const names[] = { "user",	  "client", "relayed", "peer",
+					     "transport", "worker", "session", "older_s",
+					     "younger_s", NULL };
+
+	return common_read(s, params, names, f, err) && param_user(s, params, f, err) &&
+	       param_filter_addr(params, "client", &f->client, err) &&
+	       param_filter_addr(params, "relayed", &f->relayed, err) &&
+	       param_filter_addr(params, "peer", &f->peer, err) &&
+	       param_word(params, "transport", transports, &f->transport, err) &&
+	       param_uint(params, "session", 0, s->conf->dataplane.sessions - 1, &f->slot, err);
+}
+
+bool filter_connections(const struct server *s, const json_t *params, struct filter *f,
+			struct rpc_error *err)
+{
+	static const char *const names[] = { "local",  "remote",  "transport", "role",
+					     "worker", "older_s", "younger_s", NULL };
+
+	return common_read(s, params, names, f, err) &&
+	       param_filter_addr(params, "local", &f->local, err) &&
+	       param_filter_addr(params, "remote", &f->remote, err) &&
+	       param_word(params, "transport", streams, &f->transport, err) &&
+	       param_word(params, "role", roles, &f->role, err);
+}
+
+bool filter_contexts(const struct server *s, const json_t *params, struct filter *f,
+		     struct rpc_error *err)
+{
+	static const char *const names[] = { "call",   "local",	  "remote",    "transport",
+					     "worker", "older_s", "younger_s", NULL };
+
+	return common_read(s, params, names, f, err) &&
+	       param_copy(params, "call", f->call, sizeof(f->call), err) &&
+	       param_filter_addr(params, "local", &f->local, err) &&
+	       param_filter_addr(params, "remote", &f->remote, err) &&
+	       param_word(params, "transport", transports, &f->transport, err);
+}
+
+/* ---- names ---- */
+
+const char *session_transport(const struct server *s, const struct table_alloc *a)
+{
+	return a->leg.listener < s->conf->n_listener
+		   ? transports[s->conf->listener[a->leg.listener].transport]
+		   : "-";
+}
+
+const char *conn_role_name(uint32_t role)
+{
+	return role < CONN_ROLES ? roles[role] : "?";
+}
+
+/* ---- judging ---- */
+
+static bool has_addr(const struct filter_addr *f, const struct sock_addr *a)
+{
+	return ip_in_prefix(&a->ip, &f->net) && (!f->port || f->port == be16_get(a->port));
+}
+
+static bool has_age(const struct server *s, const struct filter *f, uint32_t created)
+{
+	const uint32_t age = server_now(s) > created ? server_now(s) - created : 0;
+
+	return age >= f->older && age <= f->younger;
+}
+
+static bool has_word(const char *wanted, const char *word)
+{
+	return !wanted || strcmp(wanted, word) == 0;
+}
+
+static bool has_relayed(const struct server *s, const struct filter_addr *f,
+			const struct table_alloc *a)
+{
+	const uint32_t families = atomic_load_explicit(&a->families, memory_order_relaxed);
+
+	for (int i = RELAY_V4; i <= RELAY_V6; i++) {
+		struct sock_addr addr;
+
+		if (!(families & 1u << i) || a->relay[i].relay >= s->conf->n_relay)
+			continue;
+		addr =
+		    (struct sock_addr){ s->conf->relay[a->relay[i].relay].addr, a->relay[i].port };
+		if (has_addr(f, &addr))
+			return true;
+	}
+	return false;
+}
+
+/* A permission is of an address; with a port, a channel to it is meant. */
+static bool has_peer(const struct server *s, const struct filter_addr *f,
+		     const struct table_alloc *a)
+{
+	if (f->port) {
+		for (struct table_chan *c = table_chan_next(s->table, a, NULL); c;
+		     c = table_chan_next(s->table, a, c)) {
+			if (has_addr(f, &c->peer))
+				return true;
+		}
+		return false;
+	}
+	for (struct table_perm *p = table_perm_next(s->table, a, NULL); p;
+	     p = table_perm_next(s->table, a, p)) {
+		if (ip_in_prefix(&p->peer, &f->net))
+			return true;
+	}
+	return false;
+}
+
+static bool has_user(const struct filter *f, const struct table_alloc *a)
+{
+	return memcmp(a->user_id, f->user[0], TABLE_USER_ID) == 0 ||
+	       memcmp(a->user_id, f->user[1], TABLE_USER_ID) == 0;
+}
+
+bool filter_has_session(const struct server *s, const struct filter *f, const struct table_alloc *a)
+{
+	return (f->worker == UINT32_MAX || f->worker == a->worker) &&
+	       (f->slot == UINT32_MAX || f->slot == a->sid.slot) && has_age(s, f, a->created) &&
+	       (!f->by_user || has_user(f, a)) && has_word(f->transport, session_transport(s, a)) &&
+	       (!f->client.given || has_addr(&f->client, &a->leg.client)) &&
+	       (!f->relayed.given || has_relayed(s, &f->relayed, a)) &&
+	       (!f->peer.given || has_peer(s, &f->peer, a));
+}
+
+bool filter_has_conn(const struct filter *f, uint32_t worker, const struct ctl_conn_info *c)
+{
+	return (f->worker == UINT32_MAX || f->worker == worker) && c->age_s >= f->older &&
+	       c->age_s <= f->younger && has_word(f->role, conn_role_name(c->role)) &&
+	       has_word(f->transport, c->tls_version ? "tls" : "tcp") &&
+	       (!f->local.given || has_addr(&f->local, &c->local)) &&
+	       (!f->remote.given || has_addr(&f->remote, &c->remote));
+}
+
+/* Of either side: the address that was learnt goes before the one that was given. */
+static bool has_remote(const struct filter_addr *f, const struct context *c)
+{
+	for (int i = 0; i < 2; i++) {
+		const struct context_term *m = &c->term[i];
+		const struct sock_addr *learnt =
+		    m->term.transport == TERM_UDP ? &m->term.latched[0] : &m->peer;
+
+		if (m->term.transport != TERM_NONE &&
+		    has_addr(f, be16_get(learnt->port) ? learnt : &m->term.remote[0]))
+			return true;
+	}
+	return false;
+}
+
+static bool has_local(const struct server *s, const struct filter_addr *f, const struct context *c)
+{
+	struct sock_addr a;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		if ((gate_local(s->gateway, c, i, false, &a) && has_addr(f, &a)) ||
+		    (gate_local(s->gateway, c, i, true, &a) && has_addr(f, &a)))
+			return true;
+	}
+	return false;
+}
+
+static bool has_transport(const char *wanted, const struct context *c)
+{
+	static const char *const name[] = {
+		[TERM_NONE] = "", [TERM_UDP] = "udp", [TERM_TCP] = "tcp", [TERM_TLS] = "tls"
+	};
+
+	return !wanted || strcmp(name[c->term[0].term.transport], wanted) == 0 ||
+	       strcmp(name[c->term[1].term.transport], wanted) == 0;
+}
+
+bool filter_has_context(const struct server *s, const struct filter *f, const struct context *c)
+{
+	return (f->worker == UINT32_MAX || f->worker == c->worker) && has_age(s, f, c->created) &&
+	       (!f->call[0] || strcmp(f->call, c->call) == 0) && has_transport(f->transport, c) &&
+	       (!f->remote.given || has_remote(&f->remote, c)) &&
+	       (!f->local.given || has_local(s, &f->local, c));
+}

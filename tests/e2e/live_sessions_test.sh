@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Sessions in an operator's hand: those of real clients over UDP, TCP and TLS are found by what they
+# are, and ended, on the client's side and on the peer's, with a reason in the file of records; so are
+# connections and contexts. What matches nothing, or everything without being asked to, ends nothing.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+RECORDS=$RUN/records.json
+relay_config "s|^  file: \"\"|  file: $RECORDS|" >"$TMP/quickstart"
+start_peer
+
+# client NAME ARGUMENT...: one that goes on until it is ended, in the background.
+client()
+{
+	uclient "$TMP/$1" -n 3000 -m 1 -c -e 10.2.0.2 "${@:2}" 10.1.0.1 &
+	CLIENTS+=($!)
+}
+# sessions FILTER...: how many there are of these. A client leaves an allocation behind that it never
+# used, so only those with the peer count. session FIELD FILTER...: of the first of them.
+sessions() { fl --json sessions show --peer 10.2.0.2 "$@" | jq '.sessions | length'; }
+session() { fl --json sessions --peer 10.2.0.2 "${@:2}" | jq -r ".sessions[0].$1"; }
+has_sessions() { (($(sessions "${@:2}") == $1)); }
+# recorded JQ: an end of an allocation of which that is so is in the file.
+recorded() { jq -e -s "any(.[]; .event == \"end\" and ($1))" "$RECORDS" >/dev/null; }
+
+# refused CODE SENTENCE COMMAND...
+refused()
+{
+	local rc=0 said
+	said=$(fl "${@:3}" 2>&1) || rc=$?
+	assert_num "exit status of ${*:3}" $rc -eq "$1"
+	[[ $said =~ $2 ]] || fail "${*:3} says '$said', not '$2'"
+}
+
+# ---- who is there ----
+
+client udp
+client tcp -t
+client tls -t -S
+await 20 has_sessions 3 || fail "the clients have no sessions: $(fl sessions)"
+for transport in udp tcp tls; do
+	assert_eq "sessions over $transport" "$(sessions --transport $transport)" 1
+done
+relayed=$(session 'relayed[0]' --transport udp)
+from=$(session client --transport udp)
+assert_eq "by the relayed address" "$(sessions --relayed "$relayed")" 1
+assert_eq "by the client" "$(sessions --client "$from")" 1
+assert_eq "by the client's network" "$(sessions --client 10.1.0.0/24)" 3
+assert_eq "by the user" "$(sessions --user demo)" 3
+assert_eq "by another user" "$(sessions --user somebody)" 0
+assert_eq "by another peer" "$(fl --json sessions --peer 10.2.0.3 | jq '.sessions | length')" 0
+assert_eq "that are a day old" "$(sessions --older 86400)" 0
+
+# ---- what ends nothing ----
+
+refused 1 "no sessions match: nothing was ended" sessions kill --user somebody
+refused 1 'all [0-9]+ sessions match: nothing was ended; add --all' sessions kill --client 10.1.0.0/24
+refused 2 "this would end all sessions" sessions kill
+refused 2 "unknown option --limit" sessions kill --limit 1
+refused 2 "--older takes a number, not yesterday" sessions kill --older yesterday
+refused 1 '"client" must be an address' sessions kill --client nobody
+refused 1 '"transport" cannot be "sctp"' sessions kill --transport sctp
+refused 1 "no connections match" connections kill --remote 10.1.0.77
+refused 1 "no contexts match" context kill --call nobody@home
+fl sessions kill --dry-run --transport udp --peer 10.2.0.2 | grep -qE '^1 of [0-9]+ sessions match.$' || fail "the dry run"
+assert_eq "sessions afterwards" "$(sessions)" 3
+
+# ---- sessions end ----
+
+fl sessions kill --relayed "$relayed" | grep -q '^Ended: 1 of ' || fail "the client over UDP is not ended"
+assert_eq "sessions over UDP" "$(sessions --transport udp)" 0
+await 10 recorded ".reason == \"killed\" and .relayed[0] == \"$relayed\" and .client == \"$from\"" ||
+	fail "no record has the reason: $(tail -n 1 "$RECORDS")"
+# What the client still sends is of no session, and what a peer sends is nobody's port.
+drops_mark
+in_peer bash -c "echo anybody >/dev/udp/${relayed%:*}/${relayed##*:}"
+nobodys() { drops_except | grep -qE '^(relay_port|udp_port)$'; }
+await 10 nobodys || fail "the peer reaches something: $(fl drops)"
+strange() { drops_except | grep -q '^no_session$'; }
+await 10 strange || fail "the client is still served: $(fl drops)"
+
+# Over TCP and TLS the client's connection ends with it.
+killed=$(tcp_ends killed)
+fl sessions kill --transport tls --peer 10.2.0.2 | grep -q '^Ended: 1 of ' || fail "the client over TLS is not ended"
+more_killed() { (($(tcp_ends killed) > killed)); }
+await 10 more_killed || fail "its connection does not end: $(fl tcp --all)"
+await 10 recorded '.reason == "killed" and .transport == "tls"' || fail "no record of it: $(tail -n 1 "$RECORDS")"
+
+# ---- a connection ends, and its session with it ----
+
+connected() { fl --json connections --role client --remote "$from" | jq -e '.connections | length >= 1' >/dev/null; }
+from=$(session client --transport tcp)
+await 10 connected || fail "the client over TCP has no connection: $(fl connections)"
+fl connections kill --remote "$from" | grep -q '^Ended: 1 of ' || fail "its connection is not ended"
+await 10 has_sessions 0 || fail "its session stays: $(fl sessions)"
+await 10 recorded ".reason == \"killed\" and .client == \"$from\"" || fail "no record of it: $(tail -n 1 "$RECORDS")"
+assert_eq "allocations that an operator ended" "$(fl_json status .allocations.killed)" 3
+kill "${CLIENTS[@]}" 2>/dev/null || true
+for pid in "${CLIENTS[@]}"; do
+	wait "$pid" || true
+done
+note "sessions over UDP, TCP and TLS are found and ended"
+
+# ---- contexts ----
+
+media=0
+
+for call in anne bob bob; do
+	fl --json context add --call $call@home --media $((++media)) --a transport=udp,realm=access,remote=10.1.0.2:4000 \
+		--b transport=udp,realm=core,remote=10.2.0.2:4000 >"$TMP/context" || fail "no context: $(<"$TMP/context")"
+done
+contexts() { fl --json context list "$@" | jq '.contexts | length'; }
+refused 1 "all 3 contexts match: nothing was ended" context kill --remote 10.1.0.2
+fl context kill --call bob@home | grep -qx 'Ended: 2 of 3 contexts.' || fail "the contexts of a call are not ended"
+assert_eq "contexts of the call" "$(contexts --call bob@home)" 0
+assert_eq "contexts of another" "$(contexts --call anne@home)" 1
+await 10 recorded '.reason == "killed" and .call == "bob@home"' || fail "no record of it: $(tail -n 1 "$RECORDS")"
+fl --json context events | jq -e -s 'any(.[]; .call == "bob@home" and .what == "context_ended" and .why == "killed")' >/dev/null ||
+	fail "the controller is not told: $(fl context events)"
+fl context kill --local 10.2.0.1 --all | grep -qx 'Ended: 1 of 1 contexts.' || fail "by the local address"
+
+# ---- all, if that is meant ----
+
+client udp
+client tcp -t
+await 20 has_sessions 2 || fail "the clients have no sessions: $(fl sessions)"
+fl sessions kill --all | grep -q '^Ended: ' || fail "not all are ended"
+assert_eq "sessions in the end" "$(fl_json status .allocations.count)" 0
+grep -q 'sessions are killed by an operator: {"all":true}' "$RUN/fairlead-cp.log" || fail "the log says nothing: $(tail -n 3 "$RUN/fairlead-cp.log")"
+await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
+for pid in "${CLIENTS[@]}"; do
+	kill "$pid" 2>/dev/null || true
+	wait "$pid" || true
+done
