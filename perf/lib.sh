@@ -100,14 +100,15 @@ logs()
 	done
 }
 
-# pages_up MB: so much in free huge pages; sets HUGE to yes or no.
+# pages_up MB: so much in free huge pages; sets HUGE to yes or no. A short run is not for figures: it
+# leaves the machine's pages to the tests beside it.
 pages_up()
 {
 	local free size file=/proc/sys/vm/nr_hugepages had
 	free=$(awk '/^HugePages_Free:/ { print $2 }' /proc/meminfo)
 	size=$(awk '/^Hugepagesize:/ { print $2 }' /proc/meminfo)
 	HUGE=no
-	[[ -n $size && -e $file ]] || return 0
+	[[ -n $size && -e $file && -z ${SHORT:-} ]] || return 0
 	had=$(cat $file)
 	if ((free * size / 1024 < $1)); then
 		PAGES_BEFORE=${PAGES_BEFORE:-$had}

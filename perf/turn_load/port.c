@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { LINK_WAIT_MS = 30000, REST_MS = 300, CACHE = 256, SLOW_BUFFERS = 4095 };
+enum { LINK_WAIT_MS = 10000, REST_MS = 300, CACHE = 256, SLOW_BUFFERS = 4095 };
 
 struct port port[PORTS_MAX];
 uint16_t n_port;
@@ -69,7 +69,10 @@ static void port_open(struct port *p, uint16_t id)
 		port_fail(id, "address", r);
 }
 
-/* memif's link comes up once the two ends have met. */
+/*
+ * memif's link comes up once the two ends have met. A client asks for it once, when it is started, and
+ * is turned away by a server that is not: a reflector says when it is.
+ */
 static void port_await(const struct port *p)
 {
 	struct rte_eth_link link;
@@ -97,6 +100,8 @@ void ports_open(void)
 	}
 	if (!n_port)
 		die("no device: name one or two to the EAL, as turn_load --help shows");
+	if (opt.reflect)
+		note("started");
 	for (uint16_t i = 0; i < n_port; i++)
 		port_await(&port[i]);
 }

@@ -55,7 +55,7 @@ world()
 }
 
 # configure ACCESS CORE [SED...]: $TMP/fairlead.yaml with these devices, small, apart from the
-# relay of quickstart.sh.
+# relay of quickstart.sh and from the huge pages that others count on.
 configure()
 {
 	local from=$RUN/fairlead.yaml expr=()
@@ -64,6 +64,7 @@ configure()
 	sed -e "s|net_af_xdp0,iface=access|$1|" -e "s|net_af_xdp1,iface=core|$2|" \
 		-e "s|$RUN/|$TMP/|; \|/tls/|!s|$STATE/|$TMP/|" \
 		-e 's/^  memory-mb:.*/  memory-mb: 192/; s/^  sessions:.*/  sessions: 1024/' \
+		-e 's/^  hugepages:.*/  hugepages: no/' \
 		-e 's/^  allocations-max:.*/  allocations-max: 1024/; s/^  peers:.*/  peers: 1024/' \
 		-e 's/^  metrics-port:.*/  metrics-port: 0/' "${expr[@]}" "$from" >"$CONFIG"
 }

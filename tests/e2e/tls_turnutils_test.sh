@@ -72,4 +72,4 @@ captures_end
 python3 "$E2E/tls_wire.py" "$TMP/wire.pcapng" "$port" || fail "see above"
 await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"
 assert_eq "drops that were not expected" \
-	"$(drops_except ip_dst nd_other icmp_no_session tcp_closed tcp_cookie tcp_port tcp_seq)" ""
+	"$(drops_except ip_dst nd_other icmp_no_session tcp_closed tcp_cookie tcp_port tcp_rst tcp_seq)" ""

@@ -57,7 +57,7 @@ mirror_up()
 	start "$TMP/reflect.log" "$LOAD" "${EAL[@]}" "--file-prefix=mirror$$" \
 		--vdev "$(memif 0 server raw)" -- --reflect "$@"
 	MIRROR=$PID
-	await 20 test -S "$TMP/raw.sock" || fail "no reflector: $(tail -n 2 "$TMP/reflect.log")"
+	await 20 grep -qs ': started' "$TMP/reflect.log" || fail "no reflector: $(tail -n 2 "$TMP/reflect.log")"
 }
 
 mirror_down()
