@@ -92,7 +92,8 @@ struct request {
 	const char *path; /* NULL or "-": standard output */
 };
 
-static int put_number(json_t *params, const char *key, const char *option, long min)
+static void put_number(struct cli *cli, json_t *params, const char *key, const char *option,
+		       long min)
 {
 	long n;
 
@@ -100,63 +101,66 @@ static int put_number(json_t *params, const char *key, const char *option, long 
 		char text[96];
 
 		snprintf(text, sizeof(text), "%s takes a number of at least %ld, not", option, min);
-		return cli_usage(text, optarg);
+		cli_usage(cli, text, optarg);
 	}
 	json_object_set_new(params, key, json_integer(n));
-	return 0;
 }
 
-static int put_expression(json_t *params)
+static void put_expression(struct cli *cli, json_t *params)
 {
 	char err[512], sentence[600];
 	json_t *program = expression_compile(optarg, err, sizeof(err));
 
 	if (!program) {
 		snprintf(sentence, sizeof(sentence), "--filter \"%s\": %s", optarg, err);
-		cli_fail(sentence);
-		return EXIT_USAGE;
+		cli_usage(cli, sentence, NULL);
+		return;
 	}
 	json_object_set_new(params, "expression", json_string(optarg));
 	json_object_set_new(params, "program", program);
-	return 0;
 }
 
-static int capture_option(int o, struct request *r)
+static void capture_option(struct cli *cli, int o, struct request *r)
 {
 	switch (o) {
 	case 'c':
 		json_object_set_new(r->params, "client", json_string(optarg));
-		return 0;
+		return;
 	case 'p':
 		json_object_set_new(r->params, "peer", json_string(optarg));
-		return 0;
+		return;
 	case 'r':
 		json_object_set_new(r->params, "relayed", json_string(optarg));
-		return 0;
+		return;
 	case 's':
-		return cli_session(optarg, r->params)
-			   ? 0
-			   : cli_usage("--session takes WORKER/SLOT, not", optarg);
+		if (!cli_session(optarg, r->params))
+			cli_usage(cli, "--session takes WORKER/SLOT, not", optarg);
+		return;
 	case 'd':
 		json_object_set_new(r->params, "drops", json_true());
 		if (optarg)
 			json_object_set_new(r->params, "reason", json_string(optarg));
-		return 0;
+		return;
 	case 'f':
-		return put_expression(r->params);
+		put_expression(cli, r->params);
+		return;
 	case 'n':
-		return put_number(r->params, "count", "--count", 1);
+		put_number(cli, r->params, "count", "--count", 1);
+		return;
 	case 'z':
-		return put_number(r->params, "size", "--size", SIZE_MIN);
+		put_number(cli, r->params, "size", "--size", SIZE_MIN);
+		return;
 	case 'l':
-		return put_number(r->params, "snaplen", "--snaplen", 1);
+		put_number(cli, r->params, "snaplen", "--snaplen", 1);
+		return;
 	case 't':
-		return put_number(r->params, "duration_s", "--duration", 1);
+		put_number(cli, r->params, "duration_s", "--duration", 1);
+		return;
 	case 'w':
 		r->path = optarg;
-		return 0;
+		return;
 	default:
-		return EXIT_USAGE;
+		return;
 	}
 }
 
@@ -202,11 +206,13 @@ int capture_command(struct cli *cli, int argc, char **argv)
 	int o, rc = EXIT_SUCCESS;
 	FILE *out = stdout;
 
-	while (rc == EXIT_SUCCESS && (o = cli_option(cli, argc, argv, opts)) != -1)
-		rc = capture_option(o, &r);
+	while ((o = cli_option(cli, argc, argv, opts)) != -1 && o != '?')
+		capture_option(cli, o, &r);
+	if (o == '?')
+		rc = EXIT_USAGE;
 	if (rc == EXIT_SUCCESS && (!r.path || strcmp(r.path, "-") == 0) && isatty(STDOUT_FILENO))
-		rc = cli_usage("a capture is no text for a terminal: give it a file by --write",
-			       NULL);
+		rc = cli_usage(
+		    cli, "a capture is no text for a terminal: give it a file by --write", NULL);
 	if (rc == EXIT_SUCCESS && r.path && strcmp(r.path, "-") != 0) {
 		out = fopen(r.path, "wbx");
 		if (!out) {

@@ -1,62 +1,77 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "cli.h"
 
+#include "../conf/guess.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define DEFAULT_SOCKET "/run/fairlead/control.sock" /* as in conf/schema.c */
 
 enum { ERR_MAX = 512, PAGE = 256 /* members of a list asked for at once */ };
 
-int cli_usage(const char *what, const char *arg)
+int cli_usage(struct cli *cli, const char *what, const char *arg)
 {
-	fprintf(stderr, "fairlead: %s%s%s; see \"fairlead help\"\n", what, arg ? " " : "",
-		arg ? arg : "");
+	cli->mistakes++;
+	fflush(stdout);
+	fprintf(stderr, "fairlead: %s%s%s\n", what, arg ? " " : "", arg ? arg : "");
 	return EXIT_USAGE;
+}
+
+int cli_unknown(struct cli *cli, const char *what, const char *typed, const char *likely)
+{
+	char sentence[ERR_MAX];
+
+	if (!likely)
+		return cli_usage(cli, what, typed);
+	snprintf(sentence, sizeof(sentence), "%s: did you mean %s?", typed, likely);
+	return cli_usage(cli, what, sentence);
 }
 
 int cli_fail(const char *sentence)
 {
+	fflush(stdout); /* what was shown before it comes before it */
 	fprintf(stderr, "fairlead: %s\n", sentence);
 	return EXIT_FAILURE;
 }
 
 /*
  * The socket's path, by option or else from the configuration. Who may use the socket need not be
- * one who may read the secrets in there: then it is where it usually is. NULL after telling why
- * not.
+ * one who may read the secrets in there: then it is where it usually is. NULL, and why in err.
  */
-static const char *socket_path(struct cli *cli)
+static const char *socket_path(struct cli *cli, char *err, size_t errlen)
 {
-	char err[ERR_MAX];
 	struct config *c;
 
 	if (cli->socket)
 		return cli->socket;
 	if (access(cli->config, R_OK) < 0 && errno == EACCES)
 		return DEFAULT_SOCKET;
-	c = config_load(cli->config, err, sizeof(err));
-	if (!c) {
-		cli_fail(err);
+	c = config_load(cli->config, err, errlen);
+	if (!c)
 		return NULL;
-	}
 	snprintf(cli->path, sizeof(cli->path), "%s", c->control.socket);
 	config_free(c);
 	return cli->path;
 }
 
+struct control_client *cli_try(struct cli *cli, char *err, size_t errlen)
+{
+	const char *path = socket_path(cli, err, errlen);
+
+	errno = EINVAL;
+	return path ? client_open(path, err, errlen) : NULL;
+}
+
 struct control_client *cli_connect(struct cli *cli)
 {
-	const char *path = socket_path(cli);
-	struct control_client *c = NULL;
 	char err[ERR_MAX];
+	struct control_client *c = cli_try(cli, err, sizeof(err));
 
-	if (!path)
-		return NULL;
-	c = client_open(path, err, sizeof(err));
 	if (!c)
 		cli_fail(err);
 	return c;
@@ -72,9 +87,10 @@ json_t *cli_call(struct control_client *c, const char *method, json_t *params)
 	return result;
 }
 
-void cli_print(const json_t *result)
+void cli_print(const struct cli *cli, const json_t *result)
 {
-	json_dumpf(result, stdout, JSON_INDENT(2));
+	/* Of many looks each is a line. */
+	json_dumpf(result, stdout, cli->watch ? JSON_COMPACT : JSON_INDENT(2));
 	putchar('\n');
 }
 
@@ -102,22 +118,98 @@ bool cli_session(const char *s, json_t *params)
 	return true;
 }
 
+/* ---- arguments ---- */
+
+/* The option that a word with "--", its dashes left out, is likely to mean; NULL: none. */
+static const struct option *option_guess(const struct option *opts, const char *word)
+{
+	static const struct option help = { "help", no_argument, NULL,
+					    'h' }; /* is never among them */
+	const struct option *likely = NULL;
+	char name[ERR_MAX];
+	struct guess g;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+	g = guess_begin(name);
+	for (; opts->name; opts++) {
+		guess_offer(&g, opts->name);
+		if (g.name == opts->name)
+			likely = opts;
+	}
+	guess_offer(&g, help.name);
+	return g.name == help.name ? &help : likely;
+}
+
+/* What getopt_long() did not take, with the value that may stand behind it. */
+static void option_tell(struct cli *cli, int argc, char **argv, const struct option *opts)
+{
+	char letter[] = { '-', (char)optopt, '\0' }, name[ERR_MAX];
+	const char *word = argv[optind - 1];
+	const struct option *likely;
+
+	if (strncmp(word, "--", 2) != 0) { /* letters that stand together are one word */
+		cli_usage(cli, "unknown option", letter);
+		return;
+	}
+	if (optopt) {
+		cli_usage(cli, "no value is taken by", word);
+		return;
+	}
+	likely = option_guess(opts, word + 2);
+	snprintf(name, sizeof(name), "--%s", likely ? likely->name : "");
+	cli_unknown(cli, "unknown option", word, likely ? name : NULL);
+	if (likely && likely->has_arg == required_argument && !strchr(word, '=') && optind < argc &&
+	    argv[optind][0] != '-')
+		optind++;
+}
+
+/* The next that is told or taken elsewhere; order is getopt_long()'s. */
+static int option_next(struct cli *cli, int argc, char **argv, const struct option *opts,
+		       const char *order)
+{
+	for (;;) {
+		int o = getopt_long(argc, argv, order, opts, NULL);
+
+		if (o == 'j')
+			cli->json = true;
+		else if (o == ':')
+			cli_usage(cli, "missing value after", argv[optind - 1]);
+		else if (o == '?')
+			option_tell(cli, argc, argv, opts);
+		else
+			return o == -1 && cli->mistakes ? '?' : o;
+	}
+}
+
+int cli_before(struct cli *cli, int argc, char **argv, const struct option *opts)
+{
+	return option_next(cli, argc, argv, opts, "+:");
+}
+
+int cli_word_or_option(struct cli *cli, int argc, char **argv, const struct option *opts)
+{
+	int o;
+
+	if (!cli->rest) {
+		o = option_next(cli, argc, argv, opts, "-:");
+		if (o != -1 && o != '?')
+			return o;
+		cli->rest = optind; /* what is behind "--" are words */
+	}
+	if (cli->rest < argc) {
+		optarg = argv[cli->rest++];
+		return CLI_WORD;
+	}
+	cli->rest = 0;
+	return cli->mistakes ? '?' : -1;
+}
+
 int cli_option(struct cli *cli, int argc, char **argv, const struct option *opts)
 {
 	int o;
 
-	while ((o = getopt_long(argc, argv, "+:", opts, NULL)) == 'j')
-		cli->json = true;
-	if (o == ':') {
-		cli_usage("missing value after", argv[optind - 1]);
-		return '?';
-	}
-	if (o == '?')
-		cli_usage("unknown option", argv[optind - 1]);
-	if (o == -1 && optind < argc) {
-		cli_usage("unexpected", argv[optind]);
-		return '?';
-	}
+	while ((o = cli_word_or_option(cli, argc, argv, opts)) == CLI_WORD)
+		cli_usage(cli, "unexpected", optarg);
 	return o;
 }
 
@@ -152,7 +244,7 @@ int cli_show(const struct cli *cli, json_t *result, void (*show)(const json_t *r
 	if (!result)
 		return EXIT_FAILURE;
 	if (cli->json)
-		cli_print(result);
+		cli_print(cli, result);
 	else
 		show(result, stdout);
 	json_decref(result);

@@ -53,6 +53,7 @@ struct control_client *client_open(const char *path, char *err, size_t errlen)
 		if (fd >= 0)
 			close(fd);
 		free(c);
+		errno = e;
 		return NULL;
 	}
 	return c;

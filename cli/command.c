@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "command.h"
 
-#include <ctype.h>
+#include "../conf/guess.h"
+
 #include <string.h>
 
-enum { COLUMNS = 100, ARGS_MAX = 1024, OPTION_MAX = 64 };
+enum { COLUMNS = 100, ARGS_MAX = 1024 };
 
 const struct command *command_find(const struct command *table, const char *name)
 {
@@ -15,7 +16,39 @@ const struct command *command_find(const struct command *table, const char *name
 	return NULL;
 }
 
+/* The only name that begins so, or NULL. */
+static const char *command_begun(const struct command *table, const char *beginning)
+{
+	const size_t len = strlen(beginning);
+	const char *found = NULL;
+
+	for (; len && table && table->name; table++) {
+		if (strncmp(table->name, beginning, len) != 0)
+			continue;
+		if (found)
+			return NULL;
+		found = table->name;
+	}
+	return found;
+}
+
+const char *command_guess(const struct command *table, const char *name)
+{
+	struct guess g = guess_begin(name);
+	const char *begun = command_begun(table, name);
+
+	for (; table && table->name; table++)
+		guess_offer(&g, table->name);
+	return begun ? begun : g.name;
+}
+
 /* ---- help ---- */
+
+/* The options that are understood for it. */
+static const char *options_more(const struct command *c)
+{
+	return c->watch ? "[--watch [SECONDS]] [--json]" : "[--json]";
+}
 
 /* Text in lines of COLUMNS that begin at indent; the first word stands at column at. */
 static void wrap(const char *text, size_t at, size_t indent, FILE *out)
@@ -60,7 +93,7 @@ static void help_one(const struct command *c, const struct command *above, FILE 
 				    above ? " " : "", c->name);
 	char args[ARGS_MAX];
 
-	snprintf(args, sizeof(args), "%s%s[--json]", c->args, *c->args ? " " : "");
+	snprintf(args, sizeof(args), "%s%s%s", c->args, *c->args ? " " : "", options_more(c));
 	wrap(args, at, 8, out);
 	putc('\n', out);
 	wrap(c->help, 0, 0, out);
@@ -78,103 +111,4 @@ void command_help(const struct command *c, int argc, char **argv, FILE *out)
 	if (c->notes)
 		fprintf(out, "\n%s", c->notes);
 	fputs("\nSee fairlead(1).\n", out);
-}
-
-/* ---- completion ---- */
-
-/* An option of a synopsis. */
-struct opt {
-	char name[OPTION_MAX];
-	bool value; /* a word follows */
-	bool file;  /* which names a file */
-};
-
-/* The next option of *args, which is moved behind it. False: there is none. */
-static bool opt_next(const char **args, struct opt *o)
-{
-	const char *s = strstr(*args, "--"), *value;
-	size_t n;
-
-	if (!s)
-		return false;
-	n = 2 + strspn(s + 2, "abcdefghijklmnopqrstuvwxyz0123456789-");
-	snprintf(o->name, sizeof(o->name), "%.*s", (int)n, s);
-	value = s + n;
-	*args = value;
-	o->value = value[0] == ' ' && isupper((unsigned char)value[1]);
-	o->file = o->value && (strncmp(value, " FILE", 5) == 0 || strncmp(value, " PATH", 5) == 0);
-	return true;
-}
-
-/* Options of a synopsis, of which kind: all, those with a value, those with a file's name. */
-static void opts_list(const char *args, bool valued, bool file, FILE *out)
-{
-	struct opt o;
-
-	while (opt_next(&args, &o)) {
-		if ((o.value || !valued) && (o.file || !file))
-			fprintf(out, " %s", o.name);
-	}
-}
-
-/* What may stand behind these words: those of a table, or NULL, and options. */
-static void level(const char *above, const char *name, const struct command *words,
-		  const char *args, FILE *out)
-{
-	fprintf(out, "\t'%s%s%s')\n\t\twords='", above, *above ? " " : "", name);
-	for (; words && words->name; words++)
-		fprintf(out, " %s", words->name);
-	opts_list(args, false, false, out);
-	fputs(" --json --help '\n\t\tvalued='", out);
-	opts_list(args, true, false, out);
-	fputs(" '\n\t\tfiles='", out);
-	opts_list(args, true, true, out);
-	fputs(" '\n\t\t;;\n", out);
-}
-
-static void levels(const char *above, const struct command *table, FILE *out)
-{
-	for (; table && table->name; table++) {
-		level(above, table->name, table->words, table->args, out);
-		levels(table->name, table->words, out); /* words have none below them */
-	}
-}
-
-void command_complete(const struct command *table, const char *options, FILE *out)
-{
-	fputs("# bash completion of fairlead(1), as \"fairlead completion\" prints it\n"
-	      "\n"
-	      "# What may stand behind these words: sets words, and of the options those with a "
-	      "value\n"
-	      "# and those with a file's name.\n"
-	      "_fairlead_level()\n"
-	      "{\n"
-	      "\tcase $1 in\n",
-	      out);
-	level("", "", table, options, out);
-	levels("", table, out);
-	fputs("\tesac\n"
-	      "}\n"
-	      "\n"
-	      "_fairlead()\n"
-	      "{\n"
-	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} path='' i words valued files\n"
-	      "\t_fairlead_level ''\n"
-	      "\tCOMPREPLY=()\n"
-	      "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	      "\t\tif [[ $valued == *\" ${COMP_WORDS[i]} \"* ]]; then\n"
-	      "\t\t\ti=$((i + 1))\n"
-	      "\t\telif [[ ${COMP_WORDS[i]} != -* && $words == *\" ${COMP_WORDS[i]} \"* ]]; then\n"
-	      "\t\t\tpath=\"${path:+$path }${COMP_WORDS[i]}\"\n"
-	      "\t\t\t_fairlead_level \"$path\"\n"
-	      "\t\tfi\n"
-	      "\tdone\n"
-	      "\tif ((i == COMP_CWORD)); then\n"
-	      "\t\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
-	      "\telif [[ $files == *\" ${COMP_WORDS[COMP_CWORD - 1]} \"* ]]; then\n"
-	      "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
-	      "\tfi\n"
-	      "}\n"
-	      "complete -F _fairlead fairlead\n",
-	      out);
 }

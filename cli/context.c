@@ -70,68 +70,70 @@ static void options_free(struct options *w)
 	json_decref(w->term[1]);
 }
 
-static int options_term(struct options *w, int side, const char *text)
+static void options_term(struct cli *cli, struct options *w, int side, const char *text)
 {
 	char err[TEXT_MAX], sentence[TEXT_MAX + 16];
 
 	json_decref(w->term[side]);
 	w->term[side] = term_text(text, err, sizeof(err));
 	if (w->term[side])
-		return 0;
+		return;
 	snprintf(sentence, sizeof(sentence), "--%c: %s", 'a' + side, err);
-	return cli_usage(sentence, NULL);
+	cli_usage(cli, sentence, NULL);
 }
 
-static int options_number(struct options *w, const char *key, const char *text)
+static void options_number(struct cli *cli, struct options *w, const char *key, const char *text)
 {
+	char sentence[64];
 	long n;
 
-	if (!cli_number(text, 0, &n)) {
-		char sentence[64];
-
-		snprintf(sentence, sizeof(sentence), "--%s takes a whole number, not", key);
-		return cli_usage(sentence, text);
-	}
-	return json_object_set_new(w->plan, key, json_integer(n));
+	snprintf(sentence, sizeof(sentence), "--%s takes a whole number, not", key);
+	if (!cli_number(text, 0, &n))
+		cli_usage(cli, sentence, text);
+	else
+		json_object_set_new(w->plan, key, json_integer(n));
 }
 
-/* One option; 0, or the exit code after telling. */
-static int options_option(struct options *w, int o, const char *arg)
+static void options_option(struct cli *cli, struct options *w, int o, const char *arg)
 {
 	switch (o) {
 	case 'a':
 	case 'b':
-		return options_term(w, o - 'a', arg);
+		options_term(cli, w, o - 'a', arg);
+		return;
 	case 'C':
-		return json_object_set_new(w->plan, "call", json_string(arg));
+		json_object_set_new(w->plan, "call", json_string(arg));
+		return;
 	case 'n':
-		return json_object_set_new(w->plan, "near", json_string(arg));
+		json_object_set_new(w->plan, "near", json_string(arg));
+		return;
 	case 'h':
 	case 'H':
-		return json_object_set_new(w->plan, "hold", json_boolean(o == 'h'));
+		json_object_set_new(w->plan, "hold", json_boolean(o == 'h'));
+		return;
 	case 'm':
-		return options_number(w, "media", arg);
+		options_number(cli, w, "media", arg);
+		return;
 	case 'l':
-		return options_number(w, "lifetime", arg);
+		options_number(cli, w, "lifetime", arg);
+		return;
 	case 'i':
-		return options_number(w, "inactivity", arg);
+		options_number(cli, w, "inactivity", arg);
+		return;
 	default:
-		return EXIT_USAGE;
+		return;
 	}
 }
 
 /* 0, or the exit code after telling. */
 static int options_parse(struct cli *cli, int argc, char **argv, struct options *w)
 {
-	int o, rc;
+	int o;
 
 	*w = (struct options){ .plan = json_object() };
-	while ((o = cli_option(cli, argc, argv, plan_opts)) != -1) {
-		rc = options_option(w, o, optarg);
-		if (rc)
-			return EXIT_USAGE;
-	}
-	return 0;
+	while ((o = cli_option(cli, argc, argv, plan_opts)) != -1 && o != '?')
+		options_option(cli, w, o, optarg);
+	return o == '?' ? EXIT_USAGE : 0;
 }
 
 static int verb_add(struct cli *cli, int argc, char **argv)
@@ -141,7 +143,7 @@ static int verb_add(struct cli *cli, int argc, char **argv)
 	int rc = options_parse(cli, argc, argv, &w);
 
 	if (rc == 0 && !w.term[0])
-		rc = cli_usage("add wants a termination: --a", NULL);
+		rc = cli_usage(cli, "add wants a termination: --a", NULL);
 	if (rc == 0) {
 		json_array_append(list, w.term[0]);
 		if (w.term[1])
@@ -191,10 +193,10 @@ static int verb_modify(struct cli *cli, int argc, char **argv)
 	int rc;
 
 	if (argc < 2)
-		return cli_usage("modify wants a context", NULL);
+		return cli_usage(cli, "modify wants a context", NULL);
 	rc = options_parse(cli, argc - 1, argv + 1, &w);
 	if (rc == 0 && !w.term[0] && !w.term[1] && json_object_size(w.plan) == 0)
-		rc = cli_usage("nothing to modify", NULL);
+		rc = cli_usage(cli, "nothing to modify", NULL);
 	if (rc == 0) {
 		c = cli_connect(cli);
 		result = c ? modify_all(c, argv[1], &w) : NULL;
@@ -202,7 +204,7 @@ static int verb_modify(struct cli *cli, int argc, char **argv)
 		rc = result ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	if (result && cli->json)
-		cli_print(result);
+		cli_print(cli, result);
 	else if (result)
 		show_context(result, stdout);
 	json_decref(result);
@@ -213,11 +215,11 @@ static int verb_modify(struct cli *cli, int argc, char **argv)
 /* ---- verbs with words instead of options ---- */
 
 /* "a" or "b" as the place of a termination; -1 after telling. */
-static int side_parse(const char *s)
+static int side_parse(struct cli *cli, const char *s)
 {
 	if (strcmp(s, "a") == 0 || strcmp(s, "b") == 0)
 		return *s - 'a';
-	cli_usage("a side is a or b, not", s);
+	cli_usage(cli, "a side is a or b, not", s);
 	return -1;
 }
 
@@ -225,7 +227,7 @@ static int side_parse(const char *s)
 static bool words(struct cli *cli, int argc, char **argv, int n, const char *wants)
 {
 	if (argc <= n) {
-		cli_usage(wants, NULL);
+		cli_usage(cli, wants, NULL);
 		return false;
 	}
 	return cli_option(cli, argc - n, argv + n, cli_only_json) == -1;
@@ -237,7 +239,7 @@ static int verb_subtract(struct cli *cli, int argc, char **argv)
 
 	if (!words(cli, argc, argv, 2, "subtract wants a context, and a or b"))
 		return EXIT_USAGE;
-	side = side_parse(argv[2]);
+	side = side_parse(cli, argv[2]);
 	return side < 0 ? EXIT_USAGE
 			: call_show(cli, "context.subtract",
 				    json_pack("{s:s, s:i}", "context", argv[1], "side", side),
@@ -250,13 +252,13 @@ static int verb_move(struct cli *cli, int argc, char **argv)
 
 	if (!words(cli, argc, argv, 4, "move wants a context and a side, twice"))
 		return EXIT_USAGE;
-	side = side_parse(argv[2]);
-	to_side = side < 0 ? -1 : side_parse(argv[4]);
-	return to_side < 0 ? EXIT_USAGE
-			   : call_show(cli, "context.move",
-				       json_pack("{s:s, s:i, s:s, s:i}", "context", argv[1], "side",
-						 side, "to", argv[3], "to_side", to_side),
-				       show_moved);
+	side = side_parse(cli, argv[2]);
+	to_side = side_parse(cli, argv[4]);
+	return cli->mistakes ? EXIT_USAGE
+			     : call_show(cli, "context.move",
+					 json_pack("{s:s, s:i, s:s, s:i}", "context", argv[1],
+						   "side", side, "to", argv[3], "to_side", to_side),
+					 show_moved);
 }
 
 static int verb_one(struct cli *cli, int argc, char **argv, const char *method)
@@ -276,7 +278,7 @@ static int verb_show(struct cli *cli, int argc, char **argv)
 	return verb_one(cli, argc, argv, "context.show");
 }
 
-/* ---- list, kill, events ---- */
+/* ---- list, events ---- */
 
 static int verb_list(struct cli *cli, int argc, char **argv)
 {
@@ -286,18 +288,15 @@ static int verb_list(struct cli *cli, int argc, char **argv)
 					      { 0 } };
 	json_t *params = json_object();
 	long limit = LIST_DEFAULT;
-	bool ok = true;
 	int o;
 
-	while (ok && (o = cli_option(cli, argc, argv, opts)) != -1) {
-		if (o != 'l') {
-			ok = o != '?' && filter_option(o, optarg, params);
-		} else if (!cli_number(optarg, 0, &limit)) {
-			cli_usage("--limit takes a number, 0 for all, not", optarg);
-			ok = false;
-		}
+	while ((o = cli_option(cli, argc, argv, opts)) != -1 && o != '?') {
+		if (o != 'l')
+			filter_option(cli, o, optarg, params);
+		else if (!cli_number(optarg, 0, &limit))
+			cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);
 	}
-	if (ok)
+	if (o == -1)
 		return cli_list(cli, "contexts", params, limit, show_contexts);
 	json_decref(params);
 	return EXIT_USAGE;
@@ -386,7 +385,7 @@ static int verb_events(struct cli *cli, int argc, char **argv)
 		if (o == 'f')
 			follow = true;
 		if (o == 'a' && !cli_number(optarg, 0, &n))
-			return cli_usage("--after takes the number of an event, not", optarg);
+			cli_usage(cli, "--after takes the number of an event, not", optarg);
 	}
 	c = cli_connect(cli);
 	if (!c)
@@ -415,9 +414,11 @@ const struct command context_verbs[] = {
 	{ "subtract", "CONTEXT a|b", "takes a termination away", .run = verb_subtract },
 	{ "move", "CONTEXT a|b CONTEXT a|b", "takes it to another context", .run = verb_move },
 	{ "delete", "CONTEXT", "ends it and tells its last counters", .run = verb_delete },
-	{ "show", "CONTEXT", "all about it, and its counters", .run = verb_show },
+	{ "show", "CONTEXT", "all about it, and its counters", .run = verb_show,
+	  .watch = WATCH_AGAIN },
 	{ "list", FILTER_OF_CONTEXTS_HELP " [--limit N]",
-	  "those that have all that is given, at most N (100; 0 for all)", .run = verb_list },
+	  "those that have all that is given, at most N (100; 0 for all)", .run = verb_list,
+	  .watch = WATCH_AGAIN },
 	{ "kill", FILTER_OF_CONTEXTS_HELP " [--all] [--dry-run]",
 	  "ends those that have all that is given", .run = verb_kill },
 	{ "events", "[--after N] [--follow]", "what happened, or what happens",
@@ -429,5 +430,6 @@ int context_command(struct cli *cli, int argc, char **argv)
 {
 	const struct command *c = command_find(context_verbs, argv[0]);
 
-	return c ? c->run(cli, argc, argv) : cli_usage("unknown after context:", argv[0]);
+	return c ? c->run(cli, argc, argv)
+		 : cli_usage(cli, "missing add, list or another word in front of", argv[0]);
 }

@@ -67,7 +67,7 @@ static int drain_wait(struct cli *cli, struct control_client *c, json_t *drain)
 		memcpy(text, now, sizeof(text));
 	}
 	if (cli->json)
-		cli_print(drain);
+		cli_print(cli, drain);
 	empty = is_empty(drain);
 	json_decref(drain);
 	return empty ? EXIT_SUCCESS : cli_fail("the draining was ended before the node was empty");
@@ -90,7 +90,7 @@ int drain_command(struct cli *cli, int argc, char **argv)
 			return EXIT_USAGE;
 		wait |= o == 'w';
 		if (o == 'd' && !cli_number(optarg, 1, &seconds))
-			return cli_usage("--deadline takes whole seconds, not", optarg);
+			cli_usage(cli, "--deadline takes whole seconds, not", optarg);
 	}
 	c = cli_connect(cli);
 	drain = c ? cli_call(c, "drain",

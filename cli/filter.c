@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-bool filter_option(int o, const char *value, json_t *params)
+void filter_option(struct cli *cli, int o, const char *value, json_t *params)
 {
 	static const struct {
 		const char *option, *param;
@@ -28,21 +28,15 @@ bool filter_option(int o, const char *value, json_t *params)
 	long n;
 
 	if (o == FILTER_SESSION) {
-		if (cli_session(value, params))
-			return true;
-		cli_usage("--session takes WORKER/SLOT, not", value);
-		return false;
+		if (!cli_session(value, params))
+			cli_usage(cli, "--session takes WORKER/SLOT, not", value);
+	} else if (!of[at].number) {
+		if (json_object_set_new(params, of[at].param, json_string(value)) != 0)
+			cli_usage(cli, "this is no UTF-8:", value);
+	} else {
+		snprintf(wants, sizeof(wants), "%s takes a number, not", of[at].option);
+		if (!cli_number(value, 0, &n) ||
+		    json_object_set_new(params, of[at].param, json_integer(n)) != 0)
+			cli_usage(cli, wants, value);
 	}
-	if (!of[at].number) {
-		json_t *text = json_string(value);
-
-		if (!text)
-			cli_usage("this is no UTF-8:", value);
-		return text && json_object_set_new(params, of[at].param, text) == 0;
-	}
-	if (cli_number(value, 0, &n))
-		return json_object_set_new(params, of[at].param, json_integer(n)) == 0;
-	snprintf(wants, sizeof(wants), "%s takes a number, not", of[at].option);
-	cli_usage(wants, value);
-	return false;
 }

@@ -63,7 +63,7 @@ enum filter_option {
 	"[--call CALL] [--local ADDR] [--remote ADDR] [--transport TRANSPORT] [--worker N] " \
 	"[--older SECONDS] [--younger SECONDS]"
 
-/* Sets what option o says in params. False after telling that it cannot be. */
-bool filter_option(int o, const char *value, json_t *params);
+/* Sets what option o says in params, or tells that it cannot be. */
+void filter_option(struct cli *cli, int o, const char *value, json_t *params);
 
 #endif

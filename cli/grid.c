@@ -14,7 +14,10 @@ struct grid {
 	const struct grid_col *cols;
 	size_t n_cols;
 	size_t n_rows, room;
-	char **cell; /* [n_rows][n_cols] */
+	struct grid_cell {
+		char *text;
+		enum tone tone;
+	} * cell; /* [n_rows][n_cols] */
 };
 
 struct grid *grid_new(const struct grid_col *cols, size_t n)
@@ -58,8 +61,15 @@ void grid_cells(struct grid *g, const char *const *cell)
 			err(1, NULL);
 	}
 	for (size_t i = 0; i < g->n_cols; i++)
-		g->cell[g->n_rows * g->n_cols + i] = copy_plain(cell[i]);
+		g->cell[g->n_rows * g->n_cols + i] =
+		    (struct grid_cell){ copy_plain(cell[i]), TONE_PLAIN };
 	g->n_rows++;
+}
+
+void grid_tone(struct grid *g, size_t col, enum tone tone)
+{
+	if (g->n_rows && col < g->n_cols)
+		g->cell[(g->n_rows - 1) * g->n_cols + col].tone = tone;
 }
 
 void grid_row(struct grid *g, ...)
@@ -126,7 +136,7 @@ static void widths(const struct grid *g, size_t indent, size_t *width)
 			max = used + LAST_MIN < GRID_WIDTH ? GRID_WIDTH - used : LAST_MIN;
 		width[c] = folded_width(g->cols[c].title, max);
 		for (size_t r = 0; r < g->n_rows; r++) {
-			size_t w = folded_width(g->cell[r * g->n_cols + c], max);
+			size_t w = folded_width(g->cell[r * g->n_cols + c].text, max);
 
 			width[c] = w > width[c] ? w : width[c];
 		}
@@ -140,9 +150,12 @@ static void pad(size_t n, FILE *out)
 		fputc(' ', out);
 }
 
-/* Prints one line of the row and moves each cell on to its rest. True if more is left. */
+/*
+ * Prints one line of the row (NULL: of the titles) and moves each cell on to its rest. True if more
+ * is left.
+ */
 static bool line_print(const struct grid *g, size_t indent, const size_t *width, const char **rest,
-		       FILE *out)
+		       const struct grid_cell *row, FILE *out)
 {
 	bool more = false;
 	size_t owed = indent; /* spaces held back, so that no line ends in them */
@@ -150,10 +163,13 @@ static bool line_print(const struct grid *g, size_t indent, const size_t *width,
 	for (size_t c = 0; c < g->n_cols; c++) {
 		size_t bytes = line_break(rest[c], width[c]);
 		size_t fill = width[c] - width_of(rest[c], bytes);
+		enum tone tone = row ? row[c].tone : TONE_PLAIN;
 
 		if (bytes) {
 			pad(owed + (g->cols[c].right ? fill : 0), out);
+			fputs(tone_begin(tone), out);
 			fwrite(rest[c], 1, bytes, out);
+			fputs(tone_end(tone), out);
 			owed = g->cols[c].right ? 0 : fill;
 		} else {
 			owed += fill;
@@ -179,12 +195,14 @@ void grid_print(struct grid *g, size_t indent, FILE *out)
 		rest[c] = g->cols[c].title;
 		titled |= *rest[c] != '\0';
 	}
-	while (titled && line_print(g, indent, width, rest, out))
+	while (titled && line_print(g, indent, width, rest, NULL, out))
 		;
 	for (size_t r = 0; r < g->n_rows; r++) {
+		const struct grid_cell *row = &g->cell[r * g->n_cols];
+
 		for (size_t c = 0; c < g->n_cols; c++)
-			rest[c] = g->cell[r * g->n_cols + c];
-		while (line_print(g, indent, width, rest, out))
+			rest[c] = row[c].text;
+		while (line_print(g, indent, width, rest, row, out))
 			;
 	}
 	grid_free(g);
@@ -193,7 +211,7 @@ void grid_print(struct grid *g, size_t indent, FILE *out)
 void grid_free(struct grid *g)
 {
 	for (size_t i = 0; i < g->n_rows * g->n_cols; i++)
-		free(g->cell[i]);
+		free(g->cell[i].text);
 	free(g->cell);
 	free(g);
 }

@@ -7,6 +7,8 @@
  * goes on in the next line, broken at a space where there is one, so nothing is lost. Control
  * characters become '?', for names come from outside.
  */
+#include "tone.h"
+
 #include <stddef.h>
 #include <stdio.h>
 
@@ -32,6 +34,9 @@ struct grid *grid_new(const struct grid_col *cols, size_t n);
 /* Adds a row of as many strings as there are columns; NULL is an empty cell. Copies. */
 void grid_row(struct grid *g, ...);
 void grid_cells(struct grid *g, const char *const *cell);
+
+/* Colours a cell of the row that was added last. */
+void grid_tone(struct grid *g, size_t col, enum tone tone);
 
 /* What a terminal would obey becomes '?', in place; returns s. */
 char *grid_plain(char *s);

@@ -115,17 +115,19 @@ int kill_command(struct cli *cli, int argc, char **argv, const struct option *op
 	bool dry_run = false;
 	char text[TEXT_MAX];
 
-	while (rc == EXIT_SUCCESS && (o = cli_option(cli, argc, argv, opts)) != -1) {
+	while ((o = cli_option(cli, argc, argv, opts)) != -1 && o != '?') {
 		if (o == 'a')
 			json_object_set_new(params, "all", json_true());
 		else if (o == 'n')
 			dry_run = true;
-		else if (o == '?' || !filter_option(o, optarg, params))
-			rc = EXIT_USAGE;
+		else
+			filter_option(cli, o, optarg, params);
 	}
-	if (rc == EXIT_SUCCESS && json_object_size(params) == 0 && !dry_run) {
+	if (o == '?') {
+		rc = EXIT_USAGE;
+	} else if (json_object_size(params) == 0 && !dry_run) {
 		snprintf(text, sizeof(text), "this would end all %s: say which, or --all", what);
-		rc = cli_usage(text, NULL);
+		rc = cli_usage(cli, text, NULL);
 	}
 	if (rc == EXIT_SUCCESS)
 		rc = kill_run(cli, method, params, dry_run, what);

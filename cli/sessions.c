@@ -11,7 +11,7 @@ enum { LIMIT_DEFAULT = 100 };
 
 const struct command sessions_words[] = {
 	{ "show", FILTER_OF_SESSIONS_HELP " [--limit N] [--peers]",
-	  .help = "lists those that have all that is given" },
+	  .help = "lists those that have all that is given", .watch = WATCH_AGAIN },
 	{ "kill", FILTER_OF_SESSIONS_HELP " [--all] [--dry-run]",
 	  .help = "ends those that have all that is given" },
 	{ 0 },
@@ -19,7 +19,7 @@ const struct command sessions_words[] = {
 
 const struct command connections_words[] = {
 	{ "show", FILTER_OF_CONNECTIONS_HELP " [--limit N]",
-	  .help = "lists those that have all that is given" },
+	  .help = "lists those that have all that is given", .watch = WATCH_AGAIN },
 	{ "kill", FILTER_OF_CONNECTIONS_HELP " [--all] [--dry-run]",
 	  .help = "ends those that have all that is given" },
 	{ 0 },
@@ -53,21 +53,18 @@ static int list(struct cli *cli, int argc, char **argv, const struct option *opt
 {
 	json_t *params = json_object();
 	long limit = LIMIT_DEFAULT;
-	bool peers = false, ok = true;
+	bool peers = false;
 	int o;
 
-	while (ok && (o = cli_option(cli, argc, argv, opts)) != -1) {
-		if (o == 'p') {
+	while ((o = cli_option(cli, argc, argv, opts)) != -1 && o != '?') {
+		if (o == 'p')
 			peers = true;
-		} else if (o == 'l') {
-			ok = cli_number(optarg, 0, &limit);
-			if (!ok)
-				cli_usage("--limit takes a number, 0 for all, not", optarg);
-		} else {
-			ok = o != '?' && filter_option(o, optarg, params);
-		}
+		else if (o != 'l')
+			filter_option(cli, o, optarg, params);
+		else if (!cli_number(optarg, 0, &limit))
+			cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);
 	}
-	if (ok)
+	if (o == -1)
 		return cli_list(cli, method, params, limit, peers ? every : some);
 	json_decref(params);
 	return EXIT_USAGE;

@@ -126,9 +126,15 @@ static void status_problems(const json_t *problems, struct grid *g)
 	const json_t *p;
 	size_t i;
 
-	json_array_foreach(problems, i, p) grid_row(g, get_str(p, "severity"), get_str(p, "what"));
-	if (problems && !json_array_size(problems))
+	json_array_foreach(problems, i, p)
+	{
+		grid_row(g, get_str(p, "severity"), get_str(p, "what"));
+		grid_tone(g, 0, tone_of(get_str(p, "severity")));
+	}
+	if (problems && !json_array_size(problems)) {
 		grid_row(g, "problems", "none");
+		grid_tone(g, 1, TONE_GOOD);
+	}
 }
 
 static void status_drain(const json_t *drain, struct grid *g)
@@ -152,6 +158,7 @@ static void status_bugs(const json_t *bugs, struct grid *g)
 			 get_str(b, "where"), get_str(b, "condition"),
 			 (long long)get_int(b, "count"));
 		grid_row(g, get_str(b, "grade"), buf);
+		grid_tone(g, 0, tone_of(get_str(b, "grade")));
 	}
 }
 
@@ -345,6 +352,7 @@ static void ports_traffic(const json_t *list, FILE *out)
 			 unit_count(get_int(t, "tx_packets"), tx, sizeof(tx)),
 			 unit_bytes(get_int(t, "tx_bytes"), txb, sizeof(txb)),
 			 unit_count(get_int(t, "tx_full"), full, sizeof(full)));
+		grid_tone(g, 1, strcmp(port_link(info), "up") == 0 ? TONE_GOOD : TONE_BAD);
 	}
 	grid_print(g, 0, out);
 }
@@ -560,10 +568,12 @@ void show_drops(const json_t *result, bool all, FILE *out)
 		row[i].at = i;
 	}
 	qsort(row, n, sizeof(*row), busiest_first);
-	for (size_t i = 0; i < n && (all || row[i].total); i++)
+	for (size_t i = 0; i < n && (all || row[i].total); i++) {
 		grid_row(g, unit_exact(row[i].total, count, sizeof(count)),
 			 get_str(row[i].drop, "severity"), get_str(row[i].drop, "name"),
 			 get_str(row[i].drop, "help"));
+		grid_tone(g, 1, tone_of(get_str(row[i].drop, "severity")));
+	}
 	if (show_attached(result, out)) {
 		grid_row(g, unit_exact(get_int(result, "total"), count, sizeof(count)), "",
 			 "in all", "");

@@ -7,6 +7,12 @@
 
 #include <string.h>
 
+/* Of a neighbour's state. One that is asked for need not be missing. */
+static enum tone tone_of_state(const char *state)
+{
+	return strcmp(state, "failed") == 0 ? TONE_BAD : TONE_PLAIN;
+}
+
 void show_neighbours(const json_t *result, FILE *out)
 {
 	static const struct grid_col cols[] = {
@@ -32,6 +38,7 @@ void show_neighbours(const json_t *result, FILE *out)
 			 get_str(n, "state"),
 			 unit_clock(get_int(n, "age_ms") / 1000, age, sizeof(age)),
 			 unit_exact(get_int(n, "waiting"), waiting, sizeof(waiting)));
+		grid_tone(g, 4, tone_of_state(get_str(n, "state")));
 	}
 	grid_print(g, 0, out);
 	if (!json_is_null(json_object_get(result, "cursor")))
@@ -94,10 +101,13 @@ void show_routes(const json_t *result, FILE *out)
 
 	json_array_foreach(json_object_get(result, "routes"), i, r)
 	{
-		grid_row(g, get_str(r, "to"), get_str(r, "port"),
-			 json_is_true(json_object_get(r, "link_up")) ? "up" : "down",
+		const bool up = json_is_true(json_object_get(r, "link_up"));
+
+		grid_row(g, get_str(r, "to"), get_str(r, "port"), up ? "up" : "down",
 			 json_is_string(json_object_get(r, "via")) ? get_str(r, "via") : "on link",
 			 get_str(r, "gateway"));
+		grid_tone(g, 2, up ? TONE_GOOD : TONE_BAD);
+		grid_tone(g, 4, tone_of_state(get_str(r, "gateway")));
 	}
 	grid_print(g, 0, out);
 }

@@ -68,12 +68,15 @@ static void certs_table(const json_t *list, FILE *out)
 
 		if (!json_is_integer(json_object_get(c, "loaded"))) {
 			grid_row(g, get_str(c, "domain"), "none in force", "", "", "", "");
+			grid_tone(g, 1, TONE_BAD);
 			continue;
 		}
 		snprintf(sha, sizeof(sha), "%s", get_str(c, "sha256"));
 		grid_row(g, get_str(c, "domain"), names(c, text, sizeof(text)), get_str(c, "type"),
 			 end(c, ends, sizeof(ends)), sha,
 			 date(get_int(c, "loaded"), "%m-%d %H:%M:%S", read, sizeof(read)));
+		if (get_int(c, "days_left") < DAYS_WARN)
+			grid_tone(g, 3, get_int(c, "days_left") < 0 ? TONE_BAD : TONE_WARN);
 	}
 	grid_print(g, 0, out);
 }

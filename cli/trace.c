@@ -95,39 +95,39 @@ static int trace_watch(const struct cli *cli, struct control_client *c, json_int
 	}
 }
 
-static int trace_option(int o, json_t *params)
+static void trace_option(struct cli *cli, int o, json_t *params)
 {
 	long n;
 
 	switch (o) {
 	case 'c':
 		json_object_set_new(params, "client", json_string(optarg));
-		return 0;
+		return;
 	case 'p':
 		json_object_set_new(params, "peer", json_string(optarg));
-		return 0;
+		return;
 	case 'r':
 		json_object_set_new(params, "relayed", json_string(optarg));
-		return 0;
+		return;
 	case 's':
-		return cli_session(optarg, params)
-			   ? 0
-			   : cli_usage("--session takes WORKER/SLOT, not", optarg);
+		if (!cli_session(optarg, params))
+			cli_usage(cli, "--session takes WORKER/SLOT, not", optarg);
+		return;
 	case 'd':
 		json_object_set_new(params, "drops", json_true());
 		if (optarg)
 			json_object_set_new(params, "reason", json_string(optarg));
-		return 0;
+		return;
 	case 'n':
 		if (!cli_number(optarg, 1, &n))
-			return cli_usage("--count takes a number, not", optarg);
+			cli_usage(cli, "--count takes a number, not", optarg);
 		json_object_set_new(params, "count", json_integer(n));
-		return 0;
+		return;
 	case 'b':
 		json_object_set_new(params, "bytes", json_true());
-		return 0;
+		return;
 	default:
-		return EXIT_USAGE;
+		return;
 	}
 }
 
@@ -146,8 +146,10 @@ int trace_command(struct cli *cli, int argc, char **argv)
 	int o, rc = EXIT_SUCCESS;
 	struct control_client *c;
 
-	while (rc == EXIT_SUCCESS && (o = cli_option(cli, argc, argv, opts)) != -1)
-		rc = trace_option(o, params);
+	while ((o = cli_option(cli, argc, argv, opts)) != -1 && o != '?')
+		trace_option(cli, o, params);
+	if (o == '?')
+		rc = EXIT_USAGE;
 	c = rc == EXIT_SUCCESS ? cli_connect(cli) : NULL;
 	if (!c) {
 		json_decref(params);

@@ -437,29 +437,26 @@ int who_command(struct cli *cli, int argc, char **argv)
 	struct sock_addr addr;
 	json_t *result = NULL;
 	struct who *w;
+	size_t n = 0;
 	bool found;
 	int o;
 
-	while ((o = getopt_long(argc, argv, ":", opts, NULL)) != -1) {
+	while ((o = cli_word_or_option(cli, argc, argv, opts)) != -1 && o != '?') {
 		if (o == 'f')
 			snprintf(path, sizeof(path), "%s", optarg);
-		else if (o == 'j')
-			cli->json = true;
+		else if (n < N_OF(word))
+			word[n++] = optarg;
 		else
-			return cli_usage(o == ':' ? "missing value after" : "unknown option",
-					 argv[optind - 1]);
-	}
-	for (int i = 0; i < argc - optind; i++) {
-		if (i == (int)N_OF(word))
-			return cli_usage("unexpected", argv[optind + i]);
-		word[i] = argv[optind + i];
+			cli_usage(cli, "unexpected", optarg);
 	}
 	if (!word[0] || !address_parse(word[0], &addr))
-		return cli_usage(
-		    "who takes an address, as 198.51.100.7:53211 or [2001:db8::7]:53211, not",
-		    word[0] ? word[0] : "nothing");
+		cli_usage(cli,
+			  "who takes an address, as 198.51.100.7:53211 or [2001:db8::7]:53211, not",
+			  word[0] ? word[0] : "nothing");
 	if (word[1] && !who_time(word[1], time(NULL), &when))
-		return cli_usage("who takes a time, as 2026-11-24T12:03 or 12:03:05, not", word[1]);
+		cli_usage(cli, "who takes a time, as 2026-11-24T12:03 or 12:03:05, not", word[1]);
+	if (cli->mistakes)
+		return EXIT_USAGE;
 	if (!path[0] && !file_configured(cli, path))
 		return EXIT_FAILURE;
 	w = who_begin(&addr, &when);

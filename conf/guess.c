@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "guess.h"
 #include "schema.h"
 
-/* Which key a misspelt one is likely to mean. */
-
-enum { GUESS_LEN = 32 }; /* longer names are no misspelt key */
+enum { GUESS_LEN = 32 }; /* longer names are no misspelt ones */
 
 static unsigned least(unsigned a, unsigned b)
 {
@@ -34,24 +33,36 @@ static unsigned distance(const char *a, const char *b)
 	return d[na][nb];
 }
 
+struct guess guess_begin(const char *typed)
+{
+	const unsigned len = (unsigned)strnlen(typed, GUESS_LEN);
+
+	/* One letter of a short name, of longer ones about a fourth. */
+	return (struct guess){ typed, NULL, len < GUESS_LEN ? 2 + len / 5 : 0 };
+}
+
+void guess_offer(struct guess *g, const char *name)
+{
+	unsigned far;
+
+	if (!g->nearest || strlen(name) >= GUESS_LEN)
+		return;
+	far = distance(g->typed, name);
+	if (far < g->nearest) {
+		g->nearest = far;
+		g->name = name;
+	}
+}
+
 const struct schema_key *schema_guess(const struct schema_key *keys, const char *name)
 {
-	const size_t len = strlen(name);
-	const struct schema_key *guess = NULL;
-	unsigned nearest;
+	struct guess g = guess_begin(name);
+	const struct schema_key *key = NULL;
 
-	if (len >= GUESS_LEN)
-		return NULL;
-	/* One letter of a short name, of longer ones about a fourth. */
-	nearest = 2 + (unsigned)len / 5;
 	for (; keys->name; keys++) {
-		unsigned far =
-		    strlen(keys->name) < GUESS_LEN ? distance(name, keys->name) : nearest;
-
-		if (far < nearest) {
-			nearest = far;
-			guess = keys;
-		}
+		guess_offer(&g, keys->name);
+		if (g.name == keys->name)
+			key = keys;
 	}
-	return guess;
+	return key;
 }

@@ -80,6 +80,7 @@ install()
 	[[ -s /usr/share/fairlead/fairlead.rules.yml && -s /usr/share/fairlead/fairlead.json ]] || fail "no rules, or no dashboard"
 	[[ -s /usr/share/fairlead/fail2ban/fairlead.conf ]] || fail "no filter for fail2ban"
 	bash -c '. /usr/share/bash-completion/completions/fairlead && complete -p fairlead' >/dev/null || fail "no completion"
+	[[ -s /usr/share/zsh/vendor-completions/_fairlead && -s /usr/share/fish/vendor_completions.d/fairlead.fish ]] || fail "no completion of zsh, or of fish"
 	local page
 	for page in 1/fairlead.1 5/fairlead.yaml.5 8/fairlead-cp.8 8/fairlead-dp.8 8/fairlead-setup.8; do
 		dpkg -L fairlead | grep -q "/man$page.gz\$" || fail "no manual $page"

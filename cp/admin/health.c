@@ -18,30 +18,32 @@ struct health {
 	json_t *error, *warn;
 };
 
-static void add(json_t *list, const char *severity, const char *fmt, va_list ap)
+static void add(json_t *list, const char *severity, const char *about, const char *fmt, va_list ap)
 {
 	char what[WHAT_MAX];
 
 	vsnprintf(what, sizeof(what), fmt, ap);
-	json_array_append_new(
-	    list, json_pack("{s:s, s:o}", "severity", severity, "what", rpc_text(what)));
+	json_array_append_new(list, json_pack("{s:s, s:s, s:o}", "severity", severity, "about",
+					      about, "what", rpc_text(what)));
 }
 
-static void __attribute__((format(printf, 2, 3))) error(struct health *h, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4)))
+error(struct health *h, const char *about, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(h->error, "error", fmt, ap);
+	add(h->error, "error", about, fmt, ap);
 	va_end(ap);
 }
 
-static void __attribute__((format(printf, 2, 3))) warn(struct health *h, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4)))
+warn(struct health *h, const char *about, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(h->warn, "warn", fmt, ap);
+	add(h->warn, "warn", about, fmt, ap);
 	va_end(ap);
 }
 
@@ -51,10 +53,10 @@ static void workers(struct health *h, const struct server *s)
 		const uint32_t still = heartbeat_still(&s->heartbeat, w);
 
 		if (still >= HEARTBEAT_STILL_S)
-			error(h, "worker %u has made no turn for %u s", w, still);
+			error(h, "worker", "worker %u has made no turn for %u s", w, still);
 	}
 	if (dplink_replaying(s->link))
-		warn(h, "sessions are being replayed to the dataplane");
+		warn(h, "dataplane", "sessions are being replayed to the dataplane");
 }
 
 static void ports(struct health *h, const struct server *s)
@@ -65,9 +67,10 @@ static void ports(struct health *h, const struct server *s)
 		if (!stats_port_info(s->link, p, &info) || info.shares)
 			continue;
 		if (info.out)
-			error(h, "port %s: its device is away, or being opened anew", info.name);
+			error(h, "port", "port %s: its device is away, or being opened anew",
+			      info.name);
 		else if (!info.link_up)
-			error(h, "port %s: the link is down", info.name);
+			error(h, "port", "port %s: the link is down", info.name);
 	}
 }
 
@@ -78,19 +81,21 @@ static void certificate(struct health *h, const struct server *s, uint32_t i)
 	int64_t days;
 
 	if (!stats_cert(s->link, i, &c)) {
-		error(h, "certificate %s is not loaded%s%s", file, *c.error ? ": " : "", c.error);
+		error(h, "certificate", "certificate %s is not loaded%s%s", file,
+		      *c.error ? ": " : "", c.error);
 		return;
 	}
 	days = cert_days_left(c.not_after, s->wall);
 	if (days < 0)
-		error(h, "certificate %s has ended", file);
+		error(h, "certificate end", "certificate %s has ended", file);
 	else if (s->wall < c.not_before)
-		error(h, "certificate %s is not valid yet", file);
+		error(h, "certificate", "certificate %s is not valid yet", file);
 	else if (days < HEALTH_CERT_DAYS)
-		warn(h, "certificate %s ends in %" PRId64 " days", file, days);
+		warn(h, "certificate end", "certificate %s ends in %" PRId64 " days", file, days);
 	if (*c.error)
-		warn(h, "certificate %s could not be read again, an older one is in force: %s",
-		     file, c.error);
+		warn(h, "certificate",
+		     "certificate %s could not be read again, an older one is in force: %s", file,
+		     c.error);
 }
 
 static void look(struct health *h, const struct server *s)
@@ -98,7 +103,7 @@ static void look(struct health *h, const struct server *s)
 	uint64_t bugs = bug_total() + stats_bugs_total(s->link);
 
 	if (!dplink_attached(s->link))
-		error(h, "no dataplane is attached: nothing is relayed");
+		error(h, "dataplane", "no dataplane is attached: nothing is relayed");
 	workers(h, s);
 	ports(h, s);
 	/* Without a user of TLS the dataplane loads none. */
@@ -106,12 +111,12 @@ static void look(struct health *h, const struct server *s)
 	     dplink_attached(s->link) && config_has_tls(s->conf) && i < s->conf->n_certificate; i++)
 		certificate(h, s, i);
 	if (s->drain.on)
-		warn(h, "the node is being drained: no new allocations and contexts");
+		warn(h, "drain", "the node is being drained: no new allocations and contexts");
 	if (records_stats(s->records).error)
-		warn(h, "records are lost: %s: %s", s->conf->records.file,
+		warn(h, "records", "records are lost: %s: %s", s->conf->records.file,
 		     strerror(records_stats(s->records).error));
 	if (bugs)
-		warn(h,
+		warn(h, "bug",
 		     "the impossible happened %" PRIu64 " times; fairlead status names the places",
 		     bugs);
 }

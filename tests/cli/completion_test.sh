@@ -49,9 +49,43 @@ expect "--replace" --json user add NAME --r
 expect "--hold" context modify 7 --ho
 expect "" context show --c
 expect "bash" completion ba
+expect "--watch" drops --w
+expect "" drain --watc
 touch "$TMP/fairlead.yaml"
 expect "$TMP/fairlead.yaml" --config "$TMP/fair"
 expect "$TMP/fairlead.yaml" user add x --password-file "$TMP/fair"
+
+# ---- the other shells ----
+
+# What each of them is told names the same words and options. Where the shell is here, it reads that
+# without a complaint, and fish completes by it.
+for shell in zsh fish; do
+	"$BUILD/fairlead" completion "$shell" >"$TMP/$shell"
+done
+_fairlead_level ''
+# shellcheck disable=SC2154 # what _fairlead_level() sets
+for word in $words; do
+	[[ $word == --* ]] || grep -qF -- "'$word:" "$TMP/zsh" || fail "zsh is not told of $word"
+	grep -qE -- "-(a|l) ${word#--}( |\$)" "$TMP/fish" || fail "fish is not told of $word"
+done
+if command -v zsh >/dev/null; then
+	zsh -f -n "$TMP/zsh" || fail "zsh does not read its completion"
+	# shellcheck disable=SC2016 # zsh's
+	got=$(timeout 20 zsh -f -c 'compdef() { :; }; . "$1"; _describe() { print -l -- $names; }; compadd() { shift; print -l -- "$@"; }
+		_files() { print files; }; words=(fairlead --json user add x --p) CURRENT=6 PREFIX=--p; _fairlead; print +++
+		words=(fairlead --config f con) CURRENT=4 PREFIX=con; _fairlead; print +++
+		words=(fairlead --config f) CURRENT=3 PREFIX=f; _fairlead' zsh "$TMP/zsh")
+	[[ $got == *--password-file*+++*connections*+++*files ]] || fail "zsh completes: $got"
+fi
+if command -v fish >/dev/null; then
+	export HOME=$TMP XDG_CONFIG_HOME=$TMP XDG_DATA_HOME=$TMP
+	# fish_completes WORDS: what fish offers, without what it is for.
+	fish_completes() { timeout 20 fish --no-config -c "source $TMP/fish; complete -C 'fairlead $1'" | cut -f 1 | xargs; }
+	[[ $(fish_completes sess) == sessions ]] || fail "fish completes sess to $(fish_completes sess)"
+	[[ $(fish_completes "user add x --re") == --replace ]] || fail "fish completes --re to $(fish_completes "user add x --re")"
+	[[ $(fish_completes "--config x tls ") == reload ]] || fail "fish completes tls to $(fish_completes "--config x tls ")"
+	[[ $(fish_completes "drops --w") == --watch ]] || fail "fish completes --w to $(fish_completes "drops --w")"
+fi
 
 # ---- each is taken ----
 
