@@ -251,16 +251,110 @@ int cli_show(const struct cli *cli, json_t *result, void (*show)(const json_t *r
 	return EXIT_SUCCESS;
 }
 
+/* ---- lists as they come: of a million members one page is held ---- */
+
+struct listing {
+	const struct cli *cli;
+	const char *method;
+	void (*show)(const json_t *result, FILE *out);
+	json_t *rows; /* not printed yet */
+	size_t printed;
+};
+
+/* Of many looks each is a line. */
+static const char *member_begin(const struct listing *l)
+{
+	return l->cli->watch ? "" : "\n  ";
+}
+
+/* The members behind the list: those of the last page. */
+static void json_end(const struct listing *l, const json_t *page)
+{
+	const char *key;
+	json_t *value;
+
+	if (!l->printed)
+		printf("{%s\"%s\": [", member_begin(l), l->method);
+	printf("%s]", member_begin(l));
+	json_object_foreach((json_t *)(uintptr_t)page, key, value)
+	{
+		if (strcmp(key, l->method) == 0)
+			continue;
+		printf(",%s\"%s\": ", member_begin(l), key);
+		json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+	}
+	printf("%s}\n", l->cli->watch ? "" : "\n");
+}
+
+static void rows_json(struct listing *l)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(l->rows, i, row)
+	{
+		if (l->printed++)
+			putchar(',');
+		else
+			printf("{%s\"%s\": [", member_begin(l), l->method);
+		fputs(l->cli->watch ? "" : "\n    ", stdout);
+		json_dumpf(row, stdout, JSON_COMPACT);
+	}
+}
+
+/* Prints what is held; end: nothing follows. False: standard output is gone. */
+static bool rows_print(struct listing *l, json_t *page, bool end)
+{
+	if (l->cli->json) {
+		rows_json(l);
+		if (end)
+			json_end(l, page);
+	} else if (json_array_size(l->rows) || !l->printed) {
+		if (!end) /* there is more, but nobody has to ask for it */
+			json_object_set_new(page, "cursor", json_null());
+		if (l->printed)
+			putchar('\n');
+		json_object_set(page, l->method, l->rows);
+		l->show(page, stdout);
+		l->printed += json_array_size(l->rows);
+	}
+	json_array_clear(l->rows);
+	return fflush(stdout) != EOF;
+}
+
+static bool list_print(struct listing *l, struct control_client *c, json_t *params, size_t limit)
+{
+	size_t total = 0;
+	bool more, ok;
+
+	do {
+		const size_t want = limit ? limit - total : PAGE;
+		json_t *page, *cursor;
+
+		json_object_set_new(params, "limit", json_integer(want < PAGE ? want : PAGE));
+		page = cli_call(c, l->method, json_incref(params));
+		if (!page)
+			return false;
+		total += json_array_size(json_object_get(page, l->method));
+		json_array_extend(l->rows, json_object_get(page, l->method));
+		cursor = json_incref(json_object_get(page, "cursor"));
+		more = json_is_integer(cursor) && (!limit || total < limit);
+		ok = (more && json_array_size(l->rows) < PAGE) || rows_print(l, page, !more);
+		json_object_set_new(params, "cursor", cursor);
+		json_decref(page);
+	} while (ok && more);
+	return ok;
+}
+
 int cli_list(struct cli *cli, const char *method, json_t *params, long limit,
 	     void (*show)(const json_t *result, FILE *out))
 {
+	struct listing l = { cli, method, show, json_array(), 0 };
 	struct control_client *c = cli_connect(cli);
-	json_t *result = NULL;
+	const bool ok = c && list_print(&l, c, params, (size_t)limit);
 
-	if (c)
-		result = cli_pages(c, method, params, (size_t)limit);
-	else
-		json_decref(params);
 	client_close(c);
-	return cli_show(cli, result, show);
+	json_decref(l.rows);
+	json_decref(params);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -51,7 +51,10 @@ void cli_print(const struct cli *cli, const json_t *result);
 /* Prints a result for people, or with --json as it is, and lets it go. NULL: it was told why not.
  */
 int cli_show(const struct cli *cli, json_t *result, void (*show)(const json_t *result, FILE *out));
-/* The two together: connects, asks for pages, shows. Takes params over. */
+/*
+ * Connects, asks for pages and prints them as they come: a long list in several tables, or one
+ * object of JSON, of which no more than a page is held. Takes params over.
+ */
 int cli_list(struct cli *cli, const char *method, json_t *params, long limit,
 	     void (*show)(const json_t *result, FILE *out));
 

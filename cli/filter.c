@@ -21,6 +21,7 @@ void filter_option(struct cli *cli, int o, const char *value, json_t *params)
 		[FILTER_WORKER - FILTER_USER] = { "--worker", "worker", true },
 		[FILTER_SESSION - FILTER_USER] = { "--session", NULL, false },
 		[FILTER_OLDER - FILTER_USER] = { "--older", "older_s", true },
+		[FILTER_SILENT - FILTER_USER] = { "--silent", "silent_s", true },
 		[FILTER_YOUNGER - FILTER_USER] = { "--younger", "younger_s", true },
 	};
 	const int at = o - FILTER_USER;

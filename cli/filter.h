@@ -19,6 +19,7 @@ enum filter_option {
 	FILTER_SESSION,
 	FILTER_OLDER,
 	FILTER_YOUNGER,
+	FILTER_SILENT,
 };
 
 /* What each command has of them, for its table of struct option and for its help. */
@@ -29,13 +30,14 @@ enum filter_option {
 	    { "peer", required_argument, NULL, FILTER_PEER },           \
 	    { "transport", required_argument, NULL, FILTER_TRANSPORT }, \
 	    { "session", required_argument, NULL, FILTER_SESSION },     \
+	    { "silent", required_argument, NULL, FILTER_SILENT },       \
 	    { "older", required_argument, NULL, FILTER_OLDER },         \
 	{                                                               \
 		"younger", required_argument, NULL, FILTER_YOUNGER      \
 	}
 #define FILTER_OF_SESSIONS_HELP                                                                 \
 	"[--user USER] [--client ADDR] [--relayed ADDR] [--peer ADDR] [--transport TRANSPORT] " \
-	"[--session WORKER/SLOT] [--older SECONDS] [--younger SECONDS]"
+	"[--session WORKER/SLOT] [--silent SECONDS] [--older SECONDS] [--younger SECONDS]"
 #define FILTER_OF_CONNECTIONS                                           \
 	{ "local", required_argument, NULL, FILTER_LOCAL },             \
 	    { "remote", required_argument, NULL, FILTER_REMOTE },       \

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What status, workers, ports, sessions, drops and accounting print. Over 600 lines: a table each,
- * with shared rows. */
+/* What status, workers, ports, drops and accounting print. */
 #include "show.h"
 
 #include "drain.h"
@@ -442,94 +441,6 @@ void show_ports(const json_t *result, FILE *out)
 		return;
 	ports_traffic(list, out);
 	json_array_foreach(list, i, p) port_detail(list, p, out);
-}
-
-/* ---- sessions ---- */
-
-/* " tcp" behind an address, nothing for UDP. */
-static const char *via(const json_t *session, const char *key)
-{
-	return strcmp(get_str(session, key), "tcp") == 0 ? " tcp" : "";
-}
-
-static const char *relayed(const json_t *session, char *buf, size_t len)
-{
-	const char *tcp = via(session, "relay_transport");
-	size_t i, used = 0;
-	json_t *addr;
-
-	snprintf(buf, len, "-");
-	json_array_foreach(json_object_get(session, "relayed"), i,
-			   addr) if (used < len && json_is_string(addr)) used +=
-	    (size_t)snprintf(buf + used, len - used, "%s%s%s", used ? " " : "",
-			     json_string_value(addr), tcp);
-	return buf;
-}
-
-static void sessions_peers(const json_t *list, FILE *out)
-{
-	static const struct grid_col cols[] = {
-		{ "CLIENT", 0, 30 }, { "WHAT", 0, 0 }, { "PEER", 0, 30 }, { "EXPIRES", 1, 0 }
-	};
-	struct grid *g = grid_new(cols, N_OF(cols));
-	char left[UNIT_STR_MAX], what[UNIT_STR_MAX];
-	size_t i, j;
-	json_t *s, *p;
-
-	json_array_foreach(list, i, s)
-	{
-		const char *client = get_str(s, "client");
-
-		json_array_foreach(json_object_get(s, "permissions"), j, p)
-		    grid_row(g, client, "permission", get_str(p, "peer"),
-			     unit_seconds(get_int(p, "expires_s"), left, sizeof(left)));
-		json_array_foreach(json_object_get(s, "channels"), j, p)
-		{
-			snprintf(what, sizeof(what), "channel %s", get_str(p, "channel"));
-			grid_row(g, client, what, get_str(p, "peer"),
-				 unit_seconds(get_int(p, "expires_s"), left, sizeof(left)));
-		}
-	}
-	fputc('\n', out);
-	grid_print(g, 0, out);
-}
-
-void show_sessions(const json_t *result, bool peers, FILE *out)
-{
-	static const struct grid_col cols[] = {
-		{ "USER", 0, 15 },   { "CLIENT", 0, 21 }, { "RELAYED", 0, 21 }, { "SESSION", 1, 0 },
-		{ "EXPIRES", 1, 0 }, { "PERMS", 1, 0 },	  { "CHANS", 1, 0 },
-	};
-	const json_t *list = json_object_get(result, "sessions");
-	struct grid *g;
-	size_t i;
-	json_t *s;
-
-	if (json_array_size(list) == 0) {
-		fputs("No sessions.\n", out);
-		return;
-	}
-	g = grid_new(cols, N_OF(cols));
-	json_array_foreach(list, i, s)
-	{
-		char client[TEXT_MAX], addrs[TEXT_MAX], session[TEXT_MAX], left[UNIT_STR_MAX];
-		char perms[UNIT_STR_MAX], chans[UNIT_STR_MAX];
-
-		snprintf(session, sizeof(session), "%lld/%lld", (long long)get_int(s, "worker"),
-			 (long long)get_int(s, "slot"));
-		snprintf(perms, sizeof(perms), "%zu",
-			 json_array_size(json_object_get(s, "permissions")));
-		snprintf(chans, sizeof(chans), "%zu",
-			 json_array_size(json_object_get(s, "channels")));
-		snprintf(client, sizeof(client), "%s%s", get_str(s, "client"), via(s, "transport"));
-		grid_row(g, get_str(s, "user"), client, relayed(s, addrs, sizeof(addrs)), session,
-			 unit_seconds(get_int(s, "expires_s"), left, sizeof(left)), perms, chans);
-	}
-	grid_print(g, 0, out);
-	if (peers)
-		sessions_peers(list, out);
-	if (!json_is_null(json_object_get(result, "cursor")))
-		fputs("\nThere may be more: see --limit.\n", out);
 }
 
 /* ---- drops ---- */

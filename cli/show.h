@@ -20,7 +20,7 @@ void show_status(const json_t *result, FILE *out);
 void show_workers(const json_t *result, const json_t *before, FILE *out);
 void show_ports(const json_t *result, FILE *out);
 
-/* peers: a second table with every permission and channel. */
+/* A second table has what was relayed; peers: a third every permission and channel. */
 void show_sessions(const json_t *result, bool peers, FILE *out);
 
 /* Reasons that dropped something, the busiest first; all: the others too. */

@@ -230,6 +230,7 @@ static void holder_add(struct who *w, const json_t *record, const json_t *addres
 static void record_take(struct who *w, const json_t *record)
 {
 	const bool ends = strcmp(get_str(record, "event"), "end") == 0;
+	static const char *const use[] = { "to_peer", "to_client" };
 	const json_t *address = address_of(w, record);
 	json_t *h;
 
@@ -243,6 +244,10 @@ static void record_take(struct who *w, const json_t *record)
 	if (!h)
 		return;
 	json_object_set(h, "seen", json_object_get(record, "time"));
+	for (size_t i = 0; i < N_OF(use); i++) {
+		if (json_object_get(record, use[i]))
+			json_object_set(h, use[i], json_object_get(record, use[i]));
+	}
 	/* Its name may have come later than its address, and its client may have moved. */
 	for (int i = 0; address && i < 2; i++) {
 		const char *key = i ? "client" : "user";

@@ -33,6 +33,7 @@ void layout_make(const struct config *c, struct region *r)
 		w->conns = layout_take(&end, sizeof(struct ctl_conn_info) * c->tcp.connections);
 		w->conns_max = c->tcp.connections;
 		w->trace = layout_take(&end, ring_bytes(CTL_TRACE_SLOTS));
+		w->use = layout_take(&end, sizeof(struct ctl_use) * c->dataplane.sessions);
 		w->cpu = c->dataplane.workers[i];
 		w->sessions_max = c->dataplane.sessions;
 		w->peers_max = c->dataplane.peers;

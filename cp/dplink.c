@@ -63,7 +63,9 @@ static const char *worker_attach(struct dplink *l, struct worker_link *w,
 	w->conns = region_at(l->base, l->size, c->conns,
 			     (uint64_t)c->conns_max * sizeof(struct ctl_conn_info), 64);
 	w->conns_max = c->conns_max;
-	if (!cmd || !evt || !trace || !w->counters || !w->ports || !w->conns)
+	w->use = region_at(l->base, l->size, c->use,
+			   (uint64_t)c->sessions_max * sizeof(struct ctl_use), 64);
+	if (!cmd || !evt || !trace || !w->counters || !w->ports || !w->conns || !w->use)
 		return "an offset leads out of it";
 	if (c->sessions_max < l->conf->dataplane.sessions)
 		return "fewer sessions than configured";
@@ -397,4 +399,30 @@ const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker
 {
 	*n = worker < l->n_workers ? l->worker[worker].conns_max : 0;
 	return worker < l->n_workers ? l->worker[worker].conns : NULL;
+}
+
+bool dplink_use(const struct dplink *l, uint32_t worker, struct ctl_sid sid, uint32_t now_s,
+		struct session_use *out)
+{
+	const uint32_t mask = (1u << CTL_USE_SECOND) - 1;
+	uint64_t n[CTL_WAYS], bytes[CTL_WAYS];
+	uint32_t gen = 0;
+
+	*out = (struct session_use){ .silent_s = { UINT32_MAX, UINT32_MAX } };
+	if (worker >= l->n_workers || sid.slot >= l->conf->dataplane.sessions)
+		return false;
+	for (int way = 0; way < CTL_WAYS; way++) {
+		const struct ctl_use *u = &l->worker[worker].use[sid.slot];
+
+		n[way] = atomic_load_explicit(&u->packets[way], memory_order_relaxed);
+		bytes[way] = atomic_load_explicit(&u->bytes[way], memory_order_relaxed);
+		gen |= (uint32_t)(bytes[way] & ((1u << CTL_USE_GEN) - 1)) << CTL_USE_GEN * way;
+	}
+	for (int way = 0; gen == sid.gen && way < CTL_WAYS; way++) {
+		out->packets[way] = n[way] >> CTL_USE_SECOND;
+		out->bytes[way] = bytes[way] >> CTL_USE_GEN;
+		if (out->bytes[way] || out->packets[way])
+			out->silent_s[way] = (now_s - (uint32_t)n[way]) & mask;
+	}
+	return true;
 }

@@ -134,4 +134,15 @@ const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t ce
 /* A worker's table of TCP connections, and how many entries it has; NULL and 0 likewise. */
 const struct ctl_conn_info *dplink_conns(const struct dplink *l, uint32_t worker, uint32_t *n);
 
+/* What a session relayed, by enum ctl_way. */
+struct session_use {
+	uint64_t packets[CTL_WAYS], bytes[CTL_WAYS]; /* of payload; a stream's come in no packets */
+	uint32_t silent_s[CTL_WAYS]; /* since the last; UINT32_MAX: there was none */
+};
+
+/* As it is, or was when the session ended. False when not attached; then, and where the dataplane
+ * has not begun the session yet, nothing was relayed. */
+bool dplink_use(const struct dplink *l, uint32_t worker, struct ctl_sid sid, uint32_t now_s,
+		struct session_use *out);
+
 #endif

@@ -26,6 +26,7 @@ struct worker_link {
 	struct ctl_counters *counters;
 	struct ctl_port_counters *ports;
 	struct ctl_conn_info *conns;
+	struct ctl_use *use;
 	uint32_t conns_max;
 	enum sync_step sync;
 	struct dplink_cursor cursor;

@@ -14,6 +14,7 @@ bool boundary_attach(struct worker *w)
 
 	w->counters = (struct ctl_counters *)(base + l->counters);
 	w->port_counters = (struct ctl_port_counters *)(base + l->ports);
+	w->boundary.use = (struct ctl_use *)(base + l->use);
 	return ring_attach_reader(&w->boundary.cmd, (struct ring_shm *)(base + l->cmd_ring),
 				  l->cmd_slots) &&
 	       ring_attach_writer(&w->boundary.evt, (struct ring_shm *)(base + l->evt_ring),

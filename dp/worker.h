@@ -88,6 +88,7 @@ struct boundary {
 	struct ctl_worker layout; /* as we made it; what stands in the region may be altered */
 	struct ring cmd;
 	struct ring evt;
+	struct ctl_use *use;	   /* [sessions_max], in the region; turn/ and relay/ write */
 	bool rings_ok;		   /* false once the control process wrote what is impossible */
 	_Atomic bool rings_broken; /* worker to service thread: detach it */
 	_Atomic bool rings_reset;  /* service thread to worker: start the rings afresh */

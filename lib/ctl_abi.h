@@ -29,7 +29,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 12u
+#define CTL_ABI_VERSION 13u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -223,6 +223,23 @@ struct ctl_conn_info {
 	uint64_t rx_bytes, tx_bytes; /* of the stream */
 };
 
+/* Which way something is relayed. */
+enum ctl_way { CTL_TO_PEER, CTL_TO_CLIENT, CTL_WAYS };
+
+/*
+ * What a session relayed, in the fewest bytes, since each packet looks at them. Written by the
+ * worker only, word by word. It is begun when a session takes the slot, and what the last one
+ * relayed can be read until then. A stream's bytes (RFC 6062) come in no packets.
+ */
+enum { CTL_USE_GEN = 16, CTL_USE_SECOND = 24 };
+struct ctl_use {
+	/* Of payload, above CTL_USE_GEN bits: the generation's lower half to peers, the upper. */
+	_Atomic uint64_t bytes[CTL_WAYS];
+	/* Above CTL_USE_SECOND bits: of the second, CLOCK_MONOTONIC, that the last came in. */
+	_Atomic uint64_t packets[CTL_WAYS];
+};
+_Static_assert(sizeof(struct ctl_use) == 32, "two sessions in a cache line");
+
 /*
  * A certificate of a TLS domain, as it is in force. Written by the service thread at start and at
  * each reload; seq is odd meanwhile.
@@ -258,6 +275,7 @@ struct ctl_worker {
 	uint64_t ports;	   /* struct ctl_port_counters[n_ports] */
 	uint64_t conns;	   /* struct ctl_conn_info[conns_max] */
 	uint64_t trace;	   /* struct ring_shm of CTL_TRACE_SLOTS, written by the worker */
+	uint64_t use;	   /* struct ctl_use[sessions_max] */
 	uint32_t cmd_slots;
 	uint32_t evt_slots;
 	uint32_t cpu;

@@ -89,15 +89,16 @@ static bool common_read(const struct server *s, const json_t *params, const char
 bool filter_sessions(const struct server *s, const json_t *params, struct filter *f,
 		     struct rpc_error *err)
 {
-	static const char *const names[] = { "user",	  "client", "relayed", "peer",
-					     "transport", "worker", "session", "older_s",
-					     "younger_s", NULL };
+	static const char *const names[] = { "user",	  "client",   "relayed", "peer",
+					     "transport", "worker",   "session", "older_s",
+					     "younger_s", "silent_s", NULL };
 
 	return common_read(s, params, names, f, err) && param_user(s, params, f, err) &&
 	       param_filter_addr(params, "client", &f->client, err) &&
 	       param_filter_addr(params, "relayed", &f->relayed, err) &&
 	       param_filter_addr(params, "peer", &f->peer, err) &&
 	       param_word(params, "transport", transports, &f->transport, err) &&
+	       param_uint(params, "silent_s", 0, UINT32_MAX, &f->silent, err) &&
 	       param_uint(params, "session", 0, s->conf->dataplane.sessions - 1, &f->slot, err);
 }
 
@@ -204,6 +205,19 @@ static bool has_user(const struct filter *f, const struct table_alloc *a)
 	       memcmp(a->user_id, f->user[1], TABLE_USER_ID) == 0;
 }
 
+/* Neither way, since it was made or for so long. */
+static bool is_silent(const struct server *s, uint32_t seconds, const struct table_alloc *a)
+{
+	struct session_use u;
+	uint32_t age = server_now(s) > a->created ? server_now(s) - a->created : 0;
+
+	if (!dplink_use(s->link, a->worker, a->sid, server_now(s), &u))
+		return false;
+	for (int way = 0; way < CTL_WAYS; way++)
+		age = u.silent_s[way] < age ? u.silent_s[way] : age;
+	return age >= seconds;
+}
+
 bool filter_has_session(const struct server *s, const struct filter *f, const struct table_alloc *a)
 {
 	return (f->worker == UINT32_MAX || f->worker == a->worker) &&
@@ -211,7 +225,8 @@ bool filter_has_session(const struct server *s, const struct filter *f, const st
 	       (!f->by_user || has_user(f, a)) && has_word(f->transport, session_transport(s, a)) &&
 	       (!f->client.given || has_addr(&f->client, &a->leg.client)) &&
 	       (!f->relayed.given || has_relayed(s, &f->relayed, a)) &&
-	       (!f->peer.given || has_peer(s, &f->peer, a));
+	       (!f->peer.given || has_peer(s, &f->peer, a)) &&
+	       (!f->silent || is_silent(s, f->silent, a));
 }
 
 bool filter_has_conn(const struct filter *f, uint32_t worker, const struct ctl_conn_info *c)

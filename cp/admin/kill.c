@@ -92,10 +92,10 @@ static json_t *kill_result(const struct kill *k, bool end)
 
 json_t *rpc_sessions_kill(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "user",	  "client", "relayed", "peer",
-					     "transport", "worker", "session", "older_s",
-					     "younger_s", "all",    "dry_run", "cursor",
-					     NULL };
+	static const char *const names[] = { "user",	  "client",   "relayed", "peer",
+					     "transport", "worker",   "session", "older_s",
+					     "younger_s", "silent_s", "all",	 "dry_run",
+					     "cursor",	  NULL };
 	struct kill k = { .s = ctx };
 	uint32_t look = KILL_SCAN;
 	struct table_alloc *a = NULL;

@@ -105,20 +105,33 @@ static json_t *channels_json(const struct server *s, const struct table_alloc *a
 	return list;
 }
 
+/* null without a dataplane. */
+static json_t *use_json(bool known, const struct session_use *u, enum ctl_way way)
+{
+	return known ? json_pack("{s:o, s:o, s:o}", "packets", integer(u->packets[way]), "bytes",
+				 integer(u->bytes[way]), "silent_s",
+				 u->silent_s[way] == UINT32_MAX ? json_null()
+								: integer(u->silent_s[way]))
+		     : json_null();
+}
+
 static json_t *session_json(const struct server *s, const struct table_alloc *a)
 {
 	const struct config_listener *l =
 	    a->leg.listener < s->conf->n_listener ? &s->conf->listener[a->leg.listener] : NULL;
 	const uint32_t age = server_now(s) > a->created ? server_now(s) - a->created : 0;
+	struct session_use u;
+	const bool known = dplink_use(s->link, a->worker, a->sid, server_now(s), &u);
 
-	return json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "user",
-			 rpc_text(a->user), "client", sock_addr_json(&a->leg.client), "listener",
-			 l ? sock_addr_json(&l->addr) : json_null(), "transport",
-			 session_transport(s, a), "relay_transport", relay_transport(a), "relayed",
-			 relayed_json(s, a), "worker", integer(a->worker), "slot",
-			 integer(a->sid.slot), "age_s", integer(age), "expires_s",
-			 seconds_left(s, table_alloc_expiry(a)), "permissions",
-			 permissions_json(s, a), "channels", channels_json(s, a));
+	return json_pack(
+	    "{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "user",
+	    rpc_text(a->user), "client", sock_addr_json(&a->leg.client), "listener",
+	    l ? sock_addr_json(&l->addr) : json_null(), "transport", session_transport(s, a),
+	    "relay_transport", relay_transport(a), "relayed", relayed_json(s, a), "worker",
+	    integer(a->worker), "slot", integer(a->sid.slot), "age_s", integer(age), "expires_s",
+	    seconds_left(s, table_alloc_expiry(a)), "permissions", permissions_json(s, a),
+	    "channels", channels_json(s, a), "to_peer", use_json(known, &u, CTL_TO_PEER),
+	    "to_client", use_json(known, &u, CTL_TO_CLIENT));
 }
 
 /*
@@ -128,9 +141,10 @@ static json_t *session_json(const struct server *s, const struct table_alloc *a)
  */
 static json_t *sessions(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "user",	  "client", "relayed", "peer",
-					     "transport", "worker", "session", "older_s",
-					     "younger_s", "cursor", "limit",   NULL };
+	static const char *const names[] = { "user",	  "client",   "relayed", "peer",
+					     "transport", "worker",   "session", "older_s",
+					     "younger_s", "silent_s", "cursor",	 "limit",
+					     NULL };
 	const struct server *s = ctx;
 	uint32_t cursor = 0, limit = PAGE_DEFAULT, look = SCAN_MAX;
 	const struct table_alloc *a = NULL;

@@ -41,8 +41,8 @@ static json_t *cert_json(const struct server *s, uint32_t cert)
 			 rpc_text(c.type), "subject", rpc_text(c.subject), "names",
 			 names_json(c.names), "not_before", integer(c.not_before), "not_after",
 			 integer(c.not_after), "days_left",
-			 json_integer(cert_days_left(c.not_after, s->wall)), "sha256", sha256, "error",
-			 rpc_text(c.error));
+			 json_integer(cert_days_left(c.not_after, s->wall)), "sha256", sha256,
+			 "error", rpc_text(c.error));
 }
 
 static json_t *certs_json(const struct server *s)

@@ -39,6 +39,10 @@ struct record_alloc {
 	struct sock_addr client, listener, relayed[2];
 	struct sock_addr peer; /* of a connection */
 	const char *transport, *relay_transport;
+	bool counted; /* what was relayed is known */
+	struct record_use {
+		uint64_t packets, bytes;
+	} to_peer, to_client;
 };
 
 struct record_term {

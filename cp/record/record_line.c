@@ -116,6 +116,12 @@ static void put_addr(struct line *l, const char *key, const struct sock_addr *a)
 		    sprintf(l->at, ",\"%s\":\"%s\"", key, sock_addr_format(a, text, sizeof(text)));
 }
 
+static void put_use(struct line *l, const char *key, const struct record_use *u)
+{
+	l->at += sprintf(l->at, ",\"%s\":{\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 "}", key,
+			 u->packets, u->bytes);
+}
+
 static void put_alloc(struct line *l, const struct record_alloc *a)
 {
 	char text[ADDR_STR_MAX];
@@ -136,6 +142,10 @@ static void put_alloc(struct line *l, const struct record_alloc *a)
 	put(l, "]");
 	put_text(l, "relay_transport", a->relay_transport);
 	put_addr(l, "peer", &a->peer);
+	if (a->counted) {
+		put_use(l, "to_peer", &a->to_peer);
+		put_use(l, "to_client", &a->to_client);
+	}
 }
 
 static void put_context(struct line *l, const struct record_context *c)

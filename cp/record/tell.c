@@ -59,6 +59,16 @@ static void alloc_fill(const struct server *s, const struct table_alloc *a, stru
 	}
 }
 
+/* A dataplane that is not there, or never had it, counted nothing. */
+static void alloc_use(const struct server *s, const struct table_alloc *a, struct record_alloc *to)
+{
+	struct session_use u;
+
+	to->counted = dplink_use(s->link, a->worker, a->sid, server_now(s), &u);
+	to->to_peer = (struct record_use){ u.packets[CTL_TO_PEER], u.bytes[CTL_TO_PEER] };
+	to->to_client = (struct record_use){ u.packets[CTL_TO_CLIENT], u.bytes[CTL_TO_CLIENT] };
+}
+
 void tell_alloc(struct server *s, const struct table_alloc *a, enum record_event event,
 		const char *reason)
 {
@@ -67,6 +77,8 @@ void tell_alloc(struct server *s, const struct table_alloc *a, enum record_event
 	if (!r)
 		return;
 	alloc_fill(s, a, r);
+	if (event != RECORD_START)
+		alloc_use(s, a, &r->alloc);
 	r->reason = reason;
 	records_commit(s->records);
 }

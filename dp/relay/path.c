@@ -3,6 +3,7 @@
 #include "../relayed.h"
 #include "flow.h"
 #include "../stage.h"
+#include "../use.h"
 #include "../../lib/chandata.h"
 
 #include <netinet/in.h>
@@ -356,11 +357,38 @@ static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, 
 	return found;
 }
 
+/*
+ * Third stage: relays what it can, and says how many bytes of each: LEFT, or of payload. What is
+ * counted of them comes after all of them, so that nothing waits for what sessions have counted.
+ */
+static __rte_always_inline void burst_relay(struct worker *w, const struct path_pkt *pkt,
+					    uint16_t n, uint32_t *bytes, uint64_t *behind)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct path_pkt *k = &pkt[i];
+		struct path *p = k->path;
+
+		bytes[i] = LEFT;
+		path_ahead(k, (uint16_t)(n - i));
+		if (likely(!(*behind & source_bit(k->ip))))
+			bytes[i] = likely(!(k->v6 | p->peer6 | p->client6))
+				       ? path_relay(w, k, p, false)
+				       : path_relay6(w, k, p);
+		if (unlikely(bytes[i] == LEFT))
+			*behind |= source_bit(k->ip);
+		else
+			rte_prefetch0_write(&w->boundary.use[p - w->path]);
+	}
+}
+
 uint64_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const struct port *port,
 		    bool handed, struct path_terms *t)
 {
 	uint64_t sent = 0, behind = 0, up = 0, down = 0, up_bytes = 0, down_bytes = 0;
 	struct path_pkt pkt[BURST];
+	uint32_t bytes[BURST];
 	uint16_t i, found;
 
 	t->n = 0;
@@ -368,27 +396,22 @@ uint64_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const str
 	stage_end(w, STAGE_PARSE, n);
 	found = burst_find(w, pkt, found, t);
 	stage_work(w, STAGE_LOOKUP, found + t->n);
+	burst_relay(w, pkt, found, bytes, &behind);
 	for (i = 0; i < found; i++) {
 		const struct path_pkt *k = &pkt[i];
-		struct path *p = k->path;
-		uint32_t bytes = LEFT;
+		struct ctl_use *use = &w->boundary.use[k->path - w->path];
 
-		path_ahead(k, (uint16_t)(found - i));
-		if (likely(!(behind & source_bit(k->ip))))
-			bytes = likely(!(k->v6 | p->peer6 | p->client6))
-				    ? path_relay(w, k, p, false)
-				    : path_relay6(w, k, p);
-		if (unlikely(bytes == LEFT)) {
-			behind |= source_bit(k->ip);
+		if (unlikely(bytes[i] == LEFT))
 			continue;
-		}
 		sent |= UINT64_C(1) << k->i;
 		if (k->relay_slot) {
+			use_add(use, CTL_TO_CLIENT, 1, bytes[i], w->now);
 			down++;
-			down_bytes += bytes;
+			down_bytes += bytes[i];
 		} else {
+			use_add(use, CTL_TO_PEER, 1, bytes[i], w->now);
 			up++;
-			up_bytes += bytes;
+			up_bytes += bytes[i];
 		}
 	}
 	count_add(w, CNT_RELAY_TO_PEER, up);

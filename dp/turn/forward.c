@@ -3,6 +3,7 @@
 #include "leg.h"
 #include "limit.h"
 #include "../net/neigh.h"
+#include "../use.h"
 #include "../../lib/chandata.h"
 #include "../../lib/stun.h"
 
@@ -24,6 +25,15 @@ static uint64_t forward_cut_sum(const struct pkt *p, uint32_t off, uint32_t len)
 	return s;
 }
 
+/* A datagram of a session was relayed, with so many bytes of payload. */
+static inline void relayed_count(struct worker *w, uint32_t slot, enum ctl_way way, uint32_t bytes)
+{
+	count(w, way == CTL_TO_PEER ? CNT_RELAY_TO_PEER : CNT_RELAY_TO_CLIENT);
+	count_add(w, way == CTL_TO_PEER ? CNT_RELAY_TO_PEER_BYTES : CNT_RELAY_TO_CLIENT_BYTES,
+		  bytes);
+	use_add(&w->boundary.use[slot], way, 1, bytes, w->now);
+}
+
 static void forward_to_peer(struct worker *w, struct pkt *p, struct session *s,
 			    const struct sock_addr *peer, uint16_t peer_csum, uint32_t *nh,
 			    struct relay_out *o)
@@ -42,10 +52,8 @@ static void forward_to_peer(struct worker *w, struct pkt *p, struct session *s,
 	o->nh = nh;
 	o->csum = peer_csum;
 	o->csum_removed = forward_cut_sum(p, o->off, o->len) + s->csum;
-	if (relay_emit(w, p, o)) {
-		count(w, CNT_RELAY_TO_PEER);
-		count_add(w, CNT_RELAY_TO_PEER_BYTES, o->len);
-	}
+	if (relay_emit(w, p, o))
+		relayed_count(w, p->slot, CTL_TO_PEER, o->len);
 }
 
 /*
@@ -208,10 +216,8 @@ void forward_stream(struct worker *w, uint32_t slot, struct rte_mbuf *m,
 		sent = ip_send(w, n, m, to->dont_fragment);
 	else
 		relay_loop(w, m, &src, &to->peer);
-	if (likely(sent)) {
-		count(w, CNT_RELAY_TO_PEER);
-		count_add(w, CNT_RELAY_TO_PEER_BYTES, to->len);
-	}
+	if (likely(sent))
+		relayed_count(w, slot, CTL_TO_PEER, to->len);
 }
 
 /* ---- peer to client ---- */
@@ -286,10 +292,8 @@ static __rte_noinline void forward_peer_stream(struct worker *w, struct pkt *p)
 		pkt_drop(w, p->m, DROP_NO_MBUF);
 		return;
 	}
-	if (leg_media(w, s, p->m)) {
-		count(w, CNT_RELAY_TO_CLIENT);
-		count_add(w, CNT_RELAY_TO_CLIENT_BYTES, o.len);
-	}
+	if (leg_media(w, s, p->m))
+		relayed_count(w, p->slot, CTL_TO_CLIENT, o.len);
 }
 
 void forward_peer(struct worker *w, struct pkt *p)
@@ -326,8 +330,6 @@ void forward_peer(struct worker *w, struct pkt *p)
 	/* The record's sum is of this very peer's address, or of its address without a port. */
 	o.csum_removed =
 	    c->csum + csum_neg(csum_fold(csum_be16(0, c->port))) + csum_be16(0, p->sport);
-	if (relay_emit(w, p, &o)) {
-		count(w, CNT_RELAY_TO_CLIENT);
-		count_add(w, CNT_RELAY_TO_CLIENT_BYTES, o.len);
-	}
+	if (relay_emit(w, p, &o))
+		relayed_count(w, p->slot, CTL_TO_CLIENT, o.len);
 }

@@ -7,6 +7,7 @@
 #include "../clock.h"
 #include "../tcp/splice.h"
 #include "../tx.h"
+#include "../use.h"
 
 #include <rte_random.h>
 
@@ -256,9 +257,9 @@ bool peer_conn_connect(struct worker *w, const struct cmd_connect *cmd)
 }
 
 /*
- * Moves on what the session's rate allows; the rest stays unread, and the window is the bound. Each
- * of its connections then looks again at a time drawn for it: of those that wait for the same rate
- * none comes always first.
+ * Moves on what the session's rate, if it has one, allows; the rest stays unread, and the window is
+ * the bound. Each of its connections then looks again at a time drawn for it: of those that wait
+ * for the same rate none comes always first.
  */
 static uint32_t peer_conn_pass(struct worker *w, struct tcp_conn *from, struct tcp_conn *to,
 			       enum limit_way way)
@@ -268,14 +269,17 @@ static uint32_t peer_conn_pass(struct worker *w, struct tcp_conn *from, struct t
 
 	if (!m)
 		return 0;
-	wait = limit_stream_wait_ms(w, slot, way, m->data_len);
+	wait = w->turn->limit ? limit_stream_wait_ms(w, slot, way, m->data_len) : 0;
 	if (unlikely(wait)) {
 		tcp_app_timer(w, from, wait + (uint32_t)(rte_rand() & WAIT_DRAW_MS));
 		return 0;
 	}
 	n = tcp_pass(w, from, to);
-	if (n)
+	if (n && w->turn->limit)
 		limit_stream_take(w, slot, way, n);
+	if (n)
+		use_add(&w->boundary.use[slot], way == LIMIT_TO_PEER ? CTL_TO_PEER : CTL_TO_CLIENT,
+			0, n, w->now);
 	return n;
 }
 
@@ -321,10 +325,8 @@ static void pair_join(struct worker *w, struct tcp_conn *client, struct ctl_conn
 	tcp_charge(w, client, s->user);
 	tcp_charge_with(w, c, client);
 	splice_join(w, client, c, peer_conn_unlink);
-	if (w->turn->limit) {
-		splice_pass_by(client, pass_to_peer);
-		splice_pass_by(c, pass_to_client);
-	}
+	splice_pass_by(client, pass_to_peer);
+	splice_pass_by(c, pass_to_client);
 }
 
 static void pair_abandon(struct worker *w, struct ctl_conn peer, struct ctl_sid sid)

@@ -5,6 +5,7 @@
 #include "peer.h"
 #include "turn.h"
 #include "../relay/path.h"
+#include "../use.h"
 #include "../../lib/bug.h"
 #include "../../lib/probe.h"
 
@@ -291,6 +292,7 @@ static void session_make(struct worker *w, const struct cmd_session_set *c)
 	s->peers = SLOT_NONE;
 	s->asked = meter_full(w->now_us);
 	limit_begin(w, c->sid.slot);
+	use_begin(&w->boundary.use[c->sid.slot], s->gen);
 	count(w, CNT_SESSIONS);
 	PROBE3(session_begin, w->id, c->sid.slot, s->gen);
 }

@@ -321,7 +321,9 @@ static void test_sessions(void **state)
 	json_t *r =
 	    parse("{\"cursor\":17,\"sessions\":[{\"user\":\"demo\",\"client\":\"10.1.0.2:40000\","
 		  "\"relayed\":[\"10.2.0.1:50000\",\"[fd00:2::1]:50001\"],\"worker\":1,\"slot\":70,"
-		  "\"expires_s\":600,"
+		  "\"expires_s\":600,\"age_s\":61,"
+		  "\"to_peer\":{\"packets\":12345,\"bytes\":1234567,\"silent_s\":3},"
+		  "\"to_client\":{\"packets\":2,\"bytes\":40,\"silent_s\":62},"
 		  "\"permissions\":[{\"peer\":\"10.2.0.2\",\"expires_s\":299}],\"channels\":"
 		  "[{\"channel\":\"0x4000\",\"peer\":\"10.2.0.2:9\",\"expires_s\":599}]}]}");
 	FILE *out = capture();
@@ -331,6 +333,9 @@ static void test_sessions(void **state)
 	expect(out, "USER  CLIENT          RELAYED            SESSION     EXPIRES  PERMS  CHANS\n"
 		    "demo  10.1.0.2:40000  10.2.0.1:50000        1/70  10 min 0 s      1      1\n"
 		    "                      [fd00:2::1]:50001\n"
+		    "\n"
+		    "CLIENT           AGE  TO PEER    BYTES  TO CLIENT  BYTES  LAST\n"
+		    "10.1.0.2:40000  1:01   12,345  1.23 MB          2   40 B  0:03\n"
 		    "\n"
 		    "CLIENT          WHAT            PEER           EXPIRES\n"
 		    "10.1.0.2:40000  permission      10.2.0.2    4 min 59 s\n"
@@ -350,7 +355,10 @@ static void test_sessions(void **state)
 	show_sessions(r, false, out);
 	expect(out,
 	       "USER  CLIENT             RELAYED             SESSION    EXPIRES  PERMS  CHANS\n"
-	       "demo  10.1.0.2:4000 tcp  10.2.0.1:50000 tcp      0/5  1 min 0 s      0      0\n");
+	       "demo  10.1.0.2:4000 tcp  10.2.0.1:50000 tcp      0/5  1 min 0 s      0      0\n"
+	       "\n"
+	       "CLIENT          AGE  TO PEER  BYTES  TO CLIENT  BYTES   LAST\n"
+	       "10.1.0.2:4000  0:00        -      -          -      -  never\n");
 	json_decref(r);
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The CLI's end of the control socket, against the real server in a child process. Pins: results
- * and error replies arrive; what cannot be reached or understood is one sentence that says what to
- * do.
+ * and error replies arrive; lists are printed as their pages come, however long or short these are;
+ * what cannot be reached or understood is one sentence that says what to do.
  */
 #include "tests/world/unit.h"
-#include "cli/client.h"
+#include "cli/cli.h"
+#include "cli/grid.h"
 #include "cp/admin/rpc.h"
 
 #include <signal.h>
@@ -35,8 +36,30 @@ static json_t *refuse(void *ctx, const json_t *params, struct rpc_error *err)
 	return rpc_fail(err, RPC_BAD_PARAMS, "no such thing");
 }
 
+enum { ROWS = 700 };
+
+/* A page of a list, each second one empty. {cursor, limit}: twice a place, and whether to begin. */
+static json_t *rows(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	const json_int_t cursor = json_integer_value(json_object_get(params, "cursor"));
+	const json_int_t limit = json_integer_value(json_object_get(params, "limit"));
+	json_int_t at = cursor / 2, end = at + (limit > 100 ? 50 : limit);
+	json_t *list = json_array();
+
+	(void)ctx;
+	(void)err;
+	if (!(cursor & 1))
+		return json_pack("{s:o, s:I, s:b}", "rows", list, "cursor", cursor + 1, "attached",
+				 1);
+	for (; at < end && at < ROWS; at++)
+		json_array_append_new(list, json_pack("{s:I}", "n", at));
+	return json_pack("{s:o, s:o, s:b}", "rows", list, "cursor",
+			 at < ROWS ? json_integer(2 * at) : json_null(), "attached", 1);
+}
+
 static const struct rpc_method methods[] = { { "echo", .call = echo },
-					     { "refuse", .call = refuse } };
+					     { "refuse", .call = refuse },
+					     { "rows", .call = rows } };
 
 /* The server's process; one byte on the pipe says that it listens. */
 static void serve(int ready)
@@ -46,7 +69,7 @@ static void serve(int ready)
 	char err[256];
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (!rpc_open(base, path, &limits, methods, 2, NULL, err, sizeof(err)) ||
+	if (!rpc_open(base, path, &limits, methods, N_OF(methods), NULL, err, sizeof(err)) ||
 	    write(ready, "r", 1) != 1)
 		_exit(1);
 	event_base_dispatch(base);
@@ -109,6 +132,86 @@ static void test_calls(void **state)
 	assert_null(client_call(c, "refuse", NULL, err, sizeof(err)));
 	assert_string_equal(err, "the control process refused \"refuse\": no such thing");
 	client_close(c);
+}
+
+/* ---- lists ---- */
+
+static size_t tables, shown, table_most;
+static bool more_said;
+
+static void table_show(const json_t *result, FILE *out)
+{
+	const size_t n = json_array_size(json_object_get(result, "rows"));
+
+	tables++;
+	shown += n;
+	table_most = n > table_most ? n : table_most;
+	more_said = json_is_integer(json_object_get(result, "cursor"));
+	fputs(".", out);
+}
+
+/* What a list prints. */
+static char *listed(bool json, long limit, unsigned int watch)
+{
+	struct cli cli = { .socket = path, .json = json, .watch = watch };
+	char name[] = "/tmp/fl-list-XXXXXX", *text = NULL;
+	const int out = dup(STDOUT_FILENO), fd = mkstemp(name);
+	size_t len = 0;
+	FILE *f;
+
+	assert_true(out >= 0 && fd >= 0);
+	tables = shown = table_most = 0;
+	fflush(stdout);
+	dup2(fd, STDOUT_FILENO);
+	assert_int_equal(cli_list(&cli, "rows", json_object(), limit, table_show), EXIT_SUCCESS);
+	fflush(stdout);
+	dup2(out, STDOUT_FILENO);
+	close(out);
+	f = fdopen(fd, "r");
+	rewind(f);
+	assert_true(getdelim(&text, &len, '\0', f) > 0);
+	fclose(f);
+	unlink(name);
+	return text;
+}
+
+/* A long one in several tables, none of them empty; a short one in one, also if pages are short. */
+static void test_long_list(void **state)
+{
+	(void)state;
+	free(listed(false, 0, 0));
+	assert_int_equal(shown, ROWS);
+	assert_in_range(tables, 2, 4);
+	assert_in_range(table_most, 256, 400);
+	assert_false(more_said);
+	free(listed(false, 90, 0));
+	assert_int_equal(tables, 1);
+	assert_int_equal(shown, 90);
+	assert_true(more_said);
+}
+
+static void test_long_list_json(void **state)
+{
+	static const long limits[] = { 0, 90, ROWS };
+	json_t *o, *list, *row;
+	size_t i;
+
+	(void)state;
+	for (size_t k = 0; k < N_OF(limits); k++) {
+		char *text = listed(true, limits[k], k == 0);
+
+		assert_int_equal(strchr(text, '\n') == text + strlen(text) - 1,
+				 k == 0); /* a line */
+		o = json_loads(text, 0, NULL);
+		list = json_object_get(o, "rows");
+		assert_int_equal(json_array_size(list), limits[k] ? limits[k] : ROWS);
+		json_array_foreach(list, i, row)
+		    assert_int_equal(json_integer_value(json_object_get(row, "n")), i);
+		assert_true(json_is_true(json_object_get(o, "attached")));
+		assert_non_null(json_object_get(o, "cursor"));
+		json_decref(o);
+		free(text);
+	}
 }
 
 static void test_not_there(void **state)
@@ -175,6 +278,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_calls, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_list, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_long_list_json, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_not_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_busy, setup, teardown),

@@ -157,6 +157,27 @@ static void expect(const char *addr, const char *when, const char *holders, int 
 	json_decref(r);
 }
 
+/* What it relayed, by the last record that says so. */
+static void relayed(void **state)
+{
+	static const char update[] = ALLOC("03", "update", "0e", "dora", PORT,
+					   ",\"to_peer\":{\"packets\":1,\"bytes\":10},"
+					   "\"to_client\":{\"packets\":2,\"bytes\":20}");
+	static const char end[] =
+	    ALLOC("05", "end", "0e", "dora", PORT,
+		  ",\"to_peer\":{\"packets\":3,\"bytes\":30},\"reason\":\"killed\"");
+	static const char *const file[] = { update, end };
+	json_t *r = ask("10.2.0.1:53211", NULL, file, 2);
+	const json_t *h = json_array_get(json_object_get(r, "holders"), 0);
+
+	(void)state;
+	assert_int_equal(
+	    json_integer_value(json_object_get(json_object_get(h, "to_peer"), "bytes")), 30);
+	assert_int_equal(
+	    json_integer_value(json_object_get(json_object_get(h, "to_client"), "packets")), 2);
+	json_decref(r);
+}
+
 static void holders(void **state)
 {
 	(void)state;
@@ -229,10 +250,8 @@ static void text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(times),
-		cmocka_unit_test(holders),
-		cmocka_unit_test(begins_late),
-		cmocka_unit_test(text),
+		cmocka_unit_test(times),       cmocka_unit_test(holders), cmocka_unit_test(relayed),
+		cmocka_unit_test(begins_late), cmocka_unit_test(text),
 	};
 
 	return cmocka_run_group_tests(tests, in_utc, NULL);

@@ -10,6 +10,9 @@ RECORDS=$RUN/records.json
 relay_config "s|^  file: \"\"|  file: $RECORDS|" >"$TMP/quickstart"
 start_peer
 
+ready() { [[ $(in_relay curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:9643/readyz) == 200 ]]; }
+await 20 ready || fail "the relay is not ready: $(fl status)"
+
 # client NAME ARGUMENT...: one that goes on until it is ended, in the background.
 client()
 {
@@ -52,6 +55,15 @@ assert_eq "by another user" "$(sessions --user somebody)" 0
 assert_eq "by another peer" "$(fl --json sessions --peer 10.2.0.3 | jq '.sessions | length')" 0
 assert_eq "that are a day old" "$(sessions --older 86400)" 0
 
+# passes MEMBER FILTER...: bytes and packets that way, of the first of them, are told.
+passes() { [[ $(session "$1.bytes >= .sessions[0].$1.packets and .sessions[0].$1.packets > 0 and .sessions[0].$1.silent_s != null" "${@:2}") == true ]]; }
+for transport in udp tcp tls; do
+	for way in to_peer to_client; do
+		await 10 passes $way --transport $transport || fail "nothing is relayed $way over $transport: $(fl sessions)"
+	done
+done
+assert_eq "silent for a day" "$(sessions --silent 86400)" 0
+
 # ---- what ends nothing ----
 
 refused 1 "no sessions match: nothing was ended" sessions kill --user somebody
@@ -70,8 +82,11 @@ assert_eq "sessions afterwards" "$(sessions)" 3
 
 fl sessions kill --relayed "$relayed" | grep -q '^Ended: 1 of ' || fail "the client over UDP is not ended"
 assert_eq "sessions over UDP" "$(sessions --transport udp)" 0
-await 10 recorded ".reason == \"killed\" and .relayed[0] == \"$relayed\" and .client == \"$from\"" ||
+await 10 recorded ".reason == \"killed\" and .relayed[0] == \"$relayed\" and .client == \"$from\" and
+	.to_peer.packets > 0 and .to_peer.bytes > 0 and .to_client.packets > 0" ||
 	fail "no record has the reason: $(tail -n 1 "$RECORDS")"
+"$BUILD/fairlead" --config "$CONFIG" --json who "$relayed" | jq -e '.holders[-1] | .reason == "killed" and .to_peer.bytes > 0' >/dev/null ||
+	fail "who does not tell what it relayed: $(fl --json who "$relayed")"
 # What the client still sends is of no session, and what a peer sends is nobody's port.
 drops_mark
 in_peer bash -c "echo anybody >/dev/udp/${relayed%:*}/${relayed##*:}"

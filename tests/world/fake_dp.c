@@ -38,6 +38,7 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 		w->ports = place(&used, c->n_port * sizeof(struct ctl_port_counters));
 		w->conns = place(&used, c->tcp.connections * sizeof(struct ctl_conn_info));
 		w->conns_max = c->tcp.connections;
+		w->use = place(&used, c->dataplane.sessions * sizeof(struct ctl_use));
 		w->cmd_slots = w->evt_slots = slots;
 		w->sessions_max = c->dataplane.sessions;
 		w->peers_max = c->dataplane.peers;

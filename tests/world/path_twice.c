@@ -208,12 +208,40 @@ static void out_read(struct out_frame *o, uint16_t port)
 	}
 }
 
+/* What all sessions relayed one way, by what they tell: packets, and bytes. */
+static void use_sum(enum ctl_way way, uint64_t sum[2])
+{
+	sum[0] = sum[1] = 0;
+	for (uint32_t i = 0; i < world.conf.dataplane.sessions; i++) {
+		const struct ctl_use *u = &world.w->boundary.use[i];
+
+		sum[0] += u->packets[way] >> CTL_USE_SECOND;
+		sum[1] += u->bytes[way] >> CTL_USE_GEN;
+	}
+}
+
+static void use_right(uint64_t before[CTL_WAYS][2], const struct outcome *o)
+{
+	static const enum counter packets[] = { CNT_RELAY_TO_PEER, CNT_RELAY_TO_CLIENT };
+	static const enum counter bytes[] = { CNT_RELAY_TO_PEER_BYTES, CNT_RELAY_TO_CLIENT_BYTES };
+	uint64_t now[2];
+
+	for (int way = 0; way < CTL_WAYS; way++) {
+		use_sum(way, now);
+		assert_int_equal(now[0] - before[way][0], o->cnt[packets[way]]);
+		assert_int_equal(now[1] - before[way][1], o->cnt[bytes[way]]);
+	}
+}
+
 static void batch_run(const struct twice *t, bool allowed, const struct frame *f,
 		      const bool *to_core, struct outcome *o)
 {
+	uint64_t use[CTL_WAYS][2];
 	uint16_t i, k;
 
 	t->before(allowed);
+	for (i = 0; i < CTL_WAYS; i++)
+		use_sum(i, use[i]);
 	world_mark();
 	world.tx_room = UINT16_MAX; /* it counts down */
 	for (i = 0; i < BATCH; i++)
@@ -221,6 +249,7 @@ static void batch_run(const struct twice *t, bool allowed, const struct frame *f
 	world_run();
 	for (k = 0; k < CNT_MAX; k++)
 		o->cnt[k] = world.w->counters->cnt[k] - world.cnt[0][k];
+	use_right(use, o);
 	for (k = 0; k < DROP_MAX; k++)
 		o->drop[k] = world.w->counters->drop[k] - world.drop[0][k];
 	for (i = 0; i < WORLD_PORTS; i++) {

@@ -178,6 +178,56 @@ static void by_relayed_address_and_slot(void **state)
 	matches(e, "sessions.kill", filter, 1, 3);
 }
 
+static struct ctl_use *use_of(struct env *e, const struct table_alloc *a)
+{
+	return (struct ctl_use *)(e->dp.base + e->dp.region->worker[a->worker].use) + a->sid.slot;
+}
+
+/* As a worker begins it, and relays. */
+static void relays(struct env *e, const struct table_alloc *a, uint32_t ago)
+{
+	struct ctl_use *u = use_of(e, a);
+	const uint64_t second = (uint32_t)(e->now_ms / 1000) - ago;
+
+	u->bytes[CTL_TO_PEER] = UINT64_C(7000000000) << CTL_USE_GEN | (a->sid.gen & 0xffff);
+	u->bytes[CTL_TO_CLIENT] = a->sid.gen >> 16;
+	u->packets[CTL_TO_PEER] =
+	    UINT64_C(6000000) << CTL_USE_SECOND | (second & ((1u << CTL_USE_SECOND) - 1));
+	u->packets[CTL_TO_CLIENT] = 0;
+}
+
+/* Of a slot's tenant before nothing is told; who never relayed is silent since it was made. */
+static void what_they_relayed(void **state)
+{
+	struct env *e = *state;
+	const struct table_alloc *a;
+	struct session_use u;
+	struct ctl_sid other;
+
+	three_sessions(e);
+	a = env_alloc(e, 2);
+	relays(e, a, 20);
+	assert_true(dplink_use(e->s.link, a->worker, a->sid, server_now(&e->s), &u));
+	assert_int_equal(u.bytes[CTL_TO_PEER], UINT64_C(7000000000));
+	assert_int_equal(u.packets[CTL_TO_PEER], 6000000);
+	assert_int_equal(u.silent_s[CTL_TO_PEER], 20);
+	assert_int_equal(u.silent_s[CTL_TO_CLIENT], UINT32_MAX);
+	other = a->sid;
+	other.gen += 1u << 16;
+	assert_true(dplink_use(e->s.link, a->worker, other, server_now(&e->s), &u));
+	assert_int_equal(u.packets[CTL_TO_PEER] | u.bytes[CTL_TO_PEER], 0);
+	other.slot = UINT32_MAX;
+	assert_false(dplink_use(e->s.link, a->worker, other, 0, &u));
+	assert_false(dplink_use(e->s.link, 64, a->sid, 0, &u));
+	matches(e, "sessions.kill", "'silent_s':20", 1, 3);
+	matches(e, "sessions.kill", "'silent_s':21", 0, 3);
+	a = env_alloc(e, 1);
+	env_advance(e, 25000);
+	matches(e, "sessions.kill", "'silent_s':25", 3, 3);
+	dplink_detach(e->s.link);
+	assert_false(dplink_use(e->s.link, a->worker, a->sid, 0, &u));
+}
+
 /* The session goes from the worker; whose client is connected loses that connection at once. */
 static void killed_sessions(void **state)
 {
@@ -384,9 +434,10 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(filters_of_sessions), T(by_relayed_address_and_slot), T(killed_sessions),
-		T(many_sessions),	T(killed_connections),		T(killed_contexts),
-		T(bad_parameters),
+		T(filters_of_sessions), T(by_relayed_address_and_slot),
+		T(killed_sessions),	T(what_they_relayed),
+		T(many_sessions),	T(killed_connections),
+		T(killed_contexts),	T(bad_parameters),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

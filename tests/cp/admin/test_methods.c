@@ -71,6 +71,21 @@ void session_kill(struct server *s, struct table_alloc *a)
 	(void)a;
 }
 
+/* What the dataplane counted, if it is known. */
+static const struct session_use *used;
+
+bool dplink_use(const struct dplink *l, uint32_t worker, struct ctl_sid sid, uint32_t now_s,
+		struct session_use *out)
+{
+	(void)l;
+	(void)worker;
+	(void)sid;
+	(void)now_s;
+	if (used)
+		*out = *used;
+	return used != NULL;
+}
+
 uint32_t dplink_room(struct dplink *l, uint32_t worker)
 {
 	(void)l;
@@ -315,9 +330,35 @@ static void test_session(void **state)
 		 "\"relayed\":[\"10.2.0.1:20000\",\"[fd00:2::1]:20000\"],\"worker\":0,\"slot\":%u,"
 		 "\"age_s\":7,\"expires_s\":600,"
 		 "\"permissions\":[{\"peer\":\"10.2.0.2\",\"expires_s\":300}],\"channels\":"
-		 "[{\"channel\":\"0x4001\",\"peer\":\"10.2.0.2:9\",\"expires_s\":599}]}]}",
+		 "[{\"channel\":\"0x4001\",\"peer\":\"10.2.0.2:9\",\"expires_s\":599}],"
+		 "\"to_peer\":null,\"to_client\":null}]}",
 		 a->sid.slot);
 	expect_json(call(f, "sessions", NULL, NULL), want);
+}
+
+static void what_a_session_relayed(void **state)
+{
+	static const struct session_use use = { .packets = { 3, 0 },
+						.bytes = { UINT64_C(5000000000), 0 },
+						.silent_s = { 4, UINT32_MAX } };
+	struct fixture *f = *state;
+	json_t *r, *s, *want;
+
+	assert_non_null(allocate(f, 0, "demo"));
+	used = &use;
+	r = call(f, "sessions", json_pack("{s:i}", "silent_s", 4), NULL);
+	s = json_array_get(json_object_get(r, "sessions"), 0);
+	want = json_loads("{\"packets\":3,\"bytes\":5000000000,\"silent_s\":4}", 0, NULL);
+	assert_true(json_equal(json_object_get(s, "to_peer"), want));
+	json_decref(want);
+	want = json_loads("{\"packets\":0,\"bytes\":0,\"silent_s\":null}", 0, NULL);
+	assert_true(json_equal(json_object_get(s, "to_client"), want));
+	json_decref(want);
+	json_decref(r);
+	r = call(f, "sessions", json_pack("{s:i}", "silent_s", 5), NULL);
+	assert_int_equal(json_array_size(json_object_get(r, "sessions")), 0);
+	json_decref(r);
+	used = NULL;
 }
 
 /* Free records cost time, too: a call looks at so many, however few of them are anybody's. */
@@ -548,10 +589,15 @@ static void test_tls_reload(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_session),	 TEST(a_large_table_takes_several_calls),
-		TEST(test_session_over), TEST(test_pages),
-		TEST(test_unknown_user), TEST(test_bad_params),
-		TEST(test_status),	 TEST(test_drain),
+		TEST(test_session),
+		TEST(what_a_session_relayed),
+		TEST(a_large_table_takes_several_calls),
+		TEST(test_session_over),
+		TEST(test_pages),
+		TEST(test_unknown_user),
+		TEST(test_bad_params),
+		TEST(test_status),
+		TEST(test_drain),
 		TEST(test_tls_reload),
 	};
 

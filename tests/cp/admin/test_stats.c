@@ -117,6 +117,17 @@ uint32_t ports_quarantined(const struct ports *p, uint32_t relay)
 }
 
 /* Filters ask for these; here nobody filters. */
+bool dplink_use(const struct dplink *l, uint32_t worker, struct ctl_sid sid, uint32_t now_s,
+		struct session_use *out)
+{
+	(void)l;
+	(void)worker;
+	(void)sid;
+	(void)now_s;
+	(void)out;
+	return false;
+}
+
 void table_user_id(const struct table *t, const char *user, bool rest, uint8_t id[TABLE_USER_ID])
 {
 	(void)t;

@@ -187,6 +187,31 @@ static void any_text_is_json(void **state)
 	records_close(r);
 }
 
+/* What was relayed is told where it is known, not as none where it is not. */
+static void what_was_relayed_is_told(void **state)
+{
+	struct record r = { .event = RECORD_END, .reason = "killed" };
+	char line[RECORD_LINE_MAX];
+	json_t *o, *want;
+
+	(void)state;
+	r.alloc = (struct record_alloc){ .transport = "udp", .relay_transport = "udp" };
+	o = json_loadb(line, record_line(&r, "node", line), 0, NULL);
+	assert_non_null(o);
+	assert_null(json_object_get(o, "to_peer"));
+	json_decref(o);
+	r.alloc.counted = true;
+	r.alloc.to_peer.bytes = r.alloc.to_client.packets = INT64_MAX;
+	o = json_loadb(line, record_line(&r, "node", line), 0, NULL);
+	want = json_pack("{s:i, s:I}", "packets", 0, "bytes", (json_int_t)INT64_MAX);
+	assert_true(json_equal(json_object_get(o, "to_peer"), want));
+	json_decref(want);
+	want = json_pack("{s:I, s:i}", "packets", (json_int_t)INT64_MAX, "bytes", 0);
+	assert_true(json_equal(json_object_get(o, "to_client"), want));
+	json_decref(want);
+	json_decref(o);
+}
+
 /* The longest line there can be. */
 static void the_longest_line_fits(void **state)
 {
@@ -413,6 +438,7 @@ int main(void)
 		TEST(each_is_a_line),
 		TEST(a_full_ring_is_counted),
 		TEST(any_text_is_json),
+		TEST(what_was_relayed_is_told),
 		TEST(the_longest_line_fits),
 		TEST(who_asks_late_is_told),
 		TEST(files_are_put_aside),

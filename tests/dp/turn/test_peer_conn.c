@@ -1130,6 +1130,23 @@ static void close_of_a_pair(void **state)
 	no_event();
 }
 
+/* The session has the bytes of its pairs, which come in no packets. */
+static void bytes_of_a_pair(void **state)
+{
+	const struct ctl_use *u = &world.w->boundary.use[SLOT];
+	struct ctl_conn c = attempted();
+
+	(void)state;
+	client_in();
+	assert_true(join_with(c));
+	streams_pass();
+	assert_int_equal(u->bytes[CTL_TO_PEER] >> CTL_USE_GEN, client->to_send);
+	assert_int_equal(u->bytes[CTL_TO_CLIENT] >> CTL_USE_GEN, peer->to_send);
+	assert_int_equal(u->packets[CTL_TO_PEER] >> CTL_USE_SECOND, 0);
+	assert_int_equal(u->packets[CTL_TO_PEER], world.w->now);
+	assert_int_equal(u->bytes[CTL_TO_PEER] & 0xffff, GEN & 0xffff);
+}
+
 /* In order: what was sent before must arrive. */
 static void close_of_a_clients(void **state)
 {
@@ -1216,6 +1233,8 @@ int main(void)
 		T(close_of_a_pair),
 		T2(close_of_a_pair),
 		T(close_of_a_clients),
+		T(bytes_of_a_pair),
+		T2(bytes_of_a_pair),
 		T(kill_of_a_clients),
 	};
 
