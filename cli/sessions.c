@@ -4,6 +4,7 @@
 #include "filter.h"
 #include "kill.h"
 #include "show.h"
+#include "talkers.h"
 
 #include <string.h>
 
@@ -12,6 +13,9 @@ enum { LIMIT_DEFAULT = 100 };
 const struct command sessions_words[] = {
 	{ "show", FILTER_OF_SESSIONS_HELP " [--limit N] [--peers]",
 	  .help = "lists those that have all that is given", .watch = WATCH_AGAIN },
+	{ "top", FILTER_OF_SESSIONS_HELP " [--by WHAT] [--interval SECONDS] [--limit N]",
+	  .help = "who relays most in an interval, at most N (10; 0 for all)",
+	  .watch = WATCH_AGAIN },
 	{ "kill", FILTER_OF_SESSIONS_HELP " [--all] [--dry-run]",
 	  .help = "ends those that have all that is given" },
 	{ 0 },
@@ -79,6 +83,8 @@ int sessions_command(struct cli *cli, int argc, char **argv)
 					      { 0 } };
 	static const struct option ends[] = { FILTER_OF_SESSIONS, KILL_OPTIONS };
 
+	if (argc > 1 && strcmp(argv[1], "top") == 0)
+		return talkers_command(cli, argc - 1, argv + 1);
 	if (word_take(&argc, &argv))
 		return kill_command(cli, argc, argv, ends, "sessions.kill", "sessions");
 	return list(cli, argc, argv, show, "sessions", sessions_some, sessions_all);

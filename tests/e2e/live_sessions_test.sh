@@ -64,6 +64,13 @@ for transport in udp tcp tls; do
 done
 assert_eq "silent for a day" "$(sessions --silent 86400)" 0
 
+# top BY JQ: of the busiest that is so.
+top() { fl --json sessions top --by "$1" --peer 10.2.0.2 | jq -e ".by == \"$1\" and (.talkers[0] | $2)" >/dev/null; }
+busy='.to_peer.bytes_per_s > 0 and .to_peer.packets_per_s > 0 and .to_client.bytes_per_s > 0'
+await 10 top user ".who == \"demo\" and .sessions == 3 and $busy" || fail "the busiest user: $(fl sessions top --by user)"
+await 10 top source ".who == \"10.1.0.2\" and .sessions == 3 and $busy" || fail "the busiest source: $(fl sessions top --by source)"
+await 10 top session ".sessions == 1 and $busy" || fail "the busiest session: $(fl sessions top)"
+
 # ---- what ends nothing ----
 
 refused 1 "no sessions match: nothing was ended" sessions kill --user somebody
@@ -71,6 +78,7 @@ refused 1 'all [0-9]+ sessions match: nothing was ended; add --all' sessions kil
 refused 2 "this would end all sessions" sessions kill
 refused 2 "unknown option --limit" sessions kill --limit 1
 refused 2 "--older takes a number, not yesterday" sessions kill --older yesterday
+refused 2 "--by takes session, user or source, not time" sessions top --by time
 refused 1 '"client" must be an address' sessions kill --client nobody
 refused 1 '"transport" cannot be "sctp"' sessions kill --transport sctp
 refused 1 "no connections match" connections kill --remote 10.1.0.77

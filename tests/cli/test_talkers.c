@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * `fairlead sessions top`: what sessions relayed between two looks, by session, user and source.
+ * Pins: the busiest first; sessions that came, went, or took another's slot meanwhile; many; and
+ * what is printed.
+ */
+#include "tests/world/unit.h"
+#include "cli/grid.h"
+#include "cli/talkers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MANY = 5000 };
+
+/* A session of a slot with so many packets of 100 bytes to peers, and half of them to the client.
+ */
+static json_t *session(const char *user, int slot, int packets, int age_s)
+{
+	char client[64];
+
+	snprintf(client, sizeof(client), slot & 1 ? "[2001:db8::1]:%d" : "192.0.2.1:%d",
+		 1000 + slot);
+	return json_pack("{s:s, s:s, s:i, s:i, s:i, s:{s:i, s:i}, s:{s:i, s:i}}", "user", user,
+			 "client", client, "worker", slot % 3, "slot", slot, "age_s", age_s,
+			 "to_peer", "packets", packets, "bytes", 100 * packets, "to_client",
+			 "packets", packets / 2, "bytes", 50 * packets);
+}
+
+static void was(struct talkers *t, const char *user, int slot, int packets)
+{
+	json_t *s = session(user, slot, packets, 100);
+
+	talkers_was(t, s);
+	json_decref(s);
+}
+
+static void is(struct talkers *t, const char *user, int slot, int packets, int age_s)
+{
+	json_t *s = session(user, slot, packets, age_s);
+
+	talkers_is(t, s, 10);
+	json_decref(s);
+}
+
+/* Anne has 40 packets of two sessions, bert 50 of one that is new in a slot, cora none, dora went.
+ */
+static struct talkers *four_users(enum talkers_by by)
+{
+	struct talkers *t = talkers_begin(by);
+
+	was(t, "anne", 0, 1000);
+	was(t, "anne", 1, 0);
+	was(t, "zoe", 2, 20);
+	was(t, "cora", 4, 77);
+	was(t, "dora", 6, 5);
+	is(t, "anne", 0, 1030, 110);
+	is(t, "anne", 1, 10, 110);
+	is(t, "bert", 2, 50, 3);
+	is(t, "cora", 4, 77, 110);
+	return t;
+}
+
+/* "who=sessions:bytes to peers a second" of each. */
+static void expect(enum talkers_by by, size_t limit, const char *want, int all)
+{
+	struct talkers *t = four_users(by);
+	json_t *r = talkers_result(t, 10, limit), *o;
+	char got[512] = "";
+	size_t i;
+
+	json_array_foreach(json_object_get(r, "talkers"), i, o)
+	{
+		const json_t *up = json_object_get(o, "to_peer");
+
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s=%d:%d", i ? " " : "",
+			 json_string_value(json_object_get(o, "who")),
+			 (int)json_integer_value(json_object_get(o, "sessions")),
+			 (int)json_real_value(json_object_get(up, "bytes_per_s")));
+	}
+	assert_string_equal(got, want);
+	assert_int_equal(json_integer_value(json_object_get(r, "active")), all);
+	json_decref(r);
+	talkers_free(t);
+}
+
+static void by_each(void **state)
+{
+	(void)state;
+	expect(TALKERS_USER, 10, "bert=1:500 anne=2:400", 2);
+	expect(TALKERS_USER, 1, "bert=1:500", 2);
+	expect(TALKERS_SOURCE, 10, "192.0.2.1=2:800 [2001:db8::1]=1:100", 2);
+	expect(TALKERS_SESSION, 10,
+	       "192.0.2.1:1002 2/2=1:500 192.0.2.1:1000 0/0=1:300 [2001:db8::1]:1001 1/1=1:100", 3);
+}
+
+static void many(void **state)
+{
+	struct talkers *t = talkers_begin(TALKERS_SESSION);
+	json_t *r;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		was(t, "anne", i, i);
+	for (int i = MANY; i-- > 0;)
+		is(t, "anne", i, 2 * i, 100);
+	r = talkers_result(t, 10, 3);
+	assert_int_equal(json_integer_value(json_object_get(r, "active")), MANY - 1);
+	assert_int_equal(json_array_size(json_object_get(r, "talkers")), 3);
+	assert_int_equal(
+	    json_real_value(json_object_get(
+		json_object_get(json_array_get(json_object_get(r, "talkers"), 0), "to_peer"),
+		"packets_per_s")),
+	    (MANY - 1) / 10);
+	json_decref(r);
+	talkers_free(t);
+}
+
+static void printed(void **state)
+{
+	struct talkers *t = four_users(TALKERS_USER);
+	json_t *r = talkers_result(t, 10, 10);
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	(void)state;
+	show_talkers(r, out);
+	json_decref(r);
+	talkers_free(t);
+	t = talkers_begin(TALKERS_USER);
+	r = talkers_result(t, 10, 10);
+	show_talkers(r, out);
+	fclose(out);
+	assert_string_equal(text, "WHO   SESSIONS  TO PEER    BYTES  TO CLIENT    BYTES\n"
+				  "bert         1      5/s  500 B/s        2/s  250 B/s\n"
+				  "anne         2      4/s  400 B/s        2/s  200 B/s\n"
+				  "Nothing was relayed.\n");
+	json_decref(r);
+	talkers_free(t);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(by_each),
+		cmocka_unit_test(many),
+		cmocka_unit_test(printed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
