@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "device.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,11 +64,50 @@ static bool pci_read(const char *s, size_t len, char *to, size_t tolen)
 	return true;
 }
 
+/* A UUID of len bytes, as /sys/bus/vmbus/devices has it. */
+static bool uuid_read(const char *s, size_t len, char *to)
+{
+	enum { UUID_LEN = 36 };
+
+	if (len != UUID_LEN)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? s[i] != '-' : !isxdigit((unsigned char)s[i]))
+			return false;
+		to[i] = (char)tolower((unsigned char)s[i]);
+	}
+	to[len] = '\0';
+	return true;
+}
+
+/* The name on its bus as DPDK has it; false, with a sentence in err, if it is none. */
+static bool name_read(const char *bus, const char *s, size_t len, char to[DEVICE_NAME_MAX],
+		      char *err, size_t errlen)
+{
+	const char *wanted = NULL;
+
+	if (strcmp(bus, "pci") == 0)
+		wanted = pci_read(s, len, to, DEVICE_NAME_MAX)
+			     ? NULL
+			     : "PCI address: bus:device.function, as in 01:00.0";
+	else if (strcmp(bus, "vmbus") == 0)
+		wanted = uuid_read(s, len, to)
+			     ? NULL
+			     : "UUID of a device on the vmbus (ls /sys/bus/vmbus/devices)";
+	else
+		snprintf(to, DEVICE_NAME_MAX, "%.*s", (int)len, s);
+	if (wanted)
+		snprintf(err, errlen, "'%.*s' is no %s", (int)len, s, wanted);
+	return !wanted;
+}
+
 bool device_read(const char *text, struct device *d, char *err, size_t errlen)
 {
 	const char *rest, *bus = bus_read(text, &rest);
 	size_t len = strcspn(rest, ",");
-	char pci[48];
+	char name[DEVICE_NAME_MAX];
 	int n, m;
 
 	if (len == 0) {
@@ -83,17 +123,9 @@ bool device_read(const char *text, struct device *d, char *err, size_t errlen)
 	}
 	if (!bus)
 		bus = pci_begins(rest) ? "pci" : "vdev";
-	if (strcmp(bus, "pci") == 0) {
-		if (!pci_read(rest, len, pci, sizeof(pci))) {
-			snprintf(err, errlen,
-				 "'%.*s' is no PCI address: bus:device.function, as in 01:00.0",
-				 (int)len, rest);
-			return false;
-		}
-		n = snprintf(d->name, sizeof(d->name), "pci:%s", pci);
-	} else {
-		n = snprintf(d->name, sizeof(d->name), "%s:%.*s", bus, (int)len, rest);
-	}
+	if (!name_read(bus, rest, len, name, err, errlen))
+		return false;
+	n = snprintf(d->name, sizeof(d->name), "%s:%s", bus, name);
 	m = snprintf(d->devargs, sizeof(d->devargs), "%s%s", d->name, rest + len);
 	if (n < 0 || (size_t)n >= sizeof(d->name) || m < 0 || (size_t)m >= sizeof(d->devargs)) {
 		snprintf(err, errlen, "'%.32s...' is too long for a device", text);
@@ -103,9 +135,24 @@ bool device_read(const char *text, struct device *d, char *err, size_t errlen)
 	return true;
 }
 
+static const char *name_on(const struct device *d, const char *bus)
+{
+	size_t len = strlen(bus);
+
+	return strncmp(d->name, bus, len) == 0 && d->name[len] == ':' ? d->name + len + 1 : NULL;
+}
+
 const char *device_pci(const struct device *d)
 {
-	static const char bus[] = "pci:";
+	return name_on(d, "pci");
+}
 
-	return strncmp(d->name, bus, sizeof(bus) - 1) == 0 ? d->name + sizeof(bus) - 1 : NULL;
+const char *device_vmbus(const struct device *d)
+{
+	return name_on(d, "vmbus");
+}
+
+const char *device_auxiliary(const struct device *d)
+{
+	return name_on(d, "auxiliary");
 }

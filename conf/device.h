@@ -28,4 +28,13 @@ bool device_read(const char *text, struct device *d, char *err, size_t errlen);
 /* The address on the PCI bus, domain included; NULL for a device of another bus. */
 const char *device_pci(const struct device *d);
 
+/*
+ * The UUID on Hyper-V's bus, in small letters; NULL for a device of another bus. That bus cannot
+ * open one after DPDK's start.
+ */
+const char *device_vmbus(const struct device *d);
+
+/* The name on the auxiliary bus; NULL for a device of another bus. */
+const char *device_auxiliary(const struct device *d);
+
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* fairlead-dp: start, run, stop. */
+#include "bus.h"
 #include "handover.h"
 #include "iface.h"
 #include "numa.h"
-#include "pci.h"
 #include "port.h"
 #include "privilege.h"
 #include "region.h"
@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 enum {
-	EAL_ARGS = 24 + 2 * CONFIG_EAL_MAX,
+	EAL_ARGS = 24 + BUS_ARGS_MAX + 2 * CONFIG_EAL_MAX,
 	ERR_MAX = 512,
 	LCORES_LEN = 16 * (1 + CTL_WORKERS_MAX + CONFIG_CRYPTO_MAX)
 };
@@ -214,48 +214,17 @@ static bool heap_close(const struct config *c, char *err)
 	return true;
 }
 
-/* What the ports' devices ask of EAL. */
-struct buses {
-	bool any;	      /* it has to look at buses */
-	const char *physical; /* port whose device sees memory by physical addresses, or NULL */
-};
-
-static void buses_add(struct buses *b, const char *device, const char *port)
-{
-	char err[DEVICE_ARGS_MAX];
-	const char *pci;
-	struct device d;
-
-	if (!device_read(device, &d, err, sizeof(err)) || d.virtual)
-		return;
-	b->any = true;
-	pci = device_pci(&d);
-	if (!b->physical && pci && pci_needs_physical("", pci))
-		b->physical = port;
-}
-
-static struct buses buses_look(const struct config *c)
-{
-	struct buses b = { 0 };
-
-	for (const struct config_port *p = c->port; p < c->port + c->n_port; p++) {
-		buses_add(&b, p->device, p->name);
-		for (uint16_t i = 0; i < p->n_member; i++)
-			buses_add(&b, p->member[i], p->name);
-	}
-	return b;
-}
-
 /* Physical addresses of ordinary pages change, or are not told. */
-static bool pages_check(const struct config *c, const struct buses *b, bool huge, char *err)
+static bool pages_check(const struct config *c, const struct bus_args *b, bool huge, char *err)
 {
 	if (huge || !b->physical)
 		return true;
 	snprintf(
 	    err, ERR_MAX,
 	    "%s: dataplane.hugepages: port %.64s is behind no IOMMU and needs %u MB of free huge "
-	    "pages (sysctl vm.nr_hugepages=N), or vfio-pci with an IOMMU",
-	    c->file, b->physical, c->dataplane.memory_mb);
+	    "pages (sysctl vm.nr_hugepages=N)%s",
+	    c->file, b->physical, c->dataplane.memory_mb,
+	    b->pci ? ", or vfio-pci with an IOMMU" : "");
 	return false;
 }
 
@@ -279,7 +248,7 @@ static int eal_further(const struct config_dataplane *d, char **argv, int argc)
 static bool eal_start(const struct config *c, char *err)
 {
 	char lcores[LCORES_LEN], mem[16], prefix[32], *argv[EAL_ARGS];
-	struct buses buses;
+	static struct bus_args bus; /* EAL keeps them */
 	bool huge;
 	int argc = 0;
 	bool ok;
@@ -287,8 +256,8 @@ static bool eal_start(const struct config *c, char *err)
 	if (!places_claim(c, err) || !cpus_check(c, err) || !hugepages_decide(c, &huge, err))
 		return false;
 	lcores_write(c, lcores);
-	buses = buses_look(c);
-	if (!pages_check(c, &buses, huge, err))
+	bus_look(&bus, "", c);
+	if (!pages_check(c, &bus, huge, err))
 		return false;
 	snprintf(mem, sizeof(mem), "%u", c->dataplane.memory_mb);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=fl%d", (int)getpid());
@@ -305,13 +274,8 @@ static bool eal_start(const struct config *c, char *err)
 	argv[argc++] = huge ? (char *)"--in-memory" : (char *)"--no-huge";
 	if (huge) /* one file to share: a vhost-user back end takes no more than eight */
 		argv[argc++] = (char *)"--single-file-segments";
-	/* Virtual addresses where nothing needs others, see mbufs_create(). EAL itself would ask
-	   the devices, of which it knows none yet. */
-	argv[argc++] = buses.physical ? (char *)"--iova-mode=pa" : (char *)"--iova-mode=va";
-	if (!buses.any)
-		argv[argc++] = (char *)"--no-pci";
-	else
-		argv[argc++] = (char *)"--allow=0000:00:00.0"; /* ports are probed one by one */
+	for (uint16_t i = 0; i < bus.n; i++)
+		argv[argc++] = bus.text[i];
 	argc = eal_further(&c->dataplane, argv, argc);
 	argv[argc] = NULL;
 	rte_openlog_stream(stderr); /* else syslog has it as well, and a journal twice */

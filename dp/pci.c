@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "pci.h"
+#include "sysfs.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,18 +17,10 @@
 static bool link_name(const char *root, const char *device, const char *link, char *name,
 		      size_t len)
 {
-	char path[PATH_MAX], to[PATH_MAX];
-	const char *last;
-	ssize_t n;
+	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s" PCI_DEVICES "/%s/%s", root, device, link);
-	n = readlink(path, to, sizeof(to) - 1);
-	if (n <= 0)
-		return false;
-	to[n] = '\0';
-	last = strrchr(to, '/');
-	snprintf(name, len, "%.*s", (int)len - 1, last ? last + 1 : to);
-	return true;
+	return sysfs_link(path, name, len);
 }
 
 /* A driver that leaves a device to programs, or shares it with them. */

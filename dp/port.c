@@ -4,6 +4,7 @@
 #include "pci.h"
 #include "port.h"
 #include "steer.h"
+#include "vmbus.h"
 #include "worker.h"
 #include "conf/device.h"
 
@@ -43,6 +44,25 @@ static bool port_fail(const struct dplane *dp, uint16_t idx, const char *key, co
 	return device_fail(dp, idx, key, dp->conf->port[idx].device, what, r, err, errlen);
 }
 
+/* Opened by EAL when it started (bus.c): the bus knows no way to do so later. */
+static bool device_is_open(const char *device, uint16_t *id)
+{
+	char err[DEVICE_WHY_MAX];
+	const char *uuid;
+	struct device d;
+
+	uuid = device_read(device, &d, err, sizeof(err)) ? device_vmbus(&d) : NULL;
+	return uuid && rte_eth_dev_get_port_by_name(uuid, id) == 0;
+}
+
+/* Why EAL has not opened it. */
+static int vmbus_fail(const char *uuid, char *why, size_t len)
+{
+	if (!vmbus_obstacle("", uuid, why, len))
+		snprintf(why, len, "could not be opened: its driver says why, above");
+	return -ENODEV;
+}
+
 /*
  * The driver of a virtual device says what it lacks, and EAL would only add that it failed. Of a
  * device that cannot be opened the kernel may know why: a sentence in why, else "".
@@ -56,6 +76,8 @@ static int device_probe(const char *device, char *why, size_t len)
 	why[0] = '\0';
 	if (!device_read(device, &d, why, len)) /* conf/check.c has looked */
 		return -EINVAL;
+	if (device_vmbus(&d))
+		return vmbus_fail(device_vmbus(&d), why, len);
 	if (d.virtual && level <= (int)RTE_LOG_WARNING)
 		rte_log_set_level(RTE_LOGTYPE_EAL, RTE_LOG_CRIT);
 	r = rte_dev_probe(d.devargs);
@@ -76,6 +98,8 @@ static bool device_find(struct dplane *dp, uint16_t idx, const char *key, const 
 	char why[DEVICE_WHY_MAX];
 	int r;
 
+	if (device_is_open(device, id))
+		return true;
 	RTE_ETH_FOREACH_DEV (i)
 		before[i] = true;
 	r = device_probe(device, why, sizeof(why));

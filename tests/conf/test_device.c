@@ -24,6 +24,9 @@ static void test_devices(void **state)
 		{ "vmbus:635a7ae3-091e-4410-ae59-667c4f8c04ee",
 		  "vmbus:635a7ae3-091e-4410-ae59-667c4f8c04ee",
 		  "vmbus:635a7ae3-091e-4410-ae59-667c4f8c04ee" },
+		{ "vmbus:635A7AE3-091E-4410-AE59-667C4F8C04EE,latency=20",
+		  "vmbus:635a7ae3-091e-4410-ae59-667c4f8c04ee",
+		  "vmbus:635a7ae3-091e-4410-ae59-667c4f8c04ee,latency=20" },
 		{ "net_af_xdp0,iface=access", "vdev:net_af_xdp0", "vdev:net_af_xdp0,iface=access" },
 		{ "vdev:net_null0", "vdev:net_null0", "vdev:net_null0" },
 		{ "eth_null0", "vdev:eth_null0", "vdev:eth_null0" },
@@ -44,6 +47,10 @@ static void test_devices(void **state)
 		assert_int_equal(d.virtual, strncmp(rows[i].name, "vdev:", 5) == 0);
 		assert_ptr_equal(device_pci(&d),
 				 strncmp(rows[i].name, "pci:", 4) == 0 ? d.name + 4 : NULL);
+		assert_ptr_equal(device_vmbus(&d),
+				 strncmp(rows[i].name, "vmbus:", 6) == 0 ? d.name + 6 : NULL);
+		assert_ptr_equal(device_auxiliary(&d),
+				 strncmp(rows[i].name, "auxiliary:", 10) == 0 ? d.name + 10 : NULL);
 	}
 }
 
@@ -59,6 +66,11 @@ static void test_no_devices(void **state)
 		"0000:0x1:00.0",  "pci:mlx5",
 		"01:00.0:a",	  "0000:00000000000000000000001:00.0",
 	};
+	static const char *const uuids[] = { "vmbus:eth0",
+					     "vmbus:635a7ae3-091e-4410-ae59-667c4f8c04e",
+					     "vmbus:635a7ae3-091e-4410-ae59-667c4f8c04eg",
+					     "vmbus:635a7ae3-091e-4410-ae59f667c4f8c04ee",
+					     "vmbus:635a7ae3-091e-4410-ae59-667c4f8c04ee0" };
 	static const char *const interfaces[] = { "eth0",     "enp1s0", "face0",
 						  "net",      "mlx5_0", "eth0,iface=eth0",
 						  "bus:name", "vde:a",	"xnet_null0" };
@@ -69,6 +81,10 @@ static void test_no_devices(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_false(device_read(rows[i], &d, err, sizeof(err)));
 		assert_non_null(strstr(err, "is no PCI address"));
+	}
+	for (size_t i = 0; i < sizeof(uuids) / sizeof(uuids[0]); i++) {
+		assert_false(device_read(uuids[i], &d, err, sizeof(err)));
+		assert_non_null(strstr(err, "is no UUID of a device on the vmbus"));
 	}
 	/* Interfaces of the kernel, one of whose names begins with digits of an address; a bus that
 	 * is none. */

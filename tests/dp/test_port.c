@@ -82,6 +82,43 @@ static void buffers_of_few_queues_for_many_workers(void **state)
 	opens_well(needed);
 }
 
+#define UUID "635a7ae3-091e-4410-ae59-667c4f8c04ee"
+
+static const char *at_start; /* the ethdev that EAL opened of the device with that UUID, or NULL */
+
+int __real_rte_eth_dev_get_port_by_name(const char *name, uint16_t *id);
+int __wrap_rte_eth_dev_get_port_by_name(const char *name, uint16_t *id);
+int __wrap_rte_eth_dev_get_port_by_name(const char *name, uint16_t *id)
+{
+	return __real_rte_eth_dev_get_port_by_name(
+	    at_start && strcmp(name, UUID) == 0 ? at_start : name, id);
+}
+
+/* Hyper-V's bus: what EAL has opened at its start is taken, and nothing else can be. */
+static void one_that_was_opened_at_start(void **state)
+{
+	struct config_port *c = &world.conf.port[0];
+	char err[512] = "";
+	uint16_t id;
+
+	(void)state;
+	world.conf.dataplane.mbufs = 1 << 20;
+	snprintf(c->device, sizeof(c->device), "vmbus:635A7AE3-091e-4410-ae59-667c4f8c04ee,a=1");
+	dp.n_ports = 0;
+	at_start = NULL;
+	assert_false(port_open(&dp, 0, err, sizeof(err)));
+	assert_non_null(
+	    strstr(err, "is not on the vmbus (ls /sys/bus/vmbus/devices shows what is)"));
+	assert_int_equal(rte_eal_hotplug_add("vdev", "net_ring77", ""), 0);
+	assert_int_equal(rte_eth_dev_get_port_by_name("net_ring77", &id), 0);
+	at_start = "net_ring77";
+	dp.n_ports = 0;
+	assert_true(port_open(&dp, 0, err, sizeof(err)));
+	assert_int_equal(dp.port[0].id, id);
+	port_close(&dp.port[0]);
+	at_start = NULL;
+}
+
 static void look_for_buffer(struct rte_mempool *pool, void *end, void *obj, unsigned int i)
 {
 	const struct rte_mbuf *m = obj;
@@ -141,6 +178,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(devices_find_each_buffer, world_setup,
 						world_teardown),
+		cmocka_unit_test_setup(one_that_was_opened_at_start, setup),
 		cmocka_unit_test_setup(little_is_asked_for_udp, setup),
 		cmocka_unit_test_setup(buffers_of_few_queues_for_many_workers, setup),
 	};

@@ -19,6 +19,8 @@ dp=$(dp_pid) cp=$(cp_pid) relay=$CONFIG
 refuses fairlead-dp "ports[0].device (access, net_nosuch0): " 's/net_null0/net_nosuch0/'
 refuses fairlead-dp "ports[1].device (core, net_af_xdp1,iface=nosuch): " 's/net_null1/net_af_xdp1,iface=nosuch/'
 refuses fairlead-dp "ports[0].device (access, 0000:7f:1f.7): " 's/"net_null0"/"0000:7f:1f.7"/'
+refuses fairlead-dp "dataplane.hugepages: port access is behind no IOMMU and needs " \
+	's/"net_null0"/"vmbus:635a7ae3-091e-4410-ae59-667c4f8c04ee"/; s/^  hugepages:.*/  hugepages: no/'
 refuses fairlead-dp "dataplane.workers: there is no CPU 900 here" 's/^  workers:.*/  workers: [900]/'
 refuses fairlead-dp "dataplane.main-cpu: there is no CPU 900 here" 's/^  main-cpu:.*/  main-cpu: 900/'
 refuses fairlead-dp "dataplane: DPDK does not start (CPUs, memory-mb, eal, or privileges?)" \
