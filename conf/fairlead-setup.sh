@@ -120,8 +120,17 @@ device_rebind()
 	put "$SYS/bus/pci/drivers_probe" "$1"
 }
 
-# unsafe: whether VFIO does without an IOMMU.
-unsafe() { [[ $(cat "$SYS/module/vfio/parameters/enable_unsafe_noiommu_mode" 2>/dev/null) == Y ]]; }
+# unsafe: whether VFIO does without an IOMMU. It may not know how: Debian 12's kernel has that left out.
+UNSAFE=$SYS/module/vfio/parameters/enable_unsafe_noiommu_mode
+unsafe() { [[ $(cat "$UNSAFE" 2>/dev/null) == Y ]]; }
+without_iommu()
+{
+	if [[ -d $SYS/module/vfio && ! -e $UNSAFE ]]; then
+		echo "name igb_uio (dpdk-kmods-dkms) or uio_pci_generic behind the address, since this kernel's VFIO cannot do without"
+	else
+		echo "let VFIO do without (enable_unsafe_noiommu_mode)"
+	fi
+}
 
 # device_bind ADDRESS [DRIVER]
 device_bind()
@@ -134,7 +143,7 @@ device_bind()
 	[[ -n $DRY || -e $SYS/bus/pci/drivers/$driver ]] || modprobe -q "$driver" ||
 		wrong "bind: the kernel has no driver $driver" || return
 	[[ $driver != vfio-pci || -e $SYS/bus/pci/devices/$1/iommu_group ]] || unsafe ||
-		wrong "bind: $1 is behind no IOMMU: switch it on in the firmware and by intel_iommu=on or amd_iommu=on on the kernel's command line, or let VFIO do without (enable_unsafe_noiommu_mode)" || return
+		wrong "bind: $1 is behind no IOMMU: switch it on in the firmware and by intel_iommu=on or amd_iommu=on on the kernel's command line, or $(without_iommu)" || return
 	device_rebind "$1" "$driver" || wrong "bind: $1 cannot be bound to $driver: be root" || return
 	[[ -z $DRY ]] || return 0
 	[[ $(driver_of "$1") == "$driver" ]] || wrong "bind: $driver does not take $1: see dmesg" || return

@@ -4,6 +4,7 @@
 #include "handover.h"
 #include "iface.h"
 #include "numa.h"
+#include "pages.h"
 #include "port.h"
 #include "privilege.h"
 #include "region.h"
@@ -67,55 +68,32 @@ static void usage(FILE *out)
 	      out);
 }
 
-/* What the machine has left, in MB. */
-struct left {
-	uint64_t huge; /* pages of the default size */
-	uint64_t all;  /* of memory in ordinary pages; UINT64_MAX: not told */
-};
-
-static struct left memory_left(void)
-{
-	FILE *f = fopen("/proc/meminfo", "r");
-	unsigned long long n = 0, page_kb = 0, kb = 0;
-	bool told = false;
-	char line[128];
-
-	while (f && fgets(line, sizeof(line), f)) {
-		sscanf(line, "HugePages_Free: %llu", &n);
-		sscanf(line, "Hugepagesize: %llu kB", &page_kb);
-		told |= sscanf(line, "MemAvailable: %llu kB", &kb) == 1;
-	}
-	if (f)
-		fclose(f);
-	return (struct left){ n * page_kb / 1024, told ? kb / 1024 : UINT64_MAX };
-}
-
 /* Ordinary pages would be taken until the kernel kills something. */
 static bool hugepages_decide(const struct config *c, bool *huge, char *err)
 {
-	const struct left left = memory_left();
+	const struct pages left = pages_left("");
 	const uint32_t mb = c->dataplane.memory_mb;
 	struct region shared = { 0 };
 	uint64_t wanted;
 
-	*huge = c->dataplane.hugepages != HUGEPAGES_NO && left.huge >= mb;
+	*huge = c->dataplane.hugepages != HUGEPAGES_NO && left.huge_mb >= mb;
 	if (c->dataplane.hugepages == HUGEPAGES_YES && !*huge) {
 		snprintf(
 		    err, ERR_MAX,
-		    "%s: dataplane.hugepages: %llu MB of huge pages are free and memory-mb wants "
+		    "%s: dataplane.hugepages: %ju MB of huge pages are free and memory-mb wants "
 		    "%u; reserve more (sysctl vm.nr_hugepages=N) or set hugepages: auto",
-		    c->file, (unsigned long long)left.huge, mb);
+		    c->file, (uintmax_t)left.huge_mb, mb);
 		return false;
 	}
 	layout_make(c, &shared);
 	wanted = (*huge ? 0 : mb) + (shared.size >> 20);
-	if (left.all < wanted) {
+	if (left.all_mb < wanted) {
 		snprintf(err, ERR_MAX,
 			 "%s: dataplane.memory-mb: %ju MB of ordinary pages are wanted, %ju MB of "
 			 "them to share (ring-slots, tcp.connections), and the machine has %ju MB "
 			 "left: fairlead-cp --check-config tells what they are for",
 			 c->file, (uintmax_t)wanted, (uintmax_t)shared.size >> 20,
-			 (uintmax_t)left.all);
+			 (uintmax_t)left.all_mb);
 		return false;
 	}
 	fprintf(stderr, "fairlead-dp: memory: %u MB in %s pages\n", mb,
@@ -123,12 +101,28 @@ static bool hugepages_decide(const struct config *c, bool *huge, char *err)
 	return true;
 }
 
+/*
+ * Whether this thread may run there. With isolcpus, or where a manager keeps its services off CPUs,
+ * a process begins without them and has them if it asks.
+ */
+static bool cpu_is_ours(uint16_t cpu)
+{
+	cpu_set_t had, one;
+	bool ok;
+
+	if (sched_getaffinity(0, sizeof(had), &had) < 0 || CPU_ISSET(cpu, &had))
+		return true;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	ok = sched_setaffinity(0, sizeof(one), &one) == 0;
+	sched_setaffinity(0, sizeof(had), &had);
+	return ok;
+}
+
 /* DPDK answers a CPU that is not there with a page of its own options. */
 static bool cpu_check(const struct config *c, const char *key, uint16_t cpu, char *err)
 {
-	cpu_set_t ours;
-
-	if (sched_getaffinity(0, sizeof(ours), &ours) < 0 || CPU_ISSET(cpu, &ours))
+	if (cpu_is_ours(cpu))
 		return true;
 	snprintf(err, ERR_MAX, "%s: %s: there is no CPU %u here, or we may not run on it", c->file,
 		 key, cpu);

@@ -101,8 +101,9 @@ static bool vfio_obstacle(const char *root, const char *device, char *why, size_
 	if (!link_name(root, device, "iommu_group", group, sizeof(group))) {
 		snprintf(why, len,
 			 "is behind no IOMMU: switch it on (firmware, and intel_iommu=on or "
-			 "amd_iommu=on), or let vfio do without "
-			 "(/sys/module/vfio/parameters/enable_unsafe_noiommu_mode)");
+			 "amd_iommu=on), let vfio do without "
+			 "(/sys/module/vfio/parameters/enable_unsafe_noiommu_mode), or bind it to "
+			 "igb_uio or uio_pci_generic");
 		return true;
 	}
 	if (group_obstacle(root, device, group, why, len))

@@ -48,7 +48,8 @@ usage()
 	  vm:numa                                  workers on two NUMA nodes of one: tests/vm/numa.sh
 	  vm:tap                                   rte_flow by a kernel's filters: tests/vm/tap.sh
 	  vm:steer                                 rte_flow's rules on PCI: tests/vm/driver.sh virtio vm:steer
-	                                           e1000, igb, tap and steer: with --long, or asked for by name
+	  vm:bare                                  no IOMMU, isolated CPUs, a page of 1 GB: tests/vm/bare_test.sh
+	                                           e1000, igb, tap, steer and bare: with --long, or asked for by name
 	  machine:NAME                             with --long: the README's commands in a new Debian
 	  package:NAME                             with --long, or asked for by a pattern that begins so: the
 	                                           package built, installed, upgraded and purged there,
@@ -476,7 +477,7 @@ vms()
 {
 	local d queues
 	for d in e1000e vmxnet3 virtio e1000 igb; do
-		# The last two, and tap and steer, in the night, or asked for by name.
+		# The last two, and tap, steer and bare, in the night, or asked for by name.
 		[[ $d != e1000 && $d != igb || -n $LONG || $PATTERN == *vm:$d* ]] || continue
 		queues=1
 		[[ $d != virtio && $d != igb ]] || queues=2 # QEMU spreads packets over the queues of these alone
@@ -484,6 +485,7 @@ vms()
 	done
 	job vm:numa tests/vm/numa.sh
 	[[ -z $LONG && $PATTERN != *vm:tap* ]] || job vm:tap tests/vm/tap.sh
+	[[ -z $LONG && $PATTERN != *vm:bare* ]] || job vm:bare "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh vmxnet3 vm:bare
 	[[ -z $LONG && $PATTERN != *vm:steer* ]] || job vm:steer VM_QUEUES=2 "VM_SECONDS=$E2E_SECONDS" "GUEST_SECONDS=$((2 * E2E_SECONDS))" tests/vm/driver.sh virtio vm:steer
 }
 

@@ -97,6 +97,9 @@ device 0000:03:00.0 ixgbe none
 run 1 'bind 0000:03:00.0'
 said "is behind no IOMMU"
 said "enable_unsafe_noiommu_mode"
+mkdir -p "$TMP/sys/module/vfio"
+run 1 'bind 0000:03:00.0'
+said "or name igb_uio (dpdk-kmods-dkms) or uio_pci_generic behind the address, since this kernel's VFIO cannot do without"
 mkdir -p "$TMP/sys/module/vfio/parameters"
 echo Y >"$TMP/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
 run 1 'bind 0000:03:00.0' # that the kernel does not do

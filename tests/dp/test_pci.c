@@ -135,9 +135,10 @@ static void one_without_an_iommu(void **state)
 {
 	(void)state;
 	make_device(NIC, "vfio-pci", "0x020000\n", 0);
-	expect(
-	    "is behind no IOMMU: switch it on (firmware, and intel_iommu=on or amd_iommu=on), or "
-	    "let vfio do without (/sys/module/vfio/parameters/enable_unsafe_noiommu_mode)");
+	expect("is behind no IOMMU: switch it on (firmware, and intel_iommu=on or amd_iommu=on), "
+	       "let vfio do without (/sys/module/vfio/parameters/enable_unsafe_noiommu_mode), or "
+	       "bind it to "
+	       "igb_uio or uio_pci_generic");
 }
 
 static void one_whose_group_the_kernel_uses(void **state)

@@ -12,6 +12,8 @@
 #                                (conf/quickstart.sh --check), e2e:NAME (tests/e2e/NAME_test.sh) or vm:NAME
 #                                (tests/vm/NAME_test.sh). Without: what tests/run.sh runs.
 #
+#                                vm:bare is for itself, since the guest is booted for it.
+#
 #   driver.sh DRIVER --fetch     only gets what that needs (guest.sh)
 #
 #   GUEST_ROOT=ROOT driver.sh DRIVER service
@@ -104,6 +106,10 @@ if [[ " $* " == *" vm:bond "* ]]; then # a second way from the client to the rel
 fi
 cd "$ROOT"
 export GUEST_CPUS=$((QUEUES + 1))
+if [[ " $* " == *" vm:bare "* ]]; then # no IOMMU, and what doc/deploy.md has on the kernel's command line
+	export GUEST_CPUS=3 GUEST_MB=5120
+	export GUEST_APPEND="intel_iommu=off isolcpus=2 nohz_full=2 rcu_nocbs=2 irqaffinity=0-1 hugepagesz=1G hugepages=1"
+fi
 if [[ $1 == service ]]; then
 	[[ -n ${GUEST_ROOT:-} ]] || { echo "driver.sh: service: GUEST_ROOT names no root" >&2; exit 2; }
 	exec "$ROOT/tests/vm/guest.sh" "${NICS[@]}" -- "modprobe -a virtio_net vfio-pci

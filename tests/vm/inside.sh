@@ -53,7 +53,9 @@ one()
 mkdir -p /var/lib/fairlead-quickstart && mount -t tmpfs s /var/lib/fairlead-quickstart
 modprobe -a virtio_net vfio-pci
 echo 1 >/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
-printf 'bind %s\n' "$VM_ACCESS" "$VM_CORE" >/run/guest/setup.conf
+BIND='bind %s\n'
+[[ -n $(ls /sys/kernel/iommu_groups) ]] || BIND='bind %s uio_pci_generic\n' # there is no IOMMU
+printf "$BIND" "$VM_ACCESS" "$VM_CORE" >/run/guest/setup.conf
 conf/fairlead-setup.sh --config /run/guest/setup.conf || exit 1
 name_nic 02:00:00:00:01:02 client0
 name_nic 02:00:00:00:02:02 peer0
