@@ -16,6 +16,7 @@
 #include "conf/layout.h"
 #include "lib/memory.h"
 #include "lib/process.h"
+#include "tls/accel.h"
 #include "tls/handshake.h"
 #include "tls/tickets.h"
 
@@ -342,6 +343,20 @@ static bool ports_open(struct dplane *dp, char *err)
 	return true;
 }
 
+/*
+ * What an accelerator has not given back it may still write to, and whoever unloads it may wait for
+ * ever: all that is left goes with the process.
+ */
+static void accel_leave(const struct accel *a)
+{
+	if (!accel_jobs(a))
+		return;
+	fprintf(stderr, "fairlead-dp: %s: %u of its jobs have not come back, and end with the process\n",
+		accel_name(a), accel_jobs(a));
+	OPENSSL_cleanse(&tickets, sizeof(tickets));
+	_exit(0);
+}
+
 static void dplane_close(struct dplane *dp, struct service *s, int region_fd)
 {
 	uint16_t i;
@@ -349,6 +364,7 @@ static void dplane_close(struct dplane *dp, struct service *s, int region_fd)
 	service_close(s);
 	for (i = 0; i < dp->n_ports; i++)
 		port_close(&dp->port[i]);
+	accel_leave(dp->accel);
 	for (i = 0; i < dp->n_workers; i++)
 		worker_free(dp->worker[i]);
 	cryptos_free(dp);

@@ -56,6 +56,16 @@ await 5 says "its jobs have come back" || fail "that it came back is not told"
 handshakes "by the provider again"
 assert_num "handshake steps that waited for it" "$(counter tls_async)" -eq 9
 
+# Nor does the end wait for jobs that do not come back.
+touch "$SLOW_STALL"
+start "$TMP/lost" in_client openssl s_client -connect "$SERVER4:5349" -tls1_3 -CAfile "$CA"
+await 10 is overdue 1 || fail "it keeps $(overdue) handshakes, not one more"
+dp=$(dp_pid)
+kill "$dp"
+await 20 ended "$dp" || fail "with a job that does not come back fairlead-dp does not end"
+assert "it says what is left behind" says "tls.provider $PROVIDER: 1 of its jobs have not come back"
+rm "$SLOW_STALL"
+
 relay_config "s|^  provider: .*|  provider: /nowhere/provider.so|"
 assert_num "sentences about a provider that is missing" \
 	"$(grep -c "^fairlead-dp: $CONFIG:[0-9]*: tls.provider: /nowhere/provider.so cannot be loaded: .*; handshakes are done in software" "$RUN/fairlead-dp.log")" -eq 1
