@@ -2,6 +2,7 @@
 #include "outage.h"
 #include "bond.h"
 #include "conf/device.h"
+#include "lib/notify.h"
 #include "pci.h"
 #include "port.h"
 #include "steer.h"
@@ -211,6 +212,23 @@ static bool is_as_before(const struct port *p, const struct port *now)
 	       memcmp(&p->steered, &now->steered, sizeof(p->steered)) == 0;
 }
 
+/*
+ * This thread does nothing else meanwhile, and a driver may wait for its firmware: the service
+ * manager must not take that for a hang.
+ */
+static bool device_open(struct dplane *dp, struct port *now, char *err, size_t errlen)
+{
+	const uint64_t us = notify_watchdog_us();
+	bool ok;
+
+	if (us)
+		notify("WATCHDOG_USEC=%ju\n", (uintmax_t)us + OUTAGE_OPEN_S * UINT64_C(1000000));
+	ok = port_device_open(dp, now, err, errlen);
+	if (us)
+		notify("WATCHDOG_USEC=%ju\n", (uintmax_t)us);
+	return ok;
+}
+
 static bool device_reopen(struct dplane *dp, struct port *p, char *err, size_t errlen)
 {
 	struct port now = { .idx = p->idx, .conf = p->conf, .mtu = p->mtu };
@@ -223,7 +241,7 @@ static bool device_reopen(struct dplane *dp, struct port *p, char *err, size_t e
 	pci = device_pci(&d);
 	if (pci && pci_obstacle("", pci, err, errlen))
 		return false;
-	if (!port_device_open(dp, &now, err, errlen)) {
+	if (!device_open(dp, &now, err, errlen)) {
 		device_close(now.id);
 		return false;
 	}

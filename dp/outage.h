@@ -14,6 +14,7 @@ enum {
 	OUTAGE_STALL_S = 5,	 /* without a packet sent, though there were some to send */
 	OUTAGE_PAUSE_MS = 60000, /* between two times that a device is opened anew for that */
 	OUTAGE_RETRY_MS = 5000,	 /* between looks for a device that is away */
+	OUTAGE_OPEN_S = 120,	 /* that a driver may take to open one */
 	OUTAGE_RESET_MS = 1000,	 /* before a device that wants a reset is opened: so does its PF */
 };
 

@@ -15,6 +15,10 @@
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 enum { DESCRIPTORS = 64, LOG_MAX = 8192 };
 
@@ -153,6 +157,53 @@ static void taken_away_and_back(void **state)
 	look(1);
 	assert_true(is_open());
 	assert_false(port_is_out(&dp.port[0]));
+}
+
+/* A service manager, which is silent until it is told something. */
+static int manager(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), n;
+	char name[64];
+
+	n = snprintf(name, sizeof(name), "@fl_outage.%d", (int)getpid());
+	memcpy(a.sun_path + 1, name + 1, (size_t)n - 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a,
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n)),
+			 0);
+	setenv("NOTIFY_SOCKET", name, 1);
+	return fd;
+}
+
+static void heard(int fd, const char *want)
+{
+	char text[128] = "";
+
+	assert_int_equal(recv(fd, text, sizeof(text) - 1, 0), strlen(want));
+	assert_string_equal(text, want);
+}
+
+/* A driver that waits for its firmware is no hang of this process. */
+static void the_manager_waits(void **state)
+{
+	int fd = manager();
+	char text[8];
+
+	(void)state;
+	setenv("WATCHDOG_USEC", "20000000", 1);
+	opened("net_ring_slow");
+	outage_wish(&outage, dp.port[0].id, true);
+	look(1);
+	worker_turns(2);
+	look(1);
+	assert_int_equal(recv(fd, text, sizeof(text), 0), -1);
+	look(OUTAGE_RETRY_MS);
+	assert_true(is_open());
+	heard(fd, "WATCHDOG_USEC=140000000\n");
+	heard(fd, "WATCHDOG_USEC=20000000\n");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("NOTIFY_SOCKET");
+	close(fd);
 }
 
 /* net_null draws a MAC address each time. */
@@ -409,6 +460,7 @@ int main(void)
 						world_teardown),
 		cmocka_unit_test_teardown(a_reset_waits_for_the_workers, closed),
 		cmocka_unit_test_teardown(taken_away_and_back, closed),
+		cmocka_unit_test_teardown(the_manager_waits, closed),
 		cmocka_unit_test_teardown(another_device_in_its_place, closed),
 		cmocka_unit_test_teardown(all_vlans_of_a_device, closed),
 		cmocka_unit_test_teardown(a_device_that_sends_nothing, closed),
