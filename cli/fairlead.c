@@ -14,6 +14,7 @@
 #include "sessions.h"
 #include "tone.h"
 #include "trace.h"
+#include "users_live.h"
 #include "watch.h"
 #include "who.h"
 
@@ -62,6 +63,12 @@ static int keeper(struct cli *cli, int argc, char **argv, const struct command *
 
 static int cmd_user(struct cli *cli, int argc, char **argv)
 {
+	if (users_live_wanted(&argc, argv)) {
+		argc = json_take(cli, argc, argv);
+		return argc > 1
+			   ? users_live_command(cli, argc - 1, argv + 1)
+			   : cli_usage(cli, "missing add, list or another word after", argv[0]);
+	}
 	return keeper(cli, argc, argv, user_verbs, user_command);
 }
 
@@ -172,6 +179,11 @@ static const struct command commands[] = {
 	{ "user", "add|passwd|del|enable|disable|list ...",
 	  "users and their passwords; see: fairlead user --help", .run = cmd_user,
 	  .words = user_verbs, .notes = user_notes },
+	{ "credentials", "[--name NAME] [--lifetime SECONDS]",
+	  "a name and password for testing, by the newest secret of time-limited credentials; for "
+	  "an "
+	  "hour, unless told otherwise",
+	  .run = credentials_command },
 	{ "psk", "add|del|list ...", "pre-shared keys of TLS clients; see: fairlead psk --help",
 	  .run = cmd_psk, .words = psk_verbs, .notes = psk_notes },
 	{ "check", "[--days DAYS[,DAYS]] [--drops RATE[,RATE]] [--interval SECONDS]",

@@ -3,6 +3,7 @@
 
 #include "../cp/auth/prep.h"
 #include "../cp/auth/rest.h"
+#include "../cp/auth/user_keys.h"
 #include "../cp/auth/user_secret.h"
 #include "../cp/auth/users.h"
 
@@ -15,14 +16,14 @@
 const struct command user_verbs[] = {
 	{ "add",
 	  "NAME [--password P | --password-file FILE | --ha1 HEX [--ha1 HEX]] [--quota N] "
-	  "[--replace]",
+	  "[--replace] [--live]",
 	  .help = "a new user" },
-	{ "passwd", "NAME [--password P | --password-file FILE | --ha1 HEX [--ha1 HEX]]",
+	{ "passwd", "NAME [--password P | --password-file FILE | --ha1 HEX [--ha1 HEX]] [--live]",
 	  .help = "another password" },
-	{ "del", "NAME", .help = "the user goes" },
+	{ "del", "NAME [--live]", .help = "the user goes" },
 	{ "enable", "NAME", .help = "the user may allocate again" },
 	{ "disable", "NAME", .help = "the user stays, and may not allocate" },
-	{ "list", "", .help = "all users" },
+	{ "list", "[--live]", .help = "all users" },
 	{ 0 },
 };
 
@@ -33,6 +34,8 @@ const char user_notes[] =
     "                      same, 64 digits; may be given twice, once for each\n"
     "without these         the password is asked for, or read from standard input\n"
     "--quota N             allocations this user may hold; 0: turn.allocations-per-user\n"
+    "--live                add, passwd, del and list by fairlead-cp, which must run: for\n"
+    "                      who may use the control socket, not the database\n"
     "--replace             give a user who exists the new key instead of failing\n";
 
 /* One run of the command. */
@@ -185,25 +188,6 @@ static void arguments_wipe(int argc, char **argv)
 
 /* ---- keys ---- */
 
-static bool keys_derive(struct run *r, const char *raw, char *err, size_t errlen)
-{
-	char prepared[USER_PASSWORD_MAX];
-	struct user *u = &r->user;
-
-	if (!prep_opaque(raw, strlen(raw), prepared, sizeof(prepared))) {
-		snprintf(err, errlen,
-			 "the password is empty, too long, or holds a character no "
-			 "password may have (RFC 4013)");
-		return false;
-	}
-	u->has_md5 = digest_key(STUN_PWALG_MD5, u->name, r->realm, prepared, u->md5) != 0;
-	u->has_sha256 = digest_key(STUN_PWALG_SHA256, u->name, r->realm, prepared, u->sha256) != 0;
-	OPENSSL_cleanse(prepared, sizeof(prepared));
-	if (!u->has_md5 || !u->has_sha256)
-		snprintf(err, errlen, "OpenSSL could not compute the keys");
-	return u->has_md5 && u->has_sha256;
-}
-
 /* The user's keys from --ha1, --password, --password-file or the terminal. */
 static bool keys_take(struct run *r, char *err, size_t errlen)
 {
@@ -213,9 +197,9 @@ static bool keys_take(struct run *r, char *err, size_t errlen)
 	if (r->user.has_md5 || r->user.has_sha256)
 		return true;
 	if (r->password)
-		return keys_derive(r, r->password, err, errlen);
+		return user_keys_set(&r->user, r->password, r->realm, err, errlen);
 	ok = user_secret_read("password", r->password_file, raw, sizeof(raw), err, errlen) &&
-	     keys_derive(r, raw, err, errlen);
+	     user_keys_set(&r->user, raw, r->realm, err, errlen);
 	OPENSSL_cleanse(raw, sizeof(raw));
 	return ok;
 }
@@ -353,15 +337,10 @@ static bool user_prepare(struct run *r, const struct verb *v, char *err, size_t 
 	}
 	if (!r->arg)
 		return true;
-	if (!prep_opaque(r->arg, strlen(r->arg), r->user.name, sizeof(r->user.name)) ||
-	    !digest_userhash(r->user.name, r->realm, r->user.userhash)) {
-		snprintf(err, errlen,
-			 "the name is empty, longer than %d bytes, or holds a character "
-			 "no name may have (RFC 4013)",
-			 STUN_USERNAME_MAX);
+	if (!user_name_set(&r->user, r->arg, r->realm, err, errlen))
 		return false;
-	}
-	if (v->keyed && r->c->auth.n_rest_secret && rest_parse(r->user.name, &rn))
+	if (v->keyed && r->c->auth.n_rest_secret + r->c->auth.n_rest_file &&
+	    rest_parse(r->user.name, &rn))
 		fprintf(stderr,
 			"fairlead user: note: %s looks like a time-limited (REST) user name; "
 			"the stored user comes first\n",

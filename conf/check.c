@@ -148,6 +148,18 @@ static void check_auth(struct config_reader *r)
 			       "md5 and sha256 are both off: nobody could log in");
 }
 
+/* Who has a role: a user or a group, not both. */
+static void check_roles(struct config_reader *r)
+{
+	const struct config_control *c = &r->c->control;
+
+	for (const struct config_role *one = c->role; one < c->role + c->n_role; one++) {
+		if (!one->user[0] == !one->group[0])
+			config_fail_at(r, &one->may, "names %s: give it a user or a group",
+				       one->user[0] ? "a user and a group" : "nobody");
+	}
+}
+
 static void check_sockets(struct config_reader *r)
 {
 	const struct config *c = r->c;
@@ -501,6 +513,7 @@ static const struct {
 	{ check_turn, { "dataplane", "turn" } },
 	{ check_auth, { "auth" } },
 	{ check_sockets, { "dataplane", "control" } },
+	{ check_roles, { "control" } },
 };
 
 void config_check(struct config_reader *r)

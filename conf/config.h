@@ -18,6 +18,9 @@ enum {
 	CONFIG_ROUTES_MAX = 64,	  /* routes of one port, gateways included */
 	CONFIG_PREFIXES_MAX = 64, /* entries of allow and deny */
 	CONFIG_SECRETS_MAX = 8,
+	CONFIG_SECRET_FILES_MAX = 4,
+	CONFIG_ROLES_MAX = 16,
+	CONFIG_USER_MAX = 64,	      /* of the machine, or a group */
 	CONFIG_DOMAINS_MAX = 16,      /* TLS domains */
 	CONFIG_CERTIFICATES_MAX = 64, /* of all domains */
 	CONFIG_SERVICES_MAX = 16,
@@ -260,6 +263,8 @@ struct config_auth {
 	char users_db[CONFIG_STR_MAX];
 	char rest_secret[CONFIG_SECRETS_MAX][CONFIG_STR_MAX];
 	uint16_t n_rest_secret;
+	char rest_file[CONFIG_SECRET_FILES_MAX][CONFIG_STR_MAX]; /* files with secrets */
+	uint16_t n_rest_file;
 	bool md5;		 /* offer the MD5 key derivation */
 	bool sha256;		 /* offer SHA-256 */
 	uint32_t nonce_lifetime; /* seconds */
@@ -272,6 +277,15 @@ struct config_peers {
 	bool relay_to_relay; /* a client may reach another client's of its realm */
 };
 
+/* What a user of the control socket may do; each may do what those before it may. */
+enum config_may { CONFIG_MAY_LOOK, CONFIG_MAY_OPERATE, CONFIG_MAY_ADMINISTER };
+
+/* Who has a role: a user, or the members of a group. A name or a number; one of the two is "". */
+struct config_role {
+	char user[CONFIG_USER_MAX], group[CONFIG_USER_MAX];
+	enum config_may may;
+};
+
 struct config_control {
 	char socket[CONFIG_PATH_MAX];  /* JSON-RPC */
 	char state[CONFIG_STR_MAX];    /* allocation table */
@@ -279,6 +293,8 @@ struct config_control {
 	uint32_t term_drain;	       /* seconds; 0: not drained */
 	struct ip_addr metrics_addr;
 	uint16_t metrics_port; /* TCP; 0: no metrics over HTTP */
+	struct config_role role[CONFIG_ROLES_MAX];
+	uint16_t n_role; /* 0: whoever can connect may administer */
 };
 
 struct config_records {

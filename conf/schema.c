@@ -23,6 +23,7 @@ static const char *const names_tls[] = { "tls1.2", "tls1.3", NULL };
 static const char *const names_client_cert[] = { "none", "ask", "require", NULL };
 static const char *const names_crlf[] = { "pass", "answer", NULL };
 static const char *const names_bond[] = { "none", "active-backup", "lacp", NULL };
+static const char *const names_may[] = { "look", "operate", "administer", NULL };
 static const char *const names_transport[] = { "udp", "tcp", "tls", NULL };
 
 /* clang-format off */
@@ -464,6 +465,9 @@ static const struct schema_key keys_auth[] = {
 	  LIST(config_auth, rest_secret, n_rest_secret, 0, CONFIG_SECRETS_MAX),
 	  .min = 1, .max = CONFIG_STR_MAX - 1, .def = "[]",
 	  .help = "secrets of time-limited credentials; all are valid" },
+	{ "rest-secret-files", SCHEMA_STRING, STRINGS(config_auth, rest_file, n_rest_file, CONFIG_SECRET_FILES_MAX),
+	  .def = "[]",
+	  .help = "files with more of them, each with a secret a line, the new one and the one before it at most; mode 0600, and of the user that fairlead-cp runs as; read again when they change" },
 	{ "md5", SCHEMA_BOOL, FIELD(config_auth, md5), .def = "true",
 	  .help = "accept keys derived with MD5, which most clients use" },
 	{ "sha256", SCHEMA_BOOL, FIELD(config_auth, sha256), .def = "true",
@@ -487,6 +491,16 @@ static const struct schema_key keys_peers[] = {
 	{ .name = NULL }
 };
 
+static const struct schema_key keys_role[] = {
+	{ "user", SCHEMA_STRING, STRING(config_role, user, 0), .def = "",
+	  .help = "a user of the machine, by name or number" },
+	{ "group", SCHEMA_STRING, STRING(config_role, group, 0), .def = "",
+	  .help = "or a group, for its members" },
+	{ "may", SCHEMA_ENUM, FIELD(config_role, may), .names = names_may,
+	  .help = "look; operate: also drain, reload certificates, work on contexts and trace packets; administer: also users, keys, credentials and captures" },
+	{ .name = NULL }
+};
+
 static const struct schema_key keys_control[] = {
 	{ "socket", SCHEMA_STRING, STRING(config_control, socket, 1),
 	  .def = "/run/fairlead/control.sock",
@@ -507,6 +521,9 @@ static const struct schema_key keys_control[] = {
 	{ "metrics-port", SCHEMA_UINT, FIELD(config_control, metrics_port),
 	  .min = 0, .max = 65535, .def = "0",
 	  .help = "TCP port of the metrics, 9643 by custom; 0: none are served" },
+	{ "roles", SCHEMA_MAP, LIST(config_control, role, n_role, 0, CONFIG_ROLES_MAX),
+	  .def = "[]", .keys = keys_role,
+	  .help = "what users of the socket may do; of several that fit the widest counts, and who is in none may do nothing; root and the user that fairlead-cp runs as may always administer; empty: whoever can connect may" },
 	{ .name = NULL }
 };
 

@@ -67,6 +67,7 @@ static void loop_turn(struct loop *l)
 	const uint64_t begin_us = now_us();
 	struct server *s = l->server;
 	enum dplink_work work;
+	char text[AUTH_LINE_MAX];
 	const char *why;
 
 	server_clock(s, begin_us / 1000, loop_wall_ms());
@@ -74,6 +75,9 @@ static void loop_turn(struct loop *l)
 		stop_drained(l);
 	if (s->tls)
 		tls_agent_turn(s->tls, s->wall);
+	if (auth_turn(s->auth, server_now(s), text, sizeof(text)))
+		log_line("%s", text);
+	s->auth_problem = auth_problem(s->auth);
 	work = server_poll(s);
 	histogram_add(&s->times.turn, now_us() - begin_us);
 	if (dplink_fault(s->link, &why)) {

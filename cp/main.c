@@ -2,6 +2,7 @@
 /* fairlead-cp: the control process. */
 #include "adopt.h"
 #include "admin/context_events.h"
+#include "admin/describe.h"
 #include "admin/metrics.h"
 #include "admin/needs.h"
 #include "admin/records_rpc.h"
@@ -36,14 +37,23 @@ static const char usage[] =
     "  --config FILE        run with this configuration\n"
     "  --check-config FILE  check it and exit: 0, or 1 and all that is wrong\n"
     "  --config-help        every key with its range, default and unit\n"
+    "  --rpc-help           every method of the control socket\n"
     "  --help, --version\n";
 
-enum option_id { OPT_CONFIG = 256, OPT_CHECK, OPT_CONFIG_HELP, OPT_HELP, OPT_VERSION };
+enum option_id {
+	OPT_CONFIG = 256,
+	OPT_CHECK,
+	OPT_CONFIG_HELP,
+	OPT_RPC_HELP,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "check-config", required_argument, NULL, OPT_CHECK },
 	{ "config-help", no_argument, NULL, OPT_CONFIG_HELP },
+	{ "rpc-help", no_argument, NULL, OPT_RPC_HELP },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -314,6 +324,9 @@ int main(int argc, char **argv)
 			return check_config(optarg);
 		case OPT_CONFIG_HELP:
 			config_help(stdout);
+			return 0;
+		case OPT_RPC_HELP:
+			rpc_describe_print(stdout);
 			return 0;
 		case OPT_HELP:
 			fputs(usage, stdout);

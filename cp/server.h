@@ -77,6 +77,7 @@ struct ng;
 struct server {
 	const struct config *conf;
 	struct auth *auth;
+	const char *auth_problem; /* what is wrong with its files; NULL or "": nothing */
 	struct table *table;
 	struct ports *ports;
 	struct pending *pending;

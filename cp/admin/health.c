@@ -112,6 +112,9 @@ static void look(struct health *h, const struct server *s)
 		certificate(h, s, i);
 	if (s->drain.on)
 		warn(h, "drain", "the node is being drained: no new allocations and contexts");
+	if (s->auth_problem && *s->auth_problem)
+		warn(h, "secrets", "%s; the secrets that were read before stay in force",
+		     s->auth_problem);
 	if (records_stats(s->records).error)
 		warn(h, "records", "records are lost: %s: %s", s->conf->records.file,
 		     strerror(records_stats(s->records).error));

@@ -12,8 +12,8 @@ enum { HEALTH_CERT_DAYS = 14 }; /* an end of a certificate that is nearer is tol
 /*
  * A new list of {"severity": "error" or "warn", "about": a word, "what": a sentence}, errors first;
  * empty when all is well. About is dataplane, worker, port, certificate, "certificate end", drain,
- * records or bug. An error keeps clients from being served now; of a warning one should know before
- * it does.
+ * secrets, records or bug. An error keeps clients from being served now; of a warning one should
+ * know before it does.
  */
 json_t *health_json(const struct server *s);
 

@@ -4,10 +4,12 @@
  * `contexts` tell a page a call.
  */
 #include "../server.h"
+#include "access.h"
 #include "capture.h"
 #include "conns.h"
 #include "context_events.h"
 #include "context_rpc.h"
+#include "describe.h"
 #include "drain_rpc.h"
 #include "filter.h"
 #include "kill.h"
@@ -19,6 +21,7 @@
 #include "status.h"
 #include "tls.h"
 #include "trace.h"
+#include "users_rpc.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -219,47 +222,76 @@ static json_t *xstats(void *ctx, const json_t *params, struct rpc_error *err)
 	return stats_json_xstats(s->link, port);
 }
 
+#define OPERATE .may = CONFIG_MAY_OPERATE
+#define ADMINISTER .may = CONFIG_MAY_ADMINISTER
+#define PAGE "cursor? limit?"
+#define CONTEXT_LIMITS "hold? lifetime? inactivity?"
+#define SESSIONS "user? client? relayed? peer? transport? worker? session? older_s? younger_s? "
+#define CONNECTIONS "local? remote? transport? role? worker? older_s? younger_s? "
+#define CONTEXTS "call? local? remote? transport? worker? older_s? younger_s? "
+#define KILL "all? dry_run? cursor?"
+#define TRACE "client? peer? relayed? worker? session? drops? reason? count? "
+
+/*
+ * What controllers do with their calls is not audited, records tell of it; nor is capture, which
+ * says itself who began it.
+ */
+/* clang-format off */
 const struct rpc_method rpc_methods[RPC_METHODS] = {
-	{ "status", .call = status },
-	{ "workers", .call = workers },
-	{ "ports", .call = ports },
-	{ "xstats", .call = xstats },
-	{ "sessions", .call = sessions },
-	{ "sessions.kill", .call = rpc_sessions_kill },
-	{ "drops", .call = drops },
-	{ "accounting", .call = accounting },
-	{ "connections", .call = connections },
-	{ "connections.kill", .call = rpc_connections_kill },
-	{ "tcp", .call = tcp },
-	{ "tls", .call = tls_show },
-	{ "tls.reload", .later = tls_reload },
-	{ "psk.set", .call = psk_set },
-	{ "psk.del", .call = psk_unset },
-	{ "drain", .call = rpc_drain },
-	{ "undrain", .call = rpc_undrain },
-	{ "contexts", .call = rpc_contexts },
-	{ "contexts.kill", .call = rpc_contexts_kill },
-	{ "context.add", .call = rpc_context_add },
-	{ "context.modify", .call = rpc_context_modify },
-	{ "context.subtract", .call = rpc_context_subtract },
-	{ "context.move", .call = rpc_context_move },
-	{ "context.delete", .later = rpc_context_delete },
-	{ "context.show", .later = rpc_context_show },
-	{ "context.events", .later = rpc_context_events },
-	{ "neighbours", .later = neighbours_page },
-	{ "routes", .call = routes_show },
-	{ "records", .later = rpc_records },
-	{ "capture", .later = capture_begin },
-	{ "trace", .call = trace_begin },
-	{ "trace.next", .later = trace_next },
+	{ "status", "what is wrong now, both processes, how full the tables are, requests and replies", .call = status },
+	{ "workers", "every counter of each worker", .call = workers },
+	{ "ports", "links, traffic, steering and offloads of each port", .call = ports },
+	{ "xstats", "what the driver of a port counts", "port", .call = xstats },
+	{ "sessions", "a page of allocations, of those that have all that is given", SESSIONS PAGE, .call = sessions },
+	{ "sessions.kill", "ends allocations that have all that is given", SESSIONS KILL, OPERATE, .audited = true, .call = rpc_sessions_kill },
+	{ "drops", "why packets were dropped", .call = drops },
+	{ "accounting", "whether every packet is accounted for", .call = accounting },
+	{ "connections", "a page of TCP connections, likewise", CONNECTIONS PAGE, .call = connections },
+	{ "connections.kill", "ends connections likewise", CONNECTIONS KILL, OPERATE, .audited = true, .call = rpc_connections_kill },
+	{ "tcp", "what TCP counts, and what ended connections", .call = tcp },
+	{ "tls", "certificates in force, handshakes, and what TLS counts", .call = tls_show },
+	{ "tls.reload", "reads the files of certificates and keys again", OPERATE, .audited = true, .later = tls_reload },
+	{ "psk.set", "a pre-shared key of TLS, instead of the one there may be", "identity key", ADMINISTER, .audited = true, .call = psk_set },
+	{ "psk.del", "the pre-shared key goes", "identity", ADMINISTER, .audited = true, .call = psk_unset },
+	{ "user.list", "a page of users by name", PAGE, .call = rpc_user_list },
+	{ "user.add", "a new user, in the file of auth.users-db", "name password quota?", ADMINISTER, .audited = true, .call = rpc_user_add },
+	{ "user.passwd", "another password for a user", "name password", ADMINISTER, .audited = true, .call = rpc_user_passwd },
+	{ "user.del", "the user goes; allocations stay until they end", "name", ADMINISTER, .audited = true, .call = rpc_user_del },
+	{ "credentials", "a name and a password that are good for lifetime_s seconds", "name? lifetime_s?", ADMINISTER, .audited = true, .call = rpc_credentials },
+	{ "drain", "no new allocations and contexts; what is left after the deadline, if there is one, is ended", "deadline_s?", OPERATE, .audited = true, .call = rpc_drain },
+	{ "undrain", "new allocations and contexts are served again", OPERATE, .audited = true, .call = rpc_undrain },
+	{ "contexts", "a page of the gateway's contexts, likewise", CONTEXTS PAGE, .call = rpc_contexts },
+	{ "contexts.kill", "ends contexts likewise", CONTEXTS KILL, OPERATE, .audited = true, .call = rpc_contexts_kill },
+	{ "context.add", "a context of two terminations", "terminations call? media? near? " CONTEXT_LIMITS, OPERATE, .call = rpc_context_add },
+	{ "context.modify", "changes a context, or with a side that termination of it", "context side? " CONTEXT_LIMITS, OPERATE, .call = rpc_context_modify },
+	{ "context.subtract", "one termination goes", "context side", OPERATE, .call = rpc_context_subtract },
+	{ "context.move", "a termination to another context", "context side to to_side", OPERATE, .call = rpc_context_move },
+	{ "context.delete", "the context goes; its counters are the result", "context", OPERATE, .later = rpc_context_delete },
+	{ "context.show", "a context with its counters", "context", .later = rpc_context_show },
+	{ "context.events", "what happened to contexts, now or when it does", "after? limit? wait_ms?", .later = rpc_context_events },
+	{ "neighbours", "a page of next hops, of one worker or of all", "worker? gateways? " PAGE, .later = neighbours_page },
+	{ "routes", "ways by each port", .call = routes_show },
+	{ "records", "records of allocations, connections and contexts, now or when there are some", "after? limit? wait_ms?", .later = rpc_records },
+	{ "capture", "frames as a pcapng file, which follows the answer", TRACE "size? snaplen? duration_s? expression? program?", ADMINISTER, .later = capture_begin },
+	{ "trace", "begins to tell what happens to packets", TRACE "bytes?", OPERATE, .call = trace_begin },
+	{ "trace.next", "what happened since", "id", OPERATE, .later = trace_next },
+	{ "rpc.describe", "these methods: parameters, who may call them, whether it is audited", .call = rpc_describe },
 };
+/* clang-format on */
 
 struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size_t errlen)
 {
 	static const struct rpc_limits limits = {
 		.clients = 32, .line = 65536, .output = 262144, .idle_ms = 60000
 	};
+	static struct access access;
+	struct rpc *r;
 
-	return rpc_open(base, s->conf->control.socket, &limits, rpc_methods, RPC_METHODS, s, err,
-			errlen);
+	if (!access_open(&access, &s->conf->control, err, errlen))
+		return NULL;
+	r = rpc_open(base, s->conf->control.socket, &limits, rpc_methods, RPC_METHODS, s, err,
+		     errlen);
+	if (r)
+		rpc_guard(r, access_identify, &access);
+	return r;
 }

@@ -29,6 +29,7 @@ struct control_client {
 	struct room_place place; /* of the process that connected; 0: it cannot be seen from here */
 	struct rpc *rpc;
 	struct bufferevent *bev;
+	struct rpc_caller who;
 	struct rpc_later *later; /* the request in hand is not answered yet */
 	bool eof;		 /* it will send no more, but wants its replies */
 	bool closing;		 /* no more requests are taken; goes when its output is flushed */
@@ -39,6 +40,8 @@ struct rpc {
 	const struct rpc_method *methods;
 	size_t n_methods;
 	void *ctx;
+	rpc_identify *identify; /* NULL: nobody is asked */
+	void *identify_arg;
 	struct evconnlistener *listener;
 	struct accept_pause pause;
 	struct room clients; /* idle since they asked for something, or read of an answer */
@@ -82,7 +85,8 @@ static bool client_line(struct control_client *c, const char *line, size_t len)
 	char *reply;
 
 	room_used(&r->clients, &c->place);
-	reply = rpc_answer(r->methods, r->n_methods, r->ctx, line, len, &c->later);
+	reply = rpc_answer_to(r->identify ? &c->who : NULL, r->methods, r->n_methods, r->ctx, line,
+			      len, &c->later);
 
 	if (c->later) {
 		rpc_later_wait(c->later, client_answered, c);
@@ -270,6 +274,8 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 		return;
 	}
 	c->rpc = r;
+	if (r->identify)
+		r->identify(r->identify_arg, fd, &c->who);
 	room_enter(&r->clients, &c->place, c, &who.pid, sizeof(who.pid));
 	bufferevent_setcb(c->bev, client_serve, client_wrote, client_event, c);
 	/* One byte past the limit tells a long line from one that just fits. */
@@ -378,6 +384,12 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 	}
 	evconnlistener_set_error_cb(r->listener, accept_failed);
 	return r;
+}
+
+void rpc_guard(struct rpc *r, rpc_identify *identify, void *arg)
+{
+	r->identify = identify;
+	r->identify_arg = arg;
 }
 
 void rpc_stop(struct rpc *r)

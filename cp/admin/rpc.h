@@ -8,6 +8,7 @@
  * come in their order, also where one has to wait for the dataplane. Everything a client can make
  * us hold is bounded by struct rpc_limits.
  */
+#include "../../conf/config.h"
 #include "../../lib/ctl_abi.h"
 
 #include <event2/event.h>
@@ -42,8 +43,25 @@ struct rpc_error {
 /* A request whose reply comes later. Those behind it wait. */
 struct rpc_later;
 
+/*
+ * Who asks, as the kernel says, and what he may do. audit is told of each method that is audited,
+ * which is what changes how the node is run: what was asked for, and what came of it.
+ */
+struct rpc_caller {
+	uint32_t user, group;
+	int process;
+	bool nobody; /* may do nothing */
+	enum config_may may;
+	void (*audit)(const struct rpc_caller *who, const char *what);
+};
+
 struct rpc_method {
 	const char *name;
+	/* For rpc.describe: a sentence, and names of parameters, apart by spaces, those that may be
+	 * left out with a question mark. */
+	const char *help, *params;
+	enum config_may may; /* what it takes */
+	bool audited;
 	/*
 	 * Returns the result, a new reference, or NULL with *err filled (which arrives as
 	 * RPC_INTERNAL). params is an object, or NULL.
@@ -66,6 +84,9 @@ struct rpc_limits {
 struct rpc;
 struct server;
 
+/* Tells who is at the other end of a connection. */
+typedef void rpc_identify(void *arg, int fd, struct rpc_caller *who);
+
 /*
  * Listens at path with mode 0660. The socket file of a process that died is replaced; one that
  * answers is an error. On failure NULL, and one sentence in err. The methods, n of them, are kept
@@ -75,8 +96,11 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 		     const struct rpc_method *methods, size_t n, void *ctx, char *err,
 		     size_t errlen);
 
+/* Whoever connects from now on is asked who he is. Without it all may do all. */
+void rpc_guard(struct rpc *r, rpc_identify *identify, void *arg);
+
 /* The methods a control process serves; their ctx is its struct server. */
-enum { RPC_METHODS = 32 };
+enum { RPC_METHODS = 38 };
 extern const struct rpc_method rpc_methods[RPC_METHODS];
 
 /* Serves them on the control socket of the server's configuration. */
@@ -92,6 +116,10 @@ void rpc_stop(struct rpc *r);
  */
 char *rpc_answer(const struct rpc_method *methods, size_t n, void *ctx, const char *line,
 		 size_t len, struct rpc_later **later);
+
+/* The same for somebody; NULL: who may do all, and is not audited. */
+char *rpc_answer_to(const struct rpc_caller *who, const struct rpc_method *methods, size_t n,
+		    void *ctx, const char *line, size_t len, struct rpc_later **later);
 
 /* done gets the line, to be freed, or NULL if none is due; done NULL: nobody waits any more. */
 void rpc_later_wait(struct rpc_later *l, void (*done)(void *arg, char *line), void *arg);

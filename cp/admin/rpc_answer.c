@@ -84,6 +84,55 @@ static const char *request_fault(const json_t *req)
 	return NULL;
 }
 
+/* ---- who may, and who did ---- */
+
+enum {
+	AUDIT_ASKED_MAX = 384,
+	AUDIT_MAX = AUDIT_ASKED_MAX + 16 + sizeof(((struct rpc_error *)0)->text)
+};
+
+/* What is asked for, but for what must not be written down. ASCII, without control characters. */
+static void audit_asked(const struct rpc_method *m, const json_t *params, char *text, size_t len)
+{
+	json_t *shown = json_is_object(params) ? json_copy((json_t *)(uintptr_t)params) : NULL;
+	char *dump;
+
+	json_object_del(shown, "password");
+	json_object_del(shown, "key");
+	dump = json_object_size(shown) ? json_dumps(shown, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+	snprintf(text, len, "%s%s%s", m->name, dump ? " " : "", dump ? dump : "");
+	free(dump);
+	json_decref(shown);
+}
+
+/* fault NULL: it was done. */
+static void audit_tell(const struct rpc_caller *who, const char *asked, const char *fault)
+{
+	char what[AUDIT_MAX];
+
+	snprintf(what, sizeof(what), "%s: %s%s", asked, fault ? "failed: " : "done",
+		 fault ? fault : "");
+	who->audit(who, what);
+}
+
+static bool audits(const struct rpc_caller *who, const struct rpc_method *m)
+{
+	return m && m->audited && who && who->audit;
+}
+
+/* What nobody has described takes the most. */
+static bool is_allowed(const struct rpc_caller *who, const struct rpc_method *m,
+		       struct rpc_error *err)
+{
+	static const char *const names[] = { "look", "operate", "administer" };
+	const enum config_may takes = m->help ? m->may : CONFIG_MAY_ADMINISTER;
+
+	if (!who || (!who->nobody && who->may >= takes))
+		return true;
+	rpc_fail(err, RPC_DENIED, "this takes a user who may %s (control.roles)", names[takes]);
+	return false;
+}
+
 /* The method a request asks for, or NULL and *err. */
 static const struct rpc_method *request_method(const struct rpc_method *methods, size_t n,
 					       const json_t *req, struct rpc_error *err)
@@ -119,8 +168,10 @@ struct rpc_later {
 	void (*done)(void *arg, char *line);
 	struct bufferevent *(*take)(void *arg, char *line);
 	void *arg;
-	bool waiting;  /* the method has returned without a reply */
-	bool answered; /* before it returned */
+	struct rpc_caller who; /* with asked */
+	char *asked;	       /* NULL: it is not audited */
+	bool waiting;	       /* the method has returned without a reply */
+	bool answered;	       /* before it returned */
 	char *line;
 };
 
@@ -142,6 +193,9 @@ bool rpc_later_gone(const struct rpc_later *l)
 
 void rpc_reply(struct rpc_later *l, json_t *result, const struct rpc_error *err)
 {
+	if (l->asked)
+		audit_tell(&l->who, l->asked, result ? NULL : err->text);
+	free(l->asked);
 	l->line = outcome_dump(l->id, result, err);
 	l->answered = true;
 	if (!l->waiting)
@@ -176,10 +230,10 @@ struct bufferevent *rpc_take(struct rpc_later *l, json_t *result)
 
 /* Takes over id. The reply if it is there at once. */
 static char *method_later(const struct rpc_method *m, void *ctx, const json_t *params, json_t *id,
-			  struct rpc_later **later)
+			  const struct rpc_caller *who, struct rpc_later **later)
 {
 	struct rpc_later *l = calloc(1, sizeof(*l));
-	char *line;
+	char asked[AUDIT_ASKED_MAX], *line;
 
 	if (!l) {
 		json_decref(id);
@@ -187,6 +241,11 @@ static char *method_later(const struct rpc_method *m, void *ctx, const json_t *p
 	}
 	l->id = id;
 	l->ctx = ctx;
+	if (audits(who, m)) {
+		audit_asked(m, params, asked, sizeof(asked));
+		l->who = *who;
+		l->asked = strdup(asked);
+	}
 	m->later(ctx, params, l);
 	if (!l->answered) {
 		l->waiting = true;
@@ -198,8 +257,48 @@ static char *method_later(const struct rpc_method *m, void *ctx, const json_t *p
 	return line;
 }
 
+/* Runs a method that answers at once; its result, or NULL and *err. */
+static json_t *method_call(const struct rpc_method *m, void *ctx, const json_t *params,
+			   const struct rpc_caller *who, struct rpc_error *err)
+{
+	char asked[AUDIT_ASKED_MAX];
+	json_t *result;
+
+	if (!audits(who, m))
+		return m->call(ctx, params, err);
+	audit_asked(m, params, asked, sizeof(asked)); /* a method may wipe what it is given */
+	result = m->call(ctx, params, err);
+	audit_tell(who, asked, result ? NULL : err->text);
+	return result;
+}
+
+/* What was not even tried, for want of a role or a method that can be waited for, is told too. */
+static const struct rpc_method *method_judge(const struct rpc_method *m, const json_t *params,
+					     const struct rpc_caller *who, bool wait,
+					     struct rpc_error *err)
+{
+	char asked[AUDIT_ASKED_MAX];
+
+	if (m && is_allowed(who, m, err)) {
+		if (!m->later || wait)
+			return m;
+		rpc_fail(err, RPC_INTERNAL, "this method answers later, and nobody would wait");
+	}
+	if (audits(who, m)) {
+		audit_asked(m, params, asked, sizeof(asked));
+		audit_tell(who, asked, err->text);
+	}
+	return NULL;
+}
+
 char *rpc_answer(const struct rpc_method *methods, size_t n, void *ctx, const char *line,
 		 size_t len, struct rpc_later **later)
+{
+	return rpc_answer_to(NULL, methods, n, ctx, line, len, later);
+}
+
+char *rpc_answer_to(const struct rpc_caller *who, const struct rpc_method *methods, size_t n,
+		    void *ctx, const char *line, size_t len, struct rpc_later **later)
 {
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
 	json_t *req = json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
@@ -217,14 +316,12 @@ char *rpc_answer(const struct rpc_method *methods, size_t n, void *ctx, const ch
 	}
 	id = json_incref(json_object_get(req, "id"));
 	params = json_object_get(req, "params");
-	m = request_method(methods, n, req, &err);
-	if (m && m->later && !later)
-		rpc_fail(&err, RPC_INTERNAL, "this method answers later, and nobody would wait");
-	if (m && m->later && later) {
-		reply = method_later(m, ctx, params, id, later);
+	m = method_judge(request_method(methods, n, req, &err), params, who, later != NULL, &err);
+	if (m && m->later) {
+		reply = method_later(m, ctx, params, id, who, later);
 	} else {
-		if (m && m->call)
-			result = m->call(ctx, params, &err);
+		if (m)
+			result = method_call(m, ctx, params, who, &err);
 		reply = outcome_dump(id, result, &err);
 	}
 	json_decref(req);

@@ -53,6 +53,29 @@ void auth_close(struct auth *a);
 /* Why the last 500 was given, one sentence. */
 const char *auth_error(const struct auth *a);
 
+/* Where users are kept, NULL: nowhere; and the realm they are of, as keys are computed with it. */
+struct user_store;
+struct user_store *auth_users(struct auth *a);
+const char *auth_realm(const struct auth *a);
+
+/*
+ * Call again and again: once a second it looks whether files of secrets have changed. True if there
+ * is something to tell, a sentence in line. auth_problem() is what is wrong with them, or "".
+ */
+enum { AUTH_LINE_MAX = 1024 };
+bool auth_turn(struct auth *a, uint64_t now, char *line, size_t len);
+const char *auth_problem(const struct auth *a);
+
+/* A name and password that are good until expiry (seconds since 1970), by the newest secret. */
+enum { AUTH_PASSWORD_MAX = 29 };
+struct auth_credentials {
+	char user[AUTH_USER_MAX];
+	char password[AUTH_PASSWORD_MAX];
+};
+/* On failure false, and a sentence. */
+bool auth_credentials(const struct auth *a, const char *name, uint64_t expiry,
+		      struct auth_credentials *out, char *err, size_t errlen);
+
 /*
  * Whom a request comes from. A nonce is good for the transport address it was given to; control,
  * unless NULL, is another whose nonces serve, too: a ConnectionBind (RFC 6062 4.3) comes on a

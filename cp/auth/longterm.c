@@ -13,14 +13,17 @@
 #include "nonce.h"
 #include "prep.h"
 #include "rest.h"
+#include "rest_secrets.h"
 #include "users.h"
 
+#include <inttypes.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 
+_Static_assert(AUTH_PASSWORD_MAX == REST_PASSWORD_LEN + 1, "a password of a time-limited name");
 _Static_assert(AUTH_KEY_MAX == (int)DIGEST_KEY_MAX, "a result holds any key");
 
 struct auth {
@@ -28,8 +31,7 @@ struct auth {
 	struct user_store *store; /* NULL: REST credentials only */
 	int64_t refreshed;	  /* coarse clock when the store was last refreshed */
 	char realm[CONFIG_STR_MAX];
-	char secret[CONFIG_SECRETS_MAX][CONFIG_STR_MAX];
-	uint16_t n_secret;
+	struct rest_watch rest;
 	uint8_t offer[8]; /* value of PASSWORD-ALGORITHMS, best first */
 	uint16_t offer_len;
 	bool md5, sha256;
@@ -63,7 +65,7 @@ static bool auth_configure(struct auth *a, const struct config *c, char *err, si
 		snprintf(err, errlen, "auth offers neither md5 nor sha256: switch one on");
 		return false;
 	}
-	if (!c->auth.users_db[0] && !c->auth.n_rest_secret) {
+	if (!c->auth.users_db[0] && !c->auth.n_rest_secret && !c->auth.n_rest_file) {
 		snprintf(err, errlen,
 			 "neither auth.users-db nor auth.rest-secrets: nobody could sign in");
 		return false;
@@ -74,14 +76,13 @@ static bool auth_configure(struct auth *a, const struct config *c, char *err, si
 		offer_put(a, STUN_PWALG_SHA256);
 	if (a->md5)
 		offer_put(a, STUN_PWALG_MD5);
-	a->n_secret = c->auth.n_rest_secret;
-	memcpy(a->secret, c->auth.rest_secret, sizeof(a->secret));
-
+	if (!rest_watch_open(&a->rest, c, err, errlen))
+		return false;
 	a->nonce.lifetime = c->auth.nonce_lifetime;
 	a->nonce.offer = (uint8_t)(a->md5 | a->sha256 << 1);
 	a->nonce.features = NONCE_PASSWORD_ALGORITHMS;
 	/* A USERHASH cannot be turned into the name a REST password is computed from. */
-	if (!a->n_secret)
+	if (!a->rest.in_force.n)
 		a->nonce.features |= NONCE_USERNAME_ANONYMITY;
 	return true;
 }
@@ -115,6 +116,7 @@ struct auth *auth_open(const struct config *c, char *err, size_t errlen)
 		a->store = user_store_open(c->auth.users_db, a->realm, err, errlen);
 		if (!a->store)
 			goto fail;
+		user_store_patience(a->store, 0);
 	}
 	return a;
 fail:
@@ -135,6 +137,58 @@ void auth_close(struct auth *a)
 const char *auth_error(const struct auth *a)
 {
 	return a->store ? user_store_error(a->store) : "";
+}
+
+struct user_store *auth_users(struct auth *a)
+{
+	return a->store;
+}
+
+const char *auth_realm(const struct auth *a)
+{
+	return a->realm;
+}
+
+/* ---- time-limited credentials ---- */
+
+bool auth_turn(struct auth *a, uint64_t now, char *line, size_t len)
+{
+	return rest_watch_turn(&a->rest, now, line, len);
+}
+
+const char *auth_problem(const struct auth *a)
+{
+	return a->rest.problem;
+}
+
+bool auth_credentials(const struct auth *a, const char *name, uint64_t expiry,
+		      struct auth_credentials *out, char *err, size_t errlen)
+{
+	char prepared[AUTH_USER_MAX];
+	int n;
+
+	if (!a->rest.in_force.n) {
+		snprintf(err, errlen,
+			 "there is no secret to make them with: name one in "
+			 "auth.rest-secret-files");
+		return false;
+	}
+	if (!prep_opaque(name, strlen(name), prepared, sizeof(prepared))) {
+		snprintf(err, errlen,
+			 "the name is empty, too long, or holds a character no name "
+			 "may have (RFC 4013)");
+		return false;
+	}
+	n = snprintf(out->user, sizeof(out->user), "%" PRIu64 ":%s", expiry, prepared);
+	if (n >= (int)sizeof(out->user)) {
+		snprintf(err, errlen, "the name is too long");
+		return false;
+	}
+	if (!rest_password(a->rest.in_force.text[0], out->user, out->password)) {
+		snprintf(err, errlen, "OpenSSL could not compute the password");
+		return false;
+	}
+	return true;
 }
 
 /* ---- the steps ---- */
@@ -260,10 +314,10 @@ static int judge_rest(struct auth *a, const struct claim *cl, const char *name, 
 	struct rest_name rn;
 	int code = 401;
 
-	if (!a->n_secret || !rest_parse(name, &rn))
+	if (!a->rest.in_force.n || !rest_parse(name, &rn))
 		return 401;
-	for (uint16_t i = 0; i < a->n_secret && code; i++) {
-		size_t n = rest_password(a->secret[i], name, password)
+	for (uint16_t i = 0; i < a->rest.in_force.n && code; i++) {
+		size_t n = rest_password(a->rest.in_force.text[i], name, password)
 			       ? digest_key(cl->alg, name, a->realm, password, key)
 			       : 0;
 

@@ -13,7 +13,7 @@
 size_t secret_file_load(const char *path, void *buf, size_t min, size_t max, char *why,
 			size_t whylen)
 {
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK); /* a FIFO is none */
 	size_t len = 0;
 	struct stat st;
 

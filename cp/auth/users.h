@@ -45,7 +45,18 @@ enum user_status user_store_by_hash(struct user_store *s, const uint8_t hash[STU
 /* Notices what other processes changed. */
 void user_store_refresh(struct user_store *s);
 
-/* For tools: these wait a few seconds for a lock. Keys not in *u are taken away. */
+/*
+ * A page of the store's realm, by name: at most limit users, from the one behind `after` on ("":
+ * the first). Like these it never waits for a lock.
+ */
+enum user_status user_store_page(struct user_store *s, const char *after, uint32_t limit,
+				 user_list_fn *fn, void *arg);
+
+/*
+ * For tools: these wait a few seconds for a lock, unless user_store_patience() says otherwise, as
+ * the event loop does, which has no time. Keys not in *u are taken away.
+ */
+void user_store_patience(struct user_store *s, int wait_ms);
 enum user_status user_store_add(struct user_store *s, const struct user *u);
 enum user_status user_store_set_keys(struct user_store *s, const struct user *u);
 enum user_status user_store_set_quota(struct user_store *s, const char *name, uint32_t quota);

@@ -28,6 +28,7 @@ struct user_store {
 	sqlite3_stmt *by_name, *by_hash, *version;
 	struct user_cache *cache;
 	int64_t data_version;
+	int wait_ms; /* for a lock, of what writes */
 	char realm[CONFIG_STR_MAX];
 };
 
@@ -88,6 +89,7 @@ struct user_store *user_store_open(const char *where, const char *realm, char *e
 		return NULL;
 	}
 	snprintf(s->realm, sizeof(s->realm), "%s", realm);
+	s->wait_ms = USERS_DB_WAIT_MS;
 	if (!database_open(s, where)) {
 		snprintf(err, errlen, "%s", s->d.err);
 		user_store_close(s);
@@ -193,7 +195,7 @@ enum user_status user_store_list(struct user_store *s, user_list_fn *fn, void *a
 	struct user u;
 	int rc;
 
-	sqlite3_busy_timeout(s->d.db, USERS_DB_WAIT_MS);
+	sqlite3_busy_timeout(s->d.db, s->wait_ms);
 	rc = sqlite3_prepare_v2(s->d.db, "SELECT " FIELDS " FROM users ORDER BY realm, name", -1,
 				&q, NULL);
 	while (rc == SQLITE_OK && (rc = sqlite3_step(q)) == SQLITE_ROW) {
@@ -206,7 +208,36 @@ enum user_status user_store_list(struct user_store *s, user_list_fn *fn, void *a
 	return rc == SQLITE_DONE ? USER_OK : failed(s, rc);
 }
 
+enum user_status user_store_page(struct user_store *s, const char *after, uint32_t limit,
+				 user_list_fn *fn, void *arg)
+{
+	sqlite3_stmt *q = NULL;
+	struct user u;
+	int rc = sqlite3_prepare_v2(s->d.db,
+				    "SELECT " FIELDS " FROM users WHERE realm = ?1 AND name > ?2"
+				    " ORDER BY name LIMIT ?3",
+				    -1, &q, NULL);
+
+	if (rc == SQLITE_OK) {
+		sqlite3_bind_text(q, 1, s->realm, -1, SQLITE_STATIC);
+		sqlite3_bind_text(q, 2, after, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(q, 3, limit);
+	}
+	while (rc == SQLITE_OK && (rc = sqlite3_step(q)) == SQLITE_ROW) {
+		rc = row_read(q, &u) ? SQLITE_OK : SQLITE_CORRUPT;
+		if (rc == SQLITE_OK)
+			fn(arg, &u, s->realm);
+	}
+	sqlite3_finalize(q);
+	return rc == SQLITE_DONE ? USER_OK : failed(s, rc);
+}
+
 /* ---- writing ---- */
+
+void user_store_patience(struct user_store *s, int wait_ms)
+{
+	s->wait_ms = wait_ms;
+}
 
 /*
  * One statement with the user's fields bound by position: 1 realm, 2 name, 3 md5, 4 sha256,
@@ -218,7 +249,7 @@ static enum user_status row_write(struct user_store *s, const char *sql, const s
 	sqlite3_stmt *q = NULL;
 	int rc;
 
-	sqlite3_busy_timeout(s->d.db, USERS_DB_WAIT_MS);
+	sqlite3_busy_timeout(s->d.db, s->wait_ms);
 	rc = sqlite3_prepare_v2(s->d.db, sql, -1, &q, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_bind_text(q, 1, s->realm, -1, SQLITE_STATIC);

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Users and secrets of a relay that runs, by coturn's client: who guesses is counted and told in a line that
-# fail2ban takes, and a challenge is not.
+# fail2ban takes, and a challenge is not; secrets of files are replaced without turning clients away; users come
+# and go, and outlast the process; who asks at the control socket may do what its role says, and is told.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -46,3 +47,92 @@ cat >"$TMP/others" <<-'END'
 END
 assert_eq "other lines" "$(banned_of "$TMP/others")" "2001:db8::7 192.0.2.8 192.0.2.10"
 note "a guess is counted, told, and taken by fail2ban; a challenge is not"
+
+# ---- secrets in files ----
+
+SECRETS=$TMP/secrets
+# in_force N: so many secrets were read, so often.
+in_force() { grep -q "rest-secret-files were read again: $1 secrets are in force" "$LOG"; }
+secrets()
+{
+	(umask 077 && printf '%s\n' "$@" >"$SECRETS.new")
+	mv "$SECRETS.new" "$SECRETS"
+}
+# by_secret LOG SECRET: coturn's client makes a credential with it, as a web service does.
+by_secret()
+{
+	in_client timeout 60 turnutils_uclient -u web -W "$2" -r 3480 -n 1 -m 1 -c -e "$PEER4" "$SERVER4" >"$1" 2>&1
+}
+
+secrets oldsecret
+ROLES='  roles: [{user: nobody, may: look}, {user: daemon, may: operate}]'
+relay_config "s|^  rest-secret-files: .*|  rest-secret-files: [$SECRETS]|" "s|^  roles: .*|$ROLES|" >"$TMP/quickstart"
+start_peer
+by_secret "$TMP/old" oldsecret || fail "the secret of a file is not taken: $(tail -n 3 "$TMP/old")"
+! by_secret "$TMP/new" newsecret || fail "a secret that nobody gave is taken"
+secrets newsecret oldsecret
+await 10 in_force 2 || fail "the file is not read again: $(tail -n 3 "$LOG")"
+by_secret "$TMP/old" oldsecret || fail "the old secret is gone too early: $(tail -n 3 "$TMP/old")"
+by_secret "$TMP/new" newsecret || fail "the new secret is not taken: $(tail -n 3 "$TMP/new")"
+secrets newsecret
+await 10 in_force 1 || fail "the file is not read again: $(tail -n 3 "$LOG")"
+by_secret "$TMP/new" newsecret || fail "the new secret is not taken: $(tail -n 3 "$TMP/new")"
+! by_secret "$TMP/old" oldsecret || fail "the old secret is still taken"
+chmod 0644 "$SECRETS"
+told() { grep -q "$SECRETS can be read by others: its mode must be 0600; the secrets that were read before stay in force" "$LOG"; }
+await 10 told || fail "a file that others can read is not told: $(tail -n 3 "$LOG")"
+fl_json status '.problems[].what' | grep -q "$SECRETS can be read by others" || fail "status knows of no problem"
+by_secret "$TMP/new" newsecret || fail "the secret in force is not taken: $(tail -n 3 "$TMP/new")"
+! in_relay timeout 20 "$BUILD/fairlead-cp" --config "$CONFIG" >"$TMP/start" 2>&1 || fail "starts with secrets that others can read"
+grep -q "$SECRETS can be read by others" "$TMP/start" || fail "why it does not start: $(<"$TMP/start")"
+chmod 0600 "$SECRETS"
+note "a secret is replaced while clients use it; one that others can read is refused"
+
+# ---- credentials, and users ----
+
+fl --json credentials --name probe --lifetime 60 >"$TMP/credentials"
+allocates "$TMP/probe" "$(jq -r .username "$TMP/credentials")" "$(jq -r .password "$TMP/credentials")" ||
+	fail "credentials are not let in: $(tail -n 3 "$TMP/probe")"
+fl user add bob --password one --live | grep -q '^user bob added' || fail "no user is added"
+allocates "$TMP/bob" bob one || fail "bob is not let in: $(tail -n 3 "$TMP/bob")"
+fl user passwd bob --password two --live | grep -q '^user bob changed' || fail "no password is changed"
+! allocates "$TMP/bob" bob one || fail "the old password is good"
+allocates "$TMP/bob" bob two || fail "the new password is not good: $(tail -n 3 "$TMP/bob")"
+pid=$(cp_pid)
+kill -KILL "$pid"
+await 10 ended "$pid" || fail "fairlead-cp survives SIGKILL"
+start_cp
+await 20 attached || fail "fairlead-cp does not attach"
+# No port is given out before the dataplane has told which are in use.
+await 20 allocates "$TMP/bob" bob two || fail "bob is lost with a restart: $(tail -n 3 "$TMP/bob")"
+fl user list --live | grep -q '^bob ' || fail "bob is not in the list: $(fl user list --live)"
+fl user del bob --live >/dev/null
+! allocates "$TMP/bob" bob two || fail "bob is let in after he went"
+! fl user del bob --live 2>"$TMP/del" || fail "bob goes twice"
+grep -q 'no user of that name' "$TMP/del" || fail "why not: $(<"$TMP/del")"
+note "users come and go while the relay runs, and outlast it"
+
+# ---- roles ----
+
+# as USER COMMAND...: the fairlead command of somebody who may connect.
+as() { setpriv --reuid "$1" --regid 0 --clear-groups "$BUILD/fairlead" --socket "$RUN/control.sock" "${@:2}"; }
+# refused ROLE USER COMMAND...
+refused()
+{
+	! as "${@:2}" >"$TMP/as" 2>&1 || fail "${*:2}: is let do it"
+	grep -q "may $1 (control.roles)" "$TMP/as" || fail "${*:2}: why not: $(<"$TMP/as")"
+}
+
+as nobody status >/dev/null || fail "nobody may not look"
+refused operate nobody drain
+refused administer nobody credentials
+as daemon drain >/dev/null || fail "daemon may not drain"
+as daemon undrain >/dev/null || fail "daemon may not undrain"
+refused administer daemon user add eve --password opensesame --live
+refused look bin status
+daemon=$(id -u daemon)
+grep -q "audit: user $daemon group 0 process [0-9]*: drain: done" "$LOG" || fail "who drained is not told: $(grep audit "$LOG")"
+grep -q "audit: user $daemon group 0 process [0-9]*: user.add {\"name\":\"eve\"}: failed: " "$LOG" || fail "who was refused is not told"
+grep -q 'audit: user 0 group 0 process [0-9]*: user.del {"name":"bob"}: done' "$LOG" || fail "whom root deleted is not told"
+! grep -E 'opensesame|newsecret' "$LOG" || fail "a secret is in the log"
+note "each may what its role says, and who changed what is told"

@@ -547,6 +547,34 @@ static void test_drain(void **state)
 	assert_int_equal(code, RPC_INTERNAL);
 }
 
+/* Each method is described, and says what it takes. */
+static void test_describe(void **state)
+{
+	json_t *result = call(*state, "rpc.describe", NULL, NULL), *m;
+	size_t i;
+
+	assert_int_equal(json_array_size(json_object_get(result, "methods")), RPC_METHODS);
+	json_array_foreach(json_object_get(result, "methods"), i, m)
+	{
+		const char *name = json_string_value(json_object_get(m, "name"));
+		const char *help = json_string_value(json_object_get(m, "help"));
+		const char *may = json_string_value(json_object_get(m, "may"));
+
+		if (!name || !help || !*help || !may)
+			fail_msg("method %zu, %s, is not described", i, name ? name : "?");
+		if (strcmp(name, "xstats") == 0)
+			expect_json(json_incref(json_object_get(m, "params")),
+				    "[{\"name\":\"port\",\"optional\":false}]");
+		if (strcmp(name, "user.add") == 0) {
+			assert_string_equal(may, "administer");
+			assert_true(json_is_true(json_object_get(m, "audited")));
+		}
+		if (json_is_true(json_object_get(m, "audited")))
+			assert_string_not_equal(may, "look");
+	}
+	json_decref(result);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* ---- a reload, whose answer comes later ---- */
@@ -599,6 +627,7 @@ int main(void)
 		TEST(test_status),
 		TEST(test_drain),
 		TEST(test_tls_reload),
+		TEST(test_describe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

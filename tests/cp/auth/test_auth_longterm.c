@@ -11,6 +11,7 @@
 #include "cp/auth/rest.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <time.h>
 
 enum { NOW = 5000, WALL = 1800000000 };
@@ -768,6 +769,143 @@ static void rest_form(void **state)
 	assert_false(rest_parse(".5:a", &n));
 }
 
+/* ---- secrets in files ---- */
+
+static void put_file(struct fixture *f, char path[CONFIG_STR_MAX], const char *text, mode_t mode)
+{
+	FILE *out;
+
+	snprintf(path, CONFIG_STR_MAX, "%s/secrets", f->dir);
+	out = fopen(path, "w");
+	assert_non_null(out);
+	assert_true(fputs(text, out) >= 0);
+	assert_int_equal(fclose(out), 0);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+/* Whether the credential of that secret is let in. */
+static bool lets_in(struct auth *a, const char *secret)
+{
+	char nonce[NONCE_LEN + 1], password[REST_PASSWORD_LEN + 1];
+	struct ask q = { .user = "1800003600:alice",
+			 .realm = REALM,
+			 .nonce = challenge_at(a, NOW, nonce),
+			 .sign = MI,
+			 .password = password };
+
+	assert_true(rest_password(secret, q.user, password));
+	return judge(a, &q) == 0;
+}
+
+static void a_secret_is_replaced_without_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	char line[AUTH_LINE_MAX] = "";
+	struct auth *a;
+
+	f->c.auth.n_rest_file = 1;
+	put_file(f, f->c.auth.rest_file[0], "first\n", 0600);
+	a = open_auth(f);
+	assert_true(lets_in(a, "first"));
+	assert_false(lets_in(a, "second"));
+	assert_false(auth_turn(a, 1, line, sizeof(line)));
+	put_file(f, f->c.auth.rest_file[0], "second\nfirst\n", 0600);
+	assert_false(auth_turn(a, 2, line, sizeof(line))); /* it may be half of it */
+	assert_false(lets_in(a, "second"));
+	assert_false(auth_turn(a, 2, line, sizeof(line))); /* a look a second */
+	assert_true(auth_turn(a, 3, line, sizeof(line)));
+	assert_non_null(strstr(line, "2 secrets are in force"));
+	assert_true(lets_in(a, "second") && lets_in(a, "first"));
+	put_file(f, f->c.auth.rest_file[0], "second", 0600);
+	assert_false(auth_turn(a, 4, line, sizeof(line)));
+	assert_true(auth_turn(a, 5, line, sizeof(line)));
+	assert_true(lets_in(a, "second"));
+	assert_false(lets_in(a, "first"));
+	assert_false(auth_turn(a, 6, line, sizeof(line)));
+	auth_close(a);
+}
+
+/* What cannot be taken changes nothing, is told once, and the end of it as well. */
+static void a_bad_file_changes_nothing(void **state)
+{
+	static const struct {
+		const char *text, *why;
+		mode_t mode;
+	} bad[] = {
+		{ "second\n", "can be read by others", 0640 },
+		{ "second\n", "can be read by others", 0604 },
+		{ "a\nb\nc\n", "more than two lines", 0600 },
+		{ "a\n\nb\n", "empty line", 0600 },
+		{ "a\tb\n", "control character", 0600 },
+		{ "", "has 0 bytes", 0600 },
+	};
+	struct fixture *f = *state;
+	char line[AUTH_LINE_MAX] = "", path[CONFIG_STR_MAX];
+	uint64_t now = 1;
+	struct auth *a;
+
+	f->c.auth.n_rest_file = 1;
+	put_file(f, f->c.auth.rest_file[0], "first\n", 0400);
+	a = open_auth(f);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(unlink(f->c.auth.rest_file[0]), 0);
+		put_file(f, path, bad[i].text, bad[i].mode);
+		assert_false(auth_turn(a, now++, line, sizeof(line)));
+		assert_true(auth_turn(a, now++, line, sizeof(line)));
+		assert_non_null(strstr(line, bad[i].why));
+		assert_non_null(strstr(line, path));
+		assert_null(strstr(line, "second")); /* the file's text is no message */
+		assert_non_null(strstr(auth_problem(a), bad[i].why));
+		assert_false(auth_turn(a, now++, line, sizeof(line)));
+		assert_true(lets_in(a, "first"));
+		assert_false(lets_in(a, "second"));
+		put_file(f, path, "first\n", 0600);
+		assert_true(auth_turn(a, now++, line, sizeof(line)));
+		assert_string_equal(auth_problem(a), "");
+	}
+	auth_close(a);
+	put_file(f, path, "first\n", 0640);
+	assert_null(auth_open(&f->c, f->err, sizeof(f->err)));
+	assert_non_null(strstr(f->err, "can be read by others"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0); /* nobody waits for its other end */
+	assert_null(auth_open(&f->c, f->err, sizeof(f->err)));
+	assert_non_null(strstr(f->err, "is not a file"));
+}
+
+static void credentials_are_let_in(void **state)
+{
+	struct fixture *f = *state;
+	char nonce[NONCE_LEN + 1], longest[AUTH_USER_MAX];
+	struct auth_credentials c;
+	struct auth_result r;
+	struct auth *a = open_auth(f);
+
+	assert_false(auth_credentials(a, "test", WALL + 60, &c, f->err, sizeof(f->err)));
+	assert_non_null(strstr(f->err, "rest-secret-files"));
+	auth_close(a);
+	f->c.auth.n_rest_file = 1;
+	put_file(f, f->c.auth.rest_file[0], "new\nold\n", 0600);
+	a = open_auth(f);
+	assert_true(auth_credentials(a, "test", WALL + 60, &c, f->err, sizeof(f->err)));
+	assert_int_equal(judge_then(a,
+				    &(struct ask){ .user = c.user,
+						   .realm = REALM,
+						   .nonce = challenge_at(a, NOW, nonce),
+						   .sign = MI,
+						   .password = c.password },
+				    &here, NOW, WALL, &r),
+			 0);
+	assert_true(r.rest && !r.expired);
+	assert_string_equal(r.user, "test");
+	assert_false(auth_credentials(a, "", WALL + 60, &c, f->err, sizeof(f->err)));
+	assert_false(auth_credentials(a, "a\nb", WALL + 60, &c, f->err, sizeof(f->err)));
+	memset(longest, 'a', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	assert_false(auth_credentials(a, longest, WALL + 60, &c, f->err, sizeof(f->err)));
+	auth_close(a);
+}
+
 /* ---- opening ---- */
 
 static void unusable_set_up_is_one_sentence(void **state)
@@ -809,6 +947,9 @@ int main(void)
 		FIXTURE_TEST(rest_credentials_under_either_secret),
 		FIXTURE_TEST(stored_user_wins_over_rest_form),
 		FIXTURE_TEST(rest_form),
+		FIXTURE_TEST(a_secret_is_replaced_without_a_restart),
+		FIXTURE_TEST(a_bad_file_changes_nothing),
+		FIXTURE_TEST(credentials_are_let_in),
 		FIXTURE_TEST(unusable_set_up_is_one_sentence),
 	};
 
