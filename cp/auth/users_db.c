@@ -154,16 +154,26 @@ bool users_db_open(struct users_db *d, const char *path)
 		close(fd);
 	}
 	rc = sqlite3_open_v2(d->path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc == SQLITE_OK) {
-		sqlite3_busy_timeout(d->db, OPEN_WAIT_MS);
-		rc = sqlite3_exec(d->db, "PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON;",
-				  NULL, NULL, NULL);
-	}
 	if (rc != SQLITE_OK) {
 		users_db_describe(d, rc);
 		return false;
 	}
-	return schema_check(d);
+	sqlite3_busy_timeout(d->db, OPEN_WAIT_MS);
+	/* The tables are made before there is a log, and so are in the file itself from the start.
+	 */
+	if (!schema_check(d))
+		return false;
+	rc = sqlite3_exec(d->db, "PRAGMA journal_mode = WAL; PRAGMA secure_delete = ON;", NULL,
+			  NULL, NULL);
+	if (rc != SQLITE_OK)
+		users_db_describe(d, rc);
+	return rc == SQLITE_OK;
+}
+
+void users_db_settle(struct users_db *d)
+{
+	/* What a reader is in the way of stays in the log, as it would have without. */
+	(void)sqlite3_wal_checkpoint_v2(d->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 void users_db_close(struct users_db *d)

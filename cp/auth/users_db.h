@@ -22,6 +22,12 @@ struct users_db {
 bool users_db_open(struct users_db *d, const char *path);
 void users_db_close(struct users_db *d);
 
+/*
+ * Moves what was written from the log to the file, without waiting for anybody: users are few and
+ * changed seldom, and whoever is killed later leaves nothing in a log alone.
+ */
+void users_db_settle(struct users_db *d);
+
 /* Fills err with what went wrong and what to do about it; rc is SQLite's result code. */
 void users_db_describe(struct users_db *d, int rc);
 

@@ -272,7 +272,10 @@ static enum user_status row_write(struct user_store *s, const char *sql, const s
 		return USER_EXISTS;
 	if (rc != SQLITE_DONE)
 		return failed(s, rc);
-	return sqlite3_changes(s->d.db) ? USER_OK : USER_UNKNOWN;
+	if (sqlite3_changes(s->d.db) == 0)
+		return USER_UNKNOWN;
+	users_db_settle(&s->d);
+	return USER_OK;
 }
 
 enum user_status user_store_add(struct user_store *s, const struct user *u)

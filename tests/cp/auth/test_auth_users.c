@@ -10,8 +10,10 @@
 #include "cp/auth/user_cache.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static enum user_status find(struct user_store *s, const char *name)
 {
@@ -37,6 +39,30 @@ static void made_on_first_start_for_its_owner_only(void **state)
 		assert_int_equal(stat(path, &st), 0);
 		assert_int_equal(st.st_mode & 0777, 0600);
 	}
+	user_store_close(s);
+}
+
+/* Who is killed leaves all that he was told is done, also in a file that he has just made. */
+static void users_outlast_who_is_killed(void **state)
+{
+	struct fixture *f = *state;
+	struct user_store *s;
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct user u = fixture_user("demo", "fairlead");
+
+		s = user_store_open(f->c.auth.users_db, REALM, f->err, sizeof(f->err));
+		if (!s || user_store_add(s, &u) != USER_OK)
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	s = fixture_store(f);
+	assert_int_equal(find(s, "demo"), USER_OK);
 	user_store_close(s);
 }
 
@@ -315,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(made_on_first_start_for_its_owner_only),
 		FIXTURE_TEST(made_by_root_for_the_directorys_owner),
+		FIXTURE_TEST(users_outlast_who_is_killed),
 		FIXTURE_TEST(user_comes_back_as_stored),
 		FIXTURE_TEST(changes_take_and_leave_the_rest),
 		FIXTURE_TEST(list_shows_all_realms_and_lookups_only_one),
