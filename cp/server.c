@@ -121,6 +121,20 @@ static uint32_t timer_budget(struct server *s)
 	return budget;
 }
 
+static void history_turn(struct server *s)
+{
+	if (!history_is_due(&s->history, s->now_ms))
+		return;
+	history_look(&s->history, s->link,
+		     &(struct history_now){
+			 .now_ms = s->now_ms,
+			 .wall = s->wall,
+			 .sessions = (uint32_t)table_stats(s->table)->allocs,
+			 .contexts = s->gateway ? (uint32_t)gate_stats(s->gateway)->contexts : 0,
+			 .request = &s->times.request,
+		     });
+}
+
 enum dplink_work server_poll(struct server *s)
 {
 	enum dplink_work work =
@@ -129,6 +143,7 @@ enum dplink_work server_poll(struct server *s)
 
 	neighbours_over(&s->neighbours, s->now_ms);
 	heartbeat_look(&s->heartbeat, s->link, s->now_ms);
+	history_turn(s);
 	/* No timer of the wheel's: a dataplane that hangs is not waited for. */
 	if (s->gateway)
 		gate_answers_over(s->gateway);

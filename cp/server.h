@@ -13,6 +13,7 @@
 #include "dplink.h"
 #include "drain.h"
 #include "heartbeat.h"
+#include "history.h"
 #include "neighbours.h"
 #include "ports.h"
 #include "rand.h"
@@ -117,6 +118,7 @@ struct server {
 	bool clock_told;  /* that the wall clock is not set, and it has not been since */
 	uint64_t start_ms;
 	struct heartbeat heartbeat; /* of the workers */
+	struct history history;
 	struct drain drain;
 	struct neighbours neighbours; /* who waits for a worker's */
 };

@@ -3,6 +3,7 @@
 #include "metrics.h"
 
 #include "health.h"
+#include "history_json.h"
 #include "http.h"
 #include "page_data.h"
 #include "status.h"
@@ -17,15 +18,25 @@ struct metrics {
 	struct http *http;
 };
 
-static bool write_status(struct evbuffer *out, const struct server *s)
+/* Takes the object over. */
+static bool write_json(struct evbuffer *out, json_t *o)
 {
-	json_t *page = status_page_json(s);
-	char *text = page ? json_dumps(page, JSON_COMPACT) : NULL;
+	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	bool ok = text && evbuffer_add(out, text, strlen(text)) == 0;
 
 	free(text);
-	json_decref(page);
+	json_decref(o);
 	return ok;
+}
+
+static bool write_status(struct evbuffer *out, const struct server *s)
+{
+	return write_json(out, status_page_json(s));
+}
+
+static bool write_history(struct evbuffer *out, const struct server *s)
+{
+	return write_json(out, history_json(&s->history));
 }
 
 static bool write_metrics(struct evbuffer *out, const struct server *s)
@@ -69,8 +80,10 @@ struct resource {
 static const struct resource resources[] = {
 	{ "/metrics", "text/plain; version=0.0.4; charset=utf-8", NULL, 0, write_metrics },
 	{ "/status", "application/json", NULL, 0, write_status },
+	{ "/history", "application/json", NULL, 0, write_history },
 	{ "/", "text/html; charset=utf-8", page_html, sizeof(page_html), NULL },
 	{ "/page.css", "text/css; charset=utf-8", page_css, sizeof(page_css), NULL },
+	{ "/chart.js", "text/javascript; charset=utf-8", chart_js, sizeof(chart_js), NULL },
 	{ "/page.js", "text/javascript; charset=utf-8", page_js, sizeof(page_js), NULL },
 };
 

@@ -2,6 +2,7 @@
 #include "status.h"
 
 #include "../context/gateway.h"
+#include "certs_json.h"
 #include "conns.h"
 #include "health.h"
 #include "rpc.h"
@@ -131,6 +132,45 @@ static json_t *drops_json(const struct stats_counters *sum)
 	return list;
 }
 
+static json_t *listeners_json(const struct server *s)
+{
+	static const char *const transport[] = { "udp", "tcp", "tls" };
+	json_t *list = json_array();
+	char addr[ADDR_STR_MAX];
+
+	for (uint32_t i = 0; i < s->conf->n_listener; i++) {
+		const struct config_listener *l = &s->conf->listener[i];
+
+		json_array_append_new(list,
+				      json_pack("{s:s, s:s, s:o, s:o}", "address",
+						sock_addr_format(&l->addr, addr, sizeof(addr)),
+						"transport", transport[l->transport], "service",
+						l->has_service ? rpc_text(l->service) : json_null(),
+						"requests", integer(s->listener_requests[i])));
+	}
+	return list;
+}
+
+static json_t *relays_json(const struct server *s)
+{
+	json_t *list = json_array();
+	char addr[ADDR_STR_MAX];
+
+	for (uint32_t i = 0; i < s->conf->n_relay; i++) {
+		const struct config_relay *r = &s->conf->relay[i];
+		const uint32_t resting = ports_quarantined(s->ports, i);
+
+		json_array_append_new(
+		    list, json_pack("{s:s, s:i, s:i, s:b, s:o, s:o, s:o}", "address",
+				    ip_format(&r->addr, addr, sizeof(addr)), "port_min",
+				    (int)r->port_min, "port_max", (int)r->port_max, "turn", r->turn,
+				    "realm", r->realm[0] ? rpc_text(r->realm) : json_null(), "used",
+				    integer(ports_used(s->ports, i) - resting), "resting",
+				    integer(resting)));
+	}
+	return list;
+}
+
 json_t *status_page_json(const struct server *s)
 {
 	struct stats_counters sum = { 0 };
@@ -144,10 +184,11 @@ json_t *status_page_json(const struct server *s)
 		json_array_append_new(workers,
 				      load_json(dplink_region(s->link)->worker[w].cpu, &c));
 	}
-	page =
-	    json_pack("{s:o, s:o, s:o, s:O, s:o, s:o}", "time_us", stats_json_time(), "status",
-		      status_json(s), "workers", workers, "ports", json_object_get(ports, "ports"),
-		      "media", media_json(&sum), "drops", drops_json(&sum));
+	page = json_pack("{s:o, s:o, s:o, s:O, s:o, s:o, s:o, s:o, s:o}", "time_us",
+			 stats_json_time(), "status", status_json(s), "workers", workers, "ports",
+			 json_object_get(ports, "ports"), "media", media_json(&sum), "drops",
+			 drops_json(&sum), "listeners", listeners_json(s), "relays", relays_json(s),
+			 "certificates", certs_json(s));
 	json_decref(ports);
 	return page;
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Looks at /status every two seconds and shows it. All text goes in as text, never as HTML.
+// Looks at /status every two seconds and at /history every five, and shows them. All text goes in as text, never
+// as HTML.
 "use strict";
 
-const EVERY_MS = 2000, PATIENCE_MS = 5000;
+const EVERY_MS = 2000, HISTORY_MS = 5000, PATIENCE_MS = 5000;
+const DAYS_WARN = 14; // as in health.h
 const number = new Intl.NumberFormat("en");
 const STATES = { waiting: "waiting for the controller", connecting: "connecting",
 	unjudged: "waiting for a fingerprint", up: "up", ending: "one connection ended",
 	ended: "ended, and kept" };
-let before = null, seen = 0;
+let before = null, seen = 0, drawn = 0, charts = null;
 
 const at = (id) => document.getElementById(id);
 
@@ -100,21 +102,56 @@ function worker(w, i, was, seconds) {
 	return tr;
 }
 
+function speed(mbps) {
+	return !mbps ? "–" : mbps >= 1000 ? `${mbps / 1000} Gb/s` : `${mbps} Mb/s`;
+}
+
 function port(p, was, seconds) {
 	const info = p.info ?? {}, then = was?.info ?? {};
 	const t = p.traffic.total, past = was?.traffic.total;
 	const link = info.out ? "away" : info.link_up ? "up" : "down";
 	const missed = gained(info.rx_missed, then.rx_missed, seconds);
+	const errors = (info.rx_errors ?? 0) + (info.tx_errors ?? 0) + (info.rx_nombuf ?? 0);
 	return row([[info.name ?? p.port, "text"], [link, `text ${link === "up" ? "good" : "bad"}`],
-		[rate(gained(t.rx_packets, past?.rx_packets, seconds))],
+		[speed(info.speed_mbps)], [rate(gained(t.rx_packets, past?.rx_packets, seconds))],
 		[rate(gained(t.tx_packets, past?.tx_packets, seconds))],
-		[rate(missed), missed > 0 ? "warn" : ""], [count(info.rx_missed)]]);
+		[rate(missed), missed > 0 ? "warn" : ""], [count(info.rx_missed)], [count(errors)],
+		[count(t.tx_full)]]);
+}
+
+function listener(l, was, seconds) {
+	return row([[l.address, "text"], [l.transport, "text"], [l.service ?? "TURN", "text"],
+		[rate(gained(l.requests, was?.requests, seconds))], [count(l.requests)]]);
+}
+
+function relay(r) {
+	const ports = r.port_max - r.port_min + 1, taken = ports > 0 ? (r.used + r.resting) / ports : 0;
+	const uses = [r.turn ? "TURN" : "", r.realm ? `realm ${r.realm}` : ""].filter((t) => t).join(", ");
+	const tr = row([[r.address, "text"], [`${(100 * taken).toFixed(0)} %`, "load"], [count(r.used)],
+		[count(r.resting)], [`${r.port_min}–${r.port_max}`], [uses, "text names"]]);
+	tr.children[1].append(meter(taken));
+	return tr;
+}
+
+function certificate(c) {
+	if (!c.loaded)
+		return row([[c.domain, "text"], ["–"], ["not loaded", "text bad"],
+			[c.error, "text names bad"], ["", "text"]]);
+	const ends = new Date(1000 * c.not_after).toISOString().slice(0, 10);
+	const over = c.days_left < 0, color = over ? "bad" : c.days_left < DAYS_WARN ? "warn" : "";
+	const days = over ? `ended ${count(-c.days_left)} d ago` : count(c.days_left);
+	return row([[c.domain, "text"], [days, color], [ends, `text ${color}`],
+		[c.names.join(" ") || c.subject, "text names"], [c.type, "text"]]);
+}
+
+function rows(id, list, columns, without) {
+	at(id).replaceChildren(...(list.length ? list : [nothing(columns, without)]));
 }
 
 function drop(d, was, seconds) {
 	const r = was ? gained(d.total, was.get(d.name) ?? 0, seconds) : null;
 	const color = d.severity === "error" ? "bad" : d.severity === "warn" ? "warn" : "";
-	return row([[d.name, `text ${color}`], [count(d.total)], [rate(r)], [d.help, "text"]]);
+	return row([[d.name, "text"], [d.severity, `text ${color}`], [count(d.total)], [rate(r)], [d.help, "text"]]);
 }
 
 // Pairs of words and numbers; those that are 0 only where they are `always` of interest.
@@ -167,54 +204,91 @@ function problems(list) {
 	}));
 }
 
-function show(page) {
-	const s = page.status, dp = s.dataplane;
-	const same = before && dp.attached && before.status.dataplane.generation === dp.generation;
-	const seconds = same ? (page.time_us - before.time_us) / 1e6 : 0;
-	const drops = same ? new Map(before.drops.map((d) => [d.name, d.total])) : null;
+// A screen reader tells of it when it becomes another one.
+function state(text, name) {
 	const pill = at("state");
+	if (pill.textContent !== text)
+		pill.textContent = text;
+	pill.className = `pill ${name}`;
+}
+
+// In a word; the reasons are in the list below it.
+function health(s) {
+	const errors = s.problems.some((p) => p.severity === "error");
+	document.title = `${errors ? "failing" : s.problems.length ? "warning" : "well"} – Fairlead`;
+	if (errors)
+		state("failing", "bad");
+	else if (s.problems.length)
+		state(s.drain?.on ? "draining" : "warning", "warn");
+	else
+		state("well", "good");
+	problems(s.problems);
+}
+
+function show(page) {
+	const s = page.status, dp = s.dataplane, away = "The dataplane is not attached.";
+	const same = before && dp.attached && before.status.dataplane.generation === dp.generation;
+	const once = before && before.status.pid === s.pid ? before : undefined;
+	const seconds = before ? (page.time_us - before.time_us) / 1e6 : 0;
+	const drops = same ? new Map(before.drops.map((d) => [d.name, d.total])) : null;
 
 	at("version").textContent = s.version;
 	at("uptime").textContent = `up ${span(s.uptime_s)}` +
 		(dp.attached ? `, dataplane ${span(dp.uptime_s)}, ABI ${dp.abi}` : "");
-	const errors = s.problems.filter((p) => p.severity === "error").length;
-	pill.textContent = !dp.attached ? "no dataplane" : dp.replaying ? "replaying" :
-		!s.problems.length ? "running" : `${errors || s.problems.length} ` +
-		(errors ? "error" : "warning") + ((errors || s.problems.length) > 1 ? "s" : "");
-	pill.className = `pill ${errors ? "bad" : s.problems.length ? "warn" : "good"}`;
-	problems(s.problems);
+	health(s);
 	tiles(s);
-	at("workers").replaceChildren(...page.workers.map((w, i) =>
-		worker(w, i, same ? before.workers[i] : undefined, seconds)));
-	if (!page.workers.length)
-		at("workers").append(nothing(9, "The dataplane is not attached."));
-	at("ports").replaceChildren(...page.ports.map((p, i) =>
-		port(p, same ? before.ports[i] : undefined, seconds)));
-	if (!page.ports.length)
-		at("ports").append(nothing(6, "The dataplane is not attached."));
+	rows("workers", page.workers.map((w, i) =>
+		worker(w, i, same ? before.workers[i] : undefined, seconds)), 9, away);
+	rows("ports", page.ports.map((p, i) => port(p, same ? before.ports[i] : undefined, seconds)), 9, away);
+	rows("listeners", page.listeners.map((l, i) => listener(l, once?.listeners[i], seconds)), 5,
+		"There are no listeners.");
+	rows("relays", page.relays.map(relay), 6, "There are no relays.");
+	rows("certificates", page.certificates.map(certificate), 5,
+		dp.attached ? "There are no certificates." : away);
 	page.drops.sort((a, b) => b.total - a.total);
-	at("drops").replaceChildren(...page.drops.map((d) => drop(d, drops, seconds)));
-	if (!page.drops.length)
-		at("drops").append(nothing(4, "Nothing was dropped."));
+	rows("drops", page.drops.map((d) => drop(d, drops, seconds)), 5, "Nothing was dropped.");
 	gateway(s.gateway, page.media, same ? before.media : undefined, seconds);
 	turn(s);
 	before = page;
 }
 
+// ---- history ----
+
+const CHARTS = [["packets", "Packets received a second", rate], ["drops", "Packets dropped a second", rate],
+	["sessions", "Allocations", count], ["contexts", "Gateway contexts", count],
+	["load", "Load of the workers", (n) => `${(n / 10).toFixed(n < 100 ? 1 : 0)} %`],
+	["latency_us", "Time until a request is answered", (n) => n < 1000 ? `${Math.round(n)} µs` :
+		`${(n / 1000).toFixed(2)} ms`]];
+
+function chartsDraw(h) {
+	if (!charts) {
+		charts = CHARTS.map(([key, title, format]) => [key, new Chart(title, format)]);
+		at("history").replaceChildren(...charts.map(([, c]) => c.figure));
+	}
+	for (const [key, chart] of charts)
+		chart.show(h.time, h[key], h.every_s * h.points);
+}
+
+async function ask(what) {
+	const answer = await fetch(what, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+	if (!answer.ok)
+		throw new Error(`HTTP ${answer.status}`);
+	return answer.json();
+}
+
 async function look() {
 	try {
-		const answer = await fetch("status", { cache: "no-store",
-			signal: AbortSignal.timeout(PATIENCE_MS) });
-		if (!answer.ok)
-			throw new Error(`HTTP ${answer.status}`);
-		show(await answer.json());
+		show(await ask("status"));
 		seen = Date.now();
+		if (seen - drawn >= HISTORY_MS) {
+			chartsDraw(await ask("history"));
+			drawn = seen;
+		}
 		document.body.classList.remove("stale");
 		at("age").textContent = `as of ${new Date(seen).toLocaleTimeString()}`;
 	} catch (e) {
 		document.body.classList.add("stale");
-		at("state").textContent = "no answer";
-		at("state").className = "pill bad";
+		state("no answer", "bad");
 		at("age").textContent = seen ? `as of ${new Date(seen).toLocaleTimeString()}` : "";
 	}
 }

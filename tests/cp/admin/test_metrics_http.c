@@ -171,6 +171,7 @@ static const char *get(uint16_t port, const char *path)
 static void page(void **state)
 {
 	static const char *const files[][2] = {
+		{ "/chart.js", "\r\nContent-Type: text/javascript; charset=utf-8\r\n" },
 		{ "/page.css", "\r\nContent-Type: text/css; charset=utf-8\r\n" },
 		{ "/page.js", "\r\nContent-Type: text/javascript; charset=utf-8\r\n" },
 	};
@@ -198,9 +199,17 @@ static void page(void **state)
 	assert_int_equal(json_array_size(json_object_get(j, "workers")),
 			 dplink_n_workers(env->s.link));
 	assert_true(json_is_array(json_object_get(j, "drops")));
+	assert_int_equal(json_array_size(json_object_get(j, "listeners")), env->conf.n_listener);
+	assert_int_equal(json_array_size(json_object_get(j, "relays")), env->conf.n_relay);
+	assert_true(json_is_array(json_object_get(j, "certificates")));
 	assert_string_equal(
 	    json_string_value(json_object_get(json_object_get(j, "status"), "config")),
 	    "<script>alert(1)</script>");
+	json_decref(j);
+	body = get(port, "/history");
+	j = json_loads(body, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(j, "time")), env->s.history.n);
+	assert_int_equal(json_array_size(json_object_get(j, "load")), env->s.history.n);
 	json_decref(j);
 	end();
 }
