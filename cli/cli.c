@@ -52,6 +52,9 @@ static const char *socket_path(struct cli *cli, char *err, size_t errlen)
 	if (access(cli->config, R_OK) < 0 && errno == EACCES)
 		return DEFAULT_SOCKET;
 	c = config_load(cli->config, err, errlen);
+	/* What runs can be looked at while the file is being changed. */
+	if (!c && config_load_socket(cli->config, cli->path))
+		return cli->path;
 	if (!c)
 		return NULL;
 	snprintf(cli->path, sizeof(cli->path), "%s", c->control.socket);

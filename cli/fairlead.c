@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "command.h"
 #include "complete.h"
+#include "config_cmd.h"
 #include "context.h"
 #include "drain.h"
 #include "filter.h"
@@ -148,11 +149,9 @@ static const struct command commands[] = {
 	{ "capture",
 	  "[--write FILE] [--filter EXPRESSION] [--client ADDR[:PORT]] [--peer ADDR[:PORT]] "
 	  "[--relayed ADDR[:PORT]] [--session WORKER/SLOT] [--drops[=REASON]] [--count N] [--size "
-	  "BYTES] "
-	  "[--snaplen BYTES] [--duration SECONDS]",
+	  "BYTES] [--snaplen BYTES] [--duration SECONDS]",
 	  "frames as they were received, sent and dropped, as a pcapng file; for a minute and 100 "
-	  "MB, "
-	  "unless told otherwise",
+	  "MB, unless told otherwise",
 	  .run = capture_command },
 	{ "trace",
 	  "[--client ADDR[:PORT]] [--peer ADDR[:PORT]] [--relayed ADDR[:PORT]] [--session "
@@ -162,10 +161,13 @@ static const struct command commands[] = {
 	  .run = trace_command },
 	{ "drain", "[--deadline SECONDS] [--wait]",
 	  "no new allocations and contexts; what is left after the deadline, if there is one, is "
-	  "ended. "
-	  "--wait: until nothing is left",
+	  "ended. --wait: until nothing is left",
 	  .run = drain_command },
 	{ "undrain", "", "new allocations and contexts are served again", .run = undrain_command },
+	{ "config", "show|diff", "the configuration that runs, or how the file differs from it",
+	  .run = cmd_config, .words = config_words },
+	{ "reload", "", "the file is put in force, as far as that needs no restart",
+	  .run = cmd_reload },
 	{ "who", "ADDRESS[:PORT] [TIME] [--file FILE]",
 	  "who had a relayed address or a termination's, always or at that time, by the records in "
 	  "a file "

@@ -381,7 +381,8 @@ static struct config *load_fail(struct config_errors *e, const char *path, const
 	return NULL;
 }
 
-struct config *config_load_all(const char *path, struct config_errors *errors)
+/* Also where there are mistakes, with the sections that have any; NULL if it cannot be read. */
+static struct config *load(const char *path, struct config_errors *errors, uint64_t *wrong)
 {
 	struct config_reader r = { .errors = errors };
 	char why[160];
@@ -410,11 +411,33 @@ struct config *config_load_all(const char *path, struct config_errors *errors)
 	config_check(&r);
 	fclose(f);
 	free(r.place);
-	if (errors->n) {
-		config_free(r.c);
-		return NULL;
-	}
+	*wrong = r.wrong;
 	return r.c;
+}
+
+struct config *config_load_all(const char *path, struct config_errors *errors)
+{
+	uint64_t wrong;
+	struct config *c = load(path, errors, &wrong);
+
+	if (!errors->n)
+		return c;
+	config_free(c);
+	return NULL;
+}
+
+bool config_load_socket(const char *path, char socket[CONFIG_PATH_MAX])
+{
+	struct config_errors *errors = malloc(sizeof(*errors));
+	uint64_t wrong = UINT64_MAX;
+	struct config *c = errors ? load(path, errors, &wrong) : NULL;
+	const bool found = c && !(wrong & section_bit("control"));
+
+	if (found)
+		memcpy(socket, c->control.socket, CONFIG_PATH_MAX);
+	config_free(c);
+	free(errors);
+	return found;
 }
 
 struct config *config_load(const char *path, char *err, size_t errlen)

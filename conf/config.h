@@ -355,6 +355,8 @@ struct config *config_load_all(const char *path, struct config_errors *errors);
 /* The same; on failure the first mistake of the file is written into err. */
 struct config *config_load(const char *path, char *err, size_t errlen);
 void config_free(struct config *c);
+/* control.socket, also of a file that has mistakes elsewhere. False if it is not to be had. */
+bool config_load_socket(const char *path, char socket[CONFIG_PATH_MAX]);
 
 /*
  * Whether there are secrets in the file, and others than its owner and group may read it (or could
@@ -431,5 +433,34 @@ uint64_t config_digest(const struct config *c);
 
 /* Prints every key with type, range, default and unit. */
 void config_help(FILE *out);
+
+/* How another value of a key takes effect. */
+enum config_applied {
+	APPLIED_UNSAID,
+	APPLIED_LIVE, /* at a reload */
+	APPLIED_CP,   /* at a restart of fairlead-cp */
+	APPLIED_DP,   /* at a restart of fairlead-dp; fairlead-cp is restarted after it */
+};
+const char *config_applied_text(enum config_applied how);
+
+/* A key, and its value in one configuration or in two. */
+struct config_change {
+	const char *key; /* "listeners[2].port" */
+	/* As text, secrets hidden; NULL: the list has no such entry. */
+	const char *from, *to;
+	enum config_applied applied;
+	const char *lost; /* what that costs */
+};
+typedef void config_tell(void *arg, const struct config_change *c);
+
+/* Tells every key of the first that has another value in the second, in the order of the file. */
+void config_compare(const struct config *from, const struct config *to, config_tell *tell,
+		    void *arg);
+/* Tells every key; from is its value, to is NULL. */
+void config_each(const struct config *c, config_tell *tell, void *arg);
+/* Takes the values of keys that are APPLIED_LIVE. */
+void config_take_live(struct config *c, const struct config *from);
+/* Prints for every key a line of it, how it is applied and what is lost, with tabs between. */
+void config_applied_list(FILE *out);
 
 #endif

@@ -35,6 +35,10 @@ struct schema_key {
 	const char *unit;	       /* NULL: none */
 	const char *const *names;      /* SCHEMA_ENUM: by value, ends with NULL */
 	const struct schema_key *keys; /* SCHEMA_MAP: ends with a NULL name */
+	/* How a change is applied, and what that costs. Unsaid: as of the map that it is in, and as
+	 * usual. */
+	enum config_applied applied;
+	const char *lost;
 	const char *help;
 };
 

@@ -167,18 +167,27 @@ static void on_signal(evutil_socket_t sig, short what, void *ctx)
 
 static void reload_done(void *ctx, bool ok, const char *text)
 {
-	(void)ctx;
+	struct loop *l = ctx;
+
+	l->server->reload.under_way = false;
 	tls_agent_log(ok, text);
 }
 
 static void on_hangup(evutil_socket_t sig, short what, void *ctx)
 {
 	struct loop *l = ctx;
+	struct server *s = l->server;
 
 	(void)sig;
 	(void)what;
-	if (l->server->tls)
-		tls_agent_reload(l->server->tls, reload_done, l);
+	if (s->reload.under_way) {
+		log_line("reload: one is under way, and this signal is left out");
+		return;
+	}
+	if (!reload_by_signal(s) || !s->tls || !config_has_tls(s->conf))
+		return;
+	s->reload.under_way = true;
+	tls_agent_reload(s->tls, reload_done, l);
 }
 
 /* The link was attached or detached: another eventfd to wait for, or none. */

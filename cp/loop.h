@@ -5,7 +5,7 @@
 /*
  * The event loop of the control process: turns server_poll() when the dataplane's eventfd speaks,
  * when work is left over, and each tick of the timer wheel. SIGTERM and SIGINT end it; SIGHUP has
- * certificates read again.
+ * the configuration put in force (reload.h), and certificates read again.
  */
 #include "server.h"
 

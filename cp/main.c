@@ -37,6 +37,7 @@ static const char usage[] =
     "  --config FILE        run with this configuration\n"
     "  --check-config FILE  check it and exit: 0, or 1 and all that is wrong\n"
     "  --config-help        every key with its range, default and unit\n"
+    "  --config-applied     every key, how a change of it is applied, and what is lost\n"
     "  --rpc-help           every method of the control socket\n"
     "  --help, --version\n";
 
@@ -44,6 +45,7 @@ enum option_id {
 	OPT_CONFIG = 256,
 	OPT_CHECK,
 	OPT_CONFIG_HELP,
+	OPT_APPLIED,
 	OPT_RPC_HELP,
 	OPT_HELP,
 	OPT_VERSION
@@ -54,6 +56,7 @@ static const struct option options[] = {
 	{ "check-config", required_argument, NULL, OPT_CHECK },
 	{ "config-help", no_argument, NULL, OPT_CONFIG_HELP },
 	{ "rpc-help", no_argument, NULL, OPT_RPC_HELP },
+	{ "config-applied", no_argument, NULL, OPT_APPLIED },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
@@ -157,6 +160,41 @@ static void report_bug(const struct ctl_bug *b)
 	log_line("%s at %s: %s", b->warn ? "WARN" : "BUG", b->where, b->expr);
 }
 
+/* ---- what is made of keys, and made anew at a reload ---- */
+
+static bool prepare_auth(void *arg, const struct config *c, char *err, size_t errlen)
+{
+	return auth_prepare(arg, c, err, errlen);
+}
+
+static void finish_auth(void *arg, bool apply)
+{
+	auth_finish(arg, apply);
+}
+
+static bool prepare_metrics(void *arg, const struct config *c, char *err, size_t errlen)
+{
+	return metrics_prepare(arg, c, err, errlen);
+}
+
+static void finish_metrics(void *arg, bool apply)
+{
+	metrics_finish(arg, apply);
+}
+
+static void finish_ng(void *arg, bool apply)
+{
+	if (apply)
+		ng_reload(arg);
+}
+
+static void reload_parts(struct server *s, struct metrics *metrics)
+{
+	reload_add(s, (struct reload_part){ prepare_auth, finish_auth, s->auth });
+	reload_add(s, (struct reload_part){ prepare_metrics, finish_metrics, metrics });
+	reload_add(s, (struct reload_part){ NULL, finish_ng, s->ng });
+}
+
 /* The server and its sockets are up: runs until a signal. */
 static int run_loop(struct server *s)
 {
@@ -174,8 +212,10 @@ static int run_loop(struct server *s)
 		rpc = rpc_start(s, base, err, sizeof(err));
 	if (rpc && metrics_start(s, base, &metrics, err, sizeof(err)))
 		served = ng_start(s, s->gateway, base, &s->ng, err, sizeof(err));
-	if (served)
+	if (served) {
+		reload_parts(s, metrics);
 		loop = loop_create(base, s);
+	}
 	if (loop) {
 		report_ports(s);
 		report_table(s);
@@ -192,6 +232,7 @@ static int run_loop(struct server *s)
 		loop_free(loop);
 	ng_stop(s->ng);
 	s->ng = NULL;
+	s->reload.n_parts = 0;
 	metrics_stop(metrics);
 	rpc_stop(rpc);
 	context_events_close(s);
@@ -299,6 +340,7 @@ static int run(const char *file)
 			s.tls = st.tls;
 			s.psk = st.psk;
 			s.records = st.records;
+			s.reload.conf = c;
 			rc = run_server(&s);
 			server_close(&s);
 		} else {
@@ -327,6 +369,9 @@ int main(int argc, char **argv)
 			return 0;
 		case OPT_RPC_HELP:
 			rpc_describe_print(stdout);
+			return 0;
+		case OPT_APPLIED:
+			config_applied_list(stdout);
 			return 0;
 		case OPT_HELP:
 			fputs(usage, stdout);

@@ -18,6 +18,7 @@
 #include "ports.h"
 #include "rand.h"
 #include "record/tell.h"
+#include "reload.h"
 #include "table.h"
 #include "../lib/histogram.h"
 
@@ -120,6 +121,7 @@ struct server {
 	struct heartbeat heartbeat; /* of the workers */
 	struct history history;
 	struct drain drain;
+	struct reload reload;
 	struct neighbours neighbours; /* who waits for a worker's */
 };
 

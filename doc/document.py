@@ -4,10 +4,11 @@
 Writes what documents Fairlead from the one place that each fact is in: the configuration's schema,
 as "fairlead-cp --config-help" prints it, lib/*.def and cp/stat.def.
 
-  document.py HELP man PAGE SBIN  prints the manual page PAGE of programs that are installed in SBIN
+  document.py HELP man PAGE SBIN APPLIED
+                                  prints the manual page PAGE of programs that are installed in SBIN
                                   (@sbindir@), in which a line says what goes there:
-                                  @KEYS@ keys, @FIELDS@ lib/term.def, @STAGES@ lib/stage.def,
-                                  @STATS@ cp/stat.def
+                                  @KEYS@ keys, @APPLIED@ what "--config-applied" printed to APPLIED,
+                                  @FIELDS@ lib/term.def, @STAGES@ lib/stage.def, @STATS@ cp/stat.def
   document.py HELP sample SAMPLE  writes SAMPLE anew: its values, with the comments of the schema
   document.py HELP check SAMPLE   fails if that would change it, and says how
 
@@ -86,6 +87,14 @@ def man_keys(keys):
     return text
 
 
+def man_applied(path):
+    with open(path, encoding="utf-8") as f:
+        cells = [line.split("\t") for line in f.read().splitlines()]
+    text = ['.Bl -column "turn.permissions-per-allocation" "restart of fairlead-cp" "connections over"',
+            ".It Em key Ta Em applied Ta Em lost"]
+    return text + [f".It Va {key} Ta {how} Ta {lost}" for key, how, lost in cells] + [".El"]
+
+
 def rows(name, macros):
     """Arguments of each MACRO(...) of the file; strings without quotes, those side by side as one."""
     with open(os.path.join(os.path.dirname(__file__), "..", name), encoding="utf-8") as f:
@@ -131,9 +140,9 @@ def man_stats():
     return text
 
 
-def man(keys, page, sbindir):
-    make = {"@KEYS@": lambda: man_keys(keys), "@FIELDS@": man_fields, "@STAGES@": man_stages,
-            "@STATS@": man_stats}
+def man(keys, page, sbindir, applied):
+    make = {"@KEYS@": lambda: man_keys(keys), "@APPLIED@": lambda: man_applied(applied), "@FIELDS@": man_fields,
+            "@STAGES@": man_stages, "@STATS@": man_stats}
     lines = []
     with open(page, encoding="utf-8") as f:
         for line in f.read().splitlines():
@@ -191,11 +200,11 @@ def check(keys, path):
 
 
 def main():
-    if len(sys.argv) != {"man": 5, "sample": 4, "check": 4}.get(sys.argv[2] if len(sys.argv) > 2 else ""):
+    if len(sys.argv) != {"man": 6, "sample": 4, "check": 4}.get(sys.argv[2] if len(sys.argv) > 2 else ""):
         sys.exit(__doc__.strip())
     keys, path = parse(sys.argv[1])[1], sys.argv[3]
     if sys.argv[2] == "man":
-        sys.stdout.write(man(keys, path, sys.argv[4]))
+        sys.stdout.write(man(keys, path, *sys.argv[4:]))
     elif sys.argv[2] == "check":
         check(keys, path)
     else:

@@ -6,6 +6,7 @@
 #include "../server.h"
 #include "access.h"
 #include "capture.h"
+#include "config_rpc.h"
 #include "conns.h"
 #include "context_events.h"
 #include "context_rpc.h"
@@ -260,6 +261,9 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "credentials", "a name and a password that are good for lifetime_s seconds", "name? lifetime_s?", ADMINISTER, .audited = true, .call = rpc_credentials },
 	{ "drain", "no new allocations and contexts; what is left after the deadline, if there is one, is ended", "deadline_s?", OPERATE, .audited = true, .call = rpc_drain },
 	{ "undrain", "new allocations and contexts are served again", OPERATE, .audited = true, .call = rpc_undrain },
+	{ "config.show", "every key and the value that runs, secrets hidden", .call = rpc_config_show },
+	{ "config.diff", "what the file has otherwise, how it would be applied, and what is lost", .call = rpc_config_diff },
+	{ "reload", "the file is put in force, as far as that needs no restart", ADMINISTER, .audited = true, .later = rpc_reload },
 	{ "contexts", "a page of the gateway's contexts, likewise", CONTEXTS PAGE, .call = rpc_contexts },
 	{ "contexts.kill", "ends contexts likewise", CONTEXTS KILL, OPERATE, .audited = true, .call = rpc_contexts_kill },
 	{ "context.add", "a context of two terminations", "terminations call? media? near? " CONTEXT_LIMITS, OPERATE, .call = rpc_context_add },

@@ -24,11 +24,18 @@ struct metrics;
 
 /*
  * Serves GET /metrics at control.metrics-address and -port, and a page at / that shows /status to
- * people. All of it can be read only. *m is NULL if the configuration wants none. On failure false,
- * and one sentence in err.
+ * people. All of it can be read only; with port 0 nothing is served. On failure false, and one
+ * sentence in err.
  */
 bool metrics_start(const struct server *s, struct event_base *base, struct metrics **m, char *err,
 		   size_t errlen);
 void metrics_stop(struct metrics *m);
+
+/*
+ * Listens where another configuration says; false and one sentence in err if that cannot be. With
+ * metrics_finish() what was there before is closed, or if apply is false, what was prepared.
+ */
+bool metrics_prepare(struct metrics *m, const struct config *c, char *err, size_t errlen);
+void metrics_finish(struct metrics *m, bool apply);
 
 #endif

@@ -15,7 +15,10 @@
 
 struct metrics {
 	const struct server *server;
-	struct http *http;
+	struct event_base *base;
+	struct http *http; /* NULL: port 0 */
+	struct http *next; /* metrics_prepare() opened it, if it moves */
+	bool moves;
 };
 
 /* Takes the object over. */
@@ -124,28 +127,58 @@ static int answer(void *ctx, const char *path, struct evbuffer *headers, struct 
 	return 200;
 }
 
-bool metrics_start(const struct server *s, struct event_base *base, struct metrics **m, char *err,
-		   size_t errlen)
+/* *h is NULL if port is 0. */
+static bool listen_at(struct metrics *m, const struct config_control *c, struct http **h, char *err,
+		      size_t errlen)
 {
-	const struct config_control *c = &s->conf->control;
 	char addr[ADDR_STR_MAX];
 
-	*m = NULL;
+	*h = NULL;
 	if (!c->metrics_port)
 		return true;
-	*m = calloc(1, sizeof(**m));
-	if (*m) {
-		(*m)->server = s;
-		(*m)->http = http_open(base, &c->metrics_addr, c->metrics_port, answer, *m);
-	}
-	if (*m && (*m)->http)
+	*h = http_open(m->base, &c->metrics_addr, c->metrics_port, answer, m);
+	if (*h)
 		return true;
 	ip_format(&c->metrics_addr, addr, sizeof(addr));
 	snprintf(err, errlen, "cannot serve metrics at %s port %u (control.metrics-address): %s",
 		 addr, c->metrics_port, strerror(errno));
+	return false;
+}
+
+bool metrics_start(const struct server *s, struct event_base *base, struct metrics **m, char *err,
+		   size_t errlen)
+{
+	*m = calloc(1, sizeof(**m));
+	snprintf(err, errlen, "out of memory for metrics");
+	if (!*m)
+		return false;
+	(*m)->server = s;
+	(*m)->base = base;
+	if (listen_at(*m, &s->conf->control, &(*m)->http, err, errlen))
+		return true;
 	metrics_stop(*m);
 	*m = NULL;
 	return false;
+}
+
+bool metrics_prepare(struct metrics *m, const struct config *c, char *err, size_t errlen)
+{
+	const struct config_control *was = &m->server->conf->control;
+
+	m->moves = c->control.metrics_port != was->metrics_port ||
+		   !ip_eq(&c->control.metrics_addr, &was->metrics_addr);
+	return !m->moves || listen_at(m, &c->control, &m->next, err, errlen);
+}
+
+void metrics_finish(struct metrics *m, bool apply)
+{
+	if (!m->moves)
+		return;
+	http_close(apply ? m->http : m->next);
+	if (apply)
+		m->http = m->next;
+	m->next = NULL;
+	m->moves = false;
 }
 
 void metrics_stop(struct metrics *m)

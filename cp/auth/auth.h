@@ -50,6 +50,14 @@ struct auth_result {
 struct auth *auth_open(const struct config *c, char *err, size_t errlen);
 void auth_close(struct auth *a);
 
+/*
+ * Reads the algorithms, nonces' lifetime and REST secrets of another configuration: false and one
+ * sentence in err if nobody could sign in by it. They are in force when auth_finish() says so; with
+ * apply false all stays as it was.
+ */
+bool auth_prepare(struct auth *a, const struct config *c, char *err, size_t errlen);
+void auth_finish(struct auth *a, bool apply);
+
 /* Why the last 500 was given, one sentence. */
 const char *auth_error(const struct auth *a);
 

@@ -35,6 +35,7 @@ struct auth {
 	uint8_t offer[8]; /* value of PASSWORD-ALGORITHMS, best first */
 	uint16_t offer_len;
 	bool md5, sha256;
+	struct auth *next;	     /* auth_prepare() made it; it has no store and no key */
 	uint8_t decoy[AUTH_KEY_MAX]; /* random: stands for the key of users who do not exist */
 };
 
@@ -128,10 +129,40 @@ void auth_close(struct auth *a)
 {
 	if (!a)
 		return;
+	auth_close(a->next);
 	if (a->store)
 		user_store_close(a->store);
 	OPENSSL_cleanse(a, sizeof(*a));
 	free(a);
+}
+
+bool auth_prepare(struct auth *a, const struct config *c, char *err, size_t errlen)
+{
+	auth_close(a->next);
+	a->next = calloc(1, sizeof(*a->next));
+	snprintf(err, errlen, "no memory for authentication");
+	if (a->next && auth_configure(a->next, c, err, errlen))
+		return true;
+	auth_finish(a, false);
+	return false;
+}
+
+void auth_finish(struct auth *a, bool apply)
+{
+	const struct auth *n = a->next;
+
+	if (n && apply) {
+		a->rest = n->rest;
+		memcpy(a->offer, n->offer, sizeof(a->offer));
+		a->offer_len = n->offer_len;
+		a->md5 = n->md5;
+		a->sha256 = n->sha256;
+		a->nonce.lifetime = n->nonce.lifetime;
+		a->nonce.offer = n->nonce.offer;
+		a->nonce.features = n->nonce.features;
+	}
+	auth_close(a->next);
+	a->next = NULL;
 }
 
 const char *auth_error(const struct auth *a)

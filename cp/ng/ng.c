@@ -331,6 +331,12 @@ bool ng_start(const struct server *s, struct gateway *g, struct event_base *base
 	return false;
 }
 
+void ng_reload(struct ng *n)
+{
+	if (n)
+		ng_sources_rate(n->sources, n->s->conf->gateway.ng_rate);
+}
+
 void ng_stop(struct ng *n)
 {
 	if (!n)

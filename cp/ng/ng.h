@@ -37,6 +37,8 @@ struct ng_stats {
  */
 bool ng_start(const struct server *s, struct gateway *g, struct event_base *base, struct ng **n,
 	      char *err, size_t errlen);
+/* Takes up what the configuration says now. NULL is fine. */
+void ng_reload(struct ng *n);
 void ng_stop(struct ng *n);
 const struct ng_stats *ng_stats(const struct ng *n);
 

@@ -46,12 +46,17 @@ struct ng_sources {
 	struct source source[NG_SOURCES_MAX];
 };
 
+void ng_sources_rate(struct ng_sources *t, uint32_t rate)
+{
+	t->rate = meter_rate_make(rate, 0, 1000);
+}
+
 struct ng_sources *ng_sources_open(uint32_t rate, const struct siphash_key *key)
 {
 	struct ng_sources *t = calloc(1, sizeof(*t));
 
 	if (t) {
-		t->rate = meter_rate_make(rate, 0, 1000);
+		ng_sources_rate(t, rate);
 		t->key = *key;
 		TAILQ_INIT(&t->kept);
 	}

@@ -908,6 +908,43 @@ static void credentials_are_let_in(void **state)
 
 /* ---- opening ---- */
 
+/* Another secret is in force at once, or not at all. */
+static void a_reload_takes_secrets_up(void **state)
+{
+	struct fixture *f = *state;
+	char nonce[NONCE_LEN + 1], password[REST_PASSWORD_LEN + 1];
+	struct auth *a;
+
+	rest_secret(f, "old secret");
+	a = open_auth(f);
+	struct ask q = old_client(a, nonce);
+	q.user = "1800000001:alice";
+	q.password = password;
+	assert_true(rest_password("new secret", q.user, password));
+	snprintf(f->c.auth.rest_secret[0], sizeof(f->c.auth.rest_secret[0]), "new secret");
+	assert_true(auth_prepare(a, &f->c, f->err, sizeof(f->err)));
+	auth_finish(a, false);
+	assert_int_equal(judge(a, &q), 401);
+	assert_true(auth_prepare(a, &f->c, f->err, sizeof(f->err)));
+	auth_finish(a, true);
+	assert_int_equal(judge(a, &q), 0);
+	assert_true(rest_password("old secret", q.user, password));
+	assert_int_equal(judge(a, &q), 401);
+	/* Nobody could sign in: nothing changes. */
+	f->c.auth.md5 = f->c.auth.sha256 = false;
+	assert_false(auth_prepare(a, &f->c, f->err, sizeof(f->err)));
+	assert_non_null(strstr(f->err, "neither md5 nor sha256"));
+	auth_finish(a, true);
+	assert_true(rest_password("new secret", q.user, password));
+	assert_int_equal(judge(a, &q), 0);
+	/* Other algorithms: the nonce told of the old ones, and is not good any more. */
+	f->c.auth.md5 = true;
+	assert_true(auth_prepare(a, &f->c, f->err, sizeof(f->err)));
+	auth_finish(a, true);
+	assert_int_equal(judge(a, &q), 438);
+	auth_close(a);
+}
+
 static void unusable_set_up_is_one_sentence(void **state)
 {
 	struct fixture *f = *state;
@@ -945,6 +982,7 @@ int main(void)
 		FIXTURE_TEST(a_wrong_password_is_told_from_a_first_request),
 		FIXTURE_TEST(a_data_connection_has_its_controls_nonces),
 		FIXTURE_TEST(rest_credentials_under_either_secret),
+		FIXTURE_TEST(a_reload_takes_secrets_up),
 		FIXTURE_TEST(stored_user_wins_over_rest_form),
 		FIXTURE_TEST(rest_form),
 		FIXTURE_TEST(a_secret_is_replaced_without_a_restart),

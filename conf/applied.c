@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "schema.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+/*
+ * Two configurations side by side: which keys differ, how the difference is applied, and what that
+ * costs. All of it follows from the schema.
+ */
+
+enum { TEXT_MAX = 8192 }; /* of a value: the longest list is half as long */
+
+#define HIDDEN "(secret)"
+
+/* What a key says of itself, or the map it is in says for it. */
+struct said {
+	enum config_applied applied;
+	const char *lost; /* NULL: as usual */
+};
+
+struct walk {
+	config_tell *tell;
+	void *arg;
+	bool all; /* also keys that do not differ */
+	char key[96];
+	char text[2][TEXT_MAX]; /* what is compared */
+	char shown[2][TEXT_MAX];
+};
+
+static const char *const usual[] = {
+	[APPLIED_UNSAID] = "",
+	[APPLIED_LIVE] = "nothing",
+	[APPLIED_CP] = "nothing; requests wait meanwhile",
+	[APPLIED_DP] = "connections over TCP and TLS, and packets meanwhile",
+};
+
+const char *config_applied_text(enum config_applied how)
+{
+	static const char *const text[] = {
+		[APPLIED_UNSAID] = "?",
+		[APPLIED_LIVE] = "live",
+		[APPLIED_CP] = "restart of fairlead-cp",
+		[APPLIED_DP] = "restart of fairlead-dp",
+	};
+
+	return text[how];
+}
+
+static struct said said_of(const struct schema_key *k, struct said above)
+{
+	if (k->applied == APPLIED_UNSAID)
+		return above;
+	return (struct said){ k->applied, k->lost };
+}
+
+static const char *lost_of(struct said s)
+{
+	return s.lost ? s.lost : usual[s.applied];
+}
+
+/* ---- values as text ---- */
+
+static void put(char text[TEXT_MAX], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(char text[TEXT_MAX], const char *fmt, ...)
+{
+	const size_t used = strlen(text);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text + used, TEXT_MAX - used, fmt, ap);
+	va_end(ap);
+}
+
+/* An argument for DPDK may hold a token that opens a device. */
+static void put_string(char text[TEXT_MAX], const char *s, bool hide)
+{
+	static const char token[] = "--vfio-vf-token=";
+	const size_t n = sizeof(token) - 1;
+
+	if (hide && strncmp(s, token, n) == 0)
+		put(text, "%s" HIDDEN, token);
+	else
+		put(text, "%s", s);
+}
+
+static void put_item(char text[TEXT_MAX], const struct schema_key *k, const void *field, bool hide)
+{
+	char addr[ADDR_STR_MAX];
+	uint64_t n = 0;
+
+	switch (k->type) {
+	case SCHEMA_UINT:
+	case SCHEMA_BOOL:
+	case SCHEMA_ENUM:
+		memcpy(&n, field, k->size); /* little endian, as be.h asserts */
+		if (k->type == SCHEMA_UINT)
+			put(text, "%" PRIu64, n);
+		else
+			put(text, "%s",
+			    k->type == SCHEMA_ENUM ? k->names[n]
+			    : n			   ? "true"
+						   : "false");
+		break;
+	case SCHEMA_PORT:
+		put(text, "%u", be16_read(field));
+		break;
+	case SCHEMA_STRING:
+		put_string(text, field, hide);
+		break;
+	case SCHEMA_SECRET:
+		put(text, "%s", hide ? HIDDEN : (const char *)field);
+		break;
+	case SCHEMA_ADDR:
+		put(text, "%s", ip_format(field, addr, sizeof(addr)));
+		break;
+	case SCHEMA_PREFIX:
+	case SCHEMA_OWN_ADDR:
+		put(text, "%s", ip_prefix_format(field, addr, sizeof(addr)));
+		break;
+	case SCHEMA_GATEWAY:
+	case SCHEMA_MAP:
+		break;
+	}
+}
+
+static uint16_t count_of(const struct schema_key *k, const char *base)
+{
+	uint16_t n = 0;
+
+	if (base)
+		memcpy(&n, base + k->count_off, sizeof(n));
+	return n;
+}
+
+/* A whole value; lists in brackets. To compare, a byte that no string has parts their entries. */
+static void put_value(char text[TEXT_MAX], const struct schema_key *k, const char *base, bool hide)
+{
+	const uint16_t n = count_of(k, base);
+
+	text[0] = '\0';
+	if (!base)
+		return;
+	if (k->items_max == 0) {
+		put_item(text, k, base + k->off, hide);
+		return;
+	}
+	put(text, "[");
+	for (uint16_t i = 0; i < n; i++) {
+		put(text, "%s", i == 0 ? "" : hide ? ", " : "\n");
+		put_item(text, k, base + k->off + (size_t)i * k->size, hide);
+	}
+	put(text, "]");
+}
+
+/* ---- the walk ---- */
+
+static void tell_key(struct walk *w, const struct schema_key *k, const char *from, const char *to,
+		     struct said said)
+{
+	const char *base[2] = { from, to };
+
+	for (int i = 0; i < 2; i++) {
+		put_value(w->text[i], k, base[i], false);
+		put_value(w->shown[i], k, base[i], true);
+	}
+	if (w->all || !from != !to || strcmp(w->text[0], w->text[1]))
+		w->tell(w->arg, &(struct config_change){ w->key, from ? w->shown[0] : NULL,
+							 to ? w->shown[1] : NULL, said.applied,
+							 lost_of(said) });
+}
+
+static void walk_map(struct walk *w, const struct schema_key *keys, const char *from,
+		     const char *to, struct said above);
+
+/* Entries side by side; where one list is longer, the other has none. */
+static void walk_maps(struct walk *w, const struct schema_key *k, const char *from, const char *to,
+		      struct said said)
+{
+	const uint16_t n_from = count_of(k, from), n_to = count_of(k, to);
+	const size_t len = strlen(w->key);
+
+	for (uint16_t i = 0; i < n_from || i < n_to; i++) {
+		const size_t at = k->off + (size_t)i * k->size;
+
+		snprintf(w->key + len, sizeof(w->key) - len, "[%u]", i);
+		walk_map(w, k->keys, i < n_from ? from + at : NULL, i < n_to ? to + at : NULL,
+			 said);
+	}
+	w->key[len] = '\0';
+}
+
+static void walk_map(struct walk *w, const struct schema_key *keys, const char *from,
+		     const char *to, struct said above)
+{
+	const size_t len = strlen(w->key);
+
+	for (const struct schema_key *k = keys; k->name; k++) {
+		const struct said said = said_of(k, above);
+
+		/* Gateways are among the routes. */
+		if (k->type == SCHEMA_GATEWAY)
+			continue;
+		snprintf(w->key + len, sizeof(w->key) - len, "%s%s", len ? "." : "", k->name);
+		if (k->type != SCHEMA_MAP)
+			tell_key(w, k, from, to, said);
+		else if (k->items_max)
+			walk_maps(w, k, from, to, said);
+		else
+			walk_map(w, k->keys, from ? from + k->off : NULL, to ? to + k->off : NULL,
+				 said);
+	}
+	w->key[len] = '\0';
+}
+
+static void walk(const struct config *from, const struct config *to, config_tell *tell, void *arg)
+{
+	struct walk w = { .tell = tell, .arg = arg, .all = to == NULL };
+
+	walk_map(&w, schema_top, (const char *)from, (const char *)to, (struct said){ 0 });
+	explicit_bzero(&w, sizeof(w));
+}
+
+void config_compare(const struct config *from, const struct config *to, config_tell *tell,
+		    void *arg)
+{
+	walk(from, to, tell, arg);
+}
+
+void config_each(const struct config *c, config_tell *tell, void *arg)
+{
+	walk(c, NULL, tell, arg);
+}
+
+/* ---- what is taken at a reload ---- */
+
+static void take_map(const struct schema_key *keys, char *base, const char *from, struct said above)
+{
+	for (const struct schema_key *k = keys; k->name; k++) {
+		const struct said said = said_of(k, above);
+
+		if (k->type == SCHEMA_MAP && !k->items_max) {
+			take_map(k->keys, base + k->off, from + k->off, said);
+		} else if (said.applied == APPLIED_LIVE) {
+			memcpy(base + k->off, from + k->off,
+			       (size_t)k->size * (k->items_max ? k->items_max : 1));
+			if (k->items_max)
+				memcpy(base + k->count_off, from + k->count_off, sizeof(uint16_t));
+		}
+	}
+}
+
+void config_take_live(struct config *c, const struct config *from)
+{
+	take_map(schema_top, (char *)c, (const char *)from, (struct said){ 0 });
+}
+
+/* ---- the manual's table ---- */
+
+static void list_map(FILE *out, const struct schema_key *keys, const char *above, struct said said)
+{
+	for (const struct schema_key *k = keys; k->name; k++) {
+		const struct said own = said_of(k, said);
+		char key[96];
+
+		snprintf(key, sizeof(key), "%s%s%s", above, *above ? "." : "", k->name);
+		if (k->type == SCHEMA_MAP)
+			list_map(out, k->keys, key, own);
+		else
+			fprintf(out, "%s\t%s\t%s\n", key, config_applied_text(own.applied),
+				lost_of(own));
+	}
+}
+
+void config_applied_list(FILE *out)
+{
+	list_map(out, schema_top, "", (struct said){ 0 });
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The configuration while it runs: every key says how a change of it is applied; a difference is
+ * told key by key, with secrets hidden; a reload puts live keys in force and no others; a file with
+ * a mistake, or one that a part of the process cannot have, changes nothing.
+ */
+#include "tests/world/unit.h"
+
+#include "cp/admin/config_rpc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char base[] = "ports:\n"							     /* 1 */
+			   "  - {name: access, device: net_null0, addresses: [10.1.0.1/24]," /* 2 */
+			   " routes: [{to: 192.0.2.0/24, via: 10.1.0.8}]}\n"
+			   "listeners:\n"			    /* 3 */
+			   "  - {address: 10.1.0.1}\n"		    /* 4 */
+			   "relays:\n"				    /* 5 */
+			   "  - {address: 10.1.0.1}\n"		    /* 6 */
+			   "turn:\n"				    /* 7 */
+			   "  realm: example.org\n"		    /* 8 */
+			   "  lifetime-max: 3600\n"		    /* 9 */
+			   "auth:\n"				    /* 10 */
+			   "  rest-secrets: [hush-one, hush-two]\n" /* 11 */
+			   "dataplane:\n"			    /* 12 */
+			   "  eal: [--vfio-vf-token=hush-token]\n"; /* 13 */
+
+static struct server s;
+static struct config *running;
+static char dir[] = "/tmp/fairlead-test-XXXXXX";
+static char path[64];
+
+static void file_write(const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* The file is base with the first `find` replaced. */
+static void file_edit(const char *find, const char *replace)
+{
+	const char *at = strstr(base, find);
+	char text[4096];
+
+	assert_non_null(at);
+	snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - base), base, replace,
+		 at + strlen(find));
+	file_write(text);
+}
+
+static int setup(void **state)
+{
+	char err[512];
+
+	(void)state;
+	strcpy(dir + sizeof(dir) - 7, "XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/fairlead.yaml", dir);
+	file_write(base);
+	running = config_load(path, err, sizeof(err));
+	if (!running)
+		fail_msg("%s", err);
+	s = (struct server){ .conf = running, .reload = { .conf = running } };
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	config_free(running);
+	remove(path);
+	assert_int_equal(rmdir(dir), 0);
+	return 0;
+}
+
+/* The result; NULL, and *code, for an error. No secret is ever in an answer. */
+static json_t *call(const char *method, int *code)
+{
+	struct rpc_later *later = NULL;
+	char line[128], *text;
+	json_t *reply, *result;
+
+	snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\"}", method);
+	text = rpc_answer(rpc_methods, RPC_METHODS, &s, line, strlen(line), &later);
+	assert_non_null(text);
+	assert_null(strstr(text, "hush"));
+	reply = json_loads(text, 0, NULL);
+	result = json_incref(json_object_get(reply, "result"));
+	if (code)
+		*code = (int)json_integer_value(
+		    json_object_get(json_object_get(reply, "error"), "code"));
+	else if (!result)
+		fail_msg("%s", text);
+	json_decref(reply);
+	free(text);
+	return result;
+}
+
+static void expect_json(const json_t *got, const char *want)
+{
+	json_t *w = json_loads(want, 0, NULL);
+	char *text = json_dumps(got, 0);
+
+	assert_non_null(w);
+	if (!json_equal(got, w))
+		fail_msg("got %s", text);
+	free(text);
+	json_decref(w);
+}
+
+static void expect_changes(const char *method, const char *want)
+{
+	json_t *r = call(method, NULL);
+
+	assert_int_equal(json_array_size(json_object_get(r, "mistakes")), 0);
+	expect_json(json_object_get(r, "changes"), want);
+	json_decref(r);
+}
+
+static void every_key_says_how(void **state)
+{
+	char *text = NULL, *line, *end;
+	size_t len = 0, n = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	config_applied_list(f);
+	fclose(f);
+	for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1, n++) {
+		char key[128] = "", how[128] = "", lost[256] = "";
+
+		assert_int_equal(sscanf(line, "%127[^\t]\t%127[^\t]\t%255[^\n]", key, how, lost),
+				 3);
+		if (strcmp(how, "live") && strncmp(how, "restart of fairlead-", 20))
+			fail_msg("%s: %s", key, how);
+	}
+	assert_true(n > 100);
+	assert_non_null(strstr(text, "turn.lifetime-max\tlive\tnothing"));
+	assert_non_null(strstr(text, "\nports.routes.via\trestart of fairlead-dp\t"));
+	free(text);
+}
+
+static void what_runs_is_shown(void **state)
+{
+	json_t *r = call("config.show", NULL), *k;
+	const char *value = NULL;
+	size_t i, seen = 0;
+
+	(void)state;
+	assert_string_equal(json_string_value(json_object_get(r, "file")), path);
+	json_array_foreach(json_object_get(r, "keys"), i, k)
+	{
+		const char *key = json_string_value(json_object_get(k, "key"));
+
+		value = json_string_value(json_object_get(k, "value"));
+		assert_non_null(value);
+		if (strcmp(key, "turn.realm") == 0 && ++seen)
+			assert_string_equal(value, "example.org");
+		if (strcmp(key, "auth.rest-secrets") == 0 && ++seen)
+			assert_string_equal(value, "[(secret), (secret)]");
+		if (strcmp(key, "dataplane.eal") == 0 && ++seen)
+			assert_string_equal(value, "[--vfio-vf-token=(secret)]");
+		if (strcmp(key, "ports[0].routes[0].to") == 0 && ++seen)
+			assert_string_equal(value, "192.0.2.0/24");
+		if (strcmp(key, "listeners[0].port") == 0 && ++seen)
+			assert_string_equal(value, "3478");
+		if (strcmp(key, "dataplane.hugepages") == 0 && ++seen)
+			assert_string_equal(value, "auto");
+	}
+	assert_int_equal(seen, 6);
+	json_decref(r);
+}
+
+static void a_difference_is_told(void **state)
+{
+	(void)state;
+	expect_changes("config.diff", "[]");
+	file_edit("lifetime-max: 3600", "reservation-lifetime: 31");
+	expect_changes("config.diff",
+		       "[{\"key\":\"turn.reservation-lifetime\",\"from\":\"30\",\"to\":\"31\","
+		       "\"applied\":\"live\",\"lost\":\"nothing\"}]");
+	assert_int_equal(running->turn.reservation_lifetime, 30);
+	file_edit("[hush-one", "[hush-1");
+	expect_changes(
+	    "config.diff",
+	    "[{\"key\":\"auth.rest-secrets\",\"from\":\"[(secret), (secret)]\","
+	    "\"to\":\"[(secret), (secret)]\",\"applied\":\"live\",\"lost\":\"credentials "
+	    "of a secret that is taken away: these clients can refresh nothing any "
+	    "more\"}]");
+	file_edit(", routes: [{to: 192.0.2.0/24, via: 10.1.0.8}]", "");
+	expect_changes("config.diff",
+		       "[{\"key\":\"ports[0].routes[0].to\",\"from\":\"192.0.2.0/24\",\"to\":null,"
+		       "\"applied\":\"restart-dp\",\"lost\":\"connections over TCP and TLS, and "
+		       "packets meanwhile\"},"
+		       "{\"key\":\"ports[0].routes[0].via\",\"from\":\"10.1.0.8\",\"to\":null,"
+		       "\"applied\":\"restart-dp\",\"lost\":\"connections over TCP and TLS, and "
+		       "packets meanwhile\"}]");
+}
+
+/* The live one is in force, the other waits and is told again. */
+static void live_keys_and_no_others(void **state)
+{
+	static const char waits[] =
+	    "{\"key\":\"turn.allocations-max\",\"from\":\"16384\",\"to\":\"77\","
+	    "\"applied\":\"restart-cp\",\"lost\":\"nothing; requests wait meanwhile\"}";
+	char want[1024];
+
+	(void)state;
+	file_edit("  lifetime-max: 3600\n", "  reservation-lifetime: 31\n  allocations-max: 77\n"
+					    "  alternate-servers: [{address: 192.0.2.7}]\n");
+	snprintf(
+	    want, sizeof(want),
+	    "[{\"key\":\"turn.reservation-lifetime\",\"from\":\"30\",\"to\":\"31\","
+	    "\"applied\":\"live\",\"lost\":\"nothing\"},%s,"
+	    "{\"key\":\"turn.alternate-servers[0].address\",\"from\":null,\"to\":\"192.0.2.7\","
+	    "\"applied\":\"live\",\"lost\":\"nothing\"},"
+	    "{\"key\":\"turn.alternate-servers[0].port\",\"from\":null,\"to\":\"3478\","
+	    "\"applied\":\"live\",\"lost\":\"nothing\"},"
+	    "{\"key\":\"turn.alternate-servers[0].domain\",\"from\":null,\"to\":\"\","
+	    "\"applied\":\"live\",\"lost\":\"nothing\"}]",
+	    waits);
+	expect_changes("reload", want);
+	assert_int_equal(running->turn.reservation_lifetime, 31);
+	assert_int_equal(running->turn.allocations_max, 16384);
+	assert_int_equal(running->turn.n_alternate, 1);
+	assert_int_equal(be16_get(running->turn.alternate[0].addr.port), 3478);
+	snprintf(want, sizeof(want), "[%s]", waits);
+	expect_changes("reload", want);
+}
+
+static void a_mistake_changes_nothing(void **state)
+{
+	struct config was = *running;
+	char want[512];
+	json_t *r;
+
+	(void)state;
+	file_edit("  lifetime-max: 3600\n", "  reservation-lifetime: 31\n  lifetime-max: soon\n"
+					    "  permission-lifetime: 0\n");
+	for (int i = 0; i < 2; i++) {
+		r = call(i ? "reload" : "config.diff", NULL);
+		snprintf(want, sizeof(want),
+			 "[\"%s:10: turn.lifetime-max: soon must be a whole number\","
+			 "\"%s:11: turn.permission-lifetime: 0 is out of range 1..86400\"]",
+			 path, path);
+		expect_json(json_object_get(r, "mistakes"), want);
+		assert_int_equal(json_array_size(json_object_get(r, "changes")), 0);
+		json_decref(r);
+	}
+	assert_false(reload_by_signal(&s));
+	assert_memory_equal(&was, running, sizeof(was));
+	assert_false(s.reload.under_way);
+}
+
+/* ---- parts ---- */
+
+struct part {
+	bool refuses;
+	int prepared, applied, dropped;
+	uint32_t seen; /* of the configuration it was shown */
+};
+
+static bool prepare(void *arg, const struct config *c, char *err, size_t errlen)
+{
+	struct part *p = arg;
+
+	p->prepared++;
+	p->seen = c->turn.reservation_lifetime;
+	assert_int_equal(c->turn.allocations_max, 16384); /* as it will be */
+	snprintf(err, errlen, "control.metrics-port: it is taken");
+	return !p->refuses;
+}
+
+static void finish(void *arg, bool apply)
+{
+	struct part *p = arg;
+
+	assert_int_equal(running->turn.reservation_lifetime, apply ? 31 : 30);
+	if (apply)
+		p->applied++;
+	else
+		p->dropped++;
+}
+
+static void a_part_that_cannot_changes_nothing(void **state)
+{
+	struct part first = { 0 }, second = { .refuses = true };
+	int code;
+
+	(void)state;
+	reload_add(&s, (struct reload_part){ prepare, finish, &first });
+	reload_add(&s, (struct reload_part){ prepare, finish, &second });
+	file_edit("lifetime-max: 3600", "reservation-lifetime: 31\n  allocations-max: 77");
+	assert_null(call("reload", &code));
+	assert_int_equal(code, RPC_INTERNAL);
+	assert_int_equal(running->turn.reservation_lifetime, 30);
+	assert_int_equal(first.prepared + second.prepared, 2);
+	assert_int_equal(first.dropped, 1);
+	assert_int_equal(second.dropped, 0);
+	assert_int_equal(first.seen, 31);
+	assert_false(reload_by_signal(&s));
+	second.refuses = false;
+	assert_true(reload_by_signal(&s));
+	assert_int_equal(running->turn.reservation_lifetime, 31);
+	assert_int_equal(first.applied + second.applied, 2);
+	assert_int_equal(first.dropped, 2);
+}
+
+static void one_at_a_time(void **state)
+{
+	int code;
+
+	(void)state;
+	s.reload.under_way = true;
+	file_edit("lifetime-max: 3600", "reservation-lifetime: 31");
+	assert_null(call("reload", &code));
+	assert_int_equal(code, RPC_BUSY);
+	assert_int_equal(running->turn.reservation_lifetime, 30);
+	s.reload.under_way = false;
+	json_decref(call("reload", NULL));
+	assert_int_equal(running->turn.reservation_lifetime, 31);
+}
+
+static void expect_refused(const char *why)
+{
+	json_t *r = call("reload", NULL);
+	const char *text = json_string_value(json_array_get(json_object_get(r, "mistakes"), 0));
+
+	assert_non_null(text);
+	assert_non_null(strstr(text, why));
+	json_decref(r);
+}
+
+/* The loop waits while it is read: there must be an end to it. */
+static void no_file_without_an_end(void **state)
+{
+	(void)state;
+	assert_int_equal(truncate(path, RELOAD_FILE_MAX + 1), 0);
+	expect_refused("larger than 1 MiB");
+	assert_int_equal(remove(path), 0);
+	expect_refused("No such file");
+	assert_int_equal(mkfifo(path, 0600), 0);
+	expect_refused("no ordinary file");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(every_key_says_how),
+		T(what_runs_is_shown),
+		T(a_difference_is_told),
+		T(live_keys_and_no_others),
+		T(a_mistake_changes_nothing),
+		T(a_part_that_cannot_changes_nothing),
+		T(one_at_a_time),
+		T(no_file_without_an_end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

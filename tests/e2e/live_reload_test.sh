@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The configuration is changed under calls: clients whose packets are numbered lose none while the
+# file is put in force again and again, by command and by SIGHUP, over UDP and TCP. What is live is in force
+# for the next request, metrics move to another port, what needs a restart is told with what it
+# costs; a file with mistakes changes nothing, and each is told with its line.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# client LOG MESSAGES ARGUMENT...: one that goes on for a while, and must lose nothing.
+client()
+{
+	local log=$1 messages=$2
+	shift 2
+	uclient "$log" "$@" -n "$messages" -m 1 -c -e 10.2.0.2 10.1.0.1
+}
+
+allocations() { fl_json status .allocations.count; }
+has_allocations() { (($(allocations) >= $1)); }
+metrics_at() { in_relay curl -sf -o /dev/null "http://127.0.0.1:$1/metrics"; }
+
+# file_set KEY VALUE: in the file that the relay runs with; the first key of that name.
+file_set()
+{
+	sed -i "0,/^  $1:.*/s||  $1: $2|" "$CONFIG"
+	grep -qxF "  $1: $2" "$CONFIG" || fail "the configuration has no $1"
+}
+
+# runs KEY: its value.
+runs() { fl --json config show | jq -r ".keys[] | select(.key == \"$1\").value"; }
+# log_has TEXT: told by fairlead-cp.
+log_has() { grep -q -- "$1" "$RUN/fairlead-cp.log"; }
+
+relay_config 's/^  reservation-lifetime: .*/  reservation-lifetime: 31/' >"$TMP/quickstart"
+start_peer 3480
+fl config diff | grep -q '^Nothing differs from what runs.$' || fail "a fresh relay differs from its file: $(fl config diff)"
+assert_eq "what runs" "$(runs turn.reservation-lifetime)" 31
+
+# ---- calls go on ----
+
+client "$TMP/udp" 600 &
+udp=$!
+client "$TMP/tcp" 600 -t &
+tcp=$!
+await 10 has_allocations 2 || fail "the clients have no allocations: $(tail -n 3 "$TMP/udp" "$TMP/tcp")"
+pid=$(cp_pid)
+
+file_set reservation-lifetime 33
+file_set neighbour-queue 127
+fl config diff >"$TMP/diff"
+grep -q '^turn.reservation-lifetime: 31 -> 33$' "$TMP/diff" || fail "diff: $(<"$TMP/diff")"
+grep -A1 '^dataplane.neighbour-queue: ' "$TMP/diff" | grep -q 'restart of fairlead-dp; lost: connections over TCP' ||
+	fail "diff does not say what a restart costs: $(<"$TMP/diff")"
+assert_eq "diff changes nothing" "$(runs turn.reservation-lifetime)" 31
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+grep -A1 '^turn.reservation-lifetime: ' "$TMP/reload" | grep -q 'in force' || fail "reload: $(<"$TMP/reload")"
+grep -A1 '^dataplane.neighbour-queue: ' "$TMP/reload" | grep -q 'waits for a restart of fairlead-dp' || fail "reload: $(<"$TMP/reload")"
+grep -q '^Certificates and keys were read again.$' "$TMP/reload" || fail "certificates: $(<"$TMP/reload")"
+assert_eq "in force" "$(runs turn.reservation-lifetime)" 33
+
+file_set reservation-lifetime 99
+kill -HUP "$pid"
+await 10 log_has 'reload: turn.reservation-lifetime is 99 now (was 33)' || fail "SIGHUP: $(tail -n 3 "$RUN/fairlead-cp.log")"
+
+# ---- a mistake changes nothing ----
+
+cp "$CONFIG" "$TMP/right"
+file_set reservation-lifetime 0
+file_set lifetime-max soon
+! fl reload >"$TMP/reload" 2>&1 || fail "a wrong file is taken"
+for key in reservation-lifetime lifetime-max; do
+	line=$(grep -n "^  $key:" "$CONFIG" | cut -d: -f1)
+	grep -q "$CONFIG:$line: turn.$key: " "$TMP/reload" || fail "the mistake in line $line is not told: $(<"$TMP/reload")"
+done
+grep -q 'nothing has changed' "$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+! fl config diff >"$TMP/diff" 2>&1 || fail "diff takes a wrong file"
+kill -HUP "$pid"
+await 10 log_has 'reload: nothing has changed: mistakes found: 2' || fail "SIGHUP: $(tail -n 3 "$RUN/fairlead-cp.log")"
+assert_eq "as before" "$(runs turn.reservation-lifetime)" 99
+
+# ---- again and again, for as long as the calls go on ----
+
+for ((n = 1; n <= 500; n++)); do
+	cp "$TMP/right" "$CONFIG"
+	file_set lifetime-max $((3600 + n))
+	file_set deny "[198.51.100.$((n % 200))/32]"
+	fl reload >"$TMP/reload" || fail "reload $n: $(<"$TMP/reload")"
+	assert_eq "in force" "$(runs turn.lifetime-max)" $((3600 + n))
+	file_set lifetime-max 0
+	! fl reload >"$TMP/reload" 2>&1 || fail "a wrong file is taken"
+	((n < 10)) || ! { ended $udp && ended $tcp; } || break
+done
+wait $udp || fail "the client over UDP: $(tail -n 3 "$TMP/udp")"
+wait $tcp || fail "the client over TCP: $(tail -n 3 "$TMP/tcp")"
+assert_eq "packets that were lost over UDP" "$(uclient_lost "$TMP/udp")" 0
+assert_eq "packets that were lost over TCP" "$(uclient_lost "$TMP/tcp")" 0
+note "$n reloads under two calls"
+cp "$TMP/right" "$CONFIG"
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+
+# ---- limits, and the port of the metrics ----
+
+metrics_at 9643 || fail "no metrics"
+file_set metrics-port 9650
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+metrics_at 9650 || fail "the metrics did not move"
+! metrics_at 9643 || fail "the metrics are served at the old port, too"
+start "$TMP/taken.log" in_relay python3 -m http.server 9651
+taken() { in_relay curl -s -o /dev/null http://127.0.0.1:9651/; }
+await 10 taken || fail "the port cannot be taken"
+file_set metrics-port 9651
+file_set reservation-lifetime 5
+! fl reload >"$TMP/reload" 2>&1 || fail "a port that is taken is taken"
+grep -q 'nothing has changed: cannot serve metrics at 127.0.0.1 port 9651' "$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+assert_eq "as before" "$(runs turn.reservation-lifetime)" 99
+metrics_at 9650 || fail "the metrics are gone"
+cp "$TMP/right" "$CONFIG"
+file_set allocations-per-user 1
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+has_allocations 1 || fail "no allocation is left behind by the clients"
+! client "$TMP/third" 1 || fail "a user has more than one allocation"
+grep -q 'error 486' "$TMP/third" || fail "not the quota: $(tail -n 3 "$TMP/third")"
+file_set allocations-per-user 0
+file_set deny '[10.2.0.0/16]'
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+! client "$TMP/fourth" 1 || fail "a peer that is denied can be reached"
+grep -q 'error 403' "$TMP/fourth" || fail "not the policy: $(tail -n 3 "$TMP/fourth")"
+cp "$TMP/right" "$CONFIG"
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+client "$TMP/fifth" 1 || fail "not as before: $(tail -n 3 "$TMP/fifth")"
+note "limits, policy and the port of the metrics change"
+
+assert_eq "the same process" "$(cp_pid)" "$pid"
