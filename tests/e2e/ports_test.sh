@@ -307,11 +307,11 @@ bond_active_backup()
 	cable_up "$(back_end 1)" net_null0
 	bonded active-backup "$(guest 0)" "$(guest 1)"
 	works
-	assert "$KIND: one is active" members_are "net_virtio_user0 up, active" "net_virtio_user1 up, idle"
+	await 10 members_are "net_virtio_user0 up, active" "net_virtio_user1 up, idle" || fail "$KIND: one is not active: $(members)"
 	end "$first" "$CABLE_PID"
 	cable_up "$(back_end 1)" net_af_xdp0,iface=access
 	works_again
-	assert "$KIND: the other is active" members_are "net_virtio_user0 down, idle" "net_virtio_user1 up, active"
+	await 10 members_are "net_virtio_user0 down, idle" "net_virtio_user1 up, active" || fail "$KIND: the other is not active: $(members)"
 	end "$CP" "$DP" "$CABLE_PID"
 }
 

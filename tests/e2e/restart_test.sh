@@ -26,7 +26,7 @@ revive_cp()
 sessions()
 {
 	fl --json sessions --peers --limit 0 | jq -S --arg t "${1:-}" '.sessions |
-		map(select($t == "" or .transport == $t) | del(.age_s, .expires_s) | .permissions[] |= .peer | .channels[] |= del(.expires_s)) | sort_by(.relayed)'
+		map(select($t == "" or .transport == $t) | del(.age_s, .expires_s, .to_peer, .to_client) | .permissions[] |= .peer | .channels[] |= del(.expires_s)) | sort_by(.relayed)'
 }
 
 agreed()

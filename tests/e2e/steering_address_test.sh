@@ -20,7 +20,7 @@ OWNED=(
 # What is there but for its times, in the order of relayed addresses; peers of each by address.
 sessions()
 {
-	fl --json sessions --peers --limit 0 | jq -S '.sessions | map(del(.age_s, .expires_s) |
+	fl --json sessions --peers --limit 0 | jq -S '.sessions | map(del(.age_s, .expires_s, .to_peer, .to_client) |
 		.permissions[] |= .peer | .channels |= (map(del(.expires_s)) | sort)) | sort_by(.relayed)'
 }
 
