@@ -8,9 +8,14 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { OLDER_HEAD = offsetof(struct statefile_head, head_bytes) };
+enum {
+	OLDER_HEAD = offsetof(struct statefile_head, head_bytes),
+	LOCK_WAIT_MS = 1000,
+	LOCK_PAUSE_MS = 10,
+};
 
 static void boot_id_read(char id[STATEFILE_BOOT_ID], const char *given)
 {
@@ -338,6 +343,19 @@ done:
 	return ok;
 }
 
+/* False: another process has it, and does not end. One that was killed has it until its last thread is gone. */
+static bool lock_take(int fd)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+	int rc = flock(fd, LOCK_EX | LOCK_NB);
+
+	for (int ms = 0; rc && ms < LOCK_WAIT_MS; ms += LOCK_PAUSE_MS) {
+		nanosleep(&pause, NULL);
+		rc = flock(fd, LOCK_EX | LOCK_NB);
+	}
+	return rc == 0;
+}
+
 /* Opens and locks it. False: one sentence in err, or none and errno. */
 static bool file_lock(struct statefile *f, const char *path, struct stat *st, char *err,
 		      size_t errlen)
@@ -348,7 +366,7 @@ static bool file_lock(struct statefile *f, const char *path, struct stat *st, ch
 		f->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (f->fd < 0)
 			return false;
-		if (flock(f->fd, LOCK_EX | LOCK_NB)) {
+		if (!lock_take(f->fd)) {
 			snprintf(err, errlen, "the state file %s is in use by another fairlead-cp",
 				 path);
 			return false;

@@ -10,8 +10,11 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct files {
@@ -179,6 +182,36 @@ static void a_second_process_is_kept_out(void **state)
 	assert_null(table_open(&f->conf, 100, "boot", err, sizeof(err)));
 	assert_non_null(strstr(err, "/nowhere/at/all"));
 	snprintf(f->conf.control.state, sizeof(f->conf.control.state), "%s/state", f->dir);
+}
+
+/* Who has been killed lets go of the file when its last thread is gone, which may take a moment. */
+static void who_is_about_to_be_gone_is_awaited(void **state)
+{
+	struct files *f = *state;
+	const struct itimerval soon = { .it_value = { .tv_usec = 50000 } };
+	int up[2], status;
+	struct table *t;
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe(up), 0);
+	pid = fork();
+	if (pid == 0) {
+		int fd = open(f->conf.control.state, O_RDWR | O_CREAT, 0600);
+
+		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) || setitimer(ITIMER_REAL, &soon, NULL) ||
+		    write(up[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause(); /* SIGALRM ends it */
+	}
+	assert_int_equal(read(up[0], &c, 1), 1);
+	t = open_ok(&f->conf, 100);
+	table_close(t);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	close(up[0]);
+	close(up[1]);
 }
 
 static void another_boot_starts_afresh(void **state)
@@ -842,6 +875,7 @@ int main(void)
 		T(what_was_written_is_found_again),
 		T(what_is_over_goes_at_start),
 		T(a_second_process_is_kept_out),
+		T(who_is_about_to_be_gone_is_awaited),
 		T(another_boot_starts_afresh),
 		T(limits_may_change),
 		T(names_may_move),

@@ -50,6 +50,8 @@ on_exit()
 	if ((rc)) && [[ -e $TMP/drops ]]; then
 		echo "$NAME: dropped meanwhile: $(drops 2>&1 | grep -vxF -f "$TMP/drops" | xargs)"
 	fi
+	# A lane's /run goes with it.
+	((!rc)) || cp "$RUN"/*.log "$TMP" 2>/dev/null || true
 	for pid in "${STARTED[@]}"; do
 		kill "$pid" 2>/dev/null || true
 	done
