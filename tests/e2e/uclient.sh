@@ -5,7 +5,7 @@
 RUNNING=()
 RELAYS_LEAST=100 # per cent of relays' messages that must come back
 
-# relays WHAT MESSAGES ARGUMENT...: so many come back and none is lost, but for RELAYS_LEAST. Over TLS (-S) the client takes
+# relays WHAT MESSAGES ARGUMENT...: so many come back, but for RELAYS_LEAST. Over TLS (-S) the client takes
 # one message of a record and forgets the rest; the busier the machine, the more of them share one. That
 # none is lost there is shown by the relay's counter (to_clients), and with clients that can count
 # (load.py, turn_load).
