@@ -208,6 +208,9 @@ assert_num "contexts added" "$(fetch /metrics | sed -n 's/^fairlead_contexts_add
 assert_num "contexts in JSON" "$(fetch /status | jq .status.gateway.added)" -ge 3
 assert_eq "contexts by state" "$(fetch /status | jq '.status.gateway | .contexts - (.states | add)')" 0
 assert_eq "states in metrics" "$(fetch /metrics | grep -c '^fairlead_contexts_in_state{')" 6
+# The page draws intervals that have ended.
+drawn() { (($(fetch /history | jq '[.packets[] | numbers] | length') > 0)); }
+await 20 drawn || fail "no interval is in $(fetch /history)"
 # shellcheck disable=SC2024
 in_relay env HOME="$TMP" timeout -k 5 60 "$chromium" --headless --no-sandbox --disable-gpu \
 	--enable-logging=stderr \
