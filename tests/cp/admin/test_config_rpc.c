@@ -4,7 +4,7 @@
  * told key by key, with secrets hidden; a reload puts live keys in force and no others; a file with
  * a mistake, or one that a part of the process cannot have, changes nothing.
  */
-#include "tests/world/unit.h"
+#include "tests/world/json_check.h"
 
 #include "cp/admin/config_rpc.h"
 
@@ -101,18 +101,6 @@ static json_t *call(const char *method, int *code)
 	json_decref(reply);
 	free(text);
 	return result;
-}
-
-static void expect_json(const json_t *got, const char *want)
-{
-	json_t *w = json_loads(want, 0, NULL);
-	char *text = json_dumps(got, 0);
-
-	assert_non_null(w);
-	if (!json_equal(got, w))
-		fail_msg("got %s", text);
-	free(text);
-	json_decref(w);
 }
 
 static void expect_changes(const char *method, const char *want)

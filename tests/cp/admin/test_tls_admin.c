@@ -5,6 +5,7 @@
  * never believed (strings, half-written entries); and that a key goes in but never comes out.
  */
 #include "tests/world/cp_env.h"
+#include "tests/world/json_check.h"
 
 #include "cp/admin/metrics.h"
 #include "cp/admin/rpc.h"
@@ -89,18 +90,6 @@ static json_t *call(const char *method, const char *params, int *code)
 static json_t *certificate(json_t *result, size_t i)
 {
 	return json_array_get(json_object_get(result, "certificates"), i);
-}
-
-static void expect_json(json_t *got, const char *want)
-{
-	json_t *w = json_loads(want, 0, NULL);
-	char *text = json_dumps(got, 0);
-
-	assert_non_null(w);
-	if (!json_equal(got, w))
-		fail_msg("got %s", text);
-	free(text);
-	json_decref(w);
 }
 
 /* ---- certificates ---- */
@@ -262,12 +251,12 @@ static void metrics(void **state)
 	metrics_write(out, &env.s);
 	evbuffer_add(out, "", 1);
 	text = (const char *)evbuffer_pullup(out, -1);
-	assert_non_null(strstr(text,
-			       "\nfairlead_tls_certificate_not_after_timestamp_seconds{domain=\"default\","
-			       "certificate=\"/etc/ec.pem\"} 1700864060\n"));
-	assert_non_null(strstr(text,
-			       "\nfairlead_tls_certificate_not_after_timestamp_seconds{domain=\"default\","
-			       "certificate=\"/etc/\\\"rsa\\\".pem\"} 1800000000\n"));
+	assert_non_null(strstr(
+	    text, "\nfairlead_tls_certificate_not_after_timestamp_seconds{domain=\"default\","
+		  "certificate=\"/etc/ec.pem\"} 1700864060\n"));
+	assert_non_null(strstr(
+	    text, "\nfairlead_tls_certificate_not_after_timestamp_seconds{domain=\"default\","
+		  "certificate=\"/etc/\\\"rsa\\\".pem\"} 1800000000\n"));
 	assert_non_null(strstr(text, "\nfairlead_tls_certificate_reload_failed{domain=\"default\","
 				     "certificate=\"/etc/ec.pem\"} 0\n"));
 	assert_non_null(strstr(text, "\nfairlead_tls_certificate_reload_failed{domain=\"default\","
