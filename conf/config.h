@@ -43,6 +43,7 @@ enum {
 enum config_hugepages { HUGEPAGES_AUTO, HUGEPAGES_YES, HUGEPAGES_NO };
 enum config_idle { IDLE_SLEEP, IDLE_POLL };
 enum config_transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS };
+extern const char *const config_transport_name[]; /* ends with NULL */
 
 struct config_dataplane {
 	uint16_t workers[CTL_WORKERS_MAX]; /* CPU of each */
@@ -279,6 +280,7 @@ struct config_peers {
 
 /* What a user of the control socket may do; each may do what those before it may. */
 enum config_may { CONFIG_MAY_LOOK, CONFIG_MAY_OPERATE, CONFIG_MAY_ADMINISTER };
+extern const char *const config_may_name[]; /* ends with NULL, as the schema wants it */
 
 /* Who has a role: a user, or the members of a group. A name or a number; one of the two is "". */
 struct config_role {

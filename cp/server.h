@@ -152,6 +152,12 @@ static inline uint32_t server_now(const struct server *s)
 	return (uint32_t)(s->now_ms / 1000);
 }
 
+/* How old what was made then is, in seconds. */
+static inline uint32_t server_age(const struct server *s, uint32_t created)
+{
+	return server_now(s) > created ? server_now(s) - created : 0;
+}
+
 /* The deadline of something that lives for `seconds` from now: never too early. */
 static inline uint32_t server_deadline(const struct server *s, uint32_t seconds)
 {

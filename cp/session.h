@@ -23,6 +23,19 @@ enum session_end {
 };
 extern const char *const session_end_name[SESSION_ENDS];
 
+/* Its relayed address of a family. False, and *to stays: there is none, or its relay is gone. */
+static inline bool session_relayed(const struct server *s, const struct table_alloc *a, int family,
+				   struct sock_addr *to)
+{
+	const uint32_t families = atomic_load_explicit(&a->families, memory_order_relaxed);
+
+	if (!(families & 1u << family) || a->relay[family].relay >= s->conf->n_relay)
+		return false;
+	*to = (struct sock_addr){ s->conf->relay[a->relay[family].relay].addr,
+				  a->relay[family].port };
+	return true;
+}
+
 /* Takes up allocations and reservations of an earlier process: their ports and timers. */
 void session_resume(struct server *s);
 

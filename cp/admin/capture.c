@@ -412,16 +412,14 @@ static bool program_parse(struct cmd_trace *c, const json_t *params, struct rpc_
 
 static bool capture_parse(struct capture *c, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "client",	"peer",	   "relayed",	 "worker",
-					     "session", "drops",   "reason",	 "count",
-					     "size",	"snaplen", "duration_s", "expression",
-					     "program", NULL };
 	struct trace_admin *t = c->trace;
 
 	c->size = SIZE_DEFAULT;
 	c->duration_s = DURATION_DEFAULT;
 	c->snaplen = CTL_TRACE_BYTES;
-	if (!param_only(params, names, err) || !trace_filter(t, params, err) ||
+	if (!param_only(params, TRACE_FILTER "size? snaplen? duration_s? expression? program?",
+			err) ||
+	    !trace_filter(t, params, err) ||
 	    !param_uint(params, "size", SIZE_MIN, UINT32_MAX, &c->size, err) ||
 	    !param_uint(params, "duration_s", 1, DURATION_MAX, &c->duration_s, err) ||
 	    !param_uint(params, "snaplen", 1, CTL_TRACE_BYTES, &c->snaplen, err) ||

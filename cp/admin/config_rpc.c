@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const no_params[] = { NULL };
-
 /* As members of JSON: for programs, which do not want a sentence. */
 static const char *applied_name(enum config_applied how)
 {
@@ -47,7 +45,7 @@ json_t *rpc_config_show(void *ctx, const json_t *params, struct rpc_error *err)
 	const struct server *s = ctx;
 	json_t *keys;
 
-	if (!param_only(params, no_params, err))
+	if (!param_only(params, "", err))
 		return NULL;
 	keys = json_array();
 	config_each(s->conf, put_key, keys);
@@ -76,7 +74,7 @@ json_t *rpc_config_diff(void *ctx, const json_t *params, struct rpc_error *err)
 	struct config *fresh;
 	json_t *o;
 
-	if (!param_only(params, no_params, err))
+	if (!param_only(params, "", err))
 		return NULL;
 	fresh = reload_read(s, &errors);
 	o = answer_json(s, fresh, &errors);
@@ -151,7 +149,7 @@ void rpc_reload(void *ctx, const json_t *params, struct rpc_later *l)
 
 	if (s->reload.under_way)
 		rpc_fail(&err, RPC_BUSY, "a reload is under way: ask again when it is over");
-	else if (param_only(params, no_params, &err))
+	else if (param_only(params, "", &err))
 		answer = file_apply(s, &applied, &err);
 	if (answer && applied) {
 		log_line("reload: %s is in force, as far as that needs no restart", s->conf->file);

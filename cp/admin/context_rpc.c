@@ -123,8 +123,6 @@ static size_t param_terms(const struct server *s, const json_t *params, struct t
 /* {terminations, call, media, hold, lifetime, inactivity, near} */
 json_t *rpc_context_add(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "terminations", "call",	   "media", "hold",
-					     "lifetime",     "inactivity", "near",  NULL };
 	const struct server *s = ctx;
 	struct gate_plan plan = { .inactivity = UINT32_MAX };
 	struct term_spec w[2];
@@ -132,7 +130,8 @@ json_t *rpc_context_add(void *ctx, const json_t *params, struct rpc_error *err)
 	struct context *c;
 	size_t n;
 
-	if (!context_gateway(s, err) || !param_only(params, names, err) ||
+	if (!context_gateway(s, err) ||
+	    !param_only(params, "terminations call media hold lifetime inactivity near", err) ||
 	    !param_plan(s, params, &plan, err))
 		return NULL;
 	n = param_terms(s, params, w, err);
@@ -164,11 +163,11 @@ static json_t *modify_term(const struct server *s, struct context *c, const json
 static json_t *modify_plan(const struct server *s, struct context *c, const json_t *params,
 			   struct rpc_error *err)
 {
-	static const char *const names[] = { "context", "hold", "lifetime", "inactivity", NULL };
 	struct gate_plan plan;
 
 	gate_plan(s->gateway, c, &plan);
-	if (!param_only(params, names, err) || !param_plan(s, params, &plan, err))
+	if (!param_only(params, "context hold lifetime inactivity", err) ||
+	    !param_plan(s, params, &plan, err))
 		return NULL;
 	gate_plan_set(s->gateway, c, &plan);
 	return context_json(s, c);
@@ -194,13 +193,13 @@ json_t *rpc_context_modify(void *ctx, const json_t *params, struct rpc_error *er
 /* {context, side} */
 json_t *rpc_context_subtract(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "context", "side", NULL };
 	const struct server *s = ctx;
 	struct context *c = param_context(s, params, "context", err);
 	struct gate_fail f = { 0 };
 	uint32_t side;
 
-	if (!c || !param_only(params, names, err) || !param_side(params, "side", &side, err))
+	if (!c || !param_only(params, "context side", err) ||
+	    !param_side(params, "side", &side, err))
 		return NULL;
 	return gate_subtract(s->gateway, c, side, &f) ? context_json(s, c) : refused(&f, err);
 }
@@ -208,14 +207,14 @@ json_t *rpc_context_subtract(void *ctx, const json_t *params, struct rpc_error *
 /* {context, side, to, to_side}: to is another context. Answers both. */
 json_t *rpc_context_move(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "context", "side", "to", "to_side", NULL };
 	const struct server *s = ctx;
 	struct context *c = param_context(s, params, "context", err);
 	struct context *to = c ? param_context(s, params, "to", err) : NULL;
 	struct gate_fail f = { 0 };
 	uint32_t side, to_side;
 
-	if (!to || !param_only(params, names, err) || !param_side(params, "side", &side, err) ||
+	if (!to || !param_only(params, "context side to to_side", err) ||
+	    !param_side(params, "side", &side, err) ||
 	    !param_side(params, "to_side", &to_side, err))
 		return NULL;
 	if (!gate_move(s->gateway, c, side, to, to_side, &f))
@@ -263,16 +262,13 @@ static json_t *contexts_of_all(const struct server *s, const struct filter *f, u
 /* A page of contexts, of those that the filter has or of all, as `sessions` tells them. */
 json_t *rpc_contexts(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "call",   "local",	  "remote",    "transport",
-					     "worker", "older_s", "younger_s", "cursor",
-					     "limit",  NULL };
 	const struct server *s = ctx;
 	uint32_t cursor = 0, limit = CONTEXT_PAGE_DEFAULT;
 	struct filter f;
 	json_t *list;
 	bool end;
 
-	if (!context_gateway(s, err) || !param_only(params, names, err) ||
+	if (!context_gateway(s, err) || !param_only(params, FILTER_CONTEXTS PARAM_PAGE, err) ||
 	    !filter_contexts(s, params, &f, err) ||
 	    !param_uint(params, "cursor", 0, UINT32_MAX, &cursor, err) ||
 	    !param_uint(params, "limit", 1, CONTEXT_PAGE_MAX, &limit, err))
@@ -313,12 +309,11 @@ static void fail_later(struct rpc_later *l, const struct rpc_error *err)
 static struct audit *audit_begin(const struct server *s, const json_t *params, struct rpc_later *l,
 				 struct context **c)
 {
-	static const char *const names[] = { "context", NULL };
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
 	struct audit *a = NULL;
 
 	*c = param_context(s, params, "context", &err);
-	if (*c && param_only(params, names, &err))
+	if (*c && param_only(params, "context", &err))
 		a = malloc(sizeof(*a));
 	if (a)
 		*a = (struct audit){ s, l, NULL };

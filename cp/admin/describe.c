@@ -1,23 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "describe.h"
 
+#include "param.h"
+
 #include <string.h>
-
-static const char *const may_name[] = { "look", "operate", "administer" };
-
-/* The next of a method's parameters, from *at on; its length, or 0 at the end. */
-static size_t next_param(const char **at, const char **name, bool *optional)
-{
-	size_t len;
-
-	if (!*at)
-		return 0;
-	*name = *at + strspn(*at, " ");
-	len = strcspn(*name, " ");
-	*at = *name + len;
-	*optional = len && (*name)[len - 1] == '?';
-	return *optional ? len - 1 : len;
-}
 
 static json_t *params_json(const char *params)
 {
@@ -26,7 +12,7 @@ static json_t *params_json(const char *params)
 	bool optional;
 	size_t len;
 
-	while ((len = next_param(&params, &name, &optional)))
+	while (params && (len = param_next(&params, &name, &optional)))
 		json_array_append_new(
 		    list, json_pack("{s:s%, s:b}", "name", name, len, "optional", optional));
 	return list;
@@ -45,8 +31,8 @@ json_t *rpc_describe(void *ctx, const json_t *params, struct rpc_error *err)
 		json_array_append_new(list,
 				      json_pack("{s:s, s:s, s:o, s:s, s:b, s:b}", "name", m->name,
 						"help", m->help, "params", params_json(m->params),
-						"may", may_name[m->may], "audited", m->audited,
-						"waits", m->later != NULL));
+						"may", config_may_name[m->may], "audited",
+						m->audited, "waits", m->later != NULL));
 	}
 	return json_pack("{s:i, s:o}", "version", RPC_VERSION, "methods", list);
 }
@@ -70,6 +56,6 @@ void rpc_describe_print(FILE *out)
 		const struct rpc_method *m = &rpc_methods[i];
 
 		fprintf(out, "| `%s` | %s | %s | %s | %s |\n", m->name, m->params ? m->params : "",
-			may_name[m->may], m->audited ? "yes" : "", m->help);
+			config_may_name[m->may], m->audited ? "yes" : "", m->help);
 	}
 }

@@ -8,12 +8,11 @@ enum { WHY_MAX = 2 * CONFIG_STR_MAX };
 
 json_t *rpc_drain(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "deadline_s", NULL };
 	struct server *s = ctx;
 	uint32_t seconds = 0;
 	char why[WHY_MAX];
 
-	if (!param_only(params, names, err) ||
+	if (!param_only(params, "deadline_s", err) ||
 	    !param_uint(params, "deadline_s", 1, DRAIN_MAX_S, &seconds, err))
 		return NULL;
 	if (!drain_begin(s, seconds, why, sizeof(why)))
@@ -23,11 +22,10 @@ json_t *rpc_drain(void *ctx, const json_t *params, struct rpc_error *err)
 
 json_t *rpc_undrain(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { NULL };
 	struct server *s = ctx;
 	char why[WHY_MAX];
 
-	if (!param_only(params, names, err))
+	if (!param_only(params, "", err))
 		return NULL;
 	if (!drain_end(s, why, sizeof(why)))
 		return rpc_fail(err, RPC_INTERNAL, "%s", why);

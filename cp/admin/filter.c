@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "filter.h"
 
+#include "../session.h"
+#include "term_json.h"
+
 #include <string.h>
 
-static const char *const transports[] = { "udp", "tcp", "tls", NULL };
 static const char *const streams[] = { "tcp", "tls", NULL };
 static const char *const roles[CONN_ROLES + 1] = { "client", "peer", "data", "other", NULL };
 
@@ -74,13 +76,25 @@ static bool param_user(const struct server *s, const json_t *params, struct filt
 	return true;
 }
 
+static bool any_given(const json_t *params, const char *names)
+{
+	const char *key;
+	json_t *v;
+
+	json_object_foreach((json_t *)(uintptr_t)params, key, v)
+	{
+		if (!json_is_null(v) && param_named(names, key))
+			return true;
+	}
+	return false;
+}
+
 /* What all have, and whether anything is given of names. */
-static bool common_read(const struct server *s, const json_t *params, const char *const *names,
+static bool common_read(const struct server *s, const json_t *params, const char *names,
 			struct filter *f, struct rpc_error *err)
 {
 	*f = (struct filter){ .worker = UINT32_MAX, .slot = UINT32_MAX, .younger = UINT32_MAX };
-	for (; *names; names++)
-		f->any |= param(params, *names) != NULL;
+	f->any = any_given(params, names);
 	return param_uint(params, "worker", 0, s->conf->dataplane.n_workers - 1, &f->worker, err) &&
 	       param_uint(params, "older_s", 0, UINT32_MAX, &f->older, err) &&
 	       param_uint(params, "younger_s", 0, UINT32_MAX, &f->younger, err);
@@ -89,15 +103,12 @@ static bool common_read(const struct server *s, const json_t *params, const char
 bool filter_sessions(const struct server *s, const json_t *params, struct filter *f,
 		     struct rpc_error *err)
 {
-	static const char *const names[] = { "user",	  "client",   "relayed", "peer",
-					     "transport", "worker",   "session", "older_s",
-					     "younger_s", "silent_s", NULL };
 
-	return common_read(s, params, names, f, err) && param_user(s, params, f, err) &&
+	return common_read(s, params, FILTER_SESSIONS, f, err) && param_user(s, params, f, err) &&
 	       param_filter_addr(params, "client", &f->client, err) &&
 	       param_filter_addr(params, "relayed", &f->relayed, err) &&
 	       param_filter_addr(params, "peer", &f->peer, err) &&
-	       param_word(params, "transport", transports, &f->transport, err) &&
+	       param_word(params, "transport", config_transport_name, &f->transport, err) &&
 	       param_uint(params, "silent_s", 0, UINT32_MAX, &f->silent, err) &&
 	       param_uint(params, "session", 0, s->conf->dataplane.sessions - 1, &f->slot, err);
 }
@@ -105,10 +116,8 @@ bool filter_sessions(const struct server *s, const json_t *params, struct filter
 bool filter_connections(const struct server *s, const json_t *params, struct filter *f,
 			struct rpc_error *err)
 {
-	static const char *const names[] = { "local",  "remote",  "transport", "role",
-					     "worker", "older_s", "younger_s", NULL };
 
-	return common_read(s, params, names, f, err) &&
+	return common_read(s, params, FILTER_CONNECTIONS, f, err) &&
 	       param_filter_addr(params, "local", &f->local, err) &&
 	       param_filter_addr(params, "remote", &f->remote, err) &&
 	       param_word(params, "transport", streams, &f->transport, err) &&
@@ -118,14 +127,12 @@ bool filter_connections(const struct server *s, const json_t *params, struct fil
 bool filter_contexts(const struct server *s, const json_t *params, struct filter *f,
 		     struct rpc_error *err)
 {
-	static const char *const names[] = { "call",   "local",	  "remote",    "transport",
-					     "worker", "older_s", "younger_s", NULL };
 
-	return common_read(s, params, names, f, err) &&
+	return common_read(s, params, FILTER_CONTEXTS, f, err) &&
 	       param_copy(params, "call", f->call, sizeof(f->call), err) &&
 	       param_filter_addr(params, "local", &f->local, err) &&
 	       param_filter_addr(params, "remote", &f->remote, err) &&
-	       param_word(params, "transport", transports, &f->transport, err);
+	       param_word(params, "transport", config_transport_name, &f->transport, err);
 }
 
 /* ---- names ---- */
@@ -133,7 +140,7 @@ bool filter_contexts(const struct server *s, const json_t *params, struct filter
 const char *session_transport(const struct server *s, const struct table_alloc *a)
 {
 	return a->leg.listener < s->conf->n_listener
-		   ? transports[s->conf->listener[a->leg.listener].transport]
+		   ? config_transport_name[s->conf->listener[a->leg.listener].transport]
 		   : "-";
 }
 
@@ -151,7 +158,7 @@ static bool has_addr(const struct filter_addr *f, const struct sock_addr *a)
 
 static bool has_age(const struct server *s, const struct filter *f, uint32_t created)
 {
-	const uint32_t age = server_now(s) > created ? server_now(s) - created : 0;
+	const uint32_t age = server_age(s, created);
 
 	return age >= f->older && age <= f->younger;
 }
@@ -164,16 +171,10 @@ static bool has_word(const char *wanted, const char *word)
 static bool has_relayed(const struct server *s, const struct filter_addr *f,
 			const struct table_alloc *a)
 {
-	const uint32_t families = atomic_load_explicit(&a->families, memory_order_relaxed);
+	struct sock_addr addr;
 
 	for (int i = RELAY_V4; i <= RELAY_V6; i++) {
-		struct sock_addr addr;
-
-		if (!(families & 1u << i) || a->relay[i].relay >= s->conf->n_relay)
-			continue;
-		addr =
-		    (struct sock_addr){ s->conf->relay[a->relay[i].relay].addr, a->relay[i].port };
-		if (has_addr(f, &addr))
+		if (session_relayed(s, a, i, &addr) && has_addr(f, &addr))
 			return true;
 	}
 	return false;
@@ -209,7 +210,7 @@ static bool has_user(const struct filter *f, const struct table_alloc *a)
 static bool is_silent(const struct server *s, uint32_t seconds, const struct table_alloc *a)
 {
 	struct session_use u;
-	uint32_t age = server_now(s) > a->created ? server_now(s) - a->created : 0;
+	uint32_t age = server_age(s, a->created);
 
 	if (!dplink_use(s->link, a->worker, a->sid, server_now(s), &u))
 		return false;
@@ -267,12 +268,8 @@ static bool has_local(const struct server *s, const struct filter_addr *f, const
 
 static bool has_transport(const char *wanted, const struct context *c)
 {
-	static const char *const name[] = {
-		[TERM_NONE] = "", [TERM_UDP] = "udp", [TERM_TCP] = "tcp", [TERM_TLS] = "tls"
-	};
-
-	return !wanted || strcmp(name[c->term[0].term.transport], wanted) == 0 ||
-	       strcmp(name[c->term[1].term.transport], wanted) == 0;
+	return has_word(wanted, term_word(term_transports, c->term[0].term.transport)) ||
+	       has_word(wanted, term_word(term_transports, c->term[1].term.transport));
 }
 
 bool filter_has_context(const struct server *s, const struct filter *f, const struct context *c)

@@ -14,6 +14,12 @@ struct filter_addr {
 	uint16_t port; /* 0: any */
 };
 
+/* The names that each reads, as methods have them (rpc.h): more may stand behind. */
+#define FILTER_SESSIONS \
+	"user? client? relayed? peer? transport? worker? session? older_s? younger_s? silent_s? "
+#define FILTER_CONNECTIONS "local? remote? transport? role? worker? older_s? younger_s? "
+#define FILTER_CONTEXTS "call? local? remote? transport? worker? older_s? younger_s? "
+
 struct filter {
 	bool any; /* something is given */
 	bool by_user;

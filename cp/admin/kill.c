@@ -92,16 +92,12 @@ static json_t *kill_result(const struct kill *k, bool end)
 
 json_t *rpc_sessions_kill(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "user",	  "client",   "relayed", "peer",
-					     "transport", "worker",   "session", "older_s",
-					     "younger_s", "silent_s", "all",	 "dry_run",
-					     "cursor",	  NULL };
 	struct kill k = { .s = ctx };
 	uint32_t look = KILL_SCAN;
 	struct table_alloc *a = NULL;
 
-	if (!param_only(params, names, err) || !filter_sessions(ctx, params, &k.f, err) ||
-	    !kill_read(&k, params, "sessions", err))
+	if (!param_only(params, FILTER_SESSIONS PARAM_KILL, err) ||
+	    !filter_sessions(ctx, params, &k.f, err) || !kill_read(&k, params, "sessions", err))
 		return NULL;
 	kill_log(&k, params, "sessions");
 	while (kill_more(&k) && (a = table_walk(k.s->table, &k.cursor, &look)) != NULL) {
@@ -163,13 +159,11 @@ static bool conn_kill(void *arg, uint32_t worker, uint32_t idx, const struct ctl
 
 json_t *rpc_connections_kill(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "local",	"remote",  "transport", "role",
-					     "worker",	"older_s", "younger_s", "all",
-					     "dry_run", "cursor",  NULL };
 	struct kill k = { .s = ctx };
 	bool end;
 
-	if (!param_only(params, names, err) || !filter_connections(ctx, params, &k.f, err) ||
+	if (!param_only(params, FILTER_CONNECTIONS PARAM_KILL, err) ||
+	    !filter_connections(ctx, params, &k.f, err) ||
 	    !kill_read(&k, params, "connections", err))
 		return NULL;
 	if (!dplink_attached(k.s->link))
@@ -184,14 +178,11 @@ json_t *rpc_connections_kill(void *ctx, const json_t *params, struct rpc_error *
 
 json_t *rpc_contexts_kill(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "call",	"local",   "remote",	"transport",
-					     "worker",	"older_s", "younger_s", "all",
-					     "dry_run", "cursor",  NULL };
 	struct kill k = { .s = ctx };
 	uint32_t look = KILL_SCAN;
 	struct context *c = NULL;
 
-	if (!context_gateway(k.s, err) || !param_only(params, names, err) ||
+	if (!context_gateway(k.s, err) || !param_only(params, FILTER_CONTEXTS PARAM_KILL, err) ||
 	    !filter_contexts(ctx, params, &k.f, err) || !kill_read(&k, params, "contexts", err))
 		return NULL;
 	kill_log(&k, params, "contexts");

@@ -3,7 +3,7 @@
  * The methods of the control socket, those of other files included. `sessions`, `connections` and
  * `contexts` tell a page a call.
  */
-#include "../server.h"
+#include "../session.h"
 #include "access.h"
 #include "capture.h"
 #include "config_rpc.h"
@@ -65,17 +65,12 @@ static const char *relay_transport(const struct table_alloc *a)
 
 static json_t *relayed_json(const struct server *s, const struct table_alloc *a)
 {
-	const uint32_t families = atomic_load_explicit(&a->families, memory_order_relaxed);
 	json_t *list = json_array();
+	struct sock_addr addr;
 
 	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
-		struct sock_addr addr;
-
-		if (!(families & 1u << f) || a->relay[f].relay >= s->conf->n_relay)
-			continue;
-		addr.ip = s->conf->relay[a->relay[f].relay].addr;
-		addr.port = a->relay[f].port;
-		json_array_append_new(list, sock_addr_json(&addr));
+		if (session_relayed(s, a, f, &addr))
+			json_array_append_new(list, sock_addr_json(&addr));
 	}
 	return list;
 }
@@ -123,7 +118,6 @@ static json_t *session_json(const struct server *s, const struct table_alloc *a)
 {
 	const struct config_listener *l =
 	    a->leg.listener < s->conf->n_listener ? &s->conf->listener[a->leg.listener] : NULL;
-	const uint32_t age = server_now(s) > a->created ? server_now(s) - a->created : 0;
 	struct session_use u;
 	const bool known = dplink_use(s->link, a->worker, a->sid, server_now(s), &u);
 
@@ -132,10 +126,10 @@ static json_t *session_json(const struct server *s, const struct table_alloc *a)
 	    rpc_text(a->user), "client", sock_addr_json(&a->leg.client), "listener",
 	    l ? sock_addr_json(&l->addr) : json_null(), "transport", session_transport(s, a),
 	    "relay_transport", relay_transport(a), "relayed", relayed_json(s, a), "worker",
-	    integer(a->worker), "slot", integer(a->sid.slot), "age_s", integer(age), "expires_s",
-	    seconds_left(s, table_alloc_expiry(a)), "permissions", permissions_json(s, a),
-	    "channels", channels_json(s, a), "to_peer", use_json(known, &u, CTL_TO_PEER),
-	    "to_client", use_json(known, &u, CTL_TO_CLIENT));
+	    integer(a->worker), "slot", integer(a->sid.slot), "age_s",
+	    integer(server_age(s, a->created)), "expires_s", seconds_left(s, table_alloc_expiry(a)),
+	    "permissions", permissions_json(s, a), "channels", channels_json(s, a), "to_peer",
+	    use_json(known, &u, CTL_TO_PEER), "to_client", use_json(known, &u, CTL_TO_CLIENT));
 }
 
 /*
@@ -145,17 +139,14 @@ static json_t *session_json(const struct server *s, const struct table_alloc *a)
  */
 static json_t *sessions(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "user",	  "client",   "relayed", "peer",
-					     "transport", "worker",   "session", "older_s",
-					     "younger_s", "silent_s", "cursor",	 "limit",
-					     NULL };
 	const struct server *s = ctx;
 	uint32_t cursor = 0, limit = PAGE_DEFAULT, look = SCAN_MAX;
 	const struct table_alloc *a = NULL;
 	struct filter f;
 	json_t *list;
 
-	if (!param_only(params, names, err) || !filter_sessions(s, params, &f, err) ||
+	if (!param_only(params, FILTER_SESSIONS PARAM_PAGE, err) ||
+	    !filter_sessions(s, params, &f, err) ||
 	    !param_uint(params, "cursor", 0, UINT32_MAX, &cursor, err) ||
 	    !param_uint(params, "limit", 1, PAGE_MAX, &limit, err))
 		return NULL;
@@ -175,15 +166,14 @@ static json_t *sessions(void *ctx, const json_t *params, struct rpc_error *err)
  * above. */
 static json_t *connections(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "local",	"remote",    "transport", "role",  "worker",
-					     "older_s", "younger_s", "cursor",	  "limit", NULL };
 	const struct server *s = ctx;
 	uint32_t cursor = 0, limit = PAGE_DEFAULT;
 	struct filter f;
 	json_t *list;
 	bool end;
 
-	if (!param_only(params, names, err) || !filter_connections(s, params, &f, err) ||
+	if (!param_only(params, FILTER_CONNECTIONS PARAM_PAGE, err) ||
+	    !filter_connections(s, params, &f, err) ||
 	    !param_uint(params, "cursor", 0, UINT32_MAX, &cursor, err) ||
 	    !param_uint(params, "limit", 1, PAGE_MAX, &limit, err))
 		return NULL;
@@ -211,11 +201,10 @@ COUNTERS(tcp)
 /* What the driver of one port counts. */
 static json_t *xstats(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "port", NULL };
 	const struct server *s = ctx;
 	uint32_t port = CTL_PORTS_MAX;
 
-	if (!param_only(params, names, err) ||
+	if (!param_only(params, "port", err) ||
 	    !param_uint(params, "port", 0, s->conf->n_port - 1u, &port, err))
 		return NULL;
 	if (port == CTL_PORTS_MAX)
@@ -225,13 +214,7 @@ static json_t *xstats(void *ctx, const json_t *params, struct rpc_error *err)
 
 #define OPERATE .may = CONFIG_MAY_OPERATE
 #define ADMINISTER .may = CONFIG_MAY_ADMINISTER
-#define PAGE "cursor? limit?"
 #define CONTEXT_LIMITS "hold? lifetime? inactivity?"
-#define SESSIONS "user? client? relayed? peer? transport? worker? session? older_s? younger_s? "
-#define CONNECTIONS "local? remote? transport? role? worker? older_s? younger_s? "
-#define CONTEXTS "call? local? remote? transport? worker? older_s? younger_s? "
-#define KILL "all? dry_run? cursor?"
-#define TRACE "client? peer? relayed? worker? session? drops? reason? count? "
 
 /*
  * What controllers do with their calls is not audited, records tell of it; nor is capture, which
@@ -243,18 +226,18 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "workers", "every counter of each worker", .call = workers },
 	{ "ports", "links, traffic, steering and offloads of each port", .call = ports },
 	{ "xstats", "what the driver of a port counts", "port", .call = xstats },
-	{ "sessions", "a page of allocations, of those that have all that is given", SESSIONS PAGE, .call = sessions },
-	{ "sessions.kill", "ends allocations that have all that is given", SESSIONS KILL, OPERATE, .audited = true, .call = rpc_sessions_kill },
+	{ "sessions", "a page of allocations, of those that have all that is given", FILTER_SESSIONS PARAM_PAGE, .call = sessions },
+	{ "sessions.kill", "ends allocations that have all that is given", FILTER_SESSIONS PARAM_KILL, OPERATE, .audited = true, .call = rpc_sessions_kill },
 	{ "drops", "why packets were dropped", .call = drops },
 	{ "accounting", "whether every packet is accounted for", .call = accounting },
-	{ "connections", "a page of TCP connections, likewise", CONNECTIONS PAGE, .call = connections },
-	{ "connections.kill", "ends connections likewise", CONNECTIONS KILL, OPERATE, .audited = true, .call = rpc_connections_kill },
+	{ "connections", "a page of TCP connections, likewise", FILTER_CONNECTIONS PARAM_PAGE, .call = connections },
+	{ "connections.kill", "ends connections likewise", FILTER_CONNECTIONS PARAM_KILL, OPERATE, .audited = true, .call = rpc_connections_kill },
 	{ "tcp", "what TCP counts, and what ended connections", .call = tcp },
 	{ "tls", "certificates in force, handshakes, and what TLS counts", .call = tls_show },
 	{ "tls.reload", "reads the files of certificates and keys again", OPERATE, .audited = true, .later = tls_reload },
 	{ "psk.set", "a pre-shared key of TLS, instead of the one there may be", "identity key", ADMINISTER, .audited = true, .call = psk_set },
 	{ "psk.del", "the pre-shared key goes", "identity", ADMINISTER, .audited = true, .call = psk_unset },
-	{ "user.list", "a page of users by name", PAGE, .call = rpc_user_list },
+	{ "user.list", "a page of users by name", PARAM_PAGE, .call = rpc_user_list },
 	{ "user.add", "a new user, in the file of auth.users-db", "name password quota?", ADMINISTER, .audited = true, .call = rpc_user_add },
 	{ "user.passwd", "another password for a user", "name password", ADMINISTER, .audited = true, .call = rpc_user_passwd },
 	{ "user.del", "the user goes; allocations stay until they end", "name", ADMINISTER, .audited = true, .call = rpc_user_del },
@@ -264,8 +247,8 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "config.show", "every key and the value that runs, secrets hidden", .call = rpc_config_show },
 	{ "config.diff", "what the file has otherwise, how it would be applied, and what is lost", .call = rpc_config_diff },
 	{ "reload", "the file is put in force, as far as that needs no restart", ADMINISTER, .audited = true, .later = rpc_reload },
-	{ "contexts", "a page of the gateway's contexts, likewise", CONTEXTS PAGE, .call = rpc_contexts },
-	{ "contexts.kill", "ends contexts likewise", CONTEXTS KILL, OPERATE, .audited = true, .call = rpc_contexts_kill },
+	{ "contexts", "a page of the gateway's contexts, likewise", FILTER_CONTEXTS PARAM_PAGE, .call = rpc_contexts },
+	{ "contexts.kill", "ends contexts likewise", FILTER_CONTEXTS PARAM_KILL, OPERATE, .audited = true, .call = rpc_contexts_kill },
 	{ "context.add", "a context of two terminations", "terminations call? media? near? " CONTEXT_LIMITS, OPERATE, .call = rpc_context_add },
 	{ "context.modify", "changes a context, or with a side that termination of it", "context side? " CONTEXT_LIMITS, OPERATE, .call = rpc_context_modify },
 	{ "context.subtract", "one termination goes", "context side", OPERATE, .call = rpc_context_subtract },
@@ -273,11 +256,11 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "context.delete", "the context goes; its counters are the result", "context", OPERATE, .later = rpc_context_delete },
 	{ "context.show", "a context with its counters", "context", .later = rpc_context_show },
 	{ "context.events", "what happened to contexts, now or when it does", "after? limit? wait_ms?", .later = rpc_context_events },
-	{ "neighbours", "a page of next hops, of one worker or of all", "worker? gateways? " PAGE, .later = neighbours_page },
+	{ "neighbours", "a page of next hops, of one worker or of all", "worker? gateways? " PARAM_PAGE, .later = neighbours_page },
 	{ "routes", "ways by each port", .call = routes_show },
 	{ "records", "records of allocations, connections and contexts, now or when there are some", "after? limit? wait_ms?", .later = rpc_records },
-	{ "capture", "frames as a pcapng file, which follows the answer", TRACE "size? snaplen? duration_s? expression? program?", ADMINISTER, .later = capture_begin },
-	{ "trace", "begins to tell what happens to packets", TRACE "bytes?", OPERATE, .call = trace_begin },
+	{ "capture", "frames as a pcapng file, which follows the answer", TRACE_FILTER "size? snaplen? duration_s? expression? program?", ADMINISTER, .later = capture_begin },
+	{ "trace", "begins to tell what happens to packets", TRACE_FILTER "bytes?", OPERATE, .call = trace_begin },
 	{ "trace.next", "what happened since", "id", OPERATE, .later = trace_next },
 	{ "rpc.describe", "these methods: parameters, who may call them, whether it is audited", .call = rpc_describe },
 };

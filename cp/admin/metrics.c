@@ -135,12 +135,11 @@ static void write_responses(struct evbuffer *out, const struct server *s)
 static void write_listener(struct evbuffer *out, const struct config_listener *l,
 			   const char *metric, uint64_t value)
 {
-	static const char *const transport[] = { "udp", "tcp", "tls" };
 	char addr[ADDR_STR_MAX];
 
 	evbuffer_add_printf(out, "fairlead_%s{listener=\"%s\",transport=\"%s\"} %" PRIu64 "\n",
 			    metric, sock_addr_format(&l->addr, addr, sizeof(addr)),
-			    transport[l->transport], value);
+			    config_transport_name[l->transport], value);
 }
 
 static void write_listeners(struct evbuffer *out, const struct server *s)

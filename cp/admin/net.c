@@ -90,13 +90,12 @@ static bool page_begin(struct server *s, struct rpc_later *l, uint32_t worker, b
 
 void neighbours_page(void *ctx, const json_t *params, struct rpc_later *l)
 {
-	static const char *const names[] = { "worker", "cursor", "limit", "gateways", NULL };
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
 	uint32_t worker = CTL_WORKERS_MAX, cursor = 0, limit = CTL_NEIGHBOURS;
 	struct server *s = ctx;
 	bool gateways = false;
 
-	if (param_only(params, names, &err) &&
+	if (param_only(params, "worker cursor limit gateways", &err) &&
 	    param_uint(params, "worker", 0, s->conf->dataplane.n_workers - 1, &worker, &err) &&
 	    param_uint(params, "cursor", 0, UINT32_MAX, &cursor, &err) &&
 	    param_uint(params, "limit", 1, UINT32_MAX, &limit, &err) &&
@@ -137,11 +136,10 @@ static json_t *way_json(const struct config_port *p, const struct ip_prefix *to,
 
 json_t *routes_show(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { NULL };
 	const struct server *s = ctx;
 	json_t *list;
 
-	if (!param_only(params, names, err))
+	if (!param_only(params, "", err))
 		return NULL;
 	list = json_array();
 	for (uint32_t i = 0; i < s->conf->n_port; i++) {

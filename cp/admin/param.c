@@ -3,18 +3,39 @@
 
 #include <string.h>
 
-bool param_only(const json_t *params, const char *const *names, struct rpc_error *err)
+size_t param_next(const char **at, const char **name, bool *optional)
+{
+	size_t len;
+
+	*name = *at + strspn(*at, " ");
+	len = strcspn(*name, " ");
+	*at = *name + len;
+	*optional = len && (*name)[len - 1] == '?';
+	return *optional ? len - 1 : len;
+}
+
+bool param_named(const char *names, const char *key)
+{
+	const size_t key_len = strlen(key);
+	const char *name;
+	bool optional;
+	size_t len;
+
+	while ((len = param_next(&names, &name, &optional))) {
+		if (len == key_len && memcmp(name, key, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool param_only(const json_t *params, const char *names, struct rpc_error *err)
 {
 	const char *key;
 	json_t *v;
 
 	json_object_foreach((json_t *)(uintptr_t)params, key, v)
 	{
-		const char *const *n = names;
-
-		while (*n && strcmp(*n, key) != 0)
-			n++;
-		if (!*n) {
+		if (!param_named(names, key)) {
 			rpc_fail(err, RPC_BAD_PARAMS, "no parameter is named \"%.64s\"", key);
 			return false;
 		}

@@ -15,8 +15,18 @@ static inline const json_t *param(const json_t *params, const char *name)
 	return json_is_null(v) ? NULL : v;
 }
 
-/* False if there is a member of another name; names ends with NULL. */
-bool param_only(const json_t *params, const char *const *names, struct rpc_error *err);
+/* What a list of parameters may end with: those of a page, those of who ends what it finds. */
+#define PARAM_PAGE "cursor? limit?"
+#define PARAM_KILL "all? dry_run? cursor?"
+
+/* The next of the names in a method's list (rpc.h), from *at on; its length, or 0 at the end. */
+size_t param_next(const char **at, const char **name, bool *optional);
+
+/* Whether the list has that name. */
+bool param_named(const char *names, const char *key);
+
+/* False if there is a member of a name that is not in the list. */
+bool param_only(const json_t *params, const char *names, struct rpc_error *err);
 
 /* An optional integer of min to max; *value stays without it. False if it is anything else. */
 bool param_uint(const json_t *params, const char *name, uint32_t min, uint32_t max, uint32_t *value,

@@ -57,8 +57,8 @@ struct rpc_caller {
 
 struct rpc_method {
 	const char *name;
-	/* For rpc.describe: a sentence, and names of parameters, apart by spaces, those that may be
-	 * left out with a question mark. */
+	/* For rpc.describe, lists also for param_only(): a sentence, and names of parameters, apart
+	 * by spaces, those that may be left out with a question mark. */
 	const char *help, *params;
 	enum config_may may; /* what it takes */
 	bool audited;

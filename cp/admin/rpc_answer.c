@@ -124,12 +124,12 @@ static bool audits(const struct rpc_caller *who, const struct rpc_method *m)
 static bool is_allowed(const struct rpc_caller *who, const struct rpc_method *m,
 		       struct rpc_error *err)
 {
-	static const char *const names[] = { "look", "operate", "administer" };
 	const enum config_may takes = m->help ? m->may : CONFIG_MAY_ADMINISTER;
 
 	if (!who || (!who->nobody && who->may >= takes))
 		return true;
-	rpc_fail(err, RPC_DENIED, "this takes a user who may %s (control.roles)", names[takes]);
+	rpc_fail(err, RPC_DENIED, "this takes a user who may %s (control.roles)",
+		 config_may_name[takes]);
 	return false;
 }
 

@@ -134,19 +134,18 @@ static json_t *drops_json(const struct stats_counters *sum)
 
 static json_t *listeners_json(const struct server *s)
 {
-	static const char *const transport[] = { "udp", "tcp", "tls" };
 	json_t *list = json_array();
 	char addr[ADDR_STR_MAX];
 
 	for (uint32_t i = 0; i < s->conf->n_listener; i++) {
 		const struct config_listener *l = &s->conf->listener[i];
 
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:o, s:o}", "address",
-						sock_addr_format(&l->addr, addr, sizeof(addr)),
-						"transport", transport[l->transport], "service",
-						l->has_service ? rpc_text(l->service) : json_null(),
-						"requests", integer(s->listener_requests[i])));
+		json_array_append_new(
+		    list, json_pack("{s:s, s:s, s:o, s:o}", "address",
+				    sock_addr_format(&l->addr, addr, sizeof(addr)), "transport",
+				    config_transport_name[l->transport], "service",
+				    l->has_service ? rpc_text(l->service) : json_null(), "requests",
+				    integer(s->listener_requests[i])));
 	}
 	return list;
 }

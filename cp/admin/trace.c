@@ -249,14 +249,12 @@ bool trace_start(struct trace_admin *t, struct rpc_error *err)
 
 json_t *trace_begin(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "client", "peer",	 "relayed", "worker", "session",
-					     "drops",  "reason", "count",   "bytes",  NULL };
 	const struct timeval tv = { 0, TICK_MS * 1000 };
 	struct trace_admin *t = trace_free(ctx, err);
 	bool bytes = false;
 
-	if (!t || !param_only(params, names, err) || !trace_filter(t, params, err) ||
-	    !param_bool(params, "bytes", &bytes, err))
+	if (!t || !param_only(params, TRACE_FILTER "bytes?", err) ||
+	    !trace_filter(t, params, err) || !param_bool(params, "bytes", &bytes, err))
 		return NULL;
 	t->cmd.filter.bytes = bytes ? TRACE_BYTES : 0;
 	if (!trace_start(t, err))
@@ -268,12 +266,11 @@ json_t *trace_begin(void *ctx, const json_t *params, struct rpc_error *err)
 
 void trace_next(void *ctx, const json_t *params, struct rpc_later *l)
 {
-	static const char *const names[] = { "id", NULL };
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
 	struct trace_admin *t = ((struct server *)ctx)->trace;
 	uint32_t id = 0;
 
-	if (!param_only(params, names, &err) ||
+	if (!param_only(params, "id", &err) ||
 	    !param_uint(params, "id", 1, UINT32_MAX, &id, &err)) {
 		rpc_reply(l, NULL, &err);
 		return;

@@ -9,6 +9,9 @@
 #include "../server.h"
 #include "rpc.h"
 
+/* Which packets are looked at, in lists of parameters: trace_filter() reads them. */
+#define TRACE_FILTER "client? peer? relayed? worker? session? drops? reason? count? "
+
 #include <event2/event.h>
 
 /* Sets s->trace. False when out of memory. */

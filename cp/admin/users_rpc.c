@@ -88,7 +88,6 @@ static void page_row(void *arg, const struct user *u, const char *realm)
 /* {cursor, limit}: a page of users by name. The cursor is the last name, null at the end. */
 json_t *rpc_user_list(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "cursor", "limit", NULL };
 	const struct server *s = ctx;
 	struct user_store *store = store_of(s, err);
 	uint32_t limit = USERS_PAGE;
@@ -96,7 +95,7 @@ json_t *rpc_user_list(void *ctx, const json_t *params, struct rpc_error *err)
 	enum user_status st;
 	bool full;
 
-	if (!store || !param_only(params, names, err) ||
+	if (!store || !param_only(params, PARAM_PAGE, err) ||
 	    !param_copy(params, "cursor", p.last, sizeof(p.last), err) ||
 	    !param_uint(params, "limit", 1, USERS_PAGE_MAX, &limit, err))
 		return NULL;
@@ -114,14 +113,13 @@ json_t *rpc_user_list(void *ctx, const json_t *params, struct rpc_error *err)
 /* {name, password, quota}: quota is of allocations; 0, or none: turn.allocations-per-user. */
 json_t *rpc_user_add(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "name", "password", "quota", NULL };
 	const struct server *s = ctx;
 	struct user_store *store = store_of(s, err);
 	uint32_t quota = 0;
 	json_t *result;
 	struct user u;
 
-	if (!store || !param_only(params, names, err) ||
+	if (!store || !param_only(params, "name password quota", err) ||
 	    !param_uint(params, "quota", 0, UINT32_MAX, &quota, err) ||
 	    !keys_take(s, params, &u, err))
 		return NULL;
@@ -135,13 +133,12 @@ json_t *rpc_user_add(void *ctx, const json_t *params, struct rpc_error *err)
 /* {name, password} */
 json_t *rpc_user_passwd(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "name", "password", NULL };
 	const struct server *s = ctx;
 	struct user_store *store = store_of(s, err);
 	json_t *result;
 	struct user u;
 
-	if (!store || !param_only(params, names, err) || !keys_take(s, params, &u, err))
+	if (!store || !param_only(params, "name password", err) || !keys_take(s, params, &u, err))
 		return NULL;
 	result = outcome(s, user_store_set_keys(store, &u), &u, "changed", err);
 	OPENSSL_cleanse(&u, sizeof(u));
@@ -151,12 +148,11 @@ json_t *rpc_user_passwd(void *ctx, const json_t *params, struct rpc_error *err)
 /* {name}: what the user has stays until it ends by itself. */
 json_t *rpc_user_del(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "name", NULL };
 	const struct server *s = ctx;
 	struct user_store *store = store_of(s, err);
 	struct user u;
 
-	if (!store || !param_only(params, names, err) || !name_take(s, params, &u, err))
+	if (!store || !param_only(params, "name", err) || !name_take(s, params, &u, err))
 		return NULL;
 	return outcome(s, user_store_del(store, u.name), &u, "deleted", err);
 }
@@ -166,14 +162,13 @@ json_t *rpc_user_del(void *ctx, const json_t *params, struct rpc_error *err)
 /* {name, lifetime_s} */
 json_t *rpc_credentials(void *ctx, const json_t *params, struct rpc_error *err)
 {
-	static const char *const names[] = { "name", "lifetime_s", NULL };
 	const struct server *s = ctx;
 	uint32_t lifetime = CREDENTIALS_S;
 	char name[AUTH_USER_MAX] = "test";
 	struct auth_credentials c;
 	json_t *result;
 
-	if (!param_only(params, names, err) ||
+	if (!param_only(params, "name lifetime_s", err) ||
 	    !param_copy(params, "name", name, sizeof(name), err) ||
 	    !param_uint(params, "lifetime_s", 1, CREDENTIALS_MAX_S, &lifetime, err))
 		return NULL;

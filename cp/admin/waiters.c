@@ -123,13 +123,12 @@ void waiters_free(struct waiters *w)
 void waiters_ask(struct waiters *w, const struct waiters_of *of, const json_t *params,
 		 struct rpc_later *l)
 {
-	static const char *const names[] = { "after", "wait_ms", "limit", NULL };
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
 	const void *ctx = rpc_later_ctx(l);
 	const json_t *v = param(params, "after");
 	const json_int_t after = json_integer_value(v);
 	uint32_t wait_ms = 0, limit = CONTEXT_PAGE_DEFAULT;
-	bool ok = param_only(params, names, &err) &&
+	bool ok = param_only(params, "after wait_ms limit", &err) &&
 		  param_uint(params, "wait_ms", 0, WAIT_MAX_MS, &wait_ms, &err) &&
 		  param_uint(params, "limit", 1, CONTEXT_PAGE_MAX, &limit, &err);
 

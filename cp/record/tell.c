@@ -3,7 +3,7 @@
 
 #include "../context/gateway_record.h"
 #include "../log.h"
-#include "../server.h"
+#include "../session.h"
 #include "records.h"
 
 #include <stdio.h>
@@ -38,8 +38,6 @@ static uint64_t alloc_id(const struct server *s, const struct table_alloc *a)
 
 static void alloc_fill(const struct server *s, const struct table_alloc *a, struct record *r)
 {
-	static const char *const transport[] = { "udp", "tcp", "tls" };
-	const uint32_t families = atomic_load_explicit(&a->families, memory_order_relaxed);
 	struct record_alloc *to = &r->alloc;
 
 	tell_age(s, r, a->created);
@@ -50,13 +48,10 @@ static void alloc_fill(const struct server *s, const struct table_alloc *a, stru
 	memcpy(to->user, a->user, strnlen(a->user, sizeof(to->user) - 1));
 	if (a->leg.listener < s->conf->n_listener) {
 		to->listener = s->conf->listener[a->leg.listener].addr;
-		to->transport = transport[s->conf->listener[a->leg.listener].transport];
+		to->transport = config_transport_name[s->conf->listener[a->leg.listener].transport];
 	}
-	for (int f = RELAY_V4; f <= RELAY_V6; f++) {
-		if (families & 1u << f && a->relay[f].relay < s->conf->n_relay)
-			to->relayed[f] = (struct sock_addr){ s->conf->relay[a->relay[f].relay].addr,
-							     a->relay[f].port };
-	}
+	for (int f = RELAY_V4; f <= RELAY_V6; f++)
+		session_relayed(s, a, f, &to->relayed[f]);
 }
 
 /* A dataplane that is not there, or never had it, counted nothing. */
