@@ -9,8 +9,8 @@
 enum { HOST_LEN_MAX = 255 };
 
 /*
- * RFC 8866 9: the order of lines, as each type's rank; those that may come again and again share
- * theirs with nobody, t and r take turns, and so do media's parts.
+ * RFC 8866 9: the order of lines, as each type's rank; t and r take turns and share theirs. -1: no
+ * such type there.
  */
 static int rank(char type, bool media)
 {
@@ -36,17 +36,28 @@ bool sdp_text_is_nocase(struct sdp_text t, const char *s)
 	return t.at && t.len == strlen(s) && strncasecmp(t.at, s, t.len) == 0;
 }
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Without spaces in front. */
+static struct sdp_text skip_space(struct sdp_text t)
+{
+	while (t.len && is_space(t.at[0]))
+		t.at++, t.len--;
+	return t;
+}
+
 bool sdp_word(struct sdp_text *t, struct sdp_text *word)
 {
-	const char *space = t->len ? memchr(t->at, ' ', t->len) : NULL;
-	uint32_t n = space ? (uint32_t)(space - t->at) : t->len;
+	struct sdp_text rest = skip_space(*t);
 
-	*word = (struct sdp_text){ t->at, n };
-	if (!n)
-		return false;
-	t->at += n + (space != NULL);
-	t->len -= n + (space != NULL);
-	return true;
+	*word = (struct sdp_text){ rest.at, 0 };
+	while (rest.len && !is_space(rest.at[0]))
+		rest.at++, rest.len--, word->len++;
+	*t = skip_space(rest);
+	return word->len;
 }
 
 bool sdp_number(struct sdp_text t, uint32_t max, uint32_t *n)
@@ -82,14 +93,16 @@ bool sdp_address(struct sdp_text t, struct sdp_conn *c)
 {
 	struct sdp_text net, family, addr;
 
-	if (!sdp_word(&t, &net) || !sdp_text_is(net, "IN") || !sdp_word(&t, &family) ||
-	    !sdp_word(&t, &addr) || t.len || t.at != addr.at + addr.len || addr.len > HOST_LEN_MAX)
+	if (!sdp_word(&t, &net) || !sdp_text_is_nocase(net, "IN") || !sdp_word(&t, &family) ||
+	    !sdp_word(&t, &addr) || t.len || addr.len > HOST_LEN_MAX)
 		return false;
-	c->v6 = sdp_text_is(family, "IP6");
-	if (!c->v6 && !sdp_text_is(family, "IP4"))
+	c->v6 = sdp_text_is_nocase(family, "IP6");
+	if (!c->v6 && !sdp_text_is_nocase(family, "IP4"))
 		return false;
 	c->literal = sdp_ip(addr, &c->ip);
-	return !c->literal || ip_is_v4(&c->ip) == !c->v6;
+	if (c->literal)
+		c->v6 = !ip_is_v4(&c->ip);
+	return true;
 }
 
 /* "audio 49170/2 RTP/AVP 0 8" */
@@ -99,7 +112,7 @@ static bool media_line(struct sdp_text t, struct sdp_media *m)
 	const char *slash;
 	uint32_t n;
 
-	if (!sdp_word(&t, &m->type) || !sdp_word(&t, &port) || !sdp_word(&t, &m->proto) || !t.len)
+	if (!sdp_word(&t, &m->type) || !sdp_word(&t, &port) || !sdp_word(&t, &m->proto))
 		return false;
 	m->format = t;
 	m->ports = 1;
@@ -114,30 +127,45 @@ static bool media_line(struct sdp_text t, struct sdp_media *m)
 	if (!sdp_number(port, UINT16_MAX, &n))
 		return false;
 	m->port = (uint16_t)n;
+	return t.len || !n;
+}
+
+/* "alice 2890844526 2890842807 IN IP4 192.0.2.1": the last five words, and all before is a name. */
+static bool origin_line(struct sdp_text t, struct sdp_origin *o)
+{
+	struct sdp_text word[6] = { { t.at, 0 } }, rest = t;
+	const char *end = t.at + t.len;
+	struct sdp_conn c;
+	uint32_t n = 0;
+
+	for (; sdp_word(&rest, &word[5]); n++)
+		memmove(word, word + 1, 5 * sizeof(word[0]));
+	if (n < 5)
+		return false;
+	*o = (struct sdp_origin){
+		{ "-", 1 }, word[0], word[1], { word[2].at, (uint32_t)(end - word[2].at) }
+	};
+	if (!sdp_address(o->address, &c))
+		return false;
+	if (n == 5)
+		return true;
+	o->user = skip_space((struct sdp_text){ t.at, (uint32_t)(word[0].at - t.at) });
+	while (is_space(o->user.at[o->user.len - 1]))
+		o->user.len--;
 	return true;
 }
 
-/* "alice 2890844526 2890842807 IN IP4 192.0.2.1" */
-static bool origin_line(struct sdp_text t)
-{
-	struct sdp_text word;
-	struct sdp_conn c;
-
-	return sdp_word(&t, &word) && sdp_word(&t, &word) && sdp_word(&t, &word) &&
-	       sdp_address(t, &c);
-}
-
 /* What a line says, where it matters. NULL, or what is wrong with it. */
-static const char *line_take(struct sdp *s, const struct sdp_line *l)
+static const char *line_take(struct sdp *s, const struct sdp_line *l, int i)
 {
 	struct sdp_media *m = s->n_media ? &s->media[s->n_media - 1] : NULL;
-	struct sdp_conn c = { .line = s->n_line };
+	struct sdp_conn c = { .line = i };
 
 	switch (l->type) {
 	case 'v':
 		return sdp_text_is(l->value, "0") ? NULL : "version is not 0";
 	case 'o':
-		return origin_line(l->value) ? NULL : "is no origin";
+		return origin_line(l->value, &s->origin) ? NULL : "is no origin";
 	case 'c':
 		if (!sdp_address(l->value, &c))
 			return "is no connection";
@@ -148,105 +176,168 @@ static const char *line_take(struct sdp *s, const struct sdp_line *l)
 			s->conn = c;
 		return NULL;
 	case 'm':
-		if (s->n_media == SDP_MEDIA_MAX)
-			return "is one m-line too many";
 		if (m)
-			m->end = s->n_line;
+			m->end = i;
 		m = &s->media[s->n_media++];
-		*m = (struct sdp_media){ .line = s->n_line, .conn = s->conn };
+		*m = (struct sdp_media){ .line = i, .conn = s->conn };
 		return media_line(l->value, m) ? NULL : "is no media description";
-	case 'a':
-		return l->value.len && l->value.at[0] != ':' ? NULL : "attribute has no name";
 	default:
 		return NULL;
 	}
 }
 
-/* Whether a line may stand behind the one of type `last`. */
-static bool in_order(const struct sdp_line *l, char last, bool media)
-{
-	int before, now;
+/* Lines as they come, with their places. */
+struct lines {
+	struct sdp_line line[SDP_LINES_MAX];
+	uint16_t place[SDP_LINES_MAX]; /* part, 0 the session's, and rank */
+	int n;
+	uint16_t part;
+	uint32_t seen[2]; /* types of the session, and of this part, a bit a letter */
+};
 
-	if (l->type == 'm')
-		return true;
-	now = rank(l->type, media);
-	before = last ? rank(last, media) : -1;
-	if (now < 0)
-		return false;
-	if (!media && now > 2 && before < 2)
-		return false; /* v, o, s must be there */
-	if (!media && now <= 2)
-		return now == before + 1;
-	return now > before || (now == before && repeats(l->type, media));
+enum { RANK_BITS = 4, PLACES = (SDP_MEDIA_MAX + 1) << RANK_BITS };
+
+static uint32_t letter(char type)
+{
+	return 1u << (type - 'a');
 }
 
-/* Takes one line off the text. NULL, or what is wrong with it. */
-static const char *line_split(struct rd *r, struct sdp_line *l)
+static const char *line_add(struct lines *s, const struct sdp_line *l, uint16_t part, int at)
 {
-	const char *at = (const char *)r->pos;
-	const char *lf = memchr(at, '\n', rd_left(r));
-	uint32_t len, whole;
-
-	whole = lf ? (uint32_t)(lf - at) + 1 : (uint32_t)rd_left(r);
-	len = lf ? whole - 1 : whole;
-	if (lf && len && at[len - 1] == '\r')
-		len--;
-	rd_take(r, whole);
-	if (len < 2 || at[1] != '=')
-		return "is not of the form x=...";
-	if (memchr(at, '\r', len) || memchr(at, 0, len))
-		return "has a byte that no line may have";
-	*l = (struct sdp_line){ { at + 2, len - 2 }, { at, whole }, at[0] };
+	if (s->n == SDP_LINES_MAX)
+		return "is one line too many";
+	s->line[s->n] = *l;
+	s->place[s->n++] = (uint16_t)(part << RANK_BITS | at);
+	s->seen[part != 0] |= letter(l->type);
 	return NULL;
 }
 
-static const char *parse(struct sdp *s, struct rd *r)
+/*
+ * Finds its place. What may come once is what comes first; what belongs to no m-line is the
+ * session's, wherever it stands; unknown types and attributes without a name are left out.
+ */
+static const char *line_sort(struct lines *s, const struct sdp_line *l)
 {
-	const char *why;
-	char last = 0;
+	uint16_t part;
+	int at;
 
-	while (rd_left(r)) {
-		struct sdp_line *l = &s->line[s->n_line];
-		bool media = s->n_media > 0;
-
-		if (s->n_line == SDP_LINES_MAX)
-			return "is one line too many";
-		why = line_split(r, l);
-		if (why)
-			return why;
-		if (!in_order(l, last, media) || (l->type == 'm' && s->n_line < 3))
-			return "stands where it must not";
-		why = line_take(s, l);
-		if (why)
-			return why;
-		last = l->type;
-		s->n_line++;
+	if (l->type == 'm') {
+		if (s->part == SDP_MEDIA_MAX)
+			return "is one m-line too many";
+		s->part++;
+		s->seen[1] = 0;
 	}
-	return s->n_line < 3 ? "is missing" : NULL;
+	part = rank(l->type, s->part) >= 0 ? s->part : 0;
+	at = rank(l->type, part);
+	if (at < 0 || (l->type == 'a' && (!l->value.len || l->value.at[0] == ':')))
+		return NULL;
+	if (s->seen[part != 0] & letter(l->type) && !repeats(l->type, part))
+		return NULL;
+	return line_add(s, l, part, at);
 }
 
-/* Bodies of some senders end with an empty line, which is none of the description's. */
-static size_t without_empty_line(const char *p, size_t len)
+/* Takes one line off the text; value.at NULL if it is empty. NULL, or what is wrong with it. */
+static const char *line_split(struct rd *r, struct sdp_line *l)
 {
-	size_t n = len > 1 && p[len - 1] == '\n' ? 1 + (p[len - 2] == '\r') : 0;
+	struct sdp_text t = { (const char *)r->pos, 0 };
+	const uint32_t left = (uint32_t)rd_left(r);
 
-	return n && len > n && p[len - n - 1] == '\n' ? len - n : len;
+	while (t.len < left && t.at[t.len] != '\r' && t.at[t.len] != '\n')
+		t.len++;
+	rd_take(r, t.len < left ? t.len + 1 : t.len);
+	l->value = (struct sdp_text){ 0 };
+	if (memchr(t.at, 0, t.len))
+		return "has a byte that no line may have";
+	t = skip_space(t);
+	while (t.len && is_space(t.at[t.len - 1]))
+		t.len--;
+	if (!t.len)
+		return NULL;
+	if (t.len < 2 || t.at[1] != '=')
+		return "is not of the form x=...";
+	l->type = t.at[0];
+	l->value = (struct sdp_text){ t.at + 2, t.len - 2 };
+	return NULL;
+}
+
+/* What is missing but must be written (RFC 8866 5.3, 5.9). */
+static const char *lines_complete(struct lines *s)
+{
+	const struct sdp_line name = { { "-", 1 }, 0, 's' }, time = { { "0 0", 3 }, 0, 't' };
+	const char *why = NULL;
+
+	if (!(s->seen[0] & letter('v')))
+		return "is the end, and there is no v=";
+	if (!(s->seen[0] & letter('o')))
+		return "is the end, and there is no o=";
+	if (!(s->seen[0] & letter('s')))
+		why = line_add(s, &name, 0, rank('s', false));
+	if (!why && !(s->seen[0] & letter('t')))
+		why = line_add(s, &time, 0, rank('t', false));
+	return why;
+}
+
+static const char *lines_read(struct lines *s, struct rd *r, uint32_t *number)
+{
+	struct sdp_line l = { 0 };
+	const char *why;
+
+	s->part = 0;
+	s->seen[0] = s->seen[1] = 0;
+	for (*number = 1; rd_left(r); ++*number) {
+		const bool crlf = r->pos[0] == '\n' && *number > 1 && r->pos[-1] == '\r';
+
+		if (crlf) {
+			rd_take(r, 1);
+			--*number;
+			continue;
+		}
+		why = line_split(r, &l);
+		l.number = *number;
+		if (!why && l.value.at)
+			why = line_sort(s, &l);
+		if (why)
+			return why;
+	}
+	return lines_complete(s);
+}
+
+/* In the order of their places, those of one as they came. */
+static void lines_place(const struct lines *from, struct sdp *s)
+{
+	uint16_t begin[PLACES + 1] = { 0 };
+
+	for (int i = 0; i < from->n; i++)
+		begin[from->place[i] + 1]++;
+	for (int i = 0; i < PLACES; i++)
+		begin[i + 1] = (uint16_t)(begin[i + 1] + begin[i]);
+	for (int i = 0; i < from->n; i++)
+		s->line[begin[from->place[i]]++] = from->line[i];
+	s->n_line = from->n;
 }
 
 bool sdp_parse(struct sdp *s, const void *p, size_t len, int *where, const char **why)
 {
-	struct rd r = rd_init(p, without_empty_line(p, len));
+	struct rd r = rd_init(p, len);
+	struct lines lines;
+	uint32_t number = 1;
 
 	s->n_line = s->n_media = 0;
 	s->conn = (struct sdp_conn){ .line = -1 };
-	*why = len > INT32_MAX ? "is too long" : parse(s, &r);
-	*where = s->n_line + 1;
+	lines.n = 0;
+	*why = len > INT32_MAX ? "is too long" : lines_read(&lines, &r, &number);
+	*where = (int)number;
 	if (*why)
 		return false;
+	lines_place(&lines, s);
+	for (int i = 0; i < s->n_line; i++) {
+		*where = (int)s->line[i].number;
+		*why = line_take(s, &s->line[i], i);
+		if (*why)
+			return false;
+	}
 	if (s->n_media)
 		s->media[s->n_media - 1].end = s->n_line;
-	s->eol.len = s->line[0].whole.len - s->line[0].value.len - 2;
-	s->eol.at = s->line[0].value.at + s->line[0].value.len;
 	return true;
 }
 
@@ -270,8 +361,9 @@ int sdp_attr(const struct sdp *s, int media, const char *name, int from, struct 
 		if (!sdp_line_is(&s->line[i], name))
 			continue;
 		if (value)
-			*value = v.len > n ? (struct sdp_text){ v.at + n + 1, v.len - n - 1 }
-					   : (struct sdp_text){ 0 };
+			*value = v.len > n
+				     ? skip_space((struct sdp_text){ v.at + n + 1, v.len - n - 1 })
+				     : (struct sdp_text){ 0 };
 		return i;
 	}
 	if (value)
@@ -285,19 +377,66 @@ bool sdp_attr_of(const struct sdp *s, int media, const char *name, struct sdp_te
 	       sdp_attr(s, SDP_SESSION, name, 0, value) >= 0;
 }
 
+void sdp_put_words(struct wr *w, struct sdp_text t)
+{
+	struct sdp_text word;
+
+	for (bool first = true; sdp_word(&t, &word); first = false) {
+		if (!first)
+			wr_u8(w, ' ');
+		wr_bytes(w, word.at, word.len);
+	}
+}
+
+static void put_end(struct wr *w)
+{
+	wr_bytes(w, "\r\n", 2);
+}
+
+void sdp_put_origin(struct wr *w, const struct sdp_origin *o)
+{
+	struct sdp_conn conn;
+	char address[ADDR_STR_MAX];
+
+	wr_bytes(w, "o=", 2);
+	for (uint32_t i = 0; i < o->user.len; i++)
+		wr_u8(w, is_space(o->user.at[i]) ? '_' : (uint8_t)o->user.at[i]);
+	wr_u8(w, ' ');
+	wr_bytes(w, o->id.at, o->id.len);
+	wr_u8(w, ' ');
+	wr_bytes(w, o->version.at, o->version.len);
+	wr_u8(w, ' ');
+	if (sdp_address(o->address, &conn) && conn.literal) {
+		sdp_address_format(&conn.ip, address, sizeof(address));
+		wr_bytes(w, address, strlen(address));
+	} else {
+		sdp_put_words(w, o->address);
+	}
+	put_end(w);
+}
+
 void sdp_copy(struct wr *w, const struct sdp *s, int from, int to)
 {
 	for (int i = from; i < to; i++) {
 		const struct sdp_line *l = &s->line[i];
 
-		wr_bytes(w, l->whole.at, l->whole.len);
-		/* A last line without an end gets one: more may follow it now. */
-		if (l->whole.len == l->value.len + 2)
-			wr_bytes(w, s->eol.len ? s->eol.at : "\r\n", s->eol.len ? s->eol.len : 2);
+		if (l->type == 'o') {
+			sdp_put_origin(w, &s->origin);
+			continue;
+		}
+		wr_u8(w, (uint8_t)l->type);
+		wr_u8(w, '=');
+		if (strchr("vcbtrzm", l->type))
+			sdp_put_words(w, l->value);
+		else if (l->type == 's' && !l->value.len)
+			wr_u8(w, '-');
+		else
+			wr_bytes(w, l->value.at, l->value.len);
+		put_end(w);
 	}
 }
 
-void sdp_put(struct wr *w, const struct sdp *s, const char *fmt, ...)
+void sdp_put(struct wr *w, const char *fmt, ...)
 {
 	size_t room = wr_left(w);
 	va_list ap;
@@ -310,7 +449,7 @@ void sdp_put(struct wr *w, const struct sdp *s, const char *fmt, ...)
 		w->failed = true;
 	else
 		wr_take(w, (size_t)n);
-	wr_bytes(w, s->eol.len ? s->eol.at : "\r\n", s->eol.len ? s->eol.len : 2);
+	put_end(w);
 }
 
 const char *sdp_address_format(const struct ip_addr *ip, char *buf, size_t len)

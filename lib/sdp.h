@@ -3,10 +3,11 @@
 #define FL_LIB_SDP_H
 
 /*
- * Session descriptions (RFC 8866): found out where things stand, and written again line by line,
- * so that what nobody changed stays byte for byte. Nothing is copied or allocated: texts point into
- * the description. Strict: lines "x=..." of known types in the RFC's order, ended by CRLF or LF,
- * and no NUL.
+ * Session descriptions (RFC 8866): found out where things stand, and written again line by line.
+ * Liberal in what is read: lines "x=..." in any order, ended by CRLF, LF or CR, with spaces where
+ * none belong, s= and t= missing. They are put into the RFC's order; what has no place there is
+ * left out. What is written is the RFC's. Nothing is allocated: texts point into the description,
+ * or to what stands for a line that was missing.
  */
 #include "addr.h"
 #include "cursor.h"
@@ -24,9 +25,16 @@ struct sdp_text {
 };
 
 struct sdp_line {
-	struct sdp_text value; /* behind "x=", without the line's end */
-	struct sdp_text whole; /* all of it */
+	struct sdp_text value; /* behind "x=", without spaces at its end */
+	uint32_t number;       /* in the text, from 1; 0: it was missing */
 	char type;
+};
+
+/* RFC 8866 5.2 */
+struct sdp_origin {
+	struct sdp_text user; /* may have spaces in it */
+	struct sdp_text id, version;
+	struct sdp_text address; /* "IN IP4 192.0.2.1" */
 };
 
 /* RFC 8866 5.7 */
@@ -42,7 +50,7 @@ struct sdp_media {
 	int line, end;		/* lines [line, end): "m=" and what belongs to it */
 	struct sdp_text type;	/* "audio" */
 	struct sdp_text proto;	/* "RTP/AVP" */
-	struct sdp_text format; /* all behind it */
+	struct sdp_text format; /* all behind it; none only with port 0 */
 	uint16_t port, ports;	/* ports 1, unless "/n" says more */
 	struct sdp_conn conn;	/* its own, else the session's */
 };
@@ -51,14 +59,11 @@ struct sdp {
 	struct sdp_line line[SDP_LINES_MAX];
 	struct sdp_media media[SDP_MEDIA_MAX];
 	int n_line, n_media;
+	struct sdp_origin origin;
 	struct sdp_conn conn; /* of the session */
-	struct sdp_text eol;  /* as its first line has it */
 };
 
-/*
- * One empty line at the end is let pass. False if it is anything else: *where is the line at fault
- * from 1, *why says what is wrong.
- */
+/* False if it is none: *where is the line at fault from 1, *why says what is wrong. */
 bool sdp_parse(struct sdp *s, const void *p, size_t len, int *where, const char **why);
 
 /*
@@ -74,22 +79,25 @@ bool sdp_line_is(const struct sdp_line *l, const char *name);
 
 bool sdp_text_is(struct sdp_text t, const char *s);
 bool sdp_text_is_nocase(struct sdp_text t, const char *s);
-/* The next word, up to one space or the end, taken off *t. False: there is none. */
+/* The next word, up to a space or the end, taken off *t with the spaces around it. False: none. */
 bool sdp_word(struct sdp_text *t, struct sdp_text *word);
 /* Decimal without leading zeros, no more than max. */
 bool sdp_number(struct sdp_text t, uint32_t max, uint32_t *n);
 /* An address literal. */
 bool sdp_ip(struct sdp_text t, struct ip_addr *ip);
-/* "IN IP4 192.0.2.1": what an o= ends with and c= and a=rtcp have. */
+/* "IN IP4 192.0.2.1": what c= and a=rtcp have. A literal says itself of which family it is. */
 bool sdp_address(struct sdp_text t, struct sdp_conn *c);
 
 /* ---- writing ---- */
 
-/* Lines [from, to) as they are. */
+/* Lines [from, to): where words matter, with one space between them. */
 void sdp_copy(struct wr *w, const struct sdp *s, int from, int to);
-/* A line of ours, with the description's line end. */
-__attribute__((format(printf, 3, 4))) void sdp_put(struct wr *w, const struct sdp *s,
-						   const char *fmt, ...);
+/* The words of a text, with one space between them. */
+void sdp_put_words(struct wr *w, struct sdp_text t);
+/* A line, CRLF included. */
+__attribute__((format(printf, 2, 3))) void sdp_put(struct wr *w, const char *fmt, ...);
+/* o=, of a user name without spaces (RFC 8866 5.2). */
+void sdp_put_origin(struct wr *w, const struct sdp_origin *o);
 /* For "%.*s". */
 #define SDP_TEXT(t) (int)(t).len, (t).at
 /* "IN IP4 192.0.2.1", into buf; returns it. */

@@ -205,7 +205,9 @@ bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool 
 		return ng_call_refuse(c, GATE_BAD, "call-id, from-tag and sdp must be given");
 	if (!sdp_parse(&c->sdp, f->sdp, f->sdp_len, &where, &why))
 		return ng_call_refuse(c, GATE_BAD, "sdp: line %d %s", where, why);
-	if (f->sdp_len + (size_t)(c->sdp.n_media + 1) * NG_SDP_GROWTH > NG_SDP_MAX)
+	/* Each line may get an end of two bytes in place of one. */
+	if (f->sdp_len + (size_t)c->sdp.n_line + (size_t)(c->sdp.n_media + 1) * NG_SDP_GROWTH >
+	    NG_SDP_MAX)
 		return ng_call_refuse(c, GATE_BAD, "sdp: too long");
 	if (!ng_call_each(c, media_read) || !proto_told(c))
 		return false;

@@ -132,8 +132,8 @@ static bool read_address(struct look *l, const struct config *c)
 	return true;
 }
 
-/* RFC 3605, 5761; RFC 3550 11: else the port above. */
-static bool read_rtcp(struct look *l)
+/* RFC 3605, 5761; RFC 3550 11: else, and where a=rtcp makes no sense, the port above. */
+static void read_rtcp(struct look *l)
 {
 	struct ng_media *m = l->m;
 	struct sdp_conn conn = { 0 };
@@ -144,16 +144,15 @@ static bool read_rtcp(struct look *l)
 	m->rtcp = m->remote;
 	if (sdp_attr(l->s, l->i, "rtcp", 0, &v) >= 0) {
 		if (!sdp_word(&v, &word) || !sdp_number(word, UINT16_MAX, &port) || !port)
-			return refuse(l, "a=rtcp has no port");
-		if (v.len && !sdp_address(v, &conn))
-			return refuse(l, "a=rtcp has no address behind its port");
+			port = be16_get(m->remote.port) + 1u;
+		if (!sdp_address(v, &conn))
+			conn.literal = false;
 		/* Believed as far as the SDP's other address is. */
 		if (conn.literal && !is_zero(&conn.ip) && conn.v6 == m->v6 &&
 		    ip_eq(&m->remote.ip, &l->s->media[l->i].conn.ip))
 			m->rtcp.ip = conn.ip;
 	}
 	m->rtcp.port = be16_make(port <= UINT16_MAX && !m->zero ? (uint16_t)port : 0);
-	return true;
 }
 
 /* RFC 8839 5. Against a lite agent there are no checks: it is as if neither spoke of ICE. */
@@ -251,8 +250,7 @@ static bool read_path(struct look *l)
 		l->m->path = -1;
 		return true;
 	}
-	if (!v.at || !sdp_word(&v, &uri) || v.len || v.at != uri.at + uri.len ||
-	    sdp_attr(l->s, l->i, "path", l->m->path + 1, NULL) >= 0)
+	if (!sdp_word(&v, &uri) || v.len || sdp_attr(l->s, l->i, "path", l->m->path + 1, NULL) >= 0)
 		return refuse(l, "a=path is not one URI, and there is no a=msrp-cema");
 	end = uri.at + uri.len;
 	colon = memchr(uri.at, ':', uri.len);
@@ -291,5 +289,7 @@ bool ng_media_read(struct ng_media *m, const struct sdp *s, int i, const struct 
 		return read_stream(&l);
 	read_direction(&l);
 	read_ice(&l);
-	return m->kind != NG_KIND_RTP || read_rtcp(&l);
+	if (m->kind == NG_KIND_RTP)
+		read_rtcp(&l);
+	return true;
 }

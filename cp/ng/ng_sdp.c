@@ -96,31 +96,27 @@ static struct ip_addr shown_first(const struct ng_call *c)
 }
 
 /* RFC 8866 5.2 */
-static void write_origin(const struct ng_call *c, const struct sdp_line *l, struct wr *w)
+static void write_origin(const struct ng_call *c, struct wr *w)
 {
-	struct sdp_text t = l->value, user, id, version;
+	struct sdp_origin o = c->sdp.origin;
 	char addr[ADDR_STR_MAX];
 	struct sdp_conn conn;
 	struct ip_addr ip;
 	struct sock_addr a;
 	int i = 0;
 
-	sdp_word(&t, &user);
-	sdp_word(&t, &id);
-	sdp_word(&t, &version);
 	if (c->f->flags & NG_USERNAME)
-		user = (struct sdp_text){ "-", 1 };
+		o.user = (struct sdp_text){ "-", 1 };
 	while (i < c->sdp.n_media && c->media[i].gone)
 		i++;
 	if (c->f->flags & NG_ORIGIN) {
 		ip = i < c->sdp.n_media && local(c, i, false, &a)
 			 ? a.ip
-			 : nowhere(sdp_address(t, &conn) && conn.v6);
+			 : nowhere(sdp_address(o.address, &conn) && conn.v6);
 		sdp_address_format(&ip, addr, sizeof(addr));
-		t = (struct sdp_text){ addr, (uint32_t)strlen(addr) };
+		o.address = (struct sdp_text){ addr, (uint32_t)strlen(addr) };
 	}
-	sdp_put(w, &c->sdp, "o=%.*s %.*s %.*s %.*s", SDP_TEXT(user), SDP_TEXT(id),
-		SDP_TEXT(version), SDP_TEXT(t));
+	sdp_put_origin(w, &o);
 }
 
 static bool session_drops(const struct ng_call *c, const struct sdp_line *l)
@@ -146,19 +142,19 @@ static void write_session(const struct ng_call *c, struct wr *w)
 	for (int i = 0; i < end; i++) {
 		const struct sdp_line *l = &s->line[i];
 
-		if (l->type == 'o' && c->f->flags & (NG_ORIGIN | NG_USERNAME))
-			write_origin(c, l, w);
+		if (l->type == 'o')
+			write_origin(c, w);
 		else if (l->type == 's' && c->f->flags & NG_SESSION_NAME)
-			sdp_put(w, s, "s=-");
+			sdp_put(w, "s=-");
 		else if (l->type == 'c')
-			sdp_put(w, s, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
+			sdp_put(w, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
 		else if (!session_drops(c, l))
 			sdp_copy(w, s, i, i + 1);
 	}
 	if (c->f->flags & NG_LOOP_PROTECT)
-		sdp_put(w, s, "a=fairlead:%016llx", (unsigned long long)c->self);
+		sdp_put(w, "a=fairlead:%016llx", (unsigned long long)c->self);
 	if (any_ice(c))
-		sdp_put(w, s, "a=ice-lite"); /* RFC 8839 5.3 */
+		sdp_put(w, "a=ice-lite"); /* RFC 8839 5.3 */
 }
 
 /* Its own c=, where the session's does not say it. */
@@ -172,7 +168,7 @@ static void write_connection(const struct ng_call *c, int i, struct wr *w)
 		return;
 	if (m->conn.line < m->line && ip_eq(&ip, &first))
 		return;
-	sdp_put(w, &c->sdp, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
+	sdp_put(w, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
 }
 
 /* RFC 8839 5.1: host candidates of a lite agent, whose one address has the highest priority. */
@@ -182,13 +178,13 @@ static void write_ice(const struct ng_call *c, int i, struct wr *w, bool rtcp)
 	char text[ADDR_STR_MAX];
 	struct sock_addr a;
 
-	sdp_put(w, &c->sdp, "a=ice-ufrag:%.*s", (int)sizeof(t->ufrag), t->ufrag);
-	sdp_put(w, &c->sdp, "a=ice-pwd:%.*s", (int)sizeof(t->pwd), t->pwd);
+	sdp_put(w, "a=ice-ufrag:%.*s", (int)sizeof(t->ufrag), t->ufrag);
+	sdp_put(w, "a=ice-pwd:%.*s", (int)sizeof(t->pwd), t->pwd);
 	for (uint32_t part = 0; part <= rtcp; part++) {
 		if (!local(c, i, part, &a))
 			continue;
 		ip_format(&a.ip, text, sizeof(text));
-		sdp_put(w, &c->sdp, "a=candidate:1 %u UDP %u %s %u typ host", part + 1,
+		sdp_put(w, "a=candidate:1 %u UDP %u %s %u typ host", part + 1,
 			(126u << 24 | 65535u << 8 | (256 - (part + 1))), text, be16_get(a.port));
 	}
 }
@@ -210,14 +206,13 @@ static void write_rtcp(const struct ng_call *c, int i, struct wr *w)
 	only = mux && (!c->offer || c->f->flags & NG_MUX_REQUIRE);
 	if (!(c->f->flags & NG_NO_RTCP) && local(c, i, !only, &a)) {
 		sdp_address_format(&a.ip, addr, sizeof(addr));
-		sdp_put(w, &c->sdp, "a=rtcp:%u%s%s", be16_get(a.port),
-			c->f->flags & NG_FULL_RTCP ? " " : "",
+		sdp_put(w, "a=rtcp:%u%s%s", be16_get(a.port), c->f->flags & NG_FULL_RTCP ? " " : "",
 			c->f->flags & NG_FULL_RTCP ? addr : "");
 	}
 	if (mux)
-		sdp_put(w, &c->sdp, "a=rtcp-mux");
+		sdp_put(w, "a=rtcp-mux");
 	if (mux && c->offer && c->f->flags & NG_MUX_REQUIRE)
-		sdp_put(w, &c->sdp, "a=rtcp-mux-only"); /* RFC 8858 */
+		sdp_put(w, "a=rtcp-mux-only"); /* RFC 8858 */
 	if (has_ice(c, i))
 		write_ice(c, i, w, !only);
 }
@@ -242,13 +237,13 @@ static void write_stream(const struct ng_call *c, int i, struct wr *w)
 	uint32_t n;
 
 	if (setup)
-		sdp_put(w, &c->sdp, "a=setup:%s", setup);
+		sdp_put(w, "a=setup:%s", setup);
 	if (c->context[i]->term[c->to].term.transport != TERM_TLS)
 		return;
 	n = gate_fingerprints(c->g, c->context[i], c->to, fp, CTL_FINGERPRINTS_MAX);
 	for (uint32_t k = 0; k < n; k++) {
 		fingerprint_format(&fp[k], text, sizeof(text));
-		sdp_put(w, &c->sdp, "a=fingerprint:%s", text);
+		sdp_put(w, "a=fingerprint:%s", text);
 	}
 }
 
@@ -266,8 +261,8 @@ static void write_path(const struct ng_call *c, int i, struct wr *w)
 	if (!local(c, i, false, &a))
 		return;
 	sock_addr_format(&a, text, sizeof(text));
-	sdp_put(w, &c->sdp, "a=path:%s://%s%.*s", scheme, text,
-		(int)(l->value.at + l->value.len - rest), rest);
+	sdp_put(w, "a=path:%s://%s%.*s", scheme, text, (int)(l->value.at + l->value.len - rest),
+		rest);
 }
 
 static bool media_drops(const struct ng_call *c, int i, const struct sdp_line *l)
@@ -294,6 +289,21 @@ static uint32_t proto_for(const struct ng_call *c, int i)
 	return ng_proto(known) && ng_proto(known)->kind == c->media[i].kind ? known : 0;
 }
 
+/* RFC 8866 5.14. One that is rejected may come without formats, but not be written so. */
+static void write_m(const struct sdp_media *m, uint16_t port, struct sdp_text proto, struct wr *w)
+{
+	char text[8];
+
+	snprintf(text, sizeof(text), " %u ", port);
+	wr_bytes(w, "m=", 2);
+	wr_bytes(w, m->type.at, m->type.len);
+	wr_bytes(w, text, strlen(text));
+	wr_bytes(w, proto.at, proto.len);
+	wr_u8(w, ' ');
+	sdp_put_words(w, m->format.len ? m->format : (struct sdp_text){ "0", 1 });
+	sdp_put(w, "%s", "");
+}
+
 static void write_media(const struct ng_call *c, int i, struct wr *w)
 {
 	const struct sdp_media *m = &c->sdp.media[i];
@@ -305,8 +315,7 @@ static void write_media(const struct ng_call *c, int i, struct wr *w)
 	if (p)
 		name = (struct sdp_text){ p->name, (uint32_t)strlen(p->name) };
 	local(c, i, false, &a);
-	sdp_put(w, &c->sdp, "m=%.*s %u %.*s %.*s", SDP_TEXT(m->type), be16_get(a.port),
-		SDP_TEXT(name), SDP_TEXT(m->format));
+	write_m(m, be16_get(a.port), name, w);
 	if (line < m->end && c->sdp.line[line].type == 'i')
 		sdp_copy(w, &c->sdp, line, line + 1), line++;
 	write_connection(c, i, w);
@@ -341,12 +350,11 @@ static void write_gone(const struct ng_call *c, int i, struct wr *w)
 	char addr[ADDR_STR_MAX];
 	int line = m->line + 1;
 
-	sdp_put(w, &c->sdp, "m=%.*s 0 %.*s %.*s", SDP_TEXT(m->type), SDP_TEXT(m->proto),
-		SDP_TEXT(m->format));
+	write_m(m, 0, m->proto, w);
 	if (line < m->end && c->sdp.line[line].type == 'i')
 		sdp_copy(w, &c->sdp, line, line + 1), line++;
 	if (c->sdp.conn.line < 0 && m->conn.line >= 0)
-		sdp_put(w, &c->sdp, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
+		sdp_put(w, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
 	for (; line < m->end; line++) {
 		if (!gone_drops(&c->sdp.line[line]))
 			sdp_copy(w, &c->sdp, line, line + 1);

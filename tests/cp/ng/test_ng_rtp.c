@@ -15,7 +15,7 @@ static const char offer[] = "v=0\n"
 			    "s=-\n"
 			    "c=IN IP4 203.0.113.7\n"
 			    "t=0 0\n"
-			    "a=x-odd;  stays \n"
+			    "a=x-odd;  stays\n"
 			    "m=audio 4000 RTP/AVP 0 8 101\n"
 			    "b=AS:80\n"
 			    "a=rtpmap:101 telephone-event/8000\n"
@@ -60,7 +60,7 @@ static void what_the_gateway_stands_for_is_changed_and_nothing_else(void **state
 		 "s=-\n"
 		 "c=IN IP4 192.0.2.12\n"
 		 "t=0 0\n"
-		 "a=x-odd;  stays \n"
+		 "a=x-odd;  stays\n"
 		 "m=audio %u RTP/AVP 0 8 101\n"
 		 "b=AS:80\n"
 		 "a=rtpmap:101 telephone-event/8000\n"
@@ -516,7 +516,7 @@ static void what_is_not_served_is_refused_by_name(void **state)
 		       "m=audio 4000 UDP/TLS/RTP/SAVPF 0\n",
 		       "m-line 1: UDP/TLS/RTP/SAVPF is not served");
 	ng_sdp_refused(w, "answer", "", answer, "Unknown call-id");
-	ng_sdp_refused(w, "offer", "", "v=0\nm=audio\n", "sdp: line 2");
+	ng_sdp_refused(w, "offer", "", "v=0\no=- 1 1 IN IP4 203.0.113.7\nm=audio\n", "sdp: line 3");
 	assert_int_equal(ng_contexts(w), 0);
 }
 
