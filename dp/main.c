@@ -343,6 +343,13 @@ static bool ports_open(struct dplane *dp, char *err)
 	return true;
 }
 
+/* With all that others still use. */
+static _Noreturn void process_leave(void)
+{
+	OPENSSL_cleanse(&tickets, sizeof(tickets));
+	_exit(0);
+}
+
 /*
  * What an accelerator has not given back it may still write to, and whoever unloads it may wait for
  * ever: all that is left goes with the process.
@@ -353,8 +360,7 @@ static void accel_leave(const struct accel *a)
 		return;
 	fprintf(stderr, "fairlead-dp: %s: %u of its jobs have not come back, and end with the process\n",
 		accel_name(a), accel_jobs(a));
-	OPENSSL_cleanse(&tickets, sizeof(tickets));
-	_exit(0);
+	process_leave();
 }
 
 static void dplane_close(struct dplane *dp, struct service *s, int region_fd)
@@ -362,6 +368,12 @@ static void dplane_close(struct dplane *dp, struct service *s, int region_fd)
 	uint16_t i;
 
 	service_close(s);
+	if (!outage_end(&s->outage, OUTAGE_END_MS)) {
+		fputs("fairlead-dp: a driver is still opening or closing its device, and ends with "
+		      "the process\n",
+		      stderr);
+		process_leave();
+	}
 	for (i = 0; i < dp->n_ports; i++)
 		port_close(&dp->port[i]);
 	accel_leave(dp->accel);

@@ -2,18 +2,12 @@
 #include "outage.h"
 #include "bond.h"
 #include "conf/device.h"
-#include "lib/notify.h"
 #include "pci.h"
-#include "port.h"
-#include "steer.h"
 #include "worker.h"
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
-#include <stdio.h>
-
-enum { SENTENCE_MAX = 512 };
 
 /* ---- what devices say ---- */
 
@@ -50,7 +44,7 @@ static void on_bus(const char *device, enum rte_dev_event_type event, void *outa
 
 void outage_watch(struct outage *o, struct dplane *dp)
 {
-	*o = (struct outage){ .dp = dp };
+	*o = (struct outage){ .dp = dp, .reopen.dp = dp };
 	rte_eth_dev_callback_register(RTE_ETH_ALL, RTE_ETH_EVENT_INTR_RMV, on_event, o);
 	rte_eth_dev_callback_register(RTE_ETH_ALL, RTE_ETH_EVENT_INTR_RESET, on_event, o);
 	rte_dev_event_callback_register(NULL, on_bus, o);
@@ -162,119 +156,70 @@ static bool workers_have_left(const struct outage *o, const struct outage_port *
 	return true;
 }
 
-static void device_close(uint16_t id)
-{
-	struct rte_eth_dev_info info = { 0 };
-	bool known;
-
-	if (!rte_eth_dev_is_valid_port(id))
-		return;
-	known = rte_eth_dev_info_get(id, &info) == 0;
-	rte_eth_dev_stop(id);
-	rte_eth_dev_close(id);
-	if (known && info.device)
-		rte_dev_remove(info.device);
-}
-
-static void port_shut(struct outage *o, struct port *p, uint64_t now_ms)
+/* What leaves a bond is gone from here on, but the bond waits until it is closed. */
+static bool port_shut(struct outage *o, struct port *p)
 {
 	struct outage_port *x = &o->port[p->idx];
+	uint16_t id[CONFIG_MEMBERS_MAX], n = 0;
 
-	if (!p->n_members) {
-		device_close(p->id);
-		x->step = OUTAGE_AWAY;
-		x->next_ms = now_ms + x->wait_ms;
-		return;
-	}
+	if (reopen_is_busy(&o->reopen))
+		return false;
+	if (!p->n_members)
+		id[n++] = p->id;
 	for (uint16_t k = 0; k < p->n_members; k++) {
 		if (!(x->leave & UINT32_C(1) << k) || p->member[k] == RTE_MAX_ETHPORTS)
 			continue;
+		id[n++] = p->member[k];
 		bond_leave(p, p->member[k]);
-		device_close(p->member[k]);
 		p->member[k] = RTE_MAX_ETHPORTS;
 		RTE_LOG(ERR, USER1,
 			"port %s: members[%u] (%s) is out of the bond until fairlead-dp is "
 			"restarted\n",
 			p->conf->name, k, p->conf->member[k]);
 	}
-	x->step = OUTAGE_NONE;
-	links_set(o->dp, p, LINK_UNKNOWN); /* the members that are left have theirs */
+	return reopen_close(&o->reopen, p, id, n);
+}
+
+static void port_closed(struct outage *o, struct port *p, uint64_t now_ms)
+{
+	struct outage_port *x = &o->port[p->idx];
+
+	x->step = p->n_members ? OUTAGE_NONE : OUTAGE_AWAY;
+	x->next_ms = now_ms + x->wait_ms;
+	if (p->n_members)
+		links_set(o->dp, p, LINK_UNKNOWN); /* the members that are left have theirs */
 }
 
 /* ---- and back ---- */
 
-/* What workers have read of a port, perhaps for a packet that they still keep, must stay true. */
-static bool is_as_before(const struct port *p, const struct port *now)
-{
-	return strcmp(p->driver, now->driver) == 0 && strcmp(p->offloads, now->offloads) == 0 &&
-	       rte_is_same_ether_addr(&p->mac, &now->mac) && p->rx_queues == now->rx_queues &&
-	       p->tx_queues == now->tx_queues && p->chain_max == now->chain_max &&
-	       memcmp(&p->steered, &now->steered, sizeof(p->steered)) == 0;
-}
-
-/*
- * This thread does nothing else meanwhile, and a driver may wait for its firmware: the service
- * manager must not take that for a hang.
- */
-static bool device_open(struct dplane *dp, struct port *now, char *err, size_t errlen)
-{
-	const uint64_t us = notify_watchdog_us();
-	bool ok;
-
-	if (us)
-		notify("WATCHDOG_USEC=%ju\n", (uintmax_t)us + OUTAGE_OPEN_S * UINT64_C(1000000));
-	ok = port_device_open(dp, now, err, errlen);
-	if (us)
-		notify("WATCHDOG_USEC=%ju\n", (uintmax_t)us);
-	return ok;
-}
-
-static bool device_reopen(struct dplane *dp, struct port *p, char *err, size_t errlen)
-{
-	struct port now = { .idx = p->idx, .conf = p->conf, .mtu = p->mtu };
-	struct device d;
-	const char *pci;
-
-	if (!device_read(p->conf->device, &d, err, errlen))
-		return false;
-	/* Or EAL would have something to say at each try. */
-	pci = device_pci(&d);
-	if (pci && pci_obstacle("", pci, err, errlen))
-		return false;
-	if (!device_open(dp, &now, err, errlen)) {
-		device_close(now.id);
-		return false;
-	}
-	if (!is_as_before(p, &now) || !steer_keep(&p->rss, &now)) {
-		device_close(now.id);
-		snprintf(
-		    err, errlen,
-		    "is another device now (MAC address, driver, offloads, queues, rules or RSS "
-		    "key): restart fairlead-dp to use it");
-		return false;
-	}
-	for (uint16_t i = 0; i < dp->n_ports; i++)
-		if (i == p->idx || dp->conf->port[i].shares == p->idx + 1)
-			dp->port[i].id = now.id;
-	return true;
-}
-
-static void port_return(struct outage *o, struct port *p, uint64_t now_ms)
+static bool port_return(struct outage *o, struct port *p)
 {
 	struct outage_port *x = &o->port[p->idx];
-	char err[SENTENCE_MAX] = "";
 
+	if (reopen_is_busy(&o->reopen))
+		return false;
 	/* What was said of the device that was closed is of no interest any more. */
 	atomic_store(&x->gone, 0);
 	atomic_store(&x->reset, 0);
-	if (!device_reopen(o->dp, p, err, sizeof(err))) {
+	return reopen_open(&o->reopen, p);
+}
+
+static void port_opened(struct outage *o, struct port *p, uint64_t now_ms)
+{
+	struct outage_port *x = &o->port[p->idx];
+
+	if (!o->reopen.ok) {
 		if (!x->told)
 			RTE_LOG(ERR, USER1, "port %s (%s): is out until it can be opened: %s\n",
-				p->conf->name, p->conf->device, err);
+				p->conf->name, p->conf->device, o->reopen.why);
 		x->told = true;
+		x->step = OUTAGE_AWAY;
 		x->next_ms = now_ms + OUTAGE_RETRY_MS;
 		return;
 	}
+	for (uint16_t i = 0; i < o->dp->n_ports; i++)
+		if (i == p->idx || o->dp->conf->port[i].shares == p->idx + 1)
+			o->dp->port[i].id = o->reopen.now.id;
 	RTE_LOG(NOTICE, USER1, "port %s (%s): works again\n", p->conf->name, p->conf->device);
 	x->step = OUTAGE_NONE;
 	links_set(o->dp, p, LINK_DOWN);
@@ -293,12 +238,20 @@ static void port_look(struct outage *o, struct port *p, uint64_t now_ms)
 			port_leave(o, p, gone, reset);
 		break;
 	case OUTAGE_LEAVE:
-		if (workers_have_left(o, x))
-			port_shut(o, p, now_ms);
+		if (workers_have_left(o, x) && port_shut(o, p))
+			x->step = OUTAGE_CLOSES;
+		break;
+	case OUTAGE_CLOSES:
+		if (reopen_take(&o->reopen, p))
+			port_closed(o, p, now_ms);
 		break;
 	case OUTAGE_AWAY:
-		if (now_ms >= x->next_ms)
-			port_return(o, p, now_ms);
+		if (now_ms >= x->next_ms && port_return(o, p))
+			x->step = OUTAGE_OPENS;
+		break;
+	case OUTAGE_OPENS:
+		if (reopen_take(&o->reopen, p))
+			port_opened(o, p, now_ms);
 		break;
 	}
 }
@@ -317,4 +270,9 @@ void outage_turn(struct outage *o, uint64_t now_ms)
 			stall_look(o, p, now_ms);
 		port_look(o, p, now_ms);
 	}
+}
+
+bool outage_end(struct outage *o, uint32_t ms)
+{
+	return reopen_end(&o->reopen, ms);
 }

@@ -5,23 +5,26 @@
 /*
  * Devices that cannot go on as they are: taken away by their bus, to be reset as their driver
  * says, or deaf to what they are given to send. Workers leave the ports of such a device alone
- * (LINK_OUT); once they do it is closed, and opened anew as soon as it can be had. A member of a
- * bond that is taken away leaves the bond, which goes on.
+ * (LINK_OUT); once they do it is closed, and opened anew as soon as it can be had (reopen.h). A
+ * member of a bond that is taken away leaves the bond, which goes on.
  */
 #include "dplane.h"
+#include "reopen.h"
 
 enum {
 	OUTAGE_STALL_S = 5,	 /* without a packet sent, though there were some to send */
 	OUTAGE_PAUSE_MS = 60000, /* between two times that a device is opened anew for that */
 	OUTAGE_RETRY_MS = 5000,	 /* between looks for a device that is away */
-	OUTAGE_OPEN_S = 120,	 /* that a driver may take to open one */
+	OUTAGE_END_MS = 10000,	 /* that the end of the process waits for a driver */
 	OUTAGE_RESET_MS = 1000,	 /* before a device that wants a reset is opened: so does its PF */
 };
 
 enum outage_step {
 	OUTAGE_NONE,
 	OUTAGE_LEAVE, /* until each worker has made a turn without the port */
-	OUTAGE_AWAY,  /* closed */
+	OUTAGE_CLOSES,
+	OUTAGE_AWAY, /* closed */
+	OUTAGE_OPENS,
 };
 
 /* What is known of a port that has a device of its own. Members of a bond are bits, else bit 0. */
@@ -40,7 +43,8 @@ struct outage_port {
 
 struct outage {
 	struct dplane *dp;
-	uint64_t second; /* of the last look for stalls */
+	struct reopen reopen; /* of one port at a time, in OUTAGE_CLOSES or OUTAGE_OPENS */
+	uint64_t second;      /* of the last look for stalls */
 	struct outage_port port[CTL_PORTS_MAX];
 };
 
@@ -52,5 +56,8 @@ void outage_wish(struct outage *o, uint16_t id, bool gone);
 
 /* A look at all ports; now_ms is CLOCK_MONOTONIC. The service thread. */
 void outage_turn(struct outage *o, uint64_t now_ms);
+
+/* Waits for a driver that is closing or opening a device. False if it is not done in time. */
+bool outage_end(struct outage *o, uint32_t ms);
 
 #endif

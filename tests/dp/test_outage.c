@@ -3,7 +3,8 @@
  * Pins what becomes of a device that is taken away, wants a reset or sends nothing (dp/outage.h):
  * it is closed only when no worker can be at it any more, and opened anew: at once after a reset, a
  * while later if it was taken away; another device in its place is refused; the log has each once
- * (R69). Workers neither receive from such a port nor send by it, and count what is lost.
+ * (R69). Nobody waits for its driver meanwhile. Workers neither receive from such a port nor send
+ * by it, and count what is lost.
  */
 #include "tests/world/unit.h"
 #include "tests/world/worker.h"
@@ -12,13 +13,10 @@
 #include "dp/port.h"
 #include "dp/tx.h"
 
+#include <pthread.h>
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 enum { DESCRIPTORS = 64, LOG_MAX = 8192 };
 
@@ -98,10 +96,21 @@ static int closed(void **state)
 	return 0;
 }
 
+/* Turns until what a thread has begun has ended, and was taken. */
+static void settle(void)
+{
+	for (int ms = 0; ms < 10000 && reopen_is_busy(&outage.reopen); ms++) {
+		rte_delay_us_sleep(1000);
+		outage_turn(&outage, now_ms);
+	}
+	assert_false(reopen_is_busy(&outage.reopen));
+}
+
 static void look(uint64_t ms)
 {
 	now_ms += ms;
 	outage_turn(&outage, now_ms);
+	settle();
 }
 
 static void worker_turns(uint64_t n)
@@ -159,51 +168,95 @@ static void taken_away_and_back(void **state)
 	assert_false(port_is_out(&dp.port[0]));
 }
 
-/* A service manager, which is silent until it is told something. */
-static int manager(void)
+/* A driver that waits for its firmware: it opens nothing while the gate is shut. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic unsigned int waiting;
+int __real_rte_dev_probe(const char *devargs);
+int __wrap_rte_dev_probe(const char *devargs);
+int __wrap_rte_dev_probe(const char *devargs)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), n;
-	char name[64];
-
-	n = snprintf(name, sizeof(name), "@fl_outage.%d", (int)getpid());
-	memcpy(a.sun_path + 1, name + 1, (size_t)n - 1);
-	assert_int_equal(bind(fd, (struct sockaddr *)&a,
-			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n)),
-			 0);
-	setenv("NOTIFY_SOCKET", name, 1);
-	return fd;
+	waiting++;
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+	waiting--;
+	return __real_rte_dev_probe(devargs);
 }
 
-static void heard(int fd, const char *want)
+/* Closed, and its driver has been asked to open it. */
+static void begins_to_open(void)
 {
-	char text[128] = "";
-
-	assert_int_equal(recv(fd, text, sizeof(text) - 1, 0), strlen(want));
-	assert_string_equal(text, want);
-}
-
-/* A driver that waits for its firmware is no hang of this process. */
-static void the_manager_waits(void **state)
-{
-	int fd = manager();
-	char text[8];
-
-	(void)state;
-	setenv("WATCHDOG_USEC", "20000000", 1);
-	opened("net_ring_slow");
-	outage_wish(&outage, dp.port[0].id, true);
+	outage_wish(&outage, dp.port[0].id, false);
 	look(1);
 	worker_turns(2);
 	look(1);
-	assert_int_equal(recv(fd, text, sizeof(text), 0), -1);
-	look(OUTAGE_RETRY_MS);
+	pthread_mutex_lock(&gate);
+	now_ms += OUTAGE_RESET_MS;
+	outage_turn(&outage, now_ms);
+	for (int ms = 0; ms < 10000 && !waiting; ms++)
+		rte_delay_us_sleep(1000);
+	assert_int_equal(waiting, 1);
+}
+
+static void nobody_waits_for_a_driver(void **state)
+{
+	(void)state;
+	opened("net_ring_slow");
+	begins_to_open();
+	for (int i = 0; i < 100; i++) {
+		now_ms += 1000;
+		outage_turn(&outage, now_ms);
+	}
+	assert_int_equal(waiting, 1);
+	assert_true(port_is_out(&dp.port[0]));
+	pthread_mutex_unlock(&gate);
+	settle();
 	assert_true(is_open());
-	heard(fd, "WATCHDOG_USEC=140000000\n");
-	heard(fd, "WATCHDOG_USEC=20000000\n");
-	unsetenv("WATCHDOG_USEC");
-	unsetenv("NOTIFY_SOCKET");
-	close(fd);
+	assert_false(port_is_out(&dp.port[0]));
+	assert_int_equal(dp.port[0].outages, 1);
+}
+
+/* Two ports, of which the first is being opened: the second has its turn afterwards. */
+static void one_device_at_a_time(void **state)
+{
+	char err[512] = "";
+
+	(void)state;
+	opened("net_ring_first");
+	world.conf.port[1] = world.conf.port[0];
+	snprintf(world.conf.port[1].device, sizeof(world.conf.port[1].device), "net_ring_second");
+	world.conf.n_port = 2;
+	assert_true(port_open(&dp, 1, err, sizeof(err)));
+	begins_to_open();
+	outage_wish(&outage, dp.port[1].id, true);
+	for (int i = 0; i < 10; i++) {
+		worker_turns(2);
+		now_ms += OUTAGE_RETRY_MS;
+		outage_turn(&outage, now_ms);
+	}
+	assert_true(port_is_out(&dp.port[1]));
+	assert_true(rte_eth_dev_is_valid_port(dp.port[1].id)); /* nobody has closed it yet */
+	pthread_mutex_unlock(&gate);
+	settle();
+	look(1);
+	look(OUTAGE_RETRY_MS);
+	assert_false(port_is_out(&dp.port[0]) || port_is_out(&dp.port[1]));
+	assert_true(rte_eth_dev_is_valid_port(dp.port[1].id));
+	port_close(&dp.port[1]);
+}
+
+/* Nor does the end of the process, longer than it must; what was opened meanwhile is closed. */
+static void the_end_while_a_driver_opens(void **state)
+{
+	uint16_t id;
+
+	(void)state;
+	opened("net_ring_last");
+	assert_true(outage_end(&outage, 0));
+	begins_to_open();
+	assert_false(outage_end(&outage, 1));
+	pthread_mutex_unlock(&gate);
+	assert_true(outage_end(&outage, 10000));
+	assert_int_not_equal(rte_eth_dev_get_port_by_name("net_ring_last", &id), 0);
 }
 
 /* net_null draws a MAC address each time. */
@@ -460,7 +513,9 @@ int main(void)
 						world_teardown),
 		cmocka_unit_test_teardown(a_reset_waits_for_the_workers, closed),
 		cmocka_unit_test_teardown(taken_away_and_back, closed),
-		cmocka_unit_test_teardown(the_manager_waits, closed),
+		cmocka_unit_test_teardown(nobody_waits_for_a_driver, closed),
+		cmocka_unit_test_teardown(one_device_at_a_time, closed),
+		cmocka_unit_test_teardown(the_end_while_a_driver_opens, closed),
 		cmocka_unit_test_teardown(another_device_in_its_place, closed),
 		cmocka_unit_test_teardown(all_vlans_of_a_device, closed),
 		cmocka_unit_test_teardown(a_device_that_sends_nothing, closed),
