@@ -2,6 +2,8 @@
 /* Commands: "cookie SP dictionary" in, "cookie SP dictionary" out. */
 #include "ng_priv.h"
 
+#include "../log.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,12 +146,20 @@ static json_t *offer_answer(struct ng *n, const struct ng_flags *f, const struct
 			    const json_t *command)
 {
 	const struct ip_addr *from = &ng_pending_from(ask->pending)->addr.ip;
+	static struct log_bucket bucket;
 	struct ng_call *c = &n->call;
+	char text[2][LOG_TEXT_MAX];
 	json_t *v;
 
 	c->owner = gate_owner(n->g, from, sizeof(*from));
 	if (!(ask->command == NG_OFFER ? ng_call_offer(c, f) : ng_call_answer(c, f)))
 		return refused(c, command);
+	if (c->n_refused) {
+		n->stats.media_refused += (uint64_t)c->n_refused;
+		log_bucket_line(&bucket, "ng: call \"%s\": rejected: %s",
+				log_text(f->call, strlen(f->call), text[0]),
+				log_text(c->why, strlen(c->why), text[1]));
+	}
 	v = json_object();
 	json_object_set_new(v, "result", json_string("ok"));
 	json_object_set_new(v, "sdp", ng_string(c->out, c->out_len));

@@ -216,6 +216,24 @@ static bool answer_media(struct ng_call *c, int i)
 	return true;
 }
 
+/*
+ * Protected as it was offered, or not at all: who is told otherwise than what the other one said
+ * would send what that one cannot read.
+ */
+static bool answer_protection(struct ng_call *c, int i)
+{
+	const struct context *x = c->context[i];
+	const struct ng_proto *mine = ng_proto(c->media[i].proto), *offered;
+
+	if (!x || c->media[i].gone || !mine || mine->kind != NG_KIND_RTP)
+		return true;
+	offered = ng_proto(ng_note_get(answer_noted(c, i), NG_NOTE_PROTO + 4 * c->to, 4));
+	if (offered && offered->kind == NG_KIND_RTP && !ng_proto_joins(offered, mine))
+		ng_call_media_refuse(c, i, "m-line %d: %s in answer to %s", i + 1, mine->name,
+				     offered->name);
+	return true;
+}
+
 bool ng_call_answer(struct ng_call *c, const struct ng_flags *f)
 {
 	bool loop;
@@ -226,6 +244,7 @@ bool ng_call_answer(struct ng_call *c, const struct ng_flags *f)
 		return true;
 	if (!ng_call_find(c))
 		return ng_call_refuse(c, GATE_BAD, "Unknown call-id");
+	ng_call_each(c, answer_protection);
 	/* One that is refused changes nothing. */
 	if (!ng_call_certified(c) || !ng_call_each(c, answer_may) || !ng_call_each(c, answer_media))
 		return false;

@@ -148,6 +148,14 @@ bool ng_call_certified(struct ng_call *c)
 
 /* ---- what was sent ---- */
 
+/* The protocol that flags name; 0: none. */
+static uint32_t proto_told(const struct ng_call *c)
+{
+	const struct sdp_text t = { c->f->proto, c->f->proto ? (uint32_t)strlen(c->f->proto) : 0 };
+
+	return ng_proto_find(t);
+}
+
 bool ng_call_each(struct ng_call *c, bool (*take)(struct ng_call *c, int i))
 {
 	for (int i = 0; i < c->sdp.n_media; i++) {
@@ -157,11 +165,46 @@ bool ng_call_each(struct ng_call *c, bool (*take)(struct ng_call *c, int i))
 	return true;
 }
 
+void ng_call_media_refuse(struct ng_call *c, int i, const char *fmt, ...)
+{
+	va_list ap;
+
+	c->media[i].gone = true;
+	if (c->n_refused++)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(c->why, sizeof(c->why), fmt, ap);
+	va_end(ap);
+}
+
 static bool media_read(struct ng_call *c, int i)
 {
-	c->fail.error = GATE_BAD;
-	return ng_media_read(&c->media[i], &c->sdp, i, c->f, c->s->conf, c->fail.text,
-			     sizeof(c->fail.text));
+	const struct ng_proto *mine, *told;
+	struct ng_media *m = &c->media[i];
+	char why[CTL_TEXT_MAX];
+
+	if (!ng_media_read(m, &c->sdp, i, c->f, c->s->conf, why, sizeof(why))) {
+		ng_call_media_refuse(c, i, "%s", why);
+		return true;
+	}
+	/* SRTP goes from end to end, or not at all. */
+	mine = ng_proto(m->proto);
+	told = ng_proto(proto_told(c));
+	if (c->offer && !m->gone && mine && told && mine->kind == NG_KIND_RTP &&
+	    told->kind == NG_KIND_RTP && !ng_proto_joins(mine, told))
+		ng_call_media_refuse(c, i, "m-line %d: %s is not served for %s", i + 1, told->name,
+				     mine->name);
+	return true;
+}
+
+/* Where nothing is left that is served, there is no point in going on. */
+static bool media_left(struct ng_call *c)
+{
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		if (!c->media[i].gone)
+			return true;
+	}
+	return !c->n_refused || ng_call_refuse(c, GATE_BAD, "%s", c->why);
 }
 
 /* The SDP came back to us. */
@@ -179,15 +222,6 @@ static bool looped(struct ng_call *c)
 	return true;
 }
 
-/* Whether a protocol that flags name is one. */
-static bool proto_told(struct ng_call *c)
-{
-	struct sdp_text told = { c->f->proto, c->f->proto ? (uint32_t)strlen(c->f->proto) : 0 };
-
-	return !c->f->proto || ng_proto_find(told) ||
-	       ng_call_refuse(c, GATE_BAD, "transport-protocol: %s is not served", c->f->proto);
-}
-
 bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool *loop)
 {
 	const char *why;
@@ -196,6 +230,7 @@ bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool 
 	c->f = f;
 	c->offer = offer;
 	c->n_over = 0;
+	c->n_refused = 0;
 	c->fail = (struct gate_fail){ GATE_OK, "" };
 	memset(c->context, 0, sizeof(c->context));
 	memset(c->note, 0, sizeof(c->note));
@@ -209,7 +244,10 @@ bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool 
 	if (f->sdp_len + (size_t)c->sdp.n_line + (size_t)(c->sdp.n_media + 1) * NG_SDP_GROWTH >
 	    NG_SDP_MAX)
 		return ng_call_refuse(c, GATE_BAD, "sdp: too long");
-	if (!ng_call_each(c, media_read) || !proto_told(c))
+	if (f->proto && !proto_told(c))
+		return ng_call_refuse(c, GATE_BAD, "transport-protocol: %s is not served",
+				      f->proto);
+	if (!ng_call_each(c, media_read) || !media_left(c))
 		return false;
 	*loop = looped(c);
 	return true;

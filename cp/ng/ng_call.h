@@ -42,6 +42,8 @@ struct ng_call {
 	uint32_t from, to; /* sides: who sent the SDP, who gets it */
 	struct sdp sdp;
 	struct ng_media media[SDP_MEDIA_MAX];
+	int n_refused;		/* m-lines that are not served: each by itself (RFC 3264 6) */
+	char why[CTL_TEXT_MAX]; /* the first of them */
 	struct context *context[SDP_MEDIA_MAX];
 	uint64_t note[SDP_MEDIA_MAX]; /* of the context, as soon as this holds */
 	bool added[SDP_MEDIA_MAX];
@@ -119,6 +121,9 @@ __attribute__((format(printf, 3, 4))) bool ng_call_refuse(struct ng_call *c, enu
 							  const char *fmt, ...);
 /* Reads what the command has; *loop: it came back to us, and is handed on as it is. */
 bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool *loop);
+/* An m-line is not served: the one side is told port 0, and if need be the other one as well. */
+__attribute__((format(printf, 3, 4))) void ng_call_media_refuse(struct ng_call *c, int i,
+								const char *fmt, ...);
 /* Finds the contexts of the dialogue, and who is who. False if there is none. */
 bool ng_call_find(struct ng_call *c);
 /* RFC 8122 5: an m-line of TLS has a fingerprint. Ours are known while a dataplane tells them. */

@@ -9,12 +9,17 @@
 #include <strings.h>
 
 static const struct ng_proto protos[] = {
-	{ "RTP/AVP", NG_KIND_RTP, false, NULL },
-	{ "RTP/AVPF", NG_KIND_RTP, false, NULL },
-	{ "TCP/MSRP", NG_KIND_STREAM, false, "MSRP" },
-	{ "TCP/TLS/MSRP", NG_KIND_STREAM, true, "MSRP" },
-	{ "TCP/BFCP", NG_KIND_STREAM, false, "BFCP" },
-	{ "TCP/TLS/BFCP", NG_KIND_STREAM, true, "BFCP" },
+	/* Contexts keep these numbers, also over an upgrade: more come at the end, 15 at most. */
+	{ "RTP/AVP", NG_KIND_RTP, false, NULL, NG_PLAIN },
+	{ "RTP/AVPF", NG_KIND_RTP, false, NULL, NG_PLAIN },
+	{ "TCP/MSRP", NG_KIND_STREAM, false, "MSRP", NG_PLAIN },
+	{ "TCP/TLS/MSRP", NG_KIND_STREAM, true, "MSRP", NG_PLAIN },
+	{ "TCP/BFCP", NG_KIND_STREAM, false, "BFCP", NG_PLAIN },
+	{ "TCP/TLS/BFCP", NG_KIND_STREAM, true, "BFCP", NG_PLAIN },
+	{ "RTP/SAVP", NG_KIND_RTP, false, NULL, NG_SDES },
+	{ "RTP/SAVPF", NG_KIND_RTP, false, NULL, NG_SDES },
+	{ "UDP/TLS/RTP/SAVP", NG_KIND_RTP, false, NULL, NG_DTLS },
+	{ "UDP/TLS/RTP/SAVPF", NG_KIND_RTP, false, NULL, NG_DTLS },
 };
 enum { PROTOS = sizeof(protos) / sizeof(protos[0]) };
 
@@ -62,6 +67,12 @@ uint32_t ng_proto_over(uint32_t number, bool tls)
 			return i + 1;
 	}
 	return number;
+}
+
+bool ng_proto_joins(const struct ng_proto *a, const struct ng_proto *b)
+{
+	return a->kind == b->kind && a->protection == b->protection &&
+	       (!a->over || strcmp(a->over, b->over) == 0);
 }
 
 static bool begins(struct sdp_text t, const char *with)
@@ -122,7 +133,7 @@ static bool read_address(struct look *l, const struct config *c)
 	if (sm->conn.line < 0)
 		return refuse(l, "there is no c=");
 	if (!sm->conn.literal)
-		return refuse(l, "c= is no unicast address");
+		return refuse(l, "c= is a host name or a group, which are not served");
 	m->v6 = sm->conn.v6;
 	m->zero = is_zero(&sm->conn.ip);
 	if (m->zero)

@@ -13,12 +13,16 @@ enum ng_kind {
 	NG_KIND_STREAM, /* TCP, or TLS over it */
 };
 
+/* How RTP is protected: between the two ends, as one of them has no SRTP here. */
+enum ng_protection { NG_PLAIN, NG_SDES, NG_DTLS };
+
 /* Protocols of m-lines that are known by name. */
 struct ng_proto {
 	const char *name;
 	enum ng_kind kind;
 	bool tls;
 	const char *over; /* of a stream: what it carries */
+	enum ng_protection protection;
 };
 
 /* By number from 1, as contexts keep it; NULL: none. */
@@ -27,6 +31,8 @@ const struct ng_proto *ng_proto(uint32_t number);
 uint32_t ng_proto_find(struct sdp_text name);
 /* The protocol that carries the same over TLS, or over TCP. */
 uint32_t ng_proto_over(uint32_t number, bool tls);
+/* Whether what the one carries may go on as the other. */
+bool ng_proto_joins(const struct ng_proto *a, const struct ng_proto *b);
 
 /* RFC 4145 4 */
 enum ng_setup { NG_SETUP_NONE, NG_ACTIVE, NG_PASSIVE, NG_ACTPASS, NG_HOLDCONN };
@@ -37,7 +43,7 @@ struct ng_media {
 	uint32_t proto; /* 0: of datagrams, not known by name */
 	enum ng_kind kind;
 	bool tls;
-	bool gone;   /* port 0: not wanted, or not any more */
+	bool gone;   /* port 0: not wanted, or not any more; or not served */
 	bool zero;   /* the address is 0.0.0.0: on hold (RFC 2543) */
 	bool halted; /* not sent and received both ways (RFC 8866 6.7) */
 	bool v6;

@@ -17,11 +17,13 @@ static uint32_t proto_to(const struct ng_call *c, const struct ng_media *m, uint
 
 	if (!mine)
 		return 0;
-	if (p && p->kind == mine->kind && (!p->over || strcmp(p->over, mine->over) == 0))
+	if (p && ng_proto_joins(p, mine))
 		return ng_proto_find(told);
 	p = ng_proto(before);
-	if (p && p->kind == mine->kind)
-		return p->over ? ng_proto_over(m->proto, p->tls) : before;
+	if (p && p->over && mine->over)
+		return ng_proto_over(m->proto, p->tls);
+	if (p && ng_proto_joins(p, mine))
+		return before;
 	return m->proto;
 }
 

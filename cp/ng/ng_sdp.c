@@ -12,7 +12,8 @@ static const char *const of_ice[] = {
 };
 static const char *const of_rtcp[] = { "bundle-only", "rtcp", "rtcp-mux", "rtcp-mux-only", NULL };
 static const char *const of_stream[] = { "fingerprint", "setup", "tls-id", NULL };
-static const char *const of_us[] = { "fairlead", NULL };
+/* Ours, and what names addresses that no packet of ours comes from (RFC 4570, 6947). */
+static const char *const of_us[] = { "altc", "fairlead", "source-filter", NULL };
 
 static bool is_one_of(const struct sdp_line *l, const char *const *names)
 {
@@ -304,6 +305,23 @@ static void write_m(const struct sdp_media *m, uint16_t port, struct sdp_text pr
 	sdp_put(w, "%s", "");
 }
 
+/* What the session says for all m-lines, and does not say any more (session_drops()). */
+static void write_session_keys(const struct ng_call *c, int i, struct wr *w)
+{
+	const struct sdp *s = &c->sdp;
+	const int end = s->media[0].line;
+
+	if (!any_of_kind(c, NG_KIND_STREAM))
+		return;
+	for (int line = 0; line < end; line++) {
+		for (const char *const *name = of_stream; *name; name++) {
+			if (sdp_line_is(&s->line[line], *name) &&
+			    sdp_attr(s, i, *name, 0, NULL) < 0)
+				sdp_copy(w, s, line, line + 1);
+		}
+	}
+}
+
 static void write_media(const struct ng_call *c, int i, struct wr *w)
 {
 	const struct sdp_media *m = &c->sdp.media[i];
@@ -325,6 +343,8 @@ static void write_media(const struct ng_call *c, int i, struct wr *w)
 		else if (!media_drops(c, i, &c->sdp.line[line]))
 			sdp_copy(w, &c->sdp, line, line + 1);
 	}
+	if (c->media[i].kind != NG_KIND_STREAM)
+		write_session_keys(c, i, w);
 	if (c->media[i].kind == NG_KIND_RTP)
 		write_rtcp(c, i, w);
 	else if (c->media[i].kind == NG_KIND_STREAM)

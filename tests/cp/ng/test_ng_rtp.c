@@ -511,10 +511,6 @@ static void what_is_not_served_is_refused_by_name(void **state)
 
 	for (size_t i = 0; i < sizeof(flag) / sizeof(flag[0]); i++)
 		ng_sdp_refused(w, "offer", flag[i].more, offer, flag[i].why);
-	ng_sdp_refused(w, "offer", "",
-		       "v=0\no=a 1 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\n"
-		       "m=audio 4000 UDP/TLS/RTP/SAVPF 0\n",
-		       "m-line 1: UDP/TLS/RTP/SAVPF is not served");
 	ng_sdp_refused(w, "answer", "", answer, "Unknown call-id");
 	ng_sdp_refused(w, "offer", "", "v=0\no=- 1 1 IN IP4 203.0.113.7\nm=audio\n", "sdp: line 3");
 	assert_int_equal(ng_contexts(w), 0);
