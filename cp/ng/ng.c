@@ -184,12 +184,27 @@ static enum ng_command command_find(const json_t *command)
 	return (enum ng_command)i;
 }
 
+static void tell_unknown(struct ng *n, const struct ng_flags *f)
+{
+	static struct log_bucket bucket;
+	const char *call = f->call ? f->call : "";
+	char text[2][LOG_TEXT_MAX];
+
+	n->stats.unknown += f->n_unknown;
+	if (f->n_unknown)
+		log_bucket_line(&bucket, "ng: call \"%s\": left out as unknown: %s",
+				log_text(call, strlen(call), text[0]),
+				log_text(f->unknown, strlen(f->unknown), text[1]));
+}
+
 /* Carries out what needs flags. */
 static void serve_call(struct ng *n, struct ng_ask *ask, const json_t *command)
 {
 	struct ng_flags f;
+	bool good = ng_flags_read(&f, command, n->s->conf);
 
-	if (!ng_flags_read(&f, command, n->s->conf))
+	tell_unknown(n, &f);
+	if (!good)
 		ng_ask_answer(ask, ng_error(f.err));
 	else if (ask->command == NG_QUERY)
 		ng_query(n, &f, ask);

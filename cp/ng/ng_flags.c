@@ -3,121 +3,11 @@
 
 #include "../../lib/sdp.h"
 #include "../context/context.h"
+#include "ng_words.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-/* A word of a list, or a key, and what becomes of it. */
-enum effect {
-	REFUSE, /* what it asks for is not here */
-	AS_IS,	/* it says what is done anyway, or speaks of what is not here */
-	SET,	/* gives the bits */
-	CLEAR,	/* takes the bits */
-};
-
-struct word {
-	const char *name; /* "x-*": and all that begin so */
-	enum effect effect;
-	uint32_t bits;
-};
-
-static const struct word flag_words[] = {
-	{ "trust-address", CLEAR, NG_SIP_SOURCE },
-	{ "SIP-source-address", SET, NG_SIP_SOURCE },
-	{ "asymmetric", SET, NG_ASYMMETRIC },
-	{ "no-rtcp-attribute", SET, NG_NO_RTCP },
-	{ "full-rtcp-attribute", SET, NG_FULL_RTCP },
-	{ "loop-protect", SET, NG_LOOP_PROTECT },
-	{ "fatal", SET, NG_FATAL },
-	{ "tls-client", SET, NG_TLS_CLIENT },
-	{ "tls-server", SET, NG_TLS_SERVER },
-	{ "symmetric", CLEAR, NG_ASYMMETRIC },
-	{ "strict-source", SET, NG_STRICT_SOURCE },
-	/*
-	 * Remotes are learnt anew with each message of their side, never without one; ports are
-	 * kept over re-offers, directions are left as they are.
-	 */
-	{ "media-handover", AS_IS, 0 },
-	{ "port-latching", AS_IS, 0 },
-	{ "original-sendrecv", AS_IS, 0 },
-	{ "unidirectional", AS_IS, 0 },
-	/* Realms are told by name; there is no bridge to turn on. */
-	{ "auto", AS_IS, 0 },
-	{ "force", AS_IS, 0 },
-	{ "trickle-ICE", AS_IS, 0 },
-	{ "NAT-wait", AS_IS, 0 },
-	{ "pierce-NAT", AS_IS, 0 },
-	{ "no-redis-update", AS_IS, 0 },
-	{ "debug", AS_IS, 0 },
-	{ "debugging", AS_IS, 0 },
-	{ "all", AS_IS, 0 },
-	/* No codec is looked at, so none is renegotiated, put in order or made to fit. */
-	{ "allow-transcoding", AS_IS, 0 },
-	{ "no-codec-renegotiation", AS_IS, 0 },
-	{ "reuse-codecs", AS_IS, 0 },
-	{ "reorder-codecs", AS_IS, 0 },
-	{ "single-codec", AS_IS, 0 },
-	{ "symmetric-codecs", AS_IS, 0 },
-	{ "asymmetric-codecs", AS_IS, 0 },
-	{ "no-jitter-buffer", AS_IS, 0 },
-	{ "no-passthrough", AS_IS, 0 },
-	{ "passthrough", AS_IS, 0 },
-	{ "early-media", AS_IS, 0 },
-	{ "SDES-off", AS_IS, 0 },
-	{ "SDES-no", AS_IS, 0 },
-	{ "SDES-disable", AS_IS, 0 },
-	{ "SDES-no-*", AS_IS, 0 },
-	{ NULL, 0, 0 },
-};
-
-static const struct word replace_words[] = {
-	{ "origin", SET, NG_ORIGIN },
-	{ "username", SET, NG_USERNAME },
-	{ "session-name", SET, NG_SESSION_NAME },
-	{ "zero-address", SET, NG_ZERO },
-	{ "session-connection", AS_IS, 0 }, /* always */
-	{ NULL, 0, 0 },
-};
-
-static const struct word mux_words[] = {
-	{ "offer", SET, NG_MUX_OFFER },	  { "require", SET, NG_MUX_REQUIRE | NG_MUX_OFFER },
-	{ "demux", SET, NG_MUX_DEMUX },	  { "accept", SET, NG_MUX_ACCEPT },
-	{ "reject", SET, NG_MUX_REJECT }, { NULL, 0, 0 },
-};
-
-static const struct word ice_words[] = {
-	{ "force", SET, NG_ICE_FORCE },	     { "force-relay", REFUSE, 0 },
-	{ "remove", SET, NG_ICE_REMOVE },    { "default", SET, NG_ICE_DEFAULT },
-	{ "optional", SET, NG_ICE_DEFAULT }, { NULL, 0, 0 },
-};
-
-/* There is no SRTP to be told how. */
-static const struct word dtls_words[] = {
-	{ "off", AS_IS, 0 },	 { "no", AS_IS, 0 },	 { "disable", AS_IS, 0 },
-	{ "passive", AS_IS, 0 }, { "active", AS_IS, 0 }, { NULL, 0, 0 },
-};
-
-static const struct word sdes_words[] = {
-	{ "off", AS_IS, 0 },	{ "no", AS_IS, 0 },	  { "disable", AS_IS, 0 },
-	{ "no-*", AS_IS, 0 },	{ "only-*", AS_IS, 0 },	  { "pad", AS_IS, 0 },
-	{ "nonew", AS_IS, 0 },	{ "lifetime", AS_IS, 0 }, { "unencrypted_srtp", AS_IS, 0 },
-	{ "static", AS_IS, 0 }, { "order:*", AS_IS, 0 },  { NULL, 0, 0 },
-};
-
-static const struct word record_words[] = {
-	{ "no", AS_IS, 0 },
-	{ "off", AS_IS, 0 },
-	{ NULL, 0, 0 },
-};
-
-static const struct word learning_words[] = {
-	{ "delayed", AS_IS, 0 },
-	{ "immediate", AS_IS, 0 },
-	{ "heuristic", AS_IS, 0 },
-	{ "off", SET, NG_ASYMMETRIC },
-	{ NULL, 0, 0 },
-};
 
 __attribute__((format(printf, 2, 3))) static bool refuse(struct ng_flags *f, const char *fmt, ...)
 {
@@ -129,23 +19,12 @@ __attribute__((format(printf, 2, 3))) static bool refuse(struct ng_flags *f, con
 	return false;
 }
 
-/* As rtpengine has it: a space is a hyphen. */
-static bool name_is(const char *given, const char *name)
+/* It is left out, as rtpengine does, and that is told. */
+static void unknown(struct ng_flags *f, const char *key, const char *word)
 {
-	for (; *given && *name; given++, name++) {
-		if (*name == '*')
-			return true;
-		if ((*given == ' ' ? '-' : *given) != *name)
-			return false;
-	}
-	return *given == *name || *name == '*';
-}
-
-static const struct word *word_find(const struct word *w, const char *given)
-{
-	while (w->name && !name_is(given, w->name))
-		w++;
-	return w->name ? w : NULL;
+	if (!f->n_unknown++)
+		snprintf(f->unknown, sizeof(f->unknown), "%.64s%s%.64s", key, word ? ": " : "",
+			 word ? word : "");
 }
 
 /* Text without NUL; NULL: it is none. */
@@ -156,33 +35,36 @@ static const char *text(const json_t *v)
 	return s && strlen(s) == json_string_length(v) ? s : NULL;
 }
 
-static bool take_word(struct ng_flags *f, const char *key, const struct word *words,
-		      const json_t *v)
+static bool take_word(struct ng_flags *f, const char *key, const struct ng_word *words,
+		      const char *given)
 {
-	const char *given = text(v);
-	const struct word *w = given ? word_find(words, given) : NULL;
+	const struct ng_word *w = ng_word_find(words, given);
 
-	if (!w || w->effect == REFUSE)
-		return refuse(f, "%.32s: \"%.64s\" is not served", key, given ? given : "?");
-	if (w->effect == SET)
-		f->flags |= w->bits;
-	else if (w->effect == CLEAR)
-		f->flags &= ~w->bits;
+	if (!w) {
+		unknown(f, key, given);
+		return true;
+	}
+	/* "SDES-no-X" is "no-X" of SDES, and that has no such words in its turn. */
+	if (w->of)
+		return take_word(f, w->of, ng_key_find(w->of)->words, given + strlen(w->name) - 1);
+	if (w->effect == NG_REFUSED)
+		return refuse(f, "%.32s: \"%.64s\" is not served", key, given);
+	f->flags = (f->flags & ~w->clear) | w->set;
 	return true;
 }
 
 /* One word or a list of them. */
-static bool take_words(struct ng_flags *f, const char *key, const struct word *words,
+static bool take_words(struct ng_flags *f, const char *key, const struct ng_word *words,
 		       const json_t *v)
 {
-	json_t *item;
-	size_t i;
+	const size_t n = json_is_array(v) ? json_array_size(v) : 1;
 
-	if (!json_is_array(v))
-		return take_word(f, key, words, v);
-	json_array_foreach(v, i, item)
-	{
-		if (!take_word(f, key, words, item))
+	for (size_t i = 0; i < n; i++) {
+		const char *given = text(json_is_array(v) ? json_array_get(v, i) : v);
+
+		if (!given)
+			unknown(f, key, "no text");
+		else if (!take_word(f, key, words, given))
 			return false;
 	}
 	return true;
@@ -254,32 +136,52 @@ static bool take_media_address(struct ng_flags *f, const char *key, const json_t
 static bool take_source(struct ng_flags *f, const char *key, const json_t *v,
 			const struct config *c)
 {
+	const char *s = text(json_is_array(v) ? json_array_get(v, 1) : v);
+
 	(void)c;
-	f->has_source = true;
-	if (!json_is_array(v))
-		return take_address(f, key, v, &f->source);
-	if (json_array_size(v) != 2)
-		return refuse(f, "%s must be a family and an address", key);
-	return take_address(f, key, json_array_get(v, 1), &f->source);
+	f->has_source = s && ip_parse(s, &f->source);
+	if (!f->has_source)
+		unknown(f, key, s);
+	return true;
+}
+
+/* Media would go another way than was asked for. */
+static bool take_realm(struct ng_flags *f, const char *key, const json_t *v, const struct config *c,
+		       uint32_t side)
+{
+	const char *name = text(v);
+
+	for (size_t r = 0; name && r < c->n_realm; r++) {
+		if (strcmp(c->realm[r].name, name) == 0) {
+			f->realm[side] = (int)r;
+			return true;
+		}
+	}
+	return refuse(f, "%s: there is no realm \"%.32s\"", key, name ? name : "?");
+}
+
+static bool take_interface_from(struct ng_flags *f, const char *key, const json_t *v,
+				const struct config *c)
+{
+	return take_realm(f, key, v, c, 0);
+}
+
+static bool take_interface_to(struct ng_flags *f, const char *key, const json_t *v,
+			      const struct config *c)
+{
+	return take_realm(f, key, v, c, 1);
 }
 
 static bool take_direction(struct ng_flags *f, const char *key, const json_t *v,
 			   const struct config *c)
 {
-	size_t n = json_array_size(v), r;
+	const size_t n = json_array_size(v);
 
 	if (!json_is_array(v) || n > 2)
 		return refuse(f, "%s must be one realm or two", key);
-	for (size_t i = 0; i < n; i++) {
-		const char *name = text(json_array_get(v, i));
-
-		for (r = 0; r < c->n_realm; r++) {
-			if (name && strcmp(c->realm[r].name, name) == 0)
-				break;
-		}
-		if (r == c->n_realm)
-			return refuse(f, "%s: there is no realm \"%.32s\"", key, name ? name : "?");
-		f->realm[i] = (int)r;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!take_realm(f, key, json_array_get(v, i), c, i))
+			return false;
 	}
 	return true;
 }
@@ -299,98 +201,86 @@ static bool take_family(struct ng_flags *f, const char *key, const json_t *v,
 	return true;
 }
 
+/* As a number, or as text that is one. */
+static bool number(const json_t *v, uint32_t max, uint32_t *n)
+{
+	const char *s = text(v);
+	const struct sdp_text digits = { s, s ? (uint32_t)strlen(s) : 0 };
+	const json_int_t i = json_integer_value(v);
+
+	*n = (uint32_t)i;
+	return json_is_integer(v) ? i >= 0 && i <= max : s && sdp_number(digits, max, n);
+}
+
 static bool take_tos(struct ng_flags *f, const char *key, const json_t *v, const struct config *c)
 {
-	json_int_t n = json_integer_value(v);
+	uint32_t n;
 
 	(void)c;
-	if (!json_is_integer(v) || n < 0 || n > UINT8_MAX)
-		return refuse(f, "%s must be a number from 0 to 255", key);
-	f->dscp = (int)n >> 2;
+	if (number(v, UINT8_MAX, &n))
+		f->dscp = (int)n >> 2;
+	else
+		unknown(f, key, "no number from 0 to 255");
 	return true;
 }
 
 static bool take_code(struct ng_flags *f, const char *key, const json_t *v, const struct config *c)
 {
-	const char *s = text(v);
-	struct sdp_text digits = { s, s ? (uint32_t)strlen(s) : 0 };
-	json_int_t n = json_integer_value(v);
-	uint32_t code = 0;
+	uint32_t n;
 
 	(void)c;
-	if (s && sdp_number(digits, 699, &code))
-		n = code;
-	if (n < 100 || n > 699)
-		return refuse(f, "%s must be a number from 100 to 699", key);
-	f->code = (int)n;
+	if (number(v, 699, &n) && n >= 100)
+		f->code = (int)n;
+	else
+		unknown(f, key, "no number from 100 to 699");
 	return true;
 }
 
-/* Every key there is. Without words and take: of no effect here. */
-static const struct {
-	const char *name;
-	const struct word *words;
-	take_fn *take;
-} keys[] = {
-	{ "command", NULL, NULL },
-	{ "call-id", NULL, take_call },
-	{ "from-tag", NULL, take_from },
-	{ "to-tag", NULL, take_to },
-	{ "sdp", NULL, take_sdp },
-	{ "received-from", NULL, take_source },
-	{ "flags", flag_words, NULL },
-	{ "replace", replace_words, NULL },
-	{ "rtcp-mux", mux_words, NULL },
-	{ "ICE", ice_words, NULL },
-	{ "transport-protocol", NULL, take_proto },
-	{ "direction", NULL, take_direction },
-	{ "address-family", NULL, take_family },
-	{ "media-address", NULL, take_media_address },
-	{ "TOS", NULL, take_tos },
-	{ "sip-code", NULL, take_code },
-	{ "SIP-code", NULL, take_code },
-	{ "sip-response-code", NULL, take_code },
-	{ "SIP-response-code", NULL, take_code },
-	{ "endpoint-learning", learning_words, NULL },
-	{ "DTLS", dtls_words, NULL },
-	{ "DTLS-reverse", dtls_words, NULL },
-	{ "DTLS-fingerprint", NULL, NULL },
-	{ "SDES", sdes_words, NULL },
-	{ "record-call", record_words, NULL },
-	{ "ICE-lite", NULL, NULL }, /* we always are */
-	/* Contexts are found by call and tags, and go at once. */
-	{ "via-branch", NULL, NULL },
-	{ "sip-message-type", NULL, NULL },
-	{ "delete-delay", NULL, NULL },
-	{ "label", NULL, NULL },
-	{ "set-label", NULL, NULL },
-	{ "from-label", NULL, NULL },
-	{ "to-label", NULL, NULL },
-	{ "metadata", NULL, NULL },
-	{ "supports", NULL, NULL },
-	{ "limit", NULL, NULL }, /* of list */
+static take_fn *const takes[NG_TAKES] = {
+	[NG_TAKE_CALL] = take_call,
+	[NG_TAKE_FROM] = take_from,
+	[NG_TAKE_TO] = take_to,
+	[NG_TAKE_SDP] = take_sdp,
+	[NG_TAKE_PROTO] = take_proto,
+	[NG_TAKE_SOURCE] = take_source,
+	[NG_TAKE_ADDRESS] = take_media_address,
+	[NG_TAKE_DIRECTION] = take_direction,
+	[NG_TAKE_INTERFACE_FROM] = take_interface_from,
+	[NG_TAKE_INTERFACE_TO] = take_interface_to,
+	[NG_TAKE_FAMILY] = take_family,
+	[NG_TAKE_TOS] = take_tos,
+	[NG_TAKE_CODE] = take_code,
 };
+
+static bool take_key(struct ng_flags *f, const char *name, const json_t *v, const struct config *c)
+{
+	const struct ng_key *k = ng_key_find(name);
+
+	if (!k) {
+		unknown(f, name, NULL);
+		return true;
+	}
+	if (k->words)
+		return take_words(f, k->name, k->words, v);
+	if (k->effect == NG_REFUSED)
+		return refuse(f, "\"%.64s\" is not served", name);
+	return !takes[k->take] || takes[k->take](f, k->name, v, c);
+}
 
 bool ng_flags_read(struct ng_flags *f, const json_t *command, const struct config *c)
 {
-	const size_t n = sizeof(keys) / sizeof(keys[0]);
 	const char *key;
 	json_t *v;
-	size_t i;
 
 	*f = (struct ng_flags){ .realm = { NG_NOT_GIVEN, NG_NOT_GIVEN },
 				.family = NG_NOT_GIVEN,
 				.dscp = NG_NOT_GIVEN };
 	json_object_foreach((json_t *)command, key, v)
 	{
-		for (i = 0; i < n && !name_is(key, keys[i].name); i++)
-			;
-		if (i == n)
-			return refuse(f, "\"%.64s\" is not served", key);
-		if (keys[i].words && !take_words(f, keys[i].name, keys[i].words, v))
-			return false;
-		if (keys[i].take && !keys[i].take(f, keys[i].name, v, c))
+		if (!take_key(f, key, v, c))
 			return false;
 	}
+	if (f->flags & NG_WEBRTC && !f->proto)
+		f->proto = "UDP/TLS/RTP/SAVPF";
 	return true;
 }

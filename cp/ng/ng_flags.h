@@ -4,7 +4,8 @@
 
 /*
  * What a command of ng asks for, as Kamailio's rtpengine module and others send it. Each key and
- * flag is honoured, of no effect here, or refused by name: never silently left out (doc/ng.md).
+ * flag is served, harmless, or refused by name (ng_words.h); what is unknown is counted and left
+ * out, as rtpengine does.
  */
 #include "../../conf/config.h"
 
@@ -32,6 +33,7 @@ enum ng_flag {
 	NG_ICE_REMOVE = 1 << 18,
 	NG_ICE_DEFAULT = 1 << 19,
 	NG_STRICT_SOURCE = 1 << 20, /* the sender's address is learnt at the host that SDP told */
+	NG_WEBRTC = 1 << 21,	    /* what browsers need, and not told otherwise */
 };
 
 enum { NG_NOT_GIVEN = -1 };
@@ -50,6 +52,9 @@ struct ng_flags {
 	struct ip_addr source;
 	bool has_address; /* media-address: what SDP shows in place of ours */
 	struct ip_addr address;
+	/* Keys, words and values that are left out, and the first of them. */
+	uint32_t n_unknown;
+	char unknown[CTL_TEXT_MAX];
 	/* Why it is refused: one sentence that names the flag. */
 	char err[CTL_TEXT_MAX];
 };

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Flags of ng: what doc/ng.md lists is taken, each word of it, and what it does not list is refused
- * by name; a space is a hyphen; values that no key may have.
+ * Flags of ng: every key and word of ng_words.h does what its effect says, and doc/ng.md lists them
+ * under it; what is unknown is counted and left out, as rtpengine does; a space is a hyphen; values
+ * that no key may have.
  */
 #include "tests/world/unit.h"
 #include "cp/ng/ng_flags.h"
+#include "cp/ng/ng_words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,74 +34,161 @@ static bool reads_word(const char *key, const char *word)
 	return reads(key, list);
 }
 
-/* The next text between backticks, from *at on, into word. */
-static bool quoted(char **at, char *word, size_t size)
-{
-	char *begin = strchr(*at, '`'), *end = begin ? strchr(begin + 1, '`') : NULL;
+/* ---- the table ---- */
 
-	if (!end)
-		return false;
-	snprintf(word, size, "%.*s", (int)(end - begin - 1), begin + 1);
-	*at = end + 1;
-	return true;
+/* A word without its '*', or with something in its place. */
+static const char *sample(const char *name, char *buf, size_t size)
+{
+	snprintf(buf, size, "%.*s%s", (int)strcspn(name, "*"), name, strchr(name, '*') ? "x" : "");
+	return buf;
 }
 
-/* "| `flags` | `a`, `b` |": each word of it is taken. Returns how many there were. */
-static int row(char *line)
+static void word_does(const struct ng_key *k, const struct ng_word *w)
 {
-	static const char *const lists[] = { "flags",	 "replace",	"ICE",
-					     "rtcp-mux", "DTLS",	"DTLS-reverse",
-					     "SDES",	 "record-call", "endpoint-learning" };
-	char keys[2][64] = { "", "" }, word[64], *at = line + 1, *values = strstr(at, " | ");
-	int n = 0, n_keys = 0;
+	char word[64];
+	const bool taken = reads_word(k->name, sample(w->name, word, sizeof(word)));
 
-	while (n_keys < 2 && quoted(&at, keys[n_keys], sizeof(keys[0])) && at <= values)
-		n_keys++;
-	for (int k = 0; k < n_keys; k++) {
-		bool list = false;
+	if (w->of) {
+		const struct ng_key *of = ng_key_find(w->of);
 
-		for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-			list |= strcmp(lists[i], keys[k]) == 0;
-		for (at = values; list && quoted(&at, word, sizeof(word)); n++) {
-			/* Values that are the same as others' names stand behind "is". */
-			if (!reads_word(keys[k], word) && strcmp(word, "asymmetric") != 0)
-				fail_msg("%s: %s: %s", keys[k], word, f.err);
+		assert_true(of && of->words);
+		for (const struct ng_word *v = of->words; v->name; v++) {
+			assert_null(v->of);
+			snprintf(word, sizeof(word), "%.*s", (int)strcspn(w->name, "*"), w->name);
+			sample(v->name, word + strlen(word), sizeof(word) - strlen(word));
+			assert_int_equal(reads_word(k->name, word), v->effect != NG_REFUSED);
+			assert_int_equal(f.n_unknown, 0);
+			assert_int_equal(f.flags, v->set);
 		}
+		return;
 	}
-	return n;
+	if (taken != (w->effect != NG_REFUSED))
+		fail_msg("%s: %s: %s", k->name, word, f.err);
+	if (f.n_unknown || f.flags != w->set)
+		fail_msg("%s: %s: flags %x, unknown %s", k->name, word, f.flags, f.unknown);
+	if (w->effect == NG_HARMLESS)
+		assert_int_equal(w->set | w->clear, 0);
+	if (w->effect == NG_SERVED)
+		assert_true(w->set | w->clear);
+	if (w->effect == NG_REFUSED && (!strstr(f.err, word) || !strstr(f.err, k->name)))
+		fail_msg("%s: %s: %s", k->name, word, f.err);
 }
 
-static void what_is_described_is_taken(void **state)
+static void each_does_what_its_effect_says(void **state)
+{
+	(void)state;
+	for (const struct ng_key *k = ng_keys; k->name; k++) {
+		char key[64];
+
+		sample(k->name, key, sizeof(key));
+		assert_ptr_equal(ng_key_find(key), k);
+		for (const struct ng_word *w = k->words; w && w->name; w++)
+			word_does(k, w);
+		if (k->words)
+			continue;
+		assert_true((k->effect == NG_SERVED) == (k->take != NG_TAKE_NONE));
+		if (k->effect == NG_SERVED)
+			continue; /* values() */
+		assert_int_equal(reads(key, json_string("x")), k->effect == NG_HARMLESS);
+		assert_int_equal(f.n_unknown, 0);
+		assert_int_equal(f.flags, 0);
+		if (k->effect == NG_REFUSED)
+			assert_non_null(strstr(f.err, key));
+	}
+}
+
+/* "| `flags` | `a`, `b` |", of that effect. False: there is none. */
+static bool row(const struct ng_key *k, enum ng_effect effect, char *out, size_t size)
+{
+	size_t n = (size_t)snprintf(out, size, "| `%s` | ", k->name), head = n;
+
+	if (!k->words && k->effect == effect)
+		n += (size_t)snprintf(out + n, size - n, "%s", k->values);
+	for (const struct ng_word *w = k->words; w && w->name; w++) {
+		if (w->effect == effect)
+			n += (size_t)snprintf(out + n, size - n, "%s`%s`", n > head ? ", " : "",
+					      w->name);
+	}
+	snprintf(out + n, size - n, " |\n");
+	return n > head;
+}
+
+/* The next row of doc/ng.md behind the heading of flags. */
+static bool row_read(FILE *doc, char *line, int size)
+{
+	while (fgets(line, size, doc)) {
+		if (strncmp(line, "| `", 3) == 0)
+			return true;
+		if (strncmp(line, "## ", 3) == 0)
+			return false;
+	}
+	return false;
+}
+
+static void the_manual_lists_them(void **state)
 {
 	FILE *doc = fopen(FAIRLEAD_NG_DOC, "r");
-	char line[2048];
-	int n = 0;
+	char want[4096], got[4096] = "";
 
 	(void)state;
 	assert_non_null(doc);
-	while (fgets(line, sizeof(line), doc)) {
-		if (strncmp(line, "| `", 3) == 0)
-			n += row(line);
+	while (strcmp(got, "## Flags\n") != 0)
+		assert_non_null(fgets(got, sizeof(got), doc));
+	for (enum ng_effect e = 0; e < NG_EFFECTS; e++) {
+		for (const struct ng_key *k = ng_keys; k->name; k++) {
+			if (!row(k, e, want, sizeof(want)))
+				continue;
+			assert_true(row_read(doc, got, sizeof(got)));
+			assert_string_equal(got, want);
+		}
 	}
+	assert_false(row_read(doc, got, sizeof(got)));
 	fclose(doc);
-	assert_true(n > 60);
 }
 
-static void what_is_not_is_refused_by_name(void **state)
+/* The rows for doc/ng.md. */
+static int print(void)
 {
-	static const char *const words[] = { "media-hand", "record-call",     "generate-mid",
-					     "trust",	   "trust-addresses", "",
-					     "SDES-x",	   "codec-x" };
+	static const char *const head[NG_EFFECTS] = { "Served", "Harmless", "Refused" };
+	char line[4096];
+
+	for (enum ng_effect e = 0; e < NG_EFFECTS; e++) {
+		printf("%s:\n\n| key | values |\n|---|---|\n", head[e]);
+		for (const struct ng_key *k = ng_keys; k->name; k++) {
+			if (row(k, e, line, sizeof(line)))
+				printf("%s", line);
+		}
+		printf("\n");
+	}
+	return 0;
+}
+
+static void what_is_unknown_is_counted_and_left_out(void **state)
+{
+	static const char *const words[] = { "media-hand", "generate-x",	 "trust",
+					     "",	   "trust-addresses",	 "codec-x",
+					     "replace-x",  "endpoint-learning-x" };
+	json_t *v;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		assert_false(reads_word("flags", words[i]));
-		assert_non_null(strstr(f.err, words[i]));
+		assert_true(reads_word("flags", words[i]));
+		assert_int_equal(f.n_unknown, 1);
+		assert_int_equal(f.flags, 0);
 	}
-	assert_false(reads("callid", json_string("x")));
-	assert_non_null(strstr(f.err, "callid"));
-	assert_false(reads("flags", json_integer(1)));
-	assert_false(reads("flags", json_stringn_nocheck("symmetric\0", 10)));
+	assert_string_equal(f.unknown, "endpoint-learning: x");
+	assert_true(reads("callid", json_string("x")));
+	assert_string_equal(f.unknown, "callid");
+	assert_true(reads("flags", json_integer(1)));
+	assert_int_equal(f.n_unknown, 1);
+	assert_true(reads("flags", json_stringn_nocheck("symmetric\0", 10)));
+	assert_int_equal(f.n_unknown, 1);
+	v = json_pack("{s:[s,s,s],s:s}", "flags", "x", "asymmetric", "y", "z", "z");
+	assert_true(ng_flags_read(&f, v, &conf));
+	assert_int_equal(f.n_unknown, 3);
+	assert_string_equal(f.unknown, "flags: x");
+	assert_int_equal(f.flags, NG_ASYMMETRIC);
+	json_decref(v);
 }
 
 static void words_give_and_take(void **state)
@@ -120,32 +209,44 @@ static void words_give_and_take(void **state)
 	json_decref(v);
 }
 
+enum outcome { GOOD, LEFT_OUT, BAD };
+
 static void values(void **state)
 {
 	static const struct {
 		const char *key, *json;
-		bool good;
+		enum outcome outcome;
 	} value[] = {
-		{ "call-id", "\"x\"", true },
-		{ "call-id", "\"\"", false },
-		{ "call-id", "7", false },
-		{ "from-tag", "\"a\"", true },
-		{ "from-tag", "[\"a\"]", false },
-		{ "received-from", "[\"IP4\",\"192.0.2.1\"]", true },
-		{ "received-from", "\"2001:db8::1\"", true },
-		{ "received-from", "[\"IP4\"]", false },
-		{ "received-from", "[\"IP4\",\"host.example\"]", false },
-		{ "direction", "[\"core\",\"access\"]", true },
-		{ "direction", "[\"core\"]", true },
-		{ "direction", "[\"core\",\"access\",\"core\"]", false },
-		{ "direction", "\"core\"", false },
-		{ "direction", "[\"x\"]", false },
-		{ "TOS", "255", true },
-		{ "TOS", "-1", false },
-		{ "TOS", "\"1\"", false },
-		{ "address family", "\"IP6\"", true },
-		{ "sdp", "{}", false },
-		{ "transport-protocol", "\"\"", false },
+		{ "call-id", "\"x\"", GOOD },
+		{ "call-ID", "\"x\"", GOOD },
+		{ "call-id", "\"\"", BAD },
+		{ "call-id", "7", BAD },
+		{ "from-tag", "\"a\"", GOOD },
+		{ "from-tag", "[\"a\"]", BAD },
+		{ "to tag", "\"a\"", GOOD },
+		{ "received-from", "[\"IP4\",\"192.0.2.1\"]", GOOD },
+		{ "received-from", "\"2001:db8::1\"", GOOD },
+		{ "received-from", "[\"IP4\"]", LEFT_OUT },
+		{ "received-from", "[\"IP4\",\"host.example\"]", LEFT_OUT },
+		{ "direction", "[\"core\",\"access\"]", GOOD },
+		{ "direction", "[\"core\"]", GOOD },
+		{ "direction", "[\"core\",\"access\",\"core\"]", BAD },
+		{ "direction", "\"core\"", BAD },
+		{ "direction", "[\"x\"]", BAD },
+		{ "from-interface", "\"core\"", GOOD },
+		{ "to-interface", "\"x\"", BAD },
+		{ "TOS", "255", GOOD },
+		{ "TOS", "\"184\"", GOOD },
+		{ "TOS", "-1", LEFT_OUT },
+		{ "TOS", "256", LEFT_OUT },
+		{ "sip-code", "\"200\"", GOOD },
+		{ "SIP code", "99", LEFT_OUT },
+		{ "address family", "\"IP6\"", GOOD },
+		{ "address_family", "\"IP5\"", BAD },
+		{ "media-address", "\"192.0.2.1\"", GOOD },
+		{ "media-address", "\"x\"", BAD },
+		{ "sdp", "{}", BAD },
+		{ "transport-protocol", "\"\"", BAD },
 	};
 
 	(void)state;
@@ -153,19 +254,35 @@ static void values(void **state)
 		json_t *v = json_loads(value[i].json, JSON_DECODE_ANY, NULL);
 
 		assert_non_null(v);
-		if (reads(value[i].key, v) != value[i].good)
-			fail_msg("%s: %s", value[i].key, value[i].json);
+		if (reads(value[i].key, v) != (value[i].outcome != BAD) ||
+		    f.n_unknown != (value[i].outcome == LEFT_OUT))
+			fail_msg("%s: %s: %s", value[i].key, value[i].json, f.err);
 	}
 }
 
-int main(void)
+static void realms_by_either_name(void **state)
+{
+	json_t *v = json_pack("{s:s,s:s}", "to-interface", "core", "from-interface", "access");
+
+	(void)state;
+	assert_true(ng_flags_read(&f, v, &conf));
+	assert_int_equal(f.realm[0], 0);
+	assert_int_equal(f.realm[1], 1);
+	json_decref(v);
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_is_described_is_taken),
-		cmocka_unit_test(what_is_not_is_refused_by_name),
+		cmocka_unit_test(each_does_what_its_effect_says),
+		cmocka_unit_test(the_manual_lists_them),
+		cmocka_unit_test(what_is_unknown_is_counted_and_left_out),
 		cmocka_unit_test(words_give_and_take),
 		cmocka_unit_test(values),
+		cmocka_unit_test(realms_by_either_name),
 	};
 
+	if (argc > 1 && strcmp(argv[1], "--print") == 0)
+		return print();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -495,25 +495,34 @@ static void what_is_not_served_is_refused_by_name(void **state)
 	static const struct {
 		const char *more, *why;
 	} flag[] = {
-		{ "\"flags\":[\"generate-mid\"]", "flags: \"generate-mid\"" },
 		{ "\"flags\":[\"trust-address\",\"record-call\"]", "flags: \"record-call\"" },
 		{ "\"codec\":{\"strip\":[\"PCMA\"]}", "\"codec\"" },
 		{ "\"direction\":[\"access\",\"elsewhere\"]", "no realm \"elsewhere\"" },
 		{ "\"transport-protocol\":\"RTP/SAVP\"", "RTP/SAVP" },
 		{ "\"ICE\":\"force-relay\"", "ICE: \"force-relay\"" },
 		{ "\"record-call\":\"yes\"", "record-call: \"yes\"" },
-		{ "\"T.38\":[\"decode\"]", "\"T.38\"" },
+		{ "\"T.38\":[\"decode\"]", "T.38: \"decode\"" },
 		{ "\"address-family\":\"IP5\"", "address-family" },
-		{ "\"TOS\":256", "TOS" },
 		{ "\"media-address\":\"x\"", "media-address" },
-		{ "\"no such thing\":1", "\"no such thing\"" },
 	};
 
 	for (size_t i = 0; i < sizeof(flag) / sizeof(flag[0]); i++)
 		ng_sdp_refused(w, "offer", flag[i].more, offer, flag[i].why);
+	assert_int_equal(ng_stats(w->ng)->unknown, 0);
 	ng_sdp_refused(w, "answer", "", answer, "Unknown call-id");
 	ng_sdp_refused(w, "offer", "", "v=0\no=- 1 1 IN IP4 203.0.113.7\nm=audio\n", "sdp: line 3");
 	assert_int_equal(ng_contexts(w), 0);
+}
+
+static void what_is_unknown_is_left_out(void **state)
+{
+	struct ng_world *w = *state;
+
+	ng_sdp(w, "offer", "a", NULL,
+	       "\"no such thing\":1,\"TOS\":256,\"flags\":[\"x\",\"asymmetric\"]", offer);
+	assert_int_equal(ng_stats(w->ng)->unknown, 3);
+	assert_false(term(w, 0)->flags & TERM_LATCH);
+	assert_int_equal(term(w, 0)->dscp, CTL_DSCP_KEEP);
 }
 
 static void who_has_none_left_may_ask_another(void **state)
@@ -569,6 +578,7 @@ int main(void)
 		T(an_offer_again_that_fails_changes_nothing),
 		T(an_answer_that_fails_changes_nothing),
 		T(what_is_not_served_is_refused_by_name),
+		T(what_is_unknown_is_left_out),
 		T(who_has_none_left_may_ask_another),
 		T(our_own_sdp_is_not_taken_twice),
 	};

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ng_words.h"
+
+#include "ng_flags.h"
+
+#define SERVED(name, bits)                     \
+	{                                      \
+		name, NG_SERVED, bits, 0, NULL \
+	}
+#define TAKES(name, bits)                      \
+	{                                      \
+		name, NG_SERVED, 0, bits, NULL \
+	}
+#define PREFIX(name, of)                  \
+	{                                 \
+		name, NG_SERVED, 0, 0, of \
+	}
+#define HARMLESS(name)                        \
+	{                                     \
+		name, NG_HARMLESS, 0, 0, NULL \
+	}
+#define REFUSED(name)                        \
+	{                                    \
+		name, NG_REFUSED, 0, 0, NULL \
+	}
+#define END                                   \
+	{                                     \
+		NULL, NG_HARMLESS, 0, 0, NULL \
+	}
+
+enum {
+	WEBRTC = NG_ICE_FORCE | NG_MUX_OFFER | NG_MUX_REQUIRE | NG_NO_RTCP | NG_WEBRTC,
+};
+
+static const struct ng_word flag_words[] = {
+	TAKES("trust-address", NG_SIP_SOURCE),
+	SERVED("SIP-source-address", NG_SIP_SOURCE),
+	TAKES("symmetric", NG_ASYMMETRIC),
+	SERVED("asymmetric", NG_ASYMMETRIC),
+	SERVED("strict-source", NG_STRICT_SOURCE),
+	SERVED("no-rtcp-attribute", NG_NO_RTCP),
+	SERVED("full-rtcp-attribute", NG_FULL_RTCP),
+	SERVED("loop-protect", NG_LOOP_PROTECT),
+	SERVED("fatal", NG_FATAL),
+	SERVED("WebRTC", WEBRTC),
+	SERVED("tls-client", NG_TLS_CLIENT),
+	SERVED("tls-server", NG_TLS_SERVER),
+	PREFIX("replace-*", "replace"),
+	PREFIX("rtcp-mux-*", "rtcp-mux"),
+	PREFIX("endpoint-learning-*", "endpoint-learning"),
+	PREFIX("SDES-*", "SDES"),
+	PREFIX("OSRTP-*", "OSRTP"),
+	PREFIX("BUNDLE-*", "bundle"),
+	PREFIX("T.38-*", "T.38"),
+	PREFIX("T38-*", "T.38"),
+	/* Remotes are learnt anew with each message of their side, never without one. */
+	HARMLESS("media-handover"),
+	HARMLESS("reset"),
+	HARMLESS("NAT-wait"),
+	HARMLESS("pierce-NAT"),
+	HARMLESS("unidirectional"),
+	/* Ports are kept, directions are left as they are. */
+	HARMLESS("port-latching"),
+	HARMLESS("no-port-latching"),
+	HARMLESS("original-sendrecv"),
+	HARMLESS("trickle-ICE"),
+	HARMLESS("ICE-reject"),
+	HARMLESS("reject-ICE"),
+	/* Words of rtpproxy. */
+	HARMLESS("auto"),
+	HARMLESS("force"),
+	HARMLESS("loop"),
+	/* No codec is changed, RTCP and keys go from end to end. */
+	HARMLESS("allow-transcoding"),
+	HARMLESS("no-codec-renegotiation"),
+	HARMLESS("reuse-codecs"),
+	HARMLESS("static-codecs"),
+	HARMLESS("reorder-codecs"),
+	HARMLESS("symmetric-codecs"),
+	HARMLESS("asymmetric-codecs"),
+	HARMLESS("allow-asymmetric-codecs"),
+	HARMLESS("allow-no-codec-media"),
+	HARMLESS("generate-RTCP"),
+	HARMLESS("mirror-RTCP"),
+	HARMLESS("no-jitter-buffer"),
+	HARMLESS("passthrough"),
+	HARMLESS("no-passthrough"),
+	HARMLESS("early-media"),
+	HARMLESS("recrypt"),
+	HARMLESS("pad-crypto"),
+	HARMLESS("no-player"),
+	HARMLESS("detect-DTMF"),
+	HARMLESS("inject-DTMF"),
+	/* Of commands and services that are not here. */
+	HARMLESS("all"),
+	HARMLESS("directional"),
+	HARMLESS("egress"),
+	HARMLESS("bidirectional"),
+	HARMLESS("inactive"),
+	HARMLESS("unsubscribe"),
+	HARMLESS("mix"),
+	HARMLESS("SIPREC"),
+	HARMLESS("pause"),
+	HARMLESS("no-redis-update"),
+	HARMLESS("debug"),
+	HARMLESS("debugging"),
+	HARMLESS("discard-recording"),
+	HARMLESS("exclude-recording"),
+	HARMLESS("skip-recording-db"),
+	HARMLESS("recording-vsc"),
+	HARMLESS("recording-announcement"),
+	REFUSED("record-call"),
+	REFUSED("fragment"),
+	REFUSED("always-transcode"),
+	REFUSED("force-transcoding"),
+	REFUSED("audio-player"),
+	REFUSED("player"),
+	REFUSED("block-DTMF"),
+	REFUSED("block-short"),
+	REFUSED("block-egress"),
+	END,
+};
+
+static const struct ng_word replace_words[] = {
+	SERVED("origin", NG_ORIGIN),
+	SERVED("origin-full", NG_ORIGIN | NG_USERNAME),
+	SERVED("username", NG_USERNAME),
+	SERVED("session-name", NG_SESSION_NAME),
+	SERVED("zero-address", NG_ZERO),
+	HARMLESS("session-connection"), /* always */
+	END,
+};
+
+static const struct ng_word mux_words[] = {
+	SERVED("offer", NG_MUX_OFFER),	 SERVED("require", NG_MUX_REQUIRE | NG_MUX_OFFER),
+	SERVED("demux", NG_MUX_DEMUX),	 SERVED("accept", NG_MUX_ACCEPT),
+	SERVED("reject", NG_MUX_REJECT), END,
+};
+
+static const struct ng_word ice_words[] = {
+	SERVED("force", NG_ICE_FORCE),
+	SERVED("remove", NG_ICE_REMOVE),
+	SERVED("default", NG_ICE_DEFAULT),
+	SERVED("optional", NG_ICE_DEFAULT),
+	HARMLESS("trickle"),
+	HARMLESS("ice2"),
+	HARMLESS("lite-*"), /* we always are */
+	REFUSED("force-relay"),
+	END,
+};
+
+/* SRTP is the two ends': there is none to be told how. */
+static const struct ng_word dtls_words[] = {
+	HARMLESS("off"),     HARMLESS("no"),	 HARMLESS("disable"), HARMLESS("disabled"),
+	HARMLESS("passive"), HARMLESS("active"), HARMLESS("reverse"), END,
+};
+
+static const struct ng_word sdes_words[] = {
+	HARMLESS("off"),
+	HARMLESS("no"),
+	HARMLESS("disable"),
+	HARMLESS("disabled"),
+	HARMLESS("no-*"),
+	HARMLESS("only-*"),
+	HARMLESS("nonew"),
+	HARMLESS("order:*"),
+	HARMLESS("offerer-pref:*"),
+	HARMLESS("pad"),
+	HARMLESS("lifetime"),
+	HARMLESS("static"),
+	HARMLESS("prefer"),
+	HARMLESS("priority"),
+	HARMLESS("unencrypted-srtp"),
+	HARMLESS("unencrypted-srtcp"),
+	HARMLESS("unauthenticated-srtp"),
+	HARMLESS("encrypted-srtp"),
+	HARMLESS("encrypted-srtcp"),
+	HARMLESS("authenticated-srtp"),
+	END,
+};
+
+static const struct ng_word osrtp_words[] = {
+	HARMLESS("offer"),
+	HARMLESS("offer-RFC"),
+	HARMLESS("accept"),
+	HARMLESS("accept-RFC"),
+	HARMLESS("offer-legacy"),
+	HARMLESS("accept-legacy"),
+	END,
+};
+
+/* Each m-line has a port of its own. */
+static const struct ng_word bundle_words[] = {
+	HARMLESS("accept"), HARMLESS("offer"),	HARMLESS("require"),
+	HARMLESS("strict"), HARMLESS("reject"), END,
+};
+
+/* Its datagrams pass. */
+static const struct ng_word t38_words[] = {
+	HARMLESS("stop"),  HARMLESS("no-*"), HARMLESS("FEC"),
+	REFUSED("decode"), REFUSED("force"), END,
+};
+
+static const struct ng_word record_words[] = {
+	HARMLESS("no"), HARMLESS("off"), REFUSED("yes"), REFUSED("on"), END,
+};
+
+static const struct ng_word learning_words[] = {
+	HARMLESS("delayed"),
+	HARMLESS("immediate"),
+	HARMLESS("heuristic"),
+	SERVED("off", NG_ASYMMETRIC),
+	END,
+};
+
+static const struct ng_word traffic_words[] = { HARMLESS("stop"), REFUSED("start"), END };
+
+static const struct ng_word security_words[] = { HARMLESS("off"), REFUSED("*"), END };
+
+#undef SERVED
+#define SERVED(name, take, values)                            \
+	{                                                     \
+		name, NG_SERVED, NG_TAKE_##take, NULL, values \
+	}
+#undef HARMLESS
+#define HARMLESS(name, values)                                \
+	{                                                     \
+		name, NG_HARMLESS, NG_TAKE_NONE, NULL, values \
+	}
+#undef REFUSED
+#define REFUSED(name, values)                                \
+	{                                                    \
+		name, NG_REFUSED, NG_TAKE_NONE, NULL, values \
+	}
+#define WORDS(name, words)                                 \
+	{                                                  \
+		name, NG_SERVED, NG_TAKE_NONE, words, NULL \
+	}
+
+const struct ng_key ng_keys[] = {
+	HARMLESS("command", "its name"),
+	SERVED("call-id", CALL, "text"),
+	SERVED("call-ID", CALL, "the same"),
+	SERVED("from-tag", FROM, "text"),
+	SERVED("to-tag", TO, "text"),
+	SERVED("sdp", SDP, "text"),
+	SERVED("received-from", SOURCE, "`[\"IP4\", ADDRESS]`, or an address"),
+	SERVED("direction", DIRECTION, "realms, one or two: of who sends the SDP, of who gets it"),
+	SERVED("from-interface", INTERFACE_FROM, "a realm"),
+	SERVED("to-interface", INTERFACE_TO, "a realm"),
+	SERVED("transport-protocol", PROTO,
+	       "`RTP/AVP`, `RTP/AVPF`; `RTP/SAVP`, `RTP/SAVPF` and `UDP/TLS/RTP/SAVP`, "
+	       "`UDP/TLS/RTP/SAVPF` between themselves; ours: `TCP/MSRP`, `TCP/TLS/MSRP`, "
+	       "`TCP/BFCP`, `TCP/TLS/BFCP`"),
+	SERVED("address-family", FAMILY, "`IP4`, `IP6`: of our address for who gets the offer"),
+	SERVED("media-address", ADDRESS, "what SDP shows in place of our address"),
+	SERVED("TOS", TOS, "DSCP of packets to both sides, as the byte it is part of"),
+	SERVED("sip-code", CODE, "of the response that an answer came with"),
+	SERVED("SIP-code", CODE, "the same"),
+	SERVED("sip-response-code", CODE, "the same"),
+	SERVED("SIP-response-code", CODE, "the same"),
+	WORDS("flags", flag_words),
+	WORDS("replace", replace_words),
+	WORDS("rtcp-mux", mux_words),
+	WORDS("ICE", ice_words),
+	WORDS("endpoint-learning", learning_words),
+	WORDS("DTLS", dtls_words),
+	WORDS("DTLS-reverse", dtls_words),
+	WORDS("SDES", sdes_words),
+	WORDS("OSRTP", osrtp_words),
+	WORDS("bundle", bundle_words),
+	WORDS("T.38", t38_words),
+	WORDS("record-call", record_words),
+	WORDS("drop-traffic", traffic_words),
+	WORDS("DTMF-security", security_words),
+	WORDS("DTMF-security-trigger", security_words),
+	HARMLESS("DTLS-fingerprint", "a hash"),
+	HARMLESS("ICE-lite", "any: it always is"),
+	HARMLESS("via-branch", "any"),
+	HARMLESS("delete-delay", "seconds"),
+	HARMLESS("label", "a name"),
+	HARMLESS("set-label", "a name"),
+	HARMLESS("from-label", "a name"),
+	HARMLESS("to-label", "a name"),
+	HARMLESS("metadata", "text"),
+	HARMLESS("supports", "`load limit`"),
+	HARMLESS("limit", "of `list`"),
+	HARMLESS("cursor", "of `list`"),
+	HARMLESS("sip-message-type", "`request`, `reply`"),
+	HARMLESS("peer", "an address"),
+	HARMLESS("inbound-peer", "an address"),
+	HARMLESS("outbound-peer", "an address"),
+	HARMLESS("all", "of commands that are not here"),
+	HARMLESS("ptime", "milliseconds"),
+	HARMLESS("ptime-reverse", "milliseconds"),
+	HARMLESS("repacketize", "milliseconds"),
+	HARMLESS("delay-buffer", "milliseconds"),
+	HARMLESS("audio-player", "`off` and others"),
+	HARMLESS("moh", "a dictionary"),
+	HARMLESS("recording-*", "of a recording"),
+	HARMLESS("output-*", "of a recording"),
+	HARMLESS("vsc-*", "of a recording"),
+	HARMLESS("DTMF-delay", "milliseconds"),
+	HARMLESS("DTMF-log-dest", "an address"),
+	HARMLESS("trigger*", "of `DTMF-security-trigger`"),
+	HARMLESS("xmlrpc-callback", "an address"),
+	HARMLESS("template", "a name"),
+	HARMLESS("alias-key", "any"),
+	HARMLESS("instance", "any"),
+	REFUSED("media-echo", "any"),
+	REFUSED("codec", "any"),
+	{ NULL, NG_HARMLESS, NG_TAKE_NONE, NULL, NULL },
+};
+
+static char hyphen(char c)
+{
+	return c == ' ' || c == '_' ? '-' : c;
+}
+
+static bool name_is(const char *given, const char *name)
+{
+	for (; *given && *name; given++, name++) {
+		if (*name == '*')
+			return true;
+		if (hyphen(*given) != hyphen(*name))
+			return false;
+	}
+	return *given == *name;
+}
+
+const struct ng_key *ng_key_find(const char *given)
+{
+	const struct ng_key *k = ng_keys;
+
+	while (k->name && !name_is(given, k->name))
+		k++;
+	return k->name ? k : NULL;
+}
+
+const struct ng_word *ng_word_find(const struct ng_word *words, const char *given)
+{
+	while (words->name && !name_is(given, words->name))
+		words++;
+	return words->name ? words : NULL;
+}
