@@ -80,11 +80,12 @@ void access_judge(const struct access *a, const gid_t *groups, size_t n, struct 
 	}
 }
 
-static void audit(const struct rpc_caller *who, const char *what)
+static void audit(const struct rpc_caller *who, enum rpc_audited as, const char *what)
 {
-	static struct log_bucket bucket;
+	static struct log_bucket node, calls;
 
-	log_bucket_line(&bucket, "audit: user %u group %u process %d: %s", who->user, who->group,
+	log_bucket_line(as == RPC_AUDITED_CALL ? &calls : &node,
+			"audit: user %u group %u process %d: %s", who->user, who->group,
 			who->process, what);
 }
 

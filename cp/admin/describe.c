@@ -28,11 +28,11 @@ json_t *rpc_describe(void *ctx, const json_t *params, struct rpc_error *err)
 	for (size_t i = 0; i < RPC_METHODS; i++) {
 		const struct rpc_method *m = &rpc_methods[i];
 
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:o, s:s, s:b, s:b}", "name", m->name,
-						"help", m->help, "params", params_json(m->params),
-						"may", config_may_name[m->may], "audited",
-						m->audited, "waits", m->later != NULL));
+		json_array_append_new(
+		    list,
+		    json_pack("{s:s, s:s, s:o, s:s, s:b, s:b}", "name", m->name, "help", m->help,
+			      "params", params_json(m->params), "may", config_may_name[m->may],
+			      "audited", m->audited != RPC_UNAUDITED, "waits", m->later != NULL));
 	}
 	return json_pack("{s:i, s:o}", "version", RPC_VERSION, "methods", list);
 }

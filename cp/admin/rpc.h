@@ -43,16 +43,24 @@ struct rpc_error {
 /* A request whose reply comes later. Those behind it wait. */
 struct rpc_later;
 
+/* Whether a method is told to who keeps the audit log, and as what. */
+enum rpc_audited {
+	RPC_UNAUDITED,	  /* it changes nothing, or says itself who asked */
+	RPC_AUDITED,	  /* how the node is run */
+	RPC_AUDITED_CALL, /* a call: controllers change so many that these lines have a rate of
+			     their own */
+};
+
 /*
- * Who asks, as the kernel says, and what he may do. audit is told of each method that is audited,
- * which is what changes how the node is run: what was asked for, and what came of it.
+ * Who asks, as the kernel says, and what he may do. audit is told of each method that is audited:
+ * what was asked for, and what came of it.
  */
 struct rpc_caller {
 	uint32_t user, group;
 	int process;
 	bool nobody; /* may do nothing */
 	enum config_may may;
-	void (*audit)(const struct rpc_caller *who, const char *what);
+	void (*audit)(const struct rpc_caller *who, enum rpc_audited as, const char *what);
 };
 
 struct rpc_method {
@@ -61,7 +69,7 @@ struct rpc_method {
 	 * by spaces, those that may be left out with a question mark. */
 	const char *help, *params;
 	enum config_may may; /* what it takes */
-	bool audited;
+	enum rpc_audited audited;
 	/*
 	 * Returns the result, a new reference, or NULL with *err filled (which arrives as
 	 * RPC_INTERNAL). params is an object, or NULL.

@@ -106,13 +106,14 @@ static void audit_asked(const struct rpc_method *m, const json_t *params, char *
 }
 
 /* fault NULL: it was done. */
-static void audit_tell(const struct rpc_caller *who, const char *asked, const char *fault)
+static void audit_tell(const struct rpc_caller *who, enum rpc_audited as, const char *asked,
+		       const char *fault)
 {
 	char what[AUDIT_MAX];
 
 	snprintf(what, sizeof(what), "%s: %s%s", asked, fault ? "failed: " : "done",
 		 fault ? fault : "");
-	who->audit(who, what);
+	who->audit(who, as, what);
 }
 
 static bool audits(const struct rpc_caller *who, const struct rpc_method *m)
@@ -169,9 +170,10 @@ struct rpc_later {
 	struct bufferevent *(*take)(void *arg, char *line);
 	void *arg;
 	struct rpc_caller who; /* with asked */
-	char *asked;	       /* NULL: it is not audited */
-	bool waiting;	       /* the method has returned without a reply */
-	bool answered;	       /* before it returned */
+	enum rpc_audited audited;
+	char *asked;   /* NULL: it is not audited */
+	bool waiting;  /* the method has returned without a reply */
+	bool answered; /* before it returned */
 	char *line;
 };
 
@@ -194,7 +196,7 @@ bool rpc_later_gone(const struct rpc_later *l)
 void rpc_reply(struct rpc_later *l, json_t *result, const struct rpc_error *err)
 {
 	if (l->asked)
-		audit_tell(&l->who, l->asked, result ? NULL : err->text);
+		audit_tell(&l->who, l->audited, l->asked, result ? NULL : err->text);
 	free(l->asked);
 	l->line = outcome_dump(l->id, result, err);
 	l->answered = true;
@@ -244,6 +246,7 @@ static char *method_later(const struct rpc_method *m, void *ctx, const json_t *p
 	if (audits(who, m)) {
 		audit_asked(m, params, asked, sizeof(asked));
 		l->who = *who;
+		l->audited = m->audited;
 		l->asked = strdup(asked);
 	}
 	m->later(ctx, params, l);
@@ -268,7 +271,7 @@ static json_t *method_call(const struct rpc_method *m, void *ctx, const json_t *
 		return m->call(ctx, params, err);
 	audit_asked(m, params, asked, sizeof(asked)); /* a method may wipe what it is given */
 	result = m->call(ctx, params, err);
-	audit_tell(who, asked, result ? NULL : err->text);
+	audit_tell(who, m->audited, asked, result ? NULL : err->text);
 	return result;
 }
 
@@ -286,7 +289,7 @@ static const struct rpc_method *method_judge(const struct rpc_method *m, const j
 	}
 	if (audits(who, m)) {
 		audit_asked(m, params, asked, sizeof(asked));
-		audit_tell(who, asked, err->text);
+		audit_tell(who, m->audited, asked, err->text);
 	}
 	return NULL;
 }

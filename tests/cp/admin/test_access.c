@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define ADMINISTER .may = CONFIG_MAY_ADMINISTER, .audited = true
+#define ADMINISTER .may = CONFIG_MAY_ADMINISTER, .audited = RPC_AUDITED
 static json_t *look(void *ctx, const json_t *params, struct rpc_error *err)
 {
 	(void)ctx;
@@ -26,7 +26,7 @@ static json_t *look(void *ctx, const json_t *params, struct rpc_error *err)
 
 static const struct rpc_method methods[] = {
 	{ "look", "looks", .call = look },
-	{ "operate", "operates", .call = look, .may = CONFIG_MAY_OPERATE, .audited = true },
+	{ "operate", "operates", .call = look, .may = CONFIG_MAY_OPERATE, .audited = RPC_AUDITED },
 	{ "user.list", "lists", .call = rpc_user_list },
 	{ "user.add", .call = rpc_user_add, ADMINISTER },
 	{ "user.passwd", .call = rpc_user_passwd, ADMINISTER },
@@ -37,8 +37,9 @@ static const struct rpc_method methods[] = {
 
 static char audited[1024];
 
-static void audit(const struct rpc_caller *who, const char *what)
+static void audit(const struct rpc_caller *who, enum rpc_audited as, const char *what)
 {
+	assert_int_equal(as, RPC_AUDITED);
 	snprintf(audited, sizeof(audited), "%u %s", who->user, what);
 }
 

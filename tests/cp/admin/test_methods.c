@@ -569,6 +569,62 @@ static void test_describe(void **state)
 	json_decref(result);
 }
 
+/* ---- what is written down ---- */
+
+static char written[1024];
+static enum rpc_audited written_as;
+
+static void audit(const struct rpc_caller *who, enum rpc_audited as, const char *what)
+{
+	(void)who;
+	written_as = as;
+	snprintf(written, sizeof(written), "%s", what);
+}
+
+/* Those that change nothing; and capture, whose own line e2e:live_capture looks for. */
+static bool changes_nothing(const char *method)
+{
+	static const char *const names[] = {
+		"status",	  "workers",	 "ports",	"xstats",   "sessions",
+		"drops",	  "accounting",	 "connections", "tcp",	    "tls",
+		"user.list",	  "config.show", "config.diff", "contexts", "context.show",
+		"context.events", "neighbours",	 "routes",	"records",  "trace.next",
+		"rpc.describe",	  "capture",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(method, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A method is one of those above, or there is a line of who asked for it, even in vain. */
+static void test_audit(void **state)
+{
+	const struct rpc_caller who = { .nobody = true, .audit = audit };
+
+	(void)state;
+	for (const struct rpc_method *m = rpc_methods; m < rpc_methods + RPC_METHODS; m++) {
+		char request[128];
+
+		snprintf(request, sizeof(request),
+			 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":{\"x\":1}}",
+			 m->name);
+		written[0] = '\0';
+		free(rpc_answer_to(&who, rpc_methods, RPC_METHODS, NULL, request, strlen(request),
+				   NULL));
+		if (changes_nothing(m->name)) {
+			assert_string_equal(written, "");
+			continue;
+		}
+		snprintf(request, sizeof(request), "%s {\"x\":1}: failed: this takes ", m->name);
+		if (strncmp(written, request, strlen(request)) != 0)
+			fail_msg("%s leaves \"%s\" in the audit log", m->name, written);
+		assert_int_equal(written_as, strncmp(m->name, "context.", 8) == 0 ? RPC_AUDITED_CALL
+										  : RPC_AUDITED);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* ---- a reload, whose answer comes later ---- */
@@ -622,6 +678,7 @@ int main(void)
 		TEST(test_drain),
 		TEST(test_tls_reload),
 		TEST(test_describe),
+		TEST(test_audit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
