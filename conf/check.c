@@ -160,6 +160,26 @@ static void check_roles(struct config_reader *r)
 	}
 }
 
+/* The metrics port: its key goes with its certificate, and a password is not for all to read. */
+static void check_metrics(struct config_reader *r)
+{
+	const struct config_control *c = &r->c->control;
+	const char *special = ip_special(&c->metrics_addr);
+
+	if (!c->metrics_certificate[0] != !c->metrics_key[0])
+		config_fail_at(r,
+			       c->metrics_certificate[0] ? c->metrics_certificate : c->metrics_key,
+			       "metrics-certificate and metrics-key go together");
+	if (strchr(c->metrics_user, ':'))
+		config_fail_at(r, c->metrics_user, "a name with a colon cannot be sent");
+	if (c->metrics_password[0] && !c->metrics_certificate[0] &&
+	    (!special || strcmp(special, "loopback") != 0))
+		config_fail_at(
+		    r, c->metrics_password,
+		    "a password would be sent in plain text: give metrics-certificate and "
+		    "metrics-key, or a loopback address");
+}
+
 static void check_sockets(struct config_reader *r)
 {
 	const struct config *c = r->c;
@@ -514,6 +534,7 @@ static const struct {
 	{ check_auth, { "auth" } },
 	{ check_sockets, { "dataplane", "control" } },
 	{ check_roles, { "control" } },
+	{ check_metrics, { "control" } },
 };
 
 void config_check(struct config_reader *r)

@@ -295,6 +295,9 @@ struct config_control {
 	uint32_t term_drain;	       /* seconds; 0: not drained */
 	struct ip_addr metrics_addr;
 	uint16_t metrics_port; /* TCP; 0: no metrics over HTTP */
+	char metrics_certificate[CONFIG_STR_MAX], metrics_key[CONFIG_STR_MAX]; /* "": no TLS */
+	char metrics_user[CONFIG_USER_MAX];
+	char metrics_password[CONFIG_STR_MAX]; /* its file; "": nobody is asked */
 	struct config_role role[CONFIG_ROLES_MAX];
 	uint16_t n_role; /* 0: whoever can connect may administer */
 };

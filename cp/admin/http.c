@@ -2,14 +2,19 @@
 #include "http.h"
 
 #include "../accept.h"
+#include "../clock.h"
 #include "../room.h"
 #include "../socket.h"
+#include "tls_server.h"
+#include "tries.h"
 
 #include <errno.h>
 #include <event2/bufferevent.h>
 #include <event2/listener.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +25,7 @@ struct conn {
 	struct http *http;
 	struct bufferevent *bev;
 	struct event *late;
+	struct ip_addr from;
 	bool answered; /* what still comes is not read */
 	bool eof;      /* and nothing does */
 };
@@ -30,6 +36,8 @@ struct http {
 	struct event_base *base;
 	struct evconnlistener *listener;
 	struct accept_pause pause;
+	SSL_CTX *tls; /* NULL: plain */
+	struct tries handshakes;
 	struct room conns; /* idle since they came, whether they have asked yet or do not read */
 };
 
@@ -51,8 +59,10 @@ static const char *status_text(int code)
 	} known[] = {
 		{ 200, "OK" },
 		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
+		{ 429, "Too Many Requests" },
 		{ 431, "Request Header Fields Too Large" },
 		{ 505, "HTTP Version Not Supported" },
 	};
@@ -129,14 +139,41 @@ static const char *target_path(char *target)
 	return target;
 }
 
+/* The value of the first header of that name in what follows the request line; "": none, or too
+ * long. */
+static void header_get(const char *head, const char *name, char value[HTTP_HEADER_MAX])
+{
+	const size_t len = strlen(name);
+
+	*value = '\0';
+	while ((head = strchr(head, '\n')) && *++head) {
+		size_t n;
+
+		if (strncasecmp(head, name, len) != 0 || head[len] != ':')
+			continue;
+		head += len + 1;
+		head += strspn(head, " \t");
+		n = strcspn(head, "\r\n");
+		while (n && (head[n - 1] == ' ' || head[n - 1] == '\t'))
+			n--;
+		if (n < HTTP_HEADER_MAX) {
+			memcpy(value, head, n);
+			value[n] = '\0';
+		}
+		return;
+	}
+}
+
 /* The status of a request's head, which is changed; with 200 its answer is filled in. */
-static int head_answer(struct http *h, char *head, bool *with_body, struct evbuffer *headers,
+static int head_answer(const struct conn *c, char *head, bool *with_body, struct evbuffer *headers,
 		       struct evbuffer *body)
 {
+	struct http_request r = { .from = c->from };
 	struct request_line l;
-	const char *path;
 
 	*with_body = true;
+	header_get(head, "Accept", r.accept);
+	header_get(head, "Authorization", r.authorization);
 	if (!line_cut(head, &l))
 		return 400;
 	if (strcmp(l.version, "HTTP/1.1") != 0 && strcmp(l.version, "HTTP/1.0") != 0)
@@ -144,8 +181,8 @@ static int head_answer(struct http *h, char *head, bool *with_body, struct evbuf
 	*with_body = strcmp(l.method, "HEAD") != 0;
 	if (*with_body && strcmp(l.method, "GET") != 0)
 		return 405;
-	path = target_path(l.target);
-	return path ? h->handler(h->ctx, path, headers, body) : 400;
+	r.path = target_path(l.target);
+	return r.path ? c->http->handler(c->http->ctx, &r, headers, body) : 400;
 }
 
 /* Length of the head in what has come, its empty line included; 0: not all of it is there. */
@@ -171,7 +208,8 @@ static bool conn_request(struct conn *c, size_t head)
 	if (ok && head && head <= HTTP_HEAD_MAX) {
 		evbuffer_copyout(in, text, head);
 		text[head] = '\0';
-		code = head_answer(c->http, text, &with_body, headers, body);
+		code = head_answer(c, text, &with_body, headers, body);
+		explicit_bzero(text, head); /* there may be a password in it */
 	}
 	if (ok)
 		conn_answer(c, code, headers, body, with_body);
@@ -210,7 +248,7 @@ static void conn_sent(struct bufferevent *bev, void *arg)
 	if (c->eof)
 		conn_free(c);
 	else
-		shutdown(bufferevent_getfd(bev), SHUT_WR);
+		tls_server_finish(bev);
 }
 
 /* The end of its requests: whoever has been asked is answered all the same. */
@@ -218,6 +256,8 @@ static void conn_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct conn *c = arg;
 
+	if (what & BEV_EVENT_CONNECTED)
+		return; /* the handshake is over */
 	c->eof = what & BEV_EVENT_EOF;
 	if (!c->eof || !c->answered || evbuffer_get_length(bufferevent_get_output(bev)) == 0)
 		conn_free(c);
@@ -238,13 +278,17 @@ static void accepted(struct evconnlistener *l, evutil_socket_t fd, struct sockad
 	static const struct timeval patience = { HTTP_REQUEST_S, 0 };
 	struct http *h = arg;
 	const struct ip_addr from = socket_addr_peer(sa, len).ip;
-	struct conn *c = calloc(1, sizeof(*c));
+	struct conn *c = NULL;
 
 	(void)l;
+	if (!h->tls || tries_take(&h->handshakes, &from, clock_us(CLOCK_MONOTONIC)))
+		c = calloc(1, sizeof(*c));
 	if (c) {
 		c->http = h;
+		c->from = from;
 		c->late = evtimer_new(h->base, conn_late, c);
-		c->bev = bufferevent_socket_new(h->base, fd, BEV_OPT_CLOSE_ON_FREE);
+		c->bev = h->tls ? tls_server_accept(h->base, h->tls, fd)
+				: bufferevent_socket_new(h->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	}
 	if (!c || !c->late || !c->bev) {
 		if (c && c->late)
@@ -304,6 +348,7 @@ struct http *http_open(struct event_base *base, const struct ip_addr *ip, uint16
 	h->ctx = ctx;
 	h->base = base;
 	room_init(&h->conns);
+	tries_init(&h->handshakes, HTTP_HANDSHAKES, 2 * HTTP_HANDSHAKES);
 	errno = ENOMEM;
 	if (accept_pause_open(&h->pause, base) && http_listen(h, ip, port))
 		return h;
@@ -311,6 +356,14 @@ struct http *http_open(struct event_base *base, const struct ip_addr *ip, uint16
 	http_close(h);
 	errno = e;
 	return NULL;
+}
+
+void http_secure(struct http *h, SSL_CTX *ctx)
+{
+	if (ctx)
+		SSL_CTX_up_ref(ctx);
+	SSL_CTX_free(h->tls);
+	h->tls = ctx;
 }
 
 void http_close(struct http *h)
@@ -324,5 +377,6 @@ void http_close(struct http *h)
 	accept_pause_close(&h->pause);
 	if (h->listener)
 		evconnlistener_free(h->listener);
+	SSL_CTX_free(h->tls);
 	free(h);
 }

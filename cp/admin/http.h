@@ -12,18 +12,29 @@
 
 #include <event2/buffer.h>
 #include <event2/event.h>
+#include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 enum {
 	HTTP_HEAD_MAX = 8192, /* bytes of a request line and its headers */
+	HTTP_HEADER_MAX =
+	    1024, /* bytes of one that is looked at, NUL included; a longer one is none */
 	HTTP_CONNECTIONS = 64,
 	HTTP_REQUEST_S = 5,
+	HTTP_HANDSHAKES = 10,
 };
 
-/* What is answered to a path without its query; body and headers ("Name: value\r\n" each) are empty
- * at first. Returns the status, 200 or an error, of which body tells more or stays empty. */
-typedef int http_handler(void *ctx, const char *path, struct evbuffer *headers,
+/* What is asked for: a path without its query, by whom, and two headers, "" where there is none. */
+struct http_request {
+	const char *path;
+	struct ip_addr from;
+	char accept[HTTP_HEADER_MAX], authorization[HTTP_HEADER_MAX];
+};
+
+/* What is answered; body and headers ("Name: value\r\n" each) are empty at first. Returns the
+ * status, 200 or an error, of which body tells more or stays empty. */
+typedef int http_handler(void *ctx, const struct http_request *r, struct evbuffer *headers,
 			 struct evbuffer *body);
 
 struct http;
@@ -31,6 +42,11 @@ struct http;
 /* Listens. NULL and errno on failure. */
 struct http *http_open(struct event_base *base, const struct ip_addr *ip, uint16_t port,
 		       http_handler *handler, void *ctx);
+/*
+ * Connections from now on are TLS by ctx, which is referenced; NULL: plain. Of handshakes a source
+ * has HTTP_HANDSHAKES a second, and ten of them together: more are closed unheard.
+ */
+void http_secure(struct http *h, SSL_CTX *ctx);
 /* NULL is fine. */
 void http_close(struct http *h);
 

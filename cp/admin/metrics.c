@@ -11,21 +11,57 @@
 
 enum {
 	METRIC_NAME_MAX = 96,
+	BOUND_MAX = 32,
 	LABEL_MAX = 2 * CTL_NAME_MAX, /* every byte escaped */
 	LABEL_LONG = 2 * CONFIG_STR_MAX,
 };
 
-/* Starts a family; name is without "fairlead_". */
-static void family(struct evbuffer *out, const char *name, const char *type, const char *help)
+/* Where metrics go, and how. */
+struct exposition {
+	struct evbuffer *to;
+	enum metrics_format format;
+};
+
+/*
+ * A help has no quote and no backslash, which the formats would have escaped each in its way.
+ * OpenMetrics has a family's name without what its type says already.
+ */
+static void describe(struct exposition *out, const char *space, const char *name, const char *type,
+		     const char *help)
 {
-	evbuffer_add_printf(out, "# HELP fairlead_%s %s\n# TYPE fairlead_%s %s\n", name, help, name,
-			    type);
+	int len = (int)strlen(name);
+
+	if (out->format == METRICS_OPENMETRICS && strcmp(type, "counter") == 0)
+		len -= (int)strlen("_total");
+	else if (out->format == METRICS_OPENMETRICS && strcmp(type, "info") == 0)
+		len -= (int)strlen("_info");
+	else if (out->format == METRICS_TEXT && strcmp(type, "info") == 0)
+		type = "gauge";
+	else if (out->format == METRICS_TEXT && strcmp(type, "unknown") == 0)
+		type = "untyped";
+	evbuffer_add_printf(out->to, "# HELP %s%.*s %s\n# TYPE %s%.*s %s\n", space, len, name, help,
+			    space, len, name, type);
+}
+
+/* Starts a family; name is without "fairlead_", the type as OpenMetrics has it. */
+static void family(struct exposition *out, const char *name, const char *type, const char *help)
+{
+	describe(out, "fairlead_", name, type, help);
+}
+
+/* The bound of a histogram's class: OpenMetrics has all numbers of it with a point. */
+static const char *bound(const struct exposition *out, double le, char text[BOUND_MAX])
+{
+	snprintf(text, BOUND_MAX, "%g", le);
+	if (out->format == METRICS_OPENMETRICS && !strpbrk(text, ".e"))
+		strcat(text, ".0");
+	return text;
 }
 
 /* ---- the control process ---- */
 
 struct list {
-	struct evbuffer *out;
+	struct exposition *out;
 	const struct stat_line *family; /* that is open */
 };
 
@@ -39,30 +75,30 @@ static void write_value(void *ctx, const struct stat_line *l, const char *name, 
 	if (list->family != f)
 		family(list->out, f->metric, f->kind == STAT_GAUGE ? "gauge" : "counter", f->help);
 	list->family = f;
-	evbuffer_add_printf(list->out, "fairlead_%s", f->metric);
+	evbuffer_add_printf(list->out->to, "fairlead_%s", f->metric);
 	if (name)
-		evbuffer_add_printf(list->out, "{%s=\"%s\"}", f->label, name);
-	evbuffer_add_printf(list->out, " %" PRIu64 "\n", value);
+		evbuffer_add_printf(list->out->to, "{%s=\"%s\"}", f->label, name);
+	evbuffer_add_printf(list->out->to, " %" PRIu64 "\n", value);
 }
 
-static void write_build(struct evbuffer *out, const struct server *s)
+static void write_build(struct exposition *out, const struct server *s)
 {
 	struct list list = { .out = out };
 
-	family(out, "build_info", "gauge", "always 1; the version is its label");
-	evbuffer_add_printf(out, "fairlead_build_info{version=\"%s\"} 1\n", FAIRLEAD_VERSION);
+	family(out, "build_info", "info", "always 1; the version is its label");
+	evbuffer_add_printf(out->to, "fairlead_build_info{version=\"%s\"} 1\n", FAIRLEAD_VERSION);
 	stat_each(s, write_value, &list);
 }
 
-static void plain(struct evbuffer *out, const char *name, const char *type, const char *help,
+static void plain(struct exposition *out, const char *name, const char *type, const char *help,
 		  double value)
 {
-	evbuffer_add_printf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.15g\n", name, help, name, type,
-			    name, value);
+	describe(out, "", name, type, help);
+	evbuffer_add_printf(out->to, "%s %.15g\n", name, value);
 }
 
 /* This process, by the names that all of Prometheus' clients have for it. */
-static void write_process(struct evbuffer *out, const struct server *s)
+static void write_process(struct exposition *out, const struct server *s)
 {
 	struct process_use u;
 
@@ -83,25 +119,26 @@ static void write_process(struct evbuffer *out, const struct server *s)
 }
 
 /* Each class with all below it, in seconds. */
-static void write_histogram(struct evbuffer *out, const char *name, const char *help,
+static void write_histogram(struct exposition *out, const char *name, const char *help,
 			    const struct histogram *h)
 {
+	char le[BOUND_MAX];
 	uint64_t n = 0;
 
 	family(out, name, "histogram", help);
 	for (int i = 0; i < HISTOGRAM_CLASSES - 1; i++) {
 		n += h->n[i];
-		evbuffer_add_printf(out, "fairlead_%s_bucket{le=\"%g\"} %" PRIu64 "\n", name,
-				    histogram_le_us[i] / 1e6, n);
+		evbuffer_add_printf(out->to, "fairlead_%s_bucket{le=\"%s\"} %" PRIu64 "\n", name,
+				    bound(out, histogram_le_us[i] / 1e6, le), n);
 	}
 	n += h->n[HISTOGRAM_CLASSES - 1];
-	evbuffer_add_printf(out,
+	evbuffer_add_printf(out->to,
 			    "fairlead_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n"
 			    "fairlead_%s_sum %.6f\nfairlead_%s_count %" PRIu64 "\n",
 			    name, n, name, (double)h->sum_us / 1e6, name, n);
 }
 
-static void write_times(struct evbuffer *out, const struct server_times *t)
+static void write_times(struct exposition *out, const struct server_times *t)
 {
 	write_histogram(out, "ring_wait_seconds",
 			"of requests, from their reception until the control process took them up",
@@ -116,33 +153,33 @@ static void write_times(struct evbuffer *out, const struct server_times *t)
 }
 
 /* Every code from the beginning, or the first of a kind would be no increase. */
-static void write_responses(struct evbuffer *out, const struct server *s)
+static void write_responses(struct exposition *out, const struct server *s)
 {
 	family(out, "responses_total", "counter",
 	       "replies by method and STUN error code; code 200 stands for success");
 	for (int m = 0; m < SERVER_METHODS; m++) {
 		evbuffer_add_printf(
-		    out, "fairlead_responses_total{method=\"%s\",code=\"200\"} %" PRIu64 "\n",
+		    out->to, "fairlead_responses_total{method=\"%s\",code=\"200\"} %" PRIu64 "\n",
 		    server_method_name[m], s->stats.success[m]);
 		for (int e = 0; e < STUN_ERRORS; e++)
 			evbuffer_add_printf(
-			    out,
+			    out->to,
 			    "fairlead_responses_total{method=\"%s\",code=\"%s\"} %" PRIu64 "\n",
 			    server_method_name[m], stun_error_name[e], s->errors[m][e]);
 	}
 }
 
-static void write_listener(struct evbuffer *out, const struct config_listener *l,
+static void write_listener(struct exposition *out, const struct config_listener *l,
 			   const char *metric, uint64_t value)
 {
 	char addr[ADDR_STR_MAX];
 
-	evbuffer_add_printf(out, "fairlead_%s{listener=\"%s\",transport=\"%s\"} %" PRIu64 "\n",
+	evbuffer_add_printf(out->to, "fairlead_%s{listener=\"%s\",transport=\"%s\"} %" PRIu64 "\n",
 			    metric, sock_addr_format(&l->addr, addr, sizeof(addr)),
 			    config_transport_name[l->transport], value);
 }
 
-static void write_listeners(struct evbuffer *out, const struct server *s)
+static void write_listeners(struct exposition *out, const struct server *s)
 {
 	const struct config *c = s->conf;
 
@@ -157,7 +194,7 @@ static void write_listeners(struct evbuffer *out, const struct server *s)
 }
 
 /* What runs out first, of each address. */
-static void write_relays(struct evbuffer *out, const struct server *s)
+static void write_relays(struct exposition *out, const struct server *s)
 {
 	char ip[ADDR_STR_MAX];
 
@@ -168,14 +205,14 @@ static void write_relays(struct evbuffer *out, const struct server *s)
 
 		ip_format(&s->conf->relay[i].addr, ip, sizeof(ip));
 		evbuffer_add_printf(
-		    out,
+		    out->to,
 		    "fairlead_relay_ports{address=\"%s\",state=\"taken\"} %u\n"
 		    "fairlead_relay_ports{address=\"%s\",state=\"quarantine\"} %u\n",
 		    ip, ports_used(s->ports, i) - resting, ip, resting);
 	}
 	family(out, "relay_ports_limit", "gauge", "of these there are");
 	for (uint16_t i = 0; i < s->conf->n_relay; i++)
-		evbuffer_add_printf(out, "fairlead_relay_ports_limit{address=\"%s\"} %u\n",
+		evbuffer_add_printf(out->to, "fairlead_relay_ports_limit{address=\"%s\"} %u\n",
 				    ip_format(&s->conf->relay[i].addr, ip, sizeof(ip)),
 				    s->conf->relay[i].port_max - s->conf->relay[i].port_min + 1u);
 }
@@ -201,7 +238,7 @@ static const char *const metric_of[CNT_MAX] = {
 	[CNT_TLS_CONNS] = "tls_connections",
 };
 
-static void write_counters(struct evbuffer *out, const struct stats_counters *c, uint32_t n)
+static void write_counters(struct exposition *out, const struct stats_counters *c, uint32_t n)
 {
 	for (int i = 0; i < CNT_MAX; i++) {
 		const enum counter k = (enum counter)i;
@@ -215,19 +252,19 @@ static void write_counters(struct evbuffer *out, const struct stats_counters *c,
 			 metric_of[i] ? metric_of[i] : counter_desc[i].name, gauge ? "" : "_total");
 		family(out, name, gauge ? "gauge" : "counter", stats_help(k));
 		for (uint32_t w = 0; w < n; w++)
-			evbuffer_add_printf(out, "fairlead_%s{worker=\"%u\"} %" PRIu64 "\n", name,
-					    w, c[w].cnt[i]);
+			evbuffer_add_printf(out->to, "fairlead_%s{worker=\"%u\"} %" PRIu64 "\n",
+					    name, w, c[w].cnt[i]);
 	}
 }
 
-static void write_drops(struct evbuffer *out, const struct stats_counters *c, uint32_t n)
+static void write_drops(struct exposition *out, const struct stats_counters *c, uint32_t n)
 {
 	family(out, "worker_dropped_total", "counter",
 	       "packets dropped by reason; fairlead drops --all explains each");
 	for (int i = 0; i < DROP_MAX; i++)
 		for (uint32_t w = 0; w < n; w++)
 			evbuffer_add_printf(
-			    out,
+			    out->to,
 			    "fairlead_worker_dropped_total{worker=\"%u\",reason=\"%s\","
 			    "severity=\"%s\"} %" PRIu64 "\n",
 			    w, drop_desc[i].name, stats_severity(drop_desc[i].severity),
@@ -235,14 +272,14 @@ static void write_drops(struct evbuffer *out, const struct stats_counters *c, ui
 }
 
 /* States and ends of connections: what sums up stands under one name. */
-static void write_tcp(struct evbuffer *out, const struct stats_counters *c, uint32_t n)
+static void write_tcp(struct exposition *out, const struct stats_counters *c, uint32_t n)
 {
 	family(out, "tcp_connections", "gauge",
 	       "TCP connections by state; those in time_wait are entries of a table of their own");
 	for (int s = 0; s < TCP_STATES; s++)
 		for (uint32_t w = 0; w < n; w++)
 			evbuffer_add_printf(
-			    out,
+			    out->to,
 			    "fairlead_tcp_connections{worker=\"%u\",state=\"%s\"} %" PRIu64 "\n", w,
 			    tcp_state_name[s], stats_tcp_state(&c[w], (enum tcp_state)s));
 	family(out, "tcp_ends_total", "counter",
@@ -250,40 +287,41 @@ static void write_tcp(struct evbuffer *out, const struct stats_counters *c, uint
 	for (int i = 0; i < TCP_END_MAX; i++)
 		for (uint32_t w = 0; w < n; w++)
 			evbuffer_add_printf(
-			    out,
+			    out->to,
 			    "fairlead_tcp_ends_total{worker=\"%u\",reason=\"%s\"} %" PRIu64 "\n", w,
 			    tcp_end_desc[i].name, c[w].end[i]);
 }
 
 /* Cumulative, as histograms are; sum is that of all sizes. */
-static void write_batches(struct evbuffer *out, const char *name, uint32_t worker,
+static void write_batches(struct exposition *out, const char *name, uint32_t worker,
 			  const uint64_t *by_size, uint64_t sum)
 {
+	char le[BOUND_MAX];
 	uint64_t n = 0;
 
 	for (uint32_t i = 0; i < CTL_BATCHES - 1; i++) {
 		n += by_size[i];
-		evbuffer_add_printf(out,
-				    "fairlead_%s_bucket{worker=\"%u\",le=\"%u\"} %" PRIu64 "\n",
-				    name, worker, (1u << i) - 1, n);
+		evbuffer_add_printf(out->to,
+				    "fairlead_%s_bucket{worker=\"%u\",le=\"%s\"} %" PRIu64 "\n",
+				    name, worker, bound(out, (1u << i) - 1, le), n);
 	}
 	n += by_size[CTL_BATCHES - 1];
-	evbuffer_add_printf(out,
+	evbuffer_add_printf(out->to,
 			    "fairlead_%s_bucket{worker=\"%u\",le=\"+Inf\"} %" PRIu64 "\n"
 			    "fairlead_%s_sum{worker=\"%u\"} %" PRIu64 "\n"
 			    "fairlead_%s_count{worker=\"%u\"} %" PRIu64 "\n",
 			    name, worker, n, name, worker, sum, name, worker, n);
 }
 
-static void write_stage(struct evbuffer *out, const char *metric, uint32_t worker, enum stage s,
+static void write_stage(struct exposition *out, const char *metric, uint32_t worker, enum stage s,
 			uint64_t value)
 {
-	evbuffer_add_printf(out, "fairlead_%s{worker=\"%u\",stage=\"%s\"} %" PRIu64 "\n", metric,
-			    worker, stage_desc[s].name, value);
+	evbuffer_add_printf(out->to, "fairlead_%s{worker=\"%u\",stage=\"%s\"} %" PRIu64 "\n",
+			    metric, worker, stage_desc[s].name, value);
 }
 
 /* Where the cycles of workers go. */
-static void write_stages(struct evbuffer *out, const struct stats_counters *c, uint32_t n)
+static void write_stages(struct exposition *out, const struct stats_counters *c, uint32_t n)
 {
 	static const struct {
 		const char *metric, *help;
@@ -321,28 +359,29 @@ static void write_stages(struct evbuffer *out, const struct stats_counters *c, u
 			      c[w].stage[STAGE_TX].items);
 }
 
-static void write_idle(struct evbuffer *out, const struct stats_counters *c, uint32_t n,
+static void write_idle(struct exposition *out, const struct stats_counters *c, uint32_t n,
 		       uint64_t hz)
 {
 	family(out, "tsc_hertz", "gauge", "cycles a second, as stages have them");
-	evbuffer_add_printf(out, "fairlead_tsc_hertz %" PRIu64 "\n", hz);
+	evbuffer_add_printf(out->to, "fairlead_tsc_hertz %" PRIu64 "\n", hz);
 	family(out, "worker_idle_seconds_total", "counter",
 	       "time without work: its rate is the share of time a worker idles");
 	for (uint32_t w = 0; hz && w < n; w++)
-		evbuffer_add_printf(out, "fairlead_worker_idle_seconds_total{worker=\"%u\"} %.6f\n",
-				    w, (double)c[w].stage[STAGE_IDLE].cycles / (double)hz);
+		evbuffer_add_printf(out->to,
+				    "fairlead_worker_idle_seconds_total{worker=\"%u\"} %.6f\n", w,
+				    (double)c[w].stage[STAGE_IDLE].cycles / (double)hz);
 }
 
-static void write_heartbeat(struct evbuffer *out, const struct server *s)
+static void write_heartbeat(struct exposition *out, const struct server *s)
 {
 	family(out, "worker_still_seconds", "gauge",
 	       "how long a worker has made no turn; a nap is 10 ms at most");
 	for (uint32_t w = 0; w < dplink_n_workers(s->link); w++)
-		evbuffer_add_printf(out, "fairlead_worker_still_seconds{worker=\"%u\"} %u\n", w,
+		evbuffer_add_printf(out->to, "fairlead_worker_still_seconds{worker=\"%u\"} %u\n", w,
 				    heartbeat_still(&s->heartbeat, w));
 }
 
-static void write_workers(struct evbuffer *out, const struct dplink *l)
+static void write_workers(struct exposition *out, const struct dplink *l)
 {
 	const struct region *r = dplink_region(l);
 	const uint32_t n = dplink_n_workers(l);
@@ -358,8 +397,9 @@ static void write_workers(struct evbuffer *out, const struct dplink *l)
 	family(out, "worker_unaccounted", "gauge",
 	       "packets received or made less those sent, consumed, dropped or held; 0 at rest");
 	for (uint32_t w = 0; w < n; w++)
-		evbuffer_add_printf(out, "fairlead_worker_unaccounted{worker=\"%u\"} %" PRId64 "\n",
-				    w, stats_account(&c[w]).difference);
+		evbuffer_add_printf(out->to,
+				    "fairlead_worker_unaccounted{worker=\"%u\"} %" PRId64 "\n", w,
+				    stats_account(&c[w]).difference);
 }
 
 /* ---- ports ---- */
@@ -378,7 +418,7 @@ static const char *label(const char *s, char *buf, size_t len)
 	return buf;
 }
 
-static void write_port_traffic(struct evbuffer *out, const struct dplink *l, uint32_t port,
+static void write_port_traffic(struct exposition *out, const struct dplink *l, uint32_t port,
 			       const char *name, size_t field, const char *metric)
 {
 	for (uint32_t w = 0; w < dplink_n_workers(l); w++) {
@@ -387,12 +427,12 @@ static void write_port_traffic(struct evbuffer *out, const struct dplink *l, uin
 
 		stats_port(l, w, port, &p);
 		memcpy(&value, (const char *)&p + field, sizeof(value));
-		evbuffer_add_printf(out, "fairlead_%s{port=\"%s\",worker=\"%u\"} %" PRIu64 "\n",
+		evbuffer_add_printf(out->to, "fairlead_%s{port=\"%s\",worker=\"%u\"} %" PRIu64 "\n",
 				    metric, name, w, value);
 	}
 }
 
-static void write_traffic(struct evbuffer *out, const struct dplink *l, char name[][LABEL_MAX],
+static void write_traffic(struct exposition *out, const struct dplink *l, char name[][LABEL_MAX],
 			  uint32_t n)
 {
 	static const struct {
@@ -417,23 +457,23 @@ static void write_traffic(struct evbuffer *out, const struct dplink *l, char nam
 }
 
 /* What drivers count. Which of it are gauges they do not tell. */
-static void write_xstats(struct evbuffer *out, const struct dplink *l, char name[][LABEL_MAX],
+static void write_xstats(struct exposition *out, const struct dplink *l, char name[][LABEL_MAX],
 			 uint32_t n)
 {
 	char stat[2 * CTL_XSTAT_NAME];
 	struct ctl_xstats x;
 
-	family(out, "port_driver", "untyped", "what the port's driver counts, by its own names");
+	family(out, "port_driver", "unknown", "what the port's driver counts, by its own names");
 	for (uint32_t p = 0; p < n; p++) {
 		stats_xstats(l, p, &x);
 		for (uint32_t i = 0; i < x.n; i++)
 			evbuffer_add_printf(
-			    out, "fairlead_port_driver{port=\"%s\",stat=\"%s\"} %" PRIu64 "\n",
+			    out->to, "fairlead_port_driver{port=\"%s\",stat=\"%s\"} %" PRIu64 "\n",
 			    name[p], label(x.stat[i].name, stat, sizeof(stat)), x.stat[i].value);
 	}
 }
 
-static void write_ports(struct evbuffer *out, const struct dplink *l)
+static void write_ports(struct exposition *out, const struct dplink *l)
 {
 	const uint32_t n = dplink_n_ports(l);
 	struct ctl_port_info info[CTL_PORTS_MAX];
@@ -465,11 +505,11 @@ static void write_ports(struct evbuffer *out, const struct dplink *l)
 	}
 	family(out, "port_link_up", "gauge", "1 while the link is up");
 	for (uint32_t p = 0; p < n; p++)
-		evbuffer_add_printf(out, "fairlead_port_link_up{port=\"%s\"} %u\n", name[p],
+		evbuffer_add_printf(out->to, "fairlead_port_link_up{port=\"%s\"} %u\n", name[p],
 				    info[p].link_up != 0);
 	family(out, "port_out", "gauge", "1 while the device is away, or being opened anew");
 	for (uint32_t p = 0; p < n; p++)
-		evbuffer_add_printf(out, "fairlead_port_out{port=\"%s\"} %u\n", name[p],
+		evbuffer_add_printf(out->to, "fairlead_port_out{port=\"%s\"} %u\n", name[p],
 				    info[p].out != 0);
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
 		family(out, row[i].metric, "counter", row[i].help);
@@ -477,7 +517,7 @@ static void write_ports(struct evbuffer *out, const struct dplink *l)
 			uint64_t value;
 
 			memcpy(&value, (const char *)&info[p] + row[i].field, sizeof(value));
-			evbuffer_add_printf(out, "fairlead_%s{port=\"%s\"} %" PRIu64 "\n",
+			evbuffer_add_printf(out->to, "fairlead_%s{port=\"%s\"} %" PRIu64 "\n",
 					    row[i].metric, name[p], value);
 		}
 	}
@@ -488,7 +528,7 @@ static void write_ports(struct evbuffer *out, const struct dplink *l)
 /* ---- TLS ---- */
 
 /* One family of the certificates in force. */
-static void write_certs(struct evbuffer *out, const struct server *s, const char *name,
+static void write_certs(struct exposition *out, const struct server *s, const char *name,
 			const char *help, uint64_t (*value)(const struct ctl_cert_info *c))
 {
 	char domain[LABEL_MAX], chain[LABEL_LONG];
@@ -500,7 +540,7 @@ static void write_certs(struct evbuffer *out, const struct server *s, const char
 
 		if (stats_cert(s->link, i, &c))
 			evbuffer_add_printf(
-			    out, "fairlead_%s{domain=\"%s\",certificate=\"%s\"} %" PRIu64 "\n",
+			    out->to, "fairlead_%s{domain=\"%s\",certificate=\"%s\"} %" PRIu64 "\n",
 			    name, label(conf->domain, domain, sizeof(domain)),
 			    label(conf->chain, chain, sizeof(chain)), value(&c));
 	}
@@ -521,7 +561,7 @@ static uint64_t cert_failed(const struct ctl_cert_info *c)
 	return c->error[0] != '\0';
 }
 
-static void write_tls(struct evbuffer *out, const struct server *s)
+static void write_tls(struct exposition *out, const struct server *s)
 {
 	write_certs(out, s, "tls_certificate_not_after_timestamp_seconds",
 		    "when the certificate in force ends, since 1970", cert_not_after);
@@ -531,7 +571,7 @@ static void write_tls(struct evbuffer *out, const struct server *s)
 		    "1 while the last reload left an older one in force", cert_failed);
 }
 
-void metrics_write(struct evbuffer *out, const struct server *s)
+static void write_all(struct exposition *out, const struct server *s)
 {
 	write_process(out, s);
 	write_build(out, s);
@@ -545,21 +585,9 @@ void metrics_write(struct evbuffer *out, const struct server *s)
 	write_tls(out, s);
 }
 
-unsigned metrics_series(const struct config *c)
+void metrics_write(struct evbuffer *out, const struct server *s, enum metrics_format format)
 {
-	const unsigned batches = CTL_BATCHES + 2; /* and their sum and count */
-	const unsigned counters = CNT_MAX - (CNT_TCP_TIME_WAIT - CNT_TCP_CLOSED + 1);
-	const unsigned tcp = TCP_STATES + TCP_END_MAX;
-	const unsigned worker = counters + DROP_MAX + tcp + 3 * STAGE_MAX + 2 * batches + 3;
-	const unsigned port = 8, port_worker = 5, certificate = 3;
-	const struct config_gateway *g = &c->gateway;
-	const bool ng = g->contexts && (g->ng_port || g->ng_websocket_port);
-	const unsigned once = 2 + 7; /* the build, the clock's rate; the process */
-	const unsigned times = 4 * (HISTOGRAM_CLASSES + 2);
-	const unsigned responses = SERVER_METHODS * (1 + STUN_ERRORS);
-
-	return once + times + responses + stat_count(g->contexts > 0, ng) + 3u * c->n_relay +
-	       2u * c->n_listener + c->dataplane.n_workers * worker +
-	       c->n_port * (port + port_worker * c->dataplane.n_workers) +
-	       c->n_certificate * certificate;
+	write_all(&(struct exposition){ out, format }, s);
+	if (format == METRICS_OPENMETRICS)
+		evbuffer_add_printf(out, "# EOF\n");
 }

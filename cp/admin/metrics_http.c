@@ -2,22 +2,39 @@
 /* Metrics and a status page over HTTP. */
 #include "metrics.h"
 
+#include "../clock.h"
+#include "../log.h"
+#include "basic_auth.h"
 #include "health.h"
 #include "history_json.h"
 #include "http.h"
 #include "page_data.h"
 #include "status.h"
+#include "tls_server.h"
+#include "tries.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { TRIES_A_SECOND = 1, TRIES_BURST = 10 }; /* of a password, by one source */
+
+/* What is read from files. */
+struct lock {
+	SSL_CTX *tls; /* NULL: plain */
+	struct basic_auth auth;
+};
+
 struct metrics {
-	const struct server *server;
+	struct server *server;
 	struct event_base *base;
 	struct http *http; /* NULL: port 0 */
-	struct http *next; /* metrics_prepare() opened it, if it moves */
+	struct lock lock;
+	struct tries tries;
+	/* metrics_prepare() made them. */
+	struct http *next; /* if it moves */
+	struct lock next_lock;
 	bool moves;
 };
 
@@ -32,19 +49,21 @@ static bool write_json(struct evbuffer *out, json_t *o)
 	return ok;
 }
 
-static bool write_status(struct evbuffer *out, const struct server *s)
+static bool write_status(struct evbuffer *out, const struct server *s, const char *accept)
 {
+	(void)accept;
 	return write_json(out, status_page_json(s));
 }
 
-static bool write_history(struct evbuffer *out, const struct server *s)
+static bool write_history(struct evbuffer *out, const struct server *s, const char *accept)
 {
+	(void)accept;
 	return write_json(out, history_json(&s->history));
 }
 
-static bool write_metrics(struct evbuffer *out, const struct server *s)
+static bool write_metrics(struct evbuffer *out, const struct server *s, const char *accept)
 {
-	metrics_write(out, s);
+	metrics_write(out, s, metrics_format_of(accept));
 	return true;
 }
 
@@ -77,7 +96,7 @@ struct resource {
 	const char *path, *type;
 	const unsigned char *data;
 	size_t len;
-	bool (*write)(struct evbuffer *out, const struct server *s);
+	bool (*write)(struct evbuffer *out, const struct server *s, const char *accept);
 };
 
 static const struct resource resources[] = {
@@ -106,11 +125,54 @@ static const char headers_of_all[] =
     "Referrer-Policy: no-referrer\r\n"
     "Cache-Control: no-store\r\n";
 
-static int answer(void *ctx, const char *path, struct evbuffer *headers, struct evbuffer *body)
+/* 200 for who knows the password, or needs none. One source has ten tries, and then one a second.
+ */
+static int admit(struct metrics *m, const struct http_request *q, struct evbuffer *headers)
 {
-	const struct metrics *m = ctx;
+	static struct log_bucket bucket;
+	const uint64_t now_us = clock_us(CLOCK_MONOTONIC);
+	char ip[ADDR_STR_MAX];
+
+	if (*q->authorization && tries_over(&m->tries, &q->from, now_us)) {
+		evbuffer_add_printf(headers, "Retry-After: 1\r\n");
+		return 429;
+	}
+	switch (basic_auth_judge(&m->lock.auth, q->authorization)) {
+	case BASIC_AUTH_RIGHT:
+		return 200;
+	case BASIC_AUTH_WRONG:
+		tries_take(&m->tries, &q->from, now_us);
+		m->server->stats.metrics_auth_wrong++;
+		log_bucket_line(&bucket, "authentication failed: address %s: metrics port",
+				ip_format(&q->from, ip, sizeof(ip)));
+		break;
+	case BASIC_AUTH_ABSENT:
+		break;
+	}
+	evbuffer_add_printf(headers, "WWW-Authenticate: Basic realm=\"fairlead\", "
+				     "charset=\"UTF-8\"\r\n");
+	return 401;
+}
+
+/* /metrics comes in two formats: a cache keeps them apart. */
+static const char *type_of(const struct resource *r, const char *accept)
+{
+	return r->write == write_metrics && metrics_format_of(accept) == METRICS_OPENMETRICS
+		   ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+		   : r->type;
+}
+
+static int answer(void *ctx, const struct http_request *q, struct evbuffer *headers,
+		  struct evbuffer *body)
+{
+	const char *path = q->path;
+	struct metrics *m = ctx;
 	const struct resource *r = resource_find(path);
+	const int code = admit(m, q, headers);
 	bool ok;
+
+	if (code != 200)
+		return code;
 
 	if (strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0) {
 		evbuffer_add_printf(headers, "Content-Type: text/plain; charset=utf-8\r\n%s",
@@ -119,12 +181,36 @@ static int answer(void *ctx, const char *path, struct evbuffer *headers, struct 
 	}
 	if (!r)
 		return 404;
-	ok = r->write ? r->write(body, m->server)
+	ok = r->write ? r->write(body, m->server, q->accept)
 		      : evbuffer_add_reference(body, r->data, r->len, NULL, NULL) == 0;
 	if (!ok)
 		return 500;
-	evbuffer_add_printf(headers, "Content-Type: %s\r\n%s", r->type, headers_of_all);
+	evbuffer_add_printf(headers, "Content-Type: %s\r\nVary: Accept\r\n%s",
+			    type_of(r, q->accept), headers_of_all);
 	return 200;
+}
+
+static void lock_close(struct lock *l)
+{
+	SSL_CTX_free(l->tls);
+	OPENSSL_cleanse(l, sizeof(*l));
+}
+
+static bool lock_open(struct lock *l, const struct config_control *c, char *err, size_t errlen)
+{
+	char why[2 * CONFIG_STR_MAX];
+
+	*l = (struct lock){ 0 };
+	if (!basic_auth_load(&l->auth, c->metrics_user, c->metrics_password, why, sizeof(why))) {
+		snprintf(err, errlen, "control.metrics-password-file: %s", why);
+		return false;
+	}
+	if (c->metrics_certificate[0])
+		l->tls = tls_server_load(c->metrics_certificate, c->metrics_key, why, sizeof(why));
+	if (l->tls || !c->metrics_certificate[0])
+		return true;
+	snprintf(err, errlen, "control.metrics-certificate: %s", why);
+	return false;
 }
 
 /* *h is NULL if port is 0. */
@@ -145,7 +231,7 @@ static bool listen_at(struct metrics *m, const struct config_control *c, struct 
 	return false;
 }
 
-bool metrics_start(const struct server *s, struct event_base *base, struct metrics **m, char *err,
+bool metrics_start(struct server *s, struct event_base *base, struct metrics **m, char *err,
 		   size_t errlen)
 {
 	*m = calloc(1, sizeof(**m));
@@ -154,8 +240,13 @@ bool metrics_start(const struct server *s, struct event_base *base, struct metri
 		return false;
 	(*m)->server = s;
 	(*m)->base = base;
-	if (listen_at(*m, &s->conf->control, &(*m)->http, err, errlen))
+	tries_init(&(*m)->tries, TRIES_A_SECOND, TRIES_BURST);
+	if (lock_open(&(*m)->lock, &s->conf->control, err, errlen) &&
+	    listen_at(*m, &s->conf->control, &(*m)->http, err, errlen)) {
+		if ((*m)->http)
+			http_secure((*m)->http, (*m)->lock.tls);
 		return true;
+	}
 	metrics_stop(*m);
 	*m = NULL;
 	return false;
@@ -165,19 +256,30 @@ bool metrics_prepare(struct metrics *m, const struct config *c, char *err, size_
 {
 	const struct config_control *was = &m->server->conf->control;
 
+	if (!lock_open(&m->next_lock, &c->control, err, errlen))
+		return false;
 	m->moves = c->control.metrics_port != was->metrics_port ||
 		   !ip_eq(&c->control.metrics_addr, &was->metrics_addr);
-	return !m->moves || listen_at(m, &c->control, &m->next, err, errlen);
+	if (!m->moves || listen_at(m, &c->control, &m->next, err, errlen))
+		return true;
+	lock_close(&m->next_lock);
+	return false;
 }
 
 void metrics_finish(struct metrics *m, bool apply)
 {
-	if (!m->moves)
-		return;
-	http_close(apply ? m->http : m->next);
+	if (m->moves) {
+		http_close(apply ? m->http : m->next);
+		if (apply)
+			m->http = m->next;
+	}
+	lock_close(apply ? &m->lock : &m->next_lock);
 	if (apply)
-		m->http = m->next;
+		m->lock = m->next_lock;
+	if (apply && m->http)
+		http_secure(m->http, m->lock.tls);
 	m->next = NULL;
+	m->next_lock = (struct lock){ 0 };
 	m->moves = false;
 }
 
@@ -186,5 +288,6 @@ void metrics_stop(struct metrics *m)
 	if (!m)
 		return;
 	http_close(m->http);
+	lock_close(&m->lock);
 	free(m);
 }

@@ -566,7 +566,7 @@ static char *metrics(struct server *s)
 	char *text;
 
 	s->link = &link_;
-	metrics_write(out, s);
+	metrics_write(out, s, METRICS_TEXT);
 	evbuffer_add(out, "", 1);
 	text = strdup((char *)evbuffer_pullup(out, -1));
 	evbuffer_free(out);

@@ -248,7 +248,7 @@ static void metrics(void **state)
 	cert(1)->not_after = 1800000000;
 	count(1, CNT_TLS_FULL_13, 3);
 	count(1, CNT_TLS_HANDSHAKES, 4);
-	metrics_write(out, &env.s);
+	metrics_write(out, &env.s, METRICS_TEXT);
 	evbuffer_add(out, "", 1);
 	text = (const char *)evbuffer_pullup(out, -1);
 	assert_non_null(strstr(

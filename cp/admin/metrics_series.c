@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How many series cp/admin/metrics.c will make. */
+#include "metrics.h"
+
+#include "stat_list.h"
+
+unsigned metrics_series(const struct config *c)
+{
+	const unsigned batches = CTL_BATCHES + 2; /* and their sum and count */
+	const unsigned counters = CNT_MAX - (CNT_TCP_TIME_WAIT - CNT_TCP_CLOSED + 1);
+	const unsigned tcp = TCP_STATES + TCP_END_MAX;
+	const unsigned worker = counters + DROP_MAX + tcp + 3 * STAGE_MAX + 2 * batches + 3;
+	const unsigned port = 8, port_worker = 5, certificate = 3;
+	const struct config_gateway *g = &c->gateway;
+	const bool ng = g->contexts && (g->ng_port || g->ng_websocket_port);
+	const unsigned once = 2 + 7; /* the build, the clock's rate; the process */
+	const unsigned times = 4 * (HISTOGRAM_CLASSES + 2);
+	const unsigned responses = SERVER_METHODS * (1 + STUN_ERRORS);
+
+	return once + times + responses + stat_count(g->contexts > 0, ng) + 3u * c->n_relay +
+	       2u * c->n_listener + c->dataplane.n_workers * worker +
+	       c->n_port * (port + port_worker * c->dataplane.n_workers) +
+	       c->n_certificate * certificate;
+}
