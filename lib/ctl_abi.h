@@ -29,7 +29,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 13u
+#define CTL_ABI_VERSION 14u
 
 enum {
 	CTL_WORKERS_MAX = 64,
