@@ -190,6 +190,18 @@ static void ctr_burst(struct imb *b, struct cipher_op *op, uint32_t n, uint8_t l
 						IMB_DIR_ENCRYPT, len);
 }
 
+/* The first len bytes of two tags of CIPHER_SHA1 bytes, in constant time. */
+static bool tag_same(const uint8_t *a, const uint8_t *b, uint8_t len)
+{
+	uint64_t x[2], y[2], low, high;
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	low = len < 8 ? (x[0] ^ y[0]) << (64 - 8 * len) : x[0] ^ y[0];
+	high = len <= 8 ? 0 : len < 16 ? (x[1] ^ y[1]) << (128 - 8 * len) : x[1] ^ y[1];
+	return (low | high) == 0;
+}
+
 /* Into b->mac, or into the ops. The library writes all of a tag, whichever length it is asked for.
  */
 static void hash_burst(struct imb *b, struct cipher_op *op, uint32_t n, bool seal)
@@ -231,7 +243,7 @@ static void gcm_unseal(struct imb *b, const struct gcm_key_data *key, struct cip
 
 	g->unseal(key, &ctx, op->text, op->text, op->text_len, op->iv, op->auth, op->auth_len, tag,
 		  CIPHER_GCM_TAG);
-	op->ok = CRYPTO_memcmp(tag, op->tag, CIPHER_GCM_TAG) == 0;
+	op->ok = tag_same(tag, op->tag, CIPHER_GCM_TAG);
 	if (op->ok)
 		return;
 	/* The same key stream once more: the text is what it was. */
@@ -291,7 +303,7 @@ static void imb_unseal(void *self, struct cipher_op *op, uint32_t n)
 	hash_burst(b, op, n, false);
 	for (i = 0; i < n; i++)
 		if (op[i].key->alg != CIPHER_GCM)
-			op[i].ok = CRYPTO_memcmp(b->mac[i], op[i].tag, op[i].tag_len) == 0;
+			op[i].ok = tag_same(b->mac[i], op[i].tag, op[i].tag_len);
 	ctr_burst(b, op, n, 16);
 	ctr_burst(b, op, n, 32);
 }
