@@ -30,7 +30,7 @@ bool server_open(struct server *s, const struct config *c, struct auth *auth, ui
 	}
 	s->pending = pending_create(c, &s->rand, &s->wheel);
 	s->link = dplink_create(c, s);
-	if (!s->pending || !s->link) {
+	if (!s->pending || !s->link || !tell_open(s)) {
 		snprintf(err, errlen, "not enough memory for connections");
 		server_close(s);
 		return false;
@@ -44,6 +44,7 @@ void server_close(struct server *s)
 {
 	neighbours_over(&s->neighbours, UINT64_MAX);
 	adopt_close(s);
+	tell_close(s);
 	dplink_free(s->link);
 	ports_close(s->ports);
 	pending_free(s->pending);

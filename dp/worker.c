@@ -222,7 +222,7 @@ uint32_t worker_turn(struct worker *w)
 	n += stage_work(w, STAGE_SWEEP, context_sweep(w, SWEEP_BUDGET));
 	n += stage_work(w, STAGE_TLS, tls_input(w));
 	n += stage_work(w, STAGE_TCP_OUTPUT, tcp_turn(w));
-	if (context_tick(w))
+	if (context_tick(w) | session_use_turn(w))
 		stage_end(w, STAGE_HOUSEKEEPING, 0);
 	worker_tick(w);
 	tx_control(w);

@@ -2,7 +2,6 @@
 #include "kill.h"
 
 #include "../log.h"
-#include "../record/records.h"
 #include "../session.h"
 #include "conns.h"
 #include "context_rpc.h"
@@ -61,7 +60,7 @@ static bool has_room(struct kill *k, uint32_t worker)
 {
 	k->full = dplink_attached(k->s->link) && worker < dplink_n_workers(k->s->link) &&
 		  dplink_room(k->s->link, worker) < KILL_COMMANDS;
-	k->full |= records_room(k->s->records) < KILL_COMMANDS;
+	k->full |= tell_room(k->s) < KILL_COMMANDS;
 	return !k->full;
 }
 

@@ -10,6 +10,17 @@
 struct server;
 struct table_alloc;
 
+/*
+ * Ends whose worker has not obeyed yet: what the session relayed last it tells when it does, and a
+ * record of the end waits for that, for a second at most. Oldest first.
+ */
+enum { TELL_ENDS = 2048, TELL_END_MS = 1000 };
+struct tell_end;
+struct tell_ends {
+	struct tell_end *ring; /* [TELL_ENDS] */
+	uint32_t head, n;
+};
+
 /* Where the walks that make updates are. */
 struct tell {
 	uint64_t since_ms;		   /* this round began */
@@ -17,7 +28,12 @@ struct tell {
 	uint32_t alloc_at, context_at;
 	bool allocs_over, contexts_over;
 	int error; /* errno that was logged last: of the file of records */
+	struct tell_ends ends;
 };
+
+/* False without memory. tell_close() tells what still waits. */
+bool tell_open(struct server *s);
+void tell_close(struct server *s);
 
 /* Of an allocation as it is; reason of its end, or NULL. */
 void tell_alloc(struct server *s, const struct table_alloc *a, enum record_event event,
@@ -25,7 +41,12 @@ void tell_alloc(struct server *s, const struct table_alloc *a, enum record_event
 /* A connection of its with a peer (RFC 6062) begins to carry data. */
 void tell_connection(struct server *s, const struct table_alloc *a, const struct sock_addr *peer);
 
-/* Updates that are due (records.update-minutes), spread evenly. Called in each turn. */
+/* Ends that wait no more are told: once a turn. */
+void tell_ends(struct server *s);
+/* How many more ends there is room for, as records and among those that wait. */
+uint64_t tell_room(const struct server *s);
+
+/* Ends, and updates that are due (records.update-minutes), spread evenly. Called in each turn. */
 void tell_turn(struct server *s);
 
 /* When what began at `created`, in seconds of server_now(), did by the wall clock, and how long

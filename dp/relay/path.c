@@ -3,7 +3,6 @@
 #include "../relayed.h"
 #include "flow.h"
 #include "../stage.h"
-#include "../use.h"
 #include "../../lib/chandata.h"
 
 #include <netinet/in.h>
@@ -173,6 +172,18 @@ static uint16_t padding_sum(const uint8_t *payload, uint32_t len, uint32_t paddi
 	return len & 1 ? __builtin_bswap16(sum) : sum;
 }
 
+static __rte_always_inline void path_count(struct worker *w, struct path *p, enum ctl_way way,
+					   struct path_out *out, uint32_t payload, bool v6)
+{
+	if (!v6) {
+		out->use += PATH_OUT_PACKET + payload;
+		return;
+	}
+	p->use[way] += PATH_PACKET + payload;
+	if (unlikely(p->use[way] & PATH_FULL))
+		path_tell(w, p);
+}
+
 /* Returns the payload bytes that went out; LEFT: it is as it was. */
 static __rte_always_inline uint32_t path_to_peer(struct worker *w, const struct path_pkt *k,
 						 struct path *p, bool six)
@@ -180,13 +191,15 @@ static __rte_always_inline uint32_t path_to_peer(struct worker *w, const struct 
 	const uint8_t *udp = pkt_udp(k, six), *msg = udp + UDP_HDR;
 	uint32_t payload = field16(msg + 2), len = payload + UDP_HDR;
 	uint32_t padding = field16(udp + 4) - len - CHANDATA_HDR_LEN;
-	const struct ip_addr *src6 = six && p->peer6 ? &w->dp->conf->relay[p->relay].addr : NULL;
+	const struct ip_addr *src6 = six && path_v6(p, CTL_TO_PEER)
+					 ? &w->dp->conf->relay[path_index(p, CTL_TO_PEER)].addr
+					 : NULL;
 	uint64_t added;
 	struct neigh *n;
 
-	if (unlikely(!path_leads_back(&p->to_client, p->client6, k, six) ||
-		     p->listener != k->listener || p->channel != field16(msg) ||
-		     p->up_expiry <= w->now))
+	if (unlikely(!path_leads_back(&p->to_client, path_v6(p, CTL_TO_CLIENT), k, six) ||
+		     path_index(p, CTL_TO_CLIENT) != k->listener || p->channel != field16(msg) ||
+		     p->expiry <= w->now))
 		return LEFT;
 	n = path_hop(w, k, &p->to_peer, src6, len, six);
 	if (unlikely(!n))
@@ -195,6 +208,7 @@ static __rte_always_inline uint32_t path_to_peer(struct worker *w, const struct 
 	if (unlikely(padding))
 		added += csum_neg(padding_sum(msg + CHANDATA_HDR_LEN, payload, padding));
 	path_write(w, k, &p->to_peer, src6, n, CHANDATA_HDR_LEN, len, added, six);
+	path_count(w, p, CTL_TO_PEER, &p->to_peer, payload, src6);
 	tx_put(w, n->port, k->m);
 	return payload;
 }
@@ -207,11 +221,14 @@ static __rte_always_inline uint32_t path_to_client(struct worker *w, const struc
 	uint32_t payload = len - UDP_HDR - CHANDATA_HDR_LEN;
 	uint16_t channel = __builtin_bswap16(p->channel), length;
 	const struct ip_addr *src6 =
-	    six && p->client6 ? &w->dp->conf->listener[p->listener].addr.ip : NULL;
+	    six && path_v6(p, CTL_TO_CLIENT)
+		? &w->dp->conf->listener[path_index(p, CTL_TO_CLIENT)].addr.ip
+		: NULL;
 	uint32_t head;
 	struct neigh *n;
 
-	if (unlikely(!path_leads_back(&p->to_peer, p->peer6, k, six) || p->down_expiry <= w->now))
+	if (unlikely(!path_leads_back(&p->to_peer, path_v6(p, CTL_TO_PEER), k, six) ||
+		     p->expiry <= w->now))
 		return LEFT;
 	n = path_hop(w, k, &p->to_client, src6, len, six);
 	if (unlikely(!n))
@@ -222,6 +239,7 @@ static __rte_always_inline uint32_t path_to_client(struct worker *w, const struc
 		   csum_neg(p->sum) + channel + length, six);
 	/* Behind the new headers, where the old ones ended. */
 	memcpy(udp + UDP_HDR - CHANDATA_HDR_LEN, &head, sizeof(head));
+	path_count(w, p, CTL_TO_CLIENT, &p->to_client, payload, src6);
 	tx_put(w, n->port, k->m);
 	return payload;
 }
@@ -357,38 +375,11 @@ static __rte_noinline uint16_t burst_find(struct worker *w, struct path_pkt *k, 
 	return found;
 }
 
-/*
- * Third stage: relays what it can, and says how many bytes of each: LEFT, or of payload. What is
- * counted of them comes after all of them, so that nothing waits for what sessions have counted.
- */
-static __rte_always_inline void burst_relay(struct worker *w, const struct path_pkt *pkt,
-					    uint16_t n, uint32_t *bytes, uint64_t *behind)
-{
-	uint16_t i;
-
-	for (i = 0; i < n; i++) {
-		const struct path_pkt *k = &pkt[i];
-		struct path *p = k->path;
-
-		bytes[i] = LEFT;
-		path_ahead(k, (uint16_t)(n - i));
-		if (likely(!(*behind & source_bit(k->ip))))
-			bytes[i] = likely(!(k->v6 | p->peer6 | p->client6))
-				       ? path_relay(w, k, p, false)
-				       : path_relay6(w, k, p);
-		if (unlikely(bytes[i] == LEFT))
-			*behind |= source_bit(k->ip);
-		else
-			rte_prefetch0_write(&w->boundary.use[p - w->path]);
-	}
-}
-
 uint64_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const struct port *port,
 		    bool handed, struct path_terms *t)
 {
 	uint64_t sent = 0, behind = 0, up = 0, down = 0, up_bytes = 0, down_bytes = 0;
 	struct path_pkt pkt[BURST];
-	uint32_t bytes[BURST];
 	uint16_t i, found;
 
 	t->n = 0;
@@ -396,22 +387,28 @@ uint64_t path_burst(struct worker *w, struct rte_mbuf **m, uint16_t n, const str
 	stage_end(w, STAGE_PARSE, n);
 	found = burst_find(w, pkt, found, t);
 	stage_work(w, STAGE_LOOKUP, found + t->n);
-	burst_relay(w, pkt, found, bytes, &behind);
 	for (i = 0; i < found; i++) {
 		const struct path_pkt *k = &pkt[i];
-		struct ctl_use *use = &w->boundary.use[k->path - w->path];
+		struct path *p = k->path;
+		uint32_t bytes = LEFT;
 
-		if (unlikely(bytes[i] == LEFT))
+		path_ahead(k, (uint16_t)(found - i));
+		if (likely(!(behind & source_bit(k->ip))))
+			bytes = likely(!(k->v6 |
+					 ((p->use[CTL_TO_PEER] | p->use[CTL_TO_CLIENT]) & PATH_V6)))
+				    ? path_relay(w, k, p, false)
+				    : path_relay6(w, k, p);
+		if (unlikely(bytes == LEFT)) {
+			behind |= source_bit(k->ip);
 			continue;
+		}
 		sent |= UINT64_C(1) << k->i;
 		if (k->relay_slot) {
-			use_add(use, CTL_TO_CLIENT, 1, bytes[i], w->now);
 			down++;
-			down_bytes += bytes[i];
+			down_bytes += bytes;
 		} else {
-			use_add(use, CTL_TO_PEER, 1, bytes[i], w->now);
 			up++;
-			up_bytes += bytes[i];
+			up_bytes += bytes;
 		}
 	}
 	count_add(w, CNT_RELAY_TO_PEER, up);

@@ -13,12 +13,13 @@
 
 /*
  * Addresses and ports as they stand on the wire. IPv6 leaves no room for our own address, which is
- * the relay's or the listener's in the configuration.
+ * the relay's or the listener's in the configuration, nor for what a session relayed.
  */
 struct path_out {
 	union {
 		struct {
 			struct be32 src, dst;
+			uint64_t use; /* of a session: see PATH_OUT_PACKET */
 		};
 		struct ip_addr dst6;
 	};
@@ -26,17 +27,50 @@ struct path_out {
 	uint32_t nh; /* cached next hop towards dst, see neigh_find() */
 };
 
+/*
+ * What a way relayed and its session has not told yet (path_tell()): told one by one, each packet
+ * would write a cold line. To IPv4 it is packets over bytes in a word that takes what a worker can
+ * send for longer than it takes to look at all paths (session_use_turn()).
+ */
+#define PATH_OUT_PACKET (UINT64_C(1) << 36)
+
+/*
+ * To IPv6 it is a word with what is of the way beside it. Whatever comes on top of less than
+ * PATH_BYTES_FULL fits.
+ */
+enum {
+	PATH_PACKET = 1 << 17,
+	PATH_BYTES_FULL = 1 << 16,
+	PATH_PACKETS_FULL = 1 << 22,
+	PATH_FULL = PATH_BYTES_FULL | PATH_PACKETS_FULL, /* either bit: told now */
+	PATH_USE = (1 << 23) - 1,
+	PATH_V6 = 1 << 23, /* the address the way leads to */
+	PATH_INDEX = 24,   /* bits above: of the relay or listener that it comes from */
+};
+
 struct path {
-	struct path_out to_peer;	 /* from the relayed address */
-	struct path_out to_client;	 /* from the listener */
-	uint32_t up_expiry, down_expiry; /* seconds: of all that lets packets pass */
-	uint16_t sum; /* folded: of the way to the peer, less that to the client */
+	struct path_out to_peer;   /* from the relayed address */
+	struct path_out to_client; /* from the listener */
+	uint32_t use[CTL_WAYS];	   /* PATH_V6, PATH_INDEX and PATH_USE of each */
+	uint32_t expiry;	   /* seconds: of all that lets packets pass either way */
+	uint16_t sum;		   /* folded: of the way to the peer, less that to the client */
 	uint16_t channel;
-	uint8_t listener, relay; /* index */
-	bool client6, peer6;	 /* their addresses are IPv6 */
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct path) == 64, "one cache line");
 _Static_assert(CTL_LISTENERS_MAX <= 256 && CTL_RELAYS_MAX <= 256, "indexes of a path");
+
+static inline uint32_t path_v6(const struct path *p, enum ctl_way way)
+{
+	return p->use[way] & PATH_V6;
+}
+
+static inline uint32_t path_index(const struct path *p, enum ctl_way way)
+{
+	return p->use[way] >> PATH_INDEX;
+}
+
+/* The session tells what the path relayed (struct ctl_use). */
+void path_tell(struct worker *w, struct path *p);
 
 static inline struct ip_addr path_out_dst(const struct path_out *l, bool v6)
 {

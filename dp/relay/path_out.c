@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "path.h"
 #include "../net/neigh.h"
+#include "../use.h"
 
 void path_out_make(struct path_out *l, bool v6, const struct sock_addr *src,
 		   const struct sock_addr *dst)
@@ -16,4 +17,25 @@ void path_out_make(struct path_out *l, bool v6, const struct sock_addr *src,
 	} else {
 		l->dst6 = dst->ip;
 	}
+}
+
+static void way_tell(struct worker *w, struct path *p, enum ctl_way way, struct path_out *out)
+{
+	struct ctl_use *to = &w->boundary.use[p - w->path];
+	const uint32_t use = p->use[way] & PATH_USE;
+
+	if (use) {
+		use_add(to, way, use / PATH_PACKET, use % PATH_PACKET, w->now);
+		p->use[way] -= use;
+	} else if (!path_v6(p, way) && out->use) {
+		use_add(to, way, (uint32_t)(out->use / PATH_OUT_PACKET), out->use % PATH_OUT_PACKET,
+			w->now);
+		out->use = 0;
+	}
+}
+
+void path_tell(struct worker *w, struct path *p)
+{
+	way_tell(w, p, CTL_TO_PEER, &p->to_peer);
+	way_tell(w, p, CTL_TO_CLIENT, &p->to_client);
 }

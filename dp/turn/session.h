@@ -60,6 +60,11 @@ _Static_assert(offsetof(struct session, first) == 64, "hot part is one line");
 
 /* Makes the path (relay/path.h) of a session anew, or takes it away: after each change of it. */
 void session_path_make(struct worker *w, uint32_t slot);
+/*
+ * Once a turn: some paths tell what they relayed, as many as it takes for each to have done so in
+ * the last second. Whether any was looked at.
+ */
+bool session_use_turn(struct worker *w);
 
 /* What this folder has on a worker (turn.c). On failure one sentence in err. */
 bool turn_create(struct worker *w, char *err, size_t errlen);

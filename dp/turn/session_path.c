@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a session comes down to: its path, or none. */
+/* What a session comes down to: its path, or none; and that paths tell what they relayed. */
 #include "session.h"
 #include "turn.h"
 #include "../relay/path.h"
+
+enum {
+	USE_PERIOD_US = 1000000, /* in which all paths are looked at */
+	USE_STEP_US = 64,	 /* not more often */
+	USE_BUDGET = 1024,	 /* paths a turn: after a nap */
+};
 
 /* Where the peer's packets come to. */
 static const struct ctl_relay *session_relay(const struct session *s)
@@ -23,6 +29,12 @@ static bool session_has_path(const struct worker *w, const struct session *s)
 	       ip_source_ok(w->dp, &s->first.ip);
 }
 
+/* What a path keeps beside the use of a way. */
+static uint32_t path_of(uint32_t index, const struct ip_addr *to)
+{
+	return index << PATH_INDEX | (ip_is_v4(to) ? 0 : PATH_V6);
+}
+
 void session_path_make(struct worker *w, uint32_t slot)
 {
 	const struct session *s = &w->session[slot];
@@ -31,22 +43,41 @@ void session_path_make(struct worker *w, uint32_t slot)
 	struct sock_addr relayed, peer = { s->first.ip, s->first.port };
 	struct path *p = &w->path[slot];
 
+	path_tell(w, p);
 	if (!session_has_path(w, s)) {
 		memset(p, 0, sizeof(*p));
 		return;
 	}
-	if (p->relay != r->relay || p->listener != s->listener)
+	if (path_index(p, CTL_TO_PEER) != r->relay || path_index(p, CTL_TO_CLIENT) != s->listener)
 		memset(p, 0, sizeof(*p));
 	relayed = (struct sock_addr){ *relay_ip(w->dp, r), r->port };
-	path_out_make(&p->to_peer, p->peer6, &relayed, &peer);
-	path_out_make(&p->to_client, p->client6, listener, &s->client);
-	p->peer6 = !ip_is_v4(&peer.ip);
-	p->client6 = !ip_is_v4(&s->client.ip);
+	path_out_make(&p->to_peer, path_v6(p, CTL_TO_PEER), &relayed, &peer);
+	path_out_make(&p->to_client, path_v6(p, CTL_TO_CLIENT), listener, &s->client);
+	p->use[CTL_TO_PEER] = path_of(r->relay, &peer.ip);
+	p->use[CTL_TO_CLIENT] = path_of(s->listener, &s->client.ip);
 	p->sum = csum_fold(path_csum(&relayed, &peer) +
 			   csum_neg(csum_fold(path_csum(listener, &s->client))));
-	p->up_expiry = RTE_MIN(s->expiry, s->first.chan_expiry);
-	p->down_expiry = RTE_MIN(p->up_expiry, s->first.perm_expiry);
+	p->expiry = RTE_MIN(s->expiry, s->first.chan_expiry);
+	p->expiry = RTE_MIN(p->expiry, s->first.perm_expiry);
 	p->channel = s->first.channel;
-	p->listener = (uint8_t)s->listener;
-	p->relay = (uint8_t)r->relay;
+}
+
+bool session_use_turn(struct worker *w)
+{
+	struct turn *t = w->turn;
+	const uint64_t passed_us = w->now_us - t->use_us;
+	uint32_t n;
+
+	if (likely(passed_us < USE_STEP_US))
+		return false;
+	t->use_us = w->now_us;
+	t->use_owed += passed_us * t->sessions_max;
+	t->use_owed = RTE_MIN(t->use_owed, (uint64_t)USE_PERIOD_US * t->sessions_max);
+	n = (uint32_t)RTE_MIN(t->use_owed / USE_PERIOD_US, (uint64_t)USE_BUDGET);
+	t->use_owed -= (uint64_t)n * USE_PERIOD_US;
+	for (uint32_t i = 0; i < n; i++) {
+		path_tell(w, &w->path[t->use_at]);
+		t->use_at = t->use_at + 1 < t->sessions_max ? t->use_at + 1 : 0;
+	}
+	return n > 0;
 }

@@ -23,6 +23,9 @@ struct turn {
 	uint32_t peers_max;
 	uint32_t peer_free; /* head of the free records, SLOT_NONE at the end */
 	uint32_t prune_at;  /* next slot whose records are looked at for age */
+	uint32_t use_at;    /* next slot whose path tells what it relayed */
+	uint64_t use_us;    /* when that was looked at last */
+	uint64_t use_owed;  /* slots that it is behind by, times USE_PERIOD_US */
 	struct sweep sweep;
 	bool records_stay; /* none is pruned: an audit counts them */
 	struct punt_queue punts;

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "dp/net/ip.h"
+#include "dp/relay/path.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -215,6 +216,7 @@ static void use_sum(enum ctl_way way, uint64_t sum[2])
 	for (uint32_t i = 0; i < world.conf.dataplane.sessions; i++) {
 		const struct ctl_use *u = &world.w->boundary.use[i];
 
+		path_tell(world.w, &world.w->path[i]);
 		sum[0] += u->packets[way] >> CTL_USE_SECOND;
 		sum[1] += u->bytes[way] >> CTL_USE_GEN;
 	}
