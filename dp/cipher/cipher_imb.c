@@ -265,47 +265,63 @@ static void gcm_one(struct imb *b, struct cipher_op *op, bool seal)
 		OPENSSL_cleanse(&b->expanded, sizeof(b->expanded));
 }
 
-/* Which algorithms there are, a bit each; and does AES-GCM. */
+/* What there is in a burst. */
+enum work { WORK_HASH = 1 << 0, WORK_CTR_16 = 1 << 1, WORK_CTR_32 = 1 << 2 };
+
+static uint32_t work_of(const struct cipher_key *k)
+{
+	if (k->alg == CIPHER_CTR_SHA1)
+		return WORK_HASH | (k->len == 32 ? WORK_CTR_32 : WORK_CTR_16);
+	return k->alg == CIPHER_NULL_SHA1 ? WORK_HASH : 0;
+}
+
+/* Does AES-GCM, and tells what else there is. */
 static uint32_t gcm_burst(struct imb *b, struct cipher_op *op, uint32_t n, bool seal)
 {
-	uint32_t i, algs = 0;
+	uint32_t i, work = 0;
 
 	for (i = 0; i < n; i++) {
-		algs |= 1u << op[i].key->alg;
 		op[i].ok = true;
 		if (op[i].key->alg == CIPHER_GCM)
 			gcm_one(b, &op[i], seal);
+		else
+			work |= work_of(op[i].key);
 	}
-	return algs;
+	return work;
+}
+
+/* Each length of key is a burst of the library's. */
+static void ctr_all(struct imb *b, struct cipher_op *op, uint32_t n, uint32_t work)
+{
+	if (work & WORK_CTR_16)
+		ctr_burst(b, op, n, 16);
+	if (work & WORK_CTR_32)
+		ctr_burst(b, op, n, 32);
 }
 
 static void imb_seal(void *self, struct cipher_op *op, uint32_t n)
 {
 	struct imb *b = self;
-	const uint32_t algs = gcm_burst(b, op, n, true);
+	const uint32_t work = gcm_burst(b, op, n, true);
 
-	if (algs & 1u << CIPHER_CTR_SHA1) {
-		ctr_burst(b, op, n, 16);
-		ctr_burst(b, op, n, 32);
-	}
-	if (algs & ~(1u << CIPHER_GCM))
+	ctr_all(b, op, n, work);
+	if (work & WORK_HASH)
 		hash_burst(b, op, n, true);
 }
 
 static void imb_unseal(void *self, struct cipher_op *op, uint32_t n)
 {
 	struct imb *b = self;
-	const uint32_t algs = gcm_burst(b, op, n, false);
+	const uint32_t work = gcm_burst(b, op, n, false);
 	uint32_t i;
 
-	if (!(algs & ~(1u << CIPHER_GCM)))
+	if (!(work & WORK_HASH))
 		return;
 	hash_burst(b, op, n, false);
 	for (i = 0; i < n; i++)
 		if (op[i].key->alg != CIPHER_GCM)
 			op[i].ok = tag_same(b->mac[i], op[i].tag, op[i].tag_len);
-	ctr_burst(b, op, n, 16);
-	ctr_burst(b, op, n, 32);
+	ctr_all(b, op, n, work);
 }
 
 const struct cipher_ops cipher_imb = { .name = "libipsec-mb",

@@ -75,7 +75,7 @@ bool srtp_key_set(struct srtp *x, struct srtp_key *k, const struct srtp_master *
 	memset(k, 0, sizeof(*k));
 	k->suite = (uint8_t)m->suite;
 	k->mki_len = m->mki_len;
-	memcpy(k->mki, m->mki, m->mki_len);
+	k->mki = m->mki;
 	k->left[0] = m->lifetime && m->lifetime < SRTP_LIFETIME ? m->lifetime : SRTP_LIFETIME;
 	k->left[1] = SRTCP_LIFETIME;
 	ok = derive(x, m, out) && session_key_set(x, k, false, out) &&
@@ -89,22 +89,6 @@ bool srtp_key_set(struct srtp *x, struct srtp_key *k, const struct srtp_master *
 void srtp_key_wipe(struct srtp_key *k)
 {
 	OPENSSL_cleanse(k, srtp_key_size(k->suite));
-}
-
-void key_iv(const struct cipher_key *k, uint32_t ssrc, uint64_t index, uint8_t iv[16])
-{
-	const uint32_t at = k->alg == CIPHER_GCM ? 2 : 4;
-	uint64_t low;
-	uint32_t high;
-
-	memcpy(iv, k->salt, 16);
-	memcpy(&high, iv + at, sizeof(high));
-	high ^= __builtin_bswap32(ssrc);
-	memcpy(iv + at, &high, sizeof(high));
-	/* 48 bits at the end of eight bytes, two of which are the SSRC's. */
-	memcpy(&low, iv + at + 2, sizeof(low));
-	low ^= __builtin_bswap64(index);
-	memcpy(iv + at + 2, &low, sizeof(low));
 }
 
 struct srtp *srtp_engine_create(const struct cipher_ops *only)

@@ -83,7 +83,7 @@ static enum drop protect_begin(struct srtp_work *w, struct cipher_op *op, uint32
 	w->key = s->key[s->sends];
 	if (head == 0)
 		return DROP_SRTP_BAD;
-	if (p->room < p->len || p->room - p->len < SRTP_TRAILER_MAX)
+	if (p->room < p->len || p->room - p->len < srtp_growth(w->key))
 		return DROP_SRTP_ROOM;
 	if (w->key->left[p->rtcp] == 0)
 		return DROP_SRTP_LIFETIME;
@@ -98,29 +98,48 @@ static enum drop protect_begin(struct srtp_work *w, struct cipher_op *op, uint32
 	return DROP_NONE;
 }
 
-/* AES-GCM has its tag behind the text, the others have theirs at the end. */
+static uint8_t *mki_put(const struct srtp_key *k, uint8_t *out)
+{
+	uint64_t mki = k->mki;
+	uint32_t i;
+
+	for (i = k->mki_len; i > 0; mki >>= 8)
+		out[--i] = (uint8_t)mki;
+	return out + k->mki_len;
+}
+
+/*
+ * AES-GCM has its tag behind the text, the others have theirs at the end. There is room for the
+ * longest tag (srtp_growth()), and so a whole one is copied whatever its length.
+ */
 static void protect_end(struct srtp_work *w, const struct cipher_op *op)
 {
 	struct srtp_packet *p = w->p;
 	const bool gcm = op->key->alg == CIPHER_GCM;
 	const uint8_t tag = key_tag(w->key, p->rtcp);
-	struct wr out = wr_init(p->data + p->len, p->room - p->len);
+	uint8_t *out = p->data + p->len;
 
 	if (!op->ok) {
 		p->why = DROP_SRTP_AUTH;
 		return;
 	}
-	if (gcm)
-		wr_bytes(&out, op->tag, tag);
+	if (gcm) {
+		memcpy(out, op->tag, CIPHER_GCM_TAG);
+		out += tag;
+	}
 	if (p->rtcp) {
 		struct be32 word = be32_make((uint32_t)w->index | (w->e ? RTCP_E : 0));
 
-		wr_bytes(&out, &word, sizeof(word));
+		memcpy(out, &word, sizeof(word));
+		out += sizeof(word);
 	}
-	wr_bytes(&out, w->key->mki, w->key->mki_len);
-	if (!gcm)
-		wr_bytes(&out, op->tag, tag);
-	p->len += (uint32_t)wr_len(&out);
+	if (w->key->mki_len)
+		out = mki_put(w->key, out);
+	if (!gcm) {
+		memcpy(out, op->tag, CIPHER_GCM_TAG);
+		out += tag;
+	}
+	p->len = (uint32_t)(out - p->data);
 }
 
 void srtp_protect_burst(struct srtp *x, struct srtp_packet *p, uint32_t n, uint32_t now_s)

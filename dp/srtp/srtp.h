@@ -18,7 +18,7 @@
 enum {
 	SRTP_BURST = CIPHER_BURST,
 	SRTP_KEYS = 4,
-	SRTP_MKI_MAX = 16,
+	SRTP_MKI_MAX = 128, /* bytes, of a number of 64 bits (RFC 4568 6.1) */
 	SRTP_SSRCS = 6,
 	SRTP_FORGOTTEN = 16, /* sources that made room for others */
 	SRTP_SILENT_S = 10,  /* so long silent makes room, and may have missed a roll-over */
@@ -37,7 +37,7 @@ struct srtp_key {
 	alignas(CIPHER_LINE) uint64_t left[2]; /* packets that it may serve: SRTP, SRTCP */
 	uint8_t suite;			       /* enum srtp_suite */
 	uint8_t mki_len;
-	uint8_t mki[SRTP_MKI_MAX];
+	uint64_t mki;
 	alignas(CIPHER_LINE) uint8_t state[]; /* srtp_key_size() less the above */
 };
 
@@ -76,7 +76,7 @@ struct srtp_packet {
 	struct srtp_stream *stream;
 	uint8_t *data;
 	uint32_t len;
-	uint32_t room; /* bytes from data on, len of them in use; protect needs SRTP_TRAILER_MAX */
+	uint32_t room; /* bytes from data on, len of them in use; protect needs srtp_growth() */
 	bool rtcp;
 	enum drop why; /* out: DROP_NONE, or why it must not go on */
 };
@@ -85,8 +85,8 @@ struct srtp_packet {
 struct srtp_master {
 	enum srtp_suite suite;
 	uint8_t key[SRTP_MASTER_MAX]; /* master key, then salt */
-	uint8_t mki[SRTP_MKI_MAX];
-	uint8_t mki_len;   /* 0: none is sent */
+	uint64_t mki;
+	uint8_t mki_len;   /* bytes that it is sent in; 0: it is not */
 	uint64_t lifetime; /* packets of SRTP; 0: as many as there may be */
 };
 
@@ -100,6 +100,11 @@ size_t srtp_key_size(enum srtp_suite s);
 /* Derives the session keys. k: srtp_key_size() bytes. False: the cipher refused; k is wiped. */
 bool srtp_key_set(struct srtp *x, struct srtp_key *k, const struct srtp_master *m);
 void srtp_key_wipe(struct srtp_key *k);
+/* Room that protecting with a key needs behind a packet: 20 bytes, and its MKI. */
+static inline uint32_t srtp_growth(const struct srtp_key *k)
+{
+	return 4u + k->mki_len + CIPHER_GCM_TAG;
+}
 
 /* Without keys. */
 void srtp_stream_init(struct srtp_stream *s, uint8_t flags);

@@ -82,8 +82,25 @@ static inline struct cipher_key *key_of(const struct srtp_key *k, bool rtcp)
 	return (struct cipher_key *)(uintptr_t)(k->state + (rtcp ? rtp : 0));
 }
 
-/* RFC 3711 4.1.1 and RFC 7714 8.1, 9.1: they differ by two bytes. index: 48 bits. */
-void key_iv(const struct cipher_key *k, uint32_t ssrc, uint64_t index, uint8_t iv[16]);
+/*
+ * RFC 3711 4.1.1 and RFC 7714 8.1, 9.1: SSRC and index (48 bits) go into the salt, with AES-GCM two
+ * bytes further in front. By words: bytes that are written one by one are slow to be read as one.
+ */
+static inline void key_iv(const struct cipher_key *k, uint32_t ssrc, uint64_t index, uint8_t iv[16])
+{
+	const uint64_t s = __builtin_bswap32(ssrc), i = __builtin_bswap64(index << 16);
+	uint64_t word[2];
+
+	memcpy(word, k->salt, sizeof(word));
+	if (k->alg == CIPHER_GCM) {
+		word[0] ^= s << 16 | i << 48;
+		word[1] ^= i >> 16;
+	} else {
+		word[0] ^= s << 32;
+		word[1] ^= i;
+	}
+	memcpy(iv, word, sizeof(word));
+}
 
 /* ---- source.c ---- */
 

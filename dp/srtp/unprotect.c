@@ -7,12 +7,35 @@
 /* The key that a packet's MKI names. NULL: none has it. */
 static struct srtp_key *key_by_mki(const struct srtp_stream *s, const uint8_t *mki)
 {
-	int i;
+	const uint32_t len = s->key[0]->mki_len;
+	uint64_t n = 0, over = 0;
+	uint32_t i;
 
-	for (i = 0; i < s->keys; i++)
-		if (memcmp(s->key[i]->mki, mki, s->key[i]->mki_len) == 0)
+	if (len == 0)
+		return s->key[0];
+	for (i = 0; i < len; i++) {
+		over |= n >> 56;
+		n = n << 8 | mki[i];
+	}
+	for (i = 0; over == 0 && i < s->keys; i++)
+		if (s->key[i]->mki == n)
 			return s->key[i];
 	return NULL;
+}
+
+/* Of the lengths that there are, each copied by itself: cheaper than by any length. */
+static void tag_copy(uint8_t *to, const uint8_t *tag, uint8_t len)
+{
+	switch (len) {
+	case 4:
+		memcpy(to, tag, 4);
+		break;
+	case 10:
+		memcpy(to, tag, 10);
+		break;
+	default:
+		memcpy(to, tag, CIPHER_GCM_TAG);
+	}
 }
 
 /* Takes what is behind the text: tag, index and key. */
@@ -42,7 +65,7 @@ static enum drop trailer_take(struct srtp_work *w, struct cipher_op *op)
 		tag = rd_take(&r, op->tag_len);
 	if (r.failed)
 		return DROP_SRTP_BAD;
-	memcpy(op->tag, tag, op->tag_len);
+	tag_copy(op->tag, tag, op->tag_len);
 	w->key = key_by_mki(p->stream, mki);
 	return w->key ? DROP_NONE : DROP_SRTP_MKI;
 }
@@ -204,7 +227,8 @@ static enum drop unprotect_take(struct srtp_work *w, uint32_t now_s)
 
 	if (w->key->left[p->rtcp] == 0)
 		return DROP_SRTP_LIFETIME;
-	w->source = source_find(p->stream, w->ssrc);
+	if (!w->source || w->source->ssrc != w->ssrc)
+		w->source = source_find(p->stream, w->ssrc);
 	why = w->source ? source_judge(w->source, p->rtcp, w->index)
 			: source_room(p->stream, w->ssrc, now_s);
 	if (why != DROP_NONE)

@@ -19,7 +19,7 @@ static struct srtp_key *keys[SRTP_SUITES][2];
 
 static void keys_make(void)
 {
-	struct srtp_master m = { .key = "of the fuzzer, and of nobody else", .mki = "mki" };
+	struct srtp_master m = { .key = "of the fuzzer, and of nobody else", .mki = 0x6d6b69 };
 	int mki;
 
 	x = srtp_engine_create(NULL);
@@ -35,7 +35,7 @@ static void keys_make(void)
 }
 
 /* Each packet in memory of its own, so that a byte too many shows. */
-static uint32_t packets_take(struct srtp_packet *p, uint8_t **was, struct rd *r, bool protect)
+static uint32_t packets_take(struct srtp_packet *p, uint8_t **was, struct rd *r, uint32_t growth)
 {
 	uint32_t n;
 
@@ -43,7 +43,7 @@ static uint32_t packets_take(struct srtp_packet *p, uint8_t **was, struct rd *r,
 		const uint16_t head = rd_u16(r);
 		const uint32_t len =
 		    (head & 0x7ff) < rd_left(r) ? head & 0x7ff : (uint32_t)rd_left(r);
-		const uint32_t room = len + (protect ? SRTP_TRAILER_MAX : 0);
+		const uint32_t room = len + growth;
 
 		was[n] = malloc(room + 1);
 		p[n].data = malloc(room + !room);
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	out = in;
 	if (!srtp_stream_add(&in, k) || !srtp_stream_add(&out, k))
 		return 0;
-	n = packets_take(p, was, &r, out_bound);
+	n = packets_take(p, was, &r, out_bound ? srtp_growth(k) : 0);
 	if (out_bound)
 		protect(p, was, n, &out, &in);
 	else

@@ -257,10 +257,10 @@ static void test_mki(void **state)
 	int i;
 
 	(void)state;
-	m.mki_len = 2;
+	m.mki_len = SRTP_MKI_MAX;
 	for (i = 0; i < 3; i++) {
 		m.key[0] = (uint8_t)i;
-		m.mki[1] = (uint8_t)i;
+		m.mki = (uint64_t)i;
 		k[i] = srtp_test_key(x, &m);
 	}
 	fresh(&in, k[0]);
@@ -273,7 +273,7 @@ static void test_mki(void **state)
 		out.sends = (uint8_t)i;
 		srtp_test_rtp(&p, A, (uint16_t)(65534 + i), 160);
 		assert_int_equal(srtp_test_protect(x, &out, &p, false, 1), DROP_NONE);
-		assert_int_equal(p.len, RTP_HDR + 160 + 2 + 4);
+		assert_int_equal(p.len, RTP_HDR + 160 + SRTP_MKI_MAX + 4);
 		assert_int_equal(srtp_test_unprotect(x, &in, &p, false, 1),
 				 i < 2 ? DROP_NONE : DROP_SRTP_MKI);
 		srtp_test_rtcp(&p, A, 0);
@@ -439,8 +439,7 @@ static void test_header_in_tag(void **state)
 static void test_room(void **state)
 {
 	struct srtp_test_packet t;
-	struct srtp_packet p = { &out,	t.b,	  RTP_HDR + 10, RTP_HDR + 10 + SRTP_TRAILER_MAX - 1,
-				 false, DROP_NONE };
+	struct srtp_packet p = { &out, t.b, RTP_HDR + 10, RTP_HDR + 10 + 20 - 1, false, DROP_NONE };
 
 	(void)state;
 	srtp_test_rtp(&t, A, 1, 10);

@@ -59,10 +59,13 @@ static void policy_of(enum srtp_suite s, srtp_policy_t *p)
 
 static srtp_t peer_make(struct srtp_master *m, bool sends)
 {
-	srtp_master_key_t key = { m->key, m->mki, m->mki_len }, *keys[] = { &key };
+	const struct be64 mki = be64_make(m->mki);
+	uint8_t id[sizeof(mki)];
+	srtp_master_key_t key = { m->key, id, m->mki_len }, *keys[] = { &key };
 	srtp_policy_t p;
 	srtp_t t;
 
+	memcpy(id, mki.b + sizeof(mki) - m->mki_len, m->mki_len);
 	policy_of(m->suite, &p);
 	p.ssrc.type = sends ? ssrc_any_outbound : ssrc_any_inbound;
 	p.keys = keys;
@@ -237,7 +240,7 @@ static void test_exchange(void **state)
 			if (mki && srtp_suite_desc[s].rtp_tag != srtp_suite_desc[s].rtcp_tag)
 				continue;
 			m.mki_len = mki ? 4 : 0;
-			m.mki[3] = 9;
+			m.mki = 9;
 			seed = 1000 + s * 2 + (uint64_t)mki;
 			exchange(&m, true);
 			exchange(&m, false);
