@@ -146,10 +146,16 @@ void srtp_protect_burst(struct srtp *x, struct srtp_packet *p, uint32_t n, uint3
 {
 	uint32_t i, ops = 0;
 
-	for (i = 0; i < n; i++) {
-		x->work[ops].p = &p[i];
-		p[i].why = protect_begin(&x->work[ops], &x->op[ops], now_s);
-		if (p[i].why == DROP_NONE)
+	for (i = 0; i < n + 2 * AHEAD; i++) {
+		if (i < n)
+			stream_ahead(p[i].stream);
+		if (i >= AHEAD && i - AHEAD < n)
+			key_ahead(p[i - AHEAD].stream);
+		if (i < 2 * AHEAD)
+			continue;
+		x->work[ops].p = &p[i - 2 * AHEAD];
+		x->work[ops].p->why = protect_begin(&x->work[ops], &x->op[ops], now_s);
+		if (x->work[ops].p->why == DROP_NONE)
 			ops++;
 	}
 	cipher_seal(x->cipher, x->op, ops);

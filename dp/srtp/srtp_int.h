@@ -102,6 +102,31 @@ static inline void key_iv(const struct cipher_key *k, uint32_t ssrc, uint64_t in
 	memcpy(iv, word, sizeof(word));
 }
 
+/* ---- ahead of a burst ---- */
+
+enum { AHEAD = 4 }; /* packets: a miss takes about as long as their work */
+
+static inline void stream_ahead(const struct srtp_stream *s)
+{
+	__builtin_prefetch(s, 1);
+	__builtin_prefetch((const uint8_t *)s + CIPHER_LINE, 1);
+	__builtin_prefetch((const uint8_t *)s + 2 * CIPHER_LINE, 1);
+}
+
+/* The session key of SRTP; SRTCP is seldom. */
+static inline void key_ahead(const struct srtp_stream *s)
+{
+	const struct srtp_key *k = s->key[s->sends];
+	uint32_t i, lines;
+
+	if (!k)
+		return;
+	__builtin_prefetch(k, 1);
+	lines = 1 + (suite_is_gcm(k) ? CIPHER_GCM_STATE : CIPHER_CTR_STATE) / CIPHER_LINE;
+	for (i = 0; i < lines; i++)
+		__builtin_prefetch(k->state + i * CIPHER_LINE);
+}
+
 /* ---- source.c ---- */
 
 struct srtp_ssrc *source_find(struct srtp_stream *s, uint32_t ssrc);

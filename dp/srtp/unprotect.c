@@ -131,6 +131,8 @@ static enum drop index_judge(struct srtp_work *w, uint32_t now_s)
 
 	if (!p->rtcp)
 		w->index = source_index(w->source, be16_read(p->data + 2));
+	if (w->index > RTP_INDEX_MAX)
+		return DROP_SRTP_LIFETIME;
 	if (!w->source)
 		return source_room(p->stream, w->ssrc, now_s);
 	why = source_judge(w->source, p->rtcp, w->index);
@@ -245,10 +247,16 @@ void srtp_unprotect_burst(struct srtp *x, struct srtp_packet *p, uint32_t n, uin
 {
 	uint32_t i, ops = 0;
 
-	for (i = 0; i < n; i++) {
-		x->work[ops].p = &p[i];
-		p[i].why = unprotect_begin(&x->work[ops], &x->op[ops], now_s);
-		if (p[i].why == DROP_NONE)
+	for (i = 0; i < n + 2 * AHEAD; i++) {
+		if (i < n)
+			stream_ahead(p[i].stream);
+		if (i >= AHEAD && i - AHEAD < n)
+			key_ahead(p[i - AHEAD].stream);
+		if (i < 2 * AHEAD)
+			continue;
+		x->work[ops].p = &p[i - 2 * AHEAD];
+		x->work[ops].p->why = unprotect_begin(&x->work[ops], &x->op[ops], now_s);
+		if (x->work[ops].p->why == DROP_NONE)
 			ops++;
 	}
 	cipher_unseal(x->cipher, x->op, ops);
