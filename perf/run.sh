@@ -8,8 +8,8 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 BUILD=${FAIRLEAD_BUILD:-$ROOT/build}
 RESULTS=${PERF_RESULTS:-$ROOT/perf/results}
-SCENARIOS=(relay workers auth alloc memif veth latency memory tcp tls gateway splice ceilings instructions)
-PROGRAMS=(perf/bench_relay perf/bench_media perf/bench_alloc perf/bench_auth perf/bench_tcp perf/bench_tls
+SCENARIOS=(relay workers auth srtp alloc memif veth latency memory tcp tls gateway splice ceilings instructions)
+PROGRAMS=(perf/bench_relay perf/bench_media perf/bench_srtp perf/bench_alloc perf/bench_auth perf/bench_tcp perf/bench_tls
 	perf/bench_handshake perf/tcp_load perf/tls_load perf/turn_load
 	fairlead-dp fairlead-cp fairlead)
 CHILD=
