@@ -95,8 +95,8 @@ struct port {
 	struct rss rss;		   /* for reassembled packets */
 	uint32_t xstats;	   /* statistics of the driver; the service thread's, xstats.c */
 	bool heals;		   /* its driver mends it by itself, and nobody may be at it */
-	bool counts;		   /* sent could be read; the service thread's */
-	uint64_t sent;		   /* packets, as the device counts; the service thread's */
+	bool counts;		   /* these two could be read; the service thread's */
+	uint64_t sent, heard;	   /* packets, as the device counts; the service thread's */
 	uint64_t outages;	   /* so far; the service thread's */
 	const struct config_port *conf;
 	char steering[CTL_TEXT_MAX];

@@ -8,6 +8,7 @@
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_log.h>
+#include <string.h>
 
 /* ---- what devices say ---- */
 
@@ -50,7 +51,7 @@ void outage_watch(struct outage *o, struct dplane *dp)
 	rte_dev_event_callback_register(NULL, on_bus, o);
 }
 
-/* ---- devices that send nothing ---- */
+/* ---- devices that send or hear nothing ---- */
 
 /* By a port and the other VLANs of its device. */
 static uint64_t packets_given(const struct dplane *dp, uint16_t port)
@@ -88,26 +89,64 @@ static bool may_reopen(const struct port *p)
 }
 
 /*
- * The time since the device sent something although there was more to send: a device that was
- * reset behind its driver's back takes nothing, and tells nobody. Of a driver that counts nothing
- * there is nothing to be learnt.
+ * Seconds in which the device sent nothing although there was something to send: one that was reset
+ * behind its driver's back takes nothing, and tells nobody. Of a driver that counts nothing there
+ * is nothing to be learnt.
  */
+static bool sends_nothing(struct outage_port *x, const struct port *p, bool was_given)
+{
+	if (!p->counts || p->sent != x->sent || p->sent == 0 || port_is_down(p))
+		x->stalled_s = 0;
+	else if (was_given)
+		x->stalled_s++;
+	x->sent = p->sent;
+	return x->stalled_s >= OUTAGE_STALL_S;
+}
+
+/*
+ * virtio's driver counts as sent what is in its ring, and tells nothing of it, so where little is
+ * sent that such a device takes nothing shows late. But nobody answers either, not even the
+ * neighbours who are asked. It did receive since it was opened: so this opens it once, and again
+ * only if that helped.
+ */
+static bool hears_nothing(struct outage_port *x, const struct port *p, bool was_given)
+{
+	const uint16_t limit = x->flapped ? OUTAGE_STALL_S : OUTAGE_DEAF_S;
+
+	if (!p->counts || p->heard != x->heard || p->heard == 0) {
+		x->deaf_s = 0;
+		x->flapped = false;
+	} else if (port_is_down(p)) {
+		x->deaf_s = 0;
+		x->flapped = true;
+	} else if (was_given) {
+		x->deaf_s++;
+	}
+	x->heard = p->heard;
+	return x->deaf_s >= limit && strcmp(p->driver, "net_virtio") == 0;
+}
+
 static void stall_look(struct outage *o, const struct port *p, uint64_t now_ms)
 {
 	struct outage_port *x = &o->port[p->idx];
-	uint64_t given = packets_given(o->dp, p->idx);
+	const uint64_t given = packets_given(o->dp, p->idx);
+	const bool mute = sends_nothing(x, p, given != x->given);
+	const bool deaf = hears_nothing(x, p, given != x->given);
 
-	if (!p->counts || p->sent != x->sent || p->sent == 0 || port_is_down(p))
-		x->stalled_s = 0;
-	else if (given != x->given)
-		x->stalled_s++;
 	x->given = given;
-	x->sent = p->sent;
-	if (x->stalled_s < OUTAGE_STALL_S || now_ms < x->calm_ms || !may_reopen(p))
+	if (!(mute || deaf) || now_ms < x->calm_ms || !may_reopen(p))
 		return;
-	RTE_LOG(ERR, USER1, "port %s (%s): has sent nothing for %u s of what it was given\n",
-		p->conf->name, p->conf->device, x->stalled_s);
-	x->stalled_s = 0;
+	if (mute)
+		RTE_LOG(ERR, USER1,
+			"port %s (%s): has sent nothing for %u s of what it was given\n",
+			p->conf->name, p->conf->device, x->stalled_s);
+	else
+		RTE_LOG(ERR, USER1,
+			"port %s (%s): has received nothing in %u s%s, though it was given packets "
+			"to send\n",
+			p->conf->name, p->conf->device, x->deaf_s,
+			x->flapped ? " since its link came up" : "");
+	x->stalled_s = x->deaf_s = 0;
 	x->calm_ms = now_ms + OUTAGE_PAUSE_MS;
 	outage_wish(o, p->id, false);
 }

@@ -4,15 +4,17 @@
 
 /*
  * Devices that cannot go on as they are: taken away by their bus, to be reset as their driver
- * says, or deaf to what they are given to send. Workers leave the ports of such a device alone
- * (LINK_OUT); once they do it is closed, and opened anew as soon as it can be had (reopen.h). A
- * member of a bond that is taken away leaves the bond, which goes on.
+ * says, or silent although there is something to send. Workers leave the ports of such a device
+ * alone (LINK_OUT); once they do it is closed, and opened anew as soon as it can be had (reopen.h).
+ * A member of a bond that is taken away leaves the bond, which goes on.
  */
 #include "dplane.h"
 #include "reopen.h"
 
 enum {
 	OUTAGE_STALL_S = 5,	 /* without a packet sent, though there were some to send */
+	OUTAGE_DEAF_S = 60,	 /* of virtio, in which it received nothing, though it was given
+				    some to send; OUTAGE_STALL_S if its link was down */
 	OUTAGE_PAUSE_MS = 60000, /* between two times that a device is opened anew for that */
 	OUTAGE_RETRY_MS = 5000,	 /* between looks for a device that is away */
 	OUTAGE_END_MS = 10000,	 /* that the end of the process waits for a driver */
@@ -36,8 +38,9 @@ struct outage_port {
 	uint64_t next_ms;		/* the next try to open it */
 	uint32_t wait_ms;		/* before the first: the kernel has to take it away */
 	bool told;			/* the log knows why it cannot be opened */
-	uint64_t given, sent;		/* packets, at the last look */
-	uint16_t stalled_s;
+	uint64_t given, sent, heard;	/* packets, at the last look */
+	uint16_t stalled_s, deaf_s;
+	bool flapped;	  /* its link was down since it received something */
 	uint64_t calm_ms; /* until then a stall is left alone */
 };
 

@@ -39,6 +39,7 @@ void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts
 	if (!port->counts)
 		memset(&st, 0, sizeof(st));
 	port->sent = st.opackets;
+	port->heard = st.ipackets;
 	bond_describe(port, members, sizeof(members));
 	atomic_store_explicit(&i->seq, seq, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Pins what becomes of a device that is taken away, wants a reset or sends nothing (dp/outage.h):
- * it is closed only when no worker can be at it any more, and opened anew: at once after a reset, a
- * while later if it was taken away; another device in its place is refused; the log has each once
- * (R69). Nobody waits for its driver meanwhile. Workers neither receive from such a port nor send
- * by it, and count what is lost.
+ * Pins what becomes of a device that is taken away, wants a reset, sends or hears nothing
+ * (dp/outage.h): it is closed only when no worker can be at it any more, and opened anew: at once
+ * after a reset, a while later if it was taken away; another device in its place is refused; the
+ * log has each once (R69). Nobody waits for its driver meanwhile. Workers neither receive from such
+ * a port nor send by it, and count what is lost.
  */
 #include "tests/world/unit.h"
 #include "tests/world/worker.h"
@@ -355,12 +355,70 @@ static void a_device_that_sends_nothing(void **state)
 	assert_int_equal(logs("is out until it can be opened: is not on the PCI bus"), 1);
 }
 
+/* What is sent cannot be told from what stays in the ring, but nobody answers. */
+static void a_virtio_device_that_hears_nothing(void **state)
+{
+	struct port *p = &dp.port[0];
+
+	(void)state;
+	opened("net_ring_deaf");
+	freely = true;
+	snprintf(world.conf.port[0].device, sizeof(world.conf.port[0].device), "7f:1f.7");
+	seconds(2 * OUTAGE_DEAF_S, 3, 3); /* nobody was ever heard */
+	p->heard = 10;
+	seconds(2 * OUTAGE_DEAF_S, 3, 3); /* another driver */
+	snprintf(p->driver, sizeof(p->driver), "net_virtio");
+	p->heard++;
+	seconds(2 * OUTAGE_DEAF_S, 0, 0); /* nothing to be answered */
+	for (int i = 0; i < 10; i++) {
+		seconds(OUTAGE_DEAF_S - 1, 3, 3);
+		p->heard++;
+		seconds(1, 3, 3);
+	}
+	assert_int_equal(p->outages, 0);
+	atomic_store(&p->link, LINK_DOWN);
+	seconds(2 * OUTAGE_DEAF_S, 3, 3);
+	atomic_store(&p->link, LINK_UP);
+	seconds(OUTAGE_STALL_S - 1, 3, 3);
+	assert_int_equal(p->outages, 0);
+	seconds(1, 3, 3);
+	assert_int_equal(p->outages, 1);
+	assert_int_equal(logs("has received nothing in 5 s since its link came up"), 1);
+}
+
+/* No more than once for that, unless it was heard again. */
+static void deaf_once(void **state)
+{
+	struct port *p = &dp.port[0];
+
+	(void)state;
+	opened("net_ring_once");
+	freely = true;
+	snprintf(p->driver, sizeof(p->driver), "net_virtio");
+	snprintf(world.conf.port[0].device, sizeof(world.conf.port[0].device), "7f:1f.7");
+	p->heard = 1;
+	seconds(OUTAGE_DEAF_S, 3, 3);
+	assert_int_equal(p->outages, 0);
+	seconds(1, 3, 3);
+	assert_int_equal(p->outages, 1);
+	assert_int_equal(logs("has received nothing in 60 s, though"), 1);
+	/* As if it had been opened. */
+	outage.port[0].step = OUTAGE_NONE;
+	atomic_store(&p->link, LINK_UP);
+	p->heard = 0;
+	seconds(10 * OUTAGE_DEAF_S, 3, 3);
+	assert_int_equal(p->outages, 1);
+	p->heard = 1;
+	seconds(1 + OUTAGE_DEAF_S, 3, 3);
+	assert_int_equal(p->outages, 2);
+}
+
 static void deaf_to_another_vlan(void **state)
 {
 	char err[512] = "";
 
 	(void)state;
-	opened("net_ring_deaf");
+	opened("net_ring_other");
 	freely = true;
 	world.conf.port[1] = world.conf.port[0];
 	world.conf.port[1].shares = 1;
@@ -519,6 +577,8 @@ int main(void)
 		cmocka_unit_test_teardown(another_device_in_its_place, closed),
 		cmocka_unit_test_teardown(all_vlans_of_a_device, closed),
 		cmocka_unit_test_teardown(a_device_that_sends_nothing, closed),
+		cmocka_unit_test_teardown(a_virtio_device_that_hears_nothing, closed),
+		cmocka_unit_test_teardown(deaf_once, closed),
 		cmocka_unit_test_teardown(deaf_to_another_vlan, closed),
 		cmocka_unit_test_teardown(the_key_stays, closed),
 		cmocka_unit_test_teardown(a_member_leaves, closed),

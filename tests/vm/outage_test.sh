@@ -8,7 +8,8 @@
 
 LOG=$RUN/fairlead-dp.log
 if [[ $VM_DRIVER == virtio ]]; then
-	# Its driver counts as sent what is in its ring, so a reset is seen once that is full: a short one.
+	# Its driver counts as sent what is in its ring, so a reset is seen once that is full, of which there is a
+	# short one here, or nobody has answered for long enough.
 	relay_config 's|^\( *\)device: "net_af_xdp1.*|&\n\1tx-desc: 64|' >"$TMP/up.log" 2>&1 || fail "$(tail -n 20 "$TMP/up.log")"
 else
 	relay_is_up
@@ -44,9 +45,9 @@ relays "before" 20 -n 10 -m 2 -c -e "$PEER4" "$SERVER4"
 start "$TMP/media.log" in_client turnutils_uclient -u demo -w fairlead -r 3480 -n 20000 -m 2 -z 5 -c -e "$PEER4" "$SERVER4"
 await 20 eval '(($(counter relay_to_peer) > 50))' || fail "there is no traffic"
 reset_nic
-await 60 outages_are 1 || fail "reset: the relay does not see that nothing is sent: $(tail -n 3 "$LOG")"
+await 60 outages_are 1 || fail "reset: the relay does not see it: $(tail -n 3 "$LOG")"
 await 30 is_up || fail "reset: the port does not come back: $(tail -n 5 "$LOG")"
-logged "has sent nothing" || fail "reset: it does not say why"
+logged "has sent nothing" || logged "has received nothing" || fail "reset: it does not say why"
 logged "works again" || fail "reset: it does not say that it works again"
 relays "after the reset" 20 -n 10 -m 2 -c -e "$PEER4" "$SERVER4"
 
