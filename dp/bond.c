@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bond.h"
+#include "conf/device.h"
+#include "pci.h"
 
 #include <rte_eth_bond.h>
 #include <rte_eth_bond_8023ad.h>
@@ -63,6 +65,38 @@ void bond_leave(const struct port *p, uint16_t id)
 	rte_eth_bond_member_remove(p->id, id);
 }
 
+/*
+ * Whether a member's driver tells that its link is lost. Those of the kernel's sockets have none.
+ * An e1000e (82574) waits for an interrupt that does not come by MSI-X, which VFIO takes first.
+ */
+static bool link_is_told(const struct config_port *c, uint16_t k, uint16_t id)
+{
+	static const char *const never[] = { "net_af_packet", "net_af_xdp", "net_null" };
+	char why[DEVICE_ARGS_MAX];
+	struct rte_eth_dev_info info;
+	const char *pci;
+	struct device d;
+
+	if (rte_eth_dev_info_get(id, &info) < 0)
+		return true;
+	for (size_t i = 0; i < RTE_DIM(never); i++)
+		if (strcmp(info.driver_name, never[i]) == 0)
+			return false;
+	if (strcmp(info.driver_name, "net_e1000_em") != 0 ||
+	    !device_read(c->member[k], &d, why, sizeof(why)))
+		return true;
+	pci = device_pci(&d);
+	return !pci || !pci_has_msi("", pci);
+}
+
+void bond_links(struct port *p)
+{
+	p->untold = 0;
+	for (uint16_t k = 0; k < p->n_members; k++)
+		if (!link_is_told(p->conf, k, p->member[k]))
+			p->untold |= UINT32_C(1) << k;
+}
+
 /* Whether a member carries traffic: with LACP only once its partner agrees. */
 static bool member_is_active(const struct port *p, uint16_t id)
 {
@@ -109,6 +143,16 @@ static const char *member_state(const struct port *p, uint16_t id)
 	return lacp.actor_state & STATE_DISTRIBUTING ? ", active" : ", waits for LACP";
 }
 
+static const char *member_link(const struct port *p, uint16_t k)
+{
+	struct rte_eth_link link = { 0 };
+
+	if (p->member[k] == RTE_MAX_ETHPORTS || rte_eth_link_get_nowait(p->member[k], &link) != 0 ||
+	    !link.link_status)
+		return "down";
+	return p->untold & UINT32_C(1) << k ? "link not told" : "up";
+}
+
 void bond_describe(const struct port *p, char *text, size_t len)
 {
 	size_t at = 0;
@@ -116,12 +160,8 @@ void bond_describe(const struct port *p, char *text, size_t len)
 	text[0] = '\0';
 	for (uint16_t i = 0; i < p->n_members && at < len; i++) {
 		const uint16_t id = p->member[i];
-		struct rte_eth_link link = { 0 };
-		bool up = id != RTE_MAX_ETHPORTS && rte_eth_link_get_nowait(id, &link) == 0 &&
-			  link.link_status;
-
 		at += (size_t)snprintf(text + at, len - at, "%s%.*s %s%s", i ? "; " : "",
 				       (int)strcspn(p->conf->member[i], ","), p->conf->member[i],
-				       up ? "up" : "down", member_state(p, id));
+				       member_link(p, i), member_state(p, id));
 	}
 }

@@ -12,6 +12,10 @@
 bool bond_make(const struct config_port *c, const uint16_t *id_of, uint16_t n, uint16_t *id,
 	       uint16_t *member, int *why);
 
+/* Looks which members never tell that their link is lost: port->untold. Once the bond is started.
+ */
+void bond_links(struct port *port);
+
 /* A member goes, and is no longer the bond's. */
 void bond_leave(const struct port *port, uint16_t id);
 

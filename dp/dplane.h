@@ -66,6 +66,7 @@ struct port {
 					  rx_queues: received by the first port of the device */
 	uint16_t member[CONFIG_MEMBERS_MAX]; /* ethdevs of a bond, in the configuration's order */
 	uint16_t n_members;
+	uint32_t untold;  /* members that do not tell that their link is lost, a bit each */
 	uint16_t carrier; /* of an active-backup bond: its ethdev and one; the service thread's */
 	_Atomic uint32_t
 	    takeovers;	      /* by another carrier; the service thread writes, workers read */

@@ -181,3 +181,11 @@ bool pci_opens_freely(const char *root, const char *device)
 	return link_name(root, device, "driver", driver, sizeof(driver)) &&
 	       strcmp(driver, VFIO) == 0 && !vfio_is_unsafe(root, device);
 }
+
+bool pci_has_msi(const char *root, const char *device)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s" PCI_DEVICES "/%s/msi_irqs", root, device);
+	return access(path, F_OK) == 0;
+}

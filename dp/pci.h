@@ -19,4 +19,7 @@ bool pci_needs_physical(const char *root, const char *device);
 /* Whether device can be opened without capabilities: it is VFIO's, and behind an IOMMU. */
 bool pci_opens_freely(const char *root, const char *device);
 
+/* Whether device interrupts by MSI or MSI-X just now. */
+bool pci_has_msi(const char *root, const char *device);
+
 #endif

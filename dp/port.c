@@ -544,6 +544,7 @@ bool port_device_open(struct dplane *dp, struct port *p, char *err, size_t errle
 	if (p->rx_queues > 1)
 		rss_read(&p->rss, p->id);
 	p->node = device_node(p);
+	bond_links(p);
 	steer_device(dp, p);
 	return true;
 }

@@ -52,6 +52,30 @@ static unsigned multicast_tell(const struct port *p, FILE *out)
 	return 1;
 }
 
+static unsigned links_tell(const struct dplane *dp, const struct port *p, FILE *out)
+{
+	const bool lacp = p->conf->bond == BOND_LACP;
+	unsigned n = 0;
+
+	for (uint16_t k = 0; k < p->n_members; k++) {
+		if (!(p->untold & UINT32_C(1) << k))
+			continue;
+		fprintf(out,
+			"fairlead-dp: %s: ports[%u].members[%u] (%s, %s): its driver does not tell "
+			"when its link is lost: %s%s\n",
+			dp->conf->file, p->idx, k, p->conf->name, p->conf->member[k],
+			lacp ? "what the bond sends by it is lost until its partner's LACP frames "
+			       "have been missed"
+			     : "the bond goes on to send by it and takes no other member",
+			/* Of those on a bus: e1000e, see bond.c. */
+			strncmp(p->conf->member[k], "net_", 4) != 0
+			    ? "; with eal: [\"--vfio-intr=legacy\"] it does"
+			    : "");
+		n++;
+	}
+	return n;
+}
+
 unsigned shortfall_tell(const struct dplane *dp, const struct port *p, FILE *out)
 {
 	const struct config_device d = config_device(dp->conf, p->idx);
@@ -61,5 +85,5 @@ unsigned shortfall_tell(const struct dplane *dp, const struct port *p, FILE *out
 	return queues_tell(dp, p, out) +
 	       descriptors_tell(dp, p, "rx-desc", d.rx_desc, p->rx_desc, out) +
 	       descriptors_tell(dp, p, "tx-desc", d.tx_desc, p->tx_desc, out) +
-	       offloads_tell(p, out) + multicast_tell(p, out);
+	       offloads_tell(p, out) + multicast_tell(p, out) + links_tell(dp, p, out);
 }

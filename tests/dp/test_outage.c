@@ -11,6 +11,7 @@
 #include "dp/bond.h"
 #include "dp/outage.h"
 #include "dp/port.h"
+#include "dp/shortfall.h"
 #include "dp/tx.h"
 
 #include <pthread.h>
@@ -489,7 +490,8 @@ static void await_carrier(void)
 
 static void a_member_leaves(void **state)
 {
-	char text[512];
+	char text[2048] = "";
+	FILE *told = fmemopen(text, sizeof(text), "w");
 
 	(void)state;
 	world_config();
@@ -500,6 +502,14 @@ static void a_member_leaves(void **state)
 	opened_as("net_bonding_left", 1);
 	await_carrier();
 	assert_int_equal(atomic_load(&dp.port[0].takeovers), 0);
+	/* Its driver is always up, which no bond can rely on. */
+	assert_int_equal(shortfall_tell(&dp, &dp.port[0], told), 2);
+	fclose(told);
+	assert_non_null(strstr(text, "members[1] (access, net_null_m1): its driver does not tell"));
+	assert_null(strstr(text, "vfio-intr"));
+	bond_describe(&dp.port[0], text, sizeof(text));
+	assert_string_equal(text,
+			    "net_null_m0 link not told, active; net_null_m1 link not told, idle");
 	outage_wish(&outage, dp.port[0].member[0], true);
 	look(1);
 	assert_true(port_is_out(&dp.port[0]));

@@ -164,6 +164,9 @@ static void one_that_can_be_had(void **state)
 	assert_false(pci_needs_physical(root, NIC));
 	assert_true(pci_opens_freely(root, NIC));
 	assert_false(pci_opens_freely(root, "0000:00:1e.0"));
+	assert_false(pci_has_msi(root, NIC));
+	make_dir("sys/bus/pci/devices/" NIC "/msi_irqs");
+	assert_true(pci_has_msi(root, NIC));
 }
 
 static void one_without_protection_that_can_be_had(void **state)

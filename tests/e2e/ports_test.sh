@@ -319,7 +319,7 @@ bond_active_backup()
 # every 100 ms.
 bond_lacp()
 {
-	local name=slave both=("net_af_packet0 up, active" "net_af_packet1 up, active") NO_FRAGMENTS4=1
+	local name=slave both=("net_af_packet0 link not told, active" "net_af_packet1 link not told, active") NO_FRAGMENTS4=1
 	KIND="LACP"
 	! pkg-config --atleast-version=23.11 libdpdk || name=member
 	CABLE_EAL=("--vdev=net_af_packet0,iface=far0" "--vdev=net_af_packet1,iface=far1"
@@ -334,6 +334,7 @@ bond_lacp()
 	await 30 members_are "${both[@]}" || fail "$KIND: $(fl_json ports '.ports[0].info.members')"
 	works
 	assert "$KIND: both are active" members_are "${both[@]}"
+	assert_eq "$KIND: members that tell no link" "$(grep -c "members.*its driver does not tell when its link is lost" "$TMP/dp.log")" 2
 	grep -q "distributing started" "$TMP/dp.log" || fail "$KIND: the driver logs nothing"
 	assert_eq "$KIND: complaints" "$(grep -c "must be invoked" "$TMP/dp.log")" 0
 	end "$CP" "$DP" "$CABLE_PID"
