@@ -27,6 +27,8 @@ reset_nic()
 is_out() { [[ $(port_json core .info.out) == true ]]; }
 is_up() { ! is_out && link_is core true; }
 outages() { port_json core .info.outages; }
+# The media that goes on fills the queue of who waits for the peer's address.
+peer_is_known() { [[ $(fl_json neighbours "[.neighbours[] | select(.address == \"$PEER4\")][0].state") == reachable ]]; }
 outages_are() { (($(outages) >= $1)); }
 logged() { grep -qF "port core ($VM_CORE): $1" "$LOG"; }
 
@@ -49,6 +51,7 @@ await 60 outages_are 1 || fail "reset: the relay does not see it: $(tail -n 3 "$
 await 30 is_up || fail "reset: the port does not come back: $(tail -n 5 "$LOG")"
 logged "has sent nothing" || logged "has received nothing" || fail "reset: it does not say why"
 logged "works again" || fail "reset: it does not say that it works again"
+await 30 peer_is_known || fail "reset: the peer does not answer: $(fl neighbours)"
 relays "after the reset" 20 -n 10 -m 2 -c -e "$PEER4" "$SERVER4"
 
 monitor device_del nic-core
@@ -67,6 +70,7 @@ printf 'bind %s\n' "$VM_CORE" >"$TMP/setup.conf"
 "$ROOT/conf/fairlead-setup.sh" --config "$TMP/setup.conf" || fail "it cannot be bound"
 await 30 is_up || fail "plugged in: the port does not come back: $(tail -n 5 "$LOG")"
 assert_num "outages" "$(outages)" -eq 2
+await 30 peer_is_known || fail "plugged in: the peer does not answer: $(fl neighbours)"
 relays "after it was plugged in" 20 -n 10 -m 2 -c -e "$PEER4" "$SERVER4"
 access_was_well
 grep "port core" "$LOG" | while read -r line; do note "$line"; done
