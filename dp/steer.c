@@ -149,7 +149,8 @@ static const char *port_outbound(const struct dplane *dp, const struct port *p)
 /* ---- the RSS key ---- */
 
 enum {
-	KEY_BIT = 119,	  /* see steer_key() */
+	KEY_BIT = 119,	  /* see steer_key(): of IPv4, */
+	KEY_BIT_V6 = 311, /* and of IPv6 */
 	KEY_BYTES = 40,	  /* where the device does not tell */
 	DEAL_BITS = 7,	  /* of RELAY_DEAL */
 	PEER_PORT = 4000, /* of who is asked for in the self-test */
@@ -161,6 +162,7 @@ void steer_key(struct rss *r, uint16_t reta_size, uint16_t n_workers)
 
 	*r = (struct rss){ .reta_size = reta_size };
 	r->key[KEY_BIT / 8] = 0x80 >> KEY_BIT % 8;
+	r->key[KEY_BIT_V6 / 8] = 0x80 >> KEY_BIT_V6 % 8;
 	for (j = 0; j < reta_size; j++) {
 		for (bit = 0, pair = 0; bit < DEAL_BITS; bit++)
 			pair |= (j >> bit & 1) << (DEAL_BITS - 1 - bit);
@@ -285,7 +287,7 @@ static void relayed_describe(const struct dplane *dp, const struct port *p, char
 {
 	const struct steered *s = &p->steered;
 	const char *dealt = s->by_port	       ? "rte_flow by port"
-			    : key_leads(dp, p) ? "RSS key for IPv4, else hand-over"
+			    : key_leads(dp, p) ? "RSS key for IPv4 and some of IPv6, else hand-over"
 					       : "hand-over";
 	const bool refused = s->by_port < s->dealt || s->by_address < s->owned;
 	int n = 0;

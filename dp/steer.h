@@ -15,10 +15,12 @@
 void steer_device(const struct dplane *dp, struct port *p);
 
 /*
- * The key that has one bit. RSS' hash is then 32 bits of its input as they stand there: behind the
- * addresses and the source port of an IPv4 packet the destination port's, of which the bits that
- * relay_port_worker() asks for come last, the lowest first. The table of reta_size (RELAY_DEAL at
- * least, a power of two) has the worker for each.
+ * The key that has one bit for each family. RSS' hash is then 32 bits of its input as they stand
+ * there: behind the addresses and the source port of an IPv4 packet the destination port's, of
+ * which the bits that relay_port_worker() asks for come last, the lowest first. The table of
+ * reta_size (RELAY_DEAL at least, a power of two) has the worker for each. In an IPv6 packet the
+ * upper seven bits of the source's twelfth byte stand where IPv4 has these, and are added: who has
+ * 0 there comes by the owner's queue. No key can leave them out: doc/arch/dataplane.md.
  */
 void steer_key(struct rss *r, uint16_t reta_size, uint16_t n_workers);
 

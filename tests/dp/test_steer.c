@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A device of which key and table of RSS can be set brings each relayed port of IPv4 to the queue
- * of its worker (dp/steer.h), for each number of workers, whoever the peer is. It is asked for that
- * only on a port that no client uses, has what it had if it does not take it, and says which it is.
- * One that takes rules has one for each relay that is one worker's, of both families and on nothing
- * but the address, and where it takes masks one for each worker of those that are dealt out; where
- * it refuses, that is said with its reason.
+ * of its worker (dp/steer.h), for each number of workers, whoever the peer is, and of IPv6 from
+ * those whose address does not disturb. It is asked for that only on a port that no client uses,
+ * has what it had if it does not take it, and says which it is. One that takes rules has one for
+ * each relay that is one worker's, of both families and on nothing but the address, and where it
+ * takes masks one for each worker of those that are dealt out; where it refuses, that is said with
+ * its reason.
  */
 #include "tests/world/worker.h"
 #include "dp/port.h"
@@ -49,6 +50,47 @@ static void key_leads_to_the_owner(void **state)
 						 relay_port_worker(port, n));
 			}
 		}
+}
+
+/* The queue of a packet from an IPv6 peer whose twelfth byte is that. */
+static uint16_t queue_of_v6(const struct rss *r, uint8_t twelfth, uint32_t x, uint16_t port)
+{
+	struct sock_addr src = { at("2001:db8::", 0).ip, be16_make((uint16_t)x) };
+	const struct sock_addr dst = { at("2001:db8:1::1", 0).ip, be16_make(port) };
+
+	memcpy(src.ip.b + 4, &x, 4);
+	src.ip.b[11] = twelfth;
+	src.ip.b[15] = (uint8_t)(x >> 9);
+	return rss_queue(r, &src, &dst);
+}
+
+/*
+ * IPv6 comes by the owner's queue from those whose twelfth byte is 0 or 1, as addresses are that a
+ * person or DHCPv6 gives; all others' ports are spread over all queues, none of which has more than
+ * its part.
+ */
+static void key_and_ipv6(void **state)
+{
+	enum { QUEUES = 4, PORTS = 4096 };
+	static const uint8_t others[] = { 0xff, 0x5a, 0x02 };
+	struct rss r;
+
+	(void)state;
+	steer_key(&r, 128, QUEUES);
+	for (uint32_t i = 0; i < PORTS; i++) {
+		uint32_t x = i * UINT32_C(0x9e3779b1);
+		uint16_t port = (uint16_t)(x >> 7);
+
+		assert_int_equal(queue_of_v6(&r, i & 1, x, port), relay_port_worker(port, QUEUES));
+	}
+	for (size_t k = 0; k < sizeof(others); k++) {
+		uint32_t n[QUEUES] = { 0 };
+
+		for (uint32_t port = 0; port < PORTS; port++)
+			n[queue_of_v6(&r, others[k], port * 7, (uint16_t)port)]++;
+		for (uint16_t q = 0; q < QUEUES; q++)
+			assert_int_equal(n[q], PORTS / QUEUES);
+	}
 }
 
 static int setup_as(void **state, uint16_t n_workers)
@@ -110,7 +152,8 @@ static void peers_port_has_the_key(void **state)
 	const struct port *p = opened("net_null7,no-rx=1");
 
 	(void)state;
-	assert_non_null(strstr(p->steering, "relayed ports: RSS key for IPv4, else hand-over"));
+	assert_non_null(strstr(p->steering,
+			       "relayed ports: RSS key for IPv4 and some of IPv6, else hand-over"));
 	assert_non_null(strstr(p->steering, "outbound TCP: RSS hash"));
 	assert_true(device_leads(p));
 	port_close(&dp.port[0]);
@@ -298,9 +341,10 @@ static void without_masks_addresses_are_ruled(void **state)
 	(void)state;
 	nic.masks = false;
 	p = opened("net_null12,no-rx=1");
-	assert_non_null(strstr(p->steering,
-			       "relayed ports: RSS key for IPv4, else hand-over, rte_flow "
-			       "by address (rte_flow: of no such kind);"));
+	assert_non_null(
+	    strstr(p->steering,
+		   "relayed ports: RSS key for IPv4 and some of IPv6, else hand-over, rte_flow "
+		   "by address (rte_flow: of no such kind);"));
 	assert_int_equal(nic.n, 4);
 	for (uint16_t i = 0; i < 4; i++)
 		assert_int_equal(rule_queue(&world.conf.relay[i].addr, 50000), i % 2);
@@ -341,6 +385,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(key_leads_to_the_owner),
+		cmocka_unit_test(key_and_ipv6),
 		cmocka_unit_test_setup(peers_port_has_the_key, setup),
 		cmocka_unit_test_setup(clients_port_has_its_own, setup),
 		cmocka_unit_test_setup(what_does_not_hold_is_taken_back, setup),

@@ -81,7 +81,7 @@ refuses_without min-desc=16384 "$device has 2 receive queues of 16384 descriptor
 does_without mtu=95 "fairlead-dp: ready"
 does_without offloads=22 "port core: its driver refuses the offloads that it offers"
 assert "it says what it does instead" grep -q 'port core: net_null, 2 queues, clients: hash and hand-over' "$TMP/said"
-does_without rules=1 "relayed ports: RSS key for IPv4, else hand-over (rte_flow: no room for another rule)"
+does_without rules=1 "relayed ports: RSS key for IPv4 and some of IPv6, else hand-over (rte_flow: no room for another rule)"
 assert "the rule that it took is taken back" grep -qx 'refuse: 1 rules are taken back' "$TMP/said"
 does_without rx-queues=1 "port core: 2 queues to receive by and as many to send by were asked for, one a worker; its device has 1 and 2"
 does_without tx-queues=1 "port core: 2 queues to receive by and as many to send by were asked for, one a worker; its device has 2 and 1"
