@@ -308,6 +308,12 @@ static bool check_bond(struct config_reader *r, const struct config_port *p, con
 	return true;
 }
 
+/* Whether a's VF is b, or b's as well. */
+static bool has_vf(const struct device *a, const struct device *b)
+{
+	return a->vf[0] && (strcmp(a->vf, b->name) == 0 || strcmp(a->vf, b->vf) == 0);
+}
+
 /*
  * Ports of one device differ by their VLAN. The device is opened once, for all of them, with the
  * arguments that all give.
@@ -320,9 +326,16 @@ static bool check_device(struct config_reader *r, struct config_port *p)
 	if (!device_read(p->device, &d, err, sizeof(err)))
 		return config_fail_at(r, p->device, "%s", err);
 	for (const struct config_port *q = r->c->port; q < p; q++) {
-		if (!device_read(q->device, &other, err, sizeof(err)) ||
-		    strcmp(d.name, other.name) != 0)
+		if (!device_read(q->device, &other, err, sizeof(err)))
 			continue;
+		if (strcmp(d.name, other.name) != 0) {
+			if (has_vf(&d, &other) || has_vf(&other, &d))
+				return config_fail_at(r, p->device,
+						      "%s: a VF is its vmbus device's alone, and "
+						      "this one is used already, in line %u",
+						      p->device, config_line(r, q->device));
+			continue;
+		}
 		if (strcmp(d.devargs, other.devargs) != 0)
 			return config_fail_at(r, p->device,
 					      "%s has other arguments in line %u: ports of one "

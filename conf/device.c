@@ -103,6 +103,27 @@ static bool name_read(const char *bus, const char *s, size_t len, char to[DEVICE
 	return !wanted;
 }
 
+/* Takes vf=ADDRESS out of the arguments; false, with a sentence in err, if that is no address. */
+static bool vf_take(struct device *d, char *err, size_t errlen)
+{
+	static const char key[] = ",vf=";
+	char *at = strstr(d->devargs, key), *value, *end;
+	char name[DEVICE_VF_MAX - 4];
+
+	if (!at)
+		return true;
+	value = at + sizeof(key) - 1;
+	end = value + strcspn(value, ",");
+	if (!pci_read(value, (size_t)(end - value), name, sizeof(name))) {
+		snprintf(err, errlen, "vf: '%.*s' is no PCI address, as in 0001:00:02.0",
+			 (int)(end - value), value);
+		return false;
+	}
+	snprintf(d->vf, sizeof(d->vf), "pci:%s", name);
+	memmove(at, end, strlen(end) + 1);
+	return true;
+}
+
 bool device_read(const char *text, struct device *d, char *err, size_t errlen)
 {
 	const char *rest, *bus = bus_read(text, &rest);
@@ -132,7 +153,8 @@ bool device_read(const char *text, struct device *d, char *err, size_t errlen)
 		return false;
 	}
 	d->virtual = strcmp(bus, "vdev") == 0;
-	return true;
+	d->vf[0] = '\0';
+	return strcmp(bus, "vmbus") != 0 || vf_take(d, err, errlen);
 }
 
 static const char *name_on(const struct device *d, const char *bus)

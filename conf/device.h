@@ -12,6 +12,7 @@
 
 enum {
 	DEVICE_NAME_MAX = 256,
+	DEVICE_VF_MAX = 32,
 	DEVICE_ARGS_MAX = 300, /* a string of the configuration, and the bus and domain in front */
 };
 
@@ -20,6 +21,11 @@ struct device {
 	char name[DEVICE_NAME_MAX];
 	char devargs[DEVICE_ARGS_MAX]; /* as rte_dev_probe() takes it */
 	bool virtual;
+	/*
+	 * Of a device on Hyper-V's bus ("vmbus:UUID,vf=0001:00:02.0"): the VF beside it, with its
+	 * bus, which its driver sends and receives by. An argument of ours, not in devargs. Or "".
+	 */
+	char vf[DEVICE_VF_MAX];
 };
 
 /* False, with a sentence in err, if text names no device. */

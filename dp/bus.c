@@ -45,6 +45,8 @@ static void device_add(struct looking *l, const char *text, const char *port)
 	if (device_vmbus(&d)) { /* the host is told where packets are in the guest's memory */
 		physical_set(l, port, false);
 		arg_add(l->args, "--allow=", d.devargs);
+		if (d.vf[0]) /* opened with all, it is found by its MAC address */
+			arg_add(l->args, "--allow=", d.vf);
 	}
 }
 

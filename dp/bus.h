@@ -8,7 +8,8 @@
 
 enum {
 	BUS_ARG_LEN = 312, /* "--allow=", and a device with its arguments */
-	BUS_ARGS_MAX = 3 + CTL_PORTS_MAX * (1 + CONFIG_MEMBERS_MAX),
+	/* a device and its VF */
+	BUS_ARGS_MAX = 3 + 2 * CTL_PORTS_MAX * (1 + CONFIG_MEMBERS_MAX),
 };
 
 /* Arguments of EAL, which keeps them and may write. */

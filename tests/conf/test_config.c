@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define UUID "635a7ae3-091e-4410-ae59-667c4f8c04ee"
+
 static const char base[] = "dataplane:\n"				  /* 1 */
 			   "  workers: [2, 3]\n"			  /* 2 */
 			   "ports:\n"					  /* 3 */
@@ -165,6 +167,15 @@ static const struct {
 	  ":12: ports[1].device: net_null1 is no name of a bond, which is net_bonding and a "
 	  "number, "
 	  "without arguments: bond and members say the rest" },
+	{ "net_null1",
+	  "'vmbus:" UUID ",vf=01:00.0'\n    addresses: [10.9.0.1/24]\n  - name: third\n"
+	  "    device: '0000:01:00.0'",
+	  ":15: ports[2].device: 0000:01:00.0: a VF is its vmbus device's alone, and this one is "
+	  "used already, in line 12" },
+	{ "net_null1",
+	  "'vmbus:" UUID ",vf=01:00.0'\n    addresses: [10.9.0.1/24]\n  - name: third\n"
+	  "    device: '0000:01:00.1'",
+	  NULL },
 	{ "net_null1", "net_bonding0\n    bond: lacp\n    members: ['01:00.0', '0000:01:00.0']",
 	  ":14: ports[1].members[1]: 0000:01:00.0 is used already, in line 14" },
 	{ "net_null1", "net_bonding0\n    bond: active-backup\n    members: [net_null0]",

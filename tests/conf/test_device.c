@@ -4,7 +4,10 @@
 #include "conf/device.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+
+#define UUID "635a7ae3-091e-4410-ae59-667c4f8c04ee"
 
 static void test_devices(void **state)
 {
@@ -51,6 +54,37 @@ static void test_devices(void **state)
 				 strncmp(rows[i].name, "vmbus:", 6) == 0 ? d.name + 6 : NULL);
 		assert_ptr_equal(device_auxiliary(&d),
 				 strncmp(rows[i].name, "auxiliary:", 10) == 0 ? d.name + 10 : NULL);
+	}
+}
+
+/* vf= is ours, and of Hyper-V's devices alone. */
+static void test_vf(void **state)
+{
+	static const struct {
+		const char *text, *devargs, *vf;
+	} rows[] = {
+		{ "vmbus:" UUID ",vf=0001:00:02.0", "vmbus:" UUID, "pci:0001:00:02.0" },
+		{ "vmbus:" UUID ",vf=1:2.3,latency=20", "vmbus:" UUID ",latency=20",
+		  "pci:0000:01:02.3" },
+		{ "vmbus:" UUID ",latency=20,vf=AB:00.0", "vmbus:" UUID ",latency=20",
+		  "pci:0000:ab:00.0" },
+		{ "vmbus:" UUID, "vmbus:" UUID, "" },
+		{ "01:00.0,vf=1", "pci:0000:01:00.0,vf=1", "" },
+	};
+	static const char *const wrong[] = { "", "eth1", "01:00", "01:00.9", "01:00.0:1" };
+	struct device d;
+	char err[256], text[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_true(device_read(rows[i].text, &d, err, sizeof(err)));
+		assert_string_equal(d.devargs, rows[i].devargs);
+		assert_string_equal(d.vf, rows[i].vf);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(text, sizeof(text), "vmbus:" UUID ",vf=%s,latency=20", wrong[i]);
+		assert_false(device_read(text, &d, err, sizeof(err)));
+		assert_non_null(strstr(err, "is no PCI address"));
 	}
 }
 
@@ -120,6 +154,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_vf),
 		cmocka_unit_test(test_no_devices),
 		cmocka_unit_test(test_long),
 	};

@@ -72,6 +72,16 @@ static void vmbus_is_opened_at_start(void **state)
 	       "access");
 }
 
+/* The VF beside one is opened for its driver, without being a port. */
+static void vmbus_with_its_vf(void **state)
+{
+	(void)state;
+	ports("net_null0", "vmbus:" UUID ",vf=0001:00:02.0,latency=20");
+	expect("--allow=vmbus:" UUID ",latency=20 --allow=pci:0001:00:02.0 --iova-mode=pa "
+	       "--allow=0000:00:00.0",
+	       "core");
+}
+
 /* Another VLAN of a device names it once more; a bond has devices of its own. */
 static void each_device_is_named_once(void **state)
 {
@@ -95,7 +105,7 @@ static void there_is_room_for_all(void **state)
 	(void)state;
 	memset(device, 'a', sizeof(device) - 1);
 	device[sizeof(device) - 1] = '\0';
-	memcpy(device, "vmbus:" UUID ",", strlen("vmbus:" UUID ","));
+	memcpy(device, "vmbus:" UUID ",vf=01:0.0,", strlen("vmbus:" UUID ",vf=01:0.0,"));
 	conf = (struct config){ .n_port = CTL_PORTS_MAX };
 	for (uint16_t i = 0; i < CTL_PORTS_MAX; i++) {
 		struct config_port *p = &conf.port[i];
@@ -108,8 +118,9 @@ static void there_is_room_for_all(void **state)
 	snprintf(conf.port[0].member[0], sizeof(conf.port[0].member[0]),
 		 "auxiliary:mlx5_core.sf.2");
 	bus_look(&b, "/nowhere", &conf);
-	assert_int_equal(b.n, BUS_ARGS_MAX - 1);
-	assert_int_equal(strlen(b.text[0]), strlen("--allow=") + strlen(device));
+	assert_int_equal(b.n, BUS_ARGS_MAX - 2);
+	assert_int_equal(strlen(b.text[0]),
+			 strlen("--allow=") + strlen(device) - strlen(",vf=01:0.0"));
 }
 
 int main(void)
@@ -119,6 +130,7 @@ int main(void)
 		cmocka_unit_test(pci_is_opened_port_by_port),
 		cmocka_unit_test(auxiliary_is_opened_port_by_port),
 		cmocka_unit_test(vmbus_is_opened_at_start),
+		cmocka_unit_test(vmbus_with_its_vf),
 		cmocka_unit_test(each_device_is_named_once),
 		cmocka_unit_test(there_is_room_for_all),
 	};
