@@ -228,6 +228,7 @@ struct config_gateway {
 	uint32_t fingerprint_ms;  /* a certificate waits to be judged (R51) */
 	uint32_t latch_ms;	  /* a remote address is learnt anew (R14) */
 	uint32_t inactivity;	  /* seconds of silence of both sides that end a context; 0: none */
+	uint32_t delete_delay;	  /* seconds: from a command of ng to delete until it is done */
 	uint32_t events;	  /* that are kept for controllers to fetch */
 	struct ip_addr ng_addr;
 	uint16_t ng_port;	    /* UDP; 0: no ng */

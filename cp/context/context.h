@@ -82,6 +82,8 @@ struct context {
 	uint8_t stream;		     /* 1: of TCP and TLS, 0: of UDP; stays */
 	char call[CONTEXT_CALL_MAX]; /* the controller's name; "": none */
 	uint32_t owner;		     /* the controller: context_owner(); 0: none that is counted */
+	uint32_t branch;	     /* the controller's number of a branch of the call; stays */
+	uint32_t delete_at;	     /* seconds: its controller deleted it, as of then; 0: not */
 	struct context_term term[2];
 };
 

@@ -234,7 +234,8 @@ static struct context *add(struct gateway *g, const struct gate_plan *plan,
 {
 	struct context proto = { .created = server_now(g->s),
 				 .media = plan->media,
-				 .owner = plan->owner };
+				 .owner = plan->owner,
+				 .branch = plan->branch };
 	struct context *c;
 
 	if (!dplink_attached(g->s->link)) {

@@ -44,6 +44,7 @@ struct gate_plan {
 	uint32_t inactivity;  /* seconds; UINT32_MAX: gateway.inactivity */
 	uint64_t note;	      /* anything the controller wants to find again in the context */
 	uint32_t owner;	      /* gate_owner() of who adds it; 0: none that is counted */
+	uint32_t branch;      /* whatever tells branches of a call apart; of who adds it, too */
 	struct context *near; /* its terminations may be moved between the two; NULL: any worker */
 };
 
@@ -108,6 +109,9 @@ typedef void gate_stats_fn(void *arg, const struct context *c,
 void gate_audit(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg);
 /* Deletes it; done, which may be NULL, gets its last counters. c is gone when this returns. */
 void gate_delete(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg);
+/* The same in so many seconds, or when an earlier order said, unless it is spared before. */
+void gate_delete_later(struct gateway *g, struct context *c, uint32_t seconds);
+void gate_spare(struct gateway *g, struct context *c);
 /* done is not called any more: for owners of arg that go. */
 void gate_forget(struct gateway *g, void *arg);
 

@@ -140,6 +140,24 @@ void gate_delete(struct gateway *g, struct context *c, gate_stats_fn *done, void
 		done(arg, NULL, NULL);
 }
 
+void gate_delete_later(struct gateway *g, struct context *c, uint32_t seconds)
+{
+	struct context to = *c;
+
+	to.delete_at = server_deadline(g->s, seconds);
+	if (!c->delete_at || to.delete_at < c->delete_at)
+		gate_change(g, c, &to);
+}
+
+void gate_spare(struct gateway *g, struct context *c)
+{
+	struct context to = *c;
+
+	to.delete_at = 0;
+	if (c->delete_at)
+		gate_change(g, c, &to);
+}
+
 /* ---- silence ---- */
 
 /* Whether all its terminations said that nothing comes. Before the answer that says nothing. */
@@ -249,6 +267,8 @@ static uint32_t context_deadline(const struct gateway *g, const struct context *
 	uint32_t deadline = c->expiry;
 
 	*why = CONTEXT_END_LIFETIME;
+	if (c->delete_at)
+		nearer(&deadline, why, c->delete_at, CONTEXT_END_REQUEST);
 	if (c->end)
 		nearer(&deadline, why, c->since + conf->ended_timeout, CONTEXT_END_CONNECTION);
 	else if (gate_waits(c))
@@ -277,6 +297,7 @@ static void context_fire(struct timer *tm, void *ctx)
 		silence_ask(g, c);
 		gate_timer(g, c);
 	} else {
+		g->stats.deleted += why == CONTEXT_END_REQUEST;
 		gate_end(g, c, why);
 	}
 }

@@ -197,6 +197,14 @@ static void tell_unknown(struct ng *n, const struct ng_flags *f)
 				log_text(f->unknown, strlen(f->unknown), text[1]));
 }
 
+/* Kamailio with rtpp-flags always tells the to-tag; whether it counts is a flag of the script. */
+static void serve_delete(struct ng *n, struct ng_flags *f, struct ng_ask *ask)
+{
+	if (f->rtpp && !(f->flags & NG_TO_TAG))
+		f->to = NULL;
+	ng_delete(n, f, ask);
+}
+
 /* Carries out what needs flags. */
 static void serve_call(struct ng *n, struct ng_ask *ask, const json_t *command)
 {
@@ -209,9 +217,10 @@ static void serve_call(struct ng *n, struct ng_ask *ask, const json_t *command)
 	else if (ask->command == NG_QUERY)
 		ng_query(n, &f, ask);
 	else if (ask->command == NG_DELETE)
-		ng_delete(n, &f, ask);
+		serve_delete(n, &f, ask);
 	else
 		ng_ask_answer(ask, offer_answer(n, &f, ask, command));
+	ng_flags_free(&f);
 }
 
 static void serve(struct ng *n, struct ng_ask *ask, const json_t *command)

@@ -248,6 +248,7 @@ bool ng_call_answer(struct ng_call *c, const struct ng_flags *f)
 	/* One that is refused changes nothing. */
 	if (!ng_call_certified(c) || !ng_call_each(c, answer_may) || !ng_call_each(c, answer_media))
 		return false;
+	ng_call_spare(c);
 	for (int i = 0; i < SDP_MEDIA_MAX; i++)
 		ng_call_gone(c, &c->former[i]);
 	return ng_call_write(c) || ng_call_refuse(c, GATE_BAD, "sdp: too long");

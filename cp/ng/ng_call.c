@@ -2,27 +2,11 @@
 /* What offers and answers have in common: who is who, which contexts there are, what was sent. */
 #include "ng_call.h"
 
+#include "ng_format.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static const char *const types[] = { "other",	    "audio",   "video", "text",
-				     "application", "message", "image" };
-enum { TYPES = sizeof(types) / sizeof(types[0]) };
-
-const char *ng_type(uint32_t number)
-{
-	return types[number < TYPES ? number : 0];
-}
-
-uint32_t ng_type_find(struct sdp_text name)
-{
-	uint32_t i = TYPES;
-
-	while (--i && !sdp_text_is(name, types[i]))
-		;
-	return i;
-}
 
 bool ng_call_refuse(struct ng_call *c, enum gate_error error, const char *fmt, ...)
 {
@@ -53,6 +37,21 @@ bool ng_call_match(const struct context *c, const struct ng_flags *f, bool stric
 	       (!f->to || strcmp(c->term[0].tag, f->to) == 0 || strcmp(c->term[1].tag, f->to) == 0);
 }
 
+bool ng_call_match_both(const struct context *c, const struct ng_flags *f)
+{
+	const char *tag[2] = { c->term[0].tag, c->term[1].tag };
+
+	if (!f->from || !f->to || !*tag[0] || !*tag[1])
+		return false;
+	return (strcmp(tag[0], f->from) == 0 && strcmp(tag[1], f->to) == 0) ||
+	       (strcmp(tag[1], f->from) == 0 && strcmp(tag[0], f->to) == 0);
+}
+
+uint32_t ng_branch(const struct gateway *g, const struct ng_flags *f)
+{
+	return f->branch ? gate_owner(g, f->branch, strlen(f->branch)) : 0;
+}
+
 bool ng_call_match_fork(const struct context *c, const struct ng_flags *f)
 {
 	const char *offerer = c->term[0].tag;
@@ -81,6 +80,42 @@ static void find_former(struct ng_call *c)
 	}
 }
 
+/* How well a context fits, by tags and via-branch: its branch is that of the best. 0: not at all.
+ */
+static uint32_t branch_fits(const struct ng_call *c, const struct context *x, uint32_t told)
+{
+	uint32_t side;
+
+	if (ng_call_match_both(x, c->f))
+		return 4;
+	if (!ng_call_match(x, c->f, false, &side))
+		return 0;
+	if (told && x->branch == told)
+		return 3;
+	/* Another branch that is offered is one of its own; who answers may be of any. */
+	if (c->offer)
+		return told ? 0 : 2;
+	return *x->term[1 - side].tag ? 1 : 2;
+}
+
+/* Each branch of a call that forks has contexts of its own, as far as branches are told. */
+static void find_branch(struct ng_call *c)
+{
+	const uint32_t told = ng_branch(c->g, c->f);
+	struct context *x = gate_call_next(c->g, c->f->call, NULL);
+	uint32_t best = 0;
+
+	c->branch = told;
+	for (; x; x = gate_call_next(c->g, c->f->call, x)) {
+		const uint32_t fits = branch_fits(c, x, told);
+
+		if (fits <= best)
+			continue;
+		best = fits;
+		c->branch = x->branch;
+	}
+}
+
 /* Those whose connections have ended are no part of what an offer goes on with. */
 bool ng_call_find(struct ng_call *c)
 {
@@ -88,10 +123,12 @@ bool ng_call_find(struct ng_call *c)
 	bool found = false;
 	uint32_t side;
 
+	find_branch(c);
 	c->from = c->offer ? 0 : 1;
 	for (; x; x = next) {
 		next = gate_call_next(c->g, c->f->call, x);
-		if (x->media >= SDP_MEDIA_MAX || !ng_call_match(x, c->f, false, &side))
+		if (x->branch != c->branch || x->media >= SDP_MEDIA_MAX ||
+		    !ng_call_match(x, c->f, false, &side))
 			continue;
 		if (c->offer && x->end != CONTEXT_END_NONE) {
 			over(c, x);
@@ -108,6 +145,17 @@ bool ng_call_find(struct ng_call *c)
 	if (c->offer)
 		find_former(c);
 	return found;
+}
+
+void ng_call_spare(struct ng_call *c)
+{
+	struct context *x = gate_call_next(c->g, c->f->call, NULL);
+	uint32_t side;
+
+	for (; x; x = gate_call_next(c->g, c->f->call, x)) {
+		if (x->branch == c->branch && ng_call_match(x, c->f, false, &side))
+			gate_spare(c->g, x);
+	}
 }
 
 void ng_call_gone(struct ng_call *c, struct context **x)
@@ -127,7 +175,8 @@ void ng_call_plan(const struct ng_call *c, int i, bool halted, struct gate_plan 
 	*plan = (struct gate_plan){ .media = (uint16_t)i,
 				    .inactivity = halted ? 0 : UINT32_MAX,
 				    .note = c->note[i],
-				    .owner = c->owner };
+				    .owner = c->owner,
+				    .branch = c->branch };
 	snprintf(plan->call, sizeof(plan->call), "%s", c->f->call);
 }
 
@@ -187,6 +236,8 @@ static bool media_read(struct ng_call *c, int i)
 		ng_call_media_refuse(c, i, "%s", why);
 		return true;
 	}
+	if (c->f->remove & 1u << ng_type_find(c->sdp.media[i].type))
+		m->gone = true;
 	/* SRTP goes from end to end, or not at all. */
 	mine = ng_proto(m->proto);
 	told = ng_proto(proto_told(c));
@@ -195,6 +246,20 @@ static bool media_read(struct ng_call *c, int i)
 		ng_call_media_refuse(c, i, "m-line %d: %s is not served for %s", i + 1, told->name,
 				     mine->name);
 	return true;
+}
+
+/* There is no codec but those of the two ends. */
+static bool codecs_there(struct ng_call *c, int i)
+{
+	const char *name = NULL;
+
+	if (c->offer && !c->media[i].gone && c->media[i].kind == NG_KIND_RTP &&
+	    ng_type_find(c->sdp.media[i].type) == ng_type_find((struct sdp_text){ "audio", 5 }))
+		name = ng_formats_missing(&c->sdp, i, c->f);
+	return !name || ng_call_refuse(c, GATE_BAD,
+				       "m-line %d: codec \"%.32s\" is not offered, and nothing is "
+				       "transcoded",
+				       i + 1, name);
 }
 
 /* Where nothing is left that is served, there is no point in going on. */
@@ -247,7 +312,7 @@ bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool 
 	if (f->proto && !proto_told(c))
 		return ng_call_refuse(c, GATE_BAD, "transport-protocol: %s is not served",
 				      f->proto);
-	if (!ng_call_each(c, media_read) || !media_left(c))
+	if (!ng_call_each(c, media_read) || !media_left(c) || !ng_call_each(c, codecs_there))
 		return false;
 	*loop = looped(c);
 	return true;

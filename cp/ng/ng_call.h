@@ -40,6 +40,7 @@ struct ng_call {
 	const struct ng_flags *f;
 	bool offer;
 	uint32_t from, to; /* sides: who sent the SDP, who gets it */
+	uint32_t branch;   /* of the call; 0: it has none */
 	struct sdp sdp;
 	struct ng_media media[SDP_MEDIA_MAX];
 	int n_refused;		/* m-lines that are not served: each by itself (RFC 3264 6) */
@@ -90,9 +91,6 @@ static inline void ng_note_set(uint64_t *note, uint32_t bit, uint32_t bits, uint
 	*note |= (uint64_t)v << bit;
 }
 
-/* Kinds of media by number, for contexts to keep; "other" is among them. */
-const char *ng_type(uint32_t number);
-
 /*
  * False: c->fail says why. What the offer added is gone again, and what there was is as it was
  * (ng_offer.c, ng_answer.c).
@@ -105,6 +103,10 @@ bool ng_call_answer(struct ng_call *c, const struct ng_flags *f);
  * not known yet, or another (a call that forked), is no obstacle unless strict.
  */
 bool ng_call_match(const struct context *c, const struct ng_flags *f, bool strict, uint32_t *from);
+/* Whether both tags are those of the context. */
+bool ng_call_match_both(const struct context *c, const struct ng_flags *f);
+/* A number for via-branch; 0: not given. */
+uint32_t ng_branch(const struct gateway *g, const struct ng_flags *f);
 /*
  * Whether tags that do not match strictly may be those of the branch that came through, although
  * another holds: of a call that forked, where nobody said which answer was final.
@@ -131,10 +133,10 @@ bool ng_call_certified(struct ng_call *c);
 /* False as soon as it is of one m-line. */
 bool ng_call_each(struct ng_call *c, bool (*take)(struct ng_call *c, int i));
 void ng_call_gone(struct ng_call *c, struct context **x);
+/* What was deleted a while ago is not: an offer or answer of it came. */
+void ng_call_spare(struct ng_call *c);
 /* The plan of an m-line's context, with c->note. */
 void ng_call_plan(const struct ng_call *c, int i, bool halted, struct gate_plan *plan);
-/* Its number. */
-uint32_t ng_type_find(struct sdp_text name);
 /* Whether the m-line is of the context's kind: datagrams, or a stream. */
 bool ng_same_kind(const struct context *x, const struct ng_media *m);
 

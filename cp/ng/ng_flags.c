@@ -3,6 +3,8 @@
 
 #include "../../lib/sdp.h"
 #include "../context/context.h"
+#include "ng_media.h"
+#include "ng_rtpp.h"
 #include "ng_words.h"
 
 #include <stdarg.h>
@@ -35,6 +37,49 @@ static const char *text(const json_t *v)
 	return s && strlen(s) == json_string_length(v) ? s : NULL;
 }
 
+static const char *const codec_ops[NG_CODEC_OPS] = {
+	[NG_CODEC_STRIP] = "strip",   [NG_CODEC_EXCEPT] = "except",
+	[NG_CODEC_OFFER] = "offer",   [NG_CODEC_IGNORE] = "ignore",
+	[NG_CODEC_ACCEPT] = "accept", [NG_CODEC_CONSUME] = "consume",
+	[NG_CODEC_MASK] = "mask",     [NG_CODEC_TRANSCODE] = "transcode",
+	[NG_CODEC_SET] = "set",
+};
+
+/* The operation that a text begins with; *rest is what is behind the hyphen, "" at its end. */
+static enum ng_codec_op codec_op(const char *given, const char **rest)
+{
+	for (enum ng_codec_op op = 0; op < NG_CODEC_OPS; op++) {
+		const size_t n = strlen(codec_ops[op]);
+
+		if (strncmp(given, codec_ops[op], n) == 0 && (!given[n] || given[n] == '-')) {
+			*rest = given + n + (given[n] != 0);
+			return op;
+		}
+	}
+	return NG_CODEC_OPS;
+}
+
+/* A codec by its name, with or without its rate and what follows. */
+static void codec_add(struct ng_flags *f, enum ng_codec_op op, const char *name)
+{
+	if (op == NG_CODEC_OPS || !name || !*name || f->n_codec == NG_CODECS_MAX) {
+		unknown(f, "codec", name);
+		return;
+	}
+	f->codec[f->n_codec].op = op;
+	f->codec[f->n_codec++].name = name;
+}
+
+/* "strip-PCMA" */
+static bool take_codec_text(struct ng_flags *f, const char *given)
+{
+	const char *name = given;
+	const enum ng_codec_op op = codec_op(given, &name);
+
+	codec_add(f, op, name);
+	return true;
+}
+
 static bool take_word(struct ng_flags *f, const char *key, const struct ng_word *words,
 		      const char *given)
 {
@@ -44,6 +89,8 @@ static bool take_word(struct ng_flags *f, const char *key, const struct ng_word 
 		unknown(f, key, given);
 		return true;
 	}
+	if (w->of && strcmp(w->of, "codec") == 0)
+		return take_codec_text(f, strncmp(given, "codec", 5) == 0 ? given + 6 : given);
 	/* "SDES-no-X" is "no-X" of SDES, and that has no such words in its turn. */
 	if (w->of)
 		return take_word(f, w->of, ng_key_find(w->of)->words, given + strlen(w->name) - 1);
@@ -236,6 +283,129 @@ static bool take_code(struct ng_flags *f, const char *key, const json_t *v, cons
 	return true;
 }
 
+static bool take_branch(struct ng_flags *f, const char *key, const json_t *v,
+			const struct config *c)
+{
+	(void)c;
+	f->branch = text(v);
+	if (f->branch && !*f->branch)
+		f->branch = NULL;
+	if (!text(v))
+		unknown(f, key, "no text");
+	return true;
+}
+
+/* Kamailio says it twice, as a number and as text. */
+static bool take_delay(struct ng_flags *f, const char *key, const json_t *v, const struct config *c)
+{
+	uint32_t n;
+
+	(void)c;
+	if (number(v, NG_DELAY_MAX, &n))
+		f->delay = (int)n;
+	else
+		unknown(f, key, "no number from 0 to 3600");
+	return true;
+}
+
+/* One text or a list of them; NULL behind the last, and for what is none. */
+static const char *text_at(const json_t *v, size_t i, bool *more)
+{
+	*more = i < (json_is_array(v) ? json_array_size(v) : 1);
+	return *more ? text(json_is_array(v) ? json_array_get(v, i) : v) : NULL;
+}
+
+static void take_codecs(struct ng_flags *f, enum ng_codec_op op, const json_t *v)
+{
+	const char *name;
+	bool more;
+
+	for (size_t i = 0; name = text_at(v, i, &more), more; i++)
+		codec_add(f, op, name);
+}
+
+/* {"strip": ["PCMA", "G722"]} */
+static bool take_codec(struct ng_flags *f, const char *key, const json_t *v, const struct config *c)
+{
+	const char *op, *rest;
+	json_t *list;
+
+	(void)c;
+	if (!json_is_object(v))
+		unknown(f, key, "no dictionary");
+	json_object_foreach((json_t *)v, op, list) take_codecs(f, codec_op(op, &rest), list);
+	return true;
+}
+
+/* "codec-strip": "PCMA" */
+static bool take_codec_op(struct ng_flags *f, const char *key, const json_t *v,
+			  const struct config *c)
+{
+	const char *rest;
+
+	(void)c;
+	take_codecs(f, codec_op(key + strlen("codec-"), &rest), v);
+	return true;
+}
+
+static bool take_remove(struct ng_flags *f, const char *key, const json_t *v,
+			const struct config *c)
+{
+	const char *name;
+	bool more;
+
+	(void)c;
+	for (size_t i = 0; name = text_at(v, i, &more), more; i++) {
+		const struct sdp_text t = { name, name ? (uint32_t)strlen(name) : 0 };
+		const uint32_t type = ng_type_find(t);
+
+		if (type)
+			f->remove |= 1u << type;
+		else
+			unknown(f, key, name);
+	}
+	return true;
+}
+
+static bool take_extmap(struct ng_flags *f, const char *key, const json_t *v,
+			const struct config *c)
+{
+	const char *s = text(v);
+
+	(void)c;
+	if (s && strcmp(s, "strip") == 0)
+		f->flags |= NG_STRIP_EXTMAP;
+	else
+		unknown(f, key, s);
+	return true;
+}
+
+static bool take_key(struct ng_flags *f, const char *name, const json_t *v, const struct config *c);
+
+/* Of Kamailio since 6, which does not take its script's flags apart any more. */
+static bool take_rtpp(struct ng_flags *f, const char *key, const json_t *v, const struct config *c)
+{
+	uint32_t n_unknown = 0;
+	const char *name;
+	json_t *in;
+
+	if (!text(v) || f->rtpp) {
+		unknown(f, key, "no text");
+		return true;
+	}
+	f->rtpp = ng_rtpp_parse(text(v), &n_unknown);
+	if (!f->rtpp)
+		return refuse(f, "out of memory");
+	for (; n_unknown; n_unknown--)
+		unknown(f, key, "brackets, or too much");
+	json_object_foreach(f->rtpp, name, in)
+	{
+		if (!take_key(f, name, in, c))
+			return false;
+	}
+	return true;
+}
+
 static take_fn *const takes[NG_TAKES] = {
 	[NG_TAKE_CALL] = take_call,
 	[NG_TAKE_FROM] = take_from,
@@ -250,6 +420,13 @@ static take_fn *const takes[NG_TAKES] = {
 	[NG_TAKE_FAMILY] = take_family,
 	[NG_TAKE_TOS] = take_tos,
 	[NG_TAKE_CODE] = take_code,
+	[NG_TAKE_BRANCH] = take_branch,
+	[NG_TAKE_DELAY] = take_delay,
+	[NG_TAKE_RTPP] = take_rtpp,
+	[NG_TAKE_CODEC] = take_codec,
+	[NG_TAKE_CODEC_OP] = take_codec_op,
+	[NG_TAKE_REMOVE] = take_remove,
+	[NG_TAKE_EXTMAP] = take_extmap,
 };
 
 static bool take_key(struct ng_flags *f, const char *name, const json_t *v, const struct config *c)
@@ -264,7 +441,8 @@ static bool take_key(struct ng_flags *f, const char *name, const json_t *v, cons
 		return take_words(f, k->name, k->words, v);
 	if (k->effect == NG_REFUSED)
 		return refuse(f, "\"%.64s\" is not served", name);
-	return !takes[k->take] || takes[k->take](f, k->name, v, c);
+	/* Of "codec-*" it is what was given that says which. */
+	return !takes[k->take] || takes[k->take](f, strchr(k->name, '*') ? name : k->name, v, c);
 }
 
 bool ng_flags_read(struct ng_flags *f, const json_t *command, const struct config *c)
@@ -274,7 +452,8 @@ bool ng_flags_read(struct ng_flags *f, const json_t *command, const struct confi
 
 	*f = (struct ng_flags){ .realm = { NG_NOT_GIVEN, NG_NOT_GIVEN },
 				.family = NG_NOT_GIVEN,
-				.dscp = NG_NOT_GIVEN };
+				.dscp = NG_NOT_GIVEN,
+				.delay = NG_NOT_GIVEN };
 	json_object_foreach((json_t *)command, key, v)
 	{
 		if (!take_key(f, key, v, c))
@@ -283,4 +462,10 @@ bool ng_flags_read(struct ng_flags *f, const json_t *command, const struct confi
 	if (f->flags & NG_WEBRTC && !f->proto)
 		f->proto = "UDP/TLS/RTP/SAVPF";
 	return true;
+}
+
+void ng_flags_free(struct ng_flags *f)
+{
+	json_decref(f->rtpp);
+	f->rtpp = NULL;
 }

@@ -34,12 +34,36 @@ enum ng_flag {
 	NG_ICE_DEFAULT = 1 << 19,
 	NG_STRICT_SOURCE = 1 << 20, /* the sender's address is learnt at the host that SDP told */
 	NG_WEBRTC = 1 << 21,	    /* what browsers need, and not told otherwise */
+	NG_SINGLE_CODEC = 1 << 22,  /* an answer has one codec */
+	NG_GENERATE_MID = 1 << 23,  /* each m-line has a=mid */
+	NG_STRIP_EXTMAP = 1 << 24,  /* no a=extmap */
+	NG_NO_TLS_ID = 1 << 25,	    /* no a=tls-id */
+	NG_TO_TAG = 1 << 26,	    /* to-tag counts in a delete, too, where rtpp-flags are given */
 };
 
-enum { NG_NOT_GIVEN = -1 };
+enum {
+	NG_NOT_GIVEN = -1,
+	NG_DELAY_MAX = 3600, /* seconds */
+};
+
+/* What is to become of a codec in the SDP for the other side. */
+enum ng_codec_op {
+	NG_CODEC_STRIP,
+	NG_CODEC_EXCEPT,
+	NG_CODEC_OFFER,
+	NG_CODEC_IGNORE,
+	NG_CODEC_ACCEPT,
+	NG_CODEC_CONSUME,
+	NG_CODEC_MASK,
+	NG_CODEC_TRANSCODE,
+	NG_CODEC_SET,
+	NG_CODEC_OPS
+};
+enum { NG_CODECS_MAX = 64 };
 
 struct ng_flags {
 	const char *call, *from, *to; /* NULL: not given */
+	const char *branch;	      /* via-branch */
 	const char *sdp;
 	size_t sdp_len;
 	uint32_t flags;	   /* enum ng_flag */
@@ -47,11 +71,19 @@ struct ng_flags {
 	int realm[2];	   /* direction: of who sent the SDP, of who gets it */
 	int family;	   /* address-family: 4, 6 */
 	int dscp;	   /* TOS */
+	int delay;	   /* delete-delay, seconds */
 	int code;	   /* of the SIP response that an answer came with; 0: not given */
 	bool has_source;   /* received-from */
 	struct ip_addr source;
 	bool has_address; /* media-address: what SDP shows in place of ours */
 	struct ip_addr address;
+	struct {
+		enum ng_codec_op op;
+		const char *name;
+	} codec[NG_CODECS_MAX];
+	uint32_t n_codec;
+	uint32_t remove; /* sdp-media-remove, by ng_type() */
+	json_t *rtpp;	 /* what rtpp-flags say; NULL: not given */
 	/* Keys, words and values that are left out, and the first of them. */
 	uint32_t n_unknown;
 	char unknown[CTL_TEXT_MAX];
@@ -59,7 +91,11 @@ struct ng_flags {
 	char err[CTL_TEXT_MAX];
 };
 
-/* Reads a command; its texts point into it. False if something in it is refused. */
+/*
+ * Reads a command; its texts point into it. False if something in it is refused. Either way
+ * ng_flags_free() comes after it.
+ */
 bool ng_flags_read(struct ng_flags *f, const json_t *command, const struct config *c);
+void ng_flags_free(struct ng_flags *f);
 
 #endif

@@ -44,6 +44,24 @@ __attribute__((format(printf, 2, 3))) static bool refuse(struct look *l, const c
 	return false;
 }
 
+static const char *const types[] = { "other",	    "audio",   "video", "text",
+				     "application", "message", "image" };
+enum { TYPES = sizeof(types) / sizeof(types[0]) };
+
+const char *ng_type(uint32_t number)
+{
+	return types[number < TYPES ? number : 0];
+}
+
+uint32_t ng_type_find(struct sdp_text name)
+{
+	uint32_t i = TYPES;
+
+	while (--i && !sdp_text_is(name, types[i]))
+		;
+	return i;
+}
+
 const struct ng_proto *ng_proto(uint32_t number)
 {
 	return number && number <= PROTOS ? &protos[number - 1] : NULL;

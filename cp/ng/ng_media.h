@@ -34,6 +34,10 @@ uint32_t ng_proto_over(uint32_t number, bool tls);
 /* Whether what the one carries may go on as the other. */
 bool ng_proto_joins(const struct ng_proto *a, const struct ng_proto *b);
 
+/* Kinds of media by number, for contexts to keep; 0 is "other". */
+const char *ng_type(uint32_t number);
+uint32_t ng_type_find(struct sdp_text name);
+
 /* RFC 4145 4 */
 enum ng_setup { NG_SETUP_NONE, NG_ACTIVE, NG_PASSIVE, NG_ACTPASS, NG_HOLDCONN };
 /* RFC 4145 5 */

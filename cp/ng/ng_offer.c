@@ -328,6 +328,7 @@ bool ng_call_offer(struct ng_call *c, const struct ng_flags *f)
 		offer_undo(c);
 		return false;
 	}
+	ng_call_spare(c);
 	/* m-lines are never taken away (RFC 3264 8); where one is, its context has no use. */
 	for (int i = 0; i < SDP_MEDIA_MAX; i++) {
 		offer_close(c, c->former[i]);

@@ -30,7 +30,8 @@ struct part {
 struct ng_query {
 	struct ng *ng;
 	struct ng_ask *ask;
-	bool kept; /* by another branch */
+	bool kept;	/* by another branch */
+	uint32_t delay; /* seconds until what is deleted is gone */
 	uint32_t waits;
 	uint32_t n;
 	struct part part[PARTS_MAX];
@@ -191,6 +192,20 @@ static void query_end(struct ng_query *q)
 		ng_ask_answer(q->ask, answer_of(q));
 }
 
+static void came(void *arg, const struct context *c, const struct ctl_term_stats stats[2]);
+
+/* Now, or after a while in which it goes on; its counters are told at once. */
+static void part_delete(struct ng_query *q, struct context *c, struct part *p)
+{
+	if (!q->delay || c->end) {
+		gate_delete(q->ng->g, c, p ? came : NULL, p);
+		return;
+	}
+	gate_delete_later(q->ng->g, c, q->delay);
+	if (p)
+		gate_audit(q->ng->g, c, came, p);
+}
+
 /*
  * Of a call that forked, who says that one branch is over names the one that came through. If
  * another holds the context all the same, then because a provisional answer of it came last; unless
@@ -207,7 +222,7 @@ static void branch_judge(struct part *p, const struct context *c,
 		      : stats && stats[1].silent_s < BRANCH_SILENT)
 		p->query->kept = true;
 	else
-		gate_delete(p->query->ng->g, x, NULL, NULL);
+		part_delete(p->query, x, NULL);
 }
 
 static void came(void *arg, const struct context *c, const struct ctl_term_stats stats[2])
@@ -251,19 +266,47 @@ static struct part *part_add(struct ng_query *q, const struct context *c)
 	return p;
 }
 
+/* Which contexts of a call a command is for. */
+struct choice {
+	bool one;   /* those of one branch */
+	bool whole; /* all of it, whatever its tags */
+	uint32_t branch;
+};
+
+/*
+ * As rtpengine has it: via-branch alone names a branch; with both tags they do, and via-branch
+ * where they are not known.
+ */
+static struct choice choose(struct ng *n, const struct ng_flags *f)
+{
+	const uint32_t told = f->from ? ng_branch(n->g, f) : 0;
+	struct context *c = gate_call_next(n->g, f->call, NULL);
+	struct choice by = { 0 };
+
+	for (; c; c = gate_call_next(n->g, f->call, c)) {
+		if (ng_call_match_both(c, f))
+			return (struct choice){ .one = true, .branch = c->branch };
+		if (told && c->branch == told)
+			by = (struct choice){ .one = true, .whole = true, .branch = told };
+	}
+	return by;
+}
+
 /* Asks for each context of the call; deletes it, too. False if there is none. */
 static bool each(struct ng_query *q, const struct ng_flags *f, bool gone)
 {
+	const struct choice of = choose(q->ng, f);
 	struct context *c = gate_call_next(q->ng->g, f->call, NULL), *next;
 	bool any = false;
 	uint32_t side;
 
 	for (; c; c = next) {
 		struct part *p = NULL;
-		bool ours = ng_call_match(c, f, true, &side);
+		bool ours = of.whole || ng_call_match(c, f, true, &side);
 
 		next = gate_call_next(q->ng->g, f->call, c);
-		if (!ours && !(gone && ng_call_match_fork(c, f)))
+		if ((of.one && c->branch != of.branch) ||
+		    (!ours && !(gone && ng_call_match_fork(c, f))))
 			continue;
 		any = true;
 		if (q->n < PARTS_MAX)
@@ -271,7 +314,7 @@ static bool each(struct ng_query *q, const struct ng_flags *f, bool gone)
 		if (p)
 			p->judge = !ours;
 		if (gone && ours)
-			gate_delete(q->ng->g, c, p ? came : NULL, p);
+			part_delete(q, c, p);
 		else if (p)
 			gate_audit(q->ng->g, c, came, p);
 	}
@@ -302,6 +345,7 @@ static void ask_each(struct ng *n, const struct ng_flags *f, struct ng_ask *ask,
 	}
 	q->ng = n;
 	q->ask = ask;
+	q->delay = f->delay != NG_NOT_GIVEN ? (uint32_t)f->delay : n->s->conf->gateway.delete_delay;
 	q->waits = 1; /* answers that come at once do not end it */
 	ng_ask_hold(ask, q);
 	if (each(q, f, gone))

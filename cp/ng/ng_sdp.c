@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The SDP for the other side: what the gateway stands for is changed, all else stays. */
 #include "ng_call.h"
+#include "ng_format.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -120,12 +121,21 @@ static void write_origin(const struct ng_call *c, struct wr *w)
 	sdp_put_origin(w, &o);
 }
 
+/* What flags want left out, of a session or an m-line. */
+static bool flags_drop(const struct ng_call *c, const struct sdp_line *l)
+{
+	if (c->f->flags & NG_STRIP_EXTMAP &&
+	    (sdp_line_is(l, "extmap") || sdp_line_is(l, "extmap-allow-mixed")))
+		return true;
+	return c->f->flags & NG_NO_TLS_ID && sdp_line_is(l, "tls-id");
+}
+
 static bool session_drops(const struct ng_call *c, const struct sdp_line *l)
 {
 	static const char bundle[] = "group:BUNDLE";
 	struct sdp_text v = l->value;
 
-	if (is_one_of(l, of_ice) || is_one_of(l, of_us))
+	if (is_one_of(l, of_ice) || is_one_of(l, of_us) || flags_drop(c, l))
 		return true;
 	if (v.len >= sizeof(bundle) - 1 && l->type == 'a' &&
 	    memcmp(v.at, bundle, sizeof(bundle) - 1) == 0)
@@ -272,7 +282,7 @@ static bool media_drops(const struct ng_call *c, int i, const struct sdp_line *l
 
 	if (l->type == 'c' || is_one_of(l, of_us))
 		return true; /* written anew */
-	if (is_one_of(l, of_ice))
+	if (flags_drop(c, l) || is_one_of(l, of_ice))
 		return true;
 	if (m->kind == NG_KIND_STREAM)
 		return is_one_of(l, of_stream);
@@ -291,7 +301,8 @@ static uint32_t proto_for(const struct ng_call *c, int i)
 }
 
 /* RFC 8866 5.14. One that is rejected may come without formats, but not be written so. */
-static void write_m(const struct sdp_media *m, uint16_t port, struct sdp_text proto, struct wr *w)
+static void write_m(const struct sdp_media *m, uint16_t port, struct sdp_text proto,
+		    const struct ng_formats *o, struct wr *w)
 {
 	char text[8];
 
@@ -300,9 +311,27 @@ static void write_m(const struct sdp_media *m, uint16_t port, struct sdp_text pr
 	wr_bytes(w, m->type.at, m->type.len);
 	wr_bytes(w, text, strlen(text));
 	wr_bytes(w, proto.at, proto.len);
+	for (uint32_t k = 0; o && o->changed && k < o->n; k++) {
+		snprintf(text, sizeof(text), " %u", o->type[k]);
+		wr_bytes(w, text, strlen(text));
+	}
+	if (o && o->changed) {
+		sdp_put(w, "%s", "");
+		return;
+	}
 	wr_u8(w, ' ');
 	sdp_put_words(w, m->format.len ? m->format : (struct sdp_text){ "0", 1 });
 	sdp_put(w, "%s", "");
+}
+
+/* Whether there are names of m-lines that ours must differ from (RFC 5888 4). */
+static bool mids_are_theirs(const struct ng_call *c)
+{
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		if (sdp_attr(&c->sdp, i, "mid", 0, NULL) >= 0)
+			return true;
+	}
+	return false;
 }
 
 /* What the session says for all m-lines, and does not say any more (session_drops()). */
@@ -327,22 +356,29 @@ static void write_media(const struct ng_call *c, int i, struct wr *w)
 	const struct sdp_media *m = &c->sdp.media[i];
 	const struct ng_proto *p = ng_proto(proto_for(c, i));
 	struct sdp_text name = m->proto;
+	struct ng_formats formats;
 	struct sock_addr a = { 0 };
 	int line = m->line + 1;
 
+	formats.changed = false;
 	if (p)
 		name = (struct sdp_text){ p->name, (uint32_t)strlen(p->name) };
 	local(c, i, false, &a);
-	write_m(m, be16_get(a.port), name, w);
+	if (c->media[i].kind == NG_KIND_RTP)
+		ng_formats_make(&formats, &c->sdp, i, c->f, c->offer);
+	write_m(m, be16_get(a.port), name, &formats, w);
 	if (line < m->end && c->sdp.line[line].type == 'i')
 		sdp_copy(w, &c->sdp, line, line + 1), line++;
 	write_connection(c, i, w);
 	for (; line < m->end; line++) {
 		if (line == c->media[i].path)
 			write_path(c, i, w);
-		else if (!media_drops(c, i, &c->sdp.line[line]))
+		else if (!media_drops(c, i, &c->sdp.line[line]) &&
+			 !ng_formats_drop(&formats, &c->sdp.line[line]))
 			sdp_copy(w, &c->sdp, line, line + 1);
 	}
+	if (c->f->flags & NG_GENERATE_MID && sdp_attr(&c->sdp, i, "mid", 0, NULL) < 0)
+		sdp_put(w, "a=mid:%s%d", mids_are_theirs(c) ? "fl" : "", i);
 	if (c->media[i].kind != NG_KIND_STREAM)
 		write_session_keys(c, i, w);
 	if (c->media[i].kind == NG_KIND_RTP)
@@ -370,7 +406,7 @@ static void write_gone(const struct ng_call *c, int i, struct wr *w)
 	char addr[ADDR_STR_MAX];
 	int line = m->line + 1;
 
-	write_m(m, 0, m->proto, w);
+	write_m(m, 0, m->proto, NULL, w);
 	if (line < m->end && c->sdp.line[line].type == 'i')
 		sdp_copy(w, &c->sdp, line, line + 1), line++;
 	if (c->sdp.conn.line < 0 && m->conn.line >= 0)

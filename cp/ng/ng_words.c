@@ -45,6 +45,11 @@ static const struct ng_word flag_words[] = {
 	SERVED("WebRTC", WEBRTC),
 	SERVED("tls-client", NG_TLS_CLIENT),
 	SERVED("tls-server", NG_TLS_SERVER),
+	SERVED("single-codec", NG_SINGLE_CODEC),
+	SERVED("generate-mid", NG_GENERATE_MID),
+	SERVED("strip-extmap", NG_STRIP_EXTMAP),
+	SERVED("no-tls-id", NG_NO_TLS_ID),
+	SERVED("to-tag", NG_TO_TAG),
 	PREFIX("replace-*", "replace"),
 	PREFIX("rtcp-mux-*", "rtcp-mux"),
 	PREFIX("endpoint-learning-*", "endpoint-learning"),
@@ -53,6 +58,8 @@ static const struct ng_word flag_words[] = {
 	PREFIX("BUNDLE-*", "bundle"),
 	PREFIX("T.38-*", "T.38"),
 	PREFIX("T38-*", "T.38"),
+	PREFIX("codec-*", "codec"),
+	PREFIX("transcode-*", "codec"),
 	/* Remotes are learnt anew with each message of their side, never without one. */
 	HARMLESS("media-handover"),
 	HARMLESS("reset"),
@@ -259,6 +266,17 @@ const struct ng_key ng_keys[] = {
 	SERVED("SIP-code", CODE, "the same"),
 	SERVED("sip-response-code", CODE, "the same"),
 	SERVED("SIP-response-code", CODE, "the same"),
+	SERVED("via-branch", BRANCH, "text: tells branches of a call apart"),
+	SERVED("delete-delay", DELAY, "seconds; 0: at once; without it `gateway.delete-delay`"),
+	SERVED("codec", CODEC,
+	       "a dictionary: codecs by `strip`, `except`, `offer`, `ignore`; `mask` is `strip`; "
+	       "`accept` keeps; "
+	       "`consume` has no effect; `transcode` and `set` keep one that is offered, another "
+	       "is refused"),
+	SERVED("codec-*", CODEC_OP, "a codec, or a list, of one of these"),
+	SERVED("sdp-media-remove", REMOVE, "kinds of media: their m-lines get port 0"),
+	SERVED("extmap", EXTMAP, "`strip`"),
+	SERVED("rtpp-flags", RTPP, "text: all of these as words, `key=value` and `key=[a b]`"),
 	WORDS("flags", flag_words),
 	WORDS("replace", replace_words),
 	WORDS("rtcp-mux", mux_words),
@@ -276,8 +294,6 @@ const struct ng_key ng_keys[] = {
 	WORDS("DTMF-security-trigger", security_words),
 	HARMLESS("DTLS-fingerprint", "a hash"),
 	HARMLESS("ICE-lite", "any: it always is"),
-	HARMLESS("via-branch", "any"),
-	HARMLESS("delete-delay", "seconds"),
 	HARMLESS("label", "a name"),
 	HARMLESS("set-label", "a name"),
 	HARMLESS("from-label", "a name"),
@@ -308,7 +324,6 @@ const struct ng_key ng_keys[] = {
 	HARMLESS("alias-key", "any"),
 	HARMLESS("instance", "any"),
 	REFUSED("media-echo", "any"),
-	REFUSED("codec", "any"),
 	{ NULL, NG_HARMLESS, NG_TAKE_NONE, NULL, NULL },
 };
 

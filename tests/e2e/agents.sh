@@ -7,7 +7,7 @@
 #   media_relay; kamailio_commands "udp:$CONTROL_RELAY:2223"
 #   call NAME $CLIENT4 $PEER4; invite begin client; media "after the answer"; bye client; over
 DOMAIN=sip.fairlead.test
-PACKETS=300 RTP_SUM=0 RTCP_SUM=0
+PACKETS=300 DELETE_DELAY=0 RTP_SUM=0 RTCP_SUM=0
 # Of the two user agents: where they are, as the kernel, as signalling and as SDP name it.
 declare -A WHERE=([client]=in_client [server]=in_peer) OTHER=([client]=server [server]=client)
 declare -A AT=([client]=$CONTROL_CLIENT:5070 [server]=$PEER4:5080)
@@ -144,7 +144,7 @@ none_refused()
 }
 
 # over: the call is, and nothing of it is left.
-over() { await 5 none_left || fail "$CALL: contexts are left: $(contexts)"; }
+over() { await $((DELETE_DELAY + 5)) none_left || fail "$CALL: contexts are left: $(contexts)"; }
 
 # kamailio_commands ADDRESS [DEFINE]: starts it, with the gateway there.
 kamailio_commands()
@@ -152,11 +152,13 @@ kamailio_commands()
 	kamailio_start "CONTROL=udp:$CONTROL_SIP:$SIP" "CLIENT=$CONTROL_CLIENT" "MEDIA=\"$1\"" "${@:2}"
 }
 
-# media_relay: the relay that is commanded so, and the network of its controller.
+# media_relay [SECONDS]: with this delete-delay, the relay that is commanded so, and the network of its controller.
 media_relay()
 {
+	DELETE_DELAY=${1:-0}
 	relay_config 's/^  ng-address: .*/  ng-address: 0.0.0.0/' \
 		's/^  ng-websocket-port: .*/  ng-websocket-port: 2224/' \
+		"s/^  delete-delay: .*/  delete-delay: $DELETE_DELAY/" \
 		"s|^  ng-allow: .*|  ng-allow: [127.0.0.0/8, $CONTROL_PEER/32]|" \
 		"s|^  allow: \[10|  allow: [$CONTROL_CLIENT/32, 10|" >"$TMP/quickstart"
 	control_network

@@ -122,7 +122,8 @@ class Ng:
 
     def ask(self, name, **keys):
         """The answer to a command; in names of keys _ stands for what Python has no names with."""
-        command = {"command": name} | {k.replace("_", "-"): v for k, v in keys.items() if v is not None}
+        now = {"delete-delay": 0} if name == "delete" else {}
+        command = {"command": name} | now | {k.replace("_", "-"): v for k, v in keys.items() if v is not None}
         answer = self.exchange(command)
         if answer["result"] == "error":
             raise Refused(answer["error-reason"])

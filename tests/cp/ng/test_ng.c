@@ -27,12 +27,12 @@ static const char kamailio_offer[] =
     "16:sip-message-type7:request" /* since Kamailio 6 */
     "7:command5:offere";
 static const char kamailio_codec[] =
-    "0_304_4 d8:supportsl10:load limite3:sdp91:v=0\r\n"
+    "0_304_4 d8:supportsl10:load limite3:sdp93:v=0\r\n"
     "o=a 1 1 IN IP4 203.0.113.7\r\n"
     "s=-\r\n"
     "c=IN IP4 203.0.113.7\r\n"
     "t=0 0\r\n"
-    "m=audio 4000 RTP/AVP 0\r\n"
+    "m=audio 4000 RTP/AVP 8 0\r\n"
     "5:codecd5:stripl4:PCMAee7:call-id8:call-1@x13:received-froml3:IP49:127."
     "0.0.1e8:from-tag2:ta7:command5:offere";
 static const char kamailio_msrp[] =
@@ -155,13 +155,12 @@ static void kamailio_makes_a_call_of_msrp(void **state)
 	assert_int_equal(ng_contexts(w), 1);
 }
 
-static void what_kamailio_may_ask_in_vain_is_named(void **state)
+static void kamailio_has_a_codec_stripped(void **state)
 {
 	struct ng_world *w = *state;
 
 	assert_true(ng_say_text(w, kamailio_codec));
-	assert_string_equal(w->in,
-			    "0_304_4 d12:error-reason21:\"codec\" is not served6:result5:errore");
+	assert_non_null(strstr(w->in, " RTP/AVP 0\r\n"));
 }
 
 /* ---- encodings, cookies ---- */
@@ -577,7 +576,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(kamailio_makes_a_call),
 		T(kamailio_makes_a_call_of_msrp),
-		T(what_kamailio_may_ask_in_vain_is_named),
+		T(kamailio_has_a_codec_stripped),
 		T(answers_are_in_the_encoding_that_was_asked_in),
 		T(what_is_no_command_is_told_so),
 		T(a_retransmission_gets_the_same_answer),

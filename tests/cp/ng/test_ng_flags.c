@@ -6,6 +6,7 @@
  */
 #include "tests/world/unit.h"
 #include "cp/ng/ng_flags.h"
+#include "cp/ng/ng_rtpp.h"
 #include "cp/ng/ng_words.h"
 
 #include <stdio.h>
@@ -21,6 +22,7 @@ static bool reads(const char *key, json_t *value)
 	bool ok;
 
 	json_object_set_new(v, key, value);
+	ng_flags_free(&f);
 	ok = ng_flags_read(&f, v, &conf);
 	json_decref(v);
 	return ok;
@@ -51,6 +53,8 @@ static void word_does(const struct ng_key *k, const struct ng_word *w)
 	if (w->of) {
 		const struct ng_key *of = ng_key_find(w->of);
 
+		if (of && !of->words)
+			return; /* codecs() */
 		assert_true(of && of->words);
 		for (const struct ng_word *v = of->words; v->name; v++) {
 			assert_null(v->of);
@@ -245,6 +249,16 @@ static void values(void **state)
 		{ "address_family", "\"IP5\"", BAD },
 		{ "media-address", "\"192.0.2.1\"", GOOD },
 		{ "media-address", "\"x\"", BAD },
+		{ "rtpp-flags", "\"\"", GOOD },
+		{ "rtpp_flags", "7", LEFT_OUT },
+		{ "codec", "[]", LEFT_OUT },
+		{ "sdp-media-remove", "\"video\"", GOOD },
+		{ "extmap", "\"mask\"", LEFT_OUT },
+		{ "via-branch", "\"z\"", GOOD },
+		{ "via-branch", "7", LEFT_OUT },
+		{ "delete-delay", "0", GOOD },
+		{ "delete delay", "\"30\"", GOOD },
+		{ "delete-delay", "-1", LEFT_OUT },
 		{ "sdp", "{}", BAD },
 		{ "transport-protocol", "\"\"", BAD },
 	};
@@ -271,6 +285,96 @@ static void realms_by_either_name(void **state)
 	json_decref(v);
 }
 
+/* What rtpp-flags say, as JSON. */
+static void rtpp_is(const char *text, const char *json, uint32_t n_unknown)
+{
+	json_t *want = json_loads(json, 0, NULL), *got;
+	uint32_t n;
+
+	assert_non_null(want);
+	got = ng_rtpp_parse(text, &n);
+	if (!json_equal(got, want) || n != n_unknown) {
+		char *s = json_dumps(got, JSON_COMPACT);
+
+		fail_msg("%s: %s, %u unknown", text, s, n);
+	}
+	json_decref(want);
+	json_decref(got);
+}
+
+static void rtpp_flags_become_keys_and_flags(void **state)
+{
+	(void)state;
+	rtpp_is("", "{}", 0);
+	rtpp_is("  a b-c ", "{\"flags\":[\"a\",\"b-c\"]}", 0);
+	rtpp_is("ICE=remove TOS=184", "{\"ICE\":\"remove\",\"TOS\":\"184\"}", 0);
+	rtpp_is("direction=a direction=b", "{\"direction\":[\"a\",\"b\"]}", 0);
+	rtpp_is("direction=[a b]", "{\"direction\":[\"a\",\"b\"]}", 0);
+	rtpp_is("internal external", "{\"direction\":[\"internal\",\"external\"]}", 0);
+	rtpp_is("RTP/SAVP x", "{\"transport-protocol\":\"RTP/SAVP\",\"flags\":[\"x\"]}", 0);
+	rtpp_is("RTP", "{\"transport-protocol\":\"RTP/AVP\"}", 0);
+	rtpp_is("SRTP AVPF", "{\"transport-protocol\":\"RTP/SAVPF\"}", 0);
+	rtpp_is("DTLS AVPF", "{\"transport-protocol\":\"UDP/TLS/RTP/SAVPF\"}", 0);
+	rtpp_is("to-tag=x from-tag=y",
+		"{\"to-tag\":\"x\",\"from-tag\":\"y\","
+		"\"flags\":[\"to-tag\",\"directional\"]}",
+		0);
+	rtpp_is("codec=[strip=[PCMA G722] offer=PCMU]",
+		"{\"codec\":{\"strip\":[\"PCMA\",\"G722\"],\"offer\":\"PCMU\"}}", 0);
+	rtpp_is("codec-strip=A codec-strip=B", "{\"codec-strip\":[\"A\",\"B\"]}", 0);
+	rtpp_is("a=[ x  y ]b", "{\"a\":[\"x\",\"y\"],\"flags\":[\"b\"]}", 0);
+	rtpp_is("a=[x", "{\"a\":[\"x\"]}", 0);
+	rtpp_is("a=", "{\"a\":\"\"}", 0);
+	/* What makes no sense is counted, and no more is lost. */
+	rtpp_is("] =b [ c", "{\"flags\":[\"b\",\"c\"]}", 3);
+	rtpp_is("a=[b=c d] e", "{\"a\":{\"b\":\"c\"},\"flags\":[\"e\"]}", 1);
+	rtpp_is("a=[[b] c]", "{\"a\":[\"c\"]}", 1);
+	rtpp_is("a=[b=[c=[d=[e=[f g] h] i] j] k",
+		"{\"a\":{\"b\":{\"c\":{\"d\":{}}}},\"flags\":[\"k\"]}", 4);
+}
+
+static void rtpp_flags_are_bounded(void **state)
+{
+	char text[8192] = "", *p = text;
+	uint32_t n;
+	json_t *v;
+
+	(void)state;
+	for (int i = 0; i < 600; i++)
+		p += sprintf(p, "x%d ", i);
+	v = ng_rtpp_parse(text, &n);
+	assert_int_equal(json_array_size(json_object_get(v, "flags")), 512);
+	assert_int_equal(n, 88);
+	json_decref(v);
+	memset(text, '[', sizeof(text) - 1);
+	json_decref(ng_rtpp_parse(text, &n));
+	assert_int_equal(n, sizeof(text) - 1);
+	text[0] = 'a';
+	text[1] = '=';
+	json_decref(ng_rtpp_parse(text, &n));
+	assert_true(n > 0);
+}
+
+static void rtpp_flags_are_flags(void **state)
+{
+	(void)state;
+	assert_true(
+	    reads("rtpp-flags", json_string("asymmetric ICE=force replace-origin foo "
+					    "direction=core to-tag=x codec=[strip=[PCMA]]")));
+	assert_int_equal(f.flags, NG_ASYMMETRIC | NG_ICE_FORCE | NG_ORIGIN | NG_TO_TAG);
+	assert_int_equal(f.realm[0], 1);
+	assert_string_equal(f.to, "x");
+	assert_int_equal(f.n_codec, 1);
+	assert_string_equal(f.codec[0].name, "PCMA");
+	assert_int_equal(f.n_unknown, 1);
+	assert_false(reads("rtpp-flags", json_string("direction=nowhere")));
+	assert_false(reads("rtpp-flags", json_string("always-transcode")));
+	/* Not in itself. */
+	assert_true(reads("rtpp-flags", json_string("rtpp-flags=asymmetric")));
+	assert_int_equal(f.n_unknown, 1);
+	ng_flags_free(&f);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +384,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(words_give_and_take),
 		cmocka_unit_test(values),
 		cmocka_unit_test(realms_by_either_name),
+		cmocka_unit_test(rtpp_flags_become_keys_and_flags),
+		cmocka_unit_test(rtpp_flags_are_bounded),
+		cmocka_unit_test(rtpp_flags_are_flags),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "--print") == 0)

@@ -302,8 +302,6 @@ static void a_provisional_answer_that_comes_late_takes_nothing(void **state)
 		bye(w, "a", "c", false);
 		assert_int_equal(ng_contexts(w), 0);
 	}
-	ng_sdp_refused(w, "answer", "\"sip-code\":99", two, "sip-code");
-	ng_sdp_refused(w, "answer", "\"sip-code\":\"2OO\"", two, "sip-code");
 }
 
 /* Two final answers: the later one holds, and the other's end is not its end. */

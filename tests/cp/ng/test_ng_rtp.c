@@ -496,7 +496,8 @@ static void what_is_not_served_is_refused_by_name(void **state)
 		const char *more, *why;
 	} flag[] = {
 		{ "\"flags\":[\"trust-address\",\"record-call\"]", "flags: \"record-call\"" },
-		{ "\"codec\":{\"strip\":[\"PCMA\"]}", "\"codec\"" },
+		{ "\"codec\":{\"transcode\":[\"opus\"]}", "codec \"opus\" is not offered" },
+		{ "\"flags\":[\"always-transcode\"]", "flags: \"always-transcode\"" },
 		{ "\"direction\":[\"access\",\"elsewhere\"]", "no realm \"elsewhere\"" },
 		{ "\"transport-protocol\":\"RTP/SAVP\"", "RTP/SAVP" },
 		{ "\"ICE\":\"force-relay\"", "ICE: \"force-relay\"" },
