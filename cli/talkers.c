@@ -30,11 +30,20 @@ struct was {
 	int64_t n[COUNTED];
 };
 
+/* Who relayed something. */
+struct talker {
+	char *who; /* NULL: there is none */
+	uint32_t sessions;
+	double rate[COUNTED]; /* a second */
+};
+
 struct talkers {
 	enum talkers_by by;
 	struct was *was; /* [mask + 1], by open addressing */
 	size_t mask, used;
-	json_t *sums; /* by who: those who relayed something */
+	struct talker *talker; /* [2 * TALKERS_KEPT], by open addressing */
+	size_t n;	       /* of them */
+	size_t left_out;       /* of those that relay least */
 };
 
 struct talkers *talkers_begin(enum talkers_by by)
@@ -45,18 +54,22 @@ struct talkers *talkers_begin(enum talkers_by by)
 		*t = (struct talkers){ .by = by,
 				       .was = calloc(WAS_MIN, sizeof(*t->was)),
 				       .mask = WAS_MIN - 1,
-				       .sums = json_object() };
-	if (!t || !t->was || !t->sums)
+				       .talker = calloc(2 * TALKERS_KEPT, sizeof(*t->talker)) };
+	if (!t || !t->was || !t->talker)
 		err(1, NULL);
 	return t;
 }
 
 void talkers_free(struct talkers *t)
 {
-	json_decref(t->sums);
+	for (size_t i = 0; i < 2 * TALKERS_KEPT; i++)
+		free(t->talker[i].who);
+	free(t->talker);
 	free(t->was);
 	free(t);
 }
+
+/* ---- sessions ---- */
 
 static uint64_t name_of(const json_t *session)
 {
@@ -100,7 +113,7 @@ static void counted(const json_t *session, int64_t n[COUNTED])
 	n[TO_CLIENT_BYTES] = get_int(down, "bytes");
 }
 
-void talkers_was(struct talkers *t, const json_t *session)
+bool talkers_was(struct talkers *t, const json_t *session)
 {
 	struct was *w;
 
@@ -110,6 +123,96 @@ void talkers_was(struct talkers *t, const json_t *session)
 	t->used += w->name == 0;
 	w->name = name_of(session);
 	counted(session, w->n);
+	return t->used < TALKERS_SLICE;
+}
+
+void talkers_next(struct talkers *t)
+{
+	memset(t->was, 0, (t->mask + 1) * sizeof(*t->was));
+	t->used = 0;
+}
+
+/* ---- talkers ---- */
+
+static double bytes_per_s(const struct talker *t)
+{
+	return t->rate[TO_PEER_BYTES] + t->rate[TO_CLIENT_BYTES];
+}
+
+static int busiest_first(const void *pa, const void *pb)
+{
+	const struct talker *a = pa, *b = pb;
+	const double x = bytes_per_s(a), y = bytes_per_s(b);
+
+	if (x != y)
+		return x < y ? 1 : -1;
+	return strcmp(a->who, b->who);
+}
+
+/* Where who is, or would be. */
+static struct talker *talker_at(const struct talkers *t, const char *who)
+{
+	const size_t mask = 2 * TALKERS_KEPT - 1;
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (const char *p = who; *p; p++)
+		h = (h ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
+	for (h ^= h >> 32; t->talker[h & mask].who; h++) {
+		if (strcmp(t->talker[h & mask].who, who) == 0)
+			break;
+	}
+	return &t->talker[h & mask];
+}
+
+/* The busiest first, in an array of its own. */
+static struct talker *talkers_sorted(const struct talkers *t)
+{
+	struct talker *all = calloc(t->n + 1, sizeof(*all));
+	size_t n = 0;
+
+	if (!all)
+		err(1, NULL);
+	for (size_t i = 0; i < 2 * TALKERS_KEPT; i++) {
+		if (t->talker[i].who)
+			all[n++] = t->talker[i];
+	}
+	qsort(all, n, sizeof(*all), busiest_first);
+	return all;
+}
+
+/* Half of them are left out: those that relay least. */
+static void talkers_halve(struct talkers *t)
+{
+	struct talker *all = talkers_sorted(t);
+	const size_t keep = t->n / 2;
+
+	memset(t->talker, 0, 2 * TALKERS_KEPT * sizeof(*t->talker));
+	for (size_t i = 0; i < t->n; i++) {
+		if (i < keep)
+			*talker_at(t, all[i].who) = all[i];
+		else
+			free(all[i].who);
+	}
+	t->left_out += t->n - keep;
+	t->n = keep;
+	free(all);
+}
+
+static struct talker *talker_of(struct talkers *t, const char *who)
+{
+	struct talker *at = talker_at(t, who);
+
+	if (at->who)
+		return at;
+	if (t->n == TALKERS_KEPT) {
+		talkers_halve(t);
+		at = talker_at(t, who);
+	}
+	*at = (struct talker){ .who = strdup(who) };
+	if (!at->who)
+		err(1, NULL);
+	t->n++;
+	return at;
 }
 
 static const char *who_of(const struct talkers *t, const json_t *session, char *buf, size_t len)
@@ -126,16 +229,20 @@ static const char *who_of(const struct talkers *t, const json_t *session, char *
 	return buf;
 }
 
-/* A session that came meanwhile, maybe to the slot of another, began at 0. */
+/*
+ * A session that came meanwhile, maybe to the slot of another, began at 0. One that was not looked
+ * at is of the next slice.
+ */
 void talkers_is(struct talkers *t, const json_t *session, double seconds)
 {
 	const struct was *w = was_at(t, name_of(session));
-	const bool anew = w->name == 0 || (double)get_int(session, "age_s") < seconds;
+	const bool anew = (double)get_int(session, "age_s") < seconds;
 	int64_t n[COUNTED], all = 0;
+	struct talker *talker;
 	char buf[TEXT_MAX];
-	const char *who;
-	json_t *sum;
 
+	if (!anew && w->name == 0)
+		return;
 	counted(session, n);
 	for (int i = 0; i < COUNTED; i++) {
 		n[i] -= anew || w->n[i] > n[i] ? 0 : w->n[i];
@@ -143,69 +250,36 @@ void talkers_is(struct talkers *t, const json_t *session, double seconds)
 	}
 	if (all == 0)
 		return;
-	who = who_of(t, session, buf, sizeof(buf));
-	sum = json_object_get(t->sums, who);
-	if (!sum) {
-		sum = json_pack("[i, i, i, i, i]", 0, 0, 0, 0, 0);
-		json_object_set_new(t->sums, who, sum);
-	}
+	talker = talker_of(t, who_of(t, session, buf, sizeof(buf)));
 	for (size_t i = 0; i < COUNTED; i++)
-		json_integer_set(json_array_get(sum, i),
-				 json_integer_value(json_array_get(sum, i)) + n[i]);
-	json_integer_set(json_array_get(sum, COUNTED),
-			 json_integer_value(json_array_get(sum, COUNTED)) + 1);
+		talker->rate[i] += (double)n[i] / seconds;
+	talker->sessions++;
 }
 
 /* ---- the result ---- */
 
-struct talker {
-	const char *who;
-	const json_t *sum;
-	int64_t bytes;
-};
-
-static int busiest_first(const void *pa, const void *pb)
+static json_t *rates_json(const struct talker *t, size_t packets, size_t bytes)
 {
-	const struct talker *a = pa, *b = pb;
-
-	if (a->bytes != b->bytes)
-		return a->bytes < b->bytes ? 1 : -1;
-	return strcmp(a->who, b->who);
-}
-
-static json_t *rates_json(const json_t *sum, size_t packets, size_t bytes, double seconds)
-{
-	return json_pack("{s:f, s:f}", "packets_per_s",
-			 json_number_value(json_array_get(sum, packets)) / seconds, "bytes_per_s",
-			 json_number_value(json_array_get(sum, bytes)) / seconds);
+	return json_pack("{s:f, s:f}", "packets_per_s", t->rate[packets], "bytes_per_s",
+			 t->rate[bytes]);
 }
 
 json_t *talkers_result(const struct talkers *t, double seconds, size_t limit)
 {
-	const size_t n = json_object_size(t->sums);
-	struct talker *all = calloc(n + 1, sizeof(*all));
-	json_t *list = json_array(), *sum;
-	const char *who;
-	size_t i = 0;
+	struct talker *all = talkers_sorted(t);
+	json_t *list = json_array();
 
-	if (!all)
-		err(1, NULL);
-	json_object_foreach(t->sums, who, sum) all[i++] =
-	    (struct talker){ who, sum,
-			     json_integer_value(json_array_get(sum, TO_PEER_BYTES)) +
-				 json_integer_value(json_array_get(sum, TO_CLIENT_BYTES)) };
-	qsort(all, n, sizeof(*all), busiest_first);
-	for (i = 0; i < n && i < limit; i++)
+	for (size_t i = 0; i < t->n && i < limit; i++)
 		json_array_append_new(
 		    list,
-		    json_pack("{s:s, s:O, s:o, s:o}", "who", all[i].who, "sessions",
-			      json_array_get(all[i].sum, COUNTED), "to_peer",
-			      rates_json(all[i].sum, TO_PEER_PACKETS, TO_PEER_BYTES, seconds),
-			      "to_client",
-			      rates_json(all[i].sum, TO_CLIENT_PACKETS, TO_CLIENT_BYTES, seconds)));
+		    json_pack("{s:s, s:I, s:o, s:o}", "who", all[i].who, "sessions",
+			      (json_int_t)all[i].sessions, "to_peer",
+			      rates_json(&all[i], TO_PEER_PACKETS, TO_PEER_BYTES), "to_client",
+			      rates_json(&all[i], TO_CLIENT_PACKETS, TO_CLIENT_BYTES)));
 	free(all);
-	return json_pack("{s:s, s:f, s:I, s:o}", "by", talkers_by_name[t->by], "seconds", seconds,
-			 "active", (json_int_t)n, "talkers", list);
+	return json_pack("{s:s, s:f, s:I, s:I, s:o}", "by", talkers_by_name[t->by], "seconds",
+			 seconds, "active", (json_int_t)(t->n + t->left_out), "left_out",
+			 (json_int_t)t->left_out, "talkers", list);
 }
 
 static const char *rate_of(const json_t *talker, const char *way, const char *key,
@@ -248,6 +322,9 @@ void show_talkers(const json_t *result, FILE *out)
 	    rate_of(t, "to_peer", "packets_per_s", text[1]), bytes_of(t, "to_peer", text[2]),
 	    rate_of(t, "to_client", "packets_per_s", text[3]), bytes_of(t, "to_client", text[4]));
 	grid_print(g, 0, out);
+	if (get_int(result, "left_out"))
+		fprintf(out, "Left out, since they relay less: %s.\n",
+			unit_exact(get_int(result, "left_out"), text[0], UNIT_STR_MAX));
 }
 
 /* ---- the command ---- */
@@ -260,31 +337,84 @@ static double now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* Goes through all sessions that the filter has; seconds < 0: for the first time. */
-static bool look(struct control_client *c, json_t *params, struct talkers *t, double seconds)
+/* How a slice is gone through. */
+struct slice {
+	json_int_t from, end; /* cursors; end 0: of the last */
+	double seconds;	      /* since it was looked at; below 0: for the first time */
+};
+
+/* What a page has. False: the slice is full, or at its end. */
+static bool page_take(struct talkers *t, const json_t *page, struct slice *at)
 {
+	const json_t *cursor = json_object_get(page, "cursor"), *s;
+	bool room = true;
+	size_t i;
+
+	json_array_foreach(json_object_get(page, "sessions"), i, s)
+	{
+		if (at->seconds < 0)
+			room = talkers_was(t, s);
+		else
+			talkers_is(t, s, at->seconds);
+	}
+	if (at->seconds < 0)
+		at->end = json_integer_value(cursor);
+	else if (at->end && json_integer_value(cursor) >= at->end)
+		return false;
+	return room && json_is_integer(cursor);
+}
+
+static bool slice_look(struct talkers *t, struct slice *at, json_t *params, talkers_page *page,
+		       void *arg)
+{
+	json_t *cursor = json_integer(at->from);
 	bool more;
 
-	json_object_del(params, "cursor");
+	do {
+		json_t *p;
+
+		json_object_set_new(params, "cursor", cursor);
+		p = page(arg, params);
+		if (!p)
+			return false;
+		more = page_take(t, p, at);
+		cursor = json_incref(json_object_get(p, "cursor"));
+		json_decref(p);
+	} while (more);
+	json_decref(cursor);
+	return true;
+}
+
+bool talkers_look(struct talkers *t, json_t *params, unsigned int seconds, talkers_page *page,
+		  void *arg, double *passed)
+{
+	struct slice at = { 0 };
+	unsigned int slices = 0;
+
+	*passed = 0;
 	json_object_set_new(params, "limit", json_integer(PAGE));
 	do {
-		json_t *page = cli_call(c, "sessions", json_incref(params)), *s;
-		size_t i;
+		const double since = now();
 
-		if (!page)
+		talkers_next(t);
+		at.seconds = -1;
+		if (!slice_look(t, &at, params, page, arg))
 			return false;
-		json_array_foreach(json_object_get(page, "sessions"), i, s)
-		{
-			if (seconds < 0)
-				talkers_was(t, s);
-			else
-				talkers_is(t, s, seconds);
-		}
-		more = json_is_integer(json_object_get(page, "cursor"));
-		json_object_set(params, "cursor", json_object_get(page, "cursor"));
-		json_decref(page);
-	} while (more);
+		sleep(seconds);
+		at.seconds = now() - since;
+		if (!slice_look(t, &at, params, page, arg))
+			return false;
+		at.from = at.end;
+		*passed += at.seconds;
+		slices++;
+	} while (at.end);
+	*passed /= slices;
 	return true;
+}
+
+static json_t *page_ask(void *arg, const json_t *params)
+{
+	return cli_call(arg, "sessions", json_copy((json_t *)(uintptr_t)params));
 }
 
 static int talkers_run(struct cli *cli, json_t *params, enum talkers_by by, long seconds,
@@ -292,16 +422,11 @@ static int talkers_run(struct cli *cli, json_t *params, enum talkers_by by, long
 {
 	struct control_client *c = cli_connect(cli);
 	struct talkers *t = c ? talkers_begin(by) : NULL;
-	const double since = now();
 	json_t *result = NULL;
 	double passed;
 
-	if (c && look(c, params, t, -1)) {
-		sleep((unsigned int)seconds);
-		passed = now() - since;
-		if (look(c, params, t, passed))
-			result = talkers_result(t, passed, limit ? (size_t)limit : SIZE_MAX);
-	}
+	if (c && talkers_look(t, params, (unsigned int)seconds, page_ask, c, &passed))
+		result = talkers_result(t, passed, limit ? (size_t)limit : SIZE_MAX);
 	if (t)
 		talkers_free(t);
 	client_close(c);

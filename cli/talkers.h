@@ -8,16 +8,37 @@
 enum talkers_by { TALKERS_SESSION, TALKERS_USER, TALKERS_SOURCE, TALKERS_BY };
 extern const char *const talkers_by_name[TALKERS_BY];
 
+/*
+ * However many sessions there are, a slice of them is looked at twice before the next, and only so
+ * many talkers are kept: of more than TALKERS_KEPT the half that relays least is left out. With
+ * users and sources, what is left out may have relayed more in sessions that come later.
+ */
+enum { TALKERS_SLICE = 65536, TALKERS_KEPT = 16384 };
+
 struct talkers;
 
 /* Allocation failure ends the program. */
 struct talkers *talkers_begin(enum talkers_by by);
 void talkers_free(struct talkers *t);
-/* One member of a list of sessions, as it was first, and as it is so many seconds later. */
-void talkers_was(struct talkers *t, const json_t *session);
+/*
+ * One member of a list of sessions, as it was first, and as it is so many seconds later. False:
+ * there are TALKERS_SLICE.
+ */
+bool talkers_was(struct talkers *t, const json_t *session);
 void talkers_is(struct talkers *t, const json_t *session, double seconds);
+/* The next slice begins. */
+void talkers_next(struct talkers *t);
 /* The busiest, at most limit of them. */
 json_t *talkers_result(const struct talkers *t, double seconds, size_t limit);
+
+/* Asks for a page of the method sessions; NULL: it failed. */
+typedef json_t *talkers_page(void *arg, const json_t *params);
+/*
+ * Looks at all sessions that params have, those of a slice twice with so many seconds in between;
+ * *passed: how many it was on average.
+ */
+bool talkers_look(struct talkers *t, json_t *params, unsigned int seconds, talkers_page *page,
+		  void *arg, double *passed);
 
 void show_talkers(const json_t *result, FILE *out);
 

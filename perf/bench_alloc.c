@@ -10,6 +10,8 @@
  * Memory: what the process's resident pages grew by while the sessions were made, by what they are
  * mapped from: its heap, and the state file.
  */
+#include "stand_in.h"
+
 #include "../cp/auth/digest.h"
 #include "../cp/auth/rest.h"
 #include "../cp/auth/users.h"
@@ -19,8 +21,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,14 +49,6 @@ struct credential {
 	char name[48];
 	uint8_t key[DIGEST_KEY_MAX];
 	uint8_t key_len;
-};
-
-/* The dataplane's end of the region. */
-struct stand_in {
-	int memfd, wake_cp;
-	uint64_t size;
-	uint8_t *base;
-	struct ring cmd, evt;
 };
 
 static struct options {
@@ -167,49 +159,6 @@ static void credentials_make(void)
 	if (!credentials || !clients)
 		die("out of memory");
 	memset(clients, 1, opt.sessions * sizeof(*clients)); /* resident from now on */
-}
-
-static uint64_t place(uint64_t *end, uint64_t n)
-{
-	uint64_t at = (*end + 4095) & ~UINT64_C(4095);
-
-	*end = at + n;
-	return at;
-}
-
-static void stand_in_open(void)
-{
-	struct region r = { .magic = CTL_ABI_MAGIC,
-			    .abi_version = CTL_ABI_VERSION,
-			    .n_workers = 1 };
-	struct ctl_worker *w = &r.worker[0];
-	uint32_t slots = conf.dataplane.ring_slots;
-	uint64_t end = sizeof(r);
-
-	r.port_info = place(&end, 1);
-	r.xstats = place(&end, 1);
-	r.cert_info = place(&end, 1);
-	w->cmd_slots = w->evt_slots = slots;
-	w->cmd_ring = place(&end, ring_bytes(slots));
-	w->evt_ring = place(&end, ring_bytes(slots));
-	w->trace = place(&end, ring_bytes(CTL_TRACE_SLOTS));
-	w->counters = place(&end, sizeof(struct ctl_counters));
-	w->ports = place(&end, 1);
-	w->conns_max = conf.tcp.connections;
-	w->conns = place(&end, sizeof(struct ctl_conn_info) * w->conns_max);
-	w->sessions_max = conf.dataplane.sessions;
-	r.size = dp.size = (end + 4095) & ~UINT64_C(4095);
-	dp.memfd = memfd_create("bench_alloc", MFD_CLOEXEC);
-	dp.wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (dp.memfd < 0 || dp.wake_cp < 0 || ftruncate(dp.memfd, (off_t)dp.size))
-		die("no shared memory");
-	dp.base =
-	    mmap(NULL, dp.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, dp.memfd, 0);
-	if (dp.base == MAP_FAILED)
-		die("no shared memory");
-	memcpy(dp.base, &r, sizeof(r));
-	ring_attach_reader(&dp.cmd, (struct ring_shm *)(dp.base + w->cmd_ring), slots);
-	ring_attach_writer(&dp.evt, (struct ring_shm *)(dp.base + w->evt_ring), slots);
 }
 
 /* ---- the dataplane's side ---- */
@@ -347,18 +296,7 @@ static uint32_t commands_take(enum step step)
 		if (h->type == CMD_SEND)
 			reply_take((const struct cmd_send *)h, step);
 		sessions += h->type == CMD_SESSION_SET;
-		if (h->type == CMD_AUDIT) {
-			struct ctl_hdr *e = (struct ctl_hdr *)ring_slot(&dp.evt, 0);
-
-			*e = (struct ctl_hdr){ EVT_AUDITED, sizeof(*e), h->seq };
-			ring_publish(&dp.evt, 1);
-		}
-		if (h->type == CMD_SYNC_END) {
-			struct evt_result *e = (struct evt_result *)ring_slot(&dp.evt, 0);
-
-			*e = (struct evt_result){ .hdr = { EVT_SYNCED, sizeof(*e), h->seq } };
-			ring_publish(&dp.evt, 1);
-		}
+		stand_in_answer(&dp, h);
 	}
 	if (n > 0)
 		ring_release(&dp.cmd, (uint32_t)n);
@@ -425,36 +363,17 @@ static double run_step(enum step step)
 	return (server_ns - before) / opt.sessions;
 }
 
-/* Resident bytes, by what they are mapped from. */
-static void resident(uint64_t *heap, uint64_t *shared)
-{
-	unsigned long long kb;
-	char line[128];
-	FILE *f = fopen("/proc/self/status", "re");
-
-	*heap = *shared = 0;
-	while (f && fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "RssAnon: %llu", &kb) == 1)
-			*heap = kb * 1024;
-		else if (sscanf(line, "RssShmem: %llu", &kb) == 1 ||
-			 sscanf(line, "RssFile: %llu", &kb) == 1)
-			*shared += kb * 1024;
-	}
-	if (f)
-		fclose(f);
-}
-
 static void run(struct auth *auth)
 {
 	uint64_t heap[2], shared[2];
 	double ns[STEPS], open_ms, replay_ns, t;
 
-	resident(&heap[0], &shared[0]);
+	stand_in_resident(&heap[0], &shared[0]);
 	server_begin(auth);
 	server_sync();
 	for (enum step s = CHALLENGE; s <= BIND; s++)
 		ns[s] = run_step(s);
-	resident(&heap[1], &shared[1]);
+	stand_in_resident(&heap[1], &shared[1]);
 	server_close(&server);
 	t = now_ns();
 	server_begin(auth);
@@ -535,7 +454,8 @@ int main(int argc, char **argv)
 	config_fill(dir);
 	credentials_make();
 	user_store_fill();
-	stand_in_open();
+	if (!stand_in_open(&dp, &conf))
+		die("no shared memory");
 	auth = auth_open(&conf, err, sizeof(err));
 	if (!auth)
 		die(err);

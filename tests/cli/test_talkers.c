@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * `fairlead sessions top`: what sessions relayed between two looks, by session, user and source.
- * Pins: the busiest first; sessions that came, went, or took another's slot meanwhile; many; and
- * what is printed.
+ * Pins: the busiest first; sessions that came, went, or took another's slot meanwhile; many, slice
+ * by slice and of which not all are kept; and what is printed.
  */
 #include "tests/world/unit.h"
 #include "cli/grid.h"
@@ -116,6 +116,117 @@ static void many(void **state)
 	talkers_free(t);
 }
 
+/* Of more than are kept those stay that relay most, and how many are left out is told. */
+static void more_than_are_kept(void **state)
+{
+	struct talkers *t = talkers_begin(TALKERS_SESSION);
+	const int n = 2 * TALKERS_KEPT;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out;
+	json_t *r;
+
+	(void)state;
+	for (int i = 0; i < n; i++)
+		was(t, "anne", i, 0);
+	for (int i = 0; i < n; i++) /* the busiest are neither the first nor the last */
+		is(t, "anne", i, 1 + (i * 7 + n / 3) % n, 100);
+	r = talkers_result(t, 10, SIZE_MAX);
+	assert_int_equal(json_integer_value(json_object_get(r, "active")), n);
+	assert_in_range(json_integer_value(json_object_get(r, "left_out")), n - TALKERS_KEPT,
+			n - TALKERS_KEPT / 2);
+	for (int i = 0; i < TALKERS_KEPT / 2; i++)
+		assert_int_equal(
+		    json_real_value(json_object_get(
+			json_object_get(json_array_get(json_object_get(r, "talkers"), (size_t)i),
+					"to_peer"),
+			"bytes_per_s")),
+		    (n - i) * 10);
+	out = open_memstream(&text, &len);
+	show_talkers(r, out);
+	fclose(out);
+	assert_non_null(strstr(text, "Left out, since they relay less: "));
+	free(text);
+	json_decref(r);
+	talkers_free(t);
+}
+
+/* So many sessions as pages; each relays when it is looked at again, and then no more. */
+struct list {
+	int n, pages;
+	uint8_t *looks; /* [n] */
+};
+
+static json_t *page(void *arg, const json_t *params)
+{
+	const int from = (int)json_integer_value(json_object_get(params, "cursor"));
+	const int limit = (int)json_integer_value(json_object_get(params, "limit"));
+	json_t *list = json_array();
+	struct list *l = arg;
+	int i;
+
+	l->pages++;
+	for (i = from; i < l->n && i < from + limit; i++)
+		json_array_append_new(list,
+				      session("anne", i, 1000 + (l->looks[i]++ ? i + 1 : 0), 100));
+	return json_pack("{s:o, s:o}", "sessions", list, "cursor",
+			 i < l->n ? json_integer(i) : json_null());
+}
+
+/* However many there are, each is looked at twice, and the busiest are found. */
+static void slice_by_slice(void **state)
+{
+	static const int sizes[] = { 0, 1, TALKERS_SLICE - 1, TALKERS_SLICE,
+				     2 * TALKERS_SLICE + 9 };
+
+	(void)state;
+	for (size_t k = 0; k < N_OF(sizes); k++) {
+		struct list l = { .n = sizes[k], .looks = calloc((size_t)sizes[k] + 1, 1) };
+		struct talkers *t = talkers_begin(TALKERS_SESSION);
+		json_t *params = json_object(), *r;
+		char who[64];
+		double passed;
+
+		assert_true(talkers_look(t, params, 0, page, &l, &passed));
+		for (int i = 0; i < l.n; i++)
+			assert_in_range(l.looks[i], 2,
+					3); /* a page may reach into the next slice */
+		r = talkers_result(t, passed, 3);
+		assert_int_equal(json_integer_value(json_object_get(r, "active")), l.n);
+		snprintf(who, sizeof(who), "/%d", l.n - 1);
+		if (l.n)
+			assert_non_null(
+			    strstr(json_string_value(json_object_get(
+				       json_array_get(json_object_get(r, "talkers"), 0), "who")),
+				   who));
+		json_decref(r);
+		json_decref(params);
+		talkers_free(t);
+		free(l.looks);
+	}
+}
+
+static json_t *no_page(void *arg, const json_t *params)
+{
+	(void)params;
+	return --*(int *)arg ? json_pack("{s:[], s:i}", "sessions", "cursor", 7) : NULL;
+}
+
+static void a_page_that_fails(void **state)
+{
+	(void)state;
+	for (int after = 1; after < 4; after++) {
+		struct talkers *t = talkers_begin(TALKERS_USER);
+		json_t *params = json_object();
+		int pages = after;
+		double passed;
+
+		assert_false(talkers_look(t, params, 0, no_page, &pages, &passed));
+		json_decref(params);
+		talkers_free(t);
+	}
+}
+
 static void printed(void **state)
 {
 	struct talkers *t = four_users(TALKERS_USER);
@@ -146,6 +257,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_each),
 		cmocka_unit_test(many),
+		cmocka_unit_test(more_than_are_kept),
+		cmocka_unit_test(slice_by_slice),
+		cmocka_unit_test(a_page_that_fails),
 		cmocka_unit_test(printed),
 	};
 

@@ -88,7 +88,13 @@ assert_eq "sessions afterwards" "$(sessions)" 3
 
 # ---- sessions end ----
 
+# On both sides: fairlead-cp lists it no more, and the worker has one session fewer.
+installed=$(counter sessions)
+began=$(date +%s%N)
 fl sessions kill --relayed "$relayed" | grep -q '^Ended: 1 of ' || fail "the client over UDP is not ended"
+fewer() { (($(sessions --relayed "$relayed") == 0 && $(counter sessions) < installed)); }
+await 10 fewer || fail "the session stays: $(fl sessions), $(counter sessions) of $installed on workers"
+note "gone from both processes $((($(date +%s%N) - began) / 1000000)) ms after the command was begun, which and the looks are in it"
 assert_eq "sessions over UDP" "$(sessions --transport udp)" 0
 await 10 recorded ".reason == \"killed\" and .relayed[0] == \"$relayed\" and .client == \"$from\" and
 	.to_peer.packets > 0 and .to_peer.bytes > 0 and .to_client.packets > 0" ||
@@ -119,6 +125,9 @@ fl connections kill --remote "$from" | grep -q '^Ended: 1 of ' || fail "its conn
 await 10 has_sessions 0 || fail "its session stays: $(fl sessions)"
 await 10 recorded ".reason == \"killed\" and .client == \"$from\"" || fail "no record of it: $(tail -n 1 "$RECORDS")"
 assert_eq "allocations that an operator ended" "$(fl_json status .allocations.killed)" 3
+# The client over UDP hears why with its next Refresh: there is no allocation.
+told_437() { in_relay curl -s http://127.0.0.1:9643/metrics | grep -E '^fairlead_.*refresh.*437.*' | grep -qvE ' 0$'; }
+await 60 told_437 || fail "the client over UDP is told nothing: $(fl status)"
 kill "${CLIENTS[@]}" 2>/dev/null || true
 for pid in "${CLIENTS[@]}"; do
 	wait "$pid" || true
