@@ -55,6 +55,7 @@ static void sums(void **state)
 	assert_non_null(
 	    strstr(said, "MiB  rings, counters, lists of connections (dataplane.ring-slots)\n"));
 	assert_non_null(strstr(said, "1 MiB  allocations (control.state)\n"));
+	assert_non_null(strstr(said, "\nand each process' own: "));
 	assert_null(strstr(said, "contexts"));
 	assert_non_null(strstr(said, "2000 packet buffers on 2 workers"));
 	assert_non_null(strstr(said, "100 relayed ports of IPv4 and 10 of IPv6 for "
