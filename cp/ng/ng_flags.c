@@ -222,12 +222,22 @@ static bool take_interface_to(struct ng_flags *f, const char *key, const json_t 
 static bool take_direction(struct ng_flags *f, const char *key, const json_t *v,
 			   const struct config *c)
 {
-	const size_t n = json_array_size(v);
+	uint32_t side = 0;
+	json_t *realm;
+	size_t i;
 
-	if (!json_is_array(v) || n > 2)
+	if (!json_is_array(v))
 		return refuse(f, "%s must be one realm or two", key);
-	for (uint32_t i = 0; i < n; i++) {
-		if (!take_realm(f, key, json_array_get(v, i), c, i))
+	json_array_foreach(v, i, realm)
+	{
+		const char *name = text(realm);
+
+		/* How one of several is chosen: a realm's addresses are its own matter. */
+		if (name && strcmp(name, "round-robin-calls") == 0)
+			continue;
+		if (side == 2)
+			return refuse(f, "%s must be one realm or two", key);
+		if (!take_realm(f, key, realm, c, side++))
 			return false;
 	}
 	return true;

@@ -98,5 +98,24 @@ over
 none_refused
 note "RTP/SAVP passes as it is"
 
+# ---- codecs ----
+
+call codecs $CLIENT4 $PEER4 "X-Media: codec-strip-PCMA codec-offer=PCMU generate-mid"
+M_LINES[client]="m=audio ${PORT[client]} RTP/AVP 8 96 0 101
+a=rtpmap:8 PCMA/8000
+a=rtpmap:96 opus/48000/2
+a=rtpmap:101 telephone-event/8000"
+M_LINES[server]="m=audio ${PORT[server]} RTP/AVP 0 101
+a=rtpmap:101 telephone-event/8000"
+invite begin client
+assert_eq "formats told to the server" "$(told_lines server | sed -n 's/^m=audio [0-9]* //p')" "RTP/AVP 0 96 101"
+assert_eq "PCMA told to the server" "$(told_lines server | grep -c PCMA || true)" 0
+assert_eq "names of m-lines told to the server" "$(told_lines server | sed -n 's/^a=mid://p')" 0
+media "with the codec that was offered first"
+bye client
+over
+none_refused
+note "a codec is stripped, another offered first"
+
 await 5 accounted || fail "a packet is not accounted for: $(fl accounting)"
 assert_eq "drops that were not expected" "$(drops_except ip_dst nd_other icmp_no_session)" ""

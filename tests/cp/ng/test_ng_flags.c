@@ -235,6 +235,7 @@ static void values(void **state)
 		{ "direction", "[\"core\",\"access\"]", GOOD },
 		{ "direction", "[\"core\"]", GOOD },
 		{ "direction", "[\"core\",\"access\",\"core\"]", BAD },
+		{ "direction", "[\"core\",\"access\",\"round-robin-calls\"]", GOOD },
 		{ "direction", "\"core\"", BAD },
 		{ "direction", "[\"x\"]", BAD },
 		{ "from-interface", "\"core\"", GOOD },
