@@ -64,8 +64,11 @@ static const char *socket_path(struct cli *cli, char *err, size_t errlen)
 
 struct control_client *cli_try(struct cli *cli, char *err, size_t errlen)
 {
-	const char *path = socket_path(cli, err, errlen);
+	const char *path;
 
+	if (cli->at.url)
+		return client_open_https(&cli->at, err, errlen);
+	path = socket_path(cli, err, errlen);
 	errno = EINVAL;
 	return path ? client_open(path, err, errlen) : NULL;
 }

@@ -17,6 +17,7 @@ enum {
 struct cli {
 	const char *config; /* path */
 	const char *socket; /* given by option, or NULL */
+	struct https_at at; /* likewise */
 	bool json;
 	unsigned int watch;	    /* seconds from look to look, or 0 */
 	int mistakes;		    /* in the command line, told so far */

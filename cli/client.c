@@ -15,6 +15,7 @@ enum { ANSWER_S = 10, /* seconds to wait for an answer */ };
 struct control_client {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	FILE *in;
+	struct https *https; /* instead of both */
 	json_int_t id;
 };
 
@@ -59,11 +60,27 @@ struct control_client *client_open(const char *path, char *err, size_t errlen)
 	return c;
 }
 
+struct control_client *client_open_https(const struct https_at *at, char *err, size_t errlen)
+{
+	struct control_client *c = calloc(1, sizeof(*c));
+
+	snprintf(err, errlen, "out of memory");
+	if (c)
+		c->https = https_open(at, err, errlen);
+	if (c && c->https)
+		return c;
+	free(c);
+	errno = EINVAL;
+	return NULL;
+}
+
 void client_close(struct control_client *c)
 {
 	if (!c)
 		return;
-	fclose(c->in);
+	https_close(c->https);
+	if (c->in)
+		fclose(c->in);
 	free(c);
 }
 
@@ -80,43 +97,55 @@ static int send_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
-/* The reply line as JSON, or NULL. */
-static json_t *exchange(struct control_client *c, const char *method, json_t *params)
+/* The reply line, or NULL. */
+static char *line_exchange(struct control_client *c, const char *line)
 {
-	json_t *req = json_pack("{s:s, s:I, s:s, s:o*}", "jsonrpc", "2.0", "id", ++c->id, "method",
-				method, "params", params);
-	char *line = req ? json_dumps(req, JSON_COMPACT) : NULL;
-	json_t *reply = NULL;
+	char *reply = NULL;
 	size_t room = 0;
 	int sent;
 
-	json_decref(req);
-	if (!line)
-		return NULL;
 	/* The server may refuse and close before it reads: its reason still waits to be read. */
 	sent = send_all(fileno(c->in), line, strlen(line));
 	if (sent == 0)
 		sent = send_all(fileno(c->in), "\n", 1);
+	if (getline(&reply, &room, c->in) > 0)
+		return reply;
+	free(reply);
+	return NULL;
+}
+
+/* The reply as JSON, or NULL, and perhaps why in err. */
+static json_t *exchange(struct control_client *c, const char *method, json_t *params, char *err,
+			size_t errlen)
+{
+	json_t *req = json_pack("{s:s, s:I, s:s, s:o*}", "jsonrpc", "2.0", "id", ++c->id, "method",
+				method, "params", params);
+	char *line = req ? json_dumps(req, JSON_COMPACT) : NULL, *text = NULL;
+	json_t *reply = NULL;
+
+	json_decref(req);
+	if (line)
+		text = c->https ? https_ask(c->https, line, err, errlen) : line_exchange(c, line);
+	if (text)
+		reply = json_loads(text, 0, NULL);
 	free(line);
-	line = NULL;
-	if (getline(&line, &room, c->in) > 0)
-		reply = json_loads(line, 0, NULL);
-	free(line);
+	free(text);
 	return reply;
 }
 
 json_t *client_call(struct control_client *c, const char *method, json_t *params, char *err,
 		    size_t errlen)
 {
-	json_t *reply = exchange(c, method, params);
-	json_t *result = json_incref(json_object_get(reply, "result"));
-	const char *why =
-	    json_string_value(json_object_get(json_object_get(reply, "error"), "message"));
+	json_t *reply, *result;
+	const char *why;
 
+	snprintf(err, errlen, "no sensible answer from the control process%s%s",
+		 c->https ? "" : " at ", c->path);
+	reply = exchange(c, method, params, err, errlen);
+	result = json_incref(json_object_get(reply, "result"));
+	why = json_string_value(json_object_get(json_object_get(reply, "error"), "message"));
 	if (!result && why)
 		snprintf(err, errlen, "the control process refused \"%s\": %s", method, why);
-	else if (!result)
-		snprintf(err, errlen, "no sensible answer from the control process at %s", c->path);
 	json_decref(reply);
 	return result;
 }

@@ -102,7 +102,7 @@ static int cmd_version(struct cli *cli, int argc, char **argv)
 static int cmd_completion(struct cli *cli, int argc, char **argv);
 static int cmd_help(struct cli *cli, int argc, char **argv);
 
-static const char options[] = "[--config FILE] [--socket PATH] [--version]";
+static const char options[] = "[--config FILE] [--socket PATH] [--url URL] [--cert FILE] [--key FILE] [--ca FILE] [--version]";
 
 static const struct command tls_words[] = {
 	{ "reload", "", .help = "reads the files of certificates and keys again" },
@@ -213,11 +213,15 @@ static int cmd_completion(struct cli *cli, int argc, char **argv)
 
 static int help_all(void)
 {
-	puts("Usage: fairlead [--config FILE] [--socket PATH] [--json] COMMAND\n");
+	puts("Usage: fairlead [--config FILE] [--socket PATH | --url URL --cert FILE --key FILE\n"
+	     "                [--ca FILE]] [--json] COMMAND\n");
 	for (const struct command *c = commands; c->name; c++)
 		command_line(c, stdout);
 	puts("\n--config FILE      configuration (else $FAIRLEAD_CONFIG, else " DEFAULT_CONFIG ")\n"
 	     "--socket PATH      control socket, when not the configuration's\n"
+	     "--url URL          management port of a node elsewhere, https://HOST:PORT\n"
+	     "--cert, --key FILE our certificate there, in PEM\n"
+	     "--ca FILE          CA of its certificate, when not one that this machine trusts\n"
 	     "--json             results as JSON\n"
 	     "--watch [SECONDS]  of a command that shows something: again and again\n"
 	     "--help             of a command: its options\n\n"
@@ -301,6 +305,10 @@ int main(int argc, char **argv)
 {
 	static const struct option opts[] = { { "config", required_argument, NULL, 'c' },
 					      { "socket", required_argument, NULL, 's' },
+					      { "url", required_argument, NULL, 'u' },
+					      { "cert", required_argument, NULL, 'C' },
+					      { "key", required_argument, NULL, 'k' },
+					      { "ca", required_argument, NULL, 'a' },
 					      { "json", no_argument, NULL, 'j' },
 					      { "help", no_argument, NULL, 'h' },
 					      { "version", no_argument, NULL, 'V' },
@@ -316,6 +324,14 @@ int main(int argc, char **argv)
 			cli.config = optarg;
 		else if (o == 's')
 			cli.socket = optarg;
+		else if (o == 'u')
+			cli.at.url = optarg;
+		else if (o == 'C')
+			cli.at.cert = optarg;
+		else if (o == 'k')
+			cli.at.key = optarg;
+		else if (o == 'a')
+			cli.at.ca = optarg;
 		else if (o == 'h')
 			return help_all();
 		else

@@ -180,6 +180,19 @@ static void check_metrics(struct config_reader *r)
 		    "metrics-key, or a loopback address");
 }
 
+static void check_management(struct config_reader *r)
+{
+	const struct config_management *c = &r->c->management;
+
+	if (!c->port)
+		return;
+	if (!c->certificate[0] || !c->key[0] || !c->ca[0])
+		config_fail_at(r, &c->port,
+			       "wants certificate, key and ca: nobody is let in without");
+	if (!c->n_grant)
+		config_fail_at(r, &c->port, "wants roles: nobody may do anything without");
+}
+
 static void check_sockets(struct config_reader *r)
 {
 	const struct config *c = r->c;
@@ -548,6 +561,7 @@ static const struct {
 	{ check_sockets, { "dataplane", "control" } },
 	{ check_roles, { "control" } },
 	{ check_metrics, { "control" } },
+	{ check_management, { "management" } },
 };
 
 void config_check(struct config_reader *r)

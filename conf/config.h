@@ -303,6 +303,22 @@ struct config_control {
 	uint16_t n_role; /* 0: whoever can connect may administer */
 };
 
+/* What a certificate may do: one with that common name, or alternative name. */
+struct config_grant {
+	char name[CONFIG_STR_MAX];
+	enum config_may may;
+};
+
+/* JSON-RPC over HTTPS, for those who are elsewhere. */
+struct config_management {
+	struct ip_addr addr;
+	uint16_t port;					       /* TCP; 0: none */
+	char certificate[CONFIG_STR_MAX], key[CONFIG_STR_MAX]; /* ours */
+	char ca[CONFIG_STR_MAX];			       /* of those who may connect */
+	struct config_grant grant[CONFIG_ROLES_MAX];
+	uint16_t n_grant;
+};
+
 struct config_records {
 	char file[CONFIG_STR_MAX]; /* "": none */
 	uint32_t size_mb;	   /* MiB of one file */
@@ -336,6 +352,7 @@ struct config {
 	struct config_auth auth;
 	struct config_peers peers;
 	struct config_control control;
+	struct config_management management;
 	struct config_records records;
 	bool others_read; /* the file may be read by others than owner and group */
 };

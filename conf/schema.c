@@ -584,6 +584,32 @@ static const struct schema_key keys_control[] = {
 	{ .name = NULL }
 };
 
+static const struct schema_key keys_grant[] = {
+	{ "name", SCHEMA_STRING, STRING(config_grant, name, 1),
+	  .help = "of a certificate: the common name of its subject, or an alternative name (DNS, e-mail, URI)" },
+	{ "may", SCHEMA_ENUM, FIELD(config_grant, may), .names = config_may_name,
+	  .help = "as control.roles has it" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_management[] = {
+	{ "address", SCHEMA_ADDR, FIELD(config_management, addr), .def = "127.0.0.1",
+	  .help = "where the methods of the control socket are served over HTTPS: POST /rpc" },
+	{ "port", SCHEMA_UINT, FIELD(config_management, port),
+	  .min = 0, .max = 65535, .def = "0",
+	  .help = "its TCP port, 9644 by custom; 0: none" },
+	{ "certificate", SCHEMA_STRING, STRING(config_management, certificate, 0), .def = "",
+	  .help = "file of our certificate, and those between it and its CA, in PEM; a reload reads these files again" },
+	{ "key", SCHEMA_STRING, STRING(config_management, key, 0), .def = "",
+	  .help = "file of its private key, in PEM, of mode 0640 or 0600" },
+	{ "ca", SCHEMA_STRING, STRING(config_management, ca, 0), .def = "",
+	  .help = "file of CAs, in PEM: who connects shows a certificate of one of them; with revocation lists in it, one that they do not name, and lists that are over let nobody in" },
+	{ "roles", SCHEMA_MAP, LIST(config_management, grant, n_grant, 0, CONFIG_ROLES_MAX),
+	  .def = "[]", .keys = keys_grant,
+	  .help = "what certificates may do; of several that fit the widest counts, and who is in none may do nothing" },
+	{ .name = NULL }
+};
+
 static const struct schema_key keys_records[] = {
 	{ "file", SCHEMA_STRING, STRING(config_records, file, 0), .def = "",
 	  .help = "file they are written to, a line of JSON each, with names of users and their addresses in it; fairlead who answers from it; mode 0640; empty: none" },
@@ -641,6 +667,8 @@ const struct schema_key schema_top[] = {
 	  .applied = APPLIED_LIVE, .help = "whom clients may reach" },
 	{ "control", SCHEMA_MAP, FIELD(config, control), .keys = keys_control,
 	  .applied = APPLIED_CP, .help = "fairlead-cp" },
+	{ "management", SCHEMA_MAP, FIELD(config, management), .keys = keys_management,
+	  .applied = APPLIED_LIVE, .help = "JSON-RPC over HTTPS, for who has a certificate" },
 	{ "records", SCHEMA_MAP, FIELD(config, records), .keys = keys_records,
 	  .applied = APPLIED_CP, .help = "records of who had which address, when" },
 	{ .name = NULL }

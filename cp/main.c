@@ -3,6 +3,7 @@
 #include "adopt.h"
 #include "admin/context_events.h"
 #include "admin/describe.h"
+#include "admin/manage.h"
 #include "admin/metrics.h"
 #include "admin/needs.h"
 #include "admin/records_rpc.h"
@@ -182,16 +183,27 @@ static void finish_metrics(void *arg, bool apply)
 	metrics_finish(arg, apply);
 }
 
+static bool prepare_manage(void *arg, const struct config *c, char *err, size_t errlen)
+{
+	return manage_prepare(arg, c, err, errlen);
+}
+
+static void finish_manage(void *arg, bool apply)
+{
+	manage_finish(arg, apply);
+}
+
 static void finish_ng(void *arg, bool apply)
 {
 	if (apply)
 		ng_reload(arg);
 }
 
-static void reload_parts(struct server *s, struct metrics *metrics)
+static void reload_parts(struct server *s, struct metrics *metrics, struct manage *manage)
 {
 	reload_add(s, (struct reload_part){ prepare_auth, finish_auth, s->auth });
 	reload_add(s, (struct reload_part){ prepare_metrics, finish_metrics, metrics });
+	reload_add(s, (struct reload_part){ prepare_manage, finish_manage, manage });
 	reload_add(s, (struct reload_part){ NULL, finish_ng, s->ng });
 }
 
@@ -201,6 +213,7 @@ static int run_loop(struct server *s)
 	struct event_base *base = base_create();
 	char err[2 * CONFIG_STR_MAX];
 	struct metrics *metrics = NULL;
+	struct manage *manage = NULL;
 	struct rpc *rpc = NULL;
 	struct loop *loop = NULL;
 	bool served = false;
@@ -210,10 +223,11 @@ static int run_loop(struct server *s)
 	if (base && context_events_open(s, base) && records_rpc_open(s, base) &&
 	    trace_open(s, base))
 		rpc = rpc_start(s, base, err, sizeof(err));
-	if (rpc && metrics_start(s, base, &metrics, err, sizeof(err)))
+	if (rpc && metrics_start(s, base, &metrics, err, sizeof(err)) &&
+	    manage_start(s, base, &manage, err, sizeof(err)))
 		served = ng_start(s, s->gateway, base, &s->ng, err, sizeof(err));
 	if (served) {
-		reload_parts(s, metrics);
+		reload_parts(s, metrics, manage);
 		loop = loop_create(base, s);
 	}
 	if (loop) {
@@ -226,7 +240,7 @@ static int run_loop(struct server *s)
 	} else if (base && !rpc) {
 		fail_at(s->conf, "control.socket", err);
 	} else {
-		fail_at(s->conf, "control or gateway", err);
+		fail_at(s->conf, "control, management or gateway", err);
 	}
 	if (loop)
 		loop_free(loop);
@@ -234,6 +248,7 @@ static int run_loop(struct server *s)
 	s->ng = NULL;
 	s->reload.n_parts = 0;
 	metrics_stop(metrics);
+	manage_stop(manage);
 	rpc_stop(rpc);
 	context_events_close(s);
 	records_rpc_close(s);

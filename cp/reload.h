@@ -12,7 +12,7 @@
 
 struct server;
 
-enum { RELOAD_PARTS = 4, RELOAD_FILE_MAX = 1 << 20 };
+enum { RELOAD_PARTS = 8, RELOAD_FILE_MAX = 1 << 20 };
 
 struct reload_part {
 	/* False, and one sentence in err: c cannot be had, and all is as it was. */

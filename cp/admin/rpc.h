@@ -10,6 +10,7 @@
  */
 #include "../../conf/config.h"
 #include "../../lib/ctl_abi.h"
+#include "../log.h"
 
 #include <event2/event.h>
 #include <jansson.h>
@@ -56,6 +57,8 @@ enum rpc_audited {
  * what was asked for, and what came of it.
  */
 struct rpc_caller {
+	char certificate[LOG_TEXT_MAX]; /* whose it is; "": it is a user of the machine */
+	char address[ADDR_STR_MAX];	/* with it */
 	uint32_t user, group;
 	int process;
 	bool nobody; /* may do nothing */

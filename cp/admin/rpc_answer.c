@@ -129,8 +129,12 @@ static bool is_allowed(const struct rpc_caller *who, const struct rpc_method *m,
 
 	if (!who || (!who->nobody && who->may >= takes))
 		return true;
-	rpc_fail(err, RPC_DENIED, "this takes a user who may %s (control.roles)",
-		 config_may_name[takes]);
+	if (who->certificate[0])
+		rpc_fail(err, RPC_DENIED, "this takes a certificate that may %s (management.roles)",
+			 config_may_name[takes]);
+	else
+		rpc_fail(err, RPC_DENIED, "this takes a user who may %s (control.roles)",
+			 config_may_name[takes]);
 	return false;
 }
 
