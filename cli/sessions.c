@@ -13,7 +13,9 @@ enum { LIMIT_DEFAULT = 100 };
 const struct command sessions_words[] = {
 	{ "show", FILTER_OF_SESSIONS_HELP " [--limit N] [--peers]",
 	  .help = "lists those that have all that is given", .watch = WATCH_AGAIN },
-	{ "top", FILTER_OF_SESSIONS_HELP " [--by WHAT] [--interval SECONDS] [--limit N]",
+	{ "top",
+	  FILTER_OF_SESSIONS_HELP
+	  " [--by WHAT] [--interval SECONDS] [--rate-over RATE] [--limit N]",
 	  .help = "who relays most in an interval, at most N (10; 0 for all)",
 	  .watch = WATCH_AGAIN },
 	{ "kill", FILTER_OF_SESSIONS_HELP " [--all] [--dry-run]",

@@ -134,7 +134,7 @@ void talkers_next(struct talkers *t)
 
 /* ---- talkers ---- */
 
-static double bytes_per_s(const struct talker *t)
+static double rate_of_both(const struct talker *t)
 {
 	return t->rate[TO_PEER_BYTES] + t->rate[TO_CLIENT_BYTES];
 }
@@ -142,7 +142,7 @@ static double bytes_per_s(const struct talker *t)
 static int busiest_first(const void *pa, const void *pb)
 {
 	const struct talker *a = pa, *b = pb;
-	const double x = bytes_per_s(a), y = bytes_per_s(b);
+	const double x = rate_of_both(a), y = rate_of_both(b);
 
 	if (x != y)
 		return x < y ? 1 : -1;
@@ -264,12 +264,12 @@ static json_t *rates_json(const struct talker *t, size_t packets, size_t bytes)
 			 t->rate[bytes]);
 }
 
-json_t *talkers_result(const struct talkers *t, double seconds, size_t limit)
+json_t *talkers_result(const struct talkers *t, double seconds, double bytes_per_s, size_t limit)
 {
 	struct talker *all = talkers_sorted(t);
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < t->n && i < limit; i++)
+	for (size_t i = 0; i < t->n && i < limit && rate_of_both(&all[i]) >= bytes_per_s; i++)
 		json_array_append_new(
 		    list,
 		    json_pack("{s:s, s:I, s:o, s:o}", "who", all[i].who, "sessions",
@@ -313,7 +313,9 @@ void show_talkers(const json_t *result, FILE *out)
 	size_t i;
 
 	if (json_array_size(list) == 0) {
-		fputs("Nothing was relayed.\n", out);
+		fputs(get_int(result, "active") ? "Nobody relays so much.\n"
+						: "Nothing was relayed.\n",
+		      out);
 		return;
 	}
 	g = grid_new(cols, N_OF(cols));
@@ -417,16 +419,23 @@ static json_t *page_ask(void *arg, const json_t *params)
 	return cli_call(arg, "sessions", json_copy((json_t *)(uintptr_t)params));
 }
 
-static int talkers_run(struct cli *cli, json_t *params, enum talkers_by by, long seconds,
-		       long limit)
+/* What the options say. */
+struct wanted {
+	enum talkers_by by;
+	long seconds, limit;
+	double bytes_per_s;
+};
+
+static int talkers_run(struct cli *cli, json_t *params, const struct wanted *o)
 {
 	struct control_client *c = cli_connect(cli);
-	struct talkers *t = c ? talkers_begin(by) : NULL;
+	struct talkers *t = c ? talkers_begin(o->by) : NULL;
 	json_t *result = NULL;
 	double passed;
 
-	if (c && talkers_look(t, params, (unsigned int)seconds, page_ask, c, &passed))
-		result = talkers_result(t, passed, limit ? (size_t)limit : SIZE_MAX);
+	if (c && talkers_look(t, params, (unsigned int)o->seconds, page_ask, c, &passed))
+		result = talkers_result(t, passed, o->bytes_per_s,
+					o->limit ? (size_t)o->limit : SIZE_MAX);
 	if (t)
 		talkers_free(t);
 	client_close(c);
@@ -450,29 +459,33 @@ int talkers_command(struct cli *cli, int argc, char **argv)
 					      { "by", required_argument, NULL, 'b' },
 					      { "interval", required_argument, NULL, 'i' },
 					      { "limit", required_argument, NULL, 'l' },
+					      { "rate-over", required_argument, NULL, 'r' },
 					      { "json", no_argument, NULL, 'j' },
 					      { 0 } };
-	enum talkers_by by = TALKERS_SESSION;
-	long seconds = 1, limit = LIMIT_DEFAULT;
+	struct wanted wanted = { .by = TALKERS_SESSION, .seconds = 1, .limit = LIMIT_DEFAULT };
 	json_t *params = json_object();
 	int o, rc = EXIT_USAGE;
 
 	while ((o = cli_option(cli, argc, argv, opts)) != -1 && o != '?') {
 		if (o == 'b') {
-			if (!by_parse(optarg, &by))
+			if (!by_parse(optarg, &wanted.by))
 				cli_usage(cli, "--by takes session, user or source, not", optarg);
 		} else if (o == 'i') {
-			if (!cli_number(optarg, 1, &seconds))
+			if (!cli_number(optarg, 1, &wanted.seconds))
 				cli_usage(cli, "--interval takes whole seconds, not", optarg);
 		} else if (o == 'l') {
-			if (!cli_number(optarg, 0, &limit))
+			if (!cli_number(optarg, 0, &wanted.limit))
 				cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);
+		} else if (o == 'r') {
+			if (!unit_read(optarg, &wanted.bytes_per_s))
+				cli_usage(cli, "--rate-over takes bytes a second, such as 1M, not",
+					  optarg);
 		} else {
 			filter_option(cli, o, optarg, params);
 		}
 	}
 	if (o == -1)
-		rc = talkers_run(cli, params, by, seconds, limit);
+		rc = talkers_run(cli, params, &wanted);
 	json_decref(params);
 	return rc;
 }

@@ -28,8 +28,11 @@ bool talkers_was(struct talkers *t, const json_t *session);
 void talkers_is(struct talkers *t, const json_t *session, double seconds);
 /* The next slice begins. */
 void talkers_next(struct talkers *t);
-/* The busiest, at most limit of them. */
-json_t *talkers_result(const struct talkers *t, double seconds, size_t limit);
+/*
+ * The busiest, at most limit of them, and only those that relay so many bytes a second or more,
+ * both ways together.
+ */
+json_t *talkers_result(const struct talkers *t, double seconds, double bytes_per_s, size_t limit);
 
 /* Asks for a page of the method sessions; NULL: it failed. */
 typedef json_t *talkers_page(void *arg, const json_t *params);

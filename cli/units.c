@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "units.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { WIDE = 1000000000 }; /* ten digits */
 
@@ -112,4 +115,23 @@ const char *unit_speed(int64_t mbps, char *buf, size_t len)
 	else
 		snprintf(buf, len, "%" PRId64 " Mb/s", mbps);
 	return buf;
+}
+
+bool unit_read(const char *text, double *to)
+{
+	static const char prefix[] = "kMGT";
+	const char *p;
+	char *end;
+
+	/* No sign, hexadecimal number or infinity. */
+	if (!isdigit((unsigned char)*text) || strpbrk(text, "xXeE"))
+		return false;
+	*to = strtod(text, &end);
+	end += *end == ' ';
+	p = *end ? strchr(prefix, *end == 'K' ? 'k' : *end) : NULL;
+	for (long i = p ? p - prefix : -1; i >= 0; i--)
+		*to *= 1000;
+	end += p != NULL;
+	end += *end == 'B';
+	return *end == '\0' || strcmp(end, "/s") == 0;
 }

@@ -2,7 +2,8 @@
 #ifndef FL_CLI_UNITS_H
 #define FL_CLI_UNITS_H
 
-/* Numbers for people. Each writes into buf, cut if too small, and returns buf. */
+/* Numbers for people. Each writes into buf, cut if too small, and returns buf; but unit_read(). */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,5 +35,11 @@ const char *unit_rate(double per_s, char *buf, size_t len);
 
 /* "10 Gb/s", "100 Mb/s"; "-" if 0. */
 const char *unit_speed(int64_t mbps, char *buf, size_t len);
+
+/*
+ * Reads "1500", "1.5k", "20M", "1 GB", "250 kB/s": powers of ten, as they are printed above. False:
+ * it is nothing of the kind, or below 0.
+ */
+bool unit_read(const char *text, double *to);
 
 #endif

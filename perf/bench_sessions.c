@@ -297,7 +297,7 @@ static void top(enum talkers_by by)
 
 	if (!talkers_look(t, params, opt.interval, look_page, &l, &passed))
 		die("no page");
-	r = talkers_result(t, passed, 10);
+	r = talkers_result(t, passed, 0, 10);
 	snprintf(name, sizeof(name), "top_by_%s", talkers_by_name[by]);
 	cost_print(name, &l.cost, since,
 		   (uint64_t)json_integer_value(json_object_get(r, "active")));

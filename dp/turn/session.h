@@ -62,7 +62,7 @@ _Static_assert(offsetof(struct session, first) == 64, "hot part is one line");
 void session_path_make(struct worker *w, uint32_t slot);
 /*
  * Once a turn: some paths tell what they relayed, as many as it takes for each to have done so in
- * the last second. Whether any was looked at.
+ * the last tenth of a second, or, of more than 100,000, in the last second. Whether any did.
  */
 bool session_use_turn(struct worker *w);
 

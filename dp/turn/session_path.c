@@ -4,10 +4,17 @@
 #include "turn.h"
 #include "../relay/path.h"
 
+#include <rte_cycles.h>
+
+/*
+ * Paths are looked at ten times a second, so that rates of a second are right to a tenth; many of
+ * them less often, for what it costs, but once a second.
+ */
 enum {
-	USE_PERIOD_US = 1000000, /* in which all paths are looked at */
-	USE_STEP_US = 64,	 /* not more often */
-	USE_BUDGET = 1024,	 /* paths a turn: after a nap */
+	USE_LOOKS_S = 10,
+	USE_MANY_S = 1000000, /* looks a second */
+	USE_STEP_US = 64,     /* not more often */
+	USE_BUDGET = 1024,    /* paths a turn: after a nap */
 };
 
 /* Where the peer's packets come to. */
@@ -65,16 +72,17 @@ void session_path_make(struct worker *w, uint32_t slot)
 bool session_use_turn(struct worker *w)
 {
 	struct turn *t = w->turn;
-	const uint64_t passed_us = w->now_us - t->use_us;
+	const uint64_t passed_us = w->now_us - t->use_us, max = t->sessions_max;
+	const uint64_t often = RTE_MIN(max * USE_LOOKS_S, (uint64_t)USE_MANY_S);
 	uint32_t n;
 
 	if (likely(passed_us < USE_STEP_US))
 		return false;
 	t->use_us = w->now_us;
-	t->use_owed += passed_us * t->sessions_max;
-	t->use_owed = RTE_MIN(t->use_owed, (uint64_t)USE_PERIOD_US * t->sessions_max);
-	n = (uint32_t)RTE_MIN(t->use_owed / USE_PERIOD_US, (uint64_t)USE_BUDGET);
-	t->use_owed -= (uint64_t)n * USE_PERIOD_US;
+	t->use_owed += passed_us * RTE_MAX(often, max);
+	t->use_owed = RTE_MIN(t->use_owed, max * US_PER_S); /* once round */
+	n = (uint32_t)RTE_MIN(t->use_owed / US_PER_S, (uint64_t)USE_BUDGET);
+	t->use_owed -= (uint64_t)n * US_PER_S;
 	for (uint32_t i = 0; i < n; i++) {
 		path_tell(w, &w->path[t->use_at]);
 		t->use_at = t->use_at + 1 < t->sessions_max ? t->use_at + 1 : 0;

@@ -25,7 +25,7 @@ struct turn {
 	uint32_t prune_at;  /* next slot whose records are looked at for age */
 	uint32_t use_at;    /* next slot whose path tells what it relayed */
 	uint64_t use_us;    /* when that was looked at last */
-	uint64_t use_owed;  /* slots that it is behind by, times USE_PERIOD_US */
+	uint64_t use_owed;  /* millionths of slots that it is behind by */
 	struct sweep sweep;
 	bool records_stay; /* none is pruned: an audit counts them */
 	struct punt_queue punts;

@@ -7,6 +7,7 @@
 #include "tests/world/unit.h"
 #include "cli/grid.h"
 #include "cli/talkers.h"
+#include "cli/units.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,7 @@ static struct talkers *four_users(enum talkers_by by)
 static void expect(enum talkers_by by, size_t limit, const char *want, int all)
 {
 	struct talkers *t = four_users(by);
-	json_t *r = talkers_result(t, 10, limit), *o;
+	json_t *r = talkers_result(t, 10, 0, limit), *o;
 	char got[512] = "";
 	size_t i;
 
@@ -104,7 +105,7 @@ static void many(void **state)
 		was(t, "anne", i, i);
 	for (int i = MANY; i-- > 0;)
 		is(t, "anne", i, 2 * i, 100);
-	r = talkers_result(t, 10, 3);
+	r = talkers_result(t, 10, 0, 3);
 	assert_int_equal(json_integer_value(json_object_get(r, "active")), MANY - 1);
 	assert_int_equal(json_array_size(json_object_get(r, "talkers")), 3);
 	assert_int_equal(
@@ -131,7 +132,7 @@ static void more_than_are_kept(void **state)
 		was(t, "anne", i, 0);
 	for (int i = 0; i < n; i++) /* the busiest are neither the first nor the last */
 		is(t, "anne", i, 1 + (i * 7 + n / 3) % n, 100);
-	r = talkers_result(t, 10, SIZE_MAX);
+	r = talkers_result(t, 10, 0, SIZE_MAX);
 	assert_int_equal(json_integer_value(json_object_get(r, "active")), n);
 	assert_in_range(json_integer_value(json_object_get(r, "left_out")), n - TALKERS_KEPT,
 			n - TALKERS_KEPT / 2);
@@ -191,7 +192,7 @@ static void slice_by_slice(void **state)
 		for (int i = 0; i < l.n; i++)
 			assert_in_range(l.looks[i], 2,
 					3); /* a page may reach into the next slice */
-		r = talkers_result(t, passed, 3);
+		r = talkers_result(t, passed, 0, 3);
 		assert_int_equal(json_integer_value(json_object_get(r, "active")), l.n);
 		snprintf(who, sizeof(who), "/%d", l.n - 1);
 		if (l.n)
@@ -230,7 +231,7 @@ static void a_page_that_fails(void **state)
 static void printed(void **state)
 {
 	struct talkers *t = four_users(TALKERS_USER);
-	json_t *r = talkers_result(t, 10, 10);
+	json_t *r = talkers_result(t, 10, 0, 10);
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
@@ -240,16 +241,69 @@ static void printed(void **state)
 	json_decref(r);
 	talkers_free(t);
 	t = talkers_begin(TALKERS_USER);
-	r = talkers_result(t, 10, 10);
+	r = talkers_result(t, 10, 0, 10);
+	show_talkers(r, out);
+	json_decref(r);
+	talkers_free(t);
+	t = four_users(TALKERS_USER);
+	r = talkers_result(t, 10, 601, 10);
+	show_talkers(r, out);
+	json_decref(r);
+	r = talkers_result(t, 10, 751, 10);
 	show_talkers(r, out);
 	fclose(out);
 	assert_string_equal(text, "WHO   SESSIONS  TO PEER    BYTES  TO CLIENT    BYTES\n"
 				  "bert         1      5/s  500 B/s        2/s  250 B/s\n"
 				  "anne         2      4/s  400 B/s        2/s  200 B/s\n"
-				  "Nothing was relayed.\n");
+				  "Nothing was relayed.\n"
+				  "WHO   SESSIONS  TO PEER    BYTES  TO CLIENT    BYTES\n"
+				  "bert         1      5/s  500 B/s        2/s  250 B/s\n"
+				  "Nobody relays so much.\n");
 	json_decref(r);
 	talkers_free(t);
 	free(text);
+}
+
+static void rates_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		double want; /* below 0: it is none */
+	} of[] = {
+		{ "0", 0 },
+		{ "1500", 1500 },
+		{ "1.5k", 1500 },
+		{ "2K", 2000 },
+		{ "20M", 2e7 },
+		{ "1 GB", 1e9 },
+		{ "250 kB/s", 250e3 },
+		{ "3T", 3e12 },
+		{ "7/s", 7 },
+		{ "8 B/s", 8 },
+		{ "", -1 },
+		{ "-1", -1 },
+		{ "+1", -1 },
+		{ " 1", -1 },
+		{ "M", -1 },
+		{ "1Mb", -1 },
+		{ "1MM", -1 },
+		{ "0x10", -1 },
+		{ "1e9", -1 },
+		{ "inf", -1 },
+		{ "nan", -1 },
+		{ "1M/", -1 },
+		{ "1M/s ", -1 },
+		{ "1 k B", -1 },
+	};
+	double got;
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(of); i++) {
+		const bool ok = unit_read(of[i].text, &got);
+
+		if (ok != (of[i].want >= 0) || (ok && (got < of[i].want || got > of[i].want)))
+			fail_msg("'%s': %d, %f", of[i].text, ok, got);
+	}
 }
 
 int main(void)
@@ -261,6 +315,7 @@ int main(void)
 		cmocka_unit_test(slice_by_slice),
 		cmocka_unit_test(a_page_that_fails),
 		cmocka_unit_test(printed),
+		cmocka_unit_test(rates_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

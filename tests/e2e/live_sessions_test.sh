@@ -71,6 +71,9 @@ await 10 top user ".who == \"demo\" and .sessions == 3 and $busy" || fail "the b
 await 10 top source ".who == \"10.1.0.2\" and .sessions == 3 and $busy" || fail "the busiest source: $(fl sessions top --by source)"
 await 10 top session ".sessions == 1 and $busy" || fail "the busiest session: $(fl sessions top)"
 
+assert_eq "who relays a byte a second" "$(fl --json sessions top --by user --rate-over 1 | jq -r '.talkers[].who')" demo
+assert_eq "who relays a gigabyte" "$(fl sessions top --by user --rate-over '1 GB/s')" "Nobody relays so much."
+
 # ---- what ends nothing ----
 
 refused 1 "no sessions match: nothing was ended" sessions kill --user somebody
@@ -79,6 +82,7 @@ refused 2 "this would end all sessions" sessions kill
 refused 2 "unknown option --limit" sessions kill --limit 1
 refused 2 "--older takes a number, not yesterday" sessions kill --older yesterday
 refused 2 "--by takes session, user or source, not time" sessions top --by time
+refused 2 "--rate-over takes bytes a second, such as 1M, not much" sessions top --rate-over much
 refused 1 '"client" must be an address' sessions kill --client nobody
 refused 1 '"transport" cannot be "sctp"' sessions kill --transport sctp
 refused 1 "no connections match" connections kill --remote 10.1.0.77
