@@ -20,6 +20,7 @@ enum {
 	CONFIG_SECRETS_MAX = 8,
 	CONFIG_SECRET_FILES_MAX = 4,
 	CONFIG_ROLES_MAX = 16,
+	CONFIG_RADIUS_MAX = 4,	      /* servers */
 	CONFIG_USER_MAX = 64,	      /* of the machine, or a group */
 	CONFIG_DOMAINS_MAX = 16,      /* TLS domains */
 	CONFIG_CERTIFICATES_MAX = 64, /* of all domains */
@@ -319,6 +320,21 @@ struct config_management {
 	uint16_t n_grant;
 };
 
+/* Accounting (RFC 2866). */
+struct config_radius_server {
+	struct ip_addr addr;
+	uint16_t port;
+	char secret[CONFIG_STR_MAX]; /* its file */
+};
+
+struct config_radius {
+	struct config_radius_server server[CONFIG_RADIUS_MAX]; /* the first that answers */
+	uint16_t n_server;				       /* 0: no accounting */
+	char nas_identifier[CONFIG_USER_MAX];		       /* "": the name of the machine */
+	uint32_t timeout, tries;			       /* seconds of one, of each server */
+	uint32_t queue;					       /* records; a power of two */
+};
+
 struct config_records {
 	char file[CONFIG_STR_MAX]; /* "": none */
 	uint32_t size_mb;	   /* MiB of one file */
@@ -354,6 +370,7 @@ struct config {
 	struct config_control control;
 	struct config_management management;
 	struct config_records records;
+	struct config_radius radius;
 	bool others_read; /* the file may be read by others than owner and group */
 };
 

@@ -610,6 +610,33 @@ static const struct schema_key keys_management[] = {
 	{ .name = NULL }
 };
 
+static const struct schema_key keys_radius_server[] = {
+	{ "address", SCHEMA_ADDR, FIELD(config_radius_server, addr), .help = "of the server" },
+	{ "port", SCHEMA_UINT, FIELD(config_radius_server, port),
+	  .min = 1, .max = 65535, .def = "1813", .help = "its UDP port" },
+	{ "secret-file", SCHEMA_STRING, STRING(config_radius_server, secret, 1),
+	  .help = "file whose only line is the secret that is shared with it, of mode 0600" },
+	{ .name = NULL }
+};
+
+static const struct schema_key keys_radius[] = {
+	{ "servers", SCHEMA_MAP, LIST(config_radius, server, n_server, 0, CONFIG_RADIUS_MAX),
+	  .def = "[]", .keys = keys_radius_server,
+	  .help = "that hear when allocations start, go on (records.update-minutes) and stop, RFC 2866; the next is asked where one does not answer; none: no accounting" },
+	{ "nas-identifier", SCHEMA_STRING, STRING(config_radius, nas_identifier, 0), .def = "",
+	  .help = "NAS-Identifier; empty: the name of the machine" },
+	{ "timeout", SCHEMA_UINT, FIELD(config_radius, timeout),
+	  .min = 1, .max = 60, .def = "2", .unit = "seconds",
+	  .help = "that an answer is waited for" },
+	{ "tries", SCHEMA_UINT, FIELD(config_radius, tries),
+	  .min = 1, .max = 10, .def = "2",
+	  .help = "of each server, before the next is asked; a record stays at the head of the queue until one has answered" },
+	{ "queue", SCHEMA_UINT, .pow2 = true, FIELD(config_radius, queue),
+	  .min = 64, .max = 1 << 20, .def = "16384", .unit = "records",
+	  .help = "that wait for the servers, about 700 bytes each; when they are further behind, the newest is lost and counted" },
+	{ .name = NULL }
+};
+
 static const struct schema_key keys_records[] = {
 	{ "file", SCHEMA_STRING, STRING(config_records, file, 0), .def = "",
 	  .help = "file they are written to, a line of JSON each, with names of users and their addresses in it; fairlead who answers from it; mode 0640; empty: none" },
@@ -671,6 +698,8 @@ const struct schema_key schema_top[] = {
 	  .applied = APPLIED_LIVE, .help = "JSON-RPC over HTTPS, for who has a certificate" },
 	{ "records", SCHEMA_MAP, FIELD(config, records), .keys = keys_records,
 	  .applied = APPLIED_CP, .help = "records of who had which address, when" },
+	{ "radius", SCHEMA_MAP, FIELD(config, radius), .keys = keys_radius,
+	  .applied = APPLIED_CP, .help = "accounting of allocations by RADIUS" },
 	{ .name = NULL }
 };
 /* clang-format on */

@@ -16,6 +16,7 @@
 #include "ng/ng.h"
 #include "log.h"
 #include "loop.h"
+#include "record/radius.h"
 #include "record/records.h"
 #include "tls/agent.h"
 #include "../lib/bug.h"
@@ -264,6 +265,7 @@ struct stores {
 	struct tls_agent *tls;
 	struct psk_store *psk; /* NULL: no domain takes pre-shared keys */
 	struct records *records;
+	struct radius *radius; /* NULL: no server is to hear of them */
 };
 
 static bool takes_psk(const struct config *c)
@@ -278,9 +280,21 @@ static bool takes_psk(const struct config *c)
 static void stores_close(struct stores *st)
 {
 	records_close(st->records);
+	radius_close(st->radius);
 	psk_close(st->psk);
 	tls_agent_close(st->tls);
 	auth_close(st->auth);
+}
+
+static bool records_begin_all(struct stores *st, const struct config *c, char *err, size_t errlen)
+{
+	st->records = records_open(&c->records, err, errlen);
+	if (!st->records || !c->radius.n_server)
+		return st->records != NULL;
+	st->radius = radius_open(&c->radius, err, errlen);
+	if (st->radius)
+		records_also(st->records, radius_take, st->radius);
+	return st->radius != NULL;
 }
 
 static bool stores_open(struct stores *st, const struct config *c)
@@ -301,8 +315,7 @@ static bool stores_open(struct stores *st, const struct config *c)
 		fail_at(c, "auth.users-db", err);
 		return false;
 	}
-	st->records = records_open(&c->records, err, sizeof(err));
-	if (!st->records) {
+	if (!records_begin_all(st, c, err, sizeof(err))) {
 		fail(err);
 		return false;
 	}
@@ -355,6 +368,7 @@ static int run(const char *file)
 			s.tls = st.tls;
 			s.psk = st.psk;
 			s.records = st.records;
+			s.radius = radius_counts(st.radius);
 			s.reload.conf = c;
 			rc = run_server(&s);
 			server_close(&s);

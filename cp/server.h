@@ -92,6 +92,7 @@ struct server {
 	struct psk_store *psk;
 	struct waiters *events;
 	struct records *records; /* see records_open() */
+	const struct radius_counts *radius; /* NULL: no accounting */
 	struct waiters *record_waiters;
 	struct tell tell;
 	struct trace_admin *trace;

@@ -34,6 +34,10 @@ struct records {
 	uint64_t last; /* seq of the newest */
 	void (*changed)(void *arg);
 	void *arg;
+	void (*also)(void *arg, const struct record *rec);
+	void *also_arg;
+	struct record spare; /* begun while the ring was full */
+	bool spared;
 	/* Written by the event loop, read by the thread. */
 	_Alignas(64) _Atomic uint64_t head; /* the newest that is complete */
 	_Atomic uint64_t ring_full;
@@ -159,9 +163,11 @@ struct record *records_begin(struct records *r, enum record_type type, enum reco
 	if (r->threaded &&
 	    r->last - atomic_load_explicit(&r->tail, memory_order_acquire) > r->mask) {
 		atomic_fetch_add_explicit(&r->ring_full, 1, memory_order_relaxed);
-		return NULL;
+		if (!r->also)
+			return NULL;
+		r->spared = true;
 	}
-	rec = &r->ring[(r->last + 1) & r->mask];
+	rec = r->spared ? &r->spare : &r->ring[(r->last + 1) & r->mask];
 	memset(rec, 0, offsetof(struct record, alloc));
 	rec->seq = r->last + 1;
 	rec->type = type;
@@ -171,6 +177,12 @@ struct record *records_begin(struct records *r, enum record_type type, enum reco
 
 void records_commit(struct records *r)
 {
+	if (r->also)
+		r->also(r->also_arg, r->spared ? &r->spare : &r->ring[(r->last + 1) & r->mask]);
+	if (r->spared) {
+		r->spared = false;
+		return;
+	}
 	r->last++;
 	atomic_store(&r->head, r->last);
 	if (r->threaded && atomic_load(&r->asleep) && atomic_exchange(&r->asleep, false))
@@ -197,6 +209,12 @@ void records_listen(struct records *r, void (*changed)(void *arg), void *arg)
 {
 	r->changed = changed;
 	r->arg = arg;
+}
+
+void records_also(struct records *r, void (*take)(void *arg, const struct record *rec), void *arg)
+{
+	r->also = take;
+	r->also_arg = arg;
 }
 
 size_t records_line(const struct records *r, const struct record *rec, char line[RECORD_LINE_MAX])

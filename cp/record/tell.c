@@ -5,6 +5,7 @@
 #include "../context/gateway_record.h"
 #include "../log.h"
 #include "../session.h"
+#include "radius.h"
 #include "records.h"
 
 #include <stdio.h>
@@ -59,6 +60,22 @@ static void error_log(struct server *s)
 		log_line("records are written to %s again", s->conf->records.file);
 }
 
+/* That no server answers, or one does again, is told once. */
+static void silence_log(struct server *s)
+{
+	const struct radius_counts *n = s->radius;
+	const bool silent = n && atomic_load_explicit(&n->silent, memory_order_relaxed);
+
+	if (silent == s->tell.silent)
+		return;
+	s->tell.silent = silent;
+	if (silent)
+		log_line("no RADIUS server answers: records wait, %u of them at most (radius.queue)",
+			 s->conf->radius.queue);
+	else
+		log_line("a RADIUS server answers again");
+}
+
 void tell_turn(struct server *s)
 {
 	const uint64_t round_ms = s->conf->records.update_minutes * UINT64_C(60000);
@@ -66,6 +83,7 @@ void tell_turn(struct server *s)
 
 	error_log(s);
 	tell_ends(s);
+	silence_log(s);
 	if (!s->records || !round_ms)
 		return;
 	if (!t->since_ms)
@@ -76,5 +94,8 @@ void tell_turn(struct server *s)
 		contexts_update(s, t);
 	if (t->allocs_over && (!s->gateway || t->contexts_over) &&
 	    s->now_ms - t->since_ms >= round_ms)
-		*t = (struct tell){ .since_ms = s->now_ms, .error = t->error, .ends = t->ends };
+		*t = (struct tell){ .since_ms = s->now_ms,
+				    .error = t->error,
+				    .ends = t->ends,
+				    .silent = t->silent };
 }

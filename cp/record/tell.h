@@ -29,6 +29,7 @@ struct tell {
 	bool allocs_over, contexts_over;
 	int error; /* errno that was logged last: of the file of records */
 	struct tell_ends ends;
+	bool silent; /* it was logged that no RADIUS server answers */
 };
 
 /* False without memory. tell_close() tells what still waits. */

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "radius.h"
+
+#include "../auth/secret_file.h"
+#include "../clock.h"
+#include "../socket.h"
+#include "radius_packet.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum {
+	PAUSE_MS = 1000, /* when no server has answered */
+	DEAD_MS = 30000, /* a server that did not is asked again so late, if another one does */
+	CLOSE_S = 3,
+};
+
+struct radius {
+	struct radius_counts n;
+	struct config_radius
+	    conf; /* a copy: a thread that waits for a server outlives the caller's */
+	char nas[CONFIG_USER_MAX];
+	struct record *ring; /* the one put in as number n at n & mask */
+	uint64_t mask;
+	int wake; /* eventfd */
+	pthread_t thread;
+	_Atomic bool asleep, stop;
+	/* Of the thread. */
+	int fd[CONFIG_RADIUS_MAX]; /* connected; -1: not yet */
+	char secret[CONFIG_RADIUS_MAX][RADIUS_SECRET_MAX + 1];
+	uint8_t id;				   /* of the next request */
+	uint64_t dead_until_ms[CONFIG_RADIUS_MAX]; /* CLOCK_MONOTONIC */
+};
+
+/* ---- the thread ---- */
+
+static bool server_connect(struct radius *r, unsigned i)
+{
+	const struct sock_addr to = { r->conf.server[i].addr, be16_make(r->conf.server[i].port) };
+	union socket_addr sa;
+	const socklen_t len = socket_addr_put(&to, &sa);
+
+	if (r->fd[i] >= 0)
+		return true;
+	r->fd[i] = socket(sa.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (r->fd[i] >= 0 && connect(r->fd[i], &sa.any, len) == 0)
+		return true;
+	if (r->fd[i] >= 0)
+		close(r->fd[i]);
+	r->fd[i] = -1;
+	return false;
+}
+
+/* Until the answer is here, the time is over or nobody is there; what is no answer is not looked
+ * at. */
+static bool answer_wait(struct radius *r, unsigned i, const uint8_t *request)
+{
+	const uint64_t end = clock_ms(CLOCK_MONOTONIC) + r->conf.timeout * UINT64_C(1000);
+	struct pollfd p = { .fd = r->fd[i], .events = POLLIN };
+	uint8_t reply[RADIUS_PACKET_MAX];
+
+	for (;;) {
+		const uint64_t now = clock_ms(CLOCK_MONOTONIC);
+		ssize_t n;
+
+		if (now >= end || poll(&p, 1, (int)(end - now)) <= 0)
+			return false;
+		n = recv(r->fd[i], reply, sizeof(reply), 0);
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return false;
+		if (n > 0 && radius_answers(reply, (size_t)n, request, r->secret[i]))
+			return true;
+	}
+}
+
+/* Whether a server has taken a record. */
+static bool server_ask(struct radius *r, unsigned i, const struct record *rec)
+{
+	uint8_t request[RADIUS_PACKET_MAX];
+	const size_t len =
+	    radius_request(request, r->id++, r->secret[i], rec, r->nas, clock_ms(CLOCK_REALTIME));
+
+	if (!len || !server_connect(r, i))
+		return false;
+	for (uint32_t n = 0; n < r->conf.tries; n++)
+		if (send(r->fd[i], request, len, MSG_NOSIGNAL) == (ssize_t)len &&
+		    answer_wait(r, i, request))
+			return true;
+	close(r->fd[i]); /* an address that has changed since is not ours any more */
+	r->fd[i] = -1;
+	return false;
+}
+
+/* One after the other, those that did not answer lately last. */
+static bool servers_ask(struct radius *r, const struct record *rec)
+{
+	for (int dead = 0; dead <= 1; dead++)
+		for (unsigned i = 0; i < r->conf.n_server; i++) {
+			const uint64_t now = clock_ms(CLOCK_MONOTONIC);
+
+			if ((now < r->dead_until_ms[i]) != dead)
+				continue;
+			if (server_ask(r, i, rec)) {
+				r->dead_until_ms[i] = 0;
+				return true;
+			}
+			atomic_fetch_add_explicit(&r->n.unanswered, 1, memory_order_relaxed);
+			r->dead_until_ms[i] = clock_ms(CLOCK_MONOTONIC) + DEAD_MS;
+			if (atomic_load(&r->stop))
+				return false;
+		}
+	return false;
+}
+
+/* Until there is something to do; or so long. */
+static void nap(struct radius *r, int ms)
+{
+	struct pollfd p = { .fd = r->wake, .events = POLLIN };
+	uint64_t n;
+
+	if (poll(&p, 1, ms) > 0 && read(r->wake, &n, sizeof(n)) < 0)
+		return;
+}
+
+/* Whoever puts in a record either sees that this thread is asleep, or is seen here. */
+static void sleep_until_woken(struct radius *r)
+{
+	atomic_store(&r->asleep, true);
+	if (atomic_load(&r->n.head) == atomic_load_explicit(&r->n.tail, memory_order_relaxed) &&
+	    !atomic_load(&r->stop))
+		nap(r, -1);
+	atomic_store(&r->asleep, false);
+}
+
+static void *teller(void *arg)
+{
+	struct radius *r = arg;
+
+	for (;;) {
+		const uint64_t tail = atomic_load_explicit(&r->n.tail, memory_order_relaxed);
+
+		if (tail == atomic_load_explicit(&r->n.head, memory_order_acquire)) {
+			if (atomic_load(&r->stop))
+				return NULL;
+			sleep_until_woken(r);
+		} else if (servers_ask(r, &r->ring[(tail + 1) & r->mask])) {
+			atomic_fetch_add_explicit(&r->n.answered, 1, memory_order_relaxed);
+			atomic_store_explicit(&r->n.silent, false, memory_order_relaxed);
+			atomic_store_explicit(&r->n.tail, tail + 1, memory_order_release);
+		} else {
+			atomic_store_explicit(&r->n.silent, true, memory_order_relaxed);
+			if (atomic_load(&r->stop))
+				return NULL;
+			nap(r, PAUSE_MS);
+		}
+	}
+}
+
+/* ---- the event loop ---- */
+
+static void wake_up(struct radius *r)
+{
+	const uint64_t one = 1;
+
+	if (write(r->wake, &one, sizeof(one)) < 0)
+		return; /* it has been woken already */
+}
+
+void radius_take(void *arg, const struct record *rec)
+{
+	struct radius *r = arg;
+	const uint64_t head = atomic_load_explicit(&r->n.head, memory_order_relaxed);
+
+	if (rec->type != RECORD_ALLOCATION)
+		return;
+	if (head - atomic_load_explicit(&r->n.tail, memory_order_acquire) > r->mask) {
+		atomic_fetch_add_explicit(&r->n.lost, 1, memory_order_relaxed);
+		return;
+	}
+	r->ring[(head + 1) & r->mask] = *rec;
+	atomic_store(&r->n.head, head + 1);
+	if (atomic_load(&r->asleep) && atomic_exchange(&r->asleep, false))
+		wake_up(r);
+}
+
+const struct radius_counts *radius_counts(const struct radius *r)
+{
+	return r ? &r->n : NULL;
+}
+
+/* ---- opening and closing ---- */
+
+static bool secret_load(const char *file, char secret[RADIUS_SECRET_MAX + 1], char *err,
+			size_t errlen)
+{
+	char text[RADIUS_SECRET_MAX + 1], why[128];
+	size_t len = secret_file_load(file, text, 1, sizeof(text), why, sizeof(why));
+
+	if (!len) {
+		snprintf(err, errlen, "radius.servers: %s %s", file, why);
+		return false;
+	}
+	len -= text[len - 1] == '\n';
+	memcpy(secret, text, len < RADIUS_SECRET_MAX ? len : RADIUS_SECRET_MAX);
+	explicit_bzero(text, sizeof(text));
+	if (len && len <= RADIUS_SECRET_MAX && strlen(secret) == len && !strchr(secret, '\n'))
+		return true;
+	snprintf(err, errlen, "radius.servers: %s has no secret of 1 to %d bytes on its only line",
+		 file, RADIUS_SECRET_MAX);
+	return false;
+}
+
+static bool secrets_load(struct radius *r, char *err, size_t errlen)
+{
+	for (unsigned i = 0; i < r->conf.n_server; i++)
+		if (!secret_load(r->conf.server[i].secret, r->secret[i], err, errlen))
+			return false;
+	return true;
+}
+
+/* Signals are the event loop's. */
+static bool thread_start(struct radius *r)
+{
+	sigset_t all, old;
+	bool ok;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ok = pthread_create(&r->thread, NULL, teller, r) == 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return ok;
+}
+
+static void radius_free(struct radius *r)
+{
+	for (unsigned i = 0; i < CONFIG_RADIUS_MAX; i++)
+		if (r->fd[i] >= 0)
+			close(r->fd[i]);
+	if (r->wake >= 0)
+		close(r->wake);
+	free(r->ring);
+	explicit_bzero(r, sizeof(*r));
+	free(r);
+}
+
+struct radius *radius_open(const struct config_radius *c, char *err, size_t errlen)
+{
+	struct radius *r = calloc(1, sizeof(*r));
+
+	snprintf(err, errlen, "radius: not enough memory for %u records, or no thread", c->queue);
+	if (!r)
+		return NULL;
+	r->conf = *c;
+	r->mask = c->queue - 1;
+	for (unsigned i = 0; i < CONFIG_RADIUS_MAX; i++)
+		r->fd[i] = -1;
+	r->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	r->ring = calloc(c->queue, sizeof(*r->ring));
+	snprintf(r->nas, sizeof(r->nas), "%s", c->nas_identifier);
+	if (!r->nas[0] && gethostname(r->nas, sizeof(r->nas) - 1) < 0)
+		strcpy(r->nas, "fairlead");
+	if (r->wake >= 0 && r->ring && secrets_load(r, err, errlen) && thread_start(r))
+		return r;
+	radius_free(r);
+	return NULL;
+}
+
+void radius_close(struct radius *r)
+{
+	struct timespec end;
+
+	if (!r)
+		return;
+	atomic_store(&r->stop, true);
+	wake_up(r);
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += CLOSE_S;
+	if (pthread_timedjoin_np(r->thread, NULL, &end) == 0)
+		radius_free(r); /* else a server is waited for: all of it is the thread's yet */
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_RADIUS_H
+#define FL_CP_RADIUS_H
+
+/*
+ * Accounting by RADIUS (RFC 2866): what begins, goes on and ends with allocations is told to
+ * servers. The event loop puts records into a ring of radius.queue and never waits; one thread
+ * takes them from it, and asks one server after the other until one has answered. While none does,
+ * records wait, and where the ring is full the newest is lost and counted.
+ */
+#include "../../conf/config.h"
+#include "record.h"
+
+#include <stdatomic.h>
+
+/* Written by the thread but for head and lost, which are the event loop's. */
+struct radius_counts {
+	_Atomic uint64_t head, tail; /* records put in, and done with */
+	_Atomic uint64_t lost;	     /* the ring was full */
+	_Atomic uint64_t answered;
+	_Atomic uint64_t unanswered; /* requests that one server did not answer in all its tries */
+	_Atomic bool silent;	     /* no server answered last */
+};
+
+/* n may be NULL: there is no accounting. */
+static inline uint64_t radius_count(const struct radius_counts *n, const _Atomic uint64_t *of)
+{
+	return n ? atomic_load_explicit(of, memory_order_relaxed) : 0;
+}
+
+static inline uint64_t radius_waiting(const struct radius_counts *n)
+{
+	const uint64_t tail = n ? atomic_load_explicit(&n->tail, memory_order_acquire) : 0;
+
+	return n ? atomic_load_explicit(&n->head, memory_order_relaxed) - tail : 0;
+}
+
+struct radius;
+
+/* NULL, and one sentence in err: a secret cannot be read, or there is no memory or no thread. */
+struct radius *radius_open(const struct config_radius *c, char *err, size_t errlen);
+/* Waits for what can be told within seconds. NULL is fine. */
+void radius_close(struct radius *r);
+const struct radius_counts *radius_counts(const struct radius *r);
+
+/* arg: struct radius. A record that was made; of anything but an allocation it is none of ours. */
+void radius_take(void *arg, const struct record *rec);
+
+#endif

@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Accounting by RADIUS, judged by FreeRADIUS and its detail file: the start, the life and the end of a real
+# client's allocation, with what the file of records says it relayed; one that an operator ends has another
+# cause. While no server answers, records wait and the relay goes on; a server that comes back hears all of it, and
+# when it is away the second one is told.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+RECORDS=$RUN/records.json
+SECRET=testing123
+declare -A RADIUS=() # the server at a port
+
+# radius_start PORT: FreeRADIUS, with its detail in $TMP/PORT/detail.
+radius_start()
+{
+	mkdir -p "$TMP/$1"
+	: >"$TMP/$1/dictionary"
+	: >"$TMP/$1/log"
+	cat >"$TMP/$1/radiusd.conf" <<-END2
+	prefix = /usr
+	libdir = /usr/lib/freeradius
+	name = radius
+	logdir = $TMP/$1
+	run_dir = $TMP/$1
+	pidfile = $TMP/$1/pid
+	max_requests = 4096
+	security {
+	  status_server = no
+	  allow_vulnerable_openssl = yes
+	}
+	thread pool {
+	  start_servers = 1
+	  max_servers = 2
+	  min_spare_servers = 1
+	  max_spare_servers = 2
+	}
+	client relay {
+	  ipaddr = 127.0.0.1
+	  secret = $SECRET
+	}
+	modules {
+	  detail {
+	    filename = $TMP/$1/detail
+	    permissions = 0600
+	  }
+	}
+	server default {
+	  listen {
+	    type = acct
+	    ipaddr = 127.0.0.1
+	    port = $1
+	  }
+	  preacct {
+	  }
+	  accounting {
+	    detail
+	  }
+	}
+	END2
+	start "$TMP/$1/log" in_relay freeradius -f -l stdout -d "$TMP/$1"
+	RADIUS[$1]=$PID
+	await 20 grep -q 'Ready to process requests' "$TMP/$1/log" || fail "FreeRADIUS does not start: $(tail -n 3 "$TMP/$1/log")"
+}
+radius_stop()
+{
+	kill "${RADIUS[$1]}"
+	await 20 ended "${RADIUS[$1]}" || fail "FreeRADIUS does not stop"
+}
+
+# heard PORT ATTRIBUTE=VALUE...: a record of the detail file has all of them, which is in $TMP/heard then.
+heard()
+{
+	local detail=$TMP/$1/detail
+	shift
+	[[ -s $detail ]] || return 1
+	awk -v want="$(printf '\t%s\n' "$@")" 'BEGIN { RS = ""; n = split(want, w, "\n") }
+		{ ok = 1; for (i = 1; i <= n; i++) if (w[i] != "" && !index($0 "\n", w[i] "\n")) ok = 0; if (ok) { print; found = 1 } }
+		END { exit !found }' "$detail" >"$TMP/heard"
+}
+value() { sed -n "s/^\t$1 = //p" "$TMP/heard" | tail -n 1 | tr -d '"'; }
+metric() { in_relay curl -sS http://127.0.0.1:9643/metrics | sed -n "s/^fairlead_$1 //p"; }
+waits() { (($(metric radius_waiting) >= $1)); }
+told() { [[ $(metric radius_waiting) == 0 ]]; }
+client() { uclient "$1" -n "$2" -m 1 -c -e $PEER4 $SERVER4; }
+session() { fl_json sessions '.sessions[0].relayed[0] // empty'; }
+has_session() { [[ -n $(session) ]]; }
+
+(umask 077 && echo $SECRET >"$TMP/secret")
+relay_config "s|^  file: \"\"|  file: $RECORDS|" 's|^  update-minutes: .*|  update-minutes: 1|' \
+	"s|^  servers: .*|  servers: [{address: 127.0.0.1, secret-file: $TMP/secret}, {address: 127.0.0.1, port: 1814, secret-file: $TMP/secret}]|" \
+	's|^  nas-identifier: .*|  nas-identifier: relay1|' 's|^  timeout: 2$|  timeout: 1|' 's|^  tries: 2$|  tries: 1|' >"$TMP/quickstart"
+start_peer
+radius_start 1813 # the namespaces are new
+
+# ---- start and end ----
+
+client "$TMP/first" 100 &
+first=$!
+await 10 has_session || fail "no allocation: $(tail -n 3 "$TMP/first")"
+relayed=$(session) from=$(fl_json sessions '.sessions[0].client')
+await 20 heard 1813 "Acct-Status-Type = Start" "User-Name = \"demo\"" "NAS-Identifier = \"relay1\"" "Framed-IP-Address = ${relayed%:*}" \
+	"NAS-Port = ${relayed##*:}" "Calling-Station-Id = \"$from\"" || fail "no start: $(tail -n 20 "$TMP/1813/detail")"
+wait $first || fail "the client: $(tail -n 3 "$TMP/first")"
+# Of its allocations one relays.
+await 60 heard 1813 "Acct-Status-Type = Stop" "User-Name = \"demo\"" "Acct-Input-Packets = 100" || fail "no stop: $(tail -n 30 "$TMP/1813/detail")"
+id=$(value Acct-Session-Id) port=$(value NAS-Port)
+heard 1813 "Acct-Status-Type = Start" "Acct-Session-Id = \"$id\"" "NAS-Port = $port" || fail "it has another start"
+heard 1813 "Acct-Status-Type = Stop" "Acct-Session-Id = \"$id\""
+record() { jq -s -r "[.[] | select(.type == \"allocation\" and .event == \"end\" and (.relayed[0] | endswith(\":$port\")))][0] | $1" "$RECORDS"; }
+ends() { [[ $(record '.reason') != null ]]; }
+await 10 ends || fail "the file of records has no end: $(tail -n 1 "$RECORDS")"
+assert_eq "octets from the client" "$(value Acct-Input-Octets)" "$(record .to_peer.bytes)"
+assert_eq "octets to the client" "$(value Acct-Output-Octets)" "$(record .to_client.bytes)"
+assert_eq "packets from the client" "$(value Acct-Input-Packets)" "$(record .to_peer.packets)"
+assert_eq "seconds" "$(value Acct-Session-Time)" "$(record .duration_s)"
+assert_num "octets" "$(value Acct-Input-Octets)" -gt 1000
+assert_eq "gigawords" "$(value Acct-Input-Gigawords)" 0
+assert_eq "the cause of its end" "$(value Acct-Terminate-Cause)" User-Request
+note "$(value Acct-Input-Octets) octets, $(value Acct-Session-Time) s, $(value Acct-Terminate-Cause)"
+
+# ---- life, and an end by an operator ----
+
+client "$TMP/second" 6000 &
+second=$!
+await 10 has_session || fail "no allocation: $(tail -n 3 "$TMP/second")"
+await 100 heard 1813 "Acct-Status-Type = Interim-Update" "User-Name = \"demo\"" || fail "no interim update: $(tail -n 20 "$TMP/1813/detail")"
+assert_num "octets so far, of the one that relays" "$(sed -n 's/^\tAcct-Input-Octets = //p' "$TMP/heard" | sort -n | tail -n 1)" -gt 1000
+fl sessions kill --all >"$TMP/kill" 2>&1 || fail "kill: $(<"$TMP/kill")"
+await 20 heard 1813 "Acct-Status-Type = Stop" "Acct-Terminate-Cause = Admin-Reset" || fail "no end by an operator: $(tail -n 20 "$TMP/1813/detail")"
+kill $second 2>/dev/null || true
+wait $second || true
+await 20 told || fail "records wait although a server answers"
+
+# ---- nobody answers, and somebody does again ----
+
+radius_stop 1813
+mv "$TMP/1813/detail" "$TMP/before"
+client "$TMP/third" 50 || fail "a client while no server answers: $(tail -n 3 "$TMP/third")"
+await 10 waits 1 || fail "no record waits"
+await 20 grep -q 'no RADIUS server answers: records wait' "$RUN/fairlead-cp.log" || fail "nobody is told"
+radius_start 1813
+await 60 heard 1813 "Acct-Status-Type = Start" "User-Name = \"demo\"" || fail "the start is not told later"
+late=$(value Acct-Delay-Time)
+await 60 heard 1813 "Acct-Status-Type = Stop" "Acct-Input-Packets = 50" || fail "the end is not told later"
+await 20 told || fail "records wait although a server answers again"
+await 20 grep -q 'a RADIUS server answers again' "$RUN/fairlead-cp.log" || fail "nobody is told of that"
+grep -q 'Acct-Status-Type = Stop' "$TMP/before" || fail "the first detail file is gone"
+note "told $late s late"
+
+# ---- the second server ----
+
+radius_stop 1813
+radius_start 1814
+client "$TMP/fourth" 50 || fail "a client of the second server: $(tail -n 3 "$TMP/fourth")"
+await 60 heard 1814 "Acct-Status-Type = Start" "User-Name = \"demo\"" || fail "the second server hears nothing"
+assert_eq "records lost" "$(in_relay curl -sS http://127.0.0.1:9643/metrics | sed -n 's/^fairlead_lost_total{what="radius_queue_full"} //p')" 0
+assert_num "answered" "$(metric radius_answered_total)" -ge 7
