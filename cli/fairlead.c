@@ -12,6 +12,7 @@
 #include "drain.h"
 #include "filter.h"
 #include "look.h"
+#include "ping.h"
 #include "sessions.h"
 #include "tone.h"
 #include "trace.h"
@@ -146,6 +147,13 @@ static const struct command commands[] = {
 	  .run = look_neighbours, .watch = WATCH_AGAIN },
 	{ "routes", "", "ways by each port, and whether their gateways answer", .run = look_routes,
 	  .watch = WATCH_AGAIN },
+	{ "ping", PING_HELP " [--size BYTES] [--whole]",
+	  "ICMP echo requests that a worker sends, and how long the replies took; N of them (5; 0 "
+	  "until interrupted), a second apart. --whole: in one piece, or not at all",
+	  .run = ping_command },
+	{ "arping", PING_HELP,
+	  "ARP requests or neighbour solicitations that a worker sends, and who answers them",
+	  .run = arping_command },
 	{ "capture",
 	  "[--write FILE] [--filter EXPRESSION] [--client ADDR[:PORT]] [--peer ADDR[:PORT]] "
 	  "[--relayed ADDR[:PORT]] [--session WORKER/SLOT] [--drops[=REASON]] [--count N] [--size "

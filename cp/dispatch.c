@@ -96,7 +96,9 @@ bool dispatch_event(struct server *s, uint32_t worker, const union ctl_evt *e)
 	case EVT_CONTEXT:
 		return s->gateway && gate_adopt(s->gateway, worker, &e->context);
 	case EVT_NEIGHBOURS:
-		return neighbours_event(&s->neighbours, worker, &e->neighbours);
+		return asks_event(&s->neighbours, worker, e);
+	case EVT_PING:
+		return asks_event(&s->pings, worker, e);
 	case EVT_AUDITED: /* the link's own */
 	case EVT_END_LOST:
 	case EVT_SYNCED:

@@ -72,6 +72,13 @@ static const char *neighbours_invalid(const struct config *c, const struct evt_n
 	return NULL;
 }
 
+static const char *ping_invalid(const struct config *c, const struct evt_ping *e)
+{
+	return e->result < PING_RESULTS && e->port < c->n_port && e->hop <= NEIGH_FAILED
+		   ? NULL
+		   : "an answer to a ping that cannot be";
+}
+
 const char *event_invalid(const struct config *c, const union ctl_evt *e)
 {
 	switch ((enum ctl_evt_type)e->hdr.type) {
@@ -97,6 +104,8 @@ const char *event_invalid(const struct config *c, const union ctl_evt *e)
 		return context_invalid(c, &e->context);
 	case EVT_NEIGHBOURS:
 		return neighbours_invalid(c, &e->neighbours);
+	case EVT_PING:
+		return ping_invalid(c, &e->ping);
 	case EVT_SESSION_REFUSED:
 	case EVT_PEER_REFUSED:
 	case EVT_SYNCED:

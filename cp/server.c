@@ -42,7 +42,8 @@ bool server_open(struct server *s, const struct config *c, struct auth *auth, ui
 
 void server_close(struct server *s)
 {
-	neighbours_over(&s->neighbours, UINT64_MAX);
+	asks_over(&s->neighbours, UINT64_MAX);
+	asks_over(&s->pings, UINT64_MAX);
 	adopt_close(s);
 	tell_close(s);
 	dplink_free(s->link);
@@ -142,7 +143,8 @@ enum dplink_work server_poll(struct server *s)
 	    streams_settled(s) ? dplink_poll(s->link, SERVER_EVENT_BUDGET) : DPLINK_MORE;
 	uint32_t budget = timer_budget(s);
 
-	neighbours_over(&s->neighbours, s->now_ms);
+	asks_over(&s->neighbours, s->now_ms);
+	asks_over(&s->pings, s->now_ms);
 	heartbeat_look(&s->heartbeat, s->link, s->now_ms);
 	history_turn(s);
 	/* No timer of the wheel's: a dataplane that hangs is not waited for. */

@@ -14,7 +14,7 @@
 #include "drain.h"
 #include "heartbeat.h"
 #include "history.h"
-#include "neighbours.h"
+#include "asks.h"
 #include "ports.h"
 #include "rand.h"
 #include "record/tell.h"
@@ -123,7 +123,7 @@ struct server {
 	struct history history;
 	struct drain drain;
 	struct reload reload;
-	struct neighbours neighbours; /* who waits for a worker's */
+	struct asks neighbours, pings; /* who waits for a worker's answer */
 };
 
 /*

@@ -10,6 +10,7 @@
 #include "gateway/context.h"
 #include "net/ip.h"
 #include "net/neigh.h"
+#include "net/ping.h"
 #include "tls/tls.h"
 #include "turn/leg.h"
 #include "turn/peer_conn.h"
@@ -204,6 +205,8 @@ static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 		return trace_set(w, &c->trace);
 	case CMD_NEIGHBOURS:
 		return cmd_neighbours(w, &c->neighbours);
+	case CMD_PING:
+		return ping_begin(w, &c->ping);
 	case CMD_AUDIT:
 		audit_begin(w, c->hdr.seq);
 		return true;

@@ -5,6 +5,7 @@
 #include "rx.h"
 #include "tx.h"
 #include "net/ip.h"
+#include "net/ping.h"
 #include "tcp/tcp.h"
 
 /*
@@ -83,6 +84,8 @@ void dispatch_icmp(struct worker *w, struct pkt *p, bool copy)
 		return;
 	if (r.proto == IP_PROTO_TCP)
 		report_tcp(w, p, &r, copy);
+	else if (r.proto != IP_PROTO_UDP)
+		ping_error(w, p, &r);
 	else
 		report_udp(w, p, &r);
 }

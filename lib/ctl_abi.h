@@ -29,7 +29,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 14u
+#define CTL_ABI_VERSION 15u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -725,6 +725,62 @@ struct evt_neighbours {
 	uint32_t next; /* where to go on; CTL_NEIGHBOURS_END: that was all */
 	uint32_t n;
 	struct ctl_neighbour neighbour[CTL_NEIGHBOURS];
+};
+
+/* ---- questions to other hosts, for who asks (fairlead ping, fairlead arping) ---- */
+
+enum {
+	CTL_PING_SIZE = 9600, /* bytes behind the ICMP header: as much as the largest MTU has */
+	CTL_PING_TIMEOUT_MS = 5000,
+	CTL_PING_ANY = UINT16_MAX, /* port: the one that the route names */
+};
+
+enum ping_what {
+	PING_ECHO = 1, /* ICMP or ICMPv6 echo */
+	PING_LINK,     /* ARP or neighbour solicitation, whatever is known of the neighbour */
+};
+
+/* One question. Answered by EVT_PING, when the reply is here or the time is over. */
+struct cmd_ping {
+	struct ctl_hdr hdr;
+	struct ip_addr to;
+	struct ip_addr from; /* an address of ours; ::, the port's */
+	uint32_t timeout_ms;
+	uint16_t port; /* index, or CTL_PING_ANY */
+	uint16_t size; /* with PING_ECHO, of the payload */
+	uint8_t what;  /* enum ping_what */
+	uint8_t whole; /* no fragments are made of it */
+	uint16_t pad;
+};
+
+enum ping_result {
+	PING_REPLY,
+	PING_ERROR,  /* an ICMP error came: its type and code */
+	PING_SILENT, /* nothing did */
+	/* It was not sent. */
+	PING_NO_ROUTE, /* or none by that port */
+	PING_OWN,      /* the address is ours */
+	PING_SOURCE,   /* not an address of ours, or of another family; or the port has none */
+	PING_OFF_LINK, /* PING_LINK: a gateway is between */
+	PING_TOO_BIG,  /* for mtu, and not to be cut */
+	PING_FULL,     /* too many at once, or no buffers */
+	PING_RESULTS
+};
+
+struct evt_ping {
+	struct ctl_hdr hdr;
+	uint32_t rtt_us;       /* with PING_REPLY and PING_ERROR */
+	struct ip_addr from;   /* who answered */
+	struct ip_addr source; /* our address */
+	struct ip_addr via;    /* the next hop */
+	uint16_t port;	       /* index; with source and via if it was sent */
+	uint16_t mtu;	       /* of an error that says so, or with PING_TOO_BIG; else 0 */
+	uint8_t result;	       /* enum ping_result */
+	uint8_t ttl;	       /* of the reply */
+	uint8_t type, code;    /* of an ICMP error, as the family has them */
+	uint8_t hop;	       /* enum neigh_state of the next hop, with PING_SILENT */
+	uint8_t mac[6];	       /* with PING_LINK and PING_REPLY */
+	uint8_t pad[5];
 };
 
 /* ---- what happens to packets, for who asks (fairlead trace, fairlead capture) ---- */

@@ -16,6 +16,7 @@
 #include "kill.h"
 #include "net.h"
 #include "param.h"
+#include "ping_rpc.h"
 #include "records_rpc.h"
 #include "rpc.h"
 #include "stats.h"
@@ -258,6 +259,8 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "context.events", "what happened to contexts, now or when it does", "after? limit? wait_ms?", .later = rpc_context_events },
 	{ "neighbours", "a page of next hops, of one worker or of all", "worker? gateways? " PARAM_PAGE, .later = neighbours_page },
 	{ "routes", "ways by each port", .call = routes_show },
+	{ "ping", "an ICMP echo request, and what comes of it", PING_ANY PING_ECHOES, OPERATE, .later = rpc_ping },
+	{ "arping", "an ARP request or neighbour solicitation, and what comes of it", PING_ANY, OPERATE, .later = rpc_arping },
 	{ "records", "records of allocations, connections and contexts, now or when there are some", "after? limit? wait_ms?", .later = rpc_records },
 	{ "capture", "frames as a pcapng file, which follows the answer", TRACE_FILTER "size? snaplen? duration_s? expression? program?", ADMINISTER, .later = capture_begin },
 	{ "trace", "begins to tell what happens to packets", TRACE_FILTER "bytes?", OPERATE, .audited = RPC_AUDITED, .call = trace_begin },

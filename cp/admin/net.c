@@ -10,7 +10,10 @@
 
 /* ---- neighbours ---- */
 
-enum { FROM_BITS = 17 }; /* of a cursor: entry of a worker's table, which is above them */
+enum {
+	FROM_BITS = 17, /* of a cursor: entry of a worker's table, which is above them */
+	NEIGHBOURS_TIMEOUT_MS = 2000,
+};
 
 static json_t *neighbour_json(const struct config *conf, uint32_t worker,
 			      const struct ctl_neighbour *n)
@@ -40,8 +43,9 @@ struct page {
 	bool one;
 };
 
-static void page_done(void *arg, uint32_t worker, const struct evt_neighbours *e)
+static void page_done(void *arg, uint32_t worker, const union ctl_evt *evt)
 {
+	const struct evt_neighbours *e = evt ? &evt->neighbours : NULL;
 	struct page *p = arg;
 	const struct server *s = rpc_later_ctx(p->later);
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
@@ -81,7 +85,8 @@ static bool page_begin(struct server *s, struct rpc_later *l, uint32_t worker, b
 	if (!p)
 		return false;
 	*p = (struct page){ l, one };
-	if (neighbours_ask(&s->neighbours, s->link, worker, c, s->now_ms, page_done, p))
+	if (asks_begin(&s->neighbours, s->link, worker, CMD_NEIGHBOURS, c, sizeof(*c),
+		       s->now_ms + NEIGHBOURS_TIMEOUT_MS, page_done, p))
 		return true;
 	free(p);
 	rpc_fail(err, RPC_FULL, "the worker takes no command now");

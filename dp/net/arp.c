@@ -3,6 +3,7 @@
 #include "neigh.h"
 #include "ip.h"
 #include "net.h"
+#include "ping.h"
 #include "../tx.h"
 
 struct arp {
@@ -90,12 +91,12 @@ static void arp_ask(struct worker *w, const struct port *p, struct be32 spa, str
 	arp_send(w, p, mac ? mac->addr_bytes : broadcast, &a);
 }
 
-void arp_request(struct worker *w, uint16_t port, const struct ip_addr *ip,
-		 const struct rte_ether_addr *mac)
+void arp_request(struct worker *w, uint16_t port, const struct ip_addr *own,
+		 const struct ip_addr *ip, const struct rte_ether_addr *mac)
 {
 	const struct port *p = &w->dp->port[port];
-	const struct ip_addr *own = port_addr_for(p, ip);
 
+	own = own ? own : port_addr_for(p, ip);
 	if (own)
 		arp_ask(w, p, ip_to_v4(own), ip_to_v4(ip), mac);
 }
@@ -176,5 +177,7 @@ void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_l
 	}
 	if (answer && request && own)
 		arp_answer(w, p, &a);
+	if (own && !request)
+		ping_resolved(w, port, &from, &to, a.sha);
 	pkt_consume(w, m);
 }

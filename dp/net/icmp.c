@@ -3,6 +3,7 @@
 #include "ip.h"
 #include "neigh.h"
 #include "net.h"
+#include "ping.h"
 #include "../rate.h"
 #include "../tx.h"
 #include "../../lib/cursor.h"
@@ -10,21 +11,6 @@
 #include <netinet/in.h>
 
 enum {
-	ICMP_HDR = 8,
-	ICMP4_ECHO_REPLY = 0,
-	ICMP4_UNREACHABLE = 3,
-	ICMP4_ECHO = 8,
-	ICMP4_TIME = 11,
-	ICMP4_CODE_NEEDS_FRAG = 4,
-	ICMP6_UNREACHABLE = 1,
-	ICMP6_TOO_BIG = 2,
-	ICMP6_TIME = 3,
-	ICMP6_PARAMETER = 4,
-	ICMP6_ECHO = 128,
-	ICMP6_ECHO_REPLY = 129,
-	ICMP6_MLD_QUERY = 130,
-	ICMP6_ND_FIRST = 133,
-	ICMP6_ND_LAST = 137,
 	QUOTE4_MAX = 576 - IPV4_HDR - ICMP_HDR,	 /* RFC 1812 4.3.2.3 */
 	QUOTE6_MAX = 1280 - IPV6_HDR - ICMP_HDR, /* RFC 4443 2.4 (c) */
 	QUOTE_READ = 128, /* of a quoted packet: headers are all that matters */
@@ -33,8 +19,8 @@ enum {
 	DSCP_MASK = 0xfc,
 };
 
-static void icmp_checksum(uint8_t *icmp, const struct rte_mbuf *m, uint32_t off, uint16_t len,
-			  const struct ip_addr *src, const struct ip_addr *dst)
+void icmp_checksum(uint8_t *icmp, const struct rte_mbuf *m, uint32_t off, uint16_t len,
+		   const struct ip_addr *src, const struct ip_addr *dst)
 {
 	uint64_t s = ip_is_v4(src) ? 0 : csum_pseudo(0, src, dst, IP_PROTO_ICMPV6, len);
 	uint16_t csum;
@@ -130,12 +116,14 @@ static bool quote_parse(const uint8_t *q, uint32_t len, bool v6, struct icmp_rep
 	if (!(v6 ? quote6_header(&c, r) : quote4_header(&c, r)))
 		return false;
 	l4 = rd_take(&c, UDP_HDR); /* as much as every quotation has (RFC 792) */
-	if (!l4 || (r->proto != IP_PROTO_UDP && r->proto != IP_PROTO_TCP))
+	if (!l4)
 		return false;
+	r->seq = be32_read(l4 + 4);
+	if (r->proto == (v6 ? IP_PROTO_ICMPV6 : IP_PROTO_ICMP))
+		return l4[0] == (v6 ? ICMP6_ECHO : ICMP4_ECHO);
 	memcpy(r->relayed.port.b, l4, 2);
 	memcpy(r->peer.port.b, l4 + 2, 2);
-	r->seq = be32_read(l4 + 4);
-	return true;
+	return r->proto == IP_PROTO_UDP || r->proto == IP_PROTO_TCP;
 }
 
 /* The errors that a client is told of (RFC 8656 11.5). */
@@ -184,6 +172,8 @@ bool icmp_input(struct worker *w, struct pkt *p, bool copy, struct icmp_report *
 		pkt_drop(w, p->m, DROP_IP_DST);
 	else if (icmp[0] == (p->v6 ? ICMP6_ECHO : ICMP4_ECHO) && icmp[1] == 0)
 		icmp_echo(w, p);
+	else if (icmp[0] == (p->v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY) && icmp[1] == 0)
+		ping_input(w, p);
 	else if (type_is_error(p->v6, icmp[0]))
 		return icmp_report(w, p, icmp, r);
 	else

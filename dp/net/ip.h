@@ -255,10 +255,10 @@ void udp_send(struct worker *w, struct rte_mbuf *m, const struct sock_addr *src,
  * The way from src, an address of ours, to dst. A port's subnets, routes and gateways are the
  * network its addresses are in: so those of src's port come first, and the other ports' only for
  * what that knows no way to, or while it has no link and another names dst by more than a default
- * gateway. Within either the longest prefix wins, and of two as long the first whose gateway has not
- * failed in t, a worker's neighbours (NULL: the first). src NULL: any address of ours, the longest
- * prefix of all. False if there is no way, and for addresses that are no host's:
- * multicast, broadcast, unspecified, loopback, IPv6 link-local.
+ * gateway. Within either the longest prefix wins, and of two as long the first whose gateway has
+ * not failed in t, a worker's neighbours (NULL: the first). src NULL: any address of ours, the
+ * longest prefix of all. False if there is no way, and for addresses that are no host's: multicast,
+ * broadcast, unspecified, loopback, IPv6 link-local.
  */
 bool ip_route(const struct dplane *dp, struct neigh_table *t, const struct ip_addr *src,
 	      const struct ip_addr *dst, uint16_t *port, struct ip_addr *via);
@@ -293,14 +293,37 @@ void frag_destroy(struct worker *w);
 
 /* ---- ICMP (icmp.c) ---- */
 
+enum {
+	ICMP_HDR = 8,
+	ICMP4_ECHO_REPLY = 0,
+	ICMP4_UNREACHABLE = 3,
+	ICMP4_ECHO = 8,
+	ICMP4_TIME = 11,
+	ICMP4_CODE_NEEDS_FRAG = 4,
+	ICMP6_UNREACHABLE = 1,
+	ICMP6_TOO_BIG = 2,
+	ICMP6_TIME = 3,
+	ICMP6_PARAMETER = 4,
+	ICMP6_ECHO = 128,
+	ICMP6_ECHO_REPLY = 129,
+	ICMP6_MLD_QUERY = 130,
+	ICMP6_ND_FIRST = 133,
+	ICMP6_ND_LAST = 137,
+};
+
+/* Writes the checksum of len bytes of m from off on, where icmp is. */
+void icmp_checksum(uint8_t *icmp, const struct rte_mbuf *m, uint32_t off, uint16_t len,
+		   const struct ip_addr *src, const struct ip_addr *dst);
+
 /* An ICMP error about a packet that one of our relayed ports or connections sent. */
 struct icmp_report {
 	struct sock_addr relayed, peer; /* source and destination of the packet it is about */
 	uint8_t type, code;		/* as the peer's family has them */
 	bool unreachable;		/* its type is "destination unreachable" */
 	uint32_t data;			/* MTU of "too big", host order; else 0 */
-	uint8_t proto;			/* UDP or TCP */
-	uint32_t seq;			/* TCP's sequence number, host order */
+	uint8_t proto;			/* UDP or TCP; ICMP: an echo of ours (ping.h) */
+	uint32_t seq;			/* TCP's sequence number, or an echo's identifier and
+					   sequence number; host order */
 };
 
 /*

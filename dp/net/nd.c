@@ -3,6 +3,7 @@
 #include "neigh.h"
 #include "ip.h"
 #include "net.h"
+#include "ping.h"
 #include "../tx.h"
 #include "../../lib/cursor.h"
 
@@ -87,15 +88,15 @@ void nd_announce(struct worker *w, uint16_t port, const struct ip_addr *own)
 	nd_send(w, &w->dp->port[port], all_nodes_mac, own, &all_nodes, &msg, ND_OPT_TARGET);
 }
 
-void nd_solicit(struct worker *w, uint16_t port, const struct ip_addr *ip,
-		const struct rte_ether_addr *mac)
+void nd_solicit(struct worker *w, uint16_t port, const struct ip_addr *own,
+		const struct ip_addr *ip, const struct rte_ether_addr *mac)
 {
 	const uint8_t group[6] = { 0x33, 0x33, 0xff, ip->b[13], ip->b[14], ip->b[15] };
 	struct nd_msg msg = { .type = ND_NS, .target = *ip };
 	const struct port *p = &w->dp->port[port];
-	const struct ip_addr *own = port_addr_for(p, ip);
 	struct ip_addr dst = mac ? *ip : nd_group(ip);
 
+	own = own ? own : port_addr_for(p, ip);
 	if (!own || ip_is_link_local(ip))
 		own = &p->link_local;
 	nd_send(w, p, mac ? mac->addr_bytes : group, own, &dst, &msg, ND_OPT_SOURCE);
@@ -167,6 +168,8 @@ static void nd_advertisement(struct worker *w, const struct pkt *p, const struct
 	uint32_t flags = be32_get(a->msg.flags);
 	struct rte_ether_addr mac = a->mac;
 
+	if (flags & ND_SOLICITED && a->have_mac)
+		ping_resolved(w, p->in_port, &a->msg.target, &p->dst, mac.addr_bytes);
 	if (!n || (!a->have_mac && !neigh_has_mac(n)))
 		return;
 	/* A unicast answer may leave the address out (4.4): it confirms the one we have. */

@@ -184,9 +184,9 @@ static void neigh_ask(struct worker *w, struct neigh *n)
 	n->since_ms = w->now_ms;
 	memcpy(mac.addr_bytes, n->l2, RTE_ETHER_ADDR_LEN);
 	if (ip_is_v4(&n->ip))
-		arp_request(w, n->port, &n->ip, n->state == NEIGH_STALE ? &mac : NULL);
+		arp_request(w, n->port, NULL, &n->ip, n->state == NEIGH_STALE ? &mac : NULL);
 	else
-		nd_solicit(w, n->port, &n->ip, n->state == NEIGH_STALE ? &mac : NULL);
+		nd_solicit(w, n->port, NULL, &n->ip, n->state == NEIGH_STALE ? &mac : NULL);
 }
 
 /* Next hops that were cached for n hold no longer. */

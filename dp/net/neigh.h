@@ -158,13 +158,13 @@ const struct ip_prefix *port_prefix_of(const struct port *p, const struct ip_add
  * another worker, which only teaches.
  */
 void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_len, bool answer);
-/* Asks for ip; unicast to mac when it is not NULL. */
-void arp_request(struct worker *w, uint16_t port, const struct ip_addr *ip,
-		 const struct rte_ether_addr *mac);
+/* Asks for ip; unicast to mac when it is not NULL. own asks; NULL: the port's address for ip. */
+void arp_request(struct worker *w, uint16_t port, const struct ip_addr *own,
+		 const struct ip_addr *ip, const struct rte_ether_addr *mac);
 
 /* nd.c: an ICMPv6 message of types 133 to 137, checksum verified by the caller. Takes p->m. */
 void nd_input(struct worker *w, struct pkt *p, bool answer);
-void nd_solicit(struct worker *w, uint16_t port, const struct ip_addr *ip,
-		const struct rte_ether_addr *mac);
+void nd_solicit(struct worker *w, uint16_t port, const struct ip_addr *own,
+		const struct ip_addr *ip, const struct rte_ether_addr *mac);
 
 #endif

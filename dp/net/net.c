@@ -54,6 +54,7 @@ void net_tick(struct worker *w)
 {
 	neigh_tick(w);
 	frag_tick(w);
+	ping_tick(w);
 	if (w->net->announce)
 		announce_tick(w);
 }

@@ -5,6 +5,7 @@
 /* What this folder alone has on a worker, beside worker.neighbours, which packets are sent by. */
 #include "../rate.h"
 #include "../worker.h"
+#include "ping.h"
 
 struct net {
 	struct neigh_table *neigh;
@@ -13,6 +14,7 @@ struct net {
 	/* ICMP, and what answers a segment, by source prefix: one flood must not silence the other.
 	 */
 	struct rate_table *echo_rate, *error_rate;
+	struct pings pings; /* our own questions */
 };
 
 #endif

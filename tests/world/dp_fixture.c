@@ -293,6 +293,23 @@ void handover_copy(struct worker *w, const struct rte_mbuf *m, uint16_t port)
 	fx.n_copies++;
 }
 
+void *evt_slot(struct worker *w)
+{
+	(void)w;
+	return fx.evt_full ? NULL : &fx.evt;
+}
+
+void *evt_answer(struct worker *w)
+{
+	return evt_slot(w);
+}
+
+void evt_publish(struct worker *w)
+{
+	(void)w;
+	fx.n_evt++;
+}
+
 bool tcp_icmp(struct worker *w, const struct sock_addr *local, const struct sock_addr *remote,
 	      uint32_t seq, uint32_t mtu)
 {

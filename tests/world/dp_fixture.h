@@ -12,6 +12,7 @@
  * Teardown checks the accounting of packets and that every buffer is back in its pool.
  */
 #include "unit.h"
+#include "dp/boundary.h"
 #include "dp/dispatch.h"
 #include "dp/net/ip.h"
 #include "dp/net/neigh.h"
@@ -47,6 +48,9 @@ struct fixture {
 	uint32_t n_tcp_icmp; /* tcp_icmp() */
 	uint32_t n_reports;  /* struct relayed_ops.icmp */
 	struct icmp_report report;
+	union ctl_evt evt; /* the last event that was told */
+	uint32_t n_evt;
+	bool evt_full; /* there is no room for events */
 };
 
 extern struct fixture fx;

@@ -585,11 +585,11 @@ static void audit(const struct rpc_caller *who, enum rpc_audited as, const char 
 static bool changes_nothing(const char *method)
 {
 	static const char *const names[] = {
-		"status",	  "workers",	 "ports",	"xstats",   "sessions",
-		"drops",	  "accounting",	 "connections", "tcp",	    "tls",
-		"user.list",	  "config.show", "config.diff", "contexts", "context.show",
-		"context.events", "neighbours",	 "routes",	"records",  "trace.next",
-		"rpc.describe",	  "capture",
+		"status",	  "workers",	 "ports",	 "xstats",   "sessions",
+		"drops",	  "accounting",	 "connections",	 "tcp",	     "tls",
+		"user.list",	  "config.show", "config.diff",	 "contexts", "context.show",
+		"context.events", "neighbours",	 "routes",	 "ping",     "arping",
+		"records",	  "trace.next",	 "rpc.describe", "capture",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+enum { NEIGHBOURS_TIMEOUT_MS = 2000 };
+
 static struct env env;
 static json_t *answer;
 
@@ -179,7 +181,7 @@ static void silence(void **state)
 	expect_error(RPC_AWAY);
 	tell(0, c.hdr.seq, CTL_NEIGHBOURS_END, NEIGH_REACHABLE);
 	assert_false(dplink_fault(env.s.link, &(const char *){ NULL }));
-	for (int i = 0; i < NEIGHBOURS_ASKS; i++)
+	for (int i = 0; i < ASKS_MAX; i++)
 		assert_non_null(ask("neighbours", "{}"));
 	ask("neighbours", "{}");
 	expect_error(RPC_FULL);
