@@ -22,7 +22,8 @@ struct said {
 struct walk {
 	config_tell *tell;
 	void *arg;
-	bool all; /* also keys that do not differ */
+	bool all;   /* also keys that do not differ */
+	bool apart; /* an entry of a list that one side has not, or another in its place */
 	char key[96];
 	char text[2][TEXT_MAX]; /* what is compared */
 	char shown[2][TEXT_MAX];
@@ -31,6 +32,7 @@ struct walk {
 static const char *const usual[] = {
 	[APPLIED_UNSAID] = "",
 	[APPLIED_LIVE] = "nothing",
+	[APPLIED_BOTH] = "nothing",
 	[APPLIED_CP] = "nothing; requests wait meanwhile",
 	[APPLIED_DP] = "connections over TCP and TLS, and packets meanwhile",
 };
@@ -40,11 +42,26 @@ const char *config_applied_text(enum config_applied how)
 	static const char *const text[] = {
 		[APPLIED_UNSAID] = "?",
 		[APPLIED_LIVE] = "live",
+		[APPLIED_BOTH] = "live",
 		[APPLIED_CP] = "restart of fairlead-cp",
 		[APPLIED_DP] = "restart of fairlead-dp",
 	};
 
 	return text[how];
+}
+
+static bool is_live(enum config_applied how)
+{
+	return how == APPLIED_LIVE || how == APPLIED_BOTH;
+}
+
+/* Whether two entries of a list are of the same thing: lists of what has a name begin with it. */
+static bool is_same(const struct schema_key *list, const char *from, const char *to)
+{
+	const struct schema_key *first = list->keys;
+
+	return first->type != SCHEMA_STRING || strcmp(first->name, "name") != 0 ||
+	       strcmp(from + first->off, to + first->off) == 0;
 }
 
 static struct said said_of(const struct schema_key *k, struct said above)
@@ -180,14 +197,18 @@ static void walk_maps(struct walk *w, const struct schema_key *k, const char *fr
 {
 	const uint16_t n_from = count_of(k, from), n_to = count_of(k, to);
 	const size_t len = strlen(w->key);
+	const bool apart = w->apart;
 
 	for (uint16_t i = 0; i < n_from || i < n_to; i++) {
 		const size_t at = k->off + (size_t)i * k->size;
 
 		snprintf(w->key + len, sizeof(w->key) - len, "[%u]", i);
+		w->apart = apart || (!w->all && !is_live(said.applied) &&
+				     (n_from != n_to || !is_same(k, from + at, to + at)));
 		walk_map(w, k->keys, i < n_from ? from + at : NULL, i < n_to ? to + at : NULL,
 			 said);
 	}
+	w->apart = apart;
 	w->key[len] = '\0';
 }
 
@@ -197,7 +218,7 @@ static void walk_map(struct walk *w, const struct schema_key *keys, const char *
 	const size_t len = strlen(w->key);
 
 	for (const struct schema_key *k = keys; k->name; k++) {
-		const struct said said = said_of(k, above);
+		const struct said said = w->apart ? above : said_of(k, above);
 
 		/* Gateways are among the routes. */
 		if (k->type == SCHEMA_GATEWAY)
@@ -235,19 +256,48 @@ void config_each(const struct config *c, config_tell *tell, void *arg)
 
 /* ---- what is taken at a reload ---- */
 
+static void take_map(const struct schema_key *keys, char *base, const char *from,
+		     struct said above);
+
+/* A list may be longer than its key alone could make it: gateways are among the routes. */
+static void take_key(const struct schema_key *k, char *base, const char *from)
+{
+	const uint16_t has = k->items_max ? count_of(k, from) : 1;
+
+	if (k->items_max) {
+		explicit_bzero(base + k->off, (size_t)k->size * count_of(k, base));
+		memcpy(base + k->count_off, from + k->count_off, sizeof(uint16_t));
+	}
+	memcpy(base + k->off, from + k->off, (size_t)k->size * has);
+}
+
+/* Live keys of entries of a list that is not live, where each is still the same. */
+static void take_entries(const struct schema_key *k, char *base, const char *from,
+			 struct said said)
+{
+	const uint16_t n = count_of(k, base);
+
+	for (uint16_t i = 0; n == count_of(k, from) && i < n; i++) {
+		const size_t at = k->off + (size_t)i * k->size;
+
+		if (is_same(k, base + at, from + at))
+			take_map(k->keys, base + at, from + at, said);
+	}
+}
+
 static void take_map(const struct schema_key *keys, char *base, const char *from, struct said above)
 {
 	for (const struct schema_key *k = keys; k->name; k++) {
 		const struct said said = said_of(k, above);
 
-		if (k->type == SCHEMA_MAP && !k->items_max) {
+		if (k->type == SCHEMA_GATEWAY)
+			continue; /* they are among the routes */
+		if (k->type == SCHEMA_MAP && !k->items_max)
 			take_map(k->keys, base + k->off, from + k->off, said);
-		} else if (said.applied == APPLIED_LIVE) {
-			memcpy(base + k->off, from + k->off,
-			       (size_t)k->size * (k->items_max ? k->items_max : 1));
-			if (k->items_max)
-				memcpy(base + k->count_off, from + k->count_off, sizeof(uint16_t));
-		}
+		else if (is_live(said.applied))
+			take_key(k, base, from);
+		else if (k->type == SCHEMA_MAP)
+			take_entries(k, base, from, said);
 	}
 }
 

@@ -146,6 +146,7 @@ static bool check_service(struct config_reader *r, struct config_service *s)
 {
 	const struct config *c = r->c;
 
+	s->id = (uint16_t)(s - c->service);
 	s->domain_index = CONFIG_DOMAINS_MAX;
 	if (s->domain[0] && !config_domain_refer(r, s->domain, &s->domain_index))
 		return false;

@@ -164,6 +164,8 @@ struct config_service {
 	struct sock_addr backend; /* TCP */
 	enum config_crlf crlf;	  /* RFC 5626 4.4.1 */
 	uint16_t domain_index;	  /* set by config_load(); CONFIG_DOMAINS_MAX: all */
+	/* Its place, set by config_load(); fairlead-dp keeps it over reloads, whatever its place. */
+	uint16_t id;
 };
 
 struct config_route {
@@ -477,7 +479,8 @@ void config_help(FILE *out);
 /* How another value of a key takes effect. */
 enum config_applied {
 	APPLIED_UNSAID,
-	APPLIED_LIVE, /* at a reload */
+	APPLIED_LIVE, /* at a reload, by fairlead-cp alone */
+	APPLIED_BOTH, /* at a reload, by both processes */
 	APPLIED_CP,   /* at a restart of fairlead-cp */
 	APPLIED_DP,   /* at a restart of fairlead-dp; fairlead-cp is restarted after it */
 };
@@ -498,8 +501,19 @@ void config_compare(const struct config *from, const struct config *to, config_t
 		    void *arg);
 /* Tells every key; from is its value, to is NULL. */
 void config_each(const struct config *c, config_tell *tell, void *arg);
-/* Takes the values of keys that are APPLIED_LIVE. */
-void config_take_live(struct config *c, const struct config *from);
+/*
+ * What runs once the live keys of a checked file are taken, and all others stay as they run. NULL,
+ * and one sentence in err, if the two do not fit together. Free with config_free().
+ */
+struct config *config_merge(const struct config *runs, const struct config *fresh, char *err,
+			    size_t errlen);
+/* Whether a key that is APPLIED_BOTH has another value. */
+bool config_both_differ(const struct config *a, const struct config *b);
+/* Digest of the values of keys that are APPLIED_BOTH. */
+uint64_t config_both_digest(const struct config *c);
+/* The service with an id; NULL: there is none any more. */
+const struct config_service *config_service_by_id(const struct config *c, uint16_t id);
+
 /* Prints for every key a line of it, how it is applied and what is lost, with tabs between. */
 void config_applied_list(FILE *out);
 

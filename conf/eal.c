@@ -118,16 +118,23 @@ bool eal_arg_check(const char *arg, char *err, size_t errlen)
 	return false;
 }
 
-bool eal_log_level_check(const char *text, char *err, size_t errlen)
+uint32_t eal_log_level(const char *text)
 {
 	static const char *const levels[] = { "emergency", "alert",  "critical", "error",
 					      "warning",   "notice", "info",	 "debug" };
 	const char *colon = strchr(text, ':');
 	size_t len = colon ? (size_t)(colon - text) : 0;
 
-	for (size_t i = 0; len && i < sizeof(levels) / sizeof(levels[0]); i++)
+	for (uint32_t i = 0; len && i < sizeof(levels) / sizeof(levels[0]); i++)
 		if (strcspn(text, ", ") > len && strcmp(colon + 1, levels[i]) == 0)
-			return true;
+			return i + 1;
+	return 0;
+}
+
+bool eal_log_level_check(const char *text, char *err, size_t errlen)
+{
+	if (eal_log_level(text))
+		return true;
 	snprintf(err, errlen,
 		 "'%s' is no COMPONENT:LEVEL such as pmd.net.ice:debug; levels are emergency, "
 		 "alert, critical, error, warning, notice, info and debug",

@@ -5,6 +5,7 @@
 /* What dataplane.eal and dataplane.log-levels may pass on to EAL, DPDK's start. */
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Whether arg is one argument that may follow ours, by its full name. What other keys decide is
@@ -15,5 +16,7 @@ bool eal_arg_check(const char *arg, char *err, size_t errlen);
 
 /* Whether text is a component of DPDK, or a pattern of such, and a level: "pmd.net.ice:debug". */
 bool eal_log_level_check(const char *text, char *err, size_t errlen);
+/* Level of such an argument, as DPDK counts: 1 emergency, 8 debug; 0: it is none. */
+uint32_t eal_log_level(const char *text);
 
 #endif

@@ -20,8 +20,9 @@ void layout_make(const struct config *c, struct region *r)
 	r->n_ports = c->n_port;
 	r->port_info = layout_take(&end, sizeof(struct ctl_port_info) * c->n_port);
 	r->xstats = layout_take(&end, sizeof(struct ctl_xstats) * c->n_port);
-	r->n_certs = c->n_certificate;
-	r->cert_info = layout_take(&end, sizeof(struct ctl_cert_info) * c->n_certificate);
+	/* As many as there may be: a reload can add some. */
+	r->n_certs = CONFIG_CERTIFICATES_MAX;
+	r->cert_info = layout_take(&end, sizeof(struct ctl_cert_info) * CONFIG_CERTIFICATES_MAX);
 	for (i = 0; i < r->n_workers; i++) {
 		struct ctl_worker *w = &r->worker[i];
 

@@ -81,6 +81,9 @@ unsigned config_line(const struct config_reader *r, const void *field);
 /* Whether a section of the file, a key of the top level, has values that could not be read. */
 bool config_section_wrong(const struct config_reader *r, const char *section);
 
+/* Takes the values of keys that are live, and what config_check() made of them. */
+void config_take_live(struct config *c, const struct config *from);
+
 /* The key of the map that a misspelt name is likely to mean; NULL: none is near enough. */
 const struct schema_key *schema_guess(const struct schema_key *keys, const char *name);
 

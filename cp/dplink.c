@@ -106,8 +106,8 @@ static const char *region_attach(struct dplink *l)
 				 (uint64_t)r.n_certs * sizeof(struct ctl_cert_info), 64);
 	if (!l->port_info || !l->xstats || !l->cert_info)
 		return "an offset leads out of it";
-	if (r.n_certs != l->conf->n_certificate)
-		return "another number of certificates than configured";
+	if (r.n_certs != CONFIG_CERTIFICATES_MAX)
+		return "another number of certificates than there may be";
 	for (uint32_t i = 0; i < r.n_workers; i++) {
 		const char *why = worker_attach(l, &l->worker[i], &r.worker[i]);
 

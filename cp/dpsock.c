@@ -124,6 +124,11 @@ bool dpsock_ask(struct dpsock *d, const void *msg, size_t len, uint32_t patience
 	return true;
 }
 
+bool dpsock_attached(const struct dpsock *d)
+{
+	return d->fd >= 0 && dplink_attached(d->server->link);
+}
+
 /* Closes what is open and sets the clock for the next try. */
 static void dpsock_reset(struct dpsock *d, const char *why)
 {

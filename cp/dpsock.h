@@ -38,6 +38,9 @@ typedef void dpsock_answer(void *ctx, bool ok, const char *text);
 bool dpsock_ask(struct dpsock *d, const void *msg, size_t len, uint32_t patience_ms,
 		dpsock_answer *answer, void *ctx);
 
+/* Whether it can be asked. */
+bool dpsock_attached(const struct dpsock *d);
+
 /* Lets go after dplink found the dataplane lying; tries again later. */
 void dpsock_drop(struct dpsock *d, const char *why);
 

@@ -165,12 +165,25 @@ static void on_signal(evutil_socket_t sig, short what, void *ctx)
 	stop(l, sig == SIGTERM ? "on SIGTERM" : "on SIGINT");
 }
 
-static void reload_done(void *ctx, bool ok, const char *text)
+static void certificates_read(void *ctx, bool ok, const char *text)
 {
 	struct loop *l = ctx;
 
 	l->server->reload.under_way = false;
 	tls_agent_log(ok, text);
+}
+
+/* The file is in force; its certificates follow, unless they were read with it. */
+static void signal_taken(void *ctx, bool ok, const char *why)
+{
+	struct loop *l = ctx;
+	struct server *s = l->server;
+
+	(void)why;
+	if (!ok || s->reload.by_both || !s->tls || !config_has_tls(s->conf))
+		return;
+	s->reload.under_way = true;
+	tls_agent_reload(s->tls, certificates_read, l);
 }
 
 static void on_hangup(evutil_socket_t sig, short what, void *ctx)
@@ -184,10 +197,7 @@ static void on_hangup(evutil_socket_t sig, short what, void *ctx)
 		log_line("reload: one is under way, and this signal is left out");
 		return;
 	}
-	if (!reload_by_signal(s) || !s->tls || !config_has_tls(s->conf))
-		return;
-	s->reload.under_way = true;
-	tls_agent_reload(s->tls, reload_done, l);
+	reload_by_signal(s, signal_taken, l);
 }
 
 /* The link was attached or detached: another eventfd to wait for, or none. */
@@ -199,6 +209,7 @@ static void on_change(void *ctx)
 
 	if (l->server->tls)
 		tls_agent_sock(l->server->tls, l->sock);
+	reload_attached(l->server);
 	if (l->wake)
 		event_free(l->wake);
 	l->wake = NULL;
@@ -239,6 +250,9 @@ struct loop *loop_create(struct event_base *base, struct server *s)
 		loop_free(l);
 		return NULL;
 	}
+	s->reload.sock = l->sock;
+	s->reload.attached = dpsock_attached;
+	s->reload.ask = dpsock_ask;
 	return l;
 }
 
@@ -248,6 +262,7 @@ void loop_free(struct loop *l)
 				   l->term, l->interrupt, l->hangup };
 
 	dpsock_free(l->sock);
+	l->server->reload.sock = NULL;
 	if (l->server->tls)
 		tls_agent_sock(l->server->tls, NULL);
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {

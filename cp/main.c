@@ -19,6 +19,7 @@
 #include "record/radius.h"
 #include "record/records.h"
 #include "tls/agent.h"
+#include "turn/turn.h"
 #include "../lib/bug.h"
 #include "../lib/memory.h"
 #include "../lib/process.h"
@@ -162,16 +163,50 @@ static void report_bug(const struct ctl_bug *b)
 	log_line("%s at %s: %s", b->warn ? "WARN" : "BUG", b->where, b->expr);
 }
 
+static bool takes_psk(const struct config *c)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < c->n_domain; i++)
+		any |= c->domain[i].psk;
+	return any;
+}
+
 /* ---- what is made of keys, and made anew at a reload ---- */
 
 static bool prepare_auth(void *arg, const struct config *c, char *err, size_t errlen)
 {
-	return auth_prepare(arg, c, err, errlen);
+	const struct server *s = arg;
+
+	return auth_prepare(s->auth, c, err, errlen);
 }
 
 static void finish_auth(void *arg, bool apply)
 {
-	auth_finish(arg, apply);
+	struct server *s = arg;
+
+	auth_finish(s->auth, apply);
+	s->challenge_len = request_challenge_len(s);
+}
+
+static bool prepare_records(void *arg, const struct config *c, char *err, size_t errlen)
+{
+	return records_prepare(arg, &c->records, err, errlen);
+}
+
+static void finish_records(void *arg, bool apply)
+{
+	records_finish(arg, apply);
+}
+
+/* Once a domain takes pre-shared keys, there is a store of them; it stays if none does any more. */
+static bool prepare_psk(void *arg, const struct config *c, char *err, size_t errlen)
+{
+	struct server *s = arg;
+
+	if (!s->psk && takes_psk(c))
+		s->psk = psk_open(c->auth.users_db, 0, err, errlen);
+	return s->psk || !takes_psk(c);
 }
 
 static bool prepare_metrics(void *arg, const struct config *c, char *err, size_t errlen)
@@ -202,7 +237,9 @@ static void finish_ng(void *arg, bool apply)
 
 static void reload_parts(struct server *s, struct metrics *metrics, struct manage *manage)
 {
-	reload_add(s, (struct reload_part){ prepare_auth, finish_auth, s->auth });
+	reload_add(s, (struct reload_part){ prepare_auth, finish_auth, s });
+	reload_add(s, (struct reload_part){ prepare_psk, NULL, s });
+	reload_add(s, (struct reload_part){ prepare_records, finish_records, s->records });
 	reload_add(s, (struct reload_part){ prepare_metrics, finish_metrics, metrics });
 	reload_add(s, (struct reload_part){ prepare_manage, finish_manage, manage });
 	reload_add(s, (struct reload_part){ NULL, finish_ng, s->ng });
@@ -267,15 +304,6 @@ struct stores {
 	struct records *records;
 	struct radius *radius; /* NULL: no server is to hear of them */
 };
-
-static bool takes_psk(const struct config *c)
-{
-	bool any = false;
-
-	for (unsigned i = 0; i < c->n_domain; i++)
-		any |= c->domain[i].psk;
-	return any;
-}
 
 static void stores_close(struct stores *st)
 {
@@ -371,6 +399,7 @@ static int run(const char *file)
 			s.radius = radius_counts(st.radius);
 			s.reload.conf = c;
 			rc = run_server(&s);
+			st.psk = s.psk; /* a reload may have opened it */
 			server_close(&s);
 		} else {
 			fail_at(c, "control.state", err);

@@ -12,7 +12,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TOLD_MAX = LOG_BURST - 5 }; /* lines of the log that are let through */
+enum {
+	TOLD_MAX = LOG_BURST - 5, /* lines of the log that are let through */
+	DATAPLANE_MS = 8000,	  /* to answer; less than fairlead(1) waits */
+};
 
 void reload_add(struct server *s, struct reload_part part)
 {
@@ -42,39 +45,93 @@ struct config *reload_read(const struct server *s, struct config_errors *errors)
 	return config_load_all(file, errors);
 }
 
-static bool prepare_all(struct reload *r, const struct config *c, unsigned *n, char *err,
-			size_t errlen)
+static bool prepare_all(struct reload *r, char *err, size_t errlen)
 {
-	for (*n = 0; *n < r->n_parts; (*n)++) {
-		const struct reload_part *p = &r->part[*n];
+	for (r->prepared = 0; r->prepared < r->n_parts; r->prepared++) {
+		const struct reload_part *p = &r->part[r->prepared];
 
-		if (p->prepare && !p->prepare(p->arg, c, err, errlen))
+		if (p->prepare && !p->prepare(p->arg, r->next, err, errlen))
 			return false;
 	}
 	return true;
 }
 
-bool reload_apply(struct server *s, const struct config *fresh, char *err, size_t errlen)
+/* Whoever made something ready takes it up, or throws it away. */
+static void reload_end(struct reload *r, bool ok, const char *why)
+{
+	if (ok)
+		memcpy(r->conf, r->next, sizeof(*r->conf));
+	while (r->prepared > 0) {
+		const struct reload_part *p = &r->part[--r->prepared];
+
+		if (p->finish)
+			p->finish(p->arg, ok);
+	}
+	config_free(r->next);
+	r->next = NULL;
+	r->under_way = false;
+	r->done(r->ctx, ok, why);
+}
+
+static void dataplane_answers(void *ctx, bool ok, const char *text)
+{
+	struct reload *r = ctx;
+
+	r->by_both = ok;
+	reload_end(r, ok, text);
+}
+
+/* One that comes later, and has the old values, is told then (reload_attached()). */
+static void reload_go(struct reload *r)
+{
+	struct msg_config m = { .hdr.type = MSG_CONFIG };
+	const bool both = config_both_differ(r->conf, r->next);
+
+	if (!both || !r->sock || !r->attached(r->sock)) {
+		r->dp_owed |= both;
+		reload_end(r, true, "");
+		return;
+	}
+	m.digest = config_both_digest(r->next);
+	if (!r->ask(r->sock, &m, sizeof(m), DATAPLANE_MS, dataplane_answers, r))
+		reload_end(r, false, "too many requests wait for the dataplane");
+}
+
+void reload_apply(struct server *s, const struct config *fresh, reload_done *done, void *ctx)
 {
 	struct reload *r = &s->reload;
-	struct config *c;
-	unsigned n;
-	bool ok;
+	char err[2 * CONFIG_STR_MAX] = "the configuration cannot be changed";
 
-	snprintf(err, errlen, "the configuration cannot be changed: out of memory");
-	c = r->conf ? malloc(sizeof(*c)) : NULL;
-	if (!c)
-		return false;
-	memcpy(c, r->conf, sizeof(*c));
-	config_take_live(c, fresh);
-	ok = prepare_all(r, c, &n, err, errlen);
-	if (ok)
-		config_take_live(r->conf, c);
-	while (n-- > 0)
-		if (r->part[n].finish)
-			r->part[n].finish(r->part[n].arg, ok);
-	config_free(c);
-	return ok;
+	r->done = done;
+	r->ctx = ctx;
+	r->by_both = false;
+	r->prepared = 0;
+	r->under_way = true;
+	r->next = r->conf ? config_merge(r->conf, fresh, err, sizeof(err)) : NULL;
+	if (r->next && prepare_all(r, err, sizeof(err)))
+		reload_go(r);
+	else
+		reload_end(r, false, err);
+}
+
+static void missed_taken(void *ctx, bool ok, const char *text)
+{
+	struct server *s = ctx;
+
+	if (!ok)
+		log_line("reload: the dataplane does not take what it missed: %s", text);
+	s->reload.dp_owed = !ok;
+}
+
+void reload_attached(struct server *s)
+{
+	struct msg_config m = { .hdr.type = MSG_CONFIG };
+	struct reload *r = &s->reload;
+
+	if (!r->dp_owed || r->under_way || !r->sock || !r->attached(r->sock))
+		return;
+	m.digest = config_both_digest(s->conf);
+	r->ask(r->sock, &m, sizeof(m), DATAPLANE_MS, missed_taken, s);
 }
 
 /* ---- by a signal ---- */
@@ -85,7 +142,7 @@ static void tell(void *arg, const struct config_change *c)
 
 	if ((*told)++ >= TOLD_MAX)
 		return;
-	if (c->applied == APPLIED_LIVE)
+	if (c->applied == APPLIED_LIVE || c->applied == APPLIED_BOTH)
 		log_line("reload: %s is %s now (was %s)", c->key, c->to ? c->to : "gone",
 			 c->from ? c->from : "not there");
 	else
@@ -101,32 +158,58 @@ static void tell_mistakes(const struct config_errors *e)
 		log_line("reload: %s", e->error[i].text);
 }
 
-bool reload_by_signal(struct server *s)
-{
-	static struct config_errors errors;
-	struct config *fresh, *was;
-	char err[2 * CONFIG_STR_MAX];
-	unsigned told = 0;
-	bool ok;
+/* A reload by signal: what ran, to compare with once it is over. */
+struct signalled {
+	struct config *was, *fresh;
+	reload_done *done;
+	void *ctx;
+};
 
-	fresh = reload_read(s, &errors);
-	if (!fresh) {
-		tell_mistakes(&errors);
-		return false;
-	}
-	was = malloc(sizeof(*was));
-	if (was)
-		memcpy(was, s->conf, sizeof(*was));
-	ok = reload_apply(s, fresh, err, sizeof(err));
-	if (!ok)
-		log_line("reload: nothing has changed: %s", err);
-	else if (was)
-		config_compare(was, fresh, tell, &told);
+static void tell_changes(const struct signalled *g)
+{
+	unsigned told = 0;
+
+	config_compare(g->was, g->fresh, tell, &told);
 	if (told > TOLD_MAX)
 		log_line("reload: and %u more: fairlead config diff tells them", told - TOLD_MAX);
-	else if (ok && !told)
+	else if (!told)
 		log_line("reload: nothing differs from what runs");
-	config_free(was);
+}
+
+static void signal_done(void *ctx, bool ok, const char *why)
+{
+	struct signalled *g = ctx;
+	const struct signalled s = *g;
+
+	if (ok)
+		tell_changes(g);
+	else
+		log_line("reload: nothing has changed: %s", why);
+	config_free(g->was);
+	config_free(g->fresh);
+	free(g);
+	s.done(s.ctx, ok, why);
+}
+
+void reload_by_signal(struct server *s, reload_done *done, void *ctx)
+{
+	static struct config_errors errors;
+	struct config *fresh = reload_read(s, &errors);
+	struct config *was = malloc(sizeof(*was));
+	struct signalled *g = malloc(sizeof(*g));
+
+	if (fresh && was && g) {
+		memcpy(was, s->conf, sizeof(*was));
+		*g = (struct signalled){ was, fresh, done, ctx };
+		reload_apply(s, fresh, signal_done, g);
+		return;
+	}
+	if (fresh)
+		log_line("reload: nothing has changed: out of memory");
+	else
+		tell_mistakes(&errors);
 	config_free(fresh);
-	return ok;
+	free(was);
+	free(g);
+	done(ctx, false, "");
 }

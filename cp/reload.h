@@ -5,28 +5,45 @@
 /*
  * The file is read anew while allocations and contexts go on. All of it is checked, then whoever
  * holds something that was made of keys makes ready what the new ones ask for; if any of them
- * cannot, nothing has changed. Then keys that are APPLIED_LIVE have their new values. Who reads
- * them in struct config when he needs them has nothing to do.
+ * cannot, nothing has changed. Then fairlead-dp is told, if any key is APPLIED_BOTH: it reads the
+ * file by itself, and if it cannot take it, nothing has changed either. Once it has, live keys have
+ * their new values. Who reads them in struct config when he needs them has nothing to do.
  */
 #include "../conf/config.h"
 
 struct server;
+struct dpsock;
 
 enum { RELOAD_PARTS = 8, RELOAD_FILE_MAX = 1 << 20 };
 
 struct reload_part {
 	/* False, and one sentence in err: c cannot be had, and all is as it was. */
 	bool (*prepare)(void *arg, const struct config *c, char *err, size_t errlen);
-	/* After it: the values are in force, or with false all stays as it was. */
+	/* After it, perhaps turns later: the values are in force, or with false all stays. */
 	void (*finish)(void *arg, bool apply);
 	void *arg;
 };
 
+/* How a reload ended: with false nothing has changed, and why is one sentence. */
+typedef void reload_done(void *ctx, bool ok, const char *why);
+
 struct reload {
 	struct config *conf; /* the server's, to be written; NULL: it is another's */
-	bool under_way;	     /* certificates are being read */
+	/* How the dataplane is asked: dpsock_attached(), dpsock_ask(). sock NULL: not at all. */
+	struct dpsock *sock;
+	bool (*attached)(const struct dpsock *d);
+	bool (*ask)(struct dpsock *d, const void *msg, size_t len, uint32_t patience_ms,
+		    void (*answer)(void *ctx, bool ok, const char *text), void *ctx);
+	bool under_way;	     /* the dataplane is asked, or reads certificates */
+	bool dp_owed;	     /* the dataplane was not there when live keys of it changed */
 	struct reload_part part[RELOAD_PARTS];
 	unsigned n_parts;
+	/* Of the one under way. */
+	struct config *next; /* what will be in force */
+	unsigned prepared;   /* parts */
+	bool by_both;	     /* the dataplane has taken it, certificates among it */
+	reload_done *done;
+	void *ctx;
 };
 
 /* Adds one. finish may be NULL if prepare is. */
@@ -36,12 +53,18 @@ void reload_add(struct server *s, struct reload_part part);
 struct config *reload_read(const struct server *s, struct config_errors *errors);
 
 /*
- * Puts live keys of a checked file in force. On failure false, one sentence in err, and nothing has
- * changed.
+ * Puts live keys of a checked file in force, while no other reload is under way. done is called
+ * once, perhaps at once; until then under_way is set.
  */
-bool reload_apply(struct server *s, const struct config *fresh, char *err, size_t errlen);
+void reload_apply(struct server *s, const struct config *fresh, reload_done *done, void *ctx);
 
-/* All of it, told in the log: on SIGHUP. False if nothing has changed, since it failed. */
-bool reload_by_signal(struct server *s);
+/*
+ * All of it, told in the log: on SIGHUP. done hears false also of a file with mistakes. No other
+ * reload is under way.
+ */
+void reload_by_signal(struct server *s, reload_done *done, void *ctx);
+
+/* The dataplane was attached: it takes what it missed. */
+void reload_attached(struct server *s);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "demux.h"
+#include "snapshot.h"
 #include "service/backend.h"
 #include "tls/expect.h"
 #include "tls/tls.h"
@@ -12,7 +13,7 @@ enum { STUN_LOOK = 8 }; /* bytes that tell STUN: up to the magic cookie */
 /* Owner's bytes of a connection until it is known whose it is. */
 struct demux {
 	uint16_t listener;
-	uint16_t sip; /* the service that SIP goes to */
+	uint16_t sip; /* id of the service that SIP goes to */
 };
 /* It has the role of a client: a command for one that comes too early finds no leg's flags. */
 _Static_assert(sizeof(struct demux) <= offsetof(struct leg, flags), "zeros there");
@@ -50,7 +51,7 @@ static uint16_t demux_sip(const struct config *conf, uint16_t listener)
 		const struct config_service *s = &conf->service[i];
 
 		if (s->sip && (s->domain_index == domain || s->domain_index == CONFIG_DOMAINS_MAX))
-			return i;
+			return s->id;
 	}
 	return SERVICE_NONE;
 }
@@ -59,31 +60,33 @@ static uint16_t demux_sip(const struct config *conf, uint16_t listener)
 static void demux_expect(struct worker *w, struct tcp_conn *c, struct tls_expect *e)
 {
 	const struct demux *d = tcp_data(c);
-	const struct config_listener *l = &w->dp->conf->listener[d->listener];
+	const struct config *conf = snapshot_conf(w->dp);
+	const struct config_listener *l = &conf->listener[d->listener];
 
 	e->has_service = l->has_service;
-	e->service = l->service_index;
+	e->service = conf->service[l->service_index].id;
 }
 
 static void demux_established(struct worker *w, struct tcp_conn *c)
 {
 	struct demux *d = tcp_data(c);
-	const struct config_listener *l = &w->dp->conf->listener[d->listener];
+	const struct config *conf = snapshot_conf(w->dp);
+	const struct config_listener *l = &conf->listener[d->listener];
 	const struct tls_info *tls = tls_info(c);
 	uint16_t service = tls ? tls->service : SERVICE_NONE;
 
 	if (l->has_service)
-		service = l->service_index;
+		service = conf->service[l->service_index].id;
 	if (service < SERVICE_TURN) {
 		backend_join(w, c, service);
 		return;
 	}
 	if (service == SERVICE_NONE)
-		d->sip = demux_sip(w->dp->conf, d->listener);
+		d->sip = demux_sip(conf, d->listener);
 	if (d->sip == SERVICE_NONE)
 		demux_relay(w, c);
 	else
-		tcp_app_timer(w, c, w->dp->conf->tcp.idle_timeout * 1000);
+		tcp_app_timer(w, c, snapshot_conf(w->dp)->tcp.idle_timeout * 1000);
 }
 
 enum first { FIRST_SIP, FIRST_STUN, FIRST_SHORT, FIRST_NEITHER };

@@ -24,6 +24,7 @@ enum {
 static_assert(CTL_PORTS_MAX * (CONFIG_ADDRS_MAX + 1) < LOCAL_TABLE * 3 / 4,
 	      "room for whatever may be configured");
 
+struct snapshot;
 struct trace;
 struct worker;
 struct crypto;
@@ -115,7 +116,10 @@ struct deal {
 };
 
 struct dplane {
-	const struct config *conf;
+	const struct config *conf;	  /* of the start; what is live: snapshot_conf() */
+	_Atomic(struct snapshot *) live;  /* NULL: that of the start; snapshot.c */
+	struct snapshot *retired;	  /* the service thread's, as service_id is */
+	uint16_t service_id;		  /* the last that was given to a service */
 	struct port port[CTL_PORTS_MAX];
 	uint16_t n_ports;
 	uint16_t n_workers;

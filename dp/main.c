@@ -9,6 +9,7 @@
 #include "privilege.h"
 #include "region.h"
 #include "service.h"
+#include "snapshot.h"
 #include "shortfall.h"
 #include "socket.h"
 #include "worker.h"
@@ -380,6 +381,7 @@ static void dplane_close(struct dplane *dp, struct service *s, int region_fd)
 	for (i = 0; i < dp->n_workers; i++)
 		worker_free(dp->worker[i]);
 	cryptos_free(dp);
+	snapshot_close(dp);
 	region_destroy(dp, region_fd);
 	OPENSSL_cleanse(&tickets, sizeof(tickets));
 	rte_eal_cleanup();

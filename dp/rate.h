@@ -34,6 +34,12 @@ static inline bool rate_allow(struct rate_table *t, const struct ip_addr *ip, ui
 	return meter_wide_take(&t->bucket[hash % RATE_BUCKETS], &t->rate, now_ms * 1000, 0);
 }
 
+/* Another rate from now on. What was saved stays, a second's worth of the new one at most. */
+static inline void rate_set(struct rate_table *t, uint32_t per_second)
+{
+	t->rate = meter_rate_make(per_second, 0, 1000);
+}
+
 /* Memory and key of its own; NULL when memory is short. */
 struct rate_table *rate_create(uint32_t per_second);
 

@@ -2,6 +2,8 @@
 #include "service.h"
 #include "iface.h"
 #include "port.h"
+#include "reload.h"
+#include "snapshot.h"
 #include "socket.h"
 #include "worker.h"
 #include "xstats.h"
@@ -91,7 +93,7 @@ static bool service_welcome(struct service *s, enum ctl_verdict verdict)
 				   .abi_version = CTL_ABI_VERSION,
 				   .verdict = verdict,
 				   .region_size = s->dp->region_size,
-				   .config_digest = config_digest(s->dp->conf) };
+				   .config_digest = config_digest(snapshot_conf(s->dp)) };
 	int fds[2] = { s->region_fd, s->dp->wake_cp };
 	union {
 		struct cmsghdr align;
@@ -119,6 +121,7 @@ union service_msg {
 	struct ctl_hello hello;
 	struct msg_hdr hdr;
 	struct msg_ticket_keys ticket_keys;
+	struct msg_config config;
 };
 
 /* The first message of a control process. */
@@ -133,7 +136,7 @@ static void service_hello(struct service *s, const struct ctl_hello *hello, size
 	}
 	if (hello->abi_version != CTL_ABI_VERSION)
 		verdict = CTL_BAD_ABI;
-	else if (hello->config_digest != config_digest(s->dp->conf))
+	else if (hello->config_digest != config_digest(snapshot_conf(s->dp)))
 		verdict = CTL_BAD_CONFIG;
 	if (!service_welcome(s, verdict) || verdict != CTL_WELCOME) {
 		RTE_LOG(WARNING, USER1, "fairlead-cp (pid %u) refused: %s\n", hello->pid,
@@ -157,12 +160,24 @@ static bool service_reload(struct service *s, char *text, size_t len)
 	bool ok;
 
 	/* Before they are read: what changes meanwhile is looked at again. */
-	tls_watch_taken(&s->certificates, s->dp->conf);
-	ok = cryptos_reload(s->dp, text, len);
+	tls_watch_taken(&s->certificates, snapshot_conf(s->dp));
+	ok = cryptos_reload(s->dp, snapshot_now(s->dp), text, len);
 	if (ok)
 		RTE_LOG(NOTICE, USER1, "certificates and keys were read again\n");
 	else
 		RTE_LOG(ERR, USER1, "certificates and keys stay as they were: %s\n", text);
+	return ok;
+}
+
+/* The same of live keys of the configuration. */
+static bool service_config(struct service *s, uint64_t digest, char *text, size_t len)
+{
+	bool ok = reload_file(s->dp, &s->certificates, digest, text, len);
+
+	if (ok)
+		RTE_LOG(NOTICE, USER1, "%s: live keys are in force\n", s->dp->conf->file);
+	else
+		RTE_LOG(ERR, USER1, "the configuration stays as it was: %s\n", text);
 	return ok;
 }
 
@@ -180,7 +195,9 @@ static void service_certificates(struct service *s)
 {
 	char text[CTL_TEXT_MAX * 2] = "";
 
-	if (!config_has_tls(s->dp->conf) || !tls_watch_changed(&s->certificates, s->dp->conf))
+	const struct config *conf = snapshot_conf(s->dp);
+
+	if (!config_has_tls(conf) || !tls_watch_changed(&s->certificates, conf))
 		return;
 	RTE_LOG(NOTICE, USER1, "files of certificates or keys have changed\n");
 	service_reload(s, text, sizeof(text));
@@ -201,6 +218,8 @@ static void service_request(struct service *s, const union service_msg *m, size_
 				 "%s: neither a listener nor a realm has TLS", s->dp->conf->file);
 	} else if (len == sizeof(m->hdr) && m->hdr.type == MSG_TLS_RELOAD) {
 		r.ok = service_reload(s, r.text, sizeof(r.text));
+	} else if (len == sizeof(m->config) && m->hdr.type == MSG_CONFIG) {
+		r.ok = service_config(s, m->config.digest, r.text, sizeof(r.text));
 	} else {
 		service_detach(s, "it broke the protocol");
 		return;
@@ -298,6 +317,7 @@ static void service_second(struct service *s, uint64_t now_ms)
 	bug_publish(&s->dp->region->bugs, service_bug);
 	memory_publish(&s->dp->region->memory);
 	service_certificates(s);
+	snapshot_turn(s->dp);
 	iface_claims_drain();
 	announce_news(s->dp, now_ms, service_conflict);
 	if (s->dp->tickets)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "worker.h"
+#include "snapshot.h"
 #include "audit.h"
 #include "boundary.h"
 #include "clock.h"
@@ -178,7 +179,10 @@ static void worker_time(struct worker *w)
 	w->clock.tsc_base = w->clock.tsc;
 	w->clock.us_base = us;
 	w->clock.tsc_next = w->clock.tsc + (uint64_t)(w->dp->tsc_per_us * CLOCK_US);
-	stat_add(&w->clock.beat, 1);
+	/* Whoever sees it knows that the turns before are over (snapshot.h). */
+	atomic_store_explicit(&w->clock.beat,
+			      atomic_load_explicit(&w->clock.beat, memory_order_relaxed) + 1,
+			      memory_order_release);
 }
 
 static void worker_gauges(struct worker *w)
@@ -188,11 +192,25 @@ static void worker_gauges(struct worker *w)
 	count_set(w, CNT_HELD, net_held(w) + tcp_held(w) + w->tx.loop.n);
 }
 
+/* What was made of live keys, and what was found by them. */
+static void worker_snapshot(struct worker *w)
+{
+	const uint32_t number = snapshot_number(w->dp);
+
+	if (likely(w->snapshot == number))
+		return;
+	w->snapshot = number;
+	rate_set(w->binding_rate, snapshot_conf(w->dp)->dataplane.binding_rate);
+	turn_rates_set(w);
+	net_snapshot(w);
+}
+
 static void worker_tick(struct worker *w)
 {
 	if (likely(w->now_ms < w->clock.tick_ms))
 		return;
 	w->clock.tick_ms = w->now_ms + NEIGH_TICK_MS;
+	worker_snapshot(w);
 	net_tick(w);
 	tcp_tick(w);
 	tls_tick(w);
@@ -245,7 +263,7 @@ struct idle {
  */
 static uint32_t nap_max_us(const struct dplane *dp)
 {
-	const uint32_t max = dp->conf->dataplane.idle_max_us;
+	const uint32_t max = snapshot_conf(dp)->dataplane.idle_max_us;
 
 	return dp->n_workers == 1 ? max : RTE_MIN(max, config_handover(dp->n_workers));
 }

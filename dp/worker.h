@@ -137,6 +137,7 @@ struct worker {
 
 	alignas(64) struct tx tx;
 	struct boundary boundary;
+	uint32_t snapshot; /* number of the one in force at the last look: worker_snapshot() */
 
 	/* A line of its own: workers that put packets into their rings to this one, which takes it.
 	 */

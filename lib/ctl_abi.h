@@ -29,7 +29,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 15u
+#define CTL_ABI_VERSION 16u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -78,6 +78,7 @@ struct ctl_welcome {
 enum ctl_msg_type {
 	MSG_TICKET_KEYS = 1, /* struct msg_ticket_keys */
 	MSG_TLS_RELOAD,	     /* struct msg_hdr: read certificates and keys again */
+	MSG_CONFIG,	     /* struct msg_config: take live keys of the file */
 	MSG_RESULT,
 };
 
@@ -101,6 +102,12 @@ struct ctl_ticket_keys {
 struct msg_ticket_keys {
 	struct msg_hdr hdr;
 	struct ctl_ticket_keys keys;
+};
+
+/* The file is to have the live keys of this digest, see config_both_digest(). */
+struct msg_config {
+	struct msg_hdr hdr;
+	uint64_t digest;
 };
 
 struct msg_result {

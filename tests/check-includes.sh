@@ -37,7 +37,7 @@ cp/turn (^|/)(context|ng|admin)/
 cli  (^|/)dp/|(^|/)rte_
 '
 # Files of dp/ itself are on the lowest floor, but for those that dispatch, or start what there is.
-high='audit cmd demux dispatch dispatch_icmp handover loop main rx rx_parse service trace worker'
+high='audit cmd demux dispatch dispatch_icmp handover loop main reload rx rx_parse service trace worker'
 low='(^|/)(net|cipher|srtp|tcp|tls|relay|turn|gateway|service)/|TOP'
 for file in "$root"/dp/*.[ch]; do
 	[ -e "$file" ] || continue # no dp/, which a rule above tells

@@ -14,6 +14,7 @@ static const char *applied_name(enum config_applied how)
 	static const char *const name[] = {
 		[APPLIED_UNSAID] = "?",
 		[APPLIED_LIVE] = "live",
+		[APPLIED_BOTH] = "live",
 		[APPLIED_CP] = "restart-cp",
 		[APPLIED_DP] = "restart-dp",
 	};
@@ -84,79 +85,94 @@ json_t *rpc_config_diff(void *ctx, const json_t *params, struct rpc_error *err)
 
 /* ---- reload ---- */
 
-/* Certificates are being read for it. */
+/* Who asked for it, and what he will hear. */
 struct asked {
 	struct rpc_later *l;
 	json_t *answer;
 };
 
-static void certificates_done(void *ctx, bool ok, const char *text)
+static void answer_send(struct asked *a)
 {
-	struct asked *a = ctx;
-	struct server *s = rpc_later_ctx(a->l);
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
 
-	s->reload.under_way = false;
-	tls_agent_log(ok, text);
-	json_object_set_new(
-	    a->answer, "certificates",
-	    json_pack("{s:b, s:o}", "read", ok, "error", ok ? json_null() : rpc_text(text)));
 	rpc_reply(a->l, a->answer, &err);
 	free(a);
 }
 
-/* What the file has is in force; its certificates follow. Takes answer over. */
-static void certificates_read(struct server *s, struct rpc_later *l, json_t *answer)
+static void certificates_put(struct asked *a, bool ok, const char *text)
 {
-	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
-	struct asked *a = NULL;
-
-	json_object_set_new(answer, "certificates", json_null());
-	if (s->tls && config_has_tls(s->conf))
-		a = malloc(sizeof(*a));
-	if (!a) {
-		rpc_reply(l, answer, &err);
-		return;
-	}
-	*a = (struct asked){ l, answer };
-	s->reload.under_way = true;
-	tls_agent_reload(s->tls, certificates_done, a);
+	json_object_set_new(
+	    a->answer, "certificates",
+	    json_pack("{s:b, s:o}", "read", ok, "error", ok ? json_null() : rpc_text(text)));
 }
 
-/* NULL, and *err: it is refused, and nothing has changed. *applied: there was no mistake. */
-static json_t *file_apply(struct server *s, bool *applied, struct rpc_error *err)
+static void certificates_done(void *ctx, bool ok, const char *text)
+{
+	struct asked *a = ctx;
+	struct server *s = rpc_later_ctx(a->l);
+
+	s->reload.under_way = false;
+	tls_agent_log(ok, text);
+	certificates_put(a, ok, text);
+	answer_send(a);
+}
+
+/* What the file has is in force; its certificates follow, unless they were read with it. */
+static void applied(void *ctx, bool ok, const char *why)
+{
+	struct rpc_error err = { 0 };
+	struct asked *a = ctx;
+	struct server *s = rpc_later_ctx(a->l);
+
+	if (!ok) {
+		json_decref(a->answer);
+		rpc_fail(&err, RPC_INTERNAL, "nothing has changed: %s", why);
+		rpc_reply(a->l, NULL, &err);
+		free(a);
+		return;
+	}
+	log_line("reload: %s is in force, as far as that needs no restart", s->conf->file);
+	if (!s->tls || !config_has_tls(s->conf)) {
+		answer_send(a);
+	} else if (s->reload.by_both) {
+		certificates_put(a, true, "");
+		answer_send(a);
+	} else {
+		s->reload.under_way = true;
+		tls_agent_reload(s->tls, certificates_done, a);
+	}
+}
+
+static void file_apply(struct server *s, struct rpc_later *l)
 {
 	static struct config_errors errors;
+	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
 	struct config *fresh = reload_read(s, &errors);
-	json_t *answer = answer_json(s, fresh, &errors);
-	char why[2 * CONFIG_STR_MAX];
+	struct asked *a = malloc(sizeof(*a));
 
-	*applied = fresh != NULL;
-	if (fresh && !reload_apply(s, fresh, why, sizeof(why))) {
-		json_decref(answer);
-		answer = rpc_fail(err, RPC_INTERNAL, "nothing has changed: %s", why);
+	if (!a) {
+		rpc_reply(l, NULL, &err);
+	} else {
+		*a = (struct asked){ l, answer_json(s, fresh, &errors) };
+		json_object_set_new(a->answer, "certificates", json_null());
+		if (fresh)
+			reload_apply(s, fresh, applied, a);
+		else
+			answer_send(a);
 	}
 	config_free(fresh);
-	return answer;
 }
 
 void rpc_reload(void *ctx, const json_t *params, struct rpc_later *l)
 {
-	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
+	struct rpc_error err = { 0 };
 	struct server *s = ctx;
-	json_t *answer = NULL;
-	bool applied = false;
 
 	if (s->reload.under_way)
 		rpc_fail(&err, RPC_BUSY, "a reload is under way: ask again when it is over");
-	else if (param_only(params, "", &err))
-		answer = file_apply(s, &applied, &err);
-	if (answer && applied) {
-		log_line("reload: %s is in force, as far as that needs no restart", s->conf->file);
-		certificates_read(s, l, answer);
+	else if (param_only(params, "", &err)) {
+		file_apply(s, l);
 		return;
 	}
-	if (answer)
-		json_object_set_new(answer, "certificates", json_null());
-	rpc_reply(l, answer, &err);
+	rpc_reply(l, NULL, &err);
 }

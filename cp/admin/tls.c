@@ -85,7 +85,7 @@ json_t *tls_show(void *ctx, const json_t *params, struct rpc_error *err)
 	return tls_json(ctx);
 }
 
-static void reload_done(void *ctx, bool ok, const char *text)
+static void reload_end(void *ctx, bool ok, const char *text)
 {
 	struct rpc_later *l = ctx;
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
@@ -102,9 +102,9 @@ void tls_reload(void *ctx, const json_t *params, struct rpc_later *l)
 
 	(void)params;
 	if (s->tls)
-		tls_agent_reload(s->tls, reload_done, l);
+		tls_agent_reload(s->tls, reload_end, l);
 	else
-		reload_done(l, false, "neither a listener nor a realm has TLS");
+		reload_end(l, false, "neither a listener nor a realm has TLS");
 }
 
 /* ---- pre-shared keys ---- */

@@ -51,7 +51,7 @@ struct auth *auth_open(const struct config *c, char *err, size_t errlen);
 void auth_close(struct auth *a);
 
 /*
- * Reads the algorithms, nonces' lifetime and REST secrets of another configuration: false and one
+ * Reads the realm, algorithms, nonces' lifetime and REST secrets of another configuration: false and one
  * sentence in err if nobody could sign in by it. They are in force when auth_finish() says so; with
  * apply false all stays as it was.
  */

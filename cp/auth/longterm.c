@@ -152,6 +152,9 @@ void auth_finish(struct auth *a, bool apply)
 	const struct auth *n = a->next;
 
 	if (n && apply) {
+		memcpy(a->realm, n->realm, sizeof(a->realm));
+		if (a->store)
+			user_store_realm(a->store, a->realm);
 		a->rest = n->rest;
 		memcpy(a->offer, n->offer, sizeof(a->offer));
 		a->offer_len = n->offer_len;

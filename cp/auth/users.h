@@ -32,6 +32,8 @@ struct user_store;
 typedef void user_list_fn(void *arg, const struct user *u, const char *realm);
 
 /* Opens it, making it if it is not there. On failure NULL and one sentence in err. */
+/* Users are those of another realm from now on. */
+void user_store_realm(struct user_store *s, const char *realm);
 struct user_store *user_store_open(const char *where, const char *realm, char *err, size_t errlen);
 void user_store_close(struct user_store *s);
 

@@ -98,6 +98,12 @@ struct user_store *user_store_open(const char *where, const char *realm, char *e
 	return s;
 }
 
+void user_store_realm(struct user_store *s, const char *realm)
+{
+	snprintf(s->realm, sizeof(s->realm), "%s", realm);
+	user_cache_clear(s->cache);
+}
+
 /* ---- reading ---- */
 
 /* A key column: absent is legal, a wrong length is not (the file may be hostile or damaged). */

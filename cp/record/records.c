@@ -22,8 +22,15 @@ enum {
 	CLOSE_S = 2,	 /* a disk that hangs is waited for */
 };
 
+/* As they shall be, for records behind the one with seq `after`. */
+struct settings {
+	struct config_records conf;
+	uint64_t after;
+};
+
 struct records {
-	struct config_records conf; /* a copy: a thread that hangs outlives the caller's */
+	struct config_records conf; /* a copy: a thread that hangs outlives the caller's. Once there
+				       is one, it is the thread's */
 	struct record *ring;	    /* the one with seq at seq & mask */
 	uint64_t mask;
 	char node[RECORD_NODE_MAX];
@@ -38,16 +45,19 @@ struct records {
 	void *also_arg;
 	struct record spare; /* begun while the ring was full */
 	bool spared;
+	struct settings *next; /* records_prepare() made it */
 	/* Written by the event loop, read by the thread. */
 	_Alignas(64) _Atomic uint64_t head; /* the newest that is complete */
 	_Atomic uint64_t ring_full;
 	_Atomic bool stop;
+	_Atomic(struct settings *) fresh; /* whoever takes it off frees it */
 	/* Written by the thread, read by the event loop. */
 	_Alignas(64) _Atomic uint64_t tail; /* the newest that is not needed any more */
 	_Atomic bool asleep;
 	_Atomic uint64_t unwritten, rotated;
 	_Atomic int error;
 	/* Of the thread. */
+	struct settings *pending; /* not due yet */
 	struct record_file file;
 	uint64_t full_said; /* of ring_full */
 	char *batch;
@@ -77,15 +87,58 @@ static void line_add(struct records *r, const struct record *rec)
 		batch_write(r);
 }
 
+/* Counters go on; what the old file owes to be said is said in the new one. */
+static void file_move(struct records *r, const struct config_records *c)
+{
+	struct record_file was = r->file;
+
+	if (r->conf.file[0])
+		record_file_close(&was);
+	r->conf = *c;
+	if (c->file[0]) {
+		record_file_open(&r->file, r->conf.file, (uint64_t)c->size_mb << 20, c->files,
+				 r->node);
+		r->file.written = was.written;
+		r->file.lost = was.lost;
+		r->file.rotated = was.rotated;
+		r->file.untold = was.untold;
+	}
+	atomic_store_explicit(&r->error, c->file[0] ? r->file.error : 0, memory_order_relaxed);
+}
+
+/* Settings that changed, once all that came before them is written. */
+static void settings_take(struct records *r, uint64_t tail)
+{
+	struct settings *c;
+
+	if (!r->pending && atomic_load_explicit(&r->fresh, memory_order_relaxed))
+		r->pending = atomic_exchange(&r->fresh, NULL);
+	c = r->pending;
+	if (!c || tail < c->after)
+		return;
+	r->pending = NULL;
+	batch_write(r);
+	if (strcmp(c->conf.file, r->conf.file) != 0) {
+		file_move(r, &c->conf);
+	} else {
+		r->conf = c->conf;
+		r->file.max = (uint64_t)c->conf.size_mb << 20;
+		r->file.files = c->conf.files;
+	}
+	free(c);
+}
+
 /* Writes all there is. The ring has room again as lines are made, not when the disk has them. */
 static void ring_empty(struct records *r)
 {
 	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
+	settings_take(r, tail);
 	while (tail != atomic_load_explicit(&r->head, memory_order_acquire)) {
 		tail++;
 		line_add(r, &r->ring[tail & r->mask]);
 		atomic_store_explicit(&r->tail, tail, memory_order_release);
+		settings_take(r, tail);
 	}
 	batch_write(r);
 }
@@ -242,8 +295,10 @@ static bool thread_start(struct records *r)
 {
 	sigset_t all, old;
 
-	r->batch = malloc(BATCH + RECORD_LINE_MAX);
-	r->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (!r->batch)
+		r->batch = malloc(BATCH + RECORD_LINE_MAX);
+	if (r->wake < 0)
+		r->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (!r->batch || r->wake < 0)
 		return false;
 	sigfillset(&all);
@@ -257,6 +312,9 @@ static void records_free(struct records *r)
 {
 	if (r->wake >= 0)
 		close(r->wake);
+	free(atomic_load(&r->fresh));
+	free(r->pending);
+	free(r->next);
 	free(r->batch);
 	free(r->ring);
 	free(r);
@@ -300,6 +358,42 @@ struct records *records_open(const struct config_records *c, char *err, size_t e
 		return NULL;
 	}
 	return r;
+}
+
+bool records_prepare(struct records *r, const struct config_records *c, char *err, size_t errlen)
+{
+	free(r->next);
+	r->next = malloc(sizeof(*r->next));
+	if (!r->next) {
+		snprintf(err, errlen, "records: out of memory");
+		return false;
+	}
+	r->next->conf = *c;
+	if (c->syslog)
+		openlog("fairlead-cp", LOG_PID, LOG_DAEMON);
+	if ((!c->file[0] && !c->syslog) || r->threaded)
+		return true;
+	signal(SIGXFSZ, SIG_IGN);
+	atomic_store(&r->tail, r->last); /* it has nothing to do with what was before it */
+	if (thread_start(r))
+		return true;
+	snprintf(err, errlen, "records: cannot start the thread that writes them");
+	records_finish(r, false);
+	return false;
+}
+
+void records_finish(struct records *r, bool apply)
+{
+	if (apply && r->next && r->threaded) {
+		/* One that the thread has not taken yet is passed over. */
+		free(atomic_exchange(&r->fresh, NULL));
+		r->next->after = r->last;
+		atomic_store(&r->fresh, r->next);
+		r->next = NULL;
+		wake_up(r);
+	}
+	free(r->next);
+	r->next = NULL;
 }
 
 void records_close(struct records *r)

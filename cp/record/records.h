@@ -20,6 +20,13 @@ struct records;
  * only: NULL, and a sentence in err.
  */
 struct records *records_open(const struct config_records *c, char *err, size_t errlen);
+/*
+ * Another file, other sizes of it, the system's log or not: records that were added before go where
+ * they would have gone, those after it to the new place. False and one sentence in err for want of
+ * memory or of a thread. In force when records_finish() says so. records.queue stays.
+ */
+bool records_prepare(struct records *r, const struct config_records *c, char *err, size_t errlen);
+void records_finish(struct records *r, bool apply);
 /* Waits for what is in the ring to be written, but not for a disk that hangs. NULL is fine. */
 void records_close(struct records *r);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the control process says a context shall be: whether that can be at all. */
 #include "context.h"
+#include "../snapshot.h"
 #include "../../conf/peers.h"
 #include "../../lib/term.h"
 
@@ -53,7 +54,7 @@ bool context_valid(const struct worker *w, const struct cmd_context_set *c)
 
 bool gate_denied(const struct worker *w, const struct ip_addr *remote)
 {
-	const struct config_peers *p = &w->dp->conf->peers;
+	const struct config_peers *p = &snapshot_conf(w->dp)->peers;
 
 	return dplane_local(w->dp, remote) ? !p->relay_to_relay
 					   : peers_denied_whole(p, remote) != NULL;

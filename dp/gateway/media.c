@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A datagram to the port of a component, the general way: it does all that may have to be done. */
 #include "gateway.h"
+#include "../snapshot.h"
 #include "media.h"
 #include "../clock.h"
 #include "../relay/emit.h"
@@ -178,7 +179,7 @@ static enum drop component_learn(struct worker *w, const struct media_in *in,
 		component->state = COMPONENT_FIXED;
 	} else if (first) {
 		component->state = COMPONENT_LEARNING;
-		component->lock_ms = (uint32_t)w->now_ms + w->dp->conf->gateway.latch_ms;
+		component->lock_ms = (uint32_t)w->now_ms + snapshot_conf(w->dp)->gateway.latch_ms;
 	}
 	if ((in->term->flags & (TERM_RTP | TERM_RTCP_MUX)) == TERM_RTP && in->component % 2 == 0)
 		rtcp_follow(w, in, from);

@@ -8,6 +8,7 @@
  * candidate holds the side and others wait beside it, CANDIDATES at most.
  */
 #include "stream.h"
+#include "../snapshot.h"
 #include "../tcp/linger.h"
 
 enum verdict {
@@ -234,7 +235,7 @@ static void side_wait(struct worker *w, struct stream *s, uint32_t i)
 
 	d->state = SIDE_UNJUDGED;
 	tcp_recv_pause(w, d->c, true);
-	tcp_app_timer(w, d->c, w->dp->conf->gateway.fingerprint_ms);
+	tcp_app_timer(w, d->c, snapshot_conf(w->dp)->gateway.fingerprint_ms);
 	side_event(w, s, i, TERM_UNJUDGED);
 }
 
@@ -251,7 +252,7 @@ static void cand_judge(struct worker *w, struct stream *s, uint32_t i, struct tc
 	} else if (d->c) {
 		tcp_recv_pause(w, c, true);
 		if (d->term.transport == TERM_TLS)
-			tcp_app_timer(w, c, w->dp->conf->gateway.fingerprint_ms);
+			tcp_app_timer(w, c, snapshot_conf(w->dp)->gateway.fingerprint_ms);
 	} else {
 		side_take(w, s, i, c);
 		d->held = v == CONN_UNKNOWN;

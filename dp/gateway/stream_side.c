@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* One side of a stream: how it comes up, what it passes on, and how it ends. */
 #include "stream.h"
+#include "../snapshot.h"
 #include "gateway.h"
 #include "../tcp/linger.h"
 
@@ -438,7 +439,7 @@ static void side_connect(struct worker *w, struct stream *s, uint32_t i)
 		side_over(w, s, i, why);
 		return;
 	}
-	tcp_app_timer(w, d->c, w->dp->conf->tcp.connect_timeout * 1000);
+	tcp_app_timer(w, d->c, snapshot_conf(w->dp)->tcp.connect_timeout * 1000);
 }
 
 void side_begin(struct worker *w, struct stream *s, uint32_t i)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "frag_table.h"
+#include "../snapshot.h"
 #include "net.h"
 #include "../../lib/rank.h"
 #include "../../lib/siphash.h"
@@ -174,7 +175,7 @@ static void datagram_drop(struct worker *w, struct datagram *d, enum drop why)
 
 static bool datagram_expired(const struct worker *w, const struct datagram *d)
 {
-	return w->now_ms - d->began_ms > w->dp->conf->dataplane.fragment_timeout_ms;
+	return w->now_ms - d->began_ms > snapshot_conf(w->dp)->dataplane.fragment_timeout_ms;
 }
 
 /* The oldest goes if its time is over, else that of the source that holds most. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ip.h"
+#include "../snapshot.h"
 #include "neigh.h"
 
 #include <rte_mbuf.h>
@@ -82,7 +83,7 @@ struct route {
 static void route_by(const struct dplane *dp, struct neigh_table *t, uint16_t port,
 		     const struct ip_addr *dst, struct route *r)
 {
-	const struct config_port *c = dp->port[port].conf;
+	const struct config_port *c = &snapshot_conf(dp)->port[port];
 	uint16_t i;
 
 	for (i = 0; i < c->n_addr; i++)

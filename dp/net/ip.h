@@ -268,6 +268,8 @@ bool ip_route(const struct dplane *dp, struct neigh_table *t, const struct ip_ad
 /* Part of worker_create(), worker_free(). On failure one sentence in err. */
 bool net_create(struct worker *w, char *err, size_t errlen);
 void net_destroy(struct worker *w);
+/* Another snapshot is in force (dp/snapshot.h): rates, and all next hops are looked up again. */
+void net_snapshot(struct worker *w);
 /* Housekeeping of neighbours and fragments. */
 void net_tick(struct worker *w);
 /* Packets that wait now, for neighbours or for more fragments. */

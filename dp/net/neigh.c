@@ -479,6 +479,11 @@ static void neigh_age(struct worker *w, struct neigh *n)
 
 _Static_assert(CTL_PORTS_MAX <= 32, "a bit each");
 
+void neigh_renew_all(struct worker *w)
+{
+	w->net->neigh->renew = w->net->neigh->max;
+}
+
 /* A port that has its link again may be the better way: all look once more. */
 static void neigh_links(const struct worker *w, struct neigh_table *t)
 {

@@ -113,6 +113,9 @@ static inline bool neigh_asked(const struct neigh *n)
 	return n && n->probes;
 }
 
+/* Cached next hops look for their way again, all of them within a second. */
+void neigh_renew_all(struct worker *w);
+
 /* Whether ip was asked for on this port and did not answer. t may be NULL. */
 bool neigh_has_failed(struct neigh_table *t, uint16_t port, const struct ip_addr *ip);
 

@@ -3,6 +3,7 @@
 #include "announce.h"
 #include "ip.h"
 #include "neigh.h"
+#include "../snapshot.h"
 
 #include <rte_malloc.h>
 
@@ -48,6 +49,15 @@ void net_destroy(struct worker *w)
 	rte_free(n);
 	w->neighbours = NULL;
 	w->net = NULL;
+}
+
+void net_snapshot(struct worker *w)
+{
+	const uint32_t rate = snapshot_conf(w->dp)->dataplane.icmp_rate;
+
+	rate_set(w->net->echo_rate, rate);
+	rate_set(w->net->error_rate, rate);
+	neigh_renew_all(w);
 }
 
 void net_tick(struct worker *w)

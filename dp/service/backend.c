@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "backend.h"
 #include "sip_keepalive.h"
+#include "../snapshot.h"
 #include "../net/ip.h"
 #include "../net/neigh.h"
 #include "../tcp/splice.h"
@@ -8,7 +9,7 @@
 /* Owner's bytes of each of the two until they are joined. */
 struct half {
 	struct tcp_conn *other; /* NULL when it has ended */
-	uint16_t service;
+	enum config_crlf crlf; /* as the service had it when the client chose it */
 };
 _Static_assert(sizeof(struct half) <= TCP_APP_DATA, "owner's bytes");
 
@@ -51,7 +52,7 @@ static const struct tcp_app client_app = {
 static void backend_established(struct worker *w, struct tcp_conn *c)
 {
 	const struct half *h = half_of(c);
-	enum config_crlf crlf = w->dp->conf->service[h->service].crlf;
+	enum config_crlf crlf = h->crlf;
 	struct tcp_conn *client = h->other;
 
 	if (!client)
@@ -108,15 +109,16 @@ static struct tcp_conn *backend_connect(struct worker *w, const struct sock_addr
 
 void backend_join(struct worker *w, struct tcp_conn *client, uint16_t service)
 {
-	struct tcp_conn *c = backend_connect(w, &w->dp->conf->service[service].backend);
+	const struct config_service *s = config_service_by_id(snapshot_conf(w->dp), service);
+	struct tcp_conn *c = s ? backend_connect(w, &s->backend) : NULL;
 
 	tcp_own(client, &client_app);
-	*half_of(client) = (struct half){ c, service };
+	*half_of(client) = (struct half){ .other = c };
 	if (!c) {
 		client_end(w, client);
 		return;
 	}
-	*half_of(c) = (struct half){ client, service };
+	*half_of(c) = (struct half){ client, s->crlf };
 	tcp_recv_pause(w, client, true);
-	tcp_app_timer(w, c, w->dp->conf->tcp.connect_timeout * 1000);
+	tcp_app_timer(w, c, snapshot_conf(w->dp)->tcp.connect_timeout * 1000);
 }

@@ -9,8 +9,8 @@
 #include "../tcp/tcp.h"
 
 /*
- * Joins client, whose owner the caller is no more, with the back end of a service (index in the
- * configuration). If that cannot be reached within tcp.connect-timeout, the client's connection
+ * Joins client, whose owner the caller is no more, with the back end of a service, by its id.
+ * If there is no such service any more, or it cannot be reached within tcp.connect-timeout, the client's connection
  * is closed (TCP_END_BACKEND).
  */
 void backend_join(struct worker *w, struct tcp_conn *client, uint16_t service);

@@ -4,6 +4,7 @@
  * decided here, nothing is told to owners and no data is sent: the connection is marked dirty.
  */
 #include "ledger.h"
+#include "../snapshot.h"
 #include "recovery.h"
 
 #include "../net/ip.h"
@@ -287,7 +288,7 @@ static void window_input(struct worker *w, struct tcp_conn *c, const struct tcp_
  */
 static void slow_watch(struct worker *w, struct tcp_conn *c)
 {
-	const struct config_tcp *conf = &w->dp->conf->tcp;
+	const struct config_tcp *conf = &snapshot_conf(w->dp)->tcp;
 	uint32_t s = SLOW_STALLS * conf->stall_timeout;
 
 	if (!c->snd.bytes || !conf->slow_rate) {
@@ -319,7 +320,7 @@ static void fin_acked(struct worker *w, struct tcp_conn *c)
 	switch ((enum tcp_state)c->state) {
 	case TCP_FIN_WAIT_1:
 		tcp_set_state(w, c, TCP_FIN_WAIT_2);
-		conn_timer_set(w, c, TCP_TIMER_LIFE, w->dp->conf->tcp.linger * 1000);
+		conn_timer_set(w, c, TCP_TIMER_LIFE, snapshot_conf(w->dp)->tcp.linger * 1000);
 		break;
 	case TCP_CLOSING:
 		tcp_set_state(w, c, TCP_TIME_WAIT);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "linger.h"
+#include "../snapshot.h"
 
 static enum tcp_end *linger_why(struct tcp_conn *c)
 {
@@ -47,5 +48,5 @@ void linger_close(struct worker *w, struct tcp_conn *c)
 {
 	tcp_shutdown(w, c);
 	tcp_recv_pause(w, c, false);
-	tcp_app_timer(w, c, w->dp->conf->tcp.linger * 1000);
+	tcp_app_timer(w, c, snapshot_conf(w->dp)->tcp.linger * 1000);
 }

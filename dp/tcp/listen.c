@@ -6,6 +6,7 @@
  * the low bits of our timestamp, which the client sends back.
  */
 #include "ledger.h"
+#include "../snapshot.h"
 #include "recovery.h"
 
 #include "../net/neigh.h"
@@ -96,7 +97,7 @@ void conn_syn_options(struct worker *w, struct tcp_conn *c, const struct tcp_seg
 
 void conn_opened(struct worker *w, struct tcp_conn *c)
 {
-	const struct config_tcp *conf = &w->dp->conf->tcp;
+	const struct config_tcp *conf = &snapshot_conf(w->dp)->tcp;
 
 	c->snd_una = c->iss + 1;
 	tcp_set_state(w, c, TCP_ESTABLISHED);
@@ -164,7 +165,7 @@ static void cookie_send(struct worker *w, const struct tcp_request *r, const str
 	const struct port *port = &w->dp->port[r->in_port];
 	uint32_t time = cookie_time(w), mss = RTE_DIM(cookie_mss) - 1, ts, buf, scale = 0;
 	uint32_t offset = (uint32_t)conn_keyed(w, &r->local, &r->remote, CONN_HASH_TIMESTAMP, 0, 0);
-	bool ecn = w->dp->conf->tcp.ecn &&
+	bool ecn = snapshot_conf(w->dp)->tcp.ecn &&
 		   (s->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR) && s->has_ts;
 	uint16_t peer = s->has_mss		  ? s->mss
 			: ip_is_v4(&r->remote.ip) ? TCP_MSS_DEFAULT
@@ -284,16 +285,16 @@ static void listen_syn(struct worker *w, struct pkt *p, struct tcp_seg *s,
 		return;
 	}
 	/* The first thing that goes when buffers are short: new connections. */
-	if (w->tcp->half_open >= w->dp->conf->tcp.half_open || ledger_short(w) ||
+	if (w->tcp->half_open >= snapshot_conf(w->dp)->tcp.half_open || ledger_short(w) ||
 	    (c = conn_passive(w, p, app, r)) == NULL) {
 		pkt_drop(w, p->m, ledger_short(w) ? DROP_TCP_MEMORY : DROP_TCP_FULL);
 		return;
 	}
 	conn_syn_options(w, c, s);
-	if (w->dp->conf->tcp.ecn && (s->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR))
+	if (snapshot_conf(w->dp)->tcp.ecn && (s->flags & (TCP_ECE | TCP_CWR)) == (TCP_ECE | TCP_CWR))
 		c->flags |= CONN_ECN;
 	tcp_set_state(w, c, TCP_SYN_RECEIVED);
-	conn_timer_set(w, c, TCP_TIMER_LIFE, w->dp->conf->tcp.handshake_ms);
+	conn_timer_set(w, c, TCP_TIMER_LIFE, snapshot_conf(w->dp)->tcp.handshake_ms);
 	conn_send_syn(w, c);
 	pkt_consume(w, p->m);
 }
@@ -316,7 +317,7 @@ void listen_input(struct worker *w, struct pkt *p, struct tcp_seg *s)
 		return;
 	}
 	if (app && (s->flags & (TCP_SYN | TCP_ACK)) == TCP_ACK &&
-	    w->dp->conf->tcp.cookies != COOKIES_NEVER) {
+	    snapshot_conf(w->dp)->tcp.cookies != COOKIES_NEVER) {
 		if (cookie_accept(w, p, s, app, &r))
 			return;
 		tcp_send_reset(w, p, s, request_tos(&r));

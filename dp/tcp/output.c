@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What may be sent, and sending it (RFC 9293 3.8). */
 #include "ledger.h"
+#include "../snapshot.h"
 #include "sent.h"
 
 #include "../net/neigh.h"
@@ -325,7 +326,7 @@ void conn_send_syn(struct worker *w, struct tcp_conn *c)
 
 	if (c->state == TCP_SYN_RECEIVED)
 		flags |= TCP_ACK | (c->flags & CONN_ECN ? TCP_ECE : 0);
-	else if (w->dp->conf->tcp.ecn && c->syn_count == 0)
+	else if (snapshot_conf(w->dp)->tcp.ecn && c->syn_count == 0)
 		flags |= TCP_ECE | TCP_CWR; /* not again: some path may dislike it (3168 6.1.1.1) */
 	if (c->state == TCP_SYN_SENT && flags & TCP_ECE)
 		c->flags |= CONN_ECN_SYN;
@@ -475,7 +476,7 @@ static void persist_arm(struct worker *w, struct tcp_conn *c)
 	if (!c->stall_ms)
 		c->stall_ms = (uint32_t)w->now_ms | 1;
 	/* Not later than the end of patience, which is looked at when it fires. */
-	stall = w->dp->conf->tcp.stall_timeout * 1000;
+	stall = snapshot_conf(w->dp)->tcp.stall_timeout * 1000;
 	quiet = clock_reached(w, c->stall_ms) ? clock_since_ms(w, c->stall_ms) : 0;
 	ms = RTE_MIN(ms, quiet < stall ? stall - quiet + 1 : 1);
 	if (!conn_timer_on(c, TCP_TIMER_PERSIST))

@@ -8,6 +8,7 @@
  * only before, behind or between.
  */
 #include "conn.h"
+#include "../snapshot.h"
 
 enum {
 	REORDER_WALK = 128,   /* ranges looked at, from the front */
@@ -118,7 +119,7 @@ uint8_t reorder_sack(const struct tcp_conn *c, struct tcp_sack_block *b, uint8_t
 static bool reorder_room(const struct worker *w, const struct tcp_conn *c, const struct rte_mbuf *m,
 			 uint32_t seq)
 {
-	uint32_t max = w->dp->conf->tcp.reorder_buffer;
+	uint32_t max = snapshot_conf(w->dp)->tcp.reorder_buffer;
 	uint32_t buffers = RTE_MAX(max / QUEUE_FILL + 8, (uint32_t)REORDER_BUFFERS);
 
 	return seq == c->rcv_nxt || (c->ooo.bytes + m->data_len <= max && c->ooo.n < buffers);

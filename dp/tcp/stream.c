@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What an owner does with a connection (RFC 9293 3.9.1). */
 #include "ledger.h"
+#include "../snapshot.h"
 #include "recovery.h"
 
 struct ctl_conn tcp_name(const struct worker *w, const struct tcp_conn *c)
@@ -123,7 +124,7 @@ static inline uint32_t layer_waiting(const struct tcp_conn *c)
 
 uint32_t tcp_send_room(const struct worker *w, const struct tcp_conn *c)
 {
-	uint32_t max = w->dp->conf->tcp.send_buffer, used = c->snd.bytes + layer_waiting(c);
+	uint32_t max = snapshot_conf(w->dp)->tcp.send_buffer, used = c->snd.bytes + layer_waiting(c);
 
 	if (unlikely(c->standing == TCP_STRANGER))
 		max = RTE_MIN(max, (uint32_t)LEDGER_WINDOW);
@@ -320,7 +321,7 @@ void tcp_close(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 	tcp_shutdown(w, c);
 	conn_timer_stop(c, TCP_TIMER_APP);
 	if (c->state == TCP_FIN_WAIT_2)
-		conn_timer_set(w, c, TCP_TIMER_LIFE, w->dp->conf->tcp.linger * 1000);
+		conn_timer_set(w, c, TCP_TIMER_LIFE, snapshot_conf(w->dp)->tcp.linger * 1000);
 	conn_dirty(w, c);
 }
 

@@ -4,6 +4,7 @@
  * is due is done and it is armed again.
  */
 #include "recovery.h"
+#include "../snapshot.h"
 
 enum {
 	SYN_TRIES = 6,	   /* retransmissions of SYN; the deadline of the owner is shorter */
@@ -60,7 +61,7 @@ static void black_hole(struct worker *w, struct tcp_conn *c)
 /* No progress for longer than an operator has patience. */
 static bool stalled(struct worker *w, struct tcp_conn *c)
 {
-	if (!c->stall_ms || !clock_reached(w, c->stall_ms + w->dp->conf->tcp.stall_timeout * 1000))
+	if (!c->stall_ms || !clock_reached(w, c->stall_ms + snapshot_conf(w->dp)->tcp.stall_timeout * 1000))
 		return false;
 	tcp_abort(w, c, c->snd_wnd ? TCP_END_TIMEOUT : TCP_END_STALLED);
 	return true;
@@ -141,7 +142,7 @@ static void persist_fire(struct worker *w, struct tcp_conn *c)
 /* RFC 9293 3.8.4. */
 static void keepalive_fire(struct worker *w, struct tcp_conn *c)
 {
-	uint32_t idle_ms = w->dp->conf->tcp.keepalive * 1000;
+	uint32_t idle_ms = snapshot_conf(w->dp)->tcp.keepalive * 1000;
 	uint32_t silent = clock_since_ms(w, c->last_rx_ms);
 
 	if (!idle_ms)
@@ -165,7 +166,7 @@ static void keepalive_fire(struct worker *w, struct tcp_conn *c)
 /* FIN-WAIT-2: after tcp_close() a fixed time, after tcp_shutdown() one of silence. */
 static void linger_fire(struct worker *w, struct tcp_conn *c)
 {
-	uint32_t ms = w->dp->conf->tcp.linger * 1000;
+	uint32_t ms = snapshot_conf(w->dp)->tcp.linger * 1000;
 	uint32_t silent = clock_since_ms(w, c->last_rx_ms);
 
 	if (c->flags & CONN_CLOSED_APP || silent >= ms)

@@ -6,6 +6,7 @@
  * is one by time as well. RST does not end it (RFC 1337).
  */
 #include "conn.h"
+#include "../snapshot.h"
 #include "../../lib/bug.h"
 
 enum {
@@ -64,7 +65,7 @@ static void tw_remove(struct worker *w, uint32_t i)
 /* The 2 MSL start now. */
 static void tw_restart(struct worker *w, uint32_t i)
 {
-	w->tcp->tw[i].due_ms = (uint32_t)w->now_ms + w->dp->conf->tcp.time_wait_ms;
+	w->tcp->tw[i].due_ms = (uint32_t)w->now_ms + snapshot_conf(w->dp)->tcp.time_wait_ms;
 	tw_link(w->tcp, i);
 }
 

@@ -42,20 +42,25 @@ static void domains_drop(struct crypto_domains *d)
 	if (!d)
 		return;
 	domains_free(d->set);
+	snapshot_drop(d->of);
 	free(d);
 }
 
-static struct crypto_domains *domains_make(const struct crypto *th, struct tls_files *files,
-					   uint16_t *at_fault, char *err, size_t errlen)
+static struct crypto_domains *domains_make(const struct crypto *th, struct snapshot *of,
+					   struct tls_files *files, uint16_t *at_fault, char *err,
+					   size_t errlen)
 {
 	struct crypto_domains *d = calloc(1, sizeof(*d));
 
 	if (d)
-		d->set = domains_create(th->dp, th->libctx, files, at_fault, err, errlen);
+		d->set = domains_create(th->dp, of, th->libctx, files, at_fault, err, errlen);
 	else
 		snprintf(err, errlen, "out of memory");
-	if (d && d->set)
+	if (d && d->set) {
+		d->of = snapshot_hold(of);
+		d->conf = of ? of->conf : th->dp->conf;
 		return d;
+	}
 	free(d);
 	return NULL;
 }
@@ -66,8 +71,7 @@ void crypto_domains_put(struct crypto *th, struct crypto_domains *d)
 		domains_drop(d);
 }
 
-/* Takes up what a reload left. */
-static void crypto_domains_take(struct crypto *th)
+void crypto_domains_take(struct crypto *th)
 {
 	struct crypto_domains *old = th->domains;
 
@@ -78,7 +82,7 @@ static void crypto_domains_take(struct crypto *th)
 		domains_drop(old);
 }
 
-bool cryptos_reload(struct dplane *dp, char *err, size_t errlen)
+bool cryptos_reload(struct dplane *dp, struct snapshot *of, char *err, size_t errlen)
 {
 	struct crypto_domains *d[CTL_WORKERS_MAX], *passed_over;
 	uint16_t i, n, at_fault = CONFIG_CERTIFICATES_MAX;
@@ -87,13 +91,14 @@ bool cryptos_reload(struct dplane *dp, char *err, size_t errlen)
 	if (!files)
 		snprintf(err, errlen, "out of memory");
 	for (n = 0; files && n < dp->n_cryptos; n++) {
-		d[n] = domains_make(dp->crypto[n], files, &at_fault, err, errlen);
+		d[n] = domains_make(dp->crypto[n], of, files, &at_fault, err, errlen);
 		if (!d[n])
 			break;
 	}
 	files_free(files);
 	if (n < dp->n_cryptos) {
-		domains_publish_error(dp, at_fault, err);
+		if (of == snapshot_now(dp)) /* places of others are not published yet */
+			domains_publish_error(dp, at_fault, err);
 		while (n--)
 			domains_drop(d[n]);
 		return false;
@@ -177,7 +182,7 @@ static struct crypto *crypto_create(struct dplane *dp, uint16_t id, struct tls_f
 		snprintf(err, errlen, "OpenSSL does not start: %s",
 			 ERR_reason_error_string(ERR_peek_last_error()));
 	}
-	if (ok && (th->domains = domains_make(th, files, &at_fault, err, errlen)))
+	if (ok && (th->domains = domains_make(th, NULL, files, &at_fault, err, errlen)))
 		return th;
 	crypto_free(th);
 	return NULL;

@@ -4,7 +4,7 @@
 
 /* What a crypto thread is inside: for handshake.c, handshake_key.c, crypto.c, psk.c and their
  * tests. */
-#include "../dplane.h"
+#include "../snapshot.h"
 #include "handshake.h"
 
 #include <openssl/kdf.h>
@@ -15,7 +15,9 @@
  * thread's. */
 struct crypto_domains {
 	struct domain_set *set;
-	uint32_t users; /* handshakes */
+	struct snapshot *of;	   /* that conf is in; NULL: it is that of the start */
+	const struct config *conf; /* they were made of */
+	uint32_t users;		   /* handshakes */
 };
 
 TAILQ_HEAD(handshake_list, handshake_ssl);
@@ -99,6 +101,8 @@ bool handshake_result(struct crypto *th, struct handshake *s);
 /* ---- crypto.c ---- */
 
 void crypto_park(struct crypto *th, struct handshake_ssl *x);
+/* Takes up what a reload left, for handshakes that begin now. */
+void crypto_domains_take(struct crypto *th);
 /* One handshake less uses them: superseded ones go with their last. */
 void crypto_domains_put(struct crypto *th, struct crypto_domains *d);
 

@@ -29,6 +29,7 @@ static void set_unref(struct domain_set *set)
 	}
 	for (i = 0; i < CONFIG_CERTIFICATES_MAX; i++)
 		cert_free(&set->cert[i]);
+	snapshot_drop(set->of);
 	free(set);
 }
 
@@ -57,7 +58,7 @@ static void domain_index_make(void)
 SSL *domain_ssl(struct domain_set *set, uint16_t i, bool client, void *arg)
 {
 	struct domain *d = &set->domain[i];
-	SSL *ssl = SSL_new(client ? d->client : d->server[0].ctx);
+	SSL *ssl = d->set ? SSL_new(client ? d->client : d->server[0].ctx) : NULL;
 
 	if (!ssl || SSL_set_app_data(ssl, arg) != 1 || SSL_set_ex_data(ssl, domain_index, d) != 1) {
 		SSL_free(ssl);
@@ -76,7 +77,7 @@ SSL *domain_ssl(struct domain_set *set, uint16_t i, bool client, void *arg)
 
 static bool in_domain(const struct domain *d, uint16_t cert)
 {
-	return d->set->dp->conf->certificate[cert].domain_index == d->idx;
+	return d->set->conf->certificate[cert].domain_index == d->idx;
 }
 
 /* Certificate i joins certs, unless one of its kind, which comes first, is there. */
@@ -92,7 +93,7 @@ static void certs_join(const struct domain *d, uint64_t *certs, uint16_t i)
 /* Those for a name: exact ones first, then wildcards. */
 static uint64_t certs_for(const struct domain *d, const char *name)
 {
-	uint16_t n = d->set->dp->conf->n_certificate;
+	uint16_t n = d->set->conf->n_certificate;
 	char wild[CONFIG_STR_MAX];
 	uint64_t certs = 0;
 
@@ -110,7 +111,7 @@ static uint64_t certs_for(const struct domain *d, const char *name)
 /* The domain's first, and those of another kind that have a name in common with it. */
 static uint64_t certs_first(const struct domain *d)
 {
-	uint16_t n = d->set->dp->conf->n_certificate, first = 0;
+	uint16_t n = d->set->conf->n_certificate, first = 0;
 	uint64_t certs = 0;
 
 	while (first < n && !in_domain(d, first))
@@ -153,7 +154,7 @@ static bool server_get(const struct domain_build *b, uint64_t certs, uint32_t *s
 static bool hosts_build(const struct domain_build *b)
 {
 	struct domain *d = b->d;
-	uint16_t n = d->set->dp->conf->n_certificate;
+	uint16_t n = d->set->conf->n_certificate;
 	size_t all = 0;
 
 	for (uint16_t i = 0; i < n; i++)
@@ -195,11 +196,12 @@ static bool domain_build(struct domain *d, const struct cert_from *from, char *e
 	return ok;
 }
 
-struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx,
-				  struct tls_files *files, uint16_t *at_fault, char *err,
-				  size_t errlen)
+struct domain_set *domains_create(const struct dplane *dp, struct snapshot *of,
+				  OSSL_LIB_CTX *libctx, struct tls_files *files, uint16_t *at_fault,
+				  char *err, size_t errlen)
 {
-	const struct cert_from from = { dp->conf, dp->accel, libctx, files };
+	const struct config *conf = of ? of->conf : dp->conf;
+	const struct cert_from from = { conf, dp->accel, libctx, files };
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct domain_set *set = calloc(1, sizeof(*set));
 
@@ -212,17 +214,19 @@ struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx,
 	}
 	set->refs = 1;
 	set->dp = dp;
+	set->of = snapshot_hold(of);
+	set->conf = conf;
 	set->libctx = libctx;
-	for (uint16_t i = 0; i < dp->conf->n_certificate; i++) {
+	for (uint16_t i = 0; i < conf->n_certificate; i++) {
 		if (cert_load(&set->cert[i], &from, i, err, errlen))
 			continue;
 		*at_fault = i;
 		domains_free(set);
 		return NULL;
 	}
-	for (uint16_t i = 0; i < dp->conf->n_domain; i++) {
+	for (uint16_t i = 0; i < conf->n_domain; i++) {
 		set->domain[i] =
-		    (struct domain){ .set = set, .conf = &dp->conf->domain[i], .idx = i };
+		    (struct domain){ .set = set, .conf = &conf->domain[i], .idx = i };
 		if (domain_build(&set->domain[i], &from, err, errlen))
 			continue;
 		domains_free(set);
@@ -255,7 +259,7 @@ void domains_publish(const struct dplane *dp, const struct domain_set *d)
 	uint64_t now = (uint64_t)time(NULL);
 	uint32_t seq;
 
-	for (uint16_t i = 0; i < dp->conf->n_certificate; i++) {
+	for (uint16_t i = 0; i < d->conf->n_certificate; i++) {
 		struct ctl_cert_info *info = info_open(dp, i, &seq);
 		const char *what;
 
@@ -280,7 +284,7 @@ void domains_publish_error(const struct dplane *dp, uint16_t at_fault, const cha
 {
 	uint32_t seq;
 
-	for (uint16_t i = 0; i < dp->conf->n_certificate; i++) {
+	for (uint16_t i = 0; i < snapshot_conf(dp)->n_certificate; i++) {
 		struct ctl_cert_info *info;
 
 		if (at_fault != i && at_fault != CONFIG_CERTIFICATES_MAX)

@@ -14,18 +14,19 @@
 #include <openssl/ssl.h>
 
 struct dplane;
+struct snapshot;
 struct tls_files;
 struct domain_set;
 
 /*
- * Takes every certificate and key of the configuration from files, which reads those that it has
+ * Takes every certificate and key of a snapshot, NULL: of the start, from files, which reads those that it has
  * not, and builds the contexts in libctx. On failure NULL, one sentence that names file, and line
  * and key of the configuration, and in *at_fault the index of the certificate, or
  * CONFIG_CERTIFICATES_MAX when it is none of them.
  */
-struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx,
-				  struct tls_files *files, uint16_t *at_fault, char *err,
-				  size_t errlen);
+struct domain_set *domains_create(const struct dplane *dp, struct snapshot *of,
+				  OSSL_LIB_CTX *libctx, struct tls_files *files, uint16_t *at_fault,
+				  char *err, size_t errlen);
 /* Tells struct ctl_cert_info of the region what is in force. By the service thread only. */
 void domains_publish(const struct dplane *dp, const struct domain_set *d);
 /* What a failed reload leaves in force stays published, with why it failed; at_fault as above. */
@@ -35,11 +36,12 @@ void domains_free(struct domain_set *d);
 
 /*
  * A new SSL for a handshake in domain i (index in the configuration), accepting or connecting.
- * arg is what callbacks find by SSL_get_app_data(): the struct handshake. NULL: out of memory.
+ * arg is what callbacks find by SSL_get_app_data(): the struct handshake. NULL: out of memory, or
+ * there is no such domain.
  */
 SSL *domain_ssl(struct domain_set *d, uint16_t i, bool client, void *arg);
 
-/* After the handshake: index of the service that the listener has, or that ALPN or SNI chose, or
+/* After the handshake: id of the service that the listener has, or that ALPN or SNI chose, or
  * SERVICE_NONE. */
 uint16_t domain_service(const struct domain_set *d, uint16_t i, const SSL *ssl);
 

@@ -56,7 +56,7 @@ bool domain_fail(const struct domain_build *b, const char *what)
 {
 	const char *why = ERR_reason_error_string(ERR_peek_last_error());
 
-	snprintf(b->err, b->errlen, "%s: tls-domains[%u] (%s): %s: %s", b->d->set->dp->conf->file,
+	snprintf(b->err, b->errlen, "%s: tls-domains[%u] (%s): %s: %s", b->d->set->conf->file,
 		 b->d->idx, b->d->conf->name, what, why ? why : "out of memory");
 	ERR_clear_error();
 	return false;
@@ -73,7 +73,7 @@ static bool cert_fits(const struct config_domain *d, const struct cert *c)
 
 static bool certs_use(const struct domain_build *b, SSL_CTX *ctx, uint64_t certs)
 {
-	const struct config *conf = b->d->set->dp->conf;
+	const struct config *conf = b->d->set->conf;
 
 	for (uint16_t i = 0; i < conf->n_certificate; i++) {
 		const struct cert *c = &b->d->set->cert[i];
@@ -153,7 +153,7 @@ SSL_CTX *domain_ctx(const struct domain_build *b, uint64_t certs, bool client)
 		return NULL;
 	}
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	if (!profile_apply(ctx, d->set->dp->conf, d->idx, b->err, b->errlen) ||
+	if (!profile_apply(ctx, d->set->conf, d->idx, b->err, b->errlen) ||
 	    !certs_use(b, ctx, certs)) {
 		SSL_CTX_free(ctx);
 		return NULL;

@@ -5,7 +5,7 @@
 /* What domain.c, domain_ctx.c and domain_pick.c share. */
 #include "cert.h"
 #include "domain.h"
-#include "../dplane.h"
+#include "../snapshot.h"
 
 /* A context with the certificates in it, as bits of their indices: of each kind one at most. */
 struct server {
@@ -37,6 +37,8 @@ struct domain {
 struct domain_set {
 	_Atomic uint32_t refs;
 	const struct dplane *dp;
+	struct snapshot *of; /* that conf is in; NULL: it is that of the start */
+	const struct config *conf;
 	OSSL_LIB_CTX *libctx;
 	struct cert cert[CONFIG_CERTIFICATES_MAX];
 	struct domain domain[CONFIG_DOMAINS_MAX];

@@ -62,20 +62,20 @@ static bool service_here(const struct domain *d, const struct config_service *s)
 	return s->domain_index == d->idx || s->domain_index == CONFIG_DOMAINS_MAX;
 }
 
-/* Index of the service whose host the client named, or SERVICE_NONE. */
-static uint16_t service_by_host(const struct domain *d, const char *name)
+/* The service whose host the client named, or NULL. */
+static const struct config_service *service_by_host(const struct domain *d, const char *name)
 {
-	const struct config *c = d->set->dp->conf;
+	const struct config *c = d->set->conf;
 
 	for (uint16_t i = 0; name && i < c->n_service; i++) {
 		const struct config_service *s = &c->service[i];
 
 		for (uint16_t h = 0; service_here(d, s) && h < s->n_host; h++) {
 			if (host_matches(s->host[h], name))
-				return i;
+				return s;
 		}
 	}
-	return SERVICE_NONE;
+	return NULL;
 }
 
 /*
@@ -93,8 +93,7 @@ int domain_on_name(SSL *ssl, int *alert, void *arg)
 	if (h && !SSL_set_SSL_CTX(ssl, d->server[h->server].ctx))
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
 	/* A name that is accepted is part of a session of TLS 1.2, and chooses when it resumes. */
-	return h || (d && service_by_host(d, name) != SERVICE_NONE) ? SSL_TLSEXT_ERR_OK
-								    : SSL_TLSEXT_ERR_NOACK;
+	return h || (d && service_by_host(d, name)) ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
 /*
@@ -135,7 +134,7 @@ static bool name_is_sessions(SSL *ssl, const SSL_SESSION *s)
 
 	if (had)
 		return has && strcasecmp(had, name) == 0;
-	return !has || (d && !host_lookup(d, name) && service_by_host(d, name) == SERVICE_NONE);
+	return !has || (d && !host_lookup(d, name) && !service_by_host(d, name));
 }
 
 SSL_TICKET_RETURN domain_on_ticket(SSL *ssl, SSL_SESSION *s, const unsigned char *key, size_t len,
@@ -172,7 +171,7 @@ static void alpn_add(struct domain *d, const char *name)
 
 bool alpn_build(struct domain *d)
 {
-	const struct config *c = d->set->dp->conf;
+	const struct config *c = d->set->conf;
 	size_t n = RTE_DIM(turn_alpn);
 
 	for (uint16_t i = 0; i < c->n_service; i++)
@@ -217,8 +216,8 @@ int domain_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 {
 	const struct domain *d = SSL_get_ex_data(ssl, domain_index);
 	const struct handshake *handshake = SSL_get_app_data(ssl);
+	const struct config_service *s;
 	unsigned char *chosen;
-	uint16_t s;
 
 	(void)arg;
 	if (!d)
@@ -226,9 +225,10 @@ int domain_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 	/* What a gateway's legs speak is between their ends (R45). */
 	if (handshake && handshake->expect.peer != EXPECT_DOMAIN)
 		return SSL_TLSEXT_ERR_NOACK;
-	if (handshake && handshake->expect.has_service)
-		return alpn_of(&d->set->dp->conf->service[handshake->expect.service], out, out_len,
-			       in, in_len);
+	if (handshake && handshake->expect.has_service) {
+		s = config_service_by_id(d->set->conf, handshake->expect.service);
+		return s ? alpn_of(s, out, out_len, in, in_len) : SSL_TLSEXT_ERR_ALERT_FATAL;
+	}
 	if (SSL_select_next_proto(&chosen, out_len, d->alpn, d->alpn_len, in, in_len) ==
 	    OPENSSL_NPN_NEGOTIATED) {
 		*out = chosen;
@@ -236,7 +236,7 @@ int domain_on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 	}
 	/* What a service that lists no protocols speaks is between the client and its back end. */
 	s = service_by_host(d, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-	if (s != SERVICE_NONE && d->set->dp->conf->service[s].n_alpn == 0)
+	if (s && s->n_alpn == 0)
 		return SSL_TLSEXT_ERR_NOACK;
 	return SSL_TLSEXT_ERR_ALERT_FATAL; /* no_application_protocol (3.2) */
 }
@@ -245,7 +245,8 @@ uint16_t domain_service(const struct domain_set *set, uint16_t idx, const SSL *s
 {
 	const struct handshake *handshake = SSL_get_app_data(ssl);
 	const struct domain *d = &set->domain[idx];
-	const struct config *c = set->dp->conf;
+	const struct config *c = set->conf;
+	const struct config_service *named;
 	const unsigned char *p;
 	unsigned len;
 
@@ -261,8 +262,9 @@ uint16_t domain_service(const struct domain_set *set, uint16_t idx, const SSL *s
 
 		for (uint16_t a = 0; service_here(d, s) && a < s->n_alpn; a++) {
 			if (name_is(s->alpn[a], p, len))
-				return i;
+				return s->id;
 		}
 	}
-	return service_by_host(d, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+	named = service_by_host(d, SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
+	return named ? named->id : SERVICE_NONE;
 }

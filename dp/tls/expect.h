@@ -29,7 +29,7 @@ struct tls_expect {
 	uint8_t peer; /* enum expect_peer */
 	uint8_t n_fingerprint;
 	bool has_service;
-	uint16_t service; /* as a server: the only one there is, whatever the other side says */
+	uint16_t service; /* id; as a server: the only one there is, whatever the other side says */
 	struct fingerprint fingerprint[EXPECT_FINGERPRINTS_MAX];
 	char name[EXPECT_NAME_MAX]; /* as a client: SNI, unless it is an address; "": none */
 };

@@ -230,12 +230,15 @@ static int on_wake(SSL *ssl, void *arg)
 
 static bool handshake_open(struct crypto *th, struct handshake *s)
 {
-	const bool psk = !s->client && th->dp->conf->domain[s->domain].psk; /* handshake_lookup() */
 	struct handshake_ssl *x = OPENSSL_zalloc(sizeof(*x));
 	BIO *bio;
+	bool psk; /* handshake_lookup() */
 
 	if (!x)
 		return false;
+	/* Before the worker could know of a domain, or a service, its snapshot had been left. */
+	crypto_domains_take(th);
+	psk = !s->client && th->domains->conf->domain[s->domain].psk;
 	s->ssl = x;
 	x->handshake = s;
 	x->crypto = th;
@@ -367,7 +370,7 @@ static bool handshake_ticket(const struct crypto *th, const struct handshake *s)
 		return false;
 	x->ticket = true;
 	x->tap_out.n = 0; /* these are the first records under their key */
-	return th->dp->conf->domain[s->domain].tickets && x->resumable && t && tickets_given(t) &&
+	return x->domains->conf->domain[s->domain].tickets && x->resumable && t && tickets_given(t) &&
 	       s->expect.peer == EXPECT_DOMAIN && SSL_new_session_ticket(x->ssl);
 }
 

@@ -22,6 +22,7 @@
 
 struct dplane;
 struct crypto;
+struct snapshot;
 struct handshake_ssl; /* OpenSSL's side; the crypto thread's alone */
 struct ssl_ctx_st;
 
@@ -61,7 +62,7 @@ struct handshake_result {
 	bool resumed;			      /* by a ticket or an external PSK */
 	bool psk;			      /* an external one */
 	bool peer_cert;			      /* the other side showed one that was accepted */
-	uint16_t service; /* of the listener's, by ALPN or SNI; SERVICE_NONE: neither says */
+	uint16_t service; /* id: of the listener's, by ALPN or SNI; SERVICE_NONE: neither says */
 	/* TLS 1.3: application traffic secrets. TLS 1.2: keys and IVs. By direction, seen from us.
 	 */
 	uint8_t in_secret[TLS_SECRET_MAX], out_secret[TLS_SECRET_MAX];
@@ -113,11 +114,12 @@ struct handshake {
 bool cryptos_create(struct dplane *dp, char *err, size_t errlen);
 void cryptos_free(struct dplane *dp);
 /*
- * Reads certificates and keys again; handshakes that begin from then on use them. On failure, in
- * any file, all stays as it was, err says why in one sentence, and struct ctl_cert_info of the one
- * at fault does, too. By the service thread only.
+ * Reads the certificates and keys of a snapshot, NULL: of the start; handshakes that begin from then
+ * on use them, and what the snapshot says of domains and services. On failure, in any file, all
+ * stays as it was, err says why in one sentence, and of the snapshot in force struct ctl_cert_info
+ * of the one at fault does, too. By the service thread only.
  */
-bool cryptos_reload(struct dplane *dp, char *err, size_t errlen);
+bool cryptos_reload(struct dplane *dp, struct snapshot *of, char *err, size_t errlen);
 /* lcore function of a crypto CPU: until dp->stop. Naps when nothing comes, as workers do. */
 int crypto_run(void *crypto);
 /*

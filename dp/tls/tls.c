@@ -3,6 +3,7 @@
  * rest.
  */
 #include "layer.h"
+#include "../snapshot.h"
 #include "accel.h"
 #include "../../lib/probe.h"
 
@@ -244,7 +245,7 @@ static void hello_wait(struct worker *w, struct tcp_conn *c)
 
 	tcp_addrs(w, c, &local, &remote);
 	t->row = waiting_row(q, &remote.ip);
-	if (q->n >= w->dp->conf->tls.waiting) {
+	if (q->n >= snapshot_conf(w->dp)->tls.waiting) {
 		last = waiting_excess(q, t->row);
 		busy_leave(w, last ? last : t);
 		if (!last)
@@ -531,7 +532,7 @@ static void layer_open(struct worker *w, struct tcp_conn *c, uint16_t domain, ui
 	t->info.service = SERVICE_NONE;
 	w->tls->conns++;
 	tcp_layer_set(c, &t->layer);
-	tcp_layer_timer(w, c, w->dp->conf->tls.handshake_ms);
+	tcp_layer_timer(w, c, snapshot_conf(w->dp)->tls.handshake_ms);
 	tcp_recv_limit(c, TLS_CIPHER_MAX_12 * 2);
 }
 

@@ -31,7 +31,7 @@ extern const struct tcp_layer_ops tls_server_layer, tls_client_layer;
 struct tls_info {
 	uint16_t version, suite;
 	uint16_t domain;
-	uint16_t service; /* by ALPN or SNI, else SERVICE_NONE */
+	uint16_t service; /* id, by ALPN or SNI, else SERVICE_NONE */
 	bool resumed, psk;
 	bool peer_cert;		     /* the other side showed one that was accepted; */
 	struct fingerprint_set peer; /* its fingerprints: known before a byte can be read (R50) */

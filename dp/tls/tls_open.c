@@ -5,6 +5,7 @@
  * renegotiation, post-handshake authentication and what a server may not get are refused.
  */
 #include "layer.h"
+#include "../snapshot.h"
 
 enum { MSG_HELLO_REQUEST = 0, MSG_CLIENT_HELLO = 1, MSG_SESSION_TICKET = 4, MSG_KEY_UPDATE = 24 };
 enum { ALERT_WARNING = 1, ALERT_FATAL = 2 };
@@ -116,7 +117,7 @@ static void update_input(struct worker *w, struct tcp_conn *c, uint8_t asked)
 		t->update_s = w->now;
 		t->updates = 0;
 	}
-	if (t->updates >= w->dp->conf->tls.key_updates) {
+	if (t->updates >= snapshot_conf(w->dp)->tls.key_updates) {
 		tls_fail(w, c, ALERT_UNEXPECTED_MESSAGE, TCP_END_TLS_FLOOD);
 		return;
 	}
@@ -263,7 +264,7 @@ static void open_patience(struct worker *w, struct tcp_conn *c)
 	}
 	if (!t->begun_ms || !tcp_raw_offered(c, missing))
 		t->begun_ms = (uint32_t)w->now_ms | 1;
-	left = clock_left_ms(w, t->begun_ms + w->dp->conf->tcp.frame_ms);
+	left = clock_left_ms(w, t->begun_ms + snapshot_conf(w->dp)->tcp.frame_ms);
 	if (!left)
 		tls_fail(w, c, ALERT_NONE, TCP_END_FRAME_TIMEOUT);
 	else if (!t->retry)

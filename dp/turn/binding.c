@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "forward.h"
+#include "../snapshot.h"
 #include "turn.h"
 #include "../../lib/stun.h"
 
@@ -8,7 +9,7 @@
 enum drop binding_reply(const struct worker *w, const struct request *r, uint8_t *reply,
 			size_t *len)
 {
-	const struct config *conf = w->dp->conf;
+	const struct config *conf = snapshot_conf(w->dp);
 	size_t software = strlen(conf->turn.software);
 	struct stun_builder b;
 	struct stun_msg msg;

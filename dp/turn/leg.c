@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "leg_int.h"
+#include "../snapshot.h"
 #include "limit.h"
 #include "peer_conn.h"
 #include "forward.h"
@@ -31,7 +32,7 @@ static void leg_timer_by(struct worker *w, struct tcp_conn *c, uint32_t since_ms
 
 static void leg_timer(struct worker *w, struct tcp_conn *c)
 {
-	const struct config_tcp *conf = &w->dp->conf->tcp;
+	const struct config_tcp *conf = &snapshot_conf(w->dp)->tcp;
 	const struct leg *l = tcp_data(c);
 
 	if (l->flags & LEG_CLOSING)
@@ -124,7 +125,7 @@ static void leg_closed(struct worker *w, struct tcp_conn *c, enum tcp_end why)
 
 static void leg_timeout(struct worker *w, struct tcp_conn *c)
 {
-	const struct config_tcp *conf = &w->dp->conf->tcp;
+	const struct config_tcp *conf = &snapshot_conf(w->dp)->tcp;
 	struct leg *l = tcp_data(c);
 
 	l->flags &= (uint16_t)~LEG_TIMER;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "media_queue.h"
+#include "../snapshot.h"
 #include "../clock.h"
 #include "../trace.h"
 
@@ -61,7 +62,7 @@ void media_queue_clear(struct worker *w, struct tcp_conn *c, struct media_queue 
 
 void media_queue_expire(struct worker *w, struct tcp_conn *c, struct media_queue *q)
 {
-	uint32_t age_ms = w->dp->conf->tcp.media_age_ms;
+	uint32_t age_ms = snapshot_conf(w->dp)->tcp.media_age_ms;
 
 	while (q->head && clock_since_ms(w, media_queue_came_ms(q)) > age_ms)
 		message_drop(w, c, media_take(w, c, q), DROP_MEDIA_OLD);
@@ -111,7 +112,7 @@ void media_queue_flush(struct worker *w, struct tcp_conn *c, struct media_queue 
 bool media_queue_send(struct worker *w, struct tcp_conn *c, struct media_queue *q,
 		      struct rte_mbuf *m)
 {
-	uint32_t max = w->dp->conf->tcp.media_queue;
+	uint32_t max = snapshot_conf(w->dp)->tcp.media_queue;
 
 	if (q->head)
 		media_queue_flush(w, c, q); /* what is older goes first, or is too old */

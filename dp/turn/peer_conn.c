@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "peer_conn.h"
+#include "../snapshot.h"
 #include "leg.h"
 #include "limit.h"
 #include "turn.h"
@@ -148,7 +149,7 @@ static void peer_conn_established(struct worker *w, struct tcp_conn *c)
 	/* Nothing is read before there is somebody to read it; the window is the bound. */
 	tcp_recv_pause(w, c, true);
 	/* A permitted peer must not take the connections, or the buffers, of all. */
-	if (!s || (!active && s->peers_waiting >= w->dp->conf->turn.connections_per_allocation)) {
+	if (!s || (!active && s->peers_waiting >= snapshot_conf(w->dp)->turn.connections_per_allocation)) {
 		tcp_abort(w, c, TCP_END_CLOSED);
 		return;
 	}
@@ -164,7 +165,7 @@ static void peer_conn_established(struct worker *w, struct tcp_conn *c)
 		peer_conn_link(w, s, c);
 		s->peers_waiting++;
 	}
-	tcp_app_timer(w, c, w->dp->conf->tcp.bind_timeout * 1000);
+	tcp_app_timer(w, c, snapshot_conf(w->dp)->tcp.bind_timeout * 1000);
 }
 
 /* It is not waiting for a ConnectionBind any more. */
@@ -218,7 +219,7 @@ const struct tcp_app *peer_conn_accept(struct worker *w, struct tcp_request *r, 
 
 	p.sid.gen = w->session[p.sid.slot].gen;
 	s = peer_conn_session(w, p.sid);
-	if (!s || s->peers_waiting >= w->dp->conf->turn.connections_per_allocation ||
+	if (!s || s->peers_waiting >= snapshot_conf(w->dp)->turn.connections_per_allocation ||
 	    !session_permission(w, p.sid.slot, &r->remote.ip))
 		return NULL;
 	memcpy(r->data, &p, sizeof(p));
@@ -252,7 +253,7 @@ bool peer_conn_connect(struct worker *w, const struct cmd_connect *cmd)
 	*peer_conn_of(c) =
 	    (struct peer_conn){ .sid = cmd->sid, .seq = cmd->hdr.seq, .flags = PEER_ACTIVE };
 	peer_conn_link(w, s, c);
-	tcp_app_timer(w, c, w->dp->conf->tcp.connect_timeout * 1000);
+	tcp_app_timer(w, c, snapshot_conf(w->dp)->tcp.connect_timeout * 1000);
 	return true;
 }
 
@@ -427,7 +428,7 @@ bool peer_conn_join(struct worker *w, const struct cmd_join *cmd)
 	    (struct peer_conn_move){ .peer = cmd->peer,
 				     .sid = cmd->sid,
 				     .until_ms =
-					 (uint32_t)w->now_ms + w->dp->conf->tcp.bind_timeout * 1000,
+					 (uint32_t)w->now_ms + snapshot_conf(w->dp)->tcp.bind_timeout * 1000,
 				     .to = (uint16_t)cmd->peer_worker };
 	tcp_app_timer(w, c, 0);
 	move_try(w, c);

@@ -69,6 +69,8 @@ bool session_use_turn(struct worker *w);
 /* What this folder has on a worker (turn.c). On failure one sentence in err. */
 bool turn_create(struct worker *w, char *err, size_t errlen);
 void turn_destroy(struct worker *w);
+/* As live keys say now. */
+void turn_rates_set(struct worker *w);
 
 /*
  * Commands (cmd.c). False when a value is impossible, a table is full or a connection has gone: no

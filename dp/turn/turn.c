@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "turn.h"
 #include "session.h"
+#include "../snapshot.h"
 
 #include <rte_malloc.h>
 
@@ -13,6 +14,15 @@ enum { OWN_RATE = 500 }; /* where prefixes have no limit */
 static struct meter_rate own_rate(uint32_t per_second)
 {
 	return meter_rate_make(per_second ? (per_second + 9) / 10 : OWN_RATE, 0, 1000);
+}
+
+void turn_rates_set(struct worker *w)
+{
+	const struct config_dataplane *c = &snapshot_conf(w->dp)->dataplane;
+
+	w->turn->own_binding = own_rate(c->binding_rate);
+	w->turn->own_request = own_rate(c->request_rate);
+	rate_set(w->turn->request_rate, c->request_rate);
 }
 
 bool turn_create(struct worker *w, char *err, size_t errlen)

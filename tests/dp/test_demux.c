@@ -120,6 +120,7 @@ static void a_service_needs_no_bytes(void **state)
 	(void)state;
 	world.conf.n_service = 2;
 	world.conf.service[1] = world.conf.service[0];
+	world.conf.service[1].id = 1;
 	world.conf.service[0].backend = at("203.0.113.1", 1);
 	said.service = 1;
 	gate_connect();
@@ -144,9 +145,10 @@ static void the_handshake_knows_it(void **state)
 	assert_false(e.has_service);
 	world.conf.listener[0].has_service = true;
 	world.conf.listener[0].service_index = 1;
+	world.conf.service[1].id = 7; /* it had another place once */
 	demux_app.expect(world.w, &c, &e);
 	assert_true(e.has_service);
-	assert_int_equal(e.service, 1);
+	assert_int_equal(e.service, 7);
 	assert_int_equal(e.peer, EXPECT_DOMAIN);
 }
 
@@ -158,6 +160,7 @@ static void the_listener_s_service(void **state)
 	(void)state;
 	world.conf.n_service = 2;
 	world.conf.service[1] = world.conf.service[0];
+	world.conf.service[1].id = 1;
 	world.conf.service[0].backend = at("203.0.113.1", 1);
 	world.conf.listener[0].has_service = true;
 	world.conf.listener[0].service_index = 1;
@@ -252,6 +255,8 @@ static void a_service_of_the_domain(void **state)
 	world.conf.n_service = 4;
 	world.conf.service[3] = world.conf.service[2] = world.conf.service[1] =
 	    world.conf.service[0];
+	for (uint16_t i = 0; i < 4; i++)
+		world.conf.service[i].id = i;
 	world.conf.service[0].domain_index = 0;
 	world.conf.service[1].sip = false;
 	world.conf.service[2].domain_index = 1;

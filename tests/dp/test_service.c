@@ -620,6 +620,8 @@ static void breaches_end_it(void **state)
 		{ MSG_TLS_RELOAD, sizeof(struct msg_hdr) - 1 },
 		{ MSG_TLS_RELOAD, sizeof(struct msg_ticket_keys) },
 		{ MSG_TLS_RELOAD, 1 },
+		{ MSG_CONFIG, sizeof(struct msg_hdr) },
+		{ MSG_CONFIG, sizeof(struct msg_config) + 1 },
 		{ MSG_RESULT, sizeof(struct msg_hdr) },
 		{ MSG_RESULT + 1, sizeof(struct msg_hdr) },
 		{ 0, sizeof(struct msg_hdr) },

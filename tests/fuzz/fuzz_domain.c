@@ -138,6 +138,7 @@ static void service(uint16_t domain, const char *host, const char *alpn)
 {
 	struct config_service *s = &conf.service[conf.n_service++];
 
+	s->id = (uint16_t)(s - conf.service);
 	s->domain_index = domain;
 	snprintf(s->host[0], sizeof(s->host[0]), "%s", host);
 	s->n_host = 1;
@@ -185,7 +186,7 @@ static void domain_once(void)
 	tickets_set(&tickets, &k, 0);
 	dp.conf = &conf;
 	dp.tickets = &tickets;
-	set = domains_create(&dp, OSSL_LIB_CTX_new(), files, &at_fault, err, sizeof(err));
+	set = domains_create(&dp, NULL, OSSL_LIB_CTX_new(), files, &at_fault, err, sizeof(err));
 	if (!set)
 		fprintf(stderr, "%s\n", err);
 	must(set);

@@ -200,13 +200,13 @@ static SSL_CTX *context(OSSL_LIB_CTX *libctx, bool client)
 	return c;
 }
 
-struct domain_set *domains_create(const struct dplane *dp, OSSL_LIB_CTX *libctx,
-				  struct tls_files *files, uint16_t *at_fault, char *err,
-				  size_t errlen)
+struct domain_set *domains_create(const struct dplane *dp, struct snapshot *of,
+				  OSSL_LIB_CTX *libctx, struct tls_files *files, uint16_t *at_fault,
+				  char *err, size_t errlen)
 {
 	struct domain_set *d;
 
-	(void)dp, (void)files;
+	(void)dp, (void)of, (void)files;
 	*at_fault = 0;
 	if (fake_domain.fail) {
 		snprintf(err, errlen, "as the test wants it");

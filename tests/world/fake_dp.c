@@ -22,12 +22,12 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 			    .abi_version = CTL_ABI_VERSION,
 			    .n_workers = c->dataplane.n_workers,
 			    .n_ports = c->n_port,
-			    .n_certs = c->n_certificate };
+			    .n_certs = CONFIG_CERTIFICATES_MAX };
 	uint64_t used = sizeof(r);
 
 	r.port_info = place(&used, c->n_port * sizeof(struct ctl_port_info));
 	r.xstats = place(&used, c->n_port * sizeof(struct ctl_xstats));
-	r.cert_info = place(&used, c->n_certificate * sizeof(struct ctl_cert_info));
+	r.cert_info = place(&used, CONFIG_CERTIFICATES_MAX * sizeof(struct ctl_cert_info));
 	for (uint32_t i = 0; i < r.n_workers; i++) {
 		struct ctl_worker *w = &r.worker[i];
 

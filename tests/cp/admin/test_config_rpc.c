@@ -31,6 +31,15 @@ static const char base[] = "ports:\n"							     /* 1 */
 
 static struct server s;
 static struct config *running;
+/* The dataplane, as it is asked. */
+static struct fake_dp {
+	bool attached;
+	int asked;
+	uint64_t digest;
+	void (*answer)(void *ctx, bool ok, const char *text);
+	void *ctx;
+} fake;
+
 static char dir[] = "/tmp/fairlead-test-XXXXXX";
 static char path[64];
 
@@ -67,6 +76,7 @@ static int setup(void **state)
 	running = config_load(path, err, sizeof(err));
 	if (!running)
 		fail_msg("%s", err);
+	fake = (struct fake_dp){ 0 };
 	s = (struct server){ .conf = running, .reload = { .conf = running } };
 	return 0;
 }
@@ -78,6 +88,23 @@ static int teardown(void **state)
 	remove(path);
 	assert_int_equal(rmdir(dir), 0);
 	return 0;
+}
+
+/* By a signal: whether it is in force at once. */
+static void note_done(void *ctx, bool ok, const char *why)
+{
+	(void)why;
+	*(int *)ctx = ok ? 1 : 0;
+}
+
+static bool by_signal(void)
+{
+	int ok = -1;
+
+	reload_by_signal(&s, note_done, &ok);
+	assert_in_range(ok, 0, 1);
+	assert_false(s.reload.under_way);
+	return ok;
 }
 
 /* The result; NULL, and *code, for an error. No secret is ever in an answer. */
@@ -131,7 +158,7 @@ static void every_key_says_how(void **state)
 	}
 	assert_true(n > 100);
 	assert_non_null(strstr(text, "turn.lifetime-max\tlive\tnothing"));
-	assert_non_null(strstr(text, "\nports.routes.via\trestart of fairlead-dp\t"));
+	assert_non_null(strstr(text, "\nports.mtu\trestart of fairlead-dp\t"));
 	free(text);
 }
 
@@ -166,6 +193,9 @@ static void what_runs_is_shown(void **state)
 	json_decref(r);
 }
 
+#define ROUTE_LOST \
+	"nothing; packets to a destination whose way is another go by it within a second"
+
 static void a_difference_is_told(void **state)
 {
 	(void)state;
@@ -185,11 +215,9 @@ static void a_difference_is_told(void **state)
 	file_edit(", routes: [{to: 192.0.2.0/24, via: 10.1.0.8}]", "");
 	expect_changes("config.diff",
 		       "[{\"key\":\"ports[0].routes[0].to\",\"from\":\"192.0.2.0/24\",\"to\":null,"
-		       "\"applied\":\"restart-dp\",\"lost\":\"connections over TCP and TLS, and "
-		       "packets meanwhile\"},"
+		       "\"applied\":\"live\",\"lost\":\"" ROUTE_LOST "\"},"
 		       "{\"key\":\"ports[0].routes[0].via\",\"from\":\"10.1.0.8\",\"to\":null,"
-		       "\"applied\":\"restart-dp\",\"lost\":\"connections over TCP and TLS, and "
-		       "packets meanwhile\"}]");
+		       "\"applied\":\"live\",\"lost\":\"" ROUTE_LOST "\"}]");
 }
 
 /* The live one is in force, the other waits and is told again. */
@@ -223,6 +251,28 @@ static void live_keys_and_no_others(void **state)
 	expect_changes("reload", want);
 }
 
+/* Routes of a port that is still the same one; of another they come with it. */
+static void routes_of_the_same_port(void **state)
+{
+	json_t *r;
+	size_t i;
+	json_t *c;
+
+	(void)state;
+	file_edit("via: 10.1.0.8}]", "via: 10.1.0.9}, {to: 198.51.100.0/24, via: 10.1.0.8}]");
+	json_decref(call("reload", NULL));
+	assert_int_equal(running->port[0].n_route, 2);
+	assert_int_equal(running->port[0].route[0].via.b[15], 9);
+	file_edit("name: access, device: net_null0", "name: other, device: net_null0");
+	r = call("reload", NULL);
+	json_array_foreach(json_object_get(r, "changes"), i, c) assert_string_equal(
+	    json_string_value(json_object_get(c, "applied")), "restart-dp");
+	assert_int_equal(i, 4); /* the name, and what differs of two routes */
+	json_decref(r);
+	assert_int_equal(running->port[0].n_route, 2);
+	assert_string_equal(running->port[0].name, "access");
+}
+
 static void a_mistake_changes_nothing(void **state)
 {
 	struct config was = *running;
@@ -242,7 +292,7 @@ static void a_mistake_changes_nothing(void **state)
 		assert_int_equal(json_array_size(json_object_get(r, "changes")), 0);
 		json_decref(r);
 	}
-	assert_false(reload_by_signal(&s));
+	assert_false(by_signal());
 	assert_memory_equal(&was, running, sizeof(was));
 	assert_false(s.reload.under_way);
 }
@@ -270,7 +320,8 @@ static void finish(void *arg, bool apply)
 {
 	struct part *p = arg;
 
-	assert_int_equal(running->turn.reservation_lifetime, apply ? 31 : 30);
+	if (!fake.attached)
+		assert_int_equal(running->turn.reservation_lifetime, apply ? 31 : 30);
 	if (apply)
 		p->applied++;
 	else
@@ -293,9 +344,9 @@ static void a_part_that_cannot_changes_nothing(void **state)
 	assert_int_equal(first.dropped, 1);
 	assert_int_equal(second.dropped, 0);
 	assert_int_equal(first.seen, 31);
-	assert_false(reload_by_signal(&s));
+	assert_false(by_signal());
 	second.refuses = false;
-	assert_true(reload_by_signal(&s));
+	assert_true(by_signal());
 	assert_int_equal(running->turn.reservation_lifetime, 31);
 	assert_int_equal(first.applied + second.applied, 2);
 	assert_int_equal(first.dropped, 2);
@@ -314,6 +365,92 @@ static void one_at_a_time(void **state)
 	s.reload.under_way = false;
 	json_decref(call("reload", NULL));
 	assert_int_equal(running->turn.reservation_lifetime, 31);
+}
+
+/* ---- keys of both ---- */
+
+static bool fake_attached(const struct dpsock *d)
+{
+	return ((const struct fake_dp *)d)->attached;
+}
+
+static bool fake_ask(struct dpsock *d, const void *msg, size_t len, uint32_t patience_ms,
+		     void (*answer)(void *ctx, bool ok, const char *text), void *ctx)
+{
+	struct fake_dp *f = (struct fake_dp *)d;
+	const struct msg_config *m = msg;
+
+	assert_int_equal(len, sizeof(*m));
+	assert_int_equal(m->hdr.type, MSG_CONFIG);
+	assert_true(patience_ms > 0);
+	f->asked++;
+	f->digest = m->digest;
+	f->answer = answer;
+	f->ctx = ctx;
+	return true;
+}
+
+static void dataplane_add(bool attached)
+{
+	fake = (struct fake_dp){ .attached = attached };
+	s.reload.sock = (struct dpsock *)&fake;
+	s.reload.attached = fake_attached;
+	s.reload.ask = fake_ask;
+}
+
+static const char levels[] = "dataplane:\n  log-levels: ['lib.*:debug']\n";
+
+/* Its word decides for both; nothing is in force before, and no other reload comes between. */
+static void both_or_neither(void **state)
+{
+	struct part part = { 0 };
+	int ok = -1, code;
+
+	(void)state;
+	dataplane_add(true);
+	reload_add(&s, (struct reload_part){ prepare, finish, &part });
+	file_edit("  lifetime-max: 3600\n", "  reservation-lifetime: 31\n");
+	assert_true(by_signal()); /* nothing of it is the dataplane's */
+	assert_int_equal(fake.asked, 0);
+	running->turn.reservation_lifetime = 30;
+	file_edit("  lifetime-max: 3600\nauth", "  reservation-lifetime: 31\nauth");
+	for (int takes = 0; takes < 2; takes++) {
+		file_edit("dataplane:\n", levels);
+		reload_by_signal(&s, note_done, &ok);
+		assert_int_equal(fake.asked, takes + 1);
+		assert_int_equal(ok, -1);
+		assert_int_equal(running->dataplane.n_log_level, 0);
+		assert_null(call("reload", &code));
+		assert_int_equal(code, RPC_BUSY);
+		fake.answer(fake.ctx, takes, takes ? "" : "certificates[0].chain: no");
+		assert_int_equal(ok, takes);
+		assert_int_equal(running->dataplane.n_log_level, takes);
+		assert_int_equal(part.dropped, 1);
+		assert_false(s.reload.under_way);
+		ok = -1;
+	}
+	assert_int_equal(part.applied, 2);
+	assert_int_equal(fake.digest, config_both_digest(running));
+	assert_true(s.reload.by_both);
+}
+
+/* One that is not there has the file when it comes, or is told of it. */
+static void a_dataplane_that_comes_later_is_told(void **state)
+{
+	(void)state;
+	dataplane_add(false);
+	file_edit("dataplane:\n", levels);
+	assert_true(by_signal());
+	assert_int_equal(fake.asked, 0);
+	reload_attached(&s);
+	assert_int_equal(fake.asked, 0);
+	fake.attached = true;
+	reload_attached(&s);
+	assert_int_equal(fake.asked, 1);
+	assert_int_equal(fake.digest, config_both_digest(running));
+	fake.answer(fake.ctx, true, "");
+	reload_attached(&s);
+	assert_int_equal(fake.asked, 1);
 }
 
 static void expect_refused(const char *why)
@@ -347,9 +484,12 @@ int main(void)
 		T(what_runs_is_shown),
 		T(a_difference_is_told),
 		T(live_keys_and_no_others),
+		T(routes_of_the_same_port),
 		T(a_mistake_changes_nothing),
 		T(a_part_that_cannot_changes_nothing),
 		T(one_at_a_time),
+		T(both_or_neither),
+		T(a_dataplane_that_comes_later_is_told),
 		T(no_file_without_an_end),
 	};
 

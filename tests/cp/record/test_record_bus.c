@@ -136,6 +136,59 @@ static void each_is_a_line(void **state)
 	assert_int_equal(st.st_mode & 07777, 0640);
 }
 
+static void settings_change(struct records *r, const struct config_records *c)
+{
+	char err[256] = "";
+
+	if (!records_prepare(r, c, err, sizeof(err)))
+		fail_msg("%s", err);
+	records_finish(r, true);
+}
+
+/* From one file to another, to none, and from none: each record is where it was to go. */
+static void another_file(void **state)
+{
+	const struct place *p = *state;
+	struct config_records second = p->conf, none = p->conf;
+	struct records *r = open_at(p);
+	char name[128], err[256];
+	uint64_t lost = 0;
+
+	name_of(p, 1, name);
+	snprintf(second.file, sizeof(second.file), "%s", name);
+	none.file[0] = '\0';
+	add_all(r, QUEUE);
+	settings_change(r, &second);
+	add_all(r, 3 * QUEUE);
+	assert_true(records_prepare(r, &none, err, sizeof(err)));
+	records_finish(r, false); /* and stays */
+	add_all(r, 2);
+	settings_change(r, &none);
+	add_all(r, 3 * QUEUE); /* as many as show that it has been taken */
+	settings_change(r, &p->conf);
+	add_all(r, 7);
+	records_close(r);
+	assert_int_equal(lines_of(p->file, &lost), QUEUE + 7);
+	assert_int_equal(lines_of(name, &lost), 3 * QUEUE + 2);
+}
+
+/* There was no thread; what was before the file is not in it. */
+static void a_first_file(void **state)
+{
+	const struct place *p = *state;
+	struct place none = *p;
+	struct records *r;
+	uint64_t lost = 0;
+
+	none.conf.file[0] = '\0';
+	r = open_at(&none);
+	add_all(r, 3 * QUEUE);
+	settings_change(r, &p->conf);
+	add_all(r, 9);
+	records_close(r);
+	assert_int_equal(lines_of(p->file, &lost), 9);
+}
+
 /* The loop never waits: what is lost is told, and all is either in the file or lost. */
 static void a_full_ring_is_counted(void **state)
 {
@@ -436,6 +489,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(each_is_a_line),
+		TEST(another_file),
+		TEST(a_first_file),
 		TEST(a_full_ring_is_counted),
 		TEST(any_text_is_json),
 		TEST(what_was_relayed_is_told),

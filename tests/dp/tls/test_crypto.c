@@ -90,7 +90,7 @@ static void reload(bool ok)
 {
 	char err[256] = "";
 
-	assert_int_equal(cryptos_reload(&sw.dp, err, sizeof(err)), ok);
+	assert_int_equal(cryptos_reload(&sw.dp, NULL, err, sizeof(err)), ok);
 	assert_int_equal(*err != '\0', !ok);
 }
 

@@ -299,7 +299,7 @@ static uint32_t serve(void)
 
 	for (uint32_t i = 0; i < RELOADS; i++) {
 		keys_set(5 + i % 2);
-		ok += cryptos_reload(&dp, err, sizeof(err));
+		ok += cryptos_reload(&dp, NULL, err, sizeof(err));
 		while (i % 2 && !all_taken())
 			sched_yield();
 	}

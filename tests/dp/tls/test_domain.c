@@ -150,7 +150,7 @@ static struct domain_set *create_from(struct tls_files *files)
 {
 	struct tls_files *own = files ? NULL : files_create();
 	struct domain_set *d =
-	    domains_create(&dp, libctx, files ? files : own, &at_fault, err, sizeof(err));
+	    domains_create(&dp, NULL, libctx, files ? files : own, &at_fault, err, sizeof(err));
 
 	files_free(own);
 	return d;
@@ -353,6 +353,7 @@ static struct config_service *service(const char *alpn, const char *host)
 {
 	struct config_service *s = &conf.service[conf.n_service++];
 
+	s->id = (uint16_t)(s - conf.service);
 	s->domain_index = CONFIG_DOMAINS_MAX;
 	if (alpn)
 		snprintf(s->alpn[s->n_alpn++], sizeof(s->alpn[0]), "%s", alpn);

@@ -64,13 +64,13 @@ static SSL_CTX *domain_ctx(OSSL_LIB_CTX *libctx, const struct dplane *d, EVP_PKE
 	return ctx;
 }
 
-struct domain_set *domains_create(const struct dplane *d, OSSL_LIB_CTX *libctx,
-				  struct tls_files *files, uint16_t *at_fault, char *err,
-				  size_t errlen)
+struct domain_set *domains_create(const struct dplane *d, struct snapshot *of,
+				  OSSL_LIB_CTX *libctx, struct tls_files *files, uint16_t *at_fault,
+				  char *err, size_t errlen)
 {
 	struct domain_set *set = calloc(1, sizeof(*set));
 
-	(void)files, (void)at_fault, (void)err, (void)errlen;
+	(void)of, (void)files, (void)at_fault, (void)err, (void)errlen;
 	set->ctx[RSA_DOMAIN] =
 	    domain_ctx(libctx, d, EVP_PKEY_Q_keygen(libctx, NULL, "RSA", (size_t)2048));
 	set->ctx[EC_DOMAIN] = domain_ctx(libctx, d, EVP_PKEY_Q_keygen(libctx, NULL, "EC", "P-256"));

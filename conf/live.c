@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "schema.h"
+
+#include "../lib/siphash.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* What runs after a reload: live keys of the file beside the others, which stay as they run. */
+
+/*
+ * Listeners and terminations know a domain by its place, in both processes and in connections, so
+ * that none may be taken away or moved.
+ */
+static bool domains_stay(const struct config *runs, const struct config *fresh, char *err,
+			 size_t errlen)
+{
+	for (unsigned i = 0; i < runs->n_domain; i++) {
+		if (i < fresh->n_domain && strcmp(runs->domain[i].name, fresh->domain[i].name) == 0)
+			continue;
+		snprintf(err, errlen,
+			 "tls-domains[%u]: %s is in use and keeps its place: new ones go behind "
+			 "it, and to remove it fairlead-dp is restarted",
+			 i, runs->domain[i].name);
+		return false;
+	}
+	return true;
+}
+
+/* All of it is judged as if it were a file. Lines are not known, and those in c stay. */
+static bool fits_together(struct config *c, char *err, size_t errlen)
+{
+	struct config_errors *errors = calloc(1, sizeof(*errors));
+	struct config *judged = malloc(sizeof(*judged));
+	struct config_reader r = { .c = judged, .errors = errors };
+	bool ok = errors && judged;
+
+	snprintf(err, errlen, "out of memory");
+	if (ok) {
+		memcpy(judged, c, sizeof(*judged));
+		config_check(&r);
+		ok = errors->n == 0;
+		memcpy(c->listener, judged->listener, sizeof(c->listener));
+		if (!ok) /* behind "FILE:1: " */
+			snprintf(err, errlen,
+				 "what is applied live does not fit what stays as it is until a "
+				 "restart: %s",
+				 errors->error[0].text + strlen(c->file) + strlen(":1: "));
+	}
+	config_free(judged);
+	free(errors);
+	return ok;
+}
+
+struct config *config_merge(const struct config *runs, const struct config *fresh, char *err,
+			    size_t errlen)
+{
+	struct config *c;
+
+	if (!domains_stay(runs, fresh, err, errlen))
+		return NULL;
+	c = malloc(sizeof(*c));
+	if (!c) {
+		snprintf(err, errlen, "out of memory");
+		return NULL;
+	}
+	memcpy(c, runs, sizeof(*c));
+	config_take_live(c, fresh);
+	if (fits_together(c, err, errlen))
+		return c;
+	config_free(c);
+	return NULL;
+}
+
+static void note_both(void *arg, const struct config_change *c)
+{
+	bool *differ = arg;
+
+	*differ |= c->applied == APPLIED_BOTH;
+}
+
+bool config_both_differ(const struct config *a, const struct config *b)
+{
+	bool differ = false;
+
+	config_compare(a, b, note_both, &differ);
+	return differ;
+}
+
+static void put_both(void *arg, const struct config_change *c)
+{
+	if (c->applied == APPLIED_BOTH)
+		fprintf(arg, "%s %s\n", c->key, c->from);
+}
+
+/* Of equal keys: its key is fixed, it finds two different files and no more. */
+uint64_t config_both_digest(const struct config *c)
+{
+	static const struct siphash_key key = { { UINT64_C(0x6c7261696c656164),
+						  UINT64_C(0x636f6e6669670002) } };
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	uint64_t digest = 0;
+
+	if (!f)
+		return 0;
+	config_each(c, put_both, f);
+	if (fclose(f) == 0)
+		digest = siphash(&key, text, len);
+	free(text);
+	return digest;
+}
+
+const struct config_service *config_service_by_id(const struct config *c, uint16_t id)
+{
+	for (unsigned i = 0; i < c->n_service; i++) {
+		if (c->service[i].id == id)
+			return &c->service[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "reload.h"
+#include "snapshot.h"
+#include "tls/handshake.h"
+#include "../conf/eal.h"
+
+#include <rte_log.h>
+
+/* As eal_start() has it. */
+void reload_log_levels(const struct config *c)
+{
+	const struct config_dataplane *d = &c->dataplane;
+	char component[CONFIG_EAL_LEN];
+
+	rte_log_set_level_pattern("*", RTE_LOG_WARNING);
+	rte_log_set_level_pattern("user1", RTE_LOG_NOTICE);
+	for (uint16_t i = 0; i < d->n_log_level; i++) {
+		snprintf(component, sizeof(component), "%.*s", (int)strcspn(d->log_level[i], ":"),
+			 d->log_level[i]);
+		rte_log_set_level_pattern(component, eal_log_level(d->log_level[i]));
+	}
+}
+
+/* All that can fail comes before anything changes. */
+static bool take(struct dplane *dp, struct snapshot *s, struct tls_watch *watch, char *err,
+		 size_t errlen)
+{
+	struct tls_watch fresh = *watch;
+
+	/* Before they are read: what changes meanwhile is looked at again. */
+	tls_watch_taken(&fresh, s->conf);
+	if (dp->n_cryptos && !cryptos_reload(dp, s, err, errlen))
+		return false;
+	*watch = fresh;
+	reload_log_levels(s->conf);
+	snapshot_publish(dp, s);
+	return true;
+}
+
+static bool take_fresh(struct dplane *dp, const struct config *fresh, struct tls_watch *watch,
+		       char *err, size_t errlen)
+{
+	struct snapshot *s = snapshot_make(dp, fresh, err, errlen);
+	bool ok = s && (!config_both_differ(snapshot_conf(dp), s->conf) ||
+			take(dp, s, watch, err, errlen));
+
+	snapshot_drop(s);
+	return ok;
+}
+
+bool reload_file(struct dplane *dp, struct tls_watch *watch, uint64_t digest, char *err,
+		 size_t errlen)
+{
+	struct config *fresh = config_load(dp->conf->file, err, errlen);
+	bool ok = fresh && config_both_digest(fresh) == digest;
+
+	if (fresh && !ok)
+		snprintf(err, errlen,
+			 "%s: fairlead-dp finds other values there than fairlead-cp: the file has "
+			 "changed meanwhile, or each reads a file of its own",
+			 dp->conf->file);
+	ok = ok && take_fresh(dp, fresh, watch, err, errlen);
+	config_free(fresh);
+	return ok;
+}

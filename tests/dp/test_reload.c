@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The dataplane's configuration while it changes (dp/snapshot.h, dp/reload.h): live keys of the
+ * file are seen by the next look, others stay; what workers may be looking at is kept until each
+ * has begun two turns since, and longer for whoever holds it; a service keeps its id wherever it
+ * stands, and no other has it then; a file with a mistake, one that the control process has not
+ * read, and one that does not fit what runs change nothing; what DPDK logs follows, and falls back.
+ */
+#include "tests/world/unit.h"
+#include "tests/world/worker.h"
+#include "dp/reload.h"
+#include "dp/snapshot.h"
+#include "dp/stage.h"
+
+#include <rte_log.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { WORKERS = 2, ERR_MAX = 512 };
+
+static const char head[] = "ports:\n"
+			   "  - {name: access, device: net_null0, addresses: [10.1.0.1/24]}\n"
+			   "listeners:\n"
+			   "  - {address: 10.1.0.1}\n"
+			   "  - {address: 10.1.0.1, port: 5060, transport: tcp, service: two}\n"
+			   "relays:\n"
+			   "  - {address: 10.1.0.1}\n"
+			   "turn: {realm: example.org}\n";
+#define SERVICE(name) "  - {name: " name ", alpn: [" name "], backend: 10.1.0.9}\n"
+static const char base[] = "dataplane: {workers: [0, 1], main-cpu: 2}\n"
+			   "services:\n" SERVICE("one") SERVICE("two");
+
+static struct worker worker[WORKERS];
+static struct dplane dp;
+static struct tls_watch watch;
+static struct config *start;
+static char dir[] = "/tmp/fairlead-test-XXXXXX";
+static char path[64], err[ERR_MAX];
+
+static void file_write(const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(head, f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(dir + sizeof(dir) - 7, "XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/fairlead.yaml", dir);
+	file_write(base);
+	start = config_load(path, err, sizeof(err));
+	if (!start)
+		fail_msg("%s", err);
+	memset(worker, 0, sizeof(worker));
+	memset(&dp, 0, sizeof(dp));
+	assert_true(dplane_init(&dp, start, err, sizeof(err)));
+	assert_int_equal(dp.n_workers, WORKERS);
+	for (uint16_t i = 0; i < dp.n_workers; i++)
+		dp.worker[i] = &worker[i];
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	snapshot_close(&dp);
+	config_free(start);
+	remove(path);
+	return rmdir(dir);
+}
+
+static void turns(uint16_t i)
+{
+	stat_add(&worker[i].clock.beat, 1);
+}
+
+/* As the control process has read it. */
+static uint64_t digest(void)
+{
+	struct config *c = config_load(path, err, sizeof(err));
+	uint64_t d;
+
+	if (!c)
+		fail_msg("%s", err);
+	d = config_both_digest(c);
+	config_free(c);
+	return d;
+}
+
+static void reload_ok(const char *text)
+{
+	file_write(text);
+	if (!reload_file(&dp, &watch, digest(), err, sizeof(err)))
+		fail_msg("%s", err);
+}
+
+static void reload_fails(uint64_t d, const char *why)
+{
+	const struct config *was = snapshot_conf(&dp);
+
+	assert_false(reload_file(&dp, &watch, d, err, sizeof(err)));
+	if (!strstr(err, why))
+		fail_msg("not '%s': %s", why, err);
+	assert_ptr_equal(snapshot_conf(&dp), was);
+}
+
+static uint16_t id_of(const char *name)
+{
+	const struct config *c = snapshot_conf(&dp);
+
+	for (unsigned i = 0; i < c->n_service; i++)
+		if (strcmp(c->service[i].name, name) == 0)
+			return c->service[i].id;
+	return SERVICE_NONE;
+}
+
+static const char more[] = "dataplane: {workers: [0, 1], main-cpu: 2, neighbours: 99}\n"
+			   "services:\n" SERVICE("three") SERVICE("two");
+
+static void live_keys_and_no_others(void **state)
+{
+	(void)state;
+	assert_ptr_equal(snapshot_conf(&dp), start);
+	reload_ok(base);
+	assert_ptr_equal(snapshot_conf(&dp), start); /* nothing is another */
+	reload_ok(more);
+	assert_ptr_not_equal(snapshot_conf(&dp), start);
+	assert_string_equal(snapshot_conf(&dp)->service[0].name, "three");
+	assert_int_equal(snapshot_conf(&dp)->dataplane.neighbours, start->dataplane.neighbours);
+	assert_string_equal(start->service[0].name, "one");
+}
+
+/* Its place is another now, and the one that went has left its id to nobody. */
+static void a_service_keeps_its_id(void **state)
+{
+	const struct config_listener *l;
+
+	(void)state;
+	assert_int_equal(id_of("two"), 1);
+	reload_ok(more);
+	assert_int_equal(id_of("two"), 1);
+	assert_int_not_equal(id_of("three"), 0);
+	assert_int_not_equal(id_of("three"), 1);
+	assert_null(config_service_by_id(snapshot_conf(&dp), 0));
+	reload_ok("dataplane: {workers: [0, 1], main-cpu: 2}\nservices:\n" SERVICE("two"));
+	assert_int_equal(id_of("two"), 1);
+	l = &snapshot_conf(&dp)->listener[1];
+	assert_true(l->has_service);
+	assert_int_equal(l->service_index, 0); /* as services stand now */
+	reload_ok(base);
+	assert_int_equal(id_of("two"), 1);
+}
+
+static void what_is_looked_at_is_kept(void **state)
+{
+	struct snapshot *first, *held;
+
+	(void)state;
+	reload_ok(more);
+	first = snapshot_now(&dp);
+	held = snapshot_hold(first);
+	reload_ok(base);
+	assert_ptr_not_equal(snapshot_now(&dp), first);
+	assert_ptr_equal(dp.retired, first);
+	for (int i = 0; i < 9; i++)
+		turns(0);
+	turns(1); /* perhaps the turn that was under way */
+	snapshot_turn(&dp);
+	assert_ptr_equal(dp.retired, first);
+	turns(1);
+	snapshot_turn(&dp);
+	assert_null(dp.retired);
+	assert_string_equal(held->conf->service[0].name, "three");
+	snapshot_drop(held); /* the sanitizer sees what is freed twice, or never */
+}
+
+static void what_does_not_fit_changes_nothing(void **state)
+{
+	(void)state;
+	file_write("services: [{name: two}]\n");
+	reload_fails(0, "is missing");
+	file_write(more);
+	reload_fails(digest() + 1, "other values there than fairlead-cp");
+	/* The file is right, but the listener that runs stays without its service. */
+	file_write("dataplane: {workers: [0, 1], main-cpu: 2}\nservices:\n" SERVICE(
+	    "two") "tls-domains: [{name: a, psk: true}]\n");
+	if (!reload_file(&dp, &watch, digest(), err, sizeof(err)))
+		fail_msg("%s", err);
+	file_write("dataplane: {workers: [0, 1], main-cpu: 2}\nservices:\n" SERVICE(
+	    "two") "tls-domains: [{name: b, psk: true}, {name: a, psk: true}]\n");
+	reload_fails(digest(), "tls-domains[0]: a is in use and keeps its place");
+	assert_int_equal(remove(path), 0);
+	reload_fails(0, "cannot be opened");
+}
+
+static void logs_follow(void **state)
+{
+	const int type = rte_log_register("fairlead.test");
+
+	(void)state;
+	assert_true(type >= 0);
+	reload_ok("dataplane: {workers: [0, 1], main-cpu: 2, log-levels: "
+		  "['fairlead.*:debug', 'user1:error']}\nservices:\n" SERVICE("two"));
+	assert_int_equal(rte_log_get_level((uint32_t)type), RTE_LOG_DEBUG);
+	assert_int_equal(rte_log_get_level(RTE_LOGTYPE_USER1), RTE_LOG_ERR);
+	reload_ok(base);
+	assert_int_equal(rte_log_get_level((uint32_t)type), RTE_LOG_WARNING);
+	assert_int_equal(rte_log_get_level(RTE_LOGTYPE_USER1), RTE_LOG_NOTICE);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(live_keys_and_no_others),
+		T(a_service_keeps_its_id),
+		T(what_is_looked_at_is_kept),
+		T(what_does_not_fit_changes_nothing),
+		T(logs_follow),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
