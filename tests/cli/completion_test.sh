@@ -38,7 +38,7 @@ expect()
 }
 
 expect "sessions" sess
-expect "--config" --c
+expect "--config" --co
 expect "status" --config FILE stat
 expect "--user" sessions --u
 expect "" sessions --user ""
