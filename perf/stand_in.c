@@ -24,7 +24,8 @@ static uint64_t layout(struct region *r, const struct config *c)
 
 	r->port_info = place(&end, 1);
 	r->xstats = place(&end, 1);
-	r->cert_info = place(&end, 1);
+	r->n_certs = CONFIG_CERTIFICATES_MAX;
+	r->cert_info = place(&end, sizeof(struct ctl_cert_info) * r->n_certs);
 	w->cmd_slots = w->evt_slots = slots;
 	w->cmd_ring = place(&end, ring_bytes(slots));
 	w->evt_ring = place(&end, ring_bytes(slots));

@@ -22,17 +22,19 @@ struct radius_counts {
 	_Atomic bool silent;	     /* no server answered last */
 };
 
-/* n may be NULL: there is no accounting. */
-static inline uint64_t radius_count(const struct radius_counts *n, const _Atomic uint64_t *of)
+/* n, or zeros where it is NULL: there is no accounting. */
+static inline const struct radius_counts *radius_or_none(const struct radius_counts *n)
 {
-	return n ? atomic_load_explicit(of, memory_order_relaxed) : 0;
+	static const struct radius_counts none;
+
+	return n ? n : &none;
 }
 
 static inline uint64_t radius_waiting(const struct radius_counts *n)
 {
-	const uint64_t tail = n ? atomic_load_explicit(&n->tail, memory_order_acquire) : 0;
+	const uint64_t tail = atomic_load_explicit(&n->tail, memory_order_acquire);
 
-	return n ? atomic_load_explicit(&n->head, memory_order_relaxed) - tail : 0;
+	return atomic_load_explicit(&n->head, memory_order_relaxed) - tail;
 }
 
 struct radius;
