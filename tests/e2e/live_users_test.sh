@@ -66,7 +66,7 @@ by_secret()
 
 secrets oldsecret
 ROLES='  roles: [{user: nobody, may: look}, {user: daemon, may: operate}]'
-relay_config "s|^  rest-secret-files: .*|  rest-secret-files: [$SECRETS]|" "s|^  roles: .*|$ROLES|" >"$TMP/quickstart"
+relay_config "s|^  rest-secret-files: .*|  rest-secret-files: [$SECRETS]|" "/^control:/,/^management:/s|^  roles: .*|$ROLES|" >"$TMP/quickstart"
 start_peer
 by_secret "$TMP/old" oldsecret || fail "the secret of a file is not taken: $(tail -n 3 "$TMP/old")"
 ! by_secret "$TMP/new" newsecret || fail "a secret that nobody gave is taken"
