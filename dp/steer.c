@@ -64,11 +64,14 @@ static bool device_has(const struct config *c, const struct port *p, const struc
 	return false;
 }
 
-/* The clients of a listener at such an address would all come by the rule's queue, too. */
-static bool listens_udp(const struct config *c, const struct ip_addr *ip)
+/*
+ * The clients of a listener at such an address would all come by the rule's queue, too: those over
+ * TCP where the device does not look at the protocol of a rule without ports (igb, ixgbe).
+ */
+static bool listens(const struct config *c, const struct ip_addr *ip)
 {
 	for (uint16_t i = 0; i < c->n_listener; i++)
-		if (c->listener[i].transport == TRANSPORT_UDP && ip_eq(ip, &c->listener[i].addr.ip))
+		if (ip_eq(ip, &c->listener[i].addr.ip))
 			return true;
 	return false;
 }
@@ -80,8 +83,8 @@ static bool rule_may(const struct dplane *dp, struct port *p, const struct confi
 
 	if (p->rx_queues != n)
 		p->rule_not = "fewer queues than workers";
-	else if (listens_udp(dp->conf, &r->addr))
-		p->rule_not = "a UDP listener has the address";
+	else if (listens(dp->conf, &r->addr))
+		p->rule_not = "a listener has the address";
 	else if (!r->owner && n & (n - 1))
 		p->rule_not = "no mask is for as many workers";
 	else

@@ -47,7 +47,7 @@ usage()
 	  vm:DRIVER                                the relay on PCI NICs of a virtual machine: tests/vm/driver.sh
 	  vm:numa                                  workers on two NUMA nodes of one: tests/vm/numa.sh
 	  vm:tap                                   rte_flow by a kernel's filters: tests/vm/tap.sh
-	  vm:steer                                 rte_flow's rules on PCI: tests/vm/driver.sh virtio vm:steer
+	  vm:steer                                 an RSS key that steers, on PCI: tests/vm/driver.sh virtio vm:steer
 	  vm:bare                                  no IOMMU, isolated CPUs, a page of 1 GB: tests/vm/bare_test.sh
 	                                           e1000, igb, tap, steer and bare: with --long, or asked for by name
 	  machine:NAME                             with --long: the README's commands in a new Debian

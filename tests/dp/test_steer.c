@@ -368,17 +368,22 @@ static void what_is_refused_is_said(void **state)
 	port_close(&dp.port[0]);
 }
 
-/* Its clients would all come by that queue. */
+/* Its clients would all come by that queue, of TCP as well where no protocol is compared. */
 static void a_listener_s_address_has_no_rule(void **state)
 {
+	static const char *const device[] = { "net_null15,no-rx=1", "net_null16,no-rx=1" };
+
 	(void)state;
 	world.conf.n_relay = 1;
 	world.conf.listener[0].addr.ip = world.conf.relay[0].addr;
-	assert_non_null(
-	    strstr(opened("net_null15,no-rx=1")->steering,
-		   "relayed ports: hand-over (rte_flow: a UDP listener has the address)"));
-	assert_int_equal(nic.n, 0);
-	port_close(&dp.port[0]);
+	for (size_t i = 0; i < 2; i++) {
+		world.conf.listener[0].transport = i ? TRANSPORT_TCP : TRANSPORT_UDP;
+		assert_non_null(
+		    strstr(opened(device[i])->steering,
+			   "relayed ports: hand-over (rte_flow: a listener has the address)"));
+		assert_int_equal(nic.n, 0);
+		port_close(&dp.port[0]);
+	}
 }
 
 int main(void)

@@ -62,23 +62,30 @@ ports_agreed() { (($(kernel_bond | sed -n 's/.*Number of ports: //p') == $1)); }
 printf 'bind %s\n' "$VM_ACCESS" "$VM_CORE" "$SECOND" >"$TMP/setup.conf"
 "$ROOT/conf/fairlead-setup.sh" --config "$TMP/setup.conf" || fail "the second NIC cannot be bound"
 
+# disagreed WHAT: fails, and what was seen comes last.
+disagreed()
+{
+	kernel_bond >&2
+	fail "$1: $(members), and of the kernel's $(kernel_bond | grep -c '^MII Status: up') links are up"
+}
+
 # cable NAME on|off
 cable() { monitor set_link "$1" "$2"; }
 
 partner
 bonded lacp
 start_peer
-await 30 members_are "$VM_ACCESS up, active" "$SECOND up, active" || fail "LACP: $(members); the kernel says: $(kernel_bond)"
-await 30 ports_agreed 2 || fail "LACP: the kernel says: $(kernel_bond)"
+await 30 members_are "$VM_ACCESS up, active" "$SECOND up, active" || disagreed "LACP"
+await 30 ports_agreed 2 || disagreed "LACP, the kernel"
 assert "the kernel's partner" grep -qi "Partner Mac Address: $(port_json access .info.mac)" <(kernel_bond)
 relays "LACP" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
 for dev in leg0 leg1; do
 	assert_num "packets received by $dev" "$(in_client cat /sys/class/net/$dev/statistics/rx_packets)" -gt 20
 done
 cable access2 off
-await 20 members_are "$VM_ACCESS up, active" "$SECOND down, idle" || fail "LACP, a cable is cut: $(members)"
-await 30 ports_agreed 1 || fail "LACP, a cable is cut: the kernel says: $(kernel_bond)"
+await 20 members_are "$VM_ACCESS up, active" "$SECOND down, idle" || disagreed "LACP, a cable is cut"
+await 30 ports_agreed 1 || disagreed "LACP, a cable is cut, the kernel"
 relays "LACP, by one member" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
 cable access2 on
-await 30 members_are "$VM_ACCESS up, active" "$SECOND up, active" || fail "LACP, the cable is back: $(members)"
+await 30 members_are "$VM_ACCESS up, active" "$SECOND up, active" || disagreed "LACP, the cable is back"
 await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"

@@ -5,7 +5,7 @@
 # "systemctl start fairlead" fails with a configuration that is wrong, and else returns when the relay is ready,
 # and a real client relays through it; the control process is restarted under its media and no packet is lost; an
 # upgrade restarts nothing else; the dataplane is restarted, and a worker that hangs lets the watchdog act; all is
-# reloaded, restarted and stopped as one. Prints what systemd-analyze thinks of the units.
+# reloaded, restarted and stopped as one, and purged while it runs. Prints what systemd-analyze finds of the units.
 #
 #   service_check.sh   in a guest where the package is installed, with NICs at VM_ACCESS and VM_CORE (PCI
 #                      addresses) on one wire each with the interfaces that have the MACs VM_CLIENT and VM_PEER;
@@ -161,42 +161,66 @@ control_hangs()
 # replaced UNIT PID: another process is ready.
 replaced() { [[ $(of "$1" MainPID) != "$2" && $(of "$1" ActiveState) == active ]]; }
 
-# What the package does to a relay that runs: the boundary is the same, so the dataplane goes on.
-upgrades()
-{
-	local dp cp
-	[[ -n ${VM_LATER:-} ]] || return 0
-	say "upgrading to $VM_LATER"
-	dp=$(of fairlead-dp MainPID) cp=$(of fairlead-cp MainPID)
-	dpkg -i "$VM_LATER" >"$TMP/dpkg" 2>&1 || fail "dpkg: $(<"$TMP/dpkg")"
-	grep -q 'fairlead-dp goes on as it was' "$TMP/dpkg" || fail "it does not say what goes on: $(<"$TMP/dpkg")"
-	[[ $(of fairlead-dp MainPID) == "$dp" ]] || fail "the dataplane was restarted"
-	[[ $(of fairlead-cp MainPID) != "$cp" ]] || fail "the control process was not restarted"
-	await 30 relays || fail "nothing is relayed after the upgrade"
-}
-
 # came_back: of the messages that the client at work has sent.
 came_back() { sed -n 's/.*tot_recv_msgs=\([0-9]*\).*/\1/p' "$TMP/media" | tail -n 1; }
 
 served_since() { (($(came_back) + 0 > $1 + 20)); }
 
+# media_begins: a client that sends for as long as it takes, until media_goes_on has seen more come back to it.
+media_begins()
+{
+	"${CLIENT[@]}" -n 10000 10.1.0.1 >"$TMP/media" 2>&1 &
+	MEDIA=$!
+	await 20 allocated || fail "there is no allocation"
+	await 30 served_since 0 || fail "nothing is relayed: $(tail -n 5 "$TMP/media")"
+}
+
+media_goes_on()
+{
+	await 60 served_since "$(came_back)" || fail "the client is not served any more: $(tail -n 5 "$TMP/media")"
+	kill "$MEDIA"
+	wait "$MEDIA" || true
+	say "of the client's messages came back: $(came_back)"
+}
+
+# still_relayed BEFORE: the addresses that there were are there.
+still_relayed()
+{
+	local now
+	now=$(relayed)
+	[[ $(jq -n --argjson was "$1" --argjson is "$now" '$was - $is') == '[]' ]] || fail "$1 became $now"
+}
+
+# What the package does to a relay that runs: the boundary is the same, so the dataplane goes on.
+upgrades()
+{
+	local dp cp media before
+	[[ -n ${VM_LATER:-} ]] || return 0
+	say "upgrading to $VM_LATER under media"
+	dp=$(of fairlead-dp MainPID) cp=$(of fairlead-cp MainPID)
+	media_begins
+	before=$(relayed)
+	dpkg -i "$VM_LATER" >"$TMP/dpkg" 2>&1 || fail "dpkg: $(<"$TMP/dpkg")"
+	grep -q 'fairlead-dp goes on as it was' "$TMP/dpkg" || fail "it does not say what goes on: $(<"$TMP/dpkg")"
+	[[ $(of fairlead-dp MainPID) == "$dp" ]] || fail "the dataplane was restarted"
+	[[ $(of fairlead-cp MainPID) != "$cp" ]] || fail "the control process was not restarted"
+	await 30 attached || fail "the new control process does not find the dataplane"
+	still_relayed "$before"
+	media_goes_on
+	await 30 relays || fail "nothing is relayed after the upgrade"
+}
+
 # Allocations outlive the dataplane: the same client is heard again, from the same relayed address.
 restarts_dataplane()
 {
-	local media before
+	local before
 	say "restarting fairlead-dp under media"
-	"${CLIENT[@]}" -n 10000 10.1.0.1 >"$TMP/media" 2>&1 &
-	media=$!
-	await 20 allocated || fail "there is no allocation"
-	await 30 served_since 0 || fail "nothing is relayed: $(tail -n 5 "$TMP/media")"
+	media_begins
 	before=$(relayed)
 	systemctl restart fairlead-dp || fail "fairlead-dp does not come back"
 	await 30 attached || fail "fairlead-cp does not find it"
-	[[ $(jq -n --argjson was "$before" --argjson is "$(relayed)" '$was - $is') == '[]' ]] || fail "$before became $(relayed)"
-	await 60 served_since "$(came_back)" || fail "the client is not served any more: $(tail -n 5 "$TMP/media")"
-	kill $media
-	wait $media || true
-	say "of its messages came back: $(came_back)"
+	still_relayed "$before"
+	media_goes_on
 	await 60 relays || fail "nothing is relayed by the new dataplane"
 }
 
@@ -214,7 +238,7 @@ watchdog()
 	await 60 systemctl --quiet is-active fairlead-dp || fail "it is not replaced"
 	journalctl --no-pager -u fairlead-dp | grep -q 'Watchdog timeout' || fail "it was not the watchdog"
 	await 60 relays || fail "nothing is relayed afterwards"
-	[[ -z $(coredumpctl --no-legend list fairlead-dp 2>/dev/null) ]] || fail "there is a core dump"
+	! coredumpctl --no-pager list 2>&1 | grep -w -e present -e truncated || fail "there is a core dump"
 }
 
 stop_process() { kill -STOP "$1"; }
@@ -235,8 +259,30 @@ hang_worker()
 	END
 }
 
+# Secrets as doc/deploy.md has them, and who changed what.
+operates()
+{
+	openssl rand -hex 32 | install -m 0600 -o fairlead -g fairlead /dev/stdin /etc/fairlead/rest.secrets
+	[[ $(stat -c '%a %U' /etc/fairlead/rest.secrets) == "600 fairlead" ]] || fail "the file of secrets"
+	journalctl --no-pager -u fairlead-cp -g audit: | grep -q user.add || fail "nobody knows who added the user"
+}
+
+# The package goes while it runs, with all that it made.
+purges()
+{
+	local process
+	say "purging while it runs"
+	dpkg --purge fairlead >"$TMP/dpkg" 2>&1 || fail "dpkg: $(<"$TMP/dpkg")"
+	for process in fairlead-dp fairlead-cp; do
+		! pidof $process >/dev/null || fail "$process is there yet"
+		[[ $(systemctl show -P LoadState $process) == not-found ]] || fail "its unit is there yet"
+	done
+	[[ ! -e /run/fairlead && ! -e /var/lib/fairlead ]] || fail "its directories are there yet"
+}
+
 host fl-client "$VM_CLIENT" 10.1.0.2/24 10.1.0.1
 host fl-peer "$VM_PEER" 10.2.0.2/24 10.2.0.1
+grep -q systemd-coredump /proc/sys/kernel/core_pattern || fail "nobody would see a core dump"
 configure
 refuses
 starts
@@ -245,12 +291,13 @@ restarts_control
 control_hangs
 upgrades
 restarts_dataplane
+operates
 watchdog "kill -STOP of fairlead-dp" stop_process
 watchdog "a worker hangs" hang_worker
 journalctl --no-pager -u fairlead-dp | grep -q 'worker 0 has made no turn' || fail "the log does not know which worker"
 [[ -z $(journalctl --no-pager --quiet -u fairlead-dp _TRANSPORT=syslog) ]] || fail "the journal has by syslog what it has from stderr"
 for unit in fairlead-dp fairlead-cp fairlead-setup; do
-	systemd-analyze security --no-pager $unit.service | tail -n 1
+	systemd-analyze security --no-pager $unit.service | grep -e '^✗' -e '^→'
 done
 systemctl reload fairlead || fail "it cannot be reloaded"
 dp=$(of fairlead-dp MainPID)
@@ -258,4 +305,6 @@ systemctl restart fairlead || fail "it does not come back"
 [[ $(of fairlead-dp MainPID) != "$dp" ]] || fail "the dataplane was not restarted"
 systemctl stop fairlead
 ! systemctl --quiet is-active fairlead-dp && ! systemctl --quiet is-active fairlead-cp || fail "they do not stop with it"
+systemctl start fairlead || fail "it does not start again"
+purges
 say "good"

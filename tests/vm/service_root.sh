@@ -6,7 +6,7 @@
 set -euo pipefail
 
 WORK=/var/tmp/package # which the guest does not see
-NEEDED=(coturn dbus iproute2 jq kmod openssl procps python3 systemd-sysv udev)
+NEEDED=(coturn dbus iproute2 jq kmod openssl procps python3 systemd-coredump systemd-sysv udev)
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
 apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "${NEEDED[@]}" >"$WORK/log" 2>&1 ||
