@@ -185,7 +185,16 @@ bool pci_opens_freely(const char *root, const char *device)
 bool pci_has_msi(const char *root, const char *device)
 {
 	char path[PATH_MAX];
+	const struct dirent *e;
+	bool any = false;
+	DIR *dir;
 
 	snprintf(path, sizeof(path), "%s" PCI_DEVICES "/%s/msi_irqs", root, device);
-	return access(path, F_OK) == 0;
+	dir = opendir(path);
+	/* The folder stays when who had some has given them back. */
+	while (dir && !any && (e = readdir(dir)))
+		any = e->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return any;
 }

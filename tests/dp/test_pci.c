@@ -166,6 +166,8 @@ static void one_that_can_be_had(void **state)
 	assert_false(pci_opens_freely(root, "0000:00:1e.0"));
 	assert_false(pci_has_msi(root, NIC));
 	make_dir("sys/bus/pci/devices/" NIC "/msi_irqs");
+	assert_false(pci_has_msi(root, NIC));
+	make_file("sys/bus/pci/devices/" NIC "/msi_irqs/40", "msix\n");
 	assert_true(pci_has_msi(root, NIC));
 }
 
