@@ -262,9 +262,11 @@ hang_worker()
 # Secrets as doc/deploy.md has them, and who changed what.
 operates()
 {
+	local audit
 	openssl rand -hex 32 | install -m 0600 -o fairlead -g fairlead /dev/stdin /etc/fairlead/rest.secrets
 	[[ $(stat -c '%a %U' /etc/fairlead/rest.secrets) == "600 fairlead" ]] || fail "the file of secrets"
-	journalctl --no-pager -u fairlead-cp -g audit: | grep -q user.add || fail "nobody knows who added the user"
+	audit=$(journalctl --no-pager -u fairlead-cp -g audit: 2>&1)
+	[[ $audit == *user.add* ]] || fail "nobody knows who added the user: $audit"
 }
 
 # The package goes while it runs, with all that it made.
