@@ -265,8 +265,9 @@ operates()
 	local audit
 	openssl rand -hex 32 | install -m 0600 -o fairlead -g fairlead /dev/stdin /etc/fairlead/rest.secrets
 	[[ $(stat -c '%a %U' /etc/fairlead/rest.secrets) == "600 fairlead" ]] || fail "the file of secrets"
-	audit=$(journalctl --no-pager -u fairlead-cp -g audit: 2>&1)
-	[[ $audit == *user.add* ]] || fail "nobody knows who added the user: $audit"
+	fairlead drain >/dev/null && fairlead undrain >/dev/null || fail "it cannot be drained"
+	audit=$(journalctl --no-pager -u fairlead-cp -g audit: 2>&1) || fail "the journal has no audit: $audit"
+	[[ $audit == *" drain: done"* ]] || fail "nobody knows who drained it: $audit"
 }
 
 # The package goes while it runs, with all that it made.
