@@ -144,20 +144,9 @@ static void protect_end(struct srtp_work *w, const struct cipher_op *op)
 
 void srtp_protect_burst(struct srtp *x, struct srtp_packet *p, uint32_t n, uint32_t now_s)
 {
-	uint32_t i, ops = 0;
+	const uint32_t ops = burst_begin(x, p, n, now_s, protect_begin);
+	uint32_t i;
 
-	for (i = 0; i < n + 2 * AHEAD; i++) {
-		if (i < n)
-			stream_ahead(p[i].stream);
-		if (i >= AHEAD && i - AHEAD < n)
-			key_ahead(p[i - AHEAD].stream);
-		if (i < 2 * AHEAD)
-			continue;
-		x->work[ops].p = &p[i - 2 * AHEAD];
-		x->work[ops].p->why = protect_begin(&x->work[ops], &x->op[ops], now_s);
-		if (x->work[ops].p->why == DROP_NONE)
-			ops++;
-	}
 	cipher_seal(x->cipher, x->op, ops);
 	for (i = 0; i < ops; i++)
 		protect_end(&x->work[i], &x->op[i]);

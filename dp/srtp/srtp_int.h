@@ -127,6 +127,31 @@ static inline void key_ahead(const struct srtp_stream *s)
 		__builtin_prefetch(k->state + i * CIPHER_LINE);
 }
 
+/*
+ * Begins a burst, streams and keys fetched ahead of it: what begin() does not drop is in x->work
+ * and x->op, as many as it returns. Inlined, so that begin() is called by its name.
+ */
+static inline __attribute__((always_inline)) uint32_t
+burst_begin(struct srtp *x, struct srtp_packet *p, uint32_t n, uint32_t now_s,
+	    enum drop (*begin)(struct srtp_work *w, struct cipher_op *op, uint32_t now_s))
+{
+	uint32_t i, ops = 0;
+
+	for (i = 0; i < n + 2 * AHEAD; i++) {
+		if (i < n)
+			stream_ahead(p[i].stream);
+		if (i >= AHEAD && i - AHEAD < n)
+			key_ahead(p[i - AHEAD].stream);
+		if (i < 2 * AHEAD)
+			continue;
+		x->work[ops].p = &p[i - 2 * AHEAD];
+		x->work[ops].p->why = begin(&x->work[ops], &x->op[ops], now_s);
+		if (x->work[ops].p->why == DROP_NONE)
+			ops++;
+	}
+	return ops;
+}
+
 /* ---- source.c ---- */
 
 struct srtp_ssrc *source_find(struct srtp_stream *s, uint32_t ssrc);

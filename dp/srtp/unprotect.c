@@ -245,20 +245,9 @@ static enum drop unprotect_take(struct srtp_work *w, uint32_t now_s)
 
 void srtp_unprotect_burst(struct srtp *x, struct srtp_packet *p, uint32_t n, uint32_t now_s)
 {
-	uint32_t i, ops = 0;
+	const uint32_t ops = burst_begin(x, p, n, now_s, unprotect_begin);
+	uint32_t i;
 
-	for (i = 0; i < n + 2 * AHEAD; i++) {
-		if (i < n)
-			stream_ahead(p[i].stream);
-		if (i >= AHEAD && i - AHEAD < n)
-			key_ahead(p[i - AHEAD].stream);
-		if (i < 2 * AHEAD)
-			continue;
-		x->work[ops].p = &p[i - 2 * AHEAD];
-		x->work[ops].p->why = unprotect_begin(&x->work[ops], &x->op[ops], now_s);
-		if (x->work[ops].p->why == DROP_NONE)
-			ops++;
-	}
 	cipher_unseal(x->cipher, x->op, ops);
 	for (i = 0; i < ops; i++) {
 		struct srtp_work *w = &x->work[i];
