@@ -6,6 +6,7 @@
  * subnets without their hosts' bits.
  */
 #include "tests/world/cp_env.h"
+#include "tests/world/rpc_ask.h"
 
 #include "cp/admin/rpc.h"
 
@@ -14,7 +15,6 @@
 enum { NEIGHBOURS_TIMEOUT_MS = 2000 };
 
 static struct env env;
-static json_t *answer;
 
 static int setup(void **state)
 {
@@ -44,43 +44,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void done(void *arg, char *line)
-{
-	(void)arg;
-	json_decref(answer);
-	answer = json_loads(line, 0, NULL);
-	assert_non_null(answer);
-	free(line);
-}
-
-/* The answer stands in `answer`, at once or later. Who waits, if anybody does. */
 static struct rpc_later *ask(const char *method, const char *params)
 {
-	struct rpc_later *l = NULL;
-	char line[256], *text;
-
-	json_decref(answer);
-	answer = NULL;
-	snprintf(line, sizeof(line),
-		 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}", method, params);
-	text = rpc_answer(rpc_methods, RPC_METHODS, &env.s, line, strlen(line), &l);
-	if (l)
-		rpc_later_wait(l, done, NULL);
-	else
-		done(NULL, text);
-	return l;
-}
-
-static void expect(const char *result)
-{
-	json_t *want = json_loads(result, 0, NULL);
-	char *got = json_dumps(json_object_get(answer, "result"), JSON_COMPACT);
-
-	assert_non_null(want);
-	if (!json_equal(json_object_get(answer, "result"), want))
-		fail_msg("%s", got);
-	free(got);
-	json_decref(want);
+	return ask_server(&env.s, method, params);
 }
 
 static void expect_error(int code)

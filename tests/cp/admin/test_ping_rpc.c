@@ -5,14 +5,13 @@
  * answer, or answers what cannot be; no more at once than there are places.
  */
 #include "tests/world/cp_env.h"
-#include "tests/world/json_check.h"
+#include "tests/world/rpc_ask.h"
 
 #include "cp/admin/rpc.h"
 
 #include <stdlib.h>
 
 static struct env env;
-static json_t *answer;
 
 static int setup(void **state)
 {
@@ -40,35 +39,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void done(void *arg, char *line)
+static struct rpc_later *ask(const char *method, const char *params)
 {
-	(void)arg;
-	json_decref(answer);
-	answer = json_loads(line, 0, NULL);
-	assert_non_null(answer);
-	free(line);
-}
-
-/* The answer stands in `answer`, at once or later. */
-static void ask(const char *method, const char *params)
-{
-	struct rpc_later *l = NULL;
-	char line[512], *text;
-
-	json_decref(answer);
-	answer = NULL;
-	snprintf(line, sizeof(line),
-		 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"%s\",\"params\":%s}", method, params);
-	text = rpc_answer(rpc_methods, RPC_METHODS, &env.s, line, strlen(line), &l);
-	if (l)
-		rpc_later_wait(l, done, NULL);
-	else
-		done(NULL, text);
-}
-
-static void expect(const char *result)
-{
-	expect_json(json_object_get(answer, "result"), result);
+	return ask_server(&env.s, method, params);
 }
 
 static void expect_error(int code, const char *text)
