@@ -90,6 +90,7 @@ static int file_copy(FILE *in, FILE *out)
 struct request {
 	json_t *params;
 	const char *path; /* NULL or "-": standard output */
+	bool plaintext;
 };
 
 static void put_number(struct cli *cli, json_t *params, const char *key, const char *option,
@@ -159,20 +160,23 @@ static void capture_option(struct cli *cli, int o, struct request *r)
 	case 'w':
 		r->path = optarg;
 		return;
+	case 'P':
+		r->plaintext = true;
+		return;
 	default:
 		return;
 	}
 }
 
 /* Takes params over. */
-static int capture_write(struct cli *cli, json_t *params, FILE *out)
+static int capture_write(struct cli *cli, const char *method, json_t *params, FILE *out)
 {
 	struct control_client *c = cli_connect(cli);
 	json_t *begun = NULL;
 	int rc = EXIT_FAILURE;
 
 	if (c)
-		begun = cli_call(c, "capture", params);
+		begun = cli_call(c, method, params);
 	else
 		json_decref(params);
 	if (begun) {
@@ -200,6 +204,7 @@ int capture_command(struct cli *cli, int argc, char **argv)
 					      { "size", required_argument, NULL, 'z' },
 					      { "snaplen", required_argument, NULL, 'l' },
 					      { "duration", required_argument, NULL, 't' },
+					      { "plaintext", no_argument, NULL, 'P' },
 					      { "json", no_argument, NULL, 'j' },
 					      { 0 } };
 	struct request r = { .params = json_object() };
@@ -226,7 +231,7 @@ int capture_command(struct cli *cli, int argc, char **argv)
 		json_decref(r.params);
 		return rc;
 	}
-	rc = capture_write(cli, r.params, out);
+	rc = capture_write(cli, r.plaintext ? "capture.plaintext" : "capture", r.params, out);
 	if (out != stdout && fclose(out) == EOF)
 		rc = cli_fail(strerror(errno));
 	return rc;

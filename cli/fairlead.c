@@ -103,7 +103,8 @@ static int cmd_version(struct cli *cli, int argc, char **argv)
 static int cmd_completion(struct cli *cli, int argc, char **argv);
 static int cmd_help(struct cli *cli, int argc, char **argv);
 
-static const char options[] = "[--config FILE] [--socket PATH] [--url URL] [--cert FILE] [--key FILE] [--ca FILE] [--version]";
+static const char options[] = "[--config FILE] [--socket PATH] [--url URL] [--cert FILE] [--key "
+			      "FILE] [--ca FILE] [--version]";
 
 static const struct command tls_words[] = {
 	{ "reload", "", .help = "reads the files of certificates and keys again" },
@@ -157,9 +158,9 @@ static const struct command commands[] = {
 	{ "capture",
 	  "[--write FILE] [--filter EXPRESSION] [--client ADDR[:PORT]] [--peer ADDR[:PORT]] "
 	  "[--relayed ADDR[:PORT]] [--session WORKER/SLOT] [--drops[=REASON]] [--count N] [--size "
-	  "BYTES] [--snaplen BYTES] [--duration SECONDS]",
+	  "BYTES] [--snaplen BYTES] [--duration SECONDS] [--plaintext]",
 	  "frames as they were received, sent and dropped, as a pcapng file; for a minute and 100 "
-	  "MB, unless told otherwise",
+	  "MB, unless told otherwise. --plaintext: what is inside of TLS as well, which is audited",
 	  .run = capture_command },
 	{ "trace",
 	  "[--client ADDR[:PORT]] [--peer ADDR[:PORT]] [--relayed ADDR[:PORT]] [--session "

@@ -6,8 +6,10 @@
 #include "turn/session.h"
 
 #include <netinet/in.h>
+#include <rte_ip.h>
 #include <rte_malloc.h>
 #include <rte_mbuf_dyn.h>
+#include <rte_tcp.h>
 
 /* ---- what a packet is ---- */
 
@@ -266,6 +268,136 @@ static void frame_tell(struct worker *w, enum ctl_trace_event e, enum drop why,
 	ring_publish(&t->ring, 1);
 }
 
+/* ---- plaintext of TLS ---- */
+
+_Static_assert(RTE_ETHER_HDR_LEN + IPV6_HDR + sizeof(struct rte_tcp_hdr) + TRACE_PLAIN_MSS <=
+		   CTL_TRACE_BYTES,
+	       "a packet of plaintext is told whole");
+
+static void plain_wipe(struct trace *t)
+{
+	explicit_bzero(t->kept_plain, t->kept);
+	t->kept = 0;
+}
+
+static void plain_keep(struct worker *w, const struct mbuf_queue *q, uint32_t max)
+{
+	struct trace *t = w->trace;
+
+	plain_wipe(t);
+	if (!t->filter.plaintext)
+		return;
+	max = RTE_MIN(max, (uint32_t)TRACE_PLAIN_MAX);
+	t->kept = RTE_MIN(q->bytes, max);
+	queue_copy(q, 0, t->kept_plain, t->kept);
+}
+
+/* One that shares its place with another begins afresh whenever it takes it, at other numbers. */
+static struct trace_stream *plain_stream(struct worker *w, const struct sock_addr *local,
+					 const struct sock_addr *remote)
+{
+	const uint64_t h =
+	    flow_hash(w->dp->hash_key, &remote->ip, remote->port, be16_get(local->port));
+	struct trace_stream *s = &w->trace->stream[h % TRACE_STREAMS];
+
+	if (!sock_addr_eq(&s->local, local) || !sock_addr_eq(&s->remote, remote))
+		*s = (struct trace_stream){ *local,
+					    *remote,
+					    { (uint32_t)w->now_us, ~(uint32_t)w->now_us } };
+	return s;
+}
+
+/* An Ethernet frame of zero addresses with n bytes between k's addresses. Returns its length. */
+static uint32_t plain_frame(uint8_t *f, const struct tuple *k, uint32_t seq, uint32_t ack,
+			    const uint8_t *bytes, uint32_t n)
+{
+	const bool v4 = ip_is_v4(&k->src.ip);
+	const uint32_t ip_len = v4 ? IPV4_HDR : IPV6_HDR;
+	struct rte_tcp_hdr tcp = {
+		.sent_seq = rte_cpu_to_be_32(seq),
+		.recv_ack = rte_cpu_to_be_32(ack),
+		.data_off = sizeof(tcp) / 4 << 4,
+		.tcp_flags = RTE_TCP_PSH_FLAG | RTE_TCP_ACK_FLAG,
+		.rx_win = UINT16_MAX,
+	};
+	const uint16_t len = (uint16_t)(sizeof(tcp) + n);
+	uint8_t *ip = f + RTE_ETHER_HDR_LEN, *at = ip + ip_len;
+
+	memset(f, 0, RTE_ETHER_HDR_LEN + ip_len);
+	memcpy(f + RTE_ETHER_HDR_LEN - 2,
+	       be16_make(v4 ? RTE_ETHER_TYPE_IPV4 : RTE_ETHER_TYPE_IPV6).b, 2);
+	memcpy(&tcp.src_port, k->src.port.b, 2);
+	memcpy(&tcp.dst_port, k->dst.port.b, 2);
+	memcpy(at, &tcp, sizeof(tcp));
+	memcpy(at + sizeof(tcp), bytes, n);
+	if (v4) {
+		struct rte_ipv4_hdr h = {
+			.version_ihl = RTE_IPV4_VHL_DEF,
+			.total_length = rte_cpu_to_be_16((uint16_t)(IPV4_HDR + len)),
+			.fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG),
+			.time_to_live = 64,
+			.next_proto_id = IPPROTO_TCP,
+		};
+		const struct be32 src = ip_to_v4(&k->src.ip), dst = ip_to_v4(&k->dst.ip);
+
+		memcpy(&h.src_addr, src.b, 4);
+		memcpy(&h.dst_addr, dst.b, 4);
+		h.hdr_checksum = rte_ipv4_cksum(&h);
+		memcpy(ip, &h, sizeof(h));
+		tcp.cksum = rte_ipv4_udptcp_cksum(&h, at);
+	} else {
+		struct rte_ipv6_hdr h = {
+			.vtc_flow = rte_cpu_to_be_32(UINT32_C(6) << 28),
+			.payload_len = rte_cpu_to_be_16(len),
+			.proto = IPPROTO_TCP,
+			.hop_limits = 64,
+		};
+
+		memcpy((uint8_t *)&h + 8, &k->src.ip, 16);
+		memcpy((uint8_t *)&h + 24, &k->dst.ip, 16);
+		memcpy(ip, &h, sizeof(h));
+		tcp.cksum = rte_ipv6_udptcp_cksum(&h, at);
+	}
+	memcpy(at, &tcp, sizeof(tcp));
+	return RTE_ETHER_HDR_LEN + ip_len + len;
+}
+
+static void plain_tell(struct worker *w, enum ctl_trace_event e, struct tcp_conn *c, uint32_t n)
+{
+	const bool out = e == TRACE_SEALED;
+	const uint32_t slot = tcp_session(c);
+	struct tuple k = { .proto = IPPROTO_TCP };
+	struct sock_addr local, remote;
+	struct trace *t = w->trace;
+	struct trace_stream *s;
+	uint32_t len, part;
+	struct ctl_trace *r;
+
+	tcp_addrs(w, c, &local, &remote);
+	k.src = out ? local : remote;
+	k.dst = out ? remote : local;
+	n = RTE_MIN(n, t->kept);
+	if (n && wanted(w, &k, slot)) {
+		s = plain_stream(w, &local, &remote);
+		for (uint32_t at = 0; at < n; at += part) {
+			part = RTE_MIN(n - at, (uint32_t)TRACE_PLAIN_MSS);
+			len = plain_frame(t->frame, &k, s->next[out], s->next[!out],
+					  t->kept_plain + at, part);
+			s->next[out] += part;
+			if (t->filter.n_steps && !bpf_run(t->step, t->frame, len, len))
+				continue;
+			r = trace_write(w, e, DROP_NONE, &k, slot, len);
+			if (!r)
+				continue;
+			r->n_bytes = RTE_MIN((uint16_t)len, t->filter.bytes);
+			memcpy(r->bytes, t->frame, r->n_bytes);
+			ring_publish(&t->ring, 1);
+		}
+		explicit_bzero(t->frame, sizeof(t->frame));
+	}
+	plain_wipe(t);
+}
+
 /* ---- what is looked at ---- */
 
 /* It is shown between the addresses of its connection. */
@@ -324,6 +456,8 @@ bool trace_create(struct worker *w)
 		return false;
 	t->look = trace_look;
 	t->message = message_look;
+	t->keep = plain_keep;
+	t->plain = plain_tell;
 	t->mark = bit < 0 ? 0 : UINT64_C(1) << bit;
 	return ring_attach_writer(
 	    &t->ring, (struct ring_shm *)((uint8_t *)dp->region + w->boundary.layout.trace),
@@ -347,7 +481,8 @@ bool trace_set(struct worker *w, const struct cmd_trace *c)
 		return true;
 	}
 	if ((c->filter.reason != CTL_TRACE_ANY && c->filter.reason >= DROP_MAX) ||
-	    c->filter.bytes > CTL_TRACE_BYTES || c->filter.n_steps > CTL_TRACE_STEPS ||
+	    c->filter.bytes > CTL_TRACE_BYTES || (c->filter.plaintext && !c->filter.frames) ||
+	    c->filter.n_steps > CTL_TRACE_STEPS ||
 	    (c->filter.n_steps && !bpf_valid(c->step, c->filter.n_steps)))
 		return false;
 	if (!w->trace || t->id != c->id) {

@@ -29,7 +29,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 16u
+#define CTL_ABI_VERSION 17u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -810,6 +810,8 @@ enum ctl_trace_event {
 	TRACE_STREAMED, /* and when it was written there */
 	TRACE_SENT,
 	TRACE_DROPPED,
+	TRACE_OPENED, /* plaintext of TLS that came, for a filter that wants it, */
+	TRACE_SEALED, /* and that goes */
 	TRACE_EVENTS
 };
 
@@ -826,10 +828,12 @@ struct ctl_trace_filter {
 	uint16_t bytes;		  /* so many of each packet at most, from its IP header on */
 	/*
 	 * A capture: only frames, as received, sent and dropped, with bytes from the Ethernet
-	 * header on, whose addresses are zeros where it is gone. Never what came inside of TLS: a
+	 * header on, whose addresses are zeros where it is gone. Not what came inside of TLS: a
 	 * dropped packet has bytes only if it is an IP packet of an address of ours.
 	 */
-	uint16_t frames;
+	uint8_t frames;
+	/* With frames: what is inside of TLS as well, behind headers that are made up. No keys. */
+	uint8_t plaintext;
 	uint16_t n_steps; /* of the program; 0: any frame. With frames */
 };
 

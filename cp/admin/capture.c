@@ -53,7 +53,8 @@ struct capture {
 	uint64_t real_ns;		   /* CLOCK_REALTIME less CLOCK_MONOTONIC when it began */
 	uint64_t lost_before;		   /* by workers, of all that there was */
 	uint32_t stop_at[CTL_WORKERS_MAX]; /* commands given to each, that one included */
-	uint64_t seen[CTL_PORTS_MAX + 1];  /* frames of each interface */
+	uint64_t seen[CTL_PORTS_MAX + 2];  /* frames of each interface */
+	bool plaintext;
 	char expression[EXPRESSION_MAX];
 	char asked[ASKED_MAX]; /* parameters but for the program, for the log */
 };
@@ -90,6 +91,17 @@ static uint32_t drops_interface(const struct capture *c)
 	return c->trace->server->conf->n_port;
 }
 
+/* And one more, with plaintext alone. */
+static uint32_t plain_interface(const struct capture *c)
+{
+	return drops_interface(c) + 1;
+}
+
+static uint32_t last_interface(const struct capture *c)
+{
+	return c->plaintext ? plain_interface(c) : drops_interface(c);
+}
+
 static void file_begin(struct capture *c)
 {
 	const struct config *conf = c->trace->server->conf;
@@ -102,28 +114,66 @@ static void file_begin(struct capture *c)
 	block_add(c, b,
 		  pcapng_interface(b, "fairlead", "packets that Fairlead dropped", c->expression,
 				   c->snaplen));
+	if (c->plaintext)
+		block_add(c, b,
+			  pcapng_interface(b, "tls", "what is inside of TLS, headers made up",
+					   c->expression, c->snaplen));
+}
+
+static uint32_t frame_interface(const struct capture *c, const struct ctl_trace *r)
+{
+	if (r->event == TRACE_DROPPED)
+		return drops_interface(c);
+	if (r->event == TRACE_OPENED || r->event == TRACE_SEALED)
+		return plain_interface(c);
+	return r->port;
+}
+
+static enum pcapng_way frame_way(const struct ctl_trace *r)
+{
+	switch (r->event) {
+	case TRACE_SENT:
+	case TRACE_SEALED:
+		return PCAPNG_OUT;
+	case TRACE_RECEIVED:
+	case TRACE_OPENED:
+		return PCAPNG_IN;
+	default:
+		return PCAPNG_UNKNOWN;
+	}
+}
+
+/* False: it needs none. */
+static bool frame_comment(const struct ctl_trace *r, uint32_t worker, char *text, size_t len)
+{
+	if (r->event == TRACE_DROPPED)
+		snprintf(text, len, "dropped by worker %u: %s (%s)", worker,
+			 drop_desc[r->reason].name, drop_desc[r->reason].help);
+	else if (r->event == TRACE_OPENED || r->event == TRACE_SEALED)
+		snprintf(text, len,
+			 "plaintext that worker %u %s; Ethernet, IP and TCP headers are made up",
+			 worker, r->event == TRACE_OPENED ? "opened" : "sealed");
+	else
+		return false;
+	return true;
 }
 
 static void frame_add(struct capture *c, uint32_t worker, const struct ctl_trace *r)
 {
 	char comment[PCAPNG_TEXT_MAX];
-	const bool dropped = r->event == TRACE_DROPPED;
 	struct pcapng_packet p = {
-		.interface = dropped ? drops_interface(c) : r->port,
+		.interface = frame_interface(c, r),
 		.ns = c->real_ns + r->us * 1000,
 		.len = r->len,
 		.n_bytes = r->n_bytes,
 		.bytes = r->bytes,
-		.way = r->event == TRACE_SENT	    ? PCAPNG_OUT
-		       : r->event == TRACE_RECEIVED ? PCAPNG_IN
-						    : PCAPNG_UNKNOWN,
-		.comment = dropped ? comment : NULL,
+		.way = frame_way(r),
+		.comment = frame_comment(r, worker, comment, sizeof(comment)) ? comment : NULL,
 	};
 	uint8_t b[BLOCK_MAX];
 
-	if (dropped)
-		snprintf(comment, sizeof(comment), "dropped by worker %u: %s (%s)", worker,
-			 drop_desc[r->reason].name, drop_desc[r->reason].help);
+	if (p.interface > last_interface(c)) /* a dataplane that is broken */
+		return;
 	c->seen[p.interface]++;
 	block_add(c, b, pcapng_packet(b, &p));
 }
@@ -146,7 +196,7 @@ static uint64_t frames_seen(const struct capture *c)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i <= drops_interface(c); i++)
+	for (uint32_t i = 0; i <= last_interface(c); i++)
 		sum += c->seen[i];
 	return sum;
 }
@@ -162,8 +212,8 @@ static void file_end(struct capture *c)
 		 "%" PRIu64 " frames; %" PRIu64
 		 " found no room and are missing; the capture ended: %s",
 		 frames_seen(c), lost, c->why);
-	for (uint32_t i = 0; i <= drops_interface(c); i++) {
-		const bool last = i == drops_interface(c);
+	for (uint32_t i = 0; i <= last_interface(c); i++) {
+		const bool last = i == last_interface(c);
 		const struct pcapng_stats s = {
 			.interface = i,
 			.ns = now,
@@ -232,8 +282,8 @@ static void capture_log(const struct capture *c)
 	socklen_t n = sizeof(who);
 
 	getsockopt(bufferevent_getfd(c->bev), SOL_SOCKET, SO_PEERCRED, &who, &n);
-	log_line("capture: begun by user %u (process %d): %s", (unsigned int)who.uid, (int)who.pid,
-		 c->asked);
+	log_line("capture: begun by user %u (process %d)%s: %s", (unsigned int)who.uid,
+		 (int)who.pid, c->plaintext ? ", with plaintext of TLS" : "", c->asked);
 }
 
 /* Its connection carries the file from here on. */
@@ -427,6 +477,7 @@ static bool capture_parse(struct capture *c, const json_t *params, struct rpc_er
 	    !program_parse(&t->cmd, params, err))
 		return false;
 	t->cmd.filter.frames = 1;
+	t->cmd.filter.plaintext = c->plaintext;
 	t->cmd.filter.bytes = (uint16_t)c->snaplen;
 	return true;
 }
@@ -444,7 +495,7 @@ static void asked_keep(struct capture *c, const json_t *params)
 	json_decref(some);
 }
 
-void capture_begin(void *ctx, const json_t *params, struct rpc_later *l)
+static void begin(void *ctx, const json_t *params, struct rpc_later *l, bool plaintext)
 {
 	const struct timeval tv = { 0, TICK_MS * 1000 };
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
@@ -456,6 +507,7 @@ void capture_begin(void *ctx, const json_t *params, struct rpc_later *l)
 		return;
 	}
 	c->trace = t;
+	c->plaintext = plaintext;
 	t->capture = c;
 	c->tick = event_new(t->base, -1, EV_PERSIST, on_tick, c);
 	if (!capture_parse(c, params, &err) || !c->tick || event_add(c->tick, &tv)) {
@@ -465,4 +517,14 @@ void capture_begin(void *ctx, const json_t *params, struct rpc_later *l)
 	}
 	asked_keep(c, params);
 	c->later = l; /* its connection is taken in a turn of its own */
+}
+
+void capture_begin(void *ctx, const json_t *params, struct rpc_later *l)
+{
+	begin(ctx, params, l, false);
+}
+
+void capture_plaintext(void *ctx, const json_t *params, struct rpc_later *l)
+{
+	begin(ctx, params, l, true);
 }

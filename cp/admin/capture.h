@@ -16,6 +16,12 @@
  * the file, until an end that the last blocks tell. A client ends it by shutting down its side.
  */
 void capture_begin(void *ctx, const json_t *params, struct rpc_later *l);
+/*
+ * The same with what is inside of TLS, never a key of it: packets whose headers are made up, at an
+ * interface of their own. A method by itself, so that the audit log names it whatever else is
+ * asked.
+ */
+void capture_plaintext(void *ctx, const json_t *params, struct rpc_later *l);
 
 /* At once, whoever reads. Frees it. */
 struct capture;

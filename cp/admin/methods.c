@@ -263,6 +263,7 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "arping", "an ARP request or neighbour solicitation, and what comes of it", PING_ANY, OPERATE, .later = rpc_arping },
 	{ "records", "records of allocations, connections and contexts, now or when there are some", "after? limit? wait_ms?", .later = rpc_records },
 	{ "capture", "frames as a pcapng file, which follows the answer", TRACE_FILTER "size? snaplen? duration_s? expression? program?", ADMINISTER, .later = capture_begin },
+	{ "capture.plaintext", "the same, with what is inside of TLS", TRACE_FILTER "size? snaplen? duration_s? expression? program?", ADMINISTER, .audited = RPC_AUDITED, .later = capture_plaintext },
 	{ "trace", "begins to tell what happens to packets", TRACE_FILTER "bytes?", OPERATE, .audited = RPC_AUDITED, .call = trace_begin },
 	{ "trace.next", "what happened since", "id", OPERATE, .later = trace_next },
 	{ "rpc.describe", "these methods: parameters, who may call them, whether it is audited", .call = rpc_describe },

@@ -99,6 +99,7 @@ static void audit_asked(const struct rpc_method *m, const json_t *params, char *
 
 	json_object_del(shown, "password");
 	json_object_del(shown, "key");
+	json_object_del(shown, "program"); /* of a capture: "expression" says it */
 	dump = json_object_size(shown) ? json_dumps(shown, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 	snprintf(text, len, "%s%s%s", m->name, dump ? " " : "", dump ? dump : "");
 	free(dump);
@@ -225,6 +226,9 @@ struct bufferevent *rpc_take(struct rpc_later *l, json_t *result)
 	struct bufferevent *bev = NULL;
 
 	if (l->done && l->take && l->id) {
+		if (l->asked)
+			audit_tell(&l->who, l->audited, l->asked, NULL);
+		free(l->asked);
 		bev = l->take(l->arg, outcome_dump(l->id, result, &err));
 		free(l);
 	} else {

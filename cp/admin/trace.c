@@ -21,7 +21,8 @@ enum {
 static const char *const event_name[TRACE_EVENTS] = {
 	[TRACE_RECEIVED] = "received", [TRACE_HANDED] = "handed",   [TRACE_PUNTED] = "punted",
 	[TRACE_RELAYED] = "relayed",   [TRACE_WAITING] = "waiting", [TRACE_STREAMED] = "streamed",
-	[TRACE_SENT] = "sent",	       [TRACE_DROPPED] = "dropped",
+	[TRACE_SENT] = "sent",	       [TRACE_DROPPED] = "dropped", [TRACE_OPENED] = "opened",
+	[TRACE_SEALED] = "sealed",
 };
 
 /* ---- the dataplane ---- */

@@ -6,6 +6,7 @@
  */
 #include "layer.h"
 #include "../snapshot.h"
+#include "../trace.h"
 
 enum { MSG_HELLO_REQUEST = 0, MSG_CLIENT_HELLO = 1, MSG_SESSION_TICKET = 4, MSG_KEY_UPDATE = 24 };
 enum { ALERT_WARNING = 1, ALERT_FATAL = 2 };
@@ -317,6 +318,8 @@ static bool open_next(struct worker *w, struct tcp_conn *c)
 	count(w, CNT_TLS_RECORDS_IN);
 	count_add(w, CNT_TLS_BYTES_IN, q.bytes);
 	if (likely(type == TLS_APPLICATION && !t->msg_len && !t->msg_skip)) {
+		trace_keep(w, &q, q.bytes);
+		trace_plain(w, TRACE_OPENED, c, q.bytes);
 		queue_join(w, &t->layer.in, &q);
 		return true;
 	}
@@ -428,11 +431,14 @@ static bool seal_next(struct worker *w, struct tcp_conn *c)
 {
 	struct tls *t = tls_of(c);
 	struct rte_mbuf *m;
-	uint32_t bytes = t->layer.out.bytes;
+	uint32_t bytes = t->layer.out.bytes, max;
 
 	if (!limit_output(w, c))
 		return false;
-	m = record_seal(w, w->tls->aead, &t->wr, TLS_APPLICATION, &t->layer.out, record_max(w, c));
+	max = record_max(w, c);
+	trace_keep(w, &t->layer.out, max);
+	m = record_seal(w, w->tls->aead, &t->wr, TLS_APPLICATION, &t->layer.out, max);
+	trace_plain(w, TRACE_SEALED, c, bytes - t->layer.out.bytes);
 	if (unlikely(!m))
 		return false;
 	count(w, CNT_TLS_RECORDS_OUT);

@@ -155,14 +155,19 @@ static int refused(const char *method, const char *params)
 	return code;
 }
 
-static void begin(const char *params)
+static void begin_as(const char *method, const char *params)
 {
-	json_t *reply = call(fd, "capture", params);
+	json_t *reply = call(fd, method, params);
 
 	id = (uint32_t)json_integer_value(json_object_get(json_object_get(reply, "result"), "id"));
 	if (!id)
 		fail_msg("%s", json_dumps(reply, 0));
 	json_decref(reply);
+}
+
+static void begin(const char *params)
+{
+	begin_as("capture", params);
 }
 
 static bool put(uint32_t w, uint64_t us, enum ctl_trace_event e, uint16_t n)
@@ -282,6 +287,41 @@ static void frames_and_comment(void **state)
 	assert_non_null(why);
 	assert_null(memmem(why + 1, file_len - (size_t)(why + 1 - file), "dropped by worker", 17));
 	assert_non_null(memmem(file, file_len, "\x00udp", 4));
+}
+
+/* It is asked for by a method of its own, and stands at an interface of its own, with a comment. */
+static void plaintext(void **state)
+{
+	struct cmd_trace c;
+	struct told t;
+
+	(void)state;
+	begin_as("capture.plaintext", "{\"count\":2}");
+	assert_true(told(0, &c) && told(1, &c));
+	assert_int_equal(c.filter.frames, 1);
+	assert_int_equal(c.filter.plaintext, 1);
+	put(0, 10, TRACE_OPENED, 60);
+	put(0, 20, TRACE_SEALED, 60);
+	t = rest();
+	assert_int_equal(t.interfaces, 4);
+	assert_int_equal(t.frames, 2);
+	assert_int_equal(t.stats, 4);
+	assert_non_null(memmem(file, file_len, "worker 0 opened; Ethernet", 25));
+	assert_non_null(memmem(file, file_len, "worker 0 sealed; Ethernet", 25));
+}
+
+/* Nobody has asked for it: what a dataplane tells all the same is not written. */
+static void plaintext_unasked(void **state)
+{
+	struct cmd_trace c;
+
+	(void)state;
+	begin("{\"count\":2}");
+	assert_true(told(0, &c));
+	assert_int_equal(c.filter.plaintext, 0);
+	put(0, 10, TRACE_OPENED, 60);
+	put(0, 20, TRACE_SENT, 60);
+	assert_int_equal(rest().frames, 1);
 }
 
 static void ends_by_size(void **state)
@@ -433,9 +473,10 @@ static void wrong_parameters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(frames_and_comment), TEST(ends_by_size),	     TEST(ends_by_reader),
-		TEST(ends_by_time),	  TEST(ends_with_dataplane), TEST(reader_goes),
-		TEST(reader_stops),	  TEST(one_at_a_time),	     TEST(wrong_parameters),
+		TEST(frames_and_comment),  TEST(plaintext),	   TEST(plaintext_unasked),
+		TEST(ends_by_size),	   TEST(ends_by_reader),   TEST(ends_by_time),
+		TEST(ends_with_dataplane), TEST(reader_goes),	   TEST(reader_stops),
+		TEST(one_at_a_time),	   TEST(wrong_parameters),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as in main() */

@@ -6,6 +6,9 @@
  * sensible.
  */
 #include "tests/world/tls_world.h"
+#include "tests/world/control.h"
+
+#include "dp/trace.h"
 
 enum { BULK = 300000 };
 
@@ -252,6 +255,78 @@ static void record_cut_by_the_window(void **state)
 	owner_gone(TCP_END_FRAME_TIMEOUT);
 }
 
+static void capture(bool plaintext)
+{
+	struct cmd_trace c = { .id = plaintext ? 2 : 1,
+			       .until = WORLD_START_S + CTL_TRACE_LEASE_S,
+			       .filter = { .session = CTL_TRACE_ANY,
+					   .reason = CTL_TRACE_ANY,
+					   .frames = 1,
+					   .plaintext = plaintext,
+					   .bytes = CTL_TRACE_BYTES } };
+
+	assert_true(world_cmd(0, CMD_TRACE, &c, sizeof(c)));
+}
+
+/* Reads the ring; returns the plaintext of one way, which must be in packets without a gap. */
+static uint32_t captured(enum ctl_trace_event way, uint8_t *to)
+{
+	const uint32_t head = RTE_ETHER_HDR_LEN + 20 + 20;
+	const struct ctl_trace *r;
+	uint32_t n = 0, seq, next = 0;
+
+	while ((r = world_trace(0))) {
+		assert_int_equal(r->id, 2);
+		if (r->event != way)
+			continue;
+		assert_int_equal(r->len, r->n_bytes);
+		memcpy(&seq, r->bytes + RTE_ETHER_HDR_LEN + 24, 4);
+		seq = rte_be_to_cpu_32(seq);
+		if (n)
+			assert_int_equal(seq, next);
+		next = seq + r->len - head;
+		memcpy(to + n, r->bytes + head, r->len - head);
+		n += r->len - head;
+	}
+	return n;
+}
+
+/*
+ * A capture has what is inside of TLS if it asks for that, each byte once, as it came and as it
+ * goes; one that does not ask has none of it; and nothing is left in the worker.
+ */
+static void plaintext_told(void **state)
+{
+	const struct ctl_trace *r;
+
+	(void)state;
+	noise(sent, sizeof(sent));
+	client_new(TLS1_3_VERSION);
+	client_run();
+	owner.echo = true;
+	capture(false);
+	client_write(sent, 1000);
+	while ((r = world_trace(0))) {
+		assert_true(r->event == TRACE_RECEIVED || r->event == TRACE_SENT);
+		assert_null(memmem(r->bytes, r->n_bytes, sent, 16));
+	}
+	client_read(got, 1000);
+	capture(true);
+	client_write(sent, 5000);
+	memset(got, 0, sizeof(got));
+	assert_int_equal(captured(TRACE_OPENED, got), 5000);
+	assert_memory_equal(got, sent, 5000);
+	client_read(got, 5000);
+	client_write(sent, 3000);
+	memset(got, 0, sizeof(got));
+	assert_int_equal(captured(TRACE_SEALED, got), 3000);
+	assert_memory_equal(got, sent, 3000);
+	client_read(got, 3000);
+	assert_int_equal(world.w->trace->kept, 0);
+	assert_null(memmem(world.w->trace->kept_plain, TRACE_PLAIN_MAX, sent, 16));
+	assert_null(memmem(world.w->trace->frame, CTL_TRACE_BYTES, sent, 16));
+}
+
 /* Each suite there is, in both directions. */
 static void suites(void **state)
 {
@@ -331,6 +406,7 @@ int main(void)
 		tls_test(back_pressure),
 		tls_test(record_cut_by_the_window),
 		tls_test(suites),
+		tls_test(plaintext_told),
 		cmocka_unit_test_setup_teardown(longer_than_the_buffer, small_buffer_setup,
 						tls_teardown),
 	};
