@@ -116,7 +116,7 @@ static void file_begin(struct capture *c)
 				   c->snaplen));
 	if (c->plaintext)
 		block_add(c, b,
-			  pcapng_interface(b, "tls", "what is inside of TLS, headers made up",
+			  pcapng_interface(b, "plaintext", "what is inside of TLS, headers made up",
 					   c->expression, c->snaplen));
 }
 

@@ -172,7 +172,7 @@ EOF
 start "$TMP/echo-peer.log" in_peer socat -b 65000 "UDP4-LISTEN:9008,bind=$PEER4,fork" EXEC:cat
 capture plain --plaintext --duration 60
 in_client timeout 20 python3 "$TMP/echo.py" >"$TMP/echo.log" 2>&1 || fail "no echo over TLS: $(<"$TMP/echo.log")"
-inside='frame.interface_name == tls'
+inside='frame.interface_name == "plaintext"'
 echoed() { [[ $(n_frames plain "$inside && tcp.srcport == 5349 && frame contains \"there-and-back\"") -ge 1 ]]; }
 await 10 echoed || fail "what went to the client is not there: $(tshark -r "$TMP/plain.pcapng" -Y "$inside" 2>&1)"
 done_with plain
