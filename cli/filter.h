@@ -44,13 +44,14 @@ enum filter_option {
 	    { "transport", required_argument, NULL, FILTER_TRANSPORT }, \
 	    { "role", required_argument, NULL, FILTER_ROLE },           \
 	    { "worker", required_argument, NULL, FILTER_WORKER },       \
+	    { "silent", required_argument, NULL, FILTER_SILENT },       \
 	    { "older", required_argument, NULL, FILTER_OLDER },         \
 	{                                                               \
 		"younger", required_argument, NULL, FILTER_YOUNGER      \
 	}
 #define FILTER_OF_CONNECTIONS_HELP                                \
 	"[--local ADDR] [--remote ADDR] [--transport TRANSPORT] " \
-	"[--role ROLE] [--worker N] [--older SECONDS] [--younger SECONDS]"
+	"[--role ROLE] [--worker N] [--silent SECONDS] [--older SECONDS] [--younger SECONDS]"
 #define FILTER_OF_CONTEXTS                                              \
 	{ "call", required_argument, NULL, FILTER_CALL },               \
 	    { "local", required_argument, NULL, FILTER_LOCAL },         \

@@ -10,8 +10,9 @@
 static void connections_who(const json_t *list, FILE *out)
 {
 	static const struct grid_col cols[] = {
-		{ "WORKER", 1, 0 }, { "LOCAL", 0, 19 }, { "REMOTE", 0, 21 }, { "STATE", 0, 12 },
-		{ "ROLE", 0, 6 },   { "AGE", 1, 8 },	{ "RX", 1, 7 },	     { "TX", 1, 7 },
+		{ "WORKER", 1, 0 }, { "LOCAL", 0, 19 }, { "REMOTE", 0, 21 },
+		{ "STATE", 0, 12 }, { "ROLE", 0, 6 },	{ "AGE", 1, 8 },
+		{ "LAST", 1, 7 },   { "RX", 1, 7 },	{ "TX", 1, 7 },
 	};
 	struct grid *g = grid_new(cols, N_OF(cols));
 	size_t i;
@@ -19,11 +20,13 @@ static void connections_who(const json_t *list, FILE *out)
 
 	json_array_foreach(list, i, c)
 	{
-		char worker[UNIT_STR_MAX], age[UNIT_STR_MAX], rx[UNIT_STR_MAX], tx[UNIT_STR_MAX];
+		char worker[UNIT_STR_MAX], age[UNIT_STR_MAX], last[UNIT_STR_MAX];
+		char rx[UNIT_STR_MAX], tx[UNIT_STR_MAX];
 
 		grid_row(g, unit_exact(get_int(c, "worker"), worker, sizeof(worker)),
 			 get_str(c, "local"), get_str(c, "remote"), get_str(c, "state"),
 			 get_str(c, "role"), unit_clock(get_int(c, "age_s"), age, sizeof(age)),
+			 unit_clock(get_int(c, "silent_s"), last, sizeof(last)),
 			 unit_bytes(get_int(c, "rx_bytes"), rx, sizeof(rx)),
 			 unit_bytes(get_int(c, "tx_bytes"), tx, sizeof(tx)));
 	}

@@ -245,6 +245,20 @@ static const uint8_t *frame_bytes(const struct worker *w, enum ctl_trace_event e
 	return t->frame;
 }
 
+static bool is_tls(const struct worker *w, const struct sock_addr *a)
+{
+	const uint16_t i = dplane_tcp_listener(w->dp, &a->ip, be16_get(a->port));
+
+	return i != LOCAL_NONE && w->dp->conf->listener[i].transport == TRANSPORT_TLS;
+}
+
+/* With plaintext: frames of the same connection would look like segments sent twice. */
+static bool told_open(const struct worker *w, const struct tuple *k)
+{
+	return w->trace->filter.plaintext && k->proto == IPPROTO_TCP &&
+	       (is_tls(w, &k->src) || is_tls(w, &k->dst));
+}
+
 static void frame_tell(struct worker *w, enum ctl_trace_event e, enum drop why,
 		       const struct rte_mbuf *m, const struct tuple *k, bool ip, uint32_t slot)
 {
@@ -253,7 +267,7 @@ static void frame_tell(struct worker *w, enum ctl_trace_event e, enum drop why,
 	uint32_t len, wire;
 	const uint8_t *b;
 
-	if (e != TRACE_RECEIVED && e != TRACE_SENT && e != TRACE_DROPPED)
+	if ((e != TRACE_RECEIVED && e != TRACE_SENT && e != TRACE_DROPPED) || told_open(w, k))
 		return;
 	b = frame_bytes(w, e, m, k, ip, &len, &wire);
 	if (t->filter.n_steps && !bpf_run(t->step, b, wire, len))

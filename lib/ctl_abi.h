@@ -223,6 +223,7 @@ struct ctl_conn_info {
 	uint32_t retransmits;
 	uint32_t session; /* slot, or UINT32_MAX */
 	uint32_t age_s;
+	uint32_t silent_s;    /* since its last segment came, whatever it was */
 	uint16_t tls_version; /* 0x0303, 0x0304; 0: no TLS, or its handshake is not over */
 	uint16_t tls_suite;   /* IANA number */
 	uint16_t tls_domain;  /* index in the configuration */
@@ -832,7 +833,10 @@ struct ctl_trace_filter {
 	 * dropped packet has bytes only if it is an IP packet of an address of ours.
 	 */
 	uint8_t frames;
-	/* With frames: what is inside of TLS as well, behind headers that are made up. No keys. */
+	/*
+	 * With frames: instead of those of TLS listeners what is inside of TLS, behind headers that
+	 * are made up. No keys.
+	 */
 	uint8_t plaintext;
 	uint16_t n_steps; /* of the program; 0: any frame. With frames */
 };

@@ -53,7 +53,7 @@ static json_t *conn_json(const struct config *conf, uint32_t worker, uint32_t id
 {
 	return json_pack(
 	    "{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-	    " s:o, s:o, s:o, s:o}",
+	    " s:o, s:o, s:o, s:o, s:o}",
 	    "worker", integer(worker), "queue", integer(worker), "index", integer(idx), "local",
 	    addr_json(&c->local), "remote", addr_json(&c->remote), "state",
 	    c->state < TCP_STATES ? tcp_state_name[c->state] : "?", "role", conn_role_name(c->role),
@@ -62,8 +62,8 @@ static json_t *conn_json(const struct config *conf, uint32_t worker, uint32_t id
 	    integer(c->unacked), "send_queue", integer(c->send_queue), "receive_queue",
 	    integer(c->recv_queue), "retransmits", integer(c->retransmits), "session",
 	    c->session == UINT32_MAX ? json_null() : integer(c->session), "age_s",
-	    integer(c->age_s), "rx_bytes", integer(c->rx_bytes), "tx_bytes", integer(c->tx_bytes),
-	    "tls", conn_tls_json(conf, c));
+	    integer(c->age_s), "silent_s", integer(c->silent_s), "rx_bytes", integer(c->rx_bytes),
+	    "tx_bytes", integer(c->tx_bytes), "tls", conn_tls_json(conf, c));
 }
 
 bool conns_walk(const struct dplink *l, uint32_t worker, uint32_t scan, uint32_t *place,

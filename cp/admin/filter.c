@@ -121,7 +121,8 @@ bool filter_connections(const struct server *s, const json_t *params, struct fil
 	       param_filter_addr(params, "local", &f->local, err) &&
 	       param_filter_addr(params, "remote", &f->remote, err) &&
 	       param_word(params, "transport", streams, &f->transport, err) &&
-	       param_word(params, "role", roles, &f->role, err);
+	       param_word(params, "role", roles, &f->role, err) &&
+	       param_uint(params, "silent_s", 0, UINT32_MAX, &f->silent, err);
 }
 
 bool filter_contexts(const struct server *s, const json_t *params, struct filter *f,
@@ -233,7 +234,8 @@ bool filter_has_session(const struct server *s, const struct filter *f, const st
 bool filter_has_conn(const struct filter *f, uint32_t worker, const struct ctl_conn_info *c)
 {
 	return (f->worker == UINT32_MAX || f->worker == worker) && c->age_s >= f->older &&
-	       c->age_s <= f->younger && has_word(f->role, conn_role_name(c->role)) &&
+	       c->age_s <= f->younger && c->silent_s >= f->silent &&
+	       has_word(f->role, conn_role_name(c->role)) &&
 	       has_word(f->transport, c->tls_version ? "tls" : "tcp") &&
 	       (!f->local.given || has_addr(&f->local, &c->local)) &&
 	       (!f->remote.given || has_addr(&f->remote, &c->remote));

@@ -17,7 +17,7 @@ struct filter_addr {
 /* The names that each reads, as methods have them (rpc.h): more may stand behind. */
 #define FILTER_SESSIONS \
 	"user? client? relayed? peer? transport? worker? session? older_s? younger_s? silent_s? "
-#define FILTER_CONNECTIONS "local? remote? transport? role? worker? older_s? younger_s? "
+#define FILTER_CONNECTIONS "local? remote? transport? role? worker? older_s? younger_s? silent_s? "
 #define FILTER_CONTEXTS "call? local? remote? transport? worker? older_s? younger_s? "
 
 struct filter {
@@ -30,7 +30,8 @@ struct filter {
 	char call[CONTEXT_CALL_MAX];		  /* "": any */
 	uint32_t worker, slot;			  /* UINT32_MAX: any */
 	uint32_t older, younger;		  /* seconds; 0, UINT32_MAX: of any age */
-	uint32_t silent; /* seconds that nothing was relayed for; 0: any. Of sessions */
+	uint32_t
+	    silent; /* seconds that nothing was relayed for, or heard; 0: any. Not of contexts */
 };
 
 /* Reads what is given of the names that sessions (connections, contexts) have. False and *err. */

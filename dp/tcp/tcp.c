@@ -256,6 +256,7 @@ void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_
 	i->retransmits = c->retransmits;
 	i->session = tcp_session(c);
 	i->age_s = c->opened_s ? w->now - c->opened_s : 0; /* a handshake has none yet */
+	i->silent_s = clock_since_ms(w, c->last_rx_ms) / 1000;
 	i->rx_bytes = c->rx_bytes;
 	i->tx_bytes = c->tx_bytes;
 	i->tls_version = i->tls_suite = i->tls_domain = i->tls_resumed = 0;

@@ -416,7 +416,7 @@ static void test_drops(void **state)
 	"\"rtt_us\":1234,\"mss\":1448,\"cwnd\":14480,\"send_window\":64256,"           \
 	"\"receive_window\":262144,\"unacked\":2896,\"send_queue\":10000,"             \
 	"\"receive_queue\":0,\"retransmits\":3,\"session\":null,\"age_s\":3725,"       \
-	"\"rx_bytes\":1500000,\"tx_bytes\":999}"
+	"\"silent_s\":7,\"rx_bytes\":1500000,\"tx_bytes\":999}"
 
 static void test_neighbours(void **state)
 {
@@ -473,8 +473,10 @@ static void test_connections(void **state)
 	show_connections(r, out);
 	expect(
 	    out,
-	    "WORKER  LOCAL          REMOTE          STATE        ROLE        AGE       RX     TX\n"
-	    "     1  10.1.0.1:3478  10.1.0.2:51234  established  client  1:02:05  1.50 MB  999 B\n"
+	    "WORKER  LOCAL          REMOTE          STATE        ROLE        AGE  LAST       RX    "
+	    " TX\n"
+	    "     1  10.1.0.1:3478  10.1.0.2:51234  established  client  1:02:05  0:07  1.50 MB  "
+	    "999 B\n"
 	    "\n"
 	    "REMOTE              RTT     CWND   MSS     SEND    RECV  UNACKED     SEND   RECV  "
 	    "RESENT\n"
@@ -497,10 +499,10 @@ static void test_connections_wide(void **state)
 	const char *addr = "[2001:db8:1111:2222:3333:4444:5555:6666]:65535";
 	const json_int_t max = UINT32_MAX;
 	json_t *c =
-	    json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i}", "worker", 63,
+	    json_pack("{s:i, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:i}", "worker", 63,
 		      "local", addr, "remote", "255.255.255.255:65535", "state", "syn_received",
-		      "role", "client", "rtt_us", max, "age_s", max, "rx_bytes", INT64_MAX,
-		      "tx_bytes", INT64_MAX, "retransmits", max, "mss", 65535);
+		      "role", "client", "rtt_us", max, "age_s", max, "silent_s", max, "rx_bytes",
+		      INT64_MAX, "tx_bytes", INT64_MAX, "retransmits", max, "mss", 65535);
 	static const char *const bytes[] = { "cwnd",	"send_window", "receive_window",
 					     "unacked", "send_queue",  "receive_queue" };
 	json_t *r = json_pack("{s:b, s:n, s:[o]}", "attached", 1, "cursor", "connections", c);

@@ -169,7 +169,7 @@ assert c.bind(0x4000, "10.2.0.2", 9008).error() == 0
 c.send_channel(0x4000, b"there-and-back" * 60)
 assert c.receive(10), "nothing came back"
 EOF
-start "$TMP/echo-peer.log" in_peer socat -b 65000 "UDP4-LISTEN:9008,bind=$PEER4,fork" EXEC:cat
+start_peer 9008
 capture plain --plaintext --duration 60
 in_client timeout 20 python3 "$TMP/echo.py" >"$TMP/echo.log" 2>&1 || fail "no echo over TLS: $(<"$TMP/echo.log")"
 inside='frame.interface_name == "plaintext"'
@@ -179,11 +179,12 @@ done_with plain
 assert_num "plaintext that came" "$(n_frames plain "$inside && frame.packet_flags_direction == 1 && tcp.dstport == 5349 && frame contains \"there-and-back\"")" -ge 1
 assert_num "and that went" "$(n_frames plain "$inside && frame.packet_flags_direction == 2 && tcp.srcport == 5349 && frame contains \"there-and-back\"")" -ge 1
 assert_num "without a comment" "$(n_frames plain "$inside && not frame.comment contains \"headers are made up\"")" -eq 0
-tshark -r "$TMP/plain.pcapng" -Y "$inside" -w "$TMP/inside.pcapng" 2>"$TMP/inside.log" || fail "tshark: $(<"$TMP/inside.log")"
-assert_num "a gap, or a byte twice" "$(n_frames inside tcp.analysis.flags)" -eq 0
-assert_num "packets" "$(n_frames inside tcp)" -eq "$(tshark -r "$TMP/inside.pcapng" -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE \
-	-Y 'tcp.checksum.status == 1 && ip.checksum.status == 1' 2>/dev/null | wc -l)"
-tshark -r "$TMP/inside.pcapng" -d tcp.port==5349,stun -T fields -e stun.type 2>/dev/null | tr , '\n' >"$TMP/stun"
+assert_num "a gap, or a byte twice" "$(n_frames plain "$inside && tcp.analysis.flags")" -eq 0
+assert_num "packets with right checksums" "$(tshark -r "$TMP/plain.pcapng" -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE \
+	-Y "$inside && tcp.checksum.status == 1 && ip.checksum.status == 1" 2>/dev/null | wc -l)" -eq "$(n_frames plain "$inside")"
+assert_num "frames of the connection itself" "$(n_frames plain "not $inside && tcp.port == 5349")" -eq 0
+assert_num "the peer's side" "$(n_frames plain "udp.port == 9008 && frame contains \"there-and-back\"")" -ge 2
+tshark -r "$TMP/plain.pcapng" -d tcp.port==5349,stun -T fields -e stun.type 2>/dev/null | tr , '\n' >"$TMP/stun"
 for type in 0x0003 0x0103 0x0009 0x0109; do # Allocate and ChannelBind, requests and answers
 	grep -q "$type" "$TMP/stun" || fail "no STUN message of type $type inside: $(sort "$TMP/stun" | uniq -c)"
 done

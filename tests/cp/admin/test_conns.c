@@ -54,7 +54,9 @@ static struct ctl_conn_info *put(uint32_t worker, uint32_t idx)
 	return c;
 }
 
-static const struct filter every = { .worker = CONNS_ALL, .slot = UINT32_MAX, .younger = UINT32_MAX };
+static const struct filter every = { .worker = CONNS_ALL,
+				     .slot = UINT32_MAX,
+				     .younger = UINT32_MAX };
 
 static struct filter of_worker(uint32_t worker)
 {
@@ -85,15 +87,15 @@ static void expect_tls(const json_t *list, const char *want)
 static void test_fields(void **state)
 {
 	struct ctl_conn_info *c = put(1, 7);
-	json_t *want =
-	    json_loads("[{\"worker\":1,\"queue\":1,\"index\":7,\"local\":\"[fd00:1::1]:80\","
-		       "\"remote\":\"10.1.0.2:1007\",\"state\":\"fin_wait_2\",\"role\":\"data\","
-		       "\"rtt_us\":1,\"mss\":2,\"cwnd\":3,\"send_window\":4,\"receive_window\":5,"
-		       "\"unacked\":6,\"send_queue\":7,\"receive_queue\":8,\"retransmits\":9,"
-		       "\"session\":10,\"age_s\":11,\"rx_bytes\":12,\"tx_bytes\":13,"
-		       "\"tls\":{\"version\":\"TLS 1.3\",\"suite\":\"TLS_AES_256_GCM_SHA384\","
-		       "\"domain\":\"ims\",\"resumed\":true}}]",
-		       0, NULL);
+	json_t *want = json_loads(
+	    "[{\"worker\":1,\"queue\":1,\"index\":7,\"local\":\"[fd00:1::1]:80\","
+	    "\"remote\":\"10.1.0.2:1007\",\"state\":\"fin_wait_2\",\"role\":\"data\","
+	    "\"rtt_us\":1,\"mss\":2,\"cwnd\":3,\"send_window\":4,\"receive_window\":5,"
+	    "\"unacked\":6,\"send_queue\":7,\"receive_queue\":8,\"retransmits\":9,"
+	    "\"session\":10,\"age_s\":11,\"silent_s\":14,\"rx_bytes\":12,\"tx_bytes\":13,"
+	    "\"tls\":{\"version\":\"TLS 1.3\",\"suite\":\"TLS_AES_256_GCM_SHA384\","
+	    "\"domain\":\"ims\",\"resumed\":true}}]",
+	    0, NULL);
 	json_t *got;
 
 	(void)state;
@@ -112,6 +114,7 @@ static void test_fields(void **state)
 	c->retransmits = 9;
 	c->session = 10;
 	c->age_s = 11;
+	c->silent_s = 14;
 	c->rx_bytes = 12;
 	c->tx_bytes = 13;
 	env.conf.n_domain = 2;
