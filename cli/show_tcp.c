@@ -9,27 +9,40 @@
 
 static void connections_who(const json_t *list, FILE *out)
 {
-	static const struct grid_col cols[] = {
-		{ "WORKER", 1, 0 }, { "LOCAL", 0, 19 }, { "REMOTE", 0, 21 },
-		{ "STATE", 0, 12 }, { "ROLE", 0, 6 },	{ "AGE", 1, 8 },
-		{ "LAST", 1, 7 },   { "RX", 1, 7 },	{ "TX", 1, 7 },
-	};
+	static const struct grid_col cols[] = { { "WORKER", 1, 0 },
+						{ "LOCAL", 0, 21 },
+						{ "REMOTE", 0, 21 },
+						{ "STATE", 0, 12 },
+						{ "ROLE", 0, 6 } };
 	struct grid *g = grid_new(cols, N_OF(cols));
+	char worker[UNIT_STR_MAX];
 	size_t i;
 	json_t *c;
 
-	json_array_foreach(list, i, c)
-	{
-		char worker[UNIT_STR_MAX], age[UNIT_STR_MAX], last[UNIT_STR_MAX];
-		char rx[UNIT_STR_MAX], tx[UNIT_STR_MAX];
+	json_array_foreach(list, i, c) grid_row(
+	    g, unit_exact(get_int(c, "worker"), worker, sizeof(worker)), get_str(c, "local"),
+	    get_str(c, "remote"), get_str(c, "state"), get_str(c, "role"));
+	grid_print(g, 0, out);
+}
 
-		grid_row(g, unit_exact(get_int(c, "worker"), worker, sizeof(worker)),
-			 get_str(c, "local"), get_str(c, "remote"), get_str(c, "state"),
-			 get_str(c, "role"), unit_clock(get_int(c, "age_s"), age, sizeof(age)),
-			 unit_clock(get_int(c, "silent_s"), last, sizeof(last)),
-			 unit_bytes(get_int(c, "rx_bytes"), rx, sizeof(rx)),
-			 unit_bytes(get_int(c, "tx_bytes"), tx, sizeof(tx)));
-	}
+static void connections_traffic(const json_t *list, FILE *out)
+{
+	static const struct grid_col cols[] = { { "REMOTE", 0, 21 },
+						{ "AGE", 1, 0 },
+						{ "RX", 1, 0 },
+						{ "TX", 1, 0 },
+						{ "LAST", 1, 0 } };
+	struct grid *g = grid_new(cols, N_OF(cols));
+	char text[N_OF(cols)][UNIT_STR_MAX];
+	size_t i;
+	json_t *c;
+
+	json_array_foreach(list, i, c) grid_row(
+	    g, get_str(c, "remote"), unit_clock(get_int(c, "age_s"), text[1], UNIT_STR_MAX),
+	    unit_bytes(get_int(c, "rx_bytes"), text[2], UNIT_STR_MAX),
+	    unit_bytes(get_int(c, "tx_bytes"), text[3], UNIT_STR_MAX),
+	    unit_clock(get_int(c, "silent_s"), text[4], UNIT_STR_MAX));
+	fputc('\n', out);
 	grid_print(g, 0, out);
 }
 
@@ -107,6 +120,7 @@ void show_connections(const json_t *result, FILE *out)
 		fputs("No connections.\n", out);
 	} else {
 		connections_who(list, out);
+		connections_traffic(list, out);
 		connections_how(list, out);
 		connections_tls(list, out);
 	}

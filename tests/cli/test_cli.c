@@ -473,10 +473,11 @@ static void test_connections(void **state)
 	show_connections(r, out);
 	expect(
 	    out,
-	    "WORKER  LOCAL          REMOTE          STATE        ROLE        AGE  LAST       RX    "
-	    " TX\n"
-	    "     1  10.1.0.1:3478  10.1.0.2:51234  established  client  1:02:05  0:07  1.50 MB  "
-	    "999 B\n"
+	    "WORKER  LOCAL          REMOTE          STATE        ROLE\n"
+	    "     1  10.1.0.1:3478  10.1.0.2:51234  established  client\n"
+	    "\n"
+	    "REMOTE              AGE       RX     TX  LAST\n"
+	    "10.1.0.2:51234  1:02:05  1.50 MB  999 B  0:07\n"
 	    "\n"
 	    "REMOTE              RTT     CWND   MSS     SEND    RECV  UNACKED     SEND   RECV  "
 	    "RESENT\n"
