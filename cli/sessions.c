@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sessions.h"
 
+#include "busy.h"
 #include "filter.h"
 #include "kill.h"
 #include "show.h"
@@ -11,14 +12,14 @@
 enum { LIMIT_DEFAULT = 100 };
 
 const struct command sessions_words[] = {
-	{ "show", FILTER_OF_SESSIONS_HELP " [--limit N] [--peers]",
+	{ "show", FILTER_OF_SESSIONS_HELP " [--rate-over RATE] [--limit N] [--peers]",
 	  .help = "lists those that have all that is given", .watch = WATCH_AGAIN },
 	{ "top",
 	  FILTER_OF_SESSIONS_HELP
 	  " [--by WHAT] [--interval SECONDS] [--rate-over RATE] [--limit N]",
 	  .help = "who relays most in an interval, at most N (10; 0 for all)",
 	  .watch = WATCH_AGAIN },
-	{ "kill", FILTER_OF_SESSIONS_HELP " [--all] [--dry-run]",
+	{ "kill", FILTER_OF_SESSIONS_HELP " [--rate-over RATE] [--all] [--dry-run]",
 	  .help = "ends those that have all that is given" },
 	{ 0 },
 };
@@ -59,18 +60,23 @@ static int list(struct cli *cli, int argc, char **argv, const struct option *opt
 {
 	json_t *params = json_object();
 	long limit = LIMIT_DEFAULT;
-	bool peers = false;
+	bool peers = false, good = true;
+	double rate = 0;
 	int o;
 
 	while ((o = cli_option(cli, argc, argv, opts)) != -1 && o != '?') {
 		if (o == 'p')
 			peers = true;
+		else if (o == 'r')
+			good &= busy_rate(cli, optarg, &rate);
 		else if (o != 'l')
 			filter_option(cli, o, optarg, params);
 		else if (!cli_number(optarg, 0, &limit))
 			cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);
 	}
-	if (o == -1)
+	if (o == -1 && good && rate > 0)
+		return busy_list(cli, params, rate, limit, peers ? every : some);
+	if (o == -1 && good)
 		return cli_list(cli, method, params, limit, peers ? every : some);
 	json_decref(params);
 	return EXIT_USAGE;
@@ -79,11 +85,14 @@ static int list(struct cli *cli, int argc, char **argv, const struct option *opt
 int sessions_command(struct cli *cli, int argc, char **argv)
 {
 	static const struct option show[] = { FILTER_OF_SESSIONS,
+					      { "rate-over", required_argument, NULL, 'r' },
 					      { "limit", required_argument, NULL, 'l' },
 					      { "peers", no_argument, NULL, 'p' },
 					      { "json", no_argument, NULL, 'j' },
 					      { 0 } };
-	static const struct option ends[] = { FILTER_OF_SESSIONS, KILL_OPTIONS };
+	static const struct option ends[] = { FILTER_OF_SESSIONS,
+					      { "rate-over", required_argument, NULL, 'r' },
+					      KILL_OPTIONS };
 
 	if (argc > 1 && strcmp(argv[1], "top") == 0)
 		return talkers_command(cli, argc - 1, argv + 1);

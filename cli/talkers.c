@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "talkers.h"
 
+#include "busy.h"
 #include "field.h"
 #include "filter.h"
 #include "grid.h"
@@ -477,9 +478,7 @@ int talkers_command(struct cli *cli, int argc, char **argv)
 			if (!cli_number(optarg, 0, &wanted.limit))
 				cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);
 		} else if (o == 'r') {
-			if (!unit_read(optarg, &wanted.bytes_per_s))
-				cli_usage(cli, "--rate-over takes bytes a second, such as 1M, not",
-					  optarg);
+			busy_rate(cli, optarg, &wanted.bytes_per_s);
 		} else {
 			filter_option(cli, o, optarg, params);
 		}

@@ -74,7 +74,18 @@ await 10 top session ".sessions == 1 and $busy" || fail "the busiest session: $(
 assert_eq "who relays a byte a second" "$(fl --json sessions top --by user --rate-over 1 | jq -r '.talkers[].who')" demo
 assert_eq "who relays a gigabyte" "$(fl sessions top --by user --rate-over '1 GB/s')" "Nobody relays so much."
 
+# By rate, in a list and to end them.
+over() { [[ $(fl --json sessions show --rate-over "$1" | jq '.sessions | length') == "$2" ]]; }
+await 10 over 1 3 || fail "not all relay a byte a second: $(fl sessions show --rate-over 1)"
+assert_eq "sessions that relay a gigabyte" "$(fl sessions show --rate-over 1GB/s)" "No sessions."
+busy_over() { fl sessions kill --dry-run --rate-over 1 --transport udp | grep -qE '^1 of [0-9]+ sessions match.$'; }
+await 10 busy_over || fail "the dry run by rate: $(fl sessions kill --dry-run --rate-over 1 --transport udp 2>&1)"
+
 # ---- what ends nothing ----
+
+refused 1 "no sessions match: nothing was ended" sessions kill --rate-over 1GB/s
+refused 2 "--rate-over takes bytes a second, such as 1M, not much" sessions kill --rate-over much
+refused 2 "--rate-over takes bytes a second, such as 1M, not much" sessions show --rate-over much
 
 refused 1 "no sessions match: nothing was ended" sessions kill --user somebody
 refused 1 'all [0-9]+ sessions match: nothing was ended; add --all' sessions kill --client 10.1.0.0/24
