@@ -11,6 +11,7 @@
 #include "context.h"
 #include "drain.h"
 #include "filter.h"
+#include "grid.h"
 #include "look.h"
 #include "ping.h"
 #include "sessions.h"
@@ -22,6 +23,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define DEFAULT_CONFIG "/etc/fairlead/fairlead.yaml"
@@ -324,9 +326,12 @@ int main(int argc, char **argv)
 					      { 0 } };
 	const char *env = getenv("FAIRLEAD_CONFIG");
 	struct cli cli = { .config = env && *env ? env : DEFAULT_CONFIG };
+	struct winsize size;
 	int o;
 
 	opterr = 0;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		grid_fit(size.ws_col);
 	tone_switch(tone_wanted(isatty(STDOUT_FILENO), getenv("NO_COLOR"), getenv("TERM")));
 	while ((o = cli_before(&cli, argc, argv, opts)) != -1 && o != '?') {
 		if (o == 'c')

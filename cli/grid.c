@@ -10,6 +10,8 @@
 
 enum { LAST_MIN = 8 }; /* what the last column gets when the others left nothing */
 
+static size_t line = GRID_WIDTH; /* grid_fit() */
+
 struct grid {
 	const struct grid_col *cols;
 	size_t n_cols;
@@ -84,6 +86,13 @@ void grid_row(struct grid *g, ...)
 	grid_cells(g, cell);
 }
 
+void grid_fit(size_t columns)
+{
+	line = GRID_WIDTH;
+	if (columns && columns < line)
+		line = columns < GRID_WIDTH_MIN ? GRID_WIDTH_MIN : columns;
+}
+
 /* Characters of UTF-8 text; every character is taken for one column. */
 static size_t width_of(const char *s, size_t bytes)
 {
@@ -133,7 +142,7 @@ static void widths(const struct grid *g, size_t indent, size_t *width)
 		size_t max = g->cols[c].max ? g->cols[c].max : SIZE_MAX;
 
 		if (c == g->n_cols - 1 && !g->cols[c].max)
-			max = used + LAST_MIN < GRID_WIDTH ? GRID_WIDTH - used : LAST_MIN;
+			max = used + LAST_MIN < line ? line - used : LAST_MIN;
 		width[c] = folded_width(g->cols[c].title, max);
 		for (size_t r = 0; r < g->n_rows; r++) {
 			size_t w = folded_width(g->cell[r * g->n_cols + c].text, max);

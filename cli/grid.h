@@ -14,8 +14,9 @@
 
 enum {
 	GRID_COLS_MAX = 12,
-	GRID_WIDTH = 100,
-	GRID_GAP = 2, /* spaces between columns */
+	GRID_WIDTH = 100,    /* characters of a line, where a terminal is not narrower, */
+	GRID_WIDTH_MIN = 60, /* and of a last column's where it is narrower than this */
+	GRID_GAP = 2,	     /* spaces between columns */
 };
 
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
@@ -23,10 +24,13 @@ enum {
 struct grid_col {
 	const char *title;
 	int right;  /* numbers stand on the right */
-	size_t max; /* characters; 0: no limit, for the last column what is left of GRID_WIDTH */
+	size_t max; /* characters; 0: no limit, for the last column what is left of the line */
 };
 
 struct grid;
+
+/* The terminal has so many columns: last columns are folded to fit. 0: not known. */
+void grid_fit(size_t columns);
 
 /* cols is kept by reference. Allocation failure ends the program. */
 struct grid *grid_new(const struct grid_col *cols, size_t n);

@@ -712,6 +712,31 @@ static void test_tls(void **state)
 }
 
 /* Only connections whose handshake is over are in the third table, and only if there are any. */
+/* On a narrow terminal what is last in a line is folded, and nothing is lost. */
+static void test_narrow(void **state)
+{
+	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, 0 } };
+	static const char words[] = "attached: process 138, up 18 s, 1 worker, ABI 17, generation "
+				    "879fc48e2e4e9f6f";
+	static const size_t columns[] = { 0, 20, 80, 500 },
+			    most[] = { GRID_WIDTH, 60, 80, GRID_WIDTH };
+
+	(void)state;
+	for (size_t i = 0; i < N_OF(columns); i++) {
+		FILE *out = capture();
+		struct grid *g = grid_new(cols, N_OF(cols));
+
+		grid_fit(columns[i]);
+		grid_row(g, "dataplane       ", words);
+		grid_print(g, 0, out);
+		fclose(out);
+		assert_in_range(widest(text), 40, most[i]);
+		assert_non_null(strstr(text, "879fc48e2e4e9f6f"));
+		free(text);
+	}
+	grid_fit(0);
+}
+
 static void test_connections_tls(void **state)
 {
 	json_t *r = parse("{\"attached\":true,\"cursor\":null,\"connections\":["
@@ -758,6 +783,7 @@ int main(void)
 		cmocka_unit_test(test_routes),
 		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_connections_wide),
+		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_connections_tls),
 		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_tls),
