@@ -22,12 +22,25 @@ static enum pkt_class taken(struct worker *w, struct rte_mbuf *m, enum drop reas
 }
 
 /*
+ * Whether it tells all neighbours who has an address. Who has one of ours as well sends that from
+ * there (RFC 4861 7.2.4).
+ */
+static bool is_advertisement(const struct pkt *p)
+{
+	uint32_t off = (uint32_t)p->l2_len + p->l3_len;
+
+	return p->dst.b[0] == 0xff && rte_pktmbuf_data_len(p->m) > off &&
+	       *rte_pktmbuf_mtod_offset(p->m, const uint8_t *, off) == ICMP6_ND_ADVERT;
+}
+
+/*
  * A source that no honest packet has. Unspecified IPv6 is for address detection only (RFC 4862),
- * which ND judges; mapped IPv4 stands on no wire.
+ * which ND judges, as it does claims for addresses of ours; mapped IPv4 stands on no wire.
  */
 static bool src_is_bad(const struct worker *w, const struct pkt *p)
 {
-	if (p->v6 && p->proto == IP_PROTO_ICMPV6 && ip_is_unspecified(&p->src))
+	if (p->v6 && p->proto == IP_PROTO_ICMPV6 &&
+	    (ip_is_unspecified(&p->src) || (is_advertisement(p) && dplane_local(w->dp, &p->src))))
 		return false;
 	return (p->v6 && ip_is_v4(&p->src)) || !ip_source_ok(w->dp, &p->src);
 }

@@ -698,6 +698,29 @@ static void mapped_addresses_are_no_wire_form(void **state)
 	world_no_out();
 }
 
+/* Who has our address as well tells it from there; nothing else comes from our addresses. */
+static void claims_of_our_address_are_heard(void **state)
+{
+	static const struct ip_addr all_nodes = { { 0xff, 2, [15] = 1 } };
+	uint8_t na[32] = { 136, [4] = 0x20, [24] = 2, 1, 2, 0, 0, 0, 0, 9 };
+
+	(void)state;
+	memcpy(na + 8, relayed[1].ip.b, 16);
+	frame_ip(&f, CORE, &relayed[1].ip, &all_nodes, 58, na, sizeof(na), NULL);
+	f.b[21] = 255;
+	frame_icmp_csum(&f);
+	world_feed(CORE, &f);
+	world_drops(DROP_ND_BAD, 1);
+	world_mark();
+	na[0] = 135;
+	frame_ip(&f, CORE, &relayed[1].ip, &all_nodes, 58, na, sizeof(na), NULL);
+	f.b[21] = 255;
+	frame_icmp_csum(&f);
+	world_feed(CORE, &f);
+	world_drops(DROP_IP_SRC, 1);
+	world_no_out();
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, world_teardown)
@@ -716,6 +739,7 @@ int main(void)
 		T(shared_with_an_untagged_port),
 		T(options_and_extension_headers),
 		T(mapped_addresses_are_no_wire_form),
+		T(claims_of_our_address_are_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
