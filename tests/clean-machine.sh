@@ -7,6 +7,10 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=conf/await.sh
+. "$ROOT/conf/await.sh"
+# shellcheck source=tests/null_config.sh
+. "$ROOT/tests/null_config.sh"
 CACHE=$ROOT/build-machines # minimal systems, kept from run to run; not in build/, which is given back
 MACHINES=(bookworm trixie)
 LOCK=/run/fairlead-tests.lock # of tests/run.sh: those in the machines see a /run of their own
@@ -14,19 +18,23 @@ PATTERN=
 SUITE=
 PACKAGE=
 SERVICE=
+IMAGE=
 KEEP=
 MOUNTED=
+IMAGE_WORK=
 
 usage()
 {
 	cat <<-END
 	Usage: tests/clean-machine.sh [--suite [PATTERN] | --package | --service] [--keep] [bookworm | trixie]...
+	       tests/clean-machine.sh --image
 
 	Makes the machines, and in each runs conf/quickstart.sh --check: installs, builds, relays.
 
 	  --suite [PATTERN]  tests/run.sh as well: all of it, or what PATTERN finds
 	  --package          instead: tests/package_test.sh, which builds, installs, upgrades and purges
 	  --service          the same, and then its units in a guest with systemd: tests/vm/service_check.sh
+	  --image            instead: conf/Containerfile's image, upon a minimal Debian 13, and its programs (buildah)
 	  --keep             leave the machine as it is then, in build-machines/NAME
 
 	The last line of each is its verdict; exits 0 if all are good.
@@ -124,6 +132,67 @@ service()
 	GUEST_ROOT=$1 GUEST_SECONDS=1500 VM_LATER=/root/later.deb "$ROOT/tests/vm/driver.sh" vmxnet3 service
 }
 
+# ---- the image ----
+
+bud() { buildah --root "$CACHE/containers" --runroot "$IMAGE_WORK/runroot" --storage-driver vfs "$@" 9>&-; }
+
+# image_run ARGUMENT...: in the image's container, with what its volumes are and rights as its head says.
+image_run()
+{
+	bud run -v "$IMAGE_WORK/etc:/etc/fairlead:ro" -v "$IMAGE_WORK/run:/run/fairlead" -v "$IMAGE_WORK/state:/var/lib/fairlead" "$@"
+}
+
+image_attached() { image_run fairlead-image fairlead --json status 2>/dev/null | grep -q '"attached": *true'; }
+
+# image_starts: both processes, each with the rights that its container has by the head of conf/Containerfile.
+image_starts()
+{
+	local dir=$IMAGE_WORK owner name RIGHTS=(NET_ADMIN NET_RAW BPF SYS_ADMIN IPC_LOCK SYS_RAWIO SYS_NICE SETUID)
+	owner=$(bud run fairlead-image sh -c 'echo "$(id -u fairlead):$(id -g fairlead)"') || return
+	mkdir -p "$dir/etc/tls" && install -d -m 750 "$dir/run" "$dir/state"
+	# net_null is of no package that ours depends on.
+	null_config "$dir/src/conf/fairlead.yaml" |
+		sed 's|net_null\(.\)|"net_memif\1,role=server,id=\1,socket-abstract=no,socket=/tmp/m\1.sock"|' >"$dir/etc/fairlead.yaml"
+	for name in ecdsa rsa; do
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj /CN=relay.fairlead.test \
+			-keyout "$dir/etc/tls/$name.key" -out "$dir/etc/tls/$name.pem" 2>/dev/null
+	done
+	chown "$owner" "$dir/run" "$dir/state" && chown "0:${owner#*:}" "$dir/etc/fairlead.yaml" && chmod 640 "$dir/etc/fairlead.yaml" || return
+	image_run --user fairlead fairlead-image fairlead-cp --check-config /etc/fairlead/fairlead.yaml || return
+	for name in fairlead fairlead-cp fairlead-dp; do image_run fairlead-image $name --version || return; done
+	# To buildah "--cap-drop all" is the last word.
+	image_run "${RIGHTS[@]/#/--cap-add=CAP_}" fairlead-image setpriv --bounding-set "-all$(printf ',+%s' "${RIGHTS[@],,}")" \
+		fairlead-dp >"$dir/dp.log" 2>&1 &
+	await 60 grep -q ready "$dir/dp.log" || { tail -n 20 "$dir/dp.log"; return 1; }
+	image_run --user fairlead fairlead-image fairlead-cp --config /etc/fairlead/fairlead.yaml >"$dir/cp.log" 2>&1 &
+	await 30 image_attached || { tail -n 20 "$dir/cp.log"; return 1; }
+	image_run fairlead-image fairlead status
+}
+
+# What was started ends with this process: see main().
+image_end() { [[ -n $KEEP ]] || rm -rf "$IMAGE_WORK" "$CACHE/containers"; }
+
+image()
+{
+	local begin=$SECONDS rc=0 dir
+	IMAGE_WORK=$(mktemp -d)
+	base trixie
+	dir=$CACHE/base-image
+	discard "$dir" && mkdir "$dir" && tar -C "$dir" -xf "$CACHE/trixie.tar" && same_network "$dir" || return
+	tar -C "$dir" -cf "$IMAGE_WORK/base.tar" . && discard "$dir"
+	git clone -q "$ROOT" "$IMAGE_WORK/src"
+	say "image: $(git -C "$ROOT" describe --always)"
+	export BUILDAH_ISOLATION=chroot
+	printf 'FROM scratch\nADD base.tar /\n' >"$IMAGE_WORK/Containerfile"
+	bud bud -q -t debian:trixie-slim "$IMAGE_WORK" || return
+	bud bud --pull-never -t fairlead -f "$IMAGE_WORK/src/conf/Containerfile" "$IMAGE_WORK/src" >"$IMAGE_WORK/log" 2>&1 ||
+		{ tail -n 25 "$IMAGE_WORK/log"; return 1; }
+	bud images
+	bud from -q --pull-never --name fairlead-image fairlead && image_starts || rc=$?
+	say "image: $( ((rc == 0)) && echo good || echo "FAILED, exit code $rc"), $((SECONDS - begin)) s"
+	return $rc
+}
+
 # machine NAME: false if one of the commands fails there.
 machine()
 {
@@ -161,6 +230,7 @@ main()
 		--help | -h) usage; return ;;
 		--keep) KEEP=1 ;;
 		--package) PACKAGE=1 ;;
+		--image) IMAGE=1 ;;
 		--service) PACKAGE=1 SERVICE=1 ;;
 		--suite)
 			SUITE=1
@@ -174,14 +244,20 @@ main()
 		esac
 		shift
 	done
-	[[ -z $PACKAGE || -z $SUITE ]] || { usage >&2; return 2; }
+	[[ -z $PACKAGE || -z $SUITE ]] && [[ -z $IMAGE || -z $PACKAGE$SUITE${chosen[*]} ]] || { usage >&2; return 2; }
 	((EUID == 0)) || die "needs root, for chroot and mounts"
 	if [[ -z ${CLEAN_MACHINE_APART:-} ]]; then
-		CLEAN_MACHINE_APART=1 exec unshare --mount "$0" "${args[@]}"
+		CLEAN_MACHINE_APART=1 exec unshare --mount ${IMAGE:+--pid --fork --kill-child --mount-proc} "$0" "${args[@]}"
 	fi
-	for name in debootstrap git; do
+	for name in debootstrap git ${IMAGE:+buildah openssl}; do
 		command -v "$name" >/dev/null || die "$name is not installed"
 	done
+	if [[ -n $IMAGE ]]; then
+		mkdir -p "$CACHE"
+		trap image_end EXIT
+		image
+		return
+	fi
 	if [[ ${TESTS_LOCKED:-} != "$LOCK" ]]; then # by tests/run.sh --long
 		exec 9>>"$LOCK"
 		flock --nonblock 9 || die "tests/run.sh is at work on this machine: $(cat "$LOCK")"

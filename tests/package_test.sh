@@ -11,6 +11,8 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # shellcheck source=conf/await.sh
 . "$ROOT/conf/await.sh"
+# shellcheck source=tests/null_config.sh
+. "$ROOT/tests/null_config.sh"
 WORK=/var/tmp/package
 STARTED=()
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
@@ -93,13 +95,6 @@ install()
 
 # ---- run, as the units would ----
 
-# The sample on ports of no network, and ordinary pages.
-run_config()
-{
-	sed -e 's|device: "net_af_xdp\([0-9]*\),.*|device: net_null\1|' -e 's/^  hugepages:.*/  hugepages: no/' \
-		-e 's/^  memory-mb:.*/  memory-mb: 256/; s/^  mbufs:.*/  mbufs: 24576/' -e 's/^  workers:.*/  workers: [0]/; s/^  main-cpu:.*/  main-cpu: 0/' /etc/fairlead/fairlead.yaml
-}
-
 attached() { fairlead --json status 2>/dev/null | grep -q '"attached": *true'; }
 
 run()
@@ -110,7 +105,7 @@ run()
 		-keyout /etc/fairlead/tls/ecdsa.key -out /etc/fairlead/tls/ecdsa.pem 2>/dev/null
 	cp /etc/fairlead/tls/ecdsa.key /etc/fairlead/tls/rsa.key
 	cp /etc/fairlead/tls/ecdsa.pem /etc/fairlead/tls/rsa.pem
-	run_config >"$WORK/null.yaml"
+	null_config /etc/fairlead/fairlead.yaml >"$WORK/null.yaml"
 	cat "$WORK/null.yaml" >/etc/fairlead/fairlead.yaml # what its mode is, it stays
 	command -v setpriv >/dev/null || fail "no setpriv"
 	command -v fairlead-dp >/dev/null
