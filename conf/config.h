@@ -29,6 +29,7 @@ enum {
 	CONFIG_CRYPTO_MAX = 16, /* crypto CPUs */
 	CONFIG_REALMS_MAX = 32,
 	CONFIG_ALTERNATES_MAX = 8,
+	CONFIG_NG_PROXIES_MAX = 8,
 	SERVICE_NONE = 0xffff,
 	SERVICE_TURN = 0xfffe,	   /* chosen as such by ALPN */
 	CONFIG_FRAGMENTS_EACH = 8, /* buffers for each packet in reassembly, on average */
@@ -220,6 +221,13 @@ struct config_realm {
 	uint32_t domain_line;
 };
 
+/* A SIP proxy that is told, by XML-RPC, of calls that end here without an order. */
+struct config_ng_proxy {
+	struct ip_addr addr;
+	uint16_t port;
+	char path[CONFIG_STR_MAX];
+};
+
 /* The access gateway: contexts of two terminations, and who controls them. */
 struct config_gateway {
 	uint32_t contexts;	  /* per worker */
@@ -239,6 +247,8 @@ struct config_gateway {
 	struct ip_prefix ng_allow[CONFIG_PREFIXES_MAX];
 	uint16_t n_ng_allow;
 	uint32_t ng_rate; /* commands a second and source; 0: no limit */
+	struct config_ng_proxy ng_proxy[CONFIG_NG_PROXIES_MAX];
+	uint16_t n_ng_proxy;
 };
 
 /* Where clients are sent that are not served here (RFC 8489 10). */

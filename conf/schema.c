@@ -372,6 +372,15 @@ static const struct schema_key keys_realm[] = {
 	{ .name = NULL }
 };
 
+static const struct schema_key keys_ng_proxy[] = {
+	{ "address", SCHEMA_ADDR, FIELD(config_ng_proxy, addr), .help = "of the proxy" },
+	{ "port", SCHEMA_UINT, FIELD(config_ng_proxy, port),
+	  .min = 1, .max = 65535, .def = "5060", .help = "its TCP port, without TLS" },
+	{ "path", SCHEMA_STRING, STRING(config_ng_proxy, path, 1), .def = "/RPC2",
+	  .help = "what is posted to" },
+	{ .name = NULL }
+};
+
 static const struct schema_key keys_gateway[] = {
 	{ "contexts", SCHEMA_UINT, FIELD(config_gateway, contexts),
 	  .min = 0, .max = 1 << 22, .def = "0", .unit = "contexts a worker",
@@ -431,6 +440,9 @@ static const struct schema_key keys_gateway[] = {
 	{ "ng-rate", SCHEMA_UINT, FIELD(config_gateway, ng_rate),
 	  .min = 0, .max = 1000000, .def = "5000", .unit = "a second",
 	  .help = "commands of one controller; 0: no limit" },
+	{ "ng-proxies", SCHEMA_MAP, LIST(config_gateway, ng_proxy, n_ng_proxy, 0, CONFIG_NG_PROXIES_MAX),
+	  .def = "[]", .keys = keys_ng_proxy,
+	  .help = "SIP proxies that are told of calls that end without an order: nothing came for gateway.inactivity, an operator ended them, the node was drained; by XML-RPC, dlg.terminate_dlg of Kamailio's dialog module, one after the other until one knows the dialogue" },
 	{ .name = NULL }
 };
 

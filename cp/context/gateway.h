@@ -171,6 +171,14 @@ uint64_t gate_events_last(const struct gateway *g);
 void gate_events_listen(struct gateway *g, void (*changed)(void *arg), void *arg);
 
 /*
+ * Calls ended as each context ends, while it is still there; one listener, NULL: none. It changes
+ * no context.
+ */
+void gate_ends_listen(struct gateway *g,
+		      void (*ended)(void *arg, const struct context *c, enum context_end end),
+		      void *arg);
+
+/*
  * A word for how a connection ended, as controllers are told: of TLS close-notify where TCP has
  * fin; else the names of tcp_end.def.
  */

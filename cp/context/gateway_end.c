@@ -27,6 +27,16 @@ static void tell_end(struct gateway *g, const struct context *c, enum context_en
 	g->stats.ended[end]++;
 	gate_tell(g, c, &e);
 	gate_record(g, c, RECORD_END, context_end_name[end]);
+	if (g->ended)
+		g->ended(g->ended_arg, c, end);
+}
+
+void gate_ends_listen(struct gateway *g,
+		      void (*ended)(void *arg, const struct context *c, enum context_end end),
+		      void *arg)
+{
+	g->ended = ended;
+	g->ended_arg = arg;
 }
 
 const struct gate_event *gate_event(const struct gateway *g, uint64_t seq)

@@ -19,7 +19,9 @@ struct gateway {
 	struct event_log *log;
 	struct answers *answers;
 	struct gate_stats stats;
-	struct share contexts, streams; /* by owner */
+	struct share contexts, streams;						 /* by owner */
+	void (*ended)(void *arg, const struct context *c, enum context_end end); /* NULL: nobody */
+	void *ended_arg;
 };
 
 /* Writes the sentence and returns false. */

@@ -353,8 +353,12 @@ bool ng_start(const struct server *s, struct gateway *g, struct event_base *base
 	if (!g || (!c->ng_port && !c->ng_websocket_port))
 		return true;
 	*n = ng_create(s, g);
-	if (!*n) {
+	if (*n)
+		(*n)->dialogues = ng_dialogues_open(s, g, base, &(*n)->stats);
+	if (!*n || !(*n)->dialogues) {
 		snprintf(err, errlen, "out of memory for ng");
+		ng_stop(*n);
+		*n = NULL;
 		return false;
 	}
 	if ((!c->ng_port || ((*n)->udp = ng_udp_open(*n, base, err, errlen))) &&
@@ -379,6 +383,7 @@ void ng_stop(struct ng *n)
 		ask_free(n->asks);
 	ng_udp_close(n->udp);
 	ng_ws_close(n->ws);
+	ng_dialogues_close(n->dialogues);
 	ng_sources_close(n->sources);
 	free(n);
 }

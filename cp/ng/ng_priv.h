@@ -6,6 +6,7 @@
 #include "ng.h"
 #include "ng_call.h"
 #include "ng_codec.h"
+#include "ng_dialogue.h"
 #include "ng_source.h"
 
 struct ng_udp;
@@ -20,6 +21,7 @@ struct ng {
 	struct ng_sources *sources;
 	struct ng_udp *udp; /* NULL: not served */
 	struct ng_ws *ws;
+	struct ng_dialogues *dialogues;
 	struct ng_ask *asks; /* under way */
 	struct ng_stats stats;
 	struct ng_call call; /* the offer or answer in hand */

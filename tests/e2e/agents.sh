@@ -152,7 +152,8 @@ kamailio_commands()
 	kamailio_start "CONTROL=udp:$CONTROL_SIP:$SIP" "CLIENT=$CONTROL_CLIENT" "MEDIA=\"$1\"" "${@:2}"
 }
 
-# media_relay [SECONDS]: with this delete-delay, the relay that is commanded so, and the network of its controller.
+# media_relay [SECONDS [EXPRESSION...]]: with this delete-delay and changes of the configuration, the relay that
+# is commanded so, and the network of its controller.
 media_relay()
 {
 	DELETE_DELAY=${1:-0}
@@ -160,6 +161,6 @@ media_relay()
 		's/^  ng-websocket-port: .*/  ng-websocket-port: 2224/' \
 		"s/^  delete-delay: .*/  delete-delay: $DELETE_DELAY/" \
 		"s|^  ng-allow: .*|  ng-allow: [127.0.0.0/8, $CONTROL_PEER/32]|" \
-		"s|^  allow: \[10|  allow: [$CONTROL_CLIENT/32, 10|" >"$TMP/quickstart"
+		"s|^  allow: \[10|  allow: [$CONTROL_CLIENT/32, 10|" "${@:2}" >"$TMP/quickstart"
 	control_network
 }

@@ -27,7 +27,7 @@ static uint16_t bound(int fd, uint16_t port)
 	return ntohs(sa.sin_port);
 }
 
-static uint16_t free_port(int type)
+uint16_t ng_free_port(int type)
 {
 	int fd = socket(AF_INET, type, 0);
 	uint16_t port = bound(fd, 0);
@@ -43,8 +43,8 @@ static void configure(struct config *c)
 	c->n_certificate = 1;
 	c->certificate[0].domain_index = 0;
 	c->gateway.ng_addr = addr("127.0.0.1", 0).ip;
-	c->gateway.ng_port = free_port(SOCK_DGRAM);
-	c->gateway.ng_websocket_port = free_port(SOCK_STREAM);
+	c->gateway.ng_port = ng_free_port(SOCK_DGRAM);
+	c->gateway.ng_websocket_port = ng_free_port(SOCK_STREAM);
 	c->gateway.ng_allow[0].ip = c->gateway.ng_addr;
 	c->gateway.ng_allow[0].len = 104; /* 127.0.0.0/8 */
 	c->gateway.n_ng_allow = 1;

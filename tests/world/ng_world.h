@@ -23,6 +23,8 @@ struct ng_world {
 	char sdp[8192]; /* of the last offer or answer */
 };
 
+/* One of the loopback address that nobody has now; type as for socket(2). */
+uint16_t ng_free_port(int type);
 void ng_world_open(struct ng_world *w);
 void ng_world_close(struct ng_world *w);
 int ng_world_setup(void **state);
