@@ -35,6 +35,11 @@ static void trim(struct answers *l)
 		l->head++;
 }
 
+bool answers_half(const struct answers *l)
+{
+	return l->tail - l->head >= ANSWERS_MAX / 2;
+}
+
 bool answers_add(struct answers *l, const struct answer *a)
 {
 	if (l->tail - l->head == ANSWERS_MAX)

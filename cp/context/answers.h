@@ -19,11 +19,14 @@ struct answer {
 	uint64_t deadline;   /* tick of the server's wheel */
 	gate_stats_fn *done; /* NULL: nobody waits any more */
 	void *arg;
+	struct record *ended; /* waits as well, to be told; NULL: none */
 };
 
 struct answers *answers_create(void);
 void answers_free(struct answers *l);
 
+/* Whether half of the places are taken: those of who asks are kept from records. */
+bool answers_half(const struct answers *l);
 /* False if too many wait already. */
 bool answers_add(struct answers *l, const struct answer *a);
 /* The one an event is for, which waits no more. False if there is none. */

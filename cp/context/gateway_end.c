@@ -26,7 +26,6 @@ static void tell_end(struct gateway *g, const struct context *c, enum context_en
 
 	g->stats.ended[end]++;
 	gate_tell(g, c, &e);
-	gate_record(g, c, RECORD_END, context_end_name[end]);
 	if (g->ended)
 		g->ended(g->ended_arg, c, end);
 }
@@ -61,23 +60,34 @@ void gate_answers_over(struct gateway *g)
 	struct answer a;
 
 	while (answers_over(g->answers, g->s->now_ms / SERVER_TICK_MS, &a)) {
+		gate_record_ended(g, a.ended, NULL);
 		if (a.done)
 			a.done(a.arg, context_find_cid(g->table, a.worker, a.cid), NULL);
 	}
+}
+
+/* Sends a command that a says who waits for. False if no answer will come; a.ended is told then. */
+static bool ask_for(struct gateway *g, const struct context *c, uint16_t type, struct answer a)
+{
+	struct cmd_context cmd = { .cid = c->cid };
+	bool waits = dplink_cmd(g->s->link, c->worker, type, &cmd, sizeof(cmd)) &&
+		     (a.done || (a.ended && !answers_half(g->answers)));
+
+	a.worker = c->worker;
+	a.cid = c->cid;
+	a.seq = cmd.hdr.seq;
+	a.deadline = server_tick(g->s, ANSWERS_TIMEOUT_S);
+	waits = waits && answers_add(g->answers, &a);
+	if (!waits)
+		gate_record_ended(g, a.ended, NULL);
+	return waits;
 }
 
 /* Sends an audit or a deletion. False if no answer will come. */
 static bool ask(struct gateway *g, const struct context *c, uint16_t type, gate_stats_fn *done,
 		void *arg)
 {
-	struct cmd_context cmd = { .cid = c->cid };
-	struct answer a = { .worker = c->worker, .cid = c->cid, .done = done, .arg = arg };
-
-	if (!dplink_cmd(g->s->link, c->worker, type, &cmd, sizeof(cmd)))
-		return false;
-	a.seq = cmd.hdr.seq;
-	a.deadline = server_tick(g->s, ANSWERS_TIMEOUT_S);
-	return done && answers_add(g->answers, &a);
+	return ask_for(g, c, type, (struct answer){ .done = done, .arg = arg });
 }
 
 void gate_audit(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg)
@@ -92,6 +102,7 @@ bool gate_event_stats(struct gateway *g, uint32_t worker, const struct evt_conte
 
 	if (!answers_take(g->answers, worker, e, &a))
 		return false;
+	gate_record_ended(g, a.ended, e->term);
 	if (a.done)
 		a.done(a.arg, context_find_cid(g->table, worker, a.cid), e->term);
 	return true;
@@ -106,19 +117,30 @@ void gate_forget(struct gateway *g, void *arg)
 
 void gate_end(struct gateway *g, struct context *c, enum context_end end)
 {
-	if (c->end == CONTEXT_END_NONE)
+	struct answer a = { 0 };
+
+	if (c->end == CONTEXT_END_NONE) {
 		tell_end(g, c, end);
+		a.ended = gate_record_end(g, c, context_end_name[end]);
+	}
 	if (end != CONTEXT_END_DATAPLANE) /* which does not know it */
-		ask(g, c, CMD_CONTEXT_DEL, NULL, NULL);
+		ask_for(g, c, CMD_CONTEXT_DEL, a);
+	else
+		gate_record_ended(g, a.ended, NULL);
 	gate_drop(g, c);
 }
 
 void gate_end_kept(struct gateway *g, struct context *c, struct context *to)
 {
+	struct answer a = { 0 };
+
 	to->end = CONTEXT_END_CONNECTION;
 	to->since = server_deadline(g->s, 0);
 	gate_change(g, c, to);
 	tell_end(g, c, CONTEXT_END_CONNECTION);
+	a.ended = gate_record_end(g, c, context_end_name[CONTEXT_END_CONNECTION]);
+	if (a.ended)
+		ask_for(g, c, CMD_CONTEXT_AUDIT, a);
 }
 
 bool gate_end_some(struct gateway *g, uint32_t *cursor, uint32_t n)
@@ -140,10 +162,14 @@ void gate_kill(struct gateway *g, struct context *c)
 
 void gate_delete(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg)
 {
-	bool answer = ask(g, c, CMD_CONTEXT_DEL, done, arg);
+	struct answer a = { .done = done, .arg = arg };
+	bool answer;
 
-	if (c->end == CONTEXT_END_NONE)
+	if (c->end == CONTEXT_END_NONE) {
 		tell_end(g, c, CONTEXT_END_REQUEST);
+		a.ended = gate_record_end(g, c, context_end_name[CONTEXT_END_REQUEST]);
+	}
+	answer = ask_for(g, c, CMD_CONTEXT_DEL, a);
 	gate_drop(g, c);
 	g->stats.deleted++;
 	if (done && !answer)

@@ -6,6 +6,7 @@
 #include "../record/records.h"
 #include "../record/tell.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Who is at the other end: of a connection, else who was learnt, else who was named. */
@@ -34,13 +35,8 @@ static void term_fill(const struct gateway *g, const struct context *c, uint32_t
 	memcpy(to->tag, m->tag, strnlen(m->tag, sizeof(to->tag) - 1));
 }
 
-void gate_record(struct gateway *g, const struct context *c, enum record_event event,
-		 const char *reason)
+static void fill(struct gateway *g, struct record *r, const struct context *c, const char *reason)
 {
-	struct record *r = records_begin(g->s->records, RECORD_CONTEXT, event);
-
-	if (!r)
-		return;
 	tell_age(g->s, r, c->created);
 	r->id = c->id;
 	r->reason = reason;
@@ -49,7 +45,46 @@ void gate_record(struct gateway *g, const struct context *c, enum record_event e
 	r->context.media = c->media;
 	for (uint32_t i = 0; i < 2; i++)
 		term_fill(g, c, i, &r->context.term[i]);
+}
+
+void gate_record(struct gateway *g, const struct context *c, enum record_event event,
+		 const char *reason)
+{
+	struct record *r = records_begin(g->s->records, RECORD_CONTEXT, event);
+
+	if (!r)
+		return;
+	fill(g, r, c, reason);
 	records_commit(g->s->records);
+}
+
+struct record *gate_record_end(struct gateway *g, const struct context *c, const char *reason)
+{
+	struct record *r = g->s->records ? calloc(1, sizeof(*r)) : NULL;
+
+	if (r)
+		fill(g, r, c, reason);
+	return r;
+}
+
+void gate_record_ended(struct gateway *g, struct record *r, const struct ctl_term_stats stats[2])
+{
+	struct record *to = r ? records_begin(g->s->records, RECORD_CONTEXT, RECORD_END) : NULL;
+
+	if (to) {
+		to->started_ms = r->started_ms;
+		to->duration_s = r->duration_s;
+		to->id = r->id;
+		to->reason = r->reason;
+		to->context = r->context;
+		to->context.counted = stats != NULL;
+		for (int i = 0; stats && i < 2; i++)
+			to->context.term[i].received =
+			    (struct record_use){ stats[i].packets + stats[i].rtcp_packets,
+						 stats[i].bytes + stats[i].rtcp_bytes };
+		records_commit(g->s->records);
+	}
+	free(r);
 }
 
 static bool is_same(const struct context_term *a, const struct context_term *b)

@@ -33,6 +33,10 @@ enum record_event {
 extern const char *const record_type_name[RECORD_TYPES];
 extern const char *const record_event_name[RECORD_EVENTS];
 
+struct record_use {
+	uint64_t packets, bytes;
+};
+
 /* Of an allocation and of its connections. A port of 0: there is no such address. */
 struct record_alloc {
 	char user[RECORD_USER_MAX]; /* "": nobody knows yet */
@@ -40,9 +44,7 @@ struct record_alloc {
 	struct sock_addr peer; /* of a connection */
 	const char *transport, *relay_transport;
 	bool counted; /* what was relayed is known */
-	struct record_use {
-		uint64_t packets, bytes;
-	} to_peer, to_client;
+	struct record_use to_peer, to_client;
 };
 
 struct record_term {
@@ -50,11 +52,13 @@ struct record_term {
 	struct sock_addr local, remote;
 	struct sock_addr rtcp; /* local, where it has an address of its own */
 	char tag[RECORD_TAG_MAX];
+	struct record_use received; /* from its remote, RTCP as well; if context.counted */
 };
 
 struct record_context {
 	char call[RECORD_CALL_MAX];
 	uint16_t media;
+	bool counted;
 	struct record_term term[2];
 };
 

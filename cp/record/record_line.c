@@ -166,6 +166,8 @@ static void put_context(struct line *l, const struct record_context *c)
 		put_addr(l, "remote", &m->remote);
 		if (m->tag[0])
 			put_text(l, "tag", m->tag);
+		if (c->counted)
+			put_use(l, "received", &m->received);
 		put(l, "}");
 	}
 }

@@ -47,8 +47,20 @@ context=$(fl --json context add --call anne@home --a transport=udp,realm=access,
 	--b transport=udp,realm=core,remote=10.2.0.2:4000 | jq -r .context)
 port=$(fl --json context show "$context" | jq -r '.terminations[1].local')
 await 10 found "$port" '.holders[-1] | .call == "anne@home" and .until == null' || fail "who has $port: $(<"$TMP/who")"
+# Ten datagrams of 100 bytes come to one side of it.
+side=$(fl --json context show "$context" | jq -r '.terminations[0].local')
+in_client python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('10.1.0.2', 4000))
+for _ in range(10):
+    s.sendto(bytes([0x80]) + bytes(99), ('${side%:*}', ${side##*:}))"
+came() { [[ $(fl --json context show "$context" | jq '.terminations[0].counters.packets') == 10 ]]; }
+await 10 came || fail "ten datagrams did not come: $(fl --json context show "$context")"
 fl context delete "$context" >/dev/null
 await 10 found "$port" '.holders[-1] | .until != null' || fail "its end is not told: $(<"$TMP/who")"
+grep '"type":"context"' "$RECORDS" | tail -n 1 >"$TMP/end"
+assert_eq "what its end says was received" "$(jq -c '[.event, .a.received.packets, .a.received.bytes, .b.received.packets]' "$TMP/end")" '["end",10,1000,0]'
 
 # ---- what cannot be answered ----
 

@@ -276,6 +276,7 @@ static void the_longest_line_fits(void **state)
 	memset(node, 1, sizeof(node) - 1);
 	node[sizeof(node) - 1] = '\0';
 	memset(r.context.call, 1, sizeof(r.context.call) - 1);
+	r.context.counted = true;
 	for (int i = 0; i < 2; i++) {
 		struct record_term *m = &r.context.term[i];
 
@@ -283,11 +284,15 @@ static void the_longest_line_fits(void **state)
 		memset(m->tag, 1, sizeof(m->tag) - 1);
 		memset(&m->local, 0xfe, sizeof(m->local));
 		m->remote = m->rtcp = m->local;
+		m->received = (struct record_use){ INT64_MAX, INT64_MAX };
 	}
 	line[RECORD_LINE_MAX] = 'x';
 	o = json_loadb(line, record_line(&r, node, line), 0, NULL);
 	assert_int_equal(line[RECORD_LINE_MAX], 'x');
 	assert_int_equal(json_string_length(json_object_get(o, "call")), RECORD_CALL_MAX - 1);
+	assert_int_equal(json_integer_value(json_object_get(
+			     json_object_get(json_object_get(o, "b"), "received"), "bytes")),
+			 INT64_MAX);
 	json_decref(o);
 }
 
