@@ -55,13 +55,29 @@ static bool is_live(enum config_applied how)
 	return how == APPLIED_LIVE || how == APPLIED_BOTH;
 }
 
-/* Whether two entries of a list are of the same thing: lists of what has a name begin with it. */
+static bool is_equal(const struct schema_key *k, const char *from, const char *to)
+{
+	if (k->type == SCHEMA_STRING)
+		return strcmp(from + k->off, to + k->off) == 0;
+	return memcmp(from + k->off, to + k->off, k->size) == 0;
+}
+
+/*
+ * Whether two entries of a list are of the same thing: lists of what has a name begin with it. What
+ * has none is known by all that is not live in it.
+ */
 static bool is_same(const struct schema_key *list, const char *from, const char *to)
 {
-	const struct schema_key *first = list->keys;
+	const struct schema_key *k = list->keys;
 
-	return first->type != SCHEMA_STRING || strcmp(first->name, "name") != 0 ||
-	       strcmp(from + first->off, to + first->off) == 0;
+	if (strcmp(k->name, "name") == 0)
+		return is_equal(k, from, to);
+	for (; k->name; k++) {
+		if (!is_live(k->applied) && k->type != SCHEMA_MAP && !k->items_max &&
+		    !is_equal(k, from, to))
+			return false;
+	}
+	return true;
 }
 
 static struct said said_of(const struct schema_key *k, struct said above)
@@ -272,8 +288,7 @@ static void take_key(const struct schema_key *k, char *base, const char *from)
 }
 
 /* Live keys of entries of a list that is not live, where each is still the same. */
-static void take_entries(const struct schema_key *k, char *base, const char *from,
-			 struct said said)
+static void take_entries(const struct schema_key *k, char *base, const char *from, struct said said)
 {
 	const uint16_t n = count_of(k, base);
 

@@ -173,6 +173,8 @@ static bool check_listener(struct config_reader *r, struct config_listener *l)
 {
 	const struct config *c = r->c;
 
+	l->has_service = false; /* one that runs may have had another */
+	l->service_index = 0;
 	if (!l->service[0])
 		return true;
 	if (l->transport == TRANSPORT_UDP)

@@ -342,6 +342,7 @@ static const struct schema_key keys_listener[] = {
 	{ "domain", SCHEMA_STRING, STRING(config_listener, domain, 1), .def = "default",
 	  .help = "TLS domain, for transport tls" },
 	{ "service", SCHEMA_STRING, STRING(config_listener, service, 0), .def = "",
+	  .applied = APPLIED_BOTH, .lost = "nothing; it is of connections that come from then on, where neither another key of a listener nor their number has changed",
 	  .help = "service of every connection, for transport tcp and tls; empty: TURN, or as services say" },
 	{ .name = NULL }
 };

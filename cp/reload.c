@@ -89,10 +89,11 @@ static void reload_go(struct reload *r)
 
 	if (!both || !r->sock || !r->attached(r->sock)) {
 		r->dp_owed |= both;
+		r->owed = r->digest;
 		reload_end(r, true, "");
 		return;
 	}
-	m.digest = config_both_digest(r->next);
+	m.digest = r->digest;
 	if (!r->ask(r->sock, &m, sizeof(m), DATAPLANE_MS, dataplane_answers, r))
 		reload_end(r, false, "too many requests wait for the dataplane");
 }
@@ -105,6 +106,8 @@ void reload_apply(struct server *s, const struct config *fresh, reload_done *don
 	r->done = done;
 	r->ctx = ctx;
 	r->by_both = false;
+	/* Of the file, not of what will run: it may have entries that wait for a restart. */
+	r->digest = config_both_digest(fresh);
 	r->prepared = 0;
 	r->under_way = true;
 	r->next = r->conf ? config_merge(r->conf, fresh, err, sizeof(err)) : NULL;
@@ -130,7 +133,7 @@ void reload_attached(struct server *s)
 
 	if (!r->dp_owed || r->under_way || !r->sock || !r->attached(r->sock))
 		return;
-	m.digest = config_both_digest(s->conf);
+	m.digest = r->owed;
 	r->ask(r->sock, &m, sizeof(m), DATAPLANE_MS, missed_taken, s);
 }
 

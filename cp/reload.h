@@ -34,12 +34,14 @@ struct reload {
 	bool (*attached)(const struct dpsock *d);
 	bool (*ask)(struct dpsock *d, const void *msg, size_t len, uint32_t patience_ms,
 		    void (*answer)(void *ctx, bool ok, const char *text), void *ctx);
-	bool under_way;	     /* the dataplane is asked, or reads certificates */
-	bool dp_owed;	     /* the dataplane was not there when live keys of it changed */
+	bool under_way; /* the dataplane is asked, or reads certificates */
+	bool dp_owed;	/* the dataplane was not there when live keys of it changed */
+	uint64_t owed;	/* digest of the file that it is owed */
 	struct reload_part part[RELOAD_PARTS];
 	unsigned n_parts;
 	/* Of the one under way. */
 	struct config *next; /* what will be in force */
+	uint64_t digest;     /* of the file's keys of both processes */
 	unsigned prepared;   /* parts */
 	bool by_both;	     /* the dataplane has taken it, certificates among it */
 	reload_done *done;

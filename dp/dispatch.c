@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dispatch.h"
 #include "demux.h"
+#include "snapshot.h"
 #include "tls/tls.h"
 #include "turn/leg.h"
 
@@ -35,7 +36,7 @@ const struct tcp_app *dispatch_accept(struct worker *w, struct tcp_request *r)
 
 	if (i == LOCAL_NONE)
 		return relayed_accept(w, r);
-	l = &w->dp->conf->listener[i];
+	l = &snapshot_conf(w->dp)->listener[i];
 	r->stranger = true;
 	if (l->transport == TRANSPORT_TLS) {
 		r->layer = &tls_server_layer;

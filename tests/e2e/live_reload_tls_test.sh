@@ -92,6 +92,28 @@ reload "its back end is another"
 assert_eq "who comes now" "$(ask web)" "backend2 hello"
 echo two >&7
 await 10 answered two || fail "the connection has lost its back end: $(<"$TMP/out")"
+
+# ---- the service of a listener ----
+
+listener=$(awk -v a="$SERVER4" '/- address: /{ at = $3 } /^    port: /{ port = $2 }
+	/^    transport: tls/ && at == a && port == 443 { print NR }' "$CONFIG")
+cp "$CONFIG" "$TMP/right"
+file_edit "${listener}s/transport: tls/&\\n    service: web/"
+reload "all that comes to the listener is the service's"
+assert_eq "who says no protocol" "$(printf 'hello\nbye\n' | s_client 2>"$TMP/s_client" || true)" "backend2 hello"
+file_edit "$((listener + 1))s/service: web/service: wbe/"
+! fl reload >"$TMP/reload" 2>&1 || fail "a service that is not there is taken: $(<"$TMP/reload")"
+assert_eq "who says no protocol" "$(printf 'hello\nbye\n' | s_client 2>"$TMP/s_client" || true)" "backend2 hello"
+cp "$TMP/right" "$CONFIG"
+reload "the listener is TURN's again"
+assert_eq "who says no protocol" "$(printf 'hello\nbye\n' | s_client 2>"$TMP/s_client" || true)" ""
+sed -i '/^listeners:/a\  - {address: '$SERVER4', port: 3999, transport: tcp}' "$CONFIG"
+file_edit 's/, port: 7002}/, port: 7001}/'
+fl reload >"$TMP/reload" 2>&1 || fail "a listener that waits for a restart: $(<"$TMP/reload")"
+grep -q 'waits for a restart' "$TMP/reload" || fail "it does not wait: $(<"$TMP/reload")"
+assert_eq "what is live in that file is taken" "$(ask web)" "backend1 hello"
+cp "$TMP/right" "$CONFIG"
+reload "the file is as before"
 file_edit '/^  - {name: web,/d'
 reload "the service is removed"
 assert_eq "who comes now" "$(ask web)" ""
