@@ -16,6 +16,8 @@ const char *const ng_command_name[NG_COMMANDS] = {
 	[NG_QUERY] = "query",
 	[NG_LIST] = "list",
 	[NG_STATISTICS] = "statistics",
+	[NG_BLOCK_MEDIA] = "block-media",
+	[NG_UNBLOCK_MEDIA] = "unblock-media",
 	[NG_OTHER] = "other",
 };
 
@@ -174,12 +176,22 @@ static json_t *pong(void)
 	return v;
 }
 
+/* A space or an underscore is a hyphen, as in flags. */
+static bool command_is(const char *given, const char *name)
+{
+	while (*given && (*given == *name || ((*given == ' ' || *given == '_') && *name == '-'))) {
+		given++;
+		name++;
+	}
+	return *given == 0 && *name == 0;
+}
+
 static enum ng_command command_find(const json_t *command)
 {
 	const char *name = json_string_value(json_object_get(command, "command"));
 	int i = name ? 0 : NG_OTHER;
 
-	while (i < NG_OTHER && strcmp(name, ng_command_name[i]) != 0)
+	while (i < NG_OTHER && !command_is(name, ng_command_name[i]))
 		i++;
 	return (enum ng_command)i;
 }
@@ -218,6 +230,8 @@ static void serve_call(struct ng *n, struct ng_ask *ask, const json_t *command)
 		ng_query(n, &f, ask);
 	else if (ask->command == NG_DELETE)
 		serve_delete(n, &f, ask);
+	else if (ask->command == NG_BLOCK_MEDIA || ask->command == NG_UNBLOCK_MEDIA)
+		ng_ask_answer(ask, ng_block(n, &f, ask->command == NG_BLOCK_MEDIA));
 	else
 		ng_ask_answer(ask, offer_answer(n, &f, ask, command));
 	ng_flags_free(&f);

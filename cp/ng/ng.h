@@ -20,6 +20,8 @@ enum ng_command {
 	NG_QUERY,
 	NG_LIST,
 	NG_STATISTICS,
+	NG_BLOCK_MEDIA,
+	NG_UNBLOCK_MEDIA,
 	NG_OTHER, /* not served, or no bencode or JSON */
 	NG_COMMANDS
 };

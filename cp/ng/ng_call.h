@@ -78,6 +78,7 @@ enum ng_note_bits {
 	NG_NOTE_CLOSING = 57, /* an offer that is not answered yet ends or replaces it */
 	NG_NOTE_FORKED = 58,  /* its offer has answers of several branches */
 	NG_NOTE_FINAL = 59,   /* the one that holds is final: its response said so */
+	NG_NOTE_BLOCKED = 60, /* a bit a side: nothing it sends passes, until it is unblocked */
 };
 
 static inline uint32_t ng_note_get(uint64_t note, uint32_t bit, uint32_t bits)

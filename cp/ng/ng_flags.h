@@ -38,6 +38,7 @@ enum ng_flag {
 	NG_GENERATE_MID = 1 << 23,  /* each m-line has a=mid */
 	NG_STRIP_EXTMAP = 1 << 24,  /* no a=extmap */
 	NG_NO_TLS_ID = 1 << 25,	    /* no a=tls-id */
+	NG_DIRECTIONAL = 1 << 27,   /* of what is blocked: what from-tag's side sends, alone */
 	NG_TO_TAG = 1 << 26,	    /* to-tag counts in a delete, too, where rtpp-flags are given */
 };
 

@@ -48,6 +48,10 @@ void ng_delete(struct ng *n, const struct ng_flags *f, struct ng_ask *ask);
 json_t *ng_list(const struct ng *n, const json_t *command);
 json_t *ng_statistics(const struct ng *n);
 
+/* ---- ng_block.c ---- */
+
+json_t *ng_block(struct ng *n, const struct ng_flags *f, bool block);
+
 /* Counters under way, which belong to an ask. */
 struct ng_query;
 void ng_query_free(struct ng_query *q);

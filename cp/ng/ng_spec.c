@@ -190,9 +190,16 @@ void ng_spec_refuse(struct term_spec *w, uint32_t side, uint64_t *note)
 	ng_spec_flag(&w->term, TERM_LATCH_ADDR, false);
 }
 
+void ng_spec_gate(struct term_spec *w, uint32_t side, uint64_t note)
+{
+	ng_spec_flag(&w->term, TERM_IN, !ng_note_get(note, NG_NOTE_BLOCKED + side, 1));
+}
+
 void ng_spec_revive(struct term_spec *w, uint32_t side, uint64_t *note)
 {
-	if (ng_note_get(*note, NG_NOTE_REFUSED + side, 1))
-		ng_spec_flag(&w->term, TERM_IN | TERM_OUT, true);
+	if (ng_note_get(*note, NG_NOTE_REFUSED + side, 1)) {
+		ng_spec_flag(&w->term, TERM_OUT, true);
+		ng_spec_gate(w, side, *note);
+	}
 	ng_note_set(note, NG_NOTE_REFUSED + side, 1, 0);
 }

@@ -42,6 +42,7 @@ static const struct ng_word flag_words[] = {
 	SERVED("full-rtcp-attribute", NG_FULL_RTCP),
 	SERVED("loop-protect", NG_LOOP_PROTECT),
 	SERVED("fatal", NG_FATAL),
+	SERVED("directional", NG_DIRECTIONAL),
 	SERVED("WebRTC", WEBRTC),
 	SERVED("tls-client", NG_TLS_CLIENT),
 	SERVED("tls-server", NG_TLS_SERVER),
@@ -108,7 +109,6 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("inject-DTMF"),
 	/* Of commands and services that are not here. */
 	HARMLESS("all"),
-	HARMLESS("directional"),
 	HARMLESS("egress"),
 	HARMLESS("block-short"),
 	HARMLESS("block-egress"),

@@ -215,8 +215,18 @@ const struct gate_stats *gate_stats(const struct gateway *g)
 
 /* ---- ng ---- */
 
-const char *const ng_command_name[NG_COMMANDS] = { "ping",  "offer", "answer",	   "delete",
-						   "query", "list",  "statistics", "other" };
+const char *const ng_command_name[NG_COMMANDS] = {
+	[NG_PING] = "ping",
+	[NG_OFFER] = "offer",
+	[NG_ANSWER] = "answer",
+	[NG_DELETE] = "delete",
+	[NG_QUERY] = "query",
+	[NG_LIST] = "list",
+	[NG_STATISTICS] = "statistics",
+	[NG_BLOCK_MEDIA] = "block-media",
+	[NG_UNBLOCK_MEDIA] = "unblock-media",
+	[NG_OTHER] = "other",
+};
 
 const struct ng_stats *ng_stats(const struct ng *n)
 {

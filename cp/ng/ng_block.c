@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * block media, unblock media: the gate of a side is shut for what its remote sends (H.248's
+ * LocalControl, R32). A call blocked stays so through offers and answers, also in what they add.
+ */
+#include "ng_priv.h"
+#include "ng_spec.h"
+
+#include <string.h>
+
+/* The gate as the note says, where the m-line is not refused. */
+static void side_shut(uint16_t *flags, uint64_t note, uint32_t side)
+{
+	struct term_spec w = { .term.flags = *flags };
+
+	if (!ng_note_get(note, NG_NOTE_REFUSED + side, 1))
+		ng_spec_gate(&w, side, note);
+	*flags = w.term.flags;
+}
+
+/* Of one context the sides that are in the mask; also in what an offer left for its answer. */
+static bool context_block(struct ng *n, struct context *x, uint32_t sides, bool block,
+			  struct gate_fail *fail)
+{
+	struct gate_plan plan;
+
+	gate_plan(n->g, x, &plan);
+	for (uint32_t side = 0; side < 2; side++) {
+		if (sides & 1u << side)
+			ng_note_set(&plan.note, NG_NOTE_BLOCKED + side, 1, block);
+	}
+	for (uint32_t side = 0; side < 2; side++) {
+		struct ng_note note;
+		struct term_spec w;
+
+		term_spec(n->g, x, side, &w);
+		if (w.term.transport == TERM_NONE)
+			continue;
+		note = ng_note_of(&w);
+		side_shut(&w.term.flags, plan.note, side);
+		if (note.offered) {
+			const uint32_t blocked = ng_note_get(plan.note, NG_NOTE_BLOCKED, 2);
+
+			ng_note_set(&note.note, NG_NOTE_BLOCKED, 2, blocked);
+			side_shut(&note.flags, note.note, side);
+			memcpy(w.note, &note, sizeof(note));
+		}
+		if (!gate_set(n->g, x, side, &w, fail))
+			return false;
+	}
+	gate_plan_set(n->g, x, &plan);
+	return true;
+}
+
+/*
+ * All of a call; with the flag directional, what the side of from-tag sends, as rtpengine has it.
+ * What has ended already is left as it is.
+ */
+json_t *ng_block(struct ng *n, const struct ng_flags *f, bool block)
+{
+	const bool directional = f->flags & NG_DIRECTIONAL && f->from;
+	struct gate_fail fail = { 0 };
+	struct context *x = NULL;
+	bool any = false;
+	json_t *v;
+
+	if (!f->call)
+		return ng_error("call-id must be given");
+	while ((x = gate_call_next(n->g, f->call, x)) != NULL) {
+		uint32_t from = 0;
+
+		if (x->end != CONTEXT_END_NONE ||
+		    (directional && !ng_call_match(x, f, true, &from)))
+			continue;
+		any = true;
+		if (!context_block(n, x, directional ? 1u << from : 3, block, &fail))
+			return ng_error(fail.text);
+	}
+	if (!any)
+		return ng_error("Unknown call-id");
+	v = json_object();
+	json_object_set_new(v, "result", json_string("ok"));
+	return v;
+}
