@@ -46,6 +46,10 @@ void config_show(const json_t *result, FILE *out)
 	json_array_foreach(json_object_get(result, "keys"), i, k)
 	    grid_row(g, get_str(k, "key"), applied_text(k), value_text(k, "value"));
 	grid_print(g, 0, out);
+	fprintf(out, "\nRead from %s", get_str(result, "file"));
+	json_array_foreach(json_object_get(result, "parts"), i, k)
+	    fprintf(out, ", %s", json_string_value(k));
+	fputc('\n', out);
 }
 
 /* what: said of each change. */

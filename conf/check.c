@@ -15,13 +15,13 @@ static bool check_worker(struct config_reader *r, const uint16_t *cpu)
 
 	for (const uint16_t *q = d->workers; q < cpu; q++) {
 		if (*q == *cpu)
-			return config_fail_at(r, cpu, "CPU %u has a worker already, in line %u",
-					      *cpu, config_line(r, q));
+			return config_fail_at(r, cpu, "CPU %u has a worker already, in %s", *cpu,
+					      config_place(r, q));
 	}
 	/* A worker that polls would leave the service thread no time. */
 	if (*cpu == d->main_cpu && d->idle == IDLE_POLL)
-		return config_fail_at(r, &d->main_cpu, "CPU %u has a worker that polls, in line %u",
-				      d->main_cpu, config_line(r, cpu));
+		return config_fail_at(r, &d->main_cpu, "CPU %u has a worker that polls, in %s",
+				      d->main_cpu, config_place(r, cpu));
 	return true;
 }
 
@@ -30,12 +30,12 @@ static bool check_crypto_cpu(struct config_reader *r, const uint16_t *cpu)
 	const struct config_dataplane *d = &r->c->dataplane;
 
 	if (*cpu == d->main_cpu && d->idle == IDLE_POLL)
-		return config_fail_at(r, cpu, "CPU %u is main-cpu, in line %u, and polls", *cpu,
-				      config_line(r, &d->main_cpu));
+		return config_fail_at(r, cpu, "CPU %u is main-cpu, in %s, and polls", *cpu,
+				      config_place(r, &d->main_cpu));
 	for (unsigned j = 0; j < d->n_workers; j++) {
 		if (*cpu == d->workers[j])
-			return config_fail_at(r, cpu, "CPU %u has a worker, in line %u", *cpu,
-					      config_line(r, &d->workers[j]));
+			return config_fail_at(r, cpu, "CPU %u has a worker, in %s", *cpu,
+					      config_place(r, &d->workers[j]));
 	}
 	for (const uint16_t *q = r->c->tls.crypto_cpus; q < cpu; q++) {
 		if (*q == *cpu)
@@ -198,8 +198,8 @@ static void check_sockets(struct config_reader *r)
 	const struct config *c = r->c;
 
 	if (strcmp(c->dataplane.socket, c->control.socket) == 0)
-		config_fail_at(r, &c->control.socket, "%s is dataplane.socket, in line %u",
-			       c->control.socket, config_line(r, &c->dataplane.socket));
+		config_fail_at(r, &c->control.socket, "%s is dataplane.socket, in %s",
+			       c->control.socket, config_place(r, &c->dataplane.socket));
 }
 
 /* The port that owns an address; NULL: none. */
@@ -225,8 +225,8 @@ static bool check_addr(struct config_reader *r, const struct config_port *p,
 
 	ip_format(&addr->ip, text, sizeof(text));
 	if (first != addr)
-		return config_fail_at(r, addr, "%s is used already, in line %u", text,
-				      config_line(r, first));
+		return config_fail_at(r, addr, "%s is used already, in %s", text,
+				      config_place(r, first));
 	for (unsigned i = 0; special && i < sizeof(never) / sizeof(never[0]); i++) {
 		if (strcmp(special, never[i]) == 0)
 			return config_fail_at(r, addr, "%s is a %s address", text, special);
@@ -257,8 +257,8 @@ static bool check_route(struct config_reader *r, const struct config_port *p,
 		if (q->to.len == route->to.len && ip_eq(&q->to.ip, &route->to.ip) &&
 		    ip_eq(&q->via, &route->via))
 			return config_fail_at(r, &route->via,
-					      "port %s has that route already, in line %u", p->name,
-					      config_line(r, &q->via));
+					      "port %s has that route already, in %s", p->name,
+					      config_place(r, &q->via));
 	}
 	return true;
 }
@@ -272,13 +272,13 @@ static bool check_member_free(struct config_reader *r, const char *member, const
 	for (const struct config_port *q = r->c->port; q < r->c->port + r->c->n_port; q++) {
 		if (device_read(q->device, &other, err, sizeof(err)) &&
 		    strcmp(d->name, other.name) == 0)
-			return config_fail_at(r, member, "%s is used already, in line %u", member,
-					      config_line(r, q->device));
+			return config_fail_at(r, member, "%s is used already, in %s", member,
+					      config_place(r, q->device));
 		for (unsigned i = 0; i < q->n_member && q->member[i] != member; i++) {
 			if (device_read(q->member[i], &other, err, sizeof(err)) &&
 			    strcmp(d->name, other.name) == 0)
-				return config_fail_at(r, member, "%s is used already, in line %u",
-						      member, config_line(r, q->member[i]));
+				return config_fail_at(r, member, "%s is used already, in %s",
+						      member, config_place(r, q->member[i]));
 		}
 	}
 	return true;
@@ -294,8 +294,8 @@ static bool check_bond(struct config_reader *r, const struct config_port *p, con
 
 	if (p->shares && (p->bond || p->n_member))
 		return config_fail_at(r, p->bond ? (const void *)&p->bond : p->member[0],
-				      "stands with the first port of %s, in line %u", p->device,
-				      config_line(r, r->c->port[p->shares - 1].device));
+				      "stands with the first port of %s, in %s", p->device,
+				      config_place(r, r->c->port[p->shares - 1].device));
 	if (p->shares || (!p->bond && !named && !p->n_member))
 		return true;
 	if (!named || strcmp(p->device, d->name + 5) != 0)
@@ -345,20 +345,20 @@ static bool check_device(struct config_reader *r, struct config_port *p)
 			if (has_vf(&d, &other) || has_vf(&other, &d))
 				return config_fail_at(r, p->device,
 						      "%s: a VF is its vmbus device's alone, and "
-						      "this one is used already, in line %u",
-						      p->device, config_line(r, q->device));
+						      "this one is used already, in %s",
+						      p->device, config_place(r, q->device));
 			continue;
 		}
 		if (strcmp(d.devargs, other.devargs) != 0)
 			return config_fail_at(r, p->device,
-					      "%s has other arguments in line %u: ports of one "
+					      "%s has other arguments in %s: ports of one "
 					      "device give the same",
-					      p->device, config_line(r, q->device));
+					      p->device, config_place(r, q->device));
 		if (p->vlan == q->vlan)
 			return config_fail_at(r, p->device,
-					      "%s is used already, in line %u: ports of one device "
+					      "%s is used already, in %s: ports of one device "
 					      "differ by their vlan",
-					      p->device, config_line(r, q->device));
+					      p->device, config_place(r, q->device));
 		if (!p->shares)
 			p->shares = (uint16_t)(q - r->c->port + 1);
 	}
@@ -369,8 +369,8 @@ static bool check_name(struct config_reader *r, const struct config_port *p)
 {
 	for (const struct config_port *q = r->c->port; q < p; q++) {
 		if (strcmp(p->name, q->name) == 0)
-			return config_fail_at(r, p->name, "%s is the port in line %u already",
-					      p->name, config_line(r, q->name));
+			return config_fail_at(r, p->name, "%s is the port in %s already", p->name,
+					      config_place(r, q->name));
 	}
 	return true;
 }
@@ -401,9 +401,8 @@ static bool check_listener(struct config_reader *r, const struct config_listener
 	for (const struct config_listener *q = c->listener; q < l; q++) {
 		if (sock_addr_eq(&l->addr, &q->addr) &&
 		    (l->transport == TRANSPORT_UDP) == (q->transport == TRANSPORT_UDP))
-			return config_fail_at(r, &l->addr.ip,
-					      "%s is the listener in line %u already", text,
-					      config_line(r, &q->addr.ip));
+			return config_fail_at(r, &l->addr.ip, "%s is the listener in %s already",
+					      text, config_place(r, &q->addr.ip));
 	}
 	return true;
 }
@@ -468,17 +467,16 @@ static bool check_relay(struct config_reader *r, struct config_relay *a)
 	for (const struct config_relay *b = c->relay; b < a; b++) {
 		/* One range an address: the dataplane's table holds one. */
 		if (ip_eq(&a->addr, &b->addr))
-			return config_fail_at(r, &a->addr, "%s is the relay in line %u already",
-					      text, config_line(r, &b->addr));
+			return config_fail_at(r, &a->addr, "%s is the relay in %s already", text,
+					      config_place(r, &b->addr));
 	}
 	for (unsigned i = 0; i < c->n_listener; i++) {
 		const struct sock_addr *l = &c->listener[i].addr;
 		uint16_t port = be16_get(l->port);
 
 		if (ip_eq(&l->ip, &a->addr) && port >= a->port_min && port <= a->port_max)
-			return config_fail_at(r, &a->addr,
-					      "port %u of %s is the listener in line %u", port,
-					      text, config_line(r, &l->ip));
+			return config_fail_at(r, &a->addr, "port %u of %s is the listener in %s",
+					      port, text, config_place(r, &l->ip));
 	}
 	return true;
 }

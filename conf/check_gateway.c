@@ -18,8 +18,8 @@ static bool check_realm(struct config_reader *r, struct config_realm *m)
 	const struct config_realm *first = &c->realm[realm_index(c, m->name)];
 
 	if (m != first)
-		return config_fail_at(r, m->name, "%s is the realm in line %u already", m->name,
-				      config_line(r, first->name));
+		return config_fail_at(r, m->name, "%s is the realm in %s already", m->name,
+				      config_place(r, first->name));
 	m->domain_index = CONFIG_DOMAINS_MAX;
 	m->domain_line = config_line(r, m->domain);
 	return !m->domain[0] || config_domain_refer(r, m->domain, &m->domain_index);

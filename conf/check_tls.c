@@ -50,8 +50,8 @@ static bool check_domain(struct config_reader *r, const struct config_domain *d)
 	const struct config_domain *first = &c->domain[domain_find(c, d->name)];
 
 	if (d != first)
-		return config_fail_at(r, d->name, "%s is the domain in line %u already", d->name,
-				      config_line(r, first->name));
+		return config_fail_at(r, d->name, "%s is the domain in %s already", d->name,
+				      config_place(r, first->name));
 	if (d->version_min > d->version_max)
 		return config_fail_at(r, &d->version_min, "is newer than version-max");
 	if (d->client_ca[0] && d->client_cert == CLIENT_CERT_NONE)
@@ -101,21 +101,21 @@ static bool check_choice(struct config_reader *r, const struct config_service *s
 		for (unsigned j = 0; j < q->n_alpn; j++) {
 			if (strcmp(s->alpn[i], q->alpn[j]) == 0)
 				return config_fail_at(
-				    r, s->alpn[i], "%s chooses service %s already, in line %u",
-				    s->alpn[i], q->name, config_line(r, q->alpn[j]));
+				    r, s->alpn[i], "%s chooses service %s already, in %s",
+				    s->alpn[i], q->name, config_place(r, q->alpn[j]));
 		}
 	}
 	for (unsigned i = 0; i < s->n_host; i++) {
 		for (unsigned j = 0; j < q->n_host; j++) {
 			if (strcasecmp(s->host[i], q->host[j]) == 0)
 				return config_fail_at(
-				    r, s->host[i], "%s chooses service %s already, in line %u",
-				    s->host[i], q->name, config_line(r, q->host[j]));
+				    r, s->host[i], "%s chooses service %s already, in %s",
+				    s->host[i], q->name, config_place(r, q->host[j]));
 		}
 	}
 	return !(s->sip && q->sip) ||
-	       config_fail_at(r, &s->sip, "SIP chooses service %s already, in line %u", q->name,
-			      config_line(r, &q->sip));
+	       config_fail_at(r, &s->sip, "SIP chooses service %s already, in %s", q->name,
+			      config_place(r, &q->sip));
 }
 
 /* A back end that is one of our own listeners would be ourselves, again and again. */
@@ -126,9 +126,9 @@ static bool check_backend(struct config_reader *r, const struct config_service *
 
 	for (const struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
 		if (l->transport != TRANSPORT_UDP && sock_addr_eq(&l->addr, &s->backend))
-			return config_fail_at(r, &s->backend.ip, "%s is the listener in line %u",
+			return config_fail_at(r, &s->backend.ip, "%s is the listener in %s",
 					      sock_addr_format(&s->backend, text, sizeof(text)),
-					      config_line(r, &l->addr.ip));
+					      config_place(r, &l->addr.ip));
 	}
 	return true;
 }
@@ -160,8 +160,8 @@ static bool check_service(struct config_reader *r, struct config_service *s)
 	}
 	for (const struct config_service *q = c->service; q < s; q++) {
 		if (strcmp(q->name, s->name) == 0)
-			return config_fail_at(r, s->name, "%s is the service in line %u already",
-					      s->name, config_line(r, q->name));
+			return config_fail_at(r, s->name, "%s is the service in %s already",
+					      s->name, config_place(r, q->name));
 		if (service_meets(s, q) && !check_choice(r, s, q))
 			return false;
 	}
@@ -222,8 +222,8 @@ static bool check_accelerators(struct config_reader *r)
 	t->provider_line = config_line(r, t->provider);
 	t->engine_line = config_line(r, t->engine);
 	return !*t->provider || !*t->engine ||
-	       config_fail_at(r, t->engine, "cannot go together with the provider in line %u",
-			      t->provider_line);
+	       config_fail_at(r, t->engine, "cannot go together with the provider in %s",
+			      config_in_line(r, t->provider_line));
 }
 
 void config_check_tls(struct config_reader *r)

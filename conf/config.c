@@ -2,113 +2,37 @@
 #include "schema.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <yaml.h>
 
 /*
- * Reads a file by the schema. libyaml gives the tree with the line of every node; the walk below
- * is led by the schema, so that neither the depth of the file nor its anchors lead it anywhere.
+ * Reads files by the schema. libyaml gives a tree for each, with the line of every node; the walk
+ * below is led by the schema through all of them at once, so that neither the depth of a file nor
+ * its anchors lead it anywhere.
  */
 
-/* Bit of the section, a key of the top level, that a key is in; all if there is no such section. */
-static uint64_t section_bit(const char *key)
-{
-	const size_t len = strcspn(key, ".[");
+/* A node, and the file that it is in. */
+struct value {
+	yaml_document_t *doc;
+	yaml_node_t *node;
+	unsigned file;
+};
 
-	for (unsigned i = 0; schema_top[i].name; i++)
-		if (strlen(schema_top[i].name) == len && strncmp(schema_top[i].name, key, len) == 0)
-			return UINT64_C(1) << i;
-	return UINT64_MAX;
+/* What the files have for one key, in their order. */
+struct values {
+	unsigned n;
+	struct value v[CONFIG_FILES_MAX];
+};
+
+static unsigned value_line(const struct value *v)
+{
+	return line_make(v->file, v->node->start_mark.line + 1);
 }
 
-bool config_section_wrong(const struct config_reader *r, const char *section)
+static struct value value_of(const struct value *map, int node)
 {
-	return r->wrong & section_bit(section);
-}
-
-/* A mistake takes its place among the others, which stand in the order of the file. */
-static void error_add(struct config_reader *r, unsigned line, const char *key, const char *text)
-{
-	struct config_errors *e = r->errors;
-	struct config_error *at;
-
-	if (e->n++ >= CONFIG_ERRORS_MAX)
-		return;
-	at = &e->error[e->n - 1];
-	for (; at > e->error && at[-1].line > line; at--)
-		at[0] = at[-1];
-	at->line = line;
-	snprintf(at->text, sizeof(at->text), "%s:%u: %s%s%s", r->c->file, line, key,
-		 *key ? ": " : "", text);
-}
-
-bool config_fail(struct config_reader *r, unsigned line, const char *key, const char *what, ...)
-{
-	char text[256];
-	va_list ap;
-
-	va_start(ap, what);
-	vsnprintf(text, sizeof(text), what, ap);
-	va_end(ap);
-	r->wrong |= section_bit(r->guess ? r->guess : key);
-	error_add(r, line, key, text);
-	return false;
-}
-
-static const struct config_place *place_find(const struct config_reader *r, const void *field)
-{
-	static const struct config_place nowhere = { .line = 1 };
-
-	for (size_t i = 0; i < r->n_place; i++) {
-		if (r->place[i].at == field)
-			return &r->place[i];
-	}
-	return &nowhere;
-}
-
-bool config_fail_at(struct config_reader *r, const void *field, const char *what, ...)
-{
-	const struct config_place *p = place_find(r, field);
-	char text[256];
-	va_list ap;
-
-	va_start(ap, what);
-	vsnprintf(text, sizeof(text), what, ap);
-	va_end(ap);
-	error_add(r, p->line, p->key, text);
-	return false;
-}
-
-unsigned config_line(const struct config_reader *r, const void *field)
-{
-	return place_find(r, field)->line;
-}
-
-static bool place_add(struct config_reader *r, const void *field, unsigned line)
-{
-	struct config_place *p;
-
-	if (r->n_place == r->cap_place) {
-		size_t cap = r->cap_place ? 2 * r->cap_place : 128;
-
-		p = realloc(r->place, cap * sizeof(*p));
-		if (p == NULL)
-			return config_fail(r, line, r->key, "out of memory");
-		r->place = p;
-		r->cap_place = cap;
-	}
-	p = &r->place[r->n_place++];
-	p->at = field;
-	p->line = line;
-	memcpy(p->key, r->key, sizeof(p->key));
-	return true;
-}
-
-static unsigned node_line(const yaml_node_t *n)
-{
-	return (unsigned)n->start_mark.line + 1;
+	return (struct value){ map->doc, yaml_document_get_node(map->doc, node), map->file };
 }
 
 /* Text of a scalar; NULL if the node is none or hides a NUL. */
@@ -140,57 +64,81 @@ static bool read_text(struct config_reader *r, const struct schema_key *k, const
 	if (!schema_set(k, field, text, why, sizeof(why)))
 		return config_fail(r, line, r->key, "%.64s%s%s", shown ? text : "",
 				   shown ? " " : "", why);
-	return place_add(r, field, line);
+	return config_place_add(r, field, line);
 }
 
-static bool read_map(struct config_reader *r, yaml_document_t *doc, const struct schema_key *keys,
-		     yaml_node_t *node, unsigned line, void *base);
+static bool read_map(struct config_reader *r, const struct schema_key *keys,
+		     const struct values *maps, unsigned line, void *base);
 
 /* One value: a scalar, or a map by its keys. */
-static bool read_item(struct config_reader *r, yaml_document_t *doc, const struct schema_key *k,
-		      yaml_node_t *node, void *field)
+static bool read_item(struct config_reader *r, const struct schema_key *k, const struct value *v,
+		      void *field)
 {
+	const yaml_node_t *node = v->node;
 	const char *text = node_text(node);
 	bool plain =
 	    node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 
 	if (k->type == SCHEMA_MAP)
-		return read_map(r, doc, k->keys, node, node_line(node), field);
+		return read_map(r, k->keys, &(struct values){ 1, { *v } }, value_line(v), field);
 	if (text == NULL)
-		return config_fail(r, node_line(node), r->key, "must be a single value");
+		return config_fail(r, value_line(v), r->key, "must be a single value");
 	if (!plain && (k->type == SCHEMA_UINT || k->type == SCHEMA_PORT || k->type == SCHEMA_BOOL))
-		return config_fail(r, node_line(node), r->key, "must be a %s, not a string",
+		return config_fail(r, value_line(v), r->key, "must be a %s, not a string",
 				   k->type == SCHEMA_BOOL ? "truth value" : "number");
-	return read_text(r, k, text, node_line(node), field);
+	return read_text(r, k, text, value_line(v), field);
 }
 
-static bool read_list(struct config_reader *r, yaml_document_t *doc, const struct schema_key *k,
-		      yaml_node_t *node, char *base)
+/* Maps of several files are one; of single values there is one. */
+static bool read_single(struct config_reader *r, const struct schema_key *k,
+			const struct values *in, void *field)
+{
+	if (k->type == SCHEMA_MAP)
+		return read_map(r, k->keys, in, value_line(&in->v[0]), field);
+	if (in->n > 1)
+		return config_fail(r, value_line(&in->v[1]), r->key, "is given already, in %s",
+				   config_in_line(r, value_line(&in->v[0])));
+	return read_item(r, k, &in->v[0], field);
+}
+
+static size_t list_length(const yaml_node_t *n)
+{
+	return (size_t)(n->data.sequence.items.top - n->data.sequence.items.start);
+}
+
+/* Lists of several files are one behind the other. */
+static bool read_list(struct config_reader *r, const struct schema_key *k, const struct values *in,
+		      char *base)
 {
 	size_t keylen = strlen(r->key);
 	uint16_t *count = (uint16_t *)(void *)(base + k->count_off);
-	yaml_node_item_t *item;
-	size_t n, i = 0;
+	const struct value *l;
+	size_t n = 0, at = 0;
 	bool ok = true;
 
-	if (node->type != YAML_SEQUENCE_NODE)
-		return config_fail(r, node_line(node), r->key, "must be a list");
-	n = (size_t)(node->data.sequence.items.top - node->data.sequence.items.start);
+	for (l = in->v; l < in->v + in->n; l++) {
+		if (l->node->type != YAML_SEQUENCE_NODE)
+			return config_fail(r, value_line(l), r->key, "must be a list");
+		n += list_length(l->node);
+	}
 	if (n < k->items_min || n > k->items_max)
-		return config_fail(r, node_line(node), r->key,
+		return config_fail(r, value_line(l - 1), r->key,
 				   "has %zu entries, and %u to %u are possible", n, k->items_min,
 				   k->items_max);
-	for (item = node->data.sequence.items.start; i < n; item++, i++) {
-		snprintf(r->key + keylen, sizeof(r->key) - keylen, "[%zu]", i);
-		/* Two keys may fill one array, as gateways and routes do: append. */
-		ok &= read_item(r, doc, k, yaml_document_get_node(doc, *item),
-				base + k->off + (size_t)*count * k->size);
-		(*count)++;
+	for (l = in->v; l < in->v + in->n; l++) {
+		for (size_t i = 0; i < list_length(l->node); i++) {
+			struct value v = value_of(l, l->node->data.sequence.items.start[i]);
+
+			snprintf(r->key + keylen, sizeof(r->key) - keylen, "[%zu]", at++);
+			/* Two keys may fill one array, as gateways and routes do: append. */
+			ok &= read_item(r, k, &v, base + k->off + (size_t)*count * k->size);
+			(*count)++;
+		}
 	}
 	return ok;
 }
 
-/* What a key means that is not in the file. */
+/* What a key means that is in no file. */
 static bool read_default(struct config_reader *r, const struct schema_key *k, unsigned line,
 			 char *base)
 {
@@ -198,7 +146,7 @@ static bool read_default(struct config_reader *r, const struct schema_key *k, un
 	char item[64];
 
 	if (k->type == SCHEMA_MAP && k->items_max == 0)
-		return read_map(r, NULL, k->keys, NULL, line, base + k->off);
+		return read_map(r, k->keys, &(struct values){ 0 }, line, base + k->off);
 	if (k->def == NULL && (k->items_max == 0 || k->items_min > 0))
 		return config_fail(r, line, r->key, "is missing");
 	if (k->items_max == 0)
@@ -237,34 +185,34 @@ static bool key_unknown(struct config_reader *r, const struct schema_key *keys, 
 }
 
 /*
- * Whether every key of the map is known and given once. It ends where no more mistakes are kept, so
+ * Whether every key of a map is known and given once. It ends where no more mistakes are kept, so
  * that the work for a file of many keys is bounded.
  */
-static bool map_check(struct config_reader *r, yaml_document_t *doc, const struct schema_key *keys,
-		      yaml_node_t *node, uint64_t *guessed)
+static bool map_check(struct config_reader *r, const struct schema_key *keys,
+		      const struct value *map, uint64_t *guessed)
 {
-	yaml_node_pair_t *start = node->data.mapping.pairs.start;
+	yaml_node_pair_t *start = map->node->data.mapping.pairs.start;
 	size_t keylen = strlen(r->key);
 	bool ok = true;
 
 	for (yaml_node_pair_t *p = start;
-	     p < node->data.mapping.pairs.top && r->errors->n < CONFIG_ERRORS_MAX; p++) {
-		yaml_node_t *key = yaml_document_get_node(doc, p->key);
-		const char *name = node_text(key);
+	     p < map->node->data.mapping.pairs.top && r->errors->n < CONFIG_ERRORS_MAX; p++) {
+		const struct value key = value_of(map, p->key);
+		const char *name = node_text(key.node);
 
 		snprintf(r->key + keylen, sizeof(r->key) - keylen, "%s%.40s", keylen ? "." : "",
 			 name ? name : "?");
 		if (key_find(keys, name) == NULL) {
-			ok = key_unknown(r, keys, name, node_line(key), guessed);
+			ok = key_unknown(r, keys, name, value_line(&key), guessed);
 			continue;
 		}
 		for (yaml_node_pair_t *q = start; q < p; q++) {
-			yaml_node_t *first = yaml_document_get_node(doc, q->key);
+			const struct value first = value_of(map, q->key);
 
-			if (!node_is(first, name))
+			if (!node_is(first.node, name))
 				continue;
-			ok = config_fail(r, node_line(key), r->key, "is given already, in line %u",
-					 node_line(first));
+			ok = config_fail(r, value_line(&key), r->key, "is given already, in %s",
+					 config_in_line(r, value_line(&first)));
 			break;
 		}
 	}
@@ -272,43 +220,52 @@ static bool map_check(struct config_reader *r, yaml_document_t *doc, const struc
 	return ok;
 }
 
-static yaml_node_t *map_get(yaml_document_t *doc, yaml_node_t *node, const char *name)
+/* What maps have for a key: of each the first. */
+static struct values maps_get(const struct values *maps, const char *name)
 {
-	yaml_node_pair_t *p = node->data.mapping.pairs.start;
+	struct values found = { 0 };
 
-	for (; p < node->data.mapping.pairs.top; p++) {
-		if (node_is(yaml_document_get_node(doc, p->key), name))
-			return yaml_document_get_node(doc, p->value);
+	for (unsigned i = 0; i < maps->n; i++) {
+		const struct value *map = &maps->v[i];
+		yaml_node_pair_t *p = map->node->data.mapping.pairs.start;
+
+		for (; p < map->node->data.mapping.pairs.top; p++) {
+			if (node_is(yaml_document_get_node(map->doc, p->key), name)) {
+				found.v[found.n++] = value_of(map, p->value);
+				break;
+			}
+		}
 	}
-	return NULL;
+	return found;
 }
 
-/* A map by its schema, in the schema's order; node is NULL if all of it is left to defaults. */
-static bool read_map(struct config_reader *r, yaml_document_t *doc, const struct schema_key *keys,
-		     yaml_node_t *node, unsigned line, void *base)
+/* A map by its schema, in the schema's order; maps has none if all is left to defaults. */
+static bool read_map(struct config_reader *r, const struct schema_key *keys,
+		     const struct values *maps, unsigned line, void *base)
 {
 	size_t keylen = strlen(r->key);
 	uint64_t guessed = 0;
 	bool ok = true;
 
-	if (node && node->type != YAML_MAPPING_NODE)
-		return config_fail(r, line, r->key, "must be a map of keys");
-	if (node)
-		ok = map_check(r, doc, keys, node, &guessed);
+	for (const struct value *m = maps->v; m < maps->v + maps->n; m++)
+		if (m->node->type != YAML_MAPPING_NODE)
+			return config_fail(r, value_line(m), r->key, "must be a map of keys");
+	for (const struct value *m = maps->v; m < maps->v + maps->n; m++)
+		ok &= map_check(r, keys, m, &guessed);
 	for (const struct schema_key *k = keys; k->name; k++) {
-		yaml_node_t *value = node ? map_get(doc, node, k->name) : NULL;
+		const struct values in = maps_get(maps, k->name);
 
 		snprintf(r->key + keylen, sizeof(r->key) - keylen, "%s%s", keylen ? "." : "",
 			 k->name);
 		/* What is misspelt is told once, and not as missing too. */
-		if (value == NULL && k - keys < 64 && guessed >> (k - keys) & 1)
+		if (!in.n && k - keys < 64 && guessed >> (k - keys) & 1)
 			continue;
-		if (value == NULL)
+		if (!in.n)
 			ok &= read_default(r, k, line, base);
 		else if (k->items_max)
-			ok &= read_list(r, doc, k, value, base);
+			ok &= read_list(r, k, &in, base);
 		else
-			ok &= read_item(r, doc, k, value, (char *)base + k->off);
+			ok &= read_single(r, k, &in, (char *)base + k->off);
 	}
 	r->key[keylen] = '\0';
 	return ok;
@@ -334,42 +291,93 @@ static void parser_wipe(yaml_parser_t *p)
 	yaml_parser_delete(p);
 }
 
-static bool read_syntax(struct config_reader *r, yaml_parser_t *p, yaml_document_t *doc)
+static bool read_syntax(struct config_reader *r, unsigned file, yaml_parser_t *p,
+			yaml_document_t *doc)
 {
-	unsigned line;
+	size_t line;
 
 	if (yaml_parser_load(p, doc))
 		return true;
-	line = (unsigned)(p->problem_mark.line ? p->problem_mark.line : p->mark.line) + 1;
-	return config_fail(r, line, "", "this is not YAML: %s", p->problem ? p->problem : "?");
+	line = (p->problem_mark.line ? p->problem_mark.line : p->mark.line) + 1;
+	return config_fail(r, line_make(file, line), "", "this is not YAML: %s",
+			   p->problem ? p->problem : "?");
 }
 
-static void read_stream(struct config_reader *r, FILE *f)
+/* One file, which has one document. */
+static bool read_stream(struct config_reader *r, unsigned file, FILE *f, yaml_document_t *doc)
 {
-	yaml_document_t doc, second;
+	yaml_document_t second;
 	yaml_parser_t parser;
 	yaml_node_t *root;
+	bool ok;
 
-	if (!yaml_parser_initialize(&parser)) {
-		config_fail(r, 1, "", "out of memory");
-		return;
-	}
+	if (!yaml_parser_initialize(&parser))
+		return config_fail(r, line_make(file, 0), "", "out of memory");
 	yaml_parser_set_input_file(&parser, f);
-	if (read_syntax(r, &parser, &doc)) {
-		root = yaml_document_get_root_node(&doc);
-		if (root)
-			read_map(r, &doc, schema_top, root, node_line(root), r->c);
-		else
-			config_fail(r, 1, "", "the file is empty");
-		document_wipe(&doc);
-	}
-	if (parser.error == YAML_NO_ERROR && read_syntax(r, &parser, &second)) {
+	ok = read_syntax(r, file, &parser, doc);
+	if (ok && read_syntax(r, file, &parser, &second)) {
 		root = yaml_document_get_root_node(&second);
 		if (root)
-			config_fail(r, node_line(root), "", "a second document begins here");
+			config_fail(r, line_make(file, root->start_mark.line + 1), "",
+				    "a second document begins here");
 		document_wipe(&second);
 	}
 	parser_wipe(&parser);
+	return ok;
+}
+
+/* The file, and what stands beside it; false if one of them is none of YAML. */
+static bool read_files(struct config_reader *r, FILE *f, yaml_document_t *docs, struct values *in)
+{
+	bool ok = config_parts_find(r);
+
+	for (unsigned file = 0; file <= r->c->n_part; file++) {
+		FILE *part = file ? config_part_open(r, file) : f;
+		struct value v = { &docs[in->n], NULL, file };
+
+		if (!part || !read_stream(r, file, part, v.doc))
+			ok = false;
+		else
+			in->v[in->n++] = v;
+		if (file && part)
+			fclose(part);
+	}
+	return ok;
+}
+
+/* A part may have nothing but comments in it. */
+static void read_trees(struct config_reader *r, const struct values *in)
+{
+	struct values maps = { 0 };
+
+	for (unsigned i = 0; i < in->n; i++) {
+		struct value v = in->v[i];
+
+		v.node = yaml_document_get_root_node(v.doc);
+		if (v.node)
+			maps.v[maps.n++] = v;
+		else if (v.file == 0) {
+			config_fail(r, 1, "", "the file is empty");
+			return;
+		}
+	}
+	read_map(r, schema_top, &maps, value_line(&maps.v[0]), r->c);
+}
+
+static void read_all(struct config_reader *r, FILE *f)
+{
+	yaml_document_t *docs = calloc(CONFIG_FILES_MAX, sizeof(*docs));
+	struct values in = { 0 };
+
+	if (!docs) {
+		config_fail(r, 1, "", "out of memory");
+		return;
+	}
+	if (read_files(r, f, docs, &in))
+		read_trees(r, &in);
+	for (unsigned i = 0; i < in.n; i++)
+		document_wipe(in.v[i].doc);
+	free(docs);
 }
 
 /* What concerns no line of the file. */
@@ -407,7 +415,7 @@ static struct config *load(const char *path, struct config_errors *errors, uint6
 	}
 	snprintf(r.c->file, sizeof(r.c->file), "%s", path);
 	r.c->others_read = st.st_mode & S_IROTH;
-	read_stream(&r, f);
+	read_all(&r, f);
 	config_check(&r);
 	fclose(f);
 	free(r.place);
@@ -431,7 +439,7 @@ bool config_load_socket(const char *path, char socket[CONFIG_PATH_MAX])
 	struct config_errors *errors = malloc(sizeof(*errors));
 	uint64_t wrong = UINT64_MAX;
 	struct config *c = errors ? load(path, errors, &wrong) : NULL;
-	const bool found = c && !(wrong & section_bit("control"));
+	const bool found = c && !(wrong & config_section_bit("control"));
 
 	if (found)
 		memcpy(socket, c->control.socket, CONFIG_PATH_MAX);

@@ -165,7 +165,8 @@ struct config_service {
 	struct sock_addr backend; /* TCP */
 	enum config_crlf crlf;	  /* RFC 5626 4.4.1 */
 	uint16_t domain_index;	  /* set by config_load(); CONFIG_DOMAINS_MAX: all */
-	/* Its place, set by config_load(); fairlead-dp keeps it over reloads, whatever its place. */
+	/* Its place, set by config_load(); fairlead-dp keeps it over reloads, whatever its place.
+	 */
 	uint16_t id;
 };
 
@@ -356,8 +357,24 @@ struct config_records {
 	bool syslog;
 };
 
+/*
+ * Beside a file stands the directory of its parts. A part's name has at most CONFIG_PART_NAME bytes
+ * with the NUL; all parts together, CONFIG_PARTS_BYTES.
+ */
+#define CONFIG_PARTS_DIR "conf.d"
+enum {
+	CONFIG_PARTS_MAX = 64,
+	CONFIG_FILES_MAX = 1 + CONFIG_PARTS_MAX,
+	CONFIG_PART_NAME = 64,
+	CONFIG_PARTS_BYTES = 1 << 20,
+	CONFIG_WHERE_MAX = CONFIG_STR_MAX + CONFIG_PART_NAME + 24,
+};
+
+/* Members that end in _line say where a value stands: config_where() makes text of them. */
 struct config {
 	char file[CONFIG_STR_MAX];
+	char part[CONFIG_PARTS_MAX][CONFIG_PART_NAME]; /* names in conf.d, in their order */
+	uint16_t n_part;
 	struct config_dataplane dataplane;
 	struct config_tcp tcp;
 	struct config_tls tls;
@@ -383,7 +400,7 @@ struct config {
 	struct config_management management;
 	struct config_records records;
 	struct config_radius radius;
-	bool others_read; /* the file may be read by others than owner and group */
+	bool others_read; /* a file may be read by others than owner and group */
 };
 
 enum { CONFIG_ERRORS_MAX = 50 };
@@ -409,6 +426,14 @@ struct config *config_load(const char *path, char *err, size_t errlen);
 void config_free(struct config *c);
 /* control.socket, also of a file that has mistakes elsewhere. False if it is not to be had. */
 bool config_load_socket(const char *path, char socket[CONFIG_PATH_MAX]);
+
+/* "FILE:LINE" of a line, or "FILE" where the line's number is 0. */
+struct config_where {
+	char text[CONFIG_WHERE_MAX];
+};
+struct config_where config_where(const struct config *c, uint32_t line);
+/* The path of a part, from 0. */
+void config_part_path(const struct config *c, unsigned part, char *text, size_t len);
 
 /*
  * Whether there are secrets in the file, and others than its owner and group may read it (or could

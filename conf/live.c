@@ -66,6 +66,8 @@ struct config *config_merge(const struct config *runs, const struct config *fres
 	}
 	memcpy(c, runs, sizeof(*c));
 	config_take_live(c, fresh);
+	memcpy(c->part, fresh->part, sizeof(c->part));
+	c->n_part = fresh->n_part;
 	if (fits_together(c, err, errlen))
 		return c;
 	config_free(c);

@@ -209,14 +209,13 @@ build()
 # stays, unless half of it is to start with another.
 make_config()
 {
-	local nic
+	local nic file="${FAIRLEAD_CONFIG:-$SAMPLE}"
 	if running; then
 		return
 	elif [[ -z ${FAIRLEAD_CONFIG:-} ]] && { alive fairlead-dp || alive fairlead-cp; }; then
 		return
 	fi
-	sed -e "s|/run/fairlead/|$RUN/|g" -e "s|/var/lib/fairlead/|$STATE/|g" -e "s|/etc/fairlead/tls/|$TLS/|g" \
-		"${FAIRLEAD_CONFIG:-$SAMPLE}" >"$CONFIG.new" || die "the configuration cannot be copied"
+	own_paths "$file" >"$CONFIG.new" || die "the configuration cannot be copied"
 	own_file dataplane socket "$RUN/dp.sock"
 	own_file auth users-db "$STATE/users.db"
 	own_file control socket "$RUN/control.sock"
@@ -226,7 +225,26 @@ make_config()
 		sed -i "s|net_af_xdp[0-9]*,iface=${nic%%=*}\>|${nic#*=}|" "$CONFIG.new"
 	done
 	mv "$CONFIG.new" "$CONFIG"
-	[[ ${FAIRLEAD_CONFIG:-$SAMPLE} != "$SAMPLE" ]] || fit_cpus
+	own_parts "$(dirname "$file")/conf.d"
+	[[ $file != "$SAMPLE" ]] || fit_cpus
+}
+
+# own_paths FILE: with our own directories instead of those of an installed relay.
+own_paths()
+{
+	sed -e "s|/run/fairlead/|$RUN/|g" -e "s|/var/lib/fairlead/|$STATE/|g" -e "s|/etc/fairlead/tls/|$TLS/|g" "$1"
+}
+
+# own_parts DIRECTORY: what stands beside the configuration; nothing else is beside ours.
+own_parts()
+{
+	local part
+	rm -rf "$RUN/conf.d"
+	for part in "$1"/*.yaml; do
+		[[ -e $part ]] || continue
+		install -d -m 755 "$RUN/conf.d"
+		own_paths "$part" >"$RUN/conf.d/${part##*/}" || die "$part cannot be copied"
+	done
 }
 
 # own_file SECTION KEY FILE: a key that the configuration leaves out would stand for an installed relay's file.

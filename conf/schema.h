@@ -61,6 +61,8 @@ struct config_reader {
 	struct config_errors *errors;
 	uint64_t wrong;	   /* sections that could not be read, by their place in schema_top */
 	const char *guess; /* section that a wrong key of the top level is likely to stand for */
+	size_t part_bytes; /* of the files beside the main one */
+	char in_line[64 + CONFIG_PART_NAME]; /* of config_in_line() */
 };
 
 /* Adds "FILE:LINE: KEY: what" to the mistakes, the key's section to the wrong ones; returns false.
@@ -75,9 +77,47 @@ bool config_fail(struct config_reader *r, unsigned line, const char *key, const 
 bool config_fail_at(struct config_reader *r, const void *field, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Line a field was read from. */
+/* Line a field was read from, as struct config notes lines. */
 unsigned config_line(const struct config_reader *r, const void *field);
+/* The same for a sentence, "line 7" or "line 7 of conf.d/x.yaml"; until the next call. */
+const char *config_place(struct config_reader *r, const void *field);
+const char *config_in_line(struct config_reader *r, unsigned line);
 
+/*
+ * A line of one of the files: the file's number, 0 for the main one, and behind it that of the
+ * line, from 1. Lines are so in the order in which files are read.
+ */
+enum { LINE_BITS = 24 };
+
+static inline unsigned line_make(unsigned file, size_t number)
+{
+	const size_t last = (1u << LINE_BITS) - 1;
+
+	return file << LINE_BITS | (unsigned)(number < last ? number : last);
+}
+
+static inline unsigned line_file(unsigned line)
+{
+	return line >> LINE_BITS;
+}
+
+static inline unsigned line_number(unsigned line)
+{
+	return line & ((1u << LINE_BITS) - 1);
+}
+
+/* The path of conf.d. */
+void config_parts_dir(const struct config *c, char *text, size_t len);
+/* Lists the files of conf.d in the configuration, by name. False, and a mistake, if it cannot. */
+bool config_parts_find(struct config_reader *r);
+/* One of them; NULL, and a mistake, if it cannot be read. */
+FILE *config_part_open(struct config_reader *r, unsigned file);
+
+/* Notes the line of a field, whose key is being read. */
+bool config_place_add(struct config_reader *r, const void *field, unsigned line);
+
+/* Bit of the section, a key of the top level, that a key is in; all if there is no such section. */
+uint64_t config_section_bit(const char *key);
 /* Whether a section of the file, a key of the top level, has values that could not be read. */
 bool config_section_wrong(const struct config_reader *r, const char *section);
 

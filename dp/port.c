@@ -33,8 +33,9 @@ static bool device_fail(const struct dplane *dp, uint16_t idx, const char *key, 
 			: strcmp(key, "device") == 0 ? c->device_line
 						     : c->member_line;
 
-	snprintf(err, errlen, "%s:%u: ports[%u].%s (%s, %s): %s%s%s", dp->conf->file, line, idx,
-		 key, c->name, device, what, r ? ": " : "", r ? why : "");
+	snprintf(err, errlen, "%s: ports[%u].%s (%s, %s): %s%s%s",
+		 config_where(dp->conf, line).text, idx, key, c->name, device, what, r ? ": " : "",
+		 r ? why : "");
 	return false;
 }
 

@@ -75,6 +75,7 @@ install()
 	getent passwd fairlead | grep -q ':/var/lib/fairlead:.*nologin$' || fail "there is no user fairlead"
 	mode /etc/fairlead/fairlead.yaml "640 root fairlead"
 	mode /etc/fairlead/tls "700 root root"
+	mode /etc/fairlead/conf.d "750 root fairlead"
 	mode /run/fairlead "750 fairlead fairlead"
 	fairlead-cp --check-config /etc/fairlead/fairlead.yaml || fail "the configuration that is installed is wrong"
 	fairlead-setup --dry-run || fail "fairlead-setup"

@@ -12,11 +12,8 @@
 static const char *applied_name(enum config_applied how)
 {
 	static const char *const name[] = {
-		[APPLIED_UNSAID] = "?",
-		[APPLIED_LIVE] = "live",
-		[APPLIED_BOTH] = "live",
-		[APPLIED_CP] = "restart-cp",
-		[APPLIED_DP] = "restart-dp",
+		[APPLIED_UNSAID] = "?",	     [APPLIED_LIVE] = "live",	  [APPLIED_BOTH] = "live",
+		[APPLIED_CP] = "restart-cp", [APPLIED_DP] = "restart-dp",
 	};
 
 	return name[how];
@@ -41,6 +38,19 @@ static void put_change(void *arg, const struct config_change *c)
 					     "applied", applied_name(c->applied), "lost", c->lost));
 }
 
+/* Paths of the files of conf.d that the values come from. */
+static json_t *parts_json(const struct config *c)
+{
+	json_t *parts = json_array();
+	char path[CONFIG_WHERE_MAX];
+
+	for (unsigned i = 0; i < c->n_part; i++) {
+		config_part_path(c, i, path, sizeof(path));
+		json_array_append_new(parts, rpc_text(path));
+	}
+	return parts;
+}
+
 json_t *rpc_config_show(void *ctx, const json_t *params, struct rpc_error *err)
 {
 	const struct server *s = ctx;
@@ -50,7 +60,8 @@ json_t *rpc_config_show(void *ctx, const json_t *params, struct rpc_error *err)
 		return NULL;
 	keys = json_array();
 	config_each(s->conf, put_key, keys);
-	return json_pack("{s:o, s:o}", "file", rpc_text(s->conf->file), "keys", keys);
+	return json_pack("{s:o, s:o, s:o}", "file", rpc_text(s->conf->file), "parts",
+			 parts_json(s->conf), "keys", keys);
 }
 
 /* The answer to a file, of which fresh is NULL if it has mistakes. */

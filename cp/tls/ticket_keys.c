@@ -75,8 +75,8 @@ bool ticket_secret_load(const struct config *c, uint8_t prk[TICKET_PRK], char *e
 	if (*path) {
 		len = secret_file_load(path, raw, TICKET_SECRET_MIN, sizeof(raw), why, sizeof(why));
 		if (!len)
-			snprintf(err, errlen, "%s:%u: tls.ticket-secret: %s %s", c->file,
-				 c->tls.ticket_secret_line, path, why);
+			snprintf(err, errlen, "%s: tls.ticket-secret: %s %s",
+				 config_where(c, c->tls.ticket_secret_line).text, path, why);
 	} else if (!secret_own(c, raw, err, errlen)) {
 		len = 0;
 	}

@@ -97,9 +97,9 @@ void accel_complain(const struct accel *a, const char *what, char *err, size_t e
 	reason = ERR_reason_error_string(code);
 	if (!data || !(flags & ERR_TXT_STRING))
 		data = "";
-	snprintf(err, errlen, "%s:%u: %s: %s %s%s%s%s%s%s", a->conf->file, a->line, a->ops->key,
-		 a->name, what, reason ? ": " : "", reason ? reason : "", *data ? " (" : "", data,
-		 *data ? ")" : "");
+	snprintf(err, errlen, "%s: %s: %s %s%s%s%s%s%s", config_where(a->conf, a->line).text,
+		 a->ops->key, a->name, what, reason ? ": " : "", reason ? reason : "",
+		 *data ? " (" : "", data, *data ? ")" : "");
 	ERR_clear_error();
 }
 

@@ -33,8 +33,8 @@ complain(const struct complaint *c, const char *why, ...)
 	va_start(ap, why);
 	vsnprintf(text, sizeof(text), why, ap);
 	va_end(ap);
-	snprintf(c->err, c->errlen, "%s:%u: %s[%u].%s: %s: %s", c->conf->file, c->line, c->list,
-		 c->idx, c->key, c->path, text);
+	snprintf(c->err, c->errlen, "%s: %s[%u].%s: %s: %s", config_where(c->conf, c->line).text,
+		 c->list, c->idx, c->key, c->path, text);
 	return false;
 }
 

@@ -225,8 +225,7 @@ struct domain_set *domains_create(const struct dplane *dp, struct snapshot *of,
 		return NULL;
 	}
 	for (uint16_t i = 0; i < conf->n_domain; i++) {
-		set->domain[i] =
-		    (struct domain){ .set = set, .conf = &conf->domain[i], .idx = i };
+		set->domain[i] = (struct domain){ .set = set, .conf = &conf->domain[i], .idx = i };
 		if (domain_build(&set->domain[i], &from, err, errlen))
 			continue;
 		domains_free(set);
@@ -272,11 +271,10 @@ void domains_publish(const struct dplane *dp, const struct domain_set *d)
 		       : now < info->not_before ? "is not valid yet"
 						: NULL;
 		if (what)
-			RTE_LOG(
-			    WARNING, USER1,
-			    "%s:%u: certificates[%u].chain: %s: %s; it is served all the same\n",
-			    dp->conf->file, d->cert[i].conf->chain_line, i, d->cert[i].conf->chain,
-			    what);
+			RTE_LOG(WARNING, USER1,
+				"%s: certificates[%u].chain: %s: %s; it is served all the same\n",
+				config_where(dp->conf, d->cert[i].conf->chain_line).text, i,
+				d->cert[i].conf->chain, what);
 	}
 }
 

@@ -82,8 +82,8 @@ static bool certs_use(const struct domain_build *b, SSL_CTX *ctx, uint64_t certs
 		if ((certs >> i & 1) == 0 ||
 		    (fits && SSL_CTX_use_cert_and_key(ctx, c->leaf, c->key, c->above, 1) == 1))
 			continue;
-		snprintf(b->err, b->errlen, "%s:%u: certificates[%u].chain: %s: is refused: %s",
-			 conf->file, c->conf->chain_line, i, c->conf->chain,
+		snprintf(b->err, b->errlen, "%s: certificates[%u].chain: %s: is refused: %s",
+			 config_where(conf, c->conf->chain_line).text, i, c->conf->chain,
 			 fits ? ERR_reason_error_string(ERR_peek_last_error())
 			      : "profile ts33210 has no EdDSA");
 		ERR_clear_error();

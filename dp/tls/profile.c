@@ -108,9 +108,9 @@ static bool suites_choose(struct lists *l, const struct config *conf, uint16_t i
 		if (lists_add(l, d->suite[i]))
 			continue;
 		snprintf(err, errlen,
-			 "%s:%u: tls-domains[%u].suites: %s is no AES-GCM or ChaCha20-Poly1305 "
+			 "%s: tls-domains[%u].suites: %s is no AES-GCM or ChaCha20-Poly1305 "
 			 "suite by OpenSSL's name",
-			 conf->file, d->suite_line, idx, d->suite[i]);
+			 config_where(conf, d->suite_line).text, idx, d->suite[i]);
 		return false;
 	}
 	none = d->version_max == CONFIG_TLS_1_3 && !l->v13[0]	? "TLS 1.3"
@@ -118,17 +118,17 @@ static bool suites_choose(struct lists *l, const struct config *conf, uint16_t i
 								: NULL;
 	if (none)
 		snprintf(err, errlen,
-			 "%s:%u: tls-domains[%u].suites: has none of %s, which version-min and "
+			 "%s: tls-domains[%u].suites: has none of %s, which version-min and "
 			 "version-max ask for",
-			 conf->file, d->suite_line, idx, none);
+			 config_where(conf, d->suite_line).text, idx, none);
 	return none == NULL;
 }
 
 static bool groups_fail(const struct config *conf, uint16_t idx, const char *group, const char *why,
 			char *err, size_t errlen)
 {
-	snprintf(err, errlen, "%s:%u: tls-domains[%u].groups: %s%s", conf->file,
-		 conf->domain[idx].group_line, idx, group, why);
+	snprintf(err, errlen, "%s: tls-domains[%u].groups: %s%s",
+		 config_where(conf, conf->domain[idx].group_line).text, idx, group, why);
 	return false;
 }
 
@@ -187,9 +187,8 @@ bool profile_apply(SSL_CTX *ctx, const struct config *conf, uint16_t idx, char *
 	     (!l.v12[0] || SSL_CTX_set_cipher_list(ctx, l.v12) == 1) &&
 	     SSL_CTX_set1_sigalgs_list(ctx, profiles[d->profile].signatures) == 1;
 	if (!ok)
-		snprintf(err, errlen,
-			 "%s:%u: tls-domains[%u].suites: OpenSSL does not take %s:%s: %s",
-			 conf->file, d->suite_line, idx, l.v13, l.v12,
+		snprintf(err, errlen, "%s: tls-domains[%u].suites: OpenSSL does not take %s:%s: %s",
+			 config_where(conf, d->suite_line).text, idx, l.v13, l.v12,
 			 ERR_reason_error_string(ERR_peek_last_error()));
 	ERR_clear_error();
 	return ok;

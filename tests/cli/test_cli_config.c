@@ -39,11 +39,14 @@ static void what_runs(void **state)
 {
 	(void)state;
 	expect("{\"keys\":[{\"key\":\"turn.software\",\"value\":\"\",\"applied\":\"live\"},"
-	       "{\"key\":\"tcp.ecn\",\"value\":\"true\",\"applied\":\"restart-dp\"}]}",
+	       "{\"key\":\"tcp.ecn\",\"value\":\"true\",\"applied\":\"restart-dp\"}],"
+	       "\"file\":\"/etc/f/f.yaml\",\"parts\":[\"/etc/f/conf.d/a.yaml\"]}",
 	       config_show,
 	       "KEY            CHANGED BY              VALUE\n"
 	       "turn.software  live                    \"\"\n"
-	       "tcp.ecn        restart of fairlead-dp  true\n");
+	       "tcp.ecn        restart of fairlead-dp  true\n"
+	       "\n"
+	       "Read from /etc/f/f.yaml, /etc/f/conf.d/a.yaml\n");
 }
 
 static void what_differs(void **state)

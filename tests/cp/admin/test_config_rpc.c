@@ -170,6 +170,7 @@ static void what_runs_is_shown(void **state)
 
 	(void)state;
 	assert_string_equal(json_string_value(json_object_get(r, "file")), path);
+	assert_true(json_is_array(json_object_get(r, "parts")));
 	json_array_foreach(json_object_get(r, "keys"), i, k)
 	{
 		const char *key = json_string_value(json_object_get(k, "key"));
@@ -193,8 +194,7 @@ static void what_runs_is_shown(void **state)
 	json_decref(r);
 }
 
-#define ROUTE_LOST \
-	"nothing; packets to a destination whose way is another go by it within a second"
+#define ROUTE_LOST "nothing; packets to a destination whose way is another go by it within a second"
 
 static void a_difference_is_told(void **state)
 {
@@ -265,8 +265,8 @@ static void routes_of_the_same_port(void **state)
 	assert_int_equal(running->port[0].route[0].via.b[15], 9);
 	file_edit("name: access, device: net_null0", "name: other, device: net_null0");
 	r = call("reload", NULL);
-	json_array_foreach(json_object_get(r, "changes"), i, c) assert_string_equal(
-	    json_string_value(json_object_get(c, "applied")), "restart-dp");
+	json_array_foreach(json_object_get(r, "changes"), i, c)
+	    assert_string_equal(json_string_value(json_object_get(c, "applied")), "restart-dp");
 	assert_int_equal(i, 4); /* the name, and what differs of two routes */
 	json_decref(r);
 	assert_int_equal(running->port[0].n_route, 2);
