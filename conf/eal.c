@@ -118,6 +118,8 @@ bool eal_arg_check(const char *arg, char *err, size_t errlen)
 	return false;
 }
 
+const char *const eal_log_usual[EAL_LOG_USUAL] = { "*:warning", "user1:notice" };
+
 uint32_t eal_log_level(const char *text)
 {
 	static const char *const levels[] = { "emergency", "alert",  "critical", "error",

@@ -16,6 +16,9 @@ bool eal_arg_check(const char *arg, char *err, size_t errlen);
 
 /* Whether text is a component of DPDK, or a pattern of such, and a level: "pmd.net.ice:debug". */
 bool eal_log_level_check(const char *text, char *err, size_t errlen);
+/* Those that hold before any of the configuration. */
+enum { EAL_LOG_USUAL = 2 };
+extern const char *const eal_log_usual[EAL_LOG_USUAL];
 /* Level of such an argument, as DPDK counts: 1 emergency, 8 debug; 0: it is none. */
 uint32_t eal_log_level(const char *text);
 

@@ -14,6 +14,7 @@
 #include "socket.h"
 #include "worker.h"
 #include "conf/device.h"
+#include "conf/eal.h"
 #include "conf/layout.h"
 #include "lib/memory.h"
 #include "lib/process.h"
@@ -227,11 +228,12 @@ static bool pages_check(const struct config *c, const struct bus_args *b, bool h
 /* What the configuration passes on; EAL takes the last of two that contradict each other. */
 static int eal_further(const struct config_dataplane *d, char **argv, int argc)
 {
-	static char level[CONFIG_EAL_MAX][CONFIG_EAL_LEN + 16];
+	static char level[CONFIG_EAL_MAX + EAL_LOG_USUAL][CONFIG_EAL_LEN + 16];
 	static char arg[CONFIG_EAL_MAX][CONFIG_EAL_LEN]; /* EAL keeps them, and may write */
 
-	for (uint16_t i = 0; i < d->n_log_level; i++) {
-		snprintf(level[i], sizeof(level[i]), "--log-level=%s", d->log_level[i]);
+	for (uint16_t i = 0; i < EAL_LOG_USUAL + d->n_log_level; i++) {
+		snprintf(level[i], sizeof(level[i]), "--log-level=%s",
+			 i < EAL_LOG_USUAL ? eal_log_usual[i] : d->log_level[i - EAL_LOG_USUAL]);
 		argv[argc++] = level[i];
 	}
 	for (uint16_t i = 0; i < d->n_eal; i++) {
@@ -264,8 +266,6 @@ static bool eal_start(const struct config *c, char *err)
 	argv[argc++] = prefix;
 	argv[argc++] = (char *)"--no-shconf"; /* leaves no files behind, however it ends */
 	argv[argc++] = (char *)"--no-telemetry";
-	argv[argc++] = (char *)"--log-level=*:warning";
-	argv[argc++] = (char *)"--log-level=user1:notice";
 	/* Huge pages need no mount and leave no file behind; ordinary ones allow no --in-memory. */
 	argv[argc++] = huge ? (char *)"--in-memory" : (char *)"--no-huge";
 	if (huge) /* one file to share: a vhost-user back end takes no more than eight */
@@ -359,7 +359,8 @@ static void accel_leave(const struct accel *a)
 {
 	if (!accel_jobs(a))
 		return;
-	fprintf(stderr, "fairlead-dp: %s: %u of its jobs have not come back, and end with the process\n",
+	fprintf(stderr,
+		"fairlead-dp: %s: %u of its jobs have not come back, and end with the process\n",
 		accel_name(a), accel_jobs(a));
 	process_leave();
 }

@@ -6,19 +6,23 @@
 
 #include <rte_log.h>
 
+static void log_level_set(const char *text)
+{
+	char component[CONFIG_EAL_LEN];
+
+	snprintf(component, sizeof(component), "%.*s", (int)strcspn(text, ":"), text);
+	rte_log_set_level_pattern(component, eal_log_level(text));
+}
+
 /* As eal_start() has it. */
 void reload_log_levels(const struct config *c)
 {
 	const struct config_dataplane *d = &c->dataplane;
-	char component[CONFIG_EAL_LEN];
 
-	rte_log_set_level_pattern("*", RTE_LOG_WARNING);
-	rte_log_set_level_pattern("user1", RTE_LOG_NOTICE);
-	for (uint16_t i = 0; i < d->n_log_level; i++) {
-		snprintf(component, sizeof(component), "%.*s", (int)strcspn(d->log_level[i], ":"),
-			 d->log_level[i]);
-		rte_log_set_level_pattern(component, eal_log_level(d->log_level[i]));
-	}
+	for (uint32_t i = 0; i < EAL_LOG_USUAL; i++)
+		log_level_set(eal_log_usual[i]);
+	for (uint16_t i = 0; i < d->n_log_level; i++)
+		log_level_set(d->log_level[i]);
 }
 
 /* All that can fail comes before anything changes. */
