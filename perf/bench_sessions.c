@@ -358,6 +358,7 @@ int main(int argc, char **argv)
 	static const char *const files[] = { "users.db", "users.db-wal", "users.db-shm",
 					     "state",	 "state.ports",	 "nonce.key" };
 	char dir[128], path[160], err[512];
+	struct records *records;
 	struct auth *auth;
 
 	if (!options_read(argc, argv))
@@ -373,7 +374,9 @@ int main(int argc, char **argv)
 		die(err);
 	sessions_make(auth);
 	run();
+	records = server.records;
 	server_close(&server);
+	records_close(records);
 	auth_close(auth);
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);

@@ -187,6 +187,7 @@ static void events_have_names(void **state)
 		[TRACE_PUNTED] = "punted",     [TRACE_RELAYED] = "relayed",
 		[TRACE_WAITING] = "waiting",   [TRACE_STREAMED] = "streamed",
 		[TRACE_SENT] = "sent",	       [TRACE_DROPPED] = "dropped",
+		[TRACE_OPENED] = "opened",     [TRACE_SEALED] = "sealed",
 	};
 	struct rpc_later *l;
 	json_t *reply, *r;
