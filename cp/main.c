@@ -229,10 +229,14 @@ static void finish_manage(void *arg, bool apply)
 	manage_finish(arg, apply);
 }
 
+static bool prepare_ng(void *arg, const struct config *c, char *err, size_t errlen)
+{
+	return ng_prepare(arg, c, err, errlen);
+}
+
 static void finish_ng(void *arg, bool apply)
 {
-	if (apply)
-		ng_reload(arg);
+	ng_finish(arg, apply);
 }
 
 static void reload_parts(struct server *s, struct metrics *metrics, struct manage *manage)
@@ -242,7 +246,8 @@ static void reload_parts(struct server *s, struct metrics *metrics, struct manag
 	reload_add(s, (struct reload_part){ prepare_records, finish_records, s->records });
 	reload_add(s, (struct reload_part){ prepare_metrics, finish_metrics, metrics });
 	reload_add(s, (struct reload_part){ prepare_manage, finish_manage, manage });
-	reload_add(s, (struct reload_part){ NULL, finish_ng, s->ng });
+	reload_add(s, (struct reload_part){ prepare_ng, finish_ng, s->ng });
+	reload_add(s, (struct reload_part){ rpc_roles_prepare, rpc_roles_finish, NULL });
 }
 
 /* The server and its sockets are up: runs until a signal. */

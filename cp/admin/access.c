@@ -36,12 +36,12 @@ static bool id_of(const struct config_role *r, uint32_t *id)
 	return user || group;
 }
 
-bool access_open(struct access *a, const struct config_control *c, char *err, size_t errlen)
+bool access_prepare(struct access *a, const struct config_control *c, char *err, size_t errlen)
 {
-	*a = (struct access){ .own = geteuid() };
+	a->next.n = 0;
 	for (uint16_t i = 0; i < c->n_role; i++) {
 		const struct config_role *r = &c->role[i];
-		struct access_role *to = &a->role[a->n++];
+		struct access_role *to = &a->next.role[a->next.n++];
 
 		to->is_group = !r->user[0];
 		to->may = r->may;
@@ -51,6 +51,21 @@ bool access_open(struct access *a, const struct config_control *c, char *err, si
 			 to->is_group ? "group" : "user", to->is_group ? r->group : r->user);
 		return false;
 	}
+	return true;
+}
+
+void access_finish(struct access *a, bool apply)
+{
+	if (apply)
+		a->roles = a->next;
+}
+
+bool access_open(struct access *a, const struct config_control *c, char *err, size_t errlen)
+{
+	*a = (struct access){ .own = geteuid() };
+	if (!access_prepare(a, c, err, errlen))
+		return false;
+	access_finish(a, true);
 	return true;
 }
 
@@ -64,13 +79,15 @@ static bool is_member(const gid_t *groups, size_t n, uint32_t id)
 
 void access_judge(const struct access *a, const gid_t *groups, size_t n, struct rpc_caller *who)
 {
+	const struct access_roles *roles = &a->roles;
+
 	who->may = CONFIG_MAY_ADMINISTER;
 	who->nobody = false;
-	if (!a->n || who->user == 0 || who->user == a->own)
+	if (!roles->n || who->user == 0 || who->user == a->own)
 		return;
 	who->may = CONFIG_MAY_LOOK;
 	who->nobody = true;
-	for (const struct access_role *r = a->role; r < a->role + a->n; r++) {
+	for (const struct access_role *r = roles->role; r < roles->role + roles->n; r++) {
 		if (r->is_group ? who->group != r->id && !is_member(groups, n, r->id)
 				: who->user != r->id)
 			continue;

@@ -16,14 +16,22 @@ struct access_role {
 	enum config_may may;
 };
 
-struct access {
+struct access_roles {
 	struct access_role role[CONFIG_ROLES_MAX];
-	unsigned n;   /* 0: whoever can connect may administer */
-	uint32_t own; /* the user of this process, who may always, as root may */
+	unsigned n; /* 0: whoever can connect may administer */
+};
+
+struct access {
+	struct access_roles roles;
+	struct access_roles next; /* access_prepare() looked them up */
+	uint32_t own;		  /* the user of this process, who may always, as root may */
 };
 
 /* Looks up names. On failure false, and a sentence. */
 bool access_open(struct access *a, const struct config_control *c, char *err, size_t errlen);
+/* As a struct reload_part has them. */
+bool access_prepare(struct access *a, const struct config_control *c, char *err, size_t errlen);
+void access_finish(struct access *a, bool apply);
 
 /* Sets may and nobody of who, of whom user is known, with his n groups. */
 void access_judge(const struct access *a, const gid_t *groups, size_t n, struct rpc_caller *who);

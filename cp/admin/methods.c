@@ -270,19 +270,32 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 };
 /* clang-format on */
 
+static struct access roles; /* of the control socket, of which a process has one */
+
+bool rpc_roles_prepare(void *arg, const struct config *c, char *err, size_t errlen)
+{
+	(void)arg;
+	return access_prepare(&roles, &c->control, err, errlen);
+}
+
+void rpc_roles_finish(void *arg, bool apply)
+{
+	(void)arg;
+	access_finish(&roles, apply);
+}
+
 struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size_t errlen)
 {
 	static const struct rpc_limits limits = {
 		.clients = 32, .line = 65536, .output = 262144, .idle_ms = 60000
 	};
-	static struct access access;
 	struct rpc *r;
 
-	if (!access_open(&access, &s->conf->control, err, errlen))
+	if (!access_open(&roles, &s->conf->control, err, errlen))
 		return NULL;
 	r = rpc_open(base, s->conf->control.socket, &limits, rpc_methods, RPC_METHODS, s, err,
 		     errlen);
 	if (r)
-		rpc_guard(r, access_identify, &access);
+		rpc_guard(r, access_identify, &roles);
 	return r;
 }

@@ -85,6 +85,8 @@ static bool client_line(struct control_client *c, const char *line, size_t len)
 	char *reply;
 
 	room_used(&r->clients, &c->place);
+	if (r->identify)
+		r->identify(r->identify_arg, bufferevent_getfd(c->bev), &c->who);
 	reply = rpc_answer_to(r->identify ? &c->who : NULL, r->methods, r->n_methods, r->ctx, line,
 			      len, &c->later);
 
@@ -274,8 +276,6 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 		return;
 	}
 	c->rpc = r;
-	if (r->identify)
-		r->identify(r->identify_arg, fd, &c->who);
 	room_enter(&r->clients, &c->place, c, &who.pid, sizeof(who.pid));
 	bufferevent_setcb(c->bev, client_serve, client_wrote, client_event, c);
 	/* One byte past the limit tells a long line from one that just fits. */

@@ -107,12 +107,16 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 		     const struct rpc_method *methods, size_t n, void *ctx, char *err,
 		     size_t errlen);
 
-/* Whoever connects from now on is asked who he is. Without it all may do all. */
+/* Whoever connects is asked who he is, at each request. Without it all may do all. */
 void rpc_guard(struct rpc *r, rpc_identify *identify, void *arg);
 
 /* The methods a control process serves; their ctx is its struct server. */
 enum { RPC_METHODS = 44 };
 extern const struct rpc_method rpc_methods[RPC_METHODS];
+
+/* control.roles, as a struct reload_part has it, once rpc_start() has looked it up; arg is NULL. */
+bool rpc_roles_prepare(void *arg, const struct config *c, char *err, size_t errlen);
+void rpc_roles_finish(void *arg, bool apply);
 
 /* Serves them on the control socket of the server's configuration. */
 struct rpc *rpc_start(struct server *s, struct event_base *base, char *err, size_t errlen);

@@ -29,7 +29,7 @@ void stat_each(const struct server *s, stat_fn *fn, void *ctx)
 	const struct server_stats *server = &s->stats;
 	const struct dplink_stats *link = dplink_stats(s->link);
 	const struct gate_stats *gate = s->gateway ? gate_stats(s->gateway) : NULL;
-	const struct ng_stats *ng = s->ng ? ng_stats(s->ng) : NULL;
+	const struct ng_stats *ng = ng_served(s->ng) ? ng_stats(s->ng) : NULL;
 	const struct memory_use ours = memory_use(), theirs = stats_memory(s->link);
 	const struct health_count problems = health_count(s);
 	struct stat_line line[] = {

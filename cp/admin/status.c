@@ -2,6 +2,7 @@
 #include "status.h"
 
 #include "../context/gateway.h"
+#include "../ng/ng.h"
 #include "certs_json.h"
 #include "conns.h"
 #include "health.h"
@@ -82,7 +83,7 @@ json_t *status_json(const struct server *s)
 	stat_json(s, "status", o);
 	if (!s->gateway)
 		json_object_set_new(o, "gateway", json_null());
-	else if (!s->ng)
+	else if (!ng_served(s->ng))
 		json_object_set_new(json_object_get(o, "gateway"), "ng", json_null());
 	return o;
 }

@@ -84,9 +84,10 @@ static size_t encode(struct ng *n, const struct ng_pending *p, const json_t *ans
 
 static void send_to(struct ng *n, const struct ng_from *to, const void *p, size_t len, bool text)
 {
-	if (!to->websocket)
+	/* Where it was asked may be served no more. */
+	if (!to->websocket && n->udp)
 		ng_udp_send(n->udp, &to->addr, p, len);
-	else
+	else if (to->websocket && n->ws)
 		ng_ws_send(n->ws, to->websocket, p, len, text);
 }
 
@@ -358,35 +359,85 @@ static struct ng *ng_create(const struct server *s, struct gateway *g)
 	return NULL;
 }
 
+/* A socket that stays where it is is not touched. */
+bool ng_prepare(struct ng *n, const struct config *c, char *err, size_t errlen)
+{
+	const struct config_gateway *was = n ? &n->s->conf->gateway : NULL, *to = &c->gateway;
+	bool elsewhere;
+
+	if (!n)
+		return true;
+	elsewhere = !ip_eq(&was->ng_addr, &to->ng_addr);
+	n->udp_moves = elsewhere || was->ng_port != to->ng_port;
+	n->ws_moves = elsewhere || was->ng_websocket_port != to->ng_websocket_port;
+	if (n->udp_moves && to->ng_port && !(n->next_udp = ng_udp_open(n, to, err, errlen)))
+		return false;
+	if (!n->ws_moves || !to->ng_websocket_port || (n->next_ws = ng_ws_open(n, to, err, errlen)))
+		return true;
+	ng_finish(n, false);
+	return false;
+}
+
+static void udp_take(struct ng *n, bool apply)
+{
+	ng_udp_close(apply ? n->udp : n->next_udp);
+	if (apply && (n->udp = n->next_udp))
+		ng_udp_enable(n->udp);
+	n->next_udp = NULL;
+	n->udp_moves = false;
+}
+
+static void ws_take(struct ng *n, bool apply)
+{
+	ng_ws_close(apply ? n->ws : n->next_ws);
+	if (apply && (n->ws = n->next_ws))
+		ng_ws_enable(n->ws);
+	n->next_ws = NULL;
+	n->ws_moves = false;
+}
+
+void ng_finish(struct ng *n, bool apply)
+{
+	if (!n)
+		return;
+	if (n->udp_moves)
+		udp_take(n, apply);
+	if (n->ws_moves)
+		ws_take(n, apply);
+	if (apply)
+		ng_sources_rate(n->sources, n->s->conf->gateway.ng_rate);
+}
+
+bool ng_served(const struct ng *n)
+{
+	return n && (n->udp || n->ws);
+}
+
 bool ng_start(const struct server *s, struct gateway *g, struct event_base *base, struct ng **n,
 	      char *err, size_t errlen)
 {
 	const struct config_gateway *c = &s->conf->gateway;
 
-	*n = NULL;
-	if (!g || (!c->ng_port && !c->ng_websocket_port))
+	*n = g ? ng_create(s, g) : NULL;
+	if (!g)
 		return true;
-	*n = ng_create(s, g);
-	if (*n)
+	if (*n) {
+		(*n)->base = base;
 		(*n)->dialogues = ng_dialogues_open(s, g, base, &(*n)->stats);
-	if (!*n || !(*n)->dialogues) {
-		snprintf(err, errlen, "out of memory for ng");
-		ng_stop(*n);
-		*n = NULL;
-		return false;
 	}
-	if ((!c->ng_port || ((*n)->udp = ng_udp_open(*n, base, err, errlen))) &&
-	    (!c->ng_websocket_port || ((*n)->ws = ng_ws_open(*n, base, err, errlen))))
+	snprintf(err, errlen, "out of memory for ng");
+	if (*n && (*n)->dialogues &&
+	    (!c->ng_port || ((*n)->udp = ng_udp_open(*n, c, err, errlen))) &&
+	    (!c->ng_websocket_port || ((*n)->ws = ng_ws_open(*n, c, err, errlen)))) {
+		if ((*n)->udp)
+			ng_udp_enable((*n)->udp);
+		if ((*n)->ws)
+			ng_ws_enable((*n)->ws);
 		return true;
+	}
 	ng_stop(*n);
 	*n = NULL;
 	return false;
-}
-
-void ng_reload(struct ng *n)
-{
-	if (n)
-		ng_sources_rate(n->sources, n->s->conf->gateway.ng_rate);
 }
 
 void ng_stop(struct ng *n)

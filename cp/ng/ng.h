@@ -34,13 +34,16 @@ struct ng_stats {
 };
 
 /*
- * Listens where the configuration says; *n NULL if it says nowhere. On failure false, and one
- * sentence that names the key.
+ * Listens where the configuration says, if it says so; *n NULL if there are to be no contexts. On
+ * failure false, and one sentence that names the key.
  */
 bool ng_start(const struct server *s, struct gateway *g, struct event_base *base, struct ng **n,
 	      char *err, size_t errlen);
-/* Takes up what the configuration says now. NULL is fine. */
-void ng_reload(struct ng *n);
+/* As a struct reload_part has them: ports move, the rate changes. NULL is fine. */
+bool ng_prepare(struct ng *n, const struct config *c, char *err, size_t errlen);
+void ng_finish(struct ng *n, bool apply);
+/* Whether it listens anywhere; NULL is fine. */
+bool ng_served(const struct ng *n);
 void ng_stop(struct ng *n);
 const struct ng_stats *ng_stats(const struct ng *n);
 

@@ -19,8 +19,14 @@ struct ng {
 	const struct server *s;
 	struct gateway *g;
 	struct ng_sources *sources;
+	struct event_base *base;
 	struct ng_udp *udp; /* NULL: not served */
 	struct ng_ws *ws;
+	/* ng_prepare() made them, or NULL, of those that move. */
+	struct ng_udp *next_udp;
+	struct ng_ws *next_ws;
+	bool udp_moves, ws_moves;
+	uint64_t last_websocket; /* number given to a connection, and never again */
 	struct ng_dialogues *dialogues;
 	struct ng_ask *asks; /* under way */
 	struct ng_stats stats;
@@ -57,13 +63,18 @@ struct ng_query;
 void ng_query_free(struct ng_query *q);
 void ng_ask_hold(struct ng_ask *ask, struct ng_query *q);
 
-/* ---- ng_udp.c, ng_ws.c: NULL, and one sentence, on failure ---- */
+/*
+ * ---- ng_udp.c, ng_ws.c: NULL, and one sentence, on failure; nobody is heard before they are
+ * enabled ----
+ */
 
-struct ng_udp *ng_udp_open(struct ng *n, struct event_base *base, char *err, size_t errlen);
+struct ng_udp *ng_udp_open(struct ng *n, const struct config_gateway *c, char *err, size_t errlen);
+void ng_udp_enable(struct ng_udp *u);
 void ng_udp_close(struct ng_udp *u);
 void ng_udp_send(struct ng_udp *u, const struct sock_addr *to, const void *p, size_t len);
 
-struct ng_ws *ng_ws_open(struct ng *n, struct event_base *base, char *err, size_t errlen);
+struct ng_ws *ng_ws_open(struct ng *n, const struct config_gateway *c, char *err, size_t errlen);
+void ng_ws_enable(struct ng_ws *w);
 void ng_ws_close(struct ng_ws *w);
 /* To the connection of that number, if it is still there. */
 void ng_ws_send(struct ng_ws *w, uint64_t number, const void *p, size_t len, bool text);

@@ -52,19 +52,19 @@ void ng_udp_send(struct ng_udp *u, const struct sock_addr *to, const void *p, si
 	(void)!sendto(u->fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL, &sa.any, n);
 }
 
-struct ng_udp *ng_udp_open(struct ng *n, struct event_base *base, char *err, size_t errlen)
+struct ng_udp *ng_udp_open(struct ng *n, const struct config_gateway *c, char *err, size_t errlen)
 {
-	uint16_t port = n->s->conf->gateway.ng_port;
+	uint16_t port = c->ng_port;
 	struct ng_udp *u = calloc(1, sizeof(*u));
 	int size = RECEIVE_BUFFER;
 
 	if (u) {
 		u->ng = n;
-		u->fd = socket_open(SOCK_DGRAM, &n->s->conf->gateway.ng_addr, port);
+		u->fd = socket_open(SOCK_DGRAM, &c->ng_addr, port);
 		if (u->fd >= 0)
-			u->event = event_new(base, u->fd, EV_READ | EV_PERSIST, readable, u);
+			u->event = event_new(n->base, u->fd, EV_READ | EV_PERSIST, readable, u);
 	}
-	if (!u || !u->event || event_add(u->event, NULL) != 0) {
+	if (!u || !u->event) {
 		snprintf(err, errlen, "cannot serve ng at UDP port %u (gateway.ng-address): %s",
 			 port, strerror(errno));
 		ng_udp_close(u);
@@ -72,6 +72,11 @@ struct ng_udp *ng_udp_open(struct ng *n, struct event_base *base, char *err, siz
 	}
 	setsockopt(u->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	return u;
+}
+
+void ng_udp_enable(struct ng_udp *u)
+{
+	event_add(u->event, NULL);
 }
 
 void ng_udp_close(struct ng_udp *u)

@@ -45,7 +45,6 @@ struct ng_ws {
 	struct ng *ng;
 	struct evconnlistener *listener;
 	struct accept_pause pause;
-	uint64_t last; /* number given to a connection */
 	struct room clients; /* idle since their last message */
 };
 
@@ -247,7 +246,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 		return;
 	}
 	c->ws = w;
-	c->from = (struct ng_from){ from, ++w->last };
+	c->from = (struct ng_from){ from, ++w->ng->last_websocket };
 	c->self = local_of(fd);
 	room_enter(&w->clients, &c->place, c, from.ip.b, sizeof(from.ip.b));
 	w->ng->stats.websockets = w->clients.n;
@@ -264,20 +263,20 @@ static void accept_failed(struct evconnlistener *l, void *arg)
 	accept_pause(&w->pause, l);
 }
 
-struct ng_ws *ng_ws_open(struct ng *n, struct event_base *base, char *err, size_t errlen)
+struct ng_ws *ng_ws_open(struct ng *n, const struct config_gateway *c, char *err, size_t errlen)
 {
-	uint16_t port = n->s->conf->gateway.ng_websocket_port;
+	uint16_t port = c->ng_websocket_port;
 	struct ng_ws *w = calloc(1, sizeof(*w));
-	int fd = socket_open(SOCK_STREAM, &n->s->conf->gateway.ng_addr, port);
+	int fd = socket_open(SOCK_STREAM, &c->ng_addr, port);
 	bool ready = false;
 
 	if (w && fd >= 0) {
 		w->ng = n;
 		room_init(&w->clients);
-		ready = accept_pause_open(&w->pause, base);
-		w->listener =
-		    evconnlistener_new(base, client_accept, w,
-				       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
+		ready = accept_pause_open(&w->pause, n->base);
+		w->listener = evconnlistener_new(
+		    n->base, client_accept, w,
+		    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, BACKLOG, fd);
 	}
 	if (ready && w->listener) {
 		evconnlistener_set_error_cb(w->listener, accept_failed);
@@ -290,6 +289,11 @@ struct ng_ws *ng_ws_open(struct ng *n, struct event_base *base, char *err, size_
 		close(fd);
 	ng_ws_close(w);
 	return NULL;
+}
+
+void ng_ws_enable(struct ng_ws *w)
+{
+	evconnlistener_enable(w->listener);
 }
 
 void ng_ws_close(struct ng_ws *w)

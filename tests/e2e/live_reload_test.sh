@@ -128,6 +128,21 @@ grep -q 'error 403' "$TMP/fourth" || fail "not the policy: $(tail -n 3 "$TMP/fou
 cp "$TMP/right" "$CONFIG"
 fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
 client "$TMP/fifth" 1 || fail "not as before: $(tail -n 3 "$TMP/fifth")"
-note "limits, policy and the port of the metrics change"
+ng_ping() { in_relay python3 -c 'import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(2)
+s.connect(("127.0.0.1", int(sys.argv[1])))
+s.send(b"1 d7:command4:pinge")
+sys.exit(s.recv(99) != b"1 d6:result4:ponge")' "$1" 2>"$TMP/ng"; }
+for port in 2224 2225; do
+	file_set ng-port $port
+	fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+	ng_ping $port || fail "ng is not served at port $port: $(tail -n 1 "$TMP/ng")"
+done
+! ng_ping 2224 || fail "ng is served at the old port, too"
+cp "$TMP/right" "$CONFIG"
+fl reload >"$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+ng_ping 2223 || fail "ng did not come back: $(tail -n 1 "$TMP/ng")"
+note "limits, policy and the ports of metrics and ng change"
 
 assert_eq "the same process" "$(cp_pid)" "$pid"

@@ -135,4 +135,30 @@ grep -q "audit: user $daemon group 0 process [0-9]*: drain: done" "$LOG" || fail
 grep -q "audit: user $daemon group 0 process [0-9]*: user.add {\"name\":\"eve\"}: failed: " "$LOG" || fail "who was refused is not told"
 grep -q 'audit: user 0 group 0 process [0-9]*: user.del {"name":"bob"}: done' "$LOG" || fail "whom root deleted is not told"
 ! grep -E 'opensesame|newsecret' "$LOG" || fail "a secret is in the log"
+
+# A connection that is there already may what the file says from then on.
+roles_set() { sed -i "/^control:/,/^management:/s|^  roles: .*|  roles: $1|" "$CONFIG" && fl reload >"$TMP/reload" 2>&1; }
+coproc KEPT { exec python3 -c 'import os, socket, sys
+os.setgroups([])
+os.setuid(int(sys.argv[2]))
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+answers = s.makefile()
+for line in sys.stdin:
+    s.sendall(line.encode())
+    print(answers.readline(), end="", flush=True)' "$RUN/control.sock" "$(id -u daemon)"; }
+kept()
+{
+	printf '{"jsonrpc":"2.0","id":1,"method":"%s"}\n' "$1" >&"${KEPT[1]}"
+	read -r -t 10 line <&"${KEPT[0]}" || fail "$1 is not answered"
+}
+kept undrain
+[[ $line != *error* ]] || fail "daemon may not undrain: $line"
+roles_set '[{user: daemon, may: look}, {user: bin, may: operate}]' || fail "reload: $(<"$TMP/reload")"
+grep -q '^control.roles\[0\].user: nobody -> daemon$' "$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+kept undrain
+[[ $line == *"may operate (control.roles)"* ]] || fail "a connection keeps what it may no more: $line"
+as bin status >/dev/null || fail "bin may not look"
+! roles_set '[{user: nosuchuser, may: look}]' || fail "a user that there is not is taken"
+as bin undrain >/dev/null || fail "a file that is wrong changes roles"
 note "each may what its role says, and who changed what is told"

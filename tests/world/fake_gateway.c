@@ -228,6 +228,11 @@ const char *const ng_command_name[NG_COMMANDS] = {
 	[NG_OTHER] = "other",
 };
 
+bool ng_served(const struct ng *n)
+{
+	return n != NULL;
+}
+
 const struct ng_stats *ng_stats(const struct ng *n)
 {
 	return &n->stats;

@@ -230,7 +230,7 @@ static void roles_by_user_and_group(void **state)
 	assert_int_equal(judged(&a, 0, 0, NULL, 0).may, CONFIG_MAY_ADMINISTER);
 	assert_int_equal(judged(&a, 990, 5, NULL, 0).may, CONFIG_MAY_ADMINISTER);
 	assert_true(judged(&a, UINT32_MAX, UINT32_MAX, NULL, 0).nobody);
-	a.n = 0; /* none are configured */
+	a.roles.n = 0; /* none are configured */
 	assert_int_equal(judged(&a, 1002, 5, NULL, 0).may, CONFIG_MAY_ADMINISTER);
 	snprintf(c.role[1].group, sizeof(c.role[1].group), "no-such-group");
 	assert_false(access_open(&a, &c, err, sizeof(err)));

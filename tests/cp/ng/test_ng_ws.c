@@ -353,6 +353,111 @@ static void the_handshake_is_whole_or_refused(void **state)
 	assert_false(HANDSHAKES("Origin:\r\n", &v4));
 }
 
+/* ---- a reload ---- */
+
+static struct config *moved(struct ng_world *w)
+{
+	struct config *c = malloc(sizeof(*c));
+
+	assert_non_null(c);
+	memcpy(c, &w->e.conf, sizeof(*c));
+	return c;
+}
+
+/* As a reload has it: what is ready is in force before it is finished. */
+static void reload(struct ng_world *w, struct config *c)
+{
+	char err[256];
+
+	if (!ng_prepare(w->ng, c, err, sizeof(err)))
+		fail_msg("%s", err);
+	memcpy(&w->e.conf, c, sizeof(*c));
+	ng_finish(w->ng, true);
+}
+
+static bool udp_answers(struct ng_world *w, uint16_t port)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	bool answered = false;
+	char in[128];
+
+	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	send(fd, "c {\"command\":\"ping\"}", 22, 0);
+	for (int i = 0; i < TURNS && !answered; i++) {
+		ng_turn(w);
+		answered = recv(fd, in, sizeof(in), 0) > 0;
+	}
+	close(fd);
+	return answered;
+}
+
+/* What stays is not touched: a port that did not move keeps its connections. */
+static void ports_move(void **state)
+{
+	struct ng_world *w = *state;
+	const uint16_t udp = w->e.conf.gateway.ng_port, ws = w->e.conf.gateway.ng_websocket_port;
+	struct config *c = moved(w);
+	int fd = opened(w);
+	char in[128];
+	bool over;
+
+	c->gateway.ng_port = ng_free_port(SOCK_DGRAM);
+	reload(w, c);
+	assert_true(udp_answers(w, c->gateway.ng_port));
+	assert_false(udp_answers(w, udp));
+	exchange(w, fd, "", 0, in, sizeof(in), &over);
+	assert_false(over);
+	c->gateway.ng_websocket_port = ng_free_port(SOCK_STREAM);
+	reload(w, c);
+	exchange(w, fd, "", 0, in, sizeof(in), &over);
+	assert_true(over);
+	close(fd);
+	close(opened(w));
+	c->gateway.ng_port = 0;
+	c->gateway.ng_websocket_port = 0;
+	reload(w, c);
+	assert_false(ng_served(w->ng));
+	c->gateway.ng_port = udp;
+	c->gateway.ng_websocket_port = ws;
+	reload(w, c);
+	assert_true(udp_answers(w, udp));
+	close(opened(w));
+	free(c);
+}
+
+/* Of two ports one is taken: neither moves. Nor does anything of a reload that others refuse. */
+static void a_port_that_is_taken(void **state)
+{
+	struct ng_world *w = *state;
+	struct config *c = moved(w);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), other = opened(w);
+	struct sockaddr_in sa = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sa);
+	char err[256], in[16];
+	bool over;
+
+	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+	c->gateway.ng_port = ng_free_port(SOCK_DGRAM);
+	c->gateway.ng_websocket_port = ntohs(sa.sin_port);
+	assert_false(ng_prepare(w->ng, c, err, sizeof(err)));
+	assert_non_null(strstr(err, "(gateway.ng-websocket-port): Address already in use"));
+	close(fd);
+	assert_true(ng_prepare(w->ng, c, err, sizeof(err)));
+	assert_false(udp_answers(w, c->gateway.ng_port));
+	ng_finish(w->ng, false);
+	assert_false(udp_answers(w, c->gateway.ng_port));
+	assert_true(udp_answers(w, w->e.conf.gateway.ng_port));
+	exchange(w, other, "", 0, in, sizeof(in), &over);
+	assert_false(over);
+	close(other);
+	free(c);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, ng_world_setup, ng_world_teardown)
 
 int main(void)
@@ -365,6 +470,8 @@ int main(void)
 		T(who_asks_for_more_than_it_reads_is_let_go),
 		T(who_has_most_connections_makes_room),
 		T(who_is_not_let_in),
+		T(ports_move),
+		T(a_port_that_is_taken),
 		cmocka_unit_test(the_handshake_is_whole_or_refused),
 	};
 
