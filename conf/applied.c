@@ -17,6 +17,7 @@ enum { TEXT_MAX = 8192 }; /* of a value: the longest list is half as long */
 struct said {
 	enum config_applied applied;
 	const char *lost; /* NULL: as usual */
+	const char *why;  /* of what needs a restart */
 };
 
 struct walk {
@@ -82,9 +83,11 @@ static bool is_same(const struct schema_key *list, const char *from, const char 
 
 static struct said said_of(const struct schema_key *k, struct said above)
 {
+	const char *why = k->why ? k->why : above.why;
+
 	if (k->applied == APPLIED_UNSAID)
-		return above;
-	return (struct said){ k->applied, k->lost };
+		return (struct said){ above.applied, above.lost, why };
+	return (struct said){ k->applied, k->lost, why };
 }
 
 static const char *lost_of(struct said s)
@@ -333,8 +336,8 @@ static void list_map(FILE *out, const struct schema_key *keys, const char *above
 		if (k->type == SCHEMA_MAP)
 			list_map(out, k->keys, key, own);
 		else
-			fprintf(out, "%s\t%s\t%s\n", key, config_applied_text(own.applied),
-				lost_of(own));
+			fprintf(out, "%s\t%s\t%s\t%s\n", key, config_applied_text(own.applied),
+				lost_of(own), !is_live(own.applied) && own.why ? own.why : "");
 	}
 }
 

@@ -39,6 +39,8 @@ struct schema_key {
 	 * usual. */
 	enum config_applied applied;
 	const char *lost;
+	/* Why it needs a restart; NULL: as of the map, or that it is in. */
+	const char *why;
 	const char *help;
 };
 

@@ -87,12 +87,24 @@ def man_keys(keys):
     return text
 
 
+def man_reasons(cells):
+    """Why each key that needs a restart does: keys of one reason are one item."""
+    keys_of = {}
+    for key, _, _, why in cells:
+        if why:
+            keys_of.setdefault(why, []).append(key)
+    text = [".Pp", "Why a key needs a restart:", ".Bl -tag -width Ds"]
+    for why, keys in keys_of.items():
+        text += [".It Va " + " , ".join(keys), why[0].upper() + why[1:] + "."]
+    return text + [".El"]
+
+
 def man_applied(path):
     with open(path, encoding="utf-8") as f:
         cells = [line.split("\t") for line in f.read().splitlines()]
     text = ['.Bl -column "turn.permissions-per-allocation" "restart of fairlead-cp" "connections over"',
             ".It Em key Ta Em applied Ta Em lost"]
-    return text + [f".It Va {key} Ta {how} Ta {lost}" for key, how, lost in cells] + [".El"]
+    return text + [f".It Va {key} Ta {how} Ta {lost}" for key, how, lost, _ in cells] + [".El"] + man_reasons(cells)
 
 
 def rows(name, macros):
