@@ -14,11 +14,12 @@ struct cost {
 
 static const struct cost packet_buffer = { 2368, 8 }, session = { 192, 0 }, flow_bucket = { 0, 64 },
 			 session_limit = { 64, 0 }, peer = { 104, 42 }, relayed_port = { 4, 0 },
-			 context = { 656, 0 }, stream = { 2072, 0 }, connection = { 1084, 32 },
-			 time_wait = { 96, 12 }, sent_segment = { 64, 0 },
-			 tls_connection = { 2800, 12 }, handshake = { 28088, 0 },
-			 neighbour = { 98, 21 }, waiting = { 8, 0 }, fragment = { 1024, 16 },
-			 handed_packet = { 8, 0 }, ring = { 448, 0 }, worker = { 1361000, 0 };
+			 context = { 656, 0 }, stream = { 2072, 0 }, srtp_keys = { 5376, 0 },
+			 connection = { 1084, 32 }, time_wait = { 96, 12 },
+			 sent_segment = { 64, 0 }, tls_connection = { 2800, 12 },
+			 handshake = { 28088, 0 }, neighbour = { 98, 21 }, waiting = { 8, 0 },
+			 fragment = { 1024, 16 }, handed_packet = { 8, 0 }, ring = { 448, 0 },
+			 worker = { 1361000, 0 };
 
 static uint64_t cost_of(const struct cost *one, uint64_t n)
 {
@@ -85,6 +86,7 @@ unsigned footprint(const struct config *c, struct footprint_part part[FOOTPRINT_
 		{ "contexts", "gateway.contexts", cost_of(&context, g->contexts) },
 		{ "streams of contexts", "gateway.streams",
 		  g->contexts ? cost_of(&stream, g->streams) : 0 },
+		{ "keys of SRTP", "gateway.srtp", g->contexts ? cost_of(&srtp_keys, g->srtp) : 0 },
 		{ "TCP connections", "tcp.connections", cost_of(&connection, c->tcp.connections) },
 		{ "TIME-WAIT", "tcp.time-wait", cost_of(&time_wait, c->tcp.time_wait) },
 		{ "segments on their way", "tcp.buffers", cost_of(&sent_segment, c->tcp.buffers) },

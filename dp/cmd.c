@@ -201,6 +201,8 @@ static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 		return context_audit(w, &c->context_audit);
 	case CMD_CONTEXT_MOVE:
 		return context_move(w, &c->context_move);
+	case CMD_SRTP_SET:
+		return context_srtp(w, &c->srtp_set);
 	case CMD_TRACE:
 		return trace_set(w, &c->trace);
 	case CMD_NEIGHBOURS:
@@ -251,9 +253,9 @@ static enum taken cmd_take(struct worker *w, const uint8_t *shared)
 		return CMD_WAITS;
 	PROBE3(command, w->id, c.hdr.type, done);
 	count(w, done ? CNT_CMD : CNT_CMD_BAD);
-	if (unlikely(c.hdr.type == CMD_PSK)) {
+	if (unlikely(c.hdr.type == CMD_PSK || c.hdr.type == CMD_SRTP_SET)) {
+		explicit_bzero((void *)(uintptr_t)shared, c.hdr.len);
 		explicit_bzero(&c, sizeof(c));
-		explicit_bzero((void *)(uintptr_t)shared, sizeof(struct cmd_psk));
 	}
 	return CMD_TAKEN;
 }

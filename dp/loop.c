@@ -2,6 +2,7 @@
 #include "loop.h"
 #include "cmd.h"
 #include "dispatch.h"
+#include "gateway/context.h"
 #include "relayed.h"
 #include "net/ip.h"
 #include "tcp/tcp.h"
@@ -105,6 +106,7 @@ void loop_take(struct worker *w, struct rte_mbuf *m)
 		tcp_input(w, &(struct pkt *){ &p }, 1);
 	else
 		dispatch_relayed(w, &p);
+	media_end(w);
 }
 
 uint32_t loop_input(struct worker *w)

@@ -159,6 +159,7 @@ static void rx_unknown(struct worker *w, struct pkt **peer, uint16_t n_peer, str
 	for (uint16_t i = 0; i < n_peer; i++)
 		if (!dispatch_relayed(w, peer[i]))
 			pkt_drop(w, peer[i]->m, DROP_RELAY_PORT);
+	media_end(w);
 	stage_work(w, STAGE_GENERAL, n_peer);
 	tcp_input(w, syn, n_syn);
 	stage_work(w, STAGE_TCP_INPUT, n_syn);
@@ -210,6 +211,7 @@ static void rx_general(struct worker *w, struct rte_mbuf **m, uint16_t n, uint16
 	for (i = 0; i < n_peer; i++)
 		if (unlikely(!dispatch_relayed(w, peer[i])))
 			peer[n_nobody++] = peer[i];
+	media_end(w);
 	stage_end(w, STAGE_GENERAL, n - n_nobody);
 	if (n_tcp)
 		tcp_input(w, tcp, n_tcp);

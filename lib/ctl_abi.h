@@ -29,7 +29,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 17u
+#define CTL_ABI_VERSION 18u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -556,6 +556,11 @@ enum ctl_term_flags {
 	 */
 	TERM_RELEARN = 1 << 9,
 	TERM_RELEARN_RTCP = 1 << 10,
+	/*
+	 * UDP, with TERM_RTP: SRTP on this side (RFC 3711). Until CMD_SRTP_SET has brought the keys
+	 * nothing passes.
+	 */
+	TERM_SRTP = 1 << 11,
 };
 
 enum { CTL_DSCP_KEEP = 0xff };
@@ -620,6 +625,37 @@ struct cmd_context_move {
 	struct ctl_cid cid, to;
 	uint8_t side, to_side;
 	uint16_t pad;
+};
+
+enum ctl_srtp_flags {
+	CTL_SRTP_CLEAR_RTP = 1 << 0,  /* UNENCRYPTED_SRTP (RFC 4568 6.3.2): authenticated only */
+	CTL_SRTP_CLEAR_RTCP = 1 << 1, /* UNENCRYPTED_SRTCP */
+};
+
+/* A master key of SRTP. */
+struct ctl_srtp_key {
+	uint64_t mki;	   /* of mki_len bytes; 0 of them: there is none */
+	uint64_t lifetime; /* packets of SRTP; 0: as many as there may be */
+	uint8_t set;	   /* 0: there is no key, and the rest is zeros */
+	uint8_t suite;	   /* enum srtp_suite */
+	uint8_t mki_len;
+	uint8_t pad[5];
+	uint8_t master[48]; /* key, then salt; as many bytes as the suite has */
+};
+
+/*
+ * The keys of a termination with TERM_SRTP, all of them each time; answered by EVT_CONTEXT_REFUSED
+ * alone. A key that is the same goes on with its indexes. One that replaces another that the remote
+ * sent by leaves that one valid for packets that are late. They are never told back, and wiped from
+ * the ring once obeyed.
+ */
+struct cmd_srtp_set {
+	struct ctl_hdr hdr;
+	struct ctl_cid cid;
+	uint8_t side;
+	uint8_t flags; /* enum ctl_srtp_flags */
+	uint8_t pad[6];
+	struct ctl_srtp_key in, out; /* by which the remote sends, and we do; not the same */
 };
 
 enum ctl_refusal {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum {
-	UDP_FLAGS = TERM_RTP | TERM_RTCP_MUX | TERM_ICE,
+	UDP_FLAGS = TERM_RTP | TERM_RTCP_MUX | TERM_ICE | TERM_SRTP,
 	STREAM_FLAGS = TERM_CONNECT | TERM_TLS_CLIENT,
 	RELEARN_FLAGS = TERM_RELEARN | TERM_RELEARN_RTCP,
 	ALL_FLAGS = TERM_IN | TERM_OUT | TERM_LATCH | TERM_LATCH_ADDR | RELEARN_FLAGS | UDP_FLAGS |
@@ -39,13 +39,15 @@ static const char *flags_wrong(const struct ctl_term *t)
 	if (flags & ~(uint32_t)ALL_FLAGS)
 		return "unknown flag";
 	if (stream && flags & UDP_FLAGS)
-		return "RTP, RTCP multiplexing and ICE are for UDP";
+		return "RTP, SRTP, RTCP multiplexing and ICE are for UDP";
 	if (!stream && flags & STREAM_FLAGS)
 		return "only TCP and TLS have clients and servers";
 	if (flags & TERM_TLS_CLIENT && t->transport != TERM_TLS)
 		return "a TLS client needs the transport TLS";
 	if (flags & TERM_RTCP_MUX && !(flags & TERM_RTP))
 		return "RTCP multiplexing needs RTP";
+	if (flags & TERM_SRTP && !(flags & TERM_RTP))
+		return "SRTP is a kind of RTP";
 	if (flags & TERM_LATCH_ADDR && !(flags & TERM_LATCH) && (stream || flags & TERM_ICE))
 		return "only UDP without ICE is heard from any port of an address";
 	if (flags & TERM_LATCH_ADDR && !addr_given(&t->remote[0]))

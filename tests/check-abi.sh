@@ -37,7 +37,7 @@ boundary() {
 	normalise <lib/ring.h
 	normalise <lib/counter.h
 	normalise <lib/tcp_end.h
-	awk '/^(struct|enum) .*\{/, /^\};/' lib/{addr,be,bpf,fingerprint}.h | normalise
+	awk '/^(struct|enum) .*\{/, /^\};/' lib/{addr,be,bpf,fingerprint,srtp_suite}.h | normalise
 	awk -F'[(,]' '/^(COUNTER|DROP|END|STAGE)\(/ { print $1, $2 }' lib/{counter,drop,tcp_end,stage}.def
 }
 

@@ -2,6 +2,7 @@
 #include "context.h"
 #include "gateway.h"
 #include "media.h"
+#include "media_srtp.h"
 #include "stream.h"
 #include "../boundary.h"
 #include "../../lib/bug.h"
@@ -37,7 +38,7 @@ bool gate_create(struct worker *w, char *err, size_t errlen)
 	if (g && n == 0)
 		return true;
 	if (g && gate_tables_create(w, n))
-		return stream_create(w, err, errlen);
+		return stream_create(w, err, errlen) && media_srtp_create(w, err, errlen);
 	snprintf(err, errlen, "%s: dataplane.memory-mb: too small for %u contexts on each worker",
 		 c->file, n);
 	return false;
@@ -48,6 +49,7 @@ void gate_destroy(struct worker *w)
 	if (!w->gateway)
 		return;
 	stream_destroy(w);
+	media_srtp_destroy(w);
 	rte_free(w->media_path);
 	rte_free(w->gateway->media);
 	rte_free(w->gateway->context);
@@ -375,6 +377,16 @@ bool context_move(struct worker *w, const struct cmd_context_move *c)
 	if (from->kind == CONTEXT_MEDIA)
 		media_move(w, c->cid.slot, c->side, c->to.slot, c->to_side);
 	return true;
+}
+
+bool context_srtp(struct worker *w, const struct cmd_srtp_set *c)
+{
+	const struct context *x = context_find(w, c->cid);
+	enum ctl_refusal why;
+
+	if (!x || x->kind != CONTEXT_MEDIA || c->side >= SIDES || !x->ports[c->side])
+		return context_refused(w, &c->hdr, c->cid, REFUSED_GONE);
+	return media_srtp_set(w, c, &why) || context_refused(w, &c->hdr, c->cid, why);
 }
 
 /* ---- replay ---- */

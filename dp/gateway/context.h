@@ -69,8 +69,8 @@ bool context_valid(const struct worker *w, const struct cmd_context_set *c);
 bool gate_denied(const struct worker *w, const struct ip_addr *remote);
 
 /*
- * Commands (cmd.c). context_set() and context_move() tell of a failure themselves, and have changed
- * nothing then.
+ * Commands (cmd.c). context_set(), context_move() and context_srtp() tell of a failure themselves,
+ * and have changed nothing then.
  */
 bool context_set(struct worker *w, const struct cmd_context_set *c);
 /* Whether context_set() would obey if no session had its ports. */
@@ -78,6 +78,7 @@ bool context_can(struct worker *w, const struct cmd_context_set *c);
 bool context_del(struct worker *w, const struct cmd_context *c);
 bool context_audit(struct worker *w, const struct cmd_context *c);
 bool context_move(struct worker *w, const struct cmd_context_move *c);
+bool context_srtp(struct worker *w, const struct cmd_srtp_set *c);
 
 /* A replay: what it did not name is deleted, a few contexts a turn. Returns slots looked at. */
 void context_sync_begin(struct worker *w);
@@ -120,6 +121,12 @@ void media_tick(struct worker *w, uint32_t slot);
 void media_terms(const struct worker *w, uint32_t slot, struct ctl_term term[SIDES]);
 /* Takes p->m: a datagram to the port of the component in p->slot (an entry of the relay table). */
 void media_input(struct worker *w, struct pkt *p);
+
+/*
+ * What media_input() took and is or becomes SRTP goes on, as one burst (media_srtp.c): before any
+ * command is obeyed, and before a worker's turn ends.
+ */
+void media_end(struct worker *w);
 
 struct path_terms;
 /*

@@ -9,6 +9,7 @@ struct gateway {
 	struct context *context;     /* [contexts_max] */
 	struct media *media;	     /* [contexts_max], the state of those of UDP */
 	struct stream_pool *streams; /* stream.h; NULL: none may be */
+	struct srtp_pool *srtp;	     /* media_srtp.h; NULL: none may be */
 	uint32_t contexts_max;
 	struct sweep sweep;
 	/* context_tick() goes round the table. */

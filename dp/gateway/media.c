@@ -3,6 +3,7 @@
 #include "gateway.h"
 #include "../snapshot.h"
 #include "media.h"
+#include "media_srtp.h"
 #include "../clock.h"
 #include "../relay/emit.h"
 #include "../../lib/stun.h"
@@ -12,16 +13,7 @@ enum {
 	RTCP_MIN = 8, /* a report without blocks (RFC 3550 6.4.2) */
 };
 
-/* What is known of a datagram on its way. */
-struct media_in {
-	struct pkt *p;
-	uint32_t slot, side, rtcp;
-	uint32_t component; /* it came to */
-	struct media_term *term;
-	struct media_path *line; /* of its flow */
-};
-
-static void media_drop(struct worker *w, const struct media_in *in, enum drop why)
+void media_drop(struct worker *w, const struct media_in *in, enum drop why)
 {
 	in->term->dropped++;
 	pkt_drop(w, in->p->m, why);
@@ -195,6 +187,17 @@ static bool component_any_port(const struct media_in *in, const struct media_com
 	       ip_eq(&from->ip, &component->given.ip);
 }
 
+bool media_stranger(const struct worker *w, const struct media_in *in)
+{
+	const struct media_component *component =
+	    &w->gateway->media[in->slot].component[in->component];
+	const struct sock_addr from = { in->p->src, in->p->sport };
+
+	return component->state == COMPONENT_FIXED &&
+	       !(ip_eq(&in->line->from, &from.ip) && be16_eq(in->line->from_port, from.port)) &&
+	       !component_any_port(in, component, &from);
+}
+
 /* DROP_NONE: the datagram is the remote's, and may come in. */
 static enum drop component_source(struct worker *w, const struct media_in *in)
 {
@@ -213,10 +216,11 @@ static enum drop component_source(struct worker *w, const struct media_in *in)
 }
 
 /* A token is a thousandth of a byte of IP. */
-static bool rate_passes(const struct worker *w, struct media_term *t, const struct pkt *p)
+static bool rate_passes(const struct worker *w, const struct media_in *in)
 {
+	struct media_term *t = in->term;
 	const uint64_t full = (uint64_t)t->burst * 1000;
-	const uint64_t want = (uint64_t)(p->l3_len + p->l4_len) * 1000;
+	const uint64_t want = (uint64_t)(in->p->l3_len + UDP_HDR + in->len) * 1000;
 	const uint32_t now = (uint32_t)w->now_ms;
 
 	if (t->rate == 0)
@@ -267,26 +271,39 @@ static bool media_emit(struct worker *w, const struct media_in *in)
 			       .dst = &dst,
 			       .len = pkt_payload_len(in->p),
 			       .csum = line_sum(l, in->p, &src, &dst),
-			       .df = relay_df(in->p, &dst),
+			       .df = !in->anew && relay_df(in->p, &dst),
 			       .nh = &l->to.nh };
 
 	in->p->tos = (in->p->tos & l->tos_keep) | l->tos;
 	return relay_emit(w, in->p, &o);
 }
 
-/* DROP_NONE, or why it goes no further. */
-static enum drop media_pass(struct worker *w, const struct media_in *in)
+enum drop media_pass(struct worker *w, const struct media_in *in)
 {
 	enum drop why = component_source(w, in);
 
 	if (why != DROP_NONE)
 		return why;
 	in->line->packets++;
-	in->line->bytes += pkt_payload_len(in->p);
+	in->line->bytes += in->len;
 	media_heard(w, in->slot, in->side);
 	if (!(in->term->flags & TERM_IN))
 		return DROP_GATE_CLOSED;
-	return rate_passes(w, in->term, in->p) ? partner_takes(w, in) : DROP_GATE_RATE;
+	return rate_passes(w, in) ? partner_takes(w, in) : DROP_GATE_RATE;
+}
+
+void media_send(struct worker *w, const struct media_in *in)
+{
+	const uint16_t len = pkt_payload_len(in->p);
+
+	if (!media_emit(w, in)) {
+		in->term->dropped++;
+		return;
+	}
+	count(w, CNT_GATE_PACKETS);
+	count_add(w, CNT_GATE_BYTES, len);
+	if (in->rtcp)
+		count(w, CNT_GATE_RTCP);
 }
 
 static bool is_rtcp(const struct pkt *p)
@@ -297,7 +314,7 @@ static bool is_rtcp(const struct pkt *p)
 void media_input(struct worker *w, struct pkt *p)
 {
 	struct media_in in = { .p = p, .slot = gate_slot(p->slot), .side = gate_side(p->slot) };
-	const uint16_t len = pkt_payload_len(p);
+	const struct media *m = &w->gateway->media[in.slot];
 	enum drop why;
 	bool mux;
 
@@ -305,6 +322,7 @@ void media_input(struct worker *w, struct pkt *p)
 		pkt_drop(w, p->m, DROP_GATE_KIND);
 		return;
 	}
+	in.len = pkt_payload_len(p);
 	in.term = &w->gateway->media[in.slot].term[in.side];
 	in.component = p->slot % COMPONENTS;
 	mux = in.term->flags & TERM_RTCP_MUX;
@@ -319,17 +337,13 @@ void media_input(struct worker *w, struct pkt *p)
 		media_stun(w, &in);
 		return;
 	}
+	if ((in.term->flags | m->term[!in.side].flags) & TERM_SRTP) {
+		media_srtp_take(w, &in);
+		return;
+	}
 	why = media_pass(w, &in);
-	if (why != DROP_NONE) {
+	if (why != DROP_NONE)
 		media_drop(w, &in, why);
-		return;
-	}
-	if (!media_emit(w, &in)) {
-		in.term->dropped++;
-		return;
-	}
-	count(w, CNT_GATE_PACKETS);
-	count_add(w, CNT_GATE_BYTES, len);
-	if (in.rtcp)
-		count(w, CNT_GATE_RTCP);
+	else
+		media_send(w, &in);
 }

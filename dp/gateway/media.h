@@ -86,6 +86,19 @@ struct media_term {
 	uint32_t nominated_s; /* or when a restart began; 0: before it came here */
 	uint64_t dropped;
 	struct ice_key ice;
+	struct media_srtp
+	    *srtp; /* TERM_SRTP: its keys, from the worker's pool; NULL: not there yet */
+};
+
+/* What is known of a datagram on its way. */
+struct media_in {
+	struct pkt *p;
+	uint32_t slot, side, rtcp;
+	uint32_t component; /* it came to */
+	uint16_t len;	    /* of UDP payload, as it came */
+	bool anew;	    /* its payload is made anew: it is no packet that its sender knows */
+	struct media_term *term;
+	struct media_path *line; /* of its flow */
 };
 
 struct media {
@@ -121,6 +134,17 @@ void media_heard(struct worker *w, uint32_t slot, uint32_t side);
 void media_checked(struct worker *w, uint32_t slot, uint32_t side, bool nominated);
 /* media_heard(), if packets of that side have come since, which the short way has only counted. */
 void media_look(struct worker *w, uint32_t slot, uint32_t side);
+/* ---- a datagram, step by step (media.c) ---- */
+
+/* Takes the packet. */
+void media_drop(struct worker *w, const struct media_in *in, enum drop why);
+/* Whether no payload could make the sender the remote, or it is not. */
+bool media_stranger(const struct worker *w, const struct media_in *in);
+/* DROP_NONE: it is the remote's, counted, and may go to the partner; or why it goes no further. */
+enum drop media_pass(struct worker *w, const struct media_in *in);
+/* To the partner's remote. Takes the packet. */
+void media_send(struct worker *w, const struct media_in *in);
+
 /* Whether anything may be sent to a side's remote (RFC 7675): always without TERM_ICE. */
 bool media_consent(const struct worker *w, const struct media_term *t);
 

@@ -2,6 +2,7 @@
 /* What contexts of UDP are: from commands, from what was learnt, and as time goes by. */
 #include "gateway.h"
 #include "media.h"
+#include "media_srtp.h"
 #include "../clock.h"
 
 /* ---- lines ---- */
@@ -46,7 +47,8 @@ static bool flow_is_short(const struct worker *w, const struct media *m, uint32_
 	return be16_get(l->from_port) && be16_get(l->to.dport) &&
 	       m->component[2 * side + (rtcp && !term_mux(from))].state == COMPONENT_FIXED &&
 	       from->flags & TERM_IN && to->flags & TERM_OUT && !from->rate &&
-	       media_consent(w, to) && ip_source_ok(w->dp, &l->from) && ip_source_ok(w->dp, &dst);
+	       !((from->flags | to->flags) & TERM_SRTP) && media_consent(w, to) &&
+	       ip_source_ok(w->dp, &l->from) && ip_source_ok(w->dp, &dst);
 }
 
 /* Where a flow goes; nowhere if the partner, or its remote, is not known. */
@@ -244,6 +246,8 @@ static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struc
 	struct media_term *s = &m->term[side];
 	uint32_t i;
 
+	if (t->transport == TERM_NONE || !(t->flags & TERM_SRTP))
+		media_srtp_give(w, s);
 	if (t->transport == TERM_NONE) {
 		memset(s, 0, sizeof(*s));
 		memset(&m->component[2 * side], 0, 2 * sizeof(m->component[0]));

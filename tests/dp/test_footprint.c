@@ -57,6 +57,7 @@ static void base_config(void)
 	world_config();
 	world.conf.gateway.contexts = 16;
 	world.conf.gateway.streams = 16;
+	world.conf.gateway.srtp = 16;
 	world.conf.listener[0].transport = TRANSPORT_TLS;
 	world.conf.tls.connections = 64;
 	world.conf.tls.waiting = 16;
@@ -91,6 +92,7 @@ static void parts(void **state)
 	grows_with("dataplane.fragments", &c->dataplane.fragments);
 	grows_with("gateway.contexts", &c->gateway.contexts);
 	grows_with("gateway.streams", &c->gateway.streams);
+	grows_with("gateway.srtp", &c->gateway.srtp);
 	grows_with("tcp.connections", &c->tcp.connections);
 	grows_with("tcp.time-wait", &c->tcp.time_wait);
 	grows_with("tcp.buffers", &c->tcp.buffers);

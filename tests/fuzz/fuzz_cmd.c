@@ -42,6 +42,7 @@ static void world_once(void)
 	world_config();
 	world.conf.gateway.contexts = CONTEXTS;
 	world.conf.gateway.streams = CONTEXTS - 1;
+	world.conf.gateway.srtp = CONTEXTS - 1;
 	world.conf.gateway.latch_ms = 2000;
 	world.conf.dataplane.binding_rate = 10;
 	world_start();
@@ -88,7 +89,7 @@ static void command(uint8_t *msg, size_t len)
 		    (uint16_t)(h.len - offsetof(struct cmd_send, payload));
 	else if (h.type == CMD_JOIN || h.type == CMD_CONN_CLOSE) /* names a connection there */
 		sid->slot %= world.conf.tcp.connections + 1;
-	else if (h.type >= CMD_CONTEXT_SET && h.type <= CMD_CONTEXT_MOVE)
+	else if (h.type >= CMD_CONTEXT_SET && h.type <= CMD_SRTP_SET)
 		sid->slot %= CONTEXTS + 1;
 	else
 		sid->slot %= world.w->turn->sessions_max + 1;
