@@ -174,7 +174,8 @@ ROW(gen, c->cid.gen = 0)
 ROW(flags, c->flags = CONTEXT_HOLD << 1)
 ROW(transport, c->term[0].transport = TERM_TLS + 1)
 ROW(term_flags, c->term[0].flags |= TERM_CONNECT)
-ROW(term_flags_unknown, c->term[0].flags |= 1 << 11)
+ROW(term_flags_unknown, c->term[0].flags |= 1 << 12)
+ROW(srtp_alone, c->term[0] = media_term(SIDE_A, 1, TERM_SRTP, false))
 ROW(relearn_alone, c->term[0].flags |= TERM_RELEARN)
 ROW(mux_alone, c->term[0] = media_term(SIDE_A, 1, TERM_RTCP_MUX, false))
 ROW(rtcp_alone, c->term[0].flags = TERM_IN)
@@ -222,7 +223,7 @@ static const struct row rows[] = {
 	R(dscp),       R(burst),       R(family_latched),  R(ufrag_end),      R(pwd_end),
 	R(host_end),   R(ufrag_short), R(pwd_short),	   R(fingerprint),    R(both),
 	R(overlap),    R(rtcp_alone),  R(any_port_of_ice), R(client_latches), R(family_alone),
-	R(port_alone), R(no_address),  R(burst_alone),
+	R(port_alone), R(no_address),  R(burst_alone),	   R(srtp_alone),
 };
 
 static void values(void **state)
