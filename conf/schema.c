@@ -432,6 +432,7 @@ static const struct schema_key keys_gateway[] = {
 	{ "srtp", SCHEMA_UINT, FIELD(config_gateway, srtp),
 	  .min = 0, .max = 1 << 22, .def = "1024", .unit = "terminations a worker",
 	  .applied = APPLIED_DP,
+	  .why = "its table is made once, of dataplane.memory-mb",
 	  .help = "terminations that are SRTP; 0: none may be" },
 	{ "lifetime", SCHEMA_UINT, FIELD(config_gateway, lifetime),
 	  .min = 1, .max = 604800, .def = "14400", .unit = "seconds",
