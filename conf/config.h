@@ -519,6 +519,8 @@ enum config_applied {
 	APPLIED_BOTH, /* at a reload, by both processes */
 	APPLIED_CP,   /* at a restart of fairlead-cp */
 	APPLIED_DP,   /* at a restart of fairlead-dp; fairlead-cp is restarted after it */
+	/* Entries behind those of a list that stay: by both; else APPLIED_DP. */
+	APPLIED_ADDED,
 };
 const char *config_applied_text(enum config_applied how);
 

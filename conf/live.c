@@ -27,6 +27,58 @@ static bool domains_stay(const struct config *runs, const struct config *fresh, 
 	return true;
 }
 
+/* A device may steer packets to relayed ports by their address alone. */
+static bool relays_at(const struct config *c, const struct ip_addr *ip)
+{
+	for (unsigned i = 0; i < c->n_relay; i++) {
+		if (ip_eq(&c->relay[i].addr, ip))
+			return true;
+	}
+	return false;
+}
+
+static bool listens_at(const struct config *c, const struct ip_addr *ip)
+{
+	for (unsigned i = 0; i < c->n_listener; i++) {
+		if (ip_eq(&c->listener[i].addr.ip, ip))
+			return true;
+	}
+	return false;
+}
+
+/* What a start prepares for, and only if a listener is there that wants it. */
+static const char *listener_unprepared(const struct config *runs, const struct config *c,
+				       const struct config_listener *l)
+{
+	if (relays_at(c, &l->addr.ip) && !listens_at(runs, &l->addr.ip))
+		return "the first one at the address of a relay";
+	if (config_has_tls(c) && !config_has_tls(runs))
+		return "the first one for TLS";
+	for (unsigned i = 0; i < c->n_port; i++) {
+		if (config_port_has_tcp(c, &c->port[i]) !=
+		    config_port_has_tcp(runs, &runs->port[i]))
+			return "the first one for TCP on a port";
+	}
+	return NULL;
+}
+
+static bool listeners_prepared(const struct config *runs, const struct config *c, char *err,
+			       size_t errlen)
+{
+	for (unsigned i = runs->n_listener; i < c->n_listener; i++) {
+		const char *what = listener_unprepared(runs, c, &c->listener[i]);
+		char text[ADDR_STR_MAX];
+
+		if (!what)
+			continue;
+		snprintf(err, errlen,
+			 "listeners[%u]: %s is %s, and is added by a restart of fairlead-dp", i,
+			 sock_addr_format(&c->listener[i].addr, text, sizeof(text)), what);
+		return false;
+	}
+	return true;
+}
+
 /* All of it is judged as if it were a file. Lines are not known, and those in c stay. */
 static bool fits_together(struct config *c, char *err, size_t errlen)
 {
@@ -68,7 +120,7 @@ struct config *config_merge(const struct config *runs, const struct config *fres
 	config_take_live(c, fresh);
 	memcpy(c->part, fresh->part, sizeof(c->part));
 	c->n_part = fresh->n_part;
-	if (fits_together(c, err, errlen))
+	if (listeners_prepared(runs, c, err, errlen) && fits_together(c, err, errlen))
 		return c;
 	config_free(c);
 	return NULL;
@@ -91,7 +143,7 @@ bool config_both_differ(const struct config *a, const struct config *b)
 
 static void put_both(void *arg, const struct config_change *c)
 {
-	if (c->applied == APPLIED_BOTH)
+	if (c->applied == APPLIED_BOTH || c->applied == APPLIED_ADDED)
 		fprintf(arg, "%s %s\n", c->key, c->from);
 }
 

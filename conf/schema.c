@@ -378,7 +378,7 @@ static const struct schema_key keys_listener[] = {
 	{ "domain", SCHEMA_STRING, STRING(config_listener, domain, 1), .def = "default",
 	  .help = "TLS domain, for transport tls" },
 	{ "service", SCHEMA_STRING, STRING(config_listener, service, 0), .def = "",
-	  .applied = APPLIED_BOTH, .lost = "nothing; it is of connections that come from then on, where neither another key of a listener nor their number has changed",
+	  .applied = APPLIED_BOTH, .lost = "nothing; it is of connections that come from then on, where no listener was removed or moved",
 	  .help = "service of every connection, for transport tcp and tls; empty: TURN, or as services say" },
 	{ .name = NULL }
 };
@@ -785,7 +785,7 @@ const struct schema_key schema_top[] = {
 	  .applied = APPLIED_DP, .help = "network ports" },
 	{ "listeners", SCHEMA_MAP, LIST(config, listener, n_listener, 1, CTL_LISTENERS_MAX),
 	  .keys = keys_listener,
-	  .applied = APPLIED_DP, .why = "both processes, and their state, know an entry by its place in the list", .help = "where clients reach the relay" },
+	  .applied = APPLIED_ADDED, .why = "both processes, and their state, know an entry by its place in the list, and devices are made ready for the first one at a relay's address, for TLS, and for TCP of a port", .help = "where clients reach the relay" },
 	{ "relays", SCHEMA_MAP, LIST(config, relay, n_relay, 1, CTL_RELAYS_MAX), .keys = keys_relay,
 	  .applied = APPLIED_DP, .why = "both processes, and their state, know an entry by its place in the list", .help = "where relayed addresses come from" },
 	{ "realms", SCHEMA_MAP, LIST(config, realm, n_realm, 0, CONFIG_REALMS_MAX),

@@ -239,6 +239,12 @@ static void finish_ng(void *arg, bool apply)
 	ng_finish(arg, apply);
 }
 
+static void finish_table(void *arg, bool apply)
+{
+	if (apply)
+		table_world_add(arg);
+}
+
 static void reload_parts(struct server *s, struct metrics *metrics, struct manage *manage)
 {
 	reload_add(s, (struct reload_part){ prepare_auth, finish_auth, s });
@@ -248,6 +254,7 @@ static void reload_parts(struct server *s, struct metrics *metrics, struct manag
 	reload_add(s, (struct reload_part){ prepare_manage, finish_manage, manage });
 	reload_add(s, (struct reload_part){ prepare_ng, finish_ng, s->ng });
 	reload_add(s, (struct reload_part){ rpc_roles_prepare, rpc_roles_finish, NULL });
+	reload_add(s, (struct reload_part){ NULL, finish_table, s->table });
 }
 
 /* The server and its sockets are up: runs until a signal. */

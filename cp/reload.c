@@ -56,11 +56,26 @@ static bool prepare_all(struct reload *r, char *err, size_t errlen)
 	return true;
 }
 
+/*
+ * Clients of a new listener may come before the dataplane's answer. If it is that it cannot, there
+ * are none.
+ */
+static void listeners_expect(struct reload *r)
+{
+	const uint16_t n = r->conf->n_listener;
+
+	for (uint16_t i = n; i < r->next->n_listener; i++)
+		r->conf->listener[i] = r->next->listener[i];
+	r->conf->n_listener = r->next->n_listener;
+}
+
 /* Whoever made something ready takes it up, or throws it away. */
 static void reload_end(struct reload *r, bool ok, const char *why)
 {
 	if (ok)
 		memcpy(r->conf, r->next, sizeof(*r->conf));
+	else if (r->conf)
+		r->conf->n_listener = r->n_listener;
 	while (r->prepared > 0) {
 		const struct reload_part *p = &r->part[--r->prepared];
 
@@ -94,6 +109,7 @@ static void reload_go(struct reload *r)
 		return;
 	}
 	m.digest = r->digest;
+	listeners_expect(r);
 	if (!r->ask(r->sock, &m, sizeof(m), DATAPLANE_MS, dataplane_answers, r))
 		reload_end(r, false, "too many requests wait for the dataplane");
 }
@@ -109,6 +125,7 @@ void reload_apply(struct server *s, const struct config *fresh, reload_done *don
 	/* Of the file, not of what will run: it may have entries that wait for a restart. */
 	r->digest = config_both_digest(fresh);
 	r->prepared = 0;
+	r->n_listener = r->conf ? r->conf->n_listener : 0;
 	r->under_way = true;
 	r->next = r->conf ? config_merge(r->conf, fresh, err, sizeof(err)) : NULL;
 	if (r->next && prepare_all(r, err, sizeof(err)))

@@ -43,6 +43,7 @@ struct reload {
 	struct config *next; /* what will be in force */
 	uint64_t digest;     /* of the file's keys of both processes */
 	unsigned prepared;   /* parts */
+	uint16_t n_listener; /* that there were */
 	bool by_both;	     /* the dataplane has taken it, certificates among it */
 	reload_done *done;
 	void *ctx;

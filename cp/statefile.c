@@ -225,6 +225,16 @@ void statefile_ready(struct statefile *f, const struct statefile_form *form)
 	atomic_store_explicit(&h->ready, 1, memory_order_release);
 }
 
+/* Bytes of names that were there stay as they are, whenever we are killed. */
+void statefile_world_add(struct statefile *f, const struct config *c)
+{
+	struct statefile_head *h = f->map;
+	struct statefile_world w;
+
+	world_make(&w, c);
+	memcpy(&h->world, &w, sizeof(w));
+}
+
 bool statefile_partial(const struct statefile *f)
 {
 	const struct statefile_head *h = f->map;

@@ -116,6 +116,8 @@ struct statefile_carry {
 bool statefile_open(struct statefile *f, const struct statefile_form *form,
 		    const struct statefile_carry *carry, char *err, size_t errlen);
 void statefile_ready(struct statefile *f, const struct statefile_form *form);
+/* A reload has put more behind what the file's indexes mean: those that there are stay. */
+void statefile_world_add(struct statefile *f, const struct config *c);
 /* Lets go of it; what is in it stays. */
 void statefile_close(struct statefile *f);
 

@@ -295,6 +295,11 @@ void table_generation_set(struct table *t, uint64_t generation)
 	atomic_store_explicit(&t->hdr->generation, generation, memory_order_release);
 }
 
+void table_world_add(struct table *t)
+{
+	statefile_world_add(&t->file, t->conf);
+}
+
 bool table_partial(const struct table *t)
 {
 	return statefile_partial(&t->file);

@@ -197,6 +197,8 @@ struct table_alloc *table_user_turn(struct table *t, const struct table_alloc *a
  * and allocations may be added there; table_whole() that all were.
  */
 bool table_partial(const struct table *t);
+/* A reload has added listeners to the configuration: the file tells what their indexes mean. */
+void table_world_add(struct table *t);
 void table_told(struct table *t, uint32_t worker);
 void table_whole(struct table *t);
 /*

@@ -37,12 +37,11 @@ static void evt_result(struct worker *w, enum ctl_evt_type type, const struct ct
  */
 static bool cmd_send(struct worker *w, const struct cmd_send *c, bool *waits)
 {
-	const struct config *conf = w->dp->conf;
 	const struct sock_addr *src;
 	struct rte_mbuf *m;
 	char *p;
 
-	if (c->leg.listener >= conf->n_listener || c->payload_len == 0 ||
+	if (!dplane_has_listener(w->dp, c->leg.listener) || c->payload_len == 0 ||
 	    c->payload_len > CTL_PAYLOAD_MAX ||
 	    c->hdr.len != offsetof(struct cmd_send, payload) + c->payload_len)
 		return false;
@@ -57,7 +56,7 @@ static bool cmd_send(struct worker *w, const struct cmd_send *c, bool *waits)
 	}
 	if (c->leg.conn != 0 || c->flags != 0)
 		return false;
-	src = &conf->listener[c->leg.listener].addr;
+	src = &w->dp->listener[c->leg.listener];
 	if (be16_get(c->leg.client.port) == 0 || ip_is_v4(&src->ip) != ip_is_v4(&c->leg.client.ip))
 		return false;
 	m = pkt_make(w);

@@ -35,22 +35,32 @@ static struct local_addr *local_add(struct dplane *dp, const struct ip_addr *ip,
 	return &dp->local[i];
 }
 
+static void listener_add(struct dplane *dp, uint16_t i, const struct config_listener *l)
+{
+	const bool udp = l->transport == TRANSPORT_UDP;
+	_Atomic uint16_t *first = udp ? dp->udp_listener : dp->tcp_listener;
+
+	first += be16_get(l->addr.port);
+	dp->listener[i] = l->addr;
+	dp->listener_next[i] = atomic_load_explicit(first, memory_order_relaxed);
+	atomic_store_explicit(&dp->n_listener, i + 1, memory_order_release);
+	atomic_store_explicit(first, i, memory_order_release);
+}
+
+void dplane_listeners_add(struct dplane *dp, const struct config *c)
+{
+	for (uint16_t i = dp->n_listener; i < c->n_listener; i++)
+		listener_add(dp, i, &c->listener[i]);
+}
+
 static void listeners_init(struct dplane *dp)
 {
-	const struct config *c = dp->conf;
-	uint16_t i;
-
-	memset(dp->udp_listener, 0xff, sizeof(dp->udp_listener));
-	memset(dp->tcp_listener, 0xff, sizeof(dp->tcp_listener));
-	for (i = 0; i < c->n_listener; i++) {
-		bool udp = c->listener[i].transport == TRANSPORT_UDP;
-		uint16_t *first = udp ? dp->udp_listener : dp->tcp_listener;
-		uint16_t *next = udp ? dp->udp_listener_next : dp->tcp_listener_next;
-		uint16_t port = be16_get(c->listener[i].addr.port);
-
-		next[i] = first[port];
-		first[port] = i;
+	dp->n_listener = 0;
+	for (uint32_t port = 0; port < 65536; port++) {
+		atomic_init(&dp->udp_listener[port], LOCAL_NONE);
+		atomic_init(&dp->tcp_listener[port], LOCAL_NONE);
 	}
+	dplane_listeners_add(dp, dp->conf);
 }
 
 static bool listens_within(const struct config *c, const struct config_relay *r)

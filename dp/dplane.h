@@ -132,11 +132,15 @@ struct dplane {
 	struct local_v4 local_v4[LOCAL_TABLE];
 	uint16_t n_local;
 
-	/* UDP listeners by port number: first of a chain, LOCAL_NONE when there is none. */
-	uint16_t udp_listener[65536];
-	uint16_t udp_listener_next[CTL_LISTENERS_MAX];
-	uint16_t tcp_listener[65536]; /* TCP listeners by port number, first of a chain */
-	uint16_t tcp_listener_next[CTL_LISTENERS_MAX];
+	/*
+	 * Listeners by their index in the configuration, and by port number: first of a chain,
+	 * LOCAL_NONE when there is none. A reload adds some, whole before they are found.
+	 */
+	struct sock_addr listener[CTL_LISTENERS_MAX];
+	_Atomic uint16_t n_listener;
+	_Atomic uint16_t udp_listener[65536];
+	_Atomic uint16_t tcp_listener[65536];
+	uint16_t listener_next[CTL_LISTENERS_MAX];
 
 	struct deal deal;			/* of ports that are no relay's */
 	struct deal relay_deal[CTL_RELAYS_MAX]; /* of each relay's */
@@ -220,14 +224,26 @@ static inline const struct local_addr *dplane_local_v4(const struct dplane *dp, 
 	return NULL;
 }
 
+/*
+ * Listeners of c behind those that there are. By the start, and by the service thread while workers
+ * run, once they read c.
+ */
+void dplane_listeners_add(struct dplane *dp, const struct config *c);
+
+/* Whether i is the index of a listener. */
+static inline bool dplane_has_listener(const struct dplane *dp, uint16_t i)
+{
+	return i < atomic_load_explicit(&dp->n_listener, memory_order_acquire);
+}
+
 /* Index of the UDP listener at ip:port, or LOCAL_NONE. */
 static inline uint16_t dplane_listener(const struct dplane *dp, const struct ip_addr *ip,
 				       uint16_t port)
 {
-	uint16_t i = dp->udp_listener[port];
+	uint16_t i = atomic_load_explicit(&dp->udp_listener[port], memory_order_acquire);
 
-	while (i != LOCAL_NONE && !ip_eq(&dp->conf->listener[i].addr.ip, ip))
-		i = dp->udp_listener_next[i];
+	while (i != LOCAL_NONE && !ip_eq(&dp->listener[i].ip, ip))
+		i = dp->listener_next[i];
 	return i;
 }
 
@@ -235,10 +251,10 @@ static inline uint16_t dplane_listener(const struct dplane *dp, const struct ip_
 static inline uint16_t dplane_tcp_listener(const struct dplane *dp, const struct ip_addr *ip,
 					   uint16_t port)
 {
-	uint16_t i = dp->tcp_listener[port];
+	uint16_t i = atomic_load_explicit(&dp->tcp_listener[port], memory_order_acquire);
 
-	while (i != LOCAL_NONE && !ip_eq(&dp->conf->listener[i].addr.ip, ip))
-		i = dp->tcp_listener_next[i];
+	while (i != LOCAL_NONE && !ip_eq(&dp->listener[i].ip, ip))
+		i = dp->listener_next[i];
 	return i;
 }
 

@@ -38,6 +38,7 @@ static bool take(struct dplane *dp, struct snapshot *s, struct tls_watch *watch,
 	*watch = fresh;
 	reload_log_levels(s->conf);
 	snapshot_publish(dp, s);
+	dplane_listeners_add(dp, s->conf);
 	return true;
 }
 

@@ -222,7 +222,7 @@ static __rte_always_inline uint32_t path_to_client(struct worker *w, const struc
 	uint16_t channel = __builtin_bswap16(p->channel), length;
 	const struct ip_addr *src6 =
 	    six && path_v6(p, CTL_TO_CLIENT)
-		? &w->dp->conf->listener[path_index(p, CTL_TO_CLIENT)].addr.ip
+		? &w->dp->listener[path_index(p, CTL_TO_CLIENT)].ip
 		: NULL;
 	uint32_t head;
 	struct neigh *n;

@@ -68,5 +68,5 @@ void binding_answer(struct worker *w, struct pkt *p)
 	rte_pktmbuf_reset(m);
 	memcpy(rte_pktmbuf_append(m, (uint16_t)len), reply, len);
 	count(w, CNT_BINDING);
-	udp_send(w, m, &w->dp->conf->listener[p->index].addr, &r.client, 0);
+	udp_send(w, m, &w->dp->listener[p->index], &r.client, 0);
 }

@@ -318,7 +318,7 @@ void forward_peer(struct worker *w, struct pkt *p)
 		pkt_drop(w, p->m, why);
 		return;
 	}
-	local = &w->dp->conf->listener[s->listener].addr;
+	local = &w->dp->listener[s->listener];
 	client_prefix(w, s, c, &peer, prefix, &o);
 	o.src = local;
 	o.dst = &s->client;

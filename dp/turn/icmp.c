@@ -49,5 +49,5 @@ void forward_icmp(struct worker *w, struct pkt *p, const struct icmp_report *r)
 	if (s->conn_gen)
 		leg_media(w, s, m);
 	else
-		udp_send(w, m, &w->dp->conf->listener[s->listener].addr, &s->client, 0);
+		udp_send(w, m, &w->dp->listener[s->listener], &s->client, 0);
 }

@@ -153,13 +153,12 @@ static bool leg_valid(struct worker *w, const struct cmd_session_set *c)
 
 static bool session_cmd_valid(const struct worker *w, const struct cmd_session_set *c, bool pass)
 {
-	const struct config *conf = w->dp->conf;
 	int f;
 
 	if (c->sid.slot >= w->turn->sessions_max || c->sid.gen == 0 ||
-	    (c->leg.conn_gen == 0 && c->leg.conn != 0) || c->leg.listener >= conf->n_listener ||
+	    (c->leg.conn_gen == 0 && c->leg.conn != 0) || !dplane_has_listener(w->dp, c->leg.listener) ||
 	    be16_get(c->leg.client.port) == 0 ||
-	    ip_is_v4(&c->leg.client.ip) != ip_is_v4(&conf->listener[c->leg.listener].addr.ip))
+	    ip_is_v4(&c->leg.client.ip) != ip_is_v4(&w->dp->listener[c->leg.listener].ip))
 		return false;
 	if (c->flags & SESSION_REDIRECT)
 		return redirect_valid(w, c);
@@ -266,7 +265,7 @@ static void relays_take(struct worker *w, const struct cmd_session_set *c)
 /* A session into a free slot. */
 static void session_make(struct worker *w, const struct cmd_session_set *c)
 {
-	const struct sock_addr *local = &w->dp->conf->listener[c->leg.listener].addr;
+	const struct sock_addr *local = &w->dp->listener[c->leg.listener];
 	const struct ctl_conn conn = { c->leg.conn, c->leg.conn_gen };
 	struct session *s = &w->session[c->sid.slot];
 	int f;

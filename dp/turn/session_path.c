@@ -45,7 +45,7 @@ static uint32_t path_of(uint32_t index, const struct ip_addr *to)
 void session_path_make(struct worker *w, uint32_t slot)
 {
 	const struct session *s = &w->session[slot];
-	const struct sock_addr *listener = &w->dp->conf->listener[s->listener].addr;
+	const struct sock_addr *listener = &w->dp->listener[s->listener];
 	const struct ctl_relay *r = session_relay(s);
 	struct sock_addr relayed, peer = { s->first.ip, s->first.port };
 	struct path *p = &w->path[slot];

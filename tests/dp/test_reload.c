@@ -4,7 +4,8 @@
  * file are seen by the next look, others stay; what workers may be looking at is kept until each
  * has begun two turns since, and longer for whoever holds it; a service keeps its id wherever it
  * stands, and no other has it then; a file with a mistake, one that the control process has not
- * read, and one that does not fit what runs change nothing; what DPDK logs follows, and falls back.
+ * read, and one that does not fit what runs change nothing; listeners are added behind the others,
+ * where that was prepared for; what DPDK logs follows, and falls back.
  */
 #include "tests/world/unit.h"
 #include "tests/world/worker.h"
@@ -201,6 +202,83 @@ static void what_does_not_fit_changes_nothing(void **state)
 	reload_fails(0, "cannot be opened");
 }
 
+/* clang-format off */
+#define LISTENERS(more) \
+	"ports:\n" \
+	"  - {name: access, device: net_null0, addresses: [10.1.0.1/24, 10.1.0.2/24]}\n" \
+	"listeners:\n" \
+	"  - {address: 10.1.0.1}\n" more "relays:\n" \
+	"  - {address: 10.1.0.2}\n" \
+	"turn: {realm: example.org}\n"
+/* clang-format on */
+#define TCP "  - {address: 10.1.0.1, transport: tcp}\n"
+#define UDP "  - {address: 10.1.0.1, port: 3479}\n"
+
+static void file_write_all(const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
+}
+
+static void start_with(const char *text)
+{
+	file_write_all(text);
+	config_free(start);
+	start = config_load(path, err, sizeof(err));
+	assert_non_null(start);
+	memset(&dp, 0, sizeof(dp));
+	assert_true(dplane_init(&dp, start, err, sizeof(err)));
+	for (uint16_t i = 0; i < dp.n_workers; i++)
+		dp.worker[i] = &worker[i];
+}
+
+static void reload_all(const char *text)
+{
+	file_write_all(text);
+	if (!reload_file(&dp, &watch, digest(), err, sizeof(err)))
+		fail_msg("%s", err);
+}
+
+static void listeners_are_added_behind_the_others(void **state)
+{
+	struct ip_addr ip;
+
+	(void)state;
+	assert_true(ip_parse("10.1.0.1", &ip));
+	start_with(LISTENERS(TCP));
+	assert_int_equal(dplane_listener(&dp, &ip, 3479), LOCAL_NONE);
+	assert_false(dplane_has_listener(&dp, 2));
+	reload_all(LISTENERS(TCP UDP));
+	assert_true(dplane_has_listener(&dp, 2));
+	assert_int_equal(dplane_listener(&dp, &ip, 3479), 2);
+	assert_int_equal(dplane_listener(&dp, &ip, 3478), 0);
+	assert_int_equal(dplane_tcp_listener(&dp, &ip, 3478), 1);
+	assert_int_equal(dplane_tcp_listener(&dp, &ip, 3479), LOCAL_NONE);
+	reload_all(LISTENERS(UDP TCP)); /* moved: waits for a restart */
+	assert_int_equal(dplane_listener(&dp, &ip, 3479), 2);
+	assert_int_equal(snapshot_conf(&dp)->n_listener, 3);
+	reload_all(LISTENERS(TCP)); /* removed: likewise */
+	assert_int_equal(dplane_listener(&dp, &ip, 3479), 2);
+	reload_all(LISTENERS(TCP UDP "  - {address: 10.1.0.1, port: 3479, transport: tcp}\n"));
+	assert_int_equal(dplane_tcp_listener(&dp, &ip, 3479), 3);
+}
+
+static void listeners_that_nothing_was_prepared_for(void **state)
+{
+	(void)state;
+	start_with(LISTENERS(""));
+	file_write_all(LISTENERS(TCP));
+	reload_fails(digest(), "listeners[1]: 10.1.0.1:3478 is the first one for TCP on a port");
+	file_write_all(LISTENERS(UDP "  - {address: 10.1.0.2, port: 9}\n"));
+	reload_fails(digest(), "listeners[2]: 10.1.0.2:9 is the first one at the address of a relay");
+	file_write_all(LISTENERS(UDP "  - {address: 10.1.0.2, port: 50000}\n"));
+	assert_null(config_load(path, err, sizeof(err)));
+	assert_int_equal(dp.n_listener, 1);
+}
+
 static void logs_follow(void **state)
 {
 	const int type = rte_log_register("fairlead.test");
@@ -225,6 +303,8 @@ int main(void)
 		T(a_service_keeps_its_id),
 		T(what_is_looked_at_is_kept),
 		T(what_does_not_fit_changes_nothing),
+		T(listeners_are_added_behind_the_others),
+		T(listeners_that_nothing_was_prepared_for),
 		T(logs_follow),
 	};
 

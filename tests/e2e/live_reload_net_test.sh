@@ -3,7 +3,8 @@
 # Routes, and limits and timers of the dataplane, are others after a reload, under calls over UDP and TCP of
 # which no numbered packet is lost: what no route leads to is reached by one that is added; a call goes
 # on while its route is replaced; a route that is removed leads nowhere; a connection without a request
-# ends by the new patience. A route that nobody could use changes nothing.
+# ends by the new patience; listeners are added, serve at once, and their clients' allocations go on when
+# fairlead-cp is killed after it. What nobody could use, or was not prepared for, changes nothing.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -71,6 +72,33 @@ before=$(no_route)
 UCLIENT_SECONDS=20 uclient "$TMP/far" -n 5 -m 1 -c -e $FAR $SERVER4 || true
 assert_num "packets without a route" "$(no_route)" -gt "$before"
 
+# ---- listeners ----
+
+# listener LINE: a last one.
+listener() { sed -i "/^relays:/i\\  - $1" "$CONFIG"; }
+cp "$CONFIG" "$TMP/before"
+UCLIENT_SECONDS=20 uclient "$TMP/new" -p 3479 -n 1 -m 1 -c -e $PEER4 $SERVER4 && fail "somebody listens already"
+listener "{address: $SERVER4, port: 3479}"
+listener "{address: $SERVER4, port: 3479, transport: tcp}"
+listener "{address: $SERVER4, port: 3480, transport: tcp, service: nobody}"
+! fl reload >"$TMP/reload" 2>&1 || fail "a listener with a service that is not there is taken"
+UCLIENT_SECONDS=20 uclient "$TMP/new" -p 3479 -n 1 -m 1 -c -e $PEER4 $SERVER4 && fail "one before the mistake serves"
+sed -i '/service: nobody/d' "$CONFIG"
+cp "$CONFIG" "$TMP/right"
+listener "{address: $RELAY4, port: 3479}"
+! fl reload >"$TMP/reload" 2>&1 || fail "a listener at a relay's address is taken"
+grep -q 'is the first one at the address of a relay' "$TMP/reload" || fail "reload: $(<"$TMP/reload")"
+cp "$TMP/right" "$CONFIG"
+reload "listeners are added"
+for transport in '' -t; do
+	uclient "$TMP/new" ${transport:+"$transport"} -p 3479 -n 50 -m 1 -c -e $PEER4 $SERVER4 || fail "a new listener: $(tail -n 3 "$TMP/new")"
+	assert_eq "packets that were lost by it" "$(uclient_lost "$TMP/new")" 0
+done
+sed "/^listeners:/a\\  - {address: $SERVER4, port: 3481}" "$TMP/right" >"$CONFIG"
+fl reload >"$TMP/reload" 2>&1 || fail "reload: $(<"$TMP/reload")"
+grep -q 'waits for a restart of fairlead-dp' "$TMP/reload" || fail "a listener before the others does not wait: $(<"$TMP/reload")"
+cp "$TMP/right" "$CONFIG"
+
 # ---- limits and timers ----
 
 set_all()
@@ -101,3 +129,18 @@ wait $tcp || fail "the client over TCP: $(tail -n 3 "$TMP/tcp")"
 assert_eq "packets that were lost over UDP" "$(uclient_lost "$TMP/udp")" 0
 assert_eq "packets that were lost over TCP" "$(uclient_lost "$TMP/tcp")" 0
 assert_eq "the same processes" "$(cp_pid) $(dp_pid)" "$pids"
+
+# ---- fairlead-cp is killed under a client of a new listener ----
+
+had=$(fl_json status .allocations.count)
+uclient "$TMP/new" -p 3479 -n 600 -m 1 -c -e $PEER4 $SERVER4 &
+new=$!
+await 20 clients $((had + 1)) || fail "the client has no allocation: $(tail -n 3 "$TMP/new")"
+pid=$(cp_pid)
+kill -KILL "$pid"
+await 10 ended "$pid" || fail "fairlead-cp survives SIGKILL"
+start_cp
+await 20 attached || fail "fairlead-cp does not attach: $(tail -n 3 "$RUN/fairlead-cp.log")"
+fl --json sessions | grep -q "$SERVER4:3479" || fail "its allocation is gone: $(fl sessions)"
+wait $new || fail "the client of the new listener: $(tail -n 3 "$TMP/new")"
+assert_eq "packets that were lost meanwhile" "$(uclient_lost "$TMP/new")" 0
