@@ -157,7 +157,10 @@ static bool cmd_neighbours(struct worker *w, const struct cmd_neighbours *c)
 	return true;
 }
 
-/* False if it could not be obeyed; *waits: not yet. */
+/*
+ * False if it could not be obeyed; *waits: not yet. Over 60 lines, since it is one table: a command
+ * has a case.
+ */
 static bool cmd_execute(struct worker *w, const union ctl_cmd *c, bool *waits)
 {
 	switch ((enum ctl_cmd_type)c->hdr.type) {
