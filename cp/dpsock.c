@@ -165,9 +165,6 @@ void dpsock_drop(struct dpsock *d, const char *why)
 static const char *verdict_text(uint32_t verdict)
 {
 	switch (verdict) {
-	case CTL_BAD_ABI:
-		return "it was built for another version of the boundary; install both of one "
-		       "version";
 	case CTL_BAD_CONFIG:
 		return "it runs another configuration; restart both with the same file";
 	case CTL_BUSY:
@@ -209,13 +206,26 @@ static ssize_t welcome_recv(int fd, struct ctl_welcome *w, int fds[WELCOME_FDS],
 	return n;
 }
 
+/* Why not, or NULL. A welcome of any version begins as ours, whatever its length: text is for that.
+ */
 static const char *welcome_refuse(const struct dpsock *d, ssize_t n, const struct ctl_welcome *w,
-				  const int fds[WELCOME_FDS])
+				  bool whole, const int fds[WELCOME_FDS], char text[CTL_TEXT_MAX])
 {
-	if (n != sizeof(*w) || w->magic != CTL_ABI_MAGIC)
+	if (n == 0)
+		return "it closed the socket";
+	if (n < (ssize_t)offsetof(struct ctl_welcome, verdict) || w->magic != CTL_ABI_MAGIC)
 		return "it broke the protocol";
-	if (w->abi_version != CTL_ABI_VERSION)
-		return verdict_text(CTL_BAD_ABI);
+	if (w->abi_version != CTL_ABI_VERSION) {
+		snprintf(text, CTL_TEXT_MAX,
+			 "it has version %u of the boundary, and this fairlead-cp %u; install both "
+			 "of one version and restart both",
+			 w->abi_version, CTL_ABI_VERSION);
+		return text;
+	}
+	if (!whole)
+		return "it sent more than a welcome";
+	if (n != sizeof(*w))
+		return "it broke the protocol";
 	if (w->verdict != CTL_WELCOME)
 		return verdict_text(w->verdict);
 	if (w->config_digest != config_digest(d->server->conf))
@@ -225,7 +235,7 @@ static const char *welcome_refuse(const struct dpsock *d, ssize_t n, const struc
 
 static void welcome_take(struct dpsock *d)
 {
-	char err[CONFIG_STR_MAX];
+	char err[CONFIG_STR_MAX], text[CTL_TEXT_MAX];
 	struct ctl_welcome w;
 	int fds[WELCOME_FDS];
 	bool whole;
@@ -234,12 +244,7 @@ static void welcome_take(struct dpsock *d)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n == 0)
-		why = "it closed the socket";
-	else if (n > 0 && !whole)
-		why = "it sent more than a welcome";
-	else
-		why = welcome_refuse(d, n, &w, fds);
+	why = welcome_refuse(d, n, &w, whole, fds, text);
 	if (why) {
 		for (int i = 0; i < WELCOME_FDS; i++) {
 			if (fds[i] >= 0)

@@ -124,12 +124,33 @@ union service_msg {
 	struct msg_config config;
 };
 
+/* A hello of any version begins as ours, whatever its length. */
+static bool is_hello(const struct ctl_hello *hello, size_t len)
+{
+	return len >= offsetof(struct ctl_hello, config_digest) && hello->magic == CTL_ABI_MAGIC &&
+	       (hello->abi_version != CTL_ABI_VERSION || len == sizeof(*hello));
+}
+
+static void hello_refused(const struct ctl_hello *hello, enum ctl_verdict verdict)
+{
+	if (verdict == CTL_BAD_ABI)
+		RTE_LOG(WARNING, USER1,
+			"fairlead-cp (pid %u) refused: it has version %u of the boundary, and this "
+			"fairlead-dp %u; install both of one version and restart both\n",
+			hello->pid, hello->abi_version, CTL_ABI_VERSION);
+	else
+		RTE_LOG(WARNING, USER1, "fairlead-cp (pid %u) refused: %s\n", hello->pid,
+			verdict == CTL_BAD_CONFIG
+			    ? "runs another configuration; restart both with the same file"
+			    : "cannot send descriptors");
+}
+
 /* The first message of a control process. */
 static void service_hello(struct service *s, const struct ctl_hello *hello, size_t len)
 {
 	enum ctl_verdict verdict = CTL_WELCOME;
 
-	if (len != sizeof(*hello) || hello->magic != CTL_ABI_MAGIC) {
+	if (!is_hello(hello, len)) {
 		service_stranger(s, "what it says is no hello");
 		service_detach(s, "it broke the protocol");
 		return;
@@ -139,12 +160,7 @@ static void service_hello(struct service *s, const struct ctl_hello *hello, size
 	else if (hello->config_digest != config_digest(snapshot_conf(s->dp)))
 		verdict = CTL_BAD_CONFIG;
 	if (!service_welcome(s, verdict) || verdict != CTL_WELCOME) {
-		RTE_LOG(WARNING, USER1, "fairlead-cp (pid %u) refused: %s\n", hello->pid,
-			verdict == CTL_BAD_ABI ? "built for another boundary version; install "
-						 "both of one version"
-			: verdict == CTL_BAD_CONFIG
-			    ? "runs another configuration; restart both with the same file"
-			    : "cannot send descriptors");
+		hello_refused(hello, verdict);
 		service_detach(s, "refused");
 		return;
 	}

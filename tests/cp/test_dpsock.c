@@ -225,6 +225,44 @@ static void refusals_and_broken_welcomes(void **state)
 	assert_true(dplink_attached(sh->e.s.link));
 }
 
+/* Another version's welcome may have another length: what is said of it names both versions. */
+static void a_welcome_of_another_version_is_told_as_such(void **state)
+{
+	struct shore *sh = *state;
+	static const size_t length[] = { offsetof(struct ctl_welcome, verdict),
+					 sizeof(struct ctl_welcome),
+					 sizeof(struct ctl_welcome) + 8 };
+	struct {
+		struct ctl_welcome w;
+		uint64_t more;
+	} longer = { .w = welcome(sh) };
+	const int was = dup(STDERR_FILENO);
+	char said[1024], expected[64];
+
+	longer.w.abi_version = 99;
+	snprintf(expected, sizeof(expected), "version 99 of the boundary, and this fairlead-cp %u;",
+		 CTL_ABI_VERSION);
+	for (size_t i = 0; i < sizeof(length) / sizeof(length[0]); i++) {
+		FILE *f = tmpfile();
+		size_t n;
+
+		assert_non_null(f);
+		start_anew(sh);
+		meet(sh);
+		dup2(fileno(f), STDERR_FILENO);
+		answer(sh, &longer.w, length[i], 0);
+		dup2(was, STDERR_FILENO);
+		rewind(f);
+		n = fread(said, 1, sizeof(said) - 1, f);
+		said[n] = 0;
+		fclose(f);
+		if (!strstr(said, expected))
+			fail_msg("said: %s", said);
+		assert_false(dplink_attached(sh->e.s.link));
+	}
+	close(was);
+}
+
 /* Whatever came of the above, no descriptor may stay behind. */
 static void no_descriptor_leaks(void **state)
 {
@@ -449,6 +487,7 @@ int main(void)
 		T(attaches_and_comes_back),
 		T(keeps_trying_while_nobody_listens),
 		T(refusals_and_broken_welcomes),
+		T(a_welcome_of_another_version_is_told_as_such),
 		T(no_descriptor_leaks),
 		T(requests_go_one_at_a_time),
 		T(the_queue_is_bounded),

@@ -272,6 +272,28 @@ static void wrong_abi_is_refused(void **state)
 	expect_free();
 }
 
+/* Another version's hello may have another length. */
+static void wrong_abi_of_any_length_is_refused_as_such(void **state)
+{
+	static const size_t length[] = { offsetof(struct ctl_hello, config_digest),
+					 sizeof(struct ctl_hello) - 1,
+					 sizeof(struct ctl_hello) + 8 };
+	struct {
+		struct ctl_hello h;
+		uint64_t more;
+	} longer = { .h = hello() };
+
+	(void)state;
+	longer.h.abi_version--;
+	for (size_t i = 0; i < sizeof(length) / sizeof(length[0]); i++) {
+		int fd = client();
+
+		say(fd, &longer, length[i]);
+		expect_refusal(fd, CTL_BAD_ABI);
+		expect_free();
+	}
+}
+
 static void wrong_config_is_refused(void **state)
 {
 	struct ctl_hello h = hello();
@@ -866,6 +888,7 @@ int main(void)
 		T(welcome_brings_region_and_eventfd),
 		T(region_keeps_its_size),
 		T(wrong_abi_is_refused),
+		T(wrong_abi_of_any_length_is_refused_as_such),
 		T(wrong_config_is_refused),
 		T(no_hello_is_dropped),
 		T(second_hello_ends_it),
