@@ -368,6 +368,7 @@ static bool term_tick(struct worker *w, uint32_t slot, uint32_t side)
 	bool anew;
 
 	media_look(w, slot, side);
+	media_srtp_tick(w, t);
 	anew = component_tick(w, slot, 2 * side);
 	anew |= component_tick(w, slot, 2 * side + 1);
 	if (t->inactivity && !t->told && w->now - t->heard_s >= t->inactivity)

@@ -105,6 +105,12 @@ static void late_end(struct media_srtp *x)
 	x->late_s = 0;
 }
 
+void media_srtp_tick(struct worker *w, struct media_term *t)
+{
+	if (unlikely(t->srtp && t->srtp->late_s) && t->srtp->late_s <= w->now)
+		late_end(t->srtp);
+}
+
 /* The remote sends by this key from now on; by the one before, what is late. */
 static bool in_set(struct worker *w, struct media_srtp *x, const struct srtp_master *m, bool set)
 {
@@ -114,7 +120,9 @@ static bool in_set(struct worker *w, struct media_srtp *x, const struct srtp_mas
 	if (x->in.keys) {
 		x->late = x->in;
 		x->late_s = w->now + SRTP_LATE_S;
+		x->late_tries = SRTP_LATE_TRIES;
 	}
+	OPENSSL_cleanse(&x->is_in, sizeof(x->is_in));
 	x->in_at = !x->in_at;
 	k = (struct srtp_key *)(uintptr_t)x->in_key[x->in_at];
 	srtp_stream_init(&x->in, x->flags);
@@ -134,6 +142,7 @@ static bool out_set(struct worker *w, struct media_srtp *x, const struct srtp_ma
 	struct srtp_key *k = (struct srtp_key *)(uintptr_t)x->out_key;
 
 	OPENSSL_cleanse(x->out_key, sizeof(x->out_key));
+	OPENSSL_cleanse(&x->is_out, sizeof(x->is_out));
 	srtp_stream_init(&x->out, x->flags);
 	if (!set)
 		return true;
@@ -284,8 +293,11 @@ static void burst_late(struct worker *w, struct srtp_pool *s)
 		struct srtp_wait *t = &s->wait[i];
 		struct media_srtp *x = t->in.term->srtp;
 
-		if ((t->why == DROP_SRTP_AUTH || t->why == DROP_SRTP_MKI) && x->late_s > w->now)
+		if ((t->why == DROP_SRTP_AUTH || t->why == DROP_SRTP_MKI) && x->late_s > w->now &&
+		    x->late_tries) {
+			x->late_tries--;
 			burst_add(s, &n, i, &x->late);
+		}
 	}
 	if (likely(n == 0))
 		return;

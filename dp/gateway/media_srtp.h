@@ -12,6 +12,8 @@
 enum {
 	/* A key that was replaced is tried for packets that were on their way. */
 	SRTP_LATE_S = 5,
+	/* So many packets of all: who forges shall not have each of his deciphered twice. */
+	SRTP_LATE_TRIES = 1024,
 	SRTP_KEY_BYTES =
 	    sizeof(struct srtp_key) +
 	    (SRTP_KEY_STATE > SRTP_KEY_STATE_CM ? (int)SRTP_KEY_STATE : (int)SRTP_KEY_STATE_CM),
@@ -22,6 +24,7 @@ struct media_srtp {
 	/* From the remote, from it by the key before that, and to it. No key: none is agreed. */
 	struct srtp_stream in, late, out;
 	uint32_t late_s;		  /* late is heard until then; 0: there is none */
+	uint32_t late_tries;		  /* that are left */
 	uint32_t next;			  /* of the pool's free ones */
 	uint8_t flags;			  /* enum ctl_srtp_flags */
 	uint8_t in_at;			  /* in's key is in_key[in_at], late's the other */
@@ -54,6 +57,9 @@ void media_srtp_destroy(struct worker *w);
 bool media_srtp_set(struct worker *w, const struct cmd_srtp_set *c, enum ctl_refusal *why);
 /* The keys of a termination go, if it has any: wiped. */
 void media_srtp_give(struct worker *w, struct media_term *t);
+
+/* From time to time: a key that was replaced goes when its time is over. */
+void media_srtp_tick(struct worker *w, struct media_term *t);
 
 /* Takes the packet, of a context that has SRTP on either side. It goes on in media_end(). */
 void media_srtp_take(struct worker *w, const struct media_in *in);

@@ -264,9 +264,19 @@ static void forged_teach_nothing(void **state)
 	phone_free(&a);
 }
 
+static bool is_zero(const void *p, size_t n)
+{
+	const uint8_t *b = p;
+
+	while (n && *b == 0)
+		n--, b++;
+	return n == 0;
+}
+
 static void another_key(void **state)
 {
 	struct cmd_context_set c = call(TERM_SRTP, 0);
+	const struct media_srtp *x = &world.w->gateway->srtp->side[0];
 	struct srtp_test_packet late, later, got;
 	struct phone a, b;
 
@@ -296,17 +306,35 @@ static void another_key(void **state)
 	media_later(1000 * (SRTP_LATE_S + 1));
 	drops(&c, SIDE_A, 0, &later, DROP_SRTP_AUTH);
 	crosses(&c, SIDE_A, &b, NULL, 0, 5);
+	assert_true(is_zero(x->in_key[!x->in_at], sizeof(x->in_key[0])));
+	assert_true(is_zero(&x->late, sizeof(x->late)));
 	phone_free(&a);
 	phone_free(&b);
 }
 
-static bool is_zero(const void *p, size_t n)
+/* Each of a forger's packets would be deciphered twice: the key before is tried for so many. */
+static void late_tries_end(void **state)
 {
-	const uint8_t *b = p;
+	struct cmd_context_set c = call(TERM_SRTP, 0);
+	struct srtp_test_packet late, forged;
+	struct phone a, b;
 
-	while (n && *b == 0)
-		n--, b++;
-	return n == 0;
+	(void)state;
+	phone_make(&a, SRTP_AES_CM_128_80, 1, 2);
+	phone_make(&b, SRTP_AES_CM_128_80, 5, 2);
+	assert_true(keys_put(&c, SIDE_A, SRTP_AES_CM_128_80, 1, 2));
+	crosses(&c, SIDE_A, &a, NULL, 0, 1);
+	packet_make(&late, 0, 2);
+	assert_int_equal(srtp_test_protect(engine, &a.sends, &late, false, 1), DROP_NONE);
+	forged = late;
+	forged.b[forged.len - 1] ^= 1;
+	assert_true(keys_put(&c, SIDE_A, SRTP_AES_CM_128_80, 5, 2));
+	for (int i = 0; i < SRTP_LATE_TRIES; i++)
+		drops(&c, SIDE_A, 0, &forged, DROP_SRTP_AUTH);
+	drops(&c, SIDE_A, 0, &late, DROP_SRTP_AUTH);
+	crosses(&c, SIDE_A, &b, NULL, 0, 3);
+	phone_free(&a);
+	phone_free(&b);
 }
 
 /* What a termination had of keys is not there any more when it is not SRTP, or not there. */
@@ -372,8 +400,8 @@ static void refused_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(to_plain),	T(two_keys), T(refused_packets), T(forged_teach_nothing),
-		T(another_key), T(wiped),    T(refused_keys),
+		T(to_plain),	T(two_keys),	   T(refused_packets), T(forged_teach_nothing),
+		T(another_key), T(late_tries_end), T(wiped),	       T(refused_keys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
