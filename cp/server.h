@@ -76,6 +76,14 @@ struct trace_admin;
 struct gateway;
 struct ng;
 
+/* Certificates of our own ports, which are not the dataplane's. */
+enum own_cert { OWN_CERT_MANAGEMENT, OWN_CERT_METRICS, OWN_CERTS };
+
+/* Seconds since 1970; 0, 0: there is none. */
+struct cert_life {
+	uint64_t not_before, not_after;
+};
+
 struct server {
 	const struct config *conf;
 	struct auth *auth;
@@ -91,7 +99,7 @@ struct server {
 	struct tls_agent *tls;
 	struct psk_store *psk;
 	struct waiters *events;
-	struct records *records; /* see records_open() */
+	struct records *records;	    /* see records_open() */
 	const struct radius_counts *radius; /* NULL: no accounting */
 	struct waiters *record_waiters;
 	struct tell tell;
@@ -123,7 +131,8 @@ struct server {
 	struct history history;
 	struct drain drain;
 	struct reload reload;
-	struct asks neighbours, pings; /* who waits for a worker's answer */
+	struct cert_life own_cert[OWN_CERTS]; /* in force */
+	struct asks neighbours, pings;	      /* who waits for a worker's answer */
 };
 
 /*

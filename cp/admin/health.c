@@ -74,24 +74,45 @@ static void ports(struct health *h, const struct server *s)
 	}
 }
 
+static void cert_time(struct health *h, const struct server *s, const char *file,
+		      uint64_t not_before, uint64_t not_after)
+{
+	const int64_t days = cert_days_left(not_after, s->wall);
+
+	if (days < 0)
+		error(h, "certificate end", "certificate %s has ended", file);
+	else if (s->wall < not_before)
+		error(h, "certificate", "certificate %s is not valid yet", file);
+	else if (days < HEALTH_CERT_DAYS)
+		warn(h, "certificate end", "certificate %s ends in %" PRId64 " days", file, days);
+}
+
+static void own_certificates(struct health *h, const struct server *s)
+{
+	const char *const file[OWN_CERTS] = {
+		[OWN_CERT_MANAGEMENT] = s->conf->management.certificate,
+		[OWN_CERT_METRICS] = s->conf->control.metrics_certificate,
+	};
+
+	for (uint32_t i = 0; i < OWN_CERTS; i++) {
+		const struct cert_life *c = &s->own_cert[i];
+
+		if (c->not_after)
+			cert_time(h, s, file[i], c->not_before, c->not_after);
+	}
+}
+
 static void certificate(struct health *h, const struct server *s, uint32_t i)
 {
 	const char *file = s->conf->certificate[i].chain;
 	struct ctl_cert_info c;
-	int64_t days;
 
 	if (!stats_cert(s->link, i, &c)) {
 		error(h, "certificate", "certificate %s is not loaded%s%s", file,
 		      *c.error ? ": " : "", c.error);
 		return;
 	}
-	days = cert_days_left(c.not_after, s->wall);
-	if (days < 0)
-		error(h, "certificate end", "certificate %s has ended", file);
-	else if (s->wall < c.not_before)
-		error(h, "certificate", "certificate %s is not valid yet", file);
-	else if (days < HEALTH_CERT_DAYS)
-		warn(h, "certificate end", "certificate %s ends in %" PRId64 " days", file, days);
+	cert_time(h, s, file, c.not_before, c.not_after);
 	if (*c.error)
 		warn(h, "certificate",
 		     "certificate %s could not be read again, an older one is in force: %s", file,
@@ -110,6 +131,7 @@ static void look(struct health *h, const struct server *s)
 	for (uint32_t i = 0;
 	     dplink_attached(s->link) && config_has_tls(s->conf) && i < s->conf->n_certificate; i++)
 		certificate(h, s, i);
+	own_certificates(h, s);
 	if (s->drain.on)
 		warn(h, "drain", "the node is being drained: no new allocations and contexts");
 	if (s->auth_problem && *s->auth_problem)

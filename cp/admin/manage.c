@@ -483,6 +483,7 @@ bool manage_start(struct server *s, struct event_base *base, struct manage **m, 
 	    (!c->port || ((*m)->tls = tls_load(*m, c, err, errlen))) &&
 	    port_listen(*m, c, &(*m)->bound, err, errlen)) {
 		port_enable((*m)->bound);
+		s->own_cert[OWN_CERT_MANAGEMENT] = tls_server_life((*m)->tls);
 		return true;
 	}
 	manage_stop(*m);
@@ -530,6 +531,7 @@ void manage_finish(struct manage *m, bool apply)
 	}
 	if (apply) {
 		m->tls = m->next_tls;
+		m->server->own_cert[OWN_CERT_MANAGEMENT] = tls_server_life(m->tls);
 		port_enable(m->moves ? m->bound : NULL);
 		links_renew(m);
 	}

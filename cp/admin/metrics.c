@@ -561,6 +561,23 @@ static uint64_t cert_failed(const struct ctl_cert_info *c)
 	return c->error[0] != '\0';
 }
 
+/* The certificates of this process's own ports. */
+static void write_own_certs(struct exposition *out, const struct server *s)
+{
+	static const char *const port[OWN_CERTS] = {
+		[OWN_CERT_MANAGEMENT] = "management", [OWN_CERT_METRICS] = "metrics"
+	};
+
+	family(out, "own_certificate_not_after_timestamp_seconds", "gauge",
+	       "when the certificate of the management or metrics port ends, since 1970");
+	for (uint32_t i = 0; i < OWN_CERTS; i++)
+		if (s->own_cert[i].not_after)
+			evbuffer_add_printf(out->to,
+					    "fairlead_own_certificate_not_after_timestamp_seconds"
+					    "{port=\"%s\"} %" PRIu64 "\n",
+					    port[i], s->own_cert[i].not_after);
+}
+
 static void write_tls(struct exposition *out, const struct server *s)
 {
 	write_certs(out, s, "tls_certificate_not_after_timestamp_seconds",
@@ -569,6 +586,7 @@ static void write_tls(struct exposition *out, const struct server *s)
 		    "when the certificate in force was read, since 1970", cert_loaded);
 	write_certs(out, s, "tls_certificate_reload_failed",
 		    "1 while the last reload left an older one in force", cert_failed);
+	write_own_certs(out, s);
 }
 
 static void write_all(struct exposition *out, const struct server *s)

@@ -213,6 +213,14 @@ static bool lock_open(struct lock *l, const struct config_control *c, char *err,
 	return false;
 }
 
+/* What the lock is from now on. */
+static void lock_take(struct metrics *m)
+{
+	if (m->http)
+		http_secure(m->http, m->lock.tls);
+	m->server->own_cert[OWN_CERT_METRICS] = tls_server_life(m->http ? m->lock.tls : NULL);
+}
+
 /* *h is NULL if port is 0. */
 static bool listen_at(struct metrics *m, const struct config_control *c, struct http **h, char *err,
 		      size_t errlen)
@@ -243,8 +251,7 @@ bool metrics_start(struct server *s, struct event_base *base, struct metrics **m
 	tries_init(&(*m)->tries, TRIES_A_SECOND, TRIES_BURST);
 	if (lock_open(&(*m)->lock, &s->conf->control, err, errlen) &&
 	    listen_at(*m, &s->conf->control, &(*m)->http, err, errlen)) {
-		if ((*m)->http)
-			http_secure((*m)->http, (*m)->lock.tls);
+		lock_take(*m);
 		return true;
 	}
 	metrics_stop(*m);
@@ -276,8 +283,8 @@ void metrics_finish(struct metrics *m, bool apply)
 	lock_close(apply ? &m->lock : &m->next_lock);
 	if (apply)
 		m->lock = m->next_lock;
-	if (apply && m->http)
-		http_secure(m->http, m->lock.tls);
+	if (apply)
+		lock_take(m);
 	m->next = NULL;
 	m->next_lock = (struct lock){ 0 };
 	m->moves = false;

@@ -72,6 +72,24 @@ SSL_CTX *tls_server_load(const char *chain, const char *key, char *err, size_t e
 	return ctx;
 }
 
+/* A time before 1970, or one that cannot be read, is 0. */
+static uint64_t seconds_of(const ASN1_TIME *t)
+{
+	struct tm tm;
+	time_t s = ASN1_TIME_to_tm(t, &tm) == 1 ? timegm(&tm) : 0;
+
+	return s > 0 ? (uint64_t)s : 0;
+}
+
+struct cert_life tls_server_life(const SSL_CTX *ctx)
+{
+	const X509 *x = ctx ? SSL_CTX_get0_certificate(ctx) : NULL;
+
+	return x ? (struct cert_life){ seconds_of(X509_get0_notBefore(x)),
+				       seconds_of(X509_get0_notAfter(x)) }
+		 : (struct cert_life){ 0 };
+}
+
 struct bufferevent *tls_server_accept(struct event_base *base, SSL_CTX *ctx, int fd)
 {
 	SSL *ssl = SSL_new(ctx);

@@ -7,6 +7,8 @@
  * 1.3, no renegotiation, and nothing is resumed, so that each connection is judged by what is in
  * force when it begins.
  */
+#include "../server.h"
+
 #include <event2/event.h>
 #include <openssl/ssl.h>
 #include <stddef.h>
@@ -18,6 +20,9 @@ struct bufferevent;
  * sentence in err. Free with SSL_CTX_free().
  */
 SSL_CTX *tls_server_load(const char *chain, const char *key, char *err, size_t errlen);
+
+/* From when until when its certificate is valid; of NULL zeros. */
+struct cert_life tls_server_life(const SSL_CTX *ctx);
 
 /* The server's end of a connection; fd is closed with it. NULL, and fd is the caller's: no memory.
  */

@@ -98,6 +98,26 @@ static void test_worker(void **state)
 	expect(e, "", 0, 0);
 }
 
+/* Those of our own ports, which the dataplane knows nothing of. */
+static void test_own_certificates(void **state)
+{
+	struct env *e = *state;
+	struct cert_life *own = e->s.own_cert;
+
+	snprintf(e->conf.management.certificate, sizeof(e->conf.management.certificate), "m.pem");
+	snprintf(e->conf.control.metrics_certificate, sizeof(e->conf.control.metrics_certificate),
+		 "x.pem");
+	own[OWN_CERT_MANAGEMENT] = (struct cert_life){ 0, e->s.wall + 30 * DAY + 5 };
+	expect(e, "", 0, 0);
+	own[OWN_CERT_MANAGEMENT].not_after = e->s.wall + 3 * DAY + 5;
+	own[OWN_CERT_METRICS] = (struct cert_life){ 0, e->s.wall - 1 };
+	expect(e, "error: certificate x.pem has ended\nwarn: certificate m.pem ends in 3 days\n", 1,
+	       1);
+	own[OWN_CERT_METRICS] = (struct cert_life){ e->s.wall + 9, e->s.wall + 30 * DAY };
+	own[OWN_CERT_MANAGEMENT] = (struct cert_life){ 0 };
+	expect(e, "error: certificate x.pem is not valid yet\n", 1, 0);
+}
+
 /* Looks come more often than once a second; only seconds count. */
 static void test_worker_often(void **state)
 {
@@ -189,8 +209,15 @@ static void test_certificate_unused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_good), T(test_worker), T(test_worker_often), T(test_new_dataplane),
-		T(test_none), T(test_port),   T(test_certificate),  T(test_certificate_unused),
+		T(test_good),
+		T(test_worker),
+		T(test_worker_often),
+		T(test_new_dataplane),
+		T(test_none),
+		T(test_port),
+		T(test_certificate),
+		T(test_certificate_unused),
+		T(test_own_certificates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

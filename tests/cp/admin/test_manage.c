@@ -513,11 +513,13 @@ static void slow_clients_keep_nobody_out(void **state)
 /* What is wrong changes nothing; what is right is in force, and the port may move. */
 static void a_reload(void **state)
 {
+	const struct cert_life *life = &env->s.own_cert[OWN_CERT_MANAGEMENT];
 	struct config *next = malloc(sizeof(*next));
 	char err[2 * CONFIG_STR_MAX];
 	struct client c;
 
 	(void)state;
+	assert_int_equal(life->not_after - life->not_before, 7200);
 	memcpy(next, &env->conf, sizeof(*next));
 	snprintf(next->management.ca, sizeof(next->management.ca), "%s", file("server", ".key"));
 	assert_false(manage_prepare(m, next, err, sizeof(err)));
@@ -533,7 +535,9 @@ static void a_reload(void **state)
 	memcpy(&env->conf, next, sizeof(*next));
 	next->management.port = 0;
 	assert_true(manage_prepare(m, next, err, sizeof(err)));
+	assert_int_equal(life->not_after - life->not_before, 7200);
 	manage_finish(m, true);
+	assert_int_equal(life->not_after, 0);
 	free(next);
 }
 

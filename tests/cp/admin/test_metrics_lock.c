@@ -396,6 +396,7 @@ static void the_answer_is_what_was_accepted(void **state)
 
 static void tls_and_what_a_reload_makes_of_it(void **state)
 {
+	const struct cert_life *life = &env->s.own_cert[OWN_CERT_METRICS];
 	struct config_control *c = &env->conf.control;
 	struct config *next = malloc(sizeof(*next));
 	char cn[64], err[2 * CONFIG_STR_MAX];
@@ -407,6 +408,9 @@ static void tls_and_what_a_reload_makes_of_it(void **state)
 	begin();
 	get_tls("", cn);
 	assert_string_equal(cn, "one");
+	assert_int_equal(life->not_after - life->not_before, 3660);
+	assert_non_null(strstr(
+	    text, "\nfairlead_own_certificate_not_after_timestamp_seconds{port=\"metrics\"} "));
 	assert_non_null(strstr(text, "HTTP/1.1 200 OK\r\n"));
 	assert_non_null(strstr(text, "\nfairlead_allocations "));
 	assert_int_equal(get("/metrics", ""), 0); /* plain text is no handshake */
