@@ -33,6 +33,14 @@ struct radius {
 	pthread_t thread;
 	_Atomic bool asleep, stop;
 	/* Of the thread. */
+	struct ask {
+		const struct record *rec; /* in the ring */
+		bool taken;		  /* by a server */
+		uint8_t id;
+		size_t len;
+		uint8_t packet[RADIUS_PACKET_MAX];
+	} ask[RADIUS_BURST];
+	uint32_t n_asks;
 	int fd[CONFIG_RADIUS_MAX]; /* connected; -1: not yet */
 	char secret[CONFIG_RADIUS_MAX][RADIUS_SECRET_MAX + 1];
 	uint8_t id;				   /* of the next request */
@@ -58,15 +66,85 @@ static bool server_connect(struct radius *r, unsigned i)
 	return false;
 }
 
-/* Until the answer is here, the time is over or nobody is there; what is no answer is not looked
- * at. */
-static bool answer_wait(struct radius *r, unsigned i, const uint8_t *request)
+/* ---- a burst: requests that are under way together ---- */
+
+/*
+ * The oldest records that wait: until all are taken, it stays as it is. It ends before a second
+ * record of one allocation, for a server may take requests in any order.
+ */
+static void burst_begin(struct radius *r)
+{
+	const uint64_t tail = atomic_load_explicit(&r->n.tail, memory_order_relaxed);
+	const uint64_t n = atomic_load_explicit(&r->n.head, memory_order_acquire) - tail;
+
+	r->n_asks = 0;
+	while (r->n_asks < n && r->n_asks < RADIUS_BURST) {
+		const struct record *rec = &r->ring[(tail + 1 + r->n_asks) & r->mask];
+
+		for (uint32_t i = 0; i < r->n_asks; i++)
+			if (r->ask[i].rec->id == rec->id)
+				return;
+		r->ask[r->n_asks].taken = false;
+		r->ask[r->n_asks++].rec = rec;
+	}
+}
+
+static uint32_t burst_left(const struct radius *r)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < r->n_asks; i++)
+		n += !r->ask[i].taken;
+	return n;
+}
+
+/* Requests for this server, with a number each. False if one cannot be signed. */
+static bool burst_write(struct radius *r, unsigned i)
+{
+	for (uint32_t k = 0; k < r->n_asks; k++) {
+		struct ask *a = &r->ask[k];
+
+		a->id = r->id++;
+		a->len = a->taken ? 0
+				  : radius_request(a->packet, a->id, r->secret[i], a->rec, r->nas,
+						   clock_ms(CLOCK_REALTIME));
+		if (!a->taken && !a->len)
+			return false;
+	}
+	return true;
+}
+
+static bool burst_send(struct radius *r, unsigned i)
+{
+	for (uint32_t k = 0; k < r->n_asks; k++) {
+		const struct ask *a = &r->ask[k];
+
+		if (!a->taken && send(r->fd[i], a->packet, a->len, MSG_NOSIGNAL) != (ssize_t)a->len)
+			return false;
+	}
+	return true;
+}
+
+/* What is no answer to a request that is under way is not looked at. */
+static void answer_take(struct radius *r, unsigned i, const uint8_t *reply, size_t len)
+{
+	struct ask *a = len > 1 ? &r->ask[(uint8_t)(reply[1] - r->ask[0].id)] : NULL;
+
+	if (!a || a >= r->ask + r->n_asks || a->taken ||
+	    !radius_answers(reply, len, a->packet, r->secret[i]))
+		return;
+	a->taken = true;
+	atomic_fetch_add_explicit(&r->n.answered, 1, memory_order_relaxed);
+}
+
+/* Until all answers are here, the time is over or nobody is there. */
+static bool answers_wait(struct radius *r, unsigned i)
 {
 	const uint64_t end = clock_ms(CLOCK_MONOTONIC) + r->conf.timeout * UINT64_C(1000);
 	struct pollfd p = { .fd = r->fd[i], .events = POLLIN };
 	uint8_t reply[RADIUS_PACKET_MAX];
 
-	for (;;) {
+	while (burst_left(r)) {
 		const uint64_t now = clock_ms(CLOCK_MONOTONIC);
 		ssize_t n;
 
@@ -75,44 +153,45 @@ static bool answer_wait(struct radius *r, unsigned i, const uint8_t *request)
 		n = recv(r->fd[i], reply, sizeof(reply), 0);
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return false;
-		if (n > 0 && radius_answers(reply, (size_t)n, request, r->secret[i]))
-			return true;
+		if (n > 0)
+			answer_take(r, i, reply, (size_t)n);
 	}
+	return true;
 }
 
-/* Whether a server has taken a record. */
-static bool server_ask(struct radius *r, unsigned i, const struct record *rec)
+/* Whether a server has taken all that nobody had. */
+static bool server_ask(struct radius *r, unsigned i)
 {
-	uint8_t request[RADIUS_PACKET_MAX];
-	const size_t len =
-	    radius_request(request, r->id++, r->secret[i], rec, r->nas, clock_ms(CLOCK_REALTIME));
-
-	if (!len || !server_connect(r, i))
+	if (!burst_write(r, i) || !server_connect(r, i))
 		return false;
 	for (uint32_t n = 0; n < r->conf.tries; n++)
-		if (send(r->fd[i], request, len, MSG_NOSIGNAL) == (ssize_t)len &&
-		    answer_wait(r, i, request))
+		if (burst_send(r, i) && answers_wait(r, i))
 			return true;
 	close(r->fd[i]); /* an address that has changed since is not ours any more */
 	r->fd[i] = -1;
 	return false;
 }
 
-/* One after the other, those that did not answer lately last. */
-static bool servers_ask(struct radius *r, const struct record *rec)
+/*
+ * One after the other, those that did not answer lately last. Who takes some of a burst is not
+ * silent: what he left is for the next.
+ */
+static bool servers_ask(struct radius *r)
 {
 	for (int dead = 0; dead <= 1; dead++)
 		for (unsigned i = 0; i < r->conf.n_server; i++) {
-			const uint64_t now = clock_ms(CLOCK_MONOTONIC);
+			const uint32_t left = burst_left(r);
+			bool all;
 
-			if ((now < r->dead_until_ms[i]) != dead)
+			if ((clock_ms(CLOCK_MONOTONIC) < r->dead_until_ms[i]) != dead)
 				continue;
-			if (server_ask(r, i, rec)) {
-				r->dead_until_ms[i] = 0;
+			all = server_ask(r, i);
+			r->dead_until_ms[i] =
+			    burst_left(r) < left ? 0 : clock_ms(CLOCK_MONOTONIC) + DEAD_MS;
+			if (all)
 				return true;
-			}
-			atomic_fetch_add_explicit(&r->n.unanswered, 1, memory_order_relaxed);
-			r->dead_until_ms[i] = clock_ms(CLOCK_MONOTONIC) + DEAD_MS;
+			atomic_fetch_add_explicit(&r->n.unanswered, burst_left(r),
+						  memory_order_relaxed);
 			if (atomic_load(&r->stop))
 				return false;
 		}
@@ -144,16 +223,16 @@ static void *teller(void *arg)
 	struct radius *r = arg;
 
 	for (;;) {
-		const uint64_t tail = atomic_load_explicit(&r->n.tail, memory_order_relaxed);
-
-		if (tail == atomic_load_explicit(&r->n.head, memory_order_acquire)) {
+		if (!r->n_asks)
+			burst_begin(r);
+		if (!r->n_asks) {
 			if (atomic_load(&r->stop))
 				return NULL;
 			sleep_until_woken(r);
-		} else if (servers_ask(r, &r->ring[(tail + 1) & r->mask])) {
-			atomic_fetch_add_explicit(&r->n.answered, 1, memory_order_relaxed);
+		} else if (servers_ask(r)) {
 			atomic_store_explicit(&r->n.silent, false, memory_order_relaxed);
-			atomic_store_explicit(&r->n.tail, tail + 1, memory_order_release);
+			atomic_fetch_add_explicit(&r->n.tail, r->n_asks, memory_order_release);
+			r->n_asks = 0;
 		} else {
 			atomic_store_explicit(&r->n.silent, true, memory_order_relaxed);
 			if (atomic_load(&r->stop))

@@ -5,13 +5,16 @@
 /*
  * Accounting by RADIUS (RFC 2866): what begins, goes on and ends with allocations is told to
  * servers. The event loop puts records into a ring of radius.queue and never waits; one thread
- * takes them from it, and asks one server after the other until one has answered. While none does,
- * records wait, and where the ring is full the newest is lost and counted.
+ * takes them from it, RADIUS_BURST at a time, and asks one server after the other until each
+ * request has its answer. While none does, records wait, and where the ring is full the newest is
+ * lost and counted.
  */
 #include "../../conf/config.h"
 #include "record.h"
 
 #include <stdatomic.h>
+
+enum { RADIUS_BURST = 64 }; /* requests under way at a time */
 
 /* Written by the thread but for head and lost, which are the event loop's. */
 struct radius_counts {

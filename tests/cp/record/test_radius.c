@@ -321,14 +321,122 @@ static void a_queue_that_is_full(void **state)
 		poll(NULL, 0, 1);
 	answer(server[0], "testing123");
 	while (radius_counts(r)->answered < 64) { /* an answer may come too late */
+		struct pollfd p = { .fd = server[0], .events = POLLIN };
+
+		if (poll(&p, 1, 10) != 1)
+			continue;
 		hear(server[0]);
 		answer(server[0], "testing123");
-		poll(NULL, 0, 1);
 	}
 	while (radius_waiting(radius_counts(r)))
 		poll(NULL, 0, 1);
 	assert_false(radius_counts(r)->silent);
 	assert_int_equal(radius_counts(r)->answered, 64);
+	radius_close(r);
+}
+
+/* Under way together: answers in any order, wrongly signed or missing, and what is asked again. */
+static void many_at_once(void **state)
+{
+	enum { MANY = 9 };
+	static uint8_t heard[MANY][sizeof(packet)];
+	struct record rec = record_of(RECORD_START);
+	struct radius *r;
+	uint8_t again = 0;
+
+	(void)state;
+	conf.tries = 2;
+	r = opened();
+	radius_take(r, &rec);
+	hear(server[0]);
+	for (int i = 1; i <= MANY; i++) { /* while that one has no answer */
+		rec.id = 0x1234 + (uint64_t)i;
+		radius_take(r, &rec);
+	}
+	answer(server[0], "testing123");
+	for (int i = 0; i < MANY; i++) {
+		hear(server[0]);
+		memcpy(heard[i], packet, sizeof(packet));
+		for (int k = 0; k < i; k++)
+			assert_int_not_equal(heard[k][1], packet[1]);
+	}
+	for (int i = MANY - 1; i > 0; i--) { /* the first has none */
+		memcpy(packet, heard[i], sizeof(packet));
+		answer(server[0], i == 4 ? "testing124" : "testing123");
+		answer(server[0], i == 5 ? "testing123" : "testing124"); /* twice, or after it */
+	}
+	for (int i = 0; i < 2; i++) { /* as they were */
+		hear(server[0]);
+		again |= packet[1] == heard[0][1] ? 1 : packet[1] == heard[4][1] ? 2 : 4;
+		answer(server[0], "testing123");
+	}
+	assert_int_equal(again, 3);
+	while (radius_waiting(radius_counts(r)))
+		poll(NULL, 0, 1);
+	assert_int_equal(radius_counts(r)->answered, 1 + MANY);
+	assert_int_equal(radius_counts(r)->unanswered, 0);
+	radius_close(r);
+}
+
+/* What happened to one allocation is told in its order: each waits for the one before. */
+static void one_allocation_in_order(void **state)
+{
+	struct radius *r = opened();
+	struct record rec = record_of(RECORD_START);
+	struct pollfd p = { .fd = server[0], .events = POLLIN };
+
+	(void)state;
+	rec.id = 1;
+	radius_take(r, &rec);
+	hear(server[0]);
+	rec.id = 2;
+	radius_take(r, &rec);
+	rec.event = RECORD_END;
+	rec.reason = "expired";
+	radius_take(r, &rec);
+	answer(server[0], "testing123");
+	hear(server[0]);
+	expect_number(RADIUS_ACCT_STATUS_TYPE, 1);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	answer(server[0], "testing123");
+	hear(server[0]);
+	expect_number(RADIUS_ACCT_STATUS_TYPE, 2);
+	answer(server[0], "testing123");
+	while (radius_waiting(radius_counts(r)))
+		poll(NULL, 0, 1);
+	radius_close(r);
+}
+
+/* Of a burst one server takes some, the next one the rest: none of them is silent. */
+static void what_one_server_leaves(void **state)
+{
+	struct record rec = record_of(RECORD_START);
+	struct radius *r;
+
+	(void)state;
+	conf.n_server = 2;
+	r = opened();
+	radius_take(r, &rec);
+	hear(server[0]);
+	for (int i = 1; i <= 2; i++) {
+		rec.id = 0x1234 + (uint64_t)i;
+		radius_take(r, &rec);
+	}
+	answer(server[0], "testing123");
+	hear(server[0]);
+	answer(server[0], "testing123");
+	hear(server[0]);
+	hear(server[1]);
+	expect_text(RADIUS_ACCT_SESSION_ID, "0000000000001236");
+	answer(server[1], "testing123");
+	rec.id = 7;
+	radius_take(r, &rec);
+	hear(server[0]); /* asked first, as before */
+	answer(server[0], "testing123");
+	while (radius_waiting(radius_counts(r)))
+		poll(NULL, 0, 1);
+	assert_int_equal(radius_counts(r)->answered, 4);
+	assert_int_equal(radius_counts(r)->unanswered, 1);
 	radius_close(r);
 }
 
@@ -381,6 +489,9 @@ int main(void)
 		cmocka_unit_test(causes),
 		TEST(the_next_server),
 		TEST(a_queue_that_is_full),
+		TEST(many_at_once),
+		TEST(one_allocation_in_order),
+		TEST(what_one_server_leaves),
 		TEST(secrets_that_are_none),
 		TEST(the_end),
 	};
