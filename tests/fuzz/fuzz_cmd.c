@@ -46,6 +46,8 @@ static void world_once(void)
 	world.conf.gateway.latch_ms = 2000;
 	world.conf.dataplane.binding_rate = 10;
 	world_start();
+	atexit(world_stop); /* what keys are enciphered with is not DPDK's memory, but found through
+			       it */
 	saved = *world.dp.region;
 }
 

@@ -379,12 +379,13 @@ static bool udp_answers(struct ng_world *w, uint16_t port)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	static const char ping[] = "c {\"command\":\"ping\"}";
 	bool answered = false;
 	char in[128];
 
 	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	send(fd, "c {\"command\":\"ping\"}", 22, 0);
+	send(fd, ping, sizeof(ping) - 1, 0);
 	for (int i = 0; i < TURNS && !answered; i++) {
 		ng_turn(w);
 		answered = recv(fd, in, sizeof(in), 0) > 0;
