@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # R24, R93: calls that end without an order are ended by a real kamailio, whose dialog module is told by XML-RPC:
 # both sides get a BYE when nothing came for gateway.inactivity, and when an operator ends the context. A
-# call that goes on is told of by nobody, and one that kamailio does not know is counted.
+# call that goes on is told of by nobody, and one that kamailio does not know is counted. A call that kamailio
+# blocks passes nothing until it is unblocked (R32).
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/calls.sh
@@ -24,7 +25,7 @@ hang_up()
 	wait "$CALLED" || fail "$CALL: no BYE came to the server: $(tail -n 3 "$TMP/$CALL-end-server.errors" 2>/dev/null)"
 }
 
-media_relay 0 's/^  inactivity: .*/  inactivity: 3/' \
+media_relay 0 's/^  inactivity: .*/  inactivity: 8/' \
 	"s|^  ng-proxies: .*|  ng-proxies: [{address: $CONTROL_PEER, port: $SIP}]|"
 kamailio_commands "udp:$CONTROL_RELAY:2223" "RPC=tcp:$CONTROL_PEER:$SIP"
 
@@ -36,6 +37,29 @@ hang_up true
 over
 assert_eq "dialogues that kamailio ended" "$(ended_of ended)" 1
 note "both sides hung up a call that was silent"
+
+# orders WORD: kamailio is asked to do that to the call's media.
+orders()
+{
+	local at=${AT[client]}
+	CSEQ=$((CSEQ + 1))
+	ua "$1" info client -i "${at%:*}" -p "${at##*:}" -key contact "${CONTACT[server]}" \
+		-key peer "<sip:server@$DOMAIN>;tag=tag-server" -key route "Route: <sip:$CONTROL_SIP;lr>" \
+		-key more "X-Media: $1" "$CONTROL_SIP:$SIP" ||
+		fail "$CALL: $1: $(tail -n 3 "$TMP/$CALL-$1-client.errors" 2>/dev/null)"
+}
+call blocked $CLIENT4 $PEER4
+invite begin client
+media "before it is blocked"
+orders block
+media "while it is blocked" --stray
+invite again client
+media "while it is blocked, after another offer" --stray
+orders unblock
+media "unblocked"
+bye client
+over
+note "blocked, offered again and unblocked"
 
 call killed $CLIENT4 $PEER4
 invite begin client
@@ -56,7 +80,7 @@ call forgotten $CLIENT4 $PEER4
 invite begin client
 kamailio_stop
 kamailio_commands "udp:$CONTROL_RELAY:2223" "RPC=tcp:$CONTROL_PEER:$SIP"
-over
+await 20 none_left || fail "$CALL: contexts are left: $(contexts)"
 told() { [[ $(ended_of left) == 1 ]]; }
 await 10 told || fail "dialogues that nobody ended: $(ended_of left), not 1"
 assert_eq "dialogues that kamailio ended" "$(ended_of ended)" 2
