@@ -3,21 +3,12 @@
 
 #include "field.h"
 #include "talkers.h"
-#include "units.h"
 
 enum { INTERVAL_S = 1, PAGE = 256, WHO_MAX = 256 };
 
 static json_t *page_ask(void *arg, const json_t *params)
 {
 	return cli_call(arg, "sessions", json_copy((json_t *)(uintptr_t)params));
-}
-
-bool busy_rate(struct cli *cli, const char *text, double *bytes_per_s)
-{
-	if (unit_read(text, bytes_per_s))
-		return true;
-	cli_usage(cli, "--rate-over takes bytes a second, such as 1M, not", text);
-	return false;
 }
 
 /* "CLIENT WORKER/SLOT", as a talker is called. */
@@ -62,8 +53,7 @@ static void rows_take(json_t *rows, const json_t *page, const json_t *busy, size
 
 	json_array_foreach(json_object_get(page, "sessions"), i, s)
 	{
-		snprintf(who, sizeof(who), "%s %lld/%lld", get_str(s, "client"),
-			 (long long)get_int(s, "worker"), (long long)get_int(s, "slot"));
+		talkers_session(s, who, sizeof(who));
 		if (json_object_get(busy, who) && (!limit || json_array_size(rows) < limit))
 			json_array_append(rows, s);
 	}

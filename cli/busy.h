@@ -17,7 +17,4 @@ json_t *busy_find(struct control_client *c, const json_t *params, double bytes_p
 int busy_list(struct cli *cli, json_t *params, double bytes_per_s, long limit,
 	      void (*show)(const json_t *, FILE *));
 
-/* Reads RATE of --rate-over; false after telling what it takes. */
-bool busy_rate(struct cli *cli, const char *text, double *bytes_per_s);
-
 #endif

@@ -4,6 +4,7 @@
 #include "busy.h"
 #include "field.h"
 #include "filter.h"
+#include "talkers.h"
 #include "units.h"
 
 #include <poll.h>
@@ -143,7 +144,7 @@ int kill_command(struct cli *cli, int argc, char **argv, const struct option *op
 {
 	json_t *params = json_object();
 	int o, rc = EXIT_SUCCESS;
-	bool dry_run = false, good = true;
+	bool dry_run = false;
 	double rate = 0;
 	char text[TEXT_MAX];
 
@@ -153,11 +154,11 @@ int kill_command(struct cli *cli, int argc, char **argv, const struct option *op
 		else if (o == 'n')
 			dry_run = true;
 		else if (o == 'r')
-			good &= busy_rate(cli, optarg, &rate);
+			talkers_rate(cli, optarg, &rate);
 		else
 			filter_option(cli, o, optarg, params);
 	}
-	if (o == '?' || !good) {
+	if (o == '?') {
 		rc = EXIT_USAGE;
 	} else if (json_object_size(params) == 0 && rate <= 0 && !dry_run) {
 		snprintf(text, sizeof(text), "this would end all %s: say which, or --all", what);

@@ -60,7 +60,7 @@ static int list(struct cli *cli, int argc, char **argv, const struct option *opt
 {
 	json_t *params = json_object();
 	long limit = LIMIT_DEFAULT;
-	bool peers = false, good = true;
+	bool peers = false;
 	double rate = 0;
 	int o;
 
@@ -68,15 +68,15 @@ static int list(struct cli *cli, int argc, char **argv, const struct option *opt
 		if (o == 'p')
 			peers = true;
 		else if (o == 'r')
-			good &= busy_rate(cli, optarg, &rate);
+			talkers_rate(cli, optarg, &rate);
 		else if (o != 'l')
 			filter_option(cli, o, optarg, params);
 		else if (!cli_number(optarg, 0, &limit))
 			cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);
 	}
-	if (o == -1 && good && rate > 0)
+	if (o == -1 && rate > 0)
 		return busy_list(cli, params, rate, limit, peers ? every : some);
-	if (o == -1 && good)
+	if (o == -1)
 		return cli_list(cli, method, params, limit, peers ? every : some);
 	json_decref(params);
 	return EXIT_USAGE;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "talkers.h"
 
-#include "busy.h"
 #include "field.h"
 #include "filter.h"
 #include "grid.h"
@@ -216,6 +215,12 @@ static struct talker *talker_of(struct talkers *t, const char *who)
 	return at;
 }
 
+void talkers_session(const json_t *session, char *buf, size_t len)
+{
+	snprintf(buf, len, "%s %lld/%lld", get_str(session, "client"),
+		 (long long)get_int(session, "worker"), (long long)get_int(session, "slot"));
+}
+
 static const char *who_of(const struct talkers *t, const json_t *session, char *buf, size_t len)
 {
 	const char *client = get_str(session, "client"), *port = strrchr(client, ':');
@@ -225,8 +230,7 @@ static const char *who_of(const struct talkers *t, const json_t *session, char *
 	if (t->by == TALKERS_SOURCE)
 		snprintf(buf, len, "%.*s", (int)(port ? port - client : 0), client);
 	else
-		snprintf(buf, len, "%s %lld/%lld", client, (long long)get_int(session, "worker"),
-			 (long long)get_int(session, "slot"));
+		talkers_session(session, buf, len);
 	return buf;
 }
 
@@ -443,6 +447,12 @@ static int talkers_run(struct cli *cli, json_t *params, const struct wanted *o)
 	return cli_show(cli, result, show_talkers);
 }
 
+void talkers_rate(struct cli *cli, const char *text, double *bytes_per_s)
+{
+	if (!unit_read(text, bytes_per_s))
+		cli_usage(cli, "--rate-over takes bytes a second, such as 1M, not", text);
+}
+
 static bool by_parse(const char *s, enum talkers_by *by)
 {
 	for (int i = 0; i < TALKERS_BY; i++) {
@@ -478,7 +488,7 @@ int talkers_command(struct cli *cli, int argc, char **argv)
 			if (!cli_number(optarg, 0, &wanted.limit))
 				cli_usage(cli, "--limit takes a number, 0 for all, not", optarg);
 		} else if (o == 'r') {
-			busy_rate(cli, optarg, &wanted.bytes_per_s);
+			talkers_rate(cli, optarg, &wanted.bytes_per_s);
 		} else {
 			filter_option(cli, o, optarg, params);
 		}

@@ -34,6 +34,12 @@ void talkers_next(struct talkers *t);
  */
 json_t *talkers_result(const struct talkers *t, double seconds, double bytes_per_s, size_t limit);
 
+/* "CLIENT WORKER/SLOT": what a session is called as a talker. */
+void talkers_session(const json_t *session, char *buf, size_t len);
+
+/* Reads RATE of --rate-over, or tells what it takes. */
+void talkers_rate(struct cli *cli, const char *text, double *bytes_per_s);
+
 /* Asks for a page of the method sessions; NULL: it failed. */
 typedef json_t *talkers_page(void *arg, const json_t *params);
 /*

@@ -206,7 +206,8 @@ static ssize_t welcome_recv(int fd, struct ctl_welcome *w, int fds[WELCOME_FDS],
 	return n;
 }
 
-/* Why not, or NULL. A welcome of any version begins as ours, whatever its length: text is for that.
+/*
+ * Why not, or NULL. A welcome of any version begins as ours, whatever its length: text is for that.
  */
 static const char *welcome_refuse(const struct dpsock *d, ssize_t n, const struct ctl_welcome *w,
 				  bool whole, const int fds[WELCOME_FDS], char text[CTL_TEXT_MAX])

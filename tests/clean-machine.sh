@@ -250,7 +250,8 @@ main()
 		CLEAN_MACHINE_APART=1 exec unshare --mount ${IMAGE:+--pid --fork --kill-child --mount-proc} "$0" "${args[@]}"
 	fi
 	for name in debootstrap git ${IMAGE:+buildah openssl}; do
-		command -v "$name" >/dev/null || die "$name is not installed"
+		command -v "$name" >/dev/null ||
+			die "$name is not installed; conf/quickstart.sh --install test${IMAGE:+ image} does that"
 	done
 	if [[ -n $IMAGE ]]; then
 		mkdir -p "$CACHE"

@@ -30,8 +30,8 @@ struct filter {
 	char call[CONTEXT_CALL_MAX];		  /* "": any */
 	uint32_t worker, slot;			  /* UINT32_MAX: any */
 	uint32_t older, younger;		  /* seconds; 0, UINT32_MAX: of any age */
-	uint32_t
-	    silent; /* seconds that nothing was relayed for, or heard; 0: any. Not of contexts */
+	/* Seconds that nothing was relayed for, or heard; 0: any. Not of contexts. */
+	uint32_t silent;
 };
 
 /* Reads what is given of the names that sessions (connections, contexts) have. False and *err. */

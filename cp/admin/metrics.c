@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+/* Over 600 lines, since it is one list: a function for each family that stat.def has not. */
 #include "metrics.h"
 
 #include "process.h"

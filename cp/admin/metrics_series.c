@@ -12,6 +12,8 @@ unsigned metrics_series(const struct config *c)
 	const unsigned worker = counters + DROP_MAX + tcp + 3 * STAGE_MAX + 2 * batches + 3;
 	const unsigned port = 8, port_worker = 5, certificate = 3;
 	const struct config_gateway *g = &c->gateway;
+	const unsigned own_certs = (c->management.port > 0) +
+				   (c->control.metrics_port && c->control.metrics_certificate[0]);
 	const bool ng = g->contexts && (g->ng_port || g->ng_websocket_port);
 	const unsigned once = 2 + 7; /* the build, the clock's rate; the process */
 	const unsigned times = 4 * (HISTOGRAM_CLASSES + 2);
@@ -20,5 +22,5 @@ unsigned metrics_series(const struct config *c)
 	return once + times + responses + stat_count(g->contexts > 0, ng) + 3u * c->n_relay +
 	       2u * c->n_listener + c->dataplane.n_workers * worker +
 	       c->n_port * (port + port_worker * c->dataplane.n_workers) +
-	       c->n_certificate * certificate;
+	       c->n_certificate * certificate + own_certs;
 }

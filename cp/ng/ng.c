@@ -9,16 +9,9 @@
 #include <string.h>
 
 const char *const ng_command_name[NG_COMMANDS] = {
-	[NG_PING] = "ping",
-	[NG_OFFER] = "offer",
-	[NG_ANSWER] = "answer",
-	[NG_DELETE] = "delete",
-	[NG_QUERY] = "query",
-	[NG_LIST] = "list",
-	[NG_STATISTICS] = "statistics",
-	[NG_BLOCK_MEDIA] = "block-media",
-	[NG_UNBLOCK_MEDIA] = "unblock-media",
-	[NG_OTHER] = "other",
+#define NAME(command, name) name,
+	NG_COMMAND_LIST(NAME)
+#undef NAME
 };
 
 struct ng_ask {

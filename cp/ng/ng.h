@@ -12,18 +12,24 @@
 
 struct ng;
 
+/* Commands and their names; the last is what is not served, or no bencode or JSON. */
+#define NG_COMMAND_LIST(C)                \
+	C(PING, "ping")                   \
+	C(OFFER, "offer")                 \
+	C(ANSWER, "answer")               \
+	C(DELETE, "delete")               \
+	C(QUERY, "query")                 \
+	C(LIST, "list")                   \
+	C(STATISTICS, "statistics")       \
+	C(BLOCK_MEDIA, "block-media")     \
+	C(UNBLOCK_MEDIA, "unblock-media") \
+	C(OTHER, "other")
+
 enum ng_command {
-	NG_PING,
-	NG_OFFER,
-	NG_ANSWER,
-	NG_DELETE,
-	NG_QUERY,
-	NG_LIST,
-	NG_STATISTICS,
-	NG_BLOCK_MEDIA,
-	NG_UNBLOCK_MEDIA,
-	NG_OTHER, /* not served, or no bencode or JSON */
-	NG_COMMANDS
+#define NG_COMMAND(command, name) NG_##command,
+	NG_COMMAND_LIST(NG_COMMAND)
+#undef NG_COMMAND
+	    NG_COMMANDS
 };
 extern const char *const ng_command_name[NG_COMMANDS];
 

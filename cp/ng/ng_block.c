@@ -11,11 +11,8 @@
 /* The gate as the note says, where the m-line is not refused. */
 static void side_shut(uint16_t *flags, uint64_t note, uint32_t side)
 {
-	struct term_spec w = { .term.flags = *flags };
-
 	if (!ng_note_get(note, NG_NOTE_REFUSED + side, 1))
-		ng_spec_gate(&w, side, note);
-	*flags = w.term.flags;
+		*flags = ng_spec_gate(*flags, side, note);
 }
 
 /* Of one context the sides that are in the mask; also in what an offer left for its answer. */

@@ -142,7 +142,7 @@ static bool offer_new(struct ng_call *c, int i)
 	ng_spec_new(&w[1], m->v6);
 	spec_as_before(c, i, w);
 	for (uint32_t side = 0; side < 2; side++)
-		ng_spec_gate(&w[side], side, c->note[i]);
+		w[side].term.flags = ng_spec_gate(w[side].term.flags, side, c->note[i]);
 	c->note[i] = offer_noted(c, i, c->note[i]);
 	ng_spec_common(c, &w[c->from], c->from);
 	snprintf(w[c->from].tag, sizeof(w[0].tag), "%s", c->f->from);

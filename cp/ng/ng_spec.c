@@ -190,16 +190,17 @@ void ng_spec_refuse(struct term_spec *w, uint32_t side, uint64_t *note)
 	ng_spec_flag(&w->term, TERM_LATCH_ADDR, false);
 }
 
-void ng_spec_gate(struct term_spec *w, uint32_t side, uint64_t note)
+uint16_t ng_spec_gate(uint16_t flags, uint32_t side, uint64_t note)
 {
-	ng_spec_flag(&w->term, TERM_IN, !ng_note_get(note, NG_NOTE_BLOCKED + side, 1));
+	return ng_note_get(note, NG_NOTE_BLOCKED + side, 1) ? flags & (uint16_t)~TERM_IN
+							    : flags | TERM_IN;
 }
 
 void ng_spec_revive(struct term_spec *w, uint32_t side, uint64_t *note)
 {
 	if (ng_note_get(*note, NG_NOTE_REFUSED + side, 1)) {
 		ng_spec_flag(&w->term, TERM_OUT, true);
-		ng_spec_gate(w, side, *note);
+		w->term.flags = ng_spec_gate(w->term.flags, side, *note);
 	}
 	ng_note_set(note, NG_NOTE_REFUSED + side, 1, 0);
 }

@@ -49,8 +49,9 @@ bool ng_spec_stream(const struct ng_call *c, int i, struct term_spec *w, bool op
  * any more either.
  */
 void ng_spec_refuse(struct term_spec *w, uint32_t side, uint64_t *note);
-/* The gate for what it sends, which its controller may have shut: ng_block(). */
-void ng_spec_gate(struct term_spec *w, uint32_t side, uint64_t note);
+/* Flags of a side with the gate for what it sends, which its controller may have shut: ng_block().
+ */
+uint16_t ng_spec_gate(uint16_t flags, uint32_t side, uint64_t note);
 /* Undoes ng_spec_refuse() for what comes after an answer that refused. */
 void ng_spec_revive(struct term_spec *w, uint32_t side, uint64_t *note);
 

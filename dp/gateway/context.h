@@ -70,7 +70,7 @@ bool gate_denied(const struct worker *w, const struct ip_addr *remote);
 
 /*
  * Commands (cmd.c). context_set(), context_move() and context_srtp() tell of a failure themselves,
- * and have changed nothing then.
+ * and the first two have changed nothing then.
  */
 bool context_set(struct worker *w, const struct cmd_context_set *c);
 /* Whether context_set() would obey if no session had its ports. */

@@ -86,8 +86,7 @@ struct media_term {
 	uint32_t nominated_s; /* or when a restart began; 0: before it came here */
 	uint64_t dropped;
 	struct ice_key ice;
-	struct media_srtp
-	    *srtp; /* TERM_SRTP: its keys, from the worker's pool; NULL: not there yet */
+	struct media_srtp *srtp; /* TERM_SRTP: keys, of the worker's pool; NULL: not there yet */
 };
 
 /* What is known of a datagram on its way. */

@@ -53,7 +53,10 @@ struct srtp_pool {
 bool media_srtp_create(struct worker *w, char *err, size_t errlen);
 void media_srtp_destroy(struct worker *w);
 
-/* The keys of a side, which is there. False, and nothing has changed: *why. */
+/*
+ * The keys of a side, which is there. False: *why, and nothing has changed, but where a key cannot
+ * be expanded its direction has none.
+ */
 bool media_srtp_set(struct worker *w, const struct cmd_srtp_set *c, enum ctl_refusal *why);
 /* The keys of a termination go, if it has any: wiped. */
 void media_srtp_give(struct worker *w, struct media_term *t);

@@ -156,8 +156,8 @@ static bool session_cmd_valid(const struct worker *w, const struct cmd_session_s
 	int f;
 
 	if (c->sid.slot >= w->turn->sessions_max || c->sid.gen == 0 ||
-	    (c->leg.conn_gen == 0 && c->leg.conn != 0) || !dplane_has_listener(w->dp, c->leg.listener) ||
-	    be16_get(c->leg.client.port) == 0 ||
+	    (c->leg.conn_gen == 0 && c->leg.conn != 0) ||
+	    !dplane_has_listener(w->dp, c->leg.listener) || be16_get(c->leg.client.port) == 0 ||
 	    ip_is_v4(&c->leg.client.ip) != ip_is_v4(&w->dp->listener[c->leg.listener].ip))
 		return false;
 	if (c->flags & SESSION_REDIRECT)

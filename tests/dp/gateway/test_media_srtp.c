@@ -273,18 +273,26 @@ static bool is_zero(const void *p, size_t n)
 	return n == 0;
 }
 
-static void another_key(void **state)
+/* Side A, which was heard by the first key; b has the one that is to replace it. */
+static struct cmd_context_set two_phones(struct phone *a, struct phone *b)
 {
 	struct cmd_context_set c = call(TERM_SRTP, 0);
+
+	phone_make(a, SRTP_AES_CM_128_80, 1, 2);
+	phone_make(b, SRTP_AES_CM_128_80, 5, 2);
+	assert_true(keys_put(&c, SIDE_A, SRTP_AES_CM_128_80, 1, 2));
+	crosses(&c, SIDE_A, a, NULL, 0, 1);
+	return c;
+}
+
+static void another_key(void **state)
+{
 	const struct media_srtp *x = &world.w->gateway->srtp->side[0];
 	struct srtp_test_packet late, later, got;
 	struct phone a, b;
+	struct cmd_context_set c = two_phones(&a, &b);
 
 	(void)state;
-	phone_make(&a, SRTP_AES_CM_128_80, 1, 2);
-	phone_make(&b, SRTP_AES_CM_128_80, 5, 2);
-	assert_true(keys_put(&c, SIDE_A, SRTP_AES_CM_128_80, 1, 2));
-	crosses(&c, SIDE_A, &a, NULL, 0, 1);
 	packet_make(&late, 0, 2);
 	packet_make(&later, 0, 3);
 	assert_int_equal(srtp_test_protect(engine, &a.sends, &late, false, 1), DROP_NONE);
@@ -315,15 +323,11 @@ static void another_key(void **state)
 /* Each of a forger's packets would be deciphered twice: the key before is tried for so many. */
 static void late_tries_end(void **state)
 {
-	struct cmd_context_set c = call(TERM_SRTP, 0);
 	struct srtp_test_packet late, forged;
 	struct phone a, b;
+	struct cmd_context_set c = two_phones(&a, &b);
 
 	(void)state;
-	phone_make(&a, SRTP_AES_CM_128_80, 1, 2);
-	phone_make(&b, SRTP_AES_CM_128_80, 5, 2);
-	assert_true(keys_put(&c, SIDE_A, SRTP_AES_CM_128_80, 1, 2));
-	crosses(&c, SIDE_A, &a, NULL, 0, 1);
 	packet_make(&late, 0, 2);
 	assert_int_equal(srtp_test_protect(engine, &a.sends, &late, false, 1), DROP_NONE);
 	forged = late;
