@@ -97,7 +97,7 @@ missing=$((2 * 192 * 1024 - $(free_kb)))
 assert_num "kB in free huge pages" "$(free_kb)" -ge $((2 * 192 * 1024))
 # A little more than there is, which the check leaves to the start.
 refuses fairlead-dp "dataplane.memory-mb: " \
-	's/^  mbufs:.*/  mbufs: 79000/; s/^  connections:.*/  connections: 256/; s/^  streams:.*/  streams: 64/; s/^  hugepages:.*/  hugepages: yes/'
+	's/^  mbufs:.*/  mbufs: 79000/; s/^  connections:.*/  connections: 256/; s/^  streams:.*/  streams: 64/; s/^  srtp:.*/  srtp: 0/; s/^  hugepages:.*/  hugepages: yes/'
 echo "$HAD" >$PAGES
 trap on_exit EXIT
 
