@@ -270,7 +270,9 @@ class TlsCheck(Check):
             s.await_true(f"{what}: all free", lambda: (self.gauge("tls_conns"), self.gauge("tls_handshakes"),
                                                        self.gauge("tls_waiting")) == (self.base, 0, 0))
             self.n += 2 * FLOOD
+            before = self.ends()
             self.open(V13).close()
+            self.ended("an honest connection after them", "done", before)
 
     def key_updates(self):
         """More than anybody needs."""
