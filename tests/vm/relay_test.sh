@@ -29,6 +29,9 @@ for size in 1472 4000; do
 		in_client ping -q -c 3 -i 0.2 -W 5 -s $size "$server" >"$TMP/ping" || fail "$size bytes: $(cat "$TMP/ping")"
 	done
 done
+# What the device counts by its driver, beside what the workers count.
+counted() { fl --json ports --xstats | jq -e '[.ports[] | [.xstats[].value] | add > 0] | all' >/dev/null; }
+await 10 counted || fail "the drivers count nothing: $(fl ports --xstats)"
 if ((VM_QUEUES > 1)); then
 	for port in access core; do
 		heard=$(port_json $port '[.traffic.workers[].rx_packets] | join(" ")')
