@@ -50,6 +50,8 @@ usage()
 	  vm:steer                                 an RSS key that steers, on PCI: tests/vm/driver.sh virtio vm:steer
 	  vm:bare                                  no IOMMU, isolated CPUs, a page of 1 GB: tests/vm/bare_test.sh
 	                                           e1000, igb, tap, steer and bare: with --long, or asked for by name
+	  upgrade:boundary                         with --long, or asked for by name: programs from before the last
+	                                           two changes of the boundary are upgraded to these under load
 	  machine:NAME                             with --long: the README's commands in a new Debian
 	  package:NAME                             with --long, or asked for by a pattern that begins so: the
 	                                           package built, installed, upgraded and purged there,
@@ -78,7 +80,7 @@ whole() { [[ -z $PATTERN && -z $LONG ]]; } # the run that everybody waits for
 # want_kind KIND: whether the pattern may find names of this kind, told by its beginning.
 want_kind()
 {
-	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile|vm|machine|package)(:|$)'
+	local kind='^\^?(build|unit|tsan|fuzz|static|tcp|e2e|e2e-sanitized|hostile|vm|upgrade|machine|package)(:|$)'
 	[[ $PATTERN =~ $kind ]] || return 0
 	[[ ${BASH_REMATCH[1]} == "$1" ]]
 }
@@ -542,7 +544,7 @@ main()
 	logs_rotate
 	install_begin
 	say "builds"
-	if want_kind build || want_kind unit || want_kind tcp || want_kind e2e || want_kind vm || want_kind hostile; then
+	if want_kind build || want_kind unit || want_kind tcp || want_kind e2e || want_kind vm || want_kind hostile || want_kind upgrade; then
 		build build:gcc build gcc && GCC=1
 	fi
 	# The sanitized build has clang's opinion, of the tests as well.
@@ -575,6 +577,7 @@ main()
 	alone_all
 	unset ASAN_OPTIONS UBSAN_OPTIONS
 	if want_kind hostile && [[ -n ${GCC:-} ]]; then hostile; fi
+	if [[ -n $LONG || $PATTERN =~ ^\^?upgrade ]] && [[ -n ${GCC:-} ]]; then try upgrade:boundary tests/upgrade.sh; fi
 	if want_kind machine && [[ -n $LONG ]]; then machines; fi
 	if [[ -n $LONG || $PATTERN =~ ^\^?package ]] && want_kind package; then packages; fi
 	finish
