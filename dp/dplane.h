@@ -73,6 +73,7 @@ struct port {
 	    takeovers;	      /* by another carrier; the service thread writes, workers read */
 	_Atomic uint8_t link; /* enum port_link; the service thread writes, workers read */
 	int node;	      /* NUMA node of the device; negative: of none */
+	bool rings_apart;     /* that has no memory for its rings: they are on another */
 	bool lacp;	      /* the driver wants to be called even if there is nothing to send */
 	uint16_t next;	      /* index of the next port of the same device, another VLAN; 0: none */
 	uint16_t l2_len;      /* 14, or 18 with a tag */

@@ -2,6 +2,9 @@
 #include "numa.h"
 #include "worker.h"
 
+#include <errno.h>
+#include <rte_ethdev.h>
+#include <rte_memory.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,6 +16,28 @@ int numa_node(const void *p)
 
 	/* Where to is not said: nothing moves, and node is where the page is, or an error. */
 	return syscall(SYS_move_pages, 0, 1UL, pages, NULL, &node, 0) == 0 ? node : -1;
+}
+
+static int queues_on(const struct dplane *dp, const struct port *p, int node)
+{
+	int r = 0;
+	uint16_t q;
+
+	for (q = 0; r >= 0 && q < p->rx_queues; q++)
+		r = rte_eth_rx_queue_setup(p->id, q, p->rx_desc, (unsigned)node, NULL,
+					   dp->worker[q]->pool);
+	for (q = 0; r >= 0 && q < p->tx_queues; q++)
+		r = rte_eth_tx_queue_setup(p->id, q, p->tx_desc, (unsigned)node, NULL);
+	return r;
+}
+
+int numa_queues(const struct dplane *dp, struct port *p)
+{
+	const int node = rte_eth_dev_socket_id(p->id);
+	const int r = queues_on(dp, p, node);
+
+	p->rings_apart = r == -ENOMEM && node >= 0;
+	return p->rings_apart ? queues_on(dp, p, SOCKET_ID_ANY) : r;
 }
 
 static bool apart(int a, int b)
@@ -52,6 +77,17 @@ static unsigned port_warn(const struct dplane *dp, const struct port *p, FILE *o
 	return 1;
 }
 
+static unsigned rings_warn(const struct port *p, FILE *out)
+{
+	if (!p->rings_apart || p->conf->shares)
+		return 0;
+	fprintf(out,
+		"fairlead-dp: port %s is on NUMA node %d, which has no memory left for its rings: "
+		"they are on another, which is slower: give node %d more huge pages\n",
+		p->conf->name, p->node, p->node);
+	return 1;
+}
+
 unsigned numa_warn(const struct dplane *dp, FILE *out)
 {
 	unsigned n = 0;
@@ -60,6 +96,6 @@ unsigned numa_warn(const struct dplane *dp, FILE *out)
 	for (i = 0; i < dp->n_workers; i++)
 		n += worker_warn(dp, i, out);
 	for (i = 0; i < dp->n_ports; i++)
-		n += port_warn(dp, &dp->port[i], out);
+		n += port_warn(dp, &dp->port[i], out) + rings_warn(&dp->port[i], out);
 	return n;
 }

@@ -14,8 +14,15 @@
 int numa_node(const void *p);
 
 /*
+ * Sets up the queues of p, whose workers' pools exist, with rings on the node of its device, or on
+ * any where that one has no memory left (p->rings_apart). A negative errno as the driver has it.
+ */
+int numa_queues(const struct dplane *dp, struct port *p);
+
+/*
  * One line to out for each worker whose tables or packet buffers are on another node than its CPU,
- * and for each port whose device is on another than a worker that polls it. Returns how many.
+ * for each port whose device is on another than a worker that polls it, and for each whose rings
+ * are on another than its device. Returns how many.
  */
 unsigned numa_warn(const struct dplane *dp, FILE *out);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bond.h"
 #include "iface.h"
+#include "numa.h"
 #include "pci.h"
 #include "port.h"
 #include "steer.h"
@@ -420,21 +421,16 @@ static bool queues_fail(const struct dplane *dp, const struct port *p, int r, ch
 
 static bool port_queues(struct dplane *dp, struct port *p, char *err, size_t errlen)
 {
-	const unsigned node = (unsigned)rte_eth_dev_socket_id(p->id);
-	uint16_t q;
-	int r = 0;
+	int r;
 
 	if (has_driver(p, "net_af_xdp"))
-		for (q = 0; q < p->rx_queues; q++)
+		for (uint16_t q = 0; q < p->rx_queues; q++)
 			if (!pool_is_dense(dp->worker[q]->pool))
 				return port_fail(dp, p->idx, "device",
 						 "AF_XDP needs packet buffers side by side, which "
 						 "they are not beside a PCI device",
 						 0, err, errlen);
-	for (q = 0; r >= 0 && q < p->rx_queues; q++)
-		r = rte_eth_rx_queue_setup(p->id, q, p->rx_desc, node, NULL, dp->worker[q]->pool);
-	for (q = 0; r >= 0 && q < p->tx_queues; q++)
-		r = rte_eth_tx_queue_setup(p->id, q, p->tx_desc, node, NULL);
+	r = numa_queues(dp, p);
 	return r >= 0 || queues_fail(dp, p, r, err, errlen);
 }
 

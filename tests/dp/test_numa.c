@@ -2,11 +2,14 @@
 /*
  * What the start says of NUMA nodes (dp/numa.h): a worker whose memory is elsewhere, by what the
  * kernel says of its pages, and a port whose device is on another node than a worker that polls it;
- * nothing where all is on one node, or nobody tells.
+ * nothing where all is on one node, or nobody tells. A device whose node has no memory left has its
+ * rings on another.
  */
 #include "tests/world/worker.h"
 #include "dp/numa.h"
 
+#include <errno.h>
+#include <rte_ethdev.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +22,37 @@
 enum { ELSEWHERE = 1000 };
 
 static int here;
+static int refused, refusal; /* the node whose rings the driver does not get, and why */
+static unsigned asked;
+
+/* The linker puts these in place of ethdev's own. */
+int __wrap_rte_eth_dev_socket_id(uint16_t id);
+int __wrap_rte_eth_rx_queue_setup(uint16_t id, uint16_t q, uint16_t n, unsigned node,
+				  const struct rte_eth_rxconf *conf, struct rte_mempool *pool);
+int __wrap_rte_eth_tx_queue_setup(uint16_t id, uint16_t q, uint16_t n, unsigned node,
+				  const struct rte_eth_txconf *conf);
+
+int __wrap_rte_eth_dev_socket_id(uint16_t id)
+{
+	(void)id;
+	return ELSEWHERE;
+}
+
+int __wrap_rte_eth_rx_queue_setup(uint16_t id, uint16_t q, uint16_t n, unsigned node,
+				  const struct rte_eth_rxconf *conf, struct rte_mempool *pool)
+{
+	(void)id, (void)q, (void)n, (void)conf;
+	assert_ptr_equal(pool, world.dp.worker[q]->pool);
+	asked++;
+	return (int)node == refused ? refusal : 0;
+}
+
+int __wrap_rte_eth_tx_queue_setup(uint16_t id, uint16_t q, uint16_t n, unsigned node,
+				  const struct rte_eth_txconf *conf)
+{
+	return __wrap_rte_eth_rx_queue_setup(id, q, n, node, NULL, world.dp.worker[q]->pool) +
+	       (conf != NULL);
+}
 
 static int setup(void **state)
 {
@@ -88,12 +122,37 @@ static void port_of_another_node(void **state)
 	assert_int_equal(numa_warn(&world.dp, stderr), 0);
 }
 
+static void rings_of_another_node(void **state)
+{
+	struct port *p = &world.dp.port[CORE];
+
+	(void)state;
+	p->rx_queues = p->tx_queues = 2;
+	p->node = ELSEWHERE;
+	world.dp.node[0] = world.dp.node[1] = -1;
+	refused = -1, asked = 0;
+	assert_int_equal(numa_queues(&world.dp, p), 0);
+	assert_int_equal(asked, 4);
+	assert_int_equal(numa_warn(&world.dp, stderr), 0);
+	refused = ELSEWHERE, refusal = -ENOMEM, asked = 0;
+	assert_int_equal(numa_queues(&world.dp, p), 0);
+	assert_int_equal(asked, 1 + 4);
+	tells_once("port core is on NUMA node 1000, which has no memory left for its rings",
+		   "give node 1000", "huge pages");
+	/* What is not memory another node does not mend. */
+	refusal = -EBUSY, asked = 0;
+	assert_int_equal(numa_queues(&world.dp, p), -EBUSY);
+	assert_int_equal(asked, 1);
+	assert_int_equal(numa_warn(&world.dp, stderr), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nothing_to_tell, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(memory_of_another_node, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(port_of_another_node, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(rings_of_another_node, setup, world_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
