@@ -19,7 +19,8 @@
 #   GUEST_ROOT=ROOT driver.sh DRIVER service
 #                                the package that is installed in another root, with systemd: service_check.sh
 #
-# VM_QUEUES (1): pairs of queues of each NIC, where its model has several, and as many workers. In the
+# VM_QUEUES (1): pairs of queues of each NIC, where its model has several, and as many workers. VM_NOTES=1: what
+# tests that passed said is shown, too. In the
 # monitor the NICs are nic-access and nic-core, in slots slot-access and slot-core; their links, access and
 # core; the far ends, client0 and peer0.
 set -euo pipefail
@@ -46,15 +47,18 @@ LONG=(vm:link vm:outage vm:start)
 case $DRIVER in
 e1000e)
 	SUITE+=(vm:link vm:bond) # the only one of which members were tried
-	LONG=(vm:outage vm:start)
+	LONG=(vm:outage vm:start vm:vlan)
 	;;
 vmxnet3)
-	SUITE+=(vm:start)
+	SUITE+=(vm:start vm:vlan)
 	LONG=(vm:link vm:outage)
 	;;
 virtio)
 	SUITE+=(vm:outage)
 	LONG=(vm:link vm:start)
+	;;
+igb)
+	((QUEUES == 1)) || SUITE+=(vm:owner) # the only one that takes a rule
 	;;
 esac
 (($#)) || set -- "${SUITE[@]}" ${VM_LONG:+"${LONG[@]}"}
@@ -116,7 +120,7 @@ if [[ $1 == service ]]; then
 		echo 1 >/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
 		VM_LATER=${VM_LATER:-} tests/vm/service_check.sh"
 fi
-for name in E2E_BUILD VM_LINES VM_SECONDS; do
+for name in E2E_BUILD VM_LINES VM_NOTES VM_SECONDS; do
 	[[ -z ${!name:-} ]] || set -- "$@" "$name=${!name}"
 done
 "$ROOT/tests/vm/guest.sh" "${NICS[@]}" -- "VM_DRIVER=$DRIVER VM_MODEL=$MODEL VM_QUEUES=$QUEUES tests/vm/inside.sh $*"

@@ -31,6 +31,7 @@ try()
 	if ((rc == 0)); then
 		PASSED=$((PASSED + 1))
 		echo "ok      $name ($((SECONDS - begin)) s)"
+		[[ -z ${VM_NOTES:-} ]] || sed 's/^/        | /' "$log"
 	else
 		FAILED=$((FAILED + 1))
 		echo "FAILED  $name: exit code $rc ($((SECONDS - begin)) s)"
