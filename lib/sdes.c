@@ -5,6 +5,11 @@
 #include <stdio.h>
 #include <strings.h>
 
+const char *const sdes_verdict_name[SDES_VERDICTS] = { [SDES_OK] = "many",
+						       [SDES_BAD] = "malformed",
+						       [SDES_SUITE] = "suite",
+						       [SDES_PARAM] = "parameter" };
+
 enum { TAG_DIGITS = 9, LIFETIME_POWER = 48 };
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

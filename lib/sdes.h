@@ -22,7 +22,11 @@ enum sdes_verdict {
 	SDES_PARAM, /* a session parameter that is not served, or too many keys: the line cannot be
 		     * used
 		     */
+	SDES_VERDICTS
 };
+
+/* "many": more lines than are looked at. */
+extern const char *const sdes_verdict_name[SDES_VERDICTS];
 
 struct sdes_key {
 	uint8_t master[SRTP_MASTER_MAX]; /* key, then salt */

@@ -38,7 +38,7 @@ enum context_end {
 	CONTEXT_END_INACTIVE,	/* nothing came for too long */
 	CONTEXT_END_CONNECTION, /* a connection ended: the termination's `why` says how */
 	CONTEXT_END_REFUSED,	/* by the dataplane */
-	CONTEXT_END_DATAPLANE,	/* a connection, and the dataplane started anew */
+	CONTEXT_END_DATAPLANE,	/* a connection, or SRTP, and the dataplane started anew */
 	CONTEXT_END_DRAIN,	/* the node was drained, and the deadline is over */
 	CONTEXT_END_KILLED,	/* by an operator */
 	CONTEXT_ENDS

@@ -32,14 +32,15 @@ struct context_header {
 struct context_entry {
 	struct timer timer; /* first */
 	uint64_t call_hash;
-	uint32_t id_next;   /* in its bucket, or in the free list */
-	uint32_t call_next; /* in its bucket: those of a call by rising media */
-	uint32_t silence;   /* context_silence() */
+	uint32_t id_next;	   /* in its bucket, or in the free list */
+	uint32_t call_next;	   /* in its bucket: those of a call by rising media */
+	uint32_t silence;	   /* context_silence() */
+	struct context_keys *keys; /* context_keys() */
 };
 
 struct context_worker {
 	struct slots slots;
-	uint32_t contexts, streams;
+	uint32_t contexts, streams, srtp;
 };
 
 struct context_table {

@@ -44,8 +44,21 @@ static void redo_carry_out(struct context_table *t, struct context *c, uint32_t 
 	memcpy(c, &t->hdr->redo[i], sizeof(*c));
 }
 
+/* Terminations that are SRTP. */
+static uint32_t srtp_count(const struct context *c)
+{
+	return (c->term[0].term.flags & TERM_SRTP ? 1 : 0) +
+	       (c->term[1].term.flags & TERM_SRTP ? 1 : 0);
+}
+
+static void srtp_recount(struct context_table *t, const struct context *c, const struct context *to)
+{
+	t->worker[c->worker].srtp += srtp_count(to) - srtp_count(c);
+}
+
 void context_commit(struct context_table *t, struct context *c, const struct context *to)
 {
+	srtp_recount(t, c, to);
 	redo_prepare(t, 0, c, to);
 	redo_publish(t, 1);
 	redo_carry_out(t, c, 0);
@@ -55,6 +68,8 @@ void context_commit(struct context_table *t, struct context *c, const struct con
 void context_commit_pair(struct context_table *t, struct context *a, const struct context *to_a,
 			 struct context *b, const struct context *to_b)
 {
+	srtp_recount(t, a, to_a);
+	srtp_recount(t, b, to_b);
 	redo_prepare(t, 0, a, to_a);
 	redo_prepare(t, 1, b, to_b);
 	redo_publish(t, 2);
@@ -117,6 +132,7 @@ void context_link(struct context_table *t, struct context *c)
 	t->high = i >= t->high ? i + 1 : t->high;
 	w->contexts++;
 	w->streams += c->stream;
+	w->srtp += srtp_count(c);
 	t->stats.contexts++;
 }
 
@@ -252,6 +268,7 @@ void context_del(struct context_table *t, struct context *c)
 	slots_put(&w->slots, c->cid.slot);
 	w->contexts--;
 	w->streams -= c->stream;
+	w->srtp -= srtp_count(c);
 	t->stats.contexts--;
 	t->entry[i].id_next = t->free;
 	t->free = i;
@@ -274,6 +291,11 @@ uint32_t context_streams(const struct context_table *t, uint32_t worker)
 	return t->worker[worker].streams;
 }
 
+uint32_t context_srtp(const struct context_table *t, uint32_t worker)
+{
+	return t->worker[worker].srtp;
+}
+
 struct timer *context_timer(struct context_table *t, const struct context *c)
 {
 	return &t->entry[context_index(t, c)].timer;
@@ -287,6 +309,11 @@ struct context *context_of_timer(struct context_table *t, const struct timer *tm
 uint32_t *context_silence(struct context_table *t, const struct context *c)
 {
 	return &t->entry[context_index(t, c)].silence;
+}
+
+struct context_keys **context_keys(const struct context_table *t, const struct context *c)
+{
+	return &t->entry[context_index(t, c)].keys;
 }
 
 bool context_partial(const struct context_table *t)

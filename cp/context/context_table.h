@@ -58,14 +58,18 @@ struct context *context_call_next(struct context_table *t, const char *call,
  */
 struct context *context_next(struct context_table *t, uint32_t *cursor, uint32_t *look);
 
-/* Contexts of a worker, and those of TCP and TLS among them. */
+/* Contexts of a worker, those of TCP and TLS among them, and terminations with TERM_SRTP. */
 uint32_t context_count(const struct context_table *t, uint32_t worker);
 uint32_t context_streams(const struct context_table *t, uint32_t worker);
+uint32_t context_srtp(const struct context_table *t, uint32_t worker);
 
 /* Private memory: one timer a context, and when its silence is looked into (seconds). */
 struct timer *context_timer(struct context_table *t, const struct context *c);
 struct context *context_of_timer(struct context_table *t, const struct timer *tm);
 uint32_t *context_silence(struct context_table *t, const struct context *c);
+/* And its keys; NULL: it has none. Of gateway_srtp.c, which frees them before the context goes. */
+struct context_keys;
+struct context_keys **context_keys(const struct context_table *t, const struct context *c);
 
 /* As table_partial() and so on, of contexts. */
 bool context_partial(const struct context_table *t);

@@ -67,6 +67,7 @@ void gate_send(struct gateway *g, const struct context *c)
 			set.term[i] = c->term[i].term;
 	}
 	dplink_cmd(g->s->link, c->worker, CMD_CONTEXT_SET, &set, sizeof(set));
+	srtp_changed(g, c);
 }
 
 void gate_change(struct gateway *g, struct context *c, struct context *to)
@@ -101,6 +102,7 @@ void gate_drop(struct gateway *g, struct context *c)
 	wheel_stop(&g->s->wheel, context_timer(g->table, c));
 	term_ports_give(g, &c->term[0]);
 	term_ports_give(g, &c->term[1]);
+	srtp_forget(g, c);
 	g->stats.phase[gate_phase(c)]--;
 	context_del(g->table, c);
 	g->stats.contexts--;
@@ -165,8 +167,11 @@ static bool share_check(const struct gateway *g, const struct context *c, struct
 static bool terms_make(struct gateway *g, struct context *c, const struct term_spec *a,
 		       const struct term_spec *b, struct gate_fail *f)
 {
+	const uint32_t srtp =
+	    (a->term.flags & TERM_SRTP ? 1 : 0) + (b && b->term.flags & TERM_SRTP ? 1 : 0);
+
 	c->term[0] = c->term[1] = (struct context_term){ 0 };
-	if (!room_check(g, c->worker, c->stream, f) ||
+	if (!room_check(g, c->worker, c->stream, f) || !srtp_room(g, c->worker, srtp, f) ||
 	    !term_make(g, &c->term[0], a, c->worker, c->inactivity, f))
 		return false;
 	if (b && !term_make(g, &c->term[1], b, c->worker, c->inactivity, f)) {
@@ -307,6 +312,7 @@ static bool set(struct gateway *g, struct context *c, uint32_t side, const struc
 	if (c->end && !w->begin)
 		return gate_refuse(f, GATE_BAD, "the context has ended; begin starts it again");
 	if (!term_check(g, w, c->stream, f) || !term_check_change(g, &old, w, f) ||
+	    !srtp_check(g, c, side, w, f) ||
 	    !term_make(g, &to.term[side], w, c->worker, c->inactivity, f))
 		return false;
 	if (w->begin)
@@ -327,8 +333,11 @@ bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct 
 bool gate_check(struct gateway *g, const struct context *c, uint32_t side,
 		const struct term_spec *w, struct gate_fail *f)
 {
-	return counted(
-	    g, term_check(g, w, c->stream, f) && term_check_change(g, &c->term[side], w, f), f);
+	return counted(g,
+		       term_check(g, w, c->stream, f) &&
+			   term_check_change(g, &c->term[side], w, f) &&
+			   srtp_check(g, c, side, w, f),
+		       f);
 }
 
 void gate_plan(const struct gateway *g, const struct context *c, struct gate_plan *plan)
@@ -434,6 +443,7 @@ bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct conte
 	gate_timer(g, c);
 	gate_timer(g, to);
 	dplink_cmd(g->s->link, c->worker, CMD_CONTEXT_MOVE, &cmd, sizeof(cmd));
+	srtp_move(g, c, side, to, to_side);
 	gate_send(g, c);
 	gate_send(g, to);
 	g->stats.moved++;

@@ -144,6 +144,35 @@ bool gate_local(const struct gateway *g, const struct context *c, uint32_t side,
 uint32_t gate_fingerprints(const struct gateway *g, const struct context *c, uint32_t side,
 			   struct fingerprint *fp, uint32_t max);
 
+/*
+ * ---- secrets of terminations: in this process' memory only, and wiped when they go. They go with
+ * the termination; keys also with its flag TERM_SRTP. After a restart none is known, and the
+ * dataplane goes on with the keys that it has ----
+ */
+
+/* The keys of a termination with TERM_SRTP (struct cmd_srtp_set). */
+struct gate_srtp {
+	struct ctl_srtp_key in, out; /* by which the remote sends, and we do; not the same */
+	uint8_t flags;		     /* enum ctl_srtp_flags */
+};
+
+/*
+ * Gives it these. `out` is the one that it has, or one that was never set before: indexes would
+ * begin anew, and key stream be used twice. False: there is no memory, and nothing has changed.
+ */
+bool gate_srtp_set(struct gateway *g, struct context *c, uint32_t side,
+		   const struct gate_srtp *keys);
+/* Those that it has; NULL: none that are known. */
+const struct gate_srtp *gate_srtp(const struct gateway *g, const struct context *c, uint32_t side);
+/* Terminations that are SRTP; g may be NULL. */
+uint32_t gate_srtp_count(const struct gateway *g);
+/* Anything secret that the controller wants to find again with a termination. False: no memory. */
+bool gate_secret_set(struct gateway *g, struct context *c, uint32_t side, const void *p,
+		     size_t len);
+/* NULL: there is none. */
+const void *gate_secret(const struct gateway *g, const struct context *c, uint32_t side,
+			size_t *len);
+
 /* ---- events for controllers ---- */
 
 struct gate_event {

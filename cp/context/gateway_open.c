@@ -86,8 +86,10 @@ void gate_close(struct gateway *g)
 		if (a.done)
 			a.done(a.arg, NULL, NULL);
 	}
-	while (g->table && (c = context_next(g->table, &cursor, &look)) != NULL)
+	while (g->table && (c = context_next(g->table, &cursor, &look)) != NULL) {
 		wheel_stop(&g->s->wheel, context_timer(g->table, c));
+		srtp_forget(g, c);
+	}
 	context_close(g->table);
 	answers_free(g->answers);
 	event_log_free(g->log);
@@ -159,10 +161,14 @@ bool gate_adopt(struct gateway *g, uint32_t worker, const struct evt_context *e)
 
 /* ---- another dataplane ---- */
 
-/* A number of an attempt that the new dataplane does not know would have it connect. */
-static bool was_begun(const struct context *c)
+/*
+ * A number of an attempt that the new dataplane does not know would have it connect. Keys of SRTP
+ * are not there any more, and ours must not be brought again: another is for an offer to tell.
+ */
+static bool is_lost(const struct context *c)
 {
-	return c->stream && (c->term[0].term.attempt || c->term[1].term.attempt);
+	return (c->stream && (c->term[0].term.attempt || c->term[1].term.attempt)) ||
+	       context_has_srtp(c);
 }
 
 /* It knows of no silence yet. */
@@ -184,7 +190,7 @@ void gate_attached(struct gateway *g, uint64_t generation)
 	if (context_generation(g->table) == generation)
 		return;
 	while ((c = context_next(g->table, &cursor, &look)) != NULL) {
-		if (was_begun(c))
+		if (is_lost(c))
 			gate_end(g, c, CONTEXT_END_DATAPLANE);
 		else
 			silence_forget(g, c);
@@ -202,9 +208,10 @@ enum dplink_work gate_replay(struct gateway *g, uint32_t worker, struct dplink_c
 		c = context_at_slot(g->table, worker, cur->slot);
 		if (!c)
 			continue;
-		if (dplink_replay_room(g->s->link, worker) == 0)
+		if (dplink_replay_room(g->s->link, worker) < 1 + srtp_commands(g, c))
 			return DPLINK_BLOCKED;
 		gate_send(g, c);
+		srtp_send(g, c);
 	}
 	return DPLINK_MORE;
 }

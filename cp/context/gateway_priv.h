@@ -39,6 +39,29 @@ void gate_count(struct gateway *g, const struct context *c);
 /* Lets go of ports, timer and record; the dataplane is not told. */
 void gate_drop(struct gateway *g, struct context *c);
 
+/* ---- keys of SRTP (gateway_srtp.c) ---- */
+
+/* Whether a termination may become SRTP, on a worker that has so many others. */
+bool srtp_check(const struct gateway *g, const struct context *c, uint32_t side,
+		const struct term_spec *w, struct gate_fail *f);
+/* Whether a worker has room for one more, or two. */
+bool srtp_room(const struct gateway *g, uint32_t worker, uint32_t n, struct gate_fail *f);
+/* The record has changed: what its terminations must not keep is wiped. */
+void srtp_changed(struct gateway *g, const struct context *c);
+/* Those of a side that was moved to another context. */
+void srtp_move(struct gateway *g, const struct context *c, uint32_t side, const struct context *to,
+	       uint32_t to_side);
+/* All of a context is wiped. */
+void srtp_forget(struct gateway *g, const struct context *c);
+/* Commands that tell a dataplane of its keys, and what sends them. */
+uint32_t srtp_commands(const struct gateway *g, const struct context *c);
+void srtp_send(struct gateway *g, const struct context *c);
+
+static inline bool context_has_srtp(const struct context *c)
+{
+	return (c->term[0].term.flags | c->term[1].term.flags) & TERM_SRTP;
+}
+
 /* ---- ends and answers (gateway_end.c) ---- */
 
 /* Ends a context: its controller is told, then it is gone. */

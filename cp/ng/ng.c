@@ -146,10 +146,16 @@ static json_t *offer_answer(struct ng *n, const struct ng_flags *f, const struct
 	struct ng_call *c = &n->call;
 	char text[2][LOG_TEXT_MAX];
 	json_t *v;
+	bool ok;
 
 	c->owner = gate_owner(n->g, from, sizeof(*from));
-	if (!(ask->command == NG_OFFER ? ng_call_offer(c, f) : ng_call_answer(c, f)))
+	ok = ask->command == NG_OFFER ? ng_call_offer(c, f) : ng_call_answer(c, f);
+	for (uint32_t k = 0; k < SDES_VERDICTS; k++)
+		n->stats.crypto_skipped[k] += c->crypto_skipped[k];
+	if (!ok) {
+		ng_srtp_wipe(c);
 		return refused(c, command);
+	}
 	if (c->n_refused) {
 		n->stats.media_refused += (uint64_t)c->n_refused;
 		log_bucket_line(&bucket, "ng: call \"%s\": rejected: %s",
@@ -159,6 +165,7 @@ static json_t *offer_answer(struct ng *n, const struct ng_flags *f, const struct
 	v = json_object();
 	json_object_set_new(v, "result", json_string("ok"));
 	json_object_set_new(v, "sdp", ng_string(c->out, c->out_len));
+	ng_srtp_wipe(c);
 	return v;
 }
 

@@ -6,6 +6,7 @@
  * rtpengine's ng protocol, mapped onto gateway.h: what is served and how is in doc/ng.md. Over UDP
  * and WebSocket, to the sources of gateway.ng-allow, each of which has a rate (R27).
  */
+#include "../../lib/sdes.h"
 #include "../context/gateway.h"
 
 #include <event2/event.h>

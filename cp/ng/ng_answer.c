@@ -54,6 +54,7 @@ static bool answer_offerer(struct ng_call *c, int i, uint64_t *note, bool check)
 		ng_spec_flag(&w.term, TERM_ICE,
 			     ng_note_get(*note, NG_NOTE_OFFER_ICE + c->to, 1) &&
 				 !(c->f->flags & NG_ICE_REMOVE));
+		ng_spec_flag(&w.term, TERM_SRTP, c->srtp[i].side[c->to]);
 		ng_spec_latch(c, &w, c->to, note);
 	}
 	return answer_set(c, x, c->to, &w, check);
@@ -115,6 +116,7 @@ static bool answer_answerer(struct ng_call *c, int i, uint64_t *note, bool check
 		memset(w.note, 0, sizeof(w.note));
 		w.begin = be16_get(w.term.remote[0].port);
 		ng_spec_datagrams(c, m, &w, note);
+		ng_spec_flag(&w.term, TERM_SRTP, c->srtp[i].side[c->from]);
 		w.begin = w.begin && ng_spec_learns(&w);
 	}
 	return answer_set(c, x, c->from, &w, check);
@@ -208,29 +210,40 @@ static bool answer_media(struct ng_call *c, int i)
 	n = offered(c, x);
 	halted = c->media[i].halted || (n.offered ? n.halted : !x->inactivity);
 	c->note[i] = answer_noted(c, i);
+	if (!ng_srtp_spend(c, i))
+		return false;
 	if (!answer_answerer(c, i, &c->note[i], false) || !answer_offerer(c, i, &c->note[i], false))
 		return false;
 	ng_note_set(&c->note[i], NG_NOTE_OPEN, 1, 0);
 	ng_call_plan(c, i, halted, &plan);
 	gate_plan_set(c->g, x, &plan);
-	return true;
+	return ng_srtp_set(c, i);
 }
 
 /*
- * Protected as it was offered, or not at all: who is told otherwise than what the other one said
- * would send what that one cannot read.
+ * Protected as it was offered, or not at all: who answers otherwise would send what is not taken.
  */
 static bool answer_protection(struct ng_call *c, int i)
 {
 	const struct context *x = c->context[i];
-	const struct ng_proto *mine = ng_proto(c->media[i].proto), *offered;
+	const struct ng_proto *mine = ng_proto(c->media[i].proto), *side[2];
+	struct ng_note n;
+	uint64_t note;
 
 	if (!x || c->media[i].gone || !mine || mine->kind != NG_KIND_RTP)
 		return true;
-	offered = ng_proto(ng_note_get(answer_noted(c, i), NG_NOTE_PROTO + 4 * c->to, 4));
-	if (offered && offered->kind == NG_KIND_RTP && !ng_proto_joins(offered, mine))
+	n = offered(c, x);
+	note = n.offered ? n.note : x->note;
+	for (uint32_t k = 0; k < 2; k++)
+		side[k] = ng_proto(ng_note_get(note, NG_NOTE_PROTO + 4 * k, 4));
+	if (!side[c->to] || !side[c->from] || side[c->from]->kind != NG_KIND_RTP ||
+	    side[c->to]->kind != NG_KIND_RTP)
+		return true;
+	if (side[c->from]->protection != mine->protection)
 		ng_call_media_refuse(c, i, "m-line %d: %s in answer to %s", i + 1, mine->name,
-				     offered->name);
+				     side[c->from]->name);
+	else
+		ng_srtp_answer(c, i, side[c->to]);
 	return true;
 }
 

@@ -170,6 +170,19 @@ bool ng_same_kind(const struct context *x, const struct ng_media *m)
 	return (x->term[0].term.transport == TERM_UDP) == (m->kind != NG_KIND_STREAM);
 }
 
+bool ng_in_force(const struct context *x)
+{
+	if (x->end || ng_note_get(x->note, NG_NOTE_REFUSED, 2))
+		return false;
+	for (int side = 0; side < 2; side++) {
+		const struct ctl_term *t = &x->term[side].term;
+
+		if (x->stream ? !t->attempt : !be16_get(t->remote[0].port))
+			return false;
+	}
+	return true;
+}
+
 void ng_call_plan(const struct ng_call *c, int i, bool halted, struct gate_plan *plan)
 {
 	*plan = (struct gate_plan){ .media = (uint16_t)i,
@@ -232,13 +245,15 @@ static bool media_read(struct ng_call *c, int i)
 	struct ng_media *m = &c->media[i];
 	char why[CTL_TEXT_MAX];
 
-	if (!ng_media_read(m, &c->sdp, i, c->f, c->s->conf, why, sizeof(why))) {
+	c->srtp[i] = (struct ng_srtp){ 0 };
+	if (!ng_media_read(m, &c->sdp, i, c->f, c->s->conf, c->crypto_skipped, why, sizeof(why))) {
 		ng_call_media_refuse(c, i, "%s", why);
 		return true;
 	}
 	if (c->f->remove & 1u << ng_type_find(c->sdp.media[i].type))
 		m->gone = true;
-	/* SRTP goes from end to end, or not at all. */
+	c->secrets |= m->crypto.n > 0;
+	/* DTLS goes from end to end, or not at all. */
 	mine = ng_proto(m->proto);
 	told = ng_proto(proto_told(c));
 	if (c->offer && !m->gone && mine && told && mine->kind == NG_KIND_RTP &&
@@ -263,7 +278,7 @@ static bool codecs_there(struct ng_call *c, int i)
 }
 
 /* Where nothing is left that is served, there is no point in going on. */
-static bool media_left(struct ng_call *c)
+bool ng_call_left(struct ng_call *c)
 {
 	for (int i = 0; i < c->sdp.n_media; i++) {
 		if (!c->media[i].gone)
@@ -287,6 +302,23 @@ static bool looped(struct ng_call *c)
 	return true;
 }
 
+/* Bytes that there may be of ours. */
+static size_t sdp_growth(const struct ng_call *c)
+{
+	const struct ng_proto *told = ng_proto(proto_told(c));
+	size_t n = (size_t)(c->sdp.n_media + 1) * NG_SDP_GROWTH;
+
+	for (int i = 0; i < c->sdp.n_media; i++) {
+		const struct ng_proto *p = ng_proto(ng_proto_find(c->sdp.media[i].proto));
+
+		if (p && p->kind == NG_KIND_RTP &&
+		    (p->protection == NG_SDES || (told && told->protection == NG_SDES) ||
+		     c->f->srtp & NG_OSRTP_OFFER))
+			n += NG_SDP_CRYPTO;
+	}
+	return n;
+}
+
 bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool *loop)
 {
 	const char *why;
@@ -301,18 +333,18 @@ bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool 
 	memset(c->note, 0, sizeof(c->note));
 	memset(c->added, 0, sizeof(c->added));
 	memset(c->former, 0, sizeof(c->former));
+	memset(c->crypto_skipped, 0, sizeof(c->crypto_skipped));
 	if (!f->call || !f->from || !f->sdp)
 		return ng_call_refuse(c, GATE_BAD, "call-id, from-tag and sdp must be given");
 	if (!sdp_parse(&c->sdp, f->sdp, f->sdp_len, &where, &why))
 		return ng_call_refuse(c, GATE_BAD, "sdp: line %d %s", where, why);
 	/* Each line may get an end of two bytes in place of one. */
-	if (f->sdp_len + (size_t)c->sdp.n_line + (size_t)(c->sdp.n_media + 1) * NG_SDP_GROWTH >
-	    NG_SDP_MAX)
+	if (f->sdp_len + (size_t)c->sdp.n_line + sdp_growth(c) > NG_SDP_MAX)
 		return ng_call_refuse(c, GATE_BAD, "sdp: too long");
 	if (f->proto && !proto_told(c))
 		return ng_call_refuse(c, GATE_BAD, "transport-protocol: %s is not served",
 				      f->proto);
-	if (!ng_call_each(c, media_read) || !media_left(c) || !ng_call_each(c, codecs_there))
+	if (!ng_call_each(c, media_read) || !ng_call_left(c) || !ng_call_each(c, codecs_there))
 		return false;
 	*loop = looped(c);
 	return true;

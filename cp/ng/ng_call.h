@@ -14,10 +14,12 @@
 #include "../server.h"
 #include "../context/gateway.h"
 #include "ng_media.h"
+#include "ng_srtp.h"
 
 enum {
 	NG_SDP_MAX = 65000,   /* bytes: as much as a datagram takes */
 	NG_SDP_GROWTH = 1280, /* bytes an m-line, or the session, may have of ours */
+	NG_SDP_CRYPTO = 1024, /* and of a=crypto */
 };
 
 /* What a side of datagrams offered, until the answer: in its termination's note. */
@@ -45,6 +47,9 @@ struct ng_call {
 	struct ng_media media[SDP_MEDIA_MAX];
 	int n_refused;		/* m-lines that are not served: each by itself (RFC 3264 6) */
 	char why[CTL_TEXT_MAX]; /* the first of them */
+	struct ng_srtp srtp[SDP_MEDIA_MAX];
+	bool secrets;				/* are in what is here: ng_srtp_wipe() */
+	uint32_t crypto_skipped[SDES_VERDICTS]; /* lines of a=crypto that cannot be used, by why */
 	struct context *context[SDP_MEDIA_MAX];
 	uint64_t note[SDP_MEDIA_MAX]; /* of the context, as soon as this holds */
 	bool added[SDP_MEDIA_MAX];
@@ -131,6 +136,8 @@ __attribute__((format(printf, 3, 4))) void ng_call_media_refuse(struct ng_call *
 bool ng_call_find(struct ng_call *c);
 /* RFC 8122 5: an m-line of TLS has a fingerprint. Ours are known while a dataplane tells them. */
 bool ng_call_certified(struct ng_call *c);
+/* False if no m-line is left that is served. */
+bool ng_call_left(struct ng_call *c);
 /* False as soon as it is of one m-line. */
 bool ng_call_each(struct ng_call *c, bool (*take)(struct ng_call *c, int i));
 void ng_call_gone(struct ng_call *c, struct context **x);
@@ -138,6 +145,8 @@ void ng_call_gone(struct ng_call *c, struct context **x);
 void ng_call_spare(struct ng_call *c);
 /* The plan of an m-line's context, with c->note. */
 void ng_call_plan(const struct ng_call *c, int i, bool halted, struct gate_plan *plan);
+/* Whether media may pass, or connections have begun: what an offer must leave until its answer. */
+bool ng_in_force(const struct context *x);
 /* Whether the m-line is of the context's kind: datagrams, or a stream. */
 bool ng_same_kind(const struct context *x, const struct ng_media *m);
 

@@ -80,6 +80,35 @@ static bool take_codec_text(struct ng_flags *f, const char *given)
 	return true;
 }
 
+/* ---- SDES ---- */
+
+static void suites_add(struct ng_suites *s, enum srtp_suite suite)
+{
+	if (s->mask >> suite & 1)
+		return;
+	s->mask |= (uint16_t)(1u << suite);
+	s->suite[s->n++] = (uint8_t)suite;
+}
+
+/* "AES_CM_128_HMAC_SHA1_80;AES_CM_128_HMAC_SHA1_32". What is not served is never offered. */
+static void take_suites(struct ng_flags *f, enum ng_suites_of what, const char *given)
+{
+	struct ng_suites *const to[] = { [NG_SUITES_NO] = &f->sdes_no,
+					 [NG_SUITES_ONLY] = &f->sdes_only,
+					 [NG_SUITES_ORDER] = &f->sdes_order,
+					 [NG_SUITES_LIKED] = &f->sdes_liked };
+
+	f->sdes_only_given |= what == NG_SUITES_ONLY;
+	while (*given) {
+		const size_t n = strcspn(given, ";");
+		const enum srtp_suite suite = srtp_suite_find(given, n);
+
+		if (suite < SRTP_SUITES)
+			suites_add(to[what], suite);
+		given += n + (given[n] == ';');
+	}
+}
+
 static bool take_word(struct ng_flags *f, const char *key, const struct ng_word *words,
 		      const char *given)
 {
@@ -97,6 +126,9 @@ static bool take_word(struct ng_flags *f, const char *key, const struct ng_word 
 	if (w->effect == NG_REFUSED)
 		return refuse(f, "%.32s: \"%.64s\" is not served", key, given);
 	f->flags = (f->flags & ~w->clear) | w->set;
+	f->srtp = (f->srtp & ~w->srtp_clear) | w->srtp;
+	if (w->suites)
+		take_suites(f, w->suites, given + strlen(w->name) - 1);
 	return true;
 }
 

@@ -8,6 +8,7 @@
  * out, as rtpengine does.
  */
 #include "../../conf/config.h"
+#include "../../lib/srtp_suite.h"
 
 #include <jansson.h>
 
@@ -40,6 +41,26 @@ enum ng_flag {
 	NG_NO_TLS_ID = 1 << 25,	    /* no a=tls-id */
 	NG_DIRECTIONAL = 1 << 27,   /* of what is blocked: what from-tag's side sends, alone */
 	NG_TO_TAG = 1 << 26,	    /* to-tag counts in a delete, too, where rtpp-flags are given */
+};
+
+/* How SRTP is offered and answered where it ends here. */
+enum ng_srtp_flag {
+	NG_SDES_OFF = 1 << 0,	   /* no a=crypto for the side that gets the SDP */
+	NG_SDES_NONEW = 1 << 1,	   /* it is offered no suites but the offerer's */
+	NG_SDES_PAD = 1 << 2,	   /* keys end with "=" */
+	NG_SDES_LIFETIME = 1 << 3, /* keys tell their lifetime */
+	NG_SDES_CLEAR_RTP = 1 << 4,
+	NG_SDES_CLEAR_RTCP = 1 << 5,
+	NG_RECRYPT = 1 << 6, /* SRTP on both sides does not pass from end to end */
+	NG_OSRTP_OFFER = 1 << 7,
+	NG_OSRTP_ACCEPT = 1 << 8,
+};
+
+/* Suites in an order; a bit of each is set once it is there. */
+struct ng_suites {
+	uint16_t mask;
+	uint8_t n;
+	uint8_t suite[SRTP_SUITES];
 };
 
 enum {
@@ -84,7 +105,12 @@ struct ng_flags {
 	} codec[NG_CODECS_MAX];
 	uint32_t n_codec;
 	uint32_t remove; /* sdp-media-remove, by ng_type() */
-	json_t *rtpp;	 /* what rtpp-flags say; NULL: not given */
+	uint32_t srtp;	 /* enum ng_srtp_flag */
+	/* SDES: suites that are not to be offered, or only they; in what order; liked of the
+	 * offerer's. */
+	struct ng_suites sdes_no, sdes_only, sdes_order, sdes_liked;
+	bool sdes_only_given; /* also if none of them is served */
+	json_t *rtpp;	      /* what rtpp-flags say; NULL: not given */
 	/* Keys, words and values that are left out, and the first of them. */
 	uint32_t n_unknown;
 	char unknown[CTL_TEXT_MAX];

@@ -89,7 +89,7 @@ uint32_t ng_proto_over(uint32_t number, bool tls)
 
 bool ng_proto_joins(const struct ng_proto *a, const struct ng_proto *b)
 {
-	return a->kind == b->kind && a->protection == b->protection &&
+	return a->kind == b->kind && (a->protection == NG_DTLS) == (b->protection == NG_DTLS) &&
 	       (!a->over || strcmp(a->over, b->over) == 0);
 }
 
@@ -305,7 +305,8 @@ static bool read_stream(struct look *l)
 }
 
 bool ng_media_read(struct ng_media *m, const struct sdp *s, int i, const struct ng_flags *f,
-		   const struct config *c, char *err, size_t errlen)
+		   const struct config *c, uint32_t skipped[SDES_VERDICTS], char *err,
+		   size_t errlen)
 {
 	struct look l = { m, s, i, f, err, errlen };
 
@@ -318,7 +319,9 @@ bool ng_media_read(struct ng_media *m, const struct sdp *s, int i, const struct 
 		return read_stream(&l);
 	read_direction(&l);
 	read_ice(&l);
-	if (m->kind == NG_KIND_RTP)
-		read_rtcp(&l);
+	if (m->kind != NG_KIND_RTP)
+		return true;
+	read_rtcp(&l);
+	ng_crypto_read(&m->crypto, s, i, skipped);
 	return true;
 }

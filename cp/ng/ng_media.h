@@ -5,7 +5,7 @@
 /* What an m-line says about who sent it: address, transport, roles, certificate. */
 #include "../../lib/fingerprint.h"
 #include "../../lib/sdp.h"
-#include "ng_flags.h"
+#include "ng_crypto.h"
 
 enum ng_kind {
 	NG_KIND_RTP,
@@ -13,7 +13,7 @@ enum ng_kind {
 	NG_KIND_STREAM, /* TCP, or TLS over it */
 };
 
-/* How RTP is protected: between the two ends, as one of them has no SRTP here. */
+/* How RTP is protected. By DTLS it is between the two ends. */
 enum ng_protection { NG_PLAIN, NG_SDES, NG_DTLS };
 
 /* Protocols of m-lines that are known by name. */
@@ -59,13 +59,15 @@ struct ng_media {
 	enum ng_connection connection;
 	uint8_t n_fingerprint;
 	struct fingerprint fingerprint[CTL_FINGERPRINTS_MAX];
+	struct ng_cryptos crypto; /* of RTP: lines that can be used */
 	/* a=path of MSRP, if it is to be changed: the parts that are (RFC 4975 8.2) */
 	int path; /* line; -1: none */
 	struct sdp_text scheme, authority;
 };
 
-/* False, and one sentence, if it is not served. */
+/* False, and one sentence, if it is not served. skipped: lines of a=crypto, ng_crypto_read(). */
 bool ng_media_read(struct ng_media *m, const struct sdp *s, int i, const struct ng_flags *f,
-		   const struct config *c, char *err, size_t errlen);
+		   const struct config *c, uint32_t skipped[SDES_VERDICTS], char *err,
+		   size_t errlen);
 
 #endif

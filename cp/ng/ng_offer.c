@@ -44,6 +44,7 @@ static void spec_other(struct ng_call *c, int i, struct term_spec *w, bool open)
 		ng_spec_kind(&w->term, m->kind);
 		w->restart |= ice && !(w->term.flags & TERM_ICE);
 		ng_spec_flag(&w->term, TERM_ICE, ice);
+		ng_spec_flag(&w->term, TERM_SRTP, c->srtp[i].side[c->to]);
 		ng_spec_latch(c, w, c->to, note);
 		return;
 	}
@@ -79,20 +80,6 @@ static uint64_t offer_noted(const struct ng_call *c, int i, uint64_t note)
 	return note;
 }
 
-/* Whether media may pass, or connections have begun: what an offer must leave until its answer. */
-static bool in_force(const struct context *x)
-{
-	if (x->end || ng_note_get(x->note, NG_NOTE_REFUSED, 2))
-		return false;
-	for (int side = 0; side < 2; side++) {
-		const struct ctl_term *t = &x->term[side].term;
-
-		if (x->stream ? !t->attempt : !be16_get(t->remote[0].port))
-			return false;
-	}
-	return true;
-}
-
 /* ---- contexts that are new ---- */
 
 /* The one that is replaced; else another of the call, whose sides are where this one's will be. */
@@ -105,6 +92,15 @@ static const struct context *model(const struct ng_call *c, int i)
 			return c->context[k] ? c->context[k] : c->former[k];
 	}
 	return NULL;
+}
+
+/* Whether who offers has this m-line protected as that other one. */
+static bool model_protects(const struct ng_call *c, int i, uint64_t note)
+{
+	const struct ng_proto *mine = ng_proto(c->media[i].proto),
+			      *before = ng_proto(ng_note_get(note, NG_NOTE_PROTO + 4 * c->from, 4));
+
+	return mine && before && mine->protection == before->protection;
 }
 
 /* Sides as the call has them already, and what they said of themselves. */
@@ -123,6 +119,9 @@ static void spec_as_before(struct ng_call *c, int i, struct term_spec w[2])
 		w[side].term.flags |= old.term.flags & TERM_TLS_CLIENT; /* if it was told */
 		memcpy(w[side].tag, old.tag, sizeof(old.tag));
 	}
+	/* Another m-line's transports are of use where it is of the same kind itself. */
+	if (x && !c->former[i] && !model_protects(c, i, note))
+		ng_note_set(&note, NG_NOTE_PROTO, 8, 0);
 	/* Nothing of an answer, nor of connections of another m-line. */
 	if (!c->former[i] || !c->former[i]->stream)
 		ng_note_set(&note, NG_NOTE_TLS, 2, 0);
@@ -141,6 +140,9 @@ static bool offer_new(struct ng_call *c, int i)
 	ng_spec_new(&w[0], m->v6);
 	ng_spec_new(&w[1], m->v6);
 	spec_as_before(c, i, w);
+	ng_srtp_offer(c, i, ng_proto(proto_to(c, m, c->note[i])));
+	if (m->gone)
+		return true;
 	for (uint32_t side = 0; side < 2; side++)
 		w[side].term.flags = ng_spec_gate(w[side].term.flags, side, c->note[i]);
 	c->note[i] = offer_noted(c, i, c->note[i]);
@@ -153,6 +155,7 @@ static bool offer_new(struct ng_call *c, int i)
 		ng_spec_stream(c, i, &w[c->from], true, &c->note[i]);
 	else
 		ng_spec_datagrams(c, m, &w[c->from], &c->note[i]);
+	ng_spec_flag(&w[c->from].term, TERM_SRTP, c->srtp[i].side[c->from]);
 	ng_spec_notify(&w[c->from]);
 	ng_note_set(&c->note[i], NG_NOTE_OPEN, 1, m->kind == NG_KIND_STREAM);
 	spec_other(c, i, &w[c->to], true);
@@ -188,8 +191,9 @@ static bool spec_again(struct ng_call *c, int i, struct term_spec w[2])
 		ng_note_set(note, NG_NOTE_OPEN, 1, open);
 	} else {
 		ng_spec_datagrams(c, m, &w[c->from], note);
+		ng_spec_flag(&w[c->from].term, TERM_SRTP, c->srtp[i].side[c->from]);
 		w[c->from].begin = ng_spec_learns(&w[c->from]);
-		w[c->to].restart = w[c->from].restart && !in_force(x);
+		w[c->to].restart = w[c->from].restart && !ng_in_force(x);
 	}
 	ng_spec_notify(&w[c->from]);
 	spec_other(c, i, &w[c->to], open);
@@ -208,7 +212,7 @@ static bool offer_fits(struct ng_call *c, int i)
 		return false;
 	open = spec_again(c, i, w);
 	return gate_stays(c->g, x, 0, &w[0]) && gate_stays(c->g, x, 1, &w[1]) &&
-	       !(open && in_force(x));
+	       !(open && ng_in_force(x));
 }
 
 /* It is not over after all: that offer was refused. */
@@ -260,12 +264,24 @@ static bool offer_check(struct ng_call *c, int i)
 	       gate_check(c->g, x, c->to, &w[c->to], &c->fail);
 }
 
+static void offer_replace(struct ng_call *c, int i)
+{
+	c->former[i] = c->context[i];
+	c->context[i] = NULL;
+}
+
 static bool offer_try(struct ng_call *c, int i)
 {
-	if (c->context[i] && (c->media[i].gone || !offer_fits(c, i))) {
-		c->former[i] = c->context[i];
-		c->context[i] = NULL;
-	}
+	const struct context *x;
+
+	if (c->context[i] && (c->media[i].gone || !offer_fits(c, i)))
+		offer_replace(c, i);
+	x = c->context[i];
+	/* Keys of its own, where it takes the place of another: after that is known. */
+	if (x && !c->media[i].gone)
+		ng_srtp_offer(c, i, ng_proto(proto_to(c, &c->media[i], x->note)));
+	if (x && c->media[i].gone)
+		offer_replace(c, i);
 	if (c->media[i].gone)
 		return true;
 	return c->context[i] ? offer_check(c, i) : offer_new(c, i);
@@ -280,7 +296,7 @@ static bool offer_make(struct ng_call *c, int i)
 	if (c->media[i].gone || c->added[i])
 		return true;
 	spec_again(c, i, w);
-	if (!x->stream && in_force(x))
+	if (!x->stream && ng_in_force(x))
 		return offer_keep(c, i, w);
 	if (!gate_set(c->g, x, c->from, &w[c->from], &c->fail) ||
 	    !gate_set(c->g, x, c->to, &w[c->to], &c->fail))
@@ -308,7 +324,7 @@ static void offer_close(struct ng_call *c, struct context *x)
 
 	if (!x)
 		return;
-	if (!in_force(x)) {
+	if (!ng_in_force(x)) {
 		ng_call_gone(c, &x);
 		return;
 	}
@@ -326,7 +342,8 @@ bool ng_call_offer(struct ng_call *c, const struct ng_flags *f)
 	if (loop)
 		return true;
 	ng_call_find(c);
-	if (!ng_call_each(c, offer_try) || !ng_call_certified(c) || !ng_call_each(c, offer_make)) {
+	if (!ng_call_each(c, offer_try) || !ng_call_left(c) || !ng_call_certified(c) ||
+	    !ng_call_each(c, offer_make) || !ng_call_each(c, ng_srtp_keep)) {
 		offer_undo(c);
 		return false;
 	}

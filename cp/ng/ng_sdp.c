@@ -25,10 +25,11 @@ static bool is_one_of(const struct sdp_line *l, const char *const *names)
 	return false;
 }
 
-static bool any_of_kind(const struct ng_call *c, enum ng_kind kind)
+/* Whether what the session says of certificates is not for all m-lines. */
+static bool keys_apart(const struct ng_call *c)
 {
 	for (int i = 0; i < c->sdp.n_media; i++) {
-		if (!c->media[i].gone && c->media[i].kind == kind)
+		if (!c->media[i].gone && (c->media[i].kind == NG_KIND_STREAM || c->srtp[i].ends))
 			return true;
 	}
 	return false;
@@ -140,7 +141,7 @@ static bool session_drops(const struct ng_call *c, const struct sdp_line *l)
 	if (v.len >= sizeof(bundle) - 1 && l->type == 'a' &&
 	    memcmp(v.at, bundle, sizeof(bundle) - 1) == 0)
 		return true; /* each m-line has a port of its own */
-	return is_one_of(l, of_stream) && any_of_kind(c, NG_KIND_STREAM);
+	return is_one_of(l, of_stream) && keys_apart(c);
 }
 
 static void write_session(const struct ng_call *c, struct wr *w)
@@ -282,7 +283,9 @@ static bool media_drops(const struct ng_call *c, int i, const struct sdp_line *l
 
 	if (l->type == 'c' || is_one_of(l, of_us))
 		return true; /* written anew */
-	if (flags_drop(c, l) || is_one_of(l, of_ice))
+	if (flags_drop(c, l) || is_one_of(l, of_ice) || ng_srtp_drops(c, i, l))
+		return true;
+	if (c->srtp[i].ends && is_one_of(l, of_stream))
 		return true;
 	if (m->kind == NG_KIND_STREAM)
 		return is_one_of(l, of_stream);
@@ -340,7 +343,7 @@ static void write_session_keys(const struct ng_call *c, int i, struct wr *w)
 	const struct sdp *s = &c->sdp;
 	const int end = s->media[0].line;
 
-	if (!any_of_kind(c, NG_KIND_STREAM))
+	if (!keys_apart(c) || c->srtp[i].ends)
 		return;
 	for (int line = 0; line < end; line++) {
 		for (const char *const *name = of_stream; *name; name++) {
@@ -381,6 +384,7 @@ static void write_media(const struct ng_call *c, int i, struct wr *w)
 		sdp_put(w, "a=mid:%s%d", mids_are_theirs(c) ? "fl" : "", i);
 	if (c->media[i].kind != NG_KIND_STREAM)
 		write_session_keys(c, i, w);
+	ng_srtp_write(c, i, w);
 	if (c->media[i].kind == NG_KIND_RTP)
 		write_rtcp(c, i, w);
 	else if (c->media[i].kind == NG_KIND_STREAM)

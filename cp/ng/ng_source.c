@@ -77,6 +77,9 @@ static void forget(struct ng_sources *t, struct ng_pending *p)
 		t->n_pending--;
 		p->source->pending--;
 	}
+	/* There may be keys of SRTP in it. */
+	if (p->answer)
+		explicit_bzero(p->answer, p->len);
 	free(p->answer);
 	free(p);
 }

@@ -3,29 +3,41 @@
 
 #include "ng_flags.h"
 
-#define SERVED(name, bits)                     \
-	{                                      \
-		name, NG_SERVED, bits, 0, NULL \
+#define SERVED(word, bits)                                     \
+	{                                                      \
+		.name = word, .effect = NG_SERVED, .set = bits \
 	}
-#define TAKES(name, bits)                      \
-	{                                      \
-		name, NG_SERVED, 0, bits, NULL \
+#define TAKES(word, bits)                                        \
+	{                                                        \
+		.name = word, .effect = NG_SERVED, .clear = bits \
 	}
-#define PREFIX(name, of)                  \
-	{                                 \
-		name, NG_SERVED, 0, 0, of \
+#define SRTP(word, bits)                                        \
+	{                                                       \
+		.name = word, .effect = NG_SERVED, .srtp = bits \
 	}
-#define HARMLESS(name)                        \
-	{                                     \
-		name, NG_HARMLESS, 0, 0, NULL \
+#define SRTP_TAKES(word, bits)                                        \
+	{                                                             \
+		.name = word, .effect = NG_SERVED, .srtp_clear = bits \
 	}
-#define REFUSED(name)                        \
-	{                                    \
-		name, NG_REFUSED, 0, 0, NULL \
+#define SUITES(word, what)                                                    \
+	{                                                                     \
+		.name = word, .effect = NG_SERVED, .suites = NG_SUITES_##what \
 	}
-#define END                                   \
-	{                                     \
-		NULL, NG_HARMLESS, 0, 0, NULL \
+#define PREFIX(word, key)                                    \
+	{                                                    \
+		.name = word, .effect = NG_SERVED, .of = key \
+	}
+#define HARMLESS(word)                              \
+	{                                           \
+		.name = word, .effect = NG_HARMLESS \
+	}
+#define REFUSED(word)                              \
+	{                                          \
+		.name = word, .effect = NG_REFUSED \
+	}
+#define END                  \
+	{                    \
+		.name = NULL \
 	}
 
 enum {
@@ -43,7 +55,9 @@ static const struct ng_word flag_words[] = {
 	SERVED("loop-protect", NG_LOOP_PROTECT),
 	SERVED("fatal", NG_FATAL),
 	SERVED("directional", NG_DIRECTIONAL),
-	SERVED("WebRTC", WEBRTC),
+	{ .name = "WebRTC", .effect = NG_SERVED, .set = WEBRTC, .srtp = NG_SDES_OFF },
+	SRTP("recrypt", NG_RECRYPT),
+	SRTP("pad-crypto", NG_SDES_PAD),
 	SERVED("tls-client", NG_TLS_CLIENT),
 	SERVED("tls-server", NG_TLS_SERVER),
 	SERVED("single-codec", NG_SINGLE_CODEC),
@@ -84,7 +98,7 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("auto"),
 	HARMLESS("force"),
 	HARMLESS("loop"),
-	/* No codec is changed, RTCP and keys go from end to end. */
+	/* No codec is changed, and RTCP goes from end to end. */
 	HARMLESS("allow-transcoding"),
 	HARMLESS("no-codec-renegotiation"),
 	HARMLESS("reuse-codecs"),
@@ -100,8 +114,6 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("passthrough"),
 	HARMLESS("no-passthrough"),
 	HARMLESS("early-media"),
-	HARMLESS("recrypt"),
-	HARMLESS("pad-crypto"),
 	HARMLESS("audio-player"),
 	HARMLESS("player"),
 	HARMLESS("no-player"),
@@ -165,41 +177,44 @@ static const struct ng_word ice_words[] = {
 	END,
 };
 
-/* SRTP is the two ends': there is none to be told how. */
+/* DTLS is the two ends': there is none to be told how. */
 static const struct ng_word dtls_words[] = {
 	HARMLESS("off"),     HARMLESS("no"),	 HARMLESS("disable"), HARMLESS("disabled"),
 	HARMLESS("passive"), HARMLESS("active"), HARMLESS("reverse"), END,
 };
 
 static const struct ng_word sdes_words[] = {
-	HARMLESS("off"),
-	HARMLESS("no"),
-	HARMLESS("disable"),
-	HARMLESS("disabled"),
-	HARMLESS("no-*"),
-	HARMLESS("only-*"),
-	HARMLESS("nonew"),
-	HARMLESS("order:*"),
-	HARMLESS("offerer-pref:*"),
-	HARMLESS("pad"),
-	HARMLESS("lifetime"),
+	SRTP("off", NG_SDES_OFF),
+	SRTP("no", NG_SDES_OFF),
+	SRTP("disable", NG_SDES_OFF),
+	SRTP("disabled", NG_SDES_OFF),
+	SUITES("no-*", NO),
+	SUITES("only-*", ONLY),
+	SRTP("nonew", NG_SDES_NONEW),
+	SUITES("order:*", ORDER),
+	SUITES("offerer-pref:*", LIKED),
+	SRTP("pad", NG_SDES_PAD),
+	SRTP("lifetime", NG_SDES_LIFETIME),
+	SRTP("unencrypted-srtp", NG_SDES_CLEAR_RTP),
+	SRTP("unencrypted-srtcp", NG_SDES_CLEAR_RTCP),
+	SRTP_TAKES("encrypted-srtp", NG_SDES_CLEAR_RTP),
+	SRTP_TAKES("encrypted-srtcp", NG_SDES_CLEAR_RTCP),
+	/* Keys that are the same go on, there is no DTLS, and what is not authenticated is not
+	 * taken. */
 	HARMLESS("static"),
 	HARMLESS("prefer"),
 	HARMLESS("priority"),
-	HARMLESS("unencrypted-srtp"),
-	HARMLESS("unencrypted-srtcp"),
 	HARMLESS("unauthenticated-srtp"),
-	HARMLESS("encrypted-srtp"),
-	HARMLESS("encrypted-srtcp"),
 	HARMLESS("authenticated-srtp"),
 	END,
 };
 
 static const struct ng_word osrtp_words[] = {
-	HARMLESS("offer"),
-	HARMLESS("offer-RFC"),
-	HARMLESS("accept"),
-	HARMLESS("accept-RFC"),
+	SRTP("offer", NG_OSRTP_OFFER),
+	SRTP("offer-RFC", NG_OSRTP_OFFER),
+	SRTP("accept", NG_OSRTP_ACCEPT),
+	SRTP("accept-RFC", NG_OSRTP_ACCEPT),
+	/* m-lines of their own for it. */
 	HARMLESS("offer-legacy"),
 	HARMLESS("accept-legacy"),
 	END,
@@ -263,7 +278,7 @@ const struct ng_key ng_keys[] = {
 	KEY_SERVED("from-interface", INTERFACE_FROM, "a realm"),
 	KEY_SERVED("to-interface", INTERFACE_TO, "a realm"),
 	KEY_SERVED("transport-protocol", PROTO,
-		   "`RTP/AVP`, `RTP/AVPF`; `RTP/SAVP`, `RTP/SAVPF` and `UDP/TLS/RTP/SAVP`, "
+		   "`RTP/AVP`, `RTP/AVPF`, `RTP/SAVP`, `RTP/SAVPF`; `UDP/TLS/RTP/SAVP` and "
 		   "`UDP/TLS/RTP/SAVPF` between themselves; ours: `TCP/MSRP`, `TCP/TLS/MSRP`, "
 		   "`TCP/BFCP`, `TCP/TLS/BFCP`"),
 	KEY_SERVED("address-family", FAMILY, "`IP4`, `IP6`: of our address for who gets the offer"),

@@ -16,12 +16,23 @@ enum ng_effect {
 	NG_EFFECTS
 };
 
+/* What the suites behind a word of SDES are. */
+enum ng_suites_of {
+	NG_SUITES_NONE,
+	NG_SUITES_NO,
+	NG_SUITES_ONLY,
+	NG_SUITES_ORDER,
+	NG_SUITES_LIKED
+};
+
 /* A word of a list. */
 struct ng_word {
 	const char *name; /* "x-*": and all that begin so */
 	enum ng_effect effect;
-	uint32_t set, clear; /* enum ng_flag */
-	const char *of;	     /* what is behind the '-' is a value of this key */
+	uint32_t set, clear;	   /* enum ng_flag */
+	uint32_t srtp, srtp_clear; /* enum ng_srtp_flag */
+	enum ng_suites_of suites;  /* of what is in place of the '*' */
+	const char *of;		   /* what is behind the '-' is a value of this key */
 };
 
 /* What reads the value of a key that has no words. */

@@ -39,6 +39,7 @@ uint16_t ng_free_port(int type)
 static void configure(struct config *c)
 {
 	env_config_gateway(c);
+	c->gateway.srtp = 16;
 	c->realm[1].domain_index = 0;
 	c->n_certificate = 1;
 	c->certificate[0].domain_index = 0;
@@ -82,6 +83,31 @@ void ng_world_close(struct ng_world *w)
 	env_close(&w->e);
 }
 
+void ng_world_restart(struct ng_world *w)
+{
+	char err[256];
+
+	ng_stop(w->ng);
+	env_stop(&w->e);
+	env_start(&w->e, 256);
+	ng_turn(w);
+	if (!ng_start(&w->e.s, w->e.s.gateway, w->base, &w->ng, err, sizeof(err)))
+		fail_msg("%s", err);
+}
+
+void ng_world_dataplane(struct ng_world *w, uint64_t generation)
+{
+	char err[256];
+
+	dplink_detach(w->e.s.link);
+	fake_dp_close(&w->e.dp);
+	fake_dp_open(&w->e.dp, &w->e.conf, 256);
+	w->e.dp.region->generation = generation;
+	if (!fake_dp_attach(&w->e.dp, &w->e.s, err, sizeof(err)))
+		fail_msg("%s", err);
+	ng_turn(w);
+}
+
 int ng_world_setup(void **state)
 {
 	static struct ng_world w;
@@ -102,6 +128,10 @@ static void obey(struct ng_world *w, uint32_t worker, const union ctl_cmd *c)
 {
 	struct evt_context_stats e = { .hdr = { EVT_CONTEXT_STATS, sizeof(e), c->hdr.seq } };
 
+	if (c->hdr.type == CMD_SRTP_SET) {
+		w->srtp[c->srtp_set.side] = c->srtp_set;
+		w->n_srtp++;
+	}
 	if (w->mute || (c->hdr.type != CMD_CONTEXT_AUDIT && c->hdr.type != CMD_CONTEXT_DEL))
 		return;
 	e.cid = c->context_del.cid;

@@ -18,6 +18,8 @@ struct ng_world {
 	unsigned int cookie;
 	struct ctl_term_stats stats[2]; /* what the dataplane counts, of each context */
 	bool mute;			/* it does not answer */
+	struct cmd_srtp_set srtp[2];	/* the last that it got, by side */
+	uint32_t n_srtp;		/* and how many */
 	char in[NG_MESSAGE_MAX];	/* the last answer, NUL-terminated */
 	size_t in_len;
 	char sdp[8192]; /* of the last offer or answer */
@@ -35,6 +37,10 @@ bool ng_say(struct ng_world *w, const void *p, size_t len);
 bool ng_say_text(struct ng_world *w, const char *text);
 /* Server and dataplane do what there is to do. */
 void ng_turn(struct ng_world *w);
+
+/* The control process has gone and come back, with the dataplane it had or another. */
+void ng_world_restart(struct ng_world *w);
+void ng_world_dataplane(struct ng_world *w, uint64_t generation);
 
 /* A command in JSON (jansson's format), its answer. Free with json_decref(). */
 json_t *ng_ask_json(struct ng_world *w, const char *fmt, ...);

@@ -64,17 +64,18 @@ static void word_does(const struct ng_key *k, const struct ng_word *w)
 			assert_int_equal(reads_word(k->name, word), v->effect != NG_REFUSED);
 			assert_int_equal(f.n_unknown, 0);
 			assert_int_equal(f.flags, v->set);
+			assert_int_equal(f.srtp, v->srtp);
 		}
 		return;
 	}
 	if (taken != (w->effect != NG_REFUSED))
 		fail_msg("%s: %s: %s", k->name, word, f.err);
-	if (f.n_unknown || f.flags != w->set)
+	if (f.n_unknown || f.flags != w->set || f.srtp != w->srtp)
 		fail_msg("%s: %s: flags %x, unknown %s", k->name, word, f.flags, f.unknown);
 	if (w->effect == NG_HARMLESS)
-		assert_int_equal(w->set | w->clear, 0);
+		assert_int_equal(w->set | w->clear | w->srtp | w->srtp_clear | w->suites, 0);
 	if (w->effect == NG_SERVED)
-		assert_true(w->set | w->clear);
+		assert_true(w->set | w->clear | w->srtp | w->srtp_clear | w->suites);
 	if (w->effect == NG_REFUSED && (!strstr(f.err, word) || !strstr(f.err, k->name)))
 		fail_msg("%s: %s: %s", k->name, word, f.err);
 }
