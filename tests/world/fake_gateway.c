@@ -208,6 +208,11 @@ void gate_events_listen(struct gateway *g, void (*changed)(void *arg), void *arg
 	g->changed_arg = arg;
 }
 
+uint32_t gate_srtp_count(const struct gateway *g)
+{
+	return g ? 2 : 0;
+}
+
 const struct gate_stats *gate_stats(const struct gateway *g)
 {
 	return &g->stats;
