@@ -89,6 +89,7 @@ struct port {
 	struct steered steered;
 	bool flow_sticky;  /* packets of one five-tuple always come by the same queue */
 	bool plain;	   /* its driver refuses offloads that it offers, and is asked for none */
+	uint16_t vlan_refused; /* one that its driver does not let in; 0: none */
 	bool no_multicast; /* takes what comes to its own address alone */
 	char rule_why[64]; /* why its driver takes no rule for a relay; "": it does, or was not
 			      asked */

@@ -5,6 +5,7 @@
 #include "pci.h"
 #include "port.h"
 #include "steer.h"
+#include "vlan.h"
 #include "vmbus.h"
 #include "worker.h"
 #include "conf/device.h"
@@ -289,6 +290,7 @@ static struct rte_eth_conf port_wants(const struct dplane *dp, const struct port
 	conf.rxmode.offloads |=
 	    info->rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
 				     RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
+	conf.rxmode.offloads |= vlan_offload(d, info->rx_offload_capa);
 	conf.txmode.offloads = tx_offloads(dp, p, d, info);
 	if (p->rx_queues > 1 && info->flow_type_rss_offloads) {
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
@@ -474,6 +476,7 @@ static bool port_start(struct dplane *dp, struct port *p, const struct config_de
 	if (r < 0)
 		return port_fail(dp, p->idx, "device", "has no MAC address", r, err, errlen);
 	port_hear(p);
+	vlan_register(dp, p);
 	port_bursts(p);
 	return true;
 }

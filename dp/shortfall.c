@@ -52,6 +52,17 @@ static unsigned multicast_tell(const struct port *p, FILE *out)
 	return 1;
 }
 
+static unsigned vlan_tell(const struct port *p, FILE *out)
+{
+	if (!p->vlan_refused)
+		return 0;
+	fprintf(out,
+		"fairlead-dp: port %s: its device refuses to let VLAN %u in, whose frames may be "
+		"lost; of a VF, let its PF trust it (ip link set PF vf N trust on)\n",
+		p->conf->name, p->vlan_refused);
+	return 1;
+}
+
 static unsigned links_tell(const struct dplane *dp, const struct port *p, FILE *out)
 {
 	const bool lacp = p->conf->bond == BOND_LACP;
@@ -85,5 +96,6 @@ unsigned shortfall_tell(const struct dplane *dp, const struct port *p, FILE *out
 	return queues_tell(dp, p, out) +
 	       descriptors_tell(dp, p, "rx-desc", d.rx_desc, p->rx_desc, out) +
 	       descriptors_tell(dp, p, "tx-desc", d.tx_desc, p->tx_desc, out) +
-	       offloads_tell(p, out) + multicast_tell(p, out) + links_tell(dp, p, out);
+	       offloads_tell(p, out) + multicast_tell(p, out) + vlan_tell(p, out) +
+	       links_tell(dp, p, out);
 }

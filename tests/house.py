@@ -18,7 +18,7 @@ PRODUCT = ("dp", "cp", "lib", "cli", "conf")
 # The floors of dp/, the lowest first: a file calls its own floor and those below.
 FLOORS = (("bond", "boundary", "clock", "dplane", "drop", "heartbeat", "iface", "key24", "numa", "outage", "pci", "port",
            "port_info", "privilege", "rate", "region", "relayed", "reopen", "rss", "shortfall", "socket", "stage", "steer", "sweep",
-           "tx", "xstats"),
+           "tx", "vlan", "xstats"),
           ("net",), ("cipher", "tcp", "tls", "srtp"), ("relay",), ("turn", "gateway", "service"), ("dispatch",))
 COINED = "shake shaker door edge parting lie lies lied goodbye news wish mark rest".split()
 

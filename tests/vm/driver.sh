@@ -55,7 +55,7 @@ vmxnet3)
 	;;
 virtio)
 	SUITE+=(vm:outage)
-	LONG=(vm:link vm:start)
+	LONG=(vm:link vm:start vm:vlan)
 	;;
 igb)
 	((QUEUES == 1)) || SUITE+=(vm:owner) # the only one that takes a rule
