@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Every type of port that needs no hardware: AF_PACKET, AF_XDP, memif, vhost and virtio-user, with
-# and without a VLAN tag, two ports on one device, told apart by theirs, and bonds. Over each, fairlead-dp answers ARP, ND and echo at full MTU and in
+# and without a VLAN tag, two ports on one device, told apart by theirs, bonds, and VLANs on a bond. Over each, fairlead-dp answers ARP, ND and echo at full MTU and in
 # fragments, and relays an independent client's traffic with both families and nothing lost. A port
 # that is not there is one sentence.
 #
@@ -282,10 +282,10 @@ vhost()
 
 members() { fl_json ports '.ports[0].info.members'; }
 
-# bonded MODE MEMBER MEMBER [SED]: the access port is two devices.
+# bonded MODE MEMBER MEMBER [SED]: the access port is two devices, and the core port is CORE.
 bonded()
 {
-	configure net_bonding0 net_af_xdp1,iface=core "s/^    bond: none/    bond: $1/" \
+	configure net_bonding0 "${CORE:-net_af_xdp1,iface=core}" "s/^    bond: none/    bond: $1/" \
 		"s|^    members: .*|    members: ['$2', '$3']|" "${@:4}"
 	relay_up
 }
@@ -316,27 +316,60 @@ bond_active_backup()
 }
 
 # A bond at both ends, which agree by LACP, and go on to: the driver complains where it is not called
-# every 100 ms.
-bond_lacp()
+# every 100 ms. lacp DEVICE... [-- SED...]: devices of the cable, and of the relay's configuration.
+lacp()
 {
-	local name=slave both=("net_af_packet0 link not told, active" "net_af_packet1 link not told, active") NO_FRAGMENTS4=1
-	KIND="LACP"
+	local name=slave both=("net_af_packet0 link not told, active" "net_af_packet1 link not told, active") NO_FRAGMENTS4=1 ends=()
 	! pkg-config --atleast-version=23.11 libdpdk || name=member
 	CABLE_EAL=("--vdev=net_af_packet0,iface=far0" "--vdev=net_af_packet1,iface=far1"
 		"--vdev=net_bonding0,mode=4,$name=net_af_packet0,$name=net_af_packet1")
+	while (($#)) && [[ $1 != -- ]]; do
+		ends+=("$1")
+		shift
+	done
 	world
 	trunk member0 far0
 	trunk member1 far1
-	cable_up net_bonding0 net_af_xdp0,iface=access
+	cable_up "${ends[@]}"
 	CABLE_EAL=()
 	bonded lacp net_af_packet0,iface=member0 net_af_packet1,iface=member1 \
-		's/^  log-levels:.*/  log-levels: ["*bond*:debug"]/'
+		's/^  log-levels:.*/  log-levels: ["*bond*:debug"]/' "${@:2}"
 	await 30 members_are "${both[@]}" || fail "$KIND: $(fl_json ports '.ports[0].info.members')"
 	works
 	assert "$KIND: both are active" members_are "${both[@]}"
 	assert_eq "$KIND: members that tell no link" "$(grep -c "members.*its driver does not tell when its link is lost" "$TMP/dp.log")" 2
 	grep -q "distributing started" "$TMP/dp.log" || fail "$KIND: the driver logs nothing"
 	assert_eq "$KIND: complaints" "$(grep -c "must be invoked" "$TMP/dp.log")" 0
+}
+
+bond_lacp()
+{
+	KIND="LACP"
+	lacp net_bonding0 net_af_xdp0,iface=access
+	end "$CP" "$DP" "$CABLE_PID"
+}
+
+# Both ports are VLANs of one bond, each with its addresses, gateway and realm: a context joins the two realms.
+bond_vlans()
+{
+	local CORE=net_bonding0 context
+	KIND="VLANs 100 and 200 on a bond by LACP"
+	lacp 100:net_bonding0 net_af_xdp0,iface=access 200:net_bonding0 net_af_xdp1,iface=core -- \
+		's/^    vlan: 0/    vlan: 100/' '/^ports:/,/^listeners:/s/^  - name: core/&\n    vlan: 200/'
+	assert_eq "$KIND: whose device the second is" "$(fl_json ports '.ports[1].info.device_of')" 0
+	context=$(fl --json context add --a transport=udp,realm=access,latch=on --b "transport=udp,realm=core,remote=$PEER4:4000")
+	start "$TMP/remote" in_peer python3 -uc "import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('$PEER4', 4000))
+print(*s.recvfrom(100))"
+	await 10 listens "$NS-peer" 4000 || fail "$KIND: no remote"
+	in_client python3 -c "import socket, sys
+host, port = sys.argv[1].split(':')
+assert host.startswith('10.1.0.'), host
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'across', (host, int(port)))" \
+		"$(jq -r '.terminations[0].local' <<<"$context")"
+	await 10 grep -q across "$TMP/remote" || fail "$KIND: nothing comes through the context: $(fl context show "$(jq .context <<<"$context")")"
+	assert_eq "$KIND: it comes from" "$(sed 's/.*(.\(.*\)., \([0-9]*\))$/\1:\2/' "$TMP/remote")" "$(jq -r '.terminations[1].local' <<<"$context")"
 	end "$CP" "$DP" "$CABLE_PID"
 }
 
@@ -364,7 +397,7 @@ missing()
 }
 
 (($#)) || set -- kernel:af_packet kernel:af_xdp vlan:af_packet vlan:af_xdp \
-	shared:100:af_xdp shared:0:af_xdp memif vhost bond_active_backup bond_lacp jumbo missing
+	shared:100:af_xdp shared:0:af_xdp memif vhost bond_active_backup bond_lacp bond_vlans jumbo missing
 for kind; do
 	"${kind%%:*}" "${kind#*:}"
 done

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The relay's access port is a bond of two PCI NICs, and the client's interface the kernel's bond of two others:
 # they agree by LACP (IEEE 802.1AX), both ways carry what clients and peers send, and while the cable of one is cut
-# the other does.
+# the other does. Then both are active-backup's, and client0 is a switch, as a bridge of the kernel's: when
+# the cable of the active one is cut the other announces the bond's address, so the switch sends there, and media goes on.
 #
 #   fl-client  client0 = leg0 ---- 0000:01:00.0 = access  fl-relay
 #                        leg1 ---- 0000:05:00.0
@@ -10,7 +11,7 @@
 . "$(dirname "$0")/lib.sh"
 
 SECOND=0000:05:00.0
-MAC0=02:00:00:00:01:02 MAC1=02:00:00:00:01:04
+MAC0=02:00:00:00:01:02 MAC1=02:00:00:00:01:04 PEER_MAC=02:00:00:00:02:02
 
 here() { grep -qxF "$1" /sys/class/net/*/address; }
 
@@ -22,24 +23,53 @@ leg()
 		[[ $(cat "$file") != "$2" ]] || ip link set "$(basename "${file%/*}")" down netns fl-client name "$1"
 	done
 	ip -n fl-client link show "$1" >/dev/null || fail "there is no NIC with the address $2"
-	in_client ethtool -s "$1" speed 1000 duplex full # LACP is for links that have a speed, virtio's has none
 }
 
-# partner: the kernel's bond in fl-client, which quickstart.sh takes as its client0.
-partner()
+# legs: a new fl-client with both NICs.
+legs()
 {
-	modprobe bonding max_bonds=0
+	local mac
 	"$ROOT/conf/quickstart.sh" --down >/dev/null # the test before has its relay up
 	# The kernel gives a namespace's NICs back some time after the namespace.
-	await 10 here $MAC0 && await 10 here $MAC1 || fail "the kernel has not got the client's NICs: $(ip -br link)"
+	for mac in $MAC0 $MAC1 $PEER_MAC; do
+		await 20 here $mac || fail "the kernel has not got the NIC $mac back: $(ip -br link)"
+	done
 	ip netns add fl-client
 	leg leg0 $MAC0
 	leg leg1 $MAC1
-	ip -n fl-client link add client0 type bond miimon 100 mode 802.3ad lacp_rate fast \
-		xmit_hash_policy layer3+4
-	ip -n fl-client link set leg0 master client0
-	ip -n fl-client link set leg1 master client0
 }
+
+# client0 TYPE...: made of both legs; quickstart.sh takes it.
+client0()
+{
+	local dev
+	ip -n fl-client link add client0 type "$@"
+	for dev in leg0 leg1; do
+		ip -n fl-client link set $dev master client0
+		ip -n fl-client link set $dev up
+	done
+}
+
+# partner: the kernel's bond in fl-client.
+partner()
+{
+	local dev
+	modprobe bonding max_bonds=0
+	legs
+	for dev in leg0 leg1; do
+		in_client ethtool -s $dev speed 1000 duplex full # LACP is for links that have a speed, virtio's has none
+	done
+	client0 bond miimon 100 mode 802.3ad lacp_rate fast xmit_hash_policy layer3+4
+}
+
+# switch: two of its ports lead to the relay.
+switch()
+{
+	legs
+	client0 bridge forward_delay 0
+}
+# learnt LEG: the switch has the relay's address behind this port.
+learnt() { in_client bridge fdb show dev "$1" | grep -q "^$(port_json access .info.mac) "; }
 
 # bonded MODE: the relay's side. With MSI-X, which VFIO would take, e1000e tells of no link that changes.
 bonded()
@@ -75,6 +105,7 @@ cable() { monitor set_link "$1" "$2"; }
 partner
 bonded lacp
 start_peer
+PEER=$PID
 await 30 members_are "$VM_ACCESS up, active" "$SECOND up, active" || disagreed "LACP"
 await 30 ports_agreed 2 || disagreed "LACP, the kernel"
 assert "the kernel's partner" grep -qi "Partner Mac Address: $(port_json access .info.mac)" <(kernel_bond)
@@ -88,4 +119,20 @@ await 30 ports_agreed 1 || disagreed "LACP, a cable is cut, the kernel"
 relays "LACP, by one member" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
 cable access2 on
 await 30 members_are "$VM_ACCESS up, active" "$SECOND up, active" || disagreed "LACP, the cable is back"
+await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"
+
+kill "$PEER" # it holds its namespace, and with it the NIC
+switch
+bonded active-backup
+await 30 members_are "$VM_ACCESS up, active" "$SECOND up, idle" || fail "active-backup: $(members)"
+start_peer
+relays "active-backup" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
+learnt leg0 || fail "the switch has not learnt the relay's address: $(in_client bridge fdb show)"
+cable access off
+await 20 members_are "$VM_ACCESS down, idle" "$SECOND up, active" || fail "active-backup, a cable is cut: $(members)"
+await 10 learnt leg1 || fail "the other member does not announce: $(in_client bridge fdb show)" # nobody has sent since
+relays "active-backup, by the other member" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
+cable access on
+await 20 members_are "$VM_ACCESS up" || fail "active-backup, the cable is back: $(members)"
+relays "active-backup, the cable is back" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
 await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"
