@@ -80,7 +80,8 @@ relays() { client "$TMP/client" 20; }
 starts()
 {
 	say "starting"
-	systemctl start fairlead || fail "it does not start"
+	systemctl enable --now fairlead || fail "it does not start"
+	systemctl list-dependencies --plain multi-user.target | grep -qx ' *fairlead.service' || fail "it would not start with the machine"
 	[[ $(of fairlead-setup Result) == success ]] || fail "fairlead-setup"
 	for unit in fairlead-dp fairlead-cp; do
 		await 60 systemctl --quiet is-active $unit || fail "$unit is not active"
@@ -169,6 +170,7 @@ served_since() { (($(came_back) + 0 > $1 + 20)); }
 # media_begins: a client that sends for as long as it takes, until media_goes_on has seen more come back to it.
 media_begins()
 {
+	fairlead sessions kill --all >/dev/null || fail "the sessions of clients that are gone cannot be ended" # or they expire meanwhile
 	"${CLIENT[@]}" -n 10000 10.1.0.1 >"$TMP/media" 2>&1 &
 	MEDIA=$!
 	await 20 allocated || fail "there is no allocation"
