@@ -400,7 +400,7 @@ static bool check_listener(struct config_reader *r, const struct config_listener
 	sock_addr_format(&l->addr, text, sizeof(text));
 	for (const struct config_listener *q = c->listener; q < l; q++) {
 		if (sock_addr_eq(&l->addr, &q->addr) &&
-		    (l->transport == TRANSPORT_UDP) == (q->transport == TRANSPORT_UDP))
+		    config_is_udp(l->transport) == config_is_udp(q->transport))
 			return config_fail_at(r, &l->addr.ip, "%s is the listener in %s already",
 					      text, config_place(r, &q->addr.ip));
 	}

@@ -125,7 +125,7 @@ static bool check_backend(struct config_reader *r, const struct config_service *
 	char text[ADDR_STR_MAX];
 
 	for (const struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
-		if (l->transport != TRANSPORT_UDP && sock_addr_eq(&l->addr, &s->backend))
+		if (!config_is_udp(l->transport) && sock_addr_eq(&l->addr, &s->backend))
 			return config_fail_at(r, &s->backend.ip, "%s is the listener in %s",
 					      sock_addr_format(&s->backend, text, sizeof(text)),
 					      config_place(r, &l->addr.ip));
@@ -177,9 +177,9 @@ static bool check_listener(struct config_reader *r, struct config_listener *l)
 	l->service_index = 0;
 	if (!l->service[0])
 		return true;
-	if (l->transport == TRANSPORT_UDP)
+	if (config_is_udp(l->transport))
 		return config_fail_at(r, l->service,
-				      "a listener for UDP passes nothing to a service");
+				      "a listener for UDP or DTLS passes nothing to a service");
 	for (uint16_t i = 0; i < c->n_service; i++) {
 		if (strcmp(c->service[i].name, l->service) == 0) {
 			l->service_index = i;
@@ -245,9 +245,9 @@ void config_check_tls(struct config_reader *r)
 	for (unsigned i = 0; i < c->n_service; i++)
 		check_service(r, &c->service[i]);
 	for (struct config_listener *l = c->listener; l < c->listener + c->n_listener; l++) {
-		if (l->transport != TRANSPORT_TLS)
+		if (l->transport != TRANSPORT_TLS && l->transport != TRANSPORT_DTLS)
 			continue;
-		tls = true;
+		tls |= l->transport == TRANSPORT_TLS;
 		if (config_domain_refer(r, l->domain, &l->domain_index))
 			check_listener_domain(r, l);
 	}

@@ -480,12 +480,21 @@ bool config_shows_secrets(const struct config *c)
 bool config_has_tls(const struct config *c)
 {
 	for (uint16_t i = 0; i < c->n_listener; i++)
-		if (c->listener[i].transport == TRANSPORT_TLS)
+		if (c->listener[i].transport == TRANSPORT_TLS ||
+		    c->listener[i].transport == TRANSPORT_DTLS)
 			return true;
 	for (uint16_t i = 0; i < c->n_realm && c->gateway.contexts && c->gateway.streams; i++)
 		if (c->realm[i].domain_index != CONFIG_DOMAINS_MAX)
 			return true;
 	return false;
+}
+
+uint32_t config_associations(const struct config *c)
+{
+	for (uint16_t i = 0; i < c->n_listener; i++)
+		if (c->listener[i].transport == TRANSPORT_DTLS)
+			return c->tls.associations;
+	return 0;
 }
 
 static bool port_has(const struct config_port *p, const struct ip_addr *a)
@@ -502,7 +511,7 @@ bool config_port_has_tcp(const struct config *c, const struct config_port *p)
 	bool listens = false; /* for clients over TCP, whose allocations may be of TCP */
 
 	for (uint16_t i = 0; i < c->n_listener; i++) {
-		if (c->listener[i].transport == TRANSPORT_UDP)
+		if (config_is_udp(c->listener[i].transport))
 			continue;
 		if (c->n_service || port_has(p, &c->listener[i].addr.ip))
 			return true;

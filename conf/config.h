@@ -44,7 +44,7 @@ enum {
 
 enum config_hugepages { HUGEPAGES_AUTO, HUGEPAGES_YES, HUGEPAGES_NO };
 enum config_idle { IDLE_SLEEP, IDLE_POLL };
-enum config_transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS };
+enum config_transport { TRANSPORT_UDP, TRANSPORT_TCP, TRANSPORT_TLS, TRANSPORT_DTLS };
 extern const char *const config_transport_name[]; /* ends with NULL */
 
 struct config_dataplane {
@@ -111,6 +111,8 @@ struct config_tls {
 	uint32_t waiting;	  /* per worker: connections that wait for one of those */
 	uint32_t handshake_ms;	  /* from the connection's opening to Finished */
 	uint32_t connections;	  /* per worker */
+	uint32_t associations;	  /* of DTLS, per worker */
+	uint32_t dtls_handshakes; /* of DTLS, per worker: under way */
 	uint32_t key_updates;	  /* that one connection may ask for, a minute (RFC 8446 5.5) */
 	uint32_t ticket_lifetime; /* seconds; an epoch of ticket keys is as long */
 	char ticket_secret[CONFIG_STR_MAX]; /* file; empty: one made in the state directory */
@@ -442,8 +444,15 @@ void config_part_path(const struct config *c, unsigned part, char *text, size_t 
  */
 bool config_shows_secrets(const struct config *c);
 
-/* Whether anything may speak TLS: a listener, or terminations of contexts. */
+/* Whether anything may speak TLS or DTLS: a listener, or terminations of contexts. */
 bool config_has_tls(const struct config *c);
+/* DTLS associations a worker has room for: tls.associations where a listener is for DTLS, else 0. */
+uint32_t config_associations(const struct config *c);
+/* Whether a listener's packets are UDP. */
+static inline bool config_is_udp(enum config_transport t)
+{
+	return t == TRANSPORT_UDP || t == TRANSPORT_DTLS;
+}
 
 /*
  * Whether TCP may go out by a port: it has a listener of TCP or TLS, may be a relay of TCP

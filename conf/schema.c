@@ -27,7 +27,7 @@ static const char *const names_client_cert[] = { "none", "ask", "require", NULL 
 static const char *const names_crlf[] = { "pass", "answer", NULL };
 static const char *const names_bond[] = { "none", "active-backup", "lacp", NULL };
 const char *const config_may_name[] = { "look", "operate", "administer", NULL };
-const char *const config_transport_name[] = { "udp", "tcp", "tls", NULL };
+const char *const config_transport_name[] = { "udp", "tcp", "tls", "dtls", NULL };
 
 /* clang-format off */
 static const struct schema_key keys_dataplane[] = {
@@ -212,6 +212,14 @@ static const struct schema_key keys_tls[] = {
 	  .min = 16, .max = 1 << 24, .def = "16384", .unit = "connections a worker",
 	  .why = "its table is made once, of dataplane.memory-mb",
 	  .help = "of tcp.connections, those that may be TLS" },
+	{ "associations", SCHEMA_UINT, FIELD(config_tls, associations),
+	  .min = 16, .max = 1 << 24, .def = "16384", .unit = "associations a worker",
+	  .why = "its table is made once, of dataplane.memory-mb",
+	  .help = "of DTLS; made where a listener is for DTLS" },
+	{ "dtls-handshakes", SCHEMA_UINT, FIELD(config_tls, dtls_handshakes),
+	  .min = 1, .max = 65536, .def = "256", .unit = "handshakes a worker",
+	  .why = "its table is made once, of dataplane.memory-mb",
+	  .help = "of DTLS, under way at a time, beside tls.handshakes; about 100 KB each" },
 	{ "handshakes", SCHEMA_UINT, FIELD(config_tls, handshakes),
 	  .min = 1, .max = 65536, .def = "256", .unit = "handshakes a worker",
 	  .why = "its table is made once, of dataplane.memory-mb",
@@ -374,9 +382,9 @@ static const struct schema_key keys_listener[] = {
 	  .help = "where clients send" },
 	{ "transport", SCHEMA_ENUM, FIELD(config_listener, transport),
 	  .names = config_transport_name, .def = "udp",
-	  .help = "udp, tcp, or tls over TCP" },
+	  .help = "udp, tcp, tls over TCP, or dtls over UDP (RFC 7350)" },
 	{ "domain", SCHEMA_STRING, STRING(config_listener, domain, 1), .def = "default",
-	  .help = "TLS domain, for transport tls" },
+	  .help = "TLS domain, for transport tls and dtls" },
 	{ "service", SCHEMA_STRING, STRING(config_listener, service, 0), .def = "",
 	  .applied = APPLIED_BOTH, .lost = "nothing; it is of connections that come from then on, where no listener was removed or moved",
 	  .help = "service of every connection, for transport tcp and tls; empty: TURN, or as services say" },

@@ -19,7 +19,7 @@ static bool refused(struct server *s, uint32_t worker, const struct evt_result *
 	sock_addr_format(&a->leg.client, text, sizeof(text));
 	if (e->hdr.type == EVT_SESSION_REFUSED) {
 		/* A client may hang up at any time, which is nothing to write home about. */
-		if (!leg_is_stream(&a->leg))
+		if (!leg_has_conn(&a->leg))
 			log_line("the dataplane refused the allocation of %s, which is deleted",
 				 text);
 		session_del(s, a, SESSION_END_REFUSED);

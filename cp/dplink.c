@@ -71,7 +71,7 @@ static const char *worker_attach(struct dplink *l, struct worker_link *w,
 		return "fewer sessions than configured";
 	if (c->contexts_max < l->conf->gateway.contexts)
 		return "fewer contexts than configured";
-	if (c->conns_max != l->conf->tcp.connections)
+	if (c->conns_max != l->conf->tcp.connections + config_associations(l->conf))
 		return "another number of connections than configured";
 	if (!ring_attach_writer(&w->cmd, cmd, c->cmd_slots) ||
 	    !ring_attach_reader(&w->evt, evt, c->evt_slots) ||

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "event.h"
 
+/* Whether what a leg names is of its listener's transport. */
+static bool leg_fits(const struct config_listener *l, const struct ctl_leg *leg)
+{
+	const bool dtls = leg->conn & CTL_CONN_DTLS;
+
+	return (l->transport == TRANSPORT_UDP) == (leg->conn_gen == 0) &&
+	       (l->transport == TRANSPORT_DTLS) == dtls;
+}
+
 static const char *punt_invalid(const struct config *c, const struct evt_punt *p)
 {
 	if (p->payload_len > p->hdr.len - offsetof(struct evt_punt, payload))
 		return "impossible length of a request";
 	if (p->leg.listener >= c->n_listener)
 		return "a request from a listener that does not exist";
-	if ((c->listener[p->leg.listener].transport == TRANSPORT_UDP) != (p->leg.conn_gen == 0))
+	if (!leg_fits(&c->listener[p->leg.listener], &p->leg))
 		return "a request from a connection of another transport";
 	return NULL;
 }

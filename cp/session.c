@@ -397,15 +397,15 @@ void session_del(struct server *s, struct table_alloc *a, enum session_end why)
 	session_forget(s, a, why);
 }
 
-/* A client over UDP hears of it with its next request (437), one over TCP or TLS at once. */
+/* A client over UDP hears of it with its next request (437), one with a connection at once. */
 void session_kill(struct server *s, struct table_alloc *a)
 {
 	struct cmd_conn_close c = { .conn = { a->leg.conn, a->leg.conn_gen }, .killed = 1 };
 	const uint32_t worker = a->leg_worker;
-	const bool stream = leg_is_stream(&a->leg);
+	const bool has_conn = leg_has_conn(&a->leg);
 
 	session_del(s, a, SESSION_END_KILLED);
-	if (stream)
+	if (has_conn)
 		dplink_cmd(s->link, worker, CMD_CONN_CLOSE, &c, sizeof(c));
 }
 
@@ -420,7 +420,7 @@ bool session_streams_lost(struct server *s, uint32_t *cursor)
 	struct table_alloc *a;
 
 	while ((a = table_walk(s->table, cursor, &look)) != NULL) {
-		if (leg_is_stream(&a->leg))
+		if (leg_has_conn(&a->leg))
 			session_gone(s, a, SESSION_END_DATAPLANE);
 	}
 	return look > 0;

@@ -65,8 +65,14 @@ static inline bool table_redirected(const struct table_alloc *a)
 	return a->leg_worker != a->worker;
 }
 
-/* A leg of TCP or TLS: its five-tuple ends with its connection. */
+/* A leg of TCP or TLS: nothing is lost, or sent again. */
 static inline bool leg_is_stream(const struct ctl_leg *leg)
+{
+	return leg->conn_gen != 0 && !(leg->conn & CTL_CONN_DTLS);
+}
+
+/* A leg whose five-tuple ends with its connection, or its DTLS association. */
+static inline bool leg_has_conn(const struct ctl_leg *leg)
 {
 	return leg->conn_gen != 0;
 }

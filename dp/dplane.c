@@ -37,11 +37,12 @@ static struct local_addr *local_add(struct dplane *dp, const struct ip_addr *ip,
 
 static void listener_add(struct dplane *dp, uint16_t i, const struct config_listener *l)
 {
-	const bool udp = l->transport == TRANSPORT_UDP;
+	const bool udp = config_is_udp(l->transport);
 	_Atomic uint16_t *first = udp ? dp->udp_listener : dp->tcp_listener;
 
 	first += be16_get(l->addr.port);
 	dp->listener[i] = l->addr;
+	dp->listener_dtls[i] = l->transport == TRANSPORT_DTLS;
 	dp->listener_next[i] = atomic_load_explicit(first, memory_order_relaxed);
 	atomic_store_explicit(&dp->n_listener, i + 1, memory_order_release);
 	atomic_store_explicit(first, i, memory_order_release);
@@ -70,7 +71,7 @@ static bool listens_within(const struct config *c, const struct config_relay *r)
 	for (i = 0; i < c->n_listener; i++) {
 		uint16_t port = be16_get(c->listener[i].addr.port);
 
-		if (c->listener[i].transport == TRANSPORT_UDP && port >= r->port_min &&
+		if (config_is_udp(c->listener[i].transport) && port >= r->port_min &&
 		    port <= r->port_max && ip_eq(&c->listener[i].addr.ip, &r->addr))
 			return true;
 	}

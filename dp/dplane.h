@@ -139,6 +139,7 @@ struct dplane {
 	 * LOCAL_NONE when there is none. A reload adds some, whole before they are found.
 	 */
 	struct sock_addr listener[CTL_LISTENERS_MAX];
+	bool listener_dtls[CTL_LISTENERS_MAX]; /* those of DTLS, among those of UDP */
 	_Atomic uint16_t n_listener;
 	_Atomic uint16_t udp_listener[65536];
 	_Atomic uint16_t tcp_listener[65536];
@@ -238,7 +239,13 @@ static inline bool dplane_has_listener(const struct dplane *dp, uint16_t i)
 	return i < atomic_load_explicit(&dp->n_listener, memory_order_acquire);
 }
 
-/* Index of the UDP listener at ip:port, or LOCAL_NONE. */
+/* Whether a listener of UDP is of DTLS. */
+static inline bool dplane_is_dtls(const struct dplane *dp, uint16_t i)
+{
+	return dp->listener_dtls[i];
+}
+
+/* Index of the UDP listener at ip:port, DTLS or not, or LOCAL_NONE. */
 static inline uint16_t dplane_listener(const struct dplane *dp, const struct ip_addr *ip,
 				       uint16_t port)
 {

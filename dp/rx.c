@@ -9,7 +9,9 @@
 #include "gateway/context.h"
 #include "relay/path_send.h"
 #include "tcp/tcp.h"
+#include "dtls/dtls.h"
 #include "turn/forward.h"
+#include "turn/leg.h"
 #include "../lib/chandata.h"
 #include "../lib/stun.h"
 
@@ -69,6 +71,10 @@ static void listener_input(struct worker *w, struct pkt *p, enum rx_mode mode)
 	const uint8_t *msg = pkt_payload(p);
 	uint16_t len = pkt_payload_len(p), type;
 
+	if (unlikely(w->dtls) && dplane_is_dtls(w->dp, p->index)) {
+		dtls_input(w, p, &leg_dtls_app);
+		return;
+	}
 	if (len >= CHANDATA_HDR_LEN && chandata_looks_like(msg[0])) {
 		if (likely(client_has_session(w, p, mode)))
 			forward_channel_data(w, p);

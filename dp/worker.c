@@ -14,6 +14,7 @@
 #include "stage.h"
 #include "trace.h"
 #include "tx.h"
+#include "dtls/dtls.h"
 #include "gateway/context.h"
 #include "net/ip.h"
 #include "net/neigh.h"
@@ -127,7 +128,8 @@ struct worker *worker_create(struct dplane *dp, uint16_t id, char *err, size_t e
 	if (!worker_pools(w, err, errlen) || !rx_create(w, err, errlen) ||
 	    !net_create(w, err, errlen) || !audit_create(w, err, errlen) ||
 	    !turn_create(w, err, errlen) || !gate_create(w, err, errlen) ||
-	    !tcp_create(w, err, errlen) || !tls_create(w, err, errlen)) {
+	    !tcp_create(w, err, errlen) || !tls_create(w, err, errlen) ||
+	    !dtls_create(w, err, errlen)) {
 		worker_free(w);
 		return NULL;
 	}
@@ -141,6 +143,7 @@ void worker_free(struct worker *w)
 		return;
 	if (w->tcp)
 		punt_queue_clear(w);
+	dtls_destroy(w);
 	tcp_destroy(w);
 	tls_destroy(w);
 	gate_destroy(w);
@@ -189,7 +192,7 @@ static void worker_gauges(struct worker *w)
 {
 	count_set(w, CNT_NEIGHBOURS, net_neighbours(w));
 	count_set(w, CNT_MBUFS_FREE, rte_mempool_avail_count(w->pool));
-	count_set(w, CNT_HELD, net_held(w) + tcp_held(w) + w->tx.loop.n);
+	count_set(w, CNT_HELD, net_held(w) + tcp_held(w) + dtls_held(w) + w->tx.loop.n);
 }
 
 /* What was made of live keys, and what was found by them. */
@@ -214,6 +217,7 @@ static void worker_tick(struct worker *w)
 	net_tick(w);
 	tcp_tick(w);
 	tls_tick(w);
+	dtls_tick(w);
 	evt_lost_tell(w);
 	trace_tick(w);
 	session_prune(w, PRUNE_BUDGET);

@@ -34,6 +34,7 @@ struct audit;
 struct net;
 struct tcp;
 struct tls_worker;
+struct dtls_worker;
 struct tcp_conn;
 struct trace;
 
@@ -137,6 +138,7 @@ struct worker {
 
 	alignas(64) struct tx tx;
 	struct boundary boundary;
+	struct dtls_worker *dtls; /* NULL: no listener is of DTLS */
 	uint32_t snapshot; /* number of the one in force at the last look: worker_snapshot() */
 
 	/* A line of its own: workers that put packets into their rings to this one, which takes it.

@@ -29,7 +29,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 18u
+#define CTL_ABI_VERSION 19u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -224,7 +224,7 @@ struct ctl_conn_info {
 	uint32_t session; /* slot, or UINT32_MAX */
 	uint32_t age_s;
 	uint32_t silent_s;    /* since its last segment came, whatever it was */
-	uint16_t tls_version; /* 0x0303, 0x0304; 0: no TLS, or its handshake is not over */
+	uint16_t tls_version; /* 0x0303, 0x0304, 0xfefd; 0: none, or its handshake is not over */
 	uint16_t tls_suite;   /* IANA number */
 	uint16_t tls_domain;  /* index in the configuration */
 	uint16_t tls_resumed;
@@ -289,7 +289,7 @@ struct ctl_worker {
 	uint32_t cpu;
 	uint32_t sessions_max; /* slots 0 .. sessions_max - 1 */
 	uint32_t peers_max;    /* records beside the one each session holds */
-	uint32_t conns_max;    /* TCP connections */
+	uint32_t conns_max;    /* TCP connections, and behind them DTLS associations */
 	uint32_t contexts_max; /* slots 0 .. contexts_max - 1 */
 	uint32_t pad;
 };
@@ -358,8 +358,11 @@ static inline void *region_at(void *base, uint64_t size, uint64_t off, uint64_t 
 /*
  * A client's leg: where a message came from and where a reply goes. listener is the index in the
  * configuration's list, which gives local address, port and transport. conn and conn_gen name a
- * TCP or TLS connection of the worker the message came from; conn_gen is 0 for UDP.
+ * TCP or TLS connection of the worker the message came from, or a DTLS association, of which conn
+ * has the bit CTL_CONN_DTLS; conn_gen is 0 for UDP.
  */
+#define CTL_CONN_DTLS UINT32_C(0x80000000)
+
 struct ctl_leg {
 	struct sock_addr client;
 	uint16_t listener;
@@ -474,7 +477,7 @@ struct cmd_send {
 	uint8_t payload[CTL_PAYLOAD_MAX];
 };
 
-/* A TCP connection of the worker the message goes to, or comes from. */
+/* A TCP connection, or DTLS association, of the worker the message goes to, or comes from. */
 struct ctl_conn {
 	uint32_t idx;
 	uint32_t gen; /* never 0 */

@@ -23,7 +23,16 @@ static const struct {
 
 const char *tls_version_name(uint16_t version)
 {
-	return version == 0x0304 ? "TLS 1.3" : version == 0x0303 ? "TLS 1.2" : "?";
+	switch (version) {
+	case 0x0303:
+		return "TLS 1.2";
+	case 0x0304:
+		return "TLS 1.3";
+	case VERSION_DTLS_1_2:
+		return "DTLS 1.2";
+	default:
+		return "?";
+	}
 }
 
 const char *tls_suite_name(uint16_t id)

@@ -5,7 +5,9 @@
 /* Versions and cipher suites of TLS by name, as OpenSSL writes them: those that are served. */
 #include <stdint.h>
 
-/* "TLS 1.2", "TLS 1.3"; "?" for any other number. */
+enum { VERSION_DTLS_1_2 = 0xfefd };
+
+/* "TLS 1.2", "TLS 1.3", "DTLS 1.2"; "?" for any other number. */
 const char *tls_version_name(uint16_t version);
 
 /* By IANA number; NULL: none of those served. */

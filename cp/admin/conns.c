@@ -27,6 +27,13 @@ bool conn_read(const struct dplink *l, uint32_t worker, uint32_t idx, struct ctl
 	return false;
 }
 
+struct ctl_conn conn_name(const struct config *conf, uint32_t idx, uint32_t gen)
+{
+	const uint32_t first = conf->tcp.connections; /* association */
+
+	return (struct ctl_conn){ idx < first ? idx : (idx - first) | CTL_CONN_DTLS, gen };
+}
+
 static json_t *addr_json(const struct sock_addr *a)
 {
 	char buf[ADDR_STR_MAX];

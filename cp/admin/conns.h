@@ -35,6 +35,8 @@ bool conns_walk(const struct dplink *l, uint32_t worker, uint32_t scan, uint32_t
 json_t *conns_json(const struct dplink *l, const struct config *conf, const struct filter *f,
 		   uint32_t limit, uint32_t scan, uint32_t *place, bool *end);
 
+/* What the dataplane calls the idx-th entry of a worker. */
+struct ctl_conn conn_name(const struct config *conf, uint32_t idx, uint32_t gen);
 /* Entries of all tables. */
 uint64_t conns_max(const struct dplink *l);
 

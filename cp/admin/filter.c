@@ -3,10 +3,11 @@
 
 #include "../session.h"
 #include "term_json.h"
+#include "../../lib/tls_name.h"
 
 #include <string.h>
 
-static const char *const streams[] = { "tcp", "tls", NULL };
+static const char *const streams[] = { "tcp", "tls", "dtls", NULL };
 static const char *const roles[CONN_ROLES + 1] = { "client", "peer", "data", "other", NULL };
 
 /* ---- parameters ---- */
@@ -231,12 +232,18 @@ bool filter_has_session(const struct server *s, const struct filter *f, const st
 	       (!f->silent || is_silent(s, f->silent, a));
 }
 
+/* Of DTLS only those are shown whose handshake is over. */
+static const char *conn_transport(const struct ctl_conn_info *c)
+{
+	return c->tls_version == VERSION_DTLS_1_2 ? "dtls" : c->tls_version ? "tls" : "tcp";
+}
+
 bool filter_has_conn(const struct filter *f, uint32_t worker, const struct ctl_conn_info *c)
 {
 	return (f->worker == UINT32_MAX || f->worker == worker) && c->age_s >= f->older &&
 	       c->age_s <= f->younger && c->silent_s >= f->silent &&
 	       has_word(f->role, conn_role_name(c->role)) &&
-	       has_word(f->transport, c->tls_version ? "tls" : "tcp") &&
+	       has_word(f->transport, conn_transport(c)) &&
 	       (!f->local.given || has_addr(&f->local, &c->local)) &&
 	       (!f->remote.given || has_addr(&f->remote, &c->remote));
 }

@@ -116,7 +116,7 @@ json_t *rpc_sessions_kill(void *ctx, const json_t *params, struct rpc_error *err
 /* ---- connections ---- */
 
 /* The session whose client has it; NULL: it has none. */
-static struct table_alloc *session_of(const struct server *s, uint32_t worker, uint32_t idx,
+static struct table_alloc *session_of(const struct server *s, uint32_t worker, struct ctl_conn name,
 				      const struct ctl_conn_info *c)
 {
 	struct ctl_leg leg = { .client = c->remote };
@@ -127,7 +127,7 @@ static struct table_alloc *session_of(const struct server *s, uint32_t worker, u
 		if (!sock_addr_eq(&s->conf->listener[leg.listener].addr, &c->local))
 			continue;
 		a = table_find(s->table, &leg);
-		if (a && a->leg_worker == worker && a->leg.conn == idx && a->leg.conn_gen == c->gen)
+		if (a && a->leg_worker == worker && a->leg.conn == name.idx && a->leg.conn_gen == name.gen)
 			return a;
 	}
 	return NULL;
@@ -135,15 +135,15 @@ static struct table_alloc *session_of(const struct server *s, uint32_t worker, u
 
 static bool conn_kill(void *arg, uint32_t worker, uint32_t idx, const struct ctl_conn_info *c)
 {
-	struct cmd_conn_close cmd = { .conn = { idx, c->gen }, .killed = 1 };
 	struct kill *k = arg;
+	struct cmd_conn_close cmd = { .conn = conn_name(k->s->conf, idx, c->gen), .killed = 1 };
 	struct table_alloc *a;
 
 	if (!kill_more(k))
 		return false;
 	if (filter_has_conn(&k->f, worker, c)) {
 		if (kill_takes(k, worker, worker)) {
-			a = session_of(k->s, worker, idx, c);
+			a = session_of(k->s, worker, cmd.conn, c);
 			if (a)
 				session_kill(k->s, a);
 			else

@@ -53,7 +53,7 @@ static struct table_alloc *alloc_of(struct server *s, uint32_t worker, const str
 		return NULL;
 	if (server_now(s) >= table_alloc_expiry(a))
 		session_del(s, a, SESSION_END_EXPIRED);
-	else if (leg_is_stream(leg) &&
+	else if (leg_has_conn(leg) &&
 		 (a->leg.conn != leg->conn || a->leg.conn_gen != leg->conn_gen ||
 		  a->leg_worker != worker))
 		session_del(s, a, SESSION_END_CONNECTION);
@@ -104,7 +104,7 @@ static bool request_weighs(const struct server *s, const struct request *r)
 {
 	uint32_t print = r->m->fingerprint.val ? STUN_ATTR_HDR_LEN + STUN_FINGERPRINT_LEN : 0;
 
-	return leg_is_stream(r->leg) || CHALLENGE_TIMES * r->m->len >= s->challenge_len + print;
+	return leg_has_conn(r->leg) || CHALLENGE_TIMES * r->m->len >= s->challenge_len + print;
 }
 
 /* 401, or 500 when it is the clock that is wrong: said once until it is set. */

@@ -22,6 +22,7 @@ enum { HANDSHAKE_STRIDE = RTE_ALIGN_CEIL(sizeof(struct handshake), RTE_CACHE_LIN
 /* A worker's handshakes. */
 struct handshake_pool {
 	struct handshake *free;
+	uint32_t left[2]; /* that TLS, and DTLS, may take */
 	uint32_t n;
 	uint16_t crypto; /* of the next one */
 	uint16_t next;	 /* of from: which is looked at first */
@@ -33,6 +34,12 @@ struct handshake_pool {
 static struct handshake *pool_at(const struct handshake_pool *p, uint32_t i)
 {
 	return (struct handshake *)(p->memory + (size_t)i * HANDSHAKE_STRIDE);
+}
+
+/* A worker's: what TLS may have, and DTLS. */
+static uint32_t handshakes_of(const struct config *c)
+{
+	return c->tls.handshakes + (config_associations(c) ? c->tls.dtls_handshakes : 0);
 }
 
 /* ---- domains ---- */
@@ -143,6 +150,7 @@ static void crypto_free(struct crypto *th)
 	}
 	EVP_KDF_CTX_free(th->prf);
 	BIO_meth_free(th->bio);
+	BIO_meth_free(th->bio_dtls);
 	OSSL_LIB_CTX_free(th->libctx);
 	rte_free(th);
 }
@@ -153,10 +161,11 @@ static bool crypto_openssl(struct crypto *th)
 
 	th->libctx = OSSL_LIB_CTX_new();
 	th->bio = handshake_bio_method();
+	th->bio_dtls = handshake_bio_dtls();
 	kdf = th->libctx ? EVP_KDF_fetch(th->libctx, OSSL_KDF_NAME_TLS1_PRF, NULL) : NULL;
 	th->prf = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
 	EVP_KDF_free(kdf);
-	return th->bio && th->prf;
+	return th->bio && th->bio_dtls && th->prf;
 }
 
 static struct crypto *crypto_create(struct dplane *dp, uint16_t id, struct tls_files *files,
@@ -172,7 +181,7 @@ static struct crypto *crypto_create(struct dplane *dp, uint16_t id, struct tls_f
 		TAILQ_INIT(&th->parked);
 	}
 	for (i = 0; ok && i < dp->n_workers; i++)
-		ok = (own && i != id) || crypto_rings(th, i, dp->conf->tls.handshakes);
+		ok = (own && i != id) || crypto_rings(th, i, handshakes_of(dp->conf));
 	if (!ok)
 		snprintf(err, errlen,
 			 "%s: dataplane.memory-mb: too small for %u handshakes a worker",
@@ -191,7 +200,7 @@ static struct crypto *crypto_create(struct dplane *dp, uint16_t id, struct tls_f
 static struct handshake_pool *pool_create(const struct dplane *dp, uint16_t worker)
 {
 	struct handshake_pool *p = rte_zmalloc("handshakes", sizeof(*p), RTE_CACHE_LINE_SIZE);
-	uint32_t i, n = dp->conf->tls.handshakes;
+	uint32_t i, n = handshakes_of(dp->conf);
 
 	if (p)
 		p->memory =
@@ -201,6 +210,8 @@ static struct handshake_pool *pool_create(const struct dplane *dp, uint16_t work
 		return NULL;
 	}
 	p->n = n;
+	p->left[0] = dp->conf->tls.handshakes;
+	p->left[1] = n - p->left[0];
 	p->crypto = worker % dp->n_cryptos; /* workers do not all begin with the same */
 	for (i = 0; i < dp->n_cryptos; i++)
 		if (dp->crypto[i]->out[worker])
@@ -393,7 +404,7 @@ uint32_t crypto_turn(struct crypto *th, uint32_t budget)
 
 	if (unlikely(!th->started)) {
 		th->started = true;
-		accel_thread_init(a, th->dp->conf->tls.handshakes * th->dp->n_workers);
+		accel_thread_init(a, handshakes_of(th->dp->conf) * th->dp->n_workers);
 	}
 	crypto_domains_take(th);
 	if (!budget)
@@ -454,21 +465,33 @@ int crypto_run(void *arg)
 
 /* ---- the worker's side ---- */
 
-struct handshake *handshake_get(struct worker *w)
+static struct handshake *pool_take(struct worker *w, bool dtls)
 {
 	struct handshake_pool *p = w->dp->handshakes[w->id];
 	struct handshake *s = p->free;
 
-	if (!s)
+	if (!p->left[dtls])
 		return NULL;
+	p->left[dtls]--;
 	p->free = s->next;
 	memset(s, 0, offsetof(struct handshake, in));
 	s->worker = w->id;
+	s->dtls = dtls;
 	s->crypto = p->crypto;
 	s->alert = ALERT_NONE;
 	if (w->dp->conf->tls.n_crypto_cpus)
 		p->crypto = p->crypto + 1 < w->dp->n_cryptos ? p->crypto + 1 : 0;
 	return s;
+}
+
+struct handshake *handshake_get(struct worker *w)
+{
+	return pool_take(w, false);
+}
+
+struct handshake *handshake_get_dtls(struct worker *w)
+{
+	return pool_take(w, true);
 }
 
 void handshake_put(struct worker *w, struct handshake *s)
@@ -478,6 +501,7 @@ void handshake_put(struct worker *w, struct handshake *s)
 	OPENSSL_cleanse(&s->result, sizeof(s->result));
 	s->next = p->free;
 	p->free = s;
+	p->left[s->dtls]++;
 }
 
 void handshake_send(struct worker *w, struct handshake *s)

@@ -6,6 +6,7 @@
  * tests. */
 #include "../snapshot.h"
 #include "handshake.h"
+#include "../../lib/cursor.h"
 
 #include <openssl/kdf.h>
 #include <openssl/ssl.h>
@@ -25,7 +26,7 @@ TAILQ_HEAD(handshake_list, handshake_ssl);
 struct crypto {
 	const struct dplane *dp;
 	OSSL_LIB_CTX *libctx;
-	BIO_METHOD *bio;
+	BIO_METHOD *bio, *bio_dtls;
 	EVP_KDF_CTX *prf; /* TLS 1.2 (RFC 5246 5) */
 	struct crypto_domains *domains;
 	struct handshake_list parked; /* their jobs wait, the longest first */
@@ -73,6 +74,9 @@ struct handshake_ssl {
 	uint8_t alert;
 	_Atomic bool ready; /* the job may go on; any thread to crypto thread */
 	uint8_t lookups;    /* so far: psk.c's */
+	bool listened;	    /* DTLS: it has its ClientHello */
+	uint64_t sealed;    /* DTLS: number of the next record under our key */
+	uint8_t sealed_nonce[TLS_EXPLICIT_12]; /* of the last one */
 	uint8_t secret_len;
 	uint8_t client_secret[TLS_SECRET_MAX], server_secret[TLS_SECRET_MAX]; /* TLS 1.3 */
 };
@@ -89,6 +93,21 @@ bool handshake_step(struct crypto *th, struct handshake *s);
 bool handshake_go(struct crypto *th, struct handshake *s);
 /* Frees what OpenSSL has of it and wipes secrets, but for the result. No job may be under way. */
 void handshake_clear(struct handshake *s);
+
+/* ---- handshake_dtls.c ---- */
+
+/* As handshake_bio_method(), of datagrams. */
+BIO_METHOD *handshake_bio_dtls(void);
+/* What an SSL of DTLS needs before its first datagram. False: OpenSSL failed. */
+bool dtls_use(struct handshake *s, SSL *ssl);
+/* Takes the ClientHello that is there to read. False: it is none. */
+bool dtls_listen(struct handshake_ssl *x);
+/* Sets timer_ms. */
+void dtls_timer(struct handshake *s);
+/* HANDSHAKE_TIMER. False: it went too often. */
+bool dtls_resend(struct handshake *s);
+/* SSL_CTX_set_cookie_verify_cb(3) */
+int dtls_on_cookie(SSL *ssl, const unsigned char *cookie, unsigned int len);
 
 /* ---- handshake_key.c ---- */
 

@@ -23,6 +23,8 @@ static void set_unref(struct domain_set *set)
 		for (uint32_t s = 0; s < d->n_server; s++)
 			SSL_CTX_free(d->server[s].ctx);
 		SSL_CTX_free(d->client);
+		SSL_CTX_free(d->dtls[0]);
+		SSL_CTX_free(d->dtls[1]);
 		free(d->server);
 		free(d->host);
 		free(d->alpn);
@@ -55,10 +57,10 @@ static void domain_index_make(void)
 	domain_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_free);
 }
 
-SSL *domain_ssl(struct domain_set *set, uint16_t i, bool client, void *arg)
+static SSL *ssl_new(struct domain *d, SSL_CTX *ctx, bool client, void *arg)
 {
-	struct domain *d = &set->domain[i];
-	SSL *ssl = d->set ? SSL_new(client ? d->client : d->server[0].ctx) : NULL;
+	struct domain_set *set = d->set;
+	SSL *ssl = ctx ? SSL_new(ctx) : NULL;
 
 	if (!ssl || SSL_set_app_data(ssl, arg) != 1 || SSL_set_ex_data(ssl, domain_index, d) != 1) {
 		SSL_free(ssl);
@@ -71,6 +73,21 @@ SSL *domain_ssl(struct domain_set *set, uint16_t i, bool client, void *arg)
 	else
 		SSL_set_accept_state(ssl);
 	return ssl;
+}
+
+SSL *domain_ssl(struct domain_set *set, uint16_t i, bool client, void *arg)
+{
+	struct domain *d = &set->domain[i];
+
+	return d->set ? ssl_new(d, client ? d->client : d->server[0].ctx, client, arg) : NULL;
+}
+
+/* Those of other names are of TLS: SSL_set_SSL_CTX(3) takes their certificates, and no method. */
+SSL *domain_ssl_dtls(struct domain_set *set, uint16_t i, bool client, void *arg)
+{
+	struct domain *d = &set->domain[i];
+
+	return d->set ? ssl_new(d, d->dtls[client], client, arg) : NULL;
 }
 
 /* ---- which certificates stand together ---- */
@@ -144,7 +161,7 @@ static bool server_get(const struct domain_build *b, uint64_t certs, uint32_t *s
 	if (!grown)
 		return domain_fail(b, "no room for a context");
 	d->server = grown;
-	grown[d->n_server] = (struct server){ certs, domain_ctx(b, certs, false) };
+	grown[d->n_server] = (struct server){ certs, domain_ctx(b, certs, 0) };
 	if (!grown[d->n_server].ctx)
 		return false;
 	d->n_server++;
@@ -176,6 +193,21 @@ static bool hosts_build(const struct domain_build *b)
 	return true;
 }
 
+/* Where anybody may speak DTLS in the domain. */
+static bool dtls_build(const struct domain_build *b, uint64_t certs)
+{
+	struct domain *d = b->d;
+
+	if (!config_associations(d->set->conf) || d->conf->version_min == CONFIG_TLS_1_3)
+		return true;
+	for (int client = 0; client <= 1; client++) {
+		d->dtls[client] = domain_ctx(b, certs, CTX_DTLS | (client ? CTX_CLIENT : 0));
+		if (!d->dtls[client])
+			return false;
+	}
+	return true;
+}
+
 static bool domain_build(struct domain *d, const struct cert_from *from, char *err, size_t errlen)
 {
 	struct domain_build b = { .d = d, .err = err, .errlen = errlen };
@@ -188,7 +220,7 @@ static bool domain_build(struct domain *d, const struct cert_from *from, char *e
 		ok = b.ca != NULL;
 	}
 	ok = ok && server_get(&b, first, &server) && hosts_build(&b) &&
-	     (d->client = domain_ctx(&b, first, true)) != NULL;
+	     (d->client = domain_ctx(&b, first, CTX_CLIENT)) != NULL && dtls_build(&b, first);
 	if (ok && !alpn_build(d))
 		ok = domain_fail(&b, "no room for protocol names");
 	sk_X509_pop_free(b.ca, X509_free);

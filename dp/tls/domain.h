@@ -40,6 +40,8 @@ void domains_free(struct domain_set *d);
  * there is no such domain.
  */
 SSL *domain_ssl(struct domain_set *d, uint16_t i, bool client, void *arg);
+/* The same of DTLS. */
+SSL *domain_ssl_dtls(struct domain_set *d, uint16_t i, bool client, void *arg);
 
 /* After the handshake: id of the service that the listener has, or that ALPN or SNI chose, or
  * SERVICE_NONE. */

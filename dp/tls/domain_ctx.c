@@ -3,7 +3,7 @@
 #include "domain_int.h"
 #include "profile.h"
 #include "psk.h"
-#include "handshake.h"
+#include "crypto.h"
 #include "tickets.h"
 
 #include <openssl/err.h>
@@ -142,24 +142,28 @@ static bool server_use(SSL_CTX *ctx, const struct domain_build *b)
 	       (!d->conf->psk || psk_ctx_init(ctx));
 }
 
-SSL_CTX *domain_ctx(const struct domain_build *b, uint64_t certs, bool client)
+SSL_CTX *domain_ctx(const struct domain_build *b, uint64_t certs, unsigned int kind)
 {
+	const bool client = kind & CTX_CLIENT;
+	const SSL_METHOD *methods[] = { TLS_server_method(), TLS_client_method(),
+					DTLS_server_method(), DTLS_client_method() };
 	struct domain *d = b->d;
-	SSL_CTX *ctx = SSL_CTX_new_ex(d->set->libctx, NULL,
-				      client ? TLS_client_method() : TLS_server_method());
+	SSL_CTX *ctx = SSL_CTX_new_ex(d->set->libctx, NULL, methods[kind]);
 
 	if (!ctx) {
 		domain_fail(b, "OpenSSL makes no context");
 		return NULL;
 	}
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	if (!profile_apply(ctx, d->set->conf, d->idx, b->err, b->errlen) ||
+	if (!profile_apply(ctx, d->set->conf, d->idx, kind & CTX_DTLS, b->err, b->errlen) ||
 	    !certs_use(b, ctx, certs)) {
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
 	if (client)
 		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET); /* we keep no sessions of others */
+	if (kind & CTX_DTLS)
+		SSL_CTX_set_cookie_verify_cb(ctx, dtls_on_cookie);
 	if (!verify_use(ctx, d, b->ca, client) || !handshake_ctx_init(ctx) ||
 	    (!client && !server_use(ctx, b))) {
 		domain_fail(b, "OpenSSL refuses it");

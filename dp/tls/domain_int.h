@@ -29,6 +29,7 @@ struct domain {
 	struct host *host; /* sorted */
 	uint32_t n_host;
 	SSL_CTX *client;
+	SSL_CTX *dtls[2]; /* server, client; NULL: there is no DTLS here */
 	uint8_t *alpn; /* as RFC 7301 3.1 puts protocol names; most wanted first */
 	uint32_t alpn_len;
 };
@@ -55,8 +56,10 @@ struct domain_build {
 	size_t errlen;
 };
 
+enum domain_ctx_kind { CTX_CLIENT = 1 << 0, CTX_DTLS = 1 << 1 };
+
 /* A context of the domain with these certificates. NULL: one sentence in err. */
-SSL_CTX *domain_ctx(const struct domain_build *b, uint64_t certs, bool client);
+SSL_CTX *domain_ctx(const struct domain_build *b, uint64_t certs, unsigned int kind);
 /* What OpenSSL has just said becomes the sentence. Returns false. */
 bool domain_fail(const struct domain_build *b, const char *what);
 

@@ -247,16 +247,19 @@ static bool handshake_open(struct crypto *th, struct handshake *s)
 	x->domains->users++;
 	memset(&s->result, 0, sizeof(s->result));
 	ERR_clear_error();
-	x->ssl = domain_ssl(th->domains->set, s->domain, s->client, s);
+	x->ssl = s->dtls ? domain_ssl_dtls(th->domains->set, s->domain, s->client, s)
+			 : domain_ssl(th->domains->set, s->domain, s->client, s);
 	/*
 	 * From OpenSSL 3.2 on SSL_set_accept_state() makes record layers, and tells in the queue alone
 	 * that there was no memory for one: a BIO would be given to NULL.
 	 */
-	bio = x->ssl && ERR_peek_error() == 0 ? BIO_new(th->bio) : NULL;
+	bio = x->ssl && ERR_peek_error() == 0 ? BIO_new(s->dtls ? th->bio_dtls : th->bio) : NULL;
 	if (!bio)
 		return false;
 	BIO_set_data(bio, x);
 	SSL_set_bio(x->ssl, bio, bio);
+	if (s->dtls && !dtls_use(s, x->ssl))
+		return false;
 	if ((th->dp->accel || psk) && !accel_ssl(x->ssl, on_wake, x))
 		return false;
 	SSL_set_tlsext_debug_callback(x->ssl, on_extension);
@@ -377,7 +380,7 @@ static bool handshake_ticket(const struct crypto *th, const struct handshake *s)
 static bool handshake_done(struct crypto *th, struct handshake *s)
 {
 	/* More in Finished's record than Finished: nothing that may follow there. */
-	if (SSL_has_pending(s->ssl->ssl))
+	if (!s->dtls && SSL_has_pending(s->ssl->ssl))
 		return handshake_fail(s, TCP_END_TLS_HANDSHAKE);
 	if (!handshake_result(th, s))
 		return handshake_fail(s, TCP_END_TLS_INTERNAL);
@@ -421,6 +424,8 @@ bool handshake_go(struct crypto *th, struct handshake *s)
 		return handshake_done(th, s);
 	case SSL_ERROR_WANT_READ:
 		s->state = HANDSHAKE_MORE;
+		if (s->dtls)
+			dtls_timer(s);
 		return true;
 	case SSL_ERROR_WANT_WRITE:
 		s->state = HANDSHAKE_OUT;
@@ -454,9 +459,19 @@ static bool handshake_psk(struct crypto *th, struct handshake *s)
 	return back;
 }
 
+static bool handshake_timer(struct handshake *s)
+{
+	if (!dtls_resend(s))
+		return handshake_fail(s, TCP_END_TLS_TIMEOUT);
+	s->state = HANDSHAKE_MORE;
+	dtls_timer(s);
+	return true;
+}
+
 bool handshake_step(struct crypto *th, struct handshake *s)
 {
 	s->out_len = 0;
+	s->timer_ms = 0;
 	s->identity_len = 0;
 	s->waits = 0;
 	if (s->op == HANDSHAKE_ABORT)
@@ -465,11 +480,17 @@ bool handshake_step(struct crypto *th, struct handshake *s)
 		return handshake_fail(s, TCP_END_TLS_INTERNAL);
 	if (s->op == HANDSHAKE_PSK)
 		return handshake_psk(th, s);
+	if (s->op == HANDSHAKE_TIMER)
+		return handshake_timer(s);
 	s->total_in += s->in_len;
 	if (s->in_len > HANDSHAKE_IN_MAX || s->total_in > HANDSHAKE_BYTES_MAX)
 		return handshake_fail(s, TCP_END_TLS_FLOOD);
 	s->ssl->in_len = s->in_len;
 	s->ssl->in_at = 0;
-	record_tap(&s->ssl->tap_in, s->in, s->in_len);
+	if (!s->dtls)
+		record_tap(&s->ssl->tap_in, s->in, s->in_len);
+	else if (!s->client && !s->ssl->listened && !dtls_listen(s->ssl))
+		return handshake_fail(s, TCP_END_TLS_HANDSHAKE);
+	s->ssl->listened = true;
 	return handshake_go(th, s);
 }

@@ -8,7 +8,7 @@
  * handshake. It belongs to the worker or to the crypto thread, never to both: it goes to and fro
  * through two rings, so neither needs a lock, and both sides only ever see whole records in it.
  *
- * The worker sends it with a record of the other side (or none, to begin as a client, or to go on
+ * The worker sends it with a record of the other side (with DTLS, a datagram; or none, to begin as a client, or to go on
  * after HANDSHAKE_OUT), the crypto thread sends it back with what OpenSSL said and the records to
  * send. After HANDSHAKE_DONE the keys are in it and the SSL object is gone; it holds no OpenSSL
  * memory then, nor after HANDSHAKE_FAILED. A handshake whose operation waits (an accelerator's, an
@@ -33,12 +33,14 @@ enum {
 	HANDSHAKE_EARLY_MAX = 1 << 15, /* of these, early data that is skipped (RFC 8446 4.2.10) */
 	HANDSHAKE_IDENTITY_MAX = 256,  /* PSK identity, bytes */
 	HANDSHAKE_PSK_MAX = 64,	       /* bytes */
+	HANDSHAKE_DTLS_HDR = 13,       /* of a record of DTLS 1.2 (RFC 6347 4.1) */
 };
 
 /* Worker to crypto thread. */
 enum handshake_op {
 	HANDSHAKE_FEED,	 /* in has in_len bytes: one record, or nothing */
 	HANDSHAKE_PSK,	 /* the answer of the control process is in psk; psk_len 0: unknown */
+	HANDSHAKE_TIMER, /* DTLS: timer_ms are over; comes back as HANDSHAKE_MORE, or _FAILED */
 	HANDSHAKE_ABORT, /* the connection has gone: free what OpenSSL has; comes back as
 			  * HANDSHAKE_ABORTED
 			  */
@@ -79,6 +81,13 @@ struct handshake {
 	uint16_t crypto; /* of dplane.crypto thread, for its life */
 	uint16_t domain; /* index in the configuration */
 	bool client;	 /* our role */
+	/*
+	 * DTLS: in is a datagram, the first one a ClientHello in one record, whose cookie is right;
+	 * out is datagrams, each behind its length (2 bytes, in the order of the wire).
+	 */
+	bool dtls;
+	uint16_t mtu;	    /* bytes of a datagram, without IP and UDP */
+	uint16_t resend_ms; /* from a flight to the next time that it goes */
 	struct tls_expect expect;
 	struct ctl_conn conn; /* of the worker: for the worker alone */
 	uint32_t in_len;
@@ -91,6 +100,8 @@ struct handshake {
 	bool alert_received;
 	uint16_t waits; /* for an accelerator, in this step */
 	uint32_t out_len;
+	uint32_t timer_ms; /* DTLS: until HANDSHAKE_TIMER is due, with HANDSHAKE_MORE; 0: it is not */
+	int resent;	   /* DTLS, of HANDSHAKE_TIMER: 1: a flight went again */
 	uint32_t identity_len;
 	uint32_t
 	    total_in; /* bytes fed so far; the crypto thread ends it beyond HANDSHAKE_BYTES_MAX */
@@ -145,8 +156,9 @@ bool handshake_lookup(struct handshake *s);
 
 /* ---- the worker's side ---- */
 
-/* A fresh handshake, or NULL: tls.handshakes are under way. */
+/* A fresh handshake, or NULL: tls.handshakes are under way, or of DTLS tls.dtls-handshakes. */
 struct handshake *handshake_get(struct worker *w);
+struct handshake *handshake_get_dtls(struct worker *w);
 /* Back into the pool; it must not hold OpenSSL memory (HANDSHAKE_DONE, _FAILED, _ABORTED, or never
  * sent). */
 void handshake_put(struct worker *w, struct handshake *s);

@@ -78,6 +78,7 @@ static bool keys_12(struct crypto *th, struct handshake *s, const struct tls_sui
 	const size_t key = suite->key_len, iv = TLS_NONCE - suite->explicit_len;
 	const size_t in = s->client, out = !s->client; /* whose comes first */
 	uint8_t block[BLOCK_MAX], *ivs = block + 2 * key;
+	const uint8_t *explicit;
 	size_t i;
 	bool ok = key_block(th, suite, x->ssl, block, 2 * (key + iv));
 
@@ -86,11 +87,12 @@ static bool keys_12(struct crypto *th, struct handshake *s, const struct tls_sui
 	memcpy(r->in_iv, ivs + in * iv, iv);
 	memcpy(r->out_iv, ivs + out * iv, iv);
 	OPENSSL_cleanse(block, sizeof(block));
-	r->in_seq = x->tap_in.n;
-	r->out_seq = x->tap_out.n;
+	r->in_seq = s->dtls ? 0 : x->tap_in.n;
+	r->out_seq = s->dtls ? x->sealed : x->tap_out.n;
 	/* OpenSSL counts on from a random number: the last record that it sealed was Finished. */
+	explicit = s->dtls ? x->sealed_nonce : x->tap_out.head + TLS_HDR;
 	for (i = 0; i < suite->explicit_len; i++)
-		r->out_explicit = r->out_explicit << 8 | x->tap_out.head[TLS_HDR + i];
+		r->out_explicit = r->out_explicit << 8 | explicit[i];
 	r->out_explicit++;
 	return ok;
 }
@@ -135,7 +137,7 @@ bool handshake_result(struct crypto *th, struct handshake *s)
 	const struct tls_suite *suite =
 	    tls_suite(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl)));
 
-	if (!suite || suite->version != SSL_version(ssl))
+	if (!suite || SSL_version(ssl) != (s->dtls ? DTLS1_2_VERSION : suite->version))
 		return false;
 	r->version = suite->version;
 	r->suite = suite->id;

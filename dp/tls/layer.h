@@ -55,14 +55,12 @@ struct tls {
 	/* While the handshake lasts: */
 	struct handshake
 	    *handshake;		 /* TLS_HANDSHAKING: the crypto thread's, and not to be touched */
-	struct tls *next, *prev; /* TLS_WAITING, TLS_RECORD: in a list, */
 	/*
-	 * Since then; of TLS_RECORD less the time that it has let us wait before (low half of
-	 * now_ms).
+	 * TLS_WAITING, TLS_RECORD: in a list, by since_ms, which is the state's; of TLS_RECORD less
+	 * the time that it has let us wait before.
 	 */
-	uint32_t since_ms;
+	struct waiter wait;
 	uint32_t waited_ms; /* for it, so far */
-	uint16_t row;	    /* waiting_row() */
 	/* From then on: */
 	uint8_t state; /* enum tls_state */
 	uint8_t flags; /* enum tls_flags */
@@ -91,6 +89,12 @@ struct tls_worker {
 	uint32_t conns, handshakes;
 	uint32_t leaving; /* of the handshakes: given up, and not back from the crypto thread yet */
 };
+
+/* Whose member it is; NULL of NULL. */
+static inline struct tls *tls_of_waiter(struct waiter *e)
+{
+	return e ? RTE_PTR_SUB(e, offsetof(struct tls, wait)) : NULL;
+}
 
 static inline struct tls *tls_of(const struct tcp_conn *c)
 {

@@ -167,11 +167,22 @@ static bool groups_set(SSL_CTX *ctx, const struct config *conf, uint16_t idx, ch
 	       groups_fail(conf, idx, "", "one is there twice", err, errlen);
 }
 
-bool profile_apply(SSL_CTX *ctx, const struct config *conf, uint16_t idx, char *err, size_t errlen)
+/* Of DTLS there is 1.2 alone: the record layer here (dp/dtls) knows no other. */
+static bool versions_set(SSL_CTX *ctx, const struct config_domain *d, bool dtls)
 {
 	static const int versions[] = {
 		[CONFIG_TLS_1_2] = TLS1_2_VERSION, [CONFIG_TLS_1_3] = TLS1_3_VERSION
 	};
+	const int min = dtls ? DTLS1_2_VERSION : versions[d->version_min];
+	const int max = dtls ? DTLS1_2_VERSION : versions[d->version_max];
+
+	return SSL_CTX_set_min_proto_version(ctx, min) == 1 &&
+	       SSL_CTX_set_max_proto_version(ctx, max) == 1;
+}
+
+bool profile_apply(SSL_CTX *ctx, const struct config *conf, uint16_t idx, bool dtls, char *err,
+		   size_t errlen)
+{
 	const struct config_domain *d = &conf->domain[idx];
 	struct lists l = { "", "" };
 	bool ok;
@@ -181,8 +192,7 @@ bool profile_apply(SSL_CTX *ctx, const struct config *conf, uint16_t idx, char *
 	SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
 	SSL_CTX_set_dh_auto(ctx, 1); /* sizes by the certificate's strength */
 	/* A list without suites of TLS 1.2 is an error to OpenSSL, and of no use to us. */
-	ok = SSL_CTX_set_min_proto_version(ctx, versions[d->version_min]) == 1 &&
-	     SSL_CTX_set_max_proto_version(ctx, versions[d->version_max]) == 1 &&
+	ok = versions_set(ctx, d, dtls) &&
 	     SSL_CTX_set_ciphersuites(ctx, l.v13) == 1 &&
 	     (!l.v12[0] || SSL_CTX_set_cipher_list(ctx, l.v12) == 1) &&
 	     SSL_CTX_set1_sigalgs_list(ctx, profiles[d->profile].signatures) == 1;

@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 
 /* Applies those of domain idx to a context of either role. False: one sentence in err. */
-bool profile_apply(SSL_CTX *ctx, const struct config *conf, uint16_t idx, char *err, size_t errlen);
+bool profile_apply(SSL_CTX *ctx, const struct config *conf, uint16_t idx, bool dtls, char *err,
+		   size_t errlen);
 
 #endif

@@ -3,6 +3,7 @@
  * rest.
  */
 #include "layer.h"
+#include "../dtls/dtls.h"
 #include "../snapshot.h"
 #include "accel.h"
 #include "../../lib/probe.h"
@@ -99,18 +100,18 @@ void tls_set_state(struct worker *w, struct tls *t, enum tls_state s)
 	uint32_t now_ms = (uint32_t)w->now_ms;
 
 	if (t->state == TLS_WAITING) {
-		waiting_del(&w->tls->waiting, t);
+		waiting_del(&w->tls->waiting, &t->wait);
 	} else if (t->state == TLS_RECORD) {
-		list_del(&w->tls->silent, t);
-		t->waited_ms = now_ms - t->since_ms;
+		list_del(&w->tls->silent, &t->wait);
+		t->waited_ms = now_ms - t->wait.since_ms;
 	}
 	t->state = (uint8_t)s;
-	t->since_ms = now_ms;
+	t->wait.since_ms = now_ms;
 	if (s == TLS_WAITING) {
-		waiting_put(&w->tls->waiting, t);
+		waiting_put(&w->tls->waiting, &t->wait);
 	} else if (s == TLS_RECORD) {
-		t->since_ms -= t->waited_ms;
-		list_put_by_age(&w->tls->silent, t);
+		t->wait.since_ms -= t->waited_ms;
+		list_put_by_age(&w->tls->silent, &t->wait);
 	}
 }
 
@@ -123,7 +124,7 @@ static void handshake_end(struct worker *w, struct handshake *s)
 	OPENSSL_cleanse(&s->result, sizeof(s->result));
 	handshake_put(w, s);
 	w->tls->handshakes--;
-	t = waiting_next(&w->tls->waiting);
+	t = tls_of_waiter(waiting_next(&w->tls->waiting));
 	s = t ? handshake_get(w) : NULL;
 	if (!s)
 		return;
@@ -244,9 +245,9 @@ static void hello_wait(struct worker *w, struct tcp_conn *c)
 	struct tls *t = tls_of(c), *last;
 
 	tcp_addrs(w, c, &local, &remote);
-	t->row = waiting_row(q, &remote.ip);
+	t->wait.row = waiting_row(q, &remote.ip);
 	if (q->n >= snapshot_conf(w->dp)->tls.waiting) {
-		last = waiting_excess(q, t->row);
+		last = tls_of_waiter(waiting_excess(q, t->wait.row));
 		busy_leave(w, last ? last : t);
 		if (!last)
 			return;
@@ -460,8 +461,8 @@ static void silent_leave(struct worker *w)
 	const struct tls_worker *tw = w->tls;
 	struct tls *t;
 
-	while (tw->waiting.n > tw->leaving && (t = tw->silent.head) &&
-	       clock_since_ms(w, t->since_ms) >= TLS_PATIENCE_MS) {
+	while (tw->waiting.n > tw->leaving && (t = tls_of_waiter(tw->silent.head)) &&
+	       clock_since_ms(w, t->wait.since_ms) >= TLS_PATIENCE_MS) {
 		struct tcp_conn *c = tcp_find(w, t->conn);
 
 		if (!c) { /* it ends in this turn, and gives back what it has */
@@ -484,7 +485,10 @@ uint32_t tls_input(struct worker *w)
 	if (w->dp->conf->tls.n_crypto_cpus == 0)
 		n = crypto_turn(w->dp->crypto[w->id], 1);
 	while ((s = handshake_recv(w))) {
-		handshake_input(w, s);
+		if (s->dtls)
+			dtls_back(w, s);
+		else
+			handshake_input(w, s);
 		n++;
 	}
 	if (w->tls)

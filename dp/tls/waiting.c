@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "layer.h"
+#include "waiting.h"
+
+#include "../../lib/seq.h"
+
+#include <rte_common.h>
 
 enum { SOURCE_V6 = 7 }; /* bytes of an address of IPv6 that are not its owner's to choose */
 
 /* ---- lists ---- */
 
-void list_put(struct tls_list *l, struct tls *t)
+void list_put(struct tls_list *l, struct waiter *t)
 {
 	t->next = NULL;
 	t->prev = l->tail;
@@ -17,9 +21,9 @@ void list_put(struct tls_list *l, struct tls *t)
 	l->n++;
 }
 
-void list_put_by_age(struct tls_list *l, struct tls *t)
+void list_put_by_age(struct tls_list *l, struct waiter *t)
 {
-	struct tls *after = l->tail;
+	struct waiter *after = l->tail;
 
 	while (after && seq_gt(after->since_ms, t->since_ms))
 		after = after->prev;
@@ -36,7 +40,7 @@ void list_put_by_age(struct tls_list *l, struct tls *t)
 	l->n++;
 }
 
-void list_del(struct tls_list *l, struct tls *t)
+void list_del(struct tls_list *l, struct waiter *t)
 {
 	if (t->prev)
 		t->prev->next = t->next;
@@ -58,14 +62,14 @@ uint16_t waiting_row(const struct tls_waiting *q, const struct ip_addr *source)
 	return (uint16_t)(siphash(&q->key, source->b, len) % WAITING_ROWS);
 }
 
-void waiting_put(struct tls_waiting *q, struct tls *t)
+void waiting_put(struct tls_waiting *q, struct waiter *t)
 {
 	list_put(&q->row[t->row], t);
 	q->some[t->row / 64] |= UINT64_C(1) << t->row % 64;
 	q->n++;
 }
 
-void waiting_del(struct tls_waiting *q, struct tls *t)
+void waiting_del(struct tls_waiting *q, struct waiter *t)
 {
 	list_del(&q->row[t->row], t);
 	if (!q->row[t->row].n)
@@ -73,7 +77,7 @@ void waiting_del(struct tls_waiting *q, struct tls *t)
 	q->n--;
 }
 
-struct tls *waiting_next(struct tls_waiting *q)
+struct waiter *waiting_next(struct tls_waiting *q)
 {
 	uint16_t i, word = q->turn / 64;
 	/* Of the first word only what is not before the turn; it comes once more, whole. */
@@ -90,7 +94,7 @@ struct tls *waiting_next(struct tls_waiting *q)
 	return q->row[i].head;
 }
 
-struct tls *waiting_excess(const struct tls_waiting *q, uint16_t row)
+struct waiter *waiting_excess(const struct tls_waiting *q, uint16_t row)
 {
 	const struct tls_list *longest = &q->row[row];
 	uint16_t i;

@@ -80,6 +80,11 @@ void binding_answer(struct worker *w, struct pkt *p);
 /* DROP_NONE, or why a request cannot be the control process's: it does not parse, or is no method.
  */
 enum drop punt_check(const struct request *r);
+/*
+ * Hands up a request of who is where he says, and comes by datagrams: DROP_NONE, or why not. His
+ * rate is the caller's to judge.
+ */
+enum drop punt_proven(struct worker *w, const struct request *r);
 /* Hands a datagram's request to the control process, or drops it. Takes p->m. */
 void punt(struct worker *w, struct pkt *p);
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "leg_int.h"
+#include "leg_dtls.h"
 #include "../snapshot.h"
 #include "limit.h"
 #include "peer_conn.h"
@@ -89,6 +90,8 @@ bool leg_media(struct worker *w, struct session *s, struct rte_mbuf *m)
 	struct leg *l = c ? tcp_data(c) : NULL;
 	bool ok;
 
+	if (dtls_named(s->conn))
+		return leg_dtls_media(w, s, m);
 	if (unlikely(!l || tcp_app(c) != &leg_app || l->flags & LEG_CLOSING)) {
 		pkt_drop(w, m, DROP_TCP_CLOSED);
 		return false;
@@ -423,14 +426,22 @@ bool leg_can(struct worker *w, struct ctl_conn name)
 	struct tcp_conn *c = tcp_find(w, name);
 	const struct leg *l = c ? tcp_data(c) : NULL;
 
+	if (dtls_named(name.idx))
+		return leg_dtls_can(w, name);
 	return l && tcp_app(c) == &leg_app && !(l->flags & (LEG_BINDING | LEG_HELD | LEG_CLOSING));
 }
 
 void leg_session_set(struct worker *w, struct ctl_conn name, const struct ctl_sid *sid)
 {
-	struct tcp_conn *c = tcp_find(w, name);
-	struct leg *l = tcp_data(c);
+	struct tcp_conn *c;
+	struct leg *l;
 
+	if (dtls_named(name.idx)) {
+		leg_dtls_session_set(w, name, sid);
+		return;
+	}
+	c = tcp_find(w, name);
+	l = tcp_data(c);
 	if (l->slot != SLOT_NONE)
 		session_del(w, &(struct ctl_sid){ l->slot, l->gen });
 	l->slot = sid->slot;
@@ -462,6 +473,8 @@ void leg_session_del(struct worker *w, uint32_t slot)
 	struct tcp_conn *c = session_conn(w, slot);
 	struct leg *l;
 
+	if (dtls_named(w->session[slot].conn))
+		leg_dtls_session_del(w, slot);
 	if (!c)
 		return;
 	l = tcp_data(c);

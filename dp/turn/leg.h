@@ -9,6 +9,7 @@
  */
 #include "media_queue.h"
 #include "session.h"
+#include "../dtls/dtls.h"
 #include "../tcp/tcp.h"
 
 /* Owner's bytes of a client's connection. Times are low halves of now_ms. */
@@ -40,6 +41,7 @@ enum leg_flags {
 };
 
 extern const struct tcp_app leg_app;
+extern const struct dtls_app leg_dtls_app; /* clients over DTLS: leg_dtls.c */
 
 /* Owner's bytes of a new connection to listener i (index in the configuration). */
 void leg_init(void *data, uint16_t listener);
@@ -55,7 +57,11 @@ enum leg_verdict leg_reply(struct worker *w, const struct cmd_send *c);
 /* Its request has left the queue. False if the connection has gone, so that nobody waits. */
 bool leg_punted(struct worker *w, struct ctl_conn name);
 
-/* Whether the connection is there, and a client's that speaks STUN. */
+/*
+ * What is named is a connection, or an association of DTLS.
+ *
+ * Whether it is there, and a client's that speaks STUN.
+ */
 bool leg_can(struct worker *w, struct ctl_conn name);
 /*
  * Session sid is that of the client on connection `name`, which leg_can(), from now on; another

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests of a client over TCP, and their answers: what is read, and what is owed. */
 #include "leg_int.h"
+#include "leg_dtls.h"
 #include "forward.h"
 #include "turn.h"
 #include "../clock.h"
@@ -165,6 +166,8 @@ enum leg_verdict leg_reply(struct worker *w, const struct cmd_send *c)
 	struct tcp_conn *conn = tcp_find(w, (struct ctl_conn){ c->leg.conn, c->leg.conn_gen });
 	struct leg *l;
 
+	if (dtls_named(c->leg.conn))
+		return leg_dtls_reply(w, c) ? MSG_TAKEN : MSG_DROPPED;
 	if (!conn || tcp_app(conn) != &leg_app || c->payload_len < STUN_HDR_LEN)
 		return MSG_DROPPED;
 	l = tcp_data(conn);

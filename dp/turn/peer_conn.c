@@ -6,6 +6,7 @@
 #include "turn.h"
 #include "../boundary.h"
 #include "../clock.h"
+#include "../dtls/dtls.h"
 #include "../tcp/splice.h"
 #include "../tx.h"
 #include "../use.h"
@@ -438,7 +439,10 @@ bool peer_conn_join(struct worker *w, const struct cmd_join *cmd)
 bool peer_conn_close(struct worker *w, const struct cmd_conn_close *cmd)
 {
 	struct tcp_conn *c = tcp_find(w, cmd->conn);
+	struct dtls_conn *d = dtls_find(w, cmd->conn);
 
+	if (d)
+		dtls_close(w, d, cmd->killed ? TCP_END_KILLED : TCP_END_CLOSED);
 	if (!c)
 		return true;
 	if (cmd->killed) {

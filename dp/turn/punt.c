@@ -80,16 +80,11 @@ static bool punt_allowed(struct worker *w, const struct request *r)
 	return meter_take(&w->session[r->slot].asked, &w->turn->own_request, w->now_us, 0);
 }
 
-static enum drop punt_request(struct worker *w, const struct request *r)
+enum drop punt_proven(struct worker *w, const struct request *r)
 {
-	enum drop why = DROP_STUN_LONG;
+	const enum drop why = punt_check(r);
 	struct evt_punt *e;
 
-	if (likely(r->len <= CTL_PAYLOAD_MAX)) {
-		if (unlikely(!punt_allowed(w, r)))
-			return DROP_PUNT_RATE;
-		why = punt_check(r);
-	}
 	if (unlikely(why != DROP_NONE))
 		return why;
 	e = r->slot == SLOT_NONE ? evt_stranger(w) : evt_request(w);
@@ -97,6 +92,13 @@ static enum drop punt_request(struct worker *w, const struct request *r)
 		return DROP_PUNT_FULL;
 	punt_write(w, r, e);
 	return DROP_NONE;
+}
+
+static enum drop punt_request(struct worker *w, const struct request *r)
+{
+	if (likely(r->len <= CTL_PAYLOAD_MAX) && unlikely(!punt_allowed(w, r)))
+		return DROP_PUNT_RATE;
+	return punt_proven(w, r);
 }
 
 void punt(struct worker *w, struct pkt *p)

@@ -256,6 +256,12 @@ SSL *domain_ssl(struct domain_set *d, uint16_t i, bool client, void *arg)
 	return ssl;
 }
 
+SSL *domain_ssl_dtls(struct domain_set *d, uint16_t i, bool client, void *arg)
+{
+	(void)d, (void)i, (void)client, (void)arg;
+	return NULL;
+}
+
 uint16_t domain_service(const struct domain_set *d, uint16_t i, const SSL *ssl)
 {
 	(void)d, (void)i, (void)ssl;

@@ -4,7 +4,7 @@
  * already spent stands where that puts it, also where milliseconds leave 32 bits meanwhile.
  */
 #include "tests/world/unit.h"
-#include "dp/tls/layer.h"
+#include "dp/tls/waiting.h"
 
 #include <stdlib.h>
 
@@ -15,20 +15,20 @@ static const int32_t since_ms[N] = { -3000, -100, 0, 200, -1500, 100, -3500 };
 
 static int by_age(const void *a, const void *b)
 {
-	const struct tls *const *x = a, *const *y = b;
+	const struct waiter *const *x = a, *const *y = b;
 
 	return since_ms[(*x)->row] < since_ms[(*y)->row] ? -1 : 1;
 }
 
 static void oldest_first_at(uint32_t instant)
 {
-	static struct tls tls[N];
-	struct tls *want[N], *t;
+	static struct waiter tls[N];
+	struct waiter *want[N], *t;
 	struct tls_list l = { 0 };
 	uint32_t i;
 
 	for (i = 0; i < N; i++) {
-		tls[i] = (struct tls){ .since_ms = instant + (uint32_t)since_ms[i], .row = (uint16_t)i };
+		tls[i] = (struct waiter){ .since_ms = instant + (uint32_t)since_ms[i], .row = (uint16_t)i };
 		want[i] = &tls[i];
 		list_put_by_age(&l, &tls[i]);
 	}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Handshakes, from a ClientHello to the keys. Who waits for one, and who gives way, is as with TLS
+ * (waiting.h). What is lost comes again by the other side's timer or by ours.
+ */
+#include "dtls_int.h"
+#include "../snapshot.h"
+#include "../net/ip.h"
+#include "../../lib/probe.h"
+
+#include <openssl/crypto.h>
+
+/* ---- handshakes, of which there are a few ---- */
+
+static bool handshake_over(const struct handshake *s)
+{
+	return s->state == HANDSHAKE_DONE || s->state == HANDSHAKE_FAILED ||
+	       s->state == HANDSHAKE_ABORTED;
+}
+
+static void greet_begin(struct worker *w, struct dtls_conn *c, struct handshake *s)
+{
+	PROBE2(handshake_begin, w->id, c->idx | CTL_CONN_DTLS);
+	w->dtls->handshakes++;
+	c->handshake = s;
+	c->heard_ms = (uint32_t)w->now_ms;
+	c->join.len = 0;
+	s->conn = dtls_name(c);
+	s->domain = c->domain;
+	s->mtu = DTLS_MTU;
+	s->resend_ms = w->dtls->resend_ms;
+	dtls_set_state(w, c, DTLS_HELLO);
+}
+
+/* Its secrets have been taken, or there are none; whoever's turn it is has it. */
+static void handshake_end(struct worker *w, struct handshake *s)
+{
+	struct dtls_worker *d = w->dtls;
+	struct dtls_conn *c;
+
+	OPENSSL_cleanse(&s->result, sizeof(s->result));
+	handshake_put(w, s);
+	d->handshakes--;
+	c = dtls_of_wait(waiting_next(&d->waiting));
+	s = c ? handshake_get_dtls(w) : NULL;
+	if (!s)
+		return;
+	greet_begin(w, c, s);
+	greet_go(w, c);
+}
+
+/* Nobody waits for it any more: what OpenSSL has is given back where it came from. */
+static void handshake_abort(struct worker *w, struct handshake *s)
+{
+	s->op = HANDSHAKE_ABORT;
+	s->in_len = 0;
+	handshake_send(w, s);
+}
+
+void greet_leave(struct worker *w, struct dtls_conn *c)
+{
+	struct handshake *s = c->handshake;
+
+	c->handshake = NULL;
+	if (!s)
+		return;
+	if (!c->started) {
+		handshake_end(w, s);
+		return;
+	}
+	w->dtls->leaving++;
+	if (!c->away)
+		handshake_abort(w, s);
+}
+
+static void greet_send(struct worker *w, struct dtls_conn *c, enum handshake_op op, uint32_t n)
+{
+	struct handshake *s = c->handshake;
+
+	s->op = (uint16_t)op;
+	s->in_len = n;
+	c->started = true;
+	c->away = true;
+	c->resend = false;
+	dtls_set_state(w, c, DTLS_AWAY);
+	handshake_send(w, s);
+}
+
+void greet_resend(struct worker *w, struct dtls_conn *c)
+{
+	greet_send(w, c, HANDSHAKE_TIMER, 0);
+}
+
+void greet_patience(struct worker *w)
+{
+	const struct dtls_worker *d = w->dtls;
+	struct dtls_conn *c;
+
+	while (d->waiting.n > d->leaving && (c = dtls_of_wait(d->silent.head)) &&
+	       clock_since_ms(w, c->wait.since_ms) >= DTLS_PATIENCE_MS)
+		assoc_end(w, c, TCP_END_TLS_TIMEOUT);
+}
+
+/* ---- ClientHellos ---- */
+
+/* The datagram becomes the question for a cookie. */
+static void verify_send(struct worker *w, struct rte_mbuf *m, const struct hello *h,
+			const struct sock_addr *client, uint16_t listener)
+{
+	uint8_t cookie[DTLS_COOKIE], answer[DTLS_VERIFY];
+
+	hello_cookie(&w->dtls->cookie_key, w->now, client, listener, h->random, cookie);
+	hello_verify(h, cookie, answer);
+	rte_pktmbuf_reset(m);
+	memcpy(rte_pktmbuf_append(m, DTLS_VERIFY), answer, DTLS_VERIFY);
+	count(w, CNT_DTLS_COOKIES);
+	udp_send(w, m, &w->dp->listener[listener], client, 0);
+}
+
+/* Among those that wait; false: it is one too many, and has gone. */
+static bool greet_wait(struct worker *w, struct dtls_conn *c)
+{
+	struct dtls_worker *d = w->dtls;
+	const uint32_t wanted = snapshot_conf(w->dp)->tls.waiting;
+	const uint32_t max = RTE_MIN(wanted, d->n / 4);
+	struct dtls_conn *last;
+
+	if (d->waiting.n >= max) {
+		last = dtls_of_wait(waiting_excess(&d->waiting, c->wait.row));
+		if (!last)
+			return false;
+		assoc_end(w, last, TCP_END_TLS_BUSY);
+	}
+	dtls_set_state(w, c, DTLS_WAITING);
+	return true;
+}
+
+/* Who sent a cookie back. Takes m. */
+static void greet_new(struct worker *w, const struct sock_addr *client, uint16_t listener,
+		      struct rte_mbuf *m, const struct hello *h, const struct dtls_app *app)
+{
+	struct dtls_conn *c = assoc_make(w, client, listener, app);
+	struct handshake *s;
+
+	if (!c) {
+		pkt_drop(w, m, DROP_DTLS_BUSY);
+		return;
+	}
+	hello_begin(&c->join, h);
+	s = w->dtls->waiting.n ? NULL : handshake_get_dtls(w);
+	if (s) {
+		greet_begin(w, c, s);
+	} else if (!greet_wait(w, c)) {
+		dtls_set_state(w, c, DTLS_SILENT); /* so that it has an end */
+		assoc_end(w, c, TCP_END_TLS_BUSY);
+		pkt_drop(w, m, DROP_DTLS_BUSY);
+		return;
+	}
+	assoc_keep(w, c, m);
+	greet_go(w, c);
+}
+
+/* Whether a first piece is of the ClientHello that c came by: it was sent twice. */
+static bool is_same(const struct dtls_conn *c, const struct hello *h)
+{
+	return memcmp(c->join.random, h->random, DTLS_RANDOM) == 0;
+}
+
+static bool is_greeting(const struct dtls_conn *c)
+{
+	return c && (c->state == DTLS_WAITING || c->state == DTLS_HELLO);
+}
+
+void greet_hello(struct worker *w, const struct pkt *p, const struct dtls_record *rec,
+		 struct dtls_conn *c, const struct dtls_app *app)
+{
+	const struct sock_addr client = { p->src, p->sport };
+	struct rte_mbuf *m = p->m;
+	struct hello h;
+
+	if (!hello_read(rec, &h)) {
+		pkt_drop(w, m, DROP_DTLS_HELLO);
+		return;
+	}
+	if (h.at || (c && is_same(c, &h))) {
+		if (!is_greeting(c)) {
+			pkt_drop(w, m, h.at ? DROP_DTLS_HELLO : DROP_DTLS_EPOCH);
+			return;
+		}
+		assoc_keep(w, c, m);
+		greet_go(w, c);
+		return;
+	}
+	if (!hello_cookie_ok(&w->dtls->cookie_key, w->now, &client, p->index, &h)) {
+		if (rate_allow(w->binding_rate, &client.ip, w->now_ms))
+			verify_send(w, m, &h, &client, p->index);
+		else
+			pkt_drop(w, m, DROP_DTLS_RATE);
+		return;
+	}
+	/* RFC 6347 4.2.8: it is where it says, and begins anew. */
+	if (c)
+		assoc_end(w, c, TCP_END_DTLS_AGAIN);
+	greet_new(w, &client, p->index, m, &h, app);
+}
+
+/* Pieces of the ClientHello that a datagram has. Takes m. */
+static void hello_collect(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m)
+{
+	struct rd r = rd_init(rte_pktmbuf_mtod(m, const void *), m->data_len);
+	struct dtls_record rec;
+	struct hello h;
+	int32_t len = 0;
+
+	while (len == 0 && dtls_record_read(&r, &rec)) {
+		if (!hello_is(&rec) || !hello_read(&rec, &h))
+			break;
+		if (c->join.len == 0 && h.at)
+			break;
+		if (c->join.len == 0)
+			hello_begin(&c->join, &h);
+		len = hello_add(&c->join, &h, c->handshake->in);
+	}
+	if (len < 0) {
+		pkt_drop(w, m, DROP_DTLS_HELLO);
+		return;
+	}
+	pkt_consume(w, m);
+	if (len > 0)
+		greet_send(w, c, HANDSHAKE_FEED, (uint32_t)len);
+}
+
+void greet_go(struct worker *w, struct dtls_conn *c)
+{
+	while (c->n_kept && (c->state == DTLS_HELLO || c->state == DTLS_SILENT)) {
+		struct rte_mbuf *m = assoc_take(w, c);
+
+		if (c->state == DTLS_HELLO) {
+			hello_collect(w, c, m);
+			continue;
+		}
+		memcpy(c->handshake->in, rte_pktmbuf_mtod(m, const void *), m->data_len);
+		greet_send(w, c, HANDSHAKE_FEED, m->data_len);
+		pkt_consume(w, m);
+	}
+	while (c->n_kept && c->state == DTLS_OPEN)
+		open_datagram(w, c, assoc_take(w, c));
+}
+
+/* ---- what crypto threads say ---- */
+
+/* Datagrams of OpenSSL's. */
+static void flight_send(struct worker *w, const struct dtls_conn *c, const struct handshake *s)
+{
+	struct rd r = rd_init(s->out, s->out_len);
+
+	while (rd_left(&r)) {
+		const uint16_t n = rd_u16(&r);
+		const uint8_t *p = rd_take(&r, n);
+		struct rte_mbuf *m = p ? pkt_make(w) : NULL;
+		char *to = m ? rte_pktmbuf_append(m, n) : NULL;
+
+		if (!to) { /* as if it had been lost on the way */
+			rte_pktmbuf_free(m);
+			if (m)
+				count(w, CNT_CONSUMED);
+			continue;
+		}
+		memcpy(to, p, n);
+		udp_send(w, m, &c->local, &c->client, 0);
+	}
+}
+
+/* Our last flight, as it went, for who has not got it: OpenSSL is gone by then. */
+static void last_keep(struct dtls_conn *c, const struct handshake *s)
+{
+	c->last_len = s->out_len <= DTLS_LAST ? (uint16_t)s->out_len : 0;
+	memcpy(c->last, s->out, c->last_len);
+}
+
+/* The keys become ours. False: what we did not offer. */
+static bool keys_take(struct worker *w, struct dtls_conn *c, const struct handshake_result *r)
+{
+	const struct tls_suite *suite = tls_suite(r->suite);
+	const uint64_t epoch = UINT64_C(1) << 48;
+
+	c->suite = r->suite;
+	return suite && r->version == TLS_1_2 &&
+	       tls_keys_12(w->dtls->aead, &c->rd, suite, r->in_secret, r->in_iv, epoch, 0) &&
+	       tls_keys_12(w->dtls->aead, &c->wr, suite, r->out_secret, r->out_iv,
+			   epoch | r->out_seq, r->out_explicit);
+}
+
+static void greet_done(struct worker *w, struct dtls_conn *c, struct handshake *s)
+{
+	const bool ok = keys_take(w, c, &s->result);
+
+	last_keep(c, s);
+	c->handshake = NULL;
+	if (!ok) {
+		assoc_end(w, c, TCP_END_TLS_INTERNAL);
+		return;
+	}
+	PROBE4(handshake_end, w->id, c->idx | CTL_CONN_DTLS, s->result.version, s->result.suite);
+	count(w, CNT_DTLS_DONE);
+	c->heard_ms = (uint32_t)w->now_ms;
+	dtls_set_state(w, c, DTLS_OPEN);
+}
+
+static void greet_failed(struct worker *w, struct dtls_conn *c, const struct handshake *s)
+{
+	PROBE2(handshake_fail, w->id, c->idx | CTL_CONN_DTLS);
+	c->handshake = NULL;
+	assoc_end(w, c, (enum tcp_end)s->why);
+}
+
+void dtls_back(struct worker *w, struct handshake *s)
+{
+	const uint32_t idx = s->conn.idx & ~CTL_CONN_DTLS;
+	struct dtls_conn *c = &w->dtls->conn[idx];
+
+	if (c->handshake != s) { /* it has been left */
+		if (!handshake_over(s)) {
+			handshake_abort(w, s);
+			return;
+		}
+		w->dtls->leaving--;
+		handshake_end(w, s);
+		return;
+	}
+	c->away = false;
+	flight_send(w, c, s);
+	if (s->op == HANDSHAKE_TIMER && s->resent > 0)
+		count(w, CNT_DTLS_RESENT);
+	dtls_set_state(w, c, DTLS_SILENT);
+	switch ((enum handshake_state)s->state) {
+	case HANDSHAKE_MORE:
+		c->resend = s->timer_ms > 0;
+		c->due_ms = (uint32_t)w->now_ms + s->timer_ms;
+		break;
+	case HANDSHAKE_LOOKUP: /* no keys are looked up for DTLS: none is known */
+		s->psk_len = 0;
+		greet_send(w, c, HANDSHAKE_PSK, 0);
+		return;
+	case HANDSHAKE_DONE:
+		greet_done(w, c, s);
+		break;
+	default:
+		greet_failed(w, c, s);
+		break;
+	}
+	if (handshake_over(s))
+		handshake_end(w, s);
+	greet_go(w, c);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Associations: who there is, and who makes room. */
+#include "dtls_int.h"
+#include "../key24.h"
+#include "../snapshot.h"
+#include "../../lib/bug.h"
+
+#include <rte_malloc.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+/* ---- life ---- */
+
+bool dtls_create(struct worker *w, char *err, size_t errlen)
+{
+	const uint32_t n = config_associations(w->dp->conf);
+	char name[RTE_HASH_NAMESIZE];
+	struct rte_hash_parameters p = {
+		.name = name,
+		.entries = RTE_MAX(n, 64u),
+		.key_len = sizeof(struct key24),
+		.socket_id = SOCKET_ID_ANY,
+		.extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
+	};
+	struct dtls_worker *d;
+
+	if (!n)
+		return true;
+	snprintf(name, sizeof(name), "dtls%u", w->id);
+	w->dtls = d = rte_zmalloc("dtls", sizeof(*d), RTE_CACHE_LINE_SIZE);
+	if (d) {
+		memcpy(&d->waiting.key, w->dp->hash_key, sizeof(d->waiting.key));
+		d->strange.key = d->waiting.key;
+		d->aead = aead_create(NULL);
+		d->table = rte_hash_create(&p);
+		d->conn = rte_zmalloc("associations", sizeof(*d->conn) * n, RTE_CACHE_LINE_SIZE);
+		d->info =
+		    (struct ctl_conn_info *)((uint8_t *)w->dp->region + w->boundary.layout.conns) +
+		    w->dp->conf->tcp.connections;
+	}
+	if (!d || !d->aead || !d->table || !d->conn ||
+	    getrandom(&d->cookie_key, sizeof(d->cookie_key), 0) != sizeof(d->cookie_key)) {
+		snprintf(err, errlen,
+			 "%s: dataplane.memory-mb: too few for worker %u with %u DTLS associations "
+			 "(tls.associations)",
+			 w->dp->conf->file, w->id, n);
+		return false;
+	}
+	d->n = n;
+	d->resend_ms = DTLS_RESEND_MS;
+	for (uint32_t i = 0; i < n; i++) {
+		d->conn[i].idx = i;
+		d->conn[i].due_ms = i + 1; /* of who is free: the next one */
+	}
+	return true;
+}
+
+void dtls_destroy(struct worker *w)
+{
+	struct dtls_worker *d = w->dtls;
+
+	if (!d)
+		return;
+	for (uint32_t i = 0; d->conn && i < d->n; i++) {
+		struct dtls_conn *c = &d->conn[i];
+
+		while (c->n_kept)
+			pkt_drop(w, assoc_take(w, c), DROP_DTLS_CLOSED);
+		tls_keys_wipe(&c->rd);
+		tls_keys_wipe(&c->wr);
+	}
+	rte_free(d->conn);
+	rte_hash_free(d->table);
+	aead_free(d->aead);
+	rte_free(d);
+	w->dtls = NULL;
+}
+
+uint32_t dtls_held(const struct worker *w)
+{
+	return w->dtls ? w->dtls->held : 0;
+}
+
+/* ---- states ---- */
+
+static bool is_strange(const struct dtls_conn *c)
+{
+	return c->state == DTLS_OPEN && !c->trusted;
+}
+
+static bool is_busy(const struct dtls_conn *c)
+{
+	return c->state != DTLS_FREE && c->state != DTLS_OPEN;
+}
+
+static void lists_leave(struct dtls_worker *d, struct dtls_conn *c)
+{
+	if (c->state == DTLS_WAITING)
+		waiting_del(&d->waiting, &c->wait);
+	else if (c->state == DTLS_SILENT || c->state == DTLS_HELLO)
+		list_del(&d->silent, &c->wait);
+	else if (is_strange(c))
+		waiting_del(&d->strange, &c->wait);
+}
+
+static void lists_enter(struct dtls_worker *d, struct dtls_conn *c)
+{
+	if (c->state == DTLS_WAITING)
+		waiting_put(&d->waiting, &c->wait);
+	else if (c->state == DTLS_SILENT || c->state == DTLS_HELLO)
+		list_put_by_age(&d->silent, &c->wait);
+	else if (is_strange(c))
+		waiting_put(&d->strange, &c->wait);
+}
+
+void dtls_set_state(struct worker *w, struct dtls_conn *c, enum dtls_state s)
+{
+	const bool was_busy = is_busy(c);
+
+	lists_leave(w->dtls, c);
+	c->state = (uint8_t)s;
+	c->wait.since_ms = c->heard_ms; /* flights of ours that go again are no words of its own */
+	lists_enter(w->dtls, c);
+	if (was_busy && !is_busy(c))
+		list_del(&w->dtls->busy, &c->busy);
+	else if (!was_busy && is_busy(c))
+		list_put(&w->dtls->busy, &c->busy);
+}
+
+void dtls_trust(struct worker *w, struct dtls_conn *c, bool trusted)
+{
+	lists_leave(w->dtls, c);
+	c->trusted = trusted;
+	lists_enter(w->dtls, c);
+}
+
+/* ---- who there is ---- */
+
+static struct key24 assoc_key(const struct sock_addr *client, uint16_t listener)
+{
+	return key24_make(&client->ip, client->port, 0, listener);
+}
+
+struct dtls_conn *assoc_find(const struct worker *w, const struct sock_addr *client,
+			    uint16_t listener)
+{
+	const struct key24 k = assoc_key(client, listener);
+	void *at;
+
+	if (rte_hash_lookup_with_hash_data(w->dtls->table, &k, key24_hash(w->dp->hash_key, &k),
+					   &at) < 0)
+		return NULL;
+	return &w->dtls->conn[(uintptr_t)at];
+}
+
+/*
+ * No place is free: of strangers, who were let in and whom nobody vouches for, one goes, of the
+ * source that has most of them, unless that is the newcomer's own.
+ */
+static void room_make(struct worker *w, const struct sock_addr *client)
+{
+	struct dtls_worker *d = w->dtls;
+	struct dtls_conn *c =
+	    dtls_of_wait(waiting_excess(&d->strange, waiting_row(&d->strange, &client->ip)));
+
+	if (c)
+		dtls_close(w, c, TCP_END_ROOM);
+}
+
+struct dtls_conn *assoc_make(struct worker *w, const struct sock_addr *client, uint16_t listener,
+			    const struct dtls_app *app)
+{
+	const struct key24 k = assoc_key(client, listener);
+	struct dtls_worker *d = w->dtls;
+	struct dtls_conn *c;
+
+	if (d->used == d->n)
+		room_make(w, client);
+	if (d->used == d->n ||
+	    rte_hash_add_key_with_hash_data(d->table, &k, key24_hash(w->dp->hash_key, &k),
+					    (void *)(uintptr_t)d->free) < 0)
+		return NULL;
+	c = &d->conn[d->free];
+	d->free = c->due_ms;
+	d->used++;
+	c->due_ms = 0;
+	c->gen = c->gen + 1 ? c->gen + 1 : 1;
+	c->client = *client;
+	c->local = w->dp->listener[listener];
+	c->listener = listener;
+	c->domain = snapshot_conf(w->dp)->listener[listener].domain_index;
+	c->app = app;
+	c->begun_ms = c->heard_ms = (uint32_t)w->now_ms;
+	c->wait.row = waiting_row(&d->waiting, &client->ip);
+	return c;
+}
+
+void assoc_end(struct worker *w, struct dtls_conn *c, enum tcp_end why)
+{
+	const struct key24 k = assoc_key(&c->client, c->listener);
+	struct dtls_worker *d = w->dtls;
+	const uint32_t idx = c->idx, gen = c->gen;
+
+	if (BUG_ON(c->state == DTLS_FREE))
+		return;
+	if (c->state == DTLS_OPEN)
+		c->app->ended(w, c, why);
+	else
+		count(w, CNT_DTLS_FAILED);
+	stat_add(&w->counters->end[why], 1);
+	dtls_set_state(w, c, DTLS_FREE);
+	greet_leave(w, c);
+	while (c->n_kept)
+		pkt_drop(w, assoc_take(w, c), DROP_DTLS_CLOSED);
+	tls_keys_wipe(&c->rd);
+	tls_keys_wipe(&c->wr);
+	rte_hash_del_key_with_hash(d->table, &k, key24_hash(w->dp->hash_key, &k));
+	memset(c, 0, sizeof(*c));
+	c->idx = idx;
+	c->gen = gen;
+	c->due_ms = d->free;
+	d->free = idx;
+	d->used--;
+}
+
+/* ---- datagrams that wait ---- */
+
+void assoc_keep(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m)
+{
+	if (c->n_kept == DTLS_KEPT) {
+		pkt_drop(w, m, DROP_DTLS_WAIT);
+		return;
+	}
+	c->heard_ms = (uint32_t)w->now_ms;
+	c->kept[c->n_kept++] = m;
+	w->dtls->held++;
+}
+
+struct rte_mbuf *assoc_take(struct worker *w, struct dtls_conn *c)
+{
+	struct rte_mbuf *m = c->kept[0];
+
+	c->n_kept--;
+	memmove(c->kept, c->kept + 1, c->n_kept * sizeof(c->kept[0]));
+	w->dtls->held--;
+	return m;
+}
+
+/* ---- for owners ---- */
+
+struct ctl_conn dtls_name(const struct dtls_conn *c)
+{
+	return (struct ctl_conn){ c->idx | CTL_CONN_DTLS, c->gen };
+}
+
+struct dtls_conn *dtls_find(struct worker *w, struct ctl_conn name)
+{
+	const uint32_t idx = name.idx & ~CTL_CONN_DTLS;
+	struct dtls_conn *c;
+
+	if (!w->dtls || !dtls_named(name.idx) || idx >= w->dtls->n)
+		return NULL;
+	c = &w->dtls->conn[idx];
+	return c->gen == name.gen && c->state == DTLS_OPEN ? c : NULL;
+}
+
+const struct sock_addr *dtls_client(const struct dtls_conn *c)
+{
+	return &c->client;
+}
+
+const struct sock_addr *dtls_local(const struct dtls_conn *c)
+{
+	return &c->local;
+}
+
+uint16_t dtls_listener(const struct dtls_conn *c)
+{
+	return c->listener;
+}
+
+const struct dtls_app *dtls_app(const struct dtls_conn *c)
+{
+	return c->app;
+}
+
+void *dtls_data(struct dtls_conn *c)
+{
+	return c->data;
+}
