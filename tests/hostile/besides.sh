@@ -26,7 +26,9 @@ up()
 		-e 's/^  ring-slots: .*/  ring-slots: 256/' \
 		-e 's/^  fragments: .*/  fragments: 64/' -e '/^tcp:/,/^tls:/s/^  connections: .*/  connections: 1024/' \
 		-e 's/^  half-open: .*/  half-open: 256/' -e '/^tls:/,/^tls-domains:/s/^  connections: .*/  connections: 512/' \
-		-e 's/^  handshakes: .*/  handshakes: 64/' -e 's/^  waiting: .*/  waiting: 128/' \
+		-e 's/^  handshakes: .*/  handshakes: 64/' -e 's/^  associations: .*/  associations: 128/' \
+		-e 's/^  dtls-handshakes: .*/  dtls-handshakes: 16/' \
+		-e 's|^listeners:|&\n  - address: 10.1.0.1\n    port: 5349\n    transport: dtls|' -e 's/^  waiting: .*/  waiting: 128/' \
 		-e 's/^  peers: 65536/  peers: 8192/' -e 's/^  port-min: 16384/  port-min: 57344/' \
 		-e 's/^    port-min: 16384/    port-min: 57344/' -e 's/^  contexts: [0-9].*/  contexts: 256/' -e 's/^  streams: .*/  streams: 128/' \
 		-e 's/^  allocations-per-user: .*/  allocations-per-user: 100/' -e 's/^  sessions: .*/  sessions: 1024/' \
@@ -71,6 +73,7 @@ ran_out()
 	contexts) got '.offers_taken > 0 and .offers_refused > 0' ;;
 	control) got '.opened > 0 and .ended > 0' ;;
 	crumbs) (($(grew tcp_ooo_full) > 0)) && got '.held > 0' ;;
+	dtls) (($(grew dtls_busy) > 0)) && got '.answered > 0' ;;
 	events) (($(grew punt_rate) > 0 && $(grew punt_full) > 0)) ;;
 	fragments) (($(grew frag_full) > 0)) ;;
 	half_open) (($(counter tcp_cookie_tx) > COOKIES)) ;;

@@ -244,7 +244,8 @@ static void waiting_one_goes(void **state)
 		host_say(h[i], wire, (uint16_t)n);
 	}
 	assert_int_equal(world.w->tls->waiting.n, 2);
-	last = world.w->tls->waiting.row[waiting_row(&world.w->tls->waiting, &h[0]->addr.ip)].tail;
+	last = tls_of_waiter(
+	    world.w->tls->waiting.row[waiting_row(&world.w->tls->waiting, &h[0]->addr.ip)].tail);
 	host_rst_put(h[0]);
 	worker_turn(world.w); /* its handshake is given up, and comes back in the next turn */
 	host_rst_put(h[4]);
