@@ -35,7 +35,8 @@ struct dtls_app {
 bool dtls_create(struct worker *w, char *err, size_t errlen);
 void dtls_destroy(struct worker *w);
 
-/* A datagram to listener p->index, which is of DTLS and whose associations are app's. Takes p->m. */
+/* A datagram to listener p->index, which is of DTLS and whose associations are app's. Takes p->m.
+ */
 void dtls_input(struct worker *w, struct pkt *p, const struct dtls_app *app);
 /* A handshake that came back from a crypto thread. */
 void dtls_back(struct worker *w, struct handshake *s);

@@ -41,9 +41,9 @@ struct dtls_conn {
 	uint16_t listener;
 	uint8_t state; /* enum dtls_state; dtls_set_state() alone writes it */
 	bool trusted;
-	bool muted;    /* no close_notify: a fatal alert came */
-	bool started;  /* the crypto thread has had its handshake, */
-	bool away;     /* and has it */
+	bool muted;   /* no close_notify: a fatal alert came */
+	bool started; /* the crypto thread has had its handshake, */
+	bool away;    /* and has it */
 	uint32_t idx, gen;
 	uint32_t begun_ms, heard_ms; /* low halves of now_ms */
 	uint32_t due_ms;	     /* DTLS_SILENT: when the flight goes again, if resend */
@@ -71,11 +71,11 @@ struct dtls_worker {
 	struct dtls_conn *conn; /* [n] */
 	uint32_t n, used;
 	uint32_t handshakes;
-	uint32_t leaving; /* of these: given up, and not back from the crypto thread yet */
-	uint32_t held;	  /* packets */
-	uint32_t at;	  /* whose turn it is to be looked at */
+	uint32_t leaving;   /* of these: given up, and not back from the crypto thread yet */
+	uint32_t held;	    /* packets */
+	uint32_t at;	    /* whose turn it is to be looked at */
 	uint16_t resend_ms; /* DTLS_RESEND_MS, but for tests */
-	uint32_t free;	  /* the first that is free; its due_ms is the next one */
+	uint32_t free;	    /* the first that is free; its due_ms is the next one */
 	struct siphash_key cookie_key;
 	struct tls_waiting waiting, strange;
 	struct tls_list silent, busy;
@@ -95,10 +95,10 @@ static inline struct dtls_conn *dtls_of_busy(struct waiter *e)
 /* ---- table.c ---- */
 
 struct dtls_conn *assoc_find(const struct worker *w, const struct sock_addr *client,
-			    uint16_t listener);
+			     uint16_t listener);
 /* In DTLS_FREE, for its caller to set another state. NULL: there is no room. */
 struct dtls_conn *assoc_make(struct worker *w, const struct sock_addr *client, uint16_t listener,
-			    const struct dtls_app *app);
+			     const struct dtls_app *app);
 /* Ends it whatever its state is; no alert is sent. */
 void assoc_end(struct worker *w, struct dtls_conn *c, enum tcp_end why);
 /* The one place where the state changes, and with it the list that it is in. */

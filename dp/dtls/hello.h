@@ -14,14 +14,14 @@
 #include "../../lib/siphash.h"
 
 enum dtls_wire {
-	DTLS_HDR = 13,		/* of a record: type, version, epoch, number, length */
-	DTLS_MSG_HDR = 12,	/* of a handshake message: type, length, number, piece */
+	DTLS_HDR = 13,	   /* of a record: type, version, epoch, number, length */
+	DTLS_MSG_HDR = 12, /* of a handshake message: type, length, number, piece */
 	DTLS_RANDOM = 32,
-	DTLS_COOKIE = 17,	/* of ours: when, and what */
+	DTLS_COOKIE = 17,					 /* of ours: when, and what */
 	DTLS_VERIFY = DTLS_HDR + DTLS_MSG_HDR + 3 + DTLS_COOKIE, /* a HelloVerifyRequest */
-	DTLS_HELLO_MAX = 8192,	/* bytes of a ClientHello */
-	DTLS_COOKIE_S = 32,	/* a cookie is good for as long, and as long again */
-	DTLS_CLIENT_HELLO = 1,	/* message types */
+	DTLS_HELLO_MAX = 8192,					 /* bytes of a ClientHello */
+	DTLS_COOKIE_S = 32,    /* a cookie is good for as long, and as long again */
+	DTLS_CLIENT_HELLO = 1, /* message types */
 	DTLS_HELLO_VERIFY = 3,
 	DTLS_1_0 = 0xfeff,
 	DTLS_1_2 = 0xfefd,
@@ -47,8 +47,8 @@ bool dtls_record_read(struct rd *r, struct dtls_record *rec);
 struct hello {
 	uint64_t number; /* of its record */
 	uint16_t message;
-	uint32_t len;	 /* of the whole body */
-	uint32_t at, n;	 /* of the piece */
+	uint32_t len;	/* of the whole body */
+	uint32_t at, n; /* of the piece */
 	const uint8_t *piece;
 	/* Of a first piece; cookie_len 0: it has none. */
 	const uint8_t *random, *cookie;
@@ -69,7 +69,8 @@ void hello_cookie(const struct siphash_key *key, uint32_t now, const struct sock
 /* Whether h has one that was made less than two DTLS_COOKIE_S ago. */
 bool hello_cookie_ok(const struct siphash_key *key, uint32_t now, const struct sock_addr *client,
 		     uint16_t local, const struct hello *h);
-/* The record that asks for the cookie, DTLS_VERIFY bytes, which is no longer than what it answers. */
+/* The record that asks for the cookie, DTLS_VERIFY bytes, which is no longer than what it answers.
+ */
 void hello_verify(const struct hello *h, const uint8_t *cookie, uint8_t *to);
 
 /* Pieces of one ClientHello, put together in order. */

@@ -142,7 +142,7 @@ static struct key24 assoc_key(const struct sock_addr *client, uint16_t listener)
 }
 
 struct dtls_conn *assoc_find(const struct worker *w, const struct sock_addr *client,
-			    uint16_t listener)
+			     uint16_t listener)
 {
 	const struct key24 k = assoc_key(client, listener);
 	void *at;
@@ -168,7 +168,7 @@ static void room_make(struct worker *w, const struct sock_addr *client)
 }
 
 struct dtls_conn *assoc_make(struct worker *w, const struct sock_addr *client, uint16_t listener,
-			    const struct dtls_app *app)
+			     const struct dtls_app *app)
 {
 	const struct key24 k = assoc_key(client, listener);
 	struct dtls_worker *d = w->dtls;

@@ -10,7 +10,7 @@
 
 enum {
 	RESEND_MAX_US = 8000000, /* between two times of a flight */
-	DTLS_EPOCH_AT = 3,	 /* in a record's header: type, version, then epoch, number, length */
+	DTLS_EPOCH_AT = 3, /* in a record's header: type, version, then epoch, number, length */
 	DTLS_NUMBER_AT = 5,
 	DTLS_LENGTH_AT = 11,
 };

@@ -68,7 +68,8 @@ static void cookie_first(void **state)
 	assert_int_equal(c.out.n, 1);
 	n = c.out.len[0];
 	memcpy(hello, c.out.b[0], n);
-	/* In front of the cookie: record, message, version, random, an empty session id, lengths. */
+	/* In front of the cookie: record, message, version, random, an empty session id, lengths.
+	 */
 	hello[DTLS_HDR + DTLS_MSG_HDR + 2 + DTLS_RANDOM + 1 + 1 + 5] ^= 1;
 	dclient_raw(&c, hello, n);
 	assert_int_equal(world.w->dtls->used, 0);
@@ -283,7 +284,8 @@ static void replayed_and_late(void **state)
 	dclient_free(&c);
 }
 
-/* Each byte of a record altered, one at a time: never taken, and the good one is taken after all. */
+/* Each byte of a record altered, one at a time: never taken, and the good one is taken after all.
+ */
 static void altered(void **state)
 {
 	uint8_t b[DGRAM_MAX];
@@ -413,15 +415,24 @@ static void again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		dtls_test(suite_aes128),      dtls_test(suite_aes256),
-		dtls_test(suite_chacha),      dtls_test(cookie_first),
-		dtls_test(hello_in_pieces),   dtls_test(our_flight_is_lost),
-		dtls_test(last_flight_is_lost), dtls_test(flights_out_of_order),
-		dtls_test(handshake_times_out), dtls_test(nothing_in_common),
-		dtls_test(replayed_and_late), dtls_test(altered),
-		dtls_test(several_in_one),    dtls_test(from_nobody),
-		dtls_test(client_closes),     dtls_test(we_close),
-		dtls_test(silence),	      dtls_test(again),
+		dtls_test(suite_aes128),
+		dtls_test(suite_aes256),
+		dtls_test(suite_chacha),
+		dtls_test(cookie_first),
+		dtls_test(hello_in_pieces),
+		dtls_test(our_flight_is_lost),
+		dtls_test(last_flight_is_lost),
+		dtls_test(flights_out_of_order),
+		dtls_test(handshake_times_out),
+		dtls_test(nothing_in_common),
+		dtls_test(replayed_and_late),
+		dtls_test(altered),
+		dtls_test(several_in_one),
+		dtls_test(from_nobody),
+		dtls_test(client_closes),
+		dtls_test(we_close),
+		dtls_test(silence),
+		dtls_test(again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,7 +29,8 @@ static void greet(struct dtls_client *d, uint16_t port, const char *ip)
 	dclient_take(d);
 }
 
-/* All handshakes are one address's: another one waits a second, and has its turn before the rest. */
+/* All handshakes are one address's: another one waits a second, and has its turn before the rest.
+ */
 static void handshakes_are_short(void **state)
 {
 	(void)state;

@@ -117,7 +117,7 @@ static void channel_both_ways(void **state)
 	say(msg, n);
 	expect_udp_is(CORE, &relayed, &peer, data, 41, &v);
 	from_peer(&peer, 37, CSUM_GOOD);
-	assert_int_equal(heard(got, sizeof(got)), 40); /* padded, as it may be */
+	assert_int_equal(heard(got, sizeof(got)), 44); /* padded, as it may be */
 	assert_int_equal(get16(got), CHANNEL);
 	assert_int_equal(get16(got + 2), 37);
 	assert_memory_equal(got + 4, data, 37);
@@ -242,9 +242,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(channel_both_ways), T(indications),	      T(damaged_by_the_peer),
-		T(without_permission), T(in_clear),	      T(nobody_is_behind_it),
-		T(it_closes),	       T(it_begins_anew),     T(it_is_killed),
+		T(channel_both_ways),  T(indications),	  T(damaged_by_the_peer),
+		T(without_permission), T(in_clear),	  T(nobody_is_behind_it),
+		T(it_closes),	       T(it_begins_anew), T(it_is_killed),
 		T(session_ends),
 	};
 
