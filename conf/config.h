@@ -446,7 +446,8 @@ bool config_shows_secrets(const struct config *c);
 
 /* Whether anything may speak TLS or DTLS: a listener, or terminations of contexts. */
 bool config_has_tls(const struct config *c);
-/* DTLS associations a worker has room for: tls.associations where a listener is for DTLS, else 0. */
+/* DTLS associations a worker has room for: tls.associations where a listener is for DTLS, else 0.
+ */
 uint32_t config_associations(const struct config *c);
 /* Whether a listener's packets are UDP. */
 static inline bool config_is_udp(enum config_transport t)

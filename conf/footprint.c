@@ -16,10 +16,10 @@ static const struct cost packet_buffer = { 2368, 8 }, session = { 192, 0 }, flow
 			 session_limit = { 64, 0 }, peer = { 104, 42 }, relayed_port = { 4, 0 },
 			 context = { 656, 0 }, stream = { 2072, 0 }, srtp_keys = { 5376, 0 },
 			 connection = { 1084, 32 }, time_wait = { 96, 12 },
-			 sent_segment = { 64, 0 }, tls_connection = { 2800, 12 }, association = { 3136, 32 },
-			 handshake = { 28088, 0 }, neighbour = { 98, 21 }, waiting = { 8, 0 },
-			 fragment = { 1024, 16 }, handed_packet = { 8, 0 }, ring = { 448, 0 },
-			 worker = { 1361000, 0 };
+			 sent_segment = { 64, 0 }, tls_connection = { 2800, 12 },
+			 association = { 3136, 32 }, handshake = { 28088, 0 },
+			 neighbour = { 98, 21 }, waiting = { 8, 0 }, fragment = { 1024, 16 },
+			 handed_packet = { 8, 0 }, ring = { 448, 0 }, worker = { 1361000, 0 };
 
 static uint64_t cost_of(const struct cost *one, uint64_t n)
 {

@@ -122,7 +122,8 @@ static void request_early(struct dplink *l, uint32_t worker)
 {
 	const struct evt_punt *p = &l->event.punt;
 
-	if (leg_is_stream(&p->leg) && l->worker[worker].backlog.n < backlog_most(&l->worker[worker]))
+	if (leg_is_stream(&p->leg) &&
+	    l->worker[worker].backlog.n < backlog_most(&l->worker[worker]))
 		event_keep(l, worker);
 	else
 		l->stats.events_stale++;

@@ -127,7 +127,8 @@ static struct table_alloc *session_of(const struct server *s, uint32_t worker, s
 		if (!sock_addr_eq(&s->conf->listener[leg.listener].addr, &c->local))
 			continue;
 		a = table_find(s->table, &leg);
-		if (a && a->leg_worker == worker && a->leg.conn == name.idx && a->leg.conn_gen == name.gen)
+		if (a && a->leg_worker == worker && a->leg.conn == name.idx &&
+		    a->leg.conn_gen == name.gen)
 			return a;
 	}
 	return NULL;

@@ -124,8 +124,7 @@ static int take_reserved(struct server *s, const struct wanted *w, struct table_
 	if (!resv || server_now(s) >= resv->expiry || !resv_is_of(resv, proto->user_id))
 		return 508;
 	proto->worker = config_relay_worker(s->conf, resv->relay.relay, be16_get(resv->relay.port));
-	if (adopt_waits(s, proto->worker) ||
-	    (table_redirected(proto) && leg_has_conn(&proto->leg)))
+	if (adopt_waits(s, proto->worker) || (table_redirected(proto) && leg_has_conn(&proto->leg)))
 		return 508;
 	f = ip_is_v4(&s->conf->relay[resv->relay.relay].addr) ? RELAY_V4 : RELAY_V6;
 	proto->relay[f] = resv->relay;

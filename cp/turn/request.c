@@ -53,9 +53,8 @@ static struct table_alloc *alloc_of(struct server *s, uint32_t worker, const str
 		return NULL;
 	if (server_now(s) >= table_alloc_expiry(a))
 		session_del(s, a, SESSION_END_EXPIRED);
-	else if (leg_has_conn(leg) &&
-		 (a->leg.conn != leg->conn || a->leg.conn_gen != leg->conn_gen ||
-		  a->leg_worker != worker))
+	else if (leg_has_conn(leg) && (a->leg.conn != leg->conn ||
+				       a->leg.conn_gen != leg->conn_gen || a->leg_worker != worker))
 		session_del(s, a, SESSION_END_CONNECTION);
 	else
 		return a;

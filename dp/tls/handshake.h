@@ -8,12 +8,12 @@
  * handshake. It belongs to the worker or to the crypto thread, never to both: it goes to and fro
  * through two rings, so neither needs a lock, and both sides only ever see whole records in it.
  *
- * The worker sends it with a record of the other side (with DTLS, a datagram; or none, to begin as a client, or to go on
- * after HANDSHAKE_OUT), the crypto thread sends it back with what OpenSSL said and the records to
- * send. After HANDSHAKE_DONE the keys are in it and the SSL object is gone; it holds no OpenSSL
- * memory then, nor after HANDSHAKE_FAILED. A handshake whose operation waits (an accelerator's, an
- * identity's key) stays with the crypto thread until it can go on: nothing that a job still refers
- * to is freed.
+ * The worker sends it with a record of the other side (with DTLS, a datagram; or none, to begin as
+ * a client, or to go on after HANDSHAKE_OUT), the crypto thread sends it back with what OpenSSL
+ * said and the records to send. After HANDSHAKE_DONE the keys are in it and the SSL object is gone;
+ * it holds no OpenSSL memory then, nor after HANDSHAKE_FAILED. A handshake whose operation waits
+ * (an accelerator's, an identity's key) stays with the crypto thread until it can go on: nothing
+ * that a job still refers to is freed.
  */
 #include "expect.h"
 #include "record.h"
@@ -100,8 +100,9 @@ struct handshake {
 	bool alert_received;
 	uint16_t waits; /* for an accelerator, in this step */
 	uint32_t out_len;
-	uint32_t timer_ms; /* DTLS: until HANDSHAKE_TIMER is due, with HANDSHAKE_MORE; 0: it is not */
-	int resent;	   /* DTLS, of HANDSHAKE_TIMER: 1: a flight went again */
+	uint32_t
+	    timer_ms; /* DTLS: until HANDSHAKE_TIMER is due, with HANDSHAKE_MORE; 0: it is not */
+	int resent;   /* DTLS, of HANDSHAKE_TIMER: 1: a flight went again */
 	uint32_t identity_len;
 	uint32_t
 	    total_in; /* bytes fed so far; the crypto thread ends it beyond HANDSHAKE_BYTES_MAX */

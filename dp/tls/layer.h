@@ -54,7 +54,7 @@ struct tls {
 	struct ctl_conn conn; /* its name */
 	/* While the handshake lasts: */
 	struct handshake
-	    *handshake;		 /* TLS_HANDSHAKING: the crypto thread's, and not to be touched */
+	    *handshake; /* TLS_HANDSHAKING: the crypto thread's, and not to be touched */
 	/*
 	 * TLS_WAITING, TLS_RECORD: in a list, by since_ms, which is the state's; of TLS_RECORD less
 	 * the time that it has let us wait before.

@@ -192,8 +192,7 @@ bool profile_apply(SSL_CTX *ctx, const struct config *conf, uint16_t idx, bool d
 	SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
 	SSL_CTX_set_dh_auto(ctx, 1); /* sizes by the certificate's strength */
 	/* A list without suites of TLS 1.2 is an error to OpenSSL, and of no use to us. */
-	ok = versions_set(ctx, d, dtls) &&
-	     SSL_CTX_set_ciphersuites(ctx, l.v13) == 1 &&
+	ok = versions_set(ctx, d, dtls) && SSL_CTX_set_ciphersuites(ctx, l.v13) == 1 &&
 	     (!l.v12[0] || SSL_CTX_set_cipher_list(ctx, l.v12) == 1) &&
 	     SSL_CTX_set1_sigalgs_list(ctx, profiles[d->profile].signatures) == 1;
 	if (!ok)

@@ -3,10 +3,10 @@
 #define FL_DP_TLS_WAITING_H
 
 /*
- * Connections, and DTLS associations, that wait for a handshake, fairly by source (stochastic fair queueing): a row for
- * each hash of an address, first come first served within a row, and rows in turn. However many
- * wait behind one address, another has its turn behind one of them; a source that is alone has all
- * turns. Nothing is known of a source that does not wait.
+ * Connections, and DTLS associations, that wait for a handshake, fairly by source (stochastic fair
+ * queueing): a row for each hash of an address, first come first served within a row, and rows in
+ * turn. However many wait behind one address, another has its turn behind one of them; a source
+ * that is alone has all turns. Nothing is known of a source that does not wait.
  */
 #include "../../lib/addr.h"
 #include "../../lib/siphash.h"

@@ -28,7 +28,8 @@ static void oldest_first_at(uint32_t instant)
 	uint32_t i;
 
 	for (i = 0; i < N; i++) {
-		tls[i] = (struct waiter){ .since_ms = instant + (uint32_t)since_ms[i], .row = (uint16_t)i };
+		tls[i] = (struct waiter){ .since_ms = instant + (uint32_t)since_ms[i],
+					  .row = (uint16_t)i };
 		want[i] = &tls[i];
 		list_put_by_age(&l, &tls[i]);
 	}
