@@ -163,7 +163,7 @@ void ng_crypto_draw(struct ng_crypto *l, enum srtp_suite suite, uint8_t clear,
 	rand_bytes(l->key.master, (uint32_t)(d->key + d->salt));
 }
 
-void ng_crypto_put(struct wr *w, const struct ng_crypto *l, const struct ng_flags *f)
+void ng_crypto_put(struct wr *w, const struct ng_crypto *l)
 {
 	struct sdes_crypto sdes = {
 		.tag = l->tag,
@@ -178,7 +178,7 @@ void ng_crypto_put(struct wr *w, const struct ng_crypto *l, const struct ng_flag
 
 	memcpy(sdes.key[0].master, l->key.master, SRTP_MASTER_MAX);
 	wr_bytes(w, "a=crypto:", 9);
-	sdes_put(w, &sdes, f->srtp & NG_SDES_PAD);
+	sdes_put(w, &sdes, true);
 	sdp_put(w, "%s", "");
 	explicit_bzero(&sdes, sizeof(sdes));
 }

@@ -42,8 +42,8 @@ void ng_crypto_draw(struct ng_crypto *l, enum srtp_suite suite, uint8_t clear,
 		    const struct ng_flags *f);
 /* Clear flags that our own lines have. */
 uint8_t ng_crypto_clear(const struct ng_flags *f);
-/* "a=crypto:..." */
-void ng_crypto_put(struct wr *w, const struct ng_crypto *l, const struct ng_flags *f);
+/* "a=crypto:...", its key with "=" at the end: some decode it in fours. */
+void ng_crypto_put(struct wr *w, const struct ng_crypto *l);
 
 bool ng_key_same(const struct ctl_srtp_key *a, const struct ctl_srtp_key *b);
 

@@ -47,13 +47,12 @@ enum ng_flag {
 enum ng_srtp_flag {
 	NG_SDES_OFF = 1 << 0,	   /* no a=crypto for the side that gets the SDP */
 	NG_SDES_NONEW = 1 << 1,	   /* it is offered no suites but the offerer's */
-	NG_SDES_PAD = 1 << 2,	   /* keys end with "=" */
-	NG_SDES_LIFETIME = 1 << 3, /* keys tell their lifetime */
-	NG_SDES_CLEAR_RTP = 1 << 4,
-	NG_SDES_CLEAR_RTCP = 1 << 5,
-	NG_RECRYPT = 1 << 6, /* SRTP on both sides does not pass from end to end */
-	NG_OSRTP_OFFER = 1 << 7,
-	NG_OSRTP_ACCEPT = 1 << 8,
+	NG_SDES_LIFETIME = 1 << 2, /* keys tell their lifetime */
+	NG_SDES_CLEAR_RTP = 1 << 3,
+	NG_SDES_CLEAR_RTCP = 1 << 4,
+	NG_RECRYPT = 1 << 5, /* SRTP on both sides does not pass from end to end */
+	NG_OSRTP_OFFER = 1 << 6,
+	NG_OSRTP_ACCEPT = 1 << 7,
 };
 
 /* Suites in an order; a bit of each is set once it is there. */

@@ -283,11 +283,11 @@ void ng_srtp_write(const struct ng_call *c, int i, struct wr *w)
 	struct ng_crypto answer;
 
 	for (uint8_t k = 0; c->offer && k < s->offer.ours.n; k++)
-		ng_crypto_put(w, &s->offer.ours.line[k], c->f);
+		ng_crypto_put(w, &s->offer.ours.line[k]);
 	if (c->offer || !s->side[c->to])
 		return;
 	answer = (struct ng_crypto){ s->tag, s->keys[c->to].flags, s->keys[c->to].out };
-	ng_crypto_put(w, &answer, c->f);
+	ng_crypto_put(w, &answer);
 	explicit_bzero(&answer, sizeof(answer));
 }
 

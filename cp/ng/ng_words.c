@@ -57,7 +57,6 @@ static const struct ng_word flag_words[] = {
 	SERVED("directional", NG_DIRECTIONAL),
 	{ .name = "WebRTC", .effect = NG_SERVED, .set = WEBRTC, .srtp = NG_SDES_OFF },
 	SRTP("recrypt", NG_RECRYPT),
-	SRTP("pad-crypto", NG_SDES_PAD),
 	SERVED("tls-client", NG_TLS_CLIENT),
 	SERVED("tls-server", NG_TLS_SERVER),
 	SERVED("single-codec", NG_SINGLE_CODEC),
@@ -114,6 +113,7 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("passthrough"),
 	HARMLESS("no-passthrough"),
 	HARMLESS("early-media"),
+	HARMLESS("pad-crypto"),
 	HARMLESS("audio-player"),
 	HARMLESS("player"),
 	HARMLESS("no-player"),
@@ -193,14 +193,14 @@ static const struct ng_word sdes_words[] = {
 	SRTP("nonew", NG_SDES_NONEW),
 	SUITES("order:*", ORDER),
 	SUITES("offerer-pref:*", LIKED),
-	SRTP("pad", NG_SDES_PAD),
 	SRTP("lifetime", NG_SDES_LIFETIME),
 	SRTP("unencrypted-srtp", NG_SDES_CLEAR_RTP),
 	SRTP("unencrypted-srtcp", NG_SDES_CLEAR_RTCP),
 	SRTP_TAKES("encrypted-srtp", NG_SDES_CLEAR_RTP),
 	SRTP_TAKES("encrypted-srtcp", NG_SDES_CLEAR_RTCP),
-	/* Keys that are the same go on, there is no DTLS, and what is not authenticated is not
-	 * taken. */
+	/* Keys end with "=" as RFC 4568 has it, those that are the same go on, there is no DTLS,
+	 * and what is not authenticated is not taken. */
+	HARMLESS("pad"),
 	HARMLESS("static"),
 	HARMLESS("prefer"),
 	HARMLESS("priority"),

@@ -99,8 +99,8 @@ static void lines_as_words_have_them(void **state)
 	struct ng_world *w = *state;
 	const char *at;
 
-	ng_sdp(w, "offer", "a", NULL,
-	       TO_SRTP ",\"SDES\":[\"only-AEAD_AES_128_GCM\",\"pad\",\"lifetime\"]", plain);
+	ng_sdp(w, "offer", "a", NULL, TO_SRTP ",\"SDES\":[\"only-AEAD_AES_128_GCM\",\"lifetime\"]",
+	       plain);
 	at = strstr(w->sdp, "inline:");
 	assert_non_null(at);
 	assert_memory_equal(at + strlen("inline:") + 38, "==|2^31\n", 8);
