@@ -367,6 +367,10 @@ take_nic()
 		die "there is no device $1 for $2, which FAIRLEAD_NICS asks for"
 }
 
+# give_nic DEVICE NAMESPACE: back to us. A namespace stays, with its devices, while a socket in it does, such as one
+# that has not finished closing.
+give_nic() { in_ns "$2" ip link set "$1" netns $$ 2>/dev/null || true; }
+
 # make_host NAMESPACE DEVICE ADDR4 GATEWAY4 ADDR6 GATEWAY6
 make_host()
 {
@@ -524,6 +528,7 @@ down()
 	local ns dir
 	stop fairlead-cp
 	stop fairlead-dp
+	[[ -z ${FAIRLEAD_NICS:-} ]] || { give_nic client0 fl-client; give_nic peer0 fl-peer; }
 	for ns in "${NAMESPACES[@]}"; do
 		ip netns list 2>/dev/null | grep -qw -- "$ns" || continue
 		say "removing namespace $ns"

@@ -71,6 +71,9 @@ switch()
 # learnt LEG: the switch has the relay's address behind this port.
 learnt() { in_client bridge fdb show dev "$1" | grep -q "^$(port_json access .info.mac) "; }
 
+# partner_ends: the next test finds client0 as it was.
+partner_ends() { in_client ip link del client0 && in_client ip link set leg0 down name client0; }
+
 # bonded MODE: the relay's side. With MSI-X, which VFIO would take, e1000e tells of no link that changes.
 bonded()
 {
@@ -102,6 +105,7 @@ disagreed()
 # cable NAME on|off
 cable() { monitor set_link "$1" "$2"; }
 
+AT_END=partner_ends
 partner
 bonded lacp
 start_peer

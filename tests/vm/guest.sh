@@ -196,6 +196,6 @@ qemu_fetch
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 initrd "$WORK/root" >"$WORK/initrd"
-machine | tr -d '\r' | tee "$WORK/out" | sed -u -e '/^guest: exit /d' -e '/reboot: Power down$/d' || true # how it ended is read below
+machine | sed -u 's/\r//g' | tee "$WORK/out" | sed -u -e '/^guest: exit /d' -e '/reboot: Power down$/d' || true # how it ended is read below
 grep -q '^guest: exit' "$WORK/out" || die "the guest did not come to an end in ${GUEST_SECONDS:-300} seconds, or broke down"
 exit "$(sed -n 's/^guest: exit //p' "$WORK/out" | tail -n 1)"

@@ -10,6 +10,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 for t; do [[ $t != *=* ]] || export "${t?}"; done
 export FAIRLEAD_BUILD=${E2E_BUILD:-$ROOT/build}
 export VM_ACCESS=0000:01:00.0 VM_CORE=0000:02:00.0
+export AWAIT_TIMES=3 # an emulated processor
 export FAIRLEAD_NICS="access=$VM_ACCESS core=$VM_CORE"
 PASSED=0
 FAILED=0
