@@ -142,6 +142,19 @@ static bool has_listener(const struct config *c, const struct config_service *s)
 	return false;
 }
 
+/* Of TLS that is passed nothing can be read but the ClientHello. */
+static bool check_passed(struct config_reader *r, const struct config_service *s)
+{
+	if (s->tls == SERVICE_TLS_END)
+		return true;
+	if (!s->n_alpn)
+		return config_fail_at(r, &s->tls, "pass needs a name in alpn, which chooses it");
+	if (s->n_host || s->sip || s->crlf != CRLF_PASS)
+		return config_fail_at(r, &s->tls,
+				      "pass goes together with neither hosts, sip nor crlf");
+	return true;
+}
+
 static bool check_service(struct config_reader *r, struct config_service *s)
 {
 	const struct config *c = r->c;
@@ -165,7 +178,7 @@ static bool check_service(struct config_reader *r, struct config_service *s)
 		if (service_meets(s, q) && !check_choice(r, s, q))
 			return false;
 	}
-	return check_backend(r, s);
+	return check_passed(r, s) && check_backend(r, s);
 }
 
 /* The service that a listener's connections are passed to. */
@@ -196,6 +209,11 @@ static bool check_listener_domain(struct config_reader *r, const struct config_l
 {
 	const struct config_service *s = &r->c->service[l->service_index];
 
+	if (l->has_service && s->tls == SERVICE_TLS_PASS)
+		return config_fail_at(r, l->service,
+				      "%s takes TLS as it comes: all that comes to a listener of "
+				      "transport tcp",
+				      s->name);
 	return !l->has_service || s->domain_index == CONFIG_DOMAINS_MAX ||
 	       s->domain_index == l->domain_index ||
 	       config_fail_at(r, l->service, "%s is reached through domain %s alone", s->name,

@@ -25,6 +25,7 @@ static const char *const names_profile[] = { "modern", "ts33210", NULL };
 static const char *const names_tls[] = { "tls1.2", "tls1.3", NULL };
 static const char *const names_client_cert[] = { "none", "ask", "require", NULL };
 static const char *const names_crlf[] = { "pass", "answer", NULL };
+static const char *const names_service_tls[] = { "end", "pass", NULL };
 static const char *const names_bond[] = { "none", "active-backup", "lacp", NULL };
 const char *const config_may_name[] = { "look", "operate", "administer", NULL };
 const char *const config_transport_name[] = { "udp", "tcp", "tls", "dtls", NULL };
@@ -308,6 +309,9 @@ static const struct schema_key keys_service[] = {
 	  .help = "host names (SNI) that choose it" },
 	{ "sip", SCHEMA_BOOL, FIELD(config_service, sip), .def = "false",
 	  .help = "chosen, too, when the first bytes are SIP or a CRLF keep-alive" },
+	{ "tls", SCHEMA_ENUM, FIELD(config_service, tls),
+	  .names = names_service_tls, .def = "end",
+	  .help = "TLS ends here, or is passed to the back end as it comes, by one of alpn that the client offers (acme-tls/1)" },
 	{ "backend", SCHEMA_ADDR, FIELD(config_service, backend.ip),
 	  .help = "TCP back end: address" },
 	{ "port", SCHEMA_PORT, FIELD(config_service, backend.port),

@@ -7,20 +7,22 @@
 #include "turn/leg.h"
 #include "../lib/sip_frame.h"
 #include "../lib/stun.h"
+#include "../lib/tls_hello.h"
 
 enum { STUN_LOOK = 8 }; /* bytes that tell STUN: up to the magic cookie */
 
 /* Owner's bytes of a connection until it is known whose it is. */
 struct demux {
 	uint16_t listener;
-	uint16_t sip; /* id of the service that SIP goes to */
+	/* Id of a service: the one that the ClientHello chose; then the one that SIP goes to. */
+	uint16_t service;
 };
 /* It has the role of a client: a command for one that comes too early finds no leg's flags. */
 _Static_assert(sizeof(struct demux) <= offsetof(struct leg, flags), "zeros there");
 
 void demux_init(void *data, uint16_t listener)
 {
-	struct demux d = { .listener = listener, .sip = SERVICE_NONE };
+	struct demux d = { .listener = listener, .service = SERVICE_NONE };
 
 	memcpy(data, &d, sizeof(d));
 }
@@ -42,18 +44,48 @@ static void demux_relay(struct worker *w, struct tcp_conn *c)
 	tcp_recv_pause(w, c, false); /* readable(), if there is anything */
 }
 
-/* The first service whose clients the listener's domain tells by what they say. */
-static uint16_t demux_sip(const struct config *conf, uint16_t listener)
+static bool reached_by(const struct config_service *s, const struct config_listener *l)
 {
-	uint16_t domain = conf->listener[listener].domain_index, i;
+	return s->domain_index == l->domain_index || s->domain_index == CONFIG_DOMAINS_MAX;
+}
 
-	for (i = 0; i < conf->n_service; i++) {
+/* The first service whose clients the listener's domain tells by what they say. */
+static uint16_t demux_sip(const struct config *conf, const struct config_listener *l)
+{
+	for (uint16_t i = 0; i < conf->n_service; i++) {
 		const struct config_service *s = &conf->service[i];
 
-		if (s->sip && (s->domain_index == domain || s->domain_index == CONFIG_DOMAINS_MAX))
+		if (s->sip && reached_by(s, l))
 			return s->id;
 	}
 	return SERVICE_NONE;
+}
+
+/* The one that takes TLS as it comes, and one of whose protocols the client offers (R2). */
+static uint16_t demux_passed(const struct config *conf, const struct config_listener *l,
+			     struct rd offered)
+{
+	for (uint16_t i = 0; i < conf->n_service; i++) {
+		const struct config_service *s = &conf->service[i];
+
+		for (uint16_t a = 0;
+		     s->tls == SERVICE_TLS_PASS && reached_by(s, l) && a < s->n_alpn; a++) {
+			if (tls_alpn_has(offered, s->alpn[a]))
+				return s->id;
+		}
+	}
+	return SERVICE_NONE;
+}
+
+static bool demux_hello(struct worker *w, struct tcp_conn *c, const uint8_t *record, uint32_t n)
+{
+	const struct config *conf = snapshot_conf(w->dp);
+	struct demux *d = tcp_data(c);
+	const struct config_listener *l = &conf->listener[d->listener];
+
+	if (!l->has_service)
+		d->service = demux_passed(conf, l, tls_hello_alpn(record, n));
+	return d->service != SERVICE_NONE;
 }
 
 /* No protocol is agreed on in the handshake that the listener's service does not speak. */
@@ -73,7 +105,7 @@ static void demux_established(struct worker *w, struct tcp_conn *c)
 	const struct config *conf = snapshot_conf(w->dp);
 	const struct config_listener *l = &conf->listener[d->listener];
 	const struct tls_info *tls = tls_info(c);
-	uint16_t service = tls ? tls->service : SERVICE_NONE;
+	uint16_t service = tls ? tls->service : d->service;
 
 	if (l->has_service)
 		service = conf->service[l->service_index].id;
@@ -82,8 +114,8 @@ static void demux_established(struct worker *w, struct tcp_conn *c)
 		return;
 	}
 	if (service == SERVICE_NONE)
-		d->sip = demux_sip(conf, d->listener);
-	if (d->sip == SERVICE_NONE)
+		d->service = demux_sip(conf, l);
+	if (d->service == SERVICE_NONE)
 		demux_relay(w, c);
 	else
 		tcp_app_timer(w, c, snapshot_conf(w->dp)->tcp.idle_timeout * 1000);
@@ -121,7 +153,7 @@ static void demux_readable(struct worker *w, struct tcp_conn *c)
 	tcp_recv_copy(c, 0, first, n);
 	switch (demux_first(first, n)) {
 	case FIRST_SIP:
-		backend_join(w, c, d->sip);
+		backend_join(w, c, d->service);
 		break;
 	case FIRST_STUN:
 		demux_relay(w, c);
@@ -151,6 +183,7 @@ const struct tcp_app demux_app = {
 	.name = "demux",
 	.role = CONN_CLIENT,
 	.expect = demux_expect,
+	.hello = demux_hello,
 	.established = demux_established,
 	.readable = demux_readable,
 	.timeout = demux_timeout,

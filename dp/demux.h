@@ -5,8 +5,9 @@
 /*
  * One port, several services (R2): the first owner of a connection to a listener for TLS, or to one
  * that has a service of its own. Once it is open, and the handshake over, this decides whose it is:
- * the listener's service, or by ALPN, by name (SNI), else by the first bytes. TURN goes to the relay
- * (turn/leg.h), another service to its TCP back end (service/backend.h).
+ * the listener's service, or by ALPN, by name (SNI), else by the first bytes. TURN goes to the
+ * relay (turn/leg.h), another service to its TCP back end (service/backend.h). A service that takes
+ * TLS as it comes is chosen by the ClientHello, and there is no handshake.
  */
 #include "tcp/tcp.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What lies between a connection and its owner (struct tcp_layer_ops). */
 #include "conn.h"
+#include "places.h"
 
 /* ---- once a turn ---- */
 
@@ -27,7 +28,8 @@ void layer_input(struct worker *w, struct tcp_conn *c)
 		if (c->flags & CONN_DEAD)
 			return;
 	}
-	if (l->in.bytes != bytes || l->fin_in != fin)
+	/* Without a layer any more it is told of all there is. */
+	if (!(c->flags & CONN_LAYER) || l->in.bytes != bytes || l->fin_in != fin)
 		c->flags |= CONN_READABLE;
 }
 
@@ -81,6 +83,20 @@ void tcp_layer_ready(struct worker *w, struct tcp_conn *c)
 {
 	c->flags |= CONN_READY;
 	conn_dirty(w, c);
+}
+
+void tcp_layer_leave(struct worker *w, struct tcp_conn *c)
+{
+	bool placed = places_has(w, c);
+
+	places_del(w, c);
+	layer_free(w, c, TCP_END_DONE);
+	c->layer_ops = NULL;
+	conn_timer_stop(c, TCP_TIMER_LAYER);
+	tcp_recv_limit(c, w->dp->conf->tcp.receive_buffer);
+	if (placed) /* among the connections alone */
+		places_put(w, c);
+	c->flags |= CONN_READY;
 }
 
 void tcp_layer_fin(struct worker *w, struct tcp_conn *c)

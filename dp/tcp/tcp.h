@@ -32,6 +32,12 @@ struct tcp_app {
 	 * is all zeros. NULL: what the TLS domain says. If it aborts c, there is no handshake.
 	 */
 	void (*expect)(struct worker *w, struct tcp_conn *c, struct tls_expect *e);
+	/*
+	 * With TLS, as a server and before anything is answered: whether the stream is to be the
+	 * owner's as it came, TLS and all, by what the ClientHello in a record of n bytes says.
+	 * Then established() follows, and there is no layer any more. NULL: it never is.
+	 */
+	bool (*hello)(struct worker *w, struct tcp_conn *c, const uint8_t *record, uint32_t n);
 	/* The handshake is over. */
 	void (*established)(struct worker *w, struct tcp_conn *c);
 	/* There are bytes to take, or the other side's FIN was reached (tcp_recv_fin()). */
@@ -300,6 +306,11 @@ const struct tcp_layer_ops *tcp_layer_ops(const struct tcp_conn *c);
 void tcp_layer_set(struct tcp_conn *c, struct tcp_layer *l);
 /* The handshake is over: the owner's established(), in this turn. */
 void tcp_layer_ready(struct worker *w, struct tcp_conn *c);
+/*
+ * The layer has read nothing, and leaves: closed() of struct tcp_layer_ops comes at once, then the
+ * owner's established() in this turn, and what came is the owner's. From input() only.
+ */
+void tcp_layer_leave(struct worker *w, struct tcp_conn *c);
 /* The other side announced the end of its bytes; FIN alone does not say so. */
 void tcp_layer_fin(struct worker *w, struct tcp_conn *c);
 /* timeout() after ms; 0 stops it. */
@@ -335,9 +346,9 @@ uint32_t tcp_raw_window(const struct worker *w, const struct tcp_conn *c);
 /*
  * Moves an open connection to another worker. Its owner's arrived() is called there, with the
  * owner's bytes as they are; segments that still come here follow it until it ends. c is gone from
- * here when this returns, and closed() is not called. When there is no room for one more it is ended
- * instead (NO_BUFFER), of which closed() tells as ever. False: the way is full, which a flood may
- * make it for a while, and c is as it was. to is another worker.
+ * here when this returns, and closed() is not called. When there is no room for one more it is
+ * ended instead (NO_BUFFER), of which closed() tells as ever. False: the way is full, which a flood
+ * may make it for a while, and c is as it was. to is another worker.
  */
 bool tcp_move(struct worker *w, struct tcp_conn *c, uint16_t to);
 /* Takes a message of tcp_move() or one that says that a moved connection has ended. Takes m. */

@@ -59,7 +59,10 @@ static const struct host *host_lookup(const struct domain *d, const char *name)
 
 static bool service_here(const struct domain *d, const struct config_service *s)
 {
-	return s->domain_index == d->idx || s->domain_index == CONFIG_DOMAINS_MAX;
+	/* What is passed as it comes was chosen before, or its client is told that there is none.
+	 */
+	return s->tls == SERVICE_TLS_END &&
+	       (s->domain_index == d->idx || s->domain_index == CONFIG_DOMAINS_MAX);
 }
 
 /* The service whose host the client named, or NULL. */

@@ -35,8 +35,10 @@ enum tls_flags {
 };
 
 enum {
-	TLS_MSG_HEAD = 4, /* of a handshake message: type, length */
-	TLS_RETRY_MS = 5, /* when there was no buffer */
+	TLS_MSG_HEAD = 4,      /* of a handshake message: type, length */
+	TLS_HELLO_LOOK = 4096, /* a longer ClientHello is passed to nobody: with a hybrid key
+				  (ML-KEM) one has 1,700 */
+	TLS_RETRY_MS = 5,      /* when there was no buffer */
 	/* RFC 8446 5.5: 2^24.5 full records under one AES-GCM key; in bytes for TLS 1.2, by blocks.
 	 */
 	TLS_REKEY_RECORDS = 1 << 24,

@@ -256,11 +256,27 @@ static void hello_wait(struct worker *w, struct tcp_conn *c)
 	count(w, CNT_TLS_QUEUED);
 }
 
+/* Whether its owner takes it as it came, by what its first record says. */
+static bool hello_passes(struct worker *w, struct tcp_conn *c, uint32_t len)
+{
+	uint8_t record[TLS_HELLO_LOOK];
+
+	if (tls_of(c)->flags & TLS_CLIENT || !tcp_app(c)->hello || len > sizeof(record))
+		return false;
+	queue_copy(tcp_raw(c), 0, record, len);
+	return tcp_app(c)->hello(w, c, record, len);
+}
+
 /* Before its first record is whole a connection has no handshake, nor waits for one. */
 static void hello_input(struct worker *w, struct tcp_conn *c, uint32_t len)
 {
-	struct handshake *s = w->tls->waiting.n ? NULL : handshake_get(w);
+	struct handshake *s;
 
+	if (hello_passes(w, c, len)) {
+		tcp_layer_leave(w, c);
+		return;
+	}
+	s = w->tls->waiting.n ? NULL : handshake_get(w);
 	if (s) {
 		handshake_start(w, tls_of(c), s);
 		handshake_feed(w, c, len);

@@ -486,6 +486,25 @@ static const struct {
 	  "domain: default\n    backend: 10.2.0.2\n  - name: web\n    domain: ims\n"
 	  "    hosts: [sip.example.org]\n",
 	  NULL },
+	{ "hosts: [www.example.org]", "alpn: [acme-tls/1]\n    tls: pass", NULL },
+	{ "hosts: [www.example.org]", "hosts: [www.example.org]\n    tls: pass",
+	  ":20: services[1].tls: pass needs a name in alpn, which chooses it" },
+	{ "hosts: [www.example.org]",
+	  "alpn: [acme-tls/1]\n    tls: pass\n    sip: false\n    crlf: answer",
+	  ":20: services[1].tls: pass goes together with neither hosts, sip nor crlf" },
+	{ "    hosts: [sip.example.org]\n", "    hosts: [sip.example.org]\n    tls: pass\n",
+	  ":15: services[0].tls: pass goes together with neither hosts, sip nor crlf" },
+	{ "www.example.org]\n    backend: 10.2.0.2\n    port: 80\nports:\n  - {name: access, "
+	  "device: net_null0, addresses: [10.1.0.1/24]}\n"
+	  "listeners:\n  - address: 10.1.0.1\n    port: 443\n    transport: tls\n  - {address: "
+	  "10.1.0.1, port: 444, transport: tls, domain: ims}",
+	  "www.example.org]\n    backend: 10.2.0.2\n    port: 80\n  - {name: acme, alpn: "
+	  "[acme-tls/1], tls: pass, backend: 10.2.0.2}\n"
+	  "ports:\n  - {name: access, device: net_null0, addresses: [10.1.0.1/24]}\n"
+	  "listeners:\n  - address: 10.1.0.1\n    port: 443\n    transport: tls\n  - {address: "
+	  "10.1.0.1, port: 444, transport: tls, domain: ims, service: acme}",
+	  ":29: listeners[1].service: acme takes TLS as it comes: all that comes to a listener of "
+	  "transport tcp" },
 	{ "backend: 10.2.0.2", "backend: 10.1.0.1\n    port: 443",
 	  ":16: services[0].backend: 10.1.0.1:443 is the listener in line 26" },
 	{ "tls, domain: ims", "tls, domain: ism",

@@ -6,6 +6,7 @@
  * Without such a service nothing is looked at. What the handshake said is made up here.
  */
 #include "tests/world/unit.h"
+#include "tests/world/client_hello.h"
 #include "tests/world/gate_world.h"
 #include "dp/demux.h"
 #include "dp/tls/tls.h"
@@ -13,6 +14,8 @@
 
 static struct tls_info said;
 static bool no_tls;
+static const char *offered; /* by a ClientHello; NULL: there is none to judge */
+static bool passed;
 
 /* The linker puts it in tls_info()'s place. */
 const struct tls_info *__wrap_tls_info(const struct tcp_conn *c);
@@ -22,10 +25,24 @@ const struct tls_info *__wrap_tls_info(const struct tcp_conn *c)
 	return no_tls ? NULL : &said;
 }
 
+/* demux_app judges a ClientHello, with these owner's bytes. */
+static bool judge_hello(struct worker *w, void *data)
+{
+	struct tcp_conn c = { 0 };
+	uint8_t b[256];
+	bool passes;
+
+	memcpy(tcp_data(&c), data, TCP_APP_DATA);
+	passes = demux_app.hello(w, &c, b, (uint32_t)client_hello(b, sizeof(b), offered));
+	memcpy(data, tcp_data(&c), TCP_APP_DATA);
+	return passes;
+}
+
 static const struct tcp_app *accept_door(struct worker *w, struct tcp_request *r)
 {
-	(void)w;
 	demux_init(r->data, 0);
+	if (offered)
+		passed = judge_hello(w, r->data);
 	return &demux_app;
 }
 
@@ -40,6 +57,7 @@ static int setup(void **state)
 	(void)state;
 	said = (struct tls_info){ .service = SERVICE_NONE };
 	no_tls = false;
+	offered = NULL;
 	gate_config();
 	world.conf.dataplane.binding_rate = 1000;
 	world.conf.listener[0].domain_index = 1;
@@ -174,6 +192,56 @@ static void the_listener_s_service(void **state)
 		assert_int_equal(world_count(0, CNT_BINDING), 0);
 		again();
 	}
+}
+
+/* ---- by the ClientHello ---- */
+
+static void client_offers(const char *alpn, bool passes)
+{
+	offered = alpn;
+	gate_connect();
+	assert_int_equal(passed, passes);
+	if (passes)
+		assert_int_equal(fate(), SPLICED);
+}
+
+/* The service that takes TLS as it comes, of the listener's domain, and no other. */
+static void passed_as_it_comes(void **state)
+{
+	struct config_service *s = world.conf.service;
+
+	(void)state;
+	no_tls = true;
+	world.conf.n_service = 3;
+	s[2] = s[1] = s[0];
+	s[1].sip = s[2].sip = false;
+	s[2].tls = s[1].tls = SERVICE_TLS_PASS;
+	s[2].n_alpn = s[1].n_alpn = s[0].n_alpn = 1;
+	strcpy(s[0].alpn[0], "h2");
+	strcpy(s[1].alpn[0], "acme-tls/1");
+	strcpy(s[2].alpn[0], "acme-tls/1");
+	s[0].backend = s[1].backend = at("203.0.113.1", 1);
+	s[1].domain_index = 0;
+	s[1].id = 1;
+	s[2].id = 2;
+	client_offers("acme-tls/1", true);
+	gate_say(gate_client, "more");
+	gate_heard(gate_backend, "more");
+	again();
+	client_offers("http/1.1 acme-tls/1", true);
+	again();
+	client_offers("h2", false); /* TLS of that service ends here */
+	again();
+	client_offers("acme-tls/2", false);
+	again();
+	s[2].domain_index = 0;
+	client_offers("acme-tls/1", false);
+	again();
+	s[2].domain_index = CONFIG_DOMAINS_MAX;
+	client_offers("acme-tls/1", true);
+	again();
+	world.conf.listener[0].has_service = true; /* all of its connections are that one's */
+	client_offers("acme-tls/1", false);
 }
 
 /* ---- by the first bytes ---- */
@@ -350,10 +418,21 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(alpn_says_turn),	   T(turn_is_not_looked_at), T(a_service_needs_no_bytes),
-		T(the_listener_s_service), T(the_handshake_knows_it), T(stun_is_the_relay_s),    T(first_bytes_decide),    T(a_service_of_the_domain),
-		T(no_service_no_look),	   T(without_tls),	     T(nothing_said),
-		T(patience_begins_afresh), T(closed_at_once),	     T(reset_at_once),
+		T(alpn_says_turn),
+		T(turn_is_not_looked_at),
+		T(a_service_needs_no_bytes),
+		T(the_listener_s_service),
+		T(the_handshake_knows_it),
+		T(passed_as_it_comes),
+		T(stun_is_the_relay_s),
+		T(first_bytes_decide),
+		T(a_service_of_the_domain),
+		T(no_service_no_look),
+		T(without_tls),
+		T(nothing_said),
+		T(patience_begins_afresh),
+		T(closed_at_once),
+		T(reset_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Certificates by themselves (RFC 8555): pebble, an ACME server on the clients' side, validates names of the
-# relay by http-01 on port 80 and by tls-alpn-01 on port 443 of an address, both of them services on plain TCP
-# whose back ends are the ACME clients' own servers in the core: lego for either, certbot for http-01. They reach
+# relay by http-01 on port 80, a service on plain TCP, and by tls-alpn-01 on port 443, where TURN over TLS is as well
+# (RFC 8737). The back ends are the ACME clients' own servers in the core: lego for either, certbot for http-01. They reach
 # pebble through a listener on the core's side. What they write, lego over the files that were there
 # and certbot by links that change, clients of TLS are shown without a word of the operator's; an
 # allocation that was there goes on.
@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/tls.sh
 . "$(dirname "$0")/tls.sh"
-ALPN4=10.1.0.3 API=14000
+API=14000
 DIRECTORY=https://$RELAY4:$API/dir
 LEGO=$TMP/lego/certificates
 
@@ -32,11 +32,11 @@ cp "$TMP/bot.pem" "$TMP/first/fullchain.pem"
 cp "$TMP/bot.key" "$TMP/first/privkey.pem"
 ln -s "$TMP/first" "$BOT"
 EDITS+=("s|^    key: .*/rsa.key$|&\n  - {chain: $BOT/fullchain.pem, key: $BOT/privkey.pem}|")
-for service in "http01, backend: $PEER4, port: 5080" "alpn01, backend: $PEER4, port: 5443" "ca, backend: $CLIENT4, port: $API"; do
+for service in "http01, backend: $PEER4, port: 5080" "alpn01, alpn: [acme-tls/1], tls: pass, backend: $PEER4, port: 5443" "ca, backend: $CLIENT4, port: $API"; do
 	EDITS+=("s|^services:\$|&\n  - {name: $service}|")
 done
-relay_config "${EDITS[@]}" "s|^    addresses: \[$SERVER4/24|&, $ALPN4/24|" 's|^    port: 80$|&\n    service: http01|' \
-	"s|^listeners:\$|&\n  - {address: $ALPN4, port: 443, transport: tcp, service: alpn01}\n  - {address: $RELAY4, port: $API, transport: tcp, service: ca}|" \
+relay_config "${EDITS[@]}" 's|^    port: 80$|&\n    service: http01|' \
+	"s|^listeners:\$|&\n  - {address: $RELAY4, port: $API, transport: tcp, service: ca}|" \
 	>"$TMP/quickstart"
 
 # shown NAME FIELD: of the certificate that a client is shown who asks for it.
@@ -61,7 +61,6 @@ END
 start "$TMP/dns.log" in_client pebble-challtestsrv -http01 '' -https01 '' -tlsalpn01 '' -dns01 127.0.0.1:8053 \
 	-management 127.0.0.1:8055 -defaultIPv4 $SERVER4 -defaultIPv6 ''
 await 10 listens_tcp fl-client 8055 || fail "pebble-challtestsrv: $(<"$TMP/dns.log")"
-in_client curl -sf -d "{\"host\": \"alpn.fairlead.test\", \"addresses\": [\"$ALPN4\"]}" http://127.0.0.1:8055/add-a || fail "no address in DNS"
 export PEBBLE_VA_NOSLEEP=1 PEBBLE_WFE_NONCEREJECT=0
 start "$TMP/pebble.log" in_client pebble -config "$TMP/pebble.json" -dnsserver 127.0.0.1:8053
 await 10 listens_tcp fl-client $API || fail "pebble: $(<"$TMP/pebble.log")"
@@ -77,7 +76,7 @@ lego_run()
 
 services=$(counter tls_service)
 start_peer
-uclient "$TMP/turn" -t -S -p 5349 -n 2000 -m 1 -c -e "$PEER4" "$SERVER4" &
+uclient "$TMP/turn" -t -S -p 443 -n 2000 -m 1 -c -e "$PEER4" "$SERVER4" &
 turn=$!
 has_allocation() { (($(fl_json status .allocations.count) >= 1)); }
 await 20 has_allocation || fail "no allocation: $(tail -n 3 "$TMP/turn")"
@@ -87,7 +86,7 @@ note "lego, http-01"
 lego_run alpn --tls --tls.port "$PEER4:5443"
 await 20 issued alpn.fairlead.test || fail "tls-alpn-01: shown is $(shown alpn.fairlead.test issuer)"
 assert_num "connections passed to back ends" $(($(counter tls_service) - services)) -ge 4
-note "lego, tls-alpn-01"
+note "lego, tls-alpn-01, on the port of TURN"
 
 # ---- certbot, which changes links ----
 

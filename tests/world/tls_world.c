@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tls_world.h"
 #include "make_cert.h"
+#include "lib/tls_hello.h"
 
 #include <openssl/err.h>
 #include <unistd.h>
@@ -41,13 +42,22 @@ static void owner_expect(struct worker *w, struct tcp_conn *c, struct tls_expect
 	*e = owner.expect;
 }
 
+static bool owner_hello(struct worker *w, struct tcp_conn *c, const uint8_t *record, uint32_t n)
+{
+	(void)w;
+	(void)c;
+	return owner.passes && tls_alpn_has(tls_hello_alpn(record, n), owner.passes);
+}
+
 static void owner_established(struct worker *w, struct tcp_conn *c)
 {
 	owner.w = w;
 	owner.c = c;
 	owner.opened++;
-	assert_non_null(tls_info(c));
-	owner.info = *tls_info(c);
+	if (tls_info(c))
+		owner.info = *tls_info(c);
+	else
+		assert_non_null(owner.passes);
 }
 
 static void owner_readable(struct worker *w, struct tcp_conn *c)
@@ -95,6 +105,7 @@ static const struct tcp_app owner_app = {
 	.name = "owner",
 	.role = CONN_OTHER,
 	.expect = owner_expect,
+	.hello = owner_hello,
 	.established = owner_established,
 	.readable = owner_readable,
 	.writable = owner_writable,

@@ -29,6 +29,7 @@ struct owner {
 	struct worker *w;   /* its worker */
 	unsigned int opened, closed, fins, arrived;
 	enum tcp_end why;
+	const char *passes;	  /* protocol whose clients' TLS it takes as it comes; NULL: none */
 	struct tls_expect expect; /* of the next handshakes */
 	struct tls_info info;	  /* at established() */
 	bool hold;		  /* reads nothing */
