@@ -24,8 +24,6 @@ static const char *applied_text(const json_t *change)
 		return "restart of fairlead-cp";
 	if (strcmp(name, "restart-dp") == 0)
 		return "restart of fairlead-dp";
-	if (strcmp(name, "added-live") == 0)
-		return "live where added";
 	return name;
 }
 

@@ -36,7 +36,6 @@ static const char *const usual[] = {
 	[APPLIED_BOTH] = "nothing",
 	[APPLIED_CP] = "nothing; requests wait meanwhile",
 	[APPLIED_DP] = "connections over TCP and TLS, and packets meanwhile",
-	[APPLIED_ADDED] = "nothing; to be changed or removed, as by a restart of fairlead-dp",
 };
 
 const char *config_applied_text(enum config_applied how)
@@ -47,7 +46,6 @@ const char *config_applied_text(enum config_applied how)
 		[APPLIED_BOTH] = "live",
 		[APPLIED_CP] = "restart of fairlead-cp",
 		[APPLIED_DP] = "restart of fairlead-dp",
-		[APPLIED_ADDED] = "live where added",
 	};
 
 	return text[how];
@@ -90,31 +88,6 @@ static uint16_t count_of(const struct schema_key *k, const char *base)
 	if (base)
 		memcpy(&n, base + k->count_off, sizeof(n));
 	return n;
-}
-
-/* Whether a list has all that it had, each at its place, and more behind that. */
-static bool has_more(const struct schema_key *list, const char *from, const char *to)
-{
-	const uint16_t n = count_of(list, from);
-
-	if (!from || !to || count_of(list, to) <= n)
-		return false;
-	for (uint16_t i = 0; i < n; i++) {
-		const size_t at = list->off + (size_t)i * list->size;
-
-		if (!is_same(list, from + at, to + at))
-			return false;
-	}
-	return true;
-}
-
-/* How entry i of a list is applied, which is there now where added is set. */
-static struct said said_of_entry(struct said list, bool added)
-{
-	if (list.applied != APPLIED_ADDED)
-		return list;
-	return (struct said){ added ? APPLIED_BOTH : APPLIED_DP, added ? list.lost : NULL,
-			      list.why };
 }
 
 static struct said said_of(const struct schema_key *k, struct said above)
@@ -244,16 +217,15 @@ static void walk_maps(struct walk *w, const struct schema_key *k, const char *fr
 	const uint16_t n_from = count_of(k, from), n_to = count_of(k, to);
 	const size_t len = strlen(w->key);
 	const bool apart = w->apart;
-	const bool more = said.applied == APPLIED_ADDED && !w->all && has_more(k, from, to);
 
 	for (uint16_t i = 0; i < n_from || i < n_to; i++) {
 		const size_t at = k->off + (size_t)i * k->size;
 
 		snprintf(w->key + len, sizeof(w->key) - len, "[%u]", i);
-		w->apart = apart || (!w->all && !more && !is_live(said.applied) &&
+		w->apart = apart || (!w->all && !is_live(said.applied) &&
 				     (n_from != n_to || !is_same(k, from + at, to + at)));
 		walk_map(w, k->keys, i < n_from ? from + at : NULL, i < n_to ? to + at : NULL,
-			 w->all ? said : said_of_entry(said, more && i >= n_from));
+			 said);
 	}
 	w->apart = apart;
 	w->key[len] = '\0';
@@ -321,16 +293,9 @@ static void take_key(const struct schema_key *k, char *base, const char *from)
 /* Live keys of entries of a list that is not live, where each is still the same. */
 static void take_entries(const struct schema_key *k, char *base, const char *from, struct said said)
 {
-	const uint16_t n = count_of(k, base), has = count_of(k, from);
-	const bool more = said.applied == APPLIED_ADDED && has_more(k, base, from);
+	const uint16_t n = count_of(k, base);
 
-	if (more) {
-		const size_t at = k->off + (size_t)n * k->size;
-
-		memcpy(base + at, from + at, (size_t)k->size * (has - n));
-		memcpy(base + k->count_off, &has, sizeof(has));
-	}
-	for (uint16_t i = 0; (n == has || more) && i < n; i++) {
+	for (uint16_t i = 0; n == count_of(k, from) && i < n; i++) {
 		const size_t at = k->off + (size_t)i * k->size;
 
 		if (is_same(k, base + at, from + at))

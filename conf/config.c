@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "listener.h"
 #include "schema.h"
 
 #include <errno.h>
@@ -479,9 +480,9 @@ bool config_shows_secrets(const struct config *c)
 
 bool config_has_tls(const struct config *c)
 {
-	for (uint16_t i = 0; i < c->n_listener; i++)
-		if (c->listener[i].transport == TRANSPORT_TLS ||
-		    c->listener[i].transport == TRANSPORT_DTLS)
+	for (uint16_t i = 0; i < listener_places(c); i++)
+		if (listener_place(c, i).transport == TRANSPORT_TLS ||
+		    listener_place(c, i).transport == TRANSPORT_DTLS)
 			return true;
 	for (uint16_t i = 0; i < c->n_realm && c->gateway.contexts && c->gateway.streams; i++)
 		if (c->realm[i].domain_index != CONFIG_DOMAINS_MAX)
@@ -491,8 +492,8 @@ bool config_has_tls(const struct config *c)
 
 uint32_t config_associations(const struct config *c)
 {
-	for (uint16_t i = 0; i < c->n_listener; i++)
-		if (c->listener[i].transport == TRANSPORT_DTLS)
+	for (uint16_t i = 0; i < listener_places(c); i++)
+		if (listener_place(c, i).transport == TRANSPORT_DTLS)
 			return c->tls.associations;
 	return 0;
 }
@@ -510,10 +511,12 @@ bool config_port_has_tcp(const struct config *c, const struct config_port *p)
 	const bool streams = c->gateway.contexts && c->gateway.streams;
 	bool listens = false; /* for clients over TCP, whose allocations may be of TCP */
 
-	for (uint16_t i = 0; i < c->n_listener; i++) {
-		if (config_is_udp(c->listener[i].transport))
+	for (uint16_t i = 0; i < listener_places(c); i++) {
+		const struct listener_place l = listener_place(c, i);
+
+		if (config_is_udp(l.transport))
 			continue;
-		if (c->n_service || port_has(p, &c->listener[i].addr.ip))
+		if (c->n_service || port_has(p, &l.addr.ip))
 			return true;
 		listens = true;
 	}

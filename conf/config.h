@@ -31,7 +31,8 @@ enum {
 	CONFIG_ALTERNATES_MAX = 8,
 	CONFIG_NG_PROXIES_MAX = 8,
 	SERVICE_NONE = 0xffff,
-	SERVICE_TURN = 0xfffe,	   /* chosen as such by ALPN */
+	SERVICE_TURN = 0xfffe, /* chosen as such by ALPN */
+	LISTENER_GONE = 0xffff,
 	CONFIG_FRAGMENTS_EACH = 8, /* buffers for each packet in reassembly, on average */
 	CONFIG_WAITING_MAX = 2048, /* packets that wait for neighbours, all of a worker's */
 	CONFIG_HANDOVER = 2048,	   /* see config_handover() */
@@ -206,6 +207,16 @@ struct config_listener {
 	uint16_t domain_index;	    /* set by config_load() */
 	uint16_t service_index;	    /* the same, valid if has_service */
 	bool has_service;
+};
+
+/*
+ * What a listener is known by, in one process and for its life: the place is its number there,
+ * which neither the order of the file nor other listeners change (listener.h).
+ */
+struct listener_place {
+	struct sock_addr addr;
+	uint16_t transport; /* enum config_transport */
+	uint16_t listener;  /* its index in the list now, or LISTENER_GONE */
 };
 
 struct config_relay {
@@ -393,6 +404,8 @@ struct config {
 	uint16_t n_port;
 	struct config_listener listener[CTL_LISTENERS_MAX];
 	uint16_t n_listener;
+	struct listener_place place[CTL_PLACES_MAX]; /* of listeners; use listener.h */
+	uint16_t n_place;			     /* 0: as they stand in the list */
 	struct config_relay relay[CTL_RELAYS_MAX];
 	uint16_t n_relay;
 	struct config_realm realm[CONFIG_REALMS_MAX];
@@ -446,7 +459,8 @@ void config_part_path(const struct config *c, unsigned part, char *text, size_t 
  */
 bool config_shows_secrets(const struct config *c);
 
-/* Whether anything may speak TLS or DTLS: a listener, or terminations of contexts. */
+/* Whether anything may speak TLS or DTLS: a listener that is or was there, or terminations of
+ * contexts. */
 bool config_has_tls(const struct config *c);
 /* DTLS associations a worker has room for: tls.associations where a listener is for DTLS, else 0.
  */
@@ -458,7 +472,7 @@ static inline bool config_is_udp(enum config_transport t)
 }
 
 /*
- * Whether TCP may go out by a port: it has a listener of TCP or TLS, may be a relay of TCP
+ * Whether TCP may go out by a port: it has, or had, a listener of TCP or TLS, may be a relay of TCP
  * allocations or of terminations that are streams, or lead to the back end of a service.
  */
 bool config_port_has_tcp(const struct config *c, const struct config_port *p);
@@ -518,7 +532,7 @@ static inline uint32_t config_relay_worker(const struct config *c, uint32_t rela
  */
 char *config_agreed(const struct config *c);
 
-/* Digest of what both processes must agree on: workers, sizes, ports, listeners, relays. */
+/* Digest of what both processes must agree on: workers, sizes, ports, relays. */
 uint64_t config_digest(const struct config *c);
 
 /* Prints every key with type, range, default and unit. */
@@ -531,8 +545,6 @@ enum config_applied {
 	APPLIED_BOTH, /* at a reload, by both processes */
 	APPLIED_CP,   /* at a restart of fairlead-cp */
 	APPLIED_DP,   /* at a restart of fairlead-dp; fairlead-cp is restarted after it */
-	/* Entries behind those of a list that stay: by both; else APPLIED_DP. */
-	APPLIED_ADDED,
 };
 const char *config_applied_text(enum config_applied how);
 

@@ -26,17 +26,8 @@ static void put_transport(const struct config *c, FILE *f)
 {
 	char text[ADDR_STR_MAX];
 
-	for (unsigned i = 0; i < c->n_listener; i++)
-		fprintf(f, "listeners: %u %s %u\n", i,
-			sock_addr_format(&c->listener[i].addr, text, sizeof(text)),
-			c->listener[i].transport);
 	for (const struct config_domain *d = c->domain; d < c->domain + c->n_domain; d++)
 		fprintf(f, "tls-domains: %td %s\n", d - c->domain, d->name);
-	for (unsigned i = 0; i < c->n_certificate; i++)
-		fprintf(f, "certificates: %u %s\n", c->certificate[i].domain_index,
-			c->certificate[i].chain);
-	for (unsigned i = 0; i < c->n_service; i++)
-		fprintf(f, "services: %u %s\n", i, c->service[i].name);
 	for (const struct config_relay *r = c->relay; r < c->relay + c->n_relay; r++)
 		fprintf(f, "relays: %td %s %u %u%s%s\n", r - c->relay,
 			ip_format(&r->addr, text, sizeof(text)), r->port_min, r->port_max,

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "listener.h"
 #include "schema.h"
 
 #include "../lib/siphash.h"
@@ -37,10 +38,13 @@ static bool relays_at(const struct config *c, const struct ip_addr *ip)
 	return false;
 }
 
+/* Or did: what a start, or an earlier reload, was ready for. */
 static bool listens_at(const struct config *c, const struct ip_addr *ip)
 {
-	for (unsigned i = 0; i < c->n_listener; i++) {
-		if (ip_eq(&c->listener[i].addr.ip, ip))
+	for (uint16_t i = 0; i < listener_places(c); i++) {
+		const struct listener_place p = listener_place(c, i);
+
+		if (ip_eq(&p.addr.ip, ip))
 			return true;
 	}
 	return false;
@@ -48,7 +52,7 @@ static bool listens_at(const struct config *c, const struct ip_addr *ip)
 
 /* What a start prepares for, and only if a listener is there that wants it. */
 static const char *listener_unprepared(const struct config *runs, const struct config *c,
-				       const struct config_listener *l)
+				       const struct listener_place *l)
 {
 	if (relays_at(c, &l->addr.ip) && !listens_at(runs, &l->addr.ip))
 		return "the first one at the address of a relay";
@@ -67,15 +71,16 @@ static const char *listener_unprepared(const struct config *runs, const struct c
 static bool listeners_prepared(const struct config *runs, const struct config *c, char *err,
 			       size_t errlen)
 {
-	for (unsigned i = runs->n_listener; i < c->n_listener; i++) {
-		const char *what = listener_unprepared(runs, c, &c->listener[i]);
+	for (uint16_t i = listener_places(runs); i < listener_places(c); i++) {
+		const struct listener_place p = listener_place(c, i);
+		const char *what = listener_unprepared(runs, c, &p);
 		char text[ADDR_STR_MAX];
 
 		if (!what)
 			continue;
 		snprintf(err, errlen,
-			 "listeners[%u]: %s is %s, and is added by a restart of fairlead-dp", i,
-			 sock_addr_format(&c->listener[i].addr, text, sizeof(text)), what);
+			 "listeners[%u]: %s is %s, and is added by a restart of fairlead-dp",
+			 p.listener, sock_addr_format(&p.addr, text, sizeof(text)), what);
 		return false;
 	}
 	return true;
@@ -122,7 +127,8 @@ struct config *config_merge(const struct config *runs, const struct config *fres
 	config_take_live(c, fresh);
 	memcpy(c->part, fresh->part, sizeof(c->part));
 	c->n_part = fresh->n_part;
-	if (listeners_prepared(runs, c, err, errlen) && fits_together(c, err, errlen))
+	if (listener_places_keep(runs, c, err, errlen) &&
+	    listeners_prepared(runs, c, err, errlen) && fits_together(c, err, errlen))
 		return c;
 	config_free(c);
 	return NULL;
@@ -145,7 +151,7 @@ bool config_both_differ(const struct config *a, const struct config *b)
 
 static void put_both(void *arg, const struct config_change *c)
 {
-	if (c->applied == APPLIED_BOTH || c->applied == APPLIED_ADDED)
+	if (c->applied == APPLIED_BOTH)
 		fprintf(arg, "%s %s\n", c->key, c->from);
 }
 

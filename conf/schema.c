@@ -388,9 +388,10 @@ static const struct schema_key keys_listener[] = {
 	  .names = config_transport_name, .def = "udp",
 	  .help = "udp, tcp, tls over TCP, or dtls over UDP (RFC 7350)" },
 	{ "domain", SCHEMA_STRING, STRING(config_listener, domain, 1), .def = "default",
+	  .applied = APPLIED_BOTH, .lost = "nothing; it is of handshakes that begin from then on",
 	  .help = "TLS domain, for transport tls and dtls" },
 	{ "service", SCHEMA_STRING, STRING(config_listener, service, 0), .def = "",
-	  .applied = APPLIED_BOTH, .lost = "nothing; it is of connections that come from then on, where no listener was removed or moved",
+	  .applied = APPLIED_BOTH, .lost = "nothing; it is of connections that come from then on",
 	  .help = "service of every connection, for transport tcp and tls; empty: TURN, or as services say" },
 	{ .name = NULL }
 };
@@ -797,7 +798,7 @@ const struct schema_key schema_top[] = {
 	  .applied = APPLIED_DP, .help = "network ports" },
 	{ "listeners", SCHEMA_MAP, LIST(config, listener, n_listener, 1, CTL_LISTENERS_MAX),
 	  .keys = keys_listener,
-	  .applied = APPLIED_ADDED, .why = "both processes, and their state, know an entry by its place in the list, and devices are made ready for the first one at a relay's address, for TLS, and for TCP of a port", .help = "where clients reach the relay" },
+	  .applied = APPLIED_BOTH, .lost = "nothing, in whatever order they stand; when one is removed, or its address, port or transport is another: its clients' allocations and connections. The first one at a relay's address, for TLS, or for TCP of a port, is added by a restart of fairlead-dp", .help = "where clients reach the relay" },
 	{ "relays", SCHEMA_MAP, LIST(config, relay, n_relay, 1, CTL_RELAYS_MAX), .keys = keys_relay,
 	  .applied = APPLIED_DP, .why = "both processes, and their state, know an entry by its place in the list", .help = "where relayed addresses come from" },
 	{ "realms", SCHEMA_MAP, LIST(config, realm, n_realm, 0, CONFIG_REALMS_MAX),

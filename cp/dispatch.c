@@ -17,7 +17,9 @@ static bool refused(struct server *s, uint32_t worker, const struct evt_result *
 	if (!a)
 		return false;
 	sock_addr_format(&a->leg.client, text, sizeof(text));
-	if (e->hdr.type == EVT_SESSION_REFUSED) {
+	if (e->hdr.type == EVT_SESSION_REFUSED && !listener_is_there(s->conf, a->leg.listener)) {
+		session_del(s, a, SESSION_END_LISTENER);
+	} else if (e->hdr.type == EVT_SESSION_REFUSED) {
 		/* A client may hang up at any time, which is nothing to write home about. */
 		if (!leg_has_conn(&a->leg))
 			log_line("the dataplane refused the allocation of %s, which is deleted",
@@ -38,7 +40,8 @@ static bool client_gone(struct server *s, uint32_t worker, const struct evt_conn
 
 	if (!a || a->leg.conn != e->conn.idx || a->leg.conn_gen != e->conn.gen)
 		return false;
-	session_gone(s, a, SESSION_END_CONNECTION);
+	session_gone(s, a,
+		     e->why == TCP_END_LISTENER ? SESSION_END_LISTENER : SESSION_END_CONNECTION);
 	return true;
 }
 

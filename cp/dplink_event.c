@@ -5,6 +5,7 @@
  */
 #include "dplink_int.h"
 
+#include "../conf/listener.h"
 #include "adopt.h"
 #include "dispatch.h"
 #include "event.h"
@@ -135,13 +136,21 @@ static void event_next(struct dplink *l, uint32_t worker, bool now)
 	const struct ctl_hdr *hdr = &l->event.hdr;
 	struct worker_link *w = &l->worker[worker];
 	const bool copied = event_copy(l, ring_peek(&w->evt, 0));
-	const char *why;
+	uint16_t listener = 0;
+	const char *why = NULL;
 
 	ring_release(&w->evt, 1);
 	l->stats.events++;
-	why = copied ? event_invalid(l->conf, &l->event) : "impossible type or length of an event";
+	if (!copied)
+		why = "impossible type or length of an event";
+	else if (!dplink_event_listener(l, &l->event, &listener))
+		why = "something of a listener that does not exist";
+	else if (listener != LISTENER_GONE)
+		why = event_invalid(l->conf, &l->event);
 	if (why)
 		dplink_fail(l, why);
+	else if (listener == LISTENER_GONE)
+		l->stats.events_stale++;
 	else if (dplink_audits(w) && hdr->type == EVT_PUNT)
 		request_early(l, worker);
 	else if (now || dplink_audits(w))

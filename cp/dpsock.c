@@ -312,6 +312,7 @@ static bool hello_send(struct dpsock *d)
 		.abi_version = CTL_ABI_VERSION,
 		.pid = (uint32_t)getpid(),
 		.config_digest = config_digest(d->server->conf),
+		.live_digest = reload_digest(d->server),
 	};
 
 	return send(d->fd, &h, sizeof(h), MSG_NOSIGNAL) == (ssize_t)sizeof(h);

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "event.h"
 
+#include "../conf/listener.h"
+
 /* Whether what a leg names is of its listener's transport. */
-static bool leg_fits(const struct config_listener *l, const struct ctl_leg *leg)
+static bool leg_fits(struct listener_place l, const struct ctl_leg *leg)
 {
 	const bool dtls = leg->conn & CTL_CONN_DTLS;
 
-	return (l->transport == TRANSPORT_UDP) == (leg->conn_gen == 0) &&
-	       (l->transport == TRANSPORT_DTLS) == dtls;
+	return (l.transport == TRANSPORT_UDP) == (leg->conn_gen == 0) &&
+	       (l.transport == TRANSPORT_DTLS) == dtls;
 }
 
 static const char *punt_invalid(const struct config *c, const struct evt_punt *p)
 {
 	if (p->payload_len > p->hdr.len - offsetof(struct evt_punt, payload))
 		return "impossible length of a request";
-	if (p->leg.listener >= c->n_listener)
+	if (p->leg.listener >= listener_places(c))
 		return "a request from a listener that does not exist";
-	if (!leg_fits(&c->listener[p->leg.listener], &p->leg))
+	if (!leg_fits(listener_place(c, p->leg.listener), &p->leg))
 		return "a request from a connection of another transport";
 	return NULL;
 }
@@ -53,8 +55,9 @@ static const char *term_invalid(const struct evt_term *e)
 
 static const char *session_invalid(const struct config *c, const struct evt_session *e)
 {
-	if (e->n_peer > CTL_SESSION_PEERS || e->leg.listener >= c->n_listener || e->sid.gen == 0 ||
-	    e->sid.slot >= c->dataplane.sessions || e->redirect >= c->dataplane.n_workers)
+	if (e->n_peer > CTL_SESSION_PEERS || e->leg.listener >= listener_places(c) ||
+	    e->sid.gen == 0 || e->sid.slot >= c->dataplane.sessions ||
+	    e->redirect >= c->dataplane.n_workers)
 		return "a session that cannot be";
 	return NULL;
 }

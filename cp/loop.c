@@ -209,7 +209,6 @@ static void on_change(void *ctx)
 
 	if (l->server->tls)
 		tls_agent_sock(l->server->tls, l->sock);
-	reload_attached(l->server);
 	if (l->wake)
 		event_free(l->wake);
 	l->wake = NULL;

@@ -13,6 +13,7 @@
 #include "cost.h"
 #include "cpus.h"
 #include "context/gateway.h"
+#include "context/gateway_link.h"
 #include "ng/ng.h"
 #include "log.h"
 #include "loop.h"
@@ -239,10 +240,20 @@ static void finish_ng(void *arg, bool apply)
 	ng_finish(arg, apply);
 }
 
-static void finish_table(void *arg, bool apply)
+/* Before anything is kept that the files do not know. */
+static void finish_files(void *arg, bool apply)
 {
+	struct server *s = arg;
+
 	if (apply)
-		table_world_add(arg);
+		table_world_add(s->table);
+	if (apply && s->gateway)
+		gate_world_add(s->gateway);
+}
+
+static void finish_listeners(void *arg, bool apply)
+{
+	listeners_finish(arg, apply);
 }
 
 static void reload_parts(struct server *s, struct metrics *metrics, struct manage *manage)
@@ -254,7 +265,8 @@ static void reload_parts(struct server *s, struct metrics *metrics, struct manag
 	reload_add(s, (struct reload_part){ prepare_manage, finish_manage, manage });
 	reload_add(s, (struct reload_part){ prepare_ng, finish_ng, s->ng });
 	reload_add(s, (struct reload_part){ rpc_roles_prepare, rpc_roles_finish, NULL });
-	reload_add(s, (struct reload_part){ NULL, finish_table, s->table });
+	reload_add(s, (struct reload_part){ NULL, finish_listeners, s });
+	reload_add(s, (struct reload_part){ NULL, finish_files, s });
 }
 
 /* The server and its sockets are up: runs until a signal. */

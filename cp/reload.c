@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "reload.h"
 
+#include "../conf/listener.h"
 #include "../lib/bug.h"
 #include "log.h"
 #include "server.h"
@@ -62,20 +63,22 @@ static bool prepare_all(struct reload *r, char *err, size_t errlen)
  */
 static void listeners_expect(struct reload *r)
 {
-	const uint16_t n = r->conf->n_listener;
-
-	for (uint16_t i = n; i < r->next->n_listener; i++)
-		r->conf->listener[i] = r->next->listener[i];
-	r->conf->n_listener = r->next->n_listener;
+	for (uint16_t i = 0; i < listener_places(r->next); i++)
+		r->conf->place[i] =
+		    listener_place(listener_is_there(r->conf, i) ? r->conf : r->next, i);
+	r->conf->n_place = listener_places(r->next);
 }
 
 /* Whoever made something ready takes it up, or throws it away. */
 static void reload_end(struct reload *r, bool ok, const char *why)
 {
-	if (ok)
+	if (ok) {
 		memcpy(r->conf, r->next, sizeof(*r->conf));
-	else if (r->conf)
-		r->conf->n_listener = r->n_listener;
+		r->taken = r->digest;
+	} else if (r->conf) {
+		memcpy(r->conf->place, r->place, sizeof(r->place));
+		r->conf->n_place = r->n_place;
+	}
 	while (r->prepared > 0) {
 		const struct reload_part *p = &r->part[--r->prepared];
 
@@ -93,18 +96,17 @@ static void dataplane_answers(void *ctx, bool ok, const char *text)
 	struct reload *r = ctx;
 
 	r->by_both = ok;
+	r->unsure = !ok;
 	reload_end(r, ok, text);
 }
 
-/* One that comes later, and has the old values, is told then (reload_attached()). */
+/* One that comes later, and has the old values, takes the new ones with our hello. */
 static void reload_go(struct reload *r)
 {
 	struct msg_config m = { .hdr.type = MSG_CONFIG };
-	const bool both = config_both_differ(r->conf, r->next);
 
-	if (!both || !r->sock || !r->attached(r->sock)) {
-		r->dp_owed |= both;
-		r->owed = r->digest;
+	if (!r->sock || !r->attached(r->sock) ||
+	    (!r->unsure && !config_both_differ(r->conf, r->next))) {
 		reload_end(r, true, "");
 		return;
 	}
@@ -125,7 +127,10 @@ void reload_apply(struct server *s, const struct config *fresh, reload_done *don
 	/* Of the file, not of what will run: it may have entries that wait for a restart. */
 	r->digest = config_both_digest(fresh);
 	r->prepared = 0;
-	r->n_listener = r->conf ? r->conf->n_listener : 0;
+	if (r->conf) {
+		memcpy(r->place, r->conf->place, sizeof(r->place));
+		r->n_place = r->conf->n_place;
+	}
 	r->under_way = true;
 	r->next = r->conf ? config_merge(r->conf, fresh, err, sizeof(err)) : NULL;
 	if (r->next && prepare_all(r, err, sizeof(err)))
@@ -134,24 +139,9 @@ void reload_apply(struct server *s, const struct config *fresh, reload_done *don
 		reload_end(r, false, err);
 }
 
-static void missed_taken(void *ctx, bool ok, const char *text)
+uint64_t reload_digest(const struct server *s)
 {
-	struct server *s = ctx;
-
-	if (!ok)
-		log_line("reload: the dataplane does not take what it missed: %s", text);
-	s->reload.dp_owed = !ok;
-}
-
-void reload_attached(struct server *s)
-{
-	struct msg_config m = { .hdr.type = MSG_CONFIG };
-	struct reload *r = &s->reload;
-
-	if (!r->dp_owed || r->under_way || !r->sock || !r->attached(r->sock))
-		return;
-	m.digest = r->owed;
-	r->ask(r->sock, &m, sizeof(m), DATAPLANE_MS, missed_taken, s);
+	return s->reload.taken ? s->reload.taken : config_both_digest(s->conf);
 }
 
 /* ---- by a signal ---- */

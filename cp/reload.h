@@ -14,7 +14,7 @@
 struct server;
 struct dpsock;
 
-enum { RELOAD_PARTS = 8, RELOAD_FILE_MAX = 1 << 20 };
+enum { RELOAD_PARTS = 9, RELOAD_FILE_MAX = 1 << 20 };
 
 struct reload_part {
 	/* False, and one sentence in err: c cannot be had, and all is as it was. */
@@ -35,16 +35,17 @@ struct reload {
 	bool (*ask)(struct dpsock *d, const void *msg, size_t len, uint32_t patience_ms,
 		    void (*answer)(void *ctx, bool ok, const char *text), void *ctx);
 	bool under_way; /* the dataplane is asked, or reads certificates */
-	bool dp_owed;	/* the dataplane was not there when live keys of it changed */
-	uint64_t owed;	/* digest of the file that it is owed */
+	bool unsure;	/* what the dataplane has: it said no, or did not answer in time */
+	uint64_t taken; /* digest of the file whose live keys are in force; 0: of the start */
 	struct reload_part part[RELOAD_PARTS];
 	unsigned n_parts;
 	/* Of the one under way. */
-	struct config *next; /* what will be in force */
-	uint64_t digest;     /* of the file's keys of both processes */
-	unsigned prepared;   /* parts */
-	uint16_t n_listener; /* that there were */
-	bool by_both;	     /* the dataplane has taken it, certificates among it */
+	struct config *next;			     /* what will be in force */
+	uint64_t digest;			     /* of the file's keys of both processes */
+	unsigned prepared;			     /* parts */
+	struct listener_place place[CTL_PLACES_MAX]; /* as they were */
+	uint16_t n_place;
+	bool by_both; /* the dataplane has taken it, certificates among it */
 	reload_done *done;
 	void *ctx;
 };
@@ -67,7 +68,10 @@ void reload_apply(struct server *s, const struct config *fresh, reload_done *don
  */
 void reload_by_signal(struct server *s, reload_done *done, void *ctx);
 
-/* The dataplane was attached: it takes what it missed. */
-void reload_attached(struct server *s);
+/*
+ * config_both_digest() of the file that we run with, for the hello: a dataplane that missed a
+ * reload takes it then, and so does one that is older than our last start.
+ */
+uint64_t reload_digest(const struct server *s);
 
 #endif

@@ -12,6 +12,7 @@
 #include "pending.h"
 #include "dplink.h"
 #include "drain.h"
+#include "listeners.h"
 #include "heartbeat.h"
 #include "history.h"
 #include "asks.h"
@@ -112,7 +113,7 @@ struct server {
 	struct server_times times;
 	/* Replies by method and error code, beside stats.error; requests by listener. */
 	uint64_t errors[SERVER_METHODS][STUN_ERRORS];
-	uint64_t listener_requests[CTL_LISTENERS_MAX];
+	uint64_t listener_requests[CTL_PLACES_MAX];
 	uint64_t (*clock_us)(
 	    void); /* CLOCK_MONOTONIC, to measure with; NULL: nothing is measured */
 	struct records_promise promise[CTL_WORKERS_MAX][2];
@@ -130,6 +131,7 @@ struct server {
 	struct heartbeat heartbeat; /* of the workers */
 	struct history history;
 	struct drain drain;
+	struct listeners listeners;
 	struct reload reload;
 	struct cert_life own_cert[OWN_CERTS]; /* in force */
 	struct asks neighbours, pings;	      /* who waits for a worker's answer */

@@ -11,6 +11,7 @@ const char *const session_end_name[SESSION_ENDS] = {
 	[SESSION_END_CONNECTION] = "connection", [SESSION_END_REFUSED] = "refused",
 	[SESSION_END_DATAPLANE] = "dataplane",	 [SESSION_END_DRAINED] = "drained",
 	[SESSION_END_KILLED] = "killed",	 [SESSION_END_PORT] = "port",
+	[SESSION_END_LISTENER] = "listener",
 };
 
 /* ---- commands ---- */
@@ -364,6 +365,9 @@ static void end_count(struct server_stats *st, enum session_end why)
 		break;
 	case SESSION_END_KILLED:
 		st->allocs_killed++;
+		break;
+	case SESSION_END_LISTENER:
+		st->allocs_listener++;
 		break;
 	case SESSION_END_PORT:
 	case SESSION_ENDS:

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "statefile.h"
 
+#include "../conf/listener.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 
 enum {
 	OLDER_HEAD = offsetof(struct statefile_head, head_bytes),
+	HEAD_LEAST = offsetof(struct statefile_head, world.more),
 	LOCK_WAIT_MS = 1000,
 	LOCK_PAUSE_MS = 10,
 };
@@ -33,17 +36,23 @@ static void boot_id_read(char id[STATEFILE_BOOT_ID], const char *given)
 
 /* ---- worlds ---- */
 
+static struct statefile_listener *world_listener(struct statefile_world *w, uint16_t i)
+{
+	return i < CTL_LISTENERS_MAX ? &w->listener[i] : &w->more[i - CTL_LISTENERS_MAX];
+}
+
 static void world_make(struct statefile_world *w, const struct config *c)
 {
 	memset(w, 0, sizeof(*w));
 	w->n_workers = c->dataplane.n_workers;
-	w->n_listener = c->n_listener;
+	w->n_listener = listener_places(c);
 	w->n_relay = c->n_relay;
 	w->n_realm = c->n_realm;
 	w->n_domain = c->n_domain;
-	for (uint16_t i = 0; i < c->n_listener; i++) {
-		w->listener[i].addr = c->listener[i].addr;
-		w->listener[i].transport = (uint16_t)c->listener[i].transport;
+	for (uint16_t i = 0; i < w->n_listener; i++) {
+		const struct listener_place p = listener_place(c, i);
+
+		*world_listener(w, i) = (struct statefile_listener){ p.addr, p.transport };
 	}
 	for (uint16_t i = 0; i < c->n_relay; i++)
 		w->relay[i] = c->relay[i].addr;
@@ -68,15 +77,27 @@ static void map_names(uint16_t *map, uint16_t max, const void *from, uint16_t n,
 	}
 }
 
+/* The same of listeners, which stand in two pieces: as one list they are what is compared. */
+static void map_listeners(uint16_t *map, const struct statefile_world *from,
+			  const struct statefile_world *to)
+{
+	struct statefile_listener a[CTL_PLACES_MAX], b[CTL_PLACES_MAX];
+
+	memcpy(a, from->listener, sizeof(from->listener));
+	memcpy(a + CTL_LISTENERS_MAX, from->more, sizeof(from->more));
+	memcpy(b, to->listener, sizeof(to->listener));
+	memcpy(b + CTL_LISTENERS_MAX, to->more, sizeof(to->more));
+	map_names(map, CTL_PLACES_MAX, a, from->n_listener, b, to->n_listener, sizeof(a[0]));
+}
+
 /* False if it counts more than there can be. */
 static bool world_map(struct statefile_view *v, const struct statefile_world *from,
 		      const struct statefile_world *to)
 {
-	if (from->n_listener > CTL_LISTENERS_MAX || from->n_relay > CTL_RELAYS_MAX ||
+	if (from->n_listener > CTL_PLACES_MAX || from->n_relay > CTL_RELAYS_MAX ||
 	    from->n_realm > CONFIG_REALMS_MAX || from->n_domain > CONFIG_DOMAINS_MAX)
 		return false;
-	map_names(v->listener, CTL_LISTENERS_MAX, from->listener, from->n_listener, to->listener,
-		  to->n_listener, sizeof(to->listener[0]));
+	map_listeners(v->listener, from, to);
 	map_names(v->relay, CTL_RELAYS_MAX, from->relay, from->n_relay, to->relay, to->n_relay,
 		  sizeof(to->relay[0]));
 	map_names(v->realm, CONFIG_REALMS_MAX, from->realm, from->n_realm, to->realm, to->n_realm,
@@ -119,15 +140,17 @@ static const struct statefile_older *older_find(const struct statefile_form *for
 /* Lengths and indexes of a file that says them itself. */
 static bool view_head(struct statefile_view *v, const struct statefile_world *now)
 {
-	struct statefile_head h;
+	struct statefile_head h = { 0 };
 
-	if (v->bytes < sizeof(h))
+	if (v->bytes < HEAD_LEAST)
 		return false;
-	memcpy(&h, v->map, sizeof(h));
+	memcpy(&h, v->map, v->bytes < sizeof(h) ? v->bytes : sizeof(h));
+	if (h.own_at < sizeof(h)) /* of a version that knew of no more listeners */
+		memset(h.world.more, 0, sizeof(h.world.more));
 	v->head_bytes = h.head_bytes;
 	v->own_at = h.own_at;
 	memcpy(v->record_bytes, h.record_bytes, sizeof(v->record_bytes));
-	return h.own_at >= sizeof(h) && h.head_bytes >= h.own_at && world_map(v, &h.world, now);
+	return h.own_at >= HEAD_LEAST && h.head_bytes >= h.own_at && world_map(v, &h.world, now);
 }
 
 /* Those of an earlier format: its indexes are ours, or nobody knows what they were. */
@@ -353,7 +376,8 @@ done:
 	return ok;
 }
 
-/* False: another process has it, and does not end. One that was killed has it until its last thread is gone. */
+/* False: another process has it, and does not end. One that was killed has it until its last thread
+ * is gone. */
 static bool lock_take(int fd)
 {
 	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };

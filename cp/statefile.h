@@ -22,16 +22,23 @@
 
 enum { STATEFILE_BOOT_ID = 40, STATEFILE_POOLS = 4, STATEFILE_GONE = 0xffff };
 
-/* What indexes in records stand for. All of it is compared, so what is unused is zero. */
+struct statefile_listener {
+	struct sock_addr addr;
+	uint16_t transport;
+};
+
+/*
+ * What indexes in records stand for: listeners by their places (conf/listener.h), also those that
+ * are gone. All of it is compared, so what is unused is zero.
+ */
 struct statefile_world {
 	uint16_t n_workers, n_listener, n_relay, n_realm, n_domain;
-	struct {
-		struct sock_addr addr;
-		uint16_t transport;
-	} listener[CTL_LISTENERS_MAX];
+	struct statefile_listener listener[CTL_LISTENERS_MAX];
 	struct ip_addr relay[CTL_RELAYS_MAX];
 	char realm[CONFIG_REALMS_MAX][CTL_NAME_MAX];
 	char domain[CONFIG_DOMAINS_MAX][CTL_NAME_MAX];
+	/* Further listeners. Files of earlier versions end before them. */
+	struct statefile_listener more[CTL_PLACES_MAX - CTL_LISTENERS_MAX];
 };
 
 /* The header begins with it. ready is written last. */
@@ -79,7 +86,7 @@ struct statefile_view {
 	uint32_t records[STATEFILE_POOLS], record_bytes[STATEFILE_POOLS];
 	uint64_t at[STATEFILE_POOLS]; /* where each pool begins */
 	/* Index there to index in the configuration, or STATEFILE_GONE. */
-	uint16_t listener[CTL_LISTENERS_MAX], relay[CTL_RELAYS_MAX], realm[CONFIG_REALMS_MAX],
+	uint16_t listener[CTL_PLACES_MAX], relay[CTL_RELAYS_MAX], realm[CONFIG_REALMS_MAX],
 	    domain[CONFIG_DOMAINS_MAX];
 };
 

@@ -16,7 +16,7 @@
  * CLOCK_MONOTONIC). Another size, version or set of listeners and relays has its records carried
  * over (table_carry.c).
  */
-#include "../conf/config.h"
+#include "../conf/listener.h"
 #include "../lib/stun.h"
 #include "../lib/wheel.h"
 #include "statefile.h"
@@ -144,7 +144,7 @@ uint64_t table_file_size(const struct config *c);
 void table_close(struct table *t);
 
 const struct table_stats *table_stats(const struct table *t);
-/* Allocations of clients of a listener, by its index in the configuration. */
+/* Allocations of clients of a listener, by its place. */
 uint32_t table_listener_allocs(const struct table *t, uint16_t listener);
 
 /* ---- allocations ---- */
@@ -203,7 +203,7 @@ struct table_alloc *table_user_turn(struct table *t, const struct table_alloc *a
  * and allocations may be added there; table_whole() that all were.
  */
 bool table_partial(const struct table *t);
-/* A reload has added listeners to the configuration: the file tells what their indexes mean. */
+/* A reload may have added listeners to the configuration: the file tells what their places mean. */
 void table_world_add(struct table *t);
 void table_told(struct table *t, uint32_t worker);
 void table_whole(struct table *t);

@@ -49,7 +49,7 @@ static bool alloc_carry(const struct statefile_view *v, uint32_t i, const struct
 	statefile_copy(v, POOL_ALLOC, i, a, sizeof(*a));
 	families = atomic_load(&a->families);
 	if (a->sum != siphash(key, old + from, v->record_bytes[POOL_ALLOC] - from) ||
-	    a->leg.listener >= CTL_LISTENERS_MAX || v->listener[a->leg.listener] == STATEFILE_GONE)
+	    a->leg.listener >= CTL_PLACES_MAX || v->listener[a->leg.listener] == STATEFILE_GONE)
 		return false;
 	a->leg.listener = v->listener[a->leg.listener];
 	for (int f = RELAY_V4; f <= RELAY_V6; f++) {

@@ -18,7 +18,7 @@ bool table_alloc_valid(struct table *t, const struct table_alloc *a)
 
 	if (a->sum != table_alloc_sum(t, a) || families == 0 ||
 	    families & ~(uint32_t)(FAMILY_V4 | FAMILY_V6) || a->sid.gen == 0 ||
-	    a->leg.listener >= t->conf->n_listener || a->user[TABLE_USER_TEXT - 1] != '\0')
+	    !listener_is_there(t->conf, a->leg.listener) || a->user[TABLE_USER_TEXT - 1] != '\0')
 		return false;
 	if (table_relays_tcp(a) && !leg_is_stream(&a->leg))
 		return false;

@@ -80,7 +80,7 @@ struct table {
 	uint32_t allocs, perms, chans, resvs; /* records of each pool: room for more than may be */
 	uint32_t alloc_free, perm_free, chan_free, resv_free, user_free;
 	struct table_stats stats;
-	uint32_t listener_allocs[CTL_LISTENERS_MAX];
+	uint32_t listener_allocs[CTL_PLACES_MAX];
 };
 
 static inline uint32_t alloc_index(const struct table *t, const struct table_alloc *a)

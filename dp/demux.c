@@ -81,9 +81,9 @@ static bool demux_hello(struct worker *w, struct tcp_conn *c, const uint8_t *rec
 {
 	const struct config *conf = snapshot_conf(w->dp);
 	struct demux *d = tcp_data(c);
-	const struct config_listener *l = &conf->listener[d->listener];
+	const struct config_listener *l = listener_at_place(conf, d->listener);
 
-	if (!l->has_service)
+	if (l && !l->has_service)
 		d->service = demux_passed(conf, l, tls_hello_alpn(record, n));
 	return d->service != SERVICE_NONE;
 }
@@ -93,20 +93,24 @@ static void demux_expect(struct worker *w, struct tcp_conn *c, struct tls_expect
 {
 	const struct demux *d = tcp_data(c);
 	const struct config *conf = snapshot_conf(w->dp);
-	const struct config_listener *l = &conf->listener[d->listener];
+	const struct config_listener *l = listener_at_place(conf, d->listener);
 
-	e->has_service = l->has_service;
-	e->service = conf->service[l->service_index].id;
+	e->has_service = l && l->has_service;
+	e->service = l ? conf->service[l->service_index].id : SERVICE_NONE;
 }
 
 static void demux_established(struct worker *w, struct tcp_conn *c)
 {
 	struct demux *d = tcp_data(c);
 	const struct config *conf = snapshot_conf(w->dp);
-	const struct config_listener *l = &conf->listener[d->listener];
+	const struct config_listener *l = listener_at_place(conf, d->listener);
 	const struct tls_info *tls = tls_info(c);
 	uint16_t service = tls ? tls->service : d->service;
 
+	if (!l) {
+		demux_close(w, c, TCP_END_LISTENER);
+		return;
+	}
 	if (l->has_service)
 		service = conf->service[l->service_index].id;
 	if (service < SERVICE_TURN) {

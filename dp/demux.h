@@ -13,7 +13,7 @@
 
 extern const struct tcp_app demux_app;
 
-/* Owner's bytes of a new connection to listener i (index in the configuration). */
+/* Owner's bytes of a new connection to the listener at a place. */
 void demux_init(void *data, uint16_t listener);
 
 #endif

@@ -36,7 +36,9 @@ const struct tcp_app *dispatch_accept(struct worker *w, struct tcp_request *r)
 
 	if (i == LOCAL_NONE)
 		return relayed_accept(w, r);
-	l = &snapshot_conf(w->dp)->listener[i];
+	l = listener_at_place(snapshot_conf(w->dp), i);
+	if (unlikely(!l)) /* gone since it was found */
+		return NULL;
 	r->stranger = true;
 	if (l->transport == TRANSPORT_TLS) {
 		r->layer = &tls_server_layer;

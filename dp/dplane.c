@@ -35,23 +35,57 @@ static struct local_addr *local_add(struct dplane *dp, const struct ip_addr *ip,
 	return &dp->local[i];
 }
 
-static void listener_add(struct dplane *dp, uint16_t i, const struct config_listener *l)
+static _Atomic uint16_t *listener_chain(struct dplane *dp, uint16_t i)
 {
-	const bool udp = config_is_udp(l->transport);
-	_Atomic uint16_t *first = udp ? dp->udp_listener : dp->tcp_listener;
+	const bool udp = config_is_udp(dp->listener_transport[i]);
 
-	first += be16_get(l->addr.port);
-	dp->listener[i] = l->addr;
-	dp->listener_dtls[i] = l->transport == TRANSPORT_DTLS;
-	dp->listener_next[i] = atomic_load_explicit(first, memory_order_relaxed);
-	atomic_store_explicit(&dp->n_listener, i + 1, memory_order_release);
+	return (udp ? dp->udp_listener : dp->tcp_listener) + be16_get(dp->listener[i].port);
+}
+
+/* Who walks a chain meanwhile, and stands on one that comes back, sees all behind it again. */
+static void listener_open(struct dplane *dp, uint16_t i, const struct listener_place *l)
+{
+	_Atomic uint16_t *first;
+
+	if (i == dp->n_listener) {
+		dp->listener[i] = l->addr;
+		dp->listener_transport[i] = (uint8_t)l->transport;
+		dp->n_listener++;
+	}
+	first = listener_chain(dp, i);
+	atomic_store_explicit(&dp->listener_next[i],
+			      atomic_load_explicit(first, memory_order_relaxed),
+			      memory_order_relaxed);
+	atomic_store_explicit(&dp->listener_open[i], true, memory_order_release);
 	atomic_store_explicit(first, i, memory_order_release);
 }
 
-void dplane_listeners_add(struct dplane *dp, const struct config *c)
+/* It still leads on whoever has found it. */
+static void listener_close(struct dplane *dp, uint16_t i)
 {
-	for (uint16_t i = dp->n_listener; i < c->n_listener; i++)
-		listener_add(dp, i, &c->listener[i]);
+	_Atomic uint16_t *at = listener_chain(dp, i);
+	uint16_t k;
+
+	while ((k = atomic_load_explicit(at, memory_order_relaxed)) != i)
+		at = &dp->listener_next[k];
+	atomic_store_explicit(at, atomic_load_explicit(&dp->listener_next[i], memory_order_relaxed),
+			      memory_order_release);
+	atomic_store_explicit(&dp->listener_open[i], false, memory_order_release);
+}
+
+/* What is new first: where only the transport is another, there is no moment without either. */
+void dplane_listeners_set(struct dplane *dp, const struct config *c)
+{
+	for (uint16_t i = 0; i < listener_places(c); i++) {
+		const struct listener_place l = listener_place(c, i);
+
+		if (listener_is_there(c, i) && !dplane_has_listener(dp, i))
+			listener_open(dp, i, &l);
+	}
+	for (uint16_t i = 0; i < listener_places(c); i++) {
+		if (!listener_is_there(c, i) && dplane_has_listener(dp, i))
+			listener_close(dp, i);
+	}
 }
 
 static void listeners_init(struct dplane *dp)
@@ -61,7 +95,9 @@ static void listeners_init(struct dplane *dp)
 		atomic_init(&dp->udp_listener[port], LOCAL_NONE);
 		atomic_init(&dp->tcp_listener[port], LOCAL_NONE);
 	}
-	dplane_listeners_add(dp, dp->conf);
+	for (uint16_t i = 0; i < CTL_PLACES_MAX; i++)
+		atomic_init(&dp->listener_open[i], false);
+	dplane_listeners_set(dp, dp->conf);
 }
 
 static bool listens_within(const struct config *c, const struct config_relay *r)

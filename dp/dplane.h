@@ -7,7 +7,7 @@
  * by the main thread before the workers start; constant from then on, except where a field says
  * otherwise.
  */
-#include "../conf/config.h"
+#include "../conf/listener.h"
 #include "rss.h"
 
 #include <rte_ether.h>
@@ -87,13 +87,13 @@ struct port {
 	uint16_t tx_ring;	      /* buffers a transmit queue takes of it; 0: not known */
 	uint16_t rx_desc, tx_desc;    /* of each queue */
 	struct steered steered;
-	bool flow_sticky;  /* packets of one five-tuple always come by the same queue */
-	bool plain;	   /* its driver refuses offloads that it offers, and is asked for none */
+	bool flow_sticky; /* packets of one five-tuple always come by the same queue */
+	bool plain;	  /* its driver refuses offloads that it offers, and is asked for none */
 	uint16_t vlan_refused; /* one that its driver does not let in; 0: none */
-	bool no_multicast; /* takes what comes to its own address alone */
-	char rule_why[64]; /* why its driver takes no rule for a relay; "": it does, or was not
-			      asked */
-	const char *rule_not; /* why it was not asked for one; NULL: it was, or has no relay */
+	bool no_multicast;     /* takes what comes to its own address alone */
+	char rule_why[64];     /* why its driver takes no rule for a relay; "": it does, or was not
+				  asked */
+	const char *rule_not;  /* why it was not asked for one; NULL: it was, or has no relay */
 	struct rte_ether_addr mac;
 	struct ip_addr link_local; /* fe80::/64 from the MAC */
 	struct rss rss;		   /* for reassembled packets */
@@ -118,10 +118,10 @@ struct deal {
 };
 
 struct dplane {
-	const struct config *conf;	  /* of the start; what is live: snapshot_conf() */
-	_Atomic(struct snapshot *) live;  /* NULL: that of the start; snapshot.c */
-	struct snapshot *retired;	  /* the service thread's, as service_id is */
-	uint16_t service_id;		  /* the last that was given to a service */
+	const struct config *conf;	 /* of the start; what is live: snapshot_conf() */
+	_Atomic(struct snapshot *) live; /* NULL: that of the start; snapshot.c */
+	struct snapshot *retired;	 /* the service thread's, as service_id is */
+	uint16_t service_id;		 /* the last that was given to a service */
 	struct port port[CTL_PORTS_MAX];
 	uint16_t n_ports;
 	uint16_t n_workers;
@@ -135,15 +135,19 @@ struct dplane {
 	uint16_t n_local;
 
 	/*
-	 * Listeners by their index in the configuration, and by port number: first of a chain,
-	 * LOCAL_NONE when there is none. A reload adds some, whole before they are found.
+	 * Listeners by their place (conf/listener.h), and by port number: first of a chain,
+	 * LOCAL_NONE when there is none. A reload adds some, whole before they are found, and takes
+	 * some out of their chains; what is at a place stays there, so that whoever has found it
+	 * may go on.
 	 */
-	struct sock_addr listener[CTL_LISTENERS_MAX];
-	bool listener_dtls[CTL_LISTENERS_MAX]; /* those of DTLS, among those of UDP */
-	_Atomic uint16_t n_listener;
+	struct sock_addr listener[CTL_PLACES_MAX];
+	uint8_t listener_transport[CTL_PLACES_MAX]; /* enum config_transport */
+	_Atomic bool listener_open[CTL_PLACES_MAX]; /* false: not yet, or no more */
+	uint16_t n_listener, n_told; /* places so far, and of them those in the region; the service
+					thread's */
 	_Atomic uint16_t udp_listener[65536];
 	_Atomic uint16_t tcp_listener[65536];
-	uint16_t listener_next[CTL_LISTENERS_MAX];
+	_Atomic uint16_t listener_next[CTL_PLACES_MAX];
 
 	struct deal deal;			/* of ports that are no relay's */
 	struct deal relay_deal[CTL_RELAYS_MAX]; /* of each relay's */
@@ -228,42 +232,43 @@ static inline const struct local_addr *dplane_local_v4(const struct dplane *dp, 
 }
 
 /*
- * Listeners of c behind those that there are. By the start, and by the service thread while workers
- * run, once they read c.
+ * Listeners as c has them: others are found no more. By the start, and by the service thread while
+ * workers run, once they read c.
  */
-void dplane_listeners_add(struct dplane *dp, const struct config *c);
+void dplane_listeners_set(struct dplane *dp, const struct config *c);
 
-/* Whether i is the index of a listener. */
+/* Whether i is the place of a listener that is there. */
 static inline bool dplane_has_listener(const struct dplane *dp, uint16_t i)
 {
-	return i < atomic_load_explicit(&dp->n_listener, memory_order_acquire);
+	return i < CTL_PLACES_MAX &&
+	       atomic_load_explicit(&dp->listener_open[i], memory_order_acquire);
 }
 
 /* Whether a listener of UDP is of DTLS. */
 static inline bool dplane_is_dtls(const struct dplane *dp, uint16_t i)
 {
-	return dp->listener_dtls[i];
+	return dp->listener_transport[i] == TRANSPORT_DTLS;
 }
 
-/* Index of the UDP listener at ip:port, DTLS or not, or LOCAL_NONE. */
+/* Place of the UDP listener at ip:port, DTLS or not, or LOCAL_NONE. */
 static inline uint16_t dplane_listener(const struct dplane *dp, const struct ip_addr *ip,
 				       uint16_t port)
 {
 	uint16_t i = atomic_load_explicit(&dp->udp_listener[port], memory_order_acquire);
 
 	while (i != LOCAL_NONE && !ip_eq(&dp->listener[i].ip, ip))
-		i = dp->listener_next[i];
+		i = atomic_load_explicit(&dp->listener_next[i], memory_order_acquire);
 	return i;
 }
 
-/* Index of the TCP listener at ip:port, or LOCAL_NONE. */
+/* Place of the TCP listener at ip:port, or LOCAL_NONE. */
 static inline uint16_t dplane_tcp_listener(const struct dplane *dp, const struct ip_addr *ip,
 					   uint16_t port)
 {
 	uint16_t i = atomic_load_explicit(&dp->tcp_listener[port], memory_order_acquire);
 
 	while (i != LOCAL_NONE && !ip_eq(&dp->listener[i].ip, ip))
-		i = dp->listener_next[i];
+		i = atomic_load_explicit(&dp->listener_next[i], memory_order_acquire);
 	return i;
 }
 

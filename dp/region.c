@@ -72,7 +72,23 @@ int region_create(struct dplane *dp, char *err, size_t errlen)
 	dp->port_info = r.port_info;
 	dp->xstats = r.xstats;
 	dp->cert_info = r.cert_info;
+	region_listeners(dp, dp->conf);
 	return fd;
+}
+
+void region_listeners(struct dplane *dp, const struct config *c)
+{
+	struct region *r = dp->region;
+	const uint16_t n = listener_places(c);
+
+	for (uint16_t i = dp->n_told; i < n; i++) {
+		const struct listener_place l = listener_place(c, i);
+
+		r->listener[i].addr = l.addr;
+		r->listener[i].transport = l.transport;
+	}
+	dp->n_told = n;
+	atomic_store_explicit(&r->n_listener, n, memory_order_release);
 }
 
 void region_touch(const struct dplane *dp, uint16_t worker)

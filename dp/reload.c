@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "reload.h"
+#include "region.h"
 #include "snapshot.h"
 #include "tls/handshake.h"
 #include "../conf/eal.h"
@@ -37,8 +38,9 @@ static bool take(struct dplane *dp, struct snapshot *s, struct tls_watch *watch,
 		return false;
 	*watch = fresh;
 	reload_log_levels(s->conf);
+	region_listeners(dp, s->conf); /* whom requests may be of from here on */
 	snapshot_publish(dp, s);
-	dplane_listeners_add(dp, s->conf);
+	dplane_listeners_set(dp, s->conf);
 	return true;
 }
 

@@ -145,31 +145,6 @@ static void hello_refused(const struct ctl_hello *hello, enum ctl_verdict verdic
 			    : "cannot send descriptors");
 }
 
-/* The first message of a control process. */
-static void service_hello(struct service *s, const struct ctl_hello *hello, size_t len)
-{
-	enum ctl_verdict verdict = CTL_WELCOME;
-
-	if (!is_hello(hello, len)) {
-		service_stranger(s, "what it says is no hello");
-		service_detach(s, "it broke the protocol");
-		return;
-	}
-	if (hello->abi_version != CTL_ABI_VERSION)
-		verdict = CTL_BAD_ABI;
-	else if (hello->config_digest != config_digest(snapshot_conf(s->dp)))
-		verdict = CTL_BAD_CONFIG;
-	if (!service_welcome(s, verdict) || verdict != CTL_WELCOME) {
-		hello_refused(hello, verdict);
-		service_detach(s, "refused");
-		return;
-	}
-	s->attached = true;
-	s->turned_away = 0;
-	RTE_LOG(NOTICE, USER1, "fairlead-cp attached, pid %u\n", hello->pid);
-	service_status(s);
-}
-
 /* False: text says why not. */
 static bool service_reload(struct service *s, char *text, size_t len)
 {
@@ -195,6 +170,45 @@ static bool service_config(struct service *s, uint64_t digest, char *text, size_
 	else
 		RTE_LOG(ERR, USER1, "the configuration stays as it was: %s\n", text);
 	return ok;
+}
+
+/*
+ * It may have taken live keys while it was not attached, or read the file later than we did: what
+ * it has is taken first, if the file still says so.
+ */
+static void service_catch_up(struct service *s, const struct ctl_hello *hello)
+{
+	char text[CTL_TEXT_MAX * 2] = "";
+
+	if (hello->live_digest != config_both_digest(snapshot_conf(s->dp)))
+		service_config(s, hello->live_digest, text, sizeof(text));
+}
+
+/* The first message of a control process. */
+static void service_hello(struct service *s, const struct ctl_hello *hello, size_t len)
+{
+	enum ctl_verdict verdict = CTL_WELCOME;
+
+	if (!is_hello(hello, len)) {
+		service_stranger(s, "what it says is no hello");
+		service_detach(s, "it broke the protocol");
+		return;
+	}
+	if (hello->abi_version == CTL_ABI_VERSION)
+		service_catch_up(s, hello);
+	if (hello->abi_version != CTL_ABI_VERSION)
+		verdict = CTL_BAD_ABI;
+	else if (hello->config_digest != config_digest(snapshot_conf(s->dp)))
+		verdict = CTL_BAD_CONFIG;
+	if (!service_welcome(s, verdict) || verdict != CTL_WELCOME) {
+		hello_refused(hello, verdict);
+		service_detach(s, "refused");
+		return;
+	}
+	s->attached = true;
+	s->turned_away = 0;
+	RTE_LOG(NOTICE, USER1, "fairlead-cp attached, pid %u\n", hello->pid);
+	service_status(s);
 }
 
 /* SIGHUP: nobody to answer, the log has it. */

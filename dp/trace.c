@@ -250,7 +250,7 @@ static bool is_tls(const struct worker *w, const struct sock_addr *a)
 {
 	const uint16_t i = dplane_tcp_listener(w->dp, &a->ip, be16_get(a->port));
 
-	return i != LOCAL_NONE && snapshot_conf(w->dp)->listener[i].transport == TRANSPORT_TLS;
+	return i != LOCAL_NONE && w->dp->listener_transport[i] == TRANSPORT_TLS;
 }
 
 /* With plaintext: frames of the same connection would look like segments sent twice. */

@@ -206,6 +206,7 @@ static void worker_snapshot(struct worker *w)
 	rate_set(w->binding_rate, snapshot_conf(w->dp)->dataplane.binding_rate);
 	turn_rates_set(w);
 	net_snapshot(w);
+	tcp_snapshot(w);
 }
 
 static void worker_tick(struct worker *w)

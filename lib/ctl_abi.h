@@ -29,12 +29,13 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 19u
+#define CTL_ABI_VERSION 20u
 
 enum {
 	CTL_WORKERS_MAX = 64,
 	CTL_PORTS_MAX = 16,
 	CTL_LISTENERS_MAX = 64,
+	CTL_PLACES_MAX = 256, /* listeners that a process has known so far */
 	CTL_RELAYS_MAX = 256, /* relay addresses */
 	CTL_NAME_MAX = 32,    /* NUL included */
 	CTL_TEXT_MAX = 192,
@@ -54,6 +55,7 @@ struct ctl_hello {
 	uint32_t abi_version;
 	uint32_t pid;
 	uint64_t config_digest; /* of what both must agree on, see config_digest() */
+	uint64_t live_digest;	/* of the file it runs with, see config_both_digest() */
 };
 
 enum ctl_verdict {
@@ -320,7 +322,20 @@ struct ctl_memory {
 	_Atomic uint64_t allocated, active, resident, retained;
 };
 
-/* Written by the dataplane before it listens; constant from then on, but for bugs and memory. */
+/*
+ * A listener that is there, or was: what its place means for as long as the dataplane lives.
+ * Written by the service thread before any worker knows of it, and never again. The control process
+ * has places of its own (conf/listener.h): either may have begun with another list.
+ */
+struct ctl_listener {
+	struct sock_addr addr;
+	uint16_t transport; /* enum config_transport */
+};
+
+/*
+ * Written by the dataplane before it listens; constant from then on, but for bugs, memory and
+ * listeners.
+ */
 struct region {
 	uint64_t magic;
 	uint32_t abi_version;
@@ -340,6 +355,8 @@ struct region {
 	struct ctl_worker worker[CTL_WORKERS_MAX];
 	struct ctl_bugs bugs;
 	struct ctl_memory memory;
+	_Atomic uint32_t n_listener; /* places that are written */
+	struct ctl_listener listener[CTL_PLACES_MAX];
 };
 
 /*
@@ -356,10 +373,10 @@ static inline void *region_at(void *base, uint64_t size, uint64_t off, uint64_t 
 /* ---- messages ---- */
 
 /*
- * A client's leg: where a message came from and where a reply goes. listener is the index in the
- * configuration's list, which gives local address, port and transport. conn and conn_gen name a
- * TCP or TLS connection of the worker the message came from, or a DTLS association, of which conn
- * has the bit CTL_CONN_DTLS; conn_gen is 0 for UDP.
+ * A client's leg: where a message came from and where a reply goes. listener is the dataplane's
+ * place of the listener (region.listener), which gives local address, port and transport. conn and
+ * conn_gen name a TCP or TLS connection of the worker the message came from, or a DTLS association,
+ * of which conn has the bit CTL_CONN_DTLS; conn_gen is 0 for UDP.
  */
 #define CTL_CONN_DTLS UINT32_C(0x80000000)
 

@@ -46,6 +46,10 @@ bool stand_in_open(struct stand_in *dp, const struct config *c)
 			    .n_workers = 1 };
 	const struct ctl_worker *w = &r.worker[0];
 
+	for (uint16_t i = 0; i < c->n_listener; i++)
+		r.listener[i] = (struct ctl_listener){ c->listener[i].addr,
+						       (uint16_t)c->listener[i].transport };
+	r.n_listener = c->n_listener;
 	r.size = dp->size = layout(&r, c);
 	dp->memfd = memfd_create("stand-in", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	dp->wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

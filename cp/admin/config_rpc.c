@@ -12,9 +12,8 @@
 static const char *applied_name(enum config_applied how)
 {
 	static const char *const name[] = {
-		[APPLIED_UNSAID] = "?",	     [APPLIED_LIVE] = "live",
-		[APPLIED_BOTH] = "live",     [APPLIED_CP] = "restart-cp",
-		[APPLIED_DP] = "restart-dp", [APPLIED_ADDED] = "added-live",
+		[APPLIED_UNSAID] = "?",	     [APPLIED_LIVE] = "live",	  [APPLIED_BOTH] = "live",
+		[APPLIED_CP] = "restart-cp", [APPLIED_DP] = "restart-dp",
 	};
 
 	return name[how];

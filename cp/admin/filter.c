@@ -141,8 +141,8 @@ bool filter_contexts(const struct server *s, const json_t *params, struct filter
 
 const char *session_transport(const struct server *s, const struct table_alloc *a)
 {
-	return a->leg.listener < s->conf->n_listener
-		   ? config_transport_name[s->conf->listener[a->leg.listener].transport]
+	return a->leg.listener < listener_places(s->conf)
+		   ? config_transport_name[listener_place(s->conf, a->leg.listener).transport]
 		   : "-";
 }
 

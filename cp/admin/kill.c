@@ -121,10 +121,11 @@ static struct table_alloc *session_of(const struct server *s, uint32_t worker, s
 {
 	struct ctl_leg leg = { .client = c->remote };
 
-	for (leg.listener = 0; leg.listener < s->conf->n_listener; leg.listener++) {
+	for (leg.listener = 0; leg.listener < listener_places(s->conf); leg.listener++) {
+		const struct listener_place l = listener_place(s->conf, leg.listener);
 		struct table_alloc *a;
 
-		if (!sock_addr_eq(&s->conf->listener[leg.listener].addr, &c->local))
+		if (!sock_addr_eq(&l.addr, &c->local))
 			continue;
 		a = table_find(s->table, &leg);
 		if (a && a->leg_worker == worker && a->leg.conn == name.idx &&

@@ -117,20 +117,21 @@ static json_t *use_json(bool known, const struct session_use *u, enum ctl_way wa
 
 static json_t *session_json(const struct server *s, const struct table_alloc *a)
 {
-	const struct config_listener *l =
-	    a->leg.listener < s->conf->n_listener ? &s->conf->listener[a->leg.listener] : NULL;
+	const bool known = a->leg.listener < listener_places(s->conf);
+	const struct listener_place l =
+	    known ? listener_place(s->conf, a->leg.listener) : (struct listener_place){ 0 };
 	struct session_use u;
-	const bool known = dplink_use(s->link, a->worker, a->sid, server_now(s), &u);
+	const bool used = dplink_use(s->link, a->worker, a->sid, server_now(s), &u);
 
 	return json_pack(
 	    "{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "user",
 	    rpc_text(a->user), "client", sock_addr_json(&a->leg.client), "listener",
-	    l ? sock_addr_json(&l->addr) : json_null(), "transport", session_transport(s, a),
+	    known ? sock_addr_json(&l.addr) : json_null(), "transport", session_transport(s, a),
 	    "relay_transport", relay_transport(a), "relayed", relayed_json(s, a), "worker",
 	    integer(a->worker), "slot", integer(a->sid.slot), "age_s",
 	    integer(server_age(s, a->created)), "expires_s", seconds_left(s, table_alloc_expiry(a)),
 	    "permissions", permissions_json(s, a), "channels", channels_json(s, a), "to_peer",
-	    use_json(known, &u, CTL_TO_PEER), "to_client", use_json(known, &u, CTL_TO_CLIENT));
+	    use_json(used, &u, CTL_TO_PEER), "to_client", use_json(used, &u, CTL_TO_CLIENT));
 }
 
 /*

@@ -187,11 +187,11 @@ static void write_listeners(struct exposition *out, const struct server *s)
 	family(out, "listener_allocations", "gauge", "allocations of clients of a listener");
 	for (uint16_t i = 0; i < c->n_listener; i++)
 		write_listener(out, &c->listener[i], "listener_allocations",
-			       table_listener_allocs(s->table, i));
+			       table_listener_allocs(s->table, listener_place_of(c, i)));
 	family(out, "listener_requests_total", "counter", "requests that came by a listener");
 	for (uint16_t i = 0; i < c->n_listener; i++)
 		write_listener(out, &c->listener[i], "listener_requests_total",
-			       s->listener_requests[i]);
+			       s->listener_requests[listener_place_of(c, i)]);
 }
 
 /* What runs out first, of each address. */

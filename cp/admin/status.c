@@ -138,7 +138,7 @@ static json_t *listeners_json(const struct server *s)
 	json_t *list = json_array();
 	char addr[ADDR_STR_MAX];
 
-	for (uint32_t i = 0; i < s->conf->n_listener; i++) {
+	for (uint16_t i = 0; i < s->conf->n_listener; i++) {
 		const struct config_listener *l = &s->conf->listener[i];
 
 		json_array_append_new(
@@ -146,7 +146,7 @@ static json_t *listeners_json(const struct server *s)
 				    sock_addr_format(&l->addr, addr, sizeof(addr)), "transport",
 				    config_transport_name[l->transport], "service",
 				    l->has_service ? rpc_text(l->service) : json_null(), "requests",
-				    integer(s->listener_requests[i])));
+				    integer(s->listener_requests[listener_place_of(s->conf, i)])));
 	}
 	return list;
 }

@@ -316,6 +316,11 @@ struct context_keys **context_keys(const struct context_table *t, const struct c
 	return &t->entry[context_index(t, c)].keys;
 }
 
+void context_world_add(struct context_table *t)
+{
+	statefile_world_add(&t->file, t->conf);
+}
+
 bool context_partial(const struct context_table *t)
 {
 	return statefile_partial(&t->file);

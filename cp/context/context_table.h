@@ -71,7 +71,8 @@ uint32_t *context_silence(struct context_table *t, const struct context *c);
 struct context_keys;
 struct context_keys **context_keys(const struct context_table *t, const struct context *c);
 
-/* As table_partial() and so on, of contexts. */
+/* As table_world_add(), table_partial() and so on, of contexts. */
+void context_world_add(struct context_table *t);
 bool context_partial(const struct context_table *t);
 void context_told(struct context_table *t, uint32_t worker);
 void context_whole(struct context_table *t);

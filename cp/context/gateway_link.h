@@ -13,6 +13,8 @@
  * no context is added there. gate_whole(): all have.
  */
 bool gate_partial(const struct gateway *g);
+/* As table_world_add(): TLS domains that a reload has added. */
+void gate_world_add(struct gateway *g);
 bool gate_adopt(struct gateway *g, uint32_t worker, const struct evt_context *e);
 void gate_told(struct gateway *g, uint32_t worker);
 void gate_whole(struct gateway *g);

@@ -98,6 +98,11 @@ void gate_close(struct gateway *g)
 
 /* ---- contexts without a record ---- */
 
+void gate_world_add(struct gateway *g)
+{
+	context_world_add(g->table);
+}
+
 bool gate_partial(const struct gateway *g)
 {
 	return context_partial(g->table);

@@ -73,6 +73,7 @@ enum radius_cause radius_cause(const char *reason)
 		{ "connection", RADIUS_LOST_CARRIER }, { "refused", RADIUS_NAS_ERROR },
 		{ "dataplane", RADIUS_NAS_REBOOT },    { "drained", RADIUS_ADMIN_REBOOT },
 		{ "killed", RADIUS_ADMIN_RESET },      { "port", RADIUS_NAS_ERROR },
+		{ "listener", RADIUS_ADMIN_RESET },
 	};
 
 	for (size_t i = 0; reason && i < sizeof(t) / sizeof(t[0]); i++)

@@ -45,9 +45,11 @@ static void alloc_fill(const struct server *s, const struct table_alloc *a, stru
 				     .transport = "",
 				     .relay_transport = table_relays_tcp(a) ? "tcp" : "udp" };
 	memcpy(to->user, a->user, strnlen(a->user, sizeof(to->user) - 1));
-	if (a->leg.listener < s->conf->n_listener) {
-		to->listener = s->conf->listener[a->leg.listener].addr;
-		to->transport = config_transport_name[s->conf->listener[a->leg.listener].transport];
+	if (a->leg.listener < listener_places(s->conf)) {
+		const struct listener_place l = listener_place(s->conf, a->leg.listener);
+
+		to->listener = l.addr;
+		to->transport = config_transport_name[l.transport];
 	}
 	for (int f = RELAY_V4; f <= RELAY_V6; f++)
 		session_relayed(s, a, f, &to->relayed[f]);

@@ -170,10 +170,13 @@ static void room_make(struct worker *w, const struct sock_addr *client)
 struct dtls_conn *assoc_make(struct worker *w, const struct sock_addr *client, uint16_t listener,
 			     const struct dtls_app *app)
 {
+	const struct config_listener *l = listener_at_place(snapshot_conf(w->dp), listener);
 	const struct key24 k = assoc_key(client, listener);
 	struct dtls_worker *d = w->dtls;
 	struct dtls_conn *c;
 
+	if (!l) /* gone since it was found */
+		return NULL;
 	if (d->used == d->n)
 		room_make(w, client);
 	if (d->used == d->n ||
@@ -188,7 +191,7 @@ struct dtls_conn *assoc_make(struct worker *w, const struct sock_addr *client, u
 	c->client = *client;
 	c->local = w->dp->listener[listener];
 	c->listener = listener;
-	c->domain = snapshot_conf(w->dp)->listener[listener].domain_index;
+	c->domain = l->domain_index;
 	c->app = app;
 	c->begun_ms = c->heard_ms = (uint32_t)w->now_ms;
 	c->wait.row = waiting_row(&d->waiting, &client->ip);

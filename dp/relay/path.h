@@ -13,7 +13,7 @@
 
 /*
  * Addresses and ports as they stand on the wire. IPv6 leaves no room for our own address, which is
- * the relay's or the listener's in the configuration, nor for what a session relayed.
+ * the relay's or the listener's, nor for what a session relayed.
  */
 struct path_out {
 	union {
@@ -57,7 +57,7 @@ struct path {
 	uint16_t channel;
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct path) == 64, "one cache line");
-_Static_assert(CTL_LISTENERS_MAX <= 256 && CTL_RELAYS_MAX <= 256, "indexes of a path");
+_Static_assert(CTL_PLACES_MAX <= 256 && CTL_RELAYS_MAX <= 256, "indexes of a path");
 
 static inline uint32_t path_v6(const struct path *p, enum ctl_way way)
 {

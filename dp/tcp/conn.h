@@ -29,6 +29,7 @@
 #include "../net/ip.h"
 #include "../clock.h"
 #include "../key24.h"
+#include "../sweep.h"
 #include "../../lib/rank.h"
 #include "../../lib/siphash.h"
 #include "../../lib/wheel.h"
@@ -318,6 +319,7 @@ struct tcp {
 	struct places places[TCP_TABLES];
 	struct accounts accounts;
 	uint32_t info_at;			     /* next connection shown in the region */
+	struct sweep unheard;			     /* of connections, after a reload */
 	struct wheel wheel;			     /* 1 ms */
 	void (*fire)(struct timer *t, void *worker); /* conn_fire(), of every timer there */
 	struct tcp_timewait *tw;

@@ -6,6 +6,7 @@
 #include "pressure.h"
 #include "recovery.h"
 #include "sent.h"
+#include "../snapshot.h"
 
 #include <rte_cycles.h>
 #include <rte_malloc.h>
@@ -13,7 +14,8 @@
 #include <sys/random.h>
 
 enum {
-	INFO_BUDGET = 512, /* entries shown in the region a tick */
+	INFO_BUDGET = 512,	/* entries shown in the region a tick */
+	LISTENER_BUDGET = 2048, /* looked at a tick after a reload: 20,000 a second */
 	DESTROY_TURNS = 1 << 16,
 };
 
@@ -280,6 +282,42 @@ static void info_publish(const struct worker *w, const struct tcp_conn *c, struc
 	atomic_store_explicit(&to->seq, seq + 1, memory_order_release);
 }
 
+/* The connection came by a listener that was there, and is not any more. */
+static bool conn_unheard(const struct worker *w, const struct tcp_conn *c)
+{
+	const struct config *conf = snapshot_conf(w->dp);
+	const struct sock_addr local = { w->dp->local[c->local].ip, c->local_port };
+	const uint16_t i =
+	    listener_find(conf, &local, c->layer_ops ? TRANSPORT_TLS : TRANSPORT_TCP);
+
+	return i != LISTENER_GONE && !listener_is_there(conf, i);
+}
+
+/*
+ * Ends a connection whose listener is gone. What it has sent is taken off: bytes that nobody reads
+ * would make a reset of its end.
+ */
+static void listener_look(struct worker *w, uint32_t idx)
+{
+	struct tcp_conn *c = &w->tcp->conn[idx];
+
+	if (!(c->gen & CONN_GEN_LIVE) ||
+	    c->flags & (CONN_DEAD | CONN_CLOSED_APP | CONN_ACTIVE | CONN_OVER) ||
+	    !conn_unheard(w, c))
+		return;
+	if (c->state == TCP_SYN_RECEIVED) {
+		tcp_abort(w, c, TCP_END_LISTENER);
+		return;
+	}
+	tcp_recv_skip(w, c, tcp_readable(c));
+	tcp_close(w, c, TCP_END_LISTENER);
+}
+
+void tcp_snapshot(struct worker *w)
+{
+	sweep_begin(&w->tcp->unheard);
+}
+
 void tcp_tick(struct worker *w)
 {
 	struct tcp *t = w->tcp;
@@ -289,6 +327,7 @@ void tcp_tick(struct worker *w)
 		info_publish(w, &t->conn[t->info_at], &t->info[t->info_at]);
 		t->info_at = t->info_at + 1 < n ? t->info_at + 1 : 0;
 	}
+	sweep_turn(w, &t->unheard, n, LISTENER_BUDGET, listener_look);
 	timewait_tick(w);
 	count_set(w, CNT_TCP_BUFFERS, t->held);
 }

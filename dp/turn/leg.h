@@ -43,7 +43,7 @@ enum leg_flags {
 extern const struct tcp_app leg_app;
 extern const struct dtls_app leg_dtls_app; /* clients over DTLS: leg_dtls.c */
 
-/* Owner's bytes of a new connection to listener i (index in the configuration). */
+/* Owner's bytes of a new connection to the listener at a place. */
 void leg_init(void *data, uint16_t listener);
 
 /* What became of a message. */

@@ -4,8 +4,8 @@
  * file are seen by the next look, others stay; what workers may be looking at is kept until each
  * has begun two turns since, and longer for whoever holds it; a service keeps its id wherever it
  * stands, and no other has it then; a file with a mistake, one that the control process has not
- * read, and one that does not fit what runs change nothing; listeners are added behind the others,
- * where that was prepared for; what DPDK logs follows, and falls back.
+ * read, and one that does not fit what runs change nothing; listeners come, go and move, each with
+ * a number of its own, where that was prepared for; what DPDK logs follows, and falls back.
  */
 #include "tests/world/unit.h"
 #include "tests/world/worker.h"
@@ -35,6 +35,7 @@ static const char base[] = "dataplane: {workers: [0, 1], main-cpu: 2}\n"
 
 static struct worker worker[WORKERS];
 static struct dplane dp;
+static struct region shared;
 static struct tls_watch watch;
 static struct config *start;
 static char dir[] = "/tmp/fairlead-test-XXXXXX";
@@ -62,6 +63,8 @@ static int setup(void **state)
 		fail_msg("%s", err);
 	memset(worker, 0, sizeof(worker));
 	memset(&dp, 0, sizeof(dp));
+	memset(&shared, 0, sizeof(shared));
+	dp.region = &shared;
 	assert_true(dplane_init(&dp, start, err, sizeof(err)));
 	assert_int_equal(dp.n_workers, WORKERS);
 	for (uint16_t i = 0; i < dp.n_workers; i++)
@@ -230,6 +233,8 @@ static void start_with(const char *text)
 	start = config_load(path, err, sizeof(err));
 	assert_non_null(start);
 	memset(&dp, 0, sizeof(dp));
+	memset(&shared, 0, sizeof(shared));
+	dp.region = &shared;
 	assert_true(dplane_init(&dp, start, err, sizeof(err)));
 	for (uint16_t i = 0; i < dp.n_workers; i++)
 		dp.worker[i] = &worker[i];
@@ -242,8 +247,10 @@ static void reload_all(const char *text)
 		fail_msg("%s", err);
 }
 
-static void listeners_are_added_behind_the_others(void **state)
+/* Its number stays, wherever it stands in the file and whatever becomes of others. */
+static void a_listener_keeps_its_place(void **state)
 {
+	const struct config_listener *l;
 	struct ip_addr ip;
 
 	(void)state;
@@ -257,13 +264,79 @@ static void listeners_are_added_behind_the_others(void **state)
 	assert_int_equal(dplane_listener(&dp, &ip, 3478), 0);
 	assert_int_equal(dplane_tcp_listener(&dp, &ip, 3478), 1);
 	assert_int_equal(dplane_tcp_listener(&dp, &ip, 3479), LOCAL_NONE);
-	reload_all(LISTENERS(UDP TCP)); /* moved: waits for a restart */
+	reload_all(LISTENERS(UDP TCP)); /* moved */
 	assert_int_equal(dplane_listener(&dp, &ip, 3479), 2);
-	assert_int_equal(snapshot_conf(&dp)->n_listener, 3);
-	reload_all(LISTENERS(TCP)); /* removed: likewise */
+	assert_int_equal(dplane_tcp_listener(&dp, &ip, 3478), 1);
+	assert_int_equal(be16_get(snapshot_conf(&dp)->listener[1].addr.port), 3479);
+	l = listener_at_place(snapshot_conf(&dp), 2);
+	assert_ptr_equal(l, &snapshot_conf(&dp)->listener[1]);
+	assert_int_equal(listener_place_of(snapshot_conf(&dp), 2), 1);
+	reload_all(LISTENERS(UDP)); /* removed */
+	assert_int_equal(dplane_tcp_listener(&dp, &ip, 3478), LOCAL_NONE);
+	assert_false(dplane_has_listener(&dp, 1));
+	assert_null(listener_at_place(snapshot_conf(&dp), 1));
 	assert_int_equal(dplane_listener(&dp, &ip, 3479), 2);
-	reload_all(LISTENERS(TCP UDP "  - {address: 10.1.0.1, port: 3479, transport: tcp}\n"));
-	assert_int_equal(dplane_tcp_listener(&dp, &ip, 3479), 3);
+	/* Another gets no number that was one's; who comes back has his own. */
+	reload_all(LISTENERS("  - {address: 10.1.0.1, port: 3480}\n"));
+	assert_int_equal(dplane_listener(&dp, &ip, 3480), 3);
+	assert_int_equal(dplane_listener(&dp, &ip, 3479), LOCAL_NONE);
+	reload_all(LISTENERS(UDP TCP));
+	assert_int_equal(dplane_listener(&dp, &ip, 3479), 2);
+	assert_int_equal(dplane_tcp_listener(&dp, &ip, 3478), 1);
+	assert_int_equal(dplane_listener(&dp, &ip, 3480), LOCAL_NONE);
+	assert_int_equal(dp.n_listener, 4);
+}
+
+/* Three of one port are a chain, of which any may go and come back. */
+static void chains_stay_whole(void **state)
+{
+	static const char *const ip[] = { "10.1.0.1", "10.1.0.2", "10.1.0.3" };
+	char text[1024];
+	struct ip_addr a;
+
+	(void)state;
+	for (int turn = 0; turn < 32; turn++) {
+		const int there = turn ? turn * 5 % 7 + 1 : 7;
+
+		snprintf(text, sizeof(text),
+			 "ports:\n  - {name: access, device: net_null0, addresses: "
+			 "[10.1.0.1/24, 10.1.0.2/24, 10.1.0.3/24, 10.1.0.4/24]}\nlisteners:\n");
+		for (int i = 0; i < 3; i++) {
+			if (there & 1 << i)
+				sprintf(text + strlen(text), "  - {address: %s}\n", ip[i]);
+		}
+		strcat(text, "relays:\n  - {address: 10.1.0.4}\nturn: {realm: example.org}\n");
+		if (turn)
+			reload_all(text);
+		else
+			start_with(text);
+		for (int i = 0; i < 3; i++) {
+			assert_true(ip_parse(ip[i], &a));
+			assert_int_equal(dplane_listener(&dp, &a, 3478),
+					 there & 1 << i ? i : LOCAL_NONE);
+		}
+	}
+}
+
+/* Numbers end: what was there may come back, others want a start. */
+static void places_are_bounded(void **state)
+{
+	char text[512];
+
+	(void)state;
+	start_with(LISTENERS(""));
+	for (int i = 1; i <= CTL_PLACES_MAX; i++) {
+		snprintf(text, sizeof(text), LISTENERS("  - {address: 10.1.0.1, port: %d}\n"),
+			 10000 + i);
+		if (i < CTL_PLACES_MAX) {
+			reload_all(text);
+			continue;
+		}
+		file_write_all(text);
+		reload_fails(digest(), "listeners[1]: there were 256 other listeners already");
+	}
+	reload_all(LISTENERS("  - {address: 10.1.0.1, port: 10007}\n"));
+	assert_true(dplane_has_listener(&dp, 7));
 }
 
 static void listeners_that_nothing_was_prepared_for(void **state)
@@ -273,7 +346,8 @@ static void listeners_that_nothing_was_prepared_for(void **state)
 	file_write_all(LISTENERS(TCP));
 	reload_fails(digest(), "listeners[1]: 10.1.0.1:3478 is the first one for TCP on a port");
 	file_write_all(LISTENERS(UDP "  - {address: 10.1.0.2, port: 9}\n"));
-	reload_fails(digest(), "listeners[2]: 10.1.0.2:9 is the first one at the address of a relay");
+	reload_fails(digest(),
+		     "listeners[2]: 10.1.0.2:9 is the first one at the address of a relay");
 	file_write_all(LISTENERS(UDP "  - {address: 10.1.0.2, port: 50000}\n"));
 	assert_null(config_load(path, err, sizeof(err)));
 	assert_int_equal(dp.n_listener, 1);
@@ -303,7 +377,9 @@ int main(void)
 		T(a_service_keeps_its_id),
 		T(what_is_looked_at_is_kept),
 		T(what_does_not_fit_changes_nothing),
-		T(listeners_are_added_behind_the_others),
+		T(a_listener_keeps_its_place),
+		T(chains_stay_whole),
+		T(places_are_bounded),
 		T(listeners_that_nothing_was_prepared_for),
 		T(logs_follow),
 	};

@@ -107,9 +107,9 @@ assert_eq "who says no protocol" "$(printf 'hello\nbye\n' | s_client 2>"$TMP/s_c
 cp "$TMP/right" "$CONFIG"
 reload "the listener is TURN's again"
 assert_eq "who says no protocol" "$(printf 'hello\nbye\n' | s_client 2>"$TMP/s_client" || true)" ""
-sed -i '/^listeners:/a\  - {address: '$SERVER4', port: 3999, transport: tcp}' "$CONFIG"
+file_edit 's/^  neighbour-queue: .*/  neighbour-queue: 31/'
 file_edit 's/, port: 7002}/, port: 7001}/'
-fl reload >"$TMP/reload" 2>&1 || fail "a listener that waits for a restart: $(<"$TMP/reload")"
+fl reload >"$TMP/reload" 2>&1 || fail "a key that waits for a restart: $(<"$TMP/reload")"
 grep -q 'waits for a restart' "$TMP/reload" || fail "it does not wait: $(<"$TMP/reload")"
 assert_eq "what is live in that file is taken" "$(ask web)" "backend1 hello"
 cp "$TMP/right" "$CONFIG"

@@ -25,6 +25,10 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 			    .n_certs = CONFIG_CERTIFICATES_MAX };
 	uint64_t used = sizeof(r);
 
+	for (uint16_t i = 0; i < c->n_listener; i++)
+		r.listener[i] = (struct ctl_listener){ c->listener[i].addr,
+						       (uint16_t)c->listener[i].transport };
+	r.n_listener = c->n_listener;
 	r.port_info = place(&used, c->n_port * sizeof(struct ctl_port_info));
 	r.xstats = place(&used, c->n_port * sizeof(struct ctl_xstats));
 	r.cert_info = place(&used, CONFIG_CERTIFICATES_MAX * sizeof(struct ctl_cert_info));

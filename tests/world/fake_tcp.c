@@ -202,6 +202,11 @@ void tcp_tick(struct worker *w)
 	(void)w;
 }
 
+void tcp_snapshot(struct worker *w)
+{
+	(void)w;
+}
+
 uint32_t tcp_held(const struct worker *w)
 {
 	(void)w;
