@@ -245,12 +245,15 @@ void dtls_input(struct worker *w, struct pkt *p, const struct dtls_app *app)
 
 static void busy_tick(struct worker *w)
 {
-	const uint32_t patience = snapshot_conf(w->dp)->tls.handshake_ms;
+	const struct config *conf = snapshot_conf(w->dp);
+	const uint32_t patience = conf->tls.handshake_ms;
 	struct dtls_conn *c, *next;
 
 	for (c = dtls_of_busy(w->dtls->busy.head); c; c = next) {
 		next = dtls_of_busy(c->busy.next);
-		if (clock_since_ms(w, c->begun_ms) >= patience)
+		if (!listener_is_there(conf, c->listener))
+			assoc_end(w, c, TCP_END_LISTENER);
+		else if (clock_since_ms(w, c->begun_ms) >= patience)
 			assoc_end(w, c, TCP_END_TLS_TIMEOUT);
 		else if (c->state == DTLS_SILENT && c->resend && clock_reached(w, c->due_ms))
 			greet_resend(w, c);
@@ -285,15 +288,18 @@ static void info_write(const struct worker *w, const struct dtls_conn *c, struct
 
 static void open_tick(struct worker *w)
 {
-	const uint32_t idle_ms = snapshot_conf(w->dp)->tcp.idle_timeout * 1000;
+	const struct config *conf = snapshot_conf(w->dp);
+	const uint32_t idle_ms = conf->tcp.idle_timeout * 1000;
 	struct dtls_worker *d = w->dtls;
 	const uint32_t look = RTE_MAX((uint32_t)DTLS_LOOK, d->n / DTLS_ROUND);
 
 	for (uint32_t i = RTE_MIN(look, d->n); i; i--) {
 		struct dtls_conn *c = &d->conn[d->at];
 
-		if (c->state == DTLS_OPEN && !c->trusted &&
-		    clock_since_ms(w, c->heard_ms) >= idle_ms)
+		if (c->state == DTLS_OPEN && !listener_is_there(conf, c->listener))
+			dtls_close(w, c, TCP_END_LISTENER);
+		else if (c->state == DTLS_OPEN && !c->trusted &&
+			 clock_since_ms(w, c->heard_ms) >= idle_ms)
 			dtls_close(w, c, TCP_END_IDLE);
 		info_write(w, c, &d->info[d->at]);
 		d->at = d->at + 1 < d->n ? d->at + 1 : 0;

@@ -16,7 +16,7 @@ DTLS=5349
 
 no_dtls() { (($(counter dtls_conns) == 0)); }
 some_dtls() { (($(counter dtls_conns) > 0)); }
-listed() { [[ $(fl_json connections '[.connections[] | select(.tls.version == "DTLS 1.2")] | length') -ge 1 ]]; }
+listed() { [[ $(fl_json connections '[.connections[] | select(.tls.version == "DTLS 1.2")] | length') == "$1" ]]; }
 
 # handshakes WHAT ARGUMENT...: openssl's client, to the end of its handshake.
 handshakes()
@@ -56,10 +56,11 @@ handshakes "openssl, ChaCha20" -cipher ECDHE-ECDSA-CHACHA20-POLY1305
 fl sessions kill --transport dtls --all >"$TMP/sessions" || fail "$(cat "$TMP/sessions")"
 await 10 no_dtls || fail "associations left: $(counter dtls_conns)"
 assert_num "handshakes" "$(counter dtls_done)" -gt 20
+await 10 listed 0 || fail "those that are gone are listed: $(fl --json connections)"
 
 start "$TMP/held.log" in_client openssl s_client -dtls1_2 -ign_eof -connect "$SERVER4:$DTLS" -CAfile "$CA"
 await 10 some_dtls || fail "no association: $(tail -n 3 "$TMP/held.log")"
-await 20 listed || fail "it is not listed: $(fl --json connections)"
+await 20 listed 1 || fail "it is not listed: $(fl --json connections)"
 fl connections kill --transport dtls --all >"$TMP/kill" || fail "$(cat "$TMP/kill")"
 await 10 no_dtls || fail "it was not ended"
 

@@ -5,6 +5,7 @@
 #include "wire.h"
 
 #include "dp/clock.h"
+#include "dp/snapshot.h"
 #include "dp/tcp/tcp.h"
 
 #include <stdlib.h>
@@ -307,6 +308,21 @@ void world_pass(uint32_t ms, void (*run)(void))
 void world_pass_ms(uint32_t ms)
 {
 	world_pass(ms, world_run);
+}
+
+void world_reload(struct config *c)
+{
+	struct snapshot *s = calloc(1, sizeof(*s));
+	char err[256] = "";
+
+	assert_non_null(s);
+	s->refs = 1;
+	s->number = snapshot_number(&world.dp) + 1;
+	s->conf = c;
+	assert_true(listener_places_keep(snapshot_conf(&world.dp), c, err, sizeof(err)));
+	snapshot_publish(&world.dp, s);
+	dplane_listeners_set(&world.dp, c);
+	snapshot_drop(s);
 }
 
 void world_ghosts(uint32_t n)

@@ -74,6 +74,11 @@ void world_clock_us(uint64_t us);
 /* So many steps of 1 ms, run() after each; world_pass_ms(): world_run(). */
 void world_pass(uint32_t ms, void (*run)(void));
 void world_pass_ms(uint32_t ms);
+/*
+ * A reload takes c, which is made by malloc() from world.conf, and is taken. snapshot_close() at the
+ * end of the test.
+ */
+void world_reload(struct config *c);
 /* Every neighbour the picture shows becomes known. */
 void world_neighbours(void);
 

@@ -6,6 +6,7 @@
  * back.
  */
 #include "tests/world/dtls_world.h"
+#include "dp/snapshot.h"
 
 #include <unistd.h>
 
@@ -412,6 +413,35 @@ static void again(void **state)
 	dclient_free(&other);
 }
 
+/* A listener that a reload takes out: who is open is told, who is not yet is forgotten. */
+static void listener_goes(void **state)
+{
+	static struct dtls_client other;
+	struct config *conf = malloc(sizeof(*conf));
+
+	(void)state;
+	dclient_open(&c, 7000);
+	dclient_new(&other, 7001, NULL, 0);
+	dclient_step(&other);
+	dclient_send_all(&other);
+	assert_int_equal(dclient_take(&other), 1);
+	dclient_step(&other);
+	dclient_send_all(&other); /* with the cookie */
+	assert_int_equal(world.w->dtls->used, 2);
+	memcpy(conf, &world.conf, sizeof(*conf));
+	conf->listener[dclient_conn(&c)->listener] = conf->listener[--conf->n_listener];
+	world_reload(conf);
+	for (int i = 0; i < DTLS_ROUND + 2; i++)
+		pass(NEIGH_TICK_MS);
+	assert_int_equal(world.w->dtls->used, 0);
+	assert_true(dclient_take(&c) >= 1);
+	dclient_step(&c);
+	assert_int_equal(SSL_get_shutdown(c.ssl) & SSL_RECEIVED_SHUTDOWN, SSL_RECEIVED_SHUTDOWN);
+	dclient_free(&c);
+	dclient_free(&other);
+	snapshot_close(&world.dp);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -433,6 +463,7 @@ int main(void)
 		dtls_test(we_close),
 		dtls_test(silence),
 		dtls_test(again),
+		dtls_test(listener_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,21 +32,14 @@ static int teardown(void **state)
 /* The configuration of the start, without a listener, or with TLS at the place of TCP. */
 static void reload(uint16_t gone, bool tls)
 {
-	struct snapshot *s = calloc(1, sizeof(*s));
-	char err[256] = "";
+	struct config *c = malloc(sizeof(*c));
 
-	s->refs = 1;
-	s->number = snapshot_number(&world.dp) + 1;
-	s->conf = malloc(sizeof(*s->conf));
-	memcpy(s->conf, &world.conf, sizeof(*s->conf));
+	memcpy(c, &world.conf, sizeof(*c));
 	if (tls)
-		s->conf->listener[gone].transport = TRANSPORT_TLS;
+		c->listener[gone].transport = TRANSPORT_TLS;
 	else
-		s->conf->listener[gone] = s->conf->listener[--s->conf->n_listener];
-	assert_true(listener_places_keep(snapshot_conf(&world.dp), s->conf, err, sizeof(err)));
-	snapshot_publish(&world.dp, s);
-	dplane_listeners_set(&world.dp, s->conf);
-	snapshot_drop(s);
+		c->listener[gone] = c->listener[--c->n_listener];
+	world_reload(c);
 	world_pass_ms(2 * NEIGH_TICK_MS);
 }
 
