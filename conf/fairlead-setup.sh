@@ -102,11 +102,18 @@ carrying()
 	return 1
 }
 
+# address_whole ADDRESS: with the domain that lspci leaves out where there is one only.
+address_whole()
+{
+	[[ ${1:-} =~ ^[0-9a-f]{2}: ]] || { echo "${1:-}"; return; }
+	echo "0000:$1"
+}
+
 # device_check ADDRESS [DRIVER]
 device_check()
 {
 	[[ ${1:-} =~ ^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-1][0-9a-f]\.[0-7]$ ]] ||
-		wrong "bind: a PCI address is written 0000:01:00.0, not '${1:-}'" || return
+		wrong "bind: a PCI address is written 0000:01:00.0 or 01:00.0, not '${1:-}'" || return
 	[[ ${2:-vfio-pci} =~ ^[a-z0-9_-]+$ && $# -le 2 ]] || wrong "bind: '${*:2}' is no driver" || return
 	[[ -e $SYS/bus/pci/devices/$1 ]] || wrong "bind: there is no PCI device $1 (lspci -D lists them)" || return
 }
@@ -161,12 +168,14 @@ device_release()
 
 # ---- the file ----
 
+bind() { if [[ -n $RELEASE ]]; then device_release "$@"; else device_bind "$@"; fi; }
+
 # obey WORD...: one line.
 obey()
 {
 	case $1 in
 	hugepages) [[ -n $RELEASE ]] || pages_reserve "${@:2}" ;;
-	bind) if [[ -n $RELEASE ]]; then device_release "${@:2}"; else device_bind "${@:2}"; fi ;;
+	bind) bind "$(address_whole "${2:-}")" "${@:3}" ;;
 	*) wrong "'$1' is neither hugepages nor bind" ;;
 	esac
 }

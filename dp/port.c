@@ -335,8 +335,10 @@ static bool port_configure(struct dplane *dp, struct port *p, const struct confi
 	if (r < 0)
 		return port_fail(dp, p->idx, "device", "tells nothing of itself", r, err, errlen);
 	if (info.max_rx_queues == 0 || info.max_tx_queues == 0)
-		return port_fail(dp, p->idx, "device", "has no queue to receive, or to send by", 0,
-				 err, errlen);
+		return port_fail(dp, p->idx, "device",
+				 "has no queue to receive, or to send by: give it one where "
+				 "it is made: the hypervisor, or the PF of a VF",
+				 0, err, errlen);
 	p->rx_queues = RTE_MIN(dp->n_workers, info.max_rx_queues);
 	p->tx_queues = RTE_MIN(dp->n_workers, info.max_tx_queues);
 	mtu_max = device_mtu_max(p, &info, l2_len(d->tagged));
@@ -353,7 +355,10 @@ static bool port_configure(struct dplane *dp, struct port *p, const struct confi
 		r = rte_eth_dev_configure(p->id, p->rx_queues, p->tx_queues, &conf);
 	}
 	if (r < 0)
-		return port_fail(dp, p->idx, "device", "refuses its configuration", r, err, errlen);
+		return port_fail(dp, p->idx, "device",
+				 "refuses its configuration (another version of driver or firmware "
+				 "may take it)",
+				 r, err, errlen);
 	port_has(dp, p, &info, &conf);
 	return true;
 }
@@ -464,17 +469,25 @@ static bool port_start(struct dplane *dp, struct port *p, const struct config_de
 	int r = d->bond ? 0 : rte_eth_dev_set_mtu(p->id, d->mtu);
 
 	if (r < 0 && r != -ENOTSUP)
-		return port_fail(dp, d->mtu_port, "mtu", "the device does not take it", r, err,
-				 errlen);
+		return port_fail(
+		    dp, d->mtu_port, "mtu",
+		    "the device does not take it (1500 is taken by all; a VF takes what "
+		    "its PF does)",
+		    r, err, errlen);
 	r = rte_eth_dev_start(p->id);
 	if (r < 0)
-		return port_fail(dp, p->idx, "device", "does not start", r, err, errlen);
+		return port_fail(dp, p->idx, "device",
+				 "does not start (dmesg may know of its firmware, or of its PF)", r,
+				 err, errlen);
 	if (!members_carry(p, d->mtu))
-		return port_fail(dp, d->mtu_port, "mtu", "a member does not take it", 0, err,
-				 errlen);
+		return port_fail(dp, d->mtu_port, "mtu",
+				 "a member does not take it: write what each member carries", 0,
+				 err, errlen);
 	r = rte_eth_macaddr_get(p->id, &p->mac);
 	if (r < 0)
-		return port_fail(dp, p->idx, "device", "has no MAC address", r, err, errlen);
+		return port_fail(dp, p->idx, "device",
+				 "has no MAC address (give it one where it is made)", r, err,
+				 errlen);
 	port_hear(p);
 	vlan_register(dp, p);
 	port_bursts(p);

@@ -15,7 +15,9 @@ static void link_take(struct port *port, bool told, const struct rte_eth_link *l
 	/* Who is up from the start has nothing to say. */
 	if (was != now && !(was == LINK_UNKNOWN && now == LINK_UP))
 		RTE_LOG(NOTICE, USER1, "port %s: its link is %s\n", port->conf->name,
-			now == LINK_UP ? "up" : "down");
+			now == LINK_UP
+			    ? "up"
+			    : "down: see to its cable, and to the port at the other end");
 }
 
 void port_publish(const struct dplane *dp, struct port *port, uint64_t conflicts)

@@ -84,6 +84,9 @@ holds "$PCI/drivers/ixgbe/unbind" 0000:01:00.0
 holds "$PCI/drivers_probe" 0000:01:00.0
 said "setup.conf:1: bind: vfio-pci does not take 0000:01:00.0"
 fresh
+run 1 'bind 01:00.0' # as lspci prints it
+holds "$PCI/drivers_probe" 0000:01:00.0
+fresh
 run 0 'bind 0000:01:00.0' --dry-run
 holds "$PCI/drivers_probe" ""
 run 0 'bind 0000:01:00.0' --release
@@ -106,7 +109,7 @@ run 1 'bind 0000:03:00.0' # that the kernel does not do
 said "vfio-pci does not take 0000:03:00.0"
 holds "$PCI/drivers_probe" 0000:03:00.0
 fresh
-for bad in bind 'bind 01:00.0' 'bind ../../x' 'bind 0000:09:00.0' 'bind 0000:01:00.0 ../x' 'bind 0000:01:00.0 a b'; do
+for bad in bind 'bind 1:00.0' 'bind vmbus:x' 'bind ../../x' 'bind 0000:09:00.0' 'bind 0000:01:00.0 ../x' 'bind 0000:01:00.0 a b'; do
 	run 1 "$bad"
 	said "setup.conf:1: bind: "
 done

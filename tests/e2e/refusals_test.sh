@@ -65,16 +65,16 @@ does_without()
 # ---- drivers ----
 
 device="ports[1].device (core, net_null1):"
-refuses_without configure=5 "$device refuses its configuration: Input/output error"
-refuses_without rx-queues=0 "$device has no queue to receive, or to send by"
-refuses_without tx-queues=0 "$device has no queue to receive, or to send by"
+refuses_without configure=5 "$device refuses its configuration (another version of driver or firmware may take it): Input/output error"
+refuses_without rx-queues=0 "$device has no queue to receive, or to send by: give it one where it is made: the hypervisor, or the PF of a VF"
+refuses_without tx-queues=0 "$device has no queue to receive, or to send by: give it one where it is made: the hypervisor, or the PF of a VF"
 refuses_without rx-queue=12 "$device gives no queue (mbufs or rx-desc too few, or busy?): Cannot allocate memory"
 refuses_without tx-queue=16 "$device gives no queue (mbufs or rx-desc too few, or busy?): Device or resource busy"
-refuses_without start=110 "$device does not start: Connection timed out"
-refuses_without start=1 "$device does not start: its driver says why, above"
-refuses_without mac=5 "$device has no MAC address: Input/output error"
+refuses_without start=110 "$device does not start (dmesg may know of its firmware, or of its PF): Connection timed out"
+refuses_without start=1 "$device does not start (dmesg may know of its firmware, or of its PF): its driver says why, above"
+refuses_without mac=5 "$device has no MAC address (give it one where it is made): Input/output error"
 refuses_without max-mtu=1400 "ports[1].mtu (core, net_null1): is more than the device carries, which is 1400"
-refuses_without mtu=22 "ports[1].mtu (core, net_null1): the device does not take it: Invalid argument"
+refuses_without mtu=22 "ports[1].mtu (core, net_null1): the device does not take it (1500 is taken by all; a VF takes what its PF does): Invalid argument"
 # More descriptors than were counted on want more buffers: 16384 each way, and the other port's.
 refuses_without min-desc=16384 "$device has 2 receive queues of 16384 descriptors for 2 workers: dataplane.mbufs must be 49153 at least"
 
