@@ -173,6 +173,93 @@ static void little_is_asked_for_udp(void **state)
 	assert_true(opened(1, TRANSPORT_UDP, 4000)->multi_seg);
 }
 
+/* ---- a device that frees what it has sent without a look, and tells how it sends ---- */
+
+static bool offers; /* to free fast */
+static uint64_t asked;
+
+int __real_rte_eth_dev_info_get(uint16_t id, struct rte_eth_dev_info *info);
+int __wrap_rte_eth_dev_info_get(uint16_t id, struct rte_eth_dev_info *info);
+int __wrap_rte_eth_dev_info_get(uint16_t id, struct rte_eth_dev_info *info)
+{
+	const int r = __real_rte_eth_dev_info_get(id, info);
+
+	if (r == 0 && offers)
+		info->tx_offload_capa |= RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	return r;
+}
+
+/* Its real one knows nothing of it. */
+int __real_rte_eth_dev_configure(uint16_t id, uint16_t rx, uint16_t tx,
+				 const struct rte_eth_conf *conf);
+int __wrap_rte_eth_dev_configure(uint16_t id, uint16_t rx, uint16_t tx,
+				 const struct rte_eth_conf *conf);
+int __wrap_rte_eth_dev_configure(uint16_t id, uint16_t rx, uint16_t tx,
+				 const struct rte_eth_conf *conf)
+{
+	struct rte_eth_conf less = *conf;
+
+	asked = conf->txmode.offloads;
+	less.txmode.offloads &= ~RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	return __real_rte_eth_dev_configure(id, rx, tx, &less);
+}
+
+int __wrap_rte_eth_tx_burst_mode_get(uint16_t id, uint16_t queue, struct rte_eth_burst_mode *mode);
+int __wrap_rte_eth_tx_burst_mode_get(uint16_t id, uint16_t queue, struct rte_eth_burst_mode *mode)
+{
+	(void)id;
+	assert_int_equal(queue, 0);
+	if (!offers)
+		return -ENOTSUP;
+	snprintf(mode->info, sizeof(mode->info), "Vector of eight");
+	return 0;
+}
+
+static bool frees_fast(uint16_t n_workers, enum config_transport transport, uint16_t mtu)
+{
+	const struct port *p = opened(n_workers, transport, mtu);
+
+	assert_true(p->fast_free == !!(asked & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE));
+	return p->fast_free;
+}
+
+/* One pool, no chains, and nobody else's frames: otherwise buffers would go to a wrong pool. */
+static void fast_free_of_one_pool(void **state)
+{
+	struct config_port *c = &world.conf.port[0];
+	char err[512] = "";
+
+	(void)state;
+	world.conf.dataplane.mbufs = UINT32_MAX;
+	offers = true;
+	assert_true(frees_fast(1, TRANSPORT_UDP, 1480));
+	assert_non_null(strstr(dp.port[0].offloads, "tx none but fast free"));
+	assert_non_null(strstr(dp.port[0].bursts, "tx Vector of eight"));
+	assert_false(frees_fast(2, TRANSPORT_UDP, 1482));
+	assert_false(frees_fast(1, TRANSPORT_TCP, 1484));
+	assert_false(frees_fast(1, TRANSPORT_UDP, 4002));
+
+	dp.n_workers = world.conf.dataplane.n_workers = 1;
+	world.conf.listener[0].transport = TRANSPORT_UDP;
+	c->mtu = 1486;
+	c->bond = BOND_ACTIVE_BACKUP;
+	c->n_member = 2;
+	snprintf(c->device, sizeof(c->device), "net_bonding_fast");
+	for (int i = 0; i < 2; i++)
+		snprintf(c->member[i], sizeof(c->member[i]), "net_null_f%d", i);
+	dp.n_ports = 0;
+	if (!port_open(&dp, 0, err, sizeof(err)))
+		fail_msg("%s", err);
+	assert_false(asked & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE);
+	port_close(&dp.port[0]);
+	c->bond = BOND_NONE;
+	c->n_member = 0;
+
+	offers = false;
+	assert_false(frees_fast(1, TRANSPORT_UDP, 1488));
+	assert_non_null(strstr(dp.port[0].bursts, "tx not told"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +267,7 @@ int main(void)
 						world_teardown),
 		cmocka_unit_test_setup(one_that_was_opened_at_start, setup),
 		cmocka_unit_test_setup(little_is_asked_for_udp, setup),
+		cmocka_unit_test_setup(fast_free_of_one_pool, setup),
 		cmocka_unit_test_setup(buffers_of_few_queues_for_many_workers, setup),
 	};
 
