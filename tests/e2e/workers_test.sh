@@ -4,6 +4,7 @@
 # lost between them. turnutils_uclient without -c takes a pair for each client and comes for its
 # second port from another port of its own (RFC 8656 7.2), which half of the time is the other
 # worker's. Every packet is accounted for, by each worker (R74).
+# And how the allocator serves their threads.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/uclient.sh
@@ -30,7 +31,9 @@ charged()
 		all(.workers[]; ([.stages[].cycles] | add) / $all | . > 0.9 and . < 1.1)' >/dev/null
 }
 
+export MALLOC_CONF=stats_print:true # at the end of each process, into its log
 relay_config 's/^  workers: \[0\]$/  workers: [0, 1]/'
+unset MALLOC_CONF
 await 10 attached || fail "the control process is not attached"
 drops_mark
 start_peer
@@ -55,3 +58,14 @@ assert_num "cycles a second in fairlead top --json" "$(fl --json top | jq .tsc_h
 await 10 charged || fail "cycles of all stages are not those that went by: $(fl --json top)"
 assert_eq "drops that were not expected" \
 	"$(drops_except ip_dst nd_other icmp_no_session)" ""
+
+# jemalloc: one thread of each process gives memory back; each worker has an arena of its
+# own, beside the shared one and that of large pieces.
+purges() { grep -qx jemalloc_bg_thd /proc/"$1"/task/*/comm; }
+for pid in "$(dp_pid)" "$(cp_pid)"; do
+	assert "process $pid has a thread that gives memory back" purges "$pid"
+done
+pid=$(dp_pid)
+kill "$pid"
+await 20 ended "$pid" || fail "fairlead-dp does not end"
+assert_eq "arenas of two workers" "$(sed -n 's/^Arenas: //p' "$RUN/fairlead-dp.log")" 4
