@@ -43,8 +43,10 @@ media()
 	media_spared "$name" "$missed"
 }
 
+export MALLOC_CONF=stats_print:true # at its end, into its log
 flood_config 's/^  crypto-cpus:.*/  crypto-cpus: [1]/' "s/^  handshakes:.*/  handshakes: $HANDSHAKES/" \
 	"s/^  waiting:.*/  waiting: $WAITING/" >"$TMP/quickstart"
+unset MALLOC_CONF
 dp=$(dp_pid)
 load_start media media --legs 8 --rate 500 --family 4
 media "first storm" storm # what is made once
@@ -65,3 +67,8 @@ in_client "$BUILD/perf/tls_load" -k rsa handshake "$SERVER4" 5349 4 10 20 >"$TMP
 load media go
 load_more media received 500
 load_clean media
+
+# jemalloc: worker and crypto thread have arenas of their own, beside the shared one and that of large pieces.
+kill "$dp"
+await 20 ended "$dp" || fail "fairlead-dp does not end"
+assert_eq "arenas of a worker and a crypto thread" "$(sed -n 's/^Arenas: //p' "$RUN/fairlead-dp.log")" 4
