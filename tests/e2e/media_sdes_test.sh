@@ -103,7 +103,7 @@ start_cp
 await 20 synced || fail "fairlead-cp does not attach: $(tail -n 3 "$RUN/fairlead-cp.log")"
 exec {out}<&"${REKEY[0]}"
 echo >&"${REKEY[1]}"
-read -r -t 30 -u "$out" said && [[ $said == done ]] || fail "keys that change: $said $(cat <&"$out")"
+read -r -t 30 -u "$out" said && [[ $said == "done" ]] || fail "keys that change: $said $(cat <&"$out")"
 wait "$rekey" || fail "keys that change: srtp_rekey.py fails"
 note "keys changed in a call, and fairlead-cp was killed"
 
