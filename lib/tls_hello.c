@@ -14,7 +14,8 @@ static struct rd vector(struct rd *r, size_t len)
 {
 	const uint8_t *p = rd_take(r, len);
 
-	return rd_init(p, p ? len : 0);
+	return rd_init(p ? p : r->pos,
+		       p ? len : 0); /* no null pointer, which nothing may be added to */
 }
 
 static struct rd vector8(struct rd *r)
