@@ -7,22 +7,36 @@
 #include <stdlib.h>
 #include <stdint.h>
 
-/* What no single key can tell: values that contradict each other, and things named twice. */
+/* What no single key can tell: values that contradict each other, and things named twice. Over 600
+ * lines: one table at the end has all checks, with the keys that each compares. */
 
 static bool check_worker(struct config_reader *r, const uint16_t *cpu)
 {
-	const struct config_dataplane *d = &r->c->dataplane;
-
-	for (const uint16_t *q = d->workers; q < cpu; q++) {
+	for (const uint16_t *q = r->c->dataplane.workers; q < cpu; q++) {
 		if (*q == *cpu)
 			return config_fail_at(r, cpu, "CPU %u has a worker already, in %s", *cpu,
 					      config_place(r, q));
 	}
-	/* A worker that polls would leave the service thread no time. */
-	if (*cpu == d->main_cpu && d->idle == IDLE_POLL)
-		return config_fail_at(r, &d->main_cpu, "CPU %u has a worker that polls, in %s",
-				      d->main_cpu, config_place(r, cpu));
 	return true;
+}
+
+static void check_workers(struct config_reader *r)
+{
+	for (unsigned i = 0; i < r->c->dataplane.n_workers; i++)
+		check_worker(r, &r->c->dataplane.workers[i]);
+}
+
+/* A worker that polls would leave the service thread no time. */
+static void check_main_cpu(struct config_reader *r)
+{
+	const struct config_dataplane *d = &r->c->dataplane;
+	unsigned i = 0;
+
+	while (i < d->n_workers && d->workers[i] != d->main_cpu)
+		i++;
+	if (i < d->n_workers && d->idle == IDLE_POLL)
+		config_fail_at(r, &d->main_cpu, "CPU %u has a worker that polls, in %s",
+			       d->main_cpu, config_place(r, &d->workers[i]));
 }
 
 static bool check_crypto_cpu(struct config_reader *r, const uint16_t *cpu)
@@ -44,14 +58,10 @@ static bool check_crypto_cpu(struct config_reader *r, const uint16_t *cpu)
 	return true;
 }
 
-static void check_cpus(struct config_reader *r)
+static void check_crypto_cpus(struct config_reader *r)
 {
-	const struct config *c = r->c;
-
-	for (unsigned i = 0; i < c->dataplane.n_workers; i++)
-		check_worker(r, &c->dataplane.workers[i]);
-	for (unsigned i = 0; i < c->tls.n_crypto_cpus; i++)
-		check_crypto_cpu(r, &c->tls.crypto_cpus[i]);
+	for (unsigned i = 0; i < r->c->tls.n_crypto_cpus; i++)
+		check_crypto_cpu(r, &r->c->tls.crypto_cpus[i]);
 }
 
 static void check_eal(struct config_reader *r)
@@ -214,8 +224,7 @@ static const struct ip_prefix *own_addr(const struct config *c, const struct ip_
 	return NULL;
 }
 
-static bool check_addr(struct config_reader *r, const struct config_port *p,
-		       const struct ip_prefix *addr)
+static bool check_addr(struct config_reader *r, const struct ip_prefix *addr)
 {
 	static const char *const never[] = { "loopback", "multicast", "unspecified", "broadcast",
 					     "this-network" };
@@ -231,10 +240,17 @@ static bool check_addr(struct config_reader *r, const struct config_port *p,
 		if (strcmp(special, never[i]) == 0)
 			return config_fail_at(r, addr, "%s is a %s address", text, special);
 	}
-	if (!ip_is_v4(&addr->ip) && p->mtu < 1280)
-		return config_fail_at(r, &p->mtu, "%u is too small for IPv6, which needs 1280",
-				      p->mtu);
 	return true;
+}
+
+static bool check_mtu(struct config_reader *r, struct config_port *p)
+{
+	unsigned i = 0;
+
+	while (i < p->n_addr && ip_is_v4(&p->addr[i].ip))
+		i++;
+	return i == p->n_addr || p->mtu >= 1280 ||
+	       config_fail_at(r, &p->mtu, "%u is too small for IPv6, which needs 1280", p->mtu);
 }
 
 static bool check_route(struct config_reader *r, const struct config_port *p,
@@ -365,7 +381,7 @@ static bool check_device(struct config_reader *r, struct config_port *p)
 	return check_bond(r, p, &d);
 }
 
-static bool check_name(struct config_reader *r, const struct config_port *p)
+static bool check_name(struct config_reader *r, struct config_port *p)
 {
 	for (const struct config_port *q = r->c->port; q < p; q++) {
 		if (strcmp(p->name, q->name) == 0)
@@ -375,18 +391,18 @@ static bool check_name(struct config_reader *r, const struct config_port *p)
 	return true;
 }
 
-static void check_ports(struct config_reader *r)
+static bool check_addrs(struct config_reader *r, struct config_port *p)
 {
-	struct config *c = r->c;
+	for (unsigned i = 0; i < p->n_addr; i++)
+		check_addr(r, &p->addr[i]);
+	return true;
+}
 
-	for (struct config_port *p = c->port; p < c->port + c->n_port; p++) {
-		check_name(r, p);
-		check_device(r, p);
-		for (unsigned i = 0; i < p->n_addr; i++)
-			check_addr(r, p, &p->addr[i]);
-		for (unsigned i = 0; i < p->n_route; i++)
-			check_route(r, p, &p->route[i]);
-	}
+static bool check_routes(struct config_reader *r, struct config_port *p)
+{
+	for (unsigned i = 0; i < p->n_route; i++)
+		check_route(r, p, &p->route[i]);
+	return true;
 }
 
 static bool check_listener(struct config_reader *r, const struct config_listener *l)
@@ -535,45 +551,67 @@ static void check_relays(struct config_reader *r)
 }
 
 /*
- * Each check with the sections it compares: what could not be read contradicts nothing. Ports come
+ * Each check with the keys it compares: what could not be read contradicts nothing. Ports come
  * first, since the rest refers to their addresses.
  */
 static const struct {
 	void (*check)(struct config_reader *r);
-	const char *section[9];
+	bool (*port)(struct config_reader *r, struct config_port *p); /* instead: for each port */
+	const char *key[10];
 } checks[] = {
-	{ check_cpus, { "dataplane", "tls" } },
-	{ check_eal, { "dataplane" } },
-	{ check_ports, { "ports" } },
-	{ check_listeners, { "ports", "listeners" } },
-	{ config_check_tls,
-	  { "tls-domains", "certificates", "services", "listeners", "tls", "tcp", "dataplane" } },
-	{ check_relays, { "ports", "listeners", "relays", "dataplane" } },
-	{ config_check_gateway, { "realms", "relays", "gateway", "tcp", "tls-domains" } },
-	{ check_mbufs, { "dataplane", "ports", "tcp" } },
-	{ check_memory,
-	  { "dataplane", "turn", "relays", "gateway", "realms", "tcp", "tls", "listeners",
-	    "tls-domains" } },
-	{ check_turn, { "dataplane", "turn" } },
-	{ check_auth, { "auth" } },
-	{ check_sockets, { "dataplane", "control" } },
-	{ check_roles, { "control" } },
-	{ check_metrics, { "control" } },
-	{ check_management, { "management" } },
+	{ .check = check_workers, .key = { "dataplane.workers" } },
+	{ .check = check_main_cpu,
+	  .key = { "dataplane.workers", "dataplane.main-cpu", "dataplane.idle" } },
+	{ .check = check_crypto_cpus,
+	  .key = { "dataplane.workers", "dataplane.main-cpu", "dataplane.idle",
+		   "tls.crypto-cpus" } },
+	{ .check = check_eal, .key = { "dataplane.eal", "dataplane.log-levels" } },
+	{ .port = check_name, .key = { "ports.name" } },
+	{ .port = check_device,
+	  .key = { "ports.device", "ports.vlan", "ports.bond", "ports.members" } },
+	{ .port = check_addrs, .key = { "ports.addresses" } },
+	{ .port = check_mtu, .key = { "ports.addresses", "ports.mtu" } },
+	{ .port = check_routes,
+	  .key = { "ports.name", "ports.addresses", "ports.gateways", "ports.routes" } },
+	{ .check = check_listeners,
+	  .key = { "ports.addresses", "listeners.address", "listeners.port",
+		   "listeners.transport" } },
+	{ .check = config_check_tls,
+	  .key = { "tls-domains", "certificates", "services", "listeners", "tls.provider",
+		   "tls.engine", "tls.ticket-secret", "tcp.receive-buffer" } },
+	{ .check = check_relays,
+	  .key = { "ports.addresses", "listeners.address", "listeners.port", "relays",
+		   "dataplane.workers" } },
+	{ .check = config_check_gateway,
+	  .key = { "realms", "relays", "gateway", "tcp.connections", "tls-domains" } },
+	{ .check = check_mbufs,
+	  .key = { "dataplane.workers", "dataplane.mbufs", "dataplane.fragments", "ports.device",
+		   "ports.vlan", "ports.rx-desc", "ports.tx-desc", "tcp.buffers" } },
+	{ .check = check_memory,
+	  .key = { "dataplane", "turn", "relays", "gateway", "realms", "tcp", "tls", "listeners",
+		   "tls-domains" } },
+	{ .check = check_turn, .key = { "dataplane.workers", "dataplane.sessions", "turn" } },
+	{ .check = check_auth, .key = { "auth.md5", "auth.sha256" } },
+	{ .check = check_sockets, .key = { "dataplane.socket", "control.socket" } },
+	{ .check = check_roles, .key = { "control.roles" } },
+	{ .check = check_metrics, .key = { "control" } },
+	{ .check = check_management, .key = { "management" } },
 };
 
 void config_check(struct config_reader *r)
 {
 	note_lines(r);
 	for (unsigned i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		bool due = true;
+		const char *const *key = checks[i].key;
 
-		for (unsigned j = 0; j < sizeof(checks[i].section) / sizeof(char *); j++)
-			due &=
-			    !checks[i].section[j] || !config_section_wrong(r, checks[i].section[j]);
-		if (due)
+		while (*key && config_is_read(r, *key))
+			key++;
+		if (*key)
+			r->errors->unchecked = true;
+		else if (checks[i].check)
 			checks[i].check(r);
 		else
-			r->errors->unchecked = true;
+			for (uint16_t p = 0; p < r->c->n_port; p++)
+				checks[i].port(r, &r->c->port[p]);
 	}
 }

@@ -179,7 +179,7 @@ static bool key_unknown(struct config_reader *r, const struct schema_key *keys, 
 		return config_fail(r, line, r->key, "no such key");
 	if (guess - keys < 64)
 		*guessed |= UINT64_C(1) << (guess - keys);
-	r->guess = keys == schema_top ? guess->name : NULL;
+	r->guess = guess;
 	ok = config_fail(r, line, r->key, "no such key: did you mean %s?", guess->name);
 	r->guess = NULL;
 	return ok;
@@ -390,14 +390,14 @@ static struct config *load_fail(struct config_errors *e, const char *path, const
 	return NULL;
 }
 
-/* Also where there are mistakes, with the sections that have any; NULL if it cannot be read. */
-static struct config *load(const char *path, struct config_errors *errors, uint64_t *wrong)
+/* Also where there are mistakes; NULL if it cannot be read. The reader begins with zeros. */
+static struct config *load(struct config_reader *r, const char *path, struct config_errors *errors)
 {
-	struct config_reader r = { .errors = errors };
 	char why[160];
 	struct stat st;
 	FILE *f;
 
+	r->errors = errors;
 	errors->n = 0;
 	errors->unchecked = false;
 	f = fopen(path, "re");
@@ -409,25 +409,24 @@ static struct config *load(const char *path, struct config_errors *errors, uint6
 		fclose(f);
 		return load_fail(errors, path, "is a directory, not a file");
 	}
-	r.c = calloc(1, sizeof(*r.c));
-	if (r.c == NULL) {
+	r->c = calloc(1, sizeof(*r->c));
+	if (r->c == NULL) {
 		fclose(f);
 		return load_fail(errors, path, "out of memory");
 	}
-	snprintf(r.c->file, sizeof(r.c->file), "%s", path);
-	r.c->others_read = st.st_mode & S_IROTH;
-	read_all(&r, f);
-	config_check(&r);
+	snprintf(r->c->file, sizeof(r->c->file), "%s", path);
+	r->c->others_read = st.st_mode & S_IROTH;
+	read_all(r, f);
+	config_check(r);
 	fclose(f);
-	free(r.place);
-	*wrong = r.wrong;
-	return r.c;
+	free(r->place);
+	return r->c;
 }
 
 struct config *config_load_all(const char *path, struct config_errors *errors)
 {
-	uint64_t wrong;
-	struct config *c = load(path, errors, &wrong);
+	struct config_reader r = { 0 };
+	struct config *c = load(&r, path, errors);
 
 	if (!errors->n)
 		return c;
@@ -438,9 +437,9 @@ struct config *config_load_all(const char *path, struct config_errors *errors)
 bool config_load_socket(const char *path, char socket[CONFIG_PATH_MAX])
 {
 	struct config_errors *errors = malloc(sizeof(*errors));
-	uint64_t wrong = UINT64_MAX;
-	struct config *c = errors ? load(path, errors, &wrong) : NULL;
-	const bool found = c && !(wrong & config_section_bit("control"));
+	struct config_reader r = { 0 };
+	struct config *c = errors ? load(&r, path, errors) : NULL;
+	const bool found = c && config_is_read(&r, "control.socket");
 
 	if (found)
 		memcpy(socket, c->control.socket, CONFIG_PATH_MAX);

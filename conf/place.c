@@ -6,19 +6,44 @@
 
 /* Where values come from, and mistakes, which name the place. */
 
-uint64_t config_section_bit(const char *key)
+/* Notes a key without the places in lists; a wrong one as what it is likely to stand for. */
+static void unread_add(struct config_reader *r, const char *key)
 {
-	const size_t len = strcspn(key, ".[");
+	const char *last = strrchr(key, '.');
+	size_t n = 0, len = strlen(key);
+	char *to;
 
-	for (unsigned i = 0; schema_top[i].name; i++)
-		if (strlen(schema_top[i].name) == len && strncmp(schema_top[i].name, key, len) == 0)
-			return UINT64_C(1) << i;
-	return UINT64_MAX;
+	if (r->n_unread++ >= CONFIG_ERRORS_MAX)
+		return;
+	to = r->unread[r->n_unread - 1];
+	if (r->guess)
+		len = last ? (size_t)(last + 1 - key) : 0;
+	for (size_t i = 0; i < len; i++) {
+		if (key[i] == '[')
+			i += strcspn(key + i, "]");
+		else
+			to[n++] = key[i];
+	}
+	snprintf(to + n, CONFIG_KEY_MAX - n, "%s", r->guess ? r->guess->name : "");
 }
 
-bool config_section_wrong(const struct config_reader *r, const char *section)
+/* Whether one is the other, or what it has. */
+static bool key_within(const char *a, const char *b)
 {
-	return r->wrong & config_section_bit(section);
+	const size_t len = strlen(a);
+
+	return len == 0 || (strncmp(a, b, len) == 0 && (b[len] == '\0' || b[len] == '.'));
+}
+
+bool config_is_read(const struct config_reader *r, const char *key)
+{
+	if (r->n_unread > CONFIG_ERRORS_MAX)
+		return false;
+	for (unsigned i = 0; i < r->n_unread; i++) {
+		if (key_within(r->unread[i], key) || key_within(key, r->unread[i]))
+			return false;
+	}
+	return true;
 }
 
 /* A mistake takes its place among the others, which stand in the order of the file. */
@@ -45,7 +70,7 @@ bool config_fail(struct config_reader *r, unsigned line, const char *key, const 
 	va_start(ap, what);
 	vsnprintf(text, sizeof(text), what, ap);
 	va_end(ap);
-	r->wrong |= config_section_bit(r->guess ? r->guess : key);
+	unread_add(r, key);
 	error_add(r, line, key, text);
 	return false;
 }

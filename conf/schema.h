@@ -44,6 +44,8 @@ struct schema_key {
 	const char *help;
 };
 
+enum { CONFIG_KEY_MAX = 96 };
+
 /* The top level of the file. */
 extern const struct schema_key schema_top[];
 
@@ -51,7 +53,7 @@ extern const struct schema_key schema_top[];
 struct config_place {
 	const void *at;
 	unsigned line;
-	char key[96];
+	char key[CONFIG_KEY_MAX];
 };
 
 /* Reading in progress. */
@@ -59,22 +61,24 @@ struct config_reader {
 	struct config *c;
 	struct config_place *place;
 	size_t n_place, cap_place;
-	char key[96]; /* of the value being read: "ports[0].mtu" */
+	char key[CONFIG_KEY_MAX]; /* of the value being read: "ports[0].mtu" */
 	struct config_errors *errors;
-	uint64_t wrong;	   /* sections that could not be read, by their place in schema_top */
-	const char *guess; /* section that a wrong key of the top level is likely to stand for */
-	size_t part_bytes; /* of the files beside the main one */
+	const struct schema_key *guess; /* the key that a wrong one is likely to stand for */
+	/* Keys that could not be read, as a check names them: "ports.mtu". */
+	char unread[CONFIG_ERRORS_MAX][CONFIG_KEY_MAX];
+	unsigned n_unread;		     /* more than there is room for: any may be */
+	size_t part_bytes;		     /* of the files beside the main one */
 	char in_line[64 + CONFIG_PART_NAME]; /* of config_in_line() */
 };
 
-/* Adds "FILE:LINE: KEY: what" to the mistakes, the key's section to the wrong ones; returns false.
- */
+/* Adds "FILE:LINE: KEY: what" to the mistakes, the key to those that could not be read; returns
+ * false. */
 bool config_fail(struct config_reader *r, unsigned line, const char *key, const char *what, ...)
     __attribute__((format(printf, 4, 5)));
 
 /*
  * The same for a field of the configuration that is right by itself, but contradicts another. Line
- * and key are looked up; its section is not wrong by that.
+ * and key are looked up; it is read all the same.
  */
 bool config_fail_at(struct config_reader *r, const void *field, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
@@ -118,10 +122,11 @@ FILE *config_part_open(struct config_reader *r, unsigned file);
 /* Notes the line of a field, whose key is being read. */
 bool config_place_add(struct config_reader *r, const void *field, unsigned line);
 
-/* Bit of the section, a key of the top level, that a key is in; all if there is no such section. */
-uint64_t config_section_bit(const char *key);
-/* Whether a section of the file, a key of the top level, has values that could not be read. */
-bool config_section_wrong(const struct config_reader *r, const char *section);
+/*
+ * Whether all values of a key were read: "ports.mtu" is that of all ports, "ports" stands for all
+ * that they have.
+ */
+bool config_is_read(const struct config_reader *r, const char *key);
 
 /* Takes the values of keys that are live, and what config_check() made of them. */
 void config_take_live(struct config *c, const struct config *from);

@@ -326,7 +326,7 @@ static const char *mistakes(const char *text, unsigned *n)
 	return all;
 }
 
-/* In the order of lines; a section that cannot be read contradicts nothing, the others do. */
+/* In the order of lines; a key that cannot be read contradicts nothing, the others do. */
 static void test_every_mistake(void **state)
 {
 	unsigned n;
@@ -343,16 +343,34 @@ static void test_every_mistake(void **state)
 		     "auth: {md5: false, sha256: false}\n",
 		     &n),
 	    ":1: dataplane.main-cqu: no such key: did you mean main-cpu?\n"
+	    ":1: dataplane.workers[1]: CPU 2 has a worker already, in line 1\n"
 	    ":3: ports[0].mtu: 90 is out of range 576..9600\n"
 	    ":4: ports[1].adresses: no such key: did you mean addresses?\n"
 	    ":4: ports[1].device: is missing\n"
+	    ":4: ports[1].name: a is the port in line 3 already\n"
 	    ":6: relays[1].address: 10.2 is not an IPv4 or IPv6 address\n"
 	    ":7: turn.relm: no such key: did you mean realm?\n"
 	    ":7: turn.lifetime-max: is given already, in line 7\n"
 	    ":7: turn.lifetime-max: x must be a whole number\n"
 	    ":8: auth.sha256: md5 and sha256 are both off: nobody could log in\n");
-	assert_int_equal(n, 9);
+	assert_int_equal(n, 11);
 	assert_true(unchecked);
+	assert_string_equal(
+	    mistakes(
+		"dataplane: {workers: [2]}\n"
+		"ports:\n"
+		"  - {name: a, device: net_null0, addresses: [10.1.0.1/24], mtu: 90}\n"
+		"  - {name: b, device: net_null0, addresses: [10.2.0.1/24], gateways: [10.3.0.1]}\n"
+		"listeners: [{address: 10.9.0.1}]\n"
+		"relays: [{address: 10.8.0.1, port-min: 60}]\n"
+		"turn: {realm: example.org}\n",
+		&n),
+	    ":3: ports[0].mtu: 90 is out of range 576..9600\n"
+	    ":4: ports[1].device: net_null0 is used already, in line 3: ports of one device differ "
+	    "by their vlan\n"
+	    ":4: ports[1].gateways[0]: 10.3.0.1 is no neighbour on port b\n"
+	    ":5: listeners[0].address: 10.9.0.1 is the address of no port\n"
+	    ":6: relays[0].port-min: 60 is out of range 1024..65535\n");
 	assert_string_equal(mistakes(edit("[2, 3]\n", "[2, 2, 5, 5]\n  mbufs: 1024\n"), &n),
 			    ":2: dataplane.workers[1]: CPU 2 has a worker already, in line 2\n"
 			    ":2: dataplane.workers[3]: CPU 5 has a worker already, in line 2\n"
