@@ -187,39 +187,6 @@ static void port_chains(struct port *p, const struct rte_eth_desc_lim *lim)
 	p->chain_cut = lim->nb_mtu_seg_max ? RTE_MIN(lim->nb_mtu_seg_max, CHAIN_MAX) : CHAIN_MAX;
 }
 
-static void port_describe(struct port *p, const struct rte_eth_dev_info *info,
-			  const struct rte_eth_conf *conf)
-{
-	const bool tcp = conf->txmode.offloads & ~RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
-	int n;
-
-	snprintf(p->driver, sizeof(p->driver), "%s", info->driver_name);
-	n = snprintf(p->offloads, sizeof(p->offloads), "rx-ip-csum %s, rx-l4-csum %s, rss %s, ",
-		     p->rx_csum_ip ? "device" : "software", p->rx_csum_l4 ? "device" : "software",
-		     conf->rxmode.mq_mode & RTE_ETH_MQ_RX_RSS_FLAG ? "device" : "none");
-	if (tcp)
-		snprintf(p->offloads + n, sizeof(p->offloads) - (size_t)n,
-			 "tx-tcp-csum %s, tso %s, tx-chains %s",
-			 p->tx_csum_tcp ? "device" : "software", p->tx_tso ? "device" : "none",
-			 p->multi_seg ? "device" : "software");
-	else
-		snprintf(p->offloads + n, sizeof(p->offloads) - (size_t)n, "tx none%s",
-			 p->fast_free ? " but fast free" : "");
-}
-
-/* The functions that the driver chose, which depend on what was asked of it; few tell. */
-static void port_bursts(struct port *p)
-{
-	struct rte_eth_burst_mode rx = { 0 }, tx = { 0 };
-	const int len = CTL_TEXT_MAX / 2 - 16;
-
-	if (rte_eth_rx_burst_mode_get(p->id, 0, &rx) < 0 || !*rx.info)
-		snprintf(rx.info, sizeof(rx.info), "not told");
-	if (rte_eth_tx_burst_mode_get(p->id, 0, &tx) < 0 || !*tx.info)
-		snprintf(tx.info, sizeof(tx.info), "not told");
-	snprintf(p->bursts, sizeof(p->bursts), "rx %.*s, tx %.*s", len, rx.info, len, tx.info);
-}
-
 /*
  * Devices tell the MTU they carry, or only the frame. AF_XDP tells what a page would hold, but a
  * frame has to fit one of our buffers, behind the kernel's headroom; longer ones are lost.
