@@ -24,6 +24,8 @@ assert "the sample is right" "$BUILD/fairlead-cp" --check-config "$ROOT/conf/fai
 assert "it is told what it takes" grep -q '^dataplane.memory-mb: 512 MiB, which are 256 huge pages of 2 MiB, for$' "$TMP/takes"
 assert "and of what" grep -qE '^ +[0-9]+ MiB  packet buffers \(dataplane.mbufs\)$' "$TMP/takes"
 assert "and how many metrics there will be" grep -qE '^control.metrics-port: /metrics has [0-9]+ series' "$TMP/takes"
+series=$(sed -n 's/^control.metrics-port: .metrics has \([0-9]*\) series.*/\1/p' "$TMP/takes")
+assert "doc/deploy.md has as many" grep -q "series ($series with one worker)" "$ROOT/doc/deploy.md"
 for program in "fairlead-cp --check-config" "fairlead-cp --config" "fairlead-dp --config"; do
 	read -r name option <<<"$program"
 	set -- "$BUILD/$name" "$option"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # R70: no change of the configuration and no loss of a state file ends a call. Under media fairlead-cp
 # is restarted with other limits, more of them and fewer than there are; with its state files gone; with
-# limits and a listener that fairlead-dp does not have, which makes it wait until that is restarted, too.
+# limits that fairlead-dp does not have, which make it wait until that is restarted, too, and with another listener.
 # Relayed addresses, permissions and channels stay, clients refresh, and nothing that fairlead-dp does
 # not have to lose is lost. --check-config tells what each change costs.
 # shellcheck source=tests/e2e/lib.sh
@@ -89,7 +89,7 @@ edit 's/^  peers:.*/  peers: 70000/'
 edit 's|^listeners:|&\n  - address: 10.1.0.1\n    port: 3479|'
 "$BUILD/fairlead-cp" --check-config "$CONFIG" >"$TMP/cost"
 assert "--check-config tells of the restart" \
-	grep -q '^fairlead-dp has to be started again for dataplane.peers, listeners:' "$TMP/cost"
+	grep -q '^fairlead-dp has to be started again for dataplane.peers:' "$TMP/cost"
 start_cp
 refused() { grep -q 'configuration' "$RUN/fairlead-cp.log"; }
 await 20 refused || fail "fairlead-cp does not say that fairlead-dp has another configuration"
