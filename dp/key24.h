@@ -2,10 +2,13 @@
 #ifndef FL_DP_KEY24_H
 #define FL_DP_KEY24_H
 
-/* Key of tables by address and port: of records of peers, and of TCP's connections. */
+/* Key of tables by address and port: of records of peers, of TCP's connections, of DTLS's
+ * associations. */
 #include "../lib/addr.h"
 
 #include <string.h>
+
+struct rte_hash;
 
 struct key24 {
 	struct ip_addr ip;
@@ -44,5 +47,8 @@ static inline struct key24 key24_make(const struct ip_addr *ip, struct be16 port
 	memcpy((uint8_t *)&k + offsetof(struct key24, port), &tail, 8);
 	return k;
 }
+
+/* A table of a worker's with such keys, which holds so many whatever they are. NULL: no memory. */
+struct rte_hash *key24_table(const char *kind, uint16_t worker, uint32_t entries);
 
 #endif

@@ -14,25 +14,16 @@
 bool dtls_create(struct worker *w, char *err, size_t errlen)
 {
 	const uint32_t n = config_associations(w->dp->conf);
-	char name[RTE_HASH_NAMESIZE];
-	struct rte_hash_parameters p = {
-		.name = name,
-		.entries = RTE_MAX(n, 64u),
-		.key_len = sizeof(struct key24),
-		.socket_id = SOCKET_ID_ANY,
-		.extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
-	};
 	struct dtls_worker *d;
 
 	if (!n)
 		return true;
-	snprintf(name, sizeof(name), "dtls%u", w->id);
 	w->dtls = d = rte_zmalloc("dtls", sizeof(*d), RTE_CACHE_LINE_SIZE);
 	if (d) {
 		memcpy(&d->waiting.key, w->dp->hash_key, sizeof(d->waiting.key));
 		d->strange.key = d->waiting.key;
 		d->aead = aead_create(NULL);
-		d->table = rte_hash_create(&p);
+		d->table = key24_table("dtls", w->id, n);
 		d->conn = rte_zmalloc("associations", sizeof(*d->conn) * n, RTE_CACHE_LINE_SIZE);
 		d->info =
 		    (struct ctl_conn_info *)((uint8_t *)w->dp->region + w->boundary.layout.conns) +

@@ -12,35 +12,6 @@
 #include <rte_errno.h>
 #include <rte_malloc.h>
 
-static int key24_cmp(const void *a, const void *b, size_t len)
-{
-	uint64_t x[3], y[3];
-
-	(void)len;
-	memcpy(x, a, sizeof(x));
-	memcpy(y, b, sizeof(y));
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) != 0;
-}
-
-static struct rte_hash *table_create(const char *kind, uint16_t id, uint32_t entries)
-{
-	char name[RTE_HASH_NAMESIZE];
-	struct rte_hash_parameters p = {
-		.name = name,
-		.entries = RTE_MAX(entries, 64u),
-		.key_len = sizeof(struct key24),
-		.socket_id = SOCKET_ID_ANY,
-		.extra_flag = RTE_HASH_EXTRA_FLAGS_EXT_TABLE,
-	};
-	struct rte_hash *h;
-
-	snprintf(name, sizeof(name), "%s%u", kind, id);
-	h = rte_hash_create(&p);
-	if (h)
-		rte_hash_set_cmp_func(h, key24_cmp);
-	return h;
-}
-
 bool session_tables_create(struct worker *w, char *err, size_t errlen)
 {
 	const struct config *c = w->dp->conf;
@@ -50,7 +21,7 @@ bool session_tables_create(struct worker *w, char *err, size_t errlen)
 	w->turn->sessions_max = c->dataplane.sessions;
 	w->turn->peers_max = c->dataplane.peers;
 	/* Each record is found by its address, a channel by its number as well. */
-	w->turn->peers = table_create("peers", w->id, 2 * w->turn->peers_max);
+	w->turn->peers = key24_table("peers", w->id, 2 * w->turn->peers_max);
 	w->session = rte_zmalloc("sessions", sizeof(struct session) * w->turn->sessions_max, 64);
 	w->turn->peer =
 	    rte_zmalloc("records", sizeof(struct peer) * RTE_MAX(w->turn->peers_max, 1u), 64);

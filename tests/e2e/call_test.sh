@@ -42,7 +42,6 @@ shown()
 }
 RTP_BYTES=172 RTCP_BYTES=44
 
-synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 
 media_relay
 kamailio_commands "udp:$CONTROL_RELAY:2223"

@@ -15,7 +15,6 @@ kill_hard()
 	kill -KILL "$1"
 	await 10 ended "$1" || fail "$2 survives SIGKILL"
 }
-synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 follow()
 {
 	start "$TMP/events.$1" "$BUILD/fairlead" --config "$CONFIG" --json context events --after 0 --follow

@@ -271,6 +271,8 @@ tcp_ends() { fl_json tcp ".ends[] | select(.name == \"$1\").total"; }
 accounted() { fl --json accounting | jq -e '.total.difference == 0' >/dev/null; }
 
 attached() { fl_json status .dataplane.attached 2>/dev/null | grep -qx true; }
+# synced: and the dataplane has all that fairlead-cp knows.
+synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 
 # dp_pid, cp_pid: of the running programs.
 dp_pid() { cat "$RUN/fairlead-dp.pid"; }

@@ -92,7 +92,6 @@ none_refused
 
 # ---- keys that change ----
 
-synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 coproc REKEY { python3 "$E2E/srtp_rekey.py" "$NS-client" "$NS-peer" "$NS-relay" $CLIENT4 $PEER4 2>&1; }
 rekey=$REKEY_PID
 read -r -t 30 -u "${REKEY[0]}" said && [[ $said == talks ]] || fail "keys that change: $said $(cat <&"${REKEY[0]}")"

@@ -79,7 +79,6 @@ start "$TMP/survives.log" timeout 100 python3 "$E2E/msrp.py" "$TMP" survives
 session=$PID
 await 20 grep -q killed "$TMP/survives.log" || fail "survives: $(tail -n 3 "$TMP/survives.log")"
 start_cp
-synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 await 20 synced || fail "fairlead-cp does not attach: $(tail -n 3 "$RUN/fairlead-cp.log")"
 touch "$TMP/revived"
 wait "$session" || fail "survives: $(tail -n 3 "$TMP/survives.log")"

@@ -13,7 +13,6 @@
 . "$(dirname "$0")/load.sh"
 KILLS=20
 
-synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 kill_cp() { local pid; pid=$(cp_pid); kill -KILL "$pid"; await 10 ended "$pid" || fail "fairlead-cp survives SIGKILL"; }
 
 revive_cp()

@@ -11,7 +11,6 @@
 . "$(dirname "$0")/load.sh"
 COMPONENTS=16
 
-synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 end_cp() { local pid; pid=$(cp_pid); kill "$pid"; await 10 ended "$pid" || fail "fairlead-cp does not end"; }
 
 revive_cp()

@@ -27,7 +27,6 @@ sessions()
 # served NUMBER: of allocations that have a permission. coturn's client leaves others over UDP behind.
 served() { [[ $(sessions | jq 'map(select(.permissions != [])) | length') == "$1" ]]; }
 balanced() { fl --json accounting | jq -e '[.total, .workers[]] | all(.difference == 0)' >/dev/null; }
-synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 
 # from_peer: packets that the peer sent; more_from_peer NUMBER: whether there are so many by now.
 from_peer() { in_peer ip -s -j link show peer0 | jq '.[0].stats64.tx.packets'; }

@@ -6,7 +6,6 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 allocations() { [[ $(fl_json status .allocations.count) == "$1" ]]; }
 
 # goes_on WORD: the next thing the clients say.

@@ -9,7 +9,6 @@
 # shellcheck source=tests/e2e/load.sh
 . "$(dirname "$0")/load.sh"
 
-synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 allocations() { [[ $(fl_json status .allocations.count) == "$1" ]]; }
 
 # sessions ticket|resumes: makes sessions of both versions, or takes them up.

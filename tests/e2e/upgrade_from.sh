@@ -11,7 +11,6 @@ OLD=$1
 # shellcheck source=tests/e2e/load.sh
 . "$(dirname "$0")/load.sh"
 
-synced() { attached && [[ $(fl_json status .dataplane.replaying) == false ]]; }
 version() { "$1/fairlead-cp" --version | sed 's/.*boundary //'; }
 sessions() { fl --json sessions --limit 0 | jq -S '[.sessions[] | {relayed, client, user}] | sort_by(.relayed)'; }
 contexts() { fl --json context list | jq -S '[.contexts[] | {context, state}] | sort_by(.context)'; }
