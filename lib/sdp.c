@@ -31,6 +31,11 @@ bool sdp_text_is(struct sdp_text t, const char *s)
 	return t.at && t.len == strlen(s) && memcmp(t.at, s, t.len) == 0;
 }
 
+bool sdp_text_is_text(struct sdp_text a, struct sdp_text b)
+{
+	return a.at && b.at && a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+}
+
 bool sdp_text_is_nocase(struct sdp_text t, const char *s)
 {
 	return t.at && t.len == strlen(s) && strncasecmp(t.at, s, t.len) == 0;

@@ -78,6 +78,7 @@ bool sdp_attr_of(const struct sdp *s, int media, const char *name, struct sdp_te
 bool sdp_line_is(const struct sdp_line *l, const char *name);
 
 bool sdp_text_is(struct sdp_text t, const char *s);
+bool sdp_text_is_text(struct sdp_text a, struct sdp_text b);
 bool sdp_text_is_nocase(struct sdp_text t, const char *s);
 /* The next word, up to a space or the end, taken off *t with the spaces around it. False: none. */
 bool sdp_word(struct sdp_text *t, struct sdp_text *word);

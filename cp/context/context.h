@@ -17,6 +17,7 @@ enum {
 	CONTEXT_TAG_MAX = 128,	/* and of who a termination belongs to */
 	CONTEXT_ID_MAX = 17,	/* of an identifier as text, NUL included */
 	CONTEXT_NOTE_MAX = 64,	/* of what a controller keeps with a termination */
+	CONTEXT_KEEP_MAX = 64,	/* and of what it keeps for as long as that is there */
 };
 
 enum term_state {
@@ -62,6 +63,7 @@ struct context_term {
 	uint8_t note[CONTEXT_NOTE_MAX]; /* the controller's own */
 	uint8_t pair;	/* 1: it has the port above as well, though it is no RTP any more */
 	uint8_t pad[3]; /* 0 */
+	uint8_t keep[CONTEXT_KEEP_MAX]; /* the controller's own, too */
 };
 
 /* A context, in the file. */

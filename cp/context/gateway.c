@@ -295,6 +295,7 @@ void term_spec(const struct gateway *g, const struct context *c, uint32_t side, 
 	w->notify = m->notify;
 	memcpy(w->tag, m->tag, sizeof(w->tag));
 	memcpy(w->note, m->note, sizeof(w->note));
+	memcpy(w->keep, m->keep, sizeof(w->keep));
 }
 
 bool gate_stays(const struct gateway *g, const struct context *c, uint32_t side,
@@ -328,6 +329,15 @@ bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct 
 	      struct gate_fail *f)
 {
 	return counted(g, set(g, c, side, w, f), f);
+}
+
+void gate_keep(struct gateway *g, struct context *c, uint32_t side,
+	       const uint8_t keep[CONTEXT_KEEP_MAX])
+{
+	struct context to = *c;
+
+	memcpy(to.term[side].keep, keep, sizeof(to.term[side].keep));
+	gate_change(g, c, &to);
 }
 
 bool gate_check(struct gateway *g, const struct context *c, uint32_t side,

@@ -32,7 +32,8 @@ struct term_spec {
 	bool begin;
 	bool restart; /* ICE: new ufrag and pwd (RFC 8445 9) */
 	char tag[CONTEXT_TAG_MAX];
-	uint8_t note[CONTEXT_NOTE_MAX]; /* anything the controller wants to find again in it */
+	/* Anything the controller wants to find again in it. */
+	uint8_t note[CONTEXT_NOTE_MAX], keep[CONTEXT_KEEP_MAX];
 };
 
 /* What a controller wants of a context beside its terminations. */
@@ -84,6 +85,9 @@ void term_spec(const struct gateway *g, const struct context *c, uint32_t side,
 /* Adds or changes a termination. Its local address stays unless realm, family or port change. */
 bool gate_set(struct gateway *g, struct context *c, uint32_t side, const struct term_spec *w,
 	      struct gate_fail *f);
+/* Changes term_spec.keep alone, of which the dataplane knows nothing. */
+void gate_keep(struct gateway *g, struct context *c, uint32_t side,
+	       const uint8_t keep[CONTEXT_KEEP_MAX]);
 /* Whether it would, as far as that does not hang on ports that are left. Nothing is changed. */
 bool gate_check(struct gateway *g, const struct context *c, uint32_t side,
 		const struct term_spec *w, struct gate_fail *f);
@@ -134,6 +138,8 @@ bool gate_end_some(struct gateway *g, uint32_t *cursor, uint32_t n);
 void gate_kill(struct gateway *g, struct context *c);
 enum { GATE_LOOK = 16384 }; /* records a request may look at: other work waits meanwhile */
 
+/* Whether a realm has addresses of ours of that family. */
+bool gate_has_family(const struct gateway *g, uint32_t realm, bool v6);
 /* The local address of a termination; rtcp: of RTCP. False if it has none. */
 bool gate_local(const struct gateway *g, const struct context *c, uint32_t side, bool rtcp,
 		struct sock_addr *a);

@@ -56,8 +56,10 @@ static const char *names_wrong(const struct config *c, const struct term_spec *w
 	return w->term.domain < c->n_domain ? NULL : "no such TLS domain";
 }
 
-static bool realm_has_family(const struct config *c, uint16_t realm, bool v6)
+bool gate_has_family(const struct gateway *g, uint32_t realm, bool v6)
 {
+	const struct config *c = g->conf;
+
 	for (uint16_t i = 0; i < c->n_relay; i++) {
 		if (c->relay[i].realm_index == realm && ip_is_v4(&c->relay[i].addr) != v6)
 			return true;
@@ -96,7 +98,7 @@ bool term_check(struct gateway *g, const struct term_spec *w, bool stream, struc
 		wrong = "both terminations are UDP, or neither is";
 	if (wrong)
 		return gate_refuse(f, GATE_BAD, "%s", wrong);
-	if (!realm_has_family(g->conf, w->realm, w->v6))
+	if (!gate_has_family(g, w->realm, w->v6))
 		return gate_refuse(f, GATE_BAD, "the realm %s has no IPv%c relay",
 				   g->conf->realm[w->realm].name, w->v6 ? '6' : '4');
 	return remote_check(g, w, &w->term.remote[0], f) &&
@@ -389,6 +391,7 @@ bool term_make(struct gateway *g, struct context_term *m, const struct term_spec
 	m->notify = w->notify;
 	memcpy(m->tag, w->tag, sizeof(m->tag));
 	memcpy(m->note, w->note, sizeof(m->note));
+	memcpy(m->keep, w->keep, sizeof(m->keep));
 	if (!term_is(&old)) {
 		m->state = term_is_stream(m) ? TERM_STATE_IDLE : TERM_STATE_UP;
 		m->since = now;

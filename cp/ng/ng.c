@@ -149,7 +149,8 @@ static json_t *offer_answer(struct ng *n, const struct ng_flags *f, const struct
 	bool ok;
 
 	c->owner = gate_owner(n->g, from, sizeof(*from));
-	ok = ask->command == NG_OFFER ? ng_call_offer(c, f) : ng_call_answer(c, f);
+	ok = (ask->command == NG_OFFER ? ng_call_offer(c, f) : ng_call_answer(c, f)) &&
+	     ng_block_told(n, f, &c->fail);
 	for (uint32_t k = 0; k < SDES_VERDICTS; k++)
 		n->stats.crypto_skipped[k] += c->crypto_skipped[k];
 	if (!ok) {

@@ -49,33 +49,51 @@ static bool context_block(struct ng *n, struct context *x, uint32_t sides, bool 
 	return true;
 }
 
-/*
- * All of a call; with the flag directional, what the side of from-tag sends, as rtpengine has it.
- * What has ended already is left as it is.
- */
-json_t *ng_block(struct ng *n, const struct ng_flags *f, bool block)
+/* What matches f, or all of the call; what has ended already is left as it is. *any: there was. */
+static bool call_block(struct ng *n, const struct ng_flags *f, bool directional, bool block,
+		       bool *any, struct gate_fail *fail)
 {
-	const bool directional = f->flags & NG_DIRECTIONAL && f->from;
-	struct gate_fail fail = { 0 };
 	struct context *x = NULL;
-	bool any = false;
-	json_t *v;
 
-	if (!f->call)
-		return ng_error("call-id must be given");
+	*any = false;
+
 	while ((x = gate_call_next(n->g, f->call, x)) != NULL) {
 		uint32_t from = 0;
 
 		if (x->end != CONTEXT_END_NONE ||
 		    (directional && !ng_call_match(x, f, true, &from)))
 			continue;
-		any = true;
-		if (!context_block(n, x, directional ? 1u << from : 3, block, &fail))
-			return ng_error(fail.text);
+		*any = true;
+		if (!context_block(n, x, directional ? 1u << from : 3, block, fail))
+			return false;
 	}
+	return true;
+}
+
+/* All of a call; with the flag directional, what the side of from-tag sends, as rtpengine has it.
+ */
+json_t *ng_block(struct ng *n, const struct ng_flags *f, bool block)
+{
+	struct gate_fail fail = { 0 };
+	bool any;
+	json_t *v;
+
+	if (!f->call)
+		return ng_error("call-id must be given");
+	if (!call_block(n, f, f->flags & NG_DIRECTIONAL && f->from, block, &any, &fail))
+		return ng_error(fail.text);
 	if (!any)
 		return ng_error("Unknown call-id");
 	v = json_object();
 	json_object_set_new(v, "result", json_string("ok"));
 	return v;
+}
+
+bool ng_block_told(struct ng *n, const struct ng_flags *f, struct gate_fail *fail)
+{
+	bool any;
+
+	if (!(f->flags & (NG_DROP | NG_DROP_STOP)))
+		return true;
+	return call_block(n, f, false, !(f->flags & NG_DROP_STOP), &any, fail);
 }

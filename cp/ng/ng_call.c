@@ -177,7 +177,8 @@ bool ng_in_force(const struct context *x)
 	for (int side = 0; side < 2; side++) {
 		const struct ctl_term *t = &x->term[side].term;
 
-		if (x->stream ? !t->attempt : !be16_get(t->remote[0].port))
+		if (x->stream ? !t->attempt
+			      : !be16_get(t->remote[0].port) && !be16_get(t->latched[0].port))
 			return false;
 	}
 	return true;

@@ -32,6 +32,15 @@ struct ng_note {
 
 _Static_assert(sizeof(struct ng_note) <= CONTEXT_NOTE_MAX, "a termination can keep it");
 
+/* What is known of a side for as long as its termination is there: in its keep. */
+struct ng_keep {
+	char mid[NG_MID_MAX]; /* its name of the m-line; "": it has none */
+	uint8_t bundle;	      /* the m-line's place in what it offered as a bundle; 0: in none */
+	bool trickles;	      /* it adds candidates */
+};
+
+_Static_assert(sizeof(struct ng_keep) <= CONTEXT_KEEP_MAX, "a termination can keep it");
+
 /* One offer or answer under way. */
 struct ng_call {
 	const struct server *s;
@@ -156,6 +165,14 @@ static inline struct ng_note ng_note_of(const struct term_spec *w)
 
 	memcpy(&n, w->note, sizeof(n));
 	return n;
+}
+
+static inline struct ng_keep ng_keep_of(const struct context *c, uint32_t side)
+{
+	struct ng_keep k;
+
+	memcpy(&k, c->term[side].keep, sizeof(k));
+	return k;
 }
 
 #endif

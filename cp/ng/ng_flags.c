@@ -127,6 +127,7 @@ static bool take_word(struct ng_flags *f, const char *key, const struct ng_word 
 		return refuse(f, "%.32s: \"%.64s\" is not served", key, given);
 	f->flags = (f->flags & ~w->clear) | w->set;
 	f->srtp = (f->srtp & ~w->srtp_clear) | w->srtp;
+	f->sdp_flags |= w->sdp;
 	if (w->suites)
 		take_suites(f, w->suites, given + strlen(w->name) - 1);
 	return true;
@@ -481,8 +482,6 @@ static bool take_key(struct ng_flags *f, const char *name, const json_t *v, cons
 	}
 	if (k->words)
 		return take_words(f, k->name, k->words, v);
-	if (k->effect == NG_REFUSED)
-		return refuse(f, "\"%.64s\" is not served", name);
 	/* Of "codec-*" it is what was given that says which. */
 	return !takes[k->take] || takes[k->take](f, strchr(k->name, '*') ? name : k->name, v, c);
 }

@@ -40,7 +40,18 @@ enum ng_flag {
 	NG_STRIP_EXTMAP = 1 << 24,  /* no a=extmap */
 	NG_NO_TLS_ID = 1 << 25,	    /* no a=tls-id */
 	NG_DIRECTIONAL = 1 << 27,   /* of what is blocked: what from-tag's side sends, alone */
+	NG_DROP = 1 << 28,	    /* nothing passes in the call from now on */
+	NG_DROP_STOP = 1 << 29,	    /* it does again */
 	NG_TO_TAG = 1 << 26,	    /* to-tag counts in a delete, too, where rtpp-flags are given */
+};
+
+/* How SDP for WebRTC is written and answered. */
+enum ng_sdp_flag {
+	NG_SDP_BUNDLE = 1 << 0,	   /* offer a bundle */
+	NG_SDP_UNBUNDLED = 1 << 1, /* an offer's bundle is not answered */
+	NG_SDP_TRICKLE = 1 << 2,   /* candidates may come later */
+	NG_SDP_ICE2 = 1 << 3,
+	NG_SDP_ICE_REJECT = 1 << 4, /* who sends it gets no ICE */
 };
 
 /* How SRTP is offered and answered where it ends here. */
@@ -103,8 +114,9 @@ struct ng_flags {
 		const char *name;
 	} codec[NG_CODECS_MAX];
 	uint32_t n_codec;
-	uint32_t remove; /* sdp-media-remove, by ng_type() */
-	uint32_t srtp;	 /* enum ng_srtp_flag */
+	uint32_t remove;    /* sdp-media-remove, by ng_type() */
+	uint32_t srtp;	    /* enum ng_srtp_flag */
+	uint32_t sdp_flags; /* enum ng_sdp_flag */
 	/* SDES: suites that are not to be offered, or only they; in what order; liked of the
 	 * offerer's. */
 	struct ng_suites sdes_no, sdes_only, sdes_order, sdes_liked;

@@ -109,18 +109,33 @@ static void single(struct ng_formats *o)
 	}
 }
 
-/* Retransmission of what is gone has no use (RFC 4588 8.1). */
+/* "111/111": what a packet of RED has in it, the first of which is the one that counts. */
+static bool red_of(const struct ng_formats *o, uint32_t type, struct sdp_text fmtp, uint32_t *of)
+{
+	uint32_t n = 0;
+
+	while (n < fmtp.len && fmtp.at[n] != '/')
+		n++;
+	return codec_is(o->codec[type], NG_FORMATS_MAX, "red") &&
+	       sdp_number((struct sdp_text){ fmtp.at, n }, NG_FORMATS_MAX - 1, of);
+}
+
+/* "apt=96" */
+static bool apt_of(struct sdp_text fmtp, uint32_t *of)
+{
+	return fmtp.len > 4 && memcmp(fmtp.at, "apt=", 4) == 0 &&
+	       sdp_number((struct sdp_text){ fmtp.at + 4, fmtp.len - 4 }, NG_FORMATS_MAX - 1, of);
+}
+
+/* Retransmission and repetition of what is gone have no use (RFC 4588 8.1, 2198). */
 static void follow(struct ng_formats *o, const struct sdp *s, int i)
 {
 	for (int line = s->media[i].line + 1; line < s->media[i].end; line++) {
 		struct sdp_text rest;
 		uint32_t type, of;
 
-		if (type_of(&s->line[line], "fmtp", &type, &rest) && rest.len > 4 &&
-		    memcmp(rest.at, "apt=", 4) == 0 &&
-		    sdp_number((struct sdp_text){ rest.at + 4, rest.len - 4 }, NG_FORMATS_MAX - 1,
-			       &of) &&
-		    o->gone[of])
+		if (type_of(&s->line[line], "fmtp", &type, &rest) &&
+		    (apt_of(rest, &of) || red_of(o, type, rest, &of)) && o->gone[of])
 			o->gone[type] = true;
 	}
 }

@@ -87,6 +87,11 @@ uint32_t ng_proto_over(uint32_t number, bool tls)
 	return number;
 }
 
+bool ng_proto_feedback(const struct ng_proto *p)
+{
+	return p->kind == NG_KIND_RTP && p->name[strlen(p->name) - 1] == 'F';
+}
+
 bool ng_proto_joins(const struct ng_proto *a, const struct ng_proto *b)
 {
 	return a->kind == b->kind && (a->protection == NG_DTLS) == (b->protection == NG_DTLS) &&
@@ -118,6 +123,132 @@ static bool read_proto(struct look *l)
 	return refuse(l, "%.*s is not served", (int)(name.len < 64 ? name.len : 64), name.at);
 }
 
+/* ---- names of m-lines (RFC 5888), and their group BUNDLE (RFC 9143) ---- */
+
+/* What is behind it. */
+static bool bundle_of(const struct sdp_line *l, struct sdp_text *mids)
+{
+	struct sdp_text word;
+
+	if (!sdp_line_is(l, "group"))
+		return false;
+	*mids = (struct sdp_text){ l->value.at + strlen("group"), l->value.len - strlen("group") };
+	if (!mids->len)
+		return false;
+	mids->at++, mids->len--;
+	return sdp_word(mids, &word) && sdp_text_is(word, "BUNDLE");
+}
+
+bool ng_media_is_bundle(const struct sdp_line *l)
+{
+	struct sdp_text mids;
+
+	return l->type == 'a' && bundle_of(l, &mids);
+}
+
+/* A place in the first bundle that names it, from 1. */
+static uint8_t place_of(const struct sdp *s, struct sdp_text mid)
+{
+	struct sdp_text mids, word;
+
+	for (int line = 0; line < s->media[0].line; line++) {
+		if (s->line[line].type != 'a' || !bundle_of(&s->line[line], &mids))
+			continue;
+		for (uint8_t place = 1; place <= SDP_MEDIA_MAX && sdp_word(&mids, &word); place++) {
+			if (sdp_text_is_text(word, mid))
+				return place;
+		}
+	}
+	return 0;
+}
+
+/* A name that cannot be kept is none, and so in no bundle. */
+static void read_mid(struct look *l)
+{
+	struct ng_media *m = l->m;
+	struct sdp_text mid;
+
+	if (sdp_attr(l->s, l->i, "mid", 0, &mid) < 0 || !mid.len || mid.len >= NG_MID_MAX ||
+	    memchr(mid.at, ' ', mid.len) || memchr(mid.at, '\t', mid.len))
+		return;
+	memcpy(m->mid, mid.at, mid.len);
+	m->mid[mid.len] = '\0';
+	if (!(l->f->sdp_flags & NG_SDP_UNBUNDLED))
+		m->bundle = place_of(l->s, mid);
+}
+
+/* ---- ICE ---- */
+
+uint16_t ng_media_ice_hash(const struct sdp *s, int i)
+{
+	struct sdp_text part[2];
+	uint32_t h = 2166136261u;
+
+	if (!sdp_attr_of(s, i, "ice-ufrag", &part[0]) || !part[0].len ||
+	    !sdp_attr_of(s, i, "ice-pwd", &part[1]) || !part[1].len)
+		return 0;
+	for (int k = 0; k < 2; k++) {
+		for (uint32_t n = 0; n < part[k].len; n++)
+			h = (h ^ (uint8_t)part[k].at[n]) * 16777619u;
+	}
+	h = (h >> 16 ^ h) & UINT16_MAX;
+	return h ? (uint16_t)h : 1;
+}
+
+/*
+ * "1 1 UDP 2130706431 192.0.2.1 4000 typ host". Only what a lite agent may be reached from counts:
+ * names, as browsers hide themselves behind, are found by their checks.
+ */
+static void candidate_read(struct ng_media *m, struct sdp_text v)
+{
+	struct sdp_text word[6];
+	struct ip_addr ip;
+	uint32_t component;
+
+	for (int k = 0; k < 6; k++) {
+		if (!sdp_word(&v, &word[k]))
+			return;
+	}
+	if (!sdp_number(word[1], 256, &component) || !sdp_text_is_nocase(word[2], "UDP"))
+		return;
+	m->ice_rtcp |= component == 2;
+	if (sdp_ip(word[4], &ip))
+		m->ice_families |= ip_is_v4(&ip) ? NG_FAMILY_4 : NG_FAMILY_6;
+}
+
+static bool has_word(struct sdp_text v, const char *name)
+{
+	struct sdp_text word;
+
+	while (sdp_word(&v, &word)) {
+		if (sdp_text_is(word, name))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 8839 5. Against a lite agent there are no checks: it is as if neither spoke of ICE. */
+static void read_ice(struct look *l)
+{
+	const struct sdp *s = l->s;
+	struct ng_media *m = l->m;
+	const int i = l->i;
+	struct sdp_text v;
+	int line = -1;
+
+	m->ice_hash = ng_media_ice_hash(s, i);
+	m->ice = m->ice_hash && sdp_attr(s, SDP_SESSION, "ice-lite", 0, NULL) < 0;
+	if (!m->ice)
+		return;
+	m->trickles = sdp_attr_of(s, i, "ice-options", &v) && v.at && has_word(v, "trickle");
+	while ((line = sdp_attr(s, i, "candidate", line + 1, &v)) >= 0) {
+		if (v.at)
+			candidate_read(m, v);
+	}
+}
+
+/* ---- addresses ---- */
+
 /* Whose address is not the SDP's: behind a NAT, or told so. */
 static struct ip_addr remote_ip(const struct ng_flags *f, const struct config *c,
 				const struct sdp_conn *conn, uint16_t port)
@@ -141,6 +272,8 @@ static bool is_zero(const struct ip_addr *ip)
 	return ip_is_unspecified(ip) || ip_eq(ip, &any4);
 }
 
+enum { DISCARD_PORT = 9 };
+
 static bool read_address(struct look *l, const struct config *c)
 {
 	const struct sdp_media *sm = &l->s->media[l->i];
@@ -154,11 +287,25 @@ static bool read_address(struct look *l, const struct config *c)
 		return refuse(l, "c= is a host name or a group, which are not served");
 	m->v6 = sm->conn.v6;
 	m->zero = is_zero(&sm->conn.ip);
-	if (m->zero)
+	m->unknown = m->zero && m->ice && sm->port == DISCARD_PORT;
+	m->zero &= !m->unknown;
+	if (m->zero || m->unknown)
 		return true;
 	m->remote.ip = remote_ip(l->f, c, &sm->conn, sm->port);
 	m->remote.port = be16_make(sm->port);
 	return true;
+}
+
+/*
+ * Whether it can take RTCP on the port of RTP alone: it says so (RFC 8858), is bundled (RFC 9143
+ * 9.3), or has no candidate for another.
+ */
+static bool mux_is_all(const struct look *l)
+{
+	const struct ng_media *m = l->m;
+
+	return sdp_attr(l->s, l->i, "rtcp-mux-only", 0, NULL) >= 0 ||
+	       (m->ice ? !m->ice_rtcp : m->bundle > 0);
 }
 
 /* RFC 3605, 5761; RFC 3550 11: else, and where a=rtcp makes no sense, the port above. */
@@ -170,7 +317,10 @@ static void read_rtcp(struct look *l)
 	uint32_t port = be16_get(m->remote.port) + 1u;
 
 	m->mux = sdp_attr(l->s, l->i, "rtcp-mux", 0, NULL) >= 0;
+	m->mux_only = m->mux && mux_is_all(l);
 	m->rtcp = m->remote;
+	if (m->unknown)
+		return;
 	if (sdp_attr(l->s, l->i, "rtcp", 0, &v) >= 0) {
 		if (!sdp_word(&v, &word) || !sdp_number(word, UINT16_MAX, &port) || !port)
 			port = be16_get(m->remote.port) + 1u;
@@ -182,24 +332,6 @@ static void read_rtcp(struct look *l)
 			m->rtcp.ip = conn.ip;
 	}
 	m->rtcp.port = be16_make(port <= UINT16_MAX && !m->zero ? (uint16_t)port : 0);
-}
-
-/* RFC 8839 5. Against a lite agent there are no checks: it is as if neither spoke of ICE. */
-static void read_ice(struct look *l)
-{
-	struct sdp_text ufrag, pwd;
-	uint32_t h = 2166136261u;
-
-	if (!sdp_attr_of(l->s, l->i, "ice-ufrag", &ufrag) || !ufrag.len ||
-	    !sdp_attr_of(l->s, l->i, "ice-pwd", &pwd) || !pwd.len ||
-	    sdp_attr(l->s, SDP_SESSION, "ice-lite", 0, NULL) >= 0)
-		return;
-	for (uint32_t i = 0; i < ufrag.len; i++)
-		h = (h ^ (uint8_t)ufrag.at[i]) * 16777619u;
-	for (uint32_t i = 0; i < pwd.len; i++)
-		h = (h ^ (uint8_t)pwd.at[i]) * 16777619u;
-	l->m->ice = true;
-	l->m->ice_hash = (uint16_t)(h >> 16 ^ h);
 }
 
 static void read_direction(struct look *l)
@@ -313,12 +445,16 @@ bool ng_media_read(struct ng_media *m, const struct sdp *s, int i, const struct 
 	*m = (struct ng_media){ .path = -1, .gone = !s->media[i].port };
 	if (m->gone)
 		return true;
-	if (!read_proto(&l) || !read_address(&l, c))
+	if (!read_proto(&l))
+		return false;
+	read_mid(&l);
+	if (m->kind != NG_KIND_STREAM)
+		read_ice(&l);
+	if (!read_address(&l, c))
 		return false;
 	if (m->kind == NG_KIND_STREAM)
 		return read_stream(&l);
 	read_direction(&l);
-	read_ice(&l);
 	if (m->kind != NG_KIND_RTP)
 		return true;
 	read_rtcp(&l);

@@ -73,7 +73,8 @@ static uint64_t offer_noted(const struct ng_call *c, int i, uint64_t note)
 	ng_note_set(&note, NG_NOTE_PROTO + 4 * c->to, 4, proto_to(c, m, note));
 	ng_note_set(&note, NG_NOTE_PROTO + 4 * c->from, 4, m->proto);
 	ng_note_set(&note, NG_NOTE_TYPE, 3, ng_type_find(c->sdp.media[i].type));
-	ng_note_set(&note, NG_NOTE_MUX, 1, (c->f->flags & (NG_MUX_ACCEPT | NG_MUX_DEMUX)) != 0);
+	ng_note_set(&note, NG_NOTE_MUX, 1,
+		    m->mux_only || c->f->flags & (NG_MUX_ACCEPT | NG_MUX_DEMUX));
 	ng_note_set(&note, NG_NOTE_CLOSING, 1, 0);
 	ng_note_set(&note, NG_NOTE_FORKED, 1, 0);
 	ng_note_set(&note, NG_NOTE_FINAL, 1, 0);
@@ -114,8 +115,10 @@ static void spec_as_before(struct ng_call *c, int i, struct term_spec w[2])
 
 		term_spec(c->g, x, side, &old);
 		w[side].realm = old.realm;
-		w[side].v6 = side == c->to || c->media[i].zero ? old.v6 : w[side].v6;
+		w[side].v6 = old.v6;
 		w[side].term.dscp = old.term.dscp;
+		if (c->former[i])
+			memcpy(w[side].keep, old.keep, sizeof(old.keep));
 		w[side].term.flags |= old.term.flags & TERM_TLS_CLIENT; /* if it was told */
 		memcpy(w[side].tag, old.tag, sizeof(old.tag));
 	}
@@ -147,6 +150,8 @@ static bool offer_new(struct ng_call *c, int i)
 		w[side].term.flags = ng_spec_gate(w[side].term.flags, side, c->note[i]);
 	c->note[i] = offer_noted(c, i, c->note[i]);
 	ng_spec_common(c, &w[c->from], c->from);
+	ng_spec_family(c, m, &w[c->from]);
+	ng_spec_sender(m, &w[c->from]);
 	snprintf(w[c->from].tag, sizeof(w[0].tag), "%s", c->f->from);
 	if (c->f->to)
 		snprintf(w[c->to].tag, sizeof(w[0].tag), "%s", c->f->to);
@@ -183,7 +188,8 @@ static bool spec_again(struct ng_call *c, int i, struct term_spec w[2])
 		ng_spec_revive(&w[side], side, note);
 	}
 	ng_spec_common(c, &w[c->from], c->from);
-	w[c->from].v6 = m->zero ? w[c->from].v6 : m->v6;
+	ng_spec_family(c, m, &w[c->from]);
+	ng_spec_sender(m, &w[c->from]);
 	if (m->kind == NG_KIND_STREAM) {
 		open = !w[c->from].term.attempt || m->connection == NG_CONNECTION_NEW ||
 		       ng_note_get(*note, NG_NOTE_OPEN, 1);
@@ -248,6 +254,7 @@ static bool offer_keep(struct ng_call *c, int i, const struct term_spec w[2])
 		now[side].term.dscp = w[side].term.dscp;
 	}
 	memcpy(now[c->from].note, &note, sizeof(note));
+	memcpy(now[c->from].keep, w[c->from].keep, sizeof(now[0].keep));
 	now[c->from].begin = ng_spec_learns(&now[c->from]);
 	now[c->to].restart = w[c->to].restart;
 	offer_reopen(c, x);

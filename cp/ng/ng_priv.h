@@ -57,6 +57,8 @@ json_t *ng_statistics(const struct ng *n);
 /* ---- ng_block.c ---- */
 
 json_t *ng_block(struct ng *n, const struct ng_flags *f, bool block);
+/* What flags of an offer or answer say of it, for all of its call. */
+bool ng_block_told(struct ng *n, const struct ng_flags *f, struct gate_fail *fail);
 
 /* Counters under way, which belong to an ask. */
 struct ng_query;

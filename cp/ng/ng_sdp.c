@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The SDP for the other side: what the gateway stands for is changed, all else stays. */
-#include "ng_call.h"
+#include "ng_sdp.h"
+
 #include "ng_format.h"
+#include "ng_ice.h"
+#include "ng_mid.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /* Attributes that speak of the sender's own addresses and connections. */
-static const char *const of_ice[] = {
-	"candidate",  "end-of-candidates", "ice-lite",	"ice-mismatch",	     "ice-options",
-	"ice-pacing", "ice-pwd",	   "ice-ufrag", "remote-candidates", NULL
-};
 static const char *const of_rtcp[] = { "bundle-only", "rtcp", "rtcp-mux", "rtcp-mux-only", NULL };
 static const char *const of_stream[] = { "fingerprint", "setup", "tls-id", NULL };
+/* Feedback, which RTP/AVP and RTP/SAVP do not have (RFC 4585 4.2, 5506 5). */
+static const char *const of_feedback[] = { "rtcp-fb", "rtcp-rsize", NULL };
 /* Ours, and what names addresses that no packet of ours comes from (RFC 4570, 6947). */
 static const char *const of_us[] = { "altc", "fairlead", "source-filter", NULL };
 
-static bool is_one_of(const struct sdp_line *l, const char *const *names)
+bool ng_line_is_one_of(const struct sdp_line *l, const char *const *names)
 {
 	for (; *names; names++) {
 		if (sdp_line_is(l, *names))
@@ -35,28 +36,7 @@ static bool keys_apart(const struct ng_call *c)
 	return false;
 }
 
-/* Whether ICE is offered, or answered. */
-static bool has_ice(const struct ng_call *c, int i)
-{
-	const struct context *x = c->context[i];
-
-	if (!x)
-		return false;
-	return c->offer ? ng_note_get(c->note[i], NG_NOTE_OFFER_ICE + c->to, 1)
-			: x->term[c->to].term.flags & TERM_ICE;
-}
-
-static bool any_ice(const struct ng_call *c)
-{
-	for (int i = 0; i < c->sdp.n_media; i++) {
-		if (has_ice(c, i))
-			return true;
-	}
-	return false;
-}
-
-/* Our address for an m-line, as it is shown; above: of RTCP where it is not multiplexed. */
-static bool local(const struct ng_call *c, int i, bool above, struct sock_addr *a)
+bool ng_local(const struct ng_call *c, int i, bool above, struct sock_addr *a)
 {
 	if (!c->context[i] || !gate_local(c->g, c->context[i], c->to, false, a))
 		return false;
@@ -72,7 +52,7 @@ static bool shown(const struct ng_call *c, int i, struct ip_addr *ip)
 {
 	struct sock_addr a;
 
-	if (!local(c, i, false, &a))
+	if (!ng_local(c, i, false, &a))
 		return false;
 	*ip = a.ip;
 	if (c->media[i].zero && !(c->f->flags & NG_ZERO))
@@ -113,7 +93,7 @@ static void write_origin(const struct ng_call *c, struct wr *w)
 	while (i < c->sdp.n_media && c->media[i].gone)
 		i++;
 	if (c->f->flags & NG_ORIGIN) {
-		ip = i < c->sdp.n_media && local(c, i, false, &a)
+		ip = i < c->sdp.n_media && ng_local(c, i, false, &a)
 			 ? a.ip
 			 : nowhere(sdp_address(o.address, &conn) && conn.v6);
 		sdp_address_format(&ip, addr, sizeof(addr));
@@ -133,15 +113,11 @@ static bool flags_drop(const struct ng_call *c, const struct sdp_line *l)
 
 static bool session_drops(const struct ng_call *c, const struct sdp_line *l)
 {
-	static const char bundle[] = "group:BUNDLE";
-	struct sdp_text v = l->value;
-
-	if (is_one_of(l, of_ice) || is_one_of(l, of_us) || flags_drop(c, l))
+	if (ng_ice_is_of(l) || ng_line_is_one_of(l, of_us) || flags_drop(c, l))
 		return true;
-	if (v.len >= sizeof(bundle) - 1 && l->type == 'a' &&
-	    memcmp(v.at, bundle, sizeof(bundle) - 1) == 0)
-		return true; /* each m-line has a port of its own */
-	return is_one_of(l, of_stream) && keys_apart(c);
+	if (ng_media_is_bundle(l))
+		return true;
+	return ng_line_is_one_of(l, of_stream) && keys_apart(c);
 }
 
 static void write_session(const struct ng_call *c, struct wr *w)
@@ -165,8 +141,8 @@ static void write_session(const struct ng_call *c, struct wr *w)
 	}
 	if (c->f->flags & NG_LOOP_PROTECT)
 		sdp_put(w, "a=fairlead:%016llx", (unsigned long long)c->self);
-	if (any_ice(c))
-		sdp_put(w, "a=ice-lite"); /* RFC 8839 5.3 */
+	ng_mid_write_group(c, w);
+	ng_ice_write_session(c, w);
 }
 
 /* Its own c=, where the session's does not say it. */
@@ -183,22 +159,11 @@ static void write_connection(const struct ng_call *c, int i, struct wr *w)
 	sdp_put(w, "c=%s", sdp_address_format(&ip, addr, sizeof(addr)));
 }
 
-/* RFC 8839 5.1: host candidates of a lite agent, whose one address has the highest priority. */
-static void write_ice(const struct ng_call *c, int i, struct wr *w, bool rtcp)
+bool ng_mux_is_told(const struct ng_call *c, int i)
 {
-	const struct ctl_term *t = &c->context[i]->term[c->to].term;
-	char text[ADDR_STR_MAX];
-	struct sock_addr a;
-
-	sdp_put(w, "a=ice-ufrag:%.*s", (int)sizeof(t->ufrag), t->ufrag);
-	sdp_put(w, "a=ice-pwd:%.*s", (int)sizeof(t->pwd), t->pwd);
-	for (uint32_t part = 0; part <= rtcp; part++) {
-		if (!local(c, i, part, &a))
-			continue;
-		ip_format(&a.ip, text, sizeof(text));
-		sdp_put(w, "a=candidate:1 %u UDP %u %s %u typ host", part + 1,
-			(126u << 24 | 65535u << 8 | (256 - (part + 1))), text, be16_get(a.port));
-	}
+	if (!c->offer)
+		return c->context[i]->term[c->to].term.flags & TERM_RTCP_MUX;
+	return c->f->flags & NG_MUX_OFFER || (c->media[i].mux && !(c->f->flags & NG_MUX_DEMUX));
 }
 
 /*
@@ -207,16 +172,13 @@ static void write_ice(const struct ng_call *c, int i, struct wr *w, bool rtcp)
  */
 static void write_rtcp(const struct ng_call *c, int i, struct wr *w)
 {
-	const struct ctl_term *t = &c->context[i]->term[c->to].term;
-	const struct ng_media *m = &c->media[i];
+	const bool mux = ng_mux_is_told(c, i);
 	char addr[ADDR_STR_MAX];
 	struct sock_addr a;
-	bool mux, only;
+	bool only;
 
-	mux = c->offer ? c->f->flags & NG_MUX_OFFER || (m->mux && !(c->f->flags & NG_MUX_DEMUX))
-		       : t->flags & TERM_RTCP_MUX;
 	only = mux && (!c->offer || c->f->flags & NG_MUX_REQUIRE);
-	if (!(c->f->flags & NG_NO_RTCP) && local(c, i, !only, &a)) {
+	if (!(c->f->flags & NG_NO_RTCP) && ng_local(c, i, !only, &a)) {
 		sdp_address_format(&a.ip, addr, sizeof(addr));
 		sdp_put(w, "a=rtcp:%u%s%s", be16_get(a.port), c->f->flags & NG_FULL_RTCP ? " " : "",
 			c->f->flags & NG_FULL_RTCP ? addr : "");
@@ -225,8 +187,8 @@ static void write_rtcp(const struct ng_call *c, int i, struct wr *w)
 		sdp_put(w, "a=rtcp-mux");
 	if (mux && c->offer && c->f->flags & NG_MUX_REQUIRE)
 		sdp_put(w, "a=rtcp-mux-only"); /* RFC 8858 */
-	if (has_ice(c, i))
-		write_ice(c, i, w, !only);
+	if (ng_ice_is_told(c, i))
+		ng_ice_write(c, i, w, !only);
 }
 
 /* RFC 4145 4.1: each side may connect; in an answer, the role that is left for us. */
@@ -270,26 +232,11 @@ static void write_path(const struct ng_call *c, int i, struct wr *w)
 	char text[ADDR_STR_MAX];
 	struct sock_addr a;
 
-	if (!local(c, i, false, &a))
+	if (!ng_local(c, i, false, &a))
 		return;
 	sock_addr_format(&a, text, sizeof(text));
 	sdp_put(w, "a=path:%s://%s%.*s", scheme, text, (int)(l->value.at + l->value.len - rest),
 		rest);
-}
-
-static bool media_drops(const struct ng_call *c, int i, const struct sdp_line *l)
-{
-	const struct ng_media *m = &c->media[i];
-
-	if (l->type == 'c' || is_one_of(l, of_us))
-		return true; /* written anew */
-	if (flags_drop(c, l) || is_one_of(l, of_ice) || ng_srtp_drops(c, i, l))
-		return true;
-	if (c->srtp[i].ends && is_one_of(l, of_stream))
-		return true;
-	if (m->kind == NG_KIND_STREAM)
-		return is_one_of(l, of_stream);
-	return m->kind == NG_KIND_RTP ? is_one_of(l, of_rtcp) : sdp_line_is(l, "rtcp");
 }
 
 /* The protocol for the side that gets it; 0: the sender's. */
@@ -301,6 +248,31 @@ static uint32_t proto_for(const struct ng_call *c, int i)
 	if (c->media[i].kind == NG_KIND_STREAM)
 		return ng_proto_over(c->media[i].proto, x->term[c->to].term.transport == TERM_TLS);
 	return ng_proto(known) && ng_proto(known)->kind == c->media[i].kind ? known : 0;
+}
+
+/* Whether the other side's protocol has no feedback, though the sender's has. */
+static bool feedback_ends(const struct ng_call *c, int i)
+{
+	const struct ng_proto *from = ng_proto(c->media[i].proto), *to = ng_proto(proto_for(c, i));
+
+	return from && to && ng_proto_feedback(from) && !ng_proto_feedback(to);
+}
+
+static bool media_drops(const struct ng_call *c, int i, const struct sdp_line *l)
+{
+	const struct ng_media *m = &c->media[i];
+
+	if (l->type == 'c' || ng_line_is_one_of(l, of_us))
+		return true; /* written anew */
+	if (flags_drop(c, l) || ng_ice_is_of(l) || ng_srtp_drops(c, i, l))
+		return true;
+	if (c->srtp[i].ends && ng_line_is_one_of(l, of_stream))
+		return true;
+	if (m->kind == NG_KIND_STREAM)
+		return ng_line_is_one_of(l, of_stream);
+	if (feedback_ends(c, i) && ng_line_is_one_of(l, of_feedback))
+		return true;
+	return m->kind == NG_KIND_RTP ? ng_line_is_one_of(l, of_rtcp) : sdp_line_is(l, "rtcp");
 }
 
 /* RFC 8866 5.14. One that is rejected may come without formats, but not be written so. */
@@ -327,16 +299,6 @@ static void write_m(const struct sdp_media *m, uint16_t port, struct sdp_text pr
 	sdp_put(w, "%s", "");
 }
 
-/* Whether there are names of m-lines that ours must differ from (RFC 5888 4). */
-static bool mids_are_theirs(const struct ng_call *c)
-{
-	for (int i = 0; i < c->sdp.n_media; i++) {
-		if (sdp_attr(&c->sdp, i, "mid", 0, NULL) >= 0)
-			return true;
-	}
-	return false;
-}
-
 /* What the session says for all m-lines, and does not say any more (session_drops()). */
 static void write_session_keys(const struct ng_call *c, int i, struct wr *w)
 {
@@ -354,6 +316,25 @@ static void write_session_keys(const struct ng_call *c, int i, struct wr *w)
 	}
 }
 
+/*
+ * Its name, once: in place of the sender's, or at its end (line -1). One that is too long for us is
+ * passed on.
+ */
+static void write_mid(const struct ng_call *c, int i, int line, bool *named, struct wr *w)
+{
+	char mid[NG_MID_MAX];
+
+	if (*named)
+		return;
+	if (*ng_mid(c, i, mid)) {
+		sdp_put(w, "a=mid:%s", mid);
+		*named = true;
+	} else if (line >= 0 && c->offer) {
+		sdp_copy(w, &c->sdp, line, line + 1);
+		*named = true;
+	}
+}
+
 static void write_media(const struct ng_call *c, int i, struct wr *w)
 {
 	const struct sdp_media *m = &c->sdp.media[i];
@@ -362,11 +343,12 @@ static void write_media(const struct ng_call *c, int i, struct wr *w)
 	struct ng_formats formats;
 	struct sock_addr a = { 0 };
 	int line = m->line + 1;
+	bool named = false;
 
 	formats.changed = false;
 	if (p)
 		name = (struct sdp_text){ p->name, (uint32_t)strlen(p->name) };
-	local(c, i, false, &a);
+	ng_local(c, i, false, &a);
 	if (c->media[i].kind == NG_KIND_RTP)
 		ng_formats_make(&formats, &c->sdp, i, c->f, c->offer);
 	write_m(m, be16_get(a.port), name, &formats, w);
@@ -376,12 +358,13 @@ static void write_media(const struct ng_call *c, int i, struct wr *w)
 	for (; line < m->end; line++) {
 		if (line == c->media[i].path)
 			write_path(c, i, w);
+		else if (sdp_line_is(&c->sdp.line[line], "mid"))
+			write_mid(c, i, line, &named, w);
 		else if (!media_drops(c, i, &c->sdp.line[line]) &&
 			 !ng_formats_drop(&formats, &c->sdp.line[line]))
 			sdp_copy(w, &c->sdp, line, line + 1);
 	}
-	if (c->f->flags & NG_GENERATE_MID && sdp_attr(&c->sdp, i, "mid", 0, NULL) < 0)
-		sdp_put(w, "a=mid:%s%d", mids_are_theirs(c) ? "fl" : "", i);
+	write_mid(c, i, -1, &named, w);
 	if (c->media[i].kind != NG_KIND_STREAM)
 		write_session_keys(c, i, w);
 	ng_srtp_write(c, i, w);
@@ -389,15 +372,16 @@ static void write_media(const struct ng_call *c, int i, struct wr *w)
 		write_rtcp(c, i, w);
 	else if (c->media[i].kind == NG_KIND_STREAM)
 		write_stream(c, i, w);
-	else if (has_ice(c, i))
-		write_ice(c, i, w, false);
+	else if (ng_ice_is_told(c, i))
+		ng_ice_write(c, i, w, false);
 }
 
 /* What in an m-line that is not used tells where its sender is. */
 static bool gone_drops(const struct sdp_line *l)
 {
-	return l->type == 'c' || is_one_of(l, of_us) || is_one_of(l, of_ice) ||
-	       is_one_of(l, of_rtcp) || is_one_of(l, of_stream) || sdp_line_is(l, "path");
+	return l->type == 'c' || ng_line_is_one_of(l, of_us) || ng_ice_is_of(l) ||
+	       ng_line_is_one_of(l, of_rtcp) || ng_line_is_one_of(l, of_stream) ||
+	       sdp_line_is(l, "path");
 }
 
 /*

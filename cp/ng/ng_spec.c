@@ -25,6 +25,32 @@ void ng_spec_common(const struct ng_call *c, struct term_spec *w, uint32_t side)
 		w->term.dscp = (uint8_t)c->f->dscp;
 }
 
+/* Without an address of the sender's: as it was, or as its candidates say and the realm has it. */
+void ng_spec_family(const struct ng_call *c, const struct ng_media *m, struct term_spec *w)
+{
+	const uint8_t theirs = m->unknown ? m->ice_families : 0;
+	const bool v6 = theirs ? !(theirs & NG_FAMILY_4) : w->v6;
+
+	if (m->zero)
+		return;
+	if (!m->unknown)
+		w->v6 = m->v6;
+	else if (!gate_has_family(c->g, w->realm, w->v6) ||
+		 (theirs && !(theirs & (w->v6 ? NG_FAMILY_6 : NG_FAMILY_4))))
+		w->v6 = gate_has_family(c->g, w->realm, v6) ? v6 : !v6;
+}
+
+void ng_spec_sender(const struct ng_media *m, struct term_spec *w)
+{
+	struct ng_keep keep;
+
+	memcpy(&keep, w->keep, sizeof(keep));
+	memcpy(keep.mid, m->mid, sizeof(keep.mid));
+	keep.bundle = m->bundle;
+	keep.trickles = m->trickles;
+	memcpy(w->keep, &keep, sizeof(keep));
+}
+
 void ng_spec_new(struct term_spec *w, bool v6)
 {
 	*w = (struct term_spec){ .v6 = v6 };
@@ -91,7 +117,8 @@ void ng_spec_datagrams(const struct ng_call *c, const struct ng_media *m, struct
 		       uint64_t *note)
 {
 	uint32_t known = ng_note_get(*note, NG_NOTE_ICE + 16 * c->from, 16);
-	bool ice = m->ice && (c->offer || ng_note_get(*note, NG_NOTE_OFFER_ICE + c->from, 1));
+	bool ice = m->ice && (c->offer ? !(c->f->sdp_flags & NG_SDP_ICE_REJECT)
+				       : ng_note_get(*note, NG_NOTE_OFFER_ICE + c->from, 1));
 
 	w->term.transport = TERM_UDP;
 	ng_spec_kind(&w->term, m->kind);
@@ -102,7 +129,7 @@ void ng_spec_datagrams(const struct ng_call *c, const struct ng_media *m, struct
 	    c->offer && ice && (!(w->term.flags & TERM_ICE) || (known && known != m->ice_hash));
 	ng_spec_flag(&w->term, TERM_ICE, ice);
 	ng_note_set(note, NG_NOTE_ICE + 16 * c->from, 16, ice ? m->ice_hash : 0);
-	if (!m->zero) {
+	if (!m->zero && !m->unknown) {
 		w->term.remote[0] = m->remote;
 		w->term.remote[1] = m->kind == NG_KIND_RTP ? m->rtcp : (struct sock_addr){ 0 };
 	}

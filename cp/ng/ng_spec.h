@@ -12,6 +12,10 @@ void ng_spec_flag(struct ctl_term *t, uint16_t flag, bool on);
 void ng_spec_new(struct term_spec *w, bool v6);
 /* What holds for either side of a new context, and whatever is told anew of an old one. */
 void ng_spec_common(const struct ng_call *c, struct term_spec *w, uint32_t side);
+/* The family of our address for the sender of an m-line. Its realm is set before. */
+void ng_spec_family(const struct ng_call *c, const struct ng_media *m, struct term_spec *w);
+/* What is kept of the sender of an offer: its name of the m-line, its bundle. */
+void ng_spec_sender(const struct ng_media *m, struct term_spec *w);
 /* Events tell controllers of connections; of datagrams there is nothing to wait for. */
 void ng_spec_notify(struct term_spec *w);
 /*

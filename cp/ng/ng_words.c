@@ -19,6 +19,10 @@
 	{                                                             \
 		.name = word, .effect = NG_SERVED, .srtp_clear = bits \
 	}
+#define SDP(word, bits)                                        \
+	{                                                      \
+		.name = word, .effect = NG_SERVED, .sdp = bits \
+	}
 #define SUITES(word, what)                                                    \
 	{                                                                     \
 		.name = word, .effect = NG_SERVED, .suites = NG_SUITES_##what \
@@ -55,7 +59,14 @@ static const struct ng_word flag_words[] = {
 	SERVED("loop-protect", NG_LOOP_PROTECT),
 	SERVED("fatal", NG_FATAL),
 	SERVED("directional", NG_DIRECTIONAL),
-	{ .name = "WebRTC", .effect = NG_SERVED, .set = WEBRTC, .srtp = NG_SDES_OFF },
+	{ .name = "WebRTC",
+	  .effect = NG_SERVED,
+	  .set = WEBRTC,
+	  .srtp = NG_SDES_OFF,
+	  .sdp = NG_SDP_BUNDLE | NG_SDP_TRICKLE },
+	SDP("trickle-ICE", NG_SDP_TRICKLE),
+	SDP("ICE-reject", NG_SDP_ICE_REJECT),
+	SDP("reject-ICE", NG_SDP_ICE_REJECT),
 	SRTP("recrypt", NG_RECRYPT),
 	SERVED("tls-client", NG_TLS_CLIENT),
 	SERVED("tls-server", NG_TLS_SERVER),
@@ -84,9 +95,6 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("port-latching"),
 	HARMLESS("no-port-latching"),
 	HARMLESS("original-sendrecv"),
-	HARMLESS("trickle-ICE"),
-	HARMLESS("ICE-reject"),
-	HARMLESS("reject-ICE"),
 	/* An answer of another to-tag is a branch of its own; counters are told always. */
 	HARMLESS("provisional"),
 	HARMLESS("new-branch"),
@@ -170,8 +178,8 @@ static const struct ng_word ice_words[] = {
 	SERVED("remove", NG_ICE_REMOVE),
 	SERVED("default", NG_ICE_DEFAULT),
 	SERVED("optional", NG_ICE_DEFAULT),
-	HARMLESS("trickle"),
-	HARMLESS("ice2"),
+	SDP("trickle", NG_SDP_TRICKLE),
+	SDP("ice2", NG_SDP_ICE2),
 	HARMLESS("lite-*"), /* we always are */
 	REFUSED("force-relay"),
 	END,
@@ -220,10 +228,11 @@ static const struct ng_word osrtp_words[] = {
 	END,
 };
 
-/* Each m-line has a port of its own. */
+/* Each m-line has a port of its own, so a bundle has one. Who offers one is answered by it. */
 static const struct ng_word bundle_words[] = {
-	HARMLESS("accept"), HARMLESS("offer"),	HARMLESS("require"),
-	HARMLESS("strict"), HARMLESS("reject"), END,
+	SDP("offer", NG_SDP_BUNDLE),  SDP("require", NG_SDP_BUNDLE),
+	SDP("strict", NG_SDP_BUNDLE), SDP("reject", NG_SDP_UNBUNDLED),
+	HARMLESS("accept"),	      END,
 };
 
 /* Its datagrams pass. */
@@ -244,7 +253,21 @@ static const struct ng_word learning_words[] = {
 	END,
 };
 
-static const struct ng_word traffic_words[] = { HARMLESS("stop"), REFUSED("start"), END };
+static const struct ng_word traffic_words[] = {
+	SERVED("start", NG_DROP),
+	SERVED("stop", NG_DROP_STOP),
+	END,
+};
+
+/* Nothing is sent back to who sent it. */
+static const struct ng_word echo_words[] = {
+	SERVED("blackhole", NG_DROP),
+	SERVED("sinkhole", NG_DROP),
+	REFUSED("forward"),
+	REFUSED("backwards"),
+	REFUSED("both"),
+	END,
+};
 
 static const struct ng_word security_words[] = { HARMLESS("off"), REFUSED("*"), END };
 
@@ -255,10 +278,6 @@ static const struct ng_word security_words[] = { HARMLESS("off"), REFUSED("*"), 
 #define KEY_HARMLESS(name, values)                            \
 	{                                                     \
 		name, NG_HARMLESS, NG_TAKE_NONE, NULL, values \
-	}
-#define KEY_REFUSED(name, values)                            \
-	{                                                    \
-		name, NG_REFUSED, NG_TAKE_NONE, NULL, values \
 	}
 #define KEY_OF_WORDS(name, words)                          \
 	{                                                  \
@@ -313,6 +332,7 @@ const struct ng_key ng_keys[] = {
 	KEY_OF_WORDS("T.38", t38_words),
 	KEY_OF_WORDS("record-call", record_words),
 	KEY_OF_WORDS("drop-traffic", traffic_words),
+	KEY_OF_WORDS("media-echo", echo_words),
 	KEY_OF_WORDS("DTMF-security", security_words),
 	KEY_OF_WORDS("DTMF-security-trigger", security_words),
 	KEY_HARMLESS("DTLS-fingerprint", "a hash"),
@@ -371,7 +391,6 @@ const struct ng_key ng_keys[] = {
 	KEY_HARMLESS("xmlrpc-callback", "an address"),
 	KEY_HARMLESS("template", "a name"),
 	KEY_HARMLESS("alias-key", "any"),
-	KEY_REFUSED("media-echo", "any"),
 	{ NULL, NG_HARMLESS, NG_TAKE_NONE, NULL, NULL },
 };
 

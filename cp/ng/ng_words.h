@@ -31,6 +31,7 @@ struct ng_word {
 	enum ng_effect effect;
 	uint32_t set, clear;	   /* enum ng_flag */
 	uint32_t srtp, srtp_clear; /* enum ng_srtp_flag */
+	uint32_t sdp;		   /* enum ng_sdp_flag */
 	enum ng_suites_of suites;  /* of what is in place of the '*' */
 	const char *of;		   /* what is behind the '-' is a value of this key */
 };

@@ -145,6 +145,24 @@ static void what_there_is_not_cannot_be_blocked(void **state)
 	assert_int_equal(ng_stats(w->ng)->commands[NG_BLOCK_MEDIA], 3);
 }
 
+/* As a flag of an offer or answer it is of the whole call. */
+static void an_offer_may_block_its_call(void **state)
+{
+	struct ng_world *w = *state;
+
+	ng_sdp(w, "offer", "a", NULL, "\"drop-traffic\":\"start\"", offer);
+	ng_sdp(w, "answer", "a", "b", "", answer);
+	gates(w, 0, "00");
+	ng_sdp(w, "offer", "a", "b", "", offer_two);
+	ng_sdp(w, "answer", "a", "b", "\"drop-traffic\":\"stop\"", answer_two);
+	gates(w, 0, "11");
+	gates(w, 1, "11");
+	ng_sdp(w, "offer", "a", "b", "\"media-echo\":\"blackhole\"", offer_two);
+	gates(w, 0, "00");
+	gates(w, 1, "00");
+	ng_sdp_refused(w, "offer", "\"media-echo\":\"both\"", offer, "media-echo");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +173,7 @@ int main(void)
 		T(an_order_between_offer_and_answer_holds),
 		T(an_m_line_that_was_refused_stays_shut_and_comes_back_blocked),
 		T(what_there_is_not_cannot_be_blocked),
+		T(an_offer_may_block_its_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,7 @@ static void word_does(const struct ng_key *k, const struct ng_word *w)
 {
 	char word[64];
 	const bool taken = reads_word(k->name, sample(w->name, word, sizeof(word)));
+	const bool does = w->set | w->clear | w->srtp | w->srtp_clear | w->suites | w->sdp;
 
 	if (w->of) {
 		const struct ng_key *of = ng_key_find(w->of);
@@ -65,17 +66,18 @@ static void word_does(const struct ng_key *k, const struct ng_word *w)
 			assert_int_equal(f.n_unknown, 0);
 			assert_int_equal(f.flags, v->set);
 			assert_int_equal(f.srtp, v->srtp);
+			assert_int_equal(f.sdp_flags, v->sdp);
 		}
 		return;
 	}
 	if (taken != (w->effect != NG_REFUSED))
 		fail_msg("%s: %s: %s", k->name, word, f.err);
-	if (f.n_unknown || f.flags != w->set || f.srtp != w->srtp)
+	if (f.n_unknown || f.flags != w->set || f.srtp != w->srtp || f.sdp_flags != w->sdp)
 		fail_msg("%s: %s: flags %x, unknown %s", k->name, word, f.flags, f.unknown);
 	if (w->effect == NG_HARMLESS)
-		assert_int_equal(w->set | w->clear | w->srtp | w->srtp_clear | w->suites, 0);
+		assert_false(does);
 	if (w->effect == NG_SERVED)
-		assert_true(w->set | w->clear | w->srtp | w->srtp_clear | w->suites);
+		assert_true(does);
 	if (w->effect == NG_REFUSED && (!strstr(f.err, word) || !strstr(f.err, k->name)))
 		fail_msg("%s: %s: %s", k->name, word, f.err);
 }

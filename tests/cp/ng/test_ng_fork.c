@@ -232,7 +232,9 @@ static void ice_and_rtcp_mux_are_each_branchs_own(void **state)
 	const struct ctl_term *t;
 	char ufrag[CTL_UFRAG_MAX];
 
-	ng_sdp(w, "offer", "a", NULL, "", HEAD "m=audio 4000 RTP/AVP 0\na=rtcp-mux\n" ICE);
+	ng_sdp(w, "offer", "a", NULL, "",
+	       HEAD "m=audio 4000 RTP/AVP 0\na=rtcp-mux\n"
+		    "a=candidate:1 2 UDP 1 203.0.113.7 4001 typ host\n" ICE);
 	t = &ng_context(w, 0)->term[1].term;
 	memcpy(ufrag, t->ufrag, sizeof(ufrag));
 	a_line_of_ice(w, ufrag);

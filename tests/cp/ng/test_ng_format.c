@@ -85,11 +85,12 @@ static void attributes_go_with_their_format(void **state)
 	ng_lacks(w, ":101 ");
 	ng_has(w, "a=rtpmap:97 opus/16000");
 	ng_has(w, "a=ptime:20");
-	ng_sdp(w, "offer", "a", NULL, "\"codec\":{\"strip\":[\"VP8\"]}",
+	ng_sdp(w, "offer", "a", NULL,
+	       "\"codec\":{\"strip\":[\"VP8\"]},\"transport-protocol\":\"RTP/AVPF\"",
 	       A "m=video 4000 RTP/AVPF 96 97 98\na=rtpmap:96 VP8/90000\na=rtcp-fb:96 nack\n"
 		 "a=rtcp-fb:* ccm fir\na=rtpmap:97 rtx/90000\na=fmtp:97 apt=96\na=rtpmap:98 "
 		 "H264/90000\n");
-	assert_non_null(strstr(w->sdp, " RTP/AVP 98\n"));
+	assert_non_null(strstr(w->sdp, " RTP/AVPF 98\n"));
 	ng_lacks(w, ":96 ");
 	ng_lacks(w, ":97 ");
 	ng_has(w, "a=rtcp-fb:* ccm fir");

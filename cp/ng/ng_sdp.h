@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FL_CP_NG_NG_SDP_H
+#define FL_CP_NG_NG_SDP_H
+
+/* What the files share that write SDP for side c->to. */
+#include "ng_call.h"
+
+/* Names end with NULL. */
+bool ng_line_is_one_of(const struct sdp_line *l, const char *const *names);
+/* Our address for an m-line, as it is shown; above: of RTCP where it is not multiplexed. */
+bool ng_local(const struct ng_call *c, int i, bool above, struct sock_addr *a);
+/* Whether it is told that RTCP may be on the port of RTP. */
+bool ng_mux_is_told(const struct ng_call *c, int i);
+
+#endif
