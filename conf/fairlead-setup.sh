@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Huge pages and PCI devices for fairlead-dp, as /etc/fairlead/setup.conf has them: fairlead-setup(8).
+# Huge pages and devices for fairlead-dp, as /etc/fairlead/setup.conf has them: fairlead-setup(8).
 # What is already so is left alone, so it may run at any time.
 set -euo pipefail
 
@@ -9,6 +9,10 @@ CONFIG=/etc/fairlead/setup.conf
 SYS=${FAIRLEAD_SYS:-/sys} # tests have a tree of their own
 DRY=
 RELEASE=
+# Of the line at hand: the device, by its name below /sys/bus/BUS/devices, and the driver it is to have.
+BUS=
+DEVICE=
+DRIVER=
 LINE=0
 FAILED=0
 
@@ -80,13 +84,15 @@ pages_reserve()
 
 # ---- devices ----
 
-driver_of() { basename "$(readlink "$SYS/bus/pci/devices/$1/driver" 2>/dev/null || echo none)"; }
+dir_of_device() { echo "$SYS/bus/$BUS/devices/$DEVICE"; }
+driver_now() { basename "$(readlink "$(dir_of_device)/driver" 2>/dev/null || echo none)"; }
 
-# carrying ADDRESS: says why a network interface of the device may be needed: it has an address, or
+# device_carries: says why a network interface of the device may be needed: it has an address, or
 # something is made of it that may have one (a bridge, bond, VLAN or macvlan).
-carrying()
+device_carries()
 {
-	local dir upper device=$SYS/bus/pci/devices/$1
+	local dir upper device
+	device=$(dir_of_device)
 	for dir in "$device"/net/* "$device"/virtio*/net/*; do
 		[[ -e $dir ]] || continue
 		if [[ -n $(ip -o addr show dev "${dir##*/}" scope global 2>/dev/null) ]]; then
@@ -102,29 +108,32 @@ carrying()
 	return 1
 }
 
-# address_whole ADDRESS: with the domain that lspci leaves out where there is one only.
-address_whole()
+# device_read ADDRESS [DRIVER]: sets BUS, DEVICE and DRIVER.
+device_read()
 {
-	[[ ${1:-} =~ ^[0-9a-f]{2}: ]] || { echo "${1:-}"; return; }
-	echo "0000:$1"
+	local list
+	if [[ ${1:-} == vmbus:* ]]; then
+		BUS=vmbus DEVICE=${1#vmbus:} DRIVER=${2:-uio_hv_generic} list="ls $SYS/bus/vmbus/devices"
+		[[ $DEVICE =~ ^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$ ]] ||
+			wrong "bind: behind vmbus: stands a UUID, as 'ls $SYS/bus/vmbus/devices' prints it, not '$DEVICE'" || return
+	else
+		BUS=pci DEVICE=${1:-} DRIVER=${2:-vfio-pci} list="lspci -D"
+		[[ ! $DEVICE =~ ^[0-9a-f]{2}: ]] || DEVICE=0000:$DEVICE # lspci leaves out a domain that is the only one
+		[[ $DEVICE =~ ^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-1][0-9a-f]\.[0-7]$ ]] ||
+			wrong "bind: a PCI address is written 0000:01:00.0 or 01:00.0, not '$DEVICE'" || return
+	fi
+	[[ $DRIVER =~ ^[a-z0-9_-]+$ && $# -le 2 ]] || wrong "bind: '${*:2}' is no driver" || return
+	[[ -e $(dir_of_device) ]] || wrong "bind: there is no device $DEVICE on the $BUS bus ($list lists them)" || return
 }
 
-# device_check ADDRESS [DRIVER]
-device_check()
-{
-	[[ ${1:-} =~ ^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-1][0-9a-f]\.[0-7]$ ]] ||
-		wrong "bind: a PCI address is written 0000:01:00.0 or 01:00.0, not '${1:-}'" || return
-	[[ ${2:-vfio-pci} =~ ^[a-z0-9_-]+$ && $# -le 2 ]] || wrong "bind: '${*:2}' is no driver" || return
-	[[ -e $SYS/bus/pci/devices/$1 ]] || wrong "bind: there is no PCI device $1 (lspci -D lists them)" || return
-}
-
-# device_rebind ADDRESS OVERRIDE: leaves its driver, and the kernel looks for another. "" stands for any.
+# device_rebind OVERRIDE: leaves its driver, and the kernel looks for another. "" stands for any.
 device_rebind()
 {
-	local device=$SYS/bus/pci/devices/$1
-	put "$device/driver_override" "$2" || return
-	[[ ! -e $device/driver ]] || put "$device/driver/unbind" "$1" || return
-	put "$SYS/bus/pci/drivers_probe" "$1"
+	local device
+	device=$(dir_of_device)
+	put "$device/driver_override" "$1" || return
+	[[ ! -e $device/driver ]] || put "$device/driver/unbind" "$DEVICE" || return
+	put "$SYS/bus/$BUS/drivers_probe" "$DEVICE"
 }
 
 # unsafe: whether VFIO does without an IOMMU. It may not know how: Debian 12's kernel has that left out.
@@ -139,43 +148,43 @@ without_iommu()
 	fi
 }
 
-# device_bind ADDRESS [DRIVER]
 device_bind()
 {
-	local why driver=${2:-vfio-pci}
-	device_check "$@" || return
-	[[ $(driver_of "$1") != "$driver" ]] || return 0
-	! why=$(carrying "$1") ||
-		wrong "bind: $1 is $why, or this machine may be out of reach" || return
-	[[ -n $DRY || -e $SYS/bus/pci/drivers/$driver ]] || modprobe -q "$driver" ||
-		wrong "bind: the kernel has no driver $driver" || return
-	[[ $driver != vfio-pci || -e $SYS/bus/pci/devices/$1/iommu_group ]] || unsafe ||
-		wrong "bind: $1 is behind no IOMMU: switch it on in the firmware and by intel_iommu=on or amd_iommu=on on the kernel's command line, or $(without_iommu)" || return
-	device_rebind "$1" "$driver" || wrong "bind: $1 cannot be bound to $driver: be root" || return
+	local why
+	[[ $(driver_now) != "$DRIVER" ]] || return 0
+	! why=$(device_carries) ||
+		wrong "bind: $DEVICE is $why, or this machine may be out of reach" || return
+	[[ -n $DRY || -e $SYS/bus/$BUS/drivers/$DRIVER ]] || modprobe -q "$DRIVER" ||
+		wrong "bind: the kernel has no driver $DRIVER" || return
+	[[ $DRIVER != vfio-pci || -e $(dir_of_device)/iommu_group ]] || unsafe ||
+		wrong "bind: $DEVICE is behind no IOMMU: switch it on in the firmware and by intel_iommu=on or amd_iommu=on on the kernel's command line, or $(without_iommu)" || return
+	device_rebind "$DRIVER" || wrong "bind: $DEVICE cannot be bound to $DRIVER: be root" || return
 	[[ -z $DRY ]] || return 0
-	[[ $(driver_of "$1") == "$driver" ]] || wrong "bind: $driver does not take $1: see dmesg" || return
-	say "$1 is bound to $driver"
+	[[ $(driver_now) == "$DRIVER" ]] || wrong "bind: $DRIVER does not take $DEVICE: see dmesg" || return
+	say "$DEVICE is bound to $DRIVER"
 }
 
-# device_release ADDRESS [DRIVER]
 device_release()
 {
-	device_check "$@" || return
-	[[ $(driver_of "$1") == "${2:-vfio-pci}" ]] || return 0
-	device_rebind "$1" "" || wrong "bind: $1 cannot be released: be root" || return
-	[[ -n $DRY ]] || say "$1 is given back, to $(driver_of "$1")"
+	[[ $(driver_now) == "$DRIVER" ]] || return 0
+	device_rebind "" || wrong "bind: $DEVICE cannot be released: be root" || return
+	[[ -n $DRY ]] || say "$DEVICE is given back, to $(driver_now)"
 }
 
 # ---- the file ----
 
-bind() { if [[ -n $RELEASE ]]; then device_release "$@"; else device_bind "$@"; fi; }
+bind()
+{
+	device_read "$@" || return
+	if [[ -n $RELEASE ]]; then device_release; else device_bind; fi
+}
 
 # obey WORD...: one line.
 obey()
 {
 	case $1 in
 	hugepages) [[ -n $RELEASE ]] || pages_reserve "${@:2}" ;;
-	bind) bind "$(address_whole "${2:-}")" "${@:3}" ;;
+	bind) bind "${@:2}" ;;
 	*) wrong "'$1' is neither hugepages nor bind" ;;
 	esac
 }

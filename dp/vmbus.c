@@ -24,8 +24,7 @@ bool vmbus_obstacle(const char *root, const char *uuid, char *why, size_t len)
 	bound = sysfs_link(path, driver, sizeof(driver));
 	if (bound && strcmp(driver, UIO) == 0)
 		return false;
-	snprintf(why, len,
-		 "%s%s%s: bind it to " UIO " (driverctl -b vmbus set-override %s " UIO ")",
+	snprintf(why, len, "%s%s%s: bind it to " UIO " (\"bind vmbus:%s\" of fairlead-setup(8))",
 		 bound ? "is the kernel's (driver " : "has no driver", bound ? driver : "",
 		 bound ? ")" : "", uuid);
 	return true;

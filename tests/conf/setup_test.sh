@@ -115,6 +115,33 @@ for bad in bind 'bind 1:00.0' 'bind vmbus:x' 'bind ../../x' 'bind 0000:09:00.0' 
 done
 holds "$PCI/drivers_probe" ""
 
+# Hyper-V's bus: the same files of the kernel's, and no IOMMU.
+UUID=635a7ae3-091e-4410-ae59-667c4f8c04ee
+VMBUS=$TMP/sys/bus/vmbus
+fresh
+mkdir -p "$VMBUS/devices/$UUID" "$VMBUS/drivers/hv_netvsc" "$VMBUS/drivers/uio_hv_generic"
+: >"$VMBUS/drivers_probe"
+ln -sfn "$VMBUS/drivers/hv_netvsc" "$VMBUS/devices/$UUID/driver"
+run 1 "bind vmbus:$UUID" # again nobody binds it
+holds "$VMBUS/devices/$UUID/driver_override" uio_hv_generic
+holds "$VMBUS/drivers/hv_netvsc/unbind" $UUID
+holds "$VMBUS/drivers_probe" $UUID
+said "setup.conf:1: bind: uio_hv_generic does not take $UUID"
+holds "$PCI/drivers_probe" ""
+ln -sfn "$VMBUS/drivers/uio_hv_generic" "$VMBUS/devices/$UUID/driver"
+run 0 "bind vmbus:$UUID"
+run 0 "bind vmbus:$UUID" --release
+holds "$VMBUS/devices/$UUID/driver_override" ""
+holds "$VMBUS/drivers/uio_hv_generic/unbind" $UUID
+ln -sfn "$VMBUS/drivers/hv_netvsc" "$VMBUS/devices/$UUID/driver"
+mkdir -p "$VMBUS/devices/$UUID/net/nosuch9/upper_br0"
+run 1 "bind vmbus:$UUID"
+said "$UUID is nosuch9, which is part of br0"
+for bad in vmbus: vmbus:x "vmbus:../$UUID" "vmbus:$UUID ../x" "vmbus:${UUID/6/7}" "vmbus:${UUID^^}" "$UUID"; do
+	run 1 "bind $bad"
+	said "setup.conf:1: bind: "
+done
+
 # A network interface by which somebody may be here: this machine's own that has an address.
 carrying=$(ip -o addr show scope global 2>/dev/null | awk '{ print $2; exit }')
 if [[ -n $carrying ]]; then

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define UUID "635a7ae3-091e-4410-ae59-667c4f8c04ee"
-#define BIND ": bind it to uio_hv_generic (driverctl -b vmbus set-override " UUID " uio_hv_generic)"
+#define BIND ": bind it to uio_hv_generic (\"bind vmbus:" UUID "\" of fairlead-setup(8))"
 
 static char root[] = "/tmp/test_vmbus.XXXXXX", driver[PATH_MAX];
 
