@@ -64,6 +64,26 @@ static unsigned vlan_tell(const struct port *p, FILE *out)
 	return 1;
 }
 
+/* Why is also in p->steering; here is what to do. A driver that knows no rules has nothing to tell.
+ */
+static unsigned rules_tell(const struct port *p, FILE *out)
+{
+	const struct steered *s = &p->steered;
+	const bool dealt = s->by_port < s->dealt;
+
+	if (!p->rule_why[0] || (!dealt && s->by_address == s->owned))
+		return 0;
+	fprintf(out,
+		"fairlead-dp: port %s: its device refuses rules that bring relayed ports to their "
+		"workers (%s): what comes to another one is handed over, at the cost of both: %s\n",
+		p->conf->name, p->rule_why,
+		dealt ? "with a relay address for each worker (relays[].worker) one rule without a "
+			"mask does for each"
+		      : "have fewer of relays[] with a worker, or without, so that the RSS key "
+			"steers IPv4");
+	return 1;
+}
+
 static unsigned links_tell(const struct dplane *dp, const struct port *p, FILE *out)
 {
 	const bool lacp = p->conf->bond == BOND_LACP;
@@ -98,5 +118,5 @@ unsigned shortfall_tell(const struct dplane *dp, const struct port *p, FILE *out
 	       descriptors_tell(dp, p, "rx-desc", d.rx_desc, p->rx_desc, out) +
 	       descriptors_tell(dp, p, "tx-desc", d.tx_desc, p->tx_desc, out) +
 	       offloads_tell(p, out) + multicast_tell(p, out) + vlan_tell(p, out) +
-	       links_tell(dp, p, out);
+	       rules_tell(p, out) + links_tell(dp, p, out);
 }

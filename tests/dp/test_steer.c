@@ -10,6 +10,7 @@
  */
 #include "tests/world/worker.h"
 #include "dp/port.h"
+#include "dp/shortfall.h"
 #include "dp/steer.h"
 
 #include <rte_ethdev.h>
@@ -17,6 +18,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -319,6 +323,23 @@ static int setup_rules(void **state)
 	return setup_as(state, 2);
 }
 
+/* What is to be done about rules that are refused; "" of a port that has all that it asked for. */
+static void expect_remedy(const char *remedy)
+{
+	char *said = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&said, &len);
+
+	assert_non_null(f);
+	shortfall_tell(&dp, &dp.port[0], f);
+	fclose(f);
+	if (*remedy)
+		assert_non_null(strstr(said, remedy));
+	else
+		assert_null(strstr(said, "refuses rules"));
+	free(said);
+}
+
 static void rules_lead_to_the_owner(void **state)
 {
 	const struct port *p = opened("net_null11,no-rx=1");
@@ -326,6 +347,7 @@ static void rules_lead_to_the_owner(void **state)
 	(void)state;
 	assert_non_null(
 	    strstr(p->steering, "relayed ports: rte_flow by port, rte_flow by address;"));
+	expect_remedy("");
 	assert_int_equal(nic.n, 6);
 	for (uint16_t i = 0; i < world.conf.n_relay; i++)
 		for (uint32_t port = 50000; port < 65536; port++)
@@ -345,6 +367,8 @@ static void without_masks_addresses_are_ruled(void **state)
 	    strstr(p->steering,
 		   "relayed ports: RSS key for IPv4 and some of IPv6, else hand-over, rte_flow "
 		   "by address (rte_flow: of no such kind);"));
+	expect_remedy("(of no such kind): what comes to another one is handed over, at the cost of "
+		      "both: with a relay address for each worker");
 	assert_int_equal(nic.n, 4);
 	for (uint16_t i = 0; i < 4; i++)
 		assert_int_equal(rule_queue(&world.conf.relay[i].addr, 50000), i % 2);
@@ -364,6 +388,7 @@ static void what_is_refused_is_said(void **state)
 	assert_non_null(strstr(
 	    opened("net_null14,no-rx=1")->steering,
 	    "relayed ports: rte_flow by address for some, else hand-over (rte_flow: of no "));
+	expect_remedy("both: have fewer of relays[] with a worker");
 	assert_int_equal(nic.n, 3);
 	port_close(&dp.port[0]);
 }
