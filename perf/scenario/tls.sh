@@ -11,7 +11,7 @@
 #   idle       bytes an idle leg; beside coturn and nginx
 #   storm      latency of UDP media with RSA-2048 handshakes arriving faster than they can be done,
 #              and without; handshakes on a crypto CPU (R72)
-#   allocator  the same beside handshakes, with jemalloc and with libc's allocator
+#   allocator  the same beside handshakes, with jemalloc and with libc's allocator: of scenario allocator
 #
 # The load shares CPU 1 with the far end, the control process and, where there is one, the crypto CPU;
 # whoever makes a packet pays for its way through veth, and for what the far kernel does with it. So
@@ -22,8 +22,8 @@
 #
 # shellcheck source=perf/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
-SCENARIO=tls CTL_CPU=1 TURN=1
-STEPS=(record memory relay proxy handshake idle storm allocator)
+SCENARIO=${SCENARIO:-tls} CTL_CPU=1 TURN=1
+STEPS=(record memory relay proxy handshake idle storm)
 TLS=5349 IN=7443 BACK=7001 PEER=3480
 COMPONENTS=16 WINDOW=32
 CONNS=16384 ALLOCS=16384
