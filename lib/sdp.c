@@ -304,7 +304,7 @@ static const char *lines_read(struct lines *s, struct rd *r, uint32_t *number)
 		if (why)
 			return why;
 	}
-	return lines_complete(s);
+	return NULL;
 }
 
 /* In the order of their places, those of one as they came. */
@@ -321,7 +321,8 @@ static void lines_place(const struct lines *from, struct sdp *s)
 	s->n_line = from->n;
 }
 
-bool sdp_parse(struct sdp *s, const void *p, size_t len, int *where, const char **why)
+static bool parse(struct sdp *s, const void *p, size_t len, bool whole, int *where,
+		  const char **why)
 {
 	struct rd r = rd_init(p, len);
 	struct lines lines;
@@ -331,6 +332,8 @@ bool sdp_parse(struct sdp *s, const void *p, size_t len, int *where, const char 
 	s->conn = (struct sdp_conn){ .line = -1 };
 	lines.n = 0;
 	*why = len > INT32_MAX ? "is too long" : lines_read(&lines, &r, &number);
+	if (!*why && whole)
+		*why = lines_complete(&lines);
 	*where = (int)number;
 	if (*why)
 		return false;
@@ -344,6 +347,17 @@ bool sdp_parse(struct sdp *s, const void *p, size_t len, int *where, const char 
 	if (s->n_media)
 		s->media[s->n_media - 1].end = s->n_line;
 	return true;
+}
+
+bool sdp_parse(struct sdp *s, const void *p, size_t len, int *where, const char **why)
+{
+	return parse(s, p, len, true, where, why);
+}
+
+bool sdp_parse_fragment(struct sdp *s, const void *p, size_t len, int *where, const char **why)
+{
+	s->origin = (struct sdp_origin){ 0 };
+	return parse(s, p, len, false, where, why);
 }
 
 bool sdp_line_is(const struct sdp_line *l, const char *name)

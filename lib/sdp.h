@@ -66,6 +66,9 @@ struct sdp {
 /* False if it is none: *where is the line at fault from 1, *why says what is wrong. */
 bool sdp_parse(struct sdp *s, const void *p, size_t len, int *where, const char **why);
 
+/* The same of a fragment (RFC 8840 9): v=, o=, s= and t= may be missing, and are not added. */
+bool sdp_parse_fragment(struct sdp *s, const void *p, size_t len, int *where, const char **why);
+
 /*
  * Attributes (RFC 8866 5.13), "a=name" or "a=name:value". Returns the line of the first with that
  * name from line `from` on in an m-line's part, or the session's; -1: there is none. *value, unless

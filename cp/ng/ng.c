@@ -138,6 +138,13 @@ static json_t *refused(const struct ng_call *c, const json_t *command)
 	return v;
 }
 
+static bool serve_sdp(struct ng_call *c, const struct ng_flags *f, bool offer)
+{
+	if (f->sdp_flags & NG_SDP_FRAGMENT)
+		return ng_call_fragment(c, f, offer);
+	return offer ? ng_call_offer(c, f) : ng_call_answer(c, f);
+}
+
 static json_t *offer_answer(struct ng *n, const struct ng_flags *f, const struct ng_ask *ask,
 			    const json_t *command)
 {
@@ -149,8 +156,7 @@ static json_t *offer_answer(struct ng *n, const struct ng_flags *f, const struct
 	bool ok;
 
 	c->owner = gate_owner(n->g, from, sizeof(*from));
-	ok = (ask->command == NG_OFFER ? ng_call_offer(c, f) : ng_call_answer(c, f)) &&
-	     ng_block_told(n, f, &c->fail);
+	ok = serve_sdp(c, f, ask->command == NG_OFFER) && ng_block_told(n, f, &c->fail);
 	for (uint32_t k = 0; k < SDES_VERDICTS; k++)
 		n->stats.crypto_skipped[k] += c->crypto_skipped[k];
 	if (!ok) {

@@ -49,22 +49,37 @@ static bool context_block(struct ng *n, struct context *x, uint32_t sides, bool 
 	return true;
 }
 
-/* What matches f, or all of the call; what has ended already is left as it is. *any: there was. */
+/* Those that a command means, in a mask: both, the one that has the label, or that sends. */
+static uint32_t sides_meant(const struct context *x, const struct ng_flags *f, bool directional)
+{
+	uint32_t sides = 0, from = 0;
+
+	if (!directional)
+		return 3;
+	if (!f->label)
+		return ng_call_match(x, f, true, &from) ? 1u << from : 0;
+	for (uint32_t side = 0; side < 2; side++) {
+		const struct ng_keep keep = ng_keep_of(x, side);
+
+		if (strncmp(keep.label, f->label, sizeof(keep.label)) == 0)
+			sides |= 1u << side;
+	}
+	return sides;
+}
+
+/* What has ended already is left as it is. *any: there was one. */
 static bool call_block(struct ng *n, const struct ng_flags *f, bool directional, bool block,
 		       bool *any, struct gate_fail *fail)
 {
 	struct context *x = NULL;
 
 	*any = false;
-
 	while ((x = gate_call_next(n->g, f->call, x)) != NULL) {
-		uint32_t from = 0;
+		const uint32_t sides =
+		    x->end == CONTEXT_END_NONE ? sides_meant(x, f, directional) : 0;
 
-		if (x->end != CONTEXT_END_NONE ||
-		    (directional && !ng_call_match(x, f, true, &from)))
-			continue;
-		*any = true;
-		if (!context_block(n, x, directional ? 1u << from : 3, block, fail))
+		*any |= sides != 0;
+		if (sides && !context_block(n, x, sides, block, fail))
 			return false;
 	}
 	return true;
@@ -80,7 +95,8 @@ json_t *ng_block(struct ng *n, const struct ng_flags *f, bool block)
 
 	if (!f->call)
 		return ng_error("call-id must be given");
-	if (!call_block(n, f, f->flags & NG_DIRECTIONAL && f->from, block, &any, &fail))
+	if (!call_block(n, f, (f->flags & NG_DIRECTIONAL && f->from) || f->label, block, &any,
+			&fail))
 		return ng_error(fail.text);
 	if (!any)
 		return ng_error("Unknown call-id");

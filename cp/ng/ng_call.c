@@ -320,11 +320,8 @@ static size_t sdp_growth(const struct ng_call *c)
 	return n;
 }
 
-bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool *loop)
+void ng_call_begin(struct ng_call *c, const struct ng_flags *f, bool offer)
 {
-	const char *why;
-	int where;
-
 	c->f = f;
 	c->offer = offer;
 	c->n_over = 0;
@@ -335,6 +332,15 @@ bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool 
 	memset(c->added, 0, sizeof(c->added));
 	memset(c->former, 0, sizeof(c->former));
 	memset(c->crypto_skipped, 0, sizeof(c->crypto_skipped));
+	c->version = 0;
+}
+
+bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool *loop)
+{
+	const char *why;
+	int where;
+
+	ng_call_begin(c, f, offer);
 	if (!f->call || !f->from || !f->sdp)
 		return ng_call_refuse(c, GATE_BAD, "call-id, from-tag and sdp must be given");
 	if (!sdp_parse(&c->sdp, f->sdp, f->sdp_len, &where, &why))

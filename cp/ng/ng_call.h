@@ -37,6 +37,10 @@ struct ng_keep {
 	char mid[NG_MID_MAX]; /* its name of the m-line; "": it has none */
 	uint8_t bundle;	      /* the m-line's place in what it offered as a bundle; 0: in none */
 	bool trickles;	      /* it adds candidates */
+	/* What it was told last, of all m-lines: the version in o=, and a hash; 0: not counted. */
+	uint32_t digest;
+	uint64_t version;
+	char label[NG_LABEL_MAX]; /* of whose it is; "": none */
 };
 
 _Static_assert(sizeof(struct ng_keep) <= CONTEXT_KEEP_MAX, "a termination can keep it");
@@ -67,6 +71,7 @@ struct ng_call {
 	struct context *over[2 * SDP_MEDIA_MAX];
 	uint32_t n_over;
 	struct gate_fail fail; /* once one has failed */
+	uint64_t version;      /* in its o=; 0: the sender's */
 	char out[NG_SDP_MAX];  /* the SDP for the other side */
 	size_t out_len;
 };
@@ -128,7 +133,13 @@ uint32_t ng_branch(const struct gateway *g, const struct ng_flags *f);
  */
 bool ng_call_match_fork(const struct context *c, const struct ng_flags *f);
 
-/* The SDP for side c->to, into c->out (ng_sdp.c). False if it does not fit. */
+/*
+ * A fragment of an SDP with candidates that came later (RFC 8840): nothing of it changes a lite
+ * agent, and the other side gets one with what it knows of us.
+ */
+bool ng_call_fragment(struct ng_call *c, const struct ng_flags *f, bool offer);
+
+/* The SDP for side c->to, into c->out (ng_version.c). False if it does not fit. */
 bool ng_call_write(struct ng_call *c);
 
 /* ---- what offers and answers share (ng_call.c) ---- */
@@ -136,6 +147,8 @@ bool ng_call_write(struct ng_call *c);
 /* Writes the sentence and returns false. */
 __attribute__((format(printf, 3, 4))) bool ng_call_refuse(struct ng_call *c, enum gate_error error,
 							  const char *fmt, ...);
+/* Begins with a command. */
+void ng_call_begin(struct ng_call *c, const struct ng_flags *f, bool offer);
 /* Reads what the command has; *loop: it came back to us, and is handed on as it is. */
 bool ng_call_read(struct ng_call *c, const struct ng_flags *f, bool offer, bool *loop);
 /* An m-line is not served: the one side is told port 0, and if need be the other one as well. */

@@ -118,6 +118,11 @@ static bool take_word(struct ng_flags *f, const char *key, const struct ng_word 
 		unknown(f, key, given);
 		return true;
 	}
+	if (w->of && strcmp(w->of, "sdp-attr") == 0) {
+		if (ng_attr_take_word(f, given + strlen(w->name) - 1))
+			unknown(f, w->of, given);
+		return true;
+	}
 	if (w->of && strcmp(w->of, "codec") == 0)
 		return take_codec_text(f, strncmp(given, "codec", 5) == 0 ? given + 6 : given);
 	/* "SDES-no-X" is "no-X" of SDES, and that has no such words in its turn. */
@@ -423,6 +428,26 @@ static bool take_extmap(struct ng_flags *f, const char *key, const json_t *v,
 	return true;
 }
 
+static bool take_attr(struct ng_flags *f, const char *key, const json_t *v, const struct config *c)
+{
+	(void)c;
+	for (uint32_t n = ng_attr_take(f, v); n; n--)
+		unknown(f, key, "no attribute, or too much");
+	return true;
+}
+
+static bool take_label(struct ng_flags *f, const char *key, const json_t *v, const struct config *c)
+{
+	const char *s = text(v);
+
+	(void)c;
+	if (s && strlen(s) < NG_LABEL_MAX)
+		f->label = *s ? s : NULL;
+	else
+		unknown(f, key, "no text of up to 31 bytes");
+	return true;
+}
+
 static bool take_key(struct ng_flags *f, const char *name, const json_t *v, const struct config *c);
 
 /* Of Kamailio since 6, which does not take its script's flags apart any more. */
@@ -470,6 +495,8 @@ static take_fn *const takes[NG_TAKES] = {
 	[NG_TAKE_CODEC_OP] = take_codec_op,
 	[NG_TAKE_REMOVE] = take_remove,
 	[NG_TAKE_EXTMAP] = take_extmap,
+	[NG_TAKE_ATTR] = take_attr,
+	[NG_TAKE_LABEL] = take_label,
 };
 
 static bool take_key(struct ng_flags *f, const char *name, const json_t *v, const struct config *c)

@@ -52,6 +52,25 @@ enum ng_sdp_flag {
 	NG_SDP_TRICKLE = 1 << 2,   /* candidates may come later */
 	NG_SDP_ICE2 = 1 << 3,
 	NG_SDP_ICE_REJECT = 1 << 4, /* who sends it gets no ICE */
+	NG_SDP_FRAGMENT = 1 << 5,   /* it is a fragment, of candidates */
+	NG_SDP_VERSION = 1 << 6,    /* the version in o= is ours */
+	NG_SDP_VERSION_FORCE = 1 << 7,
+};
+
+/* What is to become of an attribute in the SDP for the other side. */
+enum ng_attr_op { NG_ATTR_ADD, NG_ATTR_REMOVE, NG_ATTR_SUBSTITUTE, NG_ATTR_OPS };
+enum {
+	NG_LABEL_MAX = 32, /* bytes, NUL included */
+	NG_ATTR_SESSION = -1,
+	NG_ATTRS_MAX = 64,
+	NG_ATTR_TEXT_MAX = 2048, /* bytes of those that stand in words */
+};
+
+struct ng_attr {
+	enum ng_attr_op op;
+	int level;	   /* NG_ATTR_SESSION, or ng_type_find() */
+	const char *value; /* behind "a=" */
+	const char *to;	   /* with NG_ATTR_SUBSTITUTE */
 };
 
 /* How SRTP is offered and answered where it ends here. */
@@ -114,6 +133,10 @@ struct ng_flags {
 		const char *name;
 	} codec[NG_CODECS_MAX];
 	uint32_t n_codec;
+	struct ng_attr attr[NG_ATTRS_MAX];
+	uint32_t n_attr, attr_text_len;
+	char attr_text[NG_ATTR_TEXT_MAX];
+	const char *label;  /* of who sends an offer or answer, or who is meant; NULL: not given */
 	uint32_t remove;    /* sdp-media-remove, by ng_type() */
 	uint32_t srtp;	    /* enum ng_srtp_flag */
 	uint32_t sdp_flags; /* enum ng_sdp_flag */
@@ -135,5 +158,9 @@ struct ng_flags {
  */
 bool ng_flags_read(struct ng_flags *f, const json_t *command, const struct config *c);
 void ng_flags_free(struct ng_flags *f);
+
+/* Takes `sdp-attr`, or the word of it that is behind "sdp-attr-". Returns what makes no sense. */
+uint32_t ng_attr_take(struct ng_flags *f, const json_t *v);
+uint32_t ng_attr_take_word(struct ng_flags *f, const char *given);
 
 #endif

@@ -104,6 +104,20 @@ static bool model_protects(const struct ng_call *c, int i, uint64_t note)
 	return mine && before && mine->protection == before->protection;
 }
 
+/* What is known of a side; of another m-line, what is of all of them. */
+static void keep_as_before(struct term_spec *w, const struct term_spec *old, bool same)
+{
+	struct ng_keep keep;
+
+	memcpy(&keep, old->keep, sizeof(keep));
+	if (!same) {
+		memset(keep.mid, 0, sizeof(keep.mid));
+		keep.bundle = 0;
+		keep.trickles = false;
+	}
+	memcpy(w->keep, &keep, sizeof(keep));
+}
+
 /* Sides as the call has them already, and what they said of themselves. */
 static void spec_as_before(struct ng_call *c, int i, struct term_spec w[2])
 {
@@ -117,8 +131,7 @@ static void spec_as_before(struct ng_call *c, int i, struct term_spec w[2])
 		w[side].realm = old.realm;
 		w[side].v6 = old.v6;
 		w[side].term.dscp = old.term.dscp;
-		if (c->former[i])
-			memcpy(w[side].keep, old.keep, sizeof(old.keep));
+		keep_as_before(&w[side], &old, c->former[i] != NULL);
 		w[side].term.flags |= old.term.flags & TERM_TLS_CLIENT; /* if it was told */
 		memcpy(w[side].tag, old.tag, sizeof(old.tag));
 	}
@@ -152,6 +165,7 @@ static bool offer_new(struct ng_call *c, int i)
 	ng_spec_common(c, &w[c->from], c->from);
 	ng_spec_family(c, m, &w[c->from]);
 	ng_spec_sender(m, &w[c->from]);
+	ng_spec_label(c, &w[c->from]);
 	snprintf(w[c->from].tag, sizeof(w[0].tag), "%s", c->f->from);
 	if (c->f->to)
 		snprintf(w[c->to].tag, sizeof(w[0].tag), "%s", c->f->to);
@@ -190,6 +204,7 @@ static bool spec_again(struct ng_call *c, int i, struct term_spec w[2])
 	ng_spec_common(c, &w[c->from], c->from);
 	ng_spec_family(c, m, &w[c->from]);
 	ng_spec_sender(m, &w[c->from]);
+	ng_spec_label(c, &w[c->from]);
 	if (m->kind == NG_KIND_STREAM) {
 		open = !w[c->from].term.attempt || m->connection == NG_CONNECTION_NEW ||
 		       ng_note_get(*note, NG_NOTE_OPEN, 1);

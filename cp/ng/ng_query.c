@@ -22,7 +22,7 @@ struct part {
 	uint16_t media;
 	uint64_t note;
 	uint32_t created;
-	char tag[2][CONTEXT_TAG_MAX];
+	char tag[2][CONTEXT_TAG_MAX], label[2][NG_LABEL_MAX];
 	struct sock_addr local[2][2], remote[2][2]; /* sides; RTP, RTCP */
 	struct ctl_term_stats stats[2];
 };
@@ -136,6 +136,8 @@ static void put_tag(const struct ng_query *q, const struct part *p, uint32_t sid
 		json_object_set_new(v, "medias", medias);
 		put_text(v, "tag", p->tag[side]);
 		put(v, "created", wall_of(q->ng->s, p->created));
+		if (*p->label[side])
+			put_text(v, "label", p->label[side]);
 		if (*p->tag[1 - side])
 			put_text(v, "in dialogue with", p->tag[1 - side]);
 	}
@@ -253,6 +255,7 @@ static struct part *part_add(struct ng_query *q, const struct context *c)
 		const struct context_term *t = &c->term[side];
 
 		memcpy(p->tag[side], t->tag, sizeof(p->tag[side]));
+		memcpy(p->label[side], ng_keep_of(c, side).label, NG_LABEL_MAX - 1);
 		p->flags[side] = (uint8_t)t->term.flags;
 		for (uint32_t rtcp = 0; rtcp < 2; rtcp++) {
 			bool learnt = be16_get(t->term.latched[rtcp].port);

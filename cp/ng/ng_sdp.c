@@ -82,12 +82,16 @@ static struct ip_addr shown_first(const struct ng_call *c)
 static void write_origin(const struct ng_call *c, struct wr *w)
 {
 	struct sdp_origin o = c->sdp.origin;
-	char addr[ADDR_STR_MAX];
+	char addr[ADDR_STR_MAX], version[24];
 	struct sdp_conn conn;
 	struct ip_addr ip;
 	struct sock_addr a;
 	int i = 0;
 
+	if (c->version) {
+		snprintf(version, sizeof(version), "%llu", (unsigned long long)c->version);
+		o.version = (struct sdp_text){ version, (uint32_t)strlen(version) };
+	}
 	if (c->f->flags & NG_USERNAME)
 		o.user = (struct sdp_text){ "-", 1 };
 	while (i < c->sdp.n_media && c->media[i].gone)
@@ -405,7 +409,7 @@ static void write_gone(const struct ng_call *c, int i, struct wr *w)
 	}
 }
 
-bool ng_call_write(struct ng_call *c)
+bool ng_sdp_write(struct ng_call *c)
 {
 	struct wr w = wr_init(c->out, sizeof(c->out));
 

@@ -9,6 +9,10 @@
 bool ng_line_is_one_of(const struct sdp_line *l, const char *const *names);
 /* Our address for an m-line, as it is shown; above: of RTCP where it is not multiplexed. */
 bool ng_local(const struct ng_call *c, int i, bool above, struct sock_addr *a);
+/* All of it, into c->out. False if it does not fit. */
+bool ng_sdp_write(struct ng_call *c);
+/* What flags add to it, take away and replace, as text. False if it does not fit any more. */
+bool ng_attr_edit(struct ng_call *c);
 /* Whether it is told that RTCP may be on the port of RTP. */
 bool ng_mux_is_told(const struct ng_call *c, int i);
 

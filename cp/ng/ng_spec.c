@@ -51,6 +51,18 @@ void ng_spec_sender(const struct ng_media *m, struct term_spec *w)
 	memcpy(w->keep, &keep, sizeof(keep));
 }
 
+void ng_spec_label(const struct ng_call *c, struct term_spec *w)
+{
+	struct ng_keep keep;
+
+	if (!c->f->label)
+		return;
+	memcpy(&keep, w->keep, sizeof(keep));
+	memset(keep.label, 0, sizeof(keep.label));
+	memcpy(keep.label, c->f->label, strlen(c->f->label));
+	memcpy(w->keep, &keep, sizeof(keep));
+}
+
 void ng_spec_new(struct term_spec *w, bool v6)
 {
 	*w = (struct term_spec){ .v6 = v6 };

@@ -65,6 +65,7 @@ static const struct ng_word flag_words[] = {
 	  .srtp = NG_SDES_OFF,
 	  .sdp = NG_SDP_BUNDLE | NG_SDP_TRICKLE },
 	SDP("trickle-ICE", NG_SDP_TRICKLE),
+	SDP("fragment", NG_SDP_FRAGMENT),
 	SDP("ICE-reject", NG_SDP_ICE_REJECT),
 	SDP("reject-ICE", NG_SDP_ICE_REJECT),
 	SRTP("recrypt", NG_RECRYPT),
@@ -85,6 +86,7 @@ static const struct ng_word flag_words[] = {
 	PREFIX("T38-*", "T.38"),
 	PREFIX("codec-*", "codec"),
 	PREFIX("transcode-*", "codec"),
+	PREFIX("sdp-attr-*", "sdp-attr"),
 	/* Remotes are learnt anew with each message of their side, never without one. */
 	HARMLESS("media-handover"),
 	HARMLESS("reset"),
@@ -99,8 +101,6 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("provisional"),
 	HARMLESS("new-branch"),
 	HARMLESS("fast"),
-	/* SDP is changed where media need it, and as the flags above say. */
-	HARMLESS("sdp-attr-*"),
 	/* Words of rtpproxy. */
 	HARMLESS("auto"),
 	HARMLESS("force"),
@@ -148,7 +148,6 @@ static const struct ng_word flag_words[] = {
 	HARMLESS("recording-vsc"),
 	HARMLESS("recording-announcement"),
 	REFUSED("record-call"),
-	REFUSED("fragment"),
 	REFUSED("always-transcode"),
 	REFUSED("force-transcoding"),
 	REFUSED("block-DTMF"),
@@ -162,8 +161,8 @@ static const struct ng_word replace_words[] = {
 	SERVED("session-name", NG_SESSION_NAME),
 	SERVED("zero-address", NG_ZERO),
 	HARMLESS("session-connection"), /* always */
-	HARMLESS("SDP-version"),	/* it is the sender's */
-	HARMLESS("force-increment-sdp-ver"),
+	SDP("SDP-version", NG_SDP_VERSION),
+	SDP("force-increment-sdp-ver", NG_SDP_VERSION_FORCE),
 	END,
 };
 
@@ -318,6 +317,14 @@ const struct ng_key ng_keys[] = {
 	KEY_SERVED("codec-*", CODEC_OP, "a codec, or a list, of one of these"),
 	KEY_SERVED("sdp-media-remove", REMOVE, "kinds of media: their m-lines get port 0"),
 	KEY_SERVED("extmap", EXTMAP, "`strip`"),
+	KEY_SERVED(
+	    "sdp-attr", ATTR,
+	    "a dictionary by `none` (the session) or a kind of media, of dictionaries of lists: "
+	    "`add`, `remove`, and `substitute` of pairs"),
+	KEY_SERVED("label", LABEL,
+		   "text of up to 31 bytes: a name for who sends the offer or answer, which "
+		   "`query` tells; of `block media` and `unblock media`, who is meant"),
+	KEY_SERVED("from-label", LABEL, "the same"),
 	KEY_SERVED("rtpp-flags", RTPP, "text: all of these as words, `key=value` and `key=[a b]`"),
 	KEY_OF_WORDS("flags", flag_words),
 	KEY_OF_WORDS("replace", replace_words),
@@ -337,10 +344,8 @@ const struct ng_key ng_keys[] = {
 	KEY_OF_WORDS("DTMF-security-trigger", security_words),
 	KEY_HARMLESS("DTLS-fingerprint", "a hash"),
 	KEY_HARMLESS("ICE-lite", "any: it always is"),
-	KEY_HARMLESS("label", "a name"),
-	KEY_HARMLESS("set-label", "a name"),
-	KEY_HARMLESS("from-label", "a name"),
-	KEY_HARMLESS("to-label", "a name"),
+	KEY_HARMLESS("set-label", "of commands that are not here"),
+	KEY_HARMLESS("to-label", "the same"),
 	KEY_HARMLESS("metadata", "text"),
 	KEY_HARMLESS("supports", "`load limit`"),
 	KEY_HARMLESS("limit", "of `list`"),
@@ -374,7 +379,6 @@ const struct ng_key ng_keys[] = {
 	KEY_HARMLESS("volume", "a number"),
 	KEY_HARMLESS("frequency", "a number"),
 	KEY_HARMLESS("instance", "any"),
-	KEY_HARMLESS("sdp-attr", "a dictionary"),
 	KEY_HARMLESS("T.38-version", "a number"),
 	KEY_HARMLESS("ptime", "milliseconds"),
 	KEY_HARMLESS("ptime-reverse", "milliseconds"),

@@ -75,8 +75,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		look(&s, SDP_SESSION, p, size);
 		written(&s, size);
+		must(sdp_parse_fragment(&s, p, size, &where, &why));
 	} else {
 		must(why && where >= 1);
+		if (sdp_parse_fragment(&s, p, size, &where, &why)) {
+			for (int i = 0; i < s.n_media; i++)
+				look(&s, i, p, size);
+			look(&s, SDP_SESSION, p, size);
+		}
 	}
 	return 0;
 }

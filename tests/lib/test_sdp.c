@@ -197,6 +197,27 @@ static void what_is_refused(void **state)
 	assert_true(parse(HEAD "m=audio 0 RTP/AVP\r\n"));
 }
 
+/* RFC 8840 9 */
+static void a_fragment_lacks_what_an_sdp_begins_with(void **state)
+{
+	static const char text[] = "a=ice-ufrag:8hhY\r\nm=audio 9 RTP/AVP 0\r\na=mid:1\r\n"
+				   "a=candidate:1 1 UDP 1 192.0.2.1 5000 typ host\r\n";
+
+	(void)state;
+	assert_false(parse(text));
+	assert_true(sdp_parse_fragment(&s, text, strlen(text), &where, &why));
+	assert_int_equal(s.n_line, 4);
+	assert_int_equal(s.n_media, 1);
+	assert_int_equal(sdp_attr(&s, SDP_SESSION, "ice-ufrag", 0, NULL), 0);
+	assert_int_equal(sdp_attr(&s, 0, "candidate", 0, NULL), 3);
+	assert_true(sdp_parse_fragment(&s, example, strlen(example), &where, &why));
+	assert_int_equal(s.n_media, 3);
+	assert_true(sdp_parse_fragment(&s, "", 0, &where, &why));
+	assert_int_equal(s.n_line, 0);
+	assert_false(sdp_parse_fragment(&s, "m=audio\r\n", 9, &where, &why));
+	assert_int_equal(where, 1);
+}
+
 static void hosts_and_groups_are_no_addresses(void **state)
 {
 	(void)state;
@@ -241,6 +262,7 @@ int main(void)
 		cmocka_unit_test(lines_are_counted_as_they_came),
 		cmocka_unit_test(lines_of_ours),
 		cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(a_fragment_lacks_what_an_sdp_begins_with),
 		cmocka_unit_test(hosts_and_groups_are_no_addresses),
 		cmocka_unit_test(its_size_is_bounded),
 	};

@@ -210,7 +210,8 @@ json_t *ng_ask_json(struct ng_world *w, const char *fmt, ...)
 static json_t *sdp_command(struct ng_world *w, const char *command, const char *from,
 			   const char *to, const char *more, const char *sdp)
 {
-	char text[4096], crlf[8192], *p = crlf;
+	static char crlf[NG_MESSAGE_MAX];
+	char text[4096], *p = crlf;
 	json_t *v;
 
 	snprintf(text, sizeof(text),

@@ -56,7 +56,7 @@ static void word_does(const struct ng_key *k, const struct ng_word *w)
 		const struct ng_key *of = ng_key_find(w->of);
 
 		if (of && !of->words)
-			return; /* codecs() */
+			return; /* codecs(), and test_ng_text.c */
 		assert_true(of && of->words);
 		for (const struct ng_word *v = of->words; v->name; v++) {
 			assert_null(v->of);
