@@ -9,7 +9,7 @@
 #                        10.2.0.1 fd00:2::1
 #
 # The addresses of fl-relay are fairlead-dp's own: the kernel there has none, and hands every
-# packet of access and core to it through AF_XDP.
+# packet of access and core to it through AF_XDP. fairlead-cp runs as a system user that is nothing else's.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -17,6 +17,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 . "$ROOT/conf/await.sh"
 # shellcheck source=conf/netns.sh
 . "$ROOT/conf/netns.sh"
+# shellcheck source=conf/owner.sh
+. "$ROOT/conf/owner.sh"
 BUILD=${FAIRLEAD_BUILD:-build}
 [[ $BUILD == /* ]] || BUILD=$ROOT/$BUILD
 SAMPLE=$ROOT/conf/fairlead.yaml
@@ -26,6 +28,10 @@ RUN=/run/fairlead-quickstart
 STATE=/var/lib/fairlead-quickstart
 CONFIG=$RUN/fairlead.yaml
 TLS=$STATE/tls
+# fairlead-cp's user, and its directories in these two; the rest is root's.
+OWNER=fairlead-quickstart
+OWN_RUN=$RUN/control
+OWN_STATE=$STATE/control
 PAGES=/proc/sys/vm/nr_hugepages
 TLS_DAYS=365
 TLS_NAMES="DNS:relay.fairlead.test,DNS:*.fairlead.test,DNS:sip.fairlead.test,IP:10.1.0.1,IP:fd00:1::1"
@@ -46,13 +52,14 @@ usage()
 	  --detach  return once the relay serves, and leave it running
 	  --check   relay real traffic with an independent client over every transport, print a
 	            verdict and exit 0 or 1; what was not running before is taken down again
-	  --down    stop everything and remove what this script made
+	  --down    stop everything and remove what this script made, but for the system user $OWNER
 	  --help    this text
 
 	FAIRLEAD_CONFIG=FILE  another configuration for the same namespaces (conf/fairlead.yaml). A copy
 	                      is used, whose files in /run/fairlead, /var/lib/fairlead and
-	                      /etc/fairlead/tls are in $RUN, $STATE and
-	                      $TLS instead
+	                      /etc/fairlead/tls are in $OWN_RUN,
+	                      $OWN_STATE and $TLS instead; others that fairlead-cp
+	                      opens must be readable to user $OWNER
 	FAIRLEAD_BUILD=DIR    another build directory, taken as it is (build)
 	FAIRLEAD_NICS="access=DEVICE core=DEVICE"
 	                      the relay's ports are these devices in place of veth pairs, bound to a driver of
@@ -205,6 +212,19 @@ build()
 	chown -R --reference="$ROOT" "$BUILD" # under sudo the tree stays its owner's
 }
 
+make_directories()
+{
+	install -d -m 755 "$RUN" "$STATE"
+	if ! getent passwd "$OWNER" >/dev/null; then
+		say "making the system user $OWNER, as whom fairlead-cp runs; it stays (userdel $OWNER)"
+		useradd --system --user-group --no-create-home --home-dir "$OWN_STATE" --shell /usr/sbin/nologin "$OWNER" ||
+			await 10 getent passwd "$OWNER" >/dev/null || # another one made it meanwhile
+			die "the system user $OWNER cannot be made"
+	fi
+	install -d -m 750 -o "$OWNER" -g "$OWNER" "$OWN_RUN"
+	install -d -m 700 -o "$OWNER" -g "$OWNER" "$OWN_STATE"
+}
+
 # The configuration in force: what was asked for, with files of our own. That of a relay which runs
 # stays, unless half of it is to start with another.
 make_config()
@@ -216,14 +236,15 @@ make_config()
 		return
 	fi
 	own_paths "$file" >"$CONFIG.new" || die "the configuration cannot be copied"
-	own_file dataplane socket "$RUN/dp.sock"
-	own_file auth users-db "$STATE/users.db"
-	own_file control socket "$RUN/control.sock"
-	own_file control state "$RUN/allocations.state"
-	own_file control contexts "$RUN/contexts.state"
+	own_file dataplane socket "$OWN_RUN/dp.sock"
+	own_file auth users-db "$OWN_STATE/users.db"
+	own_file control socket "$OWN_RUN/control.sock"
+	own_file control state "$OWN_RUN/allocations.state"
+	own_file control contexts "$OWN_RUN/contexts.state"
 	for nic in ${FAIRLEAD_NICS:-}; do
 		sed -i "s|net_af_xdp[0-9]*,iface=${nic%%=*}\>|${nic#*=}|" "$CONFIG.new"
 	done
+	for_owner "$CONFIG.new"
 	mv "$CONFIG.new" "$CONFIG"
 	own_parts "$(dirname "$file")/conf.d"
 	[[ $file != "$SAMPLE" ]] || fit_cpus
@@ -232,8 +253,11 @@ make_config()
 # own_paths FILE: with our own directories instead of those of an installed relay.
 own_paths()
 {
-	sed -e "s|/run/fairlead/|$RUN/|g" -e "s|/var/lib/fairlead/|$STATE/|g" -e "s|/etc/fairlead/tls/|$TLS/|g" "$1"
+	sed -e "s|/run/fairlead/|$OWN_RUN/|g" -e "s|/var/lib/fairlead/|$OWN_STATE/|g" -e "s|/etc/fairlead/tls/|$TLS/|g" "$1"
 }
+
+# for_owner FILE: of root's, that fairlead-cp reads and nobody else.
+for_owner() { chown "root:$OWNER" "$1" && chmod 640 "$1"; }
 
 # own_parts DIRECTORY: what stands beside the configuration; nothing else is beside ours.
 own_parts()
@@ -244,6 +268,7 @@ own_parts()
 		[[ -e $part ]] || continue
 		install -d -m 755 "$RUN/conf.d"
 		own_paths "$part" >"$RUN/conf.d/${part##*/}" || die "$part cannot be copied"
+		for_owner "$RUN/conf.d/${part##*/}"
 	done
 }
 
@@ -445,12 +470,16 @@ give_hugepages_back()
 # launch PROGRAM: in fl-relay, in the background, with a log and a PID file.
 launch()
 {
-	local IN
+	local IN AS=() program=$BUILD/$1
+	if [[ $1 == fairlead-cp ]]; then
+		owner_words "$OWN_RUN"
+		program=$(owner_program "$program" "$STATE") || die "$OWNER cannot execute $program"
+	fi
 	ulimit -l unlimited 2>/dev/null || true # for AF_XDP where CAP_IPC_LOCK is not enough
 	ulimit -c unlimited 2>/dev/null || true
 	netns_words fl-relay
 	# A dispatcher for several XDP programs would be shared through a file system of all namespaces.
-	LIBXDP_SKIP_DISPATCHER=1 "${IN[@]}" setsid "$BUILD/$1" --config "$CONFIG" \
+	LIBXDP_SKIP_DISPATCHER=1 "${IN[@]}" setsid "${AS[@]}" "$program" --config "$CONFIG" \
 		>"$RUN/$1.log" 2>&1 </dev/null 9>&- &
 	echo $! >"$RUN/$1.pid"
 	disown
@@ -507,8 +536,7 @@ up()
 	exec 9>"$RUN.lock"
 	flock -n 9 || { say "another one is at work; waiting for it"; flock 9; }
 	install_packages build run check
-	mkdir -p "$RUN"
-	(umask 077 && mkdir -p "$STATE")
+	make_directories
 	make_config
 	make_certificates
 	build

@@ -23,7 +23,7 @@ UDP, TCP, ICMP, ICMP6, FRAGMENT = 17, 6, 1, 58, 44
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 BASE_PORT, FREE_PORT = 40000, 16384
 PATIENCE = 10
-CONTROL = os.environ.get("RUN", "/run/fairlead-quickstart") + "/control.sock"
+CONTROL = os.environ.get("OWN_RUN", "/run/fairlead-quickstart/control") + "/control.sock"
 
 
 def packed(a):

@@ -11,7 +11,7 @@
 . "$(dirname "$0")/load.sh"
 COUNT=1000000
 SLACK_KB=512 # of the C library's own caches
-FILE=$RUN/allocations.state
+FILE=$OWN_RUN/allocations.state
 MEMORY=(VmRSS HugetlbPages VmData)
 
 # memory PID: kB of each kind.

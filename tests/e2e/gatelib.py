@@ -15,7 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 from netns import namespace
 
 NG_PORT = 2223
-CONTROL = os.environ.get("RUN", "/run/fairlead-quickstart") + "/control.sock"
+CONTROL = os.environ.get("OWN_RUN", "/run/fairlead-quickstart/control") + "/control.sock"
 PATIENCE = 10  # seconds until an answer that does not come is a failure
 RETRY = 2  # until a datagram's is asked for again, as controllers do
 

@@ -19,11 +19,14 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 . "$ROOT/conf/await.sh"
 # shellcheck source=conf/netns.sh
 . "$ROOT/conf/netns.sh"
+# shellcheck source=conf/owner.sh
+. "$ROOT/conf/owner.sh"
 BUILD=${E2E_BUILD:-$ROOT/build}
 SAMPLE=$ROOT/conf/fairlead.yaml
 E2E=$ROOT/tests/e2e
 RUN=/run/fairlead-quickstart # its directories, and the configuration in force
 STATE=/var/lib/fairlead-quickstart
+OWN_RUN=$RUN/control OWN_STATE=$STATE/control # of fairlead-cp's user
 CONFIG=$RUN/fairlead.yaml
 NAME=$(basename "$0" _test.sh)
 NS=fl # of the namespaces; a test with its own has another, and they go with it
@@ -33,11 +36,12 @@ PEER4=10.2.0.2 PEER6=fd00:2::2	   # in fl-peer
 SERVER4=10.1.0.1 SERVER6=fd00:1::1 # listeners
 RELAY4=10.2.0.1 RELAY6=fd00:2::1   # relayed addresses
 TLS=$STATE/tls CA=$TLS/ca.pem # certificates of conf/quickstart.sh
-export ROOT BUILD SAMPLE CONFIG E2E RUN STATE CLIENT4 CLIENT6 PEER4 PEER6 SERVER4 SERVER6 RELAY4 RELAY6 TLS CA
+export ROOT BUILD SAMPLE CONFIG E2E RUN STATE OWN_RUN OWN_STATE CLIENT4 CLIENT6 PEER4 PEER6 SERVER4 SERVER6 RELAY4 RELAY6 TLS CA
 
 STARTED=()
 CAPTURES=()
 OWN_CONFIG=
+SAID= # by fail() or skip(), why it ends
 AT_END= # a function that takes back what the test changed outside of $TMP
 # shellcheck source=tests/e2e/far_end.sh
 . "$ROOT/tests/e2e/far_end.sh"
@@ -46,6 +50,7 @@ on_exit()
 {
 	local rc=$? pid
 	trap - EXIT
+	((!rc)) || [[ -n $SAID ]] || echo "$NAME: ended with exit code $rc by: $BASH_COMMAND"
 	((rc)) || far_end_right || rc=1
 	if ((rc)) && [[ -e $TMP/drops ]]; then
 		echo "$NAME: dropped meanwhile: $(drops 2>&1 | grep -vxF -f "$TMP/drops" | xargs)"
@@ -75,6 +80,7 @@ trap 'exit 130' INT TERM
 # fail SENTENCE...: the end of the test.
 fail()
 {
+	SAID=1
 	echo "$NAME: $*" >&2
 	exit 1
 }
@@ -82,6 +88,7 @@ fail()
 # skip WHY: counts as failed; for what this machine cannot show.
 skip()
 {
+	SAID=1
 	echo "$NAME: skipped: $*" >&2
 	exit 77
 }
@@ -284,13 +291,17 @@ ended() { [[ ! -e /proc/$1/exe ]]; }
 # start_cp: again, after the test has ended it.
 start_cp()
 {
-	local IN
+	local IN AS
 	netns_words fl-relay
-	"${IN[@]}" setsid "$BUILD/fairlead-cp" --config "$CONFIG" >>"$RUN/fairlead-cp.log" 2>&1 \
+	owner_words "$OWN_RUN"
+	"${IN[@]}" setsid "${AS[@]}" "$(owner_program "$BUILD/fairlead-cp" "$STATE")" --config "$CONFIG" >>"$RUN/fairlead-cp.log" 2>&1 \
 		</dev/null &
 	echo $! >"$RUN/fairlead-cp.pid"
 	disown
 }
+
+# owned FILE...: of this test, is fairlead-cp's from now on.
+owned() { chmod 711 "$TMP" && chown --reference="$OWN_RUN" "$@"; }
 
 # relay_config SED...: restarts the relay with the sample configuration, edited by sed expressions;
 # the next test gets the sample again. Fails if an expression changes nothing.

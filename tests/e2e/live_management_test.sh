@@ -59,6 +59,7 @@ openssl x509 -req -in "$TMP/chief.csr" -CA "$TMP/foreign.ca.pem" -CAkey "$TMP/fo
 	-out "$TMP/foreign.pem" 2>"$TMP/openssl.log" || fail "$(<"$TMP/openssl.log")"
 cp "$TMP/chief.key" "$TMP/foreign.key"
 cp "$TMP/ca.pem" "$TMP/clients.pem"
+owned "$TMP/server.key"
 relay_config "/^management:/,/^records:/s|^  port: 0|  port: $PORT|" "/^management:/,/^records:/s|^  certificate: .*|  certificate: $TMP/server.pem|" \
 	"/^management:/,/^records:/s|^  key: .*|  key: $TMP/server.key|" "/^management:/,/^records:/s|^  ca: .*|  ca: $TMP/clients.pem|" \
 	"/^management:/,/^records:/s|^  roles: .*|  roles: [{name: viewer, may: look}, {name: operator.example.test, may: operate}, {name: chief, may: administer}, {name: leaver, may: administer}]|" \

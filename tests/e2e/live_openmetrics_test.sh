@@ -19,12 +19,13 @@ locked()
 		"${@:3}" "https://relay.test:$PORT$2" --resolve "relay.test:$PORT:127.0.0.1"
 }
 ask() { in_relay curl -sS -G "http://$AT/api/v1/query" --data-urlencode "query=$1" | jq -r "$2"; }
-password() { (umask 077 && echo "$1" >"$TMP/password"); }
+password() { (umask 077 && echo "$1" >"$TMP/password") && owned "$TMP/password"; }
 
 tls_ca
 tls_certificate one relay.test
 tls_certificate two relay.test
 password "correct horse"
+owned "$TMP/one.key"
 relay_config "s|^  metrics-certificate: .*|  metrics-certificate: $TMP/one.pem|" "s|^  metrics-key: .*|  metrics-key: $TMP/one.key|" \
 	"s|^  metrics-password-file: .*|  metrics-password-file: $TMP/password|" >"$TMP/quickstart"
 

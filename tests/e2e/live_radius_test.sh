@@ -7,7 +7,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-RECORDS=$RUN/records.json
+RECORDS=$OWN_RUN/records.json
 SECRET=testing123
 declare -A RADIUS=() # the server at a port
 
@@ -87,6 +87,7 @@ session() { fl_json sessions '.sessions[0].relayed[0] // empty'; }
 has_session() { [[ -n $(session) ]]; }
 
 (umask 077 && echo $SECRET >"$TMP/secret")
+owned "$TMP/secret"
 relay_config "s|^  file: \"\"|  file: $RECORDS|" 's|^  update-minutes: .*|  update-minutes: 1|' \
 	"s|^  servers: .*|  servers: [{address: 127.0.0.1, secret-file: $TMP/secret}, {address: 127.0.0.1, port: 1814, secret-file: $TMP/secret}]|" \
 	's|^  nas-identifier: .*|  nas-identifier: relay1|' 's|^  timeout: 2$|  timeout: 1|' 's|^  tries: 2$|  tries: 1|' >"$TMP/quickstart"

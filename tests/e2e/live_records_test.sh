@@ -5,7 +5,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-RECORDS=$RUN/records.json
+RECORDS=$OWN_RUN/records.json
 # The client leaves an allocation behind, which ends soon.
 SHORT='s/^  lifetime-max: .*/  lifetime-max: 20/' DEFAULT='s/^  lifetime-default: .*/  lifetime-default: 20/'
 relay_config "$SHORT" "$DEFAULT" "s|^  file: \"\"|  file: $RECORDS|" >"$TMP/quickstart"

@@ -11,6 +11,7 @@ SECRETS=$TMP/secrets
 secrets()
 {
 	(umask 077 && printf '%s\n' "$@" >"$SECRETS.new")
+	owned "$SECRETS.new"
 	mv "$SECRETS.new" "$SECRETS"
 }
 # by_secret LOG SECRET ARGUMENT...: coturn's client makes a credential with it, as a web service does.

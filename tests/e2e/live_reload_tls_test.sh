@@ -170,10 +170,10 @@ assert_num "lines that fairlead-dp wrote" "$(wc -l <"$RUN/fairlead-dp.log")" -gt
 # has FILE: a client's allocation is told there.
 has() { grep -q '"user":"demo"' "$1"; }
 for n in 1 2; do
-	file_edit "s|^  file: .*|  file: $RUN/records$n.json|"
+	file_edit "s|^  file: .*|  file: $OWN_RUN/records$n.json|"
 	reload "records go to file $n"
 	uclient "$TMP/client" -n 1 -m 1 -c -e $PEER4 $SERVER4 || fail "the client: $(tail -n 3 "$TMP/client")"
-	await 10 has "$RUN/records$n.json" || fail "nothing is in file $n: $(ls -l "$RUN")"
+	await 10 has "$OWN_RUN/records$n.json" || fail "nothing is in file $n: $(ls -l "$RUN")"
 done
 realm=$(sed -n 's/^  realm: *//p' "$CONFIG" | head -n 1)
 file_edit "0,/^  realm: .*/s//  realm: other.test/"

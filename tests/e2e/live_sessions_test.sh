@@ -6,7 +6,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-RECORDS=$RUN/records.json
+RECORDS=$OWN_RUN/records.json
 relay_config "s|^  file: \"\"|  file: $RECORDS|" >"$TMP/quickstart"
 start_peer
 

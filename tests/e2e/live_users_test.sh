@@ -56,6 +56,7 @@ in_force() { grep -q "rest-secret-files were read again: $1 secrets are in force
 secrets()
 {
 	(umask 077 && printf '%s\n' "$@" >"$SECRETS.new")
+	owned "$SECRETS.new"
 	mv "$SECRETS.new" "$SECRETS"
 }
 # by_secret LOG SECRET: coturn's client makes a credential with it, as a web service does.
@@ -114,8 +115,9 @@ note "users come and go while the relay runs, and outlast it"
 
 # ---- roles ----
 
+GROUP=$(stat -c %g "$OWN_RUN")
 # as USER COMMAND...: the fairlead command of somebody who may connect.
-as() { setpriv --reuid "$1" --regid 0 --clear-groups "$BUILD/fairlead" --socket "$RUN/control.sock" "${@:2}"; }
+as() { setpriv --reuid "$1" --regid "$GROUP" --clear-groups "$BUILD/fairlead" --socket "$OWN_RUN/control.sock" "${@:2}"; }
 # refused ROLE USER COMMAND...
 refused()
 {
@@ -131,8 +133,8 @@ as daemon undrain >/dev/null || fail "daemon may not undrain"
 refused administer daemon user add eve --password opensesame --live
 refused look bin status
 daemon=$(id -u daemon)
-grep -q "audit: user $daemon group 0 process [0-9]*: drain: done" "$LOG" || fail "who drained is not told: $(grep audit "$LOG")"
-grep -q "audit: user $daemon group 0 process [0-9]*: user.add {\"name\":\"eve\"}: failed: " "$LOG" || fail "who was refused is not told"
+grep -q "audit: user $daemon group $GROUP process [0-9]*: drain: done" "$LOG" || fail "who drained is not told: $(grep audit "$LOG")"
+grep -q "audit: user $daemon group $GROUP process [0-9]*: user.add {\"name\":\"eve\"}: failed: " "$LOG" || fail "who was refused is not told"
 grep -q 'audit: user 0 group 0 process [0-9]*: user.del {"name":"bob"}: done' "$LOG" || fail "whom root deleted is not told"
 ! grep -E 'opensesame|newsecret' "$LOG" || fail "a secret is in the log"
 
@@ -140,13 +142,14 @@ grep -q 'audit: user 0 group 0 process [0-9]*: user.del {"name":"bob"}: done' "$
 roles_set() { sed -i "/^control:/,/^management:/s|^  roles: .*|  roles: $1|" "$CONFIG" && fl reload >"$TMP/reload" 2>&1; }
 coproc KEPT { exec python3 -c 'import os, socket, sys
 os.setgroups([])
+os.setgid(int(sys.argv[3]))
 os.setuid(int(sys.argv[2]))
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
 answers = s.makefile()
 for line in sys.stdin:
     s.sendall(line.encode())
-    print(answers.readline(), end="", flush=True)' "$RUN/control.sock" "$(id -u daemon)"; }
+    print(answers.readline(), end="", flush=True)' "$OWN_RUN/control.sock" "$(id -u daemon)" "$GROUP"; }
 kept()
 {
 	printf '{"jsonrpc":"2.0","id":1,"method":"%s"}\n' "$1" >&"${KEPT[1]}"

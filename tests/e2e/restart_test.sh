@@ -127,10 +127,11 @@ left()
 killed=$dp dp=$(dp_pid) cp=$(cp_pid)
 kill "$cp"
 await 10 ended "$cp" || fail "fairlead-cp does not end when asked"
-assert "fairlead-cp's socket is gone" test ! -e "$RUN/control.sock"
+assert "fairlead-cp's socket is gone" test ! -e "$OWN_RUN/control.sock"
 kill "$dp"
 await 10 ended "$dp" || fail "fairlead-dp does not end when asked"
-assert "fairlead-dp's socket is gone" test ! -e "$RUN/dp.sock"
+# The file stays, in a directory that is not fairlead-dp's.
+! in_relay grep -F " $OWN_RUN/dp.sock" /proc/net/unix || fail "somebody listens at fairlead-dp's socket"
 assert_eq "files left of fairlead-dp" "$(left "$killed" "$dp")" ""
 assert "the ports are still there" in_relay ip link show access
 "$ROOT/conf/quickstart.sh" --detach >"$TMP/quickstart" || fail "nothing starts after both had ended"

@@ -8,7 +8,7 @@ WRONG=$TMP/wrong.yaml
 # config SED: the sample on its own sockets and files and on ports of memory, edited.
 config()
 {
-	sed -e "s|$RUN/|$TMP/|; \|/tls/|!s|$STATE/|$TMP/|" \
+	sed -e "s|$OWN_RUN/|$TMP/|; s|$OWN_STATE/|$TMP/|" \
 		-e "s|net_af_xdp\(.\),iface=[a-z]*|net_null\1|" \
 		-e 's/^  memory-mb:.*/  memory-mb: 192/; s/^  sessions:.*/  sessions: 1024/' \
 		-e 's/^  allocations-max:.*/  allocations-max: 1024/; s/^  peers:.*/  peers: 1024/' \

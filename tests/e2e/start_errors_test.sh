@@ -36,9 +36,9 @@ refuses fairlead-dp "dataplane.memory-mb: 10485" \
 assert "it says what there is" grep -qE 'MB of ordinary pages are wanted, [0-9]+ MB of them to share .*, and the machine has [0-9]+ MB left' "$TMP/said"
 refuses fairlead-dp "dataplane.socket: cannot listen on /proc/nosuch/dp.sock: " \
 	's|^  socket: .*/dp.sock|  socket: /proc/nosuch/dp.sock|'
-refuses fairlead-dp "dataplane.socket: $RUN/dp.sock is served by another fairlead-dp" \
-	"s|^  socket: .*/dp.sock|  socket: $RUN/dp.sock|"
-assert "the running fairlead-dp keeps its socket" test -S "$RUN/dp.sock"
+refuses fairlead-dp "dataplane.socket: $OWN_RUN/dp.sock is served by another fairlead-dp" \
+	"s|^  socket: .*/dp.sock|  socket: $OWN_RUN/dp.sock|"
+assert "the running fairlead-dp keeps its socket" test -S "$OWN_RUN/dp.sock"
 echo precious >"$TMP/file"
 refuses fairlead-dp "dataplane.socket: $TMP/file is in the way: not a socket" \
 	"s|^  socket: .*/dp.sock|  socket: $TMP/file|"
@@ -105,12 +105,12 @@ trap on_exit EXIT
 
 refuses fairlead-cp "control.socket: cannot listen at /proc/nosuch/control.sock: " \
 	's|^  socket: .*/control.sock|  socket: /proc/nosuch/control.sock|'
-refuses fairlead-cp "control.socket: " "s|^  socket: .*/control.sock|  socket: $RUN/control.sock|"
-assert "the running fairlead-cp keeps its socket" test -S "$RUN/control.sock"
+refuses fairlead-cp "control.socket: " "s|^  socket: .*/control.sock|  socket: $OWN_RUN/control.sock|"
+assert "the running fairlead-cp keeps its socket" test -S "$OWN_RUN/control.sock"
 refuses fairlead-cp "control.state: cannot use the state file $TMP" "s|^  state: .*|  state: $TMP|"
 refuses fairlead-cp "auth: cannot write the nonce key /proc/nosuch/" 's|^  state: .*|  state: /proc/nosuch/state|'
-refuses fairlead-cp "control.state: the state file $RUN/allocations.state is in use by another" \
-	"s|^  state: .*|  state: $RUN/allocations.state|"
+refuses fairlead-cp "control.state: the state file $OWN_RUN/allocations.state is in use by another" \
+	"s|^  state: .*|  state: $OWN_RUN/allocations.state|"
 refuses fairlead-cp "auth: cannot open user database /proc/nosuch/users.db" \
 	's|^  users-db: .*|  users-db: /proc/nosuch/users.db|'
 printf 'garbage%.0s' {1..2000} >"$TMP/garbage.db"
@@ -138,11 +138,11 @@ unlock || fail "the lock stays"
 # ---- a lock while the relay runs ----
 
 CONFIG=$relay
-lock $STATE/users.db "BEGIN EXCLUSIVE"
+lock $OWN_STATE/users.db "BEGIN EXCLUSIVE"
 rc=0
 said=$(fl user add another --password-file - 2>&1 <<<secret) || rc=$?
 assert_num "exit code of 'user add'" "$rc" -eq 1
-[[ $said == "fairlead user: user database $STATE/users.db is locked by another program"* ]] ||
+[[ $said == "fairlead user: user database $OWN_STATE/users.db is locked by another program"* ]] ||
 	fail "'user add' says '$said'"
 start_peer
 uclient "$TMP/uclient" -c -e "$PEER4" -n 20 -m 2 "$SERVER4" || fail "$(tail -n 3 "$TMP/uclient")"

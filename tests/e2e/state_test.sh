@@ -78,7 +78,7 @@ assert_eq "allocations" "$(fl_json status .allocations.count)" $((COMPONENTS + 4
 
 end_cp
 edit 's/^  allocations-max:.*/  allocations-max: 32768/'
-rm "$RUN/allocations.state" "$RUN/allocations.state.ports"
+rm "$OWN_RUN/allocations.state" "$OWN_RUN/allocations.state.ports"
 revive_cp
 survived "no state file"
 note "$(grep -o '[0-9]* allocations are taken over from the dataplane' "$RUN/fairlead-cp.log" | tail -n 1)"
