@@ -127,6 +127,16 @@ void bond_look(struct port *p)
 	p->carrier = now;
 }
 
+/* Whether another speed than the first's keeps a member out: LACP joins links that are alike. */
+static bool speed_differs(const struct port *p, uint16_t id)
+{
+	struct rte_eth_link link = { 0 }, first = { 0 };
+
+	return rte_eth_link_get_nowait(id, &link) == 0 &&
+	       rte_eth_link_get_nowait(p->member[0], &first) == 0 && first.link_status &&
+	       (link.link_speed != first.link_speed || link.link_duplex != first.link_duplex);
+}
+
 /* What a member does, as text; "" where its driver does not tell. */
 static const char *member_state(const struct port *p, uint16_t id)
 {
@@ -140,7 +150,10 @@ static const char *member_state(const struct port *p, uint16_t id)
 		return ", active";
 	if (rte_eth_bond_8023ad_member_info(p->id, id, &lacp) != 0)
 		return "";
-	return lacp.actor_state & STATE_DISTRIBUTING ? ", active" : ", waits for LACP";
+	if (lacp.actor_state & STATE_DISTRIBUTING)
+		return ", active";
+	return speed_differs(p, id) ? ", waits for LACP: its speed is not the first's"
+				    : ", waits for LACP";
 }
 
 static const char *member_link(const struct port *p, uint16_t k)

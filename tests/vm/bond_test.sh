@@ -10,19 +10,21 @@
 # shellcheck source=tests/vm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-SECOND=0000:05:00.0
-MAC0=02:00:00:00:01:02 MAC1=02:00:00:00:01:04 PEER_MAC=02:00:00:00:02:02
+FIRST=$VM_ACCESS SECOND=0000:05:00.0
+UP=up DOWN=down # what is told of the second's link
+OF_KERNEL=	  # whether it is a NIC of the kernel's, under a socket
+MAC0=02:00:00:00:01:02 MAC1=02:00:00:00:01:04 SECOND_MAC=02:00:00:00:01:03 PEER_MAC=02:00:00:00:02:02
 
 here() { grep -qxF "$1" /sys/class/net/*/address; }
 
-# leg NAME MAC: a NIC of the kernel's in fl-client.
-leg()
+# place NAMESPACE NAME MAC: a NIC of the kernel's.
+place()
 {
 	local file
 	for file in /sys/class/net/*/address; do
-		[[ $(cat "$file") != "$2" ]] || ip link set "$(basename "${file%/*}")" down netns fl-client name "$1"
+		[[ $(cat "$file") != "$3" ]] || ip link set "$(basename "${file%/*}")" down netns "$1" name "$2"
 	done
-	ip -n fl-client link show "$1" >/dev/null || fail "there is no NIC with the address $2"
+	ip -n "$1" link show "$2" >/dev/null || fail "there is no NIC with the address $3"
 }
 
 # legs: a new fl-client with both NICs.
@@ -31,12 +33,16 @@ legs()
 	local mac
 	"$ROOT/conf/quickstart.sh" --down >/dev/null # the test before has its relay up
 	# The kernel gives a namespace's NICs back some time after the namespace.
-	for mac in $MAC0 $MAC1 $PEER_MAC; do
+	for mac in $MAC0 $MAC1 $PEER_MAC ${OF_KERNEL:+$SECOND_MAC}; do
 		await 20 here $mac || fail "the kernel has not got the NIC $mac back: $(ip -br link)"
 	done
 	ip netns add fl-client
-	leg leg0 $MAC0
-	leg leg1 $MAC1
+	place fl-client leg0 $MAC0
+	place fl-client leg1 $MAC1
+	[[ -n $OF_KERNEL ]] || return 0
+	ip netns add fl-relay
+	place fl-relay second $SECOND_MAC
+	ip -n fl-relay link set second addrgenmode none up
 }
 
 # client0 TYPE...: made of both legs; quickstart.sh takes it.
@@ -72,14 +78,14 @@ switch()
 learnt() { in_client bridge fdb show dev "$1" | grep -q "^$(port_json access .info.mac) "; }
 
 # partner_ends: the next test finds client0 as it was.
-partner_ends() { in_client ip link del client0 && in_client ip link set leg0 down name client0; }
+partner_ends() { in_client ip link del client0 && in_client ip link set leg0 down && in_client ip link set leg0 name client0; }
 
 # bonded MODE: the relay's side. With MSI-X, which VFIO would take, e1000e tells of no link that changes.
 bonded()
 {
 	FAIRLEAD_NICS="core=$VM_CORE" RELAY_STAYS_DOWN=1 relay_config 's|^\( *\)device: "net_af_xdp0.*|\1device: net_bonding0|' \
-		's|^  eal: \[\]|  eal: ["--vfio-intr=legacy"]|' "s|^    bond: none|    bond: $1|" "s|^    members: \[\]|    members: [\"$VM_ACCESS\", \"$SECOND\"]|" \
-		>"$TMP/up.log" 2>&1 || fail "$(tail -n 5 "$TMP/up.log")"
+		's|^  eal: \[\]|  eal: ["--vfio-intr=legacy"]|' "s|^    bond: none|    bond: $1|" "s|^    members: \[\]|    members: [\"$FIRST\", \"$SECOND${OF_KERNEL:+,iface=second}\"]|" \
+		>"$TMP/up.log" 2>&1 || not_up
 }
 
 members() { port_json access .info.members; }
@@ -92,7 +98,19 @@ members_are()
 kernel_bond() { in_client cat /proc/net/bonding/client0; }
 ports_agreed() { (($(kernel_bond | sed -n 's/.*Number of ports: //p') == $1)); }
 
-printf 'bind %s\n' "$VM_ACCESS" "$VM_CORE" "$SECOND" >"$TMP/setup.conf"
+BIND=("$VM_ACCESS" "$VM_CORE")
+if [[ ${VM_SECOND:-} == af_* ]]; then
+	OF_KERNEL=1 SECOND=net_${VM_SECOND}2 UP="link not told" DOWN="link not told"
+else
+	BIND+=("$SECOND")
+fi
+# LACP joins links of one speed, and virtio knows none of its own.
+case $VM_DRIVER/${VM_SECOND:-$VM_DRIVER} in
+virtio/virtio) ;;
+virtio/af_*) FIRST+=,speed=10000 ;;
+virtio/*) FIRST+=,speed=1000 ;;
+esac
+printf 'bind %s\n' "${BIND[@]}" >"$TMP/setup.conf"
 "$ROOT/conf/fairlead-setup.sh" --config "$TMP/setup.conf" || fail "the second NIC cannot be bound"
 
 # disagreed WHAT: fails, and what was seen comes last.
@@ -110,7 +128,7 @@ partner
 bonded lacp
 start_peer
 PEER=$PID
-await 30 members_are "$VM_ACCESS up, active" "$SECOND up, active" || disagreed "LACP"
+await 30 members_are "$VM_ACCESS up, active" "$SECOND $UP, active" || disagreed "LACP"
 await 30 ports_agreed 2 || disagreed "LACP, the kernel"
 assert "the kernel's partner" grep -qi "Partner Mac Address: $(port_json access .info.mac)" <(kernel_bond)
 relays "LACP" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
@@ -118,22 +136,22 @@ for dev in leg0 leg1; do
 	assert_num "packets received by $dev" "$(in_client cat /sys/class/net/$dev/statistics/rx_packets)" -gt 20
 done
 cable access2 off
-await 20 members_are "$VM_ACCESS up, active" "$SECOND down, idle" || disagreed "LACP, a cable is cut"
+await 20 members_are "$VM_ACCESS up, active" "$SECOND $DOWN, idle" || disagreed "LACP, a cable is cut"
 await 30 ports_agreed 1 || disagreed "LACP, a cable is cut, the kernel"
 relays "LACP, by one member" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
 cable access2 on
-await 30 members_are "$VM_ACCESS up, active" "$SECOND up, active" || disagreed "LACP, the cable is back"
+await 30 members_are "$VM_ACCESS up, active" "$SECOND $UP, active" || disagreed "LACP, the cable is back"
 await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"
 
 kill "$PEER" # it holds its namespace, and with it the NIC
 switch
 bonded active-backup
-await 30 members_are "$VM_ACCESS up, active" "$SECOND up, idle" || fail "active-backup: $(members)"
+await 30 members_are "$VM_ACCESS up, active" "$SECOND $UP, idle" || fail "active-backup: $(members)"
 start_peer
 relays "active-backup" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
 learnt leg0 || fail "the switch has not learnt the relay's address: $(in_client bridge fdb show)"
 cable access off
-await 20 members_are "$VM_ACCESS down, idle" "$SECOND up, active" || fail "active-backup, a cable is cut: $(members)"
+await 20 members_are "$VM_ACCESS down, idle" "$SECOND $UP, active" || fail "active-backup, a cable is cut: $(members)"
 await 10 learnt leg1 || fail "the other member does not announce: $(in_client bridge fdb show)" # nobody has sent since
 relays "active-backup, by the other member" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
 cable access on

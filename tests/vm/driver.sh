@@ -19,6 +19,7 @@
 #   GUEST_ROOT=ROOT driver.sh DRIVER service
 #                                the package that is installed in another root, with systemd: service_check.sh
 #
+# VM_SECOND (DRIVER): the other member of vm:bond: a model, or af_packet or af_xdp upon a NIC that is the kernel's.
 # VM_QUEUES (1): pairs of queues of each NIC, where its model has several, and as many workers. VM_NOTES=1: what
 # tests that passed said is shown, too. In the
 # monitor the NICs are nic-access and nic-core, in slots slot-access and slot-core; their links, access and
@@ -105,7 +106,12 @@ nic client0 5 02:00:00:00:01:02 virtio-net-pci
 nic peer0 6 02:00:00:00:02:02 virtio-net-pci
 if [[ " $* " == *" vm:bond "* ]]; then # a second way from the client to the relay
 	wire access2 client2
-	nic access2 7 02:00:00:00:01:03 "$MODEL"
+	case ${VM_SECOND:-$DRIVER} in
+	"$DRIVER") SECOND=$MODEL ;;
+	af_*) SECOND=virtio-net-pci ;;
+	*) SECOND=$VM_SECOND ;;
+	esac
+	nic access2 7 02:00:00:00:01:03 "$SECOND"
 	nic client2 8 02:00:00:00:01:04 virtio-net-pci
 fi
 cd "$ROOT"
@@ -120,7 +126,7 @@ if [[ $1 == service ]]; then
 		echo 1 >/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
 		VM_LATER=${VM_LATER:-} tests/vm/service_check.sh"
 fi
-for name in E2E_BUILD VM_LINES VM_NOTES VM_SECONDS; do
+for name in E2E_BUILD VM_LINES VM_NOTES VM_SECOND VM_SECONDS; do
 	[[ -z ${!name:-} ]] || set -- "$@" "$name=${!name}"
 done
 "$ROOT/tests/vm/guest.sh" "${NICS[@]}" -- "VM_DRIVER=$DRIVER VM_MODEL=$MODEL VM_QUEUES=$QUEUES tests/vm/inside.sh $*"

@@ -17,6 +17,8 @@
 #   GUEST_CPUS (2)  GUEST_MB (3072)  GUEST_SECONDS (300)
 #   GUEST_ROOT      another root, whose systemd is process 1: COMMAND is run when it has come up. The tree
 #                   is at its place there, too
+#   GUEST_DISK      what it writes is kept on a disk of so many megabytes, so COMMAND may boot it again, and is
+#                   run once more then
 #   GUEST_APPEND    more for the kernel's command line; "mitigations=off intel_iommu=on iommu=pt" is there
 #   GUEST_QEMU      another Debian, such as trixie, whose QEMU it is: of a minimal system in build-machines/
 set -euo pipefail
@@ -24,7 +26,7 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/fairlead-guest
 # What the guest needs before its root is there; all else the kernel asks for itself.
-MODULES=(virtio_pci 9pnet_virtio 9p overlay virtio_console)
+MODULES=(virtio_pci 9pnet_virtio 9p overlay virtio_console ${GUEST_DISK:+virtio_blk ext4})
 
 die()
 {
@@ -93,8 +95,12 @@ while read -r m; do $b insmod "$m"; done </order
 . /variables
 share="trans=virtio,version=9p2000.L,ro,msize=262144,cache=loose"
 $b mount -t 9p -o $share host /host
-$b mount -t tmpfs -o mode=755 t /written
-$b mkdir /written/upper /written/work
+if [ -n "$GUEST_DISK" ]; then
+	$b mount -t ext4 /dev/vda /written
+else
+	$b mount -t tmpfs -o mode=755 t /written
+fi
+$b mkdir -p /written/upper /written/work
 $b mount -t overlay -o lowerdir=/host,upperdir=/written/upper,workdir=/written/work o /root
 $b mkdir -p /root/lib/modules
 $b mount -t 9p -o $share modules /root/lib/modules
@@ -110,9 +116,9 @@ $b cp /start /command /variables /root/run/guest/
 [ -z "$GUEST_SYSTEMD" ] || {
 	$b cp /guest.service /root/etc/systemd/system/
 	$b mkdir -p /root/etc/systemd/system/multi-user.target.wants
-	$b ln -s ../guest.service /root/etc/systemd/system/multi-user.target.wants/
+	$b ln -sf ../guest.service /root/etc/systemd/system/multi-user.target.wants/
 	# A login there would hang up whoever writes to the console.
-	$b ln -s /dev/null /root/etc/systemd/system/serial-getty@ttyS0.service
+	$b ln -sf /dev/null /root/etc/systemd/system/serial-getty@ttyS0.service
 	$b umount /proc /sys
 	exec $b switch_root /root /lib/systemd/systemd
 }
@@ -128,8 +134,7 @@ mount -t hugetlbfs h /dev/hugepages
 mount -t devpts p /dev/pts
 mount -t tmpfs t /dev/shm
 ip link set lo up
-bash /run/guest/command
-/bin/busybox poweroff -f
+exec bash /run/guest/command
 END
 	cat >"$dir/command" <<'END'
 . /run/guest/variables
@@ -140,6 +145,8 @@ done
 cd "$GUEST_DIRECTORY"
 bash -c "$GUEST_COMMAND" </dev/null
 echo "guest: exit $?"
+[ ! -d /run/systemd/system ] || exec systemctl poweroff --force --force
+/bin/busybox poweroff -f
 END
 	cat >"$dir/guest.service" <<'END'
 [Unit]
@@ -150,11 +157,10 @@ StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyS0
 ExecStart=/bin/bash /run/guest/command
-ExecStopPost=/bin/systemctl poweroff --force --force
 END
 	chmod 755 "$dir/init"
 	{
-		printf 'GUEST_TREE=%q GUEST_SYSTEMD=%q\n' "$ROOT" "${GUEST_ROOT:+yes}"
+		printf 'GUEST_TREE=%q GUEST_SYSTEMD=%q GUEST_DISK=%q\n' "$ROOT" "${GUEST_ROOT:+yes}" "${GUEST_DISK:-}"
 		printf 'GUEST_DIRECTORY=%q GUEST_COMMAND=%q\n' "$PWD" "$COMMAND"
 		printf 'export PATH=%q HOME=/root\n' /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 	} >"$dir/variables"
@@ -163,7 +169,9 @@ END
 
 machine()
 {
-	local share slot=10 shares=()
+	local share slot=10 shares=() disk=()
+	[[ -z ${GUEST_DISK:-} ]] ||
+		disk=(-drive "file=$WORK/disk,if=none,id=disk,format=raw,cache=unsafe" -device "virtio-blk-pci,drive=disk,addr=1c")
 	for share in "host=${GUEST_ROOT:-/}" "modules=$KERNEL/lib/modules" "tree=$ROOT"; do
 		shares+=(-fsdev "local,id=${share%%=*},path=${share#*=},security_model=none,readonly=on,multidevs=remap"
 			-device "virtio-9p-pci,fsdev=${share%%=*},mount_tag=${share%%=*},addr=0x$slot")
@@ -172,7 +180,7 @@ machine()
 	# The monitor is a socket that QEMU itself connects to a port of the guest.
 	timeout "${GUEST_SECONDS:-300}" "${PROGRAM[@]}" -machine q35,kernel-irqchip=off \
 		-device intel-iommu,intremap=off -accel tcg,thread=multi -smp "${GUEST_CPUS:-2}" -cpu max \
-		-m "${GUEST_MB:-3072}" -display none -serial stdio -no-reboot -nic none \
+		-m "${GUEST_MB:-3072}" -display none -serial stdio -no-reboot "${disk[@]}" -nic none \
 		-kernel "$KERNEL/boot/vmlinuz-$RELEASE" -initrd "$WORK/initrd" \
 		"${shares[@]}" \
 		-chardev "socket,id=monitor,path=$WORK/monitor,server=on,wait=off" -mon chardev=monitor \
@@ -196,6 +204,12 @@ qemu_fetch
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 initrd "$WORK/root" >"$WORK/initrd"
-machine | sed -u 's/\r//g' | tee "$WORK/out" | sed -u -e '/^guest: exit /d' -e '/reboot: Power down$/d' || true # how it ended is read below
+if [[ -n ${GUEST_DISK:-} ]]; then
+	truncate -s "${GUEST_DISK}M" "$WORK/disk" && mkfs.ext4 -q "$WORK/disk" || die "mkfs.ext4 makes no disk"
+fi
+while
+	machine | sed -u 's/\r//g' | tee "$WORK/out" | sed -u -e '/^guest: exit /d' -e '/reboot: Power down$/d' || true # how it ended is read below
+	[[ -n ${GUEST_DISK:-} ]] && ! grep -q '^guest: exit' "$WORK/out" && grep -q 'reboot: Restarting system$' "$WORK/out"
+do :; done
 grep -q '^guest: exit' "$WORK/out" || die "the guest did not come to an end in ${GUEST_SECONDS:-300} seconds, or broke down"
 exit "$(sed -n 's/^guest: exit //p' "$WORK/out" | tail -n 1)"

@@ -23,11 +23,14 @@ link_is() { [[ $(port_json "$1" .info.link_up) == "$2" ]]; }
 # dma_faults: accesses of a device to memory that is not its own, which the IOMMU refused.
 dma_faults() { dmesg | grep -c 'DMAR:.*fault addr' || true; }
 
+# not_up [WHAT]: fails with what quickstart.sh wrote, without its words of taking down what was up, which come last.
+not_up() { fail "${1:+$1: }$(grep -v -e '^quickstart: \(stopping\|removing\|everything\)' "$TMP/up.log" | tail -n 25)"; }
+
 # relay_is_up: and what the IOMMU refused from here on is its fault. Before it has been started vmxnet3, as
 # QEMU has it, reads its memory at 0 when it is told of addresses.
 relay_is_up()
 {
-	"$ROOT/conf/quickstart.sh" --detach >"$TMP/up.log" 2>&1 || fail "$(tail -n 20 "$TMP/up.log")"
+	"$ROOT/conf/quickstart.sh" --detach >"$TMP/up.log" 2>&1 || not_up
 	FAULTS=$(dma_faults)
 }
 

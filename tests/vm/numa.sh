@@ -125,6 +125,8 @@ echo "ok      huge pages of one node: $(grep "$SAID" $LOG)"
 
 DEVICE=$(basename "$(dirname "$(grep -l $NIC_ID /sys/bus/pci/devices/*/device)")")
 [[ $(cat "/sys/bus/pci/devices/$DEVICE/numa_node") == 1 ]] || fail "the NIC is not on node 1"
+modprobe $NIC
+grep -qx 1 /sys/class/net/*/device/numa_node || fail "its interface does not tell its node, as doc/deploy.md has it"
 modprobe vfio-pci
 echo 1 >/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
 echo "bind $DEVICE" >/tmp/setup.conf

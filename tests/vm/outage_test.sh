@@ -10,7 +10,7 @@ LOG=$RUN/fairlead-dp.log
 if [[ $VM_DRIVER == virtio ]]; then
 	# Its driver counts as sent what is in its ring, so a reset is seen once that is full, of which there is a
 	# short one here, or nobody has answered for long enough.
-	relay_config 's|^\( *\)device: "net_af_xdp1.*|&\n\1tx-desc: 64|' >"$TMP/up.log" 2>&1 || fail "$(tail -n 20 "$TMP/up.log")"
+	relay_config 's|^\( *\)device: "net_af_xdp1.*|&\n\1tx-desc: 64|' >"$TMP/up.log" 2>&1 || not_up
 else
 	relay_is_up
 fi

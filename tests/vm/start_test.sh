@@ -33,7 +33,7 @@ relays_with()
 {
 	local what=$1
 	shift
-	relay_config "$@" >"$TMP/up.log" 2>&1 || fail "$what: $(tail -n 5 "$TMP/up.log")"
+	relay_config "$@" >"$TMP/up.log" 2>&1 || not_up "$what"
 	start_peer
 	relays "$what" 100 -n 50 -m 2 -c -e "$PEER4" "$SERVER4"
 	await 10 accounted || fail "$what: a packet is not accounted for: $(fl accounting)"
