@@ -9,7 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { HISTORY_EVERY_S = 5, HISTORY_POINTS = 120, HISTORY_NONE = UINT32_MAX };
+enum { HISTORY_EVERY_S = 5, HISTORY_POINTS = 120 };
+/* Apart, since from gcc 13 on what does not fit an int makes all of its enum unsigned. */
+enum { HISTORY_NONE = UINT32_MAX };
 
 /* Of one interval; HISTORY_NONE where there was no dataplane, or nothing to measure. */
 struct history_point {
