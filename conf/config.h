@@ -156,6 +156,7 @@ struct config_certificate {
 };
 
 enum config_crlf { CRLF_PASS, CRLF_ANSWER };
+enum config_proxy { PROXY_NONE, PROXY_V2 };
 enum config_service_tls { SERVICE_TLS_END, SERVICE_TLS_PASS };
 
 /* What else than TURN is reached through TLS listeners (R2). */
@@ -168,6 +169,7 @@ struct config_service {
 	bool sip; /* also chosen by first bytes that are SIP, or a CRLF keep-alive */
 	enum config_service_tls tls; /* ended here, or passed as it comes: chosen by alpn alone */
 	struct sock_addr backend;    /* TCP */
+	enum config_proxy proxy;     /* what tells the back end who the client is */
 	enum config_crlf crlf;	     /* RFC 5626 4.4.1 */
 	uint16_t domain_index;	     /* set by config_load(); CONFIG_DOMAINS_MAX: all */
 	/* Its place, set by config_load(); fairlead-dp keeps it over reloads, whatever its place.

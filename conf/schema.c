@@ -25,6 +25,7 @@ static const char *const names_profile[] = { "modern", "ts33210", NULL };
 static const char *const names_tls[] = { "tls1.2", "tls1.3", NULL };
 static const char *const names_client_cert[] = { "none", "ask", "require", NULL };
 static const char *const names_crlf[] = { "pass", "answer", NULL };
+static const char *const names_proxy[] = { "none", "v2", NULL };
 static const char *const names_service_tls[] = { "end", "pass", NULL };
 static const char *const names_bond[] = { "none", "active-backup", "lacp", NULL };
 const char *const config_may_name[] = { "look", "operate", "administer", NULL };
@@ -317,6 +318,9 @@ static const struct schema_key keys_service[] = {
 	{ "port", SCHEMA_PORT, FIELD(config_service, backend.port),
 	  .min = 1, .max = 65535, .def = "5060",
 	  .help = "and port" },
+	{ "proxy-protocol", SCHEMA_ENUM, FIELD(config_service, proxy),
+	  .names = names_proxy, .def = "none",
+	  .help = "tells the back end the client's address, before the first byte: PROXY protocol, version 2; the back end must expect it" },
 	{ "crlf", SCHEMA_ENUM, FIELD(config_service, crlf),
 	  .names = names_crlf, .def = "pass",
 	  .help = "keep-alives of SIP clients (RFC 5626 4.4.1): passed to the back end, or answered here" },

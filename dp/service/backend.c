@@ -5,11 +5,15 @@
 #include "../net/ip.h"
 #include "../net/neigh.h"
 #include "../tcp/splice.h"
+#include "../tls/tls.h"
+#include "../../lib/proxy_header.h"
 
 /* Owner's bytes of each of the two until they are joined. */
 struct half {
 	struct tcp_conn *other; /* NULL when it has ended */
-	enum config_crlf crlf; /* as the service had it when the client chose it */
+	/* As the service had them when the client chose it. */
+	enum config_crlf crlf;
+	enum config_proxy proxy;
 };
 _Static_assert(sizeof(struct half) <= TCP_APP_DATA, "owner's bytes");
 
@@ -49,6 +53,19 @@ static const struct tcp_app client_app = {
 
 /* ---- the back end's ---- */
 
+/* Who the client is, as the first bytes (R94). False: there was no buffer for them. */
+static bool backend_tell(struct worker *w, struct tcp_conn *c, const struct tcp_conn *client)
+{
+	const struct tls_info *tls = tls_info(client);
+	uint8_t text[PROXY_HEADER_MAX];
+	struct wr out = wr_init(text, sizeof(text));
+	struct proxy_header h = { .tls = tls ? tls->version : 0, .cert = tls && tls->peer_cert };
+
+	tcp_addrs(w, client, &h.server, &h.client);
+	proxy_header_write(&out, &h);
+	return tcp_send_bytes(w, c, text, (uint32_t)wr_len(&out));
+}
+
 static void backend_established(struct worker *w, struct tcp_conn *c)
 {
 	const struct half *h = half_of(c);
@@ -57,6 +74,10 @@ static void backend_established(struct worker *w, struct tcp_conn *c)
 
 	if (!client)
 		return;
+	if (h->proxy == PROXY_V2 && !backend_tell(w, c, client)) {
+		tcp_abort(w, c, TCP_END_NO_BUFFER);
+		return;
+	}
 	tcp_guest(w, client); /* who it is the back end will know, and not tell */
 	tcp_charge_with(w, c, client);
 	splice_join(w, client, c, NULL);
@@ -118,7 +139,7 @@ void backend_join(struct worker *w, struct tcp_conn *client, uint16_t service)
 		client_end(w, client);
 		return;
 	}
-	*half_of(c) = (struct half){ client, s->crlf };
+	*half_of(c) = (struct half){ client, s->crlf, s->proxy };
 	tcp_recv_pause(w, client, true);
 	tcp_app_timer(w, c, snapshot_conf(w->dp)->tcp.connect_timeout * 1000);
 }

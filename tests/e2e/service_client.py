@@ -10,6 +10,8 @@ otherwise, on which the steps are taken in turn:
   binding   a STUN transaction
   begin     an OPTIONS request, whose answer is not awaited
   junk      bytes that no service knows
+  known     an OPTIONS request whose 200 says, in X-Source, the address that we have here
+  told      the other side says both ends of this connection, address and port
   closed    the other side ends, over TLS with close_notify before FIN
 """
 
@@ -64,7 +66,7 @@ class Sip:
             while not data.endswith(b"\r\n\r\n"):
                 data += self.take(1)
             assert data.startswith(b"SIP/2.0 200 "), data
-            head = dict(line.lower().split(b":", 1) for line in data.split(b"\r\n")[1:] if line)
+            self.head = head = dict(line.lower().split(b":", 1) for line in data.split(b"\r\n")[1:] if line)
             self.take(int(head[b"content-length"]))
             waiting.remove(int(head[b"cseq"].split()[0]))
         return pongs
@@ -76,6 +78,16 @@ class Sip:
     def options(self):
         self.stream.sendall(self.next())
         assert self.responses(self.cseq) == 0
+
+    def known(self):
+        self.stream.sendall(self.next())
+        assert self.responses(self.cseq) == 0
+        assert self.head[b"x-source"].strip().decode() == self.stream.getsockname()[0], self.head
+
+    def told(self):
+        want = [*self.stream.getsockname()[:2], *self.stream.getpeername()[:2]]
+        said = self.take(len(" ".join(map(str, want)))).decode()
+        assert said.split() == list(map(str, want)), (said, want)
 
     def begin(self):
         self.stream.sendall(self.next())

@@ -4,12 +4,12 @@
 # by ALPN, by name (SNI), by first bytes; from openssl s_client through squid's CONNECT (R4) as well;
 # while coturn's client relays through the same port. CRLF keep-alives (R3, RFC 5626) are answered by
 # kamailio where they are passed, by Fairlead where it answers. A listener may be a service's alone,
-# of TLS or of TCP. When kamailio is gone, connections end in order and the reason is counted (R54).
+# of TLS or of TCP. By the PROXY protocol kamailio is told each client's address. When kamailio is gone, connections end in order and the reason is counted (R54).
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/uclient.sh
 . "$(dirname "$0")/uclient.sh"
-PROXY=3128 SIP=5060 PLAIN=5070 ONLY=5071
+PROXY=3128 SIP=5060 PLAIN=5070 ONLY=5071 TOLD=5072 NGINX=5080
 
 start_kamailio()
 {
@@ -121,6 +121,43 @@ sip "by a listener of TLS" --port $ONLY options ping burst
 served "by their own listeners" 2
 assert_num "keep-alives answered there" "$(counter tls_crlf)" -eq 11
 assert_num "streams that could not be cut" "$(counter tls_sip_lost)" -eq 0
+
+# ---- the back end is told who the client is (R94): Kamailio 5.6 turns ports round (its issue 3683), nginx does not ----
+
+stop_kamailio
+listens() { printf 's/^relays:/  - {address: "%s", port: %s, transport: %s, service: %s}\\n&/' "$@"; }
+relay_config 's/^    proxy-protocol: none$/    proxy-protocol: v2/' \
+	"s/^services:/&\\n  - {name: told, backend: $PEER4, port: $NGINX, proxy-protocol: v2}/" \
+	"$(listens "$SERVER4" $PLAIN tcp sip)" "$(listens "$SERVER4" $TOLD tcp told)" \
+	"$(listens "$SERVER6" $TOLD tcp told)" "$(listens "$SERVER4" $ONLY tls told)"
+# shellcheck disable=SC2016 # kamailio's
+sed -i -e '1i tcp_accept_haproxy=yes' -e '/sl_send_reply/i append_to_reply("X-Source: $si\\r\\n");' \
+	-e '/loadmodule "sl.so"/a loadmodule "textops.so"' "$TMP/kamailio.cfg"
+cat >"$TMP/nginx.conf" <<END
+daemon off;
+pid $TMP/nginx.pid;
+error_log $TMP/nginx.log;
+load_module /usr/lib/nginx/modules/ngx_stream_module.so;
+events {}
+stream {
+	server {
+		listen $PEER4:$NGINX proxy_protocol;
+		return "\$proxy_protocol_addr \$proxy_protocol_port \$proxy_protocol_server_addr \$proxy_protocol_server_port";
+	}
+}
+END
+start_kamailio
+start "$TMP/nginx.out" in_peer nginx -c "$TMP/nginx.conf"
+await 20 listens_tcp fl-peer $NGINX || fail "nginx does not listen: $(tail -n 3 "$TMP/nginx.log")"
+drops_mark
+sip "told to Kamailio, over TLS" --alpn sip known options ping known
+sip "told to Kamailio, by first bytes" options known
+sip "told to Kamailio, over IPv6" --server "$SERVER6" --sni sip.fairlead.test known
+sip "told to Kamailio, over TCP" --plain --port $PLAIN known ping known
+sip "told to nginx, over TCP" --plain --port $TOLD told
+sip "told to nginx, over IPv6" --plain --server "$SERVER6" --port $TOLD told
+sip "told to nginx, over TLS" --port $ONLY told
+nothing_lost
 
 # ---- the back end is down ----
 

@@ -9,6 +9,7 @@
 #include "tests/world/unit.h"
 #include "tests/world/gate_world.h"
 #include "dp/service/backend.h"
+#include "lib/proxy_header.h"
 
 static void want_backend(struct worker *w, struct tcp_conn *c)
 {
@@ -108,6 +109,46 @@ static void over_a_gateway(void **state)
 	gate_stop();
 	gate_start(accept_all);
 	bytes_pass("192.0.2.1");
+}
+
+/* R94: who the client is goes before anything that he said, and nothing goes before it. */
+static void the_client_is_told(void **state)
+{
+	struct proxy_header h = { 0 };
+	uint8_t want[PROXY_HEADER_MAX];
+	struct wr w = wr_init(want, sizeof(want));
+
+	(void)state;
+	world.conf.service[0].proxy = PROXY_V2;
+	gate_listen("10.2.0.2");
+	gate_backend->silent = true;
+	gate_connect();
+	gate_say(gate_client, "hello");
+	assert_int_equal(gate_backend->received, 0);
+	gate_backend->silent = false;
+	hosts_pass_ms(1100);
+	h.client = gate_client->addr;
+	h.server = gate_client->us;
+	proxy_header_write(&w, &h);
+	wr_bytes(&w, "hello", 5);
+	assert_int_equal(gate_backend->received, wr_len(&w));
+	assert_memory_equal(gate_all[CORE], want, wr_len(&w));
+	gate_say(gate_backend, "welcome");
+	gate_heard(gate_client, "welcome");
+	gate_close();
+}
+
+/* No room for it: not joined, or the back end would take what the client says for who he is. */
+static void the_client_cannot_be_told(void **state)
+{
+	(void)state;
+	world.conf.service[0].proxy = PROXY_V2;
+	world.conf.tcp.send_buffer = 10;
+	gate_listen("10.2.0.2");
+	gate_connect();
+	client_was_closed();
+	assert_int_equal(gate_backend->received, 0);
+	assert_int_equal(gate_ends(TCP_END_NO_BUFFER), 1);
 }
 
 static void early_bytes_go_first(void **state)
@@ -290,6 +331,8 @@ int main(void)
 		T(over_ipv4),
 		T(over_ipv6),
 		T(over_a_gateway),
+		T(the_client_is_told),
+		T(the_client_cannot_be_told),
 		T(early_bytes_go_first),
 		T(early_fin_goes_behind_them),
 		T(the_window_bounds_what_waits),
