@@ -489,12 +489,25 @@ bool config_has_tls(const struct config *c)
 	return false;
 }
 
-uint32_t config_associations(const struct config *c)
+bool config_has_dtls(const struct config *c)
 {
 	for (uint16_t i = 0; i < listener_places(c); i++)
 		if (listener_place(c, i).transport == TRANSPORT_DTLS)
-			return c->tls.associations;
-	return 0;
+			return true;
+	return false;
+}
+
+bool config_has_dtls_srtp(const struct config *c)
+{
+	return c->gateway.contexts && c->gateway.srtp;
+}
+
+/* Of terminations some more than there may be: who may be one of two has a handshake under way. */
+uint32_t config_associations(const struct config *c)
+{
+	const uint32_t srtp = config_has_dtls_srtp(c) ? c->gateway.srtp : 0;
+
+	return (config_has_dtls(c) ? c->tls.associations : 0) + (srtp ? srtp + srtp / 4 + 16 : 0);
 }
 
 static bool port_has(const struct config_port *p, const struct ip_addr *a)

@@ -464,7 +464,13 @@ bool config_shows_secrets(const struct config *c);
 /* Whether anything may speak TLS or DTLS: a listener that is or was there, or terminations of
  * contexts. */
 bool config_has_tls(const struct config *c);
-/* DTLS associations a worker has room for: tls.associations where a listener is for DTLS, else 0.
+/* Whether a listener is for DTLS, or was. */
+bool config_has_dtls(const struct config *c);
+/* Whether terminations may have DTLS-SRTP. */
+bool config_has_dtls_srtp(const struct config *c);
+/*
+ * DTLS associations a worker has room for: tls.associations where a listener is for DTLS, and
+ * those of terminations, a few more than gateway.srtp.
  */
 uint32_t config_associations(const struct config *c);
 /* Whether a listener's packets are UDP. */

@@ -94,7 +94,7 @@ unsigned footprint(const struct config *c, struct footprint_part part[FOOTPRINT_
 		  tls ? cost_of(&tls_connection, c->tls.connections) : 0 },
 		{ "TLS handshakes", "tls.handshakes",
 		  tls ? cost_of(&handshake, c->tls.handshakes) : 0 },
-		{ "DTLS associations", "tls.associations",
+		{ "DTLS associations", config_has_dtls(c) ? "tls.associations" : "gateway.srtp",
 		  cost_of(&association, config_associations(c)) },
 		{ "DTLS handshakes", "tls.dtls-handshakes",
 		  config_associations(c) ? cost_of(&handshake, c->tls.dtls_handshakes) : 0 },

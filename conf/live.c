@@ -58,7 +58,7 @@ static const char *listener_unprepared(const struct config *runs, const struct c
 		return "the first one at the address of a relay";
 	if (config_has_tls(c) && !config_has_tls(runs))
 		return "the first one for TLS";
-	if (config_associations(c) && !config_associations(runs))
+	if (config_has_dtls(c) && !config_has_dtls(runs))
 		return "the first one for DTLS";
 	for (unsigned i = 0; i < c->n_port; i++) {
 		if (config_port_has_tcp(c, &c->port[i]) !=

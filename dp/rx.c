@@ -72,7 +72,11 @@ static void listener_input(struct worker *w, struct pkt *p, enum rx_mode mode)
 	uint16_t len = pkt_payload_len(p), type;
 
 	if (unlikely(w->dtls) && dplane_is_dtls(w->dp, p->index)) {
-		dtls_input(w, p, &leg_dtls_app);
+		const struct dtls_at at = { { p->src, p->sport },
+					    w->dp->listener[p->index],
+					    p->index };
+
+		dtls_input(w, p, &at, &leg_dtls_app);
 		return;
 	}
 	if (len >= CHANDATA_HDR_LEN && chandata_looks_like(msg[0])) {

@@ -29,7 +29,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 20u
+#define CTL_ABI_VERSION 21u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -42,6 +42,7 @@ enum {
 	CTL_IDENTITY_MAX = 256,		      /* bytes of a PSK identity */
 	CTL_PSK_MAX = 64,		      /* bytes of a pre-shared key */
 	CTL_FINGERPRINTS_MAX = 8,	      /* that a termination's other side may have */
+	CTL_PROFILES_MAX = 4,		      /* of SRTP, by DTLS */
 	CTL_HOST_MAX = 128,		      /* host name, NUL included */
 	CTL_UFRAG_MAX = 16,		      /* ICE user fragment of ours, NUL included */
 	CTL_PWD_MAX = 40,		      /* ICE password of ours, NUL included */
@@ -352,6 +353,7 @@ struct region {
 	uint64_t start_time; /* seconds, CLOCK_MONOTONIC */
 	uint64_t tsc_hz;     /* of the time stamp counter, as stages have it */
 	uint64_t generation; /* random, differs at each start of the dataplane */
+	uint8_t dtls_sha256[32]; /* of the certificate of TERM_DTLS, DER; zeros: there is none */
 	struct ctl_worker worker[CTL_WORKERS_MAX];
 	struct ctl_bugs bugs;
 	struct ctl_memory memory;
@@ -581,6 +583,13 @@ enum ctl_term_flags {
 	 * nothing passes.
 	 */
 	TERM_SRTP = 1 << 11,
+	/*
+	 * UDP, with TERM_SRTP: the keys come of DTLS on the same ports (RFC 5764), and of no
+	 * command; we are its client with TERM_TLS_CLIENT. The remote's certificate has one of
+	 * the fingerprints: before there is one no handshake begins. Another role, fingerprint or
+	 * dtls_id begins another handshake, and until that is over the keys that there are serve.
+	 */
+	TERM_DTLS = 1 << 12,
 };
 
 enum { CTL_DSCP_KEEP = 0xff };
@@ -600,7 +609,7 @@ struct ctl_term {
 	struct sock_addr remote[2];  /* RTP, or the only one; RTCP. Port 0: not known */
 	struct sock_addr latched[2]; /* what was learnt, as EVT_TERM said. Port 0: nothing yet */
 	uint8_t dscp;		     /* of packets to the remote; CTL_DSCP_KEEP: as they came */
-	uint8_t n_fingerprint;	     /* TLS: the remote's certificate has one of these (R50) */
+	uint8_t n_fingerprint; /* TLS, DTLS: the remote's certificate has one of these (R50) */
 	uint16_t domain;	     /* TLS domain, index in the configuration (R48) */
 	uint32_t rate;		     /* bytes a second taken from the remote; 0: any */
 	uint32_t burst;		     /* bytes taken at once, with rate */
@@ -608,6 +617,9 @@ struct ctl_term {
 	char ufrag[CTL_UFRAG_MAX], pwd[CTL_PWD_MAX]; /* ours, with TERM_ICE */
 	char host[CTL_HOST_MAX];		     /* TLS client: SNI; "": none */
 	struct fingerprint fingerprint[CTL_FINGERPRINTS_MAX];
+	uint32_t dtls_id; /* TERM_DTLS: of the association (RFC 8842 5.2); 0: it has no name */
+	/* TERM_DTLS: profiles that may be agreed, most wanted first (enum srtp_suite); n 0: all. */
+	uint8_t n_profile, profile[CTL_PROFILES_MAX], pad[3];
 };
 
 enum ctl_context_flags {
@@ -708,7 +720,11 @@ struct evt_context_stats {
 };
 
 enum ctl_term_event {
-	TERM_UP,       /* connection open, handshake over, certificate judged (R53) */
+	/*
+	 * Connection open, handshake over, certificate judged (R53). TERM_DTLS: of a component, which
+	 * has keys from now on.
+	 */
+	TERM_UP,
 	TERM_UNJUDGED, /* handshake over; a fingerprint is waited for (R51) */
 	/*
 	 * why says how. Whoever asks again with CMD_CONTEXT_SET hears it again, and in a replay of
@@ -721,7 +737,9 @@ enum ctl_term_event {
 	 * A connection was not the remote's, or was lost before it was known to be: its handshake
 	 * failed, it showed another certificate, it waited too long for a fingerprint. why says
 	 * which; the termination listens on. Where another connection holds it all the same,
-	 * TERM_UP or TERM_UNJUDGED of that one follows.
+	 * TERM_UP or TERM_UNJUDGED of that one follows. TERM_DTLS: a handshake of a component failed,
+	 * or its association has ended; the termination goes on with the keys that it has, and a
+	 * client begins again.
 	 */
 	TERM_REFUSED,
 	TERM_EVENTS
@@ -732,9 +750,9 @@ struct evt_term {
 	struct ctl_cid cid;
 	uint8_t side;
 	uint8_t what;			 /* enum ctl_term_event */
-	uint16_t why;			 /* enum tcp_end, with TERM_ENDED */
+	uint16_t why;			 /* enum tcp_end, with TERM_ENDED, TERM_REFUSED */
 	uint8_t attempt;		 /* it is about */
-	uint8_t rtcp;			 /* with TERM_LATCHED: 1: of RTCP */
+	uint8_t rtcp;			 /* with TERM_LATCHED, and of TERM_DTLS: 1: of RTCP */
 	uint16_t tls_version, tls_suite; /* with TLS once it is up, else 0 */
 	struct sock_addr remote;
 	uint8_t sha256[32]; /* of the remote's certificate; zeros: none was shown */

@@ -193,7 +193,7 @@ static enum sdes_verdict keys_read(struct sdp_text t, struct sdes_crypto *c)
 
 static enum sdes_verdict param_read(struct sdp_text t, struct sdes_crypto *c)
 {
-	const bool gcm = c->suite == SRTP_AEAD_AES_128_GCM || c->suite == SRTP_AEAD_AES_256_GCM;
+	const bool gcm = c->suite == SRTP_GCM_128 || c->suite == SRTP_GCM_256;
 	uint64_t n;
 
 	if (text_begins(&t, "WSH=")) {

@@ -9,8 +9,8 @@ const struct srtp_suite_desc srtp_suite_desc[SRTP_SUITES] = {
 	[SRTP_AES_CM_128_32] = { "AES_CM_128_HMAC_SHA1_32", 16, 14, 4, 10 },
 	[SRTP_AES_256_CM_80] = { "AES_256_CM_HMAC_SHA1_80", 32, 14, 10, 10 },
 	[SRTP_AES_256_CM_32] = { "AES_256_CM_HMAC_SHA1_32", 32, 14, 4, 10 },
-	[SRTP_AEAD_AES_128_GCM] = { "AEAD_AES_128_GCM", 16, 12, 16, 16 },
-	[SRTP_AEAD_AES_256_GCM] = { "AEAD_AES_256_GCM", 32, 12, 16, 16 },
+	[SRTP_GCM_128] = { "AEAD_AES_128_GCM", 16, 12, 16, 16 },
+	[SRTP_GCM_256] = { "AEAD_AES_256_GCM", 32, 12, 16, 16 },
 	[SRTP_NULL_80] = { "NULL_HMAC_SHA1_80", 16, 14, 10, 10 },
 	[SRTP_NULL_32] = { "NULL_HMAC_SHA1_32", 16, 14, 4, 10 },
 };

@@ -3,6 +3,7 @@
 #define FL_LIB_SRTP_SUITE_H
 
 /* Suites of SRTP (RFC 3711, 6188, 7714), by the names that SDES has for them (RFC 4568). */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,8 +12,8 @@ enum srtp_suite {
 	SRTP_AES_CM_128_32,
 	SRTP_AES_256_CM_80,
 	SRTP_AES_256_CM_32,
-	SRTP_AEAD_AES_128_GCM,
-	SRTP_AEAD_AES_256_GCM,
+	SRTP_GCM_128,
+	SRTP_GCM_256,
 	SRTP_NULL_80,
 	SRTP_NULL_32,
 	SRTP_SUITES
@@ -30,6 +31,13 @@ struct srtp_suite_desc {
 	uint8_t rtp_tag, rtcp_tag; /* bytes that authenticate a packet */
 };
 extern const struct srtp_suite_desc srtp_suite_desc[SRTP_SUITES];
+
+/* Whether DTLS can agree on it (RFC 5764 4.1.2, RFC 7714 14.2); suite: any number. */
+static inline bool srtp_suite_by_dtls(uint32_t suite)
+{
+	return suite == SRTP_AES_CM_128_80 || suite == SRTP_AES_CM_128_32 ||
+	       suite == SRTP_GCM_128 || suite == SRTP_GCM_256;
+}
 
 /* SRTP_SUITES: there is none of this name. */
 enum srtp_suite srtp_suite_find(const char *name, size_t len);

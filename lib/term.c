@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "term.h"
+#include "srtp_suite.h"
 
 #include <string.h>
 
 enum {
-	UDP_FLAGS = TERM_RTP | TERM_RTCP_MUX | TERM_ICE | TERM_SRTP,
+	UDP_FLAGS = TERM_RTP | TERM_RTCP_MUX | TERM_ICE | TERM_SRTP | TERM_DTLS,
 	STREAM_FLAGS = TERM_CONNECT | TERM_TLS_CLIENT,
 	RELEARN_FLAGS = TERM_RELEARN | TERM_RELEARN_RTCP,
 	ALL_FLAGS = TERM_IN | TERM_OUT | TERM_LATCH | TERM_LATCH_ADDR | RELEARN_FLAGS | UDP_FLAGS |
@@ -40,10 +41,12 @@ static const char *flags_wrong(const struct ctl_term *t)
 		return "unknown flag";
 	if (stream && flags & UDP_FLAGS)
 		return "RTP, SRTP, RTCP multiplexing and ICE are for UDP";
-	if (!stream && flags & STREAM_FLAGS)
-		return "only TCP and TLS have clients and servers";
-	if (flags & TERM_TLS_CLIENT && t->transport != TERM_TLS)
+	if (!stream && flags & (flags & TERM_DTLS ? TERM_CONNECT : STREAM_FLAGS))
+		return "only TCP, TLS and DTLS have clients and servers";
+	if (flags & TERM_TLS_CLIENT && t->transport != TERM_TLS && !(flags & TERM_DTLS))
 		return "a TLS client needs the transport TLS";
+	if (flags & TERM_DTLS && !(flags & TERM_SRTP))
+		return "DTLS brings the keys of SRTP";
 	if (flags & TERM_RTCP_MUX && !(flags & TERM_RTP))
 		return "RTCP multiplexing needs RTP";
 	if (flags & TERM_SRTP && !(flags & TERM_RTP))
@@ -59,10 +62,21 @@ static const char *flags_wrong(const struct ctl_term *t)
 	return NULL;
 }
 
+static const char *profiles_wrong(const struct ctl_term *t)
+{
+	if (t->n_profile > CTL_PROFILES_MAX)
+		return "too many profiles of SRTP";
+	for (int i = 0; i < t->n_profile; i++) {
+		if (!srtp_suite_by_dtls(t->profile[i]))
+			return "a profile of SRTP that DTLS has not";
+	}
+	return t->n_profile && !(t->flags & TERM_DTLS) ? "only DTLS agrees on profiles" : NULL;
+}
+
 static const char *fingerprints_wrong(const struct ctl_term *t)
 {
-	if (t->transport != TERM_TLS)
-		return t->n_fingerprint ? "only TLS has fingerprints" : NULL;
+	if (t->transport != TERM_TLS && !(t->flags & TERM_DTLS))
+		return t->n_fingerprint ? "only TLS and DTLS have fingerprints" : NULL;
 	if (t->n_fingerprint > CTL_FINGERPRINTS_MAX)
 		return "too many fingerprints";
 	for (int i = 0; i < t->n_fingerprint; i++) {
@@ -85,6 +99,8 @@ const char *term_wrong(const struct ctl_term *t)
 	if (!memchr(t->host, '\0', sizeof(t->host)))
 		return "the host name is too long";
 	wrong = flags_wrong(t);
+	if (!wrong)
+		wrong = profiles_wrong(t);
 	return wrong ? wrong : fingerprints_wrong(t);
 }
 

@@ -8,13 +8,13 @@
 
 /* What is offered, best first. NULL is offered only to whom it is told, or who has it. */
 static const uint8_t normal[] = {
-	SRTP_AEAD_AES_256_GCM, SRTP_AEAD_AES_128_GCM, SRTP_AES_256_CM_80,
+	SRTP_GCM_256, SRTP_GCM_128, SRTP_AES_256_CM_80,
 	SRTP_AES_256_CM_32,    SRTP_AES_CM_128_80,    SRTP_AES_CM_128_32,
 };
 
 static bool is_gcm(enum srtp_suite suite)
 {
-	return suite == SRTP_AEAD_AES_128_GCM || suite == SRTP_AEAD_AES_256_GCM;
+	return suite == SRTP_GCM_128 || suite == SRTP_GCM_256;
 }
 
 bool ng_key_same(const struct ctl_srtp_key *a, const struct ctl_srtp_key *b)

@@ -21,7 +21,7 @@ static bool record_send(struct worker *w, struct dtls_conn *c, enum tls_type typ
 	count(w, CNT_DTLS_RECORDS_OUT);
 	count_add(w, CNT_DTLS_BYTES_OUT, len);
 	c->tx_bytes += len;
-	udp_send(w, m, &c->local, &c->client, 0);
+	udp_send(w, m, &c->at.local, &c->at.remote, 0);
 	return true;
 }
 
@@ -47,6 +47,12 @@ void dtls_close(struct worker *w, struct dtls_conn *c, enum tcp_end why)
 	assoc_end(w, c, why);
 }
 
+void dtls_abandon(struct worker *w, struct dtls_conn *c, enum tcp_end why)
+{
+	c->muted = true;
+	dtls_close(w, c, why);
+}
+
 /* ---- in ---- */
 
 /*
@@ -69,7 +75,7 @@ static void last_send(struct worker *w, struct dtls_conn *c)
 		if (!m)
 			return;
 		memcpy(rte_pktmbuf_append(m, n), p, n);
-		udp_send(w, m, &c->local, &c->client, 0);
+		udp_send(w, m, &c->at.local, &c->at.remote, 0);
 	}
 }
 
@@ -204,10 +210,10 @@ void open_datagram(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m)
 	pkt_drop(w, m, r.failed ? DROP_DTLS_BAD : DROP_DTLS_CLOSED);
 }
 
-void dtls_input(struct worker *w, struct pkt *p, const struct dtls_app *app)
+void dtls_input(struct worker *w, struct pkt *p, const struct dtls_at *at,
+		const struct dtls_app *app)
 {
 	const uint32_t off = (uint32_t)p->l2_len + p->l3_len + UDP_HDR;
-	const struct sock_addr client = { p->src, p->sport };
 	struct rte_mbuf *m = p->m;
 	struct dtls_record rec;
 	struct dtls_conn *c;
@@ -228,9 +234,9 @@ void dtls_input(struct worker *w, struct pkt *p, const struct dtls_app *app)
 		return;
 	}
 	rte_pktmbuf_adj(m, (uint16_t)off);
-	c = assoc_find(w, &client, p->index);
+	c = assoc_find(w, at);
 	if (hello_is(&rec)) {
-		greet_hello(w, p, &rec, c, app);
+		greet_hello(w, m, at, &rec, c, app);
 	} else if (unlikely(!c)) {
 		pkt_drop(w, m, DROP_DTLS_NONE);
 	} else if (likely(c->state == DTLS_OPEN)) {
@@ -251,7 +257,7 @@ static void busy_tick(struct worker *w)
 
 	for (c = dtls_of_busy(w->dtls->busy.head); c; c = next) {
 		next = dtls_of_busy(c->busy.next);
-		if (!listener_is_there(conf, c->listener))
+		if (assoc_orphan(conf, c))
 			assoc_end(w, c, TCP_END_LISTENER);
 		else if (clock_since_ms(w, c->begun_ms) >= patience)
 			assoc_end(w, c, TCP_END_TLS_TIMEOUT);
@@ -271,8 +277,8 @@ static void info_write(const struct worker *w, const struct dtls_conn *c, struct
 	atomic_store_explicit(&to->seq, seq, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 	to->gen = open ? c->gen : 0;
-	to->local = c->local;
-	to->remote = c->client;
+	to->local = c->at.local;
+	to->remote = c->at.remote;
 	to->state = TCP_ESTABLISHED;
 	to->role = CONN_CLIENT;
 	to->session = open ? c->app->session(c) : SLOT_NONE;
@@ -296,7 +302,7 @@ static void open_tick(struct worker *w)
 	for (uint32_t i = RTE_MIN(look, d->n); i; i--) {
 		struct dtls_conn *c = &d->conn[d->at];
 
-		if (c->state == DTLS_OPEN && !listener_is_there(conf, c->listener))
+		if (c->state == DTLS_OPEN && assoc_orphan(conf, c))
 			dtls_close(w, c, TCP_END_LISTENER);
 		else if (c->state == DTLS_OPEN && !c->trusted &&
 			 clock_since_ms(w, c->heard_ms) >= idle_ms)

@@ -37,8 +37,8 @@ enum {
 };
 
 struct dtls_conn {
-	struct sock_addr client, local;
-	uint16_t listener;
+	struct dtls_at at;
+	bool client;   /* we are */
 	uint8_t state; /* enum dtls_state; dtls_set_state() alone writes it */
 	bool trusted;
 	bool muted;   /* no close_notify: a fatal alert came */
@@ -94,10 +94,11 @@ static inline struct dtls_conn *dtls_of_busy(struct waiter *e)
 
 /* ---- table.c ---- */
 
-struct dtls_conn *assoc_find(const struct worker *w, const struct sock_addr *client,
-			     uint16_t listener);
+/* Whether it is of a listener that is gone. */
+bool assoc_orphan(const struct config *conf, const struct dtls_conn *c);
+struct dtls_conn *assoc_find(const struct worker *w, const struct dtls_at *at);
 /* In DTLS_FREE, for its caller to set another state. NULL: there is no room. */
-struct dtls_conn *assoc_make(struct worker *w, const struct sock_addr *client, uint16_t listener,
+struct dtls_conn *assoc_make(struct worker *w, const struct dtls_at *at,
 			     const struct dtls_app *app);
 /* Ends it whatever its state is; no alert is sent. */
 void assoc_end(struct worker *w, struct dtls_conn *c, enum tcp_end why);
@@ -110,9 +111,9 @@ struct rte_mbuf *assoc_take(struct worker *w, struct dtls_conn *c);
 
 /* ---- greet.c ---- */
 
-/* A datagram that begins with a ClientHello; c: who is known there, or NULL. Takes p->m. */
-void greet_hello(struct worker *w, const struct pkt *p, const struct dtls_record *rec,
-		 struct dtls_conn *c, const struct dtls_app *app);
+/* A datagram that begins with a ClientHello; c: who is known there, or NULL. Takes m. */
+void greet_hello(struct worker *w, struct rte_mbuf *m, const struct dtls_at *at,
+		 const struct dtls_record *rec, struct dtls_conn *c, const struct dtls_app *app);
 /* Goes on with what was kept, as far as that goes. */
 void greet_go(struct worker *w, struct dtls_conn *c);
 /* The handshake is given up, and is back in its pool then or later. */

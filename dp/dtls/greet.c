@@ -27,6 +27,9 @@ static void greet_begin(struct worker *w, struct dtls_conn *c, struct handshake 
 	c->join.len = 0;
 	s->conn = dtls_name(c);
 	s->domain = c->domain;
+	s->client = c->client;
+	if (c->app->begin)
+		c->app->begin(w, c, s);
 	s->mtu = DTLS_MTU;
 	s->resend_ms = w->dtls->resend_ms;
 	dtls_set_state(w, c, DTLS_HELLO);
@@ -105,16 +108,16 @@ void greet_patience(struct worker *w)
 
 /* The datagram becomes the question for a cookie. */
 static void verify_send(struct worker *w, struct rte_mbuf *m, const struct hello *h,
-			const struct sock_addr *client, uint16_t listener)
+			const struct dtls_at *at)
 {
 	uint8_t cookie[DTLS_COOKIE], answer[DTLS_VERIFY];
 
-	hello_cookie(&w->dtls->cookie_key, w->now, client, listener, h->random, cookie);
+	hello_cookie(&w->dtls->cookie_key, w->now, &at->remote, at->port, h->random, cookie);
 	hello_verify(h, cookie, answer);
 	rte_pktmbuf_reset(m);
 	memcpy(rte_pktmbuf_append(m, DTLS_VERIFY), answer, DTLS_VERIFY);
 	count(w, CNT_DTLS_COOKIES);
-	udp_send(w, m, &w->dp->listener[listener], client, 0);
+	udp_send(w, m, &at->local, &at->remote, 0);
 }
 
 /* Among those that wait; false: it is one too many, and has gone. */
@@ -135,29 +138,50 @@ static bool greet_wait(struct worker *w, struct dtls_conn *c)
 	return true;
 }
 
-/* Who sent a cookie back. Takes m. */
-static void greet_new(struct worker *w, const struct sock_addr *client, uint16_t listener,
-		      struct rte_mbuf *m, const struct hello *h, const struct dtls_app *app)
+/* It has a handshake, or waits for one; false: it has gone. */
+static bool greet_enter(struct worker *w, struct dtls_conn *c)
 {
-	struct dtls_conn *c = assoc_make(w, client, listener, app);
-	struct handshake *s;
+	struct handshake *s = w->dtls->waiting.n ? NULL : handshake_get_dtls(w);
 
-	if (!c) {
-		pkt_drop(w, m, DROP_DTLS_BUSY);
-		return;
-	}
-	hello_begin(&c->join, h);
-	s = w->dtls->waiting.n ? NULL : handshake_get_dtls(w);
 	if (s) {
 		greet_begin(w, c, s);
-	} else if (!greet_wait(w, c)) {
-		dtls_set_state(w, c, DTLS_SILENT); /* so that it has an end */
-		assoc_end(w, c, TCP_END_TLS_BUSY);
+		return true;
+	}
+	if (greet_wait(w, c))
+		return true;
+	dtls_set_state(w, c, DTLS_SILENT); /* so that it has an end */
+	assoc_end(w, c, TCP_END_TLS_BUSY);
+	return false;
+}
+
+/* Who sent a cookie back. Takes m. */
+static void greet_new(struct worker *w, const struct dtls_at *at, struct rte_mbuf *m,
+		      const struct hello *h, const struct dtls_app *app)
+{
+	struct dtls_conn *c = assoc_make(w, at, app);
+
+	if (c)
+		hello_begin(&c->join, h);
+	if (!c || !greet_enter(w, c)) {
 		pkt_drop(w, m, DROP_DTLS_BUSY);
 		return;
 	}
 	assoc_keep(w, c, m);
 	greet_go(w, c);
+}
+
+struct dtls_conn *dtls_connect(struct worker *w, const struct dtls_at *at,
+			       const struct dtls_app *app)
+{
+	struct dtls_conn *c = assoc_make(w, at, app);
+
+	if (!c)
+		return NULL;
+	c->client = true;
+	if (!greet_enter(w, c))
+		return NULL;
+	greet_go(w, c);
+	return c;
 }
 
 /* Whether a first piece is of the ClientHello that c came by: it was sent twice. */
@@ -171,15 +195,17 @@ static bool is_greeting(const struct dtls_conn *c)
 	return c && (c->state == DTLS_WAITING || c->state == DTLS_HELLO);
 }
 
-void greet_hello(struct worker *w, const struct pkt *p, const struct dtls_record *rec,
-		 struct dtls_conn *c, const struct dtls_app *app)
+void greet_hello(struct worker *w, struct rte_mbuf *m, const struct dtls_at *at,
+		 const struct dtls_record *rec, struct dtls_conn *c, const struct dtls_app *app)
 {
-	const struct sock_addr client = { p->src, p->sport };
-	struct rte_mbuf *m = p->m;
 	struct hello h;
 
 	if (!hello_read(rec, &h)) {
 		pkt_drop(w, m, DROP_DTLS_HELLO);
+		return;
+	}
+	if (c && c->client && c->state != DTLS_OPEN) {
+		pkt_drop(w, m, DROP_DTLS_ROLE);
 		return;
 	}
 	if (h.at || (c && is_same(c, &h))) {
@@ -191,9 +217,9 @@ void greet_hello(struct worker *w, const struct pkt *p, const struct dtls_record
 		greet_go(w, c);
 		return;
 	}
-	if (!hello_cookie_ok(&w->dtls->cookie_key, w->now, &client, p->index, &h)) {
-		if (rate_allow(w->binding_rate, &client.ip, w->now_ms))
-			verify_send(w, m, &h, &client, p->index);
+	if (!hello_cookie_ok(&w->dtls->cookie_key, w->now, &at->remote, at->port, &h)) {
+		if (rate_allow(w->binding_rate, &at->remote.ip, w->now_ms))
+			verify_send(w, m, &h, at);
 		else
 			pkt_drop(w, m, DROP_DTLS_RATE);
 		return;
@@ -201,7 +227,7 @@ void greet_hello(struct worker *w, const struct pkt *p, const struct dtls_record
 	/* RFC 6347 4.2.8: it is where it says, and begins anew. */
 	if (c)
 		assoc_end(w, c, TCP_END_DTLS_AGAIN);
-	greet_new(w, &client, p->index, m, &h, app);
+	greet_new(w, at, m, &h, app);
 }
 
 /* Pieces of the ClientHello that a datagram has. Takes m. */
@@ -232,6 +258,8 @@ static void hello_collect(struct worker *w, struct dtls_conn *c, struct rte_mbuf
 
 void greet_go(struct worker *w, struct dtls_conn *c)
 {
+	if (c->client && c->state == DTLS_HELLO)
+		greet_send(w, c, HANDSHAKE_FEED, 0);
 	while (c->n_kept && (c->state == DTLS_HELLO || c->state == DTLS_SILENT)) {
 		struct rte_mbuf *m = assoc_take(w, c);
 
@@ -267,7 +295,7 @@ static void flight_send(struct worker *w, const struct dtls_conn *c, const struc
 			continue;
 		}
 		memcpy(to, p, n);
-		udp_send(w, m, &c->local, &c->client, 0);
+		udp_send(w, m, &c->at.local, &c->at.remote, 0);
 	}
 }
 
@@ -297,8 +325,8 @@ static void greet_done(struct worker *w, struct dtls_conn *c, struct handshake *
 
 	last_keep(c, s);
 	c->handshake = NULL;
-	if (!ok) {
-		assoc_end(w, c, TCP_END_TLS_INTERNAL);
+	if (!ok || (c->app->opened && !c->app->opened(w, c, s))) {
+		assoc_end(w, c, ok ? TCP_END_STRANGER : TCP_END_TLS_INTERNAL);
 		return;
 	}
 	PROBE4(handshake_end, w->id, c->idx | CTL_CONN_DTLS, s->result.version, s->result.suite);

@@ -90,10 +90,10 @@ bool hello_read(const struct dtls_record *rec, struct hello *h)
 
 /* Of a time, in units of DTLS_COOKIE_S, of which the cookie has the last byte. */
 static void cookie_make(const struct siphash_key *key, uint32_t when,
-			const struct sock_addr *client, uint16_t local, const uint8_t *random,
+			const struct sock_addr *client, uint32_t port, const uint8_t *random,
 			uint8_t *cookie)
 {
-	uint8_t text[1 + 4 + sizeof(client->ip.b) + 2 + 2 + DTLS_RANDOM];
+	uint8_t text[1 + 4 + sizeof(client->ip.b) + 2 + 4 + DTLS_RANDOM];
 	uint64_t sum;
 
 	for (uint8_t half = 0; half < 2; half++) {
@@ -103,7 +103,7 @@ static void cookie_make(const struct siphash_key *key, uint32_t when,
 		wr_bytes(&w, &when, sizeof(when));
 		wr_bytes(&w, client->ip.b, sizeof(client->ip.b));
 		wr_bytes(&w, client->port.b, sizeof(client->port.b));
-		wr_u16(&w, local);
+		wr_bytes(&w, &port, sizeof(port));
 		wr_bytes(&w, random, DTLS_RANDOM);
 		sum = siphash(key, text, wr_len(&w));
 		memcpy(cookie + 1 + half * sizeof(sum), &sum, sizeof(sum));
@@ -112,13 +112,13 @@ static void cookie_make(const struct siphash_key *key, uint32_t when,
 }
 
 void hello_cookie(const struct siphash_key *key, uint32_t now, const struct sock_addr *client,
-		  uint16_t local, const uint8_t *random, uint8_t *cookie)
+		  uint32_t port, const uint8_t *random, uint8_t *cookie)
 {
-	cookie_make(key, now / DTLS_COOKIE_S, client, local, random, cookie);
+	cookie_make(key, now / DTLS_COOKIE_S, client, port, random, cookie);
 }
 
 bool hello_cookie_ok(const struct siphash_key *key, uint32_t now, const struct sock_addr *client,
-		     uint16_t local, const struct hello *h)
+		     uint32_t port, const struct hello *h)
 {
 	uint8_t cookie[DTLS_COOKIE], age;
 
@@ -127,7 +127,7 @@ bool hello_cookie_ok(const struct siphash_key *key, uint32_t now, const struct s
 	age = (uint8_t)(now / DTLS_COOKIE_S - h->cookie[0]);
 	if (age > 1)
 		return false;
-	cookie_make(key, now / DTLS_COOKIE_S - age, client, local, h->random, cookie);
+	cookie_make(key, now / DTLS_COOKIE_S - age, client, port, h->random, cookie);
 	return CRYPTO_memcmp(cookie, h->cookie, DTLS_COOKIE) == 0;
 }
 

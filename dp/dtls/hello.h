@@ -61,14 +61,14 @@ bool hello_is(const struct dtls_record *rec);
 bool hello_read(const struct dtls_record *rec, struct hello *h);
 
 /*
- * The cookie of who is at that address and sent this random to this port of ours (its listener),
+ * The cookie of who is at that address and sent this random to this port of ours (struct dtls_at),
  * DTLS_COOKIE bytes. now: seconds.
  */
 void hello_cookie(const struct siphash_key *key, uint32_t now, const struct sock_addr *client,
-		  uint16_t local, const uint8_t *random, uint8_t *cookie);
+		  uint32_t port, const uint8_t *random, uint8_t *cookie);
 /* Whether h has one that was made less than two DTLS_COOKIE_S ago. */
 bool hello_cookie_ok(const struct siphash_key *key, uint32_t now, const struct sock_addr *client,
-		     uint16_t local, const struct hello *h);
+		     uint32_t port, const struct hello *h);
 /* The record that asks for the cookie, DTLS_VERIFY bytes, which is no longer than what it answers.
  */
 void hello_verify(const struct hello *h, const uint8_t *cookie, uint8_t *to);

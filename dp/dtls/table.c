@@ -2,6 +2,7 @@
 /* Associations: who there is, and who makes room. */
 #include "dtls_int.h"
 #include "../key24.h"
+#include "../relayed.h"
 #include "../snapshot.h"
 #include "../../lib/bug.h"
 
@@ -127,21 +128,46 @@ void dtls_trust(struct worker *w, struct dtls_conn *c, bool trusted)
 
 /* ---- who there is ---- */
 
-static struct key24 assoc_key(const struct sock_addr *client, uint16_t listener)
+static struct key24 assoc_key(const struct dtls_at *at)
 {
-	return key24_make(&client->ip, client->port, 0, listener);
+	return key24_make(&at->remote.ip, at->remote.port, 0, at->port);
 }
 
-struct dtls_conn *assoc_find(const struct worker *w, const struct sock_addr *client,
-			     uint16_t listener)
+/* Ports of terminations are numbered as in the relay table. */
+static bool of_listener(const struct dtls_at *at)
 {
-	const struct key24 k = assoc_key(client, listener);
-	void *at;
+	return !(at->port & RELAYED_TERM_BIT);
+}
+
+bool assoc_orphan(const struct config *conf, const struct dtls_conn *c)
+{
+	return of_listener(&c->at) && !listener_is_there(conf, (uint16_t)c->at.port);
+}
+
+struct dtls_conn *assoc_find(const struct worker *w, const struct dtls_at *at)
+{
+	const struct key24 k = assoc_key(at);
+	void *place;
 
 	if (rte_hash_lookup_with_hash_data(w->dtls->table, &k, key24_hash(w->dp->hash_key, &k),
-					   &at) < 0)
+					   &place) < 0)
 		return NULL;
-	return &w->dtls->conn[(uintptr_t)at];
+	return &w->dtls->conn[(uintptr_t)place];
+}
+
+static bool table_add(struct worker *w, const struct dtls_at *at, uint32_t idx)
+{
+	const struct key24 k = assoc_key(at);
+
+	return rte_hash_add_key_with_hash_data(w->dtls->table, &k, key24_hash(w->dp->hash_key, &k),
+					       (void *)(uintptr_t)idx) >= 0;
+}
+
+static void table_del(struct worker *w, const struct dtls_at *at)
+{
+	const struct key24 k = assoc_key(at);
+
+	rte_hash_del_key_with_hash(w->dtls->table, &k, key24_hash(w->dp->hash_key, &k));
 }
 
 /*
@@ -158,40 +184,35 @@ static void room_make(struct worker *w, const struct sock_addr *client)
 		dtls_close(w, c, TCP_END_ROOM);
 }
 
-struct dtls_conn *assoc_make(struct worker *w, const struct sock_addr *client, uint16_t listener,
+struct dtls_conn *assoc_make(struct worker *w, const struct dtls_at *at,
 			     const struct dtls_app *app)
 {
-	const struct config_listener *l = listener_at_place(snapshot_conf(w->dp), listener);
-	const struct key24 k = assoc_key(client, listener);
+	const struct config_listener *l =
+	    of_listener(at) ? listener_at_place(snapshot_conf(w->dp), (uint16_t)at->port) : NULL;
 	struct dtls_worker *d = w->dtls;
 	struct dtls_conn *c;
 
-	if (!l) /* gone since it was found */
+	if (of_listener(at) && !l) /* gone since it was found */
 		return NULL;
 	if (d->used == d->n)
-		room_make(w, client);
-	if (d->used == d->n ||
-	    rte_hash_add_key_with_hash_data(d->table, &k, key24_hash(w->dp->hash_key, &k),
-					    (void *)(uintptr_t)d->free) < 0)
+		room_make(w, &at->remote);
+	if (d->used == d->n || !table_add(w, at, d->free))
 		return NULL;
 	c = &d->conn[d->free];
 	d->free = c->due_ms;
 	d->used++;
 	c->due_ms = 0;
 	c->gen = c->gen + 1 ? c->gen + 1 : 1;
-	c->client = *client;
-	c->local = w->dp->listener[listener];
-	c->listener = listener;
-	c->domain = l->domain_index;
+	c->at = *at;
+	c->domain = l ? l->domain_index : CONFIG_DOMAINS_MAX;
 	c->app = app;
 	c->begun_ms = c->heard_ms = (uint32_t)w->now_ms;
-	c->wait.row = waiting_row(&d->waiting, &client->ip);
+	c->wait.row = waiting_row(&d->waiting, &at->remote.ip);
 	return c;
 }
 
 void assoc_end(struct worker *w, struct dtls_conn *c, enum tcp_end why)
 {
-	const struct key24 k = assoc_key(&c->client, c->listener);
 	struct dtls_worker *d = w->dtls;
 	const uint32_t idx = c->idx, gen = c->gen;
 
@@ -199,7 +220,9 @@ void assoc_end(struct worker *w, struct dtls_conn *c, enum tcp_end why)
 		return;
 	if (c->state == DTLS_OPEN)
 		c->app->ended(w, c, why);
-	else
+	else if (c->app->failed)
+		c->app->failed(w, c, why);
+	if (c->state != DTLS_OPEN)
 		count(w, CNT_DTLS_FAILED);
 	stat_add(&w->counters->end[why], 1);
 	dtls_set_state(w, c, DTLS_FREE);
@@ -208,7 +231,7 @@ void assoc_end(struct worker *w, struct dtls_conn *c, enum tcp_end why)
 		pkt_drop(w, assoc_take(w, c), DROP_DTLS_CLOSED);
 	tls_keys_wipe(&c->rd);
 	tls_keys_wipe(&c->wr);
-	rte_hash_del_key_with_hash(d->table, &k, key24_hash(w->dp->hash_key, &k));
+	table_del(w, &c->at);
 	memset(c, 0, sizeof(*c));
 	c->idx = idx;
 	c->gen = gen;
@@ -249,28 +272,44 @@ struct ctl_conn dtls_name(const struct dtls_conn *c)
 
 struct dtls_conn *dtls_find(struct worker *w, struct ctl_conn name)
 {
+	struct dtls_conn *c = dtls_find_any(w, name);
+
+	return c && c->state == DTLS_OPEN ? c : NULL;
+}
+
+struct dtls_conn *dtls_find_any(struct worker *w, struct ctl_conn name)
+{
 	const uint32_t idx = name.idx & ~CTL_CONN_DTLS;
 	struct dtls_conn *c;
 
 	if (!w->dtls || !dtls_named(name.idx) || idx >= w->dtls->n)
 		return NULL;
 	c = &w->dtls->conn[idx];
-	return c->gen == name.gen && c->state == DTLS_OPEN ? c : NULL;
+	return c->gen == name.gen && c->state != DTLS_FREE ? c : NULL;
 }
 
-const struct sock_addr *dtls_client(const struct dtls_conn *c)
+struct dtls_conn *dtls_find_at(struct worker *w, const struct dtls_at *at)
 {
-	return &c->client;
+	return w->dtls ? assoc_find(w, at) : NULL;
 }
 
-const struct sock_addr *dtls_local(const struct dtls_conn *c)
+const struct dtls_at *dtls_at(const struct dtls_conn *c)
 {
-	return &c->local;
+	return &c->at;
 }
 
-uint16_t dtls_listener(const struct dtls_conn *c)
+bool dtls_connects(const struct dtls_conn *c)
 {
-	return c->listener;
+	return c->client;
+}
+
+bool dtls_move(struct worker *w, struct dtls_conn *c, const struct dtls_at *to)
+{
+	if (assoc_find(w, to) || !table_add(w, to, c->idx))
+		return false;
+	table_del(w, &c->at);
+	c->at = *to;
+	return true;
 }
 
 const struct dtls_app *dtls_app(const struct dtls_conn *c)

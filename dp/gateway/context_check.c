@@ -29,7 +29,8 @@ static bool term_fits(const struct worker *w, const struct ctl_term *t)
 
 	return t->transport == TERM_NONE ||
 	       (local_is_mine(w, t) && term_valid(t, !ip_is_v4(&c->relay[t->local.relay].addr)) &&
-		(t->transport != TERM_TLS || t->domain < c->n_domain));
+		(t->transport != TERM_TLS || t->domain < c->n_domain) &&
+		(!(t->flags & TERM_DTLS) || w->dtls));
 }
 
 /* Whether one side's ports are the other's. */

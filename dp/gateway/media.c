@@ -337,6 +337,10 @@ void media_input(struct worker *w, struct pkt *p)
 		media_stun(w, &in);
 		return;
 	}
+	if (in.term->flags & TERM_DTLS && is_dtls(p)) {
+		media_dtls_take(w, &in);
+		return;
+	}
 	if ((in.term->flags | m->term[!in.side].flags) & TERM_SRTP) {
 		media_srtp_take(w, &in);
 		return;

@@ -86,7 +86,9 @@ struct media_term {
 	uint32_t nominated_s; /* or when a restart began; 0: before it came here */
 	uint64_t dropped;
 	struct ice_key ice;
-	struct media_srtp *srtp; /* TERM_SRTP: keys, of the worker's pool; NULL: not there yet */
+	/* TERM_SRTP: keys, of the worker's pool; NULL: not there yet. */
+	struct media_srtp *srtp;
+	struct media_srtp *srtcp; /* those of RTCP, if media_srtp_apart() */
 };
 
 /* What is known of a datagram on its way. */

@@ -126,6 +126,7 @@ void media_learn(struct worker *w, uint32_t slot, uint32_t component,
 	l->from = remote->ip;
 	l->from_port = remote->port;
 	media_make(w, slot);
+	media_dtls_remote(w, slot, component);
 	count(w, CNT_GATE_LATCHED);
 	w->gateway->media[slot].component[component].untold = true;
 	if (w->gateway->media[slot].component[component].told_s != w->now)
@@ -246,8 +247,12 @@ static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struc
 	struct media_term *s = &m->term[side];
 	uint32_t i;
 
-	if (t->transport == TERM_NONE || !(t->flags & TERM_SRTP))
+	/* Keys of the one kind are no keys of the other. */
+	if (t->transport == TERM_NONE || !(t->flags & TERM_SRTP) ||
+	    (s->flags ^ t->flags) & TERM_DTLS) {
+		media_dtls_end(w, s);
 		media_srtp_give(w, s);
+	}
 	if (t->transport == TERM_NONE) {
 		memset(s, 0, sizeof(*s));
 		memset(&m->component[2 * side], 0, 2 * sizeof(m->component[0]));
@@ -291,6 +296,8 @@ void media_set(struct worker *w, uint32_t slot, const struct ctl_term term[SIDES
 	for (side = 0; side < SIDES; side++)
 		term_set(w, slot, side, &term[side]);
 	media_make(w, slot);
+	for (side = 0; side < SIDES; side++)
+		media_dtls_set(w, slot, side, &term[side]);
 }
 
 void media_subtract(struct worker *w, uint32_t slot, uint32_t side)
@@ -322,6 +329,7 @@ void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uin
 	memset(&a->component[2 * side], 0, components);
 	media_make(w, slot);
 	media_make(w, to);
+	media_dtls_moved(w, to, to_side);
 }
 
 void media_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES])
@@ -369,6 +377,7 @@ static bool term_tick(struct worker *w, uint32_t slot, uint32_t side)
 
 	media_look(w, slot, side);
 	media_srtp_tick(w, t);
+	media_dtls_tick(w, slot, side);
 	anew = component_tick(w, slot, 2 * side);
 	anew |= component_tick(w, slot, 2 * side + 1);
 	if (t->inactivity && !t->told && w->now - t->heard_s >= t->inactivity)
@@ -411,6 +420,7 @@ static void term_of(const struct worker *w, uint32_t slot, uint32_t side, struct
 		.burst = s->burst,
 		.inactivity = s->inactivity,
 	};
+	media_dtls_term(s, t);
 	memcpy(t->ufrag, s->ice.ufrag, sizeof(t->ufrag));
 	memcpy(t->pwd, s->ice.pwd, sizeof(t->pwd));
 	for (i = 0; i < 2; i++) {

@@ -50,30 +50,49 @@ void media_srtp_destroy(struct worker *w)
 	w->gateway->srtp = NULL;
 }
 
-void media_srtp_give(struct worker *w, struct media_term *t)
+static void srtp_put(struct worker *w, struct media_srtp **of)
 {
 	struct srtp_pool *s = w->gateway->srtp;
-	struct media_srtp *x = t->srtp;
+	struct media_srtp *x = *of;
 
 	if (!x)
 		return;
 	OPENSSL_cleanse(x, sizeof(*x));
 	x->next = s->free;
 	s->free = (uint32_t)(x - s->side);
-	t->srtp = NULL;
+	*of = NULL;
 }
 
-static bool srtp_get(struct worker *w, struct media_term *t)
+static bool srtp_get(struct worker *w, struct media_srtp **of)
 {
 	struct srtp_pool *s = w->gateway->srtp;
 
-	if (t->srtp)
+	if (*of)
 		return true;
 	if (!s || s->free == SLOT_NONE)
 		return false;
-	t->srtp = &s->side[s->free];
-	s->free = t->srtp->next;
+	*of = &s->side[s->free];
+	s->free = (*of)->next;
 	return true;
+}
+
+void media_srtp_give(struct worker *w, struct media_term *t)
+{
+	srtp_put(w, &t->srtp);
+	srtp_put(w, &t->srtcp);
+}
+
+bool media_srtp_room(struct worker *w, struct media_term *t)
+{
+	if (!media_srtp_apart(t))
+		srtp_put(w, &t->srtcp);
+	return srtp_get(w, &t->srtp) && (!media_srtp_apart(t) || srtp_get(w, &t->srtcp));
+}
+
+/* Keys of RTP, or of RTCP; NULL: none. */
+static struct media_srtp *keys_of(const struct media_term *t, uint32_t rtcp)
+{
+	return rtcp && media_srtp_apart(t) ? t->srtcp : t->srtp;
 }
 
 /* ---- keys ---- */
@@ -105,10 +124,16 @@ static void late_end(struct media_srtp *x)
 	x->late_s = 0;
 }
 
+static void late_tick(const struct worker *w, struct media_srtp *x)
+{
+	if (unlikely(x && x->late_s) && x->late_s <= w->now)
+		late_end(x);
+}
+
 void media_srtp_tick(struct worker *w, struct media_term *t)
 {
-	if (unlikely(t->srtp && t->srtp->late_s) && t->srtp->late_s <= w->now)
-		late_end(t->srtp);
+	late_tick(w, t->srtp);
+	late_tick(w, t->srtcp);
 }
 
 /* The remote sends by this key from now on; by the one before, what is late. */
@@ -167,7 +192,7 @@ bool media_srtp_set(struct worker *w, const struct cmd_srtp_set *c, enum ctl_ref
 	bool ok = true;
 
 	*why = REFUSED_BAD;
-	if (!(t->flags & TERM_SRTP) || !key_valid(&c->in) || !key_valid(&c->out) ||
+	if ((t->flags & (TERM_SRTP | TERM_DTLS)) != TERM_SRTP || !key_valid(&c->in) || !key_valid(&c->out) ||
 	    c->flags & ~(CTL_SRTP_CLEAR_RTP | CTL_SRTP_CLEAR_RTCP))
 		return false;
 	in = master_of(&c->in);
@@ -176,7 +201,7 @@ bool media_srtp_set(struct worker *w, const struct cmd_srtp_set *c, enum ctl_ref
 	if (c->in.set && c->out.set && CRYPTO_memcmp(in.key, out.key, sizeof(in.key)) == 0)
 		goto done;
 	*why = REFUSED_FULL;
-	if (!srtp_get(w, t))
+	if (!srtp_get(w, &t->srtp))
 		goto done;
 	x = t->srtp;
 	/* Never a stream anew for a key that goes on: its indexes would be used twice. */
@@ -192,12 +217,25 @@ done:
 	return *why == REFUSALS;
 }
 
+bool media_srtp_agreed(struct worker *w, struct media_term *t, uint32_t rtcp,
+		       const struct srtp_master *in, const struct srtp_master *out)
+{
+	struct media_srtp *x = keys_of(t, rtcp);
+	bool ok;
+
+	if (!x)
+		return false;
+	ok = in_set(w, x, in, true);
+	return out_set(w, x, out, true) && ok;
+}
+
 /* ---- packets ---- */
 
-static bool has_key(const struct media_term *t, bool out)
+static bool has_key(const struct media_term *t, uint32_t rtcp, bool out)
 {
-	return !(t->flags & TERM_SRTP) ||
-	       (t->srtp && (out ? t->srtp->out.keys : t->srtp->in.keys) > 0);
+	const struct media_srtp *x = keys_of(t, rtcp);
+
+	return !(t->flags & TERM_SRTP) || (x && (out ? x->out.keys : x->in.keys) > 0);
 }
 
 /* What can be told before anything is deciphered: strangers do not cost that. */
@@ -208,7 +246,7 @@ static enum drop take_judge(struct worker *w, const struct media_in *in)
 
 	if (media_stranger(w, in))
 		return DROP_GATE_SOURCE;
-	if (!has_key(in->term, false) || (to->here && !has_key(to, true)))
+	if (!has_key(in->term, in->rtcp, false) || (to->here && !has_key(to, in->rtcp, true)))
 		return DROP_SRTP_KEY;
 	/* Who hears of it is told what came, and not what it became. */
 	if (p->ttl <= 1) {
@@ -291,10 +329,10 @@ static void burst_late(struct worker *w, struct srtp_pool *s)
 
 	for (i = 0; i < s->n; i++) {
 		struct srtp_wait *t = &s->wait[i];
-		struct media_srtp *x = t->in.term->srtp;
+		struct media_srtp *x = keys_of(t->in.term, t->in.rtcp);
 
-		if ((t->why == DROP_SRTP_AUTH || t->why == DROP_SRTP_MKI) && x->late_s > w->now &&
-		    x->late_tries) {
+		if ((t->why == DROP_SRTP_AUTH || t->why == DROP_SRTP_MKI) &&
+		    x->late_s > w->now && x->late_tries) {
 			x->late_tries--;
 			burst_add(s, &n, i, &x->late);
 		}
@@ -315,7 +353,7 @@ static void burst_unprotect(struct worker *w, struct srtp_pool *s)
 
 	for (i = 0; i < s->n; i++)
 		if (s->wait[i].in.term->flags & TERM_SRTP)
-			burst_add(s, &n, i, &s->wait[i].in.term->srtp->in);
+			burst_add(s, &n, i, &keys_of(s->wait[i].in.term, s->wait[i].in.rtcp)->in);
 	if (n == 0)
 		return;
 	srtp_unprotect_burst(s->engine, s->packet, n, w->now);
@@ -332,7 +370,7 @@ static void burst_protect(struct worker *w, struct srtp_pool *s)
 		const struct media_term *to = &w->gateway->media[in->slot].term[!in->side];
 
 		if (s->wait[i].why == DROP_NONE && to->flags & TERM_SRTP)
-			burst_add(s, &n, i, &to->srtp->out);
+			burst_add(s, &n, i, &keys_of(to, in->rtcp)->out);
 	}
 	if (n == 0)
 		return;

@@ -6,7 +6,7 @@
  * SRTP in contexts: what comes from a side with TERM_SRTP is unprotected, what goes to one is
  * protected. Packets wait for the end of the burst that they came in, and go on together.
  */
-#include "media.h"
+#include "media_dtls.h"
 #include "../srtp/srtp.h"
 
 enum {
@@ -21,6 +21,7 @@ enum {
 
 /* Of a termination. Written by its worker alone. */
 struct media_srtp {
+	struct media_dtls dtls; /* with TERM_DTLS */
 	/* From the remote, from it by the key before that, and to it. No key: none is agreed. */
 	struct srtp_stream in, late, out;
 	uint32_t late_s;		  /* late is heard until then; 0: there is none */
@@ -58,8 +59,22 @@ void media_srtp_destroy(struct worker *w);
  * be expanded its direction has none.
  */
 bool media_srtp_set(struct worker *w, const struct cmd_srtp_set *c, enum ctl_refusal *why);
+/*
+ * Keys that DTLS has agreed on, of RTP or of RTCP apart from it: they replace those that there are.
+ * False: none could be had.
+ */
+bool media_srtp_agreed(struct worker *w, struct media_term *t, uint32_t rtcp,
+		       const struct srtp_master *in, const struct srtp_master *out);
+/* Room for the keys of a termination, and with DTLS for RTCP's own. False: there is none. */
+bool media_srtp_room(struct worker *w, struct media_term *t);
 /* The keys of a termination go, if it has any: wiped. */
 void media_srtp_give(struct worker *w, struct media_term *t);
+
+/* Whether RTCP has an association, and keys, of its own. */
+static inline bool media_srtp_apart(const struct media_term *t)
+{
+	return (t->flags & (TERM_DTLS | TERM_RTCP_MUX)) == TERM_DTLS;
+}
 
 /* From time to time: a key that was replaced goes when its time is over. */
 void media_srtp_tick(struct worker *w, struct media_term *t);

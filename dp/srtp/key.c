@@ -11,7 +11,7 @@ enum { LABEL_AT = 7 }; /* in the first block */
 
 size_t srtp_key_size(enum srtp_suite s)
 {
-	const bool gcm = s == SRTP_AEAD_AES_128_GCM || s == SRTP_AEAD_AES_256_GCM;
+	const bool gcm = s == SRTP_GCM_128 || s == SRTP_GCM_256;
 
 	return sizeof(struct srtp_key) + (gcm ? SRTP_KEY_STATE : SRTP_KEY_STATE_CM);
 }

@@ -59,7 +59,7 @@ static inline uint32_t rtp_head(const uint8_t *p, uint32_t end)
 
 static inline bool suite_is_gcm(const struct srtp_key *k)
 {
-	return k->suite == SRTP_AEAD_AES_128_GCM || k->suite == SRTP_AEAD_AES_256_GCM;
+	return k->suite == SRTP_GCM_128 || k->suite == SRTP_GCM_256;
 }
 
 static inline bool suite_is_null(const struct srtp_key *k)

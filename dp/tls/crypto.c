@@ -5,6 +5,7 @@
 #include "domain.h"
 #include "accel.h"
 #include "file.h"
+#include "srtp_ctx.h"
 #include "../../lib/memory.h"
 
 #include <openssl/core_names.h>
@@ -39,7 +40,8 @@ static struct handshake *pool_at(const struct handshake_pool *p, uint32_t i)
 /* A worker's: what TLS may have, and DTLS. */
 static uint32_t handshakes_of(const struct config *c)
 {
-	return c->tls.handshakes + (config_associations(c) ? c->tls.dtls_handshakes : 0);
+	return (config_has_tls(c) ? c->tls.handshakes : 0) +
+	       (config_associations(c) ? c->tls.dtls_handshakes : 0);
 }
 
 /* ---- domains ---- */
@@ -151,6 +153,8 @@ static void crypto_free(struct crypto *th)
 	EVP_KDF_CTX_free(th->prf);
 	BIO_meth_free(th->bio);
 	BIO_meth_free(th->bio_dtls);
+	SSL_CTX_free(th->srtp[0]);
+	SSL_CTX_free(th->srtp[1]);
 	OSSL_LIB_CTX_free(th->libctx);
 	rte_free(th);
 }
@@ -169,7 +173,7 @@ static bool crypto_openssl(struct crypto *th)
 }
 
 static struct crypto *crypto_create(struct dplane *dp, uint16_t id, struct tls_files *files,
-				    char *err, size_t errlen)
+				    const struct srtp_cert *cert, char *err, size_t errlen)
 {
 	struct crypto *th = rte_zmalloc("crypto", sizeof(*th), RTE_CACHE_LINE_SIZE);
 	bool own = dp->conf->tls.n_crypto_cpus == 0, ok = th;
@@ -186,7 +190,7 @@ static struct crypto *crypto_create(struct dplane *dp, uint16_t id, struct tls_f
 		snprintf(err, errlen,
 			 "%s: dataplane.memory-mb: too small for %u handshakes a worker",
 			 dp->conf->file, dp->conf->tls.handshakes);
-	if (ok && !crypto_openssl(th)) {
+	if (ok && !(crypto_openssl(th) && srtp_ctx_make(th, cert))) {
 		ok = false;
 		snprintf(err, errlen, "OpenSSL does not start: %s",
 			 ERR_reason_error_string(ERR_peek_last_error()));
@@ -210,7 +214,7 @@ static struct handshake_pool *pool_create(const struct dplane *dp, uint16_t work
 		return NULL;
 	}
 	p->n = n;
-	p->left[0] = dp->conf->tls.handshakes;
+	p->left[0] = config_has_tls(dp->conf) ? dp->conf->tls.handshakes : 0;
 	p->left[1] = n - p->left[0];
 	p->crypto = worker % dp->n_cryptos; /* workers do not all begin with the same */
 	for (i = 0; i < dp->n_cryptos; i++)
@@ -241,19 +245,27 @@ bool cryptos_create(struct dplane *dp, char *err, size_t errlen)
 {
 	const struct config *c = dp->conf;
 	uint16_t i, n = c->tls.n_crypto_cpus ? c->tls.n_crypto_cpus : dp->n_workers;
+	struct srtp_cert cert = { .key = NULL };
 	struct tls_files *files;
 
-	if (!config_has_tls(c))
+	if (!config_has_tls(c) && !config_has_dtls_srtp(c))
 		return true;
 	cryptos_accel(dp);
 	files = files_create();
 	if (!files)
 		snprintf(err, errlen, "out of memory");
+	if (config_has_dtls_srtp(c) && !srtp_cert_make(&cert, dp->region->dtls_sha256)) {
+		snprintf(err, errlen, "OpenSSL makes no certificate: %s",
+			 ERR_reason_error_string(ERR_peek_last_error()));
+		files_free(files);
+		return false;
+	}
 	for (i = 0; files && i < n; i++, dp->n_cryptos++) {
-		dp->crypto[i] = crypto_create(dp, i, files, err, errlen);
+		dp->crypto[i] = crypto_create(dp, i, files, &cert, err, errlen);
 		if (!dp->crypto[i])
 			break;
 	}
+	srtp_cert_free(&cert);
 	files_free(files);
 	if (dp->n_cryptos < n)
 		return false;
@@ -468,10 +480,11 @@ int crypto_run(void *arg)
 static struct handshake *pool_take(struct worker *w, bool dtls)
 {
 	struct handshake_pool *p = w->dp->handshakes[w->id];
-	struct handshake *s = p->free;
+	struct handshake *s;
 
-	if (!p->left[dtls])
+	if (!p || !p->left[dtls])
 		return NULL;
+	s = p->free;
 	p->left[dtls]--;
 	p->free = s->next;
 	memset(s, 0, offsetof(struct handshake, in));

@@ -28,6 +28,7 @@ struct crypto {
 	OSSL_LIB_CTX *libctx;
 	BIO_METHOD *bio, *bio_dtls;
 	EVP_KDF_CTX *prf; /* TLS 1.2 (RFC 5246 5) */
+	SSL_CTX *srtp[2]; /* DTLS-SRTP: server, client (srtp_ctx.h); NULL: there is none */
 	struct crypto_domains *domains;
 	struct handshake_list parked; /* their jobs wait, the longest first */
 	uint32_t n_parked;

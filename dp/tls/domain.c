@@ -198,7 +198,7 @@ static bool dtls_build(const struct domain_build *b, uint64_t certs)
 {
 	struct domain *d = b->d;
 
-	if (!config_associations(d->set->conf) || d->conf->version_min == CONFIG_TLS_1_3)
+	if (!config_has_dtls(d->set->conf) || d->conf->version_min == CONFIG_TLS_1_3)
 		return true;
 	for (int client = 0; client <= 1; client++) {
 		d->dtls[client] = domain_ctx(b, certs, CTX_DTLS | (client ? CTX_CLIENT : 0));

@@ -3,6 +3,7 @@
 #include "crypto.h"
 #include "domain.h"
 #include "accel.h"
+#include "srtp_ctx.h"
 #include "tickets.h"
 #include "../../lib/tcp_end.h"
 
@@ -238,7 +239,7 @@ static bool handshake_open(struct crypto *th, struct handshake *s)
 		return false;
 	/* Before the worker could know of a domain, or a service, its snapshot had been left. */
 	crypto_domains_take(th);
-	psk = !s->client && th->domains->conf->domain[s->domain].psk;
+	psk = !s->client && !s->srtp && th->domains->conf->domain[s->domain].psk;
 	s->ssl = x;
 	x->handshake = s;
 	x->crypto = th;
@@ -247,8 +248,9 @@ static bool handshake_open(struct crypto *th, struct handshake *s)
 	x->domains->users++;
 	memset(&s->result, 0, sizeof(s->result));
 	ERR_clear_error();
-	x->ssl = s->dtls ? domain_ssl_dtls(th->domains->set, s->domain, s->client, s)
-			 : domain_ssl(th->domains->set, s->domain, s->client, s);
+	x->ssl = s->srtp   ? srtp_ssl(th, s)
+		 : s->dtls ? domain_ssl_dtls(th->domains->set, s->domain, s->client, s)
+			   : domain_ssl(th->domains->set, s->domain, s->client, s);
 	/*
 	 * From OpenSSL 3.2 on SSL_set_accept_state() makes record layers, and tells in the queue alone
 	 * that there was no memory for one: a BIO would be given to NULL.
@@ -384,6 +386,10 @@ static bool handshake_done(struct crypto *th, struct handshake *s)
 		return handshake_fail(s, TCP_END_TLS_HANDSHAKE);
 	if (!handshake_result(th, s))
 		return handshake_fail(s, TCP_END_TLS_INTERNAL);
+	if (s->srtp && !expect_met(&s->expect, s->result.peer_cert ? &s->result.peer : NULL))
+		return handshake_fail(s, TCP_END_TLS_FINGERPRINT);
+	if (s->srtp && !srtp_result(s, s->ssl->ssl))
+		return handshake_fail(s, TCP_END_SRTP_PROFILE);
 	return handshake_end(s, HANDSHAKE_DONE);
 }
 

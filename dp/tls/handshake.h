@@ -17,6 +17,8 @@
  */
 #include "expect.h"
 #include "record.h"
+#include "../../lib/ctl_abi.h"
+#include "../../lib/srtp_suite.h"
 
 #include <rte_ring.h>
 
@@ -56,6 +58,12 @@ enum handshake_state {
 	HANDSHAKE_ABORTED, /* answer to HANDSHAKE_ABORT */
 };
 
+/* Of DTLS-SRTP: what was agreed. Master keys, then their salts; in: the other side's. */
+struct handshake_srtp {
+	uint8_t suite; /* enum srtp_suite */
+	uint8_t in[SRTP_MASTER_MAX], out[SRTP_MASTER_MAX];
+};
+
 /* What a finished handshake leaves: secrets are wiped by whoever is done with them. */
 struct handshake_result {
 	uint16_t version;		      /* enum tls_version */
@@ -72,6 +80,7 @@ struct handshake_result {
 	uint64_t in_seq, out_seq;		     /* of the next record */
 	uint64_t out_explicit;	     /* TLS 1.2 AES-GCM: explicit nonce of the next record */
 	struct fingerprint_set peer; /* of the other side's certificate; zeros: none */
+	struct handshake_srtp srtp;
 };
 
 struct handshake {
@@ -86,6 +95,9 @@ struct handshake {
 	 * out is datagrams, each behind its length (2 bytes, in the order of the wire).
 	 */
 	bool dtls;
+	/* DTLS-SRTP: of no domain, and by these profiles (enum srtp_suite); n 0: by any. */
+	bool srtp;
+	uint8_t n_profile, profile[CTL_PROFILES_MAX];
 	uint16_t mtu;	    /* bytes of a datagram, without IP and UDP */
 	uint16_t resend_ms; /* from a flight to the next time that it goes */
 	struct tls_expect expect;

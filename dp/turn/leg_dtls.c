@@ -94,9 +94,9 @@ static void leg_dtls_stun(struct worker *w, struct dtls_conn *c, struct rte_mbuf
 	const uint16_t type = be16_read(msg);
 	const struct request r = { .msg = msg,
 				   .len = m->data_len,
-				   .client = *dtls_client(c),
-				   .local = dtls_local(c)->ip,
-				   .listener = dtls_listener(c),
+				   .client = dtls_at(c)->remote,
+				   .local = dtls_at(c)->local.ip,
+				   .listener = (uint16_t)dtls_at(c)->port,
 				   .slot = leg_slot(c),
 				   .conn = dtls_name(c) };
 

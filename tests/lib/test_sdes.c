@@ -155,7 +155,7 @@ static void test_refused(void **state)
 static void test_answer(void **state)
 {
 	struct sdes_crypto offer[3], answer;
-	const uint32_t gcm = 1u << SRTP_AEAD_AES_128_GCM, cm = 1u << SRTP_AES_CM_128_80;
+	const uint32_t gcm = 1u << SRTP_GCM_128, cm = 1u << SRTP_AES_CM_128_80;
 
 	(void)state;
 	assert_int_equal(parse("1 AEAD_AES_128_GCM inline:" GCM_128, &offer[0]), SDES_OK);

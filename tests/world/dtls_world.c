@@ -126,36 +126,45 @@ static unsigned int on_timer(SSL *s, unsigned int us)
 	return 60000000;
 }
 
-void dclient_new(struct dtls_client *c, uint16_t port, const char *suites, uint32_t mtu)
+void dclient_ssl(struct dtls_client *c, bool connects, uint32_t mtu)
 {
-	char name[240] = "relay.test";
-	BIO *b;
+	BIO *b = BIO_new(bio_method());
 
-	memset(c, 0, sizeof(*c));
-	c->addr = at("10.1.0.2", port);
 	c->alert = -1;
-	c->ctx = SSL_CTX_new(DTLS_client_method());
-	assert_non_null(c->ctx);
-	if (suites)
-		assert_int_equal(SSL_CTX_set_cipher_list(c->ctx, suites), 1);
 	c->ssl = SSL_new(c->ctx);
-	b = BIO_new(bio_method());
 	assert_true(c->ssl && b);
 	BIO_set_data(b, c);
 	SSL_set_bio(c->ssl, b, b);
 	SSL_set_app_data(c->ssl, c);
 	SSL_set_info_callback(c->ssl, on_alert);
 	SSL_set_options(c->ssl, SSL_OP_NO_QUERY_MTU);
+	SSL_set_mtu(c->ssl, mtu ? (long)mtu : 1200);
+	DTLS_set_timer_cb(c->ssl, on_timer);
+	if (connects)
+		SSL_set_connect_state(c->ssl);
+	else
+		SSL_set_accept_state(c->ssl);
+}
+
+void dclient_new(struct dtls_client *c, uint16_t port, const char *suites, uint32_t mtu)
+{
+	char name[240] = "relay.test";
+
+	memset(c, 0, sizeof(*c));
+	c->addr = at("10.1.0.2", port);
+	c->us = world.conf.listener[TLS_LISTENER].addr;
+	c->port = TLS_LISTENER;
+	c->ctx = SSL_CTX_new(DTLS_client_method());
+	assert_non_null(c->ctx);
+	if (suites)
+		assert_int_equal(SSL_CTX_set_cipher_list(c->ctx, suites), 1);
 	if (mtu) /* so that its ClientHello is in pieces */
 		memset(name, 'a', sizeof(name) - 1);
 	for (uint32_t i = 50; mtu && i < sizeof(name); i += 50)
 		name[i] = '.';
+	dclient_ssl(c, true, mtu);
 	SSL_set_tlsext_host_name(c->ssl, name);
-	SSL_set_mtu(c->ssl, mtu ? (long)mtu : 1200);
-	DTLS_set_timer_cb(c->ssl, on_timer);
-	SSL_set_connect_state(c->ssl);
 }
-
 void dclient_free(struct dtls_client *c)
 {
 	SSL_free(c->ssl);
@@ -176,10 +185,9 @@ void dclient_step(struct dtls_client *c)
 
 void dclient_raw(struct dtls_client *c, const void *p, size_t n)
 {
-	const struct sock_addr us = world.conf.listener[TLS_LISTENER].addr;
 	struct frame f;
 
-	frame_udp(&f, ACCESS, &c->addr, &us, p, n, &(struct frame_opt){ 0 });
+	frame_udp(&f, ACCESS, &c->addr, &c->us, p, n, &(struct frame_opt){ 0 });
 	world_feed(ACCESS, &f);
 }
 
@@ -263,5 +271,7 @@ void dclient_ask(struct dtls_client *c)
 
 struct dtls_conn *dclient_conn(const struct dtls_client *c)
 {
-	return assoc_find(world.w, &c->addr, TLS_LISTENER);
+	const struct dtls_at at = { c->addr, c->us, c->port };
+
+	return assoc_find(world.w, &at);
 }

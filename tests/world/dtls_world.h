@@ -18,7 +18,8 @@ struct dgrams {
 };
 
 struct dtls_client {
-	struct sock_addr addr;
+	struct sock_addr addr, us;
+	uint32_t port; /* of struct dtls_at */
 	SSL_CTX *ctx;
 	SSL *ssl;
 	struct dgrams in, out; /* what came, what is to go */
@@ -33,6 +34,8 @@ int dtls_teardown(void **state);
 
 /* Of this port of 10.1.0.2; nothing has gone yet. mtu 0: as usual. */
 void dclient_new(struct dtls_client *c, uint16_t port, const char *suites, uint32_t mtu);
+/* Of c->ctx: the SSL, which connects or accepts. */
+void dclient_ssl(struct dtls_client *c, bool connects, uint32_t mtu);
 void dclient_free(struct dtls_client *c);
 /* Its SSL does what it can; what it wrote stands in out. */
 void dclient_step(struct dtls_client *c);

@@ -429,7 +429,7 @@ static void listener_goes(void **state)
 	dclient_send_all(&other); /* with the cookie */
 	assert_int_equal(world.w->dtls->used, 2);
 	memcpy(conf, &world.conf, sizeof(*conf));
-	conf->listener[dclient_conn(&c)->listener] = conf->listener[--conf->n_listener];
+	conf->listener[dclient_conn(&c)->at.port] = conf->listener[--conf->n_listener];
 	world_reload(conf);
 	for (int i = 0; i < DTLS_ROUND + 2; i++)
 		pass(NEIGH_TICK_MS);

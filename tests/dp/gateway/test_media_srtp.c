@@ -189,9 +189,9 @@ static void two_keys(void **state)
 
 	(void)state;
 	phone_make(&a, SRTP_AES_CM_128_80, 1, 2);
-	phone_make(&b, SRTP_AEAD_AES_128_GCM, 3, 4);
+	phone_make(&b, SRTP_GCM_128, 3, 4);
 	assert_true(keys_put(&c, SIDE_A, SRTP_AES_CM_128_80, 1, 2));
-	assert_true(keys_put(&c, SIDE_B, SRTP_AEAD_AES_128_GCM, 3, 4));
+	assert_true(keys_put(&c, SIDE_B, SRTP_GCM_128, 3, 4));
 	for (uint16_t seq = 65530; seq != 6; seq++) { /* over a roll-over */
 		crosses(&c, SIDE_A, &a, &b, 0, seq);
 		crosses(&c, SIDE_B, &b, &a, 0, seq);

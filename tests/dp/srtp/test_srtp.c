@@ -287,7 +287,7 @@ static void test_mki(void **state)
 
 static void test_lifetime(void **state)
 {
-	struct srtp_master m = srtp_test_master(SRTP_AEAD_AES_256_GCM, 1);
+	struct srtp_master m = srtp_test_master(SRTP_GCM_256, 1);
 	struct srtp_key *k[2];
 	struct srtp_test_packet p, q;
 	uint16_t seq;

@@ -42,10 +42,10 @@ static void policy_of(enum srtp_suite s, srtp_policy_t *p)
 	case SRTP_AES_256_CM_32:
 		srtp_crypto_policy_set_aes_cm_256_hmac_sha1_32(&p->rtp);
 		break;
-	case SRTP_AEAD_AES_128_GCM:
+	case SRTP_GCM_128:
 		srtp_crypto_policy_set_aes_gcm_128_16_auth(&p->rtp);
 		break;
-	case SRTP_AEAD_AES_256_GCM:
+	case SRTP_GCM_256:
 		srtp_crypto_policy_set_aes_gcm_256_16_auth(&p->rtp);
 		break;
 	default:

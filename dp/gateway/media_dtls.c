@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "media_dtls.h"
+#include "gateway.h"
+#include "media_srtp.h"
+#include "../clock.h"
+#include "../dtls/dtls.h"
+#include "../dtls/hello.h"
+#include "../tls/handshake.h"
+
+#include <openssl/crypto.h>
+
+static struct media_term *term_at(const struct worker *w, uint32_t port)
+{
+	return &w->gateway->media[gate_slot(port)].term[gate_side(port)];
+}
+
+/* NULL: the termination has no DTLS, or no room for it. */
+static struct media_dtls *dtls_of(const struct media_term *t)
+{
+	return t->here && t->flags & TERM_DTLS && t->srtp && t->srtp->dtls.on ? &t->srtp->dtls
+									      : NULL;
+}
+
+static bool has_component(const struct media_term *t, uint32_t rtcp)
+{
+	return !rtcp || media_srtp_apart(t);
+}
+
+static struct dtls_at component_at(const struct worker *w, uint32_t slot, uint32_t component)
+{
+	const struct media_term *t = &w->gateway->media[slot].term[component / 2];
+	const struct media_path *l = &media_lines(w, slot)[component];
+	const uint16_t port = (uint16_t)(be16_get(t->local.port) + component % 2);
+
+	return (struct dtls_at){ { l->from, l->from_port },
+				 { *relay_ip(w->dp, &t->local), be16_make(port) },
+				 gate_component(slot, component) };
+}
+
+static bool same_conn(struct ctl_conn a, struct ctl_conn b)
+{
+	return a.gen && a.gen == b.gen && a.idx == b.idx;
+}
+
+/* ---- what is told ---- */
+
+static void assoc_tell(struct worker *w, uint32_t slot, uint32_t component)
+{
+	const struct media_term *t = &w->gateway->media[slot].term[component / 2];
+	struct media_assoc *a = &t->srtp->dtls.assoc[component % 2];
+	struct evt_term e = { .side = (uint8_t)(component / 2),
+			      .what = a->what,
+			      .why = a->why,
+			      .attempt = t->attempt,
+			      .rtcp = component % 2,
+			      .remote = component_at(w, slot, component).remote };
+
+	if (a->what == TERM_UP) {
+		e.tls_version = TLS_1_2;
+		e.tls_suite = a->suite;
+		memcpy(e.sha256, a->sha256, sizeof(e.sha256));
+	}
+	a->untold = !context_tell(w, slot, &e);
+}
+
+/* In its turn: whoever can fail handshakes must not be able to fill the control process's ring. */
+static void assoc_refused(struct media_assoc *a, enum tcp_end why)
+{
+	a->untold |= a->what != TERM_REFUSED || a->why != why;
+	a->what = TERM_REFUSED;
+	a->why = (uint16_t)why;
+}
+
+/* ---- associations ---- */
+
+static void on_begin(struct worker *w, const struct dtls_conn *c, struct handshake *s)
+{
+	const struct media_dtls *d = dtls_of(term_at(w, dtls_at(c)->port));
+
+	s->srtp = true;
+	s->expect.peer = EXPECT_FINGERPRINT; /* none of them fits where there is none */
+	if (!d)
+		return;
+	s->expect.n_fingerprint = d->n_fingerprint;
+	memcpy(s->expect.fingerprint, d->fingerprint, sizeof(d->fingerprint));
+	s->n_profile = d->n_profile;
+	memcpy(s->profile, d->profile, sizeof(s->profile));
+}
+
+/* It may have been told another role or certificate meanwhile. */
+static bool is_wanted(const struct media_dtls *d, const struct dtls_conn *c,
+		      const struct handshake *s)
+{
+	struct tls_expect e = { .peer = EXPECT_FINGERPRINT, .n_fingerprint = d->n_fingerprint };
+
+	memcpy(e.fingerprint, d->fingerprint, sizeof(d->fingerprint));
+	return d->client == dtls_connects(c) && expect_met(&e, &s->result.peer);
+}
+
+/* Who has shown the right certificate is the remote, or is learnt. */
+static bool is_remote(struct worker *w, const struct dtls_at *at)
+{
+	const uint32_t slot = gate_slot(at->port), component = at->port % COMPONENTS;
+	struct media_component *x = &w->gateway->media[slot].component[component];
+	const struct media_path *l = &media_lines(w, slot)[component];
+
+	if (sock_addr_eq(&(struct sock_addr){ l->from, l->from_port }, &at->remote)) {
+		if (x->state == COMPONENT_FIXED)
+			return true;
+	} else if (x->state == COMPONENT_FIXED) {
+		return false;
+	}
+	x->state = COMPONENT_FIXED;
+	media_learn(w, slot, component, &at->remote);
+	return true;
+}
+
+static bool keys_agreed(struct worker *w, struct media_term *t, uint32_t rtcp,
+			const struct handshake_srtp *r)
+{
+	struct srtp_master in, out;
+	bool ok;
+
+	memset(&in, 0, sizeof(in));
+	memset(&out, 0, sizeof(out));
+	in.suite = out.suite = (enum srtp_suite)r->suite;
+	memcpy(in.key, r->in, sizeof(r->in));
+	memcpy(out.key, r->out, sizeof(r->out));
+	ok = media_srtp_agreed(w, t, rtcp, &in, &out);
+	OPENSSL_cleanse(&in, sizeof(in));
+	OPENSSL_cleanse(&out, sizeof(out));
+	return ok;
+}
+
+static bool on_opened(struct worker *w, struct dtls_conn *c, const struct handshake *s)
+{
+	const struct dtls_at at = *dtls_at(c);
+	const uint32_t rtcp = at.port % 2;
+	struct media_term *t = term_at(w, at.port);
+	struct media_dtls *d = dtls_of(t);
+	struct media_assoc *a = d ? &d->assoc[rtcp] : NULL;
+	struct dtls_conn *old;
+
+	if (!d || !has_component(t, rtcp) || !is_wanted(d, c, s) || !is_remote(w, &at) ||
+	    !keys_agreed(w, t, rtcp, &s->result.srtp))
+		return false;
+	old = dtls_find_any(w, a->conn);
+	a->conn = dtls_name(c);
+	if (old && old != c)
+		dtls_abandon(w, old, TCP_END_DTLS_AGAIN);
+	a->wants = false;
+	a->what = TERM_UP;
+	a->why = 0;
+	a->suite = s->result.suite;
+	memcpy(a->sha256, fp_of(&s->result.peer, FP_SHA256), sizeof(a->sha256));
+	dtls_trust(w, c, true);
+	assoc_tell(w, gate_slot(at.port), at.port % COMPONENTS);
+	return true;
+}
+
+/* The one that a termination has, if c is. */
+static struct media_assoc *assoc_of(const struct worker *w, const struct dtls_conn *c)
+{
+	const uint32_t port = dtls_at(c)->port;
+	struct media_dtls *d = dtls_of(term_at(w, port));
+	struct media_assoc *a = d ? &d->assoc[port % 2] : NULL;
+
+	return a && same_conn(a->conn, dtls_name(c)) ? a : NULL;
+}
+
+/* Nobody was there, or we had no room: that may change. */
+static bool may_again(enum tcp_end why)
+{
+	return why == TCP_END_TLS_TIMEOUT || why == TCP_END_TLS_BUSY || why == TCP_END_ROOM ||
+	       why == TCP_END_TLS_INTERNAL;
+}
+
+static void on_failed(struct worker *w, struct dtls_conn *c, enum tcp_end why)
+{
+	struct media_dtls *d = dtls_of(term_at(w, dtls_at(c)->port));
+	struct media_assoc *a = assoc_of(w, c);
+
+	if (a) {
+		a->conn = (struct ctl_conn){ 0 };
+		a->wants = may_again(why);
+		a->again_s = w->now + DTLS_AGAIN_S;
+	} else if (d && !d->client && !dtls_find(w, d->assoc[dtls_at(c)->port % 2].conn)) {
+		a = &d->assoc[dtls_at(c)->port % 2];
+	}
+	if (a && why != TCP_END_DTLS_AGAIN && why != TCP_END_STRANGER)
+		assoc_refused(a, why);
+}
+
+static void on_ended(struct worker *w, struct dtls_conn *c, enum tcp_end why)
+{
+	struct media_assoc *a = assoc_of(w, c);
+
+	if (!a)
+		return;
+	a->conn = (struct ctl_conn){ 0 };
+	if (why != TCP_END_DTLS_AGAIN)
+		assoc_refused(a, why);
+}
+
+/* There is nothing in it but handshakes and alerts. */
+static void on_message(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m)
+{
+	(void)c;
+	pkt_drop(w, m, DROP_DTLS_BAD);
+}
+
+static uint32_t on_session(const struct dtls_conn *c)
+{
+	(void)c;
+	return SLOT_NONE;
+}
+
+static const struct dtls_app media_dtls_app = {
+	.begin = on_begin,
+	.opened = on_opened,
+	.failed = on_failed,
+	.message = on_message,
+	.ended = on_ended,
+	.session = on_session,
+};
+
+/* Whether the association goes, and whoever has it is told nothing. */
+static void assoc_forget(struct worker *w, struct media_assoc *a, bool silent)
+{
+	struct dtls_conn *c = dtls_find_any(w, a->conn);
+
+	a->conn = (struct ctl_conn){ 0 };
+	if (c && silent)
+		dtls_abandon(w, c, TCP_END_DTLS_AGAIN);
+	else if (c)
+		dtls_close(w, c, TCP_END_CLOSED);
+}
+
+/* As a client, where the remote is known. */
+static void assoc_begin(struct worker *w, uint32_t slot, uint32_t component)
+{
+	const struct media_term *t = &w->gateway->media[slot].term[component / 2];
+	const struct dtls_at at = component_at(w, slot, component);
+	struct media_dtls *d = dtls_of(t);
+	struct media_assoc *a = d ? &d->assoc[component % 2] : NULL;
+	struct dtls_conn *c;
+
+	if (!a || !a->wants || !d->n_fingerprint || a->again_s > w->now ||
+	    !has_component(t, component % 2) || be16_get(at.remote.port) == 0)
+		return;
+	assoc_forget(w, a, true);
+	c = dtls_find_at(w, &at);
+	if (c)
+		dtls_abandon(w, c, TCP_END_DTLS_AGAIN);
+	c = dtls_connect(w, &at, &media_dtls_app);
+	a->wants = !c;
+	a->again_s = w->now + DTLS_AGAIN_S;
+	if (c)
+		a->conn = dtls_name(c);
+}
+
+/* ---- datagrams ---- */
+
+/* Whether a handshake may be with who sent this: with the remote, or who may be learnt. */
+static enum drop source_judge(const struct worker *w, const struct media_in *in)
+{
+	const struct media_component *x =
+	    &w->gateway->media[in->slot].component[in->component];
+	const struct sock_addr from = { in->p->src, in->p->sport },
+			       now = { in->line->from, in->line->from_port };
+
+	if (sock_addr_eq(&from, &now))
+		return DROP_NONE;
+	if (x->state == COMPONENT_FIXED)
+		return DROP_GATE_SOURCE;
+	if (in->term->flags & TERM_LATCH_ADDR && !ip_eq(&from.ip, &x->given.ip))
+		return DROP_GATE_SOURCE;
+	if (in->component % 2 && !ip_eq(&from.ip, &in->line[-1].from) &&
+	    !sock_addr_eq(&from, &x->given))
+		return DROP_GATE_SOURCE;
+	return gate_denied(w, &from.ip) ? DROP_GATE_DENIED : DROP_NONE;
+}
+
+static bool begins_with_hello(const struct pkt *p)
+{
+	struct rd r = rd_init(pkt_payload(p), pkt_payload_len(p));
+	struct dtls_record rec;
+
+	return p->m->nb_segs == 1 && dtls_record_read(&r, &rec) && hello_is(&rec);
+}
+
+static enum drop take_judge(struct worker *w, const struct media_in *in)
+{
+	const struct media_dtls *d = dtls_of(in->term);
+
+	/* Nobody said yet whose certificate it has to be. */
+	if (!d || !d->n_fingerprint)
+		return DROP_DTLS_NONE;
+	if (d->client && begins_with_hello(in->p))
+		return DROP_DTLS_ROLE;
+	return source_judge(w, in);
+}
+
+void media_dtls_take(struct worker *w, const struct media_in *in)
+{
+	struct dtls_at at = component_at(w, in->slot, in->component);
+	const enum drop why = take_judge(w, in);
+
+	if (why != DROP_NONE) {
+		media_drop(w, in, why);
+		return;
+	}
+	at.remote = (struct sock_addr){ in->p->src, in->p->sport };
+	dtls_input(w, in->p, &at, &media_dtls_app);
+}
+
+/* ---- commands, and time ---- */
+
+static bool has_changed(const struct media_dtls *d, const struct ctl_term *t)
+{
+	return !d->on || d->client != ((t->flags & TERM_TLS_CLIENT) != 0) || d->id != t->dtls_id ||
+	       d->n_fingerprint != t->n_fingerprint ||
+	       memcmp(d->fingerprint, t->fingerprint,
+		      t->n_fingerprint * sizeof(d->fingerprint[0])) != 0;
+}
+
+/* Another association is meant. The one that there is, and its keys, serve until it is up. */
+static void dtls_change(struct worker *w, struct media_dtls *d, const struct ctl_term *t)
+{
+	d->on = true;
+	d->client = t->flags & TERM_TLS_CLIENT;
+	d->id = t->dtls_id;
+	d->n_fingerprint = t->n_fingerprint;
+	memcpy(d->fingerprint, t->fingerprint, sizeof(d->fingerprint));
+	for (uint32_t i = 0; i < 2; i++) {
+		struct media_assoc *a = &d->assoc[i];
+
+		if (!dtls_find(w, a->conn))
+			assoc_forget(w, a, true);
+		a->wants = d->client;
+		a->again_s = 0;
+	}
+}
+
+void media_dtls_set(struct worker *w, uint32_t slot, uint32_t side, const struct ctl_term *t)
+{
+	struct media_term *m = &w->gateway->media[slot].term[side];
+	struct media_dtls *d;
+
+	if (!(t->flags & TERM_DTLS) || !w->dtls || !media_srtp_room(w, m))
+		return;
+	d = &m->srtp->dtls;
+	d->n_profile = t->n_profile;
+	memcpy(d->profile, t->profile, sizeof(d->profile));
+	if (has_changed(d, t))
+		dtls_change(w, d, t);
+	if (!has_component(m, 1))
+		assoc_forget(w, &d->assoc[1], false);
+	else if (d->client && !d->assoc[1].conn.gen)
+		d->assoc[1].wants = true;
+	for (uint32_t i = 0; i < 2; i++)
+		media_dtls_remote(w, slot, 2 * side + i);
+}
+
+void media_dtls_end(struct worker *w, struct media_term *t)
+{
+	struct media_dtls *d = dtls_of(t);
+
+	for (uint32_t i = 0; d && i < 2; i++)
+		assoc_forget(w, &d->assoc[i], false);
+	if (d)
+		d->on = false;
+}
+
+/* Where the component is now, an association of its goes on (RFC 8842 6: it outlives its path). */
+void media_dtls_remote(struct worker *w, uint32_t slot, uint32_t component)
+{
+	const struct media_term *t = &w->gateway->media[slot].term[component / 2];
+	const struct dtls_at at = component_at(w, slot, component);
+	struct media_dtls *d = dtls_of(t);
+	struct dtls_conn *c = d ? dtls_find_any(w, d->assoc[component % 2].conn) : NULL;
+
+	if (!d)
+		return;
+	if (c && be16_get(at.remote.port) && memcmp(dtls_at(c), &at, sizeof(at)) != 0)
+		dtls_move(w, c, &at);
+	assoc_begin(w, slot, component);
+}
+
+void media_dtls_moved(struct worker *w, uint32_t slot, uint32_t side)
+{
+	media_dtls_remote(w, slot, 2 * side);
+	media_dtls_remote(w, slot, 2 * side + 1);
+}
+
+void media_dtls_tick(struct worker *w, uint32_t slot, uint32_t side)
+{
+	const struct media_term *t = &w->gateway->media[slot].term[side];
+	struct media_dtls *d = dtls_of(t);
+
+	for (uint32_t i = 0; d && i < 2; i++) {
+		if (d->assoc[i].untold)
+			assoc_tell(w, slot, 2 * side + i);
+		assoc_begin(w, slot, 2 * side + i);
+	}
+}
+
+void media_dtls_term(const struct media_term *m, struct ctl_term *t)
+{
+	const struct media_dtls *d = dtls_of(m);
+
+	if (!d)
+		return;
+	t->dtls_id = d->id;
+	t->n_profile = d->n_profile;
+	memcpy(t->profile, d->profile, sizeof(t->profile));
+	t->n_fingerprint = d->n_fingerprint;
+	memcpy(t->fingerprint, d->fingerprint, sizeof(t->fingerprint));
+}
