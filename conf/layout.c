@@ -31,8 +31,8 @@ void layout_make(const struct config *c, struct region *r)
 		w->evt_ring = layout_take(&end, ring_bytes(w->evt_slots));
 		w->counters = layout_take(&end, sizeof(struct ctl_counters));
 		w->ports = layout_take(&end, sizeof(struct ctl_port_counters) * c->n_port);
-		w->conns = layout_take(&end, sizeof(struct ctl_conn_info) * c->tcp.connections);
 		w->conns_max = c->tcp.connections + config_associations(c);
+		w->conns = layout_take(&end, sizeof(struct ctl_conn_info) * w->conns_max);
 		w->trace = layout_take(&end, ring_bytes(CTL_TRACE_SLOTS));
 		w->use = layout_take(&end, sizeof(struct ctl_use) * c->dataplane.sessions);
 		w->cpu = c->dataplane.workers[i];

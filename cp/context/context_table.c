@@ -47,8 +47,7 @@ static void redo_carry_out(struct context_table *t, struct context *c, uint32_t 
 /* Terminations that are SRTP. */
 static uint32_t srtp_count(const struct context *c)
 {
-	return (c->term[0].term.flags & TERM_SRTP ? 1 : 0) +
-	       (c->term[1].term.flags & TERM_SRTP ? 1 : 0);
+	return term_srtp(&c->term[0].term) + term_srtp(&c->term[1].term);
 }
 
 static void srtp_recount(struct context_table *t, const struct context *c, const struct context *to)

@@ -58,6 +58,14 @@ struct context *context_call_next(struct context_table *t, const char *call,
  */
 struct context *context_next(struct context_table *t, uint32_t *cursor, uint32_t *look);
 
+/* How many keys of SRTP a termination has there: with DTLS, RTCP on a port of its own has others. */
+static inline uint32_t term_srtp(const struct ctl_term *t)
+{
+	if (!(t->flags & TERM_SRTP))
+		return 0;
+	return (t->flags & (TERM_DTLS | TERM_RTCP_MUX)) == TERM_DTLS ? 2 : 1;
+}
+
 /* Contexts of a worker, those of TCP and TLS among them, and terminations with TERM_SRTP. */
 uint32_t context_count(const struct context_table *t, uint32_t worker);
 uint32_t context_streams(const struct context_table *t, uint32_t worker);

@@ -167,8 +167,7 @@ static bool share_check(const struct gateway *g, const struct context *c, struct
 static bool terms_make(struct gateway *g, struct context *c, const struct term_spec *a,
 		       const struct term_spec *b, struct gate_fail *f)
 {
-	const uint32_t srtp =
-	    (a->term.flags & TERM_SRTP ? 1 : 0) + (b && b->term.flags & TERM_SRTP ? 1 : 0);
+	const uint32_t srtp = term_srtp(&a->term) + (b ? term_srtp(&b->term) : 0);
 
 	c->term[0] = c->term[1] = (struct context_term){ 0 };
 	if (!room_check(g, c->worker, c->stream, f) || !srtp_room(g, c->worker, srtp, f) ||
@@ -491,6 +490,18 @@ bool gate_local(const struct gateway *g, const struct context *c, uint32_t side,
 	return true;
 }
 
+bool gate_dtls_fingerprint(const struct gateway *g, struct fingerprint *fp)
+{
+	static const uint8_t none[sizeof(((struct region *)0)->dtls_sha256)];
+	const struct region *r = dplink_region(g->s->link);
+
+	*fp = (struct fingerprint){ .hash = FP_SHA256 };
+	if (!r || memcmp(r->dtls_sha256, none, sizeof(none)) == 0)
+		return false;
+	memcpy(fp->digest, r->dtls_sha256, sizeof(none));
+	return true;
+}
+
 uint32_t gate_fingerprints(const struct gateway *g, const struct context *c, uint32_t side,
 			   struct fingerprint *fp, uint32_t max)
 {
@@ -498,6 +509,8 @@ uint32_t gate_fingerprints(const struct gateway *g, const struct context *c, uin
 	struct ctl_cert_info info;
 	uint32_t n = 0;
 
+	if (t->flags & TERM_DTLS)
+		return max && gate_dtls_fingerprint(g, fp);
 	for (uint32_t i = 0; t->transport == TERM_TLS && i < g->conf->n_certificate; i++) {
 		if (g->conf->certificate[i].domain_index != t->domain || n == max ||
 		    !cert_info_copy(dplink_cert_info(g->s->link, i), &info))

@@ -149,6 +149,8 @@ bool gate_local(const struct gateway *g, const struct context *c, uint32_t side,
  */
 uint32_t gate_fingerprints(const struct gateway *g, const struct context *c, uint32_t side,
 			   struct fingerprint *fp, uint32_t max);
+/* Of the certificate that every termination with TERM_DTLS shows. False: none, as above. */
+bool gate_dtls_fingerprint(const struct gateway *g, struct fingerprint *fp);
 
 /*
  * ---- secrets of terminations: in this process' memory only, and wiped when they go. They go with

@@ -36,11 +36,13 @@ static bool event_is_new(const struct context_term *m, const struct evt_term *e)
 
 	switch (e->what) {
 	case TERM_UP:
+		if (m->term.flags & TERM_DTLS)
+			return true;
 		return begun && (m->state == TERM_STATE_OPENING || m->state == TERM_STATE_UNJUDGED);
 	case TERM_UNJUDGED:
 		return begun && m->state == TERM_STATE_OPENING;
 	case TERM_REFUSED:
-		return begun && m->state != TERM_STATE_ENDED;
+		return m->term.flags & TERM_DTLS || (begun && m->state != TERM_STATE_ENDED);
 	case TERM_ENDED:
 		return begun && m->state != TERM_STATE_ENDED;
 	case TERM_LATCHED:
@@ -101,9 +103,24 @@ static void latched_set(struct ctl_term *t, const struct evt_term *e)
 	t->flags &= (uint16_t)~TERM_RELEARN_RTCP;
 }
 
+/* Of DTLS, which is none of the states that a connection has. */
+static void dtls_apply(struct context_term *m, const struct evt_term *e)
+{
+	m->why = e->what == TERM_UP ? 0 : e->why;
+	if (e->what != TERM_UP)
+		return;
+	m->tls_version = e->tls_version;
+	m->tls_suite = e->tls_suite;
+	memcpy(m->sha256, e->sha256, sizeof(m->sha256));
+}
+
 static void event_apply(struct gateway *g, struct context *c, struct context_term *m,
 			const struct evt_term *e)
 {
+	if (m->term.flags & TERM_DTLS && (e->what == TERM_UP || e->what == TERM_REFUSED)) {
+		dtls_apply(m, e);
+		return;
+	}
 	switch (e->what) {
 	case TERM_UP:
 		state_set(g, m, TERM_STATE_UP);

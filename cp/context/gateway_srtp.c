@@ -56,9 +56,9 @@ bool srtp_room(const struct gateway *g, uint32_t worker, uint32_t n, struct gate
 bool srtp_check(const struct gateway *g, const struct context *c, uint32_t side,
 		const struct term_spec *w, struct gate_fail *f)
 {
-	const bool more = w->term.flags & TERM_SRTP && !(c->term[side].term.flags & TERM_SRTP);
+	const uint32_t has = term_srtp(&c->term[side].term), wants = term_srtp(&w->term);
 
-	return srtp_room(g, c->worker, more, f);
+	return srtp_room(g, c->worker, wants > has ? wants - has : 0, f);
 }
 
 uint32_t gate_srtp_count(const struct gateway *g)
@@ -183,7 +183,7 @@ void srtp_changed(struct gateway *g, const struct context *c)
 	struct context_keys *k = keys_of(g, c);
 
 	for (uint32_t side = 0; k && side < 2; side++) {
-		if (c->term[side].term.flags & TERM_SRTP)
+		if ((c->term[side].term.flags & (TERM_SRTP | TERM_DTLS)) == TERM_SRTP)
 			continue;
 		/* What was told to it may be with the other side. */
 		if (!term_is(&c->term[side])) {

@@ -54,7 +54,7 @@ static bool answer_offerer(struct ng_call *c, int i, uint64_t *note, bool check)
 		ng_spec_flag(&w.term, TERM_ICE,
 			     ng_note_get(*note, NG_NOTE_OFFER_ICE + c->to, 1) &&
 				 !(c->f->flags & NG_ICE_REMOVE));
-		ng_spec_flag(&w.term, TERM_SRTP, c->srtp[i].side[c->to]);
+		ng_srtp_spec(c, i, c->to, &w.term);
 		ng_spec_latch(c, &w, c->to, note);
 	}
 	return answer_set(c, x, c->to, &w, check);
@@ -117,7 +117,7 @@ static bool answer_answerer(struct ng_call *c, int i, uint64_t *note, bool check
 		memset(w.note, 0, sizeof(w.note));
 		w.begin = be16_get(w.term.remote[0].port);
 		ng_spec_datagrams(c, m, &w, note);
-		ng_spec_flag(&w.term, TERM_SRTP, c->srtp[i].side[c->from]);
+		ng_srtp_spec(c, i, c->from, &w.term);
 		w.begin = w.begin && ng_spec_learns(&w);
 	}
 	return answer_set(c, x, c->from, &w, check);

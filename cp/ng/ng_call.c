@@ -201,8 +201,10 @@ bool ng_call_certified(struct ng_call *c)
 	for (int i = 0; i < c->sdp.n_media; i++) {
 		const struct context *x = c->context[i];
 
-		if (x && x->term[c->to].term.transport == TERM_TLS &&
-		    !gate_fingerprints(c->g, x, c->to, &fp, 1))
+		if ((x && x->term[c->to].term.transport == TERM_TLS &&
+		      !gate_fingerprints(c->g, x, c->to, &fp, 1)) ||
+		    (!c->media[i].gone && c->srtp[i].dtls[c->to] &&
+		     !gate_dtls_fingerprint(c->g, &fp)))
 			return ng_call_refuse(c, GATE_BUSY,
 					      "m-line %d: no certificate of ours is loaded", i + 1);
 	}
@@ -242,7 +244,6 @@ void ng_call_media_refuse(struct ng_call *c, int i, const char *fmt, ...)
 
 static bool media_read(struct ng_call *c, int i)
 {
-	const struct ng_proto *mine, *told;
 	struct ng_media *m = &c->media[i];
 	char why[CTL_TEXT_MAX];
 
@@ -254,13 +255,6 @@ static bool media_read(struct ng_call *c, int i)
 	if (c->f->remove & 1u << ng_type_find(c->sdp.media[i].type))
 		m->gone = true;
 	c->secrets |= m->crypto.n > 0;
-	/* DTLS goes from end to end, or not at all. */
-	mine = ng_proto(m->proto);
-	told = ng_proto(proto_told(c));
-	if (c->offer && !m->gone && mine && told && mine->kind == NG_KIND_RTP &&
-	    told->kind == NG_KIND_RTP && !ng_proto_joins(mine, told))
-		ng_call_media_refuse(c, i, "m-line %d: %s is not served for %s", i + 1, told->name,
-				     mine->name);
 	return true;
 }
 

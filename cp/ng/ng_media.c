@@ -94,8 +94,7 @@ bool ng_proto_feedback(const struct ng_proto *p)
 
 bool ng_proto_joins(const struct ng_proto *a, const struct ng_proto *b)
 {
-	return a->kind == b->kind && (a->protection == NG_DTLS) == (b->protection == NG_DTLS) &&
-	       (!a->over || strcmp(a->over, b->over) == 0);
+	return a->kind == b->kind && (!a->over || strcmp(a->over, b->over) == 0);
 }
 
 static bool begins(struct sdp_text t, const char *with)
@@ -359,10 +358,10 @@ static bool read_setup(struct look *l)
 			if (sdp_text_is_nocase(v, name[l->m->setup]))
 				break;
 		}
-		if (l->m->setup == NG_SETUP_NONE)
+		if (l->m->setup == NG_SETUP_NONE && l->m->kind != NG_KIND_RTP)
 			return refuse(l, "a=setup is none of RFC 4145's");
 	}
-	if (sdp_attr_of(l->s, l->i, "connection", &v)) {
+	if (l->m->kind != NG_KIND_RTP && sdp_attr_of(l->s, l->i, "connection", &v)) {
 		if (sdp_text_is_nocase(v, "new"))
 			l->m->connection = NG_CONNECTION_NEW;
 		else if (sdp_text_is_nocase(v, "existing"))
@@ -383,18 +382,20 @@ static bool read_fingerprints(struct look *l)
 		level = SDP_SESSION;
 		line = sdp_attr(l->s, level, "fingerprint", 0, &v);
 	}
+	/* RTP may have its keys otherwise: whether it must have one, ng_srtp.c says. */
 	if (line < 0)
-		return refuse(l, "TLS without a=fingerprint");
+		return l->m->kind == NG_KIND_RTP || refuse(l, "TLS without a=fingerprint");
 	for (; line >= 0; line = sdp_attr(l->s, level, "fingerprint", line + 1, &v)) {
 		struct fingerprint fp;
 
 		if (!v.at || !fingerprint_parse(v.at, v.len, &fp))
 			continue;
 		if (l->m->n_fingerprint == CTL_FINGERPRINTS_MAX)
-			return refuse(l, "more than %d fingerprints", CTL_FINGERPRINTS_MAX);
+			return l->m->kind == NG_KIND_RTP || refuse(l, "more than %d fingerprints", CTL_FINGERPRINTS_MAX);
 		l->m->fingerprint[l->m->n_fingerprint++] = fp;
 	}
-	return l->m->n_fingerprint || refuse(l, "no a=fingerprint of sha-1 to sha-512 is whole");
+	return l->m->n_fingerprint || l->m->kind == NG_KIND_RTP ||
+	       refuse(l, "no a=fingerprint of sha-1 to sha-512 is whole");
 }
 
 /*
@@ -459,5 +460,5 @@ bool ng_media_read(struct ng_media *m, const struct sdp *s, int i, const struct 
 		return true;
 	read_rtcp(&l);
 	ng_crypto_read(&m->crypto, s, i, skipped);
-	return true;
+	return read_setup(&l) && read_fingerprints(&l);
 }

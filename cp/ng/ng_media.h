@@ -13,7 +13,7 @@ enum ng_kind {
 	NG_KIND_STREAM, /* TCP, or TLS over it */
 };
 
-/* How RTP is protected. By DTLS it is between the two ends. */
+/* How RTP is protected. */
 enum ng_protection { NG_PLAIN, NG_SDES, NG_DTLS };
 
 /* Protocols of m-lines that are known by name. */

@@ -44,7 +44,7 @@ static void spec_other(struct ng_call *c, int i, struct term_spec *w, bool open)
 		ng_spec_kind(&w->term, m->kind);
 		w->restart |= ice && !(w->term.flags & TERM_ICE);
 		ng_spec_flag(&w->term, TERM_ICE, ice);
-		ng_spec_flag(&w->term, TERM_SRTP, c->srtp[i].side[c->to]);
+		ng_srtp_spec(c, i, c->to, &w->term);
 		ng_spec_latch(c, w, c->to, note);
 		return;
 	}
@@ -174,7 +174,7 @@ static bool offer_new(struct ng_call *c, int i)
 		ng_spec_stream(c, i, &w[c->from], true, &c->note[i]);
 	else
 		ng_spec_datagrams(c, m, &w[c->from], &c->note[i]);
-	ng_spec_flag(&w[c->from].term, TERM_SRTP, c->srtp[i].side[c->from]);
+	ng_srtp_spec(c, i, c->from, &w[c->from].term);
 	ng_spec_notify(&w[c->from]);
 	ng_note_set(&c->note[i], NG_NOTE_OPEN, 1, m->kind == NG_KIND_STREAM);
 	spec_other(c, i, &w[c->to], true);
@@ -212,7 +212,7 @@ static bool spec_again(struct ng_call *c, int i, struct term_spec w[2])
 		ng_note_set(note, NG_NOTE_OPEN, 1, open);
 	} else {
 		ng_spec_datagrams(c, m, &w[c->from], note);
-		ng_spec_flag(&w[c->from].term, TERM_SRTP, c->srtp[i].side[c->from]);
+		ng_srtp_spec(c, i, c->from, &w[c->from].term);
 		w[c->from].begin = ng_spec_learns(&w[c->from]);
 		w[c->to].restart = w[c->from].restart && !ng_in_force(x);
 	}

@@ -18,6 +18,20 @@ static const struct gate_srtp *in_force(const struct ng_call *c, int i, uint32_t
 	return c->context[i] ? gate_srtp(c->g, c->context[i], side) : NULL;
 }
 
+/*
+ * Whether who sent this has DTLS, which ends here: by its protocol; or beside SDES, in the offers of
+ * RTP/SAVP, where it is preferred unless flags say otherwise.
+ */
+static bool dtls_is(const struct ng_call *c, int i, const struct ng_proto *mine)
+{
+	const struct ng_media *m = &c->media[i];
+
+	if (mine->protection == NG_DTLS)
+		return true;
+	return srtp_is(mine) && m->n_fingerprint &&
+	       (!m->crypto.n || !(c->f->srtp & (NG_DTLS_OFF | NG_SDES_PREFER)));
+}
+
 /* Whether it ends here, as far as offers went. */
 static bool may_end(const struct context *x)
 {
@@ -124,6 +138,37 @@ static void offer_passes(struct ng_call *c, int i, bool srtp)
 		offer_theirs(c, i);
 }
 
+/* DTLS ends here, on one side or on both; the other has SDES, or is plain. */
+static void offer_dtls(struct ng_call *c, int i, bool from, bool to, const struct ng_proto *mine,
+		       const struct ng_proto *other)
+{
+	struct ng_srtp *s = &c->srtp[i];
+
+	s->ends = true;
+	s->offer.dtls_from = s->dtls[c->from] = from;
+	s->offer.dtls_to = s->dtls[c->to] = to;
+	s->offer.passive = c->f->srtp & NG_DTLS_BACK_PASSIVE;
+	c->secrets = true;
+	offer_ends(c, i, !from && srtp_is(mine), !to && srtp_is(other));
+	s->side[c->from] |= from;
+	s->side[c->to] |= to;
+	ng_dtls_read(&s->offer.dtls, c, i);
+	if (from && !s->offer.dtls.n_fingerprint)
+		ng_call_media_refuse(c, i, "m-line %d: DTLS without a=fingerprint of sha-1 to sha-512",
+				     i + 1);
+	else if (to && c->f->srtp & NG_DTLS_OFF)
+		ng_call_media_refuse(c, i, "m-line %d: %s is not served without DTLS", i + 1,
+				     other->name);
+}
+
+/* From end to end as long as nobody says otherwise, and it did not end here before. */
+static bool dtls_passes(const struct ng_call *c, int i, const struct ng_proto *mine,
+			const struct ng_proto *to)
+{
+	return mine->protection == NG_DTLS && to->protection == NG_DTLS &&
+	       !(c->f->srtp & NG_RECRYPT) && !ends_now(c->context[i]);
+}
+
 void ng_srtp_offer(struct ng_call *c, int i, const struct ng_proto *to)
 {
 	const struct ng_proto *mine = ng_proto(c->media[i].proto);
@@ -131,8 +176,13 @@ void ng_srtp_offer(struct ng_call *c, int i, const struct ng_proto *to)
 
 	if (!mine || !to || mine->kind != NG_KIND_RTP)
 		return;
-	if (mine->protection == NG_DTLS) {
+	if (dtls_passes(c, i, mine, to)) {
 		s->drops = c->f->srtp & NG_SDES_OFF;
+		return;
+	}
+	if (mine->protection == NG_DTLS || to->protection == NG_DTLS ||
+	    (!srtp_is(to) && dtls_is(c, i, mine))) {
+		offer_dtls(c, i, dtls_is(c, i, mine), to->protection == NG_DTLS, mine, to);
 		return;
 	}
 	s->ends = srtp_is(mine) != srtp_is(to) ||
@@ -146,7 +196,7 @@ void ng_srtp_offer(struct ng_call *c, int i, const struct ng_proto *to)
 bool ng_srtp_keep(struct ng_call *c, int i)
 {
 	const struct ng_srtp_offer *o = &c->srtp[i].offer;
-	const bool any = o->ours.n || o->theirs.key.set;
+	const bool any = o->ours.n || o->theirs.key.set || o->dtls_from || o->dtls_to;
 
 	if (!c->context[i] || c->media[i].kind == NG_KIND_STREAM)
 		return true;
@@ -208,6 +258,47 @@ static void answer_offerer(struct ng_call *c, int i, const struct ng_srtp_offer 
 	explicit_bzero(&ours, sizeof(ours));
 }
 
+/* The one who answers: by DTLS as it was offered, else by one of our keys, or plain. */
+static void answer_by(struct ng_call *c, int i, const struct ng_srtp_offer *o,
+		      const struct ng_proto *mine)
+{
+	const struct ng_cryptos *lines = &c->media[i].crypto;
+	const struct ng_crypto *theirs = lines->n ? &lines->line[0] : NULL;
+	const struct ng_crypto *ours = answered(o, theirs);
+	struct ng_srtp *s = &c->srtp[i];
+
+	if (o->dtls_to) {
+		s->dtls[c->from] = s->side[c->from] = true;
+		if (!c->media[i].n_fingerprint)
+			ng_call_media_refuse(c, i, "m-line %d: DTLS without a=fingerprint", i + 1);
+	} else if (ours) {
+		keys_agree(c, i, c->from, theirs, ours);
+	} else if (srtp_is(mine)) {
+		ng_call_media_refuse(c, i, "m-line %d: no a=crypto answers one that was offered",
+				     i + 1);
+	}
+}
+
+/* DTLS ends here. */
+static void answer_dtls(struct ng_call *c, int i, const struct ng_srtp_offer *o,
+			const struct ng_proto *mine, const struct ng_proto *to)
+{
+	struct ng_srtp *s = &c->srtp[i];
+
+	s->ends = s->drops = true;
+	answer_by(c, i, o, mine);
+	if (c->media[i].gone)
+		return;
+	if (o->dtls_from) {
+		s->dtls[c->to] = s->side[c->to] = true;
+		s->hold = o->dtls.setup == NG_HOLDCONN;
+		s->offer.dtls = o->dtls;
+		s->offer.passive = o->passive || c->f->srtp & NG_DTLS_PASSIVE;
+	} else if (srtp_is(to)) {
+		answer_offerer(c, i, o);
+	}
+}
+
 void ng_srtp_answer(struct ng_call *c, int i, const struct ng_proto *to)
 {
 	const struct ng_proto *mine = ng_proto(c->media[i].proto);
@@ -217,6 +308,16 @@ void ng_srtp_answer(struct ng_call *c, int i, const struct ng_proto *to)
 	const struct ng_crypto *ours = answered(o, theirs);
 	const bool passes = o ? o->passes : srtp_is(to) && !may_end(c->context[i]);
 
+	if (o && (o->dtls_from || o->dtls_to)) {
+		answer_dtls(c, i, o, mine, to);
+		return;
+	}
+	if ((mine->protection == NG_DTLS) != (to->protection == NG_DTLS) ||
+	    (mine->protection == NG_DTLS && may_end(c->context[i]))) {
+		ng_call_media_refuse(c, i, "m-line %d: DTLS: the offer is not known any more",
+				     i + 1);
+		return;
+	}
 	if (mine->protection == NG_DTLS)
 		return;
 	if (ours && !keys_agree(c, i, c->from, theirs, ours))
@@ -269,10 +370,33 @@ bool ng_srtp_set(struct ng_call *c, int i)
 	const struct ng_srtp *s = &c->srtp[i];
 
 	for (uint32_t side = 0; side < 2; side++) {
-		if (s->side[side] && !gate_srtp_set(c->g, c->context[i], side, &s->keys[side]))
+		if (s->side[side] && !s->dtls[side] && !gate_srtp_set(c->g, c->context[i], side, &s->keys[side]))
 			return ng_call_refuse(c, GATE_FULL, "out of memory");
 	}
 	return true;
+}
+
+void ng_srtp_spec(const struct ng_call *c, int i, uint32_t side, struct ctl_term *t)
+{
+	const struct ng_srtp *s = &c->srtp[i];
+	struct ng_dtls d;
+
+	if (t->transport != TERM_UDP)
+		return;
+	t->flags = s->side[side] ? t->flags | TERM_SRTP : t->flags & (uint16_t)~TERM_SRTP;
+	if (!s->dtls[side]) {
+		ng_dtls_clear(t);
+		return;
+	}
+	t->flags |= TERM_DTLS;
+	if (c->offer) /* with the answer, which says who is the client */
+		return;
+	if (side == c->from) {
+		ng_dtls_read(&d, c, i);
+		ng_dtls_term(t, &d, true, false);
+	} else {
+		ng_dtls_term(t, &s->offer.dtls, false, s->offer.passive);
+	}
 }
 
 /* ---- the SDP for the other side ---- */
@@ -282,6 +406,10 @@ void ng_srtp_write(const struct ng_call *c, int i, struct wr *w)
 	const struct ng_srtp *s = &c->srtp[i];
 	struct ng_crypto answer;
 
+	if (s->dtls[c->to]) {
+		ng_dtls_write(c, i, w);
+		return;
+	}
 	for (uint8_t k = 0; c->offer && k < s->offer.ours.n; k++)
 		ng_crypto_put(w, &s->offer.ours.line[k]);
 	if (c->offer || !s->side[c->to])

@@ -184,10 +184,26 @@ static const struct ng_word ice_words[] = {
 	END,
 };
 
-/* DTLS is the two ends': there is none to be told how. */
 static const struct ng_word dtls_words[] = {
-	HARMLESS("off"),     HARMLESS("no"),	 HARMLESS("disable"), HARMLESS("disabled"),
-	HARMLESS("passive"), HARMLESS("active"), HARMLESS("reverse"), END,
+	SRTP("off", NG_DTLS_OFF),
+	SRTP("no", NG_DTLS_OFF),
+	SRTP("disable", NG_DTLS_OFF),
+	SRTP("disabled", NG_DTLS_OFF),
+	SRTP("passive", NG_DTLS_PASSIVE),
+	SRTP_TAKES("active", NG_DTLS_PASSIVE),
+	HARMLESS("reverse"),
+	END,
+};
+
+/* What is offered leaves the choice to who answers: only an answer of ours has one. */
+static const struct ng_word dtls_reverse_words[] = {
+	HARMLESS("off"),
+	HARMLESS("no"),
+	HARMLESS("disable"),
+	HARMLESS("disabled"),
+	SRTP("passive", NG_DTLS_BACK_PASSIVE),
+	SRTP_TAKES("active", NG_DTLS_BACK_PASSIVE),
+	END,
 };
 
 static const struct ng_word sdes_words[] = {
@@ -205,12 +221,12 @@ static const struct ng_word sdes_words[] = {
 	SRTP("unencrypted-srtcp", NG_SDES_CLEAR_RTCP),
 	SRTP_TAKES("encrypted-srtp", NG_SDES_CLEAR_RTP),
 	SRTP_TAKES("encrypted-srtcp", NG_SDES_CLEAR_RTCP),
-	/* Keys end with "=" as RFC 4568 has it, those that are the same go on, there is no DTLS,
-	 * and what is not authenticated is not taken. */
+	SRTP("prefer", NG_SDES_PREFER),
+	SRTP("priority", NG_SDES_PREFER),
+	/* Keys end with "=" as RFC 4568 has it, those that are the same go on, and what is not
+	 * authenticated is not taken. */
 	HARMLESS("pad"),
 	HARMLESS("static"),
-	HARMLESS("prefer"),
-	HARMLESS("priority"),
 	HARMLESS("unauthenticated-srtp"),
 	HARMLESS("authenticated-srtp"),
 	END,
@@ -296,8 +312,8 @@ const struct ng_key ng_keys[] = {
 	KEY_SERVED("from-interface", INTERFACE_FROM, "a realm"),
 	KEY_SERVED("to-interface", INTERFACE_TO, "a realm"),
 	KEY_SERVED("transport-protocol", PROTO,
-		   "`RTP/AVP`, `RTP/AVPF`, `RTP/SAVP`, `RTP/SAVPF`; `UDP/TLS/RTP/SAVP` and "
-		   "`UDP/TLS/RTP/SAVPF` between themselves; ours: `TCP/MSRP`, `TCP/TLS/MSRP`, "
+		   "`RTP/AVP`, `RTP/AVPF`, `RTP/SAVP`, `RTP/SAVPF`, `UDP/TLS/RTP/SAVP`, "
+		   "`UDP/TLS/RTP/SAVPF`; ours: `TCP/MSRP`, `TCP/TLS/MSRP`, "
 		   "`TCP/BFCP`, `TCP/TLS/BFCP`"),
 	KEY_SERVED("address-family", FAMILY, "`IP4`, `IP6`: of our address for who gets the offer"),
 	KEY_SERVED("media-address", ADDRESS, "what SDP shows in place of our address"),
@@ -332,7 +348,7 @@ const struct ng_key ng_keys[] = {
 	KEY_OF_WORDS("ICE", ice_words),
 	KEY_OF_WORDS("endpoint-learning", learning_words),
 	KEY_OF_WORDS("DTLS", dtls_words),
-	KEY_OF_WORDS("DTLS-reverse", dtls_words),
+	KEY_OF_WORDS("DTLS-reverse", dtls_reverse_words),
 	KEY_OF_WORDS("SDES", sdes_words),
 	KEY_OF_WORDS("OSRTP", osrtp_words),
 	KEY_OF_WORDS("bundle", bundle_words),

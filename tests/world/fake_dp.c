@@ -40,14 +40,15 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 		w->trace = place(&used, ring_bytes(CTL_TRACE_SLOTS));
 		w->counters = place(&used, sizeof(struct ctl_counters));
 		w->ports = place(&used, c->n_port * sizeof(struct ctl_port_counters));
-		w->conns = place(&used, c->tcp.connections * sizeof(struct ctl_conn_info));
-		w->conns_max = c->tcp.connections;
+		w->conns_max = c->tcp.connections + config_associations(c);
+		w->conns = place(&used, w->conns_max * sizeof(struct ctl_conn_info));
 		w->use = place(&used, c->dataplane.sessions * sizeof(struct ctl_use));
 		w->cmd_slots = w->evt_slots = slots;
 		w->sessions_max = c->dataplane.sessions;
 		w->peers_max = c->dataplane.peers;
 		w->contexts_max = c->gateway.contexts;
 	}
+	memset(r.dtls_sha256, 0xcd, sizeof(r.dtls_sha256));
 	r.size = f->size = (used + 4095) & ~UINT64_C(4095);
 	f->memfd = memfd_create("fake-dp", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	f->wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -145,7 +145,7 @@ static const struct refusal refusals[] = {
 	{ realm, spec_udp, GATE_BAD, "no such realm" },
 	{ domain, spec_tls, GATE_BAD, "no such TLS domain" },
 	{ no_domain, spec_tls, GATE_BAD, "no TLS domain" },
-	{ fingerprint, spec_tcp, GATE_BAD, "only TLS has fingerprints" },
+	{ fingerprint, spec_tcp, GATE_BAD, "only TLS and DTLS have fingerprints" },
 	{ fingerprints, spec_tls, GATE_BAD, "too many fingerprints" },
 	{ hash, spec_tls, GATE_BAD, "unknown hash" },
 	{ host, spec_tls, GATE_BAD, "host name" },
