@@ -350,9 +350,9 @@ struct region {
 	uint64_t cert_info; /* struct ctl_cert_info[n_certs] */
 	uint32_t n_certs;
 	uint32_t pad;
-	uint64_t start_time; /* seconds, CLOCK_MONOTONIC */
-	uint64_t tsc_hz;     /* of the time stamp counter, as stages have it */
-	uint64_t generation; /* random, differs at each start of the dataplane */
+	uint64_t start_time;	 /* seconds, CLOCK_MONOTONIC */
+	uint64_t tsc_hz;	 /* of the time stamp counter, as stages have it */
+	uint64_t generation;	 /* random, differs at each start of the dataplane */
 	uint8_t dtls_sha256[32]; /* of the certificate of TERM_DTLS, DER; zeros: there is none */
 	struct ctl_worker worker[CTL_WORKERS_MAX];
 	struct ctl_bugs bugs;
@@ -610,10 +610,10 @@ struct ctl_term {
 	struct sock_addr latched[2]; /* what was learnt, as EVT_TERM said. Port 0: nothing yet */
 	uint8_t dscp;		     /* of packets to the remote; CTL_DSCP_KEEP: as they came */
 	uint8_t n_fingerprint; /* TLS, DTLS: the remote's certificate has one of these (R50) */
-	uint16_t domain;	     /* TLS domain, index in the configuration (R48) */
-	uint32_t rate;		     /* bytes a second taken from the remote; 0: any */
-	uint32_t burst;		     /* bytes taken at once, with rate */
-	uint32_t inactivity; /* seconds of silence of the remote that are told; 0: none are */
+	uint16_t domain;       /* TLS domain, index in the configuration (R48) */
+	uint32_t rate;	       /* bytes a second taken from the remote; 0: any */
+	uint32_t burst;	       /* bytes taken at once, with rate */
+	uint32_t inactivity;   /* seconds of silence of the remote that are told; 0: none are */
 	char ufrag[CTL_UFRAG_MAX], pwd[CTL_PWD_MAX]; /* ours, with TERM_ICE */
 	char host[CTL_HOST_MAX];		     /* TLS client: SNI; "": none */
 	struct fingerprint fingerprint[CTL_FINGERPRINTS_MAX];
@@ -721,8 +721,8 @@ struct evt_context_stats {
 
 enum ctl_term_event {
 	/*
-	 * Connection open, handshake over, certificate judged (R53). TERM_DTLS: of a component, which
-	 * has keys from now on.
+	 * Connection open, handshake over, certificate judged (R53). TERM_DTLS: of a component,
+	 * which has keys from now on.
 	 */
 	TERM_UP,
 	TERM_UNJUDGED, /* handshake over; a fingerprint is waited for (R51) */
@@ -737,9 +737,9 @@ enum ctl_term_event {
 	 * A connection was not the remote's, or was lost before it was known to be: its handshake
 	 * failed, it showed another certificate, it waited too long for a fingerprint. why says
 	 * which; the termination listens on. Where another connection holds it all the same,
-	 * TERM_UP or TERM_UNJUDGED of that one follows. TERM_DTLS: a handshake of a component failed,
-	 * or its association has ended; the termination goes on with the keys that it has, and a
-	 * client begins again.
+	 * TERM_UP or TERM_UNJUDGED of that one follows. TERM_DTLS: a handshake of a component
+	 * failed, or its association has ended; the termination goes on with the keys that it has,
+	 * and a client begins again.
 	 */
 	TERM_REFUSED,
 	TERM_EVENTS

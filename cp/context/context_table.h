@@ -58,7 +58,8 @@ struct context *context_call_next(struct context_table *t, const char *call,
  */
 struct context *context_next(struct context_table *t, uint32_t *cursor, uint32_t *look);
 
-/* How many keys of SRTP a termination has there: with DTLS, RTCP on a port of its own has others. */
+/* How many keys of SRTP a termination has there: with DTLS, RTCP on a port of its own has others.
+ */
 static inline uint32_t term_srtp(const struct ctl_term *t)
 {
 	if (!(t->flags & TERM_SRTP))

@@ -202,7 +202,7 @@ bool ng_call_certified(struct ng_call *c)
 		const struct context *x = c->context[i];
 
 		if ((x && x->term[c->to].term.transport == TERM_TLS &&
-		      !gate_fingerprints(c->g, x, c->to, &fp, 1)) ||
+		     !gate_fingerprints(c->g, x, c->to, &fp, 1)) ||
 		    (!c->media[i].gone && c->srtp[i].dtls[c->to] &&
 		     !gate_dtls_fingerprint(c->g, &fp)))
 			return ng_call_refuse(c, GATE_BUSY,

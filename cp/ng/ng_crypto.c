@@ -8,8 +8,8 @@
 
 /* What is offered, best first. NULL is offered only to whom it is told, or who has it. */
 static const uint8_t normal[] = {
-	SRTP_GCM_256, SRTP_GCM_128, SRTP_AES_256_CM_80,
-	SRTP_AES_256_CM_32,    SRTP_AES_CM_128_80,    SRTP_AES_CM_128_32,
+	SRTP_GCM_256,	    SRTP_GCM_128,	SRTP_AES_256_CM_80,
+	SRTP_AES_256_CM_32, SRTP_AES_CM_128_80, SRTP_AES_CM_128_32,
 };
 
 static bool is_gcm(enum srtp_suite suite)

@@ -36,7 +36,8 @@ static bool is_same(const struct ctl_term *t, const struct ng_dtls *d)
 	       memcmp(t->fingerprint, d->fingerprint, sizeof(d->fingerprint)) == 0;
 }
 
-/* RFC 5763 5, RFC 4145 4.1: who leaves the choice to us is our server, unless flags say otherwise. */
+/* RFC 5763 5, RFC 4145 4.1: who leaves the choice to us is our server, unless flags say otherwise.
+ */
 static bool we_connect(const struct ctl_term *t, const struct ng_dtls *d, bool answered,
 		       bool passive)
 {

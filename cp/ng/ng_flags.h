@@ -83,10 +83,10 @@ enum ng_srtp_flag {
 	NG_RECRYPT = 1 << 5, /* SRTP on both sides does not pass from end to end */
 	NG_OSRTP_OFFER = 1 << 6,
 	NG_OSRTP_ACCEPT = 1 << 7,
-	NG_DTLS_OFF = 1 << 8,	      /* where there is SDES as well, DTLS is not taken */
-	NG_DTLS_PASSIVE = 1 << 9,     /* we are the server, if we may be, of who gets the SDP */
+	NG_DTLS_OFF = 1 << 8,		/* where there is SDES as well, DTLS is not taken */
+	NG_DTLS_PASSIVE = 1 << 9,	/* we are the server, if we may be, of who gets the SDP */
 	NG_DTLS_BACK_PASSIVE = 1 << 10, /* and of who sent it, when the answer is there */
-	NG_SDES_PREFER = 1 << 11,     /* of the two, SDES is taken */
+	NG_SDES_PREFER = 1 << 11,	/* of the two, SDES is taken */
 };
 
 /* Suites in an order; a bit of each is set once it is there. */

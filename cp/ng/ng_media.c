@@ -391,7 +391,8 @@ static bool read_fingerprints(struct look *l)
 		if (!v.at || !fingerprint_parse(v.at, v.len, &fp))
 			continue;
 		if (l->m->n_fingerprint == CTL_FINGERPRINTS_MAX)
-			return l->m->kind == NG_KIND_RTP || refuse(l, "more than %d fingerprints", CTL_FINGERPRINTS_MAX);
+			return l->m->kind == NG_KIND_RTP ||
+			       refuse(l, "more than %d fingerprints", CTL_FINGERPRINTS_MAX);
 		l->m->fingerprint[l->m->n_fingerprint++] = fp;
 	}
 	return l->m->n_fingerprint || l->m->kind == NG_KIND_RTP ||

@@ -19,8 +19,8 @@ static const struct gate_srtp *in_force(const struct ng_call *c, int i, uint32_t
 }
 
 /*
- * Whether who sent this has DTLS, which ends here: by its protocol; or beside SDES, in the offers of
- * RTP/SAVP, where it is preferred unless flags say otherwise.
+ * Whether who sent this has DTLS, which ends here: by its protocol; or beside SDES, in the offers
+ * of RTP/SAVP, where it is preferred unless flags say otherwise.
  */
 static bool dtls_is(const struct ng_call *c, int i, const struct ng_proto *mine)
 {
@@ -154,8 +154,8 @@ static void offer_dtls(struct ng_call *c, int i, bool from, bool to, const struc
 	s->side[c->to] |= to;
 	ng_dtls_read(&s->offer.dtls, c, i);
 	if (from && !s->offer.dtls.n_fingerprint)
-		ng_call_media_refuse(c, i, "m-line %d: DTLS without a=fingerprint of sha-1 to sha-512",
-				     i + 1);
+		ng_call_media_refuse(
+		    c, i, "m-line %d: DTLS without a=fingerprint of sha-1 to sha-512", i + 1);
 	else if (to && c->f->srtp & NG_DTLS_OFF)
 		ng_call_media_refuse(c, i, "m-line %d: %s is not served without DTLS", i + 1,
 				     other->name);
@@ -370,7 +370,8 @@ bool ng_srtp_set(struct ng_call *c, int i)
 	const struct ng_srtp *s = &c->srtp[i];
 
 	for (uint32_t side = 0; side < 2; side++) {
-		if (s->side[side] && !s->dtls[side] && !gate_srtp_set(c->g, c->context[i], side, &s->keys[side]))
+		if (s->side[side] && !s->dtls[side] &&
+		    !gate_srtp_set(c->g, c->context[i], side, &s->keys[side]))
 			return ng_call_refuse(c, GATE_FULL, "out of memory");
 	}
 	return true;

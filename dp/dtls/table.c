@@ -184,8 +184,7 @@ static void room_make(struct worker *w, const struct sock_addr *client)
 		dtls_close(w, c, TCP_END_ROOM);
 }
 
-struct dtls_conn *assoc_make(struct worker *w, const struct dtls_at *at,
-			     const struct dtls_app *app)
+struct dtls_conn *assoc_make(struct worker *w, const struct dtls_at *at, const struct dtls_app *app)
 {
 	const struct config_listener *l =
 	    of_listener(at) ? listener_at_place(snapshot_conf(w->dp), (uint16_t)at->port) : NULL;

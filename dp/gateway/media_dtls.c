@@ -264,8 +264,7 @@ static void assoc_begin(struct worker *w, uint32_t slot, uint32_t component)
 /* Whether a handshake may be with who sent this: with the remote, or who may be learnt. */
 static enum drop source_judge(const struct worker *w, const struct media_in *in)
 {
-	const struct media_component *x =
-	    &w->gateway->media[in->slot].component[in->component];
+	const struct media_component *x = &w->gateway->media[in->slot].component[in->component];
 	const struct sock_addr from = { in->p->src, in->p->sport },
 			       now = { in->line->from, in->line->from_port };
 

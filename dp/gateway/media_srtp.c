@@ -192,8 +192,8 @@ bool media_srtp_set(struct worker *w, const struct cmd_srtp_set *c, enum ctl_ref
 	bool ok = true;
 
 	*why = REFUSED_BAD;
-	if ((t->flags & (TERM_SRTP | TERM_DTLS)) != TERM_SRTP || !key_valid(&c->in) || !key_valid(&c->out) ||
-	    c->flags & ~(CTL_SRTP_CLEAR_RTP | CTL_SRTP_CLEAR_RTCP))
+	if ((t->flags & (TERM_SRTP | TERM_DTLS)) != TERM_SRTP || !key_valid(&c->in) ||
+	    !key_valid(&c->out) || c->flags & ~(CTL_SRTP_CLEAR_RTP | CTL_SRTP_CLEAR_RTCP))
 		return false;
 	in = master_of(&c->in);
 	out = master_of(&c->out);
@@ -331,8 +331,8 @@ static void burst_late(struct worker *w, struct srtp_pool *s)
 		struct srtp_wait *t = &s->wait[i];
 		struct media_srtp *x = keys_of(t->in.term, t->in.rtcp);
 
-		if ((t->why == DROP_SRTP_AUTH || t->why == DROP_SRTP_MKI) &&
-		    x->late_s > w->now && x->late_tries) {
+		if ((t->why == DROP_SRTP_AUTH || t->why == DROP_SRTP_MKI) && x->late_s > w->now &&
+		    x->late_tries) {
 			x->late_tries--;
 			burst_add(s, &n, i, &x->late);
 		}

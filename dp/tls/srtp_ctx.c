@@ -7,8 +7,8 @@
 #include <openssl/x509.h>
 
 enum {
-	VALID_BACK_S = 86400,	       /* clocks differ */
-	VALID_S = 10 * 365 * 86400,    /* longer than any process lives */
+	VALID_BACK_S = 86400,	    /* clocks differ */
+	VALID_S = 10 * 365 * 86400, /* longer than any process lives */
 	SECURITY_LEVEL = 2,
 	EXPORT_MAX = 2 * SRTP_MASTER_MAX,
 	PROFILE_TEXT_MAX = CTL_PROFILES_MAX * 32,
@@ -20,10 +20,10 @@ static bool name_use(X509 *x)
 {
 	static const uint8_t name[] = "fairlead";
 	X509_NAME *n = X509_NAME_new();
-	const bool ok = n &&
-			X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC, name, sizeof(name) - 1,
-						   -1, 0) == 1 &&
-			X509_set_subject_name(x, n) == 1 && X509_set_issuer_name(x, n) == 1;
+	const bool ok =
+	    n &&
+	    X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC, name, sizeof(name) - 1, -1, 0) == 1 &&
+	    X509_set_subject_name(x, n) == 1 && X509_set_issuer_name(x, n) == 1;
 
 	X509_NAME_free(n);
 	return ok;
@@ -78,8 +78,7 @@ void srtp_cert_free(struct srtp_cert *c)
 static bool cert_use(struct crypto *th, SSL_CTX *ctx, const struct srtp_cert *c)
 {
 	const uint8_t *key_at = c->key, *cert_at = c->cert;
-	EVP_PKEY *key =
-	    d2i_PrivateKey_ex(EVP_PKEY_EC, NULL, &key_at, c->key_len, th->libctx, NULL);
+	EVP_PKEY *key = d2i_PrivateKey_ex(EVP_PKEY_EC, NULL, &key_at, c->key_len, th->libctx, NULL);
 	X509 *x = X509_new_ex(th->libctx, NULL);
 	const bool ok = key && x && d2i_X509(&x, &cert_at, c->cert_len) &&
 			SSL_CTX_use_cert_and_key(ctx, x, key, NULL, 1) == 1;
@@ -102,10 +101,9 @@ static int on_verify(X509_STORE_CTX *s, void *arg)
 /* Suites are those that dp/dtls has records of; groups and signatures those of profile "modern". */
 static bool ctx_use(SSL_CTX *ctx)
 {
-	static const char suites[] =
-	    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
-	    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
-	    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+	static const char suites[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+				     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+				     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 	static const char signatures[] =
 	    "ECDSA+SHA256:RSA-PSS+SHA256:rsa_pss_pss_sha256:ECDSA+SHA384:RSA-PSS+SHA384:"
 	    "ECDSA+SHA512:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512:ed25519";
@@ -128,8 +126,8 @@ static bool ctx_use(SSL_CTX *ctx)
 bool srtp_ctx_make(struct crypto *th, const struct srtp_cert *c)
 {
 	for (int client = 0; c->key && client <= 1; client++) {
-		SSL_CTX *ctx = SSL_CTX_new_ex(
-		    th->libctx, NULL, client ? DTLS_client_method() : DTLS_server_method());
+		SSL_CTX *ctx = SSL_CTX_new_ex(th->libctx, NULL,
+					      client ? DTLS_client_method() : DTLS_server_method());
 
 		th->srtp[client] = ctx;
 		if (!ctx || !ctx_use(ctx) || !cert_use(th, ctx, c))
@@ -153,9 +151,8 @@ static const struct {
 
 static bool profiles_use(const struct handshake *s, SSL *ssl)
 {
-	static const uint8_t all[CTL_PROFILES_MAX] = {
-		SRTP_GCM_256, SRTP_GCM_128, SRTP_AES_CM_128_80, SRTP_AES_CM_128_32
-	};
+	static const uint8_t all[CTL_PROFILES_MAX] = { SRTP_GCM_256, SRTP_GCM_128,
+						       SRTP_AES_CM_128_80, SRTP_AES_CM_128_32 };
 	const uint8_t *list = s->n_profile ? s->profile : all;
 	const uint32_t n = s->n_profile ? s->n_profile : CTL_PROFILES_MAX;
 	char text[PROFILE_TEXT_MAX] = "";

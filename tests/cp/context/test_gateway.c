@@ -127,7 +127,7 @@ static const struct refusal refusals[] = {
 	{ far_transport, spec_udp, GATE_BAD, "needs a transport" },
 	{ far_flag, spec_udp, GATE_BAD, "unknown flag" },
 	{ rtp, spec_tcp, GATE_BAD, "are for UDP" },
-	{ client, spec_udp, GATE_BAD, "only TCP and TLS" },
+	{ client, spec_udp, GATE_BAD, "only TCP, TLS" },
 	{ client, spec_tcp, GATE_BAD, "learns no remote address" },
 	{ tls_client, spec_tcp, GATE_BAD, "needs the transport TLS" },
 	{ mux_only, spec_udp, GATE_BAD, "needs RTP" },

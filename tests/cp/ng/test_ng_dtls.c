@@ -173,8 +173,8 @@ static void dtls_on_one_side_and_sdes_on_the_other(void **state)
 /* RTP/SAVP with both: DTLS is taken, unless flags say otherwise. */
 static void both_offered(void **state)
 {
-	static const char both[] = A "m=audio 4000 RTP/SAVP 0\na=crypto:1 " CM " " KEY("A")
-				   "\na=setup:actpass\n" SHA256("4A");
+	static const char both[] = A "m=audio 4000 RTP/SAVP 0\na=crypto:1 " CM
+				     " " KEY("A") "\na=setup:actpass\n" SHA256("4A");
 	static const char *const sdes[] = { ",\"DTLS\":\"off\"", ",\"SDES\":[\"prefer\"]" };
 	struct ng_world *w = *state;
 

@@ -499,7 +499,6 @@ static void what_is_not_served_is_refused_by_name(void **state)
 		{ "\"codec\":{\"transcode\":[\"opus\"]}", "codec \"opus\" is not offered" },
 		{ "\"flags\":[\"always-transcode\"]", "flags: \"always-transcode\"" },
 		{ "\"direction\":[\"access\",\"elsewhere\"]", "no realm \"elsewhere\"" },
-		{ "\"transport-protocol\":\"UDP/TLS/RTP/SAVP\"", "UDP/TLS/RTP/SAVP" },
 		{ "\"ICE\":\"force-relay\"", "ICE: \"force-relay\"" },
 		{ "\"record-call\":\"yes\"", "record-call: \"yes\"" },
 		{ "\"T.38\":[\"decode\"]", "T.38: \"decode\"" },

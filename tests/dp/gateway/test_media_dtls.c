@@ -34,9 +34,8 @@ static void config(void)
 {
 	media_config();
 	world.conf.gateway.srtp = SRTP_PLACES;
-	world.conf.tls = (struct config_tls){
-		.dtls_handshakes = 4, .waiting = 4, .handshake_ms = 5000
-	};
+	world.conf.tls =
+	    (struct config_tls){ .dtls_handshakes = 4, .waiting = 4, .handshake_ms = 5000 };
 	world.conf.tcp.idle_timeout = 60;
 }
 
@@ -635,9 +634,21 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-		T(both_roles),	 T(our_certificate), T(preference), T(apart),	   T(fingerprints),
-		T(no_profile),	 T(wrong_certificate), T(stranger), T(unknown),	   T(wrong_role),
-		T(learnt),	 T(again),	     T(nobody),	    T(ends),	   T(moves),
+		T(both_roles),
+		T(our_certificate),
+		T(preference),
+		T(apart),
+		T(fingerprints),
+		T(no_profile),
+		T(wrong_certificate),
+		T(stranger),
+		T(unknown),
+		T(wrong_role),
+		T(learnt),
+		T(again),
+		T(nobody),
+		T(ends),
+		T(moves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
