@@ -74,6 +74,8 @@ ran_out()
 	control) got '.opened > 0 and .ended > 0' ;;
 	crumbs) (($(grew tcp_ooo_full) > 0)) && got '.held > 0' ;;
 	dtls) (($(grew dtls_busy) > 0)) && got '.answered > 0' ;;
+	media_dtls) (($(grew dtls_busy) > 0 && $(grew gate_source) > 0)) &&
+		got '.learnt_answered > 0 and .known_hellos > 0 and (.known_answered // 0) == 0' ;;
 	events) (($(grew punt_rate) > 0 && $(grew punt_full) > 0)) ;;
 	fragments) (($(grew frag_full) > 0)) ;;
 	half_open) (($(counter tcp_cookie_tx) > COOKIES)) ;;

@@ -36,7 +36,7 @@ def cookie_of(answer):
     return answer[28:28 + answer[27]]
 
 
-def take(end):
+def take(end, to=(SERVER, PORT)):
     got, held, turn = Tally(hellos=0, answered=0, greeted=0), {}, 0
     junk = (b"\x17\xfe\xfd\0\1" + bytes(6) + b"\0\x20" + os.urandom(32), b"\x16\xfe\xff" + bytes(8) + b"\xff\xff",
             b"\x16", os.urandom(400))
@@ -44,7 +44,7 @@ def take(end):
         turn += 1
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         s.setblocking(False)
-        s.connect((SERVER, PORT))
+        s.connect(to)
         random = os.urandom(32)
         hello = body(random)
         try:
