@@ -113,6 +113,14 @@ static const struct command tls_words[] = {
 	{ 0 },
 };
 
+static const struct command drops_words[] = {
+	{ "top", "[--by source|session] [--reason REASON] [--interval SECONDS] [--limit N]",
+	  .help = "whose packets are dropped most in an interval (5 s), and why, at most N (10; 0 "
+		  "for all); by a trace of drops, of which there is one at a time",
+	  .watch = WATCH_AGAIN },
+	{ 0 },
+};
+
 static const struct command completion_words[] = {
 	{ "bash", "", .help = "for bash" },
 	{ "zsh", "", .help = "for zsh" },
@@ -143,8 +151,9 @@ static const struct command commands[] = {
 	{ "tls", "[reload] [--all]",
 	  "certificates in force, handshakes, and what TLS counts; reload: files are read again",
 	  .run = look_tls, .watch = WATCH_AGAIN, .words = tls_words },
-	{ "drops", "[--all]", "why packets were dropped, the busiest reason first",
-	  .run = look_drops, .watch = WATCH_AGAIN },
+	{ "drops", "[top] [--all]",
+	  "why packets were dropped, the busiest reason first; top: whose they were",
+	  .run = look_drops, .watch = WATCH_AGAIN, .words = drops_words },
 	{ "neighbours", "[--worker N] [--limit N]",
 	  "next hops of all workers or one, and whether they answer, at most N (100; 0 for all)",
 	  .run = look_neighbours, .watch = WATCH_AGAIN },

@@ -2,6 +2,7 @@
 /* Commands that show what the control process tells, each a method or two and a table. */
 #include "look.h"
 
+#include "droppers.h"
 #include "show.h"
 #include "top.h"
 #include "watch.h"
@@ -120,6 +121,8 @@ static int some_or_all(struct cli *cli, int argc, char **argv, void (*some)(cons
 
 int look_drops(struct cli *cli, int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "top") == 0)
+		return droppers_command(cli, argc - 1, argv + 1);
 	return some_or_all(cli, argc, argv, drops_some, drops_all);
 }
 

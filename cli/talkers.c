@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "talkers.h"
 
+#include "clock.h"
 #include "field.h"
 #include "filter.h"
 #include "grid.h"
+#include "tally.h"
 #include "units.h"
 
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -30,20 +31,13 @@ struct was {
 	int64_t n[COUNTED];
 };
 
-/* Who relayed something. */
-struct talker {
-	char *who; /* NULL: there is none */
-	uint32_t sessions;
-	double rate[COUNTED]; /* a second */
-};
+_Static_assert((int)COUNTED == (int)TALLY_SUMS, "rates, a second, are what is summed");
 
 struct talkers {
 	enum talkers_by by;
 	struct was *was; /* [mask + 1], by open addressing */
 	size_t mask, used;
-	struct talker *talker; /* [2 * TALKERS_KEPT], by open addressing */
-	size_t n;	       /* of them */
-	size_t left_out;       /* of those that relay least */
+	struct tally *tally;
 };
 
 struct talkers *talkers_begin(enum talkers_by by)
@@ -54,17 +48,15 @@ struct talkers *talkers_begin(enum talkers_by by)
 		*t = (struct talkers){ .by = by,
 				       .was = calloc(WAS_MIN, sizeof(*t->was)),
 				       .mask = WAS_MIN - 1,
-				       .talker = calloc(2 * TALKERS_KEPT, sizeof(*t->talker)) };
-	if (!t || !t->was || !t->talker)
+				       .tally = tally_begin() };
+	if (!t || !t->was)
 		err(1, NULL);
 	return t;
 }
 
 void talkers_free(struct talkers *t)
 {
-	for (size_t i = 0; i < 2 * TALKERS_KEPT; i++)
-		free(t->talker[i].who);
-	free(t->talker);
+	tally_free(t->tally);
 	free(t->was);
 	free(t);
 }
@@ -134,87 +126,6 @@ void talkers_next(struct talkers *t)
 
 /* ---- talkers ---- */
 
-static double rate_of_both(const struct talker *t)
-{
-	return t->rate[TO_PEER_BYTES] + t->rate[TO_CLIENT_BYTES];
-}
-
-static int busiest_first(const void *pa, const void *pb)
-{
-	const struct talker *a = pa, *b = pb;
-	const double x = rate_of_both(a), y = rate_of_both(b);
-
-	if (x != y)
-		return x < y ? 1 : -1;
-	return strcmp(a->who, b->who);
-}
-
-/* Where who is, or would be. */
-static struct talker *talker_at(const struct talkers *t, const char *who)
-{
-	const size_t mask = 2 * TALKERS_KEPT - 1;
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (const char *p = who; *p; p++)
-		h = (h ^ (unsigned char)*p) * UINT64_C(0x100000001b3);
-	for (h ^= h >> 32; t->talker[h & mask].who; h++) {
-		if (strcmp(t->talker[h & mask].who, who) == 0)
-			break;
-	}
-	return &t->talker[h & mask];
-}
-
-/* The busiest first, in an array of its own. */
-static struct talker *talkers_sorted(const struct talkers *t)
-{
-	struct talker *all = calloc(t->n + 1, sizeof(*all));
-	size_t n = 0;
-
-	if (!all)
-		err(1, NULL);
-	for (size_t i = 0; i < 2 * TALKERS_KEPT; i++) {
-		if (t->talker[i].who)
-			all[n++] = t->talker[i];
-	}
-	qsort(all, n, sizeof(*all), busiest_first);
-	return all;
-}
-
-/* Half of them are left out: those that relay least. */
-static void talkers_halve(struct talkers *t)
-{
-	struct talker *all = talkers_sorted(t);
-	const size_t keep = t->n / 2;
-
-	memset(t->talker, 0, 2 * TALKERS_KEPT * sizeof(*t->talker));
-	for (size_t i = 0; i < t->n; i++) {
-		if (i < keep)
-			*talker_at(t, all[i].who) = all[i];
-		else
-			free(all[i].who);
-	}
-	t->left_out += t->n - keep;
-	t->n = keep;
-	free(all);
-}
-
-static struct talker *talker_of(struct talkers *t, const char *who)
-{
-	struct talker *at = talker_at(t, who);
-
-	if (at->who)
-		return at;
-	if (t->n == TALKERS_KEPT) {
-		talkers_halve(t);
-		at = talker_at(t, who);
-	}
-	*at = (struct talker){ .who = strdup(who) };
-	if (!at->who)
-		err(1, NULL);
-	t->n++;
-	return at;
-}
-
 void talkers_session(const json_t *session, char *buf, size_t len)
 {
 	snprintf(buf, len, "%s %lld/%lld", get_str(session, "client"),
@@ -243,7 +154,7 @@ void talkers_is(struct talkers *t, const json_t *session, double seconds)
 	const struct was *w = was_at(t, name_of(session));
 	const bool anew = (double)get_int(session, "age_s") < seconds;
 	int64_t n[COUNTED], all = 0;
-	struct talker *talker;
+	struct tally_one *talker;
 	char buf[TEXT_MAX];
 
 	if (!anew && w->name == 0)
@@ -255,36 +166,39 @@ void talkers_is(struct talkers *t, const json_t *session, double seconds)
 	}
 	if (all == 0)
 		return;
-	talker = talker_of(t, who_of(t, session, buf, sizeof(buf)));
+	talker = tally_of(t->tally, who_of(t, session, buf, sizeof(buf)));
 	for (size_t i = 0; i < COUNTED; i++)
-		talker->rate[i] += (double)n[i] / seconds;
-	talker->sessions++;
+		talker->sum[i] += (double)n[i] / seconds;
+	talker->weight = talker->sum[TO_PEER_BYTES] + talker->sum[TO_CLIENT_BYTES];
+	talker->n++;
 }
 
 /* ---- the result ---- */
 
-static json_t *rates_json(const struct talker *t, size_t packets, size_t bytes)
+static json_t *rates_json(const struct tally_one *t, size_t packets, size_t bytes)
 {
-	return json_pack("{s:f, s:f}", "packets_per_s", t->rate[packets], "bytes_per_s",
-			 t->rate[bytes]);
+	return json_pack("{s:f, s:f}", "packets_per_s", t->sum[packets], "bytes_per_s",
+			 t->sum[bytes]);
 }
 
 json_t *talkers_result(const struct talkers *t, double seconds, double bytes_per_s, size_t limit)
 {
-	struct talker *all = talkers_sorted(t);
+	const size_t left_out = tally_left_out(t->tally).n;
 	json_t *list = json_array();
+	size_t n;
+	struct tally_one *all = tally_sorted(t->tally, &n);
 
-	for (size_t i = 0; i < t->n && i < limit && rate_of_both(&all[i]) >= bytes_per_s; i++)
+	for (size_t i = 0; i < n && i < limit && all[i].weight >= bytes_per_s; i++)
 		json_array_append_new(
 		    list,
 		    json_pack("{s:s, s:I, s:o, s:o}", "who", all[i].who, "sessions",
-			      (json_int_t)all[i].sessions, "to_peer",
+			      (json_int_t)all[i].n, "to_peer",
 			      rates_json(&all[i], TO_PEER_PACKETS, TO_PEER_BYTES), "to_client",
 			      rates_json(&all[i], TO_CLIENT_PACKETS, TO_CLIENT_BYTES)));
 	free(all);
 	return json_pack("{s:s, s:f, s:I, s:I, s:o}", "by", talkers_by_name[t->by], "seconds",
-			 seconds, "active", (json_int_t)(t->n + t->left_out), "left_out",
-			 (json_int_t)t->left_out, "talkers", list);
+			 seconds, "active", (json_int_t)(n + left_out), "left_out",
+			 (json_int_t)left_out, "talkers", list);
 }
 
 static const char *rate_of(const json_t *talker, const char *way, const char *key,
@@ -335,14 +249,6 @@ void show_talkers(const json_t *result, FILE *out)
 }
 
 /* ---- the command ---- */
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 /* How a slice is gone through. */
 struct slice {
@@ -401,14 +307,14 @@ bool talkers_look(struct talkers *t, json_t *params, unsigned int seconds, talke
 	*passed = 0;
 	json_object_set_new(params, "limit", json_integer(PAGE));
 	do {
-		const double since = now();
+		const double since = clock_s();
 
 		talkers_next(t);
 		at.seconds = -1;
 		if (!slice_look(t, &at, params, page, arg))
 			return false;
 		sleep(seconds);
-		at.seconds = now() - since;
+		at.seconds = clock_s() - since;
 		if (!slice_look(t, &at, params, page, arg))
 			return false;
 		at.from = at.end;

@@ -9,11 +9,11 @@ enum talkers_by { TALKERS_SESSION, TALKERS_USER, TALKERS_SOURCE, TALKERS_BY };
 extern const char *const talkers_by_name[TALKERS_BY];
 
 /*
- * However many sessions there are, a slice of them is looked at twice before the next, and only so
- * many talkers are kept: of more than TALKERS_KEPT the half that relays least is left out. With
- * users and sources, what is left out may have relayed more in sessions that come later.
+ * However many sessions there are, a slice of them is looked at twice before the next, and only as
+ * many talkers are kept as a tally keeps (tally.h). With users and sources, what is left out may
+ * have relayed more in sessions that come later.
  */
-enum { TALKERS_SLICE = 65536, TALKERS_KEPT = 16384 };
+enum { TALKERS_SLICE = 65536 };
 
 struct talkers;
 

@@ -12,7 +12,7 @@ enum {
 	TICK_MS = 100,
 	RENEW_TICKS = 10,
 	SILENT_TICKS = 30, /* nobody asks */
-	WAIT_TICKS = 20,   /* who waits is told that there is nothing */
+	WAIT_TICKS = 20,   /* at most: who waits is told then that there is nothing */
 	TICKS_MAX = 6000,
 	PAGE = 256,	  /* records of an answer */
 	TRACE_BYTES = 64, /* of a packet that is shown with bytes */
@@ -156,7 +156,7 @@ void trace_tick(struct trace_admin *t)
 		trace_tell(t, t->cmd.id);
 	if (t->cmd.id && t->later)
 		trace_answer(t);
-	if (t->later && t->silent >= WAIT_TICKS)
+	if (t->later && t->silent >= t->wait_ticks)
 		trace_reply(t, json_array(), NULL);
 }
 
@@ -265,23 +265,43 @@ json_t *trace_begin(void *ctx, const json_t *params, struct rpc_error *err)
 	return json_pack("{s:o}", "id", integer(t->id));
 }
 
+/* Whether {id} is of the trace under way, and nobody waits for it. */
+static bool trace_named(const struct trace_admin *t, const json_t *params, struct rpc_error *err)
+{
+	uint32_t id = 0;
+
+	if (!param_uint(params, "id", 1, UINT32_MAX, &id, err))
+		return false;
+	if (t && id && id == t->cmd.id && !t->later && !t->capture)
+		return true;
+	rpc_fail(err, RPC_UNKNOWN, "no such trace, or another controller has it");
+	return false;
+}
+
+json_t *trace_finish(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	struct trace_admin *t = ((struct server *)ctx)->trace;
+
+	if (!param_only(params, "id", err) || !trace_named(t, params, err))
+		return NULL;
+	trace_end(t, NULL);
+	return json_object();
+}
+
 void trace_next(void *ctx, const json_t *params, struct rpc_later *l)
 {
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
 	struct trace_admin *t = ((struct server *)ctx)->trace;
-	uint32_t id = 0;
+	uint32_t wait_ms = WAIT_TICKS * TICK_MS;
 
-	if (!param_only(params, "id", &err) ||
-	    !param_uint(params, "id", 1, UINT32_MAX, &id, &err)) {
-		rpc_reply(l, NULL, &err);
-		return;
-	}
-	if (!t || !id || id != t->cmd.id || t->later || t->capture) {
-		rpc_fail(&err, RPC_UNKNOWN, "no such trace, or another controller has it");
+	if (!param_only(params, "id wait_ms?", &err) ||
+	    !param_uint(params, "wait_ms", 0, WAIT_TICKS * TICK_MS, &wait_ms, &err) ||
+	    !trace_named(t, params, &err)) {
 		rpc_reply(l, NULL, &err);
 		return;
 	}
 	t->later = l;
+	t->wait_ticks = wait_ms / TICK_MS;
 	t->silent = 0;
 	trace_answer(t);
 }

@@ -28,7 +28,10 @@ void trace_tick(struct trace_admin *t);
  * result. */
 json_t *trace_begin(void *ctx, const json_t *params, struct rpc_error *err);
 
-/* {id}: what came, as soon as there is something, and whether that is all. */
+/* {id, wait_ms}: what came, as soon as there is something, and whether that is all. */
 void trace_next(void *ctx, const json_t *params, struct rpc_later *l);
+
+/* {id}: it ends, so that another may begin at once. */
+json_t *trace_finish(void *ctx, const json_t *params, struct rpc_error *err);
 
 #endif

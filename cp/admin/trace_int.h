@@ -18,6 +18,7 @@ struct trace_admin {
 	uint32_t worker;	 /* CTL_TRACE_ANY: all */
 	uint32_t left;		 /* records until it ends */
 	uint32_t ticks, silent;	 /* silent: since the last question or answer */
+	uint32_t wait_ticks;	 /* that who waits does so at most */
 	uint64_t attaches;	 /* of the link, when it began */
 	uint32_t lost[CTL_WORKERS_MAX];
 	bool has[CTL_WORKERS_MAX];

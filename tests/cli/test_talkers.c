@@ -7,6 +7,7 @@
 #include "tests/world/unit.h"
 #include "cli/grid.h"
 #include "cli/talkers.h"
+#include "cli/tally.h"
 #include "cli/units.h"
 
 #include <stdlib.h>
@@ -121,7 +122,7 @@ static void many(void **state)
 static void more_than_are_kept(void **state)
 {
 	struct talkers *t = talkers_begin(TALKERS_SESSION);
-	const int n = 2 * TALKERS_KEPT;
+	const int n = 2 * TALLY_KEPT;
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out;
@@ -134,9 +135,9 @@ static void more_than_are_kept(void **state)
 		is(t, "anne", i, 1 + (i * 7 + n / 3) % n, 100);
 	r = talkers_result(t, 10, 0, SIZE_MAX);
 	assert_int_equal(json_integer_value(json_object_get(r, "active")), n);
-	assert_in_range(json_integer_value(json_object_get(r, "left_out")), n - TALKERS_KEPT,
-			n - TALKERS_KEPT / 2);
-	for (int i = 0; i < TALKERS_KEPT / 2; i++)
+	assert_in_range(json_integer_value(json_object_get(r, "left_out")), n - TALLY_KEPT,
+			n - TALLY_KEPT / 2);
+	for (int i = 0; i < TALLY_KEPT / 2; i++)
 		assert_int_equal(
 		    json_real_value(json_object_get(
 			json_object_get(json_array_get(json_object_get(r, "talkers"), (size_t)i),

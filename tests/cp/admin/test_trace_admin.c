@@ -25,8 +25,7 @@ static int setup(void **state)
 		while (fake_dp_take(&env.dp, w, &c))
 			;
 		assert_true(ring_attach_writer(
-		    &ring[w],
-		    (struct ring_shm *)(env.dp.base + env.dp.region->worker[w].trace),
+		    &ring[w], (struct ring_shm *)(env.dp.base + env.dp.region->worker[w].trace),
 		    CTL_TRACE_SLOTS));
 	}
 	base = event_base_new();
@@ -74,8 +73,7 @@ static json_t *ask(const char *method, const char *params, struct rpc_later **la
 
 static int code(json_t *reply)
 {
-	int n = (int)json_integer_value(
-	    json_object_get(json_object_get(reply, "error"), "code"));
+	int n = (int)json_integer_value(json_object_get(json_object_get(reply, "error"), "code"));
 
 	json_decref(reply);
 	return n;
@@ -95,8 +93,7 @@ static void begin(const char *params)
 	struct rpc_later *l;
 	json_t *reply = ask("trace", params, &l);
 
-	id = (uint32_t)json_integer_value(
-	    json_object_get(json_object_get(reply, "result"), "id"));
+	id = (uint32_t)json_integer_value(json_object_get(json_object_get(reply, "result"), "id"));
 	assert_int_not_equal(id, 0);
 	json_decref(reply);
 }
@@ -169,8 +166,8 @@ static void records_in_order(void **state)
 	assert_int_equal(json_array_size(r), 2);
 	assert_int_equal(json_integer_value(json_object_get(json_array_get(r, 0), "time_us")), 20);
 	assert_int_equal(json_integer_value(json_object_get(json_array_get(r, 1), "time_us")), 30);
-	assert_string_equal(
-	    json_string_value(json_object_get(json_array_get(r, 0), "reason")), "no_permission");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(r, 0), "reason")),
+			    "no_permission");
 	r = json_object_get(reply, "result");
 	assert_int_equal(json_integer_value(json_object_get(r, "lost")), 4);
 	assert_string_equal(json_string_value(json_object_get(r, "end")), "count");
@@ -226,6 +223,56 @@ static void one_at_a_time(void **state)
 	begin("{}");
 }
 
+/* Who has seen enough gives it back: another may begin at once. Nobody ends what he has not begun,
+ * nor what somebody waits for. */
+static void is_given_back(void **state)
+{
+	char params[32];
+	struct rpc_later *l, *waits;
+
+	(void)state;
+	begin("{}");
+	told(0);
+	snprintf(params, sizeof(params), "{\"id\":%u}", id + 1);
+	assert_int_equal(code(ask("trace.end", params, &l)), RPC_UNKNOWN);
+	assert_null(next(&waits));
+	snprintf(params, sizeof(params), "{\"id\":%u}", id);
+	assert_int_equal(code(ask("trace.end", params, &l)), RPC_UNKNOWN);
+	put(0, 1, id);
+	answer = NULL;
+	ticks(1);
+	assert_non_null(answer);
+	json_decref(answer);
+	assert_int_equal(code(ask("trace.end", params, &l)), 0);
+	assert_int_equal(told(0).id, 0);
+	assert_int_equal(code(ask("trace.end", params, &l)), RPC_UNKNOWN);
+	begin("{}");
+}
+
+/* Who will not wait as long as others is told that there is nothing. */
+static void waits_as_long(void **state)
+{
+	struct rpc_later *l;
+	char params[48];
+
+	(void)state;
+	begin("{}");
+	snprintf(params, sizeof(params), "{\"id\":%u,\"wait_ms\":300}", id);
+	assert_null(ask("trace.next", params, &l));
+	ticks(2);
+	assert_null(answer);
+	ticks(1);
+	assert_non_null(answer);
+	assert_null(json_object_get(answer, "error"));
+	json_decref(answer);
+	assert_null(next(&l));
+	ticks(19);
+	assert_null(answer);
+	ticks(1);
+	assert_non_null(answer);
+	json_decref(answer);
+}
+
 static void wrong_parameters(void **state)
 {
 	struct rpc_later *l;
@@ -236,6 +283,9 @@ static void wrong_parameters(void **state)
 	assert_int_equal(code(ask("trace", "{\"count\":0}", &l)), RPC_BAD_PARAMS);
 	assert_int_equal(code(ask("trace", "{\"what\":0}", &l)), RPC_BAD_PARAMS);
 	assert_int_equal(code(ask("trace.next", "{\"id\":1}", &l)), RPC_UNKNOWN);
+	assert_int_equal(code(ask("trace.next", "{\"id\":1,\"wait_ms\":2001}", &l)),
+			 RPC_BAD_PARAMS);
+	assert_int_equal(code(ask("trace.end", "{}", &l)), RPC_UNKNOWN);
 }
 
 /* Who waits is told what comes; it is renewed meanwhile, and ends when the client goes. */
@@ -287,6 +337,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(records_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(events_have_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_at_a_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(is_given_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(waits_as_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_parameters, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_and_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(impossible_record, setup, teardown),
