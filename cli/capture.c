@@ -4,6 +4,7 @@
 
 #include "expression.h"
 #include "field.h"
+#include "trace.h"
 #include "../lib/pcapng.h"
 
 #include <errno.h>
@@ -90,7 +91,7 @@ static int file_copy(FILE *in, FILE *out)
 struct request {
 	json_t *params;
 	const char *path; /* NULL or "-": standard output */
-	bool plaintext;
+	bool plaintext, take_over;
 };
 
 static void put_number(struct cli *cli, json_t *params, const char *key, const char *option,
@@ -160,6 +161,9 @@ static void capture_option(struct cli *cli, int o, struct request *r)
 	case 'w':
 		r->path = optarg;
 		return;
+	case 'T':
+		r->take_over = true;
+		return;
 	case 'P':
 		r->plaintext = true;
 		return;
@@ -168,17 +172,17 @@ static void capture_option(struct cli *cli, int o, struct request *r)
 	}
 }
 
-/* Takes params over. */
-static int capture_write(struct cli *cli, const char *method, json_t *params, FILE *out)
+/* Takes its parameters over. */
+static int capture_write(struct cli *cli, const struct request *r, FILE *out)
 {
+	const char *method = r->plaintext ? "capture.plaintext" : "capture";
 	struct control_client *c = cli_connect(cli);
 	json_t *begun = NULL;
 	int rc = EXIT_FAILURE;
 
-	if (c)
-		begun = cli_call(c, method, params);
-	else
-		json_decref(params);
+	if (c && (!r->take_over || trace_take_over(c)))
+		begun = cli_call(c, method, json_incref(r->params));
+	json_decref(r->params);
 	if (begun) {
 		asked = c;
 		if (signals_catch())
@@ -205,6 +209,7 @@ int capture_command(struct cli *cli, int argc, char **argv)
 					      { "snaplen", required_argument, NULL, 'l' },
 					      { "duration", required_argument, NULL, 't' },
 					      { "plaintext", no_argument, NULL, 'P' },
+					      { "take-over", no_argument, NULL, 'T' },
 					      { "json", no_argument, NULL, 'j' },
 					      { 0 } };
 	struct request r = { .params = json_object() };
@@ -231,7 +236,7 @@ int capture_command(struct cli *cli, int argc, char **argv)
 		json_decref(r.params);
 		return rc;
 	}
-	rc = capture_write(cli, r.plaintext ? "capture.plaintext" : "capture", r.params, out);
+	rc = capture_write(cli, &r, out);
 	if (out != stdout && fclose(out) == EOF)
 		rc = cli_fail(strerror(errno));
 	return rc;

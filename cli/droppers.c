@@ -157,7 +157,7 @@ static bool look(struct control_client *c, json_int_t id, const struct wanted *o
 			return false;
 		droppers_take(t, o->by, records);
 		*lost = get_int(r, "lost");
-		over = json_object_get(r, "end") != NULL;
+		over = json_is_string(json_object_get(r, "end"));
 		if (json_array_size(records) >= FULL)
 			poll(NULL, 0, NAP_MS);
 		json_decref(r);

@@ -169,15 +169,18 @@ static const struct command commands[] = {
 	{ "capture",
 	  "[--write FILE] [--filter EXPRESSION] [--client ADDR[:PORT]] [--peer ADDR[:PORT]] "
 	  "[--relayed ADDR[:PORT]] [--session WORKER/SLOT] [--drops[=REASON]] [--count N] [--size "
-	  "BYTES] [--snaplen BYTES] [--duration SECONDS] [--plaintext]",
+	  "BYTES] [--snaplen BYTES] [--duration SECONDS] [--plaintext] [--take-over]",
 	  "frames as they were received, sent and dropped, as a pcapng file; for a minute and 100 "
-	  "MB, unless told otherwise. --plaintext: what is inside of TLS as well, which is audited",
+	  "MB, unless told otherwise. --plaintext: what is inside of TLS as well, which is "
+	  "audited. "
+	  "--take-over: another one, or a trace, ends",
 	  .run = capture_command },
 	{ "trace",
 	  "[--client ADDR[:PORT]] [--peer ADDR[:PORT]] [--relayed ADDR[:PORT]] [--session "
 	  "WORKER/SLOT] [--drops[=REASON]] "
-	  "[--count N] [--bytes]",
-	  "what happens to packets, as they pass; until interrupted, or N times",
+	  "[--count N] [--bytes] [--take-over]",
+	  "what happens to packets, as they pass; until interrupted, or N times. --take-over: "
+	  "another one, or a capture, ends",
 	  .run = trace_command },
 	{ "drain", "[--deadline SECONDS] [--wait]",
 	  "no new allocations and contexts; what is left after the deadline, if there is one, is "

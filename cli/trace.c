@@ -66,6 +66,18 @@ static void print_records(const struct cli *cli, const json_t *records)
 	}
 }
 
+bool trace_take_over(struct control_client *c)
+{
+	json_t *r = cli_call(c, "trace.release", NULL);
+	const char *held_by = json_string_value(json_object_get(r, "held_by"));
+	const bool ok = r != NULL;
+
+	if (held_by)
+		fprintf(stderr, "fairlead: taken over from %s\n", held_by);
+	json_decref(r);
+	return ok;
+}
+
 static int trace_watch(const struct cli *cli, struct control_client *c, json_int_t id)
 {
 	json_int_t lost = 0;
@@ -95,7 +107,7 @@ static int trace_watch(const struct cli *cli, struct control_client *c, json_int
 	}
 }
 
-static void trace_option(struct cli *cli, int o, json_t *params)
+static void trace_option(struct cli *cli, int o, json_t *params, bool *take_over)
 {
 	long n;
 
@@ -126,6 +138,9 @@ static void trace_option(struct cli *cli, int o, json_t *params)
 	case 'b':
 		json_object_set_new(params, "bytes", json_true());
 		return;
+	case 't':
+		*take_over = true;
+		return;
 	default:
 		return;
 	}
@@ -140,14 +155,16 @@ int trace_command(struct cli *cli, int argc, char **argv)
 					      { "drops", optional_argument, NULL, 'd' },
 					      { "count", required_argument, NULL, 'n' },
 					      { "bytes", no_argument, NULL, 'b' },
+					      { "take-over", no_argument, NULL, 't' },
 					      { "json", no_argument, NULL, 'j' },
 					      { 0 } };
 	json_t *params = json_object(), *begun;
 	int o, rc = EXIT_SUCCESS;
 	struct control_client *c;
+	bool take_over = false;
 
 	while ((o = cli_option(cli, argc, argv, opts)) != -1 && o != '?')
-		trace_option(cli, o, params);
+		trace_option(cli, o, params, &take_over);
 	if (o == '?')
 		rc = EXIT_USAGE;
 	c = rc == EXIT_SUCCESS ? cli_connect(cli) : NULL;
@@ -155,7 +172,8 @@ int trace_command(struct cli *cli, int argc, char **argv)
 		json_decref(params);
 		return rc == EXIT_SUCCESS ? EXIT_FAILURE : rc;
 	}
-	begun = cli_call(c, "trace", params);
+	begun = !take_over || trace_take_over(c) ? cli_call(c, "trace", json_incref(params)) : NULL;
+	json_decref(params);
 	if (begun)
 		fputs("fairlead: looking at packets; interrupt it to end\n", stderr);
 	rc = begun ? trace_watch(cli, c, get_int(begun, "id")) : EXIT_FAILURE;

@@ -22,6 +22,7 @@ enum {
 	FRAMES_A_TICK = 1024, /* so 100,000 a second: the bound of the rate */
 	WAITING_MAX =
 	    4 << 20,	    /* bytes that the reader has not taken; frames stay in the rings then */
+	STALL_TICKS = 500,  /* its reader takes nothing of what waits for him */
 	STOP_TICKS = 100,   /* until workers have heard that it is over; one that hangs has not */
 	FLUSH_TICKS = 1000, /* until the reader has the rest, or gets none of it */
 	DURATION_DEFAULT = 60,
@@ -37,7 +38,7 @@ enum phase {
 	WAITS,	 /* for its connection */
 	RUNS,	 /* frames are taken and written */
 	STOPS,	 /* workers are told to look no more; what they had seen is written */
-	FLUSHES, /* all is written, the reader has yet to take it */
+	FLUSHES, /* all is written, the reader has yet to take it; another may look meanwhile */
 };
 
 struct capture {
@@ -49,6 +50,8 @@ struct capture {
 	const char *why; /* it ended */
 	uint32_t ticks;	 /* of this phase */
 	uint32_t size, duration_s, snaplen;
+	uint32_t stalled;		   /* ticks since the reader took something */
+	uint64_t taken;			   /* by the reader */
 	uint64_t bytes;			   /* written */
 	uint64_t real_ns;		   /* CLOCK_REALTIME less CLOCK_MONOTONIC when it began */
 	uint64_t lost_before;		   /* by workers, of all that there was */
@@ -61,7 +64,10 @@ struct capture {
 
 static void capture_free(struct capture *c)
 {
-	c->trace->capture = NULL;
+	if (c->trace->capture == c)
+		c->trace->capture = NULL;
+	if (c->trace->flushes == c)
+		c->trace->flushes = NULL;
 	if (c->bev)
 		bufferevent_free(c->bev);
 	if (c->tick)
@@ -250,6 +256,20 @@ static void capture_stop(struct capture *c, const char *why)
 	phase_set(c, STOPS);
 }
 
+/* Who still reads the file of one before has had the time for it. */
+static void capture_flush(struct capture *c)
+{
+	struct trace_admin *t = c->trace;
+
+	file_end(c);
+	t->cmd.id = 0;
+	t->capture = NULL;
+	if (t->flushes)
+		capture_free(t->flushes);
+	t->flushes = c;
+	phase_set(c, FLUSHES);
+}
+
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct capture *c = arg;
@@ -360,7 +380,9 @@ static void capture_running(struct capture *c)
 	frames_take(c);
 	if (c->phase != RUNS)
 		return;
-	if (!dplink_attached(l) || dplink_stats(l)->attaches != c->trace->attaches)
+	if (c->stalled >= STALL_TICKS)
+		capture_stop(c, "its reader takes nothing");
+	else if (!dplink_attached(l) || dplink_stats(l)->attaches != c->trace->attaches)
 		capture_stop(c, "the dataplane has gone");
 	else if (c->ticks >= c->duration_s * (1000 / TICK_MS))
 		capture_stop(c, "duration");
@@ -373,11 +395,18 @@ static void capture_stopping(struct capture *c)
 	const bool stopped = workers_stopped(c) || c->ticks >= STOP_TICKS;
 
 	/* A reader that takes nothing does not keep the end from being told. */
-	if ((frames_take(c) && c->ticks < FLUSH_TICKS) || !stopped)
+	if ((frames_take(c) && c->stalled < STALL_TICKS && c->ticks < FLUSH_TICKS) || !stopped)
 		return;
-	c->trace->cmd.id = 0;
-	file_end(c);
-	phase_set(c, FLUSHES);
+	capture_flush(c);
+}
+
+static void stall_measure(struct capture *c)
+{
+	const size_t waits = evbuffer_get_length(bufferevent_get_output(c->bev));
+	const uint64_t taken = c->bytes - waits;
+
+	c->stalled = waits && taken == c->taken ? c->stalled + 1 : 0;
+	c->taken = taken;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -387,6 +416,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	c->ticks++;
+	if (c->bev)
+		stall_measure(c);
 	switch (c->phase) {
 	case WAITS:
 		capture_run(c);
@@ -412,6 +443,20 @@ void capture_close(struct capture *c)
 	if (c->later)
 		rpc_reply(c->later, NULL, &err);
 	capture_free(c);
+}
+
+void capture_release(struct capture *c, const char *why)
+{
+	const struct rpc_error err = { RPC_BUSY, "who may administer has ended it" };
+
+	if (c->phase == WAITS) {
+		rpc_reply(c->later, NULL, &err);
+		capture_free(c);
+		return;
+	}
+	trace_tell(c->trace, 0);
+	c->why = why;
+	capture_flush(c);
 }
 
 /* ---- the method ---- */
@@ -499,7 +544,7 @@ static void begin(void *ctx, const json_t *params, struct rpc_later *l, bool pla
 {
 	const struct timeval tv = { 0, TICK_MS * 1000 };
 	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
-	struct trace_admin *t = trace_free(ctx, &err);
+	struct trace_admin *t = trace_hold(ctx, l, &err);
 	struct capture *c = t ? calloc(1, sizeof(*c)) : NULL;
 
 	if (!c) {

@@ -6,7 +6,8 @@
  * Frames as they were received, sent and dropped, for `fairlead capture`: a trace (trace.h) that
  * tells frames, written as a pcapng file to the connection that asked for it. One at a time, of
  * bounded time, size and rate. Whoever reads slowly, or not at all, finds fewer frames in the file,
- * which says how many are missing; workers and controllers notice nothing.
+ * which says how many are missing; workers and controllers notice nothing. Who takes nothing at all
+ * for five seconds has had his capture; what is left of its file keeps nobody waiting.
  */
 #include "rpc.h"
 
@@ -23,8 +24,11 @@ void capture_begin(void *ctx, const json_t *params, struct rpc_later *l);
  */
 void capture_plaintext(void *ctx, const json_t *params, struct rpc_later *l);
 
-/* At once, whoever reads. Frees it. */
+/* It looks no more, and its file's end says why; another may begin at once. */
 struct capture;
+void capture_release(struct capture *c, const char *why);
+
+/* At once, whoever reads. Frees it. */
 void capture_close(struct capture *c);
 
 #endif

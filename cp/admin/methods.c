@@ -265,9 +265,10 @@ const struct rpc_method rpc_methods[RPC_METHODS] = {
 	{ "records", "records of allocations, connections and contexts, now or when there are some", "after? limit? wait_ms?", .later = rpc_records },
 	{ "capture", "frames as a pcapng file, which follows the answer", TRACE_FILTER "size? snaplen? duration_s? expression? program?", ADMINISTER, .later = capture_begin },
 	{ "capture.plaintext", "the same, with what is inside of TLS", TRACE_FILTER "size? snaplen? duration_s? expression? program?", ADMINISTER, .audited = RPC_AUDITED, .later = capture_plaintext },
-	{ "trace", "begins to tell what happens to packets", TRACE_FILTER "bytes?", OPERATE, .audited = RPC_AUDITED, .call = trace_begin },
+	{ "trace", "begins to tell what happens to packets", TRACE_FILTER "bytes?", OPERATE, .audited = RPC_AUDITED, .later = trace_begin },
 	{ "trace.next", "what happened since, now or within wait_ms", "id wait_ms?", OPERATE, .later = trace_next },
 	{ "trace.end", "the trace ends, so that another may begin", "id", OPERATE, .audited = RPC_AUDITED, .call = trace_finish },
+	{ "trace.release", "the trace or capture under way ends, whoever has it; who had it is the result", ADMINISTER, .audited = RPC_AUDITED, .call = trace_release },
 	{ "rpc.describe", "these methods: parameters, who may call them, whether it is audited", .call = rpc_describe },
 };
 /* clang-format on */

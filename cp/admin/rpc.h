@@ -66,6 +66,16 @@ struct rpc_caller {
 	void (*audit)(const struct rpc_caller *who, enum rpc_audited as, const char *what);
 };
 
+enum { RPC_CALLER_TEXT = LOG_TEXT_MAX + ADDR_STR_MAX + 32 };
+
+/* "user 0 (process 123)", "certificate "ops" at 192.0.2.1"; of one who was not identified "another
+ * controller". */
+const char *rpc_caller_text(const struct rpc_caller *who, char text[RPC_CALLER_TEXT]);
+
+/* For whom what he holds is counted: users of the machine and certificates, not their processes and
+ * connections, which are as many as they like. */
+uint32_t rpc_caller_holder(const struct rpc_caller *who);
+
 struct rpc_method {
 	const char *name;
 	/* For rpc.describe, lists also for param_only(): a sentence, and names of parameters, apart
@@ -111,7 +121,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 void rpc_guard(struct rpc *r, rpc_identify *identify, void *arg);
 
 /* The methods a control process serves; their ctx is its struct server. */
-enum { RPC_METHODS = 45 };
+enum { RPC_METHODS = 46 };
 extern const struct rpc_method rpc_methods[RPC_METHODS];
 
 /* control.roles, as a struct reload_part has it, once rpc_start() has looked it up; arg is NULL. */
@@ -158,6 +168,9 @@ void rpc_later_takeable(struct rpc_later *l, struct bufferevent *(*take)(void *a
 
 /* Whether nobody waits any more: the client has gone. */
 bool rpc_later_gone(const struct rpc_later *l);
+
+/* Who asked. */
+const struct rpc_caller *rpc_later_who(const struct rpc_later *l);
 
 /* The method's ctx. */
 void *rpc_later_ctx(const struct rpc_later *l);

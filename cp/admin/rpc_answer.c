@@ -166,6 +166,28 @@ static char *outcome_dump(json_t *id, json_t *result, const struct rpc_error *er
 	return NULL;
 }
 
+const char *rpc_caller_text(const struct rpc_caller *who, char text[RPC_CALLER_TEXT])
+{
+	if (who->certificate[0])
+		snprintf(text, RPC_CALLER_TEXT, "certificate \"%s\" at %s", who->certificate,
+			 who->address);
+	else if (who->process)
+		snprintf(text, RPC_CALLER_TEXT, "user %u (process %d)", who->user, who->process);
+	else
+		snprintf(text, RPC_CALLER_TEXT, "another controller");
+	return text;
+}
+
+uint32_t rpc_caller_holder(const struct rpc_caller *who)
+{
+	uint32_t h = 0x811c9dc5;
+
+	for (const char *p = who->certificate; *p; p++)
+		h = (h ^ (uint8_t)*p) * 0x01000193;
+	h = (h ^ (h >> 16) ^ who->user) * 0x9e3779b1;
+	return h ? h : 1;
+}
+
 /* ---- replies that come later ---- */
 
 struct rpc_later {
@@ -174,7 +196,7 @@ struct rpc_later {
 	void (*done)(void *arg, char *line);
 	struct bufferevent *(*take)(void *arg, char *line);
 	void *arg;
-	struct rpc_caller who; /* with asked */
+	struct rpc_caller who; /* zero: not identified */
 	enum rpc_audited audited;
 	char *asked;   /* NULL: it is not audited */
 	bool waiting;  /* the method has returned without a reply */
@@ -191,6 +213,11 @@ void rpc_later_wait(struct rpc_later *l, void (*done)(void *arg, char *line), vo
 {
 	l->done = done;
 	l->arg = arg;
+}
+
+const struct rpc_caller *rpc_later_who(const struct rpc_later *l)
+{
+	return &l->who;
 }
 
 bool rpc_later_gone(const struct rpc_later *l)
@@ -251,9 +278,10 @@ static char *method_later(const struct rpc_method *m, void *ctx, const json_t *p
 	}
 	l->id = id;
 	l->ctx = ctx;
+	if (who)
+		l->who = *who;
 	if (audits(who, m)) {
 		audit_asked(m, params, asked, sizeof(asked));
-		l->who = *who;
 		l->audited = m->audited;
 		l->asked = strdup(asked);
 	}

@@ -220,18 +220,25 @@ bool trace_filter(struct trace_admin *t, const json_t *params, struct rpc_error 
 	return true;
 }
 
-struct trace_admin *trace_free(const struct server *s, struct rpc_error *err)
+struct trace_admin *trace_hold(const struct server *s, const struct rpc_later *l,
+			       struct rpc_error *err)
 {
-	struct trace_admin *t = s->trace;
+	struct trace_admin *t = s->trace, *held = NULL;
 
+	if (t && t->later && rpc_later_gone(t->later))
+		trace_end(t, "its controller has gone");
 	if (t && (t->cmd.id || t->capture))
-		rpc_fail(err, RPC_BUSY, "another %s is under way",
-			 t->capture ? "capture" : "trace");
+		rpc_fail(err, RPC_BUSY,
+			 "another %s is under way, of %s; who may administer can end it "
+			 "(trace.release, --take-over)",
+			 t->capture ? "capture" : "trace", t->holder);
 	else if (!t || !dplink_attached(s->link))
 		rpc_fail(err, RPC_AWAY, "no dataplane is attached");
 	else
-		return t;
-	return NULL;
+		held = t;
+	if (held)
+		rpc_caller_text(rpc_later_who(l), held->holder);
+	return held;
 }
 
 bool trace_start(struct trace_admin *t, struct rpc_error *err)
@@ -248,10 +255,11 @@ bool trace_start(struct trace_admin *t, struct rpc_error *err)
 	return true;
 }
 
-json_t *trace_begin(void *ctx, const json_t *params, struct rpc_error *err)
+static json_t *trace_tried(struct server *s, const json_t *params, const struct rpc_later *l,
+			   struct rpc_error *err)
 {
 	const struct timeval tv = { 0, TICK_MS * 1000 };
-	struct trace_admin *t = trace_free(ctx, err);
+	struct trace_admin *t = trace_hold(s, l, err);
 	bool bytes = false;
 
 	if (!t || !param_only(params, TRACE_FILTER "bytes?", err) ||
@@ -263,6 +271,29 @@ json_t *trace_begin(void *ctx, const json_t *params, struct rpc_error *err)
 	t->ticks = t->silent = 0;
 	event_add(t->tick, &tv);
 	return json_pack("{s:o}", "id", integer(t->id));
+}
+
+void trace_begin(void *ctx, const json_t *params, struct rpc_later *l)
+{
+	struct rpc_error err = { RPC_INTERNAL, "out of memory" };
+	json_t *begun = trace_tried(ctx, params, l, &err);
+
+	rpc_reply(l, begun, &err);
+}
+
+json_t *trace_release(void *ctx, const json_t *params, struct rpc_error *err)
+{
+	static const char why[] = "who may administer has ended it";
+	struct trace_admin *t = ((struct server *)ctx)->trace;
+	const bool held = t && (t->cmd.id || t->capture);
+
+	if (!param_only(params, "", err))
+		return NULL;
+	if (held && t->capture)
+		capture_release(t->capture, why);
+	else if (held)
+		trace_end(t, why);
+	return json_pack("{s:o}", "held_by", held ? rpc_text(t->holder) : json_null());
 }
 
 /* Whether {id} is of the trace under way, and nobody waits for it. */
@@ -336,6 +367,8 @@ void trace_close(struct server *s)
 	s->trace = NULL;
 	if (t->capture)
 		capture_close(t->capture);
+	if (t->flushes)
+		capture_close(t->flushes);
 	if (t->cmd.id)
 		trace_end(t, "the control process ends");
 	event_free(t->tick);

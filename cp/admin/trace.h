@@ -4,7 +4,8 @@
 
 /*
  * What happens to packets, for `fairlead trace`: one trace at a time. It ends by its count, after
- * ten minutes, with the dataplane, and when nobody asks for what comes next any more.
+ * ten minutes, with the dataplane, when nobody has asked for three seconds for what comes next,
+ * within a tenth of a second when who waits for it has gone, and when an administrator ends it.
  */
 #include "../server.h"
 #include "rpc.h"
@@ -26,12 +27,15 @@ void trace_tick(struct trace_admin *t);
 
 /* {client, peer, relayed, worker, session, drops, reason, count, bytes}: begins. Its number is the
  * result. */
-json_t *trace_begin(void *ctx, const json_t *params, struct rpc_error *err);
+void trace_begin(void *ctx, const json_t *params, struct rpc_later *l);
 
 /* {id, wait_ms}: what came, as soon as there is something, and whether that is all. */
 void trace_next(void *ctx, const json_t *params, struct rpc_later *l);
 
 /* {id}: it ends, so that another may begin at once. */
 json_t *trace_finish(void *ctx, const json_t *params, struct rpc_error *err);
+
+/* The trace or capture under way ends, whoever has it; another may begin at once. */
+json_t *trace_release(void *ctx, const json_t *params, struct rpc_error *err);
 
 #endif

@@ -11,22 +11,26 @@ struct trace_admin {
 	struct server *server;
 	struct event_base *base;
 	struct event *tick;
-	struct rpc_later *later; /* who waits; NULL: nobody does just now */
-	struct capture *capture; /* NULL: there is none */
-	struct cmd_trace cmd;	 /* id 0: nobody looks */
-	uint32_t id;		 /* of the last one */
-	uint32_t worker;	 /* CTL_TRACE_ANY: all */
-	uint32_t left;		 /* records until it ends */
-	uint32_t ticks, silent;	 /* silent: since the last question or answer */
-	uint32_t wait_ticks;	 /* that who waits does so at most */
-	uint64_t attaches;	 /* of the link, when it began */
+	struct rpc_later *later;      /* who waits; NULL: nobody does just now */
+	struct capture *capture;      /* that looks, or is about to; NULL: there is none */
+	struct capture *flushes;      /* whose file is yet to be read: it looks no more; or NULL */
+	char holder[RPC_CALLER_TEXT]; /* of the trace or capture */
+	struct cmd_trace cmd;	      /* id 0: nobody looks */
+	uint32_t id;		      /* of the last one */
+	uint32_t worker;	      /* CTL_TRACE_ANY: all */
+	uint32_t left;		      /* records until it ends */
+	uint32_t ticks, silent;	      /* silent: since the last question or answer */
+	uint32_t wait_ticks;	      /* that who waits does so at most */
+	uint64_t attaches;	      /* of the link, when it began */
 	uint32_t lost[CTL_WORKERS_MAX];
 	bool has[CTL_WORKERS_MAX];
 	struct ctl_trace head[CTL_WORKERS_MAX]; /* the next of each worker, if it has one */
 };
 
-/* The owner of traces, if a dataplane is there and nobody looks; else NULL and *err. */
-struct trace_admin *trace_free(const struct server *s, struct rpc_error *err);
+/* The owner of traces, who is l's from now on, if a dataplane is there and nobody looks; else NULL
+ * and *err. */
+struct trace_admin *trace_hold(const struct server *s, const struct rpc_later *l,
+			       struct rpc_error *err);
 
 /* {client, peer, relayed, worker, session, drops, reason, count} into cmd, worker and left. */
 bool trace_filter(struct trace_admin *t, const json_t *params, struct rpc_error *err);

@@ -273,6 +273,74 @@ static void waits_as_long(void **state)
 	json_decref(answer);
 }
 
+/* Who may administer ends what another has, who hears so; a trace whose controller went while it
+ * waited is nobody's at once, without a tick. */
+static void is_taken_over(void **state)
+{
+	struct rpc_later *l;
+	json_t *r;
+
+	(void)state;
+	r = ask("trace.release", "{}", &l);
+	assert_true(json_is_null(json_object_get(json_object_get(r, "result"), "held_by")));
+	json_decref(r);
+	begin("{}");
+	told(0);
+	assert_null(next(&l));
+	answer = NULL;
+	for (int i = 0; i < 2; i++) { /* the second time nobody has it */
+		struct rpc_later *none = NULL;
+		static const char line[] =
+		    "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"trace.release\"}";
+		char *text =
+		    rpc_answer(rpc_methods, RPC_METHODS, &env.s, line, strlen(line), &none);
+
+		r = json_loads(text, 0, NULL);
+		free(text);
+		assert_int_equal(
+		    json_is_string(json_object_get(json_object_get(r, "result"), "held_by")),
+		    i == 0);
+		json_decref(r);
+	}
+	assert_non_null(answer);
+	assert_non_null(
+	    strstr(json_string_value(json_object_get(json_object_get(answer, "result"), "end")),
+		   "administer"));
+	json_decref(answer);
+	assert_int_equal(told(0).id, 0);
+	begin("{}");
+	assert_null(next(&l));
+	rpc_later_wait(l, NULL, NULL);
+	begin("{}");
+}
+
+/* The refusal names who has it. */
+static void holder_is_named(void **state)
+{
+	static const char line[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"trace\"}";
+	const struct rpc_caller ops = { .user = 7, .process = 4711, .may = CONFIG_MAY_OPERATE };
+	const struct rpc_caller far = { .certificate = "noc",
+					.address = "192.0.2.9",
+					.may = CONFIG_MAY_ADMINISTER };
+	const struct rpc_caller *const holders[] = { &ops, &far };
+	static const char *const named[] = { "of user 7 (process 4711);",
+					     "of certificate \"noc\" at 192.0.2.9;" };
+	struct rpc_later *l = NULL;
+	json_t *r;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		free(rpc_answer_to(holders[i], rpc_methods, RPC_METHODS, &env.s, line, strlen(line),
+				   &l));
+		r = ask("trace", "{}", &l);
+		assert_non_null(strstr(
+		    json_string_value(json_object_get(json_object_get(r, "error"), "message")),
+		    named[i]));
+		json_decref(r);
+		json_decref(ask("trace.release", "{}", &l));
+	}
+}
+
 static void wrong_parameters(void **state)
 {
 	struct rpc_later *l;
@@ -339,6 +407,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_at_a_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(is_given_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_as_long, setup, teardown),
+		cmocka_unit_test_setup_teardown(is_taken_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(holder_is_named, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_parameters, setup, teardown),
 		cmocka_unit_test_setup_teardown(waits_and_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(impossible_record, setup, teardown),
