@@ -24,7 +24,9 @@ TAILQ_HEAD(room_places, room_place);
 
 struct room {
 	struct room_places places;
-	uint32_t n; /* that are taken */
+	uint32_t n;   /* that are taken */
+	size_t above; /* bytes in front of a holder's name that say whose he is, such as a process'
+			 user; 0: nobody's */
 };
 
 void room_init(struct room *r);
@@ -37,7 +39,8 @@ void room_used(struct room *r, struct room_place *p);
 void *room_first(const struct room *r);
 
 /*
- * Who makes room for one more of this holder, who counts as if he had it. busy, which may be NULL,
+ * Who makes room for one more of this holder, who counts as if he had it: one of whoever is above
+ * most, and of these one of who holds most. busy, which may be NULL,
  * comes before how long: of those of who holds most, one of which it says least. NULL: there is
  * none.
  */

@@ -73,6 +73,7 @@ static void page_done(void *arg, uint32_t worker, const union ctl_evt *evt)
 static bool page_begin(struct server *s, struct rpc_later *l, uint32_t worker, bool one,
 		       struct cmd_neighbours *c, struct rpc_error *err)
 {
+	struct asks_command ask;
 	struct page *p;
 
 	if (worker >= dplink_n_workers(s->link)) {
@@ -85,11 +86,16 @@ static bool page_begin(struct server *s, struct rpc_later *l, uint32_t worker, b
 	if (!p)
 		return false;
 	*p = (struct page){ l, one };
-	if (asks_begin(&s->neighbours, s->link, worker, CMD_NEIGHBOURS, c, sizeof(*c),
-		       s->now_ms + NEIGHBOURS_TIMEOUT_MS, page_done, p))
+	ask = (struct asks_command){ .type = CMD_NEIGHBOURS,
+				     .cmd = c,
+				     .len = sizeof(*c),
+				     .holder = rpc_caller_holder(rpc_later_who(l)),
+				     .due_ms = s->now_ms + NEIGHBOURS_TIMEOUT_MS };
+	if (asks_begin(&s->neighbours, s->link, worker, &ask, page_done, p))
 		return true;
 	free(p);
-	rpc_fail(err, RPC_FULL, "the worker takes no command now");
+	rpc_fail(err, RPC_FULL,
+		 "too many questions are under way, or the worker takes no command now");
 	return false;
 }
 

@@ -223,16 +223,20 @@ static bool question_ask(struct server *s, struct question *q, uint32_t worker,
 			 struct rpc_error *err)
 {
 	struct cmd_ping c = q->cmd;
+	const struct asks_command ask = { .type = CMD_PING,
+					  .cmd = &c,
+					  .len = sizeof(c),
+					  .holder = rpc_caller_holder(rpc_later_who(q->later)),
+					  .due_ms = s->now_ms + c.timeout_ms + GRACE_MS };
 
 	if (!dplink_attached(s->link)) {
 		rpc_fail(err, RPC_AWAY, "no dataplane is attached");
 		return false;
 	}
-	if (asks_begin(&s->pings, s->link, worker, CMD_PING, &c, sizeof(c),
-		       s->now_ms + c.timeout_ms + GRACE_MS, question_done, q))
+	if (asks_begin(&s->pings, s->link, worker, &ask, question_done, q))
 		return true;
-	rpc_fail(err, RPC_FULL, "%d questions are under way, or the worker takes no command now",
-		 ASKS_MAX);
+	rpc_fail(err, RPC_FULL,
+		 "too many questions are under way, or the worker takes no command now");
 	return false;
 }
 

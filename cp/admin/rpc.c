@@ -229,13 +229,20 @@ static int client_busy(const void *conn)
 	return c->later ? 2 : client_asks(c);
 }
 
+/* Processes are as many as a user likes. */
+struct client_holder {
+	uid_t user;
+	pid_t process;
+};
+_Static_assert(sizeof(struct client_holder) <= ROOM_HOLDER, "it is its name in a room");
+
 /*
  * Makes room for another of that process, or clients that are idle, or that do not read, would take
  * all places. What it was answered goes before it does; where all has gone it hears why.
  */
-static void client_displace(struct rpc *r, pid_t process)
+static void client_displace(struct rpc *r, const struct client_holder *h)
 {
-	struct control_client *c = room_make(&r->clients, &process, sizeof(process), client_busy);
+	struct control_client *c = room_make(&r->clients, h, sizeof(*h), client_busy);
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 	int fd = bufferevent_getfd(c->bev);
 	char *line;
@@ -260,12 +267,14 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 	struct ucred who = { 0 };
 	socklen_t n = sizeof(who);
 	struct control_client *c;
+	struct client_holder h;
 
 	(void)sa;
 	(void)len;
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n);
+	h = (struct client_holder){ who.uid, who.pid };
 	if (r->clients.n >= r->limits.clients)
-		client_displace(r, who.pid);
+		client_displace(r, &h);
 	c = calloc(1, sizeof(*c));
 	if (c)
 		c->bev =
@@ -276,7 +285,7 @@ static void client_accept(struct evconnlistener *l, evutil_socket_t fd, struct s
 		return;
 	}
 	c->rpc = r;
-	room_enter(&r->clients, &c->place, c, &who.pid, sizeof(who.pid));
+	room_enter(&r->clients, &c->place, c, &h, sizeof(h));
 	bufferevent_setcb(c->bev, client_serve, client_wrote, client_event, c);
 	/* One byte past the limit tells a long line from one that just fits. */
 	bufferevent_setwatermark(c->bev, EV_READ, 0, r->limits.line + 1);
@@ -370,6 +379,7 @@ struct rpc *rpc_open(struct event_base *base, const char *path, const struct rpc
 		};
 		snprintf(r->path, sizeof(r->path), "%s", path);
 		room_init(&r->clients);
+		r->clients.above = sizeof(uid_t);
 		ready = accept_pause_open(&r->pause, base);
 		r->listener = evconnlistener_new(
 		    base, client_accept, r, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);

@@ -72,8 +72,8 @@ enum { RPC_CALLER_TEXT = LOG_TEXT_MAX + ADDR_STR_MAX + 32 };
  * controller". */
 const char *rpc_caller_text(const struct rpc_caller *who, char text[RPC_CALLER_TEXT]);
 
-/* For whom what he holds is counted: users of the machine and certificates, not their processes and
- * connections, which are as many as they like. */
+/* For whom what he holds is counted (share.h): users of the machine and certificates, not their
+ * processes and connections, which are as many as they like. 0: who was not identified. */
 uint32_t rpc_caller_holder(const struct rpc_caller *who);
 
 struct rpc_method {
@@ -96,8 +96,9 @@ struct rpc_method {
 };
 
 struct rpc_limits {
-	uint32_t clients; /* one more takes the place of one of the process that has most */
-	uint32_t line;	  /* bytes of a request, newline excluded */
+	uint32_t
+	    clients;   /* one more takes the place of one of the user, and process, that has most */
+	uint32_t line; /* bytes of a request, newline excluded */
 	uint32_t output;  /* bytes of replies that wait before the next request is read */
 	uint32_t idle_ms; /* without a byte either way */
 };

@@ -182,6 +182,8 @@ uint32_t rpc_caller_holder(const struct rpc_caller *who)
 {
 	uint32_t h = 0x811c9dc5;
 
+	if (!who->certificate[0] && !who->process)
+		return 0;
 	for (const char *p = who->certificate; *p; p++)
 		h = (h ^ (uint8_t)*p) * 0x01000193;
 	h = (h ^ (h >> 16) ^ who->user) * 0x9e3779b1;

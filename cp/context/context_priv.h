@@ -40,7 +40,8 @@ struct context_entry {
 
 struct context_worker {
 	struct slots slots;
-	uint32_t contexts, streams, srtp;
+	uint32_t contexts, streams;
+	struct share srtp; /* by owner; its total is not used */
 };
 
 struct context_table {

@@ -50,9 +50,22 @@ static uint32_t srtp_count(const struct context *c)
 	return term_srtp(&c->term[0].term) + term_srtp(&c->term[1].term);
 }
 
+static void srtp_take(struct context_worker *w, const struct context *c)
+{
+	for (uint32_t n = srtp_count(c); n; n--)
+		share_take(&w->srtp, c->owner);
+}
+
+static void srtp_give(struct context_worker *w, const struct context *c)
+{
+	for (uint32_t n = srtp_count(c); n; n--)
+		share_give(&w->srtp, c->owner);
+}
+
 static void srtp_recount(struct context_table *t, const struct context *c, const struct context *to)
 {
-	t->worker[c->worker].srtp += srtp_count(to) - srtp_count(c);
+	srtp_give(&t->worker[c->worker], c);
+	srtp_take(&t->worker[c->worker], to);
 }
 
 void context_commit(struct context_table *t, struct context *c, const struct context *to)
@@ -131,7 +144,7 @@ void context_link(struct context_table *t, struct context *c)
 	t->high = i >= t->high ? i + 1 : t->high;
 	w->contexts++;
 	w->streams += c->stream;
-	w->srtp += srtp_count(c);
+	srtp_take(w, c);
 	t->stats.contexts++;
 }
 
@@ -267,7 +280,7 @@ void context_del(struct context_table *t, struct context *c)
 	slots_put(&w->slots, c->cid.slot);
 	w->contexts--;
 	w->streams -= c->stream;
-	w->srtp -= srtp_count(c);
+	srtp_give(w, c);
 	t->stats.contexts--;
 	t->entry[i].id_next = t->free;
 	t->free = i;
@@ -290,9 +303,9 @@ uint32_t context_streams(const struct context_table *t, uint32_t worker)
 	return t->worker[worker].streams;
 }
 
-uint32_t context_srtp(const struct context_table *t, uint32_t worker)
+const struct share *context_srtp(const struct context_table *t, uint32_t worker)
 {
-	return t->worker[worker].srtp;
+	return &t->worker[worker].srtp;
 }
 
 struct timer *context_timer(struct context_table *t, const struct context *c)

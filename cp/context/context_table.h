@@ -3,6 +3,7 @@
 #define FL_CP_CONTEXT_CONTEXT_TABLE_H
 
 /* The records of contexts and their indexes: for gateway*.c, which keep ports and the dataplane. */
+#include "../share.h"
 #include "../statefile.h"
 #include "context.h"
 
@@ -67,10 +68,11 @@ static inline uint32_t term_srtp(const struct ctl_term *t)
 	return (t->flags & (TERM_DTLS | TERM_RTCP_MUX)) == TERM_DTLS ? 2 : 1;
 }
 
-/* Contexts of a worker, those of TCP and TLS among them, and terminations with TERM_SRTP. */
+/* Contexts of a worker, those of TCP and TLS among them, and term_srtp() of all terminations by
+ * owners of contexts; its total is not set. */
 uint32_t context_count(const struct context_table *t, uint32_t worker);
 uint32_t context_streams(const struct context_table *t, uint32_t worker);
-uint32_t context_srtp(const struct context_table *t, uint32_t worker);
+const struct share *context_srtp(const struct context_table *t, uint32_t worker);
 
 /* Private memory: one timer a context, and when its silence is looked into (seconds). */
 struct timer *context_timer(struct context_table *t, const struct context *c);

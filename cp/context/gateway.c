@@ -170,7 +170,7 @@ static bool terms_make(struct gateway *g, struct context *c, const struct term_s
 	const uint32_t srtp = term_srtp(&a->term) + (b ? term_srtp(&b->term) : 0);
 
 	c->term[0] = c->term[1] = (struct context_term){ 0 };
-	if (!room_check(g, c->worker, c->stream, f) || !srtp_room(g, c->worker, srtp, f) ||
+	if (!room_check(g, c->worker, c->stream, f) || !srtp_room(g, c->worker, c->owner, srtp, f) ||
 	    !term_make(g, &c->term[0], a, c->worker, c->inactivity, f))
 		return false;
 	if (b && !term_make(g, &c->term[1], b, c->worker, c->inactivity, f)) {

@@ -5,7 +5,7 @@
 /* Inside of the gateway: for gateway*.c, answers.c and event_log.c only. */
 #include "context_table.h"
 #include "gateway.h"
-#include "share.h"
+#include "../share.h"
 
 #include "../server.h"
 
@@ -45,7 +45,8 @@ void gate_drop(struct gateway *g, struct context *c);
 bool srtp_check(const struct gateway *g, const struct context *c, uint32_t side,
 		const struct term_spec *w, struct gate_fail *f);
 /* Whether a worker has room for one more, or two. */
-bool srtp_room(const struct gateway *g, uint32_t worker, uint32_t n, struct gate_fail *f);
+bool srtp_room(const struct gateway *g, uint32_t worker, uint32_t owner, uint32_t n,
+	       struct gate_fail *f);
 /* The record has changed: what its terminations must not keep is wiped. */
 void srtp_changed(struct gateway *g, const struct context *c);
 /* Those of a side that was moved to another context. */

@@ -3,6 +3,7 @@
 
 #include "../log.h"
 #include "../server.h"
+#include "../share.h"
 
 #include <event2/http.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct dialogue {
 	STAILQ_ENTRY(dialogue) next;
 	uint32_t asked; /* a bit a proxy */
 	bool heard;	/* one of them answered */
+	uint32_t owner; /* whose call it was */
 	uint64_t since_ms;
 	char call[CONTEXT_CALL_MAX], from[CONTEXT_TAG_MAX], to[CONTEXT_TAG_MAX];
 };
@@ -41,7 +43,7 @@ struct ng_dialogues {
 	struct ng_stats *stats;
 	struct event *kick; /* lines go on, from the event loop: not from within libevent's HTTP */
 	STAILQ_HEAD(, dialogue) waiting;
-	uint32_t n_waiting;
+	struct share share;			   /* of those that wait, by owner */
 	uint64_t silent_ms[CONFIG_NG_PROXIES_MAX]; /* CLOCK_MONOTONIC: left out until then */
 	struct line line[NG_DIALOGUE_LINES];
 };
@@ -220,7 +222,7 @@ static struct dialogue *job_take(struct ng_dialogues *d)
 
 	while ((job = STAILQ_FIRST(&d->waiting)) != NULL) {
 		STAILQ_REMOVE_HEAD(&d->waiting, next);
-		d->n_waiting--;
+		share_give(&d->share, job->owner);
 		if (d->s->now_ms - job->since_ms < NG_DIALOGUE_AGE_S * 1000)
 			return job;
 		d->stats->dialogues_unanswered++;
@@ -301,17 +303,20 @@ static void on_end(void *arg, const struct context *c, enum context_end end)
 	if (d->s->conf->gateway.n_ng_proxy == 0 || !end_is_told(end) || !c->call[0] ||
 	    !c->term[0].tag[0] || !c->term[1].tag[0] || dialogue_lives(d->g, c))
 		return;
-	job = d->n_waiting < NG_DIALOGUES_MAX ? calloc(1, sizeof(*job)) : NULL;
+	job = d->share.used < d->share.total && share_may(&d->share, c->owner)
+		  ? calloc(1, sizeof(*job))
+		  : NULL;
 	if (!job) {
 		d->stats->dialogues_full++;
 		return;
 	}
+	job->owner = c->owner;
 	job->since_ms = d->s->now_ms;
 	snprintf(job->call, sizeof(job->call), "%s", c->call);
 	snprintf(job->from, sizeof(job->from), "%s", c->term[0].tag);
 	snprintf(job->to, sizeof(job->to), "%s", c->term[1].tag);
 	STAILQ_INSERT_TAIL(&d->waiting, job, next);
-	d->n_waiting++;
+	share_take(&d->share, job->owner);
 	event_active(d->kick, EV_TIMEOUT, 0);
 }
 
@@ -324,6 +329,7 @@ struct ng_dialogues *ng_dialogues_open(const struct server *s, struct gateway *g
 		return NULL;
 	*d = (struct ng_dialogues){ .s = s, .g = g, .base = base, .stats = stats };
 	STAILQ_INIT(&d->waiting);
+	d->share.total = NG_DIALOGUES_MAX;
 	for (uint32_t i = 0; i < NG_DIALOGUE_LINES; i++)
 		d->line[i].d = d;
 	d->kick = event_new(base, -1, 0, on_kick, d);

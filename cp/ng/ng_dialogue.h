@@ -18,7 +18,8 @@
 struct ng_dialogues;
 
 enum {
-	NG_DIALOGUES_MAX = 16384, /* that wait to be told; the newest is lost */
+	NG_DIALOGUES_MAX = 16384, /* that wait to be told, by controllers (share.h); the newest is
+				     lost */
 	NG_DIALOGUE_LINES = 16,	  /* told at a time, each over a connection of its own */
 	/* Seconds: */
 	NG_DIALOGUE_S = 5,	   /* an answer is waited for */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ng_source.h"
 
-#include "../context/share.h"
+#include "../share.h"
 #include "../../lib/meter.h"
 
 #include <stdlib.h>

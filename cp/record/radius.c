@@ -3,6 +3,8 @@
 
 #include "../auth/secret_file.h"
 #include "../clock.h"
+#include "../rand.h"
+#include "../share.h"
 #include "../socket.h"
 #include "radius_packet.h"
 
@@ -29,6 +31,10 @@ struct radius {
 	char nas[CONFIG_USER_MAX];
 	struct record *ring; /* the one put in as number n at n & mask */
 	uint64_t mask;
+	/* Of the event loop: who has how many records in the ring, but for those up to given. */
+	struct share share;
+	struct siphash_key key; /* of names of users */
+	uint64_t given;
 	int wake; /* eventfd */
 	pthread_t thread;
 	_Atomic bool asleep, stop;
@@ -252,6 +258,21 @@ static void wake_up(struct radius *r)
 		return; /* it has been woken already */
 }
 
+static uint32_t user_of(const struct radius *r, const struct record *rec)
+{
+	const char *user = rec->alloc.user;
+	const uint32_t h = (uint32_t)siphash(&r->key, user, strlen(user));
+
+	return h ? h : 1;
+}
+
+/* What the thread is done with is nobody's any more; until it is put in again it stands there. */
+static void share_catch_up(struct radius *r, uint64_t tail)
+{
+	for (; r->given != tail; r->given++)
+		share_give(&r->share, user_of(r, &r->ring[(r->given + 1) & r->mask]));
+}
+
 void radius_take(void *arg, const struct record *rec)
 {
 	struct radius *r = arg;
@@ -259,10 +280,12 @@ void radius_take(void *arg, const struct record *rec)
 
 	if (rec->type != RECORD_ALLOCATION)
 		return;
-	if (head - atomic_load_explicit(&r->n.tail, memory_order_acquire) > r->mask) {
+	share_catch_up(r, atomic_load_explicit(&r->n.tail, memory_order_acquire));
+	if (!share_may(&r->share, user_of(r, rec))) {
 		atomic_fetch_add_explicit(&r->n.lost, 1, memory_order_relaxed);
 		return;
 	}
+	share_take(&r->share, user_of(r, rec));
 	r->ring[(head + 1) & r->mask] = *rec;
 	atomic_store(&r->n.head, head + 1);
 	if (atomic_load(&r->asleep) && atomic_exchange(&r->asleep, false))
@@ -338,6 +361,8 @@ struct radius *radius_open(const struct config_radius *c, char *err, size_t errl
 		return NULL;
 	r->conf = *c;
 	r->mask = c->queue - 1;
+	r->share.total = c->queue;
+	rand_bytes(&r->key, sizeof(r->key));
 	for (unsigned i = 0; i < CONFIG_RADIUS_MAX; i++)
 		r->fd[i] = -1;
 	r->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

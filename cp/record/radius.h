@@ -7,7 +7,7 @@
  * servers. The event loop puts records into a ring of radius.queue and never waits; one thread
  * takes them from it, RADIUS_BURST at a time, and asks one server after the other until each
  * request has its answer. While none does, records wait, and where the ring is full the newest is
- * lost and counted.
+ * lost and counted; the last sixteenth of it is for users who have less than an equal part of it.
  */
 #include "../../conf/config.h"
 #include "record.h"

@@ -117,12 +117,29 @@ static void whole_names(void **state)
 	assert_ptr_equal(room_make(&r, "z", 1, NULL), &c[1]);
 }
 
+/* Processes are as many as their user likes: who has most of all places by processes of one each
+ * makes room, not who has two by one process. */
+static void users_above_processes(void **state)
+{
+	static const char *const names[] = { "a1", "b1", "a2", "b1", "a3" };
+
+	(void)state;
+	room_init(&r);
+	r.above = 1;
+	for (size_t i = 0; i < 5; i++)
+		room_enter(&r, &c[i].place, &c[i], names[i], 2);
+	assert_ptr_equal(room_make(&r, "a4", 2, NULL), &c[0]);
+	assert_ptr_equal(room_make(&r, "c1", 2, NULL), &c[0]);
+	assert_ptr_equal(room_make(&r, "b1", 2, NULL), &c[1]); /* both have three, b1 most */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(of_who_holds_most), cmocka_unit_test(the_newcomer_counts),
-		cmocka_unit_test(idle_for_longest),  cmocka_unit_test(busy_ones_last),
-		cmocka_unit_test(nobody_is_there),   cmocka_unit_test(whole_names),
+		cmocka_unit_test(users_above_processes), cmocka_unit_test(of_who_holds_most),
+		cmocka_unit_test(the_newcomer_counts),	 cmocka_unit_test(idle_for_longest),
+		cmocka_unit_test(busy_ones_last),	 cmocka_unit_test(nobody_is_there),
+		cmocka_unit_test(whole_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

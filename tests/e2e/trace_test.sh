@@ -32,9 +32,9 @@ start "$TMP/uclient.log" in_client timeout 60 turnutils_uclient -u demo -w fairl
 	-n 400 -m 1 -z 50 -c -e "$PEER4" "$SERVER4"
 await 20 has_session || fail "no session: $(tail -n 2 "$TMP/uclient.log")"
 
-trace client --client "$CLIENT4" --count 40
+trace client --client "$CLIENT4" --count 400
 await 20 ended "$TRACE" || fail "the trace does not end by its count: $(tail -n 2 "$TMP/client.trace")"
-assert_eq "records" "$(wc -l <"$TMP/client.trace")" 40
+assert_eq "records" "$(wc -l <"$TMP/client.trace")" 400
 for event in received relayed sent; do
 	seen client ".event == \"$event\"" || fail "nothing was $event: $(cat "$TMP/client.trace")"
 done

@@ -441,6 +441,67 @@ static void one_at_a_time(void **state)
 	assert_int_equal(refused("trace", "{}"), RPC_BUSY);
 }
 
+/* As much as waits for a reader who takes nothing. */
+static void fill(void)
+{
+	struct cmd_trace c;
+
+	for (int full = 0; full < 100;) {
+		if (put(0, 1, TRACE_SENT, CTL_TRACE_BYTES)) {
+			full = 0;
+			continue;
+		}
+		full++;
+		turn();
+		told(0, &c);
+		told(1, &c);
+	}
+}
+
+/* Who stops reading keeps others out for seconds, not until his capture is over. */
+static void reader_stalls(void **state)
+{
+	const time_t until = time(NULL) + 30;
+	struct cmd_trace c;
+
+	(void)state;
+	begin("{\"duration_s\":600}");
+	fill();
+	while (refused("capture", "{\"what\":1}") == RPC_BUSY) {
+		assert_true(time(NULL) < until);
+		told(0, &c);
+		told(1, &c);
+		turn();
+	}
+	file_len = 0;
+	assert_non_null(strstr(rest().end, "its reader takes nothing"));
+}
+
+/* Who may administer takes it over: another begins at once, while the first's file is yet to be
+ * read, which ends with the reason. */
+static void is_taken_over(void **state)
+{
+	const int first = fd;
+	struct cmd_trace c;
+	json_t *r;
+
+	(void)state;
+	begin("{\"duration_s\":600}");
+	fill();
+	fd = connect_to();
+	r = call(fd, "trace.release", "{}");
+	assert_non_null(
+	    json_string_value(json_object_get(json_object_get(r, "result"), "held_by")));
+	json_decref(r);
+	assert_true(told(0, &c));
+	assert_int_equal(c.id, 0);
+	begin("{}");
+	close(fd);
+	fd = first;
+	file_len = 0;
+	assert_non_null(strstr(rest().end, "who may administer has ended it"));
+}
+
 static void wrong_parameters(void **state)
 {
 	static const char *const wrong[] = {
@@ -473,10 +534,11 @@ static void wrong_parameters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(frames_and_comment),  TEST(plaintext),	   TEST(plaintext_unasked),
-		TEST(ends_by_size),	   TEST(ends_by_reader),   TEST(ends_by_time),
-		TEST(ends_with_dataplane), TEST(reader_goes),	   TEST(reader_stops),
-		TEST(one_at_a_time),	   TEST(wrong_parameters),
+		TEST(frames_and_comment),  TEST(plaintext),	 TEST(plaintext_unasked),
+		TEST(ends_by_size),	   TEST(ends_by_reader), TEST(ends_by_time),
+		TEST(ends_with_dataplane), TEST(reader_goes),	 TEST(reader_stops),
+		TEST(one_at_a_time),	   TEST(reader_stalls),	 TEST(is_taken_over),
+		TEST(wrong_parameters),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as in main() */

@@ -241,8 +241,42 @@ static void silence(void **state)
 		assert_null(answer);
 	}
 	ask("ping", "{\"address\":\"10.2.0.7\"}");
-	expect_error(RPC_FULL, "32 questions");
+	expect_error(RPC_FULL, "too many questions");
 	env_advance(&env, 2100); /* all hear so */
+}
+
+/* Asked for by somebody whom the kernel named; what comes later is let go. */
+static bool asked_by(uint32_t user, int process)
+{
+	static const char line[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\","
+				   "\"params\":{\"address\":\"10.2.0.7\"}}";
+	const struct rpc_caller who = { .user = user,
+					.process = process,
+					.may = CONFIG_MAY_OPERATE };
+	struct rpc_later *l = NULL;
+	char *text = rpc_answer_to(&who, rpc_methods, RPC_METHODS, &env.s, line, strlen(line), &l);
+
+	if (l)
+		rpc_later_wait(l, NULL, NULL);
+	free(text);
+	return l != NULL;
+}
+
+/* One user's processes ask all the time: another one still has his part, and so has a third. */
+static void one_user_does_not_get_all_places(void **state)
+{
+	int n = 0;
+
+	(void)state;
+	while (asked_by(1000, 1 + n))
+		n++;
+	assert_int_equal(n, ASKS_MAX - ASKS_MAX / SHARE_PART);
+	assert_true(asked_by(1001, 7));
+	assert_false(asked_by(1000, 8));
+	assert_true(asked_by(1002, 9));
+	assert_false(asked_by(1003, 10));
+	env_advance(&env, 2100);
+	assert_true(asked_by(1000, 8));
 }
 
 static void impossible(void **state)
@@ -273,6 +307,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(mistakes, setup, teardown),
 		cmocka_unit_test_setup_teardown(silence, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_user_does_not_get_all_places, setup, teardown),
 		cmocka_unit_test_setup_teardown(impossible, setup, teardown),
 	};
 

@@ -290,6 +290,41 @@ static void one_controller_does_not_get_all_contexts(void **state)
 	assert_int_equal(takes(e, 0, false), all / 2);
 }
 
+/* As many contexts of SRTP on both sides as that owner gets. */
+static uint32_t takes_srtp(struct env *e, uint32_t owner)
+{
+	struct term_spec a = spec_udp(0), b = spec_udp(1);
+	struct gate_plan plan = { .inactivity = UINT32_MAX, .owner = owner };
+	struct gate_fail f = { 0 };
+	uint32_t n = 0;
+
+	a.term.flags |= TERM_SRTP;
+	b.term.flags |= TERM_SRTP;
+	while (gate_add(e->s.gateway, &plan, &a, &b, &f))
+		n++;
+	assert_int_equal(f.error, GATE_FULL);
+	gate_drain(e);
+	return n;
+}
+
+/* Nor the last sixteenth of a worker's terminations of SRTP, in this life or the next. */
+static void one_controller_does_not_get_all_srtp(void **state)
+{
+	struct env *e = *state;
+	const uint32_t workers = e->conf.dataplane.n_workers;
+	const uint32_t a = gate_owner(e->s.gateway, "a", 1), b = gate_owner(e->s.gateway, "b", 1);
+
+	e->conf.gateway.srtp = 32;
+	assert_int_equal(takes_srtp(e, a), 15 * workers);
+	gate_restart(e);
+	assert_int_equal(gate_srtp_count(e->s.gateway), 30 * workers);
+	assert_int_equal(takes_srtp(e, a), 0);
+	assert_int_equal(takes_srtp(e, b), workers);
+	gives(e, b);
+	assert_int_equal(takes_srtp(e, a), 0);
+	assert_int_equal(takes_srtp(e, b), 1);
+}
+
 /* 32 contexts a worker, 16 of them of TCP and TLS. */
 static void contexts_and_streams_are_bounded(void **state)
 {
@@ -549,6 +584,7 @@ int main(void)
 		T(both_sides_are_of_one_kind_and_family_is_the_realms),
 		T(calls_and_plans_are_bounded),
 		T(one_controller_does_not_get_all_contexts),
+		T(one_controller_does_not_get_all_srtp),
 		T(contexts_and_streams_are_bounded),
 		T(without_a_dataplane_none_is_added),
 		T(a_full_ring_adds_none),

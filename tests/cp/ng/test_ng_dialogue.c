@@ -241,12 +241,13 @@ static void who_does_not_answer_is_left_out_for_a_while(void **state)
 	assert_int_equal(proxies[0].heard, 1);
 }
 
-/* Ends of that many calls. */
-static void ends(struct ng_world *w, int n)
+/* Ends of that many calls of a controller. */
+static void ends(struct ng_world *w, uint32_t owner, int n)
 {
 	struct gateway *g = w->e.s.gateway;
 	static struct context c;
 
+	c.owner = owner;
 	snprintf(c.term[0].tag, sizeof(c.term[0].tag), "a");
 	snprintf(c.term[1].tag, sizeof(c.term[1].tag), "b");
 	for (int i = 0; i < n; i++) {
@@ -262,10 +263,29 @@ static void a_flood_of_ends_is_bounded(void **state)
 	const struct ng_stats *n = ng_stats(w->ng);
 
 	proxy_listens(w, 0, known);
-	ends(w, NG_DIALOGUES_MAX + 100);
+	ends(w, 0, NG_DIALOGUES_MAX + 100);
 	assert_int_equal(n->dialogues_full, 100);
 	until(w, &n->dialogues_ended, NG_DIALOGUES_MAX);
 	assert_int_equal(proxies[0].heard, NG_DIALOGUES_MAX);
+}
+
+/* One controller's calls end by the thousand, and no proxy takes them: another's are told as well. */
+static void one_controller_does_not_keep_others_from_being_told(void **state)
+{
+	struct ng_world *w = *state;
+	const struct ng_stats *n = ng_stats(w->ng);
+	const int rest = NG_DIALOGUES_MAX / 16;
+
+	proxy_listens(w, 0, known);
+	ends(w, 5, NG_DIALOGUES_MAX);
+	assert_int_equal(n->dialogues_full, rest);
+	ends(w, 6, rest);
+	assert_int_equal(n->dialogues_full, rest);
+	ends(w, 6, 1);
+	assert_int_equal(n->dialogues_full, rest + 1);
+	until(w, &n->dialogues_ended, NG_DIALOGUES_MAX);
+	ends(w, 5, 1); /* what was told is nobody's any more */
+	assert_int_equal(n->dialogues_full, rest + 1);
 }
 
 /* What a stranger chose to be called becomes text, never markup. */
@@ -303,7 +323,7 @@ static void what_waited_too_long_is_over(void **state)
 	int fd = mute_listens(w, 0);
 
 	w->e.conf.gateway.n_ng_proxy = 1;
-	ends(w, 2 * NG_DIALOGUE_LINES);
+	ends(w, 0, 2 * NG_DIALOGUE_LINES);
 	nothing_to_tell(w);
 	env_advance(&w->e, 1000 * NG_DIALOGUE_AGE_S);
 	/* Once the first have been given up, the others are over with nobody asked. */
@@ -317,7 +337,7 @@ static void the_end_waits_for_nobody(void **state)
 	struct ng_world *w = *state;
 	int fd = mute_listens(w, 0);
 
-	ends(w, 100);
+	ends(w, 0, 100);
 	nothing_to_tell(w);
 	close(fd);
 }
@@ -331,6 +351,7 @@ int main(void)
 		T(the_next_is_asked_where_one_does_not_know_it),
 		T(who_does_not_answer_is_left_out_for_a_while),
 		T(a_flood_of_ends_is_bounded),
+		T(one_controller_does_not_keep_others_from_being_told),
 		T(names_are_text),
 		T(what_waited_too_long_is_over),
 		T(the_end_waits_for_nobody),

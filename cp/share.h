@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef FL_CP_CONTEXT_SHARE_H
-#define FL_CP_CONTEXT_SHARE_H
+#ifndef FL_CP_SHARE_H
+#define FL_CP_SHARE_H
 
 /*
  * Of what several take from, and nobody can be made to give back, nobody gets all (R27): the last
@@ -33,10 +33,15 @@ struct share {
 	uint32_t mine[SHARE_CLASSES];
 };
 
+/* The same where the total is told otherwise. */
+static inline bool share_may_of(const struct share *s, uint32_t total, uint32_t holder)
+{
+	return !holder || share_admits(total, s->used, s->mine[holder % SHARE_CLASSES], s->holders);
+}
+
 static inline bool share_may(const struct share *s, uint32_t holder)
 {
-	return !holder ||
-	       share_admits(s->total, s->used, s->mine[holder % SHARE_CLASSES], s->holders);
+	return share_may_of(s, s->total, holder);
 }
 
 static inline void share_take(struct share *s, uint32_t holder)
