@@ -200,31 +200,50 @@ ended_by size size
 assert_num "bytes of the file" "$(stat -c %s "$TMP/size.pcapng")" -le 75000
 ! fl capture --write "$TMP/wrong" --size 1 2>"$TMP/wrong.log" || fail "a size of 1 is taken"
 
-# A reader that stops: what it does not take is bounded, and the media goes on.
+# A reader that stops: what it does not take is bounded, and the media goes on. Whose capture it is, others
+# are told.
 capture stopped --size 1000000000 --duration 600
 kill -STOP "$CAPTURE"
+! fl trace --count 1 >/dev/null 2>"$TMP/busy" || fail "two look at a time"
+grep -q "another capture is under way, of user 0 (process $CAPTURE)" "$TMP/busy" || fail "not so: $(<"$TMP/busy")"
 load media pause # what was before is no part of it
 load media go
 lost() { (($(counter trace_lost) > 100)); }
 await 120 lost || fail "nothing is lost although nobody reads: $(counter trace_lost)"
 assert_num "memory of the control process, kB" "$(awk '/^VmRSS/ { print $2 }' "/proc/$(cp_pid)/status")" -lt 200000
-load_clean media
-! fl trace --count 1 >/dev/null 2>"$TMP/busy" || fail "two look at a time"
-grep -q 'another capture is under way' "$TMP/busy" || fail "not so: $(<"$TMP/busy")"
-load media go
 kill -CONT "$CAPTURE"
+load_clean media
 read_on() { (($(stat -c %s "$TMP/stopped.pcapng") > 4000000)); }
 await 20 read_on || fail "the reader does not go on"
-done_with stopped
+kill -INT "$CAPTURE" || true # it may have lost it meanwhile
+ended_by stopped 'its reader '
 missing=$(sed -nE 's/.* frames; ([0-9]+) found no room.*/\1/p' "$TMP/stopped.log")
 assert_num "frames that are missing" "$missing" -gt 100
 assert_eq "as the file says" "$(grep -ac "$missing found no room" "$TMP/stopped.pcapng")" 1
 note "a reader that stops costs $missing frames of the file, and none of the media"
 
+# One that does not go on loses its capture in seconds, and what it has not read keeps nobody waiting.
+free() { fl capture --count 1 --write - 2>"$TMP/free.log" | tshark -r - >/dev/null 2>&1 && grep -q 'ended: count' "$TMP/free.log"; }
+load media go
+capture stalled --size 1000000000 --duration 600
+kill -STOP "$CAPTURE"
+await 60 free || fail "who reads nothing keeps others out: $(<"$TMP/free.log")"
+grep -q 'capture: .*the capture ended: its reader takes nothing' "$RUN/fairlead-cp.log" || fail "it ended otherwise: $(grep capture: "$RUN/fairlead-cp.log")"
+kill -CONT "$CAPTURE"
+await 30 ended "$CAPTURE" || fail "its reader is not told: $(<"$TMP/stalled.log")"
+
+# Who may administer takes one over.
+capture held --duration 600
+holder=$CAPTURE
+fl trace --take-over --count 1 >/dev/null 2>"$TMP/over" || fail "it is not taken over: $(<"$TMP/over")"
+grep -q "taken over from user 0 (process $holder)" "$TMP/over" || fail "from whom is not told: $(<"$TMP/over")"
+ended_by held 'who may administer has ended it'
+grep -q 'audit: user 0 .*: trace.release: done' "$RUN/fairlead-cp.log" || fail "no line in the audit log: $(grep audit: "$RUN/fairlead-cp.log")"
+note "who stops reading loses it; who may administer takes it over"
+
 # A reader that is killed leaves nothing behind, and one that asks for everything costs no media.
 capture killed --duration 600
 kill -KILL "$CAPTURE"
-free() { fl capture --count 1 --write - 2>"$TMP/free.log" | tshark -r - >/dev/null 2>&1 && grep -q 'ended: count' "$TMP/free.log"; }
 await 20 free || fail "a capture is left behind: $(<"$TMP/free.log")"
 load media pause
 load media go
