@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Associations with keys: records opened and sealed; and time. */
 #include "dtls_int.h"
+#include "../conn_row.h"
 #include "../snapshot.h"
 #include "../net/ip.h"
 
@@ -269,19 +270,17 @@ static void busy_tick(struct worker *w)
 
 static void info_write(const struct worker *w, const struct dtls_conn *c, struct ctl_conn_info *to)
 {
-	const uint32_t seq = atomic_load_explicit(&to->seq, memory_order_relaxed) | 1;
-	const bool open = c->state == DTLS_OPEN;
+	uint32_t seq;
 
-	if (!open && to->gen == 0)
+	if (c->state != DTLS_OPEN)
 		return;
-	atomic_store_explicit(&to->seq, seq, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-	to->gen = open ? c->gen : 0;
+	seq = conn_row_begin(to);
+	to->gen = c->gen;
 	to->local = c->at.local;
 	to->remote = c->at.remote;
 	to->state = TCP_ESTABLISHED;
 	to->role = CONN_CLIENT;
-	to->session = open ? c->app->session(c) : SLOT_NONE;
+	to->session = c->app->session(c);
 	to->age_s = clock_since_ms(w, c->begun_ms) / 1000;
 	to->silent_s = clock_since_ms(w, c->heard_ms) / 1000;
 	to->tls_version = DTLS_1_2;
@@ -289,7 +288,7 @@ static void info_write(const struct worker *w, const struct dtls_conn *c, struct
 	to->tls_domain = c->domain;
 	to->rx_bytes = c->rx_bytes;
 	to->tx_bytes = c->tx_bytes;
-	atomic_store_explicit(&to->seq, seq + 1, memory_order_release);
+	conn_row_end(to, seq);
 }
 
 static void open_tick(struct worker *w)

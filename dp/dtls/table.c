@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Associations: who there is, and who makes room. */
 #include "dtls_int.h"
+#include "../conn_row.h"
 #include "../key24.h"
 #include "../relayed.h"
 #include "../snapshot.h"
@@ -230,6 +231,7 @@ void assoc_end(struct worker *w, struct dtls_conn *c, enum tcp_end why)
 		pkt_drop(w, assoc_take(w, c), DROP_DTLS_CLOSED);
 	tls_keys_wipe(&c->rd);
 	tls_keys_wipe(&c->wr);
+	conn_row_clear(&d->info[idx]);
 	table_del(w, &c->at);
 	memset(c, 0, sizeof(*c));
 	c->idx = idx;

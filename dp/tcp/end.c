@@ -2,6 +2,7 @@
 /* How a connection ends: first it is dead, then its owner is told, then its slot is free. */
 #include "ledger.h"
 #include "recovery.h"
+#include "../conn_row.h"
 #include "../../lib/bug.h"
 
 void conn_end(struct worker *w, struct tcp_conn *c, enum tcp_end why)
@@ -32,6 +33,7 @@ void conn_free(struct worker *w, struct tcp_conn *c)
 	queue_clear(w, &c->snd, DROP_TCP_CLOSED);
 	queue_clear(w, &c->rcv, DROP_TCP_CLOSED);
 	queue_clear(w, &c->ooo, DROP_TCP_CLOSED);
+	conn_row_clear(&t->info[conn_idx(w, c)]);
 	c->gen++;
 	c->dirty_next = t->conn_free;
 	t->conn_free = conn_idx(w, c);

@@ -6,6 +6,7 @@
 #include "pressure.h"
 #include "recovery.h"
 #include "sent.h"
+#include "../conn_row.h"
 #include "../snapshot.h"
 
 #include <rte_cycles.h>
@@ -268,18 +269,13 @@ void tcp_info(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_
 
 static void info_publish(const struct worker *w, const struct tcp_conn *c, struct ctl_conn_info *to)
 {
-	uint32_t seq = atomic_load_explicit(&to->seq, memory_order_relaxed) | 1;
-	bool live = c->gen & CONN_GEN_LIVE && !(c->flags & CONN_DEAD);
+	uint32_t seq;
 
-	if (!live && to->gen == 0)
+	if (!(c->gen & CONN_GEN_LIVE) || c->flags & CONN_DEAD)
 		return;
-	atomic_store_explicit(&to->seq, seq, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-	if (live)
-		tcp_info(w, c, to);
-	else
-		to->gen = 0;
-	atomic_store_explicit(&to->seq, seq + 1, memory_order_release);
+	seq = conn_row_begin(to);
+	tcp_info(w, c, to);
+	conn_row_end(to, seq);
 }
 
 /* The connection came by a listener that was there, and is not any more. */

@@ -49,6 +49,26 @@ static void suite_chacha(void **state)
 	suite_is("ECDHE-ECDSA-CHACHA20-POLY1305", "ecdsa");
 }
 
+/* Its row in the region goes with it, not a tick later. */
+static void row_goes_at_once(void **state)
+{
+	const struct ctl_conn_info *row;
+
+	(void)state;
+	dclient_new(&c, 7000, NULL, 0);
+	dclient_run(&c);
+	row = &world.w->dtls->info[0];
+	dtls_tick(world.w);
+	assert_int_equal(row->gen, world.w->dtls->conn[0].gen);
+	assert_int_not_equal(row->gen, 0);
+	dtls_close(world.w, &world.w->dtls->conn[0], TCP_END_KILLED);
+	assert_int_equal(row->gen, 0);
+	assert_int_equal(atomic_load(&row->seq) & 1, 0);
+	dtls_tick(world.w);
+	assert_int_equal(row->gen, 0);
+	dclient_free(&c);
+}
+
 /* RFC 6347 4.2.1: what has no cookie, or a wrong one, is answered, and nothing is known of it. */
 static void cookie_first(void **state)
 {
@@ -448,6 +468,7 @@ int main(void)
 		dtls_test(suite_aes128),
 		dtls_test(suite_aes256),
 		dtls_test(suite_chacha),
+		dtls_test(row_goes_at_once),
 		dtls_test(cookie_first),
 		dtls_test(hello_in_pieces),
 		dtls_test(our_flight_is_lost),

@@ -112,12 +112,35 @@ static void bytes_that_crossed_the_close(void **state)
 	assert_int_equal(world.w->tcp->conns, 0);
 }
 
+/* The control process sees in the turn of the end that nobody is there, not a tick later: whoever
+ * ends what it lists ends no more than there is. */
+static void its_row_goes_with_it(void **state)
+{
+	const struct ctl_conn_info *row;
+	uint32_t seq;
+
+	(void)state;
+	open_passive();
+	tcp_tick(world.w);
+	row = &world.w->tcp->info[0];
+	assert_int_not_equal(row->gen, 0);
+	seq = atomic_load(&row->seq);
+	assert_int_equal(seq & 1, 0);
+	app_abort();
+	seg_skip();
+	assert_int_equal(row->gen, 0);
+	assert_int_not_equal(atomic_load(&row->seq), seq);
+	assert_int_equal(atomic_load(&row->seq) & 1, 0);
+	tcp_tick(world.w);
+	assert_int_equal(row->gen, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		tcp_test(abort_in_established),		tcp_test(abort_in_every_state),
 		tcp_test(closed_with_bytes_unread),	tcp_test(bytes_after_close),
-		tcp_test(bytes_that_crossed_the_close),
+		tcp_test(bytes_that_crossed_the_close), tcp_test(its_row_goes_with_it),
 	};
 
 	return tcp_run(tests);
