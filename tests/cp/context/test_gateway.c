@@ -307,6 +307,18 @@ static uint32_t takes_srtp(struct env *e, uint32_t owner)
 	return n;
 }
 
+static int setup_srtp(void **state)
+{
+	static struct env e;
+
+	env_open(&e);
+	env_config_gateway(&e.conf);
+	e.conf.gateway.srtp = 32;
+	env_start(&e, 256);
+	*state = &e;
+	return 0;
+}
+
 /* Nor the last sixteenth of a worker's terminations of SRTP, in this life or the next. */
 static void one_controller_does_not_get_all_srtp(void **state)
 {
@@ -314,7 +326,6 @@ static void one_controller_does_not_get_all_srtp(void **state)
 	const uint32_t workers = e->conf.dataplane.n_workers;
 	const uint32_t a = gate_owner(e->s.gateway, "a", 1), b = gate_owner(e->s.gateway, "b", 1);
 
-	e->conf.gateway.srtp = 32;
 	assert_int_equal(takes_srtp(e, a), 15 * workers);
 	gate_restart(e);
 	assert_int_equal(gate_srtp_count(e->s.gateway), 30 * workers);
@@ -584,7 +595,8 @@ int main(void)
 		T(both_sides_are_of_one_kind_and_family_is_the_realms),
 		T(calls_and_plans_are_bounded),
 		T(one_controller_does_not_get_all_contexts),
-		T(one_controller_does_not_get_all_srtp),
+		cmocka_unit_test_setup_teardown(one_controller_does_not_get_all_srtp, setup_srtp,
+						env_teardown),
 		T(contexts_and_streams_are_bounded),
 		T(without_a_dataplane_none_is_added),
 		T(a_full_ring_adds_none),
