@@ -122,8 +122,7 @@ if [[ " $* " == *" vm:bare "* ]]; then # no IOMMU, and what doc/deploy.md has on
 fi
 if [[ $1 == service ]]; then
 	[[ -n ${GUEST_ROOT:-} ]] || { echo "driver.sh: service: GUEST_ROOT names no root" >&2; exit 2; }
-	exec "$ROOT/tests/vm/guest.sh" "${NICS[@]}" -- "modprobe -a virtio_net vfio-pci
-		echo 1 >/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts
+	exec "$ROOT/tests/vm/guest.sh" "${NICS[@]}" -- "modprobe virtio_net
 		VM_LATER=${VM_LATER:-} tests/vm/service_check.sh"
 fi
 for name in E2E_BUILD VM_LINES VM_NOTES VM_SECOND VM_SECONDS; do
