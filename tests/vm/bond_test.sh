@@ -11,7 +11,7 @@
 . "$(dirname "$0")/lib.sh"
 
 FIRST=$VM_ACCESS SECOND=0000:05:00.0
-UP=up DOWN=down # what is told of the second's link
+UP=up LOST="down, idle" # what is told of the second, and without its cable
 OF_KERNEL=	  # whether it is a NIC of the kernel's, under a socket
 MAC0=02:00:00:00:01:02 MAC1=02:00:00:00:01:04 SECOND_MAC=02:00:00:00:01:03 PEER_MAC=02:00:00:00:02:02
 
@@ -100,16 +100,14 @@ ports_agreed() { (($(kernel_bond | sed -n 's/.*Number of ports: //p') == $1)); }
 
 BIND=("$VM_ACCESS" "$VM_CORE")
 if [[ ${VM_SECOND:-} == af_* ]]; then
-	OF_KERNEL=1 SECOND=net_${VM_SECOND}2 UP="link not told" DOWN="link not told"
+	OF_KERNEL=1 SECOND=net_${VM_SECOND}2 UP="link not told" LOST="link not told, waits for LACP"
 else
 	BIND+=("$SECOND")
 fi
-# LACP joins links of one speed, and virtio knows none of its own.
-case $VM_DRIVER/${VM_SECOND:-$VM_DRIVER} in
-virtio/virtio) ;;
-virtio/af_*) FIRST+=,speed=10000 ;;
-virtio/*) FIRST+=,speed=1000 ;;
-esac
+# LACP joins links of one speed. virtio has none of its own, and its driver takes 10 Gbit/s at least, as sockets have.
+DIFFER=
+[[ -z ${VM_SECOND:-} || -n $OF_KERNEL || $VM_SECOND == "$VM_DRIVER" ]] || DIFFER=1
+[[ $VM_DRIVER != virtio || -z $OF_KERNEL ]] || FIRST+=,speed=10000
 printf 'bind %s\n' "${BIND[@]}" >"$TMP/setup.conf"
 "$ROOT/conf/fairlead-setup.sh" --config "$TMP/setup.conf" || fail "the second NIC cannot be bound"
 
@@ -123,24 +121,38 @@ disagreed()
 # cable NAME on|off
 cable() { monitor set_link "$1" "$2"; }
 
+# lacp: both carry, also while one of them is away.
+lacp()
+{
+	await 30 members_are "$VM_ACCESS up, active" "$SECOND $UP, active" || disagreed "LACP"
+	await 30 ports_agreed 2 || disagreed "LACP, the kernel"
+	assert "the kernel's partner" grep -qi "Partner Mac Address: $(port_json access .info.mac)" <(kernel_bond)
+	relays "LACP" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
+	for dev in leg0 leg1; do
+		assert_num "packets received by $dev" "$(in_client cat /sys/class/net/$dev/statistics/rx_packets)" -gt 20
+	done
+	cable access2 off
+	await 20 members_are "$VM_ACCESS up, active" "$SECOND $LOST" || disagreed "LACP, a cable is cut"
+	await 30 ports_agreed 1 || disagreed "LACP, a cable is cut, the kernel"
+	relays "LACP, by one member" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
+	cable access2 on
+	await 30 members_are "$VM_ACCESS up, active" "$SECOND $UP, active" || disagreed "LACP, the cable is back"
+}
+
+# lacp_differs: one of the two carries, and who looks is told why.
+lacp_differs()
+{
+	await 30 members_are "$VM_ACCESS up, active" "$SECOND up, waits for LACP: its speed is not the first's" || disagreed "LACP of two speeds"
+	await 30 ports_agreed 1 || disagreed "LACP of two speeds, the kernel"
+	relays "LACP, by one of two speeds" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
+}
+
 AT_END=partner_ends
 partner
 bonded lacp
 start_peer
 PEER=$PID
-await 30 members_are "$VM_ACCESS up, active" "$SECOND $UP, active" || disagreed "LACP"
-await 30 ports_agreed 2 || disagreed "LACP, the kernel"
-assert "the kernel's partner" grep -qi "Partner Mac Address: $(port_json access .info.mac)" <(kernel_bond)
-relays "LACP" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
-for dev in leg0 leg1; do
-	assert_num "packets received by $dev" "$(in_client cat /sys/class/net/$dev/statistics/rx_packets)" -gt 20
-done
-cable access2 off
-await 20 members_are "$VM_ACCESS up, active" "$SECOND $DOWN, idle" || disagreed "LACP, a cable is cut"
-await 30 ports_agreed 1 || disagreed "LACP, a cable is cut, the kernel"
-relays "LACP, by one member" 100 -n 25 -m 4 -c -e "$PEER4" "$SERVER4"
-cable access2 on
-await 30 members_are "$VM_ACCESS up, active" "$SECOND $UP, active" || disagreed "LACP, the cable is back"
+if [[ -n $DIFFER ]]; then lacp_differs; else lacp; fi
 await 10 accounted || fail "a packet is not accounted for: $(fl accounting)"
 
 kill "$PEER" # it holds its namespace, and with it the NIC
