@@ -198,6 +198,48 @@ static const char *counters(const json_t *c, bool stream, char buf[TEXT_MAX])
 	return buf;
 }
 
+static double get_real(const json_t *o, const char *key)
+{
+	return json_number_value(json_object_get(o, key));
+}
+
+/* Of RTP: what came, what the other side said by RTCP, and how it heard. */
+static void quality_rows(struct grid *g, const json_t *q)
+{
+	const json_t *told = json_object_get(q, "told"), *heard = json_object_get(q, "heard");
+	const json_t *mean = json_object_get(heard, "mean");
+	char line[TEXT_MAX] = "", a[UNIT_STR_MAX];
+
+	if (get_int(q, "sources")) {
+		more(line, "%s, SSRC %lld; %s lost, %lld of them in bursts; ", get_str(q, "codec"),
+		     (long long)get_int(q, "ssrc"), unit_exact(get_int(q, "lost"), a, sizeof(a)),
+		     (long long)get_int(q, "burst_lost"));
+		more(line, "%lld reordered, %lld twice; jitter %.1f ms, %.1f at most",
+		     (long long)get_int(q, "reordered"), (long long)get_int(q, "duplicates"),
+		     get_real(q, "jitter_ms"), get_real(q, "jitter_max_ms"));
+		grid_row(g, "RTP", line);
+	}
+	*line = '\0';
+	if (json_is_object(told))
+		more(line, "%lld lost, jitter %.1f ms", (long long)get_int(told, "lost"),
+		     get_real(told, "jitter_ms"));
+	if (json_is_real(json_object_get(q, "round_trip_ms")))
+		more(line, "%sround trip to it %.1f ms", *line ? "; " : "",
+		     get_real(q, "round_trip_ms"));
+	if (*line)
+		grid_row(g, "tells", line);
+	*line = '\0';
+	if (!json_is_object(heard))
+		return;
+	more(line, "MOS %.2f (%.2f to %.2f); loss %.2f %%, jitter %.1f ms", get_real(mean, "mos"),
+	     get_real(json_object_get(heard, "lowest"), "mos"),
+	     get_real(json_object_get(heard, "highest"), "mos"), get_real(mean, "loss_percent"),
+	     get_real(mean, "jitter_ms"));
+	if (json_is_real(json_object_get(mean, "round_trip_ms")))
+		more(line, ", round trip %.1f ms", get_real(mean, "round_trip_ms"));
+	grid_row(g, "hears", line);
+}
+
 static void term(const json_t *t, char side, FILE *out)
 {
 	static const struct grid_col cols[] = { { "", 0, 0 }, { "", 0, TEXT_MAX } };
@@ -228,6 +270,8 @@ static void term(const json_t *t, char side, FILE *out)
 	grid_row(g, "notify", list(t, "notify", line));
 	if (json_is_object(count))
 		grid_row(g, "came", counters(count, !udp, line));
+	if (json_is_object(json_object_get(count, "quality")))
+		quality_rows(g, json_object_get(count, "quality"));
 	grid_print(g, 0, out);
 }
 

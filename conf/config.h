@@ -30,6 +30,7 @@ enum {
 	CONFIG_REALMS_MAX = 32,
 	CONFIG_ALTERNATES_MAX = 8,
 	CONFIG_NG_PROXIES_MAX = 8,
+	CONFIG_HEP_MAX = 4,
 	SERVICE_NONE = 0xffff,
 	SERVICE_TURN = 0xfffe, /* chosen as such by ALPN */
 	LISTENER_GONE = 0xffff,
@@ -246,6 +247,14 @@ struct config_ng_proxy {
 	char path[CONFIG_STR_MAX];
 };
 
+/* Who hears by HEP3 how calls were heard. */
+struct config_hep {
+	struct ip_addr addr;
+	uint16_t port;
+	uint32_t id;		       /* ours, as it has it */
+	char password[CONFIG_STR_MAX]; /* file; empty: none */
+};
+
 /* The access gateway: contexts of two terminations, and who controls them. */
 struct config_gateway {
 	uint32_t contexts;	  /* per worker */
@@ -268,6 +277,8 @@ struct config_gateway {
 	uint32_t ng_rate; /* commands a second and source; 0: no limit */
 	struct config_ng_proxy ng_proxy[CONFIG_NG_PROXIES_MAX];
 	uint16_t n_ng_proxy;
+	struct config_hep hep[CONFIG_HEP_MAX];
+	uint16_t n_hep;
 };
 
 /* Where clients are sent that are not served here (RFC 8489 10). */

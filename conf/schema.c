@@ -435,6 +435,17 @@ static const struct schema_key keys_ng_proxy[] = {
 	{ .name = NULL }
 };
 
+static const struct schema_key keys_hep[] = {
+	{ "address", SCHEMA_ADDR, FIELD(config_hep, addr), .help = "of the server" },
+	{ "port", SCHEMA_UINT, FIELD(config_hep, port),
+	  .min = 1, .max = 65535, .def = "9060", .help = "its UDP port" },
+	{ "id", SCHEMA_UINT, FIELD(config_hep, id),
+	  .min = 0, .max = UINT32_MAX, .def = "2001", .help = "number of this node there: the capture agent" },
+	{ "password-file", SCHEMA_STRING, STRING(config_hep, password, 0), .def = "",
+	  .help = "file whose only line is the password it asks for, of mode 0600; empty: it asks for none" },
+	{ .name = NULL }
+};
+
 static const struct schema_key keys_gateway[] = {
 	{ "contexts", SCHEMA_UINT, FIELD(config_gateway, contexts),
 	  .min = 0, .max = 1 << 22, .def = "0", .unit = "contexts a worker",
@@ -505,6 +516,9 @@ static const struct schema_key keys_gateway[] = {
 	{ "ng-proxies", SCHEMA_MAP, LIST(config_gateway, ng_proxy, n_ng_proxy, 0, CONFIG_NG_PROXIES_MAX),
 	  .def = "[]", .keys = keys_ng_proxy,
 	  .help = "SIP proxies that are told of calls that end without an order: nothing came for gateway.inactivity, an operator ended them, the node was drained; by XML-RPC, dlg.terminate_dlg of Kamailio's dialog module, one after the other until one knows the dialogue" },
+	{ "hep", SCHEMA_MAP, LIST(config_gateway, hep, n_hep, 0, CONFIG_HEP_MAX),
+	  .def = "[]", .keys = keys_hep,
+	  .help = "servers, such as Homer's or Kamailio's sipcapture, that hear by HEP3 how calls were heard: loss, jitter, round trip and MOS of RTP when a context ends, and each records.update-minutes" },
 	{ .name = NULL }
 };
 

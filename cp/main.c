@@ -17,6 +17,7 @@
 #include "ng/ng.h"
 #include "log.h"
 #include "loop.h"
+#include "record/hep.h"
 #include "record/radius.h"
 #include "record/records.h"
 #include "tls/agent.h"
@@ -200,6 +201,16 @@ static void finish_records(void *arg, bool apply)
 	records_finish(arg, apply);
 }
 
+static bool prepare_hep(void *arg, const struct config *c, char *err, size_t errlen)
+{
+	return hep_prepare(arg, c, err, errlen);
+}
+
+static void finish_hep(void *arg, bool apply)
+{
+	hep_finish(arg, apply);
+}
+
 /* Once a domain takes pre-shared keys, there is a store of them; it stays if none does any more. */
 static bool prepare_psk(void *arg, const struct config *c, char *err, size_t errlen)
 {
@@ -327,12 +338,14 @@ struct stores {
 	struct psk_store *psk; /* NULL: no domain takes pre-shared keys */
 	struct records *records;
 	struct radius *radius; /* NULL: no server is to hear of them */
+	struct hep *hep;
 };
 
 static void stores_close(struct stores *st)
 {
 	records_close(st->records);
 	radius_close(st->radius);
+	hep_close(st->hep);
 	psk_close(st->psk);
 	tls_agent_close(st->tls);
 	auth_close(st->auth);
@@ -341,8 +354,12 @@ static void stores_close(struct stores *st)
 static bool records_begin_all(struct stores *st, const struct config *c, char *err, size_t errlen)
 {
 	st->records = records_open(&c->records, err, errlen);
-	if (!st->records || !c->radius.n_server)
-		return st->records != NULL;
+	st->hep = st->records ? hep_open(c, err, errlen) : NULL;
+	if (!st->hep)
+		return false;
+	records_also(st->records, hep_take, st->hep);
+	if (!c->radius.n_server)
+		return true;
 	st->radius = radius_open(&c->radius, err, errlen);
 	if (st->radius)
 		records_also(st->records, radius_take, st->radius);
@@ -421,6 +438,8 @@ static int run(const char *file)
 			s.psk = st.psk;
 			s.records = st.records;
 			s.radius = radius_counts(st.radius);
+			s.hep = hep_counts(st.hep);
+			reload_add(&s, (struct reload_part){ prepare_hep, finish_hep, st.hep });
 			s.reload.conf = c;
 			rc = run_server(&s);
 			st.psk = s.psk; /* a reload may have opened it */

@@ -102,6 +102,7 @@ struct server {
 	struct waiters *events;
 	struct records *records;	    /* see records_open() */
 	const struct radius_counts *radius; /* NULL: no accounting */
+	const struct hep_counts *hep;	    /* NULL: none are sent */
 	struct waiters *record_waiters;
 	struct tell tell;
 	struct trace_admin *trace;

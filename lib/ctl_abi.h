@@ -20,8 +20,10 @@
  */
 #include "addr.h"
 #include "bpf.h"
+#include "codec.h"
 #include "counter.h"
 #include "fingerprint.h"
+#include "quality.h"
 #include "ring.h"
 #include "tcp_end.h"
 
@@ -29,7 +31,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 21u
+#define CTL_ABI_VERSION 22u
 
 enum {
 	CTL_WORKERS_MAX = 64,
@@ -43,6 +45,7 @@ enum {
 	CTL_PSK_MAX = 64,		      /* bytes of a pre-shared key */
 	CTL_FINGERPRINTS_MAX = 8,	      /* that a termination's other side may have */
 	CTL_PROFILES_MAX = 4,		      /* of SRTP, by DTLS */
+	CTL_FORMATS_MAX = 8,		      /* payload types of RTP that are told */
 	CTL_HOST_MAX = 128,		      /* host name, NUL included */
 	CTL_UFRAG_MAX = 16,		      /* ICE user fragment of ours, NUL included */
 	CTL_PWD_MAX = 40,		      /* ICE password of ours, NUL included */
@@ -147,6 +150,9 @@ struct ctl_counters {
 	alignas(64) struct ctl_stage stage[STAGE_MAX];
 	alignas(64) _Atomic uint64_t rx_burst[CTL_BATCHES]; /* receives from ports, by packets */
 	alignas(64) _Atomic uint64_t tx_batch[CTL_BATCHES]; /* transmits, by packets */
+	/* Looks at flows of RTP, each some seconds (lib/quality.h): by class, and their sum. */
+	alignas(64) _Atomic uint64_t quality[QUALITIES][QUALITY_CLASSES];
+	_Atomic uint64_t quality_sum[QUALITIES];
 };
 
 /* Traffic of one worker on one port. Written by the worker only. */
@@ -594,6 +600,12 @@ enum ctl_term_flags {
 
 enum { CTL_DSCP_KEEP = 0xff };
 
+/* What a payload type of RTP is, so that its timestamps are understood; codec 0: no entry. */
+struct ctl_format {
+	uint8_t type;
+	uint8_t codec; /* enum codec */
+};
+
 /*
  * What a termination shall be. A change of attempt makes a termination of TCP or TLS begin: listen,
  * or connect to the remote (R58); 0: not yet. It does so once; what was begun goes on whatever else
@@ -620,6 +632,7 @@ struct ctl_term {
 	uint32_t dtls_id; /* TERM_DTLS: of the association (RFC 8842 5.2); 0: it has no name */
 	/* TERM_DTLS: profiles that may be agreed, most wanted first (enum srtp_suite); n 0: all. */
 	uint8_t n_profile, profile[CTL_PROFILES_MAX], pad[3];
+	struct ctl_format format[CTL_FORMATS_MAX]; /* with TERM_RTP; of its session description */
 };
 
 enum ctl_context_flags {
@@ -704,13 +717,49 @@ struct evt_context_refused {
 	uint32_t why; /* enum ctl_refusal */
 };
 
+/* How a termination's remote heard its partner, over some seconds. */
+struct ctl_heard {
+	uint16_t mos;  /* hundredths, lib/emodel.h; 0: not known */
+	uint16_t loss; /* hundredths of percents */
+	uint32_t jitter_us;
+	uint32_t rtt_us; /* from end to end; 0: not known */
+	uint32_t leg_us; /* the part of it between us and that remote; 0: not known */
+	uint32_t at;	 /* seconds: when */
+};
+
+/*
+ * Of RTP that came from a termination's remote as far as here (RFC 3550 6.4.1, A.1, A.3, A.8); what
+ * that remote says of its partner's by RTCP; and from both, how it heard.
+ */
+struct ctl_quality {
+	uint32_t ssrc;	   /* the last source; with sources */
+	uint8_t type;	   /* its payload type */
+	uint8_t codec;	   /* enum codec */
+	uint16_t sources;  /* so far, one after the other; 0: there was no RTP, and nothing else */
+	uint64_t received; /* of sources, each number once */
+	uint32_t lost;	   /* numbers that did not come */
+	uint32_t reordered, duplicates;
+	uint32_t bursts, burst_lost; /* RFC 3611 4.7.2, Gmin 16; lost in any of them */
+	uint32_t jitter_us, jitter_max_us;
+	uint32_t reports;   /* of RTCP from the remote, about its partner */
+	uint32_t told_ssrc; /* who reported */
+	uint32_t told_lost; /* so far */
+	uint32_t told_jitter_us;
+	uint16_t told_loss;		  /* hundredths of percents, of its last report */
+	uint8_t told_mos_lq, told_mos_cq; /* tenths, of extended reports; 0: not told */
+	uint32_t rtt_us;		  /* between us and the remote; 0: not known */
+	uint32_t samples; /* that mean, lowest and highest are of: those with a MOS */
+	struct ctl_heard mean, lowest, highest, last;
+};
+
 /* What came from a termination's remote. */
 struct ctl_term_stats {
 	uint64_t packets, bytes; /* of RTP, or of all but RTCP; of a stream bytes only */
 	uint64_t rtcp_packets, rtcp_bytes;
-	uint64_t dropped;  /* packets that were not passed on */
-	uint32_t checks;   /* ICE checks answered */
-	uint32_t silent_s; /* seconds since anything came; UINT32_MAX: nothing did */
+	uint64_t dropped;	    /* packets that were not passed on */
+	uint32_t checks;	    /* ICE checks answered */
+	uint32_t silent_s;	    /* seconds since anything came; UINT32_MAX: nothing did */
+	struct ctl_quality quality; /* with TERM_RTP */
 };
 
 struct evt_context_stats {

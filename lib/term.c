@@ -86,6 +86,15 @@ static const char *fingerprints_wrong(const struct ctl_term *t)
 	return NULL;
 }
 
+static const char *formats_wrong(const struct ctl_term *t)
+{
+	for (int i = 0; i < CTL_FORMATS_MAX; i++) {
+		if (t->format[i].type > 127 || t->format[i].codec >= CODECS)
+			return "no such payload type or codec";
+	}
+	return NULL;
+}
+
 const char *term_wrong(const struct ctl_term *t)
 {
 	const char *wrong;
@@ -101,6 +110,8 @@ const char *term_wrong(const struct ctl_term *t)
 	wrong = flags_wrong(t);
 	if (!wrong)
 		wrong = profiles_wrong(t);
+	if (!wrong)
+		wrong = formats_wrong(t);
 	return wrong ? wrong : fingerprints_wrong(t);
 }
 

@@ -37,8 +37,8 @@ boundary() {
 	normalise <lib/ring.h
 	normalise <lib/counter.h
 	normalise <lib/tcp_end.h
-	awk '/^(struct|enum) .*\{/, /^\};/' lib/{addr,be,bpf,fingerprint,srtp_suite}.h | normalise
-	awk -F'[(,]' '/^(COUNTER|DROP|END|STAGE)\(/ { print $1, $2 }' lib/{counter,drop,tcp_end,stage}.def
+	awk '/^(struct|enum) .*\{/, /^\};/' lib/{addr,be,bpf,codec,fingerprint,quality,srtp_suite}.h | normalise
+	awk -F'[(,]' '/^(CODEC|COUNTER|DROP|END|STAGE)\(/ { print $1, $2 }' lib/{codec,counter,drop,tcp_end,stage}.def
 }
 
 fail() {

@@ -139,13 +139,49 @@ json_t *context_json(const struct server *s, const struct context *c)
 			 term_json(s, c, 0), term_json(s, c, 1));
 }
 
+static json_t *heard_json(const struct ctl_heard *h)
+{
+	return json_pack("{s:f, s:f, s:f, s:o}", "mos", h->mos / 100.0, "loss_percent",
+			 h->loss / 100.0, "jitter_ms", h->jitter_us / 1000.0, "round_trip_ms",
+			 h->rtt_us ? json_real(h->rtt_us / 1000.0) : json_null());
+}
+
+/* Of RTP that came from the side as far as here, and how that side heard what came to it. */
+static json_t *quality_json(const struct ctl_quality *q)
+{
+	const char *codec = q->codec < CODECS ? codec_desc[q->codec].name : "";
+	json_t *o;
+
+	if (!q->sources && !q->samples)
+		return json_null();
+	o = json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f}", "ssrc",
+		      integer(q->ssrc), "sources", integer(q->sources), "codec", codec, "received",
+		      integer(q->received), "lost", integer(q->lost), "reordered",
+		      integer(q->reordered), "duplicates", integer(q->duplicates), "bursts",
+		      integer(q->bursts), "burst_lost", integer(q->burst_lost), "jitter_ms",
+		      q->jitter_us / 1000.0, "jitter_max_ms", q->jitter_max_us / 1000.0);
+	set(o, "told",
+	    q->reports ? json_pack("{s:o, s:o, s:f, s:f}", "reports", integer(q->reports), "lost",
+				   integer(q->told_lost), "loss_percent", q->told_loss / 100.0,
+				   "jitter_ms", q->told_jitter_us / 1000.0)
+		       : json_null());
+	set(o, "round_trip_ms", q->rtt_us ? json_real(q->rtt_us / 1000.0) : json_null());
+	set(o, "heard",
+	    q->samples ? json_pack("{s:o, s:o, s:o, s:o}", "samples", integer(q->samples), "mean",
+				   heard_json(&q->mean), "lowest", heard_json(&q->lowest),
+				   "highest", heard_json(&q->highest))
+		       : json_null());
+	return o;
+}
+
 static json_t *counters_json(const struct ctl_term_stats *s)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets", integer(s->packets),
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "packets", integer(s->packets),
 			 "bytes", integer(s->bytes), "rtcp_packets", integer(s->rtcp_packets),
 			 "rtcp_bytes", integer(s->rtcp_bytes), "dropped", integer(s->dropped),
 			 "ice_checks", integer(s->checks), "silent_s",
-			 s->silent_s == UINT32_MAX ? json_null() : integer(s->silent_s));
+			 s->silent_s == UINT32_MAX ? json_null() : integer(s->silent_s), "quality",
+			 quality_json(&s->quality));
 }
 
 void context_counters_json(json_t *context, const struct ctl_term_stats stats[2])

@@ -360,6 +360,31 @@ static void write_stages(struct exposition *out, const struct stats_counters *c,
 			      c[w].stage[STAGE_TX].items);
 }
 
+/* Of all workers together: a flow is of one, and which is of no interest. */
+static void write_quality(struct exposition *out, const struct stats_counters *c, uint32_t n)
+{
+	for (int q = 0; q < QUALITIES; q++) {
+		const struct quality_desc *d = &quality_desc[q];
+		uint64_t count = 0, sum = 0;
+		char le[BOUND_MAX];
+
+		family(out, d->name, "histogram", d->help);
+		for (uint32_t i = 0; i < QUALITY_CLASSES; i++) {
+			for (uint32_t w = 0; w < n; w++)
+				count += c[w].quality[q][i];
+			evbuffer_add_printf(
+			    out->to, "fairlead_%s_bucket{le=\"%s\"} %" PRIu64 "\n", d->name,
+			    i < QUALITY_CLASSES - 1 ? bound(out, d->le[i] * d->unit, le) : "+Inf",
+			    count);
+		}
+		for (uint32_t w = 0; w < n; w++)
+			sum += c[w].quality_sum[q];
+		evbuffer_add_printf(out->to,
+				    "fairlead_%s_sum %.15g\nfairlead_%s_count %" PRIu64 "\n",
+				    d->name, (double)sum * d->unit, d->name, count);
+	}
+}
+
 static void write_idle(struct exposition *out, const struct stats_counters *c, uint32_t n,
 		       uint64_t hz)
 {
@@ -394,6 +419,7 @@ static void write_workers(struct exposition *out, const struct dplink *l)
 	write_drops(out, c, n);
 	write_tcp(out, c, n);
 	write_stages(out, c, n);
+	write_quality(out, c, n);
 	write_idle(out, c, n, r ? r->tsc_hz : 0);
 	family(out, "worker_unaccounted", "gauge",
 	       "packets received or made less those sent, consumed, dropped or held; 0 at rest");

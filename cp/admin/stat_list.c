@@ -2,6 +2,7 @@
 #include "stat_list.h"
 
 #include "../ng/ng.h"
+#include "../record/hep.h"
 #include "../record/radius.h"
 #include "../record/records.h"
 #include "context_json.h"

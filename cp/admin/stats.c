@@ -34,6 +34,11 @@ bool stats_worker(const struct dplink *l, uint32_t worker, struct stats_counters
 		out->rx_burst[i] = load(&c->rx_burst[i]);
 		out->tx_batch[i] = load(&c->tx_batch[i]);
 	}
+	for (int q = 0; q < QUALITIES; q++) {
+		out->quality_sum[q] = load(&c->quality_sum[q]);
+		for (int i = 0; i < QUALITY_CLASSES; i++)
+			out->quality[q][i] = load(&c->quality[q][i]);
+	}
 	return true;
 }
 

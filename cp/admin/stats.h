@@ -23,7 +23,8 @@ struct stats_counters {
 	uint64_t drop[DROP_MAX];
 	uint64_t end[TCP_END_MAX];
 	struct stats_stage stage[STAGE_MAX];
-	uint64_t rx_burst[CTL_BATCHES], tx_batch[CTL_BATCHES]; /* see ctl_batch() */
+	uint64_t rx_burst[CTL_BATCHES], tx_batch[CTL_BATCHES];		      /* see ctl_batch() */
+	uint64_t quality[QUALITIES][QUALITY_CLASSES], quality_sum[QUALITIES]; /* lib/quality.h */
 };
 
 /* One moment's copy of a worker's traffic on one port. */
@@ -65,8 +66,8 @@ bool stats_xstats(const struct dplink *l, uint32_t port, struct ctl_xstats *out)
 bool stats_cert(const struct dplink *l, uint32_t cert, struct ctl_cert_info *out);
 
 /*
- * Places in the dataplane where something impossible happened. False, and zeroes, without one, or if
- * they could not be read whole.
+ * Places in the dataplane where something impossible happened. False, and zeroes, without one, or
+ * if they could not be read whole.
  */
 bool stats_bugs(const struct dplink *l, struct ctl_bugs *out);
 uint64_t stats_bugs_total(const struct dplink *l);

@@ -111,6 +111,8 @@ bool gate_move(struct gateway *g, struct context *c, uint32_t side, struct conte
 typedef void gate_stats_fn(void *arg, const struct context *c,
 			   const struct ctl_term_stats stats[2]);
 void gate_audit(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg);
+/* Its record as it is now, with counters where somebody is told of quality (gateway.hep). */
+void gate_report(struct gateway *g, const struct context *c);
 /* Deletes it; done, which may be NULL, gets its last counters. c is gone when this returns. */
 void gate_delete(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg);
 /* The same in so many seconds, or when an earlier order said, unless it is spared before. */

@@ -60,7 +60,7 @@ void gate_answers_over(struct gateway *g)
 	struct answer a;
 
 	while (answers_over(g->answers, g->s->now_ms / SERVER_TICK_MS, &a)) {
-		gate_record_ended(g, a.ended, NULL);
+		gate_record_told(g, a.ended, NULL);
 		if (a.done)
 			a.done(a.arg, context_find_cid(g->table, a.worker, a.cid), NULL);
 	}
@@ -79,7 +79,7 @@ static bool ask_for(struct gateway *g, const struct context *c, uint16_t type, s
 	a.deadline = server_tick(g->s, ANSWERS_TIMEOUT_S);
 	waits = waits && answers_add(g->answers, &a);
 	if (!waits)
-		gate_record_ended(g, a.ended, NULL);
+		gate_record_told(g, a.ended, NULL);
 	return waits;
 }
 
@@ -88,6 +88,15 @@ static bool ask(struct gateway *g, const struct context *c, uint16_t type, gate_
 		void *arg)
 {
 	return ask_for(g, c, type, (struct answer){ .done = done, .arg = arg });
+}
+
+void gate_report(struct gateway *g, const struct context *c)
+{
+	if (!g->conf->gateway.n_hep || c->stream || c->end || answers_half(g->answers))
+		gate_record(g, c, RECORD_UPDATE, NULL);
+	else
+		ask_for(g, c, CMD_CONTEXT_AUDIT,
+			(struct answer){ .ended = gate_record_counted(g, c, RECORD_UPDATE, NULL) });
 }
 
 void gate_audit(struct gateway *g, struct context *c, gate_stats_fn *done, void *arg)
@@ -102,7 +111,7 @@ bool gate_event_stats(struct gateway *g, uint32_t worker, const struct evt_conte
 
 	if (!answers_take(g->answers, worker, e, &a))
 		return false;
-	gate_record_ended(g, a.ended, e->term);
+	gate_record_told(g, a.ended, e->term);
 	if (a.done)
 		a.done(a.arg, context_find_cid(g->table, worker, a.cid), e->term);
 	return true;
@@ -121,12 +130,12 @@ void gate_end(struct gateway *g, struct context *c, enum context_end end)
 
 	if (c->end == CONTEXT_END_NONE) {
 		tell_end(g, c, end);
-		a.ended = gate_record_end(g, c, context_end_name[end]);
+		a.ended = gate_record_counted(g, c, RECORD_END, context_end_name[end]);
 	}
 	if (end != CONTEXT_END_DATAPLANE) /* which does not know it */
 		ask_for(g, c, CMD_CONTEXT_DEL, a);
 	else
-		gate_record_ended(g, a.ended, NULL);
+		gate_record_told(g, a.ended, NULL);
 	gate_drop(g, c);
 }
 
@@ -138,7 +147,7 @@ void gate_end_kept(struct gateway *g, struct context *c, struct context *to)
 	to->since = server_deadline(g->s, 0);
 	gate_change(g, c, to);
 	tell_end(g, c, CONTEXT_END_CONNECTION);
-	a.ended = gate_record_end(g, c, context_end_name[CONTEXT_END_CONNECTION]);
+	a.ended = gate_record_counted(g, c, RECORD_END, context_end_name[CONTEXT_END_CONNECTION]);
 	if (a.ended)
 		ask_for(g, c, CMD_CONTEXT_AUDIT, a);
 }
@@ -167,7 +176,8 @@ void gate_delete(struct gateway *g, struct context *c, gate_stats_fn *done, void
 
 	if (c->end == CONTEXT_END_NONE) {
 		tell_end(g, c, CONTEXT_END_REQUEST);
-		a.ended = gate_record_end(g, c, context_end_name[CONTEXT_END_REQUEST]);
+		a.ended =
+		    gate_record_counted(g, c, RECORD_END, context_end_name[CONTEXT_END_REQUEST]);
 	}
 	answer = ask_for(g, c, CMD_CONTEXT_DEL, a);
 	gate_drop(g, c);

@@ -82,7 +82,7 @@ void gate_close(struct gateway *g)
 	if (!g)
 		return;
 	while (g->answers && answers_over(g->answers, UINT32_MAX, &a)) {
-		gate_record_ended(g, a.ended, NULL);
+		gate_record_told(g, a.ended, NULL);
 		if (a.done)
 			a.done(a.arg, NULL, NULL);
 	}

@@ -58,30 +58,36 @@ void gate_record(struct gateway *g, const struct context *c, enum record_event e
 	records_commit(g->s->records);
 }
 
-struct record *gate_record_end(struct gateway *g, const struct context *c, const char *reason)
+struct record *gate_record_counted(struct gateway *g, const struct context *c,
+				   enum record_event event, const char *reason)
 {
 	struct record *r = g->s->records ? calloc(1, sizeof(*r)) : NULL;
 
 	if (r)
 		fill(g, r, c, reason);
+	if (r)
+		r->event = event;
 	return r;
 }
 
-void gate_record_ended(struct gateway *g, struct record *r, const struct ctl_term_stats stats[2])
+void gate_record_told(struct gateway *g, struct record *r, const struct ctl_term_stats stats[2])
 {
-	struct record *to = r ? records_begin(g->s->records, RECORD_CONTEXT, RECORD_END) : NULL;
+	struct record *to = r ? records_begin(g->s->records, RECORD_CONTEXT, r->event) : NULL;
 
 	if (to) {
+		to->wall_ms = g->s->wall_ms;
 		to->started_ms = r->started_ms;
 		to->duration_s = r->duration_s;
 		to->id = r->id;
 		to->reason = r->reason;
 		to->context = r->context;
 		to->context.counted = stats != NULL;
-		for (int i = 0; stats && i < 2; i++)
+		for (int i = 0; stats && i < 2; i++) {
 			to->context.term[i].received =
 			    (struct record_use){ stats[i].packets + stats[i].rtcp_packets,
 						 stats[i].bytes + stats[i].rtcp_bytes };
+			to->context.term[i].quality = stats[i].quality;
+		}
 		records_commit(g->s->records);
 	}
 	free(r);

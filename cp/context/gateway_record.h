@@ -11,12 +11,13 @@
 void gate_record(struct gateway *g, const struct context *c, enum record_event event,
 		 const char *reason);
 /*
- * The record of an end, to be told by gate_record_ended() when the dataplane has said what was
- * passed. NULL: there are no records, or no memory for it.
+ * A record to be told by gate_record_told() when the dataplane has said what was passed. NULL:
+ * there are no records, or no memory for it.
  */
-struct record *gate_record_end(struct gateway *g, const struct context *c, const char *reason);
+struct record *gate_record_counted(struct gateway *g, const struct context *c,
+				   enum record_event event, const char *reason);
 /* With stats, or without if those are NULL. Frees r. NULL is fine. */
-void gate_record_ended(struct gateway *g, struct record *r, const struct ctl_term_stats stats[2]);
+void gate_record_told(struct gateway *g, struct record *r, const struct ctl_term_stats stats[2]);
 /* It was `old` before: tells what is another now, if that is in a record. */
 void gate_record_change(struct gateway *g, const struct context *c, const struct context *old);
 

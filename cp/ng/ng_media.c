@@ -460,6 +460,7 @@ bool ng_media_read(struct ng_media *m, const struct sdp *s, int i, const struct 
 	if (m->kind != NG_KIND_RTP)
 		return true;
 	read_rtcp(&l);
+	ng_formats_read(s, i, m->format);
 	ng_crypto_read(&m->crypto, s, i, skipped);
 	return read_setup(&l) && read_fingerprints(&l);
 }

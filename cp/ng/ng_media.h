@@ -6,6 +6,7 @@
 #include "../../lib/fingerprint.h"
 #include "../../lib/sdp.h"
 #include "ng_crypto.h"
+#include "ng_formats.h"
 
 enum ng_kind {
 	NG_KIND_RTP,
@@ -77,6 +78,7 @@ struct ng_media {
 	char mid[NG_MID_MAX];	  /* "": it has none */
 	uint8_t bundle;		  /* its place in the sender's group BUNDLE, from 1; 0: in none */
 	struct ng_cryptos crypto; /* of RTP: lines that can be used */
+	struct ctl_format format[CTL_FORMATS_MAX]; /* of RTP */
 	/* a=path of MSRP, if it is to be changed: the parts that are (RFC 4975 8.2) */
 	int path; /* line; -1: none */
 	struct sdp_text scheme, authority;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* query, delete, list, statistics: what contexts are and were, as rtpengine tells it. */
 #include "ng_priv.h"
+#include "ng_mos.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,9 @@ static json_t *stream(const struct part *p, uint32_t side, uint32_t rtcp)
 	json_t *v = json_object();
 
 	put(v, "local port", be16_get(p->local[side][rtcp].port));
+	/* Kamailio finds out by it whose MOS is whose (mos_A_label_pv). */
+	if (s->quality.sources && !rtcp)
+		put(v, "SSRC", s->quality.ssrc);
 	if (be16_get(p->remote[side][rtcp].port))
 		json_object_set_new(v, "endpoint", endpoint(&p->remote[side][rtcp]));
 	json_object_set_new(v, "stats",
@@ -163,6 +167,15 @@ static json_t *totals(const struct ng_query *q)
 	return v;
 }
 
+static json_t *ssrcs_of(const struct ng_query *q)
+{
+	json_t *v = json_object();
+
+	for (uint32_t i = 0; i < 2 * q->n; i++)
+		ng_mos_put(v, &q->part[i / 2].stats[i % 2], server_now(q->ng->s), q->ng->s->wall);
+	return v;
+}
+
 static json_t *answer_of(const struct ng_query *q)
 {
 	json_t *v = json_object(), *tags = json_object();
@@ -180,6 +193,7 @@ static json_t *answer_of(const struct ng_query *q)
 	put_text(v, "result", "ok");
 	put(v, "created", wall_of(q->ng->s, created));
 	json_object_set_new(v, "tags", tags);
+	json_object_set_new(v, "SSRC", ssrcs_of(q));
 	json_object_set_new(v, "totals", totals(q));
 	if (q->kept)
 		put_text(v, "warning", "tags didn't match: another branch of the call goes on");

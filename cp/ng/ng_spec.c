@@ -134,6 +134,7 @@ void ng_spec_datagrams(const struct ng_call *c, const struct ng_media *m, struct
 
 	w->term.transport = TERM_UDP;
 	ng_spec_kind(&w->term, m->kind);
+	memcpy(w->term.format, m->format, sizeof(m->format));
 	ng_spec_flag(&w->term, TERM_RTCP_MUX, m->mux && !(c->offer && c->f->flags & NG_MUX_REJECT));
 	ng_spec_flag(&w->term, TERM_OUT, !m->zero);
 	/* Not by an answer: what it answers named our credentials. */

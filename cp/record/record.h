@@ -7,7 +7,7 @@
  * begins, goes on or ends. Filled in by the event loop (tell.c), made a line of JSON by the thread
  * that writes (record_line.c), and read by whoever searches the lines.
  */
-#include "../../lib/addr.h"
+#include "../../lib/ctl_abi.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,6 +53,7 @@ struct record_term {
 	struct sock_addr rtcp; /* local, where it has an address of its own */
 	char tag[RECORD_TAG_MAX];
 	struct record_use received; /* from its remote, RTCP as well; if context.counted */
+	struct ctl_quality quality; /* of RTP; likewise */
 };
 
 struct record_context {

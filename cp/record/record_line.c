@@ -26,7 +26,7 @@ struct line {
 
 /* Names, call identifiers and tags: at most so many bytes of each of them become one. */
 enum { ESCAPED = 6 };
-_Static_assert((RECORD_CALL_MAX + 2 * RECORD_TAG_MAX + RECORD_NODE_MAX) * ESCAPED + 2048 <
+_Static_assert((RECORD_CALL_MAX + 2 * RECORD_TAG_MAX + RECORD_NODE_MAX) * ESCAPED + 3072 <
 		   RECORD_LINE_MAX,
 	       "a record of a context fits into a line");
 
@@ -148,6 +148,43 @@ static void put_alloc(struct line *l, const struct record_alloc *a)
 	}
 }
 
+/* Hundredths, or thousandths, as a decimal fraction. */
+static void put_fraction(struct line *l, const char *key, uint32_t n, uint32_t parts)
+{
+	l->at += sprintf(l->at, ",\"%s\":%.*f", key, parts == 100 ? 2 : 3, (double)n / parts);
+}
+
+/* What came as far as here; what its remote heard is with its MOS. */
+static void put_quality(struct line *l, const struct ctl_quality *q)
+{
+	if (q->sources) {
+		put(l, ",\"rtp\":{");
+		l->at += sprintf(l->at, "\"codec\":\"%s\"",
+				 q->codec < CODECS ? codec_desc[q->codec].name : "");
+		put_number(l, "ssrc", q->ssrc);
+		put_number(l, "lost", q->lost);
+		put_number(l, "reordered", q->reordered);
+		put_number(l, "duplicates", q->duplicates);
+		put_number(l, "bursts", q->bursts);
+		put_number(l, "burst_lost", q->burst_lost);
+		put_fraction(l, "jitter_ms", q->jitter_us, 1000);
+		put_fraction(l, "jitter_max_ms", q->jitter_max_us, 1000);
+		put(l, "}");
+	}
+	if (q->samples) {
+		put(l, ",\"heard\":{");
+		l->at += sprintf(l->at, "\"samples\":%" PRIu32, q->samples);
+		put_fraction(l, "mos", q->mean.mos, 100);
+		put_fraction(l, "mos_lowest", q->lowest.mos, 100);
+		put_fraction(l, "mos_highest", q->highest.mos, 100);
+		put_fraction(l, "loss_percent", q->mean.loss, 100);
+		put_fraction(l, "jitter_ms", q->mean.jitter_us, 1000);
+		if (q->mean.rtt_us)
+			put_fraction(l, "round_trip_ms", q->mean.rtt_us, 1000);
+		put(l, "}");
+	}
+}
+
 static void put_context(struct line *l, const struct record_context *c)
 {
 	static const char *const side[2] = { ",\"a\":{", ",\"b\":{" };
@@ -166,8 +203,10 @@ static void put_context(struct line *l, const struct record_context *c)
 		put_addr(l, "remote", &m->remote);
 		if (m->tag[0])
 			put_text(l, "tag", m->tag);
-		if (c->counted)
+		if (c->counted) {
 			put_use(l, "received", &m->received);
+			put_quality(l, &m->quality);
+		}
 		put(l, "}");
 	}
 }

@@ -41,8 +41,11 @@ struct records {
 	uint64_t last; /* seq of the newest */
 	void (*changed)(void *arg);
 	void *arg;
-	void (*also)(void *arg, const struct record *rec);
-	void *also_arg;
+	struct also {
+		void (*take)(void *arg, const struct record *rec);
+		void *arg;
+	} also[RECORDS_ALSO_MAX];
+	uint32_t n_also;
 	struct record spare; /* begun while the ring was full */
 	bool spared;
 	struct settings *next; /* records_prepare() made it */
@@ -216,7 +219,7 @@ struct record *records_begin(struct records *r, enum record_type type, enum reco
 	if (r->threaded &&
 	    r->last - atomic_load_explicit(&r->tail, memory_order_acquire) > r->mask) {
 		atomic_fetch_add_explicit(&r->ring_full, 1, memory_order_relaxed);
-		if (!r->also)
+		if (!r->n_also)
 			return NULL;
 		r->spared = true;
 	}
@@ -230,8 +233,9 @@ struct record *records_begin(struct records *r, enum record_type type, enum reco
 
 void records_commit(struct records *r)
 {
-	if (r->also)
-		r->also(r->also_arg, r->spared ? &r->spare : &r->ring[(r->last + 1) & r->mask]);
+	for (uint32_t i = 0; i < r->n_also; i++)
+		r->also[i].take(r->also[i].arg,
+				r->spared ? &r->spare : &r->ring[(r->last + 1) & r->mask]);
 	if (r->spared) {
 		r->spared = false;
 		return;
@@ -266,8 +270,8 @@ void records_listen(struct records *r, void (*changed)(void *arg), void *arg)
 
 void records_also(struct records *r, void (*take)(void *arg, const struct record *rec), void *arg)
 {
-	r->also = take;
-	r->also_arg = arg;
+	if (r->n_also < RECORDS_ALSO_MAX)
+		r->also[r->n_also++] = (struct also){ take, arg };
 }
 
 size_t records_line(const struct records *r, const struct record *rec, char line[RECORD_LINE_MAX])

@@ -46,7 +46,11 @@ const struct record *records_get(const struct records *r, uint64_t seq);
 uint64_t records_last(const struct records *r);
 /* Calls changed after each; one listener. */
 void records_listen(struct records *r, void (*changed)(void *arg), void *arg);
-/* Gives each to another queue, too, also those that this one has no room for. */
+/*
+ * Gives each to another queue, too, also those that this one has no room for; RECORDS_ALSO_MAX of
+ * them.
+ */
+enum { RECORDS_ALSO_MAX = 2 };
 void records_also(struct records *r, void (*take)(void *arg, const struct record *rec), void *arg);
 /* The line of one: as the file has it. */
 size_t records_line(const struct records *r, const struct record *rec, char line[RECORD_LINE_MAX]);

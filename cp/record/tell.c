@@ -2,7 +2,7 @@
 /* Updates of what lives, and what is told once a turn. */
 #include "tell.h"
 
-#include "../context/gateway_record.h"
+#include "../context/gateway.h"
 #include "../log.h"
 #include "../session.h"
 #include "radius.h"
@@ -41,7 +41,7 @@ static void contexts_update(struct server *s, struct tell *t)
 	uint32_t look = n;
 
 	while (look && (c = gate_next(s->gateway, &t->context_at, &look)) != NULL)
-		gate_record(s->gateway, c, RECORD_UPDATE, NULL);
+		gate_report(s->gateway, c);
 	t->contexts_due += n - look;
 	t->contexts_over = look > 0;
 }
@@ -70,8 +70,9 @@ static void silence_log(struct server *s)
 		return;
 	s->tell.silent = silent;
 	if (silent)
-		log_line("no RADIUS server answers: records wait, %u of them at most (radius.queue)",
-			 s->conf->radius.queue);
+		log_line(
+		    "no RADIUS server answers: records wait, %u of them at most (radius.queue)",
+		    s->conf->radius.queue);
 	else
 		log_line("a RADIUS server answers again");
 }

@@ -278,14 +278,21 @@ static bool media_emit(struct worker *w, const struct media_in *in)
 	return relay_emit(w, in->p, &o);
 }
 
+/* Bytes of payload in the first of its pieces, where it has several. */
+static uint32_t first_piece(const struct pkt *p)
+{
+	const uint32_t before = (uint32_t)(pkt_payload(p) - rte_pktmbuf_mtod(p->m, uint8_t *));
+
+	return RTE_MIN((uint32_t)pkt_payload_len(p), p->m->data_len - before);
+}
+
 enum drop media_pass(struct worker *w, const struct media_in *in)
 {
 	enum drop why = component_source(w, in);
 
 	if (why != DROP_NONE)
 		return why;
-	in->line->packets++;
-	in->line->bytes += in->len;
+	media_count(w, in->line, pkt_payload(in->p), first_piece(in->p), in->len);
 	media_heard(w, in->slot, in->side);
 	if (!(in->term->flags & TERM_IN))
 		return DROP_GATE_CLOSED;

@@ -12,6 +12,7 @@
  */
 #include "context.h"
 #include "ice.h"
+#include "quality.h"
 #include "../relay/path.h"
 
 enum {
@@ -30,7 +31,14 @@ enum media_path_flags {
 	MEDIA_MUX = 1 << 2, /* RTCP may be among what comes; its line is the next */
 	/* MEDIA_SHORT of such a line: nothing comes to its own port. */
 	MEDIA_SHORT_MUX = 1 << 3,
+	MEDIA_MEASURE = 5, /* bits above: enum measure */
 };
+
+/*
+ * What came is packets over bytes in one word, which takes what a worker can send for longer than
+ * from one look to the next (media_fold()).
+ */
+#define MEDIA_PACKET PATH_OUT_PACKET
 
 /*
  * A flow, as it comes and as it goes: all that a packet needs that takes the short way. Kept up to
@@ -44,7 +52,8 @@ struct media_path {
 	uint8_t relay;	       /* index: the address of ours that it goes from */
 	uint8_t flags;	       /* enum media_path_flags */
 	uint8_t tos, tos_keep; /* bits that are set, and those that stay */
-	uint64_t packets, bytes; /* that came from the remote; UDP payload */
+	uint64_t came;	       /* from the remote since the last look: MEDIA_PACKET, UDP payload */
+	uint64_t order;	       /* of RTP, see quality.h */
 } __rte_cache_aligned;
 _Static_assert(sizeof(struct media_path) == RELAYED_LINE, "one cache line");
 
@@ -52,6 +61,11 @@ enum media_component_state {
 	COMPONENT_FIXED,    /* its remote is who it is, or is not known */
 	COMPONENT_OPEN,	    /* the first sender will be its remote */
 	COMPONENT_LEARNING, /* one has sent; another may still take its place */
+};
+
+/* From the remote as of the last look; UDP payload. */
+struct media_use {
+	uint64_t packets, bytes;
 };
 
 /* How the remote of a component is known; who it is stands in the line. */
@@ -89,6 +103,9 @@ struct media_term {
 	/* TERM_SRTP: keys, of the worker's pool; NULL: not there yet. */
 	struct media_srtp *srtp;
 	struct media_srtp *srtcp; /* those of RTCP, if media_srtp_apart() */
+	struct media_use use[2]; /* RTP, or all there is; RTCP */
+	struct media_quality quality;
+	struct ctl_format format[CTL_FORMATS_MAX];
 };
 
 /* What is known of a datagram on its way. */
@@ -110,6 +127,28 @@ struct media {
 static inline struct media_path *media_lines(const struct worker *w, uint32_t slot)
 {
 	return &w->media_path[(size_t)slot * COMPONENTS];
+}
+
+static inline uint32_t media_measure(const struct media_path *l)
+{
+	return l->flags >> MEDIA_MEASURE;
+}
+
+/* What no path can tell of a packet: RTP that is not the next, RTCP (media_set.c). */
+void media_apart(struct worker *w, struct media_path *l, const uint8_t *msg, uint32_t len);
+
+/*
+ * A packet of a flow: counted, and measured as it came, or was deciphered. len: of its payload;
+ * read: of msg, which may be less.
+ */
+static __rte_always_inline void media_count(struct worker *w, struct media_path *l,
+					    const uint8_t *msg, uint32_t read, uint32_t len)
+{
+	const uint32_t measure = media_measure(l);
+
+	if (measure != MEASURE_NONE && !quality_next(&l->order, measure, w->now_us, msg, read))
+		media_apart(w, l, msg, read);
+	l->came += MEDIA_PACKET + len;
 }
 
 /* Folded: of what goes out, less that of what comes from `from` to `in` (RFC 1624). */

@@ -56,10 +56,9 @@ static __rte_always_inline uint32_t flow_relay(struct worker *w, const struct pa
 	if (unlikely(!n))
 		return LEFT;
 	tos_mark(l, k->ip, six && k->v6);
+	media_count(w, l, udp + UDP_HDR, payload, payload);
 	path_write(w, k, &l->to, src6, n, 0, len, l->sum, six);
 	tx_put(w, n->port, k->m);
-	l->packets++;
-	l->bytes += payload;
 	return payload;
 }
 

@@ -51,6 +51,40 @@ static bool flow_is_short(const struct worker *w, const struct media *m, uint32_
 	       ip_source_ok(w->dp, &l->from) && ip_source_ok(w->dp, &dst);
 }
 
+/* What the lines of a side counted since the last look is the side's. */
+static void media_fold(struct worker *w, uint32_t slot, uint32_t side)
+{
+	struct media_term *t = &w->gateway->media[slot].term[side];
+	struct media_path *l = &media_lines(w, slot)[2 * side];
+	uint32_t i;
+
+	quality_passed(&t->quality, l[0].came / MEDIA_PACKET);
+	for (i = 0; i < 2; i++) {
+		t->use[i].packets += l[i].came / MEDIA_PACKET;
+		t->use[i].bytes += l[i].came % MEDIA_PACKET;
+		l[i].came = 0;
+	}
+}
+
+/* What is measured of a flow, as a line's flag. */
+static uint8_t flow_measure(struct worker *w, uint32_t slot, uint32_t side, uint32_t rtcp)
+{
+	struct media_term *t = w->gateway->media[slot].term;
+	struct media_quality *q = &t[side].quality;
+	uint64_t *order = &media_lines(w, slot)[2 * side].order;
+	uint8_t measure = MEASURE_RTCP;
+
+	if (!(t[side].flags & TERM_RTP)) {
+		quality_stop(q, order);
+		measure = MEASURE_NONE;
+	} else if (!rtcp) {
+		quality_formats(q, order,
+				(const struct ctl_format *[]){ t[side].format, t[!side].format });
+		measure = RTE_MAX(q->measure, (uint8_t)MEASURE_RTP);
+	}
+	return (uint8_t)(measure << MEDIA_MEASURE);
+}
+
 /* Where a flow goes; nowhere if the partner, or its remote, is not known. */
 static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t rtcp)
 {
@@ -62,7 +96,7 @@ static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t r
 	const bool was6 = l->flags & MEDIA_TO6;
 	struct sock_addr in, out, remote;
 
-	l->flags = 0;
+	l->flags = flow_measure(w, slot, side, rtcp);
 	if (!term_has(to, rtcp) || be16_get(back->from_port) == 0) {
 		l->to = (struct path_out){ 0 };
 		return;
@@ -83,6 +117,26 @@ static void flow_make(struct worker *w, uint32_t slot, uint32_t side, uint32_t r
 		l->flags |= MEDIA_MUX;
 	if (flow_is_short(w, m, side, rtcp, l))
 		l->flags |= rtcp && mux ? MEDIA_SHORT_MUX : MEDIA_SHORT;
+}
+
+void media_apart(struct worker *w, struct media_path *l, const uint8_t *msg, uint32_t len)
+{
+	const uint32_t at = (uint32_t)(l - w->media_path), slot = at / COMPONENTS;
+	const uint32_t side = at % COMPONENTS / 2;
+	struct media_term *t = w->gateway->media[slot].term;
+	const struct quality_packet p = { .msg = msg,
+					  .len = len,
+					  .now_us = w->now_us,
+					  .format = { t[side].format, t[!side].format } };
+
+	if (media_measure(l) == MEASURE_RTCP) {
+		quality_rtcp(&t[side].quality, &t[!side].quality, msg, len, w->now_us);
+		return;
+	}
+	media_fold(w, slot, side);
+	quality_event(&t[side].quality, &l->order, &p);
+	l->flags &= (1 << MEDIA_MEASURE) - 1;
+	l->flags |= flow_measure(w, slot, side, 0);
 }
 
 void media_make(struct worker *w, uint32_t slot)
@@ -136,8 +190,10 @@ void media_learn(struct worker *w, uint32_t slot, uint32_t component,
 static uint32_t side_packets(const struct worker *w, uint32_t slot, uint32_t side)
 {
 	const struct media_path *l = &media_lines(w, slot)[2 * side];
+	const struct media_use *use = w->gateway->media[slot].term[side].use;
 
-	return (uint32_t)(l[0].packets + l[1].packets);
+	return (uint32_t)(use[0].packets + use[1].packets + l[0].came / MEDIA_PACKET +
+			  l[1].came / MEDIA_PACKET);
 }
 
 static void media_agreed(struct worker *w, uint32_t slot, struct media_term *t)
@@ -280,6 +336,7 @@ static void term_set(struct worker *w, uint32_t slot, uint32_t side, const struc
 	s->rate = t->rate;
 	s->burst = t->burst;
 	s->inactivity = t->inactivity;
+	memcpy(s->format, t->format, sizeof(s->format));
 	/* Another session of ICE; until its nomination it is as it was (RFC 8445 9). */
 	if (s->ice.pwd[0] && memcmp(s->ice.pwd, t->pwd, sizeof(s->ice.pwd)) != 0) {
 		s->renews = false;
@@ -322,6 +379,9 @@ void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uin
 		     lines = 2 * sizeof(struct media_path);
 
 	b->term[to_side] = a->term[side];
+	quality_partner(&b->term[to_side].quality);
+	quality_partner(&b->term[!to_side].quality);
+	quality_partner(&a->term[!side].quality);
 	b->term[to_side].told = false; /* of the other context, it may not have been heard */
 	memcpy(&b->component[2 * to_side], &a->component[2 * side], components);
 	memcpy(&media_lines(w, to)[2 * to_side], &media_lines(w, slot)[2 * side], lines);
@@ -332,24 +392,57 @@ void media_move(struct worker *w, uint32_t slot, uint32_t side, uint32_t to, uin
 	media_dtls_moved(w, to, to_side);
 }
 
+static void quality_count(struct worker *w, enum quality q, uint32_t value)
+{
+	stat_add(&w->counters->quality[q][quality_class(q, value)], 1);
+	stat_add(&w->counters->quality_sum[q], value);
+}
+
+/* How a side hears the other: an interval that is over, or all since the last. */
+static void side_hears(struct worker *w, uint32_t slot, uint32_t side, bool at_once)
+{
+	struct media_term *t = w->gateway->media[slot].term;
+	const struct media_path *from = &media_lines(w, slot)[2 * !side];
+	struct ctl_heard h;
+
+	if (!t[side].here || !t[!side].here || !(t[!side].flags & TERM_RTP) ||
+	    !quality_heard(&t[side].quality, &t[!side].quality, from->order, w->now, at_once, &h))
+		return;
+	quality_count(w, QUALITY_JITTER, h.jitter_us);
+	quality_count(w, QUALITY_LOSS, h.loss);
+	if (h.rtt_us)
+		quality_count(w, QUALITY_RTT, h.rtt_us);
+	if (h.mos)
+		quality_count(w, QUALITY_MOS, h.mos);
+}
+
 void media_stats(struct worker *w, uint32_t slot, struct ctl_term_stats stats[SIDES])
 {
+	struct media_term *term = w->gateway->media[slot].term;
 	uint32_t side;
 
+	for (side = 0; side < SIDES; side++)
+		media_fold(w, slot, side);
 	for (side = 0; side < SIDES; side++) {
 		const struct media_path *l = &media_lines(w, slot)[2 * side];
-		const struct media_term *t = &w->gateway->media[slot].term[side];
+		struct media_term *t = &term[side];
 
 		media_look(w, slot, side);
+		/* A call that was short has one as well. */
+		side_hears(w, slot, side, t->quality.samples == 0);
 		stats[side] = (struct ctl_term_stats){
-			.packets = l[0].packets,
-			.bytes = l[0].bytes,
-			.rtcp_packets = l[1].packets,
-			.rtcp_bytes = l[1].bytes,
+			.packets = t->use[0].packets,
+			.bytes = t->use[0].bytes,
+			.rtcp_packets = t->use[1].packets,
+			.rtcp_bytes = t->use[1].bytes,
 			.dropped = t->dropped,
 			.checks = t->checks,
 			.silent_s = t->heard ? w->now - t->heard_s : UINT32_MAX,
 		};
+		quality_look(&t->quality, l->order);
+		if (t->quality.sources || t->quality.samples)
+			quality_tell(&t->quality, &term[!side].quality, l->order,
+				     &stats[side].quality);
 	}
 }
 
@@ -375,7 +468,10 @@ static bool term_tick(struct worker *w, uint32_t slot, uint32_t side)
 	const struct media_path *back = &media_lines(w, slot)[2 * !side];
 	bool anew;
 
+	media_fold(w, slot, side);
 	media_look(w, slot, side);
+	quality_look(&t->quality, media_lines(w, slot)[2 * side].order);
+	side_hears(w, slot, side, false);
 	media_srtp_tick(w, t);
 	media_dtls_tick(w, slot, side);
 	anew = component_tick(w, slot, 2 * side);
@@ -421,6 +517,7 @@ static void term_of(const struct worker *w, uint32_t slot, uint32_t side, struct
 		.inactivity = s->inactivity,
 	};
 	media_dtls_term(s, t);
+	memcpy(t->format, s->format, sizeof(t->format));
 	memcpy(t->ufrag, s->ice.ufrag, sizeof(t->ufrag));
 	memcpy(t->pwd, s->ice.pwd, sizeof(t->pwd));
 	for (i = 0; i < 2; i++) {

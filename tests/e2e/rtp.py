@@ -8,6 +8,7 @@ gateway's address that its SDP named.
   --only 0|1     this end is the only one that sends
   --mux          RTCP uses the ports of RTP (RFC 5761)
   --stray        neither end may hear anything
+  --skip N       of RTP, the number of each N-th is used up and nothing is sent
 
 Prints {"rtp": packets that came, "rtcp": likewise}, of each end."""
 
@@ -46,6 +47,7 @@ class End:
         place, address, port, remote, remote_port = words.split(",")
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.ssrc, self.sent, self.seen = 0x46414952 + number, [0, 0], [set(), set()]
+        self.skipped = 0
         self.remote = [(remote, int(remote_port)), (remote, int(remote_port) + 1)]
         self.socks = []
         for part in (0, 1):
@@ -56,11 +58,17 @@ class End:
             s.setblocking(False)
             self.socks.append(s)
 
-    def send(self, part, mux):
+    def send(self, part, mux, skip):
         self.sent[part] += 1
+        if not part and skip and self.sent[0] % skip == 0:
+            self.skipped += 1
+            return
         data = (rtcp if part else rtp)(self.ssrc, self.sent[part])
         use = part and not mux
         self.socks[use].sendto(data, self.remote[use])
+
+    def due(self, part):
+        return self.sent[part] - (0 if part else self.skipped)
 
     def take(self, sock, other, mux):
         data, source = sock.recvfrom(2048)
@@ -89,9 +97,9 @@ class Media:
             key.data[0].take(key.fileobj, key.data[1], self.args.mux)
 
     def missing(self):
-        return [(n, part, self.ends[1 - n].sent[part] - len(e.seen[part]))
-                for n, e in enumerate(self.ends) for part in (0, 1)
-                if self.ends[1 - n].sent[part] != len(e.seen[part])]
+        gone = [(n, part, self.ends[1 - n].due(part) - len(e.seen[part]))
+                for n, e in enumerate(self.ends) for part in (0, 1)]
+        return [g for g in gone if g[2]]
 
     def run(self):
         due = time.monotonic()
@@ -99,9 +107,9 @@ class Media:
             if self.stop or self.args.packets and n > self.args.packets:
                 break
             for e in self.senders:
-                e.send(0, self.args.mux)
+                e.send(0, self.args.mux, self.args.skip)
                 if n % RTCP_EVERY == 0:
-                    e.send(1, self.args.mux)
+                    e.send(1, self.args.mux, 0)
             if n == 100 and not self.args.packets:
                 print("flows", flush=True)
             due += PACE
@@ -125,6 +133,7 @@ def main():
     p.add_argument("--only", type=int)
     p.add_argument("--mux", action="store_true")
     p.add_argument("--stray", action="store_true")
+    p.add_argument("--skip", type=int, default=0)
     p.add_argument("end", nargs=2)
     media = Media(p.parse_args())
     signal.signal(signal.SIGTERM, lambda *_: setattr(media, "stop", True))

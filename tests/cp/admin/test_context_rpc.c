@@ -633,8 +633,19 @@ static const json_t *arrived(void)
 }
 
 static const struct ctl_term_stats stats[2] = {
-	{ 1, 2, 3, 4, 5, 6, UINT32_MAX },
-	{ .packets = 10, .silent_s = 7 },
+	{ .packets = 1,
+	  .bytes = 2,
+	  .rtcp_packets = 3,
+	  .rtcp_bytes = 4,
+	  .dropped = 5,
+	  .checks = 6,
+	  .silent_s = UINT32_MAX,
+	  .quality = { .sources = 1,
+		       .codec = CODEC_G729,
+		       .lost = 9,
+		       .samples = 1,
+		       .mean = { .mos = 375, .loss = 150, .jitter_us = 1500 } } },
+	{ .packets = 10, .silent_s = 7, .quality = { .sources = 1, .codec = CODECS } },
 };
 
 static void show(void **state)
@@ -655,6 +666,15 @@ static void show(void **state)
 	assert_int_equal(json_integer_value(at(c, "ice_checks")), 6);
 	assert_true(json_is_null(at(c, "silent_s")));
 	assert_int_equal(json_integer_value(at(at(term(r, 1), "counters"), "silent_s")), 7);
+	c = at(c, "quality");
+	assert_string_equal(text_at(c, "codec"), "G729");
+	assert_int_equal(json_integer_value(at(c, "lost")), 9);
+	assert_true(json_is_null(at(c, "told")) && json_is_null(at(c, "round_trip_ms")));
+	assert_true(json_real_value(at(at(at(c, "heard"), "mean"), "mos")) == 3.75);
+	assert_true(json_real_value(at(at(at(c, "heard"), "mean"), "loss_percent")) == 1.5);
+	c = at(at(term(r, 1), "counters"), "quality");
+	assert_string_equal(text_at(c, "codec"), ""); /* whatever the dataplane says */
+	assert_true(json_is_null(at(c, "heard")));
 	wait_for("context.show", "{'context':'1'}"); /* the dataplane is away */
 	f.gateway.done(f.gateway.arg, &f.gateway.c[0], NULL);
 	c = at(term(arrived(), 0), "counters");

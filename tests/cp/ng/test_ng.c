@@ -271,8 +271,12 @@ static void query_and_delete_tell_what_passed(void **state)
 	static const char *const commands[] = { "query", "delete" };
 
 	call_made(w, "c");
-	w->stats[0] = (struct ctl_term_stats){ 100, 16000, 3, 300, 2, 0, 0 };
-	w->stats[1] = (struct ctl_term_stats){ 90, 14400, 4, 400, 0, 0, 0 };
+	w->stats[0] = (struct ctl_term_stats){
+		.packets = 100, .bytes = 16000, .rtcp_packets = 3, .rtcp_bytes = 300, .dropped = 2
+	};
+	w->stats[1] = (struct ctl_term_stats){
+		.packets = 90, .bytes = 14400, .rtcp_packets = 4, .rtcp_bytes = 400
+	};
 	for (size_t i = 0; i < 2; i++) {
 		json_t *v = ng_ask_json(
 		    w, "{\"command\":\"%s\",\"call-id\":\"c\",\"from-tag\":\"b\"}", commands[i]);
@@ -300,6 +304,76 @@ static void query_and_delete_tell_what_passed(void **state)
 		json_decref(v);
 	}
 	assert_int_equal(ng_contexts(w), 0);
+}
+
+/* In the form that Kamailio's rtpengine module reads: integers, MOS in tenths (R32). */
+static void query_and_delete_tell_how_it_was_heard(void **state)
+{
+	struct ng_world *w = *state;
+	static const char *const commands[] = { "query", "delete" };
+
+	call_made(w, "c");
+	w->stats[0].quality = (struct ctl_quality){
+		.sources = 1,
+		.ssrc = 4000000001,
+		.lost = 7,
+		.samples = 3,
+		.mean = { .mos = 396,
+			  .loss = 149,
+			  .jitter_us = 2600,
+			  .rtt_us = 40000,
+			  .leg_us = 9 },
+		.lowest = { .mos = 344, .at = 1 },
+		.highest = { .mos = 345, .at = 2 },
+	};
+	w->stats[1].quality = (struct ctl_quality){ .sources = 1, .ssrc = 5 };
+	for (size_t i = 0; i < 2; i++) {
+		json_t *v = ng_ask_json(
+		    w, "{\"command\":\"%s\",\"call-id\":\"c\",\"from-tag\":\"b\"}", commands[i]);
+		json_t *s = AT(v, "SSRC", "4000000001");
+		json_t *mean = AT(s, "average MOS"), *least = AT(s, "lowest MOS");
+		json_t *most = AT(s, "highest MOS");
+
+		assert_int_equal(json_integer_value(AT(s, "cumulative loss")), 7);
+		assert_int_equal(json_integer_value(AT(mean, "MOS")), 40);
+		assert_int_equal(json_integer_value(AT(mean, "packet loss")), 1);
+		assert_int_equal(json_integer_value(AT(mean, "jitter")), 3);
+		assert_int_equal(json_integer_value(AT(mean, "round-trip time")), 40000);
+		assert_int_equal(json_integer_value(AT(mean, "round-trip time leg")), 9);
+		assert_int_equal(json_integer_value(AT(mean, "samples")), 3);
+		assert_int_equal(json_integer_value(AT(least, "MOS")), 34);
+		assert_int_equal(json_integer_value(AT(most, "MOS")), 35);
+		assert_int_equal(json_integer_value(AT(most, "reported at")),
+				 json_integer_value(AT(least, "reported at")) + 1);
+		assert_int_equal(
+		    json_integer_value(AT(v, "tags", "a", "medias", "#0", "streams", "#0", "SSRC")),
+		    4000000001);
+		/* He spoke, and nothing is known of what he heard. */
+		assert_non_null(AT(v, "SSRC", "5"));
+		assert_null(AT(v, "SSRC", "5", "average MOS"));
+		json_decref(v);
+	}
+}
+
+/* What the payload types of an m-line are goes to the dataplane. */
+static void formats_are_told(void **state)
+{
+	struct ng_world *w = *state;
+	const struct ctl_format *f;
+	uint32_t cursor = 0, look;
+
+	ng_sdp(
+	    w, "offer", "a", NULL, "",
+	    "v=0\no=- 1 1 IN IP4 203.0.113.7\ns=-\nc=IN IP4 203.0.113.7\nt=0 0\n"
+	    "m=audio 4000 RTP/AVP 0 96 97 98\na=rtpmap:96 OPUS/48000/2\n"
+	    "a=rtpmap:97 x-new/8000\na=rtpmap:300 PCMA/8000\na=rtpmap:98 telephone-event/8000\n");
+	look = GATE_LOOK;
+	f = gate_next(w->e.s.gateway, &cursor, &look)->term[0].term.format;
+	assert_int_equal(f[0].type, 96);
+	assert_int_equal(f[0].codec, CODEC_OPUS);
+	assert_int_equal(f[1].type, 98);
+	assert_int_equal(f[1].codec, CODEC_EVENT);
+	assert_int_equal(f[2].codec, CODEC_NONE);
 }
 
 static void deleting_what_there_is_not(void **state)
@@ -583,6 +657,8 @@ int main(void)
 		T(a_command_under_way_is_answered_once),
 		T(what_waits_is_forgotten_at_the_end),
 		T(query_and_delete_tell_what_passed),
+		T(query_and_delete_tell_how_it_was_heard),
+		T(formats_are_told),
 		T(deleting_what_there_is_not),
 		T(tags_that_are_not_the_calls_delete_nothing),
 		T(list_names_calls),

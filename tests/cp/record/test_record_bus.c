@@ -285,6 +285,7 @@ static void the_longest_line_fits(void **state)
 		memset(&m->local, 0xfe, sizeof(m->local));
 		m->remote = m->rtcp = m->local;
 		m->received = (struct record_use){ INT64_MAX, INT64_MAX };
+		memset(&m->quality, 0xff, sizeof(m->quality));
 	}
 	line[RECORD_LINE_MAX] = 'x';
 	o = json_loadb(line, record_line(&r, node, line), 0, NULL);
@@ -293,6 +294,9 @@ static void the_longest_line_fits(void **state)
 	assert_int_equal(json_integer_value(json_object_get(
 			     json_object_get(json_object_get(o, "b"), "received"), "bytes")),
 			 INT64_MAX);
+	assert_int_equal(json_integer_value(json_object_get(
+			     json_object_get(json_object_get(o, "b"), "rtp"), "lost")),
+			 UINT32_MAX);
 	json_decref(o);
 }
 

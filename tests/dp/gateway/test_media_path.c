@@ -11,6 +11,7 @@
 #include "tests/world/media_world.h"
 #include "tests/world/path_twice.h"
 
+#include "dp/gateway/gateway.h"
 #include "dp/gateway/media.h"
 
 #include <stdlib.h>
@@ -157,13 +158,28 @@ static void stats_moved(struct ctl_term_stats now[CONTEXTS][SIDES],
 			b->dropped = n->dropped - b->dropped;
 			b->checks = 0;
 			b->silent_s = 0;
+			b->quality = n->quality; /* of the batch alone */
 		}
 }
 
 static struct ctl_term_stats moved[2][CONTEXTS][SIDES];
 
+/* Both ways measure from nothing on. */
+static void quality_forget(void)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < CONTEXTS; i++)
+		for (k = 0; k < SIDES; k++) {
+			memset(&world.w->gateway->media[i].term[k].quality, 0,
+			       sizeof(struct media_quality));
+			media_lines(world.w, i)[2 * k].order = 0;
+		}
+}
+
 static void batch_begins(bool allowed)
 {
+	quality_forget();
 	lines_allow(allowed);
 	stats_read(moved[allowed]);
 }
