@@ -461,7 +461,7 @@ static const struct schema_key keys_gateway[] = {
 	  .min = 0, .max = 1 << 22, .def = "1024", .unit = "terminations a worker",
 	  .applied = APPLIED_DP,
 	  .why = "its table is made once, of dataplane.memory-mb",
-	  .help = "terminations that are SRTP; 0: none may be" },
+	  .help = "terminations that are SRTP, one by DTLS twice if its RTCP has a port of its own; 0: none may be" },
 	{ "lifetime", SCHEMA_UINT, FIELD(config_gateway, lifetime),
 	  .min = 1, .max = 604800, .def = "14400", .unit = "seconds",
 	  .applied = APPLIED_LIVE, .lost = "nothing; it is of contexts that are added from then on",
