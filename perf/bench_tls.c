@@ -7,6 +7,7 @@
  * BIOs. All in one run, in turns, batches of records each; figures are medians. Prints one JSON
  * object; `of_direct` is how much of the bare cipher's speed is left.
  */
+#include "bench_record.h"
 #include "../dp/tcp/conn.h"
 #include "../dp/tls/record.h"
 
@@ -292,38 +293,13 @@ static void ssl(uint32_t round)
 
 /* ---- figures ---- */
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *v)
-{
-	qsort(v, ROUNDS, sizeof(*v), by_value);
-	return v[ROUNDS / 2];
-}
-
 static void print(const struct tls_suite *s)
 {
-	double hz = (double)rte_get_tsc_hz(), seal[WAYS], open[WAYS];
-	int i;
+	const struct record_ways ways = { way_name, WAYS, ROUNDS, OURS, DIRECT, OPENSSL };
 
 	printf("{\"tls_record\": \"%s\", \"bytes\": %u, \"by\": \"%s\"", s->name, size,
 	       aead_backend(aead, (enum aead_cipher)s->cipher));
-	for (i = 0; i < WAYS; i++) {
-		seal[i] = median(seal_cycles[i]);
-		open[i] = median(open_cycles[i]);
-		printf(", \"%s\": {\"seal_ns\": %.1f, \"seal_cycles\": %.0f, \"open_ns\": %.1f, "
-		       "\"open_cycles\": %.0f}",
-		       way_name[i], seal[i] * 1e9 / hz, seal[i], open[i] * 1e9 / hz, open[i]);
-	}
-	printf(
-	    ", \"of_direct\": {\"seal\": %.2f, \"open\": %.2f}, \"of_openssl\": {\"seal\": %.2f, "
-	    "\"open\": %.2f}}\n",
-	    seal[DIRECT] / seal[OURS], open[DIRECT] / open[OURS], seal[OPENSSL] / seal[OURS],
-	    open[OPENSSL] / open[OURS]);
+	record_print(&ways, &seal_cycles[0][0], &open_cycles[0][0]);
 }
 
 static const struct tls_suite *arguments(int argc, char **argv)

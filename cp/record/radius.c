@@ -46,7 +46,7 @@ struct radius {
 		size_t len;
 		uint8_t packet[RADIUS_PACKET_MAX];
 	} ask[RADIUS_BURST];
-	uint32_t n_asks;
+	uint32_t n_asks, n_left;   /* of ask; of these without an answer */
 	int fd[CONFIG_RADIUS_MAX]; /* connected; -1: not yet */
 	char secret[CONFIG_RADIUS_MAX][RADIUS_SECRET_MAX + 1];
 	uint8_t id;				   /* of the next request */
@@ -83,7 +83,7 @@ static void burst_begin(struct radius *r)
 	const uint64_t tail = atomic_load_explicit(&r->n.tail, memory_order_relaxed);
 	const uint64_t n = atomic_load_explicit(&r->n.head, memory_order_acquire) - tail;
 
-	r->n_asks = 0;
+	r->n_asks = r->n_left = 0;
 	while (r->n_asks < n && r->n_asks < RADIUS_BURST) {
 		const struct record *rec = &r->ring[(tail + 1 + r->n_asks) & r->mask];
 
@@ -92,16 +92,8 @@ static void burst_begin(struct radius *r)
 				return;
 		r->ask[r->n_asks].taken = false;
 		r->ask[r->n_asks++].rec = rec;
+		r->n_left++;
 	}
-}
-
-static uint32_t burst_left(const struct radius *r)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < r->n_asks; i++)
-		n += !r->ask[i].taken;
-	return n;
 }
 
 /* Requests for this server, with a number each. False if one cannot be signed. */
@@ -140,6 +132,7 @@ static void answer_take(struct radius *r, unsigned i, const uint8_t *reply, size
 	    !radius_answers(reply, len, a->packet, r->secret[i]))
 		return;
 	a->taken = true;
+	r->n_left--;
 	atomic_fetch_add_explicit(&r->n.answered, 1, memory_order_relaxed);
 }
 
@@ -150,7 +143,7 @@ static bool answers_wait(struct radius *r, unsigned i)
 	struct pollfd p = { .fd = r->fd[i], .events = POLLIN };
 	uint8_t reply[RADIUS_PACKET_MAX];
 
-	while (burst_left(r)) {
+	while (r->n_left) {
 		const uint64_t now = clock_ms(CLOCK_MONOTONIC);
 		ssize_t n;
 
@@ -186,17 +179,17 @@ static bool servers_ask(struct radius *r)
 {
 	for (int dead = 0; dead <= 1; dead++)
 		for (unsigned i = 0; i < r->conf.n_server; i++) {
-			const uint32_t left = burst_left(r);
+			const uint32_t left = r->n_left;
 			bool all;
 
 			if ((clock_ms(CLOCK_MONOTONIC) < r->dead_until_ms[i]) != dead)
 				continue;
 			all = server_ask(r, i);
 			r->dead_until_ms[i] =
-			    burst_left(r) < left ? 0 : clock_ms(CLOCK_MONOTONIC) + DEAD_MS;
+			    r->n_left < left ? 0 : clock_ms(CLOCK_MONOTONIC) + DEAD_MS;
 			if (all)
 				return true;
-			atomic_fetch_add_explicit(&r->n.unanswered, burst_left(r),
+			atomic_fetch_add_explicit(&r->n.unanswered, r->n_left,
 						  memory_order_relaxed);
 			if (atomic_load(&r->stop))
 				return false;

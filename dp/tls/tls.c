@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* TLS on connections: their life, and the handshake, which crypto threads do. tls_open.c has the
- * rest.
+/*
+ * TLS on connections: their life, and the handshake, which crypto threads do. tls_open.c has the
+ * rest. Over 600 lines, since each step of a handshake is one of a connection's life: whoever reads
+ * how it begins, waits for a thread and ends needs both.
  */
 #include "layer.h"
 #include "../dtls/dtls.h"

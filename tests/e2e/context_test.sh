@@ -49,18 +49,6 @@ happened() { jq -es "any(.[]; $1)" "$TMP/events" >/dev/null 2>&1; }
 # ---- RTP ----
 
 start_peer 3480
-# echoed PORT: a datagram from port 40000 to the termination comes back through the peer.
-echoed()
-{
-	in_client timeout 10 python3 -c '
-import socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("'$CLIENT4'", 40000))
-s.settimeout(0.3)
-rtp = bytes([0x80, 0]) + bytes(170)
-s.sendto(rtp, ("'$SERVER4'", int(sys.argv[1])))
-sys.exit(s.recv(2000) != rtp)' "$1" 2>/dev/null
-}
 c=$(context add --call rtp-1 --a transport=udp,realm=access,rtp,latch=on \
 	--b "transport=udp,realm=core,rtp,remote=$PEER4:3480")
 id=$(of "$c" .context)

@@ -259,6 +259,19 @@ fl() { "$BUILD/fairlead" --config "$CONFIG" "$@"; }
 # fl_json COMMAND FILTER: a part of its JSON, by jq.
 fl_json() { fl --json "$1" | jq -r "$2"; }
 
+# echoed PORT: an RTP packet of the client from port 40000 to the termination comes back through the peer.
+echoed()
+{
+	in_client timeout 10 python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("'$CLIENT4'", 40000))
+s.settimeout(0.3)
+rtp = bytes([0x80, 0]) + bytes(170)
+s.sendto(rtp, ("'$SERVER4'", int(sys.argv[1])))
+sys.exit(s.recv(2000) != rtp)' "$1" 2>/dev/null
+}
+
 # counter NAME: of lib/counter.def, summed over the workers.
 counter() { fl_json workers "[.workers[].counters.\"$1\"] | if any(. == null) then null else add end"; }
 
