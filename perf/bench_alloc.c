@@ -16,9 +16,11 @@
 #include "../cp/auth/rest.h"
 #include "../cp/auth/users.h"
 #include "../cp/loop.h"
+#include "../cp/record/records.h"
 #include "../cp/server.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -53,7 +55,7 @@ struct credential {
 
 static struct options {
 	uint32_t sessions, users, batch;
-	bool sha256, rest;
+	bool sha256, rest, records;
 	const char *dir;
 } opt = { .dir = "/dev/shm", .sessions = 100000, .users = 1, .batch = 64 };
 
@@ -63,7 +65,7 @@ static struct stand_in dp;
 static struct client *clients;
 static struct credential *credentials;
 static double server_ns; /* inside the server, so far */
-static uint64_t replies;
+static uint64_t replies, records_lost;
 
 /* Of this thread's CPU time: what else runs on the machine is not in it. */
 static double now_ns(void)
@@ -113,6 +115,8 @@ static void config_fill(const char *dir)
 	conf.turn.channels_per_allocation = 64;
 	conf.auth = (struct config_auth){ .md5 = true, .sha256 = true, .nonce_lifetime = 3600 };
 	snprintf(conf.auth.users_db, sizeof(conf.auth.users_db), "%s/users.db", dir);
+	conf.records = (struct config_records){ .queue = 16384, .size_mb = 1000, .files = 1 };
+	snprintf(conf.records.file, sizeof(conf.records.file), "%s/records", dir);
 	snprintf(conf.control.state, sizeof(conf.control.state), "%s/state", dir);
 	if (opt.rest) {
 		snprintf(conf.auth.rest_secret[0], CONFIG_STR_MAX, SECRET);
@@ -327,9 +331,22 @@ static void server_begin(struct auth *auth)
 
 	if (!server_open(&server, &conf, auth, loop_now_ms(), loop_wall_ms(), err, sizeof(err)))
 		die(err);
+	if (opt.records && !(server.records = records_open(&conf.records, err, sizeof(err))))
+		die(err);
 	ports_resume(server.ports, server_now(&server));
 	if (!server_attach(&server, dup(dp.memfd), dp.size, dup(dp.wake_cp), err, sizeof(err)))
 		die(err);
+}
+
+/* Counts records that were lost. */
+static void server_end(void)
+{
+	struct records *r = server.records;
+
+	server_close(&server);
+	records_lost += records_stats(r).ring_full;
+	records_close(r);
+	server.records = NULL;
 }
 
 /* Returns the sessions replayed. */
@@ -374,7 +391,7 @@ static void run(struct auth *auth)
 	for (enum step s = CHALLENGE; s <= BIND; s++)
 		ns[s] = run_step(s);
 	stand_in_resident(&heap[1], &shared[1]);
-	server_close(&server);
+	server_end();
 	t = now_ns();
 	server_begin(auth);
 	open_ms = (now_ns() - t) / 1e6;
@@ -386,7 +403,7 @@ static void run(struct auth *auth)
 	ns[DELETE] = run_step(DELETE);
 	if (table_stats(server.table)->allocs)
 		die("allocations are left over");
-	server_close(&server);
+	server_end();
 	printf("{\"bench\": \"alloc\", \"sessions\": %u, \"users\": %u, \"credentials\": \"%s\", "
 	       "\"integrity\": \"%s\", \"batch\": %u, ",
 	       opt.sessions, opt.users, opt.rest ? "rest" : "stored",
@@ -396,6 +413,8 @@ static void run(struct auth *auth)
 	       ns[CHALLENGE], ns[ALLOCATE], ns[BIND], ns[REFRESH], ns[DELETE]);
 	printf("\"per_second\": %.0f, \"per_second_challenged\": %.0f, ", 1e9 / ns[ALLOCATE],
 	       1e9 / (ns[CHALLENGE] + ns[ALLOCATE]));
+	if (opt.records)
+		printf("\"records_lost\": %" PRIu64 ", ", records_lost);
 	printf("\"restart_ms\": %.1f, \"replay_ns\": %.0f", open_ms, replay_ns);
 	if (opt.sessions >= BYTES_FROM)
 		printf(", \"heap_bytes\": %.0f, \"state_bytes\": %.0f",
@@ -406,11 +425,12 @@ static void run(struct auth *auth)
 
 static int usage(void)
 {
-	fputs("Usage: bench_alloc [-n SESSIONS] [-u USERS] [-b BATCH] [-r] [-2] [-d DIR]\n"
+	fputs("Usage: bench_alloc [-n SESSIONS] [-u USERS] [-b BATCH] [-r] [-2] [-R] [-d DIR]\n"
 	      "  -u  users that share the sessions (1)\n"
 	      "  -b  requests a turn, 1 to 256 (64)\n"
 	      "  -r  time-limited credentials instead of stored users\n"
 	      "  -2  SHA-256 (RFC 8489) instead of MD5 and SHA-1\n"
+	      "  -R  records of all allocations go to a file there as well\n"
 	      "  -d  where the state file is (/dev/shm)\n",
 	      stderr);
 	return 2;
@@ -420,7 +440,7 @@ static bool options_read(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "n:u:b:r2d:")) != -1) {
+	while ((c = getopt(argc, argv, "n:u:b:r2Rd:")) != -1) {
 		if (c == 'n')
 			opt.sessions = (uint32_t)strtoul(optarg, NULL, 10);
 		else if (c == 'u')
@@ -431,6 +451,8 @@ static bool options_read(int argc, char **argv)
 			opt.rest = true;
 		else if (c == '2')
 			opt.sha256 = true;
+		else if (c == 'R')
+			opt.records = true;
 		else if (c == 'd')
 			opt.dir = optarg;
 		else
@@ -441,8 +463,8 @@ static bool options_read(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static const char *const files[] = { "users.db", "users.db-wal", "users.db-shm",
-					     "state",	 "state.ports",	 "nonce.key" };
+	static const char *const files[] = { "users.db",    "users.db-wal", "users.db-shm", "state",
+					     "state.ports", "nonce.key",    "records" };
 	char err[512], dir[128], path[160];
 	struct auth *auth;
 
