@@ -3,7 +3,8 @@
 # conf/quickstart.sh as scripts outside the tree use it: running it twice is harmless, --down
 # leaves nothing, and after it everything comes up again. It touches nothing of a relay that is
 # installed on the same machine, not even while that one runs, makes nothing where one would be, and
-# gives back those huge pages that it added.
+# gives back those huge pages that it added. fairlead-cp is a user's that has no rights and is nobody else's, also
+# where he cannot reach what was built.
 #
 # Alone: the names of an installed relay are the whole machine's, and so are huge pages.
 # shellcheck source=tests/e2e/lib.sh
@@ -33,6 +34,16 @@ assert_eq "fairlead-dp after --detach of what runs" "$(dp_pid)" "$dp"
 assert_eq "fairlead-cp after --detach of what runs" "$(cp_pid)" "$cp"
 quickstart
 assert_eq "fairlead-dp after a second start" "$(dp_pid)" "$dp"
+
+# without_rights PID: of the user, and with no capability.
+without_rights()
+{
+	assert_eq "whose fairlead-cp is" "$(stat -c %U "/proc/$1")" fairlead-quickstart
+	assert_eq "its capabilities" "$(grep -hE '^Cap(Inh|Prm|Eff|Bnd|Amb)' "/proc/$1/status" | cut -f2 | sort -u)" 0000000000000000
+}
+without_rights "$cp"
+assert_eq "what others have in its directories" "$(find "$OWN_RUN" "$OWN_STATE" ! -user fairlead-quickstart)" ""
+assert_eq "what it has elsewhere" "$(find "$RUN" "$STATE" -user fairlead-quickstart ! -path "$OWN_RUN*" ! -path "$OWN_STATE*")" ""
 
 kill "$cp"
 await 15 ended "$cp" || fail "fairlead-cp does not end when asked"
@@ -115,3 +126,11 @@ assert "attached with a short configuration" attached
 quickstart --down
 installed >"$TMP/after"
 diff "$TMP/before" "$TMP/after" || fail "a short configuration uses an installed relay's files"
+
+# Programs in a directory that is closed to that user.
+mkdir -m 700 "$TMP/bin"
+cp "$BUILD"/fairlead{,-cp,-dp} "$TMP/bin"
+FAIRLEAD_BUILD=$TMP/bin quickstart --detach
+assert "attached with programs that its user cannot reach" attached
+without_rights "$(cp_pid)"
+quickstart --down
