@@ -415,16 +415,29 @@ static bool take_remove(struct ng_flags *f, const char *key, const json_t *v,
 	return true;
 }
 
+/* {"strip": ["all"]}, or names; "strip" is all. */
 static bool take_extmap(struct ng_flags *f, const char *key, const json_t *v,
 			const struct config *c)
 {
-	const char *s = text(v);
+	const char *s = text(v), *name;
+	const json_t *in = json_object_get(v, "strip");
+	bool more;
 
 	(void)c;
 	if (s && strcmp(s, "strip") == 0)
 		f->flags |= NG_STRIP_EXTMAP;
-	else
+	else if (!in && !json_object_get(v, "mask"))
 		unknown(f, key, s);
+	for (size_t i = 0; in && (name = text_at(in, i, &more), more); i++) {
+		if (name && strcmp(name, "all") == 0)
+			f->flags |= NG_STRIP_EXTMAP;
+		else if (name && *name && f->n_extmap < NG_EXTMAPS_MAX)
+			f->extmap[f->n_extmap++] = name;
+		else
+			unknown(f, key, name);
+	}
+	if (json_object_get(v, "mask"))
+		unknown(f, key, "mask");
 	return true;
 }
 

@@ -114,7 +114,7 @@ enum ng_codec_op {
 	NG_CODEC_SET,
 	NG_CODEC_OPS
 };
-enum { NG_CODECS_MAX = 64 };
+enum { NG_CODECS_MAX = 64, NG_EXTMAPS_MAX = 16 };
 
 struct ng_flags {
 	const char *call, *from, *to; /* NULL: not given */
@@ -140,6 +140,8 @@ struct ng_flags {
 	struct ng_attr attr[NG_ATTRS_MAX];
 	uint32_t n_attr, attr_text_len;
 	char attr_text[NG_ATTR_TEXT_MAX];
+	const char *extmap[NG_EXTMAPS_MAX]; /* header extensions that are taken out, by name */
+	uint32_t n_extmap;
 	const char *label;  /* of who sends an offer or answer, or who is meant; NULL: not given */
 	uint32_t remove;    /* sdp-media-remove, by ng_type() */
 	uint32_t srtp;	    /* enum ng_srtp_flag */

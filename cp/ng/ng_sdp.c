@@ -106,11 +106,27 @@ static void write_origin(const struct ng_call *c, struct wr *w)
 	sdp_put_origin(w, &o);
 }
 
+/* "4/sendrecv urn:x attributes" (RFC 8285 5): whether flags name it. */
+static bool extmap_drops(const struct ng_flags *f, const struct sdp_line *l)
+{
+	struct sdp_text v = l->value, id, name;
+
+	if (!sdp_line_is(l, "extmap") || !sdp_word(&v, &id) || !sdp_word(&v, &name))
+		return false;
+	for (uint32_t i = 0; i < f->n_extmap; i++) {
+		if (sdp_text_is(name, f->extmap[i]))
+			return true;
+	}
+	return false;
+}
+
 /* What flags want left out, of a session or an m-line. */
 static bool flags_drop(const struct ng_call *c, const struct sdp_line *l)
 {
 	if (c->f->flags & NG_STRIP_EXTMAP &&
 	    (sdp_line_is(l, "extmap") || sdp_line_is(l, "extmap-allow-mixed")))
+		return true;
+	if (c->f->n_extmap && extmap_drops(c->f, l))
 		return true;
 	return c->f->flags & NG_NO_TLS_ID && sdp_line_is(l, "tls-id");
 }

@@ -332,7 +332,9 @@ const struct ng_key ng_keys[] = {
 	    "is refused"),
 	KEY_SERVED("codec-*", CODEC_OP, "a codec, or a list, of one of these"),
 	KEY_SERVED("sdp-media-remove", REMOVE, "kinds of media: their m-lines get port 0"),
-	KEY_SERVED("extmap", EXTMAP, "`strip`"),
+	KEY_SERVED("extmap", EXTMAP,
+		   "a dictionary: names of header extensions by `strip`, or `all` of them; `strip` "
+		   "alone is the same"),
 	KEY_SERVED(
 	    "sdp-attr", ATTR,
 	    "a dictionary by `none` (the session) or a kind of media, of dictionaries of lists: "

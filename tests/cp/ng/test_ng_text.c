@@ -168,6 +168,26 @@ static void edits_are_bounded(void **state)
 	ng_sdp_refused(w, "offer", more, sdp, "too long");
 }
 
+static void header_extensions_are_stripped_by_name(void **state)
+{
+	static const char mapped[] = A AUDIO "a=extmap:1 urn:x\na=extmap:2/recvonly urn:y z\n"
+					     "a=extmap:3\na=extmap-allow-mixed\n";
+	struct ng_world *w = *state;
+
+	ng_sdp(w, "offer", "a", NULL, "\"extmap\":{\"strip\":[\"urn:y\"]}", mapped);
+	ng_has(w, "a=extmap:1 urn:x");
+	ng_lacks(w, "urn:y");
+	ng_has(w, "a=extmap-allow-mixed");
+	ng_sdp(w, "offer", "a", NULL, "\"rtpp-flags\":\"extmap=[strip=[all]]\"", mapped);
+	ng_lacks(w, "extmap");
+	assert_int_equal(ng_stats(w->ng)->unknown, 0);
+	ng_sdp(w, "offer", "a", NULL, "\"extmap\":{\"strip\":[7],\"mask\":[\"all\"]}", mapped);
+	ng_has(w, "a=extmap:1 urn:x");
+	assert_int_equal(ng_stats(w->ng)->unknown, 2);
+	ng_sdp(w, "offer", "a", NULL, "\"extmap\":{}", mapped);
+	assert_int_equal(ng_stats(w->ng)->unknown, 3);
+}
+
 /* ---- the version in o= ---- */
 
 static void has_version(const struct ng_world *w, const char *o)
@@ -352,6 +372,7 @@ int main(void)
 		T(attributes_are_substituted),
 		T(what_is_no_attribute_is_left_out),
 		T(edits_are_bounded),
+		T(header_extensions_are_stripped_by_name),
 		T(the_version_counts_what_changes),
 		T(the_version_goes_on_where_m_lines_go_and_after_a_restart),
 		T(a_version_that_is_no_number_counts_from_one),
