@@ -12,14 +12,15 @@
 . "$(dirname "$0")/agents.sh"
 # shellcheck source=tests/e2e/phones.sh
 . "$(dirname "$0")/phones.sh"
-CONFIG_OF=([phone]=$'module stun.so\n\t\tmodule ice.so\n\t\trtcp_mux yes')
+MODULE=ice
+CONFIG_OF=([phone]=$'module stun.so\n\t\trtcp_mux yes')
 ACCOUNT_OF=([phone]=";medianat=ice;stunserver=\"stun:$SERVER4:3478\"")
 
 # The termination that the phone is at has ICE: its remote is who was nominated.
 nominated()
 {
 	local side
-	side=$(fl --json context show "$CONTEXT" | jq '[.terminations[] | .counters.checks > 0] | index(true)')
+	side=$(fl --json context show "$CONTEXT" | jq '[.terminations[] | .counters.ice_checks > 0] | index(true)')
 	[[ $side != null ]] || fail "$CALL: no checks came: $(fl context show "$CONTEXT")"
 	note "$CALL: nominated: $(fl --json context show "$CONTEXT" | jq -c ".terminations[$side] | {latched, counters}")"
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Two baresips for tests of media security, after calls.sh and agents.sh: the phone on the access side, enciphered
+# Two baresips for tests of media, after calls.sh and agents.sh: the phone on the access side, enciphered
 # as ENCIPHERED says, the core without. Each has a tone of its own, which the other one records.
 #
 #   ENCIPHERED=srtp-mand MODULE=srtp; calls NAME phone; calls NAME core

@@ -1,23 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Drives two pages of chromium_test.sh over the DevTools protocol on a pipe, with nothing but
-// node's own modules: browser.cjs CHROMIUM PROFILE-DIRECTORY udp|tcp|tls. With tls certificates are
+// Drives two pages of chromium_test.sh: browser.cjs CHROMIUM PROFILE-DIRECTORY udp|tcp|tls. With tls certificates are
 // checked: the relay's CA must be in the NSS database of $HOME.
 "use strict";
 
-const { spawn } = require("child_process");
 const fs = require("fs");
 const path = require("path");
+const { Browser, until } = require("./devtools.cjs");
 
-const FILE_SIZE = 1 << 20, FRAMES = 60, SECONDS = 60;
+const FILE_SIZE = 1 << 20, FRAMES = 60;
 const [program, profile, transport] = process.argv.slice(2);
 const server = transport === "tls" ? "turns:10.1.0.1:443?transport=tcp" : "turn:10.1.0.1:3478?transport=" + transport;
-const flags = [
-	"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-	"--disable-background-networking", "--disable-component-update", "--disable-sync",
-	"--disable-dev-shm-usage", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-	"--remote-debugging-pipe", "--user-data-dir=" + profile,
-];
-
 // ---- what runs in a page ----
 
 function pageSetup(fileSize, offers, server) {
@@ -95,79 +87,6 @@ function pageSetup(fileSize, offers, server) {
 	};
 }
 
-// ---- DevTools ----
-
-class Browser {
-	constructor() {
-		this.process = spawn(program, flags, { stdio: ["ignore", "inherit", "inherit", "pipe", "pipe"] });
-		this.waiting = new Map();
-		this.next = 1;
-		this.rest = Buffer.alloc(0);
-		this.process.stdio[4].on("data", (data) => this.received(data));
-		this.process.on("exit", (code) => fail("Chromium ended with " + code));
-	}
-
-	// Messages end with a NUL.
-	received(data) {
-		this.rest = Buffer.concat([this.rest, data]);
-		for (let end; (end = this.rest.indexOf(0)) >= 0; this.rest = this.rest.subarray(end + 1)) {
-			const message = JSON.parse(this.rest.toString("utf8", 0, end));
-			const waiter = this.waiting.get(message.id);
-			this.waiting.delete(message.id);
-			if (waiter && message.error)
-				waiter.reject(new Error(message.error.message));
-			else if (waiter)
-				waiter.resolve(message.result);
-		}
-	}
-
-	call(method, params, sessionId) {
-		const id = this.next++;
-		this.process.stdio[3].write(JSON.stringify({ id, method, params, sessionId }) + "\0");
-		return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }));
-	}
-
-	// A page of a file: cameras are for secure contexts.
-	async page(file) {
-		const { targetId } = await this.call("Target.createTarget", { url: "about:blank" });
-		const { sessionId } = await this.call("Target.attachToTarget", { targetId, flatten: true });
-		await this.call("Page.navigate", { url: "file://" + file }, sessionId);
-		const page = async (expression) => {
-			const { result, exceptionDetails } = await this.call("Runtime.evaluate",
-				{ expression, awaitPromise: true, returnByValue: true, userGesture: true }, sessionId);
-			if (exceptionDetails)
-				throw new Error(exceptionDetails.exception ? exceptionDetails.exception.description : exceptionDetails.text);
-			return result.value;
-		};
-		await until("the page", async () => page(`location.protocol === "file:" && document.readyState === "complete"`));
-		return page;
-	}
-
-	async close() {
-		const ended = new Promise((done) => {
-			this.process.removeAllListeners("exit");
-			this.process.on("exit", done);
-		});
-		await this.call("Browser.close").catch(() => {});
-		await ended;
-	}
-}
-
-function fail(text) {
-	console.log("browser: " + text);
-	browser.process.kill("SIGKILL");
-	process.exit(1);
-}
-
-async function until(what, condition) {
-	const end = Date.now() + SECONDS * 1000;
-	while (!(await condition())) {
-		if (Date.now() > end)
-			throw new Error("never came: " + what);
-		await new Promise((done) => setTimeout(done, 100));
-	}
-}
-
 // ---- the call ----
 
 async function call(a, b) {
@@ -214,7 +133,5 @@ async function main() {
 	await browser.close();
 }
 
-fs.mkdirSync(profile, { recursive: true });
-const browser = new Browser();
-setTimeout(() => fail("it takes too long"), SECONDS * 1000 + 10000).unref();
-main().catch((error) => fail(error.message));
+const browser = new Browser(program, profile);
+main().catch((error) => browser.fail(error.message));
