@@ -211,6 +211,18 @@ void open_datagram(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m)
 	pkt_drop(w, m, r.failed ? DROP_DTLS_BAD : DROP_DTLS_CLOSED);
 }
 
+/* Without keys an alert may be anybody's, and ends nothing: the handshake has an end by time. */
+static bool has_plain_alert(const struct rte_mbuf *m)
+{
+	struct rd r = rd_init(rte_pktmbuf_mtod(m, const void *), m->data_len);
+	struct dtls_record rec;
+
+	while (rd_left(&r) && dtls_record_read(&r, &rec))
+		if (rec.type == TLS_ALERT && dtls_epoch(&rec) == 0)
+			return true;
+	return false;
+}
+
 void dtls_input(struct worker *w, struct pkt *p, const struct dtls_at *at,
 		const struct dtls_app *app)
 {
@@ -242,6 +254,8 @@ void dtls_input(struct worker *w, struct pkt *p, const struct dtls_at *at,
 		pkt_drop(w, m, DROP_DTLS_NONE);
 	} else if (likely(c->state == DTLS_OPEN)) {
 		open_datagram(w, c, m);
+	} else if (unlikely(has_plain_alert(m))) {
+		pkt_drop(w, m, DROP_DTLS_EPOCH);
 	} else {
 		assoc_keep(w, c, m);
 		greet_go(w, c);

@@ -93,7 +93,9 @@ bool dtls_send(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m);
 void dtls_close(struct worker *w, struct dtls_conn *c, enum tcp_end why);
 /* Ends it, and says nothing: another takes its place. */
 void dtls_abandon(struct worker *w, struct dtls_conn *c, enum tcp_end why);
-/* It goes on elsewhere. False: there is another, and it is as it was. */
+/* Those whose handshake is under way at a port and an address of ours, whoever they are of. */
+void dtls_abandon_busy(struct worker *w, const struct dtls_at *at);
+/* It goes on elsewhere. False: it has ended, since there is another or no room. */
 bool dtls_move(struct worker *w, struct dtls_conn *c, const struct dtls_at *to);
 
 #endif

@@ -304,12 +304,35 @@ bool dtls_connects(const struct dtls_conn *c)
 	return c->client;
 }
 
+void dtls_abandon_busy(struct worker *w, const struct dtls_at *at)
+{
+	struct dtls_conn *c, *next;
+
+	for (c = w->dtls ? dtls_of_busy(w->dtls->busy.head) : NULL; c; c = next) {
+		next = dtls_of_busy(c->busy.next);
+		if (c->at.port == at->port && sock_addr_eq(&c->at.local, &at->local))
+			dtls_abandon(w, c, TCP_END_DTLS_AGAIN);
+	}
+}
+
+/* First it leaves its place, or no table that is full could ever take it. */
 bool dtls_move(struct worker *w, struct dtls_conn *c, const struct dtls_at *to)
 {
-	if (assoc_find(w, to) || !table_add(w, to, c->idx))
+	const struct dtls_conn *there = assoc_find(w, to);
+	bool moved = there == c;
+
+	if (!there) {
+		table_del(w, &c->at);
+		moved = table_add(w, to, c->idx);
+	}
+	if (!moved) {
+		dtls_abandon(w, c, there ? TCP_END_DTLS_AGAIN : TCP_END_ROOM);
 		return false;
-	table_del(w, &c->at);
+	}
+	lists_leave(w->dtls, c);
 	c->at = *to;
+	c->wait.row = waiting_row(&w->dtls->waiting, &to->remote.ip);
+	lists_enter(w->dtls, c);
 	return true;
 }
 

@@ -53,6 +53,8 @@ static void stun_checked(struct worker *w, const struct media_in *in, const stru
 	if (nominated)
 		media_learn(w, in->slot, in->component, from);
 	if (same || nominated)
+		media_dtls_wake(in->term, in->component % 2);
+	if (same || nominated)
 		media_checked(w, in->slot, in->side, nominated);
 }
 
@@ -164,6 +166,9 @@ static enum drop component_learn(struct worker *w, const struct media_in *in,
 		return DROP_GATE_CLOSED;
 	if (same && !first)
 		return DROP_NONE;
+	/* Who agreed on its keys may be who was there before. */
+	if (in->late || !media_dtls_current(in->term, in->rtcp))
+		return same ? DROP_NONE : DROP_GATE_SOURCE;
 	why = component_may_learn(w, in, from, same);
 	if (why != DROP_NONE)
 		return same && why == DROP_GATE_SOURCE ? DROP_NONE : why;

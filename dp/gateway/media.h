@@ -103,7 +103,7 @@ struct media_term {
 	/* TERM_SRTP: keys, of the worker's pool; NULL: not there yet. */
 	struct media_srtp *srtp;
 	struct media_srtp *srtcp; /* those of RTCP, if media_srtp_apart() */
-	struct media_use use[2]; /* RTP, or all there is; RTCP */
+	struct media_use use[2];  /* RTP, or all there is; RTCP */
 	struct media_quality quality;
 	struct ctl_format format[CTL_FORMATS_MAX];
 };
@@ -115,6 +115,7 @@ struct media_in {
 	uint32_t component; /* it came to */
 	uint16_t len;	    /* of UDP payload, as it came */
 	bool anew;	    /* its payload is made anew: it is no packet that its sender knows */
+	bool late;	    /* by a key that was replaced: it teaches nothing */
 	struct media_term *term;
 	struct media_path *line; /* of its flow */
 };

@@ -97,6 +97,13 @@ static bool is_wanted(const struct media_dtls *d, const struct dtls_conn *c,
 	return d->client == dtls_connects(c) && expect_met(&e, &s->result.peer);
 }
 
+static bool is_fixed(const struct worker *w, const struct dtls_at *at)
+{
+	const struct media *m = &w->gateway->media[gate_slot(at->port)];
+
+	return m->component[at->port % COMPONENTS].state == COMPONENT_FIXED;
+}
+
 /* Who has shown the right certificate is the remote, or is learnt. */
 static bool is_remote(struct worker *w, const struct dtls_at *at)
 {
@@ -112,6 +119,25 @@ static bool is_remote(struct worker *w, const struct dtls_at *at)
 	}
 	x->state = COMPONENT_FIXED;
 	media_learn(w, slot, component, &at->remote);
+	return true;
+}
+
+/* Who was given is tried in place of who was learnt. False: it was there. */
+static bool given_take(struct worker *w, uint32_t port)
+{
+	const uint32_t slot = gate_slot(port), component = port % COMPONENTS;
+	struct media_component *x = &w->gateway->media[slot].component[component];
+	struct media_path *l = &media_lines(w, slot)[component];
+
+	if (be16_get(x->given.port) == 0 ||
+	    !(w->gateway->media[slot].term[component / 2].flags & TERM_LATCH) ||
+	    sock_addr_eq(&(struct sock_addr){ l->from, l->from_port }, &x->given))
+		return false;
+	x->state = COMPONENT_OPEN;
+	x->untold = false;
+	l->from = x->given.ip;
+	l->from_port = x->given.port;
+	media_make(w, slot);
 	return true;
 }
 
@@ -148,7 +174,9 @@ static bool on_opened(struct worker *w, struct dtls_conn *c, const struct handsh
 	a->conn = dtls_name(c);
 	if (old && old != c)
 		dtls_abandon(w, old, TCP_END_DTLS_AGAIN);
+	a->agreed = d->agreement;
 	a->wants = false;
+	a->tries = 0;
 	a->what = TERM_UP;
 	a->why = 0;
 	a->suite = s->result.suite;
@@ -168,11 +196,23 @@ static struct media_assoc *assoc_of(const struct worker *w, const struct dtls_co
 	return a && same_conn(a->conn, dtls_name(c)) ? a : NULL;
 }
 
-/* Nobody was there, or we had no room: that may change. */
-static bool may_again(enum tcp_end why)
+/*
+ * As a client, where nothing was told by who has finished a handshake: anybody may have ended it.
+ * Who was learnt and shows another certificate may be who was there before.
+ */
+static void assoc_again(struct worker *w, const struct media_dtls *d, struct media_assoc *a,
+			enum tcp_end why)
 {
-	return why == TCP_END_TLS_TIMEOUT || why == TCP_END_TLS_BUSY || why == TCP_END_ROOM ||
-	       why == TCP_END_TLS_INTERNAL;
+	const uint32_t gap =
+	    RTE_MIN((uint32_t)DTLS_AGAIN_S << a->tries, (uint32_t)DTLS_AGAIN_MAX_S);
+
+	if (why == TCP_END_SRTP_PROFILE)
+		return;
+	if (why == TCP_END_TLS_FINGERPRINT && !given_take(w, a->at.port))
+		return;
+	a->tries += a->tries < DTLS_TRIES;
+	a->wants = d->client && a->tries < DTLS_TRIES;
+	a->again_s = w->now + gap;
 }
 
 static void on_failed(struct worker *w, struct dtls_conn *c, enum tcp_end why)
@@ -182,8 +222,7 @@ static void on_failed(struct worker *w, struct dtls_conn *c, enum tcp_end why)
 
 	if (a) {
 		a->conn = (struct ctl_conn){ 0 };
-		a->wants = may_again(why);
-		a->again_s = w->now + DTLS_AGAIN_S;
+		assoc_again(w, d, a, why);
 	} else if (d && !d->client && !dtls_find(w, d->assoc[dtls_at(c)->port % 2].conn)) {
 		a = &d->assoc[dtls_at(c)->port % 2];
 	}
@@ -309,6 +348,7 @@ void media_dtls_take(struct worker *w, const struct media_in *in)
 		media_drop(w, in, why);
 		return;
 	}
+	media_dtls_wake(in->term, in->component % 2);
 	at.remote = (struct sock_addr){ in->p->src, in->p->sport };
 	dtls_input(w, in->p, &at, &media_dtls_app);
 }
@@ -323,10 +363,16 @@ static bool has_changed(const struct media_dtls *d, const struct ctl_term *t)
 		      t->n_fingerprint * sizeof(d->fingerprint[0])) != 0;
 }
 
-/* Another association is meant. The one that there is, and its keys, serve until it is up. */
+/*
+ * Another association is meant. The one that there is, and its keys, serve until it is up. A server
+ * judges by what is told when a handshake is over: it may have outrun the answer.
+ */
 static void dtls_change(struct worker *w, struct media_dtls *d, const struct ctl_term *t)
 {
+	const bool role = d->client != ((t->flags & TERM_TLS_CLIENT) != 0);
+
 	d->on = true;
+	d->agreement++;
 	d->client = t->flags & TERM_TLS_CLIENT;
 	d->id = t->dtls_id;
 	d->n_fingerprint = t->n_fingerprint;
@@ -336,9 +382,29 @@ static void dtls_change(struct worker *w, struct media_dtls *d, const struct ctl
 
 		if (!dtls_find(w, a->conn))
 			assoc_forget(w, a, true);
-		a->wants = d->client;
-		a->again_s = 0;
+		if (role)
+			dtls_abandon_busy(w, &a->at);
 	}
+}
+
+/* A command asks for it as if nothing had been tried. */
+static void assoc_want(struct worker *w, const struct media_dtls *d, struct media_assoc *a)
+{
+	const bool under_way = a->conn.gen && !dtls_find(w, a->conn);
+
+	a->wants = d->client && a->agreed != d->agreement && !under_way;
+	a->tries = 0;
+	a->again_s = 0;
+}
+
+/* Who was not learnt for good may be who was there before. */
+static void components_forget(struct worker *w, uint32_t slot, uint32_t side)
+{
+	struct media_component *x = &w->gateway->media[slot].component[2 * side];
+
+	for (uint32_t i = 0; i < 2; i++)
+		if (x[i].state == COMPONENT_LEARNING)
+			x[i].state = COMPONENT_OPEN;
 }
 
 void media_dtls_set(struct worker *w, uint32_t slot, uint32_t side, const struct ctl_term *t)
@@ -351,39 +417,96 @@ void media_dtls_set(struct worker *w, uint32_t slot, uint32_t side, const struct
 	d = &m->srtp->dtls;
 	d->n_profile = t->n_profile;
 	memcpy(d->profile, t->profile, sizeof(d->profile));
-	if (has_changed(d, t))
+	if (has_changed(d, t)) {
 		dtls_change(w, d, t);
-	if (!has_component(m, 1))
+		components_forget(w, slot, side);
+	}
+	if (!has_component(m, 1)) {
 		assoc_forget(w, &d->assoc[1], false);
-	else if (d->client && !d->assoc[1].conn.gen)
-		d->assoc[1].wants = true;
-	for (uint32_t i = 0; i < 2; i++)
+		d->assoc[1].agreed = 0;
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		assoc_want(w, d, &d->assoc[i]);
 		media_dtls_remote(w, slot, 2 * side + i);
+	}
 }
 
 void media_dtls_end(struct worker *w, struct media_term *t)
 {
 	struct media_dtls *d = dtls_of(t);
 
-	for (uint32_t i = 0; d && i < 2; i++)
+	for (uint32_t i = 0; d && i < 2; i++) {
 		assoc_forget(w, &d->assoc[i], false);
+		dtls_abandon_busy(w, &d->assoc[i].at);
+	}
 	if (d)
 		d->on = false;
 }
 
-/* Where the component is now, an association of its goes on (RFC 8842 6: it outlives its path). */
+/*
+ * Keys of an earlier agreement are of use to nobody elsewhere: who is there now was not who agreed.
+ * Keys of this one and handshakes go along (RFC 8842 6: an association outlives its path).
+ */
+static void assoc_follow(struct worker *w, struct media_term *t, uint32_t rtcp,
+			 const struct dtls_at *to)
+{
+	struct media_dtls *d = &t->srtp->dtls;
+	struct media_assoc *a = &d->assoc[rtcp];
+	const struct dtls_at from = a->at;
+	const bool elsewhere = !sock_addr_eq(&from.remote, &to->remote);
+	struct dtls_conn *c = dtls_find_any(w, a->conn);
+
+	a->at = *to;
+	if (elsewhere && a->agreed && a->agreed != d->agreement) {
+		if (dtls_find(w, a->conn))
+			assoc_forget(w, a, false);
+		media_srtp_disagreed(w, t, rtcp);
+		a->agreed = 0;
+		c = dtls_find_any(w, a->conn);
+	}
+	if (c && !dtls_move(w, c, to)) {
+		a->conn = (struct ctl_conn){ 0 };
+		a->wants = d->client && a->agreed != d->agreement;
+	}
+	c = is_fixed(w, to) ? dtls_find_at(w, &from) : NULL;
+	if (c)
+		dtls_move(w, c, to);
+	if (from.port != to->port || !sock_addr_eq(&from.local, &to->local))
+		dtls_abandon_busy(w, &from);
+}
+
 void media_dtls_remote(struct worker *w, uint32_t slot, uint32_t component)
 {
-	const struct media_term *t = &w->gateway->media[slot].term[component / 2];
-	const struct dtls_at at = component_at(w, slot, component);
+	struct media_term *t = &w->gateway->media[slot].term[component / 2];
+	struct dtls_at to = component_at(w, slot, component);
 	struct media_dtls *d = dtls_of(t);
-	struct dtls_conn *c = d ? dtls_find_any(w, d->assoc[component % 2].conn) : NULL;
+	struct media_assoc *a = d ? &d->assoc[component % 2] : NULL;
 
-	if (!d)
+	if (!a)
 		return;
-	if (c && be16_get(at.remote.port) && memcmp(dtls_at(c), &at, sizeof(at)) != 0)
-		dtls_move(w, c, &at);
+	if (be16_get(to.remote.port) == 0)
+		to.remote = a->at.remote;
+	if (memcmp(&a->at, &to, sizeof(to)) != 0)
+		assoc_follow(w, t, component % 2, &to);
 	assoc_begin(w, slot, component);
+}
+
+void media_dtls_wake(const struct media_term *t, uint32_t rtcp)
+{
+	struct media_dtls *d = dtls_of(t);
+	struct media_assoc *a = d ? &d->assoc[rtcp] : NULL;
+
+	if (!a || a->tries < DTLS_TRIES || a->agreed == d->agreement)
+		return;
+	a->tries--;
+	a->wants = d->client;
+}
+
+bool media_dtls_current(const struct media_term *t, uint32_t rtcp)
+{
+	const struct media_dtls *d = dtls_of(t);
+
+	return !d || d->assoc[rtcp && has_component(t, 1)].agreed == d->agreement;
 }
 
 void media_dtls_moved(struct worker *w, uint32_t slot, uint32_t side)
@@ -400,7 +523,7 @@ void media_dtls_tick(struct worker *w, uint32_t slot, uint32_t side)
 	for (uint32_t i = 0; d && i < 2; i++) {
 		if (d->assoc[i].untold)
 			assoc_tell(w, slot, 2 * side + i);
-		assoc_begin(w, slot, 2 * side + i);
+		media_dtls_remote(w, slot, 2 * side + i);
 	}
 }
 

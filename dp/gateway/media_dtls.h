@@ -11,18 +11,26 @@
  * right certificate is the remote: several may begin, as on a listener.
  */
 #include "media.h"
+#include "../dtls/dtls.h"
 
 enum {
 	DTLS_FIRST = 20, /* first bytes (RFC 7983 7) */
 	DTLS_LAST_BYTE = 63,
-	DTLS_AGAIN_S = 2, /* a client begins again after nobody answered */
+	/* A client that failed begins again after so long, and twice as long each time, so often.
+	 */
+	DTLS_AGAIN_S = 2,
+	DTLS_AGAIN_MAX_S = 64,
+	DTLS_TRIES = 10,
 };
 
 /* Of RTP, or of RTCP apart from it. */
 struct media_assoc {
 	struct ctl_conn conn; /* it is open, or we are its client; gen 0: none is */
+	struct dtls_at at;    /* where the component was when it was last looked at */
+	uint32_t agreed;      /* agreement that its keys are of; 0: there are no keys */
 	bool wants;	      /* as a client: a handshake */
 	bool untold;
+	uint8_t tries;	  /* as a client, that failed; since a command, or a word of the remote */
 	uint8_t what;	  /* TERM_UP or TERM_REFUSED: that came last; 0: nothing */
 	uint16_t why;	  /* enum tcp_end, of TERM_REFUSED */
 	uint16_t suite;	  /* of DTLS, of TERM_UP */
@@ -30,9 +38,14 @@ struct media_assoc {
 	uint8_t sha256[32];
 };
 
-/* Of a termination. Written by its worker alone. */
+/*
+ * Of a termination. Written by its worker alone. What is wanted (role, fingerprints, id) is an
+ * agreement, and another with each change: keys of an earlier one serve where they do until a
+ * handshake is over, and teach nobody's address.
+ */
 struct media_dtls {
 	bool on, client;
+	uint32_t agreement;
 	uint8_t n_fingerprint, n_profile, profile[CTL_PROFILES_MAX];
 	uint32_t id;
 	struct media_assoc assoc[2];
@@ -54,6 +67,10 @@ void media_dtls_set(struct worker *w, uint32_t slot, uint32_t side, const struct
 void media_dtls_end(struct worker *w, struct media_term *t);
 /* The remote of a component is another, or known. */
 void media_dtls_remote(struct worker *w, uint32_t slot, uint32_t component);
+/* A sign that a remote is there: as its client, a try more. */
+void media_dtls_wake(const struct media_term *t, uint32_t rtcp);
+/* Whether keys are of what is wanted; true without TERM_DTLS. */
+bool media_dtls_current(const struct media_term *t, uint32_t rtcp);
 /* The side has come here from another context, or from the other side. */
 void media_dtls_moved(struct worker *w, uint32_t slot, uint32_t side);
 /* From time to time: begins, and tells. */

@@ -229,6 +229,17 @@ bool media_srtp_agreed(struct worker *w, struct media_term *t, uint32_t rtcp,
 	return out_set(w, x, out, true) && ok;
 }
 
+void media_srtp_disagreed(struct worker *w, struct media_term *t, uint32_t rtcp)
+{
+	struct media_srtp *x = keys_of(t, rtcp);
+
+	if (!x)
+		return;
+	in_set(w, x, NULL, false);
+	late_end(x);
+	out_set(w, x, NULL, false);
+}
+
 /* ---- packets ---- */
 
 static bool has_key(const struct media_term *t, uint32_t rtcp, bool out)
@@ -334,6 +345,7 @@ static void burst_late(struct worker *w, struct srtp_pool *s)
 		if ((t->why == DROP_SRTP_AUTH || t->why == DROP_SRTP_MKI) && x->late_s > w->now &&
 		    x->late_tries) {
 			x->late_tries--;
+			t->in.late = true;
 			burst_add(s, &n, i, &x->late);
 		}
 	}

@@ -65,6 +65,8 @@ bool media_srtp_set(struct worker *w, const struct cmd_srtp_set *c, enum ctl_ref
  */
 bool media_srtp_agreed(struct worker *w, struct media_term *t, uint32_t rtcp,
 		       const struct srtp_master *in, const struct srtp_master *out);
+/* They go, and none take their place. */
+void media_srtp_disagreed(struct worker *w, struct media_term *t, uint32_t rtcp);
 /* Room for the keys of a termination, and with DTLS for RTCP's own. False: there is none. */
 bool media_srtp_room(struct worker *w, struct media_term *t);
 /* The keys of a termination go, if it has any: wiped. */

@@ -12,7 +12,7 @@
 #include "tests/world/srtp.h"
 
 #include "dp/gateway/gateway.h"
-#include "dp/gateway/media_dtls.h"
+#include "dp/gateway/media_srtp.h"
 #include "dp/tls/crypto.h"
 
 #include <openssl/srtp.h>
@@ -630,6 +630,259 @@ static void moves(void **state)
 	phone_free(&p);
 }
 
+/* Another branch of the call is to answer, from elsewhere, with another certificate. */
+static void branch(struct cmd_context_set *c, const struct sock_addr *known)
+{
+	struct ctl_term *t = &c->term[SIDE_A];
+
+	t->dtls_id++;
+	t->attempt++;
+	t->fingerprint[0].digest[0] ^= 1;
+	t->remote[0] = at("10.1.0.3", 6100);
+	if (known) {
+		t->latched[0] = *known;
+		t->flags |= TERM_RELEARN;
+	}
+	put(c);
+}
+
+/* The branch is who has this test's certificate, after all. */
+static void branch_answers(struct cmd_context_set *c)
+{
+	c->term[SIDE_A].fingerprint[0].digest[0] ^= 1;
+	put(c);
+}
+
+static void old_media(const struct cmd_context_set *c, struct phone *p, uint16_t seq, enum drop why)
+{
+	const struct sock_addr local = media_local(&c->term[SIDE_A], 0);
+	struct srtp_test_packet x;
+
+	srtp_test_rtp(&x, 7, seq, 160);
+	assert_int_equal(srtp_test_protect(engine, &p->sends, &x, 0, 1), DROP_NONE);
+	world_mark();
+	media_feed(SIDE_A, &p->dtls.addr, &local, x.b, x.len);
+	world_drops(why, 1);
+	world_no_out();
+}
+
+/* Keys of the branch before teach nobody's address, neither where it was nor elsewhere. */
+static void forks(void **state)
+{
+	(void)state;
+	for (uint32_t known = 0; known < 2; known++) {
+		struct cmd_context_set c = call(TERM_RTCP_MUX | TERM_LATCH);
+		struct cmd_context del = { .cid = c.cid };
+		const struct sock_addr behind = at("10.1.0.2", 4321);
+		struct phone p, q;
+
+		put(&c);
+		phone_new(&p, &c, 0, true, profile[0]);
+		p.dtls.addr = behind;
+		opens(&p);
+		media_latched(c.cid, SIDE_A, 0, &behind);
+		up(&c, 0);
+		crosses(&c, &p, 0, 1);
+		branch(&c, known ? &behind : NULL);
+		while (known && world_evt(0))
+			;
+		world_forget();
+		if (known)
+			crosses(&c, &p, 0, 2);
+		else
+			old_media(&c, &p, 2, DROP_SRTP_KEY);
+		p.dtls.addr = at("10.1.0.2", 4444);
+		old_media(&c, &p, 3, known ? DROP_GATE_SOURCE : DROP_SRTP_KEY);
+		media_later(MEDIA_LATCH_MS + 1000);
+		world_forget();
+		branch_answers(&c);
+		phone_new(&q, &c, 0, true, profile[0]);
+		opens(&q);
+		crosses(&c, &q, 0, 1);
+		p.dtls.addr = behind;
+		old_media(&c, &p, 4, DROP_GATE_SOURCE);
+		assert_int_equal(world.w->dtls->used, 1);
+		assert_true(world_cmd(0, CMD_CONTEXT_DEL, &del, sizeof(del)));
+		while (world_evt(0))
+			;
+		world_forget();
+		phone_free(&p);
+		phone_free(&q);
+	}
+}
+
+/* As its client, to who was there before: it has another certificate, and the given one is tried.
+ */
+static void forks_client(void **state)
+{
+	struct cmd_context_set c = call(TERM_RTCP_MUX | TERM_LATCH | TERM_TLS_CLIENT);
+	const struct sock_addr behind = at("10.1.0.2", 4321);
+	struct phone p, q;
+
+	(void)state;
+	c.term[SIDE_A].latched[0] = behind;
+	put(&c);
+	phone_new(&p, &c, 0, false, profile[0]);
+	p.dtls.addr = behind;
+	opens(&p);
+	crosses(&c, &p, 0, 1);
+	phone_free(&p);
+	branch(&c, &behind);
+	phone_new(&p, &c, 0, false, profile[0]);
+	p.dtls.addr = behind;
+	dclient_take(&p.dtls);
+	dclient_run(&p.dtls); /* it shows the certificate that was */
+	branch_answers(&c);
+	phone_new(&q, &c, 0, false, profile[0]);
+	for (int i = 0; i < 50 && !q.dtls.in.n; i++) {
+		media_later(100);
+		dclient_take(&q.dtls);
+	}
+	q.dtls.in.n = 1;
+	dclient_run(&q.dtls);
+	phone_keys(&q);
+	crosses(&c, &q, 0, 1);
+	while (world_evt(0))
+		;
+	phone_free(&p);
+	phone_free(&q);
+}
+
+/* A handshake that is under way goes along when its remote moves, in both roles. */
+static void moves_early(void **state)
+{
+	(void)state;
+	for (uint32_t ours = 0; ours < 2; ours++) {
+		struct cmd_context_set c = call(TERM_RTCP_MUX | (ours ? TERM_TLS_CLIENT : 0));
+		struct cmd_context del = { .cid = c.cid };
+		struct phone p;
+
+		put(&c);
+		phone_new(&p, &c, 0, !ours, profile[0]);
+		dclient_take(&p.dtls);
+		for (uint32_t i = 0; i < 2U - ours; i++) { /* until the cookie has come back */
+			dclient_step(&p.dtls);
+			dclient_send_all(&p.dtls);
+			dclient_take(&p.dtls);
+		}
+		assert_int_equal(SSL_is_init_finished(p.dtls.ssl), 0);
+		assert_int_equal(world.w->dtls->used, 1);
+		c.term[SIDE_A].remote[0] = at("10.1.0.2", 6999);
+		put(&c);
+		p.dtls.addr = c.term[SIDE_A].remote[0];
+		opens(&p);
+		up(&c, 0);
+		crosses(&c, &p, 0, 1);
+		assert_int_equal(world.w->dtls->used, 1);
+		assert_true(world_cmd(0, CMD_CONTEXT_DEL, &del, sizeof(del)));
+		media_evt(EVT_CONTEXT_STATS, c.cid);
+		world_forget();
+		phone_free(&p);
+	}
+}
+
+/* Of ours the address alone is another. */
+static void moves_local(void **state)
+{
+	struct cmd_context_set c = call(TERM_RTCP_MUX);
+	struct dtls_at to;
+	struct phone p;
+
+	(void)state;
+	put(&c);
+	phone_new(&p, &c, 0, true, profile[0]);
+	opens(&p);
+	up(&c, 0);
+	to = *dtls_at(dclient_conn(&p.dtls));
+	to.local.port = be16_make(50002);
+	assert_true(dtls_move(world.w, dclient_conn(&p.dtls), &to));
+	assert_memory_equal(dtls_at(dclient_conn(&p.dtls)), &to, sizeof(to));
+	assert_int_equal(world.w->dtls->used, 1);
+	phone_free(&p);
+}
+
+/* Nothing is left of a termination's handshakes when it ends. */
+static void ends_early(void **state)
+{
+	struct cmd_context_set c = call(TERM_RTCP_MUX);
+	struct cmd_context del = { .cid = c.cid };
+	struct phone p;
+
+	(void)state;
+	put(&c);
+	phone_new(&p, &c, 0, true, profile[0]);
+	for (uint32_t i = 0; i < 2; i++) {
+		dclient_step(&p.dtls);
+		dclient_send_all(&p.dtls);
+		dclient_take(&p.dtls);
+	}
+	assert_int_equal(world.w->dtls->used, 1);
+	assert_true(world_cmd(0, CMD_CONTEXT_DEL, &del, sizeof(del)));
+	media_evt(EVT_CONTEXT_STATS, c.cid);
+	assert_int_equal(world.w->dtls->used, 0);
+	phone_free(&p);
+}
+
+/* What anybody may have sent ends nothing for good; and a command asks for all anew. */
+static void forged(void **state)
+{
+	static const uint8_t alert[] = { 21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40 };
+	static const uint8_t hello[] = { 22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 13,
+					 2,  0,	   0,	 1, 0, 0, 0, 0, 0, 0, 0, 1, 7 };
+	struct cmd_context_set c = call(TERM_RTCP_MUX | TERM_TLS_CLIENT);
+	struct phone p;
+
+	(void)state;
+	put(&c);
+	phone_new(&p, &c, 0, false, profile[0]);
+	assert_int_equal(dclient_take(&p.dtls), 1);
+	dclient_raw(&p.dtls, alert, sizeof(alert));
+	assert_int_equal(world.w->dtls->used, 1);
+	dclient_raw(&p.dtls, hello, sizeof(hello));
+	assert_int_equal(world.w->dtls->used, 0);
+	dclient_take(&p.dtls); /* our alert */
+	p.dtls.in.n = 0;
+	for (int i = 0; i < 50 && !p.dtls.in.n; i++) {
+		media_later(100);
+		dclient_take(&p.dtls);
+	}
+	p.dtls.in.n = 1;
+	dclient_run(&p.dtls);
+	phone_keys(&p);
+	while (world_evt(0))
+		;
+	crosses(&c, &p, 0, 1);
+	phone_free(&p);
+}
+
+/* Who never answers is left alone after a while, until a command or a word of its own. */
+static void gives_up(void **state)
+{
+	struct cmd_context_set c = call(TERM_RTCP_MUX | TERM_TLS_CLIENT);
+	const uint8_t word[] = { 22 };
+	struct dtls_client from = { .addr = c.term[SIDE_A].remote[0],
+				    .us = media_local(&c.term[SIDE_A], 0) };
+
+	(void)state;
+	c.expiry = UINT32_MAX;
+	put(&c);
+	for (uint32_t again = 0; again < 3; again++) {
+		assert_int_equal(world.w->dtls->used, 1);
+		for (uint32_t i = 0; i < 200; i++) {
+			media_later(5000);
+			world_forget();
+		}
+		assert_int_equal(world.w->dtls->used, 0);
+		if (again) /* a try more */
+			dclient_raw(&from, word, sizeof(word));
+		else
+			put(&c);
+		media_later(2000);
+	}
+	while (world_evt(0))
+		;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -649,6 +902,13 @@ int main(void)
 		T(nobody),
 		T(ends),
 		T(moves),
+		T(moves_early),
+		T(moves_local),
+		T(ends_early),
+		T(forks),
+		T(forks_client),
+		T(forged),
+		T(gives_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
