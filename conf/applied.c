@@ -81,6 +81,12 @@ static bool is_same(const struct schema_key *list, const char *from, const char 
 	return true;
 }
 
+/* The entries of a list that are there. */
+struct entries {
+	const char *at[CTL_RELAYS_MAX];
+	uint16_t n;
+};
+
 static uint16_t count_of(const struct schema_key *k, const char *base)
 {
 	uint16_t n = 0;
@@ -88,6 +94,44 @@ static uint16_t count_of(const struct schema_key *k, const char *base)
 	if (base)
 		memcpy(&n, base + k->count_off, sizeof(n));
 	return n;
+}
+
+static void entries_of(const struct schema_key *k, const char *base, struct entries *e)
+{
+	memset(e, 0, sizeof(*e));
+	for (uint16_t i = 0, n = count_of(k, base); i < n; i++) {
+		const char *at = base + k->off + (size_t)i * k->size;
+
+		if (!k->gone_off || !*(const bool *)(at + k->gone_off))
+			e->at[e->n++] = at;
+	}
+}
+
+static const char *entry_take(const struct schema_key *k, struct entries *from, const char *like)
+{
+	for (uint16_t i = 0; i < from->n; i++) {
+		const char *at = from->at[i];
+
+		if (at && (!like || is_equal(k->keys, at, like))) {
+			from->at[i] = NULL;
+			return at;
+		}
+	}
+	return NULL;
+}
+
+/* Each beside its namesake, where the order means nothing; the rest beside what has none. */
+static void entries_pair(const struct schema_key *k, struct entries *from, const struct entries *to)
+{
+	struct entries paired = { .n = from->n > to->n ? from->n : to->n };
+
+	for (uint16_t i = 0; i < to->n; i++)
+		paired.at[i] = entry_take(k, from, to->at[i]);
+	for (uint16_t i = 0; i < paired.n; i++) {
+		if (!paired.at[i])
+			paired.at[i] = entry_take(k, from, NULL);
+	}
+	*from = paired;
 }
 
 static struct said said_of(const struct schema_key *k, struct said above)
@@ -214,18 +258,19 @@ static void walk_map(struct walk *w, const struct schema_key *keys, const char *
 static void walk_maps(struct walk *w, const struct schema_key *k, const char *from, const char *to,
 		      struct said said)
 {
-	const uint16_t n_from = count_of(k, from), n_to = count_of(k, to);
 	const size_t len = strlen(w->key);
 	const bool apart = w->apart;
+	struct entries a, b;
 
-	for (uint16_t i = 0; i < n_from || i < n_to; i++) {
-		const size_t at = k->off + (size_t)i * k->size;
-
+	entries_of(k, from, &a);
+	entries_of(k, to, &b);
+	if (k->gone_off && !w->all)
+		entries_pair(k, &a, &b);
+	for (uint16_t i = 0; i < a.n || i < b.n; i++) {
 		snprintf(w->key + len, sizeof(w->key) - len, "[%u]", i);
 		w->apart = apart || (!w->all && !is_live(said.applied) &&
-				     (n_from != n_to || !is_same(k, from + at, to + at)));
-		walk_map(w, k->keys, i < n_from ? from + at : NULL, i < n_to ? to + at : NULL,
-			 said);
+				     (a.n != b.n || !is_same(k, a.at[i], b.at[i])));
+		walk_map(w, k->keys, a.at[i], b.at[i], said);
 	}
 	w->apart = apart;
 	w->key[len] = '\0';

@@ -20,15 +20,16 @@ enum {
 	CONFIG_SECRETS_MAX = 8,
 	CONFIG_SECRET_FILES_MAX = 4,
 	CONFIG_ROLES_MAX = 16,
-	CONFIG_RADIUS_MAX = 4,	      /* servers */
-	CONFIG_USER_MAX = 64,	      /* of the machine, or a group */
-	CONFIG_DOMAINS_MAX = 16,      /* TLS domains */
-	CONFIG_CERTIFICATES_MAX = 64, /* of all domains */
+	CONFIG_RADIUS_MAX = 4,		      /* servers */
+	CONFIG_USER_MAX = 64,		      /* of the machine, or a group */
+	CONFIG_DOMAINS_MAX = CTL_DOMAINS_MAX, /* TLS domains */
+	CONFIG_CERTIFICATES_MAX = 64,	      /* of all domains */
 	CONFIG_SERVICES_MAX = 16,
 	CONFIG_NAMES_MAX = 16,	/* host names, ALPN names, suites or groups of one entry */
 	CONFIG_CRYPTO_MAX = 16, /* crypto CPUs */
 	CONFIG_REALMS_MAX = 32,
 	CONFIG_ALTERNATES_MAX = 8,
+	CONFIG_RELAYS_SPARE = 8, /* that reloads may add: there is room for them from the start */
 	CONFIG_NG_PROXIES_MAX = 8,
 	CONFIG_HEP_MAX = 4,
 	SERVICE_NONE = 0xffff,
@@ -143,6 +144,7 @@ struct config_domain {
 					   taken */
 	bool tickets;
 	bool psk;					 /* external PSKs (R65) */
+	bool gone;					 /* see kept.h */
 	uint32_t suite_line, group_line, client_ca_line; /* where the file says so */
 };
 
@@ -230,6 +232,7 @@ struct config_relay {
 	uint16_t realm_index;	  /* set by config_load(); CONFIG_REALMS_MAX: none */
 	char worker[4];		  /* its number, as text; empty: ports are dealt out to all */
 	uint16_t owner;		  /* set by config_load(): 1 + that number, 0: none */
+	bool gone;		  /* see kept.h */
 };
 
 /* An address realm: a network that terminations of contexts are in (R28). */
@@ -238,6 +241,7 @@ struct config_realm {
 	char domain[CTL_NAME_MAX]; /* TLS domain of its terminations, unless told another (R48) */
 	uint16_t domain_index;	   /* set by config_load(); CONFIG_DOMAINS_MAX: none */
 	uint32_t domain_line;
+	bool gone; /* see kept.h */
 };
 
 /* A SIP proxy that is told, by XML-RPC, of calls that end here without an order. */
@@ -533,8 +537,8 @@ static inline bool config_relay_has(const struct config *c, const struct ctl_rel
 {
 	uint16_t port = be16_get(r->port);
 
-	return r->relay < c->n_relay && port >= c->relay[r->relay].port_min &&
-	       port <= c->relay[r->relay].port_max;
+	return r->relay < c->n_relay && !c->relay[r->relay].gone &&
+	       port >= c->relay[r->relay].port_min && port <= c->relay[r->relay].port_max;
 }
 
 /* Worker that has a port of a relay: the relay's own, or by the port (relay_port_worker()). */
@@ -551,7 +555,7 @@ static inline uint32_t config_relay_worker(const struct config *c, uint32_t rela
  */
 char *config_agreed(const struct config *c);
 
-/* Digest of what both processes must agree on: workers, sizes, ports, relays. */
+/* Digest of what both processes must agree on: workers, sizes, ports. */
 uint64_t config_digest(const struct config *c);
 
 /* Prints every key with type, range, default and unit. */

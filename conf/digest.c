@@ -22,16 +22,8 @@ static void put_ports(const struct config *c, FILE *f)
 	}
 }
 
-static void put_transport(const struct config *c, FILE *f)
+static void put_gateway(const struct config *c, FILE *f)
 {
-	char text[ADDR_STR_MAX];
-
-	for (const struct config_domain *d = c->domain; d < c->domain + c->n_domain; d++)
-		fprintf(f, "tls-domains: %td %s\n", d - c->domain, d->name);
-	for (const struct config_relay *r = c->relay; r < c->relay + c->n_relay; r++)
-		fprintf(f, "relays: %td %s %u %u%s%s\n", r - c->relay,
-			ip_format(&r->addr, text, sizeof(text)), r->port_min, r->port_max,
-			r->worker[0] ? " worker " : "", r->worker);
 	fprintf(f, "gateway.contexts: %u\ngateway.streams: %u\n", c->gateway.contexts,
 		c->gateway.streams);
 }
@@ -57,7 +49,7 @@ char *config_agreed(const struct config *c)
 	fprintf(f, "turn.user-rate: %s\n", c->turn.user_rate ? "limited" : "any");
 	fprintf(f, "turn.user-packets: %s\n", c->turn.user_packets ? "limited" : "any");
 	put_ports(c, f);
-	put_transport(c, f);
+	put_gateway(c, f);
 	fclose(f);
 	return text;
 }

@@ -51,7 +51,7 @@ static uint64_t sessions_cost(const struct config *c)
 
 /*
  * Each worker has room for its share of each relay that is dealt out, and as many whole ones as
- * the worker that has most of them (dplane_init()).
+ * the worker that has most of them, and for those that reloads may add (dplane_init()).
  */
 static uint64_t relays_cost(const struct config *c)
 {
@@ -65,7 +65,9 @@ static uint64_t relays_cost(const struct config *c)
 		if (owner && has[owner] > most)
 			most = has[owner];
 	}
-	return cost_of(&relayed_port, has[0] * share * (65536 / RELAY_DEAL) + most * 65536);
+	share *= 65536 / RELAY_DEAL;
+	return cost_of(&relayed_port, has[0] * share + most * 65536 +
+					  CONFIG_RELAYS_SPARE * (most ? 65536 : share));
 }
 
 static uint64_t rings_cost(uint32_t n, uint32_t n_workers)

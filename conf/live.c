@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "kept.h"
 #include "listener.h"
 #include "schema.h"
 
@@ -8,25 +9,6 @@
 #include <stdlib.h>
 
 /* What runs after a reload: live keys of the file beside the others, which stay as they run. */
-
-/*
- * Listeners and terminations know a domain by its place, in both processes and in connections, so
- * that none may be taken away or moved.
- */
-static bool domains_stay(const struct config *runs, const struct config *fresh, char *err,
-			 size_t errlen)
-{
-	for (unsigned i = 0; i < runs->n_domain; i++) {
-		if (i < fresh->n_domain && strcmp(runs->domain[i].name, fresh->domain[i].name) == 0)
-			continue;
-		snprintf(err, errlen,
-			 "tls-domains[%u]: %s is in use and keeps its place: new ones go behind "
-			 "it, and to remove it fairlead-dp is restarted",
-			 i, runs->domain[i].name);
-		return false;
-	}
-	return true;
-}
 
 /* A device may steer packets to relayed ports by their address alone. */
 static bool relays_at(const struct config *c, const struct ip_addr *ip)
@@ -86,6 +68,28 @@ static bool listeners_prepared(const struct config *runs, const struct config *c
 	return true;
 }
 
+/* What a start prepares for, beside listeners: of realms and relays. */
+static bool others_prepared(const struct config *runs, const struct config *c, char *err,
+			    size_t errlen)
+{
+	if (config_has_tls(c) && !config_has_tls(runs)) {
+		snprintf(err, errlen,
+			 "realms: the first one for TLS is added by a restart of fairlead-dp");
+		return false;
+	}
+	for (unsigned i = 0; i < c->n_port; i++) {
+		if (config_port_has_tcp(runs, &runs->port[i]) ||
+		    !config_port_has_tcp(c, &c->port[i]))
+			continue;
+		snprintf(err, errlen,
+			 "ports[%u]: %s has the first relay from which TCP may go, and is prepared "
+			 "for that by a restart of fairlead-dp",
+			 i, c->port[i].name);
+		return false;
+	}
+	return true;
+}
+
 /* All of it is judged as if it were a file. Lines are not known, and those in c stay. */
 static bool fits_together(struct config *c, char *err, size_t errlen)
 {
@@ -116,8 +120,6 @@ struct config *config_merge(const struct config *runs, const struct config *fres
 {
 	struct config *c;
 
-	if (!domains_stay(runs, fresh, err, errlen))
-		return NULL;
 	c = malloc(sizeof(*c));
 	if (!c) {
 		snprintf(err, errlen, "out of memory");
@@ -127,8 +129,10 @@ struct config *config_merge(const struct config *runs, const struct config *fres
 	config_take_live(c, fresh);
 	memcpy(c->part, fresh->part, sizeof(c->part));
 	c->n_part = fresh->n_part;
+	/* Judged as it is in the file, before its entries are where they stay. */
 	if (listener_places_keep(runs, c, err, errlen) &&
-	    listeners_prepared(runs, c, err, errlen) && fits_together(c, err, errlen))
+	    listeners_prepared(runs, c, err, errlen) && others_prepared(runs, c, err, errlen) &&
+	    fits_together(c, err, errlen) && config_places_keep(runs, c, err, errlen))
 		return c;
 	config_free(c);
 	return NULL;

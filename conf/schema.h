@@ -35,6 +35,11 @@ struct schema_key {
 	const char *unit;	       /* NULL: none */
 	const char *const *names;      /* SCHEMA_ENUM: by value, ends with NULL */
 	const struct schema_key *keys; /* SCHEMA_MAP: ends with a NULL name */
+	/*
+	 * Lists whose entries keep their places (kept.h): where an entry says that it is gone. Each
+	 * is known by its first key, and their order means nothing.
+	 */
+	uint32_t gone_off;
 	/* How a change is applied, and what that costs. Unsaid: as of the map that it is in, and as
 	 * usual. */
 	enum config_applied applied;

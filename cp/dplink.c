@@ -141,7 +141,7 @@ bool dplink_attach(struct dplink *l, int memfd, uint64_t size, int wake_cp, char
 	l->size = size;
 	l->fault = NULL;
 	memset(l->worker, 0, sizeof(l->worker));
-	dplink_listeners_forget(l);
+	dplink_places_forget(l);
 	if (!why) {
 		l->base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
 		if (l->base == MAP_FAILED) {
@@ -257,7 +257,7 @@ bool dplink_cmd(struct dplink *l, uint32_t worker, uint16_t type, void *cmd, uin
 	}
 	memcpy(cmd, &hdr, sizeof(hdr));
 	memcpy(ring_slot(&w->cmd, 0), cmd, len);
-	dplink_cmd_listener(l, type, cmd, ring_slot(&w->cmd, 0));
+	dplink_cmd_places(l, type, cmd, ring_slot(&w->cmd, 0));
 	ring_publish(&w->cmd, 1);
 	l->stats.commands++;
 	return true;

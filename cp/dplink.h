@@ -121,6 +121,8 @@ bool dplink_replaying(const struct dplink *l);
 /* The region, read only, NULL when not attached. Its numbers must not be trusted as sizes. */
 const struct region *dplink_region(const struct dplink *l);
 uint32_t dplink_n_workers(const struct dplink *l); /* 0 when not attached */
+/* Our place of a TLS domain, by the dataplane's; CONFIG_DOMAINS_MAX or more: we have none such. */
+uint16_t dplink_domain(const struct dplink *l, uint16_t theirs);
 uint32_t dplink_n_ports(const struct dplink *l);
 
 /* Checked pointers into the region; NULL when not attached or out of range. */

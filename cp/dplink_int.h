@@ -18,6 +18,14 @@ enum sync_step {
 	SYNC_WAIT
 };
 
+/* Places of a kind: ours by the dataplane's, and the reverse; PLACE_GONE: not known yet. */
+enum { PLACE_GONE = LISTENER_GONE };
+_Static_assert(CTL_RELAYS_MAX <= CTL_PLACES_MAX && CTL_DOMAINS_MAX <= CTL_PLACES_MAX, "room");
+
+struct dplink_places {
+	uint16_t ours[CTL_PLACES_MAX], theirs[CTL_PLACES_MAX];
+};
+
 /* One worker as we see it: checked pointers and our own cursors. */
 struct worker_link {
 	struct ring cmd;
@@ -46,9 +54,7 @@ struct dplink {
 	struct ctl_port_info *port_info;
 	struct ctl_xstats *xstats;
 	struct ctl_cert_info *cert_info;
-	/* Places of listeners: ours by the dataplane's, and the reverse; LISTENER_GONE: not known
-	 * yet. */
-	uint16_t ours[CTL_PLACES_MAX], theirs[CTL_PLACES_MAX];
+	struct dplink_places listener, relay, domain;
 	uint32_t seq;
 	uint32_t turn;	   /* worker that is first in the next poll */
 	bool begun;	   /* replays have, since the last poll looked */
@@ -67,18 +73,19 @@ static inline bool dplink_audits(const struct worker_link *w)
 bool dplink_usable(const struct dplink *l);
 
 /*
- * The two processes number listeners each for itself, and know them by what they are
- * (dplink_listener.c). Of a request or a session its listener becomes ours. True, and
- * LISTENER_GONE: it is none of ours any more, or not yet. False: it cannot be.
+ * The two processes number listeners, relays and TLS domains each for itself, and know them by what
+ * they are (dplink_place.c). Those of an event become ours, PLACE_GONE where we have none such; of
+ * a request or a session *listener is LISTENER_GONE if that is none of ours any more, or not yet.
+ * False: it cannot be.
  */
-bool dplink_event_listener(struct dplink *l, union ctl_evt *e, uint16_t *place);
+bool dplink_event_places(struct dplink *l, union ctl_evt *e, uint16_t *listener);
 /*
- * Of a command that stands in its slot: the dataplane's, which refuses a listener that it has not.
+ * Those of a command that stands in its slot become the dataplane's, which refuses what it has not.
  * The slot is written only.
  */
-void dplink_cmd_listener(struct dplink *l, uint16_t type, void *cmd, void *slot);
+void dplink_cmd_places(struct dplink *l, uint16_t type, const void *cmd, void *slot);
 /* Another dataplane: nothing is known. */
-void dplink_listeners_forget(struct dplink *l);
+void dplink_places_forget(struct dplink *l);
 /* The dataplane did what cannot be: nothing more is taken from it or given to it. */
 void dplink_fail(struct dplink *l, const char *what);
 /* Something that was to be told to the worker was lost: it is replayed. */

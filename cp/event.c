@@ -37,11 +37,11 @@ static const char *conn_gone_invalid(const struct evt_conn_gone *e)
 	return NULL;
 }
 
-static const char *psk_invalid(const struct config *c, const struct evt_psk *e)
+static const char *psk_invalid(const struct evt_psk *e)
 {
 	if (e->identity_len > sizeof(e->identity))
 		return "impossible length of an identity";
-	if (e->conn.gen == 0 || e->domain >= c->n_domain)
+	if (e->conn.gen == 0)
 		return "an identity of a connection that cannot be";
 	return NULL;
 }
@@ -103,7 +103,7 @@ const char *event_invalid(const struct config *c, const union ctl_evt *e)
 	case EVT_CONN_GONE:
 		return conn_gone_invalid(&e->conn_gone);
 	case EVT_PSK:
-		return psk_invalid(c, &e->psk);
+		return psk_invalid(&e->psk);
 	case EVT_CONTEXT_REFUSED:
 		return e->context_refused.why < REFUSALS
 			   ? NULL

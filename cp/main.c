@@ -170,7 +170,7 @@ static bool takes_psk(const struct config *c)
 	bool any = false;
 
 	for (unsigned i = 0; i < c->n_domain; i++)
-		any |= c->domain[i].psk;
+		any |= !c->domain[i].gone && c->domain[i].psk;
 	return any;
 }
 
@@ -262,9 +262,23 @@ static void finish_files(void *arg, bool apply)
 		gate_world_add(s->gateway);
 }
 
-static void finish_listeners(void *arg, bool apply)
+static void finish_removed(void *arg, bool apply)
 {
-	listeners_finish(arg, apply);
+	removed_finish(arg, apply);
+}
+
+static bool prepare_ports(void *arg, const struct config *c, char *err, size_t errlen)
+{
+	const struct server *s = arg;
+
+	return ports_prepare(s->ports, c, err, errlen);
+}
+
+static void finish_ports(void *arg, bool apply)
+{
+	struct server *s = arg;
+
+	ports_finish(s->ports, apply, server_now(s));
 }
 
 static void reload_parts(struct server *s, struct metrics *metrics, struct manage *manage)
@@ -276,7 +290,8 @@ static void reload_parts(struct server *s, struct metrics *metrics, struct manag
 	reload_add(s, (struct reload_part){ prepare_manage, finish_manage, manage });
 	reload_add(s, (struct reload_part){ prepare_ng, finish_ng, s->ng });
 	reload_add(s, (struct reload_part){ rpc_roles_prepare, rpc_roles_finish, NULL });
-	reload_add(s, (struct reload_part){ NULL, finish_listeners, s });
+	reload_add(s, (struct reload_part){ NULL, finish_removed, s });
+	reload_add(s, (struct reload_part){ prepare_ports, finish_ports, s });
 	reload_add(s, (struct reload_part){ NULL, finish_files, s });
 }
 

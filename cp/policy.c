@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "policy.h"
 
+#include "../conf/kept.h"
 #include "../conf/peers.h"
 
 /* Who asks, and who has which port: NULL where that is not looked at. */
@@ -20,16 +21,6 @@ static bool listener_at(const struct config *c, const struct ip_addr *a, uint16_
 	return false;
 }
 
-/* The relay at an address, of which there is one at most; n_relay: none. */
-static uint16_t relay_of(const struct config *c, const struct ip_addr *a)
-{
-	uint16_t i = 0;
-
-	while (i < c->n_relay && !ip_eq(&c->relay[i].addr, a))
-		i++;
-	return i;
-}
-
 /*
  * Whether a relay's address, at a port of its range or at any, may be one of those who ask: clients
  * of TURN meet their kind, terminations theirs, both within one realm. Where both share the
@@ -38,13 +29,13 @@ static uint16_t relay_of(const struct config *c, const struct ip_addr *a)
 static bool relay_at(const struct config *c, const struct policy_asker *who,
 		     const struct ip_addr *a, uint16_t port)
 {
-	const uint16_t i = relay_of(c, a);
+	const uint16_t i = relay_at_address(c, a);
 	const struct config_relay *r = &c->relay[i];
 	bool terms;
 
 	if (i == c->n_relay || (who->realm != POLICY_ANY_REALM && who->realm != r->realm_index))
 		return false;
-	terms = r->realm_index < c->n_realm;
+	terms = realm_is_there(c, r->realm_index);
 	if (who->kind == PORTS_TURN ? !r->turn : !terms)
 		return false;
 	if (port == POLICY_ANY_PORT)

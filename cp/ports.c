@@ -42,7 +42,7 @@ struct share {
 struct relay_ports {
 	_Atomic uint32_t *until; /* [PORTS], in the file */
 	uint32_t taken;
-	uint16_t index;	   /* in the configuration */
+	uint16_t owner;	   /* 1 + the worker whose all ports are; 0: they are dealt out */
 	uint16_t min, max; /* words of other ports are an earlier configuration's */
 	uint8_t *state;	   /* [PAIRS], free halves: of enum pair_free, or 0 */
 	uint8_t *in_use;   /* [PAIRS], halves that were drawn or claimed and not given back */
@@ -57,9 +57,11 @@ struct ports {
 	uint32_t n_workers;
 	uint32_t n_relay;
 	struct relay_ports *relay[CTL_RELAYS_MAX];
-	_Atomic uint32_t *until[CTL_RELAYS_MAX]; /* of each relay, in the file */
+	struct relay_ports *next[CTL_RELAYS_MAX]; /* of a reload under way; NULL: as it is */
+	uint32_t n_next;
 	bool resumed[CTL_WORKERS_MAX];
 	struct statefile file;
+	_Atomic uint32_t *until; /* in it: those of the first relay */
 };
 
 static uint8_t port_half(uint16_t port)
@@ -72,9 +74,15 @@ static struct pair_set *set_of(struct share *sh, uint32_t state)
 	return &sh->set[state - 1];
 }
 
+/* config_relay_worker() */
+static uint32_t worker_of(const struct ports *p, const struct relay_ports *r, uint16_t port)
+{
+	return r->owner ? r->owner - 1u : relay_port_worker(port, p->n_workers);
+}
+
 static struct share *share_of(struct ports *p, struct relay_ports *r, uint16_t port)
 {
-	return &r->share[config_relay_worker(p->conf, r->index, port)];
+	return &r->share[worker_of(p, r, port)];
 }
 
 /* Moves a pair from the set of its old state to that of its new one. */
@@ -139,38 +147,11 @@ static bool shares_init(const struct ports *p, struct relay_ports *r)
 	uint32_t pairs[CTL_WORKERS_MAX] = { 0 };
 
 	for (uint32_t pair = r->min >> 1; pair <= (uint32_t)r->max >> 1; pair++)
-		pairs[config_relay_worker(p->conf, r->index, (uint16_t)(pair << 1))]++;
+		pairs[worker_of(p, r, (uint16_t)(pair << 1))]++;
 	for (uint32_t w = 0; w < p->n_workers; w++)
 		if (!share_init(&r->share[w], pairs[w]))
 			return false;
 	return true;
-}
-
-static struct relay_ports *relay_ports_create(struct ports *p, uint16_t index)
-{
-	const struct config_relay *c = &p->conf->relay[index];
-	struct relay_ports *r = calloc(1, sizeof(*r));
-
-	if (!r)
-		return NULL;
-	r->index = index;
-	r->min = c->port_min;
-	r->max = c->port_max;
-	r->state = calloc(PAIRS, 1);
-	r->in_use = calloc(PAIRS, 1);
-	r->terms = calloc(PAIRS, 1);
-	r->pos = calloc(PAIRS, sizeof(uint16_t));
-	if (!r->state || !r->in_use || !r->terms || !r->pos || !shares_init(p, r))
-		goto fail;
-	for (uint32_t port = c->port_min; port <= c->port_max; port++) {
-		uint16_t pair = (uint16_t)(port >> 1);
-
-		pair_move(p, r, pair, r->state[pair] | port_half((uint16_t)port));
-	}
-	return r;
-fail:
-	relay_ports_free(r);
-	return NULL;
 }
 
 /* By which the format before knew what a place in the file means. */
@@ -208,10 +189,14 @@ static uint32_t until_carry(const struct statefile_form *form, const struct stat
 	return 0;
 }
 
-static _Atomic uint32_t *until_of(const struct ports *p, const struct statefile_form *form,
-				  uint32_t relay)
+static _Atomic uint32_t *until_of(const struct ports *p, uint32_t relay)
 {
-	return (_Atomic uint32_t *)statefile_pool(&p->file, form, 0) + (size_t)PORTS * relay;
+	return p->until + (size_t)PORTS * relay;
+}
+
+static uint32_t relays_room(uint32_t n)
+{
+	return n + CONFIG_RELAYS_SPARE < CTL_RELAYS_MAX ? n + CONFIG_RELAYS_SPARE : CTL_RELAYS_MAX;
 }
 
 static bool file_open(struct ports *p, const struct config *c, const char *boot_id, char *err,
@@ -232,7 +217,7 @@ static bool file_open(struct ports *p, const struct config *c, const char *boot_
 		.magic = PORTS_MAGIC,
 		.version = PORTS_VERSION,
 		.head_bytes = sizeof(struct statefile_head),
-		.records = { c->n_relay },
+		.records = { relays_room(c->n_relay) },
 		.record_bytes = { UNTIL_BYTES },
 		.conf = c,
 		.older = older,
@@ -243,18 +228,45 @@ static bool file_open(struct ports *p, const struct config *c, const char *boot_
 		return false;
 	if (p->file.fresh)
 		statefile_ready(&p->file, &form);
-	for (uint32_t i = 0; i < c->n_relay; i++)
-		p->until[i] = until_of(p, &form, i);
+	p->until = statefile_pool(&p->file, &form, 0);
 	return true;
+}
+
+/* i: its place, also in the file. */
+static struct relay_ports *relay_ports_create(struct ports *p, const struct config_relay *c,
+					      uint16_t i)
+{
+	struct relay_ports *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->owner = c->owner;
+	r->until = until_of(p, i);
+	r->min = c->port_min;
+	r->max = c->port_max;
+	r->state = calloc(PAIRS, 1);
+	r->in_use = calloc(PAIRS, 1);
+	r->terms = calloc(PAIRS, 1);
+	r->pos = calloc(PAIRS, sizeof(uint16_t));
+	if (!r->state || !r->in_use || !r->terms || !r->pos || !shares_init(p, r))
+		goto fail;
+	for (uint32_t port = c->port_min; port <= c->port_max; port++) {
+		uint16_t pair = (uint16_t)(port >> 1);
+
+		pair_move(p, r, pair, r->state[pair] | port_half((uint16_t)port));
+	}
+	return r;
+fail:
+	relay_ports_free(r);
+	return NULL;
 }
 
 static bool relays_create(struct ports *p)
 {
 	for (uint32_t i = 0; i < p->n_relay; i++) {
-		p->relay[i] = relay_ports_create(p, (uint16_t)i);
+		p->relay[i] = relay_ports_create(p, &p->conf->relay[i], (uint16_t)i);
 		if (!p->relay[i])
 			return false;
-		p->relay[i]->until = p->until[i];
 	}
 	return true;
 }
@@ -460,7 +472,7 @@ struct relay_want {
 
 static bool relay_suits(const struct config_relay *c, const struct relay_want *r, uint32_t worker)
 {
-	return ip_is_v4(&c->addr) != r->v6 && (!c->owner || c->owner == worker + 1) &&
+	return !c->gone && ip_is_v4(&c->addr) != r->v6 && (!c->owner || c->owner == worker + 1) &&
 	       (r->owner == PORTS_TURN ? c->turn : c->realm_index == r->realm);
 }
 
@@ -581,7 +593,7 @@ static void relay_resume(struct ports *p, struct relay_ports *r, uint32_t worker
 		uint16_t port = (uint16_t)i;
 		uint32_t until;
 
-		if (config_relay_worker(p->conf, r->index, port) != worker || !port_free(r, port) ||
+		if (worker_of(p, r, port) != worker || !port_free(r, port) ||
 		    (until = until_get(r, port)) <= now)
 			continue;
 		port_leave(p, r, port);
@@ -603,6 +615,76 @@ void ports_resume(struct ports *p, uint32_t now)
 {
 	for (uint32_t w = 0; w < p->n_workers; w++)
 		ports_resume_worker(p, w, now);
+}
+
+/* ---- a reload ---- */
+
+/* NULL where it stays as it is; one that is gone has no ports to give. */
+static bool next_make(struct ports *p, const struct config_relay *c, uint16_t i)
+{
+	const struct relay_ports *r = i < p->n_relay ? p->relay[i] : NULL;
+
+	if (r && (c->gone || (r->min == c->port_min && r->max == c->port_max)))
+		return true;
+	p->next[i] = relay_ports_create(p, c, i);
+	return p->next[i] != NULL;
+}
+
+bool ports_prepare(struct ports *p, const struct config *c, char *err, size_t errlen)
+{
+	if (c->n_relay > p->file.records[0]) {
+		snprintf(err, errlen,
+			 "relays: reloads have added as many as there is room for: fairlead-cp and "
+			 "fairlead-dp are restarted for more");
+		return false;
+	}
+	for (p->n_next = 0; p->n_next < c->n_relay; p->n_next++) {
+		p->next[p->n_next] = NULL;
+		if (!next_make(p, &c->relay[p->n_next], (uint16_t)p->n_next)) {
+			snprintf(err, errlen, "not enough memory for the relayed ports");
+			ports_finish(p, false, 0);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What is in use stays so; the file knows what is in quarantine, also of an earlier range. */
+static void next_take(struct ports *p, struct relay_ports *r, const struct relay_ports *was,
+		      uint32_t now)
+{
+	for (uint32_t port = r->min; was && port <= r->max; port++) {
+		const uint8_t half = port_half((uint16_t)port);
+
+		if (was->in_use[port >> 1] & half)
+			port_use(p, r, (uint16_t)port,
+				 was->terms[port >> 1] & half ? PORTS_TERM : PORTS_TURN);
+	}
+	for (uint32_t w = 0; w < p->n_workers; w++) {
+		if (p->resumed[w])
+			relay_resume(p, r, w, now);
+	}
+}
+
+void ports_finish(struct ports *p, bool apply, uint32_t now)
+{
+	for (uint32_t i = 0; i < p->n_next; i++) {
+		struct relay_ports *r = p->next[i], *was = i < p->n_relay ? p->relay[i] : NULL;
+
+		if (!r)
+			continue;
+		if (apply) {
+			next_take(p, r, was, now);
+			p->relay[i] = r;
+		}
+		relay_ports_free(apply ? was : r);
+		p->next[i] = NULL;
+	}
+	if (apply) {
+		p->n_relay = p->n_next;
+		statefile_world_add(&p->file, p->conf);
+	}
+	p->n_next = 0;
 }
 
 const char *ports_fresh(const struct ports *p)

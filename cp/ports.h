@@ -46,6 +46,14 @@ struct ports *ports_open(const struct config *c, struct rand *r, const char *boo
 void ports_close(struct ports *p);
 
 /*
+ * A reload: makes what relays that are new in c, or have other ports, want; false, and one sentence
+ * in err: there is no room. Then, once p's own configuration is that one, or stays: takes it up, or
+ * throws it away. What is taken of ports that stay is taken.
+ */
+bool ports_prepare(struct ports *p, const struct config *c, char *err, size_t errlen);
+void ports_finish(struct ports *p, bool apply, uint32_t now);
+
+/*
  * All records of an earlier process have claimed their ports: what else it had, or had in
  * quarantine, is in quarantine now. Call once, before anything is drawn. ports_resume_worker(): the
  * same of one worker's share; again it is nothing.

@@ -153,7 +153,7 @@ enum dplink_work server_poll(struct server *s)
 	if (budget == 0)
 		return DPLINK_BLOCKED;
 	drain_turn(s);
-	listeners_turn(s);
+	removed_turn(s);
 	tell_turn(s);
 	wheel_advance(&s->wheel, s->now_ms / SERVER_TICK_MS, budget, s);
 	return wheel_behind(&s->wheel) ? DPLINK_MORE : work;

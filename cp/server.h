@@ -12,7 +12,6 @@
 #include "pending.h"
 #include "dplink.h"
 #include "drain.h"
-#include "listeners.h"
 #include "heartbeat.h"
 #include "history.h"
 #include "asks.h"
@@ -20,6 +19,7 @@
 #include "rand.h"
 #include "record/tell.h"
 #include "reload.h"
+#include "removed.h"
 #include "table.h"
 #include "../lib/histogram.h"
 
@@ -132,7 +132,7 @@ struct server {
 	struct heartbeat heartbeat; /* of the workers */
 	struct history history;
 	struct drain drain;
-	struct listeners listeners;
+	struct removed removed;
 	struct reload reload;
 	struct cert_life own_cert[OWN_CERTS]; /* in force */
 	struct asks neighbours, pings;	      /* who waits for a worker's answer */

@@ -11,7 +11,7 @@ const char *const session_end_name[SESSION_ENDS] = {
 	[SESSION_END_CONNECTION] = "connection", [SESSION_END_REFUSED] = "refused",
 	[SESSION_END_DATAPLANE] = "dataplane",	 [SESSION_END_DRAINED] = "drained",
 	[SESSION_END_KILLED] = "killed",	 [SESSION_END_PORT] = "port",
-	[SESSION_END_LISTENER] = "listener",
+	[SESSION_END_LISTENER] = "listener",	 [SESSION_END_RELAY] = "relay",
 };
 
 /* ---- commands ---- */
@@ -368,6 +368,9 @@ static void end_count(struct server_stats *st, enum session_end why)
 		break;
 	case SESSION_END_LISTENER:
 		st->allocs_listener++;
+		break;
+	case SESSION_END_RELAY:
+		st->allocs_relay++;
 		break;
 	case SESSION_END_PORT:
 	case SESSION_ENDS:

@@ -19,6 +19,7 @@ enum session_end {
 	SESSION_END_DRAINED,	/* the node was drained, and the deadline is over */
 	SESSION_END_KILLED,	/* by an operator */
 	SESSION_END_LISTENER,	/* the one it came by was taken out of the configuration */
+	SESSION_END_RELAY,	/* so was the one of its relayed address, or its port */
 	SESSION_END_PORT,	/* found at start, but its relayed port is another's */
 	SESSION_ENDS
 };

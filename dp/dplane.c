@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dplane.h"
+#include "../conf/kept.h"
 
 #include <stdio.h>
 #include <sys/random.h>
@@ -114,29 +115,30 @@ static bool listens_within(const struct config *c, const struct config_relay *r)
 	return false;
 }
 
-/* Relay addresses may be given more than once with other ports: the table keeps one range. */
-static bool relays_init(struct dplane *dp, char *err, size_t errlen)
+/* What lives at an address is another relay, or none: no moment with a mixture of two. */
+static void local_relay_set(struct local_addr *l, const struct config *c, uint16_t relay)
 {
-	const struct config *c = dp->conf;
-	char text[ADDR_STR_MAX];
-	uint16_t i;
+	const struct config_relay *r;
 
-	for (i = 0; i < c->n_relay; i++) {
-		struct local_addr *l = (struct local_addr *)dplane_local(dp, &c->relay[i].addr);
+	if (local_relay(l) != relay)
+		atomic_store_explicit(&l->relay, CTL_RELAY_NONE, memory_order_release);
+	if (relay == CTL_RELAY_NONE)
+		return;
+	r = &c->relay[relay];
+	atomic_store_explicit(&l->realm, r->realm_index, memory_order_relaxed);
+	atomic_store_explicit(&l->relay_min, r->port_min, memory_order_relaxed);
+	atomic_store_explicit(&l->relay_max, r->port_max, memory_order_relaxed);
+	atomic_store_explicit(&l->listeners, listens_within(c, r), memory_order_relaxed);
+	atomic_store_explicit(&l->relay, relay, memory_order_release);
+}
 
-		if (!l || l->relay != CTL_RELAY_NONE) {
-			snprintf(err, errlen, "%s: relays[%u].address: %s %s", c->file, i,
-				 ip_format(&c->relay[i].addr, text, sizeof(text)),
-				 l ? "stands twice" : "is not an address of any port");
-			return false;
-		}
-		l->relay = i;
-		l->realm = c->relay[i].realm_index;
-		l->relay_min = c->relay[i].port_min;
-		l->relay_max = c->relay[i].port_max;
-		l->listeners = listens_within(c, &c->relay[i]);
+void dplane_relays_set(struct dplane *dp, const struct config *c)
+{
+	for (uint16_t i = 0; i < dp->n_local; i++) {
+		const uint16_t relay = relay_at_address(c, &dp->local[i].ip);
+
+		local_relay_set(&dp->local[i], c, relay < c->n_relay ? relay : CTL_RELAY_NONE);
 	}
-	return true;
 }
 
 static struct deal deal_make(uint16_t n, uint16_t first, uint32_t base)
@@ -153,33 +155,82 @@ static uint32_t deal_places(const struct deal *d)
 	return 65536 / (2 * RELAY_DEAL) * d->ports;
 }
 
-/* Tables are of one size, and begin with what is dealt out to all. */
+/* Rows of what is dealt out begin at one place for all workers, those of one worker's at its own.
+ */
+static bool relay_deal_add(struct dplane *dp, const struct config_relay *r)
+{
+	struct deal *d = &dp->relay_deal[dp->n_relay];
+	const uint16_t first = r->owner ? r->owner - 1 : 0, n = r->owner ? 1 : dp->n_workers;
+	uint32_t base = 0, end;
+
+	for (uint16_t w = first; w < first + n; w++)
+		base = RTE_MAX(base, dp->deal_end[w]);
+	*d = deal_make(n, first, base);
+	end = base + deal_places(d);
+	if (end > dp->places)
+		return false;
+	for (uint16_t w = first; w < first + n; w++)
+		dp->deal_end[w] = end;
+	dp->relay_addr[dp->n_relay++] = r->addr;
+	return true;
+}
+
+void dplane_relays_add(struct dplane *dp, const struct config *c)
+{
+	while (dp->n_relay < c->n_relay && relay_deal_add(dp, &c->relay[dp->n_relay]))
+		;
+}
+
+/* Rows that are no relay's yet mean nothing to anybody. */
+bool dplane_relays_fit(struct dplane *dp, const struct config *c, char *err, size_t errlen)
+{
+	const uint16_t had = dp->n_relay;
+	uint32_t end[CTL_WORKERS_MAX];
+	bool fit;
+
+	memcpy(end, dp->deal_end, sizeof(end));
+	dplane_relays_add(dp, c);
+	fit = dp->n_relay == c->n_relay;
+	dp->n_relay = had;
+	memcpy(dp->deal_end, end, sizeof(end));
+	if (!fit)
+		snprintf(err, errlen,
+			 "relays: reloads have added as many as there is room for: fairlead-dp and "
+			 "fairlead-cp are restarted for more");
+	return fit;
+}
+
+/*
+ * Tables are of one size, begin with what is dealt out to all, and have room for what reloads may
+ * add (conf/footprint.c).
+ */
 static void deals_init(struct dplane *dp)
 {
 	const struct config *c = dp->conf;
-	uint32_t end[CTL_WORKERS_MAX];
+	uint32_t end[CTL_WORKERS_MAX] = { 0 }, dealt = 0, most = 0, row;
 	uint16_t i;
 
 	dp->deal = deal_make(dp->n_workers, 0, 0);
-	dp->places = 0;
+	row = deal_places(&dp->deal);
+	for (i = 0; i < c->n_relay; i++) {
+		const struct config_relay *r = &c->relay[i];
+		uint32_t *at = r->owner ? &end[r->owner - 1] : &dealt;
+
+		dp->relay_deal[i] =
+		    deal_make(r->owner ? 1 : dp->n_workers, r->owner ? r->owner - 1 : 0, *at);
+		dp->relay_addr[i] = r->addr;
+		*at += deal_places(&dp->relay_deal[i]);
+	}
 	for (i = 0; i < c->n_relay; i++) {
 		if (c->relay[i].owner)
-			continue;
-		dp->relay_deal[i] = deal_make(dp->n_workers, 0, dp->places);
-		dp->places += deal_places(&dp->deal);
+			dp->relay_deal[i].base += dealt;
 	}
-	for (i = 0; i < dp->n_workers; i++)
-		end[i] = dp->places;
-	for (i = 0; i < c->n_relay; i++) {
-		struct deal *d = &dp->relay_deal[i];
-		uint16_t w = c->relay[i].owner - 1;
-
-		if (!c->relay[i].owner)
-			continue;
-		*d = deal_make(1, w, end[w]);
-		end[w] += deal_places(d);
-		dp->places = RTE_MAX(dp->places, end[w]);
+	for (i = 0; i < dp->n_workers; i++) {
+		dp->deal_end[i] = dealt + end[i];
+		most = RTE_MAX(most, end[i]);
 	}
+	dp->n_relay = c->n_relay;
+	dp->places = dealt + most + CONFIG_RELAYS_SPARE * (most ? 65536 : row);
 }
 
 bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t errlen)
@@ -195,9 +246,8 @@ bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t
 		for (j = 0; j < conf->port[i].n_addr; j++)
 			local_add(dp, &conf->port[i].addr[j].ip, (uint16_t)i);
 	listeners_init(dp);
-	if (!relays_init(dp, err, errlen))
-		return false;
 	deals_init(dp);
+	dplane_relays_set(dp, conf);
 	if (getrandom(dp->hash_key, sizeof(dp->hash_key), 0) != sizeof(dp->hash_key)) {
 		snprintf(err, errlen, "the system gives no random numbers: %m");
 		return false;

@@ -32,15 +32,36 @@ struct handshake_pool;
 struct tickets;
 struct accel;
 
-/* An address of ours: destination check, and what lives there. */
+/*
+ * An address of ours: destination check, and what lives there. Connections know it by its index,
+ * which is its own for ever. A reload changes the rest word by word while workers look: each word
+ * by itself is right, before or after.
+ */
 struct local_addr {
 	struct ip_addr ip;
-	uint16_t port;		       /* index of the port that has it */
-	uint16_t relay;		       /* index of the relay on it, or CTL_RELAY_NONE */
-	uint16_t relay_min, relay_max; /* its relayed ports, host order */
-	uint16_t realm;		       /* of that relay; CONFIG_REALMS_MAX: none */
-	bool listeners;		       /* a UDP listener has one of those ports */
+	uint16_t port;			       /* index of the port that has it */
+	_Atomic uint16_t relay;		       /* place of the relay on it, or CTL_RELAY_NONE */
+	_Atomic uint16_t relay_min, relay_max; /* its relayed ports, host order */
+	_Atomic uint16_t realm;		       /* of that relay; CONFIG_REALMS_MAX: none */
+	_Atomic bool listeners;		       /* a UDP listener has one of those ports */
 };
+
+static inline uint16_t local_relay(const struct local_addr *l)
+{
+	return atomic_load_explicit(&l->relay, memory_order_acquire);
+}
+
+static inline uint16_t local_realm(const struct local_addr *l)
+{
+	return atomic_load_explicit(&l->realm, memory_order_relaxed);
+}
+
+/* Whether a port is in the range of the relay that local_relay() told. */
+static inline bool local_relays(const struct local_addr *l, uint16_t port)
+{
+	return port >= atomic_load_explicit(&l->relay_min, memory_order_relaxed) &&
+	       port <= atomic_load_explicit(&l->relay_max, memory_order_relaxed);
+}
 
 /* Our IPv4 addresses once more, by a word each. */
 struct local_v4 {
@@ -149,8 +170,15 @@ struct dplane {
 	_Atomic uint16_t tcp_listener[65536];
 	_Atomic uint16_t listener_next[CTL_PLACES_MAX];
 
-	struct deal deal;			/* of ports that are no relay's */
-	struct deal relay_deal[CTL_RELAYS_MAX]; /* of each relay's */
+	struct deal deal; /* of ports that are no relay's */
+	/*
+	 * Of each relay's, by its place (conf/kept.h). A reload adds some behind: they are written
+	 * before anybody is told of them, and never again.
+	 */
+	struct deal relay_deal[CTL_RELAYS_MAX];
+	struct ip_addr relay_addr[CTL_RELAYS_MAX];
+	uint16_t n_relay;		    /* the service thread's */
+	uint32_t deal_end[CTL_WORKERS_MAX]; /* what they take of each worker's table; likewise */
 	uint32_t places;      /* that each worker's table of relayed ports has, see deal_place() */
 	uint64_t hash_key[4]; /* secret of the flow tables */
 	double tsc_per_us;
@@ -237,6 +265,14 @@ static inline const struct local_addr *dplane_local_v4(const struct dplane *dp, 
  */
 void dplane_listeners_set(struct dplane *dp, const struct config *c);
 
+/*
+ * The same of relays: whether there is room for those that are new, else one sentence in err; they
+ * have their rows of the tables before workers read c, and are found once they do.
+ */
+bool dplane_relays_fit(struct dplane *dp, const struct config *c, char *err, size_t errlen);
+void dplane_relays_add(struct dplane *dp, const struct config *c);
+void dplane_relays_set(struct dplane *dp, const struct config *c);
+
 /* Whether i is the place of a listener that is there. */
 static inline bool dplane_has_listener(const struct dplane *dp, uint16_t i)
 {
@@ -307,8 +343,10 @@ static inline uint16_t relay_owner(const struct dplane *dp, uint32_t relay, uint
 static inline uint16_t port_owner(const struct dplane *dp, const struct local_addr *l,
 				  uint16_t port)
 {
-	if (l && l->relay != CTL_RELAY_NONE && port >= l->relay_min && port <= l->relay_max)
-		return relay_owner(dp, l->relay, port);
+	const uint16_t relay = l ? local_relay(l) : CTL_RELAY_NONE;
+
+	if (relay != CTL_RELAY_NONE && local_relays(l, port))
+		return relay_owner(dp, relay, port);
 	return deal_owner(&dp->deal, port);
 }
 

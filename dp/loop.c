@@ -17,7 +17,7 @@
 static bool may_talk(enum relayed_kind from, const struct local_addr *src, enum relayed_kind to,
 		     const struct local_addr *dst)
 {
-	return from == to && src && src->realm == dst->realm;
+	return from == to && src && local_realm(src) == local_realm(dst);
 }
 
 /*
@@ -71,7 +71,7 @@ static enum drop loop_judge(struct worker *w, const struct pkt *p, enum relayed_
 	const bool tcp = p->proto == IP_PROTO_TCP;
 	enum relayed_kind to;
 
-	if (!p->local || p->local->relay == CTL_RELAY_NONE)
+	if (!p->local || local_relay(p->local) == CTL_RELAY_NONE)
 		return DROP_IP_DST;
 	to = relayed_kind(p->slot);
 	if (tcp && (from == RELAYED_NONE || to == RELAYED_NONE) && !is_syn(p))

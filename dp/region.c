@@ -72,11 +72,11 @@ int region_create(struct dplane *dp, char *err, size_t errlen)
 	dp->port_info = r.port_info;
 	dp->xstats = r.xstats;
 	dp->cert_info = r.cert_info;
-	region_listeners(dp, dp->conf);
+	region_places(dp, dp->conf);
 	return fd;
 }
 
-void region_listeners(struct dplane *dp, const struct config *c)
+static void listeners_tell(struct dplane *dp, const struct config *c)
 {
 	struct region *r = dp->region;
 	const uint16_t n = listener_places(c);
@@ -89,6 +89,20 @@ void region_listeners(struct dplane *dp, const struct config *c)
 	}
 	dp->n_told = n;
 	atomic_store_explicit(&r->n_listener, n, memory_order_release);
+}
+
+/* Those that were told already are told as they are. */
+void region_places(struct dplane *dp, const struct config *c)
+{
+	struct region *r = dp->region;
+
+	listeners_tell(dp, c);
+	for (uint16_t i = 0; i < c->n_relay; i++)
+		r->relay[i] = (struct ctl_relay_place){ c->relay[i].addr, c->relay[i].owner };
+	atomic_store_explicit(&r->n_relay, c->n_relay, memory_order_release);
+	for (uint16_t i = 0; i < c->n_domain; i++)
+		memcpy(r->domain[i].name, c->domain[i].name, sizeof(r->domain[i].name));
+	atomic_store_explicit(&r->n_domain, c->n_domain, memory_order_release);
 }
 
 void region_touch(const struct dplane *dp, uint16_t worker)

@@ -40,8 +40,10 @@ static inline uint32_t *relayed_slot(const struct worker *w, uint32_t relay, uin
 static inline uint32_t relayed_entry(const struct worker *w, const struct local_addr *l,
 				     uint16_t port)
 {
-	return l && l->relay != CTL_RELAY_NONE && relay_owner(w->dp, l->relay, port) == w->id
-		   ? *relayed_slot(w, l->relay, port)
+	const uint16_t relay = l ? local_relay(l) : CTL_RELAY_NONE;
+
+	return relay != CTL_RELAY_NONE && relay_owner(w->dp, relay, port) == w->id
+		   ? *relayed_slot(w, relay, port)
 		   : SLOT_NONE;
 }
 
@@ -57,7 +59,7 @@ static inline struct media_path *relayed_line(const struct worker *w, uint32_t e
 
 static inline const struct ip_addr *relay_ip(const struct dplane *dp, const struct ctl_relay *r)
 {
-	return &dp->conf->relay[r->relay].addr;
+	return &dp->relay_addr[r->relay];
 }
 
 struct icmp_report;

@@ -34,13 +34,16 @@ static bool take(struct dplane *dp, struct snapshot *s, struct tls_watch *watch,
 
 	/* Before they are read: what changes meanwhile is looked at again. */
 	tls_watch_taken(&fresh, s->conf);
-	if (dp->n_cryptos && !cryptos_reload(dp, s, err, errlen))
+	if (!dplane_relays_fit(dp, s->conf, err, errlen) ||
+	    (dp->n_cryptos && !cryptos_reload(dp, s, err, errlen)))
 		return false;
 	*watch = fresh;
 	reload_log_levels(s->conf);
-	region_listeners(dp, s->conf); /* whom requests may be of from here on */
+	dplane_relays_add(dp, s->conf);
+	region_places(dp, s->conf); /* whom requests may be of from here on */
 	snapshot_publish(dp, s);
 	dplane_listeners_set(dp, s->conf);
+	dplane_relays_set(dp, s->conf);
 	return true;
 }
 

@@ -81,7 +81,7 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 	const struct dplane *dp = w->dp;
 	struct rte_mbuf *m = p->m;
 	const uint8_t *h;
-	uint16_t ulen, dport;
+	uint16_t ulen, dport, relay;
 
 	if (unlikely(p->l4_len < UDP_HDR ||
 		     rte_pktmbuf_data_len(m) < (uint32_t)p->l2_len + p->l3_len + UDP_HDR))
@@ -112,11 +112,11 @@ static enum pkt_class udp_classify(struct worker *w, struct pkt *p, enum rx_mode
 		handover_pkt(w, owner, p, HANDOVER_RX);
 		return PKT_TAKEN;
 	}
-	if (p->local && p->local->relay != CTL_RELAY_NONE && dport >= p->local->relay_min &&
-	    dport <= p->local->relay_max) {
-		uint16_t owner = relay_owner(dp, p->local->relay, dport);
+	relay = p->local ? local_relay(p->local) : CTL_RELAY_NONE;
+	if (relay != CTL_RELAY_NONE && local_relays(p->local, dport)) {
+		uint16_t owner = relay_owner(dp, relay, dport);
 
-		p->index = p->local->relay;
+		p->index = relay;
 		if (likely(owner == w->id))
 			return PKT_RELAY;
 		handover_pkt(w, owner, p, HANDOVER_RX);

@@ -139,9 +139,9 @@ static bool relayed_wanted(const struct worker *w, const struct sock_addr *want,
 	for (int i = 0; slot != SLOT_NONE && i < 2; i++) {
 		const struct ctl_relay *r = &w->session[slot].relay[i];
 
-		if (r->relay >= w->dp->conf->n_relay)
+		if (r->relay == CTL_RELAY_NONE)
 			continue;
-		a = (struct sock_addr){ .ip = w->dp->conf->relay[r->relay].addr, .port = r->port };
+		a = (struct sock_addr){ .ip = *relay_ip(w->dp, r), .port = r->port };
 		if (addr_wanted(want, &a))
 			return true;
 	}

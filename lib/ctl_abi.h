@@ -38,7 +38,8 @@ enum {
 	CTL_PORTS_MAX = 16,
 	CTL_LISTENERS_MAX = 64,
 	CTL_PLACES_MAX = 256, /* listeners that a process has known so far */
-	CTL_RELAYS_MAX = 256, /* relay addresses */
+	CTL_RELAYS_MAX = 256, /* relay addresses, of which a process knows, or knew */
+	CTL_DOMAINS_MAX = 16, /* TLS domains, likewise */
 	CTL_NAME_MAX = 32,    /* NUL included */
 	CTL_TEXT_MAX = 192,
 	CTL_IDENTITY_MAX = 256,		      /* bytes of a PSK identity */
@@ -235,7 +236,7 @@ struct ctl_conn_info {
 	uint32_t silent_s;    /* since its last segment came, whatever it was */
 	uint16_t tls_version; /* 0x0303, 0x0304, 0xfefd; 0: none, or its handshake is not over */
 	uint16_t tls_suite;   /* IANA number */
-	uint16_t tls_domain;  /* index in the configuration */
+	uint16_t tls_domain;  /* place in region.domain */
 	uint16_t tls_resumed;
 	uint64_t rx_bytes, tx_bytes; /* of the stream */
 };
@@ -263,8 +264,8 @@ _Static_assert(sizeof(struct ctl_use) == 32, "two sessions in a cache line");
  */
 struct ctl_cert_info {
 	alignas(64) _Atomic uint32_t seq;
-	uint16_t domain;		/* index in the configuration */
-	uint16_t certificate;		/* likewise */
+	uint16_t domain;		/* place in region.domain */
+	uint16_t certificate;		/* index in the configuration */
 	uint64_t loaded;		/* seconds, CLOCK_REALTIME */
 	uint64_t not_before, not_after; /* seconds since 1970 */
 	uint8_t sha256[32];		/* of the certificate, DER */
@@ -339,9 +340,19 @@ struct ctl_listener {
 	uint16_t transport; /* enum config_transport */
 };
 
+/* The same of a relay, and of a TLS domain (conf/kept.h). */
+struct ctl_relay_place {
+	struct ip_addr addr;
+	uint16_t owner; /* 1 + number of the worker that has all its ports; 0: they are dealt out */
+};
+
+struct ctl_domain_place {
+	char name[CTL_NAME_MAX];
+};
+
 /*
  * Written by the dataplane before it listens; constant from then on, but for bugs, memory and
- * listeners.
+ * places.
  */
 struct region {
 	uint64_t magic;
@@ -365,6 +376,9 @@ struct region {
 	struct ctl_memory memory;
 	_Atomic uint32_t n_listener; /* places that are written */
 	struct ctl_listener listener[CTL_PLACES_MAX];
+	_Atomic uint32_t n_relay, n_domain; /* likewise */
+	struct ctl_relay_place relay[CTL_RELAYS_MAX];
+	struct ctl_domain_place domain[CTL_DOMAINS_MAX];
 };
 
 /*
@@ -441,7 +455,7 @@ enum ctl_session_flags {
 
 enum { CTL_RELAY_NONE = 0xffff };
 
-/* One relayed transport address: index of the relay in the configuration, and port. */
+/* One relayed transport address: the dataplane's place of the relay (region.relay), and port. */
 struct ctl_relay {
 	uint16_t relay; /* CTL_RELAY_NONE: no address of this family */
 	struct be16 port;
@@ -622,7 +636,7 @@ struct ctl_term {
 	struct sock_addr latched[2]; /* what was learnt, as EVT_TERM said. Port 0: nothing yet */
 	uint8_t dscp;		     /* of packets to the remote; CTL_DSCP_KEEP: as they came */
 	uint8_t n_fingerprint; /* TLS, DTLS: the remote's certificate has one of these (R50) */
-	uint16_t domain;       /* TLS domain, index in the configuration (R48) */
+	uint16_t domain;       /* TLS domain (R48), place in region.domain */
 	uint32_t rate;	       /* bytes a second taken from the remote; 0: any */
 	uint32_t burst;	       /* bytes taken at once, with rate */
 	uint32_t inactivity;   /* seconds of silence of the remote that are told; 0: none are */
@@ -1063,7 +1077,7 @@ struct evt_conn_gone {
 struct evt_psk {
 	struct ctl_hdr hdr;
 	struct ctl_conn conn;
-	uint16_t domain; /* index in the configuration */
+	uint16_t domain; /* place in region.domain */
 	uint16_t identity_len;
 	uint8_t identity[CTL_IDENTITY_MAX];
 };

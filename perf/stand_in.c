@@ -50,6 +50,12 @@ bool stand_in_open(struct stand_in *dp, const struct config *c)
 		r.listener[i] = (struct ctl_listener){ c->listener[i].addr,
 						       (uint16_t)c->listener[i].transport };
 	r.n_listener = c->n_listener;
+	for (uint16_t i = 0; i < c->n_relay; i++)
+		r.relay[i] = (struct ctl_relay_place){ c->relay[i].addr, c->relay[i].owner };
+	r.n_relay = c->n_relay;
+	for (uint16_t i = 0; i < c->n_domain; i++)
+		memcpy(r.domain[i].name, c->domain[i].name, CTL_NAME_MAX);
+	r.n_domain = c->n_domain;
 	r.size = dp->size = layout(&r, c);
 	dp->memfd = memfd_create("stand-in", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	dp->wake_cp = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -42,21 +42,23 @@ static json_t *addr_json(const struct sock_addr *a)
 }
 
 /* null until the handshake is over. */
-static json_t *conn_tls_json(const struct config *conf, const struct ctl_conn_info *c)
+static json_t *conn_tls_json(const struct dplink *l, const struct config *conf,
+			     const struct ctl_conn_info *c)
 {
+	const uint16_t domain = dplink_domain(l, c->tls_domain);
 	const char *suite = tls_suite_name(c->tls_suite);
 
 	if (c->tls_version == 0)
 		return json_null();
 	return json_pack("{s:s, s:s, s:s, s:b}", "version", tls_version_name(c->tls_version),
 			 "suite", suite ? suite : "?", "domain",
-			 c->tls_domain < conf->n_domain ? conf->domain[c->tls_domain].name : "?",
-			 "resumed", c->tls_resumed != 0);
+			 domain < conf->n_domain ? conf->domain[domain].name : "?", "resumed",
+			 c->tls_resumed != 0);
 }
 
 /* The copy's numbers are shown, so they may be any; those that choose a name are checked. */
-static json_t *conn_json(const struct config *conf, uint32_t worker, uint32_t idx,
-			 const struct ctl_conn_info *c)
+static json_t *conn_json(const struct dplink *l, const struct config *conf, uint32_t worker,
+			 uint32_t idx, const struct ctl_conn_info *c)
 {
 	return json_pack(
 	    "{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
@@ -70,7 +72,7 @@ static json_t *conn_json(const struct config *conf, uint32_t worker, uint32_t id
 	    integer(c->recv_queue), "retransmits", integer(c->retransmits), "session",
 	    c->session == UINT32_MAX ? json_null() : integer(c->session), "age_s",
 	    integer(c->age_s), "silent_s", integer(c->silent_s), "rx_bytes", integer(c->rx_bytes),
-	    "tx_bytes", integer(c->tx_bytes), "tls", conn_tls_json(conf, c));
+	    "tx_bytes", integer(c->tx_bytes), "tls", conn_tls_json(l, conf, c));
 }
 
 bool conns_walk(const struct dplink *l, uint32_t worker, uint32_t scan, uint32_t *place,
@@ -94,6 +96,7 @@ bool conns_walk(const struct dplink *l, uint32_t worker, uint32_t scan, uint32_t
 }
 
 struct page {
+	const struct dplink *link;
 	const struct config *conf;
 	const struct filter *filter;
 	uint32_t limit;
@@ -107,14 +110,14 @@ static bool page_add(void *arg, uint32_t worker, uint32_t idx, const struct ctl_
 	if (json_array_size(p->list) == p->limit)
 		return false;
 	if (filter_has_conn(p->filter, worker, c))
-		json_array_append_new(p->list, conn_json(p->conf, worker, idx, c));
+		json_array_append_new(p->list, conn_json(p->link, p->conf, worker, idx, c));
 	return true;
 }
 
 json_t *conns_json(const struct dplink *l, const struct config *conf, const struct filter *f,
 		   uint32_t limit, uint32_t scan, uint32_t *place, bool *end)
 {
-	struct page p = { conf, f, limit, json_array() };
+	struct page p = { l, conf, f, limit, json_array() };
 
 	*end = conns_walk(l, f->worker, scan, place, page_add, &p);
 	return p.list;

@@ -204,6 +204,8 @@ static void write_relays(struct exposition *out, const struct server *s)
 	for (uint16_t i = 0; i < s->conf->n_relay; i++) {
 		const uint32_t resting = ports_quarantined(s->ports, i);
 
+		if (s->conf->relay[i].gone)
+			continue;
 		ip_format(&s->conf->relay[i].addr, ip, sizeof(ip));
 		evbuffer_add_printf(
 		    out->to,
@@ -212,10 +214,14 @@ static void write_relays(struct exposition *out, const struct server *s)
 		    ip, ports_used(s->ports, i) - resting, ip, resting);
 	}
 	family(out, "relay_ports_limit", "gauge", "of these there are");
-	for (uint16_t i = 0; i < s->conf->n_relay; i++)
-		evbuffer_add_printf(out->to, "fairlead_relay_ports_limit{address=\"%s\"} %u\n",
-				    ip_format(&s->conf->relay[i].addr, ip, sizeof(ip)),
-				    s->conf->relay[i].port_max - s->conf->relay[i].port_min + 1u);
+	for (uint16_t i = 0; i < s->conf->n_relay; i++) {
+		const struct config_relay *r = &s->conf->relay[i];
+
+		if (!r->gone)
+			evbuffer_add_printf(
+			    out->to, "fairlead_relay_ports_limit{address=\"%s\"} %u\n",
+			    ip_format(&r->addr, ip, sizeof(ip)), r->port_max - r->port_min + 1u);
+	}
 }
 
 /* ---- workers ---- */

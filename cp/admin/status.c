@@ -160,6 +160,8 @@ static json_t *relays_json(const struct server *s)
 		const struct config_relay *r = &s->conf->relay[i];
 		const uint32_t resting = ports_quarantined(s->ports, i);
 
+		if (r->gone)
+			continue;
 		json_array_append_new(
 		    list, json_pack("{s:s, s:i, s:i, s:b, s:o, s:o, s:o}", "address",
 				    ip_format(&r->addr, addr, sizeof(addr)), "port_min",

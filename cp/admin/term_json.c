@@ -250,7 +250,7 @@ static bool set_realm(const struct ask *a, const struct field *f, const json_t *
 	const char *s = json_string_value(v);
 
 	for (uint16_t i = 0; s && i < a->conf->n_realm; i++) {
-		if (strcmp(a->conf->realm[i].name, s) == 0) {
+		if (!a->conf->realm[i].gone && strcmp(a->conf->realm[i].name, s) == 0) {
 			a->w->realm = i;
 			return true;
 		}
@@ -270,7 +270,7 @@ static bool set_domain(const struct ask *a, const struct field *f, const json_t 
 	const char *s = json_string_value(v);
 
 	for (uint16_t i = 0; s && i < a->conf->n_domain; i++) {
-		if (strcmp(a->conf->domain[i].name, s) == 0) {
+		if (!a->conf->domain[i].gone && strcmp(a->conf->domain[i].name, s) == 0) {
 			a->w->term.domain = i;
 			return true;
 		}

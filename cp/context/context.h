@@ -42,6 +42,9 @@ enum context_end {
 	CONTEXT_END_DATAPLANE,	/* a connection, or SRTP, and the dataplane started anew */
 	CONTEXT_END_DRAIN,	/* the node was drained, and the deadline is over */
 	CONTEXT_END_KILLED,	/* by an operator */
+	CONTEXT_END_RELAY,  /* the one of its port was taken out of the configuration, or its realm
+			     */
+	CONTEXT_END_DOMAIN, /* so was the TLS domain of a termination */
 	CONTEXT_ENDS
 };
 extern const char *const context_end_name[CONTEXT_ENDS];

@@ -2,6 +2,7 @@
 /* The context table: its file, its memory, and taking up the records of an earlier process. */
 #include "context_priv.h"
 
+#include "../../conf/kept.h"
 #include "../../lib/cursor.h"
 #include "../../lib/term.h"
 #include "../rand.h"
@@ -144,7 +145,7 @@ static bool local_valid(const struct context_table *t, const struct context_term
 	const struct config *conf = t->conf;
 	struct ctl_relay local = m->term.local;
 
-	return m->realm < conf->n_realm && local.relay < conf->n_relay &&
+	return realm_is_there(conf, m->realm) && config_relay_has(conf, &local) &&
 	       conf->relay[local.relay].realm_index == m->realm;
 }
 
@@ -158,7 +159,7 @@ static bool term_fits(const struct context_table *t, const struct context *c,
 	return (term->transport > TERM_UDP) == c->stream && m->state <= TERM_STATE_ENDED &&
 	       m->why < TCP_END_MAX && memchr(m->tag, '\0', sizeof(m->tag)) && local_valid(t, m) &&
 	       term_valid(term, !ip_is_v4(&t->conf->relay[term->local.relay].addr)) &&
-	       (term->transport != TERM_TLS || term->domain < t->conf->n_domain);
+	       (term->transport != TERM_TLS || domain_is_there(t->conf, term->domain));
 }
 
 bool context_terms_valid(const struct context_table *t, const struct context *c)

@@ -136,6 +136,11 @@ struct context *gate_next(struct gateway *g, uint32_t *cursor, uint32_t *look);
  * 0; false once it is through.
  */
 bool gate_end_some(struct gateway *g, uint32_t *cursor, uint32_t n);
+/*
+ * The same of those that the configuration has no relay, realm or TLS domain for any more, of so
+ * many that are looked at.
+ */
+bool gate_end_removed(struct gateway *g, uint32_t *cursor, uint32_t look, uint32_t n);
 /* An operator ends it; its controller is told. c is gone when this returns. */
 void gate_kill(struct gateway *g, struct context *c);
 enum { GATE_LOOK = 16384 }; /* records a request may look at: other work waits meanwhile */

@@ -5,6 +5,7 @@
 #include "answers.h"
 #include "gateway_link.h"
 #include "gateway_record.h"
+#include "../../conf/kept.h"
 #include "event_log.h"
 
 /* ---- events ---- */
@@ -159,6 +160,39 @@ bool gate_end_some(struct gateway *g, uint32_t *cursor, uint32_t n)
 
 	while (n && (c = gate_next(g, cursor, &look)) != NULL) {
 		gate_end(g, c, CONTEXT_END_DRAIN);
+		n--;
+	}
+	return !n || !look;
+}
+
+/* A pair is kept together: RTCP has the port above. */
+static enum context_end term_removed(const struct config *c, const struct context_term *m)
+{
+	struct ctl_relay last = m->term.local;
+
+	if (!term_is(m))
+		return CONTEXT_END_NONE;
+	last.port = be16_make((uint16_t)(be16_get(last.port) + (m->term.flags & TERM_RTP ? 1 : 0)));
+	if (!config_relay_has(c, &m->term.local) || !config_relay_has(c, &last) ||
+	    c->relay[last.relay].realm_index != m->realm)
+		return CONTEXT_END_RELAY;
+	return m->term.transport == TERM_TLS && !domain_is_there(c, m->term.domain)
+		   ? CONTEXT_END_DOMAIN
+		   : CONTEXT_END_NONE;
+}
+
+bool gate_end_removed(struct gateway *g, uint32_t *cursor, uint32_t look, uint32_t n)
+{
+	struct context *c;
+
+	while (n && (c = gate_next(g, cursor, &look)) != NULL) {
+		enum context_end why = term_removed(g->conf, &c->term[0]);
+
+		if (why == CONTEXT_END_NONE)
+			why = term_removed(g->conf, &c->term[1]);
+		if (why == CONTEXT_END_NONE)
+			continue;
+		gate_end(g, c, why);
 		n--;
 	}
 	return !n || !look;

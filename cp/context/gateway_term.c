@@ -3,6 +3,7 @@
  */
 #include "gateway_priv.h"
 
+#include "../../conf/kept.h"
 #include "../../lib/term.h"
 #include "../adopt.h"
 #include "../policy.h"
@@ -45,15 +46,15 @@ static const char *spec_wrong(const struct term_spec *w)
 /* What the configuration has not. */
 static const char *names_wrong(const struct config *c, const struct term_spec *w)
 {
-	if (w->realm >= c->n_realm)
+	if (!realm_is_there(c, w->realm))
 		return "no such realm";
 	if (w->term.transport != TERM_TLS)
 		return NULL;
 	if (w->term.domain == CONFIG_DOMAINS_MAX)
-		return c->realm[w->realm].domain_index < c->n_domain
+		return domain_is_there(c, c->realm[w->realm].domain_index)
 			   ? NULL
 			   : "the realm has no TLS domain, and none is given";
-	return w->term.domain < c->n_domain ? NULL : "no such TLS domain";
+	return domain_is_there(c, w->term.domain) ? NULL : "no such TLS domain";
 }
 
 bool gate_has_family(const struct gateway *g, uint32_t realm, bool v6)
@@ -61,7 +62,9 @@ bool gate_has_family(const struct gateway *g, uint32_t realm, bool v6)
 	const struct config *c = g->conf;
 
 	for (uint16_t i = 0; i < c->n_relay; i++) {
-		if (c->relay[i].realm_index == realm && ip_is_v4(&c->relay[i].addr) != v6)
+		const struct config_relay *r = &c->relay[i];
+
+		if (!r->gone && r->realm_index == realm && ip_is_v4(&r->addr) != v6)
 			return true;
 	}
 	return false;
@@ -210,7 +213,7 @@ static bool relay_has(const struct gateway *g, uint16_t relay, const struct term
 {
 	const struct config_relay *r = &g->conf->relay[relay];
 
-	return r->realm_index == w->realm && ip_is_v4(&r->addr) != w->v6 &&
+	return !r->gone && r->realm_index == w->realm && ip_is_v4(&r->addr) != w->v6 &&
 	       w->port >= r->port_min && w->port + spec_ports(w) - 1 <= r->port_max;
 }
 

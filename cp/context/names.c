@@ -14,6 +14,8 @@ const char *const context_end_name[CONTEXT_ENDS] = {
 	[CONTEXT_END_DATAPLANE] = "dataplane",
 	[CONTEXT_END_DRAIN] = "drain",
 	[CONTEXT_END_KILLED] = "killed",
+	[CONTEXT_END_RELAY] = "relay",
+	[CONTEXT_END_DOMAIN] = "tls_domain",
 };
 
 const char *const gate_phase_name[GATE_PHASES] = {

@@ -237,7 +237,7 @@ static bool take_realm(struct ng_flags *f, const char *key, const json_t *v, con
 	const char *name = text(v);
 
 	for (size_t r = 0; name && r < c->n_realm; r++) {
-		if (strcmp(c->realm[r].name, name) == 0) {
+		if (!c->realm[r].gone && strcmp(c->realm[r].name, name) == 0) {
 			f->realm[side] = (int)r;
 			return true;
 		}

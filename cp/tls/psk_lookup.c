@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "psk_lookup.h"
 
+#include "../../conf/kept.h"
 #include "../auth/psk_store.h"
 #include "../log.h"
 
@@ -9,7 +10,7 @@
 /* The key of an identity; none unless its domain takes pre-shared keys. */
 static void key_find(struct server *s, const struct evt_psk *e, struct psk *p)
 {
-	if (!s->psk || !s->conf->domain[e->domain].psk)
+	if (!s->psk || !domain_is_there(s->conf, e->domain) || !s->conf->domain[e->domain].psk)
 		return;
 	if (psk_find(s->psk, e->identity, e->identity_len, p) == USER_ERROR) {
 		s->stats.psk_errors++;

@@ -21,7 +21,7 @@ static bool family_served(const struct server *s, unsigned int family)
 	for (uint16_t i = 0; i < s->conf->n_relay; i++) {
 		const struct config_relay *r = &s->conf->relay[i];
 
-		if (r->turn && ip_is_v4(&r->addr) == (family == FAMILY_V4))
+		if (!r->gone && r->turn && ip_is_v4(&r->addr) == (family == FAMILY_V4))
 			return true;
 	}
 	return false;
@@ -121,7 +121,8 @@ static int take_reserved(struct server *s, const struct wanted *w, struct table_
 	struct table_resv *resv = table_resv_find(s->table, w->token);
 	int f;
 
-	if (!resv || server_now(s) >= resv->expiry || !resv_is_of(resv, proto->user_id))
+	if (!resv || server_now(s) >= resv->expiry || !config_relay_has(s->conf, &resv->relay) ||
+	    !resv_is_of(resv, proto->user_id))
 		return 508;
 	proto->worker = config_relay_worker(s->conf, resv->relay.relay, be16_get(resv->relay.port));
 	if (adopt_waits(s, proto->worker) || (table_redirected(proto) && leg_has_conn(&proto->leg)))

@@ -2,6 +2,7 @@
 /* What the control process says a context shall be: whether that can be at all. */
 #include "context.h"
 #include "../snapshot.h"
+#include "../../conf/kept.h"
 #include "../../conf/peers.h"
 #include "../../lib/term.h"
 
@@ -15,7 +16,7 @@ uint8_t term_ports(const struct ctl_term *t)
 /* The pair of RTP and RTCP stays together, see relay_port_worker(). */
 static bool local_is_mine(const struct worker *w, const struct ctl_term *t)
 {
-	const struct config *c = w->dp->conf;
+	const struct config *c = snapshot_conf(w->dp);
 	uint16_t port = be16_get(t->local.port);
 
 	return config_relay_has(c, &t->local) &&
@@ -25,11 +26,11 @@ static bool local_is_mine(const struct worker *w, const struct ctl_term *t)
 
 static bool term_fits(const struct worker *w, const struct ctl_term *t)
 {
-	const struct config *c = w->dp->conf;
+	const struct config *c = snapshot_conf(w->dp);
 
 	return t->transport == TERM_NONE ||
 	       (local_is_mine(w, t) && term_valid(t, !ip_is_v4(&c->relay[t->local.relay].addr)) &&
-		(t->transport != TERM_TLS || t->domain < c->n_domain) &&
+		(t->transport != TERM_TLS || domain_is_there(c, t->domain)) &&
 		(!(t->flags & TERM_DTLS) || w->dtls));
 }
 

@@ -270,7 +270,7 @@ static uint16_t line_sum(const struct media_path *l, const struct pkt *p,
 static bool media_emit(struct worker *w, const struct media_in *in)
 {
 	struct media_path *l = in->line;
-	const struct sock_addr src = { w->dp->conf->relay[l->relay].addr, l->to.sport };
+	const struct sock_addr src = { w->dp->relay_addr[l->relay], l->to.sport };
 	const struct sock_addr dst = { path_out_dst(&l->to, l->flags & MEDIA_TO6), l->to.dport };
 	struct relay_out o = { .src = &src,
 			       .dst = &dst,

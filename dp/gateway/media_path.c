@@ -44,7 +44,7 @@ static __rte_always_inline uint32_t flow_relay(struct worker *w, const struct pa
 					       struct media_path *l, uint8_t allowed, bool six)
 {
 	const bool to6 = six && l->flags & MEDIA_TO6;
-	const struct ip_addr *src6 = to6 ? &w->dp->conf->relay[l->relay].addr : NULL;
+	const struct ip_addr *src6 = to6 ? &w->dp->relay_addr[l->relay] : NULL;
 	const uint8_t *udp = pkt_udp(k, six);
 	uint32_t len = field16(udp + 4), payload = len - UDP_HDR;
 	struct neigh *n;

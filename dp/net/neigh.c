@@ -349,7 +349,7 @@ struct neigh *neigh_find(struct worker *w, const struct ip_addr *src, const stru
 		return n;
 	local = dplane_local(w->dp, dst);
 	if (local) {
-		if (local->relay != CTL_RELAY_NONE)
+		if (local_relay(local) != CTL_RELAY_NONE)
 			*cache = NH_LOOP;
 		return NULL;
 	}

@@ -123,7 +123,7 @@ static __rte_always_inline enum path_class path_classify(struct worker *w, const
 	const struct local_addr *l =
 	    v6 ? local_v6(dp, ipv6_addr(k->ip + 24)) : dplane_local_v4(dp, load32(k->ip + 16));
 	const uint8_t *udp = k->ip + ip_len(v6);
-	uint16_t dport = field16(udp + 2);
+	uint16_t dport = field16(udp + 2), relay;
 	struct ip_addr src;
 	struct be16 sport;
 
@@ -131,12 +131,13 @@ static __rte_always_inline enum path_class path_classify(struct worker *w, const
 	/* By another port: rx_parse.c asks whether its source is there. */
 	if (unlikely(!l || l->port != port->idx))
 		return PATH_NONE;
-	if (l->relay != CTL_RELAY_NONE && dport >= l->relay_min && dport <= l->relay_max &&
-	    likely(!l->listeners)) {
-		k->relay_slot = relayed_slot(w, l->relay, dport);
+	relay = local_relay(l);
+	if (relay != CTL_RELAY_NONE && local_relays(l, dport) &&
+	    likely(!atomic_load_explicit(&l->listeners, memory_order_relaxed))) {
+		k->relay_slot = relayed_slot(w, relay, dport);
 		rte_prefetch0(k->relay_slot);
 		return dp->n_workers == 1 ? PATH_HERE
-					  : owner_class(w, k, relay_owner(dp, l->relay, dport));
+					  : owner_class(w, k, relay_owner(dp, relay, dport));
 	}
 	k->relay_slot = NULL;
 	k->listener = dplane_listener(dp, &l->ip, dport);
@@ -191,9 +192,8 @@ static __rte_always_inline uint32_t path_to_peer(struct worker *w, const struct 
 	const uint8_t *udp = pkt_udp(k, six), *msg = udp + UDP_HDR;
 	uint32_t payload = field16(msg + 2), len = payload + UDP_HDR;
 	uint32_t padding = field16(udp + 4) - len - CHANDATA_HDR_LEN;
-	const struct ip_addr *src6 = six && path_v6(p, CTL_TO_PEER)
-					 ? &w->dp->conf->relay[path_index(p, CTL_TO_PEER)].addr
-					 : NULL;
+	const struct ip_addr *src6 =
+	    six && path_v6(p, CTL_TO_PEER) ? &w->dp->relay_addr[path_index(p, CTL_TO_PEER)] : NULL;
 	uint64_t added;
 	struct neigh *n;
 
@@ -220,10 +220,9 @@ static __rte_always_inline uint32_t path_to_client(struct worker *w, const struc
 	uint32_t len = field16(udp + 4) + CHANDATA_HDR_LEN;
 	uint32_t payload = len - UDP_HDR - CHANDATA_HDR_LEN;
 	uint16_t channel = __builtin_bswap16(p->channel), length;
-	const struct ip_addr *src6 =
-	    six && path_v6(p, CTL_TO_CLIENT)
-		? &w->dp->listener[path_index(p, CTL_TO_CLIENT)].ip
-		: NULL;
+	const struct ip_addr *src6 = six && path_v6(p, CTL_TO_CLIENT)
+					 ? &w->dp->listener[path_index(p, CTL_TO_CLIENT)].ip
+					 : NULL;
 	uint32_t head;
 	struct neigh *n;
 

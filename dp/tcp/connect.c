@@ -7,13 +7,15 @@ enum { PORT_FIRST = 1024, PORTS = 65536 - PORT_FIRST, PORT_TRIES = 512 };
 /* One of the ports that are not relayed ones of the address; 0 if all are. */
 static uint16_t port_nth(const struct local_addr *l, uint64_t x)
 {
-	uint32_t relayed = l->relay == CTL_RELAY_NONE ? 0 : l->relay_max - l->relay_min + 1u;
+	const uint16_t min = atomic_load_explicit(&l->relay_min, memory_order_relaxed),
+		       max = atomic_load_explicit(&l->relay_max, memory_order_relaxed);
+	uint32_t relayed = local_relay(l) == CTL_RELAY_NONE || max < min ? 0 : max - min + 1u;
 	uint32_t p;
 
 	if (relayed >= PORTS)
 		return 0;
 	p = PORT_FIRST + (uint32_t)(x % (PORTS - relayed));
-	return (uint16_t)(relayed && p >= l->relay_min ? p + relayed : p);
+	return (uint16_t)(relayed && p >= min ? p + relayed : p);
 }
 
 /*

@@ -257,6 +257,8 @@ struct domain_set *domains_create(const struct dplane *dp, struct snapshot *of,
 		return NULL;
 	}
 	for (uint16_t i = 0; i < conf->n_domain; i++) {
+		if (conf->domain[i].gone)
+			continue;
 		set->domain[i] = (struct domain){ .set = set, .conf = &conf->domain[i], .idx = i };
 		if (domain_build(&set->domain[i], &from, err, errlen))
 			continue;

@@ -37,7 +37,8 @@ static uint64_t files_sum(const struct config *c)
 		    !file_add(&sum, c->certificate[i].key))
 			return 0;
 	for (uint16_t i = 0; i < c->n_domain; i++)
-		if (*c->domain[i].client_ca && !file_add(&sum, c->domain[i].client_ca))
+		if (!c->domain[i].gone && *c->domain[i].client_ca &&
+		    !file_add(&sum, c->domain[i].client_ca))
 			return 0;
 	return sum | 1;
 }

@@ -5,6 +5,7 @@
 #include "peer.h"
 #include "turn.h"
 #include "../relay/path.h"
+#include "../snapshot.h"
 #include "../use.h"
 #include "../../lib/bug.h"
 #include "../../lib/probe.h"
@@ -68,7 +69,7 @@ struct session *session_of(struct worker *w, const struct ctl_sid *sid)
 
 static bool relay_valid(const struct worker *w, const struct ctl_relay *r, int family)
 {
-	const struct config *c = w->dp->conf;
+	const struct config *c = snapshot_conf(w->dp);
 
 	if (r->relay == CTL_RELAY_NONE)
 		return true;

@@ -274,8 +274,8 @@ static const struct {
 	{ "rest-secrets:", "rest-secret-files: [a, b, c, d, e]\n  rest-secrets:",
 	  ":24: auth.rest-secret-files: has 5 entries, and 0 to 4 are possible" },
 	{ "[2, 3]\n", "[2, 3]\n  memory-mb: 64\n  sessions: 1000000\n",
-	  ":3: dataplane.memory-mb: 64 MiB are too few: tables and packet buffers are 642 MiB, 430 "
-	  "of them sessions (dataplane.sessions); 723 would do" },
+	  ":3: dataplane.memory-mb: 64 MiB are too few: tables and packet buffers are 644 MiB, 430 "
+	  "of them sessions (dataplane.sessions); 725 would do" },
 	/* Nearly so much as the 227 MiB that it takes may be enough. */
 	{ "[2, 3]\n", "[2, 3]\n  memory-mb: 220\n", NULL },
 	{ "auth:", "control:\n  socket: /run/fairlead/dp.sock\nauth:",
@@ -547,8 +547,8 @@ static const struct {
 	{ "[4]\n", "[4]\n  provider: qatprovider\n  engine: qatengine\n",
 	  ":5: tls.engine: cannot go together with the provider in line 4" },
 	{ "[4]\n", "[4]\n  handshakes: 9363\n",
-	  ":1: dataplane.memory-mb: 512 MiB are too few: tables and packet buffers are 808 MiB, "
-	  "501 of them TLS handshakes (tls.handshakes); 906 would do" },
+	  ":1: dataplane.memory-mb: 512 MiB are too few: tables and packet buffers are 810 MiB, "
+	  "501 of them TLS handshakes (tls.handshakes); 908 would do" },
 	{ "tls:\n", "tcp: {receive-buffer: 98304}\ntls:\n", NULL },
 	{ "tls:\n", "tcp: {receive-buffer: 98303}\ntls:\n",
 	  ":2: tcp.receive-buffer: 98303 is too small for TLS, which needs 98304" },
@@ -798,8 +798,8 @@ static void test_digest(void **state)
 	assert_true(d != digest(edit("[2, 3]", "[3, 2]")));
 	assert_true(d != digest(edit("workers:", "sessions: 20000\n  workers:")));
 	assert_true(d != digest(edit("10.2.0.1/24", "10.2.0.1/25")));
-	assert_true(d == digest(edit("3479", "3480"))); /* live */
-	assert_true(d != digest(edit("50000", "50001")));
+	assert_true(d == digest(edit("3479", "3480")));	  /* live */
+	assert_true(d == digest(edit("50000", "50001"))); /* likewise */
 	d = digest(tls);
 	assert_true(d == digest(edit_of(tls, "crypto-cpus: [4]", "handshakes: 100")));
 	assert_true(d != digest(edit_of(tls, "crypto-cpus: [4]", "ticket-lifetime: 100")));

@@ -7,7 +7,7 @@
  */
 #include "tests/world/cp_env.h"
 
-#include "cp/listeners.h"
+#include "cp/removed.h"
 
 #include <string.h>
 
@@ -22,7 +22,7 @@ static void reload(struct env *e, const struct config *file)
 	if (!listener_places_keep(&e->conf, &next, err, sizeof(err)))
 		fail_msg("%s", err);
 	e->conf = next;
-	listeners_finish(&e->s, true);
+	removed_finish(&e->s, true);
 	table_world_add(e->s.table);
 }
 
@@ -83,7 +83,7 @@ static void clients_of_one_that_goes_end(void **state)
 	assert_int_equal(table_listener_allocs(e->s.table, TCP), 1);
 	assert_int_equal(table_listener_allocs(e->s.table, UDP), 0);
 	over_tcp(e, 9, (struct ctl_conn){ 3, 1 }, STUN_REFRESH);
-	assert_false(e->s.listeners.on);
+	assert_false(e->s.removed.on);
 }
 
 static void what_comes_by_one_that_is_gone(void **state)

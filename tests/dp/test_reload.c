@@ -200,7 +200,10 @@ static void what_does_not_fit_changes_nothing(void **state)
 		fail_msg("%s", err);
 	file_write("dataplane: {workers: [0, 1], main-cpu: 2}\nservices:\n" SERVICE(
 	    "two") "tls-domains: [{name: b, psk: true}, {name: a, psk: true}]\n");
-	reload_fails(digest(), "tls-domains[0]: a is in use and keeps its place");
+	if (!reload_file(&dp, &watch, digest(), err, sizeof(err)))
+		fail_msg("%s", err);
+	assert_string_equal(snapshot_conf(&dp)->domain[0].name, "a"); /* where it was */
+	assert_string_equal(snapshot_conf(&dp)->domain[1].name, "b");
 	assert_int_equal(remove(path), 0);
 	reload_fails(0, "cannot be opened");
 }
@@ -285,6 +288,110 @@ static void a_listener_keeps_its_place(void **state)
 	assert_int_equal(dplane_tcp_listener(&dp, &ip, 3478), 1);
 	assert_int_equal(dplane_listener(&dp, &ip, 3480), LOCAL_NONE);
 	assert_int_equal(dp.n_listener, 4);
+}
+
+#define RELAYS(list)                                                                   \
+	"ports:\n"                                                                     \
+	"  - {name: access, device: net_null0, addresses: [10.1.0.1/24, 10.1.0.2/24, " \
+	"10.1.0.3/24]}\n"                                                              \
+	"listeners:\n"                                                                 \
+	"  - {address: 10.1.0.1}\n"                                                    \
+	"relays:\n" list "turn: {realm: example.org}\n"
+#define R2 "  - {address: 10.1.0.2, port-min: 50000, port-max: 50999}\n"
+#define R3 "  - {address: 10.1.0.3, port-min: 50000, port-max: 50999}\n"
+#define R3_WIDE "  - {address: 10.1.0.3, port-min: 40000, port-max: 50999}\n"
+#define R3_OWNED "  - {address: 10.1.0.3, port-min: 50000, port-max: 50999, worker: 0}\n"
+
+static const struct local_addr *local(const char *text)
+{
+	struct ip_addr ip;
+
+	assert_true(ip_parse(text, &ip));
+	return dplane_local(&dp, &ip);
+}
+
+static bool relays_port(const char *ip, uint16_t port)
+{
+	return local_relay(local(ip)) != CTL_RELAY_NONE && local_relays(local(ip), port);
+}
+
+/* What a session, or a command, has of a relay stays what it was; a range is another at once. */
+static void a_relay_keeps_its_place(void **state)
+{
+	struct deal deal;
+
+	(void)state;
+	start_with(RELAYS(R2));
+	assert_int_equal(dp.n_relay, 1);
+	assert_false(relays_port("10.1.0.3", 50000));
+	reload_all(RELAYS(R3 R2)); /* before the other */
+	assert_int_equal(local_relay(local("10.1.0.2")), 0);
+	assert_int_equal(local_relay(local("10.1.0.3")), 1);
+	assert_true(relays_port("10.1.0.3", 50000));
+	assert_true(ip_eq(&dp.relay_addr[1], &local("10.1.0.3")->ip));
+	assert_int_equal(shared.n_relay, 2);
+	assert_true(ip_eq(&shared.relay[1].addr, &local("10.1.0.3")->ip));
+	deal = dp.relay_deal[1];
+	assert_true(deal.base >= 65536 / dp.n_workers); /* behind the first's */
+	reload_all(RELAYS(R3_WIDE R2));
+	assert_true(relays_port("10.1.0.3", 40000));
+	reload_all(RELAYS(R3 R2));
+	assert_false(relays_port("10.1.0.3", 40000));
+	reload_all(RELAYS(R2)); /* removed: no session may be set on it, and no packet finds it */
+	assert_int_equal(local_relay(local("10.1.0.3")), CTL_RELAY_NONE);
+	assert_int_equal(snapshot_conf(&dp)->n_relay, 2);
+	assert_false(
+	    config_relay_has(snapshot_conf(&dp), &(struct ctl_relay){ 1, be16_make(50000) }));
+	assert_true(
+	    config_relay_has(snapshot_conf(&dp), &(struct ctl_relay){ 0, be16_make(50000) }));
+	reload_all(RELAYS(R2 R3));
+	assert_int_equal(local_relay(local("10.1.0.3")), 1);
+	assert_memory_equal(&deal, &dp.relay_deal[1], sizeof(deal));
+	reload_all(RELAYS(R2)); /* of one worker it is another: rows of its own */
+	for (int turn = 0; turn < 3; turn++) {
+		reload_all(RELAYS(R3_OWNED R2 "  - {address: 10.1.0.1, port-min: 50000}\n"));
+		assert_int_equal(local_relay(local("10.1.0.3")), 2);
+		assert_int_equal(relay_owner(&dp, 2, 50000), 0);
+		reload_all(RELAYS(R2));
+	}
+	assert_int_equal(dp.n_relay, 4);
+	assert_memory_equal(&deal, &dp.relay_deal[1], sizeof(deal));
+}
+
+/* No row is anybody's twice, and one reload too many leaves all as it was. */
+static void relays_are_bounded(void **state)
+{
+	char text[2048], line[128];
+	int added = 0;
+
+	(void)state;
+	start_with(RELAYS(R2));
+	for (;; added++) {
+		uint32_t end = dp.deal_end[0];
+
+		snprintf(text, sizeof(text),
+			 "ports:\n  - {name: access, device: net_null0, addresses: [10.1.0.1/24, "
+			 "10.1.0.2/24, 10.1.0.3/24]}\nlisteners:\n  - {address: 10.1.0.1}\n"
+			 "relays:\n" R2);
+		/* Another worker's or of all by turns: a place each. */
+		snprintf(line, sizeof(line),
+			 "  - {address: 10.1.0.%d, port-min: 50000}\nturn: {realm: x}\n",
+			 added % 2 ? 1 : 3);
+		strcat(text, line);
+		if (added == 2)
+			break;
+		reload_all(text);
+		assert_true(dp.deal_end[0] > end);
+		assert_true(dp.deal_end[0] <= dp.places);
+	}
+	dp.places = dp.deal_end[0];
+	file_write_all(RELAYS(R2 R3_WIDE));
+	reload_all(RELAYS(R2 R3_WIDE)); /* it has its rows */
+	file_write_all(RELAYS(R2 R3_OWNED));
+	reload_fails(digest(), "worker 1 has no IPv4 relay");
+	file_write_all(RELAYS(R2 R3_OWNED "  - {address: 10.1.0.1, port-min: 50000}\n"));
+	reload_fails(digest(), "reloads have added as many as there is room for");
+	assert_int_equal(dp.n_relay, 3);
 }
 
 /* Three of one port are a chain, of which any may go and come back. */
@@ -378,6 +485,8 @@ int main(void)
 		T(what_is_looked_at_is_kept),
 		T(what_does_not_fit_changes_nothing),
 		T(a_listener_keeps_its_place),
+		T(a_relay_keeps_its_place),
+		T(relays_are_bounded),
 		T(chains_stay_whole),
 		T(places_are_bounded),
 		T(listeners_that_nothing_was_prepared_for),

@@ -29,6 +29,12 @@ void fake_dp_open(struct fake_dp *f, const struct config *c, uint32_t slots)
 		r.listener[i] = (struct ctl_listener){ c->listener[i].addr,
 						       (uint16_t)c->listener[i].transport };
 	r.n_listener = c->n_listener;
+	for (uint16_t i = 0; i < c->n_relay; i++)
+		r.relay[i] = (struct ctl_relay_place){ c->relay[i].addr, c->relay[i].owner };
+	r.n_relay = c->n_relay;
+	for (uint16_t i = 0; i < c->n_domain; i++)
+		memcpy(r.domain[i].name, c->domain[i].name, CTL_NAME_MAX);
+	r.n_domain = c->n_domain;
 	r.port_info = place(&used, c->n_port * sizeof(struct ctl_port_info));
 	r.xstats = place(&used, c->n_port * sizeof(struct ctl_xstats));
 	r.cert_info = place(&used, CONFIG_CERTIFICATES_MAX * sizeof(struct ctl_cert_info));

@@ -166,6 +166,12 @@ const struct ctl_xstats *dplink_xstats(const struct dplink *l, uint32_t port)
 	return NULL;
 }
 
+uint16_t dplink_domain(const struct dplink *l, uint16_t theirs)
+{
+	(void)l;
+	return theirs;
+}
+
 const struct ctl_cert_info *dplink_cert_info(const struct dplink *l, uint32_t cert)
 {
 	(void)l;
