@@ -12,14 +12,8 @@
 
 static void put_ports(const struct config *c, FILE *f)
 {
-	char text[ADDR_STR_MAX];
-
-	for (const struct config_port *p = c->port; p < c->port + c->n_port; p++) {
+	for (const struct config_port *p = c->port; p < c->port + c->n_port; p++)
 		fprintf(f, "ports: %s %s %u %u\n", p->name, p->device, p->mtu, p->vlan);
-		for (unsigned i = 0; i < p->n_addr; i++)
-			fprintf(f, "ports: address %s\n",
-				ip_prefix_format(&p->addr[i], text, sizeof(text)));
-	}
 }
 
 static void put_gateway(const struct config *c, FILE *f)

@@ -337,7 +337,7 @@ static const struct schema_key keys_route[] = {
 
 static const struct schema_key keys_port[] = {
 	{ "name", SCHEMA_STRING, STRING(config_port, name, 1),
-	  .why = "both processes, and their state, know an entry by its place in the list",
+	  .why = "each port, one for a VLAN as well, has its counters in the shared memory and its queues and tables in every worker, which are laid out once",
 	  .help = "name in tables and counters" },
 	{ "device", SCHEMA_STRING, STRING(config_port, device, 1),
 	  .why = "a device is set up once, before packets are taken from it",
@@ -356,7 +356,7 @@ static const struct schema_key keys_port[] = {
 	  .help = "largest IP packet; with an IPv6 address 1280 or more" },
 	{ "vlan", SCHEMA_UINT, FIELD(config_port, vlan),
 	  .min = 0, .max = 4094, .def = "0",
-	  .why = "rules that steer packets to workers have it",
+	  .why = "rules and filters of the device have it from before packets are taken from it",
 	  .help = "tag of every frame; 0: untagged; ports of one device differ by it" },
 	{ "rx-desc", SCHEMA_UINT, FIELD(config_port, rx_desc),
 	  .min = 64, .max = 32768, .def = "1024", .unit = "packets a worker",
@@ -367,7 +367,7 @@ static const struct schema_key keys_port[] = {
 	  .why = "a device is set up once, before packets are taken from it",
 	  .help = "transmit descriptors, likewise" },
 	{ "addresses", SCHEMA_OWN_ADDR, LIST(config_port, addr, n_addr, 1, CONFIG_ADDRS_MAX),
-	  .why = "rules that steer packets to workers have them",
+	  .applied = APPLIED_BOTH, .lost = "nothing; one that is added is asked for (RFC 5227, 4862) and announced first; of one that is removed: connections to back ends. Listeners and relays at it are removed in the same file",
 	  .help = "own addresses, each with its on-link subnet" },
 	{ "gateways", SCHEMA_GATEWAY,
 	  .off = offsetof(struct config_port, route[0].via), .size = sizeof(struct config_route),

@@ -5,36 +5,145 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-static void local_v4_add(struct dplane *dp, const struct ip_addr *ip, uint16_t i)
+/* ---- addresses ---- */
+
+static uint32_t v4_word(const struct ip_addr *ip)
 {
-	uint32_t word, h;
+	uint32_t word;
 
 	memcpy(&word, ip->b + 12, 4);
-	h = local_v4_hash(word);
-	while (dp->local_v4[h].idx != LOCAL_NONE)
-		h = (h + 1) & (LOCAL_TABLE - 1);
-	dp->local_v4[h] = (struct local_v4){ word, i };
+	return word;
 }
 
-static struct local_addr *local_add(struct dplane *dp, const struct ip_addr *ip, uint16_t port)
+/* Who looks meanwhile finds the address, or does not; never another. */
+static void local_v4_add(struct dplane *dp, const struct ip_addr *ip, uint16_t i)
 {
-	uint32_t h = local_hash(ip);
-	uint16_t i;
+	const uint32_t word = v4_word(ip);
+	uint32_t h = local_v4_hash(word);
 
-	while ((i = dp->local_slot[h]) != LOCAL_NONE) {
-		if (ip_eq(&dp->local[i].ip, ip))
-			return &dp->local[i];
+	while (dp->local_v4[h].idx != LOCAL_NONE && dp->local_v4[h].idx != LOCAL_DEAD)
 		h = (h + 1) & (LOCAL_TABLE - 1);
-	}
-	i = dp->n_local++;
-	dp->local_slot[h] = i;
-	dp->local[i] = (struct local_addr){
-		.ip = *ip, .port = port, .relay = CTL_RELAY_NONE, .realm = CONFIG_REALMS_MAX
-	};
-	if (ip_is_v4(ip))
-		local_v4_add(dp, ip, i);
-	return &dp->local[i];
+	atomic_store_explicit(&dp->local_v4[h].ip, word, memory_order_relaxed);
+	atomic_store_explicit(&dp->local_v4[h].idx, i, memory_order_release);
 }
+
+/* In the order of local_v4_add(): the word of one that is gone leads to nobody's address. */
+static void local_v4_del(struct dplane *dp, uint16_t i)
+{
+	uint32_t h = local_v4_hash(v4_word(&dp->local[i].ip));
+
+	while (dp->local_v4[h].idx != i)
+		h = (h + 1) & (LOCAL_TABLE - 1);
+	atomic_store_explicit(&dp->local_v4[h].idx, LOCAL_DEAD, memory_order_release);
+	atomic_store_explicit(&dp->local_v4[h].ip, 0, memory_order_relaxed);
+}
+
+/* The entry of an address that is, or was, ours; n_local: it never was. */
+static uint16_t local_find(const struct dplane *dp, const struct ip_addr *ip)
+{
+	uint16_t i = 0;
+
+	while (i < dp->n_local && !ip_eq(&dp->local[i].ip, ip))
+		i++;
+	return i;
+}
+
+static void local_slot_add(struct dplane *dp, uint16_t i)
+{
+	uint32_t h = local_hash(&dp->local[i].ip);
+
+	while (dp->local_slot[h] != LOCAL_NONE && dp->local_slot[h] != LOCAL_DEAD)
+		h = (h + 1) & (LOCAL_TABLE - 1);
+	atomic_store_explicit(&dp->local_slot[h], i, memory_order_release);
+	if (ip_is_v4(&dp->local[i].ip))
+		local_v4_add(dp, &dp->local[i].ip, i);
+}
+
+static void local_add(struct dplane *dp, const struct ip_addr *ip, uint16_t port)
+{
+	const uint16_t i = local_find(dp, ip);
+	struct local_addr *l = &dp->local[i];
+
+	if (i == dp->n_local) {
+		l->ip = *ip;
+		l->port = port;
+		l->relay = CTL_RELAY_NONE;
+		l->realm = CONFIG_REALMS_MAX;
+		l->there = false;
+		l->begun = 0;
+		dp->n_local++;
+	}
+	l->port = port;
+	if (l->there)
+		return;
+	l->begun++;
+	l->there = true;
+	local_slot_add(dp, i);
+}
+
+static void local_del(struct dplane *dp, uint16_t i)
+{
+	struct local_addr *l = &dp->local[i];
+	uint32_t h = local_hash(&l->ip);
+
+	while (dp->local_slot[h] != i)
+		h = (h + 1) & (LOCAL_TABLE - 1);
+	atomic_store_explicit(&dp->local_slot[h], LOCAL_DEAD, memory_order_release);
+	if (ip_is_v4(&l->ip))
+		local_v4_del(dp, i);
+	l->there = false;
+}
+
+static bool config_has_addr(const struct config *c, const struct ip_addr *ip)
+{
+	for (uint16_t i = 0; i < c->n_port; i++) {
+		for (uint16_t k = 0; k < c->port[i].n_addr; k++) {
+			if (ip_eq(&c->port[i].addr[k].ip, ip))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Made of the MAC, and the port's as long as it lives. */
+static bool is_link_local_of(const struct dplane *dp, const struct local_addr *l)
+{
+	return ip_is_link_local(&l->ip) && ip_eq(&dp->port[l->port].link_local, &l->ip);
+}
+
+bool dplane_addrs_fit(const struct dplane *dp, const struct config *c, char *err, size_t errlen)
+{
+	uint32_t n = dp->n_local;
+
+	for (uint16_t i = 0; i < c->n_port; i++) {
+		for (uint16_t k = 0; k < c->port[i].n_addr; k++)
+			n += local_find(dp, &c->port[i].addr[k].ip) == dp->n_local;
+	}
+	if (n > LOCAL_MOST)
+		snprintf(
+		    err, errlen,
+		    "ports: reloads have brought %u addresses so far, and there is room for no "
+		    "more: fairlead-dp and fairlead-cp are restarted for others",
+		    dp->n_local);
+	return n <= LOCAL_MOST;
+}
+
+/* What is new first: one that another port has from now on is never nobody's. */
+void dplane_addrs_set(struct dplane *dp, const struct config *c)
+{
+	for (uint16_t i = 0; i < c->n_port; i++) {
+		for (uint16_t k = 0; k < c->port[i].n_addr; k++)
+			local_add(dp, &c->port[i].addr[k].ip, i);
+	}
+	for (uint16_t i = 0; i < dp->n_local; i++) {
+		const struct local_addr *l = &dp->local[i];
+
+		if (l->there && !config_has_addr(c, &l->ip) && !is_link_local_of(dp, l))
+			local_del(dp, i);
+	}
+}
+
+/* ---- listeners ---- */
 
 static _Atomic uint16_t *listener_chain(struct dplane *dp, uint16_t i)
 {
@@ -235,23 +344,26 @@ static void deals_init(struct dplane *dp)
 
 bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t errlen)
 {
-	uint32_t i, j;
+	uint32_t i;
 
 	dp->conf = conf;
 	dp->n_workers = conf->dataplane.n_workers;
-	memset(dp->local_slot, 0xff, sizeof(dp->local_slot));
-	for (i = 0; i < LOCAL_TABLE; i++)
-		dp->local_v4[i].idx = LOCAL_NONE;
-	for (i = 0; i < conf->n_port; i++)
-		for (j = 0; j < conf->port[i].n_addr; j++)
-			local_add(dp, &conf->port[i].addr[j].ip, (uint16_t)i);
-	listeners_init(dp);
-	deals_init(dp);
-	dplane_relays_set(dp, conf);
 	if (getrandom(dp->hash_key, sizeof(dp->hash_key), 0) != sizeof(dp->hash_key)) {
 		snprintf(err, errlen, "the system gives no random numbers: %m");
 		return false;
 	}
+	if (getrandom(&dp->local[LOCAL_DEAD].ip, sizeof(struct ip_addr), 0) < 0)
+		return false;
+	dp->local[LOCAL_DEAD].relay = CTL_RELAY_NONE;
+	dp->local[LOCAL_DEAD].port = LOCAL_NONE;
+	for (i = 0; i < LOCAL_TABLE; i++) {
+		dp->local_slot[i] = LOCAL_NONE;
+		dp->local_v4[i].idx = LOCAL_NONE;
+	}
+	dplane_addrs_set(dp, conf);
+	listeners_init(dp);
+	deals_init(dp);
+	dplane_relays_set(dp, conf);
 	return true;
 }
 

@@ -18,10 +18,16 @@ enum {
 	LOCAL_BITS = 11,
 	LOCAL_TABLE = 1 << LOCAL_BITS, /* slots of the table of own addresses */
 	LOCAL_NONE = 0xffff,
+	/*
+	 * The entry that takes the place of one that is gone, so that a look-up of others does not
+	 * end there: its address is random, and nobody's.
+	 */
+	LOCAL_DEAD = LOCAL_TABLE - 1,
+	LOCAL_MOST = LOCAL_TABLE * 3 / 4, /* of entries, also of those that are gone */
 };
 
 /* Each port has a link-local address besides. A look-up ends at an empty slot. */
-static_assert(CTL_PORTS_MAX * (CONFIG_ADDRS_MAX + 1) < LOCAL_TABLE * 3 / 4,
+static_assert(CTL_PORTS_MAX * (CONFIG_ADDRS_MAX + 1) < LOCAL_MOST,
 	      "room for whatever may be configured");
 
 struct snapshot;
@@ -39,7 +45,9 @@ struct accel;
  */
 struct local_addr {
 	struct ip_addr ip;
-	uint16_t port;			       /* index of the port that has it */
+	_Atomic uint16_t port;		       /* index of the port that has it */
+	_Atomic bool there;		       /* false: a reload has taken it away */
+	_Atomic uint32_t begun;		       /* how often one has given it to us */
 	_Atomic uint16_t relay;		       /* place of the relay on it, or CTL_RELAY_NONE */
 	_Atomic uint16_t relay_min, relay_max; /* its relayed ports, host order */
 	_Atomic uint16_t realm;		       /* of that relay; CONFIG_REALMS_MAX: none */
@@ -65,8 +73,8 @@ static inline bool local_relays(const struct local_addr *l, uint16_t port)
 
 /* Our IPv4 addresses once more, by a word each. */
 struct local_v4 {
-	uint32_t ip;  /* as it stands in memory */
-	uint32_t idx; /* of dplane.local, LOCAL_NONE when empty */
+	_Atomic uint32_t ip;  /* as it stands in memory */
+	_Atomic uint32_t idx; /* of dplane.local, LOCAL_NONE when empty, LOCAL_DEAD */
 };
 
 /* Of a port: what its device tells, once the service thread has asked. */
@@ -151,9 +159,9 @@ struct dplane {
 	struct trace *trace[CTL_WORKERS_MAX]; /* each worker's alone, see trace.h */
 
 	struct local_addr local[LOCAL_TABLE];
-	uint16_t local_slot[LOCAL_TABLE]; /* hash to index in local, LOCAL_NONE when empty */
+	_Atomic uint16_t local_slot[LOCAL_TABLE]; /* hash to index in local, LOCAL_NONE: empty */
 	struct local_v4 local_v4[LOCAL_TABLE];
-	uint16_t n_local;
+	_Atomic uint16_t n_local; /* entries so far, those that are gone included */
 
 	/*
 	 * Listeners by their place (conf/listener.h), and by port number: first of a chain,
@@ -233,7 +241,7 @@ static inline const struct local_addr *dplane_local(const struct dplane *dp,
 	uint32_t h = local_hash(a);
 	uint16_t i;
 
-	while ((i = dp->local_slot[h]) != LOCAL_NONE) {
+	while ((i = atomic_load_explicit(&dp->local_slot[h], memory_order_acquire)) != LOCAL_NONE) {
 		if (ip_eq(&dp->local[i].ip, a))
 			return &dp->local[i];
 		h = (h + 1) & (LOCAL_TABLE - 1);
@@ -249,11 +257,12 @@ static inline uint32_t local_v4_hash(uint32_t ip)
 /* The local address that is this IPv4 address, which stands as in memory; NULL: none is. */
 static inline const struct local_addr *dplane_local_v4(const struct dplane *dp, uint32_t ip)
 {
-	uint32_t h = local_v4_hash(ip);
+	uint32_t h = local_v4_hash(ip), i;
 
-	while (dp->local_v4[h].idx != LOCAL_NONE) {
-		if (dp->local_v4[h].ip == ip)
-			return &dp->local[dp->local_v4[h].idx];
+	while ((i = atomic_load_explicit(&dp->local_v4[h].idx, memory_order_acquire)) !=
+	       LOCAL_NONE) {
+		if (atomic_load_explicit(&dp->local_v4[h].ip, memory_order_relaxed) == ip)
+			return &dp->local[i];
 		h = (h + 1) & (LOCAL_TABLE - 1);
 	}
 	return NULL;
@@ -264,6 +273,10 @@ static inline const struct local_addr *dplane_local_v4(const struct dplane *dp, 
  * workers run, once they read c.
  */
 void dplane_listeners_set(struct dplane *dp, const struct config *c);
+
+/* The same of addresses of ports; false, and one sentence in err: there is no room. */
+bool dplane_addrs_fit(const struct dplane *dp, const struct config *c, char *err, size_t errlen);
+void dplane_addrs_set(struct dplane *dp, const struct config *c);
 
 /*
  * The same of relays: whether there is room for those that are new, else one sentence in err; they

@@ -34,7 +34,8 @@ static bool take(struct dplane *dp, struct snapshot *s, struct tls_watch *watch,
 
 	/* Before they are read: what changes meanwhile is looked at again. */
 	tls_watch_taken(&fresh, s->conf);
-	if (!dplane_relays_fit(dp, s->conf, err, errlen) ||
+	if (!dplane_addrs_fit(dp, s->conf, err, errlen) ||
+	    !dplane_relays_fit(dp, s->conf, err, errlen) ||
 	    (dp->n_cryptos && !cryptos_reload(dp, s, err, errlen)))
 		return false;
 	*watch = fresh;
@@ -42,6 +43,7 @@ static bool take(struct dplane *dp, struct snapshot *s, struct tls_watch *watch,
 	dplane_relays_add(dp, s->conf);
 	region_places(dp, s->conf); /* whom requests may be of from here on */
 	snapshot_publish(dp, s);
+	dplane_addrs_set(dp, s->conf);
 	dplane_listeners_set(dp, s->conf);
 	dplane_relays_set(dp, s->conf);
 	return true;

@@ -21,6 +21,7 @@ struct record {
 	uint64_t due_ms;    /* of the next step */
 	uint64_t defend_ms; /* not before */
 	uint8_t step;	    /* questions asked and announcements made so far */
+	uint32_t begun;	    /* of the address: another: it has been given to us anew */
 	/* The service thread's. */
 	uint64_t told, told_ms; /* what the log has of `other`, and since when */
 };
@@ -188,7 +189,7 @@ static void link_begin(struct worker *w, uint16_t port, struct announce *a, bool
 	uint16_t i;
 
 	for (i = 0; i < w->dp->n_local; i++) {
-		if (w->dp->local[i].port != port ||
+		if (!w->dp->local[i].there || w->dp->local[i].port != port ||
 		    (takeover && a->record[i].step <= STEP_ANNOUNCE))
 			continue;
 		a->record[i].step = takeover ? STEP_ANNOUNCE + 1 : 0;
@@ -237,6 +238,23 @@ static void link_tick(struct worker *w, uint16_t port, struct announce *a)
 	mld_report(w, port, false);
 }
 
+/* A reload has brought it, perhaps back: with questions, and its group is reported. */
+static void address_begin(struct worker *w, const struct local_addr *l, struct announce *a,
+			  struct record *r)
+{
+	struct link *link = &a->link[l->port];
+	const uint32_t begun = atomic_load_explicit(&l->begun, memory_order_relaxed);
+
+	if (r->begun == begun)
+		return;
+	r->begun = begun;
+	r->step = 0;
+	r->due_ms = w->now_ms;
+	r->defend_ms = 0;
+	link->rounds = ANNOUNCE_ROUNDS;
+	link->round_ms = w->now_ms;
+}
+
 void announce_tick(struct worker *w)
 {
 	struct announce *a = w->net->announce;
@@ -250,8 +268,10 @@ void announce_tick(struct worker *w)
 
 		a->at = a->at + 1 < w->dp->n_local ? a->at + 1 : 0;
 		l = &w->dp->local[a->at];
-		if (a->link[l->port].up)
-			frames += record_tick(w, l, &a->record[a->at]);
+		if (!l->there || !a->link[l->port].up)
+			continue;
+		address_begin(w, l, a, &a->record[a->at]);
+		frames += record_tick(w, l, &a->record[a->at]);
 	}
 }
 
@@ -295,7 +315,8 @@ void announce_news(const struct dplane *dp, uint64_t now_ms,
 		struct record *r = &a->record[i];
 		uint64_t mac = atomic_load_explicit(&r->other, memory_order_relaxed);
 
-		if (!mac == !r->told || (r->told_ms && now_ms - r->told_ms < ANNOUNCE_TELL_MS))
+		if (!dp->local[i].there || !mac == !r->told ||
+		    (r->told_ms && now_ms - r->told_ms < ANNOUNCE_TELL_MS))
 			continue;
 		r->told = mac;
 		r->told_ms = now_ms;

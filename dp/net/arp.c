@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "announce.h"
+#include "../snapshot.h"
 #include "neigh.h"
 #include "ip.h"
 #include "net.h"
@@ -34,13 +35,15 @@ uint8_t *eth_write(const struct port *p, uint8_t *h, const uint8_t *dst, uint16_
 	return h + 2;
 }
 
-const struct ip_addr *port_addr_for(const struct port *p, const struct ip_addr *ip)
+const struct ip_addr *port_addr_for(const struct dplane *dp, const struct port *p,
+				    const struct ip_addr *ip)
 {
+	const struct config_port *c = &snapshot_conf(dp)->port[p->idx];
 	const struct ip_addr *any = NULL;
 	uint16_t i;
 
-	for (i = 0; i < p->conf->n_addr; i++) {
-		const struct ip_prefix *a = &p->conf->addr[i];
+	for (i = 0; i < c->n_addr; i++) {
+		const struct ip_prefix *a = &c->addr[i];
 
 		if (ip_is_v4(&a->ip) != ip_is_v4(ip))
 			continue;
@@ -51,13 +54,15 @@ const struct ip_addr *port_addr_for(const struct port *p, const struct ip_addr *
 	return any;
 }
 
-const struct ip_prefix *port_prefix_of(const struct port *p, const struct ip_addr *own)
+const struct ip_prefix *port_prefix_of(const struct dplane *dp, const struct port *p,
+				       const struct ip_addr *own)
 {
+	const struct config_port *c = &snapshot_conf(dp)->port[p->idx];
 	uint16_t i;
 
-	for (i = 0; i < p->conf->n_addr; i++)
-		if (ip_eq(&p->conf->addr[i].ip, own))
-			return &p->conf->addr[i];
+	for (i = 0; i < c->n_addr; i++)
+		if (ip_eq(&c->addr[i].ip, own))
+			return &c->addr[i];
 	return NULL;
 }
 
@@ -96,7 +101,7 @@ void arp_request(struct worker *w, uint16_t port, const struct ip_addr *own,
 {
 	const struct port *p = &w->dp->port[port];
 
-	own = own ? own : port_addr_for(p, ip);
+	own = own ? own : port_addr_for(w->dp, p, ip);
 	if (own)
 		arp_ask(w, p, ip_to_v4(own), ip_to_v4(ip), mac);
 }
@@ -159,7 +164,7 @@ void arp_input(struct worker *w, struct rte_mbuf *m, uint16_t port, uint8_t l2_l
 		pkt_drop(w, m, DROP_ARP_BAD);
 		return;
 	}
-	own = port_prefix_of(p, &to);
+	own = port_prefix_of(w->dp, p, &to);
 	request = be16_get(a.op) == ARP_REQUEST;
 	memcpy(mac.addr_bytes, a.sha, 6);
 	gratuitous = be32_eq(a.spa, a.tpa); /* an announcement, RFC 5227 3 */

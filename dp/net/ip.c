@@ -123,7 +123,8 @@ static void route_by_any(const struct dplane *dp, struct neigh_table *t, const s
 static void route_around(const struct dplane *dp, struct neigh_table *t, const struct ip_addr *dst,
 			 struct route *r)
 {
-	const int any = ip_is_v4(dst) ? 128 - 32 : 0; /* the length of a prefix that names nothing */
+	const int any =
+	    ip_is_v4(dst) ? 128 - 32 : 0; /* the length of a prefix that names nothing */
 	struct route other = { .len = any };
 	uint16_t i;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "announce.h"
+#include "../snapshot.h"
 #include "ip.h"
 #include "neigh.h"
 #include "../tx.h"
@@ -59,13 +60,14 @@ static uint16_t group_add(struct ip_addr *group, uint16_t n, const struct ip_add
 	return (uint16_t)(n + 1);
 }
 
-static uint16_t port_groups(const struct port *p, struct ip_addr *group)
+static uint16_t port_groups(const struct dplane *dp, const struct port *p, struct ip_addr *group)
 {
+	const struct config_port *c = &snapshot_conf(dp)->port[p->idx];
 	uint16_t i, n = group_add(group, 0, &p->link_local);
 
-	for (i = 0; i < p->conf->n_addr; i++)
-		if (!ip_is_v4(&p->conf->addr[i].ip))
-			n = group_add(group, n, &p->conf->addr[i].ip);
+	for (i = 0; i < c->n_addr; i++)
+		if (!ip_is_v4(&c->addr[i].ip))
+			n = group_add(group, n, &c->addr[i].ip);
 	return n;
 }
 
@@ -113,7 +115,7 @@ void mld_report(struct worker *w, uint16_t port, bool answer)
 	const uint16_t one =
 	    (uint16_t)RTE_MIN((size_t)MLD_ONE, (p->mtu - MLD_FIXED) / sizeof(struct mld_record));
 	struct ip_addr group[MLD_GROUPS];
-	uint16_t i, n = port_groups(p, group);
+	uint16_t i, n = port_groups(w->dp, p, group);
 
 	for (i = 0; i < n; i = (uint16_t)(i + one))
 		report_send(w, p, &group[i], (uint16_t)RTE_MIN(n - i, one),

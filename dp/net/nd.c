@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "announce.h"
+#include "../snapshot.h"
 #include "neigh.h"
 #include "ip.h"
 #include "net.h"
@@ -96,7 +97,7 @@ void nd_solicit(struct worker *w, uint16_t port, const struct ip_addr *own,
 	const struct port *p = &w->dp->port[port];
 	struct ip_addr dst = mac ? *ip : nd_group(ip);
 
-	own = own ? own : port_addr_for(p, ip);
+	own = own ? own : port_addr_for(w->dp, p, ip);
 	if (!own || ip_is_link_local(ip))
 		own = &p->link_local;
 	nd_send(w, p, mac ? mac->addr_bytes : group, own, &dst, &msg, ND_OPT_SOURCE);
@@ -121,17 +122,18 @@ static bool nd_option(struct rd *r, uint8_t kind, struct rte_ether_addr *mac, bo
 	return rd_left(r) == 0;
 }
 
-static bool port_owns(const struct port *p, const struct ip_addr *a)
+static bool port_owns(const struct dplane *dp, const struct port *p, const struct ip_addr *a)
 {
-	return port_prefix_of(p, a) || ip_eq(a, &p->link_local);
+	return port_prefix_of(dp, p, a) || ip_eq(a, &p->link_local);
 }
 
-static bool port_on_link(const struct port *p, const struct ip_addr *a)
+static bool port_on_link(const struct dplane *dp, const struct port *p, const struct ip_addr *a)
 {
+	const struct config_port *c = &snapshot_conf(dp)->port[p->idx];
 	uint16_t i;
 
-	for (i = 0; i < p->conf->n_addr; i++)
-		if (ip_in_prefix(a, &p->conf->addr[i]))
+	for (i = 0; i < c->n_addr; i++)
+		if (ip_in_prefix(a, &c->addr[i]))
 			return true;
 	return ip_is_link_local(a);
 }
@@ -153,7 +155,7 @@ static bool nd_solicitation(struct worker *w, const struct pkt *p, const struct 
 	bool dad = ip_is_unspecified(&p->src), learnt = false;
 
 	a.flags = be32_make(ND_OVERRIDE | (dad ? 0 : ND_SOLICITED));
-	if (q->have_mac && port_on_link(port, &p->src))
+	if (q->have_mac && port_on_link(w->dp, port, &p->src))
 		learnt = neigh_learn(w, p->in_port, &p->src, &q->mac, false, true);
 	if (answer)
 		nd_send(w, port, dad ? all_nodes_mac : mac, &q->msg.target,
@@ -249,7 +251,7 @@ void nd_input(struct worker *w, struct pkt *p, bool answer)
 	/* Routers are not listened to: addresses and routes come from the configuration. */
 	if ((d.msg.type != ND_NS && d.msg.type != ND_NA) ||
 	    (d.msg.type == ND_NS &&
-	     (!port_owns(&w->dp->port[p->in_port], &d.msg.target) || nd_is_echo(w, p)))) {
+	     (!port_owns(w->dp, &w->dp->port[p->in_port], &d.msg.target) || nd_is_echo(w, p)))) {
 		pkt_drop(w, p->m, DROP_ND_OTHER);
 		return;
 	}

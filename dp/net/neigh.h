@@ -151,10 +151,15 @@ uint32_t neigh_list(const struct worker *w, uint32_t *from, uint32_t max, bool g
 
 /* Writes an Ethernet header (with the port's tag) at h; returns where the payload goes. */
 uint8_t *eth_write(const struct port *p, uint8_t *h, const uint8_t *dst, uint16_t type);
-/* The port's own address to talk to ip from: of its subnet, else any of its family, else NULL. */
-const struct ip_addr *port_addr_for(const struct port *p, const struct ip_addr *ip);
+/*
+ * The port's own address to talk to ip from: of its subnet, else any of its family, else NULL.
+ * Addresses are live: what is returned lasts as long as a turn (snapshot.h).
+ */
+const struct ip_addr *port_addr_for(const struct dplane *dp, const struct port *p,
+				    const struct ip_addr *ip);
 /* The port's configured address `own` with its subnet, or NULL if it is not the port's. */
-const struct ip_prefix *port_prefix_of(const struct port *p, const struct ip_addr *own);
+const struct ip_prefix *port_prefix_of(const struct dplane *dp, const struct port *p,
+				       const struct ip_addr *own);
 
 /*
  * arp.c: takes m (Ethernet header at its start, l2_len long). answer is false for a copy from

@@ -55,14 +55,14 @@ static enum ping_result ping_route(struct worker *w, const struct cmd_ping *c, s
 	if (!ip_is_unspecified(&c->from))
 		from = dplane_local(dp, &c->from) ? &c->from : NULL;
 	else if (c->port != CTL_PING_ANY)
-		from = port_addr_for(&dp->port[c->port], &c->to);
+		from = port_addr_for(dp, &dp->port[c->port], &c->to);
 	if ((!from && (!ip_is_unspecified(&c->from) || c->port != CTL_PING_ANY)) ||
 	    (from && ip_is_v4(from) != ip_is_v4(&c->to)))
 		return PING_SOURCE;
 	if (!ip_route(dp, w->net->neigh, from, &c->to, &e->port, &e->via) ||
 	    (c->port != CTL_PING_ANY && e->port != c->port))
 		return PING_NO_ROUTE;
-	from = from ? from : port_addr_for(&dp->port[e->port], &e->via);
+	from = from ? from : port_addr_for(dp, &dp->port[e->port], &e->via);
 	if (!from)
 		return PING_SOURCE;
 	e->source = *from;

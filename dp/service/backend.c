@@ -121,7 +121,7 @@ static struct tcp_conn *backend_connect(struct worker *w, const struct sock_addr
 
 	if (!ip_route(w->dp, NULL, NULL, &to->ip, &port, &via))
 		return NULL;
-	own = port_addr_for(&w->dp->port[port], &via);
+	own = port_addr_for(w->dp, &w->dp->port[port], &via);
 	if (!own)
 		return NULL;
 	r.local.ip = *own;

@@ -394,6 +394,102 @@ static void relays_are_bounded(void **state)
 	assert_int_equal(dp.n_relay, 3);
 }
 
+#define ADDRESSES(first, second, relay)                                   \
+	"ports:\n"                                                        \
+	"  - {name: access, device: net_null0, addresses: [" first "]}\n" \
+	"  - {name: core, device: net_null1, addresses: [" second "]}\n"  \
+	"listeners:\n"                                                    \
+	"  - {address: 10.1.0.1}\n"                                       \
+	"relays:\n"                                                       \
+	"  - {address: " relay ", port-min: 50000}\n"                     \
+	"turn: {realm: example.org}\n"
+
+static const struct local_addr *local_v4(const char *text)
+{
+	struct ip_addr ip;
+	uint32_t word;
+
+	assert_true(ip_parse(text, &ip));
+	memcpy(&word, ip.b + 12, 4);
+	return dplane_local_v4(&dp, word);
+}
+
+/* Connections have its number, which is its own also while it is gone, and at another port. */
+static void an_address_keeps_its_number(void **state)
+{
+	const struct local_addr *one, *three;
+
+	(void)state;
+	start_with(ADDRESSES("10.1.0.1/24, 10.1.0.2/24", "10.2.0.1/24", "10.2.0.1"));
+	one = local("10.1.0.1");
+	assert_null(local("10.2.0.3"));
+	reload_all(ADDRESSES("10.1.0.1/24, 10.1.0.2/24", "10.2.0.3/24, 10.2.0.1/24, fd00::3/64",
+			     "10.2.0.3"));
+	three = local("10.2.0.3");
+	assert_non_null(three);
+	assert_ptr_equal(local_v4("10.2.0.3"), three);
+	assert_non_null(local("fd00::3"));
+	assert_int_equal(three->port, 1);
+	assert_true(relays_port("10.2.0.3", 50000)); /* with its relay, in one reload */
+	assert_int_equal(local_relay(local("10.2.0.1")), CTL_RELAY_NONE);
+	reload_all(ADDRESSES("10.1.0.1/24", "10.2.0.1/24", "10.2.0.1")); /* removed */
+	assert_null(local("10.2.0.3"));
+	assert_null(local_v4("10.2.0.3"));
+	assert_null(local("10.1.0.2"));
+	assert_null(local("fd00::3"));
+	assert_ptr_equal(local("10.1.0.1"), one);
+	assert_ptr_equal(local_v4("10.1.0.1"), one);
+	reload_all(ADDRESSES("10.1.0.1/24, 10.2.0.3/24", "10.2.0.1/32", "10.2.0.1"));
+	assert_ptr_equal(local("10.2.0.3"), three);
+	assert_ptr_equal(local_v4("10.2.0.3"), three);
+	assert_int_equal(three->port, 0); /* of another port now */
+	assert_int_equal(three->begun, 2);
+	/* What listens, or relays, at one that is not there is a mistake of the file. */
+	file_write_all(ADDRESSES("10.1.0.1/24", "10.2.0.1/24", "10.2.0.3"));
+	assert_null(config_load(path, err, sizeof(err)));
+	assert_non_null(strstr(err, "is the address of no port"));
+}
+
+/* Slots of those that are gone are used again, and no look-up ends at one. */
+static void any_of_many_addresses_may_go(void **state)
+{
+	char text[2048], list[1024];
+	int n = 0;
+
+	(void)state;
+	start_with(ADDRESSES("10.1.0.1/24", "10.2.0.1/24", "10.2.0.1"));
+	for (int turn = 1; turn <= 64; turn++) {
+		int len = 0;
+
+		for (int i = 0; i < 40; i++)
+			if ((turn * 7 + i * 5) % 11 < 6)
+				len += snprintf(list + len, sizeof(list) - (size_t)len,
+						", 10.2.0.%d/24", 10 + i);
+		snprintf(text, sizeof(text),
+			 "ports:\n"
+			 "  - {name: access, device: net_null0, addresses: [10.1.0.1/24]}\n"
+			 "  - {name: core, device: net_null1, addresses: [10.2.0.1/24%s]}\n"
+			 "listeners:\n  - {address: 10.1.0.1}\nrelays:\n"
+			 "  - {address: 10.2.0.1, port-min: 50000}\nturn: {realm: x}\n",
+			 list);
+		reload_all(text);
+		for (int i = 0; i < 40; i++) {
+			char a[32];
+
+			snprintf(a, sizeof(a), "10.2.0.%d", 10 + i);
+			assert_int_equal(local(a) != NULL, (turn * 7 + i * 5) % 11 < 6);
+			assert_ptr_equal(local_v4(a), local(a));
+		}
+		assert_non_null(local("10.2.0.1"));
+	}
+	for (int i = 0; i < LOCAL_TABLE; i++)
+		n += dp.local_slot[i] != LOCAL_NONE;
+	assert_in_range(n, 20, 64);
+	dp.n_local = LOCAL_MOST;
+	file_write_all(ADDRESSES("10.1.0.1/24", "10.2.0.1/24, 10.9.0.1/24", "10.2.0.1"));
+	reload_fails(digest(), "there is room for no more");
+}
+
 /* Three of one port are a chain, of which any may go and come back. */
 static void chains_stay_whole(void **state)
 {
@@ -487,6 +583,8 @@ int main(void)
 		T(a_listener_keeps_its_place),
 		T(a_relay_keeps_its_place),
 		T(relays_are_bounded),
+		T(an_address_keeps_its_number),
+		T(any_of_many_addresses_may_go),
 		T(chains_stay_whole),
 		T(places_are_bounded),
 		T(listeners_that_nothing_was_prepared_for),
