@@ -90,6 +90,32 @@ static bool others_prepared(const struct config *runs, const struct config *c, c
 	return true;
 }
 
+static bool has_rates(const struct config_turn *t)
+{
+	return t->session_rate | t->session_packets | t->user_rate | t->user_packets;
+}
+
+/* Meters are made at a start, if any rate has a limit; both processes agree on users' (digest.c). */
+static bool rates_prepared(const struct config *runs, const struct config *c, char *err,
+			   size_t errlen)
+{
+	const struct config_turn *a = &runs->turn, *b = &c->turn;
+	const char *key = NULL;
+
+	if (!a->user_rate != !b->user_rate)
+		key = "user-rate";
+	else if (!a->user_packets != !b->user_packets)
+		key = "user-packets";
+	else if (has_rates(b) && !has_rates(a))
+		key = b->session_rate ? "session-rate" : "session-packets";
+	if (key)
+		snprintf(err, errlen,
+			 "turn.%s: a first limit of rates, or the end of one of users, is set by a "
+			 "restart of fairlead-dp",
+			 key);
+	return !key;
+}
+
 /* All of it is judged as if it were a file. Lines are not known, and those in c stay. */
 static bool fits_together(struct config *c, char *err, size_t errlen)
 {
@@ -132,6 +158,7 @@ struct config *config_merge(const struct config *runs, const struct config *fres
 	/* Judged as it is in the file, before its entries are where they stay. */
 	if (listener_places_keep(runs, c, err, errlen) &&
 	    listeners_prepared(runs, c, err, errlen) && others_prepared(runs, c, err, errlen) &&
+	    rates_prepared(runs, c, err, errlen) &&
 	    fits_together(c, err, errlen) && config_places_keep(runs, c, err, errlen))
 		return c;
 	config_free(c);

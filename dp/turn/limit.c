@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "limit.h"
+#include "../snapshot.h"
 
 #include <rte_malloc.h>
 
@@ -38,7 +39,7 @@ static uint32_t limit_least(uint32_t share, uint32_t most)
 
 void limit_share(struct worker *w, uint32_t slot, uint32_t bytes, uint32_t packets)
 {
-	const struct config_turn *c = &w->dp->conf->turn;
+	const struct config_turn *c = &snapshot_conf(w->dp)->turn;
 	struct session_limit *l;
 	struct meter_rate r;
 

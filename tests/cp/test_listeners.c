@@ -8,6 +8,7 @@
 #include "tests/world/cp_env.h"
 
 #include "cp/removed.h"
+#include "cp/statefile.h"
 
 #include <string.h>
 
@@ -221,6 +222,52 @@ static void places_outlive_the_process(void **state)
 	assert_false(table_partial(e->s.table));
 }
 
+/* A file of a version whose head had room for the listeners of a file, and no more. */
+static void head_of_before(const char *state)
+{
+	static uint8_t was[1 << 20], now[1 << 20];
+	const size_t cut = offsetof(struct statefile_head, world.more);
+	struct statefile_head h;
+	size_t n, from, to;
+	FILE *f = fopen(state, "r");
+
+	assert_non_null(f);
+	n = fread(was, 1, sizeof(was), f);
+	fclose(f);
+	assert_in_range(n, sizeof(h), sizeof(was) - 1);
+	memcpy(&h, was, sizeof(h));
+	from = statefile_bytes(1, h.head_bytes);
+	memcpy(now, was, cut);
+	memcpy(now + cut, was + h.own_at, h.head_bytes - h.own_at);
+	h.head_bytes -= h.own_at - (uint32_t)cut;
+	h.own_at = (uint32_t)cut;
+	memcpy(now, &h, cut);
+	to = statefile_bytes(1, h.head_bytes);
+	memcpy(now + to, was + from, n - from);
+	f = fopen(state, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(now, 1, to + n - from, f), to + n - from);
+	fclose(f);
+}
+
+static void an_older_head_is_carried_over(void **state)
+{
+	struct env *e = *state;
+	struct sock_addr relayed;
+	char err[256] = "";
+
+	ask_allocate(e, 7, &relayed);
+	server_close(&e->s);
+	head_of_before(e->conf.control.state);
+	if (!server_open(&e->s, &e->conf, NULL, e->now_ms, 0, err, sizeof(err)))
+		fail_msg("%s", err);
+	assert_non_null(table_stats(e->s.table)->carried);
+	assert_null(table_stats(e->s.table)->fresh);
+	assert_int_equal(table_stats(e->s.table)->kept, 1);
+	assert_non_null(env_alloc(e, 7));
+	assert_false(table_partial(e->s.table));
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, env_setup_started, env_teardown)
 
 int main(void)
@@ -231,6 +278,7 @@ int main(void)
 		T(an_end_by_the_listener_has_its_reason),
 		T(the_dataplane_counts_otherwise),
 		T(places_outlive_the_process),
+		T(an_older_head_is_carried_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,18 +5,25 @@
  * has begun two turns since, and longer for whoever holds it; a service keeps its id wherever it
  * stands, and no other has it then; a file with a mistake, one that the control process has not
  * read, and one that does not fit what runs change nothing; listeners come, go and move, each with
- * a number of its own, where that was prepared for; what DPDK logs follows, and falls back.
+ * a number of its own, where that was prepared for; so do relays and addresses of ports, with what
+ * sessions and connections know of them; a control process that took a file while it was not
+ * attached brings it with its hello; what DPDK logs follows, and falls back.
  */
 #include "tests/world/unit.h"
 #include "tests/world/worker.h"
 #include "dp/reload.h"
+#include "dp/service.h"
 #include "dp/snapshot.h"
 #include "dp/stage.h"
 
 #include <rte_log.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { WORKERS = 2, ERR_MAX = 512 };
@@ -361,37 +368,22 @@ static void a_relay_keeps_its_place(void **state)
 /* No row is anybody's twice, and one reload too many leaves all as it was. */
 static void relays_are_bounded(void **state)
 {
-	char text[2048], line[128];
-	int added = 0;
+	uint32_t end;
 
 	(void)state;
 	start_with(RELAYS(R2));
-	for (;; added++) {
-		uint32_t end = dp.deal_end[0];
-
-		snprintf(text, sizeof(text),
-			 "ports:\n  - {name: access, device: net_null0, addresses: [10.1.0.1/24, "
-			 "10.1.0.2/24, 10.1.0.3/24]}\nlisteners:\n  - {address: 10.1.0.1}\n"
-			 "relays:\n" R2);
-		/* Another worker's or of all by turns: a place each. */
-		snprintf(line, sizeof(line),
-			 "  - {address: 10.1.0.%d, port-min: 50000}\nturn: {realm: x}\n",
-			 added % 2 ? 1 : 3);
-		strcat(text, line);
-		if (added == 2)
-			break;
-		reload_all(text);
-		assert_true(dp.deal_end[0] > end);
-		assert_true(dp.deal_end[0] <= dp.places);
-	}
-	dp.places = dp.deal_end[0];
-	file_write_all(RELAYS(R2 R3_WIDE));
-	reload_all(RELAYS(R2 R3_WIDE)); /* it has its rows */
+	end = dp.deal_end[0];
+	reload_all(RELAYS(R2 R3));
+	assert_true(dp.deal_end[0] > end && dp.deal_end[0] <= dp.places);
+	assert_true(dp.relay_deal[1].base == end);
+	dp.places = dp.deal_end[0]; /* as if others had taken the rest */
+	reload_all(RELAYS(R2 R3_WIDE));
+	reload_all(RELAYS(R2));
+	reload_all(RELAYS(R2 R3)); /* it has its rows */
 	file_write_all(RELAYS(R2 R3_OWNED));
-	reload_fails(digest(), "worker 1 has no IPv4 relay");
-	file_write_all(RELAYS(R2 R3_OWNED "  - {address: 10.1.0.1, port-min: 50000}\n"));
 	reload_fails(digest(), "reloads have added as many as there is room for");
-	assert_int_equal(dp.n_relay, 3);
+	assert_int_equal(dp.n_relay, 2);
+	assert_true(relays_port("10.1.0.3", 50000));
 }
 
 #define ADDRESSES(first, second, relay)                                   \
@@ -556,6 +548,77 @@ static void listeners_that_nothing_was_prepared_for(void **state)
 	assert_int_equal(dp.n_listener, 1);
 }
 
+/* ---- what was missed ---- */
+
+static const char *file_with_socket(const char *more)
+{
+	static char text[2048];
+
+	snprintf(text, sizeof(text),
+		 "dataplane: {workers: [0, 1], main-cpu: 2, socket: %s/dp.sock}\n%s", dir, more);
+	return text;
+}
+
+/* What the dataplane answers to a hello. */
+static enum ctl_verdict hello(struct service *s, uint64_t agreed, uint64_t live)
+{
+	const struct ctl_hello h = { .magic = CTL_ABI_MAGIC,
+				     .abi_version = CTL_ABI_VERSION,
+				     .pid = 1,
+				     .config_digest = agreed,
+				     .live_digest = live };
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct ctl_welcome w = { 0 };
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", dp.conf->dataplane.socket);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	service_turn(s, 5000, 0);
+	assert_int_equal(send(fd, &h, sizeof(h), MSG_NOSIGNAL), sizeof(h));
+	service_turn(s, 5000, 0);
+	assert_int_equal(recv(fd, &w, sizeof(w), 0), sizeof(w));
+	close(fd);
+	service_turn(s, 5000, 0); /* it hears that it is gone */
+	return (enum ctl_verdict)w.verdict;
+}
+
+static void a_hello_brings_what_was_missed(void **state)
+{
+	int region_fd = memfd_create("region", MFD_CLOEXEC);
+	struct service s;
+	struct ip_addr ip;
+	uint64_t agreed, old;
+
+	(void)state;
+	assert_true(ip_parse("10.1.0.1", &ip));
+	start_with(file_with_socket(LISTENERS("")));
+	agreed = config_digest(start);
+	old = digest();
+	dp.wake_cp = eventfd(0, EFD_CLOEXEC);
+	if (!service_open(&s, &dp, region_fd, err, sizeof(err)))
+		fail_msg("%s", err);
+	assert_int_equal(hello(&s, agreed, old), CTL_WELCOME);
+	assert_ptr_equal(snapshot_conf(&dp), start);
+	/* Nobody was attached while the control process took this one. */
+	file_write_all(file_with_socket(LISTENERS(UDP)));
+	assert_int_equal(hello(&s, agreed, digest()), CTL_WELCOME);
+	assert_int_equal(dplane_listener(&dp, &ip, 3479), 1);
+	/* One that runs with another file than stands there brings nothing, and is let in: it says
+	 * so. */
+	assert_int_equal(hello(&s, agreed, old), CTL_WELCOME);
+	assert_int_equal(dplane_listener(&dp, &ip, 3479), 1);
+	/* A file with a mistake changes nothing. */
+	file_write_all(file_with_socket("listeners: 1\n"));
+	assert_int_equal(hello(&s, agreed, old), CTL_WELCOME);
+	assert_int_equal(dplane_listener(&dp, &ip, 3479), 1);
+	/* What both must agree on is not live, whatever the file says. */
+	assert_int_equal(hello(&s, agreed + 1, config_both_digest(snapshot_conf(&dp))),
+			 CTL_BAD_CONFIG);
+	service_close(&s);
+	close(dp.wake_cp);
+	close(region_fd);
+}
+
 static void logs_follow(void **state)
 {
 	const int type = rte_log_register("fairlead.test");
@@ -588,6 +651,7 @@ int main(void)
 		T(chains_stay_whole),
 		T(places_are_bounded),
 		T(listeners_that_nothing_was_prepared_for),
+		T(a_hello_brings_what_was_missed),
 		T(logs_follow),
 	};
 

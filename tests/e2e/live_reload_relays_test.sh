@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Relays, realms and TLS domains come, go and change while calls go on whose numbered packets are all there
+# Relays, their addresses, realms and TLS domains come, go and change while calls go on whose numbered packets are all there
 # at the end, over UDP and TCP: a relay that is added gives out its ports at once; one whose ports are fewer
 # keeps what has one that stays; of one that is taken out allocations and contexts end with a reason of
 # their own, and others do not notice, whatever the order of the file. A realm that goes takes its contexts
@@ -11,16 +11,19 @@
 . "$(dirname "$0")/lib.sh"
 
 UCLIENT_SECONDS=120
-MORE4=10.2.0.3 # an address of port core that no relay has at the start
+MORE4=10.2.0.3 # an address that port core does not have at the start
 
-# relays LINE...: those of the start, behind others.
+# right: the file of the start. relays LINE...: its relays behind others, and an address more.
+right() { cp "$TMP/right" "$CONFIG"; }
 relays()
 {
 	local line
-	cp "$TMP/right" "$CONFIG"
+	right
+	more_address
 	for line in "$@"; do sed -i "/^relays:/a\\  - $line" "$CONFIG"; done
 }
 edit() { sed -i "$1" "$CONFIG"; }
+more_address() { edit "s|addresses: \[$RELAY4/24|addresses: [$MORE4/24, $RELAY4/24|"; }
 # reload WHAT: all of it is in force. refused WHAT SENTENCE: nothing of it is.
 reload()
 {
@@ -46,6 +49,7 @@ nothing_lost() { assert_eq "packets that $1 lost" "$(uclient_lost "$TMP/$1")" 0;
 sessions_on() { fl --json sessions | jq "[.sessions[] | select(.relayed[] | startswith(\"$1:\"))] | length"; }
 has_sessions() { (($(sessions_on "$1") >= $2)); }
 no_sessions() { (($(sessions_on "$1") == 0)); }
+shown() { in_relay curl -sf http://127.0.0.1:9643/metrics | grep -q "^fairlead_relay_ports_limit{address=\"$MORE4\"}"; }
 count() { fl_json status "$1"; }
 # context NAME ARGUMENT...: its number, in $TMP/NAME.
 context()
@@ -58,7 +62,7 @@ context()
 lives() { fl --json context show "$1" >/dev/null 2>&1; }
 gone() { ! lives "$1"; }
 
-relay_config "s|addresses: \[$RELAY4/24|addresses: [$MORE4/24, $RELAY4/24|" >"$TMP/quickstart"
+relay_config >"$TMP/quickstart"
 start_peer
 cp "$CONFIG" "$TMP/right"
 CHAIN=$(sed -n "s/.*chain: *\(.*ecdsa.pem\)$/\1/p" "$CONFIG" | head -n 1)
@@ -73,14 +77,15 @@ stays=$(context stays --a transport=udp,realm=access --b transport=udp,realm=cor
 # ---- one is added ----
 
 relays "{address: $MORE4, port-min: 30000, port-max: 39999}"
-reload "a relay is added, in front"
+reload "an address and a relay at it are added, in front"
+in_peer ping -c 1 -W 5 $MORE4 >"$TMP/ping" || fail "the address does not answer: $(<"$TMP/ping")"
 # Relays are drawn from by chance.
 for ((n = 0; n < 8; n++)); do
 	client more$n 600 &
 	more[n]=$!
 done
 await 30 has_sessions $MORE4 1 || fail "nobody is given its ports: $(fl sessions)"
-fl --json status | jq -e ".relays[] | select(.address == \"$MORE4\")" >/dev/null || fail "it is not shown: $(fl status)"
+shown || fail "it is not in the metrics"
 for ((n = 0; n < 8; n++)); do
 	wait "${more[n]}" || fail "client $n: $(tail -n 3 "$TMP/more$n")"
 	nothing_lost more$n
@@ -116,11 +121,12 @@ for ((n = 0; n < 8; n++)); do
 done
 await 30 has_sessions $MORE4 1 || fail "nobody is given its ports: $(fl sessions)"
 had=$(($(count .allocations.relay) + $(sessions_on $MORE4)))
-cp "$TMP/right" "$CONFIG"
-reload "the relay is taken out"
+right
+reload "the relay is taken out, and its address"
 await 5 no_sessions $MORE4 || fail "sessions of a relay that is gone: $(fl sessions)"
 assert_eq "ends by the relay" "$(count .allocations.relay)" "$had"
-fl --json status | jq -e "[.relays[] | select(.address == \"$MORE4\")] == []" >/dev/null || fail "it is still shown: $(fl status)"
+! in_peer ping -c 1 -W 1 $MORE4 >"$TMP/ping" || fail "the address answers still"
+! shown || fail "it is still in the metrics"
 for pid in "${more[@]}"; do
 	kill "$pid" 2>/dev/null || true
 	wait "$pid" 2>/dev/null || true
@@ -128,7 +134,7 @@ done
 for ((n = 0; n < 10; n++)); do
 	relays "{address: $MORE4, port-min: 30000}"
 	reload "it is back" >/dev/null
-	cp "$TMP/right" "$CONFIG"
+	right
 	reload "and gone" >/dev/null
 done
 note "it has come and gone ten times"
@@ -137,6 +143,7 @@ lives "$stays" || fail "a context that nothing was taken from is gone"
 
 # ---- a realm, and a TLS domain ----
 
+more_address
 edit "/^realms:/a\\  - {name: third}"
 edit "/^relays:/a\\  - {address: $MORE4, port-min: 30000, turn: false, realm: third}"
 edit "/^tls-domains:/a\\  - {name: fresh}"
@@ -150,7 +157,7 @@ reload "the realm is taken out"
 await 5 gone "$third" || fail "a context of a realm that is gone: $(fl context show "$third")"
 assert_eq "contexts that ended by it" "$(count .gateway.ended.relay)" 1
 lives "$fresh" || fail "a context of a TLS domain is gone with a realm"
-cp "$TMP/right" "$CONFIG"
+right
 reload "the TLS domain is taken out"
 await 5 gone "$fresh" || fail "a context of a TLS domain that is gone: $(fl context show "$fresh")"
 assert_eq "contexts that ended by it" "$(count .gateway.ended.tls_domain)" 1

@@ -100,6 +100,25 @@ static void no_limit(void **state)
 	world_drops(DROP_NONE, 0);
 }
 
+/* A reload's is in force from the next refresh on, and none does not come back by itself. */
+static void another_rate(void **state)
+{
+	struct config *next = malloc(sizeof(*next));
+
+	(void)state;
+	start(0, 50, 0);
+	assert_int_equal(up(0, 60, false), 50);
+	assert_non_null(next);
+	*next = world.conf;
+	next->turn.session_packets = 100;
+	world_reload(next);
+	assert_int_equal(world.w->turn->limit[0].packets_second, 50);
+	assert_true(share(0, 0));
+	assert_int_equal(world.w->turn->limit[0].packets_second, 100);
+	assert_int_equal(world.w->turn->limit[1].packets_second, 50);
+	world_drops(DROP_SESSION_RATE, 10);
+}
+
 static void packets(void **state)
 {
 	(void)state;
@@ -234,6 +253,7 @@ int main(void)
 #define T(name) cmocka_unit_test_teardown(name, world_teardown)
 	const struct CMUnitTest tests[] = {
 		T(no_limit),
+		T(another_rate),
 		T(packets),
 		T(bytes),
 		T(both),
