@@ -95,7 +95,8 @@ static bool has_rates(const struct config_turn *t)
 	return t->session_rate | t->session_packets | t->user_rate | t->user_packets;
 }
 
-/* Meters are made at a start, if any rate has a limit; both processes agree on users' (digest.c). */
+/* Meters are made at a start, if any rate has a limit; both processes agree on users' (digest.c).
+ */
 static bool rates_prepared(const struct config *runs, const struct config *c, char *err,
 			   size_t errlen)
 {
@@ -158,8 +159,8 @@ struct config *config_merge(const struct config *runs, const struct config *fres
 	/* Judged as it is in the file, before its entries are where they stay. */
 	if (listener_places_keep(runs, c, err, errlen) &&
 	    listeners_prepared(runs, c, err, errlen) && others_prepared(runs, c, err, errlen) &&
-	    rates_prepared(runs, c, err, errlen) &&
-	    fits_together(c, err, errlen) && config_places_keep(runs, c, err, errlen))
+	    rates_prepared(runs, c, err, errlen) && fits_together(c, err, errlen) &&
+	    config_places_keep(runs, c, err, errlen))
 		return c;
 	config_free(c);
 	return NULL;

@@ -798,8 +798,8 @@ static void test_digest(void **state)
 	assert_true(d != digest(edit("[2, 3]", "[3, 2]")));
 	assert_true(d != digest(edit("workers:", "sessions: 20000\n  workers:")));
 	assert_true(d == digest(edit("10.2.0.1/24", "10.2.0.1/25"))); /* live */
-	assert_true(d == digest(edit("3479", "3480")));	  /* live */
-	assert_true(d == digest(edit("50000", "50001"))); /* likewise */
+	assert_true(d == digest(edit("3479", "3480")));		      /* live */
+	assert_true(d == digest(edit("50000", "50001")));	      /* likewise */
 	d = digest(tls);
 	assert_true(d == digest(edit_of(tls, "crypto-cpus: [4]", "handshakes: 100")));
 	assert_true(d != digest(edit_of(tls, "crypto-cpus: [4]", "ticket-lifetime: 100")));

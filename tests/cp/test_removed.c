@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-enum { CLIENTS = 90 };
+enum { CLIENTS = 60, MORE = 30 };
 
 static void reload(struct env *e, const struct config *file)
 {
@@ -95,7 +95,7 @@ static void a_relay_comes_and_goes(void **state)
 	for (uint16_t i = 0; i < CLIENTS; i++)
 		assert_true(!env_alloc(e, (uint16_t)(100 + i)) ||
 			    relay_of(e, (uint16_t)(100 + i)) != added);
-	for (uint16_t i = 0; i < CLIENTS; i++) {
+	for (uint16_t i = 0; i < MORE; i++) {
 		allocate(e, (uint16_t)(1000 + i));
 		assert_int_not_equal(relay_of(e, (uint16_t)(1000 + i)), added);
 	}
@@ -172,13 +172,17 @@ static void the_dataplane_counts_otherwise(void **state)
 	union ctl_cmd c;
 	const char *why;
 	char err[256];
+	struct ask a;
 
 	dplink_detach(e->s.link);
 	r->relay[0] = one;
 	r->relay[1] = zero;
 	assert_true(fake_dp_attach(&e->dp, &e->s, err, sizeof(err)));
 	env_poll(e);
-	allocate(e, 100);
+	ask_begin(&a, STUN_ALLOCATE, 100);
+	ask_transport(&a);
+	fake_dp_punt_leg(&e->dp, 0, &a.leg, a.buf, stun_end(&a.b), e->now_ms * 1000);
+	env_poll(e);
 	assert_true(env_take(e, 0, CMD_SESSION_SET, &c));
 	assert_int_equal(c.session_set.relay[RELAY_V4].relay, 1 - relay_of(e, 100));
 	/* What it has not it refuses. */

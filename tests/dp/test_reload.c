@@ -550,12 +550,12 @@ static void listeners_that_nothing_was_prepared_for(void **state)
 
 /* ---- what was missed ---- */
 
-static const char *file_with_socket(const char *more)
+static const char *file_with_socket(const char *rest)
 {
 	static char text[2048];
 
 	snprintf(text, sizeof(text),
-		 "dataplane: {workers: [0, 1], main-cpu: 2, socket: %s/dp.sock}\n%s", dir, more);
+		 "dataplane: {workers: [0, 1], main-cpu: 2, socket: %s/dp.sock}\n%s", dir, rest);
 	return text;
 }
 
