@@ -66,6 +66,8 @@ static uint64_t relays_cost(const struct config *c)
 			most = has[owner];
 	}
 	share *= 65536 / RELAY_DEAL;
+	if (!c->n_relay)
+		return 0;
 	return cost_of(&relayed_port, has[0] * share + most * 65536 +
 					  CONFIG_RELAYS_SPARE * (most ? 65536 : share));
 }

@@ -59,7 +59,8 @@ static void local_slot_add(struct dplane *dp, uint16_t i)
 		local_v4_add(dp, &dp->local[i].ip, i);
 }
 
-static void local_add(struct dplane *dp, const struct ip_addr *ip, uint16_t port)
+/* True: it was not there. */
+static bool local_add(struct dplane *dp, const struct ip_addr *ip, uint16_t port)
 {
 	const uint16_t i = local_find(dp, ip);
 	struct local_addr *l = &dp->local[i];
@@ -75,10 +76,10 @@ static void local_add(struct dplane *dp, const struct ip_addr *ip, uint16_t port
 	}
 	l->port = port;
 	if (l->there)
-		return;
-	l->begun++;
+		return false;
 	l->there = true;
 	local_slot_add(dp, i);
+	return true;
 }
 
 static void local_del(struct dplane *dp, uint16_t i)
@@ -132,8 +133,12 @@ bool dplane_addrs_fit(const struct dplane *dp, const struct config *c, char *err
 void dplane_addrs_set(struct dplane *dp, const struct config *c)
 {
 	for (uint16_t i = 0; i < c->n_port; i++) {
-		for (uint16_t k = 0; k < c->port[i].n_addr; k++)
-			local_add(dp, &c->port[i].addr[k].ip, i);
+		for (uint16_t k = 0; k < c->port[i].n_addr; k++) {
+			const struct ip_addr *ip = &c->port[i].addr[k].ip;
+
+			if (local_add(dp, ip, i))
+				dp->local[local_find(dp, ip)].begun++;
+		}
 	}
 	for (uint16_t i = 0; i < dp->n_local; i++) {
 		const struct local_addr *l = &dp->local[i];
@@ -339,7 +344,9 @@ static void deals_init(struct dplane *dp)
 		most = RTE_MAX(most, end[i]);
 	}
 	dp->n_relay = c->n_relay;
-	dp->places = dealt + most + CONFIG_RELAYS_SPARE * (most ? 65536 : row);
+	dp->places = dealt + most;
+	if (c->n_relay)
+		dp->places += CONFIG_RELAYS_SPARE * (most ? 65536 : row);
 }
 
 bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t errlen)
@@ -361,6 +368,8 @@ bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t
 		dp->local_v4[i].idx = LOCAL_NONE;
 	}
 	dplane_addrs_set(dp, conf);
+	for (i = 0; i < dp->n_local; i++) /* the link's coming up begins them */
+		dp->local[i].begun = 0;
 	listeners_init(dp);
 	deals_init(dp);
 	dplane_relays_set(dp, conf);

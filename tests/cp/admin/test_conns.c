@@ -119,9 +119,11 @@ static void test_fields(void **state)
 	c->tx_bytes = 13;
 	env.conf.n_domain = 2;
 	strcpy(env.conf.domain[1].name, "ims");
+	strcpy(env.dp.region->domain[0].name, "ims"); /* it counts otherwise */
+	env.dp.region->n_domain = 1;
 	c->tls_version = 0x0304;
 	c->tls_suite = 0x1302;
-	c->tls_domain = 1;
+	c->tls_domain = 0;
 	c->tls_resumed = 1;
 	got = page(CONNS_ALL);
 	assert_true(json_equal(got, want));
