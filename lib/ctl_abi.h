@@ -31,7 +31,7 @@
 #include <stddef.h>
 
 #define CTL_ABI_MAGIC UINT64_C(0x6461656c72696146) /* "Fairlead" */
-#define CTL_ABI_VERSION 22u
+#define CTL_ABI_VERSION 23u
 
 enum {
 	CTL_WORKERS_MAX = 64,
