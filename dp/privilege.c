@@ -32,7 +32,10 @@ void privilege_start(void)
 
 uid_t privilege_files_of(uid_t user)
 {
-	return (uid_t)setfsuid(user);
+	const uid_t was = (uid_t)setfsuid(user);
+
+	process_guard(); /* each change of a user sets back what a core dump may have (prctl(2)) */
+	return was;
 }
 
 static bool is_virtual(const char *device)

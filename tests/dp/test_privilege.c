@@ -161,6 +161,10 @@ static void cores(void)
 	MUST(setrlimit(RLIMIT_CORE, &off) == 0);
 	privilege_start();
 	MUST(prctl(PR_GET_DUMPABLE) == 0);
+	/* Where fs.suid_dumpable is not 0, as systemd-coredump has it, a change of user would undo
+	 * it. */
+	privilege_files_of(privilege_files_of(SOMEBODY));
+	MUST(prctl(PR_GET_DUMPABLE) == 0);
 }
 
 static void files(void)
