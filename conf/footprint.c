@@ -14,7 +14,7 @@ struct cost {
 
 static const struct cost packet_buffer = { 2368, 8 }, session = { 192, 0 }, flow_bucket = { 0, 64 },
 			 session_limit = { 64, 0 }, peer = { 104, 42 }, relayed_port = { 4, 0 },
-			 context = { 656, 0 }, stream = { 2072, 0 }, srtp_keys = { 5376, 0 },
+			 context = { 1408, 0 }, stream = { 2072, 0 }, srtp_keys = { 5376, 0 },
 			 connection = { 1084, 32 }, time_wait = { 96, 12 },
 			 sent_segment = { 64, 0 }, tls_connection = { 2800, 12 },
 			 association = { 3136, 32 }, handshake = { 28088, 0 },

@@ -245,10 +245,10 @@ bool ng_attr_edit(struct ng_call *c)
 			sdp_put(&w, "a=%s", a->to);
 	}
 	part_end(c->f, text, &p, &w);
-	if (w.failed)
-		return false;
-	c->out_len = wr_len(&w);
-	memcpy(c->out, text, c->out_len);
-	explicit_bzero(text, c->out_len); /* it may have had keys of SRTP */
-	return true;
+	if (!w.failed) {
+		c->out_len = wr_len(&w);
+		memcpy(c->out, text, c->out_len);
+	}
+	explicit_bzero(text, wr_len(&w)); /* it may have had keys of SRTP */
+	return !w.failed;
 }

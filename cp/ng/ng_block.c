@@ -95,6 +95,8 @@ json_t *ng_block(struct ng *n, const struct ng_flags *f, bool block)
 
 	if (!f->call)
 		return ng_error("call-id must be given");
+	if (f->label_useless) /* or it would be all of the call that is meant */
+		return ng_error("label: nobody can have that");
 	if (!call_block(n, f, (f->flags & NG_DIRECTIONAL && f->from) || f->label, block, &any,
 			&fail))
 		return ng_error(fail.text);

@@ -454,9 +454,9 @@ static bool take_label(struct ng_flags *f, const char *key, const json_t *v, con
 	const char *s = text(v);
 
 	(void)c;
-	if (s && strlen(s) < NG_LABEL_MAX)
-		f->label = *s ? s : NULL;
-	else
+	f->label_useless = !s || !*s || strlen(s) >= NG_LABEL_MAX;
+	f->label = f->label_useless ? NULL : s;
+	if (f->label_useless && !(s && !*s))
 		unknown(f, key, "no text of up to 31 bytes");
 	return true;
 }

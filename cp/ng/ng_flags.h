@@ -143,6 +143,7 @@ struct ng_flags {
 	const char *extmap[NG_EXTMAPS_MAX]; /* header extensions that are taken out, by name */
 	uint32_t n_extmap;
 	const char *label;  /* of who sends an offer or answer, or who is meant; NULL: not given */
+	bool label_useless; /* one was given that nobody can have: empty, too long, no text */
 	uint32_t remove;    /* sdp-media-remove, by ng_type() */
 	uint32_t srtp;	    /* enum ng_srtp_flag */
 	uint32_t sdp_flags; /* enum ng_sdp_flag */

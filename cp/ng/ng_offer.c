@@ -340,19 +340,19 @@ static void offer_undo(struct ng_call *c)
 }
 
 /* What the offer ends goes with its answer; what is not in force, at once. */
-static void offer_close(struct ng_call *c, struct context *x)
+static void offer_close(struct ng_call *c, struct context **x)
 {
 	struct gate_plan plan;
 
-	if (!x)
+	if (!*x)
 		return;
-	if (!ng_in_force(x)) {
-		ng_call_gone(c, &x);
+	if (!ng_in_force(*x)) {
+		ng_call_gone(c, x);
 		return;
 	}
-	gate_plan(c->g, x, &plan);
+	gate_plan(c->g, *x, &plan);
 	ng_note_set(&plan.note, NG_NOTE_CLOSING, 1, 1);
-	gate_plan_set(c->g, x, &plan);
+	gate_plan_set(c->g, *x, &plan);
 }
 
 bool ng_call_offer(struct ng_call *c, const struct ng_flags *f)
@@ -372,9 +372,9 @@ bool ng_call_offer(struct ng_call *c, const struct ng_flags *f)
 	ng_call_spare(c);
 	/* m-lines are never taken away (RFC 3264 8); where one is, its context has no use. */
 	for (int i = 0; i < SDP_MEDIA_MAX; i++) {
-		offer_close(c, c->former[i]);
+		offer_close(c, &c->former[i]);
 		if (i >= c->sdp.n_media)
-			offer_close(c, c->context[i]);
+			offer_close(c, &c->context[i]);
 	}
 	for (uint32_t i = 0; i < c->n_over; i++)
 		ng_call_gone(c, &c->over[i]);

@@ -305,7 +305,7 @@ uint64_t hostile_sessions(void)
 			struct media_path l = w->media_path[k];
 
 			l.to.nh = 0;
-			l.packets = l.bytes = 0;
+			l.came = l.order = 0;
 			h = mix(h, &l, sizeof(l));
 		}
 	}

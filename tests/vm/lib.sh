@@ -24,6 +24,7 @@ link_is() { [[ $(port_json "$1" .info.link_up) == "$2" ]]; }
 dma_faults() { dmesg | grep -c 'DMAR:.*fault addr' || true; }
 
 # not_up [WHAT]: fails with what quickstart.sh wrote, without its words of taking down what was up, which come last.
+# shellcheck disable=SC2120 # tests give it arguments
 not_up() { fail "${1:+$1: }$(grep -v -e '^quickstart: \(stopping\|removing\|everything\)' "$TMP/up.log" | tail -n 25)"; }
 
 # relay_is_up: and what the IOMMU refused from here on is its fault. Before it has been started vmxnet3, as

@@ -253,6 +253,19 @@ static void a_version_that_is_no_number_counts_from_one(void **state)
 	has_version(w, "a 1 1 ");
 }
 
+/* The context of an m-line that goes before it was answered is no more when the version is kept. */
+static void an_offer_shrinks_before_its_answer(void **state)
+{
+	struct ng_world *w = *state;
+
+	ng_sdp(w, "offer", "a", NULL, counted, A AUDIO "m=video 4002 RTP/AVP 96\n");
+	assert_int_equal(ng_contexts(w), 2);
+	ng_sdp(w, "offer", "a", NULL, counted, A AUDIO);
+	assert_int_equal(ng_contexts(w), 1);
+	ng_sdp(w, "answer", "a", "b", counted, B "m=audio 6000 RTP/AVP 0\n");
+	assert_int_equal(ng_contexts(w), 1);
+}
+
 /* ---- labels ---- */
 
 static const char *label_of(struct ng_world *w, const char *tag)
@@ -296,6 +309,10 @@ static void labels_are_told_and_choose(void **state)
 	say(w, "block media", "callee", "ok");
 	assert_int_equal(gates(w), TERM_IN);
 	say(w, "block media", "nobody", "error");
+	/* What nobody can have is not all of the call. */
+	say(w, "block media", "", "error");
+	say(w, "block media", "a-label-that-is-longer-than-any-that-is-kept", "error");
+	assert_int_equal(gates(w), TERM_IN);
 	say(w, "unblock media", "callee", "ok");
 	assert_int_equal(gates(w), TERM_IN | TERM_IN << 1);
 	/* It stays, until there is another. */
@@ -306,7 +323,7 @@ static void labels_are_told_and_choose(void **state)
 	ng_sdp(w, "offer", "a", "b", "\"label\":\"a-label-that-is-longer-than-any-that-is-kept\"",
 	       A AUDIO);
 	assert_string_equal(label_of(w, "a"), "x");
-	assert_int_equal(ng_stats(w->ng)->unknown, 1);
+	assert_int_equal(ng_stats(w->ng)->unknown, 2);
 }
 
 /* ---- fragments ---- */
@@ -376,6 +393,7 @@ int main(void)
 		T(the_version_counts_what_changes),
 		T(the_version_goes_on_where_m_lines_go_and_after_a_restart),
 		T(a_version_that_is_no_number_counts_from_one),
+		T(an_offer_shrinks_before_its_answer),
 		T(labels_are_told_and_choose),
 		T(a_fragment_tells_of_us),
 		T(a_fragment_for_who_has_no_ice_is_empty),
