@@ -5,8 +5,6 @@
 #include "../snapshot.h"
 #include "../net/ip.h"
 
-enum { ALERT_WARNING = 1, ALERT_FATAL = 2, ALERT_LEN = 2 };
-
 /* ---- out ---- */
 
 /* Takes m. */
@@ -36,15 +34,20 @@ bool dtls_send(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m)
 	return record_send(w, c, TLS_APPLICATION, m);
 }
 
+void open_alert(struct worker *w, struct dtls_conn *c, uint8_t level, uint8_t alert)
+{
+	struct rte_mbuf *m = pkt_make(w);
+
+	if (!m)
+		return;
+	memcpy(rte_pktmbuf_append(m, ALERT_LEN), (uint8_t[]){ level, alert }, ALERT_LEN);
+	record_send(w, c, TLS_ALERT, m);
+}
+
 void dtls_close(struct worker *w, struct dtls_conn *c, enum tcp_end why)
 {
-	const uint8_t alert[ALERT_LEN] = { ALERT_WARNING, ALERT_CLOSE_NOTIFY };
-	struct rte_mbuf *m = c->state == DTLS_OPEN && !c->muted ? pkt_make(w) : NULL;
-
-	if (m) {
-		memcpy(rte_pktmbuf_append(m, sizeof(alert)), alert, sizeof(alert));
-		record_send(w, c, TLS_ALERT, m);
-	}
+	if (c->state == DTLS_OPEN && !c->muted)
+		open_alert(w, c, ALERT_WARNING, ALERT_CLOSE_NOTIFY);
 	assoc_end(w, c, why);
 }
 
@@ -275,7 +278,7 @@ static void busy_tick(struct worker *w)
 		if (assoc_orphan(conf, c))
 			assoc_end(w, c, TCP_END_LISTENER);
 		else if (clock_since_ms(w, c->begun_ms) >= patience)
-			assoc_end(w, c, TCP_END_TLS_TIMEOUT);
+			greet_late(w, c);
 		else if (c->state == DTLS_SILENT && c->resend && clock_reached(w, c->due_ms))
 			greet_resend(w, c);
 	}

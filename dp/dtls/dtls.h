@@ -28,12 +28,22 @@ struct dtls_at {
 	uint32_t port;
 };
 
+/* What the owner says of a handshake that is over. */
+enum dtls_verdict {
+	DTLS_TAKEN,
+	/* As a server: not yet. Our Finished waits for dtls_judge(), and then for no more. */
+	DTLS_HELD,
+	DTLS_REFUSED, /* the other side hears of it by a fatal alert */
+};
+
 /* The owner of an association. */
 struct dtls_app {
 	/* Before a handshake begins: says what is expected of it. NULL: what its domain says. */
 	void (*begin)(struct worker *w, const struct dtls_conn *c, struct handshake *s);
-	/* It is over, and has its result, or may not go on (false). NULL: it may. */
-	bool (*opened)(struct worker *w, struct dtls_conn *c, const struct handshake *s);
+	/* It is over, and has its result. *why: of who is not taken, or not in time. NULL: all are.
+	 */
+	enum dtls_verdict (*opened)(struct worker *w, struct dtls_conn *c,
+				    const struct handshake *s, enum tcp_end *why);
 	/* It did not come to that. NULL: whatever. */
 	void (*failed)(struct worker *w, struct dtls_conn *c, enum tcp_end why);
 	/* A datagram that the other side sent: what m holds, a byte at least. Takes m. */
@@ -95,6 +105,8 @@ void dtls_close(struct worker *w, struct dtls_conn *c, enum tcp_end why);
 void dtls_abandon(struct worker *w, struct dtls_conn *c, enum tcp_end why);
 /* Those whose handshake is under way at a port and an address of ours, whoever they are of. */
 void dtls_abandon_busy(struct worker *w, const struct dtls_at *at);
+/* Those that are held there are judged again, until one is not held any more. */
+void dtls_judge(struct worker *w, const struct dtls_at *at);
 /* It goes on elsewhere. False: it has ended, since there is another or no room. */
 bool dtls_move(struct worker *w, struct dtls_conn *c, const struct dtls_at *to);
 

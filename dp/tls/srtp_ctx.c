@@ -88,7 +88,7 @@ static bool cert_use(struct crypto *th, SSL_CTX *ctx, const struct srtp_cert *c)
 	return ok;
 }
 
-/* Any chain: the certificate is known by its fingerprint. */
+/* Any certificate, and any chain: the owner judges it by its fingerprint when all is over. */
 static int on_verify(X509_STORE_CTX *s, void *arg)
 {
 	const SSL *ssl = X509_STORE_CTX_get_ex_data(s, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -199,14 +199,14 @@ bool srtp_result(struct handshake *s, SSL *ssl)
 	size_t key, salt;
 	bool ok;
 
+	r->suite = (uint8_t)suite;
 	if (suite == SRTP_SUITES)
-		return false;
+		return true;
 	key = srtp_suite_desc[suite].key;
 	salt = srtp_suite_desc[suite].salt;
 	ok = SSL_export_keying_material(ssl, block, 2 * (key + salt), label, sizeof(label) - 1,
 					NULL, 0, 0) == 1;
 	salts = block + 2 * key;
-	r->suite = (uint8_t)suite;
 	memcpy(r->in, block + s->client * key, key);
 	memcpy(r->in + key, salts + s->client * salt, salt);
 	memcpy(r->out, block + !s->client * key, key);

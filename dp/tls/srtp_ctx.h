@@ -26,10 +26,7 @@ bool srtp_ctx_make(struct crypto *th, const struct srtp_cert *c);
 
 /* An SSL for s, whose profiles it offers or takes. NULL: OpenSSL failed, or there is no context. */
 SSL *srtp_ssl(struct crypto *th, struct handshake *s);
-/*
- * After the handshake: fills suite and keys of s->result.srtp. False: no profile was agreed, or
- * OpenSSL failed.
- */
+/* After the handshake: fills suite and keys of s->result.srtp. False: OpenSSL failed. */
 bool srtp_result(struct handshake *s, SSL *ssl);
 
 #endif

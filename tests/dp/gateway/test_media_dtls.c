@@ -387,6 +387,7 @@ static void fingerprints(void **state)
 	phone_free(&p);
 }
 
+/* A client's may be of an answer that is still on its way: it waits, and hears of it then. */
 static void wrong_certificate(void **state)
 {
 	(void)state;
@@ -400,17 +401,76 @@ static void wrong_certificate(void **state)
 		phone_new(&p, &c, 0, !ours, profile[0]);
 		dclient_take(&p.dtls);
 		dclient_run(&p.dtls);
+		if (!ours) {
+			assert_int_equal(SSL_is_init_finished(p.dtls.ssl), 0);
+			assert_int_equal(world.w->dtls->used, 1);
+			media_no_evt();
+			media_later(world.conf.tls.handshake_ms);
+			dclient_take(&p.dtls);
+			dclient_step(&p.dtls);
+		} else {
+			media_no_evt(); /* in its turn */
+			media_later(1000);
+		}
 		assert_int_equal(p.dtls.alert, SSL_AD_BAD_CERTIFICATE);
-		refused(&c, TCP_END_TLS_FINGERPRINT);
+		assert_int_equal(told(&c, TERM_REFUSED, 0)->why, TCP_END_TLS_FINGERPRINT);
 		media_drops(&c, SIDE_B, 0, DROP_SRTP_KEY);
 		/* It is not tried again. */
 		media_later(5000);
+		media_no_evt();
 		assert_int_equal(world.w->dtls->used, 0);
 		assert_true(world_cmd(0, CMD_CONTEXT_DEL, &del, sizeof(del)));
 		media_evt(EVT_CONTEXT_STATS, c.cid);
 		world_forget();
 		phone_free(&p);
 	}
+}
+
+/* The handshake outruns the answer that has its certificate, while others have been told. */
+static void outruns(void **state)
+{
+	struct cmd_context_set c = call(TERM_RTCP_MUX);
+	struct phone p;
+
+	(void)state;
+	c.term[SIDE_A].fingerprint[0].digest[31] ^= 1;
+	put(&c);
+	phone_new(&p, &c, 0, true, profile[0]);
+	dclient_run(&p.dtls);
+	assert_int_equal(SSL_is_init_finished(p.dtls.ssl), 0);
+	c.term[SIDE_A].dtls_id++;
+	put(&c); /* another that is not it */
+	dclient_run(&p.dtls);
+	assert_int_equal(SSL_is_init_finished(p.dtls.ssl), 0);
+	assert_int_equal(p.dtls.alert, -1);
+	c.term[SIDE_A].dtls_id++;
+	c.term[SIDE_A].fingerprint[0].digest[31] ^= 1;
+	put(&c);
+	opens(&p);
+	up(&c, 0);
+	crosses(&c, &p, 0, 1);
+	assert_int_equal(world.w->dtls->used, 1);
+	phone_free(&p);
+}
+
+/* Who shows no certificate hears of it. */
+static void no_certificate(void **state)
+{
+	struct cmd_context_set c = call(TERM_RTCP_MUX);
+	struct phone p;
+
+	(void)state;
+	put(&c);
+	phone_new(&p, &c, 0, true, profile[0]);
+	SSL_free(p.dtls.ssl);
+	SSL_CTX_free(p.dtls.ctx);
+	p.dtls.ctx = SSL_CTX_new(DTLS_client_method());
+	assert_int_equal(SSL_CTX_set_tlsext_use_srtp(p.dtls.ctx, profile[0]), 0);
+	dclient_ssl(&p.dtls, true, 0);
+	dclient_run(&p.dtls);
+	assert_int_equal(p.dtls.alert, SSL_AD_BAD_CERTIFICATE);
+	refused(&c, TCP_END_TLS_FINGERPRINT);
+	phone_free(&p);
 }
 
 static void no_profile(void **state)
@@ -422,6 +482,7 @@ static void no_profile(void **state)
 	put(&c);
 	phone_new(&p, &c, 0, true, NULL);
 	dclient_run(&p.dtls);
+	assert_int_equal(p.dtls.alert, SSL_AD_HANDSHAKE_FAILURE);
 	refused(&c, TCP_END_SRTP_PROFILE);
 	media_drops(&c, SIDE_B, 0, DROP_SRTP_KEY);
 	phone_free(&p);
@@ -894,6 +955,8 @@ int main(void)
 		T(fingerprints),
 		T(no_profile),
 		T(wrong_certificate),
+		T(no_certificate),
+		T(outruns),
 		T(stranger),
 		T(unknown),
 		T(wrong_role),
