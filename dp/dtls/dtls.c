@@ -4,8 +4,26 @@
 #include "../conn_row.h"
 #include "../snapshot.h"
 #include "../net/ip.h"
+#include "../tx.h"
 
 /* ---- out ---- */
+
+void assoc_send(struct worker *w, struct rte_mbuf *m, const struct dtls_at *at)
+{
+	enum drop why;
+
+	if (likely(!dplane_local(w->dp, &at->remote.ip))) {
+		udp_send(w, m, &at->local, &at->remote, 0);
+		return;
+	}
+	why = udp_write(w, m, &at->local, &at->remote, 0, false);
+	if (why != DROP_NONE) {
+		pkt_drop(w, m, why);
+		return;
+	}
+	count(w, CNT_RELAY_LOOPED);
+	tx_loop(w, m, &at->local, &at->remote);
+}
 
 /* Takes m. */
 static bool record_send(struct worker *w, struct dtls_conn *c, enum tls_type type,
@@ -20,7 +38,7 @@ static bool record_send(struct worker *w, struct dtls_conn *c, enum tls_type typ
 	count(w, CNT_DTLS_RECORDS_OUT);
 	count_add(w, CNT_DTLS_BYTES_OUT, len);
 	c->tx_bytes += len;
-	udp_send(w, m, &c->at.local, &c->at.remote, 0);
+	assoc_send(w, m, &c->at);
 	return true;
 }
 
@@ -79,7 +97,7 @@ static void last_send(struct worker *w, struct dtls_conn *c)
 		if (!m)
 			return;
 		memcpy(rte_pktmbuf_append(m, n), p, n);
-		udp_send(w, m, &c->at.local, &c->at.remote, 0);
+		assoc_send(w, m, &c->at);
 	}
 }
 

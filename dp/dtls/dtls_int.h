@@ -74,6 +74,9 @@ struct dtls_worker {
 	struct rte_hash *table;
 	struct dtls_conn *conn; /* [n] */
 	uint32_t n, used;
+	/* Of listeners, of terminations: each kind has places of its own. */
+	uint32_t most[2], have[2];
+	uint32_t clients; /* of those whose handshake is not over, we are the client */
 	uint32_t handshakes;
 	uint32_t leaving;   /* of these: given up, and not back from the crypto thread yet */
 	uint32_t held;	    /* packets */
@@ -131,6 +134,8 @@ void greet_patience(struct worker *w);
 
 /* ---- dtls.c ---- */
 
+/* A datagram, which m holds; where the other side is a port of ours, within. Takes m. */
+void assoc_send(struct worker *w, struct rte_mbuf *m, const struct dtls_at *at);
 /* Its keys seal it. */
 void open_alert(struct worker *w, struct dtls_conn *c, uint8_t level, uint8_t alert);
 

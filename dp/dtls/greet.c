@@ -5,7 +5,6 @@
  */
 #include "dtls_int.h"
 #include "../snapshot.h"
-#include "../net/ip.h"
 #include "../../lib/probe.h"
 
 #include <openssl/crypto.h>
@@ -117,7 +116,7 @@ static void verify_send(struct worker *w, struct rte_mbuf *m, const struct hello
 	rte_pktmbuf_reset(m);
 	memcpy(rte_pktmbuf_append(m, DTLS_VERIFY), answer, DTLS_VERIFY);
 	count(w, CNT_DTLS_COOKIES);
-	udp_send(w, m, &at->local, &at->remote, 0);
+	assoc_send(w, m, at);
 }
 
 /* Among those that wait; false: it is one too many, and has gone. */
@@ -170,10 +169,16 @@ static void greet_new(struct worker *w, const struct dtls_at *at, struct rte_mbu
 	greet_go(w, c);
 }
 
+/* Whom we connect to others name: they get half of the handshakes that there are. */
+static bool may_connect(const struct worker *w)
+{
+	return w->dtls->clients < RTE_MAX(w->dp->conf->tls.dtls_handshakes / 2, 1U);
+}
+
 struct dtls_conn *dtls_connect(struct worker *w, const struct dtls_at *at,
 			       const struct dtls_app *app)
 {
-	struct dtls_conn *c = assoc_make(w, at, app);
+	struct dtls_conn *c = may_connect(w) ? assoc_make(w, at, app) : NULL;
 
 	if (!c)
 		return NULL;
@@ -295,7 +300,7 @@ static void flight_send(struct worker *w, const struct dtls_conn *c, const struc
 			continue;
 		}
 		memcpy(to, p, n);
-		udp_send(w, m, &c->at.local, &c->at.remote, 0);
+		assoc_send(w, m, &c->at);
 	}
 }
 
@@ -338,7 +343,7 @@ static void clear_alert(struct worker *w, const struct dtls_conn *c, uint8_t ale
 	if (!m)
 		return;
 	memcpy(rte_pktmbuf_append(m, sizeof(record)), record, sizeof(record));
-	udp_send(w, m, &c->at.local, &c->at.remote, 0);
+	assoc_send(w, m, &c->at);
 }
 
 /* A handshake that is over goes no further. */

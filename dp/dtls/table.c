@@ -40,6 +40,8 @@ bool dtls_create(struct worker *w, char *err, size_t errlen)
 		return false;
 	}
 	d->n = n;
+	d->most[0] = config_has_dtls(w->dp->conf) ? w->dp->conf->tls.associations : 0;
+	d->most[1] = n - d->most[0];
 	d->resend_ms = DTLS_RESEND_MS;
 	for (uint32_t i = 0; i < n; i++) {
 		d->conn[i].idx = i;
@@ -114,10 +116,13 @@ void dtls_set_state(struct worker *w, struct dtls_conn *c, enum dtls_state s)
 	c->state = (uint8_t)s;
 	c->wait.since_ms = c->heard_ms; /* flights of ours that go again are no words of its own */
 	lists_enter(w->dtls, c);
-	if (was_busy && !is_busy(c))
+	if (was_busy == is_busy(c))
+		return;
+	if (was_busy)
 		list_del(&w->dtls->busy, &c->busy);
-	else if (!was_busy && is_busy(c))
+	else
 		list_put(&w->dtls->busy, &c->busy);
+	w->dtls->clients += c->client ? (was_busy ? -1U : 1) : 0;
 }
 
 void dtls_trust(struct worker *w, struct dtls_conn *c, bool trusted)
@@ -190,17 +195,19 @@ struct dtls_conn *assoc_make(struct worker *w, const struct dtls_at *at, const s
 	const struct config_listener *l =
 	    of_listener(at) ? listener_at_place(snapshot_conf(w->dp), (uint16_t)at->port) : NULL;
 	struct dtls_worker *d = w->dtls;
+	const uint32_t kind = !of_listener(at);
 	struct dtls_conn *c;
 
 	if (of_listener(at) && !l) /* gone since it was found */
 		return NULL;
-	if (d->used == d->n)
+	if (d->have[kind] == d->most[kind] && of_listener(at))
 		room_make(w, &at->remote);
-	if (d->used == d->n || !table_add(w, at, d->free))
+	if (d->have[kind] == d->most[kind] || !table_add(w, at, d->free))
 		return NULL;
 	c = &d->conn[d->free];
 	d->free = c->due_ms;
 	d->used++;
+	d->have[kind]++;
 	c->due_ms = 0;
 	c->gen = c->gen + 1 ? c->gen + 1 : 1;
 	c->at = *at;
@@ -233,6 +240,7 @@ void assoc_end(struct worker *w, struct dtls_conn *c, enum tcp_end why)
 	tls_keys_wipe(&c->wr);
 	conn_row_clear(&d->info[idx]);
 	table_del(w, &c->at);
+	d->have[!of_listener(&c->at)]--;
 	memset(c, 0, sizeof(*c));
 	c->idx = idx;
 	c->gen = gen;

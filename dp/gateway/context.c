@@ -286,6 +286,8 @@ static bool context_check(struct worker *w, const struct cmd_context_set *c, boo
 	*why = REFUSED_FULL;
 	if (kind == CONTEXT_STREAM && !stream_can(w, c->cid.slot))
 		return false;
+	if (kind == CONTEXT_MEDIA && !media_srtp_can(w, c->cid.slot, c->term))
+		return false;
 	*why = REFUSED_PORT;
 	return ports_free(w, c, pass);
 }

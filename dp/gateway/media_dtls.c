@@ -61,9 +61,17 @@ static void assoc_tell(struct worker *w, uint32_t slot, uint32_t component)
 		memcpy(e.sha256, a->sha256, sizeof(e.sha256));
 	}
 	a->untold = !context_tell(w, slot, &e);
+	if (a->what == TERM_REFUSED)
+		a->told_s = w->now;
 }
 
-/* In its turn: whoever can fail handshakes must not be able to fill the control process's ring. */
+static bool tell_due(const struct worker *w, const struct media_assoc *a)
+{
+	return a->untold && (a->what == TERM_UP || w->now - a->told_s >= DTLS_TELL_S);
+}
+
+/* In its turn, and seldom: whoever can fail handshakes must not be able to fill the control
+ * process's ring. */
 static void assoc_refused(struct media_assoc *a, enum tcp_end why)
 {
 	a->untold |= a->what != TERM_REFUSED || a->why != why;
@@ -555,7 +563,7 @@ void media_dtls_tick(struct worker *w, uint32_t slot, uint32_t side)
 	struct media_dtls *d = dtls_of(t);
 
 	for (uint32_t i = 0; d && i < 2; i++) {
-		if (d->assoc[i].untold)
+		if (tell_due(w, &d->assoc[i]))
 			assoc_tell(w, slot, 2 * side + i);
 		media_dtls_remote(w, slot, 2 * side + i);
 	}

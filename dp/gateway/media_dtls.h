@@ -21,6 +21,7 @@ enum {
 	DTLS_AGAIN_S = 2,
 	DTLS_AGAIN_MAX_S = 64,
 	DTLS_TRIES = 10,
+	DTLS_TELL_S = 10, /* that one has failed is told once in so long */
 };
 
 /* Of RTP, or of RTCP apart from it. */
@@ -35,6 +36,7 @@ struct media_assoc {
 	uint16_t why;	  /* enum tcp_end, of TERM_REFUSED */
 	uint16_t suite;	  /* of DTLS, of TERM_UP */
 	uint32_t again_s; /* a client begins not before */
+	uint32_t told_s;  /* when TERM_REFUSED was told last */
 	uint8_t sha256[32];
 };
 

@@ -89,6 +89,26 @@ bool media_srtp_room(struct worker *w, struct media_term *t)
 	return srtp_get(w, &t->srtp) && (!media_srtp_apart(t) || srtp_get(w, &t->srtcp));
 }
 
+bool media_srtp_can(const struct worker *w, uint32_t slot, const struct ctl_term term[SIDES])
+{
+	const struct srtp_pool *s = w->gateway->srtp;
+	uint32_t need = 0, have = 0;
+
+	for (uint32_t side = 0; side < SIDES; side++) {
+		const struct media_term *t = &w->gateway->media[slot].term[side];
+		const bool dtls = term[side].flags & TERM_DTLS;
+
+		if (dtls)
+			need += term[side].flags & TERM_RTCP_MUX ? 1 : 2;
+		if (dtls || t->flags & TERM_DTLS)
+			have += (t->srtp != NULL) + (t->srtcp != NULL);
+	}
+	for (uint32_t i = s ? s->free : SLOT_NONE; have < need && i != SLOT_NONE;
+	     i = s->side[i].next)
+		have++;
+	return have >= need;
+}
+
 /* Keys of RTP, or of RTCP; NULL: none. */
 static struct media_srtp *keys_of(const struct media_term *t, uint32_t rtcp)
 {

@@ -67,6 +67,8 @@ bool media_srtp_agreed(struct worker *w, struct media_term *t, uint32_t rtcp,
 		       const struct srtp_master *in, const struct srtp_master *out);
 /* They go, and none take their place. */
 void media_srtp_disagreed(struct worker *w, struct media_term *t, uint32_t rtcp);
+/* Whether there would be room for a context's terminations with DTLS, which have theirs at once. */
+bool media_srtp_can(const struct worker *w, uint32_t slot, const struct ctl_term term[SIDES]);
 /* Room for the keys of a termination, and with DTLS for RTCP's own. False: there is none. */
 bool media_srtp_room(struct worker *w, struct media_term *t);
 /* The keys of a termination go, if it has any: wiped. */

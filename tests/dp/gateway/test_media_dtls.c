@@ -944,6 +944,75 @@ static void gives_up(void **state)
 		;
 }
 
+/* Without room for keys a context is refused, and what there was stays as it was. */
+static void no_room(void **state)
+{
+	struct cmd_context_set c = call(0), more = media_cmd(2, 5, TERM_RTP);
+	struct cmd_context del = { .cid = c.cid };
+
+	(void)state;
+	put(&c); /* two places of four */
+	put(&c);
+	for (uint32_t side = 0; side < SIDES; side++) {
+		more.term[side].flags |= TERM_SRTP | TERM_DTLS;
+		more.term[side].n_fingerprint = 1;
+	}
+	assert_false(media_put(&more));
+	media_refused(more.cid, REFUSED_FULL);
+	more.term[SIDE_B].flags |= TERM_RTCP_MUX;
+	assert_false(media_put(&more));
+	media_refused(more.cid, REFUSED_FULL);
+	assert_true(world_cmd(0, CMD_CONTEXT_DEL, &del, sizeof(del)));
+	media_evt(EVT_CONTEXT_STATS, c.cid);
+	put(&more);
+	more.term[SIDE_B].flags &= (uint16_t)~TERM_RTCP_MUX;
+	put(&more);
+}
+
+/* Two contexts whose remotes are each other's ports: datagrams go round within. */
+static void each_other(void **state)
+{
+	struct cmd_context_set c[2];
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct ctl_term *t;
+
+		c[i] = media_cmd(i + 1, 5, TERM_RTP);
+		t = &c[i].term[SIDE_A];
+		t->flags |= TERM_SRTP | TERM_DTLS | TERM_RTCP_MUX | (i ? TERM_TLS_CLIENT : 0);
+		t->n_fingerprint = 1;
+		t->fingerprint[0].hash = FP_SHA256;
+		memcpy(t->fingerprint[0].digest, world.dp.region->dtls_sha256, 32);
+	}
+	for (uint32_t i = 0; i < 2; i++) {
+		c[i].term[SIDE_A].remote[0] = media_local(&c[!i].term[SIDE_A], 0);
+		put(&c[i]);
+	}
+	for (uint32_t i = 0; i < 20; i++)
+		world_run();
+	world_no_out();
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(((const struct evt_term *)world_evt(0))->what, TERM_UP);
+	media_no_evt();
+	assert_int_equal(world.w->dtls->used, 2);
+}
+
+/* To connect there is but a part of the handshakes: the others are left for who connects to us. */
+static void reserve(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		struct cmd_context_set c = media_cmd(i + 1, 5, TERM_RTP);
+
+		c.term[SIDE_A].flags |= TERM_SRTP | TERM_DTLS | TERM_RTCP_MUX | TERM_TLS_CLIENT;
+		c.term[SIDE_A].n_fingerprint = 1;
+		put(&c);
+		assert_int_equal(world.w->dtls->used, i < 2 ? i + 1 : 2);
+	}
+	world_forget();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -972,6 +1041,9 @@ int main(void)
 		T(forks_client),
 		T(forged),
 		T(gives_up),
+		T(no_room),
+		T(reserve),
+		T(each_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
