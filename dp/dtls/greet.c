@@ -304,11 +304,18 @@ static void flight_send(struct worker *w, const struct dtls_conn *c, const struc
 	}
 }
 
-/* Our last flight, as it went, for who has not got it: OpenSSL is gone by then. */
+/*
+ * Our last flight, as it went, for who has not got it: OpenSSL is gone by then. Where its timer was
+ * over it sent the flight before once more, in front.
+ */
 static void last_keep(struct dtls_conn *c, const struct handshake *s)
 {
-	c->last_len = s->out_len <= DTLS_LAST ? (uint16_t)s->out_len : 0;
-	memcpy(c->last, s->out, c->last_len);
+	uint32_t at = 0;
+
+	while (s->out_len - at > DTLS_LAST)
+		at += 2 + be16_read(s->out + at);
+	c->last_len = (uint16_t)(s->out_len - at);
+	memcpy(c->last, s->out + at, c->last_len);
 }
 
 /* The keys become ours. False: what we did not offer. */
