@@ -235,7 +235,7 @@ make_config()
 	elif [[ -z ${FAIRLEAD_CONFIG:-} ]] && { alive fairlead-dp || alive fairlead-cp; }; then
 		return
 	fi
-	own_paths "$file" >"$CONFIG.new" || die "the configuration cannot be copied"
+	(umask 077 && own_paths "$file" >"$CONFIG.new") || die "the configuration cannot be copied"
 	own_file dataplane socket "$OWN_RUN/dp.sock"
 	own_file auth users-db "$OWN_STATE/users.db"
 	own_file control socket "$OWN_RUN/control.sock"
@@ -267,7 +267,7 @@ own_parts()
 	for part in "$1"/*.yaml; do
 		[[ -e $part ]] || continue
 		install -d -m 755 "$RUN/conf.d"
-		own_paths "$part" >"$RUN/conf.d/${part##*/}" || die "$part cannot be copied"
+		(umask 077 && own_paths "$part" >"$RUN/conf.d/${part##*/}") || die "$part cannot be copied"
 		for_owner "$RUN/conf.d/${part##*/}"
 	done
 }

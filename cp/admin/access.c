@@ -108,15 +108,20 @@ static void audit(const struct rpc_caller *who, enum rpc_audited as, const char 
 
 void access_identify(void *arg, int fd, struct rpc_caller *who)
 {
-	struct ucred peer = { .uid = UINT32_MAX, .gid = UINT32_MAX };
+	struct ucred peer;
 	gid_t groups[GROUPS_MAX];
 	socklen_t n = sizeof(peer), size = sizeof(groups);
 
-	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0)
+		peer = (struct ucred){ .uid = UINT32_MAX, .gid = UINT32_MAX };
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) != 0)
 		size = 0;
 	*who = (struct rpc_caller){
-		.user = peer.uid, .group = peer.gid, .process = peer.pid, .audit = audit
+		.local = peer.uid != UINT32_MAX,
+		.user = peer.uid,
+		.group = peer.gid,
+		.process = peer.pid,
+		.audit = audit,
 	};
 	access_judge(arg, groups, size / sizeof(groups[0]), who);
 }

@@ -59,8 +59,9 @@ enum rpc_audited {
 struct rpc_caller {
 	char certificate[LOG_TEXT_MAX]; /* whose it is; "": it is a user of the machine */
 	char address[ADDR_STR_MAX];	/* with it */
+	bool local;			/* of this machine: the kernel has told these */
 	uint32_t user, group;
-	int process;
+	int process; /* 0: none that we can see, as in another PID namespace */
 	bool nobody; /* may do nothing */
 	enum config_may may;
 	void (*audit)(const struct rpc_caller *who, enum rpc_audited as, const char *what);

@@ -173,6 +173,8 @@ const char *rpc_caller_text(const struct rpc_caller *who, char text[RPC_CALLER_T
 			 who->address);
 	else if (who->process)
 		snprintf(text, RPC_CALLER_TEXT, "user %u (process %d)", who->user, who->process);
+	else if (who->local)
+		snprintf(text, RPC_CALLER_TEXT, "user %u", who->user);
 	else
 		snprintf(text, RPC_CALLER_TEXT, "another controller");
 	return text;
@@ -182,7 +184,7 @@ uint32_t rpc_caller_holder(const struct rpc_caller *who)
 {
 	uint32_t h = 0x811c9dc5;
 
-	if (!who->certificate[0] && !who->process)
+	if (!who->certificate[0] && !who->local)
 		return 0;
 	for (const char *p = who->certificate; *p; p++)
 		h = (h ^ (uint8_t)*p) * 0x01000193;

@@ -3,6 +3,7 @@
 
 #include "capture.h"
 #include "param.h"
+#include "../rand.h"
 #include "trace_int.h"
 
 #include <stdio.h>
@@ -243,7 +244,12 @@ struct trace_admin *trace_hold(const struct server *s, const struct rpc_later *l
 
 bool trace_start(struct trace_admin *t, struct rpc_error *err)
 {
-	t->id = t->id == UINT32_MAX ? 1 : t->id + 1;
+	const uint32_t before = t->id;
+
+	/* Whoever knows the number may read and end it: nobody is to guess another's. */
+	do
+		rand_bytes(&t->id, sizeof(t->id));
+	while (!t->id || t->id == before);
 	if (!trace_tell(t, t->id)) {
 		rpc_fail(err, RPC_FULL, "a worker takes no command now");
 		return false;
@@ -347,8 +353,6 @@ bool trace_open(struct server *s, struct event_base *base)
 		return false;
 	t->server = s;
 	t->base = base;
-	/* What an earlier process began, and this one has not, is passed over by its number. */
-	t->id = (uint32_t)s->start_ms;
 	t->tick = event_new(base, -1, EV_PERSIST, on_tick, t);
 	if (!t->tick) {
 		free(t);
