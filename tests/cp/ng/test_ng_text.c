@@ -355,6 +355,9 @@ static void a_fragment_tells_of_us(void **state)
 	ng_sdp(w, "answer", "a", "b", "\"flags\":[\"fragment\"]", ICE "m=audio 9 RTP/AVP 0\n");
 	snprintf(line, sizeof(line), "a=ice-ufrag:%s", ng_context(w, 0)->term[0].term.ufrag);
 	ng_has(w, line);
+	/* And by the name that its answer gave. */
+	ng_sdp(w, "answer", "a", "b", "\"flags\":[\"fragment\"]", fragment);
+	ng_has(w, line);
 	assert_int_equal(ng_contexts(w), 1);
 }
 
