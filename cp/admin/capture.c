@@ -274,9 +274,11 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct capture *c = arg;
 
-	if ((what & BEV_EVENT_EOF) && (what & BEV_EVENT_READING) && c->phase == RUNS) {
+	/* It may still read what is there; one that has gone is told by an error, or by its stall. */
+	if ((what & BEV_EVENT_EOF) && (what & BEV_EVENT_READING)) {
 		bufferevent_disable(bev, EV_READ);
-		capture_stop(c, "its reader wants no more");
+		if (c->phase == RUNS)
+			capture_stop(c, "its reader wants no more");
 		return;
 	}
 	if (c->phase == RUNS || c->phase == STOPS) {

@@ -496,6 +496,9 @@ static void is_taken_over(void **state)
 	assert_true(told(0, &c));
 	assert_int_equal(c.id, 0);
 	begin("{}");
+	shutdown(first, SHUT_WR); /* he wants no more, and reads what there is */
+	for (int i = 0; i < 10; i++)
+		turn();
 	close(fd);
 	fd = first;
 	file_len = 0;
