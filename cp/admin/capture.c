@@ -62,12 +62,22 @@ struct capture {
 	char asked[ASKED_MAX]; /* parameters but for the program, for the log */
 };
 
+static void flushes_leave(struct trace_admin *t, const struct capture *c)
+{
+	int n = 0;
+
+	for (int i = 0; i < TRACE_FLUSHES; i++)
+		if (t->flushes[i] && t->flushes[i] != c)
+			t->flushes[n++] = t->flushes[i];
+	while (n < TRACE_FLUSHES)
+		t->flushes[n++] = NULL;
+}
+
 static void capture_free(struct capture *c)
 {
 	if (c->trace->capture == c)
 		c->trace->capture = NULL;
-	if (c->trace->flushes == c)
-		c->trace->flushes = NULL;
+	flushes_leave(c->trace, c);
 	if (c->bev)
 		bufferevent_free(c->bev);
 	if (c->tick)
@@ -264,9 +274,17 @@ static void capture_flush(struct capture *c)
 	file_end(c);
 	t->cmd.id = 0;
 	t->capture = NULL;
-	if (t->flushes)
-		capture_free(t->flushes);
-	t->flushes = c;
+	if (t->flushes[TRACE_FLUSHES - 1]) {
+		log_line(
+		    "capture: the file of an earlier one is cut: too many wait for their readers");
+		capture_free(t->flushes[0]);
+	}
+	for (int i = 0; i < TRACE_FLUSHES; i++) {
+		if (!t->flushes[i]) {
+			t->flushes[i] = c;
+			break;
+		}
+	}
 	phase_set(c, FLUSHES);
 }
 
@@ -274,7 +292,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct capture *c = arg;
 
-	/* It may still read what is there; one that has gone is told by an error, or by its stall. */
+	/* It may still read what is there; one that has gone is told by an error, or by its stall.
+	 */
 	if ((what & BEV_EVENT_EOF) && (what & BEV_EVENT_READING)) {
 		bufferevent_disable(bev, EV_READ);
 		if (c->phase == RUNS)

@@ -371,8 +371,8 @@ void trace_close(struct server *s)
 	s->trace = NULL;
 	if (t->capture)
 		capture_close(t->capture);
-	if (t->flushes)
-		capture_close(t->flushes);
+	while (t->flushes[0])
+		capture_close(t->flushes[0]);
 	if (t->cmd.id)
 		trace_end(t, "the control process ends");
 	event_free(t->tick);

@@ -7,13 +7,16 @@
 
 struct capture;
 
+enum { TRACE_FLUSHES = 4 }; /* one more, and the oldest is cut */
+
 struct trace_admin {
 	struct server *server;
 	struct event_base *base;
 	struct event *tick;
-	struct rpc_later *later;      /* who waits; NULL: nobody does just now */
-	struct capture *capture;      /* that looks, or is about to; NULL: there is none */
-	struct capture *flushes;      /* whose file is yet to be read: it looks no more; or NULL */
+	struct rpc_later *later; /* who waits; NULL: nobody does just now */
+	struct capture *capture; /* that looks, or is about to; NULL: there is none */
+	/* Whose files are yet to be read: they look no more. The oldest first; or NULL. */
+	struct capture *flushes[TRACE_FLUSHES];
 	char holder[RPC_CALLER_TEXT]; /* of the trace or capture */
 	struct cmd_trace cmd;	      /* id 0: nobody looks */
 	uint32_t id;		      /* of the last one */
