@@ -363,6 +363,7 @@ bool dplane_init(struct dplane *dp, const struct config *conf, char *err, size_t
 		return false;
 	dp->local[LOCAL_DEAD].relay = CTL_RELAY_NONE;
 	dp->local[LOCAL_DEAD].port = LOCAL_NONE;
+	dp->n_local = 0;
 	for (i = 0; i < LOCAL_TABLE; i++) {
 		dp->local_slot[i] = LOCAL_NONE;
 		dp->local_v4[i].idx = LOCAL_NONE;

@@ -252,8 +252,8 @@ static bool handshake_open(struct crypto *th, struct handshake *s)
 		 : s->dtls ? domain_ssl_dtls(th->domains->set, s->domain, s->client, s)
 			   : domain_ssl(th->domains->set, s->domain, s->client, s);
 	/*
-	 * From OpenSSL 3.2 on SSL_set_accept_state() makes record layers, and tells in the queue alone
-	 * that there was no memory for one: a BIO would be given to NULL.
+	 * From OpenSSL 3.2 on SSL_set_accept_state() makes record layers, and tells in the queue
+	 * alone that there was no memory for one: a BIO would be given to NULL.
 	 */
 	bio = x->ssl && ERR_peek_error() == 0 ? BIO_new(s->dtls ? th->bio_dtls : th->bio) : NULL;
 	if (!bio)
@@ -375,8 +375,9 @@ static bool handshake_ticket(const struct crypto *th, const struct handshake *s)
 		return false;
 	x->ticket = true;
 	x->tap_out.n = 0; /* these are the first records under their key */
-	return x->domains->conf->domain[s->domain].tickets && x->resumable && t && tickets_given(t) &&
-	       s->expect.peer == EXPECT_DOMAIN && SSL_new_session_ticket(x->ssl);
+	return x->domains->conf->domain[s->domain].tickets && x->resumable && t &&
+	       tickets_given(t) && s->expect.peer == EXPECT_DOMAIN &&
+	       SSL_new_session_ticket(x->ssl);
 }
 
 static bool handshake_done(struct crypto *th, struct handshake *s)

@@ -138,10 +138,10 @@ struct handshake {
 bool cryptos_create(struct dplane *dp, char *err, size_t errlen);
 void cryptos_free(struct dplane *dp);
 /*
- * Reads the certificates and keys of a snapshot, NULL: of the start; handshakes that begin from then
- * on use them, and what the snapshot says of domains and services. On failure, in any file, all
- * stays as it was, err says why in one sentence, and of the snapshot in force struct ctl_cert_info
- * of the one at fault does, too. By the service thread only.
+ * Reads the certificates and keys of a snapshot, NULL: of the start; handshakes that begin from
+ * then on use them, and what the snapshot says of domains and services. On failure, in any file,
+ * all stays as it was, err says why in one sentence, and of the snapshot in force struct
+ * ctl_cert_info of the one at fault does, too. By the service thread only.
  */
 bool cryptos_reload(struct dplane *dp, struct snapshot *of, char *err, size_t errlen);
 /* lcore function of a crypto CPU: until dp->stop. Naps when nothing comes, as workers do. */

@@ -318,7 +318,9 @@ static void is_taken_over(void **state)
 static void holder_is_named(void **state)
 {
 	static const char line[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"trace\"}";
-	const struct rpc_caller ops = { .local = true, .user = 7, .process = 4711, .may = CONFIG_MAY_OPERATE };
+	const struct rpc_caller ops = {
+		.local = true, .user = 7, .process = 4711, .may = CONFIG_MAY_OPERATE
+	};
 	const struct rpc_caller far = { .certificate = "noc",
 					.address = "192.0.2.9",
 					.may = CONFIG_MAY_ADMINISTER };
