@@ -306,6 +306,7 @@ uint64_t hostile_sessions(void)
 
 			l.to.nh = 0;
 			l.came = l.order = 0;
+			l.flags &= (1 << MEDIA_MEASURE) - 1; /* what it looked like */
 			h = mix(h, &l, sizeof(l));
 		}
 	}

@@ -21,6 +21,8 @@ static int setup(void **state)
 
 	env_open(&e);
 	e.conf.n_domain = 2;
+	snprintf(e.conf.domain[0].name, sizeof(e.conf.domain[0].name), "plain");
+	snprintf(e.conf.domain[1].name, sizeof(e.conf.domain[1].name), "keyed");
 	e.conf.domain[1].psk = true;
 	snprintf(e.conf.auth.users_db, sizeof(e.conf.auth.users_db), "%s/users.db", e.dir);
 	env_start(&e, 256);

@@ -7,6 +7,7 @@
 #include "tests/world/unit.h"
 #include "tests/world/control.h"
 
+#include "dp/snapshot.h"
 #include "dp/turn/limit.h"
 #include "dp/relay/path.h"
 
@@ -117,6 +118,7 @@ static void another_rate(void **state)
 	assert_int_equal(world.w->turn->limit[0].packets_second, 100);
 	assert_int_equal(world.w->turn->limit[1].packets_second, 50);
 	world_drops(DROP_SESSION_RATE, 10);
+	snapshot_close(&world.dp);
 }
 
 static void packets(void **state)
