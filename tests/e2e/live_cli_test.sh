@@ -65,7 +65,7 @@ mistake 'unknown command statsu: did you mean status?' statsu
 mistake 'unknown after tls: relaod: did you mean reload?' tls relaod
 mistake 'unknown after user: lsit: did you mean list?' user lsit
 mistake 'unknown option --limti: did you mean --limit?' sessions --limti 4
-mistake 'unknown after drops: everything' drops everything --al1
+mistake 'unexpected everything' tcp everything --al1
 assert_eq "sentences" "$(wc -l <"$TMP/mistake")" 3
 
 # ---- watch, and colour ----
