@@ -30,6 +30,7 @@ of_side() { quality ".terminations[$1].counters.quality$2"; }
 metric() { in_relay curl -sf http://127.0.0.1:9643/metrics | awk -v m="fairlead_$1" '$1 == m { print $2 }'; }
 
 install -m 0600 /dev/stdin "$TMP/hep-password" <<<"not a word"
+owned "$TMP/hep-password"
 media_relay 0 "s|^  hep: .*|  hep: [{address: $CONTROL_PEER, port: $HEP, id: $AGENT, password-file: $TMP/hep-password}]|"
 capture_start
 kamailio_commands "udp:$CONTROL_RELAY:2223"
